@@ -1,0 +1,81 @@
+package clients
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Code classifies a failure by what must happen next. It is set where the HTTP
+// status or the provider's own code is known, and nowhere else.
+type Code string
+
+// The codes. CodeThrottled, CodeUnavailable and CodeBadResponse are tried again.
+const (
+	CodeUnauthorized Code = "unauthorized"       // the API refuses a fresh token
+	CodeAuthRejected Code = "auth_rejected"      // the token endpoint refuses the credentials
+	CodeIPBlock      Code = "suspected_ip_block" // connections fail soon after rejected credentials
+	CodeConsent      Code = "consent_required"   // a person must grant access again
+	CodeForbidden    Code = "forbidden"          // the account may not see what was asked
+	CodeInvalid      Code = "invalid"            // the question is wrong; asking again does not help
+	CodeThrottled    Code = "throttled"          // too many calls
+	CodeUnavailable  Code = "unavailable"        // the provider, or the way to it, is down
+	CodeBadResponse  Code = "bad_response"       // a success that is not the expected document
+	CodeInternal     Code = "internal"           // a mistake of ours
+)
+
+// Retryable reports whether the same question can be answered later without
+// anybody changing anything.
+func (c Code) Retryable() bool {
+	return c == CodeThrottled || c == CodeUnavailable || c == CodeBadResponse
+}
+
+// Error is a failed call to a provider. Its text never holds a token, a secret,
+// a URL's query or a body.
+type Error struct {
+	Provider string
+	// Op is the operation in the provider's words, such as "order status".
+	Op   string
+	Code Code
+	// Status is the HTTP status, 0 when no answer came.
+	Status int
+	// After is the least time to wait before asking again, as the provider said;
+	// 0 when it did not.
+	After time.Duration
+	// Message says what the provider said, or what is wrong with its answer.
+	Message string
+	// Hint says what a person can do about it.
+	Hint string
+	Err  error
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s: %s", e.Provider, e.Op, e.Code)
+	if e.Message != "" {
+		fmt.Fprintf(&b, ": %s", e.Message)
+	}
+	if e.Status != 0 {
+		fmt.Fprintf(&b, " (status %d)", e.Status)
+	}
+	if e.Err != nil {
+		fmt.Fprintf(&b, ": %v", e.Err)
+	}
+	return b.String()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// AsError returns the *Error in err's chain; an error that is none becomes one
+// with [CodeInternal]. It returns nil for nil.
+func AsError(err error) *Error {
+	if err == nil {
+		return nil
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	return &Error{Code: CodeInternal, Message: err.Error()}
+}

@@ -1,0 +1,104 @@
+package clients
+
+// Order is one order as a provider reports it at one moment. Its JSON names are
+// the columns of the table `orders`; this is the document that is stored,
+// compared and published.
+type Order struct {
+	Provider string `json:"provider"`
+	Account  string `json:"account"`
+	// OrderID is the supplier's own number. (Provider, Account, OrderID) identify the order.
+	OrderID string `json:"order_id"`
+	// Reference is the customer's own number (PO).
+	Reference Text `json:"reference"`
+	// OrderedOn is the date the supplier received the order.
+	OrderedOn Date `json:"ordered_on"`
+	// Method is how the order reached the supplier, in the supplier's words.
+	Method Text `json:"method"`
+	// Status, the quantities and PromisedOn are rolled up by [Order.Normalize].
+	Status          Status   `json:"status"`
+	OrderedQuantity Quantity `json:"ordered_quantity"`
+	ShippedQuantity Quantity `json:"shipped_quantity"`
+	OpenQuantity    Quantity `json:"open_quantity"`
+	PromisedOn      Date     `json:"promised_on"`
+	Lines           []Line   `json:"lines"`
+	// Unmapped lists, sorted, the values of the answer that could not be read, as
+	// "path: value". It alone makes no change.
+	Unmapped []string `json:"unmapped,omitempty"`
+}
+
+// Line is one line of an order. LineID identifies it within the order.
+type Line struct {
+	LineID         string `json:"line_id"`
+	ArticleID      Text   `json:"article_id"`
+	BuyerArticleID Text   `json:"buyer_article_id"`
+	EAN            Text   `json:"ean"`
+	Description    Text   `json:"description"`
+	// Status, PromisedOn and the sums are rolled up by [Order.Normalize].
+	Status Status `json:"status"`
+	// RequestedOn is what the customer asked for, PromisedOn what the supplier
+	// promises; the date of despatch stands in Despatches. They are never merged.
+	RequestedOn Date `json:"requested_on"`
+	PromisedOn  Date `json:"promised_on"`
+	// Ordered is what the line says was ordered; the other quantities are sums
+	// over Schedule.
+	Ordered Quantity `json:"ordered"`
+	Amounts
+	Schedule   []ScheduleLine `json:"schedule"`
+	Despatches []Despatch     `json:"despatches"`
+}
+
+// Amounts says how much of something is in which state. A unit is in one state
+// only; NULL means that the provider does not say.
+type Amounts struct {
+	Confirmed   Quantity `json:"confirmed"`
+	Backordered Quantity `json:"backordered"`
+	Cancelled   Quantity `json:"cancelled"`
+	Scheduled   Quantity `json:"scheduled"`
+	Open        Quantity `json:"open"`
+	Shipped     Quantity `json:"shipped"`
+}
+
+// ScheduleLine is one part of a line with a promise of its own (EDIWheel
+// scheduleDetails). Schedule lines have no ids; they are kept sorted.
+type ScheduleLine struct {
+	// DeliveryOn is the date the supplier promises.
+	DeliveryOn Date     `json:"delivery_on"`
+	Ordered    Quantity `json:"ordered"`
+	Amounts
+}
+
+// Despatch is one shipment of a part of a line.
+type Despatch struct {
+	DespatchedOn Date `json:"despatched_on"`
+	// AdviceID is the bill of lading.
+	AdviceID Text     `json:"advice_id"`
+	Quantity Quantity `json:"quantity"`
+}
+
+// Status says where an order or a line stands. The rules that derive it stand
+// at [Order.Normalize].
+type Status string
+
+// The statuses.
+const (
+	StatusBackordered      Status = "backordered"
+	StatusOpen             Status = "open"
+	StatusConfirmed        Status = "confirmed"
+	StatusScheduled        Status = "scheduled"
+	StatusPartiallyShipped Status = "partially_shipped"
+	StatusShipped          Status = "shipped"
+	StatusDelivered        Status = "delivered"
+	StatusCancelled        Status = "cancelled"
+	StatusUnknown          Status = "unknown"
+)
+
+// Statuses lists every status, in the order of an order's life.
+var Statuses = []Status{
+	StatusUnknown, StatusBackordered, StatusOpen, StatusConfirmed, StatusScheduled,
+	StatusPartiallyShipped, StatusShipped, StatusDelivered, StatusCancelled,
+}
+
+// Ended reports whether nothing is expected to happen any more.
+func (s Status) Ended() bool {
+	return s == StatusShipped || s == StatusDelivered || s == StatusCancelled
+}

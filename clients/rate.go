@@ -1,0 +1,53 @@
+package clients
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Rate is a number of calls per second, minute or hour, written "10/s", "600/m"
+// or "1000/h". The zero Rate means no limit.
+type Rate struct {
+	Calls int
+	Per   time.Duration
+}
+
+// UnmarshalText reads the written form.
+func (r *Rate) UnmarshalText(text []byte) error {
+	calls, per, ok := strings.Cut(string(text), "/")
+	n, err := strconv.Atoi(calls)
+	unit := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}[per]
+	if !ok || err != nil || n < 1 || unit == 0 {
+		return fmt.Errorf(`%q is not a rate: write calls per second, minute or hour, like "10/s", "600/m" or "1000/h"`, text)
+	}
+	*r = Rate{Calls: n, Per: unit}
+	return nil
+}
+
+// String is the written form; "unlimited" for the zero Rate.
+func (r Rate) String() string {
+	switch r.Per {
+	case 0:
+		return "unlimited"
+	case time.Second:
+		return fmt.Sprintf("%d/s", r.Calls)
+	case time.Minute:
+		return fmt.Sprintf("%d/m", r.Calls)
+	default:
+		return fmt.Sprintf("%d/h", r.Calls)
+	}
+}
+
+// Limiter spaces calls evenly at the rate; a tenth of a second's worth of calls,
+// at least one, may go at once.
+func (r Rate) Limiter() *rate.Limiter {
+	if r.Per == 0 {
+		return rate.NewLimiter(rate.Inf, 1)
+	}
+	perSecond := float64(r.Calls) / r.Per.Seconds()
+	return rate.NewLimiter(rate.Limit(perSecond), max(1, int(perSecond/10)))
+}

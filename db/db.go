@@ -1,0 +1,4 @@
+package db
+
+// DB is the database.
+type DB struct{}

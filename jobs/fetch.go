@@ -1,0 +1,55 @@
+package jobs
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"orderbeat/clients"
+)
+
+// planFetch asks for single orders: {"order_ids": […], "references": […]}, as many
+// to a job as the provider takes.
+func planFetch(params json.RawMessage, _ clients.Account, t clients.Traits, _ time.Time) ([]Question, error) {
+	var p struct {
+		OrderIDs   []string `json:"order_ids"`
+		References []string `json:"references"`
+	}
+	const known = "order_ids, references: lists of numbers as text"
+	if err := decodeParams(params, &p, known); err != nil {
+		return nil, err
+	}
+	if len(p.OrderIDs)+len(p.References) == 0 {
+		return nil, Invalid("fetch needs order_ids or references", known)
+	}
+	if t.MaxReferences == 0 {
+		return nil, Invalid("the provider cannot be asked for single orders", "use sync")
+	}
+	for _, id := range slices.Concat(p.OrderIDs, p.References) {
+		if strings.TrimSpace(id) == "" {
+			return nil, Invalid("an order id or reference is blank", "leave it out")
+		}
+	}
+	var questions []Question
+	for ids := range slices.Chunk(unique(p.OrderIDs), t.MaxReferences) {
+		questions = append(questions, Question{OrderIDs: ids})
+	}
+	for refs := range slices.Chunk(unique(p.References), t.MaxReferences) {
+		questions = append(questions, Question{References: refs})
+	}
+	return questions, nil
+}
+
+// unique drops what was named before.
+func unique(all []string) []string {
+	var out []string
+	seen := map[string]bool{}
+	for _, s := range all {
+		if !seen[s] {
+			seen[s] = true
+			out = append(out, s)
+		}
+	}
+	return out
+}

@@ -1,0 +1,177 @@
+// Package jobs holds what a run is, how it is planned into jobs, what a job did,
+// and when it is tried again. It stores and publishes nothing: [Plan] and
+// [Perform] are given everything they need and return what happened.
+//
+// Start reading at [Plan], then the kinds ([Kinds]), then [Perform].
+package jobs
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"orderbeat/clients"
+)
+
+// State is where a run or a job stands. A run is never waiting or dead.
+type State string
+
+// The states.
+const (
+	Queued    State = "queued"
+	Running   State = "running"
+	Waiting   State = "waiting" // a job: tried, and to be tried again
+	Succeeded State = "succeeded"
+	Partial   State = "partial" // some of the orders, or of the jobs, came with an error
+	Failed    State = "failed"  // trying again does not help
+	Dead      State = "dead"    // a job: its attempts are used up
+	Cancelled State = "cancelled"
+)
+
+// Ended reports whether the state is final.
+func (s State) Ended() bool { return s != Queued && s != Running && s != Waiting }
+
+// Request is one "please run".
+type Request struct {
+	Provider string
+	Kind     string
+	// Accounts names the accounts to ask; none means all.
+	Accounts []string
+	// Params are the kind's own, a JSON object or nothing.
+	Params json.RawMessage
+	// Trigger says who asked: "schedule:<name>", "nats", "api" or "live".
+	Trigger string
+	// Key makes the request once: a second one with the same key is the first
+	// one again. "" is never the same.
+	Key string
+	// ReplyTo is a subject that the result is published to as well, or "".
+	ReplyTo string
+	// Traceparent is the caller's W3C trace context, or "".
+	Traceparent string
+}
+
+// Run is one asking: one provider, some accounts, one question.
+type Run struct {
+	ID       string          `json:"run_id"`
+	Provider string          `json:"provider"`
+	Kind     string          `json:"kind"`
+	State    State           `json:"state"`
+	Trigger  string          `json:"trigger"`
+	Accounts []string        `json:"accounts,omitempty"`
+	Params   json.RawMessage `json:"params,omitempty"`
+	Jobs     Counts          `json:"jobs"`
+	Orders   Tally           `json:"orders"`
+	// Errors lists the accounts that failed or were partial, at most [MaxErrors].
+	Errors      []RunError `json:"errors"`
+	RequestedAt time.Time  `json:"requested_at"`
+	StartedAt   *time.Time `json:"started_at"`
+	FinishedAt  *time.Time `json:"finished_at"`
+
+	Key         string `json:"-"`
+	ReplyTo     string `json:"-"`
+	Traceparent string `json:"-"`
+}
+
+// MaxErrors bounds a run's list of errors; the jobs table has them all.
+const MaxErrors = 100
+
+// RunError is one failure as a run's result tells it.
+type RunError struct {
+	Account string       `json:"account,omitempty"`
+	Code    clients.Code `json:"code"`
+	Message string       `json:"message"`
+	Hint    string       `json:"hint,omitempty"`
+}
+
+// Counts says how a run's jobs ended; those that did not yet are only in Total.
+type Counts struct {
+	Total     int `json:"total"`
+	Succeeded int `json:"succeeded"`
+	Partial   int `json:"partial"`
+	Failed    int `json:"failed"`
+	Dead      int `json:"dead"`
+	Cancelled int `json:"cancelled"`
+}
+
+// Ended is how many jobs ended.
+func (c Counts) Ended() int { return c.Succeeded + c.Partial + c.Failed + c.Dead + c.Cancelled }
+
+// State is the state of a run whose jobs ended so: succeeded when all did, failed
+// when none did even partly, else partial.
+func (c Counts) State() State {
+	switch {
+	case c.Ended() < c.Total:
+		return Running
+	case c.Cancelled == c.Total && c.Total > 0:
+		return Cancelled
+	case c.Succeeded == c.Total:
+		return Succeeded
+	case c.Succeeded+c.Partial == 0:
+		return Failed
+	default:
+		return Partial
+	}
+}
+
+// Tally counts the orders that a run or a job was told.
+type Tally struct {
+	Seen      int `json:"seen"`
+	Created   int `json:"created"`
+	Changed   int `json:"changed"`
+	Unchanged int `json:"unchanged"`
+}
+
+// Job is one question about one account: the unit of retry, of isolation, of
+// progress and of resumption after a crash. Its JSON is the message on the
+// jobs stream.
+type Job struct {
+	ID       string `json:"job_id"`
+	RunID    string `json:"run_id"`
+	Provider string `json:"provider"`
+	Account  string `json:"account"`
+	Kind     string `json:"kind"`
+	Question
+	// Attempt counts from 1.
+	Attempt int `json:"attempt"`
+	// FirstAt is when the first attempt was planned.
+	FirstAt time.Time `json:"first_at"`
+	// Traceparent is the run's W3C trace context.
+	Traceparent string `json:"-"`
+}
+
+// Question is what a job asks, without the account: a window of order dates or
+// some order ids and references.
+type Question struct {
+	From       clients.Date `json:"from,omitempty"`
+	To         clients.Date `json:"to,omitempty"`
+	OrderIDs   []string     `json:"order_ids,omitempty"`
+	References []string     `json:"references,omitempty"`
+}
+
+// Query is the question put to an account.
+func (q Question) Query(a clients.Account) clients.Query {
+	return clients.Query{Account: a, From: q.From, To: q.To, OrderIDs: q.OrderIDs, References: q.References}
+}
+
+// Outcome is what one attempt at a job did.
+type Outcome struct {
+	Job
+	// State is what the job is in now: succeeded, partial, failed, dead or waiting.
+	State State
+	// NextAt is when a waiting job is due again.
+	NextAt time.Time
+	Orders []clients.Order
+	// Volatile is the provider's [clients.Traits.Volatile].
+	Volatile []string
+	// Err is why the attempt failed, or what was partial about it; nil when it succeeded.
+	Err *clients.Error
+	// AskedAt is when the provider was asked: what the orders are as of.
+	AskedAt    time.Time
+	FinishedAt time.Time
+}
+
+// NewID makes an id for a run: a ULID, which sorts by time.
+func NewID(now time.Time) string {
+	return ulid.MustNew(ulid.Timestamp(now), ulid.DefaultEntropy()).String()
+}

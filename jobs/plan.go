@@ -1,0 +1,225 @@
+package jobs
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"orderbeat/clients"
+)
+
+// MaxJobs bounds what one run may be planned into.
+const MaxJobs = 20_000
+
+// Target is whom a run asks.
+type Target struct {
+	Traits   clients.Traits
+	Accounts []clients.Account
+}
+
+// Kind plans one kind of run: it turns the params into the questions to put to one account.
+type Kind func(params json.RawMessage, a clients.Account, t clients.Traits, now time.Time) ([]Question, error)
+
+// Kinds lists every kind there is. A new kind is one file and one line here.
+var Kinds = map[string]Kind{
+	"sync":  planSync,
+	"fetch": planFetch,
+}
+
+// Plan turns a request into a run and its jobs, one per account and question.
+// A request that cannot be planned is a *[clients.Error] with [clients.CodeInvalid];
+// the run is then already failed, and has no jobs.
+func Plan(r Request, targets map[string]Target, now time.Time) (Run, []Job, error) {
+	run := Run{
+		ID: NewID(now), Provider: r.Provider, Kind: r.Kind, State: Queued, Trigger: r.Trigger,
+		Accounts: r.Accounts, Params: r.Params, Errors: []RunError{}, RequestedAt: now,
+		Key: r.Key, ReplyTo: r.ReplyTo, Traceparent: r.Traceparent,
+	}
+	if run.Traceparent == "" {
+		run.Traceparent = newTraceparent(run.ID)
+	}
+	jobs, err := plan(run, targets, now)
+	if err != nil {
+		run.fail(err, now)
+		return run, nil, err
+	}
+	run.Jobs.Total = len(jobs)
+	return run, jobs, nil
+}
+
+func plan(run Run, targets map[string]Target, now time.Time) ([]Job, error) {
+	target, ok := targets[run.Provider]
+	if !ok {
+		return nil, Invalid("unknown provider "+quote(run.Provider), "configured: "+names(targets))
+	}
+	kind, ok := Kinds[run.Kind]
+	if !ok {
+		return nil, Invalid("unknown kind "+quote(run.Kind), "known: "+names(Kinds))
+	}
+	accounts, err := choose(target.Accounts, run.Accounts)
+	if err != nil {
+		return nil, err
+	}
+	var jobs []Job
+	for _, a := range accounts {
+		questions, err := kind(run.Params, a, target.Traits, now)
+		if err != nil {
+			return nil, err
+		}
+		if len(jobs)+len(questions) > MaxJobs {
+			return nil, Invalid(fmt.Sprintf("the run would have more than %d jobs", MaxJobs), "ask for a shorter range, or for fewer accounts at a time")
+		}
+		for _, q := range questions {
+			jobs = append(jobs, Job{
+				ID: fmt.Sprintf("%s-%05d", run.ID, len(jobs)+1), RunID: run.ID, Provider: run.Provider,
+				Account: a.Name, Kind: run.Kind, Question: q, Attempt: 1, FirstAt: now, Traceparent: run.Traceparent,
+			})
+		}
+	}
+	return jobs, nil
+}
+
+// choose picks the named accounts, all when none is named.
+func choose(all []clients.Account, named []string) ([]clients.Account, error) {
+	if len(named) == 0 {
+		return all, nil
+	}
+	var chosen []clients.Account
+	for _, name := range named {
+		i := slices.IndexFunc(all, func(a clients.Account) bool { return a.Name == name })
+		if i < 0 {
+			known := make([]string, len(all))
+			for i, a := range all {
+				known[i] = a.Name
+			}
+			return nil, Invalid("unknown account "+quote(name), "configured: "+list(known))
+		}
+		if !slices.ContainsFunc(chosen, func(a clients.Account) bool { return a.Name == name }) {
+			chosen = append(chosen, all[i])
+		}
+	}
+	return chosen, nil
+}
+
+// Invalid is the error of a request that cannot be planned.
+func Invalid(message, hint string) *clients.Error {
+	return &clients.Error{Op: "plan", Code: clients.CodeInvalid, Message: message, Hint: hint}
+}
+
+// NewFailed is the run of a request that could not even be read.
+func NewFailed(r Request, err error, now time.Time) Run {
+	run := Run{
+		ID: NewID(now), Provider: r.Provider, Kind: r.Kind, Trigger: r.Trigger, RequestedAt: now,
+		Key: r.Key, ReplyTo: r.ReplyTo, Traceparent: r.Traceparent,
+	}
+	if run.Traceparent == "" {
+		run.Traceparent = newTraceparent(run.ID)
+	}
+	run.fail(err, now)
+	return run
+}
+
+// fail ends a run that has no jobs. What was asked is kept only where it is small.
+func (r *Run) fail(err error, now time.Time) {
+	const keep = 4 << 10
+	e := clients.AsError(err)
+	r.State, r.StartedAt, r.FinishedAt = Failed, &now, &now
+	r.Errors = []RunError{{Code: e.Code, Message: e.Message, Hint: e.Hint}}
+	if len(r.Params) > keep || !json.Valid(r.Params) {
+		r.Params = nil
+	}
+	if len(strings.Join(r.Accounts, "")) > keep {
+		r.Accounts = nil
+	}
+	r.Provider, r.Kind = shorten(r.Provider), shorten(r.Kind)
+}
+
+// decodeParams reads a kind's params strictly: an unknown name or a wrong type is
+// an error that says which names there are.
+func decodeParams(params json.RawMessage, into any, known string) error {
+	if len(bytes.TrimSpace(params)) == 0 {
+		return nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(params))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		return Invalid("params: "+jsonMistake(err), "known params: "+known)
+	}
+	return nil
+}
+
+// DecodeRequest reads the body of a "please run" message: a JSON object of the
+// kind's params and, beside them, accounts. An empty body is an empty object.
+func DecodeRequest(body []byte) (params json.RawMessage, accounts []string, err error) {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil, nil, nil
+	}
+	var fields map[string]json.RawMessage
+	dec := json.NewDecoder(bytes.NewReader(body))
+	if err := dec.Decode(&fields); err != nil {
+		return nil, nil, Invalid("the body is not a JSON object: "+jsonMistake(err), `send params, like {"lookback":"14d"}, or nothing`)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, nil, Invalid("the body goes on after its JSON object", "send one object")
+	}
+	if raw, ok := fields["accounts"]; ok {
+		if err := json.Unmarshal(raw, &accounts); err != nil {
+			return nil, nil, Invalid("accounts: "+jsonMistake(err), `send a list of names, like {"accounts":["detroit"]}`)
+		}
+		delete(fields, "accounts")
+	}
+	if len(fields) == 0 {
+		return nil, accounts, nil
+	}
+	params, err = json.Marshal(fields)
+	return params, accounts, err
+}
+
+// jsonMistake says what is wrong with a JSON text in words that do not repeat it at length.
+func jsonMistake(err error) string {
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return fmt.Sprintf("%s: want %s, got %s", strings.TrimPrefix(e.Field, "."), e.Type, e.Value)
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return "the JSON text ends too early"
+	}
+	return shorten(strings.TrimPrefix(err.Error(), "json: "))
+}
+
+func names[V any](m map[string]V) string {
+	all := make([]string, 0, len(m))
+	for name := range m {
+		all = append(all, name)
+	}
+	slices.Sort(all)
+	return list(all)
+}
+
+// list joins names, leaving out what nobody would read.
+func list(all []string) string {
+	const most = 20
+	if len(all) == 0 {
+		return "none"
+	}
+	if len(all) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(all[:most], ", "), len(all)-most)
+	}
+	return strings.Join(all, ", ")
+}
+
+func quote(s string) string { return strconv.Quote(shorten(s)) }
+
+// shorten keeps what a message repeats of somebody's input readable.
+func shorten(s string) string {
+	const most = 120
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}

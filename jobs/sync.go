@@ -1,0 +1,84 @@
+package jobs
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
+
+	"orderbeat/clients"
+)
+
+// defaultLookback is how far a sync without params looks back.
+const defaultLookback = "14d"
+
+// earliest bounds windows from below: no supplier has orders from before.
+const earliest clients.Date = "1970-01-01"
+
+// planSync asks for the orders of a window: {"lookback": "14d"}, which is from
+// today minus 14 days to today, or {"from": "2026-01-01", "to": "2026-01-31"}, all
+// days included and in the account's zone. Without "to" it ends today; without
+// anything it looks back 14 days. A range longer than the provider takes is cut
+// into windows, oldest first.
+func planSync(params json.RawMessage, a clients.Account, t clients.Traits, now time.Time) ([]Question, error) {
+	var p struct {
+		Lookback string       `json:"lookback"`
+		From     clients.Date `json:"from"`
+		To       clients.Date `json:"to"`
+	}
+	if err := decodeParams(params, &p, `lookback ("14d"), or from and to ("2026-01-31")`); err != nil {
+		return nil, err
+	}
+	today := clients.DateOf(now.In(location(a)))
+	from, to := p.From, p.To
+	if from == "" && to == "" {
+		if p.Lookback == "" {
+			p.Lookback = defaultLookback
+		}
+		d, err := ParseDuration(p.Lookback)
+		if err != nil || d < 0 {
+			return nil, Invalid("lookback "+quote(p.Lookback)+" is not a length of time", `write days, like "14d"`)
+		}
+		from, to = today.AddDays(-int(math.Ceil(d.Hours()/24))), today
+	} else if p.Lookback != "" {
+		return nil, Invalid("lookback cannot be combined with from and to", "give one or the other")
+	}
+	if to == "" {
+		to = today
+	}
+	for name, d := range map[string]clients.Date{"from": from, "to": to} {
+		if _, err := clients.ParseDate(string(d)); err != nil {
+			return nil, Invalid(name+": "+err.Error(), "a window is from and to, both days included")
+		}
+	}
+	switch {
+	case from > to:
+		return nil, Invalid(fmt.Sprintf("the window is empty: from %s is after to %s", from, to), "exchange from and to")
+	case from > today:
+		return nil, Invalid(fmt.Sprintf("the window begins after today (%s)", today), "ask for days that have been")
+	case from < earliest:
+		return nil, Invalid(fmt.Sprintf("the window begins before %s", earliest), "ask for fewer days")
+	}
+	return windows(from, to, t.MaxWindowDays), nil
+}
+
+// windows cuts from..to, both included, into windows of at most most days, both ends counted.
+func windows(from, to clients.Date, most int) []Question {
+	if most == 0 {
+		return []Question{{From: from, To: to}}
+	}
+	var cut []Question
+	for from <= to {
+		end := min(from.AddDays(most-1), to)
+		cut = append(cut, Question{From: from, To: end})
+		from = end.AddDays(1)
+	}
+	return cut
+}
+
+func location(a clients.Account) *time.Location {
+	if a.Location == nil {
+		return time.UTC
+	}
+	return a.Location
+}
