@@ -2,12 +2,16 @@ package jobs
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"orderbeat/clients"
 )
+
+// maxNumberBytes bounds an order id or reference: longer than any supplier's.
+const maxNumberBytes = 128
 
 // planFetch asks for single orders: {"order_ids": […], "references": […]}, as many
 // to a job as the provider takes.
@@ -29,6 +33,9 @@ func planFetch(params json.RawMessage, _ clients.Account, t clients.Traits, _ ti
 	for _, id := range slices.Concat(p.OrderIDs, p.References) {
 		if strings.TrimSpace(id) == "" {
 			return nil, Invalid("an order id or reference is blank", "leave it out")
+		}
+		if len(id) > maxNumberBytes {
+			return nil, Invalid(fmt.Sprintf("order id or reference %s is longer than %d bytes", quote(id), maxNumberBytes), "check it")
 		}
 	}
 	var questions []Question

@@ -183,8 +183,10 @@ func DecodeRequest(body []byte) (params json.RawMessage, accounts []string, err 
 
 // jsonMistake says what is wrong with a JSON text in words that do not repeat it at length.
 func jsonMistake(err error) string {
-	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fmt.Sprintf("%s: want %s, got %s", strings.TrimPrefix(e.Field, "."), e.Type, e.Value)
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && e.Field == "" {
+		return "want a JSON object, got " + e.Value
+	} else if ok {
+		return fmt.Sprintf("%s: want %s, got %s", shorten(e.Field), e.Type, e.Value)
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return "the JSON text ends too early"

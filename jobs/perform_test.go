@@ -1,0 +1,141 @@
+package jobs_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"orderbeat/clients"
+	"orderbeat/jobs"
+)
+
+// provider answers as its function says.
+type provider func(ctx context.Context, q clients.Query) (clients.Answer, error)
+
+func (p provider) Orders(ctx context.Context, q clients.Query) (clients.Answer, error) {
+	return p(ctx, q)
+}
+
+func (p provider) Traits() clients.Traits { return clients.Traits{Volatile: []string{"method"}} }
+
+var retry = clients.Retry{Attempts: 3, For: time.Hour}
+
+func job(attempt int) jobs.Job {
+	return jobs.Job{ID: "run-00001", Provider: "michelin", Account: "detroit", Attempt: attempt, FirstAt: time.Now()}
+}
+
+func TestPerform(t *testing.T) {
+	fail := func(code clients.Code, after time.Duration) provider {
+		return func(context.Context, clients.Query) (clients.Answer, error) {
+			return clients.Answer{}, &clients.Error{Provider: "michelin", Op: "order status", Code: code, After: after}
+		}
+	}
+	order := clients.Order{OrderID: "SO1"}
+	cases := map[string]struct {
+		provider provider
+		attempt  int
+		want     jobs.State
+		code     clients.Code
+		orders   int
+	}{
+		"an answer": {func(context.Context, clients.Query) (clients.Answer, error) {
+			return clients.Answer{Orders: []clients.Order{order}}, nil
+		}, 1, jobs.Succeeded, "", 1},
+		"no orders are an answer": {func(context.Context, clients.Query) (clients.Answer, error) {
+			return clients.Answer{}, nil
+		}, 1, jobs.Succeeded, "", 0},
+		"an answer with problems": {func(context.Context, clients.Query) (clients.Answer, error) {
+			return clients.Answer{Orders: []clients.Order{order}, Partial: []clients.Problem{{OrderID: "SO2", Code: "953", Message: "no"}}}, nil
+		}, 1, jobs.Partial, clients.CodeInvalid, 1},
+		"unavailable waits":               {fail(clients.CodeUnavailable, 0), 1, jobs.Waiting, clients.CodeUnavailable, 0},
+		"unavailable at last is dead":     {fail(clients.CodeUnavailable, 0), 3, jobs.Dead, clients.CodeUnavailable, 0},
+		"longer than anybody waits":       {fail(clients.CodeThrottled, 2*time.Hour), 1, jobs.Dead, clients.CodeThrottled, 0},
+		"forbidden fails":                 {fail(clients.CodeForbidden, 0), 1, jobs.Failed, clients.CodeForbidden, 0},
+		"a wrong answer is asked again":   {fail(clients.CodeBadResponse, 0), 1, jobs.Waiting, clients.CodeBadResponse, 0},
+		"a wrong answer fails the second": {fail(clients.CodeBadResponse, 0), 2, jobs.Failed, clients.CodeBadResponse, 0},
+		"a panic fails": {func(context.Context, clients.Query) (clients.Answer, error) {
+			panic("oops")
+		}, 1, jobs.Failed, clients.CodeInternal, 0},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			out, err := jobs.Perform(t.Context(), c.provider, clients.Account{}, job(c.attempt), retry)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if out.State != c.want || len(out.Orders) != c.orders {
+				t.Errorf("got %s with %d orders, want %s with %d", out.State, len(out.Orders), c.want, c.orders)
+			}
+			if out.Err != nil && out.Err.Code != c.code || out.Err == nil && c.code != "" {
+				t.Errorf("got error %v, want code %q", out.Err, c.code)
+			}
+			if (out.State == jobs.Waiting) == out.NextAt.IsZero() {
+				t.Errorf("got state %s due at %s: exactly a waiting job has a time", out.State, out.NextAt)
+			}
+			if out.AskedAt.IsZero() || out.FinishedAt.Before(out.AskedAt) || out.Volatile[0] != "method" {
+				t.Errorf("got %+v, want times and the provider's volatile fields", out)
+			}
+		})
+	}
+}
+
+func TestPerformKeepsThePanicsStack(t *testing.T) {
+	out, err := jobs.Perform(t.Context(), provider(func(context.Context, clients.Query) (clients.Answer, error) {
+		panic("oops")
+	}), clients.Account{}, job(1), retry)
+	if err != nil || !strings.Contains(out.Err.Message, "panic: oops") || !strings.Contains(out.Err.Message, "perform_test.go") {
+		t.Errorf("got %v, %v, want the panic and where it was", out.Err, err)
+	}
+}
+
+func TestPerformCancelledDidNotHappen(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := jobs.Perform(ctx, provider(func(ctx context.Context, _ clients.Query) (clients.Answer, error) {
+		cancel()
+		return clients.Answer{}, &clients.Error{Code: clients.CodeUnavailable, Err: ctx.Err()}
+	}), clients.Account{}, job(1), retry)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want context.Canceled", err)
+	}
+}
+
+func TestAgainWaitsLongerEachTime(t *testing.T) {
+	generous := clients.Retry{Attempts: 100, For: 1000 * time.Hour}
+	longest := func(attempt int, after time.Duration) (shortest, longest time.Duration) {
+		shortest = time.Hour * 1000
+		for range 2000 {
+			j := job(attempt)
+			state, due := jobs.Again(&clients.Error{Code: clients.CodeUnavailable, After: after}, j, generous, j.FirstAt)
+			if state != jobs.Waiting {
+				t.Fatalf("attempt %d: got %s, want waiting", attempt, state)
+			}
+			wait := due.Sub(j.FirstAt)
+			shortest, longest = min(shortest, wait), max(longest, wait)
+		}
+		return shortest, longest
+	}
+	for attempt, ceiling := range map[int]time.Duration{1: 2 * time.Second, 2: 4 * time.Second, 5: 32 * time.Second, 60: 15 * time.Minute} {
+		least, most := longest(attempt, 0)
+		if most > ceiling || most < ceiling*9/10 || least > ceiling/10 {
+			t.Errorf("attempt %d: waits from %s to %s, want the whole of 0 to %s", attempt, least, most, ceiling)
+		}
+	}
+	if least, most := longest(1, time.Minute); least < time.Minute || most > time.Minute+2*time.Second {
+		t.Errorf("waits from %s to %s, want what the provider asked for and a little jitter", least, most)
+	}
+}
+
+func TestParseDuration(t *testing.T) {
+	for text, want := range map[string]time.Duration{"14d": 14 * 24 * time.Hour, "0d": 0, "90m": 90 * time.Minute, "1.5h": 90 * time.Minute} {
+		if got, err := jobs.ParseDuration(text); err != nil || got != want {
+			t.Errorf("%s: got %s, %v, want %s", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "d", "14", "1.5d", "14 d", "999999999999d"} {
+		if got, err := jobs.ParseDuration(text); err == nil {
+			t.Errorf("%q: got %s, want an error", text, got)
+		}
+	}
+}

@@ -1,0 +1,250 @@
+package jobs_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderbeat/clients"
+	"orderbeat/jobs"
+)
+
+// noon in Detroit, and already the next day in Auckland.
+var now = time.Date(2026, 11, 20, 17, 0, 0, 0, time.UTC)
+
+func targets(t *testing.T) map[string]jobs.Target {
+	t.Helper()
+	zone := func(name string) *time.Location {
+		l, err := time.LoadLocation(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	return map[string]jobs.Target{
+		"michelin": {
+			Traits: clients.Traits{MaxWindowDays: 90, MaxReferences: 2},
+			Accounts: []clients.Account{
+				{Name: "detroit", Location: zone("America/Detroit")},
+				{Name: "auckland", Location: zone("Pacific/Auckland")},
+			},
+		},
+		"unbounded": {Accounts: []clients.Account{{Name: "only"}}},
+	}
+}
+
+func TestSyncWindows(t *testing.T) {
+	type window struct {
+		Account  string
+		From, To clients.Date
+	}
+	cases := map[string]struct {
+		params string
+		want   []window
+	}{
+		"nothing looks back 14 days, in each account's zone": {
+			``,
+			[]window{{"detroit", "2026-11-06", "2026-11-20"}, {"auckland", "2026-11-07", "2026-11-21"}},
+		},
+		"89 days back are 90 days: one window": {
+			`{"lookback":"89d"}`,
+			[]window{{"detroit", "2026-08-23", "2026-11-20"}, {"auckland", "2026-08-24", "2026-11-21"}},
+		},
+		"90 days back are 91 days: two windows": {
+			`{"lookback":"90d"}`,
+			[]window{
+				{"detroit", "2026-08-22", "2026-11-19"},
+				{"detroit", "2026-11-20", "2026-11-20"},
+				{"auckland", "2026-08-23", "2026-11-20"},
+				{"auckland", "2026-11-21", "2026-11-21"},
+			},
+		},
+		"part of a day back is a day back": {
+			`{"lookback":"1h"}`,
+			[]window{{"detroit", "2026-11-19", "2026-11-20"}, {"auckland", "2026-11-20", "2026-11-21"}},
+		},
+		"a range has both its ends": {
+			`{"from":"2026-01-31","to":"2026-02-01"}`,
+			[]window{{"detroit", "2026-01-31", "2026-02-01"}, {"auckland", "2026-01-31", "2026-02-01"}},
+		},
+		"a range without an end goes to today": {
+			`{"from":"2026-11-19"}`,
+			[]window{{"detroit", "2026-11-19", "2026-11-20"}, {"auckland", "2026-11-19", "2026-11-21"}},
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			run, planned, err := jobs.Plan(jobs.Request{Provider: "michelin", Kind: "sync", Params: json.RawMessage(c.params)}, targets(t), now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []window
+			for _, j := range planned {
+				got = append(got, window{j.Account, j.From, j.To})
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("windows (-want +got):\n%s", diff)
+			}
+			if run.State != jobs.Queued || run.Jobs.Total != len(c.want) {
+				t.Errorf("got run %s with %d jobs, want queued with %d", run.State, run.Jobs.Total, len(c.want))
+			}
+		})
+	}
+}
+
+func TestSyncWithoutCapIsOneWindow(t *testing.T) {
+	_, planned, err := jobs.Plan(jobs.Request{Provider: "unbounded", Kind: "sync", Params: json.RawMessage(`{"from":"2020-01-01"}`)}, targets(t), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(planned) != 1 || planned[0].From != "2020-01-01" || planned[0].To != "2026-11-20" {
+		t.Errorf("got %+v, want one window from 2020-01-01 to 2026-11-20", planned)
+	}
+}
+
+func TestFetchAsksForHandfuls(t *testing.T) {
+	_, planned, err := jobs.Plan(jobs.Request{
+		Provider: "michelin", Kind: "fetch", Accounts: []string{"detroit", "detroit"},
+		Params: json.RawMessage(`{"order_ids":["A","B","A","C"],"references":["P"]}`),
+	}, targets(t), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []jobs.Question
+	for _, j := range planned {
+		got = append(got, j.Question)
+	}
+	want := []jobs.Question{{OrderIDs: []string{"A", "B"}}, {OrderIDs: []string{"C"}}, {References: []string{"P"}}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("questions (-want +got):\n%s", diff)
+	}
+}
+
+func TestPlanRefuses(t *testing.T) {
+	long := strings.Repeat("9", 1<<20)
+	cases := map[string]struct {
+		r    jobs.Request
+		want string
+	}{
+		"an unknown provider":           {jobs.Request{Provider: "goodyear", Kind: "sync"}, `unknown provider "goodyear"`},
+		"an unknown kind":               {jobs.Request{Provider: "michelin", Kind: "steal"}, `unknown kind "steal"`},
+		"an unknown account":            {jobs.Request{Provider: "michelin", Kind: "sync", Accounts: []string{"x"}}, `unknown account "x"`},
+		"an unknown param":              {sync(`{"days":3}`), `unknown field "days"`},
+		"a param of a wrong type":       {sync(`{"lookback":14}`), `lookback: want string, got number`},
+		"params that are no object":     {sync(`[]`), `want a JSON object, got array`},
+		"a lookback that is no time":    {sync(`{"lookback":"soon"}`), `lookback "soon" is not a length of time`},
+		"a lookback into the future":    {sync(`{"lookback":"-3d"}`), `lookback "-3d" is not a length of time`},
+		"lookback and range together":   {sync(`{"lookback":"3d","from":"2026-01-01"}`), `cannot be combined`},
+		"a range that is reversed":      {sync(`{"from":"2026-02-01","to":"2026-01-01"}`), `from 2026-02-01 is after to 2026-01-01`},
+		"a range after today":           {sync(`{"from":"2027-01-01","to":"2027-01-02"}`), `begins after today`},
+		"a range before all suppliers":  {sync(`{"from":"0001-01-01"}`), `begins before 1970-01-01`},
+		"a day that is none":            {sync(`{"from":"2026-02-30","to":"2026-03-01"}`), `from: "2026-02-30" is not a date`},
+		"a fetch of nothing":            {fetch(`{}`), `fetch needs order_ids or references`},
+		"a blank order id":              {fetch(`{"order_ids":[" "]}`), `blank`},
+		"an order id of a megabyte":     {fetch(`{"order_ids":["` + long + `"]}`), `longer than`},
+		"more jobs than anybody wants":  {fetch(`{"order_ids":[` + many(2*jobs.MaxJobs+2) + `]}`), `more than 20000 jobs`},
+		"a fetch where there is no way": {jobs.Request{Provider: "unbounded", Kind: "fetch", Params: json.RawMessage(`{"order_ids":["A"]}`)}, `cannot be asked for single orders`},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			run, planned, err := jobs.Plan(c.r, targets(t), now)
+			e, ok := errors.AsType[*clients.Error](err)
+			if !ok || e.Code != clients.CodeInvalid || !strings.Contains(e.Message, c.want) {
+				t.Fatalf("got %v, want an invalid request that says %q", err, c.want)
+			}
+			if len(e.Message) > 500 {
+				t.Errorf("the message has %d bytes: it repeats the input at length", len(e.Message))
+			}
+			if run.State != jobs.Failed || len(planned) != 0 || run.FinishedAt == nil || len(run.Errors) != 1 {
+				t.Errorf("got run %+v with %d jobs, want a failed run with its error and no jobs", run, len(planned))
+			}
+		})
+	}
+}
+
+func sync(params string) jobs.Request {
+	return jobs.Request{Provider: "michelin", Kind: "sync", Params: json.RawMessage(params)}
+}
+
+func fetch(params string) jobs.Request {
+	return jobs.Request{Provider: "michelin", Kind: "fetch", Params: json.RawMessage(params)}
+}
+
+func many(n int) string {
+	var b strings.Builder
+	for i := range n {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, `"SO%d"`, i)
+	}
+	return b.String()
+}
+
+func TestDecodeRequest(t *testing.T) {
+	params, accounts, err := jobs.DecodeRequest([]byte(` {"lookback":"30d","accounts":["detroit"]} `))
+	if err != nil || string(params) != `{"lookback":"30d"}` || len(accounts) != 1 || accounts[0] != "detroit" {
+		t.Errorf("got %s, %v, %v", params, accounts, err)
+	}
+	for _, empty := range []string{"", " \n", "{}"} {
+		if params, accounts, err := jobs.DecodeRequest([]byte(empty)); params != nil || accounts != nil || err != nil {
+			t.Errorf("%q: got %s, %v, %v, want nothing", empty, params, accounts, err)
+		}
+	}
+	for name, body := range map[string]string{
+		"cut off": `{"lookback":"30`, "no object": `[1]`, "a word": `please`, "two objects": `{}{}`,
+		"accounts of a wrong type": `{"accounts":"detroit"}`, "accounts of a wrong element": `{"accounts":[1]}`,
+	} {
+		if _, _, err := jobs.DecodeRequest([]byte(body)); clients.AsError(err).Code != clients.CodeInvalid {
+			t.Errorf("%s: got %v, want invalid", name, err)
+		}
+	}
+}
+
+func TestRunState(t *testing.T) {
+	cases := map[string]struct {
+		counts jobs.Counts
+		want   jobs.State
+	}{
+		"no jobs":                      {jobs.Counts{}, jobs.Succeeded},
+		"one still open":               {jobs.Counts{Total: 2, Succeeded: 1}, jobs.Running},
+		"all succeeded":                {jobs.Counts{Total: 2, Succeeded: 2}, jobs.Succeeded},
+		"one failed":                   {jobs.Counts{Total: 2, Succeeded: 1, Failed: 1}, jobs.Partial},
+		"one dead":                     {jobs.Counts{Total: 2, Succeeded: 1, Dead: 1}, jobs.Partial},
+		"one partial":                  {jobs.Counts{Total: 1, Partial: 1}, jobs.Partial},
+		"one partial, the rest failed": {jobs.Counts{Total: 2, Partial: 1, Failed: 1}, jobs.Partial},
+		"none succeeded":               {jobs.Counts{Total: 2, Failed: 1, Dead: 1}, jobs.Failed},
+		"all cancelled":                {jobs.Counts{Total: 2, Cancelled: 2}, jobs.Cancelled},
+	}
+	for name, c := range cases {
+		if got := c.counts.State(); got != c.want {
+			t.Errorf("%s: got %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+func TestTraceBelongsToItsRun(t *testing.T) {
+	run, planned, err := jobs.Plan(sync(`{}`), targets(t), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(run.Traceparent) != 55 || planned[0].Traceparent != run.Traceparent {
+		t.Errorf("got run trace %q, job trace %q, want one W3C traceparent", run.Traceparent, planned[0].Traceparent)
+	}
+	a, b := jobs.ChildTraceparent(run.Traceparent, "a"), jobs.ChildTraceparent(run.Traceparent, "b")
+	if a[:35] != run.Traceparent[:35] || a == b || len(a) != 55 || a[52:] != "-01" {
+		t.Errorf("got children %q and %q of %q, want the same trace and other spans", a, b, run.Traceparent)
+	}
+	theirs := "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
+	if got := jobs.ChildTraceparent(theirs, "x"); got[:35] != theirs[:35] || got[52:] != "-00" {
+		t.Errorf("got %q, want the caller's trace %q and its flags", got, theirs)
+	}
+	if got := jobs.ChildTraceparent("nonsense", "x"); got != "" {
+		t.Errorf("got %q for a context that is none, want nothing", got)
+	}
+}
