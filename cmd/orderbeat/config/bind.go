@@ -1,0 +1,221 @@
+package config
+
+import (
+	"encoding"
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"orderbeat/auth"
+	"orderbeat/jobs"
+)
+
+// notYet is the type of a key that has a meaning, but not in this version: set, it
+// is a mistake, with the reason that its tag `why` gives.
+type notYet struct{}
+
+// reader is a type that reads its own TOML value.
+type reader interface{ readTOML(value any) error }
+
+// binder puts a document's values into structs by their `toml` tags, leaving
+// defaults alone, and notes every key that does not fit. An int64 is a number of
+// bytes and may be written "8MB"; a [time.Duration] is written "30s" or "14d".
+type binder struct {
+	*mistakes
+	secrets secrets
+}
+
+// table fills the struct that dst is with the table at path. The keys in also are
+// known too, and read by somebody else.
+func (b *binder) table(path string, values map[string]any, dst reflect.Value, also ...field) {
+	known := tagged(dst.Type())
+	for key, value := range values {
+		i := slices.IndexFunc(known, func(f field) bool { return f.key == key })
+		if i < 0 {
+			b.add(join(path, key), "%s", unknown(key, slices.Concat(also, known)))
+			continue
+		}
+		b.value(join(path, key), value, dst.FieldByIndex(known[i].index), known[i])
+	}
+	for _, f := range known {
+		if _, ok := values[f.key]; !ok && f.required {
+			b.add(join(path, f.key), "is missing")
+		}
+	}
+}
+
+// value puts one value where it belongs.
+func (b *binder) value(path string, value any, dst reflect.Value, f field) {
+	switch into := dst.Addr().Interface().(type) {
+	case *notYet:
+		b.add(path, "is not supported yet: %s", f.why)
+		return
+	case *auth.Secret:
+		if s, ok := value.(string); !ok {
+			b.add(path, "%s", wantSecret)
+		} else if secret, err := b.secrets.resolve(s); err != nil {
+			b.add(path, "%v", err)
+		} else {
+			*into = secret
+		}
+		return
+	case *time.Duration:
+		b.text(path, value, `a length of time like "30s" or "14d"`, func(s string) (err error) {
+			*into, err = jobs.ParseDuration(s)
+			return err
+		})
+		return
+	case reader:
+		if err := into.readTOML(value); err != nil {
+			b.add(path, "%v", err)
+		}
+		return
+	case encoding.TextUnmarshaler:
+		b.text(path, value, "a text", func(s string) error { return into.UnmarshalText([]byte(s)) })
+		return
+	}
+	b.kind(path, value, dst)
+}
+
+// kind puts a value into what has no reading of its own.
+func (b *binder) kind(path string, value any, dst reflect.Value) {
+	switch dst.Kind() {
+	case reflect.String:
+		b.text(path, value, "a text in quotes", func(s string) error { dst.SetString(s); return nil })
+	case reflect.Bool:
+		if v, ok := value.(bool); ok {
+			dst.SetBool(v)
+		} else {
+			b.wrong(path, value, "true or false")
+		}
+	case reflect.Int:
+		if n, ok := value.(int64); ok {
+			dst.SetInt(n)
+		} else {
+			b.wrong(path, value, "a whole number")
+		}
+	case reflect.Int64:
+		if n, err := bytesOf(value); err != nil {
+			b.add(path, "%v", err)
+		} else {
+			dst.SetInt(n)
+		}
+	case reflect.Struct:
+		if values, ok := value.(map[string]any); ok {
+			b.table(path, values, dst)
+		} else {
+			b.wrong(path, value, "a table")
+		}
+	case reflect.Map: // of anything: its owner reads it
+		if values, ok := value.(map[string]any); ok {
+			dst.Set(reflect.ValueOf(values))
+		} else {
+			b.wrong(path, value, "a table")
+		}
+	case reflect.Slice:
+		b.list(path, value, dst)
+	default:
+		panic(fmt.Sprintf("config: %s: cannot bind a %s", path, dst.Type()))
+	}
+}
+
+func (b *binder) list(path string, value any, dst reflect.Value) {
+	values, ok := value.([]any)
+	if !ok {
+		b.wrong(path, value, "a list")
+		return
+	}
+	dst.Set(reflect.MakeSlice(dst.Type(), len(values), len(values)))
+	for i, v := range values {
+		b.value(index(path, i), v, dst.Index(i), field{})
+	}
+}
+
+// text hands a string on, and says what was wanted when the value is none.
+func (b *binder) text(path string, value any, want string, set func(string) error) {
+	s, ok := value.(string)
+	if !ok {
+		b.wrong(path, value, want)
+		return
+	}
+	if err := set(s); err != nil {
+		b.add(path, "%v", err)
+	}
+}
+
+func (b *binder) wrong(path string, value any, want string) {
+	b.add(path, "want %s, got %s", want, describe(value))
+}
+
+func describe(value any) string {
+	switch v := value.(type) {
+	case string:
+		return "a text"
+	case bool:
+		return fmt.Sprint(v)
+	case int64, float64:
+		return fmt.Sprintf("the number %v", v)
+	case map[string]any:
+		return "a table"
+	case []any:
+		return "a list"
+	default:
+		return "a date or time"
+	}
+}
+
+// field is one key that a struct knows.
+type field struct {
+	key      string
+	index    []int
+	required bool   // `toml:"name,required"`
+	why      string // tag of a notYet
+}
+
+// tagged lists the keys of a struct, those of embedded structs included.
+func tagged(t reflect.Type) []field {
+	var fields []field
+	for _, sf := range reflect.VisibleFields(t) {
+		key, option, _ := strings.Cut(sf.Tag.Get("toml"), ",")
+		if key == "" || key == "-" {
+			continue
+		}
+		fields = append(fields, field{key: key, index: sf.Index, required: option == "required", why: sf.Tag.Get("why")})
+	}
+	return fields
+}
+
+// unknown says that there is no such key, and which there are.
+func unknown(key string, known []field) string {
+	var keys []string
+	for _, f := range known {
+		if f.why == "" {
+			keys = append(keys, f.key)
+		}
+	}
+	if like := nearest(key, keys); like != "" {
+		return fmt.Sprintf("unknown key; did you mean %q? known: %s", like, strings.Join(keys, ", "))
+	}
+	return "unknown key; known: " + strings.Join(keys, ", ")
+}
+
+// bytesOf reads a number of bytes: 1024, "64KB", "8MB", "1GB" (steps of 1024).
+func bytesOf(value any) (int64, error) {
+	if n, ok := value.(int64); ok && n >= 0 {
+		return n, nil
+	}
+	s, ok := value.(string)
+	if !ok {
+		return 0, fmt.Errorf(`want a number of bytes like "8MB", got %s`, describe(value))
+	}
+	var n int64
+	var unit string
+	step := map[string]int64{"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
+	if count, err := fmt.Sscanf(s+"\n", "%d%s\n", &n, &unit); err != nil || count != 2 || n < 0 || step[unit] == 0 || n > math.MaxInt64/step[unit] {
+		return 0, fmt.Errorf(`%.40q is not a number of bytes: write it like "64KB" or "8MB"`, s)
+	}
+	return n * step[unit], nil
+}

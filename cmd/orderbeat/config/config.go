@@ -1,0 +1,156 @@
+// Package config reads config.toml: strictly, with every mistake told at once by
+// file, line and key, and before anything is opened.
+//
+// Start reading at [Load]. The sections that every installation has are in
+// sections.go, those of the providers in providers.go, the schedules in
+// schedules.go; bind.go puts TOML values into structs.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+
+	"orderbeat/clients"
+	"orderbeat/worker"
+)
+
+// Config is a configuration that was found right.
+type Config struct {
+	// Path is the file that it was read from.
+	Path string
+	NATS worker.NATS
+	DB   DB
+	// Worker bounds the work of this process.
+	Worker Worker
+	Web    Web
+	Log    Log
+	// Sandbox is nil when the stand-ins do not run.
+	Sandbox *Sandbox
+	// Providers are sorted by name, Schedules are in the order of the file.
+	Providers []Provider
+	Schedules []Schedule
+}
+
+// file is the shape of config.toml.
+type file struct {
+	NATS      natsSection       `toml:"nats"`
+	DB        DB                `toml:"db"`
+	Worker    Worker            `toml:"worker"`
+	Web       Web               `toml:"web"`
+	Log       Log               `toml:"log"`
+	Sandbox   Sandbox           `toml:"sandbox"`
+	Providers map[string]any    `toml:"providers"`
+	Schedules []scheduleSection `toml:"schedules"`
+}
+
+// Find names the configuration file: named, else $ORDERBEAT_CONFIG, else
+// config.toml in the working folder.
+func Find(named string, getenv func(string) string) (string, error) {
+	const usual = "config.toml"
+	if named != "" {
+		return named, nil
+	}
+	if path := getenv("ORDERBEAT_CONFIG"); path != "" {
+		return path, nil
+	}
+	if _, err := os.Stat(usual); errors.Is(err, fs.ErrNotExist) {
+		here, _ := filepath.Abs(".")
+		return "", &Mistake{File: usual, Message: fmt.Sprintf(
+			"there is none in %s: name one with --config or ORDERBEAT_CONFIG, or copy the one that comes with the sources, which runs as it is", here)}
+	}
+	return usual, nil
+}
+
+// Load reads the file at path and checks all of it. kinds are the kinds of
+// provider there are; each provider is opened once on trial. The error joins a
+// [*Mistake] for everything that is wrong.
+func Load(path string, kinds map[string]clients.Open, getenv func(string) string) (*Config, error) {
+	l, err := read(path, getenv)
+	if err != nil {
+		return nil, err
+	}
+	l.sections(l.doc.values)
+	if _, ok := l.doc.values["sandbox"]; ok {
+		l.config.Sandbox = &l.file.Sandbox
+	}
+	l.providers(kinds)
+	l.schedules()
+	if err := l.err(); err != nil {
+		return nil, err
+	}
+	return &l.config, nil
+}
+
+// LoadPlaces reads only what says where NATS and the database are, [Config.NATS]
+// and [Config.DB]. It looks up no secret and passes over what is wrong elsewhere,
+// so that one can look at the orders whatever state the rest is in.
+func LoadPlaces(path string, getenv func(string) string) (*Config, error) {
+	l, err := read(path, getenv)
+	if err != nil {
+		return nil, err
+	}
+	places := map[string]any{}
+	for _, name := range []string{"nats", "db"} {
+		if section, ok := l.doc.values[name]; ok {
+			places[name] = section
+		}
+	}
+	l.sections(places)
+	if err := l.err(); err != nil {
+		return nil, err
+	}
+	return &l.config, nil
+}
+
+// loader is one reading of one file.
+type loader struct {
+	binder
+	dir    string // what relative paths hang on
+	file   file
+	config Config
+}
+
+func read(path string, getenv func(string) string) (*loader, error) {
+	text, err := os.ReadFile(path)
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		err = e.Err
+	}
+	if err != nil {
+		return nil, &Mistake{File: path, Message: fmt.Sprintf("cannot read the configuration: %v", err)}
+	}
+	dir, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return nil, &Mistake{File: path, Message: err.Error()}
+	}
+	doc, mistake := parse(text)
+	if mistake != nil {
+		mistake.File = path
+		return nil, mistake
+	}
+	return &loader{
+		binder: binder{mistakes: &mistakes{file: path, doc: doc}, secrets: secrets{getenv: getenv, dir: dir}},
+		dir:    dir,
+		file:   defaults(),
+		config: Config{Path: path},
+	}, nil
+}
+
+// sections binds values, which are all of the file or a part of it, and checks the
+// sections that are not providers or schedules.
+func (l *loader) sections(values map[string]any) {
+	l.table("", values, reflect.ValueOf(&l.file).Elem())
+	l.config.NATS = l.nats(l.file.NATS)
+	l.config.DB = l.db(l.file.DB)
+	l.worker(l.file.Worker)
+	l.config.Worker = l.file.Worker
+	l.loopback("web.listen", l.file.Web.Listen, true)
+	l.config.Web = l.file.Web
+	l.oneOf("log.level", l.file.Log.Level, "debug", "info", "warn", "error")
+	l.oneOf("log.format", l.file.Log.Format, "auto", "text", "json")
+	l.config.Log = l.file.Log
+	l.sandbox(l.file.Sandbox)
+}

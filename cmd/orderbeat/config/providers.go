@@ -1,0 +1,171 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+	_ "time/tzdata" // zones are known on machines without a zone database too
+	"unicode/utf8"
+
+	"orderbeat/auth"
+	"orderbeat/clients"
+)
+
+// Provider is one [providers.<name>] section that its kind found right.
+type Provider struct {
+	clients.Config
+	// Traits are what it can be asked.
+	Traits clients.Traits
+	// Origin is the base URL that it asks, where the kind tells.
+	Origin string
+	open   func(Lend) (clients.Provider, error)
+}
+
+// Lend is what the program lends to a provider.
+type Lend struct {
+	Tokens    auth.Store
+	Sandbox   clients.Sandbox
+	UserAgent string
+	Log       *slog.Logger
+}
+
+// Open makes the provider.
+func (p Provider) Open(l Lend) (clients.Provider, error) { return p.open(l) }
+
+// providerDefaults is what holds where a provider's section says nothing.
+func providerDefaults(name string) clients.Config {
+	return clients.Config{
+		Name: name, Environment: "sandbox", Concurrency: 4,
+		Rate:      clients.Rate{Calls: 10, Per: time.Second},
+		TokenRate: clients.Rate{Calls: 5, Per: time.Second},
+		Retry:     clients.Retry{Attempts: 8, For: 6 * time.Hour},
+		Timeout:   30 * time.Second, MaxBody: 32 << 20,
+	}
+}
+
+func (l *loader) providers(kinds map[string]clients.Open) {
+	if len(l.file.Providers) == 0 {
+		l.add("providers", "there is none: write a section [providers.<name>]")
+	}
+	for _, name := range slices.Sorted(maps.Keys(l.file.Providers)) {
+		path := join("providers", name)
+		values, ok := l.file.Providers[name].(map[string]any)
+		switch {
+		case !ok:
+			l.wrong(path, l.file.Providers[name], "a table")
+		case !isToken(name) || len(name) > maxName:
+			l.add(path, "a provider's name is up to %d letters, digits, - and _", maxName)
+		default:
+			l.provider(path, name, values, kinds)
+		}
+	}
+}
+
+// provider reads the part of a section that every kind shares, and has the kind
+// read the rest.
+func (l *loader) provider(path, name string, values map[string]any, kinds map[string]clients.Open) {
+	shared, own := map[string]any{}, map[string]any{}
+	frame := tagged(reflect.TypeFor[clients.Config]())
+	for key, value := range values {
+		if slices.ContainsFunc(frame, func(f field) bool { return f.key == key }) {
+			shared[key] = value
+		} else {
+			own[key] = value
+		}
+	}
+	c := providerDefaults(name)
+	l.table(path, shared, reflect.ValueOf(&c).Elem())
+	l.accounts(path+".accounts", c.Accounts)
+	open, ok := kinds[c.Kind]
+	if !ok {
+		l.add(path+".kind", "%.40q is not a kind of provider; known kinds: %s", c.Kind, strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
+		return
+	}
+	p := Provider{Config: c}
+	var decoded bool
+	p.open = func(lend Lend) (clients.Provider, error) {
+		return open(clients.Section{
+			Config: c,
+			Decode: func(into any) error {
+				decoded = true
+				return l.decode(path, own, into, frame)
+			},
+			Tokens: lend.Tokens, Sandbox: lend.Sandbox, UserAgent: lend.UserAgent, Log: lend.Log,
+		})
+	}
+	trial, err := p.open(l.trial())
+	l.addProvider(path, err)
+	if err != nil {
+		return
+	}
+	if !decoded { // the kind has no keys of its own
+		l.addProvider(path, l.decode(path, own, &struct{}{}, frame))
+	}
+	p.Traits = trial.Traits()
+	if teller, ok := trial.(interface{ BaseURL() string }); ok {
+		p.Origin = teller.BaseURL()
+	}
+	l.config.Providers = append(l.config.Providers, p)
+}
+
+// trial is what a provider is lent while its section is checked: nothing that is
+// opened, and the sandbox as it will be.
+func (l *loader) trial() Lend {
+	lend := Lend{Tokens: auth.NewMemory(), UserAgent: "orderbeat", Log: slog.New(slog.DiscardHandler)}
+	if l.config.Sandbox != nil {
+		lend.Sandbox = SandboxAt(l.config.Sandbox.Listen)
+	}
+	return lend
+}
+
+// decode fills a kind's own struct, as [clients.Section.Decode] promises.
+func (l *loader) decode(path string, own map[string]any, into any, frame []field) error {
+	v := reflect.ValueOf(into)
+	if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct {
+		return fmt.Errorf("decode into %T: want a pointer to a struct", into)
+	}
+	b := binder{mistakes: &mistakes{file: l.mistakes.file, doc: l.doc}, secrets: l.secrets}
+	b.table(path, own, v.Elem(), frame...)
+	var all []error
+	for _, m := range b.all {
+		all = append(all, &clients.ConfigError{Key: strings.TrimPrefix(m.Key, path+"."), Message: m.Message})
+	}
+	return errors.Join(all...)
+}
+
+// maxName bounds names, in characters.
+const maxName = 64
+
+// accounts checks a provider's accounts, and loads their zones.
+func (l *loader) accounts(path string, accounts []clients.Account) {
+	seen := map[string]string{}
+	for i := range accounts {
+		a, at := &accounts[i], index(path, i)
+		first, taken := seen[a.Name]
+		switch {
+		case a.Name == "":
+			l.add(at+".name", "is missing")
+		case utf8.RuneCountInString(a.Name) > maxName:
+			l.add(at+".name", "is longer than %d characters", maxName)
+		case taken:
+			l.add(at+".name", "%q is the name of %s already", a.Name, first)
+		}
+		seen[a.Name] = at
+		a.Location = l.zone(at+".timezone", a.Timezone)
+	}
+}
+
+// zone loads a zone by its IANA name; "" is UTC.
+func (l *loader) zone(key, name string) *time.Location {
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "Local" {
+		l.add(key, `%.60q is not a time zone: write its IANA name, like "America/Detroit"`, name)
+		return time.UTC
+	}
+	return zone
+}

@@ -1,0 +1,79 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"orderbeat/auth"
+)
+
+// wantSecret is told about whatever is not a reference to a secret. It repeats
+// nothing: what stands there may be the secret itself.
+const wantSecret = `a secret is never written into the file: write "env:NAME", "file:PATH" or "credential:NAME" (a systemd credential)`
+
+// secrets finds what the references to secrets mean.
+type secrets struct {
+	getenv func(string) string
+	dir    string // what a relative PATH hangs on
+}
+
+// resolve returns the secret that ref, "env:NAME", "file:PATH" or
+// "credential:NAME", refers to. An unset variable, and a file that is absent,
+// empty or readable by others, are errors that name it.
+func (s secrets) resolve(ref string) (auth.Secret, error) {
+	kind, name, ok := strings.Cut(ref, ":")
+	if !ok || name == "" || (kind != "env" && kind != "file" && kind != "credential") {
+		return auth.Secret{}, errors.New(wantSecret)
+	}
+	switch kind {
+	case "env":
+		value := s.getenv(name)
+		if value == "" {
+			return auth.Secret{}, fmt.Errorf("the environment variable %s is not set", name)
+		}
+		return auth.NewSecret(value), nil
+	case "credential":
+		dir := s.getenv("CREDENTIALS_DIRECTORY")
+		if dir == "" {
+			return auth.Secret{}, fmt.Errorf("there is no credential %s: CREDENTIALS_DIRECTORY is not set; systemd sets it for a service with LoadCredential=", name)
+		}
+		if strings.ContainsRune(name, filepath.Separator) {
+			return auth.Secret{}, fmt.Errorf("a credential's name has no %q in it", filepath.Separator)
+		}
+		return fromFile(filepath.Join(dir, name))
+	default:
+		path := absolute(s.dir, name)
+		if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
+			return auth.Secret{}, fmt.Errorf("others may read %s (mode %04o): chmod 600 it", path, info.Mode().Perm())
+		}
+		return fromFile(path)
+	}
+}
+
+// fromFile reads a secret, without the newline that an editor leaves at its end.
+func fromFile(path string) (auth.Secret, error) {
+	content, err := os.ReadFile(path)
+	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
+		return auth.Secret{}, fmt.Errorf("cannot read %s: %w", path, pathErr.Err)
+	}
+	if err != nil {
+		return auth.Secret{}, err
+	}
+	value := strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
+	if value == "" {
+		return auth.Secret{}, fmt.Errorf("%s is empty", path)
+	}
+	return auth.NewSecret(value), nil
+}
+
+// absolute hangs a relative path on dir.
+func absolute(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}

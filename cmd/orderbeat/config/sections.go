@@ -1,0 +1,275 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"orderbeat/jobs"
+	"orderbeat/worker"
+)
+
+// DB is the section [db].
+type DB struct {
+	// Path of the SQLite file, absolute.
+	Path string `toml:"path"`
+	// Synchronous is "full" or "normal".
+	Synchronous string `toml:"synchronous"`
+	Retention   notYet `toml:"retention" why:"nothing is deleted from the database"`
+}
+
+// Worker is the section [worker].
+type Worker struct {
+	Role string `toml:"role"`
+	// Concurrency is how many jobs this process does at once.
+	Concurrency int `toml:"concurrency"`
+	// Drain is how long jobs in hand may take when the program stops.
+	Drain time.Duration `toml:"drain"`
+	Key   notYet        `toml:"key" why:"tokens are kept in memory only, so nothing needs sealing"`
+}
+
+// Web is the section [web].
+type Web struct {
+	// Listen is a loopback address, or "" for no web listener.
+	Listen      string `toml:"listen"`
+	Auth        notYet `toml:"auth" why:"the web listener is for this machine only"`
+	TLS         notYet `toml:"tls" why:"the web listener is for this machine only"`
+	ExternalURL notYet `toml:"external_url" why:"the web listener is for this machine only"`
+}
+
+// Log is the section [log].
+type Log struct {
+	Level  string `toml:"level"`  // debug | info | warn | error
+	Format string `toml:"format"` // auto | text | json
+}
+
+// Sandbox is the section [sandbox].
+type Sandbox struct {
+	// Listen is a loopback address.
+	Listen string `toml:"listen"`
+	// Day is how long a day of the stand-ins' orders lasts.
+	Day time.Duration `toml:"day"`
+}
+
+// natsSection is the section [nats] as it is written.
+type natsSection struct {
+	URL        urls     `toml:"url"`
+	Listen     string   `toml:"listen"`
+	Store      string   `toml:"store"`
+	Sync       syncMode `toml:"sync"`
+	MaxPayload int64    `toml:"max_payload"`
+	Prefix     string   `toml:"prefix"`
+	Creds      string   `toml:"creds"`
+	NKey       string   `toml:"nkey"`
+	TLS        struct {
+		CA   string `toml:"ca"`
+		Cert string `toml:"cert"`
+		Key  string `toml:"key"`
+	} `toml:"tls"`
+	Replicas int `toml:"replicas"`
+}
+
+// defaults is what holds where the file says nothing.
+func defaults() file {
+	return file{
+		NATS: natsSection{
+			Listen: "127.0.0.1:4222", Store: "data/nats", Sync: syncMode{always: true},
+			MaxPayload: 8 << 20, Prefix: "orderbeat", Replicas: 1,
+		},
+		DB:      DB{Path: "data/orderbeat.db", Synchronous: "full"},
+		Worker:  Worker{Role: "all", Concurrency: 32, Drain: 30 * time.Second},
+		Web:     Web{Listen: "127.0.0.1:8321"},
+		Log:     Log{Level: "info", Format: "auto"},
+		Sandbox: Sandbox{Listen: "127.0.0.1:8322", Day: 20 * time.Second},
+	}
+}
+
+// urls is one URL, several with commas, or a list of them.
+type urls string
+
+func (u *urls) readTOML(value any) error {
+	var all []string
+	switch v := value.(type) {
+	case string:
+		if v == "" {
+			return nil
+		}
+		all = strings.Split(v, ",")
+	case []any:
+		for _, e := range v {
+			s, ok := e.(string)
+			if !ok {
+				return fmt.Errorf(`want texts like "nats://host:4222" in the list, got %s`, describe(e))
+			}
+			all = append(all, s)
+		}
+	default:
+		return fmt.Errorf(`want a URL like "nats://host:4222", a list of them, or "", got %s`, describe(value))
+	}
+	for i, s := range all {
+		all[i] = strings.TrimSpace(s)
+		parsed, err := url.Parse(all[i])
+		if err != nil || parsed.Host == "" || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, parsed.Scheme) {
+			return fmt.Errorf(`number %d is not the URL of a NATS server: write it like "nats://host:4222" or "tls://host:4222"`, i+1)
+		}
+		if parsed.User != nil {
+			return fmt.Errorf("number %d has credentials in it: use nats.creds or nats.nkey", i+1)
+		}
+	}
+	*u = urls(strings.Join(all, ","))
+	return nil
+}
+
+// syncMode is "always", or the time between two syncs of the disk.
+type syncMode struct {
+	always bool
+	every  time.Duration
+}
+
+func (s *syncMode) readTOML(value any) error {
+	const want = `want "always", or a length of time like "2m"`
+	text, ok := value.(string)
+	if !ok {
+		return fmt.Errorf("%s, got %s", want, describe(value))
+	}
+	if text == "always" {
+		*s = syncMode{always: true}
+		return nil
+	}
+	every, err := jobs.ParseDuration(text)
+	if err != nil || every <= 0 {
+		return fmt.Errorf("%.40q: %s", text, want)
+	}
+	*s = syncMode{every: every}
+	return nil
+}
+
+func (l *loader) nats(s natsSection) worker.NATS {
+	const least, most = 1 << 10, 64 << 20 // NATS itself takes no more than 64 MiB
+	if s.MaxPayload < least || s.MaxPayload > most {
+		l.add("nats.max_payload", `want "1KB" to "64MB"`)
+	}
+	if !isToken(s.Prefix) {
+		l.add("nats.prefix", "%.40q is not one token of a subject: use letters, digits, - and _", s.Prefix)
+	}
+	if s.Replicas < 1 || s.Replicas > 5 {
+		l.add("nats.replicas", "want 1 to 5, got %d", s.Replicas)
+	}
+	if s.Listen != "" {
+		l.address("nats.listen", s.Listen)
+	}
+	if s.Store == "" {
+		l.add("nats.store", "is empty: name a folder")
+	}
+	c := worker.NATS{
+		URL: string(s.URL), Listen: s.Listen, Store: absolute(l.dir, s.Store),
+		SyncAlways: s.Sync.always, SyncEvery: s.Sync.every, MaxPayload: int32(min(s.MaxPayload, most)), Prefix: s.Prefix,
+		Creds: l.existing("nats.creds", s.Creds), NKey: l.existing("nats.nkey", strings.TrimPrefix(s.NKey, "file:")),
+		CA: l.existing("nats.tls.ca", s.TLS.CA), Cert: l.existing("nats.tls.cert", s.TLS.Cert), Key: l.existing("nats.tls.key", s.TLS.Key),
+		Replicas: s.Replicas,
+	}
+	if (c.Cert == "") != (c.Key == "") {
+		l.add("nats.tls", "cert and key go together")
+	}
+	if s.NKey != "" && c.NKey == absolute(l.dir, s.NKey) {
+		l.add("nats.nkey", `want "file:PATH", a file with the seed`)
+	}
+	if c.URL == "" {
+		l.onlyWithURL(s)
+	}
+	return c
+}
+
+// onlyWithURL refuses what the embedded server would not heed.
+func (l *loader) onlyWithURL(s natsSection) {
+	set := map[string]bool{
+		"nats.creds": s.Creds != "", "nats.nkey": s.NKey != "",
+		"nats.tls": s.TLS.CA+s.TLS.Cert+s.TLS.Key != "", "nats.replicas": s.Replicas > 1,
+	}
+	for key, is := range set {
+		if is {
+			l.add(key, "is for a NATS server that nats.url names; the embedded one is alone and asks for no credentials")
+		}
+	}
+}
+
+func (l *loader) db(s DB) DB {
+	if s.Path == "" {
+		l.add("db.path", "is empty: name a file")
+	}
+	l.oneOf("db.synchronous", s.Synchronous, "full", "normal")
+	s.Path = absolute(l.dir, s.Path)
+	return s
+}
+
+func (l *loader) worker(s Worker) {
+	const most = 10_000
+	if s.Role != "all" {
+		l.add("worker.role", `%.40q is not supported yet: only "all", one process that does everything`, s.Role)
+	}
+	if s.Concurrency < 1 || s.Concurrency > most {
+		l.add("worker.concurrency", "want 1 to %d jobs at once, got %d", most, s.Concurrency)
+	}
+	if s.Drain < time.Second || s.Drain > time.Hour {
+		l.add("worker.drain", "want 1s to 1h, got %s", s.Drain)
+	}
+}
+
+func (l *loader) sandbox(s Sandbox) {
+	l.loopback("sandbox.listen", s.Listen, false)
+	if s.Day < time.Second {
+		l.add("sandbox.day", "want 1s or more, got %s", s.Day)
+	}
+}
+
+// address checks that s is host:port, and returns the host.
+func (l *loader) address(key, s string) (host string) {
+	host, port, err := net.SplitHostPort(s)
+	if n, portErr := strconv.Atoi(port); err != nil || portErr != nil || n < 0 || n > 65535 {
+		l.add(key, `%.60q is not an address: write it like "127.0.0.1:4222"`, s)
+	}
+	return host
+}
+
+// loopback checks that s is an address of this machine alone. Where none is
+// allowed, "" is fine.
+func (l *loader) loopback(key, s string, none bool) {
+	if s == "" && none {
+		return
+	}
+	host := l.address(key, s)
+	if ip := net.ParseIP(host); host != "localhost" && !ip.IsLoopback() {
+		l.add(key, `%.60q can be reached from other machines, and nothing here asks who is there: use a loopback address, like "127.0.0.1:8321"`, s)
+	}
+}
+
+func (l *loader) oneOf(key, value string, allowed ...string) {
+	if !slices.Contains(allowed, value) {
+		l.add(key, "%.40q is not one of %s", value, strings.Join(allowed, ", "))
+	}
+}
+
+// existing makes path absolute and checks that there is such a file; "" is none.
+func (l *loader) existing(key, path string) string {
+	if path == "" {
+		return ""
+	}
+	path = absolute(l.dir, path)
+	if _, err := os.Stat(path); err != nil {
+		l.add(key, "there is no file %s", path)
+	}
+	return path
+}
+
+// isToken reports whether s can be a token of a NATS subject as it is.
+func isToken(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
+		return !letter && (r < '0' || r > '9') && r != '-' && r != '_'
+	})
+}
