@@ -1,22 +1,45 @@
 package auth
 
-import "log/slog"
+import (
+	"crypto/subtle"
+	"fmt"
+	"io"
+	"log/slog"
+)
 
 // redacted is what a secret looks like wherever it is printed.
 const redacted = "REDACTED"
 
 // Secret is a credential or a token. Printed, logged or encoded it is REDACTED;
 // only [Secret.Reveal] gives it away. The zero Secret is empty.
-type Secret struct{ value string }
+//
+// The value stands behind a pointer because fmt calls no methods on unexported
+// fields: a struct that holds a Secret prints an address, not the value.
+type Secret struct{ value *string }
 
-// NewSecret wraps a value.
-func NewSecret(value string) Secret { return Secret{value: value} }
+// NewSecret wraps a value. An empty one gives the zero Secret.
+func NewSecret(value string) Secret {
+	if value == "" {
+		return Secret{}
+	}
+	return Secret{value: &value}
+}
 
 // Reveal returns the value. Call it where the secret goes on the wire, nowhere else.
-func (s Secret) Reveal() string { return s.value }
+func (s Secret) Reveal() string {
+	if s.value == nil {
+		return ""
+	}
+	return *s.value
+}
 
 // Empty reports whether there is no secret.
-func (s Secret) Empty() bool { return s.value == "" }
+func (s Secret) Empty() bool { return s.value == nil }
+
+// Equal reports whether both hold the same value, in constant time.
+func (s Secret) Equal(other Secret) bool {
+	return subtle.ConstantTimeCompare([]byte(s.Reveal()), []byte(other.Reveal())) == 1
+}
 
 // String hides the value.
 func (s Secret) String() string {
@@ -28,6 +51,9 @@ func (s Secret) String() string {
 
 // GoString hides the value from %#v.
 func (s Secret) GoString() string { return s.String() }
+
+// Format hides the value from every verb, also from those that do not fit, such as %d.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // LogValue hides the value from slog.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }

@@ -1,0 +1,89 @@
+package auth
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+const (
+	// maxRefusals is how often refused credentials are tried in all. PTV, for one,
+	// blocks addresses after repeated failed logins.
+	maxRefusals = 3
+	// blockMemory is for how long after refused credentials a connection that fails
+	// is taken for a blocked address. It is longer than any cooldown.
+	blockMemory = 2 * time.Hour
+	blockRest   = 15 * time.Minute
+)
+
+// failed is the row after a failed attempt: what happened, and the rest that follows.
+// credential is the fingerprint of what was sent.
+func (r Row) failed(err *Error, credential string, now time.Time) Row {
+	if r.Credential != credential {
+		r.Credential, r.Failures, r.Refusals = credential, 0, 0
+		if r.State == StateRefused {
+			r.State = StateEmpty
+		}
+	}
+	r.Failures++
+	if err.Class == ClassCredential {
+		r.Refusals++
+	}
+	r.Failure = Failure{Class: err.Class, Status: err.Status, Code: err.Code, Reason: err.Reason, At: now}
+	r.CooldownUntil = now.Add(r.rest(err))
+	if r.Refusals >= maxRefusals {
+		r.State, r.CooldownUntil = StateRefused, time.Time{}
+	}
+	return r
+}
+
+// suspectsBlock reports whether a failure is probably a blocked address: nothing
+// answers, soon after the credentials were refused.
+func (r Row) suspectsBlock(err *Error, now time.Time) bool {
+	return r.Refusals > 0 && now.Sub(r.Failure.At) < blockMemory && looksBlocked(err)
+}
+
+// rest is how long no attempt is made after the failures that the row counts.
+func (r Row) rest(err *Error) time.Duration {
+	switch err.Class {
+	case ClassCredential:
+		return spread(time.Minute << (2 * (r.Refusals - 1))) // 1 and 4 minutes; the third refusal is the last
+	case ClassBlock:
+		return blockRest
+	case ClassRequest:
+		return doubled(15*time.Minute, time.Hour, r.Failures)
+	case ClassThrottle:
+		return max(err.After, doubled(15*time.Second, maxRetryAfter, r.Failures))
+	default:
+		step := doubled(time.Second, 5*time.Minute, r.Failures)
+		return step/2 + rand.N(step/2) // never next to nothing, never in step with others
+	}
+}
+
+// doubled is step after the first failure, twice as much after each further one,
+// at most ceiling.
+func doubled(step, ceiling time.Duration, failures int) time.Duration {
+	const most = 16 // no ceiling is further away, and no duration overflows
+	return min(step<<min(failures-1, most), ceiling)
+}
+
+// spread is d, a fifth more or less.
+func spread(d time.Duration) time.Duration {
+	return d*4/5 + rand.N(d*2/5)
+}
+
+// resting is the error of a call that comes while the row rests, nil when an
+// attempt is allowed.
+func (r Row) resting(d Dialect, credential string, now time.Time) error {
+	refused := r.State == StateRefused
+	if r.Credential != credential || !refused && !r.CooldownUntil.After(now) {
+		return nil
+	}
+	err := &Error{
+		Class: r.Failure.Class, Status: r.Failure.Status, Code: r.Failure.Code, Reason: r.Failure.Reason,
+		Hint: d.Errors[r.Failure.Code].Hint, Cooling: true,
+	}
+	if !refused {
+		err.After = r.CooldownUntil.Sub(now)
+	}
+	return err
+}

@@ -1,0 +1,70 @@
+package auth
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Class says what a failure at the token endpoint means for the next attempt.
+type Class string
+
+// The classes.
+const (
+	// ClassCredential: the endpoint refuses the client's credentials. Attempts are
+	// few, because repeated ones get an address blocked; see [StateRefused].
+	ClassCredential Class = "credential"
+	// ClassBlock: no connection, soon after refused credentials. The provider
+	// probably blocks our address.
+	ClassBlock Class = "block"
+	// ClassRequest: the endpoint does not understand what we send, or is not there.
+	ClassRequest Class = "request"
+	// ClassThrottle: too many requests. It says nothing about the credentials.
+	ClassThrottle Class = "throttle"
+	// ClassTransient: the endpoint, or the way to it, is down; it may answer later.
+	ClassTransient Class = "transient"
+)
+
+// Error is why there is no access token. Everybody who waited for the same
+// attempt gets the same one. Its text holds no secret, no body and no URL.
+type Error struct {
+	Class Class
+	// Status is the token endpoint's HTTP status, 0 when no answer came.
+	Status int
+	// Code is the answer's error code (RFC 6749 section 5.2), trimmed and in lower
+	// case, "" when it had none that can be shown.
+	Code string
+	// Reason says what happened.
+	Reason string
+	// Hint says what a person can do about it, "" when nothing is known.
+	Hint string
+	// Cooling is set when nothing was sent for this call: the source rests after
+	// the failure that is described here.
+	Cooling bool
+	// After is the time until the next attempt is allowed. 0 means that only
+	// another credential, or an operator, allows one.
+	After time.Duration
+	// Err is the cause, for errors.Is; it is no part of the text.
+	Err error
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString("access token: " + e.Reason)
+	if e.Code != "" {
+		b.WriteString(": " + e.Code)
+	}
+	if e.Status != 0 {
+		fmt.Fprintf(&b, " (status %d)", e.Status)
+	}
+	switch {
+	case e.Cooling && e.After > 0:
+		fmt.Fprintf(&b, "; cooling down, next attempt in %s", e.After.Round(time.Second))
+	case e.Cooling:
+		b.WriteString("; no further attempt with these credentials")
+	}
+	return b.String()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }

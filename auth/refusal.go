@@ -1,0 +1,86 @@
+package auth
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxRetryAfter bounds a wait that an endpoint asks for, and the cooldown of the
+// class throttle.
+const maxRetryAfter = 15 * time.Minute
+
+// refusal judges a failed answer: by its code where the dialect knows it, else by
+// its status. Too many requests are never held against the credentials.
+func (e *endpoint) refusal(resp *http.Response, code string) *Error {
+	err := &Error{Status: resp.StatusCode, Code: e.shown(code), After: retryAfter(resp.Header, time.Now())}
+	meaning, known := e.dialect.Errors[code]
+	switch {
+	case resp.StatusCode == http.StatusTooManyRequests,
+		resp.StatusCode == http.StatusServiceUnavailable && err.After > 0:
+		err.Class = ClassThrottle
+	case known:
+		err.Class, err.Hint = meaning.Class, meaning.Hint
+	default:
+		err.Class = classOf(resp.StatusCode)
+	}
+	err.Reason = reasons(err.Class)
+	return err
+}
+
+func classOf(status int) Class {
+	switch {
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return ClassCredential
+	case status == http.StatusRequestTimeout, status == http.StatusTooEarly:
+		return ClassTransient
+	case status >= 300 && status < 500:
+		return ClassRequest
+	default:
+		return ClassTransient
+	}
+}
+
+func reasons(c Class) string {
+	switch c {
+	case ClassCredential:
+		return "the token endpoint refuses the credentials"
+	case ClassRequest:
+		return "the token endpoint does not take the request"
+	case ClassThrottle:
+		return "the token endpoint has had too many requests"
+	default:
+		return "the token endpoint is out of order"
+	}
+}
+
+// shown is a code that may stand in a text: a short word, that is, and none that
+// repeats a credential.
+func (e *endpoint) shown(code string) string {
+	const maxCode = 40
+	wordy := strings.Trim(code, "abcdefghijklmnopqrstuvwxyz0123456789_-.") == ""
+	if !wordy || len(code) > maxCode {
+		return ""
+	}
+	for _, s := range []Secret{e.clientID, e.clientSecret} {
+		if strings.Contains(code, strings.ToLower(s.Reveal())) {
+			return ""
+		}
+	}
+	return code
+}
+
+// retryAfter reads Retry-After, in seconds or as a date (RFC 9110 section 10.2.3).
+// 0 means that there is none, or none that can be understood.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	written := strings.TrimSpace(h.Get("Retry-After"))
+	if seconds, err := strconv.ParseUint(written, 10, 31); err == nil {
+		return min(time.Duration(seconds)*time.Second, maxRetryAfter)
+	}
+	date, err := http.ParseTime(written)
+	if err != nil {
+		return 0
+	}
+	return min(max(date.Sub(now), 0), maxRetryAfter)
+}

@@ -1,0 +1,63 @@
+package auth
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// Token is an access token in use. It is a value; a newer one replaces it.
+type Token struct {
+	// Access is the token itself. It is opaque.
+	Access Secret
+	// Generation counts the tokens of a credential, from 1. [Source.Reject] takes it.
+	Generation int64
+	// ExpiresAt is when it ends, by our own clock.
+	ExpiresAt time.Time
+}
+
+// held is the token that a source serves, and when to stop. It never changes, so
+// that readers need no lock.
+type held struct {
+	Token
+	refreshAt time.Time // from here on it is renewed while it is still served
+	stopAt    time.Time // from here on it is not served any more
+	header    []string  // the Authorization header's values, shared by all requests
+}
+
+func (h *held) usable(now time.Time, rejected int64) bool {
+	return h != nil && h.Generation > rejected && now.Before(h.stopAt)
+}
+
+// hold makes a row's token ready to serve. Its times are laid on the monotonic
+// clock, so that a clock that is set meanwhile makes no token live longer.
+func hold(row Row, now time.Time) *held {
+	expiresAt := now.Add(row.ExpiresAt.Sub(now))
+	life := row.ExpiresAt.Sub(row.ObtainedAt)
+	return &held{
+		Token:     Token{Access: row.Token, Generation: row.Generation, ExpiresAt: expiresAt},
+		refreshAt: now.Add(row.RefreshAt.Sub(now)),
+		stopAt:    expiresAt.Add(-hardStop(life)),
+		header:    []string{"Bearer " + row.Token.Reveal()},
+	}
+}
+
+// withRefreshAt is the same token, renewed at another time.
+func (h *held) withRefreshAt(t time.Time) *held {
+	c := *h
+	c.refreshAt = t
+	return &c
+}
+
+// earlyBy is how long before its end a token is renewed: a fifth of its life, at
+// least a minute, at most ten, and never more than two fifths; of that a random
+// share, so that processes that started together do not renew together.
+func earlyBy(life time.Duration) time.Duration {
+	window := min(max(life/5, time.Minute), 10*time.Minute, life*2/5)
+	return time.Duration(float64(window) * (0.6 + 0.4*rand.Float64()))
+}
+
+// hardStop is how long before its end a token is not served any more: a request
+// takes time to arrive.
+func hardStop(life time.Duration) time.Duration {
+	return min(30*time.Second, life/10)
+}
