@@ -1,0 +1,78 @@
+package clients
+
+import (
+	"slices"
+	"strings"
+)
+
+// Diff lists what changed from one normalized report of an order to the next: the
+// order's own columns first, then line by line in the order of their ids. Values
+// are nil for NULL, strings and int64s; of whole lines and arrays they are copies
+// by reference ([Line], []ScheduleLine, []Despatch). Fields named by volatile
+// ([Traits.Volatile]) are passed over, and so is Unmapped.
+func Diff(before, after *Order, volatile []string) []Change {
+	d := differ{volatile: volatile}
+	old, now := before.columns(), after.columns()
+	d.columns("", old[:], now[:])
+	i, j := 0, 0
+	for i < len(before.Lines) || j < len(after.Lines) {
+		switch {
+		case j == len(after.Lines) || i < len(before.Lines) && before.Lines[i].LineID < after.Lines[j].LineID:
+			d.add(linePath(before.Lines[i].LineID), before.Lines[i], nil)
+			i++
+		case i == len(before.Lines) || before.Lines[i].LineID > after.Lines[j].LineID:
+			d.add(linePath(after.Lines[j].LineID), nil, after.Lines[j])
+			j++
+		default:
+			d.line(&before.Lines[i], &after.Lines[j])
+			i, j = i+1, j+1
+		}
+	}
+	return d.changes
+}
+
+type differ struct {
+	volatile []string
+	changes  []Change
+}
+
+func (d *differ) add(path string, before, after any) {
+	d.changes = append(d.changes, Change{Path: path, Before: before, After: after})
+}
+
+func (d *differ) ignores(name string) bool { return slices.Contains(d.volatile, name) }
+
+// columns compares two lists of the same columns. Those of a line are told below
+// the line's path.
+func (d *differ) columns(line string, before, after []column) {
+	for i, was := range before {
+		if is := after[i]; was.cell != is.cell && !d.ignores(was.name) {
+			d.add(columnPath(line, was.name), was.value(), is.value())
+		}
+	}
+}
+
+func (d *differ) line(before, after *Line) {
+	path := linePath(before.LineID)
+	old, now := before.columns(), after.columns()
+	d.columns(path, old[:], now[:])
+	if !slices.Equal(before.Schedule, after.Schedule) && !d.ignores(scheduleName) {
+		d.add(columnPath(path, scheduleName), before.Schedule, after.Schedule)
+	}
+	if !slices.Equal(before.Despatches, after.Despatches) && !d.ignores(despatchesName) {
+		d.add(columnPath(path, despatchesName), before.Despatches, after.Despatches)
+	}
+}
+
+// escapeID keeps a line's id one step of a path.
+var escapeID = strings.NewReplacer("%", "%25", "/", "%2F")
+
+func linePath(id string) string { return linesPrefix + escapeID.Replace(id) }
+
+// columnPath is the path of a column: its name, with the line's id where it has one.
+func columnPath(line, name string) string {
+	if line == "" {
+		return name
+	}
+	return line + "/" + strings.TrimPrefix(name, linesPrefix)
+}

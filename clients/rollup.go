@@ -1,0 +1,183 @@
+package clients
+
+// rollUp derives the order's status, promise and quantities from its lines, which
+// are rolled up already.
+//
+// The rules are the same for a line over its schedule lines and for an order over
+// its lines. Something still waits and something has shipped: partially shipped.
+// Something still waits: the worst of what waits (backordered, open, confirmed,
+// scheduled, in that order). Nothing waits: shipped if anything shipped, else
+// cancelled. Delivered is what a provider calls so, and an order all of whose
+// lines are, cancelled ones aside. Unknown is what says nothing; a line of unknown
+// status keeps its order from ending.
+//
+// Promised is the latest date of what still waits, NULL when any of it has none;
+// when nothing waits, the latest date there was.
+func rollUp(o *Order) {
+	var state standing
+	var due promise
+	var cancelled Quantity
+	o.OrderedQuantity, o.ShippedQuantity = Quantity{}, Pieces(0)
+	for i := range o.Lines {
+		l := &o.Lines[i]
+		waits := state.addLine(l.Status)
+		due.add(l.PromisedOn, waits)
+		o.OrderedQuantity = o.OrderedQuantity.Plus(l.Ordered)
+		o.ShippedQuantity = o.ShippedQuantity.Plus(l.Shipped)
+		cancelled = cancelled.Plus(l.Cancelled)
+	}
+	o.Status, o.PromisedOn = state.status(), due.date()
+	o.OpenQuantity = Quantity{}
+	if o.OrderedQuantity.Known {
+		o.OpenQuantity = Pieces(o.OrderedQuantity.N - o.ShippedQuantity.N - cancelled.N)
+	}
+}
+
+// rollUp derives the line's sums, status and promise from its sorted parts.
+func (l *Line) rollUp() {
+	parts := l.Schedule
+	if len(parts) == 0 { // the line itself is all there is to say
+		parts = []ScheduleLine{{DeliveryOn: l.PromisedOn, Ordered: l.Ordered, Amounts: l.Amounts}}
+	}
+	var sums Amounts
+	var ordered, despatched Quantity
+	var due promise
+	for i := range parts {
+		sums.add(&parts[i].Amounts)
+		ordered = ordered.Plus(parts[i].Ordered)
+		due.add(parts[i].DeliveryOn, parts[i].waits())
+	}
+	for _, d := range l.Despatches {
+		despatched = despatched.Plus(d.Quantity)
+	}
+	if !sums.Shipped.Known {
+		sums.Shipped = despatched
+	}
+	if !l.Ordered.Known {
+		l.Ordered = ordered
+	}
+	l.Amounts, l.PromisedOn = sums, due.date()
+	l.Status = l.status()
+}
+
+// status is what the line's sums say. Where they say nothing, what the mapping set
+// stands, and a line that it calls delivered is.
+func (l *Line) status() Status {
+	if l.Status == StatusDelivered {
+		return l.Status
+	}
+	state := standing{
+		backordered: l.Backordered.Some(), open: l.Open.Some(), confirmed: l.Confirmed.Some(), scheduled: l.Scheduled.Some(),
+		shipped: l.Shipped.Some(), cancelled: l.Cancelled.Some(),
+	}
+	// All is zero: that cancels nothing which the line still calls ordered.
+	if l.Amounts.known() && !l.Ordered.Some() {
+		state.cancelled = true
+	}
+	if s := state.status(); s != StatusUnknown || l.Status == "" || l.Amounts.known() {
+		return s
+	}
+	return l.Status
+}
+
+// standing is what is the case somewhere in a line or an order.
+type standing struct {
+	backordered, open, confirmed, scheduled, shipped, cancelled bool
+	delivered, partly, unknown                                  bool // of an order's lines only
+}
+
+// addLine notes a line's status and reports whether the line still waits.
+func (s *standing) addLine(status Status) (waits bool) {
+	switch status {
+	case StatusBackordered:
+		s.backordered = true
+	case StatusOpen:
+		s.open = true
+	case StatusConfirmed:
+		s.confirmed = true
+	case StatusScheduled:
+		s.scheduled = true
+	case StatusPartiallyShipped:
+		s.partly = true
+	case StatusShipped:
+		s.shipped = true
+	case StatusDelivered:
+		s.delivered = true
+	case StatusCancelled:
+		s.cancelled = true
+	default:
+		s.unknown = true
+	}
+	return status != StatusUnknown && !status.Ended()
+}
+
+func (s standing) status() Status {
+	waits := s.backordered || s.open || s.confirmed || s.scheduled
+	switch {
+	case s.partly, waits && (s.shipped || s.delivered):
+		return StatusPartiallyShipped
+	case s.backordered:
+		return StatusBackordered
+	case s.open:
+		return StatusOpen
+	case s.confirmed:
+		return StatusConfirmed
+	case s.scheduled:
+		return StatusScheduled
+	case s.unknown:
+		return StatusUnknown
+	case s.shipped:
+		return StatusShipped
+	case s.delivered:
+		return StatusDelivered
+	case s.cancelled:
+		return StatusCancelled
+	}
+	return StatusUnknown
+}
+
+// promise finds when the last of what waits is promised.
+type promise struct {
+	waiting, past    Date // the latest of what waits, and of what does not
+	waits, undecided bool // something waits; some of it without a date
+}
+
+func (p *promise) add(d Date, waits bool) {
+	if !waits {
+		p.past = max(p.past, d)
+		return
+	}
+	p.waits = true
+	p.undecided = p.undecided || d == ""
+	p.waiting = max(p.waiting, d)
+}
+
+func (p *promise) date() Date {
+	switch {
+	case p.undecided:
+		return ""
+	case p.waits:
+		return p.waiting
+	}
+	return p.past
+}
+
+// waits reports whether any of the amounts is still to be shipped.
+func (a *Amounts) waits() bool {
+	return a.Backordered.Some() || a.Open.Some() || a.Confirmed.Some() || a.Scheduled.Some()
+}
+
+// known reports whether the amounts say anything, zero included.
+func (a *Amounts) known() bool {
+	return a.Confirmed.Known || a.Backordered.Known || a.Cancelled.Known ||
+		a.Scheduled.Known || a.Open.Known || a.Shipped.Known
+}
+
+func (a *Amounts) add(b *Amounts) {
+	a.Confirmed = a.Confirmed.Plus(b.Confirmed)
+	a.Backordered = a.Backordered.Plus(b.Backordered)
+	a.Cancelled = a.Cancelled.Plus(b.Cancelled)
+	a.Scheduled = a.Scheduled.Plus(b.Scheduled)
+	a.Open = a.Open.Plus(b.Open)
+	a.Shipped = a.Shipped.Plus(b.Shipped)
+}
