@@ -1,0 +1,202 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"orderbeat/clients"
+	"orderbeat/jobs"
+)
+
+// Committed is what came of an outcome.
+type Committed struct {
+	Tally jobs.Tally
+	// Repeated tells that this attempt, or a later one, was recorded before:
+	// nothing was changed.
+	Repeated bool
+	// Run is the finished run when this ended it, else nil.
+	Run *jobs.Run
+}
+
+// BeginJob reports whether this attempt is still to be made: the job is known, has
+// not ended, and this attempt at it is not recorded. The job and its run are then
+// marked as running, without waiting for the disk: the mark is for people.
+func (d *DB) BeginJob(ctx context.Context, job jobs.Job) (bool, error) {
+	begun := false
+	now := stamp(time.Now())
+	err := d.writer.do(ctx, 2, true, func(t *tx) error {
+		n, err := t.exec(beginJobSQL, now, job.ID, job.Attempt)
+		if begun = n == 1; !begun || err != nil {
+			return err
+		}
+		_, err = t.exec(beginRunSQL, now, job.RunID)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("job %s: %w", job.ID, err)
+	}
+	return begun, nil
+}
+
+const (
+	beginJobSQL = `
+UPDATE jobs SET state = 'running', started_at = ?, next_attempt_at = NULL
+ WHERE job_id = ? AND attempts < ? AND state IN ('queued', 'running', 'waiting')`
+
+	beginRunSQL = `UPDATE runs SET state = 'running', started_at = ? WHERE run_id = ? AND state = 'queued'`
+)
+
+// Commit keeps what one attempt at a job did, once, and all of it or nothing: how
+// the attempt ended, the orders, what changed in them, the run's counters, and
+// what is to be published. When it returns nil, that survives a power cut (unless
+// [Options.Synchronous] is "normal"). A waiting outcome puts the next attempt's
+// message into the outbox, and moves none of the run's counters.
+//
+// Whether an order changed is decided here, where the old and the new meet. An
+// order that was seen after o.AskedAt is left as it is.
+func (d *DB) Commit(ctx context.Context, o jobs.Outcome) (Committed, error) {
+	if !o.State.Ended() && o.State != jobs.Waiting {
+		return Committed{}, fmt.Errorf("job %s: %q is not how an attempt ends", o.ID, o.State)
+	}
+	list, err := observe(&o)
+	if err != nil {
+		return Committed{}, fmt.Errorf("job %s: %w", o.ID, err)
+	}
+	var c Committed
+	err = d.writer.do(ctx, rowsOf(o.Orders)+4, false, func(t *tx) (err error) {
+		c, err = t.record(&o, list)
+		return err
+	})
+	if err != nil {
+		return Committed{}, fmt.Errorf("job %s: %w", o.ID, err)
+	}
+	return c, nil
+}
+
+// rowsOf estimates how many rows are written for orders.
+func rowsOf(orders []clients.Order) int {
+	rows := 3 * len(orders)
+	for i := range orders {
+		rows += 2 * len(orders[i].Lines)
+	}
+	return rows
+}
+
+func (t *tx) record(o *jobs.Outcome, list []observed) (c Committed, err error) {
+	var state jobs.State
+	var attempts int
+	var traceparent string
+	err = t.row(jobStateSQL, []any{o.ID}, &state, &attempts,
+		&c.Tally.Seen, &c.Tally.Created, &c.Tally.Changed, &c.Tally.Unchanged, textInto[string]{&traceparent})
+	if errors.Is(err, sql.ErrNoRows) {
+		return c, errors.New("this database does not know it")
+	}
+	if err != nil {
+		return c, err
+	}
+	if state.Ended() || o.Attempt <= attempts {
+		c.Repeated = true
+		return c, nil
+	}
+	if c.Tally, err = t.keep(o, list, traceparent); err != nil {
+		return c, err
+	}
+	if err := t.endAttempt(o, c.Tally); err != nil {
+		return c, err
+	}
+	if err := t.freshen(o); err != nil {
+		return c, err
+	}
+	if o.State == jobs.Waiting {
+		next := o.Job
+		next.Attempt++
+		return c, t.putJob(&next, traceparent, o.FinishedAt, o.NextAt)
+	}
+	c.Run, err = t.count(o, c.Tally)
+	return c, err
+}
+
+const jobStateSQL = `
+SELECT j.state, j.attempts, j.orders_seen, j.orders_created, j.orders_changed, j.orders_unchanged, r.traceparent
+  FROM jobs AS j JOIN runs AS r USING (run_id) WHERE j.job_id = ?`
+
+// endAttempt records an attempt in the job's row.
+func (t *tx) endAttempt(o *jobs.Outcome, n jobs.Tally) error {
+	var code, message, hint any
+	if o.Err != nil {
+		code, message, hint = string(o.Err.Code), o.Err.Message, orNull(o.Err.Hint)
+		if o.Err.Message == "" {
+			message = o.Err.Error()
+		}
+	}
+	_, err := t.exec(endAttemptSQL, string(o.State), o.Attempt, stampOrNull(o.NextAt), code, message, hint,
+		stampOrNull(o.AskedAt), stamp(o.FinishedAt), n.Seen, n.Created, n.Changed, n.Unchanged, o.ID)
+	return err
+}
+
+// A job that waits is on the common road, even if it began in line.
+const endAttemptSQL = `
+UPDATE jobs SET state = ?, attempts = ?, next_attempt_at = ?, error_code = ?, error = ?, hint = ?,
+       started_at = coalesce(started_at, planned_at), asked_at = ?, finished_at = ?,
+       orders_seen = ?, orders_created = ?, orders_changed = ?, orders_unchanged = ?, inline = 0
+ WHERE job_id = ?`
+
+// count adds a job that ended to its run, and ends the run with the last of them.
+func (t *tx) count(o *jobs.Outcome, n jobs.Tally) (*jobs.Run, error) {
+	is := func(s jobs.State) bool { return o.State == s }
+	var c jobs.Counts
+	err := t.row(countSQL, []any{
+		is(jobs.Succeeded), is(jobs.Partial), is(jobs.Failed), is(jobs.Dead), is(jobs.Cancelled),
+		n.Seen, n.Created, n.Changed, n.Unchanged, stamp(o.AskedAt), o.RunID,
+	}, &c.Total, &c.Succeeded, &c.Partial, &c.Failed, &c.Dead, &c.Cancelled)
+	if err != nil || !c.State().Ended() {
+		return nil, err
+	}
+	run, err := scanRun(t.row, runSQL, o.RunID)
+	if err != nil {
+		return nil, err
+	}
+	ended := o.FinishedAt
+	run.State, run.FinishedAt = c.State(), &ended
+	return &run, t.endRun(&run)
+}
+
+const countSQL = `
+UPDATE runs SET state = 'running', jobs_succeeded = jobs_succeeded + ?, jobs_partial = jobs_partial + ?,
+       jobs_failed = jobs_failed + ?, jobs_dead = jobs_dead + ?, jobs_cancelled = jobs_cancelled + ?,
+       orders_seen = orders_seen + ?, orders_created = orders_created + ?,
+       orders_changed = orders_changed + ?, orders_unchanged = orders_unchanged + ?,
+       started_at = coalesce(started_at, ?)
+ WHERE run_id = ?
+RETURNING jobs_total, jobs_succeeded, jobs_partial, jobs_failed, jobs_dead, jobs_cancelled`
+
+// endInline cancels the runs that callers of an earlier process performed in line.
+func (d *DB) endInline(ctx context.Context) error {
+	rows, err := d.readers.QueryContext(ctx, inlineSQL)
+	if err != nil {
+		return err
+	}
+	var left []jobs.Outcome
+	err = all(rows, func(rows *sql.Rows) error {
+		o := jobs.Outcome{State: jobs.Cancelled, FinishedAt: time.Now(), Err: &clients.Error{
+			Code: clients.CodeInternal, Message: "the program ended before the answer came", Hint: "ask again",
+		}}
+		err := rows.Scan(&o.ID, &o.RunID, &o.Provider, &o.Account, &o.Kind, &o.Attempt, timeInto{&o.AskedAt})
+		left = append(left, o)
+		return err
+	})
+	for i := range left {
+		if err != nil {
+			break
+		}
+		_, err = d.Commit(ctx, left[i])
+	}
+	return err
+}
+
+const inlineSQL = `
+SELECT job_id, run_id, provider, account, kind, attempts + 1, planned_at FROM jobs
+ WHERE state = 'running' AND state <> 'succeeded' AND inline`

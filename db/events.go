@@ -1,0 +1,107 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"orderbeat/clients"
+	"orderbeat/jobs"
+)
+
+// Event is one revision of one order: a row of the history.
+type Event struct {
+	EventID string `json:"event_id"`
+	// Type is [TypeOrderCreated] or [TypeOrderChanged].
+	Type string `json:"type"`
+	EventBody
+}
+
+// EventBody is what is published of an event.
+type EventBody struct {
+	Provider       string         `json:"provider"`
+	Account        string         `json:"account"`
+	OrderID        string         `json:"order_id"`
+	Reference      clients.Text   `json:"reference"`
+	Revision       int            `json:"revision"`
+	Status         clients.Status `json:"status"`
+	PreviousStatus clients.Text   `json:"previous_status"` // none when created
+	// Changes is a list of [clients.Change], Order a [clients.Order]: the texts as
+	// they were stored, so that an event reads the same for ever.
+	Changes    json.RawMessage `json:"changes"`
+	Order      json.RawMessage `json:"order"`
+	ObservedAt time.Time       `json:"observed_at"`
+	RunID      string          `json:"run_id"`
+	JobID      string          `json:"job_id"`
+}
+
+// History returns up to limit events of an order whose revision is more than
+// after, oldest first.
+func (d *DB) History(ctx context.Context, provider, account, orderID string, after, limit int) ([]Event, error) {
+	rows, err := d.readers.QueryContext(ctx, historySQL, provider, account, orderID, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	events := []Event{}
+	err = all(rows, func(rows *sql.Rows) error {
+		var e Event
+		err := rows.Scan(e.dest()...)
+		events = append(events, e)
+		return err
+	})
+	return events, err
+}
+
+const historySQL = `
+SELECT ` + eventColumns + ` FROM order_events AS e
+ WHERE provider = ? AND account = ? AND order_id = ? AND revision > ?
+ ORDER BY revision LIMIT ?`
+
+// eventColumns may be those of no event, on the right of a LEFT JOIN.
+const eventColumns = `e.event_id, e.type, e.provider, e.account, e.order_id, e.reference, coalesce(e.revision, 0),
+       e.status, e.previous_status, e.changes, e.document, e.observed_at, e.run_id, e.job_id`
+
+// dest is where eventColumns are scanned into.
+func (e *Event) dest() []any {
+	return []any{
+		textInto[string]{&e.EventID}, textInto[string]{&e.Type}, textInto[string]{&e.Provider},
+		textInto[string]{&e.Account}, textInto[string]{&e.OrderID}, &e.Reference, &e.Revision,
+		textInto[clients.Status]{&e.Status}, &e.PreviousStatus, (*rawInto)(&e.Changes), (*rawInto)(&e.Order),
+		timeInto{&e.ObservedAt}, textInto[string]{&e.RunID}, textInto[string]{&e.JobID},
+	}
+}
+
+// event is what an order's history learns, beside the order itself.
+type event struct {
+	kind        string
+	revision    int
+	changes     string // JSON
+	previous    clients.Status
+	traceparent string
+}
+
+// addEvent appends to an order's history and puts the event into the outbox.
+func (t *tx) addEvent(o *jobs.Outcome, order *observed, e event) error {
+	key := Token(order.Provider) + "." + Token(order.Account) + "." + Token(order.OrderID)
+	id := key + "." + strconv.Itoa(e.revision)
+	var row int64
+	err := t.row(addEventSQL, []any{
+		id, order.Provider, order.Account, order.OrderID, e.revision, e.kind, order.Reference,
+		string(order.Status), orNull(string(e.previous)), o.RunID, o.ID, stamp(o.AskedAt), e.changes, order.document,
+	}, &row)
+	if err != nil {
+		return err
+	}
+	return t.put(&entry{
+		topic: "orders", subject: "orders." + key, msgID: id, kind: e.kind,
+		ceSubject: Token(order.Account) + "/" + Token(order.OrderID), provider: order.Provider,
+		time: o.AskedAt, traceparent: e.traceparent, event: row,
+	})
+}
+
+const addEventSQL = `
+INSERT INTO order_events (event_id, provider, account, order_id, revision, type, reference,
+       status, previous_status, run_id, job_id, observed_at, changes, document)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`

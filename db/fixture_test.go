@@ -1,0 +1,145 @@
+package db_test
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+	"orderbeat/jobs"
+)
+
+// noon is when the tests begin.
+var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+
+// open opens a new database, and closes it when the test ends.
+func open(tb testing.TB) *db.DB {
+	tb.Helper()
+	return openAt(tb, filepath.Join(tb.TempDir(), "data", "orderbeat.db"))
+}
+
+func openAt(tb testing.TB, path string) *db.DB {
+	tb.Helper()
+	d, err := db.Open(tb.Context(), db.Options{Path: path})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return d
+}
+
+// order is an order of two lines, one of which may have been shipped.
+func order(id string, shipped bool) clients.Order {
+	lines := make([]clients.Line, 2)
+	for i := range lines {
+		lines[i] = clients.Line{
+			LineID: fmt.Sprintf("%03d", i+1), ArticleID: clients.Text(fmt.Sprintf("A%05d", i)), EAN: "3528700000000",
+			Description: "225/45R17 94W XL PILOT & SPORT", RequestedOn: "2026-11-18", Ordered: clients.Pieces(4),
+			Schedule: []clients.ScheduleLine{{DeliveryOn: "2026-11-24", Ordered: clients.Pieces(4), Amounts: clients.Amounts{Scheduled: clients.Pieces(4)}}},
+		}
+	}
+	if shipped {
+		l := &lines[0]
+		l.Schedule[0].Amounts = clients.Amounts{Shipped: clients.Pieces(4)}
+		l.Despatches = []clients.Despatch{{DespatchedOn: "2026-11-21", AdviceID: "BOL1", Quantity: clients.Pieces(4)}}
+	}
+	o := clients.Order{
+		Provider: "michelin", Account: "detroit", OrderID: id, Reference: clients.Text("PO-" + id),
+		OrderedOn: "2026-11-17", Method: "EDI", Lines: lines,
+	}
+	o.Normalize()
+	return o
+}
+
+// plan is a run of n jobs, not started yet.
+func plan(n int) (jobs.Run, []jobs.Job) {
+	run := jobs.Run{
+		ID: jobs.NewID(noon), Provider: "michelin", Kind: "sync", State: jobs.Queued, Trigger: "nats",
+		Errors: []jobs.RunError{}, RequestedAt: noon, Traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+	}
+	js := make([]jobs.Job, n)
+	for i := range js {
+		js[i] = jobs.Job{
+			ID: fmt.Sprintf("%s-%05d", run.ID, i+1), RunID: run.ID, Provider: "michelin", Account: "detroit", Kind: "sync",
+			Question: jobs.Question{From: "2026-11-06", To: "2026-11-20"}, Attempt: 1, FirstAt: noon, Traceparent: run.Traceparent,
+		}
+	}
+	return run, js
+}
+
+// start keeps a run of n jobs.
+func start(tb testing.TB, d *db.DB, n int) (jobs.Run, []jobs.Job) {
+	tb.Helper()
+	run, js := plan(n)
+	run, _, err := d.StartRun(tb.Context(), run, js)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return run, js
+}
+
+// succeeded is the outcome of a job that was told orders at a time.
+func succeeded(job jobs.Job, at time.Time, orders ...clients.Order) jobs.Outcome {
+	return jobs.Outcome{
+		Job: job, State: jobs.Succeeded, Orders: orders, Volatile: []string{"lines/description"},
+		AskedAt: at, FinishedAt: at.Add(2 * time.Second),
+	}
+}
+
+// failed is the outcome of a job that failed for now or for good.
+func failed(job jobs.Job, state jobs.State, at time.Time) jobs.Outcome {
+	o := jobs.Outcome{Job: job, State: state, AskedAt: at, FinishedAt: at.Add(2 * time.Second), Err: &clients.Error{
+		Provider: "michelin", Op: "order status", Code: clients.CodeUnavailable, Status: 503,
+		Message: "the server is in maintenance", Hint: "nothing to do",
+	}}
+	if state == jobs.Waiting {
+		o.NextAt = o.FinishedAt.Add(time.Minute)
+	}
+	return o
+}
+
+// commit commits an outcome that must be taken.
+func commit(tb testing.TB, d *db.DB, o jobs.Outcome) db.Committed {
+	tb.Helper()
+	c, err := d.Commit(tb.Context(), o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return c
+}
+
+// observe starts a run of one job, which is told orders at a time.
+func observe(tb testing.TB, d *db.DB, at time.Time, orders ...clients.Order) db.Committed {
+	tb.Helper()
+	_, js := start(tb, d, 1)
+	return commit(tb, d, succeeded(js[0], at, orders...))
+}
+
+// pending returns all messages that are due at a time.
+func pending(tb testing.TB, d *db.DB, at time.Time) []db.Message {
+	tb.Helper()
+	m, err := d.Pending(tb.Context(), at, 100_000)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return m
+}
+
+// publish empties the outbox of what is due.
+func publish(tb testing.TB, d *db.DB) {
+	tb.Helper()
+	var ids []int64
+	for _, m := range pending(tb, d, noon.AddDate(1, 0, 0)) {
+		ids = append(ids, m.ID)
+	}
+	if err := d.Published(context.WithoutCancel(tb.Context()), ids); err != nil {
+		tb.Fatal(err)
+	}
+}

@@ -1,0 +1,76 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"orderbeat/clients"
+	"orderbeat/jobs"
+)
+
+// AccountFreshness says how well an account is known.
+type AccountFreshness struct {
+	Provider string `json:"provider"`
+	Account  string `json:"account"`
+	// LastSuccessAt is when the provider was last asked with success, if only in
+	// part; nil when it never was.
+	LastSuccessAt *time.Time `json:"last_success_at"`
+	// LastFailureAt is when it was last asked without; nil when it never was.
+	LastFailureAt *time.Time   `json:"last_failure_at"`
+	FailureCode   clients.Code `json:"failure_code,omitempty"`
+}
+
+// Freshness returns the accounts of a provider that were ever asked about, by
+// name; those of all providers when it is "".
+func (d *DB) Freshness(ctx context.Context, provider string) ([]AccountFreshness, error) {
+	rows, err := d.readers.QueryContext(ctx, freshnessSQL, provider, provider)
+	if err != nil {
+		return nil, err
+	}
+	list := []AccountFreshness{}
+	err = all(rows, func(rows *sql.Rows) error {
+		var f AccountFreshness
+		err := rows.Scan(&f.Provider, &f.Account, timeOrNil{&f.LastSuccessAt}, timeOrNil{&f.LastFailureAt},
+			textInto[clients.Code]{&f.FailureCode})
+		list = append(list, f)
+		return err
+	})
+	return list, err
+}
+
+const freshnessSQL = `
+SELECT provider, account, last_success_at, last_failure_at, failure_code FROM freshness
+ WHERE ? = '' OR provider = ? ORDER BY provider, account`
+
+// freshen notes how asking about an account went.
+func (t *tx) freshen(o *jobs.Outcome) error {
+	asked := stamp(o.AskedAt)
+	switch o.State {
+	case jobs.Succeeded, jobs.Partial:
+		_, err := t.exec(succeededSQL, o.Provider, o.Account, asked)
+		return err
+	case jobs.Failed, jobs.Dead, jobs.Waiting:
+		var code any
+		if o.Err != nil {
+			code = string(o.Err.Code)
+		}
+		_, err := t.exec(failedSQL, o.Provider, o.Account, asked, code)
+		return err
+	default: // cancelled: nobody asked
+		return nil
+	}
+}
+
+const (
+	succeededSQL = `
+INSERT INTO freshness (provider, account, last_success_at) VALUES (?, ?, ?)
+    ON CONFLICT (provider, account) DO UPDATE SET
+       last_success_at = max(coalesce(last_success_at, ''), excluded.last_success_at)`
+
+	failedSQL = `
+INSERT INTO freshness (provider, account, last_failure_at, failure_code) VALUES (?, ?, ?, ?)
+    ON CONFLICT (provider, account) DO UPDATE SET
+       last_failure_at = excluded.last_failure_at, failure_code = excluded.failure_code
+ WHERE coalesce(last_failure_at, '') <= excluded.last_failure_at`
+)

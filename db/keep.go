@@ -1,0 +1,177 @@
+package db
+
+import (
+	"cmp"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"orderbeat/clients"
+	"orderbeat/jobs"
+)
+
+// observed is one order as a provider reported it, made ready before the writer is
+// entered: nobody else should wait for its encoding.
+type observed struct {
+	*clients.Order
+	fingerprint [16]byte
+	document    string
+}
+
+// observe makes the orders of an outcome ready, sorted by key: neighbours share
+// pages of the file. Of an order that is told twice, the last word counts.
+func observe(o *jobs.Outcome) ([]observed, error) {
+	list := make([]observed, 0, len(o.Orders))
+	for i := range o.Orders {
+		order := &o.Orders[i]
+		if order.Provider != o.Provider || order.Account != o.Account || order.OrderID == "" {
+			return nil, fmt.Errorf("order %.80q of %.80q %.80q is not one of %s %s",
+				order.OrderID, order.Provider, order.Account, o.Provider, o.Account)
+		}
+		document, err := encode(order)
+		if err != nil {
+			return nil, fmt.Errorf("order %s: %w", order.OrderID, err)
+		}
+		list = append(list, observed{order, order.Fingerprint(o.Volatile), document})
+	}
+	slices.Reverse(list)
+	slices.SortStableFunc(list, func(a, b observed) int { return cmp.Compare(a.OrderID, b.OrderID) })
+	return slices.CompactFunc(list, func(a, b observed) bool { return a.OrderID == b.OrderID }), nil
+}
+
+// known is what is stored of an order that is observed again.
+type known struct {
+	revision          int
+	fingerprint       []byte
+	seenAt, changedAt string
+}
+
+// keep stores the orders of one outcome, and appends what is new to the history
+// and to the outbox.
+func (t *tx) keep(o *jobs.Outcome, list []observed, traceparent string) (tally jobs.Tally, err error) {
+	if len(list) == 0 {
+		return tally, nil
+	}
+	stored, err := t.known(o, list)
+	if err != nil {
+		return tally, err
+	}
+	asked := stamp(o.AskedAt)
+	var same []string
+	for i := range list {
+		order := &list[i]
+		before, ok := stored[order.OrderID]
+		switch {
+		case !ok:
+			tally.Created++
+			err = t.create(o, order, traceparent)
+		case asked < before.seenAt:
+			tally.Unchanged++ // it tells what was, not what is
+		case string(order.fingerprint[:]) == string(before.fingerprint):
+			tally.Unchanged++
+			same = append(same, order.OrderID)
+		default:
+			var changed bool
+			if changed, err = t.change(o, order, before, traceparent); changed {
+				tally.Changed++
+			} else {
+				tally.Unchanged++
+			}
+		}
+		if err != nil {
+			return jobs.Tally{}, fmt.Errorf("order %s: %w", order.OrderID, err)
+		}
+	}
+	tally.Seen = len(list)
+	return tally, t.seen(o, same, asked)
+}
+
+// known looks up all orders with one statement.
+func (t *tx) known(o *jobs.Outcome, list []observed) (map[string]known, error) {
+	ids := make([]string, len(list))
+	for i := range list {
+		ids[i] = list[i].OrderID
+	}
+	keys, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
+	}
+	stored := make(map[string]known, len(list))
+	err = t.each(knownSQL, []any{o.Provider, o.Account, string(keys)}, func(rows *sql.Rows) error {
+		var id string
+		var k known
+		err := rows.Scan(&id, &k.revision, &k.fingerprint, &k.seenAt, &k.changedAt)
+		stored[id] = k
+		return err
+	})
+	return stored, err
+}
+
+const knownSQL = `
+SELECT order_id, revision, fingerprint, last_seen_at, last_changed_at FROM orders
+ WHERE provider = ? AND account = ? AND order_id IN (SELECT value FROM json_each(?))`
+
+// seen notes that orders are as they were.
+func (t *tx) seen(o *jobs.Outcome, ids []string, asked string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	keys, err := json.Marshal(ids)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(seenSQL, asked, o.Provider, o.Account, string(keys))
+	return err
+}
+
+const seenSQL = `
+UPDATE orders SET last_seen_at = ?
+ WHERE provider = ? AND account = ? AND order_id IN (SELECT value FROM json_each(?))`
+
+func (t *tx) create(o *jobs.Outcome, order *observed, traceparent string) error {
+	asked := stamp(o.AskedAt)
+	if err := t.storeOrder(order, 1, asked, asked); err != nil {
+		return err
+	}
+	if err := t.storeLines(order); err != nil {
+		return err
+	}
+	return t.addEvent(o, order, event{kind: TypeOrderCreated, revision: 1, changes: "[]", traceparent: traceparent})
+}
+
+// change stores an order whose fingerprint is another than before. It reports
+// false when nothing differs that makes a change: fingerprints are also another
+// after the program learned to take them differently.
+func (t *tx) change(o *jobs.Outcome, order *observed, before known, traceparent string) (bool, error) {
+	var was clients.Order
+	if err := t.row(documentSQL, []any{o.Provider, o.Account, order.OrderID}, jsonInto{&was}); err != nil {
+		return false, err
+	}
+	revision, changedAt := before.revision, before.changedAt
+	changes := clients.Diff(&was, order.Order, o.Volatile)
+	if len(changes) > 0 {
+		revision, changedAt = revision+1, stamp(o.AskedAt)
+	}
+	if err := t.storeOrder(order, revision, stamp(o.AskedAt), changedAt); err != nil {
+		return false, err
+	}
+	if err := t.dropLines(order); err != nil {
+		return false, err
+	}
+	if err := t.storeLines(order); err != nil {
+		return false, err
+	}
+	if len(changes) == 0 {
+		return false, nil
+	}
+	text, err := encode(changes)
+	if err != nil {
+		return false, err
+	}
+	return true, t.addEvent(o, order, event{
+		kind: TypeOrderChanged, revision: revision, changes: text, previous: was.Status, traceparent: traceparent,
+	})
+}
+
+const documentSQL = `SELECT document FROM orders WHERE provider = ? AND account = ? AND order_id = ?`

@@ -1,0 +1,91 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+
+	"github.com/pressly/goose/v3"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// migrate brings the schema up to date, each step in a transaction of its own.
+func migrate(ctx context.Context, pool *sql.DB, log *slog.Logger) error {
+	steps, newest, err := migrator(pool)
+	if err != nil {
+		return err
+	}
+	version, err := schemaVersion(ctx, pool)
+	if err != nil {
+		return err
+	}
+	if version == newest {
+		return nil
+	}
+	if version > newest {
+		return versionError(version, newest)
+	}
+	if _, err := steps.Up(ctx); err != nil {
+		return fmt.Errorf("migrate from version %d to %d: %w", version, newest, err)
+	}
+	log.Info("database schema migrated", "from", version, "to", newest)
+	return nil
+}
+
+// checkVersion is an error unless the schema is the one this program knows.
+func checkVersion(ctx context.Context, pool *sql.DB) error {
+	_, newest, err := migrator(pool)
+	if err != nil {
+		return err
+	}
+	version, err := schemaVersion(ctx, pool)
+	if err != nil {
+		return err
+	}
+	if version != newest {
+		return versionError(version, newest)
+	}
+	return nil
+}
+
+// migrator knows the steps. It is not to be closed: that would close the pool.
+func migrator(pool *sql.DB) (steps *goose.Provider, newest int64, err error) {
+	folder, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, 0, err
+	}
+	steps, err = goose.NewProvider(goose.DialectSQLite3, pool, folder,
+		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+	if err != nil {
+		return nil, 0, err
+	}
+	sources := steps.ListSources()
+	return steps, sources[len(sources)-1].Version, nil
+}
+
+// schemaVersion is the number of the last migration, 0 for an empty database.
+func schemaVersion(ctx context.Context, pool *sql.DB) (version int64, err error) {
+	var table string
+	err = pool.QueryRowContext(ctx, "SELECT name FROM sqlite_schema WHERE name = 'goose_db_version'").Scan(&table)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	err = pool.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied").Scan(&version)
+	return version, err
+}
+
+func versionError(have, want int64) error {
+	if have > want {
+		return fmt.Errorf("its schema is version %d, this program knows %d: use the program that wrote it, or a newer one", have, want)
+	}
+	return fmt.Errorf("its schema is version %d, this program needs %d: `orderbeat run` brings it up to date", have, want)
+}

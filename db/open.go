@@ -1,0 +1,93 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/url"
+	"path/filepath"
+
+	_ "github.com/mattn/go-sqlite3" // the driver "sqlite3"
+)
+
+// readerParams are the driver's parameters for a connection that reads.
+const readerParams = "mode=ro&_query_only=1&_busy_timeout=5000&_cache_size=-16384"
+
+// writerParams are the driver's parameters for the connection that writes. They
+// must say synchronous: in WAL mode the driver's default is NORMAL, not SQLite's FULL.
+func writerParams(full bool) string {
+	params := "_auto_vacuum=incremental&_journal_mode=wal&_busy_timeout=5000&_foreign_keys=on&_txlock=immediate&_cache_size=-65536"
+	if full {
+		return params + "&_synchronous=full"
+	}
+	return params + "&_synchronous=normal"
+}
+
+// openPool prepares a pool of at most most connections, which stay open.
+func openPool(path, params string, most int) (*sql.DB, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	uri := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: params}
+	pool, err := sql.Open("sqlite3", uri.String())
+	if err != nil {
+		return nil, err
+	}
+	pool.SetMaxOpenConns(most)
+	pool.SetMaxIdleConns(most)
+	return pool, nil
+}
+
+// newWriter takes the pool's one connection for good.
+func newWriter(ctx context.Context, pool *sql.DB, full bool) (*writer, error) {
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{
+		conn: conn, wake: make(chan struct{}, 1), full: full, relaxed: !full,
+		statements: map[string]*sql.Stmt{},
+	}
+	// A longer log makes fewer checkpoints, which write the same pages again and again.
+	if _, err := conn.ExecContext(ctx, "PRAGMA wal_autocheckpoint = 4000"); err != nil {
+		return nil, closing(conn, err)
+	}
+	synchronous := "1"
+	if full {
+		synchronous = "2"
+	}
+	err = checkPragmas(ctx, conn, map[string]string{
+		"journal_mode": "wal", "synchronous": synchronous, "busy_timeout": "5000", "foreign_keys": "1",
+		"auto_vacuum": "2", "cache_size": "-65536", "wal_autocheckpoint": "4000",
+	})
+	if err != nil {
+		return nil, closing(conn, err)
+	}
+	return w, nil
+}
+
+// closing closes conn and returns err: a connection in use keeps its pool from closing.
+func closing(conn *sql.Conn, err error) error {
+	_ = conn.Close() // err matters more
+	return err
+}
+
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// checkPragmas reads back what the connection was asked for: the driver ignores a
+// parameter it does not know, and SQLite one it cannot follow.
+func checkPragmas(ctx context.Context, q querier, want map[string]string) error {
+	for name, value := range want {
+		var got string
+		if err := q.QueryRowContext(ctx, "PRAGMA "+name).Scan(&got); err != nil {
+			return fmt.Errorf("pragma %s: %w", name, err)
+		}
+		if got != value {
+			return fmt.Errorf("pragma %s is %s: want %s", name, got, value)
+		}
+	}
+	return nil
+}

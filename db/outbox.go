@@ -1,0 +1,143 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"time"
+)
+
+// The types of messages (CloudEvents "type").
+const (
+	TypeOrderCreated = "orderbeat.order.created.v1"
+	TypeOrderChanged = "orderbeat.order.changed.v1"
+	TypeRunFinished  = "orderbeat.run.finished.v1"
+	TypeRunRequested = "orderbeat.run.requested.v1"
+	TypeJobPlanned   = "orderbeat.job.planned.v1"
+)
+
+// Message is one message to be published.
+type Message struct {
+	ID int64
+	// Topic is runs, jobs, orders or results, or reply for one caller's subject.
+	Topic string
+	// Subject has no prefix yet, unless the topic is reply, where it is whole.
+	Subject string
+	// MsgID is the same every time this is published: it makes a message once.
+	MsgID string
+	// Type, CESubject, Source and Time are attributes of CloudEvents 1.0.
+	Type      string
+	CESubject string
+	Source    string
+	Time      time.Time
+	// Traceparent is the run's W3C trace context, or "".
+	Traceparent string
+	Headers     map[string]string
+	Body        []byte
+}
+
+// Pending returns up to limit messages that are due at now, oldest first.
+func (d *DB) Pending(ctx context.Context, now time.Time, limit int) ([]Message, error) {
+	rows, err := d.readers.QueryContext(ctx, pendingSQL, stamp(now), limit)
+	if err != nil {
+		return nil, err
+	}
+	var pending []Message
+	err = all(rows, func(rows *sql.Rows) error {
+		m, err := scanMessage(rows)
+		pending = append(pending, m)
+		return err
+	})
+	return pending, err
+}
+
+// What is due later lies among the rest and is passed over. It is a retry, and
+// there are never more of those than jobs that wait.
+const pendingSQL = `
+SELECT o.id, o.topic, o.subject, o.msg_id, o.type, o.ce_subject, o.source, o.time, o.traceparent, o.headers,
+       o.body, o.event, ` + eventColumns + `
+  FROM outbox AS o LEFT JOIN order_events AS e ON e.id = o.event
+ WHERE o.due_at IS NULL OR o.due_at <= ?
+ ORDER BY o.id LIMIT ?`
+
+func scanMessage(rows *sql.Rows) (m Message, err error) {
+	var body sql.NullString
+	var eventRow sql.NullInt64
+	var event Event
+	dest := []any{
+		&m.ID, &m.Topic, &m.Subject, &m.MsgID, &m.Type, &m.CESubject, &m.Source, timeInto{&m.Time},
+		textInto[string]{&m.Traceparent}, jsonInto{&m.Headers}, &body, &eventRow,
+	}
+	if err := rows.Scan(append(dest, event.dest()...)...); err != nil {
+		return m, err
+	}
+	if eventRow.Valid {
+		body.String, err = encode(event.EventBody)
+	}
+	m.Body = []byte(body.String)
+	return m, err
+}
+
+// NextDue returns when the first message that is due after after is due.
+func (d *DB) NextDue(ctx context.Context, after time.Time) (due time.Time, ok bool, err error) {
+	err = d.readers.QueryRowContext(ctx, nextDueSQL, stamp(after)).Scan(timeInto{&due})
+	return due, !due.IsZero(), err
+}
+
+const nextDueSQL = `SELECT min(due_at) FROM outbox WHERE due_at > ?`
+
+// Published takes messages out of the outbox. An id that is not there is nothing.
+func (d *DB) Published(ctx context.Context, ids []int64) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return err
+	}
+	return d.writer.do(ctx, len(ids), false, func(t *tx) error {
+		_, err := t.exec(publishedSQL, string(list))
+		return err
+	})
+}
+
+const publishedSQL = `DELETE FROM outbox WHERE id IN (SELECT value FROM json_each(?))`
+
+// entry is a message on its way into the outbox.
+type entry struct {
+	topic, subject string
+	msgID, kind    string
+	ceSubject      string
+	provider       string
+	time           time.Time
+	due            time.Time // zero for at once
+	traceparent    string
+	headers        map[string]string
+	event          int64 // the order event that the body is made of, or 0
+	body           string
+}
+
+func (t *tx) put(e *entry) error {
+	var headers, event any
+	if len(e.headers) > 0 {
+		text, err := encode(e.headers)
+		if err != nil {
+			return err
+		}
+		headers = text
+	}
+	if e.event != 0 {
+		event = e.event
+	}
+	_, err := t.exec(putSQL, stampOrNull(e.due), e.topic, e.subject, e.msgID, e.kind, e.ceSubject,
+		source(e.provider), stamp(e.time), orNull(e.traceparent), headers, event, orNull(e.body))
+	t.queued = true
+	return err
+}
+
+const putSQL = `
+INSERT INTO outbox (due_at, topic, subject, msg_id, type, ce_subject, source, time, traceparent, headers, event, body)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+// source is the CloudEvents source of a provider's messages, a URI reference.
+func source(provider string) string { return "/orderbeat/" + Token(provider) }

@@ -1,0 +1,158 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"orderbeat/clients"
+)
+
+// StoredOrder is an order as it is known now.
+type StoredOrder struct {
+	clients.Order
+	// Revision counts what is known of the order: 1 when it was first seen.
+	Revision      int       `json:"revision"`
+	FirstSeenAt   time.Time `json:"first_seen_at"`
+	LastSeenAt    time.Time `json:"last_seen_at"`
+	LastChangedAt time.Time `json:"last_changed_at"`
+}
+
+// Order returns one order, false when there is none.
+func (d *DB) Order(ctx context.Context, provider, account, orderID string) (StoredOrder, bool, error) {
+	o, err := scanOrder(d.readers.QueryRowContext(ctx, orderSQL, provider, account, orderID))
+	if errors.Is(err, sql.ErrNoRows) {
+		return StoredOrder{}, false, nil
+	}
+	return o, err == nil, err
+}
+
+const (
+	selectOrder = `SELECT document, revision, first_seen_at, last_seen_at, last_changed_at FROM orders`
+	orderSQL    = selectOrder + ` WHERE provider = ? AND account = ? AND order_id = ?`
+)
+
+func scanOrder(row interface{ Scan(dest ...any) error }) (o StoredOrder, err error) {
+	err = row.Scan(jsonInto{&o.Order}, &o.Revision, timeInto{&o.FirstSeenAt}, timeInto{&o.LastSeenAt}, timeInto{&o.LastChangedAt})
+	return o, err
+}
+
+// OrderFilter chooses orders; an empty field chooses all.
+type OrderFilter struct {
+	Provider  string
+	Account   string
+	Status    clients.Status
+	Reference string
+	OrderID   string
+	// ChangedSince chooses orders whose last change was observed then or later.
+	ChangedSince time.Time
+	// Open chooses orders of which something is still expected.
+	Open bool
+	// Late chooses open orders that were promised for a day before today (UTC).
+	Late bool
+	// Limit is 100 when it is 0.
+	Limit int
+	// Cursor goes on behind an earlier page of the same filter.
+	Cursor string
+}
+
+// ErrCursor is returned for a cursor that no earlier page of such a filter returned.
+var ErrCursor = errors.New("the cursor is not one of this list")
+
+// Orders returns a page of orders and the cursor of the next page, "" at the end.
+// They are sorted by provider, account and order id; with ChangedSince, by the
+// time of their last change first, so that what changes meanwhile comes later.
+func (d *DB) Orders(ctx context.Context, f OrderFilter) ([]StoredOrder, string, error) {
+	query, args, err := f.query()
+	if err != nil {
+		return nil, "", err
+	}
+	rows, err := d.readers.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, "", err
+	}
+	page := []StoredOrder{}
+	err = all(rows, func(rows *sql.Rows) error {
+		o, err := scanOrder(rows)
+		page = append(page, o)
+		return err
+	})
+	if err != nil || len(page) <= limit(f.Limit) {
+		return page, "", err
+	}
+	page = page[:limit(f.Limit)]
+	return page, f.cursor(&page[len(page)-1]), nil
+}
+
+// query asks for one order more than the page has, to know whether there is a next page.
+func (f OrderFilter) query() (string, []any, error) {
+	var w where
+	w.add("provider = ?", f.Provider)
+	w.add("account = ?", f.Account)
+	w.add("order_id = ?", f.OrderID)
+	w.add("reference = ?", f.Reference)
+	w.add("status = ?", string(f.Status))
+	if f.Open || f.Late || f.Status != "" && !f.Status.Ended() {
+		w.and("status NOT IN ('shipped', 'delivered', 'cancelled')")
+	}
+	if f.Late {
+		w.and("promised_on < date('now')")
+	}
+	if f.OrderID != "" && (f.Provider == "" || f.Account == "") {
+		// The key begins with provider and account: every account is looked at.
+		w.and("(provider, account) IN (SELECT provider, account FROM freshness)")
+	}
+	key, marks := "provider, account, order_id", "?, ?, ?"
+	if f.byChange() {
+		w.and("last_changed_at >= ?", stamp(f.ChangedSince))
+		key, marks = "last_changed_at, "+key, "?, "+marks
+	}
+	if f.Cursor != "" {
+		after, err := f.after()
+		if err != nil {
+			return "", nil, err
+		}
+		w.and("("+key+") > ("+marks+")", after...)
+	}
+	return selectOrder + w.sql() + " ORDER BY " + key + " LIMIT ?", append(w.args, limit(f.Limit)+1), nil
+}
+
+func (f OrderFilter) byChange() bool { return !f.ChangedSince.IsZero() }
+
+// cursor is the sort key of the last order of a page.
+func (f OrderFilter) cursor(last *StoredOrder) string {
+	key := []string{last.Provider, last.Account, last.OrderID}
+	if f.byChange() {
+		key = slices.Insert(key, 0, stamp(last.LastChangedAt))
+	}
+	text, _ := json.Marshal(key) // strings always can be encoded
+	return base64.RawURLEncoding.EncodeToString(text)
+}
+
+// after is the sort key that a cursor holds.
+func (f OrderFilter) after() ([]any, error) {
+	text, err := base64.RawURLEncoding.DecodeString(f.Cursor)
+	if err != nil {
+		return nil, ErrCursor
+	}
+	var key []string
+	if err := json.Unmarshal(text, &key); err != nil {
+		return nil, ErrCursor
+	}
+	want := 3
+	if f.byChange() {
+		want = 4
+	}
+	if len(key) != want {
+		return nil, ErrCursor
+	}
+	args := make([]any, len(key))
+	for i := range key {
+		args[i] = key[i]
+	}
+	return args, nil
+}

@@ -1,0 +1,214 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"orderbeat/jobs"
+)
+
+// Headers of a "please run" message, beside its body.
+const (
+	HeaderTrigger = "Orderbeat-Trigger"
+	HeaderReplyTo = "Orderbeat-Reply-To"
+)
+
+// StartRun keeps a run and its jobs, and puts a message for each job into the
+// outbox. A run that has ended already, or that has no jobs, ends at once with its
+// result in the outbox. When a run with the same key was kept before, that one is
+// returned with false, and nothing is written. When a tick asked for the run, it
+// learns its id.
+func (d *DB) StartRun(ctx context.Context, run jobs.Run, js []jobs.Job) (jobs.Run, bool, error) {
+	run.Jobs.Total = len(js)
+	started := false
+	kept := run
+	err := d.writer.do(ctx, 3*len(js)+2, false, func(t *tx) error {
+		started, kept = false, run
+		if run.Key != "" {
+			earlier, err := scanRun(t.row, runByKeySQL, run.Key)
+			if !errors.Is(err, sql.ErrNoRows) {
+				kept = earlier
+				return err
+			}
+		}
+		started = true
+		return t.startRun(&kept, js)
+	})
+	if err != nil {
+		return jobs.Run{}, false, fmt.Errorf("run %s: %w", run.ID, err)
+	}
+	return kept, started, nil
+}
+
+// StartInline is [DB.StartRun] for a run whose only job its caller performs at
+// once: it is running, and no message tells of it. It does not wait for the disk,
+// because the [DB.Commit] that follows does. Should the process end before that,
+// the next [Open] cancels the run.
+func (d *DB) StartInline(ctx context.Context, run jobs.Run, job jobs.Job) error {
+	run.Jobs.Total, run.State, run.StartedAt = 1, jobs.Running, &run.RequestedAt
+	err := d.writer.do(ctx, 2, true, func(t *tx) error {
+		if err := t.insertRun(&run); err != nil {
+			return err
+		}
+		return t.insertJob(&job, jobs.Running, true)
+	})
+	if err != nil {
+		return fmt.Errorf("run %s: %w", run.ID, err)
+	}
+	return nil
+}
+
+func (t *tx) startRun(run *jobs.Run, js []jobs.Job) error {
+	if err := t.insertRun(run); err != nil {
+		return err
+	}
+	for i := range js {
+		if err := t.insertJob(&js[i], jobs.Queued, false); err != nil {
+			return err
+		}
+		if err := t.putJob(&js[i], run.Traceparent, run.RequestedAt, time.Time{}); err != nil {
+			return err
+		}
+	}
+	if err := t.linkTick(run); err != nil {
+		return err
+	}
+	if run.State.Ended() {
+		return t.putResult(run)
+	}
+	if len(js) == 0 {
+		run.State, run.StartedAt, run.FinishedAt = run.Jobs.State(), &run.RequestedAt, &run.RequestedAt
+		return t.endRun(run)
+	}
+	return nil
+}
+
+func (t *tx) insertRun(run *jobs.Run) error {
+	errs, err := encode(run.Errors)
+	if err != nil {
+		return err
+	}
+	if run.Errors == nil {
+		errs = "[]"
+	}
+	var accounts any
+	if len(run.Accounts) > 0 {
+		if accounts, err = encode(run.Accounts); err != nil {
+			return err
+		}
+	}
+	_, err = t.exec(insertRunSQL, run.ID, run.Provider, run.Kind, string(run.State), run.Trigger, accounts,
+		orNull(string(run.Params)), run.Jobs.Total, errs, stamp(run.RequestedAt), stampOf(run.StartedAt),
+		stampOf(run.FinishedAt), orNull(run.Key), orNull(run.ReplyTo), orNull(run.Traceparent))
+	return err
+}
+
+const insertRunSQL = `
+INSERT INTO runs (run_id, provider, kind, state, trigger, accounts, params, jobs_total, errors,
+       requested_at, started_at, finished_at, key, reply_to, traceparent)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+func (t *tx) insertJob(job *jobs.Job, state jobs.State, inline bool) error {
+	question, err := encode(job.Question)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(insertJobSQL, job.ID, job.RunID, job.Provider, job.Account, job.Kind, question,
+		string(state), inline, stamp(job.FirstAt))
+	return err
+}
+
+const insertJobSQL = `
+INSERT INTO jobs (job_id, run_id, provider, account, kind, question, state, inline, planned_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+// putJob puts the message for one attempt at a job into the outbox.
+func (t *tx) putJob(job *jobs.Job, traceparent string, at, due time.Time) error {
+	body, err := encode(job)
+	if err != nil {
+		return err
+	}
+	return t.put(&entry{
+		topic:   "jobs",
+		subject: "jobs." + Token(job.Provider) + "." + Token(job.Account) + "." + Token(job.Kind),
+		msgID:   fmt.Sprintf("%s.%d", job.ID, job.Attempt), kind: TypeJobPlanned, ceSubject: job.ID,
+		provider: job.Provider, time: at, due: due, traceparent: traceparent, body: body,
+	})
+}
+
+// linkTick tells the tick that asked for a run, whose key then is the tick's, which run it is.
+func (t *tx) linkTick(run *jobs.Run) error {
+	schedule, ok := strings.CutPrefix(run.Trigger, "schedule:")
+	if !ok {
+		return nil
+	}
+	due, ok := strings.CutPrefix(run.Key, schedule+"@")
+	if !ok {
+		return nil
+	}
+	at, err := time.Parse(time.RFC3339, due)
+	if err != nil {
+		return nil //nolint:nilerr // somebody's own key, which names no tick
+	}
+	_, err = t.exec(linkTickSQL, run.ID, schedule, stamp(at))
+	return err
+}
+
+const linkTickSQL = `UPDATE ticks SET run_id = ? WHERE schedule = ? AND due_at = ?`
+
+// endRun stores how a run ended, with the errors of its jobs, and puts its result
+// into the outbox.
+func (t *tx) endRun(run *jobs.Run) error {
+	run.Errors = []jobs.RunError{}
+	err := t.each(runErrorsSQL, []any{run.ID, jobs.MaxErrors}, func(rows *sql.Rows) error {
+		var e jobs.RunError
+		err := rows.Scan(&e.Account, &e.Code, textInto[string]{&e.Message}, textInto[string]{&e.Hint})
+		run.Errors = append(run.Errors, e)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	errs, err := encode(run.Errors)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(endRunSQL, string(run.State), errs, stampOf(run.StartedAt), stampOf(run.FinishedAt), run.ID)
+	if err != nil {
+		return err
+	}
+	return t.putResult(run)
+}
+
+const (
+	// A message may be a stack of many lines: what is published has its beginning.
+	runErrorsSQL = `
+SELECT account, error_code, substr(error, 1, 1000), hint FROM jobs
+ WHERE run_id = ? AND error_code IS NOT NULL ORDER BY job_id LIMIT ?`
+
+	endRunSQL = `UPDATE runs SET state = ?, errors = ?, started_at = ?, finished_at = ? WHERE run_id = ?`
+)
+
+// putResult puts the result of a run into the outbox, for everybody and for who asked.
+func (t *tx) putResult(run *jobs.Run) error {
+	result := *run
+	result.Accounts, result.Params = nil, nil // what was asked is no result
+	body, err := encode(result)
+	if err != nil {
+		return err
+	}
+	e := entry{
+		topic: "results", subject: "results." + Token(run.Provider) + "." + Token(run.ID),
+		msgID: run.ID + ".result", kind: TypeRunFinished, ceSubject: run.ID, provider: run.Provider,
+		time: *run.FinishedAt, traceparent: run.Traceparent, body: body,
+	}
+	if err := t.put(&e); err != nil || run.ReplyTo == "" {
+		return err
+	}
+	e.topic, e.subject = "reply", run.ReplyTo
+	return t.put(&e)
+}

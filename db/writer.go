@@ -1,0 +1,289 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+)
+
+// maxBatch bounds what one transaction takes, in rows as the callers estimate
+// them. Larger ones are hardly faster and keep everybody waiting for longer.
+const maxBatch = 4096
+
+var (
+	errClosed   = errors.New("the database is closed")
+	errReadOnly = errors.New("the database is open for reading only")
+)
+
+// writer owns the one connection that writes, and commits in groups: whoever
+// finds it free leads, and takes what the others handed in meanwhile into the
+// same transaction. There is no goroutine of its own: a leader hands the lead to
+// the first who still waits, so that nobody leads for longer than one transaction.
+type writer struct {
+	conn *sql.Conn
+	wake chan struct{}
+	// full tells that a transaction somebody waits for must reach the disk.
+	full bool
+
+	// Only the leader uses these two.
+	statements map[string]*sql.Stmt
+	relaxed    bool // synchronous is at "normal" now
+
+	mu     sync.Mutex // guards the rest; never held during SQL
+	queue  []*op
+	led    bool
+	closed bool
+	using  sync.WaitGroup // callers within do
+}
+
+// op is one operation that waits for its place in a transaction.
+type op struct {
+	run     func(*tx) error
+	rows    int
+	relaxed bool
+	turn    chan turn // capacity 1: written once for the lead, or once for the end
+}
+
+// turn tells a waiting caller to lead, or how its operation ended.
+type turn struct {
+	lead bool
+	err  error
+}
+
+// do runs an operation in a transaction, perhaps together with others, and
+// returns when that is committed. rows is about how many rows it writes. An error
+// of run, or of the commit, means that nothing of the operation happened. A caller
+// whose ctx ends is let go when its operation did not begin yet. A relaxed
+// operation does not wait for the disk: a power cut may undo it.
+func (w *writer) do(ctx context.Context, rows int, relaxed bool, run func(*tx) error) error {
+	if w == nil {
+		return errReadOnly
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	o := &op{run: run, rows: rows, relaxed: relaxed, turn: make(chan turn, 1)}
+	w.mu.Lock()
+	if w.closed {
+		w.mu.Unlock()
+		return errClosed
+	}
+	w.using.Add(1)
+	defer w.using.Done()
+	w.queue = append(w.queue, o)
+	if !w.led {
+		w.led = true
+		o.turn <- turn{lead: true}
+	}
+	w.mu.Unlock()
+
+	select {
+	case t := <-o.turn:
+		return w.take(o, t)
+	case <-ctx.Done():
+		if w.withdraw(o) {
+			return ctx.Err()
+		}
+		return w.take(o, <-o.turn)
+	}
+}
+
+// take acts on o's turn.
+func (w *writer) take(o *op, t turn) error {
+	if !t.lead {
+		return t.err
+	}
+	w.lead()
+	return (<-o.turn).err
+}
+
+// withdraw removes o from the queue, unless it was taken from it or is to lead.
+func (w *writer) withdraw(o *op) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := slices.Index(w.queue, o)
+	if i < 0 || len(o.turn) > 0 {
+		return false
+	}
+	w.queue = slices.Delete(w.queue, i, i+1)
+	return true
+}
+
+// lead performs one transaction, the leader's own operation first, and hands on the lead.
+func (w *writer) lead() {
+	w.mu.Lock()
+	n, rows := 1, w.queue[0].rows
+	for n < len(w.queue) && rows+w.queue[n].rows <= maxBatch {
+		rows += w.queue[n].rows
+		n++
+	}
+	batch := slices.Clone(w.queue[:n])
+	w.queue = slices.Delete(w.queue, 0, n)
+	w.mu.Unlock()
+
+	errs := w.commit(batch)
+
+	w.mu.Lock()
+	if w.led = len(w.queue) > 0; w.led {
+		w.queue[0].turn <- turn{lead: true}
+	}
+	w.mu.Unlock()
+	for i, o := range batch {
+		o.turn <- turn{err: errs[i]}
+	}
+}
+
+// commit runs a batch in one transaction. The errors are those of the operations,
+// in order; when the transaction itself fails, everybody gets its error.
+//
+// The SQL has no ctx that can end: an interrupted statement would undo what
+// others wait for, and a cancellable one costs a goroutine each.
+func (w *writer) commit(batch []*op) []error {
+	errs := make([]error, len(batch))
+	t := &tx{w: w}
+	if err := w.transact(t, batch, errs); err != nil {
+		// Whatever went wrong, the next one begins outside of a transaction. When
+		// SQLite has rolled back already, this fails and that is well.
+		_, _ = w.conn.ExecContext(context.Background(), "ROLLBACK")
+		for i := range errs {
+			errs[i] = fmt.Errorf("commit: %w", err)
+		}
+		return errs
+	}
+	if t.queued {
+		select {
+		case w.wake <- struct{}{}:
+		default: // it is awake, or about to be
+		}
+	}
+	return errs
+}
+
+func (w *writer) transact(t *tx, batch []*op, errs []error) error {
+	relaxed := !slices.ContainsFunc(batch, func(o *op) bool { return !o.relaxed })
+	if err := w.wait(!relaxed); err != nil {
+		return err
+	}
+	if _, err := t.exec("BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	for i, o := range batch {
+		queued := t.queued
+		if _, err := t.exec("SAVEPOINT op"); err != nil {
+			return err
+		}
+		if errs[i] = o.run(t); errs[i] != nil {
+			// After some failures, a full disk for one, SQLite has rolled back
+			// everything, and there is no savepoint any more.
+			if _, err := t.exec("ROLLBACK TO op"); err != nil {
+				return errs[i]
+			}
+			t.queued = queued
+		}
+		if _, err := t.exec("RELEASE op"); err != nil {
+			return err
+		}
+	}
+	_, err := t.exec("COMMIT")
+	return err
+}
+
+// wait sets whether the next commit waits for the disk. In WAL mode a commit that
+// does not is made durable by the next one that does, or by a checkpoint. The
+// pragma acts when it is prepared, so it is no prepared statement.
+func (w *writer) wait(durable bool) error {
+	relaxed := !w.full || !durable
+	if relaxed == w.relaxed {
+		return nil
+	}
+	pragma := "PRAGMA synchronous = FULL"
+	if relaxed {
+		pragma = "PRAGMA synchronous = NORMAL"
+	}
+	if _, err := w.conn.ExecContext(context.Background(), pragma); err != nil {
+		return err
+	}
+	w.relaxed = relaxed
+	return nil
+}
+
+// close waits for those who are in, refuses others, and closes the connection.
+func (w *writer) close() error {
+	w.mu.Lock()
+	w.closed = true
+	w.mu.Unlock()
+	w.using.Wait()
+	var errs []error
+	for _, s := range w.statements {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(append(errs, w.conn.Close())...)
+}
+
+// tx is the transaction that an operation writes in.
+type tx struct {
+	w      *writer
+	queued bool // something was put into the outbox
+}
+
+// prepared returns the statement of a query. There are a few dozen, all constants.
+func (t *tx) prepared(query string) (*sql.Stmt, error) {
+	if s, ok := t.w.statements[query]; ok {
+		return s, nil
+	}
+	s, err := t.w.conn.PrepareContext(context.Background(), query)
+	if err != nil {
+		return nil, err
+	}
+	t.w.statements[query] = s
+	return s, nil
+}
+
+// exec runs a statement and returns how many rows it changed.
+func (t *tx) exec(query string, args ...any) (int64, error) {
+	s, err := t.prepared(query)
+	if err != nil {
+		return 0, err
+	}
+	r, err := s.ExecContext(context.Background(), args...)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+// row reads one row into dest; it is [sql.ErrNoRows] when there is none.
+func (t *tx) row(query string, args []any, dest ...any) error {
+	s, err := t.prepared(query)
+	if err != nil {
+		return err
+	}
+	return s.QueryRowContext(context.Background(), args...).Scan(dest...)
+}
+
+// each reads all rows, calling scan for every one.
+func (t *tx) each(query string, args []any, scan func(*sql.Rows) error) error {
+	s, err := t.prepared(query)
+	if err != nil {
+		return err
+	}
+	rows, err := s.QueryContext(context.Background(), args...)
+	if err != nil {
+		return err
+	}
+	return all(rows, scan)
+}
+
+// all calls scan for every row and closes rows.
+func all(rows *sql.Rows, scan func(*sql.Rows) error) error {
+	defer func() { _ = rows.Close() }() // what goes wrong is told by Err
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
