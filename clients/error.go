@@ -47,7 +47,9 @@ type Error struct {
 	Message string
 	// Hint says what a person can do about it.
 	Hint string
-	Err  error
+	// Err is the cause, for errors.Is and errors.As; it is no part of the text,
+	// because causes quote URLs and what came over the wire.
+	Err error
 }
 
 func (e *Error) Error() string {
@@ -58,9 +60,6 @@ func (e *Error) Error() string {
 	}
 	if e.Status != 0 {
 		fmt.Fprintf(&b, " (status %d)", e.Status)
-	}
-	if e.Err != nil {
-		fmt.Fprintf(&b, ": %v", e.Err)
 	}
 	return b.String()
 }

@@ -1,0 +1,107 @@
+package clients
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+)
+
+// Mistakes collects what is wrong with a provider's section, so that all of it is
+// reported at once. The zero Mistakes is empty.
+type Mistakes struct{ errs []error }
+
+// Add notes a mistake as a [*ConfigError].
+func (m *Mistakes) Add(key, format string, args ...any) {
+	m.errs = append(m.errs, &ConfigError{Key: key, Message: fmt.Sprintf(format, args...)})
+}
+
+// Join notes what a check found; nil is nothing.
+func (m *Mistakes) Join(err error) {
+	if err != nil {
+		m.errs = append(m.errs, err)
+	}
+}
+
+// Err is everything that was noted, joined; nil when nothing was.
+func (m *Mistakes) Err() error { return errors.Join(m.errs...) }
+
+// Check reports every mistake in what all providers share, as joined
+// [*ConfigError] values. BaseURL must be set by now; TokenURL may be empty, for a
+// provider without tokens. Names of accounts must be unique, because tables and
+// subjects tell accounts apart by them.
+func (c *Config) Check() error {
+	var m Mistakes
+	m.Join(c.CheckURL("base_url", c.BaseURL))
+	if c.TokenURL != "" {
+		m.Join(c.CheckURL("token_url", c.TokenURL))
+	}
+	positive := func(key string, ok bool) {
+		if !ok {
+			m.Add(key, "must be more than 0")
+		}
+	}
+	positive("concurrency", c.Concurrency > 0)
+	positive("rate", c.Rate.Calls > 0 && c.Rate.Per > 0)
+	positive("token_rate", c.TokenRate.Calls > 0 && c.TokenRate.Per > 0)
+	positive("retry.attempts", c.Retry.Attempts > 0)
+	positive("retry.for", c.Retry.For > 0)
+	positive("timeout", c.Timeout > 0)
+	positive("max_body", c.MaxBody > 0)
+	c.checkAccounts(&m)
+	return m.Err()
+}
+
+func (c *Config) checkAccounts(m *Mistakes) {
+	if len(c.Accounts) == 0 {
+		m.Add("accounts", "at least one is needed")
+	}
+	seen := map[string]int{}
+	for i, a := range c.Accounts {
+		key := fmt.Sprintf("accounts[%d].name", i)
+		first, repeated := seen[a.Name]
+		switch {
+		case strings.TrimSpace(a.Name) == "":
+			m.Add(key, "is missing")
+		case repeated:
+			m.Add(key, "%q is the name of accounts[%d] already", a.Name, first)
+		default:
+			seen[a.Name] = i
+		}
+	}
+}
+
+// CheckURL reports, as a [*ConfigError], why credentials cannot be sent to a URL: it
+// must be absolute, https (or http on a loopback address, where that is allowed),
+// and hold no user, query or fragment. The text does not repeat the URL, in which a
+// password may stand.
+func (c *Config) CheckURL(key, raw string) error {
+	wrong := func(message string) error { return &ConfigError{Key: key, Message: message} }
+	u, err := url.Parse(raw)
+	switch {
+	case raw == "":
+		return wrong("is missing")
+	case err != nil, u.Host == "" || u.Hostname() == "", u.Opaque != "":
+		return wrong(`is not an absolute URL like "https://api.example.com"`)
+	case u.User != nil, u.RawQuery != "" || u.ForceQuery, u.Fragment != "":
+		return wrong("must hold no user, query or fragment")
+	case u.Scheme == "https":
+		return nil
+	case u.Scheme != "http":
+		return wrong("must begin with https://")
+	case !loopback(u.Hostname()):
+		return wrong("must begin with https://: credentials travel with every call")
+	case !c.AllowInsecureHTTP:
+		return wrong("must begin with https://, or set allow_insecure_http = true for a loopback address")
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}

@@ -1,0 +1,88 @@
+package clients
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+
+	"orderbeat/auth"
+)
+
+// refusal is what an answer that is no 2xx means.
+func refusal(resp *http.Response) *Error {
+	e := &Error{Code: CodeInvalid, After: retryAfter(resp.Header)}
+	switch status := resp.StatusCode; {
+	case status == http.StatusUnauthorized:
+		e.Code, e.Message = CodeUnauthorized, "the API refuses the credentials that it was sent"
+		e.Hint = "the token endpoint accepts the credentials, the API does not: ask the provider whether they may use it"
+	case status == http.StatusForbidden:
+		e.Code, e.Message = CodeForbidden, "the account may not see what was asked"
+	case status == http.StatusTooManyRequests:
+		e.Code, e.Message = CodeThrottled, "too many calls"
+	case status == http.StatusRequestTimeout, status == http.StatusTooEarly, status >= 500:
+		e.Code, e.Message = CodeUnavailable, "the provider cannot answer now"
+	case status >= 300 && status < 400:
+		e.Message, e.Hint = "the API redirects elsewhere", "check base_url: redirects are not followed"
+	case status == http.StatusNotFound:
+		e.Message, e.Hint = "there is no such API", "check base_url"
+	default:
+		e.Message = "the API does not take the question"
+	}
+	return e
+}
+
+// classify says what an exchange without a usable answer means. It is the one place
+// that does.
+func (h *HTTP) classify(err error) *Error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	if e, ok := errors.AsType[*auth.Error](err); ok {
+		return tokenFailure(e)
+	}
+	return &Error{Code: CodeUnavailable, Message: describe(err), Err: err}
+}
+
+// tokenFailure is what it means that there is no access token.
+func tokenFailure(e *auth.Error) *Error {
+	f := &Error{Code: CodeUnavailable, After: min(e.After, maxRetryAfter), Message: e.Error(), Hint: e.Hint, Err: e}
+	switch e.Class {
+	case auth.ClassCredential, auth.ClassRequest:
+		f.Code = CodeAuthRejected
+	case auth.ClassBlock:
+		f.Code = CodeIPBlock
+	case auth.ClassThrottle:
+		f.Code = CodeThrottled
+	case auth.ClassTransient:
+	}
+	return f
+}
+
+// describe says why no answer, or only a part of one, came. It repeats only what is
+// made of addresses and system errors: other texts quote URLs and what came over
+// the wire.
+func describe(err error) string {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "no complete answer in time"
+	}
+	if e, ok := errors.AsType[*net.DNSError](err); ok {
+		return e.Error()
+	}
+	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return e.Error()
+	}
+	if e, ok := errors.AsType[*net.OpError](err); ok {
+		return fmt.Sprintf("%s: %v", e.Op, e.Err)
+	}
+	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
+		return "no complete answer in time"
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return "the connection was closed before the answer was complete"
+	}
+	return "the connection failed"
+}

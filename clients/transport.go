@@ -1,0 +1,78 @@
+package clients
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// NewTransport makes the connections to one provider: as many as jobs may ask at
+// once ([Config.Concurrency]), as many again for people who wait for an answer, all
+// kept open between calls. TLS is 1.2 or newer. Proxies are taken from the
+// environment (HTTPS_PROXY, NO_PROXY).
+func NewTransport(c Config) *http.Transport {
+	const connect = 10 * time.Second
+	connections := 2 * c.Concurrency
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: connect, KeepAlive: 30 * time.Second}).DialContext,
+		ForceAttemptHTTP2:     true,
+		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:   connect,
+		ResponseHeaderTimeout: c.Timeout,
+		MaxConnsPerHost:       connections,
+		MaxIdleConnsPerHost:   connections,
+		MaxIdleConns:          connections,
+		IdleConnTimeout:       90 * time.Second,
+	}
+}
+
+// limited keeps to the provider's rate, and gives every exchange, from the first
+// byte sent to the closing of the body, the same time. Waiting for the rate is no
+// part of the exchange.
+type limited struct {
+	base    http.RoundTripper
+	limiter *rate.Limiter
+	timeout time.Duration
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (l *limited) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := l.limiter.Wait(req.Context()); err != nil {
+		if req.Body != nil {
+			_ = req.Body.Close()
+		}
+		if errors.Is(err, context.Canceled) {
+			return nil, err
+		}
+		// The limiter also gives up when the deadline would come before the turn.
+		return nil, fmt.Errorf("waiting for the rate limit: %w", context.DeadlineExceeded)
+	}
+	ctx, cancel := context.WithTimeout(req.Context(), l.timeout)
+	resp, err := l.base.RoundTrip(req.WithContext(ctx))
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	resp.Body = &timedBody{ReadCloser: resp.Body, cancel: cancel}
+	return resp, nil
+}
+
+// timedBody ends its exchange's time limit when it is closed.
+type timedBody struct {
+	io.ReadCloser
+	cancel context.CancelFunc
+}
+
+func (b *timedBody) Close() error {
+	err := b.ReadCloser.Close()
+	b.cancel()
+	return err
+}
