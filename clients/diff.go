@@ -7,8 +7,8 @@ import (
 
 // Diff lists what changed from one normalized report of an order to the next: the
 // order's own columns first, then line by line in the order of their ids. Values
-// are nil for NULL, strings and int64s; of whole lines and arrays they are copies
-// by reference ([Line], []ScheduleLine, []Despatch). Fields named by volatile
+// are nil for NULL, strings and int64s; whole lines and arrays are a [Line], a
+// []ScheduleLine or a []Despatch, shared with the order. Fields that volatile names
 // ([Traits.Volatile]) are passed over, and so is Unmapped.
 func Diff(before, after *Order, volatile []string) []Change {
 	d := differ{volatile: volatile}

@@ -1,0 +1,91 @@
+package michelin
+
+import (
+	"strings"
+	"unicode"
+
+	"orderbeat/clients"
+)
+
+// problem is an errorHead, or the error of one order.
+type problem struct{ code, text string }
+
+// failed reports whether the code says more than "no errors occurred".
+func (p problem) failed() bool { return strings.Trim(p.code, "0") != "" }
+
+// message is what Michelin says, on one line of a readable length.
+func (p problem) message() string {
+	const most = 200 // characters; EDIWheel allows 60
+	clean := []rune(strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, p.text))
+	if text := strings.TrimSpace(string(clean[:min(len(clean), most)])); text != "" {
+		return text
+	}
+	if known, ok := meanings[p.code]; ok {
+		return known.message
+	}
+	return "the order came with an error"
+}
+
+// meaning is what an errorCode says, and what a person can do about it.
+type meaning struct {
+	code    clients.Code
+	message string
+	hint    string
+}
+
+// partly is the errorCode of an answer in which single orders are wrong.
+const partly = "1"
+
+// meanings of the codes in errorHead. 1, 901, 907, 915, 920, 987 and 999 are the
+// OpenAPI's for order status; 303, 405 and 925 are its for other documents; 304, 399
+// and 499 stand in the worldwide EDIWheel order status API 1.2.0, which does not say
+// what they mean. A code that is not here is a question that Michelin refuses.
+var meanings = map[string]meaning{
+	partly: {message: "at least one item is incorrect"},
+	"901":  {clients.CodeInvalid, "a document number is invalid", "check the order numbers and references that were asked for"},
+	"907": {
+		clients.CodeInvalid, "the ship-to number is missing, invalid or not active",
+		`set the account's ship_to and request = "openapi", which sends it; if it is set, ask Michelin whether it is active`,
+	},
+	"915": {clients.CodeInvalid, "the bill-to number is missing, invalid or not active", "check the account's bill_to"},
+	"920": {clients.CodeInvalid, "the account is not activated for this bill-to number", "ask Michelin to activate the account"},
+	"925": {clients.CodeInvalid, "the supplier party is invalid", "ask Michelin which party the account belongs to"},
+	"987": {clients.CodeInvalid, "a window cannot be combined with references", "ask for a window, or for orders by number"},
+	"303": {clients.CodeUnavailable, "no connection to the ERP system", ""},
+	"304": {clients.CodeUnavailable, "the ERP system cannot answer now", ""},
+	"399": {clients.CodeUnavailable, "the ERP system cannot answer now", ""},
+	"405": {clients.CodeUnavailable, "timeout in the ERP system", ""},
+	"499": {clients.CodeUnavailable, "the ERP system cannot answer now", ""},
+	"999": {clients.CodeUnavailable, "miscellaneous error", ""},
+}
+
+// judge decides what an answer is worth by its errorHead: a 200 is no success by itself.
+func judge(head problem, answer *clients.Answer) error {
+	switch {
+	case head.code == "":
+		return notDocument("it has no errorHead with an errorCode")
+	case !head.failed():
+		return nil
+	case head.code == partly:
+		if len(answer.Partial) == 0 {
+			answer.Partial = []clients.Problem{{Code: partly, Message: head.message()}}
+		}
+		return nil
+	}
+	m, known := meanings[head.code]
+	if !known {
+		m = meaning{code: clients.CodeInvalid, message: "the question is refused", hint: "ask Michelin what the code means"}
+	}
+	message := "errorCode " + shorten(head.code) + ": " + m.message
+	if head.text != "" {
+		message += ": " + head.message()
+	}
+	return &clients.Error{Code: m.code, Message: message, Hint: m.hint}
+}
+
+func shorten(code string) string { return string([]rune(code)[:min(len([]rune(code)), 10)]) }

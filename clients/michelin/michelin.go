@@ -1,0 +1,122 @@
+// Package michelin asks Michelin North America for the status of orders: EDIWheel
+// C1.1, POST /order/amn/C1_1/status. It owns Michelin's wire format and rules; what
+// it reports is in the words of package clients.
+//
+// Its sources are Michelin's developer portal page of 1 April 2025 (called the
+// portal page below) and Michelin North America Order-to-Cash, OpenAPI 1.0.1 (the
+// OpenAPI). They disagree on how a question is written, so that is a setting, and
+// answers of both kinds are read.
+//
+// Start reading at [Open], then request.go, answer.go and order.go.
+package michelin
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+
+	"orderbeat/auth"
+	"orderbeat/clients"
+)
+
+const (
+	statusPath = "/order/amn/C1_1/status"
+	tokenPath  = "/idp/v2/b2b/oauth2/token"
+	operation  = "order status"
+)
+
+// Client is Michelin as a [clients.Provider]. It is safe for concurrent use.
+type Client struct {
+	http    *clients.HTTP
+	name    string
+	url     string
+	profile profile
+	source  *auth.Source // nil with the older scheme, which has no tokens
+}
+
+// Open makes a client from its section of the configuration; it is a [clients.Open].
+func Open(s clients.Section) (clients.Provider, error) {
+	set, err := configure(&s)
+	if err != nil {
+		return nil, err
+	}
+	origin, err := url.Parse(s.BaseURL)
+	if err != nil {
+		return nil, &clients.ConfigError{Key: "base_url", Message: "is not a URL"}
+	}
+	c := &Client{name: s.Name, url: s.BaseURL + statusPath, profile: profiles[set.Request]}
+	if set.Scheme == schemeBasic {
+		c.http = clients.NewHTTP(s, func(base http.RoundTripper) http.RoundTripper {
+			return &auth.BasicAPIKey{Base: base, Origin: origin, Username: set.Username, Password: set.Password, APIKey: set.APIKey}
+		})
+		return c, nil
+	}
+	c.source, err = auth.NewSource(auth.Config{
+		Dialect: auth.Michelin(), Key: s.Name + "/" + s.Environment, TokenURL: s.TokenURL,
+		ClientID: s.ClientID, ClientSecret: s.ClientSecret, TTL: set.TokenTTL,
+		// Tokens have connections of their own: they must not wait for the calls that wait for them.
+		Store: s.Tokens, Limiter: s.TokenRate.Limiter(), Base: clients.NewTransport(s.Config),
+		Timeout: s.Timeout, UserAgent: s.UserAgent, Log: s.Log,
+	})
+	if err != nil {
+		return nil, &clients.ConfigError{Key: "token_url", Message: err.Error()}
+	}
+	c.http = clients.NewHTTP(s, func(base http.RoundTripper) http.RoundTripper {
+		return &auth.Transport{Base: base, Source: c.source, Origin: origin}
+	})
+	return c, nil
+}
+
+// Close waits for a token request under way. The client must not be used any more.
+func (c *Client) Close() error {
+	if c.source != nil {
+		c.source.Close()
+	}
+	return nil
+}
+
+// Traits tells what Michelin can be asked: windows of 90 days counting both ends
+// (the OpenAPI's orderDateTo). How many orders one question may name is not
+// documented; fifty keep it small.
+func (c *Client) Traits() clients.Traits {
+	return clients.Traits{MaxWindowDays: 90, MaxReferences: 50}
+}
+
+// Orders implements [clients.Provider]. What Michelin reports about orders that were
+// not asked for is reported too.
+func (c *Client) Orders(ctx context.Context, q clients.Query) (clients.Answer, error) {
+	body, err := c.profile.encode(q)
+	if err != nil {
+		return clients.Answer{}, &clients.Error{Provider: c.name, Op: operation, Code: clients.CodeInvalid, Message: err.Error()}
+	}
+	call := clients.Call{
+		Op: operation, Method: http.MethodPost, URL: c.url, Body: body,
+		Header: map[string]string{"Content-Type": "application/json", "Accept": "application/json"},
+	}
+	var answer clients.Answer
+	err = c.http.Do(ctx, call, func(body io.Reader) error {
+		answer, err = decode(body, c.name, q.Account.Name)
+		return err
+	})
+	if err != nil {
+		return clients.Answer{}, c.explain(err)
+	}
+	return answer, nil
+}
+
+// explain adds what is known of Michelin's refusals.
+func (c *Client) explain(err error) error {
+	e, ok := errors.AsType[*clients.Error](err)
+	if !ok {
+		return err
+	}
+	switch {
+	case e.Code == clients.CodeForbidden:
+		e.Hint = "bill_to must be the Bill-to code of the customer whom these credentials belong to"
+	case e.Code == clients.CodeUnauthorized && c.source == nil:
+		e.Hint = "check username, password and apikey: Michelin wants all three"
+	}
+	return e
+}

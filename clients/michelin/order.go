@@ -1,0 +1,281 @@
+package michelin
+
+import (
+	"strings"
+
+	"orderbeat/clients"
+)
+
+// mapper reads one referencedOrder of an answer into our words.
+type mapper struct {
+	root     node
+	unmapped []string
+}
+
+// order reads the whole order. Its lines and what could not be read are added to
+// what the order has already: the worldwide variant of the document has one entry
+// for each line.
+func (m *mapper) order(o *clients.Order) (trouble problem) {
+	for c := m.root.members(); c.next(); {
+		switch {
+		case c.is("error"):
+			trouble = m.problem(c.value)
+		case c.is("orderDate"):
+			keep(&o.OrderedOn, m.date(c.value))
+		case c.is("supplierOrderNumber"):
+			keep(&o.OrderID, m.documentID(c.value))
+		case c.is("orderReference"):
+			keep(&o.Reference, clients.Text(m.documentID(c.value)))
+		case c.is("orderingMethod"):
+			keep(&o.Method, clients.Text(m.text(c.value)))
+		case c.is("orderLine"):
+			for l := m.each(c.value); l.next(); {
+				if m.isObject(l.value) {
+					o.Lines = append(o.Lines, m.line(l.value))
+				}
+			}
+		}
+	}
+	o.Unmapped = append(o.Unmapped, m.unmapped...)
+	return trouble
+}
+
+// keep lets the first value that is told stand.
+func keep[T ~string](into *T, value T) {
+	if *into == "" {
+		*into = value
+	}
+}
+
+func (m *mapper) problem(n node) (p problem) {
+	for c := m.members(n); c.next(); {
+		switch {
+		case c.is("errorCode"):
+			p.code = m.text(c.value)
+		case c.is("errorText"):
+			p.text = m.text(c.value)
+		}
+	}
+	return p
+}
+
+func (m *mapper) line(n node) (l clients.Line) {
+	var ordered clients.Quantity // EDIWheel's place for it; the OpenAPI's is in orderedArticle
+	for c := m.members(n); c.next(); {
+		switch {
+		case c.is("lineId"):
+			l.LineID = m.text(c.value)
+		case c.is("orderedArticle"):
+			m.article(c.value, &l)
+		case c.is("orderedQuantity"):
+			ordered = m.quantity(c.value)
+		}
+	}
+	if !l.Ordered.Known {
+		l.Ordered = ordered
+	}
+	return l
+}
+
+func (m *mapper) article(n node, l *clients.Line) {
+	for c := m.members(n); c.next(); {
+		switch {
+		case c.is("articleIdentification"):
+			m.identification(c.value, l)
+		case c.is("articleDescription"):
+			l.Description = m.description(c.value)
+		case c.is("requestedDeliveryDate"):
+			l.RequestedOn = m.date(c.value)
+		case c.is("orderedQuantity"):
+			l.Ordered = m.quantity(c.value)
+		case c.is("scheduleDetails"):
+			for s := m.each(c.value); s.next(); {
+				if m.isObject(s.value) {
+					m.schedule(s.value, l)
+				}
+			}
+		}
+	}
+}
+
+func (m *mapper) identification(n node, l *clients.Line) {
+	for c := m.members(n); c.next(); {
+		switch {
+		case c.is("manufacturersArticleId"):
+			l.ArticleID = clients.Text(m.text(c.value))
+		case c.is("buyersArticleId"):
+			l.BuyerArticleID = clients.Text(m.text(c.value))
+		case c.is("eanuccarticleID"):
+			l.EAN = clients.Text(m.text(c.value))
+		}
+	}
+}
+
+// description reads one text or a list of them.
+func (m *mapper) description(n node) clients.Text {
+	var words []string
+	for c := m.members(n); c.next(); {
+		if !c.is("articleDescriptionText") {
+			continue
+		}
+		if c.value.kind() != '[' {
+			words = append(words, m.text(c.value))
+			continue
+		}
+		for t := c.value.each(); t.next(); {
+			if word := m.text(t.value); word != "" {
+				words = append(words, word)
+			}
+		}
+	}
+	return clients.Text(strings.Join(words, " "))
+}
+
+// schedule reads one entry of scheduleDetails. In variant 1 what was shipped stands
+// in shippedDetails and is no longer among what is confirmed; in variant 0 the
+// despatches stand in the entry itself, and what they took is taken off what is
+// confirmed here.
+func (m *mapper) schedule(n node, l *clients.Line) {
+	var s clients.ScheduleLine
+	var despatched clients.Quantity
+	direct := false
+	for c := m.members(n); c.next(); {
+		switch {
+		case c.is("deliveryDate"):
+			s.DeliveryOn = m.date(c.value)
+		case c.is("confirmedQuantity"):
+			s.Confirmed = m.quantity(c.value)
+		case c.is("backorderedQuantity"):
+			s.Backordered = m.quantity(c.value)
+		case c.is("cancelledQuantity"):
+			s.Cancelled = m.quantity(c.value)
+		case c.is("scheduledQuantity"):
+			s.Scheduled = m.quantity(c.value)
+		case c.is("openQuantity"):
+			s.Open = m.quantity(c.value)
+		case c.is("shippedDetails"):
+			shipped, sum := m.shipped(c.value, l)
+			s.Shipped, despatched = shipped, despatched.Plus(sum)
+		case c.is("scheduledArticleDespatchDetails"):
+			sum := m.despatches(c.value, l)
+			despatched, direct = despatched.Plus(sum), true
+		}
+	}
+	if !s.Shipped.Known {
+		s.Shipped = despatched
+		if direct && s.Confirmed.Known {
+			s.Confirmed.N = max(0, s.Confirmed.N-despatched.N)
+		}
+	}
+	l.Schedule = append(l.Schedule, s)
+}
+
+// shipped reads shippedDetails: what was shipped, and the sum of the despatches.
+func (m *mapper) shipped(n node, l *clients.Line) (shipped, despatched clients.Quantity) {
+	for c := m.members(n); c.next(); {
+		switch {
+		case c.is("shippedQuantity"):
+			shipped = m.quantity(c.value)
+		case c.is("despatchedDetails"):
+			for d := m.members(c.value); d.next(); {
+				if d.is("scheduledArticleDespatchDetails") {
+					despatched = despatched.Plus(m.despatches(d.value, l))
+				}
+			}
+		}
+	}
+	return shipped, despatched
+}
+
+// despatches adds the despatches to the line and returns their sum.
+func (m *mapper) despatches(n node, l *clients.Line) (sum clients.Quantity) {
+	for e := m.each(n); e.next(); {
+		var d clients.Despatch
+		for c := m.members(e.value); c.next(); {
+			switch {
+			case c.is("despatchDate"):
+				d.DespatchedOn = m.date(c.value)
+			case c.is("despatchAdviceReference"):
+				d.AdviceID = clients.Text(m.documentID(c.value))
+			case c.is("despatchedQuantity"):
+				d.Quantity = m.quantity(c.value)
+			}
+		}
+		if d == (clients.Despatch{}) {
+			continue // an empty object stands for none
+		}
+		l.Despatches = append(l.Despatches, d)
+		sum = sum.Plus(d.Quantity)
+	}
+	return sum
+}
+
+// documentID reads {"documentId": …}.
+func (m *mapper) documentID(n node) (id string) {
+	for c := m.members(n); c.next(); {
+		if c.is("documentId") {
+			id = m.text(c.value)
+		}
+	}
+	return id
+}
+
+// quantity reads {"quantityValue": …}, or the value alone.
+func (m *mapper) quantity(n node) (q clients.Quantity) {
+	if n.kind() == '{' {
+		for c := n.members(); c.next(); {
+			if c.is("quantityValue") {
+				q = m.quantity(c.value)
+			}
+		}
+		return q
+	}
+	return read(m, n, readQuantity)
+}
+
+func (m *mapper) date(n node) clients.Date { return read(m, n, readDate) }
+
+func (m *mapper) text(n node) string {
+	return read(m, n, func(s string) (string, bool) { return s, true })
+}
+
+// read reads a text or a number, and notes what cannot be read.
+func read[T any](m *mapper, n node, parse func(string) (T, bool)) (v T) {
+	if s, ok := n.text(); ok {
+		if v, ok = parse(s); ok {
+			return v
+		}
+	}
+	m.unread(n)
+	return v
+}
+
+// members walks over an object. What is neither an object nor null is noted.
+func (m *mapper) members(n node) cursor {
+	m.isObject(n)
+	return n.members()
+}
+
+// isObject reports whether n is an object. What is neither that nor null is noted.
+func (m *mapper) isObject(n node) bool {
+	k := n.kind()
+	if k != '{' && k != 'n' {
+		m.unread(n)
+	}
+	return k == '{'
+}
+
+// each walks over a list or its only element. What is neither is noted.
+func (m *mapper) each(n node) cursor {
+	if k := n.kind(); k != '[' && k != '{' && k != 'n' {
+		m.unread(n)
+	}
+	return n.each()
+}
+
+// unread notes a value that could not be read.
+func (m *mapper) unread(n node) {
+	const most = 40 // characters
+	value := []rune(strings.Trim(string(n[:min(len(n), 4*most)]), `"`))
+	m.unmapped = append(m.unmapped, m.root.pathTo(n)+": "+string(value[:min(len(value), most)]))
+}
