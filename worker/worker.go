@@ -8,10 +8,13 @@ package worker
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/robfig/cron/v3"
+	"golang.org/x/sync/errgroup"
 
 	"orderbeat/clients"
 	"orderbeat/db"
@@ -74,8 +77,85 @@ type Schedule struct {
 }
 
 // Run works until ctx ends, then drains: it takes no new job, finishes those in
-// hand within Drain, publishes what the outbox holds and returns nil.
+// hand within Drain, publishes what the outbox holds and returns nil. It is one
+// straight line on purpose: what begins first ends last.
 func Run(ctx context.Context, c Config) error {
-	<-ctx.Done()
-	return nil
+	bus, err := openBus(c.NATS, c.Log)
+	if err != nil {
+		return err
+	}
+	defer bus.close()
+	names := subjects{c.NATS.Prefix}
+	var page *web
+	webURL := ""
+	if c.WebListen != "" {
+		if page, err = openWeb(ctx, c.WebListen, ready(bus, c.DB), c.Log); err != nil {
+			return err
+		}
+		webURL = page.url()
+	}
+
+	ended := newFinished(c.Log)
+	planner := newPlanner(c, ended)
+	consumers := newConsumers(c, ended)
+	scheduler := newScheduler(c)
+	relay := &relay{db: c.DB, bus: bus, subjects: names, log: c.Log}
+	service := newService(c, bus, planner, ended)
+
+	// Three contexts: taking ends with ctx; work, what is in hand, ends when Drain is
+	// over; serving, what the work needs, ends after the work.
+	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWork()
+	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopServing()
+	taking, taken := errgroup.WithContext(ctx)
+	var backing errgroup.Group
+
+	backing.Go(func() error { relay.run(serving); return nil })
+	backing.Go(func() error { consumers.held.beat(serving); return nil })
+	if page != nil {
+		backing.Go(func() error { return page.serve(serving) })
+	}
+	taking.Go(func() error { scheduler.run(taken); return nil })
+	taking.Go(func() error {
+		if err := provision(taken, bus.js, names, max(1, c.NATS.Replicas), c.Log); err != nil {
+			return err
+		}
+		taking.Go(func() error { planner.consume(taken, bus.js, names); return nil })
+		for _, p := range c.Providers {
+			taking.Go(func() error { consumers.consume(taken, work, bus.js, names, p); return nil })
+		}
+		return nil
+	})
+	taking.Go(func() error { return service.serve(taken, work, bus.conn, names, c.Version) })
+	c.Log.Info("orderbeat is running", "nats", bus.url, "web", webURL, "providers", len(c.Providers), "schedules", len(c.Schedules))
+
+	<-taken.Done()
+	c.Log.Info("stopping", "drain", c.Drain.String())
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Drain)
+	defer cancel()
+	release := context.AfterFunc(drain, stopWork)
+	defer release()
+	err = taking.Wait()
+	consumers.working.Wait()
+	stopServing()
+	err = errors.Join(err, backing.Wait())
+	if flushed := relay.flush(drain); flushed != nil {
+		c.Log.Warn("what is left in the outbox is published after the next start", "err", flushed)
+	}
+	bus.drain(drain)
+	return err
+}
+
+// ready reports whether the worker could do a job now.
+func ready(b *bus, d *db.DB) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if !b.conn.IsConnected() {
+			return errors.New("nats: not connected")
+		}
+		if err := d.Ping(ctx); err != nil {
+			return fmt.Errorf("database: %w", err)
+		}
+		return nil
+	}
 }

@@ -1,0 +1,108 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go/micro"
+
+	"orderbeat/clients"
+)
+
+// Codes of error replies beside those of [clients.Code].
+const (
+	codeNotFound clients.Code = "not_found"
+	codeBusy     clients.Code = "busy"
+	codeTimeout  clients.Code = "timeout"
+)
+
+// apiError is an error reply.
+type apiError struct {
+	status     int
+	Code       clients.Code `json:"code"`
+	Message    string       `json:"message"`
+	Hint       string       `json:"hint,omitempty"`
+	RetryAfter string       `json:"retry_after,omitempty"`
+}
+
+func (e *apiError) Error() string { return e.Message }
+
+func invalid(message, hint string) *apiError {
+	return &apiError{status: 400, Code: clients.CodeInvalid, Message: message, Hint: hint}
+}
+
+func notFound(message, hint string) *apiError {
+	return &apiError{status: 404, Code: codeNotFound, Message: message, Hint: hint}
+}
+
+func busy(atOnce int) *apiError {
+	return &apiError{
+		status: 429, Code: codeBusy, RetryAfter: "1s",
+		Message: fmt.Sprintf("%d requests of this kind are being answered already", atOnce), Hint: "ask again a little later",
+	}
+}
+
+// asAPIError says what an error means to a caller.
+func asAPIError(err error) *apiError {
+	if e, ok := errors.AsType[*apiError](err); ok {
+		return e
+	}
+	if e, ok := errors.AsType[*clients.Error](err); ok {
+		reply := &apiError{status: statusOf(e.Code), Code: e.Code, Message: e.Error(), Hint: e.Hint}
+		if e.Op == "plan" {
+			reply.Message = e.Message
+		}
+		if e.After > 0 {
+			reply.RetryAfter = e.After.Round(time.Second).String()
+		}
+		return reply
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return &apiError{status: 504, Code: codeTimeout, Message: "the time that the caller gave is over"}
+	}
+	if errors.Is(err, context.Canceled) {
+		return &apiError{status: 503, Code: clients.CodeUnavailable, Message: "this worker stops", Hint: "ask again"}
+	}
+	return &apiError{status: 500, Code: clients.CodeInternal, Message: err.Error()}
+}
+
+func statusOf(c clients.Code) int {
+	switch c {
+	case clients.CodeInvalid:
+		return 400
+	case clients.CodeThrottled:
+		return 429
+	case clients.CodeInternal:
+		return 500
+	case clients.CodeConsent, clients.CodeForbidden:
+		return 409
+	default:
+		return 503
+	}
+}
+
+func respondError(r micro.Request, e *apiError) {
+	body, err := json.Marshal(map[string]*apiError{"error": e})
+	if err != nil {
+		body = nil
+	}
+	_ = r.Error(strconv.Itoa(e.status), oneLine(e.Message), body) // the caller is gone, or the connection; it will ask again
+}
+
+// oneLine makes text fit for a header.
+func oneLine(text string) string {
+	line := []rune(text)
+	if len(line) > 300 {
+		line = line[:300]
+	}
+	for i, r := range line {
+		if r < ' ' {
+			line[i] = ' '
+		}
+	}
+	return string(line)
+}

@@ -1,0 +1,191 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+	"orderbeat/jobs"
+)
+
+// storeRetry is how long a message waits when the database could not take its outcome.
+const storeRetry = 5 * time.Second
+
+// consumers take the jobs of all providers and do them.
+type consumers struct {
+	db        *db.DB
+	providers map[string]Provider
+	finished  *finished
+	slots     chan struct{} // one for each job at once in this process
+	held      *held
+	log       *slog.Logger
+
+	working sync.WaitGroup // one for each job in hand
+}
+
+func newConsumers(c Config, f *finished) *consumers {
+	return &consumers{
+		db: c.DB, providers: byName(c.Providers), finished: f,
+		slots: make(chan struct{}, c.Concurrency), held: newHeld(), log: c.Log,
+	}
+}
+
+// consume takes the jobs of one provider until ctx ends, no more than the
+// provider's concurrency over the whole fleet, and only while this process has a
+// free slot. work is the context of the jobs themselves: it outlives ctx, so that
+// jobs in hand can finish.
+func (c *consumers) consume(ctx, work context.Context, js jetstream.JetStream, s subjects, p Provider) {
+	token := db.Token(p.Name)
+	r := receiver{
+		js: js, stream: s.stream("jobs"), config: consumerConfig(token, s.of("jobs."+token+".>"), p.Concurrency), log: c.log,
+		free:   c.free,
+		handle: func(ctx context.Context, msg jetstream.Msg) { c.take(ctx, work, msg) },
+	}
+	r.run(ctx)
+}
+
+// free waits until there is a slot, without keeping it: while there is no job
+// here, another provider may have one.
+func (c *consumers) free(ctx context.Context) bool {
+	if !c.acquire(ctx) {
+		return false
+	}
+	c.release()
+	return true
+}
+
+// take hands a message to a goroutine with a slot.
+func (c *consumers) take(ctx, work context.Context, msg jetstream.Msg) {
+	c.held.add(msg)
+	if !c.acquire(ctx) {
+		c.held.remove(msg)
+		_ = msg.Nak() // not begun: another worker may have it at once
+		return
+	}
+	c.working.Go(func() {
+		defer c.release()
+		defer c.held.remove(msg)
+		c.handle(work, msg)
+	})
+}
+
+func (c *consumers) acquire(ctx context.Context) bool {
+	select {
+	case c.slots <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (c *consumers) release() { <-c.slots }
+
+// handle does one job: ask, commit, acknowledge. Nothing is acknowledged that is
+// not committed, and what is committed already is acknowledged without asking again.
+func (c *consumers) handle(ctx context.Context, msg jetstream.Msg) {
+	var job jobs.Job
+	if err := json.Unmarshal(msg.Data(), &job); err != nil {
+		c.log.Error("a message on the jobs stream is not a job", "subject", msg.Subject(), "err", err)
+		_ = msg.TermWithReason("not a job")
+		return
+	}
+	switch err := c.perform(ctx, job); {
+	case errors.Is(err, context.Canceled):
+		_ = msg.Nak() // the program stops; the attempt did not happen
+	case err != nil:
+		c.log.Error("a job's outcome could not be kept; the job comes again", "job_id", job.ID, "provider", job.Provider, "account", job.Account, "err", err)
+		_ = msg.NakWithDelay(storeRetry)
+	default:
+		_ = msg.Ack() // lost: it comes again, and is found done
+	}
+}
+
+func (c *consumers) perform(ctx context.Context, job jobs.Job) error {
+	begun, err := c.db.BeginJob(ctx, job)
+	if err != nil || !begun {
+		return err
+	}
+	out, err := c.ask(ctx, job)
+	if err != nil {
+		return err
+	}
+	// What the provider answered is kept even when the program is stopping.
+	committed, err := c.db.Commit(context.WithoutCancel(ctx), out)
+	if err != nil {
+		return err
+	}
+	c.log.Debug("job", "job_id", job.ID, "provider", job.Provider, "account", job.Account, "attempt", job.Attempt,
+		"state", out.State, "orders", committed.Tally.Seen, "changed", committed.Tally.Changed, "err", out.Err)
+	if committed.Run != nil {
+		c.finished.tell(ctx, *committed.Run)
+	}
+	return nil
+}
+
+// ask performs the job, or fails it when the configuration no longer knows whom it asks.
+func (c *consumers) ask(ctx context.Context, job jobs.Job) (jobs.Outcome, error) {
+	p, account, ok := lookUp(c.providers, job.Provider, job.Account)
+	if !ok {
+		now := time.Now()
+		return jobs.Outcome{
+			Job: job, State: jobs.Failed, AskedAt: now, FinishedAt: now,
+			Err: jobs.Invalid("the account is no longer configured", "put it back into the configuration, or ask without it"),
+		}, nil
+	}
+	return jobs.Perform(ctx, p.Provider, account, job, p.Retry)
+}
+
+func lookUp(providers map[string]Provider, provider, account string) (Provider, clients.Account, bool) {
+	p, ok := providers[provider]
+	if !ok {
+		return Provider{}, clients.Account{}, false
+	}
+	for _, a := range p.Accounts {
+		if a.Name == account {
+			return p, a, true
+		}
+	}
+	return Provider{}, clients.Account{}, false
+}
+
+// held are the messages in hand. While they are, the server is told so.
+type held struct {
+	mu   sync.Mutex // guards msgs
+	msgs map[jetstream.Msg]struct{}
+}
+
+func newHeld() *held { return &held{msgs: map[jetstream.Msg]struct{}{}} }
+
+func (h *held) add(m jetstream.Msg) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.msgs[m] = struct{}{}
+}
+
+func (h *held) remove(m jetstream.Msg) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.msgs, m)
+}
+
+// beat tells the server of every message in hand until ctx ends.
+func (h *held) beat(ctx context.Context) {
+	for pause(ctx, heartbeat) {
+		h.mu.Lock()
+		inHand := make([]jetstream.Msg, 0, len(h.msgs))
+		for m := range h.msgs {
+			inHand = append(inHand, m)
+		}
+		h.mu.Unlock()
+		for _, m := range inHand {
+			_ = m.InProgress() // not told: it comes again, and is found done
+		}
+	}
+}

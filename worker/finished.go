@@ -1,0 +1,60 @@
+package worker
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+
+	"orderbeat/jobs"
+)
+
+// finished tells who waits for a run that it ended, and the log in one line.
+type finished struct {
+	log *slog.Logger
+
+	mu      sync.Mutex // guards waiting
+	waiting map[string]chan jobs.Run
+}
+
+func newFinished(log *slog.Logger) *finished {
+	return &finished{log: log, waiting: map[string]chan jobs.Run{}}
+}
+
+// wait returns a channel that gets the run when it ends in this process, and a
+// function that gives the channel up. One caller waits for a run: who started it.
+func (f *finished) wait(runID string) (<-chan jobs.Run, func()) {
+	ch := make(chan jobs.Run, 1)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.waiting[runID] = ch
+	return ch, func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		delete(f.waiting, runID)
+	}
+}
+
+// tell reports a run that ended, once.
+func (f *finished) tell(ctx context.Context, run jobs.Run) {
+	f.mu.Lock()
+	if ch, ok := f.waiting[run.ID]; ok {
+		ch <- run // has room: a run ends once
+		delete(f.waiting, run.ID)
+	}
+	f.mu.Unlock()
+
+	args := []any{
+		"run_id", run.ID, "provider", run.Provider, "kind", run.Kind, "state", run.State, "trigger", run.Trigger,
+		"jobs", run.Jobs.Total, "orders", run.Orders.Seen, "created", run.Orders.Created, "changed", run.Orders.Changed,
+	}
+	if run.StartedAt != nil && run.FinishedAt != nil {
+		args = append(args, "duration", run.FinishedAt.Sub(*run.StartedAt).String())
+	}
+	level := slog.LevelInfo
+	if len(run.Errors) > 0 {
+		level = slog.LevelWarn
+		first := run.Errors[0]
+		args = append(args, "errors", len(run.Errors), "account", first.Account, "code", first.Code, "err", first.Message, "hint", first.Hint)
+	}
+	f.log.Log(ctx, level, "run finished", args...)
+}

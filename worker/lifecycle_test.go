@@ -1,0 +1,218 @@
+package worker_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/robfig/cron/v3"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+	"orderbeat/jobs"
+	"orderbeat/worker"
+)
+
+func TestStopFinishesWhatIsInHand(t *testing.T) {
+	b := start(t, nil)
+	asked, answer := make(chan struct{}), make(chan struct{})
+	b.supplier.answers(func(_ context.Context, q clients.Query) (clients.Answer, error) {
+		close(asked)
+		<-answer
+		return clients.Answer{Orders: []clients.Order{order(q.Account.Name, "SO1", 0, "")}}, nil
+	})
+	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nil)
+	<-asked
+	stopped := make(chan error, 1)
+	go func() { stopped <- b.stop() }()
+	time.AfterFunc(100*time.Millisecond, func() { close(answer) })
+	if err := <-stopped; err != nil {
+		t.Fatalf("stop: %v", err)
+	}
+	again := startIn(t, folderOf(b), nil)
+	if r := again.result(1); r.State != jobs.Succeeded {
+		t.Errorf("got %s, want the job in hand finished and its result published before the stop", r.State)
+	}
+	if again.supplier.calls() != 0 {
+		t.Error("the job was asked again after the stop")
+	}
+}
+
+func TestStopThatTakesTooLongIsNotAFailure(t *testing.T) {
+	b := start(t, func(c *worker.Config) { c.Drain = 50 * time.Millisecond })
+	asked := make(chan struct{})
+	b.supplier.answers(func(ctx context.Context, _ clients.Query) (clients.Answer, error) {
+		close(asked)
+		<-ctx.Done()
+		return clients.Answer{}, ctx.Err()
+	})
+	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nil)
+	<-asked
+	if err := b.stop(); err != nil {
+		t.Fatalf("stop: %v", err)
+	}
+	again := startIn(t, folderOf(b), nil)
+	if r := again.result(1); r.State != jobs.Succeeded || len(r.Errors) != 0 {
+		t.Errorf("got %+v, want the job done after the restart as if nothing had been", r)
+	}
+}
+
+// folderOf is where a stopped bench kept its files.
+func folderOf(b *bench) string {
+	store := b.config.NATS.Store
+	return store[:len(store)-len("/nats")]
+}
+
+func TestNATSAwayDelaysAndLosesNothing(t *testing.T) {
+	options := &server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true}
+	startServer := func() *server.Server {
+		srv, err := server.NewServer(options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		srv.Start()
+		if !srv.ReadyForConnections(10 * time.Second) {
+			t.Fatal("NATS does not start")
+		}
+		return srv
+	}
+	srv := startServer()
+	options.Port = srv.Addr().(*net.TCPAddr).Port
+	b := start(t, func(c *worker.Config) { c.NATS = worker.NATS{URL: srv.ClientURL(), Prefix: "orderbeat"} })
+	asked, answer := make(chan struct{}), make(chan struct{})
+	b.supplier.answers(func(_ context.Context, q clients.Query) (clients.Answer, error) {
+		close(asked)
+		<-answer
+		return clients.Answer{Orders: []clients.Order{order(q.Account.Name, "SO1", 0, "")}}, nil
+	})
+	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nil)
+	<-asked
+	srv.Shutdown()
+	srv.WaitForShutdown()
+	close(answer)
+	b.eventually("the order is stored while NATS is away", func() bool {
+		_, found, err := b.db.Order(t.Context(), "michelin", "detroit", "SO1")
+		return err == nil && found
+	})
+	srv = startServer()
+	defer srv.Shutdown()
+	b.messages("ORDERBEAT_ORDERS", "orderbeat.orders.>", 1)
+	if r := b.result(1); r.State != jobs.Succeeded {
+		t.Errorf("got %s, want succeeded", r.State)
+	}
+	b.publish("orderbeat.runs.michelin.fetch", `{"accounts":["detroit"],"order_ids":["SO9"]}`, nil)
+}
+
+func TestDeletedConsumerComesBack(t *testing.T) {
+	b := start(t, nil)
+	if err := b.js.DeleteConsumer(t.Context(), "ORDERBEAT_JOBS", "michelin"); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.js.DeleteConsumer(t.Context(), "ORDERBEAT_RUNS", "planner"); err != nil {
+		t.Fatal(err)
+	}
+	b.publish("orderbeat.runs.michelin.sync", ``, nil)
+	if r := b.result(1); r.State != jobs.Succeeded {
+		t.Errorf("got %s, want succeeded", r.State)
+	}
+}
+
+func TestScheduleStartsRunsAndSkipsBusyAccounts(t *testing.T) {
+	answer := make(chan struct{})
+	var b *bench
+	b = start(t, func(c *worker.Config) {
+		c.Schedules = []worker.Schedule{{
+			Name: "often", Spec: "@every 1s", Cron: cron.Every(time.Second), AtStart: true,
+			Provider: "michelin", Kind: "sync", Params: []byte(`{"lookback":"2d"}`), Overlap: "skip", CatchUp: "last",
+		}}
+		s, _ := c.Providers[0].Provider.(*supplier)
+		s.answers(func(ctx context.Context, q clients.Query) (clients.Answer, error) {
+			if q.Account.Name == "detroit" {
+				select {
+				case <-answer:
+				case <-ctx.Done():
+				}
+			}
+			return clients.Answer{}, nil
+		})
+	})
+	// detroit hangs in the first run; st. paul goes on in later ones.
+	b.eventually("runs without detroit end", func() bool {
+		runs, err := b.db.Runs(t.Context(), db.RunFilter{Limit: 10})
+		ended := 0
+		for _, r := range runs {
+			if r.State == jobs.Succeeded && r.Trigger == "schedule:often" && r.Jobs.Total == 1 {
+				ended++
+			}
+		}
+		return err == nil && ended >= 1
+	})
+	close(answer)
+	b.eventually("a run of both accounts ends", func() bool {
+		runs, err := b.db.Runs(t.Context(), db.RunFilter{State: jobs.Succeeded, Limit: 10})
+		return err == nil && len(runs) > 0 && runs[0].Jobs.Total == 2
+	})
+	tick, found, err := b.db.LastTick(t.Context(), "often")
+	if err != nil || !found || tick.Outcome != "started" {
+		t.Errorf("got last tick %+v, %v, want one that started a run", tick, err)
+	}
+}
+
+func TestMissedTicksAreCaughtUp(t *testing.T) {
+	folder := t.TempDir()
+	hourly := func(c *worker.Config) {
+		c.Schedules = []worker.Schedule{{
+			Name: "hourly", Spec: "@every 1h", Cron: cron.Every(time.Hour), Provider: "michelin", Kind: "sync", Overlap: "skip", CatchUp: "last",
+		}}
+	}
+	b := startIn(t, folder, hourly)
+	last := db.Tick{Schedule: "hourly", DueAt: time.Now().Add(-3*time.Hour - time.Minute), Outcome: "started"}
+	if _, err := b.db.RecordTick(t.Context(), last, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.stop(); err != nil {
+		t.Fatal(err)
+	}
+	again := startIn(t, folder, hourly)
+	if r := again.result(1); r.Trigger != "schedule:hourly" {
+		t.Errorf("got a run of %s, want the missed tick's", r.Trigger)
+	}
+	tick, _, err := again.db.LastTick(t.Context(), "hourly")
+	if err != nil || tick.Outcome != "caught_up" || time.Since(tick.DueAt) > time.Hour {
+		t.Errorf("got %+v, %v, want the last missed tick caught up", tick, err)
+	}
+	again.settled()
+	if n := again.count("ORDERBEAT_RESULTS"); n != 1 {
+		t.Errorf("got %d runs, want 1: catch_up is last", n)
+	}
+}
+
+func TestWebTellsWhetherItIsReady(t *testing.T) {
+	b := start(t, func(c *worker.Config) { c.WebListen = "127.0.0.1:0" })
+	for _, path := range []string{"/healthz", "/readyz"} {
+		resp, err := http.Get(b.web + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if resp.StatusCode != 200 || string(body) != "ok\n" {
+			t.Errorf("%s: got %d %q, want ok", path, resp.StatusCode, body)
+		}
+	}
+}
+
+func TestSecondWorkerOnTheSameFolderIsRefused(t *testing.T) {
+	b := start(t, nil)
+	config := b.config
+	config.NATS.Listen = ""
+	err := worker.Run(t.Context(), config)
+	if err == nil {
+		t.Fatal("a second server runs on the same files")
+	}
+	t.Log(err)
+}

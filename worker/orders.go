@@ -1,0 +1,262 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+	"orderbeat/jobs"
+)
+
+// orderQuestion is the body of orders.get.
+type orderQuestion struct {
+	Provider  string `json:"provider"`
+	Account   string `json:"account"`
+	OrderID   string `json:"order_id"`
+	Reference string `json:"reference"`
+	MaxAge    string `json:"max_age"`
+}
+
+// orderReply is the answer of orders.get.
+type orderReply struct {
+	Order      clients.Order `json:"order"`
+	Revision   int           `json:"revision"`
+	Source     string        `json:"source"` // "stored" or "live"
+	ObservedAt time.Time     `json:"observed_at"`
+}
+
+// getOrder answers from the database what is young enough, and asks the provider
+// for the rest.
+func (s *service) getOrder(ctx context.Context, r *request) (any, error) {
+	var q orderQuestion
+	if err := r.decode(&q); err != nil {
+		return nil, err
+	}
+	youngEnough, err := s.checkQuestion(q)
+	if err != nil {
+		return nil, err
+	}
+	stored, found, err := s.find(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	if found && youngEnough(stored.LastSeenAt) {
+		return orderReply{stored.Order, stored.Revision, "stored", stored.LastSeenAt}, nil
+	}
+	if found {
+		q.Account, q.OrderID, q.Reference = stored.Account, stored.OrderID, ""
+	}
+	if q.Account == "" {
+		return nil, notFound("the order is not stored", "name an account to have its supplier asked")
+	}
+	asked := time.Now()
+	if err := s.askLive(ctx, q, r.Headers().Get("traceparent")); err != nil {
+		return nil, err
+	}
+	if stored, found, err = s.find(ctx, q); err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, notFound("neither the database nor the supplier knows the order", "")
+	}
+	source := "live"
+	if stored.LastSeenAt.Before(asked.Truncate(time.Millisecond)) {
+		source = "stored" // the supplier no longer lists it
+	}
+	return orderReply{stored.Order, stored.Revision, source, stored.LastSeenAt}, nil
+}
+
+// checkQuestion refuses what cannot be answered, and returns the test of age.
+func (s *service) checkQuestion(q orderQuestion) (youngEnough func(seen time.Time) bool, err error) {
+	p, ok := s.providers[q.Provider]
+	if !ok {
+		return nil, invalid(fmt.Sprintf("unknown provider %.80q", q.Provider), "providers.list has the names")
+	}
+	if _, ok := accountOf(p, q.Account); q.Account != "" && !ok {
+		return nil, invalid(fmt.Sprintf("unknown account %.80q", q.Account), "providers.list has the names")
+	}
+	if (q.OrderID == "") == (q.Reference == "") {
+		return nil, invalid("give one of order_id and reference", "order_id is the supplier's number, reference the customer's")
+	}
+	if q.MaxAge == "" {
+		return func(time.Time) bool { return true }, nil
+	}
+	maxAge, err := jobs.ParseDuration(q.MaxAge)
+	if err != nil || maxAge < 0 {
+		return nil, invalid(fmt.Sprintf("max_age %.40q is not a length of time", q.MaxAge), `write it like "15m", or "0s" to ask always`)
+	}
+	return func(seen time.Time) bool { return maxAge > 0 && time.Since(seen) <= maxAge }, nil
+}
+
+// find looks the order up. A reference may name several orders; then nobody can
+// tell which one was meant.
+func (s *service) find(ctx context.Context, q orderQuestion) (db.StoredOrder, bool, error) {
+	if q.Account != "" && q.OrderID != "" {
+		return s.db.Order(ctx, q.Provider, q.Account, q.OrderID)
+	}
+	const enough = 10
+	found, _, err := s.db.Orders(ctx, db.OrderFilter{
+		Provider: q.Provider, Account: q.Account, OrderID: q.OrderID, Reference: q.Reference, Limit: enough,
+	})
+	switch {
+	case err != nil || len(found) == 0:
+		return db.StoredOrder{}, false, err
+	case len(found) == 1:
+		return found[0], true, nil
+	}
+	names := make([]string, len(found))
+	for i, o := range found {
+		names[i] = o.Account + "/" + o.OrderID
+	}
+	return db.StoredOrder{}, false, &apiError{
+		status: 409, Code: clients.CodeInvalid,
+		Message: "several orders match: " + strings.Join(names, ", "), Hint: "name account and order_id",
+	}
+}
+
+// askLive asks the provider for one order, in line: a run with one job that is
+// tried once, within the caller's deadline, and kept like every other.
+func (s *service) askLive(ctx context.Context, q orderQuestion, traceparent string) error {
+	params := map[string][]string{"order_ids": {q.OrderID}}
+	if q.OrderID == "" {
+		params = map[string][]string{"references": {q.Reference}}
+	}
+	body, err := json.Marshal(params)
+	if err != nil {
+		return err
+	}
+	run, planned, err := jobs.Plan(jobs.Request{
+		Provider: q.Provider, Kind: "fetch", Accounts: []string{q.Account}, Params: body, Trigger: "live", Traceparent: traceparent,
+	}, s.planner.targets, time.Now())
+	if err != nil {
+		return err
+	}
+	keep := context.WithoutCancel(ctx) // what was begun is ended, also when the caller left
+	if err := s.db.StartInline(keep, run, planned[0]); err != nil {
+		return err
+	}
+	out := s.performOnce(ctx, planned[0])
+	committed, err := s.db.Commit(keep, out)
+	if err != nil {
+		return err
+	}
+	if committed.Run != nil {
+		s.finished.tell(ctx, *committed.Run)
+	}
+	switch {
+	case out.State == jobs.Succeeded || out.State == jobs.Partial:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	default:
+		return out.Err
+	}
+}
+
+// performOnce does a job that nobody will try again.
+func (s *service) performOnce(ctx context.Context, job jobs.Job) jobs.Outcome {
+	p, account, _ := lookUp(s.providers, job.Provider, job.Account)
+	out, err := jobs.Perform(ctx, p.Provider, account, job, clients.Retry{Attempts: 1})
+	if err != nil {
+		now := time.Now()
+		out = jobs.Outcome{Job: job, AskedAt: now, FinishedAt: now, Err: &clients.Error{
+			Provider: job.Provider, Op: "ask", Code: clients.CodeUnavailable, Message: "the worker stopped before the answer came",
+		}}
+	}
+	if out.State != jobs.Succeeded && out.State != jobs.Partial {
+		out.State, out.NextAt = jobs.Failed, time.Time{}
+	}
+	return out
+}
+
+// listOrders pages through the stored orders. A page ends where the reply would
+// become larger than the server takes.
+func (s *service) listOrders(ctx context.Context, r *request) (any, error) {
+	var q struct {
+		Provider     string `json:"provider"`
+		Account      string `json:"account"`
+		Status       string `json:"status"`
+		ChangedSince string `json:"changed_since"`
+		Reference    string `json:"reference"`
+		Limit        int    `json:"limit"`
+		Cursor       string `json:"cursor"`
+	}
+	if err := r.decode(&q); err != nil {
+		return nil, err
+	}
+	filter := db.OrderFilter{
+		Provider: q.Provider, Account: q.Account, Status: clients.Status(q.Status),
+		Reference: q.Reference, Limit: pageSize(q.Limit), Cursor: q.Cursor,
+	}
+	if q.ChangedSince != "" {
+		since, err := time.Parse(time.RFC3339, q.ChangedSince)
+		if err != nil {
+			return nil, invalid(fmt.Sprintf("changed_since %.40q is not a time", q.ChangedSince), `write it like "2026-01-31T06:00:00Z"`)
+		}
+		filter.ChangedSince = since
+	}
+	orders, cursor, err := s.db.Orders(ctx, filter)
+	for err == nil && len(orders) > 1 && !s.fits(orders) {
+		filter.Limit = len(orders) / 2
+		orders, cursor, err = s.db.Orders(ctx, filter)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"orders": orEmpty(orders), "cursor": cursor}, nil
+}
+
+// orderHistory tells an order's events, oldest first.
+func (s *service) orderHistory(ctx context.Context, r *request) (any, error) {
+	var q struct {
+		Provider string `json:"provider"`
+		Account  string `json:"account"`
+		OrderID  string `json:"order_id"`
+		After    int    `json:"after"` // revision
+		Limit    int    `json:"limit"`
+	}
+	if err := r.decode(&q); err != nil {
+		return nil, err
+	}
+	if q.Provider == "" || q.Account == "" || q.OrderID == "" {
+		return nil, invalid("give provider, account and order_id", "")
+	}
+	events, err := s.db.History(ctx, q.Provider, q.Account, q.OrderID, q.After, pageSize(q.Limit))
+	for err == nil && len(events) > 1 && !s.fits(events) {
+		events = events[:len(events)/2]
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(events) == 0 && q.After == 0 {
+		return nil, notFound("the order is not stored", "orders.list has what is")
+	}
+	return map[string]any{"events": orEmpty(events)}, nil
+}
+
+// pageSize is how many rows a caller gets at once.
+func pageSize(asked int) int {
+	const usual, most = 100, 1000
+	if asked <= 0 {
+		return usual
+	}
+	return min(asked, most)
+}
+
+// fits reports whether v is small enough to be answered in one message.
+func (s *service) fits(v any) bool {
+	body, err := json.Marshal(v)
+	return err == nil && int64(len(body)) < s.maxReply()
+}
+
+// orEmpty makes "none" an empty JSON array.
+func orEmpty[T any](all []T) []T {
+	if all == nil {
+		return []T{}
+	}
+	return all
+}

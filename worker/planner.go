@@ -1,0 +1,166 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+	"orderbeat/jobs"
+)
+
+// Header names of "please run" messages.
+const (
+	headerReplyTo = "Orderbeat-Reply-To"
+	headerTrigger = "Orderbeat-Trigger"
+	headerTimeout = "Orderbeat-Timeout"
+)
+
+// planner turns requests into runs: the one place where a run begins, whoever asks.
+type planner struct {
+	db        *db.DB
+	targets   map[string]jobs.Target
+	schedules map[string]Schedule
+	finished  *finished
+	log       *slog.Logger
+}
+
+func newPlanner(c Config, f *finished) *planner {
+	p := &planner{db: c.DB, targets: map[string]jobs.Target{}, schedules: map[string]Schedule{}, finished: f, log: c.Log}
+	for _, provider := range c.Providers {
+		p.targets[provider.Name] = jobs.Target{Traits: provider.Traits(), Accounts: provider.Accounts}
+	}
+	for _, schedule := range c.Schedules {
+		p.schedules[schedule.Name] = schedule
+	}
+	return p
+}
+
+// start plans a request and keeps the run with its jobs. A request that cannot
+// be planned is kept as a failed run; the error tells why, as a *[clients.Error].
+func (p *planner) start(ctx context.Context, r jobs.Request) (jobs.Run, error) {
+	run, planned, invalid := jobs.Plan(r, p.targets, time.Now())
+	run, err := p.keep(ctx, run, planned)
+	if err != nil {
+		return jobs.Run{}, err
+	}
+	return run, invalid
+}
+
+func (p *planner) keep(ctx context.Context, run jobs.Run, planned []jobs.Job) (jobs.Run, error) {
+	if trigger, ok := strings.CutPrefix(run.Trigger, "schedule:"); ok && len(planned) > 0 {
+		var err error
+		if planned, err = p.withoutBusy(ctx, trigger, planned); err != nil {
+			return jobs.Run{}, err
+		}
+		run.Jobs.Total = len(planned)
+	}
+	run, started, err := p.db.StartRun(ctx, run, planned)
+	if err != nil {
+		return jobs.Run{}, fmt.Errorf("run %s: %w", run.ID, err)
+	}
+	if started && run.State.Ended() {
+		p.finished.tell(ctx, run)
+	}
+	return run, nil
+}
+
+// withoutBusy leaves out the accounts that still work at an earlier run of the
+// schedule, where the schedule says so. A tick looks too; but ticks that waited
+// for NATS were not planned yet when the next one looked.
+func (p *planner) withoutBusy(ctx context.Context, schedule string, planned []jobs.Job) ([]jobs.Job, error) {
+	if p.schedules[schedule].Overlap != "skip" {
+		return planned, nil
+	}
+	busy, err := p.db.BusyAccounts(ctx, "schedule:"+schedule)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(planned, func(j jobs.Job) bool { return slices.Contains(busy, j.Account) }), nil
+}
+
+// consume plans the messages of the runs stream until ctx ends.
+func (p *planner) consume(ctx context.Context, js jetstream.JetStream, s subjects) {
+	r := receiver{
+		js: js, stream: s.stream("runs"), config: consumerConfig("planner", s.of("runs.>"), 16), log: p.log,
+		free:   func(ctx context.Context) bool { return ctx.Err() == nil },
+		handle: func(ctx context.Context, msg jetstream.Msg) { p.handle(ctx, msg, s) },
+	}
+	r.run(ctx)
+}
+
+// handle plans one message. It is acknowledged when the run is kept, ended for
+// good when it cannot be planned, and left to redelivery when it cannot be kept now.
+func (p *planner) handle(ctx context.Context, msg jetstream.Msg, s subjects) {
+	request, err := decodeRequest(msg, s)
+	var run jobs.Run
+	if err != nil {
+		run = jobs.NewFailed(request, err, time.Now())
+		run, err = p.keep(ctx, run, nil)
+	} else {
+		run, err = p.start(ctx, request)
+	}
+	if invalid := clients.AsError(err); err != nil && invalid.Code == clients.CodeInternal {
+		p.log.Error("a request could not be kept; it stays in the stream", "err", err)
+		_ = msg.NakWithDelay(2 * time.Second) // a lost nak is a redelivery too
+		return
+	}
+	if run.State == jobs.Failed {
+		_ = msg.TermWithReason(reason(run)) // lost: it comes again, and its key finds the run
+		return
+	}
+	_ = msg.Ack() // likewise
+}
+
+// decodeRequest reads a "please run" message. Even when it cannot, the request
+// it returns says where it came from.
+func decodeRequest(msg jetstream.Msg, s subjects) (jobs.Request, error) {
+	header := msg.Headers()
+	r := jobs.Request{
+		Trigger: "nats", Key: header.Get(jetstream.MsgIDHeader),
+		ReplyTo: header.Get(headerReplyTo), Traceparent: header.Get("traceparent"),
+	}
+	if trigger := header.Get(headerTrigger); trigger != "" {
+		r.Trigger = trigger
+	}
+	if meta, err := msg.Metadata(); err == nil && r.Key == "" {
+		r.Key = fmt.Sprintf("%s:%d@%d", meta.Stream, meta.Sequence.Stream, meta.Timestamp.UnixNano())
+	}
+	tokens := s.tokens(msg.Subject())
+	if len(tokens) != 3 {
+		return r, jobs.Invalid("the subject is not runs.<provider>.<kind>", "publish to "+s.of("runs.<provider>.<kind>"))
+	}
+	r.Provider, r.Kind = tokens[1], tokens[2]
+	if r.ReplyTo != "" && !validSubject(r.ReplyTo) {
+		bad := r.ReplyTo
+		r.ReplyTo = ""
+		return r, jobs.Invalid(fmt.Sprintf("%s %.80q is not a subject to publish to", headerReplyTo, bad), "name one subject, without wildcards")
+	}
+	var err error
+	r.Params, r.Accounts, err = jobs.DecodeRequest(msg.Data())
+	return r, err
+}
+
+func validSubject(s string) bool {
+	return !strings.ContainsAny(s, " \t\r\n*>") && !strings.HasPrefix(s, ".") && !strings.HasSuffix(s, ".") &&
+		!strings.Contains(s, "..") && !strings.HasPrefix(s, "$")
+}
+
+// reason says on one line why a run failed.
+func reason(run jobs.Run) string {
+	if len(run.Errors) == 0 {
+		return "failed"
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' {
+			return ' '
+		}
+		return r
+	}, run.Errors[0].Message)
+}

@@ -1,0 +1,77 @@
+package worker
+
+import (
+	"context"
+	"time"
+
+	"orderbeat/auth"
+	"orderbeat/clients"
+)
+
+// authenticated is what a provider can do that has tokens to tell about.
+type authenticated interface {
+	// AuthStatus tells the state of the provider's tokens, never a token.
+	AuthStatus() auth.Status
+}
+
+// providerReply is one provider as providers.list tells it.
+type providerReply struct {
+	Provider    string         `json:"provider"`
+	Kind        string         `json:"kind"`
+	Environment string         `json:"environment"`
+	Concurrency int            `json:"concurrency"`
+	Rate        string         `json:"rate"`
+	Auth        *auth.Status   `json:"auth,omitempty"`
+	Accounts    []accountReply `json:"accounts"`
+}
+
+// accountReply is one account, and when its provider was last asked about it.
+type accountReply struct {
+	Account       string       `json:"account"`
+	BillTo        string       `json:"bill_to,omitempty"`
+	LastSuccessAt *time.Time   `json:"last_success_at"`
+	LastFailureAt *time.Time   `json:"last_failure_at"`
+	FailureCode   clients.Code `json:"failure_code,omitempty"`
+}
+
+// listProviders tells of each provider what it may do, the state of its tokens
+// and when each account was last asked.
+func (s *service) listProviders(ctx context.Context, r *request) (any, error) {
+	if err := r.decode(&struct{}{}); err != nil {
+		return nil, err
+	}
+	replies := make([]providerReply, 0, len(s.order))
+	for _, name := range s.order {
+		reply, err := s.provider(ctx, s.providers[name])
+		if err != nil {
+			return nil, err
+		}
+		replies = append(replies, reply)
+	}
+	return map[string]any{"providers": replies}, nil
+}
+
+func (s *service) provider(ctx context.Context, p Provider) (providerReply, error) {
+	reply := providerReply{
+		Provider: p.Name, Kind: p.Kind, Environment: p.Environment, Concurrency: p.Concurrency, Rate: p.Rate.String(),
+		Accounts: make([]accountReply, len(p.Accounts)),
+	}
+	if a, ok := p.Provider.(authenticated); ok {
+		status := a.AuthStatus()
+		reply.Auth = &status
+	}
+	fresh, err := s.db.Freshness(ctx, p.Name)
+	if err != nil {
+		return reply, err
+	}
+	for i, a := range p.Accounts {
+		reply.Accounts[i] = accountReply{Account: a.Name, BillTo: a.BillTo}
+		for _, f := range fresh {
+			if f.Account == a.Name {
+				reply.Accounts[i].LastSuccessAt, reply.Accounts[i].LastFailureAt = f.LastSuccessAt, f.LastFailureAt
+				reply.Accounts[i].FailureCode = f.FailureCode
+			}
+		}
+	}
+	return reply, nil
+}

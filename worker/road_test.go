@@ -1,0 +1,244 @@
+package worker_test
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"orderbeat/clients"
+	"orderbeat/jobs"
+	"orderbeat/worker"
+)
+
+func TestMessageBecomesEventsAndAResult(t *testing.T) {
+	b := start(t, nil)
+	inbox, err := b.conn.SubscribeSync("my.results")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.publish("orderbeat.runs.michelin.sync", `{"lookback":"3d"}`, nats.Header{
+		"Nats-Msg-Id": {"please"}, "Orderbeat-Reply-To": {"my.results"},
+		"traceparent": {"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"},
+	})
+	events := b.messages("ORDERBEAT_ORDERS", "orderbeat.orders.>", 4)
+	result := b.result(1)
+	if result.State != jobs.Succeeded || result.Jobs.Total != 2 || result.Orders.Created != 4 || result.Trigger != "nats" {
+		t.Errorf("got result %+v, want 2 jobs that succeeded and 4 created orders", result)
+	}
+	subjects := map[string]bool{}
+	for _, m := range events {
+		subjects[m.Subject()] = true
+		h := m.Headers()
+		if h.Get("ce-id") == "" || h.Get("ce-id") != h.Get("Nats-Msg-Id") || h.Get("ce-type") != "orderbeat.order.created.v1" ||
+			h.Get("ce-specversion") != "1.0" || h.Get("ce-source") == "" || h.Get("ce-subject") == "" || h.Get("ce-time") == "" {
+			t.Errorf("got headers %v, want CloudEvents 1.0", h)
+		}
+		if !strings.HasPrefix(h.Get("traceparent"), "00-4bf92f3577b34da6a3ce929d0e0e4736-") {
+			t.Errorf("got trace %q, want the caller's", h.Get("traceparent"))
+		}
+		var event struct {
+			Changes []clients.Change
+			Order   clients.Order
+			RunID   string `json:"run_id"`
+		}
+		b.decode(m.Data(), &event)
+		if event.Changes == nil || len(event.Changes) != 0 || event.Order.Status != clients.StatusOpen || event.RunID != result.ID {
+			t.Errorf("got event %s, want a created order without changes", m.Data())
+		}
+	}
+	if !subjects["orderbeat.orders.michelin.st%2E%20paul.SO1"] || !subjects["orderbeat.orders.michelin.detroit.SO2"] {
+		t.Errorf("got subjects %v, want tokens percent-encoded", subjects)
+	}
+	reply, err := inbox.NextMsg(5 * time.Second)
+	if err != nil {
+		t.Fatalf("no result at the reply subject: %v", err)
+	}
+	var replied jobs.Run
+	b.decode(reply.Data, &replied)
+	if replied.ID != result.ID {
+		t.Errorf("got run %s at the reply subject, want %s", replied.ID, result.ID)
+	}
+	b.settled()
+}
+
+func TestOnlyChangesAreTold(t *testing.T) {
+	b := start(t, nil)
+	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nil)
+	b.result(1)
+	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nil)
+	if r := b.result(2); r.Orders != (jobs.Tally{Seen: 2, Unchanged: 2}) {
+		t.Errorf("got %+v, want nothing changed", r.Orders)
+	}
+	b.supplier.answers(func(_ context.Context, q clients.Query) (clients.Answer, error) {
+		return clients.Answer{Orders: []clients.Order{order(q.Account.Name, "SO1", 0, ""), order(q.Account.Name, "SO2", 2, "")}}, nil
+	})
+	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nil)
+	if r := b.result(3); r.Orders != (jobs.Tally{Seen: 2, Changed: 1, Unchanged: 1}) {
+		t.Errorf("got %+v, want one changed", r.Orders)
+	}
+	last := b.messages("ORDERBEAT_ORDERS", "orderbeat.orders.>", 3)[2]
+	var event struct {
+		Revision       int
+		PreviousStatus string `json:"previous_status"`
+		Changes        []struct{ Path string }
+	}
+	b.decode(last.Data(), &event)
+	var paths []string
+	for _, c := range event.Changes {
+		paths = append(paths, c.Path)
+	}
+	got, _ := json.Marshal(paths)
+	want := `["status","shipped_quantity","open_quantity","lines/001/status","lines/001/open","lines/001/shipped","lines/001/schedule"]`
+	if string(got) != want || event.Revision != 2 || event.PreviousStatus != "open" {
+		t.Errorf("got revision %d, previous status %s, changes %s, want 2, open, %s", event.Revision, event.PreviousStatus, got, want)
+	}
+	b.settled()
+	if n := b.count("ORDERBEAT_ORDERS"); n != 3 {
+		t.Errorf("got %d events, want 3", n)
+	}
+}
+
+func TestBadRequestsEndWithAResult(t *testing.T) {
+	b := start(t, nil)
+	huge := `{"lookback":"` + strings.Repeat("9", 1<<20-1000) + `"}`
+	cases := []struct{ subject, body, want string }{
+		{"orderbeat.runs.michelin.sync", `{"lookback":`, "not a JSON object"},
+		{"orderbeat.runs.michelin.sync", `[]`, "not a JSON object"},
+		{"orderbeat.runs.goodyear.sync", ``, `unknown provider "goodyear"`},
+		{"orderbeat.runs.michelin.dance", ``, `unknown kind "dance"`},
+		{"orderbeat.runs.michelin.sync", `{"accounts":["nobody"]}`, `unknown account "nobody"`},
+		{"orderbeat.runs.michelin.sync", `{"from":"2026-02-01","to":"2026-01-01"}`, "the window is empty"},
+		{"orderbeat.runs.michelin.sync", huge, "not a length of time"},
+		{"orderbeat.runs.michelin.sync.now", ``, "not runs.<provider>.<kind>"},
+	}
+	for i, c := range cases {
+		b.publish(c.subject, c.body, nil)
+		r := b.result(i + 1)
+		if r.State != jobs.Failed || len(r.Errors) != 1 || r.Errors[0].Code != clients.CodeInvalid || !strings.Contains(r.Errors[0].Message, c.want) {
+			t.Errorf("%s %.60s: got %s %+v, want failed and invalid: %s", c.subject, c.body, r.State, r.Errors, c.want)
+		}
+		if kept, found, err := b.db.Run(t.Context(), r.ID); err != nil || !found || kept.State != jobs.Failed {
+			t.Errorf("run %s is kept as %+v (%v), want failed", r.ID, kept, err)
+		}
+	}
+	b.settled()
+	if b.supplier.calls() != 0 {
+		t.Error("the supplier was asked")
+	}
+}
+
+func TestOneMessageIDIsOneRunForEver(t *testing.T) {
+	b := start(t, nil)
+	id := nats.Header{"Nats-Msg-Id": {"only-once"}}
+	b.publish("orderbeat.runs.michelin.sync", ``, id)
+	first := b.result(1)
+	b.settled()
+	// What the stream forgot, the database remembers.
+	stream, err := b.js.Stream(t.Context(), "ORDERBEAT_RUNS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := stream.CachedInfo().Config
+	if err := b.js.DeleteStream(t.Context(), config.Name); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.js.CreateStream(t.Context(), config); err != nil {
+		t.Fatal(err)
+	}
+	b.publish("orderbeat.runs.michelin.sync", ``, id)
+	b.publish("orderbeat.runs.michelin.sync", ``, nil)
+	if second := b.result(2); second.ID == first.ID {
+		t.Fatal("got the first run's result twice")
+	}
+	b.settled()
+	if n := b.count("ORDERBEAT_RESULTS"); n != 2 {
+		t.Errorf("got %d results, want 2: one for each id", n)
+	}
+}
+
+func TestFailedAttemptIsTriedAgainLater(t *testing.T) {
+	b := start(t, nil)
+	ok := lists(0, "SO1")
+	b.supplier.answers(func(ctx context.Context, q clients.Query) (clients.Answer, error) {
+		if b.supplier.calls() < 3 {
+			return clients.Answer{}, unavailable()
+		}
+		return ok(ctx, q)
+	})
+	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nil)
+	b.messages("ORDERBEAT_ORDERS", "orderbeat.orders.>", 1)
+	if r := b.result(1); r.State != jobs.Succeeded || b.supplier.calls() != 3 {
+		t.Errorf("got %s after %d calls, want succeeded after 3", r.State, b.supplier.calls())
+	}
+	b.settled()
+}
+
+func TestAttemptsUsedUpIsDead(t *testing.T) {
+	b := start(t, func(c *worker.Config) { c.Providers[0].Retry.Attempts = 1 })
+	b.supplier.answers(func(_ context.Context, q clients.Query) (clients.Answer, error) {
+		if q.Account.Name == "detroit" {
+			return clients.Answer{}, unavailable()
+		}
+		return clients.Answer{}, nil
+	})
+	b.publish("orderbeat.runs.michelin.sync", ``, nil)
+	r := b.result(1)
+	if r.State != jobs.Partial || r.Jobs.Dead != 1 || r.Jobs.Succeeded != 1 || len(r.Errors) != 1 || r.Errors[0].Account != "detroit" {
+		t.Errorf("got %+v, want partial: detroit is dead, the other succeeded", r)
+	}
+	b.settled()
+}
+
+func TestPanicIsAFailedJob(t *testing.T) {
+	b := start(t, nil)
+	b.supplier.answers(func(context.Context, clients.Query) (clients.Answer, error) { panic("oops") })
+	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nil)
+	if r := b.result(1); r.State != jobs.Failed || !strings.Contains(r.Errors[0].Message, "oops") {
+		t.Errorf("got %+v, want a failed run that tells of the panic", r)
+	}
+	b.supplier.answers(lists(0, "SO1"))
+	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nil)
+	if r := b.result(2); r.State != jobs.Succeeded {
+		t.Errorf("got %s after the panic, want succeeded", r.State)
+	}
+}
+
+func TestJobThatIsDoneIsNotAskedAgain(t *testing.T) {
+	b := start(t, nil)
+	seen, err := b.conn.SubscribeSync("orderbeat.jobs.>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nil)
+	b.result(1)
+	b.settled()
+	job, err := seen.NextMsg(5 * time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.publish(job.Subject, string(job.Data), nil) // as when an acknowledgement was lost
+	b.settled()
+	if b.supplier.calls() != 1 {
+		t.Errorf("got %d calls, want 1", b.supplier.calls())
+	}
+	b.publish(job.Subject, `no job`, nil)
+	b.settled()
+}
+
+func TestLargeEventGoesWithoutItsOrder(t *testing.T) {
+	b := start(t, func(c *worker.Config) { c.NATS.MaxPayload = 64 << 10 })
+	b.supplier.answers(func(_ context.Context, q clients.Query) (clients.Answer, error) {
+		return clients.Answer{Orders: []clients.Order{order(q.Account.Name, "SO1", 0, strings.Repeat("x", 80<<10))}}, nil
+	})
+	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nil)
+	event := b.messages("ORDERBEAT_ORDERS", "orderbeat.orders.>", 1)[0]
+	var fields map[string]json.RawMessage
+	b.decode(event.Data(), &fields)
+	if fields["order"] != nil || string(fields["truncated"]) != "true" || string(fields["order_id"]) != `"SO1"` {
+		t.Errorf("got %.300s, want everything but the order, and truncated", event.Data())
+	}
+}

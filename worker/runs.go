@@ -1,0 +1,112 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+	"orderbeat/jobs"
+)
+
+// startRun starts a run at once, and with wait answers when it ended.
+func (s *service) startRun(ctx context.Context, r *request) (any, error) {
+	var q struct {
+		Provider string          `json:"provider"`
+		Kind     string          `json:"kind"`
+		Params   json.RawMessage `json:"params"`
+		Accounts []string        `json:"accounts"`
+		Wait     bool            `json:"wait"`
+	}
+	if err := r.decode(&q); err != nil {
+		return nil, err
+	}
+	request := jobs.Request{
+		Provider: q.Provider, Kind: q.Kind, Accounts: q.Accounts, Params: q.Params,
+		Trigger: "api", Traceparent: r.Headers().Get("traceparent"),
+	}
+	run, planned, err := jobs.Plan(request, s.planner.targets, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	ended, giveUp := s.finished.wait(run.ID)
+	defer giveUp()
+	if run, err = s.planner.keep(ctx, run, planned); err != nil {
+		return nil, err
+	}
+	if q.Wait {
+		if run, err = s.waitFor(ctx, run, ended); err != nil {
+			return nil, err
+		}
+	}
+	return map[string]any{"run": run}, nil
+}
+
+// waitFor waits until the run ended: here, or, in a fleet, elsewhere.
+func (s *service) waitFor(ctx context.Context, run jobs.Run, ended <-chan jobs.Run) (jobs.Run, error) {
+	look := time.NewTicker(time.Second)
+	defer look.Stop()
+	for !run.State.Ended() {
+		select {
+		case run = <-ended:
+		case <-look.C:
+			current, found, err := s.db.Run(ctx, run.ID)
+			if err != nil {
+				return run, err
+			}
+			if found {
+				run = current
+			}
+		case <-s.stopping:
+			return run, &apiError{
+				status: 503, Code: clients.CodeUnavailable, Message: "this worker stops; run " + run.ID + " goes on",
+				Hint: "ask runs.get for it",
+			}
+		case <-ctx.Done():
+			return run, &apiError{
+				status: 504, Code: codeTimeout, Message: "run " + run.ID + " has not ended within the time that the caller gave",
+				Hint: "it goes on; ask runs.get for it",
+			}
+		}
+	}
+	return run, nil
+}
+
+func (s *service) getRun(ctx context.Context, r *request) (any, error) {
+	var q struct {
+		RunID string `json:"run_id"`
+	}
+	if err := r.decode(&q); err != nil {
+		return nil, err
+	}
+	run, found, err := s.db.Run(ctx, q.RunID)
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, notFound(fmt.Sprintf("no run %.40q", q.RunID), "runs.list has the latest")
+	}
+	return map[string]any{"run": run}, nil
+}
+
+func (s *service) listRuns(ctx context.Context, r *request) (any, error) {
+	var q struct {
+		Provider string `json:"provider"`
+		Kind     string `json:"kind"`
+		State    string `json:"state"`
+		Limit    int    `json:"limit"`
+	}
+	if err := r.decode(&q); err != nil {
+		return nil, err
+	}
+	runs, err := s.db.Runs(ctx, db.RunFilter{Provider: q.Provider, Kind: q.Kind, State: jobs.State(q.State), Limit: pageSize(q.Limit)})
+	for err == nil && len(runs) > 1 && !s.fits(runs) {
+		runs = runs[:len(runs)/2]
+	}
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"runs": orEmpty(runs)}, nil
+}

@@ -1,0 +1,242 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+)
+
+const (
+	// defaultPatience is a caller's deadline when it names none.
+	defaultPatience = 30 * time.Second
+	maxPatience     = 10 * time.Minute
+)
+
+// service answers questions over NATS request/reply, as the micro service
+// "orderbeat". The library calls an endpoint's handler for one request at a time,
+// so each request gets a goroutine, as many as the endpoint allows; one more is
+// told at once that it is too many.
+type service struct {
+	db        *db.DB
+	planner   *planner
+	finished  *finished
+	providers map[string]Provider
+	order     []string // of the providers, as configured
+	maxReply  func() int64
+	log       *slog.Logger
+
+	working  sync.WaitGroup // one for each request in hand
+	stopping chan struct{}  // closed when the program stops
+	stats    map[string]*endpointStats
+}
+
+func newService(c Config, b *bus, p *planner, f *finished) *service {
+	s := &service{
+		db: c.DB, planner: p, finished: f, providers: byName(c.Providers), log: c.Log, stopping: make(chan struct{}),
+		// Headers and what wraps the list need a little room.
+		maxReply: func() int64 { return b.conn.MaxPayload() - 4<<10 },
+	}
+	for _, provider := range c.Providers {
+		s.order = append(s.order, provider.Name)
+	}
+	return s
+}
+
+// endpoint is one question of the public contract.
+type endpoint struct {
+	name   string
+	atOnce int
+	about  string
+	answer func(ctx context.Context, r *request) (any, error)
+}
+
+func (s *service) endpoints() []endpoint {
+	return []endpoint{
+		{"orders.get", 256, "one order, stored or asked for live", s.getOrder},
+		{"orders.list", 64, "stored orders", s.listOrders},
+		{"orders.history", 64, "the events of one order", s.orderHistory},
+		{"runs.start", 256, "start a run, and wait for it if asked to", s.startRun},
+		{"runs.get", 64, "one run", s.getRun},
+		{"runs.list", 64, "the latest runs", s.listRuns},
+		{"providers.list", 64, "providers, their tokens and how fresh their accounts are", s.listProviders},
+	}
+}
+
+// serve answers until ctx ends, and then finishes the requests in hand. work is
+// the context of the answers themselves.
+func (s *service) serve(ctx, work context.Context, conn *nats.Conn, names subjects, version string) error {
+	s.stats = map[string]*endpointStats{}
+	svc, err := micro.AddService(conn, micro.Config{
+		Name: "orderbeat", Version: semver(version), Description: "where is order X?",
+		StatsHandler: func(e *micro.Endpoint) any { return s.stats[e.Name].snapshot() },
+	})
+	if err != nil {
+		return fmt.Errorf("request/reply service: %w", err)
+	}
+	api := svc.AddGroup(names.of("api"))
+	for _, e := range s.endpoints() {
+		stats, free := &endpointStats{}, make(chan struct{}, e.atOnce)
+		name := strings.ReplaceAll(e.name, ".", "-")
+		s.stats[name] = stats
+		handler := micro.HandlerFunc(func(r micro.Request) {
+			select {
+			case free <- struct{}{}:
+			default:
+				stats.count(0, true)
+				respondError(r, busy(e.atOnce))
+				return
+			}
+			s.working.Go(func() {
+				defer func() { <-free }()
+				s.handle(work, e, r, stats)
+			})
+		})
+		if err := api.AddEndpoint(name, handler, micro.WithEndpointSubject(e.name),
+			micro.WithEndpointMetadata(map[string]string{"about": e.about})); err != nil {
+			return fmt.Errorf("endpoint %s: %w", e.name, err)
+		}
+	}
+	<-ctx.Done()
+	close(s.stopping)
+	err = svc.Stop()
+	s.working.Wait()
+	return err
+}
+
+// request is one question.
+type request struct {
+	micro.Request
+	deadline time.Time
+}
+
+// decode reads the body strictly into v; an empty body is an empty object.
+func (r *request) decode(v any) error {
+	if len(r.Data()) == 0 {
+		return nil
+	}
+	dec := json.NewDecoder(strings.NewReader(string(r.Data())))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		return invalid(fmt.Sprintf("the request is not understood: %.200s", strings.TrimPrefix(err.Error(), "json: ")), "send a JSON object with the documented members")
+	}
+	return nil
+}
+
+func (s *service) handle(ctx context.Context, e endpoint, r micro.Request, stats *endpointStats) {
+	began := time.Now()
+	reply, err := s.answer(ctx, e, r)
+	if err == nil {
+		var body []byte
+		if body, err = json.Marshal(reply); err == nil {
+			err = r.Respond(body)
+		}
+	}
+	if err != nil {
+		respondError(r, asAPIError(err))
+	}
+	stats.count(time.Since(began), err != nil)
+}
+
+func (s *service) answer(ctx context.Context, e endpoint, r micro.Request) (reply any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.Error("a request made the program panic", "endpoint", e.name, "panic", p)
+			err = fmt.Errorf("panic in %s", e.name)
+		}
+	}()
+	patience, err := patienceOf(nats.Header(r.Headers()))
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	deadline, _ := ctx.Deadline()
+	return e.answer(ctx, &request{Request: r, deadline: deadline})
+}
+
+// patienceOf reads how long the caller will wait.
+func patienceOf(h nats.Header) (time.Duration, error) {
+	text := h.Get(headerTimeout)
+	if text == "" {
+		return defaultPatience, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return 0, invalid(fmt.Sprintf("%s %.40q is not a length of time", headerTimeout, text), `write it like "5s"`)
+	}
+	return min(d, maxPatience), nil
+}
+
+// semver is version where the micro protocol takes it, else a placeholder it takes.
+func semver(version string) string {
+	v := strings.TrimPrefix(version, "v")
+	parts := strings.SplitN(v, ".", 3)
+	if len(parts) != 3 {
+		return "0.0.0"
+	}
+	for _, p := range parts[:2] {
+		if _, err := strconv.Atoi(p); err != nil {
+			return "0.0.0"
+		}
+	}
+	return v
+}
+
+// endpointStats counts what an endpoint did. The library's own figures end when
+// its handler returns, which is before the work begins.
+type endpointStats struct {
+	mu       sync.Mutex // guards the rest
+	requests int
+	errors   int
+	spent    time.Duration
+}
+
+func (s *endpointStats) count(d time.Duration, failed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requests++
+	s.spent += d
+	if failed {
+		s.errors++
+	}
+}
+
+// snapshot is what `nats micro stats` shows as the endpoint's data.
+func (s *endpointStats) snapshot() any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	average := time.Duration(0)
+	if s.requests > 0 {
+		average = s.spent / time.Duration(s.requests)
+	}
+	return map[string]any{"answered": s.requests, "errors": s.errors, "average": average.String()}
+}
+
+func byName(providers []Provider) map[string]Provider {
+	m := make(map[string]Provider, len(providers))
+	for _, p := range providers {
+		m[p.Name] = p
+	}
+	return m
+}
+
+// accountOf finds an account by name.
+func accountOf(p Provider, name string) (clients.Account, bool) {
+	for _, a := range p.Accounts {
+		if a.Name == name {
+			return a, true
+		}
+	}
+	return clients.Account{}, false
+}

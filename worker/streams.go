@@ -1,0 +1,92 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// dedupeWindow is how long a stream remembers Nats-Msg-Ids.
+const dedupeWindow = 10 * time.Minute
+
+const day = 24 * time.Hour
+
+// subjects names what is on the wire: everything begins with the prefix.
+type subjects struct{ prefix string }
+
+// stream is the name of the stream that holds a topic.
+func (s subjects) stream(topic string) string {
+	return strings.ToUpper(s.prefix + "_" + topic)
+}
+
+// of puts the prefix before a subject that has none.
+func (s subjects) of(subject string) string { return s.prefix + "." + subject }
+
+// tokens are a subject's tokens after the prefix.
+func (s subjects) tokens(subject string) []string {
+	return strings.Split(strings.TrimPrefix(subject, s.prefix+"."), ".")
+}
+
+// streamConfigs are the streams of the public contract.
+func (s subjects) streamConfigs(replicas int) []jetstream.StreamConfig {
+	define := func(topic, about string, keep jetstream.RetentionPolicy, age time.Duration) jetstream.StreamConfig {
+		return jetstream.StreamConfig{
+			Name: s.stream(topic), Description: about, Subjects: []string{s.of(topic + ".>")},
+			Retention: keep, MaxAge: age, Storage: jetstream.FileStorage, Duplicates: dedupeWindow, Replicas: replicas,
+		}
+	}
+	return []jetstream.StreamConfig{
+		define("runs", "please run", jetstream.WorkQueuePolicy, 0),
+		define("jobs", "planned jobs", jetstream.WorkQueuePolicy, 0),
+		define("orders", "orders first seen, or changed", jetstream.LimitsPolicy, 400*day),
+		define("results", "runs that ended", jetstream.LimitsPolicy, 7*day),
+		define("alerts", "what a person should look at", jetstream.LimitsPolicy, 30*day),
+	}
+}
+
+// errStream is a stream that this program cannot work with.
+var errStream = errors.New("unusable stream")
+
+// provision makes the streams that are missing, and waits for NATS if it must. It
+// fails only when a stream is there that the worker cannot work with.
+func provision(ctx context.Context, js jetstream.JetStream, s subjects, replicas int, log *slog.Logger) error {
+	const patience = 5 * time.Second
+	for {
+		try, cancel := context.WithTimeout(ctx, patience)
+		err := ensureStreams(try, js, s, replicas)
+		cancel()
+		if err == nil || ctx.Err() != nil || errors.Is(err, errStream) {
+			return err
+		}
+		log.Warn("NATS is not ready: runs wait until it is", "err", err)
+		if !pause(ctx, receivePause) {
+			return nil
+		}
+	}
+}
+
+// ensureStreams makes the streams that are missing. One that is there stays as
+// its operator made it.
+func ensureStreams(ctx context.Context, js jetstream.JetStream, s subjects, replicas int) error {
+	for _, want := range s.streamConfigs(replicas) {
+		stream, err := js.Stream(ctx, want.Name)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			stream, err = js.CreateStream(ctx, want)
+		}
+		if err != nil {
+			return fmt.Errorf("stream %s: %w", want.Name, err)
+		}
+		if got := stream.CachedInfo().Config.Retention; got != want.Retention {
+			return fmt.Errorf("%w: %s keeps messages by %s and must do so by %s", errStream, want.Name, got, want.Retention)
+		}
+	}
+	return nil
+}
+
+func makeFolder(path string) error { return os.MkdirAll(path, 0o700) }

@@ -1,0 +1,283 @@
+package worker_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+	"orderbeat/jobs"
+	"orderbeat/worker"
+)
+
+// supplier is a provider that answers as the test says.
+type supplier struct {
+	mu     sync.Mutex // guards the rest
+	answer func(ctx context.Context, q clients.Query) (clients.Answer, error)
+	asked  []clients.Query
+}
+
+func (s *supplier) Orders(ctx context.Context, q clients.Query) (clients.Answer, error) {
+	s.mu.Lock()
+	s.asked = append(s.asked, q)
+	answer := s.answer
+	s.mu.Unlock()
+	return answer(ctx, q)
+}
+
+func (s *supplier) Traits() clients.Traits {
+	return clients.Traits{MaxWindowDays: 90, MaxReferences: 50}
+}
+
+func (s *supplier) answers(f func(ctx context.Context, q clients.Query) (clients.Answer, error)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = f
+}
+
+func (s *supplier) calls() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.asked)
+}
+
+// lists answers with the same orders always, of which so much is shipped.
+func lists(shipped int64, ids ...string) func(context.Context, clients.Query) (clients.Answer, error) {
+	return func(_ context.Context, q clients.Query) (clients.Answer, error) {
+		var a clients.Answer
+		for _, id := range ids {
+			a.Orders = append(a.Orders, order(q.Account.Name, id, shipped, ""))
+		}
+		return a, nil
+	}
+}
+
+func order(account, id string, shipped int64, description string) clients.Order {
+	o := clients.Order{
+		Provider: "michelin", Account: account, OrderID: id, Reference: clients.Text("PO-" + id), OrderedOn: "2026-11-01",
+		Lines: []clients.Line{{
+			LineID: "001", ArticleID: "62115", Description: clients.Text(description), Ordered: clients.Pieces(4),
+			Schedule: []clients.ScheduleLine{
+				{DeliveryOn: "2026-11-25", Amounts: clients.Amounts{Open: clients.Pieces(4 - shipped), Shipped: clients.Pieces(shipped)}},
+			},
+		}},
+	}
+	o.Normalize()
+	return o
+}
+
+// bench is a running worker with everything real but the supplier.
+type bench struct {
+	t        *testing.T
+	config   worker.Config
+	supplier *supplier
+	db       *db.DB
+	conn     *nats.Conn
+	js       jetstream.JetStream
+	web      string       // the web listener's URL
+	stop     func() error // stops the worker and returns what Run did
+}
+
+// start runs a worker on folders of its own. change may alter its configuration.
+func start(t *testing.T, change func(*worker.Config)) *bench {
+	t.Helper()
+	return startIn(t, t.TempDir(), change)
+}
+
+func startIn(t *testing.T, folder string, change func(*worker.Config)) *bench {
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	database, err := db.Open(t.Context(), db.Options{Path: filepath.Join(folder, "orderbeat.db"), Synchronous: "full", Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{t: t, supplier: &supplier{answer: lists(0, "SO1", "SO2")}, db: database}
+	b.config = worker.Config{
+		NATS: worker.NATS{Listen: "127.0.0.1:0", Store: filepath.Join(folder, "nats"), Prefix: "orderbeat", MaxPayload: 1 << 20},
+		DB:   database, Concurrency: 8, Drain: 5 * time.Second, Version: "1.2.3", Log: log,
+		Providers: []worker.Provider{{
+			Provider: b.supplier, Name: "michelin", Kind: "michelin", Concurrency: 4, Retry: clients.Retry{Attempts: 3, For: time.Hour},
+			Accounts: []clients.Account{{Name: "detroit"}, {Name: "st. paul"}},
+		}},
+	}
+	if change != nil {
+		change(&b.config)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	running := make(chan map[string]string, 1)
+	b.config.Log = slog.New(watcher{Handler: log.Handler(), running: running})
+	ended := make(chan error, 1)
+	go func() { ended <- worker.Run(ctx, b.config) }()
+	b.stop = sync.OnceValue(func() error {
+		cancel()
+		return errors.Join(<-ended, database.Close())
+	})
+	t.Cleanup(func() {
+		if err := b.stop(); err != nil {
+			t.Errorf("worker: %v", err)
+		}
+	})
+	select {
+	case at := <-running:
+		b.web = at["web"]
+		b.connect(at["nats"])
+	case err := <-ended:
+		ended <- err
+		t.Fatalf("the worker did not start: %v", err)
+	}
+	return b
+}
+
+func (b *bench) connect(url string) {
+	b.t.Helper()
+	var err error
+	if b.conn, err = nats.Connect(url); err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(b.conn.Close)
+	if b.js, err = jetstream.New(b.conn); err != nil {
+		b.t.Fatal(err)
+	}
+	b.eventually("the consumers are there", func() bool {
+		_, err := b.js.Consumer(b.t.Context(), "ORDERBEAT_JOBS", "michelin")
+		return err == nil
+	})
+}
+
+// watcher passes log records on, and tells where the worker listens.
+type watcher struct {
+	slog.Handler
+	running chan<- map[string]string
+}
+
+func (w watcher) Enabled(context.Context, slog.Level) bool { return true }
+
+func (w watcher) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message == "orderbeat is running" {
+		at := map[string]string{}
+		r.Attrs(func(a slog.Attr) bool {
+			at[a.Key] = a.Value.String()
+			return true
+		})
+		w.running <- at
+	}
+	if w.Handler.Enabled(ctx, r.Level) {
+		return w.Handler.Handle(ctx, r)
+	}
+	return nil
+}
+
+// testWriter is the test's log.
+type testWriter struct{ t *testing.T }
+
+func (w testWriter) Write(p []byte) (int, error) {
+	w.t.Log(strings.TrimSpace(string(p)))
+	return len(p), nil
+}
+
+// eventually waits until the condition holds.
+func (b *bench) eventually(what string, holds func() bool) {
+	b.t.Helper()
+	deadline := time.Now().Add(15 * time.Second)
+	for !holds() {
+		if time.Now().After(deadline) {
+			b.t.Fatalf("waited in vain: %s", what)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// publish puts a message on a stream.
+func (b *bench) publish(subject, body string, header nats.Header) {
+	b.t.Helper()
+	if _, err := b.js.PublishMsg(b.t.Context(), &nats.Msg{Subject: subject, Data: []byte(body), Header: header}); err != nil {
+		b.t.Fatalf("publish to %s: %v", subject, err)
+	}
+}
+
+// messages waits until a stream's subject has n messages, and returns them in order.
+func (b *bench) messages(stream, subject string, n int) []jetstream.Msg {
+	b.t.Helper()
+	consumer, err := b.js.OrderedConsumer(b.t.Context(), stream, jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject}})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	var got []jetstream.Msg
+	for len(got) < n {
+		batch, err := consumer.Fetch(n-len(got), jetstream.FetchMaxWait(15*time.Second))
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		before := len(got)
+		for m := range batch.Messages() {
+			got = append(got, m)
+		}
+		if len(got) == before {
+			b.t.Fatalf("%s has %d messages on %s, want %d", stream, len(got), subject, n)
+		}
+	}
+	return got
+}
+
+// result waits for the nth result of any run.
+func (b *bench) result(n int) jobs.Run {
+	b.t.Helper()
+	all := b.messages("ORDERBEAT_RESULTS", "orderbeat.results.>", n)
+	var run jobs.Run
+	b.decode(all[n-1].Data(), &run)
+	return run
+}
+
+func (b *bench) decode(data []byte, v any) {
+	b.t.Helper()
+	if err := json.Unmarshal(data, v); err != nil {
+		b.t.Fatalf("%v in %s", err, data)
+	}
+}
+
+// count is how many messages a stream holds.
+func (b *bench) count(stream string) int {
+	b.t.Helper()
+	s, err := b.js.Stream(b.t.Context(), stream)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return int(s.CachedInfo().State.Msgs)
+}
+
+// settled waits until nothing is on its way.
+func (b *bench) settled() {
+	b.t.Helper()
+	b.eventually("the work queues are empty", func() bool {
+		return b.count("ORDERBEAT_RUNS") == 0 && b.count("ORDERBEAT_JOBS") == 0
+	})
+	b.eventually("the outbox is empty", func() bool {
+		pending, err := b.db.Pending(b.t.Context(), time.Now(), 1)
+		return err == nil && len(pending) == 0
+	})
+}
+
+// request asks the service.
+func (b *bench) request(endpoint, body string, header nats.Header) *nats.Msg {
+	b.t.Helper()
+	msg, err := b.conn.RequestMsg(&nats.Msg{Subject: "orderbeat.api." + endpoint, Data: []byte(body), Header: header}, 10*time.Second)
+	if err != nil {
+		b.t.Fatalf("%s %s: %v", endpoint, body, err)
+	}
+	return msg
+}
+
+// unavailable is a failure that passes.
+func unavailable() error {
+	return &clients.Error{Provider: "michelin", Op: "order status", Code: clients.CodeUnavailable, Status: 503, Message: "down"}
+}
