@@ -26,8 +26,7 @@ type answer struct {
 func (e *endpoint) read(resp *http.Response, body []byte) (answer, error) {
 	var members map[string]json.RawMessage
 	unreadable := json.Unmarshal(body, &members) != nil
-	code := strings.ToLower(strings.TrimSpace(text(members["error"])))
-	if resp.StatusCode != http.StatusOK || code != "" {
+	if code, failed := failure(members["error"]); failed || resp.StatusCode != http.StatusOK {
 		return answer{}, e.refusal(resp, code)
 	}
 	fail := func(class Class, reason string) (answer, error) {
@@ -51,6 +50,14 @@ func (e *endpoint) read(resp *http.Response, body []byte) (answer, error) {
 	return a, nil
 }
 
+// failure reads the member error: its code, trimmed and in lower case, and whether
+// it tells of a failure at all. One that is no text does, without a code.
+func failure(raw json.RawMessage) (code string, failed bool) {
+	code = strings.ToLower(strings.TrimSpace(text(raw)))
+	blank := len(raw) == 0 || string(raw) == "null" || strings.HasPrefix(string(raw), `"`)
+	return code, code != "" || !blank
+}
+
 // isBearer reports whether a token of this type is sent as a bearer token. An
 // absent type is: RFC 6749 requires one, and some endpoints forget it.
 func (d Dialect) isBearer(tokenType string) bool {
@@ -68,7 +75,7 @@ func (d Dialect) isBearer(tokenType string) bool {
 // measure: Michelin's tokens have an exclamation mark.
 func sendable(token string) bool {
 	for i := range len(token) {
-		if c := token[i]; c <= ' ' || c >= 0x7f {
+		if c := token[i]; c <= ' ' || c == 0x7f {
 			return false
 		}
 	}

@@ -46,7 +46,10 @@ func (r Row) suspectsBlock(err *Error, now time.Time) bool {
 func (r Row) rest(err *Error) time.Duration {
 	switch err.Class {
 	case ClassCredential:
-		return spread(time.Minute << (2 * (r.Refusals - 1))) // 1 and 4 minutes; the third refusal is the last
+		if r.Refusals == 1 {
+			return spread(time.Minute)
+		}
+		return spread(5 * time.Minute) // the third refusal is the last
 	case ClassBlock:
 		return blockRest
 	case ClassRequest:
@@ -80,7 +83,7 @@ func (r Row) resting(d Dialect, credential string, now time.Time) error {
 	}
 	err := &Error{
 		Class: r.Failure.Class, Status: r.Failure.Status, Code: r.Failure.Code, Reason: r.Failure.Reason,
-		Hint: d.Errors[r.Failure.Code].Hint, Cooling: true,
+		Hint: d.hint(r.Failure.Class, r.Failure.Code), Cooling: true,
 	}
 	if !refused {
 		err.After = r.CooldownUntil.Sub(now)

@@ -21,6 +21,23 @@ type Dialect struct {
 	AnyTokenType bool
 }
 
+// hint says what a person can do about a failure.
+func (d Dialect) hint(c Class, code string) string {
+	if hint := d.Errors[code].Hint; hint != "" {
+		return hint
+	}
+	switch c {
+	case ClassCredential:
+		return "check the client id and the client secret"
+	case ClassBlock:
+		return "the provider may block this address after refused credentials: correct them, wait, then ask the provider"
+	case ClassRequest:
+		return "check the token URL; a redirect is not followed"
+	default:
+		return ""
+	}
+}
+
 // Meaning is what an error code means, and what a person can do about it.
 type Meaning struct {
 	Class Class

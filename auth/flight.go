@@ -190,7 +190,7 @@ func (s *Source) fail(ctx context.Context, lease Lease, row Row, err error) erro
 	}
 	now := time.Now()
 	if row.suspectsBlock(e, now) {
-		e.Class, e.Hint = ClassBlock, "the provider may block this address after refused credentials: correct them, wait, then ask the provider"
+		e.Class, e.Hint = ClassBlock, s.dialect.hint(ClassBlock, "")
 	}
 	row = row.failed(e, s.credential, now)
 	e.After = max(0, row.CooldownUntil.Sub(now))
@@ -212,7 +212,7 @@ func (s *Source) commit(ctx context.Context, lease Lease, row Row) bool {
 }
 
 func storeError(what string, err error) error {
-	return &Error{Class: ClassTransient, Reason: "the token store " + what, Err: err}
+	return &Error{Class: ClassTransient, Reason: "the token store " + what + ": " + err.Error(), Err: err}
 }
 
 // pause waits, or returns ctx's error when it ends first.

@@ -3,6 +3,7 @@ package auth
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"strings"
 )
@@ -13,7 +14,7 @@ func within(origin, u *url.URL) error {
 	switch {
 	case origin == nil:
 		return errors.New("auth: no origin is set, so no request may be signed")
-	case !strings.EqualFold(u.Scheme, origin.Scheme), !strings.EqualFold(u.Hostname(), origin.Hostname()), port(u) != port(origin):
+	case !sameOrigin(origin, u):
 		return fmt.Errorf("auth: a request to %s://%s is not sent with the credentials for %s://%s", u.Scheme, u.Host, origin.Scheme, origin.Host)
 	case !confidential(u):
 		return fmt.Errorf("auth: credentials are not sent over plain %s to %s", u.Scheme, u.Host)
@@ -21,9 +22,32 @@ func within(origin, u *url.URL) error {
 	return nil
 }
 
-func port(u *url.URL) string {
-	if p := u.Port(); p != "" {
-		return p
+func sameOrigin(a, b *url.URL) bool {
+	if a.Scheme == b.Scheme && a.Host == b.Host {
+		return true // nearly always, and at no cost
 	}
-	return map[string]string{"http": "80", "https": "443"}[strings.ToLower(u.Scheme)]
+	return strings.EqualFold(a.Scheme, b.Scheme) && strings.EqualFold(a.Hostname(), b.Hostname()) && port(a) == port(b)
+}
+
+func port(u *url.URL) string {
+	switch {
+	case u.Port() != "":
+		return u.Port()
+	case strings.EqualFold(u.Scheme, "https"):
+		return "443"
+	default:
+		return "80"
+	}
+}
+
+// confidential reports whether what is sent to u stays between the two ends.
+func confidential(u *url.URL) bool {
+	switch u.Scheme {
+	case "https":
+		return true
+	case "http":
+		return u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()
+	default:
+		return false
+	}
 }

@@ -21,11 +21,11 @@ func (e *endpoint) refusal(resp *http.Response, code string) *Error {
 		resp.StatusCode == http.StatusServiceUnavailable && err.After > 0:
 		err.Class = ClassThrottle
 	case known:
-		err.Class, err.Hint = meaning.Class, meaning.Hint
+		err.Class = meaning.Class
 	default:
 		err.Class = classOf(resp.StatusCode)
 	}
-	err.Reason = reasons(err.Class)
+	err.Reason, err.Hint = reasons(err.Class), e.dialect.hint(err.Class, code)
 	return err
 }
 

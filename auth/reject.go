@@ -50,9 +50,13 @@ func (s *Source) refusedFresh(generation int64) {
 	s.refusal = refusals{generation: generation, rest: rest, until: time.Now().Add(rest)}
 }
 
-// acceptedFresh tells that a call was answered that had been refused with the token before.
+// acceptedFresh tells that a call was answered that had been refused with the token
+// before: new tokens do help. A rest that has begun goes on all the same, because
+// the one account that is always refused must not log everybody in anew each time.
 func (s *Source) acceptedFresh() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.refusal.rest, s.refusal.until = 0, time.Time{}
+	if !time.Now().Before(s.refusal.until) {
+		s.refusal.rest = 0
+	}
 }

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"sync"
@@ -126,12 +125,6 @@ func (c Config) check() error {
 	return errors.Join(errs...)
 }
 
-// confidential reports whether what is sent to u stays between the two ends.
-func confidential(u *url.URL) bool {
-	ip := net.ParseIP(u.Hostname())
-	return u.Scheme == "https" || u.Scheme == "http" && (ip.IsLoopback() || u.Hostname() == "localhost")
-}
-
 // hash is a fingerprint of values, in hexadecimal.
 func hash(values ...string) string {
 	h := sha256.New()
@@ -163,7 +156,7 @@ func (s *Source) get(ctx context.Context) (*held, error) {
 	}
 	s.counts.saved.Add(1)
 	if !now.Before(h.refreshAt) {
-		s.fly()
+		s.fly() //nolint:contextcheck // a flight outlives its callers
 	}
 	return h, nil
 }
@@ -172,7 +165,7 @@ func (s *Source) get(ctx context.Context) (*held, error) {
 // flight that began before a 401 can bring the very token that was refused.
 func (s *Source) wait(ctx context.Context) (*held, error) {
 	for range maxTurns {
-		f := s.fly()
+		f := s.fly() //nolint:contextcheck // a flight outlives its callers
 		select {
 		case <-f.done:
 		case <-ctx.Done():

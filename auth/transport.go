@@ -3,6 +3,7 @@ package auth
 import (
 	"bytes"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 )
@@ -90,9 +91,7 @@ func (t *Transport) again(req *http.Request, refused *http.Response, old *held) 
 func signed(req *http.Request, token *held) *http.Request {
 	r := req.WithContext(req.Context())
 	r.Header = make(http.Header, len(req.Header)+1)
-	for name, values := range req.Header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, req.Header)
 	r.Header["Authorization"] = token.header
 	return r
 }

@@ -1,0 +1,113 @@
+package auth_test
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"orderbeat/auth"
+)
+
+const (
+	clientID     = "canary-client-id"
+	clientSecret = "canary-client-secret"
+)
+
+// config is Michelin's, with a token endpoint that answers as granted does.
+func config(base http.RoundTripper) auth.Config {
+	return auth.Config{
+		Dialect: auth.Michelin(), Key: "michelin/test", TokenURL: "https://api.example/token",
+		ClientID: auth.NewSecret(clientID), ClientSecret: auth.NewSecret(clientSecret), Base: base,
+	}
+}
+
+// open makes a source that is closed with the test.
+func open(t testing.TB, c auth.Config) *auth.Source {
+	t.Helper()
+	s, err := auth.NewSource(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// endpoint is a token endpoint without a network, so that its time can be a bubble's.
+type endpoint struct {
+	requests atomic.Int64
+	// answer is called with the number of the request, from 1; nil grants token-1, token-2 …
+	answer func(n int64, req *http.Request) (*http.Response, error)
+}
+
+func (e *endpoint) RoundTrip(req *http.Request) (*http.Response, error) {
+	n := e.requests.Add(1)
+	if e.answer == nil {
+		return grant(fmt.Sprintf("token-%d", n)), nil
+	}
+	return e.answer(n, req)
+}
+
+func (e *endpoint) got(t testing.TB, want int64) {
+	t.Helper()
+	if got := e.requests.Load(); got != want {
+		t.Errorf("token requests: got %d want %d", got, want)
+	}
+}
+
+func grant(token string) *http.Response {
+	return respond(http.StatusOK, fmt.Sprintf(`{"access_token": %q, "token_type": "Bearer"}`, token))
+}
+
+func respond(status int, body string) *http.Response {
+	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}
+}
+
+// server is a real one, closed with the test.
+func server(t testing.TB, h http.HandlerFunc) *url.URL {
+	t.Helper()
+	srv := httptest.NewServer(h)
+	t.Cleanup(srv.Close)
+	u, err := url.Parse(srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+func between[T cmp.Ordered](t testing.TB, what string, got, low, high T) {
+	t.Helper()
+	if got < low || got > high {
+		t.Errorf("%s: got %v want between %v and %v", what, got, low, high)
+	}
+}
+
+func mustToken(t testing.TB, s *auth.Source) auth.Token {
+	t.Helper()
+	token, err := s.Token(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+// eventually polls until ok, for a while.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); !ok(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("not in time: %s", what)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}

@@ -1,0 +1,292 @@
+package auth_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"orderbeat/auth"
+)
+
+func TestALiveTokenIsReused(t *testing.T) {
+	e := &endpoint{}
+	s := open(t, config(e))
+	for range 100 {
+		mustToken(t, s)
+	}
+	e.got(t, 1)
+}
+
+func TestRenewalBeforeTheEndServesTheOldToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		let := make(chan struct{})
+		e := &endpoint{answer: func(n int64, _ *http.Request) (*http.Response, error) {
+			if n == 2 {
+				<-let
+			}
+			return grant([]string{"old", "new"}[n-1]), nil
+		}}
+		s := open(t, config(e))
+		mustToken(t, s)
+
+		// 120 minutes: renewed 6 to 10 minutes before the end.
+		time.Sleep(110*time.Minute - time.Second)
+		mustToken(t, s)
+		synctest.Wait()
+		e.got(t, 1)
+		time.Sleep(4*time.Minute + time.Second)
+		for range 10 {
+			if got := mustToken(t, s).Access.Reveal(); got != "old" {
+				t.Errorf("while renewing: got %s want old", got)
+			}
+		}
+		synctest.Wait()
+		e.got(t, 2)
+		close(let)
+		synctest.Wait()
+		if got := mustToken(t, s); got.Access.Reveal() != "new" || got.Generation != 2 {
+			t.Errorf("got %s, generation %d, want new, 2", got.Access.Reveal(), got.Generation)
+		}
+	})
+}
+
+func TestATokenIsNotServedToItsVeryEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{}
+		s := open(t, config(e))
+		mustToken(t, s)
+		time.Sleep(120*time.Minute - 30*time.Second)
+		if got := mustToken(t, s); got.Generation != 2 {
+			t.Errorf("30 s before the end: got generation %d want 2", got.Generation)
+		}
+	})
+}
+
+func TestAFailedEarlyRenewalHurtsNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{answer: func(n int64, _ *http.Request) (*http.Response, error) {
+			if n == 1 {
+				return grant("old"), nil
+			}
+			return respond(http.StatusBadGateway, ""), nil
+		}}
+		s := open(t, config(e))
+		mustToken(t, s)
+		time.Sleep(114 * time.Minute)
+		for range 60 { // a minute of calls: the renewal is tried again, but not at each call
+			mustToken(t, s)
+			time.Sleep(time.Second)
+		}
+		between(t, "token requests", e.requests.Load(), 3, 9)
+		if st := s.Status(); st.State != auth.StateValid || st.LastFailure == nil || st.LastFailure.Class != auth.ClassTransient {
+			t.Errorf("got %+v want a valid token and a transient failure", st)
+		}
+	})
+}
+
+func TestCallersShareOneRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{answer: func(int64, *http.Request) (*http.Response, error) {
+			time.Sleep(time.Second)
+			return grant("a"), nil
+		}}
+		s := open(t, config(e))
+		var wg sync.WaitGroup
+		for range 100 {
+			wg.Go(func() {
+				if _, err := s.Token(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		e.got(t, 1)
+	})
+}
+
+// hanging is an endpoint that answers when let is closed, or not at all.
+func hanging(let <-chan struct{}) *endpoint {
+	return &endpoint{answer: func(_ int64, req *http.Request) (*http.Response, error) {
+		select {
+		case <-let:
+			return grant("a"), nil
+		case <-req.Context().Done():
+			return nil, req.Context().Err()
+		}
+	}}
+}
+
+func TestACallerWaitsNoLongerThanItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		let := make(chan struct{})
+		e := hanging(let)
+		s := open(t, config(e))
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		began := time.Now()
+		_, err := s.Token(ctx)
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 100*time.Millisecond {
+			t.Errorf("after %v: got %v want the caller's deadline after 100ms", time.Since(began), err)
+		}
+		// The request goes on, and the next caller has its token.
+		close(let)
+		synctest.Wait()
+		mustToken(t, s)
+		e.got(t, 1)
+	})
+}
+
+func TestAnEndpointThatHangsIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, config(hanging(nil)))
+		began := time.Now()
+		_, err := s.Token(t.Context())
+		e, ok := errors.AsType[*auth.Error](err)
+		if !ok || e.Class != auth.ClassTransient || time.Since(began) != 30*time.Second {
+			t.Errorf("after %v: got %v want class transient after 30s", time.Since(began), err)
+		}
+	})
+}
+
+func TestCloseWaitsForTheAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		let := make(chan struct{})
+		store := auth.NewMemory()
+		c := config(hanging(let))
+		c.Store = store
+		s := open(t, c)
+		go s.Token(t.Context())
+		synctest.Wait()
+		time.AfterFunc(time.Second, func() { close(let) })
+		s.Close()
+
+		e := &endpoint{}
+		c.Base = e
+		if got := mustToken(t, open(t, c)).Access.Reveal(); got != "a" {
+			t.Errorf("another source: got %s want the token that came while closing", got)
+		}
+		e.got(t, 0)
+	})
+}
+
+func TestCloseGivesUpAndLeavesNoLeaseBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := config(hanging(nil))
+		c.Store = auth.NewMemory()
+		s := open(t, c)
+		waiting := make(chan error)
+		go func() { _, err := s.Token(t.Context()); waiting <- err }()
+		synctest.Wait()
+		began := time.Now()
+		go s.Close()
+		if err := <-waiting; !errors.Is(err, context.Canceled) || time.Since(began) != 10*time.Second {
+			t.Errorf("after %v: got %v want cancelled after 10s", time.Since(began), err)
+		}
+		if _, err := s.Token(t.Context()); err == nil {
+			t.Error("a closed source asked for a token")
+		}
+		c.Base = &endpoint{}
+		began = time.Now()
+		mustToken(t, open(t, c))
+		if time.Since(began) != 0 {
+			t.Errorf("the next source waited %v for the lease", time.Since(began))
+		}
+	})
+}
+
+func TestSourcesThatShareAStoreShareTheToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{answer: func(int64, *http.Request) (*http.Response, error) {
+			time.Sleep(time.Second)
+			return grant("shared"), nil
+		}}
+		c := config(e)
+		c.Store = auth.NewMemory()
+		sources := []*auth.Source{open(t, c), open(t, c), open(t, c)}
+		var wg sync.WaitGroup
+		for _, s := range sources {
+			wg.Go(func() { mustToken(t, s) })
+		}
+		wg.Wait()
+		e.got(t, 1)
+
+		// A 401 that one of them got is news to the others only when they get one too.
+		sources[0].Reject(1)
+		if got := mustToken(t, sources[0]).Generation; got != 2 {
+			t.Errorf("got generation %d want 2", got)
+		}
+		sources[1].Reject(1)
+		if got := mustToken(t, sources[1]).Generation; got != 2 {
+			t.Errorf("got generation %d want 2", got)
+		}
+		e.got(t, 2)
+	})
+}
+
+func TestALeaseThatIsNeverReturnedRunsOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &spy{Store: auth.NewMemory()}
+		c := config(&endpoint{})
+		c.Store = store
+		mustToken(t, open(t, c)) // to learn the lease
+		dead := store.lease
+		dead.Generation, dead.Owner, dead.At, dead.Until = 1, "dead", time.Now(), time.Now().Add(50*time.Second)
+		if ok, err := store.Store.Lease(t.Context(), dead); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		s := open(t, c)
+		mustToken(t, s)
+		s.Reject(1)
+		began := time.Now()
+		mustToken(t, s)
+		between(t, "wait", time.Since(began), 50*time.Second, 50*time.Second+60*time.Millisecond)
+	})
+}
+
+// spy remembers the last lease that was asked for.
+type spy struct {
+	auth.Store
+	lease auth.Lease
+}
+
+func (s *spy) Lease(ctx context.Context, l auth.Lease) (bool, error) {
+	s.lease = l
+	return s.Store.Lease(ctx, l)
+}
+
+// broken is a store that cannot write outcomes.
+type broken struct{ auth.Store }
+
+func (broken) Commit(context.Context, auth.Lease, auth.Row) (bool, error) {
+	return false, errors.New("disk full")
+}
+
+func TestATokenThatCannotBeStoredIsServed(t *testing.T) {
+	e := &endpoint{}
+	c := config(e)
+	c.Store = broken{auth.NewMemory()}
+	s := open(t, c)
+	for range 10 {
+		mustToken(t, s)
+	}
+	e.got(t, 1)
+}
+
+func TestTheLimiterIsObeyed(t *testing.T) {
+	e := &endpoint{}
+	c := config(e)
+	c.Limiter = limiter(func(context.Context) error { return errors.New("used up") })
+	_, err := open(t, c).Token(t.Context())
+	if a, ok := errors.AsType[*auth.Error](err); !ok || a.Class != auth.ClassTransient {
+		t.Errorf("got %v want class transient", err)
+	}
+	e.got(t, 0)
+}
+
+type limiter func(context.Context) error
+
+func (l limiter) Wait(ctx context.Context) error { return l(ctx) }

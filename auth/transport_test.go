@@ -1,0 +1,349 @@
+package auth_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderbeat/auth"
+)
+
+// api answers 401 to tokens that are not accepted, and else says what it was sent.
+type api struct {
+	accepts func(token string) bool
+	calls   atomic.Int64
+	hold    func() // called before each 401, where it is set
+}
+
+func (a *api) RoundTrip(req *http.Request) (*http.Response, error) {
+	a.calls.Add(1)
+	var body []byte
+	if req.Body != nil {
+		body, _ = io.ReadAll(req.Body)
+		req.Body.Close()
+	}
+	token := strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer ")
+	if a.accepts(token) {
+		return respond(http.StatusOK, token+" "+string(body)), nil
+	}
+	if a.hold != nil {
+		a.hold()
+	}
+	return respond(http.StatusUnauthorized, "refused"), nil
+}
+
+func only(token string) func(string) bool { return func(t string) bool { return t == token } }
+
+// signing is a client of the API whose calls a source signs.
+func signing(s *auth.Source, base http.RoundTripper) *http.Client {
+	return &http.Client{Transport: &auth.Transport{Base: base, Source: s, Origin: &url.URL{Scheme: "https", Host: "api.example"}}}
+}
+
+const orders = "https://api.example/orders"
+
+// call returns the status and the body of one call.
+func call(t testing.TB, client *http.Client, body io.Reader) (int, string) {
+	t.Helper()
+	resp, err := client.Post(orders, "application/json", body)
+	if err != nil {
+		t.Error(err)
+		return 0, ""
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Error(err)
+	}
+	return resp.StatusCode, string(answer)
+}
+
+func TestACallRefusedWithItsTokenIsSentOnceMore(t *testing.T) {
+	e, a := &endpoint{}, &api{accepts: only("token-2")}
+	s := open(t, config(e))
+	status, body := call(t, signing(s, a), strings.NewReader("question"))
+	if status != 200 || body != "token-2 question" {
+		t.Errorf("got %d %q want 200, the new token and the whole body", status, body)
+	}
+	e.got(t, 2)
+	if st := s.Status(); st.Replays != 1 || st.Logins != 2 || st.Generation != 2 {
+		t.Errorf("got %+v want 1 replay, 2 logins, generation 2", st)
+	}
+}
+
+// A thousand calls are refused together, after all of them have left with the old token.
+func TestCallsRefusedTogetherCostOneTokenRequest(t *testing.T) {
+	const n = 1000
+	e := &endpoint{answer: func(n int64, _ *http.Request) (*http.Response, error) {
+		time.Sleep(5 * time.Millisecond)
+		return grant(fmt.Sprintf("token-%d", n)), nil
+	}}
+	s := open(t, config(e))
+	mustToken(t, s)
+	var left sync.WaitGroup
+	left.Add(n)
+	a := &api{accepts: only("token-2"), hold: func() { left.Done(); left.Wait() }}
+	client := signing(s, a)
+	var callers sync.WaitGroup
+	for range n {
+		callers.Go(func() {
+			if status, _ := call(t, client, strings.NewReader("x")); status != 200 {
+				t.Errorf("got %d want 200", status)
+			}
+		})
+	}
+	callers.Wait()
+	e.got(t, 2) // the first token, and one for all
+	if got := a.calls.Load(); got != 2*n {
+		t.Errorf("calls: got %d want %d", got, 2*n)
+	}
+}
+
+func TestALate401LeavesTheNewTokenAlone(t *testing.T) {
+	e := &endpoint{}
+	s := open(t, config(e))
+	old := mustToken(t, s)
+	s.Reject(old.Generation)
+	mustToken(t, s)
+	for range 100 {
+		if !s.Reject(old.Generation) {
+			t.Error("a newer token is there: sending the call again helps")
+		}
+		mustToken(t, s)
+	}
+	e.got(t, 2)
+}
+
+func TestA401DuringARenewalIsNotAnsweredWithTheOldToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		let := make(chan struct{})
+		e := &endpoint{answer: func(n int64, _ *http.Request) (*http.Response, error) {
+			if n == 2 {
+				<-let
+			}
+			return grant(fmt.Sprintf("token-%d", n)), nil
+		}}
+		s := open(t, config(e))
+		old := mustToken(t, s)
+		time.Sleep(115 * time.Minute)
+		mustToken(t, s) // begins the renewal
+		synctest.Wait()
+		s.Reject(old.Generation)
+		time.AfterFunc(time.Second, func() { close(let) })
+		if got := mustToken(t, s); got.Generation != 2 {
+			t.Errorf("got generation %d want the renewed one", got.Generation)
+		}
+		e.got(t, 2)
+	})
+}
+
+func TestTheSameTokenAgainIsNoLoop(t *testing.T) {
+	e := &endpoint{answer: func(int64, *http.Request) (*http.Response, error) { return grant("same"), nil }}
+	a := &api{accepts: only("another")}
+	client := signing(open(t, config(e)), a)
+	for range 10 {
+		if status, body := call(t, client, nil); status != 401 || body != "refused" {
+			t.Errorf("got %d %q want the API's own 401", status, body)
+		}
+	}
+	e.got(t, 2)
+	if got := a.calls.Load(); got != 10 {
+		t.Errorf("calls: got %d want 10: sending the same token again helps nobody", got)
+	}
+}
+
+func TestAFreshTokenThatIsRefusedStartsACooldown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{}
+		a := &api{accepts: func(string) bool { return false }}
+		client := signing(open(t, config(e)), a)
+		var asked []time.Duration // when tokens were asked for
+		began, requests := time.Now(), int64(0)
+		for time.Since(began) < time.Hour {
+			call(t, client, nil)
+			if n := e.requests.Load(); n != requests {
+				requests = n
+				asked = append(asked, time.Since(began))
+			}
+			time.Sleep(time.Second)
+		}
+		want := []time.Duration{
+			0, 30 * time.Second, 90 * time.Second, 210 * time.Second, 450 * time.Second, 930 * time.Second,
+			1830 * time.Second, 2730 * time.Second,
+		}
+		if diff := cmp.Diff(want, asked); diff != "" {
+			t.Errorf("token requests after (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestOneRefusedAccountDoesNotTakeTheTokenFromOthers(t *testing.T) {
+	e := &endpoint{}
+	s := open(t, config(e))
+	refused := signing(s, &api{accepts: func(string) bool { return false }})
+	served := signing(s, &api{accepts: func(string) bool { return true }})
+	for range 10 {
+		if status, _ := call(t, refused, nil); status != 401 {
+			t.Errorf("got %d want 401", status)
+		}
+		if status, _ := call(t, served, nil); status != 200 {
+			t.Errorf("got %d want 200", status)
+		}
+	}
+	e.got(t, 2)
+}
+
+func TestABodyThatCannotBeSentAgainIsNot(t *testing.T) {
+	e, a := &endpoint{}, &api{accepts: only("token-2")}
+	client := signing(open(t, config(e)), a)
+	status, body := call(t, client, io.MultiReader(strings.NewReader("once")))
+	if status != 401 || body != "refused" {
+		t.Errorf("got %d %q want the API's own 401", status, body)
+	}
+	e.got(t, 1)
+	// The next call has a token that is accepted.
+	if status, _ := call(t, client, strings.NewReader("again")); status != 200 {
+		t.Errorf("got %d want 200", status)
+	}
+	e.got(t, 2)
+}
+
+func TestOtherStatusesAreNotTouched(t *testing.T) {
+	for _, status := range []int{400, 403, 407, 429, 500} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			e := &endpoint{}
+			client := signing(open(t, config(e)), roundTripper(func(*http.Request) (*http.Response, error) {
+				return respond(status, "{}"), nil
+			}))
+			for range 3 {
+				if got, _ := call(t, client, nil); got != status {
+					t.Errorf("got %d want %d", got, status)
+				}
+			}
+			e.got(t, 1)
+		})
+	}
+}
+
+func TestNoTokenMeansTheSourcesError(t *testing.T) {
+	c := config(&endpoint{answer: func(int64, *http.Request) (*http.Response, error) {
+		return respond(400, `{"error":"invalid_client"}`), nil
+	}})
+	body := &closing{Reader: strings.NewReader("x")}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, orders, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = signing(open(t, c), nil).Do(req)
+	if e, ok := errors.AsType[*auth.Error](err); !ok || e.Class != auth.ClassCredential {
+		t.Errorf("got %v want class credential", err)
+	}
+	if !body.closed.Load() {
+		t.Error("the body was not closed")
+	}
+}
+
+type closing struct {
+	io.Reader
+	closed atomic.Bool
+}
+
+func (c *closing) Close() error { c.closed.Store(true); return nil }
+
+func TestCredentialsStayAtTheirOrigin(t *testing.T) {
+	reached := roundTripper(func(*http.Request) (*http.Response, error) { return respond(200, ""), nil })
+	origin := func(s string) *url.URL {
+		u, err := url.Parse(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return u
+	}
+	s := open(t, config(&endpoint{}))
+	for _, tt := range []struct {
+		name   string
+		origin string
+		url    string
+		sent   bool
+	}{
+		{"the origin itself", "https://api.example", "https://api.example/a?b=c", true},
+		{"the default port spelled out", "https://api.example", "https://api.example:443/a", true},
+		{"the host in capitals", "https://api.example", "https://API.example/a", true},
+		{"a loopback address in plain", "http://127.0.0.1:8322", "http://127.0.0.1:8322/a", true},
+		{"another host", "https://api.example", "https://evil.example/?q=canary", false},
+		{"a host below", "https://api.example", "https://a.api.example/", false},
+		{"another port", "https://api.example", "https://api.example:8443/", false},
+		{"another scheme", "https://api.example", "http://api.example/", false},
+		{"a plain origin that is not local", "http://api.example", "http://api.example/", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, rt := range []http.RoundTripper{
+				&auth.Transport{Base: reached, Source: s, Origin: origin(tt.origin)},
+				&auth.BasicAPIKey{Base: reached, Origin: origin(tt.origin)},
+			} {
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, tt.url, http.NoBody)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, err = rt.RoundTrip(req)
+				if sent := err == nil; sent != tt.sent {
+					t.Errorf("%T: sent %v (%v) want %v", rt, sent, err, tt.sent)
+				}
+				if err != nil && strings.Contains(err.Error(), "canary") {
+					t.Errorf("the error tells the query: %v", err)
+				}
+			}
+		})
+	}
+	if _, err := (&auth.Transport{Base: reached, Source: s}).RoundTrip(&http.Request{URL: origin(orders)}); err == nil {
+		t.Error("without an origin a request was signed")
+	}
+}
+
+func TestTheRequestIsNotChanged(t *testing.T) {
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, orders, bytes.NewReader([]byte("x")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("X-Mine", "1")
+	before := req.Header.Clone()
+	if _, err := signing(open(t, config(&endpoint{})), &api{accepts: only("token-2")}).Transport.RoundTrip(req); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, req.Header); diff != "" {
+		t.Errorf("headers (-want +got):\n%s", diff)
+	}
+}
+
+func TestBasicAndAPIKeyGoTogether(t *testing.T) {
+	var got http.Header
+	k := &auth.BasicAPIKey{
+		Base: roundTripper(func(r *http.Request) (*http.Response, error) {
+			got = r.Header
+			return respond(401, ""), nil
+		}),
+		Origin: &url.URL{Scheme: "https", Host: "api.example"}, Username: "dealer", Password: auth.NewSecret("pass:word"), APIKey: auth.NewSecret("key"),
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, orders, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := k.RoundTrip(req)
+	if err != nil || resp.StatusCode != 401 {
+		t.Fatalf("got %v, %v want the 401 as it came", resp, err)
+	}
+	want := http.Header{"Authorization": {"Basic ZGVhbGVyOnBhc3M6d29yZA=="}, "Apikey": {"key"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("headers (-want +got):\n%s", diff)
+	}
+}
