@@ -86,11 +86,9 @@ type event struct {
 func (t *tx) addEvent(o *jobs.Outcome, order *observed, e event) error {
 	key := Token(order.Provider) + "." + Token(order.Account) + "." + Token(order.OrderID)
 	id := key + "." + strconv.Itoa(e.revision)
-	var row int64
-	err := t.row(addEventSQL, []any{
+	row, err := t.insert(addEventSQL,
 		id, order.Provider, order.Account, order.OrderID, e.revision, e.kind, order.Reference,
-		string(order.Status), orNull(string(e.previous)), o.RunID, o.ID, stamp(o.AskedAt), e.changes, order.document,
-	}, &row)
+		string(order.Status), orNull(string(e.previous)), o.RunID, o.ID, stamp(o.AskedAt), e.changes, order.document)
 	if err != nil {
 		return err
 	}
@@ -104,4 +102,4 @@ func (t *tx) addEvent(o *jobs.Outcome, order *observed, e event) error {
 const addEventSQL = `
 INSERT INTO order_events (event_id, provider, account, order_id, revision, type, reference,
        status, previous_status, run_id, job_id, observed_at, changes, document)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`

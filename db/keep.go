@@ -1,7 +1,9 @@
 package db
 
 import (
+	"bytes"
 	"cmp"
+	"context"
 	"database/sql"
 	"encoding/json"
 	"fmt"
@@ -16,12 +18,12 @@ import (
 type observed struct {
 	*clients.Order
 	fingerprint [16]byte
-	document    string
+	document    string // "" when it looked as if it would not be needed
 }
 
 // observe makes the orders of an outcome ready, sorted by key: neighbours share
 // pages of the file. Of an order that is told twice, the last word counts.
-func observe(o *jobs.Outcome) ([]observed, error) {
+func (d *DB) observe(ctx context.Context, o *jobs.Outcome) ([]observed, error) {
 	list := make([]observed, 0, len(o.Orders))
 	for i := range o.Orders {
 		order := &o.Orders[i]
@@ -29,15 +31,43 @@ func observe(o *jobs.Outcome) ([]observed, error) {
 			return nil, fmt.Errorf("order %.80q of %.80q %.80q is not one of %s %s",
 				order.OrderID, order.Provider, order.Account, o.Provider, o.Account)
 		}
-		document, err := encode(order)
-		if err != nil {
-			return nil, fmt.Errorf("order %s: %w", order.OrderID, err)
-		}
-		list = append(list, observed{order, order.Fingerprint(o.Volatile), document})
+		list = append(list, observed{Order: order, fingerprint: order.Fingerprint(o.Volatile)})
 	}
 	slices.Reverse(list)
 	slices.SortStableFunc(list, func(a, b observed) int { return cmp.Compare(a.OrderID, b.OrderID) })
-	return slices.CompactFunc(list, func(a, b observed) bool { return a.OrderID == b.OrderID }), nil
+	list = slices.CompactFunc(list, func(a, b observed) bool { return a.OrderID == b.OrderID })
+	return list, d.encodeNew(ctx, o, list)
+}
+
+// encodeNew encodes the orders that are not stored as they are. Most are: looking
+// first costs a fifth of encoding them all.
+func (d *DB) encodeNew(ctx context.Context, o *jobs.Outcome, list []observed) error {
+	if d.writer == nil {
+		return errReadOnly
+	}
+	stored, err := lookUp(o, list, func(query string, args []any, scan func(*sql.Rows) error) error {
+		rows, err := d.readers.QueryContext(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		return all(rows, scan)
+	})
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		if !stored[list[i].OrderID].is(&list[i]) {
+			if err := list[i].encode(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (o *observed) encode() (err error) {
+	o.document, err = encode(o.Order)
+	return err
 }
 
 // known is what is stored of an order that is observed again.
@@ -47,13 +77,16 @@ type known struct {
 	seenAt, changedAt string
 }
 
+// is reports whether an order is observed as it is stored.
+func (k known) is(o *observed) bool { return bytes.Equal(k.fingerprint, o.fingerprint[:]) }
+
 // keep stores the orders of one outcome, and appends what is new to the history
 // and to the outbox.
 func (t *tx) keep(o *jobs.Outcome, list []observed, traceparent string) (tally jobs.Tally, err error) {
 	if len(list) == 0 {
 		return tally, nil
 	}
-	stored, err := t.known(o, list)
+	stored, err := lookUp(o, list, t.each)
 	if err != nil {
 		return tally, err
 	}
@@ -68,7 +101,7 @@ func (t *tx) keep(o *jobs.Outcome, list []observed, traceparent string) (tally j
 			err = t.create(o, order, traceparent)
 		case asked < before.seenAt:
 			tally.Unchanged++ // it tells what was, not what is
-		case string(order.fingerprint[:]) == string(before.fingerprint):
+		case before.is(order):
 			tally.Unchanged++
 			same = append(same, order.OrderID)
 		default:
@@ -87,8 +120,13 @@ func (t *tx) keep(o *jobs.Outcome, list []observed, traceparent string) (tally j
 	return tally, t.seen(o, same, asked)
 }
 
-// known looks up all orders with one statement.
-func (t *tx) known(o *jobs.Outcome, list []observed) (map[string]known, error) {
+// lookUp finds what is stored of orders with one statement, by the writer's or a
+// reader's way to read all rows.
+func lookUp(o *jobs.Outcome, list []observed, each func(string, []any, func(*sql.Rows) error) error) (map[string]known, error) {
+	stored := make(map[string]known, len(list))
+	if len(list) == 0 {
+		return stored, nil
+	}
 	ids := make([]string, len(list))
 	for i := range list {
 		ids[i] = list[i].OrderID
@@ -97,8 +135,7 @@ func (t *tx) known(o *jobs.Outcome, list []observed) (map[string]known, error) {
 	if err != nil {
 		return nil, err
 	}
-	stored := make(map[string]known, len(list))
-	err = t.each(knownSQL, []any{o.Provider, o.Account, string(keys)}, func(rows *sql.Rows) error {
+	err = each(knownSQL, []any{o.Provider, o.Account, string(keys)}, func(rows *sql.Rows) error {
 		var id string
 		var k known
 		err := rows.Scan(&id, &k.revision, &k.fingerprint, &k.seenAt, &k.changedAt)

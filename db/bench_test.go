@@ -1,0 +1,93 @@
+package db_test
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"orderbeat/clients"
+	"orderbeat/jobs"
+)
+
+// Rows are counted as the tables have them after one order of two lines was
+// stored: the order, two lines, two schedule lines, the event and its message,
+// and one despatch in half of the revisions.
+const (
+	rowsNew       = 7
+	rowsChanged   = 7.5
+	rowsUnchanged = 1
+)
+
+func BenchmarkCommit(b *testing.B) {
+	for _, n := range []int{1, 64, 1024} {
+		b.Run(fmt.Sprintf("new/orders=%d", n), func(b *testing.B) {
+			benchmarkCommit(b, n, rowsNew, func(i int) []clients.Order { return batch(i*n, n, false) })
+		})
+		b.Run(fmt.Sprintf("changed/orders=%d", n), func(b *testing.B) {
+			benchmarkCommit(b, n, rowsChanged, func(i int) []clients.Order { return batch(0, n, i%2 == 0) })
+		})
+		b.Run(fmt.Sprintf("unchanged/orders=%d", n), func(b *testing.B) {
+			benchmarkCommit(b, n, rowsUnchanged, func(int) []clients.Order { return batch(0, n, true) })
+		})
+	}
+}
+
+// benchmarkCommit commits one job per iteration, after one that is not measured.
+func benchmarkCommit(b *testing.B, n int, rows float64, orders func(i int) []clients.Order) {
+	d := open(b)
+	const most = 20_000 // jobs of a run
+	var js []jobs.Job
+	var spent time.Duration
+	for i := -1; i < b.N; i++ {
+		if (i+1)%most == 0 {
+			_, js = start(b, d, min(most, b.N-i))
+			publish(b, d)
+		}
+		outcome := succeeded(js[(i+1)%most], noon.Add(time.Duration(i)*time.Millisecond), orders(i+1)...)
+		begun := time.Now()
+		commit(b, d, outcome)
+		if i >= 0 {
+			spent += time.Since(begun)
+		}
+	}
+	report(b, n, rows, spent)
+}
+
+// BenchmarkCommitConcurrently commits jobs of one new order each, 64 at a time.
+func BenchmarkCommitConcurrently(b *testing.B) {
+	d := open(b)
+	var js []jobs.Job
+	for len(js) < b.N {
+		_, more := start(b, d, min(20_000, b.N-len(js)))
+		js = append(js, more...)
+	}
+	publish(b, d)
+	var next atomic.Int64
+	b.SetParallelism(32) // times GOMAXPROCS, which is 2 where this was measured
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			i := int(next.Add(1)) - 1
+			if _, err := d.Commit(b.Context(), succeeded(js[i], noon, order(fmt.Sprintf("SO%08d", i), false))); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+	report(b, 1, rowsNew, b.Elapsed())
+}
+
+func report(b *testing.B, n int, rows float64, spent time.Duration) {
+	b.ReportMetric(float64(n*b.N)/spent.Seconds(), "orders/s")
+	b.ReportMetric(rows*float64(n*b.N)/spent.Seconds(), "rows/s")
+	b.ReportMetric(float64(spent.Microseconds())/float64(b.N), "µs/commit")
+	b.ReportMetric(0, "ns/op")
+}
+
+func batch(from, n int, shipped bool) []clients.Order {
+	orders := make([]clients.Order, n)
+	for i := range orders {
+		orders[i] = order(fmt.Sprintf("SO%08d", from+i), shipped)
+	}
+	return orders
+}
