@@ -73,6 +73,7 @@ func TestMistakes(t *testing.T) {
 		{"too many replicas", "[nats]\nurl = \"nats://h\"\nreplicas = 9", "8 nats.replicas: want 1 to 5, got 9"},
 		{"replicas of the embedded server", "[nats]\nreplicas = 3", "7 nats.replicas: is for a NATS server that nats.url names"},
 		{"a file that is not there", "[nats]\nurl = \"nats://h\"\ncreds = \"/nowhere/x\"", "8 nats.creds: there is no file /nowhere/x"},
+		{"an nkey in the file itself", "[nats]\nurl = \"nats://h\"\nnkey = \"SUcanary\"", `8 nats.nkey: want "file:PATH", a file with the seed`},
 		{"a certificate without its key", "[nats]\nurl = \"nats://h\"\ntls = { cert = \"/dev/null\" }", "8 nats.tls: cert and key go together"},
 		{"no address", "[nats]\nlisten = \"4222\"", `7 nats.listen: "4222" is not an address`},
 		{"an empty path", "[db]\npath = \"\"", "7 db.path: is empty"},

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"reflect"
@@ -21,7 +22,8 @@ type Provider struct {
 	clients.Config
 	// Traits are what it can be asked.
 	Traits clients.Traits
-	// Origin is the base URL that it asks, where the kind tells.
+	// Origin is the base URL that it asks: what the kind's BaseURL method says, or
+	// what is configured.
 	Origin string
 	open   func(Lend) (clients.Provider, error)
 }
@@ -106,9 +108,15 @@ func (l *loader) provider(path, name string, values map[string]any, kinds map[st
 	if !decoded { // the kind has no keys of its own
 		l.addProvider(path, l.decode(path, own, &struct{}{}, frame))
 	}
-	p.Traits = trial.Traits()
+	p.Traits, p.Origin = trial.Traits(), c.BaseURL
+	if p.Origin == "" && c.Environment == "sandbox" {
+		p.Origin = l.trial().Sandbox.URL
+	}
 	if teller, ok := trial.(interface{ BaseURL() string }); ok {
 		p.Origin = teller.BaseURL()
+	}
+	if closer, ok := trial.(io.Closer); ok {
+		l.addProvider(path, closer.Close())
 	}
 	l.config.Providers = append(l.config.Providers, p)
 }

@@ -169,20 +169,28 @@ func (l *loader) nats(s natsSection) worker.NATS {
 	c := worker.NATS{
 		URL: string(s.URL), Listen: s.Listen, Store: absolute(l.dir, s.Store),
 		SyncAlways: s.Sync.always, SyncEvery: s.Sync.every, MaxPayload: int32(min(s.MaxPayload, most)), Prefix: s.Prefix,
-		Creds: l.existing("nats.creds", s.Creds), NKey: l.existing("nats.nkey", strings.TrimPrefix(s.NKey, "file:")),
+		Creds: l.existing("nats.creds", s.Creds), NKey: l.nkey(s.NKey),
 		CA: l.existing("nats.tls.ca", s.TLS.CA), Cert: l.existing("nats.tls.cert", s.TLS.Cert), Key: l.existing("nats.tls.key", s.TLS.Key),
 		Replicas: s.Replicas,
 	}
 	if (c.Cert == "") != (c.Key == "") {
 		l.add("nats.tls", "cert and key go together")
 	}
-	if s.NKey != "" && c.NKey == absolute(l.dir, s.NKey) {
-		l.add("nats.nkey", `want "file:PATH", a file with the seed`)
-	}
 	if c.URL == "" {
 		l.onlyWithURL(s)
 	}
 	return c
+}
+
+// nkey is the file that "file:PATH" names. Anything else may be the seed itself, and
+// is not repeated.
+func (l *loader) nkey(ref string) string {
+	path, ok := strings.CutPrefix(ref, "file:")
+	if ref != "" && !ok {
+		l.add("nats.nkey", `want "file:PATH", a file with the seed`)
+		return ""
+	}
+	return l.existing("nats.nkey", path)
 }
 
 // onlyWithURL refuses what the embedded server would not heed.

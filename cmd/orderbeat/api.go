@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"orderbeat/worker"
+)
+
+// api is the request/reply service of a running worker.
+type api struct {
+	conn   *nats.Conn
+	prefix string
+	server string // as told to people
+}
+
+// apiError is an error reply.
+type apiError struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Hint    string `json:"hint"`
+}
+
+func (e *apiError) Error() string {
+	if e.Hint == "" {
+		return fmt.Sprintf("%s: %s", e.Code, e.Message)
+	}
+	return fmt.Sprintf("%s: %s (%s)", e.Code, e.Message, e.Hint)
+}
+
+// dial connects to the NATS that the configuration names; call Close.
+func dial(c worker.NATS) (*api, error) {
+	a := &api{prefix: c.Prefix, server: c.URL}
+	if c.URL == "" {
+		if c.Listen == "" {
+			return nil, errors.New(`nats.listen is "": the worker's embedded NATS cannot be reached from outside; give it an address`)
+		}
+		a.server = "nats://" + c.Listen
+	}
+	options := []nats.Option{nats.Name("orderbeat command"), nats.MaxReconnects(-1), nats.ReconnectWait(time.Second)}
+	if c.Creds != "" {
+		options = append(options, nats.UserCredentials(c.Creds))
+	}
+	if c.NKey != "" {
+		seed, err := nats.NkeyOptionFromSeed(c.NKey)
+		if err != nil {
+			return nil, fmt.Errorf("nats.nkey: %w", err)
+		}
+		options = append(options, seed)
+	}
+	if c.CA != "" {
+		options = append(options, nats.RootCAs(c.CA))
+	}
+	if c.Cert != "" {
+		options = append(options, nats.ClientCert(c.Cert, c.Key))
+	}
+	var err error
+	if a.conn, err = nats.Connect(a.server, options...); err != nil {
+		if c.URL == "" {
+			return nil, a.nobody()
+		}
+		return nil, fmt.Errorf("connect to NATS at %s: %w", a.server, err)
+	}
+	return a, nil
+}
+
+// Close ends the connection.
+func (a *api) Close() { a.conn.Close() }
+
+// nobody says that no worker runs.
+func (a *api) nobody() error {
+	return fmt.Errorf("no orderbeat worker answers at %s; start one with `orderbeat run`", a.server)
+}
+
+// ask sends a request to an endpoint such as "runs.start" and decodes the reply.
+// An error reply is an [*apiError].
+func (a *api) ask(ctx context.Context, endpoint string, request, reply any) error {
+	body, err := json.Marshal(request)
+	if err != nil {
+		return err
+	}
+	const patience = 10 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	msg, err := a.conn.RequestWithContext(ctx, a.prefix+".api."+endpoint, body)
+	if errors.Is(err, nats.ErrNoResponders) {
+		return fmt.Errorf("%w: %w", a.nobody(), err)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", endpoint, err)
+	}
+	if msg.Header.Get("Nats-Service-Error-Code") != "" {
+		var e struct {
+			Error apiError `json:"error"`
+		}
+		if json.Unmarshal(msg.Data, &e) != nil || e.Error.Code == "" {
+			e.Error = apiError{Code: msg.Header.Get("Nats-Service-Error-Code"), Message: msg.Header.Get("Nats-Service-Error")}
+		}
+		return &e.Error
+	}
+	if err := json.Unmarshal(msg.Data, reply); err != nil {
+		return fmt.Errorf("%s: the reply is not what was expected: %w", endpoint, err)
+	}
+	return nil
+}

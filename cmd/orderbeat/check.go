@@ -1,0 +1,127 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"orderbeat/cmd/orderbeat/config"
+)
+
+// dueShown is how many due times of a schedule are shown.
+const dueShown = 5
+
+func (a *app) checkCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "check",
+		Short: "Check the configuration, and show what would run and when",
+		Long: `Check the whole configuration, secrets included, and show the providers, their
+accounts and the next five due times of each schedule. Every mistake is told, by
+line. Nothing is opened, asked or created.`,
+		Example: `  orderbeat check
+  orderbeat check --config /etc/orderbeat/config.toml --json`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			conf, err := a.load()
+			if err != nil {
+				return err
+			}
+			report := checked(conf, time.Now())
+			if asJSON {
+				return printJSON(a.stdout, report)
+			}
+			return report.print(a.stdout)
+		},
+	}
+	jsonFlag(c, &asJSON)
+	return c
+}
+
+// checkReport is what `orderbeat check` tells of a configuration.
+type checkReport struct {
+	Config    string            `json:"config"`
+	Database  string            `json:"database"`
+	Providers []checkedProvider `json:"providers"`
+	Schedules []checkedSchedule `json:"schedules"`
+}
+
+type checkedProvider struct {
+	Name        string           `json:"name"`
+	Kind        string           `json:"kind"`
+	Environment string           `json:"environment"`
+	BaseURL     string           `json:"base_url"`
+	Concurrency int              `json:"concurrency"`
+	Rate        string           `json:"rate"`
+	TokenRate   string           `json:"token_rate"`
+	Attempts    int              `json:"retry_attempts"`
+	RetryFor    string           `json:"retry_for"`
+	Timeout     string           `json:"timeout"`
+	Accounts    []checkedAccount `json:"accounts"`
+}
+
+type checkedAccount struct {
+	Name     string `json:"name"`
+	BillTo   string `json:"bill_to"`
+	Timezone string `json:"timezone"`
+}
+
+type checkedSchedule struct {
+	Name     string      `json:"name"`
+	Spec     string      `json:"cron"`
+	Timezone string      `json:"timezone"`
+	Provider string      `json:"provider"`
+	Kind     string      `json:"kind"`
+	AtStart  bool        `json:"at_start"`
+	Due      []time.Time `json:"due"`
+}
+
+func checked(c *config.Config, now time.Time) checkReport {
+	r := checkReport{Config: c.Path, Database: c.DB.Path, Providers: []checkedProvider{}, Schedules: []checkedSchedule{}}
+	for _, p := range c.Providers {
+		shown := checkedProvider{
+			Name: p.Name, Kind: p.Kind, Environment: p.Environment, BaseURL: p.Origin, Concurrency: p.Concurrency,
+			Rate: p.Rate.String(), TokenRate: p.TokenRate.String(), Attempts: p.Retry.Attempts,
+			RetryFor: short(p.Retry.For), Timeout: short(p.Timeout), Accounts: []checkedAccount{},
+		}
+		for _, a := range p.Accounts {
+			shown.Accounts = append(shown.Accounts, checkedAccount{Name: a.Name, BillTo: a.BillTo, Timezone: a.Location.String()})
+		}
+		r.Providers = append(r.Providers, shown)
+	}
+	for _, s := range c.Schedules {
+		r.Schedules = append(r.Schedules, checkedSchedule{
+			Name: s.Name, Spec: s.Spec, Timezone: s.Location.String(), Provider: s.Provider, Kind: s.Kind,
+			AtStart: s.AtStart, Due: s.Due(now, dueShown),
+		})
+	}
+	return r
+}
+
+func (r checkReport) print(w io.Writer) error {
+	fmt.Fprintf(w, "%s is right. Database: %s\n", r.Config, r.Database)
+	for _, p := range r.Providers {
+		fmt.Fprintf(w, "\nprovider %s: kind %s, environment %s, %s\n", p.Name, p.Kind, p.Environment, orDash(p.BaseURL))
+		fmt.Fprintf(w, "  %s at once, %s calls, %s token calls, %s within %s, timeout %s\n",
+			count(p.Concurrency, "job"), p.Rate, p.TokenRate, count(p.Attempts, "attempt"), p.RetryFor, p.Timeout)
+		rows := [][]string{}
+		for _, a := range p.Accounts {
+			rows = append(rows, []string{"  " + a.Name, orDash(a.BillTo), a.Timezone})
+		}
+		if err := printTable(w, []string{"  ACCOUNT", "BILL-TO", "ZONE"}, rows); err != nil {
+			return err
+		}
+	}
+	for _, s := range r.Schedules {
+		fmt.Fprintf(w, "\nschedule %s: %s %s, cron %q in %s\n", s.Name, s.Kind, s.Provider, s.Spec, s.Timezone)
+		if s.AtStart {
+			fmt.Fprintln(w, "  at start")
+		}
+		for _, due := range s.Due {
+			fmt.Fprintln(w, "  "+due.Format("Mon 2006-01-02 15:04:05 MST"))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,259 @@
+package main // an inside test: a main package cannot be imported
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+	"orderbeat/jobs"
+)
+
+// noon is when the orders of these tests were first asked for.
+var noon = time.Date(2024, 11, 18, 12, 0, 0, 0, time.UTC)
+
+// keeper fills a database as a worker does.
+type keeper struct {
+	t  *testing.T
+	db *db.DB
+}
+
+// newDatabase makes the database of the configuration at path.
+func newDatabase(t *testing.T, path string) keeper {
+	t.Helper()
+	database, err := db.Open(t.Context(), db.Options{Path: filepath.Join(filepath.Dir(path), "data", "orderbeat.db"), Synchronous: "normal"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = database.Close() })
+	return keeper{t, database}
+}
+
+// run plans a sync of two accounts at a time, and ends its jobs with what outcomes say.
+func (k keeper) run(at time.Time, outcomes map[string]jobs.Outcome) jobs.Run {
+	k.t.Helper()
+	targets := map[string]jobs.Target{"michelin": {
+		Traits:   clients.Traits{MaxWindowDays: 90, MaxReferences: 50},
+		Accounts: []clients.Account{{Name: "detroit"}, {Name: "toledo"}},
+	}}
+	request := jobs.Request{Provider: "michelin", Kind: "sync", Trigger: "api", Params: json.RawMessage(`{"from":"2024-11-01","to":"2024-11-18"}`)}
+	run, js, err := jobs.Plan(request, targets, at)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	if _, _, err := k.db.StartRun(k.t.Context(), run, js); err != nil {
+		k.t.Fatal(err)
+	}
+	for _, job := range js {
+		o := outcomes[job.Account]
+		o.Job, o.AskedAt, o.FinishedAt = job, at.Add(time.Second), at.Add(2*time.Second)
+		if _, err := k.db.Commit(k.t.Context(), o); err != nil {
+			k.t.Fatal(err)
+		}
+	}
+	return run
+}
+
+// order is an order of three pieces, of which shipped have left.
+func order(account, id, reference string, shipped int64) clients.Order {
+	o := clients.Order{
+		Provider: "michelin", Account: account, OrderID: id, Reference: clients.Text(reference), OrderedOn: "2024-11-10",
+		Lines: []clients.Line{{
+			LineID: "001", ArticleID: "12345", Description: "265/70R17 SAMPLE\x1b[31m TREAD", RequestedOn: "2024-11-12", Ordered: clients.Pieces(3),
+			Schedule: []clients.ScheduleLine{{
+				DeliveryOn: "2024-11-15",
+				Amounts:    clients.Amounts{Scheduled: clients.Pieces(3 - shipped), Shipped: clients.Pieces(shipped)},
+			}},
+		}},
+	}
+	if shipped > 0 {
+		o.Lines[0].Despatches = []clients.Despatch{{DespatchedOn: "2024-11-14", AdviceID: "BOL9", Quantity: clients.Pieces(shipped)}}
+	}
+	o.Normalize()
+	return o
+}
+
+// furnished is a configuration whose database has two runs and three orders; the
+// second run saw one order change, and one account fail.
+func furnished(t *testing.T) (path string, second jobs.Run) {
+	t.Helper()
+	path = writeConfig(t, "")
+	k := newDatabase(t, path)
+	k.run(noon, map[string]jobs.Outcome{
+		"detroit": {State: jobs.Succeeded, Orders: []clients.Order{order("detroit", "SO1", "PO-7", 0), order("detroit", "SO2", "PO-8", 3)}},
+		"toledo":  {State: jobs.Succeeded, Orders: []clients.Order{order("toledo", "SO3", "PO-7", 0)}},
+	})
+	second = k.run(noon.Add(time.Hour), map[string]jobs.Outcome{
+		"detroit": {State: jobs.Succeeded, Orders: []clients.Order{order("detroit", "SO1", "PO-7", 2)}},
+		"toledo":  {State: jobs.Failed, Err: &clients.Error{Provider: "michelin", Op: "order status", Code: clients.CodeForbidden, Message: "not yours", Hint: "check bill_to"}},
+	})
+	return path, second
+}
+
+func TestOrders(t *testing.T) {
+	path, _ := furnished(t)
+	for _, test := range []struct {
+		name string
+		args []string
+		want []string // order ids
+	}{
+		{"all", nil, []string{"SO1", "SO2", "SO3"}},
+		{"open", []string{"--open"}, []string{"SO1", "SO3"}},
+		{"late", []string{"--late"}, []string{"SO1", "SO3"}},
+		{"of an account", []string{"--account", "toledo"}, []string{"SO3"}},
+		{"of a provider", []string{"--provider", "shell"}, nil},
+		{"of a status", []string{"--status", "shipped"}, []string{"SO2"}},
+		{"with a reference", []string{"--reference", "PO-7"}, []string{"SO1", "SO3"}},
+		{"changed since a day to come", []string{"--since", "2100-01-01"}, nil},
+		{"changed since a day", []string{"--since", "2024-11-18"}, []string{"SO2", "SO3", "SO1"}},
+		{"some", []string{"--limit", "2"}, []string{"SO1", "SO2"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := do(t, append([]string{"orders", "--json", "--config", path}, test.args...)...)
+			var reply struct {
+				Orders []struct {
+					OrderID  string `json:"order_id"`
+					Revision int    `json:"revision"`
+				} `json:"orders"`
+			}
+			if err := json.Unmarshal([]byte(got.stdout), &reply); err != nil || got.status != done {
+				t.Fatalf("status %d, %v: %s", got.status, err, got.stderr)
+			}
+			var ids []string
+			for _, o := range reply.Orders {
+				ids = append(ids, o.OrderID)
+				if o.Revision == 0 {
+					t.Errorf("order %s has no revision", o.OrderID)
+				}
+			}
+			if diff := cmp.Diff(test.want, ids); diff != "" {
+				t.Errorf("orders (-want +got):\n%s", diff)
+			}
+			if more := strings.Contains(got.stderr, "only the first 2 orders"); more != (test.name == "some") {
+				t.Errorf("stderr: %q", got.stderr)
+			}
+		})
+	}
+}
+
+func TestOrdersAsATable(t *testing.T) {
+	path, _ := furnished(t)
+	got := do(t, "orders", "--config", path)
+	golden(t, "orders.txt", got.stdout)
+	if got.status != done || got.stderr != "" {
+		t.Errorf("status %d, stderr %q", got.status, got.stderr)
+	}
+}
+
+func TestNoOrdersIsSaidPlainly(t *testing.T) {
+	path, _ := furnished(t)
+	got := do(t, "orders", "--account", "nobody", "--config", path)
+	if diff := cmp.Diff(result{done, "", "no such orders\n"}, got, cmp.AllowUnexported(result{})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestOrdersAsCSV(t *testing.T) {
+	path, _ := furnished(t)
+	rows, err := csv.NewReader(strings.NewReader(do(t, "orders", "--csv", "--config", path).stdout)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"michelin", "detroit", "SO1", "PO-7", "2024-11-10", "", "partially_shipped", "3", "2", "1", "2024-11-15", "2",
+		"2024-11-18T12:00:01Z", "2024-11-18T13:00:01Z", "2024-11-18T13:00:01Z",
+	}
+	if diff := cmp.Diff(want, rows[1]); diff != "" || len(rows) != 4 || rows[0][2] != "order_id" {
+		t.Errorf("%d rows, head %v, first (-want +got):\n%s", len(rows), rows[0], diff)
+	}
+}
+
+func TestOrderShowsLinesAndTimeline(t *testing.T) {
+	path, _ := furnished(t)
+	got := do(t, "order", "SO1", "--config", path)
+	if got.status != done {
+		t.Fatal(got.stderr)
+	}
+	golden(t, "order.txt", got.stdout)
+	byReference := do(t, "order", "PO-7", "--account", "detroit", "--config", path)
+	if diff := cmp.Diff(got.stdout, byReference.stdout); diff != "" {
+		t.Errorf("by reference (-by number +by reference):\n%s", diff)
+	}
+}
+
+func TestOrderAsJSON(t *testing.T) {
+	path, _ := furnished(t)
+	var reply struct {
+		Order  db.StoredOrder `json:"order"`
+		Events []db.Event     `json:"events"`
+	}
+	if err := json.Unmarshal([]byte(do(t, "order", "SO1", "--json", "--config", path).stdout), &reply); err != nil {
+		t.Fatal(err)
+	}
+	if reply.Order.OrderID != "SO1" || reply.Order.Revision != 2 || len(reply.Events) != 2 {
+		t.Errorf("got order %s revision %d with %d events", reply.Order.OrderID, reply.Order.Revision, len(reply.Events))
+	}
+}
+
+func TestOrderThatIsNotOne(t *testing.T) {
+	path, _ := furnished(t)
+	none := do(t, "order", "PO-99", "--config", path)
+	if none.status != failed || !strings.Contains(none.stderr, `no order "PO-99" is known`) {
+		t.Errorf("unknown: got %+v", none)
+	}
+	several := do(t, "order", "PO-7", "--config", path)
+	if several.status != usage || !strings.Contains(several.stderr, "SO1") || !strings.Contains(several.stderr, "SO3") ||
+		!strings.Contains(several.stderr, "choose one by its number, with --account or --provider") {
+		t.Errorf("several: got %+v", several)
+	}
+}
+
+func TestRuns(t *testing.T) {
+	path, second := furnished(t)
+	got := do(t, "runs", "--config", path)
+	lines := strings.Split(got.stdout, "\n")
+	if got.status != done || len(lines) != 4 || !strings.HasPrefix(lines[1], second.ID) {
+		t.Errorf("want two runs, %s first; got status %d:\n%s", second.ID, got.status, got.stdout)
+	}
+	golden(t, "runs.txt", hide(got.stdout))
+	partial := do(t, "runs", "--state", "partial", "--config", path)
+	if strings.Count(partial.stdout, "\n") != 2 || !strings.Contains(partial.stdout, second.ID) {
+		t.Errorf("partial ones: got\n%s", partial.stdout)
+	}
+	none := do(t, "runs", "--kind", "fetch", "--config", path)
+	if diff := cmp.Diff(result{done, "", "no such runs\n"}, none, cmp.AllowUnexported(result{})); diff != "" {
+		t.Errorf("none (-want +got):\n%s", diff)
+	}
+}
+
+func TestOneRunShowsItsJobs(t *testing.T) {
+	path, second := furnished(t)
+	got := do(t, "runs", second.ID, "--config", path)
+	if got.status != done {
+		t.Fatal(got.stderr)
+	}
+	golden(t, "run.txt", hide(got.stdout))
+	var reply struct {
+		Run  jobs.Run    `json:"run"`
+		Jobs []db.JobRow `json:"jobs"`
+	}
+	if err := json.Unmarshal([]byte(do(t, "runs", second.ID, "--json", "--config", path).stdout), &reply); err != nil {
+		t.Fatal(err)
+	}
+	if reply.Run.State != jobs.Partial || len(reply.Jobs) != 2 {
+		t.Errorf("--json: got %+v", reply)
+	}
+	none := do(t, "runs", "01J", "--config", path)
+	if none.status != failed || !strings.Contains(none.stderr, `no run "01J" is known`) {
+		t.Errorf("unknown: got %+v", none)
+	}
+}
+
+// hide makes the ids of runs, and the times that they were ended at, the same always.
+func hide(s string) string { return ulids.ReplaceAllString(s, "01JRUN00000000000000000000") }

@@ -1,0 +1,150 @@
+// Orderbeat keeps a picture of a business's orders true: it asks suppliers, keeps
+// what they report in SQLite, and tells NATS what changed.
+//
+// This package is the commands and the wiring: registry.go lists the kinds of
+// providers, run.go puts the worker together, the other files are a command each.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"orderbeat/cmd/orderbeat/config"
+)
+
+// The exit statuses.
+const (
+	done        = 0
+	failed      = 1
+	usage       = 2 // the command line or the configuration is wrong
+	partialOnly = 3 // some of it was done
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
+}
+
+// run is the program: it does what args say until it is done or ctx ends, and
+// returns the exit status.
+func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+	a := &app{getenv: getenv, stdout: stdout, stderr: stderr}
+	root := a.root()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	command, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return done
+	}
+	if e, ok := errors.AsType[*exit](err); ok {
+		if e.err != nil {
+			fmt.Fprintln(stderr, e.err)
+		}
+		return e.status
+	}
+	fmt.Fprintf(stderr, "orderbeat: %v\n", err)
+	if a.began {
+		return failed
+	}
+	fmt.Fprintf(stderr, "%s --help tells how to use it\n", command.CommandPath())
+	return usage
+}
+
+// exit ends the program with a status. err is printed as it is; nil when everything
+// is said already.
+type exit struct {
+	status int
+	err    error
+}
+
+func (e *exit) Error() string { return fmt.Sprintf("exit status %d: %v", e.status, e.err) }
+
+// app is what the commands share.
+type app struct {
+	getenv         func(string) string
+	stdout, stderr io.Writer
+	configPath     string // the flag --config
+	began          bool   // the command line was right; what fails now is not its fault
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "orderbeat",
+		Short: "Ask suppliers where your orders are, keep what they say, tell NATS what changed",
+		Long: `Orderbeat asks suppliers for the state of your orders, on a schedule or when
+asked to, keeps the answers in SQLite with their history, and publishes every
+change to NATS.
+
+Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 3 partly done.`,
+		Example: `  orderbeat check                        is the configuration right, what would run?
+  orderbeat run                          work until stopped
+  orderbeat sync michelin                ask now, and watch
+  orderbeat orders --late                what should have come and did not
+  orderbeat order PO-104233              one order, with everything that happened to it`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		CompletionOptions: cobra.CompletionOptions{
+			HiddenDefaultCmd: true,
+		},
+	}
+	root.PersistentFlags().StringVar(&a.configPath, "config", "", "configuration file (default $ORDERBEAT_CONFIG, else ./config.toml)")
+	root.AddCommand(a.runCommand(), a.checkCommand(), a.syncCommand(), a.ordersCommand(), a.orderCommand(), a.runsCommand(), a.versionCommand())
+	for _, c := range root.Commands() {
+		do := c.RunE
+		c.RunE = func(c *cobra.Command, args []string) error {
+			a.began = true
+			return do(c, args)
+		}
+	}
+	return root
+}
+
+// load reads the whole configuration.
+func (a *app) load() (*config.Config, error) {
+	path, err := config.Find(a.configPath, a.getenv)
+	if err != nil {
+		return nil, &exit{usage, err}
+	}
+	c, err := config.Load(path, providers, a.getenv)
+	if err != nil {
+		return nil, &exit{usage, err}
+	}
+	return c, nil
+}
+
+// places reads where NATS and the database are; nothing else needs to be right.
+func (a *app) places() (*config.Config, error) {
+	path, err := config.Find(a.configPath, a.getenv)
+	if err != nil {
+		return nil, &exit{usage, err}
+	}
+	c, err := config.LoadPlaces(path, a.getenv)
+	if err != nil {
+		return nil, &exit{usage, err}
+	}
+	return c, nil
+}
+
+// one wants exactly one argument, and says which when it is missing.
+func one(what string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return fmt.Errorf("want one argument, %s, got %d", what, len(args))
+		}
+		return nil
+	}
+}
+
+// misuse is an error of the command line that the flags alone do not show.
+func misuse(format string, args ...any) error {
+	return &exit{usage, fmt.Errorf("orderbeat: "+format, args...)}
+}

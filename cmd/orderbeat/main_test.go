@@ -1,0 +1,184 @@
+package main // an inside test: a main package cannot be imported
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// ulids finds the ids of runs.
+var ulids = regexp.MustCompile(`01[0-9A-HJKMNP-TV-Z]{24}`)
+
+// result is what one command did.
+type result struct {
+	status         int
+	stdout, stderr string
+}
+
+// do runs a command line in an environment that is empty.
+func do(t *testing.T, args ...string) result {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	status := run(t.Context(), args, func(string) string { return "" }, &stdout, &stderr)
+	return result{status, stdout.String(), stderr.String()}
+}
+
+// golden compares with a file under testdata.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := errors.Join(os.MkdirAll("testdata", 0o755), os.WriteFile(path, []byte(got), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", name, diff)
+	}
+}
+
+// writeConfig puts a configuration with one provider into a folder of its own.
+func writeConfig(t *testing.T, more string) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "config.toml")
+	text := more + `
+[sandbox]
+listen = "127.0.0.1:0"
+[providers.michelin]
+kind = "michelin"
+[[providers.michelin.accounts]]
+name = "detroit"
+bill_to = "1111111"
+timezone = "America/Detroit"
+[[providers.michelin.accounts]]
+name = "toledo"
+bill_to = "2222222"
+[[schedules]]
+name = "nightly"
+cron = "30 2 * * *"
+at_start = true
+timezone = "America/Detroit"
+provider = "michelin"
+kind = "sync"
+`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestExitStatuses(t *testing.T) {
+	good := writeConfig(t, "")
+	bad := writeConfig(t, "[db]\npth = \"x\"\n")
+	unreachable := writeConfig(t, "[nats]\nlisten = \"127.0.0.1:1\"\n")
+	secluded := writeConfig(t, "[nats]\nlisten = \"\"\n")
+	t.Chdir(t.TempDir())
+	for _, test := range []struct {
+		name   string
+		args   []string
+		status int
+		stderr string
+	}{
+		{"help", []string{"--help"}, done, ""},
+		{"an unknown command", []string{"snyc"}, usage, `unknown command "snyc" for "orderbeat"`},
+		{"an unknown flag", []string{"orders", "--lat"}, usage, "orderbeat orders --help tells how to use it"},
+		{"no argument", []string{"sync"}, usage, "want one argument, the provider to ask, got 0"},
+		{"too many arguments", []string{"order", "a", "b"}, usage, "want one argument, the order's number or reference, got 2"},
+		{"flags that exclude each other", []string{"orders", "--json", "--csv"}, usage, "[csv json]"},
+		{"a window said twice", []string{"sync", "michelin", "--from", "2026-01-01", "--lookback", "1d"}, usage, "[from lookback]"},
+		{"an end without a beginning", []string{"sync", "michelin", "--to", "2026-01-01"}, usage, "--to needs --from"},
+		{"no day", []string{"sync", "michelin", "--from", "yesterday"}, usage, `--from: "yesterday" is not a date`},
+		{"no lookback", []string{"sync", "michelin", "--lookback", "long"}, usage, `--lookback: "long" is not a length of time`},
+		{"no status", []string{"orders", "--status", "lost"}, usage, `--status: "lost" is not one of unknown, backordered`},
+		{"no time", []string{"orders", "--since", "ago"}, usage, `--since: "ago" is neither a length of time`},
+		{"no limit", []string{"orders", "--limit", "0"}, usage, "--limit: want 1 or more, got 0"},
+		{"no state", []string{"runs", "--state", "waiting"}, usage, `--state: "waiting" is not one of queued`},
+		{"no configuration", []string{"check"}, usage, "name one with --config or ORDERBEAT_CONFIG"},
+		{"a named configuration that is not there", []string{"check", "--config", "x.toml"}, usage, "x.toml: cannot read the configuration"},
+		{"a wrong configuration", []string{"check", "--config", bad}, usage, `:2: db.pth: unknown key; did you mean "path"?`},
+		{"a wrong configuration of a worker", []string{"run", "--config", bad}, usage, `:2: db.pth: unknown key; did you mean "path"?`},
+		{"no database", []string{"orders", "--config", good}, failed, "there is no database at "},
+		{"no worker", []string{"sync", "michelin", "--config", unreachable}, failed, "no orderbeat worker answers at nats://127.0.0.1:1; start one with `orderbeat run`"},
+		{"a worker that nobody reaches", []string{"sync", "michelin", "--config", secluded}, failed, `nats.listen is ""`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := do(t, test.args...)
+			if got.status != test.status || !strings.Contains(got.stderr, test.stderr) {
+				t.Errorf("got status %d, want %d; stderr:\n%s\nwant in it: %s", got.status, test.status, got.stderr, test.stderr)
+			}
+			if got.status != done && got.stdout != "" {
+				t.Errorf("stdout: got %q, want nothing", got.stdout)
+			}
+		})
+	}
+}
+
+func TestCheckShowsWhatWouldRun(t *testing.T) {
+	path := writeConfig(t, "")
+	got := do(t, "check", "--config", path)
+	if got.status != done {
+		t.Fatalf("status %d: %s", got.status, got.stderr)
+	}
+	due := regexp.MustCompile(`(?m)^  \w{3} \d{4}-\d\d-\d\d 02:30:00 E[SD]T$`)
+	if n := len(due.FindAllString(got.stdout, -1)); n < 4 { // on one day of the year it is 03:00
+		t.Errorf("%d due times in:\n%s", n, got.stdout)
+	}
+	text := strings.ReplaceAll(got.stdout, filepath.Dir(path), "DIR")
+	golden(t, "check.txt", regexp.MustCompile(`(?m)^  \w{3} \d{4}-.*$`).ReplaceAllString(text, "  DUE"))
+
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) != 1 {
+		t.Errorf("check left %v beside the configuration, want nothing", entries)
+	}
+}
+
+func TestCheckAsJSON(t *testing.T) {
+	got := do(t, "check", "--json", "--config", writeConfig(t, ""))
+	var report checkReport
+	if err := json.Unmarshal([]byte(got.stdout), &report); err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Providers) != 1 || len(report.Providers[0].Accounts) != 2 || len(report.Schedules[0].Due) != dueShown {
+		t.Errorf("got %+v", report)
+	}
+}
+
+func TestTheShippedConfigurationIsRight(t *testing.T) {
+	got := do(t, "check", "--config", "../../config.toml")
+	if got.status != done {
+		t.Fatalf("status %d:\n%s", got.status, got.stderr)
+	}
+	for _, want := range []string{"detroit  1111111  America/Detroit", "toledo   2222222  America/New_York", "windsor  3333333  America/Toronto", `cron "@every 20s"`} {
+		if !strings.Contains(got.stdout, want) {
+			t.Errorf("want %q in:\n%s", want, got.stdout)
+		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	got := do(t, "version")
+	if got.status != done || !strings.HasPrefix(got.stdout, "orderbeat ") || !strings.Contains(got.stdout, "built with go1.") {
+		t.Errorf("got %+v", got)
+	}
+	var b build
+	if err := json.Unmarshal([]byte(do(t, "version", "--json").stdout), &b); err != nil || b.Go == "" {
+		t.Errorf("--json: got %+v, %v", b, err)
+	}
+}

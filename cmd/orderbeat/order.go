@@ -1,0 +1,245 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+)
+
+func (a *app) orderCommand() *cobra.Command {
+	var o orderOptions
+	c := &cobra.Command{
+		Use:   "order <id|reference>",
+		Short: "Show one order: its lines, and everything that happened to it",
+		Long: `Show one order, named by the supplier's number or by your own (PO): its lines, what
+is scheduled and what was despatched, and its history. It reads the database; the
+worker may run or not. Times are UTC.`,
+		Example: `  orderbeat order SO10234567
+  orderbeat order PO-104233 --account detroit
+  orderbeat order PO-104233 --json`,
+		Args: one("the order's number or reference"),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.name = args[0]
+			return a.order(c.Context(), o)
+		},
+	}
+	c.Flags().StringVar(&o.provider, "provider", "", "the order is this provider's")
+	c.Flags().StringVar(&o.account, "account", "", "the order is this account's")
+	jsonFlag(c, &o.asJSON)
+	return c
+}
+
+type orderOptions struct {
+	name, provider, account string
+	asJSON                  bool
+}
+
+func (a *app) order(ctx context.Context, o orderOptions) error {
+	if o.name == "" {
+		return misuse("name an order by its number or reference")
+	}
+	database, err := a.openDatabase(ctx)
+	if err != nil {
+		return err
+	}
+	defer database.Close()
+	found, err := findOrders(ctx, database, o)
+	if err != nil {
+		return err
+	}
+	switch len(found) {
+	case 0:
+		return &exit{failed, fmt.Errorf("no order %q is known; `orderbeat orders` lists those that are", o.name)}
+	case 1:
+	default:
+		if err := ordersTable(a.stderr, found); err != nil {
+			return err
+		}
+		return &exit{usage, fmt.Errorf("several orders are called %q: choose one by its number, with --account or --provider", o.name)}
+	}
+	events, err := readHistory(ctx, database, found[0])
+	if err != nil {
+		return err
+	}
+	if o.asJSON {
+		return printJSON(a.stdout, map[string]any{"order": found[0], "events": events})
+	}
+	return printOrder(a.stdout, found[0], events)
+}
+
+// findOrders looks for orders by the supplier's number, and when there is none by
+// the customer's.
+func findOrders(ctx context.Context, database *db.DB, o orderOptions) ([]db.StoredOrder, error) {
+	const most = 50
+	f := db.OrderFilter{Provider: o.provider, Account: o.account, Limit: most}
+	f.OrderID = o.name
+	found, _, err := readOrders(ctx, database, f)
+	if err != nil || len(found) > 0 {
+		return found, err
+	}
+	f.OrderID, f.Reference = "", o.name
+	found, _, err = readOrders(ctx, database, f)
+	return found, err
+}
+
+// readHistory reads every event of an order.
+func readHistory(ctx context.Context, database *db.DB, o db.StoredOrder) ([]db.Event, error) {
+	const page = 200
+	events := []db.Event{}
+	for after := 0; ; {
+		more, err := database.History(ctx, o.Provider, o.Account, o.OrderID, after, page)
+		if err != nil {
+			return nil, err
+		}
+		events = append(events, more...)
+		if len(more) < page {
+			return events, nil
+		}
+		after = more[len(more)-1].Revision
+	}
+}
+
+func printOrder(w io.Writer, o db.StoredOrder, events []db.Event) error {
+	fmt.Fprintf(w, "%s  %s  %s\n", plain(o.OrderID), plain(orDash(string(o.Reference))), plain(o.Provider+"/"+o.Account))
+	fmt.Fprintf(w, "%s: %s ordered, %s shipped, %s open; promised %s\n",
+		o.Status, o.OrderedQuantity, o.ShippedQuantity, o.OpenQuantity, orDash(string(o.PromisedOn)))
+	fmt.Fprintf(w, "ordered on %s; revision %d, changed %s, last seen %s\n\n",
+		orDash(string(o.OrderedOn)), o.Revision, minute(o.LastChangedAt), minute(o.LastSeenAt))
+	rows := make([][]string, len(o.Lines))
+	for i, l := range o.Lines {
+		rows[i] = []string{
+			l.LineID, orDash(string(l.ArticleID)), orDash(string(l.Description)), string(l.Status), l.Ordered.String(),
+			l.Shipped.String(), l.Backordered.String(), orDash(string(l.RequestedOn)), orDash(string(l.PromisedOn)),
+		}
+	}
+	if err := printTable(w, []string{"LINE", "ARTICLE", "DESCRIPTION", "STATUS", "ORDERED", "SHIPPED", "BACKORDERED", "REQUESTED", "PROMISED"}, rows); err != nil {
+		return err
+	}
+	if err := printDeliveries(w, o.Lines); err != nil {
+		return err
+	}
+	return printTimeline(w, events)
+}
+
+// printDeliveries lists what is scheduled for which day, and what was despatched.
+func printDeliveries(w io.Writer, lines []clients.Line) error {
+	var waiting, sent [][]string
+	for _, l := range lines {
+		for _, s := range l.Schedule {
+			waiting = append(waiting, []string{l.LineID, orDash(string(s.DeliveryOn)), amounts(s.Amounts)})
+		}
+		for _, d := range l.Despatches {
+			sent = append(sent, []string{l.LineID, orDash(string(d.DespatchedOn)), d.Quantity.String(), orDash(string(d.AdviceID))})
+		}
+	}
+	if len(waiting) > 0 {
+		fmt.Fprintln(w)
+		if err := printTable(w, []string{"LINE", "DELIVERY", "QUANTITIES"}, waiting); err != nil {
+			return err
+		}
+	}
+	if len(sent) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w)
+	return printTable(w, []string{"LINE", "DESPATCHED", "QUANTITY", "ADVICE"}, sent)
+}
+
+// amounts says what there is of each state: "2 scheduled, 1 open".
+func amounts(a clients.Amounts) string {
+	var parts []string
+	for _, p := range []struct {
+		quantity clients.Quantity
+		state    string
+	}{
+		{a.Confirmed, "confirmed"},
+		{a.Backordered, "backordered"},
+		{a.Cancelled, "cancelled"},
+		{a.Scheduled, "scheduled"},
+		{a.Open, "open"},
+		{a.Shipped, "shipped"},
+	} {
+		if p.quantity.Some() {
+			parts = append(parts, p.quantity.String()+" "+p.state)
+		}
+	}
+	return orDash(strings.Join(parts, ", "))
+}
+
+func printTimeline(w io.Writer, events []db.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w)
+	var rows [][]string
+	for _, e := range events {
+		changes, err := describeChanges(e.Changes)
+		if err != nil {
+			return fmt.Errorf("event %s: %w", e.EventID, err)
+		}
+		if len(changes) == 0 {
+			changes = []string{"first seen, " + string(e.Status)}
+		}
+		for i, change := range changes {
+			row := []string{"", "", change}
+			if i == 0 {
+				row[0], row[1] = minute(e.ObservedAt), fmt.Sprint(e.Revision)
+			}
+			rows = append(rows, row)
+		}
+	}
+	return printTable(w, []string{"WHEN (UTC)", "REVISION", "WHAT"}, rows)
+}
+
+// describeChanges tells changes as "path: before -> after", those of the order itself first.
+func describeChanges(text json.RawMessage) ([]string, error) {
+	var changes []clients.Change
+	if err := json.Unmarshal(text, &changes); err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(changes, func(a, b clients.Change) int { return strings.Count(a.Path, "/") - strings.Count(b.Path, "/") })
+	told := make([]string, len(changes))
+	for i, c := range changes {
+		told[i] = c.Path + ": " + describeChange(c.Before, c.After)
+	}
+	return told, nil
+}
+
+// describeChange tells the two sides of a change. Of lines and arrays, which the
+// tables above show, it tells only what became of them.
+func describeChange(before, after any) string {
+	switch {
+	case before == nil && isBig(after):
+		return "new"
+	case after == nil && isBig(before):
+		return "gone"
+	case isBig(before) || isBig(after):
+		return "changed"
+	default:
+		return brief(before) + " -> " + brief(after)
+	}
+}
+
+func isBig(v any) bool {
+	switch v.(type) {
+	case map[string]any, []any:
+		return true
+	default:
+		return false
+	}
+}
+
+func brief(v any) string {
+	if v == nil {
+		return "-"
+	}
+	return fmt.Sprint(v)
+}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+	"orderbeat/jobs"
+)
+
+func (a *app) ordersCommand() *cobra.Command {
+	var o ordersOptions
+	c := &cobra.Command{
+		Use:   "orders",
+		Short: "List orders as they were last reported",
+		Long: `List orders as they were last reported, by account and number; with --since in the
+order in which they changed. It reads the database; the worker may run or not. Times
+are UTC.
+
+--late lists the orders that still wait for something that was promised for a day
+before today.`,
+		Example: `  orderbeat orders --late
+  orderbeat orders --open --account detroit
+  orderbeat orders --since 24h --csv > changed.csv
+  orderbeat orders --reference PO-104233 --json`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.orders(c.Context(), o) },
+	}
+	f := c.Flags()
+	f.BoolVar(&o.open, "open", false, "only orders that something is still expected of")
+	f.BoolVar(&o.late, "late", false, "only orders that are late")
+	f.StringVar(&o.provider, "provider", "", "only this provider's")
+	f.StringVar(&o.account, "account", "", "only this account's")
+	f.StringVar(&o.status, "status", "", "only this status: "+statusList())
+	f.StringVar(&o.since, "since", "", "only what changed since then: 24h or 14d ago, or a day like 2026-01-31 (UTC)")
+	f.StringVar(&o.reference, "reference", "", "only orders with this reference (PO)")
+	f.IntVar(&o.limit, "limit", 50, "how many at most")
+	jsonFlag(c, &o.asJSON)
+	f.BoolVar(&o.asCSV, "csv", false, "print CSV")
+	c.MarkFlagsMutuallyExclusive("json", "csv")
+	return c
+}
+
+type ordersOptions struct {
+	open, late                                  bool
+	provider, account, status, since, reference string
+	limit                                       int
+	asJSON, asCSV                               bool
+}
+
+func (o ordersOptions) filter(now time.Time) (db.OrderFilter, error) {
+	f := db.OrderFilter{
+		Provider: o.provider, Account: o.account, Status: clients.Status(o.status), Reference: o.reference,
+		Open: o.open, Late: o.late, Limit: o.limit,
+	}
+	if o.limit < 1 {
+		return f, misuse("--limit: want 1 or more, got %d", o.limit)
+	}
+	if o.status != "" && !slices.Contains(clients.Statuses, f.Status) {
+		return f, misuse("--status: %q is not one of %s", o.status, statusList())
+	}
+	if o.since != "" {
+		since, err := parseSince(o.since, now)
+		if err != nil {
+			return f, err
+		}
+		f.ChangedSince = since
+	}
+	return f, nil
+}
+
+// parseSince reads a length of time before now, or a day, which begins in UTC.
+func parseSince(s string, now time.Time) (time.Time, error) {
+	if day, err := clients.ParseDate(s); err == nil {
+		return day.Time(), nil
+	}
+	if ago, err := jobs.ParseDuration(s); err == nil && ago >= 0 {
+		return now.Add(-ago), nil
+	}
+	return time.Time{}, misuse(`--since: %q is neither a length of time like "24h" or "14d" nor a day like "2026-01-31"`, s)
+}
+
+func statusList() string {
+	all := make([]string, len(clients.Statuses))
+	for i, s := range clients.Statuses {
+		all[i] = string(s)
+	}
+	return strings.Join(all, ", ")
+}
+
+// openDatabase opens the database to read it.
+func (a *app) openDatabase(ctx context.Context) (*db.DB, error) {
+	conf, err := a.places()
+	if err != nil {
+		return nil, err
+	}
+	return db.OpenReadOnly(ctx, conf.DB.Path)
+}
+
+func (a *app) orders(ctx context.Context, o ordersOptions) error {
+	filter, err := o.filter(time.Now())
+	if err != nil {
+		return err
+	}
+	database, err := a.openDatabase(ctx)
+	if err != nil {
+		return err
+	}
+	defer database.Close()
+	found, more, err := readOrders(ctx, database, filter)
+	if err != nil {
+		return err
+	}
+	if more {
+		fmt.Fprintf(a.stderr, "only the first %s: there are more, see --limit\n", count(len(found), "order"))
+	}
+	switch {
+	case o.asJSON:
+		return printJSON(a.stdout, map[string]any{"orders": found})
+	case o.asCSV:
+		return ordersCSV(a.stdout, found)
+	case len(found) == 0:
+		fmt.Fprintln(a.stderr, "no such orders")
+		return nil
+	default:
+		return ordersTable(a.stdout, found)
+	}
+}
+
+// readOrders reads page after page until there are as many as the filter's Limit,
+// and reports whether there are more.
+func readOrders(ctx context.Context, database *db.DB, f db.OrderFilter) (found []db.StoredOrder, more bool, err error) {
+	found = []db.StoredOrder{}
+	limit := f.Limit
+	for {
+		f.Limit = limit - len(found)
+		page, cursor, err := database.Orders(ctx, f)
+		if err != nil {
+			return nil, false, err
+		}
+		found = append(found, page...)
+		if cursor == "" || len(found) >= limit {
+			return found, cursor != "", nil
+		}
+		f.Cursor = cursor
+	}
+}
+
+func ordersTable(w io.Writer, orders []db.StoredOrder) error {
+	rows := make([][]string, len(orders))
+	for i, o := range orders {
+		rows[i] = []string{
+			o.OrderID, orDash(string(o.Reference)), o.Provider + "/" + o.Account, string(o.Status),
+			o.OrderedQuantity.String(), o.ShippedQuantity.String(), o.OpenQuantity.String(),
+			orDash(string(o.PromisedOn)), minute(o.LastChangedAt),
+		}
+	}
+	return printTable(w, []string{"ORDER", "REFERENCE", "ACCOUNT", "STATUS", "ORDERED", "SHIPPED", "OPEN", "PROMISED", "CHANGED (UTC)"}, rows)
+}
+
+// ordersCSV writes the columns of the table orders, by their names there.
+func ordersCSV(w io.Writer, orders []db.StoredOrder) error {
+	out := csv.NewWriter(w)
+	rows := [][]string{{
+		"provider", "account", "order_id", "reference", "ordered_on", "method", "status", "ordered_quantity", "shipped_quantity",
+		"open_quantity", "promised_on", "revision", "first_seen_at", "last_seen_at", "last_changed_at",
+	}}
+	for _, o := range orders {
+		rows = append(rows, []string{
+			o.Provider, o.Account, o.OrderID, string(o.Reference), string(o.OrderedOn), string(o.Method), string(o.Status),
+			number(o.OrderedQuantity), number(o.ShippedQuantity), number(o.OpenQuantity), string(o.PromisedOn), fmt.Sprint(o.Revision),
+			instant(o.FirstSeenAt), instant(o.LastSeenAt), instant(o.LastChangedAt),
+		})
+	}
+	return cmp.Or(out.WriteAll(rows), out.Error())
+}
+
+// number is empty for a quantity that is not known, as CSV wants it.
+func number(q clients.Quantity) string {
+	if !q.Known {
+		return ""
+	}
+	return q.String()
+}
+
+func instant(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"orderbeat/auth"
+	"orderbeat/clients"
+	"orderbeat/cmd/orderbeat/config"
+	"orderbeat/db"
+	"orderbeat/worker"
+)
+
+func (a *app) runCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "run",
+		Short: "Work until stopped: schedules, jobs, NATS, and the sandbox where configured",
+		Long: `Work until stopped. SIGINT and SIGTERM stop it gently: no new job is begun, those
+in hand finish within worker.drain, what is to be published is published. A second
+signal ends it at once; nothing that was acknowledged is lost either way.`,
+		Example: `  orderbeat run
+  orderbeat run --config /etc/orderbeat/config.toml`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			conf, err := a.load()
+			if err != nil {
+				return err
+			}
+			return work(c.Context(), conf, newLog(a.stderr, conf.Log))
+		},
+	}
+}
+
+// work puts the worker together and runs it. It is one straight line on purpose:
+// what is opened first is closed last.
+func work(ctx context.Context, c *config.Config, log *slog.Logger) (err error) {
+	database, err := db.Open(ctx, db.Options{Path: c.DB.Path, Synchronous: c.DB.Synchronous, Log: log})
+	if err != nil {
+		return fmt.Errorf("db.path: %w", err)
+	}
+	closing := func(c io.Closer) { err = errors.Join(err, c.Close()) }
+	defer closing(database)
+
+	version := readBuild().Version
+	lend := config.Lend{Tokens: auth.NewMemory(), UserAgent: "orderbeat/" + version, Log: log}
+	if c.Sandbox != nil {
+		sandbox, err := startStandIns(ctx, *c.Sandbox)
+		if err != nil {
+			return err
+		}
+		defer closing(sandbox)
+		lend.Sandbox = config.SandboxAt(sandbox.address)
+		log.Info("sandbox is running", "url", lend.Sandbox.URL, "day", c.Sandbox.Day.String())
+	}
+
+	var suppliers []worker.Provider
+	for _, p := range c.Providers {
+		supplier, err := p.Open(lend)
+		if err != nil {
+			return fmt.Errorf("provider %s: %w", p.Name, err)
+		}
+		if closer, ok := supplier.(io.Closer); ok {
+			defer closing(closer)
+		}
+		suppliers = append(suppliers, named(p.Config, supplier))
+	}
+	var schedules []worker.Schedule
+	for _, s := range c.Schedules {
+		schedules = append(schedules, s.Schedule)
+	}
+	log.Info("starting", "config", c.Path, "database", c.DB.Path, "version", version)
+	return worker.Run(ctx, worker.Config{
+		NATS: c.NATS, DB: database, Providers: suppliers, Schedules: schedules,
+		Concurrency: c.Worker.Concurrency, Drain: c.Worker.Drain, WebListen: c.Web.Listen,
+		Version: version, Log: log,
+	})
+}
+
+// named is an opened provider with what the worker needs to know of its section.
+func named(c clients.Config, p clients.Provider) worker.Provider {
+	return worker.Provider{
+		Provider: p, Name: c.Name, Kind: c.Kind, Environment: c.Environment, Accounts: c.Accounts,
+		Concurrency: c.Concurrency, Rate: c.Rate, Retry: c.Retry,
+	}
+}

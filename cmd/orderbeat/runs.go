@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"orderbeat/db"
+	"orderbeat/jobs"
+)
+
+func (a *app) runsCommand() *cobra.Command {
+	var o runsOptions
+	c := &cobra.Command{
+		Use:   "runs [run-id]",
+		Short: "List runs, newest first, or show one with its jobs",
+		Long: `List runs, newest first; with the id of a run, show it and its jobs. It reads the
+database; the worker may run or not. Times are UTC.`,
+		Example: `  orderbeat runs
+  orderbeat runs --state failed --limit 5
+  orderbeat runs 01JDC3M3V8S5Y0QZ7W2K4H6N9P --json`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return a.oneRun(c.Context(), args[0], o.asJSON)
+			}
+			return a.runs(c.Context(), o)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.provider, "provider", "", "only runs of this provider")
+	f.StringVar(&o.kind, "kind", "", "only runs of this kind: sync, fetch")
+	f.StringVar(&o.state, "state", "", "only runs in this state: "+stateList())
+	f.IntVar(&o.limit, "limit", 20, "how many at most")
+	jsonFlag(c, &o.asJSON)
+	return c
+}
+
+type runsOptions struct {
+	provider, kind, state string
+	limit                 int
+	asJSON                bool
+}
+
+// runStates are those that a run may be in.
+var runStates = []jobs.State{jobs.Queued, jobs.Running, jobs.Succeeded, jobs.Partial, jobs.Failed, jobs.Cancelled}
+
+func stateList() string {
+	all := make([]string, len(runStates))
+	for i, s := range runStates {
+		all[i] = string(s)
+	}
+	return strings.Join(all, ", ")
+}
+
+func (a *app) runs(ctx context.Context, o runsOptions) error {
+	if o.state != "" && !slices.Contains(runStates, jobs.State(o.state)) {
+		return misuse("--state: %q is not one of %s", o.state, stateList())
+	}
+	if o.limit < 1 {
+		return misuse("--limit: want 1 or more, got %d", o.limit)
+	}
+	database, err := a.openDatabase(ctx)
+	if err != nil {
+		return err
+	}
+	defer database.Close()
+	runs, err := database.Runs(ctx, db.RunFilter{Provider: o.provider, Kind: o.kind, State: jobs.State(o.state), Limit: o.limit})
+	if err != nil {
+		return err
+	}
+	if o.asJSON {
+		return printJSON(a.stdout, map[string]any{"runs": runs})
+	}
+	if len(runs) == 0 {
+		fmt.Fprintln(a.stderr, "no such runs")
+		return nil
+	}
+	rows := make([][]string, len(runs))
+	for i, r := range runs {
+		rows[i] = []string{
+			r.ID, r.Provider, r.Kind, string(r.State), fmt.Sprintf("%d/%d", r.Jobs.Ended(), r.Jobs.Total),
+			fmt.Sprint(r.Orders.Seen), fmt.Sprint(r.Orders.Created), fmt.Sprint(r.Orders.Changed), r.Trigger, minute(r.RequestedAt), took(r),
+		}
+	}
+	return printTable(a.stdout, []string{"RUN", "PROVIDER", "KIND", "STATE", "JOBS", "SEEN", "CREATED", "CHANGED", "TRIGGER", "REQUESTED (UTC)", "TOOK"}, rows)
+}
+
+// took is how long a run has been, or was, on its way.
+func took(r jobs.Run) string {
+	if r.FinishedAt == nil {
+		return "-"
+	}
+	return r.FinishedAt.Sub(r.RequestedAt).Round(time.Millisecond).String()
+}
+
+func (a *app) oneRun(ctx context.Context, id string, asJSON bool) error {
+	database, err := a.openDatabase(ctx)
+	if err != nil {
+		return err
+	}
+	defer database.Close()
+	run, ok, err := database.Run(ctx, id)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return &exit{failed, fmt.Errorf("no run %q is known; `orderbeat runs` lists those that are", id)}
+	}
+	rows, err := database.Jobs(ctx, db.JobFilter{RunID: run.ID, Limit: jobs.MaxJobs})
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return printJSON(a.stdout, map[string]any{"run": run, "jobs": rows})
+	}
+	return printRun(a.stdout, run, rows)
+}
+
+func printRun(w io.Writer, r jobs.Run, js []db.JobRow) error {
+	fmt.Fprintf(w, "%s  %s %s  %s\n", r.ID, plain(r.Provider), plain(r.Kind), r.State)
+	fmt.Fprintf(w, "requested %s by %s, took %s\n", minute(r.RequestedAt), plain(r.Trigger), took(r))
+	if len(r.Params) > 0 {
+		fmt.Fprintf(w, "params %s\n", plain(string(r.Params)))
+	}
+	fmt.Fprintf(w, "%d of %s ended; %s seen, %d created, %d changed\n",
+		r.Jobs.Ended(), count(r.Jobs.Total, "job"), count(r.Orders.Seen, "order"), r.Orders.Created, r.Orders.Changed)
+	if len(r.Errors) > 0 {
+		fmt.Fprintln(w)
+		printErrors(w, r.Errors)
+	}
+	if len(js) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w)
+	rows := make([][]string, len(js))
+	for i, j := range js {
+		rows[i] = jobCells(j)
+	}
+	return printTable(w, []string{"JOB", "ACCOUNT", "STATE", "ATTEMPTS", "ASKS", "SEEN", "CREATED", "CHANGED", "NEXT (UTC)", "ERROR"}, rows)
+}
+
+func jobCells(j db.JobRow) []string {
+	next, problem := "-", string(j.ErrorCode)
+	if j.NextAttemptAt != nil && !j.State.Ended() {
+		next = j.NextAttemptAt.UTC().Format("01-02 15:04:05")
+	}
+	if j.Error != "" {
+		problem += ": " + j.Error
+	}
+	return []string{
+		strings.TrimPrefix(j.JobID, j.RunID+"-"), j.Account, string(j.State), fmt.Sprint(j.Attempts), asks(j.Question),
+		fmt.Sprint(j.Orders.Seen), fmt.Sprint(j.Orders.Created), fmt.Sprint(j.Orders.Changed), next, orDash(problem),
+	}
+}
+
+// asks says what a job asks for.
+func asks(q jobs.Question) string {
+	if q.From != "" {
+		return fmt.Sprintf("%s..%s", q.From, q.To)
+	}
+	names := slices.Concat(q.OrderIDs, q.References)
+	const most = 2
+	if len(names) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	"orderbeat/clients/sandbox"
+	"orderbeat/cmd/orderbeat/config"
+)
+
+// standIns are the sandbox, listening.
+type standIns struct {
+	server  http.Server
+	address string
+	ended   chan error // what Serve returned; one value
+}
+
+// startStandIns listens for the stand-ins and serves them until Close.
+func startStandIns(ctx context.Context, c config.Sandbox) (*standIns, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("sandbox.listen: something else listens on %s already: stop it, or name another port", c.Listen)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("sandbox.listen: %w", err)
+	}
+	s := &standIns{address: l.Addr().String(), ended: make(chan error, 1)}
+	s.server.Handler = sandbox.New(sandbox.Options{Now: time.Now, Day: c.Day})
+	s.server.ReadHeaderTimeout = 10 * time.Second
+	go func() { s.ended <- s.server.Serve(l) }() // Close waits for it
+	return s, nil
+}
+
+// Close stops listening and waits a moment for answers on their way.
+func (s *standIns) Close() error {
+	const patience = 2 * time.Second
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := s.server.Shutdown(ctx); err != nil {
+		_ = s.server.Close() // the rest is cut off
+	}
+	if err := <-s.ended; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("sandbox: %w", err)
+	}
+	return nil
+}
