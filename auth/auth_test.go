@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"orderbeat/auth"
 )
@@ -29,13 +28,13 @@ func config(base http.RoundTripper) auth.Config {
 }
 
 // open makes a source that is closed with the test.
-func open(t testing.TB, c auth.Config) *auth.Source {
-	t.Helper()
+func open(tb testing.TB, c auth.Config) *auth.Source {
+	tb.Helper()
 	s, err := auth.NewSource(c)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(s.Close)
+	tb.Cleanup(s.Close)
 	return s
 }
 
@@ -54,10 +53,10 @@ func (e *endpoint) RoundTrip(req *http.Request) (*http.Response, error) {
 	return e.answer(n, req)
 }
 
-func (e *endpoint) got(t testing.TB, want int64) {
-	t.Helper()
+func (e *endpoint) got(tb testing.TB, want int64) {
+	tb.Helper()
 	if got := e.requests.Load(); got != want {
-		t.Errorf("token requests: got %d want %d", got, want)
+		tb.Errorf("token requests: got %d want %d", got, want)
 	}
 }
 
@@ -70,13 +69,13 @@ func respond(status int, body string) *http.Response {
 }
 
 // server is a real one, closed with the test.
-func server(t testing.TB, h http.HandlerFunc) *url.URL {
-	t.Helper()
+func server(tb testing.TB, h http.HandlerFunc) *url.URL {
+	tb.Helper()
 	srv := httptest.NewServer(h)
-	t.Cleanup(srv.Close)
+	tb.Cleanup(srv.Close)
 	u, err := url.Parse(srv.URL)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return u
 }
@@ -85,29 +84,18 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-func between[T cmp.Ordered](t testing.TB, what string, got, low, high T) {
-	t.Helper()
+func between[T cmp.Ordered](tb testing.TB, what string, got, low, high T) {
+	tb.Helper()
 	if got < low || got > high {
-		t.Errorf("%s: got %v want between %v and %v", what, got, low, high)
+		tb.Errorf("%s: got %v want between %v and %v", what, got, low, high)
 	}
 }
 
-func mustToken(t testing.TB, s *auth.Source) auth.Token {
-	t.Helper()
-	token, err := s.Token(t.Context())
+func mustToken(tb testing.TB, s *auth.Source) auth.Token {
+	tb.Helper()
+	token, err := s.Token(tb.Context())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return token
-}
-
-// eventually polls until ok, for a while.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); !ok(); {
-		if time.Now().After(deadline) {
-			t.Fatalf("not in time: %s", what)
-		}
-		time.Sleep(time.Millisecond)
-	}
 }

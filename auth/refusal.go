@@ -55,10 +55,13 @@ func reasons(c Class) string {
 	}
 }
 
-// shown is a code that may stand in a text: a short word, that is, and none that
-// repeats a credential.
+// shown is a code that may stand in a text: one that the dialect knows, or a short
+// word that repeats no credential.
 func (e *endpoint) shown(code string) string {
 	const maxCode = 40
+	if _, known := e.dialect.Errors[code]; known {
+		return code
+	}
 	wordy := strings.Trim(code, "abcdefghijklmnopqrstuvwxyz0123456789_-.") == ""
 	if !wordy || len(code) > maxCode {
 		return ""

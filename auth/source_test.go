@@ -3,6 +3,7 @@ package auth_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"testing"
@@ -290,3 +291,26 @@ func TestTheLimiterIsObeyed(t *testing.T) {
 type limiter func(context.Context) error
 
 func (l limiter) Wait(ctx context.Context) error { return l(ctx) }
+
+// An endpoint that keeps one token for a client grants it again with what is left
+// of its life: the less that is, the sooner it would be asked again.
+func TestTheSameTokenWithAShrinkingLifeIsAskedForSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		e := &endpoint{answer: func(int64, *http.Request) (*http.Response, error) {
+			left := 10*time.Minute - time.Since(began)%(10*time.Minute)
+			return respond(200, fmt.Sprintf(`{"access_token":"one","expires_in":%d}`, max(1, int(left.Seconds())))), nil
+		}}
+		s := open(t, config(e))
+		for time.Since(began) < 9*time.Minute {
+			mustToken(t, s)
+			time.Sleep(time.Second)
+		}
+		before := e.requests.Load()
+		for time.Since(began) < 10*time.Minute {
+			mustToken(t, s)
+			time.Sleep(100 * time.Millisecond)
+		}
+		between(t, "token requests in the last minute", e.requests.Load()-before, 1, 12)
+	})
+}

@@ -53,17 +53,17 @@ func signing(s *auth.Source, base http.RoundTripper) *http.Client {
 const orders = "https://api.example/orders"
 
 // call returns the status and the body of one call.
-func call(t testing.TB, client *http.Client, body io.Reader) (int, string) {
-	t.Helper()
+func call(tb testing.TB, client *http.Client, body io.Reader) (int, string) {
+	tb.Helper()
 	resp, err := client.Post(orders, "application/json", body)
 	if err != nil {
-		t.Error(err)
+		tb.Error(err)
 		return 0, ""
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(resp.Body)
 	if err != nil {
-		t.Error(err)
+		tb.Error(err)
 	}
 	return resp.StatusCode, string(answer)
 }
@@ -346,4 +346,25 @@ func TestBasicAndAPIKeyGoTogether(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("headers (-want +got):\n%s", diff)
 	}
+}
+
+// One account is always refused; another's call, refused late with the old token, is
+// answered with the new one. That ends no cooldown, or each would log the other out.
+func TestAnotherAccountsSuccessEndsNoCooldown(t *testing.T) {
+	e := &endpoint{}
+	s := open(t, config(e))
+	mustToken(t, s)
+	left, late := make(chan struct{}), make(chan struct{})
+	served := signing(s, &api{accepts: only("token-2"), hold: func() { close(left); <-late }})
+	refused := signing(s, &api{accepts: func(string) bool { return false }})
+	done := make(chan int)
+	go func() { status, _ := call(t, served, nil); done <- status }()
+	<-left
+	call(t, refused, nil)
+	close(late)
+	if got := <-done; got != 200 {
+		t.Errorf("got %d want 200", got)
+	}
+	call(t, refused, nil)
+	e.got(t, 2)
 }

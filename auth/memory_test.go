@@ -1,0 +1,12 @@
+package auth_test
+
+import (
+	"testing"
+
+	"orderbeat/auth"
+	"orderbeat/auth/storetest"
+)
+
+func TestMemoryKeepsAStoresPromises(t *testing.T) {
+	storetest.Run(t, func(*testing.T) auth.Store { return auth.NewMemory() })
+}
