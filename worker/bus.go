@@ -159,13 +159,6 @@ func (b *bus) connectOptions(c NATS, log *slog.Logger) ([]nats.Option, error) {
 	return options, nil
 }
 
-// drain sends what the client still holds, acknowledgements above all.
-func (b *bus) drain(ctx context.Context) {
-	if err := b.conn.FlushWithContext(ctx); err != nil {
-		return // not connected: what was not acknowledged comes again
-	}
-}
-
 // close ends the connection, then the server. Everything that uses them has ended.
 func (b *bus) close() {
 	if b.conn != nil {

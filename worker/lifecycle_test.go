@@ -43,6 +43,7 @@ func TestStopFinishesWhatIsInHand(t *testing.T) {
 }
 
 func TestStopThatTakesTooLongIsNotAFailure(t *testing.T) {
+	t.Parallel() // waits until the server gives the job out again
 	b := start(t, func(c *worker.Config) { c.Drain = 50 * time.Millisecond })
 	asked := make(chan struct{})
 	b.supplier.answers(func(ctx context.Context, _ clients.Query) (clients.Answer, error) {
@@ -68,6 +69,7 @@ func folderOf(b *bench) string {
 }
 
 func TestNATSAwayDelaysAndLosesNothing(t *testing.T) {
+	t.Parallel() // waits for reconnections
 	options := &server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true}
 	startServer := func() *server.Server {
 		srv, err := server.NewServer(options)
@@ -104,7 +106,6 @@ func TestNATSAwayDelaysAndLosesNothing(t *testing.T) {
 	if r := b.result(1); r.State != jobs.Succeeded {
 		t.Errorf("got %s, want succeeded", r.State)
 	}
-	b.publish("orderbeat.runs.michelin.fetch", `{"accounts":["detroit"],"order_ids":["SO9"]}`, nil)
 }
 
 func TestDeletedConsumerComesBack(t *testing.T) {

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -203,6 +204,9 @@ func (s *service) listOrders(ctx context.Context, r *request) (any, error) {
 	for err == nil && len(orders) > 1 && !s.fits(orders) {
 		filter.Limit = len(orders) / 2
 		orders, cursor, err = s.db.Orders(ctx, filter)
+	}
+	if errors.Is(err, db.ErrCursor) {
+		return nil, invalid(err.Error(), "pass on the cursor of the page before, with the same filter")
 	}
 	if err != nil {
 		return nil, err

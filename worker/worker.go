@@ -76,6 +76,10 @@ type Schedule struct {
 	Jitter   time.Duration // each tick is delayed by a uniform random share of it
 }
 
+// lastWords is how long the outbox and the last acknowledgements may take when
+// the jobs have ended.
+const lastWords = 5 * time.Second
+
 // Run works until ctx ends, then drains: it takes no new job, finishes those in
 // hand within Drain, publishes what the outbox holds and returns nil. It is one
 // straight line on purpose: what begins first ends last.
@@ -140,10 +144,14 @@ func Run(ctx context.Context, c Config) error {
 	consumers.working.Wait()
 	stopServing()
 	err = errors.Join(err, backing.Wait())
-	if flushed := relay.flush(drain); flushed != nil {
+	last, done := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	defer done()
+	if flushed := relay.flush(last); flushed != nil {
 		c.Log.Warn("what is left in the outbox is published after the next start", "err", flushed)
 	}
-	bus.drain(drain)
+	if err := bus.conn.FlushWithContext(last); err != nil {
+		c.Log.Warn("what was not acknowledged comes again after the next start", "err", err)
+	}
 	return err
 }
 
