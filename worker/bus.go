@@ -26,7 +26,7 @@ type bus struct {
 }
 
 // openBus connects to NATS, starting the embedded server first if there is no URL.
-func openBus(c NATS, log *slog.Logger) (_ *bus, err error) {
+func openBus(ctx context.Context, c NATS, log *slog.Logger) (_ *bus, err error) {
 	b := &bus{url: c.URL}
 	defer func() {
 		if err != nil {
@@ -34,7 +34,7 @@ func openBus(c NATS, log *slog.Logger) (_ *bus, err error) {
 		}
 	}()
 	if c.URL == "" {
-		if err := b.startServer(c, log); err != nil {
+		if err := b.startServer(ctx, c, log); err != nil {
 			return nil, err
 		}
 	}
@@ -51,14 +51,14 @@ func openBus(c NATS, log *slog.Logger) (_ *bus, err error) {
 
 // startServer runs NATS inside this process. Two servers on one folder lose
 // messages without noticing, so the folder is locked first.
-func (b *bus) startServer(c NATS, log *slog.Logger) error {
+func (b *bus) startServer(ctx context.Context, c NATS, log *slog.Logger) error {
 	opts := &server.Options{
 		ServerName: "orderbeat", JetStream: true, StoreDir: c.Store, NoSigs: true,
 		SyncAlways: c.SyncAlways, SyncInterval: c.SyncEvery, MaxPayload: c.MaxPayload,
 		DontListen: c.Listen == "",
 	}
 	if c.Listen != "" {
-		host, port, err := free(c.Listen)
+		host, port, err := free(ctx, c.Listen)
 		if err != nil {
 			return err
 		}
@@ -90,8 +90,8 @@ func (b *bus) startServer(c NATS, log *slog.Logger) error {
 
 // free checks that the address can be listened on, because the server itself
 // would only log that it cannot. Port 0 asks for any.
-func free(address string) (host string, port int, err error) {
-	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
+func free(ctx context.Context, address string) (host string, port int, err error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
 		return "", 0, fmt.Errorf("nats.listen: %w", err)
 	}
@@ -179,18 +179,23 @@ type serverLog struct{ log *slog.Logger }
 func (l serverLog) Noticef(format string, v ...any) {
 	l.log.Debug("nats-server", "message", fmt.Sprintf(format, v...))
 }
+
 func (l serverLog) Warnf(format string, v ...any) {
 	l.log.Warn("nats-server", "message", fmt.Sprintf(format, v...))
 }
+
 func (l serverLog) Fatalf(format string, v ...any) {
 	l.log.Error("nats-server", "message", fmt.Sprintf(format, v...))
 }
+
 func (l serverLog) Errorf(format string, v ...any) {
 	l.log.Error("nats-server", "message", fmt.Sprintf(format, v...))
 }
+
 func (l serverLog) Debugf(format string, v ...any) {
 	l.log.Debug("nats-server", "message", fmt.Sprintf(format, v...))
 }
+
 func (l serverLog) Tracef(format string, v ...any) {
 	l.log.Debug("nats-server", "message", fmt.Sprintf(format, v...))
 }

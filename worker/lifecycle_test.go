@@ -124,8 +124,7 @@ func TestDeletedConsumerComesBack(t *testing.T) {
 
 func TestScheduleStartsRunsAndSkipsBusyAccounts(t *testing.T) {
 	answer := make(chan struct{})
-	var b *bench
-	b = start(t, func(c *worker.Config) {
+	b := start(t, func(c *worker.Config) {
 		c.Schedules = []worker.Schedule{{
 			Name: "often", Spec: "@every 1s", Cron: cron.Every(time.Second), AtStart: true,
 			Provider: "michelin", Kind: "sync", Params: []byte(`{"lookback":"2d"}`), Overlap: "skip", CatchUp: "last",

@@ -84,7 +84,7 @@ const lastWords = 5 * time.Second
 // hand within Drain, publishes what the outbox holds and returns nil. It is one
 // straight line on purpose: what begins first ends last.
 func Run(ctx context.Context, c Config) error {
-	bus, err := openBus(c.NATS, c.Log)
+	bus, err := openBus(ctx, c.NATS, c.Log)
 	if err != nil {
 		return err
 	}
