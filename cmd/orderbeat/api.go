@@ -33,6 +33,13 @@ func (e *apiError) Error() string {
 	return fmt.Sprintf("%s: %s (%s)", e.Code, e.Message, e.Hint)
 }
 
+// nobodyError says that no worker runs.
+type nobodyError struct{ server string }
+
+func (e *nobodyError) Error() string {
+	return fmt.Sprintf("no orderbeat worker answers at %s; start one with `orderbeat run`", e.server)
+}
+
 // dial connects to the NATS that the configuration names; call Close.
 func dial(c worker.NATS) (*api, error) {
 	a := &api{prefix: c.Prefix, server: c.URL}
@@ -62,7 +69,7 @@ func dial(c worker.NATS) (*api, error) {
 	var err error
 	if a.conn, err = nats.Connect(a.server, options...); err != nil {
 		if c.URL == "" {
-			return nil, a.nobody()
+			return nil, &nobodyError{a.server}
 		}
 		return nil, fmt.Errorf("connect to NATS at %s: %w", a.server, err)
 	}
@@ -71,11 +78,6 @@ func dial(c worker.NATS) (*api, error) {
 
 // Close ends the connection.
 func (a *api) Close() { a.conn.Close() }
-
-// nobody says that no worker runs.
-func (a *api) nobody() error {
-	return fmt.Errorf("no orderbeat worker answers at %s; start one with `orderbeat run`", a.server)
-}
 
 // ask sends a request to an endpoint such as "runs.start" and decodes the reply.
 // An error reply is an [*apiError].
@@ -89,7 +91,7 @@ func (a *api) ask(ctx context.Context, endpoint string, request, reply any) erro
 	defer cancel()
 	msg, err := a.conn.RequestWithContext(ctx, a.prefix+".api."+endpoint, body)
 	if errors.Is(err, nats.ErrNoResponders) {
-		return fmt.Errorf("%w: %w", a.nobody(), err)
+		return &nobodyError{a.server}
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", endpoint, err)

@@ -169,16 +169,26 @@ func (a *app) watch(ctx context.Context, api *api, run jobs.Run) (jobs.Run, erro
 			Run jobs.Run `json:"run"`
 		}
 		err := api.ask(ctx, "runs.get", map[string]string{"run_id": run.ID}, &reply)
-		silent := errors.Is(err, nats.ErrNoResponders) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, context.DeadlineExceeded)
 		switch {
 		case err == nil:
 			run, answered = reply.Run, time.Now()
-		case !silent || time.Since(answered) > patience:
+		case !passes(err) || time.Since(answered) > patience:
 			return run, fmt.Errorf("run %s: %w", run.ID, err)
 		}
 	}
 	bar.show(run)
 	return run, nil
+}
+
+// passes reports whether an error is one of a worker that stops, starts or is busy.
+func passes(err error) bool {
+	if e, ok := errors.AsType[*apiError](err); ok {
+		return e.Code == "busy" || e.Code == "timeout" || e.Code == string(clients.CodeUnavailable)
+	}
+	if _, ok := errors.AsType[*nobodyError](err); ok {
+		return true
+	}
+	return errors.Is(err, nats.ErrTimeout) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // progress shows a run's jobs on a terminal, and nothing elsewhere.
