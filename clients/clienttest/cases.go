@@ -1,0 +1,223 @@
+package clienttest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"orderbeat/clients"
+)
+
+func (r *runner) statuses(t *testing.T) {
+	for status, code := range map[int]clients.Code{
+		400: clients.CodeInvalid, 403: clients.CodeForbidden, 404: clients.CodeInvalid, 405: clients.CodeInvalid,
+		408: clients.CodeUnavailable, 409: clients.CodeInvalid, 415: clients.CodeInvalid, 422: clients.CodeInvalid,
+		425: clients.CodeUnavailable, 429: clients.CodeThrottled, 500: clients.CodeUnavailable, 501: clients.CodeUnavailable,
+		502: clients.CodeUnavailable, 503: clients.CodeUnavailable, 504: clients.CodeUnavailable, 599: clients.CodeUnavailable,
+	} {
+		t.Run(fmt.Sprintf("%d %s", status, code), func(t *testing.T) {
+			p, s := r.start(t, reply(status, `{"fault":"`+bodyCanary+`"}`), nil)
+			_, err := p.Orders(t.Context(), r.Query)
+			e := r.want(t, err, code)
+			if e.Status != status || e.After != 0 {
+				t.Errorf("got status %d and wait %v, want %d and none", e.Status, e.After, status)
+			}
+			if calls := s.calls.Load(); calls != 1 {
+				t.Errorf("got %d calls, want 1: trying again is not the client's to decide", calls)
+			}
+		})
+	}
+}
+
+func (r *runner) retryAfter(t *testing.T) {
+	now := time.Now().UTC().Truncate(time.Second)
+	for name, c := range map[string]struct {
+		header string
+		want   time.Duration
+	}{
+		"absent":                   {"", 0},
+		"seconds":                  {"7", 7 * time.Second},
+		"a date":                   {now.Add(90 * time.Second).Format(http.TimeFormat), 90 * time.Second},
+		"a date in the past":       {now.Add(-time.Hour).Format(http.TimeFormat), 0},
+		"not readable":             {"soon", 0},
+		"negative":                 {"-5", 0},
+		"cut to six hours":         {"86400", 6 * time.Hour},
+		"a date cut to six hours":  {now.Add(48 * time.Hour).Format(http.TimeFormat), 6 * time.Hour},
+		"too many seconds to hold": {"99999999999999999999", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, status := range []int{http.StatusTooManyRequests, http.StatusServiceUnavailable} {
+				p, _ := r.start(t, func(w http.ResponseWriter, _ *http.Request) {
+					w.Header().Set("Date", now.Format(http.TimeFormat))
+					if c.header != "" {
+						w.Header().Set("Retry-After", c.header)
+					}
+					w.WriteHeader(status)
+				}, nil)
+				_, err := p.Orders(t.Context(), r.Query)
+				if e := clients.AsError(err); e == nil || e.After != c.want {
+					t.Errorf("status %d: got %+v, want a wait of %v", status, e, c.want)
+				}
+			}
+		})
+	}
+}
+
+func (r *runner) redirect(t *testing.T) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		t.Errorf("a redirect was followed to %s", req.URL)
+	}))
+	defer elsewhere.Close()
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		p, _ := r.start(t, func(w http.ResponseWriter, req *http.Request) {
+			http.Redirect(w, req, elsewhere.URL+"/?secret="+bodyCanary, status)
+		}, nil)
+		_, err := p.Orders(t.Context(), r.Query)
+		r.want(t, err, clients.CodeInvalid)
+	}
+}
+
+func (r *runner) documents(t *testing.T) {
+	p, _ := r.start(t, reply(200, r.Answer), nil)
+	if a, err := p.Orders(t.Context(), r.Query); err != nil || len(a.Orders) != 0 {
+		t.Fatalf("the complete answer: got %d orders and %v, want none and no error", len(a.Orders), err)
+	}
+	for name, body := range map[string]string{
+		"an empty body":       "",
+		"an empty object":     "{}",
+		"an empty list":       "[]",
+		"null":                "null",
+		"a text":              `"` + bodyCanary + `"`,
+		"a page":              "<!DOCTYPE html><html><body>" + bodyCanary + "</body></html>",
+		"a fault":             `{"fault":{"faultstring":"` + bodyCanary + `"}}`,
+		"half of the answer":  r.Answer[:len(r.Answer)/2],
+		"all but the end":     r.Answer[:len(r.Answer)-1],
+		"something behind it": r.Answer + bodyCanary,
+		"the answer twice":    r.Answer + r.Answer,
+		"too long":            r.Answer + strings.Repeat(" ", MaxBody),
+	} {
+		t.Run("a bad response: "+name, func(t *testing.T) {
+			p, s := r.start(t, reply(200, body), nil)
+			a, err := p.Orders(t.Context(), r.Query)
+			r.want(t, err, clients.CodeBadResponse)
+			if len(a.Orders) != 0 || s.calls.Load() != 1 {
+				t.Errorf("got %d orders in %d calls, want none in 1", len(a.Orders), s.calls.Load())
+			}
+		})
+	}
+}
+
+func (r *runner) broken(t *testing.T) {
+	for name, api := range map[string]http.HandlerFunc{
+		"before the answer":                   hangUp,
+		"in a body of known length":           cutOff(r.Answer[:len(r.Answer)/2], false),
+		"in a body of unknown length":         cutOff(r.Answer[:len(r.Answer)/2], true),
+		"behind a document, of known length":  cutOff(r.Answer, false),
+		"behind a document of unknown length": cutOff(r.Answer, true),
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, _ := r.start(t, api, nil)
+			_, err := p.Orders(t.Context(), r.Query)
+			r.want(t, err, clients.CodeUnavailable)
+		})
+	}
+	t.Run("because nobody listens", func(t *testing.T) {
+		p, s := r.start(t, reply(200, r.Answer), nil)
+		s.Close()
+		_, err := p.Orders(t.Context(), r.Query)
+		r.want(t, err, clients.CodeUnavailable)
+	})
+}
+
+func (r *runner) contexts(t *testing.T) {
+	arrived := make(chan struct{}, 1)
+	hang := func(_ http.ResponseWriter, req *http.Request) {
+		arrived <- struct{}{}
+		<-req.Context().Done()
+	}
+	t.Run("that leaves gets its own cancellation", func(t *testing.T) {
+		p, _ := r.start(t, hang, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go func() { <-arrived; cancel() }()
+		_, err := p.Orders(ctx, r.Query)
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want context.Canceled in the chain", err)
+		}
+		r.wantDiscreet(t, err)
+	})
+	t.Run("that left before is not asked for", func(t *testing.T) {
+		p, s := r.start(t, reply(200, r.Answer), nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := p.Orders(ctx, r.Query); !errors.Is(err, context.Canceled) || s.calls.Load() != 0 {
+			t.Errorf("got %v after %d calls, want context.Canceled after none", err, s.calls.Load())
+		}
+	})
+	t.Run("whose time is up is told unavailable", func(t *testing.T) {
+		p, _ := r.start(t, hang, nil)
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		_, err := p.Orders(ctx, r.Query)
+		r.want(t, err, clients.CodeUnavailable)
+	})
+}
+
+// valid answers calls with one token and refuses those with any other.
+func (r *runner) valid(token string) http.HandlerFunc {
+	return func(w http.ResponseWriter, req *http.Request) {
+		if req.Header.Get("Authorization") != "Bearer "+token {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		reply(200, r.Answer)(w, req)
+	}
+}
+
+func (r *runner) reauthorization(t *testing.T) {
+	p, s := r.start(t, r.valid(accessToken(2)), nil)
+	for range 2 { // the second question reuses what the first one got
+		if _, err := p.Orders(t.Context(), r.Query); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s.grants.Load() != 2 || s.calls.Load() != 3 {
+		t.Errorf("got %d grants and %d calls, want 2 and 3", s.grants.Load(), s.calls.Load())
+	}
+}
+
+func (r *runner) lasting401(t *testing.T) {
+	p, s := r.start(t, r.valid("none"), nil)
+	_, err := p.Orders(t.Context(), r.Query)
+	r.want(t, err, clients.CodeUnauthorized)
+	if s.grants.Load() != 2 || s.calls.Load() != 2 {
+		t.Errorf("got %d grants and %d calls, want 2 and 2", s.grants.Load(), s.calls.Load())
+	}
+}
+
+func (r *runner) tokenEndpoint(t *testing.T) {
+	for name, c := range map[string]struct {
+		token http.HandlerFunc
+		want  clients.Code
+	}{
+		"refuses the credentials": {reply(400, r.Refusal), clients.CodeAuthRejected},
+		"has too much to do":      {reply(429, bodyCanary), clients.CodeThrottled},
+		"is down":                 {reply(503, bodyCanary), clients.CodeUnavailable},
+		"hangs up":                {hangUp, clients.CodeUnavailable},
+		"answers with a page":     {reply(200, "<html>"+bodyCanary), clients.CodeUnavailable},
+	} {
+		t.Run(name+" means "+string(c.want), func(t *testing.T) {
+			p, s := r.start(t, reply(200, r.Answer), c.token)
+			_, err := p.Orders(t.Context(), r.Query)
+			r.want(t, err, c.want)
+			if s.calls.Load() != 0 {
+				t.Errorf("got %d calls without a token, want none", s.calls.Load())
+			}
+		})
+	}
+}

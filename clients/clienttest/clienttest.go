@@ -1,0 +1,114 @@
+// Package clienttest checks what every provider must do alike: which failure gets
+// which code, that a 401 is answered with one new token and one more try, that an
+// answer which is not whole is never read as one, and that no error tells a secret.
+//
+// A provider's tests call [Run] with what is particular to it.
+package clienttest
+
+import (
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"orderbeat/auth"
+	"orderbeat/clients"
+)
+
+// MaxBody is the limit, in bytes, that [Section] sets on an answer's body.
+const MaxBody = 1 << 20
+
+// Wire is what is particular to a provider.
+type Wire struct {
+	// TokenPath is the path of token requests; any other path is the API. "" means
+	// that calls carry no bearer token, and leaves out what is about tokens.
+	TokenPath string
+	// Grant is the body of a token answer with the given access token.
+	Grant func(accessToken string) string
+	// Refusal is the body of a 400 by which the token endpoint refuses the
+	// credentials.
+	Refusal string
+	// Query is a question that the provider can be asked.
+	Query clients.Query
+	// Answer is a complete answer to it, without orders.
+	Answer string
+	// Secrets are the credentials that open configures. They and access tokens must
+	// stand in no error.
+	Secrets []string
+}
+
+// Section is a section as the configuration hands it to a provider, for a server on
+// a loopback address. Decode keeps the defaults.
+func Section(name, baseURL string) clients.Section {
+	return clients.Section{
+		Config: clients.Config{
+			Name: name, Environment: "sandbox", BaseURL: baseURL, AllowInsecureHTTP: true,
+			ClientID: auth.NewSecret("sample-client"), ClientSecret: auth.NewSecret(ClientSecret),
+			Concurrency: 4,
+			Rate:        clients.Rate{Calls: 10_000, Per: time.Second},
+			TokenRate:   clients.Rate{Calls: 10_000, Per: time.Second},
+			Retry:       clients.Retry{Attempts: 8, For: 6 * time.Hour},
+			Timeout:     10 * time.Second, MaxBody: MaxBody,
+			Accounts: []clients.Account{{Name: "detroit", BillTo: "1111111", ShipTo: "1234567"}},
+		},
+		Decode:    func(any) error { return nil },
+		Tokens:    auth.NewMemory(),
+		UserAgent: "orderbeat/test",
+		Log:       slog.New(slog.DiscardHandler),
+	}
+}
+
+// ClientSecret is the client secret of [Section].
+const ClientSecret = "canary-client-secret"
+
+// Run checks a provider. Open makes one that asks the server at baseURL, with the
+// limits of [Section]; Run calls it for every case anew.
+func Run(t *testing.T, open func(t *testing.T, baseURL string) clients.Provider, w Wire) {
+	r := runner{open: open, Wire: w}
+	t.Run("a status means", r.statuses)
+	t.Run("Retry-After is", r.retryAfter)
+	t.Run("a redirect is not followed", r.redirect)
+	t.Run("what is not the whole document is", r.documents)
+	t.Run("a connection that breaks is unavailable", r.broken)
+	t.Run("a caller", r.contexts)
+	if w.TokenPath != "" {
+		t.Run("a 401 is answered with one new token and one more try", r.reauthorization)
+		t.Run("a lasting 401 is unauthorized after one more try", r.lasting401)
+		t.Run("a token endpoint that", r.tokenEndpoint)
+	}
+}
+
+type runner struct {
+	open func(*testing.T, string) clients.Provider
+	Wire
+}
+
+// want checks an error's code, and that its text is fit to be shown.
+func (r *runner) want(t *testing.T, err error, code clients.Code) *clients.Error {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("got no error, want %s", code)
+	}
+	r.wantDiscreet(t, err)
+	e := clients.AsError(err)
+	if e.Code != code {
+		t.Errorf("got code %s (%v), want %s", e.Code, err, code)
+	}
+	if e.Provider == "" || e.Op == "" {
+		t.Errorf("got provider %q and op %q in %v, want both", e.Provider, e.Op, err)
+	}
+	return e
+}
+
+func (r *runner) wantDiscreet(t *testing.T, err error) {
+	t.Helper()
+	text := err.Error()
+	if e := clients.AsError(err); e != nil {
+		text += e.Message + e.Hint
+	}
+	for _, secret := range append(r.Secrets, ClientSecret, tokenCanary, bodyCanary, "?") {
+		if strings.Contains(text, secret) {
+			t.Errorf("the error tells %q: %s", secret, text)
+		}
+	}
+}

@@ -1,0 +1,86 @@
+package clienttest
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+
+	"orderbeat/clients"
+)
+
+// The canaries are in what the server sends, and must be in no error.
+const (
+	tokenCanary = "canary-token"
+	bodyCanary  = "canary-body"
+)
+
+// server is a provider's server: it grants tokens and answers as a case wants.
+type server struct {
+	*httptest.Server
+	grants, calls atomic.Int64
+}
+
+// start runs a server with a provider that asks it. Api answers what is not a token
+// request; token, where it is not nil, token requests.
+func (r *runner) start(t *testing.T, api, token http.HandlerFunc) (clients.Provider, *server) {
+	t.Helper()
+	s := &server{}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		_, _ = io.Copy(io.Discard, req.Body) // or its end is not seen when the caller leaves
+		switch {
+		case r.TokenPath == "" || req.URL.Path != r.TokenPath:
+			s.calls.Add(1)
+			api(w, req)
+		case token != nil:
+			s.grants.Add(1)
+			token(w, req)
+		default:
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprint(w, r.Grant(accessToken(s.grants.Add(1))))
+		}
+	}))
+	t.Cleanup(s.Close)
+	return r.open(t, s.URL), s
+}
+
+// accessToken is the nth token that a server grants.
+func accessToken(n int64) string { return fmt.Sprintf("%s-%d", tokenCanary, n) }
+
+// reply answers with a status and a body.
+func reply(status int, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		fmt.Fprint(w, body)
+	}
+}
+
+// cutOff promises a longer body than it sends, and closes the connection.
+func cutOff(body string, chunked bool) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		conn, buf, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		defer conn.Close()
+		fmt.Fprint(buf, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n")
+		if chunked {
+			fmt.Fprintf(buf, "Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n", len(body), body)
+		} else {
+			fmt.Fprintf(buf, "Content-Length: %d\r\n\r\n%s", len(body)+1, body)
+		}
+		_ = buf.Flush()
+	}
+}
+
+// hangUp closes the connection without an answer.
+func hangUp(w http.ResponseWriter, _ *http.Request) {
+	conn, _, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		panic(err)
+	}
+	conn.Close()
+}
