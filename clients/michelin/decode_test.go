@@ -1,7 +1,6 @@
 package michelin_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -196,27 +195,4 @@ func TestEntriesOfOneOrderAreOneOrder(t *testing.T) {
 	if diff := cmp.Diff([]string{"1", "2", "4"}, ids); diff != "" || len(a.Orders) != 1 || a.Orders[0].Reference != "" {
 		t.Errorf("got %d orders, reference %q, lines differ (-want +got):\n%s", len(a.Orders), a.Orders[0].Reference, diff)
 	}
-}
-
-// large is a variant 1 answer with n orders of five lines each.
-func large(t testing.TB, n int) []byte {
-	var doc struct {
-		Order []json.RawMessage `json:"referencedOrder"`
-	}
-	if err := json.Unmarshal(sample(t, "five-lines.json"), &doc); err != nil {
-		t.Fatal(err)
-	}
-	var b bytes.Buffer
-	b.WriteString(`{"documentID":"C1","variant":"1","orderStatusIndicator":"2","errorHead":{"errorCode":"0"},"referencedOrder":[`)
-	for i := range n {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		order := bytes.Replace(doc.Order[0], []byte("SO10000001"), fmt.Appendf(nil, "SO%08d", i), 1)
-		if err := json.Compact(&b, order); err != nil {
-			t.Fatal(err)
-		}
-	}
-	b.WriteString("]}")
-	return b.Bytes()
 }

@@ -1,0 +1,119 @@
+package michelin_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderbeat/auth"
+	"orderbeat/clients"
+	"orderbeat/clients/clienttest"
+	"orderbeat/clients/michelin"
+)
+
+// mistakes lists the keys of every *ConfigError in err, sorted.
+func mistakes(err error) (keys []string) {
+	switch e := err.(type) {
+	case nil:
+	case *clients.ConfigError:
+		keys = []string{e.Key}
+	case interface{ Unwrap() []error }:
+		for _, err := range e.Unwrap() {
+			keys = append(keys, mistakes(err)...)
+		}
+	default:
+		keys = []string{"not a ConfigError: " + err.Error()}
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func TestSections(t *testing.T) {
+	set := func(environment, base, token string) func(*clients.Section) {
+		return func(s *clients.Section) { s.Environment, s.BaseURL, s.TokenURL = environment, base, token }
+	}
+	keys := func(k map[string]any) func(*clients.Section) {
+		return func(s *clients.Section) { s.Decode = own(k) }
+	}
+	for name, c := range map[string]struct {
+		change func(*clients.Section)
+		want   []string
+	}{
+		"test environment":       {set("test", "", ""), nil},
+		"production environment": {set("production", "", ""), nil},
+		"production in words of its own": {
+			set("production", "https://api.michelin.com/", "https://api.michelin.com/idp/v2/b2b/oauth2/token"), nil,
+		},
+		"a gateway of one's own":         {set("production", "https://gateway.example", "https://login.example/token"), nil},
+		"unknown environment":            {set("staging", "", ""), []string{"environment"}},
+		"sandbox that does not run":      {set("sandbox", "", ""), []string{"environment"}},
+		"token URL of another":           {set("production", "", "https://indus.api.michelin.com/idp/v2/b2b/oauth2/token"), []string{"token_url"}},
+		"base URL of another":            {set("production", "https://indus.api.michelin.com", "https://API.michelin.com/token"), []string{"token_url"}},
+		"plain http":                     {set("production", "http://api.michelin.com", ""), []string{"base_url", "token_url"}},
+		"plain http in the sandbox":      {set("sandbox", "http://sandbox.example", ""), []string{"base_url", "token_url"}},
+		"no scheme":                      {set("production", "api.michelin.com", ""), []string{"base_url", "token_url"}},
+		"introspection of another":       {keysAt("production", map[string]any{"introspection_url": "https://indus.api.michelin.com/i"}), []string{"introspection_url"}},
+		"introspection without https":    {keys(map[string]any{"introspection_url": "ftp://127.0.0.1/i"}), []string{"introspection_url"}},
+		"unknown key":                    {keys(map[string]any{"introspect": ""}), []string{"introspect"}},
+		"unknown scheme":                 {keys(map[string]any{"scheme": "digest"}), []string{"scheme"}},
+		"unknown request":                {keys(map[string]any{"request": "soap"}), []string{"request"}},
+		"token_ttl of nothing":           {keys(map[string]any{"token_ttl": time.Duration(0)}), []string{"token_ttl"}},
+		"older scheme without its keys":  {keys(map[string]any{"scheme": "basic_apikey"}), []string{"apikey", "password", "username"}},
+		"older scheme":                   {olderScheme, nil},
+		"credentials missing":            {func(s *clients.Section) { s.ClientID, s.ClientSecret = auth.Secret{}, auth.Secret{} }, []string{"client_id", "client_secret"}},
+		"bill_to missing":                {accounts(clients.Account{Name: "a", BillTo: "1111111"}, clients.Account{Name: "b"}), []string{"accounts[1].bill_to"}},
+		"bill_to and ship_to not digits": {accounts(clients.Account{Name: "a", BillTo: "11 11111", ShipTo: "x"}), []string{"accounts[0].bill_to", "accounts[0].ship_to"}},
+		"ship_to missing with openapi": {func(s *clients.Section) {
+			s.Accounts = []clients.Account{{Name: "a", BillTo: "111111111"}}
+			s.Decode = own(map[string]any{"request": "openapi"})
+		}, []string{"accounts[0].ship_to"}},
+		"everything at once": {func(s *clients.Section) {
+			s.BaseURL, s.Rate, s.Accounts = "ftp://x", clients.Rate{}, nil
+			s.Decode = own(map[string]any{"request": "soap"})
+		}, []string{"accounts", "base_url", "rate", "request", "token_url"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := clienttest.Section("michelin", "http://127.0.0.1:8322")
+			c.change(&s)
+			_, err := michelin.Open(s)
+			if diff := cmp.Diff(c.want, mistakes(err)); diff != "" {
+				t.Errorf("mistakes differ (-want +got):\n%s\n%v", diff, err)
+			}
+			if err != nil && strings.Contains(err.Error(), clienttest.ClientSecret) {
+				t.Errorf("the error tells the secret: %v", err)
+			}
+		})
+	}
+}
+
+func keysAt(environment string, k map[string]any) func(*clients.Section) {
+	return func(s *clients.Section) { s.Environment, s.BaseURL, s.Decode = environment, "", own(k) }
+}
+
+func accounts(all ...clients.Account) func(*clients.Section) {
+	return func(s *clients.Section) { s.Accounts = all }
+}
+
+func TestTheSandboxLendsItsAddressAndCredentials(t *testing.T) {
+	url := answering(t, 200, noOrders).URL
+	p := open(t, "", func(s *clients.Section) {
+		s.AllowInsecureHTTP, s.ClientID, s.ClientSecret = false, auth.Secret{}, auth.Secret{}
+		s.Sandbox = clients.Sandbox{URL: url, ClientID: auth.NewSecret("sample"), ClientSecret: auth.NewSecret("sample")}
+	})
+	if _, err := p.Orders(t.Context(), lastDays); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTheSandboxCredentialsGoNowhereElse(t *testing.T) {
+	s := clienttest.Section("michelin", "https://api.michelin.com")
+	s.ClientID, s.ClientSecret = auth.Secret{}, auth.Secret{}
+	s.Sandbox = clients.Sandbox{URL: "http://127.0.0.1:8322", ClientID: auth.NewSecret("sample"), ClientSecret: auth.NewSecret("sample")}
+	_, err := michelin.Open(s)
+	if diff := cmp.Diff([]string{"client_id", "client_secret"}, mistakes(err)); diff != "" {
+		t.Errorf("mistakes differ (-want +got):\n%s", diff)
+	}
+}
