@@ -1,28 +1,29 @@
 package db_test
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"orderbeat/clients"
+	"orderbeat/db"
 	"orderbeat/jobs"
 )
 
-func TestCommitStoresTheOrdersOnceAndEndsTheRun(t *testing.T) {
+func TestCommitKeepsAnAttemptOnce(t *testing.T) {
 	d := open(t)
 	_, js := start(t, d, 1)
-	begun, err := d.BeginJob(t.Context(), js[0])
-	if err != nil || !begun {
+	if begun, err := d.BeginJob(t.Context(), js[0]); err != nil || !begun {
 		t.Fatalf("begin: got %v, %v", begun, err)
 	}
 	outcome := succeeded(js[0], noon, order("SO1", false), order("SO2", false))
 	c := commit(t, d, outcome)
 	want := jobs.Tally{Seen: 2, Created: 2}
-	if diff := cmp.Diff(want, c.Tally); diff != "" {
-		t.Errorf("tally (-want +got):\n%s", diff)
-	}
-	if c.Run == nil || c.Run.State != jobs.Succeeded || c.Run.Orders != want || c.Repeated {
-		t.Errorf("got run %+v, repeated %v: want it succeeded", c.Run, c.Repeated)
+	if c.Tally != want || c.Repeated || c.Run == nil || c.Run.State != jobs.Succeeded || c.Run.Orders != want {
+		t.Fatalf("got %+v, want %+v and a run that succeeded", c, want)
 	}
 	before := pending(t, d, noon)
 
@@ -36,7 +37,256 @@ func TestCommitStoresTheOrdersOnceAndEndsTheRun(t *testing.T) {
 	if begun, err := d.BeginJob(t.Context(), js[0]); begun || err != nil {
 		t.Errorf("begin after commit: got %v, %v", begun, err)
 	}
-	for _, m := range before {
-		t.Logf("%s %s %s %s", m.Topic, m.Subject, m.MsgID, m.Body)
+}
+
+func TestBeginJobMarksTheJobAndItsRunAsRunning(t *testing.T) {
+	d := open(t)
+	run, js := start(t, d, 2)
+	for range 2 { // a redelivery begins again: nobody knows what became of the first
+		if begun, err := d.BeginJob(t.Context(), js[0]); !begun || err != nil {
+			t.Fatalf("begin: got %v, %v", begun, err)
+		}
+	}
+	got, _, err := d.Run(t.Context(), run.ID)
+	if err != nil || got.State != jobs.Running || got.StartedAt == nil {
+		t.Errorf("got %+v, %v: want the run running", got, err)
+	}
+	if state := jobStates(t, d, run.ID); state != "running queued" {
+		t.Errorf("got jobs %s", state)
+	}
+	unknown := js[0]
+	unknown.ID = "unknown"
+	if begun, err := d.BeginJob(t.Context(), unknown); begun || err != nil {
+		t.Errorf("an unknown job: got %v, %v", begun, err)
+	}
+}
+
+func jobStates(t *testing.T, d *db.DB, runID string) string {
+	t.Helper()
+	rows, err := d.Jobs(t.Context(), db.JobFilter{RunID: runID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var states []string
+	for _, r := range rows {
+		states = append(states, string(r.State))
+	}
+	return strings.Join(states, " ")
+}
+
+func TestAWaitingJobIsDueAgain(t *testing.T) {
+	d := open(t)
+	run, js := start(t, d, 1)
+	publish(t, d)
+	if begun, err := d.BeginJob(t.Context(), js[0]); !begun || err != nil {
+		t.Fatalf("begin: got %v, %v", begun, err)
+	}
+	first := failed(js[0], jobs.Waiting, noon)
+	if c := commit(t, d, first); c.Run != nil || c.Repeated {
+		t.Errorf("got %+v", c)
+	}
+	if m := pending(t, d, first.NextAt.Add(-time.Millisecond)); len(m) != 0 {
+		t.Errorf("due too early: %v", m)
+	}
+	due, ok, err := d.NextDue(t.Context(), noon)
+	if !ok || !due.Equal(first.NextAt) || err != nil {
+		t.Errorf("next due: got %v %v %v, want %v", due, ok, err, first.NextAt)
+	}
+	m := pending(t, d, first.NextAt)
+	if len(m) != 1 || m[0].MsgID != js[0].ID+".2" || !strings.Contains(string(m[0].Body), `"attempt":2`) {
+		t.Fatalf("got %+v, want the message of the second attempt", m)
+	}
+	rows, err := d.Jobs(t.Context(), db.JobFilter{State: jobs.Waiting})
+	if err != nil || len(rows) != 1 {
+		t.Fatalf("got %v, %v", rows, err)
+	}
+	if j := rows[0]; j.Attempts != 1 || !j.NextAttemptAt.Equal(first.NextAt) || j.ErrorCode != "unavailable" || j.Error != "the server is in maintenance" || j.Hint == "" {
+		t.Errorf("got %+v", j)
+	}
+	if got, _, _ := d.Run(t.Context(), run.ID); got.State != jobs.Running || got.Jobs.Ended() != 0 {
+		t.Errorf("the run moved: %+v", got)
+	}
+
+	late := succeeded(js[0], noon, order("SO1", false)) // the first attempt again, by a worker thought dead
+	if c := commit(t, d, late); !c.Repeated {
+		t.Errorf("a late first attempt: got %+v", c)
+	}
+	second := js[0]
+	second.Attempt = 2
+	if begun, err := d.BeginJob(t.Context(), second); !begun || err != nil {
+		t.Errorf("begin the second attempt: got %v, %v", begun, err)
+	}
+	c := commit(t, d, succeeded(second, noon.Add(time.Hour)))
+	if c.Run == nil || c.Run.State != jobs.Succeeded || len(c.Run.Errors) != 0 {
+		t.Errorf("got %+v, want a run that succeeded, without errors", c.Run)
+	}
+}
+
+func TestARunRollsUpItsJobs(t *testing.T) {
+	for name, test := range map[string]struct {
+		states []jobs.State
+		want   jobs.State
+		errors int
+	}{
+		"all succeeded":                 {[]jobs.State{jobs.Succeeded, jobs.Succeeded}, jobs.Succeeded, 0},
+		"one failed":                    {[]jobs.State{jobs.Succeeded, jobs.Failed}, jobs.Partial, 1},
+		"one is dead":                   {[]jobs.State{jobs.Dead, jobs.Succeeded}, jobs.Partial, 1},
+		"one was partial":               {[]jobs.State{jobs.Partial, jobs.Succeeded}, jobs.Partial, 1},
+		"all failed":                    {[]jobs.State{jobs.Failed, jobs.Dead}, jobs.Failed, 2},
+		"all were cancelled":            {[]jobs.State{jobs.Cancelled, jobs.Cancelled}, jobs.Cancelled, 2},
+		"more errors than a list holds": {repeat(jobs.Failed, jobs.MaxErrors+1), jobs.Failed, jobs.MaxErrors},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := open(t)
+			run, js := start(t, d, len(test.states))
+			for i, state := range test.states {
+				o := succeeded(js[i], noon)
+				if state != jobs.Succeeded {
+					o = failed(js[i], state, noon)
+				}
+				c := commit(t, d, o)
+				if last := i == len(js)-1; last != (c.Run != nil) {
+					t.Fatalf("job %d: got run %v", i, c.Run)
+				} else if last && (c.Run.State != test.want || len(c.Run.Errors) != test.errors) {
+					t.Errorf("got %s with %d errors, want %s with %d", c.Run.State, len(c.Run.Errors), test.want, test.errors)
+				}
+			}
+			got, ok, err := d.Run(t.Context(), run.ID)
+			if !ok || err != nil || got.State != test.want || got.Jobs.Ended() != len(js) || got.FinishedAt == nil {
+				t.Errorf("stored: got %+v, %v", got, err)
+			}
+		})
+	}
+}
+
+func repeat(s jobs.State, n int) []jobs.State {
+	list := make([]jobs.State, n)
+	for i := range list {
+		list[i] = s
+	}
+	return list
+}
+
+func TestWhatChangesIsDecidedWhereOldAndNewMeet(t *testing.T) {
+	volatile := order("SO1", false)
+	volatile.Lines[0].Description = "225/45R17 94W XL PILOT SPORT 4 (NEW)"
+	less := order("SO1", true)
+	less.Lines = less.Lines[:1]
+	less.Normalize()
+	for name, test := range map[string]struct {
+		second clients.Order
+		at     time.Duration
+		want   jobs.Tally
+		paths  []string
+	}{
+		"the same again":                      {order("SO1", false), time.Hour, jobs.Tally{Seen: 1, Unchanged: 1}, nil},
+		"shipped":                             {order("SO1", true), time.Hour, jobs.Tally{Seen: 1, Changed: 1}, []string{"status", "lines/001/shipped"}},
+		"a line is gone":                      {less, time.Hour, jobs.Tally{Seen: 1, Changed: 1}, []string{"lines/002"}},
+		"another text of a volatile field":    {volatile, time.Hour, jobs.Tally{Seen: 1, Unchanged: 1}, nil},
+		"shipped, but asked before the first": {order("SO1", true), -time.Hour, jobs.Tally{Seen: 1, Unchanged: 1}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := open(t)
+			observe(t, d, noon, order("SO1", false))
+			c := observe(t, d, noon.Add(test.at), test.second)
+			if c.Tally != test.want {
+				t.Fatalf("got %+v, want %+v", c.Tally, test.want)
+			}
+			got, ok, err := d.Order(t.Context(), "michelin", "detroit", "SO1")
+			if !ok || err != nil {
+				t.Fatal(ok, err)
+			}
+			want := db.StoredOrder{Order: order("SO1", false), Revision: 1, FirstSeenAt: noon, LastSeenAt: noon.Add(max(0, test.at)), LastChangedAt: noon}
+			if test.paths != nil {
+				want.Order, want.Revision, want.LastChangedAt = test.second, 2, noon.Add(test.at)
+			}
+			if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("stored (-want +got):\n%s", diff)
+			}
+			events, err := d.History(t.Context(), "michelin", "detroit", "SO1", 1, 10)
+			if err != nil || len(events) != want.Revision-1 {
+				t.Fatalf("got %d events after the first, %v", len(events), err)
+			}
+			for _, path := range test.paths {
+				if !strings.Contains(string(events[0].Changes), `"path":"`+path+`"`) {
+					t.Errorf("%s is not among %s", path, events[0].Changes)
+				}
+			}
+			lines, err := d.Value(t.Context(), `SELECT (SELECT count(*) FROM order_lines) || ' ' ||
+				(SELECT count(*) FROM schedule_lines) || ' ' || (SELECT count(*) FROM despatches)`)
+			if want := rowCounts(want.Order); lines != want || err != nil {
+				t.Errorf("got %s lines, schedule lines and despatches, want %s, %v", lines, want, err)
+			}
+		})
+	}
+}
+
+func rowCounts(o clients.Order) string {
+	schedule, despatches := 0, 0
+	for _, l := range o.Lines {
+		schedule, despatches = schedule+len(l.Schedule), despatches+len(l.Despatches)
+	}
+	return strings.Join([]string{itoa(len(o.Lines)), itoa(schedule), itoa(despatches)}, " ")
+}
+
+func TestAFingerprintOfAnotherVersionAloneIsNoChange(t *testing.T) {
+	d := open(t)
+	observe(t, d, noon, order("SO1", false))
+	if err := d.OnWriter(t.Context(), "UPDATE orders SET fingerprint = x'00'"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		c := observe(t, d, noon.Add(time.Hour), order("SO1", false))
+		if want := (jobs.Tally{Seen: 1, Unchanged: 1}); c.Tally != want {
+			t.Errorf("got %+v, want %+v", c.Tally, want)
+		}
+	}
+	if got, err := d.Value(t.Context(), "SELECT length(fingerprint) FROM orders"); got != "16" || err != nil {
+		t.Errorf("the fingerprint was not renewed: %s bytes, %v", got, err)
+	}
+}
+
+func TestColumnsAreThoseOfTheDocument(t *testing.T) {
+	d := open(t)
+	observe(t, d, noon, order("SO1", false))
+	observe(t, d, noon.Add(time.Hour), order("SO1", true))
+	for query, want := range map[string]string{
+		`SELECT status || ' ' || ordered_quantity || ' ' || shipped_quantity || ' ' || open_quantity || ' ' || promised_on FROM orders`: "partially_shipped 8 4 4 2026-11-24",
+		`SELECT method || ' ' || reference || ' ' || ordered_on FROM orders`:                                                            "EDI PO-SO1 2026-11-17",
+		`SELECT group_concat(line_id || ' ' || status || ' ' || coalesce(shipped, '-')) FROM order_lines`:                               "001 shipped 4,002 scheduled -",
+		`SELECT group_concat(line_id || ' ' || seq || ' ' || delivery_on) FROM schedule_lines`:                                          "001 1 2026-11-24,002 1 2026-11-24",
+		`SELECT line_id || ' ' || seq || ' ' || despatched_on || ' ' || advice_id || ' ' || quantity FROM despatches`:                   "001 1 2026-11-21 BOL1 4",
+	} {
+		if got, err := d.Value(t.Context(), query); got != want || err != nil {
+			t.Errorf("%s\ngot %s, want %s, %v", query, got, want, err)
+		}
+	}
+}
+
+func TestCommitRefusesWhatCannotBe(t *testing.T) {
+	d := open(t)
+	_, js := start(t, d, 1)
+	foreign := order("SO1", false)
+	foreign.Account = "toledo"
+	unknown := js[0]
+	unknown.ID = "unknown"
+	running := succeeded(js[0], noon)
+	running.State = jobs.Running
+	for name, o := range map[string]jobs.Outcome{
+		"an order of another account": succeeded(js[0], noon, foreign),
+		"an order without an id":      succeeded(js[0], noon, order("", false)),
+		"an unknown job":              succeeded(unknown, noon),
+		"an outcome that is none":     running,
+	} {
+		t.Run(name, func(t *testing.T) {
+			if c, err := d.Commit(t.Context(), o); err == nil {
+				t.Errorf("got %+v", c)
+			} else if !strings.HasPrefix(err.Error(), "job ") {
+				t.Errorf("got %v, which does not name the job", err)
+			}
+		})
+	}
+	if c := commit(t, d, succeeded(js[0], noon, order("SO1", true), order("SO1", false))); c.Tally.Seen != 1 {
+		t.Errorf("an order that is told twice: got %+v", c.Tally)
 	}
 }

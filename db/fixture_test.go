@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -41,7 +42,7 @@ func order(id string, shipped bool) clients.Order {
 	for i := range lines {
 		lines[i] = clients.Line{
 			LineID: fmt.Sprintf("%03d", i+1), ArticleID: clients.Text(fmt.Sprintf("A%05d", i)), EAN: "3528700000000",
-			Description: "225/45R17 94W XL PILOT & SPORT", RequestedOn: "2026-11-18", Ordered: clients.Pieces(4),
+			Description: "225/45R17 94W XL PILOT SPORT", RequestedOn: "2026-11-18", Ordered: clients.Pieces(4),
 			Schedule: []clients.ScheduleLine{{DeliveryOn: "2026-11-24", Ordered: clients.Pieces(4), Amounts: clients.Amounts{Scheduled: clients.Pieces(4)}}},
 		}
 	}
@@ -143,3 +144,5 @@ func publish(tb testing.TB, d *db.DB) {
 		tb.Fatal(err)
 	}
 }
+
+func itoa(n int) string { return strconv.Itoa(n) }

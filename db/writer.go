@@ -210,11 +210,16 @@ func (w *writer) wait(durable bool) error {
 	return nil
 }
 
-// close waits for those who are in, refuses others, and closes the connection.
+// close waits for those who are in, refuses others, and closes the connection. The
+// second time it does nothing.
 func (w *writer) close() error {
 	w.mu.Lock()
+	closed := w.closed
 	w.closed = true
 	w.mu.Unlock()
+	if closed {
+		return nil
+	}
 	w.using.Wait()
 	var errs []error
 	for _, s := range w.statements {

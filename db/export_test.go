@@ -1,0 +1,122 @@
+package db // an inside file: it lets the tests reach the writer and the queries
+
+import (
+	"context"
+	"time"
+)
+
+// Exec runs a statement within an operation of the writer.
+type Exec func(query string, args ...any) (int64, error)
+
+// Write runs an operation of the writer.
+func (d *DB) Write(ctx context.Context, relaxed bool, run func(Exec) error) error {
+	return d.writer.do(ctx, 1, relaxed, func(t *tx) error { return run(t.exec) })
+}
+
+// OnWriter runs a statement on the writer's connection, outside of a transaction.
+// Nothing else may write meanwhile.
+func (d *DB) OnWriter(ctx context.Context, query string) error {
+	_, err := d.writer.conn.ExecContext(ctx, query)
+	return err
+}
+
+// WriterValue reads one value on the writer's connection. Nothing else may write meanwhile.
+func (d *DB) WriterValue(ctx context.Context, query string) (value string, err error) {
+	err = d.writer.conn.QueryRowContext(ctx, query).Scan(&value)
+	return value, err
+}
+
+// Value reads one value on a reader's connection.
+func (d *DB) Value(ctx context.Context, query string, args ...any) (value string, err error) {
+	err = d.readers.QueryRowContext(ctx, query, args...).Scan(&value)
+	return value, err
+}
+
+// Waiting is how many operations wait for their turn.
+func (d *DB) Waiting() int {
+	d.writer.mu.Lock()
+	defer d.writer.mu.Unlock()
+	return len(d.writer.queue)
+}
+
+// Query is a query as it is run, with a name for tests.
+type Query struct {
+	Name, SQL string
+	Args      []any
+}
+
+// Queries lists every query whose tables grow.
+func Queries() []Query {
+	list := []Query{
+		{"known", knownSQL, []any{"p", "a", "[]"}},
+		{"seen", seenSQL, []any{"t", "p", "a", "[]"}},
+		{"document", documentSQL, []any{"p", "a", "o"}},
+		{"drop lines", dropLinesSQL, []any{"p", "a", "o"}},
+		{"drop schedule lines", dropScheduleSQL, []any{"p", "a", "o"}},
+		{"drop despatches", dropDespatchesSQL, []any{"p", "a", "o"}},
+		{"history", historySQL, []any{"p", "a", "o", 0, 1}},
+		{"order", orderSQL, []any{"p", "a", "o"}},
+		{"run", runSQL, []any{"r"}},
+		{"run by key", runByKeySQL, []any{"k"}},
+		{"run errors", runErrorsSQL, []any{"r", 1}},
+		{"job state", jobStateSQL, []any{"j"}},
+		{"begin job", beginJobSQL, []any{"t", "j", 1}},
+		{"begin run", beginRunSQL, []any{"t", "r"}},
+		{"end attempt", endAttemptSQL, make([]any, 13)},
+		{"count", countSQL, make([]any, 11)},
+		{"end run", endRunSQL, make([]any, 5)},
+		{"in line", inlineSQL, nil},
+		{"last tick", lastTickSQL, []any{"s"}},
+		{"link tick", linkTickSQL, []any{"r", "s", "t"}},
+		{"busy", busySQL, []any{"t"}},
+		{"next due", nextDueSQL, []any{"t"}},
+		{"published", publishedSQL, []any{"[]"}},
+	}
+	for name, f := range map[string]RunFilter{
+		"runs": {}, "runs of a provider": {Provider: "p", Kind: "sync"}, "runs by state": {State: "failed"},
+	} {
+		query, args := f.query()
+		list = append(list, Query{name, query, args})
+	}
+	for name, f := range map[string]JobFilter{
+		"jobs": {}, "jobs of a run": {RunID: "r"}, "jobs by state": {State: "dead"}, "a job": {JobID: "j"},
+		"jobs of a run by state": {RunID: "r", State: "dead"}, "jobs that succeeded": {State: "succeeded"},
+	} {
+		query, args := f.query()
+		list = append(list, Query{name, query, args})
+	}
+	for name, f := range map[string]OrderFilter{
+		"orders": {}, "orders of a provider": {Provider: "p"}, "orders of an account": {Provider: "p", Account: "a"},
+		"orders by id": {OrderID: "o"}, "orders of a provider by id": {Provider: "p", OrderID: "o"},
+		"orders by reference": {Reference: "r"}, "open orders": {Open: true}, "late orders": {Late: true},
+		"open orders of an account": {Provider: "p", Account: "a", Open: true},
+		"orders by open status":     {Status: "backordered"}, "orders by ended status": {Status: "shipped"},
+		"orders changed since":               {ChangedSince: time.Unix(0, 0)},
+		"orders of an account changed since": {Provider: "p", Account: "a", ChangedSince: time.Unix(0, 0)},
+	} {
+		query, args, err := f.query()
+		if err != nil {
+			panic(err)
+		}
+		list = append(list, Query{name, query, args})
+	}
+	return list
+}
+
+// Explain returns the steps of a query's plan.
+func (d *DB) Explain(ctx context.Context, q Query) (steps []string, err error) {
+	rows, err := d.readers.QueryContext(ctx, "EXPLAIN QUERY PLAN "+q.SQL, q.Args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id, parent, unused int
+		var step string
+		if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
+			return nil, err
+		}
+		steps = append(steps, step)
+	}
+	return steps, rows.Err()
+}

@@ -1,0 +1,148 @@
+package db_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+	"orderbeat/jobs"
+)
+
+// fixedRun is a run of three jobs with ids that are the same every time.
+func fixedRun() (jobs.Run, []jobs.Job) {
+	run, js := plan(3)
+	for i := range js {
+		js[i].ID, js[i].RunID = fmt.Sprintf("01JDRUN-%05d", i+1), "01JDRUN"
+	}
+	js[1].Account, js[2].Account = "toledo", "flint"
+	run.ID, run.Trigger, run.ReplyTo = "01JDRUN", "schedule:michelin-recent", "callers.inbox.7"
+	run.Accounts, run.Params = []string{"detroit", "toledo", "flint"}, []byte(`{"lookback":"14d"}`)
+	return run, js
+}
+
+// messages writes messages as text: all but the body on the first lines.
+func messages(t *testing.T, list []db.Message) string {
+	t.Helper()
+	var b strings.Builder
+	for _, m := range list {
+		fmt.Fprintf(&b, "%s %s\nid: %s\ntype: %s\nsubject: %s\nsource: %s\ntime: %s\ntraceparent: %s\nheaders: %v\n%s\n",
+			m.Topic, m.Subject, m.MsgID, m.Type, m.CESubject, m.Source, m.Time.Format(time.RFC3339Nano), m.Traceparent,
+			m.Headers, indented(t, m.Body))
+	}
+	return b.String()
+}
+
+// TestMessagesArePublic holds every kind of message against a golden file.
+func TestMessagesArePublic(t *testing.T) {
+	d := open(t)
+	if _, err := d.RecordTick(t.Context(), db.Tick{Schedule: "michelin-recent", DueAt: noon, Outcome: "started"}, &jobs.Request{
+		Provider: "michelin", Kind: "sync", Accounts: []string{"detroit"}, Params: []byte(`{"lookback":"14d"}`), Trigger: "schedule:michelin-recent",
+	}); err != nil {
+		t.Fatal(err)
+	}
+	run, js := fixedRun()
+	if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.BeginJob(t.Context(), js[0]); err != nil {
+		t.Fatal(err)
+	}
+	// The mark has the time of this machine's clock.
+	if err := d.OnWriter(t.Context(), "UPDATE runs SET started_at = requested_at"); err != nil {
+		t.Fatal(err)
+	}
+	strange := order("SO 1/ä", false)
+	strange.Account, strange.Lines = "toledo", strange.Lines[:1]
+	strange.Normalize()
+	commit(t, d, succeeded(js[0], noon, order("SO1", false)))
+	commit(t, d, succeeded(js[1], noon.Add(time.Second), strange))
+	commit(t, d, failed(js[2], jobs.Failed, noon.Add(1500*time.Millisecond)))
+	list := pending(t, d, noon)
+	publish(t, d)
+	golden(t, "run-requested.txt", messages(t, list[:1]))
+	golden(t, "job-planned.txt", messages(t, list[1:2]))
+	golden(t, "order-created.txt", messages(t, list[4:6]))
+	golden(t, "run-finished.txt", messages(t, list[6:8]))
+
+	run, js = fixedRun()
+	run.ID, run.ReplyTo, js = "01JDRUN2", "", js[:1]
+	js[0].RunID, js[0].ID = run.ID, run.ID+"-00001"
+	if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
+		t.Fatal(err)
+	}
+	changed := order("SO1", true)
+	changed.Lines = append(changed.Lines, clients.Line{LineID: "003", Ordered: clients.Pieces(1)})
+	changed.Normalize()
+	commit(t, d, succeeded(js[0], noon.Add(time.Hour), changed))
+	golden(t, "order-changed.txt", messages(t, pending(t, d, noon)[1:2]))
+}
+
+func TestTheOutboxIsReadInOrderUntilPublished(t *testing.T) {
+	d := open(t)
+	for len(d.Wake()) > 0 {
+		<-d.Wake()
+	}
+	_, js := start(t, d, 5)
+	select {
+	case <-d.Wake():
+	default:
+		t.Error("nobody was woken")
+	}
+	first, err := d.Pending(t.Context(), noon, 2)
+	if err != nil || len(first) != 2 {
+		t.Fatalf("got %v, %v", first, err)
+	}
+	if err := d.Published(t.Context(), []int64{first[0].ID, first[1].ID, 4711}); err != nil {
+		t.Fatal(err)
+	}
+	commit(t, d, failed(js[0], jobs.Waiting, noon))
+	rest := pending(t, d, noon)
+	var got []string
+	for _, m := range append(first, rest...) {
+		got = append(got, m.MsgID)
+	}
+	want := []string{js[0].ID + ".1", js[1].ID + ".1", js[2].ID + ".1", js[3].ID + ".1", js[4].ID + ".1"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	publish(t, d)
+	if m := pending(t, d, noon.AddDate(1, 0, 0)); len(m) != 0 {
+		t.Errorf("still there: %v", m)
+	}
+	if _, ok, err := d.NextDue(t.Context(), noon); ok || err != nil {
+		t.Errorf("something is due in an empty outbox: %v", err)
+	}
+	start(t, d, 1)
+	if next := pending(t, d, noon)[0].ID; next <= rest[len(rest)-1].ID {
+		t.Errorf("id %d was used before", next)
+	}
+}
+
+func TestAFailedOperationWakesNobody(t *testing.T) {
+	d := open(t)
+	run, js := plan(1)
+	js[0].RunID = "another"
+	if _, _, err := d.StartRun(t.Context(), run, js); err == nil {
+		t.Fatal("a job of another run was kept")
+	}
+	select {
+	case <-d.Wake():
+		t.Error("woken for nothing")
+	default:
+	}
+}
+
+func TestTokens(t *testing.T) {
+	for in, want := range map[string]string{
+		"SO123": "SO123", "a-b_C9": "a-b_C9", "": "_", "a.b": "a%2Eb", "a b*>": "a%20b%2A%3E", "ä/%": "%C3%A4%2F%25", "\xff": "%FF",
+	} {
+		if got := db.Token(in); got != want {
+			t.Errorf("Token(%q): got %s, want %s", in, got, want)
+		}
+	}
+}

@@ -1,0 +1,41 @@
+package db_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"orderbeat/db"
+)
+
+// TestNoQueryReadsAWholeTable looks at the plan of every query. A table that grows
+// is searched by an index; only a list of everything walks along one, and stops at its limit.
+func TestNoQueryReadsAWholeTable(t *testing.T) {
+	walks := map[string]bool{"orders": true, "runs": true, "jobs": true, "jobs that succeeded": true, "orders by ended status": true}
+	// Small for ever: one row per account, and lists that came with the query.
+	small := regexp.MustCompile(`^SCAN (freshness|json_each)\b`)
+	d := open(t)
+	for _, q := range db.Queries() {
+		t.Run(q.Name, func(t *testing.T) {
+			steps, err := d.Explain(t.Context(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			searched := false
+			for _, step := range steps {
+				searched = searched || strings.HasPrefix(step, "SEARCH") || strings.Contains(step, "USING INDEX orders_open")
+				switch {
+				case strings.HasPrefix(step, "SCAN") && walks[q.Name] && strings.Contains(step, "INDEX"):
+				case strings.HasPrefix(step, "SCAN") && strings.Contains(step, "USING INDEX orders_open"): // what is open is few
+				case strings.HasPrefix(step, "SCAN") && !small.MatchString(step):
+					t.Errorf("%s\nin the plan\n%s\nof%s", step, strings.Join(steps, "\n"), q.SQL)
+				case strings.Contains(step, "TEMP B-TREE FOR ORDER BY") && q.Name != "busy" && !strings.Contains(q.Name, "by reference") && !strings.Contains(q.Name, "by id"):
+					t.Errorf("sorts everything:\n%s\nof%s", strings.Join(steps, "\n"), q.SQL)
+				}
+			}
+			if !searched && !walks[q.Name] {
+				t.Errorf("no search in\n%s", strings.Join(steps, "\n"))
+			}
+		})
+	}
+}

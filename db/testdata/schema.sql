@@ -1,0 +1,224 @@
+CREATE TABLE despatches (
+  provider      TEXT NOT NULL,
+  account       TEXT NOT NULL,
+  order_id      TEXT NOT NULL,
+  line_id       TEXT NOT NULL,
+  seq           INTEGER NOT NULL,
+  despatched_on TEXT,
+  advice_id     TEXT,
+  quantity      INTEGER,
+  PRIMARY KEY (provider, account, order_id, line_id, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE freshness (
+  provider        TEXT NOT NULL,
+  account         TEXT NOT NULL,
+  last_success_at TEXT,
+  last_failure_at TEXT,
+  failure_code    TEXT,
+  PRIMARY KEY (provider, account)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE jobs (
+  job_id           TEXT NOT NULL PRIMARY KEY,
+  run_id           TEXT NOT NULL REFERENCES runs (run_id) ON DELETE CASCADE,
+  provider         TEXT NOT NULL,
+  account          TEXT NOT NULL,
+  kind             TEXT NOT NULL,
+  question         TEXT NOT NULL,
+  state            TEXT NOT NULL,
+  attempts         INTEGER NOT NULL DEFAULT 0,
+  inline           INTEGER NOT NULL DEFAULT 0,
+  next_attempt_at  TEXT,
+  error_code       TEXT,
+  error            TEXT,
+  hint             TEXT,
+  planned_at       TEXT NOT NULL,
+  started_at       TEXT,
+  asked_at         TEXT,
+  finished_at      TEXT,
+  orders_seen      INTEGER NOT NULL DEFAULT 0,
+  orders_created   INTEGER NOT NULL DEFAULT 0,
+  orders_changed   INTEGER NOT NULL DEFAULT 0,
+  orders_unchanged INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE INDEX jobs_run ON jobs (run_id, job_id);
+
+CREATE INDEX jobs_unfinished ON jobs (state, job_id) WHERE state <> 'succeeded';
+
+CREATE TABLE order_events (
+  id              INTEGER PRIMARY KEY,
+  event_id        TEXT NOT NULL,
+  provider        TEXT NOT NULL,
+  account         TEXT NOT NULL,
+  order_id        TEXT NOT NULL,
+  revision        INTEGER NOT NULL,
+  type            TEXT NOT NULL,
+  reference       TEXT,
+  status          TEXT NOT NULL,
+  previous_status TEXT,
+  run_id          TEXT NOT NULL,
+  job_id          TEXT NOT NULL,
+  observed_at     TEXT NOT NULL,
+  changes         TEXT NOT NULL,
+  document        TEXT NOT NULL,
+  UNIQUE (provider, account, order_id, revision)
+) STRICT;
+
+CREATE TABLE order_lines (
+  provider         TEXT NOT NULL,
+  account          TEXT NOT NULL,
+  order_id         TEXT NOT NULL,
+  line_id          TEXT NOT NULL,
+  article_id       TEXT,
+  buyer_article_id TEXT,
+  ean              TEXT,
+  description      TEXT,
+  status           TEXT NOT NULL,
+  requested_on     TEXT,
+  promised_on      TEXT,
+  ordered          INTEGER,
+  confirmed        INTEGER,
+  backordered      INTEGER,
+  cancelled        INTEGER,
+  scheduled        INTEGER,
+  open             INTEGER,
+  shipped          INTEGER,
+  PRIMARY KEY (provider, account, order_id, line_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE orders (
+  provider         TEXT NOT NULL,
+  account          TEXT NOT NULL,
+  order_id         TEXT NOT NULL,
+  reference        TEXT,
+  ordered_on       TEXT,
+  method           TEXT,
+  status           TEXT NOT NULL,
+  ordered_quantity INTEGER,
+  shipped_quantity INTEGER,
+  open_quantity    INTEGER,
+  promised_on      TEXT,
+  revision         INTEGER NOT NULL,
+  first_seen_at    TEXT NOT NULL,
+  last_seen_at     TEXT NOT NULL,
+  last_changed_at  TEXT NOT NULL,
+  fingerprint      BLOB NOT NULL,
+  document         TEXT NOT NULL,
+  PRIMARY KEY (provider, account, order_id)
+) STRICT;
+
+CREATE INDEX orders_changed ON orders (last_changed_at, provider, account, order_id);
+
+CREATE INDEX orders_open ON orders (provider, account, order_id)
+  WHERE status NOT IN ('shipped', 'delivered', 'cancelled');
+
+CREATE INDEX orders_reference ON orders (reference) WHERE reference IS NOT NULL;
+
+CREATE TABLE outbox (
+  id          INTEGER PRIMARY KEY AUTOINCREMENT,
+  due_at      TEXT,
+  topic       TEXT NOT NULL,
+  subject     TEXT NOT NULL,
+  msg_id      TEXT NOT NULL,
+  type        TEXT NOT NULL,
+  ce_subject  TEXT NOT NULL,
+  source      TEXT NOT NULL,
+  time        TEXT NOT NULL,
+  traceparent TEXT,
+  headers     TEXT,
+  event       INTEGER,
+  body        TEXT
+) STRICT;
+
+CREATE INDEX outbox_due ON outbox (due_at) WHERE due_at IS NOT NULL;
+
+CREATE TABLE runs (
+  run_id           TEXT NOT NULL PRIMARY KEY,
+  provider         TEXT NOT NULL,
+  kind             TEXT NOT NULL,
+  state            TEXT NOT NULL,
+  trigger          TEXT NOT NULL,
+  accounts         TEXT,
+  params           TEXT,
+  jobs_total       INTEGER NOT NULL,
+  jobs_succeeded   INTEGER NOT NULL DEFAULT 0,
+  jobs_partial     INTEGER NOT NULL DEFAULT 0,
+  jobs_failed      INTEGER NOT NULL DEFAULT 0,
+  jobs_dead        INTEGER NOT NULL DEFAULT 0,
+  jobs_cancelled   INTEGER NOT NULL DEFAULT 0,
+  orders_seen      INTEGER NOT NULL DEFAULT 0,
+  orders_created   INTEGER NOT NULL DEFAULT 0,
+  orders_changed   INTEGER NOT NULL DEFAULT 0,
+  orders_unchanged INTEGER NOT NULL DEFAULT 0,
+  errors           TEXT NOT NULL,
+  requested_at     TEXT NOT NULL,
+  started_at       TEXT,
+  finished_at      TEXT,
+  key              TEXT,
+  reply_to         TEXT,
+  traceparent      TEXT
+) STRICT;
+
+CREATE UNIQUE INDEX runs_key ON runs (key) WHERE key IS NOT NULL;
+
+CREATE INDEX runs_provider ON runs (provider, run_id);
+
+CREATE INDEX runs_state ON runs (state, run_id);
+
+CREATE TABLE schedule_lines (
+  provider    TEXT NOT NULL,
+  account     TEXT NOT NULL,
+  order_id    TEXT NOT NULL,
+  line_id     TEXT NOT NULL,
+  seq         INTEGER NOT NULL,
+  delivery_on TEXT,
+  ordered     INTEGER,
+  confirmed   INTEGER,
+  backordered INTEGER,
+  cancelled   INTEGER,
+  scheduled   INTEGER,
+  open        INTEGER,
+  shipped     INTEGER,
+  PRIMARY KEY (provider, account, order_id, line_id, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE ticks (
+  schedule TEXT NOT NULL,
+  due_at   TEXT NOT NULL,
+  outcome  TEXT NOT NULL CHECK (outcome IN ('started', 'skipped', 'missed', 'caught_up')),
+  reason   TEXT,
+  run_id   TEXT,
+  PRIMARY KEY (schedule, due_at)
+) STRICT, WITHOUT ROWID;
+
+CREATE VIEW failed_jobs AS
+SELECT finished_at, job_id, provider, account, kind, state, attempts, next_attempt_at,
+       error_code, error, hint
+  FROM jobs
+ WHERE state IN ('failed', 'dead', 'partial', 'waiting') AND state <> 'succeeded'
+ ORDER BY job_id DESC;
+
+CREATE VIEW late_orders AS
+SELECT CAST(julianday('now', 'start of day') - julianday(promised_on) AS INTEGER) AS days_late,
+       provider, account, order_id, reference, ordered_on, status, open_quantity,
+       promised_on, last_changed_at, last_seen_at
+  FROM orders
+ WHERE status NOT IN ('shipped', 'delivered', 'cancelled') AND promised_on < date('now')
+ ORDER BY promised_on;
+
+CREATE VIEW open_orders AS
+SELECT provider, account, order_id, reference, ordered_on, status, ordered_quantity,
+       shipped_quantity, open_quantity, promised_on, last_changed_at, last_seen_at
+  FROM orders
+ WHERE status NOT IN ('shipped', 'delivered', 'cancelled')
+ ORDER BY promised_on IS NULL, promised_on;
+
+CREATE VIEW recent_changes AS
+SELECT e.observed_at, e.provider, e.account, e.order_id, e.reference, e.revision, e.status,
+       c.value ->> '$.path' AS path, c.value -> '$.before' AS before, c.value -> '$.after' AS after,
+       e.run_id, e.job_id
+  FROM (SELECT * FROM order_events ORDER BY id DESC LIMIT 1000) AS e
+  LEFT JOIN json_each(e.changes) AS c
+ ORDER BY e.id DESC, c.key;
