@@ -36,16 +36,11 @@ func startStandIns(ctx context.Context, c config.Sandbox) (*standIns, error) {
 	return s, nil
 }
 
-// Close stops listening and waits a moment for answers on their way.
+// Close stops listening. Whoever would still wait for an answer has ended before.
 func (s *standIns) Close() error {
-	const patience = 2 * time.Second
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	if err := s.server.Shutdown(ctx); err != nil {
-		_ = s.server.Close() // the rest is cut off
+	err := s.server.Close()
+	if served := <-s.ended; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, fmt.Errorf("sandbox: %w", served))
 	}
-	if err := <-s.ended; !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("sandbox: %w", err)
-	}
-	return nil
+	return err
 }

@@ -90,16 +90,22 @@ func TestSyncWatchesTheRunToItsEnd(t *testing.T) {
 		stdout, stderr string
 	}{
 		{
-			"succeeded", jobs.Succeeded, jobs.Counts{Total: 3, Succeeded: 3}, nil, done,
+			"succeeded", jobs.Succeeded,
+			jobs.Counts{Total: 3, Succeeded: 3},
+			nil, done,
 			"michelin sync succeeded in 1.5s: 3 jobs, 360 orders seen, 4 created, 31 changed (run 01JRUN)\n", "",
 		},
 		{
-			"partial", jobs.Partial, jobs.Counts{Total: 3, Succeeded: 2, Failed: 1},
-			[]jobs.RunError{{Account: "toledo", Code: "forbidden", Message: "not yours", Hint: "check bill_to"}}, partialOnly,
+			"partial", jobs.Partial,
+			jobs.Counts{Total: 3, Succeeded: 2, Failed: 1},
+			[]jobs.RunError{{Account: "toledo", Code: "forbidden", Message: "not yours", Hint: "check bill_to"}},
+			partialOnly,
 			"michelin sync partial in 1.5s: 3 jobs, 360 orders seen, 4 created, 31 changed (run 01JRUN)\n", "toledo: forbidden: not yours\n  check bill_to\n",
 		},
 		{
-			"failed", jobs.Failed, jobs.Counts{Total: 3, Failed: 3}, nil, failed,
+			"failed", jobs.Failed,
+			jobs.Counts{Total: 3, Failed: 3},
+			nil, failed,
 			"michelin sync failed in 1.5s: 3 jobs, 360 orders seen, 4 created, 31 changed (run 01JRUN)\n", "",
 		},
 	} {

@@ -59,7 +59,7 @@ func Find(named string, getenv func(string) string) (string, error) {
 	}
 	if _, err := os.Stat(usual); errors.Is(err, fs.ErrNotExist) {
 		here, _ := filepath.Abs(".")
-		return "", &Mistake{File: usual, Message: fmt.Sprintf(
+		return "", &Error{File: usual, Message: fmt.Sprintf(
 			"there is none in %s: name one with --config or ORDERBEAT_CONFIG, or copy the one that comes with the sources, which runs as it is", here)}
 	}
 	return usual, nil
@@ -67,7 +67,7 @@ func Find(named string, getenv func(string) string) (string, error) {
 
 // Load reads the file at path and checks all of it. kinds are the kinds of
 // provider there are; each provider is opened once on trial. The error joins a
-// [*Mistake] for everything that is wrong.
+// [*Error] for everything that is wrong.
 func Load(path string, kinds map[string]clients.Open, getenv func(string) string) (*Config, error) {
 	l, err := read(path, getenv)
 	if err != nil {
@@ -120,11 +120,11 @@ func read(path string, getenv func(string) string) (*loader, error) {
 		err = e.Err
 	}
 	if err != nil {
-		return nil, &Mistake{File: path, Message: fmt.Sprintf("cannot read the configuration: %v", err)}
+		return nil, &Error{File: path, Message: fmt.Sprintf("cannot read the configuration: %v", err)}
 	}
 	dir, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
-		return nil, &Mistake{File: path, Message: err.Error()}
+		return nil, &Error{File: path, Message: err.Error()}
 	}
 	doc, mistake := parse(text)
 	if mistake != nil {

@@ -20,10 +20,10 @@ type document struct {
 
 // parse reads a TOML text. What is not TOML is one mistake with its line; the text
 // around it is not repeated, because it may hold a secret.
-func parse(text []byte) (document, *Mistake) {
+func parse(text []byte) (document, *Error) {
 	doc := document{values: map[string]any{}, lines: map[string]int{}}
 	if err := toml.Unmarshal(text, &doc.values); err != nil {
-		m := &Mistake{Message: strings.TrimPrefix(err.Error(), "toml: ")}
+		m := &Error{Message: strings.TrimPrefix(err.Error(), "toml: ")}
 		if e, ok := errors.AsType[*toml.DecodeError](err); ok {
 			row, column := e.Position()
 			m.Line, m.Message = row, fmt.Sprintf("%s (column %d)", m.Message, column)

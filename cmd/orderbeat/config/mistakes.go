@@ -9,8 +9,8 @@ import (
 	"orderbeat/clients"
 )
 
-// Mistake is one thing that is wrong with the configuration.
-type Mistake struct {
+// Error is one thing that is wrong with the configuration.
+type Error struct {
 	// File is the path of the file as it was named.
 	File string
 	// Line counts from 1; 0 is the file as a whole.
@@ -21,8 +21,8 @@ type Mistake struct {
 	Message string
 }
 
-// Error is "config.toml:12: providers.michelin.rate: …".
-func (m *Mistake) Error() string {
+// Error tells it as "config.toml:12: providers.michelin.rate: …".
+func (m *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(m.File)
 	if m.Line > 0 {
@@ -39,7 +39,7 @@ func (m *Mistake) Error() string {
 type mistakes struct {
 	file string
 	doc  document
-	all  []*Mistake
+	all  []*Error
 }
 
 // add notes a mistake at a key. Of several at one key the first stays: what
@@ -48,11 +48,11 @@ func (c *mistakes) add(key, format string, args ...any) {
 	if c.has(key) {
 		return
 	}
-	c.all = append(c.all, &Mistake{File: c.file, Line: c.doc.line(key), Key: key, Message: fmt.Sprintf(format, args...)})
+	c.all = append(c.all, &Error{File: c.file, Line: c.doc.line(key), Key: key, Message: fmt.Sprintf(format, args...)})
 }
 
 func (c *mistakes) has(key string) bool {
-	return slices.ContainsFunc(c.all, func(m *Mistake) bool { return m.Key == key })
+	return slices.ContainsFunc(c.all, func(m *Error) bool { return m.Key == key })
 }
 
 // addProvider notes what a provider says about its section, which is at path.
@@ -64,7 +64,7 @@ func (c *mistakes) addProvider(path string, err error) {
 		c.add(path+"."+e.Key, "%s", e.Message)
 		return
 	}
-	if several, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // likewise
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, err := range several.Unwrap() {
 			c.addProvider(path, err)
 		}
@@ -79,7 +79,7 @@ func (c *mistakes) addProvider(path string, err error) {
 
 // err joins the mistakes in the order of the file; nil when there is none.
 func (c *mistakes) err() error {
-	slices.SortStableFunc(c.all, func(a, b *Mistake) int { return a.Line - b.Line })
+	slices.SortStableFunc(c.all, func(a, b *Error) int { return a.Line - b.Line })
 	joined := make([]error, len(c.all))
 	for i, m := range c.all {
 		joined[i] = m

@@ -13,14 +13,14 @@ import (
 )
 
 // told is what a load says is wrong, as "line key: message".
-func told(t *testing.T, text string, pairs ...string) []string {
+func told(t *testing.T, text string) []string {
 	t.Helper()
-	_, err := config.Load(write(t, text), kinds, env(pairs...))
+	_, err := config.Load(write(t, text), kinds, env())
 	var all []string
 	for _, e := range flat(err) {
-		m, ok := errors.AsType[*config.Mistake](e)
+		m, ok := errors.AsType[*config.Error](e)
 		if !ok {
-			t.Fatalf("%v is a %T, want a *config.Mistake", e, e)
+			t.Fatalf("%v is a %T, want a *config.Error", e, e)
 		}
 		all = append(all, fmt.Sprintf("%d %s: %s", m.Line, m.Key, m.Message))
 	}
