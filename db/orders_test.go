@@ -1,0 +1,180 @@
+package db_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+)
+
+// fill stores six orders: SO0 to SO5, of which SO1, SO3 and SO5 shipped a line
+// later, SO4 is cancelled, and SO0 was promised for long ago.
+func fill(t *testing.T, d *db.DB) {
+	t.Helper()
+	list := batch(0, 6, false)
+	for i := range list {
+		list[i].OrderID = fmt.Sprintf("SO%d", i)
+		list[i].Reference = clients.Text(fmt.Sprintf("PO%d", i/2))
+		for j := range list[i].Lines {
+			list[i].Lines[j].Schedule[0].DeliveryOn = "2999-01-01"
+		}
+	}
+	list[0].Lines[0].Schedule[0].DeliveryOn = "2020-01-01"
+	list[0].Lines[1].Schedule[0].DeliveryOn = "2020-01-01"
+	for i := range list[4].Lines {
+		list[4].Lines[i].Schedule[0].Amounts = clients.Amounts{Cancelled: clients.Pieces(4)}
+	}
+	for i := range list {
+		list[i].Normalize()
+	}
+	observe(t, d, noon, list...)
+	for i := 1; i < 6; i += 2 {
+		shipped := order(fmt.Sprintf("SO%d", i), true)
+		shipped.Reference = list[i].Reference
+		shipped.Lines[1].Schedule[0].DeliveryOn = "2999-01-01"
+		shipped.Normalize()
+		observe(t, d, noon.Add(time.Duration(10-i)*time.Minute), shipped)
+	}
+}
+
+func TestOrdersAreChosenAndPaged(t *testing.T) {
+	d := open(t)
+	fill(t, d)
+	for name, test := range map[string]struct {
+		filter db.OrderFilter
+		want   string
+	}{
+		"all":                       {db.OrderFilter{}, "SO0 SO1 SO2 SO3 SO4 SO5"},
+		"of an account":             {db.OrderFilter{Provider: "michelin", Account: "detroit"}, "SO0 SO1 SO2 SO3 SO4 SO5"},
+		"of another account":        {db.OrderFilter{Provider: "michelin", Account: "toledo"}, ""},
+		"by status":                 {db.OrderFilter{Status: clients.StatusPartiallyShipped}, "SO1 SO3 SO5"},
+		"by a status that is final": {db.OrderFilter{Status: clients.StatusCancelled}, "SO4"},
+		"by reference":              {db.OrderFilter{Reference: "PO1"}, "SO2 SO3"},
+		"by id":                     {db.OrderFilter{OrderID: "SO2"}, "SO2"},
+		"by id of a provider":       {db.OrderFilter{Provider: "michelin", OrderID: "SO2"}, "SO2"},
+		"open":                      {db.OrderFilter{Open: true}, "SO0 SO1 SO2 SO3 SO5"},
+		"late":                      {db.OrderFilter{Late: true}, "SO0"},
+		"changed since":             {db.OrderFilter{ChangedSince: noon.Add(6 * time.Minute)}, "SO3 SO1"},
+		"changed since, all":        {db.OrderFilter{ChangedSince: noon}, "SO0 SO2 SO4 SO5 SO3 SO1"},
+		"everything together": {db.OrderFilter{
+			Provider: "michelin", Account: "detroit", Status: clients.StatusPartiallyShipped, Reference: "PO1", OrderID: "SO3",
+			ChangedSince: noon, Open: true,
+		}, "SO3"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, size := range []int{0, 1, 2, 6} {
+				test.filter.Limit, test.filter.Cursor = size, ""
+				var got []string
+				for pages := 0; ; pages++ {
+					page, next, err := d.Orders(t.Context(), test.filter)
+					if err != nil || pages > 6 {
+						t.Fatal(pages, err)
+					}
+					for _, o := range page {
+						got = append(got, o.OrderID)
+					}
+					if next == "" {
+						break
+					}
+					test.filter.Cursor = next
+				}
+				if got := strings.Join(got, " "); got != test.want {
+					t.Errorf("pages of %d: got %s, want %s", size, got, test.want)
+				}
+			}
+		})
+	}
+}
+
+func TestACursorOfAnotherListIsRefused(t *testing.T) {
+	d := open(t)
+	fill(t, d)
+	_, cursor, err := d.Orders(t.Context(), db.OrderFilter{Limit: 1})
+	if err != nil || cursor == "" {
+		t.Fatal(cursor, err)
+	}
+	for name, f := range map[string]db.OrderFilter{
+		"of another order": {Cursor: cursor, ChangedSince: noon}, "no base64": {Cursor: "?"}, "no list": {Cursor: "e30"}, "too short": {Cursor: "W10"},
+	} {
+		if _, _, err := d.Orders(t.Context(), f); !errors.Is(err, db.ErrCursor) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+func TestAStoredOrderIsFlatJSON(t *testing.T) {
+	d := open(t)
+	observe(t, d, noon, order("SO1", false))
+	o, _, err := d.Order(t.Context(), "michelin", "detroit", "SO1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fields map[string]any
+	if err := json.Unmarshal(text, &fields); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]any{"order_id": "SO1", "revision": 1.0, "first_seen_at": "2026-11-20T12:00:00Z", "status": "scheduled"} {
+		if fields[name] != want {
+			t.Errorf("%s: got %v, want %v in %s", name, fields[name], want, text)
+		}
+	}
+	if _, ok, err := d.Order(t.Context(), "michelin", "detroit", "none"); ok || err != nil {
+		t.Errorf("an order that is not there: got %v, %v", ok, err)
+	}
+}
+
+func TestHistoryReadsLikeWhatWasPublished(t *testing.T) {
+	d := open(t)
+	observe(t, d, noon, order("SO1", false))
+	observe(t, d, noon.Add(time.Hour), order("SO1", true))
+	events, err := d.History(t.Context(), "michelin", "detroit", "SO1", 0, 10)
+	if err != nil || len(events) != 2 {
+		t.Fatal(events, err)
+	}
+	var bodies []json.RawMessage
+	for _, m := range pending(t, d, noon) {
+		if m.Topic == "orders" {
+			bodies = append(bodies, m.Body)
+		}
+	}
+	for i, e := range events {
+		text, err := json.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		head := fmt.Sprintf(`{"event_id":%q,"type":%q,`, e.EventID, e.Type)
+		if want := head + strings.TrimPrefix(string(bodies[i]), "{"); string(text) != want {
+			t.Errorf("event %d:\n%s", i, cmp.Diff(want, string(text)))
+		}
+	}
+}
+
+// TestViewsAnswer asks every view what a person would.
+func TestViewsAnswer(t *testing.T) {
+	d := open(t)
+	fill(t, d)
+	_, js := start(t, d, 2)
+	commit(t, d, failed(js[0], "dead", noon))
+	for query, want := range map[string]string{
+		"SELECT group_concat(order_id, ' ') FROM open_orders":                                          "SO0 SO1 SO2 SO3 SO5",
+		"SELECT group_concat(order_id || (days_late > 2000), ' ') FROM late_orders":                    "SO01",
+		"SELECT group_concat(state || ' ' || error_code || ' ' || attempts) FROM failed_jobs":          "dead unavailable 1",
+		"SELECT count(*) FROM recent_changes WHERE path IS NULL":                                       "6",
+		`SELECT before || ' ' || after FROM recent_changes WHERE order_id = 'SO1' AND path = 'status'`: `"scheduled" "partially_shipped"`,
+	} {
+		if got, err := d.Value(t.Context(), query); got != want || err != nil {
+			t.Errorf("%s\ngot %s, want %s, %v", query, got, want, err)
+		}
+	}
+}

@@ -1,0 +1,246 @@
+package db_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+	"orderbeat/jobs"
+)
+
+func TestARunWithTheSameKeyIsTheFirstOne(t *testing.T) {
+	d := open(t)
+	first, js := plan(2)
+	first.Key = "michelin-recent@2026-11-20T12:00:00Z"
+	if _, started, err := d.StartRun(t.Context(), first, js); !started || err != nil {
+		t.Fatal(started, err)
+	}
+	commit(t, d, succeeded(js[0], noon, order("SO1", false)))
+	before := pending(t, d, noon)
+	second, more := plan(1)
+	second.Key = first.Key
+	got, started, err := d.StartRun(t.Context(), second, more)
+	if started || err != nil || got.ID != first.ID || got.Jobs.Succeeded != 1 {
+		t.Errorf("got %+v, %v, %v: want the first run as it is now", got, started, err)
+	}
+	if diff := cmp.Diff(before, pending(t, d, noon)); diff != "" {
+		t.Errorf("something was published:\n%s", diff)
+	}
+	for range 2 { // without a key, every run is another one
+		if _, started, err := d.StartRun(t.Context(), func() jobs.Run { r, _ := plan(0); return r }(), nil); !started || err != nil {
+			t.Errorf("got %v, %v", started, err)
+		}
+	}
+}
+
+func TestARunWithoutJobsEndsAtOnce(t *testing.T) {
+	invalid, _, err := jobs.Plan(jobs.Request{Provider: "nobody", Kind: "sync", Trigger: "nats"}, nil, noon)
+	if err == nil {
+		t.Fatal("planned a run for an unknown provider")
+	}
+	empty, _ := plan(0)
+	for name, test := range map[string]struct {
+		run  jobs.Run
+		want jobs.State
+	}{
+		"nothing to ask":            {empty, jobs.Succeeded},
+		"what could not be planned": {invalid, jobs.Failed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := open(t)
+			test.run.ReplyTo = "inbox.1"
+			got, started, err := d.StartRun(t.Context(), test.run, nil)
+			if !started || err != nil || got.State != test.want || got.FinishedAt == nil {
+				t.Fatalf("got %+v, %v, %v, want %s", got, started, err, test.want)
+			}
+			stored, _, err := d.Run(t.Context(), got.ID)
+			if diff := cmp.Diff(got, stored); diff != "" || err != nil {
+				t.Errorf("stored (-returned +stored), %v:\n%s", err, diff)
+			}
+			m := pending(t, d, noon)
+			if len(m) != 2 || m[0].Topic != "results" || m[1].Topic != "reply" || m[1].Subject != "inbox.1" || string(m[0].Body) != string(m[1].Body) {
+				t.Errorf("got %+v, want the result twice", m)
+			}
+		})
+	}
+}
+
+func TestAnInlineRunHasNoJobMessage(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "orderbeat.db")
+	d := openAt(t, path)
+	begin := func() (jobs.Run, jobs.Job) {
+		run, js := plan(1)
+		if err := d.StartInline(t.Context(), run, js[0]); err != nil {
+			t.Fatal(err)
+		}
+		return run, js[0]
+	}
+	done, job := begin()
+	if m := pending(t, d, noon); len(m) != 0 {
+		t.Errorf("got messages %v", m)
+	}
+	if c := commit(t, d, succeeded(job, noon, order("SO1", false))); c.Run == nil || c.Run.State != jobs.Succeeded {
+		t.Errorf("got %+v", c)
+	}
+	left, _ := begin()
+	retried, job := begin()
+	commit(t, d, failed(job, jobs.Waiting, noon))
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	d = openAt(t, path)
+	for id, want := range map[string]jobs.State{done.ID: jobs.Succeeded, left.ID: jobs.Cancelled, retried.ID: jobs.Running} {
+		if got, _, err := d.Run(t.Context(), id); got.State != want || err != nil {
+			t.Errorf("after a restart: got %s, want %s, %v", got.State, want, err)
+		}
+	}
+}
+
+func TestATickAsksOnceAndLearnsItsRun(t *testing.T) {
+	d := open(t)
+	request := &jobs.Request{Provider: "michelin", Kind: "sync", Trigger: "schedule:recent"}
+	due := noon.In(time.FixedZone("EST", -5*3600)).Add(250 * time.Millisecond)
+	for i := range 2 {
+		recorded, err := d.RecordTick(t.Context(), db.Tick{Schedule: "recent", DueAt: due, Outcome: "started", Reason: "why"}, request)
+		if recorded != (i == 0) || err != nil {
+			t.Errorf("time %d: got %v, %v", i, recorded, err)
+		}
+	}
+	m := pending(t, d, noon)
+	if len(m) != 1 || m[0].MsgID != "recent@2026-11-20T12:00:00Z" || m[0].Headers[db.HeaderTrigger] != "schedule:recent" || string(m[0].Body) != "{}" {
+		t.Fatalf("got %+v", m)
+	}
+	run, js := plan(1)
+	run.Key, run.Trigger = m[0].MsgID, request.Trigger
+	if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.RecordTick(t.Context(), db.Tick{Schedule: "recent", DueAt: noon.Add(-time.Hour), Outcome: "missed"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	got, ok, err := d.LastTick(t.Context(), "recent")
+	want := db.Tick{Schedule: "recent", DueAt: noon, Outcome: "started", Reason: "why", RunID: run.ID}
+	if diff := cmp.Diff(want, got); diff != "" || !ok || err != nil {
+		t.Errorf("%v %v (-want +got):\n%s", ok, err, diff)
+	}
+	if _, ok, err := d.LastTick(t.Context(), "another"); ok || err != nil {
+		t.Errorf("a schedule without ticks: got %v, %v", ok, err)
+	}
+	if _, err := d.RecordTick(t.Context(), db.Tick{Schedule: "recent", DueAt: noon.Add(time.Hour), Outcome: "guessed"}, nil); err == nil {
+		t.Error("took an outcome that is none")
+	}
+}
+
+func TestBusyAccountsAreThoseWithOpenJobsOfTheTrigger(t *testing.T) {
+	d := open(t)
+	for i, trigger := range []string{"schedule:a", "schedule:a", "schedule:b"} {
+		run, js := plan(3)
+		run.Trigger = trigger
+		for j := range js {
+			js[j].Account = fmt.Sprintf("account%d%d", i, j)
+		}
+		if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
+			t.Fatal(err)
+		}
+		commit(t, d, succeeded(js[0], noon))
+		commit(t, d, failed(js[1], jobs.Waiting, noon))
+	}
+	got, err := d.BusyAccounts(t.Context(), "schedule:a")
+	if diff := cmp.Diff([]string{"account01", "account02", "account11", "account12"}, got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
+func TestRunsAndJobsAreListed(t *testing.T) {
+	d := open(t)
+	var ids []string
+	for i := range 3 {
+		run, js := plan(2)
+		run.ID = jobs.NewID(noon.Add(time.Duration(i) * time.Second))
+		for j := range js {
+			js[j].ID, js[j].RunID = fmt.Sprintf("%s-%05d", run.ID, j+1), run.ID
+		}
+		if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
+			t.Fatal(err)
+		}
+		if i < 2 {
+			commit(t, d, succeeded(js[0], noon))
+			commit(t, d, failed(js[1], jobs.Dead, noon))
+		}
+		ids = append(ids, run.ID)
+	}
+	for name, test := range map[string]struct {
+		filter db.RunFilter
+		want   []string
+	}{
+		"all, newest first":       {db.RunFilter{}, []string{ids[2], ids[1], ids[0]}},
+		"two":                     {db.RunFilter{Limit: 2}, []string{ids[2], ids[1]}},
+		"by state":                {db.RunFilter{State: jobs.Partial}, []string{ids[1], ids[0]}},
+		"by provider and kind":    {db.RunFilter{Provider: "michelin", Kind: "sync", Limit: 1}, []string{ids[2]}},
+		"of a provider not there": {db.RunFilter{Provider: "ptv"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			runs, err := d.Runs(t.Context(), test.filter)
+			var got []string
+			for _, r := range runs {
+				got = append(got, r.ID)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" || err != nil {
+				t.Errorf("%v (-want +got):\n%s", err, diff)
+			}
+		})
+	}
+	for name, test := range map[string]struct {
+		filter db.JobFilter
+		want   []string
+	}{
+		"of a run, as planned":    {db.JobFilter{RunID: ids[0]}, []string{ids[0] + "-00001", ids[0] + "-00002"}},
+		"dead ones, newest first": {db.JobFilter{State: jobs.Dead}, []string{ids[1] + "-00002", ids[0] + "-00002"}},
+		"dead ones of a run":      {db.JobFilter{RunID: ids[1], State: jobs.Dead}, []string{ids[1] + "-00002"}},
+		"those that succeeded":    {db.JobFilter{State: jobs.Succeeded, Limit: 1}, []string{ids[1] + "-00001"}},
+		"one":                     {db.JobFilter{JobID: ids[2] + "-00001"}, []string{ids[2] + "-00001"}},
+	} {
+		t.Run("jobs "+name, func(t *testing.T) {
+			list, err := d.Jobs(t.Context(), test.filter)
+			var got []string
+			for _, j := range list {
+				got = append(got, j.JobID)
+				if j.From != "2026-11-06" || !j.PlannedAt.Equal(noon) {
+					t.Errorf("got %+v", j)
+				}
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" || err != nil {
+				t.Errorf("%v (-want +got):\n%s", err, diff)
+			}
+		})
+	}
+	if _, ok, err := d.Run(t.Context(), "none"); ok || err != nil {
+		t.Errorf("a run that is not there: got %v, %v", ok, err)
+	}
+}
+
+func TestFreshnessTellsTheLastSuccessAndFailure(t *testing.T) {
+	d := open(t)
+	_, js := start(t, d, 4)
+	commit(t, d, succeeded(js[0], noon))
+	commit(t, d, failed(js[1], jobs.Failed, noon.Add(time.Hour)))
+	commit(t, d, succeeded(js[2], noon.Add(-time.Hour))) // told late
+	commit(t, d, failed(js[3], jobs.Cancelled, noon.Add(2*time.Hour)))
+	got, err := d.Freshness(t.Context(), "michelin")
+	success, failure := noon, noon.Add(time.Hour)
+	want := []db.AccountFreshness{{
+		Provider: "michelin", Account: "detroit", LastSuccessAt: &success, LastFailureAt: &failure, FailureCode: clients.CodeUnavailable,
+	}}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	if got, err := d.Freshness(t.Context(), "ptv"); len(got) != 0 || err != nil {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
