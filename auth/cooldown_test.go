@@ -168,6 +168,19 @@ func TestTooManyRequestsIsNeverHeldAgainstTheCredentials(t *testing.T) {
 	})
 }
 
+func TestAWaitBeyondReasonIsCut(t *testing.T) {
+	for _, written := range []string{"86400", "Thu, 31 Dec 2099 00:00:00 GMT"} {
+		t.Run(written, func(t *testing.T) {
+			got := fails(t, open(t, config(&endpoint{answer: func(int64, *http.Request) (*http.Response, error) {
+				resp := respond(503, "")
+				resp.Header.Set("Retry-After", written)
+				return resp, nil
+			}})))
+			between(t, "rest", got.After, 15*time.Minute-time.Second, 15*time.Minute)
+		})
+	}
+}
+
 func TestTransientFailuresRestLongerEachTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, config(refusing(503, "")))

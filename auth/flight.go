@@ -143,29 +143,15 @@ func (s *Source) grant(ctx context.Context, lease Lease, row Row) error {
 // served or refused here, also when the store lost its memory.
 func (s *Source) granted(row Row, a answer, asked time.Time) Row {
 	newest := max(row.Generation, s.rejected.Load())
-	h := s.live.Load()
-	if h != nil {
+	if h := s.live.Load(); h != nil {
 		newest = max(newest, h.Generation)
 	}
 	expiresAt := asked.Add(a.life)
-	refreshAt := expiresAt.Add(-earlyBy(a.life))
-	if h != nil && h.Access.Equal(a.token) {
-		// An endpoint that grants the same token again, with what is left of its
-		// life, must not be asked faster and faster.
-		refreshAt = later(refreshAt, asked.Add(30*time.Second))
-	}
 	return Row{
 		Key: row.Key, State: StateValid, Generation: newest + 1, Token: a.token,
-		ObtainedAt: asked, RefreshAt: refreshAt, ExpiresAt: expiresAt, Guessed: a.guessed,
+		ObtainedAt: asked, RefreshAt: expiresAt.Add(-earlyBy(a.life)), ExpiresAt: expiresAt, Guessed: a.guessed,
 		Credential: s.credential, Failure: row.Failure,
 	}
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 // keep stores a new token and serves it. A token that the store does not take is

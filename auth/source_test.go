@@ -20,6 +20,9 @@ func TestALiveTokenIsReused(t *testing.T) {
 		mustToken(t, s)
 	}
 	e.got(t, 1)
+	if st := s.Status(); st.Logins != 1 || st.Saved != 99 {
+		t.Errorf("got %+v want 1 login, 99 saved", st)
+	}
 }
 
 func TestRenewalBeforeTheEndServesTheOldToken(t *testing.T) {
@@ -177,7 +180,7 @@ func TestCloseWaitsForTheAnswer(t *testing.T) {
 func TestCloseGivesUpAndLeavesNoLeaseBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := config(hanging(nil))
-		c.Store = auth.NewMemory()
+		c.Store = obedient{auth.NewMemory()}
 		s := open(t, c)
 		waiting := make(chan error)
 		go func() { _, err := s.Token(t.Context()); waiting <- err }()
@@ -248,15 +251,83 @@ func TestALeaseThatIsNeverReturnedRunsOut(t *testing.T) {
 	})
 }
 
-// spy remembers the last lease that was asked for.
+// spy remembers the leases that were asked for.
 type spy struct {
 	auth.Store
-	lease auth.Lease
+	lease  auth.Lease
+	leases int
 }
 
 func (s *spy) Lease(ctx context.Context, l auth.Lease) (bool, error) {
 	s.lease = l
+	s.leases++
 	return s.Store.Lease(ctx, l)
+}
+
+// obedient is a store that writes nothing when the context is over, as a database.
+type obedient struct{ auth.Store }
+
+func (o obedient) Commit(ctx context.Context, l auth.Lease, row auth.Row) (bool, error) {
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	return o.Store.Commit(ctx, l, row)
+}
+
+func TestWhileAnotherRenewsTheOldTokenIsServed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &spy{Store: auth.NewMemory()}
+		e := &endpoint{}
+		c := config(e)
+		c.Store = store
+		s := open(t, c)
+		mustToken(t, s)
+		time.Sleep(115 * time.Minute)
+		other := store.lease
+		other.Generation, other.Owner, other.At, other.Until = 1, "other", time.Now(), time.Now().Add(50*time.Second)
+		if ok, err := store.Store.Lease(t.Context(), other); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		store.leases = 0
+		for range 100 { // ten seconds
+			mustToken(t, s)
+			time.Sleep(100 * time.Millisecond)
+		}
+		between(t, "looks at the lease", store.leases, 9, 11)
+		e.got(t, 1)
+	})
+}
+
+func TestAStoreThatLostItsRowsDoesNotTurnGenerationsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &spy{Store: auth.NewMemory()}
+		c := config(&endpoint{})
+		c.Store = store
+		s := open(t, c)
+		for want := range int64(3) {
+			token := mustToken(t, s)
+			if token.Generation != want+1 {
+				t.Errorf("got generation %d want %d", token.Generation, want+1)
+			}
+			store.Store = auth.NewMemory()
+			s.Reject(token.Generation)
+			time.Sleep(time.Minute) // its trial is over
+		}
+	})
+}
+
+func TestTokensThatHaveEndedWhenTheyComeAreGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{answer: func(int64, *http.Request) (*http.Response, error) {
+			time.Sleep(2 * time.Second)
+			return respond(200, `{"access_token":"a","expires_in":1}`), nil
+		}}
+		_, err := open(t, config(e)).Token(t.Context())
+		if got, ok := errors.AsType[*auth.Error](err); !ok || got.Class != auth.ClassTransient {
+			t.Errorf("got %v want class transient", err)
+		}
+		e.got(t, 3)
+	})
 }
 
 // broken is a store that cannot write outcomes.

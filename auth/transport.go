@@ -81,7 +81,7 @@ func (t *Transport) again(req *http.Request, refused *http.Response, old *held) 
 	case resp.StatusCode == http.StatusUnauthorized:
 		t.Source.refusedFresh(token.Generation)
 	default:
-		t.Source.acceptedFresh()
+		t.Source.acceptedFresh(token.Generation)
 	}
 	return resp, err
 }

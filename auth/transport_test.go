@@ -187,6 +187,25 @@ func TestAFreshTokenThatIsRefusedStartsACooldown(t *testing.T) {
 	})
 }
 
+func TestFreshTokensRefusedTogetherCountOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{}
+		client := signing(open(t, config(e)), &api{accepts: func(string) bool { return false }})
+		together := func() {
+			var wg sync.WaitGroup
+			for range 100 {
+				wg.Go(func() { call(t, client, nil) })
+			}
+			wg.Wait()
+		}
+		together()
+		e.got(t, 2)
+		time.Sleep(30 * time.Second)
+		together()
+		e.got(t, 3)
+	})
+}
+
 func TestOneRefusedAccountDoesNotTakeTheTokenFromOthers(t *testing.T) {
 	e := &endpoint{}
 	s := open(t, config(e))

@@ -117,6 +117,9 @@ func commits(t *testing.T, s auth.Store) {
 	second.At, second.Until = first.Until, first.Until.Add(time.Minute)
 	take(t, s, second, true) // it ran out
 	commit(t, s, first, full(), false)
+	outdated := second
+	outdated.Generation = 7
+	commit(t, s, outdated, full(), false)
 	commit(t, s, second, full(), true)
 	commit(t, s, second, full(), false) // the commit ended it
 }
