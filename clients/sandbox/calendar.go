@@ -1,0 +1,39 @@
+package sandbox
+
+import (
+	"time"
+	_ "time/tzdata" // the calendar must be the same where no zone files are installed
+)
+
+// date is a day of the calendar, counted from 1 January 1970.
+type date int64
+
+// noDate is how Michelin says that there is no delivery date yet (OpenAPI 1.0.1,
+// deliveryDate): 9999-09-09.
+const noDate date = 2932783
+
+const dayOfSeconds = 24 * 60 * 60
+
+// dateOf is t's day in t's own zone.
+func dateOf(t time.Time) date {
+	year, month, day := t.Date()
+	return date(time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Unix() / dayOfSeconds)
+}
+
+// parseDate reads "2006-01-02".
+func parseDate(s string) (date, error) {
+	t, err := time.Parse(time.DateOnly, s)
+	if err != nil {
+		return 0, err
+	}
+	return dateOf(t), nil
+}
+
+// String is the date as the wire has it, "2006-01-02".
+func (d date) String() string {
+	return time.Unix(int64(d)*dayOfSeconds, 0).UTC().Format(time.DateOnly)
+}
+
+// floorDiv divides rounding down, also below zero; floorMod is what it leaves.
+func floorDiv(a, b int64) int64 { return (a - floorMod(a, b)) / b }
+func floorMod(a, b int64) int64 { return ((a % b) + b) % b }

@@ -1,0 +1,75 @@
+package sandbox
+
+import (
+	"crypto/subtle"
+	"encoding/json"
+	"net/http"
+	"strings"
+)
+
+// The client's credentials at Michelin's stand-in, as good as public.
+const (
+	ClientID     = "3MVG9SANDBOX.orderbeat"
+	ClientSecret = "SANDBOX+not/a=secret&0F8"
+)
+
+// The older credentials that Michelin takes instead of a token: both together, Basic
+// authentication and the header apikey.
+const (
+	Username = "sandbox"
+	Password = "sandbox:not-a-secret"
+	APIKey   = "SANDBOX-NOT-A-KEY"
+)
+
+// The paths are those of Michelin North America Order-to-Cash, OpenAPI 1.0.1, and for
+// the introspection of the developer portal page of 1 April 2025.
+const (
+	michelinTokenPath      = "/idp/v2/b2b/oauth2/token"
+	michelinIntrospectPath = "/idp/v2/b2b/oauth2/introspect"
+	michelinStatusPath     = "/order/amn/C1_1/status"
+)
+
+// michelinParty is one account of the client: who pays, and where goods go.
+type michelinParty struct {
+	BillTo string `json:"bill_to"`
+	ShipTo string `json:"ship_to"`
+}
+
+// michelinParties are the accounts that the client may ask about.
+var michelinParties = []michelinParty{
+	{BillTo: "1111111", ShipTo: "1234567"},
+	{BillTo: "2222222", ShipTo: "2345678"},
+	{BillTo: "3333333", ShipTo: "3456789"},
+}
+
+func (s *Sandbox) michelinRoutes() {
+	nobody := func([]byte) string { return "" }
+	s.mux.Handle("POST "+michelinTokenPath,
+		s.operation(OpToken, &s.counts.tokenRequests, nobody, s.grant))
+	s.mux.Handle("POST "+michelinIntrospectPath,
+		s.operation(OpIntrospect, &s.counts.introspections, nobody, s.introspect))
+	s.mux.Handle("POST "+michelinStatusPath,
+		s.operation(OpOrderStatus, &s.counts.orderStatus, statusBillTo, s.orderStatus))
+}
+
+// statusBillTo is the bill-to that an order status request asks about.
+func statusBillTo(body []byte) string {
+	var r statusRequest
+	if json.Unmarshal(body, &r) != nil {
+		return ""
+	}
+	return string(r.BuyerParty.PartyID)
+}
+
+// authorized reports whether the request carries a living token, or the older
+// credentials.
+func (s *Sandbox) authorized(r *http.Request) bool {
+	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		_, ok = s.tokens.find(token, s.options.Now())
+		return ok
+	}
+	user, password, ok := r.BasicAuth()
+	return ok && same(user, Username) && same(password, Password) && same(r.Header.Get("apikey"), APIKey)
+}
+
+func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }

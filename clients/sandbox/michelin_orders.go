@@ -1,0 +1,165 @@
+package sandbox
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// An account's orders live in slots. A slot holds one order at a time: it is placed,
+// lives for as many sandbox days as the slot gives it, and the next generation takes
+// its place. So the orders of any moment follow from the clock by division. One slot
+// more is the archive, with an order of long ago for about every other date.
+const (
+	liveSlots    = 27
+	archiveSlot  = liveSlots
+	slotsPerHead = liveSlots + 1
+	// listed is how many generations of a slot a date range finds: the order that
+	// lives, and those before it that have ended.
+	listed = 3
+)
+
+const (
+	// The shortest and the longest life that a slot gives, in sandbox days; the first
+	// slot of an account is in a hurry: something happens to its order every day.
+	minLife, maxLife, hurriedLife = 8, 120, 7
+	// archiveLife is the same for an archived order, in real days, and archiveAge the
+	// least real days since one was placed. It is the larger: archived orders have ended.
+	archiveLife, archiveAge = 14, 15
+	// archivePercent is how many of 100 dates have an archived order.
+	archivePercent = 56
+	// memory is how long after its birth an order is found by its number.
+	memory = 90 * 24 * time.Hour
+)
+
+// seed makes these orders and no others.
+const seed = 0x07de7
+
+// michelinOrders knows every order there was and will be. It never changes.
+type michelinOrders struct {
+	dayLength time.Duration
+	zone      *time.Location // of the calendar that dates are told in
+	slots     [][liveSlots]slot
+}
+
+// slot is where one order after the other lives.
+type slot struct{ life, phase int64 } // sandbox days
+
+// orderID says which order is meant. In the archive the generation is the date.
+type orderID struct {
+	account, slot int
+	generation    int64
+}
+
+func newMichelinOrders(dayLength time.Duration) michelinOrders {
+	zone, err := time.LoadLocation("America/Detroit")
+	if err != nil {
+		panic(err) // calendar.go embeds the zones
+	}
+	m := michelinOrders{dayLength: dayLength, zone: zone, slots: make([][liveSlots]slot, len(michelinParties))}
+	for account := range m.slots {
+		for i := range m.slots[account] {
+			d := rand.New(rand.NewPCG(seed, uint64(account*slotsPerHead+i)))
+			life := minLife + d.Int64N(maxLife-minLife+1)
+			if hurried(i) {
+				life = hurriedLife
+			}
+			m.slots[account][i] = slot{life: life, phase: d.Int64N(life)}
+		}
+	}
+	return m
+}
+
+func hurried(slot int) bool { return slot == 0 }
+
+// between lists the account's orders of the dates from..to, oldest first.
+func (m *michelinOrders) between(account int, from, to date, now time.Time) []order {
+	var found []order
+	for i := range liveSlots {
+		newest := m.newest(account, i, now)
+		for generation := newest; generation > newest-listed; generation-- {
+			o := m.order(orderID{account, i, generation}, now)
+			if from <= o.date && o.date <= to {
+				found = append(found, o)
+			}
+		}
+	}
+	last := min(to, date(m.newest(account, archiveSlot, now)))
+	for d := max(from, 0); d <= last; d++ {
+		id := orderID{account, archiveSlot, int64(d)}
+		if m.exists(id, now) {
+			found = append(found, m.order(id, now))
+		}
+	}
+	slices.SortFunc(found, func(a, b order) int {
+		return cmp.Or(cmp.Compare(a.date, b.date), cmp.Compare(a.number, b.number))
+	})
+	return found
+}
+
+// byReference finds the order that ref names, if it is the account's. What is not
+// found is no error: no document gives order status a code for it below the header.
+func (m *michelinOrders) byReference(account int, ref reference, now time.Time) (order, bool) {
+	number, po := string(ref.SupplierOrderNumber.DocumentID), string(ref.OrderReference.DocumentID)
+	n, ok := parseNumber(number)
+	if number == "" {
+		n, ok = parsePO(po)
+	}
+	if !ok {
+		return order{}, false
+	}
+	id := identify(n, func(account, slot int) int64 { return m.newest(account, slot, now) })
+	if id.account != account || !m.exists(id, now) {
+		return order{}, false
+	}
+	o := m.order(id, now)
+	return o, po == "" || po == o.reference
+}
+
+// newest is the generation that lives in a slot, in the archive the latest date.
+func (m *michelinOrders) newest(account, i int, now time.Time) int64 {
+	if i == archiveSlot {
+		return int64(dateOf(now.In(m.zone))) - archiveAge
+	}
+	s := m.slots[account][i]
+	return floorDiv(m.day(now)+s.phase, s.life)
+}
+
+// exists reports whether the order was ever placed, and not too long ago.
+func (m *michelinOrders) exists(id orderID, now time.Time) bool {
+	if id.slot == archiveSlot {
+		return id.generation >= 0 && m.dice(id).IntN(100) < archivePercent
+	}
+	return now.Sub(m.begin(m.birth(id))) < memory
+}
+
+// order is the order as it is now.
+func (m *michelinOrders) order(id orderID, now time.Time) order {
+	if id.slot == archiveSlot {
+		placed := date(id.generation)
+		return newStory(id, m.dice(id), archiveLife, placed, func(age int64) date { return placed + date(age) }).at(archiveLife)
+	}
+	dice, birth := m.dice(id), m.birth(id)
+	calendar := func(age int64) date { return dateOf(m.begin(birth + age).In(m.zone)) }
+	// A window of 14 days back from today finds every order that lives.
+	placed := calendar(0) - date(dice.IntN(14))
+	return newStory(id, dice, m.slots[id.account][id.slot].life, placed, calendar).at(m.day(now) - birth)
+}
+
+// dice decides everything about one order, always the same way.
+func (m *michelinOrders) dice(id orderID) *rand.Rand {
+	return rand.New(rand.NewPCG(seed<<32|uint64(id.account*slotsPerHead+id.slot), uint64(id.generation)))
+}
+
+// birth is the sandbox day on which an order of a live slot is placed.
+func (m *michelinOrders) birth(id orderID) int64 {
+	s := m.slots[id.account][id.slot]
+	return id.generation*s.life - s.phase
+}
+
+// day is the sandbox day of t, begin the moment when one begins.
+func (m *michelinOrders) day(t time.Time) int64 { return floorDiv(t.UnixNano(), int64(m.dayLength)) }
+func (m *michelinOrders) begin(day int64) time.Time {
+	return time.Unix(0, day*int64(m.dayLength))
+}
