@@ -55,7 +55,6 @@ func work(ctx context.Context, c *config.Config, log *slog.Logger) (err error) {
 		}
 		defer closing(sandbox)
 		lend.Sandbox = config.SandboxAt(sandbox.address)
-		log.Info("sandbox is running", "url", lend.Sandbox.URL, "day", c.Sandbox.Day.String())
 	}
 
 	var suppliers []worker.Provider
@@ -73,7 +72,7 @@ func work(ctx context.Context, c *config.Config, log *slog.Logger) (err error) {
 	for _, s := range c.Schedules {
 		schedules = append(schedules, s.Schedule)
 	}
-	log.Info("starting", "config", c.Path, "database", c.DB.Path, "version", version)
+	log.Info("starting", "config", c.Path, "database", c.DB.Path, "sandbox", lend.Sandbox.URL, "version", version)
 	return worker.Run(ctx, worker.Config{
 		NATS: c.NATS, DB: database, Providers: suppliers, Schedules: schedules,
 		Concurrency: c.Worker.Concurrency, Drain: c.Worker.Drain, WebListen: c.Web.Listen,

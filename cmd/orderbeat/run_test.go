@@ -1,0 +1,50 @@
+package main // an inside test: a main package cannot be imported
+
+import (
+	"bytes"
+	"encoding/json"
+	"net"
+	"os"
+	"strings"
+	"testing"
+
+	"orderbeat/cmd/orderbeat/config"
+)
+
+func TestAPortInUseNamesTheKeyToChange(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	path := writeConfig(t, "")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = bytes.ReplaceAll(text, []byte("127.0.0.1:0"), []byte(l.Addr().String()))
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := do(t, "run", "--config", path)
+	want := "sandbox.listen: something else listens on " + l.Addr().String() + " already"
+	if got.status != failed || !strings.Contains(got.stderr, want) {
+		t.Errorf("got status %d, want %d; stderr:\n%s\nwant in it: %s", got.status, failed, got.stderr, want)
+	}
+}
+
+func TestLogIsJSONWhereNobodyReads(t *testing.T) {
+	var out bytes.Buffer
+	log := newLog(&out, config.Log{Level: "warn", Format: "auto"})
+	log.Info("not told")
+	log.Warn("told", "provider", "michelin")
+	var line map[string]any
+	if err := json.Unmarshal(out.Bytes(), &line); err != nil || line["msg"] != "told" || line["provider"] != "michelin" {
+		t.Errorf("got %q, %v", out.String(), err)
+	}
+	out.Reset()
+	newLog(&out, config.Log{Level: "info", Format: "text"}).Info("told", "provider", "michelin")
+	if got := out.String(); !strings.HasSuffix(got, "INF told provider=michelin\n") {
+		t.Errorf("text: got %q", got)
+	}
+}
