@@ -124,6 +124,23 @@ func TestALate401LeavesTheNewTokenAlone(t *testing.T) {
 	e.got(t, 2)
 }
 
+func TestALate401IsSentAgainAlsoDuringATrial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{answer: func(n int64, _ *http.Request) (*http.Response, error) {
+			return respond(200, fmt.Sprintf(`{"access_token":"token-%d","expires_in":10}`, n)), nil
+		}}
+		s := open(t, config(e))
+		s.Reject(mustToken(t, s).Generation)
+		second := mustToken(t, s) // on trial
+		time.Sleep(10 * time.Second)
+		mustToken(t, s) // the third, for the second has ended
+		if !s.Reject(second.Generation) {
+			t.Error("a newer token is there: sending the call again helps")
+		}
+		e.got(t, 3)
+	})
+}
+
 func TestA401DuringARenewalIsNotAnsweredWithTheOldToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		let := make(chan struct{})
@@ -190,7 +207,8 @@ func TestAFreshTokenThatIsRefusedStartsACooldown(t *testing.T) {
 func TestFreshTokensRefusedTogetherCountOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &endpoint{}
-		client := signing(open(t, config(e)), &api{accepts: func(string) bool { return false }})
+		a := &api{accepts: func(string) bool { return false }, hold: func() { time.Sleep(time.Second) }}
+		client := signing(open(t, config(e)), a)
 		together := func() {
 			var wg sync.WaitGroup
 			for range 100 {
@@ -200,10 +218,45 @@ func TestFreshTokensRefusedTogetherCountOnce(t *testing.T) {
 		}
 		together()
 		e.got(t, 2)
+		if got := a.calls.Load(); got != 200 {
+			t.Errorf("calls: got %d want each sent again", got)
+		}
 		time.Sleep(30 * time.Second)
 		together()
 		e.got(t, 3)
 	})
+}
+
+// While the first call is sent again with the new token, others begin with it and
+// are refused. They ask for no further one.
+func TestATokenOnTrialIsNotReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{}
+		s := open(t, config(e))
+		slow := signing(s, &api{accepts: func(string) bool { return false }, hold: func() { time.Sleep(time.Second) }})
+		go call(t, slow, nil)
+		time.Sleep(1500 * time.Millisecond) // its second attempt is under way
+		quick := signing(s, &api{accepts: func(string) bool { return false }})
+		for range 10 {
+			if status, _ := call(t, quick, nil); status != 401 {
+				t.Errorf("got %d want 401", status)
+			}
+		}
+		e.got(t, 2)
+		time.Sleep(time.Second)
+	})
+}
+
+func TestATokenThatPassedItsTrialCanBeRevokedAtOnce(t *testing.T) {
+	e := &endpoint{}
+	valid := "token-2"
+	client := signing(open(t, config(e)), &api{accepts: func(token string) bool { return token == valid }})
+	for _, valid = range []string{"token-2", "token-3", "token-4"} {
+		if status, _ := call(t, client, nil); status != 200 {
+			t.Errorf("got %d want 200", status)
+		}
+	}
+	e.got(t, 4)
 }
 
 func TestOneRefusedAccountDoesNotTakeTheTokenFromOthers(t *testing.T) {
