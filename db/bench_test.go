@@ -35,6 +35,7 @@ func BenchmarkCommit(b *testing.B) {
 
 // benchmarkCommit commits one job per iteration, after one that is not measured.
 func benchmarkCommit(b *testing.B, n int, rows float64, orders func(i int) []clients.Order) {
+	b.Helper()
 	d := open(b)
 	const most = 20_000 // jobs of a run
 	var js []jobs.Job
@@ -78,6 +79,7 @@ func BenchmarkCommitConcurrently(b *testing.B) {
 }
 
 func report(b *testing.B, n int, rows float64, spent time.Duration) {
+	b.Helper()
 	b.ReportMetric(float64(n*b.N)/spent.Seconds(), "orders/s")
 	b.ReportMetric(rows*float64(n*b.N)/spent.Seconds(), "rows/s")
 	b.ReportMetric(float64(spent.Microseconds())/float64(b.N), "µs/commit")

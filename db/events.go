@@ -66,10 +66,17 @@ const eventColumns = `e.event_id, e.type, e.provider, e.account, e.order_id, e.r
 // dest is where eventColumns are scanned into.
 func (e *Event) dest() []any {
 	return []any{
-		textInto[string]{&e.EventID}, textInto[string]{&e.Type}, textInto[string]{&e.Provider},
-		textInto[string]{&e.Account}, textInto[string]{&e.OrderID}, &e.Reference, &e.Revision,
-		textInto[clients.Status]{&e.Status}, &e.PreviousStatus, (*rawInto)(&e.Changes), (*rawInto)(&e.Order),
-		timeInto{&e.ObservedAt}, textInto[string]{&e.RunID}, textInto[string]{&e.JobID},
+		textInto[string]{&e.EventID},
+		textInto[string]{&e.Type},
+		textInto[string]{&e.Provider},
+		textInto[string]{&e.Account},
+		textInto[string]{&e.OrderID},
+		&e.Reference, &e.Revision,
+		textInto[clients.Status]{&e.Status},
+		&e.PreviousStatus, (*rawInto)(&e.Changes), (*rawInto)(&e.Order),
+		timeInto{&e.ObservedAt},
+		textInto[string]{&e.RunID},
+		textInto[string]{&e.JobID},
 	}
 }
 

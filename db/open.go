@@ -47,7 +47,7 @@ func newWriter(ctx context.Context, pool *sql.DB, full bool) (*writer, error) {
 	}
 	w := &writer{
 		conn: conn, wake: make(chan struct{}, 1), full: full, relaxed: !full,
-		statements: map[string]*sql.Stmt{},
+		statements: map[string]statement{},
 	}
 	// A longer log makes fewer checkpoints, which write the same pages again and again.
 	if _, err := conn.ExecContext(ctx, "PRAGMA wal_autocheckpoint = 4000"); err != nil {

@@ -65,8 +65,11 @@ func scanMessage(rows *sql.Rows) (m Message, err error) {
 	var eventRow sql.NullInt64
 	var event Event
 	dest := []any{
-		&m.ID, &m.Topic, &m.Subject, &m.MsgID, &m.Type, &m.CESubject, &m.Source, timeInto{&m.Time},
-		textInto[string]{&m.Traceparent}, jsonInto{&m.Headers}, &body, &eventRow,
+		&m.ID, &m.Topic, &m.Subject, &m.MsgID, &m.Type, &m.CESubject, &m.Source,
+		timeInto{&m.Time},
+		textInto[string]{&m.Traceparent},
+		jsonInto{&m.Headers},
+		&body, &eventRow,
 	}
 	if err := rows.Scan(append(dest, event.dest()...)...); err != nil {
 		return m, err

@@ -29,7 +29,7 @@ type writer struct {
 	full bool
 
 	// Only the leader uses these two.
-	statements map[string]*sql.Stmt
+	statements map[string]statement
 	relaxed    bool // synchronous is at "normal" now
 
 	mu     sync.Mutex // guards the rest; never held during SQL
@@ -82,21 +82,21 @@ func (w *writer) do(ctx context.Context, rows int, relaxed bool, run func(*tx) e
 
 	select {
 	case t := <-o.turn:
-		return w.take(o, t)
+		return w.take(ctx, o, t)
 	case <-ctx.Done():
 		if w.withdraw(o) {
 			return ctx.Err()
 		}
-		return w.take(o, <-o.turn)
+		return w.take(ctx, o, <-o.turn)
 	}
 }
 
 // take acts on o's turn.
-func (w *writer) take(o *op, t turn) error {
+func (w *writer) take(ctx context.Context, o *op, t turn) error {
 	if !t.lead {
 		return t.err
 	}
-	w.lead()
+	w.lead(context.WithoutCancel(ctx))
 	return (<-o.turn).err
 }
 
@@ -113,7 +113,7 @@ func (w *writer) withdraw(o *op) bool {
 }
 
 // lead performs one transaction, the leader's own operation first, and hands on the lead.
-func (w *writer) lead() {
+func (w *writer) lead(ctx context.Context) {
 	w.mu.Lock()
 	n, rows := 1, w.queue[0].rows
 	for n < len(w.queue) && rows+w.queue[n].rows <= maxBatch {
@@ -124,7 +124,7 @@ func (w *writer) lead() {
 	w.queue = slices.Delete(w.queue, 0, n)
 	w.mu.Unlock()
 
-	errs := w.commit(batch)
+	errs := w.commit(ctx, batch)
 
 	w.mu.Lock()
 	if w.led = len(w.queue) > 0; w.led {
@@ -139,15 +139,15 @@ func (w *writer) lead() {
 // commit runs a batch in one transaction. The errors are those of the operations,
 // in order; when the transaction itself fails, everybody gets its error.
 //
-// The SQL has no ctx that can end: an interrupted statement would undo what
-// others wait for, and a cancellable one costs a goroutine each.
-func (w *writer) commit(batch []*op) []error {
+// ctx is the leader's, and must be one that does not end: an interrupted statement
+// would undo what others wait for, and an interruptible one costs a goroutine.
+func (w *writer) commit(ctx context.Context, batch []*op) []error {
 	errs := make([]error, len(batch))
-	t := &tx{w: w}
+	t := &tx{w: w, ctx: ctx}
 	if err := w.transact(t, batch, errs); err != nil {
 		// Whatever went wrong, the next one begins outside of a transaction. When
 		// SQLite has rolled back already, this fails and that is well.
-		_, _ = w.conn.ExecContext(context.Background(), "ROLLBACK")
+		_, _ = w.conn.ExecContext(ctx, "ROLLBACK")
 		for i := range errs {
 			errs[i] = fmt.Errorf("commit: %w", err)
 		}
@@ -164,7 +164,7 @@ func (w *writer) commit(batch []*op) []error {
 
 func (w *writer) transact(t *tx, batch []*op, errs []error) error {
 	relaxed := !slices.ContainsFunc(batch, func(o *op) bool { return !o.relaxed })
-	if err := w.wait(!relaxed); err != nil {
+	if err := w.wait(t.ctx, !relaxed); err != nil {
 		return err
 	}
 	if _, err := t.exec("BEGIN IMMEDIATE"); err != nil {
@@ -194,7 +194,7 @@ func (w *writer) transact(t *tx, batch []*op, errs []error) error {
 // wait sets whether the next commit waits for the disk. In WAL mode a commit that
 // does not is made durable by the next one that does, or by a checkpoint. The
 // pragma acts when it is prepared, so it is no prepared statement.
-func (w *writer) wait(durable bool) error {
+func (w *writer) wait(ctx context.Context, durable bool) error {
 	relaxed := !w.full || !durable
 	if relaxed == w.relaxed {
 		return nil
@@ -203,7 +203,7 @@ func (w *writer) wait(durable bool) error {
 	if relaxed {
 		pragma = "PRAGMA synchronous = NORMAL"
 	}
-	if _, err := w.conn.ExecContext(context.Background(), pragma); err != nil {
+	if _, err := w.conn.ExecContext(ctx, pragma); err != nil {
 		return err
 	}
 	w.relaxed = relaxed
@@ -223,85 +223,7 @@ func (w *writer) close() error {
 	w.using.Wait()
 	var errs []error
 	for _, s := range w.statements {
-		errs = append(errs, s.Close())
+		errs = append(errs, s.sql.Close())
 	}
 	return errors.Join(append(errs, w.conn.Close())...)
-}
-
-// tx is the transaction that an operation writes in.
-type tx struct {
-	w      *writer
-	queued bool // something was put into the outbox
-}
-
-// prepared returns the statement of a query. There are a few dozen, all constants.
-func (t *tx) prepared(query string) (*sql.Stmt, error) {
-	if s, ok := t.w.statements[query]; ok {
-		return s, nil
-	}
-	s, err := t.w.conn.PrepareContext(context.Background(), query)
-	if err != nil {
-		return nil, err
-	}
-	t.w.statements[query] = s
-	return s, nil
-}
-
-// exec runs a statement and returns how many rows it changed.
-func (t *tx) exec(query string, args ...any) (int64, error) {
-	r, err := t.result(query, args)
-	if err != nil {
-		return 0, err
-	}
-	return r.RowsAffected()
-}
-
-// insert runs a statement that inserts one row, and returns its rowid.
-func (t *tx) insert(query string, args ...any) (int64, error) {
-	r, err := t.result(query, args)
-	if err != nil {
-		return 0, err
-	}
-	return r.LastInsertId()
-}
-
-func (t *tx) result(query string, args []any) (sql.Result, error) {
-	s, err := t.prepared(query)
-	if err != nil {
-		return nil, err
-	}
-	return s.ExecContext(context.Background(), args...)
-}
-
-// row reads one row into dest; it is [sql.ErrNoRows] when there is none.
-func (t *tx) row(query string, args []any, dest ...any) error {
-	s, err := t.prepared(query)
-	if err != nil {
-		return err
-	}
-	return s.QueryRowContext(context.Background(), args...).Scan(dest...)
-}
-
-// each reads all rows, calling scan for every one.
-func (t *tx) each(query string, args []any, scan func(*sql.Rows) error) error {
-	s, err := t.prepared(query)
-	if err != nil {
-		return err
-	}
-	rows, err := s.QueryContext(context.Background(), args...)
-	if err != nil {
-		return err
-	}
-	return all(rows, scan)
-}
-
-// all calls scan for every row and closes rows.
-func all(rows *sql.Rows, scan func(*sql.Rows) error) error {
-	defer func() { _ = rows.Close() }() // what goes wrong is told by Err
-	for rows.Next() {
-		if err := scan(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }

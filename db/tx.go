@@ -1,0 +1,88 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+)
+
+// tx is the transaction that an operation writes in.
+type tx struct {
+	w      *writer
+	ctx    context.Context //nolint:containedctx // a transaction's own, no caller's: it never ends
+	queued bool            // something was put into the outbox
+}
+
+// statement is a prepared statement, which lives as long as the writer.
+type statement struct{ sql *sql.Stmt }
+
+// prepared returns the statement of a query. There are a few dozen, all constants.
+func (t *tx) prepared(query string) (statement, error) {
+	if s, ok := t.w.statements[query]; ok {
+		return s, nil
+	}
+	s, err := t.w.conn.PrepareContext(t.ctx, query)
+	if err != nil {
+		return statement{}, err
+	}
+	t.w.statements[query] = statement{s}
+	return statement{s}, nil
+}
+
+// exec runs a statement and returns how many rows it changed.
+func (t *tx) exec(query string, args ...any) (int64, error) {
+	r, err := t.result(query, args)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+// insert runs a statement that inserts one row, and returns its rowid.
+func (t *tx) insert(query string, args ...any) (int64, error) {
+	r, err := t.result(query, args)
+	if err != nil {
+		return 0, err
+	}
+	return r.LastInsertId()
+}
+
+func (t *tx) result(query string, args []any) (sql.Result, error) {
+	s, err := t.prepared(query)
+	if err != nil {
+		return nil, err
+	}
+	return s.sql.ExecContext(t.ctx, args...)
+}
+
+// row reads one row into dest; it is [sql.ErrNoRows] when there is none.
+func (t *tx) row(query string, args []any, dest ...any) error {
+	s, err := t.prepared(query)
+	if err != nil {
+		return err
+	}
+	return s.sql.QueryRowContext(t.ctx, args...).Scan(dest...)
+}
+
+// each reads all rows, calling scan for every one.
+func (t *tx) each(query string, args []any, scan func(*sql.Rows) error) error {
+	s, err := t.prepared(query)
+	if err != nil {
+		return err
+	}
+	rows, err := s.sql.QueryContext(t.ctx, args...)
+	if err != nil {
+		return err
+	}
+	return all(rows, scan)
+}
+
+// all calls scan for every row and closes rows.
+func all(rows *sql.Rows, scan func(*sql.Rows) error) error {
+	defer func() { _ = rows.Close() }() // what goes wrong is told by Err
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
