@@ -37,6 +37,7 @@ type decoder struct {
 	byID              map[string]int // index into answer.Orders
 	head              problem        // errorHead
 	raw               json.RawMessage
+	mapper            mapper
 }
 
 // document reads the whole document. Members may come in any order.
@@ -138,12 +139,14 @@ func (d *decoder) single() error {
 	return d.order(whole)
 }
 
-// order maps one entry and puts it together with earlier ones of the same number.
+// order maps one entry and puts it together with earlier ones of the same number:
+// the worldwide variant of the document has one entry for each line.
 func (d *decoder) order(n node) error {
 	if n.kind() != '{' {
 		return notDocument("its referencedOrder holds something that is no order")
 	}
-	m := mapper{root: n}
+	m := &d.mapper
+	m.root, m.unmapped = n, nil
 	o := clients.Order{Provider: d.provider, Account: d.account}
 	trouble := m.order(&o)
 	if trouble.failed() {
@@ -167,7 +170,7 @@ func (d *decoder) order(n node) error {
 
 func (d *decoder) partial(o *clients.Order, code, message string) {
 	d.answer.Partial = append(d.answer.Partial, clients.Problem{
-		OrderID: o.OrderID, Reference: string(o.Reference), Code: code, Message: message,
+		OrderID: o.OrderID, Reference: string(o.Reference), Code: shorten(code), Message: message,
 	})
 }
 

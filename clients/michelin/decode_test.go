@@ -108,7 +108,9 @@ func TestDespatchesTakeTheirPartOfWhatIsConfirmed(t *testing.T) {
 		},
 		"none yet": {
 			`"confirmedQuantity":{"quantityValue":4},"scheduledArticleDespatchDetails":[]`,
-			clients.Pieces(4), clients.Quantity{}, clients.StatusConfirmed,
+			clients.Pieces(4),
+			clients.Quantity{},
+			clients.StatusConfirmed,
 		},
 		"in variant 1 they are apart": {
 			`"confirmedQuantity":{"quantityValue":"2"},"shippedDetails":{"shippedQuantity":{"quantityValue":"2"},"despatchedDetails":{"scheduledArticleDespatchDetails":` + despatched(2) + `}}`,
@@ -116,7 +118,8 @@ func TestDespatchesTakeTheirPartOfWhatIsConfirmed(t *testing.T) {
 		},
 		"in variant 1 without a shipped quantity": {
 			`"confirmedQuantity":null,"shippedDetails":{"despatchedDetails":{"scheduledArticleDespatchDetails":[` + despatched(2) + `]}}`,
-			clients.Quantity{}, clients.Pieces(2), clients.StatusShipped,
+			clients.Quantity{},
+			clients.Pieces(2), clients.StatusShipped,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -152,13 +155,13 @@ func TestValues(t *testing.T) {
 
 func TestWhatCannotBeReadIsNamed(t *testing.T) {
 	for wire, want := range map[string]string{
-		`"deliveryDate":"2026-02-30"`:                       `orderLine.orderedArticle.scheduleDetails.deliveryDate: 2026-02-30`,
-		`"openQuantity":{"quantityValue":"two"}`:            `orderLine.orderedArticle.scheduleDetails.openQuantity.quantityValue: two`,
-		`"openQuantity":{"quantityValue":2.5}`:              `orderLine.orderedArticle.scheduleDetails.openQuantity.quantityValue: 2.5`,
-		`"openQuantity":{"quantityValue":-2}`:               `orderLine.orderedArticle.scheduleDetails.openQuantity.quantityValue: -2`,
-		`"openQuantity":{"quantityValue":9999999999999999}`: `orderLine.orderedArticle.scheduleDetails.openQuantity.quantityValue: 9999999999999999`,
-		`"openQuantity":[2]`:                                `orderLine.orderedArticle.scheduleDetails.openQuantity: [2]`,
-		`"shippedDetails":"` + strings.Repeat("ü", 50) + `"`: `orderLine.orderedArticle.scheduleDetails.shippedDetails: ` + strings.Repeat("ü", 40),
+		`"deliveryDate":"2026-02-30"`:                                  `orderLine.orderedArticle.scheduleDetails.deliveryDate: 2026-02-30`,
+		`"openQuantity":{"quantityValue":"two"}`:                       `orderLine.orderedArticle.scheduleDetails.openQuantity.quantityValue: two`,
+		`"openQuantity":{"quantityValue":2.5}`:                         `orderLine.orderedArticle.scheduleDetails.openQuantity.quantityValue: 2.5`,
+		`"openQuantity":{"quantityValue":-2}`:                          `orderLine.orderedArticle.scheduleDetails.openQuantity.quantityValue: -2`,
+		`"openQuantity":{"quantityValue":9999999999999999}`:            `orderLine.orderedArticle.scheduleDetails.openQuantity.quantityValue: 9999999999999999`,
+		`"openQuantity":[2]`:                                           `orderLine.orderedArticle.scheduleDetails.openQuantity: [2]`,
+		`"shippedDetails":"` + strings.Repeat("ü", 50) + `"`:           `orderLine.orderedArticle.scheduleDetails.shippedDetails: ` + strings.Repeat("ü", 40),
 		`"scheduledArticleDespatchDetails":[{},{"despatchDate":true}]`: `orderLine.orderedArticle.scheduleDetails.scheduledArticleDespatchDetails[1].despatchDate: true`,
 	} {
 		a, err := ask(t, 200, `{"errorHead":{"errorCode":"0"},"referencedOrder":[{"supplierOrderNumber":{"documentID":"SO1"},"orderLine":

@@ -245,17 +245,20 @@ func TestPartialAnswers(t *testing.T) {
 	}{
 		"an order's own error": {
 			"1", `{"orderReference":{"documentId":"PO1"},"error":{"errorCode":"953","errorText":"unknown"}}`,
-			nil, []clients.Problem{{Reference: "PO1", Code: "953", Message: "unknown"}},
+			nil,
+			[]clients.Problem{{Reference: "PO1", Code: "953", Message: "unknown"}},
 		},
 		"an error beside an order's lines": {"1", withLine, []string{"SO2"}, []clients.Problem{{OrderID: "SO2", Code: "953", Message: "line unknown"}}},
 		"an error under a head without":    {"0", withLine, []string{"SO2"}, []clients.Problem{{OrderID: "SO2", Code: "953", Message: "line unknown"}}},
 		"no order says which": {
 			"1", `{"supplierOrderNumber":{"documentId":"SO2"},"error":{"errorCode":"0"}}`,
-			[]string{"SO2"}, []clients.Problem{{Code: "1", Message: "at least one item is incorrect"}},
+			[]string{"SO2"},
+			[]clients.Problem{{Code: "1", Message: "at least one item is incorrect"}},
 		},
 		"an order without a number": {
 			"0", `{"supplierOrderNumber":null,"orderReference":{"documentId":"PO1"},"orderLine":[{"lineId":"1"}]}`,
-			nil, []clients.Problem{{Reference: "PO1", Message: "the order has no supplier order number"}},
+			nil,
+			[]clients.Problem{{Reference: "PO1", Message: "the order has no supplier order number"}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package michelin
 
 import (
+	"slices"
 	"strings"
 
 	"orderbeat/clients"
@@ -10,12 +11,12 @@ import (
 type mapper struct {
 	root     node
 	unmapped []string
+	lines    []clients.Line // room for lines while they are counted, used again for every order
 }
 
-// order reads the whole order. Its lines and what could not be read are added to
-// what the order has already: the worldwide variant of the document has one entry
-// for each line.
+// order reads the whole entry.
 func (m *mapper) order(o *clients.Order) (trouble problem) {
+	m.lines = m.lines[:0]
 	for c := m.root.members(); c.next(); {
 		switch {
 		case c.is("error"):
@@ -31,12 +32,13 @@ func (m *mapper) order(o *clients.Order) (trouble problem) {
 		case c.is("orderLine"):
 			for l := m.each(c.value); l.next(); {
 				if m.isObject(l.value) {
-					o.Lines = append(o.Lines, m.line(l.value))
+					m.lines = append(m.lines, m.line(l.value))
 				}
 			}
 		}
 	}
-	o.Unmapped = append(o.Unmapped, m.unmapped...)
+	o.Lines = slices.Clone(m.lines)
+	o.Unmapped = m.unmapped
 	return trouble
 }
 

@@ -1,0 +1,90 @@
+package clients_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderbeat/clients"
+	"orderbeat/clients/clienttest"
+)
+
+// keys lists the keys of every mistake in err, sorted.
+func keys(err error) (all []string) {
+	if e, ok := err.(*clients.ConfigError); ok {
+		return []string{e.Key}
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, err := range joined.Unwrap() {
+			all = append(all, keys(err)...)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+func TestCheckReportsEveryMistakeAtOnce(t *testing.T) {
+	var empty clients.Config
+	want := []string{"accounts", "base_url", "concurrency", "max_body", "rate", "retry.attempts", "retry.for", "timeout", "token_rate"}
+	if diff := cmp.Diff(want, keys(empty.Check())); diff != "" {
+		t.Errorf("keys differ (-want +got):\n%s", diff)
+	}
+	whole := clienttest.Section("sample", "http://127.0.0.1:8322").Config
+	if err := whole.Check(); err != nil {
+		t.Errorf("a whole section: got %v", err)
+	}
+}
+
+func TestCheckAccounts(t *testing.T) {
+	c := clienttest.Section("sample", "https://api.example").Config
+	c.Accounts = []clients.Account{{Name: "a"}, {Name: " "}, {Name: "b"}, {Name: "a"}}
+	err := c.Check()
+	if diff := cmp.Diff([]string{"accounts[1].name", "accounts[3].name"}, keys(err)); diff != "" {
+		t.Errorf("keys differ (-want +got):\n%s", diff)
+	}
+	if !strings.Contains(err.Error(), "accounts[0]") {
+		t.Errorf("got %v, want the first account of that name too", err)
+	}
+}
+
+func TestCheckURL(t *testing.T) {
+	for url, allowed := range map[string]struct{ always, insecure bool }{
+		"https://api.example":                 {true, true},
+		"https://api.example:8443/path":       {true, true},
+		"https://127.0.0.1":                   {true, true},
+		"http://127.0.0.1:8322":               {false, true},
+		"http://127.9.9.9":                    {false, true},
+		"http://[::1]:8322":                   {false, true},
+		"http://LOCALHOST:8322":               {false, true},
+		"http://api.example":                  {false, false},
+		"http://10.0.0.1":                     {false, false},
+		"http://localhost.example":            {false, false},
+		"https://user:canary@api.example":     {false, false},
+		"https://api.example?key=canary":      {false, false},
+		"https://api.example?":                {false, false},
+		"https://api.example#canary":          {false, false},
+		"ftp://127.0.0.1":                     {false, false},
+		"https:api.example":                   {false, false},
+		"https://":                            {false, false},
+		"https://:443":                        {false, false},
+		"/path":                               {false, false},
+		"api.example":                         {false, false},
+		"https://api.example/%zz?key=canary":  {false, false},
+		"https://api .example/?secret=canary": {false, false},
+		"":                                    {false, false},
+	} {
+		for _, insecure := range []bool{false, true} {
+			c := clients.Config{AllowInsecureHTTP: insecure}
+			err := c.CheckURL("base_url", url)
+			if want := allowed.always || insecure && allowed.insecure; (err == nil) != want {
+				t.Errorf("%q with allow_insecure_http = %t: got %v, want allowed %t", url, insecure, err, want)
+			}
+			if e, ok := errors.AsType[*clients.ConfigError](err); err != nil && (!ok || e.Key != "base_url" || strings.Contains(e.Message, "canary")) {
+				t.Errorf("%q: got %#v, want a ConfigError of base_url that does not repeat it", url, err)
+			}
+		}
+	}
+}
