@@ -87,6 +87,25 @@ func TestAnswersThatGrantAToken(t *testing.T) {
 	}
 }
 
+func TestAConfiguredLifeStandsInForOneThatIsNotTold(t *testing.T) {
+	for body, want := range map[string]time.Duration{
+		michelinAnswer:                         45 * time.Minute,
+		`{"access_token":"a","expires_in":60}`: time.Minute,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c := config(&endpoint{answer: func(int64, *http.Request) (*http.Response, error) { return respond(200, body), nil }})
+			c.TTL = 45 * time.Minute
+			s := open(t, c)
+			if got := time.Until(mustToken(t, s).ExpiresAt); got != want {
+				t.Errorf("life: got %v want %v", got, want)
+			}
+			if got := s.Status().Guessed; got != (body == michelinAnswer) {
+				t.Errorf("guessed: got %v", got)
+			}
+		})
+	}
+}
+
 func TestAnswersThatDoNot(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -170,4 +189,27 @@ func TestConfigurationMistakesComeTogether(t *testing.T) {
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v want %v", err, want)
 	}
+}
+
+// Whatever comes, it is a token that a header can carry, or an *auth.Error.
+func FuzzAnswer(f *testing.F) {
+	f.Add(200, michelinAnswer)
+	f.Add(200, `{"access_token":"a","expires_in":"899","token_type":"N_A"}`)
+	f.Add(400, `{"error": " unsupported_grant_type "}`)
+	f.Add(401, `{"ErrorCode":"invalid_client","Error":"ClientId is Invalid"}`)
+	f.Add(200, `{"access_token":{},"error":[],"expires_in":-1e999}`)
+	f.Add(302, ``)
+	f.Fuzz(func(t *testing.T, status int, body string) {
+		s := open(t, config(&endpoint{answer: func(int64, *http.Request) (*http.Response, error) { return respond(status, body), nil }}))
+		token, err := s.Token(t.Context())
+		if err == nil {
+			if token.Access.Empty() || strings.ContainsAny(token.Access.Reveal(), "\r\n\x00 ") || !token.ExpiresAt.After(time.Now()) {
+				t.Errorf("granted %q until %v", token.Access.Reveal(), token.ExpiresAt)
+			}
+			return
+		}
+		if _, ok := errors.AsType[*auth.Error](err); !ok || strings.ContainsAny(err.Error(), "\r\n\x00") {
+			t.Errorf("got %q want an *auth.Error in one line", err)
+		}
+	})
 }

@@ -41,8 +41,8 @@ type Error struct {
 	// Cooling is set when nothing was sent for this call: the source rests after
 	// the failure that is described here.
 	Cooling bool
-	// After is the time until the next attempt is allowed. 0 means that only
-	// another credential, or an operator, allows one.
+	// After is the time until the next attempt is allowed. With [ClassCredential] 0
+	// means that none is, until the credential changes; else, that one is at once.
 	After time.Duration
 	// Err is the cause, for errors.Is; it is no part of the text.
 	Err error

@@ -192,7 +192,7 @@ func (s *Source) commit(ctx context.Context, lease Lease, row Row) bool {
 	defer cancel()
 	ok, err := s.store.Commit(ctx, lease, row)
 	if err != nil || !ok {
-		s.log.Warn("the token store did not take what became of a token request", "generation", row.Generation, "lease_lost", !ok, "err", err)
+		s.log.Warn("the token store did not take what became of a token request", "generation", row.Generation, "lease_lost", err == nil, "err", err)
 	}
 	return ok && err == nil
 }

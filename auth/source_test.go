@@ -1,10 +1,13 @@
 package auth_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -78,14 +81,21 @@ func TestAFailedEarlyRenewalHurtsNobody(t *testing.T) {
 			}
 			return respond(http.StatusBadGateway, ""), nil
 		}}
-		s := open(t, config(e))
+		var log bytes.Buffer
+		c := config(e)
+		c.Log = slog.New(slog.NewTextHandler(&log, nil))
+		s := open(t, c)
 		mustToken(t, s)
 		time.Sleep(114 * time.Minute)
 		for range 60 { // a minute of calls: the renewal is tried again, but not at each call
 			mustToken(t, s)
 			time.Sleep(time.Second)
 		}
+		synctest.Wait()
 		between(t, "token requests", e.requests.Load(), 3, 9)
+		if got, want := strings.Count(log.String(), "renewed early"), int(e.requests.Load()-1); got != want {
+			t.Errorf("log lines: got %d want one for each of the %d failures", got, want)
+		}
 		if st := s.Status(); st.State != auth.StateValid || st.LastFailure == nil || st.LastFailure.Class != auth.ClassTransient {
 			t.Errorf("got %+v want a valid token and a transient failure", st)
 		}
