@@ -29,7 +29,7 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 		return int(b.left), errTooLong
 	}
 	b.left -= int64(n)
-	if err != nil && err != io.EOF { //nolint:errorlint // a wrapped EOF is no end of the body
+	if err != nil && err != io.EOF { // itself: a wrapped EOF is no end of the body
 		b.broken = err
 	}
 	return n, err

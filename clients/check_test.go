@@ -14,13 +14,16 @@ import (
 
 // keys lists the keys of every mistake in err, sorted.
 func keys(err error) (all []string) {
-	if e, ok := err.(*clients.ConfigError); ok {
-		return []string{e.Key}
+	type joined interface {
+		error
+		Unwrap() []error
 	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, err := range joined.Unwrap() {
+	if many, ok := errors.AsType[joined](err); ok {
+		for _, err := range many.Unwrap() {
 			all = append(all, keys(err)...)
 		}
+	} else if one, ok := errors.AsType[*clients.ConfigError](err); ok {
+		all = []string{one.Key}
 	}
 	slices.Sort(all)
 	return all

@@ -66,7 +66,7 @@ func TestChangesAsJSON(t *testing.T) {
 
 func TestLinesThatComeAndGo(t *testing.T) {
 	lines := func(ids string) (o clients.Order) {
-		for _, id := range strings.Fields(ids) {
+		for id := range strings.FieldsSeq(ids) {
 			o.Lines = append(o.Lines, clients.Line{LineID: id})
 		}
 		return o

@@ -17,7 +17,7 @@ func parts(t *testing.T, words ...string) (schedule []clients.ScheduleLine) {
 		var s clients.ScheduleLine
 		amounts, day, _ := strings.Cut(w, " on ")
 		s.DeliveryOn = clients.Date(day)
-		for _, a := range strings.Fields(amounts) {
+		for a := range strings.FieldsSeq(amounts) {
 			name, n, _ := strings.Cut(a, "=")
 			into := map[string]*clients.Quantity{
 				"confirmed": &s.Confirmed, "backordered": &s.Backordered, "cancelled": &s.Cancelled,

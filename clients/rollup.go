@@ -71,10 +71,10 @@ func (l *Line) status() Status {
 		shipped: l.Shipped.Some(), cancelled: l.Cancelled.Some(),
 	}
 	// All is zero: that cancels nothing which the line still calls ordered.
-	if l.Amounts.known() && !l.Ordered.Some() {
+	if l.known() && !l.Ordered.Some() {
 		state.cancelled = true
 	}
-	if s := state.status(); s != StatusUnknown || l.Status == "" || l.Amounts.known() {
+	if s := state.status(); s != StatusUnknown || l.Status == "" || l.known() {
 		return s
 	}
 	return l.Status

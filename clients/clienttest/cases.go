@@ -23,8 +23,8 @@ func (r *runner) statuses(t *testing.T) {
 		t.Run(fmt.Sprintf("%d %s", status, code), func(t *testing.T) {
 			p, s := r.start(t, reply(status, `{"fault":"`+bodyCanary+`"}`), nil)
 			_, err := p.Orders(t.Context(), r.Query)
-			e := r.want(t, err, code)
-			if e.Status != status || e.After != 0 {
+			r.want(t, err, code)
+			if e := clients.AsError(err); e.Status != status || e.After != 0 {
 				t.Errorf("got status %d and wait %v, want %d and none", e.Status, e.After, status)
 			}
 			if calls := s.calls.Load(); calls != 1 {

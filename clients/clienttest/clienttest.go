@@ -64,6 +64,7 @@ const ClientSecret = "canary-client-secret"
 // Run checks a provider. Open makes one that asks the server at baseURL, with the
 // limits of [Section]; Run calls it for every case anew.
 func Run(t *testing.T, open func(t *testing.T, baseURL string) clients.Provider, w Wire) {
+	t.Helper()
 	r := runner{open: open, Wire: w}
 	t.Run("a status means", r.statuses)
 	t.Run("Retry-After is", r.retryAfter)
@@ -84,7 +85,7 @@ type runner struct {
 }
 
 // want checks an error's code, and that its text is fit to be shown.
-func (r *runner) want(t *testing.T, err error, code clients.Code) *clients.Error {
+func (r *runner) want(t *testing.T, err error, code clients.Code) {
 	t.Helper()
 	if err == nil {
 		t.Fatalf("got no error, want %s", code)
@@ -97,7 +98,6 @@ func (r *runner) want(t *testing.T, err error, code clients.Code) *clients.Error
 	if e.Provider == "" || e.Op == "" {
 		t.Errorf("got provider %q and op %q in %v, want both", e.Provider, e.Op, err)
 	}
-	return e
 }
 
 func (r *runner) wantDiscreet(t *testing.T, err error) {

@@ -1,6 +1,7 @@
 package michelin_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -16,15 +17,17 @@ import (
 
 // mistakes lists the keys of every *ConfigError in err, sorted.
 func mistakes(err error) (keys []string) {
-	switch e := err.(type) {
-	case nil:
-	case *clients.ConfigError:
-		keys = []string{e.Key}
-	case interface{ Unwrap() []error }:
-		for _, err := range e.Unwrap() {
+	type joined interface {
+		error
+		Unwrap() []error
+	}
+	if many, ok := errors.AsType[joined](err); ok {
+		for _, err := range many.Unwrap() {
 			keys = append(keys, mistakes(err)...)
 		}
-	default:
+	} else if one, ok := errors.AsType[*clients.ConfigError](err); ok {
+		keys = []string{one.Key}
+	} else if err != nil {
 		keys = []string{"not a ConfigError: " + err.Error()}
 	}
 	slices.Sort(keys)

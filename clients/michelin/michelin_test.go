@@ -62,7 +62,10 @@ var lastDays = clients.Query{
 }
 
 func TestProvider(t *testing.T) {
-	plain := func(t *testing.T, baseURL string) clients.Provider { return open(t, baseURL, nil) }
+	plain := func(t *testing.T, baseURL string) clients.Provider {
+		t.Helper()
+		return open(t, baseURL, nil)
+	}
 	clienttest.Run(t, plain, clienttest.Wire{
 		TokenPath: tokenPath, Grant: grant, Refusal: `{"error":"invalid_client"}`,
 		Query: lastDays, Answer: noOrders,
@@ -70,7 +73,10 @@ func TestProvider(t *testing.T) {
 }
 
 func TestProviderWithTheOlderScheme(t *testing.T) {
-	basic := func(t *testing.T, baseURL string) clients.Provider { return open(t, baseURL, olderScheme) }
+	basic := func(t *testing.T, baseURL string) clients.Provider {
+		t.Helper()
+		return open(t, baseURL, olderScheme)
+	}
 	clienttest.Run(t, basic, clienttest.Wire{
 		Query: lastDays, Answer: noOrders, Secrets: []string{"canary-password", "canary-apikey"},
 	})
@@ -305,7 +311,7 @@ func TestManyAskAtOnce(t *testing.T) {
 	}
 }
 
-func sample(t testing.TB, name string) []byte {
+func sample(t *testing.T, name string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join("testdata", name))
 	if err != nil {
