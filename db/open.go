@@ -50,7 +50,8 @@ func newWriter(ctx context.Context, pool *sql.DB, full bool) (*writer, error) {
 		statements: map[string]statement{},
 	}
 	// A longer log makes fewer checkpoints, which write the same pages again and again.
-	if _, err := conn.ExecContext(ctx, "PRAGMA wal_autocheckpoint = 4000"); err != nil {
+	// What a savepoint needs to be rolled back stays in memory instead of a file.
+	if _, err := conn.ExecContext(ctx, "PRAGMA wal_autocheckpoint = 4000; PRAGMA temp_store = memory"); err != nil {
 		return nil, closing(conn, err)
 	}
 	synchronous := "1"
@@ -59,7 +60,7 @@ func newWriter(ctx context.Context, pool *sql.DB, full bool) (*writer, error) {
 	}
 	err = checkPragmas(ctx, conn, map[string]string{
 		"journal_mode": "wal", "synchronous": synchronous, "busy_timeout": "5000", "foreign_keys": "1",
-		"auto_vacuum": "2", "cache_size": "-65536", "wal_autocheckpoint": "4000",
+		"auto_vacuum": "2", "cache_size": "-65536", "wal_autocheckpoint": "4000", "temp_store": "2",
 	})
 	if err != nil {
 		return nil, closing(conn, err)
