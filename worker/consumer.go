@@ -45,20 +45,20 @@ func (c *consumers) consume(ctx, work context.Context, js jetstream.JetStream, s
 	token := db.Token(p.Name)
 	r := receiver{
 		js: js, stream: s.stream("jobs"), config: consumerConfig(token, s.of("jobs."+token+".>"), p.Concurrency), log: c.log,
-		free:   c.free,
+		room:   c.room,
 		handle: func(ctx context.Context, msg jetstream.Msg) { c.take(ctx, work, msg) },
 	}
 	r.run(ctx)
 }
 
-// free waits until there is a slot, without keeping it: while there is no job
-// here, another provider may have one.
-func (c *consumers) free(ctx context.Context) bool {
+// room waits until there is a free slot and counts them, without keeping any:
+// while there is no job here, another provider may have one.
+func (c *consumers) room(ctx context.Context) int {
 	if !c.acquire(ctx) {
-		return false
+		return 0
 	}
 	c.release()
-	return true
+	return max(1, cap(c.slots)-len(c.slots))
 }
 
 // take hands a message to a goroutine with a slot.

@@ -87,9 +87,15 @@ func (p *planner) withoutBusy(ctx context.Context, schedule string, planned []jo
 
 // consume plans the messages of the runs stream until ctx ends.
 func (p *planner) consume(ctx context.Context, js jetstream.JetStream, s subjects) {
+	const atOnce = 16
 	r := receiver{
-		js: js, stream: s.stream("runs"), config: consumerConfig("planner", s.of("runs.>"), 16), log: p.log,
-		free:   func(ctx context.Context) bool { return ctx.Err() == nil },
+		js: js, stream: s.stream("runs"), config: consumerConfig("planner", s.of("runs.>"), atOnce), log: p.log,
+		room: func(ctx context.Context) int {
+			if ctx.Err() != nil {
+				return 0
+			}
+			return atOnce
+		},
 		handle: func(ctx context.Context, msg jetstream.Msg) { p.handle(ctx, msg, s) },
 	}
 	r.run(ctx)

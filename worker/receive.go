@@ -24,8 +24,9 @@ type receiver struct {
 	js     jetstream.JetStream
 	stream string
 	config jetstream.ConsumerConfig
-	// free waits until there is room for one more message, and reports false when ctx ended first.
-	free func(ctx context.Context) bool
+	// room waits until there is room for a message, and says for how many; it is 0
+	// when ctx ended first.
+	room func(ctx context.Context) int
 	// handle is given every message, one after another.
 	handle func(ctx context.Context, msg jetstream.Msg)
 	log    *slog.Logger
@@ -42,22 +43,27 @@ func (r *receiver) run(ctx context.Context) {
 	}
 }
 
+// receive asks for as many messages as there is room for, again and again. The
+// library's iterators ask ahead, which hoards messages that another worker could
+// do; and one that is to hold a single message can miss to ask for the next until
+// its heartbeat fails (nats.go v1.55.0, pullSubscription.checkPending, seen here
+// once in some ten thousand messages).
 func (r *receiver) receive(ctx context.Context) error {
 	consumer, err := r.js.CreateOrUpdateConsumer(ctx, r.stream, r.config)
 	if err != nil {
 		return fmt.Errorf("consumer: %w", err)
 	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessages(1)) // what is asked for has room
-	if err != nil {
-		return fmt.Errorf("messages: %w", err)
-	}
-	defer messages.Stop()
-	for r.free(ctx) {
-		msg, err := messages.Next(jetstream.NextContext(ctx))
+	for room := r.room(ctx); room > 0; room = r.room(ctx) {
+		batch, err := consumer.Fetch(room, jetstream.FetchContext(ctx))
 		if err != nil {
 			return err
 		}
-		r.handle(ctx, msg)
+		for msg := range batch.Messages() {
+			r.handle(ctx, msg)
+		}
+		if err := batch.Error(); err != nil {
+			return err
+		}
 	}
 	return ctx.Err()
 }

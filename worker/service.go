@@ -36,6 +36,7 @@ type service struct {
 	maxReply  func() int64
 	log       *slog.Logger
 
+	micro    micro.Service
 	working  sync.WaitGroup // one for each request in hand
 	stopping chan struct{}  // closed when the program stops
 	stats    map[string]*endpointStats
@@ -73,18 +74,17 @@ func (s *service) endpoints() []endpoint {
 	}
 }
 
-// serve answers until ctx ends, and then finishes the requests in hand. work is
-// the context of the answers themselves.
-func (s *service) serve(ctx, work context.Context, conn *nats.Conn, names subjects, version string) error {
+// open begins to answer. work is the context of the answers.
+func (s *service) open(work context.Context, conn *nats.Conn, names subjects, version string) (err error) {
 	s.stats = map[string]*endpointStats{}
-	svc, err := micro.AddService(conn, micro.Config{
+	s.micro, err = micro.AddService(conn, micro.Config{
 		Name: "orderbeat", Version: semver(version), Description: "where is order X?",
 		StatsHandler: func(e *micro.Endpoint) any { return s.stats[e.Name].snapshot() },
 	})
 	if err != nil {
 		return fmt.Errorf("request/reply service: %w", err)
 	}
-	api := svc.AddGroup(names.of("api"))
+	api := s.micro.AddGroup(names.of("api"))
 	for _, e := range s.endpoints() {
 		stats, free := &endpointStats{}, make(chan struct{}, e.atOnce)
 		name := strings.ReplaceAll(e.name, ".", "-")
@@ -107,9 +107,14 @@ func (s *service) serve(ctx, work context.Context, conn *nats.Conn, names subjec
 			return fmt.Errorf("endpoint %s: %w", e.name, err)
 		}
 	}
+	return nil
+}
+
+// run answers until ctx ends, and then finishes the requests in hand.
+func (s *service) run(ctx context.Context) error {
 	<-ctx.Done()
 	close(s.stopping)
-	err = svc.Stop()
+	err := s.micro.Stop()
 	s.working.Wait()
 	return err
 }

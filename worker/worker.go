@@ -114,6 +114,9 @@ func Run(ctx context.Context, c Config) error {
 	defer stopServing()
 	taking, taken := errgroup.WithContext(ctx)
 	var backing errgroup.Group
+	if err := service.open(work, bus.conn, names, c.Version); err != nil {
+		return err
+	}
 
 	backing.Go(func() error { relay.run(serving); return nil })
 	backing.Go(func() error { consumers.held.beat(serving); return nil })
@@ -131,7 +134,7 @@ func Run(ctx context.Context, c Config) error {
 		}
 		return nil
 	})
-	taking.Go(func() error { return service.serve(taken, work, bus.conn, names, c.Version) })
+	taking.Go(func() error { return service.run(taken) })
 	c.Log.Info("orderbeat is running", "nats", bus.url, "web", webURL, "providers", len(c.Providers), "schedules", len(c.Schedules))
 
 	<-taken.Done()
