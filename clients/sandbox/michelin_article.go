@@ -15,25 +15,26 @@ var (
 	treads = []string{"A", "B", "C", "D", "E", "F"}
 )
 
-// articles is how many there are.
-const articles = 60
+// catalog is every article there is.
+var catalog = newCatalog()
 
 // methods are ways in which an order was received (OpenAPI 1.0.1, orderingMethod).
 var methods = []string{"CSR KEYED", "INTERNET", "EDI PO", "TELEPHONY", "VMI", "ERPEBIB", "S2S INTEGRATION"}
 
-// newArticle makes the nth article.
-func newArticle(n int) article {
-	a := article{
-		id:          fmt.Sprintf("%05d", 70001+n),
-		description: sizes[n%len(sizes)] + " SAMPLE TREAD " + treads[n/len(sizes)],
+func newCatalog() []article {
+	all := make([]article, len(sizes)*len(treads))
+	for n := range all {
+		a := &all[n]
+		a.id = fmt.Sprintf("%05d", 70001+n)
+		a.description = sizes[n%len(sizes)] + " SAMPLE TREAD " + treads[n/len(sizes)]
+		if n%3 != 0 {
+			a.buyersID = fmt.Sprint(300 + n)
+		}
+		if n%4 == 0 {
+			a.ean = internalEAN(n)
+		}
 	}
-	if n%3 != 0 {
-		a.buyersID = fmt.Sprint(300 + n)
-	}
-	if n%4 == 0 {
-		a.ean = internalEAN(n)
-	}
-	return a
+	return all
 }
 
 // internalEAN is an EAN-13 from the range 20-29, which GS1 leaves to shops for their

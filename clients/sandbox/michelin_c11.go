@@ -33,8 +33,8 @@ type c11Buyer struct {
 }
 
 type c11Consignee struct {
-	PartyID text `json:"partyID"`
-	PartyId text `json:"partyId"`
+	PartyID       text `json:"partyID"` // required
+	PartyIDListed text `json:"partyId"` // listed
 	c11Party
 }
 

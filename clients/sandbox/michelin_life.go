@@ -3,6 +3,7 @@ package sandbox
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 )
 
 // order is one order at one moment.
@@ -15,7 +16,7 @@ type order struct {
 // line is one line of an order. The quantities of its parts sum up to ordered.
 type line struct {
 	id, customerItem string
-	article          article
+	article          *article
 	requested        date
 	ordered          int
 	parts            []part
@@ -124,11 +125,11 @@ func newOrder(number int64, dice *rand.Rand, placed date, hurried bool) order {
 	requested := placed + 3 + date(dice.IntN(14))
 	for i := range lines {
 		l := line{
-			id: fmt.Sprintf("%03d", i+1), article: newArticle(dice.IntN(articles)),
+			id: fmt.Sprintf("%03d", i+1), article: &catalog[dice.IntN(len(catalog))],
 			requested: requested, ordered: 2 + 2*dice.IntN(20),
 		}
 		if dice.IntN(4) == 0 {
-			l.customerItem = fmt.Sprint(10 * (i + 1))
+			l.customerItem = strconv.Itoa(10 * (i + 1))
 		}
 		l.parts = split(l.ordered, dice.IntN(6))
 		o.lines = append(o.lines, l)

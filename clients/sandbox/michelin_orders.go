@@ -160,6 +160,7 @@ func (m *michelinOrders) birth(id orderID) int64 {
 
 // day is the sandbox day of t, begin the moment when one begins.
 func (m *michelinOrders) day(t time.Time) int64 { return floorDiv(t.UnixNano(), int64(m.dayLength)) }
+
 func (m *michelinOrders) begin(day int64) time.Time {
 	return time.Unix(0, day*int64(m.dayLength))
 }
