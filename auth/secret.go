@@ -1,10 +1,10 @@
 package auth
 
 import (
-	"crypto/subtle"
 	"fmt"
 	"io"
 	"log/slog"
+	"unique"
 )
 
 // redacted is what a secret looks like wherever it is printed.
@@ -13,33 +13,32 @@ const redacted = "REDACTED"
 // Secret is a credential or a token. Printed, logged or encoded it is REDACTED;
 // only [Secret.Reveal] gives it away. The zero Secret is empty.
 //
-// The value stands behind a pointer because fmt calls no methods on unexported
-// fields: a struct that holds a Secret prints an address, not the value.
-type Secret struct{ value *string }
+// The value stands behind a handle because fmt calls no methods on unexported fields:
+// a struct that holds a Secret prints an address, not the value. Equal values have
+// equal handles, so Secrets compare with ==.
+type Secret struct{ value unique.Handle[string] }
 
 // NewSecret wraps a value. An empty one gives the zero Secret.
 func NewSecret(value string) Secret {
 	if value == "" {
 		return Secret{}
 	}
-	return Secret{value: &value}
+	return Secret{value: unique.Make(value)}
 }
 
 // Reveal returns the value. Call it where the secret goes on the wire, nowhere else.
 func (s Secret) Reveal() string {
-	if s.value == nil {
+	if s.Empty() {
 		return ""
 	}
-	return *s.value
+	return s.value.Value()
 }
 
 // Empty reports whether there is no secret.
-func (s Secret) Empty() bool { return s.value == nil }
+func (s Secret) Empty() bool { return s == Secret{} }
 
-// Equal reports whether both hold the same value, in constant time.
-func (s Secret) Equal(other Secret) bool {
-	return subtle.ConstantTimeCompare([]byte(s.Reveal()), []byte(other.Reveal())) == 1
-}
+// Equal is ==. It is here for packages that compare values by their methods, as cmp does.
+func (s Secret) Equal(other Secret) bool { return s == other }
 
 // String hides the value.
 func (s Secret) String() string {

@@ -56,8 +56,8 @@ func TestASecretIsPrintedByNoVerb(t *testing.T) {
 	if got := secret.Reveal(); got != "canary" {
 		t.Errorf("revealed: got %q", got)
 	}
-	if !secret.Equal(auth.NewSecret("canary")) || secret.Equal(auth.NewSecret("other")) {
-		t.Error("Equal compares something else than the values")
+	if secret != auth.NewSecret("canary") || secret == auth.NewSecret("other") {
+		t.Error("== compares something else than the values")
 	}
 	if auth.NewSecret("") != (auth.Secret{}) || !auth.NewSecret("").Empty() || secret.Empty() {
 		t.Error("only an empty value is the zero Secret")

@@ -64,7 +64,7 @@ func (t *Transport) again(req *http.Request, refused *http.Response, old *held) 
 	if err != nil {
 		return nil, err
 	}
-	if token.Access.Equal(old.Access) {
+	if token.Access == old.Access {
 		t.Source.refusedFresh(token.Generation)
 		return refused, nil
 	}
