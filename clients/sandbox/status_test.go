@@ -179,21 +179,21 @@ func TestVariant1HasTheMembersOfTheOpenAPI(t *testing.T) {
 	got := map[string]bool{}
 	shape(got, "", decode(t, a.body))
 	want := map[string]bool{}
-	for _, member := range strings.FieldsSeq(`documentID variant orderDateFrom orderDateTo orderStatusIndicator errorHead.errorCode
+	for member := range strings.FieldsSeq(`documentID variant orderDateFrom orderDateTo orderStatusIndicator errorHead.errorCode
 		buyerParty.partyID buyerParty.agencyCode consignee.partyID consignee.partyId consignee.agencyCode`) {
 		want["."+member+" string"] = true
 	}
-	for _, member := range strings.FieldsSeq(`orderingParty buyerParty.address buyerParty.informationContact
+	for member := range strings.FieldsSeq(`orderingParty buyerParty.address buyerParty.informationContact
 		consignee.address consignee.informationContact`) {
 		want["."+member+" null"] = true
 	}
-	for _, member := range strings.FieldsSeq("buyerParty.name consignee.name referencedOrder") {
+	for member := range strings.FieldsSeq("buyerParty.name consignee.name referencedOrder") {
 		want["."+member+" array"] = true
 	}
-	for _, member := range strings.FieldsSeq("orderDate supplierOrderNumber.documentId orderingMethod orderReference.documentId") {
+	for member := range strings.FieldsSeq("orderDate supplierOrderNumber.documentId orderingMethod orderReference.documentId") {
 		want[orderPath+"."+member+" string"] = true
 	}
-	for _, member := range strings.FieldsSeq("error pickUp deliveryOption sellerParty supplierParty contract") {
+	for member := range strings.FieldsSeq("error pickUp deliveryOption sellerParty supplierParty contract") {
 		want[orderPath+"."+member+" null"] = true
 	}
 	line := orderPath + ".orderLine[]"
