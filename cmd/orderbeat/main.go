@@ -121,13 +121,13 @@ func (a *app) load() (*config.Config, error) {
 	return c, nil
 }
 
-// places reads where NATS and the database are; nothing else needs to be right.
-func (a *app) places() (*config.Config, error) {
+// loadPart reads one section of the configuration; nothing else needs to be right.
+func (a *app) loadPart(section string) (*config.Config, error) {
 	path, err := config.Find(a.configPath, a.getenv)
 	if err != nil {
 		return nil, &exit{usage, err}
 	}
-	c, err := config.LoadPlaces(path, a.getenv)
+	c, err := config.LoadPart(path, a.getenv, section)
 	if err != nil {
 		return nil, &exit{usage, err}
 	}

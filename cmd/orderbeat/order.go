@@ -81,12 +81,12 @@ func findOrders(ctx context.Context, database *db.DB, o orderOptions) ([]db.Stor
 	const most = 50
 	f := db.OrderFilter{Provider: o.provider, Account: o.account, Limit: most}
 	f.OrderID = o.name
-	found, _, err := readOrders(ctx, database, f)
+	found, _, err := database.Orders(ctx, f)
 	if err != nil || len(found) > 0 {
 		return found, err
 	}
 	f.OrderID, f.Reference = "", o.name
-	found, _, err = readOrders(ctx, database, f)
+	found, _, err = database.Orders(ctx, f)
 	return found, err
 }
 

@@ -99,7 +99,7 @@ func statusList() string {
 
 // openDatabase opens the database to read it.
 func (a *app) openDatabase(ctx context.Context) (*db.DB, error) {
-	conf, err := a.places()
+	conf, err := a.loadPart("db")
 	if err != nil {
 		return nil, err
 	}
@@ -116,11 +116,11 @@ func (a *app) orders(ctx context.Context, o ordersOptions) error {
 		return err
 	}
 	defer database.Close()
-	found, more, err := readOrders(ctx, database, filter)
+	found, next, err := database.Orders(ctx, filter)
 	if err != nil {
 		return err
 	}
-	if more {
+	if next != "" {
 		fmt.Fprintf(a.stderr, "only the first %s: there are more, see --limit\n", count(len(found), "order"))
 	}
 	switch {
@@ -133,25 +133,6 @@ func (a *app) orders(ctx context.Context, o ordersOptions) error {
 		return nil
 	default:
 		return ordersTable(a.stdout, found)
-	}
-}
-
-// readOrders reads page after page until there are as many as the filter's Limit,
-// and reports whether there are more.
-func readOrders(ctx context.Context, database *db.DB, f db.OrderFilter) (found []db.StoredOrder, more bool, err error) {
-	found = []db.StoredOrder{}
-	limit := f.Limit
-	for {
-		f.Limit = limit - len(found)
-		page, cursor, err := database.Orders(ctx, f)
-		if err != nil {
-			return nil, false, err
-		}
-		found = append(found, page...)
-		if cursor == "" || len(found) >= limit {
-			return found, cursor != "", nil
-		}
-		f.Cursor = cursor
 	}
 }
 

@@ -84,7 +84,7 @@ func (a *app) sync(ctx context.Context, o syncOptions) error {
 	if err != nil {
 		return err
 	}
-	conf, err := a.places()
+	conf, err := a.loadPart("nats")
 	if err != nil {
 		return err
 	}

@@ -85,21 +85,21 @@ func Load(path string, kinds map[string]clients.Open, getenv func(string) string
 	return &l.config, nil
 }
 
-// LoadPlaces reads only what says where NATS and the database are, [Config.NATS]
-// and [Config.DB]. It looks up no secret and passes over what is wrong elsewhere,
-// so that one can look at the orders whatever state the rest is in.
-func LoadPlaces(path string, getenv func(string) string) (*Config, error) {
+// LoadPart reads only the named sections, such as "db"; the rest of the result is
+// not to be used. It looks up no secret and passes over what is wrong elsewhere, so
+// that one can look at the orders whatever state the rest is in.
+func LoadPart(path string, getenv func(string) string, sections ...string) (*Config, error) {
 	l, err := read(path, getenv)
 	if err != nil {
 		return nil, err
 	}
-	places := map[string]any{}
-	for _, name := range []string{"nats", "db"} {
+	part := map[string]any{}
+	for _, name := range sections {
 		if section, ok := l.doc.values[name]; ok {
-			places[name] = section
+			part[name] = section
 		}
 	}
-	l.sections(places)
+	l.sections(part)
 	if err := l.err(); err != nil {
 		return nil, err
 	}

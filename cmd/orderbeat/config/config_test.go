@@ -208,18 +208,17 @@ func TestProvidersAreOpenedAgainWithWhatTheyAreLent(t *testing.T) {
 	}
 }
 
-func TestPlacesAreReadWhateverElseIsWrong(t *testing.T) {
-	path := write(t, "[db]\npath = \"x.db\"\n[providers.michelin]\nclient_secret = \"env:UNSET\"\nspeed = 3\n")
-	c, err := config.LoadPlaces(path, env())
+func TestAPartIsReadWhateverElseIsWrong(t *testing.T) {
+	path := write(t, "[db]\npath = \"x.db\"\n[nats]\nurl = 3\n[providers.michelin]\nclient_secret = \"env:UNSET\"\nspeed = 3\n")
+	c, err := config.LoadPart(path, env(), "db")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got, want := c.DB.Path, filepath.Join(filepath.Dir(path), "x.db"); got != want {
 		t.Errorf("db.path: got %s, want %s", got, want)
 	}
-	_, err = config.LoadPlaces(write(t, "[db]\npth = \"x.db\"\n"), env())
-	if err == nil || !strings.Contains(err.Error(), `did you mean "path"?`) {
-		t.Errorf("got %v, want the mistake in [db]", err)
+	if _, err = config.LoadPart(path, env(), "nats"); err == nil || !strings.Contains(err.Error(), ":4: nats.url: want a URL") {
+		t.Errorf("got %v, want the mistake in [nats]", err)
 	}
 }
 

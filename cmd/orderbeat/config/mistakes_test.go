@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"orderbeat/clients"
 	"orderbeat/cmd/orderbeat/config"
 )
 
@@ -50,6 +51,7 @@ func TestMistakes(t *testing.T) {
 		{"an unknown key of an account", "shipto = \"x\"", `6 providers.michelin.accounts[0].shipto: unknown key; did you mean "ship_to"?`},
 		{"an unknown key that neither frame nor kind knows", "[providers.michelin.tokenttl]", `6 providers.michelin.tokenttl: unknown key; did you mean "token_ttl"?`},
 		{"an unknown key in an inline table", "[providers.other]\nkind = \"michelin\"\nretry = { attempts = 3,\n  from = 2 }", `9 providers.other.retry.from: unknown key; did you mean "for"?`},
+		{"an unknown table of a later account", "[[providers.michelin.accounts]]\nname = \"toledo\"\nbill_to = \"2\"\n[providers.michelin.accounts.extra]\nx = 1", `9 providers.michelin.accounts[1].extra: unknown key`},
 		{"an unknown key of a schedule", schedule("cron = \"@hourly\"\ncrn = 1"), `11 schedules[0].crn: unknown key; did you mean "cron"?`},
 		{"a number where a text belongs", "[db]\npath = 3", "7 db.path: want a text in quotes, got the number 3"},
 		{"a text where a number belongs", "[worker]\nconcurrency = \"many\"", "7 worker.concurrency: want a whole number, got a text"},
@@ -72,7 +74,7 @@ func TestMistakes(t *testing.T) {
 		{"a prefix of two tokens", "[nats]\nprefix = \"a.b\"", `7 nats.prefix: "a.b" is not one token of a subject`},
 		{"too many replicas", "[nats]\nurl = \"nats://h\"\nreplicas = 9", "8 nats.replicas: want 1 to 5, got 9"},
 		{"replicas of the embedded server", "[nats]\nreplicas = 3", "7 nats.replicas: is for a NATS server that nats.url names"},
-		{"a file that is not there", "[nats]\nurl = \"nats://h\"\ncreds = \"/nowhere/x\"", "8 nats.creds: there is no file /nowhere/x"},
+		{"a file that is not there", "[nats]\nurl = \"nats://h\"\ncreds = \"/nowhere/x\"", "8 nats.creds: cannot find /nowhere/x: no such file or directory"},
 		{"an nkey in the file itself", "[nats]\nurl = \"nats://h\"\nnkey = \"SUcanary\"", `8 nats.nkey: want "file:PATH", a file with the seed`},
 		{"a certificate without its key", "[nats]\nurl = \"nats://h\"\ntls = { cert = \"/dev/null\" }", "8 nats.tls: cert and key go together"},
 		{"no address", "[nats]\nlisten = \"4222\"", `7 nats.listen: "4222" is not an address`},
@@ -105,6 +107,7 @@ func TestMistakes(t *testing.T) {
 		{"a spec with a zone", schedule("cron = \"TZ=UTC\""), `10 schedules[0].cron: "TZ=UTC": the zone goes into the key timezone`},
 		{"a spec that never comes", schedule("cron = \"0 0 31 2 *\""), `10 schedules[0].cron: "0 0 31 2 *" never comes`},
 		{"a spec faster than a second", schedule("cron = \"@every 500ms\""), `10 schedules[0].cron: "@every 500ms": write "@every" and whole seconds`},
+		{"a spec of a part of a second", schedule("cron = \"@every 1500ms\""), `10 schedules[0].cron: "@every 1500ms": write "@every" and whole seconds`},
 		{"a schedule's name twice", schedule("cron = \"@hourly\"\n") + schedule("cron = \"@daily\""), `12 schedules[1].name: "s" is the name of schedules[0] already`},
 		{"an unknown zone of a schedule", schedule("cron = \"@hourly\"\ntimezone = \"Mars\""), `11 schedules[0].timezone: "Mars" is not a time zone`},
 		{"an unknown provider of a schedule", "[[schedules]]\nname = \"s\"\ncron = \"@hourly\"\nprovider = \"shell\"\nkind = \"sync\"", `9 schedules[0].provider: "shell" is not configured; configured: michelin`},
@@ -189,5 +192,13 @@ func TestAConfigurationWithoutProviders(t *testing.T) {
 	want := []string{"0 providers: there is none: write a section [providers.<name>]"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("mistakes (-want +got):\n%s", diff)
+	}
+}
+
+func TestAKindWithoutKeysOfItsOwnIsStrictToo(t *testing.T) {
+	plain := map[string]clients.Open{"michelin": func(clients.Section) (clients.Provider, error) { return standIn{}, nil }}
+	_, err := config.Load(write(t, strings.Replace(least, "[[", "speed = 3\n[[", 1)), plain, env())
+	if err == nil || !strings.Contains(err.Error(), ":3: providers.michelin.speed: unknown key; known: kind, ") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -1,7 +1,9 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"os"
@@ -269,7 +271,10 @@ func (l *loader) existing(key, path string) string {
 	}
 	path = absolute(l.dir, path)
 	if _, err := os.Stat(path); err != nil {
-		l.add(key, "there is no file %s", path)
+		if e, ok := errors.AsType[*fs.PathError](err); ok {
+			err = e.Err
+		}
+		l.add(key, "cannot find %s: %v", path, err)
 	}
 	return path
 }
