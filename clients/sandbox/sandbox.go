@@ -19,7 +19,7 @@
 // but these are constants that everybody can read: let it listen on a loopback address.
 //
 // Start reading at [New], then michelin.go; the life of an order is in
-// michelin_life.go.
+// michelin_story.go.
 package sandbox
 
 import (
