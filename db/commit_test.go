@@ -111,6 +111,9 @@ func TestAWaitingJobIsDueAgain(t *testing.T) {
 	if c := commit(t, d, late); !c.Repeated {
 		t.Errorf("a late first attempt: got %+v", c)
 	}
+	if begun, err := d.BeginJob(t.Context(), js[0]); begun || err != nil {
+		t.Errorf("begin an attempt that is recorded: got %v, %v", begun, err)
+	}
 	second := js[0]
 	second.Attempt = 2
 	if begun, err := d.BeginJob(t.Context(), second); !begun || err != nil {
@@ -241,8 +244,9 @@ func TestAFingerprintOfAnotherVersionAloneIsNoChange(t *testing.T) {
 			t.Errorf("got %+v, want %+v", c.Tally, want)
 		}
 	}
-	if got, err := d.Value(t.Context(), "SELECT length(fingerprint) FROM orders"); got != "16" || err != nil {
-		t.Errorf("the fingerprint was not renewed: %s bytes, %v", got, err)
+	got, err := d.Value(t.Context(), "SELECT length(fingerprint) || ' ' || revision || ' ' || (first_seen_at = last_changed_at) FROM orders")
+	if got != "16 1 1" || err != nil {
+		t.Errorf("got fingerprint, revision and first change %s, %v: want a new fingerprint alone", got, err)
 	}
 }
 
@@ -288,5 +292,8 @@ func TestCommitRefusesWhatCannotBe(t *testing.T) {
 	}
 	if c := commit(t, d, succeeded(js[0], noon, order("SO1", true), order("SO1", false))); c.Tally.Seen != 1 {
 		t.Errorf("an order that is told twice: got %+v", c.Tally)
+	}
+	if got, _, err := d.Order(t.Context(), "michelin", "detroit", "SO1"); got.Status != clients.StatusScheduled || err != nil {
+		t.Errorf("an order that is told twice is %s, %v: want what was told last", got.Status, err)
 	}
 }

@@ -35,7 +35,7 @@ func commitForEver(path string) error {
 	if err != nil {
 		return err
 	}
-	run, js := plan(4000)
+	run, js := plan(2000)
 	if _, _, err := d.StartRun(ctx, run, js); err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func commitForEver(path string) error {
 
 func TestNothingAcknowledgedIsLostWhenTheProcessIsKilled(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "orderbeat.db")
-	for _, acknowledged := range []int{1, 200, 500} {
+	for _, acknowledged := range []int{1, 300} {
 		done := killAfter(t, path, acknowledged)
 		d := openAt(t, path)
 		if got, err := d.Value(t.Context(), "PRAGMA integrity_check"); got != "ok" || err != nil {

@@ -125,8 +125,8 @@ func TestTheOutboxIsReadInOrderUntilPublished(t *testing.T) {
 
 func TestAFailedOperationWakesNobody(t *testing.T) {
 	d := open(t)
-	run, js := plan(1)
-	js[0].RunID = "another"
+	run, js := plan(2)
+	js[1].RunID = "another" // the first one's message is in the outbox by then
 	if _, _, err := d.StartRun(t.Context(), run, js); err == nil {
 		t.Fatal("a job of another run was kept")
 	}

@@ -90,6 +90,10 @@ func TestAnInlineRunHasNoJobMessage(t *testing.T) {
 	left, _ := begin()
 	retried, job := begin()
 	commit(t, d, failed(job, jobs.Waiting, noon))
+	job.Attempt = 2 // it is on the common road now, and its message will come again
+	if begun, err := d.BeginJob(t.Context(), job); !begun || err != nil {
+		t.Fatalf("begin: got %v, %v", begun, err)
+	}
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
