@@ -42,7 +42,7 @@ func TestAppendJSONIsEncodingJSON(t *testing.T) {
 			t.Fatalf("read back it is another order (-want +got):\n%s", diff)
 		}
 	}
-	for _, text := range []string{`"\`, "<&>", "\x00\x1f\x7f", "2½\" ü 轮胎", "\u2028\u2029", "\xff\xc3", " ", "~"} {
+	for _, text := range []string{`"`, `\`, "<", "&", ">", "\x00\x1f\x7f", "2½\" ü 轮胎", "\u2028\u2029", "\xff\xc3", " ", "~"} {
 		o := sampleOrder()
 		o.OrderID, o.Reference, o.Lines[0].Description, o.Unmapped = text, clients.Text(text), clients.Text(text), []string{text, text}
 		checkJSON(t, o)

@@ -2,6 +2,7 @@ package clients_test
 
 import (
 	"math/rand/v2"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -204,4 +205,18 @@ func TestNormalizeNeedsNoSecondTimeAndNoOrder(t *testing.T) {
 			t.Fatalf("normalizing twice makes another order (-once +twice):\n%s", diff)
 		}
 	}
+}
+
+func TestSchedulesSortByEveryField(t *testing.T) {
+	visit(reflect.TypeFor[clients.ScheduleLine](), "", nil, func(name string, index [][]int) {
+		plain, other := sampleOrder().Lines[0].Schedule[0], sampleOrder().Lines[0].Schedule[0]
+		alter(reflect.ValueOf(&other).Elem().FieldByIndex(index[0]))
+		a := clients.Order{Lines: []clients.Line{{Schedule: []clients.ScheduleLine{plain, other}}}}
+		b := clients.Order{Lines: []clients.Line{{Schedule: []clients.ScheduleLine{other, plain}}}}
+		a.Normalize()
+		b.Normalize()
+		if changes := clients.Diff(&a, &b, nil); len(changes) > 0 {
+			t.Errorf("%s: the order of schedule lines makes a change: %+v", name, changes)
+		}
+	})
 }

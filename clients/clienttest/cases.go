@@ -149,6 +149,9 @@ func (r *runner) contexts(t *testing.T) {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want context.Canceled in the chain", err)
 		}
+		if e, ok := errors.AsType[*clients.Error](err); ok {
+			t.Errorf("got code %s, want none: the provider did not fail", e.Code)
+		}
 		r.wantDiscreet(t, err)
 	})
 	t.Run("that left before is not asked for", func(t *testing.T) {
