@@ -9,7 +9,12 @@ import (
 	"time"
 )
 
-// controlRoutes are the switches, for people and for tests in other processes.
+// controlRoutes are the switches, for people and for tests in other processes:
+//
+//	GET    /_sandbox/        what this is, the accounts, the counters, the faults to come
+//	POST   /_sandbox/revoke  all access tokens
+//	POST   /_sandbox/fault   {"op": "order_status", "status": 503, "times": 3}
+//	DELETE /_sandbox/fault   all of them
 func (s *Sandbox) controlRoutes() {
 	s.mux.HandleFunc("GET /_sandbox/{$}", s.describe)
 	s.mux.HandleFunc("POST /_sandbox/revoke", func(w http.ResponseWriter, _ *http.Request) {
@@ -25,26 +30,26 @@ func (s *Sandbox) controlRoutes() {
 
 // description is what GET /_sandbox/ answers.
 type description struct {
-	About  string          `json:"about"`
-	Day    string          `json:"day"`
-	Today  int64           `json:"today"` // sandbox days since 1970
-	Paths  []string        `json:"paths"`
-	Client string          `json:"client_id"`
-	Whose  []michelinParty `json:"accounts"`
-	Stats  Stats           `json:"stats"`
-	Faults []faultJSON     `json:"faults"`
+	About    string          `json:"about"`
+	Day      string          `json:"day"`
+	Today    int64           `json:"today"` // sandbox days since 1970
+	Paths    []string        `json:"paths"`
+	ClientID string          `json:"client_id"`
+	Accounts []michelinParty `json:"accounts"`
+	Stats    Stats           `json:"stats"`
+	Faults   []faultJSON     `json:"faults"`
 }
 
 func (s *Sandbox) describe(w http.ResponseWriter, _ *http.Request) {
 	d := description{
-		About:  "a stand-in for Michelin: invented orders that move with each sandbox day",
-		Day:    s.options.Day.String(),
-		Today:  s.orders.day(s.options.Now()),
-		Paths:  []string{michelinTokenPath, michelinIntrospectPath, michelinStatusPath},
-		Client: ClientID,
-		Whose:  michelinParties,
-		Stats:  s.Stats(),
-		Faults: []faultJSON{},
+		About:    "a stand-in for Michelin: invented orders that move with each sandbox day",
+		Day:      s.options.Day.String(),
+		Today:    s.orders.day(s.options.Now()),
+		Paths:    []string{michelinTokenPath, michelinIntrospectPath, michelinStatusPath},
+		ClientID: ClientID,
+		Accounts: michelinParties,
+		Stats:    s.Stats(),
+		Faults:   []faultJSON{},
 	}
 	for _, f := range s.faults.pending() {
 		d.Faults = append(d.Faults, describeFault(f))

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 )
 
@@ -54,12 +55,7 @@ func (s state) cancelled() bool { return s == cancelled }
 
 // has reports whether any part of the line is in such a state.
 func (l *line) has(such func(state) bool) bool {
-	for _, p := range l.parts {
-		if such(p.state) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(l.parts, func(p part) bool { return such(p.state) })
 }
 
 // newOrder decides what is ordered. A hurried order has two lines at least.

@@ -13,7 +13,7 @@ type Stats struct {
 	// Unauthorized and Forbidden are order status requests answered 401 and 403.
 	Unauthorized int64 `json:"unauthorized"`
 	Forbidden    int64 `json:"forbidden"`
-	// Refused are order status requests with another 4xx, or with an errorHead in a 200.
+	// Refused are order status requests answered 400 or 415, or with an error code in a 200.
 	Refused int64 `json:"refused"`
 	// Faults is how often a fault struck.
 	Faults int64 `json:"faults"`

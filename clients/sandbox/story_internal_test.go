@@ -33,7 +33,7 @@ func TestSomeOrdersChangeEverySandboxDay(t *testing.T) {
 	for account, p := range michelinParties {
 		t.Run(p.BillTo, func(t *testing.T) {
 			var before map[string]order
-			watch(t, account, 250, func(now time.Time, orders map[string]order) {
+			watch(t, account, 150, func(now time.Time, orders map[string]order) {
 				changed := 0
 				for number, o := range orders {
 					if old, known := before[number]; !known || !reflect.DeepEqual(old, o) {
@@ -56,7 +56,7 @@ func TestOrdersOnlyMoveForward(t *testing.T) {
 			var before map[string]order
 			states := map[state]bool{}
 			var putOff, split, trucks, blank bool
-			watch(t, account, 250, func(now time.Time, orders map[string]order) {
+			watch(t, account, 150, func(now time.Time, orders map[string]order) {
 				for number, o := range orders {
 					checkSums(t, o)
 					blank = blank || o.reference == ""
@@ -150,7 +150,7 @@ func TestEveryChangeShowsInBothShapes(t *testing.T) {
 		return string(b)
 	}
 	var before map[string]order
-	watch(t, 0, 100, func(_ time.Time, orders map[string]order) {
+	watch(t, 0, 60, func(_ time.Time, orders map[string]order) {
 		for number, o := range orders {
 			old, known := before[number]
 			if !known || reflect.DeepEqual(old, o) {
