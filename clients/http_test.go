@@ -134,9 +134,13 @@ func TestEveryExchangeHasTheSameTime(t *testing.T) {
 			})
 			s := clienttest.Section("sample", server)
 			s.Timeout = 100 * time.Millisecond
+			began := time.Now()
 			_, err := post(t.Context(), clients.NewHTTP(s, nil), server)
 			if e := clients.AsError(err); err == nil || e.Code != clients.CodeUnavailable || !strings.Contains(e.Message, "in time") {
 				t.Errorf("got %v, want unavailable for want of time", err)
+			}
+			if took := time.Since(began); took > 4*time.Second {
+				t.Errorf("took %v, want the time limit of 100ms and little more", took)
 			}
 		})
 	}
