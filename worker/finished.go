@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"time"
 
 	"orderbeat/jobs"
 )
@@ -48,7 +49,7 @@ func (f *finished) tell(ctx context.Context, run jobs.Run) {
 		"jobs", run.Jobs.Total, "orders", run.Orders.Seen, "created", run.Orders.Created, "changed", run.Orders.Changed,
 	}
 	if run.StartedAt != nil && run.FinishedAt != nil {
-		args = append(args, "duration", run.FinishedAt.Sub(*run.StartedAt).String())
+		args = append(args, "duration", run.FinishedAt.Sub(*run.StartedAt).Round(time.Millisecond).String())
 	}
 	level := slog.LevelInfo
 	if len(run.Errors) > 0 {

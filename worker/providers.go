@@ -10,8 +10,9 @@ import (
 
 // authenticated is what a provider can do that has tokens to tell about.
 type authenticated interface {
-	// AuthStatus tells the state of the provider's tokens, never a token.
-	AuthStatus() auth.Status
+	// AuthStatus tells the state of the provider's token, never the token; false
+	// where there is none to tell of.
+	AuthStatus() (auth.Status, bool)
 }
 
 // providerReply is one provider as providers.list tells it.
@@ -57,8 +58,9 @@ func (s *service) provider(ctx context.Context, p Provider) (providerReply, erro
 		Accounts: make([]accountReply, len(p.Accounts)),
 	}
 	if a, ok := p.Provider.(authenticated); ok {
-		status := a.AuthStatus()
-		reply.Auth = &status
+		if status, ok := a.AuthStatus(); ok {
+			reply.Auth = &status
+		}
 	}
 	fresh, err := s.db.Freshness(ctx, p.Name)
 	if err != nil {

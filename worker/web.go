@@ -21,6 +21,9 @@ type web struct {
 func openWeb(ctx context.Context, address string, ready func(ctx context.Context) error, log *slog.Logger) (*web, error) {
 	w := &web{ready: ready}
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(rw http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(rw, "orderbeat is running: /healthz tells that the process is there, /readyz whether it can work")
+	})
 	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { fmt.Fprintln(rw, "ok") })
 	mux.HandleFunc("GET /readyz", w.readyz)
 	w.server = &http.Server{

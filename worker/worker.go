@@ -71,7 +71,7 @@ type Schedule struct {
 	Kind     string
 	Params   []byte // JSON object, or nil
 	Accounts []string
-	Overlap  string        // skip | queue_one | allow
+	Overlap  string        // skip | allow
 	CatchUp  string        // none | last | all
 	Jitter   time.Duration // each tick is delayed by a uniform random share of it
 }

@@ -16,6 +16,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"orderbeat/auth"
 	"orderbeat/clients"
@@ -75,6 +76,18 @@ func (c *Client) Close() error {
 		c.source.Close()
 	}
 	return nil
+}
+
+// BaseURL is what the paths of every call hang on.
+func (c *Client) BaseURL() string { return strings.TrimSuffix(c.url, statusPath) }
+
+// AuthStatus tells the state of the client's token, never the token; false with
+// the older scheme, which has none.
+func (c *Client) AuthStatus() (auth.Status, bool) {
+	if c.source == nil {
+		return auth.Status{}, false
+	}
+	return c.source.Status(), true
 }
 
 // Traits tells what Michelin can be asked: windows of 90 days counting both ends

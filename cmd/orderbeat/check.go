@@ -46,6 +46,7 @@ type checkReport struct {
 	Database  string            `json:"database"`
 	Providers []checkedProvider `json:"providers"`
 	Schedules []checkedSchedule `json:"schedules"`
+	Notices   []string          `json:"notices"`
 }
 
 type checkedProvider struct {
@@ -79,7 +80,7 @@ type checkedSchedule struct {
 }
 
 func checked(c *config.Config, now time.Time) checkReport {
-	r := checkReport{Config: c.Path, Database: c.DB.Path, Providers: []checkedProvider{}, Schedules: []checkedSchedule{}}
+	r := checkReport{Config: c.Path, Database: c.DB.Path, Providers: []checkedProvider{}, Schedules: []checkedSchedule{}, Notices: append([]string{}, c.Notices...)}
 	for _, p := range c.Providers {
 		shown := checkedProvider{
 			Name: p.Name, Kind: p.Kind, Environment: p.Environment, BaseURL: p.Origin, Concurrency: p.Concurrency,
@@ -102,6 +103,9 @@ func checked(c *config.Config, now time.Time) checkReport {
 
 func (r checkReport) print(w io.Writer) error {
 	fmt.Fprintf(w, "%s is right. Database: %s\n", r.Config, r.Database)
+	for _, notice := range r.Notices {
+		fmt.Fprintf(w, "note: %s\n", notice)
+	}
 	for _, p := range r.Providers {
 		fmt.Fprintf(w, "\nprovider %s: kind %s, environment %s, %s\n", p.Name, p.Kind, p.Environment, orDash(p.BaseURL))
 		fmt.Fprintf(w, "  %s at once, %s calls, %s token calls, %s within %s, timeout %s\n",

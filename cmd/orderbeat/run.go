@@ -46,6 +46,9 @@ func work(ctx context.Context, c *config.Config, log *slog.Logger) (err error) {
 	closing := func(c io.Closer) { err = errors.Join(err, c.Close()) }
 	defer closing(database)
 
+	for _, notice := range c.Notices {
+		log.Warn("configuration", "notice", notice)
+	}
 	version := readBuild().Version
 	lend := config.Lend{Tokens: auth.NewMemory(), UserAgent: "orderbeat/" + version, Log: log}
 	if c.Sandbox != nil {

@@ -33,6 +33,8 @@ type Config struct {
 	// Providers are sorted by name, Schedules are in the order of the file.
 	Providers []Provider
 	Schedules []Schedule
+	// Notices tell of keys that are set and have no effect.
+	Notices []string
 }
 
 // file is the shape of config.toml.

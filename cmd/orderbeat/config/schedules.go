@@ -67,6 +67,9 @@ func (l *loader) schedule(path string, s scheduleSection) Schedule {
 	}
 	s.Overlap, s.CatchUp, s.DST = cmp.Or(s.Overlap, "skip"), cmp.Or(s.CatchUp, "last"), cmp.Or(s.DST, "once")
 	l.oneOf(path+".overlap", s.Overlap, "skip", "queue_one", "allow")
+	if s.Overlap == "queue_one" {
+		l.add(path+".overlap", `"queue_one" is not supported yet: use skip or allow`)
+	}
 	l.oneOf(path+".catch_up", s.CatchUp, "none", "last", "all")
 	l.oneOf(path+".dst", s.DST, "once", "strict")
 	zone := l.zone(path+".timezone", s.Timezone)

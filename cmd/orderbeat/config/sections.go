@@ -22,7 +22,15 @@ type DB struct {
 	Path string `toml:"path"`
 	// Synchronous is "full" or "normal".
 	Synchronous string `toml:"synchronous"`
-	Retention   notYet `toml:"retention" why:"nothing is deleted from the database"`
+	// Retention has no effect yet.
+	Retention Retention `toml:"retention"`
+}
+
+// Retention says how long what the database holds is kept; 0 is for ever.
+type Retention struct {
+	Exchanges time.Duration `toml:"exchanges"`
+	Jobs      time.Duration `toml:"jobs"`
+	Events    time.Duration `toml:"events"`
 }
 
 // Worker is the section [worker].
@@ -32,7 +40,8 @@ type Worker struct {
 	Concurrency int `toml:"concurrency"`
 	// Drain is how long jobs in hand may take when the program stops.
 	Drain time.Duration `toml:"drain"`
-	Key   notYet        `toml:"key" why:"tokens are kept in memory only, so nothing needs sealing"`
+	// Key names the file of the key that seals tokens at rest. It has no effect yet.
+	Key string `toml:"key"`
 }
 
 // Web is the section [web].
@@ -213,6 +222,11 @@ func (l *loader) db(s DB) DB {
 		l.add("db.path", "is empty: name a file")
 	}
 	l.oneOf("db.synchronous", s.Synchronous, "full", "normal")
+	if r := s.Retention; min(r.Exchanges, r.Jobs, r.Events) < 0 {
+		l.add("db.retention", "want 0s or more")
+	} else if r != (Retention{}) {
+		l.notice("db.retention has no effect yet: nothing is deleted from the database")
+	}
 	s.Path = absolute(l.dir, s.Path)
 	return s
 }
@@ -224,6 +238,11 @@ func (l *loader) worker(s Worker) {
 	}
 	if s.Concurrency < 1 || s.Concurrency > most {
 		l.add("worker.concurrency", "want 1 to %d jobs at once, got %d", most, s.Concurrency)
+	}
+	if s.Key != "" && !strings.HasPrefix(s.Key, "file:") {
+		l.add("worker.key", `want "file:PATH", a file with the key`)
+	} else if s.Key != "" {
+		l.notice("worker.key has no effect yet: tokens are kept in memory only, so nothing needs sealing")
 	}
 	if s.Drain < time.Second || s.Drain > time.Hour {
 		l.add("worker.drain", "want 1s to 1h, got %s", s.Drain)
@@ -257,6 +276,9 @@ func (l *loader) loopback(key, s string, none bool) {
 		l.add(key, `%.60q can be reached from other machines, and nothing here asks who is there: use a loopback address, like "127.0.0.1:8321"`, s)
 	}
 }
+
+// notice tells of a key that is set and has no effect.
+func (l *loader) notice(text string) { l.config.Notices = append(l.config.Notices, text) }
 
 func (l *loader) oneOf(key, value string, allowed ...string) {
 	if !slices.Contains(allowed, value) {
