@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -255,6 +256,39 @@ func TestVariant0HasTheOlderShape(t *testing.T) {
 				t.Errorf("there is %s", member)
 			}
 		}
+	}
+}
+
+// pieces sums up whatever quantities a part of an answer tells.
+func pieces(v any) (sum float64) {
+	switch v := v.(type) {
+	case object:
+		if n, ok := v["quantityValue"].(float64); ok {
+			return n
+		}
+		for _, member := range v {
+			sum += pieces(member)
+		}
+	case []any:
+		for _, e := range v {
+			sum += pieces(e)
+		}
+	}
+	return sum
+}
+
+func TestVariant0TellsEveryPiece(t *testing.T) {
+	b := newBench(t)
+	for range 20 { // sandbox days
+		for _, o := range decode(t, b.ask(t, portal(days90)).body)["referencedOrder"].([]any) {
+			for _, l := range o.(object)["orderLine"].([]any) {
+				article := l.(object)["orderedArticle"].(object)
+				if got, want := pieces(article["scheduleDetails"]), pieces(article["orderedQuantity"]); got != want || got == 0 {
+					t.Errorf("%v: the parts tell %v of %v pieces", o.(object)["supplierOrderNumber"], got, want)
+				}
+			}
+		}
+		b.advance(20 * time.Second)
 	}
 }
 
