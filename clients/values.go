@@ -3,7 +3,6 @@ package clients
 import (
 	"bytes"
 	"database/sql/driver"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
@@ -13,7 +12,7 @@ import (
 type Text string
 
 // MarshalJSON writes null for "".
-func (t Text) MarshalJSON() ([]byte, error) { return marshalNullable(string(t)) }
+func (t Text) MarshalJSON() ([]byte, error) { return appendNullable(nil, t), nil }
 
 // Value is NULL for "".
 func (t Text) Value() (driver.Value, error) { return nullable(string(t)), nil }
@@ -54,7 +53,7 @@ func (d Date) DaysUntil(end Date) int {
 }
 
 // MarshalJSON writes null for "".
-func (d Date) MarshalJSON() ([]byte, error) { return marshalNullable(string(d)) }
+func (d Date) MarshalJSON() ([]byte, error) { return appendNullable(nil, d), nil }
 
 // Value is NULL for "".
 func (d Date) Value() (driver.Value, error) { return nullable(string(d)), nil }
@@ -129,13 +128,6 @@ func (q *Quantity) Scan(src any) error {
 		return fmt.Errorf("quantity from %T", src)
 	}
 	return nil
-}
-
-func marshalNullable(s string) ([]byte, error) {
-	if s == "" {
-		return []byte("null"), nil
-	}
-	return json.Marshal(s)
 }
 
 func nullable(s string) driver.Value {

@@ -61,7 +61,7 @@ func (d *DB) Commit(ctx context.Context, o jobs.Outcome) (Committed, error) {
 	if !o.State.Ended() && o.State != jobs.Waiting {
 		return Committed{}, fmt.Errorf("job %s: %q is not how an attempt ends", o.ID, o.State)
 	}
-	list, err := d.observe(ctx, &o)
+	list, err := observe(&o)
 	if err != nil {
 		return Committed{}, fmt.Errorf("job %s: %w", o.ID, err)
 	}

@@ -3,7 +3,6 @@ package db
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"database/sql"
 	"encoding/json"
 	"fmt"
@@ -18,56 +17,26 @@ import (
 type observed struct {
 	*clients.Order
 	fingerprint [16]byte
-	document    string // "" when it looked as if it would not be needed
+	document    string
 }
 
 // observe makes the orders of an outcome ready, sorted by key: neighbours share
 // pages of the file. Of an order that is told twice, the last word counts.
-func (d *DB) observe(ctx context.Context, o *jobs.Outcome) ([]observed, error) {
+func observe(o *jobs.Outcome) ([]observed, error) {
 	list := make([]observed, 0, len(o.Orders))
+	var document []byte
 	for i := range o.Orders {
 		order := &o.Orders[i]
 		if order.Provider != o.Provider || order.Account != o.Account || order.OrderID == "" {
 			return nil, fmt.Errorf("order %.80q of %.80q %.80q is not one of %s %s",
 				order.OrderID, order.Provider, order.Account, o.Provider, o.Account)
 		}
-		list = append(list, observed{Order: order, fingerprint: order.Fingerprint(o.Volatile)})
+		document = order.AppendJSON(document[:0])
+		list = append(list, observed{Order: order, fingerprint: order.Fingerprint(o.Volatile), document: string(document)})
 	}
 	slices.Reverse(list)
 	slices.SortStableFunc(list, func(a, b observed) int { return cmp.Compare(a.OrderID, b.OrderID) })
-	list = slices.CompactFunc(list, func(a, b observed) bool { return a.OrderID == b.OrderID })
-	return list, d.encodeNew(ctx, o, list)
-}
-
-// encodeNew encodes the orders that are not stored as they are. Most are: looking
-// first costs a fifth of encoding them all.
-func (d *DB) encodeNew(ctx context.Context, o *jobs.Outcome, list []observed) error {
-	if d.writer == nil {
-		return errReadOnly
-	}
-	stored, err := lookUp(o, list, func(query string, args []any, scan func(*sql.Rows) error) error {
-		rows, err := d.readers.QueryContext(ctx, query, args...)
-		if err != nil {
-			return err
-		}
-		return all(rows, scan)
-	})
-	if err != nil {
-		return err
-	}
-	for i := range list {
-		if !stored[list[i].OrderID].is(&list[i]) {
-			if err := list[i].encode(); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (o *observed) encode() (err error) {
-	o.document, err = encode(o.Order)
-	return err
+	return slices.CompactFunc(list, func(a, b observed) bool { return a.OrderID == b.OrderID }), nil
 }
 
 // known is what is stored of an order that is observed again.
@@ -86,7 +55,7 @@ func (t *tx) keep(o *jobs.Outcome, list []observed, traceparent string) (tally j
 	if len(list) == 0 {
 		return tally, nil
 	}
-	stored, err := lookUp(o, list, t.each)
+	stored, err := t.known(o, list)
 	if err != nil {
 		return tally, err
 	}
@@ -120,13 +89,9 @@ func (t *tx) keep(o *jobs.Outcome, list []observed, traceparent string) (tally j
 	return tally, t.seen(o, same, asked)
 }
 
-// lookUp finds what is stored of orders with one statement, by the writer's or a
-// reader's way to read all rows.
-func lookUp(o *jobs.Outcome, list []observed, each func(string, []any, func(*sql.Rows) error) error) (map[string]known, error) {
+// known finds what is stored of orders with one statement.
+func (t *tx) known(o *jobs.Outcome, list []observed) (map[string]known, error) {
 	stored := make(map[string]known, len(list))
-	if len(list) == 0 {
-		return stored, nil
-	}
 	ids := make([]string, len(list))
 	for i := range list {
 		ids[i] = list[i].OrderID
@@ -135,7 +100,7 @@ func lookUp(o *jobs.Outcome, list []observed, each func(string, []any, func(*sql
 	if err != nil {
 		return nil, err
 	}
-	err = each(knownSQL, []any{o.Provider, o.Account, string(keys)}, func(rows *sql.Rows) error {
+	err = t.each(knownSQL, []any{o.Provider, o.Account, string(keys)}, func(rows *sql.Rows) error {
 		var id string
 		var k known
 		err := rows.Scan(&id, &k.revision, &k.fingerprint, &k.seenAt, &k.changedAt)

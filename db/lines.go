@@ -2,11 +2,6 @@ package db
 
 // storeOrder inserts or replaces the row of an order.
 func (t *tx) storeOrder(o *observed, revision int, seenAt, changedAt string) error {
-	if o.document == "" {
-		if err := o.encode(); err != nil {
-			return err
-		}
-	}
 	_, err := t.exec(storeOrderSQL, o.Provider, o.Account, o.OrderID, o.Reference, o.OrderedOn, o.Method, string(o.Status),
 		o.OrderedQuantity, o.ShippedQuantity, o.OpenQuantity, o.PromisedOn,
 		revision, seenAt, seenAt, changedAt, o.fingerprint[:], o.document)

@@ -90,6 +90,8 @@ func (d *DB) NextDue(ctx context.Context, after time.Time) (due time.Time, ok bo
 const nextDueSQL = `SELECT min(due_at) FROM outbox WHERE due_at > ?`
 
 // Published takes messages out of the outbox. An id that is not there is nothing.
+// It does not wait for the disk: what a power cut puts back is published again, and
+// recognised by its id.
 func (d *DB) Published(ctx context.Context, ids []int64) error {
 	if len(ids) == 0 {
 		return nil
@@ -98,7 +100,7 @@ func (d *DB) Published(ctx context.Context, ids []int64) error {
 	if err != nil {
 		return err
 	}
-	return d.writer.do(ctx, len(ids), false, func(t *tx) error {
+	return d.writer.do(ctx, len(ids), true, func(t *tx) error {
 		_, err := t.exec(publishedSQL, string(list))
 		return err
 	})

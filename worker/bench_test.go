@@ -58,7 +58,7 @@ func answering(fresh bool) http.Handler {
 }
 
 func benchmarkJobs(b *testing.B, always, fresh bool) {
-	const atOnce = 64
+	const atOnce = 256
 	server := httptest.NewServer(answering(fresh))
 	defer server.Close()
 	folder := b.TempDir()

@@ -2,19 +2,11 @@ package worker
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
-	"strconv"
-	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-
 	"orderbeat/db"
-	"orderbeat/jobs"
 )
 
 const (
@@ -26,14 +18,13 @@ const (
 	relayIdle  = 30 * time.Second
 )
 
-// relay publishes what the outbox holds: the only way out for events, results,
-// jobs and ticks. It publishes in the outbox's order, at least once, with the
+// relay takes messages out of the outbox: the only way out for events, results,
+// jobs and ticks. It publishes them in the outbox's order, at least once, with the
 // Nats-Msg-Id by which the server keeps one.
 type relay struct {
-	db       *db.DB
-	bus      *bus
-	subjects subjects
-	log      *slog.Logger
+	db        *db.DB
+	publisher *publisher
+	log       *slog.Logger
 }
 
 // run relays until ctx ends. It sleeps until a commit wakes it, a message falls
@@ -88,161 +79,30 @@ func (r *relay) untilNext(ctx context.Context) time.Duration {
 	return min(relayIdle, max(due.Sub(now), time.Millisecond))
 }
 
-// pass publishes one batch and takes what the server acknowledged out of the
-// outbox. Of one order only one event is on its way at a time: should that one
-// fail, no later one can overtake it.
+// pass publishes what is due, up to a bound, and takes what the server has out of
+// the outbox.
 func (r *relay) pass(ctx context.Context) (sent int, err error) {
 	pending, err := r.db.Pending(ctx, time.Now(), relayBatch)
 	if err != nil || len(pending) == 0 {
 		return 0, err
 	}
-	type flight struct {
-		id  int64
-		ack jetstream.PubAckFuture
-	}
-	flights := make([]flight, 0, len(pending))
-	done := make([]int64, 0, len(pending))
-	flying := make(map[string]bool, len(pending))
+	byTopic := map[string][]db.Message{}
 	for _, m := range pending {
-		if m.Topic == "orders" && flying[m.Subject] {
-			continue
-		}
-		if m.Topic == "reply" {
-			if err = r.reply(m); err != nil {
-				break
-			}
-			done = append(done, m.ID)
-			continue
-		}
-		var there bool
-		if there, err = r.published(ctx, m); err != nil {
-			break
-		}
-		if there {
-			done = append(done, m.ID)
-			continue
-		}
-		var ack jetstream.PubAckFuture
-		if ack, err = r.bus.js.PublishMsgAsync(r.message(m), jetstream.WithStallWait(30*time.Second)); err != nil {
-			break
-		}
-		flying[m.Subject] = true
-		flights = append(flights, flight{m.ID, ack})
+		byTopic[m.Topic] = append(byTopic[m.Topic], m)
 	}
-	for _, f := range flights {
-		select {
-		case <-f.ack.Ok():
-			done = append(done, f.id)
-		case failure := <-f.ack.Err():
-			err = failure
-		case <-ctx.Done():
-			err = ctx.Err()
-		}
-	}
-	if len(done) == 0 {
-		return 0, wrapPublish(err)
+	var done []int64
+	for _, topic := range topics {
+		ids, failed := r.publisher.publish(ctx, topic, byTopic[topic])
+		done = append(done, ids...)
+		err = errors.Join(err, failed)
 	}
 	// What the server has must leave the outbox even when the program is stopping.
 	if gone := r.db.Published(context.WithoutCancel(ctx), done); gone != nil {
 		return 0, gone
 	}
-	return len(done), wrapPublish(err)
+	return len(done), err
 }
 
-// published reports whether the server has m already. A young message need not be
-// looked for: the server itself drops a second one with its Nats-Msg-Id. But one
-// that was published just before the program was killed, and found in the outbox
-// after the server forgot the id, would be there twice. Work queues need no look:
-// runs and jobs are recognised by whoever takes them.
-func (r *relay) published(ctx context.Context, m db.Message) (bool, error) {
-	if m.Topic == "runs" || m.Topic == "jobs" || time.Since(m.Time) < dedupeWindow/2 {
-		return false, nil
-	}
-	stream, err := r.bus.js.Stream(ctx, r.subjects.stream(m.Topic))
-	if err != nil {
-		return false, err
-	}
-	last, err := stream.GetLastMsgForSubject(ctx, r.subjects.of(m.Subject))
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	// Events of an order are published one after another, so the last one tells of all.
-	return revision(last.Header.Get(jetstream.MsgIDHeader)) >= revision(m.MsgID), nil
-}
-
-// revision is the number that an order event's id ends with; ids without one are
-// all the same, because their subjects hold one message.
-func revision(eventID string) int {
-	n, err := strconv.Atoi(eventID[strings.LastIndexByte(eventID, '.')+1:])
-	if err != nil {
-		return 0
-	}
-	return n
-}
-
-func wrapPublish(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("publish: %w", err)
-}
-
-// reply publishes a result to the subject its caller named, which no stream needs to hold.
-func (r *relay) reply(m db.Message) error {
-	msg := r.message(m)
-	msg.Subject = m.Subject
-	if err := r.bus.conn.PublishMsg(msg); err != nil {
-		return err
-	}
-	return r.bus.conn.Flush()
-}
-
-// message is m as it goes on the wire: CloudEvents 1.0 in binary mode, with the
-// attribute names in lower case, as the NATS binding spells them.
-func (r *relay) message(m db.Message) *nats.Msg {
-	msg := &nats.Msg{Subject: r.subjects.of(m.Subject), Data: m.Body, Header: nats.Header{
-		jetstream.MsgIDHeader: {m.MsgID},
-		"ce-id":               {m.MsgID},
-		"ce-type":             {m.Type},
-		"ce-source":           {m.Source},
-		"ce-subject":          {m.CESubject},
-		"ce-time":             {m.Time.UTC().Format(time.RFC3339Nano)},
-		"ce-specversion":      {"1.0"},
-		"ce-datacontenttype":  {"application/json"},
-	}}
-	if m.Traceparent != "" {
-		msg.Header["traceparent"] = []string{jobs.ChildTraceparent(m.Traceparent, m.MsgID)}
-	}
-	for name, value := range m.Headers {
-		msg.Header[name] = []string{value}
-	}
-	const headroom = 4 << 10 // the headers count too
-	if limit := r.bus.conn.MaxPayload(); limit > headroom && int64(len(msg.Data)) > limit-headroom {
-		msg.Data = truncate(msg.Data, int(limit-headroom))
-	}
-	return msg
-}
-
-// truncate leaves out of a message that the server would not take what makes it
-// large: the order, and if that is not enough the changes.
-func truncate(body []byte, limit int) []byte {
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(body, &fields); err != nil {
-		return body
-	}
-	fields["truncated"] = json.RawMessage("true")
-	for _, name := range []string{"order", "changes"} {
-		delete(fields, name)
-		short, err := json.Marshal(fields)
-		if err != nil {
-			return body
-		}
-		if body = short; len(body) <= limit {
-			break
-		}
-	}
-	return body
-}
+// topics are in the order in which they are published, so that what a run changed
+// is told before its result.
+var topics = []string{"runs", "jobs", "orders", "alerts", "results", "reply"}

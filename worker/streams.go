@@ -39,6 +39,7 @@ func (s subjects) streamConfigs(replicas int) []jetstream.StreamConfig {
 		return jetstream.StreamConfig{
 			Name: s.stream(topic), Description: about, Subjects: []string{s.of(topic + ".>")},
 			Retention: keep, MaxAge: age, Storage: jetstream.FileStorage, Duplicates: dedupeWindow, Replicas: replicas,
+			AllowAtomicPublish: true,
 		}
 	}
 	return []jetstream.StreamConfig{
@@ -61,8 +62,11 @@ func provision(ctx context.Context, js jetstream.JetStream, s subjects, replicas
 		try, cancel := context.WithTimeout(ctx, patience)
 		err := ensureStreams(try, js, s, replicas)
 		cancel()
-		if err == nil || ctx.Err() != nil || errors.Is(err, errStream) {
+		if err == nil || errors.Is(err, errStream) {
 			return err
+		}
+		if ctx.Err() != nil {
+			return nil // the program stops
 		}
 		log.Warn("NATS is not ready: runs wait until it is", "err", err)
 		if !pause(ctx, receivePause) {

@@ -103,7 +103,7 @@ func Run(ctx context.Context, c Config) error {
 	planner := newPlanner(c, ended)
 	consumers := newConsumers(c, ended)
 	scheduler := newScheduler(c)
-	relay := &relay{db: c.DB, bus: bus, subjects: names, log: c.Log}
+	relay := &relay{db: c.DB, publisher: newPublisher(bus, names, c.Log), log: c.Log}
 	service := newService(c, bus, planner, ended)
 
 	// Three contexts: taking ends with ctx; work, what is in hand, ends when Drain is

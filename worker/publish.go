@@ -1,0 +1,250 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/synadia-io/orbit.go/jetstreamext"
+
+	"orderbeat/db"
+	"orderbeat/jobs"
+)
+
+// publisher puts messages of the outbox on the wire.
+type publisher struct {
+	bus      *bus
+	subjects subjects
+	log      *slog.Logger
+	// single are the topics whose stream takes no batches.
+	single map[string]bool
+}
+
+func newPublisher(b *bus, s subjects, log *slog.Logger) *publisher {
+	return &publisher{bus: b, subjects: s, log: log, single: map[string]bool{}}
+}
+
+// publish publishes messages of one topic, in order, and returns the ids of those
+// that the server has.
+func (p *publisher) publish(ctx context.Context, topic string, messages []db.Message) (done []int64, err error) {
+	if topic == "reply" {
+		return p.replies(messages)
+	}
+	messages, done, err = p.news(ctx, topic, messages)
+	if err != nil {
+		return done, fmt.Errorf("publish %s: %w", topic, err)
+	}
+	if len(messages) > 1 && !p.single[topic] {
+		if err := p.batch(ctx, messages); err == nil {
+			return append(done, idsOf(messages)...), nil
+		} else if !p.fallBack(topic, err) {
+			return done, fmt.Errorf("publish %s: %w", topic, err)
+		}
+	}
+	sent, err := p.singles(ctx, messages)
+	if err != nil {
+		err = fmt.Errorf("publish %s: %w", topic, err)
+	}
+	return append(done, sent...), err
+}
+
+// replies publishes results to the subjects that callers named, which no stream
+// needs to hold.
+func (p *publisher) replies(messages []db.Message) (done []int64, err error) {
+	for _, m := range messages {
+		msg := p.message(m)
+		msg.Subject = m.Subject
+		if err := p.bus.conn.PublishMsg(msg); err != nil {
+			return nil, fmt.Errorf("publish reply: %w", err)
+		}
+	}
+	if len(messages) == 0 {
+		return nil, nil
+	}
+	if err := p.bus.conn.FlushTimeout(5 * time.Second); err != nil {
+		return nil, fmt.Errorf("publish reply: %w", err)
+	}
+	return idsOf(messages), nil
+}
+
+// batch publishes all messages or none: one atomic batch (ADR-50), which a server
+// that syncs always writes with one fsync instead of one for each message.
+func (p *publisher) batch(ctx context.Context, messages []db.Message) error {
+	const patience = 10 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	batch, err := jetstreamext.NewBatchPublisher(p.bus.js)
+	if err != nil {
+		return err
+	}
+	last := len(messages) - 1
+	for _, m := range messages[:last] {
+		if err := batch.AddMsg(p.message(m)); err != nil {
+			return err
+		}
+	}
+	_, err = batch.CommitMsg(ctx, p.message(messages[last]))
+	return err
+}
+
+// fallBack decides whether what could not be published as a batch may go one by
+// one: when the stream takes no batches, and when it has a part of this one.
+func (p *publisher) fallBack(topic string, err error) bool {
+	switch {
+	case errors.Is(err, jetstreamext.ErrBatchPublishDuplicateMsgID):
+		return true
+	case errors.Is(err, jetstreamext.ErrBatchPublishNotEnabled), errors.Is(err, jetstreamext.ErrInvalidBatchAck):
+		p.log.Info("the stream takes no atomic batches: messages go one by one", "stream", p.subjects.stream(topic))
+		p.single[topic] = true
+		return true
+	}
+	_, answered := errors.AsType[*jetstream.APIError](err)
+	return answered
+}
+
+// singles publishes messages one by one, without waiting in between. Of one order
+// only one event is on its way at a time: should that one fail, no later one can
+// overtake it.
+func (p *publisher) singles(ctx context.Context, messages []db.Message) (done []int64, err error) {
+	type flight struct {
+		id  int64
+		ack jetstream.PubAckFuture
+	}
+	flights := make([]flight, 0, len(messages))
+	flying := make(map[string]bool, len(messages))
+	for _, m := range messages {
+		if m.Topic == "orders" && flying[m.Subject] {
+			continue
+		}
+		var ack jetstream.PubAckFuture
+		if ack, err = p.bus.js.PublishMsgAsync(p.message(m), jetstream.WithStallWait(30*time.Second)); err != nil {
+			break
+		}
+		flying[m.Subject] = true
+		flights = append(flights, flight{m.ID, ack})
+	}
+	for _, f := range flights {
+		select {
+		case <-f.ack.Ok():
+			done = append(done, f.id)
+		case failure := <-f.ack.Err():
+			err = failure
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+	}
+	return done, err
+}
+
+// news splits off the messages that the server has already. A young message need
+// not be looked for: the server itself drops a second one with its Nats-Msg-Id. But
+// one that was published just before the program was killed, and found in the
+// outbox after the server forgot the id, would be there twice. Work queues need no
+// look: runs and jobs are recognised by whoever takes them.
+func (p *publisher) news(ctx context.Context, topic string, messages []db.Message) (fresh []db.Message, had []int64, err error) {
+	if topic == "runs" || topic == "jobs" {
+		return messages, nil, nil
+	}
+	for _, m := range messages {
+		there := false
+		if time.Since(m.Time) > dedupeWindow/2 {
+			if there, err = p.published(ctx, m); err != nil {
+				return nil, had, err
+			}
+		}
+		if there {
+			had = append(had, m.ID)
+		} else {
+			fresh = append(fresh, m)
+		}
+	}
+	return fresh, had, nil
+}
+
+func (p *publisher) published(ctx context.Context, m db.Message) (bool, error) {
+	stream, err := p.bus.js.Stream(ctx, p.subjects.stream(m.Topic))
+	if err != nil {
+		return false, err
+	}
+	last, err := stream.GetLastMsgForSubject(ctx, p.subjects.of(m.Subject))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	// Events of an order are published one after another, so the last one tells of all.
+	return revision(last.Header.Get(jetstream.MsgIDHeader)) >= revision(m.MsgID), nil
+}
+
+// revision is the number that an order event's id ends with; ids without one are
+// all the same, because their subjects hold one message.
+func revision(eventID string) int {
+	n, err := strconv.Atoi(eventID[strings.LastIndexByte(eventID, '.')+1:])
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// message is m as it goes on the wire: CloudEvents 1.0 in binary mode, with the
+// attribute names in lower case, as the NATS binding spells them.
+func (p *publisher) message(m db.Message) *nats.Msg {
+	msg := &nats.Msg{Subject: p.subjects.of(m.Subject), Data: m.Body, Header: nats.Header{
+		jetstream.MsgIDHeader: {m.MsgID},
+		"ce-id":               {m.MsgID},
+		"ce-type":             {m.Type},
+		"ce-source":           {m.Source},
+		"ce-subject":          {m.CESubject},
+		"ce-time":             {m.Time.UTC().Format(time.RFC3339Nano)},
+		"ce-specversion":      {"1.0"},
+		"ce-datacontenttype":  {"application/json"},
+	}}
+	if m.Traceparent != "" {
+		msg.Header["traceparent"] = []string{jobs.ChildTraceparent(m.Traceparent, m.MsgID)}
+	}
+	for name, value := range m.Headers {
+		msg.Header[name] = []string{value}
+	}
+	const headroom = 4 << 10 // the headers count too
+	if limit := p.bus.conn.MaxPayload(); limit > headroom && int64(len(msg.Data)) > limit-headroom {
+		msg.Data = truncate(msg.Data, int(limit-headroom))
+	}
+	return msg
+}
+
+// truncate leaves out of a message that the server would not take what makes it
+// large: the order, and if that is not enough the changes.
+func truncate(body []byte, limit int) []byte {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(body, &fields); err != nil {
+		return body
+	}
+	fields["truncated"] = json.RawMessage("true")
+	for _, name := range []string{"order", "changes"} {
+		delete(fields, name)
+		short, err := json.Marshal(fields)
+		if err != nil {
+			return body
+		}
+		if body = short; len(body) <= limit {
+			break
+		}
+	}
+	return body
+}
+
+func idsOf(messages []db.Message) []int64 {
+	ids := make([]int64, len(messages))
+	for i, m := range messages {
+		ids[i] = m.ID
+	}
+	return ids
+}
