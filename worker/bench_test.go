@@ -58,6 +58,7 @@ func answering(fresh bool) http.Handler {
 }
 
 func benchmarkJobs(b *testing.B, always, fresh bool) {
+	b.Helper()
 	const atOnce = 256
 	server := httptest.NewServer(answering(fresh))
 	defer server.Close()

@@ -66,7 +66,7 @@ func provision(ctx context.Context, js jetstream.JetStream, s subjects, replicas
 			return err
 		}
 		if ctx.Err() != nil {
-			return nil // the program stops
+			return nil //nolint:nilerr // the program stops
 		}
 		log.Warn("NATS is not ready: runs wait until it is", "err", err)
 		if !pause(ctx, receivePause) {
