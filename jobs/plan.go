@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,14 +37,7 @@ var Kinds = map[string]Kind{
 // A request that cannot be planned is a *[clients.Error] with [clients.CodeInvalid];
 // the run is then already failed, and has no jobs.
 func Plan(r Request, targets map[string]Target, now time.Time) (Run, []Job, error) {
-	run := Run{
-		ID: NewID(now), Provider: r.Provider, Kind: r.Kind, State: Queued, Trigger: r.Trigger,
-		Accounts: r.Accounts, Params: r.Params, Errors: []RunError{}, RequestedAt: now,
-		Key: r.Key, ReplyTo: r.ReplyTo, Traceparent: r.Traceparent,
-	}
-	if run.Traceparent == "" {
-		run.Traceparent = newTraceparent(run.ID)
-	}
+	run := newRun(r, now)
 	jobs, err := plan(run, targets, now)
 	if err != nil {
 		run.fail(err, now)
@@ -114,14 +108,20 @@ func Invalid(message, hint string) *clients.Error {
 
 // NewFailed is the run of a request that could not even be read.
 func NewFailed(r Request, err error, now time.Time) Run {
+	run := newRun(r, now)
+	run.fail(err, now)
+	return run
+}
+
+func newRun(r Request, now time.Time) Run {
 	run := Run{
-		ID: NewID(now), Provider: r.Provider, Kind: r.Kind, Trigger: r.Trigger, RequestedAt: now,
+		ID: NewID(now), Provider: r.Provider, Kind: r.Kind, State: Queued, Trigger: r.Trigger,
+		Accounts: r.Accounts, Params: r.Params, Errors: []RunError{}, RequestedAt: now,
 		Key: r.Key, ReplyTo: r.ReplyTo, Traceparent: r.Traceparent,
 	}
 	if run.Traceparent == "" {
 		run.Traceparent = newTraceparent(run.ID)
 	}
-	run.fail(err, now)
 	return run
 }
 
@@ -194,14 +194,7 @@ func jsonMistake(err error) string {
 	return shorten(strings.TrimPrefix(err.Error(), "json: "))
 }
 
-func names[V any](m map[string]V) string {
-	all := make([]string, 0, len(m))
-	for name := range m {
-		all = append(all, name)
-	}
-	slices.Sort(all)
-	return list(all)
-}
+func names[V any](m map[string]V) string { return list(slices.Sorted(maps.Keys(m))) }
 
 // list joins names, leaving out what nobody would read.
 func list(all []string) string {
