@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/robfig/cron/v3"
 
+	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/jobs"
@@ -203,6 +204,34 @@ func TestWebTellsWhetherItIsReady(t *testing.T) {
 		if resp.StatusCode != 200 || string(body) != "ok\n" {
 			t.Errorf("%s: got %d %q, want ok", path, resp.StatusCode, body)
 		}
+	}
+	b.supplier.mu.Lock()
+	b.supplier.auth = auth.StateRefused
+	b.supplier.mu.Unlock()
+	resp, err := http.Get(b.web + "/readyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("/readyz: got %d when the only provider refuses its credentials, want 503", resp.StatusCode)
+	}
+}
+
+func TestLongJobIsNotGivenOutAgain(t *testing.T) {
+	t.Parallel() // takes longer than the server waits without a heartbeat
+	b := start(t, nil)
+	b.supplier.answers(func(context.Context, clients.Query) (clients.Answer, error) {
+		time.Sleep(14 * time.Second)
+		return clients.Answer{}, nil
+	})
+	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nil)
+	b.eventually("the job ends", func() bool {
+		runs, err := b.db.Runs(t.Context(), db.RunFilter{State: jobs.Succeeded})
+		return err == nil && len(runs) == 1
+	})
+	if b.supplier.calls() != 1 {
+		t.Errorf("the supplier was asked %d times, want once", b.supplier.calls())
 	}
 }
 

@@ -15,6 +15,14 @@ type authenticated interface {
 	AuthStatus() (auth.Status, bool)
 }
 
+// authStatus is the state of a provider's token, false where there is none.
+func authStatus(p Provider) (auth.Status, bool) {
+	if a, ok := p.Provider.(authenticated); ok {
+		return a.AuthStatus()
+	}
+	return auth.Status{}, false
+}
+
 // providerReply is one provider as providers.list tells it.
 type providerReply struct {
 	Provider    string         `json:"provider"`
@@ -57,10 +65,8 @@ func (s *service) provider(ctx context.Context, p Provider) (providerReply, erro
 		Provider: p.Name, Kind: p.Kind, Environment: p.Environment, Concurrency: p.Concurrency, Rate: p.Rate.String(),
 		Accounts: make([]accountReply, len(p.Accounts)),
 	}
-	if a, ok := p.Provider.(authenticated); ok {
-		if status, ok := a.AuthStatus(); ok {
-			reply.Auth = &status
-		}
+	if status, ok := authStatus(p); ok {
+		reply.Auth = &status
 	}
 	fresh, err := s.db.Freshness(ctx, p.Name)
 	if err != nil {

@@ -11,11 +11,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/robfig/cron/v3"
 	"golang.org/x/sync/errgroup"
 
+	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/db"
 )
@@ -93,7 +95,7 @@ func Run(ctx context.Context, c Config) error {
 	var page *web
 	webURL := ""
 	if c.WebListen != "" {
-		if page, err = openWeb(ctx, c.WebListen, ready(bus, c.DB), c.Log); err != nil {
+		if page, err = openWeb(ctx, c.WebListen, ready(bus, c), c.Log); err != nil {
 			return err
 		}
 		webURL = page.url()
@@ -158,14 +160,22 @@ func Run(ctx context.Context, c Config) error {
 	return err
 }
 
-// ready reports whether the worker could do a job now.
-func ready(b *bus, d *db.DB) func(context.Context) error {
+// ready reports whether the worker could do a job now: NATS and the database are
+// there, and not every provider refuses our credentials for good.
+func ready(b *bus, c Config) func(context.Context) error {
 	return func(ctx context.Context) error {
 		if !b.conn.IsConnected() {
 			return errors.New("nats: not connected")
 		}
-		if err := d.Ping(ctx); err != nil {
+		if err := c.DB.Ping(ctx); err != nil {
 			return fmt.Errorf("database: %w", err)
+		}
+		refused := func(p Provider) bool {
+			status, ok := authStatus(p)
+			return ok && status.State == auth.StateRefused
+		}
+		if len(c.Providers) > 0 && !slices.ContainsFunc(c.Providers, func(p Provider) bool { return !refused(p) }) {
+			return errors.New("providers: every one refuses its credentials; orderbeat.api.providers.list tells more")
 		}
 		return nil
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/jobs"
@@ -23,6 +24,7 @@ import (
 // supplier is a provider that answers as the test says.
 type supplier struct {
 	mu     sync.Mutex // guards the rest
+	auth   auth.State // "" is none to tell of
 	answer func(ctx context.Context, q clients.Query) (clients.Answer, error)
 	asked  []clients.Query
 }
@@ -37,6 +39,12 @@ func (s *supplier) Orders(ctx context.Context, q clients.Query) (clients.Answer,
 
 func (s *supplier) Traits() clients.Traits {
 	return clients.Traits{MaxWindowDays: 90, MaxReferences: 50}
+}
+
+func (s *supplier) AuthStatus() (auth.Status, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return auth.Status{State: s.auth}, s.auth != ""
 }
 
 func (s *supplier) answers(f func(ctx context.Context, q clients.Query) (clients.Answer, error)) {
@@ -188,7 +196,7 @@ func (w testWriter) Write(p []byte) (int, error) {
 // eventually waits until the condition holds.
 func (b *bench) eventually(what string, holds func() bool) {
 	b.t.Helper()
-	deadline := time.Now().Add(15 * time.Second)
+	deadline := time.Now().Add(30 * time.Second)
 	for !holds() {
 		if time.Now().After(deadline) {
 			b.t.Fatalf("waited in vain: %s", what)
