@@ -69,7 +69,7 @@ func plan(n int) (jobs.Run, []jobs.Job) {
 	for i := range js {
 		js[i] = jobs.Job{
 			ID: fmt.Sprintf("%s-%05d", run.ID, i+1), RunID: run.ID, Provider: "michelin", Account: "detroit", Kind: "sync",
-			Question: jobs.Question{From: "2026-11-06", To: "2026-11-20"}, Attempt: 1, FirstAt: noon, Traceparent: run.Traceparent,
+			Question: jobs.Question{From: "2026-11-06", To: "2026-11-20"}, Attempt: 1, FirstAt: noon,
 		}
 	}
 	return run, js

@@ -136,8 +136,6 @@ type Job struct {
 	Attempt int `json:"attempt"`
 	// FirstAt is when the first attempt was planned.
 	FirstAt time.Time `json:"first_at"`
-	// Traceparent is the run's W3C trace context.
-	Traceparent string `json:"-"`
 }
 
 // Question is what a job asks, without the account: a window of order dates or

@@ -72,7 +72,7 @@ func plan(run Run, targets map[string]Target, now time.Time) ([]Job, error) {
 		for _, q := range questions {
 			jobs = append(jobs, Job{
 				ID: fmt.Sprintf("%s-%05d", run.ID, len(jobs)+1), RunID: run.ID, Provider: run.Provider,
-				Account: a.Name, Kind: run.Kind, Question: q, Attempt: 1, FirstAt: now, Traceparent: run.Traceparent,
+				Account: a.Name, Kind: run.Kind, Question: q, Attempt: 1, FirstAt: now,
 			})
 		}
 	}

@@ -229,12 +229,12 @@ func TestRunState(t *testing.T) {
 }
 
 func TestTraceBelongsToItsRun(t *testing.T) {
-	run, planned, err := jobs.Plan(sync(`{}`), targets(t), now)
+	run, _, err := jobs.Plan(sync(`{}`), targets(t), now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(run.Traceparent) != 55 || planned[0].Traceparent != run.Traceparent {
-		t.Errorf("got run trace %q, job trace %q, want one W3C traceparent", run.Traceparent, planned[0].Traceparent)
+	if len(run.Traceparent) != 55 {
+		t.Errorf("got run trace %q, want a W3C traceparent", run.Traceparent)
 	}
 	a, b := jobs.ChildTraceparent(run.Traceparent, "a"), jobs.ChildTraceparent(run.Traceparent, "b")
 	if a[:35] != run.Traceparent[:35] || a == b || len(a) != 55 || a[52:] != "-01" {
