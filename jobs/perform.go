@@ -25,7 +25,7 @@ func Perform(ctx context.Context, p clients.Provider, a clients.Account, job Job
 	switch {
 	case err != nil:
 		out.Err = clients.AsError(err)
-		out.State, out.NextAt = Again(out.Err, job, retry, out.FinishedAt)
+		out.State, out.NextAt = again(out.Err, job, retry, out.FinishedAt)
 	case len(answer.Partial) > 0:
 		out.Orders, out.State, out.Err = answer.Orders, Partial, partial(answer.Partial)
 	default:

@@ -101,28 +101,30 @@ func TestPerformCancelledDidNotHappen(t *testing.T) {
 	}
 }
 
-func TestAgainWaitsLongerEachTime(t *testing.T) {
+func TestEachAttemptWaitsLongerThanTheLast(t *testing.T) {
 	generous := clients.Retry{Attempts: 100, For: 1000 * time.Hour}
-	longest := func(attempt int, after time.Duration) (shortest, longest time.Duration) {
-		shortest = time.Hour * 1000
+	waits := func(attempt int, after time.Duration) (shortest, longest time.Duration) {
+		shortest = 1000 * time.Hour
+		down := provider(func(context.Context, clients.Query) (clients.Answer, error) {
+			return clients.Answer{}, &clients.Error{Code: clients.CodeUnavailable, After: after}
+		})
 		for range 2000 {
-			j := job(attempt)
-			state, due := jobs.Again(&clients.Error{Code: clients.CodeUnavailable, After: after}, j, generous, j.FirstAt)
-			if state != jobs.Waiting {
-				t.Fatalf("attempt %d: got %s, want waiting", attempt, state)
+			out, err := jobs.Perform(t.Context(), down, clients.Account{}, job(attempt), generous)
+			if err != nil || out.State != jobs.Waiting {
+				t.Fatalf("attempt %d: got %s, %v, want waiting", attempt, out.State, err)
 			}
-			wait := due.Sub(j.FirstAt)
+			wait := out.NextAt.Sub(out.FinishedAt)
 			shortest, longest = min(shortest, wait), max(longest, wait)
 		}
 		return shortest, longest
 	}
 	for attempt, ceiling := range map[int]time.Duration{1: 2 * time.Second, 2: 4 * time.Second, 5: 32 * time.Second, 60: 15 * time.Minute} {
-		least, most := longest(attempt, 0)
+		least, most := waits(attempt, 0)
 		if most > ceiling || most < ceiling*9/10 || least > ceiling/10 {
 			t.Errorf("attempt %d: waits from %s to %s, want the whole of 0 to %s", attempt, least, most, ceiling)
 		}
 	}
-	if least, most := longest(1, time.Minute); least < time.Minute || most > time.Minute+2*time.Second {
+	if least, most := waits(1, time.Minute); least < time.Minute || most > time.Minute+2*time.Second {
 		t.Errorf("waits from %s to %s, want what the provider asked for and a little jitter", least, most)
 	}
 }

@@ -15,12 +15,12 @@ const (
 	badResponseAttempts = 2
 )
 
-// Again decides what becomes of a job whose attempt failed at now: [Failed] when
+// again decides what becomes of a job whose attempt failed at now: [Failed] when
 // asking again does not help, [Dead] when its attempts or its time are used up,
 // else [Waiting] with the time it is due again. The wait doubles from attempt to
 // attempt with full jitter (a uniform random share of it), and is never less than
 // the provider asked for.
-func Again(err *clients.Error, job Job, retry clients.Retry, now time.Time) (State, time.Time) {
+func again(err *clients.Error, job Job, retry clients.Retry, now time.Time) (State, time.Time) {
 	if !err.Code.Retryable() {
 		return Failed, time.Time{}
 	}
