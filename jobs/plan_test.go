@@ -144,6 +144,7 @@ func TestPlanRefuses(t *testing.T) {
 		"a range after today":           {sync(`{"from":"2027-01-01","to":"2027-01-02"}`), `begins after today`},
 		"a range before all suppliers":  {sync(`{"from":"0001-01-01"}`), `begins before 1970-01-01`},
 		"a day that is none":            {sync(`{"from":"2026-02-30","to":"2026-03-01"}`), `from: "2026-02-30" is not a date`},
+		"two days that are none":        {sync(`{"from":"x","to":"y"}`), `from: "x" is not a date`},
 		"a fetch of nothing":            {fetch(`{}`), `fetch needs order_ids or references`},
 		"a blank order id":              {fetch(`{"order_ids":[" "]}`), `blank`},
 		"an order id of a megabyte":     {fetch(`{"order_ids":["` + long + `"]}`), `longer than`},

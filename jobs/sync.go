@@ -46,9 +46,12 @@ func planSync(params json.RawMessage, a clients.Account, t clients.Traits, now t
 	if to == "" {
 		to = today
 	}
-	for name, d := range map[string]clients.Date{"from": from, "to": to} {
-		if _, err := clients.ParseDate(string(d)); err != nil {
-			return nil, Invalid(name+": "+err.Error(), "a window is from and to, both days included")
+	for _, end := range []struct {
+		name string
+		day  clients.Date
+	}{{"from", from}, {"to", to}} {
+		if _, err := clients.ParseDate(string(end.day)); err != nil {
+			return nil, Invalid(end.name+": "+err.Error(), "a window is from and to, both days included")
 		}
 	}
 	switch {
