@@ -10,8 +10,9 @@ import (
 	_ "github.com/mattn/go-sqlite3" // the driver "sqlite3"
 )
 
-// readerParams are the driver's parameters for a connection that reads.
-const readerParams = "mode=ro&_query_only=1&_busy_timeout=5000&_cache_size=-16384"
+// readerParams are the driver's parameters for a connection that reads. There are
+// fewer queries than prepared statements that it may keep.
+const readerParams = "mode=ro&_query_only=1&_busy_timeout=5000&_cache_size=-16384&_stmt_cache_size=64"
 
 // writerParams are the driver's parameters for the connection that writes. They
 // must say synchronous: in WAL mode the driver's default is NORMAL, not SQLite's FULL.

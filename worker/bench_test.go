@@ -125,6 +125,56 @@ func benchmarkJobs(b *testing.B, always, fresh bool) {
 	}
 }
 
+// BenchmarkOrdersGet measures orders.get of a stored order, over TCP on loopback.
+func BenchmarkOrdersGet(b *testing.B) {
+	folder := b.TempDir()
+	log := slog.New(slog.DiscardHandler)
+	database, err := db.Open(b.Context(), db.Options{Path: filepath.Join(folder, "orderbeat.db"), Synchronous: "full", Log: log})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer database.Close()
+	account := clients.Account{Name: "detroit"}
+	provider := &supplier{answer: lists(0, "SO1")}
+	running := make(chan map[string]string, 1)
+	ctx, cancel := context.WithCancel(b.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- worker.Run(ctx, worker.Config{
+			NATS: worker.NATS{Listen: "127.0.0.1:0", Store: filepath.Join(folder, "nats"), Prefix: "orderbeat"},
+			DB:   database, Concurrency: 4, Drain: time.Second, Log: slog.New(watcher{Handler: log.Handler(), running: running}),
+			Providers: []worker.Provider{{Provider: provider, Name: "michelin", Accounts: []clients.Account{account}, Concurrency: 4, Retry: clients.Retry{Attempts: 1}}},
+		})
+	}()
+	defer func() { cancel(); <-ended }()
+	conn, err := nats.Connect((<-running)["nats"])
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer conn.Close()
+	question := []byte(`{"provider":"michelin","account":"detroit","order_id":"SO1"}`)
+	ask := func() {
+		msg, err := conn.Request("orderbeat.api.orders.get", question, 10*time.Second)
+		if err != nil || msg.Header.Get("Nats-Service-Error-Code") != "" {
+			b.Errorf("%v %s", err, msg.Data)
+		}
+	}
+	ask() // live, and stored from now on
+	b.Run("one", func(b *testing.B) {
+		for b.Loop() {
+			ask()
+		}
+	})
+	b.Run("parallel=16", func(b *testing.B) {
+		b.SetParallelism(8)
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				ask()
+			}
+		})
+	})
+}
+
 // quiet reports whether nothing is left to do or to publish.
 func quiet(b *testing.B, js jetstream.JetStream, database *db.DB) bool {
 	b.Helper()
