@@ -255,5 +255,5 @@ func TestOneRunShowsItsJobs(t *testing.T) {
 	}
 }
 
-// hide makes the ids of runs, and the times that they were ended at, the same always.
+// hide makes the ids of runs the same always.
 func hide(s string) string { return ulids.ReplaceAllString(s, "01JRUN00000000000000000000") }

@@ -2,7 +2,8 @@
 // what they report in SQLite, and tells NATS what changed.
 //
 // This package is the commands and the wiring: registry.go lists the kinds of
-// providers, run.go puts the worker together, the other files are a command each.
+// providers, run.go puts the worker together, api.go asks a running one. Start reading
+// at road_test.go, which follows an order through the whole program.
 package main
 
 import (
