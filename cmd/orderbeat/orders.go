@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,7 +39,7 @@ before today.`,
 	f.BoolVar(&o.late, "late", false, "only orders that are late")
 	f.StringVar(&o.provider, "provider", "", "only this provider's")
 	f.StringVar(&o.account, "account", "", "only this account's")
-	f.StringVar(&o.status, "status", "", "only this status: "+statusList())
+	f.StringVar(&o.status, "status", "", "only this status: "+words(clients.Statuses))
 	f.StringVar(&o.since, "since", "", "only what changed since then: 24h or 14d ago, or a day like 2026-01-31 (UTC)")
 	f.StringVar(&o.reference, "reference", "", "only orders with this reference (PO)")
 	f.IntVar(&o.limit, "limit", 50, "how many at most")
@@ -66,7 +65,7 @@ func (o ordersOptions) filter(now time.Time) (db.OrderFilter, error) {
 		return f, misuse("--limit: want 1 or more, got %d", o.limit)
 	}
 	if o.status != "" && !slices.Contains(clients.Statuses, f.Status) {
-		return f, misuse("--status: %q is not one of %s", o.status, statusList())
+		return f, misuse("--status: %q is not one of %s", o.status, words(clients.Statuses))
 	}
 	if o.since != "" {
 		since, err := parseSince(o.since, now)
@@ -87,14 +86,6 @@ func parseSince(s string, now time.Time) (time.Time, error) {
 		return now.Add(-ago), nil
 	}
 	return time.Time{}, misuse(`--since: %q is neither a length of time like "24h" or "14d" nor a day like "2026-01-31"`, s)
-}
-
-func statusList() string {
-	all := make([]string, len(clients.Statuses))
-	for i, s := range clients.Statuses {
-		all[i] = string(s)
-	}
-	return strings.Join(all, ", ")
 }
 
 // openDatabase opens the database to read it.

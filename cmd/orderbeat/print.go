@@ -60,6 +60,15 @@ func orDash(s string) string {
 	return s
 }
 
+// words lists values in one line, "a, b, c".
+func words[T ~string](all []T) string {
+	list := make([]string, len(all))
+	for i, s := range all {
+		list[i] = string(s)
+	}
+	return strings.Join(list, ", ")
+}
+
 // count is "1 order", "2 orders".
 func count(n int, noun string) string {
 	if n == 1 {

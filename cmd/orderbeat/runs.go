@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -34,8 +35,8 @@ database; the worker may run or not. Times are UTC.`,
 	}
 	f := c.Flags()
 	f.StringVar(&o.provider, "provider", "", "only runs of this provider")
-	f.StringVar(&o.kind, "kind", "", "only runs of this kind: sync, fetch")
-	f.StringVar(&o.state, "state", "", "only runs in this state: "+stateList())
+	f.StringVar(&o.kind, "kind", "", "only runs of this kind: "+words(slices.Sorted(maps.Keys(jobs.Kinds))))
+	f.StringVar(&o.state, "state", "", "only runs in this state: "+words(runStates))
 	f.IntVar(&o.limit, "limit", 20, "how many at most")
 	jsonFlag(c, &o.asJSON)
 	return c
@@ -50,17 +51,9 @@ type runsOptions struct {
 // runStates are those that a run may be in.
 var runStates = []jobs.State{jobs.Queued, jobs.Running, jobs.Succeeded, jobs.Partial, jobs.Failed, jobs.Cancelled}
 
-func stateList() string {
-	all := make([]string, len(runStates))
-	for i, s := range runStates {
-		all[i] = string(s)
-	}
-	return strings.Join(all, ", ")
-}
-
 func (a *app) runs(ctx context.Context, o runsOptions) error {
 	if o.state != "" && !slices.Contains(runStates, jobs.State(o.state)) {
-		return misuse("--state: %q is not one of %s", o.state, stateList())
+		return misuse("--state: %q is not one of %s", o.state, words(runStates))
 	}
 	if o.limit < 1 {
 		return misuse("--limit: want 1 or more, got %d", o.limit)
@@ -91,7 +84,7 @@ func (a *app) runs(ctx context.Context, o runsOptions) error {
 	return printTable(a.stdout, []string{"RUN", "PROVIDER", "KIND", "STATE", "JOBS", "SEEN", "CREATED", "CHANGED", "TRIGGER", "REQUESTED (UTC)", "TOOK"}, rows)
 }
 
-// took is how long a run has been, or was, on its way.
+// took is how long a run was on its way; "-" before its end.
 func took(r jobs.Run) string {
 	if r.FinishedAt == nil {
 		return "-"
