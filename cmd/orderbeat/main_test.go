@@ -102,6 +102,7 @@ func TestExitStatuses(t *testing.T) {
 		{"a window said twice", []string{"sync", "michelin", "--from", "2026-01-01", "--lookback", "1d"}, usage, "[from lookback]"},
 		{"an end without a beginning", []string{"sync", "michelin", "--to", "2026-01-01"}, usage, "--to needs --from"},
 		{"no day", []string{"sync", "michelin", "--from", "yesterday"}, usage, `--from: "yesterday" is not a date`},
+		{"two that are no days", []string{"sync", "michelin", "--from", "x", "--to", "y"}, usage, `--from: "x" is not a date`},
 		{"no lookback", []string{"sync", "michelin", "--lookback", "long"}, usage, `--lookback: "long" is not a length of time`},
 		{"no status", []string{"orders", "--status", "lost"}, usage, `--status: "lost" is not one of unknown, backordered`},
 		{"no time", []string{"orders", "--since", "ago"}, usage, `--since: "ago" is neither a length of time`},

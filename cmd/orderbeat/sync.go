@@ -58,14 +58,14 @@ type syncOptions struct {
 // params is what the kind sync takes.
 func (o syncOptions) params() (json.RawMessage, error) {
 	given := map[string]string{}
-	for name, day := range map[string]string{"from": o.from, "to": o.to} {
-		if day == "" {
+	for _, end := range []struct{ name, day string }{{"from", o.from}, {"to", o.to}} {
+		if end.day == "" {
 			continue
 		}
-		if _, err := clients.ParseDate(day); err != nil {
-			return nil, misuse("--%s: %v", name, err)
+		if _, err := clients.ParseDate(end.day); err != nil {
+			return nil, misuse("--%s: %v", end.name, err)
 		}
-		given[name] = day
+		given[end.name] = end.day
 	}
 	if o.to != "" && o.from == "" {
 		return nil, misuse("--to needs --from")
@@ -224,12 +224,8 @@ func (p progress) Close() {
 
 // printResult tells how a run ended, in one line, and its errors on stderr.
 func printResult(stdout, stderr io.Writer, run jobs.Run) {
-	took := ""
-	if run.FinishedAt != nil {
-		took = " in " + run.FinishedAt.Sub(run.RequestedAt).Round(10*time.Millisecond).String()
-	}
-	fmt.Fprintf(stdout, "%s %s %s%s: %s, %s seen, %d created, %d changed (run %s)\n",
-		run.Provider, run.Kind, run.State, took, count(run.Jobs.Total, "job"), count(run.Orders.Seen, "order"),
+	fmt.Fprintf(stdout, "%s %s %s in %s: %s, %s seen, %d created, %d changed (run %s)\n",
+		run.Provider, run.Kind, run.State, took(run), count(run.Jobs.Total, "job"), count(run.Orders.Seen, "order"),
 		run.Orders.Created, run.Orders.Changed, run.ID)
 	printErrors(stderr, run.Errors)
 }
