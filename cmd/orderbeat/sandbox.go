@@ -30,7 +30,7 @@ func startStandIns(ctx context.Context, c config.Sandbox) (*standIns, error) {
 		return nil, fmt.Errorf("sandbox.listen: %w", err)
 	}
 	s := &standIns{address: l.Addr().String(), ended: make(chan error, 1)}
-	s.server.Handler = sandbox.New(sandbox.Options{Now: time.Now, Day: c.Day})
+	s.server.Handler = sandbox.New(sandbox.Options{Day: c.Day})
 	s.server.ReadHeaderTimeout = 10 * time.Second
 	go func() { s.ended <- s.server.Serve(l) }() // Close waits for it
 	return s, nil
