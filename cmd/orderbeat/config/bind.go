@@ -6,6 +6,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -211,11 +212,11 @@ func bytesOf(value any) (int64, error) {
 	if !ok {
 		return 0, fmt.Errorf(`want a number of bytes like "8MB", got %s`, describe(value))
 	}
-	var n int64
-	var unit string
-	step := map[string]int64{"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
-	if count, err := fmt.Sscanf(s+"\n", "%d%s\n", &n, &unit); err != nil || count != 2 || n < 0 || step[unit] == 0 || n > math.MaxInt64/step[unit] {
+	number := strings.TrimRight(s, "BKMG")
+	step := map[string]int64{"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}[s[len(number):]]
+	n, err := strconv.ParseInt(strings.TrimSpace(number), 10, 64)
+	if err != nil || n < 0 || step == 0 || n > math.MaxInt64/step {
 		return 0, fmt.Errorf(`%.40q is not a number of bytes: write it like "64KB" or "8MB"`, s)
 	}
-	return n * step[unit], nil
+	return n * step, nil
 }
