@@ -87,19 +87,17 @@ func Load(path string, kinds map[string]clients.Open, getenv func(string) string
 	return &l.config, nil
 }
 
-// LoadPart reads only the named sections, such as "db"; the rest of the result is
-// not to be used. It looks up no secret and passes over what is wrong elsewhere, so
-// that one can look at the orders whatever state the rest is in.
-func LoadPart(path string, getenv func(string) string, sections ...string) (*Config, error) {
+// LoadPart reads one section, such as "db"; the rest of the result is not to be used.
+// It looks up no secret and passes over what is wrong elsewhere, so that one can look
+// at the orders whatever state the rest is in.
+func LoadPart(path string, getenv func(string) string, section string) (*Config, error) {
 	l, err := read(path, getenv)
 	if err != nil {
 		return nil, err
 	}
 	part := map[string]any{}
-	for _, name := range sections {
-		if section, ok := l.doc.values[name]; ok {
-			part[name] = section
-		}
+	if values, ok := l.doc.values[section]; ok {
+		part[section] = values
 	}
 	l.sections(part)
 	if err := l.err(); err != nil {

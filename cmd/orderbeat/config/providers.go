@@ -109,9 +109,6 @@ func (l *loader) provider(path, name string, values map[string]any, kinds map[st
 		l.addProvider(path, l.decode(path, own, &struct{}{}, frame))
 	}
 	p.Traits, p.Origin = trial.Traits(), c.BaseURL
-	if p.Origin == "" && c.Environment == "sandbox" {
-		p.Origin = l.trial().Sandbox.URL
-	}
 	if teller, ok := trial.(interface{ BaseURL() string }); ok {
 		p.Origin = teller.BaseURL()
 	}
