@@ -29,8 +29,7 @@ func (m *Mistakes) Err() error { return errors.Join(m.errs...) }
 
 // Check reports every mistake in what all providers share, as joined
 // [*ConfigError] values. BaseURL must be set by now; TokenURL may be empty, for a
-// provider without tokens. Names of accounts must be unique, because tables and
-// subjects tell accounts apart by them.
+// provider without tokens. The accounts' names and zones are checked where they are read.
 func (c *Config) Check() error {
 	var m Mistakes
 	m.Join(c.CheckURL("base_url", c.BaseURL))
@@ -49,27 +48,10 @@ func (c *Config) Check() error {
 	positive("retry.for", c.Retry.For > 0)
 	positive("timeout", c.Timeout > 0)
 	positive("max_body", c.MaxBody > 0)
-	c.checkAccounts(&m)
-	return m.Err()
-}
-
-func (c *Config) checkAccounts(m *Mistakes) {
 	if len(c.Accounts) == 0 {
 		m.Add("accounts", "at least one is needed")
 	}
-	seen := map[string]int{}
-	for i, a := range c.Accounts {
-		key := fmt.Sprintf("accounts[%d].name", i)
-		first, repeated := seen[a.Name]
-		switch {
-		case strings.TrimSpace(a.Name) == "":
-			m.Add(key, "is missing")
-		case repeated:
-			m.Add(key, "%q is the name of accounts[%d] already", a.Name, first)
-		default:
-			seen[a.Name] = i
-		}
-	}
+	return m.Err()
 }
 
 // CheckURL reports, as a [*ConfigError], why credentials cannot be sent to a URL: it

@@ -41,18 +41,6 @@ func TestCheckReportsEveryMistakeAtOnce(t *testing.T) {
 	}
 }
 
-func TestCheckAccounts(t *testing.T) {
-	c := clienttest.Section("sample", "https://api.example").Config
-	c.Accounts = []clients.Account{{Name: "a"}, {Name: " "}, {Name: "b"}, {Name: "a"}}
-	err := c.Check()
-	if diff := cmp.Diff([]string{"accounts[1].name", "accounts[3].name"}, keys(err)); diff != "" {
-		t.Errorf("keys differ (-want +got):\n%s", diff)
-	}
-	if !strings.Contains(err.Error(), "accounts[0]") {
-		t.Errorf("got %v, want the first account of that name too", err)
-	}
-}
-
 func TestCheckURL(t *testing.T) {
 	for url, allowed := range map[string]struct{ always, insecure bool }{
 		"https://api.example":                 {true, true},

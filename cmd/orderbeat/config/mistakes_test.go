@@ -102,6 +102,7 @@ func TestMistakes(t *testing.T) {
 		{"a provider's name that is no token", "[providers.\"a.b\"]\nkind = \"michelin\"", "6 providers.\"a.b\": a provider's name is up to 64 letters"},
 		{"an account's name twice", "[[providers.michelin.accounts]]\nname = \"detroit\"\nbill_to = \"2\"", `7 providers.michelin.accounts[1].name: "detroit" is the name of providers.michelin.accounts[0] already`},
 		{"an account without a name", "[[providers.michelin.accounts]]\nbill_to = \"2\"", "6 providers.michelin.accounts[1].name: is missing"},
+		{"an account with a blank name", "[[providers.michelin.accounts]]\nname = \" \"\nbill_to = \"2\"", "7 providers.michelin.accounts[1].name: is missing"},
 		{"an account with a long name", "[[providers.michelin.accounts]]\nname = \"" + strings.Repeat("ä", 65) + "\"\nbill_to = \"2\"", "7 providers.michelin.accounts[1].name: is longer than 64 characters"},
 		{"an account that the kind finds wanting", "[[providers.michelin.accounts]]\nname = \"toledo\"", "6 providers.michelin.accounts[1].bill_to: is missing"},
 		{"no zone", "timezone = \"Detroit\"", `6 providers.michelin.accounts[0].timezone: "Detroit" is not a time zone`},

@@ -146,14 +146,15 @@ func (l *loader) decode(path string, own map[string]any, into any, frame []field
 // maxName bounds names, in characters.
 const maxName = 64
 
-// accounts checks a provider's accounts, and loads their zones.
+// accounts checks the names of a provider's accounts, by which tables and subjects
+// tell them apart, and loads their zones.
 func (l *loader) accounts(path string, accounts []clients.Account) {
 	seen := map[string]string{}
 	for i := range accounts {
 		a, at := &accounts[i], index(path, i)
 		first, taken := seen[a.Name]
 		switch {
-		case a.Name == "":
+		case strings.TrimSpace(a.Name) == "":
 			l.add(at+".name", "is missing")
 		case utf8.RuneCountInString(a.Name) > maxName:
 			l.add(at+".name", "is longer than %d characters", maxName)
