@@ -46,8 +46,14 @@ func confidential(u *url.URL) bool {
 	case "https":
 		return true
 	case "http":
-		return u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()
+		return IsLoopback(u.Hostname())
 	default:
 		return false
 	}
+}
+
+// IsLoopback reports whether a host, a name or an address without a port, is this
+// machine alone. Of names only "localhost" is; none is looked up.
+func IsLoopback(host string) bool {
+	return strings.EqualFold(host, "localhost") || net.ParseIP(host).IsLoopback()
 }

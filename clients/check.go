@@ -3,9 +3,9 @@ package clients
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
-	"strings"
+
+	"orderbeat/auth"
 )
 
 // Mistakes collects what is wrong with a provider's section, so that all of it is
@@ -72,18 +72,10 @@ func (c *Config) CheckURL(key, raw string) error {
 		return nil
 	case u.Scheme != "http":
 		return wrong("must begin with https://")
-	case !loopback(u.Hostname()):
+	case !auth.IsLoopback(u.Hostname()):
 		return wrong("must begin with https://: credentials travel with every call")
 	case !c.AllowInsecureHTTP:
 		return wrong("must begin with https://, or set allow_insecure_http = true for a loopback address")
 	}
 	return nil
-}
-
-func loopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback()
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"orderbeat/auth"
 	"orderbeat/jobs"
 	"orderbeat/worker"
 )
@@ -271,8 +272,7 @@ func (l *loader) loopback(key, s string, none bool) {
 	if s == "" && none {
 		return
 	}
-	host := l.address(key, s)
-	if ip := net.ParseIP(host); host != "localhost" && !ip.IsLoopback() {
+	if host := l.address(key, s); !auth.IsLoopback(host) {
 		l.add(key, `%.60q can be reached from other machines, and nothing here asks who is there: use a loopback address, like "127.0.0.1:8321"`, s)
 	}
 }
