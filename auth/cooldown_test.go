@@ -181,6 +181,16 @@ func TestAWaitBeyondReasonIsCut(t *testing.T) {
 	}
 }
 
+func TestADateCountsFromTheAnswersOwn(t *testing.T) {
+	got := fails(t, open(t, config(&endpoint{answer: func(int64, *http.Request) (*http.Response, error) {
+		resp := respond(503, "")
+		resp.Header.Set("Date", "Fri, 20 Nov 1998 06:00:00 GMT") // a clock that stands still
+		resp.Header.Set("Retry-After", "Fri, 20 Nov 1998 06:10:00 GMT")
+		return resp, nil
+	}})))
+	between(t, "rest", got.After, 10*time.Minute-time.Second, 10*time.Minute)
+}
+
 func TestTransientFailuresRestLongerEachTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, config(refusing(503, "")))

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -14,7 +13,7 @@ const maxRetryAfter = 15 * time.Minute
 // refusal judges a failed answer: by its code where the dialect knows it, else by
 // its status. Too many requests are never held against the credentials.
 func (e *endpoint) refusal(resp *http.Response, code string) *Error {
-	err := &Error{Status: resp.StatusCode, Code: e.shown(code), After: retryAfter(resp.Header, time.Now())}
+	err := &Error{Status: resp.StatusCode, Code: e.shown(code), After: RetryAfter(resp.Header, maxRetryAfter)}
 	meaning, known := e.dialect.Errors[code]
 	switch {
 	case resp.StatusCode == http.StatusTooManyRequests,
@@ -72,18 +71,4 @@ func (e *endpoint) shown(code string) string {
 		}
 	}
 	return code
-}
-
-// retryAfter reads Retry-After, in seconds or as a date (RFC 9110 section 10.2.3).
-// 0 means that there is none, or none that can be understood.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	written := strings.TrimSpace(h.Get("Retry-After"))
-	if seconds, err := strconv.ParseUint(written, 10, 31); err == nil {
-		return min(time.Duration(seconds)*time.Second, maxRetryAfter)
-	}
-	date, err := http.ParseTime(written)
-	if err != nil {
-		return 0
-	}
-	return min(max(date.Sub(now), 0), maxRetryAfter)
 }

@@ -8,13 +8,18 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"time"
 
 	"orderbeat/auth"
 )
 
+// maxRetryAfter is the longest wait that a provider may ask for. Beyond it a typing
+// error of theirs is more likely than an outage that long.
+const maxRetryAfter = 6 * time.Hour
+
 // refusal is what an answer that is no 2xx means.
 func refusal(resp *http.Response) *Error {
-	e := &Error{Code: CodeInvalid, After: retryAfter(resp.Header)}
+	e := &Error{Code: CodeInvalid, After: auth.RetryAfter(resp.Header, maxRetryAfter)}
 	switch status := resp.StatusCode; {
 	case status == http.StatusUnauthorized:
 		e.Code, e.Message = CodeUnauthorized, "the API refuses the credentials that it was sent"
