@@ -22,8 +22,10 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	if b.tooLong {
 		return 0, errTooLong
 	}
-	// One byte more than may come tells a body that fits from one that does not.
-	n, err := b.body.Read(p[:min(int64(len(p)), b.left+1)])
+	if int64(len(p)) > b.left { // one byte more tells a body that fits from one that does not
+		p = p[:b.left+1]
+	}
+	n, err := b.body.Read(p)
 	if int64(n) > b.left {
 		b.tooLong = true
 		return int(b.left), errTooLong

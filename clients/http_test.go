@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -82,6 +83,15 @@ func TestMaxBodyBoundsWhatIsUnpacked(t *testing.T) {
 				t.Errorf("got %v, want %s because of its size", err, c.want)
 			}
 		})
+	}
+}
+
+func TestMaxBodyMayBeAnyNumber(t *testing.T) {
+	server := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "whole") })
+	s := clienttest.Section("sample", server)
+	s.MaxBody = math.MaxInt64
+	if answer, err := post(t.Context(), clients.NewHTTP(s, nil), server); err != nil || answer != "whole" {
+		t.Errorf("got %q and %v, want the whole answer", answer, err)
 	}
 }
 
