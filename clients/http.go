@@ -68,7 +68,7 @@ type Call struct {
 func (h *HTTP) Do(ctx context.Context, c Call, read func(body io.Reader) error) error {
 	began := time.Now()
 	status, err := h.exchange(ctx, c, read)
-	if ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled) && err != nil {
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
 		return &cancelledError{provider: h.provider, op: c.Op}
 	}
 	h.log.DebugContext(ctx, "exchange", "op", c.Op, "status", status, "duration", time.Since(began))
