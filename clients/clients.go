@@ -85,11 +85,11 @@ type Answer struct {
 // Problem is one order, or part of an answer, that came with an error.
 type Problem struct {
 	// OrderID and Reference name the order where the provider does.
-	OrderID   string `json:"order_id,omitempty"`
-	Reference string `json:"reference,omitempty"`
+	OrderID   string
+	Reference string
 	// Code is the provider's own code.
-	Code    string `json:"code,omitempty"`
-	Message string `json:"message"`
+	Code    string
+	Message string
 }
 
 // Open makes a provider from its section of the configuration. It checks the
