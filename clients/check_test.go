@@ -2,7 +2,6 @@ package clients_test
 
 import (
 	"errors"
-	"slices"
 	"strings"
 	"testing"
 
@@ -12,27 +11,10 @@ import (
 	"orderbeat/clients/clienttest"
 )
 
-// keys lists the keys of every mistake in err, sorted.
-func keys(err error) (all []string) {
-	type joined interface {
-		error
-		Unwrap() []error
-	}
-	if many, ok := errors.AsType[joined](err); ok {
-		for _, err := range many.Unwrap() {
-			all = append(all, keys(err)...)
-		}
-	} else if one, ok := errors.AsType[*clients.ConfigError](err); ok {
-		all = []string{one.Key}
-	}
-	slices.Sort(all)
-	return all
-}
-
 func TestCheckReportsEveryMistakeAtOnce(t *testing.T) {
 	var empty clients.Config
 	want := []string{"accounts", "base_url", "concurrency", "max_body", "rate", "retry.attempts", "retry.for", "timeout", "token_rate"}
-	if diff := cmp.Diff(want, keys(empty.Check())); diff != "" {
+	if diff := cmp.Diff(want, clienttest.Keys(empty.Check())); diff != "" {
 		t.Errorf("keys differ (-want +got):\n%s", diff)
 	}
 	whole := clienttest.Section("sample", "http://127.0.0.1:8322").Config

@@ -1,8 +1,6 @@
 package michelin_test
 
 import (
-	"errors"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,25 +12,6 @@ import (
 	"orderbeat/clients/clienttest"
 	"orderbeat/clients/michelin"
 )
-
-// mistakes lists the keys of every *ConfigError in err, sorted.
-func mistakes(err error) (keys []string) {
-	type joined interface {
-		error
-		Unwrap() []error
-	}
-	if many, ok := errors.AsType[joined](err); ok {
-		for _, err := range many.Unwrap() {
-			keys = append(keys, mistakes(err)...)
-		}
-	} else if one, ok := errors.AsType[*clients.ConfigError](err); ok {
-		keys = []string{one.Key}
-	} else if err != nil {
-		keys = []string{"not a ConfigError: " + err.Error()}
-	}
-	slices.Sort(keys)
-	return keys
-}
 
 func TestSections(t *testing.T) {
 	set := func(environment, base, token string) func(*clients.Section) {
@@ -82,7 +61,7 @@ func TestSections(t *testing.T) {
 			s := clienttest.Section("michelin", "http://127.0.0.1:8322")
 			c.change(&s)
 			_, err := michelin.Open(s)
-			if diff := cmp.Diff(c.want, mistakes(err)); diff != "" {
+			if diff := cmp.Diff(c.want, clienttest.Keys(err)); diff != "" {
 				t.Errorf("mistakes differ (-want +got):\n%s\n%v", diff, err)
 			}
 			if err != nil && strings.Contains(err.Error(), clienttest.ClientSecret) {
@@ -116,7 +95,7 @@ func TestTheSandboxCredentialsGoNowhereElse(t *testing.T) {
 	s.ClientID, s.ClientSecret = auth.Secret{}, auth.Secret{}
 	s.Sandbox = clients.Sandbox{URL: "http://127.0.0.1:8322", ClientID: auth.NewSecret("sample"), ClientSecret: auth.NewSecret("sample")}
 	_, err := michelin.Open(s)
-	if diff := cmp.Diff([]string{"client_id", "client_secret"}, mistakes(err)); diff != "" {
+	if diff := cmp.Diff([]string{"client_id", "client_secret"}, clienttest.Keys(err)); diff != "" {
 		t.Errorf("mistakes differ (-want +got):\n%s", diff)
 	}
 }
