@@ -47,11 +47,6 @@ func (d Date) Time() time.Time {
 // AddDays returns the day n days after d.
 func (d Date) AddDays(n int) Date { return DateOf(d.Time().AddDate(0, 0, n)) }
 
-// DaysUntil counts the days from d to end: 0 when they are the same day.
-func (d Date) DaysUntil(end Date) int {
-	return int(end.Time().Sub(d.Time()) / (24 * time.Hour))
-}
-
 // MarshalJSON writes null for "".
 func (d Date) MarshalJSON() ([]byte, error) { return appendNullable(nil, d), nil }
 
