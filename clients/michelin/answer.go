@@ -183,7 +183,7 @@ func merge(into, further *clients.Order) {
 	into.Unmapped = append(into.Unmapped, further.Unmapped...)
 }
 
-func notDocument(why string) error {
+func notDocument(why string) *clients.Error {
 	return &clients.Error{Code: clients.CodeBadResponse, Message: "the answer is not an EDIWheel C1 document: " + why}
 }
 
@@ -193,5 +193,7 @@ func notJSON(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		why = "it ends early"
 	}
-	return &clients.Error{Code: clients.CodeBadResponse, Message: "the answer is not an EDIWheel C1 document: " + why, Err: err}
+	e := notDocument(why)
+	e.Err = err
+	return e
 }
