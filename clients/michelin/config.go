@@ -34,7 +34,8 @@ type settings struct {
 	// TokenTTL is how long a token is taken to live: token answers do not tell, and
 	// the portal page says that 120 minutes are typical.
 	TokenTTL time.Duration `toml:"token_ttl"`
-	// IntrospectionURL is where a token can be examined.
+	// IntrospectionURL is where a token can be examined. It is checked, and has no
+	// effect yet.
 	IntrospectionURL string `toml:"introspection_url"`
 	// Request is how questions are written: "portal" or "openapi".
 	Request string `toml:"request"`
