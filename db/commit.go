@@ -197,6 +197,7 @@ func (d *DB) endInline(ctx context.Context) error {
 	return err
 }
 
+// state <> 'succeeded', here and elsewhere, is what the index jobs_unfinished is made for.
 const inlineSQL = `
 SELECT job_id, run_id, provider, account, kind, attempts + 1, planned_at FROM jobs
  WHERE state = 'running' AND state <> 'succeeded' AND inline`

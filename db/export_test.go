@@ -58,6 +58,7 @@ func Queries() []Query {
 		{"order", orderSQL, []any{"p", "a", "o"}},
 		{"run", runSQL, []any{"r"}},
 		{"run by key", runByKeySQL, []any{"k"}},
+		{"jobs", jobsSQL, []any{"r"}},
 		{"run errors", runErrorsSQL, []any{"r", 1}},
 		{"job state", jobStateSQL, []any{"j"}},
 		{"begin job", beginJobSQL, []any{"t", "j", 1}},
@@ -74,13 +75,6 @@ func Queries() []Query {
 	}
 	for name, f := range map[string]RunFilter{
 		"runs": {}, "runs of a provider": {Provider: "p", Kind: "sync"}, "runs by state": {State: "failed"},
-	} {
-		query, args := f.query()
-		list = append(list, Query{name, query, args})
-	}
-	for name, f := range map[string]JobFilter{
-		"jobs": {}, "jobs of a run": {RunID: "r"}, "jobs by state": {State: "dead"}, "a job": {JobID: "j"},
-		"jobs of a run by state": {RunID: "r", State: "dead"}, "jobs that succeeded": {State: "succeeded"},
 	} {
 		query, args := f.query()
 		list = append(list, Query{name, query, args})

@@ -81,15 +81,6 @@ func scanRun(row func(query string, args []any, dest ...any) error, query string
 	return r, err
 }
 
-// JobFilter chooses jobs; an empty field chooses all.
-type JobFilter struct {
-	RunID string
-	JobID string
-	State jobs.State
-	// Limit is 100 when it is 0.
-	Limit int
-}
-
 // JobRow is a job, and how it went.
 type JobRow struct {
 	JobID    string `json:"job_id"`
@@ -113,10 +104,10 @@ type JobRow struct {
 	Orders     jobs.Tally   `json:"orders"`
 }
 
-// Jobs returns jobs: those of a run in the order they were planned, others newest first.
-func (d *DB) Jobs(ctx context.Context, f JobFilter) ([]JobRow, error) {
-	query, args := f.query()
-	rows, err := d.readers.QueryContext(ctx, query, args...)
+// Jobs returns the jobs of a run in the order they were planned; there are never more
+// than [jobs.MaxJobs].
+func (d *DB) Jobs(ctx context.Context, runID string) ([]JobRow, error) {
+	rows, err := d.readers.QueryContext(ctx, jobsSQL, runID)
 	if err != nil {
 		return nil, err
 	}
@@ -138,25 +129,10 @@ func (d *DB) Jobs(ctx context.Context, f JobFilter) ([]JobRow, error) {
 	return list, err
 }
 
-func (f JobFilter) query() (string, []any) {
-	var w where
-	w.add("job_id = ?", f.JobID)
-	w.add("run_id = ?", f.RunID)
-	w.add("state = ?", string(f.State))
-	if f.State != "" && f.State != jobs.Succeeded {
-		w.and("state <> 'succeeded'") // what the index of all others is made for
-	}
-	order := " ORDER BY job_id DESC LIMIT ?"
-	if f.RunID != "" {
-		order = " ORDER BY job_id LIMIT ?"
-	}
-	return selectJob + w.sql() + order, append(w.args, limit(f.Limit))
-}
-
-const selectJob = `
+const jobsSQL = `
 SELECT job_id, run_id, provider, account, kind, question, state, attempts, next_attempt_at, error_code, error, hint,
        planned_at, started_at, asked_at, finished_at, orders_seen, orders_created, orders_changed, orders_unchanged
-  FROM jobs`
+  FROM jobs WHERE run_id = ? ORDER BY job_id`
 
 func limit(n int) int {
 	if n <= 0 {

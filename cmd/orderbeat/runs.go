@@ -105,7 +105,7 @@ func (a *app) oneRun(ctx context.Context, id string, asJSON bool) error {
 	if !ok {
 		return &exit{failed, fmt.Errorf("no run %q is known; `orderbeat runs` lists those that are", id)}
 	}
-	rows, err := database.Jobs(ctx, db.JobFilter{RunID: run.ID, Limit: jobs.MaxJobs})
+	rows, err := database.Jobs(ctx, run.ID)
 	if err != nil {
 		return err
 	}
