@@ -172,32 +172,3 @@ UPDATE runs SET state = 'running', jobs_succeeded = jobs_succeeded + ?, jobs_par
        started_at = coalesce(started_at, ?)
  WHERE run_id = ?
 RETURNING jobs_total, jobs_succeeded, jobs_partial, jobs_failed, jobs_dead, jobs_cancelled`
-
-// endInline cancels the runs that callers of an earlier process performed in line.
-func (d *DB) endInline(ctx context.Context) error {
-	rows, err := d.readers.QueryContext(ctx, inlineSQL)
-	if err != nil {
-		return err
-	}
-	var left []jobs.Outcome
-	err = all(rows, func(rows *sql.Rows) error {
-		o := jobs.Outcome{State: jobs.Cancelled, FinishedAt: time.Now(), Err: &clients.Error{
-			Code: clients.CodeInternal, Message: "the program ended before the answer came", Hint: "ask again",
-		}}
-		err := rows.Scan(&o.ID, &o.RunID, &o.Provider, &o.Account, &o.Kind, &o.Attempt, timeInto{&o.AskedAt})
-		left = append(left, o)
-		return err
-	})
-	for i := range left {
-		if err != nil {
-			break
-		}
-		_, err = d.Commit(ctx, left[i])
-	}
-	return err
-}
-
-// state <> 'succeeded', here and elsewhere, is what the index jobs_unfinished is made for.
-const inlineSQL = `
-SELECT job_id, run_id, provider, account, kind, attempts + 1, planned_at FROM jobs
- WHERE state = 'running' AND state <> 'succeeded' AND inline`

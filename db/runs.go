@@ -44,24 +44,6 @@ func (d *DB) StartRun(ctx context.Context, run jobs.Run, js []jobs.Job) (jobs.Ru
 	return kept, started, nil
 }
 
-// StartInline is [DB.StartRun] for a run whose only job its caller performs at
-// once: it is running, and no message tells of it. It does not wait for the disk,
-// because the [DB.Commit] that follows does. Should the process end before that,
-// the next [Open] cancels the run.
-func (d *DB) StartInline(ctx context.Context, run jobs.Run, job jobs.Job) error {
-	run.Jobs.Total, run.State, run.StartedAt = 1, jobs.Running, &run.RequestedAt
-	err := d.writer.do(ctx, 2, true, func(t *tx) error {
-		if err := t.insertRun(&run); err != nil {
-			return err
-		}
-		return t.insertJob(&job, jobs.Running, true)
-	})
-	if err != nil {
-		return fmt.Errorf("run %s: %w", run.ID, err)
-	}
-	return nil
-}
-
 func (t *tx) startRun(run *jobs.Run, js []jobs.Job) error {
 	if err := t.insertRun(run); err != nil {
 		return err
