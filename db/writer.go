@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 )
@@ -175,7 +176,7 @@ func (w *writer) transact(t *tx, batch []*op, errs []error) error {
 		if _, err := t.exec("SAVEPOINT op"); err != nil {
 			return err
 		}
-		if errs[i] = o.run(t); errs[i] != nil {
+		if errs[i] = o.safely(t); errs[i] != nil {
 			// After some failures, a full disk for one, SQLite has rolled back
 			// everything, and there is no savepoint any more.
 			if _, err := t.exec("ROLLBACK TO op"); err != nil {
@@ -189,6 +190,17 @@ func (w *writer) transact(t *tx, batch []*op, errs []error) error {
 	}
 	_, err := t.exec("COMMIT")
 	return err
+}
+
+// safely makes a panic of the operation its error: if it went on to a caller that
+// recovers, nobody would lead any more, and all who wait would wait for ever.
+func (o *op) safely(t *tx) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return o.run(t)
 }
 
 // wait sets whether the next commit waits for the disk. In WAL mode a commit that

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -122,6 +123,23 @@ func TestAFailingOperationFailsAlone(t *testing.T) {
 	callers.Wait()
 	if got := ticks(t, d); got != 18 {
 		t.Errorf("got %d rows, want those of the 18 that succeeded", got)
+	}
+}
+
+func TestAPanicFailsItsOperationAlone(t *testing.T) {
+	d := open(t)
+	err := d.Write(t.Context(), false, func(run db.Exec) error {
+		_ = insertTick(run, 1)
+		panic("oops")
+	})
+	if err == nil || !strings.Contains(err.Error(), "panic: oops") || !strings.Contains(err.Error(), "writer_test.go") {
+		t.Errorf("got %v, want the panic and where it was", err)
+	}
+	if err := d.Write(t.Context(), false, func(run db.Exec) error { return insertTick(run, 2) }); err != nil {
+		t.Errorf("the next operation: %v", err)
+	}
+	if got := ticks(t, d); got != 1 {
+		t.Errorf("got %d rows, want that of the operation that did not panic", got)
 	}
 }
 
