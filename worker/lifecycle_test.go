@@ -163,6 +163,33 @@ func TestScheduleStartsRunsAndSkipsBusyAccounts(t *testing.T) {
 	}
 }
 
+func TestTickWithNobodyToAskIsSkipped(t *testing.T) {
+	answer := make(chan struct{})
+	b := start(t, func(c *worker.Config) {
+		c.Schedules = []worker.Schedule{{
+			Name: "often", Spec: "@every 1s", Cron: cron.Every(time.Second), AtStart: true,
+			Provider: "michelin", Kind: "sync", Accounts: []string{"detroit"}, Overlap: "skip", CatchUp: "last",
+		}}
+		s, _ := c.Providers[0].Provider.(*supplier)
+		s.answers(func(ctx context.Context, _ clients.Query) (clients.Answer, error) {
+			select {
+			case <-answer:
+			case <-ctx.Done():
+			}
+			return clients.Answer{}, nil
+		})
+	})
+	b.eventually("a tick is skipped", func() bool {
+		tick, found, err := b.db.LastTick(t.Context(), "often")
+		return err == nil && found && tick.Outcome == "skipped" && tick.Reason != "" && tick.RunID == ""
+	})
+	close(answer)
+	b.eventually("a later one starts a run again", func() bool {
+		tick, _, err := b.db.LastTick(t.Context(), "often")
+		return err == nil && tick.Outcome == "started" && tick.RunID != ""
+	})
+}
+
 func TestMissedTicksAreCaughtUp(t *testing.T) {
 	folder := t.TempDir()
 	hourly := func(c *worker.Config) {

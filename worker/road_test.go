@@ -104,6 +104,10 @@ func TestOnlyChangesAreTold(t *testing.T) {
 
 func TestBadRequestsEndWithAResult(t *testing.T) {
 	b := start(t, nil)
+	ended, err := b.conn.SubscribeSync("$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.ORDERBEAT_RUNS.planner")
+	if err != nil {
+		t.Fatal(err)
+	}
 	huge := `{"lookback":"` + strings.Repeat("9", 1<<20-1000) + `"}`
 	cases := []struct{ subject, body, want string }{
 		{"orderbeat.runs.michelin.sync", `{"lookback":`, "not a JSON object"},
@@ -123,6 +127,9 @@ func TestBadRequestsEndWithAResult(t *testing.T) {
 		}
 		if kept, found, err := b.db.Run(t.Context(), r.ID); err != nil || !found || kept.State != jobs.Failed {
 			t.Errorf("run %s is kept as %+v (%v), want failed", r.ID, kept, err)
+		}
+		if advisory, err := ended.NextMsg(5 * time.Second); err != nil || !strings.Contains(string(advisory.Data), "reason") {
+			t.Errorf("%s %.60s: got %v, want the message terminated with its reason", c.subject, c.body, err)
 		}
 	}
 	b.settled()
