@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/micro"
@@ -52,7 +53,9 @@ func asAPIError(err error) *apiError {
 		return e
 	}
 	if e, ok := errors.AsType[*clients.Error](err); ok {
-		reply := &apiError{status: statusOf(e.Code), Code: e.Code, Message: e.Error(), Hint: e.Hint}
+		// A panic's text goes on with its stack, which is for the log and the jobs table.
+		message, _, _ := strings.Cut(e.Error(), "\n")
+		reply := &apiError{status: statusOf(e.Code), Code: e.Code, Message: message, Hint: e.Hint}
 		if e.Op == "plan" {
 			reply.Message = e.Message
 		}

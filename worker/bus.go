@@ -140,6 +140,13 @@ func (b *bus) connectOptions(c NATS, log *slog.Logger) ([]nats.Option, error) {
 	if b.server != nil {
 		options = append(options, nats.InProcessServer(b.server))
 	}
+	access, err := c.Access()
+	return append(options, access...), err
+}
+
+// Access is what a connection needs to be let in: credentials and certificates.
+func (c NATS) Access() ([]nats.Option, error) {
+	var options []nats.Option
 	if c.Creds != "" {
 		options = append(options, nats.UserCredentials(c.Creds))
 	}

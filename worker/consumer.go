@@ -10,7 +10,6 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/jobs"
 )
@@ -131,7 +130,8 @@ func (c *consumers) perform(ctx context.Context, job jobs.Job) error {
 
 // ask performs the job, or fails it when the configuration no longer knows whom it asks.
 func (c *consumers) ask(ctx context.Context, job jobs.Job) (jobs.Outcome, error) {
-	p, account, ok := lookUp(c.providers, job.Provider, job.Account)
+	p := c.providers[job.Provider]
+	account, ok := accountOf(p, job.Account)
 	if !ok {
 		now := time.Now()
 		return jobs.Outcome{
@@ -140,19 +140,6 @@ func (c *consumers) ask(ctx context.Context, job jobs.Job) (jobs.Outcome, error)
 		}, nil
 	}
 	return jobs.Perform(ctx, p.Provider, account, job, p.Retry)
-}
-
-func lookUp(providers map[string]Provider, provider, account string) (Provider, clients.Account, bool) {
-	p, ok := providers[provider]
-	if !ok {
-		return Provider{}, clients.Account{}, false
-	}
-	for _, a := range p.Accounts {
-		if a.Name == account {
-			return p, a, true
-		}
-	}
-	return Provider{}, clients.Account{}, false
 }
 
 // held are the messages in hand. While they are, the server is told so.

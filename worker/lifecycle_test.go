@@ -127,7 +127,7 @@ func TestScheduleStartsRunsAndSkipsBusyAccounts(t *testing.T) {
 	answer := make(chan struct{})
 	b := start(t, func(c *worker.Config) {
 		c.Schedules = []worker.Schedule{{
-			Name: "often", Spec: "@every 1s", Cron: cron.Every(time.Second), AtStart: true,
+			Name: "often", Cron: cron.Every(time.Second), AtStart: true,
 			Provider: "michelin", Kind: "sync", Params: []byte(`{"lookback":"2d"}`), Overlap: "skip", CatchUp: "last",
 		}}
 		s, _ := c.Providers[0].Provider.(*supplier)
@@ -167,7 +167,7 @@ func TestTickWithNobodyToAskIsSkipped(t *testing.T) {
 	answer := make(chan struct{})
 	b := start(t, func(c *worker.Config) {
 		c.Schedules = []worker.Schedule{{
-			Name: "often", Spec: "@every 1s", Cron: cron.Every(time.Second), AtStart: true,
+			Name: "often", Cron: cron.Every(time.Second), AtStart: true,
 			Provider: "michelin", Kind: "sync", Accounts: []string{"detroit"}, Overlap: "skip", CatchUp: "last",
 		}}
 		s, _ := c.Providers[0].Provider.(*supplier)
@@ -194,7 +194,7 @@ func TestMissedTicksAreCaughtUp(t *testing.T) {
 	folder := t.TempDir()
 	hourly := func(c *worker.Config) {
 		c.Schedules = []worker.Schedule{{
-			Name: "hourly", Spec: "@every 1h", Cron: cron.Every(time.Hour), Provider: "michelin", Kind: "sync", Overlap: "skip", CatchUp: "last",
+			Name: "hourly", Cron: cron.Every(time.Hour), Provider: "michelin", Kind: "sync", Overlap: "skip", CatchUp: "last",
 		}}
 	}
 	b := startIn(t, folder, hourly)

@@ -160,7 +160,8 @@ func (s *service) askLive(ctx context.Context, q orderQuestion, traceparent stri
 
 // performOnce does a job that nobody will try again.
 func (s *service) performOnce(ctx context.Context, job jobs.Job) jobs.Outcome {
-	p, account, _ := lookUp(s.providers, job.Provider, job.Account)
+	p := s.providers[job.Provider]
+	account, _ := accountOf(p, job.Account)
 	out, err := jobs.Perform(ctx, p.Provider, account, job, clients.Retry{Attempts: 1})
 	if err != nil {
 		now := time.Now()

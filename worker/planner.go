@@ -15,13 +15,6 @@ import (
 	"orderbeat/jobs"
 )
 
-// Header names of "please run" messages.
-const (
-	headerReplyTo = "Orderbeat-Reply-To"
-	headerTrigger = "Orderbeat-Trigger"
-	headerTimeout = "Orderbeat-Timeout"
-)
-
 // planner turns requests into runs: the one place where a run begins, whoever asks.
 type planner struct {
 	db        *db.DB
@@ -130,9 +123,9 @@ func decodeRequest(msg jetstream.Msg, s subjects) (jobs.Request, error) {
 	header := msg.Headers()
 	r := jobs.Request{
 		Trigger: "nats", Key: header.Get(jetstream.MsgIDHeader),
-		ReplyTo: header.Get(headerReplyTo), Traceparent: header.Get("traceparent"),
+		ReplyTo: header.Get(db.HeaderReplyTo), Traceparent: header.Get("traceparent"),
 	}
-	if trigger := header.Get(headerTrigger); trigger != "" {
+	if trigger := header.Get(db.HeaderTrigger); trigger != "" {
 		r.Trigger = trigger
 	}
 	if meta, err := msg.Metadata(); err == nil && r.Key == "" {
@@ -146,7 +139,7 @@ func decodeRequest(msg jetstream.Msg, s subjects) (jobs.Request, error) {
 	if r.ReplyTo != "" && !validSubject(r.ReplyTo) {
 		bad := r.ReplyTo
 		r.ReplyTo = ""
-		return r, jobs.Invalid(fmt.Sprintf("%s %.80q is not a subject to publish to", headerReplyTo, bad), "name one subject, without wildcards")
+		return r, jobs.Invalid(fmt.Sprintf("%s %.80q is not a subject to publish to", db.HeaderReplyTo, bad), "name one subject, without wildcards")
 	}
 	var err error
 	r.Params, r.Accounts, err = jobs.DecodeRequest(msg.Data())
@@ -163,10 +156,5 @@ func reason(run jobs.Run) string {
 	if len(run.Errors) == 0 {
 		return "failed"
 	}
-	return strings.Map(func(r rune) rune {
-		if r < ' ' {
-			return ' '
-		}
-		return r
-	}, run.Errors[0].Message)
+	return oneLine(run.Errors[0].Message)
 }

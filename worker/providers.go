@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"orderbeat/auth"
@@ -13,6 +14,23 @@ type authenticated interface {
 	// AuthStatus tells the state of the provider's token, never the token; false
 	// where there is none to tell of.
 	AuthStatus() (auth.Status, bool)
+}
+
+func byName(providers []Provider) map[string]Provider {
+	m := make(map[string]Provider, len(providers))
+	for _, p := range providers {
+		m[p.Name] = p
+	}
+	return m
+}
+
+// accountOf finds an account by name; the zero Provider has none.
+func accountOf(p Provider, name string) (clients.Account, bool) {
+	i := slices.IndexFunc(p.Accounts, func(a clients.Account) bool { return a.Name == name })
+	if i < 0 {
+		return clients.Account{}, false
+	}
+	return p.Accounts[i], true
 }
 
 // authStatus is the state of a provider's token, false where there is none.

@@ -18,6 +18,9 @@ import (
 	"orderbeat/jobs"
 )
 
+// patience is how long the server may take to answer.
+const patience = 5 * time.Second
+
 // publisher puts messages of the outbox on the wire.
 type publisher struct {
 	bus      *bus
@@ -35,7 +38,7 @@ func newPublisher(b *bus, s subjects, log *slog.Logger) *publisher {
 // that the server has.
 func (p *publisher) publish(ctx context.Context, topic string, messages []db.Message) (done []int64, err error) {
 	if topic == "reply" {
-		return p.replies(messages)
+		return p.replies(ctx, messages)
 	}
 	messages, done, err = p.news(ctx, topic, messages)
 	if err != nil {
@@ -57,7 +60,10 @@ func (p *publisher) publish(ctx context.Context, topic string, messages []db.Mes
 
 // replies publishes results to the subjects that callers named, which no stream
 // needs to hold.
-func (p *publisher) replies(messages []db.Message) (done []int64, err error) {
+func (p *publisher) replies(ctx context.Context, messages []db.Message) (done []int64, err error) {
+	if len(messages) == 0 {
+		return nil, nil
+	}
 	for _, m := range messages {
 		msg := p.message(m)
 		msg.Subject = m.Subject
@@ -65,10 +71,9 @@ func (p *publisher) replies(messages []db.Message) (done []int64, err error) {
 			return nil, fmt.Errorf("publish reply: %w", err)
 		}
 	}
-	if len(messages) == 0 {
-		return nil, nil
-	}
-	if err := p.bus.conn.FlushTimeout(5 * time.Second); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := p.bus.conn.FlushWithContext(ctx); err != nil {
 		return nil, fmt.Errorf("publish reply: %w", err)
 	}
 	return idsOf(messages), nil
@@ -77,7 +82,6 @@ func (p *publisher) replies(messages []db.Message) (done []int64, err error) {
 // batch publishes all messages or none: one atomic batch (ADR-50), which a server
 // that syncs always writes with one fsync instead of one for each message.
 func (p *publisher) batch(ctx context.Context, messages []db.Message) error {
-	const patience = 10 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	batch, err := jetstreamext.NewBatchPublisher(p.bus.js)
@@ -95,10 +99,11 @@ func (p *publisher) batch(ctx context.Context, messages []db.Message) error {
 }
 
 // fallBack decides whether what could not be published as a batch may go one by
-// one: when the stream takes no batches, and when it has a part of this one.
+// one: when the stream takes no batches, when it has a part of this one, and when a
+// message is one that nobody takes.
 func (p *publisher) fallBack(topic string, err error) bool {
 	switch {
-	case errors.Is(err, jetstreamext.ErrBatchPublishDuplicateMsgID):
+	case errors.Is(err, jetstreamext.ErrBatchPublishDuplicateMsgID), errors.Is(err, nats.ErrMaxPayload):
 		return true
 	case errors.Is(err, jetstreamext.ErrBatchPublishNotEnabled), errors.Is(err, jetstreamext.ErrInvalidBatchAck):
 		p.log.Info("the stream takes no atomic batches: messages go one by one", "stream", p.subjects.stream(topic))
@@ -124,7 +129,13 @@ func (p *publisher) singles(ctx context.Context, messages []db.Message) (done []
 			continue
 		}
 		var ack jetstream.PubAckFuture
-		if ack, err = p.bus.js.PublishMsgAsync(p.message(m), jetstream.WithStallWait(30*time.Second)); err != nil {
+		ack, err = p.bus.js.PublishMsgAsync(p.message(m), jetstream.WithStallWait(patience))
+		if errors.Is(err, nats.ErrMaxPayload) {
+			p.log.Error("a message is larger than the server will ever take: it is not published", "subject", m.Subject, "ce_id", m.MsgID, "bytes", len(m.Body))
+			done, err = append(done, m.ID), nil
+			continue
+		}
+		if err != nil {
 			break
 		}
 		flying[m.Subject] = true

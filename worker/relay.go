@@ -95,6 +95,9 @@ func (r *relay) pass(ctx context.Context) (sent int, err error) {
 		ids, failed := r.publisher.publish(ctx, topic, byTopic[topic])
 		done = append(done, ids...)
 		err = errors.Join(err, failed)
+		if topic == "orders" && len(ids) < len(byTopic[topic]) {
+			break // what a run changed is told before its result
+		}
 	}
 	// What the server has must leave the outbox even when the program is stopping.
 	if gone := r.db.Published(context.WithoutCancel(ctx), done); gone != nil {
@@ -103,6 +106,5 @@ func (r *relay) pass(ctx context.Context) (sent int, err error) {
 	return len(done), err
 }
 
-// topics are in the order in which they are published, so that what a run changed
-// is told before its result.
-var topics = []string{"runs", "jobs", "orders", "alerts", "results", "reply"}
+// topics are in the order in which they are published.
+var topics = []string{"runs", "jobs", "alerts", "orders", "results", "reply"}

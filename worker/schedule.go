@@ -45,10 +45,13 @@ func (s *scheduler) run(ctx context.Context) {
 	engine := cron.New()
 	started := time.Now()
 	for _, schedule := range s.schedules {
-		var id cron.EntryID
-		id = engine.Schedule(schedule.Cron, cron.FuncJob(func() {
-			// The engine sets Prev to the time that was due.
-			s.tick(ctx, schedule, engine.Entry(id).Prev, "started", "")
+		p := &planned{Schedule: schedule.Cron, from: started}
+		engine.Schedule(p, cron.FuncJob(func() {
+			due := p.take()
+			if schedule.Jitter > 0 {
+				pause(ctx, rand.N(schedule.Jitter)) // a stop ends it; the tick is recorded all the same
+			}
+			s.tick(ctx, schedule, due, "started", "")
 		}))
 	}
 	engine.Start()
@@ -58,6 +61,38 @@ func (s *scheduler) run(ctx context.Context) {
 	<-ctx.Done()
 	<-engine.Stop().Done() // waits for the engine's running ticks
 	s.ticking.Wait()
+}
+
+// planned remembers the due times that the engine was told and did not run yet:
+// the engine does not tell a job which one it is run for.
+type planned struct {
+	cron.Schedule
+	from time.Time // the first due time is after this, whenever the engine asks
+
+	mu  sync.Mutex // guards due
+	due []time.Time
+}
+
+// Next is asked for the first due time when the engine starts, and for the next one
+// each time it has run one.
+func (p *planned) Next(t time.Time) time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.due == nil {
+		t = p.from
+	}
+	next := p.Schedule.Next(t)
+	p.due = append(p.due, next)
+	return next
+}
+
+// take returns the earliest due time that nobody took yet.
+func (p *planned) take() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	due := p.due[0]
+	p.due = p.due[1:]
+	return due
 }
 
 // begin starts the run at start, and accounts for what was missed while the
@@ -112,9 +147,6 @@ func (s *scheduler) catchUp(ctx context.Context, schedule Schedule, due []time.T
 // tick records one due time and asks for the run, but for the accounts that still
 // work at an earlier one.
 func (s *scheduler) tick(ctx context.Context, schedule Schedule, due time.Time, outcome, why string) {
-	if schedule.Jitter > 0 && !pause(ctx, rand.N(schedule.Jitter)) {
-		return
-	}
 	// A tick that is due is recorded even when the program stops at that moment.
 	ctx = context.WithoutCancel(ctx)
 	tick := db.Tick{Schedule: schedule.Name, DueAt: due.UTC(), Outcome: outcome, Reason: why}

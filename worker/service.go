@@ -1,8 +1,10 @@
 package worker
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -13,7 +15,6 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 
-	"orderbeat/clients"
 	"orderbeat/db"
 )
 
@@ -22,6 +23,9 @@ const (
 	defaultPatience = 30 * time.Second
 	maxPatience     = 10 * time.Minute
 )
+
+// headerTimeout names a caller's deadline, such as "5s".
+const headerTimeout = "Orderbeat-Timeout"
 
 // service answers questions over NATS request/reply, as the micro service
 // "orderbeat". The library calls an endpoint's handler for one request at a time,
@@ -120,20 +124,21 @@ func (s *service) run(ctx context.Context) error {
 }
 
 // request is one question.
-type request struct {
-	micro.Request
-	deadline time.Time
-}
+type request struct{ micro.Request }
 
 // decode reads the body strictly into v; an empty body is an empty object.
 func (r *request) decode(v any) error {
 	if len(r.Data()) == 0 {
 		return nil
 	}
-	dec := json.NewDecoder(strings.NewReader(string(r.Data())))
+	dec := json.NewDecoder(bytes.NewReader(r.Data()))
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(v); err != nil {
-		return invalid(fmt.Sprintf("the request is not understood: %.200s", strings.TrimPrefix(err.Error(), "json: ")), "send a JSON object with the documented members")
+	err := dec.Decode(v)
+	if err == nil && dec.More() {
+		err = errors.New("it goes on after its JSON object")
+	}
+	if err != nil {
+		return invalid(fmt.Sprintf("the request is not understood: %.200s", strings.TrimPrefix(err.Error(), "json: ")), "send one JSON object with the documented members")
 	}
 	return nil
 }
@@ -166,8 +171,7 @@ func (s *service) answer(ctx context.Context, e endpoint, r micro.Request) (repl
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	deadline, _ := ctx.Deadline()
-	return e.answer(ctx, &request{Request: r, deadline: deadline})
+	return e.answer(ctx, &request{r})
 }
 
 // patienceOf reads how long the caller will wait.
@@ -226,22 +230,4 @@ func (s *endpointStats) snapshot() any {
 		average = s.spent / time.Duration(s.requests)
 	}
 	return map[string]any{"answered": s.requests, "errors": s.errors, "average": average.String()}
-}
-
-func byName(providers []Provider) map[string]Provider {
-	m := make(map[string]Provider, len(providers))
-	for _, p := range providers {
-		m[p.Name] = p
-	}
-	return m
-}
-
-// accountOf finds an account by name.
-func accountOf(p Provider, name string) (clients.Account, bool) {
-	for _, a := range p.Accounts {
-		if a.Name == name {
-			return a, true
-		}
-	}
-	return clients.Account{}, false
 }

@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -40,19 +39,25 @@ func openWeb(ctx context.Context, address string, ready func(ctx context.Context
 // url is where the listener is reached.
 func (w *web) url() string { return "http://" + w.listener.Addr().String() }
 
+// close gives up a listener that was never served.
+func (w *web) close() { _ = w.listener.Close() } // the port is free again, or the process ends
+
 // serve answers until ctx ends.
 func (w *web) serve(ctx context.Context) error {
+	closed := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
+		defer close(closed)
 		timeout, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
 		if w.server.Shutdown(timeout) != nil {
 			_ = w.server.Close() // whoever still reads had their time
 		}
 	})
-	defer stop()
-	if err := w.server.Serve(w.listener); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("web.listen: %w", err)
+	err := w.server.Serve(w.listener)
+	if stop() {
+		return fmt.Errorf("web.listen: %w", err) // it ended by itself
 	}
+	<-closed
 	return nil
 }
 

@@ -66,7 +66,6 @@ type Provider struct {
 // Schedule starts runs by the clock.
 type Schedule struct {
 	Name     string
-	Spec     string // as written in the configuration
 	Cron     cron.Schedule
 	AtStart  bool
 	Provider string
@@ -86,6 +85,8 @@ const lastWords = 5 * time.Second
 // hand within Drain, publishes what the outbox holds and returns nil. It is one
 // straight line on purpose: what begins first ends last.
 func Run(ctx context.Context, c Config) error {
+	ctx, abort := context.WithCancelCause(ctx)
+	defer abort(nil)
 	bus, err := openBus(ctx, c.NATS, c.Log)
 	if err != nil {
 		return err
@@ -117,13 +118,20 @@ func Run(ctx context.Context, c Config) error {
 	taking, taken := errgroup.WithContext(ctx)
 	var backing errgroup.Group
 	if err := service.open(work, bus.conn, names, c.Version); err != nil {
+		if page != nil {
+			page.close()
+		}
 		return err
 	}
 
 	backing.Go(func() error { relay.run(serving); return nil })
 	backing.Go(func() error { consumers.held.beat(serving); return nil })
 	if page != nil {
-		backing.Go(func() error { return page.serve(serving) })
+		backing.Go(func() error {
+			err := page.serve(serving)
+			abort(err)
+			return err
+		})
 	}
 	taking.Go(func() error { scheduler.run(taken); return nil })
 	taking.Go(func() error {

@@ -50,23 +50,11 @@ func dial(c worker.NATS) (*api, error) {
 		a.server = "nats://" + c.Listen
 	}
 	options := []nats.Option{nats.Name("orderbeat command"), nats.MaxReconnects(-1), nats.ReconnectWait(time.Second)}
-	if c.Creds != "" {
-		options = append(options, nats.UserCredentials(c.Creds))
+	access, err := c.Access()
+	if err != nil {
+		return nil, err
 	}
-	if c.NKey != "" {
-		seed, err := nats.NkeyOptionFromSeed(c.NKey)
-		if err != nil {
-			return nil, fmt.Errorf("nats.nkey: %w", err)
-		}
-		options = append(options, seed)
-	}
-	if c.CA != "" {
-		options = append(options, nats.RootCAs(c.CA))
-	}
-	if c.Cert != "" {
-		options = append(options, nats.ClientCert(c.Cert, c.Key))
-	}
-	var err error
+	options = append(options, access...)
 	if a.conn, err = nats.Connect(a.server, options...); err != nil {
 		if c.URL == "" {
 			return nil, &nobodyError{a.server}
