@@ -62,7 +62,9 @@ func (c *consumers) room(ctx context.Context) int {
 
 // take hands a message to a goroutine with a slot.
 func (c *consumers) take(ctx, work context.Context, msg jetstream.Msg) {
-	c.held.add(msg)
+	if !c.held.add(msg) {
+		return // NATS was away for longer than it waits: this is in hand already, and acknowledged with it
+	}
 	if !c.acquire(ctx) {
 		c.held.remove(msg)
 		_ = msg.Nak() // not begun: another worker may have it at once
@@ -142,24 +144,41 @@ func (c *consumers) ask(ctx context.Context, job jobs.Job) (jobs.Outcome, error)
 	return jobs.Perform(ctx, p.Provider, account, job, p.Retry)
 }
 
-// held are the messages in hand. While they are, the server is told so.
+// held are the messages in hand, by their sequence in the stream. While they are,
+// the server is told so.
 type held struct {
 	mu   sync.Mutex // guards msgs
-	msgs map[jetstream.Msg]struct{}
+	msgs map[uint64]jetstream.Msg
 }
 
-func newHeld() *held { return &held{msgs: map[jetstream.Msg]struct{}{}} }
+func newHeld() *held { return &held{msgs: map[uint64]jetstream.Msg{}} }
 
-func (h *held) add(m jetstream.Msg) {
+// add reports false when the message is in hand already.
+func (h *held) add(m jetstream.Msg) bool {
+	seq := sequence(m)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.msgs[m] = struct{}{}
+	if _, ok := h.msgs[seq]; ok {
+		return false
+	}
+	h.msgs[seq] = m
+	return true
 }
 
 func (h *held) remove(m jetstream.Msg) {
+	seq := sequence(m)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.msgs, m)
+	delete(h.msgs, seq)
+}
+
+// sequence is a message's place in its stream.
+func sequence(m jetstream.Msg) uint64 {
+	meta, err := m.Metadata()
+	if err != nil {
+		return 0 // no message of a consumer: there is none
+	}
+	return meta.Sequence.Stream
 }
 
 // beat tells the server of every message in hand until ctx ends.
@@ -167,7 +186,7 @@ func (h *held) beat(ctx context.Context) {
 	for pause(ctx, heartbeat) {
 		h.mu.Lock()
 		inHand := make([]jetstream.Msg, 0, len(h.msgs))
-		for m := range h.msgs {
+		for _, m := range h.msgs {
 			inHand = append(inHand, m)
 		}
 		h.mu.Unlock()

@@ -19,6 +19,7 @@ import (
 )
 
 func TestStopFinishesWhatIsInHand(t *testing.T) {
+	t.Parallel()
 	b := start(t, nil)
 	asked, answer := make(chan struct{}), make(chan struct{})
 	b.supplier.answers(func(_ context.Context, q clients.Query) (clients.Answer, error) {
@@ -103,6 +104,7 @@ func TestNATSAwayDelaysAndLosesNothing(t *testing.T) {
 	})
 	srv = startServer()
 	defer srv.Shutdown()
+	b.eventually("the test's own connection is back", b.conn.IsConnected)
 	b.messages("ORDERBEAT_ORDERS", "orderbeat.orders.>", 1)
 	if r := b.result(1); r.State != jobs.Succeeded {
 		t.Errorf("got %s, want succeeded", r.State)
@@ -110,6 +112,7 @@ func TestNATSAwayDelaysAndLosesNothing(t *testing.T) {
 }
 
 func TestDeletedConsumerComesBack(t *testing.T) {
+	t.Parallel()
 	b := start(t, nil)
 	if err := b.js.DeleteConsumer(t.Context(), "ORDERBEAT_JOBS", "michelin"); err != nil {
 		t.Fatal(err)
@@ -124,6 +127,7 @@ func TestDeletedConsumerComesBack(t *testing.T) {
 }
 
 func TestScheduleStartsRunsAndSkipsBusyAccounts(t *testing.T) {
+	t.Parallel()
 	answer := make(chan struct{})
 	b := start(t, func(c *worker.Config) {
 		c.Schedules = []worker.Schedule{{
@@ -164,6 +168,7 @@ func TestScheduleStartsRunsAndSkipsBusyAccounts(t *testing.T) {
 }
 
 func TestTickWithNobodyToAskIsSkipped(t *testing.T) {
+	t.Parallel()
 	answer := make(chan struct{})
 	b := start(t, func(c *worker.Config) {
 		c.Schedules = []worker.Schedule{{
@@ -191,6 +196,7 @@ func TestTickWithNobodyToAskIsSkipped(t *testing.T) {
 }
 
 func TestMissedTicksAreCaughtUp(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	hourly := func(c *worker.Config) {
 		c.Schedules = []worker.Schedule{{
@@ -220,6 +226,7 @@ func TestMissedTicksAreCaughtUp(t *testing.T) {
 }
 
 func TestWebTellsWhetherItIsReady(t *testing.T) {
+	t.Parallel()
 	b := start(t, func(c *worker.Config) { c.WebListen = "127.0.0.1:0" })
 	for _, path := range []string{"/healthz", "/readyz"} {
 		resp, err := http.Get(b.web + path)
@@ -249,7 +256,7 @@ func TestLongJobIsNotGivenOutAgain(t *testing.T) {
 	t.Parallel() // takes longer than the server waits without a heartbeat
 	b := start(t, nil)
 	b.supplier.answers(func(context.Context, clients.Query) (clients.Answer, error) {
-		time.Sleep(14 * time.Second)
+		time.Sleep(10 * time.Second)
 		return clients.Answer{}, nil
 	})
 	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nil)
@@ -263,6 +270,7 @@ func TestLongJobIsNotGivenOutAgain(t *testing.T) {
 }
 
 func TestSecondWorkerOnTheSameFolderIsRefused(t *testing.T) {
+	t.Parallel()
 	b := start(t, nil)
 	config := b.config
 	config.NATS.Listen = ""

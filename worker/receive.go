@@ -13,8 +13,8 @@ const (
 	// ackWait is how long the server waits before it gives a message to another
 	// worker; everything in hand tells it so every heartbeat. A worker that died
 	// holds its messages up for ackWait.
-	ackWait   = 12 * time.Second
-	heartbeat = 4 * time.Second
+	ackWait   = 8 * time.Second
+	heartbeat = 2500 * time.Millisecond
 	// receivePause is how long receiving rests after something broke it.
 	receivePause = time.Second
 )

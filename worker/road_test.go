@@ -15,6 +15,7 @@ import (
 )
 
 func TestMessageBecomesEventsAndAResult(t *testing.T) {
+	t.Parallel()
 	b := start(t, nil)
 	inbox, err := b.conn.SubscribeSync("my.results")
 	if err != nil {
@@ -66,6 +67,7 @@ func TestMessageBecomesEventsAndAResult(t *testing.T) {
 }
 
 func TestOnlyChangesAreTold(t *testing.T) {
+	t.Parallel()
 	b := start(t, nil)
 	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nil)
 	b.result(1)
@@ -103,6 +105,7 @@ func TestOnlyChangesAreTold(t *testing.T) {
 }
 
 func TestBadRequestsEndWithAResult(t *testing.T) {
+	t.Parallel()
 	b := start(t, nil)
 	ended, err := b.conn.SubscribeSync("$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.ORDERBEAT_RUNS.planner")
 	if err != nil {
@@ -139,6 +142,7 @@ func TestBadRequestsEndWithAResult(t *testing.T) {
 }
 
 func TestOneMessageIDIsOneRunForEver(t *testing.T) {
+	t.Parallel()
 	b := start(t, nil)
 	id := nats.Header{"Nats-Msg-Id": {"only-once"}}
 	b.publish("orderbeat.runs.michelin.sync", ``, id)
@@ -168,6 +172,7 @@ func TestOneMessageIDIsOneRunForEver(t *testing.T) {
 }
 
 func TestFailedAttemptIsTriedAgainLater(t *testing.T) {
+	t.Parallel()
 	b := start(t, nil)
 	ok := lists(0, "SO1")
 	b.supplier.answers(func(ctx context.Context, q clients.Query) (clients.Answer, error) {
@@ -185,6 +190,7 @@ func TestFailedAttemptIsTriedAgainLater(t *testing.T) {
 }
 
 func TestAttemptsUsedUpIsDead(t *testing.T) {
+	t.Parallel()
 	b := start(t, func(c *worker.Config) { c.Providers[0].Retry.Attempts = 1 })
 	b.supplier.answers(func(_ context.Context, q clients.Query) (clients.Answer, error) {
 		if q.Account.Name == "detroit" {
@@ -201,6 +207,7 @@ func TestAttemptsUsedUpIsDead(t *testing.T) {
 }
 
 func TestPanicIsAFailedJob(t *testing.T) {
+	t.Parallel()
 	b := start(t, nil)
 	b.supplier.answers(func(context.Context, clients.Query) (clients.Answer, error) { panic("oops") })
 	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nil)
@@ -215,6 +222,7 @@ func TestPanicIsAFailedJob(t *testing.T) {
 }
 
 func TestJobThatIsDoneIsNotAskedAgain(t *testing.T) {
+	t.Parallel()
 	b := start(t, nil)
 	seen, err := b.conn.SubscribeSync("orderbeat.jobs.>")
 	if err != nil {
@@ -237,6 +245,7 @@ func TestJobThatIsDoneIsNotAskedAgain(t *testing.T) {
 }
 
 func TestLargeEventGoesWithoutItsOrder(t *testing.T) {
+	t.Parallel()
 	b := start(t, func(c *worker.Config) { c.NATS.MaxPayload = 64 << 10 })
 	b.supplier.answers(func(_ context.Context, q clients.Query) (clients.Answer, error) {
 		return clients.Answer{Orders: []clients.Order{order(q.Account.Name, "SO1", 0, strings.Repeat("x", 80<<10))}}, nil

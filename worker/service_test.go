@@ -55,6 +55,7 @@ func (b *bench) ask(endpoint, body string) got {
 }
 
 func TestOrdersGet(t *testing.T) {
+	t.Parallel()
 	b := start(t, nil)
 	if r := b.ask("runs.start", `{"provider":"michelin","kind":"sync","wait":true}`); r.Run.State != jobs.Succeeded || r.Run.Trigger != "api" {
 		t.Fatalf("got %+v, want a run that succeeded", r)
@@ -80,6 +81,7 @@ func TestOrdersGet(t *testing.T) {
 }
 
 func TestErrorReplies(t *testing.T) {
+	t.Parallel()
 	b := start(t, nil)
 	b.ask("runs.start", `{"provider":"michelin","kind":"sync","wait":true}`)
 	down := func(context.Context, clients.Query) (clients.Answer, error) { return clients.Answer{}, unavailable() }
@@ -121,6 +123,7 @@ func TestErrorReplies(t *testing.T) {
 }
 
 func TestCallersDeadlineReachesTheSupplier(t *testing.T) {
+	t.Parallel()
 	b := start(t, nil)
 	left := make(chan time.Duration, 1)
 	b.supplier.answers(func(ctx context.Context, _ clients.Query) (clients.Answer, error) {
@@ -146,6 +149,7 @@ func TestCallersDeadlineReachesTheSupplier(t *testing.T) {
 }
 
 func TestWaitEndsWithTheCallersPatience(t *testing.T) {
+	t.Parallel()
 	b := start(t, nil)
 	release := make(chan struct{})
 	b.supplier.answers(func(context.Context, clients.Query) (clients.Answer, error) {
@@ -163,6 +167,7 @@ func TestWaitEndsWithTheCallersPatience(t *testing.T) {
 }
 
 func TestSaturatedEndpointAnswersAtOnce(t *testing.T) {
+	t.Parallel()
 	b := start(t, nil)
 	release := make(chan struct{})
 	b.supplier.answers(func(context.Context, clients.Query) (clients.Answer, error) {
@@ -198,6 +203,7 @@ func TestSaturatedEndpointAnswersAtOnce(t *testing.T) {
 }
 
 func TestListsPageThroughEverything(t *testing.T) {
+	t.Parallel()
 	b := start(t, func(c *worker.Config) { c.NATS.MaxPayload = 32 << 10 })
 	var ids []string
 	for i := range 60 {
@@ -232,6 +238,7 @@ func TestListsPageThroughEverything(t *testing.T) {
 }
 
 func TestServiceIsDiscoverable(t *testing.T) {
+	t.Parallel()
 	b := start(t, nil)
 	var info struct {
 		Name, Version string
