@@ -70,6 +70,7 @@ func Queries() []Query {
 		{"last tick", lastTickSQL, []any{"s"}},
 		{"link tick", linkTickSQL, []any{"r", "s", "t"}},
 		{"busy", busySQL, []any{"t"}},
+		{"open jobs", openJobsSQL, []any{"[]"}},
 		{"next due", nextDueSQL, []any{"t"}},
 		{"published", publishedSQL, []any{"[]"}},
 	}

@@ -134,6 +134,37 @@ SELECT job_id, run_id, provider, account, kind, question, state, attempts, next_
        planned_at, started_at, asked_at, finished_at, orders_seen, orders_created, orders_changed, orders_unchanged
   FROM jobs WHERE run_id = ? ORDER BY job_id`
 
+// OpenJobsExcept returns jobs that have not ended and whose provider is not among
+// those named, each as its next attempt; none named is all of them. There are at
+// most 10,000: who ends them asks again until there are none.
+func (d *DB) OpenJobsExcept(ctx context.Context, providers []string) ([]jobs.Job, error) {
+	names, err := encode(append([]string{}, providers...)) // a list even of none
+	if err != nil {
+		return nil, err
+	}
+	rows, err := d.readers.QueryContext(ctx, openJobsSQL, names)
+	if err != nil {
+		return nil, err
+	}
+	var list []jobs.Job
+	err = all(rows, func(rows *sql.Rows) error {
+		var j jobs.Job
+		err := rows.Scan(&j.ID, &j.RunID, &j.Provider, &j.Account, &j.Kind, jsonInto{&j.Question}, &j.Attempt, timeInto{&j.FirstAt})
+		if err != nil {
+			return fmt.Errorf("job %s: %w", j.ID, err)
+		}
+		list = append(list, j)
+		return nil
+	})
+	return list, err
+}
+
+const openJobsSQL = `
+SELECT job_id, run_id, provider, account, kind, question, attempts + 1, planned_at FROM jobs
+ WHERE state IN ('queued', 'running', 'waiting') AND state <> 'succeeded'
+   AND provider NOT IN (SELECT value FROM json_each(?))
+ ORDER BY state, job_id LIMIT 10000`
+
 func limit(n int) int {
 	if n <= 0 {
 		return defaultLimit

@@ -161,6 +161,45 @@ func TestBusyAccountsAreThoseWithOpenJobsOfTheTrigger(t *testing.T) {
 	}
 }
 
+func TestOpenJobsExcept(t *testing.T) {
+	d := open(t)
+	begin := func(provider string, n int) []jobs.Job {
+		run, js := plan(n)
+		run.Provider = provider
+		for i := range js {
+			js[i].Provider = provider
+		}
+		if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
+			t.Fatal(err)
+		}
+		return js
+	}
+	kept, gone := begin("michelin", 1), begin("gone", 7)
+	for i, state := range []jobs.State{jobs.Waiting, jobs.Succeeded, jobs.Failed, jobs.Dead, jobs.Cancelled} {
+		commit(t, d, failed(gone[i], state, noon))
+	}
+	if _, err := d.BeginJob(t.Context(), gone[5]); err != nil {
+		t.Fatal(err)
+	}
+	queued, running, waiting := gone[6], gone[5], gone[0]
+	waiting.Attempt = 2
+	for name, test := range map[string]struct {
+		providers []string
+		want      []jobs.Job
+	}{
+		"of a provider that is gone": {[]string{"ptv", "michelin"}, []jobs.Job{queued, running, waiting}},
+		"of none but those named":    {[]string{"gone", "michelin"}, nil},
+		"all when none is named":     {nil, []jobs.Job{kept[0], queued, running, waiting}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := d.OpenJobsExcept(t.Context(), test.providers)
+			if diff := cmp.Diff(test.want, got); diff != "" || err != nil {
+				t.Errorf("%v (-want +got):\n%s", err, diff)
+			}
+		})
+	}
+}
+
 func TestRunsAndJobsAreListed(t *testing.T) {
 	d := open(t)
 	var ids []string
