@@ -135,7 +135,7 @@ sandbox = { listen = "localhost:0", day = "1m30s" }
 [nats]
 url = ["nats://one:4222", "tls://two:4222"]
 sync = "2m"
-max_payload = 4096
+max_payload = 65536
 replicas = 3
 [web]
 listen = ""
@@ -161,7 +161,7 @@ jitter = "1m"
 	if got, want := c.NATS.URL, "nats://one:4222,tls://two:4222"; got != want {
 		t.Errorf("nats.url: got %q, want %q", got, want)
 	}
-	if c.NATS.SyncAlways || c.NATS.SyncEvery != 2*time.Minute || c.NATS.MaxPayload != 4096 || c.NATS.Replicas != 3 {
+	if c.NATS.SyncAlways || c.NATS.SyncEvery != 2*time.Minute || c.NATS.MaxPayload != 64<<10 || c.NATS.Replicas != 3 {
 		t.Errorf("nats: got %+v", c.NATS)
 	}
 	if c.Sandbox == nil || c.Sandbox.Day != 90*time.Second {

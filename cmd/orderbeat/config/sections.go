@@ -162,9 +162,10 @@ func (s *syncMode) readTOML(value any) error {
 }
 
 func (l *loader) nats(s natsSection) worker.NATS {
-	const least, most = 1 << 10, 64 << 20 // NATS itself takes no more than 64 MiB
+	// Less has no room for the events of ordinary orders; NATS itself takes no more than 64 MiB.
+	const least, most = 64 << 10, 64 << 20
 	if s.MaxPayload < least || s.MaxPayload > most {
-		l.add("nats.max_payload", `want "1KB" to "64MB"`)
+		l.add("nats.max_payload", `want "64KB" to "64MB"`)
 	}
 	if !isToken(s.Prefix) {
 		l.add("nats.prefix", "%.40q is not one token of a subject: use letters, digits, - and _", s.Prefix)
