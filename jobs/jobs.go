@@ -29,6 +29,9 @@ const (
 	Cancelled State = "cancelled"
 )
 
+// RunStates are those that a run may be in, in the order of its life.
+var RunStates = []State{Queued, Running, Succeeded, Partial, Failed, Cancelled}
+
 // Ended reports whether the state is final.
 func (s State) Ended() bool { return s != Queued && s != Running && s != Waiting }
 

@@ -26,7 +26,9 @@ type bus struct {
 }
 
 // openBus connects to NATS, starting the embedded server first if there is no URL.
-func openBus(ctx context.Context, c NATS, log *slog.Logger) (_ *bus, err error) {
+// lost is told when the connection ends for good, which is not the same as NATS
+// being away.
+func openBus(ctx context.Context, c NATS, log *slog.Logger, lost func(error)) (_ *bus, err error) {
 	b := &bus{url: c.URL}
 	defer func() {
 		if err != nil {
@@ -42,6 +44,9 @@ func openBus(ctx context.Context, c NATS, log *slog.Logger) (_ *bus, err error) 
 	if err != nil {
 		return nil, err
 	}
+	options = append(options, nats.ClosedHandler(func(nc *nats.Conn) {
+		lost(fmt.Errorf("NATS ended the connection for good: %w", nc.LastError()))
+	}))
 	if b.conn, err = nats.Connect(c.URL, options...); err != nil {
 		return nil, fmt.Errorf("connect to NATS at %s: %w", c.URL, err)
 	}
@@ -164,6 +169,13 @@ func (c NATS) Access() ([]nats.Option, error) {
 		options = append(options, nats.ClientCert(c.Cert, c.Key))
 	}
 	return options, nil
+}
+
+// maxBody is the largest body that the server takes with our headers, which count
+// too; 0 while it is not known.
+func (b *bus) maxBody() int64 {
+	limit := b.conn.MaxPayload()
+	return limit - min(4<<10, limit/4)
 }
 
 // close ends the connection, then the server. Everything that uses them has ended.

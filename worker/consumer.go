@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -40,10 +42,10 @@ func newConsumers(c Config, f *finished) *consumers {
 // provider's concurrency over the whole fleet, and only while this process has a
 // free slot. work is the context of the jobs themselves: it outlives ctx, so that
 // jobs in hand can finish.
-func (c *consumers) consume(ctx, work context.Context, js jetstream.JetStream, s subjects, p Provider) {
+func (c *consumers) consume(ctx, work context.Context, q *queues, p Provider) {
 	token := db.Token(p.Name)
 	r := receiver{
-		js: js, stream: s.stream("jobs"), config: consumerConfig(token, s.of("jobs."+token+".>"), p.Concurrency), log: c.log,
+		queues: q, stream: q.stream("jobs"), config: consumerConfig(token, q.of("jobs."+token+".>"), p.Concurrency),
 		room:   c.room,
 		handle: func(ctx context.Context, msg jetstream.Msg) { c.take(ctx, work, msg) },
 	}
@@ -130,16 +132,43 @@ func (c *consumers) perform(ctx context.Context, job jobs.Job) error {
 	return nil
 }
 
+// abandon ends the jobs of providers that are no longer configured: nobody will
+// take them from the stream, and their runs would never end.
+func (c *consumers) abandon(ctx context.Context) error {
+	left, err := c.db.OpenJobsExcept(ctx, slices.Collect(maps.Keys(c.providers)))
+	if err != nil {
+		return err
+	}
+	for _, job := range left {
+		committed, err := c.db.Commit(ctx, unknown(job))
+		if err != nil {
+			return err
+		}
+		if committed.Run != nil {
+			c.finished.tell(ctx, *committed.Run)
+		}
+	}
+	if len(left) > 0 {
+		c.log.Warn("jobs of providers that are no longer configured were failed", "jobs", len(left))
+	}
+	return nil
+}
+
+// unknown is the outcome of a job that the configuration does not know whom to ask.
+func unknown(job jobs.Job) jobs.Outcome {
+	now := time.Now()
+	return jobs.Outcome{
+		Job: job, State: jobs.Failed, AskedAt: now, FinishedAt: now,
+		Err: jobs.Invalid("the account is no longer configured", "put it back into the configuration, or ask without it"),
+	}
+}
+
 // ask performs the job, or fails it when the configuration no longer knows whom it asks.
 func (c *consumers) ask(ctx context.Context, job jobs.Job) (jobs.Outcome, error) {
 	p := c.providers[job.Provider]
 	account, ok := accountOf(p, job.Account)
 	if !ok {
-		now := time.Now()
-		return jobs.Outcome{
-			Job: job, State: jobs.Failed, AskedAt: now, FinishedAt: now,
-			Err: jobs.Invalid("the account is no longer configured", "put it back into the configuration, or ask without it"),
-		}, nil
+		return unknown(job), nil
 	}
 	return jobs.Perform(ctx, p.Provider, account, job, p.Retry)
 }

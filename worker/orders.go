@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -73,12 +74,11 @@ func (s *service) getOrder(ctx context.Context, r *request) (any, error) {
 
 // checkQuestion refuses what cannot be answered, and returns the test of age.
 func (s *service) checkQuestion(q orderQuestion) (youngEnough func(seen time.Time) bool, err error) {
-	p, ok := s.providers[q.Provider]
-	if !ok {
-		return nil, invalid(fmt.Sprintf("unknown provider %.80q", q.Provider), "providers.list has the names")
+	if q.Provider == "" {
+		return nil, invalid("give a provider", "providers.list has the names")
 	}
-	if _, ok := accountOf(p, q.Account); q.Account != "" && !ok {
-		return nil, invalid(fmt.Sprintf("unknown account %.80q", q.Account), "providers.list has the names")
+	if err := s.checkNames(q.Provider, q.Account); err != nil {
+		return nil, err
 	}
 	if (q.OrderID == "") == (q.Reference == "") {
 		return nil, invalid("give one of order_id and reference", "order_id is the supplier's number, reference the customer's")
@@ -137,7 +137,7 @@ func (s *service) askLive(ctx context.Context, q orderQuestion, traceparent stri
 		return err
 	}
 	keep := context.WithoutCancel(ctx) // what was begun is ended, also when the caller left
-	if err := s.db.StartInline(keep, run, planned[0]); err != nil {
+	if err := s.db.StartInline(ctx, run, planned[0]); err != nil {
 		return err
 	}
 	out := s.performOnce(ctx, planned[0])
@@ -190,9 +190,19 @@ func (s *service) listOrders(ctx context.Context, r *request) (any, error) {
 	if err := r.decode(&q); err != nil {
 		return nil, err
 	}
+	if err := s.checkNames(q.Provider, q.Account); err != nil {
+		return nil, err
+	}
+	limit, err := pageSize(q.Limit)
+	if err != nil {
+		return nil, err
+	}
+	if q.Status != "" && !slices.Contains(clients.Statuses, clients.Status(q.Status)) {
+		return nil, invalid(fmt.Sprintf("status %.40q is none", q.Status), fmt.Sprintf("the statuses are %v", clients.Statuses))
+	}
 	filter := db.OrderFilter{
 		Provider: q.Provider, Account: q.Account, Status: clients.Status(q.Status),
-		Reference: q.Reference, Limit: pageSize(q.Limit), Cursor: q.Cursor,
+		Reference: q.Reference, Limit: limit, Cursor: q.Cursor,
 	}
 	if q.ChangedSince != "" {
 		since, err := time.Parse(time.RFC3339, q.ChangedSince)
@@ -212,7 +222,25 @@ func (s *service) listOrders(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{"orders": orEmpty(orders), "cursor": cursor}, nil
+	return map[string]any{"orders": s.listed(orders), "cursor": cursor}, nil
+}
+
+// listedOrder is an order as a list tells it: without its lines where these alone
+// are more than a message takes.
+type listedOrder struct {
+	db.StoredOrder
+	Truncated bool `json:"truncated,omitempty"`
+}
+
+func (s *service) listed(orders []db.StoredOrder) []listedOrder {
+	list := make([]listedOrder, len(orders))
+	for i, o := range orders {
+		list[i].StoredOrder = o
+	}
+	if len(list) == 1 && !s.fits(list) {
+		list[0].Lines, list[0].Truncated = nil, true
+	}
+	return list
 }
 
 // orderHistory tells an order's events, oldest first.
@@ -230,7 +258,11 @@ func (s *service) orderHistory(ctx context.Context, r *request) (any, error) {
 	if q.Provider == "" || q.Account == "" || q.OrderID == "" {
 		return nil, invalid("give provider, account and order_id", "")
 	}
-	events, err := s.db.History(ctx, q.Provider, q.Account, q.OrderID, q.After, pageSize(q.Limit))
+	limit, err := pageSize(q.Limit)
+	if err != nil {
+		return nil, err
+	}
+	events, err := s.db.History(ctx, q.Provider, q.Account, q.OrderID, q.After, limit)
 	for err == nil && len(events) > 1 && !s.fits(events) {
 		events = events[:len(events)/2]
 	}
@@ -240,16 +272,50 @@ func (s *service) orderHistory(ctx context.Context, r *request) (any, error) {
 	if len(events) == 0 && q.After == 0 {
 		return nil, notFound("the order is not stored", "orders.list has what is")
 	}
-	return map[string]any{"events": orEmpty(events)}, nil
+	list := make([]listedEvent, len(events))
+	for i, e := range events {
+		list[i].Event = e
+	}
+	if len(list) == 1 && !s.fits(list) {
+		list[0].Order, list[0].Truncated = nil, true
+	}
+	return map[string]any{"events": list}, nil
+}
+
+// listedEvent is an event of a history, without its order where that alone is more
+// than a message takes.
+type listedEvent struct {
+	db.Event
+	Truncated bool `json:"truncated,omitempty"`
 }
 
 // pageSize is how many rows a caller gets at once.
-func pageSize(asked int) int {
+func pageSize(asked int) (int, error) {
 	const usual, most = 100, 1000
-	if asked <= 0 {
-		return usual
+	switch {
+	case asked < 0:
+		return 0, invalid(fmt.Sprintf("limit %d is less than nothing", asked), "leave it out for 100")
+	case asked == 0:
+		return usual, nil
+	default:
+		return min(asked, most), nil
 	}
-	return min(asked, most)
+}
+
+// checkNames refuses a provider or an account that is not configured; "" is any.
+func (s *service) checkNames(provider, account string) error {
+	if _, ok := s.providers[provider]; provider != "" && !ok {
+		return invalid(fmt.Sprintf("unknown provider %.80q", provider), "providers.list has the names")
+	}
+	for name, p := range s.providers {
+		if _, ok := accountOf(p, account); ok && (provider == "" || provider == name) {
+			return nil
+		}
+	}
+	if account != "" {
+		return invalid(fmt.Sprintf("unknown account %.80q", account), "providers.list has the names")
+	}
+	return nil
 }
 
 // fits reports whether v is small enough to be answered in one message.

@@ -56,7 +56,7 @@ func (p *planner) keep(ctx context.Context, run jobs.Run, planned []jobs.Job) (j
 	}
 	run, started, err := p.db.StartRun(ctx, run, planned)
 	if err != nil {
-		return jobs.Run{}, fmt.Errorf("run %s: %w", run.ID, err)
+		return jobs.Run{}, err
 	}
 	if started && run.State.Ended() {
 		p.finished.tell(ctx, run)
@@ -79,17 +79,17 @@ func (p *planner) withoutBusy(ctx context.Context, schedule string, planned []jo
 }
 
 // consume plans the messages of the runs stream until ctx ends.
-func (p *planner) consume(ctx context.Context, js jetstream.JetStream, s subjects) {
+func (p *planner) consume(ctx context.Context, q *queues) {
 	const atOnce = 16
 	r := receiver{
-		js: js, stream: s.stream("runs"), config: consumerConfig("planner", s.of("runs.>"), atOnce), log: p.log,
+		queues: q, stream: q.stream("runs"), config: consumerConfig("planner", q.of("runs.>"), atOnce),
 		room: func(ctx context.Context) int {
 			if ctx.Err() != nil {
 				return 0
 			}
 			return atOnce
 		},
-		handle: func(ctx context.Context, msg jetstream.Msg) { p.handle(ctx, msg, s) },
+		handle: func(ctx context.Context, msg jetstream.Msg) { p.handle(ctx, msg, q.subjects) },
 	}
 	r.run(ctx)
 }
@@ -97,7 +97,7 @@ func (p *planner) consume(ctx context.Context, js jetstream.JetStream, s subject
 // handle plans one message. It is acknowledged when the run is kept, ended for
 // good when it cannot be planned, and left to redelivery when it cannot be kept now.
 func (p *planner) handle(ctx context.Context, msg jetstream.Msg, s subjects) {
-	request, err := decodeRequest(msg, s)
+	request, err := p.decode(msg, s)
 	var run jobs.Run
 	if err != nil {
 		run = jobs.NewFailed(request, err, time.Now())
@@ -117,16 +117,19 @@ func (p *planner) handle(ctx context.Context, msg jetstream.Msg, s subjects) {
 	_ = msg.Ack() // likewise
 }
 
-// decodeRequest reads a "please run" message. Even when it cannot, the request
-// it returns says where it came from.
-func decodeRequest(msg jetstream.Msg, s subjects) (jobs.Request, error) {
+// decode reads a "please run" message. Even when it cannot, the request it returns
+// says where it came from. A tick is known by its key, "<schedule>@<due time>".
+func (p *planner) decode(msg jetstream.Msg, s subjects) (jobs.Request, error) {
 	header := msg.Headers()
 	r := jobs.Request{
 		Trigger: "nats", Key: header.Get(jetstream.MsgIDHeader),
 		ReplyTo: header.Get(db.HeaderReplyTo), Traceparent: header.Get("traceparent"),
 	}
-	if trigger := header.Get(db.HeaderTrigger); trigger != "" {
-		r.Trigger = trigger
+	if name, due, ok := cutLast(r.Key, "@"); ok {
+		_, known := p.schedules[name]
+		if _, err := time.Parse(time.RFC3339, due); err == nil && known {
+			r.Trigger = "schedule:" + name
+		}
 	}
 	if meta, err := msg.Metadata(); err == nil && r.Key == "" {
 		r.Key = fmt.Sprintf("%s:%d@%d", meta.Stream, meta.Sequence.Stream, meta.Timestamp.UnixNano())
@@ -139,15 +142,24 @@ func decodeRequest(msg jetstream.Msg, s subjects) (jobs.Request, error) {
 	if r.ReplyTo != "" && !validSubject(r.ReplyTo) {
 		bad := r.ReplyTo
 		r.ReplyTo = ""
-		return r, jobs.Invalid(fmt.Sprintf("%s %.80q is not a subject to publish to", db.HeaderReplyTo, bad), "name one subject, without wildcards")
+		return r, jobs.Invalid(fmt.Sprintf("%s %.80q is not a subject to publish to", db.HeaderReplyTo, bad),
+			fmt.Sprintf("name one subject of at most %d bytes, without wildcards", maxSubject))
 	}
 	var err error
 	r.Params, r.Accounts, err = jobs.DecodeRequest(msg.Data())
 	return r, err
 }
 
+// cutLast cuts s around the last sep.
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
+}
+
 func validSubject(s string) bool {
-	return !strings.ContainsAny(s, " \t\r\n*>") && !strings.HasPrefix(s, ".") && !strings.HasSuffix(s, ".") &&
+	return len(s) <= maxSubject && !strings.ContainsAny(s, " \t\r\n*>") && !strings.HasPrefix(s, ".") && !strings.HasSuffix(s, ".") &&
 		!strings.Contains(s, "..") && !strings.HasPrefix(s, "$")
 }
 

@@ -21,6 +21,10 @@ import (
 // patience is how long the server may take to answer.
 const patience = 5 * time.Second
 
+// maxSubject bounds a subject, in bytes. A server ends the connection for good when
+// a line of the protocol, which holds two of them, is longer than 4096 bytes.
+const maxSubject = 1024
+
 // publisher puts messages of the outbox on the wire.
 type publisher struct {
 	bus      *bus
@@ -37,10 +41,13 @@ func newPublisher(b *bus, s subjects, log *slog.Logger) *publisher {
 // publish publishes messages of one topic, in order, and returns the ids of those
 // that the server has.
 func (p *publisher) publish(ctx context.Context, topic string, messages []db.Message) (done []int64, err error) {
+	messages, done = p.publishable(messages)
 	if topic == "reply" {
-		return p.replies(ctx, messages)
+		sent, err := p.replies(ctx, messages)
+		return append(done, sent...), err
 	}
-	messages, done, err = p.news(ctx, topic, messages)
+	messages, had, err := p.news(ctx, topic, messages)
+	done = append(done, had...)
 	if err != nil {
 		return done, fmt.Errorf("publish %s: %w", topic, err)
 	}
@@ -56,6 +63,20 @@ func (p *publisher) publish(ctx context.Context, topic string, messages []db.Mes
 		err = fmt.Errorf("publish %s: %w", topic, err)
 	}
 	return append(done, sent...), err
+}
+
+// publishable leaves out what no server will ever take, and says so: the row that it
+// is about stays in the database, and the outbox goes on.
+func (p *publisher) publishable(messages []db.Message) (fit []db.Message, unfit []int64) {
+	for _, m := range messages {
+		if len(p.subjects.of(m.Subject)) > maxSubject {
+			p.log.Error("a subject is too long to be published", "subject", m.Subject[:maxSubject/4]+"…", "bytes", len(m.Subject))
+			unfit = append(unfit, m.ID)
+			continue
+		}
+		fit = append(fit, m)
+	}
+	return fit, unfit
 }
 
 // replies publishes results to the subjects that callers named, which no stream
@@ -224,9 +245,8 @@ func (p *publisher) message(m db.Message) *nats.Msg {
 	for name, value := range m.Headers {
 		msg.Header[name] = []string{value}
 	}
-	const headroom = 4 << 10 // the headers count too
-	if limit := p.bus.conn.MaxPayload(); limit > headroom && int64(len(msg.Data)) > limit-headroom {
-		msg.Data = truncate(msg.Data, int(limit-headroom))
+	if limit := p.bus.maxBody(); limit > 0 && int64(len(msg.Data)) > limit {
+		msg.Data = truncate(msg.Data, int(limit))
 	}
 	return msg
 }

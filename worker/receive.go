@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -21,7 +20,7 @@ const (
 
 // receiver takes the messages of one durable consumer.
 type receiver struct {
-	js     jetstream.JetStream
+	queues *queues
 	stream string
 	config jetstream.ConsumerConfig
 	// room waits until there is room for a message, and says for how many; it is 0
@@ -29,15 +28,14 @@ type receiver struct {
 	room func(ctx context.Context) int
 	// handle is given every message, one after another.
 	handle func(ctx context.Context, msg jetstream.Msg)
-	log    *slog.Logger
 }
 
-// run receives until ctx ends. Whatever breaks it, NATS being away or somebody
-// deleting the consumer, it begins anew.
+// run receives until ctx ends. Whatever breaks it, NATS being away or coming back
+// without its streams, or somebody deleting the consumer, it begins anew.
 func (r *receiver) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		if err := r.receive(ctx); ctx.Err() == nil {
-			r.log.Warn("receiving was interrupted and begins anew", "stream", r.stream, "consumer", r.config.Durable, "err", err)
+			r.queues.log.Warn("receiving was interrupted and begins anew", "stream", r.stream, "consumer", r.config.Durable, "err", err)
 			pause(ctx, receivePause)
 		}
 	}
@@ -49,7 +47,10 @@ func (r *receiver) run(ctx context.Context) {
 // its heartbeat fails (nats.go v1.55.0, pullSubscription.checkPending, seen here
 // once in some ten thousand messages).
 func (r *receiver) receive(ctx context.Context) error {
-	consumer, err := r.js.CreateOrUpdateConsumer(ctx, r.stream, r.config)
+	if err := r.queues.ensure(ctx); err != nil {
+		return err
+	}
+	consumer, err := r.queues.js.CreateOrUpdateConsumer(ctx, r.stream, r.config)
 	if err != nil {
 		return fmt.Errorf("consumer: %w", err)
 	}

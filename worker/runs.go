@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"orderbeat/clients"
@@ -101,7 +102,14 @@ func (s *service) listRuns(ctx context.Context, r *request) (any, error) {
 	if err := r.decode(&q); err != nil {
 		return nil, err
 	}
-	runs, err := s.db.Runs(ctx, db.RunFilter{Provider: q.Provider, Kind: q.Kind, State: jobs.State(q.State), Limit: pageSize(q.Limit)})
+	limit, err := pageSize(q.Limit)
+	if err != nil {
+		return nil, err
+	}
+	if q.State != "" && !slices.Contains(jobs.RunStates, jobs.State(q.State)) {
+		return nil, invalid(fmt.Sprintf("state %.40q is none", q.State), fmt.Sprintf("the states are %v", jobs.RunStates))
+	}
+	runs, err := s.db.Runs(ctx, db.RunFilter{Provider: q.Provider, Kind: q.Kind, State: jobs.State(q.State), Limit: limit})
 	for err == nil && len(runs) > 1 && !s.fits(runs) {
 		runs = runs[:len(runs)/2]
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 
+	"orderbeat/clients"
 	"orderbeat/db"
 )
 
@@ -49,8 +50,7 @@ type service struct {
 func newService(c Config, b *bus, p *planner, f *finished) *service {
 	s := &service{
 		db: c.DB, planner: p, finished: f, providers: byName(c.Providers), log: c.Log, stopping: make(chan struct{}),
-		// Headers and what wraps the list need a little room.
-		maxReply: func() int64 { return b.conn.MaxPayload() - 4<<10 },
+		maxReply: b.maxBody,
 	}
 	for _, provider := range c.Providers {
 		s.order = append(s.order, provider.Name)
@@ -147,15 +147,27 @@ func (s *service) handle(ctx context.Context, e endpoint, r micro.Request, stats
 	began := time.Now()
 	reply, err := s.answer(ctx, e, r)
 	if err == nil {
-		var body []byte
-		if body, err = json.Marshal(reply); err == nil {
-			err = r.Respond(body)
-		}
+		err = s.respond(r, reply)
 	}
 	if err != nil {
 		respondError(r, asAPIError(err))
 	}
 	stats.count(time.Since(began), err != nil)
+}
+
+// respond sends a reply that fits into one message.
+func (s *service) respond(r micro.Request, reply any) error {
+	body, err := json.Marshal(reply)
+	if err != nil {
+		return err
+	}
+	if int64(len(body)) > s.maxReply() {
+		return &apiError{
+			status: 500, Code: clients.CodeInternal, Message: fmt.Sprintf("the reply has %d bytes, which is more than NATS takes", len(body)),
+			Hint: "raise nats.max_payload, or read it with `orderbeat order`",
+		}
+	}
+	return r.Respond(body)
 }
 
 func (s *service) answer(ctx context.Context, e endpoint, r micro.Request) (reply any, err error) {

@@ -27,13 +27,15 @@ type got struct {
 	Source     string
 	ObservedAt time.Time `json:"observed_at"`
 	Orders     []struct {
-		OrderID  string `json:"order_id"`
-		Revision int
+		OrderID   string `json:"order_id"`
+		Revision  int
+		Truncated bool
 	}
 	Cursor string
 	Events []struct {
-		Revision int
-		Type     string
+		Revision  int
+		Type      string
+		Truncated bool
 	}
 	Run       jobs.Run
 	Runs      []jobs.Run
@@ -101,6 +103,11 @@ func TestErrorReplies(t *testing.T) {
 		"a supplier that is down":      {"orders.get", `{"provider":"michelin","account":"detroit","order_id":"SO1","max_age":"0s"}`, "503", "unavailable", "down"},
 		"a run that cannot be planned": {"runs.start", `{"provider":"michelin","kind":"dance"}`, "400", "invalid", `unknown kind "dance"`},
 		"a run nobody started":         {"runs.get", `{"run_id":"x"}`, "404", "not_found", "no run"},
+		"an unknown account in a list": {"orders.list", `{"account":"x"}`, "400", "invalid", `unknown account "x"`},
+		"an unknown status":            {"orders.list", `{"status":"lost"}`, "400", "invalid", `status "lost" is none`},
+		"a limit below nothing":        {"orders.list", `{"limit":-2}`, "400", "invalid", "limit -2"},
+		"an unknown state":             {"runs.list", `{"state":"dead"}`, "400", "invalid", `state "dead" is none`},
+		"two objects":                  {"runs.list", `{}{}`, "400", "invalid", "goes on"},
 		"a time that is none":          {"orders.list", `{"changed_since":"yesterday"}`, "400", "invalid", "changed_since"},
 		"a cursor that is none":        {"orders.list", `{"cursor":"%%%"}`, "400", "invalid", "cursor"},
 		"a history of nothing":         {"orders.history", `{"provider":"michelin","account":"detroit","order_id":"SO404"}`, "404", "not_found", "not stored"},

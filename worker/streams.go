@@ -51,37 +51,42 @@ func (s subjects) streamConfigs(replicas int) []jetstream.StreamConfig {
 	}
 }
 
+// queues are the streams, and what is needed to make them and to take from them.
+type queues struct {
+	js jetstream.JetStream
+	subjects
+	replicas int
+	log      *slog.Logger
+}
+
 // errStream is a stream that this program cannot work with.
 var errStream = errors.New("unusable stream")
 
 // provision makes the streams that are missing, and waits for NATS if it must. It
 // fails only when a stream is there that the worker cannot work with.
-func provision(ctx context.Context, js jetstream.JetStream, s subjects, replicas int, log *slog.Logger) error {
-	const patience = 5 * time.Second
+func (q *queues) provision(ctx context.Context) error {
 	for {
-		try, cancel := context.WithTimeout(ctx, patience)
-		err := ensureStreams(try, js, s, replicas)
-		cancel()
+		err := q.ensure(ctx)
 		if err == nil || errors.Is(err, errStream) {
 			return err
 		}
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // the program stops
 		}
-		log.Warn("NATS is not ready: runs wait until it is", "err", err)
-		if !pause(ctx, receivePause) {
-			return nil
-		}
+		q.log.Warn("NATS is not ready: runs wait until it is", "err", err)
+		pause(ctx, receivePause)
 	}
 }
 
-// ensureStreams makes the streams that are missing. One that is there stays as
-// its operator made it.
-func ensureStreams(ctx context.Context, js jetstream.JetStream, s subjects, replicas int) error {
-	for _, want := range s.streamConfigs(replicas) {
-		stream, err := js.Stream(ctx, want.Name)
+// ensure makes the streams that are missing. One that is there stays as its
+// operator made it.
+func (q *queues) ensure(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for _, want := range q.streamConfigs(q.replicas) {
+		stream, err := q.js.Stream(ctx, want.Name)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			stream, err = js.CreateStream(ctx, want)
+			stream, err = q.js.CreateStream(ctx, want)
 		}
 		if err != nil {
 			return fmt.Errorf("stream %s: %w", want.Name, err)

@@ -85,14 +85,20 @@ const lastWords = 5 * time.Second
 // hand within Drain, publishes what the outbox holds and returns nil. It is one
 // straight line on purpose: what begins first ends last.
 func Run(ctx context.Context, c Config) error {
-	ctx, abort := context.WithCancelCause(ctx)
-	defer abort(nil)
-	bus, err := openBus(ctx, c.NATS, c.Log)
+	failed := make(chan error, 1) // what the program cannot go on with
+	fail := func(err error) {
+		select {
+		case failed <- err:
+		default: // one is enough
+		}
+	}
+	bus, err := openBus(ctx, c.NATS, c.Log, fail)
 	if err != nil {
 		return err
 	}
 	defer bus.close()
 	names := subjects{c.NATS.Prefix}
+	queues := &queues{js: bus.js, subjects: names, replicas: max(1, c.NATS.Replicas), log: c.Log}
 	var page *web
 	webURL := ""
 	if c.WebListen != "" {
@@ -128,19 +134,31 @@ func Run(ctx context.Context, c Config) error {
 	backing.Go(func() error { consumers.held.beat(serving); return nil })
 	if page != nil {
 		backing.Go(func() error {
-			err := page.serve(serving)
-			abort(err)
-			return err
+			if err := page.serve(serving); err != nil {
+				fail(err)
+			}
+			return nil
 		})
 	}
+	taking.Go(func() error {
+		select {
+		case err := <-failed:
+			return err
+		case <-taken.Done():
+			return nil
+		}
+	})
 	taking.Go(func() error { scheduler.run(taken); return nil })
 	taking.Go(func() error {
-		if err := provision(taken, bus.js, names, max(1, c.NATS.Replicas), c.Log); err != nil {
+		if err := consumers.abandon(work); err != nil {
 			return err
 		}
-		taking.Go(func() error { planner.consume(taken, bus.js, names); return nil })
+		if err := queues.provision(taken); err != nil {
+			return err
+		}
+		taking.Go(func() error { planner.consume(taken, queues); return nil })
 		for _, p := range c.Providers {
-			taking.Go(func() error { consumers.consume(taken, work, bus.js, names, p); return nil })
+			taking.Go(func() error { consumers.consume(taken, work, queues, p); return nil })
 		}
 		return nil
 	})

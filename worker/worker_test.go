@@ -146,6 +146,12 @@ func startIn(t *testing.T, folder string, change func(*worker.Config)) *bench {
 	return b
 }
 
+// startRenamed runs a worker whose only provider has another name than before.
+func startRenamed(t *testing.T, folder string) *bench {
+	t.Helper()
+	return startIn(t, folder, func(c *worker.Config) { c.Providers[0].Name = "renamed" })
+}
+
 func (b *bench) connect(url string) {
 	b.t.Helper()
 	var err error
@@ -157,7 +163,7 @@ func (b *bench) connect(url string) {
 		b.t.Fatal(err)
 	}
 	b.eventually("the consumers are there", func() bool {
-		_, err := b.js.Consumer(b.t.Context(), "ORDERBEAT_JOBS", "michelin")
+		_, err := b.js.Consumer(b.t.Context(), "ORDERBEAT_JOBS", b.config.Providers[0].Name)
 		return err == nil
 	})
 }

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
 
+	"github.com/gofrs/flock"
 	"github.com/spf13/cobra"
 
 	"orderbeat/auth"
@@ -39,6 +42,11 @@ signal ends it at once; nothing that was acknowledged is lost either way.`,
 // work puts the worker together and runs it. It is one straight line on purpose:
 // what is opened first is closed last.
 func work(ctx context.Context, c *config.Config, log *slog.Logger) (err error) {
+	unlock, err := lockDatabase(c.DB.Path)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	database, err := db.Open(ctx, db.Options{Path: c.DB.Path, Synchronous: c.DB.Synchronous, Log: log})
 	if err != nil {
 		return fmt.Errorf("db.path: %w", err)
@@ -89,4 +97,19 @@ func named(c clients.Config, p clients.Provider) worker.Provider {
 		Provider: p, Name: c.Name, Kind: c.Kind, Environment: c.Environment, Accounts: c.Accounts,
 		Concurrency: c.Concurrency, Rate: c.Rate, Retry: c.Retry,
 	}
+}
+
+// lockDatabase keeps a second worker away from the database: there is one writer,
+// one relay and one clock for its schedules. Reading commands need no lock.
+func lockDatabase(path string) (unlock func(), err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("db.path: %w", err)
+	}
+	lock := flock.New(path + ".lock")
+	if locked, err := lock.TryLock(); err != nil {
+		return nil, fmt.Errorf("db.path: %w", err)
+	} else if !locked {
+		return nil, fmt.Errorf("db.path: %s is in use by another orderbeat: stop it, or give this one a file of its own", path)
+	}
+	return func() { _ = lock.Unlock() }, nil // the process ends, and with it the lock
 }

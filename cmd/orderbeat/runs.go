@@ -36,7 +36,7 @@ database; the worker may run or not. Times are UTC.`,
 	f := c.Flags()
 	f.StringVar(&o.provider, "provider", "", "only runs of this provider")
 	f.StringVar(&o.kind, "kind", "", "only runs of this kind: "+words(slices.Sorted(maps.Keys(jobs.Kinds))))
-	f.StringVar(&o.state, "state", "", "only runs in this state: "+words(runStates))
+	f.StringVar(&o.state, "state", "", "only runs in this state: "+words(jobs.RunStates))
 	f.IntVar(&o.limit, "limit", 20, "how many at most")
 	jsonFlag(c, &o.asJSON)
 	return c
@@ -48,12 +48,9 @@ type runsOptions struct {
 	asJSON                bool
 }
 
-// runStates are those that a run may be in.
-var runStates = []jobs.State{jobs.Queued, jobs.Running, jobs.Succeeded, jobs.Partial, jobs.Failed, jobs.Cancelled}
-
 func (a *app) runs(ctx context.Context, o runsOptions) error {
-	if o.state != "" && !slices.Contains(runStates, jobs.State(o.state)) {
-		return misuse("--state: %q is not one of %s", o.state, words(runStates))
+	if o.state != "" && !slices.Contains(jobs.RunStates, jobs.State(o.state)) {
+		return misuse("--state: %q is not one of %s", o.state, words(jobs.RunStates))
 	}
 	if o.limit < 1 {
 		return misuse("--limit: want 1 or more, got %d", o.limit)

@@ -1,0 +1,108 @@
+package worker_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+
+	"orderbeat/clients"
+	"orderbeat/jobs"
+	"orderbeat/worker"
+)
+
+func TestEndlessReplySubjectIsRefused(t *testing.T) {
+	t.Parallel()
+	b := start(t, nil)
+	b.publish("orderbeat.runs.michelin.sync", ``, nats.Header{"Orderbeat-Reply-To": {strings.Repeat("a", 5000)}})
+	if r := b.result(1); r.State != jobs.Failed || !strings.Contains(r.Errors[0].Message, "not a subject") {
+		t.Errorf("got %+v, want a failed run: no server takes such a subject", r)
+	}
+	b.publish("orderbeat.runs.michelin.sync", ``, nil)
+	if r := b.result(2); r.State != jobs.Succeeded {
+		t.Errorf("got %s, want everything to go on", r.State)
+	}
+}
+
+func TestEndlessOrderIDIsAProblemOfItsOwn(t *testing.T) {
+	t.Parallel()
+	b := start(t, nil)
+	b.supplier.answers(func(_ context.Context, q clients.Query) (clients.Answer, error) {
+		return clients.Answer{Orders: []clients.Order{
+			order(q.Account.Name, strings.Repeat("轮", 2000), 0, ""), order(q.Account.Name, "SO1", 0, ""),
+		}}, nil
+	})
+	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nil)
+	if r := b.result(1); r.State != jobs.Partial || r.Orders.Created != 1 {
+		t.Errorf("got %+v, want a partial run that kept the other order", r)
+	}
+	b.settled()
+}
+
+func TestStreamsThatAreGoneComeBack(t *testing.T) {
+	t.Parallel()
+	b := start(t, nil)
+	for _, name := range []string{"RUNS", "JOBS", "ORDERS", "RESULTS", "ALERTS"} {
+		if err := b.js.DeleteStream(t.Context(), "ORDERBEAT_"+name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.ask("runs.start", `{"provider":"michelin","kind":"sync"}`)
+	b.eventually("the streams are made anew", func() bool {
+		_, err := b.js.Stream(t.Context(), "ORDERBEAT_RESULTS")
+		return err == nil
+	})
+	if r := b.result(1); r.State != jobs.Succeeded {
+		t.Errorf("got %s, want succeeded", r.State)
+	}
+	b.settled()
+}
+
+func TestRunOfAProviderThatIsGoneEnds(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	b := startIn(t, folder, func(c *worker.Config) { c.Providers[0].Retry.Attempts = 9 })
+	b.supplier.answers(func(context.Context, clients.Query) (clients.Answer, error) { return clients.Answer{}, unavailable() })
+	b.publish("orderbeat.runs.michelin.sync", ``, nil)
+	b.eventually("both jobs were tried", func() bool { return b.supplier.calls() >= 2 })
+	if err := b.stop(); err != nil {
+		t.Fatal(err)
+	}
+	again := startRenamed(t, folder)
+	r := again.result(1)
+	if r.State != jobs.Failed || r.Jobs.Failed != 2 || r.Errors[0].Code != clients.CodeInvalid {
+		t.Errorf("got %+v, want the run ended: nobody can ask that provider any more", r)
+	}
+}
+
+func TestTriggerIsNotTheCallersToSay(t *testing.T) {
+	t.Parallel()
+	b := start(t, nil)
+	b.publish("orderbeat.runs.michelin.sync", ``, nats.Header{"Orderbeat-Trigger": {"schedule:nightly"}, "Nats-Msg-Id": {"nightly@2026-11-20T06:00:00Z"}})
+	if r := b.result(1); r.Trigger != "nats" {
+		t.Errorf("got trigger %s, want nats: there is no such schedule", r.Trigger)
+	}
+}
+
+func TestOrderTooLargeForAReply(t *testing.T) {
+	t.Parallel()
+	b := start(t, func(c *worker.Config) { c.NATS.MaxPayload = 64 << 10 })
+	b.supplier.answers(func(_ context.Context, q clients.Query) (clients.Answer, error) {
+		return clients.Answer{Orders: []clients.Order{order(q.Account.Name, "SO1", 0, strings.Repeat("x", 80<<10)), order(q.Account.Name, "SO2", 0, "")}}, nil
+	})
+	b.ask("runs.start", `{"provider":"michelin","kind":"sync","accounts":["detroit"],"wait":true}`)
+	if g := b.ask("orders.get", `{"provider":"michelin","account":"detroit","order_id":"SO1"}`); g.Error.Code != "internal" || !strings.Contains(g.Error.Hint, "max_payload") {
+		t.Errorf("got %+v, want an error that tells what to do", g.Error)
+	}
+	first := b.ask("orders.list", `{}`)
+	if len(first.Orders) != 1 || first.Orders[0].OrderID != "SO1" || !first.Orders[0].Truncated || first.Cursor == "" {
+		t.Errorf("got %+v, want SO1 without its lines, and a cursor", first)
+	}
+	if second := b.ask("orders.list", `{"cursor":"`+first.Cursor+`"}`); len(second.Orders) != 1 || second.Orders[0].OrderID != "SO2" || second.Orders[0].Truncated {
+		t.Errorf("got %+v, want SO2 whole", second)
+	}
+	if h := b.ask("orders.history", `{"provider":"michelin","account":"detroit","order_id":"SO1"}`); len(h.Events) != 1 || !h.Events[0].Truncated {
+		t.Errorf("got %+v, want the event without its order", h)
+	}
+}
