@@ -155,6 +155,15 @@ func TestKilledInTheMiddle(t *testing.T) {
 	}
 }
 
+func TestSecondProgramOnTheSameDatabaseIsRefused(t *testing.T) {
+	t.Parallel()
+	config := crowd(t, t.TempDir(), 1)
+	startHere(t, config)
+	if r := do(t, "--config", config, "run"); r.status != failed || !strings.Contains(r.stderr, "in use by another orderbeat") {
+		t.Errorf("got status %d, %s, want it refused", r.status, r.stderr)
+	}
+}
+
 // program is a running orderbeat.
 type program struct {
 	t       *testing.T
