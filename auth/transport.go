@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"bytes"
 	"io"
 	"maps"
 	"net/http"
@@ -50,23 +49,19 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if again := t.Source.Reject(token.Generation); !again || !replayable(req) {
 		return resp, nil
 	}
-	return t.again(req, resp, token)
+	return t.again(req, resp)
 }
 
-// again sends a refused call once more, with a newer token.
-func (t *Transport) again(req *http.Request, refused *http.Response, old *held) (*http.Response, error) {
+// again sends a refused call once more, with a newer token. That may be the same text
+// again: an endpoint that hands out what it has until it ends can have made it good.
+func (t *Transport) again(req *http.Request, refused *http.Response) (*http.Response, error) {
 	// The connection is given back before waiting for a token: others may need it.
-	rest, _ := io.ReadAll(io.LimitReader(refused.Body, maxDrained)) // what cannot be read is not missed
+	_, _ = io.Copy(io.Discard, io.LimitReader(refused.Body, maxDrained)) // what cannot be read is not missed
 	_ = refused.Body.Close()
-	refused.Body = io.NopCloser(bytes.NewReader(rest))
 
 	token, err := t.Source.get(req.Context())
 	if err != nil {
 		return nil, err
-	}
-	if token.Access == old.Access {
-		t.Source.refusedFresh(token.Generation)
-		return refused, nil
 	}
 	replay := signed(req, token)
 	if req.GetBody != nil {
