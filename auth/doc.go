@@ -17,8 +17,9 @@
 //
 //	401 for this very generation:  waits for the next, and is sent once more
 //	401 for an older generation:   is sent once more with this one; no request
-//	401 for a fresh one:           is returned; the token stays, and for a while
-//	                               (30 s, doubling to 15 min) 401s renew nothing
+//	401 for the one that came      is returned; the token stays, and for a while
+//	because of a 401:              (30 s, doubling to 15 min) 401s renew nothing
+//	any 401 in that while:         is an [Error] that tells how long it lasts yet
 //
 // A token's life counts from when it was asked for, on our own monotonic clock. It is
 // renewed early, in the last fifth or so of its life, and not served in its last

@@ -38,8 +38,8 @@ type Error struct {
 	Reason string
 	// Hint says what a person can do about it, "" when nothing is known.
 	Hint string
-	// Cooling is set when nothing was sent for this call: the source rests after
-	// the failure that is described here.
+	// Cooling is set when no token was asked for on behalf of this call: the source
+	// rests after the failure that is described here.
 	Cooling bool
 	// After is the time until the next attempt is allowed. With [ClassCredential] 0
 	// means that none is, until the credential changes; else, that one is at once.

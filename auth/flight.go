@@ -110,7 +110,7 @@ func (s *Source) adopt(row Row, now time.Time) bool {
 	if h := s.live.Load(); row.Token.Empty() || h != nil && row.Generation <= h.Generation {
 		return false
 	}
-	h := hold(row, now)
+	h := hold(row, s.remedies(row.ObtainedAt), now)
 	if !h.usable(now, s.rejected.Load()) {
 		return false
 	}
@@ -164,7 +164,7 @@ func (s *Source) keep(ctx context.Context, lease Lease, row Row) {
 		}
 	}
 	s.row.Store(&row)
-	s.live.Store(hold(row, time.Now()))
+	s.live.Store(hold(row, s.remedies(row.ObtainedAt), time.Now()))
 }
 
 // fail stores a failure with the rest that follows it, and returns it for all who wait.

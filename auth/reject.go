@@ -9,13 +9,14 @@ const (
 
 // refusals keeps 401s from asking for one token after the other. A token that was
 // asked for because of a 401 is on trial until a call that is sent again with it is
-// answered. Where that call is refused too, new tokens do not help, and 401s ask for
-// none until the rest is over.
+// answered. Where that call is refused too, new tokens do not help it, and 401s ask
+// for none until the rest is over.
 type refusals struct {
+	at      time.Time     // when a 401 last asked for a token
 	until   time.Time     // before it no 401 asks for a token
 	trial   bool          // until bounds a trial, not a rest
 	refused int64         // the last generation that was refused in its trial
-	rest    time.Duration // the rest after it; 0 once a trial went well
+	rest    time.Duration // the rest after it; 0 once a call was answered
 }
 
 // Reject tells that the API answered 401 to a token of this generation. That very
@@ -25,22 +26,40 @@ type refusals struct {
 // [Transport] does this for its callers, and tells how the second attempt went. Who
 // calls Reject by hand gets a token for a 401 every 30 s at most.
 func (s *Source) Reject(generation int64) (again bool) {
+	_, again = s.reject(generation)
+	return again
+}
+
+// reject is Reject, and tells how long it will be before a 401 may ask for a token,
+// if the call cannot be sent again.
+func (s *Source) reject(generation int64) (after time.Duration, again bool) {
 	h := s.live.Load()
 	if h == nil || h.Generation > generation {
-		return true
+		return 0, true
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.rejected.Load() >= generation {
-		return true // refused before: a newer one is on its way
+		return 0, true // refused before: a newer one is on its way
 	}
 	now := time.Now()
 	if h.Generation < generation || now.Before(s.refusal.until) {
-		return false
+		return max(0, s.refusal.until.Sub(now)), false
 	}
 	s.rejected.Store(generation)
-	s.refusal.until, s.refusal.trial = now.Add(firstRefusalRest), true
-	return true
+	s.refusal.at, s.refusal.until, s.refusal.trial = now, now.Add(firstRefusalRest), true
+	return 0, true
+}
+
+// remedies is the generation whose refusal a token answers that was asked for at
+// this time; 0 when it was asked for before, or for another reason.
+func (s *Source) remedies(asked time.Time) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if asked.Before(s.refusal.at) {
+		return 0
+	}
+	return s.rejected.Load()
 }
 
 // refusedFresh tells that a call was refused with a token, and again with this newer
@@ -54,15 +73,45 @@ func (s *Source) refusedFresh(generation int64) {
 	}
 	r.rest = min(max(2*r.rest, firstRefusalRest), maxRefusalRest)
 	r.refused, r.until, r.trial = generation, time.Now().Add(r.rest), false
+	s.refusedLately.Store(true)
 }
 
 // acceptedFresh tells that a call was refused with a token, and answered with this
 // newer one. That ends a trial. It ends no rest: the one account that is always
 // refused would have a new token asked for each time another one is served.
 func (s *Source) acceptedFresh(generation int64) {
+	s.accepted(generation)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.refusal.trial && generation > s.rejected.Load() {
-		s.refusal = refusals{refused: s.refusal.refused}
+	if r := &s.refusal; r.trial && generation > s.rejected.Load() {
+		r.until, r.trial = time.Time{}, false
 	}
+}
+
+// accepted tells that a call was answered with a token of this generation. Where a
+// refused token is good for others, its refusals say something about an account and
+// nothing about tokens: the rest is cut to the first one, and starts anew from it.
+func (s *Source) accepted(generation int64) {
+	if !s.refusedLately.Load() || generation <= s.rejected.Load() {
+		return // nearly always, and without a lock
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := &s.refusal
+	if !r.trial && r.rest > 0 {
+		r.until = r.until.Add(firstRefusalRest - r.rest)
+	}
+	r.rest = 0
+	s.refusedLately.Store(false)
+}
+
+// notFinal is the error of a call whose 401 says nothing yet: it was answered to a
+// token that was not asked for because of a 401. After is how long no such token is
+// asked for, 0 when the next call gets one.
+func notFinal(after time.Duration) *Error {
+	e := &Error{Class: ClassTransient, Reason: "the API refused it, and the newer one that was there", Cooling: after > 0, After: after}
+	if e.Cooling {
+		e.Reason = "the API refused it, and a 401 may not ask for a new one yet"
+	}
+	return e
 }

@@ -72,6 +72,9 @@ type Source struct {
 	row      atomic.Pointer[Row]  // as last seen; written by the flight alone
 	rejected atomic.Int64         // highest generation that the API refused
 	counts   counts
+	// refusedLately is whether refusal.rest is not 0; calls that are answered need
+	// no lock to read it.
+	refusedLately atomic.Bool
 
 	mu      sync.Mutex // guards what follows; held for a few lines of memory only
 	flight  *flight    // nil when there is none

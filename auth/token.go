@@ -22,6 +22,7 @@ type held struct {
 	refreshAt time.Time // from here on it is renewed while it is still served
 	stopAt    time.Time // from here on it is not served any more
 	header    []string  // the Authorization header's values, shared by all requests
+	remedies  int64     // the refused generation because of which it was asked for, 0 if none
 }
 
 func (h *held) usable(now time.Time, rejected int64) bool {
@@ -30,7 +31,7 @@ func (h *held) usable(now time.Time, rejected int64) bool {
 
 // hold makes a row's token ready to serve. Its times are laid on the monotonic
 // clock, so that a clock that is set meanwhile makes no token live longer.
-func hold(row Row, now time.Time) *held {
+func hold(row Row, remedies int64, now time.Time) *held {
 	expiresAt := now.Add(row.ExpiresAt.Sub(now))
 	life := row.ExpiresAt.Sub(row.ObtainedAt)
 	return &held{
@@ -38,6 +39,7 @@ func hold(row Row, now time.Time) *held {
 		refreshAt: now.Add(row.RefreshAt.Sub(now)),
 		stopAt:    expiresAt.Add(-hardStop(life)),
 		header:    []string{"Bearer " + row.Token.Reveal()},
+		remedies:  remedies,
 	}
 }
 

@@ -12,10 +12,13 @@ const maxDrained = 64 << 10
 
 // Transport signs requests with the access tokens of a source, as bearer tokens
 // (RFC 6750 section 2.1). A call that is answered 401 is sent once more with a newer
-// token if its body can be sent again (it has none, or GetBody is set), and then its
-// answer is returned, whatever it is. So a 401 that a caller sees was answered to a
-// token that could not be bettered. No other status is touched: a 403 says nothing
-// about the token.
+// token if its body can be sent again (it has none, or GetBody is set). A 401 that a
+// caller sees is final: it was answered to a token that was asked for because of this
+// refusal, or to a call that cannot be sent again. Where no such token was to be had,
+// because 401s may ask for none for a while or because the newer token was there
+// already, the 401 says nothing yet, and the error is an *[Error] of [ClassTransient]
+// with the time after which the call is worth another try. No other status is
+// touched: a 403 says nothing about the token.
 //
 // The error of a call without a token is the source's, see [Source.Token]. A
 // Transport is safe for concurrent use.
@@ -42,23 +45,28 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp, err := base(t.Base).RoundTrip(signed(req, token))
-	if err != nil || resp.StatusCode != http.StatusUnauthorized {
-		return resp, err
+	if err != nil {
+		return nil, err
 	}
-	// A call that cannot be sent again still tells the source that the token is refused.
-	if again := t.Source.Reject(token.Generation); !again || !replayable(req) {
+	if resp.StatusCode != http.StatusUnauthorized {
+		t.Source.accepted(token.Generation)
 		return resp, nil
 	}
-	return t.again(req, resp)
+	// A call that cannot be sent again still tells the source that the token is refused.
+	after, again := t.Source.reject(token.Generation)
+	if again && !replayable(req) {
+		return resp, nil
+	}
+	drain(resp) // now: the connection is needed by others, also while this call waits for a token
+	if !again {
+		return nil, notFinal(after)
+	}
+	return t.again(req, token)
 }
 
 // again sends a refused call once more, with a newer token. That may be the same text
 // again: an endpoint that hands out what it has until it ends can have made it good.
-func (t *Transport) again(req *http.Request, refused *http.Response) (*http.Response, error) {
-	// The connection is given back before waiting for a token: others may need it.
-	_, _ = io.Copy(io.Discard, io.LimitReader(refused.Body, maxDrained)) // what cannot be read is not missed
-	_ = refused.Body.Close()
-
+func (t *Transport) again(req *http.Request, old *held) (*http.Response, error) {
 	token, err := t.Source.get(req.Context())
 	if err != nil {
 		return nil, err
@@ -73,12 +81,23 @@ func (t *Transport) again(req *http.Request, refused *http.Response) (*http.Resp
 	resp, err := base(t.Base).RoundTrip(replay)
 	switch {
 	case err != nil:
-	case resp.StatusCode == http.StatusUnauthorized:
+		return nil, err
+	case resp.StatusCode != http.StatusUnauthorized:
+		t.Source.acceptedFresh(token.Generation)
+	case token.remedies >= old.Generation:
 		t.Source.refusedFresh(token.Generation)
 	default:
-		t.Source.acceptedFresh(token.Generation)
+		drain(resp)
+		after, _ := t.Source.reject(token.Generation)
+		return nil, notFinal(after)
 	}
-	return resp, err
+	return resp, nil
+}
+
+// drain reads what is left of an answer that nobody gets to see, and closes it.
+func drain(resp *http.Response) {
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxDrained)) // what cannot be read is not missed
+	_ = resp.Body.Close()
 }
 
 // signed is the request with the token. The request itself must not be changed, and

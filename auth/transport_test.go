@@ -68,6 +68,22 @@ func call(tb testing.TB, client *http.Client, body io.Reader) (int, string) {
 	return resp.StatusCode, string(answer)
 }
 
+// try is one call that may have no answer: its status, or how long it is to wait.
+func try(tb testing.TB, client *http.Client) (status int, wait time.Duration) {
+	tb.Helper()
+	resp, err := client.Get(orders)
+	if err == nil {
+		defer resp.Body.Close()
+		return resp.StatusCode, 0
+	}
+	e, ok := errors.AsType[*auth.Error](err)
+	if !ok || e.Class != auth.ClassTransient || e.Cooling != (e.After > 0) {
+		tb.Errorf("got %+v want an answer, or a wait of class transient", err)
+		return 0, 0
+	}
+	return 0, e.After
+}
+
 func TestACallRefusedWithItsTokenIsSentOnceMore(t *testing.T) {
 	e, a := &endpoint{}, &api{accepts: only("token-2")}
 	s := open(t, config(e))
@@ -168,9 +184,12 @@ func TestTheSameTokenAgainIsNoLoop(t *testing.T) {
 	e := &endpoint{answer: func(int64, *http.Request) (*http.Response, error) { return grant("same"), nil }}
 	a := &api{accepts: only("another")}
 	client := signing(open(t, config(e)), a)
-	for range 10 {
-		if status, body := call(t, client, nil); status != 401 || body != "refused" {
-			t.Errorf("got %d %q want the API's own 401", status, body)
+	if status, body := call(t, client, nil); status != 401 || body != "refused" {
+		t.Errorf("got %d %q want the API's own 401", status, body)
+	}
+	for range 9 {
+		if status, wait := try(t, client); wait == 0 {
+			t.Errorf("got %d want a wait", status)
 		}
 	}
 	e.got(t, 2)
@@ -198,10 +217,15 @@ func TestAFreshTokenThatIsRefusedStartsACooldown(t *testing.T) {
 		var asked []time.Duration // when tokens were asked for
 		began, requests := time.Now(), int64(0)
 		for time.Since(began) < time.Hour {
-			call(t, client, nil)
+			status, wait := try(t, client)
 			if n := e.requests.Load(); n != requests {
 				requests = n
 				asked = append(asked, time.Since(began))
+				if status != 401 {
+					t.Errorf("after %v: got %d want the 401 to the new token", time.Since(began), status)
+				}
+			} else if wait == 0 {
+				t.Errorf("after %v: got %d want a wait", time.Since(began), status)
 			}
 			time.Sleep(time.Second)
 		}
@@ -249,8 +273,8 @@ func TestATokenOnTrialIsNotReplaced(t *testing.T) {
 		time.Sleep(1500 * time.Millisecond) // its second attempt is under way
 		quick := signing(s, &api{accepts: func(string) bool { return false }})
 		for range 10 {
-			if status, _ := call(t, quick, nil); status != 401 {
-				t.Errorf("got %d want 401", status)
+			if status, wait := try(t, quick); wait == 0 {
+				t.Errorf("got %d want a wait: the token's trial is not over", status)
 			}
 		}
 		e.got(t, 2)
@@ -275,9 +299,9 @@ func TestOneRefusedAccountDoesNotTakeTheTokenFromOthers(t *testing.T) {
 	s := open(t, config(e))
 	refused := signing(s, &api{accepts: func(string) bool { return false }})
 	served := signing(s, &api{accepts: func(string) bool { return true }})
-	for range 10 {
-		if status, _ := call(t, refused, nil); status != 401 {
-			t.Errorf("got %d want 401", status)
+	for i := range 10 {
+		if status, wait := try(t, refused); (status == 401) != (i == 0) || (wait > 0) != (i > 0) {
+			t.Errorf("call %d: got %d and a wait of %v want the 401 once, and then waits", i, status, wait)
 		}
 		if status, _ := call(t, served, nil); status != 200 {
 			t.Errorf("got %d want 200", status)
@@ -447,11 +471,118 @@ func TestAnotherAccountsSuccessEndsNoCooldown(t *testing.T) {
 	done := make(chan int)
 	go func() { status, _ := call(t, served, nil); done <- status }()
 	<-left
-	call(t, refused, nil)
+	try(t, refused)
 	close(late)
 	if got := <-done; got != 200 {
 		t.Errorf("got %d want 200", got)
 	}
-	call(t, refused, nil)
+	try(t, refused)
 	e.got(t, 2)
+}
+
+// All tokens are revoked while one account's refusals hold new ones back: the calls
+// of the others wait, and none of them is refused for good.
+func TestTokensRevokedDuringACooldownCostAWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 1000
+		e := &endpoint{}
+		s := open(t, config(e))
+		refused := signing(s, &api{accepts: func(string) bool { return false }})
+		if status, _ := call(t, refused, nil); status != 401 {
+			t.Errorf("got %d want 401", status)
+		}
+		e.got(t, 2)
+		time.Sleep(10 * time.Second)
+		served := signing(s, &api{accepts: only("token-3")})
+		together := func(check func(status int, wait time.Duration)) {
+			var wg sync.WaitGroup
+			for range n {
+				wg.Go(func() { check(try(t, served)) })
+			}
+			wg.Wait()
+		}
+		together(func(status int, wait time.Duration) {
+			if wait != 20*time.Second {
+				t.Errorf("got %d and a wait of %v want what is left of the cooldown", status, wait)
+			}
+		})
+		e.got(t, 2)
+		time.Sleep(20 * time.Second)
+		together(func(status int, wait time.Duration) {
+			if status != 200 {
+				t.Errorf("got %d and a wait of %v want 200", status, wait)
+			}
+		})
+		e.got(t, 3)
+	})
+}
+
+// Each second an account is refused, and another one is served.
+func TestOneRefusedAccountAmongOthersHoldsBackHalfAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{}
+		s := open(t, config(e))
+		refused := signing(s, &api{accepts: func(string) bool { return false }})
+		served := signing(s, &api{accepts: func(string) bool { return true }})
+		for range 301 {
+			if _, wait := try(t, refused); wait > 30*time.Second {
+				t.Errorf("got a wait of %v want 30s at most", wait)
+			}
+			call(t, served, nil)
+			time.Sleep(time.Second)
+		}
+		e.got(t, 12) // the first, the one for its refusal, and one each half minute
+	})
+}
+
+func TestAnAnswerCutsALongCooldown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{}
+		s := open(t, config(e))
+		refused := signing(s, &api{accepts: func(string) bool { return false }})
+		for range 120 {
+			try(t, refused)
+			time.Sleep(time.Second)
+		}
+		if _, wait := try(t, refused); wait != 90*time.Second {
+			t.Fatalf("got a wait of %v want 90s of the two minutes", wait)
+		}
+		call(t, signing(s, &api{accepts: func(string) bool { return true }}), nil)
+		if status, wait := try(t, refused); status != 401 {
+			t.Errorf("got %d and a wait of %v want a new token to be tried", status, wait)
+		}
+		if _, wait := try(t, refused); wait != 30*time.Second {
+			t.Errorf("got a wait of %v want the first cooldown again", wait)
+		}
+	})
+}
+
+// A call is late, refused, and sent again with a token that others renewed early, and
+// that is revoked by now too. Nobody has asked for a token because of a 401 yet.
+func TestA401ToATokenThatWasThereIsNotFinal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{}
+		s := open(t, config(e))
+		mustToken(t, s)
+		time.Sleep(115 * time.Minute)
+		client := signing(s, &api{accepts: only("token-3")})
+		body := &closing{Reader: strings.NewReader("refused")}
+		late := signing(s, roundTripper(func(*http.Request) (*http.Response, error) {
+			synctest.Wait() // the early renewal, which this call began, is done
+			resp := respond(http.StatusUnauthorized, "")
+			resp.Body = body
+			return resp, nil
+		}))
+		if status, wait := try(t, late); status != 0 || wait != 0 {
+			t.Errorf("got %d and a wait of %v want an error without a wait", status, wait)
+		}
+		if !body.closed.Load() {
+			t.Error("the 401's body was not closed")
+		}
+		e.got(t, 2)
+		if status, _ := try(t, client); status != 200 {
+			t.Errorf("got %d want 200", status)
+		}
+		e.got(t, 3)
+	})
 }
