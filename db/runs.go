@@ -11,11 +11,9 @@ import (
 	"orderbeat/jobs"
 )
 
-// Headers of a "please run" message, beside its body.
-const (
-	HeaderTrigger = "Orderbeat-Trigger"
-	HeaderReplyTo = "Orderbeat-Reply-To"
-)
+// HeaderReplyTo is the header of a "please run" message that names where else its
+// result goes.
+const HeaderReplyTo = "Orderbeat-Reply-To"
 
 // StartRun keeps a run and its jobs, and puts a message for each job into the
 // outbox. A run that has ended already, or that has no jobs, ends at once with its

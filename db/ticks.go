@@ -27,7 +27,8 @@ type Tick struct {
 
 // RecordTick keeps a tick, once: it returns false, and writes nothing, when that
 // due time of the schedule was recorded before. A request goes into the outbox in
-// the same transaction, with the key "<schedule>@<due time, RFC 3339 in UTC>".
+// the same transaction, with the key "<schedule>@<due time, RFC 3339 in UTC>", by
+// which its receiver knows which schedule asks.
 func (d *DB) RecordTick(ctx context.Context, tick Tick, request *jobs.Request) (bool, error) {
 	tick.DueAt = tick.DueAt.UTC().Truncate(time.Second)
 	key := tick.Schedule + "@" + tick.DueAt.Format(time.RFC3339)
@@ -76,9 +77,6 @@ func requestEntry(r *jobs.Request, key string, at time.Time) (*entry, error) {
 		return nil, err
 	}
 	headers := map[string]string{}
-	if r.Trigger != "" {
-		headers[HeaderTrigger] = r.Trigger
-	}
 	if r.ReplyTo != "" {
 		headers[HeaderReplyTo] = r.ReplyTo
 	}
