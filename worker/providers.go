@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -31,6 +32,22 @@ func accountOf(p Provider, name string) (clients.Account, bool) {
 		return clients.Account{}, false
 	}
 	return p.Accounts[i], true
+}
+
+// checkNames refuses a provider or an account that is not configured; "" is any.
+func (s *service) checkNames(provider, account string) error {
+	if _, ok := s.providers[provider]; provider != "" && !ok {
+		return invalid(fmt.Sprintf("unknown provider %.80q", provider), "providers.list has the names")
+	}
+	for name, p := range s.providers {
+		if _, ok := accountOf(p, account); ok && (provider == "" || provider == name) {
+			return nil
+		}
+	}
+	if account != "" {
+		return invalid(fmt.Sprintf("unknown account %.80q", account), "providers.list has the names")
+	}
+	return nil
 }
 
 // authStatus is the state of a provider's token, false where there is none.
