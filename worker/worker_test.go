@@ -163,8 +163,9 @@ func (b *bench) connect(url string) {
 		b.t.Fatal(err)
 	}
 	b.eventually("the consumers are there", func() bool {
-		_, err := b.js.Consumer(b.t.Context(), "ORDERBEAT_JOBS", b.config.Providers[0].Name)
-		return err == nil
+		_, takes := b.js.Consumer(b.t.Context(), "ORDERBEAT_JOBS", b.config.Providers[0].Name)
+		_, plans := b.js.Consumer(b.t.Context(), "ORDERBEAT_RUNS", "planner")
+		return takes == nil && plans == nil
 	})
 }
 
