@@ -13,9 +13,9 @@ import (
 
 // HTTP asks one provider's API. Above the connection stand, in this order, what
 // signs requests (package auth), the provider's rate limit, which counts what auth
-// sends again, and the time limit of each exchange. It retries nothing and follows
-// no redirect: both would hide from the caller where a question went. It is safe
-// for concurrent use.
+// sends again and rests after a 429, and the time limit of each exchange. It retries
+// nothing and follows no redirect: both would hide from the caller where a question
+// went. It is safe for concurrent use.
 type HTTP struct {
 	client   *resty.Client
 	provider string

@@ -186,6 +186,26 @@ func TestTheRateCountsWhatIsSentAgain(t *testing.T) {
 	}
 }
 
+func TestA429HoldsBackTheOtherQuestionsToo(t *testing.T) {
+	var calls atomic.Int64
+	server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		calls.Add(1)
+		w.Header().Set("Retry-After", "60")
+		w.WriteHeader(http.StatusTooManyRequests)
+	})
+	h := clients.NewHTTP(clienttest.Section("sample", server), nil)
+	for _, status := range []int{429, 0} {
+		_, err := post(t.Context(), h, server)
+		e := clients.AsError(err)
+		if err == nil || e.Code != clients.CodeThrottled || e.Status != status || e.After > time.Minute || e.After < 50*time.Second || e.Provider != "sample" {
+			t.Errorf("got %+v, want throttled for a minute, with status %d", e, status)
+		}
+	}
+	if calls.Load() != 1 {
+		t.Errorf("got %d calls, want 1", calls.Load())
+	}
+}
+
 func TestWhyNoConnectionCameAbout(t *testing.T) {
 	s := clienttest.Section("sample", "")
 	h := clients.NewHTTP(s, nil)

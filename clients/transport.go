@@ -34,26 +34,24 @@ func NewTransport(c Config) *http.Transport {
 	}
 }
 
-// limited keeps to the provider's rate, and gives every exchange, from the first
-// byte sent to the closing of the body, the same time. Waiting for the rate is no
-// part of the exchange.
+// limited keeps to the provider's rate and to the pauses that its 429s ask for, and
+// gives every exchange, from the first byte sent to the closing of the body, the same
+// time. Waiting for a turn is no part of the exchange.
 type limited struct {
 	base    http.RoundTripper
 	limiter *rate.Limiter
 	timeout time.Duration
+	pause   pause
 }
 
 // RoundTrip implements [http.RoundTripper].
 func (l *limited) RoundTrip(req *http.Request) (*http.Response, error) {
-	if err := l.limiter.Wait(req.Context()); err != nil {
+	count, err := l.turn(req.Context())
+	if err != nil {
 		if req.Body != nil {
 			_ = req.Body.Close()
 		}
-		if errors.Is(err, context.Canceled) {
-			return nil, err
-		}
-		// The limiter also gives up when the deadline would come before the turn.
-		return nil, fmt.Errorf("waiting for the rate limit: %w", context.DeadlineExceeded)
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(req.Context(), l.timeout)
 	resp, err := l.base.RoundTrip(req.WithContext(ctx))
@@ -61,8 +59,29 @@ func (l *limited) RoundTrip(req *http.Request) (*http.Response, error) {
 		cancel()
 		return nil, err
 	}
+	l.pause.answered(resp, count)
 	resp.Body = &timedBody{ReadCloser: resp.Body, cancel: cancel}
 	return resp, nil
+}
+
+// turn waits until a call may be sent, and returns how many pauses began before. A
+// pause that begins while the call waits for the rate keeps it back too.
+func (l *limited) turn(ctx context.Context) (count int64, err error) {
+	for {
+		if err := l.pause.wait(ctx); err != nil {
+			return 0, err
+		}
+		if err := l.limiter.Wait(ctx); err != nil {
+			if errors.Is(err, context.Canceled) {
+				return 0, err
+			}
+			// The limiter also gives up when the deadline would come before the turn.
+			return 0, fmt.Errorf("waiting for the rate limit: %w", context.DeadlineExceeded)
+		}
+		if until, count := l.pause.state(); !time.Now().Before(until) {
+			return count, nil
+		}
+	}
 }
 
 // timedBody ends its exchange's time limit when it is closed.
