@@ -201,6 +201,11 @@ func (r *runner) lasting401(t *testing.T) {
 	if s.grants.Load() != 2 || s.calls.Load() != 2 {
 		t.Errorf("got %d grants and %d calls, want 2 and 2", s.grants.Load(), s.calls.Load())
 	}
+	_, err = p.Orders(t.Context(), r.Query)
+	r.want(t, err, clients.CodeUnavailable)
+	if e := clients.AsError(err); e.After <= 0 || s.grants.Load() != 2 {
+		t.Errorf("got a wait of %v and %d grants, want one until a new token may be asked for, and 2", e.After, s.grants.Load())
+	}
 }
 
 func (r *runner) tokenEndpoint(t *testing.T) {
