@@ -88,7 +88,7 @@ func (h *HTTP) exchange(ctx context.Context, c Call, read func(io.Reader) error)
 	}
 	resp, err := r.Execute(c.Method, c.URL)
 	if err != nil {
-		return 0, err
+		return 0, timeUp(ctx, err)
 	}
 	raw := resp.RawResponse
 	defer raw.Body.Close()

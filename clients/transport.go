@@ -56,11 +56,12 @@ func (l *limited) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(req.Context(), l.timeout)
 	resp, err := l.base.RoundTrip(req.WithContext(ctx))
 	if err != nil {
+		err = timeUp(ctx, err)
 		cancel()
 		return nil, err
 	}
 	l.pause.answered(resp, count)
-	resp.Body = &timedBody{ReadCloser: resp.Body, cancel: cancel}
+	resp.Body = &timedBody{ReadCloser: resp.Body, timeUp: func(err error) error { return timeUp(ctx, err) }, cancel: cancel}
 	return resp, nil
 }
 
@@ -84,10 +85,28 @@ func (l *limited) turn(ctx context.Context) (count int64, err error) {
 	}
 }
 
+// timeUp is err, and [context.DeadlineExceeded] where that is why: a connection is
+// closed when ctx ends, and who is about to read it then only sees that.
+func timeUp(ctx context.Context, err error) error {
+	if !errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", context.DeadlineExceeded, err)
+}
+
 // timedBody ends its exchange's time limit when it is closed.
 type timedBody struct {
 	io.ReadCloser
+	timeUp func(error) error
 	cancel context.CancelFunc
+}
+
+func (b *timedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF { // itself: a wrapped EOF is no end of the body
+		err = b.timeUp(err)
+	}
+	return n, err
 }
 
 func (b *timedBody) Close() error {
