@@ -33,6 +33,14 @@ func (m *Mistakes) Err() error { return errors.Join(m.errs...) }
 func (c *Config) Check() error {
 	var m Mistakes
 	m.Join(c.CheckURL("base_url", c.BaseURL))
+	m.Join(c.CheckRest())
+	return m.Err()
+}
+
+// CheckRest is [Config.Check] without BaseURL: for a section where another mistake
+// leaves that unknown.
+func (c *Config) CheckRest() error {
+	var m Mistakes
 	if c.TokenURL != "" {
 		m.Join(c.CheckURL("token_url", c.TokenURL))
 	}

@@ -2,6 +2,7 @@ package clients_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,6 +17,10 @@ func TestCheckReportsEveryMistakeAtOnce(t *testing.T) {
 	want := []string{"accounts", "base_url", "concurrency", "max_body", "rate", "retry.attempts", "retry.for", "timeout", "token_rate"}
 	if diff := cmp.Diff(want, clienttest.Keys(empty.Check())); diff != "" {
 		t.Errorf("keys differ (-want +got):\n%s", diff)
+	}
+	rest := slices.DeleteFunc(slices.Clone(want), func(key string) bool { return key == "base_url" })
+	if diff := cmp.Diff(rest, clienttest.Keys(empty.CheckRest())); diff != "" {
+		t.Errorf("keys without base_url differ (-want +got):\n%s", diff)
 	}
 	whole := clienttest.Section("sample", "http://127.0.0.1:8322").Config
 	if err := whole.Check(); err != nil {

@@ -51,6 +51,8 @@ func configure(s *clients.Section) (settings, error) {
 	}
 	if place(s, &wrong) {
 		wrong.Join(s.Check())
+	} else {
+		wrong.Join(s.CheckRest())
 	}
 	if set.IntrospectionURL != "" {
 		wrong.Join(s.CheckURL("introspection_url", set.IntrospectionURL))
@@ -64,35 +66,38 @@ func configure(s *clients.Section) (settings, error) {
 		wrong.Add("request", `must be "portal" or "openapi", not %.40q`, set.Request)
 	}
 	set.checkAccounts(s.Accounts, &wrong)
+	if s.TokenURL == "" { // only now: it is no mistake of its own when base_url is wrong
+		s.TokenURL = s.BaseURL + tokenPath
+	}
 	return set, wrong.Err()
 }
 
-// place fills in the URLs, and reports whether there are any to check.
+// place fills in the base URL, and reports whether there is one to check. An unknown
+// environment is taken for the sandbox, which asks for the least: what is wrong there
+// is wrong everywhere.
 func place(s *clients.Section, wrong *clients.Mistakes) bool {
 	host, known := hosts[s.Environment]
-	switch {
-	case s.Environment == sandbox:
+	if !known {
 		host = s.Sandbox.URL
 		s.AllowInsecureHTTP = true // on a loopback address, which CheckURL sees to
-	case !known:
-		wrong.Add("environment", `must be "sandbox", "test" or "production", not %.40q`, s.Environment)
-		return false
 	}
-	ours := s.Environment == sandbox && host != "" && (s.BaseURL == "" || s.BaseURL == host)
+	if !known && s.Environment != sandbox {
+		wrong.Add("environment", `must be "sandbox", "test" or "production", not %.40q`, s.Environment)
+	}
+	ours := !known && host != "" && (s.BaseURL == "" || s.BaseURL == host)
 	if ours && s.ClientID.Empty() && s.ClientSecret.Empty() {
 		s.ClientID, s.ClientSecret = s.Sandbox.ClientID, s.Sandbox.ClientSecret
 	}
 	if s.BaseURL == "" {
 		s.BaseURL = host
 	}
-	if s.BaseURL == "" {
+	if s.BaseURL == "" && s.Environment == sandbox {
 		wrong.Add("environment", `is "sandbox", but the sandbox does not run: add a [sandbox] section, set base_url, or set environment to "test" or "production"`)
+	}
+	if s.BaseURL == "" {
 		return false
 	}
 	s.BaseURL = strings.TrimRight(s.BaseURL, "/")
-	if s.TokenURL == "" {
-		s.TokenURL = s.BaseURL + tokenPath
-	}
 	return true
 }
 

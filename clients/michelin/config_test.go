@@ -29,14 +29,20 @@ func TestSections(t *testing.T) {
 		"production in words of its own": {
 			set("production", "https://api.michelin.com/", "https://api.michelin.com/idp/v2/b2b/oauth2/token"), nil,
 		},
-		"a gateway of one's own":         {set("production", "https://gateway.example", "https://login.example/token"), nil},
-		"unknown environment":            {set("staging", "", ""), []string{"environment"}},
-		"sandbox that does not run":      {set("sandbox", "", ""), []string{"environment"}},
+		"a gateway of one's own":    {set("production", "https://gateway.example", "https://login.example/token"), nil},
+		"unknown environment":       {set("staging", "", ""), []string{"environment"}},
+		"sandbox that does not run": {set("sandbox", "", ""), []string{"environment"}},
+		"unknown environment and more": {func(s *clients.Section) {
+			s.Environment, s.BaseURL, s.TokenURL, s.Timeout = "prod", "http://api.michelin.com", "ftp://x", 0
+		}, []string{"base_url", "environment", "timeout", "token_url"}},
+		"sandbox that does not run and more": {func(s *clients.Section) {
+			s.Environment, s.BaseURL, s.TokenURL, s.Timeout = "sandbox", "", "ftp://x", 0
+		}, []string{"environment", "timeout", "token_url"}},
 		"token URL of another":           {set("production", "", "https://indus.api.michelin.com/idp/v2/b2b/oauth2/token"), []string{"token_url"}},
 		"base URL of another":            {set("production", "https://indus.api.michelin.com", "https://API.michelin.com/token"), []string{"token_url"}},
-		"plain http":                     {set("production", "http://api.michelin.com", ""), []string{"base_url", "token_url"}},
-		"plain http in the sandbox":      {set("sandbox", "http://sandbox.example", ""), []string{"base_url", "token_url"}},
-		"no scheme":                      {set("production", "api.michelin.com", ""), []string{"base_url", "token_url"}},
+		"plain http":                     {set("production", "http://api.michelin.com", ""), []string{"base_url"}},
+		"plain http in the sandbox":      {set("sandbox", "http://sandbox.example", ""), []string{"base_url"}},
+		"no scheme":                      {set("production", "api.michelin.com", ""), []string{"base_url"}},
 		"introspection of another":       {keysAt("production", map[string]any{"introspection_url": "https://indus.api.michelin.com/i"}), []string{"introspection_url"}},
 		"introspection without https":    {keys(map[string]any{"introspection_url": "ftp://127.0.0.1/i"}), []string{"introspection_url"}},
 		"unknown key":                    {keys(map[string]any{"introspect": ""}), []string{"introspect"}},
@@ -55,7 +61,7 @@ func TestSections(t *testing.T) {
 		"everything at once": {func(s *clients.Section) {
 			s.BaseURL, s.Rate, s.Accounts = "ftp://x", clients.Rate{}, nil
 			s.Decode = own(map[string]any{"request": "soap"})
-		}, []string{"accounts", "base_url", "rate", "request", "token_url"}},
+		}, []string{"accounts", "base_url", "rate", "request"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := clienttest.Section("michelin", "http://127.0.0.1:8322")

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -77,9 +78,10 @@ func (c *mistakes) addProvider(path string, err error) {
 	c.add(path, "%v", err)
 }
 
-// err joins the mistakes in the order of the file; nil when there is none.
+// err joins the mistakes in the order of the file, those of one line by key; nil when
+// there is none.
 func (c *mistakes) err() error {
-	slices.SortStableFunc(c.all, func(a, b *Error) int { return a.Line - b.Line })
+	slices.SortStableFunc(c.all, func(a, b *Error) int { return cmp.Or(a.Line-b.Line, strings.Compare(a.Key, b.Key)) })
 	joined := make([]error, len(c.all))
 	for i, m := range c.all {
 		joined[i] = m

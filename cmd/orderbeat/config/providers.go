@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -57,19 +58,20 @@ func (l *loader) providers(kinds map[string]clients.Open) {
 	for _, name := range slices.Sorted(maps.Keys(l.file.Providers)) {
 		path := join("providers", name)
 		values, ok := l.file.Providers[name].(map[string]any)
-		switch {
-		case !ok:
+		if !ok {
 			l.wrong(path, l.file.Providers[name], "a table")
-		case !isToken(name) || len(name) > maxName:
-			l.add(path, "a provider's name is up to %d letters, digits, - and _", maxName)
-		default:
-			l.provider(path, name, values, kinds)
+			continue
 		}
+		if !isToken(name) || len(name) > maxName {
+			l.add(path, "a provider's name is up to %d letters, digits, - and _", maxName)
+		}
+		l.provider(path, name, values, kinds)
 	}
 }
 
 // provider reads the part of a section that every kind shares, and has the kind
-// read the rest.
+// read the rest. What the section says is kept even when some of it is wrong: the
+// schedules are checked against it.
 func (l *loader) provider(path, name string, values map[string]any, kinds map[string]clients.Open) {
 	shared, own := map[string]any{}, map[string]any{}
 	frame := tagged(reflect.TypeFor[clients.Config]())
@@ -83,12 +85,33 @@ func (l *loader) provider(path, name string, values map[string]any, kinds map[st
 	c := providerDefaults(name)
 	l.table(path, shared, reflect.ValueOf(&c).Elem())
 	l.accounts(path+".accounts", c.Accounts)
-	open, ok := kinds[c.Kind]
-	if !ok {
+	p := Provider{Config: c, Traits: anyTraits}
+	if open, ok := kinds[c.Kind]; ok {
+		l.try(path, &p, own, frame, open)
+	} else {
 		l.add(path+".kind", "%.40q is not a kind of provider; known kinds: %s", c.Kind, strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
-		return
+		l.addProvider(path, checkFrame(c))
 	}
-	p := Provider{Config: c}
+	l.config.Providers = append(l.config.Providers, p)
+}
+
+// anyTraits are those of a provider that could not be opened: whatever is asked, it
+// might be able to answer.
+var anyTraits = clients.Traits{MaxReferences: math.MaxInt}
+
+// checkFrame checks what can be told of a section whose kind is not known. A kind
+// may have URLs of its own and allow http on a loopback address.
+func checkFrame(c clients.Config) error {
+	c.AllowInsecureHTTP = true
+	if c.BaseURL == "" {
+		return c.CheckRest()
+	}
+	return c.Check()
+}
+
+// try completes p, whose kind reads its own keys and is opened once on trial.
+func (l *loader) try(path string, p *Provider, own map[string]any, frame []field, open clients.Open) {
+	c := p.Config
 	var decoded bool
 	p.open = func(lend Lend) (clients.Provider, error) {
 		return open(clients.Section{
@@ -102,11 +125,11 @@ func (l *loader) provider(path, name string, values map[string]any, kinds map[st
 	}
 	trial, err := p.open(l.trial())
 	l.addProvider(path, err)
-	if err != nil {
-		return
-	}
 	if !decoded { // the kind has no keys of its own
 		l.addProvider(path, l.decode(path, own, &struct{}{}, frame))
+	}
+	if err != nil {
+		return
 	}
 	p.Traits, p.Origin = trial.Traits(), c.BaseURL
 	if teller, ok := trial.(interface{ BaseURL() string }); ok {
@@ -115,7 +138,6 @@ func (l *loader) provider(path, name string, values map[string]any, kinds map[st
 	if closer, ok := trial.(io.Closer); ok {
 		l.addProvider(path, closer.Close())
 	}
-	l.config.Providers = append(l.config.Providers, p)
 }
 
 // trial is what a provider is lent while its section is checked: nothing that is
@@ -123,7 +145,11 @@ func (l *loader) provider(path, name string, values map[string]any, kinds map[st
 func (l *loader) trial() Lend {
 	lend := Lend{Tokens: auth.NewMemory(), UserAgent: "orderbeat", Log: slog.New(slog.DiscardHandler)}
 	if l.config.Sandbox != nil {
-		lend.Sandbox = SandboxAt(l.config.Sandbox.Listen)
+		listen := l.config.Sandbox.Listen
+		if l.has("sandbox.listen") { // which is told already, and no provider's mistake
+			listen = defaults().Sandbox.Listen
+		}
+		lend.Sandbox = SandboxAt(listen)
 	}
 	return lend
 }

@@ -88,35 +88,83 @@ func (l *loader) schedule(path string, s scheduleSection) Schedule {
 			l.add(path+".params", "%v", err)
 		}
 	}
-	l.asks(path, out)
+	l.asks(path, out, s.Params)
 	return out
 }
 
-// asks checks what a schedule's runs would ask, by planning one.
-func (l *loader) asks(path string, s Schedule) {
+// asks checks what a schedule's runs would ask, against what the file says of their
+// provider, whether or not all of that is right.
+func (l *loader) asks(path string, s Schedule, params map[string]any) {
+	if _, ok := l.file.Providers[s.Provider]; !ok {
+		l.add(path+".provider", "%.80q is not configured; configured: %s", s.Provider, strings.Join(slices.Sorted(maps.Keys(l.file.Providers)), ", "))
+	}
+	target := jobs.Target{Traits: anyTraits}
+	if at := slices.IndexFunc(l.config.Providers, func(p Provider) bool { return p.Name == s.Provider }); at >= 0 {
+		p := l.config.Providers[at]
+		target = jobs.Target{Traits: p.Traits, Accounts: l.chosen(path+".accounts", s.Accounts, p)}
+	}
+	if len(target.Accounts) == 0 {
+		target.Accounts = []clients.Account{{}} // any will do for the params
+	}
 	if _, ok := jobs.Kinds[s.Kind]; !ok {
 		l.add(path+".kind", "%.40q is not a kind of run; known kinds: %s", s.Kind, strings.Join(slices.Sorted(maps.Keys(jobs.Kinds)), ", "))
 		return
 	}
-	if _, ok := l.file.Providers[s.Provider]; !ok {
-		l.add(path+".provider", "%.80q is not configured; configured: %s", s.Provider, strings.Join(slices.Sorted(maps.Keys(l.file.Providers)), ", "))
-		return
+	l.params(path+".params", params, func(params map[string]any) *clients.Error {
+		text, err := json.Marshal(params)
+		if err != nil {
+			return clients.AsError(err) // which is told already
+		}
+		request := jobs.Request{Provider: s.Provider, Kind: s.Kind, Params: text}
+		_, _, err = jobs.Plan(request, map[string]jobs.Target{s.Provider: target}, time.Now())
+		return clients.AsError(err)
+	})
+}
+
+// chosen checks the names of a schedule's accounts, none of which means all, and
+// returns those that the provider has. While one of the provider's names cannot be
+// read, it may be any.
+func (l *loader) chosen(path string, names []string, p Provider) []clients.Account {
+	if len(names) == 0 {
+		return p.Accounts
 	}
-	at := slices.IndexFunc(l.config.Providers, func(p Provider) bool { return p.Name == s.Provider })
-	if at < 0 {
-		return // the provider's own mistakes are told
+	section, _ := l.file.Providers[p.Name].(map[string]any)
+	_, list := section["accounts"].([]any)
+	readable := list || section["accounts"] == nil
+	for _, a := range p.Accounts {
+		readable = readable && strings.TrimSpace(a.Name) != ""
 	}
-	p := l.config.Providers[at]
-	for i, name := range s.Accounts {
-		if !slices.ContainsFunc(p.Accounts, func(a clients.Account) bool { return a.Name == name }) {
-			l.add(index(path+".accounts", i), "%.80q is not an account of %s", name, p.Name)
-			return
+	var chosen []clients.Account
+	for i, name := range names {
+		at := slices.IndexFunc(p.Accounts, func(a clients.Account) bool { return a.Name == name })
+		switch {
+		case at >= 0:
+			chosen = append(chosen, p.Accounts[at])
+		case readable:
+			l.add(index(path, i), "%.80q is not an account of %s", name, p.Name)
 		}
 	}
-	request := jobs.Request{Provider: s.Provider, Kind: s.Kind, Accounts: s.Accounts, Params: s.Params}
-	targets := map[string]jobs.Target{p.Name: {Traits: p.Traits, Accounts: p.Accounts}}
-	if _, _, err := jobs.Plan(request, targets, time.Now()); err != nil {
-		e := clients.AsError(err)
-		l.add(path+".params", "%s; %s", strings.TrimPrefix(e.Message, "params: "), e.Hint)
+	return chosen
+}
+
+// params checks a schedule's params, at path, by planning a run: first each name
+// alone, then what is left together.
+func (l *loader) params(path string, params map[string]any, plan func(params map[string]any) *clients.Error) {
+	add := func(key string, err *clients.Error) {
+		l.add(key, "%s; %s", strings.TrimPrefix(err.Message, "params: "), err.Hint)
+	}
+	same := func(a, b *clients.Error) bool { return a != nil && b != nil && a.Message == b.Message }
+	without := plan(nil)
+	known := maps.Clone(params)
+	for _, key := range slices.Sorted(maps.Keys(params)) {
+		// null is as good as nothing, but not where the name is unknown.
+		if err := plan(map[string]any{key: nil}); err != nil && !same(err, without) {
+			add(join(path, key), err)
+			delete(known, key)
+		}
+	}
+	err := plan(known)
+	if follows := len(known) < len(params) && same(err, without); err != nil && !follows {
+		add(path, err)
 	}
 }

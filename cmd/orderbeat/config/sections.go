@@ -123,15 +123,18 @@ func (u *urls) readTOML(value any) error {
 	default:
 		return fmt.Errorf(`want a URL like "nats://host:4222", a list of them, or "", got %s`, describe(value))
 	}
+	var wrong []string
 	for i, s := range all {
 		all[i] = strings.TrimSpace(s)
 		parsed, err := url.Parse(all[i])
 		if err != nil || parsed.Host == "" || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, parsed.Scheme) {
-			return fmt.Errorf(`number %d is not the URL of a NATS server: write it like "nats://host:4222" or "tls://host:4222"`, i+1)
+			wrong = append(wrong, fmt.Sprintf(`number %d is not the URL of a NATS server: write it like "nats://host:4222" or "tls://host:4222"`, i+1))
+		} else if parsed.User != nil {
+			wrong = append(wrong, fmt.Sprintf("number %d has credentials in it: use nats.creds or nats.nkey", i+1))
 		}
-		if parsed.User != nil {
-			return fmt.Errorf("number %d has credentials in it: use nats.creds or nats.nkey", i+1)
-		}
+	}
+	if len(wrong) > 0 {
+		return errors.New(strings.Join(wrong, "; "))
 	}
 	*u = urls(strings.Join(all, ","))
 	return nil
@@ -189,7 +192,7 @@ func (l *loader) nats(s natsSection) worker.NATS {
 	if (c.Cert == "") != (c.Key == "") {
 		l.add("nats.tls", "cert and key go together")
 	}
-	if c.URL == "" {
+	if c.URL == "" && !l.has("nats.url") {
 		l.onlyWithURL(s)
 	}
 	return c
@@ -224,9 +227,13 @@ func (l *loader) db(s DB) DB {
 		l.add("db.path", "is empty: name a file")
 	}
 	l.oneOf("db.synchronous", s.Synchronous, "full", "normal")
-	if r := s.Retention; min(r.Exchanges, r.Jobs, r.Events) < 0 {
-		l.add("db.retention", "want 0s or more")
-	} else if r != (Retention{}) {
+	r := s.Retention
+	for key, keep := range map[string]time.Duration{"exchanges": r.Exchanges, "jobs": r.Jobs, "events": r.Events} {
+		if keep < 0 {
+			l.add("db.retention."+key, "want 0s or more, got %s", keep)
+		}
+	}
+	if r != (Retention{}) {
 		l.notice("db.retention has no effect yet: nothing is deleted from the database")
 	}
 	s.Path = absolute(l.dir, s.Path)

@@ -1,0 +1,144 @@
+package config_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderbeat/clients"
+	"orderbeat/clients/michelin"
+	"orderbeat/cmd/orderbeat/config"
+)
+
+// TestWhatCanBeJudgedIsToldAtOnce has mistakes of which each could hide others.
+func TestWhatCanBeJudgedIsToldAtOnce(t *testing.T) {
+	for name, test := range map[string]struct {
+		text string
+		want []string
+	}{
+		"a provider and its schedules": {`[providers.michelin]
+kind = "michelin"
+environment = "prod"
+base_url = "http://api.michelin.com"
+client_id = "env:UNSET"
+client_secret = "env:UNSET"
+concurrency = -1
+timeout = "-3s"
+retry.attempts = 0
+request = "soap"
+[[providers.michelin.accounts]]
+name = "detroit"
+bill_to = "x"
+
+[[schedules]]
+name = "a"
+cron = "* * *"
+timezone = "Mars"
+provider = "michelin"
+kind = "sync"
+accounts = ["paris", "detroit", "rome"]
+params = { lookbak = "14d", fro = "2026-01-01", lookback = "a while" }
+[[schedules]]
+name = "b"
+cron = "@hourly"
+provider = "shell"
+kind = "sync"
+params = { lookbak = "14d" }
+`, []string{
+			"3 providers.michelin.environment", "4 providers.michelin.base_url", "5 providers.michelin.client_id",
+			"6 providers.michelin.client_secret", "7 providers.michelin.concurrency", "8 providers.michelin.timeout",
+			"9 providers.michelin.retry.attempts", "10 providers.michelin.request", "13 providers.michelin.accounts[0].bill_to",
+			"17 schedules[0].cron", "18 schedules[0].timezone", "21 schedules[0].accounts[0]", "21 schedules[0].accounts[2]",
+			"22 schedules[0].params", "22 schedules[0].params.fro", "22 schedules[0].params.lookbak",
+			"26 schedules[1].provider", "28 schedules[1].params.lookbak",
+		}},
+		"providers of which little is known": {`[sandbox]
+listen = "0.0.0.0:8322"
+[providers.gone]
+kind = "michelina"
+token_url = "ftp://x"
+max_body = 0
+token_rate = "5/s"
+accounts = [{ name = "detroit", timezone = "Detroit" }, { name = "detroit" }]
+[providers."not a name"]
+kind = "michelin"
+concurrency = 0
+accounts = [{ name = "toledo", bill_to = "1" }]
+[providers.sandboxed]
+kind = "michelin"
+rate = "0/s"
+accounts = 3
+
+[[schedules]]
+name = "a"
+cron = "@hourly"
+provider = "gone"
+kind = "synch"
+accounts = ["paris"]
+[[schedules]]
+name = "b"
+cron = "@hourly"
+provider = "not a name"
+kind = "fetch"
+accounts = ["paris"]
+params = { order_id = ["1"] }
+[[schedules]]
+name = "c"
+cron = "@hourly"
+provider = "sandboxed"
+kind = "fetch"
+accounts = ["any"]
+params = { references = ["1"] }
+`, []string{
+			"2 sandbox.listen", "4 providers.gone.kind", "5 providers.gone.token_url", "6 providers.gone.max_body",
+			"8 providers.gone.accounts[0].timezone", "8 providers.gone.accounts[1].name",
+			`9 providers."not a name"`, `11 providers."not a name".concurrency`,
+			"15 providers.sandboxed.rate", "16 providers.sandboxed.accounts",
+			"22 schedules[0].kind", "23 schedules[0].accounts[0]",
+			"29 schedules[1].accounts[0]", "30 schedules[1].params.order_id",
+		}},
+		"a sandbox that does not run, and the other sections": {`[nats]
+url = ["http://a", "nats://b", "nats://me:canary@c"]
+creds = "/nowhere/creds"
+replicas = 3
+[db]
+retention = { jobs = "-90d", events = "-1d" }
+[providers.michelin]
+kind = "michelin"
+concurrency = 0
+token_url = "ftp://x"
+accounts = [{ name = "" }]
+client_id = "env:UNSET"
+
+[[schedules]]
+name = "a"
+cron = "@hourly"
+provider = "michelin"
+kind = "sync"
+accounts = ["any"]
+params = { from = "2026-02-01", to = "2026-01-01" }
+overlap = "wait"
+`, []string{
+			"2 nats.url", "3 nats.creds", "6 db.retention.events", "6 db.retention.jobs",
+			"7 providers.michelin.client_secret", "7 providers.michelin.environment",
+			"9 providers.michelin.concurrency", "10 providers.michelin.token_url",
+			"11 providers.michelin.accounts[0].bill_to", "11 providers.michelin.accounts[0].name",
+			"12 providers.michelin.client_id", "20 schedules[0].params", "21 schedules[0].overlap",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := config.Load(write(t, test.text), map[string]clients.Open{"michelin": michelin.Open}, env())
+			var got []string
+			for _, e := range flat(err) {
+				if m, ok := errors.AsType[*config.Error](e); ok {
+					got = append(got, fmt.Sprintf("%d %s", m.Line, m.Key))
+				}
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("mistakes (-want +got):\n%s\n%v", diff, err)
+			}
+		})
+	}
+}
