@@ -103,7 +103,7 @@ type timedBody struct {
 
 func (b *timedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err != nil && err != io.EOF { // itself: a wrapped EOF is no end of the body
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = b.timeUp(err)
 	}
 	return n, err
