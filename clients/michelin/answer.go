@@ -15,11 +15,15 @@ const documentID = "C1"
 
 // decode reads an answer order by order, so that no more of its text than one order
 // is held. It takes a complete EDIWheel C1 document and nothing else: an answer that
-// is anything less must never be read as "no orders".
+// is anything less must never be read as "no orders". It is known by its documentID or,
+// where that is missing, by its orders.
 func decode(body io.Reader, provider, account string) (clients.Answer, error) {
 	d := decoder{json: json.NewDecoder(body), provider: provider, account: account, byID: map[string]int{}}
 	if err := d.document(); err != nil {
 		return clients.Answer{}, err
+	}
+	if !d.identified && !d.listed {
+		return clients.Answer{}, neither(d.head)
 	}
 	if err := judge(d.head, &d.answer); err != nil {
 		return clients.Answer{}, err
@@ -35,7 +39,10 @@ type decoder struct {
 	provider, account string
 	answer            clients.Answer
 	byID              map[string]int // index into answer.Orders
-	head              problem        // errorHead
+	head              problem        // errorHead; of several, the first that is not "no errors occurred"
+	headed            bool           // there is an errorHead
+	identified        bool           // there is a documentID
+	listed            bool           // there is a referencedOrder
 	raw               json.RawMessage
 	mapper            mapper
 }
@@ -69,6 +76,7 @@ func (d *decoder) document() error {
 
 func (d *decoder) member(name string) error {
 	if strings.EqualFold(name, "referencedOrder") {
+		d.listed = true
 		return d.orders()
 	}
 	if err := d.json.Decode(&d.raw); err != nil {
@@ -79,9 +87,13 @@ func (d *decoder) member(name string) error {
 		if id, ok := value.text(); !ok || id != documentID {
 			return notDocument(`its documentID is not "C1"`)
 		}
+		d.identified = true
 	case strings.EqualFold(name, "errorHead"):
+		if d.headed && !d.head.none() {
+			return nil
+		}
 		m := mapper{root: value}
-		d.head = m.problem(value)
+		d.head, d.headed = m.problem(value), true
 	}
 	return nil
 }
@@ -181,6 +193,16 @@ func merge(into, further *clients.Order) {
 	keep(&into.Method, further.Method)
 	into.Lines = append(into.Lines, further.Lines...)
 	into.Unmapped = append(into.Unmapped, further.Unmapped...)
+}
+
+// neither is the error of an answer without documentID and orders. What its errorHead
+// says is repeated, for it may be all that there is to go by.
+func neither(head problem) *clients.Error {
+	e := notDocument("it has neither a documentID nor a referencedOrder")
+	if err := judge(head, &clients.Answer{}); err != nil && head.failed() {
+		e.Message += "; " + clients.AsError(err).Message
+	}
+	return e
 }
 
 func notDocument(why string) *clients.Error {

@@ -14,6 +14,9 @@ type problem struct{ code, text string }
 // failed reports whether the code says more than "no errors occurred".
 func (p problem) failed() bool { return strings.Trim(p.code, "0") != "" }
 
+// none reports whether the code says "no errors occurred".
+func (p problem) none() bool { return p.code != "" && !p.failed() }
+
 // message is what Michelin says, on one line of a readable length.
 func (p problem) message() string {
 	const most = 200 // characters; EDIWheel allows 60

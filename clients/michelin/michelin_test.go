@@ -202,6 +202,27 @@ func TestErrorCodes(t *testing.T) {
 	}
 }
 
+func TestTheFirstErrorHeadThatTellsOfOneDecides(t *testing.T) {
+	for heads, want := range map[string]clients.Code{
+		`"errorHead":{"errorCode":"999"},"errorHead":{"errorCode":"0"}`:                                 clients.CodeUnavailable,
+		`"errorHead":{"errorCode":"0"},"errorHead":{"errorCode":"999"}`:                                 clients.CodeUnavailable,
+		`"errorHead":{"errorCode":"0"},"ErrorHead":{"errorCode":"915"},"errorHead":{"errorCode":"999"}`: clients.CodeInvalid,
+		`"errorHead":{"errorCode":"999"},"errorHead":{"errorCode":"0"},"errorHead":{"errorCode":"915"}`: clients.CodeUnavailable,
+	} {
+		_, err := ask(t, 200, `{"documentID":"C1",`+heads+`}`)
+		if e := clients.AsError(err); err == nil || e.Code != want {
+			t.Errorf("%s: got %v, want %s", heads, err, want)
+		}
+	}
+}
+
+func TestARefusalWithoutDocumentIDIsRepeated(t *testing.T) {
+	_, err := ask(t, 200, `{"errorHead":{"errorCode":"907"}}`)
+	if err == nil || !strings.Contains(err.Error(), "907: the ship-to number") {
+		t.Errorf("got %v, want what the errorHead says", err)
+	}
+}
+
 func TestA403SaysThatTheBillToMustMatch(t *testing.T) {
 	_, err := ask(t, 403, `{}`) // the portal page's body
 	if e := clients.AsError(err); e.Code != clients.CodeForbidden || !strings.Contains(e.Hint, "Bill-to") {
@@ -210,8 +231,10 @@ func TestA403SaysThatTheBillToMustMatch(t *testing.T) {
 }
 
 func TestNoOrders(t *testing.T) {
-	for name, orders := range map[string]string{"empty": `,"referencedOrder":[]`, "null": `,"referencedOrder":null`, "absent": ``} {
-		a, err := ask(t, 200, `{"errorHead":{"errorCode":0}`+orders+`}`)
+	for name, members := range map[string]string{
+		"empty": `,"referencedOrder":[]`, "null": `,"referencedOrder":null`, "absent": `,"documentID":"C1"`,
+	} {
+		a, err := ask(t, 200, `{"errorHead":{"errorCode":0}`+members+`}`)
 		if err != nil || len(a.Orders)+len(a.Partial) != 0 {
 			t.Errorf("%s: got %+v and %v, want no orders", name, a, err)
 		}
@@ -220,18 +243,23 @@ func TestNoOrders(t *testing.T) {
 
 func TestDocumentsThatAreNot(t *testing.T) {
 	for name, body := range map[string]string{
-		"another message version":       `{"documentID":"A2","errorHead":{"errorCode":"0"}}`,
-		"a documentID of another type":  `{"documentID":["C1"],"errorHead":{"errorCode":"0"}}`,
-		"no errorHead":                  `{"documentID":"C1","referencedOrder":[]}`,
-		"an errorHead without its code": `{"documentID":"C1","errorHead":{}}`,
-		"an errorHead that is null":     `{"documentID":"C1","errorHead":null}`,
-		"a code that is no code":        `{"documentID":"C1","errorHead":{"errorCode":{}}}`,
-		"orders that are a text":        `{"errorHead":{"errorCode":"0"},"referencedOrder":"none"}`,
-		"orders that are a number":      `{"errorHead":{"errorCode":"0"},"referencedOrder":0}`,
-		"an order that is a text":       `{"errorHead":{"errorCode":"0"},"referencedOrder":["SO1"]}`,
-		"an order that is null":         `{"errorHead":{"errorCode":"0"},"referencedOrder":[null]}`,
-		"a list cut short":              `{"errorHead":{"errorCode":"0"},"referencedOrder":[{}`,
-		"a member without a value":      `{"errorHead":{"errorCode":"0"},"referencedOrder":}`,
+		"another message version":         `{"documentID":"A2","errorHead":{"errorCode":"0"}}`,
+		"neither documentID nor orders":   `{"errorHead":{"errorCode":"0"}}`,
+		"a refusal without documentID":    `{"errorHead":{"errorCode":"907"}}`,
+		"a documentID that is null":       `{"documentID":null,"errorHead":{"errorCode":"0"},"referencedOrder":[]}`,
+		"a second errorHead with no code": `{"documentID":"C1","errorHead":{"errorCode":"0"},"errorHead":{}}`,
+		"a first errorHead with no code":  `{"documentID":"C1","errorHead":{},"errorHead":{"errorCode":"0"}}`,
+		"a documentID of another type":    `{"documentID":["C1"],"errorHead":{"errorCode":"0"}}`,
+		"no errorHead":                    `{"documentID":"C1","referencedOrder":[]}`,
+		"an errorHead without its code":   `{"documentID":"C1","errorHead":{}}`,
+		"an errorHead that is null":       `{"documentID":"C1","errorHead":null}`,
+		"a code that is no code":          `{"documentID":"C1","errorHead":{"errorCode":{}}}`,
+		"orders that are a text":          `{"errorHead":{"errorCode":"0"},"referencedOrder":"none"}`,
+		"orders that are a number":        `{"errorHead":{"errorCode":"0"},"referencedOrder":0}`,
+		"an order that is a text":         `{"errorHead":{"errorCode":"0"},"referencedOrder":["SO1"]}`,
+		"an order that is null":           `{"errorHead":{"errorCode":"0"},"referencedOrder":[null]}`,
+		"a list cut short":                `{"errorHead":{"errorCode":"0"},"referencedOrder":[{}`,
+		"a member without a value":        `{"errorHead":{"errorCode":"0"},"referencedOrder":}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := ask(t, 200, body)
