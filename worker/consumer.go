@@ -135,23 +135,23 @@ func (c *consumers) perform(ctx context.Context, job jobs.Job) error {
 // abandon ends the jobs of providers that are no longer configured: nobody will
 // take them from the stream, and their runs would never end.
 func (c *consumers) abandon(ctx context.Context) error {
-	left, err := c.db.OpenJobsExcept(ctx, slices.Collect(maps.Keys(c.providers)))
-	if err != nil {
-		return err
-	}
-	for _, job := range left {
-		committed, err := c.db.Commit(ctx, unknown(job))
-		if err != nil {
+	configured := slices.Collect(maps.Keys(c.providers))
+	for {
+		left, err := c.db.OpenJobsExcept(ctx, configured)
+		if err != nil || len(left) == 0 {
 			return err
 		}
-		if committed.Run != nil {
-			c.finished.tell(ctx, *committed.Run)
+		c.log.Warn("jobs of providers that are no longer configured are failed", "jobs", len(left))
+		for _, job := range left {
+			committed, err := c.db.Commit(ctx, unknown(job))
+			if err != nil {
+				return err
+			}
+			if committed.Run != nil {
+				c.finished.tell(ctx, *committed.Run)
+			}
 		}
 	}
-	if len(left) > 0 {
-		c.log.Warn("jobs of providers that are no longer configured were failed", "jobs", len(left))
-	}
-	return nil
 }
 
 // unknown is the outcome of a job that the configuration does not know whom to ask.
