@@ -140,6 +140,9 @@ func (set *settings) checkCredentials(s *clients.Section, wrong *clients.Mistake
 		need("username", set.Username == "")
 		need("password", set.Password.Empty())
 		need("apikey", set.APIKey.Empty())
+		if strings.Contains(set.Username, ":") {
+			wrong.Add("username", "must not contain a colon: HTTP Basic takes what follows for the password (RFC 7617 section 2)")
+		}
 	default:
 		wrong.Add("scheme", `must be "oauth2" or "basic_apikey", not %.40q`, set.Scheme)
 	}
