@@ -5,13 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"orderbeat/clients"
 )
 
 // Perform asks the provider a job's question once and says what came of it,
-// including when, if ever, to ask again. ctx bounds the asking. A panic in the
+// including when, if ever, to ask again. ctx bounds the asking. An order whose id is
+// longer than 128 bytes becomes a problem of a partial answer. A panic in the
 // provider is a failed attempt with its stack. When ctx was cancelled, because the
 // program stops or a caller left, Perform returns an error that wraps
 // [context.Canceled] and nothing happened: the attempt does not count.
@@ -22,6 +24,7 @@ func Perform(ctx context.Context, p clients.Provider, a clients.Account, job Job
 		return Outcome{}, fmt.Errorf("job %s: %w", job.ID, context.Cause(ctx))
 	}
 	out.FinishedAt = time.Now()
+	setAside(&answer)
 	switch {
 	case err != nil:
 		out.Err = clients.AsError(err)
@@ -43,6 +46,27 @@ func ask(ctx context.Context, p clients.Provider, q clients.Query) (answer clien
 	return p.Orders(ctx, q)
 }
 
+// setAside turns orders into problems whose ids nothing can carry: no subject, and no
+// key of a message.
+func setAside(answer *clients.Answer) {
+	endless := func(o clients.Order) bool { return len(o.OrderID) > maxNumberBytes }
+	if !slices.ContainsFunc(answer.Orders, endless) {
+		return
+	}
+	var kept []clients.Order
+	for _, o := range answer.Orders {
+		if !endless(o) {
+			kept = append(kept, o)
+			continue
+		}
+		answer.Partial = append(answer.Partial, clients.Problem{
+			OrderID: shorten(o.OrderID), Reference: shorten(string(o.Reference)),
+			Message: fmt.Sprintf("the order id is longer than %d bytes", maxNumberBytes),
+		})
+	}
+	answer.Orders = kept
+}
+
 // partial tells about the first few of the orders that came with an error.
 func partial(problems []clients.Problem) *clients.Error {
 	const most = 5
@@ -55,13 +79,21 @@ func partial(problems []clients.Problem) *clients.Error {
 		if i > 0 {
 			e.Message += "; "
 		}
-		if name := p.OrderID + p.Reference; name != "" {
-			e.Message += "order " + name + ": "
-		}
-		e.Message += p.Message
+		e.Message += named(p) + p.Message
 		if p.Code != "" {
 			e.Message += " (code " + p.Code + ")"
 		}
 	}
 	return e
+}
+
+// named begins a text about a problem with the order it is about, if that is known.
+func named(p clients.Problem) string {
+	switch {
+	case p.OrderID != "" && p.Reference != "":
+		return "order " + p.OrderID + " (" + p.Reference + "): "
+	case p.OrderID+p.Reference != "":
+		return "order " + p.OrderID + p.Reference + ": "
+	}
+	return ""
 }

@@ -90,6 +90,39 @@ func TestPerformKeepsThePanicsStack(t *testing.T) {
 	}
 }
 
+func TestPerformNamesTheOrdersThatAreNotWhole(t *testing.T) {
+	out, err := jobs.Perform(t.Context(), provider(func(context.Context, clients.Query) (clients.Answer, error) {
+		return clients.Answer{Partial: []clients.Problem{
+			{OrderID: "SO1", Reference: "PO1", Code: "953", Message: "a"},
+			{OrderID: "SO2", Message: "b"},
+			{Reference: "PO3", Message: "c"},
+			{Message: "d"},
+		}}, nil
+	}), clients.Account{}, job(1), retry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "order SO1 (PO1): a (code 953); order SO2: b; order PO3: c; d"; out.Err.Message != want {
+		t.Errorf("got %q, want %q", out.Err.Message, want)
+	}
+}
+
+func TestPerformSetsAsideOrdersWithEndlessIDs(t *testing.T) {
+	longest, longer := strings.Repeat("1", 128), strings.Repeat("2", 129)
+	out, err := jobs.Perform(t.Context(), provider(func(context.Context, clients.Query) (clients.Answer, error) {
+		return clients.Answer{Orders: []clients.Order{{OrderID: "SO1"}, {OrderID: longer, Reference: "PO2"}, {OrderID: longest}}}, nil
+	}), clients.Account{}, job(1), retry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out.State != jobs.Partial || len(out.Orders) != 2 || out.Orders[0].OrderID != "SO1" || out.Orders[1].OrderID != longest {
+		t.Errorf("got %s with %d orders, want partial with the two that can be told", out.State, len(out.Orders))
+	}
+	if want := "order " + longer[:120] + "… (PO2): the order id is longer than 128 bytes"; out.Err == nil || out.Err.Message != want {
+		t.Errorf("got %v, want %q", out.Err, want)
+	}
+}
+
 func TestPerformCancelledDidNotHappen(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err := jobs.Perform(ctx, provider(func(ctx context.Context, _ clients.Query) (clients.Answer, error) {
