@@ -50,7 +50,7 @@ type Request struct {
 	Key string
 	// ReplyTo is a subject that the result is published to as well, or "".
 	ReplyTo string
-	// Traceparent is the caller's W3C trace context, or "".
+	// Traceparent is the caller's W3C trace context; what is none counts as "".
 	Traceparent string
 }
 

@@ -119,7 +119,7 @@ func newRun(r Request, now time.Time) Run {
 		Accounts: r.Accounts, Params: r.Params, Errors: []RunError{}, RequestedAt: now,
 		Key: r.Key, ReplyTo: r.ReplyTo, Traceparent: r.Traceparent,
 	}
-	if run.Traceparent == "" {
+	if !isTraceparent(run.Traceparent) { // it goes into our own headers as it is
 		run.Traceparent = newTraceparent(run.ID)
 	}
 	return run

@@ -229,6 +229,44 @@ func TestRunState(t *testing.T) {
 	}
 }
 
+func TestACallersTraceIsTakenOrANewOneBegun(t *testing.T) {
+	const theirs = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
+	trace := func(parent string) string {
+		r := sync(`{}`)
+		r.Traceparent = parent
+		run, _, err := jobs.Plan(r, targets(t), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if failed := jobs.NewFailed(r, errors.New("unreadable"), now); (failed.Traceparent == parent) != (run.Traceparent == parent) {
+			t.Errorf("%q: a run that failed has %q, and one that did not %q", parent, failed.Traceparent, run.Traceparent)
+		}
+		return run.Traceparent
+	}
+	if got := trace(theirs); got != theirs {
+		t.Errorf("got %q, want the caller's %q", got, theirs)
+	}
+	for name, wrong := range map[string]string{
+		"nothing":             "",
+		"any text":            "nonsense",
+		"too long":            theirs + "0",
+		"endless":             theirs + strings.Repeat("-0", 5000),
+		"another version":     "01" + theirs[2:],
+		"capitals":            strings.ToUpper(theirs),
+		"no trace":            "00-00000000000000000000000000000000-00f067aa0ba902b7-00",
+		"no parent":           "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-00",
+		"a blank in an id":    "00-4bf92f3577b34da6 3ce929d0e0e4736-00f067aa0ba902b7-00",
+		"a line end":          theirs[:54] + "\n",
+		"parts of other size": "00-4bf92f3577b34da6a3ce929d0e0e47-3600f067aa0ba902b7-00",
+		"one part":            "00-4bf92f3577b34da6a3ce929d0e0e4736a00f067aa0ba902b7a00",
+	} {
+		got := trace(wrong)
+		if got == wrong || len(got) != len(theirs) || !strings.HasPrefix(got, "00-") || strings.HasPrefix(got, theirs[:35]) {
+			t.Errorf("%s: got %q for %.80q, want a new trace", name, got, wrong)
+		}
+	}
+}
+
 func TestTraceBelongsToItsRun(t *testing.T) {
 	run, _, err := jobs.Plan(sync(`{}`), targets(t), now)
 	if err != nil {

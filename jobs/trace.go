@@ -3,9 +3,22 @@ package jobs
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"strings"
 
 	"github.com/oklog/ulid/v2"
 )
+
+// isTraceparent reports whether s is a trace context in the only version there is
+// (W3C Trace Context, section 3.2): 00-<trace id>-<parent id>-<flags>, in lower-case
+// hexadecimal, with neither id all zeros.
+func isTraceparent(s string) bool {
+	if len(s) != len("00-0123456789abcdef0123456789abcdef-0123456789abcdef-01") {
+		return false
+	}
+	hexadecimal := func(s string) bool { return strings.Trim(s, "0123456789abcdef") == "" }
+	id := func(s string) bool { return hexadecimal(s) && strings.Trim(s, "0") != "" }
+	return s[:3] == "00-" && id(s[3:35]) && s[35] == '-' && id(s[36:52]) && s[52] == '-' && hexadecimal(s[53:])
+}
 
 // newTraceparent begins a W3C trace for a run that came without one. Its trace id
 // is the run's id, so that either finds the other.
