@@ -172,6 +172,9 @@ type Outcome struct {
 	FinishedAt time.Time
 }
 
+// moment is t as it is stored: in UTC, cut to milliseconds.
+func moment(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
+
 // NewID makes an id for a run: a ULID, which sorts by time.
 func NewID(now time.Time) string {
 	return ulid.MustNew(ulid.Timestamp(now), ulid.DefaultEntropy()).String()

@@ -18,12 +18,12 @@ import (
 // program stops or a caller left, Perform returns an error that wraps
 // [context.Canceled] and nothing happened: the attempt does not count.
 func Perform(ctx context.Context, p clients.Provider, a clients.Account, job Job, retry clients.Retry) (Outcome, error) {
-	out := Outcome{Job: job, Volatile: p.Traits().Volatile, AskedAt: time.Now()}
+	out := Outcome{Job: job, Volatile: p.Traits().Volatile, AskedAt: moment(time.Now())}
 	answer, err := ask(ctx, p, job.Query(a))
 	if err != nil && errors.Is(context.Cause(ctx), context.Canceled) {
 		return Outcome{}, fmt.Errorf("job %s: %w", job.ID, context.Cause(ctx))
 	}
-	out.FinishedAt = time.Now()
+	out.FinishedAt = moment(time.Now())
 	setAside(&answer)
 	switch {
 	case err != nil:

@@ -107,6 +107,20 @@ func TestPerformNamesTheOrdersThatAreNotWhole(t *testing.T) {
 	}
 }
 
+func TestPerformTellsMillisecondsInUTC(t *testing.T) {
+	out, err := jobs.Perform(t.Context(), provider(func(context.Context, clients.Query) (clients.Answer, error) {
+		return clients.Answer{}, nil
+	}), clients.Account{}, job(1), retry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []time.Time{out.AskedAt, out.FinishedAt} {
+		if at != at.UTC().Truncate(time.Millisecond) {
+			t.Errorf("got %s, want milliseconds in UTC", at)
+		}
+	}
+}
+
 func TestPerformSetsAsideOrdersWithEndlessIDs(t *testing.T) {
 	longest, longer := strings.Repeat("1", 128), strings.Repeat("2", 129)
 	out, err := jobs.Perform(t.Context(), provider(func(context.Context, clients.Query) (clients.Answer, error) {

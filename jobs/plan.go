@@ -37,6 +37,7 @@ var Kinds = map[string]Kind{
 // A request that cannot be planned is a *[clients.Error] with [clients.CodeInvalid];
 // the run is then already failed, and has no jobs.
 func Plan(r Request, targets map[string]Target, now time.Time) (Run, []Job, error) {
+	now = moment(now)
 	run := newRun(r, now)
 	jobs, err := plan(run, targets, now)
 	if err != nil {
@@ -108,6 +109,7 @@ func Invalid(message, hint string) *clients.Error {
 
 // NewFailed is the run of a request that could not even be read.
 func NewFailed(r Request, err error, now time.Time) Run {
+	now = moment(now)
 	run := newRun(r, now)
 	run.fail(err, now)
 	return run

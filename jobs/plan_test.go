@@ -267,6 +267,30 @@ func TestACallersTraceIsTakenOrANewOneBegun(t *testing.T) {
 	}
 }
 
+// What is told right away is what is told later, from what was stored.
+func TestTimesAreMillisecondsInUTC(t *testing.T) {
+	precise := now.Add(1_999_999).In(time.FixedZone("", 3600))
+	want := now.Add(time.Millisecond)
+	run, planned, err := jobs.Plan(sync(`{}`), targets(t), precise)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused, _, err := jobs.Plan(jobs.Request{Provider: "unknown"}, targets(t), precise)
+	if err == nil {
+		t.Fatal("got no error for an unknown provider")
+	}
+	unreadable := jobs.NewFailed(sync(`{}`), errors.New("unreadable"), precise)
+	got := []time.Time{
+		run.RequestedAt, planned[0].FirstAt, refused.RequestedAt, *refused.StartedAt, *refused.FinishedAt,
+		unreadable.RequestedAt, *unreadable.StartedAt, *unreadable.FinishedAt,
+	}
+	for i, at := range got {
+		if at != want { // Equal would take any zone
+			t.Errorf("time %d: got %s, want %s", i, at, want)
+		}
+	}
+}
+
 func TestTraceBelongsToItsRun(t *testing.T) {
 	run, _, err := jobs.Plan(sync(`{}`), targets(t), now)
 	if err != nil {
