@@ -16,17 +16,17 @@ const documentID = "C1"
 // decode reads an answer order by order, so that no more of its text than one order
 // is held. It takes a complete EDIWheel C1 document and nothing else: an answer that
 // is anything less must never be read as "no orders". It is known by its documentID or,
-// where that is missing, by its orders.
+// where that is missing, by its orders; a refusal is one without either.
 func decode(body io.Reader, provider, account string) (clients.Answer, error) {
 	d := decoder{json: json.NewDecoder(body), provider: provider, account: account, byID: map[string]int{}}
 	if err := d.document(); err != nil {
 		return clients.Answer{}, err
 	}
-	if !d.identified && !d.listed {
-		return clients.Answer{}, neither(d.head)
-	}
 	if err := judge(d.head, &d.answer); err != nil {
 		return clients.Answer{}, err
+	}
+	if !d.identified && !d.listed {
+		return clients.Answer{}, notDocument("it has neither a documentID nor a referencedOrder")
 	}
 	for i := range d.answer.Orders {
 		d.answer.Orders[i].Normalize()
@@ -193,16 +193,6 @@ func merge(into, further *clients.Order) {
 	keep(&into.Method, further.Method)
 	into.Lines = append(into.Lines, further.Lines...)
 	into.Unmapped = append(into.Unmapped, further.Unmapped...)
-}
-
-// neither is the error of an answer without documentID and orders. What its errorHead
-// says is repeated, for it may be all that there is to go by.
-func neither(head problem) *clients.Error {
-	e := notDocument("it has neither a documentID nor a referencedOrder")
-	if err := judge(head, &clients.Answer{}); err != nil && head.failed() {
-		e.Message += "; " + clients.AsError(err).Message
-	}
-	return e
 }
 
 func notDocument(why string) *clients.Error {

@@ -216,10 +216,12 @@ func TestTheFirstErrorHeadThatTellsOfOneDecides(t *testing.T) {
 	}
 }
 
-func TestARefusalWithoutDocumentIDIsRepeated(t *testing.T) {
-	_, err := ask(t, 200, `{"errorHead":{"errorCode":"907"}}`)
-	if err == nil || !strings.Contains(err.Error(), "907: the ship-to number") {
-		t.Errorf("got %v, want what the errorHead says", err)
+func TestARefusalNeedsNoDocumentID(t *testing.T) {
+	for code, want := range map[string]clients.Code{"907": clients.CodeInvalid, "303": clients.CodeUnavailable} {
+		_, err := ask(t, 200, `{"errorHead":{"errorCode":"`+code+`"}}`)
+		if e := clients.AsError(err); err == nil || e.Code != want {
+			t.Errorf("%s: got %v, want %s", code, err, want)
+		}
 	}
 }
 
@@ -245,7 +247,7 @@ func TestDocumentsThatAreNot(t *testing.T) {
 	for name, body := range map[string]string{
 		"another message version":         `{"documentID":"A2","errorHead":{"errorCode":"0"}}`,
 		"neither documentID nor orders":   `{"errorHead":{"errorCode":"0"}}`,
-		"a refusal without documentID":    `{"errorHead":{"errorCode":"907"}}`,
+		"a part of no document":           `{"errorHead":{"errorCode":"1"}}`,
 		"a documentID that is null":       `{"documentID":null,"errorHead":{"errorCode":"0"},"referencedOrder":[]}`,
 		"a second errorHead with no code": `{"documentID":"C1","errorHead":{"errorCode":"0"},"errorHead":{}}`,
 		"a first errorHead with no code":  `{"documentID":"C1","errorHead":{},"errorHead":{"errorCode":"0"}}`,
