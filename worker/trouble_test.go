@@ -106,3 +106,37 @@ func TestOrderTooLargeForAReply(t *testing.T) {
 		t.Errorf("got %+v, want the event without its order", h)
 	}
 }
+
+func TestWhatABatchDoesNotGetThroughGoesOneByOne(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*bench){
+		"a stream that takes no batches": func(b *bench) {
+			stream, err := b.js.Stream(t.Context(), "ORDERBEAT_ORDERS")
+			if err != nil {
+				t.Fatal(err)
+			}
+			config := stream.CachedInfo().Config
+			config.AllowAtomicPublish = false
+			if _, err := b.js.UpdateStream(t.Context(), config); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"an event that is there already": func(b *bench) {
+			b.publish("orderbeat.orders.michelin.detroit.SO1", `{"provider":"michelin","account":"detroit","order_id":"SO1"}`,
+				nats.Header{"Nats-Msg-Id": {"michelin.detroit.SO1.1"}})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := start(t, nil)
+			change(b)
+			b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nil)
+			if r := b.result(1); r.Orders.Created != 2 {
+				t.Errorf("got %+v, want two orders created", r.Orders)
+			}
+			b.settled()
+			if n := b.count("ORDERBEAT_ORDERS"); n != 2 {
+				t.Errorf("got %d events in the stream, want one for each order", n)
+			}
+		})
+	}
+}
