@@ -2,8 +2,11 @@ package worker_test
 
 import (
 	"context"
+	"database/sql"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -138,5 +141,44 @@ func TestWhatABatchDoesNotGetThroughGoesOneByOne(t *testing.T) {
 				t.Errorf("got %d events in the stream, want one for each order", n)
 			}
 		})
+	}
+}
+
+// An event that was published just before the program died is found in the outbox
+// when it starts again. Within minutes the server knows its id; later it does not.
+func TestOldEventIsNotPublishedTwice(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	b := startIn(t, folder, nil)
+	stream, err := b.js.Stream(t.Context(), "ORDERBEAT_ORDERS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := stream.CachedInfo().Config
+	config.Duplicates = 100 * time.Millisecond
+	if _, err := b.js.UpdateStream(t.Context(), config); err != nil {
+		t.Fatal(err)
+	}
+	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nil)
+	b.result(1)
+	b.settled()
+	if err := b.stop(); err != nil {
+		t.Fatal(err)
+	}
+	file, err := sql.Open("sqlite3", filepath.Join(folder, "orderbeat.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := file.Exec(`
+INSERT INTO outbox (topic, subject, msg_id, type, ce_subject, source, time, event)
+SELECT 'orders', 'orders.michelin.detroit.' || order_id, event_id, type, '', '', '2026-01-01T00:00:00.000Z', id FROM order_events`); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(3 * config.Duplicates) // the server forgets
+	again := startIn(t, folder, nil)
+	again.settled()
+	if n := again.count("ORDERBEAT_ORDERS"); n != 2 {
+		t.Errorf("got %d events in the stream, want 2: each once", n)
 	}
 }
