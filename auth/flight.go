@@ -8,8 +8,9 @@ import (
 )
 
 const (
-	// closeGrace is how long Close waits for an answer.
-	closeGrace = 10 * time.Second
+	// closeGrace is how long Close waits for an answer. Whoever closes has waited
+	// already for the calls that wanted the token.
+	closeGrace = time.Second
 	// storeTimeout bounds the write of an outcome, which no one may cancel.
 	storeTimeout = 5 * time.Second
 )

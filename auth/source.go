@@ -184,7 +184,7 @@ func (s *Source) wait(ctx context.Context) (*held, error) {
 	return nil, &Error{Class: ClassTransient, Reason: "every new token is refused, or has ended, when it comes"}
 }
 
-// Close refuses further token requests and waits for the one under way: ten seconds
+// Close refuses further token requests and waits for the one under way: a second
 // for its answer, which was asked for and may as well be kept, and then for its end.
 // Tokens in hand are served until they end. Close may be called more than once.
 func (s *Source) Close() {

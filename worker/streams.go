@@ -56,7 +56,9 @@ type queues struct {
 	js jetstream.JetStream
 	subjects
 	replicas int
-	log      *slog.Logger
+	// requeue puts the jobs that have not ended into the outbox again.
+	requeue func(ctx context.Context) (int, error)
+	log     *slog.Logger
 }
 
 // errStream is a stream that this program cannot work with.
@@ -86,7 +88,7 @@ func (q *queues) ensure(ctx context.Context) error {
 	for _, want := range q.streamConfigs(q.replicas) {
 		stream, err := q.js.Stream(ctx, want.Name)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			stream, err = q.js.CreateStream(ctx, want)
+			stream, err = q.create(ctx, want)
 		}
 		if err != nil {
 			return fmt.Errorf("stream %s: %w", want.Name, err)
@@ -96,6 +98,21 @@ func (q *queues) ensure(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// create makes a stream. With the stream of jobs gone, the jobs that it held are
+// known by the database alone.
+func (q *queues) create(ctx context.Context, want jetstream.StreamConfig) (jetstream.Stream, error) {
+	if want.Name == q.stream("jobs") {
+		n, err := q.requeue(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if n > 0 {
+			q.log.Warn("NATS has lost the jobs: they are published again", "jobs", n)
+		}
+	}
+	return q.js.CreateStream(ctx, want)
 }
 
 func makeFolder(path string) error { return os.MkdirAll(path, 0o700) }

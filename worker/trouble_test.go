@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"orderbeat/clients"
+	"orderbeat/db"
 	"orderbeat/jobs"
 	"orderbeat/worker"
 )
@@ -60,6 +61,34 @@ func TestStreamsThatAreGoneComeBack(t *testing.T) {
 		t.Errorf("got %s, want succeeded", r.State)
 	}
 	b.settled()
+}
+
+func TestJobsThatTheStreamLostAreDone(t *testing.T) {
+	t.Parallel()
+	b := start(t, nil)
+	answer := make(chan struct{})
+	b.supplier.answers(func(ctx context.Context, _ clients.Query) (clients.Answer, error) {
+		select {
+		case <-answer:
+		case <-ctx.Done():
+		}
+		return clients.Answer{}, nil
+	})
+	b.ask("runs.start", `{"provider":"michelin","kind":"sync","params":{"from":"2020-01-01","to":"2021-12-31"}}`)
+	b.eventually("some jobs are in hand, and the others in the stream", func() bool {
+		pending, err := b.db.Pending(t.Context(), time.Now(), 1)
+		return err == nil && len(pending) == 0 && b.supplier.calls() == 4
+	})
+	for _, name := range []string{"RUNS", "JOBS", "ORDERS", "RESULTS", "ALERTS"} {
+		if err := b.js.DeleteStream(t.Context(), "ORDERBEAT_"+name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(answer)
+	b.eventually("the run ends", func() bool {
+		runs, err := b.db.Runs(t.Context(), db.RunFilter{State: jobs.Succeeded})
+		return err == nil && len(runs) == 1 && runs[0].Jobs.Succeeded == runs[0].Jobs.Total && runs[0].Jobs.Total > 10
+	})
 }
 
 func TestRunOfAProviderThatIsGoneEnds(t *testing.T) {

@@ -98,7 +98,7 @@ func Run(ctx context.Context, c Config) error {
 	}
 	defer bus.close()
 	names := subjects{c.NATS.Prefix}
-	queues := &queues{js: bus.js, subjects: names, replicas: max(1, c.NATS.Replicas), log: c.Log}
+	queues := &queues{js: bus.js, subjects: names, replicas: max(1, c.NATS.Replicas), requeue: c.DB.Requeue, log: c.Log}
 	var page *web
 	webURL := ""
 	if c.WebListen != "" {
@@ -186,12 +186,16 @@ func Run(ctx context.Context, c Config) error {
 	return err
 }
 
-// ready reports whether the worker could do a job now: NATS and the database are
-// there, and not every provider refuses our credentials for good.
+// ready reports whether the worker could do a job now: NATS, its streams and the
+// database are there, and not every provider refuses our credentials for good.
 func ready(b *bus, c Config) func(context.Context) error {
+	jobs := subjects{c.NATS.Prefix}.stream("jobs")
 	return func(ctx context.Context) error {
 		if !b.conn.IsConnected() {
 			return errors.New("nats: not connected")
+		}
+		if _, err := b.js.Stream(ctx, jobs); err != nil {
+			return fmt.Errorf("nats: stream %s: %w", jobs, err)
 		}
 		if err := c.DB.Ping(ctx); err != nil {
 			return fmt.Errorf("database: %w", err)
