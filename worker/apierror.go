@@ -2,14 +2,10 @@ package worker
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
-
-	"github.com/nats-io/nats.go/micro"
 
 	"orderbeat/clients"
 )
@@ -86,14 +82,6 @@ func statusOf(c clients.Code) int {
 	default:
 		return 503
 	}
-}
-
-func respondError(r micro.Request, e *apiError) {
-	body, err := json.Marshal(map[string]*apiError{"error": e})
-	if err != nil {
-		body = nil
-	}
-	_ = r.Error(strconv.Itoa(e.status), oneLine(e.Message), body) // the caller is gone, or the connection; it will ask again
 }
 
 // oneLine makes text fit for a header.

@@ -38,6 +38,7 @@ type service struct {
 	finished  *finished
 	providers map[string]Provider
 	order     []string // of the providers, as configured
+	conn      *nats.Conn
 	maxReply  func() int64
 	log       *slog.Logger
 
@@ -50,7 +51,7 @@ type service struct {
 func newService(c Config, b *bus, p *planner, f *finished) *service {
 	s := &service{
 		db: c.DB, planner: p, finished: f, providers: byName(c.Providers), log: c.Log, stopping: make(chan struct{}),
-		maxReply: b.maxBody,
+		conn: b.conn, maxReply: b.maxBody,
 	}
 	for _, provider := range c.Providers {
 		s.order = append(s.order, provider.Name)
@@ -79,9 +80,9 @@ func (s *service) endpoints() []endpoint {
 }
 
 // open begins to answer. work is the context of the answers.
-func (s *service) open(work context.Context, conn *nats.Conn, names subjects, version string) (err error) {
+func (s *service) open(work context.Context, names subjects, version string) (err error) {
 	s.stats = map[string]*endpointStats{}
-	s.micro, err = micro.AddService(conn, micro.Config{
+	s.micro, err = micro.AddService(s.conn, micro.Config{
 		Name: "orderbeat", Version: semver(version), Description: "where is order X?",
 		StatsHandler: func(e *micro.Endpoint) any { return s.stats[e.Name].snapshot() },
 	})
@@ -98,7 +99,7 @@ func (s *service) open(work context.Context, conn *nats.Conn, names subjects, ve
 			case free <- struct{}{}:
 			default:
 				stats.count(0, true)
-				respondError(r, busy(e.atOnce))
+				s.refuse(r, busy(e.atOnce))
 				return
 			}
 			s.working.Go(func() {
@@ -150,7 +151,7 @@ func (s *service) handle(ctx context.Context, e endpoint, r micro.Request, stats
 		err = s.respond(r, reply)
 	}
 	if err != nil {
-		respondError(r, asAPIError(err))
+		s.refuse(r, asAPIError(err))
 	}
 	stats.count(time.Since(began), err != nil)
 }
@@ -167,7 +168,27 @@ func (s *service) respond(r micro.Request, reply any) error {
 			Hint: "raise nats.max_payload, or read it with `orderbeat order`",
 		}
 	}
-	return r.Respond(body)
+	return s.reply(r, nil, body)
+}
+
+// refuse sends an error reply.
+func (s *service) refuse(r micro.Request, e *apiError) {
+	body, err := json.Marshal(map[string]*apiError{"error": e})
+	if err != nil {
+		body = nil
+	}
+	header := nats.Header{micro.ErrorCodeHeader: {strconv.Itoa(e.status)}, micro.ErrorHeader: {oneLine(e.Message)}}
+	_ = s.reply(r, header, body) // the caller is gone, or the connection; it will ask again
+}
+
+// reply answers a request without the library's own Respond and Error: these write
+// into the request what the library reads when the handler returned, which here is
+// before the answer.
+func (s *service) reply(r micro.Request, header nats.Header, body []byte) error {
+	if r.Reply() == "" {
+		return nil // nobody listens
+	}
+	return s.conn.PublishMsg(&nats.Msg{Subject: r.Reply(), Header: header, Data: body})
 }
 
 func (s *service) answer(ctx context.Context, e endpoint, r micro.Request) (reply any, err error) {

@@ -123,7 +123,7 @@ func Run(ctx context.Context, c Config) error {
 	defer stopServing()
 	taking, taken := errgroup.WithContext(ctx)
 	var backing errgroup.Group
-	if err := service.open(work, bus.conn, names, c.Version); err != nil {
+	if err := service.open(work, names, c.Version); err != nil {
 		if page != nil {
 			page.close()
 		}
