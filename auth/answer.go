@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -8,67 +9,150 @@ import (
 	"time"
 )
 
-// maxLife bounds a life that can be believed. Beyond it a number is no number of
-// seconds, and the life counts as not told.
-const maxLife = 10 * 365 * 24 * time.Hour
+const (
+	// maxLife bounds a life that can be believed. Beyond it a number is no number
+	// of seconds, and the life counts as not told.
+	maxLife = 10 * 365 * 24 * time.Hour
+	// maxEpochLife bounds a life that was told by its end.
+	maxEpochLife = 2 * 365 * 24 * time.Hour
+)
 
-// answer is a successful answer of a token endpoint (RFC 6749 section 5.1). A
-// refresh token is not read: the client credentials grant has no use for one
-// (section 4.4.3).
+// answer is a successful answer of a token endpoint (RFC 6749 section 5.1).
 type answer struct {
 	token   Secret
+	refresh Secret // never of a client credentials grant, which has no use for one (section 4.4.3)
 	life    time.Duration
-	guessed bool // life is the dialect's
+	expiry  Expiry
 }
 
-// read understands an answer. The body's members are looked up by their exact
-// names: encoding/json would take Error for error. Every failure is an *[Error].
-func (e *endpoint) read(resp *http.Response, body []byte) (answer, error) {
-	var members map[string]json.RawMessage
-	unreadable := json.Unmarshal(body, &members) != nil
-	if code, failed := failure(members["error"]); failed || resp.StatusCode != http.StatusOK {
-		return answer{}, e.refusal(resp, code)
+// members are a JSON object's, by their exact names: encoding/json would take Error
+// for error.
+type members map[string]json.RawMessage
+
+// read understands an answer to a grant. Every failure is an *[Error].
+func (e *endpoint) read(g grant, resp *http.Response, body []byte) (answer, error) {
+	var m members
+	unreadable := json.Unmarshal(body, &m) != nil
+	if code, failed := e.dialect.failure(m); failed || resp.StatusCode != http.StatusOK {
+		return answer{}, e.refusal(g, resp, code)
 	}
-	fail := func(class Class, reason string) (answer, error) {
-		return answer{}, &Error{Class: class, Status: resp.StatusCode, Reason: reason}
+	fail := func(class Class, reason, hint string) (answer, error) {
+		return answer{}, &Error{Class: class, Status: resp.StatusCode, Reason: reason, Hint: hint}
 	}
-	token := text(members["access_token"])
-	switch {
+	token, kind := text(m["access_token"]), strings.ToLower(strings.TrimSpace(text(m["token_type"])))
+	switch status := text(m["status"]); {
 	case unreadable:
-		return fail(ClassTransient, "the token endpoint's answer is not JSON")
+		return fail(ClassTransient, "the token endpoint's answer is not JSON", "")
+	case e.dialect.Approved != "" && status != "" && !strings.EqualFold(status, e.dialect.Approved):
+		return fail(ClassCredential, "the token endpoint answers with a status that is not "+e.dialect.Approved, e.dialect.hint(ClassCredential, ""))
 	case token == "":
-		return fail(ClassTransient, "the token endpoint's answer has no access token")
+		return fail(ClassTransient, "the token endpoint's answer has no access token", "")
 	case !sendable(token):
-		return fail(ClassTransient, "the access token has characters that no header can carry")
-	case !e.dialect.isBearer(text(members["token_type"])):
-		return fail(ClassRequest, "the access token is of a type that is not supported")
+		return fail(ClassTransient, "the access token has characters that no header can carry", "")
+	case kind == "dpop":
+		return fail(ClassRequest, "the access token is bound to a key (DPoP, RFC 9449), which is not supported", "ask the provider for bearer tokens")
+	case !e.dialect.isBearer(kind):
+		return fail(ClassRequest, "the access token is of a type that is not supported", "ask the provider for bearer tokens")
 	}
-	a := answer{token: NewSecret(token), life: life(members["expires_in"])}
-	if a.life == 0 {
-		a.life, a.guessed = e.dialect.Life, true
+	a := answer{token: NewSecret(token)}
+	if g.kind != grantClient {
+		a.refresh = NewSecret(text(m["refresh_token"]))
 	}
+	a.life, a.expiry = e.dialect.lifeOf(token, m["expires_in"], time.Now())
 	return a, nil
 }
 
-// failure reads the member error: its code, trimmed and in lower case, and whether
-// it tells of a failure at all. One that is no text does, without a code.
-func failure(raw json.RawMessage) (code string, failed bool) {
-	code = strings.ToLower(strings.TrimSpace(text(raw)))
-	blank := len(raw) == 0 || string(raw) == "null" || strings.HasPrefix(string(raw), `"`)
-	return code, code != "" || !blank
+// failure reads the error code, trimmed and in lower case, and whether an answer tells
+// of a failure at all. An error member that is no text does, without a code.
+func (d Dialect) failure(m members) (code string, failed bool) {
+	names := d.ErrorMembers
+	if len(names) == 0 {
+		names = []string{"error"}
+	}
+	for _, name := range names {
+		raw := m.at(name)
+		code := strings.ToLower(strings.TrimSpace(text(raw)))
+		blank := len(raw) == 0 || string(raw) == "null" || strings.HasPrefix(string(raw), `"`)
+		if code != "" || !blank {
+			return code, true
+		}
+	}
+	return "", false
 }
 
-// isBearer reports whether a token of this type is sent as a bearer token. An
-// absent type is: RFC 6749 requires one, and some endpoints forget it.
-func (d Dialect) isBearer(tokenType string) bool {
-	switch strings.ToLower(strings.TrimSpace(tokenType)) {
-	case "", "bearer":
-		return true
-	case "mac", "dpop", "pop", "n_a": // each needs a scheme of its own
-		return false
-	default:
-		return d.AnyTokenType
+// at is the member at a path, nil when there is none.
+func (m members) at(path string) json.RawMessage {
+	name, rest, deeper := strings.Cut(path, ".")
+	if !deeper {
+		return m[name]
 	}
+	var inner members
+	if json.Unmarshal(m[name], &inner) != nil {
+		return nil
+	}
+	return inner.at(rest)
+}
+
+// lifeOf is how long a token lives from now on, and how that is known: what the
+// answer told, or the token itself if that is earlier, else what the dialect says.
+func (d Dialect) lifeOf(token string, expiresIn json.RawMessage, now time.Time) (time.Duration, Expiry) {
+	life, expiry := d.told(expiresIn, now), ExpiryServer
+	if life == 0 {
+		life, expiry = d.Life, ExpiryDefault
+	}
+	if d.JWTExpiry {
+		if left := jwtExpiry(token).Sub(now); left > 0 && left < life {
+			return left, ExpiryJWT
+		}
+	}
+	return life, expiry
+}
+
+// told reads expires_in: seconds, as a number or as text, or where the dialect has it
+// so the moment of the end. 0 means that the answer does not tell, or nothing that
+// can be believed.
+func (d Dialect) told(raw json.RawMessage, now time.Time) time.Duration {
+	const millis = 1e12 // as seconds since 1970 this is in the year 33658
+	written := text(raw)
+	if written == "" {
+		written = string(raw)
+	}
+	n, err := strconv.ParseFloat(strings.TrimSpace(written), 64)
+	switch {
+	case err != nil || !(n > 0): // also refuses NaN
+		return 0
+	case n <= maxLife.Seconds():
+		return time.Duration(n * float64(time.Second))
+	case !d.EpochExpiry || n >= millis*1000:
+		return 0
+	case n >= millis:
+		n /= 1000
+	}
+	life := time.UnixMilli(int64(n * 1000)).Sub(now)
+	if life <= 0 || life > maxEpochLife {
+		return 0
+	}
+	return life
+}
+
+// jwtExpiry reads the claim exp of a token that is a JWT (RFC 7519 section 4.1.4);
+// the zero time when it is none.
+func jwtExpiry(token string) time.Time {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return time.Time{}
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return time.Time{}
+	}
+	var claims struct {
+		Exp float64 `json:"exp"`
+	}
+	if json.Unmarshal(payload, &claims) != nil || !(claims.Exp > 0 && claims.Exp < 1e11) {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(claims.Exp * 1000))
 }
 
 // sendable reports whether a header can carry the token. RFC 6750's alphabet is no
@@ -89,18 +173,4 @@ func text(raw json.RawMessage) string {
 		return ""
 	}
 	return s
-}
-
-// life reads expires_in: seconds, as a number or as text. 0 means that the answer
-// does not tell, or nothing that can be believed.
-func life(raw json.RawMessage) time.Duration {
-	written := text(raw)
-	if written == "" {
-		written = string(raw)
-	}
-	seconds, err := strconv.ParseFloat(strings.TrimSpace(written), 64)
-	if err != nil || !(seconds > 0 && seconds <= maxLife.Seconds()) { // also refuses NaN
-		return 0
-	}
-	return time.Duration(seconds * float64(time.Second))
 }

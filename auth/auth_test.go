@@ -22,7 +22,7 @@ const (
 // config is Michelin's, with a token endpoint that answers as granted does.
 func config(base http.RoundTripper) auth.Config {
 	return auth.Config{
-		Dialect: auth.Michelin(), Key: "michelin/test", TokenURL: "https://api.example/token",
+		Dialect: auth.Michelin(), Provider: "michelin", Environment: "test", TokenURL: "https://api.example/token",
 		ClientID: auth.NewSecret(clientID), ClientSecret: auth.NewSecret(clientSecret), Base: base,
 	}
 }

@@ -20,9 +20,7 @@ const (
 func (r Row) failed(err *Error, credential string, now time.Time) Row {
 	if r.Credential != credential {
 		r.Credential, r.Failures, r.Refusals = credential, 0, 0
-		if r.State == StateRefused {
-			r.State = StateEmpty
-		}
+		r.State = r.unlatched()
 	}
 	r.Failures++
 	if err.Class == ClassCredential {
@@ -36,10 +34,28 @@ func (r Row) failed(err *Error, credential string, now time.Time) Row {
 	return r
 }
 
+// unlatched is the state without the latch.
+func (r Row) unlatched() State {
+	switch {
+	case r.State != StateRefused:
+		return r.State
+	case r.Token.Empty():
+		return StateEmpty
+	default:
+		return StateValid
+	}
+}
+
 // suspectsBlock reports whether a failure is probably a blocked address: nothing
-// answers, soon after the credentials were refused.
-func (r Row) suspectsBlock(err *Error, now time.Time) bool {
-	return r.Refusals > 0 && now.Sub(r.Failure.At) < blockMemory && looksBlocked(err)
+// answers, soon after the credentials were refused, or, where the dialect says so,
+// several times in a row.
+func (d Dialect) suspectsBlock(r Row, err *Error, now time.Time) bool {
+	if !looksBlocked(err) {
+		return false
+	}
+	afterRefusal := r.Refusals > 0 && now.Sub(r.Failure.At) < blockMemory
+	inARow := d.BlockAfter > 0 && r.Failures >= d.BlockAfter-1 && r.Failure.Status == 0
+	return afterRefusal || inARow
 }
 
 // rest is how long no attempt is made after the failures that the row counts.

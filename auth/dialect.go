@@ -1,29 +1,120 @@
 package auth
 
 import (
-	"maps"
+	"slices"
 	"time"
 )
 
-// Dialect is how one provider's token endpoint speaks OAuth 2.0: what its answers
-// leave out and what its errors mean. It is data; nothing is found out by probing,
-// because a probe that fails is a failed login.
+// Dialect is how one provider's token endpoint speaks OAuth 2.0: how it wants to be
+// asked, what its answers leave out and what its errors mean. It is data, and a
+// further dialect is a further value; nothing is found out by probing, because a
+// probe that fails is a failed login.
 type Dialect struct {
 	// Name is the dialect's name in errors and logs.
 	Name string
+
+	// ClientAuth is how the client proves itself, "" is [InBody].
+	ClientAuth ClientAuth
+	// Encoding is how a request's body is written, "" is [Form].
+	Encoding Encoding
+	// GrantInQuery puts the parameter grant_type, and nothing else, into the URL's
+	// query instead of the body.
+	GrantInQuery bool
+	// UserGrants says that tokens belong to users: a person grants access once
+	// (RFC 6749 section 4.1), and refresh tokens carry on from there. There is no
+	// client credentials grant then.
+	UserGrants bool
+	// NoPKCE leaves out the code challenge of RFC 7636, for an authorization server
+	// that does not ignore parameters which it does not know.
+	NoPKCE bool
+	// IntrospectionEncodings are tried in turn while the answer is 400 or 415;
+	// none is [Form].
+	IntrospectionEncodings []Encoding
+
 	// Life is how long a token lives when the answer does not tell.
 	Life time.Duration
-	// Errors tells what an error code means. Codes are compared trimmed and in
-	// lower case; one that is missing is judged by the answer's status.
-	Errors map[string]Meaning
+	// EpochExpiry reads a large expires_in as the moment of the end since 1970, in
+	// seconds or milliseconds.
+	EpochExpiry bool
+	// JWTExpiry lets the claim exp of a token that is a JWT shorten its life. It is
+	// read without verification: we are not the token's audience.
+	JWTExpiry bool
+	// BearerAliases are token types, in lower case, that mean bearer here.
+	BearerAliases []string
 	// AnyTokenType takes a token of an unknown type for a bearer token. A type
 	// that is known to need another scheme is refused all the same.
 	AnyTokenType bool
+	// Approved is what the member status must say where an answer has one, ""
+	// asks for nothing.
+	Approved string
+
+	// ErrorMembers name the members that hold an answer's error code, dots leading
+	// into objects; the first that is there counts. None is "error".
+	ErrorMembers []string
+	// Errors tells what an error code means. Codes are compared trimmed and in
+	// lower case; one that is missing is judged by the answer's status.
+	Errors map[string]Meaning
+	// RefreshErrors goes before Errors when a refresh token was sent.
+	RefreshErrors map[string]Meaning
+	// BlockAfter is after how many connections in a row that fail a blocked address
+	// is suspected, even though no credentials were refused; 0 is never.
+	BlockAfter int
+}
+
+// ClientAuth is one of the ways in which a client proves itself to a token endpoint
+// (RFC 6749 section 2.3.1). Exactly one is used in a request.
+type ClientAuth string
+
+// The ways.
+const (
+	InBody    ClientAuth = "body"       // the parameters client_id and client_secret
+	BasicRaw  ClientAuth = "basic_raw"  // HTTP Basic over the values as they are
+	BasicForm ClientAuth = "basic_form" // HTTP Basic over the form-encoded values, as the RFC has it
+)
+
+// Encoding is how a request's parameters are written.
+type Encoding string
+
+// The encodings.
+const (
+	Form      Encoding = "form"
+	JSON      Encoding = "json"
+	Multipart Encoding = "multipart"
+)
+
+// Meaning is what an error code means, and what a person can do about it.
+type Meaning struct {
+	Class Class
+	Hint  string
+}
+
+// meaning looks up a code that answered a grant.
+func (d Dialect) meaning(grantType, code string) (Meaning, bool) {
+	if grantType == grantRefresh {
+		if m, ok := d.RefreshErrors[code]; ok {
+			return m, true
+		}
+	}
+	m, ok := d.Errors[code]
+	return m, ok
+}
+
+// isBearer reports whether a token of this type is sent as a bearer token. An
+// absent type is: RFC 6749 requires one, and some endpoints forget it.
+func (d Dialect) isBearer(tokenType string) bool {
+	switch tokenType {
+	case "", "bearer":
+		return true
+	case "mac", "dpop", "pop", "n_a": // each needs a scheme of its own
+		return false
+	default:
+		return d.AnyTokenType || slices.Contains(d.BearerAliases, tokenType)
+	}
 }
 
 // hint says what a person can do about a failure.
 func (d Dialect) hint(c Class, code string) string {
-	if hint := d.Errors[code].Hint; hint != "" {
+	if hint := d.Errors[code].Hint; hint != "" && d.Errors[code].Class == c {
 		return hint
 	}
 	switch c {
@@ -33,50 +124,9 @@ func (d Dialect) hint(c Class, code string) string {
 		return "the provider may block this address after refused credentials: correct them, wait, then ask the provider"
 	case ClassRequest:
 		return "check the token URL; a redirect is not followed"
+	case ClassConsent:
+		return "the user has to grant access in a browser"
 	default:
 		return ""
 	}
-}
-
-// Meaning is what an error code means, and what a person can do about it.
-type Meaning struct {
-	Class Class
-	Hint  string
-}
-
-// RFC6749 is the dialect of the specification, with the client's credentials in the
-// request body (RFC 6749 section 2.3.1). Tokens that do not tell live an hour.
-func RFC6749() Dialect {
-	return Dialect{
-		Name: "rfc6749",
-		Life: time.Hour,
-		Errors: map[string]Meaning{
-			"invalid_client":          {ClassCredential, "check the client id and the client secret"},
-			"unauthorized_client":     {ClassCredential, "ask the provider to allow this client the client_credentials grant"},
-			"access_denied":           {ClassCredential, "ask the provider whether this client is enabled"},
-			"invalid_grant":           {ClassCredential, "ask the provider whether this client is enabled"},
-			"invalid_request":         {ClassRequest, "check the token URL and the provider's kind"},
-			"invalid_scope":           {ClassRequest, "check the provider's kind: the scope is not known there"},
-			"unsupported_grant_type":  {ClassRequest, "check the token URL: it does not take the client_credentials grant"},
-			"server_error":            {Class: ClassTransient},
-			"temporarily_unavailable": {Class: ClassTransient},
-		},
-	}
-}
-
-// Michelin is the dialect of Michelin's B2B token endpoint, after Michelin's
-// developer portal page of 1 April 2025 and Michelin North America Order-to-Cash,
-// OpenAPI 1.0.1: answers have no expires_in ("typical lifespan is 120 minutes"),
-// and refused credentials are a 400. The OpenAPI document describes token_type as
-// any string, and the page knows one scheme only, Bearer.
-func Michelin() Dialect {
-	d := RFC6749()
-	d.Name = "michelin"
-	d.Life = 120 * time.Minute
-	d.AnyTokenType = true
-	maps.Copy(d.Errors, map[string]Meaning{
-		"invalid_client":         {ClassCredential, "check that the client id and the client secret are correct, belong to this environment and are properly encoded"},
-		"unsupported_grant_type": {ClassRequest, "check that nothing on the way changes the body or the Content-Type application/x-www-form-urlencoded"},
-	})
-	return d
 }

@@ -184,7 +184,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 
 func TestConfigurationMistakesComeTogether(t *testing.T) {
 	_, err := auth.NewSource(auth.Config{TokenURL: "http://api.example/token"})
-	want := "auth: dialect is missing\nauth: key is missing\nauth: client id is missing\nauth: client secret is missing\n" +
+	want := "auth: dialect is missing\nauth: provider is missing\nauth: client id is missing\nauth: client secret is missing\n" +
 		"auth: a token's life, in the dialect or as TTL is missing\nauth: the token URL must be https, or http on a loopback address"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v want %v", err, want)

@@ -5,18 +5,21 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
-	"strings"
+	"sync/atomic"
 )
 
 // maxAnswer bounds what is read of a token endpoint's answer, in bytes. Real ones
 // have about one KiB; a longer one is cut, and so no JSON.
 const maxAnswer = 1 << 20
 
-// endpoint asks one token endpoint for tokens of one client.
+// endpoint asks one authorization server on behalf of one client.
 type endpoint struct {
 	dialect      Dialect
 	url          string
+	introspect   string // introspection endpoint, "" for none
+	revoke       string // revocation endpoint, "" for none
 	clientID     Secret
 	clientSecret Secret
 	userAgent    string
@@ -27,7 +30,8 @@ type endpoint struct {
 // secret to another address.
 func newEndpoint(c Config) *endpoint {
 	return &endpoint{
-		dialect: c.Dialect, url: c.TokenURL, clientID: c.ClientID, clientSecret: c.ClientSecret, userAgent: c.UserAgent,
+		dialect: c.Dialect, url: c.TokenURL, introspect: c.IntrospectionURL, revoke: c.RevocationURL,
+		clientID: c.ClientID, clientSecret: c.ClientSecret, userAgent: c.UserAgent,
 		client: &http.Client{
 			Transport:     c.Base,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -35,40 +39,36 @@ func newEndpoint(c Config) *endpoint {
 	}
 }
 
-// ask sends one token request (RFC 6749 section 4.4.2). Every failure is an *[Error].
-func (e *endpoint) ask(ctx context.Context) (answer, error) {
-	req, err := e.request(ctx)
+// ask sends one token request. Every failure is an *[Error]; [Error.lost] tells that
+// the endpoint may have done what it was asked for.
+func (e *endpoint) ask(ctx context.Context, g grant) (answer, error) {
+	var wrote atomic.Bool
+	trace := &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { wrote.Store(true) }}
+	req, err := e.request(httptrace.WithClientTrace(ctx, trace), g)
 	if err != nil {
 		return answer{}, &Error{Class: ClassRequest, Reason: "the token request cannot be made", Err: err}
 	}
-	resp, err := e.client.Do(req)
+	resp, body, err := e.send(req)
 	if err != nil {
-		return answer{}, unreachable(err)
+		failure := unreachable(err)
+		failure.lost = wrote.Load()
+		if resp != nil {
+			failure.Status, failure.Reason, failure.lost = resp.StatusCode, "the token endpoint's answer broke off", true
+		}
+		return answer{}, failure
 	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil {
-		return answer{}, &Error{Class: ClassTransient, Status: resp.StatusCode, Reason: "the token endpoint's answer broke off", Err: err}
-	}
-	return e.read(resp, body)
+	return e.read(g, resp, body)
 }
 
-func (e *endpoint) request(ctx context.Context) (*http.Request, error) {
-	form := url.Values{
-		"grant_type":    {"client_credentials"},
-		"client_id":     {e.clientID.Reveal()},
-		"client_secret": {e.clientSecret.Reveal()},
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url, strings.NewReader(form.Encode()))
+// send sends a request and reads its answer; resp is nil when none came.
+func (e *endpoint) send(req *http.Request) (resp *http.Response, body []byte, err error) {
+	resp, err = e.client.Do(req)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Accept", "application/json")
-	if e.userAgent != "" {
-		req.Header.Set("User-Agent", e.userAgent)
-	}
-	return req, nil
+	defer resp.Body.Close()
+	body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	return resp, body, err
 }
 
 // unreachable tells of a request without an answer. The cause's own text is left

@@ -21,6 +21,9 @@ const (
 	ClassRequest Class = "request"
 	// ClassThrottle: too many requests. It says nothing about the credentials.
 	ClassThrottle Class = "throttle"
+	// ClassConsent: there is nothing to renew a user's token with, or it is refused.
+	// A person must grant access; no attempt is made before.
+	ClassConsent Class = "consent"
 	// ClassTransient: the endpoint, or the way to it, is down; it may answer later.
 	ClassTransient Class = "transient"
 )
@@ -46,6 +49,9 @@ type Error struct {
 	After time.Duration
 	// Err is the cause, for errors.Is; it is no part of the text.
 	Err error
+
+	// lost tells that the request was sent and no whole answer came.
+	lost bool
 }
 
 func (e *Error) Error() string {
@@ -60,6 +66,7 @@ func (e *Error) Error() string {
 	switch {
 	case e.Cooling && e.After > 0:
 		fmt.Fprintf(&b, "; cooling down, next attempt in %s", e.After.Round(time.Second))
+	case e.Cooling && e.Class == ClassConsent:
 	case e.Cooling:
 		b.WriteString("; no further attempt with these credentials")
 	}

@@ -36,7 +36,7 @@ func ExampleTransport() {
 	defer srv.Close()
 
 	source, err := auth.NewSource(auth.Config{
-		Dialect: auth.Michelin(), Key: "michelin/sandbox", TokenURL: srv.URL + "/token",
+		Dialect: auth.Michelin(), Provider: "michelin", Environment: "sandbox", TokenURL: srv.URL + "/token",
 		ClientID: auth.NewSecret("id"), ClientSecret: auth.NewSecret("secret"),
 	})
 	if err != nil {
@@ -73,7 +73,7 @@ func ExampleError() {
 	}))
 	defer srv.Close()
 	source, err := auth.NewSource(auth.Config{
-		Dialect: auth.RFC6749(), Key: "supplier/production", TokenURL: srv.URL,
+		Dialect: auth.RFC6749(), Provider: "supplier", Environment: "production", TokenURL: srv.URL,
 		ClientID: auth.NewSecret("id"), ClientSecret: auth.NewSecret("wrong"),
 	})
 	if err != nil {
@@ -98,7 +98,7 @@ func ExampleError() {
 
 func ExampleSource_Status() {
 	source, err := auth.NewSource(auth.Config{
-		Dialect: auth.Michelin(), Key: "michelin/production", TokenURL: "https://api.michelin.com/idp/v2/b2b/oauth2/token",
+		Dialect: auth.Michelin(), Provider: "michelin", Environment: "production", TokenURL: "https://api.michelin.com/idp/v2/b2b/oauth2/token",
 		ClientID: auth.NewSecret("id"), ClientSecret: auth.NewSecret("secret"),
 	})
 	if err != nil {
@@ -108,5 +108,5 @@ func ExampleSource_Status() {
 	defer source.Close()
 	_ = json.NewEncoder(os.Stdout).Encode(source.Status())
 	// Output:
-	// {"key":"michelin/production/client_credentials/e889b07b59dade60","dialect":"michelin","state":"empty","generation":0,"life_left_seconds":0,"life_guessed":false,"logins":0,"replays":0,"saved":0}
+	// {"key":"michelin/production/client_credentials/e889b07b59dade60","provider":"michelin","environment":"production","dialect":"michelin","state":"empty","generation":0,"life_left_seconds":0,"life_guessed":false,"cooling":false,"failures":0,"refusals":0,"logins":0,"replays":0,"saved":0}
 }

@@ -11,6 +11,8 @@ const (
 	// closeGrace is how long Close waits for an answer. Whoever closes has waited
 	// already for the calls that wanted the token.
 	closeGrace = time.Second
+	// closeGraceUser is the same where the answer may be the only way on.
+	closeGraceUser = 10 * time.Second
 	// storeTimeout bounds the write of an outcome, which no one may cancel.
 	storeTimeout = 5 * time.Second
 )
@@ -24,31 +26,43 @@ type flight struct {
 
 // fly starts a flight, or joins the one under way. It does not wait.
 func (s *Source) fly() *flight {
+	f, mine := s.board()
+	if mine == nil {
+		return f
+	}
+	go func() {
+		defer s.flights.Done()
+		f.err = s.obtain(mine)
+		s.land(f)
+	}()
+	return f
+}
+
+// board returns the flight under way, or a new one with its context, which the caller
+// then performs, lands and is Done with. No caller's context: a caller that leaves must not end
+// what others wait for. Twice the timeout leaves room for the limiter and for
+// another's lease.
+func (s *Source) board() (*flight, context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.flight != nil {
-		return s.flight
+		return s.flight, nil
 	}
 	f := &flight{done: make(chan struct{})}
 	if s.closed {
 		f.err = &Error{Class: ClassTransient, Reason: errClosed.Error(), Err: errClosed}
 		close(f.done)
-		return f
+		return f, nil
 	}
-	// No caller's context: a caller that leaves must not end what others wait for.
-	// Twice the timeout leaves room for the limiter and for another's lease.
 	ctx, cancel := context.WithTimeout(context.Background(), 2*s.timeout)
 	f.cancel = cancel
 	s.flight = f
-	s.flights.Go(func() {
-		defer cancel()
-		f.err = s.obtain(ctx)
-		s.land(f)
-	})
-	return f
+	s.flights.Add(1)
+	return f, ctx
 }
 
-// land ends a flight. While the old token is served nobody hears of a failure but the log.
+// land ends a flight. While the old token is served nobody hears of a failure but the
+// log and who is notified.
 func (s *Source) land(f *flight) {
 	now := time.Now()
 	if h := s.live.Load(); f.err != nil && h.usable(now, s.rejected.Load()) {
@@ -59,10 +73,12 @@ func (s *Source) land(f *flight) {
 		s.live.Store(h.withRefreshAt(now.Add(rest)))
 		s.log.Warn("the access token could not be renewed early; the old one is served", "expires_at", h.ExpiresAt, "err", f.err)
 	}
+	s.notify()
 	s.mu.Lock()
 	s.flight = nil
 	s.mu.Unlock()
 	close(f.done)
+	f.cancel()
 }
 
 // obtain brings a usable token: the one in the store if it is newer than ours, else
@@ -75,27 +91,26 @@ func (s *Source) obtain(ctx context.Context) error {
 		if usable && now.Before(h.refreshAt) {
 			return nil
 		}
-		row, err := s.store.Load(ctx, s.key)
+		row, err := s.load(ctx)
 		if err != nil {
-			return storeError("cannot be read", err)
+			return err
 		}
-		s.row.Store(&row)
 		if s.adopt(row, now) {
 			return nil
 		}
-		if err := row.resting(s.dialect, s.credential, now); err != nil {
+		if err := s.barred(row, now); err != nil {
 			return err
 		}
-		lease := Lease{
-			Key: s.key, Generation: row.Generation, Credential: s.credential, Owner: s.owner,
-			At: now, Until: now.Add(2*s.timeout + storeTimeout), // outlives the flight
-		}
+		lease := s.lease(row, now)
 		won, err := s.store.Lease(ctx, lease)
 		switch {
 		case err != nil:
 			return storeError("cannot be written", err)
 		case won:
-			return s.grant(ctx, lease, row)
+			if err := s.grant(ctx, lease, row); !errors.Is(err, errReplay) {
+				return err
+			}
+			continue
 		case usable: // somebody else renews it
 			s.live.Store(h.withRefreshAt(now.Add(time.Second)))
 			return nil
@@ -104,6 +119,32 @@ func (s *Source) obtain(ctx context.Context) error {
 			return &Error{Class: ClassTransient, Reason: "another process renews the token, and does not end", Err: err}
 		}
 	}
+}
+
+// load reads the row, and tells of one that cannot be read.
+func (s *Source) load(ctx context.Context) (Row, error) {
+	row, err := s.store.Load(ctx, s.id.Key)
+	if err != nil {
+		return Row{}, storeError("cannot be read", err)
+	}
+	known := s.row.Swap(&row)
+	if row.Unreadable && (known == nil || !known.Unreadable) {
+		s.log.Error("what the token store holds cannot be read; it counts as no token")
+		s.notify()
+	}
+	return row, nil
+}
+
+// lease is the wish to renew what the row holds. It outlives the flight.
+func (s *Source) lease(row Row, now time.Time) Lease {
+	l := s.id
+	l.Generation, l.Owner, l.At = row.Generation, s.owner, now
+	l.Until = now.Add(2*s.timeout + storeTimeout)
+	l.Lost = row.Lost
+	if !row.IntentAt.IsZero() && s.config.User != "" { // its holder was killed, or did not get to write
+		l.Lost++
+	}
+	return l
 }
 
 // adopt serves the row's token if it is newer than ours and usable.
@@ -119,71 +160,13 @@ func (s *Source) adopt(row Row, now time.Time) bool {
 	return true
 }
 
-// grant asks the endpoint, once, and writes down what comes of it before anybody
-// gets to see it. It holds the lease.
-func (s *Source) grant(ctx context.Context, lease Lease, row Row) error {
-	if s.limiter != nil {
-		if err := s.limiter.Wait(ctx); err != nil {
-			s.commit(ctx, lease, row)
-			return &Error{Class: ClassTransient, Reason: "the token endpoint's own rate is used up", Err: err}
-		}
+// barred is the error of a call for which no token may be asked: the row rests, or
+// there is nothing to ask with. It is nil when an attempt is allowed.
+func (s *Source) barred(row Row, now time.Time) error {
+	if reason := s.lapsed(row); reason != "" {
+		return s.consentError(reason)
 	}
-	ask, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
-	asked := time.Now()
-	s.counts.logins.Add(1)
-	a, err := s.endpoint.ask(ask)
-	if err != nil {
-		return s.fail(ctx, lease, row, err)
-	}
-	s.keep(ctx, lease, s.granted(row, a, asked))
-	return nil
-}
-
-// granted is the row with a new token. Its generation is above all that were ever
-// served or refused here, also when the store lost its memory.
-func (s *Source) granted(row Row, a answer, asked time.Time) Row {
-	newest := max(row.Generation, s.rejected.Load())
-	if h := s.live.Load(); h != nil {
-		newest = max(newest, h.Generation)
-	}
-	expiresAt := asked.Add(a.life)
-	return Row{
-		Key: row.Key, State: StateValid, Generation: newest + 1, Token: a.token,
-		ObtainedAt: asked, RefreshAt: expiresAt.Add(-earlyBy(a.life)), ExpiresAt: expiresAt, Guessed: a.guessed,
-		Credential: s.credential, Failure: row.Failure,
-	}
-}
-
-// keep stores a new token and serves it. A token that the store does not take is
-// served all the same: it is granted, and asking again would only cost another.
-func (s *Source) keep(ctx context.Context, lease Lease, row Row) {
-	if !s.commit(ctx, lease, row) {
-		if newer, err := s.store.Load(ctx, s.key); err == nil && newer.Generation >= row.Generation && s.adopt(newer, time.Now()) {
-			s.row.Store(&newer)
-			return
-		}
-	}
-	s.row.Store(&row)
-	s.live.Store(hold(row, s.remedies(row.ObtainedAt), time.Now()))
-}
-
-// fail stores a failure with the rest that follows it, and returns it for all who wait.
-func (s *Source) fail(ctx context.Context, lease Lease, row Row, err error) error {
-	e, ok := errors.AsType[*Error](err)
-	if !ok || errors.Is(err, context.Canceled) {
-		s.commit(ctx, lease, row) // closed: the endpoint did not fail
-		return err
-	}
-	now := time.Now()
-	if row.suspectsBlock(e, now) {
-		e.Class, e.Hint = ClassBlock, s.dialect.hint(ClassBlock, "")
-	}
-	row = row.failed(e, s.credential, now)
-	e.After = max(0, row.CooldownUntil.Sub(now))
-	s.row.Store(&row)
-	s.commit(ctx, lease, row)
-	return e
+	return row.resting(s.dialect, s.id.Credential, now)
 }
 
 // commit writes the row under the lease and reports whether the store took it. It
@@ -191,11 +174,16 @@ func (s *Source) fail(ctx context.Context, lease Lease, row Row, err error) erro
 func (s *Source) commit(ctx context.Context, lease Lease, row Row) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
+	row.Key, row.Provider, row.Environment, row.User = s.id.Key, s.id.Provider, s.id.Environment, s.id.User
+	row.Unreadable = false
+	tallied := s.counts.tally(&row)
 	ok, err := s.store.Commit(ctx, lease, row)
 	if err != nil || !ok {
 		s.log.Warn("the token store did not take what became of a token request", "generation", row.Generation, "lease_lost", err == nil, "err", err)
+		return false
 	}
-	return ok && err == nil
+	s.counts.tallied(tallied)
+	return true
 }
 
 func storeError(what string, err error) error {

@@ -24,11 +24,15 @@ func (m *memory) Lease(_ context.Context, l Lease) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	row := m.row(l.Key)
-	resting := row.State == StateRefused || row.CooldownUntil.After(l.At)
-	if row.Generation != l.Generation || row.LeaseUntil.After(l.At) || resting && row.Credential == l.Credential {
+	resting := row.State == StateRefused || row.State == StateConsent || row.CooldownUntil.After(l.At)
+	barred := resting && row.Credential == l.Credential && !l.Override
+	if row.Generation != l.Generation || row.LeaseUntil.After(l.At) || barred {
 		return false, nil
 	}
-	row.LeaseOwner, row.LeaseUntil, row.IntentAt = l.Owner, l.Until, l.At
+	if _, ok := m.rows[l.Key]; !ok {
+		row.Provider, row.Environment, row.User = l.Provider, l.Environment, l.User
+	}
+	row.LeaseOwner, row.LeaseUntil, row.IntentAt, row.Lost = l.Owner, l.Until, l.At, l.Lost
 	m.rows[l.Key] = row
 	return true, nil
 }

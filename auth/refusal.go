@@ -10,11 +10,11 @@ import (
 // class throttle.
 const maxRetryAfter = 15 * time.Minute
 
-// refusal judges a failed answer: by its code where the dialect knows it, else by
-// its status. Too many requests are never held against the credentials.
-func (e *endpoint) refusal(resp *http.Response, code string) *Error {
-	err := &Error{Status: resp.StatusCode, Code: e.shown(code), After: RetryAfter(resp.Header, maxRetryAfter)}
-	meaning, known := e.dialect.Errors[code]
+// refusal judges a failed answer to a grant: by its code where the dialect knows it,
+// else by its status. Too many requests are never held against the credentials.
+func (e *endpoint) refusal(g grant, resp *http.Response, code string) *Error {
+	err := &Error{Status: resp.StatusCode, Code: e.shown(g, code), After: RetryAfter(resp.Header, maxRetryAfter)}
+	meaning, known := e.dialect.meaning(g.kind, code)
 	switch {
 	case resp.StatusCode == http.StatusTooManyRequests,
 		resp.StatusCode == http.StatusServiceUnavailable && err.After > 0:
@@ -49,24 +49,30 @@ func reasons(c Class) string {
 		return "the token endpoint does not take the request"
 	case ClassThrottle:
 		return "the token endpoint has had too many requests"
+	case ClassConsent:
+		return "the token endpoint refuses the refresh token"
 	default:
 		return "the token endpoint is out of order"
 	}
 }
 
 // shown is a code that may stand in a text: one that the dialect knows, or a short
-// word that repeats no credential.
-func (e *endpoint) shown(code string) string {
+// word that repeats nothing of what was sent.
+func (e *endpoint) shown(g grant, code string) string {
 	const maxCode = 40
-	if _, known := e.dialect.Errors[code]; known {
+	if _, known := e.dialect.meaning(g.kind, code); known {
 		return code
 	}
 	wordy := strings.Trim(code, "abcdefghijklmnopqrstuvwxyz0123456789_-.") == ""
 	if !wordy || len(code) > maxCode {
 		return ""
 	}
-	for _, s := range []Secret{e.clientID, e.clientSecret} {
-		if strings.Contains(code, strings.ToLower(s.Reveal())) {
+	sent := []string{e.clientID.Reveal(), e.clientSecret.Reveal()}
+	for _, value := range g.with {
+		sent = append(sent, value)
+	}
+	for _, s := range sent {
+		if s != "" && strings.Contains(code, strings.ToLower(s)) {
 			return ""
 		}
 	}

@@ -3,51 +3,13 @@ package auth
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
-	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
 )
-
-// Limiter spaces token requests; a *rate.Limiter is one.
-type Limiter interface {
-	// Wait returns nil when a request may be sent, or an error as soon as ctx
-	// ends or cannot be met.
-	Wait(ctx context.Context) error
-}
-
-// Config is what a source is made of.
-type Config struct {
-	Dialect Dialect
-	// Key names the credential in the store, such as "michelin/production". The
-	// source adds the grant and a hash of the client id: another client has
-	// another row.
-	Key string
-	// TokenURL is the token endpoint: https, or http on a loopback address.
-	TokenURL     string
-	ClientID     Secret
-	ClientSecret Secret
-	// TTL is how long a token lives when the answer does not tell; 0 leaves that
-	// to the dialect.
-	TTL time.Duration
-	// Store keeps the token; nil keeps it in memory, for this source alone.
-	Store Store
-	// Limiter spaces token requests; nil does not.
-	Limiter Limiter
-	// Base carries token requests; nil is [http.DefaultTransport].
-	Base http.RoundTripper
-	// Timeout bounds one token request, its answer included; 0 is 30 s.
-	Timeout   time.Duration
-	UserAgent string
-	// Log hears of failures that nobody waits for; nil is silent.
-	Log *slog.Logger
-}
 
 // maxTurns bounds how often a call waits for a token, because one that has just
 // come may have been refused meanwhile.
@@ -56,17 +18,19 @@ const maxTurns = 3
 // errClosed is what a call gets that needs a token request after [Source.Close].
 var errClosed = errors.New("the source is closed")
 
-// Source is the life of one credential's tokens. It is safe for concurrent use.
+// Source is the life of one credential's tokens: the client's own, or those of one
+// user. It is safe for concurrent use.
 type Source struct {
 	dialect    Dialect
-	key        string
-	credential string // fingerprint of what is sent
-	owner      string // of leases
+	id         Lease  // key, provider, environment, user, credential: what every lease says
+	owner      string // of the flights' leases
+	config     Config
 	endpoint   *endpoint
 	store      Store
 	limiter    Limiter
 	timeout    time.Duration
 	log        *slog.Logger
+	notifyFunc atomic.Pointer[func(Status)]
 
 	live     atomic.Pointer[held] // written by the flight alone
 	row      atomic.Pointer[Row]  // as last seen; written by the flight alone
@@ -89,53 +53,35 @@ func NewSource(c Config) (*Source, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	if c.TTL > 0 {
-		c.Dialect.Life = c.TTL
+	c = c.withDefaults()
+	s := &Source{
+		dialect: c.Dialect, config: c, endpoint: newEndpoint(c), store: c.Store, limiter: c.Limiter, timeout: c.Timeout,
+		id: Lease{
+			Key: c.key(), Provider: c.Provider, Environment: c.Environment, User: c.User,
+			Credential: hash(c.Dialect.Name, c.TokenURL, c.ClientID.Reveal(), c.ClientSecret.Reveal()),
+		},
+		owner: rand.Text(),
+		log:   c.Log.With("provider", c.Provider, "user", c.User),
 	}
-	if c.Store == nil {
-		c.Store = NewMemory()
-	}
-	if c.Timeout <= 0 {
-		c.Timeout = 30 * time.Second
-	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
-	return &Source{
-		dialect: c.Dialect, endpoint: newEndpoint(c), store: c.Store, limiter: c.Limiter, timeout: c.Timeout,
-		key:        c.Key + "/client_credentials/" + hash(c.ClientID.Reveal())[:16],
-		credential: hash(c.Dialect.Name, c.TokenURL, c.ClientID.Reveal(), c.ClientSecret.Reveal()),
-		owner:      rand.Text(),
-		log:        c.Log.With("key", c.Key),
-	}, nil
+	s.SetNotify(c.Notify)
+	return s, nil
 }
 
-func (c Config) check() error {
-	var errs []error
-	missing := func(what string, is bool) {
-		if is {
-			errs = append(errs, fmt.Errorf("auth: %s is missing", what))
-		}
+// User is whose tokens these are, "" for the client's own.
+func (s *Source) User() string { return s.config.User }
+
+// Provider is the provider whose tokens these are.
+func (s *Source) Provider() string { return s.config.Provider }
+
+// SetNotify replaces [Config.Notify]; nil hears nothing.
+func (s *Source) SetNotify(f func(Status)) {
+	if f == nil {
+		f = func(Status) {}
 	}
-	missing("dialect", c.Dialect.Name == "")
-	missing("key", c.Key == "")
-	missing("client id", c.ClientID.Empty())
-	missing("client secret", c.ClientSecret.Empty())
-	missing("a token's life, in the dialect or as TTL", c.Dialect.Life <= 0 && c.TTL <= 0)
-	if u, err := url.Parse(c.TokenURL); err != nil || u.Host == "" || !confidential(u) {
-		errs = append(errs, errors.New("auth: the token URL must be https, or http on a loopback address"))
-	}
-	return errors.Join(errs...)
+	s.notifyFunc.Store(&f)
 }
 
-// hash is a fingerprint of values, in hexadecimal.
-func hash(values ...string) string {
-	h := sha256.New()
-	for _, v := range values {
-		fmt.Fprintf(h, "%d:%s", len(v), v)
-	}
-	return hex.EncodeToString(h.Sum(nil))
-}
+func (s *Source) notify() { (*s.notifyFunc.Load())(s.Status()) }
 
 // Token returns an access token to send. A live one comes at once, also while it
 // is renewed in the background; otherwise Token waits for the one token request
@@ -184,16 +130,34 @@ func (s *Source) wait(ctx context.Context) (*held, error) {
 	return nil, &Error{Class: ClassTransient, Reason: "every new token is refused, or has ended, when it comes"}
 }
 
+// Tend renews a user's tokens that are due although nobody calls, so that an idle
+// refresh token does not lapse: at least once a day. It does not wait. Whoever owns the
+// source calls it every minute or so; the client's own tokens need no tending.
+func (s *Source) Tend() {
+	if s.config.User == "" {
+		return
+	}
+	if h := s.live.Load(); h.usable(time.Now(), s.rejected.Load()) && time.Now().Before(h.refreshAt) {
+		return
+	}
+	s.fly()
+}
+
 // Close refuses further token requests and waits for the one under way: a second
-// for its answer, which was asked for and may as well be kept, and then for its end.
-// Tokens in hand are served until they end. Close may be called more than once.
+// for its answer, which was asked for and may as well be kept, or ten where it spends
+// a user's refresh token, which would be lost with it. Tokens in hand are served until
+// they end. Close may be called more than once.
 func (s *Source) Close() {
 	s.mu.Lock()
 	s.closed = true
 	f := s.flight
 	s.mu.Unlock()
 	if f != nil {
-		stop := time.AfterFunc(closeGrace, f.cancel)
+		grace := closeGrace
+		if s.config.User != "" {
+			grace = closeGraceUser
+		}
+		stop := time.AfterFunc(grace, f.cancel)
 		defer stop.Stop()
 	}
 	s.flights.Wait()

@@ -10,28 +10,63 @@ type counts struct {
 	logins  atomic.Int64
 	replays atomic.Int64
 	saved   atomic.Int64
+	// stored is what of them the store knows; used by the flight alone.
+	stored tally
 }
+
+// tally is a reading of the counts.
+type tally struct{ logins, replays, saved int64 }
+
+// tally adds to the row what the store does not know yet, and returns the reading
+// that it then knows.
+func (c *counts) tally(row *Row) tally {
+	now := tally{c.logins.Load(), c.replays.Load(), c.saved.Load()}
+	row.Logins += now.logins - c.stored.logins
+	row.Replays += now.replays - c.stored.replays
+	row.Saved += now.saved - c.stored.saved
+	return now
+}
+
+func (c *counts) tallied(t tally) { c.stored = t }
 
 // Status is what can be told of a source. It holds no secret.
 type Status struct {
-	Key        string `json:"key"`
-	Dialect    string `json:"dialect"`
-	State      State  `json:"state"` // empty, valid, refused or cooling
-	Generation int64  `json:"generation"`
+	Key         string `json:"key"`
+	Provider    string `json:"provider"`
+	Environment string `json:"environment"`
+	User        string `json:"user,omitzero"` // "" where tokens are the client's own
+	Dialect     string `json:"dialect,omitzero"`
+	State       State  `json:"state"`
+	Generation  int64  `json:"generation"`
 
 	RenewedAt time.Time `json:"renewed_at,omitzero"`
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
-	// LifeLeft is in whole seconds, 0 without a live token.
+	// LifeLeft is in whole seconds, 0 without a live token. In [StateConsent] it can
+	// be more: what was granted is served until it ends.
 	LifeLeft int64 `json:"life_left_seconds"`
-	// Guessed says that the provider did not tell how long the token lives.
-	Guessed bool `json:"life_guessed"`
+	// Guessed says that nobody told how long the token lives; Expiry says who did.
+	Guessed bool   `json:"life_guessed"`
+	Expiry  Expiry `json:"expiry_source,omitzero"`
 
 	// NextAttemptAt is before when no token is asked for: the end of a cooldown, or
 	// the early renewal of a live token. It is zero when a token is asked for at
 	// the next call, and when none will be.
 	NextAttemptAt time.Time `json:"next_attempt_at,omitzero"`
-	// LastFailure is the last attempt that failed, nil if none did.
+	// Cooling says that a failed attempt is rested from until NextAttemptAt, also
+	// while the old token is served.
+	Cooling bool `json:"cooling"`
+	// LastFailure is the last attempt that failed, nil if none did; Failures and
+	// Refusals count those since the last token.
 	LastFailure *Failure `json:"last_failure,omitempty"`
+	Failures    int      `json:"failures"`
+	Refusals    int      `json:"refusals"`
+
+	// ConsentedAt is when the user granted access, ConsentReason why they must do
+	// so again.
+	ConsentedAt   time.Time `json:"consented_at,omitzero"`
+	ConsentReason string    `json:"consent_reason,omitzero"`
+	// Unreadable says that what the store holds cannot be read.
+	Unreadable bool `json:"unreadable,omitzero"`
 
 	Logins  int64 `json:"logins"`  // token requests sent
 	Replays int64 `json:"replays"` // calls sent again after a 401
@@ -39,31 +74,63 @@ type Status struct {
 }
 
 // Status tells what this source knows now. It asks neither the store nor the
-// endpoint: what other processes did since the last attempt is not in it.
+// endpoint: what other processes did since the last attempt is not in it. The counts
+// are this source's.
 func (s *Source) Status() Status {
 	now := time.Now()
+	row := Row{State: StateEmpty}
+	if r := s.row.Load(); r != nil {
+		row = *r
+	}
+	row.Key, row.Provider, row.Environment, row.User = s.id.Key, s.id.Provider, s.id.Environment, s.id.User
+	if row.Credential != "" && row.Credential != s.id.Credential { // its judgement was about another credential
+		row.State, row.CooldownUntil = row.unlatched(), time.Time{}
+	}
+	st := row.status(now, s.live.Load(), s.rejected.Load())
+	st.Dialect = s.dialect.Name
+	if reason := s.lapsed(row); reason != "" {
+		st.State, st.ConsentReason = StateConsent, reason
+	}
+	st.Logins, st.Replays, st.Saved = s.counts.logins.Load(), s.counts.replays.Load(), s.counts.saved.Load()
+	return st
+}
+
+// StatusOf tells of a row what a source would that had just read it. The counts are
+// those of all processes, as of the last time that anything was asked for.
+func StatusOf(row Row) Status {
+	now := time.Now()
+	st := row.status(now, hold(row, 0, now), 0)
+	if row.State == StateConsent {
+		st.State = StateConsent
+	}
+	return st
+}
+
+func (r Row) status(now time.Time, h *held, rejected int64) Status {
 	st := Status{
-		Key: s.key, Dialect: s.dialect.Name, State: StateEmpty,
-		Logins: s.counts.logins.Load(), Replays: s.counts.replays.Load(), Saved: s.counts.saved.Load(),
+		Key: r.Key, Provider: r.Provider, Environment: r.Environment, User: r.User,
+		State: StateEmpty, Generation: r.Generation, RenewedAt: r.ObtainedAt, Expiry: r.Expiry, Guessed: r.Expiry == ExpiryDefault,
+		Failures: r.Failures, Refusals: r.Refusals, ConsentedAt: r.ConsentedAt, ConsentReason: r.ConsentReason, Unreadable: r.Unreadable,
+		Logins: r.Logins, Replays: r.Replays, Saved: r.Saved,
 	}
-	row := s.row.Load()
-	if row != nil {
-		st.RenewedAt, st.Guessed = row.ObtainedAt, row.Guessed
-		if row.Failures > 0 || row.Failure.Class != "" {
-			failure := row.Failure
-			st.LastFailure = &failure
-		}
+	if r.Failure.Class != "" {
+		failure := r.Failure
+		st.LastFailure = &failure
 	}
-	h := s.live.Load()
+	st.Cooling = r.CooldownUntil.After(now)
 	switch {
-	case h.usable(now, s.rejected.Load()):
+	case h.usable(now, rejected):
 		st.State, st.Generation, st.ExpiresAt, st.NextAttemptAt = StateValid, h.Generation, h.ExpiresAt, h.refreshAt
 		st.LifeLeft = int64(h.ExpiresAt.Sub(now) / time.Second)
-	case row == nil:
-	case row.State == StateRefused:
+	case r.State == StateRefused:
 		st.State = StateRefused
-	case row.CooldownUntil.After(now):
-		st.State, st.NextAttemptAt = StateCooling, row.CooldownUntil
+	case st.Cooling:
+		st.State = StateCooling
+	case r.State == StateValid && r.User != "": // the grant is; its next token comes with the next call
+		st.State = StateValid
+	}
+	if st.Cooling {
+		st.NextAttemptAt = r.CooldownUntil
 	}
 	return st
 }

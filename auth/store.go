@@ -10,26 +10,40 @@ type State string
 
 // The states of a row. A [Status] knows [StateCooling] besides.
 const (
-	StateEmpty   State = "empty"   // no token was obtained yet
-	StateValid   State = "valid"   // a token was obtained; whether it still lives, its times tell
-	StateRefused State = "refused" // the credentials were refused too often: no attempt until they change
-	StateCooling State = "cooling" // no token, and no attempt before the cooldown ends
+	StateEmpty   State = "empty"            // no token was obtained yet
+	StateValid   State = "valid"            // a token was obtained; whether it still lives, its times tell
+	StateConsent State = "consent_required" // a person must grant access, again or for the first time
+	StateRefused State = "refused"          // the credentials were refused too often: no attempt until they change
+	StateCooling State = "cooling"          // no token, and no attempt before the cooldown ends
 )
 
 // Row is all that is kept of one credential, in one row so that it changes at once.
 type Row struct {
-	Key        string
+	Key string
+	// Provider, Environment and User name the credential for people; they are parts
+	// of Key. User is "" where tokens are the client's own.
+	Provider, Environment, User string
+
 	State      State
 	Generation int64 // counts the tokens, 0 before the first
 
-	// Token is written and read back as it is; what seals tokens at rest stands
-	// between the source and the database.
-	Token      Secret
+	// Token and Refresh are written and read back as they are: [Seal] stands
+	// between a source and a database. Refresh is empty where there is none.
+	Token   Secret
+	Refresh Secret
+	// Unreadable says that what was kept could not be read, so that it counts as no
+	// token. Only [Seal] sets it; it is not kept.
+	Unreadable bool
+
 	ObtainedAt time.Time // when the token was asked for: its life counts from here
 	RefreshAt  time.Time
 	ExpiresAt  time.Time
-	// Guessed says that the answer told no life, so that the dialect's was taken.
-	Guessed bool
+	Expiry     Expiry // how ExpiresAt is known
+
+	// ConsentedAt is when a person granted access; zero where nobody needs to.
+	ConsentedAt time.Time
+	// ConsentReason says why a person must grant access, in [StateConsent].
+	ConsentReason string
 
 	// Credential is a fingerprint of what the endpoint last judged. Another one
 	// ends the cooldown and the refusal of this one.
@@ -41,12 +55,28 @@ type Row struct {
 	// the request's outcome is known. An intent under a lease that ran out means
 	// that an answer was lost.
 	IntentAt time.Time
+	// Lost counts the requests that spent Refresh and whose answers were lost.
+	Lost int
 
 	Failures      int // failed attempts since the last token
 	Refusals      int // those of them that refused the credentials
 	Failure       Failure
 	CooldownUntil time.Time
+
+	// Logins, Replays and Saved are the counts of [Status] over all processes, as
+	// of the last commit.
+	Logins, Replays, Saved int64
 }
+
+// Expiry says how it is known when a token ends.
+type Expiry string
+
+// The ways to know it.
+const (
+	ExpiryServer  Expiry = "server"  // the answer told
+	ExpiryJWT     Expiry = "jwt"     // the token's own claim exp, which was earlier
+	ExpiryDefault Expiry = "default" // nobody told: the dialect's or the configured life
+)
 
 // Failure is the last failed attempt. It stays when a later attempt succeeds.
 type Failure struct {
@@ -59,11 +89,18 @@ type Failure struct {
 
 // Lease is the wish to be the one that renews a key's token.
 type Lease struct {
-	Key        string
+	Key                         string
+	Provider, Environment, User string // for a row that is made
+
 	Generation int64  // the generation that shall be replaced
 	Credential string // fingerprint of what will be sent
 	Owner      string // unique to the source
 	At, Until  time.Time
+	// Lost becomes the row's: requests before this one whose answers were lost.
+	Lost int
+	// Override takes the lease whatever the row's state and cooldown are: a person
+	// wants it, and not a call.
+	Override bool
 }
 
 // Store keeps the rows of all credentials. Implementations are safe for concurrent
@@ -74,9 +111,10 @@ type Store interface {
 	// [StateEmpty], generation 0.
 	Load(ctx context.Context, key string) (Row, error)
 
-	// Lease takes the lease, sets IntentAt to l.At and reports true, if the row
-	// has generation l.Generation, no lease that lasts beyond l.At, and, unless
-	// its Credential differs from l.Credential, neither [StateRefused] nor a
+	// Lease takes the lease, sets IntentAt to l.At and Lost to l.Lost and reports
+	// true, if the row has generation l.Generation, no lease that lasts beyond
+	// l.At, and, unless l.Override is set or its Credential differs from
+	// l.Credential, a state other than [StateRefused] and [StateConsent] and no
 	// cooldown that lasts beyond l.At. It makes the row if generation 0 is asked
 	// for and there is none. Otherwise it changes nothing and reports false.
 	Lease(ctx context.Context, l Lease) (bool, error)

@@ -33,11 +33,14 @@ func (h *held) usable(now time.Time, rejected int64) bool {
 // clock, so that a clock that is set meanwhile makes no token live longer.
 func hold(row Row, remedies int64, now time.Time) *held {
 	expiresAt := now.Add(row.ExpiresAt.Sub(now))
-	life := row.ExpiresAt.Sub(row.ObtainedAt)
+	stopAt := expiresAt
+	if row.RefreshAt.Before(row.ExpiresAt) { // else nothing newer comes before the end
+		stopAt = expiresAt.Add(-hardStop(row.ExpiresAt.Sub(row.ObtainedAt)))
+	}
 	return &held{
 		Token:     Token{Access: row.Token, Generation: row.Generation, ExpiresAt: expiresAt},
 		refreshAt: now.Add(row.RefreshAt.Sub(now)),
-		stopAt:    expiresAt.Add(-hardStop(life)),
+		stopAt:    stopAt,
 		header:    []string{"Bearer " + row.Token.Reveal()},
 		remedies:  remedies,
 	}

@@ -34,7 +34,7 @@ func lease() auth.Lease {
 func full() auth.Row {
 	return auth.Row{
 		Key: "k", State: auth.StateValid, Generation: 1, Token: auth.NewSecret("00D!token"),
-		ObtainedAt: now, RefreshAt: now.Add(time.Hour), ExpiresAt: now.Add(2 * time.Hour), Guessed: true, Credential: "c",
+		ObtainedAt: now, RefreshAt: now.Add(time.Hour), ExpiresAt: now.Add(2 * time.Hour), Expiry: auth.ExpiryDefault, Credential: "c",
 		Failures: 2, Refusals: 1, CooldownUntil: now.Add(time.Second),
 		Failure: auth.Failure{Class: auth.ClassCredential, Status: 400, Code: "invalid_client", Reason: "refused", At: now},
 	}

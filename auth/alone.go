@@ -1,0 +1,96 @@
+package auth
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
+
+// alone does something as the source's one flight: calls that need a token meanwhile
+// wait for it, and then look again. It waits for a flight under way. What do does is
+// not cancelled with ctx, which bounds the waiting only.
+func (s *Source) alone(ctx context.Context, do func(ctx context.Context) error) error {
+	for {
+		f, mine := s.board()
+		if mine == nil {
+			select {
+			case <-f.done:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			if s.isClosed() {
+				return f.err
+			}
+			continue
+		}
+		defer s.flights.Done()
+		defer s.land(f)
+		return do(mine)
+	}
+}
+
+func (s *Source) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
+// Prepare reads what an earlier process left, and serves its token if that lives, so
+// that [Source.Status] can tell. It sends nothing.
+//
+// The error is an *[Error], or ctx's.
+func (s *Source) Prepare(ctx context.Context) error {
+	return s.alone(ctx, func(ctx context.Context) error {
+		row, err := s.load(ctx)
+		if err == nil {
+			s.adopt(row, time.Now())
+		}
+		return err
+	})
+}
+
+// Unlatch ends a cooldown, and forgets that credentials were refused: a person knows
+// that they are right now.
+func (s *Source) Unlatch(ctx context.Context) error {
+	return s.alone(ctx, func(ctx context.Context) error {
+		lease, row, err := s.seize(ctx)
+		if err != nil {
+			return err
+		}
+		row.State = row.unlatched()
+		row.Failures, row.Refusals, row.CooldownUntil = 0, 0, time.Time{}
+		return s.settle(ctx, lease, row)
+	})
+}
+
+// seize takes the lease on a person's behalf, whatever state the row is in. It waits
+// for another's to end.
+func (s *Source) seize(ctx context.Context) (Lease, Row, error) {
+	for {
+		row, err := s.load(ctx)
+		if err != nil {
+			return Lease{}, Row{}, err
+		}
+		lease := s.lease(row, time.Now())
+		lease.Lost, lease.Override = row.Lost, true
+		won, err := s.store.Lease(ctx, lease)
+		switch {
+		case err != nil:
+			return Lease{}, Row{}, storeError("cannot be written", err)
+		case won:
+			return lease, row, nil
+		}
+		if err := pause(ctx, 20*time.Millisecond+rand.N(40*time.Millisecond)); err != nil {
+			return Lease{}, Row{}, &Error{Class: ClassTransient, Reason: "another process renews the token, and does not end", Err: err}
+		}
+	}
+}
+
+// settle writes the row of a lease that was seized.
+func (s *Source) settle(ctx context.Context, lease Lease, row Row) error {
+	if !s.commit(ctx, lease, row) {
+		return &Error{Class: ClassTransient, Reason: "the token store did not take it; try again"}
+	}
+	s.row.Store(&row)
+	return nil
+}

@@ -1,0 +1,154 @@
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Limiter spaces token requests; a *rate.Limiter is one.
+type Limiter interface {
+	// Wait returns nil when a request may be sent, or an error as soon as ctx
+	// ends or cannot be met.
+	Wait(ctx context.Context) error
+}
+
+// Config is what a source is made of.
+type Config struct {
+	Dialect Dialect
+	// Provider and Environment name the credential, in the store and for people.
+	// With the grant, a hash of the client id, the user and the scope they are the
+	// key of its row: another client has another row.
+	Provider, Environment string
+	// User is whose tokens these are; it is needed, and only allowed, where the
+	// dialect has UserGrants.
+	User string
+	// Scope is asked for (RFC 6749 section 3.3); "" leaves it to the provider.
+	Scope string
+	// TokenURL is the token endpoint. It, and the other URLs, must be https, or
+	// http on a loopback address.
+	TokenURL string
+	// AuthorizeURL is the authorization endpoint, where users grant access; needed
+	// with UserGrants.
+	AuthorizeURL string
+	// Issuer is the authorization server's identifier; where it is set, a redirect
+	// must name it (RFC 9207 section 2.4).
+	Issuer string
+	// IntrospectionURL and RevocationURL are optional (RFC 7662, RFC 7009).
+	IntrospectionURL, RevocationURL string
+	ClientID                        Secret
+	ClientSecret                    Secret
+	// TTL is how long a token lives when the answer does not tell; 0 leaves that
+	// to the dialect.
+	TTL time.Duration
+	// Store keeps the token; nil keeps it in memory, for this source alone.
+	Store Store
+	// Limiter spaces token requests; nil does not.
+	Limiter Limiter
+	// Base carries token requests; nil is [http.DefaultTransport].
+	Base http.RoundTripper
+	// Timeout bounds one token request, its answer included; 0 is 30 s.
+	Timeout   time.Duration
+	UserAgent string
+	// Notify hears of everything that may have changed the source's state, one
+	// after the other, with the state it led to. It must not block.
+	Notify func(Status)
+	// Log hears of failures that nobody waits for; nil is silent.
+	Log *slog.Logger
+}
+
+func (c Config) check() error {
+	var errs []error
+	missing := func(what string, is bool) {
+		if is {
+			errs = append(errs, fmt.Errorf("auth: %s is missing", what))
+		}
+	}
+	missing("dialect", c.Dialect.Name == "")
+	missing("provider", c.Provider == "")
+	missing("client id", c.ClientID.Empty())
+	missing("client secret", c.ClientSecret.Empty())
+	missing("a token's life, in the dialect or as TTL", c.Dialect.Life <= 0 && c.TTL <= 0)
+	missing("user", c.Dialect.UserGrants && c.User == "")
+	if !c.Dialect.UserGrants && c.User != "" {
+		errs = append(errs, errors.New("auth: a user is named, but the dialect's tokens are the client's own"))
+	}
+	for _, e := range []struct {
+		name, url string
+		needed    bool
+	}{
+		{"token URL", c.TokenURL, true},
+		{"authorization URL", c.AuthorizeURL, c.Dialect.UserGrants},
+		{"introspection URL", c.IntrospectionURL, false},
+		{"revocation URL", c.RevocationURL, false},
+	} {
+		if e.url == "" && !e.needed {
+			continue
+		}
+		if u, err := url.Parse(e.url); err != nil || u.Host == "" || !confidential(u) {
+			errs = append(errs, fmt.Errorf("auth: the %s must be https, or http on a loopback address", e.name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (c Config) withDefaults() Config {
+	if c.TTL > 0 {
+		c.Dialect.Life = c.TTL
+	}
+	if c.Store == nil {
+		c.Store = NewMemory()
+	}
+	if c.Timeout <= 0 {
+		c.Timeout = 30 * time.Second
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// key is the row's. Scopes are a set (RFC 6749 section 3.3): their order makes no
+// other grant.
+func (c Config) key() string {
+	grant := grantClient
+	if c.Dialect.UserGrants {
+		grant = grantCode
+	}
+	key := c.Provider + "/" + c.Environment + "/" + grant + "/" + hash(c.ClientID.Reveal())[:16]
+	if c.User != "" {
+		key += "/" + url.PathEscape(c.User)
+	}
+	if scopes := strings.Fields(c.Scope); len(scopes) > 0 {
+		slices.Sort(scopes)
+		key += "/" + hash(slices.Compact(scopes)...)[:16]
+	}
+	return key
+}
+
+// checkIssuer refuses a redirect that comes from another authorization server, or,
+// where ours is known to say who it is, does not say so (RFC 9207 section 2.4). The
+// comparison is of plain strings.
+func (c Config) checkIssuer(answer url.Values) error {
+	if c.Issuer == "" || answer.Get("iss") == c.Issuer {
+		return nil
+	}
+	return errors.New("the answer does not come from the provider's authorization server")
+}
+
+// hash is a fingerprint of values, in hexadecimal.
+func hash(values ...string) string {
+	h := sha256.New()
+	for _, v := range values {
+		fmt.Fprintf(h, "%d:%s", len(v), v)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

@@ -1,0 +1,99 @@
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+)
+
+// consentLife is for how long a consent that was begun can be ended: a person has to
+// log in, and read.
+const consentLife = 10 * time.Minute
+
+// Consent is one asking of a user for access (RFC 6749 section 4.1): what was sent to
+// the authorization endpoint, and what its answer has to be about. It is used once.
+type Consent struct {
+	source      *Source
+	state       string // at least 128 random bits (section 10.12)
+	verifier    string // RFC 7636 section 4.1; "" without PKCE
+	redirectURI string
+	until       time.Time
+}
+
+// Authorize begins a consent: it returns the URL of the authorization endpoint to
+// which the user's browser goes. The answer comes to redirectURI, which must be the
+// one that is registered with the provider, byte for byte.
+func (s *Source) Authorize(redirectURI string) (string, *Consent, error) {
+	if s.config.User == "" {
+		return "", nil, errors.New("auth: nobody needs to grant access here: the tokens are the client's own")
+	}
+	u, err := url.Parse(s.config.AuthorizeURL)
+	if err != nil {
+		return "", nil, errors.New("auth: the authorization URL is not a URL")
+	}
+	c := &Consent{source: s, state: rand.Text(), redirectURI: redirectURI, until: time.Now().Add(consentLife)}
+	query := u.Query()
+	query.Set("response_type", "code")
+	query.Set("client_id", s.config.ClientID.Reveal())
+	query.Set("redirect_uri", redirectURI)
+	query.Set("state", c.state)
+	if s.config.Scope != "" {
+		query.Set("scope", s.config.Scope)
+	}
+	if !s.dialect.NoPKCE {
+		var challenge string
+		c.verifier, challenge = pkce()
+		query.Set("code_challenge", challenge)
+		query.Set("code_challenge_method", "S256")
+	}
+	u.RawQuery = query.Encode()
+	return u.String(), c, nil
+}
+
+// pkce makes a code verifier of 32 random bytes, and its challenge (RFC 7636 sections
+// 4.1 and 4.2). The method plain is never used.
+func pkce() (verifier, challenge string) {
+	random := make([]byte, 32)
+	_, _ = rand.Read(random) // never fails
+	verifier = base64.RawURLEncoding.EncodeToString(random)
+	sum := sha256.Sum256([]byte(verifier))
+	return verifier, base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// Exchange spends the code that ended a consent, stores the tokens and serves them. A
+// code is sent once, whatever becomes of it (section 4.1.2): after a failure the
+// consent has to be begun anew. It goes on when ctx ends.
+//
+// The error is an *[Error], or ctx's where nothing was sent.
+func (s *Source) Exchange(ctx context.Context, c *Consent, code string) error {
+	return s.alone(ctx, func(ctx context.Context) error {
+		lease, row, err := s.seize(ctx)
+		if err != nil {
+			return err
+		}
+		g := grant{kind: grantCode, with: params{"code": code, "redirect_uri": c.redirectURI}}
+		if c.verifier != "" {
+			g.with["code_verifier"] = c.verifier
+		}
+		if s.limiter != nil {
+			err = s.limiter.Wait(ctx)
+		}
+		var a answer
+		asked := time.Now()
+		if err == nil {
+			a, asked, err = s.ask(ctx, g)
+		}
+		if err != nil {
+			s.commit(ctx, lease, row)
+			return fmt.Errorf("the code could not be exchanged: %w", err)
+		}
+		row.ConsentedAt, row.Refresh = asked, Secret{} // an older grant's refresh token is not this one's
+		s.keep(ctx, lease, s.granted(row, a, asked))
+		return nil
+	})
+}

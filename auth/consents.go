@@ -1,0 +1,148 @@
+package auth
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// maxConsents bounds how many consents may be under way: whoever can open the page
+// that begins one must not fill the memory.
+const maxConsents = 1000
+
+// Consents are those that are under way, of all sources. It is safe for concurrent use.
+type Consents struct {
+	mu   sync.Mutex // guards list
+	list []*Consent // oldest first
+}
+
+// NewConsents returns an empty list.
+func NewConsents() *Consents { return &Consents{} }
+
+// Begin begins a consent, see [Source.Authorize]. It can be ended once, within ten
+// minutes.
+func (c *Consents) Begin(s *Source, redirectURI string) (authorizeURL string, err error) {
+	authorizeURL, consent, err := s.Authorize(redirectURI)
+	if err != nil {
+		return "", err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	c.list = slices.DeleteFunc(c.list, func(old *Consent) bool { return !now.Before(old.until) })
+	if len(c.list) >= maxConsents {
+		c.list = slices.Delete(c.list, 0, 1)
+	}
+	c.list = append(c.list, consent)
+	return authorizeURL, nil
+}
+
+// Finish ends a consent with the query that the authorization server sent the user's
+// browser back with (RFC 6749 sections 4.1.2 and 4.1.2.1), and exchanges its code. The
+// answer must name a state that was begun for this provider and was not used yet.
+//
+// Every failure is a *[ConsentError].
+func (c *Consents) Finish(ctx context.Context, provider string, answer url.Values) (*Source, error) {
+	consent := c.take(provider, answer.Get("state"))
+	if consent == nil {
+		return nil, &ConsentError{
+			Code: "invalid_state", Reason: "this answer belongs to no request for access that is under way",
+			Hint: "begin again: a request can be answered once, within ten minutes", Again: true,
+		}
+	}
+	s := consent.source
+	if err := s.config.checkIssuer(answer); err != nil {
+		return nil, &ConsentError{Code: "invalid_issuer", Reason: err.Error(), Hint: "ask the provider whether its issuer has changed", Source: s}
+	}
+	if answer.Has("error") {
+		e := redirected(answer.Get("error"))
+		e.Source = s
+		return nil, e
+	}
+	code := answer.Get("code")
+	if code == "" {
+		return nil, &ConsentError{Code: "invalid_answer", Reason: "the provider's answer has neither a code nor an error", Again: true, Source: s}
+	}
+	if err := s.Exchange(ctx, consent, code); err != nil {
+		e := &ConsentError{Code: "exchange_failed", Reason: err.Error(), Hint: "begin again: a code can be used once", Again: true, Source: s, Err: err}
+		if cause, ok := errors.AsType[*Error](err); ok && cause.Hint != "" {
+			e.Hint = cause.Hint
+		}
+		return nil, e
+	}
+	return s, nil
+}
+
+// take removes and returns the consent of a provider with this state, nil when there
+// is none. All are compared, each in constant time.
+func (c *Consents) take(provider, state string) *Consent {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	found := -1
+	for i, consent := range c.list {
+		if subtle.ConstantTimeCompare([]byte(consent.state), []byte(state)) == 1 {
+			found = i
+		}
+	}
+	if found < 0 {
+		return nil
+	}
+	consent := c.list[found]
+	if consent.source.config.Provider != provider {
+		return nil // it stays: it is not this provider's to use up
+	}
+	c.list = slices.Delete(c.list, found, found+1)
+	if !time.Now().Before(consent.until) {
+		return nil
+	}
+	return consent
+}
+
+// ConsentError is why a consent did not come about. Its text holds no secret, and
+// nothing that the redirect's sender wrote but a code that is known.
+type ConsentError struct {
+	// Code is the authorization server's, or one of ours: invalid_state,
+	// invalid_issuer, invalid_answer, exchange_failed, unknown_error.
+	Code   string
+	Reason string
+	// Hint says what a person can do about it.
+	Hint string
+	// Again says that beginning again may help, with nothing else changed.
+	Again bool
+	// Source is whose consent it was, nil when that is not known.
+	Source *Source
+	Err    error
+}
+
+func (e *ConsentError) Error() string { return "consent: " + e.Reason }
+
+// Unwrap returns the cause.
+func (e *ConsentError) Unwrap() error { return e.Err }
+
+// redirected is the error of a redirect (RFC 6749 section 4.1.2.1). Mazda's Access
+// keys for DMS (OAuth2) spells the last one temporary_unavailable.
+func redirected(code string) *ConsentError {
+	switch code = strings.ToLower(strings.TrimSpace(code)); code {
+	case "access_denied":
+		return &ConsentError{Code: code, Reason: "access was denied", Hint: "nothing is asked for again until somebody begins anew"}
+	case "invalid_request":
+		return &ConsentError{Code: code, Reason: "the provider does not take the request", Hint: "check the redirect URI that is registered with the provider, and whether it takes PKCE"}
+	case "unauthorized_client":
+		return &ConsentError{Code: code, Reason: "the provider does not let this client ask users for access", Hint: "ask the provider to allow the authorization code grant"}
+	case "unsupported_response_type":
+		return &ConsentError{Code: code, Reason: "the provider gives out no authorization codes", Hint: "check the authorization URL"}
+	case "invalid_scope":
+		return &ConsentError{Code: code, Reason: "the provider does not know the scope", Hint: "check the provider's scope in the configuration"}
+	case "server_error":
+		return &ConsentError{Code: code, Reason: "the provider's authorization server failed", Hint: "try again in a while", Again: true}
+	case "temporarily_unavailable", "temporary_unavailable":
+		return &ConsentError{Code: code, Reason: "the provider's authorization server is overloaded, or being maintained", Hint: "try again in a while", Again: true}
+	default:
+		return &ConsentError{Code: "unknown_error", Reason: "the provider answered with an error that is not known", Hint: "ask the provider", Again: true}
+	}
+}

@@ -1,0 +1,144 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// keepAlive is the longest that a user's tokens are left alone: refresh tokens that
+// nobody uses lapse.
+const keepAlive = 24 * time.Hour
+
+// errReplay tells that the answer to a refresh was lost, and that the one replay is due.
+var errReplay = errors.New("the answer was lost")
+
+// grant asks the endpoint, once, and writes down what comes of it before anybody
+// gets to see it. It holds the lease, with which the intent was written.
+func (s *Source) grant(ctx context.Context, lease Lease, row Row) error {
+	if lease.Lost > 1 { // the one replay is spent: nobody knows what the refresh token is worth
+		return s.lapse(ctx, lease, row, reasonLost)
+	}
+	if s.limiter != nil {
+		if err := s.limiter.Wait(ctx); err != nil {
+			row.Lost = lease.Lost
+			s.commit(ctx, lease, row)
+			return &Error{Class: ClassTransient, Reason: "the token endpoint's own rate is used up", Err: err}
+		}
+	}
+	a, asked, err := s.ask(ctx, s.next(row))
+	if err != nil {
+		return s.fail(ctx, lease, row, err)
+	}
+	s.keep(ctx, lease, s.granted(row, a, asked))
+	return nil
+}
+
+// next is the grant that renews what the row holds.
+func (s *Source) next(row Row) grant {
+	if s.config.User != "" {
+		return grant{kind: grantRefresh, with: params{"refresh_token": row.Refresh.Reveal()}}
+	}
+	g := grant{kind: grantClient, with: params{}}
+	if s.config.Scope != "" {
+		g.with["scope"] = s.config.Scope
+	}
+	return g
+}
+
+// ask sends one token request and counts it.
+func (s *Source) ask(ctx context.Context, g grant) (a answer, asked time.Time, err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	asked = time.Now()
+	s.counts.logins.Add(1)
+	a, err = s.endpoint.ask(ctx, g)
+	return a, asked, err
+}
+
+// granted is the row with a new token. Its generation is above all that were ever
+// served or refused here, also when the store lost its memory. A refresh token that
+// does not come stays (RFC 6749 section 6).
+func (s *Source) granted(row Row, a answer, asked time.Time) Row {
+	newest := max(row.Generation, s.rejected.Load())
+	if h := s.live.Load(); h != nil {
+		newest = max(newest, h.Generation)
+	}
+	expiresAt := asked.Add(a.life)
+	refreshAt := expiresAt.Add(-earlyBy(a.life))
+	switch idle := asked.Add(keepAlive); {
+	case a.token == row.Token:
+		refreshAt = expiresAt // the endpoint hands out what it has until it ends: asking early brings nothing
+	case s.config.User != "" && refreshAt.After(idle):
+		refreshAt = idle
+	}
+	if a.refresh.Empty() {
+		a.refresh = row.Refresh
+	}
+	return Row{
+		State: StateValid, Generation: newest + 1, Token: a.token, Refresh: a.refresh,
+		ObtainedAt: asked, RefreshAt: refreshAt, ExpiresAt: expiresAt, Expiry: a.expiry, ConsentedAt: row.ConsentedAt,
+		Credential: s.id.Credential, Failure: row.Failure, Logins: row.Logins, Replays: row.Replays, Saved: row.Saved,
+	}
+}
+
+// keep stores a new token and serves it. A token that the store does not take is
+// served all the same: it is granted, and asking again would only cost another.
+func (s *Source) keep(ctx context.Context, lease Lease, row Row) {
+	if !s.commit(ctx, lease, row) {
+		if newer, err := s.store.Load(ctx, s.id.Key); err == nil && newer.Generation >= row.Generation && s.adopt(newer, time.Now()) {
+			s.row.Store(&newer)
+			return
+		}
+		s.insist(ctx, lease, row)
+	}
+	s.row.Store(&row)
+	s.live.Store(hold(row, s.remedies(row.ObtainedAt), time.Now()))
+}
+
+// insist tries harder to store a user's new tokens: the refresh token in them is the
+// only one there is. The lease may be lost to somebody who waits for it.
+func (s *Source) insist(ctx context.Context, lease Lease, row Row) {
+	for range 3 {
+		if row.Refresh.Empty() || s.commit(ctx, lease, row) {
+			return
+		}
+		lease.At, lease.Override = time.Now(), true
+		lease.Until = lease.At.Add(storeTimeout)
+		if _, err := s.store.Lease(context.WithoutCancel(ctx), lease); err != nil {
+			s.log.Warn("the token store cannot be written", "err", err)
+		}
+	}
+}
+
+// fail stores a failure with the rest that follows it, and returns it for all who wait.
+func (s *Source) fail(ctx context.Context, lease Lease, row Row, err error) error {
+	e, ok := errors.AsType[*Error](err)
+	row.Lost = lease.Lost
+	if ok && e.lost && s.config.User != "" {
+		if row.Lost++; row.Lost > 1 {
+			return s.lapse(ctx, lease, row, reasonLost)
+		}
+		if s.commit(ctx, lease, row) && !errors.Is(err, context.Canceled) {
+			s.log.Warn("the answer to a refresh was lost; it is asked for once more", "err", e)
+			return errReplay
+		}
+		return err
+	}
+	switch {
+	case !ok || errors.Is(err, context.Canceled):
+		s.commit(ctx, lease, row) // closed: the endpoint did not fail
+		return err
+	case e.Class == ClassConsent:
+		return s.refusedRefresh(ctx, lease, row)
+	}
+	now := time.Now()
+	if s.dialect.suspectsBlock(row, e, now) {
+		e.Class, e.Hint = ClassBlock, s.dialect.hint(ClassBlock, "")
+	}
+	row = row.failed(e, s.id.Credential, now)
+	e.After = max(0, row.CooldownUntil.Sub(now))
+	s.row.Store(&row)
+	s.commit(ctx, lease, row)
+	return e
+}

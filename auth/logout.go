@@ -1,0 +1,64 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+)
+
+// Logout drops the tokens, and tells the authorization server to revoke them where it
+// has an endpoint for that (RFC 7009), the refresh token first. They are dropped here
+// in any case; revoked reports whether they were dropped there too. A user has to
+// grant access again; a client logs in again with its next call.
+//
+// The error is an *[Error], or ctx's where nothing was done.
+func (s *Source) Logout(ctx context.Context) (revoked bool, err error) {
+	err = s.alone(ctx, func(ctx context.Context) error {
+		lease, row, err := s.seize(ctx)
+		if err != nil {
+			return err
+		}
+		var refused error
+		if s.endpoint.revoke != "" {
+			refused = errors.Join(s.revoke(ctx, row.Refresh, "refresh_token"), s.revoke(ctx, row.Token, "access_token"))
+			revoked = refused == nil
+		}
+		s.rejected.Store(max(s.rejected.Load(), row.Generation))
+		row.Token, row.Refresh, row.Generation = Secret{}, Secret{}, row.Generation+1
+		row.State, row.ExpiresAt, row.RefreshAt, row.ObtainedAt, row.Lost = StateEmpty, time.Time{}, time.Time{}, time.Time{}, 0
+		if s.config.User != "" {
+			row.State, row.ConsentReason = StateConsent, reasonLogout
+		}
+		if err := s.settle(ctx, lease, row); err != nil {
+			return err
+		}
+		return refused
+	})
+	return revoked, err
+}
+
+// revoke revokes one token. A token that the server does not know is revoked (RFC
+// 7009 section 2.2); after a 503 it must be taken to live on (section 2.2.1).
+func (s *Source) revoke(ctx context.Context, token Secret, hint string) error {
+	if token.Empty() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	req, err := s.endpoint.post(ctx, s.endpoint.revoke, Form, params{"token": token.Reveal(), "token_type_hint": hint})
+	if err != nil {
+		return &Error{Class: ClassRequest, Reason: "the revocation request cannot be made", Err: err}
+	}
+	resp, _, err := s.endpoint.send(req)
+	switch {
+	case err != nil:
+		return toolError("revocation", err)
+	case resp.StatusCode != http.StatusOK:
+		return &Error{
+			Class: ClassTransient, Status: resp.StatusCode, After: RetryAfter(resp.Header, maxRetryAfter),
+			Reason: "the revocation endpoint did not revoke the " + hint, Hint: "the token was dropped here; it lives on at the provider until it ends",
+		}
+	}
+	return nil
+}

@@ -1,0 +1,121 @@
+package auth
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// The grants (RFC 6749 sections 4.1.3, 4.4.2 and 6).
+const (
+	grantClient  = "client_credentials"
+	grantCode    = "authorization_code"
+	grantRefresh = "refresh_token"
+)
+
+// params are a request's parameters; each name stands in it once (RFC 6749 section 3.2).
+type params map[string]string
+
+// grant is the token request that a source sends: its grant type, and the parameters
+// besides it.
+type grant struct {
+	kind string
+	with params
+}
+
+// request writes a token request.
+func (e *endpoint) request(ctx context.Context, g grant) (*http.Request, error) {
+	with := params{"grant_type": g.kind}
+	for name, value := range g.with {
+		with[name] = value
+	}
+	to := e.url
+	if e.dialect.GrantInQuery {
+		u, err := url.Parse(to)
+		if err != nil {
+			return nil, err
+		}
+		query := u.Query()
+		query.Set("grant_type", g.kind)
+		u.RawQuery = query.Encode()
+		to = u.String()
+		delete(with, "grant_type")
+	}
+	return e.post(ctx, to, e.dialect.Encoding, with)
+}
+
+// post writes a request with the client's proof of itself.
+func (e *endpoint) post(ctx context.Context, to string, enc Encoding, with params) (*http.Request, error) {
+	id, secret := e.clientID.Reveal(), e.clientSecret.Reveal()
+	var basic string
+	switch e.dialect.ClientAuth {
+	case BasicRaw:
+		basic = id + ":" + secret
+	case BasicForm:
+		basic = url.QueryEscape(id) + ":" + url.QueryEscape(secret)
+	default:
+		with["client_id"], with["client_secret"] = id, secret
+	}
+	body, contentType, err := enc.write(with)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", contentType)
+	req.Header.Set("Accept", "application/json")
+	if basic != "" {
+		req.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(basic)))
+	}
+	if e.userAgent != "" {
+		req.Header.Set("User-Agent", e.userAgent)
+	}
+	return req, nil
+}
+
+// write writes the parameters, sorted by name.
+func (enc Encoding) write(with params) (body []byte, contentType string, err error) {
+	switch enc {
+	case JSON:
+		body, err = json.Marshal(with)
+		return body, "application/json", err
+	case Multipart:
+		return with.multipart()
+	case Form, "":
+		form := url.Values{}
+		for name, value := range with {
+			form.Set(name, value)
+		}
+		return []byte(form.Encode()), "application/x-www-form-urlencoded", nil
+	default:
+		return nil, "", fmt.Errorf("auth: unknown encoding %q", string(enc))
+	}
+}
+
+func (p params) multipart() (body []byte, contentType string, err error) {
+	var buf bytes.Buffer
+	w := multipart.NewWriter(&buf)
+	names := make([]string, 0, len(p))
+	for name := range p {
+		names = append(names, name)
+	}
+	slices.SortFunc(names, strings.Compare)
+	for _, name := range names {
+		if err := w.WriteField(name, p[name]); err != nil {
+			return nil, "", err
+		}
+	}
+	if err := w.Close(); err != nil {
+		return nil, "", err
+	}
+	return buf.Bytes(), w.FormDataContentType(), nil
+}
