@@ -25,7 +25,7 @@ func (s *Source) alone(ctx context.Context, do func(ctx context.Context) error) 
 		}
 		defer s.flights.Done()
 		defer s.land(f)
-		return do(mine)
+		return do(mine) //nolint:contextcheck // what was begun goes on when the caller leaves
 	}
 }
 

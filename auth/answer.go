@@ -30,14 +30,14 @@ type answer struct {
 type members map[string]json.RawMessage
 
 // read understands an answer to a grant. Every failure is an *[Error].
-func (e *endpoint) read(g grant, resp *http.Response, body []byte) (answer, error) {
+func (e *endpoint) read(g grant, r reply) (answer, error) {
 	var m members
-	unreadable := json.Unmarshal(body, &m) != nil
-	if code, failed := e.dialect.failure(m); failed || resp.StatusCode != http.StatusOK {
-		return answer{}, e.refusal(g, resp, code)
+	unreadable := json.Unmarshal(r.body, &m) != nil
+	if code, failed := e.dialect.failure(m); failed || r.status != http.StatusOK {
+		return answer{}, e.refusal(g, r, code)
 	}
 	fail := func(class Class, reason, hint string) (answer, error) {
-		return answer{}, &Error{Class: class, Status: resp.StatusCode, Reason: reason, Hint: hint}
+		return answer{}, &Error{Class: class, Status: r.status, Reason: reason, Hint: hint}
 	}
 	token, kind := text(m["access_token"]), strings.ToLower(strings.TrimSpace(text(m["token_type"])))
 	switch status := text(m["status"]); {

@@ -85,7 +85,7 @@ func (c Config) check() error {
 		name, url string
 		needed    bool
 	}{
-		{"token URL", c.TokenURL, true},
+		{"token URL", c.TokenURL, !c.Dialect.Static},
 		{"authorization URL", c.AuthorizeURL, c.Dialect.UserGrants},
 		{"introspection URL", c.IntrospectionURL, false},
 		{"revocation URL", c.RevocationURL, false},
@@ -120,8 +120,11 @@ func (c Config) withDefaults() Config {
 // other grant.
 func (c Config) key() string {
 	grant := grantClient
-	if c.Dialect.UserGrants {
+	switch {
+	case c.Dialect.UserGrants:
 		grant = grantCode
+	case c.Dialect.Static:
+		grant = "static"
 	}
 	key := c.Provider + "/" + c.Environment + "/" + grant + "/" + hash(c.ClientID.Reveal())[:16]
 	if c.User != "" {

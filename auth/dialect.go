@@ -24,6 +24,8 @@ type Dialect struct {
 	// (RFC 6749 section 4.1), and refresh tokens carry on from there. There is no
 	// client credentials grant then.
 	UserGrants bool
+	// Static says that there are no tokens: what [NewStatic] sets.
+	Static bool
 	// NoPKCE leaves out the code challenge of RFC 7636, for an authorization server
 	// that does not ignore parameters which it does not know.
 	NoPKCE bool

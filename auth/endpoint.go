@@ -48,27 +48,33 @@ func (e *endpoint) ask(ctx context.Context, g grant) (answer, error) {
 	if err != nil {
 		return answer{}, &Error{Class: ClassRequest, Reason: "the token request cannot be made", Err: err}
 	}
-	resp, body, err := e.send(req)
+	r, err := e.send(req)
 	if err != nil {
 		failure := unreachable(err)
 		failure.lost = wrote.Load()
-		if resp != nil {
-			failure.Status, failure.Reason, failure.lost = resp.StatusCode, "the token endpoint's answer broke off", true
+		if r.status != 0 {
+			failure.Status, failure.Reason, failure.lost = r.status, "the token endpoint's answer broke off", true
 		}
 		return answer{}, failure
 	}
-	return e.read(g, resp, body)
+	return e.read(g, r)
 }
 
-// send sends a request and reads its answer; resp is nil when none came.
-func (e *endpoint) send(req *http.Request) (resp *http.Response, body []byte, err error) {
-	resp, err = e.client.Do(req)
+// reply is an HTTP answer that was read to its end; its status is 0 when none came.
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (e *endpoint) send(req *http.Request) (reply, error) {
+	resp, err := e.client.Do(req)
 	if err != nil {
-		return nil, nil, err
+		return reply{}, err
 	}
 	defer resp.Body.Close()
-	body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	return resp, body, err
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	return reply{status: resp.StatusCode, header: resp.Header, body: body}, err
 }
 
 // unreachable tells of a request without an answer. The cause's own text is left

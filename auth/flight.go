@@ -163,6 +163,9 @@ func (s *Source) adopt(row Row, now time.Time) bool {
 // barred is the error of a call for which no token may be asked: the row rests, or
 // there is nothing to ask with. It is nil when an attempt is allowed.
 func (s *Source) barred(row Row, now time.Time) error {
+	if s.dialect.Static {
+		return &Error{Class: ClassRequest, Reason: "these credentials are sent as they are: there are no tokens"}
+	}
 	if reason := s.lapsed(row); reason != "" {
 		return s.consentError(reason)
 	}

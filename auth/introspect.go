@@ -73,17 +73,17 @@ func (e *endpoint) examine(ctx context.Context, enc Encoding, token Secret) (Int
 	if err != nil {
 		return Introspection{}, &Error{Class: ClassRequest, Reason: "the introspection request cannot be made", Err: err}
 	}
-	resp, body, err := e.send(req)
+	r, err := e.send(req)
 	if err != nil {
 		return Introspection{}, toolError("introspection", err)
 	}
-	if resp.StatusCode != http.StatusOK {
-		return Introspection{}, &Error{Class: ClassTransient, Status: resp.StatusCode, Reason: "the introspection endpoint does not take the request"}
+	if r.status != http.StatusOK {
+		return Introspection{}, &Error{Class: ClassTransient, Status: r.status, Reason: "the introspection endpoint does not take the request"}
 	}
 	var m members
 	var active bool
-	if json.Unmarshal(body, &m) != nil || json.Unmarshal(m["active"], &active) != nil {
-		return Introspection{}, &Error{Class: ClassTransient, Status: resp.StatusCode, Reason: "the introspection endpoint's answer does not say whether the token is active"}
+	if json.Unmarshal(r.body, &m) != nil || json.Unmarshal(m["active"], &active) != nil {
+		return Introspection{}, &Error{Class: ClassTransient, Status: r.status, Reason: "the introspection endpoint's answer does not say whether the token is active"}
 	}
 	if !active {
 		return Introspection{}, nil // nothing else it says counts (RFC 7662 section 2.2)

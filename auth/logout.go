@@ -50,13 +50,13 @@ func (s *Source) revoke(ctx context.Context, token Secret, hint string) error {
 	if err != nil {
 		return &Error{Class: ClassRequest, Reason: "the revocation request cannot be made", Err: err}
 	}
-	resp, _, err := s.endpoint.send(req)
+	r, err := s.endpoint.send(req)
 	switch {
 	case err != nil:
 		return toolError("revocation", err)
-	case resp.StatusCode != http.StatusOK:
+	case r.status != http.StatusOK:
 		return &Error{
-			Class: ClassTransient, Status: resp.StatusCode, After: RetryAfter(resp.Header, maxRetryAfter),
+			Class: ClassTransient, Status: r.status, After: RetryAfter(r.header, maxRetryAfter),
 			Reason: "the revocation endpoint did not revoke the " + hint, Hint: "the token was dropped here; it lives on at the provider until it ends",
 		}
 	}

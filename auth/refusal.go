@@ -12,17 +12,17 @@ const maxRetryAfter = 15 * time.Minute
 
 // refusal judges a failed answer to a grant: by its code where the dialect knows it,
 // else by its status. Too many requests are never held against the credentials.
-func (e *endpoint) refusal(g grant, resp *http.Response, code string) *Error {
-	err := &Error{Status: resp.StatusCode, Code: e.shown(g, code), After: RetryAfter(resp.Header, maxRetryAfter)}
+func (e *endpoint) refusal(g grant, r reply, code string) *Error {
+	err := &Error{Status: r.status, Code: e.shown(g, code), After: RetryAfter(r.header, maxRetryAfter)}
 	meaning, known := e.dialect.meaning(g.kind, code)
 	switch {
-	case resp.StatusCode == http.StatusTooManyRequests,
-		resp.StatusCode == http.StatusServiceUnavailable && err.After > 0:
+	case r.status == http.StatusTooManyRequests,
+		r.status == http.StatusServiceUnavailable && err.After > 0:
 		err.Class = ClassThrottle
 	case known:
 		err.Class = meaning.Class
 	default:
-		err.Class = classOf(resp.StatusCode)
+		err.Class = classOf(r.status)
 	}
 	err.Reason, err.Hint = reasons(err.Class), e.dialect.hint(err.Class, code)
 	return err

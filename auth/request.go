@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"net/url"
@@ -33,9 +34,7 @@ type grant struct {
 // request writes a token request.
 func (e *endpoint) request(ctx context.Context, g grant) (*http.Request, error) {
 	with := params{"grant_type": g.kind}
-	for name, value := range g.with {
-		with[name] = value
-	}
+	maps.Copy(with, g.with)
 	to := e.url
 	if e.dialect.GrantInQuery {
 		u, err := url.Parse(to)

@@ -126,8 +126,8 @@ func (r Row) status(now time.Time, h *held, rejected int64) Status {
 		st.State = StateRefused
 	case st.Cooling:
 		st.State = StateCooling
-	case r.State == StateValid && r.User != "": // the grant is; its next token comes with the next call
-		st.State = StateValid
+	case r.State == StateValid && (r.User != "" || r.ExpiresAt.IsZero()):
+		st.State = StateValid // a grant that the next call renews, or credentials that need no token
 	}
 	if st.Cooling {
 		st.NextAttemptAt = r.CooldownUntil

@@ -444,6 +444,7 @@ func TestBasicAndAPIKeyGoTogether(t *testing.T) {
 			return respond(401, ""), nil
 		}),
 		Origin: &url.URL{Scheme: "https", Host: "api.example"}, Username: "dealer", Password: auth.NewSecret("pass:word"), APIKey: auth.NewSecret("key"),
+		Source: static(t, auth.NewMemory()),
 	}
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, orders, http.NoBody)
 	if err != nil {

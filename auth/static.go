@@ -1,0 +1,106 @@
+package auth
+
+import (
+	"context"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// Static is what is remembered of credentials that are sent with each call, and for
+// which there are no tokens: whether they were refused, and until when they rest. Its
+// [Source] tells and unlatches like any other, and serves no token.
+type Static struct {
+	*Source
+	proven  atomic.Bool   // the API took them, and has not refused them since
+	refused atomic.Int64  // counts refusals
+	trial   chan struct{} // holds one when a call may try credentials that are not proven
+}
+
+// NewStatic makes what remembers. Of the configuration it needs Provider,
+// Environment, Store, Notify, Log, and in ClientID and ClientSecret what tells one
+// credential from another: they are sent nowhere.
+func NewStatic(c Config) (*Static, error) {
+	c.Dialect = Dialect{Name: "static", Static: true, Life: time.Hour}
+	source, err := NewSource(c)
+	if err != nil {
+		return nil, err
+	}
+	s := &Static{Source: source, trial: make(chan struct{}, 1)}
+	s.trial <- struct{}{}
+	return s, nil
+}
+
+// begin allows a call to be sent, and returns what to do with its answer's status, 0
+// when there was none. Credentials that are not proven are tried by one call at a time.
+func (s *Static) begin(ctx context.Context) (done func(status int), err error) {
+	if s == nil {
+		return func(int) {}, nil
+	}
+	refused := s.refused.Load()
+	if s.proven.Load() {
+		return func(status int) { s.answered(status, refused) }, nil //nolint:contextcheck // what is learnt is kept when the caller leaves
+	}
+	select {
+	case <-s.trial:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	release := func() { s.trial <- struct{}{} }
+	if err := s.allowed(ctx); err != nil {
+		release()
+		return nil, err
+	}
+	refused = s.refused.Load()
+	return func(status int) { //nolint:contextcheck // as above
+		s.answered(status, refused)
+		release()
+	}, nil
+}
+
+// allowed reports whether a call may be sent: no cooldown is on.
+func (s *Static) allowed(ctx context.Context) error {
+	if s.row.Load() == nil {
+		if err := s.Prepare(ctx); err != nil {
+			return err
+		}
+	}
+	return s.row.Load().resting(s.dialect, s.id.Credential, time.Now())
+}
+
+// answered notes an answer to a call that began after so many refusals.
+func (s *Static) answered(status int, refusedBefore int64) {
+	switch {
+	case status == http.StatusUnauthorized:
+		if s.refused.CompareAndSwap(refusedBefore, refusedBefore+1) { // else it is one of several that were refused together
+			s.proven.Store(false)
+			s.note(func(row Row) Row {
+				return row.failed(&Error{Class: ClassCredential, Status: status, Reason: "the API refuses the credentials"}, s.id.Credential, time.Now())
+			})
+		}
+	case status != 0 && status < http.StatusInternalServerError && status != http.StatusTooManyRequests && !s.proven.Swap(true):
+		if row := s.row.Load(); row.State != StateValid || row.Failures > 0 {
+			s.note(func(row Row) Row {
+				row.State, row.Credential = StateValid, s.id.Credential
+				row.Failures, row.Refusals, row.CooldownUntil = 0, 0, time.Time{}
+				return row
+			})
+		}
+	}
+}
+
+// note writes down what has become of the credentials. What cannot be written holds
+// for this process all the same.
+func (s *Static) note(change func(Row) Row) {
+	_ = s.alone(context.Background(), func(ctx context.Context) error {
+		lease, row, err := s.seize(ctx)
+		if err != nil {
+			row = change(*s.row.Load())
+			s.row.Store(&row)
+			return err
+		}
+		row = change(row)
+		s.row.Store(&row)
+		return s.settle(ctx, lease, row)
+	})
+}

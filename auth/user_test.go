@@ -1,0 +1,617 @@
+package auth_test
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"orderbeat/auth"
+)
+
+const user = "mmd10030.johndoe"
+
+// strict is an authorization server that rotates refresh tokens and takes each once:
+// a second use ends the grant. Without a network, so that its time can be a bubble's.
+type strict struct {
+	mu       sync.Mutex // guards what follows
+	sent     []string   // the grants' types, as they came
+	current  string     // the refresh token that is good, "" when the grant is over
+	grants   int        // that were ever given
+	life     time.Duration
+	lenient  bool // a refresh token that was used is good once more, as some servers have it
+	previous string
+	absent   bool // refreshes bring no new refresh token
+
+	// fault may answer in the server's stead: before it has done anything, or after.
+	before, after func() (*http.Response, error)
+}
+
+func (s *strict) RoundTrip(req *http.Request) (*http.Response, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	body, _ := io.ReadAll(req.Body)
+	form, _ := url.ParseQuery(string(body))
+	s.sent = append(s.sent, form.Get("grant_type"))
+	if s.before != nil {
+		if resp, err := s.before(); resp != nil || err != nil {
+			return resp, err
+		}
+	}
+	wrote(req)
+	resp := s.answer(form)
+	if s.after != nil {
+		if instead, err := s.after(); instead != nil || err != nil {
+			return instead, err
+		}
+	}
+	return resp, nil
+}
+
+// wrote tells the client that its request is sent.
+func wrote(req *http.Request) {
+	if t := httptrace.ContextClientTrace(req.Context()); t != nil && t.WroteRequest != nil {
+		t.WroteRequest(httptrace.WroteRequestInfo{})
+	}
+}
+
+func (s *strict) answer(form url.Values) *http.Response {
+	refused := respond(400, `{"error":"invalid_request"}`)
+	switch form.Get("grant_type") {
+	case "authorization_code":
+		if form.Get("code") != "code" {
+			return refused
+		}
+	case "refresh_token":
+		spent := form.Get("refresh_token")
+		if spent != s.current && (!s.lenient || spent != s.previous) || spent == "" {
+			s.current = ""
+			return refused
+		}
+	default:
+		return respond(400, `{"error":"unsupported_grant_type"}`)
+	}
+	s.grants++
+	if s.absent && s.current != "" {
+		return respond(200, fmt.Sprintf(`{"access_token":"access-%d","expires_in":%d}`, s.grants, int(s.life.Seconds())))
+	}
+	s.previous, s.current = s.current, fmt.Sprintf("refresh-%d", s.grants)
+	return respond(200, fmt.Sprintf(`{"access_token":"access-%d","refresh_token":%q,"expires_in":"%d"}`, s.grants, s.current, int(s.life.Seconds())))
+}
+
+// got checks which requests came since it was last asked.
+func (s *strict) got(t *testing.T, want ...string) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if got := strings.Join(s.sent, " "); got != strings.Join(want, " ") {
+		t.Errorf("token requests: got %q want %q", got, want)
+	}
+	s.sent = nil
+}
+
+func (s *strict) faults(before, after func() (*http.Response, error)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.before, s.after = before, after
+}
+
+func (s *strict) graceful(is bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lenient = is
+}
+
+// once is a fault that strikes the next request alone.
+func once(resp *http.Response, err error) func() (*http.Response, error) {
+	struck := false
+	return func() (*http.Response, error) {
+		if struck {
+			return nil, nil //nolint:nilnil // no fault
+		}
+		struck = true
+		return resp, err
+	}
+}
+
+func always(err error) func() (*http.Response, error) {
+	return func() (*http.Response, error) { return nil, err }
+}
+
+func userConfig(s *strict, store auth.Store) auth.Config {
+	return auth.Config{
+		Dialect: auth.Mazda(), Provider: "mazda", Environment: "test", User: user,
+		TokenURL: "https://mapps.example/oauth/token", AuthorizeURL: "https://mapps.example/oauth/authorize",
+		ClientID: auth.NewSecret(clientID), ClientSecret: auth.NewSecret(clientSecret), Base: s, Store: store, Timeout: 10 * time.Second,
+	}
+}
+
+// consent has the user grant access.
+func consent(t *testing.T, s *auth.Source) {
+	t.Helper()
+	_, c, err := s.Authorize("https://127.0.0.1:8080/code")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Exchange(t.Context(), c, "code"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// granted is a source whose user has granted access, an hour-long token in hand.
+func granted(t *testing.T) (*strict, auth.Store, *auth.Source) {
+	t.Helper()
+	server, store := &strict{life: time.Hour}, auth.NewMemory()
+	s := open(t, userConfig(server, store))
+	consent(t, s)
+	server.got(t, "authorization_code")
+	return server, store, s
+}
+
+func accessOf(t *testing.T, s *auth.Source) string {
+	t.Helper()
+	return mustToken(t, s).Access.Reveal()
+}
+
+// mustConsent checks that a person has to grant access, and why.
+func mustConsent(t *testing.T, s *auth.Source, reason string) {
+	t.Helper()
+	e := fails(t, s)
+	if e.Class != auth.ClassConsent || !strings.Contains(e.Error(), reason) || !strings.Contains(e.Error(), user) {
+		t.Errorf("got %v want consent of %s because %s", e, user, reason)
+	}
+	if st := s.Status(); st.State != auth.StateConsent || !strings.Contains(st.ConsentReason, reason) {
+		t.Errorf("got %+v want consent_required because %s", st, reason)
+	}
+}
+
+func TestWithoutConsentNothingIsAsked(t *testing.T) {
+	server := &strict{}
+	s := open(t, userConfig(server, auth.NewMemory()))
+	var wg sync.WaitGroup
+	for range 500 {
+		wg.Go(func() { mustConsent(t, s, "never granted") })
+	}
+	wg.Wait()
+	server.got(t)
+}
+
+func TestAUsersTokensLiveOnByTheirRefreshToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, store, s := granted(t)
+		for n := 1; n <= 5; n++ {
+			if got, want := accessOf(t, s), fmt.Sprintf("access-%d", n); got != want {
+				t.Errorf("got %s want %s", got, want)
+			}
+			time.Sleep(59*time.Minute + 45*time.Second)
+		}
+		server.got(t, "refresh_token", "refresh_token", "refresh_token", "refresh_token")
+		restarted := open(t, userConfig(server, store))
+		mustToken(t, s)
+		if got := accessOf(t, restarted); got != "access-6" {
+			t.Errorf("after a restart: got %s want access-6", got)
+		}
+		server.got(t, "refresh_token")
+	})
+}
+
+func TestARefreshTokenThatDoesNotComeStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, _, s := granted(t)
+		server.absent = true
+		for range 3 {
+			time.Sleep(time.Hour)
+			mustToken(t, s)
+		}
+		server.got(t, "refresh_token", "refresh_token", "refresh_token")
+	})
+}
+
+func TestAGrantWithoutARefreshTokenEndsWithItsToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := userConfig(&strict{}, auth.NewMemory())
+		e := &endpoint{answer: func(int64, *http.Request) (*http.Response, error) {
+			return respond(200, `{"access_token":"a","expires_in":60}`), nil
+		}}
+		c.Base = e
+		s := open(t, c)
+		consent(t, s)
+		mustToken(t, s)
+		time.Sleep(time.Minute)
+		mustConsent(t, s, "without a refresh token")
+		e.got(t, 1)
+	})
+}
+
+func TestAnIdleGrantIsTendedOnceADay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, _, s := granted(t)
+		server.life = 30 * 24 * time.Hour
+		time.Sleep(time.Hour)
+		mustToken(t, s)
+		server.got(t, "refresh_token")
+		for range 3 * 24 * 60 {
+			time.Sleep(time.Minute)
+			s.Tend()
+			synctest.Wait()
+		}
+		server.got(t, "refresh_token", "refresh_token", "refresh_token")
+	})
+}
+
+var (
+	reset  = &url.Error{Op: "Post", URL: "https://mapps.example", Err: syscall.ECONNRESET}
+	dialed = &url.Error{Op: "Post", URL: "https://mapps.example", Err: syscall.ECONNREFUSED}
+)
+
+func TestALostAnswerIsAskedForOnceMore(t *testing.T) {
+	for _, tt := range []struct {
+		name          string
+		lenient       bool
+		before, after func() (*http.Response, error)
+		sent          int
+		reason        string // why consent is needed then, "" when it is not
+	}{
+		{"and a strict server refuses it", false, nil, once(nil, reset), 2, "answer to a renewal was lost"},
+		{"and a server with a grace period answers it", true, nil, once(nil, reset), 2, ""},
+		{"and it was cut off before the server saw it", false, nil, nil, 2, ""},
+		{"and that answer is lost too", true, nil, always(reset), 2, "answer to a renewal was lost"},
+		{"and half an answer is no answer", true, nil, once(&http.Response{StatusCode: 200, Body: io.NopCloser(io.MultiReader(strings.NewReader(`{"acc`), failing{}))}, nil), 2, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server, _, s := granted(t)
+				server.lenient = tt.lenient
+				server.faults(tt.before, tt.after)
+				if tt.after == nil { // the connection is cut when the request is sent
+					cut := true
+					c := userConfig(server, nil)
+					c.Base = roundTripper(func(req *http.Request) (*http.Response, error) {
+						if strings.Contains(bodyOf(t, req), "refresh_token") && cut {
+							cut = false
+							wrote(req)
+							server.mu.Lock()
+							server.sent = append(server.sent, "refresh_token")
+							server.mu.Unlock()
+							return nil, reset
+						}
+						return server.RoundTrip(req)
+					})
+					s = open(t, c)
+					consent(t, s)
+					server.got(t, "authorization_code")
+				}
+				time.Sleep(time.Hour)
+				if tt.reason == "" {
+					mustToken(t, s)
+				} else {
+					mustConsent(t, s, tt.reason)
+				}
+				for range 100 {
+					time.Sleep(time.Second)
+					_, _ = s.Token(t.Context())
+				}
+				server.got(t, strings.Fields(strings.Repeat("refresh_token ", tt.sent))...)
+			})
+		})
+	}
+}
+
+// bodyOf reads a request's body and leaves it there.
+func bodyOf(t *testing.T, req *http.Request) string {
+	t.Helper()
+	body, err := req.GetBody()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _ := io.ReadAll(body)
+	return string(text)
+}
+
+type failing struct{}
+
+func (failing) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+func TestARequestThatWasNeverSentLosesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, _, s := granted(t)
+		server.faults(always(dialed), nil)
+		time.Sleep(time.Hour)
+		if e := fails(t, s); e.Class != auth.ClassTransient || e.After <= 0 {
+			t.Errorf("got %+v want transient, with a cooldown", e)
+		}
+		server.faults(nil, nil)
+		time.Sleep(time.Minute)
+		if got := accessOf(t, s); got != "access-2" {
+			t.Errorf("got %s want access-2", got)
+		}
+		server.got(t, "refresh_token", "refresh_token")
+	})
+}
+
+func TestAnOutageEndsNoGrant(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, _, s := granted(t)
+		server.faults(func() (*http.Response, error) { return respond(503, "<html>"), nil }, nil)
+		time.Sleep(time.Hour)
+		for range 600 {
+			_, _ = s.Token(t.Context())
+			time.Sleep(time.Second)
+		}
+		server.mu.Lock()
+		between(t, "requests in ten minutes", len(server.sent), 5, 20)
+		server.sent = nil
+		server.mu.Unlock()
+		server.faults(nil, nil)
+		time.Sleep(5 * time.Minute)
+		mustToken(t, s)
+	})
+}
+
+// A process was killed between the answer to a refresh and its commit: its intent is
+// in the store, under a lease that has run out.
+func TestAfterACrashTheOneReplayIsLeft(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		crashes int
+		lenient bool
+		sent    []string
+		reason  string
+	}{
+		{"which a server with a grace period answers", 1, true, []string{"refresh_token"}, ""},
+		{"which a strict server refuses", 1, false, []string{"refresh_token"}, "answer to a renewal was lost"},
+		{"and after a second one none is", 2, true, nil, "answer to a renewal was lost"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server, store, first := granted(t)
+				server.lenient = tt.lenient
+				first.Close()
+				for range tt.crashes {
+					time.Sleep(2 * time.Hour)
+					killed := open(t, userConfig(server, dying{store}))
+					server.faults(nil, nil)
+					done := make(chan struct{})
+					go func() { defer close(done); _, _ = killed.Token(t.Context()) }()
+					<-done
+				}
+				server.mu.Lock()
+				server.sent = nil
+				server.mu.Unlock()
+				time.Sleep(time.Hour)
+				s := open(t, userConfig(server, store))
+				if tt.reason == "" {
+					mustToken(t, s)
+				} else {
+					mustConsent(t, s, tt.reason)
+				}
+				_, _ = s.Token(t.Context())
+				server.got(t, tt.sent...)
+			})
+		})
+	}
+}
+
+// dying is the store of a process that is killed before it commits anything.
+type dying struct{ auth.Store }
+
+func (dying) Commit(context.Context, auth.Lease, auth.Row) (bool, error) {
+	return false, errors.New("killed")
+}
+
+func TestARefusedRefreshAsksAPerson(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, store, s := granted(t)
+		server.current = "revoked by somebody"
+		time.Sleep(58 * time.Minute)
+		if got := accessOf(t, s); got != "access-1" { // and renews it early
+			t.Errorf("got %s want what lives to be served", got)
+		}
+		synctest.Wait()
+		if st := s.Status(); st.State != auth.StateConsent || st.LifeLeft == 0 {
+			t.Errorf("got %+v want consent_required, while the token is served", st)
+		}
+		server.got(t, "refresh_token")
+		mustToken(t, s)
+		time.Sleep(2 * time.Minute)
+		var wg sync.WaitGroup
+		for range 500 {
+			wg.Go(func() { mustConsent(t, s, "refuses to renew") })
+		}
+		wg.Wait()
+		mustConsent(t, open(t, userConfig(server, store)), "refuses to renew")
+		server.got(t)
+
+		consent(t, s)
+		server.got(t, "authorization_code")
+		if got := accessOf(t, s); got != "access-2" || s.Status().State != auth.StateValid {
+			t.Errorf("got %s, %+v want the new grant to be served", got, s.Status())
+		}
+	})
+}
+
+// Another process took the lease when ours had run out, and spent the refresh token.
+func TestARefusalIsNotBelievedWhenAnotherProcessWasFaster(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, store, s := granted(t)
+		other := open(t, userConfig(server, store))
+		slow := userConfig(server, store)
+		var stuck atomic.Bool
+		slow.Base = roundTripper(func(req *http.Request) (*http.Response, error) {
+			stuck.Store(true)
+			time.Sleep(2 * time.Minute) // beyond the lease, and deaf to its own timeout
+			return server.RoundTrip(req.WithContext(t.Context()))
+		})
+		late := open(t, slow)
+		s.Close()
+		time.Sleep(time.Hour)
+		got := make(chan string)
+		go func() { got <- accessOf(t, late) }()
+		synctest.Wait()
+		if !stuck.Load() {
+			t.Fatal("the slow process did not begin")
+		}
+		server.graceful(true) // the other one's request counts as the replay
+		time.Sleep(90 * time.Second)
+		if token := accessOf(t, other); token != "access-2" {
+			t.Errorf("got %s want access-2", token)
+		}
+		server.graceful(false)
+		if token := <-got; token != "access-2" {
+			t.Errorf("got %s want what the other process got", token)
+		}
+		mustToken(t, other)
+	})
+}
+
+func TestAThousandRefusalsSpendOneRefreshToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, _, s := granted(t)
+		client := signing(s, &api{accepts: only("access-2")})
+		var wg sync.WaitGroup
+		for range 1000 {
+			wg.Go(func() {
+				if status, _ := call(t, client, nil); status != 200 {
+					t.Errorf("got %d want 200", status)
+				}
+			})
+		}
+		wg.Wait()
+		server.got(t, "refresh_token")
+	})
+}
+
+func TestAFleetSharesAGrantThatRotates(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const run = 30 * time.Second
+		server, store := &strict{life: 2 * time.Second}, auth.NewMemory()
+		first := open(t, userConfig(server, store))
+		consent(t, first)
+		server.got(t, "authorization_code")
+		var wg sync.WaitGroup
+		a := &api{accepts: func(token string) bool {
+			server.mu.Lock()
+			defer server.mu.Unlock()
+			return token == fmt.Sprintf("access-%d", server.grants) // a new one ends the old at once
+		}}
+		for i := range 3 {
+			s := first
+			if i > 0 {
+				s = open(t, userConfig(server, store))
+			}
+			client := signing(s, roundTripper(func(req *http.Request) (*http.Response, error) {
+				time.Sleep(5 * time.Millisecond)
+				return a.RoundTrip(req)
+			}))
+			for range 20 {
+				wg.Go(func() {
+					for began := time.Now(); time.Since(began) < run; {
+						if status, _ := call(t, client, nil); status != 200 {
+							t.Errorf("after %v: got %d want 200", time.Since(began), status)
+							return
+						}
+					}
+				})
+			}
+		}
+		wg.Wait()
+		server.mu.Lock()
+		defer server.mu.Unlock()
+		between(t, "refreshes", len(server.sent), int(run/(2*time.Second))-1, int(run*10/(2*time.Second*6))+2)
+	})
+}
+
+func TestAUsersRefusedClientIsUnlatched(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, _, s := granted(t)
+		server.faults(func() (*http.Response, error) { return respond(401, `{"error":"invalid_client"}`), nil }, nil)
+		time.Sleep(time.Hour)
+		for range 100 {
+			_, _ = s.Token(t.Context())
+			time.Sleep(time.Minute)
+		}
+		server.got(t, "refresh_token", "refresh_token", "refresh_token")
+		if st := s.Status(); st.State != auth.StateRefused {
+			t.Errorf("got %+v want refused", st)
+		}
+		server.faults(nil, nil)
+		if err := s.Unlatch(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := accessOf(t, s); got != "access-2" {
+			t.Errorf("got %s want access-2: the refresh token was kept", got)
+		}
+	})
+}
+
+// unreadable is a store whose key was lost.
+type unreadable struct{ auth.Store }
+
+func (u unreadable) Load(ctx context.Context, key string) (auth.Row, error) {
+	row, err := u.Store.Load(ctx, key)
+	if row.Generation > 0 {
+		row.Token, row.Refresh, row.Unreadable = auth.Secret{}, auth.Secret{}, true
+	}
+	return row, err
+}
+
+func TestTokensThatCannotBeReadAreNone(t *testing.T) {
+	server, store, s := granted(t)
+	s.Close()
+	heard := make(chan auth.Status, 10)
+	c := userConfig(server, unreadable{store})
+	c.Notify = func(st auth.Status) { heard <- st }
+	damaged := open(t, c)
+	mustConsent(t, damaged, "cannot be read")
+	server.got(t)
+	if st := <-heard; !st.Unreadable || st.State != auth.StateConsent {
+		t.Errorf("heard %+v want unreadable", st)
+	}
+
+	e := &endpoint{}
+	m := config(e)
+	m.Store = store
+	mustToken(t, open(t, m))
+	m.Store = unreadable{store}
+	again := open(t, m)
+	mustToken(t, again) // a client logs in again
+	e.got(t, 2)
+	if st := again.Status(); st.Generation != 2 || st.Unreadable {
+		t.Errorf("got %+v want a second, readable token", st)
+	}
+}
+
+// The refresh token is no access token (Mazda's Access keys for DMS (OAuth2)).
+func TestCredentialsGoWhereTheyBelong(t *testing.T) {
+	var headers []string
+	c := userConfig(&strict{life: time.Hour}, nil)
+	inner := c.Base
+	c.Base = roundTripper(func(req *http.Request) (*http.Response, error) {
+		headers = append(headers, req.Header.Get("Authorization"))
+		if body := bodyOf(t, req); strings.Contains(body, "client_") {
+			t.Errorf("two client authentications: %s", body)
+		}
+		return inner.RoundTrip(req)
+	})
+	s := open(t, c)
+	consent(t, s)
+	want := "Basic " + base64.StdEncoding.EncodeToString([]byte(clientID+":"+clientSecret))
+	if len(headers) != 1 || headers[0] != want {
+		t.Errorf("got %q want Basic", headers)
+	}
+	status, _ := call(t, signing(s, &api{accepts: only("access-1")}), nil)
+	if status != 200 {
+		t.Errorf("got %d want the access token to be sent", status)
+	}
+}
