@@ -1,0 +1,95 @@
+package clients
+
+import (
+	"cmp"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// sandbox is the environment of the stand-ins, which every provider has.
+const sandbox = "sandbox"
+
+var environments = []string{sandbox, "test", "production"}
+
+// Environment is one of a provider's environments, as its documents tell of it.
+type Environment struct {
+	// BaseURL is asked where the key base_url says nothing; "" where the documents
+	// tell none, so that base_url must.
+	BaseURL string
+	// Host is the host that tells the environment's URLs from another's; "" is BaseURL's.
+	Host string
+}
+
+// Environments are a provider's: "test" and "production", as far as they are documented.
+type Environments map[string]Environment
+
+// Place fills in the section's base URL, and in the sandbox the stand-in's
+// credentials, and reports whether there is a base URL to check. An unknown
+// environment is taken for the sandbox, which asks for the least: what is wrong there
+// is wrong everywhere.
+func (s *Section) Place(all Environments, wrong *Mistakes) bool {
+	host := all[s.Environment].BaseURL
+	if s.Environment == sandbox || !slices.Contains(environments, s.Environment) {
+		host = s.enterSandbox(wrong)
+	} else if s.BaseURL == "" && host == "" {
+		wrong.Add("base_url", "is missing: the provider's documents tell no address for environment = %q", s.Environment)
+	}
+	if s.BaseURL == "" {
+		s.BaseURL = host
+	}
+	s.BaseURL = strings.TrimRight(s.BaseURL, "/")
+	return s.BaseURL != ""
+}
+
+// enterSandbox returns the stand-in's address. Its credentials go nowhere else.
+func (s *Section) enterSandbox(wrong *Mistakes) (host string) {
+	host = s.Sandbox.URL
+	s.AllowInsecureHTTP = true // on a loopback address, which CheckURL sees to
+	if s.Environment != sandbox {
+		wrong.Add("environment", `must be "sandbox", "test" or "production", not %.40q`, s.Environment)
+	} else if s.BaseURL == "" && host == "" {
+		wrong.Add("environment", `is "sandbox", but the sandbox does not run: add a [sandbox] section, set base_url, or set environment to "test" or "production"`)
+	}
+	ours := host != "" && (s.BaseURL == "" || s.BaseURL == host)
+	if ours && s.ClientID.Empty() && s.ClientSecret.Empty() {
+		s.ClientID, s.ClientSecret = s.Sandbox.ClientID, s.Sandbox.ClientSecret
+	}
+	return host
+}
+
+// CheckEnvironment reports, as a [*ConfigError], that a URL belongs to another
+// environment than the section's: credentials of one would be tried at the other, and
+// repeated failures get an address blocked. An address of one's own, such as a
+// gateway's, belongs to none.
+func (s *Section) CheckEnvironment(all Environments, key, raw string) error {
+	owner := all.owner(raw)
+	if stand := parse(s.Sandbox.URL).Host; stand != "" && stand == parse(raw).Host {
+		owner = sandbox
+	}
+	if owner == "" || owner == s.Environment || !slices.Contains(environments, s.Environment) {
+		return nil
+	}
+	return &ConfigError{Key: key, Message: fmt.Sprintf("is of the %s environment, but environment is %q", owner, s.Environment)}
+}
+
+// owner names the environment that a URL belongs to, "" for none.
+func (all Environments) owner(raw string) string {
+	host := parse(raw).Hostname()
+	for name, e := range all {
+		if own := cmp.Or(e.Host, parse(e.BaseURL).Hostname()); own != "" && strings.EqualFold(host, own) {
+			return name
+		}
+	}
+	return ""
+}
+
+// parse reads a URL; one that cannot be read is empty, which [Config.CheckURL] tells.
+func parse(raw string) *url.URL {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return &url.URL{}
+	}
+	return u
+}
