@@ -47,13 +47,13 @@ func (h *HTTP) classify(err error) *Error {
 		return e
 	}
 	if e, ok := errors.AsType[*auth.Error](err); ok {
-		return tokenFailure(e)
+		return h.tokenFailure(e)
 	}
 	return &Error{Code: CodeUnavailable, Message: describe(err), Err: err}
 }
 
 // tokenFailure is what it means that there is no access token.
-func tokenFailure(e *auth.Error) *Error {
+func (h *HTTP) tokenFailure(e *auth.Error) *Error {
 	f := &Error{Code: CodeUnavailable, After: min(e.After, maxRetryAfter), Message: e.Error(), Hint: e.Hint, Err: e}
 	switch e.Class {
 	case auth.ClassCredential, auth.ClassRequest:
@@ -62,9 +62,16 @@ func tokenFailure(e *auth.Error) *Error {
 		f.Code = CodeIPBlock
 	case auth.ClassThrottle:
 		f.Code = CodeThrottled
+	case auth.ClassConsent:
+		f.Code, f.Hint = CodeConsent, e.Hint+": "+h.login()
 	case auth.ClassTransient:
 	}
 	return f
+}
+
+// login is the command that asks the user for access.
+func (h *HTTP) login() string {
+	return fmt.Sprintf("orderbeat auth login %s --user %s", h.provider, h.source.User())
 }
 
 // describe says why no answer, or only a part of one, came. It repeats only what is

@@ -6,9 +6,12 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/go-resty/resty/v2"
+
+	"orderbeat/auth"
 )
 
 // HTTP asks one provider's API. Above the connection stand, in this order, what
@@ -18,32 +21,52 @@ import (
 // went. It is safe for concurrent use.
 type HTTP struct {
 	client   *resty.Client
+	base     http.RoundTripper // what all signers of the provider share
+	source   *auth.Source      // whose tokens sign; nil for any other signer
 	provider string
+	agent    string
 	maxBody  int64
 	log      *slog.Logger
 }
 
-// NewHTTP makes the client of the section's provider. Sign puts what signs requests
-// above the round tripper it is given; nil signs nothing.
-func NewHTTP(s Section, sign func(http.RoundTripper) http.RoundTripper) *HTTP {
-	var rt http.RoundTripper = &limited{base: NewTransport(s.Config), limiter: s.Rate.Limiter(), timeout: s.Timeout}
-	if sign != nil {
-		rt = sign(rt)
-	}
+// NewHTTP makes the client of the section's provider. It signs nothing: [HTTP.Bearer]
+// and [HTTP.With] do.
+func NewHTTP(s Section) *HTTP {
 	log := s.Log
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	log = log.With("provider", s.Name)
-	client := resty.NewWithClient(&http.Client{
-		Transport:     rt,
+	h := &HTTP{
+		base:     &limited{base: NewTransport(s.Config), limiter: s.Rate.Limiter(), timeout: s.Timeout},
+		provider: s.Name, agent: s.UserAgent, maxBody: s.MaxBody, log: log.With("provider", s.Name),
+	}
+	return h.With(func(base http.RoundTripper) http.RoundTripper { return base })
+}
+
+// Bearer is h with the tokens of a source on every call, which may go to origin only.
+// A provider whose tokens belong to users has one for each of them.
+func (h *HTTP) Bearer(source *auth.Source, origin *url.URL) *HTTP {
+	signed := h.With(func(base http.RoundTripper) http.RoundTripper {
+		return &auth.Transport{Base: base, Source: source, Origin: origin}
+	})
+	signed.source = source
+	return signed
+}
+
+// With is h with another signer: sign puts it above the round tripper that it is
+// given. All that are made of one client share its connections, rate limit and pauses.
+func (h *HTTP) With(sign func(http.RoundTripper) http.RoundTripper) *HTTP {
+	signed := *h
+	signed.source = nil
+	signed.client = resty.NewWithClient(&http.Client{
+		Transport:     sign(h.base),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	})
-	client.SetLogger(restyLog{log}).SetDoNotParseResponse(true)
-	if s.UserAgent != "" {
-		client.SetHeader("User-Agent", s.UserAgent)
+	signed.client.SetLogger(restyLog{h.log}).SetDoNotParseResponse(true)
+	if h.agent != "" {
+		signed.client.SetHeader("User-Agent", h.agent)
 	}
-	return &HTTP{client: client, provider: s.Name, maxBody: s.MaxBody, log: log}
+	return &signed
 }
 
 // Call is one question to an API.
@@ -68,15 +91,31 @@ type Call struct {
 func (h *HTTP) Do(ctx context.Context, c Call, read func(body io.Reader) error) error {
 	began := time.Now()
 	status, err := h.exchange(ctx, c, read)
-	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
-		return &cancelledError{provider: h.provider, op: c.Op}
-	}
 	h.log.DebugContext(ctx, "exchange", "op", c.Op, "status", status, "duration", time.Since(began))
+	return h.failure(ctx, c.Op, status, err)
+}
+
+// Token sees to it that there is a token to sign calls with, which proves the
+// credentials at the token endpoint. It is for a client that [HTTP.Bearer] made; its
+// errors are those of [HTTP.Do].
+func (h *HTTP) Token(ctx context.Context, op string) error {
+	_, err := h.source.Token(ctx)
+	if err != nil {
+		err = timeUp(ctx, err)
+	}
+	return h.failure(ctx, op, 0, err)
+}
+
+// failure is what the caller gets for err; nil for nil.
+func (h *HTTP) failure(ctx context.Context, op string, status int, err error) error {
 	if err == nil {
 		return nil
 	}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return &cancelledError{provider: h.provider, op: op}
+	}
 	e := h.classify(err)
-	e.Provider, e.Op, e.Status = h.provider, c.Op, status
+	e.Provider, e.Op, e.Status = h.provider, op, status
 	return e
 }
 

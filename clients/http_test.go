@@ -45,7 +45,7 @@ func TestDoSendsWhatItIsGiven(t *testing.T) {
 		b, _ := io.ReadAll(r.Body)
 		fmt.Fprintf(w, "%s %s %s %s", r.Method, b, r.Header.Get("User-Agent"), r.Header.Get("X-Sample"))
 	})
-	h := clients.NewHTTP(clienttest.Section("sample", server), nil)
+	h := clients.NewHTTP(clienttest.Section("sample", server))
 	var got string
 	err := h.Do(t.Context(), clients.Call{Op: "sample", Method: http.MethodPut, URL: server, Header: map[string]string{"X-Sample": "x"}, Body: []byte("question")},
 		func(body io.Reader) error {
@@ -75,7 +75,7 @@ func TestMaxBodyBoundsWhatIsUnpacked(t *testing.T) {
 				w.Header().Set("Content-Encoding", "gzip")
 				_, _ = w.Write(packed(c.bytes))
 			})
-			answer, err := post(t.Context(), clients.NewHTTP(clienttest.Section("sample", server), nil), server)
+			answer, err := post(t.Context(), clients.NewHTTP(clienttest.Section("sample", server)), server)
 			if c.want == "" && (err != nil || len(answer) != c.bytes) {
 				t.Errorf("got %d bytes and %v, want %d", len(answer), err, c.bytes)
 			}
@@ -90,14 +90,14 @@ func TestMaxBodyMayBeAnyNumber(t *testing.T) {
 	server := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "whole") })
 	s := clienttest.Section("sample", server)
 	s.MaxBody = math.MaxInt64
-	if answer, err := post(t.Context(), clients.NewHTTP(s, nil), server); err != nil || answer != "whole" {
+	if answer, err := post(t.Context(), clients.NewHTTP(s), server); err != nil || answer != "whole" {
 		t.Errorf("got %q and %v, want the whole answer", answer, err)
 	}
 }
 
 func TestADecoderSaysWhatIsWrongWithADocument(t *testing.T) {
 	server := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "canary-body") })
-	h := clients.NewHTTP(clienttest.Section("sample", server), nil)
+	h := clients.NewHTTP(clienttest.Section("sample", server))
 	call := clients.Call{Op: "sample", Method: http.MethodGet, URL: server + "/?key=canary"}
 	for name, c := range map[string]struct {
 		err  error
@@ -145,7 +145,7 @@ func TestEveryExchangeHasTheSameTime(t *testing.T) {
 			s := clienttest.Section("sample", server)
 			s.Timeout = 100 * time.Millisecond
 			began := time.Now()
-			_, err := post(t.Context(), clients.NewHTTP(s, nil), server)
+			_, err := post(t.Context(), clients.NewHTTP(s), server)
 			if e := clients.AsError(err); err == nil || e.Code != clients.CodeUnavailable || !strings.Contains(e.Message, "in time") {
 				t.Errorf("got %v, want unavailable for want of time", err)
 			}
@@ -169,15 +169,13 @@ func TestTheRateCountsWhatIsSentAgain(t *testing.T) {
 	s := clienttest.Section("sample", server)
 	s.Rate = clients.Rate{Calls: 1, Per: time.Hour} // the second call's turn is beyond any deadline
 	source, err := auth.NewSource(auth.Config{
-		Dialect: auth.Michelin(), Key: "sample", TokenURL: server + "/token", ClientID: s.ClientID, ClientSecret: s.ClientSecret, Log: s.Log,
+		Dialect: auth.Michelin(), Provider: "sample", TokenURL: server + "/token", ClientID: s.ClientID, ClientSecret: s.ClientSecret, Log: s.Log,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer source.Close()
-	h := clients.NewHTTP(s, func(base http.RoundTripper) http.RoundTripper {
-		return &auth.Transport{Base: base, Source: source, Origin: origin(t, server)}
-	})
+	h := clients.NewHTTP(s).Bearer(source, origin(t, server))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	_, err = post(ctx, h, server)
@@ -193,7 +191,7 @@ func TestA429HoldsBackTheOtherQuestionsToo(t *testing.T) {
 		w.Header().Set("Retry-After", "60")
 		w.WriteHeader(http.StatusTooManyRequests)
 	})
-	h := clients.NewHTTP(clienttest.Section("sample", server), nil)
+	h := clients.NewHTTP(clienttest.Section("sample", server))
 	for _, status := range []int{429, 0} {
 		_, err := post(t.Context(), h, server)
 		e := clients.AsError(err)
@@ -208,7 +206,7 @@ func TestA429HoldsBackTheOtherQuestionsToo(t *testing.T) {
 
 func TestWhyNoConnectionCameAbout(t *testing.T) {
 	s := clienttest.Section("sample", "")
-	h := clients.NewHTTP(s, nil)
+	h := clients.NewHTTP(s)
 	untrusted := httptest.NewTLSServer(http.NotFoundHandler())
 	untrusted.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	defer untrusted.Close()
@@ -236,8 +234,15 @@ func TestNothingIsLoggedThatIsSecret(t *testing.T) {
 	var logged bytes.Buffer
 	s := clienttest.Section("sample", server)
 	s.Log = slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	h := clients.NewHTTP(s, func(base http.RoundTripper) http.RoundTripper {
-		return &auth.BasicAPIKey{Base: base, Origin: origin(t, server), Username: "u", Password: auth.NewSecret("canary-password"), APIKey: auth.NewSecret("canary-apikey")}
+	static, err := auth.NewStatic(auth.Config{Provider: "sample", ClientID: auth.NewSecret("u"), ClientSecret: auth.NewSecret("canary-password")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := clients.NewHTTP(s).With(func(base http.RoundTripper) http.RoundTripper {
+		return &auth.BasicAPIKey{
+			Base: base, Origin: origin(t, server), Username: "u", Source: static,
+			Password: auth.NewSecret("canary-password"), APIKey: auth.NewSecret("canary-apikey"),
+		}
 	})
 	if _, err := post(t.Context(), h, server+"/?key=canary"); err != nil {
 		t.Fatal(err)

@@ -63,7 +63,7 @@ func TestACallersTimeIsOverWhateverItsCause(t *testing.T) {
 			<-req.Context().Done()
 			return nil, context.Cause(req.Context())
 		})
-		h := NewHTTP(Section{}, func(http.RoundTripper) http.RoundTripper { return waits })
+		h := NewHTTP(Section{}).With(func(http.RoundTripper) http.RoundTripper { return waits })
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errors.New("the job has had its time"))
 		defer cancel()
 		err := h.Do(ctx, Call{Op: "sample", Method: http.MethodGet, URL: "https://api.example"}, nil)

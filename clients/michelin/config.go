@@ -2,7 +2,6 @@ package michelin
 
 import (
 	"fmt"
-	"net/url"
 	"strings"
 	"time"
 
@@ -13,14 +12,12 @@ import (
 const (
 	schemeOAuth2 = "oauth2"
 	schemeBasic  = "basic_apikey"
-
-	sandbox = "sandbox"
 )
 
-// hosts are Michelin's environments, as the portal page lists them.
-var hosts = map[string]string{
-	"test":       "https://indus.api.michelin.com",
-	"production": "https://api.michelin.com",
+// environments are Michelin's, as the portal page lists them.
+var environments = clients.Environments{
+	"test":       {BaseURL: "https://indus.api.michelin.com"},
+	"production": {BaseURL: "https://api.michelin.com"},
 }
 
 // settings are the section's own keys.
@@ -34,8 +31,8 @@ type settings struct {
 	// TokenTTL is how long a token is taken to live: token answers do not tell, and
 	// the portal page says that 120 minutes are typical.
 	TokenTTL time.Duration `toml:"token_ttl"`
-	// IntrospectionURL is where a token can be examined. It is checked, and has no
-	// effect yet.
+	// IntrospectionURL is where a token can be examined, which only a check does. The
+	// portal page lists the token URL for it; its example has this one.
 	IntrospectionURL string `toml:"introspection_url"`
 	// Request is how questions are written: "portal" or "openapi".
 	Request string `toml:"request"`
@@ -49,7 +46,7 @@ func configure(s *clients.Section) (settings, error) {
 	if s.Decode != nil {
 		wrong.Join(s.Decode(&set))
 	}
-	if place(s, &wrong) {
+	if s.Place(environments, &wrong) {
 		wrong.Join(s.Check())
 	} else {
 		wrong.Join(s.CheckRest())
@@ -57,7 +54,9 @@ func configure(s *clients.Section) (settings, error) {
 	if set.IntrospectionURL != "" {
 		wrong.Join(s.CheckURL("introspection_url", set.IntrospectionURL))
 	}
-	checkEnvironments(s, set, &wrong)
+	wrong.Join(s.CheckEnvironment(environments, "base_url", s.BaseURL))
+	wrong.Join(s.CheckEnvironment(environments, "token_url", s.TokenURL))
+	wrong.Join(s.CheckEnvironment(environments, "introspection_url", set.IntrospectionURL))
 	set.checkCredentials(s, &wrong)
 	if set.TokenTTL <= 0 {
 		wrong.Add("token_ttl", "must be more than 0")
@@ -68,62 +67,11 @@ func configure(s *clients.Section) (settings, error) {
 	set.checkAccounts(s.Accounts, &wrong)
 	if s.TokenURL == "" { // only now: it is no mistake of its own when base_url is wrong
 		s.TokenURL = s.BaseURL + tokenPath
+		if set.IntrospectionURL == "" { // the secret goes to no other host than the token's
+			set.IntrospectionURL = s.BaseURL + introspectionPath
+		}
 	}
 	return set, wrong.Err()
-}
-
-// place fills in the base URL, and reports whether there is one to check. An unknown
-// environment is taken for the sandbox, which asks for the least: what is wrong there
-// is wrong everywhere.
-func place(s *clients.Section, wrong *clients.Mistakes) bool {
-	host, known := hosts[s.Environment]
-	if !known {
-		host = s.Sandbox.URL
-		s.AllowInsecureHTTP = true // on a loopback address, which CheckURL sees to
-	}
-	if !known && s.Environment != sandbox {
-		wrong.Add("environment", `must be "sandbox", "test" or "production", not %.40q`, s.Environment)
-	}
-	ours := !known && host != "" && (s.BaseURL == "" || s.BaseURL == host)
-	if ours && s.ClientID.Empty() && s.ClientSecret.Empty() {
-		s.ClientID, s.ClientSecret = s.Sandbox.ClientID, s.Sandbox.ClientSecret
-	}
-	if s.BaseURL == "" {
-		s.BaseURL = host
-	}
-	if s.BaseURL == "" && s.Environment == sandbox {
-		wrong.Add("environment", `is "sandbox", but the sandbox does not run: add a [sandbox] section, set base_url, or set environment to "test" or "production"`)
-	}
-	if s.BaseURL == "" {
-		return false
-	}
-	s.BaseURL = strings.TrimRight(s.BaseURL, "/")
-	return true
-}
-
-// checkEnvironments refuses to mix Michelin's environments: credentials of one would
-// be tried at the other, and repeated failures get an address blocked.
-func checkEnvironments(s *clients.Section, set settings, wrong *clients.Mistakes) {
-	api := environmentOf(s.BaseURL)
-	for key, u := range map[string]string{"token_url": s.TokenURL, "introspection_url": set.IntrospectionURL} {
-		if other := environmentOf(u); api != "" && other != "" && other != api {
-			wrong.Add(key, "is Michelin's %s environment, but base_url is its %s environment", other, api)
-		}
-	}
-}
-
-// environmentOf names the environment whose host a URL has, "" for any other URL.
-func environmentOf(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return ""
-	}
-	for name, host := range hosts {
-		if strings.EqualFold("https://"+u.Hostname(), host) {
-			return name
-		}
-	}
-	return ""
 }
 
 func (set *settings) checkCredentials(s *clients.Section, wrong *clients.Mistakes) {

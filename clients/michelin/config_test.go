@@ -39,7 +39,8 @@ func TestSections(t *testing.T) {
 			s.Environment, s.BaseURL, s.TokenURL, s.Timeout = "sandbox", "", "ftp://x", 0
 		}, []string{"environment", "timeout", "token_url"}},
 		"token URL of another":          {set("production", "", "https://indus.api.michelin.com/idp/v2/b2b/oauth2/token"), []string{"token_url"}},
-		"base URL of another":           {set("production", "https://indus.api.michelin.com", "https://API.michelin.com/token"), []string{"token_url"}},
+		"base URL of another":           {set("production", "https://indus.api.michelin.com", "https://API.michelin.com/token"), []string{"base_url"}},
+		"production in the sandbox":     {set("sandbox", "https://api.michelin.com:443", ""), []string{"base_url"}},
 		"plain http":                    {set("production", "http://api.michelin.com", ""), []string{"base_url"}},
 		"plain http in the sandbox":     {set("sandbox", "http://sandbox.example", ""), []string{"base_url"}},
 		"no scheme":                     {set("production", "api.michelin.com", ""), []string{"base_url"}},
@@ -101,7 +102,7 @@ func TestTheSandboxLendsItsAddressAndCredentials(t *testing.T) {
 }
 
 func TestTheSandboxCredentialsGoNowhereElse(t *testing.T) {
-	s := clienttest.Section("michelin", "https://api.michelin.com")
+	s := clienttest.Section("michelin", "https://gateway.example")
 	s.ClientID, s.ClientSecret = auth.Secret{}, auth.Secret{}
 	s.Sandbox = clients.Sandbox{URL: "http://127.0.0.1:8322", ClientID: auth.NewSecret("sample"), ClientSecret: auth.NewSecret("sample")}
 	_, err := michelin.Open(s)

@@ -23,9 +23,10 @@ import (
 )
 
 const (
-	statusPath = "/order/amn/C1_1/status"
-	tokenPath  = "/idp/v2/b2b/oauth2/token"
-	operation  = "order status"
+	statusPath        = "/order/amn/C1_1/status"
+	tokenPath         = "/idp/v2/b2b/oauth2/token"
+	introspectionPath = "/idp/v2/b2b/oauth2/introspect"
+	operation         = "order status"
 )
 
 // Client is Michelin as a [clients.Provider]. It is safe for concurrent use.
@@ -34,7 +35,8 @@ type Client struct {
 	name    string
 	url     string
 	profile profile
-	source  *auth.Source // nil with the older scheme, which has no tokens
+	source  *auth.Source
+	basic   bool // the older scheme, which has no tokens
 }
 
 // Open makes a client from its section of the configuration; it is a [clients.Open].
@@ -47,47 +49,34 @@ func Open(s clients.Section) (clients.Provider, error) {
 	if err != nil {
 		return nil, &clients.ConfigError{Key: "base_url", Message: "is not a URL"}
 	}
-	c := &Client{name: s.Name, url: s.BaseURL + statusPath, profile: profiles[set.Request]}
-	if set.Scheme == schemeBasic {
-		c.http = clients.NewHTTP(s, func(base http.RoundTripper) http.RoundTripper {
-			return &auth.BasicAPIKey{Base: base, Origin: origin, Username: set.Username, Password: set.Password, APIKey: set.APIKey}
-		})
-		return c, nil
+	c := &Client{name: s.Name, url: s.BaseURL + statusPath, profile: profiles[set.Request], basic: set.Scheme == schemeBasic}
+	if c.basic {
+		err = c.signBasic(s, set, origin)
+	} else {
+		err = c.signBearer(s, set, origin)
 	}
-	c.source, err = auth.NewSource(auth.Config{
-		Dialect: auth.Michelin(), Key: s.Name + "/" + s.Environment, TokenURL: s.TokenURL,
-		ClientID: s.ClientID, ClientSecret: s.ClientSecret, TTL: set.TokenTTL,
-		// Tokens have connections of their own: they must not wait for the calls that wait for them.
-		Store: s.Tokens, Limiter: s.TokenRate.Limiter(), Base: clients.NewTransport(s.Config),
-		Timeout: s.Timeout, UserAgent: s.UserAgent, Log: s.Log,
-	})
 	if err != nil {
 		return nil, &clients.ConfigError{Key: "token_url", Message: err.Error()}
 	}
-	c.http = clients.NewHTTP(s, func(base http.RoundTripper) http.RoundTripper {
-		return &auth.Transport{Base: base, Source: c.source, Origin: origin}
-	})
 	return c, nil
 }
 
 // Close waits for a token request under way. The client must not be used any more.
 func (c *Client) Close() error {
-	if c.source != nil {
-		c.source.Close()
-	}
+	c.source.Close()
 	return nil
 }
 
 // BaseURL is what the paths of every call hang on.
 func (c *Client) BaseURL() string { return strings.TrimSuffix(c.url, statusPath) }
 
+// Credentials tell the state of the client's credentials, never a token.
+func (c *Client) Credentials() []*auth.Source { return []*auth.Source{c.source} }
+
 // AuthStatus tells the state of the client's token, never the token; false with
 // the older scheme, which has none.
 func (c *Client) AuthStatus() (auth.Status, bool) {
-	if c.source == nil {
-		return auth.Status{}, false
-	}
-	return c.source.Status(), true
+	return c.source.Status(), !c.basic
 }
 
 // Traits tells what Michelin can be asked: windows of 90 days counting both ends
@@ -128,7 +117,7 @@ func (c *Client) explain(err error) error {
 	switch {
 	case e.Code == clients.CodeForbidden:
 		e.Hint = "bill_to must be the Bill-to code of the customer whom these credentials belong to"
-	case e.Code == clients.CodeUnauthorized && c.source == nil:
+	case e.Code == clients.CodeUnauthorized && c.basic:
 		e.Hint = "check username, password and apikey: Michelin wants all three"
 	}
 	return e

@@ -1,0 +1,43 @@
+package michelin
+
+import (
+	"net/http"
+	"net/url"
+
+	"orderbeat/auth"
+	"orderbeat/clients"
+)
+
+// signBearer has calls signed with access tokens.
+func (c *Client) signBearer(s clients.Section, set settings, origin *url.URL) (err error) {
+	c.source, err = auth.NewSource(auth.Config{
+		Dialect: auth.Michelin(), Provider: s.Name, Environment: s.Environment,
+		TokenURL: s.TokenURL, IntrospectionURL: set.IntrospectionURL,
+		ClientID: s.ClientID, ClientSecret: s.ClientSecret, TTL: set.TokenTTL,
+		// Tokens have connections of their own: they must not wait for the calls that wait for them.
+		Store: s.Tokens, Limiter: s.TokenRate.Limiter(), Base: clients.NewTransport(s.Config),
+		Timeout: s.Timeout, UserAgent: s.UserAgent, Log: s.Log,
+	})
+	c.http = clients.NewHTTP(s).Bearer(c.source, origin)
+	return err
+}
+
+// signBasic has calls signed in the older scheme. Its source has no tokens: it
+// remembers whether the credentials are refused.
+func (c *Client) signBasic(s clients.Section, set settings, origin *url.URL) error {
+	static, err := auth.NewStatic(auth.Config{
+		Provider: s.Name, Environment: s.Environment, ClientID: auth.NewSecret(set.Username),
+		ClientSecret: auth.NewSecret(set.Password.Reveal() + "\n" + set.APIKey.Reveal()),
+		Store:        s.Tokens, Timeout: s.Timeout, Log: s.Log,
+	})
+	if err != nil {
+		return err
+	}
+	c.source = static.Source
+	c.http = clients.NewHTTP(s).With(func(base http.RoundTripper) http.RoundTripper {
+		return &auth.BasicAPIKey{
+			Base: base, Origin: origin, Username: set.Username, Password: set.Password, APIKey: set.APIKey, Source: static,
+		}
+	})
+	return nil
+}
