@@ -26,6 +26,15 @@ type Provider interface {
 	Traits() Traits
 }
 
+// Checker is a [Provider] whose credentials can be proven, and whose API be reached,
+// without asking for an order. Implementations are safe for concurrent use.
+type Checker interface {
+	// Check proves the account's credentials as far as that touches no data. What it
+	// reports as problems is worth a look, and keeps no call from succeeding. A failure
+	// is an *[Error].
+	Check(ctx context.Context, a Account) ([]Problem, error)
+}
+
 // Traits are the limits of one provider's questions.
 type Traits struct {
 	// MaxWindowDays is the longest date window of one query, counting both

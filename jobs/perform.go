@@ -19,7 +19,8 @@ import (
 // [context.Canceled] and nothing happened: the attempt does not count.
 func Perform(ctx context.Context, p clients.Provider, a clients.Account, job Job, retry clients.Retry) (Outcome, error) {
 	out := Outcome{Job: job, Volatile: p.Traits().Volatile, AskedAt: moment(time.Now())}
-	answer, err := ask(ctx, p, job.Query(a))
+	kind := Kinds[job.Kind]
+	answer, err := ask(ctx, kind, p, job.Query(a))
 	if err != nil && errors.Is(context.Cause(ctx), context.Canceled) {
 		return Outcome{}, fmt.Errorf("job %s: %w", job.ID, context.Cause(ctx))
 	}
@@ -31,18 +32,24 @@ func Perform(ctx context.Context, p clients.Provider, a clients.Account, job Job
 		out.State, out.NextAt = again(out.Err, job, retry, out.FinishedAt)
 	case len(answer.Partial) > 0:
 		out.Orders, out.State, out.Err = answer.Orders, Partial, partial(answer.Partial)
+		if kind.Ask == nil {
+			out.Err.Hint = "what could be read was stored; the other orders are asked for again with the next run"
+		}
 	default:
 		out.Orders, out.State = answer.Orders, Succeeded
 	}
 	return out, nil
 }
 
-func ask(ctx context.Context, p clients.Provider, q clients.Query) (answer clients.Answer, err error) {
+func ask(ctx context.Context, kind Kind, p clients.Provider, q clients.Query) (answer clients.Answer, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = &clients.Error{Op: "ask", Code: clients.CodeInternal, Message: fmt.Sprintf("panic: %v\n%s", r, debug.Stack())}
 		}
 	}()
+	if kind.Ask != nil {
+		return kind.Ask(ctx, p, q)
+	}
 	return p.Orders(ctx, q)
 }
 
@@ -67,10 +74,10 @@ func setAside(answer *clients.Answer) {
 	answer.Orders = kept
 }
 
-// partial tells about the first few of the orders that came with an error.
+// partial tells about the first few of the problems that an answer came with.
 func partial(problems []clients.Problem) *clients.Error {
 	const most = 5
-	e := &clients.Error{Op: "ask", Code: clients.CodeInvalid, Hint: "what could be read was stored; the other orders are asked for again with the next run"}
+	e := &clients.Error{Op: "ask", Code: clients.CodeInvalid}
 	for i, p := range problems {
 		if i == most {
 			e.Message += fmt.Sprintf("; and %d more", len(problems)-most)

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,13 +25,19 @@ type Target struct {
 	Accounts []clients.Account
 }
 
-// Kind plans one kind of run: it turns the params into the questions to put to one account.
-type Kind func(params json.RawMessage, a clients.Account, t clients.Traits, now time.Time) ([]Question, error)
+// Kind is one kind of run.
+type Kind struct {
+	// Plan turns the params into the questions to put to one account.
+	Plan func(params json.RawMessage, a clients.Account, t clients.Traits, now time.Time) ([]Question, error)
+	// Ask puts one of them to the provider; nil asks for orders.
+	Ask func(ctx context.Context, p clients.Provider, q clients.Query) (clients.Answer, error)
+}
 
 // Kinds lists every kind there is. A new kind is one file and one line here.
 var Kinds = map[string]Kind{
-	"sync":  planSync,
-	"fetch": planFetch,
+	"sync":  {Plan: planSync},
+	"fetch": {Plan: planFetch},
+	"check": {Plan: planCheck, Ask: check},
 }
 
 // Plan turns a request into a run and its jobs, one per account and question.
@@ -63,7 +70,7 @@ func plan(run Run, targets map[string]Target, now time.Time) ([]Job, error) {
 	}
 	var jobs []Job
 	for _, a := range accounts {
-		questions, err := kind(run.Params, a, target.Traits, now)
+		questions, err := kind.Plan(run.Params, a, target.Traits, now)
 		if err != nil {
 			return nil, err
 		}
