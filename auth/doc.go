@@ -1,11 +1,14 @@
 // Package auth owns the life of an access token: it obtains one, lets everybody
-// reuse it, renews it before it ends, and drops it when the API refuses it. It knows
-// nothing of orders, of NATS or of a database; it declares the [Store] it needs.
+// reuse it, renews it before it ends, drops it when the API refuses it, and asks a
+// person when there is no other way. It knows nothing of orders, of NATS or of a
+// database; it declares the [Store] it needs.
 //
-// A [Source] is the life of one credential's tokens. A [Dialect] tells it what the
-// provider's token endpoint leaves out and what its errors mean. A [Transport] signs
-// requests with what the source serves, and sends a call once more when its token was
-// refused; [BasicAPIKey] does the signing where there are no tokens.
+// A [Source] is the life of one credential's tokens, the client's own or one user's. A
+// [Dialect] tells it how the provider's token endpoint wants to be asked, what its
+// answers leave out and what its errors mean; it is data, and a further provider is a
+// further value. A [Transport] signs requests with what the source serves, and sends
+// a call once more when its token was refused; [BasicAPIKey] signs where there are no
+// tokens.
 //
 //	           asked for            refreshAt       stopAt  expiresAt
 //	               |                    |             |         |
@@ -36,14 +39,39 @@
 // A failed request is shared by all who waited, and remembered: until its cooldown
 // ends, in this process or the next, further calls get the same [Error] at once.
 // Refused credentials are tried three times in all, because a provider blocks who
-// tries more; after that the credential must change.
+// tries more; after that the credential must change, or somebody calls
+// [Source.Unlatch].
 //
 //	class        after                            then
 //	credential   invalid_client, 401, 403         1 min, 5 min, never
 //	block        no connection after that         15 min
 //	request      invalid_request, 404, redirects  15 min, doubling to 1 h
 //	throttle     429, 503 with Retry-After        Retry-After, or 15 s, doubling to 15 min
+//	consent      a refused refresh token          never, until the user grants access
 //	transient    timeouts, 5xx, unreadable        1 s, doubling to 5 min
+//
+// # Tokens of users
+//
+// Where tokens belong to users, a person grants access once, in a browser
+// ([Consents.Begin], [Consents.Finish]); from there on refresh tokens carry the grant.
+// Many providers rotate them: each is good once, and using one twice ends the grant.
+// So the lease is taken, and the intent written, before one is spent, and the answer
+// is stored, both tokens in one row, before anybody is served:
+//
+//	lease, with the intent --> request --> answer --> commit --> served
+//	                              |           |
+//	        killed, or the answer lost: the intent is still there.
+//	        Whoever comes next sends the same refresh token once more;
+//	        where that is refused, or lost too, the user is asked again.
+//
+// A request that was never sent loses nothing, and neither does an endpoint that
+// answers that it is down.
+//
+// # At rest
+//
+// [Seal] stands between a source and a database, so that no token is written in
+// clear, and rows cannot be exchanged. What cannot be read counts as no token: a
+// client logs in again, a user is asked again, and nothing crashes.
 //
 // [Secret] keeps credentials and tokens out of every text. Start reading at
 // [Transport.RoundTrip], go on with [Source.Token].

@@ -70,7 +70,9 @@ func (s *Source) land(f *flight) {
 		if e, ok := errors.AsType[*Error](f.err); ok && e.After > 0 {
 			rest = e.After
 		}
-		s.live.Store(h.withRefreshAt(now.Add(rest)))
+		if !now.Before(h.refreshAt) {
+			s.live.Store(h.withRefreshAt(now.Add(rest)))
+		}
 		s.log.Warn("the access token could not be renewed early; the old one is served", "expires_at", h.ExpiresAt, "err", f.err)
 	}
 	s.notify()
@@ -84,6 +86,9 @@ func (s *Source) land(f *flight) {
 // obtain brings a usable token: the one in the store if it is newer than ours, else
 // one that the endpoint grants to the holder of the lease.
 func (s *Source) obtain(ctx context.Context) error {
+	if err := s.save(ctx); err != nil {
+		return err
+	}
 	for {
 		now := time.Now()
 		h := s.live.Load()

@@ -82,35 +82,6 @@ func (s *Source) granted(row Row, a answer, asked time.Time) Row {
 	}
 }
 
-// keep stores a new token and serves it. A token that the store does not take is
-// served all the same: it is granted, and asking again would only cost another.
-func (s *Source) keep(ctx context.Context, lease Lease, row Row) {
-	if !s.commit(ctx, lease, row) {
-		if newer, err := s.store.Load(ctx, s.id.Key); err == nil && newer.Generation >= row.Generation && s.adopt(newer, time.Now()) {
-			s.row.Store(&newer)
-			return
-		}
-		s.insist(ctx, lease, row)
-	}
-	s.row.Store(&row)
-	s.live.Store(hold(row, s.remedies(row.ObtainedAt), time.Now()))
-}
-
-// insist tries harder to store a user's new tokens: the refresh token in them is the
-// only one there is. The lease may be lost to somebody who waits for it.
-func (s *Source) insist(ctx context.Context, lease Lease, row Row) {
-	for range 3 {
-		if row.Refresh.Empty() || s.commit(ctx, lease, row) {
-			return
-		}
-		lease.At, lease.Override = time.Now(), true
-		lease.Until = lease.At.Add(storeTimeout)
-		if _, err := s.store.Lease(context.WithoutCancel(ctx), lease); err != nil {
-			s.log.Warn("the token store cannot be written", "err", err)
-		}
-	}
-}
-
 // fail stores a failure with the rest that follows it, and returns it for all who wait.
 func (s *Source) fail(ctx context.Context, lease Lease, row Row, err error) error {
 	e, ok := errors.AsType[*Error](err)

@@ -34,7 +34,8 @@ type Source struct {
 
 	live     atomic.Pointer[held] // written by the flight alone
 	row      atomic.Pointer[Row]  // as last seen; written by the flight alone
-	rejected atomic.Int64         // highest generation that the API refused
+	unsaved  atomic.Pointer[unsaved]
+	rejected atomic.Int64 // highest generation that the API refused
 	counts   counts
 	// refusedLately is whether refusal.rest is not 0; calls that are answered need
 	// no lock to read it.
@@ -131,13 +132,15 @@ func (s *Source) wait(ctx context.Context) (*held, error) {
 }
 
 // Tend renews a user's tokens that are due although nobody calls, so that an idle
-// refresh token does not lapse: at least once a day. It does not wait. Whoever owns the
+// refresh token does not lapse: at least once a day. It stores what the store did not
+// take before. It does not wait. Whoever owns the
 // source calls it every minute or so; the client's own tokens need no tending.
 func (s *Source) Tend() {
 	if s.config.User == "" {
 		return
 	}
-	if h := s.live.Load(); h.usable(time.Now(), s.rejected.Load()) && time.Now().Before(h.refreshAt) {
+	h, now := s.live.Load(), time.Now()
+	if s.unsaved.Load() == nil && h.usable(now, s.rejected.Load()) && now.Before(h.refreshAt) {
 		return
 	}
 	s.fly()

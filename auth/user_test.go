@@ -410,6 +410,52 @@ func (dying) Commit(context.Context, auth.Lease, auth.Row) (bool, error) {
 	return false, errors.New("killed")
 }
 
+// full is a store on a disk that is full, or not.
+type full struct {
+	auth.Store
+	is *atomic.Bool
+}
+
+func (f full) Commit(ctx context.Context, l auth.Lease, row auth.Row) (bool, error) {
+	if f.is.Load() {
+		return false, errors.New("the disk is full")
+	}
+	return f.Store.Commit(ctx, l, row)
+}
+
+func TestARefreshTokenThatCouldNotBeStoredIsStoredLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var is atomic.Bool
+		server, store, first := granted(t)
+		first.Close()
+		s := open(t, userConfig(server, full{store, &is}))
+		mustToken(t, s)
+		time.Sleep(time.Hour)
+		is.Store(true)
+		if got := accessOf(t, s); got != "access-2" {
+			t.Errorf("got %s want what was granted to be served", got)
+		}
+		for range 3 {
+			time.Sleep(time.Minute)
+			s.Tend()
+			synctest.Wait()
+		}
+		is.Store(false)
+		time.Sleep(5 * time.Minute)
+		s.Tend()
+		synctest.Wait()
+		server.got(t, "refresh_token")
+		next := open(t, userConfig(server, store))
+		if got := accessOf(t, next); got != "access-2" {
+			t.Errorf("got %s want it to be in the store", got)
+		}
+		time.Sleep(time.Hour)
+		if got := accessOf(t, next); got != "access-3" {
+			t.Errorf("got %s want the grant to live on", got)
+		}
+	})
+}
+
 func TestARefusedRefreshAsksAPerson(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, store, s := granted(t)

@@ -1,0 +1,79 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// createKeyFile makes a key file with a fresh key, unless there is one already. It
+// appears whole or not at all.
+func createKeyFile(path string) error {
+	key, err := freshKey()
+	if err != nil {
+		return err
+	}
+	folder := filepath.Dir(path)
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return fmt.Errorf("cannot make %s: %w", folder, cause(err))
+	}
+	temp, err := writeBeside(path, keyFile([]*sealKey{key}), 0o600)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temp)
+	// Unlike a rename, a link does not replace what another process has put there.
+	if err := os.Link(temp, path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("cannot make %s: %w", path, err)
+	}
+	return syncFolder(folder)
+}
+
+// replaceKeyFile replaces what a key file holds, at once, and keeps its mode. A
+// symbolic link stays, and what it leads to is replaced.
+func replaceKeyFile(path string, content []byte) error {
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return fmt.Errorf("cannot replace the key file: %w", err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("cannot replace %s: %w", path, cause(err))
+	}
+	temp, err := writeBeside(path, content, info.Mode().Perm())
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(temp, path); err != nil {
+		return errors.Join(fmt.Errorf("cannot replace %s: %w", path, err), os.Remove(temp))
+	}
+	return syncFolder(filepath.Dir(path))
+}
+
+// writeBeside writes a file next to path that survives a power cut, and returns its
+// name.
+func writeBeside(path string, content []byte, mode fs.FileMode) (string, error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // with mode 0600
+	if err != nil {
+		return "", fmt.Errorf("cannot write beside %s: %w", path, cause(err))
+	}
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
+		return "", errors.Join(fmt.Errorf("cannot write %s: %w", f.Name(), err), os.Remove(f.Name()))
+	}
+	return f.Name(), nil
+}
+
+// syncFolder makes a folder's entries survive a power cut.
+func syncFolder(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("cannot sync %s: %w", path, cause(err))
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("cannot sync %s: %w", path, cause(err))
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+package auth
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"strings"
+)
+
+const (
+	keyBytes      = 32
+	howToMakeAKey = `"head -c 32 /dev/urandom | base64" prints one`
+	keyFileHead   = `# The first key seals tokens; the others open what they sealed before.
+# Who has this file and the database has the tokens.
+`
+)
+
+// base64Strict reads a value in one spelling only.
+var base64Strict = base64.StdEncoding.Strict()
+
+// keys is what a key file held when it was read. It never changes.
+type keys struct {
+	content []byte     // the file's
+	ring    []*sealKey // the first one seals; never empty
+}
+
+// parseKeys reads a key file. The path is for the errors.
+func parseKeys(path string, content []byte) (*keys, error) {
+	k := &keys{content: content}
+	lines := make(map[string]int) // by key id
+	number := 0
+	for line := range bytes.Lines(content) {
+		number++
+		text := string(bytes.TrimSpace(line))
+		if text == "" || text[0] == '#' {
+			continue
+		}
+		raw, err := base64Strict.DecodeString(text)
+		if err != nil || len(raw) != keyBytes {
+			return nil, fmt.Errorf("%s line %d: this is no key; a key is %d random bytes in base64: %s", path, number, keyBytes, howToMakeAKey)
+		}
+		key, err := newSealKey(raw)
+		if err != nil {
+			return nil, fmt.Errorf("%s line %d: %w", path, number, err)
+		}
+		if other, twice := lines[key.id]; twice {
+			return nil, fmt.Errorf("%s line %d: this key stands in line %d already: remove one of them", path, number, other)
+		}
+		lines[key.id] = number
+		k.ring = append(k.ring, key)
+	}
+	if len(k.ring) == 0 {
+		return nil, fmt.Errorf("%s holds no key: write one on a line of its own: %s", path, howToMakeAKey)
+	}
+	return k, nil
+}
+
+// keyFile is the opposite of parseKeys.
+func keyFile(ring []*sealKey) []byte {
+	var b strings.Builder
+	b.WriteString(keyFileHead)
+	for _, key := range ring {
+		b.WriteString(key.text.Reveal() + "\n")
+	}
+	return []byte(b.String())
+}
+
+func (k *keys) current() *sealKey { return k.ring[0] }
+
+// find returns the key with an id, nil if there is none.
+func (k *keys) find(id string) *sealKey {
+	for _, key := range k.ring {
+		if key.id == id {
+			return key
+		}
+	}
+	return nil
+}
+
+// sealKey is one key, and what is derived from it (RFC 5869): one thing for each
+// purpose.
+type sealKey struct {
+	id   string      // what a sealed value names it by
+	text Secret      // as it stands in the file
+	aead cipher.AEAD // AES-256-GCM with a random nonce: good for 2^32 values
+	mac  []byte
+}
+
+func newSealKey(raw []byte) (*sealKey, error) {
+	sealing, err := hkdf.Key(sha256.New, raw, nil, "orderbeat token sealing", keyBytes)
+	if err != nil {
+		return nil, err
+	}
+	mac, err := hkdf.Key(sha256.New, raw, nil, "orderbeat credential fingerprints", keyBytes)
+	if err != nil {
+		return nil, err
+	}
+	block, err := aes.NewCipher(sealing)
+	if err != nil {
+		return nil, err
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return nil, err
+	}
+	id := sha256.Sum256(append([]byte("orderbeat key id"), raw...))
+	return &sealKey{
+		id: hex.EncodeToString(id[:])[:8], text: NewSecret(base64.StdEncoding.EncodeToString(raw)), aead: aead, mac: mac,
+	}, nil
+}
+
+// freshKey makes a key that nobody has yet.
+func freshKey() (*sealKey, error) {
+	raw := make([]byte, keyBytes)
+	_, _ = rand.Read(raw) // it never fails
+	return newSealKey(raw)
+}
+
+// fingerprint hides a credential's fingerprint, so that who reads the database
+// cannot try out guesses of the credential. None stays none.
+func (k *sealKey) fingerprint(credential string) string {
+	if credential == "" {
+		return ""
+	}
+	h := hmac.New(sha256.New, k.mac)
+	h.Write([]byte(credential))
+	return hex.EncodeToString(h.Sum(nil))
+}

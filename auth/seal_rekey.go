@@ -1,0 +1,72 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Resealer is a [Store] whose rows can be sealed anew, all in one step.
+type Resealer interface {
+	// Reseal passes every row to change and writes what it returns, in one
+	// transaction that survives a power cut when Reseal returns. Only Token, Refresh
+	// and Credential differ then. After an error no row has changed. change may be
+	// called again with a row.
+	Reseal(ctx context.Context, change func(Row) Row) error
+}
+
+// Rekey seals every row with a fresh key and removes the keys from before. It
+// returns how many rows it has sealed, and how many it could not read and left as
+// they were. The store below must be a [Resealer].
+//
+// Meanwhile live tokens are served as ever; who needs the store waits until it is
+// done. Other processes take the new key at their next call. The old keys leave the
+// file last: after an error, or a crash at any point, everything can be read, and
+// Rekey can be called again. A copy of the database from before needs a copy of the
+// file from before.
+func (s *Sealed) Rekey(ctx context.Context) (resealed, unreadable int, err error) {
+	inner, ok := s.inner.(Resealer)
+	if !ok {
+		return 0, 0, errors.New("the token store cannot seal its rows anew")
+	}
+	old, unlock, err := s.keys.seize(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer unlock()
+	fresh, err := freshKey()
+	if err != nil {
+		return 0, 0, err
+	}
+	both, err := s.keys.replace(append([]*sealKey{fresh}, old.ring...))
+	if err != nil {
+		return 0, 0, err
+	}
+	done := make(map[string]bool) // by row, whether it could be read
+	if err := inner.Reseal(ctx, func(row Row) Row { return both.reseal(row, done) }); err != nil {
+		return 0, 0, fmt.Errorf("seal every token with a new key; the old ones stay in %s: %w", s.keys.path, err)
+	}
+	for _, readable := range done {
+		if readable {
+			resealed++
+		} else {
+			unreadable++
+		}
+	}
+	_, err = s.keys.replace([]*sealKey{fresh})
+	return resealed, unreadable, err
+}
+
+// reseal returns a row of the inner store under the current key, and writes down
+// whether it could be read. One that cannot stays as it is.
+func (k *keys) reseal(row Row, done map[string]bool) Row {
+	if row.Token.Empty() && row.Refresh.Empty() {
+		return row
+	}
+	opened := k.open(row)
+	done[row.Key] = !opened.Unreadable
+	if opened.Unreadable {
+		return row
+	}
+	return k.seal(opened)
+}

@@ -1,0 +1,88 @@
+package auth
+
+import (
+	"crypto/hmac"
+	"encoding/base64"
+	"encoding/json"
+	"strconv"
+	"strings"
+)
+
+// sealVersion begins each sealed value, and is part of what it is bound to.
+const sealVersion = "enc:v1"
+
+// contents is what is sealed of a row.
+type contents struct {
+	Access     string `json:"access,omitzero"`
+	Refresh    string `json:"refresh,omitzero"`
+	Credential string `json:"credential,omitzero"` // what the endpoint judged, also without a token
+}
+
+// binding is what a sealed value belongs to. The row's key comes last, as it may
+// hold anything.
+func binding(row Row) []byte {
+	return []byte(sealVersion + "|" + strconv.FormatInt(row.Generation, 10) + "|" + row.Key)
+}
+
+// seal returns the row as the inner store shall have it.
+func (k *keys) seal(row Row) Row {
+	c := contents{Access: row.Token.Reveal(), Refresh: row.Refresh.Reveal(), Credential: row.Credential}
+	if c == (contents{}) {
+		return row
+	}
+	plain, _ := json.Marshal(c) // strings can always be
+	key := k.current()
+	sealed := key.aead.Seal(nil, nil, plain, binding(row))
+	row.Token = NewSecret(sealVersion + ":" + key.id + ":" + base64.StdEncoding.EncodeToString(sealed))
+	row.Refresh = Secret{}
+	row.Credential = key.fingerprint(row.Credential)
+	return row
+}
+
+// open returns a row of the inner store as it was before it was sealed.
+func (k *keys) open(row Row) Row {
+	var c contents
+	if row.Token.Empty() && row.Refresh.Empty() {
+		row.Credential = "" // nothing was sealed, so nothing was judged
+		return row
+	}
+	key, ok := k.unseal(row, &c)
+	row.Token, row.Refresh, row.Unreadable = NewSecret(c.Access), NewSecret(c.Refresh), !ok
+	if !ok || !hmac.Equal([]byte(row.Credential), []byte(key.fingerprint(c.Credential))) {
+		c.Credential = "" // unknown: it counts as another one
+	}
+	row.Credential = c.Credential
+	return row
+}
+
+// unseal reads a row's sealed value into c, and returns the key that had sealed it.
+func (k *keys) unseal(row Row, c *contents) (*sealKey, bool) {
+	value, ok := strings.CutPrefix(row.Token.Reveal(), sealVersion+":")
+	if !ok {
+		return nil, false
+	}
+	id, text, _ := strings.Cut(value, ":")
+	sealed, err := base64Strict.DecodeString(text)
+	key := k.find(id)
+	if err != nil || key == nil {
+		return nil, false
+	}
+	plain, err := key.aead.Open(nil, nil, sealed, binding(row))
+	if err != nil || json.Unmarshal(plain, c) != nil {
+		*c = contents{}
+		return nil, false
+	}
+	return key, true
+}
+
+// credential is what the inner store shall compare with the row's column: the column
+// itself if the credential is the one that open tells of, else something different.
+func (k *keys) credential(row Row, credential string) string {
+	if k.open(row).Credential == credential {
+		return row.Credential
+	}
+	if hidden := k.current().fingerprint(credential); hidden != row.Credential {
+		return hidden
+	}
+	return ""
+}
