@@ -57,6 +57,11 @@ func LoadKeyring(path string, create bool) (*Keyring, error) {
 	if err != nil {
 		return nil, err
 	}
+	_, unlock, err := k.share(context.Background()) // a folder that cannot be locked is told of now
+	if err != nil {
+		return nil, err
+	}
+	unlock()
 	return k, nil
 }
 

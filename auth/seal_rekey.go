@@ -44,7 +44,7 @@ func (s *Sealed) Rekey(ctx context.Context) (resealed, unreadable int, err error
 	}
 	done := make(map[string]bool) // by row, whether it could be read
 	if err := inner.Reseal(ctx, func(row Row) Row { return both.reseal(row, done) }); err != nil {
-		return 0, 0, fmt.Errorf("seal every token with a new key; the old ones stay in %s: %w", s.keys.path, err)
+		return 0, 0, fmt.Errorf("no token is sealed with the new key yet, and the old ones stay in %s: %w", s.keys.path, err)
 	}
 	for _, readable := range done {
 		if readable {
@@ -53,8 +53,10 @@ func (s *Sealed) Rekey(ctx context.Context) (resealed, unreadable int, err error
 			unreadable++
 		}
 	}
-	_, err = s.keys.replace([]*sealKey{fresh})
-	return resealed, unreadable, err
+	if _, err := s.keys.replace([]*sealKey{fresh}); err != nil {
+		return resealed, unreadable, fmt.Errorf("every token is sealed with a new key, but the old ones stay in the file: %w", err)
+	}
+	return resealed, unreadable, nil
 }
 
 // reseal returns a row of the inner store under the current key, and writes down

@@ -27,6 +27,7 @@ func binding(row Row) []byte {
 // seal returns the row as the inner store shall have it.
 func (k *keys) seal(row Row) Row {
 	c := contents{Access: row.Token.Reveal(), Refresh: row.Refresh.Reveal(), Credential: row.Credential}
+	row.Unreadable = false
 	if c == (contents{}) {
 		return row
 	}
