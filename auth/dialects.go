@@ -52,11 +52,10 @@ func Michelin() Dialect {
 	return d
 }
 
-// PTV is the dialect of PTV Logistics' token endpoints, after their page "How to
-// provide a new service via HTTP Invoker: OAuth2 Authentication": Basic over the
-// values as they are, or [InBody]. It has no sample of an answer, so a token that does
-// not tell lives five minutes. An address is blocked after repeated failed logins,
-// which then looks like connections that fail.
+// PTV is the dialect of PTV Logistics' token endpoints, after their page OAUth2
+// Authentication: Basic over the values as they are, or [InBody]. It has no sample of
+// an answer, so a token that does not tell lives five minutes. An address is blocked
+// after repeated failed logins, which then looks like connections that fail.
 func PTV() Dialect {
 	d := RFC6749()
 	d.Name = "ptv"
