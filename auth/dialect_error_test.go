@@ -1,0 +1,104 @@
+package auth_test
+
+import (
+	"strings"
+	"testing"
+
+	"orderbeat/auth"
+)
+
+func TestAnswersThatDoNot(t *testing.T) {
+	michelin, ptv, shell, microbilt, rfc := auth.Michelin(), auth.PTV(), auth.Shell(), auth.Microbilt(), auth.RFC6749()
+	fault := func(inner string) string {
+		return `{"fault":{"faultstring":"Invalid client identifier",` + inner + `}}`
+	}
+	for _, tt := range []struct {
+		document, name string
+		dialect        auth.Dialect
+		status         int
+		body           string
+		want           auth.Error // Class, Code and, where it matters, Hint
+	}{
+		{michelinPage, "its code with blanks around", michelin, 400, `{"error": " unsupported_grant_type "}`, auth.Error{Class: auth.ClassRequest, Code: "unsupported_grant_type", Hint: "Content-Type application/x-www-form-urlencoded"}},
+		{michelinPage, "its code with blanks and capitals", michelin, 400, "{\"error\": \"\\t Unsupported_Grant_Type \\n\"}", auth.Error{Class: auth.ClassRequest, Code: "unsupported_grant_type"}},
+		{michelinPage, "refused credentials are a 400", michelin, 400, `{"error": "invalid_client"}`, auth.Error{Class: auth.ClassCredential, Code: "invalid_client", Hint: "properly encoded"}},
+		{michelinPage, "an empty 401", michelin, 401, "", auth.Error{Class: auth.ClassCredential}},
+		{michelinPage, "a 401 with a blank", michelin, 401, " ", auth.Error{Class: auth.ClassCredential}},
+		{michelinPage, "a 403 with an empty object", michelin, 403, " {} ", auth.Error{Class: auth.ClassCredential}},
+		{michelinOpenAPI, "refused credentials, described", michelin, 400, `{"error":"invalid_client","error_description":"invalid client credentials"}`, auth.Error{Class: auth.ClassCredential, Code: "invalid_client"}},
+
+		{ptvPage, "more than 50 requests in a second", ptv, 429, "", auth.Error{Class: auth.ClassThrottle}},
+		{ptvPage, "more than 50 requests in a second, said in HTML", ptv, 429, "<html>", auth.Error{Class: auth.ClassThrottle}},
+		{ptvPage, "a failed login", ptv, 401, "", auth.Error{Class: auth.ClassCredential, Hint: "client secret"}},
+
+		{shellGuide, "its example 1", shell, 400, `{"ErrorCode": "invalid_request","Error": "Unsupported grant type : client_credential"}`, auth.Error{Class: auth.ClassRequest, Code: "invalid_request"}},
+		{shellGuide, "its example 2", shell, 401, `{"ErrorCode": "invalid_client","Error": "ClientId is Invalid"}`, auth.Error{Class: auth.ClassCredential, Code: "invalid_client", Hint: "client id"}},
+		{shellGuide, "its members the other way round", shell, 401, `{"Error": "ClientId is Invalid","ErrorCode": " INVALID_CLIENT "}`, auth.Error{Class: auth.ClassCredential, Code: "invalid_client"}},
+		{shellGuide, "the code goes before the status", shell, 400, `{"ErrorCode": "invalid_client","Error": "x"}`, auth.Error{Class: auth.ClassCredential, Code: "invalid_client"}},
+		{shellGuide, "a sentence without a code: 400", shell, 400, `{"Error": "Unsupported grant type : client_credential"}`, auth.Error{Class: auth.ClassRequest}},
+		{shellGuide, "a sentence without a code: 401", shell, 401, `{"Error": "ClientId is Invalid"}`, auth.Error{Class: auth.ClassCredential}},
+		{shellGuide, "a success with a code", shell, 200, `{"ErrorCode": "invalid_client","access_token": "a"}`, auth.Error{Class: auth.ClassCredential, Code: "invalid_client"}},
+		{shellGuide, "errors as RFC 6749 has them", shell, 401, `{"error": "invalid_client"}`, auth.Error{Class: auth.ClassCredential, Code: "invalid_client"}},
+
+		{microbiltPage, "a 200 that is not approved", microbilt, 200, `{"access_token": "a", "expires_in": "3599", "status": "denied"}`, auth.Error{Class: auth.ClassCredential}},
+		{microbiltPage, "a 200 that is pending", microbilt, 200, `{"access_token": "a", "expires_in": "3599", "status": "pending"}`, auth.Error{Class: auth.ClassCredential}},
+		{microbiltPage, "a 200 that is almost approved", microbilt, 200, `{"access_token": "a", "status": "not approved"}`, auth.Error{Class: auth.ClassCredential}},
+		{microbiltPage, "errors are not documented: its gateway's fault", microbilt, 401, fault(`"detail":{"errorcode":"oauth.v2.InvalidClientIdentifier"}`), auth.Error{Class: auth.ClassCredential, Code: "oauth.v2.invalidclientidentifier"}},
+		{microbiltPage, "errors are not documented: a fault in a 200", microbilt, 200, fault(`"access_token":"a"`), auth.Error{Class: auth.ClassTransient}},
+		{microbiltPage, "errors are not documented: a fault without a code", microbilt, 401, fault(`"detail":{}`), auth.Error{Class: auth.ClassCredential}},
+		{microbiltPage, "errors are not documented: a fault that is a word", microbilt, 500, `{"fault":"steps.javascript.scriptexecutionfailed"}`, auth.Error{Class: auth.ClassTransient, Code: "steps.javascript.scriptexecutionfailed"}},
+		{microbiltPage, "errors are not documented: as RFC 6749 has them", microbilt, 400, `{"error": "invalid_client"}`, auth.Error{Class: auth.ClassCredential, Code: "invalid_client"}},
+		{microbiltPage, "errors are not documented: as Shell has them", microbilt, 400, `{"ErrorCode": "invalid_client", "Error": "x"}`, auth.Error{Class: auth.ClassCredential, Code: "invalid_client"}},
+		{microbiltPage, "errors are not documented: nothing", microbilt, 401, "", auth.Error{Class: auth.ClassCredential}},
+		{microbiltPage, "errors are not documented: HTML", microbilt, 502, "<html>", auth.Error{Class: auth.ClassTransient}},
+
+		{"RFC 6749 section 5.2", "the code goes before the status", rfc, 500, `{"error":"invalid_client"}`, auth.Error{Class: auth.ClassCredential, Code: "invalid_client", Hint: "client id"}},
+		{"RFC 6749 section 5.2", "the client may not use this grant", rfc, 400, `{"error":"unauthorized_client"}`, auth.Error{Class: auth.ClassCredential, Code: "unauthorized_client", Hint: "allow this client"}},
+		{"RFC 6749 section 5.2", "the client's grant is not valid", rfc, 400, `{"error":"invalid_grant"}`, auth.Error{Class: auth.ClassCredential, Code: "invalid_grant"}},
+		{"RFC 6749 section 5.2", "the scope is not known", rfc, 400, `{"error":"invalid_scope"}`, auth.Error{Class: auth.ClassRequest, Code: "invalid_scope", Hint: "scope"}},
+		{"RFC 6749 section 5.2", "a success with an error", rfc, 200, `{"error":"invalid_scope","access_token":"a"}`, auth.Error{Class: auth.ClassRequest, Code: "invalid_scope"}},
+		{"RFC 6749 section 5.2", "a success with an error that is no text", rfc, 200, `{"error":{"code":7},"access_token":"a"}`, auth.Error{Class: auth.ClassTransient}},
+		{"RFC 6749 section 5.2", "a code nobody knows", rfc, 400, `{"error":"tenant_disabled"}`, auth.Error{Class: auth.ClassRequest, Code: "tenant_disabled"}},
+		{"RFC 6749 section 5.2", "a code that is a sentence", rfc, 401, `{"error":"ClientId is Invalid"}`, auth.Error{Class: auth.ClassCredential}},
+		{"RFC 6749 section 5.2", "a code that repeats the secret", rfc, 401, `{"error":"bad_` + clientSecret + `"}`, auth.Error{Class: auth.ClassCredential}},
+		{"RFC 6749 section 5.1", "a success without a token", rfc, 200, `{}`, auth.Error{Class: auth.ClassTransient}},
+		{"RFC 6749 section 5.1", "a success with a blank token", rfc, 200, `{"access_token":""}`, auth.Error{Class: auth.ClassTransient}},
+		{"RFC 6749 section 5.1", "a success with a token that is a number", rfc, 200, `{"access_token":7}`, auth.Error{Class: auth.ClassTransient}},
+		{"RFC 6749 section 5.1", "a success that is null", rfc, 200, `null`, auth.Error{Class: auth.ClassTransient}},
+		{"RFC 6749 section 5.1", "a success that is not JSON", rfc, 200, `<html>`, auth.Error{Class: auth.ClassTransient}},
+		{"RFC 6749 section 5.1", "a success that is empty", rfc, 200, ``, auth.Error{Class: auth.ClassTransient}},
+		{"RFC 6749 section 5.1", "a token in a 201", rfc, 201, `{"access_token":"a"}`, auth.Error{Class: auth.ClassTransient}},
+		{"RFC 6749 section 5.1", "an answer beyond one MiB", rfc, 200, `{"access_token":"a","x":"` + strings.Repeat("x", 1<<20) + `"}`, auth.Error{Class: auth.ClassTransient}},
+		{"RFC 6749 section 7.1", "an unknown type", rfc, 200, `{"access_token":"a","token_type":"string"}`, auth.Error{Class: auth.ClassRequest}},
+		{"RFC 6749 section 7.1", "BearerToken is Microbilt's word alone", rfc, 200, `{"access_token":"a","token_type":"BearerToken"}`, auth.Error{Class: auth.ClassRequest}},
+		{"RFC 6749 section 7.1", "mac", rfc, 200, `{"access_token":"a","token_type":"mac"}`, auth.Error{Class: auth.ClassRequest}},
+		{"RFC 6749 section 7.1", "mac, also at PTV", ptv, 200, `{"access_token":"a","token_type":"MAC"}`, auth.Error{Class: auth.ClassRequest}},
+		{"RFC 6750 section 2.1", "a token with a line break", rfc, 200, `{"access_token":"a\r\nX: y"}`, auth.Error{Class: auth.ClassTransient}},
+		{"RFC 6750 section 2.1", "a token with a blank", rfc, 200, `{"access_token":"a b"}`, auth.Error{Class: auth.ClassTransient}},
+		{"RFC 6750 section 2.1", "a token with a control character", rfc, 200, `{"access_token":"a\u007f"}`, auth.Error{Class: auth.ClassTransient}},
+		{"RFC 8693 section 2.2.1", "N_A, also at Michelin", michelin, 200, `{"access_token":"a","token_type":"N_A"}`, auth.Error{Class: auth.ClassRequest}},
+		{"RFC 9449 section 5", "DPoP, also at Michelin", michelin, 200, `{"access_token":"a","token_type":"DPoP"}`, auth.Error{Class: auth.ClassRequest, Hint: "bearer"}},
+		{"RFC 9449 section 8", "a nonce is wanted", rfc, 400, `{"error":"use_dpop_nonce"}`, auth.Error{Class: auth.ClassRequest, Code: "use_dpop_nonce", Hint: "not supported"}},
+		{"RFC 9110 section 15.5", "401 without a word", rfc, 401, ``, auth.Error{Class: auth.ClassCredential}},
+		{"RFC 9110 section 15.5", "403 without a word", rfc, 403, `{}`, auth.Error{Class: auth.ClassCredential}},
+		{"RFC 9110 section 15.5", "404", rfc, 404, `not here`, auth.Error{Class: auth.ClassRequest}},
+		{"RFC 9110 section 15.5", "408", rfc, 408, ``, auth.Error{Class: auth.ClassTransient}},
+		{"RFC 9110 section 15.5", "415", rfc, 415, ``, auth.Error{Class: auth.ClassRequest}},
+		{"RFC 9110 section 15.6", "500", rfc, 500, ``, auth.Error{Class: auth.ClassTransient}},
+		{"RFC 9110 section 15.6", "503 without Retry-After", rfc, 503, ``, auth.Error{Class: auth.ClassTransient}},
+		{"RFC 6585 section 4", "too many requests", rfc, 429, ``, auth.Error{Class: auth.ClassThrottle}},
+		{"RFC 6585 section 4", "too many requests that blame the credentials", rfc, 429, `{"error":"invalid_client"}`, auth.Error{Class: auth.ClassThrottle, Code: "invalid_client"}},
+	} {
+		t.Run(tt.document+": "+tt.name, func(t *testing.T) {
+			e := refusing(tt.status, tt.body)
+			got := fails(t, open(t, of(tt.dialect, e)))
+			if got.Class != tt.want.Class || got.Status != tt.status || got.Code != tt.want.Code || !strings.Contains(got.Hint, tt.want.Hint) {
+				t.Errorf("got %+v want %+v", got, tt.want)
+			}
+			if got.After <= 0 || got.Cooling {
+				t.Errorf("after %v, cooling %v: want a rest to follow an attempt that was made", got.After, got.Cooling)
+			}
+			e.got(t, 1)
+		})
+	}
+}
