@@ -19,6 +19,10 @@ func (e *endpoint) refusal(g grant, r reply, code string) *Error {
 	case r.status == http.StatusTooManyRequests,
 		r.status == http.StatusServiceUnavailable && err.After > 0:
 		err.Class = ClassThrottle
+	case g.kind == grantCode && code == "invalid_grant": // RFC 6749 section 5.2: it is about the code
+		err.Class, err.Reason = ClassConsent, "the token endpoint refuses the code"
+		err.Hint = "begin again: the code has ended, was used before, or belongs to another redirect URI"
+		return err
 	case known:
 		err.Class = meaning.Class
 	default:

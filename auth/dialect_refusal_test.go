@@ -1,0 +1,67 @@
+package auth_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"orderbeat/auth"
+)
+
+// The same answers mean something else where a refresh token was sent, or a code. Mazda's Access
+// keys for DMS (OAuth2) has invalid_request for a refresh token that was revoked.
+func TestWhatARefusalIsAbout(t *testing.T) {
+	mazda, rfc := auth.Mazda(), auth.RFC6749()
+	rfc.UserGrants = true
+	const inClear = "the code has ended"
+	for _, tt := range []struct {
+		document, name   string
+		dialect          auth.Dialect
+		status           int
+		code             string
+		refresh          auth.Class
+		exchange         auth.Class
+		hintForExchanges string
+	}{
+		{mazdaPage, "a revoked refresh token", mazda, 400, "invalid_request", auth.ClassConsent, auth.ClassRequest, "token URL"},
+		{mazdaPage, "what every other server says", mazda, 400, "invalid_grant", auth.ClassConsent, auth.ClassConsent, inClear},
+		{mazdaPage, "a client that is refused", mazda, 401, "invalid_client", auth.ClassCredential, auth.ClassCredential, "client id"},
+		{"RFC 6749 section 5.2", "a refresh token that is not good", rfc, 400, "invalid_grant", auth.ClassConsent, auth.ClassConsent, inClear},
+		{"RFC 6749 section 5.2", "a refresh token that is not good, in a 401", rfc, 401, "invalid_grant", auth.ClassConsent, auth.ClassConsent, inClear},
+		{"RFC 6749 section 5.2", "a request that is wrong", rfc, 400, "invalid_request", auth.ClassRequest, auth.ClassRequest, "token URL"},
+		{"RFC 6749 section 5.2", "a client that may not", rfc, 400, "unauthorized_client", auth.ClassCredential, auth.ClassCredential, "allow this client"},
+	} {
+		t.Run(tt.document+": "+tt.name, func(t *testing.T) {
+			refuse := false
+			e := &endpoint{answer: func(int64, *http.Request) (*http.Response, error) {
+				if refuse {
+					return respond(tt.status, fmt.Sprintf(`{"error": %q}`, tt.code)), nil
+				}
+				return respond(200, granting("a", `, "refresh_token": "r", "expires_in": 3600`)), nil
+			}}
+			c := of(tt.dialect, e)
+			s := open(t, c)
+			consent(t, s)
+			s.Reject(mustToken(t, s).Generation)
+			refuse = true
+			if got := fails(t, s); got.Class != tt.refresh {
+				t.Errorf("a refresh: got %+v want class %s", got, tt.refresh)
+			}
+			e.got(t, 2)
+
+			s = open(t, c)
+			_, begun, err := s.Authorize(redirectOfMazda)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = s.Exchange(t.Context(), begun, "code")
+			got, ok := errors.AsType[*auth.Error](err)
+			if !ok || got.Class != tt.exchange || got.Code != tt.code || got.Status != tt.status || !strings.Contains(got.Hint, tt.hintForExchanges) {
+				t.Errorf("an exchange: got %+v want class %s, and a hint of %s", err, tt.exchange, tt.hintForExchanges)
+			}
+			e.got(t, 3)
+		})
+	}
+}
