@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,13 +17,26 @@ import (
 const consentLife = 10 * time.Minute
 
 // Consent is one asking of a user for access (RFC 6749 section 4.1): what was sent to
-// the authorization endpoint, and what its answer has to be about. It is used once.
+// the authorization endpoint, and what its answer has to be about. It is used once,
+// within ten minutes.
 type Consent struct {
 	source      *Source
 	state       string // at least 128 random bits (section 10.12)
 	verifier    string // RFC 7636 section 4.1; "" without PKCE
 	redirectURI string
 	until       time.Time
+	used        atomic.Bool
+}
+
+// use uses up the consent. Its code must not be sent a second time, whoever asks.
+func (c *Consent) use(s *Source) error {
+	if c.source == s && time.Now().Before(c.until) && !c.used.Swap(true) {
+		return nil
+	}
+	return &Error{
+		Class: ClassConsent, Reason: "this consent was used before, has ended, or is another source's",
+		Hint: "begin again: a consent can be ended once, within ten minutes",
+	}
 }
 
 // Authorize begins a consent: it returns the URL of the authorization endpoint to
@@ -71,6 +85,9 @@ func pkce() (verifier, challenge string) {
 //
 // The error is an *[Error], or ctx's where nothing was sent.
 func (s *Source) Exchange(ctx context.Context, c *Consent, code string) error {
+	if err := c.use(s); err != nil {
+		return err
+	}
 	return s.alone(ctx, func(ctx context.Context) error {
 		lease, row, err := s.seize(ctx)
 		if err != nil {
