@@ -42,38 +42,41 @@ func (k *keys) seal(row Row) Row {
 
 // open returns a row of the inner store as it was before it was sealed.
 func (k *keys) open(row Row) Row {
-	var c contents
 	if row.Token.Empty() && row.Refresh.Empty() {
 		row.Credential = "" // nothing was sealed, so nothing was judged
 		return row
 	}
-	key, ok := k.unseal(row, &c)
-	row.Token, row.Refresh, row.Unreadable = NewSecret(c.Access), NewSecret(c.Refresh), !ok
-	if !ok || !hmac.Equal([]byte(row.Credential), []byte(key.fingerprint(c.Credential))) {
+	c, key := k.unseal(row)
+	row.Token, row.Refresh, row.Unreadable = NewSecret(c.Access), NewSecret(c.Refresh), key == nil
+	if key == nil || !hmac.Equal([]byte(row.Credential), []byte(key.fingerprint(c.Credential))) {
 		c.Credential = "" // unknown: it counts as another one
 	}
 	row.Credential = c.Credential
 	return row
 }
 
-// unseal reads a row's sealed value into c, and returns the key that had sealed it.
-func (k *keys) unseal(row Row, c *contents) (*sealKey, bool) {
+// unseal returns what is sealed of a row, and the key that had sealed it: nil if it
+// cannot be read.
+func (k *keys) unseal(row Row) (contents, *sealKey) {
 	value, ok := strings.CutPrefix(row.Token.Reveal(), sealVersion+":")
 	if !ok {
-		return nil, false
+		return contents{}, nil
 	}
 	id, text, _ := strings.Cut(value, ":")
 	sealed, err := base64Strict.DecodeString(text)
 	key := k.find(id)
 	if err != nil || key == nil {
-		return nil, false
+		return contents{}, nil
 	}
 	plain, err := key.aead.Open(nil, nil, sealed, binding(row))
-	if err != nil || json.Unmarshal(plain, c) != nil {
-		*c = contents{}
-		return nil, false
+	if err != nil {
+		return contents{}, nil
 	}
-	return key, true
+	var c contents
+	if err := json.Unmarshal(plain, &c); err != nil {
+		return contents{}, nil
+	}
+	return c, key
 }
 
 // credential is what the inner store shall compare with the row's column: the column
