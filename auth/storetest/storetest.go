@@ -3,8 +3,6 @@
 package storetest
 
 import (
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,135 +14,107 @@ import (
 // Run checks the store that open gives; each check gets one of its own, empty.
 func Run(t *testing.T, open func(t *testing.T) auth.Store) {
 	t.Helper()
+	run(t, open, full)
+}
+
+// RunBelowSeal is [Run] for a store that is made to stand below [auth.Seal]: what it
+// is given has no refresh token beside the token.
+func RunBelowSeal(t *testing.T, open func(t *testing.T) auth.Store) {
+	t.Helper()
+	run(t, open, func() auth.Row {
+		row := full()
+		row.Refresh = auth.Secret{}
+		return row
+	})
+}
+
+func run(t *testing.T, open func(t *testing.T) auth.Store, full func() auth.Row) {
+	t.Helper()
 	t.Run("a row that is not there is empty", func(t *testing.T) { absent(t, open(t)) })
-	t.Run("a row comes back as it was committed", func(t *testing.T) { roundTrip(t, open(t)) })
-	t.Run("a lease is taken under its conditions only", func(t *testing.T) { leases(t, open) })
-	t.Run("a commit needs the lease", func(t *testing.T) { commits(t, open(t)) })
+	t.Run("a lease makes the row that is not there", func(t *testing.T) { made(t, open(t)) })
+	t.Run("a row comes back as it was committed", func(t *testing.T) { roundTrip(t, open(t), full()) })
+	t.Run("an empty row replaces a full one", func(t *testing.T) { emptied(t, open(t), full()) })
+	t.Run("a lease changes nothing but itself", func(t *testing.T) { leased(t, open(t), full()) })
+	t.Run("a lease is taken under its conditions only", func(t *testing.T) { leases(t, open, full) })
+	t.Run("a commit needs the lease", func(t *testing.T) { commits(t, open(t), full()) })
 	t.Run("of many who want the lease one gets it", func(t *testing.T) { contended(t, open(t)) })
+	t.Run("who commits in turn loses nothing", func(t *testing.T) { inTurn(t, open(t)) })
 }
 
 // now has whole milliseconds, so that a database may round.
 var now = time.Date(2026, 11, 20, 6, 0, 0, int(3*time.Millisecond), time.UTC)
 
 func lease() auth.Lease {
-	return auth.Lease{Key: "k", Credential: "c", Owner: "me", At: now, Until: now.Add(time.Minute)}
+	return auth.Lease{
+		Key: "k", Provider: "mazda", Environment: "test", User: "mmd10030.johndoe",
+		Credential: "c", Owner: "me", At: now, Until: now.Add(time.Minute),
+	}
 }
 
-// full has every field set.
+// full has every field set that is kept, but for the lease's.
 func full() auth.Row {
 	return auth.Row{
-		Key: "k", State: auth.StateValid, Generation: 1, Token: auth.NewSecret("00D!token"),
-		ObtainedAt: now, RefreshAt: now.Add(time.Hour), ExpiresAt: now.Add(2 * time.Hour), Expiry: auth.ExpiryDefault, Credential: "c",
-		Failures: 2, Refusals: 1, CooldownUntil: now.Add(time.Second),
+		Key: "k", Provider: "mazda", Environment: "test", User: "mmd10030.johndoe",
+		State: auth.StateValid, Generation: 1, Token: auth.NewSecret("00D!token"), Refresh: auth.NewSecret("refresh"),
+		ObtainedAt: now, RefreshAt: now.Add(time.Hour), ExpiresAt: now.Add(2 * time.Hour), Expiry: auth.ExpiryDefault,
+		ConsentedAt: now.Add(-time.Hour), ConsentReason: "a reason", Credential: "c",
+		Lost: 1, Failures: 2, Refusals: 1, CooldownUntil: now.Add(time.Second),
 		Failure: auth.Failure{Class: auth.ClassCredential, Status: 400, Code: "invalid_client", Reason: "refused", At: now},
+		Logins:  7, Replays: 8, Saved: 1 << 40,
 	}
 }
 
 func absent(t *testing.T, s auth.Store) {
 	t.Helper()
-	got, err := s.Load(t.Context(), "k")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(auth.Row{Key: "k", State: auth.StateEmpty}, got); diff != "" {
-		t.Errorf("row (-want +got):\n%s", diff)
-	}
+	holds(t, s, auth.Row{Key: "k", State: auth.StateEmpty})
 }
 
-func roundTrip(t *testing.T, s auth.Store) {
+func made(t *testing.T, s auth.Store) {
 	t.Helper()
-	put(t, s, full())
-	got, err := s.Load(t.Context(), "k")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(full(), got); diff != "" {
-		t.Errorf("row (-want +got):\n%s", diff)
-	}
-	take(t, s, auth.Lease{Key: "k", Generation: 1, Credential: "other", Owner: "me", At: now, Until: now.Add(time.Minute)}, true)
-	got, err = s.Load(t.Context(), "k")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := full()
-	want.LeaseOwner, want.LeaseUntil, want.IntentAt = "me", now.Add(time.Minute), now
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("row under the lease (-want +got):\n%s", diff)
-	}
+	l := lease()
+	l.Lost = 1
+	take(t, s, l, true)
+	holds(t, s, auth.Row{
+		Key: "k", Provider: l.Provider, Environment: l.Environment, User: l.User, State: auth.StateEmpty,
+		LeaseOwner: l.Owner, LeaseUntil: l.Until, IntentAt: l.At, Lost: 1,
+	})
 }
 
-func leases(t *testing.T, open func(t *testing.T) auth.Store) {
+// roundTrip commits a row that claims a lease and an intent, which end all the same.
+func roundTrip(t *testing.T, s auth.Store, full auth.Row) {
 	t.Helper()
-	for _, tt := range []struct {
-		name  string
-		row   func(r *auth.Row) // nil for no row
-		lease func(l *auth.Lease)
-		want  bool
-	}{
-		{"no row yet", nil, func(*auth.Lease) {}, true},
-		{"no row yet, but a generation", nil, func(l *auth.Lease) { l.Generation = 1 }, false},
-		{"a row at rest no more", func(r *auth.Row) { r.CooldownUntil = now }, func(l *auth.Lease) { l.Generation = 1 }, true},
-		{"a row in its cooldown", func(*auth.Row) {}, func(l *auth.Lease) { l.Generation = 1 }, false},
-		{"a row in its cooldown, another credential", func(*auth.Row) {}, func(l *auth.Lease) { l.Generation, l.Credential = 1, "other" }, true},
-		{"a refused row", func(r *auth.Row) { r.State, r.CooldownUntil = auth.StateRefused, time.Time{} }, func(l *auth.Lease) { l.Generation = 1 }, false},
-		{"a refused row, another credential", func(r *auth.Row) { r.State = auth.StateRefused }, func(l *auth.Lease) { l.Generation, l.Credential = 1, "other" }, true},
-		{"an older generation", func(r *auth.Row) { r.CooldownUntil = now }, func(*auth.Lease) {}, false},
-		{"another key", func(*auth.Row) {}, func(l *auth.Lease) { l.Key = "k2" }, true},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			s, l := open(t), lease()
-			if tt.row != nil {
-				row := full()
-				tt.row(&row)
-				put(t, s, row)
-			}
-			tt.lease(&l)
-			take(t, s, l, tt.want)
-		})
-	}
+	row := full
+	row.LeaseOwner, row.LeaseUntil, row.IntentAt = "you", now.Add(time.Hour), now
+	put(t, s, row)
+	holds(t, s, full)
 }
 
-func commits(t *testing.T, s auth.Store) {
+func emptied(t *testing.T, s auth.Store, full auth.Row) {
 	t.Helper()
-	first := lease()
-	commit(t, s, first, full(), false) // without any lease
-	take(t, s, first, true)
-
-	second := first
-	second.Owner = "you"
-	take(t, s, second, false) // it is held
-	commit(t, s, second, full(), false)
-	second.At, second.Until = first.Until, first.Until.Add(time.Minute)
-	take(t, s, second, true) // it ran out
-	commit(t, s, first, full(), false)
-	outdated := second
-	outdated.Generation = 7
-	commit(t, s, outdated, full(), false)
-	commit(t, s, second, full(), true)
-	commit(t, s, second, full(), false) // the commit ended it
+	put(t, s, full)
+	l := lease()
+	l.Generation, l.Override = full.Generation, true
+	take(t, s, l, true)
+	empty := auth.Row{Key: "k", State: auth.StateEmpty, Generation: 2}
+	commit(t, s, l, empty, true)
+	holds(t, s, empty)
 }
 
-func contended(t *testing.T, s auth.Store) {
+func leased(t *testing.T, s auth.Store, full auth.Row) {
 	t.Helper()
-	var won atomic.Int64
-	var wg sync.WaitGroup
-	for i := range 16 {
-		wg.Go(func() {
-			l := lease()
-			l.Owner = string(rune('a' + i))
-			ok, err := s.Lease(t.Context(), l)
-			if err != nil {
-				t.Error(err)
-			}
-			if ok {
-				won.Add(1)
-			}
-		})
+	put(t, s, full)
+	l := auth.Lease{
+		Key: "k", Provider: "other", Environment: "other", User: "other", Generation: 1, Credential: "other",
+		Owner: "me", At: now, Until: now.Add(time.Minute), Lost: 2,
 	}
-	wg.Wait()
-	if got := won.Load(); got != 1 {
-		t.Errorf("leases: got %d want 1", got)
-	}
+	take(t, s, l, true)
+	want := full
+	want.LeaseOwner, want.LeaseUntil, want.IntentAt, want.Lost = "me", now.Add(time.Minute), now, 2
+	holds(t, s, want)
+	l.Owner, l.Lost = "you", 3
+	take(t, s, l, false)
+	commit(t, s, l, auth.Row{Key: "k"}, false)
+	holds(t, s, want)
 }
 
 // put makes the row what it shall be, over a lease.
@@ -152,6 +122,18 @@ func put(t *testing.T, s auth.Store, row auth.Row) {
 	t.Helper()
 	take(t, s, lease(), true)
 	commit(t, s, lease(), row, true)
+}
+
+// holds checks what the store has of the key.
+func holds(t *testing.T, s auth.Store, want auth.Row) {
+	t.Helper()
+	got, err := s.Load(t.Context(), "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("row (-want +got):\n%s", diff)
+	}
 }
 
 func take(t *testing.T, s auth.Store, l auth.Lease, want bool) {

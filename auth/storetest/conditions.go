@@ -1,0 +1,94 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"orderbeat/auth"
+)
+
+// leases checks every condition of a lease. Unless a case says otherwise the row is
+// full, with its cooldown over, and the lease asks for its generation with the
+// credential that it was judged with.
+func leases(t *testing.T, open func(t *testing.T) auth.Store, full func() auth.Row) {
+	t.Helper()
+	for _, tt := range []struct {
+		name string
+		row  func(r *auth.Row) // nil for no row
+		ask  func(l *auth.Lease)
+		want bool
+	}{
+		{"no row yet", nil, first, true},
+		{"no row yet, but a generation", nil, plain, false},
+		{"another key", keep, func(l *auth.Lease) { l.Key, l.Generation = "k2", 0 }, true},
+		{"a row that nothing bars", keep, plain, true},
+		{"an older generation", keep, first, false},
+		{"a newer generation", keep, func(l *auth.Lease) { l.Generation = 2 }, false},
+		{"another generation by override", keep, func(l *auth.Lease) { l.Generation, l.Override = 2, true }, false},
+
+		{"a cooldown", cooling, plain, false},
+		{"a cooldown that ends now", func(r *auth.Row) { r.CooldownUntil = now }, plain, true},
+		{"a cooldown that ends within the millisecond", func(r *auth.Row) { r.CooldownUntil = now.Add(900 * time.Microsecond) }, plain, false},
+		{"a cooldown, another credential", cooling, other, true},
+		{"a cooldown by override", cooling, override, true},
+		{"a cooldown after a credential that is not known", func(r *auth.Row) { cooling(r); r.Credential = "" }, plain, true},
+		{"an empty row that rests", func(r *auth.Row) {
+			*r = auth.Row{Key: r.Key, State: auth.StateEmpty, Credential: "c", CooldownUntil: now.Add(time.Second)}
+		}, first, false},
+
+		{"a refused row", refused, plain, false},
+		{"a refused row, another credential", refused, other, true},
+		{"a refused row by override", refused, override, true},
+		{"a row without consent", unconsented, plain, false},
+		{"a row without consent, another credential", unconsented, other, true},
+		{"a row without consent by override", unconsented, override, true},
+		{"a row without consent, and neither a credential", func(r *auth.Row) { unconsented(r); r.Credential = "" }, func(l *auth.Lease) { l.Generation, l.Credential = 1, "" }, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, l := open(t), lease()
+			l.Owner = "you"
+			if tt.row != nil {
+				row := full()
+				row.CooldownUntil = time.Time{}
+				tt.row(&row)
+				put(t, s, row)
+			}
+			tt.ask(&l)
+			take(t, s, l, tt.want)
+		})
+	}
+}
+
+func keep(*auth.Row)          {}
+func cooling(r *auth.Row)     { r.CooldownUntil = now.Add(time.Second) }
+func refused(r *auth.Row)     { r.State = auth.StateRefused }
+func unconsented(r *auth.Row) { r.State = auth.StateConsent }
+func first(l *auth.Lease)     { l.Generation = 0 }
+func plain(l *auth.Lease)     { l.Generation = 1 }
+func other(l *auth.Lease)     { l.Generation, l.Credential = 1, "other" }
+func override(l *auth.Lease)  { l.Generation, l.Override = 1, true }
+
+func commits(t *testing.T, s auth.Store, full auth.Row) {
+	t.Helper()
+	first := lease()
+	commit(t, s, first, full, false) // without any lease
+	take(t, s, first, true)
+
+	second := first
+	second.Owner = "you"
+	take(t, s, second, false) // it is held
+	forced := second
+	forced.Override, forced.Credential = true, "other"
+	take(t, s, forced, false) // nothing but its end takes a lease away
+	commit(t, s, second, full, false)
+	second.At, second.Until = first.Until.Add(-100*time.Microsecond), first.Until.Add(time.Minute)
+	take(t, s, second, false) // for the tenth of a millisecond
+	second.At = first.Until
+	take(t, s, second, true) // it ran out
+	commit(t, s, first, full, false)
+	outdated := second
+	outdated.Generation = 7
+	commit(t, s, outdated, full, false)
+	commit(t, s, second, full, true)
+	commit(t, s, second, full, false) // the commit ended it
+}
