@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,7 +23,7 @@ func (r *runner) statuses(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%d %s", status, code), func(t *testing.T) {
 			p, s := r.start(t, reply(status, `{"fault":"`+bodyCanary+`"}`), nil)
-			_, err := p.Orders(t.Context(), r.Query)
+			_, err := r.ask(t.Context(), p)
 			r.want(t, err, code)
 			if e := clients.AsError(err); e.Status != status || e.After != 0 {
 				t.Errorf("got status %d and wait %v, want %d and none", e.Status, e.After, status)
@@ -59,7 +60,7 @@ func (r *runner) retryAfter(t *testing.T) {
 					}
 					w.WriteHeader(status)
 				}, nil)
-				_, err := p.Orders(t.Context(), r.Query)
+				_, err := r.ask(t.Context(), p)
 				if e := clients.AsError(err); e == nil || e.After != c.want {
 					t.Errorf("status %d: got %+v, want a wait of %v", status, e, c.want)
 				}
@@ -77,14 +78,14 @@ func (r *runner) redirect(t *testing.T) {
 		p, _ := r.start(t, func(w http.ResponseWriter, req *http.Request) {
 			http.Redirect(w, req, elsewhere.URL+"/?secret="+bodyCanary, status)
 		}, nil)
-		_, err := p.Orders(t.Context(), r.Query)
+		_, err := r.ask(t.Context(), p)
 		r.want(t, err, clients.CodeInvalid)
 	}
 }
 
 func (r *runner) documents(t *testing.T) {
 	p, _ := r.start(t, reply(200, r.Answer), nil)
-	if a, err := p.Orders(t.Context(), r.Query); err != nil || len(a.Orders) != 0 {
+	if a, err := r.ask(t.Context(), p); err != nil || len(a.Orders) != 0 {
 		t.Fatalf("the complete answer: got %d orders and %v, want none and no error", len(a.Orders), err)
 	}
 	for name, body := range map[string]string{
@@ -103,7 +104,7 @@ func (r *runner) documents(t *testing.T) {
 	} {
 		t.Run("a bad response: "+name, func(t *testing.T) {
 			p, s := r.start(t, reply(200, body), nil)
-			a, err := p.Orders(t.Context(), r.Query)
+			a, err := r.ask(t.Context(), p)
 			r.want(t, err, clients.CodeBadResponse)
 			if len(a.Orders) != 0 || s.calls.Load() != 1 {
 				t.Errorf("got %d orders in %d calls, want none in 1", len(a.Orders), s.calls.Load())
@@ -122,14 +123,14 @@ func (r *runner) broken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, _ := r.start(t, api, nil)
-			_, err := p.Orders(t.Context(), r.Query)
+			_, err := r.ask(t.Context(), p)
 			r.want(t, err, clients.CodeUnavailable)
 		})
 	}
 	t.Run("because nobody listens", func(t *testing.T) {
 		p, s := r.start(t, reply(200, r.Answer), nil)
 		s.Close()
-		_, err := p.Orders(t.Context(), r.Query)
+		_, err := r.ask(t.Context(), p)
 		r.want(t, err, clients.CodeUnavailable)
 	})
 }
@@ -145,7 +146,7 @@ func (r *runner) contexts(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go func() { <-arrived; cancel() }()
-		_, err := p.Orders(ctx, r.Query)
+		_, err := r.ask(ctx, p)
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want context.Canceled in the chain", err)
 		}
@@ -158,7 +159,7 @@ func (r *runner) contexts(t *testing.T) {
 		p, s := r.start(t, reply(200, r.Answer), nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := p.Orders(ctx, r.Query); !errors.Is(err, context.Canceled) || s.calls.Load() != 0 {
+		if _, err := r.ask(ctx, p); !errors.Is(err, context.Canceled) || s.calls.Load() != 0 {
 			t.Errorf("got %v after %d calls, want context.Canceled after none", err, s.calls.Load())
 		}
 	})
@@ -166,7 +167,7 @@ func (r *runner) contexts(t *testing.T) {
 		p, _ := r.start(t, hang, nil)
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		defer cancel()
-		_, err := p.Orders(ctx, r.Query)
+		_, err := r.ask(ctx, p)
 		r.want(t, err, clients.CodeUnavailable)
 	})
 }
@@ -185,7 +186,7 @@ func (r *runner) valid(token string) http.HandlerFunc {
 func (r *runner) reauthorization(t *testing.T) {
 	p, s := r.start(t, r.valid(accessToken(2)), nil)
 	for range 2 { // the second question reuses what the first one got
-		if _, err := p.Orders(t.Context(), r.Query); err != nil {
+		if _, err := r.ask(t.Context(), p); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -196,12 +197,12 @@ func (r *runner) reauthorization(t *testing.T) {
 
 func (r *runner) lasting401(t *testing.T) {
 	p, s := r.start(t, r.valid("none"), nil)
-	_, err := p.Orders(t.Context(), r.Query)
+	_, err := r.ask(t.Context(), p)
 	r.want(t, err, clients.CodeUnauthorized)
 	if s.grants.Load() != 2 || s.calls.Load() != 2 {
 		t.Errorf("got %d grants and %d calls, want 2 and 2", s.grants.Load(), s.calls.Load())
 	}
-	_, err = p.Orders(t.Context(), r.Query)
+	_, err = r.ask(t.Context(), p)
 	r.want(t, err, clients.CodeUnavailable)
 	if e := clients.AsError(err); e.After <= 0 || s.grants.Load() != 2 {
 		t.Errorf("got a wait of %v and %d grants, want one until a new token may be asked for, and 2", e.After, s.grants.Load())
@@ -221,11 +222,42 @@ func (r *runner) tokenEndpoint(t *testing.T) {
 	} {
 		t.Run(name+" means "+string(c.want), func(t *testing.T) {
 			p, s := r.start(t, reply(200, r.Answer), c.token)
-			_, err := p.Orders(t.Context(), r.Query)
+			_, err := r.ask(t.Context(), p)
 			r.want(t, err, c.want)
 			if s.calls.Load() != 0 {
 				t.Errorf("got %d calls without a token, want none", s.calls.Load())
 			}
 		})
 	}
+}
+
+func (r *runner) consent(t *testing.T) {
+	t.Run("is missing when a user never granted access", func(t *testing.T) {
+		s := r.serve(t, reply(200, r.Answer), nil)
+		_, err := r.ask(t.Context(), r.open(t, s.URL))
+		r.want(t, err, clients.CodeConsent)
+		if s.grants.Load() != 0 || s.calls.Load() != 0 {
+			t.Errorf("got %d token requests and %d calls, want none of either", s.grants.Load(), s.calls.Load())
+		}
+		if e := clients.AsError(err); !strings.Contains(e.Hint, "orderbeat auth login "+e.Provider+" --user ") {
+			t.Errorf("got the hint %q, want the command that asks for access", e.Hint)
+		}
+	})
+	t.Run("is missing when the refresh token is refused", func(t *testing.T) {
+		var granted atomic.Bool
+		p, s := r.start(t, reply(401, ""), func(w http.ResponseWriter, req *http.Request) {
+			if !granted.Swap(true) {
+				reply(200, r.Grant(accessToken(1)))(w, req)
+				return
+			}
+			reply(400, r.Refusal)(w, req)
+		})
+		for range 2 { // the second question is not sent at all
+			_, err := r.ask(t.Context(), p)
+			r.want(t, err, clients.CodeConsent)
+		}
+		if s.grants.Load() != 2 || s.calls.Load() != 1 {
+			t.Errorf("got %d token requests and %d calls, want the consent's, one more, and 1 call", s.grants.Load(), s.calls.Load())
+		}
+	})
 }

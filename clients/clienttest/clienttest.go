@@ -6,6 +6,7 @@
 package clienttest
 
 import (
+	"context"
 	"log/slog"
 	"strings"
 	"testing"
@@ -25,12 +26,18 @@ type Wire struct {
 	TokenPath string
 	// Grant is the body of a token answer with the given access token.
 	Grant func(accessToken string) string
+	// Users says that tokens belong to users. They grant access before each case;
+	// Refusal then refuses a refresh token.
+	Users bool
 	// Refusal is the body of a 400 by which the token endpoint refuses the
 	// credentials.
 	Refusal string
 	// Query is a question that the provider can be asked.
 	Query clients.Query
-	// Answer is a complete answer to it, without orders.
+	// Check has the provider checked, with the account of Query, instead of asked: a
+	// [clients.Checker], whose answers are no documents that could be wrong.
+	Check bool
+	// Answer is a complete answer, without orders.
 	Answer string
 	// Secrets are the credentials that open configures. They and access tokens must
 	// stand in no error.
@@ -69,12 +76,18 @@ func Run(t *testing.T, open func(t *testing.T, baseURL string) clients.Provider,
 	t.Run("a status means", r.statuses)
 	t.Run("Retry-After is", r.retryAfter)
 	t.Run("a redirect is not followed", r.redirect)
-	t.Run("what is not the whole document is", r.documents)
+	if !w.Check {
+		t.Run("what is not the whole document is", r.documents)
+	}
 	t.Run("a connection that breaks is unavailable", r.broken)
 	t.Run("a caller", r.contexts)
 	if w.TokenPath != "" {
 		t.Run("a 401 is answered with one new token and one more try", r.reauthorization)
 		t.Run("a lasting 401 is unauthorized after one more try", r.lasting401)
+	}
+	if w.Users {
+		t.Run("consent", r.consent)
+	} else if w.TokenPath != "" {
 		t.Run("a token endpoint that", r.tokenEndpoint)
 	}
 }
@@ -82,6 +95,15 @@ func Run(t *testing.T, open func(t *testing.T, baseURL string) clients.Provider,
 type runner struct {
 	open func(*testing.T, string) clients.Provider
 	Wire
+}
+
+// ask puts the question.
+func (r *runner) ask(ctx context.Context, p clients.Provider) (clients.Answer, error) {
+	if !r.Check {
+		return p.Orders(ctx, r.Query)
+	}
+	problems, err := p.(clients.Checker).Check(ctx, r.Query.Account)
+	return clients.Answer{Partial: problems}, err
 }
 
 // want checks an error's code, and that its text is fit to be shown.

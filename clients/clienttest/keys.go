@@ -2,6 +2,7 @@ package clienttest
 
 import (
 	"errors"
+	"reflect"
 	"slices"
 
 	"orderbeat/clients"
@@ -25,4 +26,22 @@ func Keys(err error) (keys []string) {
 	}
 	slices.Sort(keys)
 	return keys
+}
+
+// Decode makes a [clients.Section.Decode] that sets a provider's own keys.
+func Decode(keys map[string]any) func(into any) error {
+	return func(into any) error {
+		v := reflect.ValueOf(into).Elem()
+		var errs []error
+		for key, value := range keys {
+			fields := reflect.VisibleFields(v.Type())
+			i := slices.IndexFunc(fields, func(f reflect.StructField) bool { return f.Tag.Get("toml") == key })
+			if i < 0 {
+				errs = append(errs, &clients.ConfigError{Key: key, Message: "unknown key"})
+				continue
+			}
+			v.FieldByIndex(fields[i].Index).Set(reflect.ValueOf(value))
+		}
+		return errors.Join(errs...)
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"orderbeat/auth"
 	"orderbeat/clients"
 )
 
@@ -23,9 +24,20 @@ type server struct {
 	grants, calls atomic.Int64
 }
 
-// start runs a server with a provider that asks it. Api answers what is not a token
-// request; token, where it is not nil, token requests.
+// start runs a server with a provider that asks it, whose users have granted access.
 func (r *runner) start(t *testing.T, api, token http.HandlerFunc) (clients.Provider, *server) {
+	t.Helper()
+	s := r.serve(t, api, token)
+	p := r.open(t, s.URL)
+	if r.Users {
+		grantAccess(t, p)
+	}
+	return p, s
+}
+
+// serve runs a server. Api answers what is not a token request; token, where it is not
+// nil, token requests.
+func (r *runner) serve(t *testing.T, api, token http.HandlerFunc) *server {
 	t.Helper()
 	s := &server{}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -43,7 +55,22 @@ func (r *runner) start(t *testing.T, api, token http.HandlerFunc) (clients.Provi
 		}
 	}))
 	t.Cleanup(s.Close)
-	return r.open(t, s.URL), s
+	return s
+}
+
+// grantAccess grants access for all users of a provider, as far as its side of a
+// consent goes.
+func grantAccess(t *testing.T, p clients.Provider) {
+	t.Helper()
+	for _, source := range p.(interface{ Credentials() []*auth.Source }).Credentials() {
+		_, consent, err := source.Authorize("https://127.0.0.1/callback")
+		if err == nil {
+			err = source.Exchange(t.Context(), consent, "sample-code")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // accessToken is the nth token that a server grants.

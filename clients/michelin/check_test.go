@@ -106,10 +106,11 @@ func TestIntrospectionMayBeElsewhere(t *testing.T) {
 	}))
 	defer elsewhere.Close()
 	out := checked(t, answers(200, grant("sample!token")), answers(200, `{"active":true}`), func(s *clients.Section) {
-		s.Decode = own(map[string]any{"introspection_url": elsewhere.URL + "/examine"})
+		s.Decode = clienttest.Decode(map[string]any{"introspection_url": elsewhere.URL + "/examine"})
 	})
+	close(asked)
 	if got := <-asked; got != "/examine" || out.State != jobs.Partial {
-		t.Errorf("got a request for %s and %s, want /examine and partial", got, out.State)
+		t.Errorf("got a request for %q and %s, want /examine and partial", got, out.State)
 	}
 }
 

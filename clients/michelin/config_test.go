@@ -18,7 +18,7 @@ func TestSections(t *testing.T) {
 		return func(s *clients.Section) { s.Environment, s.BaseURL, s.TokenURL = environment, base, token }
 	}
 	keys := func(k map[string]any) func(*clients.Section) {
-		return func(s *clients.Section) { s.Decode = own(k) }
+		return func(s *clients.Section) { s.Decode = clienttest.Decode(k) }
 	}
 	for name, c := range map[string]struct {
 		change func(*clients.Section)
@@ -61,11 +61,11 @@ func TestSections(t *testing.T) {
 		"bill_to and ship_to not digits":  {accounts(clients.Account{Name: "a", BillTo: "11 11111", ShipTo: "x"}), []string{"accounts[0].bill_to", "accounts[0].ship_to"}},
 		"ship_to missing with openapi": {func(s *clients.Section) {
 			s.Accounts = []clients.Account{{Name: "a", BillTo: "111111111"}}
-			s.Decode = own(map[string]any{"request": "openapi"})
+			s.Decode = clienttest.Decode(map[string]any{"request": "openapi"})
 		}, []string{"accounts[0].ship_to"}},
 		"everything at once": {func(s *clients.Section) {
 			s.BaseURL, s.Rate, s.Accounts = "ftp://x", clients.Rate{}, nil
-			s.Decode = own(map[string]any{"request": "soap"})
+			s.Decode = clienttest.Decode(map[string]any{"request": "soap"})
 		}, []string{"accounts", "base_url", "rate", "request"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -83,7 +83,7 @@ func TestSections(t *testing.T) {
 }
 
 func keysAt(environment string, k map[string]any) func(*clients.Section) {
-	return func(s *clients.Section) { s.Environment, s.BaseURL, s.Decode = environment, "", own(k) }
+	return func(s *clients.Section) { s.Environment, s.BaseURL, s.Decode = environment, "", clienttest.Decode(k) }
 }
 
 func accounts(all ...clients.Account) func(*clients.Section) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 
@@ -16,24 +15,6 @@ import (
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
-
-// setTagged sets the fields of the struct that into points to by their toml tags.
-func setTagged(into any, keys map[string]any) error {
-	v := reflect.ValueOf(into).Elem()
-	for key, value := range keys {
-		found := false
-		for i := range v.NumField() {
-			if v.Type().Field(i).Tag.Get("toml") == key {
-				v.Field(i).Set(reflect.ValueOf(value))
-				found = true
-			}
-		}
-		if !found {
-			return &clients.ConfigError{Key: key, Message: "unknown key"}
-		}
-	}
-	return nil
-}
 
 // The samples are invented answers in the shapes of these documents:
 //

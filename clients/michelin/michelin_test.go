@@ -51,11 +51,6 @@ func open(t *testing.T, baseURL string, change func(*clients.Section)) clients.P
 	return p
 }
 
-// own makes a Decode that sets the section's own keys.
-func own(keys map[string]any) func(any) error {
-	return func(into any) error { return setTagged(into, keys) }
-}
-
 var lastDays = clients.Query{
 	Account: clients.Account{Name: "detroit", BillTo: "1111111", ShipTo: "1234567"},
 	From:    "2024-11-01", To: "2024-12-31",
@@ -84,7 +79,7 @@ func TestProviderWithTheOlderScheme(t *testing.T) {
 
 func olderScheme(s *clients.Section) {
 	s.ClientID, s.ClientSecret = auth.Secret{}, auth.Secret{}
-	s.Decode = own(map[string]any{
+	s.Decode = clienttest.Decode(map[string]any{
 		"scheme": "basic_apikey", "username": "sample", "password": auth.NewSecret("canary-password"), "apikey": auth.NewSecret("canary-apikey"),
 	})
 }
@@ -158,7 +153,7 @@ func TestRequests(t *testing.T) {
 				}
 			}))
 			defer s.Close()
-			p := open(t, s.URL, func(s *clients.Section) { s.Decode = own(map[string]any{"request": c.request}) })
+			p := open(t, s.URL, func(s *clients.Section) { s.Decode = clienttest.Decode(map[string]any{"request": c.request}) })
 			if _, err := p.Orders(t.Context(), c.query); err != nil {
 				t.Fatal(err)
 			}

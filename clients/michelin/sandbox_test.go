@@ -7,6 +7,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/clients"
+	"orderbeat/clients/clienttest"
 	"orderbeat/clients/sandbox"
 )
 
@@ -22,7 +23,7 @@ func TestAgainstTheSandbox(t *testing.T) {
 		t.Run(request, func(t *testing.T) {
 			p := open(t, server.URL, func(s *clients.Section) {
 				s.ClientID, s.ClientSecret = auth.NewSecret(sandbox.ClientID), auth.NewSecret(sandbox.ClientSecret)
-				s.Decode = own(map[string]any{"request": request})
+				s.Decode = clienttest.Decode(map[string]any{"request": request})
 			})
 			all, err := p.Orders(t.Context(), window)
 			if err != nil {
