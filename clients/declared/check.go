@@ -1,0 +1,59 @@
+package declared
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+
+	"orderbeat/clients"
+)
+
+// Check implements [clients.Checker]: it has a token, and sends the ping where there is
+// one. Any answer of success to that will do that is not a web page: what an API
+// answers is documented for PTV only ("pong").
+func (c *Client) Check(ctx context.Context, a clients.Account) ([]clients.Problem, error) {
+	h, ok := c.byUser[a.User]
+	if !ok {
+		return nil, &clients.Error{Provider: c.name, Op: "check", Code: clients.CodeInvalid, Message: "the account names a user who is not configured"}
+	}
+	if err := h.Token(ctx, "check"); err != nil || c.ping == "" {
+		return nil, err
+	}
+	call := clients.Call{Op: "ping", Method: http.MethodGet, URL: c.base + c.ping, Header: c.header(a)}
+	return nil, c.explain(h.Do(ctx, call, noPage))
+}
+
+// explain adds what a refused ping may be about.
+func (c *Client) explain(err error) error {
+	e, ok := errors.AsType[*clients.Error](err)
+	switch {
+	case !ok:
+	case e.Status == http.StatusNotFound:
+		e.Hint = "check base_url and ping"
+	case e.Code == clients.CodeForbidden && c.org.name != "":
+		e.Hint = "the token is taken, and refused this call: check the account's user and org, or ask the provider"
+	case e.Code == clients.CodeForbidden:
+		e.Hint = "the token is taken, and refused this call: ask the provider what these credentials may do"
+	}
+	return err
+}
+
+// header is what every call for an account carries.
+func (c *Client) header(a clients.Account) map[string]string {
+	if c.org.name == "" {
+		return nil
+	}
+	return map[string]string{c.org.name: a.Org}
+}
+
+// noPage reads where an answer begins, and refuses a web page.
+func noPage(body io.Reader) error {
+	const enough = 512
+	begin, err := io.ReadAll(io.LimitReader(body, enough))
+	if err == nil && bytes.HasPrefix(bytes.TrimSpace(begin), []byte("<")) {
+		return errors.New("the answer is a web page")
+	}
+	return err
+}
