@@ -14,10 +14,6 @@ import (
 	"orderbeat/jobs"
 )
 
-// notYet is the type of a key that has a meaning, but not in this version: set, it
-// is a mistake, with the reason that its tag `why` gives.
-type notYet struct{}
-
 // reader is a type that reads its own TOML value.
 type reader interface{ readTOML(value any) error }
 
@@ -39,7 +35,7 @@ func (b *binder) table(path string, values map[string]any, dst reflect.Value, al
 			b.add(join(path, key), "%s", unknown(key, slices.Concat(also, known)))
 			continue
 		}
-		b.value(join(path, key), value, dst.FieldByIndex(known[i].index), known[i])
+		b.value(join(path, key), value, dst.FieldByIndex(known[i].index))
 	}
 	for _, f := range known {
 		if _, ok := values[f.key]; !ok && f.required {
@@ -49,11 +45,8 @@ func (b *binder) table(path string, values map[string]any, dst reflect.Value, al
 }
 
 // value puts one value where it belongs.
-func (b *binder) value(path string, value any, dst reflect.Value, f field) {
+func (b *binder) value(path string, value any, dst reflect.Value) {
 	switch into := dst.Addr().Interface().(type) {
-	case *notYet:
-		b.add(path, "is not supported yet: %s", f.why)
-		return
 	case *auth.Secret:
 		if s, ok := value.(string); !ok {
 			b.add(path, "%s", wantSecret)
@@ -131,7 +124,7 @@ func (b *binder) list(path string, value any, dst reflect.Value) {
 	}
 	dst.Set(reflect.MakeSlice(dst.Type(), len(values), len(values)))
 	for i, v := range values {
-		b.value(index(path, i), v, dst.Index(i), field{})
+		b.value(index(path, i), v, dst.Index(i))
 	}
 }
 
@@ -172,8 +165,7 @@ func describe(value any) string {
 type field struct {
 	key      string
 	index    []int
-	required bool   // `toml:"name,required"`
-	why      string // tag of a notYet
+	required bool // `toml:"name,required"`
 }
 
 // tagged lists the keys of a struct, those of embedded structs included.
@@ -184,18 +176,16 @@ func tagged(t reflect.Type) []field {
 		if key == "" || key == "-" {
 			continue
 		}
-		fields = append(fields, field{key: key, index: sf.Index, required: option == "required", why: sf.Tag.Get("why")})
+		fields = append(fields, field{key: key, index: sf.Index, required: option == "required"})
 	}
 	return fields
 }
 
 // unknown says that there is no such key, and which there are.
 func unknown(key string, known []field) string {
-	var keys []string
-	for _, f := range known {
-		if f.why == "" {
-			keys = append(keys, f.key)
-		}
+	keys := make([]string, len(known))
+	for i, f := range known {
+		keys[i] = f.key
 	}
 	if like := nearest(key, keys); like != "" {
 		return fmt.Sprintf("unknown key; did you mean %q? known: %s", like, strings.Join(keys, ", "))

@@ -26,8 +26,10 @@ type Config struct {
 	DB   DB
 	// Worker bounds the work of this process.
 	Worker Worker
-	Web    Web
-	Log    Log
+	// Key is the file of the key that seals tokens at rest.
+	Key Key
+	Web worker.Web
+	Log Log
 	// Sandbox is nil when the stand-ins do not run.
 	Sandbox *Sandbox
 	// Providers are sorted by name, Schedules are in the order of the file.
@@ -42,7 +44,7 @@ type file struct {
 	NATS      natsSection       `toml:"nats"`
 	DB        DB                `toml:"db"`
 	Worker    Worker            `toml:"worker"`
-	Web       Web               `toml:"web"`
+	Web       webSection        `toml:"web"`
 	Log       Log               `toml:"log"`
 	Sandbox   Sandbox           `toml:"sandbox"`
 	Providers map[string]any    `toml:"providers"`
@@ -79,6 +81,7 @@ func Load(path string, kinds map[string]clients.Open, getenv func(string) string
 	if _, ok := l.doc.values["sandbox"]; ok {
 		l.config.Sandbox = &l.file.Sandbox
 	}
+	l.files()
 	l.providers(kinds)
 	l.schedules()
 	if err := l.err(); err != nil {
@@ -87,17 +90,19 @@ func Load(path string, kinds map[string]clients.Open, getenv func(string) string
 	return &l.config, nil
 }
 
-// LoadPart reads one section, such as "db"; the rest of the result is not to be used.
-// It looks up no secret and passes over what is wrong elsewhere, so that one can look
-// at the orders whatever state the rest is in.
-func LoadPart(path string, getenv func(string) string, section string) (*Config, error) {
+// LoadPart reads some sections, such as "db"; the rest of the result is not to be used.
+// It looks up no secret of another section and passes over what is wrong there, so that
+// one can look at the orders whatever state the rest is in.
+func LoadPart(path string, getenv func(string) string, sections ...string) (*Config, error) {
 	l, err := read(path, getenv)
 	if err != nil {
 		return nil, err
 	}
 	part := map[string]any{}
-	if values, ok := l.doc.values[section]; ok {
-		part[section] = values
+	for _, section := range sections {
+		if values, ok := l.doc.values[section]; ok {
+			part[section] = values
+		}
 	}
 	l.sections(part)
 	if err := l.err(); err != nil {
@@ -147,8 +152,8 @@ func (l *loader) sections(values map[string]any) {
 	l.config.DB = l.db(l.file.DB)
 	l.worker(l.file.Worker)
 	l.config.Worker = l.file.Worker
-	l.loopback("web.listen", l.file.Web.Listen, true)
-	l.config.Web = l.file.Web
+	l.config.Key = l.key(l.file.Worker.Key)
+	l.config.Web = l.web(l.file.Web)
 	l.oneOf("log.level", l.file.Log.Level, "debug", "info", "warn", "error")
 	l.oneOf("log.format", l.file.Log.Format, "auto", "text", "json")
 	l.config.Log = l.file.Log

@@ -41,17 +41,8 @@ type Worker struct {
 	Concurrency int `toml:"concurrency"`
 	// Drain is how long jobs in hand may take when the program stops.
 	Drain time.Duration `toml:"drain"`
-	// Key names the file of the key that seals tokens at rest. It has no effect yet.
+	// Key is the file of the key that seals tokens at rest, as "file:PATH".
 	Key string `toml:"key"`
-}
-
-// Web is the section [web].
-type Web struct {
-	// Listen is a loopback address, or "" for no web listener.
-	Listen      string `toml:"listen"`
-	Auth        notYet `toml:"auth" why:"the web listener is for this machine only"`
-	TLS         notYet `toml:"tls" why:"the web listener is for this machine only"`
-	ExternalURL notYet `toml:"external_url" why:"the web listener is for this machine only"`
 }
 
 // Log is the section [log].
@@ -94,8 +85,8 @@ func defaults() file {
 			MaxPayload: 8 << 20, Prefix: "orderbeat", Replicas: 1,
 		},
 		DB:      DB{Path: "data/orderbeat.db", Synchronous: "full"},
-		Worker:  Worker{Role: "all", Concurrency: 32, Drain: 30 * time.Second},
-		Web:     Web{Listen: "127.0.0.1:8321"},
+		Worker:  Worker{Role: "all", Concurrency: 32, Drain: 30 * time.Second, Key: defaultKey},
+		Web:     webSection{Listen: "127.0.0.1:8321"},
 		Log:     Log{Level: "info", Format: "auto"},
 		Sandbox: Sandbox{Listen: "127.0.0.1:8322", Day: 20 * time.Second},
 	}
@@ -248,18 +239,15 @@ func (l *loader) worker(s Worker) {
 	if s.Concurrency < 1 || s.Concurrency > most {
 		l.add("worker.concurrency", "want 1 to %d jobs at once, got %d", most, s.Concurrency)
 	}
-	if s.Key != "" && !strings.HasPrefix(s.Key, "file:") {
-		l.add("worker.key", `want "file:PATH", a file with the key`)
-	} else if s.Key != "" {
-		l.notice("worker.key has no effect yet: tokens are kept in memory only, so nothing needs sealing")
-	}
 	if s.Drain < time.Second || s.Drain > time.Hour {
 		l.add("worker.drain", "want 1s to 1h, got %s", s.Drain)
 	}
 }
 
 func (l *loader) sandbox(s Sandbox) {
-	l.loopback("sandbox.listen", s.Listen, false)
+	if host := l.address("sandbox.listen", s.Listen); !auth.IsLoopback(host) {
+		l.add("sandbox.listen", `%.60q can be reached from other machines, and nothing here asks who is there: use a loopback address, like "127.0.0.1:8322"`, s.Listen)
+	}
 	if s.Day < time.Second {
 		l.add("sandbox.day", "want 1s or more, got %s", s.Day)
 	}
@@ -272,17 +260,6 @@ func (l *loader) address(key, s string) (host string) {
 		l.add(key, `%.60q is not an address: write it like "127.0.0.1:4222"`, s)
 	}
 	return host
-}
-
-// loopback checks that s is an address of this machine alone. Where none is
-// allowed, "" is fine.
-func (l *loader) loopback(key, s string, none bool) {
-	if s == "" && none {
-		return
-	}
-	if host := l.address(key, s); !auth.IsLoopback(host) {
-		l.add(key, `%.60q can be reached from other machines, and nothing here asks who is there: use a loopback address, like "127.0.0.1:8321"`, s)
-	}
 }
 
 // notice tells of a key that is set and has no effect.

@@ -1,0 +1,104 @@
+package config_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderbeat/auth"
+	"orderbeat/clients"
+	"orderbeat/clients/declared"
+	"orderbeat/cmd/orderbeat/config"
+)
+
+var declaredKinds = map[string]clients.Open{
+	"ptv": declared.Open, "shell": declared.Open, "microbilt": declared.Open, "mazda": declared.Open,
+}
+
+// everyKey has every key that declared providers know.
+const everyKey = `
+[providers.planning]
+kind          = "ptv"
+environment   = "production"
+token_url     = "https://login.example/oauth2/token"
+client_id     = "env:SAMPLE"
+client_secret = "env:SAMPLE"
+client_auth   = "body"
+scope         = "read"
+ping          = "/planning/v1/ping"
+[[providers.planning.accounts]]
+name = "main"
+
+[providers.reports]
+kind          = "microbilt"
+environment   = "test"
+client_id     = "env:SAMPLE"
+client_secret = "env:SAMPLE"
+encoding      = "form"
+[[providers.reports.accounts]]
+name = "main"
+
+[providers.dms]
+kind          = "mazda"
+environment   = "test"
+client_id     = "env:SAMPLE"
+client_secret = "env:SAMPLE"
+authorize_url = "https://mappsacc.mazdaeur.com/oauth/authorize"
+redirect_uri  = "https://127.0.0.1:8080/myGreatDms/oauth/code"
+pkce          = false
+[[providers.dms.accounts]]
+name = "johndoe"
+user = "mmd10030.johndoe"
+org  = "10030/MMD"
+
+[[schedules]]
+name     = "dms-check"
+cron     = "@every 1h"
+provider = "dms"
+kind     = "check"
+`
+
+func TestDeclaredProvidersAreRead(t *testing.T) {
+	c, err := config.Load(write(t, everyKey), declaredKinds, env("SAMPLE", "sample"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	origins := map[string]string{}
+	for _, p := range c.Providers {
+		origins[p.Name] = p.Origin
+		opened, err := p.Open(config.Lend{Tokens: auth.NewMemory()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := opened.(*declared.Client).RedirectURI(); (got != "") != (p.Kind == "mazda") {
+			t.Errorf("%s: got redirect_uri %q", p.Name, got)
+		}
+	}
+	want := map[string]string{
+		"planning": "https://api.conundra.eu", "reports": "https://apitest.microbilt.com", "dms": "https://mappsacc.mazdaeur.com",
+	}
+	if diff := cmp.Diff(want, origins); diff != "" {
+		t.Errorf("the addresses differ (-want +got):\n%s", diff)
+	}
+}
+
+func TestDeclaredProvidersMistakesHaveLines(t *testing.T) {
+	text := strings.NewReplacer(
+		`client_auth   = "body"`, `client_auth   = "digest"`,
+		`encoding      = "form"`, `pkce          = true`,
+		`org  = "10030/MMD"`, `org  = "10030"`,
+		`kind     = "check"`, "kind     = \"check\"\nparams   = { lookback = \"14d\" }",
+	).Replace(everyKey)
+	_, err := config.Load(write(t, text), declaredKinds, env("SAMPLE", "sample"))
+	var got []string
+	for line := range strings.Lines(err.Error()) {
+		_, at, _ := strings.Cut(line, "config.toml:")
+		key, _, _ := strings.Cut(strings.SplitN(at, ": ", 2)[1], ": ")
+		got = append(got, strings.SplitN(at, ":", 2)[0]+" "+key)
+	}
+	want := []string{"8 providers.planning.client_auth", "19 providers.reports.pkce", "34 providers.dms.accounts[0].org", "41 schedules[0].params.lookback"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("mistakes differ (-want +got):\n%s\n%v", diff, err)
+	}
+}

@@ -1,0 +1,92 @@
+package config
+
+import (
+	"crypto/tls"
+	"net/url"
+	"strings"
+
+	"orderbeat/auth"
+	"orderbeat/worker"
+)
+
+// webSection is the section [web] as it is written.
+type webSection struct {
+	Listen string `toml:"listen"`
+	Auth   struct {
+		User     string      `toml:"user"`
+		Password auth.Secret `toml:"password"`
+	} `toml:"auth"`
+	TLS struct {
+		Cert string `toml:"cert"`
+		Key  string `toml:"key"`
+	} `toml:"tls"`
+	ExternalURL string `toml:"external_url"`
+}
+
+func (l *loader) web(s webSection) worker.Web {
+	if strings.ContainsRune(s.Auth.User, ':') {
+		l.add("web.auth.user", "a user's name has no colon (RFC 7617)")
+	}
+	if (s.Auth.User == "") != s.Auth.Password.Empty() && !l.has("web.auth.password") {
+		l.add("web.auth", "user and password go together")
+	}
+	if (s.TLS.Cert == "") != (s.TLS.Key == "") {
+		l.add("web.tls", "cert and key go together")
+	}
+	l.externalURL(s.ExternalURL)
+	l.webListen(s)
+	return worker.Web{
+		Listen: s.Listen, User: s.Auth.User, Password: s.Auth.Password,
+		Cert: l.existing("web.tls.cert", s.TLS.Cert), Key: l.existing("web.tls.key", s.TLS.Key),
+		ExternalURL: strings.TrimRight(s.ExternalURL, "/"),
+	}
+}
+
+// webListen refuses what would let strangers in, or let them read the password.
+func (l *loader) webListen(s webSection) {
+	if s.Listen == "" || auth.IsLoopback(l.address("web.listen", s.Listen)) {
+		return
+	}
+	if s.Auth.User == "" && !l.has("web.auth") {
+		l.add("web.listen", `%.60q can be reached from other machines: set web.auth = { user = "…", password = "env:…" }, or use a loopback address, like "127.0.0.1:8321"`, s.Listen)
+	}
+	if s.TLS.Cert == "" && !strings.HasPrefix(s.ExternalURL, "https:") {
+		l.add("web.listen", "%.60q can be reached from other machines, and over plain http the password would be readable: set web.tls, or web.external_url to the https address of the proxy in front", s.Listen)
+	}
+}
+
+// externalURL checks where redirects with authorization codes go: codes are not for
+// everybody on the way (RFC 6749 section 3.1.2.1).
+func (l *loader) externalURL(s string) {
+	const key = "web.external_url"
+	if s == "" {
+		return
+	}
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
+		l.add(key, `is not a URL: write it like "https://orderbeat.example.com"`)
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		l.add(key, "wants a scheme, a host and a path at most")
+	case strings.EqualFold(u.Hostname(), "localhost"):
+		l.add(key, `wants "127.0.0.1" or "[::1]" instead of "localhost" (RFC 8252 section 8.3)`)
+	case u.Scheme == "http" && !auth.IsLoopback(u.Hostname()):
+		l.add(key, "must be https: what comes there must not be readable on the way")
+	}
+}
+
+// certificate checks that the files hold a certificate and its key.
+func (l *loader) certificate(w worker.Web) {
+	if w.Cert == "" || w.Key == "" || l.has("web.tls.cert") || l.has("web.tls.key") {
+		return
+	}
+	if _, err := tls.LoadX509KeyPair(w.Cert, w.Key); err != nil {
+		l.add("web.tls", "is no certificate with its key: %s", strings.TrimPrefix(err.Error(), "tls: "))
+	}
+}
+
+// files checks what is in the files that the sections name.
+func (l *loader) files() {
+	l.keyFile(l.config.Key)
+	l.certificate(l.config.Web)
+}

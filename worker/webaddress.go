@@ -1,0 +1,47 @@
+package worker
+
+import (
+	"net"
+	"strings"
+
+	"orderbeat/auth"
+)
+
+// Web says where the web listener is, and who may look.
+type Web struct {
+	Listen string // host:port, "" for no listener
+	// User and Password are asked for (RFC 7617), except on /healthz and /readyz; ""
+	// asks nobody.
+	User     string
+	Password auth.Secret
+	// Cert and Key are PEM files; "" is plain HTTP.
+	Cert, Key string
+	// ExternalURL is where people reach the listener, without a slash at its end; ""
+	// is its own address.
+	ExternalURL string
+}
+
+// URL is the listener's own address, given host:port that it listens on. It has no name
+// for this machine: redirects go to an address (RFC 8252 section 8.3).
+func (w Web) URL(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		host = listen
+	}
+	if host == "" || strings.EqualFold(host, "localhost") || net.ParseIP(host).IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	scheme := "http"
+	if w.Cert != "" {
+		scheme = "https"
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
+}
+
+// Public is where people reach the listener, given host:port that it listens on.
+func (w Web) Public(listen string) string {
+	if w.ExternalURL != "" {
+		return w.ExternalURL
+	}
+	return w.URL(listen)
+}
