@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"orderbeat/auth"
 	"orderbeat/clients"
 )
 
@@ -60,6 +61,10 @@ func asAPIError(err error) *apiError {
 		}
 		return reply
 	}
+	if e, ok := errors.AsType[*auth.Error](err); ok {
+		code := codeOf(e.Class)
+		return &apiError{status: statusOf(code), Code: code, Message: err.Error(), Hint: e.Hint}
+	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return &apiError{status: 504, Code: codeTimeout, Message: "the time that the caller gave is over"}
 	}
@@ -67,6 +72,24 @@ func asAPIError(err error) *apiError {
 		return &apiError{status: 503, Code: clients.CodeUnavailable, Message: "this worker stops", Hint: "ask again"}
 	}
 	return &apiError{status: 500, Code: clients.CodeInternal, Message: err.Error()}
+}
+
+// codeOf is what a failure at a token endpoint is to who had a tool ask it.
+func codeOf(c auth.Class) clients.Code {
+	switch c {
+	case auth.ClassCredential:
+		return clients.CodeAuthRejected
+	case auth.ClassRequest:
+		return clients.CodeInvalid
+	case auth.ClassBlock:
+		return clients.CodeIPBlock
+	case auth.ClassThrottle:
+		return clients.CodeThrottled
+	case auth.ClassConsent:
+		return clients.CodeConsent
+	default:
+		return clients.CodeUnavailable
+	}
 }
 
 func statusOf(c clients.Code) int {

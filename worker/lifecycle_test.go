@@ -2,16 +2,13 @@ package worker_test
 
 import (
 	"context"
-	"io"
 	"net"
-	"net/http"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/robfig/cron/v3"
 
-	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/jobs"
@@ -222,33 +219,6 @@ func TestMissedTicksAreCaughtUp(t *testing.T) {
 	again.settled()
 	if n := again.count("ORDERBEAT_RESULTS"); n != 1 {
 		t.Errorf("got %d runs, want 1: catch_up is last", n)
-	}
-}
-
-func TestWebTellsWhetherItIsReady(t *testing.T) {
-	t.Parallel()
-	b := start(t, func(c *worker.Config) { c.WebListen = "127.0.0.1:0" })
-	for _, path := range []string{"/healthz", "/readyz"} {
-		resp, err := http.Get(b.web + path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, _ := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		if resp.StatusCode != 200 || string(body) != "ok\n" {
-			t.Errorf("%s: got %d %q, want ok", path, resp.StatusCode, body)
-		}
-	}
-	b.supplier.mu.Lock()
-	b.supplier.auth = auth.StateRefused
-	b.supplier.mu.Unlock()
-	resp, err := http.Get(b.web + "/readyz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
-	if resp.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("/readyz: got %d when the only provider refuses its credentials, want 503", resp.StatusCode)
 	}
 }
 

@@ -10,13 +10,6 @@ import (
 	"orderbeat/clients"
 )
 
-// authenticated is what a provider can do that has tokens to tell about.
-type authenticated interface {
-	// AuthStatus tells the state of the provider's token, never the token; false
-	// where there is none to tell of.
-	AuthStatus() (auth.Status, bool)
-}
-
 func byName(providers []Provider) map[string]Provider {
 	m := make(map[string]Provider, len(providers))
 	for _, p := range providers {
@@ -50,14 +43,6 @@ func (s *service) checkNames(provider, account string) error {
 	return nil
 }
 
-// authStatus is the state of a provider's token, false where there is none.
-func authStatus(p Provider) (auth.Status, bool) {
-	if a, ok := p.Provider.(authenticated); ok {
-		return a.AuthStatus()
-	}
-	return auth.Status{}, false
-}
-
 // providerReply is one provider as providers.list tells it.
 type providerReply struct {
 	Provider    string         `json:"provider"`
@@ -65,7 +50,8 @@ type providerReply struct {
 	Environment string         `json:"environment"`
 	Concurrency int            `json:"concurrency"`
 	Rate        string         `json:"rate"`
-	Auth        *auth.Status   `json:"auth,omitempty"`
+	Auth        *auth.Status   `json:"auth,omitempty"` // the first of Credentials
+	Credentials []auth.Status  `json:"credentials"`
 	Accounts    []accountReply `json:"accounts"`
 }
 
@@ -98,10 +84,10 @@ func (s *service) listProviders(ctx context.Context, r *request) (any, error) {
 func (s *service) provider(ctx context.Context, p Provider) (providerReply, error) {
 	reply := providerReply{
 		Provider: p.Name, Kind: p.Kind, Environment: p.Environment, Concurrency: p.Concurrency, Rate: p.Rate.String(),
-		Accounts: make([]accountReply, len(p.Accounts)),
+		Credentials: statuses(s.credentials.of(p.Name, "")), Accounts: make([]accountReply, len(p.Accounts)),
 	}
-	if status, ok := authStatus(p); ok {
-		reply.Auth = &status
+	if len(reply.Credentials) > 0 {
+		reply.Auth = &reply.Credentials[0]
 	}
 	fresh, err := s.db.Freshness(ctx, p.Name)
 	if err != nil {

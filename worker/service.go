@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 
+	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/db"
 )
@@ -33,14 +34,16 @@ const headerTimeout = "Orderbeat-Timeout"
 // so each request gets a goroutine, as many as the endpoint allows; one more is
 // told at once that it is too many.
 type service struct {
-	db        *db.DB
-	planner   *planner
-	finished  *finished
-	providers map[string]Provider
-	order     []string // of the providers, as configured
-	conn      *nats.Conn
-	maxReply  func() int64
-	log       *slog.Logger
+	db          *db.DB
+	planner     *planner
+	finished    *finished
+	providers   map[string]Provider
+	order       []string // of the providers, as configured
+	credentials *credentials
+	tokens      *auth.Sealed
+	conn        *nats.Conn
+	maxReply    func() int64
+	log         *slog.Logger
 
 	micro    micro.Service
 	working  sync.WaitGroup // one for each request in hand
@@ -48,10 +51,10 @@ type service struct {
 	stats    map[string]*endpointStats
 }
 
-func newService(c Config, b *bus, p *planner, f *finished) *service {
+func newService(c Config, b *bus, p *planner, f *finished, creds *credentials) *service {
 	s := &service{
 		db: c.DB, planner: p, finished: f, providers: byName(c.Providers), log: c.Log, stopping: make(chan struct{}),
-		conn: b.conn, maxReply: b.maxBody,
+		credentials: creds, tokens: c.Tokens, conn: b.conn, maxReply: b.maxBody,
 	}
 	for _, provider := range c.Providers {
 		s.order = append(s.order, provider.Name)
@@ -76,6 +79,11 @@ func (s *service) endpoints() []endpoint {
 		{"runs.get", 64, "one run", s.getRun},
 		{"runs.list", 64, "the latest runs", s.listRuns},
 		{"providers.list", 64, "providers, their tokens and how fresh their accounts are", s.listProviders},
+		{"auth.status", 64, "the state of every credential", s.authStatus},
+		{"auth.introspect", 4, "what a provider says of the token in hand", s.authIntrospect},
+		{"auth.logout", 4, "drop a credential's tokens, and revoke them where that can be done", s.authLogout},
+		{"auth.unlatch", 4, "let refused credentials be tried again", s.authUnlatch},
+		{"auth.rekey", 1, "seal all tokens with a new key", s.authRekey},
 	}
 }
 

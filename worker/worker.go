@@ -30,7 +30,8 @@ type Config struct {
 	Schedules   []Schedule
 	Concurrency int           // jobs at once in this process
 	Drain       time.Duration // how long jobs in hand may take when the program stops
-	WebListen   string        // address of the web listener, "" for none
+	Web         Web
+	Tokens      *auth.Sealed // what the providers keep their tokens in
 	Version     string
 	Log         *slog.Logger
 }
@@ -99,21 +100,23 @@ func Run(ctx context.Context, c Config) error {
 	defer bus.close()
 	names := subjects{c.NATS.Prefix}
 	queues := &queues{js: bus.js, subjects: names, replicas: max(1, c.NATS.Replicas), requeue: c.DB.Requeue, log: c.Log}
-	var page *web
-	webURL := ""
-	if c.WebListen != "" {
-		if page, err = openWeb(ctx, c.WebListen, ready(bus, c), c.Log); err != nil {
+	var listener *web
+	webURL, public := "", ""
+	if c.Web.Listen != "" {
+		if listener, err = openWeb(ctx, c.Web, c.Log); err != nil {
 			return err
 		}
-		webURL = page.url()
+		webURL, public = listener.url(), listener.public()
 	}
 
+	creds := newCredentials(c)
+	creds.prepare(ctx)
 	ended := newFinished(c.Log)
 	planner := newPlanner(c, ended)
 	consumers := newConsumers(c, ended)
 	scheduler := newScheduler(c)
 	relay := &relay{db: c.DB, publisher: newPublisher(bus, names, c.Log), log: c.Log}
-	service := newService(c, bus, planner, ended)
+	service := newService(c, bus, planner, ended, creds)
 
 	// Three contexts: taking ends with ctx; work, what is in hand, ends when Drain is
 	// over; serving, what the work needs, ends after the work.
@@ -124,17 +127,19 @@ func Run(ctx context.Context, c Config) error {
 	taking, taken := errgroup.WithContext(ctx)
 	var backing errgroup.Group
 	if err := service.open(work, names, c.Version); err != nil {
-		if page != nil {
-			page.close()
+		if listener != nil {
+			listener.close()
 		}
 		return err
 	}
 
 	backing.Go(func() error { relay.run(serving); return nil })
 	backing.Go(func() error { consumers.held.beat(serving); return nil })
-	if page != nil {
+	backing.Go(func() error { creds.tend(serving); return nil })
+	if listener != nil {
+		site := newSite(c, creds, ready(bus, c), public)
 		backing.Go(func() error {
-			if err := page.serve(serving); err != nil {
+			if err := listener.serve(serving, site.pages()); err != nil {
 				fail(err)
 			}
 			return nil
@@ -200,11 +205,7 @@ func ready(b *bus, c Config) func(context.Context) error {
 		if err := c.DB.Ping(ctx); err != nil {
 			return fmt.Errorf("database: %w", err)
 		}
-		refused := func(p Provider) bool {
-			status, ok := authStatus(p)
-			return ok && status.State == auth.StateRefused
-		}
-		if len(c.Providers) > 0 && !slices.ContainsFunc(c.Providers, func(p Provider) bool { return !refused(p) }) {
+		if len(c.Providers) > 0 && !slices.ContainsFunc(c.Providers, func(p Provider) bool { return !latched(p) }) {
 			return errors.New("providers: every one refuses its credentials; orderbeat.api.providers.list tells more")
 		}
 		return nil

@@ -23,8 +23,9 @@ import (
 
 // supplier is a provider that answers as the test says.
 type supplier struct {
+	credentials []*auth.Source // set before the worker starts
+
 	mu     sync.Mutex // guards the rest
-	auth   auth.State // "" is none to tell of
 	answer func(ctx context.Context, q clients.Query) (clients.Answer, error)
 	asked  []clients.Query
 }
@@ -41,11 +42,7 @@ func (s *supplier) Traits() clients.Traits {
 	return clients.Traits{MaxWindowDays: 90, MaxReferences: 50}
 }
 
-func (s *supplier) AuthStatus() (auth.Status, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return auth.Status{State: s.auth}, s.auth != ""
-}
+func (s *supplier) Credentials() []*auth.Source { return s.credentials }
 
 func (s *supplier) answers(f func(ctx context.Context, q clients.Query) (clients.Answer, error)) {
 	s.mu.Lock()

@@ -57,8 +57,13 @@ func work(ctx context.Context, c *config.Config, log *slog.Logger) (err error) {
 	for _, notice := range c.Notices {
 		log.Warn("configuration", "notice", notice)
 	}
+	keys, err := auth.LoadKeyring(c.Key.Path, c.Key.Make) //nolint:contextcheck // a file is read before anything waits
+	if err != nil {
+		return fmt.Errorf("worker.key: %w", err)
+	}
+	tokens := auth.Seal(auth.NewMemory(), keys)
 	version := readBuild().Version
-	lend := config.Lend{Tokens: auth.NewMemory(), UserAgent: "orderbeat/" + version, Log: log}
+	lend := config.Lend{Tokens: tokens, UserAgent: "orderbeat/" + version, Log: log}
 	if c.Sandbox != nil {
 		sandbox, err := startStandIns(ctx, *c.Sandbox)
 		if err != nil {
@@ -86,7 +91,7 @@ func work(ctx context.Context, c *config.Config, log *slog.Logger) (err error) {
 	log.Info("starting", "config", c.Path, "database", c.DB.Path, "sandbox", lend.Sandbox.URL, "version", version)
 	return worker.Run(ctx, worker.Config{
 		NATS: c.NATS, DB: database, Providers: suppliers, Schedules: schedules,
-		Concurrency: c.Worker.Concurrency, Drain: c.Worker.Drain, WebListen: c.Web.Listen,
+		Concurrency: c.Worker.Concurrency, Drain: c.Worker.Drain, Web: c.Web, Tokens: tokens,
 		Version: version, Log: log,
 	})
 }

@@ -1,0 +1,129 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+
+	"orderbeat/auth"
+)
+
+// credentialQuery names a provider's credentials, or one of them by its user.
+type credentialQuery struct {
+	Provider string `json:"provider"`
+	User     string `json:"user"`
+}
+
+// ask reads which credentials a request is about.
+func (s *service) ask(r *request, any bool) ([]*credential, error) {
+	var q credentialQuery
+	if err := r.decode(&q); err != nil {
+		return nil, err
+	}
+	if q.Provider == "" && !any {
+		return nil, invalid("give provider", "auth.status has the names")
+	}
+	if err := s.checkNames(q.Provider, ""); err != nil {
+		return nil, err
+	}
+	found := s.credentials.of(q.Provider, q.User)
+	if len(found) == 0 && q.User != "" {
+		return nil, notFound(fmt.Sprintf("no account has user %.80q", q.User), "auth.status has the names")
+	}
+	if len(found) == 0 && !any {
+		return nil, notFound("the provider has no credentials to tell of", "auth.status has those that there are")
+	}
+	return found, nil
+}
+
+// authStatus tells the state of credentials, never a token.
+func (s *service) authStatus(_ context.Context, r *request) (any, error) {
+	found, err := s.ask(r, true)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"credentials": statuses(found)}, nil
+}
+
+func statuses(all []*credential) []auth.Status {
+	list := make([]auth.Status, len(all))
+	for i, c := range all {
+		list[i] = c.Status()
+	}
+	return list
+}
+
+// introspected is what a provider says of one token.
+type introspected struct {
+	Provider string `json:"provider"`
+	User     string `json:"user,omitempty"`
+	*auth.Introspection
+	Error *apiError `json:"error,omitempty"`
+}
+
+// authIntrospect has authorization servers tell of the tokens in hand. It changes
+// nothing.
+func (s *service) authIntrospect(ctx context.Context, r *request) (any, error) {
+	found, err := s.ask(r, false)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]introspected, len(found))
+	for i, c := range found {
+		list[i] = introspected{Provider: c.Provider(), User: c.User()}
+		told, err := c.Introspect(ctx)
+		if err != nil && len(found) == 1 {
+			return nil, err
+		}
+		if err != nil {
+			list[i].Error = asAPIError(err)
+			continue
+		}
+		list[i].Introspection = &told
+	}
+	return map[string]any{"introspections": list}, nil
+}
+
+// authLogout drops the tokens of one credential, here and where it can at the provider.
+func (s *service) authLogout(ctx context.Context, r *request) (any, error) {
+	found, err := s.ask(r, false)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) > 1 {
+		return nil, invalid("give user: each of the provider's has tokens of their own", "auth.status has the names")
+	}
+	revoked, err := found[0].Logout(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.log.Info("logged out", "provider", found[0].Provider(), "user", found[0].User(), "revoked", revoked)
+	return map[string]any{"revoked": revoked, "credentials": statuses(found)}, nil
+}
+
+// authUnlatch lets credentials be tried again that were refused.
+func (s *service) authUnlatch(ctx context.Context, r *request) (any, error) {
+	found, err := s.ask(r, false)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range found {
+		if err := c.Unlatch(ctx); err != nil {
+			return nil, fmt.Errorf("%s: %w", c.who(), err)
+		}
+		s.log.Info("unlatched", "provider", c.Provider(), "user", c.User())
+	}
+	return map[string]any{"credentials": statuses(found)}, nil
+}
+
+// authRekey seals all tokens with a new key.
+func (s *service) authRekey(ctx context.Context, r *request) (any, error) {
+	if err := r.decode(&struct{}{}); err != nil {
+		return nil, err
+	}
+	resealed, unreadable, err := s.tokens.Rekey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.log.Info("tokens are sealed with a new key", "resealed", resealed, "unreadable", unreadable)
+	return map[string]any{"resealed": resealed, "unreadable": unreadable}, nil
+}

@@ -1,0 +1,215 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"orderbeat/auth"
+)
+
+// redirected is a provider that knows itself where it sends users back to.
+type redirected interface {
+	// RedirectURI is the one that is registered with the provider; "" leaves it to us.
+	RedirectURI() string
+}
+
+// consentPatience bounds how long a callback waits for the provider to take its code.
+const consentPatience = time.Minute
+
+// consents are the two pages through which a user grants access: one sends the browser
+// to the provider, the other is where the provider sends it back.
+type consents struct {
+	credentials *credentials
+	providers   map[string]Provider
+	begun       *auth.Consents
+	public      string // URL of the web listener, as people reach it
+	log         *slog.Logger
+}
+
+// start sends a user's browser to the provider, unless access is granted already.
+func (c *consents) start(rw http.ResponseWriter, r *http.Request) {
+	provider, user := r.PathValue("provider"), r.FormValue("user")
+	credential := c.find(provider, user)
+	if credential == nil {
+		c.unknown(provider).show(rw, r)
+		return
+	}
+	if err := credential.Prepare(r.Context()); err != nil {
+		c.log.Warn("a consent cannot be begun", "provider", provider, "user", user, "err", err)
+		failed("What is known of this user cannot be read now.", err).again(c.link(credential.Source)).show(rw, r)
+		return
+	}
+	if st := credential.Status(); st.State != auth.StateConsent && r.FormValue("again") != "1" {
+		granted(st).show(rw, r)
+		return
+	}
+	to, err := c.begun.Begin(credential.Source, c.redirectURI(provider))
+	if err != nil {
+		failed("The request for access cannot be made.", err).show(rw, r)
+		return
+	}
+	rw.Header().Set("Location", to)
+	rw.WriteHeader(http.StatusSeeOther)
+}
+
+// callback spends the code that the provider sent along. It goes on when the browser
+// leaves: a code is good once.
+func (c *consents) callback(rw http.ResponseWriter, r *http.Request) {
+	provider := r.PathValue("provider")
+	if len(c.credentials.of(provider, "")) == 0 || c.unasked(provider) {
+		c.unknown(provider).show(rw, r)
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), consentPatience)
+	defer cancel()
+	source, err := c.begun.Finish(ctx, provider, r.URL.Query())
+	if err != nil {
+		c.refused(provider, err).show(rw, r)
+		return
+	}
+	c.log.Info("access was granted", "provider", provider, "user", source.User())
+	page{Status: http.StatusOK, Title: "Access is granted"}.say(
+		fmt.Sprintf("Orderbeat may now ask %s on behalf of user %s. What was missed meanwhile is asked for by itself.", provider, source.User()),
+		"You may close this page.",
+	).show(rw, r)
+}
+
+// refused is the page about a consent that did not come about.
+func (c *consents) refused(provider string, err error) page {
+	e, ok := errors.AsType[*auth.ConsentError](err)
+	if !ok {
+		return failed("Access was not granted.", err)
+	}
+	user := ""
+	p := page{Status: http.StatusBadGateway, Title: "Access was not granted"}.say(sentence(e.Reason), sentence(e.Hint))
+	switch e.Code {
+	case "invalid_state", "invalid_issuer", "invalid_answer":
+		p.Status = http.StatusBadRequest
+	case "access_denied":
+		p.Status = http.StatusForbidden
+	}
+	if e.Source != nil {
+		user = e.Source.User()
+		p = p.say(fmt.Sprintf("This was about user %s of provider %s.", user, provider))
+	}
+	switch {
+	case e.Again && e.Source != nil:
+		p.Again = c.link(e.Source)
+	case e.Again:
+		p = p.say(fmt.Sprintf("To begin again: orderbeat auth login %s --user …, or the link of the alert.", provider))
+	}
+	c.log.Warn("access was not granted", "provider", provider, "user", user, "code", e.Code, "err", err)
+	return p
+}
+
+// find is the credential of a user, nil when there is none.
+func (c *consents) find(provider, user string) *credential {
+	found := c.credentials.of(provider, user)
+	if user == "" || len(found) != 1 {
+		return nil
+	}
+	return found[0]
+}
+
+// unasked reports whether a provider has no users to ask.
+func (c *consents) unasked(provider string) bool {
+	for _, credential := range c.credentials.of(provider, "") {
+		if credential.User() != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// unknown is the page about a provider or a user that is not there. It repeats nothing
+// of what was asked for.
+func (c *consents) unknown(provider string) page {
+	p := page{Status: http.StatusNotFound, Title: "Nobody to ask for access"}
+	switch _, configured := c.providers[provider]; {
+	case !configured:
+		return p.say("No provider of this name is configured.", "orderbeat check tells which are, orderbeat auth status whose tokens they need.")
+	case c.unasked(provider):
+		return p.say("This provider's tokens belong to no user: nobody needs to grant access.")
+	default:
+		return p.say("No account of this provider has this user.", "orderbeat auth status tells which users there are; this page's address ends with ?user= and one of them.")
+	}
+}
+
+// granted is the page for a user from whom nothing is wanted.
+func granted(st auth.Status) page {
+	p := page{Status: http.StatusOK, Title: "Access is granted already"}
+	p = p.say(fmt.Sprintf("Nothing needs to be done for user %s of provider %s.", st.User, st.Provider))
+	if st.State != auth.StateValid && st.LastFailure != nil {
+		p = p.say("There is no token now, which another consent would not change: " + sentence(st.LastFailure.Reason))
+	}
+	return p.say("To ask the user again all the same, add &again=1 to this page's address.")
+}
+
+// failed is the page about a failure of ours.
+func failed(what string, err error) page {
+	return page{Status: http.StatusServiceUnavailable, Title: "That did not work"}.say(what, sentence(err.Error()))
+}
+
+func (p page) again(link string) page {
+	p.Again = link
+	return p
+}
+
+// sentence begins with a capital letter and ends with a full stop.
+func sentence(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:] + "."
+}
+
+// link is where a user begins.
+func (c *consents) link(s *auth.Source) string { return StartURL(c.public, s.Provider(), s.User()) }
+
+// StartURL is where a user begins to grant access, on a web listener at public; "" when
+// there is none.
+func StartURL(public, provider, user string) string {
+	if public == "" {
+		return ""
+	}
+	return public + "/oauth/start/" + url.PathEscape(provider) + "?user=" + url.QueryEscape(user)
+}
+
+// redirectURI is where the provider sends users back to.
+func (c *consents) redirectURI(provider string) string {
+	if own := c.own(provider); own != "" {
+		return own
+	}
+	return c.public + "/oauth/callback/" + url.PathEscape(provider)
+}
+
+// own is the redirect URI that the provider knows itself, "" where it knows none.
+func (c *consents) own(provider string) string {
+	if p, ok := c.providers[provider].Provider.(redirected); ok {
+		return p.RedirectURI()
+	}
+	return ""
+}
+
+// paths are those of the redirect URIs that providers know themselves, as patterns of a
+// [http.ServeMux], and whose they are.
+func (c *consents) paths() map[string]string {
+	paths := map[string]string{}
+	for provider := range c.providers {
+		u, err := url.Parse(c.own(provider))
+		if err != nil || u.Path == "" || strings.ContainsAny(u.Path, "{}") {
+			continue
+		}
+		if strings.HasSuffix(u.Path, "/") {
+			u.Path += "{$}" // the path itself, and nothing below it
+		}
+		paths[u.Path] = provider
+	}
+	return paths
+}

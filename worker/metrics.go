@@ -1,0 +1,83 @@
+package worker
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"orderbeat/auth"
+)
+
+var (
+	perCredential = []string{"provider", "user"}
+
+	authState    = desc("auth_state", "1 for the state that a credential is in, 0 for the others.", append(perCredential, "state"))
+	authExpiry   = desc("auth_token_expiry_seconds", "Time until the access token ends, 0 without a live one.", perCredential)
+	authConsent  = desc("auth_consent_required", "1 while a person must grant access.", perCredential)
+	authCooldown = desc("auth_cooldown_seconds", "Time until a token may be asked for again after failures, 0 without a cooldown.", perCredential)
+	authFailures = desc("auth_failures", "Failed token requests since the last token.", perCredential)
+	authLogins   = desc("auth_logins_total", "Token requests sent.", perCredential)
+	authReplays  = desc("auth_replays_total", "Calls sent again after a 401.", perCredential)
+	authSaved    = desc("auth_saved_total", "Times that a token served again, without a token request.", perCredential)
+)
+
+var authStates = []auth.State{auth.StateEmpty, auth.StateValid, auth.StateConsent, auth.StateRefused, auth.StateCooling}
+
+func desc(name, help string, labels []string) *prometheus.Desc {
+	return prometheus.NewDesc("orderbeat_"+name, help, labels, nil)
+}
+
+// newMetrics is the page for Prometheus. It asks when it is asked, so that it shows
+// what holds now; names of users are in it, and no secret.
+func newMetrics(c *credentials, log *slog.Logger) http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		&authMetrics{c},
+	)
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn), ErrorHandling: promhttp.ContinueOnError,
+	})
+}
+
+// authMetrics tell of all credentials.
+type authMetrics struct{ credentials *credentials }
+
+// Describe implements [prometheus.Collector].
+func (m *authMetrics) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(m, ch) }
+
+// Collect implements [prometheus.Collector].
+func (m *authMetrics) Collect(ch chan<- prometheus.Metric) {
+	now := time.Now()
+	for _, c := range m.credentials.all {
+		st := c.Status()
+		tell := func(d *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {
+			ch <- prometheus.MustNewConstMetric(d, kind, value, append([]string{st.Provider, st.User}, labels...)...)
+		}
+		for _, state := range authStates {
+			tell(authState, prometheus.GaugeValue, oneIf(st.State == state), string(state))
+		}
+		cooldown := 0.0
+		if st.Cooling {
+			cooldown = max(0, st.NextAttemptAt.Sub(now).Seconds())
+		}
+		tell(authExpiry, prometheus.GaugeValue, float64(st.LifeLeft))
+		tell(authConsent, prometheus.GaugeValue, oneIf(st.State == auth.StateConsent))
+		tell(authCooldown, prometheus.GaugeValue, cooldown)
+		tell(authFailures, prometheus.GaugeValue, float64(st.Failures))
+		tell(authLogins, prometheus.CounterValue, float64(st.Logins))
+		tell(authReplays, prometheus.CounterValue, float64(st.Replays))
+		tell(authSaved, prometheus.CounterValue, float64(st.Saved))
+	}
+}
+
+func oneIf(holds bool) float64 {
+	if holds {
+		return 1
+	}
+	return 0
+}

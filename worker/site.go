@@ -1,0 +1,66 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"orderbeat/auth"
+)
+
+// site is what the web listener has to show.
+type site struct {
+	ready    func(ctx context.Context) error
+	metrics  http.Handler
+	consents *consents
+}
+
+func newSite(c Config, creds *credentials, ready func(context.Context) error, public string) *site {
+	return &site{
+		ready: ready, metrics: newMetrics(creds, c.Log),
+		consents: &consents{credentials: creds, providers: byName(c.Providers), begun: auth.NewConsents(), public: public, log: c.Log},
+	}
+}
+
+func (s *site) pages() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(rw http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(rw, "orderbeat is running: /healthz tells that the process is there, /readyz whether it can work, /metrics how it does")
+	})
+	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { fmt.Fprintln(rw, "ok") })
+	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.Handle("GET /metrics", s.metrics)
+	mux.Handle("/oauth/start/{provider}", onlyGet(s.consents.start))
+	mux.Handle("/oauth/callback/{provider}", onlyGet(s.consents.callback))
+	for path, provider := range s.consents.paths() {
+		mux.Handle(path, onlyGet(func(rw http.ResponseWriter, r *http.Request) {
+			r.SetPathValue("provider", provider)
+			s.consents.callback(rw, r)
+		}))
+	}
+	return mux
+}
+
+// onlyGet refuses HEAD too, which the patterns of GET would let in: whoever only looks
+// whether a page is there must not use up a code.
+func onlyGet(h http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet {
+			rw.Header().Set("Allow", http.MethodGet)
+			http.Error(rw, "only GET", http.StatusMethodNotAllowed)
+			return
+		}
+		h(rw, r)
+	})
+}
+
+func (s *site) readyz(rw http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
+	defer cancel()
+	if err := s.ready(ctx); err != nil {
+		http.Error(rw, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(rw, "ok")
+}

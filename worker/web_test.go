@@ -1,0 +1,322 @@
+package worker_test
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"orderbeat/auth"
+	"orderbeat/clients"
+	"orderbeat/worker"
+)
+
+// listening has a worker listen on any port of this machine.
+func listening(c *worker.Config) { c.Web.Listen = "127.0.0.1:0" }
+
+// get asks the web listener, and follows no redirect.
+func (b *bench) get(path string) (*http.Response, string) {
+	b.t.Helper()
+	return b.send(http.MethodGet, path, nil)
+}
+
+func (b *bench) send(method, path string, change func(*http.Request)) (*http.Response, string) {
+	b.t.Helper()
+	r, err := http.NewRequestWithContext(b.t.Context(), method, b.web+path, nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if change != nil {
+		change(r)
+	}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+	defer transport.CloseIdleConnections()
+	resp, err := transport.RoundTrip(r)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return resp, string(body)
+}
+
+// refused is a store in which every credential was refused too often.
+type refused struct{ auth.Store }
+
+func (s refused) Load(ctx context.Context, key string) (auth.Row, error) {
+	row, err := s.Store.Load(ctx, key)
+	row.State, row.Refusals, row.Failures = auth.StateRefused, 3, 3
+	row.Failure = auth.Failure{Class: auth.ClassCredential, Status: 400, Code: "invalid_client", Reason: "the token endpoint refuses the credentials", At: time.Now()}
+	return row, err
+}
+
+// source makes a credential of michelin, or of a user of mazda.
+func source(t *testing.T, user string, change func(*auth.Config)) *auth.Source {
+	t.Helper()
+	c := auth.Config{
+		Dialect: auth.Michelin(), Provider: "michelin", Environment: "test", User: user, TokenURL: "https://token.test/token",
+		ClientID: auth.NewSecret("id"), ClientSecret: auth.NewSecret("canary-secret"), Store: auth.NewMemory(),
+	}
+	if user != "" {
+		c.Dialect, c.Provider, c.AuthorizeURL = auth.Mazda(), "mazda", "https://token.test/authorize"
+	}
+	if change != nil {
+		change(&c)
+	}
+	s, err := auth.NewSource(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+func TestWebTellsWhetherItIsReady(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		credentials []*auth.Source
+		status      int
+	}{
+		"no credentials to tell of":    {nil, 200},
+		"one of two is refused":        {[]*auth.Source{source(t, "", nil), source(t, "", latchedStore)}, 200},
+		"every one is refused":         {[]*auth.Source{source(t, "", latchedStore)}, 503},
+		"a user who must grant access": {[]*auth.Source{source(t, "johndoe", nil)}, 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := start(t, func(c *worker.Config) {
+				listening(c)
+				c.Providers[0].Provider = &supplier{answer: lists(0), credentials: test.credentials}
+			})
+			if resp, body := b.get("/healthz"); resp.StatusCode != 200 || body != "ok\n" {
+				t.Errorf("/healthz: got %d %q, want ok", resp.StatusCode, body)
+			}
+			if resp, body := b.get("/readyz"); resp.StatusCode != test.status {
+				t.Errorf("/readyz: got %d %q, want %d", resp.StatusCode, body, test.status)
+			}
+		})
+	}
+}
+
+func latchedStore(c *auth.Config) { c.Store = refused{auth.NewMemory()} }
+
+func TestWebAsksForThePassword(t *testing.T) {
+	t.Parallel()
+	b := start(t, func(c *worker.Config) {
+		listening(c)
+		c.Web.User, c.Web.Password = "ops", auth.NewSecret("canary")
+	})
+	with := func(user, password string) func(*http.Request) {
+		return func(r *http.Request) { r.SetBasicAuth(user, password) }
+	}
+	for name, test := range map[string]struct {
+		path   string
+		change func(*http.Request)
+		status int
+	}{
+		"no password":                          {"/metrics", nil, 401},
+		"no password for a page of no name":    {"/x", nil, 401},
+		"no password for a callback":           {"/oauth/callback/mazda?code=x", nil, 401},
+		"another password":                     {"/metrics", with("ops", "canar"), 401},
+		"another user":                         {"/metrics", with("op", "canary"), 401},
+		"a longer path of an open page":        {"/healthz/../metrics", nil, 401},
+		"the right ones":                       {"/metrics", with("ops", "canary"), 200},
+		"whether the process is there":         {"/healthz", nil, 200},
+		"whether it can work":                  {"/readyz", nil, 200},
+		"a scheme that is not Basic":           {"/metrics", func(r *http.Request) { r.Header.Set("Authorization", "Bearer canary") }, 401},
+		"the right ones for a page of no name": {"/x", with("ops", "canary"), 404},
+	} {
+		t.Run(name, func(t *testing.T) {
+			resp, body := b.send(http.MethodGet, test.path, test.change)
+			if resp.StatusCode != test.status {
+				t.Errorf("got %d %q, want %d", resp.StatusCode, body, test.status)
+			}
+			if challenge := resp.Header.Get("WWW-Authenticate"); (test.status == 401) != strings.HasPrefix(challenge, "Basic realm=") {
+				t.Errorf("got WWW-Authenticate %q with %d", challenge, test.status)
+			}
+			if strings.Contains(body, "canary") {
+				t.Errorf("the page repeats the password: %s", body)
+			}
+		})
+	}
+}
+
+func TestEveryAnswerForbidsWhatItDoesNotNeed(t *testing.T) {
+	t.Parallel()
+	b := start(t, listening)
+	for _, path := range []string{"/", "/healthz", "/metrics", "/nowhere", "/oauth/start/nobody?user=x", "/oauth/callback/nobody"} {
+		resp, _ := b.get(path)
+		for name, want := range map[string]string{
+			"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY",
+		} {
+			if got := resp.Header.Get(name); got != want {
+				t.Errorf("%s: got %s %q, want %q", path, name, got, want)
+			}
+		}
+		policy := resp.Header.Get("Content-Security-Policy")
+		for _, want := range []string{"default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'"} {
+			if !strings.Contains(policy, want) {
+				t.Errorf("%s: got Content-Security-Policy %q, want %s", path, policy, want)
+			}
+		}
+	}
+}
+
+func TestWebListensOnIPv6(t *testing.T) {
+	t.Parallel()
+	b := start(t, func(c *worker.Config) { c.Web.Listen = "[::1]:0" })
+	if !strings.HasPrefix(b.web, "http://[::1]:") {
+		t.Errorf("got %s, want an address of IPv6", b.web)
+	}
+	if resp, body := b.get("/healthz"); resp.StatusCode != 200 {
+		t.Errorf("got %d %q, want ok", resp.StatusCode, body)
+	}
+}
+
+func TestAddressesForPeople(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		web         worker.Web
+		listen      string
+		url, public string
+	}{
+		"a loopback address":       {worker.Web{}, "127.0.0.1:8321", "http://127.0.0.1:8321", "http://127.0.0.1:8321"},
+		"a name for this machine":  {worker.Web{}, "localhost:8321", "http://127.0.0.1:8321", "http://127.0.0.1:8321"},
+		"every interface":          {worker.Web{Cert: "c"}, "0.0.0.0:8321", "https://127.0.0.1:8321", "https://127.0.0.1:8321"},
+		"every interface of IPv6":  {worker.Web{Cert: "c"}, "[::]:8321", "https://127.0.0.1:8321", "https://127.0.0.1:8321"},
+		"no host":                  {worker.Web{Cert: "c"}, ":8321", "https://127.0.0.1:8321", "https://127.0.0.1:8321"},
+		"IPv6":                     {worker.Web{}, "[::1]:8321", "http://[::1]:8321", "http://[::1]:8321"},
+		"an address people use":    {worker.Web{Cert: "c"}, "192.0.2.1:443", "https://192.0.2.1:443", "https://192.0.2.1:443"},
+		"a proxy in front of this": {worker.Web{ExternalURL: "https://o.example.com"}, "127.0.0.1:8321", "http://127.0.0.1:8321", "https://o.example.com"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := test.web.URL(test.listen); got != test.url {
+				t.Errorf("got %s, want %s", got, test.url)
+			}
+			if got := test.web.Public(test.listen); got != test.public {
+				t.Errorf("got %s for people, want %s", got, test.public)
+			}
+		})
+	}
+}
+
+func TestMetricsTellOfEveryCredential(t *testing.T) {
+	t.Parallel()
+	endpoint := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(rw, `{"access_token":"canary-token","token_type":"Bearer"}`)
+	}))
+	t.Cleanup(endpoint.Close)
+	live := source(t, "", func(c *auth.Config) { c.TokenURL = endpoint.URL })
+	for range 3 {
+		if _, err := live.Token(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := start(t, func(c *worker.Config) {
+		listening(c)
+		c.Providers[0].Provider = &supplier{answer: lists(0), credentials: []*auth.Source{live, source(t, "john doe", nil)}}
+	})
+	_, body := b.get("/metrics")
+	for _, want := range []string{
+		`orderbeat_auth_state{provider="michelin",state="valid",user=""} 1`,
+		`orderbeat_auth_state{provider="michelin",state="refused",user=""} 0`,
+		`orderbeat_auth_state{provider="mazda",state="consent_required",user="john doe"} 1`,
+		`orderbeat_auth_consent_required{provider="mazda",user="john doe"} 1`,
+		`orderbeat_auth_consent_required{provider="michelin",user=""} 0`,
+		`orderbeat_auth_token_expiry_seconds{provider="michelin",user=""} 7199`,
+		`orderbeat_auth_token_expiry_seconds{provider="mazda",user="john doe"} 0`,
+		`orderbeat_auth_cooldown_seconds{provider="michelin",user=""} 0`,
+		`orderbeat_auth_failures{provider="michelin",user=""} 0`,
+		`orderbeat_auth_logins_total{provider="michelin",user=""} 1`,
+		`orderbeat_auth_replays_total{provider="michelin",user=""} 0`,
+		`orderbeat_auth_saved_total{provider="michelin",user=""} 2`,
+		"go_goroutines ", "process_resident_memory_bytes ",
+	} {
+		if !strings.Contains(body, "\n"+want) && !strings.Contains(body, strings.Replace(want, "7199", "7198", 1)) {
+			t.Errorf("/metrics does not have %s", want)
+		}
+	}
+	if strings.Contains(body, "canary") {
+		t.Error("/metrics has a secret in it")
+	}
+}
+
+func TestConsentPagesThatLeadNowhere(t *testing.T) {
+	t.Parallel()
+	b := start(t, func(c *worker.Config) {
+		listening(c)
+		c.Providers[0].Provider = &supplier{answer: lists(0), credentials: []*auth.Source{source(t, "", nil)}}
+		c.Providers = append(c.Providers, worker.Provider{
+			Provider: &supplier{answer: lists(0), credentials: []*auth.Source{source(t, "johndoe", nil)}},
+			Name:     "mazda", Kind: "mazda", Concurrency: 1, Accounts: []clients.Account{{Name: "one", User: "johndoe"}},
+		})
+	})
+	for name, test := range map[string]struct {
+		method, path string
+		status       int
+		says         string
+	}{
+		"an unknown provider":           {"GET", "/oauth/start/nobody?user=johndoe", 404, "No provider of this name"},
+		"an unknown user":               {"GET", "/oauth/start/mazda?user=%3Cb%3Ejane", 404, "No account of this provider has this user"},
+		"no user":                       {"GET", "/oauth/start/mazda", 404, "No account of this provider has this user"},
+		"a client's own tokens":         {"GET", "/oauth/start/michelin?user=johndoe", 404, "belong to no user"},
+		"a client's own callback":       {"GET", "/oauth/callback/michelin?code=canary&state=canary", 404, "belong to no user"},
+		"a callback of nobody":          {"GET", "/oauth/callback/nobody?code=canary&state=canary", 404, "No provider of this name"},
+		"a state that was never begun":  {"GET", "/oauth/callback/mazda?code=canary&state=canary", 400, "belongs to no request"},
+		"no state":                      {"GET", "/oauth/callback/mazda?code=canary", 400, "belongs to no request"},
+		"an error of an unknown state":  {"GET", "/oauth/callback/mazda?error=canary&error_description=canary", 400, "belongs to no request"},
+		"a code by POST":                {"POST", "/oauth/callback/mazda?code=canary", 405, "only GET"},
+		"a code by HEAD":                {"HEAD", "/oauth/callback/mazda?code=canary", 405, ""},
+		"a start by HEAD":               {"HEAD", "/oauth/start/mazda?user=johndoe", 405, ""},
+		"a longer path":                 {"GET", "/oauth/callback/mazda/more", 404, ""},
+		"the callback of nobody at all": {"GET", "/oauth/callback/", 404, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			resp, body := b.send(test.method, test.path, nil)
+			if resp.StatusCode != test.status || !strings.Contains(body, test.says) {
+				t.Errorf("got %d %s, want %d: %s", resp.StatusCode, body, test.status, test.says)
+			}
+			if strings.Contains(body, "canary") || strings.Contains(body, "<b>") {
+				t.Errorf("the page repeats what it was asked: %s", body)
+			}
+		})
+	}
+}
+
+func TestConsentBeginsAtTheProvider(t *testing.T) {
+	t.Parallel()
+	b := start(t, func(c *worker.Config) {
+		listening(c)
+		c.Providers[0] = worker.Provider{
+			Provider: &supplier{answer: lists(0), credentials: []*auth.Source{source(t, "john doe", nil)}},
+			Name:     "mazda", Kind: "mazda", Concurrency: 1, Accounts: []clients.Account{{Name: "one", User: "john doe"}},
+		}
+	})
+	resp, body := b.get("/oauth/start/mazda?user=john+doe")
+	to, err := url.Parse(resp.Header.Get("Location"))
+	if err != nil || resp.StatusCode != http.StatusSeeOther || body != "" {
+		t.Fatalf("got %d %s %q, want a redirect and nothing else", resp.StatusCode, to, body)
+	}
+	query := to.Query()
+	if got, want := query.Get("redirect_uri"), b.web+"/oauth/callback/mazda"; to.Host != "token.test" || got != want {
+		t.Errorf("got %s with redirect_uri %q, want %q", to.Host, got, want)
+	}
+	if len(query.Get("state")) < 22 {
+		t.Errorf("got state %q, want 128 random bits at least", query.Get("state"))
+	}
+	denied, page := b.get("/oauth/callback/mazda?error=access_denied&state=" + query.Get("state"))
+	if denied.StatusCode != http.StatusForbidden || !strings.Contains(page, "Access was denied.") || strings.Contains(page, "Try again") {
+		t.Errorf("got %d %s, want a refusal that is final", denied.StatusCode, page)
+	}
+	if used, page := b.get("/oauth/callback/mazda?error=access_denied&state=" + query.Get("state")); used.StatusCode != 400 {
+		t.Errorf("got %d %s, want a state to be good once", used.StatusCode, page)
+	}
+}
