@@ -33,6 +33,14 @@ func (e *apiError) Error() string {
 	return fmt.Sprintf("%s: %s (%s)", e.Code, e.Message, e.Hint)
 }
 
+// asked makes it wrong usage that the worker does not know what it was asked about.
+func asked(err error) error {
+	if e, ok := errors.AsType[*apiError](err); ok && (e.Code == "invalid" || e.Code == "not_found") {
+		return misuse("%v", e)
+	}
+	return err
+}
+
 // nobodyError says that no worker runs.
 type nobodyError struct{ server string }
 
@@ -70,11 +78,16 @@ func (a *api) Close() { a.conn.Close() }
 // ask sends a request to an endpoint such as "runs.start" and decodes the reply.
 // An error reply is an [*apiError].
 func (a *api) ask(ctx context.Context, endpoint string, request, reply any) error {
+	const patience = 10 * time.Second
+	return a.askFor(ctx, patience, endpoint, request, reply)
+}
+
+// askFor is ask with another patience.
+func (a *api) askFor(ctx context.Context, patience time.Duration, endpoint string, request, reply any) error {
 	body, err := json.Marshal(request)
 	if err != nil {
 		return err
 	}
-	const patience = 10 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	msg, err := a.conn.RequestWithContext(ctx, a.prefix+".api."+endpoint, body)

@@ -37,7 +37,7 @@ func main() {
 // run is the program: it does what args say until it is done or ctx ends, and
 // returns the exit status.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
-	a := &app{getenv: getenv, stdout: stdout, stderr: stderr}
+	a := &app{getenv: getenv, stdin: os.Stdin, stdout: stdout, stderr: stderr}
 	root := a.root() //nolint:contextcheck // cobra hands ctx to the commands
 	root.SetArgs(args)
 	root.SetOut(stdout)
@@ -72,6 +72,7 @@ func (e *exit) Error() string { return fmt.Sprintf("exit status %d: %v", e.statu
 // app is what the commands share.
 type app struct {
 	getenv         func(string) string
+	stdin          io.Reader
 	stdout, stderr io.Writer
 	configPath     string // the flag --config
 	began          bool   // the command line was right; what fails now is not its fault
@@ -90,7 +91,9 @@ Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 3 partly done.`,
   orderbeat run                          work until stopped
   orderbeat sync michelin                ask now, and watch
   orderbeat orders --late                what should have come and did not
-  orderbeat order PO-104233              one order, with everything that happened to it`,
+  orderbeat order PO-104233              one order, with everything that happened to it
+  orderbeat auth status                  the tokens: do they live, what failed
+  orderbeat doctor                       prove every credential now`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		CompletionOptions: cobra.CompletionOptions{
@@ -98,15 +101,21 @@ Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 3 partly done.`,
 		},
 	}
 	root.PersistentFlags().StringVar(&a.configPath, "config", "", "configuration file (default $ORDERBEAT_CONFIG, else ./config.toml)")
-	root.AddCommand(a.runCommand(), a.checkCommand(), a.syncCommand(), a.ordersCommand(), a.orderCommand(), a.runsCommand(), a.versionCommand())
-	for _, c := range root.Commands() {
+	root.AddCommand(a.runCommand(), a.checkCommand(), a.syncCommand(), a.ordersCommand(), a.orderCommand(), a.runsCommand(), a.authCommand(), a.doctorCommand(), a.versionCommand())
+	a.notice(root)
+	return root
+}
+
+// notice has every command below c say that it began.
+func (a *app) notice(c *cobra.Command) {
+	for _, c := range c.Commands() {
+		a.notice(c)
 		do := c.RunE
 		c.RunE = func(c *cobra.Command, args []string) error {
 			a.began = true
 			return do(c, args)
 		}
 	}
-	return root
 }
 
 // load reads the whole configuration.
@@ -122,13 +131,13 @@ func (a *app) load() (*config.Config, error) {
 	return c, nil
 }
 
-// loadPart reads one section of the configuration; nothing else needs to be right.
-func (a *app) loadPart(section string) (*config.Config, error) {
+// loadPart reads some sections of the configuration; nothing else needs to be right.
+func (a *app) loadPart(sections ...string) (*config.Config, error) {
 	path, err := config.Find(a.configPath, a.getenv)
 	if err != nil {
 		return nil, &exit{usage, err}
 	}
-	c, err := config.LoadPart(path, a.getenv, section)
+	c, err := config.LoadPart(path, a.getenv, sections...)
 	if err != nil {
 		return nil, &exit{usage, err}
 	}

@@ -52,6 +52,14 @@ func minute(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04")
 }
 
+// second is minute to the second.
+func second(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format(time.DateTime)
+}
+
 // orDash shows that there is nothing.
 func orDash(s string) string {
 	if s == "" {

@@ -99,7 +99,7 @@ func (a *app) sync(ctx context.Context, o syncOptions) error {
 		ctx, cancel = context.WithTimeout(ctx, o.timeout)
 		defer cancel()
 	}
-	run, err := startRun(ctx, api, o, params)
+	run, err := startRun(ctx, api, runRequest{o.provider, "sync", params, o.accounts})
 	if err != nil {
 		return err
 	}
@@ -132,21 +132,20 @@ func outcome(s jobs.State) error {
 	}
 }
 
-func startRun(ctx context.Context, api *api, o syncOptions, params json.RawMessage) (jobs.Run, error) {
-	request := struct {
-		Provider string          `json:"provider"`
-		Kind     string          `json:"kind"`
-		Params   json.RawMessage `json:"params"`
-		Accounts []string        `json:"accounts,omitempty"`
-	}{o.provider, "sync", params, o.accounts}
+// runRequest is what starts a run.
+type runRequest struct {
+	Provider string          `json:"provider"`
+	Kind     string          `json:"kind"`
+	Params   json.RawMessage `json:"params,omitempty"`
+	Accounts []string        `json:"accounts,omitempty"`
+}
+
+func startRun(ctx context.Context, api *api, request runRequest) (jobs.Run, error) {
 	var reply struct {
 		Run jobs.Run `json:"run"`
 	}
 	err := api.ask(ctx, "runs.start", request, &reply)
-	if e, ok := errors.AsType[*apiError](err); ok && e.Code == string(clients.CodeInvalid) {
-		return jobs.Run{}, misuse("%v", e)
-	}
-	return reply.Run, err
+	return reply.Run, asked(err)
 }
 
 // watch asks for the run until it ended, and shows how far it is. While the worker

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"orderbeat/auth"
+)
+
+// introspected is what a provider says of one token.
+type introspected struct {
+	whose
+	*auth.Introspection
+	Error *apiError `json:"error,omitempty"`
+}
+
+func (a *app) authIntrospectCommand() *cobra.Command {
+	var asJSON bool
+	c := a.tool("introspect", "Ask the provider about the token in hand",
+		`Ask the provider's introspection endpoint (RFC 7662) about the token in hand, and print
+what it says, never the token. It changes nothing, and it is a hint: providers have
+called tokens inactive that worked.`,
+		func(ctx context.Context, w *api, of whose) error {
+			var reply struct {
+				Introspections []introspected `json:"introspections"`
+			}
+			if err := w.askFor(ctx, toolPatience, "auth.introspect", of, &reply); err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(a.stdout, reply)
+			}
+			return printIntrospections(a.stdout, a.stderr, reply.Introspections)
+		})
+	jsonFlag(c, &asJSON)
+	return c
+}
+
+func printIntrospections(stdout, stderr io.Writer, all []introspected) error {
+	told := 0
+	for _, i := range all {
+		if i.Error != nil {
+			fmt.Fprintf(stderr, "%s: %s\n", i.whose, plain(i.Error.Error()))
+			continue
+		}
+		told++
+		fmt.Fprintln(stdout, describe(i))
+	}
+	switch told {
+	case len(all):
+		return nil
+	case 0:
+		return &exit{status: failed}
+	default:
+		return &exit{status: partialOnly}
+	}
+}
+
+// describe is an introspection in a line.
+func describe(i introspected) string {
+	if !i.Active {
+		return i.String() + ": the provider says that the token is not active"
+	}
+	said := []string{i.String() + ": the token is active"}
+	if !i.ExpiresAt.IsZero() {
+		said = append(said, "until "+second(i.ExpiresAt)+" UTC")
+	}
+	for _, member := range []struct{ name, value string }{{"scope", i.Scope}, {"client", i.ClientID}, {"user", i.Username}} {
+		if member.value != "" {
+			said = append(said, member.name+" "+plain(member.value))
+		}
+	}
+	return strings.Join(said, ", ")
+}

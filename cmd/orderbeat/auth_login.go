@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os/exec"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"orderbeat/auth"
+	"orderbeat/cmd/orderbeat/config"
+	"orderbeat/worker"
+)
+
+// consentPatience is how long a person is waited for.
+const consentPatience = 10 * time.Minute
+
+func (a *app) authLoginCommand() *cobra.Command {
+	var o loginOptions
+	c := &cobra.Command{
+		Use:   "login <provider> --user <user>",
+		Short: "Have a user grant access",
+		Long: `Have a user grant access at a provider whose tokens belong to users: print the link
+of the running worker at which that begins, open it in a browser where there is one,
+and wait until access is granted. The link stays good, and can be sent to whoever is
+to grant access if they can reach the worker's web listener.
+
+Where no browser can reach the worker, use --paste: it prints the provider's own address,
+and reads the address that the browser was sent to in the end, or the code in it.
+
+A user who has granted access already is left alone unless --force is given.`,
+		Example: `  orderbeat auth login mazda --user johndoe
+  orderbeat auth login mazda --user johndoe --print-url
+  orderbeat auth login mazda --user johndoe --paste`,
+		Args: one("the provider"),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.Provider = args[0]
+			conf, err := a.loadPart("nats", "db", "web")
+			if err != nil {
+				return err
+			}
+			return a.authLogin(c.Context(), conf, o)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.User, "user", "", "the user who is to grant access, as the accounts name them")
+	f.BoolVar(&o.printURL, "print-url", false, "print the link and do nothing else")
+	f.BoolVar(&o.paste, "paste", false, "read the address that the browser was sent to from standard input")
+	f.BoolVar(&o.force, "force", false, "ask again although access is granted")
+	_ = c.MarkFlagRequired("user") // there is such a flag
+	c.MarkFlagsMutuallyExclusive("print-url", "paste")
+	return c
+}
+
+type loginOptions struct {
+	whose
+	printURL, paste, force bool
+}
+
+func (a *app) authLogin(ctx context.Context, conf *config.Config, o loginOptions) error {
+	web, err := newWebClient(conf.Web)
+	if err != nil {
+		return err
+	}
+	link := o.link(conf.Web.Public(conf.Web.Listen))
+	status, to, text, err := web.get(ctx, o.link(web.base))
+	switch {
+	case err != nil:
+		return err
+	case status == http.StatusOK:
+		fmt.Fprintf(a.stderr, "%s has granted access already; --force asks again\n", o.whose)
+		return nil
+	case status == http.StatusNotFound:
+		return misuse("%s", text)
+	case status != http.StatusSeeOther:
+		return &exit{failed, errors.New(text)}
+	case o.printURL:
+		fmt.Fprintln(a.stdout, link)
+		return nil
+	case o.paste:
+		return a.paste(ctx, web, o, to)
+	}
+	return a.await(ctx, conf, o, link)
+}
+
+// link is where the consent begins, on a web listener at base.
+func (o loginOptions) link(base string) string {
+	link := worker.StartURL(base, o.Provider, o.User)
+	if o.force {
+		link += "&again=1"
+	}
+	return link
+}
+
+// await shows the link, and waits until access is granted.
+func (a *app) await(ctx context.Context, conf *config.Config, o loginOptions, link string) error {
+	t := newTeller(conf)
+	defer t.Close()
+	before, err := t.consentedAt(ctx, o.whose)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(a.stdout, link)
+	if isTerminal(a.stdout) {
+		openBrowser(ctx, link)
+	}
+	fmt.Fprintf(a.stderr, "waiting until %s grants access there\n", o.User)
+	ctx, cancel := context.WithTimeout(ctx, consentPatience)
+	defer cancel()
+	look := time.NewTicker(time.Second)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return errors.New("no longer waiting; the link stays good: see `orderbeat auth status`")
+		case <-look.C:
+		}
+		// A worker that restarts is asked again.
+		if at, err := t.consentedAt(ctx, o.whose); err == nil && at.After(before.Add(time.Millisecond)) {
+			fmt.Fprintf(a.stdout, "%s has granted access\n", o.whose)
+			return nil
+		}
+	}
+}
+
+// consentedAt is when a user last granted access, zero if never.
+func (t *teller) consentedAt(ctx context.Context, of whose) (time.Time, error) {
+	list, _, err := t.list(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	for _, st := range list {
+		if st.Provider == of.Provider && st.User == of.User && st.State != auth.StateConsent {
+			return st.ConsentedAt, nil
+		}
+	}
+	return time.Time{}, nil
+}
+
+// openBrowser tries to; the link stands on the terminal in any case.
+func openBrowser(ctx context.Context, link string) {
+	for _, name := range []string{"xdg-open", "open"} {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		_ = exec.CommandContext(ctx, path, link).Run()
+		return
+	}
+}
+
+// withoutURL is an error of an HTTP client without the address, which may have a code
+// in it.
+func withoutURL(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
+	}
+	return err
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// paste ends a consent with what a person brings back from a browser that cannot reach
+// the worker. authorize is where that person begins.
+func (a *app) paste(ctx context.Context, web *webClient, o loginOptions, authorize string) error {
+	begun, err := url.Parse(authorize)
+	if err != nil {
+		return errors.New("the worker's answer leads nowhere")
+	}
+	fmt.Fprintln(a.stdout, authorize)
+	fmt.Fprintln(a.stderr, "open this address, grant access, and paste the address that the browser was sent to, or the code in it:")
+	pasted, err := readLine(ctx, bufio.NewReader(a.stdin))
+	if err != nil {
+		return err
+	}
+	answer, err := redirectQuery(pasted, begun.Query().Get("state"))
+	if err != nil {
+		return err
+	}
+	status, _, text, err := web.get(ctx, web.base+"/oauth/callback/"+url.PathEscape(o.Provider)+"?"+answer.Encode())
+	if err != nil {
+		return err
+	}
+	if status != http.StatusOK {
+		return &exit{failed, errors.New(text)}
+	}
+	fmt.Fprintln(a.stdout, text)
+	return nil
+}
+
+// readLine reads what a person typed, or ends with ctx.
+func readLine(ctx context.Context, from *bufio.Reader) (string, error) {
+	typed := make(chan string, 1)
+	go func() { // ends with the line, or with the program
+		line, _ := from.ReadString('\n') // what came before an end is all there is
+		typed <- strings.TrimSpace(line)
+	}()
+	select {
+	case line := <-typed:
+		if line == "" {
+			return "", errors.New("nothing was pasted")
+		}
+		return line, nil
+	case <-ctx.Done():
+		return "", errors.New("nothing was pasted")
+	}
+}
+
+// redirectQuery is the query of the redirect that was pasted. A code alone is taken to
+// answer the request for access that was just made. No error repeats what was pasted.
+func redirectQuery(pasted, state string) (url.Values, error) {
+	_, query, has := strings.Cut(pasted, "?")
+	if !has && strings.Contains(pasted, "=") {
+		query, has = pasted, true
+	}
+	if !has {
+		return url.Values{"code": {pasted}, "state": {state}}, nil
+	}
+	query, _, _ = strings.Cut(query, "#")
+	values, err := url.ParseQuery(query)
+	if err != nil || !values.Has("code") && !values.Has("error") {
+		return nil, errors.New("what was pasted has no answer of the provider in it: paste the whole address that the browser was sent to")
+	}
+	return values, nil
+}

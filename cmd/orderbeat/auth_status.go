@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"orderbeat/auth"
+	"orderbeat/cmd/orderbeat/config"
+	"orderbeat/db"
+)
+
+func (a *app) authStatusCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "Show the state of every credential",
+		Long: `Show the state of every credential: how long its token lives yet, when it was renewed,
+the last failure, when the next attempt is allowed, and how many logins there were, calls
+sent again after a 401, and logins saved because a token was used again.
+
+A running worker is asked, and counts since it started. Without one the database
+tells, as of the last time that a token was asked for, and counts of all times. Times
+are UTC. A life with ~ is a guess: the provider does not tell it.`,
+		Example: `  orderbeat auth status
+  orderbeat auth status --json`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			conf, err := a.loadPart("nats", "db")
+			if err != nil {
+				return err
+			}
+			return a.authStatus(c.Context(), conf, asJSON)
+		},
+	}
+	jsonFlag(c, &asJSON)
+	return c
+}
+
+func (a *app) authStatus(ctx context.Context, conf *config.Config, asJSON bool) error {
+	t := newTeller(conf)
+	defer t.Close()
+	list, from, err := t.list(ctx)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return printJSON(a.stdout, map[string]any{"from": from, "credentials": list})
+	}
+	if from == fromDatabase {
+		fmt.Fprintln(a.stderr, "no worker answers: this is what the database has")
+	}
+	if len(list) == 0 {
+		fmt.Fprintln(a.stderr, "no credential was used yet")
+		return nil
+	}
+	return printStatuses(a.stdout, list, time.Now())
+}
+
+// Who told of credentials.
+const (
+	fromWorker   = "worker"
+	fromDatabase = "database"
+)
+
+// teller tells of credentials: a running worker, else the database.
+type teller struct {
+	api  *api // nil when NATS is not there
+	path string
+}
+
+func newTeller(conf *config.Config) *teller {
+	t := &teller{path: conf.DB.Path}
+	if api, err := dial(conf.NATS); err == nil {
+		t.api = api
+	}
+	return t
+}
+
+// Close ends the connection.
+func (t *teller) Close() {
+	if t.api != nil {
+		t.api.Close()
+	}
+}
+
+// list tells of every credential, and who told.
+func (t *teller) list(ctx context.Context) (list []auth.Status, from string, err error) {
+	if t.api != nil {
+		var reply struct {
+			Credentials []auth.Status `json:"credentials"`
+		}
+		const patience = 2 * time.Second
+		if err := t.api.askFor(ctx, patience, "auth.status", struct{}{}, &reply); err == nil {
+			return reply.Credentials, fromWorker, nil
+		}
+	}
+	database, err := db.OpenReadOnly(ctx, t.path)
+	if err != nil {
+		return nil, "", err
+	}
+	defer database.Close()
+	return list, fromDatabase, nil
+}
+
+func printStatuses(w io.Writer, list []auth.Status, now time.Time) error {
+	rows := make([][]string, len(list))
+	for i, st := range list {
+		rows[i] = []string{
+			st.Provider, orDash(st.User), string(st.State), lifeLeft(st), second(st.RenewedAt), nextAttempt(st, now),
+			fmt.Sprint(st.Logins), fmt.Sprint(st.Replays), fmt.Sprint(st.Saved), lastFailure(st),
+		}
+	}
+	head := []string{"PROVIDER", "USER", "STATE", "LIFE LEFT", "RENEWED (UTC)", "NEXT ATTEMPT (UTC)", "LOGINS", "REPLAYS", "SAVED", "LAST FAILURE"}
+	if err := printTable(w, head, rows); err != nil {
+		return err
+	}
+	for _, st := range list {
+		switch st.State {
+		case auth.StateConsent:
+			fmt.Fprintf(w, "\n%s must grant access to %s: %s\n  orderbeat auth login %s --user %s\n", plain(st.User), st.Provider, plain(st.ConsentReason), st.Provider, plain(st.User))
+		case auth.StateRefused:
+			fmt.Fprintf(w, "\n%s refuses the credentials; when they are right:\n  orderbeat auth unlatch %s\n", st.Provider, st.Provider)
+		default:
+		}
+		if st.Unreadable {
+			fmt.Fprintf(w, "\nwhat is kept of %s cannot be read: was the file of worker.key replaced?\n", strings.TrimSpace(st.Provider+" "+plain(st.User)))
+		}
+	}
+	return nil
+}
+
+// lifeLeft is how long the token lives yet; "-" without one.
+func lifeLeft(st auth.Status) string {
+	if st.LifeLeft <= 0 {
+		return "-"
+	}
+	left := short(time.Duration(st.LifeLeft) * time.Second)
+	if st.Guessed {
+		return "~" + left
+	}
+	return left
+}
+
+// nextAttempt is when a token may be asked for next: "-" when nothing says, "never" when
+// a person has to act first.
+func nextAttempt(st auth.Status, now time.Time) string {
+	switch {
+	case st.State == auth.StateRefused || st.State == auth.StateConsent:
+		return "never"
+	case st.NextAttemptAt.After(now):
+		return second(st.NextAttemptAt)
+	default:
+		return "-"
+	}
+}
+
+func lastFailure(st auth.Status) string {
+	f := st.LastFailure
+	if f == nil {
+		return "-"
+	}
+	text := fmt.Sprintf("%s %s: %s", second(f.At), f.Class, f.Reason)
+	if f.Code != "" {
+		text += ": " + f.Code
+	}
+	if f.Status != 0 {
+		text += fmt.Sprintf(" (status %d)", f.Status)
+	}
+	return text
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"orderbeat/clients"
+	"orderbeat/cmd/orderbeat/config"
+	"orderbeat/db"
+	"orderbeat/jobs"
+)
+
+func (a *app) doctorCommand() *cobra.Command {
+	var o doctorOptions
+	c := &cobra.Command{
+		Use:   "doctor [provider]",
+		Short: "Prove the credentials of every account now",
+		Long: `Have the running worker prove the credentials of every account, of one provider or of
+all, and show what it found: that a token is to be had, and that the provider takes it
+where that can be asked without touching data.
+
+Exit status: 0 every account is well, 3 some are, 1 none is.`,
+		Example: `  orderbeat doctor
+  orderbeat doctor mazda --json`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				o.provider = args[0]
+			}
+			conf, err := a.loadPart("nats", "db")
+			if err != nil {
+				return err
+			}
+			return a.doctor(c.Context(), conf, o)
+		},
+	}
+	c.Flags().DurationVar(&o.timeout, "timeout", time.Minute, "how long an account may take to answer")
+	jsonFlag(c, &o.asJSON)
+	return c
+}
+
+type doctorOptions struct {
+	provider string
+	timeout  time.Duration
+	asJSON   bool
+}
+
+// finding is what was found of one account.
+type finding struct {
+	Provider string       `json:"provider"`
+	Account  string       `json:"account,omitempty"`
+	Well     bool         `json:"well"`
+	Code     clients.Code `json:"code,omitempty"`
+	Message  string       `json:"message,omitempty"`
+	Hint     string       `json:"hint,omitempty"`
+}
+
+func (a *app) doctor(ctx context.Context, conf *config.Config, o doctorOptions) error {
+	w, err := dial(conf.NATS)
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	providers := []string{o.provider}
+	if o.provider == "" {
+		if providers, err = configuredProviders(ctx, w); err != nil {
+			return err
+		}
+	}
+	runs := make([]jobs.Run, len(providers))
+	for i, provider := range providers {
+		if runs[i], err = startRun(ctx, w, runRequest{Provider: provider, Kind: "check"}); err != nil {
+			return err
+		}
+	}
+	database, err := db.OpenReadOnly(ctx, conf.DB.Path)
+	if err != nil {
+		return err
+	}
+	defer database.Close()
+	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	var found []finding
+	for _, run := range runs {
+		tried, err := triedJobs(ctx, database, run.ID)
+		if err != nil {
+			return err
+		}
+		for _, job := range tried {
+			found = append(found, findingOf(job))
+		}
+	}
+	return a.printFindings(found, o.asJSON)
+}
+
+func configuredProviders(ctx context.Context, w *api) (names []string, err error) {
+	var reply struct {
+		Providers []struct {
+			Provider string `json:"provider"`
+		} `json:"providers"`
+	}
+	if err := w.ask(ctx, "providers.list", struct{}{}, &reply); err != nil {
+		return nil, err
+	}
+	for _, p := range reply.Providers {
+		names = append(names, p.Provider)
+	}
+	return names, nil
+}
+
+// triedJobs waits until each job of a run was tried once, or ctx ended, and returns them
+// all. Jobs that are to be tried again go on by themselves.
+func triedJobs(ctx context.Context, database *db.DB, runID string) ([]db.JobRow, error) {
+	look := time.NewTicker(100 * time.Millisecond)
+	defer look.Stop()
+	for {
+		rows, err := database.Jobs(context.WithoutCancel(ctx), runID)
+		if err != nil {
+			return nil, err
+		}
+		tried := 0
+		for _, row := range rows {
+			if row.State.Ended() || row.State == jobs.Waiting {
+				tried++
+			}
+		}
+		if len(rows) > 0 && tried == len(rows) {
+			return rows, nil
+		}
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return rows, nil
+			}
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func findingOf(job db.JobRow) finding {
+	f := finding{Provider: job.Provider, Account: job.Account, Well: job.State == jobs.Succeeded, Code: job.ErrorCode, Message: job.Error, Hint: job.Hint}
+	if !f.Well && f.Message == "" {
+		f.Code, f.Message = clients.CodeUnavailable, "there is no answer yet"
+	}
+	return f
+}
+
+func (a *app) printFindings(found []finding, asJSON bool) error {
+	well := 0
+	for _, f := range found {
+		if f.Well {
+			well++
+		}
+	}
+	if asJSON {
+		if err := printJSON(a.stdout, map[string]any{"findings": found}); err != nil {
+			return err
+		}
+	} else if err := printFindingsTable(a.stdout, found); err != nil {
+		return err
+	}
+	switch {
+	case well == len(found):
+		return nil
+	case well == 0:
+		return &exit{status: failed}
+	default:
+		return &exit{status: partialOnly}
+	}
+}
+
+func printFindingsTable(w io.Writer, found []finding) error {
+	rows := make([][]string, len(found))
+	for i, f := range found {
+		result := "ok"
+		if !f.Well {
+			result = fmt.Sprintf("%s: %s", f.Code, f.Message)
+		}
+		rows[i] = []string{f.Provider, f.Account, result, f.Hint}
+	}
+	return printTable(w, []string{"PROVIDER", "ACCOUNT", "FOUND", "HINT"}, rows)
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"orderbeat/worker"
+)
+
+// webClient asks the web listener of a running worker, on this machine.
+type webClient struct {
+	web    worker.Web
+	base   string
+	client *http.Client
+}
+
+// newWebClient makes a client that trusts the listener's certificate and no other, and
+// follows no redirect.
+func newWebClient(web worker.Web) (*webClient, error) {
+	if web.Listen == "" {
+		return nil, errors.New(`web.listen is "": the worker has no pages through which access could be granted; give it an address`)
+	}
+	transport := &http.Transport{} // without a proxy
+	if web.Cert != "" {
+		config, err := trusting(web.Cert)
+		if err != nil {
+			return nil, fmt.Errorf("web.tls.cert: %w", err)
+		}
+		transport.TLSClientConfig = config
+	}
+	return &webClient{
+		web: web, base: web.URL(web.Listen),
+		client: &http.Client{
+			Transport: transport, Timeout: 90 * time.Second,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}, nil
+}
+
+// trusting trusts the certificate in a file. The name that is checked is one of its own,
+// because the listener is asked by its address.
+func trusting(file string) (*tls.Config, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return nil, fmt.Errorf("%s has no certificate in it", file)
+	}
+	leaf, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(leaf)
+	config := &tls.Config{RootCAs: roots}
+	switch {
+	case len(leaf.DNSNames) > 0:
+		config.ServerName = strings.Replace(leaf.DNSNames[0], "*", "x", 1)
+	case len(leaf.IPAddresses) > 0:
+		config.ServerName = leaf.IPAddresses[0].String()
+	}
+	return config, nil
+}
+
+// get asks for a page as plain text.
+func (w *webClient) get(ctx context.Context, address string) (status int, location, text string, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return 0, "", "", errors.New("the address cannot be asked for")
+	}
+	request.Header.Set("Accept", "text/plain")
+	if w.web.User != "" {
+		request.SetBasicAuth(w.web.User, w.web.Password.Reveal())
+	}
+	answer, err := w.client.Do(request)
+	if _, ok := errors.AsType[*net.OpError](err); ok {
+		return 0, "", "", &nobodyError{w.base}
+	}
+	if err != nil {
+		return 0, "", "", fmt.Errorf("ask the worker at %s: %w", w.base, withoutURL(err))
+	}
+	defer answer.Body.Close()
+	const enough = 64 << 10
+	page, err := io.ReadAll(io.LimitReader(answer.Body, enough))
+	if err != nil {
+		return 0, "", "", fmt.Errorf("ask the worker at %s: %w", w.base, err)
+	}
+	if answer.StatusCode == http.StatusUnauthorized {
+		return 0, "", "", fmt.Errorf("the worker at %s wants another user or password than web.auth tells: was it started with another configuration?", w.base)
+	}
+	return answer.StatusCode, answer.Header.Get("Location"), strings.TrimSpace(string(page)), nil
+}
