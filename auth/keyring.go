@@ -16,8 +16,13 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// lockPoll is how often a folder is tried that another process has locked.
-const lockPoll = 2 * time.Millisecond
+const (
+	// lockPoll is how often a folder is tried that another process has locked.
+	lockPoll = 2 * time.Millisecond
+	// lockTimeout bounds the wait for it at the start. It is longer than any use of
+	// a store takes.
+	lockTimeout = 10 * time.Second
+)
 
 // Keyring is the keys that seal tokens at rest; see [Seal]. They stand in a file,
 // each on a line of its own: 32 random bytes in base64 (RFC 4648 section 4). The first
@@ -57,7 +62,9 @@ func LoadKeyring(path string, create bool) (*Keyring, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, unlock, err := k.share(context.Background()) // a folder that cannot be locked is told of now
+	ctx, cancel := context.WithTimeout(context.Background(), lockTimeout)
+	defer cancel()
+	_, unlock, err := k.share(ctx) // a folder that cannot be locked is told of now
 	if err != nil {
 		return nil, err
 	}

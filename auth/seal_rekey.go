@@ -23,7 +23,7 @@ type Resealer interface {
 // done. Other processes take the new key at their next call. The old keys leave the
 // file last: after an error, or a crash at any point, everything can be read, and
 // Rekey can be called again. A copy of the database from before needs a copy of the
-// file from before.
+// file from before. Comments in the file are not kept.
 func (s *Sealed) Rekey(ctx context.Context) (resealed, unreadable int, err error) {
 	inner, ok := s.inner.(Resealer)
 	if !ok {
