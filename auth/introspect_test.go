@@ -53,7 +53,7 @@ func TestIntrospectionRequestsByteForByte(t *testing.T) {
 		{michelinPage, "multipart, and a form after a 400", auth.Michelin(), []reply{{400, `{"error":"invalid_request"}`}, ok}, asMultipart + asForm, 0},
 		{michelinPage, "multipart, and a form after a 415", auth.Michelin(), []reply{{415, ""}, ok}, asMultipart + asForm, 0},
 		{michelinPage, "and that is all", auth.Michelin(), []reply{{415, ""}, {400, ""}}, asMultipart + asForm, 400},
-		{michelinPage, "no form after a 401", auth.Michelin(), []reply{{401, ""}}, asMultipart, 401},
+		{michelinPage, "no form after a 401, which tells nothing of the token", auth.Michelin(), []reply{{401, `{"active": true}`}}, asMultipart, 401},
 		{michelinPage, "no form after a 404", auth.Michelin(), []reply{{404, ""}}, asMultipart, 404},
 		{michelinPage, "no form after a 429", auth.Michelin(), []reply{{429, ""}}, asMultipart, 429},
 		{michelinPage, "no form after a 500", auth.Michelin(), []reply{{500, ""}}, asMultipart, 500},
