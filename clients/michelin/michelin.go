@@ -73,12 +73,6 @@ func (c *Client) BaseURL() string { return strings.TrimSuffix(c.url, statusPath)
 // Credentials tell the state of the client's credentials, never a token.
 func (c *Client) Credentials() []*auth.Source { return []*auth.Source{c.source} }
 
-// AuthStatus tells the state of the client's token, never the token; false with
-// the older scheme, which has none.
-func (c *Client) AuthStatus() (auth.Status, bool) {
-	return c.source.Status(), !c.basic
-}
-
 // Traits tells what Michelin can be asked: windows of 90 days counting both ends
 // (the OpenAPI's orderDateTo). How many orders one question may name is not
 // documented; fifty keep it small.
