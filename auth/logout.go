@@ -15,9 +15,15 @@ import (
 // The error is an *[Error], or ctx's where nothing was done.
 func (s *Source) Logout(ctx context.Context) (revoked bool, err error) {
 	err = s.alone(ctx, func(ctx context.Context) error {
+		if err := s.save(ctx); err != nil {
+			return err
+		}
 		lease, row, err := s.seize(ctx)
 		if err != nil {
 			return err
+		}
+		if h := s.live.Load(); h != nil && h.Generation > row.Generation { // the store did not take it
+			row.Token, row.Generation = h.Access, h.Generation
 		}
 		var refused error
 		if s.endpoint.revoke != "" {
