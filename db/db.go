@@ -32,9 +32,10 @@ type Options struct {
 }
 
 // DB is the database. It is safe for concurrent use. One process at a time has it
-// open for writing; any number may read.
+// open for writing; any number may read, and share the tokens.
 type DB struct {
-	writer  *writer // nil when it is open for reading only
+	writer  *writer // nil unless everything may be written
+	tokens  *writer // nil when it is open for reading only
 	pool    *sql.DB // the writer's connection belongs to it
 	readers *sql.DB
 }
@@ -43,9 +44,9 @@ type DB struct {
 // schema up to date. A schema newer than this program is an error. Jobs that a
 // caller performed in line when the process ended are ended as well. Close it.
 func Open(ctx context.Context, o Options) (_ *DB, err error) {
-	full := o.Synchronous != "normal"
-	if o.Synchronous != "" && o.Synchronous != "full" && full {
-		return nil, fmt.Errorf("synchronous is %q: want \"full\" or \"normal\"", o.Synchronous)
+	full, err := o.full()
+	if err != nil {
+		return nil, err
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -54,11 +55,7 @@ func Open(ctx context.Context, o Options) (_ *DB, err error) {
 		return nil, err
 	}
 	d := &DB{}
-	defer func() {
-		if err != nil {
-			err = errors.Join(fmt.Errorf("database %s: %w", o.Path, err), d.Close())
-		}
-	}()
+	defer func() { err = d.closeAfter(err, o.Path) }()
 	if d.pool, err = openPool(o.Path, writerParams(full), 1); err != nil {
 		return nil, err
 	}
@@ -68,10 +65,31 @@ func Open(ctx context.Context, o Options) (_ *DB, err error) {
 	if d.writer, err = newWriter(ctx, d.pool, full); err != nil {
 		return nil, err
 	}
+	d.tokens = d.writer
 	if d.readers, err = openReaders(ctx, o.Path); err != nil {
 		return nil, err
 	}
 	return d, d.endInline(ctx)
+}
+
+// OpenTokens opens the database for a process that shares the tokens with a running
+// worker, or with others that do. [DB.Tokens] can be written, everything else can be
+// read; nothing is made or migrated, as with [OpenReadOnly]. Close it.
+func OpenTokens(ctx context.Context, o Options) (_ *DB, err error) {
+	full, err := o.full()
+	if err != nil {
+		return nil, err
+	}
+	d, err := OpenReadOnly(ctx, o.Path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = d.closeAfter(err, o.Path) }()
+	if d.pool, err = openPool(o.Path, writerParams(full)+"&mode=rw", 1); err != nil {
+		return nil, err
+	}
+	d.tokens, err = newWriter(ctx, d.pool, full)
+	return d, err
 }
 
 // OpenReadOnly opens the database for reading, beside a running worker or without
@@ -85,15 +103,31 @@ func OpenReadOnly(ctx context.Context, path string) (_ *DB, err error) {
 		return nil, err
 	}
 	d := &DB{}
-	defer func() {
-		if err != nil {
-			err = errors.Join(fmt.Errorf("database %s: %w", path, err), d.Close())
-		}
-	}()
+	defer func() { err = d.closeAfter(err, path) }()
 	if d.readers, err = openReaders(ctx, path); err != nil {
 		return nil, err
 	}
 	return d, checkVersion(ctx, d.readers)
+}
+
+// full is whether commits reach the disk.
+func (o Options) full() (bool, error) {
+	switch o.Synchronous {
+	case "", "full":
+		return true, nil
+	case "normal":
+		return false, nil
+	default:
+		return false, fmt.Errorf("synchronous is %q: want \"full\" or \"normal\"", o.Synchronous)
+	}
+}
+
+// closeAfter closes what could not be opened in full, and says which file that was.
+func (d *DB) closeAfter(err error, path string) error {
+	if err == nil {
+		return nil
+	}
+	return errors.Join(fmt.Errorf("database %s: %w", path, err), d.Close())
 }
 
 // Close waits for operations that are under way, refuses new ones and closes the
@@ -103,37 +137,13 @@ func (d *DB) Close() error {
 	if d.readers != nil {
 		errs = append(errs, d.readers.Close())
 	}
-	if d.writer != nil {
-		errs = append(errs, d.writer.close())
+	if d.tokens != nil {
+		errs = append(errs, d.tokens.close())
 	}
 	if d.pool != nil {
 		errs = append(errs, d.pool.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// Ping reports whether the database can be read and written now: it is not locked,
-// and a page reaches the disk, unless that is full or fails. It changes nothing.
-func (d *DB) Ping(ctx context.Context) error {
-	var one int
-	if err := d.readers.QueryRowContext(ctx, "SELECT count(*) FROM freshness").Scan(&one); err != nil {
-		return fmt.Errorf("read: %w", err)
-	}
-	if d.writer == nil {
-		return nil
-	}
-	if err := d.writer.do(ctx, 1, false, (*tx).touch); err != nil {
-		return fmt.Errorf("write: %w", err)
-	}
-	return nil
-}
-
-// touch writes a page. An empty transaction would not: SQLite commits it without
-// looking at the disk. The user version is 0 and nobody's: goose counts migrations
-// in a table.
-func (t *tx) touch() error {
-	_, err := t.exec("PRAGMA user_version = 0")
-	return err
 }
 
 // Wake receives when something was put into the outbox. Its capacity is one:

@@ -22,7 +22,7 @@ func (d *DB) OnWriter(ctx context.Context, query string) error {
 
 // WriterValue reads one value on the writer's connection. Nothing else may write meanwhile.
 func (d *DB) WriterValue(ctx context.Context, query string) (value string, err error) {
-	err = d.writer.conn.QueryRowContext(ctx, query).Scan(&value)
+	err = d.tokens.conn.QueryRowContext(ctx, query).Scan(&value)
 	return value, err
 }
 
@@ -31,6 +31,9 @@ func (d *DB) Value(ctx context.Context, query string, args ...any) (value string
 	err = d.readers.QueryRowContext(ctx, query, args...).Scan(&value)
 	return value, err
 }
+
+// SetPatience sets how long the writer waits for those of other processes.
+func (d *DB) SetPatience(patience time.Duration) { d.tokens.patience = patience }
 
 // Waiting is how many operations wait for their turn.
 func (d *DB) Waiting() int {
@@ -73,6 +76,10 @@ func Queries() []Query {
 		{"open jobs", openJobsSQL, []any{"[]"}},
 		{"next due", nextDueSQL, []any{"t"}},
 		{"published", publishedSQL, []any{"[]"}},
+		{"load token", loadTokenSQL, []any{"k"}},
+		{"lease", leaseSQL, make([]any, 12)},
+		{"commit token", commitTokenSQL, make([]any, 29)},
+		{"reseal", resealSQL, make([]any, 3)},
 	}
 	for name, f := range map[string]RunFilter{
 		"runs": {}, "runs of a provider": {Provider: "p", Kind: "sync"}, "runs by state": {State: "failed"},

@@ -3,8 +3,10 @@ package db_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,8 +21,41 @@ var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 // open opens a new database, and closes it when the test ends.
 func open(tb testing.TB) *db.DB {
 	tb.Helper()
-	return openAt(tb, filepath.Join(tb.TempDir(), "data", "orderbeat.db"))
+	return openAt(tb, blankAt(tb))
 }
+
+// blankAt puts a new database of today's schema into a folder of the test's own.
+func blankAt(tb testing.TB) string {
+	tb.Helper()
+	file, err := blank()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	path := filepath.Join(tb.TempDir(), "orderbeat.db")
+	if err := os.WriteFile(path, file, 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return path
+}
+
+// blank is the file of a new database. It is made once: to migrate takes longer than
+// many a test.
+var blank = sync.OnceValues(func() ([]byte, error) {
+	folder, err := os.MkdirTemp("", "orderbeat")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(folder)
+	path := filepath.Join(folder, "orderbeat.db")
+	d, err := db.Open(context.Background(), db.Options{Path: path})
+	if err != nil {
+		return nil, err
+	}
+	if err := d.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
 
 func openAt(tb testing.TB, path string) *db.DB {
 	tb.Helper()

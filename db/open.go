@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"time"
 
 	_ "github.com/mattn/go-sqlite3" // the driver "sqlite3"
 )
@@ -13,6 +14,9 @@ import (
 // readerParams are the driver's parameters for a connection that reads. There are
 // fewer queries than prepared statements that it may keep.
 const readerParams = "mode=ro&_query_only=1&_busy_timeout=5000&_cache_size=-16384&_stmt_cache_size=64"
+
+// writerPatience is how long a transaction waits for those of other processes.
+const writerPatience = 5 * time.Second
 
 // writerParams are the driver's parameters for the connection that writes. They
 // must say synchronous: in WAL mode the driver's default is NORMAL, not SQLite's FULL.
@@ -47,12 +51,13 @@ func newWriter(ctx context.Context, pool *sql.DB, full bool) (*writer, error) {
 		return nil, err
 	}
 	w := &writer{
-		conn: conn, wake: make(chan struct{}, 1), full: full, relaxed: !full,
+		conn: conn, wake: make(chan struct{}, 1), full: full, relaxed: !full, patience: writerPatience,
 		statements: map[string]statement{},
 	}
 	// A longer log makes fewer checkpoints, which write the same pages again and again.
 	// What a savepoint needs to be rolled back stays in memory instead of a file.
-	if _, err := conn.ExecContext(ctx, "PRAGMA wal_autocheckpoint = 4000; PRAGMA temp_store = memory"); err != nil {
+	// For its turn the writer waits by itself.
+	if _, err := conn.ExecContext(ctx, "PRAGMA wal_autocheckpoint = 4000; PRAGMA temp_store = memory; PRAGMA busy_timeout = 0"); err != nil {
 		return nil, closing(conn, err)
 	}
 	synchronous := "1"
@@ -60,7 +65,7 @@ func newWriter(ctx context.Context, pool *sql.DB, full bool) (*writer, error) {
 		synchronous = "2"
 	}
 	err = checkPragmas(ctx, conn, map[string]string{
-		"journal_mode": "wal", "synchronous": synchronous, "busy_timeout": "5000", "foreign_keys": "1",
+		"journal_mode": "wal", "synchronous": synchronous, "busy_timeout": "0", "foreign_keys": "1",
 		"auto_vacuum": "2", "cache_size": "-65536", "wal_autocheckpoint": "4000", "temp_store": "2",
 	})
 	if err != nil {

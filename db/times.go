@@ -10,6 +10,17 @@ const timeLayout = "2006-01-02T15:04:05.000Z"
 
 func stamp(t time.Time) string { return t.UTC().Format(timeLayout) }
 
+// stampUp is stamp rounded up: what lasts until then does not end too early.
+func stampUp(t time.Time) string { return stamp(t.Add(time.Millisecond - time.Nanosecond)) }
+
+// stampUpOrNull is NULL for the zero time.
+func stampUpOrNull(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return stampUp(t)
+}
+
 // stampOrNull is NULL for the zero time.
 func stampOrNull(t time.Time) any {
 	if t.IsZero() {
@@ -79,4 +90,28 @@ func (t textInto[S]) Scan(src any) error {
 		return fmt.Errorf("text from %T", src)
 	}
 	return nil
+}
+
+// zeroNull is NULL for 0.
+func zeroNull(n int) any {
+	if n == 0 {
+		return nil
+	}
+	return n
+}
+
+// numberInto scans a number; NULL leaves 0.
+type numberInto struct{ n *int }
+
+func (i numberInto) Scan(src any) error {
+	*i.n = 0
+	switch v := src.(type) {
+	case nil:
+		return nil
+	case int64:
+		*i.n = int(v)
+		return nil
+	default:
+		return fmt.Errorf("number from %T", src)
+	}
 }

@@ -5,9 +5,13 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"runtime/debug"
 	"slices"
 	"sync"
+	"time"
+
+	"github.com/mattn/go-sqlite3"
 )
 
 // maxBatch bounds what one transaction takes, in rows as the callers estimate
@@ -28,6 +32,8 @@ type writer struct {
 	wake chan struct{}
 	// full tells that a transaction somebody waits for must reach the disk.
 	full bool
+	// patience is how long other processes may write before that is an error.
+	patience time.Duration
 
 	// Only the leader uses these two.
 	statements map[string]statement
@@ -42,11 +48,20 @@ type writer struct {
 
 // op is one operation that waits for its place in a transaction.
 type op struct {
-	run     func(*tx) error
-	rows    int
-	relaxed bool
-	turn    chan turn // capacity 1: written once for the lead, or once for the end
+	run  func(*tx) error
+	rows int // about how many it writes
+	wait wait
+	turn chan turn // capacity 1: written once for the lead, or once for the end
 }
+
+// wait says when the commit of an operation must have reached the disk.
+type wait int
+
+const (
+	asOpened wait = iota // if the database was opened so
+	never                // a power cut may undo it
+	always
+)
 
 // turn tells a waiting caller to lead, or how its operation ended.
 type turn struct {
@@ -55,18 +70,27 @@ type turn struct {
 }
 
 // do runs an operation in a transaction, perhaps together with others, and
-// returns when that is committed. rows is about how many rows it writes. An error
-// of run, or of the commit, means that nothing of the operation happened. A caller
-// whose ctx ends is let go when its operation did not begin yet. A relaxed
+// returns when that is committed. rows is about how many rows it writes. A relaxed
 // operation does not wait for the disk: a power cut may undo it.
 func (w *writer) do(ctx context.Context, rows int, relaxed bool, run func(*tx) error) error {
+	o := &op{run: run, rows: rows}
+	if relaxed {
+		o.wait = never
+	}
+	return w.perform(ctx, o)
+}
+
+// perform is do for an operation that is made. An error of its run, or of the commit,
+// means that nothing of the operation happened. A caller whose ctx ends is let go when
+// its operation did not begin yet.
+func (w *writer) perform(ctx context.Context, o *op) error {
 	if w == nil {
 		return errReadOnly
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	o := &op{run: run, rows: rows, relaxed: relaxed, turn: make(chan turn, 1)}
+	o.turn = make(chan turn, 1)
 	w.mu.Lock()
 	if w.closed {
 		w.mu.Unlock()
@@ -164,11 +188,11 @@ func (w *writer) commit(ctx context.Context, batch []*op) []error {
 }
 
 func (w *writer) transact(t *tx, batch []*op, errs []error) error {
-	relaxed := !slices.ContainsFunc(batch, func(o *op) bool { return !o.relaxed })
-	if err := w.wait(t.ctx, !relaxed); err != nil {
+	durable := slices.ContainsFunc(batch, func(o *op) bool { return o.wait == always || o.wait == asOpened && w.full })
+	if err := w.sync(t.ctx, durable); err != nil {
 		return err
 	}
-	if _, err := t.exec("BEGIN IMMEDIATE"); err != nil {
+	if err := w.begin(t); err != nil {
 		return err
 	}
 	for i, o := range batch {
@@ -192,6 +216,20 @@ func (w *writer) transact(t *tx, batch []*op, errs []error) error {
 	return err
 }
 
+// begin begins a transaction, as soon as no other process is in one. SQLite itself would
+// ask ten times a second, and may for long find it taken by a process that writes
+// without a pause: from one commit to the next are microseconds.
+func (w *writer) begin(t *tx) error {
+	deadline := time.Now().Add(w.patience)
+	for {
+		_, err := t.exec("BEGIN IMMEDIATE")
+		if e, ok := errors.AsType[sqlite3.Error](err); !ok || e.Code != sqlite3.ErrBusy || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(time.Millisecond/4 + rand.N(time.Millisecond))
+	}
+}
+
 // safely makes a panic of the operation its error: if it went on to a caller that
 // recovers, nobody would lead any more, and all who wait would wait for ever.
 func (o *op) safely(t *tx) (err error) {
@@ -203,22 +241,21 @@ func (o *op) safely(t *tx) (err error) {
 	return o.run(t)
 }
 
-// wait sets whether the next commit waits for the disk. In WAL mode a commit that
+// sync sets whether the next commit waits for the disk. In WAL mode a commit that
 // does not is made durable by the next one that does, or by a checkpoint. The
 // pragma acts when it is prepared, so it is no prepared statement.
-func (w *writer) wait(ctx context.Context, durable bool) error {
-	relaxed := !w.full || !durable
-	if relaxed == w.relaxed {
+func (w *writer) sync(ctx context.Context, durable bool) error {
+	if durable == !w.relaxed {
 		return nil
 	}
-	pragma := "PRAGMA synchronous = FULL"
-	if relaxed {
-		pragma = "PRAGMA synchronous = NORMAL"
+	pragma := "PRAGMA synchronous = NORMAL"
+	if durable {
+		pragma = "PRAGMA synchronous = FULL"
 	}
 	if _, err := w.conn.ExecContext(ctx, pragma); err != nil {
 		return err
 	}
-	w.relaxed = relaxed
+	w.relaxed = !durable
 	return nil
 }
 

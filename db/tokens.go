@@ -1,0 +1,135 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"orderbeat/auth"
+)
+
+// tokens keeps the rows of credentials in a table.
+type tokens struct {
+	writer  *writer
+	readers *sql.DB
+}
+
+// Tokens is the token store: an [auth.Store] that any number of processes may share,
+// and an [auth.Resealer]. What it has written survives a power cut, whatever
+// [Options.Synchronous] is: a refresh token that replaces another is the only one.
+//
+// It writes Token as it is, and takes no row with a Refresh beside it, which would be
+// readable in the file: put [auth.Seal] above it.
+func (d *DB) Tokens() auth.Store { return &tokens{d.tokens, d.readers} }
+
+// Load implements [auth.Store].
+func (s *tokens) Load(ctx context.Context, key string) (auth.Row, error) {
+	row := auth.Row{Key: key}
+	err := s.readers.QueryRowContext(ctx, loadTokenSQL, key).Scan(append(statusDest(&row), tokenDest(&row)...)...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return auth.Row{Key: key, State: auth.StateEmpty}, nil
+	}
+	if err != nil {
+		return auth.Row{}, fmt.Errorf("credential %s: %w", key, err)
+	}
+	return row, nil
+}
+
+const loadTokenSQL = `
+SELECT ` + statusColumns + `, ` + tokenColumns + ` FROM credentials WHERE key = ?`
+
+// Lease implements [auth.Store].
+func (s *tokens) Lease(ctx context.Context, l auth.Lease) (won bool, err error) {
+	won, err = s.write(ctx, leaseSQL, l.Key, l.Generation, l.Owner, stampUp(l.Until), stamp(l.At), l.Lost,
+		l.Override, orNull(l.Credential), l.Provider, l.Environment, l.User, stamp(time.Now()))
+	if err != nil {
+		return false, fmt.Errorf("credential %s: lease: %w", l.Key, err)
+	}
+	return won, nil
+}
+
+// The first row of a key is made; where there is one, or should be, the conditions
+// decide. The WHERE of the SELECT lets only those through who ask for what there is.
+const leaseSQL = `
+INSERT INTO credentials (key, generation, lease_owner, lease_until, intent_at, lost, provider, environment, user, state, updated_at)
+SELECT ?1, 0, ?3, ?4, ?5, ?6, ?9, ?10, ?11, 'empty', ?12
+ WHERE ?2 = 0 OR EXISTS (SELECT 1 FROM credentials WHERE key = ?1)
+    ON CONFLICT (key) DO UPDATE SET
+       lease_owner = ?3, lease_until = ?4, intent_at = ?5, lost = ?6, updated_at = ?12
+ WHERE generation = ?2 AND (lease_until IS NULL OR lease_until <= ?5)
+   AND (?7 OR credential IS NOT ?8
+        OR state NOT IN ('refused', 'consent_required') AND (cooldown_until IS NULL OR cooldown_until <= ?5))`
+
+// Commit implements [auth.Store].
+func (s *tokens) Commit(ctx context.Context, l auth.Lease, row auth.Row) (took bool, err error) {
+	if !row.Refresh.Empty() {
+		return false, fmt.Errorf("credential %s: its refresh token is not sealed: it would be readable in the database", l.Key)
+	}
+	f := row.Failure
+	took, err = s.write(
+		ctx, commitTokenSQL, row.Provider, row.Environment, row.User, string(row.State), row.Generation,
+		stampOrNull(row.ObtainedAt), stampOrNull(row.RefreshAt), stampOrNull(row.ExpiresAt), orNull(string(row.Expiry)),
+		stampOrNull(row.ConsentedAt), orNull(row.ConsentReason), row.Lost, row.Failures, row.Refusals,
+		orNull(string(f.Class)), zeroNull(f.Status), orNull(f.Code), orNull(f.Reason), stampOrNull(f.At), stampUpOrNull(row.CooldownUntil),
+		row.Logins, row.Replays, row.Saved, orNull(row.Token.Reveal()), orNull(row.Credential), stamp(time.Now()),
+		l.Key, l.Generation, l.Owner,
+	)
+	if err != nil {
+		return false, fmt.Errorf("credential %s: commit: %w", l.Key, err)
+	}
+	return took, nil
+}
+
+const commitTokenSQL = `
+UPDATE credentials SET provider = ?, environment = ?, user = ?, state = ?, generation = ?,
+       obtained_at = ?, refresh_at = ?, expires_at = ?, expiry_source = ?,
+       consented_at = ?, consent_reason = ?, lost = ?, failures = ?, refusals = ?,
+       failure_class = ?, failure_status = ?, failure_code = ?, failure_reason = ?, failed_at = ?, cooldown_until = ?,
+       logins = ?, replays = ?, saved = ?, sealed = ?, credential = ?, updated_at = ?,
+       lease_owner = NULL, lease_until = NULL, intent_at = NULL
+ WHERE key = ? AND generation = ? AND lease_owner = ?`
+
+// write runs one conditional statement on one row and reports whether it applied.
+func (s *tokens) write(ctx context.Context, query string, args ...any) (applied bool, err error) {
+	err = s.writer.perform(ctx, &op{rows: 1, wait: always, run: func(t *tx) error {
+		n, err := t.exec(query, args...)
+		applied = n == 1
+		return err
+	}})
+	return applied && err == nil, err
+}
+
+// Reseal implements [auth.Resealer].
+func (s *tokens) Reseal(ctx context.Context, change func(auth.Row) auth.Row) error {
+	return s.writer.perform(ctx, &op{rows: 1, wait: always, run: func(t *tx) error {
+		var all []auth.Row
+		err := t.each(allTokensSQL, nil, func(rows *sql.Rows) error {
+			var row auth.Row
+			err := rows.Scan(append(statusDest(&row), tokenDest(&row)...)...)
+			all = append(all, row)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, row := range all {
+			row = change(row)
+			if !row.Refresh.Empty() {
+				return fmt.Errorf("credential %s: its refresh token is not sealed", row.Key)
+			}
+			if _, err := t.exec(resealSQL, orNull(row.Token.Reveal()), orNull(row.Credential), row.Key); err != nil {
+				return fmt.Errorf("credential %s: %w", row.Key, err)
+			}
+		}
+		return nil
+	}})
+}
+
+const (
+	allTokensSQL = `
+SELECT ` + statusColumns + `, ` + tokenColumns + ` FROM credentials`
+
+	resealSQL = `UPDATE credentials SET sealed = ?, credential = ? WHERE key = ?`
+)

@@ -1,0 +1,231 @@
+package db_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderbeat/auth"
+	"orderbeat/auth/storetest"
+	"orderbeat/db"
+)
+
+func TestTokensKeepAStoresPromises(t *testing.T) {
+	storetest.RunBelowSeal(t, func(t *testing.T) auth.Store { t.Helper(); return open(t).Tokens() })
+}
+
+func TestSealedTokensKeepAStoresPromises(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) auth.Store {
+		t.Helper()
+		keys, err := auth.LoadKeyring(filepath.Join(t.TempDir(), "key"), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return auth.Seal(open(t).Tokens(), keys)
+	})
+}
+
+// tokenRow is a row of a user whose tokens were granted; sealed stands for them.
+func tokenRow(user, sealed string) auth.Row {
+	return auth.Row{
+		Key: "mazda/test/" + user, Provider: "mazda", Environment: "test", User: user, State: auth.StateValid, Generation: 1,
+		Token: auth.NewSecret(sealed), Credential: "fingerprint of " + user, ObtainedAt: noon, RefreshAt: noon.Add(50 * time.Minute),
+		ExpiresAt: noon.Add(time.Hour), Expiry: auth.ExpiryServer, ConsentedAt: noon.Add(-time.Hour), Logins: 3,
+	}
+}
+
+// leaseOf is a lease for a row's key, for whom nothing is in the way.
+func leaseOf(row auth.Row, generation int64) auth.Lease {
+	return auth.Lease{
+		Key: row.Key, Provider: row.Provider, Environment: row.Environment, User: row.User, Generation: generation,
+		Credential: row.Credential, Owner: "test", At: noon, Until: noon.Add(time.Minute), Override: true,
+	}
+}
+
+// keepToken commits a row over a lease of its own.
+func keepToken(tb testing.TB, d *db.DB, row auth.Row) {
+	tb.Helper()
+	l := leaseOf(row, row.Generation-1)
+	if won, err := d.Tokens().Lease(tb.Context(), l); !won || err != nil {
+		tb.Fatalf("lease: got %v, %v", won, err)
+	}
+	if took, err := d.Tokens().Commit(tb.Context(), l, row); !took || err != nil {
+		tb.Fatalf("commit: got %v, %v", took, err)
+	}
+}
+
+func loadToken(tb testing.TB, d *db.DB, key string) auth.Row {
+	tb.Helper()
+	row, err := d.Tokens().Load(tb.Context(), key)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return row
+}
+
+func TestTokensSurviveTheProcess(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "orderbeat.db")
+	d := openAt(t, path)
+	want := tokenRow("johndoe", "sealed")
+	keepToken(t, d, want)
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, loadToken(t, openAt(t, path), want.Key)); diff != "" {
+		t.Errorf("after a restart (-want +got):\n%s", diff)
+	}
+}
+
+func TestARefreshTokenIsNotWrittenInTheClear(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "orderbeat.db")
+	d := openAt(t, path)
+	row := tokenRow("johndoe", "sealed")
+	keepToken(t, d, row)
+	canary := row
+	canary.Refresh = auth.NewSecret("canary-refresh")
+	l := leaseOf(row, 1)
+	if won, err := d.Tokens().Lease(t.Context(), l); !won || err != nil {
+		t.Fatal(won, err)
+	}
+	took, err := d.Tokens().Commit(t.Context(), l, canary)
+	if took || err == nil || strings.Contains(err.Error(), "canary") {
+		t.Errorf("commit: got %v, %v, want an error without the token", took, err)
+	}
+	err = d.Tokens().(auth.Resealer).Reseal(t.Context(), func(auth.Row) auth.Row { return canary })
+	if err == nil || strings.Contains(err.Error(), "canary") {
+		t.Errorf("reseal: got %v, want an error without the token", err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.ReadFile(path)
+	if err != nil || strings.Contains(string(file), "canary") {
+		t.Errorf("it stands in the file, %v", err)
+	}
+}
+
+func TestTokensReachTheDiskWhateverTheRestDoes(t *testing.T) {
+	d, err := db.Open(t.Context(), db.Options{Path: filepath.Join(t.TempDir(), "orderbeat.db"), Synchronous: "normal"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	row := tokenRow("johndoe", "sealed")
+	lease := leaseOf(row, 0)
+	for _, write := range []struct {
+		what string
+		do   func(ctx context.Context) error
+		want string
+	}{
+		{"a commit of something else", func(ctx context.Context) error { return d.Write(ctx, false, func(db.Exec) error { return nil }) }, "1"},
+		{"a lease", func(ctx context.Context) error { _, err := d.Tokens().Lease(ctx, lease); return err }, "2"},
+		{"something else again", func(ctx context.Context) error { return d.Write(ctx, false, func(db.Exec) error { return nil }) }, "1"},
+		{"a commit of a token", func(ctx context.Context) error { _, err := d.Tokens().Commit(ctx, lease, row); return err }, "2"},
+		{"a mark", func(ctx context.Context) error { return d.Write(ctx, true, func(db.Exec) error { return nil }) }, "1"},
+		{"sealing anew", func(ctx context.Context) error {
+			return d.Tokens().(auth.Resealer).Reseal(ctx, func(r auth.Row) auth.Row { return r })
+		}, "2"},
+	} {
+		if err := write.do(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := d.WriterValue(t.Context(), "PRAGMA synchronous"); got != write.want || err != nil { // 1 is normal, 2 is full
+			t.Errorf("%s: synchronous was %s, want %s, %v", write.what, got, write.want, err)
+		}
+	}
+}
+
+func TestResealChangesEveryRowOrNone(t *testing.T) {
+	d := open(t)
+	users := []string{"ann", "ben", "cid"}
+	for _, user := range users {
+		keepToken(t, d, tokenRow(user, "old "+user))
+	}
+	if won, err := d.Tokens().Lease(t.Context(), leaseOf(tokenRow("ben", ""), 1)); !won || err != nil {
+		t.Fatal(won, err)
+	}
+	before := loadToken(t, d, tokenRow("ben", "").Key)
+	reseal := d.Tokens().(auth.Resealer).Reseal
+
+	err := reseal(t.Context(), func(r auth.Row) auth.Row {
+		if r.User == "cid" {
+			panic("oops")
+		}
+		r.Token = auth.NewSecret("lost")
+		return r
+	})
+	if err == nil {
+		t.Error("a panic is no error")
+	}
+	if diff := cmp.Diff(before, loadToken(t, d, before.Key)); diff != "" {
+		t.Errorf("after an error (-want +got):\n%s", diff)
+	}
+
+	err = reseal(t.Context(), func(r auth.Row) auth.Row {
+		r.Token, r.Credential, r.State, r.Generation = auth.NewSecret(strings.Replace(r.Token.Reveal(), "old", "new", 1)), "new", "lost", 9
+		return r
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := before
+	want.Token, want.Credential = auth.NewSecret("new ben"), "new"
+	if diff := cmp.Diff(want, loadToken(t, d, before.Key)); diff != "" {
+		t.Errorf("only the token and its credential are another (-want +got):\n%s", diff)
+	}
+	for _, user := range users {
+		if got := loadToken(t, d, tokenRow(user, "").Key).Token.Reveal(); got != "new "+user {
+			t.Errorf("got %q of %s", got, user)
+		}
+	}
+}
+
+func TestCredentialsAreListedWithoutTokens(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "orderbeat.db")
+	d := openAt(t, path)
+	machine := auth.Row{
+		Key: "michelin/test", Provider: "michelin", Environment: "test", State: auth.StateRefused, Generation: 1, Credential: "fingerprint",
+		Failures: 3, Refusals: 3, Failure: auth.Failure{Class: auth.ClassCredential, Status: 400, Code: "invalid_client", Reason: "refused", At: noon},
+	}
+	user := tokenRow("johndoe", "sealed")
+	keepToken(t, d, machine)
+	keepToken(t, d, user)
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := db.OpenReadOnly(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	got, err := r.Credentials(t.Context())
+	want := []auth.Row{user, machine}
+	for i := range want {
+		want[i].Token, want[i].Credential = auth.Secret{}, ""
+	}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	if _, err := r.Tokens().Lease(t.Context(), leaseOf(user, 1)); err == nil {
+		t.Error("took a lease in a database that is open for reading only")
+	}
+}
+
+func TestALeaseIsNotTakenForWhoLeft(t *testing.T) {
+	d := open(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	row := tokenRow("johndoe", "")
+	if won, err := d.Tokens().Lease(ctx, leaseOf(row, 0)); won || !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, %v", won, err)
+	}
+	if got := loadToken(t, d, row.Key); got.LeaseOwner != "" {
+		t.Errorf("%s holds a lease", got.LeaseOwner)
+	}
+}
