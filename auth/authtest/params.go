@@ -1,0 +1,130 @@
+package authtest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"slices"
+)
+
+// params are a request's parameters. One that was left out is "", and so one without a
+// value counts as left out (RFC 6749 section 3.2).
+type params map[string]string
+
+// bodyOnly are the parameters that have no business in a URL (RFC 6749 section 2.3.1:
+// the client's credentials "MUST NOT be included in the request URI").
+var bodyOnly = []string{
+	"client_id", "client_secret", "grant_type", "code", "code_verifier", "redirect_uri", "refresh_token", "scope", "token",
+}
+
+// params reads a POST whose body is written in one of the ways given.
+func (s *Server) params(r *http.Request, bodies []body) (params, *problem) {
+	if r.Method != http.MethodPost {
+		return nil, &problem{badMethod, "a token request is a POST"}
+	}
+	media, attributes, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	i := slices.IndexFunc(bodies, func(b body) bool { return b.mediaType == media })
+	if err != nil || i < 0 || len(r.Header.Values("Content-Type")) > 1 {
+		return nil, &problem{badRequest, "the Content-Type is not one that is taken here"}
+	}
+	values, err := parse(r.Body, media, attributes["boundary"])
+	if err != nil {
+		return nil, &problem{badRequest, "the body is not what its Content-Type says"}
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, &problem{badRequest, "the query cannot be read"}
+	}
+	if err := merge(values, query, bodies[i].grantInQuery); err != nil {
+		return nil, &problem{badRequest, err.Error()}
+	}
+	p := params{}
+	for name, value := range values {
+		if len(value) > 1 {
+			return nil, &problem{badRequest, "a parameter is there twice"}
+		}
+		p[name] = value[0]
+	}
+	return p, nil
+}
+
+// merge adds to the body's values those of the query that may be there.
+func merge(values, query url.Values, grantInQuery bool) error {
+	for _, name := range bodyOnly {
+		inQuery := grantInQuery && name == "grant_type"
+		if values.Has(name) && inQuery || query.Has(name) && !inQuery {
+			return errors.New(name + " is in the wrong place")
+		}
+	}
+	for name, value := range query {
+		values[name] = append(values[name], value...)
+	}
+	return nil
+}
+
+// parse reads a body. A name that is there twice has two values.
+func parse(r io.Reader, media, boundary string) (url.Values, error) {
+	switch media {
+	case mediaJSON:
+		return parseJSON(r)
+	case mediaMultipart:
+		return parseMultipart(multipart.NewReader(r, boundary))
+	default:
+		text, err := io.ReadAll(r)
+		if err != nil {
+			return nil, err
+		}
+		return url.ParseQuery(string(text))
+	}
+}
+
+// parseJSON reads one object of strings. Decoding it into a map would hide names that
+// are there twice.
+func parseJSON(r io.Reader) (url.Values, error) {
+	d := json.NewDecoder(r)
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return nil, errors.Join(errors.New("not an object"), err)
+	}
+	values := url.Values{}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return nil, err
+		}
+		var value string
+		if err := d.Decode(&value); err != nil {
+			return nil, err
+		}
+		values.Add(name.(string), value) // the decoder takes nothing else for a name
+	}
+	if _, err := d.Token(); err != nil {
+		return nil, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("something follows the object")
+	}
+	return values, nil
+}
+
+func parseMultipart(r *multipart.Reader) (url.Values, error) {
+	values := url.Values{}
+	for {
+		part, err := r.NextPart()
+		if errors.Is(err, io.EOF) {
+			return values, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		var text bytes.Buffer
+		if _, err := text.ReadFrom(part); err != nil {
+			return nil, err
+		}
+		values.Add(part.FormName(), text.String())
+	}
+}

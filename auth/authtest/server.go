@@ -1,0 +1,132 @@
+package authtest
+
+import (
+	"bytes"
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+	"sync/atomic"
+)
+
+// maxBodyBytes bounds a request's body.
+const maxBodyBytes = 1 << 20
+
+// Server is the side of one provider that issues tokens, an [http.Handler] at the
+// dialect's [Paths]. It is safe for concurrent use and starts no goroutine.
+type Server struct {
+	options   Options
+	dialect   dialect
+	endpoints map[string]endpoint // by path
+	tokens    tokens
+	faults    Faults[Fault]
+	counts    counts
+	record    record
+	pace      pace
+}
+
+// endpoint is one operation. What is left of a fault for it to obey is in f.
+type endpoint struct {
+	op     Op
+	count  *atomic.Int64
+	answer func(w http.ResponseWriter, r *http.Request, f Fault)
+}
+
+// New makes a server. It panics when there is no such dialect.
+func New(o Options) *Server {
+	o = o.complete()
+	s := &Server{options: o, dialect: o.Dialect.data(), tokens: newTokens()}
+	p := s.dialect.paths
+	s.endpoints = map[string]endpoint{
+		p.Token:      {OpToken, &s.counts.tokenRequests, s.token},
+		p.Authorize:  {OpAuthorize, &s.counts.authorizations, s.authorize},
+		p.Introspect: {OpIntrospect, &s.counts.introspections, s.introspect},
+		p.Revoke:     {OpRevoke, &s.counts.revocations, s.revoke},
+	}
+	delete(s.endpoints, "") // what the dialect does not have
+	return s
+}
+
+// Paths are where the server answers.
+func (s *Server) Paths() Paths { return s.dialect.paths }
+
+// ServeHTTP answers as the provider would, or as a [Fault] says. Other paths than the
+// dialect's are answered 404.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	op := s.endpoints[r.URL.Path].op
+	f, struck := s.faults.Take(func(f Fault) bool { return op != "" && f.strikes(op) })
+	if struck {
+		s.ServeFault(w, r, f)
+		return
+	}
+	s.serve(w, r, Fault{})
+}
+
+// ServeFault answers one request as f says, whatever Op and Times it has. It is for
+// those who keep the faults of several servers in one list.
+func (s *Server) ServeFault(w http.ResponseWriter, r *http.Request, f Fault) {
+	s.counts.faults.Add(1)
+	s.serve(w, r, f)
+}
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, f Fault) {
+	e, ok := s.endpoints[r.URL.Path]
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	e.count.Add(1)
+	body, err := keepBody(w, r)
+	if s.options.Record {
+		s.record.add(r, body)
+	}
+	if err != nil {
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+		return
+	}
+	f.Strike(w, r, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.tooMany(r) {
+			w.WriteHeader(http.StatusTooManyRequests)
+			return
+		}
+		e.answer(w, r, f)
+	}))
+}
+
+// keepBody reads the request's body and puts it back. net/http notices that a client
+// has gone only after its body was read.
+func keepBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return body, err
+}
+
+// refuse tells a problem in the dialect's words. RFC 6749 section 5.2 wants a challenge
+// with a 401 where Basic is taken.
+func (s *Server) refuse(w http.ResponseWriter, p *problem) {
+	s.counts.refused.Add(1)
+	told, ok := s.dialect.refusals[p.reason]
+	if !ok {
+		told = s.dialect.refusals[badRequest]
+	}
+	if p.reason == badMethod {
+		told.status = http.StatusMethodNotAllowed
+		w.Header().Set("Allow", http.MethodPost)
+	}
+	if told.status == http.StatusUnauthorized && s.dialect.takesBasic() {
+		w.Header().Set("WWW-Authenticate", `Basic realm="token"`)
+	}
+	e := s.dialect.errors
+	text := strings.ReplaceAll(told.text, "{}", p.what)
+	answer(w, told.status, e.layout.write(pair{e.code, told.code}, pair{e.text, text}))
+}
+
+// answer writes a document that nobody may keep (RFC 6749 section 5.1). What cannot be
+// written has nobody left to read it.
+func answer(w http.ResponseWriter, status int, document []byte) {
+	maps.Copy(w.Header(), jsonHeader)
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Pragma", "no-cache")
+	w.WriteHeader(status)
+	_, _ = w.Write(document)
+}

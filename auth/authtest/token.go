@@ -1,0 +1,89 @@
+package authtest
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// token answers the token endpoint.
+func (s *Server) token(w http.ResponseWriter, r *http.Request, f Fault) {
+	p, refused := s.params(r, s.dialect.bodies)
+	if refused == nil {
+		refused = s.admit(r, p, f)
+	}
+	var i issued
+	if refused == nil {
+		i, refused = s.exchange(p, f)
+	}
+	if refused != nil {
+		s.refuse(w, refused)
+		return
+	}
+	s.counts.tokensIssued.Add(1)
+	answer(w, http.StatusOK, s.dialect.answer.write(i))
+}
+
+// admit checks what is asked for, and who asks.
+func (s *Server) admit(r *http.Request, p params, f Fault) *problem {
+	kind := p["grant_type"]
+	if kind == "" {
+		return &problem{badRequest, "grant_type is missing"}
+	}
+	if !slices.Contains(s.dialect.grants, kind) {
+		return &problem{badGrantType, kind}
+	}
+	return s.authenticate(r, p, f)
+}
+
+// exchange makes a token of what the request carries.
+func (s *Server) exchange(p params, f Fault) (issued, *problem) {
+	now := s.options.Now()
+	g := &grant{scope: p["scope"]} // the client's own
+	var refused *problem
+	renewable := s.options.Refresh != RefreshAbsent
+	switch p["grant_type"] {
+	case grantClient:
+		renewable = false // RFC 6749 section 4.4.3
+	case grantCode:
+		g, refused = s.tokens.redeem(p, now)
+	case grantRefresh:
+		renewable = s.options.Refresh == RefreshRotates
+		g, refused = s.tokens.spend(p, s.options, now)
+		if refused == nil {
+			s.counts.refreshes.Add(1)
+		}
+	}
+	if refused != nil {
+		return issued{}, refused
+	}
+	a := &accessToken{
+		text: s.dialect.access.text(), scope: cmp.Or(p["scope"], g.scope),
+		grant: g, issued: now, expires: now.Add(s.options.Life),
+	}
+	return s.issue(a, renewable, f), nil
+}
+
+// issue keeps the access token, or takes the one before where that is handed out again,
+// and makes a refresh token where there is one.
+func (s *Server) issue(fresh *accessToken, renewable bool, f Fault) issued {
+	now := fresh.issued
+	i := issued{options: &s.options, now: now, life: s.options.Life}
+	again := s.options.SameToken != SameNever || f.SameToken
+	i.access = s.tokens.add(fresh, again, s.options.SingleToken)
+	if i.access != fresh && s.options.SameToken != SameConstant {
+		i.life = i.access.expires.Sub(now)
+	}
+	if renewable {
+		i.refresh = s.dialect.refresh.text()
+		s.tokens.addRefresh(i.refresh, &refreshToken{grant: fresh.grant, expires: now.Add(s.options.RefreshLife)})
+	}
+	return i
+}
+
+// within reports whether every scope asked for was granted (RFC 6749 section 6).
+func within(asked, granted string) bool {
+	all := strings.Fields(granted)
+	return !slices.ContainsFunc(strings.Fields(asked), func(one string) bool { return !slices.Contains(all, one) })
+}
