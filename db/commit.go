@@ -55,6 +55,9 @@ UPDATE jobs SET state = 'running', started_at = ?, next_attempt_at = NULL
 // [Options.Synchronous] is "normal"). A waiting outcome puts the next attempt's
 // message into the outbox, and moves none of the run's counters.
 //
+// A job that failed in a way that a person should know of raises an alert, and one
+// that succeeds resolves those of its account.
+//
 // Whether an order changed is decided here, where the old and the new meet. An
 // order that was seen after o.AskedAt is left as it is.
 func (d *DB) Commit(ctx context.Context, o jobs.Outcome) (Committed, error) {
@@ -88,8 +91,9 @@ func rowsOf(orders []clients.Order) int {
 func (t *tx) record(o *jobs.Outcome, list []observed) (c Committed, err error) {
 	var state jobs.State
 	var attempts int
+	var inline bool
 	var traceparent string
-	err = t.row(jobStateSQL, []any{o.ID}, &state, &attempts,
+	err = t.row(jobStateSQL, []any{o.ID}, &state, &attempts, &inline,
 		&c.Tally.Seen, &c.Tally.Created, &c.Tally.Changed, &c.Tally.Unchanged, textInto[string]{&traceparent})
 	if errors.Is(err, sql.ErrNoRows) {
 		return c, errors.New("this database does not know it")
@@ -110,6 +114,9 @@ func (t *tx) record(o *jobs.Outcome, list []observed) (c Committed, err error) {
 	if err := t.freshen(o); err != nil {
 		return c, err
 	}
+	if err := t.judge(o, inline, traceparent); err != nil {
+		return c, err
+	}
 	if o.State == jobs.Waiting {
 		next := o.Job
 		next.Attempt++
@@ -120,7 +127,7 @@ func (t *tx) record(o *jobs.Outcome, list []observed) (c Committed, err error) {
 }
 
 const jobStateSQL = `
-SELECT j.state, j.attempts, j.orders_seen, j.orders_created, j.orders_changed, j.orders_unchanged, r.traceparent
+SELECT j.state, j.attempts, j.inline, j.orders_seen, j.orders_created, j.orders_changed, j.orders_unchanged, r.traceparent
   FROM jobs AS j JOIN runs AS r USING (run_id) WHERE j.job_id = ?`
 
 // endAttempt records an attempt in the job's row.

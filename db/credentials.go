@@ -36,11 +36,22 @@ const statusColumns = `key, provider, environment, user, state, generation, obta
 func statusDest(r *auth.Row) []any {
 	return []any{
 		&r.Key, &r.Provider, &r.Environment, &r.User, &r.State, &r.Generation,
-		timeInto{&r.ObtainedAt}, timeInto{&r.RefreshAt}, timeInto{&r.ExpiresAt}, textInto[auth.Expiry]{&r.Expiry},
-		timeInto{&r.ConsentedAt}, textInto[string]{&r.ConsentReason},
-		textInto[string]{&r.LeaseOwner}, timeInto{&r.LeaseUntil}, timeInto{&r.IntentAt}, &r.Lost, &r.Failures, &r.Refusals,
-		textInto[auth.Class]{&r.Failure.Class}, numberInto{&r.Failure.Status}, textInto[string]{&r.Failure.Code},
-		textInto[string]{&r.Failure.Reason}, timeInto{&r.Failure.At}, timeInto{&r.CooldownUntil},
+		timeInto{&r.ObtainedAt},
+		timeInto{&r.RefreshAt},
+		timeInto{&r.ExpiresAt},
+		textInto[auth.Expiry]{&r.Expiry},
+		timeInto{&r.ConsentedAt},
+		textInto[string]{&r.ConsentReason},
+		textInto[string]{&r.LeaseOwner},
+		timeInto{&r.LeaseUntil},
+		timeInto{&r.IntentAt},
+		&r.Lost, &r.Failures, &r.Refusals,
+		textInto[auth.Class]{&r.Failure.Class},
+		numberInto{&r.Failure.Status},
+		textInto[string]{&r.Failure.Code},
+		textInto[string]{&r.Failure.Reason},
+		timeInto{&r.Failure.At},
+		timeInto{&r.CooldownUntil},
 		&r.Logins, &r.Replays, &r.Saved,
 	}
 }

@@ -69,6 +69,9 @@ func Open(ctx context.Context, o Options) (_ *DB, err error) {
 	if d.readers, err = openReaders(ctx, o.Path); err != nil {
 		return nil, err
 	}
+	if err = d.loadAlarmed(ctx); err != nil {
+		return nil, err
+	}
 	return d, d.endInline(ctx)
 }
 

@@ -42,6 +42,14 @@ func (d *DB) Waiting() int {
 	return len(d.writer.queue)
 }
 
+// Statements are those that the writer has run.
+func (d *DB) Statements() (list []string) {
+	for query := range d.writer.statements {
+		list = append(list, query)
+	}
+	return list
+}
+
 // Query is a query as it is run, with a name for tests.
 type Query struct {
 	Name, SQL string
@@ -80,6 +88,11 @@ func Queries() []Query {
 		{"lease", leaseSQL, make([]any, 12)},
 		{"commit token", commitTokenSQL, make([]any, 29)},
 		{"reseal", resealSQL, make([]any, 3)},
+		{"raise", raiseSQL, make([]any, 10)},
+		{"resolve", resolveSQL, []any{"t", "p", "a", "", "[]"}},
+		{"alerts", allAlertsSQL, []any{1}},
+		{"raised alerts", raisedAlertsSQL, []any{1}},
+		{"alarmed", alarmedSQL, []any{"[]"}},
 	}
 	for name, f := range map[string]RunFilter{
 		"runs": {}, "runs of a provider": {Provider: "p", Kind: "sync"}, "runs by state": {State: "failed"},

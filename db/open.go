@@ -52,7 +52,7 @@ func newWriter(ctx context.Context, pool *sql.DB, full bool) (*writer, error) {
 	}
 	w := &writer{
 		conn: conn, wake: make(chan struct{}, 1), full: full, relaxed: !full, patience: writerPatience,
-		statements: map[string]statement{},
+		statements: map[string]statement{}, alarmed: map[account]bool{},
 	}
 	// A longer log makes fewer checkpoints, which write the same pages again and again.
 	// What a savepoint needs to be rolled back stays in memory instead of a file.

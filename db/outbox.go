@@ -9,17 +9,19 @@ import (
 
 // The types of messages (CloudEvents "type").
 const (
-	TypeOrderCreated = "orderbeat.order.created.v1"
-	TypeOrderChanged = "orderbeat.order.changed.v1"
-	TypeRunFinished  = "orderbeat.run.finished.v1"
-	TypeRunRequested = "orderbeat.run.requested.v1"
-	TypeJobPlanned   = "orderbeat.job.planned.v1"
+	TypeOrderCreated  = "orderbeat.order.created.v1"
+	TypeOrderChanged  = "orderbeat.order.changed.v1"
+	TypeRunFinished   = "orderbeat.run.finished.v1"
+	TypeRunRequested  = "orderbeat.run.requested.v1"
+	TypeJobPlanned    = "orderbeat.job.planned.v1"
+	TypeAlertRaised   = "orderbeat.alert.raised.v1"
+	TypeAlertResolved = "orderbeat.alert.resolved.v1"
 )
 
 // Message is one message to be published.
 type Message struct {
 	ID int64
-	// Topic is runs, jobs, orders or results, or reply for one caller's subject.
+	// Topic is runs, jobs, orders, results or alerts, or reply for one caller's subject.
 	Topic string
 	// Subject has no prefix yet, unless the topic is reply, where it is whole.
 	Subject string

@@ -11,8 +11,9 @@ import (
 // TestNoQueryReadsAWholeTable looks at the plan of every query. A table that grows
 // is searched by an index; only a list of everything walks along one, and stops at its limit.
 func TestNoQueryReadsAWholeTable(t *testing.T) {
-	walks := map[string]bool{"orders": true, "runs": true, "orders by ended status": true}
+	walks := map[string]bool{"alerts": true, "orders": true, "runs": true, "orders by ended status": true}
 	// Small for ever: one row per account, and lists that came with the query.
+	few := regexp.MustCompile(`^SCAN .* INDEX (orders_open|alerts_raised)\b`) // what is open is few
 	small := regexp.MustCompile(`^SCAN (freshness|json_each|CONSTANT ROW)\b`)
 	d := open(t)
 	for _, q := range db.Queries() {
@@ -23,17 +24,18 @@ func TestNoQueryReadsAWholeTable(t *testing.T) {
 			}
 			searched := false
 			for _, step := range steps {
-				searched = searched || strings.HasPrefix(step, "SEARCH") || strings.Contains(step, "USING INDEX orders_open")
+				searched = searched || strings.HasPrefix(step, "SEARCH") || few.MatchString(step)
 				switch {
 				case strings.HasPrefix(step, "SCAN") && walks[q.Name] && strings.Contains(step, "INDEX"):
-				case strings.HasPrefix(step, "SCAN") && strings.Contains(step, "USING INDEX orders_open"): // what is open is few
+				case step == "SCAN alerts" && walks[q.Name]: // by its ids
+				case few.MatchString(step):
 				case strings.HasPrefix(step, "SCAN") && !small.MatchString(step):
 					t.Errorf("%s\nin the plan\n%s\nof%s", step, strings.Join(steps, "\n"), q.SQL)
-				case strings.Contains(step, "TEMP B-TREE FOR ORDER BY") && q.Name != "busy" && !strings.Contains(q.Name, "by reference") && !strings.Contains(q.Name, "by id"):
+				case strings.Contains(step, "TEMP B-TREE FOR ORDER BY") && q.Name != "busy" && q.Name != "raised alerts" && !strings.Contains(q.Name, "by reference") && !strings.Contains(q.Name, "by id"):
 					t.Errorf("sorts everything:\n%s\nof%s", strings.Join(steps, "\n"), q.SQL)
 				}
 			}
-			if !searched && !walks[q.Name] {
+			if !searched && !walks[q.Name] && len(steps) > 0 { // an insertion has no plan
 				t.Errorf("no search in\n%s", strings.Join(steps, "\n"))
 			}
 		})

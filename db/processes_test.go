@@ -43,7 +43,9 @@ func renewForATime(path string) error {
 	errs := make([]error, goroutines)
 	var wg sync.WaitGroup
 	for i := range goroutines {
-		wg.Go(func() { errs[i] = renew(ctx, d.Tokens(), path+".witness", fmt.Sprintf("%d.%d", os.Getpid(), i), &refused) })
+		wg.Go(func() {
+			errs[i] = renew(ctx, d.Tokens(), path+".witness", fmt.Sprintf("%d.%d", os.Getpid(), i), &refused)
+		})
 	}
 	wg.Wait()
 	fmt.Println(refused.Load())

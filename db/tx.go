@@ -10,6 +10,7 @@ type tx struct {
 	w      *writer
 	ctx    context.Context //nolint:containedctx // a transaction's own, no caller's: it never ends
 	queued bool            // something was put into the outbox
+	calmed []account       // those whose alerts were resolved
 }
 
 // statement is a prepared statement, which lives as long as the writer. It is a type of

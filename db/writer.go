@@ -35,9 +35,10 @@ type writer struct {
 	// patience is how long other processes may write before that is an error.
 	patience time.Duration
 
-	// Only the leader uses these two.
+	// Only the leader uses these three.
 	statements map[string]statement
-	relaxed    bool // synchronous is at "normal" now
+	relaxed    bool             // synchronous is at "normal" now
+	alarmed    map[account]bool // those that have alerts which a success resolves, and perhaps others
 
 	mu     sync.Mutex // guards the rest; never held during SQL
 	queue  []*op
@@ -178,6 +179,7 @@ func (w *writer) commit(ctx context.Context, batch []*op) []error {
 		}
 		return errs
 	}
+	t.committed()
 	if t.queued {
 		select {
 		case w.wake <- struct{}{}:
@@ -201,6 +203,7 @@ func (w *writer) transact(t *tx, batch []*op, errs []error) error {
 			return err
 		}
 		if errs[i] = o.safely(t); errs[i] != nil {
+			t.calmed = nil // perhaps not
 			// After some failures, a full disk for one, SQLite has rolled back
 			// everything, and there is no savepoint any more.
 			if _, err := t.exec("ROLLBACK TO op"); err != nil {

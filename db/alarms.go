@@ -1,0 +1,94 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+
+	"orderbeat/clients"
+	"orderbeat/jobs"
+)
+
+// jobAlerts are the codes of failed jobs that raise an alert about their account, and
+// that a later success there resolves.
+var jobAlerts = []clients.Code{clients.CodeUnauthorized, clients.CodeForbidden, clients.CodeInvalid}
+
+// account is one account of a provider.
+type account struct{ provider, name string }
+
+// judge raises and resolves the alerts that an outcome is about. What a caller asked
+// in line raises none: a stranger's wrong question is nobody's trouble but theirs.
+func (t *tx) judge(o *jobs.Outcome, inline bool, traceparent string) error {
+	switch o.State {
+	case jobs.Succeeded, jobs.Partial:
+		return t.calm(o, traceparent)
+	case jobs.Failed:
+		if inline || o.Err == nil || !slices.Contains(jobAlerts, o.Err.Code) {
+			return nil
+		}
+		a := Alert{
+			Provider: o.Provider, Account: o.Account, Code: o.Err.Code, Message: o.Err.Message, Hint: o.Err.Hint,
+			Since: o.FinishedAt, RunID: o.RunID, JobID: o.ID,
+		}
+		if a.Message == "" {
+			a.Message = o.Err.Error()
+		}
+		_, err := t.raise(a, traceparent)
+		return err
+	default: // it is tried again, or nobody knows
+		return nil
+	}
+}
+
+// calm resolves what earlier jobs of the account raised. Nearly always that is
+// nothing, which the writer knows without asking the database.
+func (t *tx) calm(o *jobs.Outcome, traceparent string) error {
+	a := account{o.Provider, o.Account}
+	if !t.w.alarmed[a] {
+		return nil
+	}
+	if _, err := t.resolve(o.Provider, o.Account, "", jobAlerts, o.FinishedAt, traceparent); err != nil {
+		return err
+	}
+	t.calmed = append(t.calmed, a)
+	return nil
+}
+
+// alarm notes that an alert was raised which a success resolves. Should the
+// transaction fail, the account is looked at once too often.
+func (t *tx) alarm(a *Alert) {
+	if a.User != "" || !slices.Contains(jobAlerts, a.Code) {
+		return
+	}
+	key := account{a.Provider, a.Account}
+	t.w.alarmed[key] = true
+	t.calmed = slices.DeleteFunc(t.calmed, func(c account) bool { return c == key })
+}
+
+// committed makes the writer forget the accounts that have no alert any more.
+func (t *tx) committed() {
+	for _, a := range t.calmed {
+		delete(t.w.alarmed, a)
+	}
+}
+
+// loadAlarmed tells the writer which accounts have alerts from before.
+func (d *DB) loadAlarmed(ctx context.Context) error {
+	codes, err := encode(jobAlerts)
+	if err != nil {
+		return err
+	}
+	rows, err := d.readers.QueryContext(ctx, alarmedSQL, codes)
+	if err != nil {
+		return err
+	}
+	return all(rows, func(rows *sql.Rows) error {
+		var a account
+		err := rows.Scan(&a.provider, &a.name)
+		d.writer.alarmed[a] = true
+		return err
+	})
+}
+
+const alarmedSQL = `
+SELECT provider, account FROM alerts WHERE state = 'raised' AND user = '' AND code IN (SELECT value FROM json_each(?))`

@@ -1,0 +1,193 @@
+package db
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"orderbeat/clients"
+)
+
+// The states of an alert.
+const (
+	AlertRaised   = "raised"
+	AlertResolved = "resolved"
+)
+
+// maxAlerts bounds how many alerts are listed.
+const maxAlerts = 1000
+
+// Alert is something that a person should look at, or should have. Its JSON is the
+// message that tells of it. There is one that is raised, at most, of a provider,
+// account, user and code.
+type Alert struct {
+	Code clients.Code `json:"code"`
+	// State is [AlertRaised] or [AlertResolved].
+	State    string `json:"state"`
+	Provider string `json:"provider"`
+	// Account and User are "" where it is about neither.
+	Account string `json:"account,omitzero"`
+	User    string `json:"user,omitzero"`
+	Message string `json:"message"`
+	// Hint says what a person can do about it.
+	Hint string `json:"hint"`
+	// Link is where they do so, "" when there is no such page.
+	Link string `json:"link,omitzero"`
+	// Since is when it was raised; Raise takes the zero time for now.
+	Since time.Time `json:"since"`
+	// RunID and JobID are the job that raised it, "" when none did.
+	RunID string `json:"run_id,omitzero"`
+	JobID string `json:"job_id,omitzero"`
+
+	id int64 // of its row
+}
+
+// Raise raises an alert, and tells of it, unless it is raised already: then it
+// returns false and changes nothing. The alert's State is not looked at. Of the
+// message the first 1,000 characters are kept.
+func (d *DB) Raise(ctx context.Context, a Alert) (raised bool, err error) {
+	if a.Provider == "" || a.Code == "" {
+		return false, fmt.Errorf("an alert names its provider and code, not %q and %q", a.Provider, a.Code)
+	}
+	if a.Since.IsZero() {
+		a.Since = time.Now()
+	}
+	err = d.writer.do(ctx, 2, false, func(t *tx) (err error) {
+		raised, err = t.raise(a, "")
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("alert %s of %s: %w", a.Code, a.Provider, err)
+	}
+	return raised, nil
+}
+
+// Resolve resolves those alerts with these codes that are raised of exactly this
+// provider, account and user, tells of each, and returns them.
+func (d *DB) Resolve(ctx context.Context, provider, account, user string, codes ...clients.Code) (resolved []Alert, err error) {
+	err = d.writer.do(ctx, 2, false, func(t *tx) (err error) {
+		resolved, err = t.resolve(provider, account, user, codes, time.Now(), "")
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("alerts of %s: %w", provider, err)
+	}
+	return resolved, nil
+}
+
+// Alerts returns the alerts that are raised, or all, newest first; never more than
+// 1,000.
+func (d *DB) Alerts(ctx context.Context, raisedOnly bool) ([]Alert, error) {
+	query := allAlertsSQL
+	if raisedOnly {
+		query = raisedAlertsSQL
+	}
+	rows, err := d.readers.QueryContext(ctx, query, maxAlerts)
+	if err != nil {
+		return nil, err
+	}
+	list := []Alert{}
+	err = all(rows, func(rows *sql.Rows) error {
+		var a Alert
+		err := rows.Scan(a.dest()...)
+		list = append(list, a)
+		return err
+	})
+	return list, err
+}
+
+const (
+	alertColumns = `alert_id, provider, account, user, code, state, message, hint, link, since, run_id, job_id`
+
+	allAlertsSQL    = `SELECT ` + alertColumns + ` FROM alerts ORDER BY alert_id DESC LIMIT ?`
+	raisedAlertsSQL = `SELECT ` + alertColumns + ` FROM alerts INDEXED BY alerts_raised
+ WHERE state = 'raised' ORDER BY alert_id DESC LIMIT ?`
+)
+
+// dest is where alertColumns are scanned into.
+func (a *Alert) dest() []any {
+	return []any{
+		&a.id, &a.Provider, &a.Account, &a.User, &a.Code, &a.State, &a.Message, &a.Hint,
+		textInto[string]{&a.Link},
+		timeInto{&a.Since},
+		textInto[string]{&a.RunID},
+		textInto[string]{&a.JobID},
+	}
+}
+
+// raise keeps an alert and puts the message into the outbox, unless it is raised already.
+func (t *tx) raise(a Alert, traceparent string) (bool, error) {
+	err := t.row(raiseSQL, []any{
+		a.Provider, a.Account, a.User, string(a.Code), a.Message, a.Hint, orNull(a.Link), stamp(a.Since), orNull(a.RunID), orNull(a.JobID),
+	}, a.dest()...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	t.alarm(&a)
+	return true, t.putAlert(&a, a.Since, traceparent)
+}
+
+const raiseSQL = `
+INSERT INTO alerts (provider, account, user, code, state, message, hint, link, since, run_id, job_id)
+VALUES (?, ?, ?, ?, 'raised', substr(?, 1, 1000), ?, ?, ?, ?, ?)
+    ON CONFLICT (provider, account, user, code) WHERE state = 'raised' DO NOTHING
+RETURNING ` + alertColumns
+
+// resolve ends the alerts with these codes that are raised of somebody, and puts their
+// messages into the outbox.
+func (t *tx) resolve(provider, account, user string, codes []clients.Code, at time.Time, traceparent string) ([]Alert, error) {
+	list, err := encode(codes)
+	if err != nil {
+		return nil, err
+	}
+	var resolved []Alert
+	err = t.each(resolveSQL, []any{stamp(at), provider, account, user, list}, func(rows *sql.Rows) error {
+		var a Alert
+		err := rows.Scan(a.dest()...)
+		resolved = append(resolved, a)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(resolved, func(a, b Alert) int { return cmp.Compare(a.id, b.id) })
+	for i := range resolved {
+		if err := t.putAlert(&resolved[i], at, traceparent); err != nil {
+			return nil, err
+		}
+	}
+	return resolved, nil
+}
+
+const resolveSQL = `
+UPDATE alerts SET state = 'resolved', resolved_at = ?
+ WHERE state = 'raised' AND provider = ? AND account = ? AND user = ?
+   AND code IN (SELECT value FROM json_each(?))
+RETURNING ` + alertColumns
+
+// putAlert tells of an alert that was raised or resolved at a time. The message's id is
+// made of the row's and the state: each is told once.
+func (t *tx) putAlert(a *Alert, at time.Time, traceparent string) error {
+	body, err := encode(a)
+	if err != nil {
+		return err
+	}
+	kind := TypeAlertRaised
+	if a.State == AlertResolved {
+		kind = TypeAlertResolved
+	}
+	key := Token(a.Provider) + "." + Token(string(a.Code))
+	id := key + "." + strconv.FormatInt(a.id, 10)
+	return t.put(&entry{
+		topic: "alerts", subject: "alerts." + key, msgID: id + "." + a.State, kind: kind, ceSubject: id,
+		provider: a.Provider, time: at, traceparent: traceparent, body: body,
+	})
+}

@@ -1,0 +1,399 @@
+package db_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+	"orderbeat/jobs"
+)
+
+// consentAlert is about a user of whom consent is wanted.
+func consentAlert(user string) db.Alert {
+	return db.Alert{
+		Provider: "mazda", User: user, Code: clients.CodeConsent, Message: "user " + user + " must grant access",
+		Hint: "open the link", Link: "http://127.0.0.1:8321/oauth/start/mazda?user=" + user, Since: noon,
+	}
+}
+
+// raise raises an alert and reports whether it was not raised before.
+func raise(tb testing.TB, d *db.DB, a db.Alert) bool {
+	tb.Helper()
+	raised, err := d.Raise(tb.Context(), a)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return raised
+}
+
+// alerts lists alerts, newest first, as text.
+func alerts(tb testing.TB, d *db.DB, raisedOnly bool) []string {
+	tb.Helper()
+	list, err := d.Alerts(tb.Context(), raisedOnly)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	text := []string{}
+	for _, a := range list {
+		text = append(text, strings.Join([]string{a.Provider, a.Account, a.User, string(a.Code), a.State}, " "))
+	}
+	return text
+}
+
+// told lists the ids of the messages about alerts, and empties the outbox.
+func told(tb testing.TB, d *db.DB) []string {
+	tb.Helper()
+	ids := []string{}
+	for _, m := range pending(tb, d, noon.AddDate(1, 0, 0)) {
+		if m.Topic == "alerts" {
+			ids = append(ids, m.MsgID)
+		}
+	}
+	publish(tb, d)
+	return ids
+}
+
+func TestAlertMessagesArePublic(t *testing.T) {
+	d := open(t)
+	raise(t, d, consentAlert("mmd10030.johndoe"))
+	raise(t, d, db.Alert{Provider: "michelin", Code: "suspected_ip_block", Message: "nothing answers & nobody", Since: noon.Add(time.Second)})
+	run, js := fixedRun()
+	if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
+		t.Fatal(err)
+	}
+	commit(t, d, refused(js[1], clients.CodeForbidden, noon.Add(2*time.Second)))
+	js[0].Account = "toledo"
+	if err := d.OnWriter(t.Context(), "UPDATE jobs SET account = 'toledo'"); err != nil {
+		t.Fatal(err)
+	}
+	commit(t, d, succeeded(js[0], noon.Add(time.Minute)))
+	var list []db.Message
+	for _, m := range pending(t, d, noon) {
+		if m.Topic == "alerts" {
+			list = append(list, m)
+		}
+	}
+	golden(t, "alert-raised.txt", messages(t, list[:3]))
+	golden(t, "alert-resolved.txt", messages(t, list[3:]))
+}
+
+// refused is the outcome of a job that failed for good with a code.
+func refused(job jobs.Job, code clients.Code, at time.Time) jobs.Outcome {
+	o := failed(job, jobs.Failed, at)
+	o.Err = &clients.Error{
+		Provider: job.Provider, Op: "order status", Code: code, Status: 403,
+		Message: "the account may not see this", Hint: "the bill-to must match",
+	}
+	return o
+}
+
+func TestAnAlertIsToldOncePerTransition(t *testing.T) {
+	d := open(t)
+	a := consentAlert("johndoe")
+	for i, want := range []bool{true, false} {
+		if got := raise(t, d, a); got != want {
+			t.Errorf("raise %d: got %v, want %v", i+1, got, want)
+		}
+	}
+	for name, other := range map[string]db.Alert{
+		"another user":     consentAlert("janedoe"),
+		"another code":     {Provider: "mazda", User: "johndoe", Code: "store_unreadable"},
+		"another provider": {Provider: "ptv", User: "johndoe", Code: clients.CodeConsent},
+		"an account":       {Provider: "mazda", User: "johndoe", Account: "a", Code: clients.CodeConsent},
+	} {
+		if !raise(t, d, other) {
+			t.Errorf("%s: it was raised before", name)
+		}
+	}
+	if got := told(t, d); len(got) != 5 || got[0] != "mazda.consent_required.1.raised" {
+		t.Errorf("got messages %v", got)
+	}
+
+	for i, want := range []int{1, 0} {
+		got, err := d.Resolve(t.Context(), "mazda", "", "johndoe", clients.CodeConsent, "stale")
+		if len(got) != want || err != nil {
+			t.Fatalf("resolve %d: got %v, %v, want %d", i+1, got, err, want)
+		}
+		if want == 0 {
+			continue
+		}
+		resolved := a
+		resolved.State = db.AlertResolved
+		if diff := cmp.Diff(resolved, got[0], cmpopts.IgnoreUnexported(db.Alert{})); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+	if got := told(t, d); len(got) != 1 || got[0] != "mazda.consent_required.1.resolved" {
+		t.Errorf("got messages %v", got)
+	}
+	if !raise(t, d, a) {
+		t.Error("what was resolved cannot be raised again")
+	}
+	if got := told(t, d); len(got) != 1 || !strings.HasPrefix(got[0], "mazda.consent_required.") || got[0] == "mazda.consent_required.1.raised" {
+		t.Errorf("got messages %v, want one with an id of its own", got)
+	}
+	if _, err := d.Raise(t.Context(), db.Alert{Code: "stale"}); err == nil {
+		t.Error("raised an alert without a provider")
+	}
+}
+
+func TestAlertsAreListedNewestFirst(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "orderbeat.db")
+	d := openAt(t, path)
+	a := consentAlert("johndoe")
+	a.Message = strings.Repeat("ä", 1200)
+	raise(t, d, a)
+	raise(t, d, consentAlert("janedoe"))
+	if _, err := d.Resolve(t.Context(), "mazda", "", "janedoe", clients.CodeConsent); err != nil {
+		t.Fatal(err)
+	}
+	r, err := db.OpenReadOnly(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if diff := cmp.Diff([]string{"mazda  janedoe consent_required resolved", "mazda  johndoe consent_required raised"}, alerts(t, r, false)); diff != "" {
+		t.Errorf("all (-want +got):\n%s", diff)
+	}
+	raised, err := r.Alerts(t.Context(), true)
+	a.State, a.Message = db.AlertRaised, strings.Repeat("ä", 1000)
+	if diff := cmp.Diff([]db.Alert{a}, raised, cmpopts.IgnoreUnexported(db.Alert{})); diff != "" || err != nil {
+		t.Errorf("raised, %v (-want +got):\n%s", err, diff)
+	}
+	if _, err := r.Raise(t.Context(), a); err == nil {
+		t.Error("raised an alert in a database that is open for reading only")
+	}
+}
+
+func TestFailedJobsRaiseAlertsAboutTheirAccount(t *testing.T) {
+	job := func(o func(jobs.Job) jobs.Outcome) func(*testing.T, *db.DB) {
+		return func(t *testing.T, d *db.DB) {
+			t.Helper()
+			_, js := start(t, d, 1)
+			commit(t, d, o(js[0]))
+		}
+	}
+	inline := func(o func(jobs.Job) jobs.Outcome) func(*testing.T, *db.DB) {
+		return func(t *testing.T, d *db.DB) {
+			t.Helper()
+			run, js := plan(1)
+			if err := d.StartInline(t.Context(), run, js[0]); err != nil {
+				t.Fatal(err)
+			}
+			commit(t, d, o(js[0]))
+		}
+	}
+	code := func(c clients.Code) func(jobs.Job) jobs.Outcome {
+		return func(j jobs.Job) jobs.Outcome { return refused(j, c, noon) }
+	}
+	state := func(s jobs.State) func(jobs.Job) jobs.Outcome {
+		return func(j jobs.Job) jobs.Outcome { return failed(j, s, noon) }
+	}
+	partly := func(j jobs.Job) jobs.Outcome {
+		o := refused(j, clients.CodeInvalid, noon)
+		o.State = jobs.Partial
+		return o
+	}
+	success := func(j jobs.Job) jobs.Outcome { return succeeded(j, noon) }
+	elsewhere := func(j jobs.Job) jobs.Outcome { j.Account = "toledo"; return succeeded(j, noon) }
+	type steps []func(*testing.T, *db.DB)
+	for name, test := range map[string]struct {
+		steps steps
+		want  []string // of those that are raised at the end
+		told  int
+	}{
+		"unauthorized":                              {steps{job(code("unauthorized"))}, []string{"unauthorized"}, 1},
+		"forbidden":                                 {steps{job(code("forbidden"))}, []string{"forbidden"}, 1},
+		"invalid":                                   {steps{job(code("invalid"))}, []string{"invalid"}, 1},
+		"the same twice":                            {steps{job(code("forbidden")), job(code("forbidden"))}, []string{"forbidden"}, 1},
+		"two codes":                                 {steps{job(code("forbidden")), job(code("invalid"))}, []string{"invalid", "forbidden"}, 2},
+		"consent, which is the user's alert":        {steps{job(code("consent_required"))}, nil, 0},
+		"credentials, which are the provider's":     {steps{job(code("auth_rejected"))}, nil, 0},
+		"an outage":                                 {steps{job(state(jobs.Failed)), job(state(jobs.Dead))}, nil, 0},
+		"a job that is tried again":                 {steps{job(state(jobs.Waiting))}, nil, 0},
+		"nothing wrong":                             {steps{job(success), job(partly)}, nil, 0},
+		"success resolves them all":                 {steps{job(code("forbidden")), job(code("invalid")), job(success)}, nil, 4},
+		"success in part resolves":                  {steps{job(code("forbidden")), job(partly)}, nil, 2},
+		"an outage does not resolve":                {steps{job(code("forbidden")), job(state(jobs.Dead)), job(state(jobs.Waiting))}, []string{"forbidden"}, 1},
+		"a cancelled job does not resolve":          {steps{job(code("forbidden")), job(state(jobs.Cancelled))}, []string{"forbidden"}, 1},
+		"another account does not resolve":          {steps{job(code("forbidden")), job(elsewhere)}, []string{"forbidden"}, 1},
+		"again after a success":                     {steps{job(code("invalid")), job(success), job(success), job(code("invalid"))}, []string{"invalid"}, 3},
+		"a stranger's wrong question":               {steps{inline(code("invalid")), inline(code("forbidden"))}, nil, 0},
+		"a stranger's question resolves":            {steps{job(code("forbidden")), inline(success)}, nil, 2},
+		"what was raised by hand is resolved":       {steps{byHand("michelin", "detroit", ""), job(success)}, nil, 2},
+		"a user's is not resolved by an account":    {steps{byHand("michelin", "detroit", "johndoe"), job(success)}, []string{"forbidden"}, 1},
+		"the provider's is not resolved by a job":   {steps{byHand("michelin", "", ""), job(success)}, []string{"forbidden"}, 1},
+		"what was raised before a restart resolves": {steps{job(code("forbidden")), nil, job(success)}, nil, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := blankAt(t)
+			d := openAt(t, path)
+			for _, step := range test.steps {
+				if step != nil {
+					step(t, d)
+					continue
+				}
+				if err := d.Close(); err != nil {
+					t.Fatal(err)
+				}
+				d = openAt(t, path)
+			}
+			list, err := d.Alerts(t.Context(), true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, a := range list {
+				got = append(got, string(a.Code))
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("raised (-want +got):\n%s", diff)
+			}
+			if got := told(t, d); len(got) != test.told {
+				t.Errorf("got messages %v, want %d", got, test.told)
+			}
+		})
+	}
+}
+
+// byHand raises an alert that nothing but its code has in common with a job's.
+func byHand(provider, account, user string) func(*testing.T, *db.DB) {
+	return func(t *testing.T, d *db.DB) {
+		t.Helper()
+		raise(t, d, db.Alert{Provider: provider, Account: account, User: user, Code: clients.CodeForbidden})
+	}
+}
+
+func TestAJobsAlertSaysWhichJobItWas(t *testing.T) {
+	d := open(t)
+	run, js := start(t, d, 2)
+	commit(t, d, refused(js[1], clients.CodeForbidden, noon))
+	list, err := d.Alerts(t.Context(), true)
+	want := []db.Alert{{
+		Provider: "michelin", Account: "detroit", Code: clients.CodeForbidden, State: db.AlertRaised, Message: "the account may not see this",
+		Hint: "the bill-to must match", Since: noon.Add(2 * time.Second), RunID: run.ID, JobID: js[1].ID,
+	}}
+	if diff := cmp.Diff(want, list, cmpopts.IgnoreUnexported(db.Alert{})); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	for _, m := range pending(t, d, noon) {
+		if m.Topic == "alerts" && m.Traceparent != run.Traceparent {
+			t.Errorf("got trace context %q, want the run's", m.Traceparent)
+		}
+	}
+}
+
+func TestAnAccountWithoutAlertsCostsNoStatement(t *testing.T) {
+	d := open(t)
+	observe(t, d, noon, order("SO1", false))
+	for _, query := range d.Statements() {
+		if strings.Contains(query, "alerts") {
+			t.Errorf("a success ran%s", query)
+		}
+	}
+}
+
+// TestAlertsStayInStepWithWhatIsCommitted undoes what resolves an alert, in every way
+// that it can be undone: the next success must find it all the same.
+func TestAlertsStayInStepWithWhatIsCommitted(t *testing.T) {
+	for name, undo := range map[string]func(t *testing.T, d *db.DB, job jobs.Job){
+		"the operation fails": func(t *testing.T, d *db.DB, job jobs.Job) {
+			t.Helper()
+			// The run's row is gone when the alert was resolved already.
+			if err := d.OnWriter(t.Context(), "CREATE TRIGGER no BEFORE UPDATE ON runs BEGIN SELECT raise(FAIL, 'no'); END"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := d.Commit(t.Context(), succeeded(job, noon)); err == nil {
+				t.Fatal("the commit went well")
+			}
+			if err := d.OnWriter(t.Context(), "DROP TRIGGER no"); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"the transaction fails": func(t *testing.T, d *db.DB, job jobs.Job) {
+			t.Helper()
+			if err := d.OnWriter(t.Context(), `CREATE TRIGGER no AFTER UPDATE ON alerts BEGIN
+				INSERT INTO jobs (job_id, run_id, provider, account, kind, question, state, planned_at) VALUES ('j', 'no such run', '', '', '', '{}', 'queued', ''); END;
+				PRAGMA defer_foreign_keys = on`); err != nil {
+				t.Fatal(err)
+			}
+			release := held(t, d)
+			errs := make(chan error, 2)
+			go func() {
+				errs <- d.Write(t.Context(), false, func(run db.Exec) error {
+					_, err := run("PRAGMA defer_foreign_keys = on")
+					return err
+				})
+			}()
+			until(t, "the first waits", func() bool { return d.Waiting() == 1 })
+			go func() { _, err := d.Commit(t.Context(), succeeded(job, noon)); errs <- err }()
+			until(t, "both wait", func() bool { return d.Waiting() == 2 })
+			release()
+			for range 2 {
+				if err := <-errs; err == nil {
+					t.Fatal("the commit went well")
+				}
+			}
+			if err := d.OnWriter(t.Context(), "DROP TRIGGER no"); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := open(t)
+			_, js := start(t, d, 3)
+			commit(t, d, refused(js[0], clients.CodeForbidden, noon))
+			undo(t, d, js[1])
+			if got := alerts(t, d, true); len(got) != 1 {
+				t.Fatalf("got raised %v, want the one that was undone", got)
+			}
+			commit(t, d, succeeded(js[2], noon))
+			if got := alerts(t, d, true); len(got) != 0 {
+				t.Errorf("still raised: %v", got)
+			}
+		})
+	}
+}
+
+func TestAnAlertOfTheSameTransactionIsFound(t *testing.T) {
+	d := open(t)
+	_, js := start(t, d, 3)
+	release := held(t, d)
+	done := make(chan error, 3)
+	outcomes := []jobs.Outcome{
+		refused(js[0], clients.CodeForbidden, noon), succeeded(js[1], noon), refused(js[2], clients.CodeInvalid, noon),
+	}
+	for i, o := range outcomes {
+		go func() { _, err := d.Commit(t.Context(), o); done <- err }()
+		until(t, fmt.Sprintf("%d wait", i+1), func() bool { return d.Waiting() == i+1 })
+	}
+	release()
+	for range outcomes {
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff([]string{"michelin detroit  invalid raised"}, alerts(t, d, true)); diff != "" {
+		t.Errorf("raised (-want +got):\n%s", diff)
+	}
+	observe(t, d, noon)
+	if got := alerts(t, d, true); len(got) != 0 {
+		t.Errorf("still raised: %v", got)
+	}
+}
+
+func TestAnAlertIsItsMessage(t *testing.T) {
+	text, err := json.Marshal(db.Alert{Provider: "ptv", Code: "stale", State: db.AlertRaised, Message: "m", Since: noon})
+	want := `{"code":"stale","state":"raised","provider":"ptv","message":"m","hint":"","since":"2026-11-20T12:00:00Z"}`
+	if string(text) != want || err != nil {
+		t.Errorf("got %s, %v", text, err)
+	}
+}
