@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"time"
@@ -10,7 +11,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"orderbeat/auth"
+	"orderbeat/db"
 )
+
+// metricsPatience bounds how long the database may take to tell of alerts.
+const metricsPatience = 2 * time.Second
 
 var (
 	perCredential = []string{"provider", "user"}
@@ -23,6 +28,7 @@ var (
 	authLogins   = desc("auth_logins_total", "Token requests sent.", perCredential)
 	authReplays  = desc("auth_replays_total", "Calls sent again after a 401.", perCredential)
 	authSaved    = desc("auth_saved_total", "Times that a token served again, without a token request.", perCredential)
+	alertsRaised = desc("alerts_raised", "Alerts that a person should look at now.", []string{"provider", "code"})
 )
 
 var authStates = []auth.State{auth.StateEmpty, auth.StateValid, auth.StateConsent, auth.StateRefused, auth.StateCooling}
@@ -33,11 +39,11 @@ func desc(name, help string, labels []string) *prometheus.Desc {
 
 // newMetrics is the page for Prometheus. It asks when it is asked, so that it shows
 // what holds now; names of users are in it, and no secret.
-func newMetrics(c *credentials, log *slog.Logger) http.Handler {
+func newMetrics(c *credentials, d *db.DB, log *slog.Logger) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		&authMetrics{c},
+		&authMetrics{c}, &alertMetrics{d},
 	)
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn), ErrorHandling: promhttp.ContinueOnError,
@@ -72,6 +78,31 @@ func (m *authMetrics) Collect(ch chan<- prometheus.Metric) {
 		tell(authLogins, prometheus.CounterValue, float64(st.Logins))
 		tell(authReplays, prometheus.CounterValue, float64(st.Replays))
 		tell(authSaved, prometheus.CounterValue, float64(st.Saved))
+	}
+}
+
+// alertMetrics count the alerts that are raised.
+type alertMetrics struct{ db *db.DB }
+
+// Describe implements [prometheus.Collector].
+func (m *alertMetrics) Describe(ch chan<- *prometheus.Desc) { ch <- alertsRaised }
+
+// Collect implements [prometheus.Collector].
+func (m *alertMetrics) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), metricsPatience)
+	defer cancel()
+	raised, err := m.db.Alerts(ctx, true)
+	if err != nil {
+		ch <- prometheus.NewInvalidMetric(alertsRaised, err)
+		return
+	}
+	type key struct{ provider, code string }
+	counts := map[key]int{}
+	for _, a := range raised {
+		counts[key{a.Provider, string(a.Code)}]++
+	}
+	for k, n := range counts {
+		ch <- prometheus.MustNewConstMetric(alertsRaised, prometheus.GaugeValue, float64(n), k.provider, k.code)
 	}
 }
 

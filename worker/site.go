@@ -18,7 +18,7 @@ type site struct {
 
 func newSite(c Config, creds *credentials, ready func(context.Context) error, public string) *site {
 	return &site{
-		ready: ready, metrics: newMetrics(creds, c.Log),
+		ready: ready, metrics: newMetrics(creds, c.DB, c.Log),
 		consents: &consents{credentials: creds, providers: byName(c.Providers), begun: auth.NewConsents(), public: public, log: c.Log},
 	}
 }

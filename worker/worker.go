@@ -111,6 +111,7 @@ func Run(ctx context.Context, c Config) error {
 
 	creds := newCredentials(c)
 	creds.prepare(ctx)
+	watch := &watch{db: c.DB, credentials: creds, providers: byName(c.Providers), public: public, log: c.Log}
 	ended := newFinished(c.Log)
 	planner := newPlanner(c, ended)
 	consumers := newConsumers(c, ended)
@@ -135,6 +136,7 @@ func Run(ctx context.Context, c Config) error {
 
 	backing.Go(func() error { relay.run(serving); return nil })
 	backing.Go(func() error { consumers.held.beat(serving); return nil })
+	backing.Go(func() error { watch.run(serving); return nil })
 	backing.Go(func() error { creds.tend(serving); return nil })
 	if listener != nil {
 		site := newSite(c, creds, ready(bus, c), public)

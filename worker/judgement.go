@@ -1,0 +1,83 @@
+package worker
+
+import (
+	"fmt"
+
+	"orderbeat/auth"
+	"orderbeat/clients"
+	"orderbeat/db"
+)
+
+// codeUnreadable is the alert's about tokens that were kept and cannot be read.
+const codeUnreadable clients.Code = "store_unreadable"
+
+// credentialCodes are those of the alerts about credentials.
+var credentialCodes = []clients.Code{clients.CodeAuthRejected, clients.CodeIPBlock, clients.CodeConsent, codeUnreadable}
+
+// judgement is which of the alerts about a credential hold.
+type judgement map[clients.Code]bool
+
+// judge says what a status means, after what was found before. An outage says nothing
+// about credentials: what was wrong with them stays wrong until there is a token.
+func judge(st auth.Status, before judgement) judgement {
+	j := judgement{clients.CodeConsent: st.State == auth.StateConsent, codeUnreadable: st.Unreadable}
+	if st.State == auth.StateRefused {
+		j[clients.CodeAuthRejected] = true
+	}
+	if st.Failures == 0 || st.LastFailure == nil {
+		return j
+	}
+	switch st.LastFailure.Class {
+	case auth.ClassCredential, auth.ClassRequest:
+		j[clients.CodeAuthRejected] = true
+	case auth.ClassBlock:
+		j[clients.CodeIPBlock] = true
+		j[clients.CodeAuthRejected] = before[clients.CodeAuthRejected] || st.Refusals > 0
+	case auth.ClassConsent: // the endpoint took the credentials, and refused the user's
+	case auth.ClassThrottle, auth.ClassTransient:
+		j[clients.CodeIPBlock] = before[clients.CodeIPBlock]
+		j[clients.CodeAuthRejected] = before[clients.CodeAuthRejected] || st.Refusals > 0
+	}
+	return j
+}
+
+// alert is the one of this code about a credential; public is the web listener's URL, ""
+// without one.
+func (c *credential) alert(code clients.Code, st auth.Status, public string) db.Alert {
+	a := db.Alert{Provider: c.Provider(), User: c.User(), Code: code}
+	switch code {
+	case clients.CodeConsent:
+		a.Message = fmt.Sprintf("user %s must grant access: %s", c.User(), st.ConsentReason)
+		a.Hint = fmt.Sprintf("open the link in a browser, or: orderbeat auth login %s --user %s", c.Provider(), c.User())
+		a.Link = StartURL(public, c.Provider(), c.User())
+	case clients.CodeIPBlock:
+		a.Message = told(st) + ", soon after refused credentials: the provider may have blocked this address"
+		a.Hint = "ask the provider; there are a few attempts an hour, and none helps that is forced"
+	case codeUnreadable:
+		a.Message = "the tokens that are kept of " + c.who() + " cannot be read"
+		a.Hint = "bring back the file of worker.key if it was replaced; else there are new tokens by and by, and users are asked again"
+	default:
+		a.Message = told(st)
+		a.Hint = fmt.Sprintf("check the credentials and URLs of providers.%s; when they are right: orderbeat auth unlatch %s", c.Provider(), c.Provider())
+	}
+	return a
+}
+
+// told is a status's last failure in a line.
+func told(st auth.Status) string {
+	f := st.LastFailure
+	if f == nil {
+		return "the credentials are refused"
+	}
+	text := f.Reason
+	if f.Code != "" {
+		text += ": " + f.Code
+	}
+	if f.Status != 0 {
+		text += fmt.Sprintf(" (status %d)", f.Status)
+	}
+	if st.State == auth.StateRefused {
+		text += "; no further attempt is made"
+	}
+	return text
+}

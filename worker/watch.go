@@ -1,0 +1,135 @@
+package worker
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+)
+
+// watchRetry and watchRest are how long the watch rests when the database did not take
+// what it had to say, at first and at most.
+const (
+	watchRetry = time.Second
+	watchRest  = 30 * time.Second
+)
+
+// watch raises and resolves the alerts about credentials. It reads the news in order,
+// and goes on to the next only when the database has taken what the last one means. What
+// is unread when the program ends, the states at the next start tell again.
+type watch struct {
+	db          *db.DB
+	credentials *credentials
+	providers   map[string]Provider
+	public      string // URL of the web listener, "" without one
+	found       map[*credential]judgement
+	log         *slog.Logger
+}
+
+// run works until ctx ends.
+func (w *watch) run(ctx context.Context) {
+	w.insist(ctx, func() error { return w.recall(ctx) })
+	for {
+		r, ok := w.credentials.news.next(ctx)
+		if !ok {
+			return
+		}
+		w.insist(ctx, func() error { return w.act(ctx, r) })
+	}
+}
+
+// insist does something until it has come about, or ctx ended.
+func (w *watch) insist(ctx context.Context, do func() error) {
+	rest := watchRetry
+	for err := do(); err != nil && ctx.Err() == nil; err = do() {
+		w.log.Warn("an alert could not be kept; it is tried again", "err", err)
+		if !pause(ctx, rest) {
+			return
+		}
+		rest = min(2*rest, watchRest)
+	}
+}
+
+// recall learns which alerts an earlier process raised, and resolves those about what is
+// not configured any more: nobody else will.
+func (w *watch) recall(ctx context.Context) error {
+	w.found = map[*credential]judgement{}
+	for _, c := range w.credentials.all {
+		w.found[c] = judgement{}
+	}
+	raised, err := w.db.Alerts(ctx, true)
+	if err != nil {
+		return err
+	}
+	for _, a := range raised {
+		if c := w.subject(a); c != nil {
+			w.found[c][a.Code] = true
+		} else if !w.configured(a) {
+			if _, err := w.db.Resolve(ctx, a.Provider, a.Account, a.User, a.Code); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// subject is the credential that an alert is about, nil for one that is about something
+// else.
+func (w *watch) subject(a db.Alert) *credential {
+	if a.Account != "" {
+		return nil
+	}
+	for _, c := range w.credentials.of(a.Provider, "") {
+		if c.User() == a.User {
+			return c
+		}
+	}
+	return nil
+}
+
+// configured reports whether what an alert is about is still there.
+func (w *watch) configured(a db.Alert) bool {
+	p, ok := w.providers[a.Provider]
+	if a.Account != "" {
+		_, ok = accountOf(p, a.Account)
+	}
+	return ok && a.User == ""
+}
+
+// act does what a report means. It may be repeated.
+func (w *watch) act(ctx context.Context, r report) error {
+	before := w.found[r.credential]
+	now := judge(r.status, before)
+	for _, code := range credentialCodes {
+		if now[code] == before[code] {
+			continue
+		}
+		if err := w.turn(ctx, r, code, now[code]); err != nil {
+			return err
+		}
+		before[code] = now[code]
+	}
+	return nil
+}
+
+// turn raises or resolves one alert.
+func (w *watch) turn(ctx context.Context, r report, code clients.Code, raise bool) error {
+	c := r.credential
+	switch {
+	case raise:
+		a := c.alert(code, r.status, w.public)
+		if _, err := w.db.Raise(ctx, a); err != nil {
+			return err
+		}
+		w.log.Warn("alert raised", "provider", a.Provider, "user", a.User, "code", code, "err", a.Message, "hint", a.Hint)
+		return nil
+	default:
+		if _, err := w.db.Resolve(ctx, c.Provider(), "", c.User(), code); err != nil {
+			return err
+		}
+		w.log.Info("alert resolved", "provider", c.Provider(), "user", c.User(), "code", code)
+		return nil
+	}
+}
