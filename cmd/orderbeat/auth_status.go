@@ -104,6 +104,14 @@ func (t *teller) list(ctx context.Context) (list []auth.Status, from string, err
 		return nil, "", err
 	}
 	defer database.Close()
+	rows, err := database.Credentials(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	list = make([]auth.Status, len(rows))
+	for i, row := range rows {
+		list[i] = auth.StatusOf(row)
+	}
 	return list, fromDatabase, nil
 }
 

@@ -61,7 +61,7 @@ func work(ctx context.Context, c *config.Config, log *slog.Logger) (err error) {
 	if err != nil {
 		return fmt.Errorf("worker.key: %w", err)
 	}
-	tokens := auth.Seal(auth.NewMemory(), keys)
+	tokens := auth.Seal(database.Tokens(), keys)
 	version := readBuild().Version
 	lend := config.Lend{Tokens: tokens, UserAgent: "orderbeat/" + version, Log: log}
 	if c.Sandbox != nil {
