@@ -93,6 +93,9 @@ func Queries() []Query {
 		{"alerts", allAlertsSQL, []any{1}},
 		{"raised alerts", raisedAlertsSQL, []any{1}},
 		{"alarmed", alarmedSQL, []any{"[]"}},
+		{"consent", consentSQL, []any{1, "p"}},
+		{"unconsented", unconsentedSQL, []any{"p", "[]"}},
+		{"succeeded after", succeededAfterSQL, []any{"p", "[]", "j"}},
 	}
 	for name, f := range map[string]RunFilter{
 		"runs": {}, "runs of a provider": {Provider: "p", Kind: "sync"}, "runs by state": {State: "failed"},

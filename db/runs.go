@@ -19,7 +19,7 @@ const HeaderReplyTo = "Orderbeat-Reply-To"
 // outbox. A run that has ended already, or that has no jobs, ends at once with its
 // result in the outbox. When a run with the same key was kept before, that one is
 // returned with false, and nothing is written. When a tick asked for the run, it
-// learns its id.
+// learns its id; when a consent did, the run learns its trigger.
 func (d *DB) StartRun(ctx context.Context, run jobs.Run, js []jobs.Job) (jobs.Run, bool, error) {
 	run.Jobs.Total = len(js)
 	started := false
@@ -34,6 +34,9 @@ func (d *DB) StartRun(ctx context.Context, run jobs.Run, js []jobs.Job) (jobs.Ru
 			}
 		}
 		started = true
+		if err := t.linkConsent(&kept); err != nil {
+			return err
+		}
 		return t.startRun(&kept, js)
 	})
 	if err != nil {

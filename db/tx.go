@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"errors"
 )
 
 // tx is the transaction that an operation writes in.
@@ -78,11 +79,16 @@ func (t *tx) each(query string, args []any, scan func(*sql.Rows) error) error {
 	return all(rows, scan)
 }
 
-// all calls scan for every row and closes rows.
+// errEnough is returned by who scans rows and needs no further ones.
+var errEnough = errors.New("enough")
+
+// all calls scan for every row, or until it has enough, and closes rows.
 func all(rows *sql.Rows, scan func(*sql.Rows) error) error {
 	defer func() { _ = rows.Close() }() // what goes wrong is told by Err
 	for rows.Next() {
-		if err := scan(rows); err != nil {
+		if err := scan(rows); errors.Is(err, errEnough) {
+			return nil
+		} else if err != nil {
 			return err
 		}
 	}
