@@ -38,17 +38,28 @@ type Message struct {
 	Body        []byte
 }
 
-// Pending returns up to limit messages that are due at now, oldest first.
+// maxPending bounds the bodies that [DB.Pending] returns together, in bytes.
+const maxPending = 8 << 20
+
+// Pending returns up to limit messages that are due at now, oldest first: fewer when
+// they are large, but at least one if there is any.
 func (d *DB) Pending(ctx context.Context, now time.Time, limit int) ([]Message, error) {
 	rows, err := d.readers.QueryContext(ctx, pendingSQL, stamp(now), limit)
 	if err != nil {
 		return nil, err
 	}
 	var pending []Message
+	bytes := 0
 	err = all(rows, func(rows *sql.Rows) error {
 		m, err := scanMessage(rows)
+		if err != nil {
+			return err
+		}
+		if bytes += len(m.Body); bytes > maxPending && len(pending) > 0 {
+			return errEnough
+		}
 		pending = append(pending, m)
-		return err
+		return nil
 	})
 	return pending, err
 }

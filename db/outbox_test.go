@@ -123,6 +123,37 @@ func TestTheOutboxIsReadInOrderUntilPublished(t *testing.T) {
 	}
 }
 
+func TestLargeMessagesAreReadAFewAtATime(t *testing.T) {
+	d := open(t)
+	for i, megabytes := range []int{3, 4, 2, 9, 1, 1} {
+		tick := db.Tick{Schedule: "large", DueAt: noon.Add(time.Duration(i) * time.Minute), Outcome: "started"}
+		if _, err := d.RecordTick(t.Context(), tick, &jobs.Request{
+			Provider: "michelin", Kind: "fetch", Params: []byte(`{"order_ids":["` + strings.Repeat("0", megabytes<<20) + `"]}`),
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []int
+	for {
+		list, err := d.Pending(t.Context(), noon, 512)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(list) == 0 {
+			break
+		}
+		got = append(got, len(list))
+		for _, m := range list {
+			if err := d.Published(t.Context(), []int64{m.ID}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if diff := cmp.Diff([]int{2, 1, 1, 2}, got); diff != "" {
+		t.Errorf("messages at a time (-want +got):\n%s", diff)
+	}
+}
+
 func TestAFailedOperationWakesNobody(t *testing.T) {
 	d := open(t)
 	run, js := plan(2)
