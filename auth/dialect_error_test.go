@@ -17,7 +17,7 @@ func TestAnswersThatDoNot(t *testing.T) {
 		dialect        auth.Dialect
 		status         int
 		body           string
-		want           auth.Error // Class, Code and, where it matters, Hint
+		want           auth.Error // Class, Code and, where they matter, words of Reason and Hint
 	}{
 		{michelinPage, "its code with blanks around", michelin, 400, `{"error": " unsupported_grant_type "}`, auth.Error{Class: auth.ClassRequest, Code: "unsupported_grant_type", Hint: "Content-Type application/x-www-form-urlencoded"}},
 		{michelinPage, "its code with blanks and capitals", michelin, 400, "{\"error\": \"\\t Unsupported_Grant_Type \\n\"}", auth.Error{Class: auth.ClassRequest, Code: "unsupported_grant_type"}},
@@ -40,7 +40,7 @@ func TestAnswersThatDoNot(t *testing.T) {
 		{shellGuide, "a success with a code", shell, 200, `{"ErrorCode": "invalid_client","access_token": "a"}`, auth.Error{Class: auth.ClassCredential, Code: "invalid_client"}},
 		{shellGuide, "errors as RFC 6749 has them", shell, 401, `{"error": "invalid_client"}`, auth.Error{Class: auth.ClassCredential, Code: "invalid_client"}},
 
-		{microbiltPage, "a 200 that is not approved", microbilt, 200, `{"access_token": "a", "expires_in": "3599", "status": "denied"}`, auth.Error{Class: auth.ClassCredential}},
+		{microbiltPage, "a 200 that is not approved", microbilt, 200, `{"access_token": "a", "expires_in": "3599", "status": "denied"}`, auth.Error{Class: auth.ClassCredential, Reason: "not approved"}},
 		{microbiltPage, "a 200 that is pending", microbilt, 200, `{"access_token": "a", "expires_in": "3599", "status": "pending"}`, auth.Error{Class: auth.ClassCredential}},
 		{microbiltPage, "a 200 that is almost approved", microbilt, 200, `{"access_token": "a", "status": "not approved"}`, auth.Error{Class: auth.ClassCredential}},
 		{microbiltPage, "errors are not documented: its gateway's fault", microbilt, 401, fault(`"detail":{"errorcode":"oauth.v2.InvalidClientIdentifier"}`), auth.Error{Class: auth.ClassCredential, Code: "oauth.v2.invalidclientidentifier"}},
@@ -56,10 +56,16 @@ func TestAnswersThatDoNot(t *testing.T) {
 		{"RFC 6749 section 5.2", "the client may not use this grant", rfc, 400, `{"error":"unauthorized_client"}`, auth.Error{Class: auth.ClassCredential, Code: "unauthorized_client", Hint: "allow this client"}},
 		{"RFC 6749 section 5.2", "the client's grant is not valid", rfc, 400, `{"error":"invalid_grant"}`, auth.Error{Class: auth.ClassCredential, Code: "invalid_grant"}},
 		{"RFC 6749 section 5.2", "the scope is not known", rfc, 400, `{"error":"invalid_scope"}`, auth.Error{Class: auth.ClassRequest, Code: "invalid_scope", Hint: "scope"}},
+		{"RFC 6749 section 5.2", "the request is wrong, whatever its status says", rfc, 401, `{"error":"invalid_request"}`, auth.Error{Class: auth.ClassRequest, Code: "invalid_request", Hint: "provider's kind"}},
+		{"RFC 6749 section 5.2", "the grant is not known, whatever its status says", rfc, 401, `{"error":"unsupported_grant_type"}`, auth.Error{Class: auth.ClassRequest, Code: "unsupported_grant_type", Hint: "does not take this grant"}},
+		{"RFC 6749 section 4.1.2.1", "a redirect's code for an outage", rfc, 400, `{"error":"server_error"}`, auth.Error{Class: auth.ClassTransient, Code: "server_error"}},
+		{"RFC 6749 section 4.1.2.1", "a redirect's code for an overload", rfc, 400, `{"error":"temporarily_unavailable"}`, auth.Error{Class: auth.ClassTransient, Code: "temporarily_unavailable"}},
+		{"RFC 6749 section 4.1.2.1", "a redirect's code for a refusal", rfc, 400, `{"error":"access_denied"}`, auth.Error{Class: auth.ClassCredential, Code: "access_denied", Hint: "enabled"}},
 		{"RFC 6749 section 5.2", "a success with an error", rfc, 200, `{"error":"invalid_scope","access_token":"a"}`, auth.Error{Class: auth.ClassRequest, Code: "invalid_scope"}},
 		{"RFC 6749 section 5.2", "a success with an error that is no text", rfc, 200, `{"error":{"code":7},"access_token":"a"}`, auth.Error{Class: auth.ClassTransient}},
 		{"RFC 6749 section 5.2", "a code nobody knows", rfc, 400, `{"error":"tenant_disabled"}`, auth.Error{Class: auth.ClassRequest, Code: "tenant_disabled"}},
 		{"RFC 6749 section 5.2", "a code that is a sentence", rfc, 401, `{"error":"ClientId is Invalid"}`, auth.Error{Class: auth.ClassCredential}},
+		{"RFC 6749 section 5.2", "a code that is too long to be one", rfc, 401, `{"error":"` + strings.Repeat("x", 41) + `"}`, auth.Error{Class: auth.ClassCredential}},
 		{"RFC 6749 section 5.2", "a code that repeats the secret", rfc, 401, `{"error":"bad_` + clientSecret + `"}`, auth.Error{Class: auth.ClassCredential}},
 		{"RFC 6749 section 5.1", "a success without a token", rfc, 200, `{}`, auth.Error{Class: auth.ClassTransient}},
 		{"RFC 6749 section 5.1", "a success with a blank token", rfc, 200, `{"access_token":""}`, auth.Error{Class: auth.ClassTransient}},
@@ -77,13 +83,14 @@ func TestAnswersThatDoNot(t *testing.T) {
 		{"RFC 6750 section 2.1", "a token with a blank", rfc, 200, `{"access_token":"a b"}`, auth.Error{Class: auth.ClassTransient}},
 		{"RFC 6750 section 2.1", "a token with a control character", rfc, 200, `{"access_token":"a\u007f"}`, auth.Error{Class: auth.ClassTransient}},
 		{"RFC 8693 section 2.2.1", "N_A, also at Michelin", michelin, 200, `{"access_token":"a","token_type":"N_A"}`, auth.Error{Class: auth.ClassRequest}},
-		{"RFC 9449 section 5", "DPoP, also at Michelin", michelin, 200, `{"access_token":"a","token_type":"DPoP"}`, auth.Error{Class: auth.ClassRequest, Hint: "bearer"}},
+		{"RFC 9449 section 5", "DPoP, also at Michelin", michelin, 200, `{"access_token":"a","token_type":"DPoP"}`, auth.Error{Class: auth.ClassRequest, Reason: "DPoP", Hint: "bearer"}},
 		{"RFC 9449 section 8", "a nonce is wanted", rfc, 400, `{"error":"use_dpop_nonce"}`, auth.Error{Class: auth.ClassRequest, Code: "use_dpop_nonce", Hint: "not supported"}},
 		{"RFC 9110 section 15.5", "401 without a word", rfc, 401, ``, auth.Error{Class: auth.ClassCredential}},
 		{"RFC 9110 section 15.5", "403 without a word", rfc, 403, `{}`, auth.Error{Class: auth.ClassCredential}},
 		{"RFC 9110 section 15.5", "404", rfc, 404, `not here`, auth.Error{Class: auth.ClassRequest}},
 		{"RFC 9110 section 15.5", "408", rfc, 408, ``, auth.Error{Class: auth.ClassTransient}},
 		{"RFC 9110 section 15.5", "415", rfc, 415, ``, auth.Error{Class: auth.ClassRequest}},
+		{"RFC 8470 section 5.2", "425", rfc, 425, ``, auth.Error{Class: auth.ClassTransient}},
 		{"RFC 9110 section 15.6", "500", rfc, 500, ``, auth.Error{Class: auth.ClassTransient}},
 		{"RFC 9110 section 15.6", "503 without Retry-After", rfc, 503, ``, auth.Error{Class: auth.ClassTransient}},
 		{"RFC 6585 section 4", "too many requests", rfc, 429, ``, auth.Error{Class: auth.ClassThrottle}},
@@ -92,7 +99,7 @@ func TestAnswersThatDoNot(t *testing.T) {
 		t.Run(tt.document+": "+tt.name, func(t *testing.T) {
 			e := refusing(tt.status, tt.body)
 			got := fails(t, open(t, of(tt.dialect, e)))
-			if got.Class != tt.want.Class || got.Status != tt.status || got.Code != tt.want.Code || !strings.Contains(got.Hint, tt.want.Hint) {
+			if got.Class != tt.want.Class || got.Status != tt.status || got.Code != tt.want.Code || !strings.Contains(got.Reason, tt.want.Reason) || !strings.Contains(got.Hint, tt.want.Hint) {
 				t.Errorf("got %+v want %+v", got, tt.want)
 			}
 			if got.After <= 0 || got.Cooling {
