@@ -67,27 +67,34 @@ func dump(t *testing.T, path string) map[string][]string {
 	defer pool.Close()
 	all := map[string][]string{}
 	for _, table := range []string{"orders", "order_lines", "schedule_lines", "despatches", "order_events", "runs", "jobs", "ticks", "freshness", "outbox"} {
-		rows, err := pool.QueryContext(t.Context(), "SELECT * FROM "+table)
-		if err != nil {
+		all[table] = dumpTable(t, pool, table)
+	}
+	return all
+}
+
+func dumpTable(t *testing.T, pool *sql.DB, table string) (all []string) {
+	t.Helper()
+	rows, err := pool.QueryContext(t.Context(), "SELECT * FROM "+table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rows.Next() {
+		values, dest := make([]any, len(columns)), make([]any, len(columns))
+		for i := range values {
+			dest[i] = &values[i]
+		}
+		if err := rows.Scan(dest...); err != nil {
 			t.Fatal(err)
 		}
-		columns, err := rows.Columns()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for rows.Next() {
-			values, dest := make([]any, len(columns)), make([]any, len(columns))
-			for i := range values {
-				dest[i] = &values[i]
-			}
-			if err := rows.Scan(dest...); err != nil {
-				t.Fatal(err)
-			}
-			all[table] = append(all[table], fmt.Sprint(columns, values))
-		}
-		if err := rows.Err(); err != nil {
-			t.Fatal(err)
-		}
+		all = append(all, fmt.Sprint(columns, values))
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
 	}
 	return all
 }
