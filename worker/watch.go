@@ -125,6 +125,13 @@ func (w *watch) turn(ctx context.Context, r report, code clients.Code, raise boo
 		}
 		w.log.Warn("alert raised", "provider", a.Provider, "user", a.User, "code", code, "err", a.Message, "hint", a.Hint)
 		return nil
+	case code == clients.CodeConsent:
+		runs, err := w.db.ResolveConsent(ctx, c.Provider(), c.User(), c.accounts, time.Now())
+		if err != nil {
+			return err
+		}
+		w.log.Info("alert resolved", "provider", c.Provider(), "user", c.User(), "code", code, "runs", len(runs))
+		return nil
 	default:
 		if _, err := w.db.Resolve(ctx, c.Provider(), "", c.User(), code); err != nil {
 			return err
