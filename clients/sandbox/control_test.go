@@ -17,6 +17,7 @@ func TestControlDescribesTheSandbox(t *testing.T) {
 	a := b.send(t, http.MethodGet, "/_sandbox/", "")
 	got := decode(t, a.body)
 	delete(got, "about")
+	delete(got, "providers") // see TestControlDescribesEveryProvider
 	want := object{
 		"day": "20s", "today": 89759700.0, "client_id": sandbox.ClientID, "paths": []any{tokenPath, introPath, statusPath},
 		"accounts": []any{
@@ -33,7 +34,10 @@ func TestControlDescribesTheSandbox(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	for _, secret := range []string{sandbox.ClientSecret, sandbox.Password, sandbox.APIKey} {
+	for _, secret := range []string{
+		sandbox.ClientSecret, sandbox.Password, sandbox.APIKey,
+		sandbox.PTVClientSecret, sandbox.ShellClientSecret, sandbox.MicrobiltClientSecret, sandbox.MazdaClientSecret,
+	} {
 		if strings.Contains(a.body, secret) {
 			t.Error("a secret is told")
 		}
@@ -77,6 +81,7 @@ func TestControlRefusesFaultsThatMakeNoSense(t *testing.T) {
 		`{"status":99}`:                `status: want 200 to 599, got 99`,
 		`{"delay":"soon"}`:             `delay: want a duration`,
 		`{"body":"x","cut_off":true}`:  `body and header need a status`,
+		`{"cut":"soon"}`:               `cut: want one of ["before" "after" "half" "reset"], got "soon"`,
 		`{"code":503}`:                 `unknown field`,
 		`503`:                          `cannot unmarshal number`,
 		``:                             `EOF`,

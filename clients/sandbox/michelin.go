@@ -3,8 +3,11 @@ package sandbox
 import (
 	"crypto/subtle"
 	"encoding/json"
+	"mime"
 	"net/http"
 	"strings"
+
+	"orderbeat/auth/authtest"
 )
 
 // The client's credentials at Michelin's stand-in, as good as public.
@@ -21,13 +24,8 @@ const (
 	APIKey   = "SANDBOX-NOT-A-KEY"
 )
 
-// The paths are those of Michelin North America Order-to-Cash, OpenAPI 1.0.1, and for
-// the introspection of the developer portal page of 1 April 2025.
-const (
-	michelinTokenPath      = "/idp/v2/b2b/oauth2/token"
-	michelinIntrospectPath = "/idp/v2/b2b/oauth2/introspect"
-	michelinStatusPath     = "/order/amn/C1_1/status"
-)
+// michelinStatusPath is that of Michelin North America Order-to-Cash, OpenAPI 1.0.1.
+const michelinStatusPath = "/order/amn/C1_1/status"
 
 // michelinParty is one account of the client: who pays, and where goods go.
 type michelinParty struct {
@@ -43,13 +41,13 @@ var michelinParties = []michelinParty{
 }
 
 func (s *Sandbox) michelinRoutes() {
-	nobody := func([]byte) string { return "" }
-	s.mux.Handle("POST "+michelinTokenPath,
-		s.operation(OpToken, &s.counts.tokenRequests, nobody, s.grant))
-	s.mux.Handle("POST "+michelinIntrospectPath,
-		s.operation(OpIntrospect, &s.counts.introspections, nobody, s.introspect))
-	s.mux.Handle("POST "+michelinStatusPath,
-		s.operation(OpOrderStatus, &s.counts.orderStatus, statusBillTo, s.orderStatus))
+	status := func(w http.ResponseWriter, r *http.Request, f Fault, _ bool) {
+		s.counts.orderStatus.Add(1)
+		f.effects().Strike(w, r, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s.orderStatus(w, r, f.ErrorCode)
+		}))
+	}
+	s.mux.Handle("POST "+michelinStatusPath, s.operation(OpOrderStatus, statusBillTo, status))
 }
 
 // statusBillTo is the bill-to that an order status request asks about.
@@ -65,7 +63,7 @@ func statusBillTo(body []byte) string {
 // credentials.
 func (s *Sandbox) authorized(r *http.Request) bool {
 	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
-		_, ok = s.tokens.find(token, s.options.Now())
+		_, ok = s.issuers[authtest.Michelin].Check(token)
 		return ok
 	}
 	user, password, ok := r.BasicAuth()
@@ -73,3 +71,13 @@ func (s *Sandbox) authorized(r *http.Request) bool {
 }
 
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
+
+// contentType is the request's media type without its parameters, "" when it has none
+// or a broken one.
+func contentType(r *http.Request) string {
+	t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil {
+		return ""
+	}
+	return t
+}

@@ -25,8 +25,9 @@ const maxWindowDays = 90
 
 // orderStatus answers order status. What HTTP can refuse it refuses with an empty
 // JSON object, a missing token with nothing at all, as the developer portal says;
-// what the document itself gets wrong is told in a 200, in errorHead.
-func (s *Sandbox) orderStatus(w http.ResponseWriter, r *http.Request, f Fault) {
+// what the document itself gets wrong is told in a 200, in errorHead. fault is the
+// error code to answer to a query that is right, or "".
+func (s *Sandbox) orderStatus(w http.ResponseWriter, r *http.Request, fault string) {
 	if !s.authorized(r) {
 		s.counts.unauthorized.Add(1)
 		w.WriteHeader(http.StatusUnauthorized)
@@ -48,7 +49,7 @@ func (s *Sandbox) orderStatus(w http.ResponseWriter, r *http.Request, f Fault) {
 		answerJSON(w, http.StatusForbidden, struct{}{})
 		return
 	}
-	answerJSON(w, http.StatusOK, s.statusDocument(q, account, f.ErrorCode))
+	answerJSON(w, http.StatusOK, s.statusDocument(q, account, fault))
 }
 
 func (s *Sandbox) refuse(w http.ResponseWriter, status int) {
@@ -56,8 +57,7 @@ func (s *Sandbox) refuse(w http.ResponseWriter, status int) {
 	answerJSON(w, status, struct{}{})
 }
 
-// statusDocument is the document that answers q, in the shape of its variant. fault is
-// the error code to answer to a query that is right, or "".
+// statusDocument is the document that answers q, in the shape of its variant.
 func (s *Sandbox) statusDocument(q statusRequest, account int, fault string) any {
 	code := q.check(account)
 	if code == codeNone && fault != "" {

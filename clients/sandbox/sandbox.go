@@ -3,28 +3,31 @@
 // the providers document, sharing no code with the clients that ask it, so that the
 // two check each other.
 //
-// One handler serves every provider at the paths that the provider itself uses; at
-// present that is Michelin. Its orders are invented, and they move: a sandbox day is
-// short (20 seconds unless told otherwise), and with each one some orders of each
+// One handler serves every provider, at the paths that the provider itself uses. Of
+// PTV, Shell, Microbilt and Mazda there is the side that issues tokens, and one call
+// that proves a token. Michelin has orders. They are invented, and they move: a sandbox
+// day is short (20 seconds unless told otherwise), and with each one some orders of each
 // account are placed, confirmed, scheduled, put off, shipped or cancelled. What an
 // order is at one moment depends on the clock alone; nothing is stored, so a restart
 // never takes an order back to where it was.
 //
-// Trouble comes on demand: [Sandbox.RevokeTokens], [Sandbox.Fail], or from a
-// terminal the same below /_sandbox/, which also tells what there is and what was
-// asked.
+// Tokens, of which a restart forgets all, are orderbeat/auth/authtest's matter. Trouble
+// comes on demand: [Sandbox.Revoke], [Sandbox.Fail], or from a terminal the same below
+// /_sandbox/, which also tells what there is and what was asked.
 //
 // It is no proof of how a provider behaves. It does what the documents say, and where
 // they are silent something plausible; the comments tell which. It checks credentials,
 // but these are constants that everybody can read: let it listen on a loopback address.
 //
-// Start reading at [New], then michelin.go; the life of an order is in
-// michelin_story.go.
+// Start reading at [New], then providers.go; Michelin begins in michelin.go, and the
+// life of an order is in michelin_story.go.
 package sandbox
 
 import (
 	"net/http"
 	"time"
+
+	"orderbeat/auth/authtest"
 )
 
 // Options say how time passes in the sandbox. The zero value is ready to use.
@@ -33,8 +36,8 @@ type Options struct {
 	Now func() time.Time
 	// Day is the length of a sandbox day; 20 s when zero. Another length makes other orders.
 	Day time.Duration
-	// TokenTTL is how long an access token lives; 120 min when zero, as Michelin's
-	// developer portal page of 1 April 2025 says.
+	// TokenTTL is how long an access token lives. When zero it is what each provider's
+	// document says: 120 min at Michelin (developer portal page of 1 April 2025).
 	TokenTTL time.Duration
 }
 
@@ -43,8 +46,8 @@ type Options struct {
 type Sandbox struct {
 	options Options
 	mux     *http.ServeMux
-	tokens  tokens
-	faults  faults
+	issuers map[authtest.Dialect]*authtest.Server // one for each of providers; never changes
+	faults  authtest.Faults[Fault]
 	counts  counts
 	orders  michelinOrders
 }
@@ -57,17 +60,17 @@ func New(o Options) *Sandbox {
 	if o.Day <= 0 {
 		o.Day = 20 * time.Second
 	}
-	if o.TokenTTL <= 0 {
-		o.TokenTTL = 120 * time.Minute
+	s := &Sandbox{
+		options: o, mux: http.NewServeMux(),
+		issuers: map[authtest.Dialect]*authtest.Server{}, orders: newMichelinOrders(o.Day),
 	}
-	s := &Sandbox{options: o, mux: http.NewServeMux(), orders: newMichelinOrders(o.Day)}
 	s.controlRoutes()
+	for _, p := range providers {
+		s.providerRoutes(p)
+	}
 	s.michelinRoutes()
 	return s
 }
 
 // ServeHTTP answers as the providers would, or as a [Fault] says.
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
-
-// RevokeTokens makes every access token issued so far invalid at once.
-func (s *Sandbox) RevokeTokens() { s.tokens.revoke() }

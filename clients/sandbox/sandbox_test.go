@@ -37,10 +37,15 @@ func newBench(tb testing.TB) *bench {
 	b := &bench{}
 	b.clock.Store(noon.UnixNano())
 	b.Sandbox = sandbox.New(sandbox.Options{Now: b.now})
+	b.listen(tb)
+	return b
+}
+
+func (b *bench) listen(tb testing.TB) {
+	tb.Helper()
 	server := httptest.NewServer(b)
 	tb.Cleanup(server.Close)
 	b.url = server.URL
-	return b
 }
 
 func (b *bench) now() time.Time          { return time.Unix(0, b.clock.Load()) }

@@ -1,8 +1,12 @@
 package sandbox
 
-import "sync/atomic"
+import (
+	"sync/atomic"
 
-// Stats counts what the stand-ins were asked since [New]. A request that a [Fault]
+	"orderbeat/auth/authtest"
+)
+
+// Stats counts what Michelin's stand-in was asked since [New]. A request that a [Fault]
 // answered is counted as a request and in Faults, and nowhere else.
 type Stats struct {
 	TokenRequests int64 `json:"token_requests"`
@@ -15,26 +19,31 @@ type Stats struct {
 	Forbidden    int64 `json:"forbidden"`
 	// Refused are order status requests answered 400 or 415, or with an error code in a 200.
 	Refused int64 `json:"refused"`
-	// Faults is how often a fault struck.
+	// Faults is how often a fault struck, at whichever provider.
 	Faults int64 `json:"faults"`
 }
 
 type counts struct {
-	tokenRequests, tokensIssued, introspections, orderStatus atomic.Int64
-	unauthorized, forbidden, refused, faults                 atomic.Int64
+	orderStatus, unauthorized, forbidden, refused, faults atomic.Int64
 }
 
 // Stats returns the counters as they are now.
 func (s *Sandbox) Stats() Stats {
-	c := &s.counts
+	c, tokens := &s.counts, s.ProviderStats(authtest.Michelin)
 	return Stats{
-		TokenRequests:  c.tokenRequests.Load(),
-		TokensIssued:   c.tokensIssued.Load(),
-		Introspections: c.introspections.Load(),
+		TokenRequests:  tokens.TokenRequests,
+		TokensIssued:   tokens.TokensIssued,
+		Introspections: tokens.Introspections,
 		OrderStatus:    c.orderStatus.Load(),
 		Unauthorized:   c.unauthorized.Load(),
 		Forbidden:      c.forbidden.Load(),
 		Refused:        c.refused.Load(),
 		Faults:         c.faults.Load(),
 	}
+}
+
+// ProviderStats are the counters of the side of a provider that issues tokens, and of
+// the calls that brought one. It panics when the sandbox has no such provider.
+func (s *Sandbox) ProviderStats(provider authtest.Dialect) authtest.Stats {
+	return s.issuers[provider].Stats()
 }

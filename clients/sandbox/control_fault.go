@@ -1,0 +1,93 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"orderbeat/auth/authtest"
+)
+
+// faultJSON is a [Fault] as POST /_sandbox/fault takes it.
+type faultJSON struct {
+	Op           Op                `json:"op,omitempty"`
+	Account      string            `json:"account,omitempty"`
+	Times        int               `json:"times,omitempty"`
+	Delay        string            `json:"delay,omitempty"` // "1.5s"
+	Hang         bool              `json:"hang,omitempty"`
+	Status       int               `json:"status,omitempty"`
+	Header       map[string]string `json:"header,omitempty"`
+	Body         string            `json:"body,omitempty"`
+	ErrorCode    string            `json:"error_code,omitempty"`
+	RefuseClient bool              `json:"refuse_client,omitempty"`
+	SameToken    bool              `json:"same_token,omitempty"`
+	CutOff       bool              `json:"cut_off,omitempty"`
+	Cut          authtest.Cut      `json:"cut,omitempty"`
+}
+
+func (s *Sandbox) addFault(w http.ResponseWriter, r *http.Request) {
+	var j faultJSON
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBodyBytes))
+	d.DisallowUnknownFields()
+	err := d.Decode(&j)
+	if err == nil {
+		var f Fault
+		if f, err = j.fault(); err == nil {
+			s.Fail(f)
+			answerJSON(w, http.StatusOK, describeFault(f))
+			return
+		}
+	}
+	answerJSON(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
+}
+
+var cuts = []authtest.Cut{authtest.CutBefore, authtest.CutAfter, authtest.CutHalf, authtest.CutReset}
+
+// fault checks what a person typed. A fault without any effect is a mistake.
+func (j faultJSON) fault() (Fault, error) {
+	f := Fault{
+		Op: j.Op, Account: j.Account, Times: j.Times, Status: j.Status, Body: j.Body,
+		ErrorCode: j.ErrorCode, CutOff: j.CutOff, Header: http.Header{},
+		Hang: j.Hang, RefuseClient: j.RefuseClient, SameToken: j.SameToken, Cut: j.Cut,
+	}
+	for name, value := range j.Header {
+		f.Header.Set(name, value)
+	}
+	var err error
+	if j.Delay != "" {
+		f.Delay, err = time.ParseDuration(j.Delay)
+	}
+	switch {
+	case err != nil:
+		return f, fmt.Errorf("delay: want a duration such as \"1.5s\", got %q", j.Delay)
+	case f.Op != "" && !slices.Contains(ops, f.Op):
+		return f, fmt.Errorf("op: want one of %q, got %q", ops, f.Op)
+	case f.Status != 0 && (f.Status < 200 || f.Status > 599):
+		return f, fmt.Errorf("status: want 200 to 599, got %d", f.Status)
+	case f.Status == 0 && (f.Body != "" || len(f.Header) > 0):
+		return f, errors.New("body and header need a status")
+	case f.Cut != "" && !slices.Contains(cuts, f.Cut):
+		return f, fmt.Errorf("cut: want one of %q, got %q", cuts, f.Cut)
+	case f.Status == 0 && f.ErrorCode == "" && f.Delay <= 0 && !f.CutOff && f.Cut == "" && !f.Hang && !f.RefuseClient && !f.SameToken:
+		return f, errors.New("want one of status, error_code, delay, cut_off, cut, hang, refuse_client, same_token")
+	}
+	return f, nil
+}
+
+func describeFault(f Fault) faultJSON {
+	j := faultJSON{
+		Op: f.Op, Account: f.Account, Times: f.Times, Status: f.Status, Body: f.Body,
+		ErrorCode: f.ErrorCode, CutOff: f.CutOff, Header: map[string]string{},
+		Hang: f.Hang, RefuseClient: f.RefuseClient, SameToken: f.SameToken, Cut: f.Cut,
+	}
+	for name := range f.Header {
+		j.Header[name] = f.Header.Get(name)
+	}
+	if f.Delay > 0 {
+		j.Delay = f.Delay.String()
+	}
+	return j
+}

@@ -1,0 +1,112 @@
+package sandbox
+
+import (
+	"io"
+	"net/http"
+	"regexp"
+
+	"orderbeat/auth/authtest"
+)
+
+// The clients' credentials at the other stand-ins, as good as public. The secrets hold
+// what encodings get wrong.
+const (
+	PTVClientID     = "sandbox-ptv"
+	PTVClientSecret = "SANDBOX+ptv/not:a=secret&%41"
+
+	ShellClientID     = "sandbox-shell"
+	ShellClientSecret = "SANDBOX+shell/not:a=secret&%41"
+
+	MicrobiltClientID     = "sandbox-microbilt"
+	MicrobiltClientSecret = "SANDBOX+microbilt/not:a=secret&%41"
+
+	MazdaClientID     = "SANDBOX0-0000-0000-0000-000000000000" // called API key there
+	MazdaClientSecret = "SANDBOX+mazda/not:a=secret&%41"
+)
+
+// provider is one stand-in.
+type provider struct {
+	dialect                authtest.Dialect // and its name
+	clientID, clientSecret string
+	// token and so on are the operations, "" where it has none.
+	token, authorize, introspect, pingOp Op
+
+	// ping is the path of a GET that proves a token, answered by pong.
+	ping string
+	pong http.HandlerFunc
+}
+
+var providers = []provider{
+	{
+		dialect: authtest.Michelin, clientID: ClientID, clientSecret: ClientSecret,
+		token: OpToken, introspect: OpIntrospect,
+	},
+	{ // The ping is that of the Planning API's reference. The token URL is "the Token URL from the API you want to access": ours.
+		dialect: authtest.PTV, clientID: PTVClientID, clientSecret: PTVClientSecret,
+		token: OpPTVToken, pingOp: OpPTVPing, ping: "/planning/v1/ping", pong: plainPong,
+	},
+	// The others document no call that proves a token. Theirs are invented.
+	{
+		dialect: authtest.Shell, clientID: ShellClientID, clientSecret: ShellClientSecret,
+		token: OpShellToken, pingOp: OpShellPing, ping: "/shell/ping", pong: emptyPong,
+	},
+	{
+		dialect: authtest.Microbilt, clientID: MicrobiltClientID, clientSecret: MicrobiltClientSecret,
+		token: OpMicrobiltToken, pingOp: OpMicrobiltPing, ping: "/microbilt/ping", pong: emptyPong,
+	},
+	{
+		dialect: authtest.Mazda, clientID: MazdaClientID, clientSecret: MazdaClientSecret,
+		token: OpMazdaToken, authorize: OpMazdaAuthorize, pingOp: OpMazdaPing, ping: "/mazda/ping", pong: orgPong,
+	},
+}
+
+// providerRoutes sets up the side of a provider that issues tokens, and its ping.
+func (s *Sandbox) providerRoutes(p provider) {
+	issuer := authtest.New(authtest.Options{
+		Dialect: p.dialect, Now: s.options.Now, Life: s.options.TokenTTL, ClientID: p.clientID, ClientSecret: p.clientSecret,
+	})
+	s.issuers[p.dialect] = issuer
+	issue := func(w http.ResponseWriter, r *http.Request, f Fault, struck bool) {
+		if struck {
+			issuer.ServeFault(w, r, f.effects())
+			return
+		}
+		issuer.ServeHTTP(w, r)
+	}
+	paths := issuer.Paths()
+	for op, path := range map[Op]string{p.token: paths.Token, p.authorize: paths.Authorize, p.introspect: paths.Introspect} {
+		if op != "" {
+			s.mux.Handle(path, s.operation(op, nobody, issue)) // any method: the issuer knows which it takes
+		}
+	}
+	if p.ping == "" {
+		return
+	}
+	protected := issuer.Protect(p.pong)
+	s.mux.Handle("GET "+p.ping, s.operation(p.pingOp, nobody, func(w http.ResponseWriter, r *http.Request, f Fault, _ bool) {
+		f.effects().Strike(w, r, protected)
+	}))
+}
+
+func plainPong(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain;charset=UTF-8")
+	_, _ = io.WriteString(w, "pong")
+}
+
+func emptyPong(w http.ResponseWriter, _ *http.Request) { answerJSON(w, http.StatusOK, struct{}{}) }
+
+// orgForm is "<dealerNumber/marketCode>" (Mazda's Access keys for DMS (OAuth2), High
+// level steps to follow, 4).
+var orgForm = regexp.MustCompile(`^[^/\s]+/[^/\s]+$`)
+
+// orgPong wants the header X-mazda-org. Without it Mazda "attempts to fallback to the
+// user's default organization"; users here are anybody, and have none. "When [...] the
+// represented user not allowed to call the specific method, the Mazda web service
+// returns HTTP 403", with what else is not told.
+func orgPong(w http.ResponseWriter, r *http.Request) {
+	if !orgForm.MatchString(r.Header.Get("X-mazda-org")) {
+		answerJSON(w, http.StatusForbidden, struct{}{})
+		return
+	}
+	emptyPong(w, r)
+}

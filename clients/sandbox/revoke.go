@@ -1,0 +1,59 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"orderbeat/auth/authtest"
+)
+
+// Revocation says which tokens end. The zero value is every access token.
+type Revocation struct {
+	// Provider is whose tokens; "" is every provider's.
+	Provider authtest.Dialect `json:"provider"`
+	// User is who granted them; "" is everybody.
+	User string `json:"user"`
+	// Refresh ends refresh tokens too, and codes that were not exchanged yet, as a
+	// revoked signing key does (Mazda's Access keys for DMS (OAuth2), Local client
+	// storage of access tokens): the user has to be asked again.
+	Refresh bool `json:"refresh"`
+}
+
+// Revoke makes tokens invalid at once. Unknown providers and users have none.
+func (s *Sandbox) Revoke(r Revocation) {
+	for name, issuer := range s.issuers {
+		if r.Provider != "" && r.Provider != name {
+			continue
+		}
+		issuer.RevokeAccess(r.User)
+		if r.Refresh {
+			issuer.RevokeRefresh(r.User)
+		}
+	}
+}
+
+// RevokeTokens makes every access token issued so far invalid at once.
+func (s *Sandbox) RevokeTokens() { s.Revoke(Revocation{}) }
+
+// revoke takes a [Revocation]. No body is the zero one.
+func (s *Sandbox) revoke(w http.ResponseWriter, r *http.Request) {
+	var which Revocation
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBodyBytes))
+	d.DisallowUnknownFields()
+	err := d.Decode(&which)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	if _, known := s.issuers[which.Provider]; err == nil && !known && which.Provider != "" {
+		err = fmt.Errorf("provider: there is none called %q", which.Provider)
+	}
+	if err != nil {
+		answerJSON(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
+		return
+	}
+	s.Revoke(which)
+	w.WriteHeader(http.StatusNoContent)
+}
