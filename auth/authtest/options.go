@@ -1,8 +1,6 @@
 package authtest
 
-import (
-	"time"
-)
+import "time"
 
 // The client's credentials where [Options] give none. The secret is made of what
 // encodings get wrong.
@@ -25,7 +23,8 @@ type Options struct {
 	// Life and RefreshLife are how long access and refresh tokens live; when zero, as
 	// long as the dialect's document says.
 	Life, RefreshLife time.Duration
-	// ClientID and ClientSecret are those of the one client there is.
+	// ClientID and ClientSecret are those of the one client there is; the constants
+	// of these names when both are "".
 	ClientID, ClientSecret string
 	// RedirectURIs are the client's, compared byte for byte. None allows every
 	// http and https URI on a loopback address.
