@@ -6,7 +6,7 @@
 // the same transaction as what it tells. Everything that only reads has
 // connections of its own, which never wait for the writer.
 //
-// Start reading at [DB.Commit], then writer.go, then migrations/.
+// Start reading at [DB.Commit], then writer.go and transact.go, then migrations/.
 package db
 
 import (

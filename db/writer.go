@@ -4,14 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
-	"math/rand/v2"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/mattn/go-sqlite3"
 )
 
 // maxBatch bounds what one transaction takes, in rows as the callers estimate
@@ -160,106 +155,6 @@ func (w *writer) lead(ctx context.Context) {
 	for i, o := range batch {
 		o.turn <- turn{err: errs[i]}
 	}
-}
-
-// commit runs a batch in one transaction. The errors are those of the operations,
-// in order; when the transaction itself fails, everybody gets its error.
-//
-// ctx is the leader's, and must be one that does not end: an interrupted statement
-// would undo what others wait for, and an interruptible one costs a goroutine.
-func (w *writer) commit(ctx context.Context, batch []*op) []error {
-	errs := make([]error, len(batch))
-	t := &tx{w: w, ctx: ctx}
-	if err := w.transact(t, batch, errs); err != nil {
-		// Whatever went wrong, the next one begins outside of a transaction. When
-		// SQLite has rolled back already, this fails and that is well.
-		_, _ = w.conn.ExecContext(ctx, "ROLLBACK")
-		for i := range errs {
-			errs[i] = fmt.Errorf("commit: %w", err)
-		}
-		return errs
-	}
-	t.committed()
-	if t.queued {
-		select {
-		case w.wake <- struct{}{}:
-		default: // it is awake, or about to be
-		}
-	}
-	return errs
-}
-
-func (w *writer) transact(t *tx, batch []*op, errs []error) error {
-	durable := slices.ContainsFunc(batch, func(o *op) bool { return o.wait == always || o.wait == asOpened && w.full })
-	if err := w.sync(t.ctx, durable); err != nil {
-		return err
-	}
-	if err := w.begin(t); err != nil {
-		return err
-	}
-	for i, o := range batch {
-		queued := t.queued
-		if _, err := t.exec("SAVEPOINT op"); err != nil {
-			return err
-		}
-		if errs[i] = o.safely(t); errs[i] != nil {
-			t.calmed = nil // perhaps not
-			// After some failures, a full disk for one, SQLite has rolled back
-			// everything, and there is no savepoint any more.
-			if _, err := t.exec("ROLLBACK TO op"); err != nil {
-				return errs[i]
-			}
-			t.queued = queued
-		}
-		if _, err := t.exec("RELEASE op"); err != nil {
-			return err
-		}
-	}
-	_, err := t.exec("COMMIT")
-	return err
-}
-
-// begin begins a transaction, as soon as no other process is in one. SQLite itself would
-// ask ten times a second, and may for long find it taken by a process that writes
-// without a pause: from one commit to the next are microseconds.
-func (w *writer) begin(t *tx) error {
-	deadline := time.Now().Add(w.patience)
-	for {
-		_, err := t.exec("BEGIN IMMEDIATE")
-		if e, ok := errors.AsType[sqlite3.Error](err); !ok || e.Code != sqlite3.ErrBusy || time.Now().After(deadline) {
-			return err
-		}
-		time.Sleep(time.Millisecond/4 + rand.N(time.Millisecond))
-	}
-}
-
-// safely makes a panic of the operation its error: if it went on to a caller that
-// recovers, nobody would lead any more, and all who wait would wait for ever.
-func (o *op) safely(t *tx) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	return o.run(t)
-}
-
-// sync sets whether the next commit waits for the disk. In WAL mode a commit that
-// does not is made durable by the next one that does, or by a checkpoint. The
-// pragma acts when it is prepared, so it is no prepared statement.
-func (w *writer) sync(ctx context.Context, durable bool) error {
-	if durable == !w.relaxed {
-		return nil
-	}
-	pragma := "PRAGMA synchronous = NORMAL"
-	if durable {
-		pragma = "PRAGMA synchronous = FULL"
-	}
-	if _, err := w.conn.ExecContext(ctx, pragma); err != nil {
-		return err
-	}
-	w.relaxed = !durable
-	return nil
 }
 
 // close waits for those who are in, refuses others, and closes the connection. The
