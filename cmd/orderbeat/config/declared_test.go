@@ -1,6 +1,8 @@
 package config_test
 
 import (
+	"errors"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -9,6 +11,7 @@ import (
 	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/clients/declared"
+	"orderbeat/clients/sandbox"
 	"orderbeat/cmd/orderbeat/config"
 )
 
@@ -100,5 +103,48 @@ func TestDeclaredProvidersMistakesHaveLines(t *testing.T) {
 	want := []string{"8 providers.planning.client_auth", "19 providers.reports.pkce", "34 providers.dms.accounts[0].org", "41 schedules[0].params.lookback"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("mistakes differ (-want +got):\n%s\n%v", diff, err)
+	}
+}
+
+// The stand-ins take no other credentials than their own.
+func TestEveryKindIsLentWhatItsStandInTakes(t *testing.T) {
+	server := httptest.NewServer(sandbox.New(sandbox.Options{}))
+	defer server.Close()
+	text := "[sandbox]\n"
+	for kind := range declaredKinds {
+		text += "[providers." + kind + "]\nkind = \"" + kind + "\"\n[[providers." + kind + ".accounts]]\nname = \"main\"\n"
+		if kind == "mazda" {
+			text += "user = \"mmd10030.johndoe\"\norg = \"10030/MMD\"\n"
+		}
+	}
+	c, err := config.Load(write(t, text), declaredKinds, env())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range c.Providers {
+		opened, err := p.Open(config.Lend{Tokens: auth.NewMemory(), Sandbox: config.SandboxAt(strings.TrimPrefix(server.URL, "http://"))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := opened.(*declared.Client)
+		if p.Kind == "mazda" {
+			refusesOnlyTheCode(t, client.Credentials()[0])
+		} else if _, err := client.Check(t.Context(), p.Accounts[0]); err != nil {
+			t.Errorf("%s: %v", p.Kind, err)
+		}
+	}
+}
+
+// refusesOnlyTheCode has a code refused that nobody was given, by a server that has
+// looked at the client's credentials before.
+func refusesOnlyTheCode(t *testing.T, source *auth.Source) {
+	t.Helper()
+	_, consent, err := source.Authorize("https://127.0.0.1:8080/myGreatDms/oauth/code")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = source.Exchange(t.Context(), consent, "nobodys-code")
+	if e, ok := errors.AsType[*auth.Error](err); !ok || e.Code != "invalid_grant" {
+		t.Errorf("got %v, want invalid_grant: the client is taken, the code is not", err)
 	}
 }

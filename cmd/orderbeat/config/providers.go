@@ -32,7 +32,7 @@ type Provider struct {
 // Lend is what the program lends to a provider.
 type Lend struct {
 	Tokens    auth.Store
-	Sandbox   clients.Sandbox
+	Sandbox   StandIns
 	UserAgent string
 	Log       *slog.Logger
 }
@@ -120,7 +120,7 @@ func (l *loader) try(path string, p *Provider, own map[string]any, frame []field
 				decoded = true
 				return l.decode(path, own, into, frame)
 			},
-			Tokens: lend.Tokens, Sandbox: lend.Sandbox, UserAgent: lend.UserAgent, Log: lend.Log,
+			Tokens: lend.Tokens, Sandbox: lend.Sandbox.of(c.Kind), UserAgent: lend.UserAgent, Log: lend.Log,
 		})
 	}
 	trial, err := p.open(l.trial())

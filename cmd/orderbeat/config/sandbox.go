@@ -6,11 +6,31 @@ import (
 	"orderbeat/clients/sandbox"
 )
 
+// StandIns are what the sandbox lends to the providers. The zero value lends nothing:
+// the stand-ins do not run.
+type StandIns struct {
+	// URL is the base of every URL of the stand-ins, without a trailing slash.
+	URL string
+}
+
 // SandboxAt is what providers are told of stand-ins that listen on address.
-func SandboxAt(address string) clients.Sandbox {
+func SandboxAt(address string) StandIns { return StandIns{URL: "http://" + address} }
+
+// credentials are a client id and its secret, which everybody can read.
+type credentials struct{ id, secret string }
+
+// lent are the credentials that the stand-in of each kind of provider takes.
+var lent = map[string]credentials{
+	"mazda":     {sandbox.MazdaClientID, sandbox.MazdaClientSecret},
+	"michelin":  {sandbox.ClientID, sandbox.ClientSecret},
+	"microbilt": {sandbox.MicrobiltClientID, sandbox.MicrobiltClientSecret},
+	"ptv":       {sandbox.PTVClientID, sandbox.PTVClientSecret},
+	"shell":     {sandbox.ShellClientID, sandbox.ShellClientSecret},
+}
+
+// of is what a provider of a kind is told of its stand-in.
+func (s StandIns) of(kind string) clients.Sandbox {
 	return clients.Sandbox{
-		URL:          "http://" + address,
-		ClientID:     auth.NewSecret(sandbox.ClientID),
-		ClientSecret: auth.NewSecret(sandbox.ClientSecret),
+		URL: s.URL, ClientID: auth.NewSecret(lent[kind].id), ClientSecret: auth.NewSecret(lent[kind].secret),
 	}
 }
