@@ -62,5 +62,14 @@ func TestAgainstTheSandbox(t *testing.T) {
 		if e := clients.AsError(err); err == nil || e.Code != clients.CodeForbidden {
 			t.Errorf("got %v, want forbidden", err)
 		}
+	})	t.Run("a check, whose token introspection knows", func(t *testing.T) {
+		p := open(t, server.URL, func(s *clients.Section) {
+			s.ClientID, s.ClientSecret = auth.NewSecret(sandbox.ClientID), auth.NewSecret(sandbox.ClientSecret)
+		})
+		before := stand.Stats().Introspections
+		problems, err := p.(clients.Checker).Check(t.Context(), lastDays.Account)
+		if err != nil || len(problems) != 0 || stand.Stats().Introspections != before+1 {
+			t.Errorf("got %+v and %v, want no problem, and introspection asked", problems, err)
+		}
 	})
 }
