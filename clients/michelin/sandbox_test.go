@@ -62,7 +62,8 @@ func TestAgainstTheSandbox(t *testing.T) {
 		if e := clients.AsError(err); err == nil || e.Code != clients.CodeForbidden {
 			t.Errorf("got %v, want forbidden", err)
 		}
-	})	t.Run("a check, whose token introspection knows", func(t *testing.T) {
+	})
+	t.Run("a check, whose token introspection knows", func(t *testing.T) {
 		p := open(t, server.URL, func(s *clients.Section) {
 			s.ClientID, s.ClientSecret = auth.NewSecret(sandbox.ClientID), auth.NewSecret(sandbox.ClientSecret)
 		})
