@@ -56,6 +56,9 @@ func (c *Consents) Finish(ctx context.Context, provider string, answer url.Value
 		}
 	}
 	s := consent.source
+	if len(answer["code"]) > 1 || len(answer["error"]) > 1 || len(answer["iss"]) > 1 || len(answer["state"]) > 1 {
+		return nil, &ConsentError{Code: "invalid_answer", Reason: "the provider's answer says something twice", Again: true, Source: s}
+	}
 	if err := s.config.checkIssuer(answer); err != nil {
 		return nil, &ConsentError{Code: "invalid_issuer", Reason: err.Error(), Hint: "ask the provider whether its issuer has changed", Source: s}
 	}

@@ -134,15 +134,37 @@ func TestWhoseAnswerItIs(t *testing.T) {
 	}
 }
 
-func TestAnAnswerWithoutACodeIsNone(t *testing.T) {
-	for _, code := range [][]string{nil, {""}} {
-		server, consents := &strict{}, auth.NewConsents()
-		s := open(t, userConfig(server, nil))
-		answer := url.Values{"state": {begin(t, consents, s)}, "code": code}
-		if e := finish(t, consents, "mazda", answer); e.Code != "invalid_answer" || !e.Again {
-			t.Errorf("got %+v want invalid_answer", e)
-		}
-		server.got(t)
+func TestAnswersThatAreNone(t *testing.T) {
+	for name, change := range map[string]func(answer url.Values){
+		"neither a code nor an error":             func(a url.Values) { a.Del("code") },
+		"a blank code":                            func(a url.Values) { a.Set("code", "") },
+		"two codes (RFC 6749 section 3.1)":        func(a url.Values) { a.Add("code", "another") },
+		"two states (RFC 6749 section 3.1)":       func(a url.Values) { a.Add("state", "another") },
+		"two issuers (RFC 6749 section 3.1)":      func(a url.Values) { a["iss"] = []string{"https://mapps.example", "https://evil.example"} },
+		"two errors and no code (RFC 6749 again)": func(a url.Values) { a.Del("code"); a["error"] = []string{"server_error", "access_denied"} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			server, consents := &strict{}, auth.NewConsents()
+			c := userConfig(server, nil)
+			c.Issuer = "https://mapps.example"
+			s := open(t, c)
+			answer := answered(begin(t, consents, s))
+			answer.Set("iss", c.Issuer)
+			change(answer)
+			if e := finish(t, consents, "mazda", answer); e.Code != "invalid_answer" || !e.Again || e.Source != s {
+				t.Errorf("got %+v want invalid_answer", e)
+			}
+			server.got(t)
+		})
+	}
+}
+
+func TestParametersThatNobodyKnowsAreIgnored(t *testing.T) {
+	server, consents := &strict{life: time.Hour}, auth.NewConsents()
+	answer := answered(begin(t, consents, open(t, userConfig(server, nil))))
+	answer["session_state"] = []string{"a", "b"}
+	if _, err := consents.Finish(t.Context(), "mazda", answer); err != nil {
+		t.Error(err)
 	}
 }
 
