@@ -133,3 +133,15 @@ SELECT ` + statusColumns + `, ` + tokenColumns + ` FROM credentials`
 
 	resealSQL = `UPDATE credentials SET sealed = ?, credential = ? WHERE key = ?`
 )
+
+// EndLeases ends every lease on a credential. The caller knows that no other process
+// renews tokens now: who held one was killed, and nobody should wait for it. What it
+// intended stays known.
+func (d *DB) EndLeases(ctx context.Context) error {
+	return d.tokens.perform(ctx, &op{rows: 1, wait: always, run: func(t *tx) error {
+		_, err := t.exec(endLeasesSQL)
+		return err
+	}})
+}
+
+const endLeasesSQL = `UPDATE credentials SET lease_owner = NULL, lease_until = NULL WHERE lease_owner IS NOT NULL`

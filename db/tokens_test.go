@@ -229,3 +229,26 @@ func TestALeaseIsNotTakenForWhoLeft(t *testing.T) {
 		t.Errorf("%s holds a lease", got.LeaseOwner)
 	}
 }
+
+func TestTheLeasesOfTheKilledAreEnded(t *testing.T) {
+	d := open(t)
+	row := tokenRow("johndoe", "sealed")
+	keepToken(t, d, row)
+	killed, next := leaseOf(row, 1), leaseOf(row, 1)
+	next.Owner, next.At, next.Until = "next", noon.Add(time.Second), noon.Add(time.Hour)
+	for _, want := range []bool{false, true} {
+		if want {
+			if err := d.EndLeases(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if got := loadToken(t, d, row.Key); got.LeaseOwner != "" || !got.IntentAt.Equal(noon) {
+				t.Errorf("got %+v want no lease, and the intent", got)
+			}
+		} else if won, err := d.Tokens().Lease(t.Context(), killed); !won || err != nil {
+			t.Fatalf("lease: got %v, %v", won, err)
+		}
+		if won, err := d.Tokens().Lease(t.Context(), next); won != want || err != nil {
+			t.Errorf("lease: got %v, %v want %v", won, err, want)
+		}
+	}
+}

@@ -53,6 +53,9 @@ func work(ctx context.Context, c *config.Config, log *slog.Logger) (err error) {
 	}
 	closing := func(c io.Closer) { err = errors.Join(err, c.Close()) }
 	defer closing(database)
+	if err := database.EndLeases(ctx); err != nil { // the lock says that nobody else works with this database
+		return fmt.Errorf("db.path: %w", err)
+	}
 
 	for _, notice := range c.Notices {
 		log.Warn("configuration", "notice", notice)
