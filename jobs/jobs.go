@@ -43,7 +43,7 @@ type Request struct {
 	Accounts []string
 	// Params are the kind's own, a JSON object or nothing.
 	Params json.RawMessage
-	// Trigger says who asked: "schedule:<name>", "nats", "api" or "live".
+	// Trigger says who asked: "schedule:<name>", "consent:<user>", "nats", "api" or "live".
 	Trigger string
 	// Key makes the request once: a second one with the same key is the first
 	// one again. "" is never the same.
