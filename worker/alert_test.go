@@ -99,7 +99,9 @@ func TestRefusedCredentialsRaiseAnAlertUntilTheyAreTaken(t *testing.T) {
 		Message: "the token endpoint refuses the credentials: invalid_client (status 400)",
 		Hint:    "check the credentials and URLs of providers.michelin; when they are right: orderbeat auth unlatch michelin",
 	}
-	same := cmp.Comparer(func(a, b db.Alert) bool { return a.Message == b.Message && a.Hint == b.Hint && a.Code == b.Code && a.State == b.State })
+	same := cmp.Comparer(func(a, b db.Alert) bool {
+		return a.Message == b.Message && a.Hint == b.Hint && a.Code == b.Code && a.State == b.State
+	})
 	if diff := cmp.Diff([]db.Alert{want}, b.alerts(1), same); diff != "" {
 		t.Errorf("alerts (-want +got):\n%s", diff)
 	}

@@ -76,27 +76,33 @@ func TestAuthToolsAskTheWorker(t *testing.T) {
 		stdout, stderr string
 	}{
 		{
-			"logout of a user", "logout mazda --user johndoe", "auth.logout", map[string]any{"revoked": false},
+			"logout of a user", "logout mazda --user johndoe", "auth.logout",
+			map[string]any{"revoked": false},
 			`{"provider":"mazda","user":"johndoe"}`, done, "mazda johndoe: the tokens are dropped here; the provider has no endpoint", "",
 		},
 		{
-			"logout where tokens can be revoked", "logout x", "auth.logout", map[string]any{"revoked": true},
+			"logout where tokens can be revoked", "logout x", "auth.logout",
+			map[string]any{"revoked": true},
 			`{"provider":"x"}`, done, "x: the tokens are dropped here and at the provider\n", "",
 		},
 		{
-			"logout of nobody", "logout x", "auth.logout", apiError{Code: "invalid", Message: `unknown provider "x"`, Hint: "auth.status has the names"},
+			"logout of nobody", "logout x", "auth.logout",
+			apiError{Code: "invalid", Message: `unknown provider "x"`, Hint: "auth.status has the names"},
 			`{"provider":"x"}`, usage, "", `orderbeat: invalid: unknown provider "x" (auth.status has the names)`,
 		},
 		{
-			"unlatch", "unlatch mazda", "auth.unlatch", map[string]any{"credentials": everyState()[:2]},
+			"unlatch", "unlatch mazda", "auth.unlatch",
+			map[string]any{"credentials": everyState()[:2]},
 			`{"provider":"mazda"}`, done, "mazda jane: the next call may ask for a token\nmazda johndoe: the next call may ask for a token\n", "",
 		},
 		{
-			"rekey", "rekey", "auth.rekey", map[string]any{"resealed": 2, "unreadable": 0},
+			"rekey", "rekey", "auth.rekey",
+			map[string]any{"resealed": 2, "unreadable": 0},
 			`{}`, done, "2 credentials sealed with a new key\n", "",
 		},
 		{
-			"rekey of what is lost", "rekey", "auth.rekey", map[string]any{"resealed": 1, "unreadable": 1},
+			"rekey of what is lost", "rekey", "auth.rekey",
+			map[string]any{"resealed": 1, "unreadable": 1},
 			`{}`, partialOnly, "1 credential sealed with a new key\n", "1 credential could not be read before",
 		},
 		{
@@ -112,7 +118,8 @@ func TestAuthToolsAskTheWorker(t *testing.T) {
 			`{"provider":"mazda"}`, partialOnly, "mazda a: the provider says that the token is not active\n", "mazda b: unavailable: down\n",
 		},
 		{
-			"a worker that fails", "rekey", "auth.rekey", apiError{Code: "internal", Message: "disk full"},
+			"a worker that fails", "rekey", "auth.rekey",
+			apiError{Code: "internal", Message: "disk full"},
 			`{}`, failed, "", "orderbeat: internal: disk full\n",
 		},
 	} {
@@ -203,7 +210,8 @@ func TestLoginSaysWhatTheWorkerSays(t *testing.T) {
 		{"the link alone, by force", "", []string{"--print-url", "--force"}, begins, done, "http://%s/oauth/start/mazda?user=john+doe&again=1\n", "", "/oauth/start/mazda?user=john+doe&again=1"},
 		{
 			"the link of a proxy", `external_url = "https://o.example.com/ob/"`,
-			[]string{"--print-url"}, begins, done, "https://o.example.com/ob/oauth/start/mazda?user=john+doe\n", "", "/oauth/start/mazda?user=john+doe",
+			[]string{"--print-url"},
+			begins, done, "https://o.example.com/ob/oauth/start/mazda?user=john+doe\n", "", "/oauth/start/mazda?user=john+doe",
 		},
 		{"access that is granted already", "", []string{"--print-url"}, says(200, "Access is granted already"), done, "", "mazda john doe has granted access already; --force asks again\n", "/oauth/start/mazda?user=john+doe"},
 		{"a user who is not configured", "", nil, says(404, "Nobody to ask for access"), usage, "", "orderbeat: Nobody to ask for access\n", "/oauth/start/mazda?user=john+doe"},

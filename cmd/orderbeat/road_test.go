@@ -171,9 +171,30 @@ type program struct {
 	conn    *nats.Conn
 	js      jetstream.JetStream
 	stand   string // the sandbox's URL
+	web     string // the web listener's URL
+	logged  *log   // everything that it logged
 	stop    func() int
 	kill    func()
 	endings chan struct{} // closed when it ended
+}
+
+// log is what a program logged so far.
+type log struct {
+	mu   sync.Mutex // guards text
+	text bytes.Buffer
+}
+
+func (l *log) add(line []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text.Write(line)
+	l.text.WriteByte('\n')
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // startHere runs the program within the test.
@@ -182,7 +203,7 @@ func startHere(t *testing.T, config string) *program {
 	ctx, cancel := context.WithCancel(context.Background())
 	logs, w := io.Pipe()
 	ended := make(chan int, 1)
-	p := &program{t: t, config: config, endings: make(chan struct{})}
+	p := &program{t: t, config: config, logged: &log{}, endings: make(chan struct{})}
 	go func() {
 		ended <- run(ctx, []string{"run", "--config", config}, os.Getenv, io.Discard, w)
 		close(p.endings)
@@ -206,7 +227,7 @@ func startProcess(t *testing.T, config string) *program {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	p := &program{t: t, config: config, endings: make(chan struct{})}
+	p := &program{t: t, config: config, logged: &log{}, endings: make(chan struct{})}
 	end := sync.OnceFunc(func() {
 		_ = cmd.Process.Kill()
 		<-p.endings
@@ -236,12 +257,14 @@ func (p *program) watch(logs io.Reader) {
 		lines := bufio.NewScanner(logs)
 		lines.Buffer(nil, 1<<20)
 		for lines.Scan() {
-			var entry struct{ Msg, NATS, Sandbox string }
+			p.logged.add(lines.Bytes())
+			var entry struct{ Msg, NATS, Sandbox, Web string }
 			_ = json.Unmarshal(lines.Bytes(), &entry)
 			switch entry.Msg {
 			case "starting":
 				p.stand = entry.Sandbox
 			case "orderbeat is running":
+				p.web = entry.Web
 				running <- entry.NATS
 			case "run finished":
 			default:
@@ -269,7 +292,7 @@ func (p *program) watch(logs io.Reader) {
 		p.t.Fatal(err)
 	}
 	p.eventually("the streams are there", func() bool {
-		_, err := p.js.Consumer(p.t.Context(), "ORDERBEAT_JOBS", "michelin")
+		_, err := p.js.Consumer(p.t.Context(), "ORDERBEAT_RUNS", "planner")
 		return err == nil
 	})
 }

@@ -1,0 +1,170 @@
+package main // an inside test: a main package cannot be imported
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"orderbeat/clients/sandbox"
+)
+
+// TestNoSecretIsToldAnywhere takes the whole program through everything that has to do
+// with tokens, with every line of the log, and then looks for what went over the wire
+// in all that it wrote, said and kept.
+func TestNoSecretIsToldAnywhere(t *testing.T) {
+	t.Parallel()
+	stand, folder := newOutside(t), t.TempDir()
+	const webPassword = "canary web password"
+	more := webOn(t, "127.0.0.1", fmt.Sprintf("auth = { user = \"ops\", password = %q }", writeSecret(t, folder, "web-password", webPassword))) +
+		"[log]\nlevel = \"debug\"\n" + everyKind(t, folder, stand)
+	config := dealers(t, folder, stand, more)
+	var said strings.Builder // what the commands printed
+	command := func(stdin string, args ...string) {
+		t.Helper()
+		r := doWith(t, stdin, append([]string{"--config", config}, args...)...)
+		fmt.Fprintf(&said, "%v\n%s%s", args, r.stdout, r.stderr)
+	}
+	b := newBrowser(t)
+
+	p := startHere(t, config)
+	b.client.Transport = &passing{base: http.DefaultTransport, to: p.web, user: "ops", password: webPassword}
+	command("", "doctor")
+	b.grant(p.web+"/oauth/start/mazda?user=johndoe", "johndoe")
+	b.page(b.answer(b.begin(p.web+"/oauth/start/mazda?user=jane"), "jane", "access_denied"))
+	forged := b.answer(b.begin(p.web+"/oauth/start/mazda?user=jane"), "jane", "grant")
+	b.page(strings.Replace(forged, "code=", "code=x", 1)) // a code that nobody gave out
+	b.page(forged)
+	b.page(p.web + "/oauth/callback/mazda?code=canary-code&state=canary-state&error_description=canary-words")
+	command("canary-paste", "auth", "login", "mazda", "--user", "jane", "--paste")
+	command("", "auth", "login", "mazda", "--user", "jane", "--print-url")
+
+	command("", "sync", "michelin")
+	stand.post("/_sandbox/revoke", "") // calls are refused, and sent again with new tokens
+	command("", "doctor", "--json")
+	stand.post("/_sandbox/revoke", `{"provider":"mazda","user":"johndoe","refresh":true}`) // a refresh is refused
+	stand.post("/_sandbox/fault", `{"op":"shell_token","status":500,"body":"<b>trouble</b>"}`)
+	stand.post("/_sandbox/fault", `{"op":"token","refuse_client":true}`)
+	command("", "doctor")
+	command("", "sync", "michelin") // is refused
+	command("", "auth", "unlatch", "michelin")
+	command("", "sync", "michelin")
+	command("", "auth", "introspect", "michelin")
+	command("", "auth", "rekey")
+	command("", "auth", "status")
+	command("", "auth", "status", "--json")
+	command("", "auth", "logout", "michelin")
+	_, metrics := b.page(p.web + "/metrics")
+	fmt.Fprintf(&said, "%s", p.request("providers.list", ""))
+	if !strings.Contains(metrics, "orderbeat_auth_logins_total") {
+		t.Errorf("got no metrics: %s", metrics)
+	}
+	p.stop()
+	p2 := startHere(t, config)
+	command("", "doctor")
+	messages := p2.everyMessage()
+	p2.stop()
+	command("", "auth", "status")
+	command("", "runs", "--json")
+
+	secrets := stand.secrets(
+		webPassword, sandbox.ClientSecret, sandbox.MazdaClientSecret, sandbox.PTVClientSecret, sandbox.ShellClientSecret,
+		sandbox.MicrobiltClientSecret, "canary-code", "canary-state", "canary-words", "canary-paste",
+	)
+	for _, needed := range []string{"POST /oauth/token", "POST /v2/oauth/token", "POST /ptv/oauth2/token", "POST /OAuth/GetAccessToken", "POST /idp/v2/b2b/oauth2/token", "POST /idp/v2/b2b/oauth2/introspect", "GET /mazda/ping"} {
+		if stand.count(needed) == 0 {
+			t.Errorf("%s was never asked for: this test proves too little", needed)
+		}
+	}
+	if len(secrets) < 60 {
+		t.Errorf("only %d spellings of secrets went over the wire: this test proves too little", len(secrets))
+	}
+	places := map[string]string{
+		"the log": p.logged.String() + p2.logged.String(), "a page": b.seen.String(), "a command": said.String(), "a message": messages,
+	}
+	maps.Copy(places, filesBelow(t, filepath.Join(folder, "data")))
+	for place, content := range places {
+		for _, s := range secrets {
+			if at := strings.Index(content, s); at >= 0 && len(s) >= 8 {
+				t.Errorf("%s tells a secret: …%.60q", place, content[max(0, at-50):at])
+			}
+		}
+	}
+}
+
+// everyKind is a section for every provider but Mazda.
+func everyKind(t *testing.T, folder string, o *outside) string {
+	t.Helper()
+	var b strings.Builder
+	for _, p := range []struct{ kind, id, secret string }{
+		{"michelin", sandbox.ClientID, sandbox.ClientSecret},
+		{"microbilt", sandbox.MicrobiltClientID, sandbox.MicrobiltClientSecret},
+		{"ptv", sandbox.PTVClientID, sandbox.PTVClientSecret},
+		{"shell", sandbox.ShellClientID, sandbox.ShellClientSecret},
+	} {
+		fmt.Fprintf(&b, "[providers.%[1]s]\nkind = %[1]q\nbase_url = %[2]q\nclient_id = %[3]q\nclient_secret = %[4]q\n[[providers.%[1]s.accounts]]\nname = \"one\"\n",
+			p.kind, o.url, writeSecret(t, folder, p.kind+"-id", p.id), writeSecret(t, folder, p.kind+"-secret", p.secret))
+		if p.kind == "michelin" {
+			b.WriteString("bill_to = \"1111111\"\n")
+		}
+	}
+	return b.String()
+}
+
+// everyMessage is what all streams hold, headers and all.
+func (p *program) everyMessage() string {
+	p.t.Helper()
+	var all bytes.Buffer
+	streams := p.js.ListStreams(p.t.Context())
+	for info := range streams.Info() {
+		consumer, err := p.js.OrderedConsumer(p.t.Context(), info.Config.Name, jetstream.OrderedConsumerConfig{})
+		if err != nil {
+			if info.Config.Retention == jetstream.WorkQueuePolicy {
+				continue // what is taken is gone, and its files are looked at
+			}
+			p.t.Fatal(err)
+		}
+		for left := info.State.Msgs; left > 0; left-- {
+			msg, err := consumer.Next(jetstream.FetchMaxWait(10 * time.Second))
+			if err != nil {
+				p.t.Fatalf("%s: %v", info.Config.Name, err)
+			}
+			fmt.Fprintf(&all, "%s %v\n%s\n", msg.Subject(), msg.Headers(), msg.Data())
+		}
+	}
+	if all.Len() == 0 || streams.Err() != nil {
+		p.t.Fatalf("got no messages, %v", streams.Err())
+	}
+	return all.String()
+}
+
+// filesBelow are the files in a folder, and what is in them. The key is as secret as a
+// file can be, and the only one.
+func filesBelow(t *testing.T, folder string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		files[path] = string(content)
+		return err
+	})
+	if err != nil || len(files) < 3 {
+		t.Fatalf("got %d files, %v", len(files), err)
+	}
+	key, err := os.Stat(filepath.Join(folder, "key"))
+	if err != nil || key.Mode().Perm() != 0o600 {
+		t.Errorf("got %v %v, want a key that only its owner may read", key, err)
+	}
+	return files
+}
