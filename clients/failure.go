@@ -63,7 +63,7 @@ func (h *HTTP) tokenFailure(e *auth.Error) *Error {
 	case auth.ClassThrottle:
 		f.Code = CodeThrottled
 	case auth.ClassConsent:
-		f.Code, f.Hint = CodeConsent, e.Hint+": "+h.login()
+		f.Code, f.Message, f.Hint = CodeConsent, e.Reason, e.Hint+": "+h.login()
 	case auth.ClassTransient:
 	}
 	return f

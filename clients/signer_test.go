@@ -93,7 +93,7 @@ func TestAUserWhoMustGrantAccessIsNotCalledFor(t *testing.T) {
 		if err == nil || e.Code != clients.CodeConsent || e.Code.Retryable() || e.After != 0 {
 			t.Fatalf("%s: got %+v, want consent_required, which is not tried again", name, e)
 		}
-		if !strings.Contains(e.Message, sampleUser) || !strings.HasSuffix(e.Hint, ": orderbeat auth login sample --user "+sampleUser) {
+		if !strings.HasPrefix(e.Message, "user "+sampleUser+" must grant access") || !strings.HasSuffix(e.Hint, ": orderbeat auth login sample --user "+sampleUser) {
 			t.Errorf("%s: got %q and the hint %q, want the user in both and the command in the hint", name, e.Message, e.Hint)
 		}
 	}
