@@ -17,9 +17,9 @@ func TestFleetSharesARotatingGrant(t *testing.T) {
 			r := newRig(t, run, *fleetLife)
 			o := r.orders(*fleetFor)
 			o.Callers, o.Pause, o.Timeout = 20, 0, 10*time.Second
-			var calls int
+			var calls, again int64
 			for i, got := range r.fleet(t, o) {
-				calls += got.Calls
+				calls, again = calls+int64(got.Calls), again+got.Status.Replays
 				if got.failures() > 0 || got.Calls == 0 {
 					t.Errorf("process %d: %d of %d calls failed: %v", i, got.failures(), got.Calls, got.Failed)
 				}
@@ -34,7 +34,7 @@ func TestFleetSharesARotatingGrant(t *testing.T) {
 			if len(seen) < least || len(seen) > most {
 				t.Errorf("%d refreshes, want %d to %d", len(seen), least, most)
 			}
-			t.Logf("%d calls, %d refreshes in %v; tokens lived %v", calls, len(seen), *fleetFor, life)
+			t.Logf("%d calls, %d of them sent again after a 401, %d refreshes in %v; tokens lived %v", calls, again, len(seen), *fleetFor, life)
 		})
 	}
 }

@@ -58,6 +58,29 @@ func TestAProcessIsKilledBeforeItSends(t *testing.T) {
 	}
 }
 
+// The one that would send it once more is killed too: now nobody can tell whether it
+// was sent twice, and nothing more is sent.
+func TestTwoProcessesAreKilledBeforeTheySend(t *testing.T) {
+	t.Parallel()
+	for name, run := range servers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, run, 2*time.Second)
+			o := r.orders(20 * time.Second)
+			o.Timeout = time.Second // leases are shorter so, and no request is made
+			o.Die = beforeSending
+			launch(t, o).killed(t)
+			launch(t, o).killed(t)
+
+			o.Die, o.For = "", leased
+			for i, got := range r.fleet(t, o) {
+				wantLapsed(t, i, got)
+			}
+			wantStatuses(t, r.proxy.refreshes())
+		})
+	}
+}
+
 // A process is stopped, as a laptop's lid does it, when its refresh was answered, and
 // goes on when its lease is over and others have sent the refresh token once more.
 func TestAProcessSleepsLongerThanItsLease(t *testing.T) {

@@ -37,6 +37,23 @@ func TestARefreshWhoseAnswerIsLostIsSentOnceMore(t *testing.T) {
 	}
 }
 
+// Where the second one has no answer either, nobody knows what the refresh token is
+// worth, and nothing more is sent.
+func TestARefreshThatWasSentTwiceIsNotSentAgain(t *testing.T) {
+	t.Parallel()
+	for name, run := range servers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, run, 2*time.Second)
+			r.proxy.next(cut, cut)
+			for i, got := range r.fleet(t, r.orders(6*time.Second)) {
+				wantLapsed(t, i, got)
+			}
+			wantStatuses(t, r.proxy.refreshes(), unasked, unasked)
+		})
+	}
+}
+
 // The server never got to see the refresh, so that the second one succeeds. No call
 // hears of it.
 func TestARefreshThatDoesNotArriveIsSentOnceMore(t *testing.T) {
