@@ -43,8 +43,12 @@ const freshnessSQL = `
 SELECT provider, account, last_success_at, last_failure_at, failure_code FROM freshness
  WHERE ? = '' OR provider = ? ORDER BY provider, account`
 
-// freshen notes how asking about an account went.
+// freshen notes how asking about an account went. A check asks for no orders, and
+// says nothing about how well they are known.
 func (t *tx) freshen(o *jobs.Outcome) error {
+	if o.Kind == "check" {
+		return nil
+	}
 	asked := stamp(o.AskedAt)
 	switch o.State {
 	case jobs.Succeeded, jobs.Partial:

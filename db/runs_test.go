@@ -253,7 +253,10 @@ func TestRunsAndJobsAreListed(t *testing.T) {
 
 func TestFreshnessTellsTheLastSuccessAndFailure(t *testing.T) {
 	d := open(t)
-	_, js := start(t, d, 4)
+	_, js := start(t, d, 5)
+	check := succeeded(js[4], noon.Add(3*time.Hour))
+	check.Kind = "check" // which asks for no orders
+	commit(t, d, check)
 	commit(t, d, succeeded(js[0], noon))
 	commit(t, d, failed(js[1], jobs.Failed, noon.Add(time.Hour)))
 	commit(t, d, succeeded(js[2], noon.Add(-time.Hour))) // told late
