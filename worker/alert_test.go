@@ -189,6 +189,58 @@ func TestAlertsAboutWhatIsGoneAreResolvedAtStart(t *testing.T) {
 	})
 }
 
+func TestAlertsThatHoldNoMoreAreResolvedAtStart(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	endpoint := newMoody(t, grants)
+	b := startIn(t, folder, keeping(t, filepath.Join(folder, "key"), endpoint, ""))
+	b.ask("runs.start", `{"provider":"michelin","kind":"sync","wait":true}`)
+	if err := b.stop(); err != nil {
+		t.Fatal(err)
+	}
+	again := startIn(t, folder, func(c *worker.Config) {
+		keeping(t, filepath.Join(folder, "key"), endpoint, "")(c)
+		for _, code := range []clients.Code{clients.CodeAuthRejected, clients.CodeIPBlock} { // as a process leaves them that is killed
+			if _, err := c.DB.Raise(t.Context(), db.Alert{Provider: "michelin", Code: code}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	for _, a := range again.alerts(4)[2:] {
+		if a.State != db.AlertResolved {
+			t.Errorf("got %+v, want it resolved: the token lives", a)
+		}
+	}
+}
+
+// broken is a store that cannot be read.
+type broken struct{ auth.Store }
+
+func (broken) Load(context.Context, string) (auth.Row, error) {
+	return auth.Row{}, errors.New("disk full")
+}
+
+func TestWhatIsNotKnownRaisesNoAlert(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	b := startIn(t, folder, func(c *worker.Config) {
+		keeping(t, filepath.Join(folder, "key"), newMoody(t, grants), "johndoe")(c)
+		s := source(t, "johndoe", func(a *auth.Config) { a.Store = broken{auth.NewMemory()} })
+		c.Providers[0].Provider = &supplier{credentials: []*auth.Source{s}, answer: func(ctx context.Context, _ clients.Query) (clients.Answer, error) {
+			_, err := s.Token(ctx)
+			return clients.Answer{}, &clients.Error{Code: clients.CodeAuthRejected, Err: err}
+		}}
+	})
+	b.ask("runs.start", `{"provider":"mazda","kind":"sync","wait":true}`)
+	b.settled()
+	if n := b.count("ORDERBEAT_ALERTS"); n != 0 {
+		t.Errorf("got %d alerts, want none while nobody knows whether access was granted", n)
+	}
+	if resp, page := b.get("/oauth/start/mazda?user=johndoe"); resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(page, "cannot be read now") {
+		t.Errorf("got %d %s, want nobody asked while it is not known", resp.StatusCode, page)
+	}
+}
+
 func TestTokensThatCannotBeReadRaiseAnAlertUntilThereAreOthers(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()

@@ -320,3 +320,34 @@ func TestConsentBeginsAtTheProvider(t *testing.T) {
 		t.Errorf("got %d %s, want a state to be good once", used.StatusCode, page)
 	}
 }
+
+// elsewhere is a provider that knows where it sends users back to.
+type elsewhere struct {
+	*supplier
+	uri string
+}
+
+func (e elsewhere) RedirectURI() string { return e.uri }
+
+func TestARegisteredRedirectURIIsAnsweredToo(t *testing.T) {
+	t.Parallel()
+	const uri = "https://127.0.0.1:8080/dms/oauth/code"
+	b := start(t, func(c *worker.Config) {
+		listening(c)
+		c.Providers[0] = worker.Provider{
+			Provider: elsewhere{&supplier{answer: lists(0), credentials: []*auth.Source{source(t, "johndoe", nil)}}, uri},
+			Name:     "mazda", Kind: "mazda", Concurrency: 1, Accounts: []clients.Account{{Name: "one", User: "johndoe"}},
+		}
+	})
+	resp, _ := b.get("/oauth/start/mazda?user=johndoe")
+	to, err := url.Parse(resp.Header.Get("Location"))
+	if err != nil || to.Query().Get("redirect_uri") != uri {
+		t.Fatalf("got %v %s, want redirect_uri %s byte for byte", err, to, uri)
+	}
+	answer := "?error=access_denied&state=" + to.Query().Get("state")
+	for path, status := range map[string]int{"/dms/oauth": 404, "/dms/oauth/code/more": 404, "/dms/oauth/code": 403} {
+		if resp, page := b.get(path + answer); resp.StatusCode != status {
+			t.Errorf("%s: got %d %s, want %d", path, resp.StatusCode, page, status)
+		}
+	}
+}
