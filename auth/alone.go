@@ -72,12 +72,13 @@ func (s *Source) seize(ctx context.Context) (Lease, Row, error) {
 			return Lease{}, Row{}, err
 		}
 		lease := s.lease(row, time.Now())
-		lease.Lost, lease.Override = row.Lost, true
+		lease.Override = true
 		won, err := s.store.Lease(ctx, lease)
 		switch {
 		case err != nil:
 			return Lease{}, Row{}, storeError("cannot be written", err)
 		case won:
+			row.Lost = lease.Lost // an answer that was lost stays lost
 			return lease, row, nil
 		}
 		if err := pause(ctx, 20*time.Millisecond+rand.N(40*time.Millisecond)); err != nil {

@@ -70,6 +70,9 @@ func TestWhichRefusalsAskForAToken(t *testing.T) {
 		{"RFC 6750 section 3.1", "a token that is not good", 401, challenge(`Bearer realm="x", error="invalid_token"`), "", true},
 		{"RFC 6750 section 3.1", "a challenge of another scheme", 401, challenge(`Basic realm="x"`), "", true},
 		{"RFC 6750 section 3.1", "rights that do not suffice", 403, challenge(`Bearer error="insufficient_scope"`), "", false},
+		{"RFC 6750 section 3.1", "rights that do not suffice, in a 401", 401, challenge(`Bearer realm="x", error="insufficient_scope", scope="orders"`), "", false},
+		{"RFC 6750 section 3.1", "rights that do not suffice, in a 401 without quotes", 401, challenge(`bearer error=insufficient_scope`), "", false},
+		{"RFC 6750 section 3.1", "a word about rights is not the code", 401, challenge(`Bearer error="invalid_token", error_description="no insufficient_scope here"`), "", true},
 		{"RFC 6750 section 3.1", "a request that is wrong", 400, challenge(`Bearer error="invalid_request"`), "", false},
 		{"RFC 9110 section 15.5.8", "a proxy's refusal", 407, nil, "", false},
 	} {

@@ -49,13 +49,12 @@ func (r Row) unlatched() State {
 // suspectsBlock reports whether a failure is probably a blocked address: nothing
 // answers, soon after the credentials were refused, or, where the dialect says so,
 // several times in a row.
-func (d Dialect) suspectsBlock(r Row, err *Error, now time.Time) bool {
+func (d Dialect) suspectsBlock(r Row, err *Error, inARow int, now time.Time) bool {
 	if !looksBlocked(err) {
 		return false
 	}
 	afterRefusal := r.Refusals > 0 && now.Sub(r.Failure.At) < blockMemory
-	inARow := d.BlockAfter > 0 && r.Failures >= d.BlockAfter-1 && r.Failure.Status == 0
-	return afterRefusal || inARow
+	return afterRefusal || d.BlockAfter > 0 && inARow >= d.BlockAfter
 }
 
 // rest is how long no attempt is made after the failures that the row counts.

@@ -36,6 +36,10 @@ func TestThreeConnectionsThatFailInARowLookLikeABlock(t *testing.T) {
 		{ptvPage, "two", auth.PTV(), []error{refused, reset}, false},
 		{ptvPage, "a name that is not found, three times", auth.PTV(), []error{unknown, unknown, unknown}, false},
 		{ptvPage, "and an answer in between", auth.PTV(), []error{refused, refused, down, refused}, false},
+		{ptvPage, "and an answer before two", auth.PTV(), []error{down, refused, refused}, false},
+		{ptvPage, "and a name that is not found in between", auth.PTV(), []error{refused, refused, unknown, refused}, false},
+		{ptvPage, "names that are not found before one", auth.PTV(), []error{unknown, unknown, refused}, false},
+		{ptvPage, "three after an answer", auth.PTV(), []error{down, down, refused, refused, refused}, true},
 		{michelinPage, "no page says so", auth.Michelin(), []error{refused, refused, refused, refused}, false},
 	} {
 		t.Run(tt.document+": "+tt.name, func(t *testing.T) {

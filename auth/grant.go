@@ -30,6 +30,7 @@ func (s *Source) grant(ctx context.Context, lease Lease, row Row) error {
 	if err != nil {
 		return s.fail(ctx, lease, row, err)
 	}
+	s.silent = 0
 	s.keep(ctx, lease, s.granted(row, a, asked))
 	return nil
 }
@@ -104,7 +105,10 @@ func (s *Source) fail(ctx context.Context, lease Lease, row Row, err error) erro
 		return s.refusedRefresh(ctx, lease, row)
 	}
 	now := time.Now()
-	if s.dialect.suspectsBlock(row, e, now) {
+	if s.silent++; !looksBlocked(e) {
+		s.silent = 0
+	}
+	if s.dialect.suspectsBlock(row, e, s.silent, now) {
 		e.Class, e.Hint = ClassBlock, s.dialect.hint(ClassBlock, "")
 	}
 	row = row.failed(e, s.id.Credential, now)

@@ -37,6 +37,7 @@ type Source struct {
 	unsaved  atomic.Pointer[unsaved]
 	rejected atomic.Int64 // highest generation that the API refused
 	counts   counts
+	silent   int // connections in a row that failed; used by the flight alone
 	// refusedLately is whether refusal.rest is not 0; calls that are answered need
 	// no lock to read it.
 	refusedLately atomic.Bool

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"sync"
 )
 
@@ -19,7 +21,8 @@ const maxDrained = 64 << 10
 // because 401s may ask for none for a while or because the newer token was there
 // already, the 401 says nothing yet, and the error is an *[Error] of [ClassTransient]
 // with the time after which the call is worth another try. No other status is
-// touched: a 403 says nothing about the token.
+// touched, nor a 401 that is about rights (insufficient_scope, RFC 6750 section 3.1): a
+// 403 says nothing about the token.
 //
 // The error of a call without a token is the source's, see [Source.Token]. A
 // Transport is safe for concurrent use.
@@ -49,7 +52,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if resp.StatusCode != http.StatusUnauthorized {
+	if !refused(resp) {
 		t.Source.accepted(token.Generation)
 		return resp, nil
 	}
@@ -83,7 +86,7 @@ func (t *Transport) again(req *http.Request, old *held) (*http.Response, error) 
 	switch {
 	case err != nil:
 		return nil, err
-	case resp.StatusCode != http.StatusUnauthorized:
+	case !refused(resp):
 		t.Source.acceptedFresh(token.Generation)
 	case token.remedies >= old.Generation:
 		t.Source.refusedFresh(token.Generation)
@@ -93,6 +96,21 @@ func (t *Transport) again(req *http.Request, old *held) (*http.Response, error) 
 		return nil, notFinal(after)
 	}
 	return resp, nil
+}
+
+// lacksRights is a challenge about rights, and not about the token. It belongs to a 403
+// (RFC 6750 section 3.1).
+var lacksRights = regexp.MustCompile(`(?i)^bearer\s(?:.*[\s,])?error\s*=\s*"?insufficient_scope"?\s*(?:,|$)`)
+
+// LacksRights reports whether an answer with these headers says that the token is good,
+// and has not the rights that were needed (insufficient_scope, RFC 6750 section 3.1).
+func LacksRights(h http.Header) bool {
+	return slices.ContainsFunc(h.Values("WWW-Authenticate"), lacksRights.MatchString)
+}
+
+// refused reports whether an answer refuses the token.
+func refused(resp *http.Response) bool {
+	return resp.StatusCode == http.StatusUnauthorized && !LacksRights(resp.Header)
 }
 
 // drain reads what is left of an answer that nobody gets to see, and closes it.

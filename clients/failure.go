@@ -21,6 +21,9 @@ const maxRetryAfter = 6 * time.Hour
 func refusal(resp *http.Response) *Error {
 	e := &Error{Code: CodeInvalid, After: auth.RetryAfter(resp.Header, maxRetryAfter)}
 	switch status := resp.StatusCode; {
+	case status == http.StatusUnauthorized && auth.LacksRights(resp.Header):
+		e.Code, e.Message = CodeForbidden, "the token has not the rights that were needed"
+		e.Hint = "check the scope, or ask the provider what these credentials may do"
 	case status == http.StatusUnauthorized:
 		e.Code, e.Message = CodeUnauthorized, "the API refuses the credentials that it was sent"
 		e.Hint = "the token endpoint accepts the credentials, the API does not: ask the provider whether they may use it"

@@ -58,6 +58,25 @@ func TestDoSendsWhatItIsGiven(t *testing.T) {
 	}
 }
 
+// RFC 6750 section 3.1 has it in a 403; that it comes in a 401 does not change what it is.
+func TestA401AboutRightsIsForbidden(t *testing.T) {
+	for challenge, want := range map[string]clients.Code{
+		`Bearer error="insufficient_scope", scope="orders"`: clients.CodeForbidden,
+		`Bearer error="invalid_token"`:                      clients.CodeUnauthorized,
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("WWW-Authenticate", challenge)
+			w.WriteHeader(http.StatusUnauthorized)
+		}))
+		defer server.Close()
+		h := clients.NewHTTP(clienttest.Section("sample", server.URL))
+		err := h.Do(t.Context(), clients.Call{Op: "test", Method: http.MethodGet, URL: server.URL}, nil)
+		if e := clients.AsError(err); e == nil || e.Code != want {
+			t.Errorf("%s: got %v want %s", challenge, err, want)
+		}
+	}
+}
+
 func TestMaxBodyBoundsWhatIsUnpacked(t *testing.T) {
 	packed := func(n int) []byte {
 		var b bytes.Buffer
