@@ -208,7 +208,7 @@ func ready(b *bus, c Config) func(context.Context) error {
 			return fmt.Errorf("database: %w", err)
 		}
 		if len(c.Providers) > 0 && !slices.ContainsFunc(c.Providers, func(p Provider) bool { return !latched(p) }) {
-			return errors.New("providers: every one refuses its credentials; orderbeat.api.providers.list tells more")
+			return errors.New("providers: every one refuses its credentials; orderbeat auth status tells more")
 		}
 		return nil
 	}
