@@ -44,8 +44,10 @@ func newProxy(t *testing.T, s server) *proxy {
 	}
 	p := &proxy{reverse: &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }}}
 	front := httptest.NewServer(p)
-	t.Cleanup(front.CloseClientConnections) // before Close, which waits for those that hang
-	t.Cleanup(front.Close)
+	t.Cleanup(func() {
+		front.CloseClientConnections() // Close waits for those that hang
+		front.Close()
+	})
 	p.url = front.URL
 	return p
 }
