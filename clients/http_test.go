@@ -64,13 +64,11 @@ func TestA401AboutRightsIsForbidden(t *testing.T) {
 		`Bearer error="insufficient_scope", scope="orders"`: clients.CodeForbidden,
 		`Bearer error="invalid_token"`:                      clients.CodeUnauthorized,
 	} {
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("WWW-Authenticate", challenge)
 			w.WriteHeader(http.StatusUnauthorized)
-		}))
-		defer server.Close()
-		h := clients.NewHTTP(clienttest.Section("sample", server.URL))
-		err := h.Do(t.Context(), clients.Call{Op: "test", Method: http.MethodGet, URL: server.URL}, nil)
+		})
+		_, err := post(t.Context(), clients.NewHTTP(clienttest.Section("sample", server)), server)
 		if e := clients.AsError(err); e == nil || e.Code != want {
 			t.Errorf("%s: got %v want %s", challenge, err, want)
 		}
