@@ -124,8 +124,9 @@ func drain(resp *http.Response) {
 func signed(req *http.Request, token *held) *http.Request {
 	r := blank()
 	*r = *req
-	r.Header = make(http.Header, len(req.Header)+1)
-	maps.Copy(r.Header, req.Header)
+	if r.Header = maps.Clone(req.Header); r.Header == nil {
+		r.Header = http.Header{}
+	}
 	r.Header["Authorization"] = token.header
 	return r
 }

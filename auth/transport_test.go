@@ -587,3 +587,15 @@ func TestA401ToATokenThatWasThereIsNotFinal(t *testing.T) {
 		e.got(t, 3)
 	})
 }
+
+func TestARequestWithoutHeadersIsSigned(t *testing.T) {
+	u, err := url.Parse(orders)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req := (&http.Request{Method: http.MethodGet, URL: u}).WithContext(t.Context())
+	resp, err := signing(open(t, config(&endpoint{})), &api{accepts: only("token-1")}).Transport.RoundTrip(req)
+	if err != nil || resp.StatusCode != 200 || req.Header != nil {
+		t.Errorf("got %v, %v want 200, and the request as it was", resp, err)
+	}
+}
