@@ -19,7 +19,7 @@ func (s *Source) alone(ctx context.Context, do func(ctx context.Context) error) 
 				return ctx.Err()
 			}
 			if s.isClosed() {
-				return f.err
+				return closedError()
 			}
 			continue
 		}

@@ -35,15 +35,15 @@ func (k *BasicAPIKey) RoundTrip(req *http.Request) (*http.Response, error) {
 		closeBody(req)
 		return nil, err
 	}
+	status := 0
+	defer func() { done(status) }()
 	user := base64.StdEncoding.EncodeToString([]byte(k.Username + ":" + k.Password.Reveal()))
 	r := req.Clone(req.Context())
 	r.Header.Set("Authorization", "Basic "+user)
 	r.Header.Set("apikey", k.APIKey.Reveal())
 	resp, err := base(k.Base).RoundTrip(r)
-	if err != nil {
-		done(0)
-		return nil, err
+	if err == nil {
+		status = resp.StatusCode
 	}
-	done(resp.StatusCode)
-	return resp, nil
+	return resp, err
 }

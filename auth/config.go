@@ -58,9 +58,6 @@ type Config struct {
 	// Timeout bounds one token request, its answer included; 0 is 30 s.
 	Timeout   time.Duration
 	UserAgent string
-	// Notify hears of everything that may have changed the source's state, one
-	// after the other, with the state it led to. It must not block.
-	Notify func(Status)
 	// Log hears of failures that nobody waits for; nil is silent.
 	Log *slog.Logger
 }

@@ -97,12 +97,9 @@ func (s *Source) Exchange(ctx context.Context, c *Consent, code string) error {
 		if c.verifier != "" {
 			g.with["code_verifier"] = c.verifier
 		}
-		if s.limiter != nil {
-			err = s.limiter.Wait(ctx)
-		}
 		var a answer
-		asked := time.Now()
-		if err == nil {
+		var asked time.Time
+		if err = s.turn(ctx); err == nil {
 			a, asked, err = s.ask(ctx, g)
 		}
 		if err != nil {

@@ -50,7 +50,7 @@ func (s *Source) board() (*flight, context.Context) {
 	}
 	f := &flight{done: make(chan struct{})}
 	if s.closed {
-		f.err = &Error{Class: ClassTransient, Reason: errClosed.Error(), Err: errClosed}
+		f.err = closedError()
 		close(f.done)
 		return f, nil
 	}
@@ -183,7 +183,9 @@ func (s *Source) commit(ctx context.Context, lease Lease, row Row) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
 	row.Key, row.Provider, row.Environment, row.User = s.id.Key, s.id.Provider, s.id.Environment, s.id.User
-	row.Unreadable = false
+	if s.config.User == "" { // a client logs in again, and its failures are to be remembered
+		row.Unreadable, row.Kept = false, Secret{}
+	}
 	tallied := s.counts.tally(&row)
 	ok, err := s.store.Commit(ctx, lease, row)
 	if err != nil || !ok {
@@ -192,6 +194,10 @@ func (s *Source) commit(ctx context.Context, lease Lease, row Row) bool {
 	}
 	s.counts.tallied(tallied)
 	return true
+}
+
+func closedError() error {
+	return &Error{Class: ClassTransient, Reason: errClosed.Error(), Err: errClosed}
 }
 
 func storeError(what string, err error) error {

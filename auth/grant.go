@@ -19,20 +19,34 @@ func (s *Source) grant(ctx context.Context, lease Lease, row Row) error {
 	if lease.Lost > 1 { // the one replay is spent: nobody knows what the refresh token is worth
 		return s.lapse(ctx, lease, row, reasonLost)
 	}
-	if s.limiter != nil {
-		if err := s.limiter.Wait(ctx); err != nil {
-			row.Lost = lease.Lost
-			s.commit(ctx, lease, row)
-			return &Error{Class: ClassTransient, Reason: "the token endpoint's own rate is used up", Err: err}
-		}
+	if err := s.turn(ctx); err != nil {
+		row.Lost = lease.Lost
+		s.commit(ctx, lease, row)
+		return err
 	}
 	a, asked, err := s.ask(ctx, s.next(row))
 	if err != nil {
 		return s.fail(ctx, lease, row, err)
 	}
 	s.silent = 0
-	s.keep(ctx, lease, s.granted(row, a, asked))
-	return nil
+	granted := s.granted(row, a, asked)
+	err = s.stale(&granted, row.Failures)
+	s.keep(ctx, lease, granted)
+	return err
+}
+
+// stale rests after a token that had ended when it came: who asks at once gets another
+// such one. The failures are those before it.
+func (s *Source) stale(row *Row, failures int) error {
+	now := time.Now()
+	if hold(*row, 0, now).usable(now, 0) {
+		return nil
+	}
+	e := &Error{Class: ClassTransient, Reason: "the access token had ended when it came"}
+	row.Failures = failures
+	*row = row.failed(e, s.id.Credential, now)
+	e.After = row.CooldownUntil.Sub(now)
+	return e
 }
 
 // next is the grant that renews what the row holds.
@@ -45,6 +59,17 @@ func (s *Source) next(row Row) grant {
 		g.with["scope"] = s.config.Scope
 	}
 	return g
+}
+
+// turn waits for the limiter.
+func (s *Source) turn(ctx context.Context) error {
+	if s.limiter == nil {
+		return nil
+	}
+	if err := s.limiter.Wait(ctx); err != nil {
+		return &Error{Class: ClassTransient, Reason: "the token endpoint's own rate is used up", Err: err}
+	}
+	return nil
 }
 
 // ask sends one token request and counts it.

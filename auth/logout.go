@@ -31,6 +31,7 @@ func (s *Source) Logout(ctx context.Context) (revoked bool, err error) {
 			revoked = refused == nil
 		}
 		s.rejected.Store(max(s.rejected.Load(), row.Generation))
+		row.Unreadable, row.Kept = false, Secret{}
 		row.Token, row.Refresh, row.Generation = Secret{}, Secret{}, row.Generation+1
 		row.State, row.ExpiresAt, row.RefreshAt, row.ObtainedAt, row.Lost = StateEmpty, time.Time{}, time.Time{}, time.Time{}, 0
 		if s.config.User != "" {

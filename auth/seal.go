@@ -26,7 +26,7 @@ func Seal(inner Store, keys *Keyring) *Sealed { return &Sealed{inner: inner, key
 func (s *Sealed) Load(ctx context.Context, key string) (Row, error) {
 	keys, unlock, err := s.keys.share(ctx)
 	switch {
-	case ctx.Err() != nil:
+	case err != nil && ctx.Err() != nil:
 		return Row{}, ctx.Err()
 	case err != nil:
 		keys, unlock = s.keys.last.Load(), func() {} // what we could open we still can

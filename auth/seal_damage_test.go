@@ -52,7 +52,7 @@ func TestWhatCannotBeReadIsNoToken(t *testing.T) {
 			inner.put(raw)
 
 			want := raw // all other columns are as they are
-			want.Token, want.Refresh, want.Credential, want.Unreadable = auth.Secret{}, auth.Secret{}, "", true
+			want.Token, want.Refresh, want.Credential, want.Unreadable, want.Kept = auth.Secret{}, auth.Secret{}, "", true, raw.Token
 			comesBack(t, s, want)
 
 			// The judgement was about a credential that is not known, for Load as for Lease.
@@ -68,7 +68,7 @@ func TestAnotherKeyOpensNothing(t *testing.T) {
 	store(t, sealing(t, inner), sealedRow("k"))
 	raw := inner.row("k")
 	want := sealedRow("k")
-	want.Token, want.Refresh, want.Credential, want.Unreadable = auth.Secret{}, auth.Secret{}, "", true
+	want.Token, want.Refresh, want.Credential, want.Unreadable, want.Kept = auth.Secret{}, auth.Secret{}, "", true, raw.Token
 
 	s := auth.Seal(inner, load(t, writeKeys(t, keyPath(t), anotherKey)))
 	comesBack(t, s, want)
@@ -77,6 +77,13 @@ func TestAnotherKeyOpensNothing(t *testing.T) {
 	store(t, s, sealedRow("k2"))
 	raw.Token = auth.NewSecret(strings.Replace(raw.Token.Reveal(), keyID(raw.Token.Reveal()), keyID(inner.row("k2").Token.Reveal()), 1))
 	inner.put(raw)
+	want.Kept = raw.Token
+	comesBack(t, s, want)
+
+	store(t, s, want) // nothing is granted, and it stays as it is
+	if got := inner.row("k").Token; got != raw.Token {
+		t.Errorf("got %q want what was sealed to stay", got.Reveal())
+	}
 	comesBack(t, s, want)
 
 	granted := want // what is granted then is sealed over it
@@ -85,7 +92,7 @@ func TestAnotherKeyOpensNothing(t *testing.T) {
 	if inner.row("k").Unreadable {
 		t.Error("that it was unreadable is kept")
 	}
-	granted.Unreadable = false
+	granted.Unreadable, granted.Kept = false, auth.Secret{}
 	comesBack(t, s, granted)
 }
 
@@ -140,7 +147,7 @@ func FuzzOpen(f *testing.F) {
 		case text == "":
 			want.Credential = ""
 		case got.Unreadable || generation != whose.Generation:
-			want.Token, want.Credential, want.Unreadable = auth.Secret{}, "", true
+			want.Token, want.Credential, want.Unreadable, want.Kept = auth.Secret{}, "", true, row.Token
 		default: // only what was sealed can be read
 			want.Token, want.Refresh, want.Credential = whose.Token, whose.Refresh, whose.Credential
 		}

@@ -27,7 +27,12 @@ func binding(row Row) []byte {
 // seal returns the row as the inner store shall have it.
 func (k *keys) seal(row Row) Row {
 	c := contents{Access: row.Token.Reveal(), Refresh: row.Refresh.Reveal(), Credential: row.Credential}
-	row.Unreadable = false
+	if row.Unreadable && c.Access == "" && c.Refresh == "" {
+		row.Token, row.Credential = row.Kept, k.current().fingerprint(row.Credential)
+		row.Unreadable, row.Kept = false, Secret{}
+		return row
+	}
+	row.Unreadable, row.Kept = false, Secret{}
 	if c == (contents{}) {
 		return row
 	}
@@ -47,6 +52,9 @@ func (k *keys) open(row Row) Row {
 		return row
 	}
 	c, key := k.unseal(row)
+	if key == nil {
+		row.Kept = row.Token
+	}
 	row.Token, row.Refresh, row.Unreadable = NewSecret(c.Access), NewSecret(c.Refresh), key == nil
 	if key == nil || !hmac.Equal([]byte(row.Credential), []byte(key.fingerprint(c.Credential))) {
 		c.Credential = "" // unknown: it counts as another one

@@ -65,7 +65,7 @@ func NewSource(c Config) (*Source, error) {
 		owner: rand.Text(),
 		log:   c.Log.With("provider", c.Provider, "user", c.User),
 	}
-	s.SetNotify(c.Notify)
+	s.SetNotify(nil)
 	return s, nil
 }
 
@@ -75,7 +75,8 @@ func (s *Source) User() string { return s.config.User }
 // Provider is the provider whose tokens these are.
 func (s *Source) Provider() string { return s.config.Provider }
 
-// SetNotify replaces [Config.Notify]; nil hears nothing.
+// SetNotify has f hear of everything that may have changed the source's state, one
+// after the other, with the state it led to. It must not block; nil hears nothing.
 func (s *Source) SetNotify(f func(Status)) {
 	if f == nil {
 		f = func(Status) {}

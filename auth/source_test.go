@@ -325,17 +325,19 @@ func TestAStoreThatLostItsRowsDoesNotTurnGenerationsBack(t *testing.T) {
 	})
 }
 
-func TestTokensThatHaveEndedWhenTheyComeAreGivenUp(t *testing.T) {
+func TestTokensThatHaveEndedWhenTheyComeAreRestedFrom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &endpoint{answer: func(int64, *http.Request) (*http.Response, error) {
 			time.Sleep(2 * time.Second)
 			return respond(200, `{"access_token":"a","expires_in":1}`), nil
 		}}
-		_, err := open(t, config(e)).Token(t.Context())
-		if got, ok := errors.AsType[*auth.Error](err); !ok || got.Class != auth.ClassTransient {
-			t.Errorf("got %v want class transient", err)
+		s := open(t, config(e))
+		for began := time.Now(); time.Since(began) < 10*time.Minute; time.Sleep(100 * time.Millisecond) {
+			if got := fails(t, s); got.Class != auth.ClassTransient || got.After <= 0 {
+				t.Errorf("got %+v want class transient, and a rest", got)
+			}
 		}
-		e.got(t, 3)
+		between(t, "token requests in ten minutes", e.requests.Load(), 7, 16)
 	})
 }
 

@@ -18,7 +18,7 @@ type Static struct {
 }
 
 // NewStatic makes what remembers. Of the configuration it needs Provider,
-// Environment, Store, Notify, Log, and in ClientID and ClientSecret what tells one
+// Environment, Store, Log, and in ClientID and ClientSecret what tells one
 // credential from another: they are sent nowhere.
 func NewStatic(c Config) (*Static, error) {
 	c.Dialect = Dialect{Name: "static", Static: true, Life: time.Hour}

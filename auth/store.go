@@ -32,8 +32,11 @@ type Row struct {
 	Token   Secret
 	Refresh Secret
 	// Unreadable says that what was kept could not be read, so that it counts as no
-	// token. Only [Seal] sets it; it is not kept.
+	// token. Kept is what that was: a row that is committed with it, and without a
+	// token, leaves it as it is, for the day the key is back. Only [Seal] sets and
+	// reads the two.
 	Unreadable bool
+	Kept       Secret
 
 	ObtainedAt time.Time // when the token was asked for: its life counts from here
 	RefreshAt  time.Time

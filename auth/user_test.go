@@ -617,8 +617,8 @@ func TestTokensThatCannotBeReadAreNone(t *testing.T) {
 	s.Close()
 	heard := make(chan auth.Status, 10)
 	c := userConfig(server, unreadable{store})
-	c.Notify = func(st auth.Status) { heard <- st }
 	damaged := open(t, c)
+	damaged.SetNotify(func(st auth.Status) { heard <- st })
 	mustConsent(t, damaged, "cannot be read")
 	server.got(t)
 	if st := <-heard; !st.Unreadable || st.State != auth.StateConsent {

@@ -1,0 +1,122 @@
+package auth_test
+
+import (
+	"context"
+	"net/http"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"orderbeat/auth"
+)
+
+// The key is lost, and what a person tries meanwhile brings no new tokens: those that
+// are sealed are there when the key is back.
+func TestTokensThatCannotBeReadAreLeftForTheKeysReturn(t *testing.T) {
+	for name, step := range map[string]func(t *testing.T, s *auth.Source){
+		"after unlatching": func(t *testing.T, s *auth.Source) {
+			t.Helper()
+			if err := s.Unlatch(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"after a code that was refused": func(t *testing.T, s *auth.Source) {
+			t.Helper()
+			_, c, err := s.Authorize("https://127.0.0.1:8080/code")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Exchange(t.Context(), c, "another code"); err == nil {
+				t.Fatal("the code was taken")
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server, inner := &strict{life: time.Hour}, auth.NewMemory()
+			keys, others := keyring(t), keyring(t)
+			first := open(t, userConfig(server, auth.Seal(inner, keys)))
+			consent(t, first)
+			first.Close()
+
+			second := open(t, userConfig(server, auth.Seal(inner, others)))
+			step(t, second)
+			mustConsent(t, second, "cannot be read")
+			if st := second.Status(); !st.Unreadable {
+				t.Errorf("got %+v want unreadable", st)
+			}
+
+			if got := accessOf(t, open(t, userConfig(server, auth.Seal(inner, keys)))); got != "access-1" {
+				t.Errorf("got %s want what was granted", got)
+			}
+		})
+	}
+}
+
+func keyring(t *testing.T) *auth.Keyring {
+	t.Helper()
+	k, err := auth.LoadKeyring(filepath.Join(t.TempDir(), "key"), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// ending ends when it was looked at so many times.
+type ending struct {
+	context.Context
+	looks atomic.Int64
+}
+
+func (c *ending) Err() error {
+	if c.looks.Add(-1) < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+func TestWhoLeavesWhileARowIsReadHoldsUpNobody(t *testing.T) {
+	keys := keyring(t)
+	for looks := range int64(4) {
+		s := auth.Seal(auth.NewMemory(), keys)
+		ctx := &ending{Context: t.Context()}
+		ctx.looks.Store(looks)
+		_, _ = s.Load(ctx, "k")
+		leased := make(chan error, 1)
+		go func() {
+			_, err := s.Lease(t.Context(), auth.Lease{Key: "k", Owner: "next", At: time.Now(), Until: time.Now().Add(time.Minute)})
+			leased <- err
+		}()
+		select {
+		case err := <-leased:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("a reader who left after %d looks holds the lock", looks)
+		}
+	}
+}
+
+func TestWhatWaitsWhenTheSourceClosesIsNotDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{answer: func(int64, *http.Request) (*http.Response, error) {
+			time.Sleep(500 * time.Millisecond)
+			return grant("a"), nil
+		}}
+		s := open(t, config(e))
+		go func() { _, _ = s.Token(t.Context()) }()
+		synctest.Wait()
+		got := make(chan error)
+		go func() {
+			_, err := s.Logout(t.Context())
+			got <- err
+		}()
+		synctest.Wait()
+		s.Close()
+		if err := <-got; err == nil {
+			t.Error("a logout that was not done is told as done")
+		}
+	})
+}
