@@ -53,7 +53,8 @@ UPDATE jobs SET state = 'running', started_at = ?, next_attempt_at = NULL
 // the attempt ended, the orders, what changed in them, the run's counters, and
 // what is to be published. When it returns nil, that survives a power cut (unless
 // [Options.Synchronous] is "normal"). A waiting outcome puts the next attempt's
-// message into the outbox, and moves none of the run's counters.
+// message into the outbox, and moves none of the run's counters. So does a job that
+// failed for want of a consent which came meanwhile: it is due at once.
 //
 // A job that failed in a way that a person should know of raises an alert, and one
 // that succeeds resolves those of its account.
@@ -104,6 +105,9 @@ func (t *tx) record(o *jobs.Outcome, list []observed) (c Committed, err error) {
 	if state.Ended() || o.Attempt <= attempts {
 		c.Repeated = true
 		return c, nil
+	}
+	if err := t.reconsider(o); err != nil {
+		return c, err
 	}
 	if c.Tally, err = t.keep(o, list, traceparent); err != nil {
 		return c, err

@@ -20,11 +20,16 @@ const consentTrigger = "consent:"
 // it is raised, it is resolved, and in the same transaction runs are asked for that make
 // up for what was missed: the jobs of these accounts that failed for want of the
 // consent, and after which none of the same account and kind succeeded. One that
-// succeeded since the alert was raised counts only if it asked for as much.
+// succeeded since the alert was raised counts only if it asked for as much. A job that is
+// in hand meanwhile is in none of these runs: [DB.Commit] lets it wait should it fail so.
 //
 // It returns the requests, which are in the outbox as those of ticks are. Their key
 // leads [DB.StartRun] to their trigger, "consent:<user>".
 func (d *DB) ResolveConsent(ctx context.Context, provider, user string, accounts []string, at time.Time) (requests []jobs.Request, err error) {
+	names, err := encode(append([]string{}, accounts...)) // a list even of none
+	if err != nil {
+		return nil, err
+	}
 	const rows = 8 // a handful of messages; it is a person who waits
 	err = d.writer.do(ctx, rows, false, func(t *tx) error {
 		resolved, err := t.resolve(provider, "", user, []clients.Code{clients.CodeConsent}, at, "")
@@ -32,7 +37,10 @@ func (d *DB) ResolveConsent(ctx context.Context, provider, user string, accounts
 			return err
 		}
 		alert := resolved[0]
-		missed, err := t.missed(provider, accounts, alert.Since)
+		if _, err := t.exec(consentedSQL, names, alert.id); err != nil {
+			return err
+		}
+		missed, err := t.missed(provider, names, alert.Since)
 		if err != nil {
 			return err
 		}
@@ -58,6 +66,8 @@ func (d *DB) ResolveConsent(ctx context.Context, provider, user string, accounts
 	}
 	return requests, nil
 }
+
+const consentedSQL = `UPDATE alerts SET accounts = ? WHERE alert_id = ?`
 
 // linkConsent gives a run its trigger if a consent asked for it. Who sends a message
 // can choose its key; but which consents there were is known here.

@@ -94,6 +94,8 @@ func Queries() []Query {
 		{"raised alerts", raisedAlertsSQL, []any{1}},
 		{"alarmed", alarmedSQL, []any{"[]"}},
 		{"consent", consentSQL, []any{1, "p"}},
+		{"consented", consentedSQL, []any{"[]", 1}},
+		{"consent came", cameSQL, []any{"p", "t", "a"}},
 		{"unconsented", unconsentedSQL, []any{"p", "[]"}},
 		{"succeeded after", succeededAfterSQL, []any{"p", "[]", "j"}},
 	}

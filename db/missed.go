@@ -19,15 +19,12 @@ type asked struct {
 }
 
 // missed finds the jobs of accounts that failed for want of a consent and that nothing
-// made up for. since is when the consent was found missing.
-func (t *tx) missed(provider string, accounts []string, since time.Time) ([]asked, error) {
-	names, err := encode(append([]string{}, accounts...)) // a list even of none
-	if err != nil {
-		return nil, err
-	}
+// made up for. names is a JSON list of the accounts, since is when the consent was found
+// missing.
+func (t *tx) missed(provider, names string, since time.Time) ([]asked, error) {
 	var failed []asked
 	open := map[line]bool{}
-	err = t.each(unconsentedSQL, []any{provider, names}, func(rows *sql.Rows) error {
+	err := t.each(unconsentedSQL, []any{provider, names}, func(rows *sql.Rows) error {
 		var a asked
 		err := rows.Scan(&a.id, &a.account, &a.kind, jsonInto{&a.question})
 		failed = append(failed, a)

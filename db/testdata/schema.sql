@@ -12,7 +12,10 @@ CREATE TABLE alerts (
   resolved_at TEXT,
   run_id      TEXT,
   job_id      TEXT
-) STRICT;
+, accounts TEXT) STRICT;
+
+CREATE INDEX alerts_consents ON alerts (provider, resolved_at)
+  WHERE code = 'consent_required' AND state = 'resolved';
 
 CREATE UNIQUE INDEX alerts_raised ON alerts (provider, account, user, code) WHERE state = 'raised';
 

@@ -1,0 +1,149 @@
+package db_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+	"orderbeat/jobs"
+)
+
+// inHand keeps a run of one job of mazda's account, whose message is published.
+func inHand(tb testing.TB, d *db.DB, account string) (jobs.Run, jobs.Job) {
+	tb.Helper()
+	run, js := plan(1)
+	run.Provider, js[0].Provider, js[0].Account = "mazda", "mazda", account
+	if _, _, err := d.StartRun(tb.Context(), run, js); err != nil {
+		tb.Fatal(err)
+	}
+	publish(tb, d)
+	return run, js[0]
+}
+
+func TestConsentThatCameMeanwhileIsNotMissed(t *testing.T) {
+	const came = time.Hour // after noon, as consent does
+	for name, test := range map[string]struct {
+		account string
+		code    clients.Code
+		asked   time.Duration
+		want    jobs.State
+	}{
+		"asked before the consent came":             {"a", clients.CodeConsent, came - time.Millisecond, jobs.Waiting},
+		"asked in the very millisecond":             {"b", clients.CodeConsent, came + time.Microsecond, jobs.Waiting},
+		"asked after the consent came":              {"a", clients.CodeConsent, came + time.Millisecond, jobs.Failed},
+		"another user's account":                    {"c", clients.CodeConsent, 0, jobs.Failed},
+		"an account whose name the other's is like": {"A", clients.CodeConsent, 0, jobs.Failed},
+		"another reason to fail":                    {"a", clients.CodeForbidden, 0, jobs.Failed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := blankAt(t)
+			d := openAt(t, path)
+			run, job := inHand(t, d, test.account)
+			raise(t, d, consentAlert("johndoe"))
+			if made := consent(t, d); len(made) != 0 {
+				t.Fatalf("got %v, of a job that did not fail yet", requests(made))
+			}
+			if err := d.Close(); err != nil { // what is known of a consent outlives the program
+				t.Fatal(err)
+			}
+			d = openAt(t, path)
+			commit(t, d, refused(job, test.code, noon.Add(test.asked)))
+			if got := jobStates(t, d, run.ID); got != string(test.want) {
+				t.Errorf("got the job %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestConsentIsThatOfTheProviderAndStillHolds(t *testing.T) {
+	for name, before := range map[string]func(d *db.DB) error{
+		"nobody asked the user": func(*db.DB) error { return nil },
+		"the user did not answer": func(d *db.DB) error {
+			_, err := d.Raise(t.Context(), consentAlert("johndoe"))
+			return err
+		},
+		"it is another provider's": func(d *db.DB) error {
+			alert := consentAlert("johndoe")
+			alert.Provider = "ptv"
+			if _, err := d.Raise(t.Context(), alert); err != nil {
+				return err
+			}
+			_, err := d.ResolveConsent(t.Context(), "ptv", "johndoe", []string{"a"}, noon.Add(time.Hour))
+			return err
+		},
+		"the user is no longer asked, without a consent": func(d *db.DB) error {
+			if _, err := d.Raise(t.Context(), consentAlert("johndoe")); err != nil {
+				return err
+			}
+			_, err := d.Resolve(t.Context(), "mazda", "", "johndoe", clients.CodeConsent)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := open(t)
+			run, job := inHand(t, d, "a")
+			if err := before(d); err != nil {
+				t.Fatal(err)
+			}
+			long := time.Unix(0, 0) // before whatever is noted as of now
+			commit(t, d, refused(job, clients.CodeConsent, long))
+			if got := jobStates(t, d, run.ID); got != string(jobs.Failed) {
+				t.Errorf("got the job %s, want it failed", got)
+			}
+		})
+	}
+}
+
+func TestAJobThatWaitsForNoConsentAnyMoreIsDueAtOnce(t *testing.T) {
+	d := open(t)
+	run, job := inHand(t, d, "a")
+	raise(t, d, consentAlert("johndoe"))
+	consent(t, d)
+	publish(t, d)
+	out := refused(job, clients.CodeConsent, noon)
+	if c := commit(t, d, out); c.Run != nil || c.Repeated {
+		t.Errorf("got %+v, want the run to go on", c)
+	}
+	m := pending(t, d, out.FinishedAt)
+	if len(m) != 1 || m[0].MsgID != job.ID+".2" || !strings.Contains(string(m[0].Body), `"attempt":2`) {
+		t.Fatalf("got %+v, want the message of the second attempt", m)
+	}
+	rows, err := d.Jobs(t.Context(), run.ID)
+	if err != nil || len(rows) != 1 || rows[0].ErrorCode != clients.CodeConsent || !rows[0].NextAttemptAt.Equal(out.FinishedAt) {
+		t.Errorf("got %+v, %v", rows, err)
+	}
+	if c := commit(t, d, out); !c.Repeated {
+		t.Errorf("the first attempt again: got %+v", c)
+	}
+
+	// Refused again, by a provider that was asked after the consent: that is the answer,
+	// and the next consent makes up for it.
+	job.Attempt = 2
+	if c := commit(t, d, refused(job, clients.CodeConsent, noon.Add(2*time.Hour))); c.Run == nil || c.Run.State != jobs.Failed {
+		t.Errorf("got %+v, want a run that failed", c.Run)
+	}
+	raise(t, d, consentAlert("johndoe"))
+	if diff := cmp.Diff([]string{`sync [a] {"from":"2026-11-06"}`}, requests(consent(t, d))); diff != "" {
+		t.Errorf("the next consent (-want +got):\n%s", diff)
+	}
+}
+
+func TestAJobInLineThatMissedAConsentGoesTheCommonRoad(t *testing.T) {
+	d := open(t)
+	run, js := plan(1)
+	run.Provider, js[0].Provider, js[0].Account = "mazda", "mazda", "a"
+	if err := d.StartInline(t.Context(), run, js[0]); err != nil {
+		t.Fatal(err)
+	}
+	raise(t, d, consentAlert("johndoe"))
+	consent(t, d)
+	publish(t, d)
+	commit(t, d, refused(js[0], clients.CodeConsent, noon))
+	if m := pending(t, d, noon.Add(time.Hour)); len(m) != 1 || m[0].MsgID != js[0].ID+".2" {
+		t.Errorf("got %+v, want the message of the second attempt", m)
+	}
+}
