@@ -9,9 +9,12 @@ import (
 	"orderbeat/jobs"
 )
 
-// jobAlerts are the codes of failed jobs that raise an alert about their account, and
-// that a later success there resolves.
-var jobAlerts = []clients.Code{clients.CodeUnauthorized, clients.CodeForbidden, clients.CodeInvalid}
+// codeDead is the alert's about a job whose attempts, or whose time, are used up.
+const codeDead clients.Code = "dead_job"
+
+// jobAlerts are the codes of the alerts that jobs raise about their account, and that a
+// later success there resolves: why a job failed, or that it is dead.
+var jobAlerts = []clients.Code{clients.CodeUnauthorized, clients.CodeForbidden, clients.CodeInvalid, codeDead}
 
 // account is one account of a provider.
 type account struct{ provider, name string }
@@ -22,22 +25,35 @@ func (t *tx) judge(o *jobs.Outcome, inline bool, traceparent string) error {
 	switch o.State {
 	case jobs.Succeeded, jobs.Partial:
 		return t.calm(o, traceparent)
-	case jobs.Failed:
-		if inline || o.Err == nil || !slices.Contains(jobAlerts, o.Err.Code) {
+	case jobs.Failed, jobs.Dead:
+		a, ok := alertOf(o)
+		if inline || !ok {
 			return nil
-		}
-		a := Alert{
-			Provider: o.Provider, Account: o.Account, Code: o.Err.Code, Message: o.Err.Message, Hint: o.Err.Hint,
-			Since: o.FinishedAt, RunID: o.RunID, JobID: o.ID,
-		}
-		if a.Message == "" {
-			a.Message = o.Err.Error()
 		}
 		_, err := t.raise(a, traceparent)
 		return err
 	default: // it is tried again, or nobody knows
 		return nil
 	}
+}
+
+// alertOf is the alert about the account of a job that failed or is dead, if that is
+// something a person should know of.
+func alertOf(o *jobs.Outcome) (a Alert, ok bool) {
+	if o.Err == nil {
+		return a, false
+	}
+	a = Alert{
+		Provider: o.Provider, Account: o.Account, Code: o.Err.Code, Message: o.Err.Message, Hint: o.Err.Hint,
+		Since: o.FinishedAt, RunID: o.RunID, JobID: o.ID,
+	}
+	if a.Message == "" {
+		a.Message = o.Err.Error()
+	}
+	if o.State == jobs.Dead {
+		a.Code, a.Hint = codeDead, "it is kept in jobs; the next run asks again"
+	}
+	return a, slices.Contains(jobAlerts, a.Code)
 }
 
 // calm resolves what earlier jobs of the account raised. Nearly always that is

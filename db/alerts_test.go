@@ -217,12 +217,20 @@ func TestFailedJobsRaiseAlertsAboutTheirAccount(t *testing.T) {
 		"two codes":                                 {steps{job(code("forbidden")), job(code("invalid"))}, []string{"invalid", "forbidden"}, 2},
 		"consent, which is the user's alert":        {steps{job(code("consent_required"))}, nil, 0},
 		"credentials, which are the provider's":     {steps{job(code("auth_rejected"))}, nil, 0},
-		"an outage":                                 {steps{job(state(jobs.Failed)), job(state(jobs.Dead))}, nil, 0},
+		"an outage":                                 {steps{job(state(jobs.Failed))}, nil, 0},
+		"attempts that are used up":                 {steps{job(state(jobs.Dead))}, []string{"dead_job"}, 1},
+		"two dead jobs":                             {steps{job(state(jobs.Dead)), job(state(jobs.Dead))}, []string{"dead_job"}, 1},
+		"a dead job, then a refusal":                {steps{job(state(jobs.Dead)), job(code("forbidden"))}, []string{"forbidden", "dead_job"}, 2},
+		"a failure does not resolve a dead job":     {steps{job(state(jobs.Dead)), job(state(jobs.Failed)), job(state(jobs.Waiting))}, []string{"dead_job"}, 1},
+		"success resolves a dead job":               {steps{job(state(jobs.Dead)), job(success)}, nil, 2},
+		"success in part resolves a dead job":       {steps{job(state(jobs.Dead)), nil, job(partly)}, nil, 2},
+		"another account resolves no dead job":      {steps{job(state(jobs.Dead)), job(elsewhere)}, []string{"dead_job"}, 1},
+		"a dead job of a stranger's":                {steps{inline(state(jobs.Dead))}, nil, 0},
 		"a job that is tried again":                 {steps{job(state(jobs.Waiting))}, nil, 0},
 		"nothing wrong":                             {steps{job(success), job(partly)}, nil, 0},
 		"success resolves them all":                 {steps{job(code("forbidden")), job(code("invalid")), job(success)}, nil, 4},
 		"success in part resolves":                  {steps{job(code("forbidden")), job(partly)}, nil, 2},
-		"an outage does not resolve":                {steps{job(code("forbidden")), job(state(jobs.Dead)), job(state(jobs.Waiting))}, []string{"forbidden"}, 1},
+		"an outage does not resolve":                {steps{job(code("forbidden")), job(state(jobs.Failed)), job(state(jobs.Waiting))}, []string{"forbidden"}, 1},
 		"a cancelled job does not resolve":          {steps{job(code("forbidden")), job(state(jobs.Cancelled))}, []string{"forbidden"}, 1},
 		"another account does not resolve":          {steps{job(code("forbidden")), job(elsewhere)}, []string{"forbidden"}, 1},
 		"again after a success":                     {steps{job(code("invalid")), job(success), job(success), job(code("invalid"))}, []string{"invalid"}, 3},
@@ -273,21 +281,44 @@ func byHand(provider, account, user string) func(*testing.T, *db.DB) {
 }
 
 func TestAJobsAlertSaysWhichJobItWas(t *testing.T) {
-	d := open(t)
-	run, js := start(t, d, 2)
-	commit(t, d, refused(js[1], clients.CodeForbidden, noon))
-	list, err := d.Alerts(t.Context(), true)
-	want := []db.Alert{{
-		Provider: "michelin", Account: "detroit", Code: clients.CodeForbidden, State: db.AlertRaised, Message: "the account may not see this",
-		Hint: "the bill-to must match", Since: noon.Add(2 * time.Second), RunID: run.ID, JobID: js[1].ID,
-	}}
-	if diff := cmp.Diff(want, list, cmpopts.IgnoreUnexported(db.Alert{})); diff != "" || err != nil {
-		t.Errorf("%v (-want +got):\n%s", err, diff)
-	}
-	for _, m := range pending(t, d, noon) {
-		if m.Topic == "alerts" && m.Traceparent != run.Traceparent {
-			t.Errorf("got trace context %q, want the run's", m.Traceparent)
-		}
+	for name, test := range map[string]struct {
+		outcome func(jobs.Job) jobs.Outcome
+		want    db.Alert
+	}{
+		"one that failed": {
+			func(j jobs.Job) jobs.Outcome { return refused(j, clients.CodeForbidden, noon) },
+			db.Alert{Code: clients.CodeForbidden, Message: "the account may not see this", Hint: "the bill-to must match"},
+		},
+		"one that is dead": {
+			func(j jobs.Job) jobs.Outcome { return failed(j, jobs.Dead, noon) },
+			db.Alert{Code: "dead_job", Message: "the server is in maintenance", Hint: "it is kept in jobs; the next run asks again"},
+		},
+		"one whose error has no message": {
+			func(j jobs.Job) jobs.Outcome {
+				o := failed(j, jobs.Dead, noon)
+				o.Err.Message = ""
+				return o
+			},
+			db.Alert{Code: "dead_job", Message: "michelin: order status: unavailable (status 503)", Hint: "it is kept in jobs; the next run asks again"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := open(t)
+			run, js := start(t, d, 2)
+			commit(t, d, test.outcome(js[1]))
+			want := test.want
+			want.Provider, want.Account, want.State = "michelin", "detroit", db.AlertRaised
+			want.Since, want.RunID, want.JobID = noon.Add(2*time.Second), run.ID, js[1].ID
+			list, err := d.Alerts(t.Context(), true)
+			if diff := cmp.Diff([]db.Alert{want}, list, cmpopts.IgnoreUnexported(db.Alert{})); diff != "" || err != nil {
+				t.Errorf("%v (-want +got):\n%s", err, diff)
+			}
+			for _, m := range pending(t, d, noon) {
+				if m.Topic == "alerts" && m.Traceparent != run.Traceparent {
+					t.Errorf("got trace context %q, want the run's", m.Traceparent)
+				}
+			}
+		})
 	}
 }
 

@@ -56,8 +56,8 @@ UPDATE jobs SET state = 'running', started_at = ?, next_attempt_at = NULL
 // message into the outbox, and moves none of the run's counters. So does a job that
 // failed for want of a consent which came meanwhile: it is due at once.
 //
-// A job that failed in a way that a person should know of raises an alert, and one
-// that succeeds resolves those of its account.
+// A job that is dead, or failed in a way that a person should know of, raises an alert,
+// and one that succeeds resolves those of its account.
 //
 // Whether an order changed is decided here, where the old and the new meet. An
 // order that was seen after o.AskedAt is left as it is.
