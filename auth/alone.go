@@ -73,10 +73,10 @@ func (s *Source) seize(ctx context.Context) (Lease, Row, error) {
 		}
 		lease := s.lease(row, time.Now())
 		lease.Override = true
-		won, err := s.store.Lease(ctx, lease)
+		won, err := s.take(ctx, lease)
 		switch {
 		case err != nil:
-			return Lease{}, Row{}, storeError("cannot be written", err)
+			return Lease{}, Row{}, err
 		case won:
 			row.Lost = lease.Lost // an answer that was lost stays lost
 			return lease, row, nil

@@ -39,7 +39,7 @@ func (r Row) unlatched() State {
 	switch {
 	case r.State != StateRefused:
 		return r.State
-	case r.Token.Empty():
+	case r.Token.Empty() && r.Refresh.Empty():
 		return StateEmpty
 	default:
 		return StateValid

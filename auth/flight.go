@@ -107,10 +107,10 @@ func (s *Source) obtain(ctx context.Context) error {
 			return err
 		}
 		lease := s.lease(row, now)
-		won, err := s.store.Lease(ctx, lease)
+		won, err := s.take(ctx, lease)
 		switch {
 		case err != nil:
-			return storeError("cannot be written", err)
+			return err
 		case won:
 			if err := s.grant(ctx, lease, row); !errors.Is(err, errReplay) {
 				return err
@@ -150,6 +150,19 @@ func (s *Source) lease(row Row, now time.Time) Lease {
 		l.Lost++
 	}
 	return l
+}
+
+// take asks the store for the lease, and notes whether it has the keys to write with.
+func (s *Source) take(ctx context.Context, lease Lease) (won bool, err error) {
+	won, err = s.store.Lease(ctx, lease)
+	keyless := is[*keyError](err)
+	if s.keyless.Swap(keyless) != keyless && keyless {
+		s.log.Error("the token store lacks its keys; no token is asked for", "err", err)
+	}
+	if err != nil {
+		return false, storeError("cannot be written", err)
+	}
+	return won, nil
 }
 
 // adopt serves the row's token if it is newer than ours and usable.

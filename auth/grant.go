@@ -136,6 +136,9 @@ func (s *Source) fail(ctx context.Context, lease Lease, row Row, err error) erro
 	if s.dialect.suspectsBlock(row, e, s.silent, now) {
 		e.Class, e.Hint = ClassBlock, s.dialect.hint(ClassBlock, "")
 	}
+	if row.Generation <= s.rejected.Load() {
+		row.Token = Secret{} // the API refused it: the next process need not try
+	}
 	row = row.failed(e, s.id.Credential, now)
 	e.After = max(0, row.CooldownUntil.Sub(now))
 	s.row.Store(&row)

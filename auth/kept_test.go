@@ -3,7 +3,9 @@ package auth_test
 import (
 	"context"
 	"net/http"
+	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -54,9 +56,40 @@ func TestTokensThatCannotBeReadAreLeftForTheKeysReturn(t *testing.T) {
 	}
 }
 
+// The key file is moved away while everything works.
+func TestALostKeyFileIsTold(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "key")
+	server := &strict{life: time.Hour}
+	s := open(t, userConfig(server, auth.Seal(auth.NewMemory(), keyringAt(t, path))))
+	consent(t, s)
+	server.got(t, "authorization_code")
+	if err := os.Rename(path, path+".away"); err != nil {
+		t.Fatal(err)
+	}
+	s.Reject(mustToken(t, s).Generation)
+	if e := fails(t, s); e.Class != auth.ClassTransient || !strings.Contains(e.Error(), path) {
+		t.Errorf("got %v want the file to be named", e)
+	}
+	if st := s.Status(); !st.Unreadable || st.State != auth.StateValid {
+		t.Errorf("got %+v want the grant to be valid, and unreadable", st)
+	}
+	server.got(t) // nothing was spent that could not be stored
+	if err := os.Rename(path+".away", path); err != nil {
+		t.Fatal(err)
+	}
+	if got := accessOf(t, s); got != "access-2" || s.Status().Unreadable {
+		t.Errorf("got %s, %+v want all to be well", got, s.Status())
+	}
+}
+
 func keyring(t *testing.T) *auth.Keyring {
 	t.Helper()
-	k, err := auth.LoadKeyring(filepath.Join(t.TempDir(), "key"), true)
+	return keyringAt(t, filepath.Join(t.TempDir(), "key"))
+}
+
+func keyringAt(t *testing.T, path string) *auth.Keyring {
+	t.Helper()
+	k, err := auth.LoadKeyring(path, true)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -91,15 +91,20 @@ func (k *Keyring) hold(ctx context.Context, mu sync.Locker, try func(*flock.Floc
 	}
 	if _, err := try(folder, ctx, lockPoll); err != nil {
 		unlock()
-		return nil, nil, fmt.Errorf("cannot lock %s: %w", folder.Path(), cause(err))
+		return nil, nil, &keyError{fmt.Errorf("cannot lock %s: %w", folder.Path(), cause(err))}
 	}
 	held, err := k.read()
 	if err != nil {
 		unlock()
-		return nil, nil, err
+		return nil, nil, &keyError{err}
 	}
 	return held, unlock, nil
 }
+
+// keyError says that the keys cannot be had, so that nothing can be sealed.
+type keyError struct{ error }
+
+func (e *keyError) Unwrap() error { return e.error }
 
 // read returns what the file holds now.
 func (k *Keyring) read() (*keys, error) {

@@ -35,6 +35,7 @@ type Source struct {
 	live     atomic.Pointer[held] // written by the flight alone
 	row      atomic.Pointer[Row]  // as last seen; written by the flight alone
 	unsaved  atomic.Pointer[unsaved]
+	keyless  atomic.Bool  // the store lacks the keys to write with
 	rejected atomic.Int64 // highest generation that the API refused
 	counts   counts
 	silent   int // connections in a row that failed; used by the flight alone

@@ -65,7 +65,8 @@ type Status struct {
 	// so again.
 	ConsentedAt   time.Time `json:"consented_at,omitzero"`
 	ConsentReason string    `json:"consent_reason,omitzero"`
-	// Unreadable says that what the store holds cannot be read.
+	// Unreadable says that what the store holds cannot be read, or that it lacks the
+	// keys to write with, so that no token is asked for.
 	Unreadable bool `json:"unreadable,omitzero"`
 
 	Logins  int64 `json:"logins"`  // token requests sent
@@ -88,6 +89,7 @@ func (s *Source) Status() Status {
 	}
 	st := row.status(now, s.live.Load(), s.rejected.Load())
 	st.Dialect = s.dialect.Name
+	st.Unreadable = st.Unreadable || s.keyless.Load()
 	if reason := s.lapsed(row); reason != "" {
 		st.State, st.ConsentReason = StateConsent, reason
 	}

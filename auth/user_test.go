@@ -340,6 +340,24 @@ func TestARequestThatWasNeverSentLosesNothing(t *testing.T) {
 	})
 }
 
+// The API refused the access token, and there is no other yet.
+func TestATokenThatWasRefusedIsNotTriedAfterARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, store, s := granted(t)
+		server.faults(func() (*http.Response, error) { return respond(503, ""), nil }, nil)
+		first := mustToken(t, s)
+		s.Reject(first.Generation)
+		if e := fails(t, s); e.Class != auth.ClassTransient {
+			t.Errorf("got %v want transient", e)
+		}
+		server.faults(nil, nil)
+		time.Sleep(time.Minute)
+		if got := accessOf(t, open(t, userConfig(server, store))); got != "access-2" {
+			t.Errorf("got %s want a new one", got)
+		}
+	})
+}
+
 func TestAnOutageEndsNoGrant(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, _, s := granted(t)
