@@ -38,9 +38,10 @@ func (t *tx) judge(o *jobs.Outcome, inline bool, traceparent string) error {
 }
 
 // alertOf is the alert about the account of a job that failed or is dead, if that is
-// something a person should know of.
+// something a person should know of. A check that is not possible is an answer to who
+// wanted it, and no trouble of the account.
 func alertOf(o *jobs.Outcome) (a Alert, ok bool) {
-	if o.Err == nil {
+	if o.Err == nil || o.Kind == "check" && o.Err.Code == clients.CodeInvalid {
 		return a, false
 	}
 	a = Alert{

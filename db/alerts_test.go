@@ -203,6 +203,9 @@ func TestFailedJobsRaiseAlertsAboutTheirAccount(t *testing.T) {
 		return o
 	}
 	success := func(j jobs.Job) jobs.Outcome { return succeeded(j, noon) }
+	check := func(o func(jobs.Job) jobs.Outcome) func(jobs.Job) jobs.Outcome {
+		return func(j jobs.Job) jobs.Outcome { j.Kind = "check"; return o(j) }
+	}
 	elsewhere := func(j jobs.Job) jobs.Outcome { j.Account = "toledo"; return succeeded(j, noon) }
 	type steps []func(*testing.T, *db.DB)
 	for name, test := range map[string]struct {
@@ -213,6 +216,8 @@ func TestFailedJobsRaiseAlertsAboutTheirAccount(t *testing.T) {
 		"unauthorized":                              {steps{job(code("unauthorized"))}, []string{"unauthorized"}, 1},
 		"forbidden":                                 {steps{job(code("forbidden"))}, []string{"forbidden"}, 1},
 		"invalid":                                   {steps{job(code("invalid"))}, []string{"invalid"}, 1},
+		"a check that is not possible":              {steps{job(check(code("invalid")))}, nil, 0},
+		"a check that is refused":                   {steps{job(check(code("forbidden")))}, []string{"forbidden"}, 1},
 		"the same twice":                            {steps{job(code("forbidden")), job(code("forbidden"))}, []string{"forbidden"}, 1},
 		"two codes":                                 {steps{job(code("forbidden")), job(code("invalid"))}, []string{"invalid", "forbidden"}, 2},
 		"consent, which is the user's alert":        {steps{job(code("consent_required"))}, nil, 0},
