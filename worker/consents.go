@@ -178,7 +178,7 @@ func StartURL(public, provider, user string) string {
 	if public == "" {
 		return ""
 	}
-	return public + "/oauth/start/" + url.PathEscape(provider) + "?user=" + url.QueryEscape(user)
+	return public + startPath + url.PathEscape(provider) + "?user=" + url.QueryEscape(user)
 }
 
 // redirectURI is where the provider sends users back to.
@@ -186,7 +186,7 @@ func (c *consents) redirectURI(provider string) string {
 	if own := c.own(provider); own != "" {
 		return own
 	}
-	return c.public + "/oauth/callback/" + url.PathEscape(provider)
+	return c.public + callbackPath + url.PathEscape(provider)
 }
 
 // own is the redirect URI that the provider knows itself, "" where it knows none.
@@ -198,12 +198,12 @@ func (c *consents) own(provider string) string {
 }
 
 // paths are those of the redirect URIs that providers know themselves, as patterns of a
-// [http.ServeMux], and whose they are.
+// [http.ServeMux], and whose they are. [CheckRedirects] found nothing wrong with them.
 func (c *consents) paths() map[string]string {
 	paths := map[string]string{}
 	for provider := range c.providers {
 		u, err := url.Parse(c.own(provider))
-		if err != nil || u.Path == "" || strings.ContainsAny(u.Path, "{}") {
+		if err != nil || u.Path == "" {
 			continue
 		}
 		if strings.HasSuffix(u.Path, "/") {

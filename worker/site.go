@@ -31,8 +31,8 @@ func (s *site) pages() http.Handler {
 	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { fmt.Fprintln(rw, "ok") })
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.Handle("GET /metrics", s.metrics)
-	mux.Handle("/oauth/start/{provider}", onlyGet(s.consents.start))
-	mux.Handle("/oauth/callback/{provider}", onlyGet(s.consents.callback))
+	mux.Handle(startPath+"{provider}", onlyGet(s.consents.start))
+	mux.Handle(callbackPath+"{provider}", onlyGet(s.consents.callback))
 	for path, provider := range s.consents.paths() {
 		mux.Handle(path, onlyGet(func(rw http.ResponseWriter, r *http.Request) {
 			r.SetPathValue("provider", provider)

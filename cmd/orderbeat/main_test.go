@@ -84,6 +84,16 @@ kind = "sync"
 func TestExitStatuses(t *testing.T) {
 	good := writeConfig(t, "")
 	bad := writeConfig(t, "[db]\npth = \"x\"\n")
+	astray := writeConfig(t, `[db]
+path = "/dev/null/nowhere" # so that a worker cannot begin to work
+[providers.mazda]
+kind = "mazda"
+redirect_uri = "https://127.0.0.1:8321/metrics"
+[[providers.mazda.accounts]]
+name = "one"
+user = "johndoe"
+org = "10030/MMD"
+`)
 	unreachable := writeConfig(t, "[nats]\nlisten = \"127.0.0.1:1\"\n")
 	secluded := writeConfig(t, "[nats]\nlisten = \"\"\n")
 	t.Chdir(t.TempDir())
@@ -112,6 +122,8 @@ func TestExitStatuses(t *testing.T) {
 		{"a named configuration that is not there", []string{"check", "--config", "x.toml"}, usage, "x.toml: cannot read the configuration"},
 		{"a wrong configuration", []string{"check", "--config", bad}, usage, `:2: db.pth: unknown key; did you mean "path"?`},
 		{"a wrong configuration of a worker", []string{"run", "--config", bad}, usage, `:2: db.pth: unknown key; did you mean "path"?`},
+		{"a redirect URI that is a page of ours", []string{"check", "--config", astray}, usage, ":5: providers.mazda.redirect_uri: must have another path"},
+		{"a redirect URI that is a page of a worker's", []string{"run", "--config", astray}, usage, ":5: providers.mazda.redirect_uri: must have another path"},
 		{"no database", []string{"orders", "--config", good}, failed, "there is no database at "},
 		{"no worker", []string{"sync", "michelin", "--config", unreachable}, failed, "no orderbeat worker answers at nats://127.0.0.1:1; start one with `orderbeat run`"},
 		{"a worker that nobody reaches", []string{"sync", "michelin", "--config", secluded}, failed, `nats.listen is ""`},

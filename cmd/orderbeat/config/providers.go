@@ -16,6 +16,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/clients"
+	"orderbeat/worker"
 )
 
 // Provider is one [providers.<name>] section that its kind found right.
@@ -26,7 +27,9 @@ type Provider struct {
 	// Origin is the base URL that it asks: what the kind's BaseURL method says, or
 	// what is configured.
 	Origin string
-	open   func(Lend) (clients.Provider, error)
+	// redirectURI is where the kind's users come back to, "" for the web listener's own.
+	redirectURI string
+	open        func(Lend) (clients.Provider, error)
 }
 
 // Lend is what the program lends to a provider.
@@ -66,6 +69,19 @@ func (l *loader) providers(kinds map[string]clients.Open) {
 			l.add(path, "a provider's name is up to %d letters, digits, - and _", maxName)
 		}
 		l.provider(path, name, values, kinds)
+	}
+	l.redirects()
+}
+
+// redirects checks the redirect URIs of all providers against each other and against
+// the web listener's pages.
+func (l *loader) redirects() {
+	uris := map[string]string{}
+	for _, p := range l.config.Providers {
+		uris[p.Name] = p.redirectURI
+	}
+	for name, reason := range worker.CheckRedirects(uris) {
+		l.add(join("providers", name)+".redirect_uri", "%s", reason)
 	}
 }
 
@@ -134,6 +150,9 @@ func (l *loader) try(path string, p *Provider, own map[string]any, frame []field
 	p.Traits, p.Origin = trial.Traits(), c.BaseURL
 	if teller, ok := trial.(interface{ BaseURL() string }); ok {
 		p.Origin = teller.BaseURL()
+	}
+	if teller, ok := trial.(interface{ RedirectURI() string }); ok {
+		p.redirectURI = teller.RedirectURI()
 	}
 	if closer, ok := trial.(io.Closer); ok {
 		l.addProvider(path, closer.Close())

@@ -1,0 +1,43 @@
+package worker_test
+
+import (
+	"strings"
+	"testing"
+
+	"orderbeat/worker"
+)
+
+func TestRedirectURIsThatCannotBeAnswered(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ uri, says string }{
+		"a path of one's own":                  {"https://dms.example/oauth/code", ""},
+		"a path of one's own that ends so":     {"https://dms.example/oauth/code/", ""},
+		"a path and a query":                   {"https://dms.example/oauth/code?from=orderbeat", ""},
+		"what the listener would say":          {"https://dms.example/oauth/callback/mazda", ""},
+		"nobody's callback":                    {"https://dms.example/oauth/callback/dms", ""},
+		"another provider's callback":          {"https://dms.example/oauth/callback/shell", "/oauth/callback/shell is where users of provider shell come back to"},
+		"another provider's redirect URI":      {"https://dms.example/taken", "that of provider acceptance is /taken already"},
+		"its path at another host":             {"https://127.0.0.1:8080/taken?x=1", "that of provider acceptance is /taken already"},
+		"no path":                              {"https://dms.example", "/ is a page of the web listener's own"},
+		"the first page":                       {"https://dms.example/", "/ is a page of the web listener's own"},
+		"the page of health":                   {"https://dms.example/healthz", "/healthz is a page"},
+		"the page of readiness":                {"https://dms.example/readyz", "/readyz is a page"},
+		"the page of metrics":                  {"https://dms.example/metrics", "/metrics is a page"},
+		"a page where users begin":             {"https://dms.example/oauth/start/mazda", "/oauth/start/mazda is a page"},
+		"something below it":                   {"https://dms.example/oauth/start/", "/oauth/start/ is a page"},
+		"braces, which are a pattern's":        {"https://dms.example/oauth/{code}", "without braces"},
+		"braces that are escaped":              {"https://dms.example/oauth/%7Bcode%7D", "without braces"},
+		"a blank, which ends a pattern's verb": {"https://dms.example/oauth%20code", "blanks"},
+		"two slashes":                          {"https://dms.example//oauth/code", `without "//"`},
+		"a way up":                             {"https://dms.example/oauth/../code", `without "//"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := worker.CheckRedirects(map[string]string{"acceptance": "https://dms.example/taken", "mazda": test.uri, "shell": ""})
+			reason, wrong := got["mazda"]
+			if wrong != (test.says != "") || !strings.Contains(reason, test.says) || len(got) > 1 {
+				t.Errorf("got %q, want %q about mazda alone", got, test.says)
+			}
+		})
+	}
+}
