@@ -55,8 +55,18 @@ func (h *HTTP) classify(err error) *Error {
 	return &Error{Code: CodeUnavailable, Message: describe(err), Err: err}
 }
 
-// tokenFailure is what it means that there is no access token.
+// tokenFailure is [TokenError], with the way on where a user is to be asked.
 func (h *HTTP) tokenFailure(e *auth.Error) *Error {
+	f := TokenError(e)
+	if f.Code == CodeConsent {
+		f.Message, f.Hint = e.Reason, e.Hint+": "+h.login()
+	}
+	return f
+}
+
+// TokenError is what it means that a token endpoint did not do what it was asked for.
+// Provider and Op are the caller's to fill in.
+func TokenError(e *auth.Error) *Error {
 	f := &Error{Code: CodeUnavailable, After: min(e.After, maxRetryAfter), Message: e.Error(), Hint: e.Hint, Err: e}
 	switch e.Class {
 	case auth.ClassCredential, auth.ClassRequest:
@@ -66,7 +76,7 @@ func (h *HTTP) tokenFailure(e *auth.Error) *Error {
 	case auth.ClassThrottle:
 		f.Code = CodeThrottled
 	case auth.ClassConsent:
-		f.Code, f.Message, f.Hint = CodeConsent, e.Reason, e.Hint+": "+h.login()
+		f.Code = CodeConsent
 	case auth.ClassTransient:
 	}
 	return f

@@ -52,18 +52,13 @@ func asAPIError(err error) *apiError {
 	if e, ok := errors.AsType[*clients.Error](err); ok {
 		// A panic's text goes on with its stack, which is for the log and the jobs table.
 		message, _, _ := strings.Cut(e.Error(), "\n")
-		reply := &apiError{status: statusOf(e.Code), Code: e.Code, Message: message, Hint: e.Hint}
 		if e.Op == "plan" {
-			reply.Message = e.Message
+			message = e.Message
 		}
-		if e.After > 0 {
-			reply.RetryAfter = e.After.Round(time.Second).String()
-		}
-		return reply
+		return providerError(e, message)
 	}
 	if e, ok := errors.AsType[*auth.Error](err); ok {
-		code := codeOf(e.Class)
-		return &apiError{status: statusOf(code), Code: code, Message: err.Error(), Hint: e.Hint}
+		return providerError(clients.TokenError(e), err.Error())
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return &apiError{status: 504, Code: codeTimeout, Message: "the time that the caller gave is over"}
@@ -74,22 +69,13 @@ func asAPIError(err error) *apiError {
 	return &apiError{status: 500, Code: clients.CodeInternal, Message: err.Error()}
 }
 
-// codeOf is what a failure at a token endpoint is to who had a tool ask it.
-func codeOf(c auth.Class) clients.Code {
-	switch c {
-	case auth.ClassCredential:
-		return clients.CodeAuthRejected
-	case auth.ClassRequest:
-		return clients.CodeInvalid
-	case auth.ClassBlock:
-		return clients.CodeIPBlock
-	case auth.ClassThrottle:
-		return clients.CodeThrottled
-	case auth.ClassConsent:
-		return clients.CodeConsent
-	default:
-		return clients.CodeUnavailable
+// providerError is what a provider's failure is to a caller.
+func providerError(e *clients.Error, message string) *apiError {
+	reply := &apiError{status: statusOf(e.Code), Code: e.Code, Message: message, Hint: e.Hint}
+	if e.After > 0 {
+		reply.RetryAfter = e.After.Round(time.Second).String()
 	}
+	return reply
 }
 
 func statusOf(c clients.Code) int {

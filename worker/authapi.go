@@ -70,7 +70,7 @@ func (s *service) authIntrospect(ctx context.Context, r *request) (any, error) {
 	list := make([]introspected, len(found))
 	for i, c := range found {
 		list[i] = introspected{Provider: c.Provider(), User: c.User()}
-		told, err := c.Introspect(ctx)
+		told, err := introspect(ctx, c)
 		if err != nil && len(found) == 1 {
 			return nil, err
 		}
@@ -81,6 +81,14 @@ func (s *service) authIntrospect(ctx context.Context, r *request) (any, error) {
 		list[i].Introspection = &told
 	}
 	return map[string]any{"introspections": list}, nil
+}
+
+// introspect asks about the token in hand, where there is somebody to ask.
+func introspect(ctx context.Context, c *credential) (auth.Introspection, error) {
+	if !c.CanIntrospect() {
+		return auth.Introspection{}, invalid("no introspection URL is known", "set introspection_url, if the provider has such an endpoint")
+	}
+	return c.Introspect(ctx)
 }
 
 // authLogout drops the tokens of one credential, here and where it can at the provider.

@@ -2,6 +2,8 @@ package worker_test
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -26,7 +28,10 @@ type told struct {
 		Error          *struct{ Code, Message string }
 	}
 	Revoked, Resealed, Unreadable any
-	Error                         struct{ Code, Message, Hint string }
+	Error                         struct {
+		Code, Message, Hint string
+		RetryAfter          string `json:"retry_after"`
+	}
 }
 
 func (b *bench) tell(endpoint, body string) told {
@@ -128,6 +133,28 @@ func TestLogoutEndsAToken(t *testing.T) {
 	b.ask("runs.start", `{"provider":"michelin","kind":"sync","wait":true}`)
 	if n := endpoint.asked.Load(); n != 2 {
 		t.Errorf("the endpoint was asked %d times, want one more login", n)
+	}
+}
+
+// What is wrong with a credential is called the same, whoever asks.
+func TestARefusedToolSaysWhenToAskAgain(t *testing.T) {
+	t.Parallel()
+	revocation := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Retry-After", "120")
+		rw.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	t.Cleanup(revocation.Close)
+	endpoint := newMoody(t, grants)
+	b := start(t, func(c *worker.Config) {
+		s := source(t, "", func(a *auth.Config) { a.TokenURL, a.RevocationURL = endpoint.URL, revocation.URL })
+		if _, err := s.Token(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		c.Providers[0].Provider = &supplier{answer: lists(0), credentials: []*auth.Source{s}}
+	})
+	got := b.tell("auth.logout", `{"provider":"michelin"}`).Error
+	if got.Code != "unavailable" || got.RetryAfter != "2m0s" || !strings.Contains(got.Hint, "it lives on") {
+		t.Errorf("got %+v, want unavailable for two minutes", got)
 	}
 }
 
