@@ -51,7 +51,7 @@ func (c *credential) alert(code clients.Code, st auth.Status, public string) db.
 		a.Hint = fmt.Sprintf("open the link in a browser, or: orderbeat auth login %s --user %s", c.Provider(), c.User())
 		a.Link = StartURL(public, c.Provider(), c.User())
 	case clients.CodeIPBlock:
-		a.Message = told(st) + ", soon after refused credentials: the provider may have blocked this address"
+		a.Message = told(st) + ", " + suspicion(st) + ": the provider may have blocked this address"
 		a.Hint = "ask the provider; there are a few attempts an hour, and none helps that is forced"
 	case codeUnreadable:
 		a.Message = "the tokens that are kept of " + c.who() + " cannot be read"
@@ -61,6 +61,14 @@ func (c *credential) alert(code clients.Code, st auth.Status, public string) db.
 		a.Hint = fmt.Sprintf("check the credentials and URLs of providers.%s; when they are right: orderbeat auth unlatch %s", c.Provider(), c.Provider())
 	}
 	return a
+}
+
+// suspicion is why a blocked address is suspected.
+func suspicion(st auth.Status) string {
+	if st.Refusals > 0 {
+		return "soon after refused credentials"
+	}
+	return "several times in a row"
 }
 
 // told is a status's last failure in a line.

@@ -52,3 +52,36 @@ func TestJudge(t *testing.T) {
 		})
 	}
 }
+
+func TestWhyABlockedAddressIsSuspected(t *testing.T) {
+	t.Parallel()
+	source, err := auth.NewSource(auth.Config{
+		Dialect: auth.PTV(), Provider: "ptv", TokenURL: "https://login.example/token", ClientID: auth.NewSecret("id"), ClientSecret: auth.NewSecret("secret"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(source.Close)
+	c := &credential{Source: source}
+	failure := &auth.Failure{Class: auth.ClassBlock, Reason: "no connection"}
+	for name, test := range map[string]struct {
+		status auth.Status
+		want   string
+	}{
+		"after a refusal": {
+			auth.Status{Failures: 2, Refusals: 1, LastFailure: failure},
+			"no connection, soon after refused credentials: the provider may have blocked this address",
+		},
+		"out of the blue": {
+			auth.Status{Failures: 3, LastFailure: failure},
+			"no connection, several times in a row: the provider may have blocked this address",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := c.alert(clients.CodeIPBlock, test.status, "").Message; got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
