@@ -39,7 +39,7 @@ Exit status: 0 every account is well, 3 some are, 1 none is.`,
 			return a.doctor(c.Context(), conf, o)
 		},
 	}
-	c.Flags().DurationVar(&o.timeout, "timeout", time.Minute, "how long an account may take to answer")
+	c.Flags().DurationVar(&o.timeout, "timeout", time.Minute, "how long to wait for the answers of all accounts together")
 	jsonFlag(c, &o.asJSON)
 	return c
 }

@@ -56,3 +56,10 @@ func TestDoctorProvesEveryAccount(t *testing.T) {
 		t.Errorf("got status %d, %s, want an unknown provider told", r.status, r.stderr)
 	}
 }
+
+func TestDoctorsTimeoutIsForAllAccountsTogether(t *testing.T) {
+	t.Parallel()
+	if r := do(t, "doctor", "--help"); !strings.Contains(r.stdout, "answers of all accounts together (default 1m0s)") {
+		t.Errorf("got %s, want --timeout explained as what it bounds", r.stdout)
+	}
+}
