@@ -93,7 +93,7 @@ func TestAuthToolsAskTheWorker(t *testing.T) {
 		{
 			"unlatch", "unlatch mazda", "auth.unlatch",
 			map[string]any{"credentials": everyState()[:2]},
-			`{"provider":"mazda"}`, done, "mazda jane: the next call may ask for a token\nmazda johndoe: the next call may ask for a token\n", "",
+			`{"provider":"mazda"}`, done, "mazda jane: still, the user must grant access\nmazda johndoe: the next call may ask for a token\n", "",
 		},
 		{
 			"rekey", "rekey", "auth.rekey",

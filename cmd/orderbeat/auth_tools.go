@@ -84,7 +84,11 @@ fail to log in again and again.`,
 				return err
 			}
 			for _, st := range reply.Credentials {
-				fmt.Fprintf(a.stdout, "%s: the next call may ask for a token\n", whose{st.Provider, st.User})
+				next := "the next call may ask for a token"
+				if st.State == auth.StateConsent {
+					next = "still, the user must grant access"
+				}
+				fmt.Fprintf(a.stdout, "%s: %s\n", whose{st.Provider, st.User}, next)
 			}
 			return nil
 		})
