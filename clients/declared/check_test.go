@@ -2,6 +2,7 @@ package declared_test
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -357,5 +358,40 @@ func TestRedirectURI(t *testing.T) {
 	}
 	if got := open(t, "mazda", "http://127.0.0.1:1", nil).RedirectURI(); got != "" {
 		t.Errorf("got %q, want none: the web listener has its own", got)
+	}
+}
+
+func TestARedirectMustNameTheIssuerThatIsSet(t *testing.T) {
+	for name, c := range map[string]struct {
+		keys map[string]any
+		iss  string
+		code string // why the answer is refused, "" when it is taken
+	}{
+		"the issuer":            {map[string]any{"issuer": "https://login.example"}, "https://login.example", ""},
+		"another":               {map[string]any{"issuer": "https://login.example"}, "https://other.example", "invalid_issuer"},
+		"none":                  {map[string]any{"issuer": "https://login.example"}, "", "invalid_issuer"},
+		"any where none is set": {nil, "https://other.example", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := open(t, "mazda", serve(t, "mazda").URL, func(s *clients.Section) { s.Decode = clienttest.Decode(c.keys) })
+			begun := auth.NewConsents()
+			link, err := begun.Begin(p.Credentials()[0], "https://dms.example/code")
+			if err != nil {
+				t.Fatal(err)
+			}
+			to, err := url.Parse(link)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer := url.Values{"code": {"sample-code"}, "state": {to.Query().Get("state")}}
+			if c.iss != "" {
+				answer.Set("iss", c.iss)
+			}
+			_, err = begun.Finish(t.Context(), p.Credentials()[0].Provider(), answer)
+			e, refused := errors.AsType[*auth.ConsentError](err)
+			if refused != (c.code != "") || refused && e.Code != c.code || !refused && err != nil {
+				t.Errorf("got %v, want %q", err, c.code)
+			}
+		})
 	}
 }

@@ -20,12 +20,19 @@ type settings struct {
 	// ClientAuth and Encoding choose among the ways that the preset has.
 	ClientAuth string `toml:"client_auth"`
 	Encoding   string `toml:"encoding"`
+	// IntrospectionURL (RFC 7662) and RevocationURL (RFC 7009) are where a token can be
+	// examined and ended; "" is nowhere: no provider documents them.
+	IntrospectionURL string `toml:"introspection_url"`
+	RevocationURL    string `toml:"revocation_url"`
 }
 
 // userSettings are those of a section whose tokens belong to users.
 type userSettings struct {
 	settings
 	AuthorizeURL string `toml:"authorize_url"`
+	// Issuer is the authorization server's identifier, which a redirect must name where
+	// it is set (RFC 9207 section 2.4).
+	Issuer string `toml:"issuer"`
 	// RedirectURI is where users' browsers come back to, as it is registered with the
 	// provider; "" leaves it to the web listener.
 	RedirectURI string `toml:"redirect_uri"`
@@ -81,8 +88,16 @@ func (set userSettings) checkURLs(s *clients.Section, p preset, known paths, wro
 	if s.TokenURL == "" && known.token == "" {
 		wrong.Add("token_url", "is missing: the provider's documents tell none; it comes with the API that you want to ask")
 	}
-	if set.AuthorizeURL != "" {
-		wrong.Join(s.CheckURL("authorize_url", set.AuthorizeURL))
+	for _, e := range []struct{ key, url string }{
+		{"authorize_url", set.AuthorizeURL},
+		{"introspection_url", set.IntrospectionURL},
+		{"revocation_url", set.RevocationURL},
+		{"issuer", set.Issuer},
+	} {
+		if e.url != "" {
+			wrong.Join(s.CheckURL(e.key, e.url))
+			wrong.Join(s.CheckEnvironment(p.environments, e.key, e.url))
+		}
 	}
 	if set.RedirectURI != "" && !isRedirect(set.RedirectURI) {
 		wrong.Add("redirect_uri", "must be an absolute https:// URL, or http:// on a loopback address, without a fragment")
@@ -92,7 +107,6 @@ func (set userSettings) checkURLs(s *clients.Section, p preset, known paths, wro
 	}
 	wrong.Join(s.CheckEnvironment(p.environments, "base_url", s.BaseURL))
 	wrong.Join(s.CheckEnvironment(p.environments, "token_url", s.TokenURL))
-	wrong.Join(s.CheckEnvironment(p.environments, "authorize_url", set.AuthorizeURL))
 }
 
 // isRedirect reports whether an authorization server can send a browser there with a

@@ -57,6 +57,16 @@ func TestMistakes(t *testing.T) {
 			s.Environment, s.BaseURL = "production", ""
 			s.Decode = clienttest.Decode(map[string]any{"authorize_url": "https://mappsacc.mazdaeur.com/oauth/authorize"})
 		}, []string{"authorize_url"}},
+		"Mazda's other endpoints at another environment": {"mazda", func(s *clients.Section) {
+			s.Environment, s.BaseURL = "production", ""
+			s.Decode = clienttest.Decode(map[string]any{
+				"introspection_url": "https://mappsacc.mazdaeur.com/i", "revocation_url": "https://mappsacc.mazdaeur.com/r", "issuer": "https://mappsacc.mazdaeur.com",
+			})
+		}, []string{"introspection_url", "issuer", "revocation_url"}},
+		"other endpoints over plain http":           {"shell", keys(map[string]any{"introspection_url": "http://login.example/i", "revocation_url": "http://login.example/r"}), []string{"introspection_url", "revocation_url"}},
+		"an issuer with a query":                    {"mazda", keys(map[string]any{"issuer": "https://login.example?x=1"}), []string{"issuer"}},
+		"an issuer where nobody is sent to consent": {"ptv", keys(map[string]any{"issuer": "https://login.example"}), []string{"issuer"}},
+		"other endpoints that are right":            {"ptv", keys(map[string]any{"introspection_url": "https://login.example/i", "revocation_url": "https://login.example/r"}), nil},
 		"the sandbox in production": {"microbilt", func(s *clients.Section) {
 			s.Environment, s.Sandbox.URL = "production", s.BaseURL
 		}, []string{"base_url"}},

@@ -52,7 +52,8 @@ func Open(s clients.Section) (clients.Provider, error) {
 	unsigned := clients.NewHTTP(s)
 	tokens := auth.Config{
 		Dialect: dialect, Provider: s.Name, Environment: s.Environment, Scope: strings.Join(strings.Fields(set.Scope), " "),
-		TokenURL: s.TokenURL, AuthorizeURL: set.AuthorizeURL, ClientID: s.ClientID, ClientSecret: s.ClientSecret,
+		TokenURL: s.TokenURL, AuthorizeURL: set.AuthorizeURL, Issuer: set.Issuer,
+		IntrospectionURL: set.IntrospectionURL, RevocationURL: set.RevocationURL, ClientID: s.ClientID, ClientSecret: s.ClientSecret,
 		// Tokens have connections of their own: they must not wait for the calls that wait for them.
 		Store: s.Tokens, Limiter: s.TokenRate.Limiter(), Base: clients.NewTransport(s.Config),
 		Timeout: s.Timeout, UserAgent: s.UserAgent, Log: s.Log,
