@@ -35,8 +35,9 @@ func (s *Source) grant(ctx context.Context, lease Lease, row Row) error {
 	return err
 }
 
-// stale rests after a token that had ended when it came: who asks at once gets another
-// such one. The failures are those before it.
+// stale rests after tokens that had ended when they came: who asks at once gets another
+// such one. The failures are those before it; after none, one slow answer means nothing
+// yet, and whoever waits asks again.
 func (s *Source) stale(row *Row, failures int) error {
 	now := time.Now()
 	if hold(*row, 0, now).usable(now, 0) {
@@ -45,6 +46,10 @@ func (s *Source) stale(row *Row, failures int) error {
 	e := &Error{Class: ClassTransient, Reason: "the access token had ended when it came"}
 	row.Failures = failures
 	*row = row.failed(e, s.id.Credential, now)
+	if failures == 0 {
+		row.CooldownUntil = time.Time{}
+		return nil
+	}
 	e.After = row.CooldownUntil.Sub(now)
 	return e
 }

@@ -341,6 +341,20 @@ func TestTokensThatHaveEndedWhenTheyComeAreRestedFrom(t *testing.T) {
 	})
 }
 
+func TestOneSlowAnswerIsAskedForAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{answer: func(n int64, _ *http.Request) (*http.Response, error) {
+			if n == 1 {
+				time.Sleep(2 * time.Second)
+			}
+			return respond(200, fmt.Sprintf(`{"access_token":"token-%d","expires_in":2}`, n)), nil
+		}}
+		if got := mustToken(t, open(t, config(e))).Access.Reveal(); got != "token-2" {
+			t.Errorf("got %s want token-2", got)
+		}
+	})
+}
+
 // broken is a store that cannot write outcomes.
 type broken struct{ auth.Store }
 
