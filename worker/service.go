@@ -120,7 +120,21 @@ func (s *service) open(work context.Context, names subjects, version string) (er
 			return fmt.Errorf("endpoint %s: %w", e.name, err)
 		}
 	}
+	s.announce(work)
 	return nil
+}
+
+// announce waits until the server knows the endpoints, if it is there: who reads in the
+// log that the worker runs may ask at once.
+func (s *service) announce(ctx context.Context) {
+	if !s.conn.IsConnected() {
+		return // it is told when it comes
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if err := s.conn.FlushWithContext(ctx); err != nil {
+		s.log.Warn("the request/reply service is not known to the server yet", "err", err)
+	}
 }
 
 // run answers until ctx ends, and then finishes the requests in hand.
