@@ -9,14 +9,15 @@ import (
 	"orderbeat/auth"
 )
 
-// Three processes share a user's one rotating refresh token, and call without a pause.
+// Three processes share a user's one rotating refresh token, and call all the time: with
+// a pause that leaves the machine to the servers, whose tokens live a second or two.
 func TestFleetSharesARotatingGrant(t *testing.T) {
 	for name, run := range servers {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, run, *fleetLife)
 			o := r.orders(*fleetFor)
-			o.Callers, o.Pause, o.Timeout = 20, 0, 10*time.Second
+			o.Callers, o.Pause, o.Timeout = 20, 100*time.Millisecond, 10*time.Second
 			var calls, again int64
 			for i, got := range r.fleet(t, o) {
 				calls, again = calls+int64(got.Calls), again+got.Status.Replays
