@@ -69,12 +69,12 @@ func introspected(t *testing.T, source *auth.Source) {
 func TestAGrantThatTheProviderEndedIsNotAskedForAgain(t *testing.T) {
 	t.Parallel()
 	for name, run := range servers {
+		if name == "go-oauth2" {
+			continue // it has no revocation endpoint
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := run(t, time.Minute)
-			if s.revoke == "" {
-				t.Skip("it has no revocation endpoint")
-			}
 			c := s.userConfig()
 			c.Store = auth.NewMemory()
 			source := open(t, c)

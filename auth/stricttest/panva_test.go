@@ -18,9 +18,6 @@ import (
 // whole grant. It takes Basic form-encoded only, and says in redirects who it is.
 func startPanva(t *testing.T, life time.Duration) server {
 	t.Helper()
-	if !*withPanva {
-		t.Skip("not run: it needs -panva")
-	}
 	if _, err := os.Stat(filepath.Join("panva", "node_modules", "oidc-provider")); err != nil {
 		t.Fatal("-panva: oidc-provider is not there: run `npm install` in auth/stricttest/panva")
 	}

@@ -63,5 +63,5 @@ func (s server) userConfig() auth.Config {
 // start runs a server whose access tokens have this life, until the test ends.
 type start func(t *testing.T, life time.Duration) server
 
-// servers are all of them.
+// servers are all of them; panva with the flag -panva only.
 var servers = map[string]start{"fosite": startFosite, "go-oauth2": startGoOAuth2, "panva": startPanva}
