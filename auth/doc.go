@@ -7,7 +7,7 @@
 // [Dialect] tells it how the provider's token endpoint wants to be asked, what its
 // answers leave out and what its errors mean; it is data, and a further provider is a
 // further value. A [Transport] signs requests with what the source serves, and sends
-// a call once more when its token was refused; [BasicAPIKey] signs where there are no
+// a call once more when its token was refused; [Fixed] signs where there are no
 // tokens.
 //
 //	           asked for            refreshAt       stopAt  expiresAt

@@ -29,13 +29,14 @@ func static(tb testing.TB, store auth.Store) *auth.Static {
 // keyed calls an API with the older scheme; status 0 is an error, which it returns.
 func keyed(tb testing.TB, s *auth.Static, status *atomic.Int64, calls *atomic.Int64) func() (int, error) {
 	tb.Helper()
-	k := &auth.BasicAPIKey{
+	k := &auth.Fixed{
 		Base: roundTripper(func(*http.Request) (*http.Response, error) {
 			calls.Add(1)
 			time.Sleep(10 * time.Millisecond)
 			return respond(int(status.Load()), ""), nil
 		}),
-		Origin: &url.URL{Scheme: "https", Host: "api.example"}, Username: "dealer", Password: auth.NewSecret("pass:word"), APIKey: auth.NewSecret("key"), Source: s,
+		Origin: &url.URL{Scheme: "https", Host: "api.example"}, Source: s,
+		Header: map[string]auth.Secret{"apikey": auth.NewSecret("key")},
 	}
 	return func() (int, error) {
 		req, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, orders, http.NoBody)

@@ -400,7 +400,7 @@ func TestCredentialsStayAtTheirOrigin(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, rt := range []http.RoundTripper{
 				&auth.Transport{Base: reached, Source: s, Origin: origin(tt.origin)},
-				&auth.BasicAPIKey{Base: reached, Origin: origin(tt.origin)},
+				&auth.Fixed{Base: reached, Origin: origin(tt.origin)},
 			} {
 				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, tt.url, http.NoBody)
 				if err != nil {
@@ -438,12 +438,13 @@ func TestTheRequestIsNotChanged(t *testing.T) {
 
 func TestBasicAndAPIKeyGoTogether(t *testing.T) {
 	var got http.Header
-	k := &auth.BasicAPIKey{
+	k := &auth.Fixed{
 		Base: roundTripper(func(r *http.Request) (*http.Response, error) {
 			got = r.Header
 			return respond(401, ""), nil
 		}),
-		Origin: &url.URL{Scheme: "https", Host: "api.example"}, Username: "dealer", Password: auth.NewSecret("pass:word"), APIKey: auth.NewSecret("key"),
+		Origin: &url.URL{Scheme: "https", Host: "api.example"},
+		Header: map[string]auth.Secret{"Authorization": auth.Basic("dealer", auth.NewSecret("pass:word")), "apikey": auth.NewSecret("key")},
 		Source: static(t, auth.NewMemory()),
 	}
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, orders, http.NoBody)

@@ -256,10 +256,9 @@ func TestNothingIsLoggedThatIsSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := clients.NewHTTP(s).With(func(base http.RoundTripper) http.RoundTripper {
-		return &auth.BasicAPIKey{
-			Base: base, Origin: origin(t, server), Username: "u", Source: static,
-			Password: auth.NewSecret("canary-password"), APIKey: auth.NewSecret("canary-apikey"),
-		}
+		return &auth.Fixed{Base: base, Origin: origin(t, server), Source: static, Header: map[string]auth.Secret{
+			"Authorization": auth.Basic("u", auth.NewSecret("canary-password")), "apikey": auth.NewSecret("canary-apikey"),
+		}}
 	})
 	if _, err := post(t.Context(), h, server+"/?key=canary"); err != nil {
 		t.Fatal(err)

@@ -22,8 +22,10 @@ func (c *Client) signBearer(s clients.Section, set settings, origin *url.URL) (e
 	return err
 }
 
-// signBasic has calls signed in the older scheme. Its source has no tokens: it
-// remembers whether the credentials are refused.
+// signBasic has calls signed in the older scheme: HTTP Basic and the header apikey
+// together (Michelin North America Order-to-Cash, OpenAPI 1.0.1: basicAuth and apikey
+// are both required). Its source has no tokens: it remembers whether the credentials are
+// refused.
 func (c *Client) signBasic(s clients.Section, set settings, origin *url.URL) error {
 	static, err := auth.NewStatic(auth.Config{
 		Provider: s.Name, Environment: s.Environment, ClientID: auth.NewSecret(set.Username),
@@ -34,10 +36,9 @@ func (c *Client) signBasic(s clients.Section, set settings, origin *url.URL) err
 		return err
 	}
 	c.source = static.Source
+	header := map[string]auth.Secret{"Authorization": auth.Basic(set.Username, set.Password), "apikey": set.APIKey}
 	c.http = clients.NewHTTP(s).With(func(base http.RoundTripper) http.RoundTripper {
-		return &auth.BasicAPIKey{
-			Base: base, Origin: origin, Username: set.Username, Password: set.Password, APIKey: set.APIKey, Source: static,
-		}
+		return &auth.Fixed{Base: base, Origin: origin, Header: header, Source: static}
 	})
 	return nil
 }
