@@ -43,6 +43,25 @@ func refusal(resp *http.Response) *Error {
 	return e
 }
 
+// refused is what an answer means that is not accepted.
+func (c Call) refused(resp *http.Response) *Error {
+	usual := refusal(resp)
+	if c.Judge == nil {
+		drain(resp.Body)
+		return usual
+	}
+	const most = 64 << 10
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, most)) // cut off, it is judged by what came
+	e := c.Judge(Response{Status: resp.StatusCode, Header: resp.Header}, body)
+	if e == nil {
+		return usual
+	}
+	if e.After == 0 {
+		e.After = usual.After
+	}
+	return e
+}
+
 // classify says what an exchange without a usable answer means. It is the one place
 // that does.
 func (h *HTTP) classify(err error) *Error {

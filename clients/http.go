@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/go-resty/resty/v2"
@@ -62,7 +63,7 @@ func (h *HTTP) With(sign func(http.RoundTripper) http.RoundTripper) *HTTP {
 		Transport:     sign(h.base),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	})
-	signed.client.SetLogger(restyLog{h.log}).SetDoNotParseResponse(true)
+	signed.client.SetLogger(restyLog{h.log}).SetDoNotParseResponse(true).SetAllowGetMethodPayload(true)
 	if h.agent != "" {
 		signed.client.SetHeader("User-Agent", h.agent)
 	}
@@ -76,8 +77,22 @@ type Call struct {
 	Method string
 	URL    string
 	Header map[string]string
-	// Body is sent as it is; nil sends none.
+	// Body is sent as it is, with whichever method; nil sends none.
 	Body []byte
+	// Accept lists statuses, beside 2xx, whose bodies are answers too.
+	Accept []int
+	// Judge says what an answer means that is not accepted, of whose body it gets the
+	// first 64 KiB; nil, or a nil error, leaves it to the status. Provider, Op, Status,
+	// and After where it has none, are filled in.
+	Judge func(r Response, body []byte) *Error
+}
+
+// Response is an answer as it comes in.
+type Response struct {
+	Status int
+	Header http.Header
+	// Body ends where the answer does, or with an error at [Config.MaxBody].
+	Body io.Reader
 }
 
 // Do sends a call and lets read have the body of a 2xx answer. Read takes it to its
@@ -89,6 +104,11 @@ type Call struct {
 // A failure is an *[Error], unless ctx was cancelled: then the error wraps
 // [context.Canceled].
 func (h *HTTP) Do(ctx context.Context, c Call, read func(body io.Reader) error) error {
+	return h.Answer(ctx, c, func(r Response) error { return read(r.Body) })
+}
+
+// Answer is [HTTP.Do] for who looks at more than the body.
+func (h *HTTP) Answer(ctx context.Context, c Call, read func(Response) error) error {
 	began := time.Now()
 	status, err := h.exchange(ctx, c, read)
 	h.log.DebugContext(ctx, "exchange", "op", c.Op, "status", status, "duration", time.Since(began))
@@ -120,7 +140,7 @@ func (h *HTTP) failure(ctx context.Context, op string, status int, err error) er
 }
 
 // exchange returns the status of the answer, 0 when none came.
-func (h *HTTP) exchange(ctx context.Context, c Call, read func(io.Reader) error) (status int, err error) {
+func (h *HTTP) exchange(ctx context.Context, c Call, read func(Response) error) (status int, err error) {
 	r := h.client.R().SetContext(ctx).SetHeaders(c.Header)
 	if c.Body != nil {
 		r.SetBody(c.Body) // bytes, which can be sent again after a 401
@@ -131,12 +151,11 @@ func (h *HTTP) exchange(ctx context.Context, c Call, read func(io.Reader) error)
 	}
 	raw := resp.RawResponse
 	defer raw.Body.Close()
-	if raw.StatusCode < 200 || raw.StatusCode > 299 {
-		drain(raw.Body)
-		return raw.StatusCode, refusal(raw)
+	if (raw.StatusCode < 200 || raw.StatusCode > 299) && !slices.Contains(c.Accept, raw.StatusCode) {
+		return raw.StatusCode, c.refused(raw)
 	}
 	body := &boundedBody{body: raw.Body, left: h.maxBody}
-	err = read(body)
+	err = read(Response{Status: raw.StatusCode, Header: raw.Header, Body: body})
 	switch {
 	case body.tooLong:
 		return raw.StatusCode, tooLong(h.maxBody)
