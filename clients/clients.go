@@ -40,6 +40,11 @@ type Traits struct {
 	// MaxWindowDays is the longest date window of one query, counting both
 	// ends. 0 means unlimited.
 	MaxWindowDays int
+	// HistoryDays is of how many days, today included, the provider tells at all. 0
+	// means all.
+	HistoryDays int
+	// NoWindows says that the provider cannot be asked for a date window.
+	NoWindows bool
 	// MaxReferences is how many order ids and references one query may name
 	// together. 0 means that the provider cannot be asked by reference.
 	MaxReferences int

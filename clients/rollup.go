@@ -13,7 +13,13 @@ package clients
 //
 // Promised is the latest date of what still waits, NULL when any of it has none;
 // when nothing waits, the latest date there was.
+//
+// An order without lines keeps what the mapping set; a status that is none is unknown.
 func rollUp(o *Order) {
+	if len(o.Lines) == 0 {
+		o.rollUpAlone()
+		return
+	}
 	var state standing
 	var due promise
 	var cancelled Quantity
@@ -30,6 +36,20 @@ func rollUp(o *Order) {
 	o.OpenQuantity = Quantity{}
 	if o.OrderedQuantity.Known {
 		o.OpenQuantity = Pieces(o.OrderedQuantity.N - o.ShippedQuantity.N - cancelled.N)
+	}
+}
+
+// rollUpAlone completes an order of which no line is told.
+func (o *Order) rollUpAlone() {
+	if o.Status == "" {
+		o.Status = StatusUnknown
+	}
+	o.PromisedOn = o.PromisedOn.real()
+	if !o.ShippedQuantity.Known {
+		o.ShippedQuantity = Pieces(0)
+	}
+	if o.OrderedQuantity.Known && !o.OpenQuantity.Known {
+		o.OpenQuantity = Pieces(o.OrderedQuantity.N - o.ShippedQuantity.N)
 	}
 }
 

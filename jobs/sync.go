@@ -19,7 +19,8 @@ const earliest clients.Date = "1970-01-01"
 // today minus 14 days to today, or {"from": "2026-01-01", "to": "2026-01-31"}, all
 // days included and in the account's zone. Without "to" it ends today; without
 // anything it looks back 14 days. A range longer than the provider takes is cut
-// into windows, oldest first.
+// into windows, oldest first. A lookback beyond what the provider tells of at all begins
+// where that does.
 func planSync(params json.RawMessage, a clients.Account, t clients.Traits, now time.Time) ([]Question, error) {
 	var p struct {
 		Lookback string       `json:"lookback"`
@@ -29,7 +30,14 @@ func planSync(params json.RawMessage, a clients.Account, t clients.Traits, now t
 	if err := decodeParams(params, &p, `lookback ("14d"), or from and to ("2026-01-31")`); err != nil {
 		return nil, err
 	}
+	if t.NoWindows {
+		return nil, Invalid("the provider cannot be asked for the orders of a window", "use fetch with order_ids or references")
+	}
 	today := clients.DateOf(now.In(location(a)))
+	oldest := earliest
+	if t.HistoryDays > 0 {
+		oldest = today.AddDays(1 - t.HistoryDays)
+	}
 	from, to := p.From, p.To
 	if from == "" && to == "" {
 		if p.Lookback == "" {
@@ -39,7 +47,7 @@ func planSync(params json.RawMessage, a clients.Account, t clients.Traits, now t
 		if err != nil || d < 0 {
 			return nil, Invalid("lookback "+quote(p.Lookback)+" is not a length of time", `write days, like "14d"`)
 		}
-		from, to = today.AddDays(-int(math.Ceil(d.Hours()/24))), today
+		from, to = max(oldest, today.AddDays(-int(math.Ceil(d.Hours()/24)))), today
 	} else if p.Lookback != "" {
 		return nil, Invalid("lookback cannot be combined with from and to", "give one or the other")
 	}
@@ -59,6 +67,8 @@ func planSync(params json.RawMessage, a clients.Account, t clients.Traits, now t
 		return nil, Invalid(fmt.Sprintf("the window is empty: from %s is after to %s", from, to), "exchange from and to")
 	case from > today:
 		return nil, Invalid(fmt.Sprintf("the window begins after today (%s)", today), "ask for days that have been")
+	case from < oldest && t.HistoryDays > 0:
+		return nil, Invalid(fmt.Sprintf("the window begins before %s", oldest), fmt.Sprintf("the provider tells of the last %d days, today included", t.HistoryDays))
 	case from < earliest:
 		return nil, Invalid(fmt.Sprintf("the window begins before %s", earliest), "ask for fewer days")
 	}
