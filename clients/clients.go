@@ -68,6 +68,9 @@ type Account struct {
 	Org  string `toml:"org"`
 	// Timezone is the IANA name of the zone the account's dates are in; "" is UTC.
 	Timezone string `toml:"timezone"`
+	// Params are values of the user's own, for the templates of a declared provider:
+	// texts, numbers (int64, float64) and booleans.
+	Params map[string]any `toml:"params"`
 	// Location is the loaded Timezone.
 	Location *time.Location `toml:"-"`
 }
@@ -109,6 +112,17 @@ type Problem struct {
 // Open makes a provider from its section of the configuration. It checks the
 // whole section and reports every mistake at once, as [*ConfigError] values
 // joined; it opens no connection and starts no goroutine.
+//
+// What it makes may have further methods, which are found by assertion:
+//
+//   - BaseURL() string: what the paths of every call hang on.
+//   - RedirectURI() string: where users' browsers come back to, "" for the web listener's page.
+//   - Notices() []string: what is worth knowing of the section though nothing is wrong,
+//     such as "declares no orders yet: add [providers.mazda.orders]".
+//   - CheckSamples(ctx context.Context) (n int, err error): tries the section's samples,
+//     asking nobody, and returns how many there are. The error joins a [*ConfigError]
+//     for everything that is wrong.
+//   - Close() error.
 type Open func(s Section) (Provider, error)
 
 // Section is one [providers.<name>] section, and what the program lends its provider.
@@ -171,7 +185,12 @@ type Retry struct {
 // ConfigError is one mistake in a provider's section.
 type ConfigError struct {
 	// Key is the key below [providers.<name>], such as "base_url" or "accounts[1].ship_to".
+	// A part with other characters than letters, digits, - and _ is quoted, as
+	// [strconv.Quote] does: `orders.query."filter[status]"`.
 	Key string
+	// Offset is where in the text that the key holds, in bytes counted from 1; 0 is the
+	// key as a whole.
+	Offset int
 	// Message says what is wrong and what is allowed.
 	Message string
 }

@@ -113,6 +113,9 @@ func (set *settings) checkAccounts(accounts []clients.Account, wrong *clients.Mi
 		case !digits(a.ShipTo):
 			wrong.Add(shipTo, "must be digits only")
 		}
+		if len(a.Params) > 0 {
+			wrong.Add(fmt.Sprintf("accounts[%d].params", i), "has no effect: Michelin's questions have no place for values of one's own")
+		}
 	}
 }
 
