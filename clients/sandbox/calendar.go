@@ -34,6 +34,15 @@ func (d date) String() string {
 	return time.Unix(int64(d)*dayOfSeconds, 0).UTC().Format(time.DateOnly)
 }
 
+// zone is where a provider's customers live.
+func zone(name string) *time.Location {
+	z, err := time.LoadLocation(name)
+	if err != nil {
+		panic(err) // they are embedded
+	}
+	return z
+}
+
 // floorDiv divides rounding down, also below zero; floorMod is what it leaves.
 func floorDiv(a, b int64) int64 { return (a - floorMod(a, b)) / b }
 func floorMod(a, b int64) int64 { return ((a % b) + b) % b }

@@ -7,10 +7,8 @@ import (
 	"time"
 )
 
-// An account's orders live in slots. A slot holds one order at a time: it is placed,
-// lives for as many sandbox days as the slot gives it, and the next generation takes
-// its place. So the orders of any moment follow from the clock by division. One slot
-// more is the archive, with an order of long ago for about every other date.
+// An account's orders live in slots. One slot more is the archive, with an order of
+// long ago for about every other date.
 const (
 	liveSlots    = 27
 	archiveSlot  = liveSlots
@@ -38,13 +36,11 @@ const seed = 0x07de7
 
 // michelinOrders knows every order there was and will be. It never changes.
 type michelinOrders struct {
-	dayLength time.Duration
-	zone      *time.Location // of the calendar that dates are told in
-	slots     [][liveSlots]slot
-}
+	pace
 
-// slot is where one order after the other lives.
-type slot struct{ life, phase int64 } // sandbox days
+	zone  *time.Location // of the calendar that dates are told in
+	slots [][liveSlots]slot
+}
 
 // orderID says which order is meant. In the archive the generation is the date.
 type orderID struct {
@@ -53,11 +49,7 @@ type orderID struct {
 }
 
 func newMichelinOrders(dayLength time.Duration) michelinOrders {
-	zone, err := time.LoadLocation("America/Detroit")
-	if err != nil {
-		panic(err) // calendar.go embeds the zones
-	}
-	m := michelinOrders{dayLength: dayLength, zone: zone, slots: make([][liveSlots]slot, len(michelinParties))}
+	m := michelinOrders{pace: pace(dayLength), zone: zone("America/Detroit"), slots: make([][liveSlots]slot, len(michelinParties))}
 	for account := range m.slots {
 		for i := range m.slots[account] {
 			d := rand.New(rand.NewPCG(seed, uint64(account*slotsPerHead+i)))
@@ -122,8 +114,7 @@ func (m *michelinOrders) newest(account, i int, now time.Time) int64 {
 	if i == archiveSlot {
 		return int64(dateOf(now.In(m.zone))) - archiveAge
 	}
-	s := m.slots[account][i]
-	return floorDiv(m.day(now)+s.phase, s.life)
+	return m.slots[account][i].generation(m.day(now))
 }
 
 // exists reports whether the order was ever placed, and not too long ago.
@@ -149,18 +140,10 @@ func (m *michelinOrders) order(id orderID, now time.Time) order {
 
 // dice decides everything about one order, always the same way.
 func (m *michelinOrders) dice(id orderID) *rand.Rand {
-	return rand.New(rand.NewPCG(seed<<32|uint64(id.account*slotsPerHead+id.slot), uint64(id.generation)))
+	return newDice(seed, id.account*slotsPerHead+id.slot, id.generation)
 }
 
 // birth is the sandbox day on which an order of a live slot is placed.
 func (m *michelinOrders) birth(id orderID) int64 {
-	s := m.slots[id.account][id.slot]
-	return id.generation*s.life - s.phase
-}
-
-// day is the sandbox day of t, begin the moment when one begins.
-func (m *michelinOrders) day(t time.Time) int64 { return floorDiv(t.UnixNano(), int64(m.dayLength)) }
-
-func (m *michelinOrders) begin(day int64) time.Time {
-	return time.Unix(0, day*int64(m.dayLength))
+	return m.slots[id.account][id.slot].birth(id.generation)
 }

@@ -47,7 +47,11 @@ func newStory(id orderID, dice *rand.Rand, life int64, placed date, calendar fun
 		maxLag, s.slip, doomed = 2, 7, false
 	}
 	s.decideFates(dice, maxLag, doomed)
-	s.decideAges(dice, life)
+	events := int64(s.steps)
+	if s.slip > 0 {
+		events++
+	}
+	s.ages = spread(dice, events, life)
 	return s
 }
 
@@ -82,19 +86,6 @@ func (s *story) decideFates(dice *rand.Rand, maxLag int, doomed bool) {
 			f.cancelAt = 1 + dice.IntN(stepShipped)
 		}
 		s.fates = append(s.fates, f)
-	}
-}
-
-// decideAges spreads the events over the order's life: one in each of equal spans,
-// none on the day of its birth.
-func (s *story) decideAges(dice *rand.Rand, life int64) {
-	events := int64(s.steps)
-	if s.slip > 0 {
-		events++
-	}
-	for i := range events {
-		begin, end := i*(life-1)/events, (i+1)*(life-1)/events
-		s.ages = append(s.ages, 1+begin+dice.Int64N(end-begin))
 	}
 }
 
