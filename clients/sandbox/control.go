@@ -45,13 +45,16 @@ type providerJSON struct {
 	Introspect string           `json:"introspect,omitempty"`
 	Ping       string           `json:"ping,omitempty"`
 	ClientID   string           `json:"client_id"`
+	Calls      []string         `json:"calls,omitempty"` // "GET /path", behind a token
+	Accounts   []string         `json:"accounts,omitempty"`
+	Requests   map[Op]int64     `json:"requests,omitempty"` // of each of the calls' operations
 	Stats      authtest.Stats   `json:"stats"`
 }
 
 func (s *Sandbox) describe(w http.ResponseWriter, _ *http.Request) {
 	michelin := authtest.Michelin.Paths()
 	d := description{
-		About:    "stand-ins for five providers; Michelin's invented orders move with each sandbox day",
+		About:    "stand-ins for five providers; their invented orders move with each sandbox day",
 		Day:      s.options.Day.String(),
 		Today:    s.orders.day(s.options.Now()),
 		Paths:    []string{michelin.Token, michelin.Introspect, michelinStatusPath},
@@ -62,10 +65,15 @@ func (s *Sandbox) describe(w http.ResponseWriter, _ *http.Request) {
 	}
 	for _, p := range providers {
 		paths := p.dialect.Paths()
-		d.Providers = append(d.Providers, providerJSON{
+		j := providerJSON{
 			Provider: p.dialect, Token: paths.Token, Authorize: paths.Authorize, Introspect: paths.Introspect,
-			Ping: p.ping, ClientID: p.clientID, Stats: s.ProviderStats(p.dialect),
-		})
+			Ping: p.ping, ClientID: p.clientID, Accounts: p.accounts, Requests: map[Op]int64{}, Stats: s.ProviderStats(p.dialect),
+		}
+		for _, c := range p.calls {
+			j.Calls = append(j.Calls, c.pattern)
+			j.Requests[c.op] = s.Requests(c.op)
+		}
+		d.Providers = append(d.Providers, j)
 	}
 	for f, times := range s.faults.Pending() {
 		f.Times = times

@@ -27,8 +27,11 @@ const (
 )
 
 var ops = []Op{
-	OpToken, OpIntrospect, OpOrderStatus, OpPTVToken, OpPTVPing, OpShellToken, OpShellPing,
-	OpMicrobiltToken, OpMicrobiltPing, OpMazdaToken, OpMazdaAuthorize, OpMazdaPing,
+	OpToken, OpIntrospect, OpOrderStatus,
+	OpPTVToken, OpPTVPing,
+	OpShellToken, OpShellPing,
+	OpMicrobiltToken, OpMicrobiltPing,
+	OpMazdaToken, OpMazdaAuthorize, OpMazdaPing,
 }
 
 // Fault is trouble to come. It strikes before credentials are looked at. The zero
@@ -36,7 +39,8 @@ var ops = []Op{
 type Fault struct {
 	// Op is the operation to strike; "" is all of them.
 	Op Op
-	// Account restricts the fault to order status requests of one bill-to.
+	// Account restricts the fault to calls for one account: a bill-to at Michelin, a
+	// PayerNumber at Shell, an AppId at Microbilt, an organization at Mazda. PTV has none.
 	Account string
 	// Times is how often it strikes: 0 is once, below 0 until it is cleared.
 	Times int

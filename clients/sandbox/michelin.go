@@ -51,7 +51,7 @@ func (s *Sandbox) michelinRoutes() {
 }
 
 // statusBillTo is the bill-to that an order status request asks about.
-func statusBillTo(body []byte) string {
+func statusBillTo(_ *http.Request, body []byte) string {
 	var r statusRequest
 	if json.Unmarshal(body, &r) != nil {
 		return ""

@@ -14,10 +14,10 @@ const maxBodyBytes = 1 << 20
 type handler func(w http.ResponseWriter, r *http.Request, f Fault, struck bool)
 
 // operation puts the door before a provider's operation that is common to all: it
-// reads the body within its limit and takes the fault that strikes. account tells from
-// a body whose request it is.
-func (s *Sandbox) operation(op Op, account func(body []byte) string, next handler) http.HandlerFunc {
+// counts the request, reads its body within the limit and takes the fault that strikes.
+func (s *Sandbox) operation(op Op, account whose, next handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		s.counts.requests[op].Add(1)
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
 		if err != nil {
 			answerJSON(w, http.StatusRequestEntityTooLarge, struct{}{})
@@ -25,7 +25,7 @@ func (s *Sandbox) operation(op Op, account func(body []byte) string, next handle
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		f, struck := s.faults.Take(func(f Fault) bool {
-			return (f.Op == "" || f.Op == op) && (f.Account == "" || f.Account == account(body))
+			return (f.Op == "" || f.Op == op) && (f.Account == "" || f.Account == account(r, body))
 		})
 		if struck {
 			s.counts.faults.Add(1)
@@ -33,6 +33,3 @@ func (s *Sandbox) operation(op Op, account func(body []byte) string, next handle
 		next(w, r, f, struck)
 	}
 }
-
-// nobody is whose requests are that belong to no account.
-func nobody([]byte) string { return "" }

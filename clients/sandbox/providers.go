@@ -34,6 +34,11 @@ type provider struct {
 	// ping is the path of a GET that proves a token, answered by pong.
 	ping string
 	pong http.HandlerFunc
+
+	// calls is the rest of its API, accounts are some that may be asked about: what
+	// tells them apart in a call, "" where nothing does. Michelin's are elsewhere.
+	calls    []call
+	accounts []string
 }
 
 var providers = []provider{
@@ -60,7 +65,7 @@ var providers = []provider{
 	},
 }
 
-// providerRoutes sets up the side of a provider that issues tokens, and its ping.
+// providerRoutes sets up the side of a provider that issues tokens, and what they open.
 func (s *Sandbox) providerRoutes(p provider) {
 	issuer := authtest.New(authtest.Options{
 		Dialect: p.dialect, Now: s.options.Now, Life: s.options.TokenTTL, ClientID: p.clientID, ClientSecret: p.clientSecret,
@@ -79,13 +84,13 @@ func (s *Sandbox) providerRoutes(p provider) {
 			s.mux.Handle(path, s.operation(op, nobody, issue)) // any method: the issuer knows which it takes
 		}
 	}
-	if p.ping == "" {
-		return
+	for _, c := range p.calls {
+		s.callRoute(p, c)
 	}
-	protected := issuer.Protect(p.pong)
-	s.mux.Handle("GET "+p.ping, s.operation(p.pingOp, nobody, func(w http.ResponseWriter, r *http.Request, f Fault, _ bool) {
-		f.effects().Strike(w, r, protected)
-	}))
+	if p.ping != "" {
+		pong := func(_ *Sandbox, w http.ResponseWriter, r *http.Request) { p.pong(w, r) }
+		s.callRoute(p, call{op: p.pingOp, pattern: "GET " + p.ping, whose: nobody, answer: pong})
+	}
 }
 
 func plainPong(w http.ResponseWriter, _ *http.Request) {
@@ -99,14 +104,21 @@ func emptyPong(w http.ResponseWriter, _ *http.Request) { answerJSON(w, http.Stat
 // level steps to follow, 4).
 var orgForm = regexp.MustCompile(`^[^/\s]+/[^/\s]+$`)
 
-// orgPong wants the header X-mazda-org. Without it Mazda "attempts to fallback to the
-// user's default organization"; users here are anybody, and have none. "When [...] the
-// represented user not allowed to call the specific method, the Mazda web service
-// returns HTTP 403", with what else is not told.
-func orgPong(w http.ResponseWriter, r *http.Request) {
-	if !orgForm.MatchString(r.Header.Get("X-mazda-org")) {
+// orgOf is the organization in the header X-mazda-org, or answers that there is none.
+// Without it Mazda "attempts to fallback to the user's default organization"; users here
+// are anybody, and have none. "When [...] the represented user not allowed to call the
+// specific method, the Mazda web service returns HTTP 403", with what else is not told.
+func orgOf(w http.ResponseWriter, r *http.Request) (org string, ok bool) {
+	org = r.Header.Get("X-mazda-org")
+	ok = orgForm.MatchString(org)
+	if !ok {
 		answerJSON(w, http.StatusForbidden, struct{}{})
-		return
 	}
-	emptyPong(w, r)
+	return org, ok
+}
+
+func orgPong(w http.ResponseWriter, r *http.Request) {
+	if _, ok := orgOf(w, r); ok {
+		emptyPong(w, r)
+	}
 }

@@ -220,6 +220,7 @@ func TestFaultsOfEveryOperation(t *testing.T) {
 		sandbox.OpPTVToken: "POST /ptv/oauth2/token", sandbox.OpPTVPing: "GET /planning/v1/ping",
 		sandbox.OpShellToken: "POST /v2/oauth/token", sandbox.OpShellPing: "GET /shell/ping",
 		sandbox.OpMicrobiltToken: "POST /OAuth/GetAccessToken", sandbox.OpMicrobiltPing: "GET /microbilt/ping",
+
 		sandbox.OpMazdaToken: "POST /oauth/token", sandbox.OpMazdaAuthorize: "GET /oauth/authorize", sandbox.OpMazdaPing: "GET /mazda/ping",
 	} {
 		t.Run(string(op), func(t *testing.T) {
@@ -239,8 +240,8 @@ func TestFaultsOfEveryOperation(t *testing.T) {
 			if a := b.send(t, method, path, ""); a.status != http.StatusServiceUnavailable {
 				t.Errorf("status %d want 503", a.status)
 			}
-			if s := b.Stats(); s.Faults != 1 {
-				t.Errorf("%d faults", s.Faults)
+			if s := b.Stats(); s.Faults != 1 || b.Requests(op) != 1 {
+				t.Errorf("%d faults, %d requests", s.Faults, b.Requests(op))
 			}
 		})
 	}

@@ -64,6 +64,7 @@ func New(o Options) *Sandbox {
 		options: o, mux: http.NewServeMux(),
 		issuers: map[authtest.Dialect]*authtest.Server{}, orders: newMichelinOrders(o.Day),
 	}
+	s.counts.init()
 	s.controlRoutes()
 	for _, p := range providers {
 		s.providerRoutes(p)

@@ -24,8 +24,20 @@ type Stats struct {
 }
 
 type counts struct {
+	requests                                              map[Op]*atomic.Int64 // one for each of ops; never changes
 	orderStatus, unauthorized, forbidden, refused, faults atomic.Int64
 }
+
+func (c *counts) init() {
+	c.requests = map[Op]*atomic.Int64{}
+	for _, op := range ops {
+		c.requests[op] = &atomic.Int64{}
+	}
+}
+
+// Requests is how often an operation was asked since [New], with whatever success. It
+// panics when there is no such operation.
+func (s *Sandbox) Requests(op Op) int64 { return s.counts.requests[op].Load() }
 
 // Stats returns the counters as they are now.
 func (s *Sandbox) Stats() Stats {
