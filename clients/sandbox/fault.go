@@ -17,6 +17,8 @@ const (
 	OpOrderStatus    Op = "order_status"
 	OpPTVToken       Op = "ptv_token"
 	OpPTVPing        Op = "ptv_ping"
+	OpPTVPlannings   Op = "ptv_plannings"
+	OpPTVRelease     Op = "ptv_release"
 	OpShellToken     Op = "shell_token"
 	OpShellPing      Op = "shell_ping"
 	OpMicrobiltToken Op = "microbilt_token"
@@ -28,7 +30,7 @@ const (
 
 var ops = []Op{
 	OpToken, OpIntrospect, OpOrderStatus,
-	OpPTVToken, OpPTVPing,
+	OpPTVToken, OpPTVPing, OpPTVPlannings, OpPTVRelease,
 	OpShellToken, OpShellPing,
 	OpMicrobiltToken, OpMicrobiltPing,
 	OpMazdaToken, OpMazdaAuthorize, OpMazdaPing,

@@ -49,6 +49,7 @@ var providers = []provider{
 	{ // The ping is that of the Planning API's reference. The token URL is "the Token URL from the API you want to access": ours.
 		dialect: authtest.PTV, clientID: PTVClientID, clientSecret: PTVClientSecret,
 		token: OpPTVToken, pingOp: OpPTVPing, ping: "/planning/v1/ping", pong: plainPong,
+		calls: ptvCalls,
 	},
 	// The others document no call that proves a token. Theirs are invented.
 	{

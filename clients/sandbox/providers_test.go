@@ -220,6 +220,7 @@ func TestFaultsOfEveryOperation(t *testing.T) {
 		sandbox.OpPTVToken: "POST /ptv/oauth2/token", sandbox.OpPTVPing: "GET /planning/v1/ping",
 		sandbox.OpShellToken: "POST /v2/oauth/token", sandbox.OpShellPing: "GET /shell/ping",
 		sandbox.OpMicrobiltToken: "POST /OAuth/GetAccessToken", sandbox.OpMicrobiltPing: "GET /microbilt/ping",
+		sandbox.OpPTVPlannings: "GET " + planningsPath, sandbox.OpPTVRelease: "GET " + planningsPath + "/PL_00.1/releases/latest",
 
 		sandbox.OpMazdaToken: "POST /oauth/token", sandbox.OpMazdaAuthorize: "GET /oauth/authorize", sandbox.OpMazdaPing: "GET /mazda/ping",
 	} {
@@ -327,8 +328,12 @@ func TestControlDescribesEveryProvider(t *testing.T) {
 		got[name] = p
 	}
 	want := map[string]object{
-		"michelin":  {"token": tokenPath, "introspect": introPath, "client_id": sandbox.ClientID},
-		"ptv":       {"token": "/ptv/oauth2/token", "ping": "/planning/v1/ping", "client_id": sandbox.PTVClientID},
+		"michelin": {"token": tokenPath, "introspect": introPath, "client_id": sandbox.ClientID},
+		"ptv": {
+			"token": "/ptv/oauth2/token", "ping": "/planning/v1/ping", "client_id": sandbox.PTVClientID,
+			"calls":    []any{"GET /planning/v1/plannings", "GET /planning/v1/plannings/{id}/releases/latest"},
+			"requests": object{"ptv_plannings": 0.0, "ptv_release": 0.0},
+		},
 		"shell":     {"token": "/v2/oauth/token", "ping": "/shell/ping", "client_id": sandbox.ShellClientID},
 		"microbilt": {"token": "/OAuth/GetAccessToken", "ping": "/microbilt/ping", "client_id": sandbox.MicrobiltClientID},
 		"mazda":     {"token": "/oauth/token", "authorize": "/oauth/authorize", "ping": "/mazda/ping", "client_id": sandbox.MazdaClientID},

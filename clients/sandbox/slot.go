@@ -21,6 +21,21 @@ type slot struct{ life, phase int64 } // sandbox days
 func (s slot) generation(day int64) int64   { return floorDiv(day+s.phase, s.life) }
 func (s slot) birth(generation int64) int64 { return generation*s.life - s.phase }
 
+// newSlots makes n slots, which give lives of shortest to longest sandbox days. The
+// first is in a hurry: enough happens in its short life for something every day.
+func newSlots(n int, seed uint64, shortest, longest, hurried int64) []slot {
+	slots := make([]slot, n)
+	for i := range slots {
+		d := newDice(seed, i, 0)
+		life := shortest + d.Int64N(longest-shortest+1)
+		if i == 0 {
+			life = hurried
+		}
+		slots[i] = slot{life: life, phase: d.Int64N(life)}
+	}
+	return slots
+}
+
 // newDice makes the dice that decide everything about one generation of a slot, always
 // the same way. Each stand-in has a seed of its own.
 func newDice(seed uint64, slot int, generation int64) *rand.Rand {
@@ -36,4 +51,17 @@ func spread(dice *rand.Rand, events, life int64) []int64 {
 		ages = append(ages, 1+begin+dice.Int64N(end-begin))
 	}
 	return ages
+}
+
+// moment is the clock as orders see it.
+type moment struct {
+	pace
+
+	now   time.Time
+	today int64 // the sandbox day
+}
+
+func (s *Sandbox) moment() moment {
+	p, now := pace(s.options.Day), s.options.Now()
+	return moment{p, now, p.day(now)}
 }
