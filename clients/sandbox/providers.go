@@ -55,6 +55,7 @@ var providers = []provider{
 	{
 		dialect: authtest.Shell, clientID: ShellClientID, clientSecret: ShellClientSecret,
 		token: OpShellToken, pingOp: OpShellPing, ping: "/shell/ping", pong: emptyPong,
+		calls: shellCalls, accounts: shellAccounts(),
 	},
 	{
 		dialect: authtest.Microbilt, clientID: MicrobiltClientID, clientSecret: MicrobiltClientSecret,

@@ -221,6 +221,7 @@ func TestFaultsOfEveryOperation(t *testing.T) {
 		sandbox.OpShellToken: "POST /v2/oauth/token", sandbox.OpShellPing: "GET /shell/ping",
 		sandbox.OpMicrobiltToken: "POST /OAuth/GetAccessToken", sandbox.OpMicrobiltPing: "GET /microbilt/ping",
 		sandbox.OpPTVPlannings: "GET " + planningsPath, sandbox.OpPTVRelease: "GET " + planningsPath + "/PL_00.1/releases/latest",
+		sandbox.OpShellOrderCardEnquiry: "POST " + enquiryPath,
 
 		sandbox.OpMazdaToken: "POST /oauth/token", sandbox.OpMazdaAuthorize: "GET /oauth/authorize", sandbox.OpMazdaPing: "GET /mazda/ping",
 	} {
@@ -316,6 +317,7 @@ func TestHangingFaultEndsWithTheClient(t *testing.T) {
 func TestControlDescribesEveryProvider(t *testing.T) {
 	b := newBench(t)
 	b.obtain(t, authtest.Shell, "")
+	b.send(t, http.MethodPost, enquiryPath, "")
 	got := map[string]object{}
 	for _, p := range decode(t, b.send(t, http.MethodGet, "/_sandbox/", "").body)["providers"].([]any) {
 		p := p.(object)
@@ -334,7 +336,12 @@ func TestControlDescribesEveryProvider(t *testing.T) {
 			"calls":    []any{"GET /planning/v1/plannings", "GET /planning/v1/plannings/{id}/releases/latest"},
 			"requests": object{"ptv_plannings": 0.0, "ptv_release": 0.0},
 		},
-		"shell":     {"token": "/v2/oauth/token", "ping": "/shell/ping", "client_id": sandbox.ShellClientID},
+		"shell": {
+			"token": "/v2/oauth/token", "ping": "/shell/ping", "client_id": sandbox.ShellClientID,
+			"calls":    []any{"POST /card-management/v1/ordercardenquiry"},
+			"accounts": []any{sandbox.ShellPayerNumber, sandbox.ShellOtherPayerNumber},
+			"requests": object{"shell_order_card_enquiry": 1.0},
+		},
 		"microbilt": {"token": "/OAuth/GetAccessToken", "ping": "/microbilt/ping", "client_id": sandbox.MicrobiltClientID},
 		"mazda":     {"token": "/oauth/token", "authorize": "/oauth/authorize", "ping": "/mazda/ping", "client_id": sandbox.MazdaClientID},
 	}
