@@ -12,28 +12,30 @@ type Op string
 
 // The operations. The first three are Michelin's.
 const (
-	OpToken                 Op = "token"
-	OpIntrospect            Op = "introspect"
-	OpOrderStatus           Op = "order_status"
-	OpPTVToken              Op = "ptv_token"
-	OpPTVPing               Op = "ptv_ping"
-	OpPTVPlannings          Op = "ptv_plannings"
-	OpPTVRelease            Op = "ptv_release"
-	OpShellToken            Op = "shell_token"
-	OpShellPing             Op = "shell_ping"
-	OpShellOrderCardEnquiry Op = "shell_order_card_enquiry"
-	OpMicrobiltToken        Op = "microbilt_token"
-	OpMicrobiltPing         Op = "microbilt_ping"
-	OpMazdaToken            Op = "mazda_token"
-	OpMazdaAuthorize        Op = "mazda_authorize"
-	OpMazdaPing             Op = "mazda_ping"
+	OpToken                  Op = "token"
+	OpIntrospect             Op = "introspect"
+	OpOrderStatus            Op = "order_status"
+	OpPTVToken               Op = "ptv_token"
+	OpPTVPing                Op = "ptv_ping"
+	OpPTVPlannings           Op = "ptv_plannings"
+	OpPTVRelease             Op = "ptv_release"
+	OpShellToken             Op = "shell_token"
+	OpShellPing              Op = "shell_ping"
+	OpShellOrderCardEnquiry  Op = "shell_order_card_enquiry"
+	OpMicrobiltToken         Op = "microbilt_token"
+	OpMicrobiltPing          Op = "microbilt_ping"
+	OpMicrobiltArchiveReport Op = "microbilt_archive_report"
+	OpMicrobiltGetReport     Op = "microbilt_get_report"
+	OpMazdaToken             Op = "mazda_token"
+	OpMazdaAuthorize         Op = "mazda_authorize"
+	OpMazdaPing              Op = "mazda_ping"
 )
 
 var ops = []Op{
 	OpToken, OpIntrospect, OpOrderStatus,
 	OpPTVToken, OpPTVPing, OpPTVPlannings, OpPTVRelease,
 	OpShellToken, OpShellPing, OpShellOrderCardEnquiry,
-	OpMicrobiltToken, OpMicrobiltPing,
+	OpMicrobiltToken, OpMicrobiltPing, OpMicrobiltArchiveReport, OpMicrobiltGetReport,
 	OpMazdaToken, OpMazdaAuthorize, OpMazdaPing,
 }
 

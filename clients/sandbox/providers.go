@@ -60,6 +60,7 @@ var providers = []provider{
 	{
 		dialect: authtest.Microbilt, clientID: MicrobiltClientID, clientSecret: MicrobiltClientSecret,
 		token: OpMicrobiltToken, pingOp: OpMicrobiltPing, ping: "/microbilt/ping", pong: emptyPong,
+		calls: microbiltCalls, accounts: microbiltAppIDs(),
 	},
 	{
 		dialect: authtest.Mazda, clientID: MazdaClientID, clientSecret: MazdaClientSecret,

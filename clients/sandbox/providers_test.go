@@ -221,8 +221,8 @@ func TestFaultsOfEveryOperation(t *testing.T) {
 		sandbox.OpShellToken: "POST /v2/oauth/token", sandbox.OpShellPing: "GET /shell/ping",
 		sandbox.OpMicrobiltToken: "POST /OAuth/GetAccessToken", sandbox.OpMicrobiltPing: "GET /microbilt/ping",
 		sandbox.OpPTVPlannings: "GET " + planningsPath, sandbox.OpPTVRelease: "GET " + planningsPath + "/PL_00.1/releases/latest",
-		sandbox.OpShellOrderCardEnquiry: "POST " + enquiryPath,
-
+		sandbox.OpShellOrderCardEnquiry:  "POST " + enquiryPath,
+		sandbox.OpMicrobiltArchiveReport: "GET " + archivePath, sandbox.OpMicrobiltGetReport: "POST /IBV/GetReport",
 		sandbox.OpMazdaToken: "POST /oauth/token", sandbox.OpMazdaAuthorize: "GET /oauth/authorize", sandbox.OpMazdaPing: "GET /mazda/ping",
 	} {
 		t.Run(string(op), func(t *testing.T) {
@@ -342,8 +342,13 @@ func TestControlDescribesEveryProvider(t *testing.T) {
 			"accounts": []any{sandbox.ShellPayerNumber, sandbox.ShellOtherPayerNumber},
 			"requests": object{"shell_order_card_enquiry": 1.0},
 		},
-		"microbilt": {"token": "/OAuth/GetAccessToken", "ping": "/microbilt/ping", "client_id": sandbox.MicrobiltClientID},
-		"mazda":     {"token": "/oauth/token", "authorize": "/oauth/authorize", "ping": "/mazda/ping", "client_id": sandbox.MazdaClientID},
+		"microbilt": {
+			"token": "/OAuth/GetAccessToken", "ping": "/microbilt/ping", "client_id": sandbox.MicrobiltClientID,
+			"calls":    []any{"GET /{product}/GetArchiveReport", "POST /{product}/GetReport"},
+			"accounts": []any{"APP-1001", "APP-1002", "APP-1003", "APP-1004", "APP-1005", "APP-1006"},
+			"requests": object{"microbilt_archive_report": 0.0, "microbilt_get_report": 0.0},
+		},
+		"mazda": {"token": "/oauth/token", "authorize": "/oauth/authorize", "ping": "/mazda/ping", "client_id": sandbox.MazdaClientID},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

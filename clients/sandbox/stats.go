@@ -39,6 +39,10 @@ func (c *counts) init() {
 // panics when there is no such operation.
 func (s *Sandbox) Requests(op Op) int64 { return s.counts.requests[op].Load() }
 
+// GetReports is how often Microbilt was asked for a new report, which would cost money
+// and be an inquiry about a person. Nothing that runs by itself may ask.
+func (s *Sandbox) GetReports() int64 { return s.Requests(OpMicrobiltGetReport) }
+
 // Stats returns the counters as they are now.
 func (s *Sandbox) Stats() Stats {
 	c, tokens := &s.counts, s.ProviderStats(authtest.Michelin)
