@@ -29,6 +29,7 @@ const (
 	OpMazdaToken             Op = "mazda_token"
 	OpMazdaAuthorize         Op = "mazda_authorize"
 	OpMazdaPing              Op = "mazda_ping"
+	OpMazdaOrders            Op = "mazda_orders" // the list, and one of them
 )
 
 var ops = []Op{
@@ -36,7 +37,7 @@ var ops = []Op{
 	OpPTVToken, OpPTVPing, OpPTVPlannings, OpPTVRelease,
 	OpShellToken, OpShellPing, OpShellOrderCardEnquiry,
 	OpMicrobiltToken, OpMicrobiltPing, OpMicrobiltArchiveReport, OpMicrobiltGetReport,
-	OpMazdaToken, OpMazdaAuthorize, OpMazdaPing,
+	OpMazdaToken, OpMazdaAuthorize, OpMazdaPing, OpMazdaOrders,
 }
 
 // Fault is trouble to come. It strikes before credentials are looked at. The zero

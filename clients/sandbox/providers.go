@@ -65,6 +65,7 @@ var providers = []provider{
 	{
 		dialect: authtest.Mazda, clientID: MazdaClientID, clientSecret: MazdaClientSecret,
 		token: OpMazdaToken, authorize: OpMazdaAuthorize, pingOp: OpMazdaPing, ping: "/mazda/ping", pong: orgPong,
+		calls: mazdaCalls, accounts: []string{MazdaOrg, MazdaOtherOrg},
 	},
 }
 

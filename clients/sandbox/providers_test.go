@@ -223,7 +223,8 @@ func TestFaultsOfEveryOperation(t *testing.T) {
 		sandbox.OpPTVPlannings: "GET " + planningsPath, sandbox.OpPTVRelease: "GET " + planningsPath + "/PL_00.1/releases/latest",
 		sandbox.OpShellOrderCardEnquiry:  "POST " + enquiryPath,
 		sandbox.OpMicrobiltArchiveReport: "GET " + archivePath, sandbox.OpMicrobiltGetReport: "POST /IBV/GetReport",
-		sandbox.OpMazdaToken: "POST /oauth/token", sandbox.OpMazdaAuthorize: "GET /oauth/authorize", sandbox.OpMazdaPing: "GET /mazda/ping",
+		sandbox.OpMazdaOrders: "GET " + mazdaPath,
+		sandbox.OpMazdaToken:  "POST /oauth/token", sandbox.OpMazdaAuthorize: "GET /oauth/authorize", sandbox.OpMazdaPing: "GET /mazda/ping",
 	} {
 		t.Run(string(op), func(t *testing.T) {
 			b := newBench(t)
@@ -348,7 +349,12 @@ func TestControlDescribesEveryProvider(t *testing.T) {
 			"accounts": []any{"APP-1001", "APP-1002", "APP-1003", "APP-1004", "APP-1005", "APP-1006"},
 			"requests": object{"microbilt_archive_report": 0.0, "microbilt_get_report": 0.0},
 		},
-		"mazda": {"token": "/oauth/token", "authorize": "/oauth/authorize", "ping": "/mazda/ping", "client_id": sandbox.MazdaClientID},
+		"mazda": {
+			"token": "/oauth/token", "authorize": "/oauth/authorize", "ping": "/mazda/ping", "client_id": sandbox.MazdaClientID,
+			"calls":    []any{"GET /mazda/parts-orders", "GET /mazda/parts-orders/{number}"},
+			"accounts": []any{sandbox.MazdaOrg, sandbox.MazdaOtherOrg},
+			"requests": object{"mazda_orders": 0.0},
+		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -3,13 +3,20 @@
 // the providers document, sharing no code with the clients that ask it, so that the
 // two check each other.
 //
-// One handler serves every provider, at the paths that the provider itself uses. Of
-// PTV, Shell, Microbilt and Mazda there is the side that issues tokens, and one call
-// that proves a token. Michelin has orders. They are invented, and they move: a sandbox
-// day is short (20 seconds unless told otherwise), and with each one some orders of each
-// account are placed, confirmed, scheduled, put off, shipped or cancelled. What an
-// order is at one moment depends on the clock alone; nothing is stored, so a restart
-// never takes an order back to where it was.
+// One handler serves every provider, at the paths that the provider itself uses: the
+// side that issues tokens, a call that proves one, and what comes nearest to orders.
+//
+//   - Michelin: the orders of three accounts.
+//   - PTV: plannings, and which orders their latest releases plan.
+//   - Shell: the orders for fuel cards of two payers.
+//   - Microbilt: archived reports, which are made sooner or later.
+//   - Mazda: parts orders of an organization, as an example: nothing of theirs is public.
+//
+// All are invented, and they move: a sandbox day is short (20 seconds unless told
+// otherwise), and with each one some orders of each account are placed, confirmed,
+// scheduled, put off, shipped or cancelled. What an order is at one moment depends on
+// the clock alone; nothing is stored, so a restart never takes an order back to where
+// it was.
 //
 // Tokens, of which a restart forgets all, are orderbeat/auth/authtest's matter. Trouble
 // comes on demand: [Sandbox.Revoke], [Sandbox.Fail], or from a terminal the same below
@@ -19,8 +26,9 @@
 // they are silent something plausible; the comments tell which. It checks credentials,
 // but these are constants that everybody can read: let it listen on a loopback address.
 //
-// Start reading at [New], then providers.go; Michelin begins in michelin.go, and the
-// life of an order is in michelin_story.go.
+// Start reading at [New], then providers.go. Each provider begins in the file of its
+// name; how orders follow from the clock is in slot.go, and the life of one of Michelin's
+// in michelin_story.go.
 package sandbox
 
 import (
