@@ -35,8 +35,8 @@ type provider struct {
 	ping string
 	pong http.HandlerFunc
 
-	// calls is the rest of its API, accounts are some that may be asked about: what
-	// tells them apart in a call, "" where nothing does. Michelin's are elsewhere.
+	// calls is the rest of its API, accounts are those that it has, or some of them: what
+	// [Fault] calls an account. Michelin's are elsewhere.
 	calls    []call
 	accounts []string
 }
