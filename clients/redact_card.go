@@ -1,0 +1,58 @@
+package clients
+
+// The lengths of card numbers that are looked for, in digits: 19 is the longest that
+// ISO/IEC 7812-1 allows, and what is shorter than 15 is too often something else.
+const (
+	shortestCard = 15
+	longestCard  = 19
+)
+
+// cardEnd returns the end of the card number that begins at s[i], where a run of digits
+// begins, and 0 when there is none. It is one run, or groups of four (or six, as American
+// Express prints them) with a blank or hyphen between them.
+func cardEnd(s []byte, i int) int {
+	for first, n, j := i, 0, i; ; j++ { // n digits so far, the last group from first
+		if j < len(s) && isDigit(s[j]) {
+			n++
+			continue
+		}
+		if n > longestCard {
+			return 0
+		}
+		if n >= shortestCard && luhn(s[i:j]) {
+			return j
+		}
+		group := j - first
+		if j+1 >= len(s) || s[j] != ' ' && s[j] != '-' || !isDigit(s[j+1]) || group != 4 && group != 6 {
+			return 0
+		}
+		first = j + 1
+	}
+}
+
+// luhn checks the check digit that card numbers end with (ISO/IEC 7812-1, annex B).
+func luhn(s []byte) bool {
+	sum, double := 0, false
+	for i := len(s) - 1; i >= 0; i-- {
+		if !isDigit(s[i]) {
+			continue
+		}
+		d := int(s[i] - '0')
+		if double {
+			if d *= 2; d > 9 {
+				d -= 9
+			}
+		}
+		sum, double = sum+d, !double
+	}
+	return sum%10 == 0
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+// withoutCards is a text without card numbers.
+func withoutCards(s []byte) []byte {
+	t := scanner{s: s}
+	t.plain(len(s))
+	return t.out
+}
