@@ -50,6 +50,9 @@ type Error struct {
 	// Err is the cause, for errors.Is and errors.As; it is no part of the text,
 	// because causes quote URLs and what came over the wire.
 	Err error
+	// Exchange is what went over the wire where the answer cannot be read, which is
+	// [CodeBadResponse]; nil otherwise. It is no part of the text.
+	Exchange *Exchange
 }
 
 func (e *Error) Error() string {

@@ -27,6 +27,8 @@ type HTTP struct {
 	provider string
 	agent    string
 	maxBody  int64
+	keep     Keep
+	hide     Redactor
 	log      *slog.Logger
 }
 
@@ -151,6 +153,8 @@ func (h *HTTP) exchange(ctx context.Context, c Call, read func(Response) error) 
 	}
 	raw := resp.RawResponse
 	defer raw.Body.Close()
+	record := h.record(&c, resp)
+	defer func() { record.end(err) }()
 	if (raw.StatusCode < 200 || raw.StatusCode > 299) && !slices.Contains(c.Accept, raw.StatusCode) {
 		return raw.StatusCode, c.refused(raw)
 	}

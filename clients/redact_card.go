@@ -1,5 +1,7 @@
 package clients
 
+import "slices"
+
 // The lengths of card numbers that are looked for, in digits: 19 is the longest that
 // ISO/IEC 7812-1 allows, and what is shorter than 15 is too often something else.
 const (
@@ -33,11 +35,11 @@ func cardEnd(s []byte, i int) int {
 // luhn checks the check digit that card numbers end with (ISO/IEC 7812-1, annex B).
 func luhn(s []byte) bool {
 	sum, double := 0, false
-	for i := len(s) - 1; i >= 0; i-- {
-		if !isDigit(s[i]) {
+	for _, c := range slices.Backward(s) {
+		if !isDigit(c) {
 			continue
 		}
-		d := int(s[i] - '0')
+		d := int(c - '0')
 		if double {
 			if d *= 2; d > 9 {
 				d -= 9

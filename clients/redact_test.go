@@ -57,7 +57,7 @@ func TestBodiesWithoutSecrets(t *testing.T) {
 		"a query in a text":             {"", `<a href="/back?state=xyz&amp;b=c">`, `<a href="/back?state=REDACTED&amp;b=c">`},
 		"a name behind an escape":       {"", `a\ntoken=x`, `a\ntoken=REDACTED`},
 		"an element":                    {"text/xml", `<r><o:Password>x</o:Password><code>5000</code><secret/></r>`, `<r><o:Password>REDACTED</o:Password><code>5000</code><secret/></r>`},
-		"an input":                      {"text/html", `<input name="state" value="x"><input value='y' name="csrf-token"><input name="q" value="z">`, `<input name="state" value="REDACTED"><input value='REDACTED' name="csrf-token"><input name="q" value="z">`},
+		"an input":                      {"text/html", `<input name="state" value="x"><input value='y' name="csrf-token"><input name=code value=wxyz><input name="q" value="z">`, `<input name="state" value="REDACTED"><input value='REDACTED' name="csrf-token"><input name=code value=REDACTED><input name="q" value="z">`},
 		"a list of parameters":          {"", `[{"key":"client_secret","value":"x"},{"value":"y","key":"b"}]`, `[{"key":"client_secret","value":"REDACTED"},{"value":"y","key":"b"}]`},
 		"a form": {
 			"application/x-www-form-urlencoded; charset=utf-8", "grant_type=x&client%5Fsecret=a%26b&code=&state=x&q=a+b%2f&json=%7B%22pin%22%3A%221%22%7D&flag",

@@ -164,9 +164,10 @@ func (t *scanner) assign(name string, a assigned) bool {
 	case k != open:
 	case a.sep == '=' && marked == 0 && slices.Contains(addressNames, folded):
 		k = secret
-	case marked > 0 && slices.Contains([]string{"name", "key", "id"}, folded):
+	case marked == 0 && a.sep != '=':
+	case slices.Contains([]string{"name", "key", "id"}, folded):
 		t.name(content)
-	case marked > 0 && slices.Contains([]string{"value", "content"}, folded):
+	case slices.Contains([]string{"value", "content"}, folded):
 		if !t.named {
 			t.copy(from)
 			t.from = len(t.out)
