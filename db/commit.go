@@ -50,8 +50,8 @@ UPDATE jobs SET state = 'running', started_at = ?, next_attempt_at = NULL
 )
 
 // Commit keeps what one attempt at a job did, once, and all of it or nothing: how
-// the attempt ended, the orders, what changed in them, the run's counters, and
-// what is to be published. When it returns nil, that survives a power cut (unless
+// the attempt ended, the orders, what changed in them, the run's counters, the
+// exchange where the answer could not be read, and what is to be published. When it returns nil, that survives a power cut (unless
 // [Options.Synchronous] is "normal"). A waiting outcome puts the next attempt's
 // message into the outbox, and moves none of the run's counters. So does a job that
 // failed for want of a consent which came meanwhile: it is due at once.
@@ -113,6 +113,9 @@ func (t *tx) record(o *jobs.Outcome, list []observed) (c Committed, err error) {
 		return c, err
 	}
 	if err := t.endAttempt(o, c.Tally); err != nil {
+		return c, err
+	}
+	if err := t.keepExchange(o); err != nil {
 		return c, err
 	}
 	if err := t.freshen(o); err != nil {

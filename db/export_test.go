@@ -75,6 +75,7 @@ func Queries() []Query {
 		{"begin job", beginJobSQL, []any{"t", "j", 1}},
 		{"begin run", beginRunSQL, []any{"t", "r"}},
 		{"end attempt", endAttemptSQL, make([]any, 13)},
+		{"drop exchanges", dropExchangesSQL, []any{"p", "p", 1}},
 		{"count", countSQL, make([]any, 11)},
 		{"end run", endRunSQL, make([]any, 5)},
 		{"in line", inlineSQL, nil},

@@ -29,6 +29,7 @@ func Perform(ctx context.Context, p clients.Provider, a clients.Account, job Job
 	switch {
 	case err != nil:
 		out.Err = clients.AsError(err)
+		out.Err.Hint = hint(out.Err, job)
 		out.State, out.NextAt = again(out.Err, job, retry, out.FinishedAt)
 	case len(answer.Partial) > 0:
 		out.Orders, out.State, out.Err = answer.Orders, Partial, partial(answer.Partial)
@@ -51,6 +52,18 @@ func ask(ctx context.Context, kind Kind, p clients.Provider, q clients.Query) (a
 		return kind.Ask(ctx, p, q)
 	}
 	return p.Orders(ctx, q)
+}
+
+// hint is an error's, and where to find an answer that could not be read.
+func hint(e *clients.Error, job Job) string {
+	if e.Exchange == nil {
+		return e.Hint
+	}
+	kept := fmt.Sprintf("the answer is kept: select * from exchanges where job_id = '%s'", job.ID)
+	if e.Hint == "" {
+		return kept
+	}
+	return e.Hint + "; " + kept
 }
 
 // setAside turns orders into problems whose ids nothing can carry: no subject, and no

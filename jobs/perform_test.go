@@ -81,6 +81,21 @@ func TestPerform(t *testing.T) {
 	}
 }
 
+func TestPerformSaysWhereAnAnswerIsKept(t *testing.T) {
+	for hint, want := range map[string]string{"": "", "raise max_body": "raise max_body; "} {
+		out, err := jobs.Perform(t.Context(), provider(func(context.Context, clients.Query) (clients.Answer, error) {
+			return clients.Answer{}, &clients.Error{Code: clients.CodeBadResponse, Hint: hint, Exchange: &clients.Exchange{Status: 200}}
+		}), clients.Account{}, job(1), retry)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want += "the answer is kept: select * from exchanges where job_id = 'run-00001'"
+		if out.Err.Hint != want || out.Err.Exchange == nil {
+			t.Errorf("got the hint %q and %v, want %q and the exchange", out.Err.Hint, out.Err.Exchange, want)
+		}
+	}
+}
+
 func TestPerformKeepsThePanicsStack(t *testing.T) {
 	out, err := jobs.Perform(t.Context(), provider(func(context.Context, clients.Query) (clients.Answer, error) {
 		panic("oops")

@@ -64,6 +64,32 @@ CREATE TABLE despatches (
   PRIMARY KEY (provider, account, order_id, line_id, seq)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE exchanges (
+  exchange_id      INTEGER PRIMARY KEY,
+  run_id           TEXT,
+  job_id           TEXT REFERENCES jobs (job_id) ON DELETE CASCADE,
+  provider         TEXT NOT NULL,
+  account          TEXT,
+  op               TEXT NOT NULL,
+  method           TEXT NOT NULL,
+  url              TEXT NOT NULL,
+  status           INTEGER,
+  started_at       TEXT NOT NULL,
+  duration_ms      INTEGER NOT NULL,
+  request_headers  TEXT,
+  request_body     TEXT,
+  response_headers TEXT,
+  response_body    TEXT,
+  response_bytes   INTEGER NOT NULL,
+  truncated        INTEGER NOT NULL CHECK (truncated IN (0, 1)),
+  error_code       TEXT,
+  error            TEXT
+) STRICT;
+
+CREATE INDEX exchanges_job ON exchanges (job_id);
+
+CREATE INDEX exchanges_provider ON exchanges (provider, exchange_id);
+
 CREATE TABLE freshness (
   provider        TEXT NOT NULL,
   account         TEXT NOT NULL,

@@ -1,0 +1,168 @@
+package db_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderbeat/clients"
+	"orderbeat/clients/clienttest"
+	"orderbeat/clients/michelin"
+	"orderbeat/db"
+	"orderbeat/jobs"
+)
+
+const (
+	page      = `<html><h1>Maintenance</h1><input name="state" value="canary-state"></html>`
+	pageShown = `<html><h1>Maintenance</h1><input name="state" value="REDACTED"></html>`
+)
+
+// michelinWith is Michelin whose order status API answers with body.
+func michelinWith(t *testing.T, body string) clients.Provider {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/token") {
+			fmt.Fprint(w, `{"access_token":"canary-token","token_type":"Bearer"}`)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html")
+		w.Header().Set("Set-Cookie", "sid=canary-cookie")
+		fmt.Fprint(w, body)
+	}))
+	t.Cleanup(server.Close)
+	p, err := michelin.Open(clienttest.Section("michelin", server.URL))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.(io.Closer).Close() })
+	return p
+}
+
+// perform makes one attempt at a job of the account detroit.
+func perform(t *testing.T, p clients.Provider, job jobs.Job) jobs.Outcome {
+	t.Helper()
+	account := clients.Account{Name: "detroit", BillTo: "1111111", ShipTo: "1234567"}
+	out, err := jobs.Perform(t.Context(), p, account, job, clients.Retry{Attempts: 8, For: 1000 * time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// exchanges are the rows of a job, oldest first, with the columns that are the same every time.
+func exchanges(t *testing.T, d *db.DB, job string) string {
+	t.Helper()
+	rows, err := d.Value(t.Context(), `SELECT coalesce(group_concat(concat_ws('|', run_id = substr(job_id, 1, 26), provider, account, op, method,
+		url LIKE 'http://%/order/amn/C1_1/status', status, length(started_at), duration_ms >= 0, request_body LIKE '%1111111%',
+		response_body, response_bytes, truncated, error_code, error), char(10)), '') FROM (SELECT * FROM exchanges WHERE job_id = ? ORDER BY exchange_id)`, job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+func TestAnAnswerThatCannotBeReadIsKeptWithItsJob(t *testing.T) {
+	d, p := open(t), michelinWith(t, page)
+	_, js := start(t, d, 1)
+	job := js[0]
+	job.FirstAt = time.Now()
+
+	first := perform(t, p, job)
+	if first.State != jobs.Waiting {
+		t.Fatalf("got %s, %v, want that it is asked for again", first.State, first.Err)
+	}
+	commit(t, d, first)
+	row := fmt.Sprintf("1|michelin|detroit|order status|POST|1|200|24|1|1|%s|%d|0|bad_response|the answer is not an EDIWheel C1 document: it is not JSON", pageShown, len(page))
+	if diff := cmp.Diff(row, exchanges(t, d, job.ID)); diff != "" {
+		t.Errorf("after one attempt (-want +got):\n%s", diff)
+	}
+	if c := commit(t, d, first); !c.Repeated {
+		t.Errorf("got %+v, want that this attempt is known", c)
+	}
+	job.Attempt = 2
+	commit(t, d, perform(t, p, job))
+	if diff := cmp.Diff(row+"\n"+row, exchanges(t, d, job.ID)); diff != "" {
+		t.Errorf("after two attempts, one of them committed twice (-want +got):\n%s", diff)
+	}
+
+	hint, err := d.Value(t.Context(), "SELECT hint FROM failed_jobs WHERE job_id = ?", job.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, query, ok := strings.Cut(hint, "the answer is kept: ")
+	if !ok {
+		t.Fatalf("got the hint %q, want where the answer is kept", hint)
+	}
+	headers, err := d.Value(t.Context(), strings.Replace(query, "*", "request_headers || response_headers", 1))
+	if err != nil || !strings.Contains(headers, "Set-Cookie: REDACTED\n") || strings.Contains(headers, "canary") || strings.Contains(headers, "\r") {
+		t.Errorf("got %q and %v, want the headers, without secrets", headers, err)
+	}
+}
+
+func TestOnlyAnswersThatCannotBeReadAreKept(t *testing.T) {
+	d := open(t)
+	_, js := start(t, d, 2)
+	commit(t, d, failed(js[0], jobs.Failed, noon))
+	commit(t, d, perform(t, michelinWith(t, `{"errorHead":{"errorCode":"0"},"referencedOrder":[]}`), js[1]))
+	if got := exchanges(t, d, js[0].ID) + exchanges(t, d, js[1].ID); got != "" {
+		t.Errorf("got %s, want nothing", got)
+	}
+}
+
+// unreadable is the outcome of a job whose answer was of no use.
+func unreadable(job jobs.Job) jobs.Outcome {
+	o := failed(job, jobs.Failed, noon)
+	o.Err = &clients.Error{Code: clients.CodeBadResponse, Message: "it is not JSON", Exchange: &clients.Exchange{Method: "GET", URL: "/", StartedAt: noon}}
+	return o
+}
+
+func TestWhatIsNotThereIsNULL(t *testing.T) {
+	d := open(t)
+	_, js := start(t, d, 1)
+	commit(t, d, unreadable(js[0]))
+	got, err := d.Value(t.Context(), `SELECT count(*) FROM exchanges WHERE job_id = ? AND status IS NULL AND request_headers IS NULL AND request_body IS NULL
+		AND response_headers IS NULL AND response_body IS NULL AND started_at = '2026-11-20T12:00:00.000Z'`, js[0].ID)
+	if err != nil || got != "1" {
+		t.Errorf("got %s such rows, %v, want 1", got, err)
+	}
+}
+
+func TestTheNewestThousandExchangesOfAProviderAreKept(t *testing.T) {
+	d := open(t)
+	_, js := start(t, d, 1)
+	err := d.Write(t.Context(), false, func(exec db.Exec) error {
+		_, err := exec(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2002)
+			INSERT INTO exchanges (provider, op, method, url, started_at, duration_ms, response_bytes, truncated)
+			SELECT iif(i % 2, 'michelin', 'mazda'), i, 'GET', '/', '2026-11-20T12:00:00.000Z', 1, 0, 0 FROM n`)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	commit(t, d, unreadable(js[0]))
+	for provider, want := range map[string]string{"michelin": "1000 5", "mazda": "1001 2"} {
+		got, err := d.Value(t.Context(), `SELECT count(*) || ' ' || min(exchange_id) FROM exchanges WHERE provider = ?`, provider)
+		if err != nil || got != want {
+			t.Errorf("%s: got %s (rows, oldest), %v, want %s", provider, got, err, want)
+		}
+	}
+}
+
+func TestAnExchangeGoesWithItsJob(t *testing.T) {
+	d := open(t)
+	run, js := start(t, d, 1)
+	commit(t, d, unreadable(js[0]))
+	err := d.Write(t.Context(), false, func(exec db.Exec) error {
+		_, err := exec("DELETE FROM runs WHERE run_id = ?", run.ID)
+		return err
+	})
+	if left, got := d.Value(t.Context(), "SELECT count(*) FROM exchanges"); err != nil || got != nil || left != "0" {
+		t.Errorf("got %s exchanges, %v and %v, want none", left, err, got)
+	}
+}
