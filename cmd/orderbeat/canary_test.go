@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +58,8 @@ func TestNoSecretIsToldAnywhere(t *testing.T) {
 	command("", "sync", "michelin") // is refused
 	command("", "auth", "unlatch", "michelin")
 	command("", "sync", "michelin")
+	stand.post("/_sandbox/fault", `{"op":"order_status","status":200,"body":"{\"client_secret\":\"canary-echo\",\"card\":4111111111111111,\"note\":\"kept as it is\""}`)
+	command("", "sync", "michelin") // cannot be read at first, and is kept
 	command("", "auth", "introspect", "michelin")
 	command("", "auth", "rekey")
 	command("", "auth", "status")
@@ -77,7 +80,7 @@ func TestNoSecretIsToldAnywhere(t *testing.T) {
 
 	secrets := stand.secrets(
 		webPassword, sandbox.ClientSecret, sandbox.MazdaClientSecret, sandbox.PTVClientSecret, sandbox.ShellClientSecret,
-		sandbox.MicrobiltClientSecret, "canary-code", "canary-state", "canary-words", "canary-paste",
+		sandbox.MicrobiltClientSecret, "canary-code", "canary-state", "canary-words", "canary-paste", "canary-echo", "4111111111111111",
 	)
 	for _, needed := range []string{"POST /oauth/token", "POST /v2/oauth/token", "POST /ptv/oauth2/token", "POST /OAuth/GetAccessToken", "POST /idp/v2/b2b/oauth2/token", "POST /idp/v2/b2b/oauth2/introspect", "GET /mazda/ping"} {
 		if stand.count(needed) == 0 {
@@ -90,7 +93,11 @@ func TestNoSecretIsToldAnywhere(t *testing.T) {
 	places := map[string]string{
 		"the log": p.logged.String() + p2.logged.String(), "a page": b.seen.String(), "a command": said.String(), "a message": messages,
 	}
-	maps.Copy(places, filesBelow(t, filepath.Join(folder, "data")))
+	files := filesBelow(t, filepath.Join(folder, "data"))
+	if all := strings.Join(slices.Collect(maps.Values(files)), ""); !strings.Contains(all, "kept as it is") {
+		t.Error("the answer that could not be read is kept nowhere: this test proves too little")
+	}
+	maps.Copy(places, files)
 	for place, content := range places {
 		for _, s := range secrets {
 			if at := strings.Index(content, s); at >= 0 && len(s) >= 8 {
