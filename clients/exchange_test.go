@@ -30,8 +30,8 @@ func decodeJSON(body io.Reader) error {
 	return nil
 }
 
-// answer has a server answer a question, and returns the failure.
-func answer(t *testing.T, contentType, body string, change func(*clients.HTTP) *clients.HTTP) *clients.Error {
+// keptOf has a server answer a question, and returns the failure.
+func keptOf(t *testing.T, contentType, body string, change func(*clients.HTTP) *clients.HTTP) *clients.Error {
 	t.Helper()
 	server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", contentType)
@@ -70,7 +70,7 @@ func TestAnAnswerThatCannotBeReadIsKept(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			began := time.Now()
-			e := answer(t, c.contentType, c.body, nil)
+			e := keptOf(t, c.contentType, c.body, nil)
 			if e == nil || e.Code != clients.CodeBadResponse || e.Exchange == nil {
 				t.Fatalf("got %+v, want bad_response with its exchange", e)
 			}
@@ -101,7 +101,7 @@ func TestWhatIsKeptOfTheRequest(t *testing.T) {
 			})
 		})
 	}
-	x := answer(t, "text/html", "<p>", signed).Exchange
+	x := keptOf(t, "text/html", "<p>", signed).Exchange
 	want := &clients.Exchange{
 		Op: "sample", Method: http.MethodPost, Status: 200, RequestBody: `{"billTo":"1111111","password":"REDACTED"}`,
 		RequestHeader: http.Header{"Accept": {"application/json"}, "Content-Type": {"application/json"}, "User-Agent": {"orderbeat/test"}},
@@ -124,7 +124,7 @@ func TestMetadataHasNoBodies(t *testing.T) {
 	metadata := func(h *clients.HTTP) *clients.HTTP {
 		return h.Keeping(clients.KeepMetadata, clients.NewRedactor("X-Person"))
 	}
-	x := answer(t, "text/html", "<p>"+person, metadata).Exchange
+	x := keptOf(t, "text/html", "<p>"+person, metadata).Exchange
 	if x.RequestBody+x.ResponseBody != "" || x.Truncated || x.ResponseBytes == 0 || x.Status != 200 || x.ResponseHeader.Get("Content-Type") != "text/html" {
 		t.Errorf("got %+v, want everything but the bodies", x)
 	}
@@ -137,13 +137,13 @@ func TestAProvidersOwnNamesAreNotKept(t *testing.T) {
 	own := func(h *clients.HTTP) *clients.HTTP {
 		return h.Keeping(clients.KeepFull, clients.NewRedactor("bill_to")).With(func(base http.RoundTripper) http.RoundTripper { return base })
 	}
-	if x := answer(t, "text/html", "<p>", own).Exchange; !strings.Contains(x.RequestBody, `"billTo":"REDACTED"`) {
+	if x := keptOf(t, "text/html", "<p>", own).Exchange; !strings.Contains(x.RequestBody, `"billTo":"REDACTED"`) {
 		t.Errorf("got %s, want it without billTo", x.RequestBody)
 	}
 }
 
 func TestWhatCanBeReadIsNotKept(t *testing.T) {
-	if e := answer(t, "application/json", `{"documentID":"C1"}`, nil); e != nil {
+	if e := keptOf(t, "application/json", `{"documentID":"C1"}`, nil); e != nil {
 		t.Errorf("got %v, want no failure", e)
 	}
 	server := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })

@@ -46,9 +46,9 @@ var (
 type kind int
 
 const (
-	open   kind = iota
-	common      // "code" and "state": OAuth 2.0's secrets, and also everybody's words
-	secret
+	kindOpen   kind = iota
+	kindCommon      // "code" and "state": OAuth 2.0's secrets, and also everybody's words
+	kindSecret
 )
 
 // kind says how the value of a name is treated.
@@ -58,11 +58,11 @@ func (r Redactor) kind(name string) kind {
 	end := func(e string) bool { return strings.HasSuffix(name, e) }
 	switch {
 	case r.more[name] && name != "", slices.Contains(secretNames, name), slices.ContainsFunc(secretParts, part), slices.ContainsFunc(secretEnds, end):
-		return secret
+		return kindSecret
 	case name == "code", name == "state":
-		return common
+		return kindCommon
 	}
-	return open
+	return kindOpen
 }
 
 // fold is a name without what people write differently.
@@ -85,7 +85,7 @@ func (r Redactor) Header(h http.Header) http.Header {
 	shown := http.Header{}
 	for name, values := range h {
 		folded := fold(name)
-		hide := r.kind(name) == secret || slices.ContainsFunc(headerParts, func(p string) bool { return strings.Contains(folded, p) })
+		hide := r.kind(name) == kindSecret || slices.ContainsFunc(headerParts, func(p string) bool { return strings.Contains(folded, p) })
 		for _, v := range values {
 			switch {
 			case hide && v != "":
@@ -155,7 +155,7 @@ type paramFunc func(name, value string) (shown string, changed bool)
 // param decides about a query's or a form's parameter.
 func (r Redactor) param(name, value string) (string, bool) {
 	switch k := r.kind(name); {
-	case k == secret, slices.Contains(addressNames, fold(name)), k == common && !isStatus(value):
+	case k == kindSecret, slices.Contains(addressNames, fold(name)), k == kindCommon && !isStatus(value):
 		return redacted, true
 	}
 	shown := string(r.text([]byte(value)))

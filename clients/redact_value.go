@@ -157,28 +157,23 @@ func compositeEnd(s []byte, i int) int {
 // assign goes over a name and its value if the value is to be hidden, and reports
 // whether it did.
 func (t *scanner) assign(name string, a assigned) bool {
-	from, to, marked := a.find(t.s)
-	content := string(unquote(t.s[from:to]))
-	k := t.r.kind(name)
-	switch folded := fold(name); {
-	case k != open:
-	case a.sep == '=' && marked == 0 && slices.Contains(addressNames, folded):
-		k = secret
-	case marked == 0 && a.sep != '=':
-	case slices.Contains([]string{"name", "key", "id"}, folded):
-		t.name(content)
-	case slices.Contains([]string{"value", "content"}, folded):
-		if !t.named {
-			t.copy(from)
-			t.from = len(t.out)
-			t.content(to)
-			t.to = len(t.out)
-			t.copy(min(to+marked, len(t.s)))
+	k, folded := t.r.kind(name), fold(name)
+	if k == kindOpen {
+		switch n := mark(t.s[a.value:]); {
+		case t.named && slices.Contains(partValues, folded), a.sep == '=' && n == 0 && slices.Contains(addressNames, folded):
+			k = kindSecret
+		case slices.Contains(partNames, folded):
+			t.name(a)
+			return false
+		case n > 0 && slices.Contains(partValues, folded):
+			t.value(a)
 			return true
+		default:
+			return false
 		}
-		k = secret
 	}
-	if !t.hides(k, content, a, marked) {
+	from, to, marked := a.find(t.s)
+	if !t.hides(k, string(unquote(t.s[from:to])), a, marked) {
 		return false
 	}
 	t.copy(from)
@@ -191,9 +186,17 @@ func (t *scanner) assign(name string, a assigned) bool {
 	return true
 }
 
-// name notes that the tag or object is about the parameter of that name.
-func (t *scanner) name(name string) {
-	if t.r.kind(name) == open {
+// What the parts of a parameter are called that has its name and its value apart.
+var (
+	partNames  = []string{"name", "key", "id"}
+	partValues = []string{"value", "content"}
+)
+
+// name notes whether the tag or object is about a parameter that is secret.
+func (t *scanner) name(a assigned) {
+	const longest = 128
+	from, to, _ := a.find(t.s[:min(len(t.s), a.value+longest)])
+	if t.r.kind(string(unquote(t.s[from:to]))) == kindOpen {
 		return
 	}
 	t.named = true
@@ -203,17 +206,27 @@ func (t *scanner) name(name string) {
 	}
 }
 
+// value notes where the value is of a parameter whose name may follow.
+func (t *scanner) value(a assigned) {
+	from, to, marked := a.find(t.s)
+	t.copy(from)
+	t.from = len(t.out)
+	t.content(to)
+	t.to = len(t.out)
+	t.copy(min(to+marked, len(t.s)))
+}
+
 // hides reports whether a value is hidden. What is none, a truth value, and a number that
 // is a status, is not. In running text, "code: " is followed by anything but a secret.
 func (t *scanner) hides(k kind, content string, a assigned, marked int) bool {
 	word := strings.TrimSpace(content)
 	closing := a.sep == '>' && t.i > 0 && t.s[t.i-1] == '/'
 	switch {
-	case k == open, word == "", closing:
+	case word == "", closing:
 		return false
 	case marked == 0 && (word == "null" || word == "true" || word == "false"):
 		return false
-	case k == secret:
+	case k == kindSecret:
 		return true
 	}
 	return !isStatus(word) && (marked > 0 || a.sep == '=' || a.sep == ':' && a.quoted)
