@@ -19,17 +19,25 @@ func (a *app) checkCommand() *cobra.Command {
 		Use:   "check",
 		Short: "Check the configuration, and show what would run and when",
 		Long: `Check the whole configuration, secrets included, and show the providers, their
-accounts and the next five due times of each schedule. Every mistake is told, by
-line. Nothing is opened, asked or created.`,
+accounts and the next five due times of each schedule. The samples of declared
+providers are tried. Every mistake is told, by line and column. Nothing is opened,
+asked or created.`,
 		Example: `  orderbeat check
   orderbeat check --config /etc/orderbeat/config.toml --json`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(c *cobra.Command, _ []string) error {
 			conf, err := a.load()
 			if err != nil {
 				return err
 			}
-			report := checked(conf, time.Now())
+			samples, err := conf.CheckSamples(c.Context())
+			if err != nil && c.Context().Err() == nil {
+				err = &exit{usage, err}
+			}
+			if err != nil {
+				return err
+			}
+			report := checked(conf, samples, time.Now())
 			if asJSON {
 				return printJSON(a.stdout, report)
 			}
@@ -60,6 +68,7 @@ type checkedProvider struct {
 	Attempts    int              `json:"retry_attempts"`
 	RetryFor    string           `json:"retry_for"`
 	Timeout     string           `json:"timeout"`
+	Samples     int              `json:"samples"`
 	Accounts    []checkedAccount `json:"accounts"`
 }
 
@@ -79,13 +88,13 @@ type checkedSchedule struct {
 	Due      []time.Time `json:"due"`
 }
 
-func checked(c *config.Config, now time.Time) checkReport {
+func checked(c *config.Config, samples map[string]int, now time.Time) checkReport {
 	r := checkReport{Config: c.Path, Database: c.DB.Path, Providers: []checkedProvider{}, Schedules: []checkedSchedule{}, Notices: append([]string{}, c.Notices...)}
 	for _, p := range c.Providers {
 		shown := checkedProvider{
 			Name: p.Name, Kind: p.Kind, Environment: p.Environment, BaseURL: p.Origin, Concurrency: p.Concurrency,
 			Rate: p.Rate.String(), TokenRate: p.TokenRate.String(), Attempts: p.Retry.Attempts,
-			RetryFor: short(p.Retry.For), Timeout: short(p.Timeout), Accounts: []checkedAccount{},
+			RetryFor: short(p.Retry.For), Timeout: short(p.Timeout), Samples: samples[p.Name], Accounts: []checkedAccount{},
 		}
 		for _, a := range p.Accounts {
 			shown.Accounts = append(shown.Accounts, checkedAccount{Name: a.Name, BillTo: a.BillTo, Timezone: a.Location.String()})
@@ -110,6 +119,9 @@ func (r checkReport) print(w io.Writer) error {
 		fmt.Fprintf(w, "\nprovider %s: kind %s, environment %s, %s\n", p.Name, p.Kind, p.Environment, orDash(p.BaseURL))
 		fmt.Fprintf(w, "  %s at once, %s calls, %s token calls, %s within %s, timeout %s\n",
 			count(p.Concurrency, "job"), p.Rate, p.TokenRate, count(p.Attempts, "attempt"), p.RetryFor, p.Timeout)
+		if p.Samples > 0 {
+			fmt.Fprintf(w, "  %s tried, and right\n", count(p.Samples, "sample"))
+		}
 		rows := [][]string{}
 		for _, a := range p.Accounts {
 			rows = append(rows, []string{"  " + a.Name, orDash(a.BillTo), a.Timezone})

@@ -9,10 +9,10 @@ import (
 // providers lists every kind of provider there is. A new one is a folder below
 // clients/ and a line here, or a preset of clients/declared and a line here; the kinds
 // of runs are listed in [orderbeat/jobs.Kinds].
-var providers = map[string]clients.Open{
-	"mazda":     declared.Open,
-	"michelin":  michelin.Open,
-	"microbilt": declared.Open,
-	"ptv":       declared.Open,
-	"shell":     declared.Open,
+var providers = map[string]clients.Kind{
+	"mazda":     {Open: declared.Open, Declaration: &clients.Declaration{Name: "preset mazda"}},
+	"michelin":  {Open: michelin.Open},
+	"microbilt": {Open: declared.Open, Declaration: &clients.Declaration{Name: "preset microbilt"}},
+	"ptv":       {Open: declared.Open, Declaration: &clients.Declaration{Name: "preset ptv"}},
+	"shell":     {Open: declared.Open, Declaration: &clients.Declaration{Name: "preset shell"}},
 }

@@ -47,12 +47,12 @@ provider = "shell"
 kind = "sync"
 params = { lookbak = "14d" }
 `, []string{
-			"3 providers.michelin.environment", "4 providers.michelin.base_url", "5 providers.michelin.client_id",
-			"6 providers.michelin.client_secret", "7 providers.michelin.concurrency", "8 providers.michelin.timeout",
-			"9 providers.michelin.retry.attempts", "10 providers.michelin.request", "13 providers.michelin.accounts[0].bill_to",
-			"17 schedules[0].cron", "18 schedules[0].timezone", "21 schedules[0].accounts[0]", "21 schedules[0].accounts[2]",
-			"22 schedules[0].params", "22 schedules[0].params.fro", "22 schedules[0].params.lookbak",
-			"26 schedules[1].provider", "28 schedules[1].params.lookbak",
+			"3:1 providers.michelin.environment", "4:1 providers.michelin.base_url", "5:1 providers.michelin.client_id",
+			"6:1 providers.michelin.client_secret", "7:1 providers.michelin.concurrency", "8:1 providers.michelin.timeout",
+			"9:7 providers.michelin.retry.attempts", "10:1 providers.michelin.request", "13:1 providers.michelin.accounts[0].bill_to",
+			"17:1 schedules[0].cron", "18:1 schedules[0].timezone", "21:13 schedules[0].accounts[0]", "21:33 schedules[0].accounts[2]",
+			"22:1 schedules[0].params", "22:12 schedules[0].params.lookbak", "22:29 schedules[0].params.fro",
+			"26:1 schedules[1].provider", "28:12 schedules[1].params.lookbak",
 		}},
 		"providers of which little is known": {`[sandbox]
 listen = "0.0.0.0:8322"
@@ -92,12 +92,11 @@ kind = "fetch"
 accounts = ["any"]
 params = { references = ["1"] }
 `, []string{
-			"2 sandbox.listen", "4 providers.gone.kind", "5 providers.gone.token_url", "6 providers.gone.max_body",
-			"8 providers.gone.accounts[0].timezone", "8 providers.gone.accounts[1].name",
-			`9 providers."not a name"`, `11 providers."not a name".concurrency`,
-			"15 providers.sandboxed.rate", "16 providers.sandboxed.accounts",
-			"22 schedules[0].kind", "23 schedules[0].accounts[0]",
-			"29 schedules[1].accounts[0]", "30 schedules[1].params.order_id",
+			"2:1 sandbox.listen", "4:1 providers.gone.kind", "5:1 providers.gone.token_url", "6:1 providers.gone.max_body",
+			"8:33 providers.gone.accounts[0].timezone", "8:59 providers.gone.accounts[1].name", `9:12 providers."not a name"`,
+			`11:1 providers."not a name".concurrency`, "15:1 providers.sandboxed.rate", "16:1 providers.sandboxed.accounts",
+			"22:1 schedules[0].kind", "23:13 schedules[0].accounts[0]", "29:13 schedules[1].accounts[0]",
+			"30:12 schedules[1].params.order_id",
 		}},
 		"a sandbox that does not run, and the other sections": {`[nats]
 url = ["http://a", "nats://b", "nats://me:canary@c"]
@@ -121,19 +120,19 @@ accounts = ["any"]
 params = { from = "2026-02-01", to = "2026-01-01" }
 overlap = "wait"
 `, []string{
-			"2 nats.url", "3 nats.creds", "6 db.retention.events", "6 db.retention.jobs",
-			"7 providers.michelin.client_secret", "7 providers.michelin.environment",
-			"9 providers.michelin.concurrency", "10 providers.michelin.token_url",
-			"11 providers.michelin.accounts[0].bill_to", "11 providers.michelin.accounts[0].name",
-			"12 providers.michelin.client_id", "20 schedules[0].params", "21 schedules[0].overlap",
+			"2:1 nats.url", "3:1 nats.creds", "6:15 db.retention.jobs", "6:30 db.retention.events",
+			"7:12 providers.michelin.client_secret", "7:12 providers.michelin.environment", "9:1 providers.michelin.concurrency",
+			"10:1 providers.michelin.token_url", "11:13 providers.michelin.accounts[0].bill_to",
+			"11:15 providers.michelin.accounts[0].name", "12:1 providers.michelin.client_id", "20:1 schedules[0].params",
+			"21:1 schedules[0].overlap",
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := config.Load(write(t, test.text), map[string]clients.Open{"michelin": michelin.Open}, env())
+			_, err := config.Load(write(t, test.text), map[string]clients.Kind{"michelin": {Open: michelin.Open}}, env())
 			var got []string
 			for _, e := range flat(err) {
 				if m, ok := errors.AsType[*config.Error](e); ok {
-					got = append(got, fmt.Sprintf("%d %s", m.Line, m.Key))
+					got = append(got, fmt.Sprintf("%d:%d %s", m.Line, m.Column, m.Key))
 				}
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {

@@ -1,9 +1,9 @@
 // Package config reads config.toml: strictly, with every mistake told at once by
-// file, line and key, and before anything is opened.
+// file, line, column and key, and before anything is opened.
 //
 // Start reading at [Load]. The sections that every installation has are in
-// sections.go, those of the providers in providers.go, the schedules in
-// schedules.go; bind.go puts TOML values into structs.
+// sections.go, those of the providers in providers.go, what these stand upon in
+// layers.go, the schedules in schedules.go; bind.go puts TOML values into structs.
 package config
 
 import (
@@ -35,7 +35,8 @@ type Config struct {
 	// Providers are sorted by name, Schedules are in the order of the file.
 	Providers []Provider
 	Schedules []Schedule
-	// Notices tell of keys that are set and have no effect.
+	// Notices tell of keys that are set and have no effect, and of what else is worth
+	// knowing though nothing is wrong.
 	Notices []string
 }
 
@@ -72,7 +73,7 @@ func Find(named string, getenv func(string) string) (string, error) {
 // Load reads the file at path and checks all of it. kinds are the kinds of
 // provider there are; each provider is opened once on trial. The error joins a
 // [*Error] for everything that is wrong.
-func Load(path string, kinds map[string]clients.Open, getenv func(string) string) (*Config, error) {
+func Load(path string, kinds map[string]clients.Kind, getenv func(string) string) (*Config, error) {
 	l, err := read(path, getenv)
 	if err != nil {
 		return nil, err
@@ -111,12 +112,15 @@ func LoadPart(path string, getenv func(string) string, sections ...string) (*Con
 	return &l.config, nil
 }
 
-// loader is one reading of one file.
+// loader is one reading of one file, and of those that it names.
 type loader struct {
 	binder
-	dir    string // what relative paths hang on
-	file   file
-	config Config
+	dir     string // what relative paths hang on
+	doc     *document
+	origins map[string]origin
+	told    []*Error // what is wrong with a text, rather than with the configuration
+	file    file
+	config  Config
 }
 
 func read(path string, getenv func(string) string) (*loader, error) {
@@ -131,18 +135,22 @@ func read(path string, getenv func(string) string) (*loader, error) {
 	if err != nil {
 		return nil, &Error{File: path, Message: err.Error()}
 	}
-	doc, mistake := parse(text)
+	doc, mistake := parse(path, text)
 	if mistake != nil {
-		mistake.File = path
 		return nil, mistake
 	}
 	return &loader{
-		binder: binder{mistakes: &mistakes{file: path, doc: doc}, secrets: secrets{getenv: getenv, dir: dir}},
-		dir:    dir,
-		file:   defaults(),
-		config: Config{Path: path},
+		binder:  binder{mistakes: &mistakes{}, secrets: secrets{getenv: getenv, dir: dir}},
+		dir:     dir,
+		doc:     doc,
+		origins: map[string]origin{},
+		file:    defaults(),
+		config:  Config{Path: path},
 	}, nil
 }
+
+// err is everything that is wrong, located; nil when nothing is.
+func (l *loader) err() error { return joined(l.doc.name, append(l.told, l.located(l.all)...)) }
 
 // sections binds values, which are all of the file or a part of it, and checks the
 // sections that are not providers or schedules.

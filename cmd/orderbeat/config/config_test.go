@@ -18,7 +18,7 @@ import (
 
 // kinds has one kind of provider, which wants a bill-to of its accounts and has
 // three keys of its own.
-var kinds = map[string]clients.Open{"michelin": openStandIn}
+var kinds = map[string]clients.Kind{"michelin": {Open: openStandIn}}
 
 func openStandIn(s clients.Section) (clients.Provider, error) {
 	own := struct {
@@ -189,10 +189,10 @@ jitter = "1m"
 
 func TestProvidersAreOpenedAgainWithWhatTheyAreLent(t *testing.T) {
 	var lent []clients.Sandbox
-	spy := map[string]clients.Open{"michelin": func(s clients.Section) (clients.Provider, error) {
+	spy := map[string]clients.Kind{"michelin": {Open: func(s clients.Section) (clients.Provider, error) {
 		lent = append(lent, s.Sandbox)
 		return openStandIn(s)
-	}}
+	}}}
 	c, err := config.Load(write(t, "[sandbox]\nlisten = \"127.0.0.1:0\"\n"+least), spy, env())
 	if err != nil {
 		t.Fatal(err)
@@ -217,7 +217,7 @@ func TestAPartIsReadWhateverElseIsWrong(t *testing.T) {
 	if got, want := c.DB.Path, filepath.Join(filepath.Dir(path), "x.db"); got != want {
 		t.Errorf("db.path: got %s, want %s", got, want)
 	}
-	if _, err = config.LoadPart(path, env(), "nats"); err == nil || !strings.Contains(err.Error(), ":4: nats.url: want a URL") {
+	if _, err = config.LoadPart(path, env(), "nats"); err == nil || !strings.Contains(err.Error(), ":4:1: nats.url: want a URL") {
 		t.Errorf("got %v, want the mistake in [nats]", err)
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"orderbeat/cmd/orderbeat/config"
 )
 
-var declaredKinds = map[string]clients.Open{
-	"ptv": declared.Open, "shell": declared.Open, "microbilt": declared.Open, "mazda": declared.Open,
+var declaredKinds = map[string]clients.Kind{
+	"ptv": {Open: declared.Open}, "shell": {Open: declared.Open}, "microbilt": {Open: declared.Open}, "mazda": {Open: declared.Open},
 }
 
 // everyKey has every key that declared providers know.
@@ -86,7 +86,7 @@ func TestDeclaredProvidersAreRead(t *testing.T) {
 	}
 }
 
-func TestDeclaredProvidersMistakesHaveLines(t *testing.T) {
+func TestDeclaredProvidersMistakesHavePositions(t *testing.T) {
 	text := strings.NewReplacer(
 		`client_auth   = "body"`, `client_auth   = "digest"`,
 		`encoding      = "form"`, `pkce          = true`,
@@ -98,9 +98,9 @@ func TestDeclaredProvidersMistakesHaveLines(t *testing.T) {
 	for line := range strings.Lines(err.Error()) {
 		_, at, _ := strings.Cut(line, "config.toml:")
 		key, _, _ := strings.Cut(strings.SplitN(at, ": ", 2)[1], ": ")
-		got = append(got, strings.SplitN(at, ":", 2)[0]+" "+key)
+		got = append(got, strings.SplitN(at, ": ", 2)[0]+" "+key)
 	}
-	want := []string{"8 providers.planning.client_auth", "19 providers.reports.pkce", "34 providers.dms.accounts[0].org", "41 schedules[0].params.lookback"}
+	want := []string{"8:1 providers.planning.client_auth", "19:1 providers.reports.pkce", "34:1 providers.dms.accounts[0].org", "41:14 schedules[0].params.lookback"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("mistakes differ (-want +got):\n%s\n%v", diff, err)
 	}

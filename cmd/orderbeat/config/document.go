@@ -1,36 +1,45 @@
 package config
 
 import (
+	"bytes"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// document is a TOML file: its values, and the line that each key stands on.
+// document is a TOML text: its values, and where in it each key stands.
 type document struct {
+	// name is the path of its file, or what else mistakes call it.
+	name   string
+	text   []byte
 	values map[string]any
-	// lines maps a key's path, such as "providers.michelin.accounts[1].ship_to",
-	// to its line, counted from 1.
-	lines map[string]int
+	// places maps a key's path, such as "providers.michelin.accounts[1].ship_to".
+	places map[string]place
 }
 
-// parse reads a TOML text. What is not TOML is one mistake with its line; the text
-// around it is not repeated, because it may hold a secret.
-func parse(text []byte) (document, *Error) {
-	doc := document{values: map[string]any{}, lines: map[string]int{}}
+// place is where a key, or an element of a list, stands in a document.
+type place struct {
+	at int // in bytes from the beginning
+	// written is its value with the quotes, where that is a text; else empty.
+	written unstable.Range
+}
+
+// parse reads a TOML text. What is not TOML is one mistake with its position; the
+// text around it is not repeated, because it may hold a secret.
+func parse(name string, text []byte) (*document, *Error) {
+	doc := &document{name: name, text: text, values: map[string]any{}, places: map[string]place{}}
 	if err := toml.Unmarshal(text, &doc.values); err != nil {
-		m := &Error{Message: strings.TrimPrefix(err.Error(), "toml: ")}
+		m := &Error{File: name, Message: strings.TrimPrefix(err.Error(), "toml: ")}
 		if e, ok := errors.AsType[*toml.DecodeError](err); ok {
-			row, column := e.Position()
-			m.Line, m.Message = row, fmt.Sprintf("%s (column %d)", m.Message, column)
+			m.Line, m.Column = doc.characters(e.Position())
 		}
-		return doc, m
+		return nil, m
 	}
-	w := walker{lines: doc.lines, arrays: map[string]int{}}
+	w := walker{places: doc.places, arrays: map[string]int{}}
 	w.parser.Reset(text)
 	for w.parser.NextExpression() {
 		w.expression(w.parser.Expression())
@@ -38,22 +47,52 @@ func parse(text []byte) (document, *Error) {
 	return doc, nil
 }
 
-// line is where the key at path stands, or else the nearest thing around it; 0 is
-// the file as a whole.
-func (d document) line(path string) int {
-	for path != "" {
-		if line, ok := d.lines[path]; ok {
-			return line
+// position is where the key at path stands, or else the nearest thing around it; line
+// 0 is the document as a whole. An offset, in bytes counted from 1, leads into the
+// text that the key holds.
+func (d *document) position(path string, offset int) (line, column int) {
+	for ; path != ""; path, offset = around(path), 0 {
+		p, ok := d.places[path]
+		switch {
+		case !ok:
+		case offset > 0 && p.written.Length > 0:
+			begin, end := int(p.written.Offset), int(p.written.Offset+p.written.Length)
+			return d.lineAt(begin + writtenAt(d.text[begin:end], offset-1))
+		default:
+			return d.lineAt(p.at)
 		}
-		path = path[:max(0, strings.LastIndexAny(path, ".["))]
 	}
-	return 0
+	return 0, 0
 }
+
+// lineAt is the line and the column of the character that the byte at an offset is
+// part of. Both count from 1, columns in characters.
+func (d *document) lineAt(offset int) (line, column int) {
+	for offset < len(d.text) && !utf8.RuneStart(d.text[offset]) {
+		offset--
+	}
+	before := d.text[:offset]
+	begin := bytes.LastIndexByte(before, '\n') + 1
+	return bytes.Count(before, []byte("\n")) + 1, utf8.RuneCount(before[begin:]) + 1
+}
+
+// characters turns go-toml's columns, which count bytes, into ours.
+func (d *document) characters(line, column int) (int, int) {
+	begin := 0
+	for range line - 1 {
+		begin += bytes.IndexByte(d.text[begin:], '\n') + 1
+	}
+	return d.lineAt(begin + column - 1)
+}
+
+// around is the path without its last part. Where that is quoted and has dots or
+// brackets, several steps lead out of it, over paths that no key has.
+func around(path string) string { return path[:max(0, strings.LastIndexAny(path, ".["))] }
 
 // walker notes where keys stand, which the decoder of values does not tell.
 type walker struct {
 	parser unstable.Parser
-	lines  map[string]int
+	places map[string]place
 	arrays map[string]int // how many [[path]] headers there were so far
 	header string         // path of the table that the keys to come are in
 }
@@ -63,9 +102,9 @@ func (w *walker) expression(n *unstable.Node) {
 	case unstable.Table:
 		w.header, _ = w.key("", n)
 	case unstable.ArrayTable:
-		path, line := w.key("", n)
+		path, at := w.key("", n)
 		w.header = index(path, w.arrays[path])
-		w.lines[w.header] = line
+		w.places[w.header] = place{at: at}
 		w.arrays[path]++
 	case unstable.KeyValue:
 		w.keyValue(w.header, n)
@@ -73,31 +112,33 @@ func (w *walker) expression(n *unstable.Node) {
 	}
 }
 
-// key notes every part of n's dotted key below prefix, and returns the path and the
-// line of the last. A part that names an array of tables means its latest element.
-func (w *walker) key(prefix string, n *unstable.Node) (path string, line int) {
+// key notes every part of n's dotted key below prefix, and returns the path and where
+// its last part stands. A part that names an array of tables means its latest element.
+func (w *walker) key(prefix string, n *unstable.Node) (path string, at int) {
 	path = prefix
 	for parts := n.Key(); parts.Next(); {
 		if count := w.arrays[path]; count > 0 {
 			path = index(path, count-1)
 		}
 		path = join(path, string(parts.Node().Data))
-		line = w.parser.Shape(parts.Node().Raw).Start.Line
-		if _, ok := w.lines[path]; !ok {
-			w.lines[path] = line
+		at = int(parts.Node().Raw.Offset)
+		if _, ok := w.places[path]; !ok {
+			w.places[path] = place{at: at}
 		}
 	}
-	return path, line
+	return path, at
 }
 
 func (w *walker) keyValue(prefix string, n *unstable.Node) {
-	path, line := w.key(prefix, n)
-	w.value(path, line, n.Value())
+	path, at := w.key(prefix, n)
+	w.value(path, at, n.Value())
 }
 
-// value notes the keys and elements within a value that begins on line.
-func (w *walker) value(path string, line int, n *unstable.Node) {
+// value notes the value of what stands at a place, and the keys and elements within.
+func (w *walker) value(path string, at int, n *unstable.Node) {
 	switch n.Kind {
+	case unstable.String:
+		w.places[path] = place{at: at, written: n.Raw}
 	case unstable.InlineTable:
 		for members := n.Children(); members.Next(); {
 			w.keyValue(path, members.Node())
@@ -107,10 +148,10 @@ func (w *walker) value(path string, line int, n *unstable.Node) {
 		for elements := n.Children(); elements.Next(); i++ {
 			element := elements.Node()
 			if element.Raw.Length > 0 { // an array within an array has no text of its own
-				line = w.parser.Shape(element.Raw).Start.Line
+				at = int(element.Raw.Offset)
 			}
-			w.lines[index(path, i)] = line
-			w.value(index(path, i), line, element)
+			w.places[index(path, i)] = place{at: at}
+			w.value(index(path, i), at, element)
 		}
 	default:
 	}

@@ -12,22 +12,24 @@ import (
 
 // Error is one thing that is wrong with the configuration.
 type Error struct {
-	// File is the path of the file as it was named.
+	// File is the path of the file as it can be opened from here, or what is no file
+	// as its kind calls it: "preset ptv".
 	File string
-	// Line counts from 1; 0 is the file as a whole.
-	Line int
-	// Key is the key's path, such as "providers.michelin.rate"; "" for none.
+	// Line and Column count from 1, columns in characters. Line 0 is the file as a
+	// whole, and Column 0 with it.
+	Line, Column int
+	// Key is the key's path in that file, such as "providers.michelin.rate"; "" for none.
 	Key string
 	// Message says what is wrong and what is allowed. It never repeats a secret.
 	Message string
 }
 
-// Error tells it as "config.toml:12: providers.michelin.rate: …".
+// Error tells it as "config.toml:12:5: providers.michelin.rate: …".
 func (m *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(m.File)
 	if m.Line > 0 {
-		fmt.Fprintf(&b, ":%d", m.Line)
+		fmt.Fprintf(&b, ":%d:%d", m.Line, m.Column)
 	}
 	if m.Key != "" {
 		fmt.Fprintf(&b, ": %s", m.Key)
@@ -37,23 +39,31 @@ func (m *Error) Error() string {
 }
 
 // mistakes collects everything that is wrong, to be told at once.
-type mistakes struct {
-	file string
-	doc  document
-	all  []*Error
+type mistakes struct{ all []mistake }
+
+// mistake is an [Error] that is not located yet.
+type mistake struct {
+	key     string // its path in the configuration, whatever text it comes from
+	offset  int    // as in [clients.ConfigError]
+	message string
 }
 
-// add notes a mistake at a key. Of several at one key the first stays: what
-// follows from a mistake is no news.
+// add notes a mistake at a key.
 func (c *mistakes) add(key, format string, args ...any) {
-	if c.has(key) {
-		return
+	c.note(mistake{key: key, message: fmt.Sprintf(format, args...)})
+}
+
+// note keeps the first of several mistakes at one place: what follows from a mistake
+// is no news.
+func (c *mistakes) note(m mistake) {
+	known := slices.ContainsFunc(c.all, func(k mistake) bool { return k.key == m.key && k.offset == m.offset })
+	if !known {
+		c.all = append(c.all, m)
 	}
-	c.all = append(c.all, &Error{File: c.file, Line: c.doc.line(key), Key: key, Message: fmt.Sprintf(format, args...)})
 }
 
 func (c *mistakes) has(key string) bool {
-	return slices.ContainsFunc(c.all, func(m *Error) bool { return m.Key == key })
+	return slices.ContainsFunc(c.all, func(m mistake) bool { return m.key == key })
 }
 
 // addProvider notes what a provider says about its section, which is at path.
@@ -62,7 +72,7 @@ func (c *mistakes) addProvider(path string, err error) {
 		return
 	}
 	if e, ok := err.(*clients.ConfigError); ok { //nolint:errorlint // the tree is walked by hand
-		c.add(path+"."+e.Key, "%s", e.Message)
+		c.note(mistake{key: path + "." + e.Key, offset: e.Offset, message: e.Message})
 		return
 	}
 	if several, ok := err.(interface{ Unwrap() []error }); ok {
@@ -78,15 +88,26 @@ func (c *mistakes) addProvider(path string, err error) {
 	c.add(path, "%v", err)
 }
 
-// err joins the mistakes in the order of the file, those of one line by key; nil when
-// there is none.
-func (c *mistakes) err() error {
-	slices.SortStableFunc(c.all, func(a, b *Error) int { return cmp.Or(a.Line-b.Line, strings.Compare(a.Key, b.Key)) })
-	joined := make([]error, len(c.all))
-	for i, m := range c.all {
-		joined[i] = m
+// joined is what is wrong in the order of the texts: those of file first, and those of
+// one place by key; nil when nothing is. What two sections say alike of a file that
+// both name is said once.
+func joined(file string, all []*Error) error {
+	others := func(m *Error) int {
+		if m.File == file {
+			return 0
+		}
+		return 1
 	}
-	return errors.Join(joined...)
+	slices.SortStableFunc(all, func(a, b *Error) int {
+		return cmp.Or(others(a)-others(b), strings.Compare(a.File, b.File), a.Line-b.Line, a.Column-b.Column, strings.Compare(a.Key, b.Key))
+	})
+	var errs []error
+	for i, m := range all {
+		if i == 0 || *m != *all[i-1] {
+			errs = append(errs, m)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // nearest is the word most like s, or "" when none is like it.

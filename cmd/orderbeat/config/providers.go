@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -30,6 +31,9 @@ type Provider struct {
 	// redirectURI is where the kind's users come back to, "" for the web listener's own.
 	redirectURI string
 	open        func(Lend) (clients.Provider, error)
+	samples     func(context.Context) (int, []*Error)
+	// samplesPath and samplesTable are where further samples belong.
+	samplesPath, samplesTable string
 }
 
 // Lend is what the program lends to a provider.
@@ -54,7 +58,7 @@ func providerDefaults(name string) clients.Config {
 	}
 }
 
-func (l *loader) providers(kinds map[string]clients.Open) {
+func (l *loader) providers(kinds map[string]clients.Kind) {
 	if len(l.file.Providers) == 0 {
 		l.add("providers", "there is none: write a section [providers.<name>]")
 	}
@@ -88,25 +92,35 @@ func (l *loader) redirects() {
 // provider reads the part of a section that every kind shares, and has the kind
 // read the rest. What the section says is kept even when some of it is wrong: the
 // schedules are checked against it.
-func (l *loader) provider(path, name string, values map[string]any, kinds map[string]clients.Open) {
-	shared, own := map[string]any{}, map[string]any{}
+func (l *loader) provider(path, name string, section map[string]any, kinds map[string]clients.Kind) {
+	named, _ := section[keyKind].(string)
+	kind, known := kinds[named]
+	stack := l.stack(path, section, kind, known)
 	frame := tagged(reflect.TypeFor[clients.Config]())
-	for key, value := range values {
+	shared, own := map[string]any{}, map[string]any{}
+	for key, value := range l.values(path, stack) {
 		if slices.ContainsFunc(frame, func(f field) bool { return f.key == key }) {
 			shared[key] = value
 		} else {
 			own[key] = value
 		}
 	}
+	if stack.declared {
+		frame = append(frame, field{key: keyDeclaration})
+	}
 	c := providerDefaults(name)
 	l.table(path, shared, reflect.ValueOf(&c).Elem())
 	l.accounts(path+".accounts", c.Accounts)
 	p := Provider{Config: c, Traits: anyTraits}
-	if open, ok := kinds[c.Kind]; ok {
-		l.try(path, &p, own, frame, open)
-	} else {
+	p.samplesPath, p.samplesTable = stack.samplesAt(l.doc.name, path)
+	switch {
+	case !known:
 		l.add(path+".kind", "%.40q is not a kind of provider; known kinds: %s", c.Kind, strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
 		l.addProvider(path, checkFrame(c))
+	case !stack.whole: // what the section lacks may stand in what could not be read
+		l.addProvider(path, checkFrame(c))
+	default:
+		l.try(path, &p, own, frame, kind.Open)
 	}
 	l.config.Providers = append(l.config.Providers, p)
 }
@@ -154,9 +168,21 @@ func (l *loader) try(path string, p *Provider, own map[string]any, frame []field
 	if teller, ok := trial.(interface{ RedirectURI() string }); ok {
 		p.redirectURI = teller.RedirectURI()
 	}
-	if closer, ok := trial.(io.Closer); ok {
-		l.addProvider(path, closer.Close())
+	if teller, ok := trial.(interface{ Notices() []string }); ok {
+		for _, text := range teller.Notices() {
+			l.notice(path + ": " + text)
+		}
 	}
+	p.samples = func(ctx context.Context) (int, []*Error) { return l.checkSamples(ctx, path, p.open) }
+	l.addProvider(path, closing(trial))
+}
+
+// closing closes a provider that was opened on trial.
+func closing(p clients.Provider) error {
+	if closer, ok := p.(io.Closer); ok {
+		return closer.Close()
+	}
+	return nil
 }
 
 // trial is what a provider is lent while its section is checked: nothing that is
@@ -179,11 +205,11 @@ func (l *loader) decode(path string, own map[string]any, into any, frame []field
 	if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct {
 		return fmt.Errorf("decode into %T: want a pointer to a struct", into)
 	}
-	b := binder{mistakes: &mistakes{file: l.mistakes.file, doc: l.doc}, secrets: l.secrets}
+	b := binder{mistakes: &mistakes{}, secrets: l.secrets}
 	b.table(path, own, v.Elem(), frame...)
 	var all []error
 	for _, m := range b.all {
-		all = append(all, &clients.ConfigError{Key: strings.TrimPrefix(m.Key, path+"."), Message: m.Message})
+		all = append(all, &clients.ConfigError{Key: strings.TrimPrefix(m.key, path+"."), Message: m.message})
 	}
 	return errors.Join(all...)
 }
@@ -192,7 +218,7 @@ func (l *loader) decode(path string, own map[string]any, into any, frame []field
 const maxName = 64
 
 // accounts checks the names of a provider's accounts, by which tables and subjects
-// tell them apart, and loads their zones.
+// tell them apart, and their params, and loads their zones.
 func (l *loader) accounts(path string, accounts []clients.Account) {
 	seen := map[string]string{}
 	for i := range accounts {
@@ -208,6 +234,22 @@ func (l *loader) accounts(path string, accounts []clients.Account) {
 		}
 		seen[a.Name] = at
 		a.Location = l.zone(at+".timezone", a.Timezone)
+		l.accountParams(at+".params", a.Params)
+	}
+}
+
+// accountParams checks that a template can write each value down.
+func (l *loader) accountParams(path string, params map[string]any) {
+	for key, value := range params {
+		switch v := value.(type) {
+		case string, bool, int64:
+			continue
+		case float64:
+			if !math.IsNaN(v) && !math.IsInf(v, 0) {
+				continue
+			}
+		}
+		l.wrong(join(path, key), value, "a text, a number, true or false")
 	}
 }
 

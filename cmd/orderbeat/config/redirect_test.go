@@ -23,10 +23,10 @@ org = "10030/MMD"
 	}
 	for _, test := range []struct{ name, first, second, want string }{
 		{"two of one's own", "https://dms.example/one", "https://dms.example/two", ""},
-		{"the same twice", "https://dms.example/one", "https://dms.example/one", "16: providers.south.redirect_uri: must have another path: that of provider north is /one already"},
-		{"the other's callback", "https://dms.example/oauth/callback/south", "https://dms.example/two", "6: providers.north.redirect_uri: must have another path: /oauth/callback/south is"},
-		{"the listener's own page", "https://dms.example/one", "https://dms.example/metrics", "16: providers.south.redirect_uri: must have another path: /metrics is"},
-		{"a pattern", "https://dms.example/{one}", "https://dms.example/two", "6: providers.north.redirect_uri: must have a path without braces"},
+		{"the same twice", "https://dms.example/one", "https://dms.example/one", "16:1: providers.south.redirect_uri: must have another path: that of provider north is /one already"},
+		{"the other's callback", "https://dms.example/oauth/callback/south", "https://dms.example/two", "6:1: providers.north.redirect_uri: must have another path: /oauth/callback/south is"},
+		{"the listener's own page", "https://dms.example/one", "https://dms.example/metrics", "16:1: providers.south.redirect_uri: must have another path: /metrics is"},
+		{"a pattern", "https://dms.example/{one}", "https://dms.example/two", "6:1: providers.north.redirect_uri: must have a path without braces"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := config.Load(write(t, section("north", test.first)+section("south", test.second)), declaredKinds, env("SAMPLE", "sample"))

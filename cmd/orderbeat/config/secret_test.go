@@ -54,7 +54,7 @@ func TestSecretsThatAreRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	const key = "3 providers.michelin.client_secret: "
+	const key = "3:1 providers.michelin.client_secret: "
 	literal := key + `a secret is never written into the file: write "env:NAME", "file:PATH" or "credential:NAME" (a systemd credential)`
 	for _, test := range []struct{ name, ref, want string }{
 		{"a literal", `"canary"`, literal},
@@ -79,7 +79,7 @@ func TestSecretsThatAreRefused(t *testing.T) {
 func TestASecretOfTheKindsOwnIsRefusedLikewise(t *testing.T) {
 	text := strings.Replace(least, "kind = \"michelin\"", "kind = \"michelin\"\npassword = \"canary\"", 1)
 	got := told(t, text)
-	if len(got) != 1 || !strings.HasPrefix(got[0], "3 providers.michelin.password: a secret is never written") || strings.Contains(got[0], "canary") {
+	if len(got) != 1 || !strings.HasPrefix(got[0], "3:1 providers.michelin.password: a secret is never written") || strings.Contains(got[0], "canary") {
 		t.Errorf("got %q", got)
 	}
 }

@@ -262,7 +262,7 @@ func (l *loader) address(key, s string) (host string) {
 	return host
 }
 
-// notice tells of a key that is set and has no effect.
+// notice tells of what is worth knowing though nothing is wrong.
 func (l *loader) notice(text string) { l.config.Notices = append(l.config.Notices, text) }
 
 func (l *loader) oneOf(key, value string, allowed ...string) {

@@ -16,7 +16,7 @@ func TestTheShippedFileTellsOfEveryKey(t *testing.T) {
 	}
 	// Keys that are only shown stand behind "# ".
 	text = regexp.MustCompile(`(?m)^# (\w+ +=)`).ReplaceAll(text, []byte("$1"))
-	doc, mistake := parse(text)
+	doc, mistake := parse("config.toml", text)
 	if mistake != nil {
 		t.Fatal(mistake)
 	}
@@ -37,7 +37,7 @@ func TestTheShippedFileTellsOfEveryKey(t *testing.T) {
 		"providers.michelin.accounts[0]": reflect.TypeFor[clients.Account](),
 	} {
 		for _, f := range tagged(shape) {
-			if _, told := doc.lines[join(path, f.key)]; !told {
+			if _, told := doc.places[join(path, f.key)]; !told {
 				t.Errorf("%s is not told of", join(path, f.key))
 			}
 		}

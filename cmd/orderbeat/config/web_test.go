@@ -85,7 +85,7 @@ func TestACertificateWithAnothersKeyIsTold(t *testing.T) {
 	cert, _ := certificate(t)
 	_, key := certificate(t)
 	got := told(t, least+fmt.Sprintf("[web]\ntls = { cert = %q, key = %q }\n", cert, key))
-	if len(got) != 1 || !strings.HasPrefix(got[0], "7 web.tls: is no certificate with its key: private key does not match") {
+	if len(got) != 1 || !strings.HasPrefix(got[0], "7:1 web.tls: is no certificate with its key: private key does not match") {
 		t.Errorf("got %q", got)
 	}
 }
@@ -106,7 +106,7 @@ func TestTheSealingKey(t *testing.T) {
 	if err := os.Chmod(path, 0o640); err != nil {
 		t.Fatal(err)
 	}
-	if got := told(t, named); len(got) != 1 || !strings.HasPrefix(got[0], "7 worker.key: others may read "+path) {
+	if got := told(t, named); len(got) != 1 || !strings.HasPrefix(got[0], "7:1 worker.key: others may read "+path) {
 		t.Errorf("got %q, want a key that others may read refused", got)
 	}
 	if _, err := config.LoadPart(write(t, named), env(), "worker"); err != nil {

@@ -1,0 +1,202 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"orderbeat/clients"
+)
+
+// The keys that say where a section's other keys come from, and that only the section
+// itself has; and the one whose tables are added up.
+const (
+	keyKind        = "kind"
+	keyDeclaration = "declaration"
+	keyAccounts    = "accounts"
+	keySamples     = "samples"
+)
+
+// origin is where a key comes from: a text, and the key's path there.
+type origin struct {
+	doc  *document
+	path string
+}
+
+// layer is a provider's section as one text has it.
+type layer struct {
+	values map[string]any
+	origin
+}
+
+// stack is a provider's section together with what it stands upon.
+type stack struct {
+	layers []layer // the highest first
+	// declared says that there may be more than the section itself, and whole that all
+	// of it could be read.
+	declared, whole bool
+	// file is the path of the declaration that the section names, "" for none.
+	file string
+}
+
+// stack puts together a section, the file that it names and the declaration of its
+// kind. A kind that nobody knows is taken for a declared one.
+func (l *loader) stack(path string, section map[string]any, kind clients.Kind, known bool) *stack {
+	section = maps.Clone(section)
+	file, named := section[keyDeclaration]
+	delete(section, keyDeclaration)
+	s := &stack{
+		layers:   []layer{{values: section, origin: origin{doc: l.doc, path: path}}},
+		declared: !known || kind.Declaration != nil, whole: true,
+	}
+	if named && s.declared {
+		l.declaration(s, join(path, keyDeclaration), file)
+	} else if named {
+		l.add(join(path, keyDeclaration), "has no effect: kind %q is not declared", section[keyKind])
+	}
+	if kind.Declaration != nil {
+		l.lower(s, kind.Declaration.Name, kind.Declaration.Text)
+	}
+	return s
+}
+
+// declaration reads the file that a section's key names.
+func (l *loader) declaration(s *stack, key string, value any) {
+	file, ok := value.(string)
+	if !ok {
+		l.wrong(key, value, "a text in quotes, the path of a file")
+		s.whole = false
+	}
+	if file == "" {
+		return
+	}
+	s.file = absolute(filepath.Dir(l.doc.name), file)
+	text, err := os.ReadFile(s.file)
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		err = e.Err
+	}
+	if err != nil {
+		l.add(key, "cannot read %s: %v", s.file, err)
+		s.whole = false
+		return
+	}
+	l.lower(s, s.file, text)
+}
+
+// lower adds a text that the section stands upon.
+func (l *loader) lower(s *stack, name string, text []byte) {
+	doc, mistake := parse(name, text)
+	if mistake != nil {
+		l.told = append(l.told, mistake)
+		s.whole = false
+		return
+	}
+	for _, key := range []string{keyKind, keyDeclaration, keyAccounts} {
+		if _, ok := doc.values[key]; ok {
+			l.tell(origin{doc: doc, path: key}, "has no place in a declaration: write it into the provider's section of %s", l.doc.name)
+			delete(doc.values, key)
+		}
+	}
+	s.layers = append(s.layers, layer{values: doc.values, origin: origin{doc: doc}})
+}
+
+// values are those of the whole section, which is at path: each key from the highest
+// layer that has it, and tables key by key. Samples alone are those of every layer.
+func (l *loader) values(path string, s *stack) map[string]any {
+	if !s.declared {
+		return l.merge(path, s.layers)
+	}
+	samples := l.samples(join(path, keySamples), s.layers)
+	values := l.merge(path, s.layers)
+	if samples != nil {
+		values[keySamples] = samples
+	}
+	return values
+}
+
+// samples takes the samples out of all layers and puts them together, the lowest
+// layer's first.
+func (l *loader) samples(key string, layers []layer) []any {
+	var all []any
+	for _, from := range slices.Backward(layers) {
+		value, ok := from.values[keySamples]
+		delete(from.values, keySamples)
+		own := origin{doc: from.doc, path: join(from.path, keySamples)}
+		list, isList := value.([]any)
+		if ok && !isList {
+			l.tell(own, "want a list of tables, [[%s]], got %s", own.path, describe(value))
+		}
+		for i, sample := range list {
+			l.origins[index(key, len(all))] = origin{doc: own.doc, path: index(own.path, i)}
+			all = append(all, sample)
+		}
+	}
+	return all
+}
+
+// merge makes one table of those at path, the highest first, and notes where its keys
+// come from.
+func (l *loader) merge(path string, layers []layer) map[string]any {
+	merged := map[string]any{}
+	for i, top := range layers {
+		for key, value := range top.values {
+			if _, ok := merged[key]; ok {
+				continue
+			}
+			below := join(path, key)
+			l.origins[below] = origin{doc: top.doc, path: join(top.path, key)}
+			if _, ok := value.(map[string]any); ok {
+				value = l.merge(below, tables(key, layers[i:]))
+			}
+			merged[key] = value
+		}
+	}
+	return merged
+}
+
+// tables are the layers' tables at key, down to where something else stands.
+func tables(key string, layers []layer) []layer {
+	var found []layer
+	for _, from := range layers {
+		value, ok := from.values[key]
+		table, isTable := value.(map[string]any)
+		if ok && !isTable {
+			break
+		}
+		if ok {
+			found = append(found, layer{values: table, origin: origin{doc: from.doc, path: join(from.path, key)}})
+		}
+	}
+	return found
+}
+
+// tell notes what is wrong with a text, whoever stands upon it.
+func (l *loader) tell(at origin, format string, args ...any) {
+	l.told = append(l.told, at.err(0, fmt.Sprintf(format, args...)))
+}
+
+func (o origin) err(offset int, message string) *Error {
+	line, column := o.doc.position(o.path, offset)
+	return &Error{File: o.doc.name, Line: line, Column: column, Key: o.path, Message: message}
+}
+
+// located says of each mistake where it stands, in the text that its key comes from. A
+// key that no text has is looked for at the nearest thing around it.
+func (l *loader) located(all []mistake) []*Error {
+	var errs []*Error
+	for _, m := range all {
+		at := origin{doc: l.doc, path: m.key}
+		for near := m.key; near != ""; near = around(near) {
+			if o, ok := l.origins[near]; ok {
+				at = origin{doc: o.doc, path: o.path + m.key[len(near):]}
+				break
+			}
+		}
+		errs = append(errs, at.err(m.offset, m.message))
+	}
+	return errs
+}

@@ -1,0 +1,56 @@
+package config
+
+import (
+	"context"
+	"errors"
+
+	"orderbeat/clients"
+)
+
+// CheckSamples has every provider try its samples, and returns how many each has, by
+// its name. The error joins an [*Error] for everything that is wrong; it is ctx's when
+// that ended.
+func (c *Config) CheckSamples(ctx context.Context) (map[string]int, error) {
+	tried := map[string]int{}
+	var wrong []*Error
+	for _, p := range c.Providers {
+		n, mistakes := p.samples(ctx)
+		tried[p.Name], wrong = n, append(wrong, mistakes...)
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return tried, joined(c.Path, wrong)
+}
+
+// SamplesAt tells where a further sample of the provider belongs: the file of its
+// declaration, or else of its section, and the name of the [[table]] there. Both are ""
+// for a kind that is not declared.
+func (p Provider) SamplesAt() (path, table string) { return p.samplesPath, p.samplesTable }
+
+// samplesAt is where further samples belong of a section at path of the file main.
+func (s *stack) samplesAt(main, path string) (file, table string) {
+	switch {
+	case !s.declared:
+		return "", ""
+	case s.file != "":
+		return s.file, keySamples
+	}
+	return main, join(path, keySamples)
+}
+
+// checkSamples opens the provider at path once more and has it try its samples.
+func (l *loader) checkSamples(ctx context.Context, path string, open func(Lend) (clients.Provider, error)) (n int, wrong []*Error) {
+	var found mistakes
+	provider, err := open(l.trial())
+	if err == nil {
+		if checker, ok := provider.(interface {
+			CheckSamples(ctx context.Context) (int, error)
+		}); ok {
+			n, err = checker.CheckSamples(ctx)
+		}
+		err = errors.Join(err, closing(provider))
+	}
+	found.addProvider(path, err)
+	return n, l.located(found.all)
+}
