@@ -58,6 +58,7 @@ func TestSections(t *testing.T) {
 		"a colon where no name is needed": {keys(map[string]any{"username": "sample:x"}), nil},
 		"credentials missing":             {func(s *clients.Section) { s.ClientID, s.ClientSecret = auth.Secret{}, auth.Secret{} }, []string{"client_id", "client_secret"}},
 		"bill_to missing":                 {accounts(clients.Account{Name: "a", BillTo: "1111111"}, clients.Account{Name: "b"}), []string{"accounts[1].bill_to"}},
+		"params that nobody asks for":     {accounts(clients.Account{Name: "a", BillTo: "1111111", Params: map[string]any{"region": "north"}}), []string{"accounts[0].params"}},
 		"bill_to and ship_to not digits":  {accounts(clients.Account{Name: "a", BillTo: "11 11111", ShipTo: "x"}), []string{"accounts[0].bill_to", "accounts[0].ship_to"}},
 		"ship_to missing with openapi": {func(s *clients.Section) {
 			s.Accounts = []clients.Account{{Name: "a", BillTo: "111111111"}}

@@ -31,11 +31,11 @@ asked or created.`,
 				return err
 			}
 			samples, err := conf.CheckSamples(c.Context())
-			if err != nil && c.Context().Err() == nil {
-				err = &exit{usage, err}
+			if c.Context().Err() != nil {
+				return err
 			}
 			if err != nil {
-				return err
+				return &exit{usage, err}
 			}
 			report := checked(conf, samples, time.Now())
 			if asJSON {

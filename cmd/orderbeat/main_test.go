@@ -10,8 +10,11 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"orderbeat/cmd/orderbeat/config"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -170,6 +173,20 @@ func TestCheckAsJSON(t *testing.T) {
 	}
 	if len(report.Providers) != 1 || len(report.Providers[0].Accounts) != 2 || len(report.Schedules[0].Due) != dueShown {
 		t.Errorf("got %+v", report)
+	}
+}
+
+func TestCheckTellsHowManySamplesThereAre(t *testing.T) {
+	c, err := config.Load(writeConfig(t, ""), providers, func(string) string { return "" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told strings.Builder
+	if err := checked(c, map[string]int{"michelin": 3}, time.Now()).print(&told); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(told.String(), "\n  3 samples tried, and right\n") {
+		t.Errorf("got:\n%s", told.String())
 	}
 }
 

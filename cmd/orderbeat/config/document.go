@@ -68,7 +68,7 @@ func (d *document) position(path string, offset int) (line, column int) {
 // lineAt is the line and the column of the character that the byte at an offset is
 // part of. Both count from 1, columns in characters.
 func (d *document) lineAt(offset int) (line, column int) {
-	for offset < len(d.text) && !utf8.RuneStart(d.text[offset]) {
+	for 0 < offset && offset < len(d.text) && !utf8.RuneStart(d.text[offset]) {
 		offset--
 	}
 	before := d.text[:offset]
