@@ -67,12 +67,15 @@ func openLedger(s clients.Section) (clients.Provider, error) {
 	return ledger{keys: l}, nil
 }
 
-// faultOf finds fault with the first "!" of a text.
+// faultOf finds fault with each "!" of a text.
 func faultOf(key, text string) error {
-	if i := strings.Index(text, "!"); i >= 0 {
-		return &clients.ConfigError{Key: key, Offset: i + 1, Message: "has a mark"}
+	var errs []error
+	for i := range len(text) {
+		if text[i] == '!' {
+			errs = append(errs, &clients.ConfigError{Key: key, Offset: i + 1, Message: "has a mark"})
+		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func (l ledger) Traits() clients.Traits { return clients.Traits{} }
@@ -137,10 +140,11 @@ func TestMistakesAreToldWhereTheirKeyComesFrom(t *testing.T) {
 			"acme.toml:3:1: retry.attempts: must be more than 0",
 			"preset ledger:1:1: rate: \"fast\" is not a rate",
 		}},
-		{"a text's character, in three texts", "[orders]\npath = '/orders'\nmap = \"ä\\u00e4!\"\n", "[[orders.items]]\nname = 'ä'\nmap = '''\n  .a |\n  .b!'''\n", acme + file + "[providers.acme.orders.query]\n\"filter[status].x\" = '!'\n", []string{
+		{"a text's character, in three texts", "[orders]\npath = '/orders'\nmap = \"ä\\u00e4!!\"\n", "[[orders.items]]\nname = 'ä'\nmap = '''\n  .a |\n  .b!'''\n", acme + file + "[providers.acme.orders.query]\n\"filter[status].x\" = '!'\n", []string{
 			`config.toml:6:23: providers.acme.orders.query."filter[status].x": has a mark`,
 			"acme.toml:5:5: orders.items[0].map: has a mark",
 			"preset ledger:3:15: orders.map: has a mark",
+			"preset ledger:3:16: orders.map: has a mark",
 		}},
 		{"a list that another has replaced", path + "[[orders.items]]\nname = 'x'\nmap = '!'\n", "\norders.items = [{ map = '' }]", acme + file, []string{
 			"acme.toml:2:17: orders.items[0].name: is missing",
@@ -212,11 +216,11 @@ func TestMistakesAreToldWhereTheirKeyComesFrom(t *testing.T) {
 
 func TestLayersAreMergedKeyByKey(t *testing.T) {
 	const preset = "timeout = '1s'\nrate = '1/s'\nconcurrency = 1\nretry = { attempts = 1, for = '1h' }\n" +
-		"[orders]\npath = '/preset'\nmap = 'preset'\n[orders.query]\na = 1\nb = { x = 1, y = 1 }\nc = 'preset'\n" +
+		"[orders]\npath = '/preset'\nmap = 'preset'\n[orders.query]\na = 1\nb = { x = 1, y = 1 }\nc = 'preset'\nd = { x = 1 }\n" +
 		"[[orders.items]]\nname = 'preset'\n[[samples]]\nbody = 'preset'\n"
-	const file = "timeout = '2s'\nrate = '2/s'\nretry.attempts = 2\norders.map = 'file'\norders.query.b.x = 2\norders.query.c.z = 2\n" +
+	const file = "timeout = '2s'\nrate = '2/s'\nretry.attempts = 2\norders.map = 'file'\norders.query.b.x = 2\norders.query.c.z = 2\norders.query.d = 'file'\n" +
 		"[[samples]]\nbody = 'file 1'\n[[samples]]\nbody = 'file 2'\n"
-	const text = acme + "declaration = 'acme.toml'\ntimeout = '3s'\n[providers.acme.orders]\nquery.b.w = 3\nquery.a = 'section'\n" +
+	const text = acme + "declaration = 'acme.toml'\ntimeout = '3s'\n[providers.acme.orders]\nquery.b.w = 3\nquery.a = 'section'\nquery.d.w = 3\n" +
 		"items = []\n[[providers.acme.samples]]\nbody = 'section'\n"
 	kept := struct {
 		clients.Config
@@ -252,7 +256,7 @@ func TestLayersAreMergedKeyByKey(t *testing.T) {
 		{"orders.path", kept.Orders.Path, "/preset"},
 		{"orders.map", kept.Orders.Map, "file"},
 		{"orders.query", kept.Orders.Query, map[string]any{
-			"a": "section", "b": map[string]any{"w": int64(3), "x": int64(2), "y": int64(1)}, "c": map[string]any{"z": int64(2)},
+			"a": "section", "b": map[string]any{"w": int64(3), "x": int64(2), "y": int64(1)}, "c": map[string]any{"z": int64(2)}, "d": map[string]any{"w": int64(3)},
 		}},
 		{"orders.items", kept.Orders.Items, []ledgerItem{}},
 		{"samples", samples, []string{"preset", "file 1", "file 2", "section"}},
