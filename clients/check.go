@@ -17,6 +17,11 @@ func (m *Mistakes) Add(key, format string, args ...any) {
 	m.errs = append(m.errs, &ConfigError{Key: key, Message: fmt.Sprintf(format, args...)})
 }
 
+// AddAt is Add for a place within the text that the key holds, see [ConfigError.Offset].
+func (m *Mistakes) AddAt(key string, offset int, format string, args ...any) {
+	m.errs = append(m.errs, &ConfigError{Key: key, Offset: offset, Message: fmt.Sprintf(format, args...)})
+}
+
 // Join notes what a check found; nil is nothing.
 func (m *Mistakes) Join(err error) {
 	if err != nil {

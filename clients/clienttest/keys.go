@@ -1,10 +1,15 @@
 package clienttest
 
 import (
+	"encoding"
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
+	"strings"
+	"time"
 
+	"orderbeat/auth"
 	"orderbeat/clients"
 )
 
@@ -28,20 +33,57 @@ func Keys(err error) (keys []string) {
 	return keys
 }
 
-// Decode makes a [clients.Section.Decode] that sets a provider's own keys.
+// Decode makes a [clients.Section.Decode] that sets a provider's own keys to values as a
+// TOML document has them, or of the very type of a field. Keys of the frame, which all
+// providers share, are passed over.
 func Decode(keys map[string]any) func(into any) error {
 	return func(into any) error {
-		v := reflect.ValueOf(into).Elem()
-		var errs []error
+		var wrong clients.Mistakes
+		frame := map[string]bool{}
+		for _, f := range reflect.VisibleFields(reflect.TypeFor[clients.Config]()) {
+			frame[f.Tag.Get("toml")] = true
+		}
+		own := map[string]any{}
 		for key, value := range keys {
-			fields := reflect.VisibleFields(v.Type())
+			if !frame[key] {
+				own[key] = value
+			}
+		}
+		set(&wrong, "", reflect.ValueOf(into).Elem(), own)
+		return wrong.Err()
+	}
+}
+
+// set puts a value as TOML has it where it belongs.
+func set(wrong *clients.Mistakes, path string, dst reflect.Value, value any) {
+	v := reflect.ValueOf(value)
+	switch values, isTable := value.(map[string]any); {
+	case isTable && dst.Kind() == reflect.Struct:
+		fields := reflect.VisibleFields(dst.Type())
+		for key, value := range values {
 			i := slices.IndexFunc(fields, func(f reflect.StructField) bool { return f.Tag.Get("toml") == key })
 			if i < 0 {
-				errs = append(errs, &clients.ConfigError{Key: key, Message: "unknown key"})
+				wrong.Add(strings.TrimPrefix(path+"."+key, "."), "unknown key")
 				continue
 			}
-			v.FieldByIndex(fields[i].Index).Set(reflect.ValueOf(value))
+			set(wrong, path+"."+key, dst.FieldByIndex(fields[i].Index), value)
 		}
-		return errors.Join(errs...)
+	case v.Type() == dst.Type():
+		dst.Set(v)
+	case dst.Kind() == reflect.Slice:
+		dst.Set(reflect.MakeSlice(dst.Type(), v.Len(), v.Len()))
+		for i := range v.Len() {
+			set(wrong, fmt.Sprintf("%s[%d]", path, i), dst.Index(i), v.Index(i).Interface())
+		}
+	case dst.Type() == reflect.TypeFor[auth.Secret]():
+		dst.Set(reflect.ValueOf(auth.NewSecret(v.String())))
+	case dst.Type() == reflect.TypeFor[time.Duration]():
+		d, err := time.ParseDuration(v.String())
+		wrong.Join(err)
+		dst.SetInt(int64(d))
+	case dst.CanAddr() && dst.Addr().Type().Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
+		wrong.Join(dst.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(v.String())))
+	default:
+		dst.Set(v.Convert(dst.Type()))
 	}
 }

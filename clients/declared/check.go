@@ -14,14 +14,25 @@ import (
 // one. Any answer of success to that will do that is not a web page: what an API
 // answers is documented for PTV only ("pong").
 func (c *Client) Check(ctx context.Context, a clients.Account) ([]clients.Problem, error) {
-	h, ok := c.byUser[a.User]
-	if !ok {
-		return nil, &clients.Error{Provider: c.name, Op: "check", Code: clients.CodeInvalid, Message: "the account names a user who is not configured"}
-	}
-	if err := h.Token(ctx, "check"); err != nil || c.ping == "" {
+	h, err := c.as(a, "check")
+	if err != nil {
 		return nil, err
 	}
-	call := clients.Call{Op: "ping", Method: http.MethodGet, URL: c.base + c.ping, Header: c.header(a)}
+	if c.tokens {
+		err = h.Token(ctx, "check")
+	} else if c.ping == "" {
+		err = c.cannot("check", "nothing can be checked without asking for orders", "declare a ping: a path that proves the credentials and touches no data")
+	}
+	if err != nil || c.ping == "" {
+		return nil, err
+	}
+	signed := ask{headers: c.headers}
+	header, err := signed.header(ctx, scopeOf(clients.Query{Account: a}))
+	if err != nil {
+		return nil, c.unmade(ctx, "ping", err, newScope())
+	}
+	delete(header, "Accept") // a ping answers whatever it likes
+	call := clients.Call{Op: "ping", Method: http.MethodGet, URL: c.base + c.ping, Header: header}
 	return nil, c.explain(h.Do(ctx, call, noPage))
 }
 
@@ -32,20 +43,12 @@ func (c *Client) explain(err error) error {
 	case !ok:
 	case e.Status == http.StatusNotFound:
 		e.Hint = "check base_url and ping"
-	case e.Code == clients.CodeForbidden && c.org.name != "":
+	case e.Code == clients.CodeForbidden && len(c.headers.uses()) > 0:
 		e.Hint = "the token is taken, and refused this call: check the account's user and org, or ask the provider"
 	case e.Code == clients.CodeForbidden:
 		e.Hint = "the token is taken, and refused this call: ask the provider what these credentials may do"
 	}
 	return err
-}
-
-// header is what every call for an account carries.
-func (c *Client) header(a clients.Account) map[string]string {
-	if c.org.name == "" {
-		return nil
-	}
-	return map[string]string{c.org.name: a.Org}
 }
 
 // noPage reads where an answer begins, and refuses a web page.

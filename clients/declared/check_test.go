@@ -39,7 +39,7 @@ var tokenPaths = map[string]string{
 // open opens a kind at a server, with what change makes of its section.
 func open(t *testing.T, kind, server string, change func(*clients.Section)) *declared.Client {
 	t.Helper()
-	s := section(kind, server)
+	s := section(t, kind, server)
 	if change != nil {
 		change(&s)
 	}
@@ -82,7 +82,7 @@ func TestProvider(t *testing.T) {
 					"ptv": `{"error":"invalid_client"}`, "shell": `{"ErrorCode":"invalid_client","Error":"ClientId is Invalid"}`,
 					"microbilt": `{"error":"invalid_client"}`, "mazda": `{"error":"invalid_request"}`,
 				}[kind],
-				Query: clients.Query{Account: section(kind, "").Accounts[0]},
+				Query: clients.Query{Account: section(t, kind, "").Accounts[0]},
 				Check: true, Answer: "pong", Secrets: []string{"canary-refresh", "sample-code"},
 			})
 		})
@@ -185,10 +185,10 @@ func TestRequests(t *testing.T) {
 			s := serve(t, c.kind)
 			p := open(t, c.kind, s.URL, func(s *clients.Section) {
 				s.ClientSecret = auth.NewSecret(secret)
-				s.Decode = clienttest.Decode(c.keys)
+				s.Decode = over(t, s.Kind, c.keys)
 			})
 			grantAccess(t, p)
-			if out := check(t, p, section(c.kind, "").Accounts[0]); out.State != jobs.Succeeded {
+			if out := check(t, p, section(t, c.kind, "").Accounts[0]); out.State != jobs.Succeeded {
 				t.Fatalf("got %s with %v, want succeeded", out.State, out.Err)
 			}
 			if diff := cmp.Diff(c.want, s.got); diff != "" {
@@ -226,7 +226,7 @@ func TestConsentAsksForWhatIsConfigured(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := open(t, "mazda", "http://127.0.0.1:1", func(s *clients.Section) { s.Decode = clienttest.Decode(c.keys) })
+			p := open(t, "mazda", "http://127.0.0.1:1", func(s *clients.Section) { s.Decode = over(t, s.Kind, c.keys) })
 			link, _, err := p.Credentials()[0].Authorize("https://dms.example/code")
 			if err != nil {
 				t.Fatal(err)
@@ -331,7 +331,7 @@ func TestWhatAPingsRefusalMeans(t *testing.T) {
 		}))
 		p := open(t, kind, s.URL, nil)
 		grantAccess(t, p)
-		out := check(t, p, section(kind, "").Accounts[0])
+		out := check(t, p, section(t, kind, "").Accounts[0])
 		if out.State != jobs.Failed || out.Err.Code != c.code || !strings.Contains(out.Err.Hint, c.hint) {
 			t.Errorf("%s: got %s with %v and the hint %q, want %s with %q", kind, out.State, out.Err, out.Err.Hint, c.code, c.hint)
 		}
@@ -339,19 +339,24 @@ func TestWhatAPingsRefusalMeans(t *testing.T) {
 	}
 }
 
-func TestNoOrdersAreDeclaredYet(t *testing.T) {
-	for kind := range grants {
-		p := open(t, kind, "http://127.0.0.1:1", nil)
-		_, err := p.Orders(t.Context(), clients.Query{Account: section(kind, "").Accounts[0]})
-		if e := clients.AsError(err); err == nil || e.Code != clients.CodeInvalid || e.Message != "the "+kind+" preset declares no orders yet" {
-			t.Errorf("got %v, want invalid: no orders yet", err)
-		}
+// Mazda's API is not public: its preset has tokens, and says what is to be declared.
+func TestMazdaDeclaresNoOrders(t *testing.T) {
+	p := open(t, "mazda", "http://127.0.0.1:1", nil)
+	q := clients.Query{Account: section(t, "mazda", "").Accounts[0], From: "2026-11-20", To: "2026-11-20"}
+	if _, err := p.Orders(t.Context(), q); clients.AsError(err).Code != clients.CodeInvalid || !strings.Contains(clients.AsError(err).Hint, "[providers.mazda.orders]") {
+		t.Errorf("got %v, want invalid, with what to declare", err)
+	}
+	if got := p.Notices(); len(got) != 1 || !strings.Contains(got[0], "declare the endpoints that Mazda told you of") {
+		t.Errorf("got notices %q, want what to declare", got)
+	}
+	if traits := p.Traits(); !traits.NoWindows || traits.MaxReferences != 0 {
+		t.Errorf("got %+v, want a provider that cannot be asked", traits)
 	}
 }
 
 func TestRedirectURI(t *testing.T) {
 	p := open(t, "mazda", "http://127.0.0.1:1", func(s *clients.Section) {
-		s.Decode = clienttest.Decode(map[string]any{"redirect_uri": "https://127.0.0.1:8080/myGreatDms/oauth/code"})
+		s.Decode = over(t, s.Kind, map[string]any{"redirect_uri": "https://127.0.0.1:8080/myGreatDms/oauth/code"})
 	})
 	if got, want := p.RedirectURI(), "https://127.0.0.1:8080/myGreatDms/oauth/code"; got != want {
 		t.Errorf("got %q, want %q", got, want)
@@ -373,7 +378,7 @@ func TestARedirectMustNameTheIssuerThatIsSet(t *testing.T) {
 		"any where none is set": {nil, "https://other.example", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := open(t, "mazda", serve(t, "mazda").URL, func(s *clients.Section) { s.Decode = clienttest.Decode(c.keys) })
+			p := open(t, "mazda", serve(t, "mazda").URL, func(s *clients.Section) { s.Decode = over(t, s.Kind, c.keys) })
 			begun := auth.NewConsents()
 			link, err := begun.Begin(p.Credentials()[0], "https://dms.example/code")
 			if err != nil {

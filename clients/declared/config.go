@@ -1,92 +1,105 @@
 package declared
 
 import (
+	"fmt"
 	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"orderbeat/auth"
 	"orderbeat/clients"
 )
 
-// settings are the section's own keys.
-type settings struct {
-	// Scope is asked for with each token (RFC 6749 section 3.3); "" leaves it out.
-	Scope string `toml:"scope"`
-	// Ping is the path, below the base URL, of a call that proves a token and touches
-	// no data; "" is none.
-	Ping string `toml:"ping"`
-	// ClientAuth and Encoding choose among the ways that the preset has.
-	ClientAuth string `toml:"client_auth"`
-	Encoding   string `toml:"encoding"`
-	// IntrospectionURL (RFC 7662) and RevocationURL (RFC 7009) are where a token can be
-	// examined and ended; "" is nowhere: no provider documents them.
-	IntrospectionURL string `toml:"introspection_url"`
-	RevocationURL    string `toml:"revocation_url"`
-}
-
-// userSettings are those of a section whose tokens belong to users.
-type userSettings struct {
+// declaration is a section that was found right.
+type declaration struct {
 	settings
-	AuthorizeURL string `toml:"authorize_url"`
-	// Issuer is the authorization server's identifier, which a redirect must name where
-	// it is set (RFC 9207 section 2.4).
-	Issuer string `toml:"issuer"`
-	// RedirectURI is where users' browsers come back to, as it is registered with the
-	// provider; "" leaves it to the web listener.
-	RedirectURI string `toml:"redirect_uri"`
-	// PKCE sends a code challenge with each consent (RFC 7636).
-	PKCE bool `toml:"pkce"`
+	dialect       auth.Dialect
+	orders, fetch *question
+	headers       table // of a ping
 }
 
-// configure reads and checks the whole section, and fills in what the environment
-// implies. It returns the dialect as the section wants it.
-func configure(s *clients.Section, p preset) (userSettings, auth.Dialect, error) {
-	known := p.paths(s.Environment)
-	set := userSettings{settings: settings{Ping: known.ping}, PKCE: !p.dialect.NoPKCE}
+// configure reads and checks the whole section, compiles what is declared, and fills in
+// what the environment implies.
+func configure(s *clients.Section) (declaration, error) {
+	d := declaration{settings: defaults()}
 	var wrong clients.Mistakes
-	if s.Decode != nil && p.dialect.UserGrants {
-		wrong.Join(s.Decode(&set))
-	} else if s.Decode != nil {
-		wrong.Join(s.Decode(&set.settings))
+	if s.Decode != nil {
+		wrong.Join(s.Decode(&d.settings))
 	}
-	if s.Place(p.environments, &wrong) {
+	set := &d.settings
+	here := set.place(s.Environment)
+	if s.Place(set.environments(), &wrong) {
 		wrong.Join(s.Check())
 	} else {
 		wrong.Join(s.CheckRest())
 	}
-	set.checkURLs(s, p, known, &wrong)
-	for key, secret := range map[string]auth.Secret{"client_id": s.ClientID, "client_secret": s.ClientSecret} {
-		if secret.Empty() {
-			wrong.Add(key, "is missing")
-		}
+	if set.Ping == unsaid {
+		set.Ping = here.Ping
 	}
-	p.checkAccounts(s.Accounts, &wrong)
-	dialect := set.choose(p, &wrong)
-	if s.TokenURL == "" { // only now: it is no mistake of its own when base_url is wrong
-		s.TokenURL = s.BaseURL + known.token
+	set.checkURLs(s, here, &wrong)
+	set.checkScheme(s, &wrong)
+	if set.tokens() {
+		d.dialect = set.dialect(&wrong)
 	}
-	if set.AuthorizeURL == "" && p.dialect.UserGrants {
-		set.AuthorizeURL = s.BaseURL + known.authorize
+	c := newCompiler(&wrong)
+	d.orders, d.fetch = c.operation("orders", set.Orders, *set), c.operation("fetch", set.Fetch, *set)
+	d.headers = c.headers("headers", set.Headers)
+	set.checkOperations(d, guardOf(s.Kind, set.Dialect, s.BaseURL), &wrong)
+	set.checkAccounts(s.Accounts, c)
+	set.checkSamples(&wrong)
+	if s.TokenURL == "" && set.tokens() { // only now: it is no mistake of its own when base_url is wrong
+		s.TokenURL = at(s.BaseURL, here.Token)
 	}
-	return set, dialect, wrong.Err()
+	if set.AuthorizeURL == "" && set.users() {
+		set.AuthorizeURL = at(s.BaseURL, here.Authorize)
+	}
+	return d, wrong.Err()
 }
 
-// paths are those of an environment. An unknown one is taken for the sandbox, as
-// [clients.Section.Place] does.
-func (p preset) paths(environment string) paths {
-	if environment == "test" || environment == "production" {
-		return p.documented
+// at is a path on a base URL, or a URL of its own.
+func at(base, path string) string {
+	if strings.HasPrefix(path, "https://") || strings.HasPrefix(path, "http://") {
+		return path
 	}
-	return p.standIn
+	return base + path
+}
+
+// place is where an environment is. An unknown one is taken for the sandbox, as
+// [clients.Section.Place] does.
+func (set *settings) place(environment string) place {
+	switch environment {
+	case "test":
+		return set.Environments.Test
+	case "production":
+		return set.Environments.Production
+	}
+	return set.Environments.Sandbox
+}
+
+func (set *settings) environments() clients.Environments {
+	all := clients.Environments{}
+	for name, p := range map[string]place{"test": set.Environments.Test, "production": set.Environments.Production} {
+		if p.BaseURL != "" || p.Host != "" {
+			all[name] = clients.Environment{BaseURL: p.BaseURL, Host: p.Host}
+		}
+	}
+	return all
 }
 
 // checkURLs checks what is particular to a declared provider: base_url and token_url
 // have been checked for themselves.
-func (set userSettings) checkURLs(s *clients.Section, p preset, known paths, wrong *clients.Mistakes) {
-	if s.TokenURL == "" && known.token == "" {
+func (set *settings) checkURLs(s *clients.Section, here place, wrong *clients.Mistakes) {
+	if s.TokenURL == "" && here.Token == "" && set.tokens() {
 		wrong.Add("token_url", "is missing: the provider's documents tell none; it comes with the API that you want to ask")
+	}
+	if set.AuthorizeURL == "" && here.Authorize == "" && set.users() {
+		wrong.Add("authorize_url", "is missing: where users grant access")
+	}
+	if s.TokenURL != "" && !set.tokens() {
+		wrong.Add("token_url", "has no effect: scheme = %q has no tokens", set.Scheme)
 	}
 	for _, e := range []struct{ key, url string }{
 		{"authorize_url", set.AuthorizeURL},
@@ -96,7 +109,7 @@ func (set userSettings) checkURLs(s *clients.Section, p preset, known paths, wro
 	} {
 		if e.url != "" {
 			wrong.Join(s.CheckURL(e.key, e.url))
-			wrong.Join(s.CheckEnvironment(p.environments, e.key, e.url))
+			wrong.Join(s.CheckEnvironment(set.environments(), e.key, e.url))
 		}
 	}
 	if set.RedirectURI != "" && !isRedirect(set.RedirectURI) {
@@ -105,8 +118,8 @@ func (set userSettings) checkURLs(s *clients.Section, p preset, known paths, wro
 	if set.Ping != "" && !isPath(set.Ping) {
 		wrong.Add("ping", `must be a path below base_url, like "/ping"`)
 	}
-	wrong.Join(s.CheckEnvironment(p.environments, "base_url", s.BaseURL))
-	wrong.Join(s.CheckEnvironment(p.environments, "token_url", s.TokenURL))
+	wrong.Join(s.CheckEnvironment(set.environments(), "base_url", s.BaseURL))
+	wrong.Join(s.CheckEnvironment(set.environments(), "token_url", s.TokenURL))
 }
 
 // isRedirect reports whether an authorization server can send a browser there with a
@@ -122,28 +135,92 @@ func isPath(s string) bool {
 	return err == nil && strings.HasPrefix(s, "/") && u.Host == "" && u.Fragment == ""
 }
 
-// choose is the preset's dialect with the ways that the section chooses.
-func (set userSettings) choose(p preset, wrong *clients.Mistakes) auth.Dialect {
-	d := p.dialect
-	if way, ok := choice(wrong, "client_auth", set.ClientAuth, p.clientAuth); ok {
-		d.ClientAuth = way
+// checkOperations checks what the operations are as a whole.
+func (set *settings) checkOperations(d declaration, g guard, wrong *clients.Mistakes) {
+	for key, q := range map[string]*question{"orders": d.orders, "fetch": d.fetch} {
+		if q == nil {
+			continue
+		}
+		for at, a := range map[string]*ask{key: &q.ask, key + ".each": &q.each} {
+			if why := g.refuses(a.method, literals(a.path)); why != "" {
+				wrong.Add(at+".path", "%s", why)
+			}
+		}
+		if v := q.paging.needs(); v != "" && !q.uses[v] {
+			wrong.Add(key+".paging.by", "is %q, but nothing of the call uses $%s: every page would be the first", v, v)
+		}
 	}
-	if way, ok := choice(wrong, "encoding", set.Encoding, p.encoding); ok {
-		d.Encoding, d.GrantInQuery = way.encoding, way.grantInQuery
+	if q := d.fetch; q != nil && !q.uses["order_id"] && !q.uses["order_ids"] && !q.uses["reference"] && !q.uses["references"] {
+		wrong.Add("fetch", "uses none of $order_id, $order_ids, $reference, $references: every question would be the same")
 	}
-	d.NoPKCE = !set.PKCE
-	return d
+	if set.Orders.MaxReferences != defaults().Orders.MaxReferences {
+		wrong.Add("orders.max_references", "has no effect: it goes with fetch")
+	}
+	for key, n := range map[string]int{"window_days": set.Fetch.WindowDays, "history_days": set.Fetch.HistoryDays} {
+		if n != 0 {
+			wrong.Add("fetch."+key, "has no effect: it goes with orders")
+		}
+	}
+	if set.Exchanges != keepFull && set.Exchanges != keepMetadata {
+		wrong.Add("exchanges", `must be "full" or "metadata", not %.40q`, set.Exchanges)
+	}
+	if _, err := regexp.Compile(set.OrgPattern); err != nil {
+		wrong.Add("org_pattern", "is no regular expression: %v", err)
+	}
 }
 
-// choice is the way that a key names, false where it names none.
-func choice[V any](wrong *clients.Mistakes, key, named string, ways map[string]V) (V, bool) {
-	way, ok := ways[named]
-	switch {
-	case ok || named == "":
-	case len(ways) == 0:
-		wrong.Add(key, "has no effect: this kind of provider documents one way only")
-	default:
-		wrong.Add(key, "must be one of %s, not %.40q", strings.Join(slices.Sorted(maps.Keys(ways)), ", "), named)
+// checkAccounts checks that each account has what the declaration uses. Where tokens
+// belong to users, each account names its own: "Each user must only be able to use it's
+// own access token" (Mazda's Access keys for DMS). Several accounts may name one user.
+func (set *settings) checkAccounts(accounts []clients.Account, c *compiler) {
+	uses, wrong := c.uses, c.wrong
+	for i, a := range accounts {
+		key := func(name string) string { return fmt.Sprintf("accounts[%d].%s", i, name) }
+		user, org := key("user"), key("org")
+		switch {
+		case a.User == "" && set.users():
+			wrong.Add(user, "is missing: tokens belong to users, and the account needs one whose tokens it uses")
+		case a.User != "" && !set.users() && uses["user"] == "":
+			wrong.Add(user, "has no effect: this provider has no tokens of users")
+		case strings.ContainsFunc(a.User, unicode.IsSpace), !printable(a.User):
+			wrong.Add(user, "must have no blanks in it")
+		}
+		switch {
+		case a.Org == "" && uses["org"] != "":
+			wrong.Add(org, "is missing: %s uses it%s", uses["org"], set.orgForm(": "))
+		case a.Org != "" && uses["org"] == "":
+			wrong.Add(org, "has no effect: nothing that is declared uses it")
+		case a.Org != "" && !set.isOrg(a.Org):
+			wrong.Add(org, "must be %s", set.orgForm(""))
+		}
+		for name, value := range map[string]string{"bill_to": a.BillTo, "ship_to": a.ShipTo} {
+			if value == "" && uses[name] != "" {
+				wrong.Add(key(name), "is missing: %s uses it", uses[name])
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(c.params)) {
+			if _, ok := a.Params[name]; !ok {
+				wrong.Add(key("params."+name), "is missing: %s uses it", c.params[name])
+			}
+		}
 	}
-	return way, ok
+}
+
+func (set *settings) isOrg(org string) bool {
+	pattern, err := regexp.Compile(set.OrgPattern)
+	return printable(org) && (err != nil || pattern.MatchString(org))
+}
+
+func (set *settings) orgForm(before string) string {
+	switch {
+	case set.OrgForm != "":
+		return before + set.OrgForm
+	case set.OrgPattern != "":
+		return before + "like " + set.OrgPattern
+	}
+	return ""
+}
+
+func printable(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }

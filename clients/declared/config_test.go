@@ -13,10 +13,14 @@ import (
 )
 
 // section is the section of a kind that is right, for a server at baseURL.
-func section(kind, baseURL string) clients.Section {
+func section(tb testing.TB, kind, baseURL string) clients.Section {
+	tb.Helper()
 	s := clienttest.Section(kind, baseURL)
 	s.Kind = kind
-	s.Accounts = []clients.Account{{Name: "main"}}
+	s.Decode = over(tb, kind, nil)
+	s.Accounts = []clients.Account{{
+		Name: "main", BillTo: "GB00000101", Params: map[string]any{"colco": int64(32), "product": "IBV"},
+	}}
 	if kind == "mazda" {
 		s.Accounts = []clients.Account{{Name: "johndoe", User: "mmd10030.johndoe", Org: "10030/MMD"}}
 	}
@@ -28,11 +32,11 @@ func TestMistakes(t *testing.T) {
 		return func(s *clients.Section) { s.Environment, s.BaseURL, s.TokenURL = environment, base, token }
 	}
 	keys := func(k map[string]any) func(*clients.Section) {
-		return func(s *clients.Section) { s.Decode = clienttest.Decode(k) }
+		return func(s *clients.Section) { s.Decode = over(t, s.Kind, k) }
 	}
 	account := func(user, org string) func(*clients.Section) {
 		return func(s *clients.Section) {
-			s.Accounts = append(s.Accounts, clients.Account{Name: "b", User: user, Org: org})
+			s.Accounts = append(s.Accounts, clients.Account{Name: "b", User: user, Org: org, BillTo: s.Accounts[0].BillTo, Params: s.Accounts[0].Params})
 		}
 	}
 	for name, c := range map[string]struct {
@@ -40,7 +44,6 @@ func TestMistakes(t *testing.T) {
 		change func(*clients.Section)
 		want   []string
 	}{
-		"an unknown kind":                            {"acme", nil, []string{"kind"}},
 		"an unknown environment":                     {"ptv", at("staging", "", ""), []string{"environment"}},
 		"a sandbox that does not run":                {"shell", at("sandbox", "", ""), []string{"environment"}},
 		"PTV without the token URL":                  {"ptv", at("production", "", ""), []string{"token_url"}},
@@ -55,11 +58,11 @@ func TestMistakes(t *testing.T) {
 		"Microbilt's production host in the sandbox": {"microbilt", at("sandbox", "https://api.microbilt.com", ""), []string{"base_url"}},
 		"Mazda's consent at another environment": {"mazda", func(s *clients.Section) {
 			s.Environment, s.BaseURL = "production", ""
-			s.Decode = clienttest.Decode(map[string]any{"authorize_url": "https://mappsacc.mazdaeur.com/oauth/authorize"})
+			s.Decode = over(t, s.Kind, map[string]any{"authorize_url": "https://mappsacc.mazdaeur.com/oauth/authorize"})
 		}, []string{"authorize_url"}},
 		"Mazda's other endpoints at another environment": {"mazda", func(s *clients.Section) {
 			s.Environment, s.BaseURL = "production", ""
-			s.Decode = clienttest.Decode(map[string]any{
+			s.Decode = over(t, s.Kind, map[string]any{
 				"introspection_url": "https://mappsacc.mazdaeur.com/i", "revocation_url": "https://mappsacc.mazdaeur.com/r", "issuer": "https://mappsacc.mazdaeur.com",
 			})
 		}, []string{"introspection_url", "issuer", "revocation_url"}},
@@ -70,36 +73,35 @@ func TestMistakes(t *testing.T) {
 		"the sandbox in production": {"microbilt", func(s *clients.Section) {
 			s.Environment, s.Sandbox.URL = "production", s.BaseURL
 		}, []string{"base_url"}},
-		"plain http":                             {"shell", at("production", "http://api.example", ""), []string{"base_url"}},
-		"a consent page without https":           {"mazda", keys(map[string]any{"authorize_url": "http://login.example"}), []string{"authorize_url"}},
-		"no credentials":                         {"ptv", func(s *clients.Section) { s.ClientID, s.ClientSecret = auth.Secret{}, auth.Secret{} }, []string{"client_id", "client_secret"}},
-		"an unknown key":                         {"ptv", keys(map[string]any{"scopes": "read"}), []string{"scopes"}},
-		"keys of users where there are none":     {"ptv", keys(map[string]any{"pkce": false, "redirect_uri": "", "authorize_url": ""}), []string{"authorize_url", "pkce", "redirect_uri"}},
-		"a client_auth that PTV does not know":   {"ptv", keys(map[string]any{"client_auth": "digest"}), []string{"client_auth"}},
-		"a client_auth where there is one way":   {"shell", keys(map[string]any{"client_auth": "basic"}), []string{"client_auth"}},
-		"an encoding that Microbilt's is not":    {"microbilt", keys(map[string]any{"encoding": "multipart"}), []string{"encoding"}},
-		"an encoding where there is one":         {"mazda", keys(map[string]any{"encoding": "form"}), []string{"encoding"}},
-		"a ping that is a URL":                   {"ptv", keys(map[string]any{"ping": "https://api.example/ping"}), []string{"ping"}},
-		"a ping at another host":                 {"ptv", keys(map[string]any{"ping": "//api.example/ping"}), []string{"ping"}},
-		"a redirect_uri that is a path":          {"mazda", keys(map[string]any{"redirect_uri": "/callback"}), []string{"redirect_uri"}},
-		"a redirect_uri over plain http":         {"mazda", keys(map[string]any{"redirect_uri": "http://dms.example/callback"}), []string{"redirect_uri"}},
-		"a redirect_uri with a fragment":         {"mazda", keys(map[string]any{"redirect_uri": "https://dms.example/callback#"}), []string{"redirect_uri"}},
-		"a redirect_uri on a loopback address":   {"mazda", keys(map[string]any{"redirect_uri": "http://127.0.0.1:8080/dms/oauth/code"}), nil},
-		"Mazda without user and org":             {"mazda", account("", ""), []string{"accounts[1].org", "accounts[1].user"}},
-		"a user with a blank":                    {"mazda", account("john doe", "10030/MMD"), []string{"accounts[1].user"}},
-		"an org without a market":                {"mazda", account("john", "10030"), []string{"accounts[1].org"}},
-		"an org with two slashes":                {"mazda", account("john", "10030/MMD/x"), []string{"accounts[1].org"}},
-		"an org with a line's end":               {"mazda", account("john", "10030/MMD\n"), []string{"accounts[1].org"}},
-		"an org that no header can carry":        {"mazda", account("john", "10030/M\x00D"), []string{"accounts[1].org"}},
-		"several users, and one of them twice":   {"mazda", account("mmd10030.johndoe", "10031/MMD"), nil},
-		"a user and an org where there are none": {"shell", account("john", "10030/MMD"), []string{"accounts[1].org", "accounts[1].user"}},
+		"plain http":                              {"shell", at("production", "http://api.example", ""), []string{"base_url"}},
+		"a consent page without https":            {"mazda", keys(map[string]any{"authorize_url": "http://login.example"}), []string{"authorize_url"}},
+		"no credentials":                          {"ptv", func(s *clients.Section) { s.ClientID, s.ClientSecret = auth.Secret{}, auth.Secret{} }, []string{"client_id", "client_secret"}},
+		"an unknown key":                          {"ptv", keys(map[string]any{"scopes": "read"}), []string{"scopes"}},
+		"keys of users where there are none":      {"ptv", keys(map[string]any{"pkce": false, "redirect_uri": "https://dms.example/callback", "authorize_url": "https://login.example"}), []string{"authorize_url", "pkce", "redirect_uri"}},
+		"a client_auth that PTV does not know":    {"ptv", keys(map[string]any{"client_auth": "digest"}), []string{"client_auth"}},
+		"an encoding that nobody knows":           {"microbilt", keys(map[string]any{"encoding": "xml"}), []string{"encoding"}},
+		"tokens of clients where users have them": {"mazda", keys(map[string]any{"scheme": "oauth2"}), []string{"accounts[0].user", "scheme"}},
+		"a ping that is a URL":                    {"ptv", keys(map[string]any{"ping": "https://api.example/ping"}), []string{"ping"}},
+		"a ping at another host":                  {"ptv", keys(map[string]any{"ping": "//api.example/ping"}), []string{"ping"}},
+		"a redirect_uri that is a path":           {"mazda", keys(map[string]any{"redirect_uri": "/callback"}), []string{"redirect_uri"}},
+		"a redirect_uri over plain http":          {"mazda", keys(map[string]any{"redirect_uri": "http://dms.example/callback"}), []string{"redirect_uri"}},
+		"a redirect_uri with a fragment":          {"mazda", keys(map[string]any{"redirect_uri": "https://dms.example/callback#"}), []string{"redirect_uri"}},
+		"a redirect_uri on a loopback address":    {"mazda", keys(map[string]any{"redirect_uri": "http://127.0.0.1:8080/dms/oauth/code"}), nil},
+		"Mazda without user and org":              {"mazda", account("", ""), []string{"accounts[1].org", "accounts[1].user"}},
+		"a user with a blank":                     {"mazda", account("john doe", "10030/MMD"), []string{"accounts[1].user"}},
+		"an org without a market":                 {"mazda", account("john", "10030"), []string{"accounts[1].org"}},
+		"an org with two slashes":                 {"mazda", account("john", "10030/MMD/x"), []string{"accounts[1].org"}},
+		"an org with a line's end":                {"mazda", account("john", "10030/MMD\n"), []string{"accounts[1].org"}},
+		"an org that no header can carry":         {"mazda", account("john", "10030/M\x00D"), []string{"accounts[1].org"}},
+		"several users, and one of them twice":    {"mazda", account("mmd10030.johndoe", "10031/MMD"), nil},
+		"a user and an org where there are none":  {"shell", account("john", "10030/MMD"), []string{"accounts[1].org", "accounts[1].user"}},
 		"everything at once": {"mazda", func(s *clients.Section) {
 			s.BaseURL, s.Rate, s.Accounts = "ftp://x", clients.Rate{}, nil
-			s.Decode = clienttest.Decode(map[string]any{"ping": "ping"})
+			s.Decode = over(t, s.Kind, map[string]any{"ping": "ping"})
 		}, []string{"accounts", "base_url", "ping", "rate"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := section(c.kind, "http://127.0.0.1:8322")
+			s := section(t, c.kind, "http://127.0.0.1:8322")
 			if c.change != nil {
 				c.change(&s)
 			}
@@ -116,7 +118,7 @@ func TestMistakes(t *testing.T) {
 
 func TestWhatIsNotDocumentedIsSaid(t *testing.T) {
 	for kind, want := range map[string]string{"ptv": "token_url: is missing: the provider's documents tell none", "shell": "base_url: is missing: the provider's documents tell no address"} {
-		s := section(kind, "")
+		s := section(t, kind, "")
 		s.Environment = "production"
 		if _, err := declared.Open(s); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", kind, err, want)
@@ -126,7 +128,7 @@ func TestWhatIsNotDocumentedIsSaid(t *testing.T) {
 
 func TestTheSandboxLendsItsCredentials(t *testing.T) {
 	for _, kind := range []string{"ptv", "shell", "microbilt", "mazda"} {
-		s := section(kind, "")
+		s := section(t, kind, "")
 		s.ClientID, s.ClientSecret = auth.Secret{}, auth.Secret{}
 		s.Sandbox = clients.Sandbox{URL: "http://127.0.0.1:8322", ClientID: auth.NewSecret("sample"), ClientSecret: auth.NewSecret("sample")}
 		if _, err := declared.Open(s); err != nil {

@@ -1,17 +1,20 @@
-// Package declared holds the providers that are told of by values rather than by code:
-// PTV, Shell, Microbilt and Mazda. What is known of each is its preset: environments,
-// how its token endpoint speaks, and whose its tokens are. None declares orders yet;
-// their credentials can be checked.
+// Package declared holds the providers that are told of by TOML rather than by code: how
+// calls are signed, what is asked, how an answer goes on, what a refusal means, and a jq
+// program that makes our orders of an answer. PTV, Shell, Microbilt and Mazda are presets:
+// declarations that come with the program (the files presets/*.toml), which a section of
+// the configuration stands upon and may override key by key.
 //
-// Start reading at the presets, then [Open].
+// Everything is compiled once, when the section is read; every mistake is told with its
+// place. Texts of a call are templates, in which \(…) is jq; jq is all there is to learn.
+// Programs have limits of time and memory. What a program makes is read strictly: an
+// answer that cannot be mapped as a whole is a failure, and no order is half told.
+//
+// Start reading at the settings, which are the keys of a declaration, then [Open],
+// operation.go, which compiles them, and ask.go, which asks.
 package declared
 
 import (
-	"context"
-	"maps"
-	"net/url"
-	"slices"
-	"strings"
+	"embed"
 	"sync"
 
 	"orderbeat/auth"
@@ -21,56 +24,60 @@ import (
 // Client is a declared provider, as a [clients.Provider] and a [clients.Checker]. It
 // is safe for concurrent use.
 type Client struct {
-	name, kind  string
-	base        string
-	ping        string // path of a call that proves a token, "" for none
-	redirectURI string
-	org         header
-	byUser      map[string]*clients.HTTP // what signs with a user's tokens; "" is the client itself
-	credentials []*auth.Source           // in the order of the accounts
+	name, kind    string
+	base          string
+	ping          string // path of a call that proves the credentials, "" for none
+	headers       table  // of the ping
+	redirectURI   string
+	undeclared    string
+	tokens        bool // calls are signed with access tokens
+	orders, fetch *question
+	traits        clients.Traits
+	guard         guard
+	hidden        map[string]bool // members of answers that nobody sees, by their folded names
+	samples       []sample
+	account       clients.Account          // whose samples are
+	byUser        map[string]*clients.HTTP // what signs with a user's tokens; "" is the client itself
+	credentials   []*auth.Source           // in the order of the accounts
 }
 
 // Open makes a client from its section of the configuration; it is a [clients.Open]
-// for every kind that has a preset.
+// for every kind that has a declaration.
 func Open(s clients.Section) (clients.Provider, error) {
-	p, ok := presets[s.Kind]
-	if !ok {
-		return nil, &clients.ConfigError{Key: "kind", Message: "must be one of " + strings.Join(slices.Sorted(maps.Keys(presets)), ", ")}
-	}
-	set, dialect, err := configure(&s, p)
+	d, err := configure(&s)
 	if err != nil {
 		return nil, err
 	}
-	origin, err := url.Parse(s.BaseURL)
-	if err != nil {
-		return nil, &clients.ConfigError{Key: "base_url", Message: "is not a URL"}
-	}
 	c := &Client{
-		name: s.Name, kind: s.Kind, base: s.BaseURL, ping: set.Ping, redirectURI: set.RedirectURI, org: p.org,
-		byUser: map[string]*clients.HTTP{},
+		name: s.Name, kind: s.Kind, base: s.BaseURL, ping: d.Ping, headers: d.headers, redirectURI: d.RedirectURI, undeclared: d.Undeclared,
+		tokens: d.tokens(), orders: d.orders, fetch: d.fetch, traits: d.traits(), guard: guardOf(s.Kind, d.Dialect, s.BaseURL),
+		hidden: map[string]bool{}, samples: d.Samples, account: s.Accounts[0], byUser: map[string]*clients.HTTP{},
 	}
-	unsigned := clients.NewHTTP(s)
-	tokens := auth.Config{
-		Dialect: dialect, Provider: s.Name, Environment: s.Environment, Scope: strings.Join(strings.Fields(set.Scope), " "),
-		TokenURL: s.TokenURL, AuthorizeURL: set.AuthorizeURL, Issuer: set.Issuer,
-		IntrospectionURL: set.IntrospectionURL, RevocationURL: set.RevocationURL, ClientID: s.ClientID, ClientSecret: s.ClientSecret,
-		// Tokens have connections of their own: they must not wait for the calls that wait for them.
-		Store: s.Tokens, Limiter: s.TokenRate.Limiter(), Base: clients.NewTransport(s.Config),
-		Timeout: s.Timeout, UserAgent: s.UserAgent, Log: s.Log,
+	for _, name := range d.Redact {
+		c.hidden[foldName(name)] = true
 	}
-	for _, a := range s.Accounts {
-		if _, known := c.byUser[a.User]; known {
-			continue
-		}
-		tokens.User = a.User
-		source, err := auth.NewSource(tokens)
-		if err != nil {
-			return nil, &clients.ConfigError{Key: "token_url", Message: err.Error()}
-		}
-		c.credentials = append(c.credentials, source)
-		c.byUser[a.User] = unsigned.Bearer(source, origin)
+	return c, c.sign(s, d.settings, d.dialect)
+}
+
+func (d *declaration) traits() clients.Traits {
+	t := clients.Traits{NoWindows: d.orders == nil, MaxWindowDays: d.Orders.WindowDays, HistoryDays: d.Orders.HistoryDays, Volatile: d.Volatile}
+	if d.fetch != nil {
+		t.MaxReferences = d.Fetch.MaxReferences
 	}
-	return c, nil
+	return t
+}
+
+//go:embed presets/*.toml
+var presets embed.FS
+
+// Preset is the declaration that comes with the program for a kind of provider. It
+// panics when there is none.
+func Preset(kind string) *clients.Declaration {
+	text, err := presets.ReadFile("presets/" + kind + ".toml")
+	if err != nil {
+		panic("declared: there is no preset for " + kind)
+	}
+	return &clients.Declaration{Name: "preset " + kind, Text: text}
 }
 
 // Close waits for token requests under way. The client must not be used any more.
@@ -95,12 +102,31 @@ func (c *Client) Credentials() []*auth.Source { return c.credentials }
 func (c *Client) RedirectURI() string { return c.redirectURI }
 
 // Traits implements [clients.Provider].
-func (c *Client) Traits() clients.Traits { return clients.Traits{} }
+func (c *Client) Traits() clients.Traits { return c.traits }
 
-// Orders implements [clients.Provider]: nothing is declared yet that could be asked.
-func (c *Client) Orders(context.Context, clients.Query) (clients.Answer, error) {
-	return clients.Answer{}, &clients.Error{
-		Provider: c.name, Op: "orders", Code: clients.CodeInvalid, Message: "the " + c.kind + " preset declares no orders yet",
-		Hint: `use kind = "check", which proves the credentials`,
+// Notices tell what is worth knowing of the declaration though nothing in it is wrong.
+func (c *Client) Notices() []string {
+	if c.orders != nil || c.fetch != nil {
+		return nil
 	}
+	why := c.undeclared
+	if why == "" {
+		why = "declare [providers." + c.name + ".orders] or [providers." + c.name + ".fetch]"
+	}
+	return []string{"no orders are declared, so that its credentials can be checked and nothing else: " + why}
+}
+
+// as is the client that signs for an account.
+func (c *Client) as(a clients.Account, op string) (*clients.HTTP, error) {
+	user := a.User
+	if !c.tokens {
+		user = ""
+	}
+	if h, ok := c.byUser[user]; ok {
+		return h, nil
+	}
+	if h, ok := c.byUser[""]; ok { // a user who is only a word in templates
+		return h, nil
+	}
+	return nil, c.cannot(op, "the account names a user who is not configured", "")
 }

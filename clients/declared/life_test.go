@@ -11,7 +11,6 @@ import (
 	"orderbeat/auth"
 	"orderbeat/auth/authtest"
 	"orderbeat/clients"
-	"orderbeat/clients/clienttest"
 	"orderbeat/clients/declared"
 	"orderbeat/jobs"
 )
@@ -32,7 +31,7 @@ func strict(t *testing.T, kind string, keys map[string]any) (*authtest.Server, *
 	keys["ping"] = "/ping"
 	return tokens, open(t, kind, s.URL, func(s *clients.Section) {
 		s.ClientID, s.ClientSecret = auth.NewSecret(authtest.ClientID), auth.NewSecret(authtest.ClientSecret)
-		s.Decode = clienttest.Decode(keys)
+		s.Decode = over(t, kind, keys)
 	})
 }
 
@@ -52,7 +51,7 @@ func TestEveryDocumentedWayIsTaken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tokens, p := strict(t, c.kind, c.keys)
 			for range 2 { // the second with a token that is revoked by then
-				if out := check(t, p, section(c.kind, "").Accounts[0]); out.State != jobs.Succeeded {
+				if out := check(t, p, section(t, c.kind, "").Accounts[0]); out.State != jobs.Succeeded {
 					t.Fatalf("got %s with %v, want succeeded", out.State, out.Err)
 				}
 				tokens.RevokeAccess("")
@@ -93,7 +92,7 @@ func TestTheLifeOfAUsersConsent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			tokens, p := strict(t, "mazda", keys)
-			account := section("mazda", "").Accounts[0]
+			account := section(t, "mazda", "").Accounts[0]
 			want := func(when string, state jobs.State, code clients.Code) {
 				t.Helper()
 				out := check(t, p, account)

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/pelletier/go-toml/v2"
 
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
@@ -69,16 +70,19 @@ func TestAddresses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := clienttest.Section(c.kind, c.given.base)
 			s.Kind, s.Environment, s.TokenURL, s.Sandbox.URL = c.kind, c.environment, c.given.token, standIn
-			s.Decode = func(into any) error {
-				if set, ok := into.(*userSettings); ok {
-					set.AuthorizeURL = c.given.authorize
-				}
-				return nil
+			keys := map[string]any{}
+			if err := toml.Unmarshal(Preset(c.kind).Text, &keys); err != nil {
+				t.Fatal(err)
 			}
-			if presets[c.kind].dialect.UserGrants {
+			if c.given.authorize != "" {
+				keys["authorize_url"] = c.given.authorize
+			}
+			s.Decode = clienttest.Decode(keys)
+			s.Accounts = []clients.Account{{Name: "main", BillTo: "GB00000101", Params: map[string]any{"colco": int64(32), "product": "IBV"}}}
+			if c.kind == "mazda" {
 				s.Accounts = []clients.Account{{Name: "johndoe", User: "mmd10030.johndoe", Org: "10030/MMD"}}
 			}
-			set, _, err := configure(&s, presets[c.kind])
+			set, err := configure(&s)
 			if err != nil {
 				t.Fatal(err)
 			}

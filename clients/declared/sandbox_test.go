@@ -31,7 +31,7 @@ func TestAgainstTheSandbox(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if out := check(t, p, section(kind, "").Accounts[0]); out.State != jobs.Succeeded {
+			if out := check(t, p, section(t, kind, "").Accounts[0]); out.State != jobs.Succeeded {
 				t.Errorf("got %s with %v, want succeeded", out.State, out.Err)
 			}
 		})
@@ -43,7 +43,7 @@ func TestAgainstTheSandbox(t *testing.T) {
 		if err := consent(t, p.Credentials()[0], "https://127.0.0.1:8080/myGreatDms/oauth/code"); err != nil {
 			t.Fatal(err)
 		}
-		account := section("mazda", "").Accounts[0]
+		account := section(t, "mazda", "").Accounts[0]
 		account.Org = "nowhere"
 		if out := check(t, p, account); out.State != jobs.Failed || out.Err.Code != clients.CodeForbidden {
 			t.Errorf("got %s with %v, want forbidden", out.State, out.Err)

@@ -1,0 +1,133 @@
+package declared
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"unicode"
+
+	"orderbeat/clients"
+)
+
+// The outcomes of a failure that are no failures.
+const (
+	outcomeNone    = "none"    // there are no such orders
+	outcomePartial = "partial" // there are orders, and a problem
+)
+
+// codes are what a failure may be declared to be. What a token or its user may do is
+// found out by others.
+var codes = []string{
+	string(clients.CodeInvalid), string(clients.CodeForbidden), string(clients.CodeThrottled),
+	string(clients.CodeUnavailable), string(clients.CodeBadResponse), outcomeNone, outcomePartial,
+}
+
+// rule is a failure, compiled.
+type rule struct {
+	statuses []int
+	when     *program
+	code     string
+	message  *template
+	hint     string
+}
+
+func (c *compiler) rules(key string, failures []failure) (rules []rule) {
+	for i, f := range failures {
+		at := fmt.Sprintf("%s[%d]", key, i)
+		r := rule{statuses: f.Status, when: c.optional(at+".when", f.When), code: f.Code, hint: f.Hint}
+		if f.Message != "" {
+			r.message = c.template(at+".message", f.Message)
+		}
+		switch {
+		case f.Code == "":
+			c.wrong.Add(at+".code", "is missing: one of %s", strings.Join(codes, ", "))
+		case !slices.Contains(codes, f.Code):
+			c.wrong.Add(at+".code", "must be one of %s, not %.40q", strings.Join(codes, ", "), f.Code)
+		}
+		if len(f.Status) == 0 && f.When == "" {
+			c.wrong.Add(at, "needs a status, or a condition in when: it would make every answer a failure")
+		}
+		for j, s := range f.Status {
+			if s < 100 || s > 599 || s == http.StatusUnauthorized {
+				c.wrong.Add(fmt.Sprintf("%s.status[%d]", at, j), "must be an HTTP status, and not 401, which is about the token")
+			}
+		}
+		rules = append(rules, r)
+	}
+	return rules
+}
+
+// verdict is what an answer means: nothing in particular when its outcome is "".
+type verdict struct {
+	outcome string
+	message string
+	hint    string
+}
+
+// failed is the verdict as an error, nil when it is none.
+func (v verdict) failed() *clients.Error {
+	switch v.outcome {
+	case "", outcomeNone, outcomePartial:
+		return nil
+	}
+	return &clients.Error{Code: clients.Code(v.outcome), Message: v.message, Hint: v.hint}
+}
+
+// judge finds the first rule that an answer meets. Body is the answer as JSON, as a text
+// where it is none, or null.
+func judge(ctx context.Context, rules []rule, status int, body any, size int, s scope) (verdict, error) {
+	s = s.with("status", status)
+	for _, r := range rules {
+		if len(r.statuses) > 0 && !slices.Contains(r.statuses, status) {
+			continue
+		}
+		if len(r.statuses) == 0 && (status < 200 || status > 299) && r.when == nil {
+			continue
+		}
+		if r.when != nil {
+			met, err := r.when.one(ctx, body, size, s)
+			if err != nil || met == nil || met == false {
+				continue // jq's way: what cannot be asked of this answer does not hold
+			}
+		}
+		v := verdict{outcome: r.code, hint: r.hint, message: "the provider's answer means so"}
+		if r.message != nil {
+			text, err := r.message.text(ctx, body, s, func(s string) string { return s })
+			if err == nil && oneLine(text) != "" {
+				v.message = oneLine(text)
+			}
+		}
+		return v, ctx.Err()
+	}
+	return verdict{}, ctx.Err()
+}
+
+// oneLine is what a provider says, on one line of a readable length.
+func oneLine(text string) string {
+	const most = 200 // characters
+	clean := []rune(strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, text))
+	return strings.TrimSpace(string(clean[:min(len(clean), most)]))
+}
+
+// loose reads a body that may be anything: JSON, else a text, null when it is blank.
+func loose(body []byte) any {
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err == nil && !d.More() {
+		return v
+	}
+	if text := strings.ToValidUTF8(string(bytes.TrimSpace(body)), "\uFFFD"); text != "" {
+		return text
+	}
+	return nil
+}

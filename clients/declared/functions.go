@@ -1,0 +1,153 @@
+package declared
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/itchyny/gojq"
+	"github.com/itchyny/timefmt-go"
+)
+
+// functionNames are jq's functions that are ours, for people.
+var functionNames = []string{`day("%d.%m.%Y")`, "local_day($timezone)", "start_of_day($timezone)", "uuid"}
+
+func functions() []gojq.CompilerOption {
+	return []gojq.CompilerOption{
+		gojq.WithFunction("day", 1, 1, day),
+		gojq.WithFunction("local_day", 1, 1, localDay),
+		gojq.WithFunction("start_of_day", 1, 1, startOfDay),
+		gojq.WithFunction("uuid", 0, 0, func(any, []any) any { return uuid() }),
+	}
+}
+
+// day reads a date that is written in a format of strftime(3), and writes it
+// "2006-01-02"; a time of day behind it is dropped. Null and blanks are null.
+func day(input any, args []any) any {
+	format, ok := args[0].(string)
+	if !ok {
+		return errors.New("day: the format must be a text")
+	}
+	if blank(input) {
+		return nil
+	}
+	text, ok := plainText(input)
+	if !ok {
+		return fmt.Errorf("day: a date cannot be read from %s", withArticle(input))
+	}
+	t, err := timefmt.Parse(strings.TrimSpace(text), format)
+	if err != nil {
+		return fmt.Errorf("day: the text is not a date like %q", format)
+	}
+	return t.Format(time.DateOnly)
+}
+
+// localDay is the day of an instant in a zone: of a text as RFC 3339 has it, or of a
+// number of seconds, or of milliseconds where that is past all seconds, since 1970.
+// Null and blanks are null.
+func localDay(input any, args []any) any {
+	zone, err := zoneOf(args[0])
+	if err != nil {
+		return fmt.Errorf("local_day: %w", err)
+	}
+	if blank(input) {
+		return nil
+	}
+	if text, ok := input.(string); ok {
+		t, err := time.Parse(time.RFC3339, strings.TrimSpace(text))
+		if err != nil {
+			return errors.New(`local_day: the text is not an instant like "2026-01-31T12:00:00Z"`)
+		}
+		return t.In(zone).Format(time.DateOnly)
+	}
+	seconds, ok := number(input)
+	if !ok {
+		return fmt.Errorf("local_day: an instant cannot be read from %s", withArticle(input))
+	}
+	const lastSecond = 1e11 // in the year 5138
+	if math.Abs(seconds) >= lastSecond {
+		seconds /= 1000
+	}
+	if math.Abs(seconds) >= lastSecond {
+		return errors.New("local_day: the number is no instant")
+	}
+	return time.Unix(int64(seconds), 0).In(zone).Format(time.DateOnly)
+}
+
+// startOfDay is the instant, as RFC 3339 has it, at which a day like "2026-01-31" begins in
+// a zone. Null and blanks are null.
+func startOfDay(input any, args []any) any {
+	zone, err := zoneOf(args[0])
+	if err != nil {
+		return fmt.Errorf("start_of_day: %w", err)
+	}
+	if blank(input) {
+		return nil
+	}
+	text, _ := input.(string)
+	t, err := time.ParseInLocation(time.DateOnly, text, zone)
+	if err != nil {
+		return errors.New(`start_of_day: the input is not a day like "2026-01-31"`)
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+func zoneOf(argument any) (*time.Location, error) {
+	name, _ := argument.(string)
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return nil, errors.New("the argument must be the name of a time zone, like $timezone")
+	}
+	return zone, nil
+}
+
+// uuid is a random UUID (RFC 9562, version 4).
+func uuid() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+func blank(v any) bool {
+	text, ok := v.(string)
+	return v == nil || ok && strings.TrimSpace(text) == ""
+}
+
+func number(v any) (float64, bool) {
+	switch n := v.(type) {
+	case int, float64, json.Number:
+		return gojq.ToFloat64(n)
+	}
+	return 0, false
+}
+
+// plainText is a text, or a number as it is written.
+func plainText(v any) (string, bool) {
+	switch v := v.(type) {
+	case string:
+		return v, true
+	case json.Number:
+		return v.String(), true
+	case nil, bool, []any, map[string]any:
+		return "", false
+	}
+	text, err := gojq.Marshal(v) // an int, a float64 or a *big.Int
+	return string(text), err == nil
+}
+
+// withArticle names the type of a value: "an object".
+func withArticle(v any) string {
+	switch name := gojq.TypeOf(v); name {
+	case "null":
+		return name
+	case "array", "object":
+		return "an " + name
+	default:
+		return "a " + name
+	}
+}

@@ -1,0 +1,264 @@
+package declared
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"golang.org/x/time/rate"
+
+	"orderbeat/clients"
+)
+
+// ask is a request, compiled.
+type ask struct {
+	op         string // for errors and logs
+	method     string
+	path       *template
+	query      table
+	headers    table
+	json, form table // nil for none
+	accept     []int
+	empty      []int
+	idempotent bool
+	limiter    *rate.Limiter
+	rules      []rule
+}
+
+// question is an operation, compiled.
+type question struct {
+	ask
+	uses    map[string]bool // those of variables that its call depends on
+	mapping *program
+	paging  pager
+	items   *program // what is asked again about; nil for none
+	each    ask
+}
+
+// compiler compiles a declaration, and notes every mistake in it.
+type compiler struct {
+	wrong *clients.Mistakes
+	// uses has the first key whose text uses a variable, params that of one of the
+	// account's own values.
+	uses, params map[string]string
+}
+
+func newCompiler(wrong *clients.Mistakes) *compiler {
+	return &compiler{wrong: wrong, uses: map[string]string{}, params: map[string]string{}}
+}
+
+// methods are those that an operation may have.
+var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch}
+
+// operation compiles an operation that is declared; of one that is not it returns nil.
+func (c *compiler) operation(key string, o operation, common settings) *question {
+	if o.undeclared() {
+		return nil
+	}
+	q := &question{ask: c.request(key, o.request, common), uses: map[string]bool{}}
+	for _, name := range q.ask.uses() {
+		q.uses[name] = true
+	}
+	switch {
+	case o.Map != "":
+		q.mapping = c.program(key+".map", o.Map)
+	case common.Map != "":
+		q.mapping = c.program("map", common.Map)
+	default:
+		c.wrong.Add(key+".map", "is missing: a jq program that makes orders of an answer")
+	}
+	q.paging = c.paging(key+".paging", o.Paging)
+	if o.Each.Items != "" || o.Each.Path != "" {
+		if o.Each.Items == "" {
+			c.wrong.Add(key+".each.items", "is missing: a jq program that finds the items to ask about")
+		}
+		q.items = c.optional(key+".each.items", o.Each.Items)
+		q.each = c.request(key+".each", o.Each.request, common)
+	}
+	for name, n := range map[string]int{"window_days": o.WindowDays, "history_days": o.HistoryDays} {
+		if n < 0 {
+			c.wrong.Add(key+"."+name, "must be 0, for no limit, or more")
+		}
+	}
+	if o.MaxReferences < 1 {
+		c.wrong.Add(key+".max_references", "must be 1 or more")
+	}
+	return q
+}
+
+// undeclared reports whether nothing is said of an operation that makes it one.
+func (o *operation) undeclared() bool { return o.Path == "" && o.Map == "" && o.Method == "" }
+
+func (c *compiler) request(key string, r request, common settings) ask {
+	a := ask{op: strings.ReplaceAll(key, ".", " "), method: r.Method, accept: r.Accept, empty: r.Empty, idempotent: r.Idempotent, limiter: r.Rate.Limiter()}
+	if a.method == "" {
+		a.method = http.MethodGet
+	}
+	if !slices.Contains(methods, a.method) {
+		c.wrong.Add(key+".method", "must be one of %s, not %.40q", strings.Join(methods, ", "), r.Method)
+	}
+	if a.path = c.template(key+".path", r.Path); !strings.HasPrefix(r.Path, "/") || strings.HasPrefix(r.Path, "//") || strings.ContainsAny(literals(a.path), "?#") {
+		c.wrong.Add(key+".path", `must be a path below base_url, like "/orders"; what follows a question mark is declared as query`)
+	}
+	a.query = c.table(key+".query", r.Query)
+	headers := maps.Clone(r.Headers)
+	for name, value := range common.Headers {
+		if _, own := headers[name]; !own {
+			if headers == nil {
+				headers = map[string]any{}
+			}
+			headers[name] = value
+		}
+	}
+	a.headers = c.headers(key+".headers", headers)
+	if r.JSON != nil {
+		a.json = c.table(key+".json", r.JSON)
+	}
+	if r.Form != nil {
+		a.form = c.table(key+".form", r.Form)
+	}
+	if r.JSON != nil && r.Form != nil {
+		c.wrong.Add(key+".form", "cannot be sent beside json: a call has one body")
+	}
+	a.rules = append(c.rules(key+".failures", r.Failures), c.rules("failures", common.Failures)...)
+	for name, statuses := range map[string][]int{"accept": r.Accept, "empty": r.Empty} {
+		for i, s := range statuses {
+			if s < 100 || s > 599 || s == http.StatusUnauthorized {
+				c.wrong.Add(fmt.Sprintf("%s.%s[%d]", key, name, i), "must be an HTTP status, and not 401, which is about the token")
+			}
+		}
+	}
+	return a
+}
+
+// headerName is a token (RFC 9110 section 5.6.2).
+var headerName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+
+// secretHeaders are the names of headers that hold what is never written down.
+var secretHeaders = regexp.MustCompile(`(?i)^(authorization|proxy-authorization|cookie|.*(api[-_]?key|secret|password|token))$`)
+
+func (c *compiler) headers(key string, values map[string]any) table {
+	for name, value := range values {
+		text, ok := value.(string)
+		switch {
+		case !headerName.MatchString(name):
+			c.wrong.Add(key+"."+name, "is not the name of a header")
+		case secretHeaders.MatchString(name):
+			c.wrong.Add(key+"."+name, `is sent with every call by scheme = "api_key", "basic" or "oauth2"; a secret is never written here`)
+		case ok && strings.ContainsFunc(text, unicode.IsControl):
+			c.wrong.Add(key+"."+name, "has a character that no header can carry")
+		}
+	}
+	return c.table(key, values)
+}
+
+func (c *compiler) program(key, text string) *program {
+	p, wrong := compile(text)
+	if wrong != nil {
+		c.wrong.AddAt(key, wrong.offset, "%s", wrong.message)
+		return nil
+	}
+	c.used(key, text, p.uses)
+	return p
+}
+
+// optional is program for a text that may say nothing.
+func (c *compiler) optional(key, text string) *program {
+	if text == "" {
+		return nil
+	}
+	return c.program(key, text)
+}
+
+func (c *compiler) template(key, text string) *template {
+	t, wrong := parseTemplate(text)
+	if wrong != nil {
+		c.wrong.AddAt(key, wrong.offset, "%s", wrong.message)
+		return nil
+	}
+	c.used(key, text, t.uses())
+	return t
+}
+
+func (c *compiler) table(key string, values map[string]any) table {
+	t := table{}
+	for name, value := range values {
+		t[name] = c.value(key+"."+quoted(name), value)
+	}
+	return t
+}
+
+func (c *compiler) value(key string, value any) any {
+	switch v := value.(type) {
+	case string:
+		if t := c.template(key, v); t != nil {
+			return t
+		}
+		return nil
+	case map[string]any:
+		return c.table(key, v)
+	case []any:
+		list := make([]any, len(v))
+		for i := range v {
+			list[i] = c.value(fmt.Sprintf("%s[%d]", key, i), v[i])
+		}
+		return list
+	case bool, int64, float64:
+		return v
+	default:
+		c.wrong.Add(key, "must be a text, a number, true or false; write a date as a text")
+		return nil
+	}
+}
+
+// paramOf finds one of the account's own values that a program names.
+var paramOf = regexp.MustCompile(`\$params\.([A-Za-z_][A-Za-z0-9_]*)`)
+
+// used notes which variables the text of a key uses.
+func (c *compiler) used(key, text string, names []string) {
+	for _, name := range names {
+		if _, noted := c.uses[name]; !noted {
+			c.uses[name] = key
+		}
+	}
+	for _, m := range paramOf.FindAllStringSubmatch(text, -1) {
+		if _, noted := c.params[m[1]]; !noted {
+			c.params[m[1]] = key
+		}
+	}
+}
+
+// uses lists the variables that the call depends on.
+func (a *ask) uses() (names []string) {
+	if a.path != nil {
+		names = a.path.uses()
+	}
+	for _, t := range []table{a.query, a.headers, a.json, a.form} {
+		names = append(names, t.uses()...)
+	}
+	return names
+}
+
+// literals is what a template says without its programs.
+func literals(t *template) string {
+	if t == nil {
+		return ""
+	}
+	var b strings.Builder
+	for _, p := range t.parts {
+		b.WriteString(p.literal)
+	}
+	return b.String()
+}
+
+// quoted is a key as paths of keys have it.
+func quoted(key string) string {
+	if key != "" && strings.Trim(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == "" {
+		return key
+	}
+	return fmt.Sprintf("%q", key)
+}

@@ -1,0 +1,213 @@
+package declared
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// The ways in which an answer goes on.
+const (
+	byCursor = "cursor" // each page tells where the next begins
+	byPage   = "page"   // pages are numbered
+	byOffset = "offset" // a page begins behind so many items
+	byLink   = "link"   // the header Link has the address (RFC 8288)
+)
+
+// pager is a paging, compiled.
+type pager struct {
+	paging
+	next, items, total, pages, more *program
+}
+
+func (c *compiler) paging(key string, p paging) pager {
+	g := pager{
+		paging: p, next: c.optional(key+".next", p.Next), items: c.optional(key+".items", p.Items), total: c.optional(key+".total", p.Total),
+		pages: c.optional(key+".pages", p.Pages), more: c.optional(key+".more", p.More),
+	}
+	switch p.By {
+	case "", byLink:
+	case byCursor:
+		if (p.Next == "") == (p.Header == "") {
+			c.wrong.Add(key+".next", "or header is needed, and one of them only: where an answer tells the next cursor")
+		}
+	case byPage:
+		if p.Pages == "" && p.More == "" && p.Items == "" {
+			c.wrong.Add(key, "needs pages, more or items: a jq program that tells when the last page has come")
+		}
+	case byOffset:
+		if p.Items == "" {
+			c.wrong.Add(key+".items", "is missing: a jq program that counts the items of a page")
+		}
+	default:
+		c.wrong.Add(key+".by", `must be "cursor", "page", "offset" or "link", not %.40q; leave it out where there are no pages`, p.By)
+	}
+	if p.Total != "" && p.By != byOffset {
+		c.wrong.Add(key+".total", `goes with by = "offset"`)
+	}
+	if p.MaxPages < 1 {
+		c.wrong.Add(key+".max_pages", "must be 1 or more")
+	}
+	if p.Size < 0 {
+		c.wrong.Add(key+".size", "must be 0, for the provider's own, or more")
+	}
+	return g
+}
+
+// needs reports which variable must reach the provider for pages to differ, "" for none.
+func (g *pager) needs() string {
+	switch g.By {
+	case byCursor, byPage, byOffset:
+		return g.By
+	}
+	return ""
+}
+
+// start is the scope of the first page.
+func (g *pager) start(s scope) scope {
+	if g.Size > 0 {
+		s = s.with("size", g.Size)
+	}
+	switch g.By {
+	case byPage:
+		s = s.with("page", g.First)
+	case byOffset:
+		s = s.with("offset", 0)
+	}
+	return s
+}
+
+// turn is where the next page is: its scope, or its address. Done tells that there is
+// none.
+type turn struct {
+	scope scope
+	url   *url.URL
+	done  bool
+}
+
+// after is the turn behind a page that was asked for at address with s.
+func (g *pager) after(ctx context.Context, page *page, address *url.URL, s scope) (turn, error) {
+	switch g.By {
+	case byCursor:
+		return g.afterCursor(ctx, page, s)
+	case byPage, byOffset:
+		return g.afterNumber(ctx, page, s)
+	case byLink:
+		return afterLink(page.header, address, s)
+	}
+	return turn{done: true}, nil
+}
+
+func (g *pager) afterCursor(ctx context.Context, page *page, s scope) (turn, error) {
+	var next any = page.header.Get(g.Header)
+	if g.next != nil {
+		var err error
+		if next, err = g.next.one(ctx, page.body, page.size, s); err != nil {
+			return turn{}, fmt.Errorf("paging.next: %w", err)
+		}
+	}
+	if blank(next) || next == false {
+		return turn{done: true}, nil
+	}
+	cursor, ok := plainText(next)
+	if !ok {
+		return turn{}, fmt.Errorf("paging.next is %s, where a cursor was expected", withArticle(next))
+	}
+	if before, _ := plainText(s.value("cursor")); before == cursor {
+		return turn{}, errors.New("the provider sends the same cursor again and again")
+	}
+	return turn{scope: s.with("cursor", cursor)}, nil
+}
+
+func (g *pager) afterNumber(ctx context.Context, page *page, s scope) (turn, error) {
+	variable, step := byPage, 1
+	items, counted, err := g.count(ctx, "items", g.items, page, s)
+	if err != nil {
+		return turn{}, err
+	}
+	if g.By == byOffset {
+		variable, step = byOffset, items
+	}
+	at, _ := s.value(variable).(int)
+	last, err := g.last(ctx, page, s, at+step)
+	short := counted && (items == 0 || g.Size > 0 && items < g.Size && !g.tells())
+	if err != nil || last || short {
+		return turn{done: true}, err
+	}
+	return turn{scope: s.with(variable, at+step)}, nil
+}
+
+// tells reports whether an answer says itself that it is the last.
+func (g *pager) tells() bool { return g.pages != nil || g.total != nil || g.more != nil }
+
+// last reports whether a page says that the one that begins at next is behind the end.
+func (g *pager) last(ctx context.Context, page *page, s scope, next int) (bool, error) {
+	if pages, told, err := g.count(ctx, "pages", g.pages, page, s); err != nil || told && next-g.First >= pages {
+		return true, err
+	}
+	if total, told, err := g.count(ctx, "total", g.total, page, s); err != nil || told && next >= total {
+		return true, err
+	}
+	if g.more == nil {
+		return false, nil
+	}
+	more, err := g.more.one(ctx, page.body, page.size, s)
+	if err != nil {
+		return true, fmt.Errorf("paging.more: %w", err)
+	}
+	return more == nil || more == false, nil
+}
+
+// count evaluates a program that counts; told is false where there is none.
+func (g *pager) count(ctx context.Context, name string, p *program, page *page, s scope) (n int, told bool, err error) {
+	if p == nil {
+		return 0, false, nil
+	}
+	v, err := p.one(ctx, page.body, page.size, s)
+	if err != nil {
+		return 0, false, fmt.Errorf("paging.%s: %w", name, err)
+	}
+	text, _ := plainText(v)
+	if n, err = strconv.Atoi(strings.TrimSpace(text)); err != nil || n < 0 {
+		return 0, false, fmt.Errorf("paging.%s is %s, where a whole number was expected", name, withArticle(v))
+	}
+	return n, true, nil
+}
+
+// afterLink follows the link whose relation is next (RFC 8288). Credentials go with it,
+// so that it may lead nowhere else.
+func afterLink(header http.Header, address *url.URL, s scope) (turn, error) {
+	for _, target := range nextLinks(header.Values("Link")) {
+		next, err := address.Parse(target)
+		if err != nil || next.Scheme != address.Scheme || next.Host != address.Host {
+			return turn{}, errors.New("the link to the next page leads to another host")
+		}
+		if next.String() == address.String() {
+			return turn{}, errors.New("the link to the next page leads to the same page")
+		}
+		return turn{scope: s, url: next}, nil
+	}
+	return turn{done: true}, nil
+}
+
+// links finds <address>; parameters in a header Link. An address may have commas in it.
+var links = regexp.MustCompile(`<([^>]*)>([^<]*)`)
+
+// next finds the relation among a link's parameters.
+var next = regexp.MustCompile(`(?i);\s*rel\s*=\s*(?:next\b|"(?:[^"]*\s)?next(?:\s[^"]*)?")`)
+
+func nextLinks(values []string) (targets []string) {
+	for _, value := range values {
+		for _, link := range links.FindAllStringSubmatch(value, -1) {
+			if next.MatchString(link[2]) {
+				targets = append(targets, link[1])
+			}
+		}
+	}
+	return targets
+}

@@ -1,0 +1,170 @@
+package declared
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/itchyny/gojq"
+)
+
+// variables are what every program may ask, written $account and so on. One that says
+// nothing at the moment is null.
+var variables = []string{
+	"account", "bill_to", "ship_to", "user", "org", "timezone", "params", // the account's
+	"from", "to", "order_id", "order_ids", "reference", "references", // the question's
+	"cursor", "page", "offset", "size", // the page's
+	"item", "status", // of an answer: the item that was asked about, and the HTTP status
+}
+
+// scope holds a value for each of variables.
+type scope []any
+
+func newScope() scope { return make(scope, len(variables)) }
+
+// with is s with another value for a variable.
+func (s scope) with(name string, value any) scope {
+	s = slices.Clone(s)
+	s[slices.Index(variables, name)] = value
+	return s
+}
+
+func (s scope) value(name string) any { return s[slices.Index(variables, name)] }
+
+// program is a jq program, compiled once. It is safe for concurrent use.
+type program struct {
+	code *gojq.Code
+	uses []string // those of variables that it names
+}
+
+// mistake is what is wrong with a text of a declaration.
+type mistake struct {
+	offset  int // in the text, in bytes counted from 1; 0 is the text as a whole
+	message string
+}
+
+func compile(text string) (*program, *mistake) {
+	query, err := gojq.Parse(text)
+	if err != nil {
+		return nil, syntaxMistake(text, err)
+	}
+	options := append(functions(), gojq.WithVariables(dollars()))
+	code, err := gojq.Compile(query, options...)
+	if err != nil {
+		return nil, nameMistake(text, err)
+	}
+	return &program{code: code, uses: used(text)}, nil
+}
+
+func dollars() []string {
+	names := make([]string, len(variables))
+	for i, v := range variables {
+		names[i] = "$" + v
+	}
+	return names
+}
+
+// mentions finds what looks like a variable. One within a text is found too, which
+// harms nobody.
+var mentions = regexp.MustCompile(`\$([a-z_]+)`)
+
+func used(text string) (names []string) {
+	for _, m := range mentions.FindAllStringSubmatch(text, -1) {
+		if slices.Contains(variables, m[1]) && !slices.Contains(names, m[1]) {
+			names = append(names, m[1])
+		}
+	}
+	return names
+}
+
+// syntaxMistake says where a program is no jq.
+func syntaxMistake(text string, err error) *mistake {
+	e, ok := errors.AsType[*gojq.ParseError](err)
+	switch {
+	case strings.TrimSpace(text) == "":
+		return &mistake{message: "is empty: write a jq program"}
+	case !ok:
+		return &mistake{message: "is no jq program: " + err.Error()}
+	case e.Token == "":
+		return &mistake{offset: len(text), message: "is no jq program: it ends too early; is a bracket, a quote or an \"end\" missing?"}
+	}
+	return &mistake{offset: max(1, e.Offset-len(e.Token)+1), message: fmt.Sprintf("is no jq program: %q is not expected here", e.Token)}
+}
+
+// undefined are the errors of the compiler about names.
+var undefined = regexp.MustCompile(`^(function|variable|format) not defined: (\S+)$`)
+
+// nameMistake says where a program names something that there is not. The compiler
+// does not tell: it is where the name stands first.
+func nameMistake(text string, err error) *mistake {
+	m := undefined.FindStringSubmatch(err.Error())
+	if m == nil {
+		return &mistake{message: "is no jq program that can be used: " + err.Error()}
+	}
+	what, name := m[1], m[2]
+	word, arity, _ := strings.Cut(name, "/")
+	wrong := &mistake{offset: strings.Index(text, word) + 1}
+	switch what {
+	case "variable":
+		wrong.message = fmt.Sprintf("there is no variable %s; there are %s", name, strings.Join(dollars(), ", "))
+	case "function":
+		wrong.offset = 0
+		if at := regexp.MustCompile(`\b` + regexp.QuoteMeta(word) + `\b`).FindStringIndex(text); at != nil {
+			wrong.offset = at[0] + 1
+		}
+		wrong.message = fmt.Sprintf("jq has no function %s with %s arguments; beside jq's own there are %s", word, arity, strings.Join(functionNames, ", "))
+	default:
+		wrong.message = fmt.Sprintf("jq has no format %s; it has @text, @json, @uri, @base64, @csv and others", name)
+	}
+	return wrong
+}
+
+// each evaluates the program and hands every result on, until one of them is refused.
+// Its errors repeat nothing of the input. size is how long the input was, in bytes.
+func (p *program) each(ctx context.Context, input any, size int, s scope, yield func(any) error) error {
+	ctx, release := limit(ctx, size)
+	defer release()
+	results := p.code.RunWithContext(ctx, input, s...)
+	for {
+		result, ok := results.Next()
+		if !ok {
+			return nil
+		}
+		if err, failed := result.(error); failed {
+			return discreet(ctx, err)
+		}
+		if err := yield(result); err != nil {
+			return err
+		}
+	}
+}
+
+// one evaluates a program that has one result; without any that is null.
+func (p *program) one(ctx context.Context, input any, size int, s scope) (result any, err error) {
+	n := 0
+	err = p.each(ctx, input, size, s, func(v any) error {
+		if n++; n > 1 {
+			return errors.New("the program has several results, where one is needed")
+		}
+		result = v
+		return nil
+	})
+	return result, err
+}
+
+// preview is where jq's errors repeat a value, behind its type.
+var preview = regexp.MustCompile(`(?s)\b(null|boolean|number|string|array|object) \(.*$`)
+
+// discreet is an error of jq without what it quotes.
+func discreet(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	if halt, ok := errors.AsType[*gojq.HaltError](err); ok {
+		return fmt.Errorf("the program halts with %d", halt.ExitCode())
+	}
+	return errors.New(preview.ReplaceAllString(err.Error(), "$1"))
+}

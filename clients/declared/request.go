@@ -1,0 +1,122 @@
+package declared
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+
+	"orderbeat/clients"
+)
+
+// build makes the call of an ask, and tells where it goes.
+func (a *ask) build(ctx context.Context, c *Client, t turn) (clients.Call, *url.URL, error) {
+	call := clients.Call{Op: a.op, Method: a.method, Accept: a.accept}
+	address := t.url
+	if address == nil {
+		var err error
+		if address, err = a.address(ctx, c, t.scope); err != nil {
+			return call, nil, err
+		}
+	}
+	call.URL = address.String()
+	var err error
+	if call.Header, err = a.header(ctx, t.scope); err != nil {
+		return call, nil, err
+	}
+	contentType := ""
+	switch {
+	case a.json != nil:
+		contentType = "application/json"
+		filled, err := a.json.fill(ctx, t.scope)
+		if err != nil {
+			return call, nil, fmt.Errorf("json.%w", err)
+		}
+		if call.Body, err = json.Marshal(filled); err != nil {
+			return call, nil, fmt.Errorf("json: %w", err)
+		}
+	case a.form != nil:
+		contentType = "application/x-www-form-urlencoded"
+		values, err := a.form.values(ctx, t.scope)
+		if err != nil {
+			return call, nil, fmt.Errorf("form.%w", err)
+		}
+		call.Body = []byte(values.Encode())
+	}
+	if _, own := call.Header["Content-Type"]; contentType != "" && !own {
+		call.Header["Content-Type"] = contentType
+	}
+	return call, address, nil
+}
+
+func (a *ask) address(ctx context.Context, c *Client, s scope) (*url.URL, error) {
+	path, err := a.path.text(ctx, nil, s, url.PathEscape)
+	if err != nil {
+		return nil, fmt.Errorf("path: %w", err)
+	}
+	for step := range strings.SplitSeq(path, "/") {
+		if step == "." || step == ".." { // what was put in cannot lead elsewhere
+			return nil, errors.New("path: there is a step . or .. in it")
+		}
+	}
+	if wrong := c.guard.refuses(a.method, path); wrong != "" {
+		return nil, errors.New("path: " + wrong)
+	}
+	values, err := a.query.values(ctx, s)
+	if err != nil {
+		return nil, fmt.Errorf("query.%w", err)
+	}
+	address, err := url.Parse(c.base + path)
+	if err != nil {
+		return nil, errors.New("path: it makes no URL")
+	}
+	address.RawQuery = values.Encode()
+	return address, nil
+}
+
+func (a *ask) header(ctx context.Context, s scope) (map[string]string, error) {
+	header := map[string]string{"Accept": "application/json"}
+	filled, err := a.headers.fill(ctx, s)
+	if err != nil {
+		return nil, fmt.Errorf("headers.%w", err)
+	}
+	for name, value := range filled {
+		text, ok := wordOf(value)
+		if !ok {
+			return nil, fmt.Errorf("headers.%s: is %s, where a text was expected", name, withArticle(value))
+		}
+		header[name] = text
+	}
+	return header, nil
+}
+
+// values are the table's as a query or a form has them: a list is a parameter given
+// several times.
+func (t table) values(ctx context.Context, s scope) (url.Values, error) {
+	filled, err := t.fill(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	values := url.Values{}
+	for _, name := range slices.Sorted(maps.Keys(filled)) {
+		several, ok := filled[name].([]any)
+		if !ok {
+			several = []any{filled[name]}
+		}
+		for _, v := range several {
+			if n, ok := v.(int64); ok {
+				v = int(n)
+			}
+			text, ok := wordOf(v)
+			if !ok {
+				return nil, fmt.Errorf("%s: is %s, where a text was expected", name, withArticle(v))
+			}
+			values.Add(name, text)
+		}
+	}
+	return values, nil
+}

@@ -1,0 +1,202 @@
+package declared
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"orderbeat/clients"
+)
+
+// checkSamples checks what samples must be for themselves; [Client.CheckSamples] tries them.
+func (set *settings) checkSamples(wrong *clients.Mistakes) {
+	for i, sm := range set.Samples {
+		at := fmt.Sprintf("samples[%d]", i)
+		switch sm.Operation {
+		case "", "orders":
+			if set.Orders.undeclared() {
+				wrong.Add(at+".operation", "is orders, which are not declared")
+			}
+		case "fetch":
+			if set.Fetch.undeclared() {
+				wrong.Add(at+".operation", "is fetch, which is not declared")
+			}
+		default:
+			wrong.Add(at+".operation", `must be "orders" or "fetch", not %.40q`, sm.Operation)
+		}
+		if (sm.Orders == "") == (sm.Code == "") {
+			wrong.Add(at+".orders", "or code is needed, and one of them only: what is to be made of the answer")
+		}
+		if sm.Code != "" && !slices.Contains(codes, sm.Code) {
+			wrong.Add(at+".code", "must be one of %s, not %.40q", strings.Join(codes, ", "), sm.Code)
+		}
+		for key, text := range map[string]string{"item": sm.Item, "orders": sm.Orders} {
+			if text == "" {
+				continue
+			}
+			if _, offset, err := parseJSON(text); err != nil {
+				wrong.AddAt(at+"."+key, offset, "is no JSON: %v", err)
+			}
+		}
+	}
+}
+
+// parseJSON reads one JSON text, or tells where it is none.
+func parseJSON(text string) (v any, offset int, err error) {
+	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber()
+	err = d.Decode(&v)
+	if err == nil {
+		if _, more := d.Token(); !errors.Is(more, io.EOF) {
+			return nil, int(d.InputOffset()), errors.New("something follows it")
+		}
+		return v, 0, nil
+	}
+	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return nil, max(1, int(e.Offset)), errors.New(strings.TrimPrefix(e.Error(), "json: "))
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, len(text), errors.New("it ends too early")
+	}
+	return nil, 0, err
+}
+
+// CheckSamples has every sample's answer mapped, and compares what comes of it. It returns
+// how many there are. What differs is told as joined [*clients.ConfigError] values.
+func (c *Client) CheckSamples(ctx context.Context) (n int, err error) {
+	var wrong clients.Mistakes
+	for i := range c.samples {
+		if key, err := c.checkSample(ctx, &c.samples[i]); err != nil {
+			at := fmt.Sprintf("samples[%d]", i)
+			if name := c.samples[i].Name; name != "" {
+				err = fmt.Errorf("%s: %w", name, err)
+			}
+			wrong.Add(at+"."+key, "%v", err)
+		}
+	}
+	return len(c.samples), wrong.Err()
+}
+
+// checkSample returns the key of the sample that is not met, and why.
+func (c *Client) checkSample(ctx context.Context, sm *sample) (key string, err error) {
+	got, outcome, err := c.mapSample(ctx, sm)
+	if err != nil {
+		return "answer", err
+	}
+	if outcome != sm.Code {
+		if sm.Code == "" {
+			return "answer", fmt.Errorf("the answer is %s, where orders were expected", outcome)
+		}
+		if outcome == "" {
+			outcome = fmt.Sprintf("%d orders", len(got))
+		}
+		return "code", fmt.Errorf("the answer is %s, not %s", outcome, sm.Code)
+	}
+	if sm.Code != "" {
+		return "", nil
+	}
+	want, err := c.readSample(sm.Orders)
+	if err != nil {
+		return "orders", err
+	}
+	return "orders", compareOrders(want, got)
+}
+
+// mapSample does with an answer what is done with one that comes over the wire.
+func (c *Client) mapSample(ctx context.Context, sm *sample) (orders []clients.Order, outcome string, err error) {
+	q := c.orders
+	if sm.Operation == "fetch" {
+		q = c.fetch
+	}
+	query := clients.Query{Account: c.account, From: "2026-01-01", To: "2026-01-31"}
+	s := scopeOf(query)
+	if sm.OrderID != "" {
+		s = s.with("order_id", sm.OrderID).with("order_ids", []any{sm.OrderID})
+	}
+	if sm.Reference != "" {
+		s = s.with("reference", sm.Reference).with("references", []any{sm.Reference})
+	}
+	a := &q.ask
+	if sm.Item != "" {
+		item, _, err := parseJSON(sm.Item)
+		if err != nil {
+			return nil, "", fmt.Errorf("item: %w", err)
+		}
+		s, a = s.with("item", item), &q.each
+	}
+	status := sm.Status
+	if status == 0 {
+		status = 200
+	}
+	p := &page{status: status, body: loose([]byte(sm.Answer)), size: len(sm.Answer)}
+	if success := status >= 200 && status <= 299 || slices.Contains(a.accept, status); !success {
+		v := a.verdict(ctx, status, []byte(sm.Answer), s)
+		if v.outcome == "" {
+			return nil, "", fmt.Errorf("status %d is neither accepted nor told by failures", status)
+		}
+		return nil, v.outcome, nil
+	}
+	c.hide(p.body)
+	v, err := judge(ctx, a.rules, status, p.body, p.size, s)
+	if err != nil || v.failed() != nil || v.outcome == outcomeNone {
+		return nil, v.outcome, err
+	}
+	g := gathering{client: c, question: q, account: c.account.Name, byID: map[string]int{}}
+	if err := g.mapPage(ctx, p, s); err != nil {
+		return nil, "", errors.New(clients.AsError(err).Message)
+	}
+	return g.done().Orders, v.outcome, nil
+}
+
+// readSample reads the orders that are expected, written as a mapping makes them.
+func (c *Client) readSample(text string) ([]clients.Order, error) {
+	v, _, err := parseJSON(text)
+	if err != nil {
+		return nil, err
+	}
+	g := gathering{client: c, account: c.account.Name, byID: map[string]int{}}
+	list, several := v.([]any)
+	if !several {
+		list = []any{v}
+	}
+	for _, v := range list {
+		if err := g.add(v); err != nil {
+			return nil, err
+		}
+	}
+	return g.done().Orders, nil
+}
+
+// compareOrders tells the first difference.
+func compareOrders(want, got []clients.Order) error {
+	if len(want) != len(got) {
+		return fmt.Errorf("the program makes %d orders, not %d", len(got), len(want))
+	}
+	for i := range want {
+		if want[i].OrderID != got[i].OrderID {
+			return fmt.Errorf("orders[%d].order_id: the program makes %q, not %q", i, got[i].OrderID, want[i].OrderID)
+		}
+		for _, change := range clients.Diff(&want[i], &got[i], nil) {
+			return fmt.Errorf("orders[%d].%s: the program makes %s, not %s", i, change.Path, text(change.After), text(change.Before))
+		}
+	}
+	return nil
+}
+
+// text is a value as JSON, short.
+func text(v any) string {
+	const most = 200 // bytes
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	if len(b) > most {
+		return string(bytes.ToValidUTF8(b[:most], nil)) + "…"
+	}
+	return string(b)
+}

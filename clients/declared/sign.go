@@ -1,0 +1,183 @@
+package declared
+
+import (
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"orderbeat/auth"
+	"orderbeat/clients"
+)
+
+// The schemes: how calls are signed.
+const (
+	schemeOAuth2     = "oauth2"      // tokens of the client (RFC 6749 section 4.4)
+	schemeOAuth2User = "oauth2_user" // tokens of users, who grant access (RFC 6749 section 4.1)
+	schemeAPIKey     = "api_key"     // a key in a header
+	schemeBasic      = "basic"       // HTTP Basic (RFC 7617)
+	schemeNone       = "none"
+)
+
+var schemes = []string{schemeOAuth2, schemeOAuth2User, schemeAPIKey, schemeBasic, schemeNone}
+
+const dialectMicrobilt = "microbilt"
+
+// dialects are how token endpoints speak, by the values of the key dialect.
+var dialects = map[string]func() auth.Dialect{
+	"rfc6749": auth.RFC6749, "michelin": auth.Michelin, "ptv": auth.PTV, "shell": auth.Shell,
+	dialectMicrobilt: auth.Microbilt, "mazda": auth.Mazda,
+}
+
+// usersOnly are the dialects of which only users have tokens.
+var usersOnly = map[string]bool{"mazda": true}
+
+var (
+	clientAuths = map[string]auth.ClientAuth{"body": auth.InBody, "basic": auth.BasicRaw, "basic_form": auth.BasicForm}
+	encodings   = map[string]auth.Encoding{"form": auth.Form, "json": auth.JSON, "multipart": auth.Multipart}
+)
+
+// tokens reports whether calls are signed with access tokens.
+func (set *settings) tokens() bool {
+	return set.Scheme == schemeOAuth2 || set.Scheme == schemeOAuth2User
+}
+
+// users reports whether tokens belong to users.
+func (set *settings) users() bool { return set.Scheme == schemeOAuth2User }
+
+// checkScheme checks what is particular to the scheme, and what has no effect with it.
+func (set *settings) checkScheme(s *clients.Section, wrong *clients.Mistakes) {
+	need := func(key string, missing bool) {
+		if missing {
+			wrong.Add(key, "is missing: scheme %q needs it", set.Scheme)
+		}
+	}
+	if !slices.Contains(schemes, set.Scheme) {
+		wrong.Add("scheme", "must be one of %s, not %.40q", strings.Join(schemes, ", "), set.Scheme)
+		return
+	}
+	for key, given := range map[string]bool{
+		"authorize_url": set.AuthorizeURL != "", "redirect_uri": set.RedirectURI != "", "issuer": set.Issuer != "", "pkce": !set.PKCE,
+	} {
+		if given && !set.users() {
+			wrong.Add(key, "has no effect: with scheme = %q no users grant access", set.Scheme)
+		}
+	}
+	switch set.Scheme {
+	case schemeAPIKey:
+		need("api_key", set.APIKey.Empty())
+		if !headerName.MatchString(set.APIKeyHeader) {
+			wrong.Add("api_key_header", "is not the name of a header")
+		}
+	case schemeBasic:
+		need("username", set.Username == "")
+		need("password", set.Password.Empty())
+		if strings.Contains(set.Username, ":") {
+			wrong.Add("username", "must not contain a colon: HTTP Basic takes what follows for the password (RFC 7617 section 2)")
+		}
+	case schemeOAuth2, schemeOAuth2User:
+		need("client_id", s.ClientID.Empty())
+		need("client_secret", s.ClientSecret.Empty())
+	}
+}
+
+// dialect is how the token endpoint speaks, as the declaration wants it.
+func (set *settings) dialect(wrong *clients.Mistakes) auth.Dialect {
+	make, ok := dialects[set.Dialect]
+	if !ok {
+		wrong.Add("dialect", "must be one of %s, not %.40q", strings.Join(slices.Sorted(maps.Keys(dialects)), ", "), set.Dialect)
+		return auth.RFC6749()
+	}
+	d := make()
+	if usersOnly[set.Dialect] && set.Scheme == schemeOAuth2 {
+		wrong.Add("scheme", `must be "oauth2_user": this provider issues no tokens to clients, only to users`)
+	}
+	d.UserGrants, d.NoPKCE = set.users(), !set.PKCE
+	if way, ok := choice(wrong, "client_auth", set.ClientAuth, clientAuths); ok {
+		d.ClientAuth = way
+	}
+	if way, ok := choice(wrong, "encoding", set.Encoding, encodings); ok {
+		d.Encoding = way
+	}
+	d.GrantInQuery = d.GrantInQuery || set.GrantInQuery && d.Encoding != auth.JSON
+	if set.TokenTTL < 0 {
+		wrong.Add("token_ttl", "must be more than 0")
+	}
+	return d
+}
+
+// choice is the way that a key names, false where it names none.
+func choice[V any](wrong *clients.Mistakes, key, named string, ways map[string]V) (V, bool) {
+	way, ok := ways[named]
+	if !ok && named != "" {
+		wrong.Add(key, "must be one of %s, not %.40q", strings.Join(slices.Sorted(maps.Keys(ways)), ", "), named)
+	}
+	return way, ok
+}
+
+// sign makes what sends calls: for tokens of users one client for each of them, under
+// the user's name, else one under "".
+func (c *Client) sign(s clients.Section, set settings, dialect auth.Dialect) error {
+	origin, err := url.Parse(s.BaseURL)
+	if err != nil {
+		return &clients.ConfigError{Key: "base_url", Message: "is not a URL"}
+	}
+	unsigned := clients.NewHTTP(s)
+	switch set.Scheme {
+	case schemeAPIKey:
+		key := auth.NewSecret(set.APIKeyPrefix + set.APIKey.Reveal())
+		return c.signFixed(s, unsigned, origin, set.APIKeyHeader, key)
+	case schemeBasic:
+		return c.signFixed(s, unsigned, origin, "Authorization", auth.Basic(set.Username, set.Password))
+	case schemeNone:
+		c.byUser[""] = unsigned
+		return nil
+	}
+	return c.signBearer(s, set, dialect, unsigned, origin)
+}
+
+// signFixed signs with a header that never changes. Its source has no tokens: it
+// remembers whether the credentials are refused.
+func (c *Client) signFixed(s clients.Section, unsigned *clients.HTTP, origin *url.URL, header string, value auth.Secret) error {
+	static, err := auth.NewStatic(auth.Config{
+		Provider: s.Name, Environment: s.Environment, ClientID: auth.NewSecret(header), ClientSecret: value,
+		Store: s.Tokens, Timeout: s.Timeout, Log: s.Log,
+	})
+	if err != nil {
+		return &clients.ConfigError{Key: "scheme", Message: err.Error()}
+	}
+	c.credentials = append(c.credentials, static.Source)
+	c.byUser[""] = unsigned.With(func(base http.RoundTripper) http.RoundTripper {
+		return &auth.Fixed{Base: base, Origin: origin, Source: static, Header: map[string]auth.Secret{header: value}}
+	})
+	return nil
+}
+
+func (c *Client) signBearer(s clients.Section, set settings, dialect auth.Dialect, unsigned *clients.HTTP, origin *url.URL) error {
+	tokens := auth.Config{
+		Dialect: dialect, Provider: s.Name, Environment: s.Environment, Scope: strings.Join(strings.Fields(set.Scope), " "), TTL: set.TokenTTL,
+		TokenURL: s.TokenURL, AuthorizeURL: set.AuthorizeURL, Issuer: set.Issuer,
+		IntrospectionURL: set.IntrospectionURL, RevocationURL: set.RevocationURL, ClientID: s.ClientID, ClientSecret: s.ClientSecret,
+		// Tokens have connections of their own: they must not wait for the calls that wait for them.
+		Store: s.Tokens, Limiter: s.TokenRate.Limiter(), Base: clients.NewTransport(s.Config),
+		Timeout: s.Timeout, UserAgent: s.UserAgent, Log: s.Log,
+	}
+	accounts := s.Accounts
+	if !set.users() {
+		accounts = []clients.Account{{}}
+	}
+	for _, a := range accounts {
+		if _, known := c.byUser[a.User]; known {
+			continue
+		}
+		tokens.User = a.User
+		source, err := auth.NewSource(tokens)
+		if err != nil {
+			return &clients.ConfigError{Key: "token_url", Message: err.Error()}
+		}
+		c.credentials = append(c.credentials, source)
+		c.byUser[a.User] = unsigned.Bearer(source, origin)
+	}
+	return nil
+}

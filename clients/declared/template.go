@@ -1,0 +1,194 @@
+package declared
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/itchyny/gojq"
+)
+
+// template is a text in which \(…) is jq, over the variables that every program has. A
+// text that is one \(…) and nothing else stands for the value itself, whatever its type.
+type template struct {
+	parts []part
+}
+
+// part is a piece of text, or a program whose result is put in its place.
+type part struct {
+	literal string
+	program *program
+	source  string
+}
+
+func parseTemplate(text string) (*template, *mistake) {
+	t := &template{}
+	for at := 0; at < len(text); {
+		begin := strings.Index(text[at:], `\(`)
+		if begin < 0 {
+			t.parts = append(t.parts, part{literal: text[at:]})
+			break
+		}
+		if begin > 0 {
+			t.parts = append(t.parts, part{literal: text[at : at+begin]})
+		}
+		at += begin + len(`\(`)
+		length, wrong := insideLen(text[at:])
+		if wrong != nil {
+			wrong.offset += at
+			return nil, wrong
+		}
+		source := text[at : at+length]
+		p, wrong := compile(source)
+		if wrong != nil {
+			wrong.offset += at
+			return nil, wrong
+		}
+		t.parts = append(t.parts, part{program: p, source: source})
+		at += length + len(`)`)
+	}
+	return t, nil
+}
+
+// insideLen is how long the program is that text begins with and a bracket ends: up to
+// the first bracket before which it is one.
+func insideLen(text string) (int, *mistake) {
+	var first *mistake
+	for at := 0; ; {
+		end := strings.IndexByte(text[at:], ')')
+		if end < 0 {
+			break
+		}
+		at += end
+		_, err := gojq.Parse(text[:at])
+		if err == nil {
+			return at, nil
+		}
+		if e, ok := errors.AsType[*gojq.ParseError](err); ok && e.Token != "" && first == nil {
+			first = syntaxMistake(text[:at], err)
+		}
+		at++
+	}
+	if first == nil {
+		first = &mistake{offset: 1, message: `the jq behind \( ends nowhere: is a bracket missing?`}
+	}
+	return 0, first
+}
+
+// sole is the program of a template that is one value.
+func (t *template) sole() *program {
+	if len(t.parts) == 1 {
+		return t.parts[0].program
+	}
+	return nil
+}
+
+func (t *template) uses() (names []string) {
+	for _, p := range t.parts {
+		if p.program != nil {
+			names = append(names, p.program.uses...)
+		}
+	}
+	return names
+}
+
+// value is what the template stands for. Input is what its programs see as ".".
+func (t *template) value(ctx context.Context, input any, s scope) (any, error) {
+	if p := t.sole(); p != nil {
+		return p.one(ctx, input, 0, s)
+	}
+	return t.text(ctx, input, s, func(s string) string { return s })
+}
+
+// text puts every result where its program stands, in a form that fits there.
+func (t *template) text(ctx context.Context, input any, s scope, fit func(string) string) (string, error) {
+	var b strings.Builder
+	for _, p := range t.parts {
+		if p.program == nil {
+			b.WriteString(p.literal)
+			continue
+		}
+		v, err := p.program.one(ctx, input, 0, s)
+		if err != nil {
+			return "", fmt.Errorf(`\(%s): %w`, p.source, err)
+		}
+		text, ok := wordOf(v)
+		if !ok {
+			return "", fmt.Errorf(`\(%s) is %s, where a text is needed`, p.source, withArticle(v))
+		}
+		b.WriteString(fit(text))
+	}
+	return b.String(), nil
+}
+
+// wordOf is a value within a text: a text, a number, true or false.
+func wordOf(v any) (string, bool) {
+	if b, ok := v.(bool); ok {
+		return fmt.Sprint(b), true
+	}
+	return plainText(v)
+}
+
+// table is a table of a declaration whose texts are templates.
+type table map[string]any // *template, table, []any of these, or a value as it is
+
+// fill is the table with its templates' values. What a template makes null is left out.
+func (t table) fill(ctx context.Context, s scope) (map[string]any, error) {
+	filled := make(map[string]any, len(t))
+	for _, key := range slices.Sorted(maps.Keys(t)) {
+		v, err := fill(ctx, t[key], s)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", key, err)
+		}
+		if _, made := t[key].(*template); made && v == nil {
+			continue
+		}
+		filled[key] = v
+	}
+	return filled, nil
+}
+
+func fill(ctx context.Context, v any, s scope) (any, error) {
+	switch v := v.(type) {
+	case *template:
+		return v.value(ctx, nil, s)
+	case table:
+		return v.fill(ctx, s)
+	case []any:
+		list := make([]any, len(v))
+		for i := range v {
+			var err error
+			if list[i], err = fill(ctx, v[i], s); err != nil {
+				return nil, fmt.Errorf("[%d]: %w", i, err)
+			}
+		}
+		return list, nil
+	default:
+		return v, nil
+	}
+}
+
+// uses lists the variables of all templates.
+func (t table) uses() (names []string) {
+	for _, v := range t {
+		names = append(names, usesOf(v)...)
+	}
+	return names
+}
+
+func usesOf(v any) (names []string) {
+	switch v := v.(type) {
+	case *template:
+		return v.uses()
+	case table:
+		return v.uses()
+	case []any:
+		for _, e := range v {
+			names = append(names, usesOf(e)...)
+		}
+	}
+	return names
+}
