@@ -136,14 +136,17 @@ func (c *Client) mapSample(ctx context.Context, sm *sample) (orders []clients.Or
 	p := &page{status: status, body: loose([]byte(sm.Answer)), size: len(sm.Answer)}
 	if success := status >= 200 && status <= 299 || slices.Contains(a.accept, status); !success {
 		v := a.verdict(ctx, status, []byte(sm.Answer), s)
-		if v.outcome == "" {
+		switch {
+		case v.outcome == "":
 			return nil, "", fmt.Errorf("status %d is neither accepted nor told by failures", status)
+		case v.outcome != outcomeNone || a != &q.each:
+			return nil, v.outcome, nil
 		}
-		return nil, v.outcome, nil
+		p.body = nil // the item is mapped all the same
 	}
 	c.hide(p.body)
 	v, err := judge(ctx, a.rules, status, p.body, p.size, s)
-	if err != nil || v.failed() != nil || v.outcome == outcomeNone {
+	if err != nil || v.failed() != nil || v.outcome == outcomeNone && a != &q.each {
 		return nil, v.outcome, err
 	}
 	g := gathering{client: c, question: q, account: c.account.Name, byID: map[string]int{}}

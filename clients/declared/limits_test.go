@@ -1,0 +1,42 @@
+package declared_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"orderbeat/clients"
+)
+
+// None of these may take the process down, or keep a caller for long.
+func TestProgramsThatLoopOrExplodeAreStopped(t *testing.T) {
+	for name, c := range map[string]struct{ program, want string }{
+		"a list without end":             {`[range(1e12) | "x" * 4000]`, "too much memory"},
+		"a text that doubles":            {`reduce range(60) as $i ("x"; . + .)`, "too much memory"},
+		"orders without end":             {`range(1e12) | {order_id: tostring}`, "more than 200000 orders"},
+		"a program that stops by itself": {`halt`, "halts"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := answering(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{}`) })
+			p := written(t, server.URL, "scheme = \"none\"\n[orders]\npath = \"/\"\nmap = '"+c.program+"'\n")
+			_, err := p.Orders(t.Context(), window())
+			if e := clients.AsError(err); e == nil || e.Code != clients.CodeBadResponse || !strings.Contains(e.Message, c.want) {
+				t.Errorf("got %v, want bad_response with %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestAProgramEndsWithItsCaller(t *testing.T) {
+	server := answering(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{}`) })
+	p := written(t, server.URL, "scheme = \"none\"\n[orders]\npath = \"/\"\nmap = 'last(range(1e18))'\n")
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, err := p.Orders(ctx, window())
+	if e := clients.AsError(err); e == nil || e.Code == clients.CodeInternal {
+		t.Errorf("got %v, want the failure of a call that came to no end", err)
+	}
+}
