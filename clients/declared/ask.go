@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"orderbeat/clients"
@@ -128,49 +129,55 @@ type page struct {
 func (g *gathering) pages(ctx context.Context, s scope) error {
 	q := g.question
 	next := turn{scope: q.paging.start(s)}
-	for n := 1; ; n++ {
+	for n := 1; !next.done; n++ {
 		if n > q.paging.MaxPages {
 			return g.bad("there are more than %d pages", q.paging.MaxPages)
 		}
-		p, address, err := g.call(ctx, &q.ask, next)
-		if err != nil || p.empty {
-			return err
-		}
-		if err := g.read(ctx, p, next.scope); err != nil {
-			return err
-		}
-		if next, err = q.paging.after(ctx, p, address, next.scope); err != nil {
-			return g.badWith(err)
-		} else if next.done {
+		here, items := next, []any(nil)
+		next.done = true // unless the answer says otherwise
+		err := g.call(ctx, &q.ask, here, func(p *page, address *url.URL) (err error) {
+			if p.empty {
+				return nil
+			}
+			if items, err = g.read(ctx, p, here.scope); err != nil {
+				return err
+			}
+			if next, err = q.paging.after(ctx, p, address, here.scope); err != nil {
+				return g.badWith(err)
+			}
 			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for _, item := range items {
+			if err := g.about(ctx, item, here.scope); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
 }
 
-// read maps a page, or the answers about each of its items.
-func (g *gathering) read(ctx context.Context, p *page, s scope) error {
+// read maps a page, or finds the items in it that are to be asked about.
+func (g *gathering) read(ctx context.Context, p *page, s scope) (items []any, err error) {
 	if g.question.items == nil {
-		return g.mapPage(ctx, p, s)
+		return nil, g.mapPage(ctx, p, s)
 	}
-	var items []any
-	err := g.question.items.each(ctx, p.body, p.size, s, func(v any) error {
+	err = g.question.items.each(ctx, p.body, p.size, s, func(v any) error {
 		items = append(items, v)
 		return nil
 	})
 	if err != nil {
-		return g.badWith(fmt.Errorf("each.items: %w", err))
+		return nil, g.badWith(fmt.Errorf("each.items: %w", err))
 	}
-	for _, item := range items {
-		s := s.with("item", item)
-		about, _, err := g.call(ctx, &g.question.each, turn{scope: s})
-		if err != nil {
-			return err
-		}
-		if err := g.mapPage(ctx, about, s); err != nil {
-			return err
-		}
-	}
-	return nil
+	return items, nil
+}
+
+// about asks about an item, and maps what is said.
+func (g *gathering) about(ctx context.Context, item any, s scope) error {
+	s = s.with("item", item)
+	return g.call(ctx, &g.question.each, turn{scope: s}, func(p *page, _ *url.URL) error { return g.mapPage(ctx, p, s) })
 }
 
 // mapPage adds the orders that the mapping makes of a page.
@@ -252,48 +259,60 @@ func (g *gathering) badWith(err error) error {
 	return &clients.Error{Provider: g.client.name, Op: g.question.op, Code: clients.CodeBadResponse, Message: "the answer cannot be mapped: " + err.Error()}
 }
 
-// call asks once, and reads the answer. Address is where it asked.
-func (g *gathering) call(ctx context.Context, a *ask, t turn) (*page, *url.URL, error) {
+// call asks once, and has the answer used while the exchange is at hand, which is kept
+// where the answer cannot be read.
+func (g *gathering) call(ctx context.Context, a *ask, t turn, use func(*page, *url.URL) error) error {
 	call, address, err := a.build(ctx, g.client, t)
 	if err != nil {
-		return nil, nil, g.client.unmade(ctx, a.op, err, t.scope)
+		return g.client.unmade(ctx, a.op, err, t.scope)
 	}
 	if err := a.limiter.Wait(ctx); err != nil {
-		return nil, nil, g.client.late(ctx, a.op, "no turn within the operation's rate in time")
+		return g.client.late(ctx, a.op, "no turn within the operation's rate in time")
 	}
-	p := &page{}
-	var partly verdict
+	nothing := false
 	call.Judge = func(r clients.Response, body []byte) *clients.Error {
 		v := a.verdict(ctx, r.Status, body, t.scope)
-		p.empty = v.outcome == outcomeNone
+		nothing = v.outcome == outcomeNone
 		return v.failed()
 	}
 	err = g.http.Answer(ctx, call, func(r clients.Response) error {
-		body, size, err := decode(r, a.reads(r.Status))
+		p, err := g.page(ctx, a, r, t.scope)
 		if err != nil {
 			return err
 		}
-		g.client.hide(body)
-		*p = page{status: r.Status, header: r.Header, body: body, size: size}
-		v, err := judge(ctx, a.rules, r.Status, body, size, t.scope)
-		if err != nil {
-			return err
-		}
-		partly, p.empty = v, v.outcome == outcomeNone
-		if failed := v.failed(); failed != nil {
-			return failed
-		}
-		return nil
+		return use(p, address)
 	})
 	switch {
-	case p.empty:
-		return p, address, nil
+	case nothing:
+		return use(&page{empty: true}, address)
 	case err != nil:
-		return nil, nil, a.explain(err)
-	case partly.outcome == outcomePartial:
-		g.answer.Partial = append(g.answer.Partial, clients.Problem{Message: partly.message})
+		return a.explain(err)
 	}
-	return p, address, nil
+	return nil
+}
+
+// page reads an answer, and judges it.
+func (g *gathering) page(ctx context.Context, a *ask, r clients.Response, s scope) (*page, error) {
+	body, size, err := decode(r, slices.Contains(a.accept, r.Status))
+	if err != nil {
+		return nil, err
+	}
+	g.client.hide(body)
+	p := &page{status: r.Status, header: r.Header, body: body, size: size}
+	v, err := judge(ctx, a.rules, r.Status, body, size, s)
+	if err != nil {
+		return nil, err
+	}
+	if failed := v.failed(); failed != nil {
+		return nil, failed
+	}
+	switch v.outcome {
+	case outcomeNone:
+		return &page{empty: true}, nil
+	case outcomePartial:
+		g.answer.Partial = append(g.answer.Partial, clients.Problem{Message: v.message})
+	}
+	return p, nil
 }
 
 // unmade is the failure of a call that could not be put together. Where it is about an
@@ -319,26 +338,14 @@ func (c *Client) late(ctx context.Context, op, message string) error {
 
 // verdict is what an answer means that is not accepted.
 func (a *ask) verdict(ctx context.Context, status int, body []byte, s scope) verdict {
-	for _, empty := range a.empty {
-		if status == empty {
-			return verdict{outcome: outcomeNone}
-		}
+	if slices.Contains(a.empty, status) {
+		return verdict{outcome: outcomeNone}
 	}
 	v, err := judge(ctx, a.rules, status, loose(body), len(body), s)
 	if err != nil || v.outcome == outcomePartial {
 		return verdict{}
 	}
 	return v
-}
-
-// reads reports whether an answer with this status may have no body.
-func (a *ask) reads(status int) bool {
-	for _, accepted := range a.accept {
-		if status == accepted {
-			return true
-		}
-	}
-	return false
 }
 
 // explain makes the failure of a call what it is to who asked.
