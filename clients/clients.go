@@ -122,6 +122,8 @@ type Problem struct {
 //   - CheckSamples(ctx context.Context) (n int, err error): tries the section's samples,
 //     asking nobody, and returns how many there are. The error joins a [*ConfigError]
 //     for everything that is wrong.
+//   - Lacks(a Account) error: what an account has not that asking for its orders needs;
+//     the error joins a [*ConfigError] for each, its Key the account's ("bill_to").
 //   - Close() error.
 type Open func(s Section) (Provider, error)
 

@@ -36,6 +36,9 @@ func (c *Client) Orders(ctx context.Context, q clients.Query) (clients.Answer, e
 // choose finds the operation that a query needs, and the scopes of its calls: one for a
 // window, and one for each order that is named where they cannot be named together.
 func (c *Client) choose(q clients.Query) (*question, []scope, error) {
+	if err := c.Lacks(q.Account); err != nil {
+		return nil, nil, c.cannot("orders", "the account lacks what the declaration asks with: "+strings.ReplaceAll(err.Error(), "\n", "; "), "complete the account in the configuration")
+	}
 	base := scopeOf(q)
 	if !q.ByReference() {
 		if c.orders == nil {

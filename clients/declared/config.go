@@ -2,10 +2,8 @@ package declared
 
 import (
 	"fmt"
-	"maps"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 	"unicode"
 
@@ -19,6 +17,8 @@ type declaration struct {
 	dialect       auth.Dialect
 	orders, fetch *question
 	headers       table // of a ping
+	// uses and params are what is needed of accounts, and by which key.
+	uses, params map[string]string
 }
 
 // configure reads and checks the whole section, compiles what is declared, and fills in
@@ -44,9 +44,9 @@ func configure(s *clients.Section) (declaration, error) {
 	if set.tokens() {
 		d.dialect = set.dialect(&wrong)
 	}
-	c := newCompiler(&wrong)
-	d.orders, d.fetch = c.operation("orders", set.Orders, *set), c.operation("fetch", set.Fetch, *set)
-	d.headers = c.headers("headers", set.Headers)
+	c := newCompiler(set, &wrong)
+	d.uses, d.params = c.uses, c.params
+	d.orders, d.fetch, d.headers = c.operation("orders", set.Orders), c.operation("fetch", set.Fetch), c.headers
 	set.checkOperations(d, guardOf(s.Kind, set.Dialect, s.BaseURL), &wrong)
 	set.checkAccounts(s.Accounts, c)
 	set.checkSamples(&wrong)
@@ -161,7 +161,7 @@ func (set *settings) checkOperations(d declaration, g guard, wrong *clients.Mist
 			wrong.Add("fetch."+key, "has no effect: it goes with orders")
 		}
 	}
-	if set.Exchanges != keepFull && set.Exchanges != keepMetadata {
+	if keep := clients.Keep(set.Exchanges); keep != clients.KeepFull && keep != clients.KeepMetadata {
 		wrong.Add("exchanges", `must be "full" or "metadata", not %.40q`, set.Exchanges)
 	}
 	if _, err := regexp.Compile(set.OrgPattern); err != nil {
@@ -192,16 +192,6 @@ func (set *settings) checkAccounts(accounts []clients.Account, c *compiler) {
 			wrong.Add(org, "has no effect: nothing that is declared uses it")
 		case a.Org != "" && !set.isOrg(a.Org):
 			wrong.Add(org, "must be %s", set.orgForm(""))
-		}
-		for name, value := range map[string]string{"bill_to": a.BillTo, "ship_to": a.ShipTo} {
-			if value == "" && uses[name] != "" {
-				wrong.Add(key(name), "is missing: %s uses it", uses[name])
-			}
-		}
-		for _, name := range slices.Sorted(maps.Keys(c.params)) {
-			if _, ok := a.Params[name]; !ok {
-				wrong.Add(key("params."+name), "is missing: %s uses it", c.params[name])
-			}
 		}
 	}
 }

@@ -35,6 +35,7 @@ type Client struct {
 	traits        clients.Traits
 	guard         guard
 	hidden        map[string]bool // members of answers that nobody sees, by their folded names
+	uses, params  map[string]string // what is needed of accounts, and by which key
 	samples       []sample
 	account       clients.Account          // whose samples are
 	byUser        map[string]*clients.HTTP // what signs with a user's tokens; "" is the client itself
@@ -51,7 +52,7 @@ func Open(s clients.Section) (clients.Provider, error) {
 	c := &Client{
 		name: s.Name, kind: s.Kind, base: s.BaseURL, ping: d.Ping, headers: d.headers, redirectURI: d.RedirectURI, undeclared: d.Undeclared,
 		tokens: d.tokens(), orders: d.orders, fetch: d.fetch, traits: d.traits(), guard: guardOf(s.Kind, d.Dialect, s.BaseURL),
-		hidden: map[string]bool{}, samples: d.Samples, account: s.Accounts[0], byUser: map[string]*clients.HTTP{},
+		hidden: map[string]bool{}, uses: d.uses, params: d.params, samples: d.Samples, account: s.Accounts[0], byUser: map[string]*clients.HTTP{},
 	}
 	for _, name := range d.Redact {
 		c.hidden[foldName(name)] = true

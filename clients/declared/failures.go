@@ -35,7 +35,7 @@ type rule struct {
 	hint     string
 }
 
-func (c *compiler) rules(key string, failures []failure) (rules []rule) {
+func (c *compiler) ruleList(key string, failures []failure) (rules []rule) {
 	for i, f := range failures {
 		at := fmt.Sprintf("%s[%d]", key, i)
 		r := rule{statuses: f.Status, when: c.optional(at+".when", f.When), code: f.Code, hint: f.Hint}

@@ -45,30 +45,36 @@ type compiler struct {
 	// uses has the first key whose text uses a variable, params that of one of the
 	// account's own values.
 	uses, params map[string]string
+	// What holds for every operation.
+	headers table
+	rules   []rule
+	mapping *program
+	maps    bool // there is a mapping, right or wrong
 }
 
-func newCompiler(wrong *clients.Mistakes) *compiler {
-	return &compiler{wrong: wrong, uses: map[string]string{}, params: map[string]string{}}
+func newCompiler(set *settings, wrong *clients.Mistakes) *compiler {
+	c := &compiler{wrong: wrong, uses: map[string]string{}, params: map[string]string{}, maps: set.Map != ""}
+	c.headers = c.headerTable("headers", set.Headers)
+	c.rules = c.ruleList("failures", set.Failures)
+	c.mapping = c.optional("map", set.Map)
+	return c
 }
 
 // methods are those that an operation may have.
 var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch}
 
 // operation compiles an operation that is declared; of one that is not it returns nil.
-func (c *compiler) operation(key string, o operation, common settings) *question {
+func (c *compiler) operation(key string, o operation) *question {
 	if o.undeclared() {
 		return nil
 	}
-	q := &question{ask: c.request(key, o.request, common), uses: map[string]bool{}}
+	q := &question{ask: c.request(key, o.request), uses: map[string]bool{}}
 	for _, name := range q.ask.uses() {
 		q.uses[name] = true
 	}
-	switch {
-	case o.Map != "":
+	if q.mapping = c.mapping; o.Map != "" {
 		q.mapping = c.program(key+".map", o.Map)
-	case common.Map != "":
-		q.mapping = c.program("map", common.Map)
-	default:
+	} else if !c.maps {
 		c.wrong.Add(key+".map", "is missing: a jq program that makes orders of an answer")
 	}
 	q.paging = c.paging(key+".paging", o.Paging)
@@ -77,7 +83,7 @@ func (c *compiler) operation(key string, o operation, common settings) *question
 			c.wrong.Add(key+".each.items", "is missing: a jq program that finds the items to ask about")
 		}
 		q.items = c.optional(key+".each.items", o.Each.Items)
-		q.each = c.request(key+".each", o.Each.request, common)
+		q.each = c.request(key+".each", o.Each.request)
 	}
 	for name, n := range map[string]int{"window_days": o.WindowDays, "history_days": o.HistoryDays} {
 		if n < 0 {
@@ -93,7 +99,7 @@ func (c *compiler) operation(key string, o operation, common settings) *question
 // undeclared reports whether nothing is said of an operation that makes it one.
 func (o *operation) undeclared() bool { return o.Path == "" && o.Map == "" && o.Method == "" }
 
-func (c *compiler) request(key string, r request, common settings) ask {
+func (c *compiler) request(key string, r request) ask {
 	a := ask{op: strings.ReplaceAll(key, ".", " "), method: r.Method, accept: r.Accept, empty: r.Empty, idempotent: r.Idempotent, limiter: r.Rate.Limiter()}
 	if a.method == "" {
 		a.method = http.MethodGet
@@ -105,16 +111,8 @@ func (c *compiler) request(key string, r request, common settings) ask {
 		c.wrong.Add(key+".path", `must be a path below base_url, like "/orders"; what follows a question mark is declared as query`)
 	}
 	a.query = c.table(key+".query", r.Query)
-	headers := maps.Clone(r.Headers)
-	for name, value := range common.Headers {
-		if _, own := headers[name]; !own {
-			if headers == nil {
-				headers = map[string]any{}
-			}
-			headers[name] = value
-		}
-	}
-	a.headers = c.headers(key+".headers", headers)
+	a.headers = maps.Clone(c.headers)
+	maps.Copy(a.headers, c.headerTable(key+".headers", r.Headers))
 	if r.JSON != nil {
 		a.json = c.table(key+".json", r.JSON)
 	}
@@ -124,7 +122,7 @@ func (c *compiler) request(key string, r request, common settings) ask {
 	if r.JSON != nil && r.Form != nil {
 		c.wrong.Add(key+".form", "cannot be sent beside json: a call has one body")
 	}
-	a.rules = append(c.rules(key+".failures", r.Failures), c.rules("failures", common.Failures)...)
+	a.rules = append(c.ruleList(key+".failures", r.Failures), c.rules...)
 	for name, statuses := range map[string][]int{"accept": r.Accept, "empty": r.Empty} {
 		for i, s := range statuses {
 			if s < 100 || s > 599 || s == http.StatusUnauthorized {
@@ -141,16 +139,17 @@ var headerName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 // secretHeaders are the names of headers that hold what is never written down.
 var secretHeaders = regexp.MustCompile(`(?i)^(authorization|proxy-authorization|cookie|.*(api[-_]?key|secret|password|token))$`)
 
-func (c *compiler) headers(key string, values map[string]any) table {
+func (c *compiler) headerTable(key string, values map[string]any) table {
 	for name, value := range values {
 		text, ok := value.(string)
+		at := key + "." + quoted(name)
 		switch {
 		case !headerName.MatchString(name):
-			c.wrong.Add(key+"."+name, "is not the name of a header")
+			c.wrong.Add(at, "is not the name of a header")
 		case secretHeaders.MatchString(name):
-			c.wrong.Add(key+"."+name, `is sent with every call by scheme = "api_key", "basic" or "oauth2"; a secret is never written here`)
+			c.wrong.Add(at, `is sent with every call by scheme = "api_key", "basic" or "oauth2"; a secret is never written here`)
 		case ok && strings.ContainsFunc(text, unicode.IsControl):
-			c.wrong.Add(key+"."+name, "has a character that no header can carry")
+			c.wrong.Add(at, "has a character that no header can carry")
 		}
 	}
 	return c.table(key, values)

@@ -70,7 +70,7 @@ type settings struct {
 	// Redact names the members of answers, at whichever depth, whose values are taken out
 	// before anything else sees them.
 	Redact []string `toml:"redact"`
-	// Exchanges says what may be kept of a call whose answer cannot be read, one of keeps.
+	// Exchanges says what may be kept of a call whose answer cannot be read, a [clients.Keep].
 	Exchanges string `toml:"exchanges"`
 	// Undeclared says what is missing, and why, where no orders are declared.
 	Undeclared string `toml:"undeclared"`
@@ -184,12 +184,6 @@ type sample struct {
 // unsaid stands where nothing is said, for what may be said to be none.
 const unsaid = "\x00"
 
-// What may be kept of a call.
-const (
-	keepFull     = "full"     // all, but for what nobody may see
-	keepMetadata = "metadata" // no bodies
-)
-
 // defaults are what holds where nothing is said.
 func defaults() settings {
 	asks := operation{
@@ -198,5 +192,5 @@ func defaults() settings {
 		Paging:        paging{First: 1, MaxPages: 1000},
 		Each:          each{request: request{Idempotent: true}},
 	}
-	return settings{Scheme: schemeOAuth2, Dialect: "rfc6749", APIKeyHeader: "X-API-Key", PKCE: true, Exchanges: keepFull, Ping: unsaid, Orders: asks, Fetch: asks}
+	return settings{Scheme: schemeOAuth2, Dialect: "rfc6749", APIKeyHeader: "X-API-Key", PKCE: true, Exchanges: string(clients.KeepFull), Ping: unsaid, Orders: asks, Fetch: asks}
 }

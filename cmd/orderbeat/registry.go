@@ -10,9 +10,10 @@ import (
 // clients/ and a line here, or a preset of clients/declared and a line here; the kinds
 // of runs are listed in [orderbeat/jobs.Kinds].
 var providers = map[string]clients.Kind{
-	"mazda":     {Open: declared.Open, Declaration: &clients.Declaration{Name: "preset mazda"}},
+	"declared":  {Open: declared.Open, Declaration: &clients.Declaration{Name: "declared"}},
+	"mazda":     {Open: declared.Open, Declaration: declared.Preset("mazda")},
 	"michelin":  {Open: michelin.Open},
-	"microbilt": {Open: declared.Open, Declaration: &clients.Declaration{Name: "preset microbilt"}},
-	"ptv":       {Open: declared.Open, Declaration: &clients.Declaration{Name: "preset ptv"}},
-	"shell":     {Open: declared.Open, Declaration: &clients.Declaration{Name: "preset shell"}},
+	"microbilt": {Open: declared.Open, Declaration: declared.Preset("microbilt")},
+	"ptv":       {Open: declared.Open, Declaration: declared.Preset("ptv")},
+	"shell":     {Open: declared.Open, Declaration: declared.Preset("shell")},
 }

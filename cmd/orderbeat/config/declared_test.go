@@ -16,7 +16,11 @@ import (
 )
 
 var declaredKinds = map[string]clients.Kind{
-	"ptv": {Open: declared.Open}, "shell": {Open: declared.Open}, "microbilt": {Open: declared.Open}, "mazda": {Open: declared.Open},
+	"ptv": preset("ptv"), "shell": preset("shell"), "microbilt": preset("microbilt"), "mazda": preset("mazda"),
+}
+
+func preset(kind string) clients.Kind {
+	return clients.Kind{Open: declared.Open, Declaration: declared.Preset(kind)}
 }
 
 // everyKey has every key that declared providers know.
@@ -41,6 +45,7 @@ client_secret = "env:SAMPLE"
 encoding      = "form"
 [[providers.reports.accounts]]
 name = "main"
+params = { product = "IBV" }
 
 [providers.dms]
 kind          = "mazda"
@@ -89,7 +94,7 @@ func TestDeclaredProvidersAreRead(t *testing.T) {
 func TestDeclaredProvidersMistakesHavePositions(t *testing.T) {
 	text := strings.NewReplacer(
 		`client_auth   = "body"`, `client_auth   = "digest"`,
-		`encoding      = "form"`, `pkce          = true`,
+		`encoding      = "form"`, `pkce          = false`,
 		`org  = "10030/MMD"`, `org  = "10030"`,
 		`kind     = "check"`, "kind     = \"check\"\nparams   = { lookback = \"14d\" }",
 	).Replace(everyKey)
@@ -100,7 +105,7 @@ func TestDeclaredProvidersMistakesHavePositions(t *testing.T) {
 		key, _, _ := strings.Cut(strings.SplitN(at, ": ", 2)[1], ": ")
 		got = append(got, strings.SplitN(at, ": ", 2)[0]+" "+key)
 	}
-	want := []string{"8:1 providers.planning.client_auth", "19:1 providers.reports.pkce", "34:1 providers.dms.accounts[0].org", "41:14 schedules[0].params.lookback"}
+	want := []string{"8:1 providers.planning.client_auth", "19:1 providers.reports.pkce", "35:1 providers.dms.accounts[0].org", "42:14 schedules[0].params.lookback"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("mistakes differ (-want +got):\n%s\n%v", diff, err)
 	}
@@ -110,12 +115,12 @@ func TestDeclaredProvidersMistakesHavePositions(t *testing.T) {
 func TestEveryKindIsLentWhatItsStandInTakes(t *testing.T) {
 	server := httptest.NewServer(sandbox.New(sandbox.Options{}))
 	defer server.Close()
+	needs := map[string]string{
+		"mazda": "user = \"mmd10030.johndoe\"\norg = \"10030/MMD\"\n", "microbilt": "params = { product = \"IBV\" }\n", "shell": "bill_to = \"GB00000101\"\nparams = { colco = 32 }\n",
+	}
 	text := "[sandbox]\n"
 	for kind := range declaredKinds {
-		text += "[providers." + kind + "]\nkind = \"" + kind + "\"\n[[providers." + kind + ".accounts]]\nname = \"main\"\n"
-		if kind == "mazda" {
-			text += "user = \"mmd10030.johndoe\"\norg = \"10030/MMD\"\n"
-		}
+		text += "[providers." + kind + "]\nkind = \"" + kind + "\"\n[[providers." + kind + ".accounts]]\nname = \"main\"\n" + needs[kind]
 	}
 	c, err := config.Load(write(t, text), declaredKinds, env())
 	if err != nil {

@@ -31,6 +31,9 @@ type Provider struct {
 	redirectURI string
 	open        func(Lend) (clients.Provider, error)
 	samples     func(context.Context) (int, []*Error)
+	// lacks tells what an account has not that asking for its orders needs; nil for a
+	// kind whose accounts are complete.
+	lacks func(clients.Account) error
 	// samplesPath and samplesTable are where further samples belong.
 	samplesPath, samplesTable string
 }
@@ -170,6 +173,14 @@ func (l *loader) try(path string, p *Provider, own map[string]any, frame []field
 	if teller, ok := trial.(interface{ Notices() []string }); ok {
 		for _, text := range teller.Notices() {
 			l.notice(path + ": " + text)
+		}
+	}
+	if teller, ok := trial.(interface{ Lacks(a clients.Account) error }); ok {
+		p.lacks = teller.Lacks
+		for _, a := range c.Accounts {
+			if err := p.lacks(a); err != nil {
+				l.notice(fmt.Sprintf("%s: account %s cannot be asked for orders: %s", path, a.Name, strings.ReplaceAll(err.Error(), "\n", "; ")))
+			}
 		}
 	}
 	p.samples = func(ctx context.Context) (int, []*Error) { return l.checkSamples(ctx, path, p.open) }

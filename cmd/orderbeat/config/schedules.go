@@ -106,9 +106,13 @@ func (l *loader) asks(path string, s Schedule, params map[string]any) {
 	if len(target.Accounts) == 0 {
 		target.Accounts = []clients.Account{{}} // any will do for the params
 	}
-	if _, ok := jobs.Kinds[s.Kind]; !ok {
+	kind, ok := jobs.Kinds[s.Kind]
+	if !ok {
 		l.add(path+".kind", "%.40q is not a kind of run; known kinds: %s", s.Kind, strings.Join(slices.Sorted(maps.Keys(jobs.Kinds)), ", "))
 		return
+	}
+	if kind.Ask == nil {
+		l.complete(s.Provider, target.Accounts)
 	}
 	l.params(path+".params", params, func(params map[string]any) *clients.Error {
 		text, err := json.Marshal(params)
@@ -119,6 +123,20 @@ func (l *loader) asks(path string, s Schedule, params map[string]any) {
 		_, _, err = jobs.Plan(request, map[string]jobs.Target{s.Provider: target}, time.Now())
 		return clients.AsError(err)
 	})
+}
+
+// complete checks that the accounts have what asking for their orders needs.
+func (l *loader) complete(provider string, accounts []clients.Account) {
+	for _, p := range l.config.Providers {
+		if p.Name != provider || p.lacks == nil {
+			continue
+		}
+		for i, a := range p.Accounts {
+			if slices.ContainsFunc(accounts, func(b clients.Account) bool { return b.Name == a.Name }) {
+				l.addProvider(index(join("providers", p.Name)+".accounts", i), p.lacks(a))
+			}
+		}
+	}
 }
 
 // chosen checks the names of a schedule's accounts, none of which means all, and
