@@ -34,7 +34,7 @@ type Client struct {
 	orders, fetch *question
 	traits        clients.Traits
 	guard         guard
-	hidden        map[string]bool // members of answers that nobody sees, by their folded names
+	hidden        map[string]bool   // members of answers that nobody sees, by their folded names
 	uses, params  map[string]string // what is needed of accounts, and by which key
 	samples       []sample
 	account       clients.Account          // whose samples are

@@ -182,32 +182,33 @@ func (g *pager) count(ctx context.Context, name string, p *program, page *page, 
 // afterLink follows the link whose relation is next (RFC 8288). Credentials go with it,
 // so that it may lead nowhere else.
 func afterLink(header http.Header, address *url.URL, s scope) (turn, error) {
-	for _, target := range nextLinks(header.Values("Link")) {
-		next, err := address.Parse(target)
-		if err != nil || next.Scheme != address.Scheme || next.Host != address.Host {
-			return turn{}, errors.New("the link to the next page leads to another host")
-		}
-		if next.String() == address.String() {
-			return turn{}, errors.New("the link to the next page leads to the same page")
-		}
-		return turn{scope: s, url: next}, nil
+	target, ok := nextLink(header.Values("Link"))
+	if !ok {
+		return turn{done: true}, nil
 	}
-	return turn{done: true}, nil
+	next, err := address.Parse(target)
+	if err != nil || next.Scheme != address.Scheme || next.Host != address.Host {
+		return turn{}, errors.New("the link to the next page leads to another host")
+	}
+	if next.String() == address.String() {
+		return turn{}, errors.New("the link to the next page leads to the same page")
+	}
+	return turn{scope: s, url: next}, nil
 }
 
 // links finds <address>; parameters in a header Link. An address may have commas in it.
 var links = regexp.MustCompile(`<([^>]*)>([^<]*)`)
 
-// next finds the relation among a link's parameters.
-var next = regexp.MustCompile(`(?i);\s*rel\s*=\s*(?:next\b|"(?:[^"]*\s)?next(?:\s[^"]*)?")`)
+// relationNext finds the relation among a link's parameters.
+var relationNext = regexp.MustCompile(`(?i);\s*rel\s*=\s*(?:next\b|"(?:[^"]*\s)?next(?:\s[^"]*)?")`)
 
-func nextLinks(values []string) (targets []string) {
+func nextLink(values []string) (target string, ok bool) {
 	for _, value := range values {
 		for _, link := range links.FindAllStringSubmatch(value, -1) {
-			if next.MatchString(link[2]) {
-				targets = append(targets, link[1])
+			if relationNext.MatchString(link[2]) {
+				return link[1], true
 			}
 		}
 	}
-	return targets
+	return "", false
 }

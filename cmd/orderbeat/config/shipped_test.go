@@ -2,12 +2,42 @@ package config // an inside test: it walks the unexported shape of the file
 
 import (
 	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"testing"
 
 	"orderbeat/clients"
+	"orderbeat/clients/declared"
+	"orderbeat/clients/michelin"
 )
+
+// The other providers run as they stand when the # before their lines is taken away.
+func TestTheShippedFileSwitchesAllProvidersOn(t *testing.T) {
+	text, err := os.ReadFile("../../../config.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "config.toml")
+	if err := os.WriteFile(path, regexp.MustCompile(`(?m)^#([^ #])`).ReplaceAll(text, []byte("$1")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[string]clients.Kind{"michelin": {Open: michelin.Open}}
+	for _, kind := range []string{"ptv", "shell", "microbilt", "mazda"} {
+		kinds[kind] = clients.Kind{Open: declared.Open, Declaration: declared.Preset(kind)}
+	}
+	c, err := Load(path, kinds, func(string) string { return "" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	scheduled := map[string]bool{}
+	for _, s := range c.Schedules {
+		scheduled[s.Provider] = true
+	}
+	if len(c.Providers) != len(kinds) || len(scheduled) != len(kinds) || len(c.Notices) > 0 {
+		t.Errorf("got %d providers, schedules of %v and notices %q, want all %d", len(c.Providers), scheduled, c.Notices, len(kinds))
+	}
+}
 
 func TestTheShippedFileTellsOfEveryKey(t *testing.T) {
 	text, err := os.ReadFile("../../../config.toml")
