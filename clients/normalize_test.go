@@ -220,3 +220,31 @@ func TestSchedulesSortByEveryField(t *testing.T) {
 		}
 	})
 }
+
+// A mapping may know of an order no more than its state.
+func TestAnOrderWithoutLinesKeepsWhatItsMappingSet(t *testing.T) {
+	for name, c := range map[string]struct{ given, want clients.Order }{
+		"a state": {
+			clients.Order{Status: clients.StatusScheduled, PromisedOn: "2026-01-31"},
+			clients.Order{Status: clients.StatusScheduled, PromisedOn: "2026-01-31", ShippedQuantity: clients.Pieces(0)},
+		},
+		"nothing": {clients.Order{}, clients.Order{Status: clients.StatusUnknown, ShippedQuantity: clients.Pieces(0)}},
+		"quantities, and no real date": {
+			clients.Order{Status: clients.StatusOpen, OrderedQuantity: clients.Pieces(5), ShippedQuantity: clients.Pieces(2), PromisedOn: "9999-12-31"},
+			clients.Order{Status: clients.StatusOpen, OrderedQuantity: clients.Pieces(5), ShippedQuantity: clients.Pieces(2), OpenQuantity: clients.Pieces(3)},
+		},
+		"an open quantity of its own": {
+			clients.Order{OrderedQuantity: clients.Pieces(5), OpenQuantity: clients.Pieces(4)},
+			clients.Order{Status: clients.StatusUnknown, OrderedQuantity: clients.Pieces(5), ShippedQuantity: clients.Pieces(0), OpenQuantity: clients.Pieces(4)},
+		},
+	} {
+		o := c.given
+		for range 2 { // normalizing twice changes nothing
+			o.Normalize()
+		}
+		c.want.Lines = []clients.Line{}
+		if diff := cmp.Diff(c.want, o); diff != "" {
+			t.Errorf("%s: the order differs (-want +got):\n%s", name, diff)
+		}
+	}
+}

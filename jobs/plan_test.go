@@ -34,7 +34,9 @@ func targets(t *testing.T) map[string]jobs.Target {
 				{Name: "auckland", Location: zone("Pacific/Auckland")},
 			},
 		},
-		"unbounded": {Accounts: []clients.Account{{Name: "only"}}},
+		"unbounded":  {Accounts: []clients.Account{{Name: "only"}}},
+		"forgetful":  {Traits: clients.Traits{MaxWindowDays: 4, HistoryDays: 7}, Accounts: []clients.Account{{Name: "only"}}},
+		"windowless": {Traits: clients.Traits{NoWindows: true, MaxReferences: 5}, Accounts: []clients.Account{{Name: "only"}}},
 	}
 }
 
@@ -107,6 +109,27 @@ func TestSyncWithoutCapIsOneWindow(t *testing.T) {
 	}
 }
 
+// A lookback beyond what the provider tells of begins where that does.
+func TestSyncBeginsWhereTheProviderDoes(t *testing.T) {
+	for params, want := range map[string]string{
+		``:                      "2026-11-14..2026-11-17 2026-11-18..2026-11-20",
+		`{"lookback":"1d"}`:     "2026-11-19..2026-11-20",
+		`{"from":"2026-11-14"}`: "2026-11-14..2026-11-17 2026-11-18..2026-11-20",
+	} {
+		_, planned, err := jobs.Plan(jobs.Request{Provider: "forgetful", Kind: "sync", Params: json.RawMessage(params)}, targets(t), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, j := range planned {
+			got = append(got, fmt.Sprintf("%s..%s", j.From, j.To))
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: got %s, want %s", params, got, want)
+		}
+	}
+}
+
 func TestFetchAsksForHandfuls(t *testing.T) {
 	_, planned, err := jobs.Plan(jobs.Request{
 		Provider: "michelin", Kind: "fetch", Accounts: []string{"detroit", "detroit"},
@@ -131,25 +154,29 @@ func TestPlanRefuses(t *testing.T) {
 		r    jobs.Request
 		want string
 	}{
-		"an unknown provider":           {jobs.Request{Provider: "goodyear", Kind: "sync"}, `unknown provider "goodyear"`},
-		"an unknown kind":               {jobs.Request{Provider: "michelin", Kind: "steal"}, `unknown kind "steal"`},
-		"an unknown account":            {jobs.Request{Provider: "michelin", Kind: "sync", Accounts: []string{"x"}}, `unknown account "x"`},
-		"an unknown param":              {sync(`{"days":3}`), `unknown field "days"`},
-		"a param of a wrong type":       {sync(`{"lookback":14}`), `lookback: want string, got number`},
-		"params that are no object":     {sync(`[]`), `want a JSON object, got array`},
-		"a lookback that is no time":    {sync(`{"lookback":"soon"}`), `lookback "soon" is not a length of time`},
-		"a lookback into the future":    {sync(`{"lookback":"-3d"}`), `lookback "-3d" is not a length of time`},
-		"lookback and range together":   {sync(`{"lookback":"3d","from":"2026-01-01"}`), `cannot be combined`},
-		"a range that is reversed":      {sync(`{"from":"2026-02-01","to":"2026-01-01"}`), `from 2026-02-01 is after to 2026-01-01`},
-		"a range after today":           {sync(`{"from":"2027-01-01","to":"2027-01-02"}`), `begins after today`},
-		"a range before all suppliers":  {sync(`{"from":"0001-01-01"}`), `begins before 1970-01-01`},
-		"a day that is none":            {sync(`{"from":"2026-02-30","to":"2026-03-01"}`), `from: "2026-02-30" is not a date`},
-		"two days that are none":        {sync(`{"from":"x","to":"y"}`), `from: "x" is not a date`},
-		"a fetch of nothing":            {fetch(`{}`), `fetch needs order_ids or references`},
-		"a blank order id":              {fetch(`{"order_ids":[" "]}`), `blank`},
-		"an order id of a megabyte":     {fetch(`{"order_ids":["` + long + `"]}`), `longer than`},
-		"more jobs than anybody wants":  {fetch(`{"order_ids":[` + many(2*jobs.MaxJobs+2) + `]}`), `more than 20000 jobs`},
-		"a fetch where there is no way": {jobs.Request{Provider: "unbounded", Kind: "fetch", Params: json.RawMessage(`{"order_ids":["A"]}`)}, `cannot be asked for single orders`},
+		"an unknown provider":          {jobs.Request{Provider: "goodyear", Kind: "sync"}, `unknown provider "goodyear"`},
+		"an unknown kind":              {jobs.Request{Provider: "michelin", Kind: "steal"}, `unknown kind "steal"`},
+		"an unknown account":           {jobs.Request{Provider: "michelin", Kind: "sync", Accounts: []string{"x"}}, `unknown account "x"`},
+		"an unknown param":             {sync(`{"days":3}`), `unknown field "days"`},
+		"a param of a wrong type":      {sync(`{"lookback":14}`), `lookback: want string, got number`},
+		"params that are no object":    {sync(`[]`), `want a JSON object, got array`},
+		"a lookback that is no time":   {sync(`{"lookback":"soon"}`), `lookback "soon" is not a length of time`},
+		"a lookback into the future":   {sync(`{"lookback":"-3d"}`), `lookback "-3d" is not a length of time`},
+		"lookback and range together":  {sync(`{"lookback":"3d","from":"2026-01-01"}`), `cannot be combined`},
+		"a range that is reversed":     {sync(`{"from":"2026-02-01","to":"2026-01-01"}`), `from 2026-02-01 is after to 2026-01-01`},
+		"a range after today":          {sync(`{"from":"2027-01-01","to":"2027-01-02"}`), `begins after today`},
+		"a range before all suppliers": {sync(`{"from":"0001-01-01"}`), `begins before 1970-01-01`},
+		"a day that is none":           {sync(`{"from":"2026-02-30","to":"2026-03-01"}`), `from: "2026-02-30" is not a date`},
+		"two days that are none":       {sync(`{"from":"x","to":"y"}`), `from: "x" is not a date`},
+		"a fetch of nothing":           {fetch(`{}`), `fetch needs order_ids or references`},
+		"a blank order id":             {fetch(`{"order_ids":[" "]}`), `blank`},
+		"an order id of a megabyte":    {fetch(`{"order_ids":["` + long + `"]}`), `longer than`},
+		"more jobs than anybody wants": {fetch(`{"order_ids":[` + many(2*jobs.MaxJobs+2) + `]}`), `more than 20000 jobs`},
+		"a range that begins before the provider's memory": {
+			jobs.Request{Provider: "forgetful", Kind: "sync", Params: json.RawMessage(`{"from":"2026-11-13"}`)}, `begins before 2026-11-14`,
+		},
+		"a window where there is no way": {jobs.Request{Provider: "windowless", Kind: "sync"}, `cannot be asked for the orders of a window`},
+		"a fetch where there is no way":  {jobs.Request{Provider: "unbounded", Kind: "fetch", Params: json.RawMessage(`{"order_ids":["A"]}`)}, `cannot be asked for single orders`},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
