@@ -48,6 +48,9 @@ type Traits struct {
 	// MaxReferences is how many order ids and references one query may name
 	// together. 0 means that the provider cannot be asked by reference.
 	MaxReferences int
+	// MaxDespatchDays and MaxInvoiceDays are the longest windows of an [Adviser] and an
+	// [Invoicer], counting both ends. 0 means that the provider cannot be asked so.
+	MaxDespatchDays, MaxInvoiceDays int
 	// Volatile names the fields of an order, as paths of [Change] without ids
 	// ("description", "lines/description"), that may differ from one answer to
 	// the next without meaning anything. They are stored, but alone make no
@@ -94,8 +97,12 @@ func (q Query) ByReference() bool { return len(q.OrderIDs)+len(q.References) > 0
 type Answer struct {
 	// Orders are normalized ([Order.Normalize]); each order id appears once.
 	Orders []Order
+	// Advices and Invoices are what an [Adviser] and an [Invoicer] report, normalized;
+	// each number appears once.
+	Advices  []Advice
+	Invoices []Invoice
 	// Partial lists what the provider, or the mapping, could not tell about
-	// single orders. The orders that could be told are in Orders all the same.
+	// single orders. What could be told is there all the same.
 	Partial []Problem
 }
 

@@ -3,6 +3,7 @@ package clients
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/json"
 )
 
 // Fingerprint is equal for two normalized reports of one order exactly when [Diff]
@@ -19,5 +20,15 @@ func (o *Order) Fingerprint(volatile []string) [16]byte {
 		b = o.Lines[i].appendTo(b, volatile)
 	}
 	sum := sha256.Sum256(b)
+	return [16]byte(sum[:16])
+}
+
+// fingerprintOf is of everything that the JSON of a document tells.
+func fingerprintOf(document any) [16]byte {
+	text, err := json.Marshal(document)
+	if err != nil {
+		panic(err) // texts, dates and numbers always have a JSON form
+	}
+	sum := sha256.Sum256(text)
 	return [16]byte(sum[:16])
 }

@@ -1,0 +1,133 @@
+package clients
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+)
+
+// Adviser is a [Provider] that can be asked what it despatched. Implementations are
+// safe for concurrent use.
+type Adviser interface {
+	// Advices asks for the despatch advices of a window of despatch dates: From and To
+	// of the query, at most [Traits.MaxDespatchDays] days. An answer without any is a
+	// supplier that despatched nothing; a failure is an *[Error].
+	Advices(ctx context.Context, q Query) (Answer, error)
+}
+
+// Advice is one despatch advice as a provider reports it: what left on one truck. Its
+// JSON names are the columns of the table `despatch_advices`.
+type Advice struct {
+	Provider string `json:"provider"`
+	Account  string `json:"account"`
+	// AdviceID is the advice's own number. (Provider, Account, AdviceID) identify it.
+	AdviceID string `json:"advice_id"`
+	// BillOfLading is what an order's despatches call their advice ([Despatch.AdviceID]).
+	BillOfLading Text `json:"bill_of_lading"`
+	IssuedOn     Date `json:"issued_on"`
+	DespatchedOn Date `json:"despatched_on"`
+	// ExpectedOn is the day on which the goods should arrive.
+	ExpectedOn Date `json:"expected_on"`
+	// Carrier is the carrier's code (in North America its SCAC), or its name where
+	// there is no code.
+	Carrier Text `json:"carrier"`
+	// Tracking are the carrier's tracking numbers, sorted, each once.
+	Tracking []string `json:"tracking"`
+	// ShipTo is the supplier's number of the consignee.
+	ShipTo Text `json:"ship_to"`
+	// Quantity is what the advice says that it holds in all.
+	Quantity Quantity     `json:"quantity"`
+	Lines    []AdviceLine `json:"lines"`
+	// Unmapped lists, sorted, the values of the answer that could not be read, as
+	// "path: value". It alone makes no change.
+	Unmapped []string `json:"unmapped,omitempty"`
+}
+
+// AdviceLine is what an advice says of one line of one order.
+type AdviceLine struct {
+	LineID Text `json:"line_id"`
+	// OrderID is the supplier's number of the order, OrderLineID its line there.
+	OrderID     Text `json:"order_id"`
+	OrderLineID Text `json:"order_line_id"`
+	// Reference is the customer's own number (PO).
+	Reference      Text     `json:"reference"`
+	ArticleID      Text     `json:"article_id"`
+	BuyerArticleID Text     `json:"buyer_article_id"`
+	EAN            Text     `json:"ean"`
+	Quantity       Quantity `json:"quantity"`
+}
+
+// Normalize brings the advice into its one canonical form: lines sorted by their
+// contents, texts without blanks, dates that mean "no date" NULL, nil slices empty
+// ones. A mapping calls it once, last. Normalizing twice changes nothing.
+func (a *Advice) Normalize() {
+	trim(&a.BillOfLading, &a.Carrier, &a.ShipTo)
+	a.IssuedOn, a.DespatchedOn, a.ExpectedOn = a.IssuedOn.real(), a.DespatchedOn.real(), a.ExpectedOn.real()
+	for i := range a.Tracking {
+		a.Tracking[i] = strings.TrimSpace(a.Tracking[i])
+	}
+	slices.Sort(a.Tracking)
+	a.Tracking = slices.Compact(slices.DeleteFunc(orNone(a.Tracking), func(s string) bool { return s == "" }))
+	a.Lines = orNone(a.Lines)
+	for i := range a.Lines {
+		l := &a.Lines[i]
+		trim(&l.LineID, &l.OrderID, &l.OrderLineID, &l.Reference, &l.ArticleID, &l.BuyerArticleID, &l.EAN)
+	}
+	slices.SortFunc(a.Lines, AdviceLine.compare)
+	slices.Sort(a.Unmapped)
+	a.Unmapped = slices.Compact(a.Unmapped)
+}
+
+// Fingerprint is equal for two normalized reports of one advice exactly when nothing
+// but Unmapped differs between them. A later version of the program may take it
+// another way.
+func (a *Advice) Fingerprint() [16]byte {
+	told := *a
+	told.Unmapped = nil
+	return fingerprintOf(told)
+}
+
+// OrderIDs are the orders that the advice names, each once and sorted. Unnamed tells
+// that some line names none: then the bill of lading says whose it is.
+func (a *Advice) OrderIDs() (ids []string, unnamed bool) {
+	for i := range a.Lines {
+		ids, unnamed = noteOrder(ids, unnamed, a.Lines[i].OrderID)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids), unnamed || len(a.Lines) == 0
+}
+
+func noteOrder(ids []string, unnamed bool, id Text) ([]string, bool) {
+	if id == "" {
+		return ids, true
+	}
+	return append(ids, string(id)), unnamed
+}
+
+func (l AdviceLine) compare(m AdviceLine) int {
+	return cmp.Or(
+		cmp.Compare(l.LineID, m.LineID),
+		cmp.Compare(l.OrderID, m.OrderID),
+		cmp.Compare(l.OrderLineID, m.OrderLineID),
+		cmp.Compare(l.Reference, m.Reference),
+		cmp.Compare(l.ArticleID, m.ArticleID),
+		cmp.Compare(l.BuyerArticleID, m.BuyerArticleID),
+		cmp.Compare(l.EAN, m.EAN),
+		l.Quantity.compare(m.Quantity),
+	)
+}
+
+func trim(all ...*Text) {
+	for _, t := range all {
+		*t = t.trimmed()
+	}
+}
+
+// orNone makes no list an empty one.
+func orNone[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}

@@ -1,0 +1,116 @@
+package clients
+
+import (
+	"cmp"
+	"context"
+	"slices"
+)
+
+// Invoicer is a [Provider] that can be asked for its invoices. Implementations are
+// safe for concurrent use.
+type Invoicer interface {
+	// Invoices asks for the invoices of a window of issue dates: From and To of the
+	// query, at most [Traits.MaxInvoiceDays] days. An answer without any is a supplier
+	// that invoiced nothing; a failure is an *[Error].
+	Invoices(ctx context.Context, q Query) (Answer, error)
+}
+
+// Invoice is one invoice or note as a provider reports it, without the document itself
+// and without anybody's bank. Its JSON names are the columns of the table `invoices`.
+type Invoice struct {
+	Provider string `json:"provider"`
+	Account  string `json:"account"`
+	// Number is the document's own. (Provider, Account, Number) identify it.
+	Number     string      `json:"number"`
+	Type       InvoiceType `json:"type"`
+	InvoicedOn Date        `json:"invoiced_on"`
+	// DueOn is the first day on which something of it is due.
+	DueOn Date `json:"due_on"`
+	// Currency is a code of ISO 4217.
+	Currency    Text          `json:"currency"`
+	TotalAmount Amount        `json:"total_amount"`
+	ShipTo      Text          `json:"ship_to"` // the supplier's number of the consignee
+	Lines       []InvoiceLine `json:"lines"`
+	// Unmapped lists, sorted, the values of the answer that could not be read, as
+	// "path: value". It alone makes no change.
+	Unmapped []string `json:"unmapped,omitempty"`
+}
+
+// InvoiceLine is what an invoice says of one line of one order. Amounts and quantities
+// have the supplier's sign: what is credited may be less than zero.
+type InvoiceLine struct {
+	LineID Text `json:"line_id"`
+	// OrderID is the supplier's number of the order, OrderLineID its line there.
+	OrderID     Text `json:"order_id"`
+	OrderLineID Text `json:"order_line_id"`
+	// Reference is the customer's own number (PO).
+	Reference      Text     `json:"reference"`
+	BillOfLading   Text     `json:"bill_of_lading"`
+	ArticleID      Text     `json:"article_id"`
+	BuyerArticleID Text     `json:"buyer_article_id"`
+	EAN            Text     `json:"ean"`
+	Quantity       Quantity `json:"quantity"`
+	UnitPrice      Amount   `json:"unit_price"`
+	NetAmount      Amount   `json:"net_amount"`
+	// TotalAmount is the net amount after what is allowed or charged on the line.
+	TotalAmount Amount `json:"total_amount"`
+}
+
+// InvoiceType says what kind of document an invoice is.
+type InvoiceType string
+
+// The types.
+const (
+	InvoiceCommercial InvoiceType = "commercial"
+	InvoiceCredit     InvoiceType = "credit"
+	InvoiceDebit      InvoiceType = "debit"
+	InvoiceUnknown    InvoiceType = "unknown"
+)
+
+// Normalize brings the invoice into its one canonical form, as [Advice.Normalize] does.
+func (i *Invoice) Normalize() {
+	trim(&i.Currency, &i.ShipTo)
+	i.InvoicedOn, i.DueOn = i.InvoicedOn.real(), i.DueOn.real()
+	i.Type = cmp.Or(i.Type, InvoiceUnknown)
+	i.Lines = orNone(i.Lines)
+	for n := range i.Lines {
+		l := &i.Lines[n]
+		trim(&l.LineID, &l.OrderID, &l.OrderLineID, &l.Reference, &l.BillOfLading, &l.ArticleID, &l.BuyerArticleID, &l.EAN)
+	}
+	slices.SortFunc(i.Lines, InvoiceLine.compare)
+	slices.Sort(i.Unmapped)
+	i.Unmapped = slices.Compact(i.Unmapped)
+}
+
+// Fingerprint is what [Advice.Fingerprint] is of an advice.
+func (i *Invoice) Fingerprint() [16]byte {
+	told := *i
+	told.Unmapped = nil
+	return fingerprintOf(told)
+}
+
+// OrderIDs are the orders that the invoice names, each once and sorted.
+func (i *Invoice) OrderIDs() (ids []string) {
+	for n := range i.Lines {
+		ids, _ = noteOrder(ids, false, i.Lines[n].OrderID)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+func (l InvoiceLine) compare(m InvoiceLine) int {
+	return cmp.Or(
+		cmp.Compare(l.LineID, m.LineID),
+		cmp.Compare(l.OrderID, m.OrderID),
+		cmp.Compare(l.OrderLineID, m.OrderLineID),
+		cmp.Compare(l.Reference, m.Reference),
+		cmp.Compare(l.BillOfLading, m.BillOfLading),
+		cmp.Compare(l.ArticleID, m.ArticleID),
+		cmp.Compare(l.BuyerArticleID, m.BuyerArticleID),
+		cmp.Compare(l.EAN, m.EAN),
+		l.Quantity.compare(m.Quantity),
+		cmp.Compare(l.UnitPrice, m.UnitPrice),
+		cmp.Compare(l.NetAmount, m.NetAmount),
+		cmp.Compare(l.TotalAmount, m.TotalAmount),
+	)
+}
