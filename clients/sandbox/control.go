@@ -57,7 +57,7 @@ func (s *Sandbox) describe(w http.ResponseWriter, _ *http.Request) {
 		About:    "stand-ins for five providers; their invented orders move with each sandbox day",
 		Day:      s.options.Day.String(),
 		Today:    s.orders.day(s.options.Now()),
-		Paths:    []string{michelin.Token, michelin.Introspect, michelinStatusPath},
+		Paths:    []string{michelin.Token, michelin.Introspect, michelinStatusPath, michelinDesadvPath, michelinInvoicesPath},
 		ClientID: ClientID,
 		Accounts: michelinParties,
 		Stats:    s.Stats(),

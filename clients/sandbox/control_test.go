@@ -19,7 +19,7 @@ func TestControlDescribesTheSandbox(t *testing.T) {
 	delete(got, "about")
 	delete(got, "providers") // see TestControlDescribesEveryProvider
 	want := object{
-		"day": "20s", "today": 89759700.0, "client_id": sandbox.ClientID, "paths": []any{tokenPath, introPath, statusPath},
+		"day": "20s", "today": 89759700.0, "client_id": sandbox.ClientID, "paths": []any{tokenPath, introPath, statusPath, desadvPath, invoicesPath},
 		"accounts": []any{
 			object{"bill_to": "1111111", "ship_to": "1234567"},
 			object{"bill_to": "2222222", "ship_to": "2345678"},

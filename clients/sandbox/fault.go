@@ -10,11 +10,13 @@ import (
 // Op names an operation that a [Fault] can strike.
 type Op string
 
-// The operations. The first three are Michelin's.
+// The operations. The first five are Michelin's.
 const (
 	OpToken                  Op = "token"
 	OpIntrospect             Op = "introspect"
 	OpOrderStatus            Op = "order_status"
+	OpDesadv                 Op = "desadv"
+	OpInvoices               Op = "invoices"
 	OpPTVToken               Op = "ptv_token"
 	OpPTVPing                Op = "ptv_ping"
 	OpPTVPlannings           Op = "ptv_plannings"
@@ -33,7 +35,7 @@ const (
 )
 
 var ops = []Op{
-	OpToken, OpIntrospect, OpOrderStatus,
+	OpToken, OpIntrospect, OpOrderStatus, OpDesadv, OpInvoices,
 	OpPTVToken, OpPTVPing, OpPTVPlannings, OpPTVRelease,
 	OpShellToken, OpShellPing, OpShellOrderCardEnquiry,
 	OpMicrobiltToken, OpMicrobiltPing, OpMicrobiltArchiveReport, OpMicrobiltGetReport,
@@ -59,7 +61,7 @@ type Fault struct {
 	Status int
 	Header http.Header
 	Body   string
-	// ErrorCode is answered in errorHead by order status, in a 200 that is complete
+	// ErrorCode is answered in errorHead by Michelin's documents, in a 200 that is complete
 	// otherwise: "1" (partial) comes with the orders, any other without.
 	ErrorCode string
 	// RefuseClient takes the right credentials for wrong ones, where tokens are issued.

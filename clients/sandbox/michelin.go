@@ -41,13 +41,20 @@ var michelinParties = []michelinParty{
 }
 
 func (s *Sandbox) michelinRoutes() {
-	status := func(w http.ResponseWriter, r *http.Request, f Fault, _ bool) {
+	answers := func(answer func(w http.ResponseWriter, r *http.Request, fault string)) handler {
+		return func(w http.ResponseWriter, r *http.Request, f Fault, _ bool) {
+			f.effects().Strike(w, r, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				answer(w, r, f.ErrorCode)
+			}))
+		}
+	}
+	status := func(w http.ResponseWriter, r *http.Request, f Fault, struck bool) {
 		s.counts.orderStatus.Add(1)
-		f.effects().Strike(w, r, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			s.orderStatus(w, r, f.ErrorCode)
-		}))
+		answers(s.orderStatus)(w, r, f, struck)
 	}
 	s.mux.Handle("POST "+michelinStatusPath, s.operation(OpOrderStatus, statusBillTo, status))
+	s.mux.Handle("POST "+michelinDesadvPath, s.operation(OpDesadv, desadvBillTo, answers(s.desadv)))
+	s.mux.Handle("POST "+michelinInvoicesPath, s.operation(OpInvoices, invoiceBillTo, answers(s.invoices)))
 }
 
 // statusBillTo is the bill-to that an order status request asks about.

@@ -34,6 +34,7 @@ type part struct {
 // despatch is a truck that left. Its quantities sum up to the part's.
 type despatch struct {
 	date     date
+	invoiced date // a sandbox day later
 	bol      string
 	quantity int
 }

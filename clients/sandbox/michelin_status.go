@@ -1,8 +1,6 @@
 package sandbox
 
 import (
-	"encoding/json"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -23,38 +21,14 @@ const (
 // maxWindowDays is the widest range of order dates, counting both ends.
 const maxWindowDays = 90
 
-// orderStatus answers order status. What HTTP can refuse it refuses with an empty
-// JSON object, a missing token with nothing at all, as the developer portal says;
-// what the document itself gets wrong is told in a 200, in errorHead. fault is the
-// error code to answer to a query that is right, or "".
+// orderStatus answers order status. What the document itself gets wrong is told in a 200,
+// in errorHead. fault is the error code to answer to a query that is right, or "".
 func (s *Sandbox) orderStatus(w http.ResponseWriter, r *http.Request, fault string) {
-	if !s.authorized(r) {
-		s.counts.unauthorized.Add(1)
-		w.WriteHeader(http.StatusUnauthorized)
-		return
-	}
-	if contentType(r) != "application/json" {
-		s.refuse(w, http.StatusUnsupportedMediaType)
-		return
-	}
-	body, err := io.ReadAll(r.Body)
 	var q statusRequest
-	if err != nil || json.Unmarshal(body, &q) != nil {
-		s.refuse(w, http.StatusBadRequest)
-		return
+	account, ok := s.michelinQuestion(w, r, &q, func() text { return q.BuyerParty.PartyID })
+	if ok {
+		answerJSON(w, http.StatusOK, s.statusDocument(q, account, fault))
 	}
-	account := slices.IndexFunc(michelinParties, func(p michelinParty) bool { return p.BillTo == string(q.BuyerParty.PartyID) })
-	if account < 0 && numeric(q.BuyerParty.PartyID) {
-		s.counts.forbidden.Add(1)
-		answerJSON(w, http.StatusForbidden, struct{}{})
-		return
-	}
-	answerJSON(w, http.StatusOK, s.statusDocument(q, account, fault))
-}
-
-func (s *Sandbox) refuse(w http.ResponseWriter, status int) {
-	s.counts.refused.Add(1)
-	answerJSON(w, status, struct{}{})
 }
 
 // statusDocument is the document that answers q, in the shape of its variant.

@@ -152,7 +152,10 @@ func (s *story) despatch(quantity int, f fate) []despatch {
 	ds := make([]despatch, f.trucks)
 	for i := range ds {
 		load := quantity / (f.trucks - i)
-		ds[i] = despatch{date: s.shipsOn(f), bol: formatBOL(s.number, 2*f.lag+i+1), quantity: load}
+		ds[i] = despatch{
+			date: s.shipsOn(f), invoiced: s.calendar(s.ageOf(f.lag+stepShipped) + 1),
+			bol: formatBOL(s.number, 2*f.lag+i+1), quantity: load,
+		}
 		quantity -= load
 	}
 	return ds

@@ -20,6 +20,9 @@ const (
 	tokenPath  = "/idp/v2/b2b/oauth2/token"
 	introPath  = "/idp/v2/b2b/oauth2/introspect"
 	statusPath = "/order/amn/C1_1/status"
+
+	desadvPath   = "/desadv/amn/C1_0/desadv"
+	invoicesPath = "/invoice/amn/B3_4/invoices"
 )
 
 // noon of a Friday in Detroit.

@@ -14,10 +14,10 @@ type Stats struct {
 	TokensIssued   int64 `json:"tokens_issued"`
 	Introspections int64 `json:"introspections"`
 	OrderStatus    int64 `json:"order_status_requests"`
-	// Unauthorized and Forbidden are order status requests answered 401 and 403.
+	// Unauthorized and Forbidden are requests for Michelin's documents answered 401 and 403.
 	Unauthorized int64 `json:"unauthorized"`
 	Forbidden    int64 `json:"forbidden"`
-	// Refused are order status requests answered 400 or 415, or with an error code in a 200.
+	// Refused are such requests answered 400 or 415, or with an error code in a 200.
 	Refused int64 `json:"refused"`
 	// Faults is how often a fault struck, at whichever provider.
 	Faults int64 `json:"faults"`

@@ -1,0 +1,94 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"slices"
+)
+
+// michelinQuestion reads a request of Michelin's API into q. What HTTP can refuse it
+// refuses with an empty JSON object, a missing token with nothing at all, as the
+// developer portal says; then it reports false. account is below zero when the bill-to
+// is none.
+func (s *Sandbox) michelinQuestion(w http.ResponseWriter, r *http.Request, q any, billTo func() text) (account int, ok bool) {
+	if !s.authorized(r) {
+		s.counts.unauthorized.Add(1)
+		w.WriteHeader(http.StatusUnauthorized)
+		return 0, false
+	}
+	if contentType(r) != "application/json" {
+		s.refuse(w, http.StatusUnsupportedMediaType)
+		return 0, false
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil || json.Unmarshal(body, q) != nil {
+		s.refuse(w, http.StatusBadRequest)
+		return 0, false
+	}
+	account = slices.IndexFunc(michelinParties, func(p michelinParty) bool { return p.BillTo == string(billTo()) })
+	if account < 0 && numeric(billTo()) {
+		s.counts.forbidden.Add(1)
+		answerJSON(w, http.StatusForbidden, struct{}{})
+		return 0, false
+	}
+	return account, true
+}
+
+func (s *Sandbox) refuse(w http.ResponseWriter, status int) {
+	s.counts.refused.Add(1)
+	answerJSON(w, status, struct{}{})
+}
+
+// neighbour is what the questions about despatch advices and invoices have in common.
+type neighbour struct {
+	From, To   text
+	BuyerParty requestParty
+	Consignee  requestParty
+	References neighbourReference
+}
+
+// neighbourReference asks by one number. Examples of the OpenAPI document write the
+// names of its members with another casing than the schema; both are understood.
+type neighbourReference struct {
+	TypeCode   text `json:"referenceTypeCode"`
+	DocumentID text `json:"documentID"`
+}
+
+// order is the order that is asked for: "VN" by Michelin's number, "ON" by the customer's.
+func (r neighbourReference) order() (ref reference, ok bool) {
+	switch r.TypeCode {
+	case "VN":
+		ref.SupplierOrderNumber.DocumentID = r.DocumentID
+	case "ON":
+		ref.OrderReference.DocumentID = r.DocumentID
+	default:
+		return ref, false
+	}
+	return ref, r.DocumentID != ""
+}
+
+// check returns the header code that the question deserves, when windows may have so
+// many days. A consignee is not needed: without one all of the bill-to's are meant.
+func (q *neighbour) check(account, mostDays int) string {
+	byReference := q.References != neighbourReference{}
+	_, byName := q.References.order()
+	_, _, inRange := q.window(mostDays)
+	switch {
+	case account < 0 || q.BuyerParty.AgencyCode != agencyOfSeller:
+		return codeBuyer
+	case q.Consignee.PartyID != "" && string(q.Consignee.PartyID) != michelinParties[account].ShipTo:
+		return codeConsignee
+	case byReference && (q.From != "" || q.To != ""):
+		return codeDatesOrRef
+	case byReference && !byName, !byReference && !inRange:
+		return codeOther
+	}
+	return codeNone
+}
+
+func (q *neighbour) window(mostDays int) (from, to date, ok bool) {
+	from, errFrom := parseDate(string(q.From))
+	to, errTo := parseDate(string(q.To))
+	return from, to, errFrom == nil && errTo == nil && from <= to && to-from < date(mostDays)
+}
