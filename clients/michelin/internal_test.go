@@ -167,3 +167,71 @@ func BenchmarkDecode(b *testing.B) {
 		})
 	}
 }
+
+// FuzzDecodeAdvices and FuzzDecodeInvoices check of the documents beside orders what
+// FuzzDecode checks of orders.
+func FuzzDecodeAdvices(f *testing.F) {
+	seedDocuments(f, `{"errorHead":{"errorCode":"1"},"desadv":{"documentNumber":"\ud800","references":[[{}],{"referenceTypeCode":"BM"}],"lineLevel":[{"references":{}}]}}`)
+	f.Fuzz(func(t *testing.T, body []byte) {
+		answer, err := decodeAdvices(bytes.NewReader(body), "michelin", "detroit")
+		if err != nil {
+			return
+		}
+		if !json.Valid(body) {
+			t.Error("took what is not JSON")
+		}
+		seen := map[string]bool{}
+		for _, a := range answer.Advices {
+			if a.AdviceID == "" || seen[a.AdviceID] {
+				t.Errorf("advice %q: has no id, or was told twice", a.AdviceID)
+			}
+			seen[a.AdviceID] = true
+			again := a
+			again.Tracking, again.Lines, again.Unmapped = slices.Clone(a.Tracking), slices.Clone(a.Lines), slices.Clone(a.Unmapped)
+			if again.Normalize(); !reflect.DeepEqual(a, again) {
+				t.Errorf("not normalized (-got +normalized):\n%s", cmp.Diff(a, again))
+			}
+		}
+	})
+}
+
+func FuzzDecodeInvoices(f *testing.F) {
+	seedDocuments(f, `{"documentID":"B3","invoice":{"documentNumber":1,"summary":{"totalAmount":1e3},"lineLevel":{"article":{"article":{"invoicedQuantity":-1}}}}}`)
+	f.Fuzz(func(t *testing.T, body []byte) {
+		answer, messages, err := decodeInvoices(bytes.NewReader(body), "michelin", "detroit")
+		if err != nil {
+			return
+		}
+		if !json.Valid(body) || messages < len(answer.Invoices) {
+			t.Errorf("took what is not JSON, or counted %d messages for %d invoices", messages, len(answer.Invoices))
+		}
+		seen := map[string]bool{}
+		for _, i := range answer.Invoices {
+			if i.Number == "" || seen[i.Number] {
+				t.Errorf("invoice %q: has no number, or was told twice", i.Number)
+			}
+			seen[i.Number] = true
+			again := i
+			again.Lines, again.Unmapped = slices.Clone(i.Lines), slices.Clone(i.Unmapped)
+			if again.Normalize(); !reflect.DeepEqual(i, again) {
+				t.Errorf("not normalized (-got +normalized):\n%s", cmp.Diff(i, again))
+			}
+		}
+	})
+}
+
+func seedDocuments(f *testing.F, further string) {
+	f.Helper()
+	files, err := filepath.Glob("testdata/documents/*.json")
+	if err != nil || len(files) == 0 {
+		f.Fatalf("samples: %v, %v", files, err)
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Add([]byte(further))
+}

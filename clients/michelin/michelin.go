@@ -1,5 +1,6 @@
 // Package michelin asks Michelin North America for the status of orders: EDIWheel
-// C1.1, POST /order/amn/C1_1/status. It owns Michelin's wire format and rules; what
+// C1.1, POST /order/amn/C1_1/status; and for what belongs to them, despatch advices
+// (desadv.go) and invoices (invoice.go). It owns Michelin's wire format and rules; what
 // it reports is in the words of package clients.
 //
 // Its sources are Michelin's developer portal page of 1 April 2025 (called the
@@ -7,7 +8,7 @@
 // OpenAPI). They disagree on how a question is written, so that is a setting, and
 // answers of both kinds are read.
 //
-// Start reading at [Open], then request.go, answer.go and order.go.
+// Start reading at [Open], then request.go, answer.go, reader.go and order.go.
 package michelin
 
 import (
@@ -16,7 +17,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"orderbeat/auth"
 	"orderbeat/clients"
@@ -33,7 +33,7 @@ const (
 type Client struct {
 	http    *clients.HTTP
 	name    string
-	url     string
+	base    string
 	profile profile
 	source  *auth.Source
 	basic   bool // the older scheme, which has no tokens
@@ -49,7 +49,7 @@ func Open(s clients.Section) (clients.Provider, error) {
 	if err != nil {
 		return nil, &clients.ConfigError{Key: "base_url", Message: "is not a URL"}
 	}
-	c := &Client{name: s.Name, url: s.BaseURL + statusPath, profile: profiles[set.Request], basic: set.Scheme == schemeBasic}
+	c := &Client{name: s.Name, base: s.BaseURL, profile: profiles[set.Request], basic: set.Scheme == schemeBasic}
 	if c.basic {
 		err = c.signBasic(s, set, origin)
 	} else {
@@ -68,16 +68,17 @@ func (c *Client) Close() error {
 }
 
 // BaseURL is what the paths of every call hang on.
-func (c *Client) BaseURL() string { return strings.TrimSuffix(c.url, statusPath) }
+func (c *Client) BaseURL() string { return c.base }
 
 // Credentials tell the state of the client's credentials, never a token.
 func (c *Client) Credentials() []*auth.Source { return []*auth.Source{c.source} }
 
 // Traits tells what Michelin can be asked: windows of 90 days counting both ends
-// (the OpenAPI's orderDateTo). How many orders one question may name is not
-// documented; fifty keep it small.
+// (the OpenAPI's orderDateTo), of 5 for despatch advices and of 30 for invoices
+// (despatchToDate and invoiceIssueFromDate). How many orders one question may name is
+// not documented; fifty keep it small.
 func (c *Client) Traits() clients.Traits {
-	return clients.Traits{MaxWindowDays: 90, MaxReferences: 50}
+	return clients.Traits{MaxWindowDays: 90, MaxReferences: 50, MaxDespatchDays: 5, MaxInvoiceDays: 30}
 }
 
 // Orders implements [clients.Provider]. What Michelin reports about orders that were
@@ -87,19 +88,23 @@ func (c *Client) Orders(ctx context.Context, q clients.Query) (clients.Answer, e
 	if err != nil {
 		return clients.Answer{}, &clients.Error{Provider: c.name, Op: operation, Code: clients.CodeInvalid, Message: err.Error()}
 	}
-	call := clients.Call{
-		Op: operation, Method: http.MethodPost, URL: c.url, Body: body,
-		Header: map[string]string{"Content-Type": "application/json", "Accept": "application/json"},
-	}
 	var answer clients.Answer
-	err = c.http.Do(ctx, call, func(body io.Reader) error {
+	err = c.post(ctx, operation, statusPath, body, func(body io.Reader) error {
 		answer, err = decode(body, c.name, q.Account.Name)
 		return err
 	})
 	if err != nil {
-		return clients.Answer{}, c.explain(err)
+		return clients.Answer{}, err
 	}
 	return answer, nil
+}
+
+// post asks one question.
+func (c *Client) post(ctx context.Context, op, path string, body []byte, read func(io.Reader) error) error {
+	return c.explain(c.http.Do(ctx, clients.Call{
+		Op: op, Method: http.MethodPost, URL: c.base + path, Body: body,
+		Header: map[string]string{"Content-Type": "application/json", "Accept": "application/json"},
+	}, read))
 }
 
 // explain adds what is known of Michelin's refusals.

@@ -313,7 +313,7 @@ func TestPartialAnswers(t *testing.T) {
 
 func TestTraits(t *testing.T) {
 	got := open(t, "http://127.0.0.1:1", nil).Traits()
-	if diff := cmp.Diff(clients.Traits{MaxWindowDays: 90, MaxReferences: 50}, got); diff != "" {
+	if diff := cmp.Diff(clients.Traits{MaxWindowDays: 90, MaxReferences: 50, MaxDespatchDays: 5, MaxInvoiceDays: 30}, got); diff != "" {
 		t.Errorf("traits differ (-want +got):\n%s", diff)
 	}
 }

@@ -83,7 +83,7 @@ func (m *mapper) article(n node, l *clients.Line) {
 	for c := m.members(n); c.next(); {
 		switch {
 		case c.is("articleIdentification"):
-			m.identification(c.value, l)
+			l.ArticleID, l.BuyerArticleID, l.EAN = m.articleIDs(c.value)
 		case c.is("articleDescription"):
 			l.Description = m.description(c.value)
 		case c.is("requestedDeliveryDate"):
@@ -100,17 +100,20 @@ func (m *mapper) article(n node, l *clients.Line) {
 	}
 }
 
-func (m *mapper) identification(n node, l *clients.Line) {
+// articleIDs reads articleIdentification: the numbers of the seller and of the buyer,
+// and the EAN.
+func (m *mapper) articleIDs(n node) (sellers, buyers, ean clients.Text) {
 	for c := m.members(n); c.next(); {
 		switch {
-		case c.is("manufacturersArticleId"):
-			l.ArticleID = clients.Text(m.text(c.value))
+		case c.is("manufacturersArticleId"), c.is("suppliersArticleId"):
+			keep(&sellers, clients.Text(m.text(c.value)))
 		case c.is("buyersArticleId"):
-			l.BuyerArticleID = clients.Text(m.text(c.value))
+			buyers = clients.Text(m.text(c.value))
 		case c.is("eanuccarticleID"):
-			l.EAN = clients.Text(m.text(c.value))
+			ean = clients.Text(m.text(c.value))
 		}
 	}
+	return sellers, buyers, ean
 }
 
 // description reads one text or a list of them.
@@ -223,16 +226,21 @@ func (m *mapper) documentID(n node) (id string) {
 }
 
 // quantity reads {"quantityValue": …}, or the value alone.
-func (m *mapper) quantity(n node) (q clients.Quantity) {
-	if n.kind() == '{' {
-		for c := n.members(); c.next(); {
-			if c.is("quantityValue") {
-				q = m.quantity(c.value)
-			}
-		}
-		return q
+func (m *mapper) quantity(n node) clients.Quantity {
+	return within(m, n, "quantityValue", readQuantity)
+}
+
+// within reads {"<name>": …}, or the value alone.
+func within[T any](m *mapper, n node, name string, parse func(string) (T, bool)) (v T) {
+	if n.kind() != '{' {
+		return read(m, n, parse)
 	}
-	return read(m, n, readQuantity)
+	for c := n.members(); c.next(); {
+		if c.is(name) {
+			v = within(m, c.value, name, parse)
+		}
+	}
+	return v
 }
 
 func (m *mapper) date(n node) clients.Date { return read(m, n, readDate) }

@@ -24,6 +24,22 @@ func readQuantity(s string) (clients.Quantity, bool) {
 	return clients.Pieces(int64(n)), true
 }
 
+// readSigned is readQuantity for what may be less than nothing, as credited pieces are.
+func readSigned(s string) (clients.Quantity, bool) {
+	rest, negative := strings.CutPrefix(s, "-")
+	q, ok := readQuantity(rest)
+	if negative {
+		q.N = -q.N
+	}
+	return q, ok
+}
+
+// readAmount reads a decimal number. A blank is NULL.
+func readAmount(s string) (clients.Amount, bool) {
+	a, err := clients.ParseAmount(s)
+	return a, err == nil
+}
+
 // readDate reads a day: "2026-01-31", "20260131", or either with a time behind it.
 // A blank is NULL. Days that mean "no date" are left to [clients.Order.Normalize].
 func readDate(s string) (clients.Date, bool) {

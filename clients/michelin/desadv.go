@@ -1,0 +1,172 @@
+package michelin
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"orderbeat/clients"
+)
+
+const (
+	desadvPath      = "/desadv/amn/C1_0/desadv"
+	desadvOperation = "despatch advice"
+)
+
+// desadvRequest is EDIWheel-C1_0-DesadvRequest. Only the OpenAPI tells of it, so that
+// there is one way of writing it.
+type desadvRequest struct {
+	DocumentID string       `json:"documentID"`
+	Variant    string       `json:"variant"`
+	From       clients.Date `json:"despatchFromDate"`
+	To         clients.Date `json:"despatchToDate"`
+	BuyerParty party        `json:"buyerParty"`
+	Consignee  *party       `json:"consignee,omitempty"`
+}
+
+// Advices implements [clients.Adviser].
+func (c *Client) Advices(ctx context.Context, q clients.Query) (answer clients.Answer, err error) {
+	if err := c.needsWindow(desadvOperation, q); err != nil {
+		return clients.Answer{}, err
+	}
+	body, err := json.Marshal(desadvRequest{
+		DocumentID: documentID, Variant: "0", From: q.From, To: q.To, BuyerParty: buyer(q.Account), Consignee: c.consignee(q.Account),
+	})
+	if err != nil {
+		return clients.Answer{}, err
+	}
+	err = c.post(ctx, desadvOperation, desadvPath, body, func(body io.Reader) (err error) {
+		answer, err = decodeAdvices(body, c.name, q.Account.Name)
+		return err
+	})
+	return answer, err
+}
+
+// needsWindow refuses a question about documents that has no window.
+func (c *Client) needsWindow(op string, q clients.Query) error {
+	if q.From != "" && q.To != "" {
+		return nil
+	}
+	return &clients.Error{Provider: c.name, Op: op, Code: clients.CodeInvalid, Message: "a question needs a window of days"}
+}
+
+// agencyOfSeller is the agencyCode of numbers that the seller assigned.
+const agencyOfSeller = "91"
+
+func buyer(a clients.Account) party { return party{PartyID: a.BillTo, AgencyCode: agencyOfSeller} }
+
+// consignee is the ship-to where the account is asked about by it; without one the
+// answer is about all of the bill-to's.
+func (c *Client) consignee(a clients.Account) *party {
+	if !c.profile.consignee {
+		return nil
+	}
+	return &party{PartyID: a.ShipTo, AgencyCode: agencyOfSeller}
+}
+
+// decodeAdvices reads EDIWheel-C1_0-DesadvResponse and nothing else, advice by advice. It
+// is known by its messageType or, where that is missing, by its list; a refusal is one
+// without either.
+func decodeAdvices(body io.Reader, provider, account string) (clients.Answer, error) {
+	d := adviceDecoder{
+		reader:   newReader(body, "an EDIWheel C1 despatch advice"),
+		provider: provider, account: account, byID: map[string]int{},
+	}
+	if err := d.read("desadv", d.advice, d.member); err != nil {
+		return clients.Answer{}, err
+	}
+	if d.head.code == "" {
+		return clients.Answer{}, d.withoutHead()
+	}
+	if err := judge(d.head, &d.answer); err != nil {
+		return clients.Answer{}, err
+	}
+	if !d.identified && !d.listed {
+		return clients.Answer{}, d.wrong("it has neither a messageType nor a desadv")
+	}
+	if err := d.complete(); err != nil {
+		return clients.Answer{}, err
+	}
+	for i := range d.answer.Advices {
+		d.answer.Advices[i].Normalize()
+	}
+	return d.answer, nil
+}
+
+type adviceDecoder struct {
+	reader
+	provider, account string
+	answer            clients.Answer
+	byID              map[string]int // index into answer.Advices
+	identified        bool           // its messageType is there
+	mapper            mapper
+}
+
+func (d *adviceDecoder) member(name string, value node) error {
+	if strings.EqualFold(name, "envelopeHeader") {
+		for c := value.members(); c.next(); {
+			if err := d.envelope(string(c.name), c.value); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return d.envelope(name, value)
+}
+
+// envelope reads a member of envelopeHeader, which may stand beside it as well.
+func (d *adviceDecoder) envelope(name string, value node) error {
+	switch {
+	case strings.EqualFold(name, "documentID"):
+		return d.is("documentID", value, documentID)
+	case strings.EqualFold(name, "messageType"):
+		d.identified = true
+		return d.is("messageType", value, "desadv")
+	case strings.EqualFold(name, "numberOfMessages"):
+		d.count(value)
+	}
+	return nil
+}
+
+// advice maps one advice. One that is told in several parts is put together.
+func (d *adviceDecoder) advice(n node) error {
+	m := &d.mapper
+	m.root, m.unmapped = n, nil
+	a := clients.Advice{Provider: d.provider, Account: d.account}
+	trouble := m.advice(&a)
+	d.elements++
+	if trouble.failed() {
+		d.partial(a.AdviceID, trouble.code, trouble.message())
+	}
+	at, known := d.byID[a.AdviceID]
+	switch {
+	case a.AdviceID == "":
+		if !trouble.failed() {
+			d.partial("", "", "it has no number")
+		}
+	case known:
+		into := &d.answer.Advices[at]
+		into.Lines = append(into.Lines, a.Lines...)
+		into.Tracking = append(into.Tracking, a.Tracking...)
+		into.Unmapped = append(into.Unmapped, a.Unmapped...)
+	case trouble.failed() && len(a.Lines) == 0: // there is nothing to tell about it
+	default:
+		d.byID[a.AdviceID] = len(d.answer.Advices)
+		d.answer.Advices = append(d.answer.Advices, a)
+	}
+	return nil
+}
+
+func (d *adviceDecoder) partial(id, code, message string) {
+	d.answer.Partial = append(d.answer.Partial, documentProblem("despatch advice", id, code, message))
+}
+
+// documentProblem tells about a document that is no order.
+func documentProblem(kind, id, code, message string) clients.Problem {
+	if id != "" {
+		kind += " " + fmt.Sprintf("%.40s", id)
+	}
+	return clients.Problem{Code: shorten(code), Message: kind + ": " + message}
+}

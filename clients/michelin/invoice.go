@@ -1,0 +1,92 @@
+package michelin
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"orderbeat/clients"
+)
+
+const (
+	invoicePath      = "/invoice/amn/B3_4/invoices"
+	invoiceOperation = "invoices"
+	invoiceID        = "B3" // the documentID of questions and answers
+	// maxMessages is how many invoices one answer has at most (the OpenAPI's
+	// numberOfMessages).
+	maxMessages = 100
+	// dataOnly is the attachment for invoices without their PDF.
+	dataOnly = "1"
+)
+
+// invoiceRequest is EDIWheel-B3_4-InvoiceListRequest.
+type invoiceRequest struct {
+	DocumentID string            `json:"documentID"`
+	Variant    string            `json:"variant"`
+	Invoice    []invoiceQuestion `json:"invoice"`
+}
+
+type invoiceQuestion struct {
+	From       clients.Date `json:"invoiceIssueFromDate"`
+	To         clients.Date `json:"invoiceIssueToDate"`
+	BuyerParty party        `json:"buyerParty"`
+	Consignee  *party       `json:"consignee,omitempty"`
+	Attachment string       `json:"attachment"`
+}
+
+// Invoices implements [clients.Invoicer]. An answer with as many invoices as it can have
+// may have lost others: the halves of its window are asked for instead, down to single
+// days. A day that is full is told as a problem.
+func (c *Client) Invoices(ctx context.Context, q clients.Query) (clients.Answer, error) {
+	if err := c.needsWindow(invoiceOperation, q); err != nil {
+		return clients.Answer{}, err
+	}
+	answer, messages, err := c.invoices(ctx, q)
+	switch {
+	case err != nil:
+		return clients.Answer{}, err
+	case messages < maxMessages:
+		return answer, nil
+	case q.From >= q.To:
+		answer.Partial = append(answer.Partial, clients.Problem{Message: fmt.Sprintf(
+			`the answer for %s has %d invoices, the most there can be: others of that day may be missing (request = "openapi" asks by ship_to, for fewer at a time)`,
+			q.From, messages)})
+		return answer, nil
+	}
+	return c.halves(ctx, q)
+}
+
+// halves asks for the window in two parts.
+func (c *Client) halves(ctx context.Context, q clients.Query) (clients.Answer, error) {
+	first, second := q, q
+	first.To = q.From.AddDays(int(q.To.Time().Sub(q.From.Time())/(24*time.Hour)) / 2)
+	second.From = first.To.AddDays(1)
+	answer, err := c.Invoices(ctx, first)
+	if err != nil {
+		return clients.Answer{}, err
+	}
+	more, err := c.Invoices(ctx, second)
+	if err != nil {
+		return clients.Answer{}, err
+	}
+	answer.Invoices = append(answer.Invoices, more.Invoices...)
+	answer.Partial = append(answer.Partial, more.Partial...)
+	return answer, nil
+}
+
+// invoices asks one question, and tells how many messages the answer had.
+func (c *Client) invoices(ctx context.Context, q clients.Query) (answer clients.Answer, messages int, err error) {
+	body, err := json.Marshal(invoiceRequest{DocumentID: invoiceID, Variant: "4", Invoice: []invoiceQuestion{{
+		From: q.From, To: q.To, BuyerParty: buyer(q.Account), Consignee: c.consignee(q.Account), Attachment: dataOnly,
+	}}})
+	if err != nil {
+		return clients.Answer{}, 0, err
+	}
+	err = c.post(ctx, invoiceOperation, invoicePath, body, func(body io.Reader) (err error) {
+		answer, messages, err = decodeInvoices(body, c.name, q.Account.Name)
+		return err
+	})
+	return answer, messages, err
+}
