@@ -117,7 +117,9 @@ func (c Counts) State() State {
 	}
 }
 
-// Tally counts the orders that a run or a job was told.
+// Tally counts the orders that a run or a job was told or, where it asked for despatch
+// advices or invoices, those known orders that these belong to: changed are the ones
+// whose history tells something new.
 type Tally struct {
 	Seen      int `json:"seen"`
 	Created   int `json:"created"`
@@ -163,6 +165,9 @@ type Outcome struct {
 	// NextAt is when a waiting job is due again.
 	NextAt time.Time
 	Orders []clients.Order
+	// Advices and Invoices are what jobs of the kinds despatch and invoice were told.
+	Advices  []clients.Advice
+	Invoices []clients.Invoice
 	// Volatile is the provider's [clients.Traits.Volatile].
 	Volatile []string
 	// Err is why the attempt failed, or what was partial about it; nil when it succeeded.

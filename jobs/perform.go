@@ -12,8 +12,8 @@ import (
 )
 
 // Perform asks the provider a job's question once and says what came of it,
-// including when, if ever, to ask again. ctx bounds the asking. An order whose id is
-// longer than 128 bytes becomes a problem of a partial answer. A panic in the
+// including when, if ever, to ask again. ctx bounds the asking. An order or a document
+// whose id is longer than 128 bytes becomes a problem of a partial answer. A panic in the
 // provider is a failed attempt with its stack. When ctx was cancelled, because the
 // program stops or a caller left, Perform returns an error that wraps
 // [context.Canceled] and nothing happened: the attempt does not count.
@@ -32,14 +32,21 @@ func Perform(ctx context.Context, p clients.Provider, a clients.Account, job Job
 		out.Err.Hint = hint(out.Err, job)
 		out.State, out.NextAt = again(out.Err, job, retry, out.FinishedAt)
 	case len(answer.Partial) > 0:
-		out.Orders, out.State, out.Err = answer.Orders, Partial, partial(answer.Partial)
+		out.keep(answer)
+		out.State, out.Err = Partial, partial(answer.Partial)
+		out.Err.Hint = kind.Hint
 		if kind.Ask == nil {
 			out.Err.Hint = "what could be read was stored; the other orders are asked for again with the next run"
 		}
 	default:
-		out.Orders, out.State = answer.Orders, Succeeded
+		out.keep(answer)
+		out.State = Succeeded
 	}
 	return out, nil
+}
+
+func (o *Outcome) keep(a clients.Answer) {
+	o.Orders, o.Advices, o.Invoices = a.Orders, a.Advices, a.Invoices
 }
 
 func ask(ctx context.Context, kind Kind, p clients.Provider, q clients.Query) (answer clients.Answer, err error) {
@@ -66,25 +73,41 @@ func hint(e *clients.Error, job Job) string {
 	return e.Hint + "; " + kept
 }
 
-// setAside turns orders into problems whose ids nothing can carry: no subject, and no
-// key of a message.
+// setAside turns orders and documents into problems whose ids nothing can carry: no
+// subject, and no key of a message.
 func setAside(answer *clients.Answer) {
-	endless := func(o clients.Order) bool { return len(o.OrderID) > maxNumberBytes }
-	if !slices.ContainsFunc(answer.Orders, endless) {
-		return
+	answer.Orders = carried(answer, answer.Orders, func(o *clients.Order) (string, clients.Problem) {
+		return o.OrderID, clients.Problem{OrderID: shorten(o.OrderID), Reference: shorten(string(o.Reference)), Message: "the order id"}
+	})
+	answer.Advices = carried(answer, answer.Advices, func(a *clients.Advice) (string, clients.Problem) {
+		return a.AdviceID, clients.Problem{Message: "the number of despatch advice " + shorten(a.AdviceID)}
+	})
+	answer.Invoices = carried(answer, answer.Invoices, func(i *clients.Invoice) (string, clients.Problem) {
+		return i.Number, clients.Problem{Message: "the number of invoice " + shorten(i.Number)}
+	})
+}
+
+// carried leaves out what has too long an id, and notes the problem. name tells the id,
+// and the problem as far as it depends on what it is.
+func carried[T any](answer *clients.Answer, all []T, name func(*T) (string, clients.Problem)) []T {
+	endless := func(v T) bool {
+		id, _ := name(&v)
+		return len(id) > maxNumberBytes
 	}
-	var kept []clients.Order
-	for _, o := range answer.Orders {
-		if !endless(o) {
-			kept = append(kept, o)
+	if !slices.ContainsFunc(all, endless) {
+		return all
+	}
+	var kept []T
+	for _, v := range all {
+		if !endless(v) {
+			kept = append(kept, v)
 			continue
 		}
-		answer.Partial = append(answer.Partial, clients.Problem{
-			OrderID: shorten(o.OrderID), Reference: shorten(string(o.Reference)),
-			Message: fmt.Sprintf("the order id is longer than %d bytes", maxNumberBytes),
-		})
+		_, p := name(&v)
+		p.Message += fmt.Sprintf(" is longer than %d bytes", maxNumberBytes)
+		answer.Partial = append(answer.Partial, p)
 	}
-	answer.Orders = kept
+	return kept
 }
 
 // partial tells about the first few of the problems that an answer came with.

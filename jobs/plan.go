@@ -29,15 +29,20 @@ type Target struct {
 type Kind struct {
 	// Plan turns the params into the questions to put to one account.
 	Plan func(params json.RawMessage, a clients.Account, t clients.Traits, now time.Time) ([]Question, error)
-	// Ask puts one of them to the provider; nil asks for orders.
+	// Ask puts one of them to the provider; nil asks for orders. Where it is not nil, an
+	// answer says nothing about how well the account's orders are known.
 	Ask func(ctx context.Context, p clients.Provider, q clients.Query) (clients.Answer, error)
+	// Hint says what becomes of a partial answer to Ask.
+	Hint string
 }
 
 // Kinds lists every kind there is. A new kind is one file and one line here.
 var Kinds = map[string]Kind{
-	"sync":  {Plan: planSync},
-	"fetch": {Plan: planFetch},
-	"check": {Plan: planCheck, Ask: check},
+	"sync":     {Plan: planSync},
+	"fetch":    {Plan: planFetch},
+	"check":    {Plan: planCheck, Ask: check},
+	"despatch": {Plan: planDespatch, Ask: askAdvices, Hint: documentsHint},
+	"invoice":  {Plan: planInvoice, Ask: askInvoices, Hint: documentsHint},
 }
 
 // Plan turns a request into a run and its jobs, one per account and question.

@@ -15,41 +15,50 @@ const defaultLookback = "14d"
 // earliest bounds windows from below: no supplier has orders from before.
 const earliest clients.Date = "1970-01-01"
 
-// planSync asks for the orders of a window: {"lookback": "14d"}, which is from
-// today minus 14 days to today, or {"from": "2026-01-01", "to": "2026-01-31"}, all
-// days included and in the account's zone. Without "to" it ends today; without
-// anything it looks back 14 days. A range longer than the provider takes is cut
-// into windows, oldest first. A lookback beyond what the provider tells of at all begins
-// where that does.
+// planSync asks for the orders of a window ([readWindow]); without params of the last 14
+// days. A range longer than the provider takes is cut into windows, oldest first.
 func planSync(params json.RawMessage, a clients.Account, t clients.Traits, now time.Time) ([]Question, error) {
+	if t.NoWindows {
+		return nil, Invalid("the provider cannot be asked for the orders of a window", "use fetch with order_ids or references")
+	}
+	from, to, err := readWindow(params, defaultLookback, t.HistoryDays, a, now)
+	if err != nil {
+		return nil, err
+	}
+	return windows(from, to, t.MaxWindowDays), nil
+}
+
+// readWindow reads the params of kinds that ask for the days of a window: {"lookback":
+// "14d"}, which is from today minus 14 days to today, or {"from": "2026-01-01", "to":
+// "2026-01-31"}, all days included and in the account's zone. Without "to" it ends
+// today; without anything it looks back as usual. A provider may tell of the last days
+// only, history of them with today, 0 for all: a lookback begins there at the earliest.
+func readWindow(params json.RawMessage, usual string, history int, a clients.Account, now time.Time) (from, to clients.Date, err error) {
 	var p struct {
 		Lookback string       `json:"lookback"`
 		From     clients.Date `json:"from"`
 		To       clients.Date `json:"to"`
 	}
 	if err := decodeParams(params, &p, `lookback ("14d"), or from and to ("2026-01-31")`); err != nil {
-		return nil, err
-	}
-	if t.NoWindows {
-		return nil, Invalid("the provider cannot be asked for the orders of a window", "use fetch with order_ids or references")
+		return "", "", err
 	}
 	today := clients.DateOf(now.In(location(a)))
 	oldest := earliest
-	if t.HistoryDays > 0 {
-		oldest = today.AddDays(1 - t.HistoryDays)
+	if history > 0 {
+		oldest = today.AddDays(1 - history)
 	}
-	from, to := p.From, p.To
+	from, to = p.From, p.To
 	if from == "" && to == "" {
 		if p.Lookback == "" {
-			p.Lookback = defaultLookback
+			p.Lookback = usual
 		}
 		d, err := ParseDuration(p.Lookback)
 		if err != nil || d < 0 {
-			return nil, Invalid("lookback "+quote(p.Lookback)+" is not a length of time", `write days, like "14d"`)
+			return "", "", Invalid("lookback "+quote(p.Lookback)+" is not a length of time", `write days, like "14d"`)
 		}
 		from, to = max(oldest, today.AddDays(-int(math.Ceil(d.Hours()/24)))), today
 	} else if p.Lookback != "" {
-		return nil, Invalid("lookback cannot be combined with from and to", "give one or the other")
+		return "", "", Invalid("lookback cannot be combined with from and to", "give one or the other")
 	}
 	if to == "" {
 		to = today
@@ -59,20 +68,20 @@ func planSync(params json.RawMessage, a clients.Account, t clients.Traits, now t
 		day  clients.Date
 	}{{"from", from}, {"to", to}} {
 		if _, err := clients.ParseDate(string(end.day)); err != nil {
-			return nil, Invalid(end.name+": "+err.Error(), "a window is from and to, both days included")
+			return "", "", Invalid(end.name+": "+err.Error(), "a window is from and to, both days included")
 		}
 	}
 	switch {
 	case from > to:
-		return nil, Invalid(fmt.Sprintf("the window is empty: from %s is after to %s", from, to), "exchange from and to")
+		return "", "", Invalid(fmt.Sprintf("the window is empty: from %s is after to %s", from, to), "exchange from and to")
 	case from > today:
-		return nil, Invalid(fmt.Sprintf("the window begins after today (%s)", today), "ask for days that have been")
-	case from < oldest && t.HistoryDays > 0:
-		return nil, Invalid(fmt.Sprintf("the window begins before %s", oldest), fmt.Sprintf("the provider tells of the last %d days, today included", t.HistoryDays))
+		return "", "", Invalid(fmt.Sprintf("the window begins after today (%s)", today), "ask for days that have been")
+	case from < oldest && history > 0:
+		return "", "", Invalid(fmt.Sprintf("the window begins before %s", oldest), fmt.Sprintf("the provider tells of the last %d days, today included", history))
 	case from < earliest:
-		return nil, Invalid(fmt.Sprintf("the window begins before %s", earliest), "ask for fewer days")
+		return "", "", Invalid(fmt.Sprintf("the window begins before %s", earliest), "ask for fewer days")
 	}
-	return windows(from, to, t.MaxWindowDays), nil
+	return from, to, nil
 }
 
 // windows cuts from..to, both included, into windows of at most most days, both ends counted.

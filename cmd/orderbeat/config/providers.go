@@ -129,7 +129,7 @@ func (l *loader) provider(path, name string, section map[string]any, kinds map[s
 
 // anyTraits are those of a provider that could not be opened: whatever is asked, it
 // might be able to answer.
-var anyTraits = clients.Traits{MaxReferences: math.MaxInt}
+var anyTraits = clients.Traits{MaxReferences: math.MaxInt, MaxDespatchDays: 1, MaxInvoiceDays: 1}
 
 // checkFrame checks what can be told of a section whose kind is not known. A kind
 // may have URLs of its own and allow http on a loopback address.

@@ -1,0 +1,42 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"orderbeat/clients"
+)
+
+// advicesLookback is how far back despatch advices are asked for without params: with
+// today five days, which Michelin takes as one question.
+const advicesLookback = "4d"
+
+// documentsHint is that of a partial answer about documents.
+const documentsHint = "what could be read was stored; the rest is asked for again with the next run"
+
+// planDespatch asks for the despatch advices of a window of despatch dates ([readWindow]).
+func planDespatch(params json.RawMessage, a clients.Account, t clients.Traits, now time.Time) ([]Question, error) {
+	return planDocuments("despatch advices", params, advicesLookback, t.MaxDespatchDays, a, now)
+}
+
+// planDocuments asks for the documents of a window, cut into what the provider takes at
+// once; most is 0 where it cannot be asked for them at all.
+func planDocuments(what string, params json.RawMessage, usual string, most int, a clients.Account, now time.Time) ([]Question, error) {
+	if most == 0 {
+		return nil, Invalid("the provider cannot be asked for "+what, "ask one that can")
+	}
+	from, to, err := readWindow(params, usual, 0, a, now)
+	if err != nil {
+		return nil, err
+	}
+	return windows(from, to, most), nil
+}
+
+func askAdvices(ctx context.Context, p clients.Provider, q clients.Query) (clients.Answer, error) {
+	adviser, ok := p.(clients.Adviser)
+	if !ok {
+		return clients.Answer{}, &clients.Error{Op: "despatch", Code: clients.CodeInvalid, Message: "the provider cannot be asked for despatch advices"}
+	}
+	return adviser.Advices(ctx, q)
+}

@@ -1,0 +1,119 @@
+package jobs_test
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderbeat/clients"
+	"orderbeat/jobs"
+)
+
+// neighbour is a provider that tells of documents, and knows no orders.
+type neighbour struct {
+	checker
+	advices, invoices func(clients.Query) (clients.Answer, error)
+}
+
+func (n neighbour) Advices(_ context.Context, q clients.Query) (clients.Answer, error) {
+	return n.advices(q)
+}
+
+func (n neighbour) Invoices(_ context.Context, q clients.Query) (clients.Answer, error) {
+	return n.invoices(q)
+}
+
+func documentsOf(kind, params string) jobs.Request {
+	return jobs.Request{Provider: "neighbour", Kind: kind, Params: json.RawMessage(params)}
+}
+
+func TestDocumentsAreAskedForInWindows(t *testing.T) {
+	all := targets(t)
+	all["neighbour"] = jobs.Target{
+		Traits:   clients.Traits{MaxWindowDays: 90, MaxDespatchDays: 5, MaxInvoiceDays: 30},
+		Accounts: []clients.Account{all["michelin"].Accounts[0]},
+	}
+	for name, c := range map[string]struct{ kind, params, want string }{
+		"advices: nothing looks back five days in all": {"despatch", ``, "2026-11-16 2026-11-20"},
+		"advices: six days are two windows":            {"despatch", `{"lookback":"5d"}`, "2026-11-15 2026-11-19, 2026-11-20 2026-11-20"},
+		"advices: a range":                             {"despatch", `{"from":"2026-10-30","to":"2026-11-03"}`, "2026-10-30 2026-11-03"},
+		"invoices: nothing looks back a week":          {"invoice", ``, "2026-11-13 2026-11-20"},
+		"invoices: 30 days are one window":             {"invoice", `{"lookback":"29d"}`, "2026-10-22 2026-11-20"},
+		"invoices: 31 days are two":                    {"invoice", `{"lookback":"30d"}`, "2026-10-21 2026-11-19, 2026-11-20 2026-11-20"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, planned, err := jobs.Plan(documentsOf(c.kind, c.params), all, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, j := range planned {
+				got = append(got, string(j.From)+" "+string(j.To))
+			}
+			if diff := cmp.Diff(c.want, strings.Join(got, ", ")); diff != "" {
+				t.Errorf("windows (-want +got):\n%s", diff)
+			}
+		})
+	}
+	for kind, want := range map[string]string{
+		"despatch": "the provider cannot be asked for despatch advices", "invoice": "the provider cannot be asked for invoices",
+	} {
+		r := documentsOf(kind, ``)
+		r.Provider = "michelin" // whose traits here have neither
+		run, planned, err := jobs.Plan(r, all, now)
+		if e := clients.AsError(err); e == nil || e.Code != clients.CodeInvalid || e.Message != want || e.Hint == "" || run.State != jobs.Failed || planned != nil {
+			t.Errorf("%s: got %v and run %s, want it refused", kind, err, run.State)
+		}
+		if _, _, err := jobs.Plan(documentsOf(kind, `{"order_ids":["1"]}`), all, now); err == nil || !strings.Contains(clients.AsError(err).Message, "order_ids") {
+			t.Errorf("%s by number: got %v, want it refused", kind, err)
+		}
+	}
+}
+
+func TestPerformAsksForDocuments(t *testing.T) {
+	asked := ""
+	p := neighbour{
+		advices: func(q clients.Query) (clients.Answer, error) {
+			asked += "advices " + string(q.From) + ";"
+			return clients.Answer{Advices: []clients.Advice{{AdviceID: "BOL1"}}}, nil
+		},
+		invoices: func(q clients.Query) (clients.Answer, error) {
+			asked += "invoices " + string(q.From) + ";"
+			return clients.Answer{
+				Invoices: []clients.Invoice{{Number: "1"}, {Number: strings.Repeat("2", 129)}},
+				Partial:  []clients.Problem{{Message: "a day is full"}},
+			}, nil
+		},
+	}
+	j := job(1)
+	j.Kind, j.From = "despatch", "2026-11-16"
+	out, err := jobs.Perform(t.Context(), p, clients.Account{}, j, retry)
+	if err != nil || out.State != jobs.Succeeded || len(out.Advices) != 1 || len(out.Orders)+len(out.Invoices) > 0 {
+		t.Errorf("advices: got %+v and %v", out, err)
+	}
+	j.Kind = "invoice"
+	out, err = jobs.Perform(t.Context(), p, clients.Account{}, j, retry)
+	if err != nil || out.State != jobs.Partial || len(out.Invoices) != 1 || out.Err.Hint == "" || strings.Contains(out.Err.Hint, "orders") {
+		t.Fatalf("invoices: got %+v and %v, want the one that can be told, and what becomes of the rest", out, err)
+	}
+	if want := "a day is full; the number of invoice " + strings.Repeat("2", 120) + "… is longer than 128 bytes"; out.Err.Message != want {
+		t.Errorf("got %q, want %q", out.Err.Message, want)
+	}
+	if asked != "advices 2026-11-16;invoices 2026-11-16;" {
+		t.Errorf("asked %s", asked)
+	}
+}
+
+func TestPerformOfDocumentsNeedsAProviderThatHasThem(t *testing.T) {
+	for _, kind := range []string{"despatch", "invoice"} {
+		j := job(1)
+		j.Kind = kind
+		out, err := jobs.Perform(t.Context(), checker(nil), clients.Account{}, j, retry)
+		if err != nil || out.State != jobs.Failed || out.Err.Code != clients.CodeInvalid {
+			t.Errorf("%s: got %+v and %v, want failed and invalid", kind, out, err)
+		}
+	}
+}
