@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"orderbeat/clients"
 	"orderbeat/jobs"
 )
 
@@ -60,7 +59,9 @@ UPDATE jobs SET state = 'running', started_at = ?, next_attempt_at = NULL
 // and one that succeeds resolves those of its account.
 //
 // Whether an order changed is decided here, where the old and the new meet. An
-// order that was seen after o.AskedAt is left as it is.
+// order that was seen after o.AskedAt is left as it is. A despatch advice or an invoice
+// that is new or changed is a revision of every order that it belongs to, as soon as that
+// is known.
 func (d *DB) Commit(ctx context.Context, o jobs.Outcome) (Committed, error) {
 	if !o.State.Ended() && o.State != jobs.Waiting {
 		return Committed{}, fmt.Errorf("job %s: %q is not how an attempt ends", o.ID, o.State)
@@ -69,9 +70,13 @@ func (d *DB) Commit(ctx context.Context, o jobs.Outcome) (Committed, error) {
 	if err != nil {
 		return Committed{}, fmt.Errorf("job %s: %w", o.ID, err)
 	}
+	papers, err := documents(&o)
+	if err != nil {
+		return Committed{}, fmt.Errorf("job %s: %w", o.ID, err)
+	}
 	var c Committed
-	err = d.writer.do(ctx, rowsOf(o.Orders)+4, false, func(t *tx) (err error) {
-		c, err = t.record(&o, list)
+	err = d.writer.do(ctx, rowsOf(&o)+4, false, func(t *tx) (err error) {
+		c, err = t.record(&o, list, papers)
 		return err
 	})
 	if err != nil {
@@ -80,16 +85,22 @@ func (d *DB) Commit(ctx context.Context, o jobs.Outcome) (Committed, error) {
 	return c, nil
 }
 
-// rowsOf estimates how many rows are written for orders.
-func rowsOf(orders []clients.Order) int {
-	rows := 3 * len(orders)
-	for i := range orders {
-		rows += 2 * len(orders[i].Lines)
+// rowsOf estimates how many rows are written for what was reported.
+func rowsOf(o *jobs.Outcome) int {
+	rows := 3*len(o.Orders) + 5*(len(o.Advices)+len(o.Invoices))
+	for i := range o.Orders {
+		rows += 2 * len(o.Orders[i].Lines)
+	}
+	for i := range o.Advices {
+		rows += len(o.Advices[i].Lines)
+	}
+	for i := range o.Invoices {
+		rows += len(o.Invoices[i].Lines)
 	}
 	return rows
 }
 
-func (t *tx) record(o *jobs.Outcome, list []observed) (c Committed, err error) {
+func (t *tx) record(o *jobs.Outcome, list []observed, papers []document) (c Committed, err error) {
 	var state jobs.State
 	var attempts int
 	var inline bool
@@ -110,6 +121,9 @@ func (t *tx) record(o *jobs.Outcome, list []observed) (c Committed, err error) {
 		return c, err
 	}
 	if c.Tally, err = t.keep(o, list, traceparent); err != nil {
+		return c, err
+	}
+	if err := t.tellDocuments(o, list, papers, traceparent, &c.Tally); err != nil {
 		return c, err
 	}
 	if err := t.endAttempt(o, c.Tally); err != nil {

@@ -14,7 +14,8 @@ import (
 // Event is one revision of one order: a row of the history.
 type Event struct {
 	EventID string `json:"event_id"`
-	// Type is [TypeOrderCreated] or [TypeOrderChanged].
+	// Type is [TypeOrderCreated] or [TypeOrderChanged] or, where the order itself is as it
+	// was, [TypeOrderDespatched] or [TypeOrderInvoiced].
 	Type string `json:"type"`
 	EventBody
 }
@@ -30,11 +31,15 @@ type EventBody struct {
 	PreviousStatus clients.Text   `json:"previous_status"` // none when created
 	// Changes is a list of [clients.Change], Order a [clients.Order]: the texts as
 	// they were stored, so that an event reads the same for ever.
-	Changes    json.RawMessage `json:"changes"`
-	Order      json.RawMessage `json:"order"`
-	ObservedAt time.Time       `json:"observed_at"`
-	RunID      string          `json:"run_id"`
-	JobID      string          `json:"job_id"`
+	Changes json.RawMessage `json:"changes"`
+	Order   json.RawMessage `json:"order"`
+	// DespatchAdvice is the [clients.Advice], Invoice the [clients.Invoice], that an event
+	// of their type tells of. It is the only change's After.
+	DespatchAdvice json.RawMessage `json:"despatch_advice,omitempty"`
+	Invoice        json.RawMessage `json:"invoice,omitempty"`
+	ObservedAt     time.Time       `json:"observed_at"`
+	RunID          string          `json:"run_id"`
+	JobID          string          `json:"job_id"`
 }
 
 // History returns up to limit events of an order whose revision is more than
@@ -61,7 +66,10 @@ SELECT ` + eventColumns + ` FROM order_events AS e
 
 // eventColumns may be those of no event, on the right of a LEFT JOIN.
 const eventColumns = `e.event_id, e.type, e.provider, e.account, e.order_id, e.reference, coalesce(e.revision, 0),
-       e.status, e.previous_status, e.changes, e.document, e.observed_at, e.run_id, e.job_id`
+       e.status, e.previous_status, e.changes, e.document,
+       CASE e.type WHEN '` + TypeOrderDespatched + `' THEN e.changes -> '$[0].after' END,
+       CASE e.type WHEN '` + TypeOrderInvoiced + `' THEN e.changes -> '$[0].after' END,
+       e.observed_at, e.run_id, e.job_id`
 
 // dest is where eventColumns are scanned into.
 func (e *Event) dest() []any {
@@ -74,6 +82,7 @@ func (e *Event) dest() []any {
 		&e.Reference, &e.Revision,
 		textInto[clients.Status]{&e.Status},
 		&e.PreviousStatus, (*rawInto)(&e.Changes), (*rawInto)(&e.Order),
+		(*rawInto)(&e.DespatchAdvice), (*rawInto)(&e.Invoice),
 		timeInto{&e.ObservedAt},
 		textInto[string]{&e.RunID},
 		textInto[string]{&e.JobID},

@@ -43,10 +43,10 @@ const freshnessSQL = `
 SELECT provider, account, last_success_at, last_failure_at, failure_code FROM freshness
  WHERE ? = '' OR provider = ? ORDER BY provider, account`
 
-// freshen notes how asking about an account went. A check asks for no orders, and
-// says nothing about how well they are known.
+// freshen notes how asking about an account went. What does not ask for orders says
+// nothing about how well they are known.
 func (t *tx) freshen(o *jobs.Outcome) error {
-	if o.Kind == "check" {
+	if jobs.Kinds[o.Kind].Ask != nil {
 		return nil
 	}
 	asked := stamp(o.AskedAt)

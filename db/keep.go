@@ -18,6 +18,7 @@ type observed struct {
 	*clients.Order
 	fingerprint [16]byte
 	document    string
+	touched     bool // it is new or changed
 }
 
 // observe makes the orders of an outcome ready, sorted by key: neighbours share
@@ -67,6 +68,7 @@ func (t *tx) keep(o *jobs.Outcome, list []observed, traceparent string) (tally j
 		switch {
 		case !ok:
 			tally.Created++
+			order.touched = true
 			err = t.create(o, order, traceparent)
 		case asked < before.seenAt:
 			tally.Unchanged++ // it tells what was, not what is
@@ -74,8 +76,7 @@ func (t *tx) keep(o *jobs.Outcome, list []observed, traceparent string) (tally j
 			tally.Unchanged++
 			same = append(same, order.OrderID)
 		default:
-			var changed bool
-			if changed, err = t.change(o, order, before, traceparent); changed {
+			if order.touched, err = t.change(o, order, before, traceparent); order.touched {
 				tally.Changed++
 			} else {
 				tally.Unchanged++

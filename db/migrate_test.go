@@ -126,6 +126,10 @@ func TestADatabaseOfTheFirstSchemaIsMigratedWithItsData(t *testing.T) {
 	if diff := cmp.Diff([]string{`sync [a] {"from":"2026-11-06"}`}, requests(consent(t, d))); diff != "" {
 		t.Errorf("a job that an earlier version missed (-want +got):\n%s", diff)
 	}
+	advise(t, d, noon, advice("BOL1", "SO1"))
+	if got := story(t, d, "SO1"); got != "created despatched" {
+		t.Errorf("an order that an earlier version stored: got %s", got)
+	}
 	job := jobs.Job{ID: "R1-00002", RunID: "R1", Provider: "mazda", Account: "b", Kind: "sync", Attempt: 1}
 	if c := commit(t, d, refused(job, clients.CodeForbidden, noon)); c.Run == nil {
 		t.Errorf("got %+v, want the end of the run that an earlier version began", c)

@@ -9,13 +9,15 @@ import (
 
 // The types of messages (CloudEvents "type").
 const (
-	TypeOrderCreated  = "orderbeat.order.created.v1"
-	TypeOrderChanged  = "orderbeat.order.changed.v1"
-	TypeRunFinished   = "orderbeat.run.finished.v1"
-	TypeRunRequested  = "orderbeat.run.requested.v1"
-	TypeJobPlanned    = "orderbeat.job.planned.v1"
-	TypeAlertRaised   = "orderbeat.alert.raised.v1"
-	TypeAlertResolved = "orderbeat.alert.resolved.v1"
+	TypeOrderCreated    = "orderbeat.order.created.v1"
+	TypeOrderChanged    = "orderbeat.order.changed.v1"
+	TypeOrderDespatched = "orderbeat.order.despatched.v1"
+	TypeOrderInvoiced   = "orderbeat.order.invoiced.v1"
+	TypeRunFinished     = "orderbeat.run.finished.v1"
+	TypeRunRequested    = "orderbeat.run.requested.v1"
+	TypeJobPlanned      = "orderbeat.job.planned.v1"
+	TypeAlertRaised     = "orderbeat.alert.raised.v1"
+	TypeAlertResolved   = "orderbeat.alert.resolved.v1"
 )
 
 // Message is one message to be published.

@@ -82,6 +82,37 @@ func TestMessagesArePublic(t *testing.T) {
 	golden(t, "order-changed.txt", messages(t, pending(t, d, noon)[1:2]))
 }
 
+// TestMessagesOfDocumentsArePublic holds what an advice and an invoice are told as, new
+// and changed, against golden files.
+func TestMessagesOfDocumentsArePublic(t *testing.T) {
+	d := open(t)
+	first, second := advice("BOL1", "SO1"), advice("BOL1", "SO1")
+	second.Tracking = []string{"SAMPLE1", "SAMPLE2", "SAMPLE3"}
+	commitFixed := func(id string, at time.Time, tell func(*jobs.Outcome)) {
+		run, js := fixedRun()
+		run.ID, run.ReplyTo, js = id, "", js[:1]
+		js[0].RunID, js[0].ID = id, id+"-00001"
+		if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
+			t.Fatal(err)
+		}
+		publish(t, d)
+		o := succeeded(js[0], at)
+		tell(&o)
+		commit(t, d, o)
+	}
+	short := order("SO1", true)
+	short.Lines = short.Lines[:1]
+	short.Normalize()
+	commitFixed("01JDRUN1", noon, func(o *jobs.Outcome) { o.Orders, o.Advices = []clients.Order{short}, []clients.Advice{first} })
+	golden(t, "order-despatched.txt", messages(t, pending(t, d, noon)[1:2]))
+	commitFixed("01JDRUN2", noon.Add(time.Hour), func(o *jobs.Outcome) {
+		o.Advices, o.Invoices = []clients.Advice{second}, []clients.Invoice{invoice("100000000001", "SO1")}
+	})
+	list := pending(t, d, noon)
+	golden(t, "order-despatched-again.txt", messages(t, list[:1]))
+	golden(t, "order-invoiced.txt", messages(t, list[1:2]))
+}
+
 func TestTheOutboxIsReadInOrderUntilPublished(t *testing.T) {
 	d := open(t)
 	for len(d.Wake()) > 0 {

@@ -37,14 +37,14 @@ func (p *publisher) message(m db.Message) *nats.Msg {
 }
 
 // truncate leaves out of a message that the server would not take what makes it
-// large: the order, and if that is not enough the changes.
+// large: the order, and if that is not enough the changes, and what else it tells of.
 func truncate(body []byte, limit int) []byte {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(body, &fields); err != nil {
 		return body
 	}
 	fields["truncated"] = json.RawMessage("true")
-	for _, name := range []string{"order", "changes"} {
+	for _, name := range []string{"order", "changes", "despatch_advice", "invoice"} {
 		delete(fields, name)
 		short, err := json.Marshal(fields)
 		if err != nil {

@@ -1,0 +1,207 @@
+package db
+
+import (
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"orderbeat/clients"
+	"orderbeat/jobs"
+)
+
+// tellDocuments stores the documents of an outcome, and appends to the history of every
+// order that is known what it has not been told: of documents that are new or changed,
+// and, where orders of the same outcome are, of documents that came before them. It adds
+// to the tally the orders that the outcome's documents belong to.
+func (t *tx) tellDocuments(o *jobs.Outcome, orders []observed, list []document, traceparent string, tally *jobs.Tally) error {
+	news, err := t.storeDocuments(o, list)
+	if err != nil {
+		return err
+	}
+	var ids []string
+	for i := range orders {
+		if orders[i].touched {
+			ids = append(ids, orders[i].OrderID)
+		}
+	}
+	if len(ids) > 0 {
+		if err := t.linkOrders(o, ids); err != nil {
+			return err
+		}
+	}
+	var lost []link
+	for _, d := range news {
+		linked, gone, err := t.linkDocument(o, d.document)
+		if err != nil {
+			return err
+		}
+		ids, lost = append(ids, linked...), append(lost, gone...)
+	}
+	told, err := t.tell(o, ids, news, traceparent)
+	if err != nil {
+		return err
+	}
+	for _, l := range lost {
+		if _, err := t.exec(unlinkSQL, o.Provider, o.Account, l.orderID, l.kind, l.documentID); err != nil {
+			return err
+		}
+	}
+	return t.countOrders(o, orders, list, told, tally)
+}
+
+const unlinkSQL = `
+DELETE FROM order_documents
+ WHERE provider = ? AND account = ? AND order_id = ? AND kind = ? AND document_id = ?`
+
+// tell appends to the history of those of the orders that are known what they have not
+// been told, in the order of kinds and numbers, and returns which orders those were.
+func (t *tx) tell(o *jobs.Outcome, ids []string, news []newDocument, traceparent string) (told []string, err error) {
+	untold, err := t.untold(o, ids)
+	if err != nil {
+		return nil, err
+	}
+	for len(untold) > 0 {
+		id := untold[0].orderID
+		n := slices.IndexFunc(untold, func(l link) bool { return l.orderID != id })
+		if n < 0 {
+			n = len(untold)
+		}
+		if err := t.tellOrder(o, id, untold[:n], news, traceparent); err != nil {
+			return nil, fmt.Errorf("order %s: %w", id, err)
+		}
+		told, untold = append(told, id), untold[n:]
+	}
+	return told, nil
+}
+
+func (t *tx) untold(o *jobs.Outcome, ids []string) (list []link, err error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	keys, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
+	}
+	err = t.each(untoldSQL, []any{o.Provider, o.Account, string(keys)}, func(rows *sql.Rows) error {
+		var l link
+		err := rows.Scan(&l.orderID, &l.kind, &l.documentID)
+		list = append(list, l)
+		return err
+	})
+	return list, err
+}
+
+const untoldSQL = `
+SELECT d.order_id, d.kind, d.document_id
+  FROM order_documents AS d
+  JOIN orders AS o ON o.provider = d.provider AND o.account = d.account AND o.order_id = d.order_id
+ WHERE d.provider = ? AND d.account = ? AND d.order_id IN (SELECT value FROM json_each(?)) AND d.revision IS NULL
+ ORDER BY d.order_id, d.kind, d.document_id`
+
+// tellOrder appends one event for each document to the history of an order. Each is a
+// revision of its own; the order itself stays as it is.
+func (t *tx) tellOrder(o *jobs.Outcome, id string, links []link, news []newDocument, traceparent string) error {
+	order := observed{Order: &clients.Order{Provider: o.Provider, Account: o.Account, OrderID: id}}
+	var revision int
+	err := t.row(tellableSQL, []any{o.Provider, o.Account, id}, &revision, &order.Reference,
+		textInto[clients.Status]{&order.Status}, &order.document)
+	if err != nil {
+		return err
+	}
+	for _, l := range links {
+		kind, changes, err := t.describe(o, l, news)
+		if err != nil {
+			return err
+		}
+		revision++
+		err = t.addEvent(o, &order, event{
+			kind: kind.event, revision: revision, changes: changes, previous: order.Status, traceparent: traceparent,
+		})
+		if err != nil {
+			return err
+		}
+		if _, err := t.exec(toldSQL, revision, o.Provider, o.Account, id, l.kind, l.documentID); err != nil {
+			return err
+		}
+	}
+	_, err = t.exec(reviseSQL, revision, stamp(o.AskedAt), o.Provider, o.Account, id)
+	return err
+}
+
+const (
+	tellableSQL = `SELECT revision, reference, status, document FROM orders WHERE provider = ? AND account = ? AND order_id = ?`
+
+	toldSQL = `
+UPDATE order_documents SET revision = ?
+ WHERE provider = ? AND account = ? AND order_id = ? AND kind = ? AND document_id = ?`
+
+	reviseSQL = `
+UPDATE orders SET revision = ?, last_changed_at = max(last_changed_at, ?)
+ WHERE provider = ? AND account = ? AND order_id = ?`
+)
+
+// describe makes the changes of an event: one, with the whole document on either side.
+func (t *tx) describe(o *jobs.Outcome, l link, news []newDocument) (kind *documentKind, changes string, err error) {
+	kind = &advices
+	if l.kind == invoices.name {
+		kind = &invoices
+	}
+	change := struct {
+		Path   string          `json:"path"`
+		Before json.RawMessage `json:"before"`
+		After  json.RawMessage `json:"after"`
+	}{Path: kind.path(l.documentID)}
+	if i := slices.IndexFunc(news, func(d newDocument) bool { return d.name == l.kind && d.id == l.documentID }); i >= 0 {
+		change.After = json.RawMessage(news[i].text)
+		if before := news[i].before; before != "" {
+			change.Before = json.RawMessage(before)
+		}
+	} else if err := t.row(kind.text, []any{o.Provider, o.Account, l.documentID}, (*rawInto)(&change.After)); err != nil {
+		return nil, "", err
+	}
+	changes, err = encode([]any{change})
+	return kind, changes, err
+}
+
+// countOrders adds to the tally the known orders that an outcome's documents belong to,
+// but for those that it counts already.
+func (t *tx) countOrders(o *jobs.Outcome, orders []observed, list []document, told []string, tally *jobs.Tally) error {
+	counted := map[string]bool{}
+	for i := range orders {
+		counted[orders[i].OrderID] = true
+	}
+	for _, k := range []*documentKind{&advices, &invoices} {
+		ids := idsOf(k, list)
+		if len(ids) == 0 {
+			continue
+		}
+		keys, err := json.Marshal(ids)
+		if err != nil {
+			return err
+		}
+		err = t.each(ordersOfSQL, []any{o.Provider, o.Account, k.name, string(keys)}, func(rows *sql.Rows) error {
+			var id string
+			if err := rows.Scan(&id); err != nil || counted[id] {
+				return err
+			}
+			counted[id] = true
+			tally.Seen++
+			if slices.Contains(told, id) {
+				tally.Changed++
+			} else {
+				tally.Unchanged++
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const ordersOfSQL = `
+SELECT DISTINCT order_id FROM order_documents
+ WHERE provider = ? AND account = ? AND kind = ? AND document_id IN (SELECT value FROM json_each(?))
+   AND revision IS NOT NULL`
