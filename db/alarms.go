@@ -16,8 +16,23 @@ const codeDead clients.Code = "dead_job"
 // later success there resolves: why a job failed, or that it is dead.
 var jobAlerts = []clients.Code{clients.CodeUnauthorized, clients.CodeForbidden, clients.CodeInvalid, codeDead}
 
-// account is one account of a provider.
-type account struct{ provider, name string }
+// account is one account of a provider, and what its alerts are about: orders and
+// credentials where apart is "", else the documents that this kind of job asks for. They
+// come and go apart, because a supplier may give an account the one and not the other:
+// one alert for both would be resolved by every success here, and raised by every
+// failure there.
+type account struct{ provider, name, apart string }
+
+// apartKinds are the kinds whose alerts are apart, in SQL.
+const apartKinds = `('despatch', 'invoice')`
+
+// apartOf is [account.apart] of a job.
+func apartOf(kind string) string {
+	if kind == "despatch" || kind == "invoice" {
+		return kind
+	}
+	return ""
+}
 
 // judge raises and resolves the alerts that an outcome is about. What a caller asked
 // in line raises none: a stranger's wrong question is nobody's trouble but theirs.
@@ -46,10 +61,13 @@ func alertOf(o *jobs.Outcome) (a Alert, ok bool) {
 	}
 	a = Alert{
 		Provider: o.Provider, Account: o.Account, Code: o.Err.Code, Message: o.Err.Message, Hint: o.Err.Hint,
-		Since: o.FinishedAt, RunID: o.RunID, JobID: o.ID,
+		Since: o.FinishedAt, RunID: o.RunID, JobID: o.ID, apart: apartOf(o.Kind),
 	}
 	if a.Message == "" {
 		a.Message = o.Err.Error()
+	}
+	if a.apart != "" {
+		a.Message = a.apart + ": " + a.Message
 	}
 	if o.State == jobs.Dead {
 		a.Code, a.Hint = codeDead, "it is kept in jobs; the next run asks again"
@@ -60,11 +78,11 @@ func alertOf(o *jobs.Outcome) (a Alert, ok bool) {
 // calm resolves what earlier jobs of the account raised. Nearly always that is
 // nothing, which the writer knows without asking the database.
 func (t *tx) calm(o *jobs.Outcome, traceparent string) error {
-	a := account{o.Provider, o.Account}
+	a := account{o.Provider, o.Account, apartOf(o.Kind)}
 	if !t.w.alarmed[a] {
 		return nil
 	}
-	if _, err := t.resolve(o.Provider, o.Account, "", jobAlerts, o.FinishedAt, traceparent); err != nil {
+	if _, err := t.resolve(a, "", jobAlerts, o.FinishedAt, traceparent); err != nil {
 		return err
 	}
 	t.calmed = append(t.calmed, a)
@@ -77,7 +95,7 @@ func (t *tx) alarm(a *Alert) {
 	if a.User != "" || !slices.Contains(jobAlerts, a.Code) {
 		return
 	}
-	key := account{a.Provider, a.Account}
+	key := account{a.Provider, a.Account, a.apart}
 	t.w.alarmed[key] = true
 	t.calmed = slices.DeleteFunc(t.calmed, func(c account) bool { return c == key })
 }
@@ -101,11 +119,13 @@ func (d *DB) loadAlarmed(ctx context.Context) error {
 	}
 	return all(rows, func(rows *sql.Rows) error {
 		var a account
-		err := rows.Scan(&a.provider, &a.name)
+		err := rows.Scan(&a.provider, &a.name, &a.apart)
 		d.writer.alarmed[a] = true
 		return err
 	})
 }
 
 const alarmedSQL = `
-SELECT provider, account FROM alerts WHERE state = 'raised' AND user = '' AND code IN (SELECT value FROM json_each(?))`
+SELECT a.provider, a.account, coalesce(j.kind, '')
+  FROM alerts AS a LEFT JOIN jobs AS j ON j.job_id = a.job_id AND j.kind IN ` + apartKinds + `
+ WHERE a.state = 'raised' AND a.user = '' AND a.code IN (SELECT value FROM json_each(?))`

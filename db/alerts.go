@@ -44,7 +44,8 @@ type Alert struct {
 	RunID string `json:"run_id,omitzero"`
 	JobID string `json:"job_id,omitzero"`
 
-	id int64 // of its row
+	id    int64  // of its row
+	apart string // of a job's alert, the kind when that is one of apartKinds
 }
 
 // Raise raises an alert, and tells of it, unless it is raised already: then it
@@ -69,9 +70,9 @@ func (d *DB) Raise(ctx context.Context, a Alert) (raised bool, err error) {
 
 // Resolve resolves those alerts with these codes that are raised of exactly this
 // provider, account and user, tells of each, and returns them.
-func (d *DB) Resolve(ctx context.Context, provider, account, user string, codes ...clients.Code) (resolved []Alert, err error) {
+func (d *DB) Resolve(ctx context.Context, provider, name, user string, codes ...clients.Code) (resolved []Alert, err error) {
 	err = d.writer.do(ctx, 2, false, func(t *tx) (err error) {
-		resolved, err = t.resolve(provider, account, user, codes, time.Now(), "")
+		resolved, err = t.resolve(account{provider: provider, name: name}, user, codes, time.Now(), "")
 		return err
 	})
 	if err != nil {
@@ -143,13 +144,13 @@ RETURNING ` + alertColumns
 
 // resolve ends the alerts with these codes that are raised of somebody, and puts their
 // messages into the outbox.
-func (t *tx) resolve(provider, account, user string, codes []clients.Code, at time.Time, traceparent string) ([]Alert, error) {
+func (t *tx) resolve(of account, user string, codes []clients.Code, at time.Time, traceparent string) ([]Alert, error) {
 	list, err := encode(codes)
 	if err != nil {
 		return nil, err
 	}
 	var resolved []Alert
-	err = t.each(resolveSQL, []any{stamp(at), provider, account, user, list}, func(rows *sql.Rows) error {
+	err = t.each(resolveSQL, []any{stamp(at), of.provider, of.name, user, list, of.apart}, func(rows *sql.Rows) error {
 		var a Alert
 		err := rows.Scan(a.dest()...)
 		resolved = append(resolved, a)
@@ -171,6 +172,7 @@ const resolveSQL = `
 UPDATE alerts SET state = 'resolved', resolved_at = ?
  WHERE state = 'raised' AND provider = ? AND account = ? AND user = ?
    AND code IN (SELECT value FROM json_each(?))
+   AND coalesce((SELECT j.kind FROM jobs AS j WHERE j.job_id = alerts.job_id AND j.kind IN ` + apartKinds + `), '') = ?
 RETURNING ` + alertColumns
 
 // putAlert tells of an alert that was raised or resolved at a time. The message's id is

@@ -32,7 +32,7 @@ func (d *DB) ResolveConsent(ctx context.Context, provider, user string, accounts
 	}
 	const rows = 8 // a handful of messages; it is a person who waits
 	err = d.writer.do(ctx, rows, false, func(t *tx) error {
-		resolved, err := t.resolve(provider, "", user, []clients.Code{clients.CodeConsent}, at, "")
+		resolved, err := t.resolve(account{provider: provider}, user, []clients.Code{clients.CodeConsent}, at, "")
 		if err != nil || len(resolved) == 0 {
 			return err
 		}
