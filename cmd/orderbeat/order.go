@@ -20,7 +20,7 @@ func (a *app) orderCommand() *cobra.Command {
 		Use:   "order <id|reference>",
 		Short: "Show one order: its lines, and everything that happened to it",
 		Long: `Show one order, named by the supplier's number or by your own (PO): its lines, what
-is scheduled and what was despatched, and its history. It reads the database; the
+is scheduled and what was despatched, its shipments and invoices, and its history. It reads the database; the
 worker may run or not. Times are UTC.`,
 		Example: `  orderbeat order SO10234567
   orderbeat order PO-104233 --account detroit
@@ -69,10 +69,16 @@ func (a *app) order(ctx context.Context, o orderOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.asJSON {
-		return printJSON(a.stdout, map[string]any{"order": found[0], "events": events})
+	documents, err := database.Documents(ctx, found[0].Provider, found[0].Account, found[0].OrderID)
+	if err != nil {
+		return err
 	}
-	return printOrder(a.stdout, found[0], events)
+	if o.asJSON {
+		return printJSON(a.stdout, map[string]any{
+			"order": found[0], "despatch_advices": documents.Advices, "invoices": documents.Invoices, "events": events,
+		})
+	}
+	return printOrder(a.stdout, found[0], documents, events)
 }
 
 // findOrders looks for orders by the supplier's number, and when there is none by
@@ -107,7 +113,7 @@ func readHistory(ctx context.Context, database *db.DB, o db.StoredOrder) ([]db.E
 	}
 }
 
-func printOrder(w io.Writer, o db.StoredOrder, events []db.Event) error {
+func printOrder(w io.Writer, o db.StoredOrder, documents db.OrderDocuments, events []db.Event) error {
 	fmt.Fprintf(w, "%s  %s  %s\n", plain(o.OrderID), plain(orDash(string(o.Reference))), plain(o.Provider+"/"+o.Account))
 	fmt.Fprintf(w, "%s: %s ordered, %s shipped, %s open; promised %s\n",
 		o.Status, o.OrderedQuantity, o.ShippedQuantity, o.OpenQuantity, orDash(string(o.PromisedOn)))
@@ -124,6 +130,9 @@ func printOrder(w io.Writer, o db.StoredOrder, events []db.Event) error {
 		return err
 	}
 	if err := printDeliveries(w, o.Lines); err != nil {
+		return err
+	}
+	if err := printDocuments(w, o.OrderID, documents); err != nil {
 		return err
 	}
 	return printTimeline(w, events)
@@ -181,7 +190,7 @@ func printTimeline(w io.Writer, events []db.Event) error {
 	fmt.Fprintln(w)
 	var rows [][]string
 	for _, e := range events {
-		changes, err := describeChanges(e.Changes)
+		changes, err := describeEvent(e)
 		if err != nil {
 			return fmt.Errorf("event %s: %w", e.EventID, err)
 		}

@@ -1,0 +1,99 @@
+package main // an inside test: a main package cannot be imported
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+	"orderbeat/jobs"
+)
+
+// TestRoadOfDocuments asks for what was despatched before its orders are known, for what
+// was invoiced after, and follows both to their events.
+func TestRoadOfDocuments(t *testing.T) {
+	t.Parallel()
+	config := shipped(t, t.TempDir(), "@every 1h")
+	replace(t, config, "at_start = true ", "at_start = false")
+	replace(t, config, `day    = "20s"`, `day    = "24h"`)
+	p := startHere(t, config)
+
+	p.publish("orderbeat.runs.michelin.despatch", "")
+	early := p.results(1)[0]
+	if early.State != jobs.Succeeded || early.Orders != (jobs.Tally{}) || p.count("despatch_advices") == 0 {
+		t.Fatalf("got %+v, want advices of orders that are not known", early)
+	}
+	p.publish("orderbeat.runs.michelin.sync", `{"lookback":"90d"}`)
+	synced := p.results(2)[1]
+	p.publish("orderbeat.runs.michelin.invoice", `{"lookback":"29d"}`)
+	invoiced := p.results(3)[2]
+	if synced.State != jobs.Succeeded || invoiced.State != jobs.Succeeded || invoiced.Orders.Changed == 0 {
+		t.Fatalf("got %+v and %+v, want orders, and invoices of them", synced, invoiced)
+	}
+	told := p.documentsInStep(p.events(p.count("order_events")))
+	if told[db.TypeOrderCreated] != synced.Orders.Created || told[db.TypeOrderDespatched] == 0 || told[db.TypeOrderInvoiced] < invoiced.Orders.Changed {
+		t.Errorf("got events %v, want each order created, some despatched, %d invoiced", told, invoiced.Orders.Changed)
+	}
+
+	// The same again changes nothing.
+	p.publish("orderbeat.runs.michelin.despatch", `{"lookback":"4d"}`)
+	if again := p.results(4)[3].Orders; again.Changed != 0 || again.Unchanged == 0 {
+		t.Errorf("got %+v, want nothing changed", again)
+	}
+	p.showsDocuments()
+}
+
+// documentsInStep checks that events are their orders' revisions, one after another, and
+// that those of documents tell of one; it counts the types.
+func (p *program) documentsInStep(events []db.EventBody) map[string]int {
+	p.t.Helper()
+	last, told := map[string]db.EventBody{}, map[string]int{}
+	for i, msg := range p.fetch("ORDERBEAT_ORDERS", len(events)) {
+		e, kind := events[i], msg.Headers().Get("ce-type")
+		told[kind]++
+		before := last[e.Account+"/"+e.OrderID]
+		last[e.Account+"/"+e.OrderID] = e
+		if e.Revision != before.Revision+1 {
+			p.t.Errorf("%s: revision %d follows %d", e.OrderID, e.Revision, before.Revision)
+		}
+		switch kind {
+		case db.TypeOrderDespatched:
+			var a clients.Advice
+			p.decode(e.DespatchAdvice, &a)
+			if a.Carrier == "" || string(e.Order) != string(before.Order) || !strings.Contains(string(e.Changes), "despatch_advices/"+a.AdviceID) {
+				p.t.Errorf("got %s of %s, want an advice and the order as it was", kind, e.OrderID)
+			}
+		case db.TypeOrderInvoiced:
+			var i clients.Invoice
+			p.decode(e.Invoice, &i)
+			if i.TotalAmount == "" || e.DespatchAdvice != nil || string(e.PreviousStatus) != string(e.Status) {
+				p.t.Errorf("got %s of %s, want an invoice, and its status", kind, e.OrderID)
+			}
+		}
+	}
+	return told
+}
+
+// showsDocuments looks at one order of which something was invoiced, over NATS and with
+// the command.
+func (p *program) showsDocuments() {
+	p.t.Helper()
+	var account, id string
+	err := openFile(p.t, p.config).QueryRow(`SELECT account, order_id FROM order_documents WHERE revision IS NOT NULL
+		GROUP BY account, order_id HAVING count(DISTINCT kind) = 2 LIMIT 1`).Scan(&account, &id)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	var reply struct{ Events []db.Event }
+	p.decode(p.request("orders.history", `{"provider":"michelin","account":"`+account+`","order_id":"`+id+`"}`), &reply)
+	if last := reply.Events[len(reply.Events)-1]; last.Type != db.TypeOrderInvoiced || !json.Valid(last.Invoice) {
+		p.t.Errorf("got %+v, want the invoice as the last event", last)
+	}
+	shown := do(p.t, "order", id, "--account", account, "--config", p.config).stdout
+	for _, want := range []string{"SHIPMENT ", "CARRIER ", "INVOICE ", "despatch advice BOL", "USD, due "} {
+		if !strings.Contains(shown, want) {
+			p.t.Errorf("there is no %q in\n%s", want, shown)
+		}
+	}
+}
