@@ -56,7 +56,7 @@ func Open(ctx context.Context, o Options) (_ *DB, err error) {
 	}
 	d := &DB{}
 	defer func() { err = d.closeAfter(err, o.Path) }()
-	if d.pool, err = openPool(o.Path, writerParams(full), 1); err != nil {
+	if d.pool, err = openPool(o.Path, makerParams+writerParams(full), 1); err != nil {
 		return nil, err
 	}
 	if err = migrate(ctx, d.pool, o.Log); err != nil {

@@ -18,10 +18,14 @@ const readerParams = "mode=ro&_query_only=1&_busy_timeout=5000&_cache_size=-1638
 // writerPatience is how long a transaction waits for those of other processes.
 const writerPatience = 5 * time.Second
 
+// makerParams are those that a file is made with, and keeps. To set them again takes a
+// lock, for which SQLite waits badly beside somebody who writes without a pause.
+const makerParams = "_auto_vacuum=incremental&_journal_mode=wal&"
+
 // writerParams are the driver's parameters for the connection that writes. They
 // must say synchronous: in WAL mode the driver's default is NORMAL, not SQLite's FULL.
 func writerParams(full bool) string {
-	params := "_auto_vacuum=incremental&_journal_mode=wal&_busy_timeout=5000&_foreign_keys=on&_txlock=immediate&_cache_size=-65536"
+	params := "_busy_timeout=5000&_foreign_keys=on&_txlock=immediate&_cache_size=-65536"
 	if full {
 		return params + "&_synchronous=full"
 	}
