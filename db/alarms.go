@@ -70,7 +70,7 @@ func alertOf(o *jobs.Outcome) (a Alert, ok bool) {
 		a.Message = a.apart + ": " + a.Message
 	}
 	if o.State == jobs.Dead {
-		a.Code, a.Hint = codeDead, "it is kept in jobs; the next run asks again"
+		a.Code, a.Hint = codeDead, "the next run asks again; or bring it back: orderbeat jobs retry "+o.ID
 	}
 	return a, slices.Contains(jobAlerts, a.Code)
 }

@@ -296,7 +296,7 @@ func TestAJobsAlertSaysWhichJobItWas(t *testing.T) {
 		},
 		"one that is dead": {
 			func(j jobs.Job) jobs.Outcome { return failed(j, jobs.Dead, noon) },
-			db.Alert{Code: "dead_job", Message: "the server is in maintenance", Hint: "it is kept in jobs; the next run asks again"},
+			db.Alert{Code: "dead_job", Message: "the server is in maintenance", Hint: "the next run asks again; or bring it back: orderbeat jobs retry JOB"},
 		},
 		"one whose error has no message": {
 			func(j jobs.Job) jobs.Outcome {
@@ -304,7 +304,7 @@ func TestAJobsAlertSaysWhichJobItWas(t *testing.T) {
 				o.Err.Message = ""
 				return o
 			},
-			db.Alert{Code: "dead_job", Message: "michelin: order status: unavailable (status 503)", Hint: "it is kept in jobs; the next run asks again"},
+			db.Alert{Code: "dead_job", Message: "michelin: order status: unavailable (status 503)", Hint: "the next run asks again; or bring it back: orderbeat jobs retry JOB"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -312,6 +312,7 @@ func TestAJobsAlertSaysWhichJobItWas(t *testing.T) {
 			run, js := start(t, d, 2)
 			commit(t, d, test.outcome(js[1]))
 			want := test.want
+			want.Hint = strings.ReplaceAll(want.Hint, "JOB", js[1].ID)
 			want.Provider, want.Account, want.State = "michelin", "detroit", db.AlertRaised
 			want.Since, want.RunID, want.JobID = noon.Add(2*time.Second), run.ID, js[1].ID
 			list, err := d.Alerts(t.Context(), true)

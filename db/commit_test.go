@@ -63,7 +63,7 @@ func TestBeginJobMarksTheJobAndItsRunAsRunning(t *testing.T) {
 
 func jobStates(t *testing.T, d *db.DB, runID string) string {
 	t.Helper()
-	rows, err := d.Jobs(t.Context(), runID)
+	rows, err := d.RunJobs(t.Context(), runID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func TestAWaitingJobIsDueAgain(t *testing.T) {
 	if len(m) != 1 || m[0].MsgID != js[0].ID+".2" || !strings.Contains(string(m[0].Body), `"attempt":2`) {
 		t.Fatalf("got %+v, want the message of the second attempt", m)
 	}
-	rows, err := d.Jobs(t.Context(), run.ID)
+	rows, err := d.RunJobs(t.Context(), run.ID)
 	if err != nil || len(rows) != 1 {
 		t.Fatalf("got %v, %v", rows, err)
 	}

@@ -5,9 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"time"
 
-	"orderbeat/clients"
 	"orderbeat/jobs"
 )
 
@@ -63,7 +61,7 @@ const (
 	selectRun = `
 SELECT run_id, provider, kind, state, trigger, accounts, params, jobs_total, jobs_succeeded, jobs_partial,
        jobs_failed, jobs_dead, jobs_cancelled, orders_seen, orders_created, orders_changed, orders_unchanged,
-       errors, requested_at, started_at, finished_at, key, reply_to, traceparent
+       errors, requested_at, started_at, finished_at, reopened, key, reply_to, traceparent
   FROM runs`
 	runSQL      = selectRun + ` WHERE run_id = ?`
 	runByKeySQL = selectRun + ` WHERE key = ?`
@@ -75,64 +73,11 @@ func scanRun(row func(query string, args []any, dest ...any) error, query string
 		query, args, &r.ID, &r.Provider, &r.Kind, &r.State, &r.Trigger, jsonInto{&r.Accounts}, (*rawInto)(&r.Params),
 		&r.Jobs.Total, &r.Jobs.Succeeded, &r.Jobs.Partial, &r.Jobs.Failed, &r.Jobs.Dead, &r.Jobs.Cancelled,
 		&r.Orders.Seen, &r.Orders.Created, &r.Orders.Changed, &r.Orders.Unchanged,
-		jsonInto{&r.Errors}, timeInto{&r.RequestedAt}, timeOrNil{&r.StartedAt}, timeOrNil{&r.FinishedAt},
+		jsonInto{&r.Errors}, timeInto{&r.RequestedAt}, timeOrNil{&r.StartedAt}, timeOrNil{&r.FinishedAt}, &r.Reopened,
 		textInto[string]{&r.Key}, textInto[string]{&r.ReplyTo}, textInto[string]{&r.Traceparent},
 	)
 	return r, err
 }
-
-// JobRow is a job, and how it went.
-type JobRow struct {
-	JobID    string `json:"job_id"`
-	RunID    string `json:"run_id"`
-	Provider string `json:"provider"`
-	Account  string `json:"account"`
-	Kind     string `json:"kind"`
-	jobs.Question
-	State jobs.State `json:"state"`
-	// Attempts counts those that ended.
-	Attempts      int        `json:"attempts"`
-	NextAttemptAt *time.Time `json:"next_attempt_at"`
-	// ErrorCode, Error and Hint are the last attempt's.
-	ErrorCode  clients.Code `json:"error_code,omitempty"`
-	Error      string       `json:"error,omitempty"`
-	Hint       string       `json:"hint,omitempty"`
-	PlannedAt  time.Time    `json:"planned_at"`
-	StartedAt  *time.Time   `json:"started_at"`
-	AskedAt    *time.Time   `json:"asked_at"`
-	FinishedAt *time.Time   `json:"finished_at"`
-	Orders     jobs.Tally   `json:"orders"`
-}
-
-// Jobs returns the jobs of a run in the order they were planned; there are never more
-// than [jobs.MaxJobs].
-func (d *DB) Jobs(ctx context.Context, runID string) ([]JobRow, error) {
-	rows, err := d.readers.QueryContext(ctx, jobsSQL, runID)
-	if err != nil {
-		return nil, err
-	}
-	list := []JobRow{}
-	err = all(rows, func(rows *sql.Rows) error {
-		var j JobRow
-		err := rows.Scan(
-			&j.JobID, &j.RunID, &j.Provider, &j.Account, &j.Kind, jsonInto{&j.Question}, &j.State, &j.Attempts,
-			timeOrNil{&j.NextAttemptAt}, textInto[clients.Code]{&j.ErrorCode}, textInto[string]{&j.Error},
-			textInto[string]{&j.Hint}, timeInto{&j.PlannedAt}, timeOrNil{&j.StartedAt}, timeOrNil{&j.AskedAt},
-			timeOrNil{&j.FinishedAt}, &j.Orders.Seen, &j.Orders.Created, &j.Orders.Changed, &j.Orders.Unchanged,
-		)
-		if err != nil {
-			return fmt.Errorf("job %s: %w", j.JobID, err)
-		}
-		list = append(list, j)
-		return nil
-	})
-	return list, err
-}
-
-const jobsSQL = `
-SELECT job_id, run_id, provider, account, kind, question, state, attempts, next_attempt_at, error_code, error, hint,
-       planned_at, started_at, asked_at, finished_at, orders_seen, orders_created, orders_changed, orders_unchanged
-  FROM jobs WHERE run_id = ? ORDER BY job_id`
 
 // OpenJobsExcept returns jobs that have not ended and whose provider is not among
 // those named, each as its next attempt; none named is all of them. There are at
@@ -149,7 +94,7 @@ func (d *DB) OpenJobsExcept(ctx context.Context, providers []string) ([]jobs.Job
 	var list []jobs.Job
 	err = all(rows, func(rows *sql.Rows) error {
 		var j jobs.Job
-		err := rows.Scan(&j.ID, &j.RunID, &j.Provider, &j.Account, &j.Kind, jsonInto{&j.Question}, &j.Attempt, timeInto{&j.FirstAt})
+		err := rows.Scan(&j.ID, &j.RunID, &j.Provider, &j.Account, &j.Kind, jsonInto{&j.Question}, &j.Attempt, &j.Tried, timeInto{&j.FirstAt})
 		if err != nil {
 			return fmt.Errorf("job %s: %w", j.ID, err)
 		}
@@ -160,7 +105,7 @@ func (d *DB) OpenJobsExcept(ctx context.Context, providers []string) ([]jobs.Job
 }
 
 const openJobsSQL = `
-SELECT job_id, run_id, provider, account, kind, question, attempts + 1, planned_at FROM jobs
+SELECT job_id, run_id, provider, account, kind, question, attempts + 1, tried, coalesce(retried_at, planned_at) FROM jobs
  WHERE state IN ('queued', 'running', 'waiting') AND state <> 'succeeded'
    AND provider NOT IN (SELECT value FROM json_each(?))
  ORDER BY state, job_id LIMIT 10000`

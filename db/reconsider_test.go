@@ -112,7 +112,7 @@ func TestAJobThatWaitsForNoConsentAnyMoreIsDueAtOnce(t *testing.T) {
 	if len(m) != 1 || m[0].MsgID != job.ID+".2" || !strings.Contains(string(m[0].Body), `"attempt":2`) {
 		t.Fatalf("got %+v, want the message of the second attempt", m)
 	}
-	rows, err := d.Jobs(t.Context(), run.ID)
+	rows, err := d.RunJobs(t.Context(), run.ID)
 	if err != nil || len(rows) != 1 || rows[0].ErrorCode != clients.CodeConsent || !rows[0].NextAttemptAt.Equal(out.FinishedAt) {
 		t.Errorf("got %+v, %v", rows, err)
 	}

@@ -23,7 +23,7 @@ func (d *DB) Requeue(ctx context.Context) (n int, err error) {
 		var list []lost
 		err := t.each(lostJobsSQL, nil, func(rows *sql.Rows) error {
 			var j lost
-			err := rows.Scan(&j.ID, &j.RunID, &j.Provider, &j.Account, &j.Kind, jsonInto{&j.Question}, &j.Attempt,
+			err := rows.Scan(&j.ID, &j.RunID, &j.Provider, &j.Account, &j.Kind, jsonInto{&j.Question}, &j.Attempt, &j.Tried,
 				timeInto{&j.FirstAt}, textInto[string]{&j.traceparent})
 			list = append(list, j)
 			return err
@@ -44,7 +44,7 @@ func (d *DB) Requeue(ctx context.Context) (n int, err error) {
 }
 
 const lostJobsSQL = `
-SELECT j.job_id, j.run_id, j.provider, j.account, j.kind, j.question, j.attempts + 1, j.planned_at, r.traceparent
+SELECT j.job_id, j.run_id, j.provider, j.account, j.kind, j.question, j.attempts + 1, j.tried, coalesce(j.retried_at, j.planned_at), r.traceparent
   FROM jobs AS j CROSS JOIN runs AS r USING (run_id)
  WHERE j.state IN ('queued', 'running', 'waiting') AND j.state <> 'succeeded' AND j.inline = 0
    AND j.job_id || '.' || (j.attempts + 1) NOT IN (SELECT msg_id FROM outbox WHERE topic = 'jobs')

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -176,6 +177,15 @@ SELECT account, error_code, substr(error, 1, 1000), hint FROM jobs
 	endRunSQL = `UPDATE runs SET state = ?, errors = ?, started_at = ?, finished_at = ? WHERE run_id = ?`
 )
 
+// resultID makes the message of each end of a run once: a job that is brought back ends it again.
+func resultID(run *jobs.Run) string {
+	id := run.ID + ".result"
+	if run.Reopened > 0 {
+		id += "." + strconv.Itoa(run.Reopened)
+	}
+	return id
+}
+
 // putResult puts the result of a run into the outbox, for everybody and for who asked.
 func (t *tx) putResult(run *jobs.Run) error {
 	result := *run
@@ -186,7 +196,7 @@ func (t *tx) putResult(run *jobs.Run) error {
 	}
 	e := entry{
 		topic: "results", subject: "results." + Token(run.Provider) + "." + Token(run.ID),
-		msgID: run.ID + ".result", kind: TypeRunFinished, ceSubject: run.ID, provider: run.Provider,
+		msgID: resultID(run), kind: TypeRunFinished, ceSubject: run.ID, provider: run.Provider,
 		time: *run.FinishedAt, traceparent: run.Traceparent, body: body,
 	}
 	if err := t.put(&e); err != nil || run.ReplyTo == "" {

@@ -239,7 +239,7 @@ func TestRunsAndJobsAreListed(t *testing.T) {
 			}
 		})
 	}
-	list, err := d.Jobs(t.Context(), ids[0])
+	list, err := d.RunJobs(t.Context(), ids[0])
 	if err != nil || len(list) != 2 || list[0].JobID != ids[0]+"-00001" || list[1].JobID != ids[0]+"-00002" {
 		t.Fatalf("got %+v, %v, want the run's two jobs as planned", list, err)
 	}

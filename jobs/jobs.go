@@ -32,6 +32,9 @@ const (
 // RunStates are those that a run may be in, in the order of its life.
 var RunStates = []State{Queued, Running, Succeeded, Partial, Failed, Cancelled}
 
+// JobStates are those that a job may be in, in the order of its life.
+var JobStates = []State{Queued, Running, Waiting, Succeeded, Partial, Failed, Dead, Cancelled}
+
 // Ended reports whether the state is final.
 func (s State) Ended() bool { return s != Queued && s != Running && s != Waiting }
 
@@ -70,6 +73,9 @@ type Run struct {
 	RequestedAt time.Time  `json:"requested_at"`
 	StartedAt   *time.Time `json:"started_at"`
 	FinishedAt  *time.Time `json:"finished_at"`
+
+	// Reopened is how often a job that was brought back made the run go on after its end.
+	Reopened int `json:"reopened,omitempty"`
 
 	Key         string `json:"-"`
 	ReplyTo     string `json:"-"`
@@ -137,9 +143,11 @@ type Job struct {
 	Account  string `json:"account"`
 	Kind     string `json:"kind"`
 	Question
-	// Attempt counts from 1.
+	// Attempt counts from 1. Tried is how many attempts there had been when the job was
+	// last brought back, since when they count anew.
 	Attempt int `json:"attempt"`
-	// FirstAt is when the first attempt was planned.
+	Tried   int `json:"tried,omitempty"`
+	// FirstAt is when the first attempt was planned, or the job was brought back.
 	FirstAt time.Time `json:"first_at"`
 }
 

@@ -163,6 +163,24 @@ func TestPerformCancelledDidNotHappen(t *testing.T) {
 	}
 }
 
+// What was tried before a job was brought back does not count.
+func TestAJobThatWasBroughtBackBeginsAnew(t *testing.T) {
+	down := provider(func(context.Context, clients.Query) (clients.Answer, error) {
+		return clients.Answer{}, &clients.Error{Code: clients.CodeUnavailable}
+	})
+	for attempt, want := range map[int]jobs.State{9: jobs.Waiting, 10: jobs.Waiting, 11: jobs.Dead} {
+		j := job(attempt)
+		j.Tried = 8
+		out, err := jobs.Perform(t.Context(), down, clients.Account{}, j, retry)
+		if err != nil || out.State != want {
+			t.Errorf("attempt %d after 8: got %s, %v, want %s", attempt, out.State, err, want)
+		}
+		if wait := out.NextAt.Sub(out.FinishedAt); out.State == jobs.Waiting && wait > 4*time.Second {
+			t.Errorf("attempt %d after 8: waits %s, as if it were the %dth", attempt, wait, attempt)
+		}
+	}
+}
+
 func TestEachAttemptWaitsLongerThanTheLast(t *testing.T) {
 	generous := clients.Retry{Attempts: 100, For: 1000 * time.Hour}
 	waits := func(attempt int, after time.Duration) (shortest, longest time.Duration) {

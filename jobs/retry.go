@@ -24,13 +24,14 @@ func again(err *clients.Error, job Job, retry clients.Retry, now time.Time) (Sta
 	if !err.Code.Retryable() {
 		return Failed, time.Time{}
 	}
-	if err.Code == clients.CodeBadResponse && job.Attempt >= badResponseAttempts {
+	attempt := job.Attempt - job.Tried
+	if err.Code == clients.CodeBadResponse && attempt >= badResponseAttempts {
 		return Failed, time.Time{}
 	}
-	if job.Attempt >= retry.Attempts {
+	if attempt >= retry.Attempts {
 		return Dead, time.Time{}
 	}
-	ceiling := min(maxBackoff, firstBackoff<<min(job.Attempt-1, 16))
+	ceiling := min(maxBackoff, firstBackoff<<min(attempt-1, 16))
 	due := now.Add(err.After + rand.N(ceiling))
 	if due.After(job.FirstAt.Add(retry.For)) {
 		return Dead, time.Time{}

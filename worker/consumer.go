@@ -26,6 +26,7 @@ type consumers struct {
 	finished  *finished
 	slots     chan struct{} // one for each job at once in this process
 	held      *held
+	inHand    *inHand
 	log       *slog.Logger
 
 	working sync.WaitGroup // one for each job in hand
@@ -34,7 +35,7 @@ type consumers struct {
 func newConsumers(c Config, f *finished) *consumers {
 	return &consumers{
 		db: c.DB, providers: byName(c.Providers), finished: f,
-		slots: make(chan struct{}, c.Concurrency), held: newHeld(), log: c.Log,
+		slots: make(chan struct{}, c.Concurrency), held: newHeld(), inHand: newInHand(), log: c.Log,
 	}
 }
 
@@ -115,7 +116,9 @@ func (c *consumers) perform(ctx context.Context, job jobs.Job) error {
 	if err != nil || !begun {
 		return err
 	}
-	out, err := c.ask(ctx, job)
+	asking, end := c.inHand.begin(ctx, job.ID)
+	out, err := c.ask(asking, job)
+	end()
 	if err != nil {
 		return err
 	}

@@ -41,6 +41,7 @@ type service struct {
 	order       []string // of the providers, as configured
 	credentials *credentials
 	tokens      *auth.Sealed
+	inHand      *inHand
 	conn        *nats.Conn
 	maxReply    func() int64
 	log         *slog.Logger
@@ -51,9 +52,9 @@ type service struct {
 	stats    map[string]*endpointStats
 }
 
-func newService(c Config, b *bus, p *planner, f *finished, creds *credentials) *service {
+func newService(c Config, b *bus, p *planner, f *finished, h *inHand, creds *credentials) *service {
 	s := &service{
-		db: c.DB, planner: p, finished: f, providers: byName(c.Providers), log: c.Log, stopping: make(chan struct{}),
+		db: c.DB, planner: p, finished: f, inHand: h, providers: byName(c.Providers), log: c.Log, stopping: make(chan struct{}),
 		credentials: creds, tokens: c.Tokens, conn: b.conn, maxReply: b.maxBody,
 	}
 	for _, provider := range c.Providers {
@@ -78,6 +79,11 @@ func (s *service) endpoints() []endpoint {
 		{"runs.start", 256, "start a run, and wait for it if asked to", s.startRun},
 		{"runs.get", 64, "one run", s.getRun},
 		{"runs.list", 64, "the latest runs", s.listRuns},
+		{"runs.cancel", 16, "end a run, with its jobs that have not ended", s.cancelRun},
+		{"jobs.get", 64, "one job", s.getJob},
+		{"jobs.list", 64, "the latest jobs", s.listJobs},
+		{"jobs.retry", 16, "bring back a job that failed, is dead or was cancelled", s.retryJob},
+		{"jobs.cancel", 16, "end a job", s.cancelJob},
 		{"providers.list", 64, "providers, their tokens and how fresh their accounts are", s.listProviders},
 		{"auth.status", 64, "the state of every credential", s.authStatus},
 		{"auth.introspect", 4, "what a provider says of the token in hand", s.authIntrospect},

@@ -117,7 +117,7 @@ func Run(ctx context.Context, c Config) error {
 	consumers := newConsumers(c, ended)
 	scheduler := newScheduler(c)
 	relay := &relay{db: c.DB, publisher: newPublisher(bus, names, c.Log), log: c.Log}
-	service := newService(c, bus, planner, ended, creds)
+	service := newService(c, bus, planner, ended, consumers.inHand, creds)
 
 	// Three contexts: taking ends with ctx; work, what is in hand, ends when Drain is
 	// over; serving, what the work needs, ends after the work.

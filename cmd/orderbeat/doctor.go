@@ -119,7 +119,7 @@ func triedJobs(ctx context.Context, database *db.DB, runID string) ([]db.JobRow,
 	look := time.NewTicker(100 * time.Millisecond)
 	defer look.Stop()
 	for {
-		rows, err := database.Jobs(context.WithoutCancel(ctx), runID)
+		rows, err := database.RunJobs(context.WithoutCancel(ctx), runID)
 		if err != nil {
 			return nil, err
 		}

@@ -24,7 +24,8 @@ func (a *app) runsCommand() *cobra.Command {
 database; the worker may run or not. Times are UTC.`,
 		Example: `  orderbeat runs
   orderbeat runs --state failed --limit 5
-  orderbeat runs 01JDC3M3V8S5Y0QZ7W2K4H6N9P --json`,
+  orderbeat runs 01JDC3M3V8S5Y0QZ7W2K4H6N9P --json
+  orderbeat runs cancel 01JDC3M3V8S5Y0QZ7W2K4H6N9P`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 1 {
@@ -39,6 +40,7 @@ database; the worker may run or not. Times are UTC.`,
 	f.StringVar(&o.state, "state", "", "only runs in this state: "+words(jobs.RunStates))
 	f.IntVar(&o.limit, "limit", 20, "how many at most")
 	jsonFlag(c, &o.asJSON)
+	c.AddCommand(a.runsCancelCommand())
 	return c
 }
 
@@ -102,7 +104,7 @@ func (a *app) oneRun(ctx context.Context, id string, asJSON bool) error {
 	if !ok {
 		return &exit{failed, fmt.Errorf("no run %q is known; `orderbeat runs` lists those that are", id)}
 	}
-	rows, err := database.Jobs(ctx, run.ID)
+	rows, err := database.RunJobs(ctx, run.ID)
 	if err != nil {
 		return err
 	}
@@ -132,8 +134,11 @@ func printRun(w io.Writer, r jobs.Run, js []db.JobRow) error {
 	for i, j := range js {
 		rows[i] = jobCells(j)
 	}
-	return printTable(w, []string{"JOB", "ACCOUNT", "STATE", "ATTEMPTS", "ASKS", "SEEN", "CREATED", "CHANGED", "NEXT (UTC)", "ERROR"}, rows)
+	return printTable(w, slices.Clone(jobHead), rows)
 }
+
+// jobHead names jobCells.
+var jobHead = []string{"JOB", "ACCOUNT", "STATE", "ATTEMPTS", "ASKS", "SEEN", "CREATED", "CHANGED", "NEXT (UTC)", "ERROR"}
 
 func jobCells(j db.JobRow) []string {
 	next, problem := "-", string(j.ErrorCode)

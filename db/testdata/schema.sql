@@ -208,7 +208,7 @@ CREATE TABLE jobs (
   orders_created   INTEGER NOT NULL DEFAULT 0,
   orders_changed   INTEGER NOT NULL DEFAULT 0,
   orders_unchanged INTEGER NOT NULL DEFAULT 0
-) STRICT;
+, tried INTEGER NOT NULL DEFAULT 0, retried_at TEXT) STRICT;
 
 CREATE INDEX jobs_run ON jobs (run_id, job_id);
 
@@ -341,7 +341,7 @@ CREATE TABLE runs (
   key              TEXT,
   reply_to         TEXT,
   traceparent      TEXT
-) STRICT;
+, reopened INTEGER NOT NULL DEFAULT 0) STRICT;
 
 CREATE UNIQUE INDEX runs_key ON runs (key) WHERE key IS NOT NULL;
 

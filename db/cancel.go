@@ -1,0 +1,113 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"orderbeat/jobs"
+)
+
+// ErrUnknown is returned for a run or a job that there is not.
+var ErrUnknown = errors.New("it is not known")
+
+// StateError says that what was wanted cannot be done with a run or a job that is in
+// this state.
+type StateError struct{ State jobs.State }
+
+func (e *StateError) Error() string { return "it is " + string(e.State) }
+
+// CancelRun ends a run with those of its jobs that have not ended, and returns their ids
+// and the run. A job that is in hand meanwhile ends without effect. The error is
+// [ErrUnknown], or a [*StateError] when the run has ended.
+func (d *DB) CancelRun(ctx context.Context, runID string) (ids []string, run jobs.Run, err error) {
+	err = d.writer.do(ctx, 16, false, func(t *tx) error {
+		run, err = scanRun(t.row, runSQL, runID)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			return ErrUnknown
+		case err != nil:
+			return err
+		case run.State.Ended():
+			return &StateError{run.State}
+		}
+		ids, err = t.cancel(&run, cancelRunSQL, runID, time.Now())
+		return err
+	})
+	if err != nil {
+		return nil, jobs.Run{}, fmt.Errorf("run %s: %w", runID, err)
+	}
+	return ids, run, nil
+}
+
+// CancelJob ends a job that has not ended, and returns its run, which may have ended with
+// it. The errors are those of [DB.CancelRun].
+func (d *DB) CancelJob(ctx context.Context, jobID string) (run jobs.Run, err error) {
+	err = d.writer.do(ctx, 2, false, func(t *tx) error {
+		var state jobs.State
+		var runID string
+		err := t.row(jobRunSQL, []any{jobID}, &state, &runID)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			return ErrUnknown
+		case err != nil:
+			return err
+		case state.Ended():
+			return &StateError{state}
+		}
+		if run, err = scanRun(t.row, runSQL, runID); err != nil {
+			return err
+		}
+		_, err = t.cancel(&run, cancelJobSQL, jobID, time.Now())
+		return err
+	})
+	if err != nil {
+		return jobs.Run{}, fmt.Errorf("job %s: %w", jobID, err)
+	}
+	return run, nil
+}
+
+// cancel runs a statement that cancels jobs of a run, counts them, and ends the run with
+// the last of its jobs. Their messages are left: whoever takes one finds the job ended.
+// What they were about counts as an attempt, so that no later one has the same id.
+func (t *tx) cancel(run *jobs.Run, query, id string, at time.Time) (ids []string, err error) {
+	err = t.each(query, []any{stamp(at), id}, func(rows *sql.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		ids = append(ids, id)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := t.exec(cancelledSQL, len(ids), stamp(at), run.ID); err != nil {
+		return nil, err
+	}
+	if *run, err = scanRun(t.row, runSQL, run.ID); err != nil {
+		return nil, err
+	}
+	if state := run.Jobs.State(); state.Ended() {
+		run.State, run.FinishedAt = state, &at
+		return ids, t.endRun(run)
+	}
+	return ids, nil
+}
+
+const (
+	jobRunSQL = `SELECT state, run_id FROM jobs WHERE job_id = ?`
+
+	cancelRunSQL = `
+UPDATE jobs SET state = 'cancelled', attempts = attempts + 1, next_attempt_at = NULL, finished_at = ?
+ WHERE run_id = ? AND state IN ('queued', 'running', 'waiting')
+RETURNING job_id`
+
+	cancelJobSQL = `
+UPDATE jobs SET state = 'cancelled', attempts = attempts + 1, next_attempt_at = NULL, finished_at = ?
+ WHERE job_id = ? AND state IN ('queued', 'running', 'waiting')
+RETURNING job_id`
+
+	cancelledSQL = `
+UPDATE runs SET jobs_cancelled = jobs_cancelled + ?, started_at = coalesce(started_at, ?) WHERE run_id = ?`
+)

@@ -1,0 +1,204 @@
+package db_test
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+	"orderbeat/jobs"
+)
+
+// results are the ids and states of the runs' results that wait to be published.
+func results(t *testing.T, d *db.DB) (told []string) {
+	t.Helper()
+	for _, m := range pending(t, d, time.Now()) {
+		if m.Topic != "results" {
+			continue
+		}
+		var run jobs.Run
+		if err := json.Unmarshal(m.Body, &run); err != nil {
+			t.Fatal(err)
+		}
+		told = append(told, m.MsgID[len(run.ID):]+" "+string(run.State))
+	}
+	return told
+}
+
+func TestACancelledRunEndsWithItsJobs(t *testing.T) {
+	d := open(t)
+	run, js := start(t, d, 4)
+	commit(t, d, succeeded(js[0], noon, order("SO1", false)))
+	commit(t, d, failed(js[1], jobs.Waiting, noon))
+	if begun, err := d.BeginJob(t.Context(), js[2]); !begun || err != nil {
+		t.Fatal(begun, err)
+	}
+	ids, got, err := d.CancelRun(t.Context(), run.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(ids)
+	if diff := cmp.Diff([]string{js[1].ID, js[2].ID, js[3].ID}, ids); diff != "" {
+		t.Errorf("cancelled (-want +got):\n%s", diff)
+	}
+	want := jobs.Counts{Total: 4, Succeeded: 1, Cancelled: 3}
+	if got.State != jobs.Partial || got.Jobs != want || got.FinishedAt == nil {
+		t.Errorf("got %s %+v, want partial %+v", got.State, got.Jobs, want)
+	}
+	if diff := cmp.Diff([]string{".result partial"}, results(t, d)); diff != "" {
+		t.Errorf("results (-want +got):\n%s", diff)
+	}
+	// What was in hand comes too late, and what waits is not begun.
+	if c := commit(t, d, succeeded(js[2], noon, order("SO2", false))); !c.Repeated {
+		t.Errorf("got %+v, want nothing of what was in hand", c)
+	}
+	if _, ok, err := d.Order(t.Context(), "michelin", "detroit", "SO2"); ok || err != nil {
+		t.Errorf("an order of a cancelled job: %v %v", ok, err)
+	}
+	again := js[1]
+	again.Attempt = 2
+	if begun, err := d.BeginJob(t.Context(), again); begun || err != nil {
+		t.Errorf("a cancelled job begins: %v %v", begun, err)
+	}
+	if _, _, err := d.CancelRun(t.Context(), run.ID); stateOf(err) != jobs.Partial {
+		t.Errorf("cancelling it again: got %v, want that it is partial", err)
+	}
+	if _, _, err := d.CancelRun(t.Context(), "none"); !errors.Is(err, db.ErrUnknown) {
+		t.Errorf("got %v, want %v", err, db.ErrUnknown)
+	}
+}
+
+func stateOf(err error) jobs.State {
+	if e, ok := errors.AsType[*db.StateError](err); ok {
+		return e.State
+	}
+	return ""
+}
+
+// JetStream drops a message whose id it has seen: a job that is brought back is another
+// attempt than the one that was cancelled.
+func TestACancelledAttemptIsNotMadeAgain(t *testing.T) {
+	d := open(t)
+	_, js := start(t, d, 1)
+	publish(t, d)
+	if _, err := d.CancelJob(t.Context(), js[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.RetryJob(t.Context(), js[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	ids := []string{}
+	for _, m := range pending(t, d, time.Now()) {
+		if m.Topic == "jobs" {
+			ids = append(ids, m.MsgID)
+		}
+	}
+	if diff := cmp.Diff([]string{js[0].ID + ".2"}, ids); diff != "" {
+		t.Errorf("messages (-want +got):\n%s", diff)
+	}
+	if begun, err := d.BeginJob(t.Context(), js[0]); begun || err != nil {
+		t.Errorf("the first attempt begins again: %v %v", begun, err)
+	}
+}
+
+func TestACancelledJobLeavesItsRun(t *testing.T) {
+	d := open(t)
+	run, js := start(t, d, 2)
+	if got, err := d.CancelJob(t.Context(), js[0].ID); err != nil || got.State.Ended() || got.Jobs.Cancelled != 1 {
+		t.Fatalf("got %+v, %v, want a run that goes on", got, err)
+	}
+	if _, err := d.CancelJob(t.Context(), js[0].ID); stateOf(err) != jobs.Cancelled {
+		t.Errorf("got %v, want that it is cancelled", err)
+	}
+	if _, err := d.CancelJob(t.Context(), "none"); !errors.Is(err, db.ErrUnknown) {
+		t.Errorf("got %v, want %v", err, db.ErrUnknown)
+	}
+	if got, err := d.CancelJob(t.Context(), js[1].ID); err != nil || got.ID != run.ID || got.State != jobs.Cancelled {
+		t.Errorf("got %+v, %v, want a cancelled run", got, err)
+	}
+}
+
+// A job that is brought back has all its attempts before it, and its run ends once more,
+// with another result.
+func TestAJobThatIsBroughtBack(t *testing.T) {
+	d := open(t)
+	run, js := start(t, d, 1)
+	js[0].Attempt = 1
+	commit(t, d, failed(js[0], jobs.Dead, noon))
+	publish(t, d)
+	got, err := d.RetryJob(t.Context(), js[0].ID)
+	if err != nil || got.State != jobs.Running || got.Jobs.Dead != 0 || got.FinishedAt != nil {
+		t.Fatalf("got %+v, %v, want the run to go on", got, err)
+	}
+	if _, err := d.RetryJob(t.Context(), js[0].ID); stateOf(err) != jobs.Queued {
+		t.Errorf("got %v, want that it is queued", err)
+	}
+	var job jobs.Job
+	m := pending(t, d, time.Now())
+	if len(m) != 1 || m[0].MsgID != js[0].ID+".2" {
+		t.Fatalf("got %+v, want the message of the next attempt", m)
+	}
+	if err := json.Unmarshal(m[0].Body, &job); err != nil || job.Attempt != 2 || job.Tried != 1 || time.Since(job.FirstAt) > time.Hour || job.From != "2026-11-06" {
+		t.Errorf("got %+v, %v", job, err)
+	}
+	// The message may be lost with its stream: it is made again, the same.
+	publish(t, d)
+	if n, err := d.Requeue(t.Context()); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	var lost jobs.Job
+	m = pending(t, d, time.Now())
+	if err := json.Unmarshal(m[0].Body, &lost); err != nil || lost.Attempt != 2 || lost.Tried != 1 || !lost.FirstAt.Equal(job.FirstAt.Truncate(time.Millisecond)) {
+		t.Errorf("got %+v, %v, want %+v", lost, err, job)
+	}
+	publish(t, d)
+	commit(t, d, succeeded(job, noon, order("SO1", false)))
+	if diff := cmp.Diff([]string{".result.1 succeeded"}, results(t, d)); diff != "" {
+		t.Errorf("results (-want +got):\n%s", diff)
+	}
+	if _, err := d.RetryJob(t.Context(), job.ID); stateOf(err) != jobs.Succeeded {
+		t.Errorf("got %v, want that it has succeeded", err)
+	}
+	row, ok, err := d.Job(t.Context(), job.ID)
+	if !ok || err != nil || row.State != jobs.Succeeded || row.Attempts != 2 || row.RetriedAt == nil || row.ErrorCode != "" {
+		t.Errorf("got %+v, %v, %v", row, ok, err)
+	}
+	if final, _, err := d.Run(t.Context(), run.ID); err != nil || final.State != jobs.Succeeded || final.Reopened != 1 || final.Orders.Created != 1 {
+		t.Errorf("got %+v, %v", final, err)
+	}
+}
+
+func TestJobsAreListed(t *testing.T) {
+	d := open(t)
+	_, js := start(t, d, 3)
+	commit(t, d, succeeded(js[0], noon))
+	commit(t, d, failed(js[1], jobs.Dead, noon))
+	for name, c := range map[string]struct {
+		filter db.JobFilter
+		want   []string
+	}{
+		"all, newest first": {db.JobFilter{}, []string{js[2].ID, js[1].ID, js[0].ID}},
+		"dead ones":         {db.JobFilter{State: jobs.Dead}, []string{js[1].ID}},
+		"succeeded ones":    {db.JobFilter{State: jobs.Succeeded, Provider: "michelin", Account: "detroit", Kind: "sync"}, []string{js[0].ID}},
+		"another account's": {db.JobFilter{Account: "toledo"}, nil},
+		"two":               {db.JobFilter{Limit: 2}, []string{js[2].ID, js[1].ID}},
+	} {
+		list, err := d.Jobs(t.Context(), c.filter)
+		var got []string
+		for _, j := range list {
+			got = append(got, j.JobID)
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" || err != nil {
+			t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
+		}
+	}
+	dead, _, err := d.Job(t.Context(), js[1].ID)
+	if err != nil || dead.ErrorCode != clients.CodeUnavailable || dead.From != "2026-11-06" {
+		t.Errorf("got %+v, %v", dead, err)
+	}
+}

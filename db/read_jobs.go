@@ -1,0 +1,114 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"orderbeat/clients"
+	"orderbeat/jobs"
+)
+
+// JobRow is a job, and how it went.
+type JobRow struct {
+	JobID    string `json:"job_id"`
+	RunID    string `json:"run_id"`
+	Provider string `json:"provider"`
+	Account  string `json:"account"`
+	Kind     string `json:"kind"`
+	jobs.Question
+	State jobs.State `json:"state"`
+	// Attempts counts those that ended.
+	Attempts      int        `json:"attempts"`
+	NextAttemptAt *time.Time `json:"next_attempt_at"`
+	// ErrorCode, Error and Hint are the last attempt's.
+	ErrorCode  clients.Code `json:"error_code,omitempty"`
+	Error      string       `json:"error,omitempty"`
+	Hint       string       `json:"hint,omitempty"`
+	PlannedAt  time.Time    `json:"planned_at"`
+	StartedAt  *time.Time   `json:"started_at"`
+	AskedAt    *time.Time   `json:"asked_at"`
+	FinishedAt *time.Time   `json:"finished_at"`
+	// RetriedAt is when the job was last brought back after its end.
+	RetriedAt *time.Time `json:"retried_at,omitempty"`
+	Orders    jobs.Tally `json:"orders"`
+}
+
+// JobFilter chooses jobs; an empty field chooses all.
+type JobFilter struct {
+	Provider string
+	Account  string
+	Kind     string
+	State    jobs.State
+	// Limit is 100 when it is 0.
+	Limit int
+}
+
+// RunJobs returns the jobs of a run in the order they were planned; there are never more
+// than [jobs.MaxJobs].
+func (d *DB) RunJobs(ctx context.Context, runID string) ([]JobRow, error) {
+	return d.jobRows(ctx, jobsSQL, runID)
+}
+
+// Job returns one job, false when there is none.
+func (d *DB) Job(ctx context.Context, id string) (JobRow, bool, error) {
+	list, err := d.jobRows(ctx, jobSQL, id)
+	if err != nil || len(list) == 0 {
+		return JobRow{}, false, err
+	}
+	return list[0], true, nil
+}
+
+// Jobs returns jobs, newest first.
+func (d *DB) Jobs(ctx context.Context, f JobFilter) ([]JobRow, error) {
+	query, args := f.query()
+	return d.jobRows(ctx, query, args...)
+}
+
+// query walks along the jobs from the newest, or for a state other than succeeded along
+// the index of those that are not.
+func (f JobFilter) query() (string, []any) {
+	var w where
+	w.add("provider = ?", f.Provider)
+	w.add("account = ?", f.Account)
+	w.add("kind = ?", f.Kind)
+	w.add("state = ?", string(f.State))
+	if f.State != "" && f.State != jobs.Succeeded {
+		w.and("state <> 'succeeded'")
+	}
+	return selectJob + w.sql() + " ORDER BY job_id DESC LIMIT ?", append(w.args, limit(f.Limit))
+}
+
+const (
+	selectJob = `
+SELECT job_id, run_id, provider, account, kind, question, state, attempts, next_attempt_at, error_code, error, hint,
+       planned_at, started_at, asked_at, finished_at, retried_at, orders_seen, orders_created, orders_changed, orders_unchanged
+  FROM jobs`
+	jobSQL  = selectJob + ` WHERE job_id = ?`
+	jobsSQL = selectJob + ` WHERE run_id = ? ORDER BY job_id`
+)
+
+func (d *DB) jobRows(ctx context.Context, query string, args ...any) ([]JobRow, error) {
+	rows, err := d.readers.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	list := []JobRow{}
+	err = all(rows, func(rows *sql.Rows) error {
+		var j JobRow
+		err := rows.Scan(
+			&j.JobID, &j.RunID, &j.Provider, &j.Account, &j.Kind, jsonInto{&j.Question}, &j.State, &j.Attempts,
+			timeOrNil{&j.NextAttemptAt}, textInto[clients.Code]{&j.ErrorCode}, textInto[string]{&j.Error},
+			textInto[string]{&j.Hint}, timeInto{&j.PlannedAt}, timeOrNil{&j.StartedAt}, timeOrNil{&j.AskedAt},
+			timeOrNil{&j.FinishedAt}, timeOrNil{&j.RetriedAt},
+			&j.Orders.Seen, &j.Orders.Created, &j.Orders.Changed, &j.Orders.Unchanged,
+		)
+		if err != nil {
+			return fmt.Errorf("job %s: %w", j.JobID, err)
+		}
+		list = append(list, j)
+		return nil
+	})
+	return list, err
+}

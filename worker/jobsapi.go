@@ -1,0 +1,133 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+	"orderbeat/jobs"
+)
+
+// cancelRun ends a run with the jobs of it that have not ended, those in hand too.
+func (s *service) cancelRun(ctx context.Context, r *request) (any, error) {
+	var q struct {
+		RunID string `json:"run_id"`
+	}
+	if err := r.decode(&q); err != nil {
+		return nil, err
+	}
+	ids, run, err := s.db.CancelRun(ctx, q.RunID)
+	if err != nil {
+		return nil, unfit(err, "run", q.RunID, "runs.list")
+	}
+	s.ended(ctx, ids, run)
+	return map[string]any{"run": run, "cancelled": len(ids)}, nil
+}
+
+// cancelJob ends a job, also one in hand.
+func (s *service) cancelJob(ctx context.Context, r *request) (any, error) {
+	id, err := jobID(r)
+	if err != nil {
+		return nil, err
+	}
+	run, err := s.db.CancelJob(ctx, id)
+	if err != nil {
+		return nil, unfit(err, "job", id, "jobs.list")
+	}
+	s.ended(ctx, []string{id}, run)
+	return s.jobReply(ctx, id)
+}
+
+// ended stops what is in hand of cancelled jobs, and tells of a run that ended with them.
+func (s *service) ended(ctx context.Context, ids []string, run jobs.Run) {
+	s.inHand.cancel(ids)
+	if run.State.Ended() {
+		s.finished.tell(ctx, run)
+	}
+}
+
+// retryJob brings back a job that failed, is dead or was cancelled.
+func (s *service) retryJob(ctx context.Context, r *request) (any, error) {
+	id, err := jobID(r)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.db.RetryJob(ctx, id); err != nil {
+		return nil, unfit(err, "job", id, "jobs.list")
+	}
+	return s.jobReply(ctx, id)
+}
+
+func (s *service) getJob(ctx context.Context, r *request) (any, error) {
+	id, err := jobID(r)
+	if err != nil {
+		return nil, err
+	}
+	return s.jobReply(ctx, id)
+}
+
+func (s *service) listJobs(ctx context.Context, r *request) (any, error) {
+	var q struct {
+		Provider string `json:"provider"`
+		Account  string `json:"account"`
+		Kind     string `json:"kind"`
+		State    string `json:"state"`
+		Limit    int    `json:"limit"`
+	}
+	if err := r.decode(&q); err != nil {
+		return nil, err
+	}
+	limit, err := pageSize(q.Limit)
+	if err != nil {
+		return nil, err
+	}
+	if q.State != "" && !slices.Contains(jobs.JobStates, jobs.State(q.State)) {
+		return nil, invalid(fmt.Sprintf("state %.40q is none", q.State), fmt.Sprintf("the states are %v", jobs.JobStates))
+	}
+	list, err := s.db.Jobs(ctx, db.JobFilter{Provider: q.Provider, Account: q.Account, Kind: q.Kind, State: jobs.State(q.State), Limit: limit})
+	for err == nil && len(list) > 1 && !s.fits(list) {
+		list = list[:len(list)/2]
+	}
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"jobs": list}, nil
+}
+
+func jobID(r *request) (string, error) {
+	var q struct {
+		JobID string `json:"job_id"`
+	}
+	if err := r.decode(&q); err != nil {
+		return "", err
+	}
+	if q.JobID == "" {
+		return "", invalid("give a job_id", "jobs.list has them")
+	}
+	return q.JobID, nil
+}
+
+func (s *service) jobReply(ctx context.Context, id string) (any, error) {
+	job, found, err := s.db.Job(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, notFound(fmt.Sprintf("no job %.60q", id), "jobs.list has the latest")
+	}
+	return map[string]any{"job": job}, nil
+}
+
+// unfit is why something cannot be done with a run or a job.
+func unfit(err error, what, id, list string) error {
+	if errors.Is(err, db.ErrUnknown) {
+		return notFound(fmt.Sprintf("no %s %.60q", what, id), list+" has the latest")
+	}
+	if e, ok := errors.AsType[*db.StateError](err); ok {
+		return &apiError{status: 409, Code: clients.CodeInvalid, Message: fmt.Sprintf("%s %s is %s", what, id, e.State), Hint: "there is nothing to be done about it in that state"}
+	}
+	return err
+}
