@@ -103,6 +103,7 @@ func Queries() []Query {
 		{"reopen", reopenSQL, []any{0, 1, 0, "r"}},
 		{"end run", endRunSQL, make([]any, 5)},
 		{"in line", inlineSQL, nil},
+		{"last event", lastEventSQL, nil},
 		{"last tick", lastTickSQL, []any{"s"}},
 		{"link tick", linkTickSQL, []any{"r", "s", "t"}},
 		{"busy", busySQL, []any{"t"}},
@@ -123,6 +124,12 @@ func Queries() []Query {
 		{"consent came", cameSQL, []any{"p", "t", "a"}},
 		{"unconsented", unconsentedSQL, []any{"p", "[]"}},
 		{"succeeded after", succeededAfterSQL, []any{"p", "[]", "j"}},
+	}
+	for name, f := range map[string]EventFilter{
+		"replay": {}, "replay of an account": {Provider: "p", Account: "a", Since: time.Unix(0, 0)}, "replay of an order": {Provider: "p", Account: "a", OrderID: "o"},
+	} {
+		query, args := f.query(1, 2)
+		list = append(list, Query{name, query, args})
 	}
 	for name, f := range map[string]RunFilter{
 		"runs": {}, "runs of a provider": {Provider: "p", Kind: "sync"}, "runs by state": {State: "failed"},

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -16,7 +17,7 @@ import (
 func (p *publisher) message(m db.Message) *nats.Msg {
 	msg := &nats.Msg{Subject: p.subjects.of(m.Subject), Data: m.Body, Header: nats.Header{
 		jetstream.MsgIDHeader: {m.MsgID},
-		"ce-id":               {m.MsgID},
+		"ce-id":               {eventID(m)},
 		"ce-type":             {m.Type},
 		"ce-source":           {m.Source},
 		"ce-subject":          {m.CESubject},
@@ -34,6 +35,12 @@ func (p *publisher) message(m db.Message) *nats.Msg {
 		msg.Data = truncate(msg.Data, int(limit))
 	}
 	return msg
+}
+
+// eventID is the id of what a message tells: of an event that is told again, the event's.
+func eventID(m db.Message) string {
+	id, _ := strings.CutSuffix(m.MsgID, ".replay."+m.Headers[db.HeaderReplay])
+	return id
 }
 
 // truncate leaves out of a message that the server would not take what makes it

@@ -184,7 +184,8 @@ func (p *publisher) news(ctx context.Context, topic string, messages []db.Messag
 	}
 	for _, m := range messages {
 		there := false
-		if time.Since(m.Time) > dedupeWindow/2 {
+		// An event that is told again is no news on its subject, where later ones stand.
+		if _, again := m.Headers[db.HeaderReplay]; !again && time.Since(m.Time) > dedupeWindow/2 {
 			if there, err = p.published(ctx, m); err != nil {
 				return nil, had, err
 			}
@@ -217,6 +218,7 @@ func (p *publisher) published(ctx context.Context, m db.Message) (bool, error) {
 // revision is the number that an order event's id ends with; ids without one are
 // all the same, because their subjects hold one message.
 func revision(eventID string) int {
+	eventID, _, _ = strings.Cut(eventID, ".replay.")
 	n, err := strconv.Atoi(eventID[strings.LastIndexByte(eventID, '.')+1:])
 	if err != nil {
 		return 0

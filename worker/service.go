@@ -42,6 +42,7 @@ type service struct {
 	credentials *credentials
 	tokens      *auth.Sealed
 	inHand      *inHand
+	names       subjects
 	conn        *nats.Conn
 	maxReply    func() int64
 	log         *slog.Logger
@@ -54,7 +55,7 @@ type service struct {
 
 func newService(c Config, b *bus, p *planner, f *finished, h *inHand, creds *credentials) *service {
 	s := &service{
-		db: c.DB, planner: p, finished: f, inHand: h, providers: byName(c.Providers), log: c.Log, stopping: make(chan struct{}),
+		db: c.DB, planner: p, finished: f, inHand: h, names: subjects{c.NATS.Prefix}, providers: byName(c.Providers), log: c.Log, stopping: make(chan struct{}),
 		credentials: creds, tokens: c.Tokens, conn: b.conn, maxReply: b.maxBody,
 	}
 	for _, provider := range c.Providers {
@@ -84,6 +85,7 @@ func (s *service) endpoints() []endpoint {
 		{"jobs.list", 64, "the latest jobs", s.listJobs},
 		{"jobs.retry", 16, "bring back a job that failed, is dead or was cancelled", s.retryJob},
 		{"jobs.cancel", 16, "end a job", s.cancelJob},
+		{"events.replay", 2, "tell events of the history again, asking no provider", s.replayEvents},
 		{"providers.list", 64, "providers, their tokens and how fresh their accounts are", s.listProviders},
 		{"auth.status", 64, "the state of every credential", s.authStatus},
 		{"auth.introspect", 4, "what a provider says of the token in hand", s.authIntrospect},

@@ -68,7 +68,7 @@ func (o ordersOptions) filter(now time.Time) (db.OrderFilter, error) {
 		return f, misuse("--status: %q is not one of %s", o.status, words(clients.Statuses))
 	}
 	if o.since != "" {
-		since, err := parseSince(o.since, now)
+		since, err := parseSince("since", o.since, now)
 		if err != nil {
 			return f, err
 		}
@@ -78,14 +78,14 @@ func (o ordersOptions) filter(now time.Time) (db.OrderFilter, error) {
 }
 
 // parseSince reads a length of time before now, or a day, which begins in UTC.
-func parseSince(s string, now time.Time) (time.Time, error) {
+func parseSince(flag, s string, now time.Time) (time.Time, error) {
 	if day, err := clients.ParseDate(s); err == nil {
 		return day.Time(), nil
 	}
 	if ago, err := jobs.ParseDuration(s); err == nil && ago >= 0 {
 		return now.Add(-ago), nil
 	}
-	return time.Time{}, misuse(`--since: %q is neither a length of time like "24h" or "14d" nor a day like "2026-01-31"`, s)
+	return time.Time{}, misuse(`--%s: %q is neither a length of time like "24h" or "14d" nor a day like "2026-01-31"`, flag, s)
 }
 
 // openDatabase opens the database to read it.
