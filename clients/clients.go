@@ -148,6 +148,10 @@ type Section struct {
 	// UserAgent is sent with every request.
 	UserAgent string
 	Log       *slog.Logger
+	// Watch hears of every exchange with the API as it ends, redacted, and in order where
+	// calls are. One that was not answered has Status 0. Tokens are not asked for under
+	// its eyes. nil hears nothing, and costs nothing.
+	Watch func(Exchange)
 }
 
 // Sandbox is what a provider needs to know of its stand-in.

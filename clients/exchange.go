@@ -19,7 +19,7 @@ const keptBytes = 64 << 10
 // no more than the first 64 KiB of the bodies.
 type Exchange struct {
 	Op, Method, URL string
-	// Status is the answer's.
+	// Status is the answer's, 0 where none came.
 	Status int
 	// StartedAt is when the call was made. Until it was sent it may have waited for its
 	// turn and for a token.
@@ -90,12 +90,20 @@ func (x *recorder) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// end gives the exchange to an error that says that the answer cannot be read, and lets
-// the recorder's buffer go.
+// end gives the exchange to an error that says that the answer cannot be read, and to who
+// watches, and lets the recorder's buffer go.
 func (x *recorder) end(err error) {
-	if e, ok := errors.AsType[*Error](err); ok && e.Code == CodeBadResponse {
+	e, _ := errors.AsType[*Error](err)
+	unreadable := e != nil && e.Code == CodeBadResponse
+	if unreadable || x.h.watch != nil {
 		x.readOn()
-		e.Exchange = x.exchange()
+		exchange := x.exchange()
+		if unreadable {
+			e.Exchange = exchange
+		}
+		if x.h.watch != nil {
+			x.h.watch(*exchange)
+		}
 	}
 	if x.kept != nil {
 		*x.kept = (*x.kept)[:0]
@@ -114,30 +122,48 @@ func (x *recorder) readOn() {
 
 func (x *recorder) exchange() *Exchange {
 	request, answer := x.resp.Request, x.resp.RawResponse
-	e := &Exchange{
-		Op: x.call.Op, Method: x.call.Method, URL: x.h.hide.URL(x.call.URL), Status: answer.StatusCode,
-		StartedAt: request.Time, Duration: time.Since(request.Time),
-		RequestHeader: x.h.hide.Header(request.RawRequest.Header), ResponseHeader: x.h.hide.Header(answer.Header),
-		ResponseBytes: x.size,
-	}
+	e := x.h.asked(x.call, request.RawRequest.Header, request.Time)
+	e.Status, e.ResponseHeader, e.ResponseBytes = answer.StatusCode, x.h.hide.Header(answer.Header), x.size
 	if x.h.keep == KeepMetadata {
-		e.URL = x.h.hide.names(x.call.URL)
 		return e
 	}
-	asked, more := x.call.Body, x.size > keptBytes || !x.ended
-	e.Truncated = more || len(asked) > keptBytes
-	e.RequestBody = x.shown(request.RawRequest.Header, asked[:min(len(asked), keptBytes)], len(asked) > keptBytes)
+	more := x.size > keptBytes || !x.ended
+	e.Truncated = e.Truncated || more
 	if x.kept != nil {
-		e.ResponseBody = x.shown(answer.Header, *x.kept, more)
+		e.ResponseBody = x.h.shown(answer.Header, *x.kept, more)
 	}
+	return e
+}
+
+// unanswered is the exchange of a call that brought nothing.
+func (h *HTTP) unanswered(call *Call, began time.Time) Exchange {
+	header := http.Header{}
+	for name, value := range call.Header {
+		header.Set(name, value)
+	}
+	return *h.asked(call, header, began)
+}
+
+// asked is the half of an exchange that is the request.
+func (h *HTTP) asked(call *Call, header http.Header, began time.Time) *Exchange {
+	e := &Exchange{
+		Op: call.Op, Method: call.Method, URL: h.hide.URL(call.URL), StartedAt: began, Duration: time.Since(began),
+		RequestHeader: h.hide.Header(header),
+	}
+	if h.keep == KeepMetadata {
+		e.URL = h.hide.names(call.URL)
+		return e
+	}
+	e.Truncated = len(call.Body) > keptBytes
+	e.RequestBody = h.shown(header, call.Body[:min(len(call.Body), keptBytes)], e.Truncated)
 	return e
 }
 
 // shown is what may be kept of a body. Of a card number there is to be no half: where a
 // body is cut, the digits before go too.
-func (x *recorder) shown(h http.Header, body []byte, cut bool) string {
+func (h *HTTP) shown(header http.Header, body []byte, cut bool) string {
 	if cut {
 		body = bytes.TrimRight(body, "0123456789 -")
 	}
-	return strings.ToValidUTF8(string(x.h.hide.Body(h.Get("Content-Type"), body)), "\uFFFD")
+	return strings.ToValidUTF8(string(h.hide.Body(header.Get("Content-Type"), body)), "\uFFFD")
 }

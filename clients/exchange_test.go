@@ -170,3 +170,37 @@ func TestAnExchangeIsNeitherToldNorLogged(t *testing.T) {
 		}
 	}
 }
+
+func TestWhoWatchesHearsOfEveryExchange(t *testing.T) {
+	answers := []string{`{"documentID":"1","card":"4111111111111111"}`, `{}`, ``}
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/refused" {
+			http.Error(w, "no", http.StatusForbidden)
+			return
+		}
+		_, _ = io.WriteString(w, answers[0])
+		answers = answers[1:]
+	})
+	var heard []string
+	s := clienttest.Section("sample", server)
+	s.Watch = func(x clients.Exchange) {
+		heard = append(heard, fmt.Sprint(x.Status, " ", x.Method, " ", strings.TrimPrefix(x.URL, server), " ", x.RequestBody, " ", strings.TrimSpace(x.ResponseBody)))
+	}
+	h := clients.NewHTTP(s)
+	ask := func(h *clients.HTTP, url string) {
+		_ = h.Do(t.Context(), clients.Call{Op: "sample", Method: http.MethodPost, URL: url, Body: []byte(`{"token":"` + canary + `"}`)}, decodeJSON)
+	}
+	ask(h, server+"/orders")
+	ask(h, server+"/orders")
+	ask(h, server+"/refused")
+	ask(h.Keeping(clients.KeepMetadata, clients.Redactor{}), server+"/orders?id=7")
+	ask(h, "http://127.0.0.1:1/nobody")
+	const body = ` {"token":"REDACTED"} `
+	want := []string{
+		"200 POST /orders" + body + `{"documentID":"1","card":"REDACTED"}`, "200 POST /orders" + body + "{}", "403 POST /refused" + body + "no",
+		"200 POST /orders?id=REDACTED  ", "0 POST http://127.0.0.1:1/nobody" + body,
+	}
+	if diff := cmp.Diff(want, heard); diff != "" {
+		t.Errorf("heard (-want +got):\n%s", diff)
+	}
+}

@@ -29,6 +29,7 @@ type HTTP struct {
 	maxBody  int64
 	keep     Keep
 	hide     Redactor
+	watch    func(Exchange) // nil hears nothing
 	log      *slog.Logger
 }
 
@@ -41,7 +42,7 @@ func NewHTTP(s Section) *HTTP {
 	}
 	h := &HTTP{
 		base:     &limited{base: NewTransport(s.Config), limiter: s.Rate.Limiter(), timeout: s.Timeout},
-		provider: s.Name, agent: s.UserAgent, maxBody: s.MaxBody, log: log.With("provider", s.Name),
+		provider: s.Name, agent: s.UserAgent, maxBody: s.MaxBody, watch: s.Watch, log: log.With("provider", s.Name),
 	}
 	return h.With(func(base http.RoundTripper) http.RoundTripper { return base })
 }
@@ -147,8 +148,12 @@ func (h *HTTP) exchange(ctx context.Context, c Call, read func(Response) error) 
 	if c.Body != nil {
 		r.SetBody(c.Body) // bytes, which can be sent again after a 401
 	}
+	began := time.Now()
 	resp, err := r.Execute(c.Method, c.URL)
 	if err != nil {
+		if h.watch != nil {
+			h.watch(h.unanswered(&c, began))
+		}
 		return 0, timeUp(ctx, err)
 	}
 	raw := resp.RawResponse

@@ -44,6 +44,8 @@ type Lend struct {
 	Sandbox   StandIns
 	UserAgent string
 	Log       *slog.Logger
+	// Watch is [clients.Section.Watch].
+	Watch func(clients.Exchange)
 }
 
 // Open makes the provider.
@@ -152,7 +154,7 @@ func (l *loader) try(path string, p *Provider, own map[string]any, frame []field
 				decoded = true
 				return l.decode(path, own, into, frame)
 			},
-			Tokens: lend.Tokens, Sandbox: lend.Sandbox.of(c.Kind), UserAgent: lend.UserAgent, Log: lend.Log,
+			Tokens: lend.Tokens, Sandbox: lend.Sandbox.of(c.Kind), UserAgent: lend.UserAgent, Log: lend.Log, Watch: lend.Watch,
 		})
 	}
 	trial, err := p.open(l.trial())
