@@ -117,6 +117,9 @@ type gathering struct {
 	answer clients.Answer
 	byID   map[string]int // index into answer.Orders
 	mapped int            // orders that programs made so far
+
+	first *First    // what is noted of the first answer, where no more is to be asked; or nil
+	told  func(any) // hears of every order as a program made it; nil hears nothing
 }
 
 // page is one answer, read.
@@ -157,6 +160,13 @@ func (g *gathering) pages(ctx context.Context, s scope) error {
 			if err := g.about(ctx, item, here.scope); err != nil {
 				return err
 			}
+			if g.first != nil {
+				break
+			}
+		}
+		if g.first != nil {
+			g.first.More = !next.done || len(items) > 1
+			return nil
 		}
 	}
 	return nil
@@ -186,6 +196,9 @@ func (g *gathering) about(ctx context.Context, item any, s scope) error {
 // mapPage adds the orders that the mapping makes of a page.
 func (g *gathering) mapPage(ctx context.Context, p *page, s scope) error {
 	s = s.with("status", p.status)
+	if g.first != nil {
+		g.first.page, g.first.item = p, s.value("item")
+	}
 	err := g.question.mapping.each(ctx, p.body, p.size, s, func(v any) error {
 		if several, ok := v.([]any); ok {
 			for _, v := range several {
@@ -211,6 +224,9 @@ func (g *gathering) add(v any) error {
 	at := fmt.Sprintf("orders[%d]", g.mapped)
 	if g.mapped++; g.mapped > maxOrders {
 		return unreadable("the program makes more than %d orders", maxOrders)
+	}
+	if g.told != nil {
+		g.told(v)
 	}
 	o, err := readOrder(v, g.client.name, g.account)
 	if err != nil {
@@ -272,10 +288,12 @@ func (g *gathering) call(ctx context.Context, a *ask, t turn, use func(*page, *u
 	if err := a.limiter.Wait(ctx); err != nil {
 		return g.client.late(ctx, a.op, "no turn within the operation's rate in time")
 	}
-	nothing := false
+	var nothing *page
 	call.Judge = func(r clients.Response, body []byte) *clients.Error {
 		v := a.verdict(ctx, r.Status, body, t.scope)
-		nothing = v.outcome == outcomeNone
+		if v.outcome == outcomeNone {
+			nothing = &page{status: r.Status, empty: true}
+		}
 		return v.failed()
 	}
 	err = g.http.Answer(ctx, call, func(r clients.Response) error {
@@ -286,8 +304,8 @@ func (g *gathering) call(ctx context.Context, a *ask, t turn, use func(*page, *u
 		return use(p, address)
 	})
 	switch {
-	case nothing:
-		return use(&page{empty: true}, address)
+	case nothing != nil:
+		return use(nothing, address)
 	case err != nil:
 		return a.explain(err)
 	}
@@ -311,7 +329,7 @@ func (g *gathering) page(ctx context.Context, a *ask, r clients.Response, s scop
 	}
 	switch v.outcome {
 	case outcomeNone:
-		return &page{empty: true}, nil
+		return &page{status: r.Status, empty: true}, nil
 	case outcomePartial:
 		g.answer.Partial = append(g.answer.Partial, clients.Problem{Message: v.message})
 	}

@@ -84,7 +84,7 @@ func (c *Client) CheckSamples(ctx context.Context) (n int, err error) {
 
 // checkSample returns the key of the sample that is not met, and why.
 func (c *Client) checkSample(ctx context.Context, sm *sample) (key string, err error) {
-	got, outcome, err := c.mapSample(ctx, sm)
+	got, outcome, err := c.mapSample(ctx, sm, nil)
 	if err != nil {
 		return "answer", err
 	}
@@ -107,8 +107,9 @@ func (c *Client) checkSample(ctx context.Context, sm *sample) (key string, err e
 	return "orders", compareOrders(want, got)
 }
 
-// mapSample does with an answer what is done with one that comes over the wire.
-func (c *Client) mapSample(ctx context.Context, sm *sample) (orders []clients.Order, outcome string, err error) {
+// mapSample does with an answer what is done with one that comes over the wire. told
+// hears of every order as the program makes it; nil hears nothing.
+func (c *Client) mapSample(ctx context.Context, sm *sample, told func(any)) (orders []clients.Order, outcome string, err error) {
 	q := c.orders
 	if sm.Operation == "fetch" {
 		q = c.fetch
@@ -149,7 +150,7 @@ func (c *Client) mapSample(ctx context.Context, sm *sample) (orders []clients.Or
 	if err != nil || v.failed() != nil || v.outcome == outcomeNone && a != &q.each {
 		return nil, v.outcome, err
 	}
-	g := gathering{client: c, question: q, account: c.account.Name, byID: map[string]int{}}
+	g := gathering{client: c, question: q, account: c.account.Name, byID: map[string]int{}, told: told}
 	if err := g.mapPage(ctx, p, s); err != nil {
 		return nil, "", errors.New(clients.AsError(err).Message)
 	}

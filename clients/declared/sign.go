@@ -123,7 +123,7 @@ func (c *Client) sign(s clients.Section, set settings, dialect auth.Dialect) err
 	if err != nil {
 		return &clients.ConfigError{Key: "base_url", Message: "is not a URL"}
 	}
-	unsigned := clients.NewHTTP(s).Keeping(clients.Keep(set.Exchanges), clients.NewRedactor(set.Redact...))
+	unsigned := clients.NewHTTP(s).Keeping(c.keep, c.redactor)
 	switch set.Scheme {
 	case schemeAPIKey:
 		key := auth.NewSecret(set.APIKeyPrefix + set.APIKey.Reveal())

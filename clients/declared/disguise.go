@@ -1,0 +1,302 @@
+package declared
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"orderbeat/clients"
+)
+
+// disguise puts invented values into the place of those that tell who somebody is: the
+// same for the same, so that what belonged together still does, and of the same shape.
+// What is replaced:
+//
+//   - the values of members whose names speak of people and places ([isPersonal]), and all
+//     that stands in the members named in personalTables;
+//   - e-mail addresses, telephone and social security numbers, wherever they are;
+//   - what it was told of: the numbers of orders, and an account's own identifiers;
+//   - every other number of five digits or more within a text, and of six or more by itself.
+//
+// Days and times stay, as do shorter numbers, amounts, and words that it knows nothing of:
+// a person has to look at what comes of it.
+type disguise struct {
+	known   map[string]string // what is replaced, by what
+	used    map[string]bool   // replacements
+	members map[string]bool   // the names of members whose values were replaced
+	n       int
+	find    *regexp.Regexp // what is replaced within texts
+}
+
+// certain is how long a value must be to be replaced wherever it stands. What is shorter
+// is also a quantity, or part of an innocent word.
+const certain = 4 // bytes
+
+func newDisguise() *disguise {
+	return &disguise{known: map[string]string{}, used: map[string]bool{}, members: map[string]bool{}}
+}
+
+// identify has a number or a name of somebody's replaced wherever it stands. Short words
+// in it stay: programs look for prefixes such as "SO".
+func (d *disguise) identify(value string) {
+	if value = strings.TrimSpace(value); len(value) >= certain && !saysNothing(value) {
+		d.replacement(value, wordsStay)
+	}
+}
+
+// learn goes over the value of a member for what is personal.
+func (d *disguise) learn(v any, m member) {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			d.learn(v[name], m.below(name))
+		}
+	case []any:
+		for _, e := range v {
+			d.learn(e, m)
+		}
+	default:
+		text, ok := plainText(v)
+		if text = strings.TrimSpace(text); ok && m.personal && !saysNothing(text) && !d.born(m.name, text) {
+			d.replacement(text, allChanges)
+		}
+	}
+}
+
+// What is found in texts, whatever else they say.
+const (
+	moments = `\d{4}-\d\d-\d\d(?:[T ]\d\d:?\d\d(?::?\d\d(?:[.,]\d+)?)?)?`
+	uuids   = `(?i:\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b)`
+	emails  = `[\pL\pN._%+-]+@[\pL\pN.-]+\.\pL{2,}`
+	phones  = `\+\d[\d ()./-]{6,}\d|\(?\b\d{3}\)?[ .-]\d{3}[ .-]\d{4}\b|\b\d{3}-\d{2}-\d{4}\b`
+	runs    = `\d{5,}`
+)
+
+var (
+	isDay   = regexp.MustCompile(`^` + moments + `$`)
+	isUUID  = regexp.MustCompile(`^` + uuids + `$`)
+	isEmail = regexp.MustCompile(`^` + emails + `$`)
+)
+
+// settle says that all is learnt: it is found within texts from now on.
+func (d *disguise) settle() {
+	values := slices.DeleteFunc(slices.Sorted(maps.Keys(d.known)), func(value string) bool { return len(value) < certain })
+	slices.SortStableFunc(values, func(a, b string) int { return len(b) - len(a) })
+	parts := []string{moments, uuids, emails}
+	for _, value := range values {
+		part := regexp.QuoteMeta(value)
+		if isWord(value[0]) {
+			part = `\b` + part
+		}
+		if isWord(value[len(value)-1]) {
+			part += `\b`
+		}
+		parts = append(parts, part)
+	}
+	d.find = regexp.MustCompile(strings.Join(append(parts, phones, runs), "|"))
+}
+
+// isWord reports whether \b looks for an end of what c belongs to.
+func isWord(c byte) bool {
+	return c == '_' || '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z'
+}
+
+// apply is the value of a member in its disguise.
+func (d *disguise) apply(v any, m member) any {
+	switch v := v.(type) {
+	case map[string]any:
+		shown := make(map[string]any, len(v))
+		for name, value := range v {
+			shown[d.key(name)] = d.apply(value, m.below(name))
+		}
+		return shown
+	case []any:
+		shown := make([]any, len(v))
+		for i, e := range v {
+			shown[i] = d.apply(e, m)
+		}
+		return shown
+	case string:
+		return d.note(m, v, d.text(v, m))
+	case json.Number:
+		return json.Number(d.note(m, v.String(), d.number(v.String(), m)))
+	default:
+		return v
+	}
+}
+
+// key is a member's name in disguise: some have numbers for names.
+func (d *disguise) key(name string) string {
+	if !strings.ContainsAny(name, "0123456789@") {
+		return name
+	}
+	return d.text(name, member{})
+}
+
+func (d *disguise) note(m member, before, after string) string {
+	if before != after {
+		d.members[m.name] = true
+	}
+	return after
+}
+
+// whole is what stands in the place of a whole value, if it is known.
+func (d *disguise) whole(value string, m member) (string, bool) {
+	known, ok := d.known[strings.TrimSpace(value)]
+	return known, ok && (m.personal || len(value) >= certain)
+}
+
+// number is a number in disguise, which is one again.
+func (d *disguise) number(n string, m member) string {
+	const least = 6 // digits; quantities have less
+	if known, ok := d.whole(n, m); ok {
+		return known
+	}
+	if len(strings.TrimPrefix(n, "-")) < least || strings.ContainsAny(n, ".eE") || isMoment(n, m.name) {
+		return n
+	}
+	return d.replacement(n, wordsStay)
+}
+
+// text is a text in disguise.
+func (d *disguise) text(s string, m member) string {
+	if known, ok := d.whole(s, m); ok {
+		return known
+	}
+	return d.find.ReplaceAllStringFunc(s, func(found string) string {
+		if _, known := d.known[found]; !known && (isDay.MatchString(found) || isMoment(found, m.name)) {
+			return found
+		}
+		return d.replacement(found, wordsStay)
+	})
+}
+
+// style is how a replacement is made.
+type style int
+
+const (
+	allChanges style = iota
+	wordsStay        // those of up to three letters
+)
+
+// replacement is what stands in a value's place.
+func (d *disguise) replacement(value string, how style) string {
+	if known, ok := d.known[value]; ok {
+		return known
+	}
+	const patience = 100 // some shapes have room for a few values only
+	made := ""
+	for range patience {
+		d.n++
+		switch {
+		case isEmail.MatchString(value):
+			made = fmt.Sprintf("person%d@example.com", d.n)
+		case isUUID.MatchString(value):
+			made = fmt.Sprintf("00000000-0000-4000-8000-%012d", d.n)
+		default:
+			made = shaped(value, d.n, how)
+		}
+		if _, taken := d.known[made]; !taken && !d.used[made] && made != value {
+			break
+		}
+	}
+	d.known[value], d.used[made] = made, true
+	return made
+}
+
+// shaped is the nth text that looks like a value: digits where it has digits, letters
+// where it has letters, and all else as it is.
+func shaped(value string, n int, how style) string {
+	shape := []rune(value)
+	var digits, letters []int
+	for i := 0; i < len(shape); i++ {
+		begin := i
+		for i < len(shape) && unicode.IsLetter(shape[i]) {
+			i++
+		}
+		const short = 3
+		if how == allChanges || i-begin > short {
+			for at := begin; at < i; at++ {
+				letters = append(letters, at)
+			}
+		}
+		if i < len(shape) && unicode.IsDigit(shape[i]) {
+			digits = append(digits, i)
+		}
+	}
+	for _, i := range slices.Backward(digits) {
+		before := shape[i]
+		shape[i] = rune('0' + n%10)
+		if i == digits[0] && before != '0' && n%10 == 0 {
+			shape[i] = '1' // a number keeps its length
+		}
+		n /= 10
+	}
+	for _, i := range slices.Backward(letters) {
+		letter := 'x'
+		if n > 0 {
+			letter = rune('a' + n%26)
+		}
+		shape[i] = like(shape[i], letter)
+		n /= 26
+	}
+	return string(shape)
+}
+
+// like is a letter, upper case where another is.
+func like(r, letter rune) rune {
+	if unicode.IsUpper(r) {
+		return unicode.ToUpper(letter)
+	}
+	return letter
+}
+
+// births are the layouts of days of birth, which stay days.
+var births = []string{time.DateOnly, "20060102", "02.01.2006", "01/02/2006", time.RFC3339}
+
+// born replaces a day of birth, and reports whether it was one.
+func (d *disguise) born(name, text string) bool {
+	if !strings.Contains(foldName(name), "birth") && foldName(name) != "dob" {
+		return false
+	}
+	for _, layout := range births {
+		if _, err := time.Parse(layout, text); err == nil {
+			d.n++
+			d.known[text] = time.Unix(0, 0).UTC().AddDate(0, 0, d.n%365).Format(layout)
+			return true
+		}
+	}
+	return false
+}
+
+// momentNames are the names of members with days and times.
+var momentNames = regexp.MustCompile(`(?i:date|time|stamp|day)|_at$|_on$|[a-z](?:At|On)$`)
+
+// isMoment reports whether digits are a day or a time: 20260131, with a time of day behind
+// it, or where the member's name says so in any other way, seconds since 1970 included.
+func isMoment(digits, name string) bool {
+	for _, layout := range []string{"20060102", "20060102150405", "200601021504"} {
+		if t, err := time.Parse(layout, digits); err == nil && t.Year() >= 1990 && t.Year() < 2100 {
+			return true
+		}
+	}
+	const longest = 14
+	return momentNames.MatchString(name) && len(digits) <= longest
+}
+
+// saysNothing reports whether a text stands for none, or was taken out already.
+func saysNothing(text string) bool {
+	switch foldName(strings.TrimSpace(text)) {
+	case "", "null", "none", "n/a", "na", "nil", "unknown", "true", "false", strings.ToLower(hidden):
+		return true
+	}
+	if slices.Contains(clients.Statuses, clients.Status(strings.ToLower(text))) {
+		return true // a remark that says no more is nobody's, and would be found everywhere
+	}
+	return !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
+}
