@@ -150,6 +150,11 @@ func (c *Client) disguiseOf(t trial, f First) *disguise {
 	for _, asked := range slices.Concat(f.query.OrderIDs, f.query.References) {
 		d.identify(asked)
 	}
+	for _, text := range slices.Sorted(slices.Values(f.taken)) {
+		if text = strings.TrimSpace(text); len(text) >= certain && !saysNothing(text) {
+			d.replacement(text, allChanges)
+		}
+	}
 	d.learn(t.item, member{})
 	d.learn(t.answer, member{})
 	d.settle()

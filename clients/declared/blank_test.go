@@ -1,0 +1,73 @@
+package declared // inside: it walks the shape of the settings
+
+import (
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"orderbeat/auth"
+	"orderbeat/clients"
+	"orderbeat/clients/clienttest"
+)
+
+func TestTheBlankDeclarationWorks(t *testing.T) {
+	text := Blank("acme-parts")
+	keys := map[string]any{}
+	if err := toml.Unmarshal([]byte(text), &keys); err != nil {
+		t.Fatal(err)
+	}
+	keys["api_key"] = auth.NewSecret("sample")
+	s := clienttest.Section("acme-parts", "")
+	s.Environment, s.ClientID, s.ClientSecret = "production", auth.Secret{}, auth.Secret{}
+	s.Decode = clienttest.Decode(keys)
+	p, err := Open(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := p.(*Client)
+	if n, err := c.CheckSamples(t.Context()); n != 2 || err != nil {
+		t.Errorf("got %d samples, %v, want 2 that are right", n, err)
+	}
+	if c.Notices() != nil || c.BaseURL() != "https://api.example.com" {
+		t.Errorf("got %v and %s", c.Notices(), c.BaseURL())
+	}
+	if strings.Contains(text, "{{") || !strings.Contains(text, "orderbeat provider try acme-parts") || !strings.Contains(text, "env:"+SecretName("acme-parts")) {
+		t.Errorf("the name is not put in:\n%s", text)
+	}
+}
+
+func TestTheBlankDeclarationTellsOfEveryKey(t *testing.T) {
+	told := func(word string) bool {
+		return regexp.MustCompile(`(?m)^(# ?)?(\[+[\w.]*\b)?` + word + `( *=|\.\w+\]|\]+$)`).MatchString(blankText)
+	}
+	shapes := []reflect.Type{
+		reflect.TypeFor[settings](), reflect.TypeFor[place](), reflect.TypeFor[request](), reflect.TypeFor[operation](),
+		reflect.TypeFor[each](), reflect.TypeFor[paging](), reflect.TypeFor[failure](), reflect.TypeFor[sample](),
+	}
+	for _, shape := range shapes {
+		for i := range shape.NumField() {
+			if key := shape.Field(i).Tag.Get("toml"); key != "" && !told(key) {
+				t.Errorf("%s of %s is not told of", key, shape.Name())
+			}
+		}
+	}
+	for kind, words := range map[string][]string{
+		"member": append(append(append(append([]string{}, orderMembers...), lineMembers...), scheduleMembers...), despatchMembers...),
+		"scheme": schemes, "code": codes, "variable": variables, "environment": {"test", "production", "sandbox"},
+		"paging": {byCursor, byPage, byOffset, byLink}, "function": {"day(", "local_day(", "start_of_day(", "uuid"},
+	} {
+		for _, word := range words {
+			if !strings.Contains(blankText, word) {
+				t.Errorf("the %s %s is not told of", kind, word)
+			}
+		}
+	}
+	for _, s := range clients.Statuses {
+		if !strings.Contains(blankText, string(s)) {
+			t.Errorf("the status %s is not told of", s)
+		}
+	}
+}
