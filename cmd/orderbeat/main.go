@@ -98,7 +98,8 @@ Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 3 partly done.`,
   orderbeat orders --late                what should have come and did not
   orderbeat order PO-104233              one order, with everything that happened to it
   orderbeat auth status                  the tokens: do they live, what failed
-  orderbeat doctor                       prove every credential now`,
+  orderbeat doctor                       prove every credential now
+  orderbeat provider new acme            declare a provider of your own, and try it`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		CompletionOptions: cobra.CompletionOptions{
@@ -106,7 +107,7 @@ Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 3 partly done.`,
 		},
 	}
 	root.PersistentFlags().StringVar(&a.configPath, "config", "", "configuration file (default $ORDERBEAT_CONFIG, else ./config.toml)")
-	root.AddCommand(a.runCommand(), a.checkCommand(), a.syncCommand(), a.ordersCommand(), a.orderCommand(), a.runsCommand(), a.jobsCommand(), a.replayCommand(), a.authCommand(), a.doctorCommand(), a.versionCommand())
+	root.AddCommand(a.runCommand(), a.checkCommand(), a.syncCommand(), a.ordersCommand(), a.orderCommand(), a.runsCommand(), a.jobsCommand(), a.replayCommand(), a.providerCommand(), a.authCommand(), a.doctorCommand(), a.versionCommand())
 	a.notice(root)
 	return root
 }

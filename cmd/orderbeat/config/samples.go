@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -21,6 +22,13 @@ func (c *Config) CheckSamples(ctx context.Context) (map[string]int, error) {
 		return nil, ctx.Err()
 	}
 	return tried, joined(c.Path, wrong)
+}
+
+// CheckSamples has the provider alone try its samples. The error joins an [*Error] for
+// everything that is wrong.
+func (p Provider) CheckSamples(ctx context.Context) error {
+	_, wrong := p.samples(ctx)
+	return cmp.Or(ctx.Err(), joined(p.samplesPath, wrong))
 }
 
 // SamplesAt tells where a further sample of the provider belongs: the file of its

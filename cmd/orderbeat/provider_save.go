@@ -1,0 +1,107 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"orderbeat/clients/declared"
+	"orderbeat/cmd/orderbeat/config"
+)
+
+// maySave says why no sample can be made of what a provider answers; nil when one can.
+func maySave(p config.Provider, client *declared.Client) error {
+	if path, _ := p.SamplesAt(); path == "" || client == nil {
+		return misuse("--save-sample: kind %q is not declared, and has no samples", p.Kind)
+	}
+	if err := client.MaySample(); err != nil {
+		return misuse("--save-sample: %w", err)
+	}
+	return nil
+}
+
+// saveSample adds an answer to the provider's declaration as a sample, and sees to it
+// that the configuration is as right as before.
+func (a *app) saveSample(ctx context.Context, p config.Provider, client *declared.Client, first declared.First, name string) (*savedSample, error) {
+	if name == "" {
+		name = "tried on " + time.Now().Format(time.DateOnly)
+	}
+	sample, err := client.Sample(ctx, first, name)
+	if err != nil {
+		return nil, err
+	}
+	path, table := p.SamplesAt()
+	before, err := appendTable(path, "[["+table+"]]\n"+sample.Text)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.checkAgain(ctx, p.Name); err != nil {
+		return nil, errors.Join(fmt.Errorf("with it %s would be wrong, and is as it was: %w", path, err), replaceFile(path, before))
+	}
+	return &savedSample{File: path, Name: name, Orders: sample.Orders, Replaced: append([]string{}, sample.Replaced...)}, nil
+}
+
+// checkAgain loads the configuration anew, and tries the samples of a provider.
+func (a *app) checkAgain(ctx context.Context, provider string) error {
+	conf, err := a.load()
+	if e, ok := errors.AsType[*exit](err); ok {
+		return e.err // it is not the command line that is wrong
+	}
+	if err != nil {
+		return err
+	}
+	for _, p := range conf.Providers {
+		if p.Name == provider {
+			return p.CheckSamples(ctx)
+		}
+	}
+	return fmt.Errorf("there is no provider %s any more", provider)
+}
+
+// appendTable adds a TOML table to the end of a file, in the file's own kind of lines,
+// and returns what the file held before, which stays byte for byte.
+func appendTable(path, table string) (before []byte, err error) {
+	if before, err = os.ReadFile(path); err != nil {
+		return nil, err
+	}
+	newline := []byte("\n")
+	if bytes.Contains(before, []byte("\r\n")) {
+		newline = []byte("\r\n")
+	}
+	after := bytes.Clone(before)
+	if len(after) > 0 && !bytes.HasSuffix(after, []byte("\n")) {
+		after = append(after, newline...)
+	}
+	after = append(after, newline...)
+	after = append(after, bytes.ReplaceAll([]byte(table), []byte("\n"), newline)...)
+	return before, replaceFile(path, after)
+}
+
+// replaceFile puts a file with another content, and the same mode, into the place of one:
+// whole, or not at all. A link goes on leading to it.
+func replaceFile(path string, content []byte) error {
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Chmod(info.Mode().Perm()), f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}

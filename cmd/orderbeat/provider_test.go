@@ -1,0 +1,447 @@
+package main // an inside test: a main package cannot be imported
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"orderbeat/clients"
+	"orderbeat/clients/sandbox"
+)
+
+// acme is an API with orders, which wants a key, and notes what it is asked.
+type acme struct {
+	url   string
+	asked []string
+}
+
+// What acme says may be seen in an answer, or nowhere.
+const (
+	acmeKey    = "canary-api-key"
+	acmeToken  = "canary-token-in-the-answer"
+	acmeCard   = "4111111111111111"
+	acmePerson = "Wanda Example"
+)
+
+func newAcme(t *testing.T) *acme {
+	t.Helper()
+	a := &acme{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.asked = append(a.asked, r.Method+" "+r.URL.RequestURI())
+		w.Header().Set("X-Request-Id", "r-1")
+		w.Header().Set("Set-Cookie", "session="+acmeToken)
+		switch {
+		case r.Header.Get("X-API-Key") != acmeKey:
+			w.WriteHeader(http.StatusUnauthorized)
+		case r.URL.Path == "/v1/orders/A-1":
+			fmt.Fprint(w, acmeOrder("A-1"))
+		case r.URL.Path == "/v1/orders/wrong":
+			fmt.Fprint(w, `{"number": "wrong", "lines": [], "ordered": "soon"}`)
+		case r.URL.Path == "/v1/orders":
+			fmt.Fprintf(w, `{"pages": 3, "orders": [%s, %s, %s, %s]}`, acmeOrder("A-7000001"), acmeOrder("A-7000002"), acmeOrder("A-7000003"), acmeOrder("A-7000004"))
+		default:
+			w.WriteHeader(http.StatusNotFound)
+		}
+	}))
+	t.Cleanup(server.Close)
+	a.url = server.URL
+	return a
+}
+
+func acmeOrder(number string) string {
+	return fmt.Sprintf(`{"number": %q, "po": "PO-550123", "ordered": "05.01.2026", "driverName": %q, "token": %q, "card": %q,
+  "lines": [{"no": 1, "sku": "S-1", "text": "for %s", "quantity": 4, "sent": 1, "due": "09.01.2026"}]}`, number, acmePerson, acmeToken, acmeCard, acmePerson)
+}
+
+// declareAcme writes a configuration with a new declaration, and returns both paths.
+func declareAcme(t *testing.T, url, more string) (config, declaration string) {
+	t.Helper()
+	folder := t.TempDir()
+	config, declaration = filepath.Join(folder, "config.toml"), filepath.Join(folder, "acme.toml")
+	if r := do(t, "provider", "new", "acme", "--output", declaration); r.status != done {
+		t.Fatalf("got %+v", r)
+	}
+	text := fmt.Sprintf(`
+[providers.acme]
+kind = "declared"
+declaration = "acme.toml"
+environment = "sandbox"
+base_url = %q
+api_key = %q
+%s
+[[providers.acme.accounts]]
+name = "main"
+bill_to = "BILL-99887"
+`, url, writeSecret(t, folder, "key", acmeKey), more)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return config, declaration
+}
+
+func TestANewDeclarationIsRight(t *testing.T) {
+	t.Chdir(t.TempDir())
+	r := do(t, "provider", "new", "acme-parts")
+	if r.status != done {
+		t.Fatalf("got %+v", r)
+	}
+	text, err := os.ReadFile("acme-parts.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What it prints is TOML: add it as it is.
+	if err := os.WriteFile("config.toml", []byte(r.stdout), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr strings.Builder
+	getenv := func(name string) string { return map[string]string{"ACME_PARTS_API_KEY": acmeKey}[name] }
+	if status := run(t.Context(), []string{"check"}, getenv, &stdout, &stderr); status != done || !strings.Contains(stdout.String(), "2 samples tried, and right") {
+		t.Errorf("got %d, %s%s, want what was written and printed to be right", status, stdout.String(), stderr.String())
+	}
+
+	r = do(t, "provider", "new", "acme-parts")
+	again, err := os.ReadFile("acme-parts.toml")
+	if r.status != usage || !strings.Contains(r.stderr, "acme-parts.toml is there already, and stays as it is") || string(again) != string(text) || err != nil {
+		t.Errorf("got %+v, %v, want a file that is there left alone", r, err)
+	}
+	if r := do(t, "provider", "new", "acme parts"); r.status != usage || !strings.Contains(r.stderr, "cannot be a provider's name") {
+		t.Errorf("got %+v", r)
+	}
+}
+
+func TestTryShowsOneCallAndStoresNothing(t *testing.T) {
+	api := newAcme(t)
+	config, declaration := declareAcme(t, api.url, "")
+	before, _ := os.ReadFile(declaration)
+	r := do(t, "--config", config, "provider", "try", "acme", "--from", "2026-01-01", "--to", "2026-01-31")
+	for _, want := range []string{
+		"acme, account main: orders of 2026-01-01 to 2026-01-31\n", "\n> GET " + api.url + "/v1/orders?customer=BILL-99887&from=2026-01-01&page=1&to=2026-01-31\n> Accept: application/json\n",
+		"\n< 200 OK, ", "\n< X-Request-Id: r-1\n", "\"token\": \"REDACTED\"", "\"driverName\": \"REDACTED\"", "note: what is REDACTED", "note: the answer goes on",
+		"\n4 orders\nORDER      REFERENCE  ORDERED ON  STATUS", "\nA-7000001  PO-550123  2026-01-05  partially_shipped  4        1        3     2026-01-09  1\n", "\nthe first of them:\n  {\n    \"provider\": \"acme\",",
+	} {
+		if !strings.Contains(r.stdout, want) {
+			t.Errorf("want %q in it", want)
+		}
+	}
+	if r.status != done || r.stderr != "" || len(api.asked) != 1 {
+		t.Errorf("got %d, %s, calls %v, want one call that is well; stdout:\n%s", r.status, r.stderr, api.asked, r.stdout)
+	}
+	for _, secret := range []string{acmeKey, acmeToken, acmeCard} {
+		if strings.Contains(r.stdout, secret) {
+			t.Errorf("it shows %q", secret)
+		}
+	}
+	left, err := os.ReadDir(filepath.Dir(config))
+	if after, _ := os.ReadFile(declaration); len(left) != 3 || err != nil || string(after) != string(before) {
+		t.Errorf("got %v, %v, want nothing written", left, err)
+	}
+}
+
+func TestTryAsJSON(t *testing.T) {
+	api := newAcme(t)
+	config, _ := declareAcme(t, api.url, "")
+	r := do(t, "--config", config, "provider", "try", "acme", "--order-id", "A-1", "--json")
+	var got struct {
+		Question struct {
+			OrderIDs []string `json:"order_ids"`
+		}
+		Exchanges []struct {
+			Status int
+			URL    string
+		}
+		Orders []clients.Order
+		More   bool
+	}
+	err := json.Unmarshal([]byte(r.stdout), &got)
+	if err != nil || r.status != done || len(got.Orders) != 1 || got.Orders[0].OrderID != "A-1" || got.More || got.Question.OrderIDs[0] != "A-1" ||
+		len(got.Exchanges) != 1 || got.Exchanges[0].Status != 200 || got.Exchanges[0].URL != api.url+"/v1/orders/A-1" {
+		t.Errorf("got %+v, %v from %+v", got, err, r)
+	}
+}
+
+func TestTryTellsWhatWentWrong(t *testing.T) {
+	api := newAcme(t)
+	config, _ := declareAcme(t, api.url, "")
+	nobody, _ := declareAcme(t, "http://127.0.0.1:1", "")
+	for name, c := range map[string]struct {
+		config         string
+		args           []string
+		stdout, stderr string
+	}{
+		"an answer that cannot be mapped":  {config, []string{"--order-id", "wrong"}, `"ordered": "soon"`, "main: bad_response: the answer cannot be mapped: orders[0]: day: the text is not a date"},
+		"a refusal":                        {config, []string{"--reference", "PO-1"}, "", "the provider cannot be asked by reference"},
+		"nobody there":                     {nobody, nil, "< no answer came", "main: unavailable: "},
+		"an order that there is not":       {config, []string{"--order-id", "A-0"}, "\n0 orders\n", ""},
+		"no sample of what cannot be read": {config, []string{"--order-id", "wrong", "--save-sample"}, "", "bad_response"},
+		"no sample of nothing":             {config, []string{"--order-id", "A-0", "--save-sample"}, "", "no sample is saved: the answer has no orders"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := do(t, append([]string{"--config", c.config, "provider", "try", "acme"}, c.args...)...)
+			if want := map[bool]int{true: done, false: failed}[c.stderr == ""]; r.status != want || !strings.Contains(r.stdout, c.stdout) || !strings.Contains(r.stderr, c.stderr) {
+				t.Errorf("got %d, want %d\n%s\n%s", r.status, want, r.stdout, r.stderr)
+			}
+		})
+	}
+}
+
+func TestABodyThatEndsTooEarlyIsIndented(t *testing.T) {
+	for _, text := range []string{`{}`, `[]`, `{"a":[1,2,{"b":"x\\\"{,:","c":{}}],"d":[ ],"e":null}`, "{\n \"a\": 1 }"} {
+		var want bytes.Buffer
+		if err := json.Indent(&want, []byte(text), "", "  "); err != nil {
+			t.Fatal(err)
+		}
+		if got := indent(text); got != want.String() {
+			t.Errorf("got\n%s\nwant\n%s", got, want.String())
+		}
+	}
+	if got, want := indent(`{"a":[{"b":"cut of`), "{\n  \"a\": [\n    {\n      \"b\": \"cut of"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestTryMisused(t *testing.T) {
+	folder := t.TempDir()
+	config := filepath.Join(folder, "config.toml")
+	text := `[sandbox]
+listen = "127.0.0.1:0"
+[providers.microbilt]
+kind = "microbilt"
+[[providers.microbilt.accounts]]
+name = "office"
+params = { product = "IBV" }
+[providers.michelin]
+kind = "michelin"
+[[providers.michelin.accounts]]
+name = "detroit"
+bill_to = "1111111"
+[[providers.michelin.accounts]]
+name = "toledo"
+bill_to = "2222222"
+[providers.shell]
+kind = "shell"
+[[providers.shell.accounts]]
+name = "fleet"
+bill_to = "GB00000101"
+params = { colco = 32 }
+[providers.mazda]
+kind = "mazda"
+[[providers.mazda.accounts]]
+name = "dealer"
+user = "johndoe"
+org = "10030/MMD"
+`
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{}, "want one argument, the provider to ask, got 0"},
+		{[]string{"nobody"}, `there is no provider "nobody"; configured: mazda, michelin, microbilt, shell`},
+		{[]string{"michelin"}, "name an account with --account: detroit, toledo"},
+		{[]string{"michelin", "--account", "paris"}, `--account: michelin has no account "paris"; configured: detroit, toledo`},
+		{[]string{"michelin", "--account", "detroit", "--to", "2026-01-01"}, "--to needs --from"},
+		{[]string{"michelin", "--account", "detroit", "--from", "soon"}, `--from: "soon" is not a date`},
+		{[]string{"michelin", "--account", "detroit", "--lookback", "long"}, `--lookback: "long" is not a length of time`},
+		{[]string{"michelin", "--account", "detroit", "--lookback", "7d", "--from", "2026-01-01"}, "[from lookback]"},
+		{[]string{"michelin", "--account", "detroit", "--lookback", "7d", "--order-id", "1"}, "[lookback order-id]"},
+		{[]string{"michelin", "--account", "detroit", "--from", "2026-01-01", "--reference", "1"}, "[from reference]"},
+		{[]string{"michelin", "--account", "detroit", "--order-id", "2", "--reference", "1"}, "[order-id reference]"},
+		{[]string{"michelin", "--account", "detroit", "--from", "2999-01-01", "--to", "2999-01-02"}, "the window begins after today"},
+		{[]string{"michelin", "--account", "detroit", "--order-id", " "}, "an order id or reference is blank"},
+		{[]string{"michelin", "--account", "detroit", "--save-sample"}, `--save-sample: kind "michelin" is not declared, and has no samples`},
+		{[]string{"michelin", "--account", "detroit", "--name", "x"}, "--name needs --save-sample"},
+		{[]string{"shell", "--from", "2020-01-01"}, "the provider tells of the last 7 days, today included"},
+		{[]string{"microbilt"}, "microbilt cannot be asked for the orders of a window: name an order with --order-id or --reference"},
+		{[]string{"microbilt", "--order-id", "APP-1001", "--save-sample"}, `--save-sample: the provider's exchanges = "metadata" says that no answer may be kept`},
+		{[]string{"mazda"}, "mazda declares no orders to ask for"},
+	} {
+		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
+			r := do(t, append([]string{"--config", config, "provider", "try"}, c.args...)...)
+			if r.status != usage || !strings.Contains(r.stderr, c.want) || r.stdout != "" {
+				t.Errorf("got %+v, want status %d and %q", r, usage, c.want)
+			}
+		})
+	}
+	if left, err := os.ReadDir(folder); len(left) != 1 || err != nil {
+		t.Errorf("got %v, %v, want nothing written", left, err)
+	}
+}
+
+func TestASampleIsSavedAndChecked(t *testing.T) {
+	for name, ending := range map[string]string{"lines as here": "\n", "lines as elsewhere": "\r\n", "no end of the last line": ""} {
+		t.Run(name, func(t *testing.T) {
+			api := newAcme(t)
+			config, declaration := declareAcme(t, api.url, "")
+			text, err := os.ReadFile(declaration)
+			if err != nil {
+				t.Fatal(err)
+			}
+			before := strings.TrimSuffix(string(text), "\n")
+			if ending != "" {
+				before = strings.ReplaceAll(string(text), "\n", ending)
+			}
+			if err := errors.Join(os.WriteFile(declaration, []byte(before), 0o640), os.Chmod(declaration, 0o640)); err != nil {
+				t.Fatal(err)
+			}
+			r := do(t, "--config", config, "provider", "try", "acme", "--lookback", "7d", "--save-sample", "--name", `four "live" ones`)
+			after, err := os.ReadFile(declaration)
+			info, statErr := os.Stat(declaration)
+			if r.status != done || err != nil || statErr != nil || !strings.HasPrefix(string(after), before) || info.Mode().Perm() != 0o640 {
+				t.Fatalf("got %+v, %v, want the file to go on as it was", r, errors.Join(err, statErr))
+			}
+			added := string(after)[len(before):]
+			if crlf := strings.Count(added, "\r\n"); ending == "\r\n" && crlf != strings.Count(added, "\n") || ending != "\r\n" && crlf > 0 {
+				t.Errorf("want lines to end as before:\n%q", added)
+			}
+			if !strings.Contains(r.stdout, `sample "four \"live\" ones" is added to `+declaration+", and right: 3 orders\n  replaced in it: number, po, text\n  Look it over") {
+				t.Errorf("got %s", r.stdout)
+			}
+			for _, secret := range []string{acmeKey, acmeToken, acmeCard, acmePerson, "700000", "550123", "99887"} {
+				if strings.Contains(added, secret) {
+					t.Errorf("the sample tells %q:\n%s", secret, added)
+				}
+			}
+			if checked := do(t, "--config", config, "check"); checked.status != done || !strings.Contains(checked.stdout, "3 samples tried, and right") {
+				t.Errorf("got %+v", checked)
+			}
+			if left, err := os.ReadDir(filepath.Dir(config)); len(left) != 3 || err != nil {
+				t.Errorf("got %v, %v, want no file left beside it", left, err)
+			}
+		})
+	}
+}
+
+func TestASampleThatMakesTheConfigurationWrongIsTakenBack(t *testing.T) {
+	api := newAcme(t)
+	// The list of samples is written in a way that a table cannot be added to.
+	config, declaration := declareAcme(t, api.url, "")
+	text, err := os.ReadFile(declaration)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, _, _ := strings.Cut(string(text), "[[samples]]")
+	head = "samples = []\n" + head
+	if err := os.WriteFile(declaration, []byte(head), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := do(t, "--config", config, "provider", "try", "acme", "--order-id", "A-1", "--save-sample")
+	after, err := os.ReadFile(declaration)
+	if r.status != failed || err != nil || string(after) != head || !strings.Contains(r.stderr, "no sample is saved: with it "+declaration+" would be wrong, and is as it was: ") ||
+		!strings.Contains(r.stderr, "acme.toml:") || strings.Contains(r.stdout, "is added to") {
+		t.Errorf("got %+v, %v, want the file as it was, and why", r, err)
+	}
+}
+
+// TestTryAgainstTheSandbox has the stand-ins run within the command.
+func TestTryAgainstTheSandbox(t *testing.T) {
+	folder := t.TempDir()
+	config := filepath.Join(folder, "config.toml")
+	text := `[sandbox]
+listen = "127.0.0.1:0"
+[providers.ptv]
+kind = "ptv"
+[[providers.ptv.accounts]]
+name = "main"
+[providers.shell]
+kind = "shell"
+[[providers.shell.accounts]]
+name = "fleet"
+bill_to = "GB00000101"
+timezone = "Europe/London"
+params = { colco = 32 }
+[providers.microbilt]
+kind = "microbilt"
+[[providers.microbilt.accounts]]
+name = "office"
+params = { product = "IBV" }
+[providers.michelin]
+kind = "michelin"
+[[providers.michelin.accounts]]
+name = "detroit"
+bill_to = "1111111"
+`
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	try := func(args ...string) result {
+		t.Helper()
+		r := do(t, append([]string{"--config", config, "provider", "try"}, args...)...)
+		for _, secret := range []string{
+			sandbox.ClientSecret, sandbox.PTVClientSecret, sandbox.ShellClientSecret, sandbox.MicrobiltClientSecret,
+			sandbox.MicrobiltCanaryName, sandbox.MicrobiltCanaryNumber, "7077327000", "Bearer",
+		} {
+			if strings.Contains(r.stdout+r.stderr, secret) {
+				t.Errorf("%v shows %q", args, secret)
+			}
+		}
+		if r.status != done {
+			t.Fatalf("%v: got %+v", args, r)
+		}
+		return r
+	}
+	if r := try("michelin"); !strings.Contains(r.stdout, "> POST http://127.0.0.1:") || !strings.Contains(r.stdout, "\nORDER ") || !strings.Contains(r.stdout, "lines more: --json has them") {
+		t.Errorf("got %s", r.stdout)
+	}
+	if r := try("ptv", "--save-sample"); strings.Count(r.stdout, "\n> GET ") != 2 || !strings.Contains(r.stdout, "\n1 order\n") || !strings.Contains(r.stdout, "the answer goes on") {
+		t.Errorf("got %s, want a list and its first item", r.stdout)
+	}
+	if r := try("shell", "--save-sample"); !strings.Contains(r.stdout, `"CardPAN": "REDACTED"`) || !strings.Contains(r.stdout, " is added to "+config) {
+		t.Errorf("got %s", r.stdout)
+	}
+	if r := try("microbilt", "--order-id", "APP-1001"); !strings.Contains(r.stdout, "the body is shown to nobody") || !strings.Contains(r.stdout, "\nAPP-1001") {
+		t.Errorf("got %s", r.stdout)
+	}
+	after, err := os.ReadFile(config)
+	if err != nil || !strings.HasPrefix(string(after), text) {
+		t.Fatalf("got %v and %s", err, after)
+	}
+	for _, secret := range []string{"Sample Driver", "GB00000101", "GB0000011", "7077327000"} {
+		if strings.Contains(string(after)[len(text):], secret) {
+			t.Errorf("a sample tells %q", secret)
+		}
+	}
+	if r := do(t, "--config", config, "check"); r.status != done || strings.Count(r.stdout, "tried, and right") != 3 {
+		t.Errorf("got %+v, want the samples right", r)
+	}
+	if _, err := os.Stat(filepath.Join(folder, "data")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v, want no database and no key", err)
+	}
+}
+
+// TestTryUsesTheWorkersTokens: what the worker has stored is used, and only tokens are
+// written beside it.
+func TestTryUsesTheWorkersTokens(t *testing.T) {
+	stand, folder := newOutside(t), t.TempDir()
+	p := startHere(t, dealers(t, folder, stand, webOn(t, "127.0.0.1", "")+everyKind(t, folder, stand)))
+	if r := do(t, "--config", p.config, "doctor", "michelin"); r.status != done {
+		t.Fatalf("got %+v", r)
+	}
+	const login = "POST /idp/v2/b2b/oauth2/token"
+	logins := stand.count(login)
+	orders := func() string { return do(t, "--config", p.config, "orders", "--json").stdout }
+	before := orders()
+	r := do(t, "--config", p.config, "provider", "try", "michelin")
+	if r.status != done || !strings.Contains(r.stdout, "\nORDER ") || stand.count(login) != logins {
+		t.Errorf("got %d logins after %d, %+v, want the worker's token used", stand.count(login), logins, r)
+	}
+	if after := orders(); after != before {
+		t.Errorf("got %s, want nothing stored", after)
+	}
+	for _, s := range stand.secrets() {
+		if len(s) >= 8 && strings.Contains(r.stdout+r.stderr, s) {
+			t.Errorf("it shows a secret")
+		}
+	}
+	p.stop()
+}

@@ -1,0 +1,252 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"orderbeat/auth"
+	"orderbeat/clients"
+	"orderbeat/clients/declared"
+	"orderbeat/cmd/orderbeat/config"
+	"orderbeat/db"
+	"orderbeat/jobs"
+)
+
+func (a *app) providerTryCommand() *cobra.Command {
+	var o tryOptions
+	c := &cobra.Command{
+		Use:   "try <provider>",
+		Short: "Make one real call, and show the orders it maps to",
+		Long: `Ask a provider once, here and now, and show the request, the answer and the orders that
+come of it. No order is stored, and nothing is published. Of an answer in pages only the
+first is asked for; of a list whose items are asked about, the list and its first item.
+Tokens are those of the worker, where there is a database.
+
+What is secret, by its name or its look, is REDACTED where it is shown; the mapping sees it,
+unless the declaration's redact names it.
+
+--save-sample adds the answer to the declaration as a sample, for orderbeat check to try.
+Secrets are taken out of it, lists are cut to three elements, and what looks personal is
+replaced: look it over before it goes anywhere.
+
+Exit status: 0 orders came, or there are none; 1 the call or the mapping failed.`,
+		Example: `  orderbeat provider try acme
+  orderbeat provider try acme --account main --lookback 7d
+  orderbeat provider try acme --from 2026-01-01 --to 2026-01-31 --json
+  orderbeat provider try acme --order-id A-1001 --save-sample --name "a cancelled order"`,
+		Args: one("the provider to ask"),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.provider = args[0]
+			return a.try(c.Context(), o)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.account, "account", "", "account to ask (needed where there are several)")
+	f.StringVar(&o.from, "from", "", "first day of the window, like 2026-01-31")
+	f.StringVar(&o.to, "to", "", "last day of the window (default today)")
+	f.StringVar(&o.lookback, "lookback", "", "window that ends today, like 7d (default 14d, or what the provider takes)")
+	f.StringVar(&o.orderID, "order-id", "", "ask for one order, by the provider's number")
+	f.StringVar(&o.reference, "reference", "", "ask for one order, by your own number (PO)")
+	f.BoolVar(&o.save, "save-sample", false, "add the answer to the declaration, as a sample")
+	f.StringVar(&o.name, "name", "", "what the sample is called")
+	jsonFlag(c, &o.asJSON)
+	for _, window := range []string{"from", "to", "lookback"} {
+		c.MarkFlagsMutuallyExclusive(window, "order-id")
+		c.MarkFlagsMutuallyExclusive(window, "reference")
+	}
+	c.MarkFlagsMutuallyExclusive("from", "lookback")
+	c.MarkFlagsMutuallyExclusive("to", "lookback")
+	c.MarkFlagsMutuallyExclusive("order-id", "reference")
+	return c
+}
+
+type tryOptions struct {
+	provider, account  string
+	from, to, lookback string
+	orderID, reference string
+	name               string
+	save, asJSON       bool
+}
+
+// try is one straight line: what is asked, the call, what is shown, what is kept.
+func (a *app) try(ctx context.Context, o tryOptions) (err error) {
+	params, err := syncOptions{from: o.from, to: o.to, lookback: o.lookback}.params()
+	if err != nil {
+		return err
+	}
+	if o.name != "" && !o.save {
+		return misuse("--name needs --save-sample")
+	}
+	conf, err := a.load()
+	if err != nil {
+		return err
+	}
+	p, account, err := o.choose(conf)
+	if err != nil {
+		return err
+	}
+	query, windows, err := o.query(p, account, params, time.Now())
+	if err != nil {
+		return err
+	}
+	lend := config.Lend{UserAgent: "orderbeat/" + readBuild().Version, Log: slog.New(slog.DiscardHandler)}
+	report := tryReport{Provider: p.Name, Account: account.Name, Question: questionOf(query), Windows: windows}
+	lend.Watch = func(x clients.Exchange) { report.Exchanges = append(report.Exchanges, shownExchange(x)) }
+	tokens, closeTokens, err := sharedTokens(ctx, conf)
+	if err != nil {
+		return err
+	}
+	closing := func(c io.Closer) { err = errors.Join(err, c.Close()) }
+	defer closing(closeTokens)
+	lend.Tokens = tokens
+	if conf.Sandbox != nil && p.Environment == "sandbox" {
+		stand, address, err := besideStandIns(ctx, *conf.Sandbox)
+		if err != nil {
+			return err
+		}
+		defer closing(stand)
+		lend.Sandbox = config.SandboxAt(address)
+	}
+	supplier, err := p.Open(lend)
+	if err != nil {
+		return fmt.Errorf("provider %s: %w", p.Name, err)
+	}
+	if closer, ok := supplier.(io.Closer); ok {
+		defer closing(closer)
+	}
+	client, isDeclared := supplier.(*declared.Client)
+	if o.save {
+		if err := maySave(p, client); err != nil {
+			return err
+		}
+	}
+	var first declared.First
+	var failure error
+	if isDeclared {
+		first, failure = client.First(ctx, query)
+	} else {
+		first.Answer, failure = supplier.Orders(ctx, query)
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	report.answer(first, failure)
+	var saved error
+	if o.save && failure == nil {
+		report.Sample, saved = a.saveSample(ctx, p, client, first, o.name)
+	}
+	if err := a.printTry(report, o.asJSON); err != nil {
+		return err
+	}
+	switch {
+	case failure != nil:
+		return &exit{status: failed}
+	case saved != nil:
+		return &exit{failed, fmt.Errorf("no sample is saved: %w", saved)}
+	}
+	return nil
+}
+
+// choose finds the provider and the account that are named.
+func (o tryOptions) choose(conf *config.Config) (p config.Provider, account clients.Account, err error) {
+	var names []string
+	for _, one := range conf.Providers {
+		names = append(names, one.Name)
+	}
+	i := slices.Index(names, o.provider)
+	if i < 0 {
+		return p, account, misuse("there is no provider %q; configured: %s", o.provider, words(names))
+	}
+	p, names = conf.Providers[i], nil
+	for _, one := range p.Accounts {
+		names = append(names, one.Name)
+	}
+	i = slices.Index(names, o.account)
+	switch {
+	case o.account == "" && len(names) == 1:
+		i = 0
+	case o.account == "":
+		return p, account, misuse("name an account with --account: %s", words(names))
+	case i < 0:
+		return p, account, misuse("--account: %s has no account %q; configured: %s", p.Name, o.account, words(names))
+	}
+	return p, p.Accounts[i], nil
+}
+
+// query is the question, planned as a run's is. Of a window that takes several questions
+// it is the newest; windows is how many.
+func (o tryOptions) query(p config.Provider, a clients.Account, params json.RawMessage, now time.Time) (q clients.Query, windows int, err error) {
+	const usual = 14 // days, as sync looks back
+	r := jobs.Request{Provider: p.Name, Kind: "sync", Params: params, Accounts: []string{a.Name}}
+	named := map[string][]string{}
+	for name, value := range map[string]string{"order_ids": o.orderID, "references": o.reference} {
+		if value != "" {
+			named[name] = []string{value}
+		}
+	}
+	var given any
+	switch most := p.Traits.MaxWindowDays; {
+	case p.Traits.NoWindows && p.Traits.MaxReferences == 0:
+		return q, 0, misuse("%s declares no orders to ask for; `orderbeat check` tells why", p.Name)
+	case len(named) > 0:
+		r.Kind, given = "fetch", named
+	case p.Traits.NoWindows:
+		return q, 0, misuse("%s cannot be asked for the orders of a window: name an order with --order-id or --reference", p.Name)
+	case o.from == "" && o.lookback == "" && most > 0 && most <= usual:
+		given = map[string]string{"lookback": fmt.Sprintf("%dd", most-1)} // today is a day of it
+	}
+	if given != nil {
+		if r.Params, err = json.Marshal(given); err != nil {
+			return q, 0, err
+		}
+	}
+	_, planned, err := jobs.Plan(r, map[string]jobs.Target{p.Name: {Traits: p.Traits, Accounts: p.Accounts}}, now)
+	if err != nil {
+		e := clients.AsError(err)
+		return q, 0, misuse("%s (%s)", e.Message, e.Hint)
+	}
+	return planned[len(planned)-1].Query(a), len(planned), nil
+}
+
+// sharedTokens are the worker's tokens, where there are any. It makes neither a database
+// nor a key.
+func sharedTokens(ctx context.Context, conf *config.Config) (auth.Store, io.Closer, error) {
+	for _, path := range []string{conf.DB.Path, conf.Key.Path} {
+		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+			return auth.NewMemory(), io.NopCloser(nil), nil
+		}
+	}
+	keys, err := auth.LoadKeyring(conf.Key.Path, false) //nolint:contextcheck // a file is read before anything waits
+	if err != nil {
+		return nil, nil, fmt.Errorf("worker.key: %w", err)
+	}
+	database, err := db.OpenTokens(ctx, db.Options{Path: conf.DB.Path, Synchronous: conf.DB.Synchronous})
+	if err != nil {
+		return nil, nil, fmt.Errorf("db.path: %w", err)
+	}
+	return auth.Seal(database.Tokens(), keys), database, nil
+}
+
+// besideStandIns tells where the stand-ins listen. Where nobody runs them, they run here
+// until they are closed.
+func besideStandIns(ctx context.Context, c config.Sandbox) (io.Closer, string, error) {
+	const patience = time.Second // on this machine
+	if conn, err := (&net.Dialer{Timeout: patience}).DialContext(ctx, "tcp", c.Listen); err == nil {
+		return conn, c.Listen, nil
+	}
+	stand, err := startStandIns(ctx, c)
+	if err != nil {
+		return nil, "", err
+	}
+	return stand, stand.address, nil
+}
