@@ -48,8 +48,8 @@ func TestTheBlankDeclarationTellsOfEveryKey(t *testing.T) {
 		reflect.TypeFor[each](), reflect.TypeFor[paging](), reflect.TypeFor[failure](), reflect.TypeFor[sample](),
 	}
 	for _, shape := range shapes {
-		for i := range shape.NumField() {
-			if key := shape.Field(i).Tag.Get("toml"); key != "" && !told(key) {
+		for field := range shape.Fields() {
+			if key := field.Tag.Get("toml"); key != "" && !told(key) {
 				t.Errorf("%s of %s is not told of", key, shape.Name())
 			}
 		}

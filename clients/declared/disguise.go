@@ -89,16 +89,21 @@ func (d *disguise) settle() {
 	slices.SortStableFunc(values, func(a, b string) int { return len(b) - len(a) })
 	parts := []string{moments, uuids, emails}
 	for _, value := range values {
-		part := regexp.QuoteMeta(value)
-		if isWord(value[0]) {
-			part = `\b` + part
-		}
-		if isWord(value[len(value)-1]) {
-			part += `\b`
-		}
-		parts = append(parts, part)
+		parts = append(parts, asWord(value))
 	}
 	d.find = regexp.MustCompile(strings.Join(append(parts, phones, runs), "|"))
+}
+
+// asWord is a pattern for a text that is no part of a longer word.
+func asWord(text string) string {
+	pattern := regexp.QuoteMeta(text)
+	if isWord(text[0]) {
+		pattern = `\b` + pattern
+	}
+	if isWord(text[len(text)-1]) {
+		pattern += `\b`
+	}
+	return pattern
 }
 
 // isWord reports whether \b looks for an end of what c belongs to.

@@ -36,10 +36,12 @@ func (c *Client) First(ctx context.Context, q clients.Query) (First, error) {
 		f.op = "fetch"
 	}
 	g := gathering{client: c, http: h, question: asked, account: q.Account.Name, byID: map[string]int{}, first: &f}
-	err = g.pages(ctx, scopes[0])
+	if err := g.pages(ctx, scopes[0]); err != nil {
+		return First{}, err
+	}
 	f.More = f.More || len(scopes) > 1
 	f.Answer = g.done()
-	return f, err
+	return f, nil
 }
 
 // MaySample reports, as an error that says why, that nothing of an answer may be written

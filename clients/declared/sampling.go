@@ -64,12 +64,18 @@ func (c *Client) Sample(ctx context.Context, f First, name string) (Sample, erro
 	if s.Text, err = other.text(name, again); err != nil {
 		return Sample{}, err
 	}
-	for _, own := range identifiers(f.query.Account) {
-		if len(own) >= certain && strings.Contains(s.Text, own) {
-			return Sample{}, errors.New("the mapping writes one of the account's own identifiers into orders; write the sample by hand")
-		}
+	if tells(again, identifiers(f.query.Account)) {
+		return Sample{}, errors.New("the mapping writes one of the account's own identifiers into orders; write the sample by hand")
 	}
 	return s, nil
+}
+
+// tells reports whether a value has one of some identifiers in it, as a word of its own.
+func tells(v any, identifiers []string) bool {
+	text, err := pretty(v)
+	return err != nil || slices.ContainsFunc(identifiers, func(id string) bool {
+		return len(id) >= certain && regexp.MustCompile(asWord(id)).MatchString(text)
+	})
 }
 
 // presentable is what was mapped, without secrets. It is nobody else's.

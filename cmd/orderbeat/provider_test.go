@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -63,7 +62,7 @@ func acmeOrder(number string) string {
 }
 
 // declareAcme writes a configuration with a new declaration, and returns both paths.
-func declareAcme(t *testing.T, url, more string) (config, declaration string) {
+func declareAcme(t *testing.T, url string) (config, declaration string) {
 	t.Helper()
 	folder := t.TempDir()
 	config, declaration = filepath.Join(folder, "config.toml"), filepath.Join(folder, "acme.toml")
@@ -77,11 +76,10 @@ declaration = "acme.toml"
 environment = "sandbox"
 base_url = %q
 api_key = %q
-%s
 [[providers.acme.accounts]]
 name = "main"
 bill_to = "BILL-99887"
-`, url, writeSecret(t, folder, "key", acmeKey), more)
+`, url, writeSecret(t, folder, "key", acmeKey))
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +118,7 @@ func TestANewDeclarationIsRight(t *testing.T) {
 
 func TestTryShowsOneCallAndStoresNothing(t *testing.T) {
 	api := newAcme(t)
-	config, declaration := declareAcme(t, api.url, "")
+	config, declaration := declareAcme(t, api.url)
 	before, _ := os.ReadFile(declaration)
 	r := do(t, "--config", config, "provider", "try", "acme", "--from", "2026-01-01", "--to", "2026-01-31")
 	for _, want := range []string{
@@ -148,7 +146,7 @@ func TestTryShowsOneCallAndStoresNothing(t *testing.T) {
 
 func TestTryAsJSON(t *testing.T) {
 	api := newAcme(t)
-	config, _ := declareAcme(t, api.url, "")
+	config, _ := declareAcme(t, api.url)
 	r := do(t, "--config", config, "provider", "try", "acme", "--order-id", "A-1", "--json")
 	var got struct {
 		Question struct {
@@ -170,8 +168,8 @@ func TestTryAsJSON(t *testing.T) {
 
 func TestTryTellsWhatWentWrong(t *testing.T) {
 	api := newAcme(t)
-	config, _ := declareAcme(t, api.url, "")
-	nobody, _ := declareAcme(t, "http://127.0.0.1:1", "")
+	config, _ := declareAcme(t, api.url)
+	nobody, _ := declareAcme(t, "http://127.0.0.1:1")
 	for name, c := range map[string]struct {
 		config         string
 		args           []string
@@ -282,7 +280,7 @@ func TestASampleIsSavedAndChecked(t *testing.T) {
 	for name, ending := range map[string]string{"lines as here": "\n", "lines as elsewhere": "\r\n", "no end of the last line": ""} {
 		t.Run(name, func(t *testing.T) {
 			api := newAcme(t)
-			config, declaration := declareAcme(t, api.url, "")
+			config, declaration := declareAcme(t, api.url)
 			text, err := os.ReadFile(declaration)
 			if err != nil {
 				t.Fatal(err)
@@ -325,7 +323,7 @@ func TestASampleIsSavedAndChecked(t *testing.T) {
 func TestASampleThatMakesTheConfigurationWrongIsTakenBack(t *testing.T) {
 	api := newAcme(t)
 	// The list of samples is written in a way that a table cannot be added to.
-	config, declaration := declareAcme(t, api.url, "")
+	config, declaration := declareAcme(t, api.url)
 	text, err := os.ReadFile(declaration)
 	if err != nil {
 		t.Fatal(err)
