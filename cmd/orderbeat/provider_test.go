@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -163,6 +164,37 @@ func TestTryAsJSON(t *testing.T) {
 	if err != nil || r.status != done || len(got.Orders) != 1 || got.Orders[0].OrderID != "A-1" || got.More || got.Question.OrderIDs[0] != "A-1" ||
 		len(got.Exchanges) != 1 || got.Exchanges[0].Status != 200 || got.Exchanges[0].URL != api.url+"/v1/orders/A-1" {
 		t.Errorf("got %+v, %v from %+v", got, err, r)
+	}
+}
+
+func TestTryAsksForOneWindow(t *testing.T) {
+	api := newAcme(t)
+	config, _ := declareAcme(t, api.url)
+	text, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = append(text, "[providers.acme.orders]\nwindow_days = 7\n"...)
+	if err := os.WriteFile(config, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	days := regexp.MustCompile(`main: orders of (\S+) to (\S+?)(, the newest of 3 windows)?\n`)
+	for lookback, windows := range map[string]string{"": "", "20d": ", the newest of 3 windows"} {
+		args := []string{"--config", config, "provider", "try", "acme"}
+		if lookback != "" {
+			args = append(args, "--lookback", lookback)
+		}
+		r := do(t, args...)
+		m := days.FindStringSubmatch(r.stdout)
+		if m == nil || r.status != done {
+			t.Fatalf("got %+v", r)
+		}
+		if clients.Date(m[1]).AddDays(6) != clients.Date(m[2]) || m[3] != windows {
+			t.Errorf("lookback %q: got %v, want 7 days%s", lookback, m[1:], windows)
+		}
+	}
+	if len(api.asked) != 2 {
+		t.Errorf("got calls %v, want one for each", api.asked)
 	}
 }
 
