@@ -7,18 +7,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"os"
 	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/clients/declared"
 	"orderbeat/cmd/orderbeat/config"
-	"orderbeat/db"
 	"orderbeat/jobs"
 )
 
@@ -216,37 +212,4 @@ func (o tryOptions) query(p config.Provider, a clients.Account, params json.RawM
 		return q, 0, misuse("%s (%s)", e.Message, e.Hint)
 	}
 	return planned[len(planned)-1].Query(a), len(planned), nil
-}
-
-// sharedTokens are the worker's tokens, where there are any. It makes neither a database
-// nor a key.
-func sharedTokens(ctx context.Context, conf *config.Config) (auth.Store, io.Closer, error) {
-	for _, path := range []string{conf.DB.Path, conf.Key.Path} {
-		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-			return auth.NewMemory(), io.NopCloser(nil), nil
-		}
-	}
-	keys, err := auth.LoadKeyring(conf.Key.Path, false) //nolint:contextcheck // a file is read before anything waits
-	if err != nil {
-		return nil, nil, fmt.Errorf("worker.key: %w", err)
-	}
-	database, err := db.OpenTokens(ctx, db.Options{Path: conf.DB.Path, Synchronous: conf.DB.Synchronous})
-	if err != nil {
-		return nil, nil, fmt.Errorf("db.path: %w", err)
-	}
-	return auth.Seal(database.Tokens(), keys), database, nil
-}
-
-// besideStandIns tells where the stand-ins listen. Where nobody runs them, they run here
-// until they are closed.
-func besideStandIns(ctx context.Context, c config.Sandbox) (io.Closer, string, error) {
-	const patience = time.Second // on this machine
-	if conn, err := (&net.Dialer{Timeout: patience}).DialContext(ctx, "tcp", c.Listen); err == nil {
-		return conn, c.Listen, nil
-	}
-	stand, err := startStandIns(ctx, c)
-	if err != nil {
-		return nil, "", err
-	}
-	return stand, stand.address, nil
 }

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"orderbeat/auth"
+	"orderbeat/cmd/orderbeat/config"
+	"orderbeat/db"
+)
+
+// sharedTokens are the worker's tokens, where there are any. It makes neither a database
+// nor a key.
+func sharedTokens(ctx context.Context, conf *config.Config) (auth.Store, io.Closer, error) {
+	for _, path := range []string{conf.DB.Path, conf.Key.Path} {
+		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+			return auth.NewMemory(), io.NopCloser(nil), nil
+		}
+	}
+	keys, err := auth.LoadKeyring(conf.Key.Path, false) //nolint:contextcheck // a file is read before anything waits
+	if err != nil {
+		return nil, nil, fmt.Errorf("worker.key: %w", err)
+	}
+	database, err := db.OpenTokens(ctx, db.Options{Path: conf.DB.Path, Synchronous: conf.DB.Synchronous})
+	if err != nil {
+		return nil, nil, fmt.Errorf("db.path: %w", err)
+	}
+	return auth.Seal(database.Tokens(), keys), database, nil
+}
+
+// besideStandIns tells where the stand-ins listen. Where nobody runs them, they run here
+// until they are closed.
+func besideStandIns(ctx context.Context, c config.Sandbox) (io.Closer, string, error) {
+	const patience = time.Second // on this machine
+	if conn, err := (&net.Dialer{Timeout: patience}).DialContext(ctx, "tcp", c.Listen); err == nil {
+		return conn, c.Listen, nil
+	}
+	stand, err := startStandIns(ctx, c)
+	if err != nil {
+		return nil, "", err
+	}
+	return stand, stand.address, nil
+}
