@@ -22,6 +22,7 @@ import (
 // a person has to look at what comes of it.
 type disguise struct {
 	known   map[string]string // what is replaced, by what
+	learnt  map[string]string // of known, what it was told of or learnt before it began to replace
 	used    map[string]bool   // replacements
 	members map[string]bool   // the names of members whose values were replaced
 	n       int
@@ -87,6 +88,7 @@ func (d *disguise) settle() {
 		parts = append(parts, asWord(value))
 	}
 	d.find = regexp.MustCompile(strings.Join(append(parts, phones, runs), "|"))
+	d.learnt = maps.Clone(d.known)
 }
 
 // asWord is a pattern for a text that is no part of a longer word.
@@ -111,8 +113,8 @@ func (d *disguise) apply(v any, m member) any {
 	switch v := v.(type) {
 	case map[string]any:
 		shown := make(map[string]any, len(v))
-		for name, value := range v {
-			shown[d.key(name)] = d.apply(value, m.below(name))
+		for _, name := range slices.Sorted(maps.Keys(v)) { // the same each time
+			shown[d.key(name)] = d.apply(v[name], m.below(name))
 		}
 		return shown
 	case []any:
@@ -154,10 +156,13 @@ func (d *disguise) whole(value string, m member) (string, bool) {
 // number is a number in disguise, which is one again.
 func (d *disguise) number(n string, m member) string {
 	const least = 6 // digits; quantities have less
+	if _, learnt := d.learnt[n]; !learnt && isMoment(n, m.name) {
+		return n
+	}
 	if known, ok := d.whole(n, m); ok {
 		return known
 	}
-	if len(strings.TrimPrefix(n, "-")) < least || strings.ContainsAny(n, ".eE") || isMoment(n, m.name) {
+	if len(strings.TrimPrefix(n, "-")) < least || strings.ContainsAny(n, ".eE") {
 		return n
 	}
 	return d.replacement(n, wordsStay)
@@ -169,7 +174,7 @@ func (d *disguise) text(s string, m member) string {
 		return known
 	}
 	return d.find.ReplaceAllStringFunc(s, func(found string) string {
-		if _, known := d.known[found]; !known && (isDay.MatchString(found) || isMoment(found, m.name)) {
+		if _, learnt := d.learnt[found]; !learnt && (isDay.MatchString(found) || isMoment(found, m.name)) {
 			return found
 		}
 		return d.replacement(found, wordsStay)
