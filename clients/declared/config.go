@@ -137,20 +137,16 @@ func isPath(s string) bool {
 
 // checkOperations checks what the operations are as a whole.
 func (set *settings) checkOperations(d declaration, g guard, wrong *clients.Mistakes) {
+	g.check(set.Ping, d, wrong)
 	for key, q := range map[string]*question{"orders": d.orders, "fetch": d.fetch} {
 		if q == nil {
 			continue
 		}
-		for at, a := range map[string]*ask{key: &q.ask, key + ".each": &q.each} {
-			if why := g.refuses(a.method, literals(a.path)); why != "" {
-				wrong.Add(at+".path", "%s", why)
-			}
-		}
-		if v := q.paging.needs(); v != "" && !q.uses[v] {
+		if v := q.paging.needs(); v != "" && q.sound && !q.uses[v] {
 			wrong.Add(key+".paging.by", "is %q, but nothing of the call uses $%s: every page would be the first", v, v)
 		}
 	}
-	if q := d.fetch; q != nil && !q.uses["order_id"] && !q.uses["order_ids"] && !q.uses["reference"] && !q.uses["references"] {
+	if q := d.fetch; q != nil && q.sound && !q.uses["order_id"] && !q.uses["order_ids"] && !q.uses["reference"] && !q.uses["references"] {
 		wrong.Add("fetch", "uses none of $order_id, $order_ids, $reference, $references: every question would be the same")
 	}
 	if set.Orders.MaxReferences != defaults().Orders.MaxReferences {

@@ -33,6 +33,7 @@ type ask struct {
 type question struct {
 	ask
 	uses    map[string]bool // those of variables that its call depends on
+	sound   bool            // all jq of its call was understood
 	mapping *program
 	paging  pager
 	items   *program // what is asked again about; nil for none
@@ -50,6 +51,7 @@ type compiler struct {
 	rules   []rule
 	mapping *program
 	maps    bool // there is a mapping, right or wrong
+	broken  int  // texts whose jq was not understood
 }
 
 func newCompiler(set *settings, wrong *clients.Mistakes) *compiler {
@@ -68,7 +70,9 @@ func (c *compiler) operation(key string, o operation) *question {
 	if o.undeclared() {
 		return nil
 	}
+	broken := c.broken
 	q := &question{ask: c.request(key, o.request), uses: map[string]bool{}}
+	q.sound = c.broken == broken
 	for _, name := range q.ask.uses() {
 		q.uses[name] = true
 	}
@@ -107,7 +111,9 @@ func (c *compiler) request(key string, r request) ask {
 	if !slices.Contains(methods, a.method) {
 		c.wrong.Add(key+".method", "must be one of %s, not %.40q", strings.Join(methods, ", "), r.Method)
 	}
-	if a.path = c.template(key+".path", r.Path); !strings.HasPrefix(r.Path, "/") || strings.HasPrefix(r.Path, "//") || strings.ContainsAny(literals(a.path), "?#") {
+	if a.path = c.template(key+".path", r.Path); r.Path == "" {
+		c.wrong.Add(key+".path", `is missing: a path below base_url, like "/orders"`)
+	} else if !strings.HasPrefix(r.Path, "/") || strings.HasPrefix(r.Path, "//") || strings.ContainsAny(literals(a.path), "?#") {
 		c.wrong.Add(key+".path", `must be a path below base_url, like "/orders"; what follows a question mark is declared as query`)
 	}
 	a.query = c.table(key+".query", r.Query)
@@ -136,6 +142,8 @@ func (c *compiler) request(key string, r request) ask {
 // headerName is a token (RFC 9110 section 5.6.2).
 var headerName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 
+const noHeaderName = `is not the name of a header, which has letters, digits and -, like "X-Acme-Org"`
+
 // secretHeaders are the names of headers that hold what is never written down.
 var secretHeaders = regexp.MustCompile(`(?i)^(authorization|proxy-authorization|cookie|.*(api[-_]?key|secret|password|token))$`)
 
@@ -145,11 +153,11 @@ func (c *compiler) headerTable(key string, values map[string]any) table {
 		at := key + "." + quoted(name)
 		switch {
 		case !headerName.MatchString(name):
-			c.wrong.Add(at, "is not the name of a header")
+			c.wrong.Add(at, "%s", noHeaderName)
 		case secretHeaders.MatchString(name):
 			c.wrong.Add(at, `is sent with every call by scheme = "api_key", "basic" or "oauth2"; a secret is never written here`)
 		case ok && strings.ContainsFunc(text, unicode.IsControl):
-			c.wrong.Add(at, "has a character that no header can carry")
+			c.wrong.Add(at, "has a character that no header can carry: write it on one line, without tabs")
 		}
 	}
 	return c.table(key, values)
@@ -177,6 +185,7 @@ func (c *compiler) template(key, text string) *template {
 	t, wrong := parseTemplate(text)
 	if wrong != nil {
 		c.wrong.AddAt(key, wrong.offset, "%s", wrong.message)
+		c.broken++
 		return nil
 	}
 	c.used(key, text, t.uses())

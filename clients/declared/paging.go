@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -18,6 +19,8 @@ const (
 	byOffset = "offset" // a page begins behind so many items
 	byLink   = "link"   // the header Link has the address (RFC 8288)
 )
+
+var pagings = []string{byCursor, byPage, byOffset, byLink}
 
 // pager is a paging, compiled.
 type pager struct {
@@ -31,10 +34,18 @@ func (c *compiler) paging(key string, p paging) pager {
 		pages: c.optional(key+".pages", p.Pages), more: c.optional(key+".more", p.More),
 	}
 	switch p.By {
-	case "", byLink:
+	case "":
+		if p != (paging{First: p.First, MaxPages: p.MaxPages}) {
+			c.wrong.Add(key+".by", `is missing: "cursor", "page", "offset" or "link"`)
+		}
+		return g
+	case byLink:
 	case byCursor:
-		if (p.Next == "") == (p.Header == "") {
-			c.wrong.Add(key+".next", "or header is needed, and one of them only: where an answer tells the next cursor")
+		switch {
+		case p.Next == "" && p.Header == "":
+			c.wrong.Add(key+".next", "is missing: a jq program that finds the next cursor in an answer; or header, the name of the header that it stands in")
+		case p.Next != "" && p.Header != "":
+			c.wrong.Add(key+".header", "cannot stand beside next: an answer tells its next cursor in one place")
 		}
 	case byPage:
 		if p.Pages == "" && p.More == "" && p.Items == "" {
@@ -47,8 +58,20 @@ func (c *compiler) paging(key string, p paging) pager {
 	default:
 		c.wrong.Add(key+".by", `must be "cursor", "page", "offset" or "link", not %.40q; leave it out where there are no pages`, p.By)
 	}
-	if p.Total != "" && p.By != byOffset {
-		c.wrong.Add(key+".total", `goes with by = "offset"`)
+	for _, only := range []struct {
+		name, text string
+		by         []string
+	}{
+		{"next", p.Next, []string{byCursor}},
+		{"header", p.Header, []string{byCursor}},
+		{"pages", p.Pages, []string{byPage}},
+		{"total", p.Total, []string{byOffset}},
+		{"items", p.Items, []string{byPage, byOffset}},
+		{"more", p.More, []string{byPage, byOffset}},
+	} {
+		if only.text != "" && slices.Contains(pagings, p.By) && !slices.Contains(only.by, p.By) {
+			c.wrong.Add(key+"."+only.name, `has no effect: it goes with by = "%s"`, strings.Join(only.by, `" or "`))
+		}
 	}
 	if p.MaxPages < 1 {
 		c.wrong.Add(key+".max_pages", "must be 1 or more")

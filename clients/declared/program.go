@@ -47,6 +47,9 @@ type mistake struct {
 }
 
 func compile(text string) (*program, *mistake) {
+	if strings.TrimSpace(text) == "" {
+		return nil, &mistake{message: "is empty: write a jq program"}
+	}
 	query, err := gojq.Parse(text)
 	if err != nil {
 		return nil, syntaxMistake(text, err)
@@ -84,8 +87,6 @@ func used(text string) (names []string) {
 func syntaxMistake(text string, err error) *mistake {
 	e, ok := errors.AsType[*gojq.ParseError](err)
 	switch {
-	case strings.TrimSpace(text) == "":
-		return &mistake{message: "is empty: write a jq program"}
 	case !ok:
 		return &mistake{message: "is no jq program: " + err.Error()}
 	case e.Token == "":
@@ -95,7 +96,7 @@ func syntaxMistake(text string, err error) *mistake {
 }
 
 // undefined are the errors of the compiler about names.
-var undefined = regexp.MustCompile(`^(function|variable|format) not defined: (\S+)$`)
+var undefined = regexp.MustCompile(`^(function|variable) not defined: (\S+)$`)
 
 // nameMistake says where a program names something that there is not. The compiler
 // does not tell: it is where the name stands first.
@@ -106,18 +107,17 @@ func nameMistake(text string, err error) *mistake {
 	}
 	what, name := m[1], m[2]
 	word, arity, _ := strings.Cut(name, "/")
-	wrong := &mistake{offset: strings.Index(text, word) + 1}
-	switch what {
-	case "variable":
+	wrong := &mistake{}
+	if at := regexp.MustCompile(`(?:^|\W)` + regexp.QuoteMeta(word) + `\b`).FindStringIndex(text); at != nil {
+		wrong.offset = at[1] - len(word) + 1
+	}
+	if what == "variable" {
 		wrong.message = fmt.Sprintf("there is no variable %s; there are %s", name, strings.Join(dollars(), ", "))
-	case "function":
-		wrong.offset = 0
-		if at := regexp.MustCompile(`\b` + regexp.QuoteMeta(word) + `\b`).FindStringIndex(text); at != nil {
-			wrong.offset = at[0] + 1
+	} else {
+		if arity += " arguments"; arity == "1 arguments" {
+			arity = "1 argument"
 		}
-		wrong.message = fmt.Sprintf("jq has no function %s with %s arguments; beside jq's own there are %s", word, arity, strings.Join(functionNames, ", "))
-	default:
-		wrong.message = fmt.Sprintf("jq has no format %s; it has @text, @json, @uri, @base64, @csv and others", name)
+		wrong.message = fmt.Sprintf("jq has no function %s with %s; beside jq's own there are %s", word, arity, strings.Join(functionNames, ", "))
 	}
 	return wrong
 }

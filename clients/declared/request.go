@@ -23,6 +23,10 @@ func (a *ask) build(ctx context.Context, c *Client, t turn) (clients.Call, *url.
 			return call, nil, err
 		}
 	}
+	// The address may be a link of the provider's, which was not looked at yet.
+	if wrong := c.guard.refuses(a.method, strings.TrimPrefix(address.EscapedPath(), c.guard.base)); wrong != "" {
+		return call, nil, errors.New("path: " + wrong)
+	}
 	call.URL = address.String()
 	var err error
 	if call.Header, err = a.header(ctx, t.scope); err != nil {
@@ -62,9 +66,6 @@ func (a *ask) address(ctx context.Context, c *Client, s scope) (*url.URL, error)
 		if step == "." || step == ".." { // what was put in cannot lead elsewhere
 			return nil, errors.New("path: there is a step . or .. in it")
 		}
-	}
-	if wrong := c.guard.refuses(a.method, path); wrong != "" {
-		return nil, errors.New("path: " + wrong)
 	}
 	values, err := a.query.values(ctx, s)
 	if err != nil {

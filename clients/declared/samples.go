@@ -20,17 +20,23 @@ func (set *settings) checkSamples(wrong *clients.Mistakes) {
 		switch sm.Operation {
 		case "", "orders":
 			if set.Orders.undeclared() {
-				wrong.Add(at+".operation", "is orders, which are not declared")
+				wrong.Add(at+".operation", "is orders, which are not declared: declare orders, or write \"fetch\"")
 			}
 		case "fetch":
 			if set.Fetch.undeclared() {
-				wrong.Add(at+".operation", "is fetch, which is not declared")
+				wrong.Add(at+".operation", "is fetch, which is not declared: declare fetch, or write \"orders\"")
 			}
 		default:
 			wrong.Add(at+".operation", `must be "orders" or "fetch", not %.40q`, sm.Operation)
 		}
-		if (sm.Orders == "") == (sm.Code == "") {
-			wrong.Add(at+".orders", "or code is needed, and one of them only: what is to be made of the answer")
+		if sm.Item != "" && set.eachOf(sm.Operation).Items == "" {
+			wrong.Add(at+".item", "has no effect: the operation asks about no items, and has no each")
+		}
+		switch {
+		case sm.Orders == "" && sm.Code == "":
+			wrong.Add(at+".orders", "is missing: what is to be made of the answer, as JSON; or code, the failure that it is")
+		case sm.Orders != "" && sm.Code != "":
+			wrong.Add(at+".code", "cannot stand beside orders: an answer is orders, or a failure")
 		}
 		if sm.Code != "" && !slices.Contains(codes, sm.Code) {
 			wrong.Add(at+".code", "must be one of %s, not %.40q", strings.Join(codes, ", "), sm.Code)
@@ -44,6 +50,14 @@ func (set *settings) checkSamples(wrong *clients.Mistakes) {
 			}
 		}
 	}
+}
+
+// eachOf is what the operation of a sample asks about items.
+func (set *settings) eachOf(operation string) each {
+	if operation == "fetch" {
+		return set.Fetch.Each
+	}
+	return set.Orders.Each
 }
 
 // parseJSON reads one JSON text, or tells where it is none.

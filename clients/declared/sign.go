@@ -64,11 +64,21 @@ func (set *settings) checkScheme(s *clients.Section, wrong *clients.Mistakes) {
 			wrong.Add(key, "has no effect: with scheme = %q no users grant access", set.Scheme)
 		}
 	}
+	for key, c := range map[string]struct {
+		given bool
+		by    string
+	}{
+		"api_key": {!set.APIKey.Empty(), schemeAPIKey}, "username": {set.Username != "", schemeBasic}, "password": {!set.Password.Empty(), schemeBasic},
+	} {
+		if c.given && set.Scheme != c.by {
+			wrong.Add(key, "has no effect with scheme = %q: it goes with %q", set.Scheme, c.by)
+		}
+	}
 	switch set.Scheme {
 	case schemeAPIKey:
 		need("api_key", set.APIKey.Empty())
 		if !headerName.MatchString(set.APIKeyHeader) {
-			wrong.Add("api_key_header", "is not the name of a header")
+			wrong.Add("api_key_header", "%s", noHeaderName)
 		}
 	case schemeBasic:
 		need("username", set.Username == "")

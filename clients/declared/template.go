@@ -57,6 +57,7 @@ func parseTemplate(text string) (*template, *mistake) {
 // the first bracket before which it is one.
 func insideLen(text string) (int, *mistake) {
 	var first *mistake
+	last := 0 // of the brackets before which it is none
 	for at := 0; ; {
 		end := strings.IndexByte(text[at:], ')')
 		if end < 0 {
@@ -71,11 +72,15 @@ func insideLen(text string) (int, *mistake) {
 			first = syntaxMistake(text[:at], err)
 		}
 		at++
+		last = at
 	}
-	if first == nil {
-		first = &mistake{offset: 1, message: `the jq behind \( ends nowhere: is a bracket missing?`}
+	switch {
+	case first != nil:
+		return 0, first
+	case last > 0:
+		return 0, &mistake{offset: last, message: `the jq behind \( is not complete where this bracket closes it: is something missing, or another bracket?`}
 	}
-	return 0, first
+	return 0, &mistake{offset: 1, message: `the jq behind \( ends nowhere: a closing bracket is missing`}
 }
 
 // sole is the program of a template that is one value.
