@@ -40,3 +40,36 @@ func TestAProgramEndsWithItsCaller(t *testing.T) {
 		t.Errorf("got %v, want the failure of a call that came to no end", err)
 	}
 }
+
+// What grows is the heap of the process: an evaluation beside one that explodes may be
+// stopped with it, but only while that lasts.
+func TestAnExplosionHurtsOthersNoLongerThanItLasts(t *testing.T) {
+	server := answering(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"orders":[{"id":"a"}]}`) })
+	bomb := written(t, server.URL, "scheme = \"none\"\n[orders]\npath = \"/\"\nmap = 'reduce range(60) as $i (\"x\"; . + .)'\n")
+	innocent := written(t, server.URL, simple(""))
+	ended := make(chan error, 1)
+	go func() {
+		_, err := bomb.Orders(t.Context(), window())
+		ended <- err
+	}()
+	asked, stopped := 0, 0
+	for over := false; !over; asked++ {
+		select {
+		case err := <-ended:
+			over = true
+			if err == nil || !strings.Contains(err.Error(), "too much memory") {
+				t.Errorf("got %v, want the explosion stopped", err)
+			}
+		default:
+		}
+		if _, err := innocent.Orders(t.Context(), window()); err != nil {
+			stopped++
+			if over || !strings.Contains(err.Error(), "too much memory") {
+				t.Errorf("explosion over: %t: got %v", over, err)
+			}
+		}
+	}
+	if stopped > asked/2 {
+		t.Errorf("%d of %d small mappings were stopped with the large one", stopped, asked)
+	}
+}
