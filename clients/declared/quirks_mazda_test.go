@@ -13,7 +13,7 @@ import (
 // ownEndpoint is what a user declares of Mazda's, whose API is not public.
 const ownEndpoint = "[orders]\npath = \"/dms/orders\"\nmap = '.[] | {order_id: .no}'\n"
 
-func mazdaOrganization(t *testing.T) {
+func TestEveryCallToMazdaNamesTheOrganization(t *testing.T) {
 	got := map[string]int{}
 	p, _ := standing(t, "mazda", ownEndpoint, func(w http.ResponseWriter, r *http.Request) {
 		got[r.URL.Path+" "+r.Header.Get("X-mazda-org")]++
@@ -41,7 +41,7 @@ func mazdaOrganization(t *testing.T) {
 	}
 }
 
-func mazdaForbids(t *testing.T) {
+func TestMazdas403IsNoMatterOfTokens(t *testing.T) {
 	p, server := standing(t, "mazda", ownEndpoint, saying(http.StatusForbidden, "{}"))
 	tokens := len(server.asked())
 	_, err := p.Orders(t.Context(), clients.Query{Account: section(t, "mazda", "").Accounts[0], From: "2026-11-20", To: "2026-11-20"})
@@ -53,7 +53,7 @@ func mazdaForbids(t *testing.T) {
 	}
 }
 
-func mazdaIsAskedSlowly(t *testing.T) {
+func TestMazdaIsAskedSlowly(t *testing.T) {
 	if got := table(t, string(declared.Preset("mazda").Text))["rate"]; got != "2/s" {
 		t.Errorf("got a rate of %v, want 2/s", got)
 	}

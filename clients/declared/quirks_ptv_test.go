@@ -34,7 +34,7 @@ func planned(t *testing.T, bodies map[string]string) (clients.Answer, []string) 
 
 const released = `"created_at":"2026-11-09T23:30:00Z","released_at":"2026-11-10T07:00:00Z"`
 
-func ptvPagesBehindCursors(t *testing.T) {
+func TestPTVsPagesAreBehindCursors(t *testing.T) {
 	answer, calls := planned(t, map[string]string{
 		"":   `{"plannings":[{"id":"P1",` + released + `}],"cursor":{"self":"c1","next":"c2"}}`,
 		"c2": `{"plannings":[{"id":"P2",` + released + `}],"cursors":{"next":"c3"}}`,
@@ -51,7 +51,7 @@ func ptvPagesBehindCursors(t *testing.T) {
 	}, calls)
 }
 
-func ptvReleaseIsGone(t *testing.T) {
+func TestPTVsReleaseMayBeGone(t *testing.T) {
 	answer, calls := planned(t, map[string]string{
 		"": `{"plannings":[{"id":"old",` + released + `},{"id":"new","created_at":"2026-11-10T09:00:00Z"}],"cursor":{}}`,
 	})
@@ -61,7 +61,7 @@ func ptvReleaseIsGone(t *testing.T) {
 	}
 }
 
-func ptvOrderInTwoPlannings(t *testing.T) {
+func TestAnOrderMayBeInTwoOfPTVsPlannings(t *testing.T) {
 	release := func(id string) string {
 		return `{"planning_id":"` + id + `","routes":[
 			{"trips":[{"stops":[{"arrival_at":"2026-11-11T09:00:00Z","orders":[{"business_id":"order.A~1"},{"business_id":"` + id + `-only"}]}]}]},
@@ -78,7 +78,7 @@ func ptvOrderInTwoPlannings(t *testing.T) {
 	sameLines(t, "orders", []string{want("P1"), want("P2")}, shown(answer))
 }
 
-func ptvPathsAreEscaped(t *testing.T) {
+func TestPTVsIDsLeadNowhereElse(t *testing.T) {
 	p, server := standing(t, "ptv", "", saying(http.StatusNotFound, ""))
 	answer, err := p.Orders(t.Context(), named("P~1_a-b.c", "P/2"))
 	if err != nil || len(answer.Orders) != 0 {
@@ -87,7 +87,7 @@ func ptvPathsAreEscaped(t *testing.T) {
 	sameLines(t, "calls", []string{"GET /planning/v1/plannings/P~1_a-b.c/releases/latest", "GET /planning/v1/plannings/P%2F2/releases/latest"}, functional(server, "ptv"))
 }
 
-func ptvKeepsTwoWeeks(t *testing.T) {
+func TestPTVKeepsReleasesForTwoWeeks(t *testing.T) {
 	p, _ := standing(t, "ptv", "", saying(http.StatusOK, "{}"))
 	if got := p.Traits().HistoryDays; got != 14 {
 		t.Errorf("got %d days of history, want 14", got)

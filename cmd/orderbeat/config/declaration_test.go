@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -169,9 +170,7 @@ func shortened(want, got string) []string {
 
 func TestDeclarationsMistakes(t *testing.T) {
 	kinds := map[string]clients.Kind{"declared": {Open: declared.Open, Declaration: &clients.Declaration{Name: "declared"}}}
-	for kind, k := range declaredKinds {
-		kinds[kind] = k
-	}
+	maps.Copy(kinds, declaredKinds)
 	for _, d := range declarations {
 		t.Run(d.name, func(t *testing.T) {
 			text := declaredHead + "declaration = \"acme.toml\"\n"
