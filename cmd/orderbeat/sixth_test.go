@@ -21,7 +21,7 @@ import (
 	"orderbeat/jobs"
 )
 
-// acmeLine and acmeOrder are an invented API's orders.
+// acmeLine and sixthOrder are an invented API's orders.
 type acmeLine struct {
 	Pos   int    `json:"pos"`
 	SKU   string `json:"sku"`
@@ -32,31 +32,31 @@ type acmeLine struct {
 	ETA   int64  `json:"eta"` // milliseconds
 }
 
-type acmeOrder struct {
+type sixthOrder struct {
 	No     string     `json:"no"`
 	PO     string     `json:"po"`
 	Placed string     `json:"placed"`
 	Lines  []acmeLine `json:"lines"`
 }
 
-// acmeAPI is its server, with five orders, two to a page.
-type acmeAPI struct {
+// sixthAPI is its server, with five orders, two to a page.
+type sixthAPI struct {
 	url string
 
 	mu     sync.Mutex // guards what follows
-	orders []acmeOrder
+	orders []sixthOrder
 	busy   int    // calls to answer 429
 	wrong  string // why every call fails, in a success
 	asked  []string
 }
 
-const acmeKey = "canary-acme-key"
+const sixthKey = "canary-acme-key"
 
-func newAcme(t *testing.T) *acmeAPI {
+func newSixth(t *testing.T) *sixthAPI {
 	t.Helper()
-	a := &acmeAPI{}
+	a := &sixthAPI{}
 	for n := range 5 {
-		a.orders = append(a.orders, acmeOrder{
+		a.orders = append(a.orders, sixthOrder{
 			No: fmt.Sprint("A-", n+1), PO: fmt.Sprint("PO-", n+1), Placed: "31/12/2025",
 			Lines: []acmeLine{{Pos: 10, SKU: "SMPL-1", Qty: "4", Sent: "0", Due: "4", State: "ORDERED", ETA: 1767571200000}},
 		})
@@ -67,14 +67,14 @@ func newAcme(t *testing.T) *acmeAPI {
 	return a
 }
 
-func (a *acmeAPI) serve(w http.ResponseWriter, r *http.Request) {
+func (a *sixthAPI) serve(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.asked = append(a.asked, r.Method+" "+r.URL.RequestURI())
 	const perPage = 2
 	page, err := strconv.Atoi(r.URL.Query().Get("page"))
 	switch {
-	case r.Header.Get("X-Acme-Key") != acmeKey:
+	case r.Header.Get("X-Acme-Key") != sixthKey:
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	case a.busy > 0:
@@ -97,14 +97,14 @@ func (a *acmeAPI) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 // set changes something while nobody asks, and forgets what was asked so far.
-func (a *acmeAPI) set(change func()) {
+func (a *sixthAPI) set(change func()) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.asked = nil
 	change()
 }
 
-func (a *acmeAPI) calls() []string {
+func (a *sixthAPI) calls() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.Clone(a.asked)
@@ -134,7 +134,7 @@ api_key = %q
 name = "main"
 bill_to = "C-77"
 timezone = "Europe/London"
-`, freePort(t), url, writeSecret(t, folder, "acme-key", acmeKey))
+`, freePort(t), url, writeSecret(t, folder, "acme-key", sixthKey))
 	path = filepath.Join(folder, "config.toml")
 	for name, content := range map[string][]byte{path: []byte(config), filepath.Join(folder, "acme.toml"): text} {
 		if err := os.WriteFile(name, content, 0o600); err != nil {
@@ -149,7 +149,7 @@ timezone = "Europe/London"
 // nonsense.
 func TestASixthProviderIsAddedByTOMLAlone(t *testing.T) {
 	t.Parallel()
-	acme, folder := newAcme(t), t.TempDir()
+	acme, folder := newSixth(t), t.TempDir()
 	config := sixth(t, folder, acme.url)
 	checked := do(t, "--config", config, "check")
 	if checked.status != done || !strings.Contains(checked.stdout, "  2 samples tried, and right\n") {
@@ -241,7 +241,7 @@ func TestASixthProviderIsAddedByTOMLAlone(t *testing.T) {
 	places := filesBelow(t, filepath.Join(folder, "data"))
 	maps.Copy(places, map[string]string{"the log": p.logged.String(), "a message": messages, "a command": said})
 	for place, content := range places {
-		if strings.Contains(content, acmeKey) {
+		if strings.Contains(content, sixthKey) {
 			t.Errorf("%s tells the key", place)
 		}
 	}
