@@ -10,7 +10,7 @@
 // answer that cannot be mapped as a whole is a failure, and no order is half told.
 //
 // Start reading at the settings, which are the keys of a declaration, then [Open],
-// operation.go, which compiles them, and ask.go, which asks.
+// operation.go, which compiles them, and ask.go, gather.go and call.go, which ask.
 package declared
 
 import (

@@ -1,0 +1,170 @@
+package declared
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"orderbeat/clients"
+)
+
+// page is one answer, read.
+type page struct {
+	status int
+	header http.Header
+	body   any // null where there is nothing
+	size   int // of the body, in bytes
+	empty  bool
+}
+
+// call asks once, and has the answer used while the exchange is at hand, which is kept
+// where the answer cannot be read.
+func (g *gathering) call(ctx context.Context, a *ask, t turn, use func(*page, *url.URL) error) error {
+	call, address, err := a.build(ctx, g.client, t)
+	if err != nil {
+		return g.client.unmade(ctx, a.op, err, t.scope)
+	}
+	if err := a.limiter.Wait(ctx); err != nil {
+		return g.client.late(ctx, a.op, "no turn within the operation's rate in time")
+	}
+	var nothing *page
+	call.Judge = func(r clients.Response, body []byte) *clients.Error {
+		v := a.verdict(ctx, r.Status, body, t.scope)
+		if v.outcome == outcomeNone {
+			nothing = &page{status: r.Status, empty: true}
+		}
+		return v.failed()
+	}
+	err = g.http.Answer(ctx, call, func(r clients.Response) error {
+		p, err := g.page(ctx, a, r, t.scope)
+		if err != nil {
+			return err
+		}
+		return use(p, address)
+	})
+	switch {
+	case nothing != nil:
+		return use(nothing, address)
+	case err != nil:
+		return a.explain(err)
+	}
+	return nil
+}
+
+// page reads an answer, and judges it.
+func (g *gathering) page(ctx context.Context, a *ask, r clients.Response, s scope) (*page, error) {
+	body, size, err := decode(r, slices.Contains(a.accept, r.Status))
+	if err != nil {
+		return nil, err
+	}
+	if g.first != nil {
+		g.first.taken = append(g.first.taken, g.client.taken(body)...)
+	}
+	g.client.hide(body)
+	p := &page{status: r.Status, header: r.Header, body: body, size: size}
+	v, err := judge(ctx, a.rules, r.Status, body, size, s)
+	if err != nil {
+		return nil, err
+	}
+	if failed := v.failed(); failed != nil {
+		return nil, failed
+	}
+	switch v.outcome {
+	case outcomeNone:
+		return &page{status: r.Status, empty: true}, nil
+	case outcomePartial:
+		g.answer.Partial = append(g.answer.Partial, clients.Problem{Message: v.message})
+	}
+	return p, nil
+}
+
+// unmade is the failure of a call that could not be put together. Where it is about an
+// item, that came with an answer.
+func (c *Client) unmade(ctx context.Context, op string, err error, s scope) error {
+	if ctx.Err() != nil {
+		return c.late(ctx, op, "no time to ask")
+	}
+	e := &clients.Error{Provider: c.name, Op: op, Code: clients.CodeInvalid, Message: "the call cannot be made: " + err.Error(), Hint: "check the declaration, and the account's keys"}
+	if s.value("item") != nil {
+		e.Code, e.Hint = clients.CodeBadResponse, ""
+	}
+	return e
+}
+
+// late is what ctx has come to: a failure when time is up, and else the caller's leaving.
+func (c *Client) late(ctx context.Context, op, message string) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return fmt.Errorf("%s: %s: %w", c.name, op, context.Canceled)
+	}
+	return &clients.Error{Provider: c.name, Op: op, Code: clients.CodeUnavailable, Message: message, Err: context.DeadlineExceeded}
+}
+
+// verdict is what an answer means that is not accepted.
+func (a *ask) verdict(ctx context.Context, status int, body []byte, s scope) verdict {
+	if slices.Contains(a.empty, status) {
+		return verdict{outcome: outcomeNone}
+	}
+	v, err := judge(ctx, a.rules, status, loose(body), len(body), s)
+	if err != nil || v.outcome == outcomePartial {
+		return verdict{}
+	}
+	return v
+}
+
+// explain makes the failure of a call what it is to who asked.
+func (a *ask) explain(err error) error {
+	e, ok := errors.AsType[*clients.Error](err)
+	if !ok {
+		return err
+	}
+	if e.Status == http.StatusNotFound && e.Code == clients.CodeInvalid && e.Hint == "check base_url" {
+		e.Hint = "check base_url, and the declaration's path"
+	}
+	if !a.idempotent && e.Code == clients.CodeUnavailable && e.Status != http.StatusServiceUnavailable && e.Status != http.StatusTooEarly {
+		e.Code = clients.CodeInvalid
+		e.Message += "; the call is not declared idempotent, and is not sent again"
+	}
+	return e
+}
+
+// decode reads a whole answer as JSON. Blank is null where that is allowed.
+func decode(r clients.Response, blankToo bool) (body any, size int, err error) {
+	counted := &counter{from: r}
+	d := json.NewDecoder(counted)
+	d.UseNumber()
+	err = d.Decode(&body)
+	switch {
+	case err == nil:
+	case counted.blank() && blankToo:
+		return nil, 0, nil
+	case counted.blank():
+		return nil, 0, &clients.Error{Code: clients.CodeBadResponse, Message: "the answer is empty", Err: err}
+	default:
+		return nil, 0, &clients.Error{Code: clients.CodeBadResponse, Message: "the answer is not JSON", Err: err}
+	}
+	if d.More() {
+		return nil, 0, &clients.Error{Code: clients.CodeBadResponse, Message: "the answer goes on behind its JSON"}
+	}
+	return body, counted.n, nil
+}
+
+// counter counts what is read of an answer.
+type counter struct {
+	from clients.Response
+	n    int
+	some bool // there was more than blanks
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.from.Body.Read(p)
+	c.n += n
+	c.some = c.some || strings.TrimSpace(string(p[:n])) != ""
+	return n, err
+}
+
+func (c *counter) blank() bool { return !c.some }
