@@ -14,15 +14,15 @@ import (
 
 // Tick is one due time of a schedule, and what became of it.
 type Tick struct {
-	Schedule string
+	Schedule string `json:"schedule"`
 	// DueAt is a whole second; what is finer is cut off.
-	DueAt time.Time
+	DueAt time.Time `json:"due_at"`
 	// Outcome is "started", "skipped", "missed" or "caught_up".
-	Outcome string
+	Outcome string `json:"outcome"`
 	// Reason says why, in words; "" when there is nothing to say.
-	Reason string
+	Reason string `json:"reason,omitempty"`
 	// RunID is the run that the tick asked for, "" before it is planned.
-	RunID string
+	RunID string `json:"run_id,omitempty"`
 }
 
 // RecordTick keeps a tick, once: it returns false, and writes nothing, when that

@@ -150,9 +150,21 @@ func (s *scheduler) tick(ctx context.Context, schedule Schedule, due time.Time, 
 	// A tick that is due is recorded even when the program stops at that moment.
 	ctx = context.WithoutCancel(ctx)
 	tick := db.Tick{Schedule: schedule.Name, DueAt: due.UTC(), Outcome: outcome, Reason: why}
+	pause, paused, err := s.db.Paused(ctx, schedule.Name)
+	if err != nil {
+		s.log.Error("a tick is lost: the database does not answer", "schedule", schedule.Name, "due_at", due, "err", err)
+		return
+	}
+	if paused {
+		tick.Outcome, tick.Reason = "skipped", "paused"
+		if pause.Note != "" {
+			tick.Reason += ": " + pause.Note
+		}
+		s.record(ctx, tick, nil)
+		return
+	}
 	accounts, busy := schedule.Accounts, []string(nil)
 	if schedule.Overlap == "skip" {
-		var err error
 		if accounts, busy, err = s.idle(ctx, schedule); err != nil {
 			s.log.Error("a tick is lost: the database does not answer", "schedule", schedule.Name, "due_at", due, "err", err)
 			return

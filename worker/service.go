@@ -39,6 +39,7 @@ type service struct {
 	finished    *finished
 	providers   map[string]Provider
 	order       []string // of the providers, as configured
+	schedules   []Schedule
 	credentials *credentials
 	tokens      *auth.Sealed
 	inHand      *inHand
@@ -55,7 +56,7 @@ type service struct {
 
 func newService(c Config, b *bus, p *planner, f *finished, h *inHand, creds *credentials) *service {
 	s := &service{
-		db: c.DB, planner: p, finished: f, inHand: h, names: subjects{c.NATS.Prefix}, providers: byName(c.Providers), log: c.Log, stopping: make(chan struct{}),
+		db: c.DB, planner: p, finished: f, inHand: h, names: subjects{c.NATS.Prefix}, schedules: c.Schedules, providers: byName(c.Providers), log: c.Log, stopping: make(chan struct{}),
 		credentials: creds, tokens: c.Tokens, conn: b.conn, maxReply: b.maxBody,
 	}
 	for _, provider := range c.Providers {
@@ -85,6 +86,10 @@ func (s *service) endpoints() []endpoint {
 		{"jobs.list", 64, "the latest jobs", s.listJobs},
 		{"jobs.retry", 16, "bring back a job that failed, is dead or was cancelled", s.retryJob},
 		{"jobs.cancel", 16, "end a job", s.cancelJob},
+		{"schedules.list", 16, "schedules, when they are due next and what became of the last time", s.listSchedules},
+		{"schedules.pause", 16, "have a schedule start nothing, with a note that says why", s.pauseSchedule},
+		{"schedules.resume", 16, "end a schedule's pause", s.resumeSchedule},
+		{"schedules.trigger", 16, "start a schedule's run now", s.triggerSchedule},
 		{"events.replay", 2, "tell events of the history again, asking no provider", s.replayEvents},
 		{"providers.list", 64, "providers, their tokens and how fresh their accounts are", s.listProviders},
 		{"auth.status", 64, "the state of every credential", s.authStatus},

@@ -67,6 +67,8 @@ type Provider struct {
 // Schedule starts runs by the clock.
 type Schedule struct {
 	Name     string
+	Spec     string // as it is configured, for people
+	Zone     string // likewise
 	Cron     cron.Schedule
 	AtStart  bool
 	Provider string

@@ -366,6 +366,12 @@ CREATE TABLE schedule_lines (
   PRIMARY KEY (provider, account, order_id, line_id, seq)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE schedules (
+  schedule  TEXT NOT NULL PRIMARY KEY,
+  paused_at TEXT NOT NULL,
+  note      TEXT
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE ticks (
   schedule TEXT NOT NULL,
   due_at   TEXT NOT NULL,
@@ -441,6 +447,18 @@ SELECT e.observed_at, e.provider, e.account, e.order_id, e.reference, e.revision
   FROM (SELECT * FROM order_events ORDER BY id DESC LIMIT 1000) AS e
   LEFT JOIN json_each(e.changes) AS c
  ORDER BY e.id DESC, c.key;
+
+CREATE VIEW schedule_report AS
+SELECT t.schedule,
+       count(*) AS due, sum(t.outcome = 'started') AS started, sum(t.outcome = 'caught_up') AS caught_up,
+       sum(t.outcome = 'skipped') AS skipped, sum(t.outcome = 'missed') AS missed,
+       max(t.due_at) AS last_due_at,
+       (SELECT l.outcome FROM ticks AS l WHERE l.schedule = t.schedule ORDER BY l.due_at DESC LIMIT 1) AS last_outcome,
+       (SELECT r.state FROM ticks AS l JOIN runs AS r USING (run_id) WHERE l.schedule = t.schedule ORDER BY l.due_at DESC LIMIT 1) AS last_run,
+       p.paused_at, p.note
+  FROM ticks AS t LEFT JOIN schedules AS p ON p.schedule = t.schedule
+ WHERE t.due_at >= strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-7 days')
+ GROUP BY t.schedule;
 
 CREATE VIEW shipments AS
 SELECT d.provider, d.account, d.order_id, o.reference, o.status, a.bill_of_lading, a.carrier, a.tracking,

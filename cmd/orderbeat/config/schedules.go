@@ -17,8 +17,6 @@ import (
 // Schedule is one of the [[schedules]].
 type Schedule struct {
 	worker.Schedule
-	// Spec is the cron spec as it is written.
-	Spec string
 	// Location is the zone that the spec is read in.
 	Location *time.Location
 }
@@ -79,8 +77,8 @@ func (l *loader) schedule(path string, s scheduleSection) Schedule {
 	if err != nil {
 		l.add(path+".cron", "%v", err)
 	}
-	out := Schedule{Spec: s.Cron, Location: zone, Schedule: worker.Schedule{
-		Name: s.Name, Cron: spec, AtStart: s.AtStart, Provider: s.Provider, Kind: s.Kind,
+	out := Schedule{Location: zone, Schedule: worker.Schedule{
+		Name: s.Name, Spec: s.Cron, Zone: zone.String(), Cron: spec, AtStart: s.AtStart, Provider: s.Provider, Kind: s.Kind,
 		Accounts: s.Accounts, Overlap: s.Overlap, CatchUp: s.CatchUp, Jitter: s.Jitter,
 	}}
 	if s.Params != nil {

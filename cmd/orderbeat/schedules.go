@@ -1,0 +1,289 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/robfig/cron/v3"
+	"github.com/spf13/cobra"
+
+	"orderbeat/cmd/orderbeat/config"
+	"orderbeat/db"
+	"orderbeat/jobs"
+)
+
+func (a *app) schedulesCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "schedules",
+		Short: "List schedules, pause, resume or trigger one, explain its due times",
+		Long: `List the schedules of the configuration: when each is due next, what became of the last
+time, and whether it is paused. It reads the configuration and the database; the worker
+may run or not. Pausing, resuming and triggering are the running worker's.`,
+		Example: `  orderbeat schedules
+  orderbeat schedules pause michelin-recent --note "maintenance until Monday"
+  orderbeat schedules explain michelin-recent --at 2026-03-29T02:30:00+01:00`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.schedules(c.Context(), asJSON) },
+	}
+	jsonFlag(c, &asJSON)
+	c.AddCommand(a.schedulesPauseCommand(), a.schedulesResumeCommand(), a.schedulesTriggerCommand(), a.schedulesExplainCommand())
+	return c
+}
+
+// scheduleRow is a schedule as the list has it.
+type scheduleRow struct {
+	Name     string    `json:"name"`
+	Cron     string    `json:"cron"`
+	Timezone string    `json:"timezone"`
+	Provider string    `json:"provider"`
+	Kind     string    `json:"kind"`
+	NextDue  time.Time `json:"next_due_at"`
+	LastTick *db.Tick  `json:"last_tick"`
+	Pause    *db.Pause `json:"pause"`
+}
+
+func (a *app) schedules(ctx context.Context, asJSON bool) error {
+	conf, err := a.load()
+	if err != nil {
+		return err
+	}
+	database, err := db.OpenReadOnly(ctx, conf.DB.Path)
+	if err != nil {
+		return err
+	}
+	defer database.Close()
+	list := []scheduleRow{}
+	for _, s := range conf.Schedules {
+		row := scheduleRow{Name: s.Name, Cron: s.Spec, Timezone: s.Zone, Provider: s.Provider, Kind: s.Kind, NextDue: s.Cron.Next(time.Now())}
+		if last, ok, err := database.LastTick(ctx, s.Name); err != nil {
+			return err
+		} else if ok {
+			row.LastTick = &last
+		}
+		if pause, ok, err := database.Paused(ctx, s.Name); err != nil {
+			return err
+		} else if ok {
+			row.Pause = &pause
+		}
+		list = append(list, row)
+	}
+	if asJSON {
+		return printJSON(a.stdout, map[string]any{"schedules": list})
+	}
+	if len(list) == 0 {
+		fmt.Fprintln(a.stderr, "no schedule is configured")
+		return nil
+	}
+	return printSchedules(a.stdout, list)
+}
+
+func printSchedules(w io.Writer, list []scheduleRow) error {
+	rows := make([][]string, len(list))
+	for i, s := range list {
+		last, paused := "-", "-"
+		if s.LastTick != nil {
+			last = second(s.LastTick.DueAt) + " " + outcomeText(*s.LastTick)
+		}
+		if s.Pause != nil {
+			paused = strings.TrimSpace("since " + minute(s.Pause.PausedAt) + " " + s.Pause.Note)
+		}
+		rows[i] = []string{s.Name, s.Provider, s.Kind, s.Cron, s.Timezone, second(s.NextDue), last, paused}
+	}
+	return printTable(w, []string{"SCHEDULE", "PROVIDER", "KIND", "CRON", "ZONE", "NEXT DUE (UTC)", "LAST DUE (UTC)", "PAUSED"}, rows)
+}
+
+// outcomeText is what became of a due time: "skipped: paused".
+func outcomeText(t db.Tick) string {
+	if t.Reason == "" {
+		return t.Outcome
+	}
+	return t.Outcome + ": " + t.Reason
+}
+
+// scheduleTool is a command about one schedule that the running worker carries out.
+func (a *app) scheduleTool(use, short, long string, do func(ctx context.Context, w *api, name string) error) *cobra.Command {
+	return &cobra.Command{
+		Use: use + " <schedule>", Short: short, Long: long, Args: one("the schedule's name"),
+		RunE: func(c *cobra.Command, args []string) error {
+			w, err := a.dialWorker()
+			if err != nil {
+				return err
+			}
+			defer w.Close()
+			return asked(do(c.Context(), w, args[0]))
+		},
+	}
+}
+
+func (a *app) schedulesPauseCommand() *cobra.Command {
+	var note string
+	c := a.scheduleTool("pause", "Have a schedule start nothing until it is resumed",
+		`Have a schedule start nothing until it is resumed, also over restarts. Its due times are
+recorded as skipped, with the note.`,
+		func(ctx context.Context, w *api, name string) error {
+			if err := w.ask(ctx, "schedules.pause", map[string]string{"name": name, "note": note}, &struct{}{}); err != nil {
+				return err
+			}
+			fmt.Fprintf(a.stdout, "%s is paused; `orderbeat schedules resume %s` ends that\n", name, name)
+			return nil
+		})
+	c.Flags().StringVar(&note, "note", "", "why, for who asks later")
+	return c
+}
+
+func (a *app) schedulesResumeCommand() *cobra.Command {
+	return a.scheduleTool("resume", "End a schedule's pause",
+		"End a schedule's pause. What was due meanwhile stays skipped.",
+		func(ctx context.Context, w *api, name string) error {
+			var reply struct {
+				Schedule scheduleRow `json:"schedule"`
+			}
+			if err := w.ask(ctx, "schedules.resume", map[string]string{"name": name}, &reply); err != nil {
+				return err
+			}
+			fmt.Fprintf(a.stdout, "%s is due next at %s UTC\n", name, second(reply.Schedule.NextDue))
+			return nil
+		})
+}
+
+func (a *app) schedulesTriggerCommand() *cobra.Command {
+	return a.scheduleTool("trigger", "Start a schedule's run now",
+		`Start a schedule's run now, also while it is paused: but for the accounts that still work
+at an earlier one, where its overlap is skip. It does not wait for the run.`,
+		func(ctx context.Context, w *api, name string) error {
+			var reply struct {
+				Run jobs.Run `json:"run"`
+			}
+			if err := w.ask(ctx, "schedules.trigger", map[string]string{"name": name}, &reply); err != nil {
+				return err
+			}
+			fmt.Fprintf(a.stdout, "run %s is %s; see `orderbeat runs %s`\n", reply.Run.ID, reply.Run.State, reply.Run.ID)
+			return nil
+		})
+}
+
+func (a *app) schedulesExplainCommand() *cobra.Command {
+	var at string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "explain <schedule>",
+		Short: "Tell when a schedule is due, and what became of its due times",
+		Long: `Tell what became of a schedule's due times around a moment, now unless --at names
+another, and when it is due after that. A due time that has passed and is not recorded
+is told as well. It reads the configuration and the database.`,
+		Example: `  orderbeat schedules explain michelin-recent
+  orderbeat schedules explain michelin-recent --at 2026-11-20T06:00:00Z`,
+		Args: one("the schedule's name"),
+		RunE: func(c *cobra.Command, args []string) error {
+			when := time.Now()
+			if at != "" {
+				var err error
+				if when, err = time.Parse(time.RFC3339, at); err != nil {
+					return misuse(`--at: %q is not a time like "2026-01-31T06:00:00Z"`, at)
+				}
+			}
+			return a.explain(c.Context(), args[0], when, asJSON)
+		},
+	}
+	c.Flags().StringVar(&at, "at", "", "the moment, like 2026-01-31T06:00:00Z (default now)")
+	jsonFlag(c, &asJSON)
+	return c
+}
+
+// explained is one due time, and what became of it.
+type explained struct {
+	DueAt   time.Time `json:"due_at"`
+	Local   string    `json:"local"`
+	Outcome string    `json:"outcome"`
+	Reason  string    `json:"reason,omitempty"`
+	RunID   string    `json:"run_id,omitempty"`
+}
+
+func (a *app) explain(ctx context.Context, name string, at time.Time, asJSON bool) error {
+	conf, err := a.load()
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(conf.Schedules, func(s config.Schedule) bool { return s.Name == name })
+	if i < 0 {
+		return misuse("no schedule %q is configured; `orderbeat schedules` lists those that are", name)
+	}
+	database, err := db.OpenReadOnly(ctx, conf.DB.Path)
+	if err != nil {
+		return err
+	}
+	defer database.Close()
+	list, err := dueTimes(ctx, database, conf.Schedules[i], at)
+	if err != nil {
+		return err
+	}
+	pause, paused, err := database.Paused(ctx, name)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		reply := map[string]any{"schedule": name, "due": list}
+		if paused {
+			reply["pause"] = pause
+		}
+		return printJSON(a.stdout, reply)
+	}
+	if paused {
+		fmt.Fprintln(a.stdout, strings.TrimSpace(name+" is paused since "+minute(pause.PausedAt)+" UTC: "+pause.Note))
+	}
+	rows := make([][]string, len(list))
+	for i, d := range list {
+		rows[i] = []string{second(d.DueAt), d.Local, d.Outcome, orDash(d.Reason), orDash(d.RunID)}
+	}
+	return printTable(a.stdout, []string{"DUE (UTC)", "LOCAL", "OUTCOME", "REASON", "RUN"}, rows)
+}
+
+// dueTimes are up to shown due times before at, with what is recorded besides, and as
+// many behind it.
+func dueTimes(ctx context.Context, database *db.DB, s config.Schedule, at time.Time) ([]explained, error) {
+	const shown = 5
+	begin := earlier(s, at, shown)
+	ticks, err := database.Ticks(ctx, s.Name, begin, at)
+	if err != nil {
+		return nil, err
+	}
+	recorded := map[int64]bool{}
+	list := []explained{}
+	local := func(t time.Time) string { return t.In(s.Location).Format("Mon 2006-01-02 15:04:05 MST") }
+	for _, t := range ticks {
+		recorded[t.DueAt.Unix()] = true
+		list = append(list, explained{DueAt: t.DueAt, Local: local(t.DueAt), Outcome: t.Outcome, Reason: t.Reason, RunID: t.RunID})
+	}
+	_, floating := s.Cron.(cron.ConstantDelaySchedule) // counted from when the worker started, which nobody knows here
+	for due := s.Cron.Next(begin.Add(-time.Second)); !floating && !due.IsZero() && !due.After(at) && len(list) < 1000; due = s.Cron.Next(due) {
+		if !recorded[due.Unix()] {
+			list = append(list, explained{DueAt: due.UTC(), Local: local(due), Outcome: "not recorded", Reason: "no worker with this schedule ran, or has looked since"})
+		}
+	}
+	slices.SortFunc(list, func(a, b explained) int { return a.DueAt.Compare(b.DueAt) })
+	list = list[max(0, len(list)-2*shown):]
+	for _, due := range s.Due(at, shown) {
+		list = append(list, explained{DueAt: due.UTC(), Local: local(due), Outcome: "due"})
+	}
+	return list, nil
+}
+
+// earlier is a moment before at behind which the schedule is due about n times.
+func earlier(s config.Schedule, at time.Time, n int) time.Time {
+	const longest = 2 * 366 * 24 * time.Hour
+	for back := time.Minute; ; back *= 2 {
+		begin := at.Add(-back)
+		count := 0
+		for due := s.Cron.Next(begin); !due.IsZero() && !due.After(at) && count < n; due = s.Cron.Next(due) {
+			count++
+		}
+		if count >= n || back > longest {
+			return begin
+		}
+	}
+}

@@ -1,0 +1,42 @@
+package main // an inside test: a main package cannot be imported
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestSchedulesArePausedAndExplained(t *testing.T) {
+	t.Parallel()
+	config := shipped(t, t.TempDir(), "0 6 * * *")
+	replace(t, config, `listen      = "127.0.0.1:0"`, `listen      = "127.0.0.1:`+freePort(t)+`"`)
+	p := startHere(t, config)
+	p.results(1) // of the run at start
+	for _, c := range []struct {
+		args   string
+		status int
+		want   string
+	}{
+		{"schedules", done, "michelin-recent"},
+		{"schedules pause michelin-recent --note maintenance", done, "michelin-recent is paused"},
+		{"schedules", done, "maintenance"},
+		{"schedules --json", done, `"note": "maintenance"`},
+		{"schedules trigger michelin-recent", done, "see `orderbeat runs"},
+		{"schedules resume michelin-recent", done, "is due next at"},
+		{"schedules pause never", usage, "configured: michelin-recent"},
+		{"schedules explain never", usage, "no schedule"},
+		{"schedules explain michelin-recent --at noon", usage, "--at"},
+		{"schedules explain michelin-recent", done, "at start"},
+		// Clocks go forward in Detroit on 8 March 2026: 06:00 is at 11:00 and then at 10:00 UTC.
+		{"schedules explain michelin-recent --at 2026-03-08T00:00:00Z", done, "2026-03-08 10:00:00  Sun 2026-03-08 06:00:00 EDT"},
+	} {
+		r := do(t, append([]string{"--config", config}, strings.Fields(c.args)...)...)
+		if r.status != c.status || !strings.Contains(r.stdout+r.stderr, c.want) {
+			t.Errorf("%s: got status %d, %s%s, want %d and %q", c.args, r.status, r.stdout, r.stderr, c.status, c.want)
+		}
+	}
+	before := do(t, "--config", config, "schedules", "explain", "michelin-recent", "--at", time.Now().UTC().Format(time.RFC3339)).stdout
+	if !strings.Contains(before, "not recorded") || !strings.Contains(before, "started") || !strings.Contains(before, "due") {
+		t.Errorf("got %s, want due times from before the program ran, what ran at start, and what comes", before)
+	}
+}

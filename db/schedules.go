@@ -1,0 +1,81 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Pause is a schedule that starts nothing until somebody resumes it.
+type Pause struct {
+	Schedule string    `json:"schedule"`
+	PausedAt time.Time `json:"paused_at"`
+	// Note says why, in somebody's words; "" when nobody said.
+	Note string `json:"note,omitempty"`
+}
+
+// PauseSchedule has a schedule start nothing; paused again it keeps its time and takes
+// the new note.
+func (d *DB) PauseSchedule(ctx context.Context, name, note string, at time.Time) error {
+	err := d.writer.do(ctx, 1, false, func(t *tx) error {
+		_, err := t.exec(pauseSQL, name, stamp(at), orNull(note))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("schedule %s: %w", name, err)
+	}
+	return nil
+}
+
+// ResumeSchedule ends a schedule's pause, and reports whether there was one.
+func (d *DB) ResumeSchedule(ctx context.Context, name string) (was bool, err error) {
+	err = d.writer.do(ctx, 1, false, func(t *tx) error {
+		n, err := t.exec(resumeSQL, name)
+		was = n == 1
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("schedule %s: %w", name, err)
+	}
+	return was, nil
+}
+
+// Paused returns a schedule's pause, false when it has none.
+func (d *DB) Paused(ctx context.Context, name string) (Pause, bool, error) {
+	p := Pause{Schedule: name}
+	err := d.readers.QueryRowContext(ctx, pausedSQL, name).Scan(timeInto{&p.PausedAt}, textInto[string]{&p.Note})
+	if errors.Is(err, sql.ErrNoRows) {
+		return Pause{}, false, nil
+	}
+	return p, err == nil, err
+}
+
+const (
+	pauseSQL = `
+INSERT INTO schedules (schedule, paused_at, note) VALUES (?, ?, ?)
+    ON CONFLICT (schedule) DO UPDATE SET note = excluded.note`
+	resumeSQL = `DELETE FROM schedules WHERE schedule = ?`
+	pausedSQL = `SELECT paused_at, note FROM schedules WHERE schedule = ?`
+)
+
+// Ticks returns the ticks of a schedule that were due from one time to another, both
+// included, oldest first; never more than 1,000.
+func (d *DB) Ticks(ctx context.Context, schedule string, from, to time.Time) ([]Tick, error) {
+	rows, err := d.readers.QueryContext(ctx, ticksSQL, schedule, stamp(from), stamp(to))
+	if err != nil {
+		return nil, err
+	}
+	list := []Tick{}
+	err = all(rows, func(rows *sql.Rows) error {
+		t := Tick{Schedule: schedule}
+		err := rows.Scan(timeInto{&t.DueAt}, &t.Outcome, textInto[string]{&t.Reason}, textInto[string]{&t.RunID})
+		list = append(list, t)
+		return err
+	})
+	return list, err
+}
+
+const ticksSQL = `
+SELECT due_at, outcome, reason, run_id FROM ticks WHERE schedule = ? AND due_at >= ? AND due_at <= ? ORDER BY due_at LIMIT 1000`

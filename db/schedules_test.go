@@ -1,0 +1,66 @@
+package db_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderbeat/db"
+)
+
+func TestAPauseLastsUntilItIsEnded(t *testing.T) {
+	d := open(t)
+	pause := func() *db.Pause {
+		t.Helper()
+		p, ok, err := d.Paused(t.Context(), "recent")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !ok {
+			return nil
+		}
+		return &p
+	}
+	if p := pause(); p != nil {
+		t.Errorf("got %+v, want none", p)
+	}
+	for i, note := range []string{"", "maintenance"} {
+		if err := d.PauseSchedule(t.Context(), "recent", note, noon.Add(time.Duration(i)*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(&db.Pause{Schedule: "recent", PausedAt: noon, Note: "maintenance"}, pause()); diff != "" {
+		t.Errorf("paused twice (-want +got):\n%s", diff)
+	}
+	for _, want := range []bool{true, false} {
+		if was, err := d.ResumeSchedule(t.Context(), "recent"); was != want || err != nil {
+			t.Errorf("got %v, %v, want %v", was, err, want)
+		}
+	}
+	if p := pause(); p != nil {
+		t.Errorf("got %+v, want none", p)
+	}
+}
+
+func TestTheReportOfSchedules(t *testing.T) {
+	d := open(t)
+	now := time.Now().UTC().Truncate(time.Second)
+	for i, tick := range []db.Tick{{Outcome: "started"}, {Outcome: "skipped", Reason: "paused"}, {Outcome: "missed"}, {Outcome: "caught_up"}, {Outcome: "started"}} {
+		tick.Schedule, tick.DueAt = "recent", now.Add(time.Duration(i-5)*time.Hour)
+		if _, err := d.RecordTick(t.Context(), tick, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := d.RecordTick(t.Context(), db.Tick{Schedule: "recent", Outcome: "missed", DueAt: now.Add(-8 * 24 * time.Hour)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	got, err := d.Value(t.Context(), "SELECT due || ' ' || started || ' ' || caught_up || ' ' || skipped || ' ' || missed || ' ' || last_outcome FROM schedule_report")
+	if got != "5 2 1 1 1 started" || err != nil {
+		t.Errorf("got %s, %v", got, err)
+	}
+	ticks, err := d.Ticks(t.Context(), "recent", now.Add(-4*time.Hour), now.Add(-2*time.Hour))
+	if err != nil || len(ticks) != 3 || ticks[0].Reason != "paused" || ticks[2].Outcome != "caught_up" {
+		t.Errorf("got %+v, %v", ticks, err)
+	}
+}
