@@ -28,7 +28,13 @@ may run or not. Pausing, resuming and triggering are the running worker's.`,
   orderbeat schedules pause michelin-recent --note "maintenance until Monday"
   orderbeat schedules explain michelin-recent --at 2026-03-29T02:30:00+01:00`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return a.schedules(c.Context(), asJSON) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			conf, err := a.load()
+			if err != nil {
+				return err
+			}
+			return a.schedules(c.Context(), conf, asJSON)
+		},
 	}
 	jsonFlag(c, &asJSON)
 	c.AddCommand(a.schedulesPauseCommand(), a.schedulesResumeCommand(), a.schedulesTriggerCommand(), a.schedulesExplainCommand())
@@ -47,11 +53,7 @@ type scheduleRow struct {
 	Pause    *db.Pause `json:"pause"`
 }
 
-func (a *app) schedules(ctx context.Context, asJSON bool) error {
-	conf, err := a.load()
-	if err != nil {
-		return err
-	}
+func (a *app) schedules(ctx context.Context, conf *config.Config, asJSON bool) error {
 	database, err := db.OpenReadOnly(ctx, conf.DB.Path)
 	if err != nil {
 		return err
@@ -187,7 +189,11 @@ is told as well. It reads the configuration and the database.`,
 					return misuse(`--at: %q is not a time like "2026-01-31T06:00:00Z"`, at)
 				}
 			}
-			return a.explain(c.Context(), args[0], when, asJSON)
+			conf, err := a.load()
+			if err != nil {
+				return err
+			}
+			return a.explain(c.Context(), conf, args[0], when, asJSON)
 		},
 	}
 	c.Flags().StringVar(&at, "at", "", "the moment, like 2026-01-31T06:00:00Z (default now)")
@@ -204,11 +210,7 @@ type explained struct {
 	RunID   string    `json:"run_id,omitempty"`
 }
 
-func (a *app) explain(ctx context.Context, name string, at time.Time, asJSON bool) error {
-	conf, err := a.load()
-	if err != nil {
-		return err
-	}
+func (a *app) explain(ctx context.Context, conf *config.Config, name string, at time.Time, asJSON bool) error {
 	i := slices.IndexFunc(conf.Schedules, func(s config.Schedule) bool { return s.Name == name })
 	if i < 0 {
 		return misuse("no schedule %q is configured; `orderbeat schedules` lists those that are", name)
