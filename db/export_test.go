@@ -66,6 +66,7 @@ func Queries() []Query {
 		{"drop schedule lines", dropScheduleSQL, []any{"p", "a", "o"}},
 		{"drop despatches", dropDespatchesSQL, []any{"p", "a", "o"}},
 		{"history", historySQL, []any{"p", "a", "o", 0, 1}},
+		{"open orders to track", openOrdersSQL, []any{"p", "a"}},
 		{"order", orderSQL, []any{"p", "a", "o"}},
 		{"known advices", knownAdvicesSQL, []any{"p", "a", "[]"}},
 		{"drop advice lines", dropAdviceLinesSQL, []any{"p", "a", "d"}},

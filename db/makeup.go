@@ -25,6 +25,9 @@ func makeUp(missed []asked, today clients.Date) (requests []jobs.Request, err er
 	var wishes []wish
 	for _, m := range missed {
 		orders := len(m.question.OrderIDs)+len(m.question.References) > 0
+		if orders {
+			m.kind = "fetch" // which track asks like, and takes numbers
+		}
 		i := slices.IndexFunc(wishes, func(w wish) bool {
 			return w.kind == m.kind && w.orders == orders && (w.question.From == "") == (m.question.From == "") &&
 				(!orders || w.accounts[0] == m.account)

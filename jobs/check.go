@@ -2,15 +2,13 @@ package jobs
 
 import (
 	"context"
-	"encoding/json"
-	"time"
 
 	"orderbeat/clients"
 )
 
 // planCheck asks whether an account's credentials work. It has no params.
-func planCheck(params json.RawMessage, _ clients.Account, _ clients.Traits, _ time.Time) ([]Question, error) {
-	if err := decodeParams(params, &struct{}{}, "none"); err != nil {
+func planCheck(p Planning) ([]Question, error) {
+	if err := decodeParams(p.Params, &struct{}{}, "none"); err != nil {
 		return nil, err
 	}
 	return []Question{{}}, nil

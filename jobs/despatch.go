@@ -2,8 +2,6 @@ package jobs
 
 import (
 	"context"
-	"encoding/json"
-	"time"
 
 	"orderbeat/clients"
 )
@@ -16,17 +14,17 @@ const advicesLookback = "4d"
 const documentsHint = "what could be read was stored; the rest is asked for again with the next run"
 
 // planDespatch asks for the despatch advices of a window of despatch dates ([readWindow]).
-func planDespatch(params json.RawMessage, a clients.Account, t clients.Traits, now time.Time) ([]Question, error) {
-	return planDocuments("despatch advices", params, advicesLookback, t.MaxDespatchDays, a, now)
+func planDespatch(p Planning) ([]Question, error) {
+	return planDocuments("despatch advices", p, advicesLookback, p.Traits.MaxDespatchDays)
 }
 
 // planDocuments asks for the documents of a window, cut into what the provider takes at
 // once; most is 0 where it cannot be asked for them at all.
-func planDocuments(what string, params json.RawMessage, usual string, most int, a clients.Account, now time.Time) ([]Question, error) {
+func planDocuments(what string, p Planning, usual string, most int) ([]Question, error) {
 	if most == 0 {
 		return nil, Invalid("the provider cannot be asked for "+what, "ask one that can")
 	}
-	from, to, err := readWindow(params, usual, 0, a, now)
+	from, to, err := readWindow(p, usual, 0)
 	if err != nil {
 		return nil, err
 	}

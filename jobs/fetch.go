@@ -1,13 +1,9 @@
 package jobs
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
-
-	"orderbeat/clients"
 )
 
 // maxNumberBytes bounds an order id or reference: longer than any supplier's.
@@ -15,19 +11,20 @@ const maxNumberBytes = 128
 
 // planFetch asks for single orders: {"order_ids": […], "references": […]}, as many
 // to a job as the provider takes.
-func planFetch(params json.RawMessage, _ clients.Account, t clients.Traits, _ time.Time) ([]Question, error) {
+func planFetch(planning Planning) ([]Question, error) {
 	var p struct {
 		OrderIDs   []string `json:"order_ids"`
 		References []string `json:"references"`
 	}
 	const known = "order_ids, references: lists of numbers as text"
-	if err := decodeParams(params, &p, known); err != nil {
+	if err := decodeParams(planning.Params, &p, known); err != nil {
 		return nil, err
 	}
 	if len(p.OrderIDs)+len(p.References) == 0 {
 		return nil, Invalid("fetch needs order_ids or references", known)
 	}
-	if t.MaxReferences == 0 {
+	most := planning.Traits.MaxReferences
+	if most == 0 {
 		return nil, Invalid("the provider cannot be asked for single orders", "use sync")
 	}
 	for _, id := range slices.Concat(p.OrderIDs, p.References) {
@@ -39,10 +36,10 @@ func planFetch(params json.RawMessage, _ clients.Account, t clients.Traits, _ ti
 		}
 	}
 	var questions []Question
-	for ids := range slices.Chunk(unique(p.OrderIDs), t.MaxReferences) {
+	for ids := range slices.Chunk(unique(p.OrderIDs), most) {
 		questions = append(questions, Question{OrderIDs: ids})
 	}
-	for refs := range slices.Chunk(unique(p.References), t.MaxReferences) {
+	for refs := range slices.Chunk(unique(p.References), most) {
 		questions = append(questions, Question{References: refs})
 	}
 	return questions, nil

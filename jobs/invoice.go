@@ -2,8 +2,6 @@ package jobs
 
 import (
 	"context"
-	"encoding/json"
-	"time"
 
 	"orderbeat/clients"
 )
@@ -12,8 +10,8 @@ import (
 const invoicesLookback = "7d"
 
 // planInvoice asks for the invoices of a window of issue dates ([readWindow]).
-func planInvoice(params json.RawMessage, a clients.Account, t clients.Traits, now time.Time) ([]Question, error) {
-	return planDocuments("invoices", params, invoicesLookback, t.MaxInvoiceDays, a, now)
+func planInvoice(p Planning) ([]Question, error) {
+	return planDocuments("invoices", p, invoicesLookback, p.Traits.MaxInvoiceDays)
 }
 
 func askInvoices(ctx context.Context, p clients.Provider, q clients.Query) (clients.Answer, error) {

@@ -23,12 +23,26 @@ const MaxJobs = 20_000
 type Target struct {
 	Traits   clients.Traits
 	Accounts []clients.Account
+	// Open holds the open orders of each account, for kinds that follow them
+	// ([Kind.Follows]).
+	Open map[string][]OpenOrder
+}
+
+// Planning is what is known when a run is planned for one account.
+type Planning struct {
+	Params  json.RawMessage
+	Account clients.Account
+	Traits  clients.Traits
+	Open    []OpenOrder // of kinds that follow open orders
+	Now     time.Time
 }
 
 // Kind is one kind of run.
 type Kind struct {
-	// Plan turns the params into the questions to put to one account.
-	Plan func(params json.RawMessage, a clients.Account, t clients.Traits, now time.Time) ([]Question, error)
+	// Plan finds the questions to put to one account.
+	Plan func(p Planning) ([]Question, error)
+	// Follows says that it asks for orders that are open: [Target.Open] is needed.
+	Follows bool
 	// Ask puts one of them to the provider; nil asks for orders. Where it is not nil, an
 	// answer says nothing about how well the account's orders are known.
 	Ask func(ctx context.Context, p clients.Provider, q clients.Query) (clients.Answer, error)
@@ -40,6 +54,7 @@ type Kind struct {
 var Kinds = map[string]Kind{
 	"sync":     {Plan: planSync},
 	"fetch":    {Plan: planFetch},
+	"track":    {Plan: planTrack, Follows: true},
 	"check":    {Plan: planCheck, Ask: check},
 	"despatch": {Plan: planDespatch, Ask: askAdvices, Hint: documentsHint},
 	"invoice":  {Plan: planInvoice, Ask: askInvoices, Hint: documentsHint},
@@ -75,7 +90,7 @@ func plan(run Run, targets map[string]Target, now time.Time) ([]Job, error) {
 	}
 	var jobs []Job
 	for _, a := range accounts {
-		questions, err := kind.Plan(run.Params, a, target.Traits, now)
+		questions, err := kind.Plan(Planning{Params: run.Params, Account: a, Traits: target.Traits, Open: target.Open[a.Name], Now: now})
 		if err != nil {
 			return nil, err
 		}

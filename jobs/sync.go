@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"time"
@@ -17,15 +16,15 @@ const earliest clients.Date = "1970-01-01"
 
 // planSync asks for the orders of a window ([readWindow]); without params of the last 14
 // days. A range longer than the provider takes is cut into windows, oldest first.
-func planSync(params json.RawMessage, a clients.Account, t clients.Traits, now time.Time) ([]Question, error) {
-	if t.NoWindows {
+func planSync(p Planning) ([]Question, error) {
+	if p.Traits.NoWindows {
 		return nil, Invalid("the provider cannot be asked for the orders of a window", "use fetch with order_ids or references")
 	}
-	from, to, err := readWindow(params, defaultLookback, t.HistoryDays, a, now)
+	from, to, err := readWindow(p, defaultLookback, p.Traits.HistoryDays)
 	if err != nil {
 		return nil, err
 	}
-	return windows(from, to, t.MaxWindowDays), nil
+	return windows(from, to, p.Traits.MaxWindowDays), nil
 }
 
 // readWindow reads the params of kinds that ask for the days of a window: {"lookback":
@@ -33,16 +32,16 @@ func planSync(params json.RawMessage, a clients.Account, t clients.Traits, now t
 // "2026-01-31"}, all days included and in the account's zone. Without "to" it ends
 // today; without anything it looks back as usual. A provider may tell of the last days
 // only, history of them with today, 0 for all: a lookback begins there at the earliest.
-func readWindow(params json.RawMessage, usual string, history int, a clients.Account, now time.Time) (from, to clients.Date, err error) {
+func readWindow(planning Planning, usual string, history int) (from, to clients.Date, err error) {
 	var p struct {
 		Lookback string       `json:"lookback"`
 		From     clients.Date `json:"from"`
 		To       clients.Date `json:"to"`
 	}
-	if err := decodeParams(params, &p, `lookback ("14d"), or from and to ("2026-01-31")`); err != nil {
+	if err := decodeParams(planning.Params, &p, `lookback ("14d"), or from and to ("2026-01-31")`); err != nil {
 		return "", "", err
 	}
-	today := clients.DateOf(now.In(location(a)))
+	today := clients.DateOf(planning.Now.In(location(planning.Account)))
 	oldest := earliest
 	if history > 0 {
 		oldest = today.AddDays(1 - history)

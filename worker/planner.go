@@ -38,12 +38,27 @@ func newPlanner(c Config, f *finished) *planner {
 // start plans a request and keeps the run with its jobs. A request that cannot
 // be planned is kept as a failed run; the error tells why, as a *[clients.Error].
 func (p *planner) start(ctx context.Context, r jobs.Request) (jobs.Run, error) {
-	run, planned, invalid := jobs.Plan(r, p.targets, time.Now())
-	run, err := p.keep(ctx, run, planned)
+	run, planned, invalid, err := p.plan(ctx, r)
 	if err != nil {
 		return jobs.Run{}, err
 	}
+	if run, err = p.keep(ctx, run, planned); err != nil {
+		return jobs.Run{}, err
+	}
 	return run, invalid
+}
+
+// plan turns a request into a run and its jobs, or into a failed run; invalid tells why.
+func (p *planner) plan(ctx context.Context, r jobs.Request) (run jobs.Run, planned []jobs.Job, invalid, err error) {
+	targets, err := p.follow(ctx, r)
+	if err != nil {
+		return jobs.Run{}, nil, nil, err
+	}
+	run, planned, invalid = jobs.Plan(r, targets, time.Now())
+	if invalid == nil && jobs.Kinds[r.Kind].Follows {
+		p.tellStale(ctx, r, targets[r.Provider])
+	}
+	return run, planned, invalid, nil
 }
 
 func (p *planner) keep(ctx context.Context, run jobs.Run, planned []jobs.Job) (jobs.Run, error) {

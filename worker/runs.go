@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -28,8 +29,8 @@ func (s *service) startRun(ctx context.Context, r *request) (any, error) {
 		Provider: q.Provider, Kind: q.Kind, Accounts: q.Accounts, Params: q.Params,
 		Trigger: "api", Traceparent: r.Headers().Get("traceparent"),
 	}
-	run, planned, err := jobs.Plan(request, s.planner.targets, time.Now())
-	if err != nil {
+	run, planned, invalid, err := s.planner.plan(ctx, request)
+	if err := errors.Join(err, invalid); err != nil {
 		return nil, err
 	}
 	ended, giveUp := s.finished.wait(run.ID)

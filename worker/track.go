@@ -1,0 +1,78 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+	"orderbeat/jobs"
+)
+
+// codeStale is the alert's about orders that are open for so long that they are no
+// longer asked for.
+const codeStale clients.Code = "stale"
+
+// follow adds the open orders of a provider's accounts to what is known of it, for a
+// kind that follows them.
+func (p *planner) follow(ctx context.Context, r jobs.Request) (map[string]jobs.Target, error) {
+	target, known := p.targets[r.Provider]
+	if !known || !jobs.Kinds[r.Kind].Follows {
+		return p.targets, nil
+	}
+	target.Open = map[string][]jobs.OpenOrder{}
+	for _, a := range target.Accounts {
+		if len(r.Accounts) > 0 && !slices.Contains(r.Accounts, a.Name) {
+			continue
+		}
+		open, err := p.db.OpenOrders(ctx, r.Provider, a.Name)
+		if err != nil {
+			return nil, err
+		}
+		target.Open[a.Name] = open
+	}
+	return map[string]jobs.Target{r.Provider: target}, nil
+}
+
+// tellStale raises an alert about each account with orders that this run gives up, and
+// resolves it where there are none any more.
+func (p *planner) tellStale(ctx context.Context, r jobs.Request, target jobs.Target) {
+	for _, a := range target.Accounts {
+		open, asked := target.Open[a.Name]
+		if !asked {
+			continue
+		}
+		stale, err := jobs.Stale(jobs.Planning{Params: r.Params, Account: a, Traits: target.Traits, Open: open, Now: time.Now()})
+		if err != nil {
+			return // the run tells it
+		}
+		if len(stale) == 0 {
+			_, err = p.db.Resolve(ctx, r.Provider, a.Name, "", codeStale)
+		} else {
+			_, err = p.db.Raise(ctx, db.Alert{
+				Provider: r.Provider, Account: a.Name, Code: codeStale,
+				Message: "open for longer than track follows orders, and no longer asked for: " + firstOf(stale),
+				Hint:    "ask the supplier, or ask once more: runs." + r.Provider + ".fetch with order_ids; a longer max_age follows them on",
+			})
+		}
+		if err != nil {
+			p.log.Error("whether orders are stale could not be told", "provider", r.Provider, "account", a.Name, "err", err)
+		}
+	}
+}
+
+// firstOf names the first few of orders.
+func firstOf(orders []jobs.OpenOrder) string {
+	const most = 5
+	var names []string
+	for _, o := range orders[:min(len(orders), most)] {
+		names = append(names, o.OrderID)
+	}
+	if more := len(orders) - most; more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(names, ", ")
+}
