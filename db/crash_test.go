@@ -24,6 +24,12 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(1)
 	}
+	if path := os.Getenv(childPrune); path != "" {
+		if err := pruneAndTell(path); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		os.Exit(1)
+	}
 	if path := os.Getenv(childTokens); path != "" {
 		if err := renewForATime(path); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -2,6 +2,7 @@ package db // an inside file: it lets the tests reach the writer and the queries
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -34,6 +35,16 @@ func (d *DB) Value(ctx context.Context, query string, args ...any) (value string
 
 // SetPatience sets how long the writer waits for those of other processes.
 func (d *DB) SetPatience(patience time.Duration) { d.tokens.patience = patience }
+
+// PruneBlindly is Prune for whose eyes everything that is past may be removed.
+func (d *DB) PruneBlindly(ctx context.Context, r Retention, now time.Time) error {
+	shelves, _, err := d.shelves(ctx, r, now)
+	for _, s := range shelves {
+		s.look = "WITH l (k, past, removable) AS (" + s.look + ") SELECT k, past, past FROM l"
+		err = errors.Join(err, d.walk(ctx, &s, func(keys []any) error { return d.drop(ctx, &s, keys, s.count(&Pruned{})) }))
+	}
+	return err
+}
 
 // Waiting is how many operations wait for their turn.
 func (d *DB) Waiting() int {
@@ -115,6 +126,19 @@ func Queries() []Query {
 		{"open jobs", openJobsSQL, []any{"[]"}},
 		{"next due", nextDueSQL, []any{"t"}},
 		{"published", publishedSQL, []any{"[]"}},
+		{"schedules", schedulesSQL, nil},
+		{"look for exchanges", lookExchangesSQL, []any{"t", 0}},
+		{"look for jobs", lookJobsSQL, []any{"t", "", "t", "t"}},
+		{"look for runs", lookRunsSQL, []any{"t", "", "t", "t"}},
+		{"look for alerts", lookAlertsSQL, []any{"t", 0}},
+		{"look for ticks", lookTicksSQL, []any{"t", "", "s"}},
+		{"look for events", lookEventsSQL, []any{"t", 0}},
+		{"prune exchanges", pruneExchangesSQL, []any{"t", "[]"}},
+		{"prune jobs", pruneJobsSQL, []any{"t", "[]", "t", "t"}},
+		{"prune runs", pruneRunsSQL, []any{"t", "[]"}},
+		{"prune alerts", pruneAlertsSQL, []any{"t", "[]"}},
+		{"prune ticks", pruneTicksSQL, []any{"t", "[]", "s"}},
+		{"prune events", pruneEventsSQL, []any{"t", "[]"}},
 		{"load token", loadTokenSQL, []any{"k"}},
 		{"lease", leaseSQL, make([]any, 12)},
 		{"commit token", commitTokenSQL, make([]any, 29)},

@@ -1,0 +1,71 @@
+package db_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"orderbeat/db"
+)
+
+// BenchmarkCommitWhilePruning has one caller commit jobs of one changed order each: alone,
+// and while a history of 200,000 events is pruned. Repeat it with
+//
+//	go test -run '^$' -bench CommitWhilePruning -benchtime 3000x -count 5 ./db
+func BenchmarkCommitWhilePruning(b *testing.B) {
+	path := history(b, 20_000, 10)
+	for _, pruning := range []bool{false, true} {
+		b.Run(fmt.Sprintf("pruning=%v", pruning), func(b *testing.B) { benchmarkPruning(b, path, pruning) })
+	}
+}
+
+func benchmarkPruning(b *testing.B, path string, pruning bool) {
+	b.Helper()
+	d := openAt(b, copied(b, path))
+	_, js := start(b, d, min(20_000, b.N))
+	publish(b, d)
+	ctx, stop := context.WithCancel(b.Context())
+	defer stop()
+	var pruner sync.WaitGroup
+	if pruning {
+		pruner.Go(func() {
+			p, err := d.Prune(ctx, db.Retention{Events: 400 * 24 * time.Hour}, noon)
+			if err == nil {
+				b.Errorf("%d events were removed before the commits were done: fewer of these", p.Events)
+			}
+			b.ReportMetric(float64(p.Events), "pruned")
+		})
+	}
+	took := make([]time.Duration, 0, len(js))
+	for i := range js {
+		outcome := succeeded(js[i], noon.Add(time.Duration(i)*time.Millisecond), order(fmt.Sprintf("SO%08d", i%1000), i/1000%2 == 0))
+		begun := time.Now()
+		commit(b, d, outcome)
+		took = append(took, time.Since(begun))
+	}
+	stop()
+	pruner.Wait()
+	slices.Sort(took)
+	for name, i := range map[string]int{"median-µs": len(took) / 2, "p99-µs": len(took) * 99 / 100, "most-µs": len(took) - 1} {
+		b.ReportMetric(float64(took[i].Microseconds()), name)
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkPrune removes 180,000 of 200,000 events, and tells how long the writer was
+// held by one step at most, of which there are a thousand or so.
+func BenchmarkPrune(b *testing.B) {
+	path := history(b, 20_000, 10)
+	for b.Loop() {
+		b.StopTimer()
+		d := openAt(b, copied(b, path))
+		b.StartTimer()
+		p, err := d.Prune(b.Context(), db.Retention{Events: 400 * 24 * time.Hour}, noon)
+		if p.Events != 20_000*9 || err != nil {
+			b.Fatalf("got %+v, %v", p, err)
+		}
+	}
+}

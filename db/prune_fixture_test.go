@@ -1,0 +1,77 @@
+package db_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"orderbeat/db"
+)
+
+// longAgo is a time that everything of it is past, and nothing of noon is.
+var longAgo = noon.AddDate(-2, 0, 0)
+
+// kept is how long things are kept as shipped.
+var kept = db.Retention{Exchanges: 30 * day, Jobs: 90 * day, Events: 400 * day}
+
+const day = 24 * time.Hour
+
+// history makes a database whose orders have so many revisions each, all but the last of
+// them long ago, in the order in which they would have come, and returns its path.
+func history(tb testing.TB, orders, revisions int) string {
+	tb.Helper()
+	path := blankAt(tb)
+	d := openAt(tb, path)
+	_, js := start(tb, d, 1)
+	commit(tb, d, succeeded(js[0], longAgo, order("SO", true)))
+	publish(tb, d)
+	err := d.Write(tb.Context(), false, func(exec db.Exec) error {
+		for _, query := range []string{
+			`WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < %[1]d)
+			INSERT INTO orders (provider, account, order_id, reference, status, revision, first_seen_at, last_seen_at, last_changed_at, fingerprint, document)
+			SELECT provider, account, printf('SO%%08d', i), reference, status, %[2]d, first_seen_at, last_seen_at, last_changed_at, fingerprint, document
+			  FROM orders, n WHERE order_id = 'SO'`,
+			`WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < %[1]d * %[2]d)
+			INSERT INTO order_events (event_id, provider, account, order_id, revision, type, reference, status, run_id, job_id, observed_at, changes, document)
+			SELECT printf('michelin.detroit.SO%%08d.%%d', i %% %[1]d, i / %[1]d + 1), provider, account, printf('SO%%08d', i %% %[1]d), i / %[1]d + 1, type, reference, status, run_id, job_id,
+			       observed_at, changes, document
+			  FROM order_events, n WHERE order_id = 'SO'`,
+		} {
+			if _, err := exec(fmt.Sprintf(query, orders, revisions)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		tb.Fatal(err)
+	}
+	return path
+}
+
+// copied copies a database that nobody has open.
+func copied(tb testing.TB, path string) string {
+	tb.Helper()
+	file, err := os.ReadFile(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	to := filepath.Join(tb.TempDir(), "orderbeat.db")
+	if err := os.WriteFile(to, file, 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return to
+}
+
+// sound fails the test unless what the database holds agrees with itself.
+func sound(tb testing.TB, d *db.DB) {
+	tb.Helper()
+	if got, err := d.Value(tb.Context(), "PRAGMA integrity_check"); got != "ok" || err != nil {
+		tb.Errorf("integrity check: %s, %v", got, err)
+	}
+}

@@ -1,0 +1,387 @@
+package db_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+	"orderbeat/jobs"
+)
+
+// planAt is a run of n jobs that was asked for at a time.
+func planAt(at time.Time, n int) (jobs.Run, []jobs.Job) {
+	run, js := plan(n)
+	run.ID, run.RequestedAt = jobs.NewID(at), at
+	for i := range js {
+		js[i].ID, js[i].RunID, js[i].FirstAt = fmt.Sprintf("%s-%05d", run.ID, i+1), run.ID, at
+	}
+	return run, js
+}
+
+// ended keeps a run of one job that was asked for, and ended, at a time, as end says.
+func ended(tb testing.TB, d *db.DB, at time.Time, end func(*jobs.Outcome)) jobs.Job {
+	tb.Helper()
+	run, js := planAt(at, 1)
+	o := succeeded(js[0], at)
+	end(&o)
+	run.Kind, js[0].Kind, js[0].Account = o.Kind, o.Kind, o.Account
+	run.Provider, js[0].Provider = o.Provider, o.Provider
+	if _, _, err := d.StartRun(tb.Context(), run, js); err != nil {
+		tb.Fatal(err)
+	}
+	commit(tb, d, o)
+	return o.Job
+}
+
+func sees(orders ...clients.Order) func(*jobs.Outcome) {
+	return func(o *jobs.Outcome) { o.Orders = orders }
+}
+
+func fails(account string, state jobs.State, code clients.Code) func(*jobs.Outcome) {
+	return func(o *jobs.Outcome) {
+		o.Account, o.State = account, state
+		o.Err = &clients.Error{Code: code, Message: "no", Hint: "look"}
+	}
+}
+
+// unread is an answer that could not be read.
+func unread(o *jobs.Outcome) {
+	fails(o.Account, jobs.Failed, clients.CodeBadResponse)(o)
+	o.Err.Exchange = &clients.Exchange{Method: "GET", URL: "/", StartedAt: o.AskedAt}
+}
+
+func record(tb testing.TB, d *db.DB, schedule string, at time.Time) {
+	tb.Helper()
+	if _, err := d.RecordTick(tb.Context(), db.Tick{Schedule: schedule, DueAt: at, Outcome: "started"}, nil); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// rows are the keys of what is pruned by table, oldest first.
+func rows(tb testing.TB, d *db.DB) map[string]string {
+	tb.Helper()
+	all := map[string]string{}
+	for table, key := range map[string]string{
+		"exchanges": "substr(job_id, -5)", "jobs": "account || ' ' || state", "runs": "kind || ' ' || state",
+		"ticks": "schedule || substr(due_at, 1, 4)", "alerts": "account || user || ' ' || code || ' ' || state", "order_events": "order_id || '.' || revision",
+	} {
+		got, err := d.Value(tb.Context(), fmt.Sprintf("SELECT coalesce(group_concat(k, ', '), '') FROM (SELECT %s AS k FROM %s ORDER BY rowid)", key, strings.Replace(table, "ticks", "(SELECT *, due_at AS rowid FROM ticks)", 1)))
+		if err != nil {
+			tb.Fatal(err)
+		}
+		all[table] = got
+	}
+	return all
+}
+
+// prune prunes as of noon, and compares with what was to be expected.
+func prune(tb testing.TB, d *db.DB, r db.Retention) db.Pruned {
+	tb.Helper()
+	want, err := d.Prunable(tb.Context(), r, noon)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	got, err := d.Prune(tb.Context(), r, noon)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		tb.Errorf("pruned (-announced +done):\n%s", diff)
+	}
+	if again, err := d.Prune(tb.Context(), r, noon); again.Rows() != 0 || err != nil {
+		tb.Errorf("the second time: got %+v, %v, want that nothing is left to do", again, err)
+	}
+	return got
+}
+
+// furnished has of everything what is over for long, and what is not.
+func furnished(t *testing.T) *db.DB {
+	t.Helper()
+	d := open(t)
+	for i, at := range []time.Time{longAgo, noon.Add(-time.Hour)} {
+		ended(t, d, at, sees(order("SO1", i == 0)))
+		ended(t, d, at.Add(time.Minute), unread)
+		ended(t, d, at.Add(2*time.Minute), fails("toledo", jobs.Failed, clients.CodeForbidden))
+		ended(t, d, at.Add(3*time.Minute), func(o *jobs.Outcome) { o.Account = "toledo" })
+		record(t, d, "recent", at)
+	}
+	// An alert is resolved when the job ended, which was long ago for the first of them.
+	publish(t, d)
+	return d
+}
+
+func TestWhatIsOverForLongIsPruned(t *testing.T) {
+	d := furnished(t)
+	got := prune(t, d, kept)
+	if diff := cmp.Diff(db.Pruned{Exchanges: 1, Jobs: 4, Runs: 4, Ticks: 1, Alerts: 1, Events: 1}, got); diff != "" {
+		t.Errorf("pruned (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]string{
+		"exchanges": "00001", "jobs": "detroit succeeded, detroit failed, toledo failed, toledo succeeded",
+		"runs":  "sync succeeded, sync failed, sync failed, sync succeeded",
+		"ticks": "recent2026", "alerts": "toledo forbidden resolved", "order_events": "SO1.2",
+	}, rows(t, d)); diff != "" {
+		t.Errorf("left (-want +got):\n%s", diff)
+	}
+	if o, ok, err := d.Order(t.Context(), "michelin", "detroit", "SO1"); !ok || o.Revision != 2 || err != nil {
+		t.Errorf("got the order %+v, %v, %v, want it untouched", o, ok, err)
+	}
+}
+
+func TestWhatIsKeptForEverIsNotPruned(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		keep db.Retention
+		want db.Pruned
+	}{
+		{"everything", db.Retention{}, db.Pruned{}},
+		{"exchanges, and with them their jobs", db.Retention{Jobs: day, Events: day}, db.Pruned{Jobs: 3, Runs: 3, Ticks: 1, Alerts: 1, Events: 1}},
+		{"jobs", db.Retention{Exchanges: day, Events: day}, db.Pruned{Exchanges: 1, Events: 1}},
+		{"events", db.Retention{Exchanges: day, Jobs: day}, db.Pruned{Exchanges: 1, Jobs: 4, Runs: 4, Ticks: 1, Alerts: 1}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, prune(t, furnished(t), test.keep)); diff != "" {
+				t.Errorf("pruned (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// needed has nothing but what is over for long and still needed.
+func needed(t *testing.T) *db.DB {
+	t.Helper()
+	d := open(t)
+	// A run of which a job is still tried, with one that ended.
+	run, js := planAt(longAgo, 2)
+	if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
+		t.Fatal(err)
+	}
+	commit(t, d, failed(js[0], jobs.Waiting, longAgo))
+	commit(t, d, succeeded(js[1], longAgo))
+	// One that an alert names which is raised, and one that waits for a consent.
+	ended(t, d, longAgo.Add(time.Minute), fails("toledo", jobs.Failed, clients.CodeForbidden))
+	ended(t, d, longAgo.Add(2*time.Minute), func(o *jobs.Outcome) {
+		fails("a", jobs.Failed, clients.CodeConsent)(o)
+		o.Provider = "mazda"
+	})
+	raise(t, d, consentAlert("johndoe"))
+	// One that is dead for less than 30 days, while jobs are kept for a day.
+	dead := ended(t, d, noon.Add(-29*day), fails("windsor", jobs.Dead, clients.CodeUnavailable))
+	if _, err := d.Resolve(t.Context(), "michelin", "windsor", "", "dead_job"); err != nil {
+		t.Fatal(err)
+	}
+	// An order whose first event waits to be published; one of which documents were told,
+	// each event of which is the last to tell of one; one that never changed.
+	outcome(t, d, "sync", longAgo, sees(order("SO2", false)))
+	advise(t, d, longAgo, advice("BOL1", "SO2"))
+	bill(t, d, longAgo, invoice("I1", "SO2"))
+	outcome(t, d, "sync", longAgo, sees(order("SO3", false)))
+	outcome(t, d, "sync", longAgo, sees(order("SO2", true)))
+	publish(t, d)
+	outcome(t, d, "sync", longAgo, sees(order("SO1", false)))
+	outcome(t, d, "sync", longAgo, sees(order("SO1", true)))
+	record(t, d, "yearly", longAgo)
+	if dead.ID == "" {
+		t.Fatal("no dead job")
+	}
+	return d
+}
+
+func TestWhatIsNeededIsNotPruned(t *testing.T) {
+	want := map[string]string{
+		"exchanges":    "",
+		"jobs":         "detroit waiting, detroit succeeded, toledo failed, a failed, windsor dead",
+		"runs":         "sync running, sync failed, sync failed, sync failed",
+		"ticks":        "yearly2024",
+		"alerts":       "toledo forbidden raised, johndoe consent_required raised, windsor dead_job resolved",
+		"order_events": "SO2.2, SO2.3, SO3.1, SO2.4, SO1.1, SO1.2",
+	}
+	for _, test := range []struct {
+		name  string
+		prune func(*testing.T, *db.DB)
+	}{
+		{"when it is looked at", func(t *testing.T, d *db.DB) { prune(t, d, db.Retention{Exchanges: day, Jobs: day, Events: day}) }},
+		{"when it came to be needed since then", func(t *testing.T, d *db.DB) {
+			if err := d.PruneBlindly(t.Context(), db.Retention{Exchanges: day, Jobs: day, Events: day}, noon); err != nil {
+				t.Error(err)
+			}
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := needed(t)
+			test.prune(t, d)
+			got := rows(t, d)
+			// Those of the documents' and orders' jobs are of noon, and stay.
+			for _, table := range []string{"jobs", "runs"} {
+				got[table] = strings.Join(strings.Split(got[table], ", ")[:len(strings.Split(want[table], ", "))], ", ")
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("left (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestADeadJobGoesInTheEnd(t *testing.T) {
+	d := open(t)
+	ended(t, d, noon.Add(-31*day), fails("windsor", jobs.Dead, clients.CodeUnavailable))
+	if got := prune(t, d, db.Retention{Jobs: day}); got.Jobs != 0 {
+		t.Errorf("got %+v, want that it stays with its alert", got)
+	}
+	if _, err := d.Resolve(t.Context(), "michelin", "windsor", "", "dead_job"); err != nil {
+		t.Fatal(err)
+	}
+	if got := prune(t, d, db.Retention{Jobs: day}); got.Jobs != 1 || got.Runs != 1 {
+		t.Errorf("got %+v, want the job and its run", got)
+	}
+}
+
+func TestAConsentAsksForWhatWasMissedLongAgo(t *testing.T) {
+	d := open(t)
+	mazda := func(o *jobs.Outcome) {
+		fails("a", jobs.Failed, clients.CodeConsent)(o)
+		o.Provider = "mazda"
+	}
+	ended(t, d, longAgo, mazda)
+	raise(t, d, consentAlert("johndoe"))
+	prune(t, d, kept)
+	if got := requests(consent(t, d)); len(got) != 1 {
+		t.Errorf("got requests %q, want one for what was missed", got)
+	}
+	if got := prune(t, d, kept); got.Jobs != 1 {
+		t.Errorf("after the consent: got %+v, want the job gone", got)
+	}
+}
+
+func TestAMessageIsRememberedAsLongAsItsRunIs(t *testing.T) {
+	d := open(t)
+	begin := func(at time.Time) bool {
+		run, js := planAt(at, 1)
+		run.Key = "please"
+		_, started, err := d.StartRun(t.Context(), run, js)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if started {
+			commit(t, d, succeeded(js[0], at))
+		}
+		return started
+	}
+	first := noon.Add(-100 * day)
+	if !begin(first) || begin(first.Add(time.Hour)) {
+		t.Error("want one run, and the same again")
+	}
+	prune(t, d, db.Retention{Jobs: 200 * day})
+	if begin(first.Add(time.Hour)) {
+		t.Error("a run that is kept was forgotten")
+	}
+	prune(t, d, db.Retention{Jobs: 90 * day})
+	if !begin(first.Add(time.Hour)) {
+		t.Error("a run that is gone was remembered")
+	}
+}
+
+func TestEventsWaitUntilMessagesArePublished(t *testing.T) {
+	d := furnished(t)
+	err := d.Write(t.Context(), false, func(exec db.Exec) error {
+		_, err := exec(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10001)
+			INSERT INTO outbox (topic, subject, msg_id, type, ce_subject, source, time) SELECT 'results', 's', i, 't', 's', 's', '2026-11-20T12:00:00.000Z' FROM n`)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := prune(t, d, kept); got.Events != 0 || got.Jobs == 0 || !got.EventsWait {
+		t.Errorf("got %+v, want all but events pruned, and that told", got)
+	}
+	publish(t, d)
+	if got := prune(t, d, kept); got.Events != 1 || got.EventsWait {
+		t.Errorf("got %+v, want the event", got)
+	}
+}
+
+func TestThePrunedFileIsSmaller(t *testing.T) {
+	d := openAt(t, history(t, 300, 10))
+	pages := func() (n int) {
+		got, err := d.Value(t.Context(), "PRAGMA page_count")
+		if _, scanned := fmt.Sscan(got, &n); err != nil || scanned != nil {
+			t.Fatal(err, scanned)
+		}
+		return n
+	}
+	before := pages()
+	if got := prune(t, d, kept); got.Events != 300*9+1-1 {
+		t.Errorf("got %+v, want 9 of 10 events", got)
+	}
+	if after := pages(); after > before/2 {
+		t.Errorf("got %d pages of %d, want less than half", after, before)
+	}
+	if got, err := d.Value(t.Context(), "PRAGMA integrity_check"); got != "ok" || err != nil {
+		t.Errorf("integrity check: %s, %v", got, err)
+	}
+}
+
+// TestPruningBesideCommits has callers commit changes of the very orders whose history is
+// pruned, and others ask for alerts, until all is pruned.
+func TestPruningBesideCommits(t *testing.T) {
+	const orders = 40
+	d := openAt(t, history(t, orders, 60))
+	var pruned atomic.Bool
+	var committers sync.WaitGroup
+	var commits [4]int
+	for c := range commits {
+		committers.Go(func() {
+			for i := 0; !pruned.Load() || i < 10; i++ {
+				_, js := start(t, d, 1)
+				id := fmt.Sprintf("SO%08d", c*10+i%10)
+				// Its state is another one each time.
+				o := order(id, i/10%2 == 0)
+				o.Method = clients.Text(fmt.Sprint(i))
+				commit(t, d, succeeded(js[0], noon.Add(time.Duration(i)*time.Second), o))
+				commits[c]++
+			}
+		})
+	}
+	got, err := d.Prune(t.Context(), kept, noon)
+	pruned.Store(true)
+	committers.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	total := 0
+	for _, n := range commits {
+		total += n
+	}
+	// The revision that was the last of each when it began may have been followed by another.
+	if got.Events < orders*59 || got.Events > orders*60 {
+		t.Errorf("got %d events pruned, want %d, or up to %d with those that are not the last any more", got.Events, orders*59, orders*60)
+	}
+	left, err := d.Value(t.Context(), "SELECT count(*) FROM order_events WHERE observed_at >= '2026-11-20'")
+	if left != fmt.Sprint(total) || err != nil {
+		t.Errorf("got %s new events, %v, want one for each of %d commits", left, err, total)
+	}
+	sound(t, d)
+	t.Logf("%d events pruned beside %d commits", got.Events, total)
+}
+
+func TestPruningNeedsTheWriter(t *testing.T) {
+	path := history(t, 2, 2)
+	d, err := db.OpenReadOnly(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if p, err := d.Prunable(t.Context(), kept, noon); p.Events != 2 || err != nil {
+		t.Errorf("got %+v, %v, want it counted", p, err)
+	}
+	if p, err := d.Prune(t.Context(), kept, noon); err == nil || p.Rows() != 0 {
+		t.Errorf("got %+v, %v, want that it is refused", p, err)
+	}
+}
