@@ -24,6 +24,14 @@ type Retention struct {
 // still be asked about: by a job in hand, by a consent, by a message that comes twice.
 const MinRetention = 24 * time.Hour
 
+// CheckRetention is an error for a time that nothing may be kept for.
+func CheckRetention(keep time.Duration) error {
+	if keep != 0 && keep < MinRetention {
+		return fmt.Errorf("want 0s, which is for ever, or 1d and more, got %s", keep)
+	}
+	return nil
+}
+
 // deadRetention is how long a dead job is kept at least: as long as the stream has the
 // alert that names it.
 const deadRetention = 30 * 24 * time.Hour

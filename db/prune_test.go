@@ -207,8 +207,12 @@ func TestWhatIsNeededIsNotPruned(t *testing.T) {
 		name  string
 		prune func(*testing.T, *db.DB)
 	}{
-		{"when it is looked at", func(t *testing.T, d *db.DB) { prune(t, d, db.Retention{Exchanges: day, Jobs: day, Events: day}) }},
+		{"when it is looked at", func(t *testing.T, d *db.DB) {
+			t.Helper()
+			prune(t, d, db.Retention{Exchanges: day, Jobs: day, Events: day})
+		}},
 		{"when it came to be needed since then", func(t *testing.T, d *db.DB) {
+			t.Helper()
 			if err := d.PruneBlindly(t.Context(), db.Retention{Exchanges: day, Jobs: day, Events: day}, noon); err != nil {
 				t.Error(err)
 			}

@@ -44,6 +44,7 @@ type service struct {
 	tokens      *auth.Sealed
 	inHand      *inHand
 	names       subjects
+	keep        db.Retention
 	conn        *nats.Conn
 	maxReply    func() int64
 	log         *slog.Logger
@@ -56,8 +57,9 @@ type service struct {
 
 func newService(c Config, b *bus, p *planner, f *finished, h *inHand, creds *credentials) *service {
 	s := &service{
-		db: c.DB, planner: p, finished: f, inHand: h, names: subjects{c.NATS.Prefix}, schedules: c.Schedules, providers: byName(c.Providers), log: c.Log, stopping: make(chan struct{}),
-		credentials: creds, tokens: c.Tokens, conn: b.conn, maxReply: b.maxBody,
+		db: c.DB, planner: p, finished: f, inHand: h, providers: byName(c.Providers), schedules: c.Schedules,
+		credentials: creds, tokens: c.Tokens, keep: c.Retention, names: subjects{c.NATS.Prefix}, conn: b.conn, maxReply: b.maxBody,
+		log: c.Log, stopping: make(chan struct{}),
 	}
 	for _, provider := range c.Providers {
 		s.order = append(s.order, provider.Name)
@@ -97,6 +99,7 @@ func (s *service) endpoints() []endpoint {
 		{"auth.logout", 4, "drop a credential's tokens, and revoke them where that can be done", s.authLogout},
 		{"auth.unlatch", 4, "let refused credentials be tried again", s.authUnlatch},
 		{"auth.rekey", 1, "seal all tokens with a new key", s.authRekey},
+		{"db.prune", 1, "remove what is over for longer than it is kept", s.pruneDatabase},
 	}
 }
 

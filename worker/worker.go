@@ -32,6 +32,7 @@ type Config struct {
 	Drain       time.Duration // how long jobs in hand may take when the program stops
 	Web         Web
 	Tokens      *auth.Sealed // what the providers keep their tokens in
+	Retention   db.Retention
 	Version     string
 	Log         *slog.Logger
 }
@@ -119,6 +120,7 @@ func Run(ctx context.Context, c Config) error {
 	consumers := newConsumers(c, ended)
 	scheduler := newScheduler(c)
 	relay := &relay{db: c.DB, publisher: newPublisher(bus, names, c.Log), log: c.Log}
+	upkeep := &upkeep{prune: func(ctx context.Context) (db.Pruned, error) { return c.DB.Prune(ctx, c.Retention, time.Now()) }, log: c.Log}
 	service := newService(c, bus, planner, ended, consumers.inHand, creds)
 
 	// Three contexts: taking ends with ctx; work, what is in hand, ends when Drain is
@@ -140,6 +142,7 @@ func Run(ctx context.Context, c Config) error {
 	backing.Go(func() error { consumers.held.beat(serving); return nil })
 	backing.Go(func() error { watch.run(serving); return nil })
 	backing.Go(func() error { creds.tend(serving); return nil })
+	backing.Go(func() error { upkeep.run(taken); return nil })
 	if listener != nil {
 		site := newSite(c, creds, ready(bus, c), public)
 		backing.Go(func() error {

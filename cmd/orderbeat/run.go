@@ -95,7 +95,7 @@ func work(ctx context.Context, c *config.Config, log *slog.Logger) (err error) {
 	return worker.Run(ctx, worker.Config{
 		NATS: c.NATS, DB: database, Providers: suppliers, Schedules: schedules,
 		Concurrency: c.Worker.Concurrency, Drain: c.Worker.Drain, Web: c.Web, Tokens: tokens,
-		Version: version, Log: log,
+		Retention: db.Retention(c.DB.Retention), Version: version, Log: log,
 	})
 }
 

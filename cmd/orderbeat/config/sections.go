@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/db"
 	"orderbeat/jobs"
 	"orderbeat/worker"
 )
@@ -23,11 +24,11 @@ type DB struct {
 	Path string `toml:"path"`
 	// Synchronous is "full" or "normal".
 	Synchronous string `toml:"synchronous"`
-	// Retention has no effect yet.
+	// Retention says how long what is over is kept.
 	Retention Retention `toml:"retention"`
 }
 
-// Retention says how long what the database holds is kept; 0 is for ever.
+// Retention is [db.Retention] as it is written.
 type Retention struct {
 	Exchanges time.Duration `toml:"exchanges"`
 	Jobs      time.Duration `toml:"jobs"`
@@ -79,12 +80,13 @@ type natsSection struct {
 
 // defaults is what holds where the file says nothing.
 func defaults() file {
+	const day = 24 * time.Hour
 	return file{
 		NATS: natsSection{
 			Listen: "127.0.0.1:4222", Store: "data/nats", Sync: syncMode{always: true},
 			MaxPayload: 8 << 20, Prefix: "orderbeat", Replicas: 1,
 		},
-		DB:      DB{Path: "data/orderbeat.db", Synchronous: "full"},
+		DB:      DB{Path: "data/orderbeat.db", Synchronous: "full", Retention: Retention{Exchanges: 30 * day, Jobs: 90 * day, Events: 400 * day}},
 		Worker:  Worker{Role: "all", Concurrency: 32, Drain: 30 * time.Second, Key: defaultKey},
 		Web:     webSection{Listen: "127.0.0.1:8321"},
 		Log:     Log{Level: "info", Format: "auto"},
@@ -220,12 +222,9 @@ func (l *loader) db(s DB) DB {
 	l.oneOf("db.synchronous", s.Synchronous, "full", "normal")
 	r := s.Retention
 	for key, keep := range map[string]time.Duration{"exchanges": r.Exchanges, "jobs": r.Jobs, "events": r.Events} {
-		if keep < 0 {
-			l.add("db.retention."+key, "want 0s or more, got %s", keep)
+		if err := db.CheckRetention(keep); err != nil {
+			l.add("db.retention."+key, "%v", err)
 		}
-	}
-	if r != (Retention{}) {
-		l.notice("db.retention has no effect yet: nothing is deleted from the database")
 	}
 	s.Path = absolute(l.dir, s.Path)
 	return s

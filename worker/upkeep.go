@@ -1,0 +1,54 @@
+package worker
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"orderbeat/db"
+)
+
+// upkeepEvery is how long the upkeep rests when everything was well, and at most;
+// upkeepRetry is how long after the first time that it was not.
+const (
+	upkeepEvery = time.Hour
+	upkeepRetry = time.Minute
+)
+
+// upkeep removes from the database what is over for longer than it is kept.
+type upkeep struct {
+	prune func(ctx context.Context) (db.Pruned, error)
+	log   *slog.Logger
+}
+
+// run works until ctx ends. What goes on failing is told once.
+func (u *upkeep) run(ctx context.Context) {
+	failing, rest := false, upkeepEvery
+	for {
+		pruned, err := u.prune(ctx)
+		if pruned.Rows() > 0 {
+			logPruned(u.log, pruned)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil:
+			if failing {
+				u.log.Info("the database can be pruned again")
+			}
+			failing, rest = false, upkeepEvery
+		case !failing:
+			failing, rest = true, upkeepRetry
+			u.log.Warn("the database could not be pruned; it is tried again", "err", err)
+		default:
+			rest = min(2*rest, upkeepEvery)
+		}
+		if !pause(ctx, rest) {
+			return
+		}
+	}
+}
+
+func logPruned(log *slog.Logger, p db.Pruned) {
+	log.Info("database pruned", "exchanges", p.Exchanges, "jobs", p.Jobs, "runs", p.Runs, "ticks", p.Ticks, "alerts", p.Alerts, "events", p.Events)
+}
