@@ -99,10 +99,7 @@ func OpenTokens(ctx context.Context, o Options) (_ *DB, err error) {
 // one. It makes and changes nothing: that there is no such file, or that its
 // schema is another version's, is an error. Close it.
 func OpenReadOnly(ctx context.Context, path string) (_ *DB, err error) {
-	if _, err := os.Stat(path); err != nil {
-		if errors.Is(err, os.ErrNotExist) {
-			return nil, fmt.Errorf("there is no database at %s yet: the first `orderbeat run` makes it: %w", path, os.ErrNotExist)
-		}
+	if err := exists(path); err != nil {
 		return nil, err
 	}
 	d := &DB{}

@@ -87,5 +87,44 @@ func versionError(have, want int64) error {
 	if have > want {
 		return fmt.Errorf("its schema is version %d, this program knows %d: use the program that wrote it, or a newer one", have, want)
 	}
-	return fmt.Errorf("its schema is version %d, this program needs %d: `orderbeat run` brings it up to date", have, want)
+	return fmt.Errorf("its schema is version %d, this program needs %d: `orderbeat db migrate` or `orderbeat run` brings it up to date", have, want)
+}
+
+// Migrated says which version a schema had, and has.
+type Migrated struct {
+	From int64 `json:"from"`
+	To   int64 `json:"to"`
+}
+
+// Migrate makes the database, or brings its schema up to date, as [Open] does.
+func Migrate(ctx context.Context, o Options) (m Migrated, err error) {
+	if m.From, err = Version(ctx, o.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return m, err
+	}
+	d, err := Open(ctx, o)
+	if err != nil {
+		return m, err
+	}
+	if err := d.Close(); err != nil {
+		return m, err
+	}
+	m.To, err = Version(ctx, o.Path)
+	return m, err
+}
+
+// Version is the number of the last migration of the database at path.
+func Version(ctx context.Context, path string) (int64, error) {
+	if err := exists(path); err != nil {
+		return 0, err
+	}
+	pool, err := openPool(path, readerParams, 1)
+	if err != nil {
+		return 0, err
+	}
+	defer pool.Close()
+	version, err := schemaVersion(ctx, pool)
+	if err != nil {
+		return 0, fmt.Errorf("database %s: %w", path, err)
+	}
+	return version, nil
 }

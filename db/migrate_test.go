@@ -2,107 +2,89 @@ package db_test
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/pressly/goose/v3"
 
+	"orderbeat/auth"
 	"orderbeat/clients"
+	"orderbeat/db"
 	"orderbeat/jobs"
 )
 
-// filled has a row for every table that the first schema had.
-const filled = `
-INSERT INTO orders (provider, account, order_id, status, revision, first_seen_at, last_seen_at, last_changed_at, fingerprint, document)
-VALUES ('michelin', 'detroit', 'SO1', 'scheduled', 1, '2026-11-20T12:00:00.000Z', '2026-11-20T12:00:00.000Z', '2026-11-20T12:00:00.000Z', x'00', '{}');
-INSERT INTO order_lines (provider, account, order_id, line_id, status) VALUES ('michelin', 'detroit', 'SO1', '001', 'scheduled');
-INSERT INTO schedule_lines (provider, account, order_id, line_id, seq) VALUES ('michelin', 'detroit', 'SO1', '001', 1);
-INSERT INTO despatches (provider, account, order_id, line_id, seq) VALUES ('michelin', 'detroit', 'SO1', '001', 1);
-INSERT INTO order_events (event_id, provider, account, order_id, revision, type, status, run_id, job_id, observed_at, changes, document)
-VALUES ('michelin.detroit.SO1.1', 'michelin', 'detroit', 'SO1', 1, 'orderbeat.order.created.v1', 'scheduled', 'R1', 'R1-00001', '2026-11-20T12:00:00.000Z', '[]', '{}');
-INSERT INTO runs (run_id, provider, kind, state, trigger, jobs_total, jobs_failed, errors, requested_at)
-VALUES ('R1', 'mazda', 'sync', 'running', 'nats', 2, 1, '[]', '2026-11-20T12:00:00.000Z');
-INSERT INTO jobs (job_id, run_id, provider, account, kind, question, state, attempts, error_code, planned_at) VALUES
-('R1-00001', 'R1', 'mazda', 'a', 'sync', '{"from":"2026-11-06","to":"2026-11-20"}', 'failed', 1, 'consent_required', '2026-11-20T12:00:00.000Z'),
-('R1-00002', 'R1', 'mazda', 'b', 'sync', '{"from":"2026-11-06","to":"2026-11-20"}', 'queued', 0, NULL, '2026-11-20T12:00:00.000Z');
-INSERT INTO ticks (schedule, due_at, outcome) VALUES ('recent', '2026-11-20T12:00:00.000Z', 'started');
-INSERT INTO freshness (provider, account, last_failure_at, failure_code) VALUES ('mazda', 'a', '2026-11-20T12:00:00.000Z', 'consent_required');
-INSERT INTO outbox (topic, subject, msg_id, type, ce_subject, source, time, body)
-VALUES ('jobs', 'jobs.mazda.b.sync', 'R1-00002.1', 'orderbeat.job.planned.v1', 'R1-00002', '/orderbeat/mazda', '2026-11-20T12:00:00.000Z', '{}');
-`
+// The files testdata/version-N.sql are dumps (sqlite3 FILE .dump) of databases that the
+// last program of schema version N made: SO1 was created, published, and changed; SO2 was
+// created; one job failed as forbidden, one waits, one failed for want of a consent; a tick
+// asks for a run. From version 2 on johndoe's tokens are kept and his consent is asked for,
+// from 3 on jane has given hers, from 4 on an answer could not be read, from 5 on SO1 has
+// an advice and an invoice. A new migration needs a dump of the version before it.
 
-// firstSchema makes a database of version 1, with data.
-func firstSchema(t *testing.T) string {
+// dumped makes a database of an earlier version.
+func dumped(t *testing.T, version int64) string {
 	t.Helper()
+	dump, err := os.ReadFile(fmt.Sprintf("testdata/version-%d.sql", version))
+	if err != nil {
+		t.Fatalf("%v: a new migration needs a dump of the version before it", err)
+	}
 	path := filepath.Join(t.TempDir(), "orderbeat.db")
-	pool, err := sql.Open("sqlite3", "file:"+path+"?_auto_vacuum=incremental&_journal_mode=wal")
-	if err != nil {
+	pool := openRaw(t, path, "_auto_vacuum=incremental&_journal_mode=wal")
+	if _, err := pool.ExecContext(t.Context(), string(dump)); err != nil {
 		t.Fatal(err)
 	}
-	defer pool.Close()
-	steps, err := goose.NewProvider(goose.DialectSQLite3, pool, os.DirFS("migrations"), goose.WithDisableGlobalRegistry(true))
-	if err != nil {
+	if err := pool.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := steps.UpTo(t.Context(), 1); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := pool.ExecContext(t.Context(), filled); err != nil {
-		t.Fatal(err)
+	if got, err := db.Version(t.Context(), path); got != version || err != nil {
+		t.Fatalf("the dump is of version %d, %v, want %d", got, err, version)
 	}
 	return path
 }
 
-// later are the columns that were added to tables of the first schema.
-var later = map[string]string{"jobs": "tried, retried_at", "runs": "reopened"}
-
-// dump is everything that the tables of the first schema hold.
-func dump(t *testing.T, path string) map[string][]string {
+func openRaw(t *testing.T, path, params string) *sql.DB {
 	t.Helper()
-	pool, err := sql.Open("sqlite3", "file:"+path+"?mode=ro")
+	pool, err := sql.Open("sqlite3", "file:"+path+"?"+params)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer pool.Close()
-	all := map[string][]string{}
-	for _, table := range []string{"orders", "order_lines", "schedule_lines", "despatches", "order_events", "runs", "jobs", "ticks", "freshness", "outbox"} {
-		all[table] = dumpTable(t, pool, table)
-	}
-	return all
+	pool.SetMaxOpenConns(1)
+	t.Cleanup(func() { pool.Close() })
+	return pool
 }
 
-func dumpTable(t *testing.T, pool *sql.DB, table string) (all []string) {
+// newest is the version of a new database.
+func newest(t *testing.T) int64 {
 	t.Helper()
-	rows, err := pool.QueryContext(t.Context(), "SELECT * FROM "+table)
+	version, err := db.Version(t.Context(), blankAt(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return version
+}
+
+// columnsAt lists the columns of every table but goose's.
+func columnsAt(t *testing.T, path string) map[string][]string {
+	t.Helper()
+	pool := openRaw(t, path, "mode=ro")
+	rows, err := pool.QueryContext(t.Context(), `SELECT t.name, c.name FROM pragma_table_list AS t, pragma_table_xinfo(t.name) AS c
+		WHERE t.type = 'table' AND t.schema = 'main' AND t.name NOT LIKE 'sqlite_schema' AND t.name NOT LIKE 'goose%'`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer rows.Close()
-	columns, err := rows.Columns()
-	if err != nil {
-		t.Fatal(err)
-	}
-	added := strings.Split(later[table], ", ")
+	all := map[string][]string{}
 	for rows.Next() {
-		values, dest := make([]any, len(columns)), make([]any, len(columns))
-		for i := range values {
-			dest[i] = &values[i]
-		}
-		if err := rows.Scan(dest...); err != nil {
+		var table, column string
+		if err := rows.Scan(&table, &column); err != nil {
 			t.Fatal(err)
 		}
-		row := ""
-		for i, column := range columns {
-			if !slices.Contains(added, column) {
-				row += fmt.Sprintf("%s=%v ", column, values[i])
-			}
-		}
-		all = append(all, row)
+		all[table] = append(all[table], column)
 	}
 	if err := rows.Err(); err != nil {
 		t.Fatal(err)
@@ -110,42 +92,148 @@ func dumpTable(t *testing.T, pool *sql.DB, table string) (all []string) {
 	return all
 }
 
-func TestADatabaseOfTheFirstSchemaIsMigratedWithItsData(t *testing.T) {
-	path := firstSchema(t)
-	before := dump(t, path)
-	for table, rows := range before {
-		if len(rows) == 0 {
-			t.Errorf("%s is empty: the test compares nothing", table)
-		}
+// dumpAt is what the columns of a table hold, of all columns when none are named.
+func dumpAt(t *testing.T, path, table string, columns ...string) (all []string) {
+	t.Helper()
+	list := "*"
+	if len(columns) > 0 {
+		list = `"` + strings.Join(columns, `", "`) + `"`
 	}
-	d := openAt(t, path)
-	if diff := cmp.Diff(before, dump(t, path)); diff != "" {
-		t.Errorf("rows (-before +after):\n%s", diff)
-	}
-	const schema = `SELECT group_concat(sql, char(10)) FROM (SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type, name)`
-	got, err := d.Value(t.Context(), schema)
+	rows, err := openRaw(t, path, "mode=ro").QueryContext(t.Context(), "SELECT "+list+" FROM "+table)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := open(t).Value(t.Context(), schema)
-	if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(got, "\n")); diff != "" || err != nil {
-		t.Errorf("schema, %v (-new +migrated):\n%s", err, diff)
+	defer rows.Close()
+	names, err := rows.Columns()
+	if err != nil {
+		t.Fatal(err)
 	}
+	for rows.Next() {
+		values, dest := make([]any, len(names)), make([]any, len(names))
+		for i := range values {
+			dest[i] = &values[i]
+		}
+		if err := rows.Scan(dest...); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, fmt.Sprint(names, values))
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(all)
+	return all
+}
 
-	// What was there before takes part in what is new.
-	raise(t, d, consentAlert("johndoe"))
+func TestADatabaseOfEveryVersionIsMigratedWithItsData(t *testing.T) {
+	for version := int64(1); version <= newest(t); version++ {
+		if _, err := os.Stat(fmt.Sprintf("testdata/version-%d.sql", version)); version == newest(t) && errors.Is(err, os.ErrNotExist) {
+			continue // it is the next migration that needs it
+		}
+		t.Run(fmt.Sprint("version ", version), func(t *testing.T) {
+			path := dumped(t, version)
+			columns := columnsAt(t, path)
+			before := map[string][]string{}
+			for table, names := range columns {
+				if before[table] = dumpAt(t, path, table, names...); len(before[table]) == 0 {
+					t.Errorf("%s is empty: the test compares nothing", table)
+				}
+			}
+			d := openAt(t, path)
+			for table, names := range columns {
+				if diff := cmp.Diff(before[table], dumpAt(t, path, table, names...)); diff != "" && table != "sqlite_sequence" {
+					t.Errorf("%s (-before +after):\n%s", table, diff)
+				}
+			}
+			const schema = `SELECT group_concat(sql, char(10)) FROM (SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type, name)`
+			got, err := d.Value(t.Context(), schema)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := open(t).Value(t.Context(), schema)
+			if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(got, "\n")); diff != "" || err != nil {
+				t.Errorf("schema, %v (-new +migrated):\n%s", err, diff)
+			}
+			sound(t, d)
+			isThere(t, d, version)
+			goesOn(t, d, version)
+			sound(t, d)
+		})
+	}
+}
+
+// isThere reads what an earlier version stored.
+func isThere(t *testing.T, d *db.DB, version int64) {
+	t.Helper()
+	revision, so1, waits := 2, "created changed", "michelin.detroit.SO1.2 "
+	if version >= 5 {
+		revision, so1, waits = 4, "created changed despatched invoiced", waits+"michelin.detroit.SO1.3 michelin.detroit.SO1.4 "
+	}
+	o, ok, err := d.Order(t.Context(), "michelin", "detroit", "SO1")
+	if !ok || err != nil || o.Revision != revision || o.Status != clients.StatusPartiallyShipped || len(o.Lines) != 2 || len(o.Lines[0].Despatches) != 1 {
+		t.Errorf("got %+v, %v, %v, want SO1 partially shipped in revision %d", o, ok, err, revision)
+	}
+	if got := story(t, d, "SO1") + ", " + story(t, d, "SO2"); got != so1+", created" {
+		t.Errorf("got the histories %q, want %q", got, so1+", created")
+	}
+	messages := ""
+	for _, m := range pending(t, d, noon.AddDate(1, 0, 0)) {
+		if m.Topic == "orders" {
+			messages += m.MsgID + " "
+			if !strings.Contains(string(m.Body), `"order":{"provider":"michelin"`) {
+				t.Errorf("got the message %s, want the order in it", m.Body)
+			}
+		}
+		if m.Topic == "runs" && m.MsgID != "recent@2026-11-20T12:00:00Z" && version < 3 {
+			t.Errorf("got the request %+v, want the tick's", m)
+		}
+	}
+	if messages != waits {
+		t.Errorf("got the messages %q, want %q", messages, waits)
+	}
+	if tick, ok, err := d.LastTick(t.Context(), "recent"); !ok || !tick.DueAt.Equal(noon) || err != nil {
+		t.Errorf("got the tick %+v, %v, %v, want that of noon", tick, ok, err)
+	}
+	if version >= 2 {
+		if row := loadToken(t, d, "mazda/test/johndoe"); row.State != auth.StateValid || row.Token.Reveal() != "sealed" || row.Logins != 3 {
+			t.Errorf("got the credential %+v, want what was kept of it", row)
+		}
+	}
+}
+
+// goesOn has what an earlier version stored take part in what comes.
+func goesOn(t *testing.T, d *db.DB, version int64) {
+	t.Helper()
+	publish(t, d)
+	open, err := d.OpenJobsExcept(t.Context(), nil)
+	if err != nil || len(open) == 0 {
+		t.Fatalf("got %v, %v, want the job that waits", open, err)
+	}
+	i := slices.IndexFunc(open, func(j jobs.Job) bool { return j.Attempt == 2 })
+	if i < 0 {
+		t.Fatalf("got %+v, want a job with an attempt behind it", open)
+	}
+	changed := order("SO1", true)
+	changed.Method = "PHONE"
+	c := commit(t, d, succeeded(open[i], noon.Add(5*time.Hour), changed, order("SO2", false), order("SO3", false)))
+	if c.Tally != (jobs.Tally{Seen: 3, Created: 1, Changed: 1, Unchanged: 1}) || c.Run == nil || c.Run.State != jobs.Partial {
+		t.Errorf("got %+v, want SO1 changed, SO3 new, and the end of the run", c)
+	}
+	advise(t, d, noon.Add(6*time.Hour), advice("BOL2", "SO2"))
+	if got := story(t, d, "SO2"); got != "created despatched" {
+		t.Errorf("got the story %s, want an advice told", got)
+	}
+	if version < 2 {
+		raise(t, d, consentAlert("johndoe"))
+	}
 	if diff := cmp.Diff([]string{`sync [a] {"from":"2026-11-06"}`}, requests(consent(t, d))); diff != "" {
-		t.Errorf("a job that an earlier version missed (-want +got):\n%s", diff)
+		t.Errorf("asked for again after the consent (-want +got):\n%s", diff)
 	}
-	advise(t, d, noon, advice("BOL1", "SO1"))
-	if got := story(t, d, "SO1"); got != "created despatched" {
-		t.Errorf("an order that an earlier version stored: got %s", got)
+	pruned, err := d.Prune(t.Context(), db.Retention{Exchanges: day, Jobs: day, Events: day}, time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC))
+	if err != nil || pruned.Events == 0 || pruned.Jobs == 0 {
+		t.Errorf("got %+v, %v, want old rows pruned", pruned, err)
 	}
-	job := jobs.Job{ID: "R1-00002", RunID: "R1", Provider: "mazda", Account: "b", Kind: "sync", Attempt: 1}
-	if c := commit(t, d, refused(job, clients.CodeForbidden, noon)); c.Run == nil {
-		t.Errorf("got %+v, want the end of the run that an earlier version began", c)
-	}
-	if diff := cmp.Diff([]string{"mazda b  forbidden raised"}, alerts(t, d, true)); diff != "" {
-		t.Errorf("raised (-want +got):\n%s", diff)
+	if got := story(t, d, "SO3"); got != "created" {
+		t.Errorf("after pruning: got the story %s, want its last event", got)
 	}
 }

@@ -1,0 +1,162 @@
+package db_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderbeat/db"
+)
+
+// whole is a database with something in every table that is checked.
+func whole(t *testing.T) *db.DB {
+	t.Helper()
+	d := needed(t)
+	ended(t, d, noon, unread)
+	return d
+}
+
+func TestNothingIsWrongWithADatabase(t *testing.T) {
+	sound(t, open(t))
+	d := whole(t)
+	sound(t, d)
+	prune(t, d, db.Retention{Exchanges: day, Jobs: day, Events: day})
+	sound(t, d)
+}
+
+func TestWhatIsWrongIsFound(t *testing.T) {
+	const so1, so2 = "michelin detroit SO1", "michelin detroit SO2"
+	for _, test := range []struct {
+		damage string
+		want   []string // what, and where
+	}{
+		{"PRAGMA foreign_keys = OFF; DELETE FROM runs WHERE kind = 'invoice'; PRAGMA foreign_keys = ON", []string{"a reference leads nowhere: jobs row "}},
+		{"UPDATE orders SET status = 'lost' WHERE order_id = 'SO1'", []string{"an order is not as its document says: " + so1}},
+		{"UPDATE orders SET reference = NULL WHERE order_id = 'SO1'", []string{"an order is not as its document says: " + so1}},
+		{"UPDATE orders SET shipped_quantity = 99 WHERE order_id = 'SO1'", []string{"an order is not as its document says: " + so1}},
+		{"UPDATE orders SET document = '{' WHERE order_id = 'SO3'", []string{
+			"an order is not as its document says: michelin detroit SO3", "an order's lines are not as its document says: michelin detroit SO3: 2 lines",
+		}},
+		{"UPDATE order_lines SET shipped = 3 WHERE order_id = 'SO1' AND line_id = '001'", []string{"an order's lines are not as its document says: " + so1 + " line 001"}},
+		{"UPDATE order_lines SET description = 'x' WHERE order_id = 'SO1' AND line_id = '001'", []string{"an order's lines are not as its document says: " + so1 + " line 001"}},
+		{"DELETE FROM order_lines WHERE order_id = 'SO3' AND line_id = '002'", []string{
+			"an order's lines are not as its document says: michelin detroit SO3 line 002",
+			"an order's lines are not as its document says: michelin detroit SO3: 1 lines", "lines of an order that is not there: schedule_lines michelin detroit SO3 002",
+		}},
+		{"UPDATE schedule_lines SET delivery_on = '2030-01-01' WHERE order_id = 'SO1' AND line_id = '001'", []string{"an order's schedule lines are not as its document says: " + so1 + " line 001 number 1"}},
+		{"INSERT INTO schedule_lines (provider, account, order_id, line_id, seq) VALUES ('michelin', 'detroit', 'SO1', '001', 2)", []string{
+			"an order's schedule lines are not as its document says: " + so1 + " line 001: 2 rows",
+		}},
+		{"DELETE FROM despatches WHERE order_id = 'SO1'", []string{"an order's despatches are not as its document says: " + so1 + " line 001 number 1"}},
+		{"INSERT INTO despatches (provider, account, order_id, line_id, seq) VALUES ('michelin', 'detroit', 'SO1', '001', 2)", []string{
+			"an order's despatches are not as its document says: " + so1 + " line 001: 2 rows",
+		}},
+		{"INSERT INTO order_lines (provider, account, order_id, line_id, status) VALUES ('michelin', 'detroit', 'SO9', '001', 'open')", []string{
+			"lines of an order that is not there: order_lines michelin detroit SO9 001",
+		}},
+		{"DELETE FROM order_events WHERE order_id = 'SO3'", []string{"the history of an order does not end with its revision: michelin detroit SO3 revision 1"}},
+		{"UPDATE orders SET revision = 9 WHERE order_id = 'SO3'", []string{"the history of an order does not end with its revision: michelin detroit SO3 revision 9"}},
+		{"UPDATE order_events SET order_id = 'SO9' WHERE order_id = 'SO1' AND revision = 1", []string{"an event of an order that is not there: michelin.detroit.SO1.1"}},
+		{"DELETE FROM order_events WHERE order_id = 'SO1' AND revision = 1", []string{"a message is about an event that is not there: michelin.detroit.SO1.1"}},
+		{"DELETE FROM despatch_advice_lines", []string{"a despatch advice's lines are not as its document says: michelin detroit BOL1"}},
+		{"DELETE FROM invoice_lines", []string{"an invoice's lines are not as its document says: michelin detroit I1"}},
+		{"DELETE FROM invoices", []string{"an order belongs to a document that is not there: " + so2 + " invoice I1"}},
+		{"UPDATE order_documents SET revision = NULL WHERE kind = 'invoice'", []string{"an order was not told of its document: " + so2 + " invoice I1"}},
+		{"DELETE FROM order_events WHERE order_id = 'SO2' AND revision = 2", []string{"the event that told of a document is not there: " + so2 + " despatch_advice BOL1 revision 2"}},
+		{"UPDATE runs SET jobs_succeeded = 0 WHERE state = 'running'", []string{"a run counts other jobs than it has: "}},
+		{"UPDATE runs SET state = 'succeeded' WHERE state = 'running'", []string{"a run ended before its jobs, or not with them: "}},
+		{"UPDATE runs SET state = 'succeeded', finished_at = requested_at WHERE state = 'running'", []string{"a run ended before its jobs, or not with them: "}},
+		{"UPDATE runs SET jobs_failed = 1 WHERE state = 'running'", []string{"a run counts other jobs than it has: ", "a run ended before its jobs, or not with them: "}},
+		{"UPDATE alerts SET job_id = 'J1' WHERE state = 'raised' AND account = 'toledo'", []string{"an alert is raised by a job that is not there: michelin toledo forbidden J1"}},
+	} {
+		t.Run(test.damage, func(t *testing.T) {
+			d := whole(t)
+			if err := d.OnWriter(t.Context(), test.damage); err != nil {
+				t.Fatal(err)
+			}
+			faults, err := d.Check(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for i, f := range faults {
+				text := f.What + ": " + f.Where
+				if i < len(test.want) && strings.HasSuffix(test.want[i], " ") { // the rest is not the same each time
+					text = text[:min(len(text), len(test.want[i]))]
+				}
+				got = append(got, text)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("faults (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestADamagedFileIsFound(t *testing.T) {
+	path := history(t, 50, 20)
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := file.WriteAt([]byte(strings.Repeat("damage", 8000)), 200*4096); err != nil {
+		t.Fatal(err)
+	}
+	d, err := db.OpenReadOnly(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	faults, err := d.Check(t.Context())
+	if err != nil || len(faults) == 0 || faults[0].What != "the file is damaged" {
+		t.Errorf("got %v, %v, want that the file is damaged", faults, err)
+	}
+}
+
+func TestFaultsAreBounded(t *testing.T) {
+	d := openAt(t, history(t, 50, 1))
+	if err := d.OnWriter(t.Context(), "UPDATE orders SET status = 'lost'"); err != nil {
+		t.Fatal(err)
+	}
+	faults, err := d.Check(t.Context())
+	if len(faults) != 21 || faults[20].Where != "and more than these 20" || err != nil {
+		t.Errorf("got %d faults, %v, want 20, and that there are more", len(faults), err)
+	}
+}
+
+// TestCheckBesideCommits checks a database again and again that is written meanwhile.
+func TestCheckBesideCommits(t *testing.T) {
+	d := open(t)
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		for i := 0; i < 200 && err == nil; i++ {
+			run, js := plan(2)
+			if _, _, err = d.StartRun(t.Context(), run, js); err != nil {
+				break
+			}
+			for n, job := range js {
+				o := succeeded(job, noon.Add(time.Duration(i)*time.Second), order("SO1", (i+n)%2 == 0), order("SO"+itoa(i+2), false))
+				if _, err = d.Commit(t.Context(), o); err != nil {
+					break
+				}
+			}
+		}
+		done <- err
+	}()
+	for {
+		sound(t, d)
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+			return
+		default:
+		}
+	}
+}
