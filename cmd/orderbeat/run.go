@@ -107,6 +107,9 @@ func named(c clients.Config, p clients.Provider) worker.Provider {
 	}
 }
 
+// errInUse is that another process has the database's lock.
+var errInUse = errors.New("in use by another orderbeat")
+
 // lockDatabase keeps a second worker away from the database: there is one writer,
 // one relay and one clock for its schedules. Reading commands need no lock.
 func lockDatabase(path string) (unlock func(), err error) {
@@ -117,7 +120,7 @@ func lockDatabase(path string) (unlock func(), err error) {
 	if locked, err := lock.TryLock(); err != nil {
 		return nil, fmt.Errorf("db.path: %w", err)
 	} else if !locked {
-		return nil, fmt.Errorf("db.path: %s is in use by another orderbeat: stop it, or give this one a file of its own", path)
+		return nil, fmt.Errorf("db.path: %s is %w: stop it, or give this one a file of its own", path, errInUse)
 	}
 	return func() { _ = lock.Unlock() }, nil // the process ends, and with it the lock
 }

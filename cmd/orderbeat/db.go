@@ -1,0 +1,23 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+)
+
+// dbCommand is the upkeep of the database: files db_*.go.
+func (a *app) dbCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "db",
+		Short: "Back up, check, prune and migrate the database",
+		Long: `Back up, check, prune and migrate the database of the configuration. A worker may run
+or not, except that migrate wants none.`,
+		Example: `  orderbeat db backup /var/backups/orderbeat-monday.db   a copy as of now, checked
+  orderbeat db check                                     is everything in it as it should be?
+  orderbeat db prune --dry-run                           what is over for longer than it is kept?
+  orderbeat db migrate                                   bring its schema up to date`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(a.dbBackupCommand(), a.dbCheckCommand(), a.dbPruneCommand(), a.dbMigrateCommand())
+	return c
+}

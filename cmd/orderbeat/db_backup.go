@@ -1,0 +1,47 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"orderbeat/db"
+)
+
+func (a *app) dbBackupCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "backup <file>",
+		Short: "Copy the database as it is now into a new file",
+		Long: `Copy the database, as it is at one moment, into a new file, which only its owner may
+read. A running worker goes on meanwhile. The copy is checked (quick_check) before the
+file has its name; a file that is there already is never overwritten.
+
+The copy is a database like the original: to go back to it, stop the worker, put it in
+the place of db.path, and remove the files db.path-wal and db.path-shm. Its tokens are
+sealed; the file of worker.key, which opens them, is not in it.`,
+		Example: `  orderbeat db backup /var/backups/orderbeat-monday.db
+  orderbeat db backup before-upgrade.db --json`,
+		Args: one("the file to be made"),
+		RunE: func(c *cobra.Command, args []string) error {
+			conf, err := a.loadPart("db")
+			if err != nil {
+				return err
+			}
+			copied, err := db.Backup(c.Context(), conf.DB.Path, args[0])
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(a.stdout, copied)
+			}
+			fmt.Fprintf(a.stdout, "%s: %s, schema version %d, checked\n", copied.Path, megabytes(copied.Bytes), copied.Version)
+			return nil
+		},
+	}
+	jsonFlag(c, &asJSON)
+	return c
+}
+
+// megabytes is the size of a file.
+func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }

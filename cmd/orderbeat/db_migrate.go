@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"orderbeat/db"
+)
+
+func (a *app) dbMigrateCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "migrate",
+		Short: "Bring the database's schema up to date, or make the database",
+		Long: "Bring the schema of the database up to date, each step in a transaction of its own; a\n" +
+			"database that is not there is made. `orderbeat run` does the same when it starts; here it\n" +
+			"is done before. No worker may run meanwhile. There is no way back but a backup.",
+		Example: `  orderbeat db backup before-upgrade.db && orderbeat db migrate`,
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return a.dbMigrate(c.Context(), asJSON) },
+	}
+	jsonFlag(c, &asJSON)
+	return c
+}
+
+func (a *app) dbMigrate(ctx context.Context, asJSON bool) error {
+	conf, err := a.loadPart("db")
+	if err != nil {
+		return err
+	}
+	unlock, err := lockDatabase(conf.DB.Path)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	m, err := db.Migrate(ctx, db.Options{Path: conf.DB.Path, Synchronous: conf.DB.Synchronous})
+	switch {
+	case err != nil:
+		return err
+	case asJSON:
+		return printJSON(a.stdout, m)
+	case m.From == m.To:
+		fmt.Fprintf(a.stdout, "%s: schema version %d is the newest\n", conf.DB.Path, m.To)
+	case m.From == 0:
+		fmt.Fprintf(a.stdout, "%s: made, with schema version %d\n", conf.DB.Path, m.To)
+	default:
+		fmt.Fprintf(a.stdout, "%s: migrated from schema version %d to %d\n", conf.DB.Path, m.From, m.To)
+	}
+	return nil
+}

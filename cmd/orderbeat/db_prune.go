@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"orderbeat/cmd/orderbeat/config"
+	"orderbeat/db"
+	"orderbeat/jobs"
+)
+
+func (a *app) dbPruneCommand() *cobra.Command {
+	var o pruneOptions
+	c := &cobra.Command{
+		Use:   "prune",
+		Short: "Remove now what is over for longer than db.retention keeps it",
+		Long: `Remove what is over for longer than db.retention says, or a flag instead; a running
+worker does so by itself every hour. With a worker running, it is asked to; without one
+this command does it. Either way it goes in small steps, and what was removed stays
+removed when it is interrupted.
+
+What is still needed stays however old it is: orders, despatch advices and invoices; the
+last event of each order, those that told last of its documents, and those that are
+still to be published; jobs that an alert which is raised names, that wait for a
+consent, or that have an exchange which is kept; dead jobs for 30 days; the last tick
+of each schedule.`,
+		Example: `  orderbeat db prune --dry-run
+  orderbeat db prune
+  orderbeat db prune --exchanges 7d --events 365d`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.dbPrune(c.Context(), o) },
+	}
+	f := c.Flags()
+	f.StringVar(&o.Exchanges, "exchanges", "", "keep exchanges for so long, such as 30d; 0s is for ever")
+	f.StringVar(&o.Jobs, "jobs", "", "keep runs, jobs, ticks and resolved alerts for so long")
+	f.StringVar(&o.Events, "events", "", "keep the history of orders for so long")
+	f.BoolVar(&o.dryRun, "dry-run", false, "only tell what would be removed")
+	jsonFlag(c, &o.asJSON)
+	return c
+}
+
+// pruneOptions are the flags; those that are told to a worker have names.
+type pruneOptions struct {
+	Exchanges string `json:"exchanges,omitempty"`
+	Jobs      string `json:"jobs,omitempty"`
+	Events    string `json:"events,omitempty"`
+	dryRun    bool
+	asJSON    bool
+}
+
+// retention is what the configuration says, and the flags instead.
+func (o pruneOptions) retention(r config.Retention) (db.Retention, error) {
+	for _, flag := range []struct {
+		name, text string
+		into       *time.Duration
+	}{{"exchanges", o.Exchanges, &r.Exchanges}, {"jobs", o.Jobs, &r.Jobs}, {"events", o.Events, &r.Events}} {
+		if flag.text == "" {
+			continue
+		}
+		keep, err := jobs.ParseDuration(flag.text)
+		if err == nil {
+			err = db.CheckRetention(keep)
+		}
+		if err != nil {
+			return db.Retention{}, misuse("--%s: %v", flag.name, err)
+		}
+		*flag.into = keep
+	}
+	return db.Retention(r), nil
+}
+
+// What carries out, or only counts, what is to be pruned.
+const (
+	byWorker  = "worker"
+	byCommand = "command"
+	byNobody  = "nobody"
+)
+
+func (a *app) dbPrune(ctx context.Context, o pruneOptions) error {
+	conf, err := a.loadPart("nats", "db")
+	if err != nil {
+		return err
+	}
+	keep, err := o.retention(conf.DB.Retention)
+	if err != nil {
+		return err
+	}
+	by, pruned, pruneErr := byNobody, db.Pruned{}, error(nil)
+	if o.dryRun {
+		pruned, pruneErr = prunable(ctx, conf.DB.Path, keep)
+	} else {
+		by, pruned, pruneErr = pruneNow(ctx, conf, o, keep)
+	}
+	if pruneErr != nil && pruned.Rows() == 0 {
+		return pruneErr
+	}
+	if err := a.printPruned(by, pruned, o.asJSON); err != nil {
+		return err
+	}
+	if pruneErr != nil {
+		return &exit{partialOnly, fmt.Errorf("orderbeat: not all of it: %w", pruneErr)}
+	}
+	return nil
+}
+
+func prunable(ctx context.Context, path string, keep db.Retention) (db.Pruned, error) {
+	database, err := db.OpenReadOnly(ctx, path)
+	if err != nil {
+		return db.Pruned{}, err
+	}
+	defer database.Close()
+	return database.Prunable(ctx, keep, time.Now())
+}
+
+// pruneNow prunes here if no worker has the database, else has the worker prune. The lock
+// knows: a worker may run and not be reached.
+func pruneNow(ctx context.Context, conf *config.Config, o pruneOptions, keep db.Retention) (by string, p db.Pruned, err error) {
+	reader, err := db.OpenReadOnly(ctx, conf.DB.Path) // which makes and migrates nothing
+	if err != nil {
+		return "", p, err
+	}
+	if err := reader.Close(); err != nil {
+		return "", p, err
+	}
+	unlock, err := lockDatabase(conf.DB.Path)
+	if errors.Is(err, errInUse) {
+		p, err = askToPrune(ctx, conf, o)
+		return byWorker, p, err
+	}
+	if err != nil {
+		return "", p, err
+	}
+	defer unlock()
+	database, err := db.Open(ctx, db.Options{Path: conf.DB.Path, Synchronous: conf.DB.Synchronous})
+	if err != nil {
+		return "", p, err
+	}
+	p, err = database.Prune(ctx, keep, time.Now())
+	return byCommand, p, errors.Join(err, database.Close())
+}
+
+// askToPrune asks the worker again and again, because it prunes for some seconds at a time.
+func askToPrune(ctx context.Context, conf *config.Config, o pruneOptions) (p db.Pruned, err error) {
+	w, err := dial(conf.NATS)
+	if err != nil {
+		return p, err
+	}
+	defer w.Close()
+	for {
+		var reply struct {
+			Removed db.Pruned `json:"removed"`
+			Done    bool      `json:"done"`
+		}
+		if err := w.askFor(ctx, toolPatience, "db.prune", o, &reply); err != nil {
+			return p, asked(err)
+		}
+		p.Add(reply.Removed)
+		if reply.Done {
+			return p, nil
+		}
+	}
+}
+
+func (a *app) printPruned(by string, p db.Pruned, asJSON bool) error {
+	if asJSON {
+		return printJSON(a.stdout, map[string]any{"by": by, "removed": p})
+	}
+	head := "REMOVED"
+	if by == byNobody {
+		head = "WOULD BE REMOVED"
+	}
+	rows := [][]string{}
+	for _, r := range []struct {
+		table string
+		n     int
+	}{{"exchanges", p.Exchanges}, {"jobs", p.Jobs}, {"runs", p.Runs}, {"ticks", p.Ticks}, {"alerts", p.Alerts}, {"order_events", p.Events}} {
+		rows = append(rows, []string{r.table, fmt.Sprint(r.n)})
+	}
+	if p.EventsWait {
+		fmt.Fprintln(a.stderr, "order_events are left alone for now: too many messages wait to be published")
+	}
+	return printTable(a.stdout, []string{"TABLE", head}, rows)
+}

@@ -1,0 +1,253 @@
+package main // an inside test: a main package cannot be imported
+
+import (
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderbeat/db"
+	"orderbeat/jobs"
+)
+
+// databaseOf is the database of the configuration at path.
+func databaseOf(path string) string {
+	return filepath.Join(filepath.Dir(path), "data", "orderbeat.db")
+}
+
+// alter runs a statement on the database of a configuration, making it if need be.
+func alter(t *testing.T, path, statement string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(databaseOf(path)), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	file, err := sql.Open("sqlite3", databaseOf(path)+"?_auto_vacuum=incremental")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := file.ExecContext(t.Context(), statement); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestDBBackup(t *testing.T) {
+	path, _ := furnished(t)
+	to := filepath.Join(t.TempDir(), "copy.db")
+	got := do(t, "db", "backup", to, "--config", path)
+	if got.status != done || !strings.HasPrefix(got.stdout, to+": 0.") || !strings.HasSuffix(got.stdout, " MB, schema version 5, checked\n") {
+		t.Errorf("got %+v, want name, size and version", got)
+	}
+	copied, err := db.OpenReadOnly(t.Context(), to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer copied.Close()
+	if o, ok, err := copied.Order(t.Context(), "michelin", "detroit", "SO1"); !ok || o.Revision != 2 || err != nil {
+		t.Errorf("in the copy: got %+v, %v, %v, want the order", o, ok, err)
+	}
+	if again := do(t, "db", "backup", to, "--config", path); again.status != failed || !strings.Contains(again.stderr, "a backup overwrites nothing") {
+		t.Errorf("the same name again: got %+v, want it refused", again)
+	}
+	var reply db.Copied
+	asJSON := do(t, "db", "backup", to+"2", "--json", "--config", path)
+	if err := json.Unmarshal([]byte(asJSON.stdout), &reply); err != nil || reply.Path != to+"2" || reply.Bytes == 0 || reply.Version != 5 {
+		t.Errorf("--json: got %+v, %v", asJSON, err)
+	}
+}
+
+func TestDBCheck(t *testing.T) {
+	path, _ := furnished(t)
+	got := do(t, "db", "check", "--config", path)
+	if diff := cmp.Diff(result{done, databaseOf(path) + ": nothing is wrong\n", ""}, got, cmp.AllowUnexported(result{})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	alter(t, path, "UPDATE orders SET status = 'lost' WHERE order_id = 'SO1'")
+	got = do(t, "db", "check", "--config", path)
+	want := result{failed, "an order is not as its document says: michelin detroit SO1\n", databaseOf(path) + ": 1 fault\n"}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(result{})); diff != "" {
+		t.Errorf("a fault (-want +got):\n%s", diff)
+	}
+	var reply struct{ Faults []db.Fault }
+	asJSON := do(t, "db", "check", "--json", "--config", path)
+	if err := json.Unmarshal([]byte(asJSON.stdout), &reply); err != nil || len(reply.Faults) != 1 || asJSON.status != failed {
+		t.Errorf("--json: got %+v, %v", asJSON, err)
+	}
+}
+
+// pruneReply is what `orderbeat db prune --json` prints.
+type pruneReply struct {
+	By      string
+	Removed db.Pruned
+}
+
+func prune(t *testing.T, path string, flags ...string) (reply pruneReply) {
+	t.Helper()
+	got := do(t, append([]string{"db", "prune", "--json", "--config", path}, flags...)...)
+	if err := json.Unmarshal([]byte(got.stdout), &reply); err != nil || got.status != done {
+		t.Fatalf("status %d, %v: %s%s", got.status, err, got.stdout, got.stderr)
+	}
+	return reply
+}
+
+func TestDBPruneWithoutAWorker(t *testing.T) {
+	path, _ := furnished(t)
+	// One job stays, and its run, with the alert that it raised. The outbox keeps events.
+	alter(t, path, "DELETE FROM outbox")
+	want := db.Pruned{Jobs: 3, Runs: 1, Events: 1}
+	if diff := cmp.Diff(pruneReply{byNobody, want}, prune(t, path, "--dry-run")); diff != "" {
+		t.Errorf("--dry-run (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(pruneReply{byCommand, db.Pruned{}}, prune(t, path, "--events", "0s", "--jobs", "0s")); diff != "" {
+		t.Errorf("flags instead of the configuration (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(pruneReply{byCommand, want}, prune(t, path)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	got := do(t, "db", "prune", "--config", path)
+	if diff := cmp.Diff(result{done, "TABLE         REMOVED\nexchanges     0\njobs          0\nruns          0\nticks         0\nalerts        0\norder_events  0\n", ""},
+		got, cmp.AllowUnexported(result{})); diff != "" {
+		t.Errorf("as a table (-want +got):\n%s", diff)
+	}
+	if r := do(t, "db", "check", "--config", path); r.status != done {
+		t.Errorf("after pruning: got %+v, want nothing wrong", r)
+	}
+}
+
+func TestDBPruneAsksTheWorkerUntilItIsDone(t *testing.T) {
+	w := newStandInWorker(t)
+	newDatabase(t, w.config)
+	unlock, err := lockDatabase(databaseOf(w.config))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	var requests []string
+	w.answers("db.prune", func(request []byte) any {
+		requests = append(requests, string(request))
+		return map[string]any{"removed": db.Pruned{Events: 1000, Jobs: 1}, "done": len(requests) == 3}
+	})
+	got := prune(t, w.config, "--events", "365d")
+	if diff := cmp.Diff(pruneReply{byWorker, db.Pruned{Events: 3000, Jobs: 3}}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(strings.Repeat(`{"events":"365d"}`, 3), strings.Join(requests, "")); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+}
+
+func TestDBPruneTellsWhatWasDoneBeforeItFailed(t *testing.T) {
+	w := newStandInWorker(t)
+	newDatabase(t, w.config)
+	unlock, err := lockDatabase(databaseOf(w.config))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	asked := 0
+	w.answers("db.prune", func([]byte) any {
+		if asked++; asked > 1 {
+			return apiError{Code: "internal", Message: "disk full"}
+		}
+		return map[string]any{"removed": db.Pruned{Events: 1000}}
+	})
+	got := do(t, "db", "prune", "--config", w.config)
+	if got.status != partialOnly || !strings.Contains(got.stdout, "order_events  1000") || !strings.Contains(got.stderr, "not all of it: internal: disk full") {
+		t.Errorf("got %+v, want what was removed, and why no more", got)
+	}
+}
+
+func TestDBPruneAsksARealWorker(t *testing.T) {
+	t.Parallel()
+	path := writeConfig(t, fmt.Sprintf("[nats]\nlisten = \"127.0.0.1:%s\"\nsync = \"2m\"\n[web]\nlisten = \"127.0.0.1:0\"\n[db]\nretention = { jobs = \"0s\", events = \"0s\" }\n", freePort(t)))
+	k := newDatabase(t, path)
+	k.run(noon, map[string]jobs.Outcome{"detroit": {State: jobs.Succeeded}, "toledo": {State: jobs.Succeeded}})
+	if err := k.db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	p := startHere(t, path)
+	if r := do(t, "db", "migrate", "--config", path); r.status != failed || !strings.Contains(r.stderr, "is in use by another orderbeat") {
+		t.Errorf("migrate beside a worker: got %+v, want it refused", r)
+	}
+	if got := prune(t, path); got != (pruneReply{By: byWorker}) {
+		t.Errorf("got %+v, want that the worker's configuration keeps everything", got)
+	}
+	if got := prune(t, path, "--jobs", "90d"); got.By != byWorker || got.Removed.Runs != 1 {
+		t.Errorf("got %+v, want the run of 2024 removed by the worker", got)
+	}
+	if r := do(t, "db", "check", "--config", path); r.status != done {
+		t.Errorf("check beside a worker: got %+v", r)
+	}
+	if r := do(t, "db", "backup", filepath.Join(t.TempDir(), "copy.db"), "--config", path); r.status != done {
+		t.Errorf("backup beside a worker: got %+v", r)
+	}
+	if status := p.stop(); status != done {
+		t.Errorf("got status %d, want the worker to end well", status)
+	}
+}
+
+func TestDBMigrate(t *testing.T) {
+	path := writeConfig(t, "")
+	dump, err := os.ReadFile("../../db/testdata/version-3.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	alter(t, path, string(dump))
+	for _, command := range []string{"check", "prune"} {
+		if r := do(t, "db", command, "--config", path); r.status != failed || !strings.Contains(r.stderr, "its schema is version 3, this program needs 5: `orderbeat db migrate`") {
+			t.Errorf("%s: got %+v, want that it needs to be migrated", command, r)
+		}
+	}
+	if r := do(t, "db", "backup", filepath.Join(t.TempDir(), "before.db"), "--config", path); !strings.Contains(r.stdout, "schema version 3") {
+		t.Errorf("backup: got %+v, want a copy of version 3", r)
+	}
+	for _, want := range []string{"migrated from schema version 3 to 5", "schema version 5 is the newest"} {
+		if r := do(t, "db", "migrate", "--config", path); r != (result{done, databaseOf(path) + ": " + want + "\n", ""}) {
+			t.Errorf("got %+v, want %s", r, want)
+		}
+	}
+	other := writeConfig(t, "")
+	if r := do(t, "db", "migrate", "--json", "--config", other); r != (result{done, "{\n  \"from\": 0,\n  \"to\": 5\n}\n", ""}) {
+		t.Errorf("no database: got %+v, want it made", r)
+	}
+}
+
+func TestDBMisused(t *testing.T) {
+	path := writeConfig(t, "[nats]\nlisten = \"127.0.0.1:1\"\n")
+	none := writeConfig(t, "")
+	newDatabase(t, path)
+	unlock, err := lockDatabase(databaseOf(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	for _, test := range []struct {
+		name   string
+		args   []string
+		status int
+		stderr string
+	}{
+		{"no file", []string{"backup"}, usage, "want one argument, the file to be made, got 0"},
+		{"no length of time", []string{"prune", "--jobs", "soon"}, usage, `--jobs: "soon" is not a length of time`},
+		{"too short a time", []string{"prune", "--events", "1h"}, usage, "--events: want 0s, which is for ever, or 1d and more, got 1h0m0s"},
+		{"a worker that does not answer", []string{"prune"}, failed, "no orderbeat worker answers at nats://127.0.0.1:1"},
+		{"no database to back up", []string{"backup", "x.db", "--config", none}, failed, "there is no database at "},
+		{"no database to check", []string{"check", "--config", none}, failed, "there is no database at "},
+		{"no database to prune", []string{"prune", "--config", none}, failed, "there is no database at "},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := do(t, append([]string{"--config", path, "db"}, test.args...)...)
+			if got.status != test.status || !strings.Contains(got.stderr, test.stderr) || got.stdout != "" {
+				t.Errorf("got %+v, want status %d and %s", got, test.status, test.stderr)
+			}
+		})
+	}
+	if _, err := os.Stat(filepath.Dir(databaseOf(none))); err == nil {
+		t.Error("a folder was made for a database that is not there")
+	}
+}
