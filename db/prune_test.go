@@ -1,6 +1,8 @@
 package db_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -387,5 +389,43 @@ func TestPruningNeedsTheWriter(t *testing.T) {
 	}
 	if p, err := d.Prune(t.Context(), kept, noon); err == nil || p.Rows() != 0 {
 		t.Errorf("got %+v, %v, want that it is refused", p, err)
+	}
+}
+
+func TestPruningGoesOnWhenTheDatabaseWasLocked(t *testing.T) {
+	path := history(t, 100, 10)
+	d := openAt(t, path)
+	d.SetPatience(time.Millisecond)
+	other := openRaw(t, path, "_busy_timeout=5000")
+	if _, err := other.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := d.Prune(t.Context(), kept, noon); err == nil || !strings.Contains(err.Error(), "database is locked") || p.Rows() != 0 {
+		t.Errorf("got %+v, %v, want that the database is locked", p, err)
+	}
+	if _, err := other.ExecContext(t.Context(), "ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	if p := prune(t, d, kept); p.Events != 900 {
+		t.Errorf("got %+v, want 900 events", p)
+	}
+}
+
+func TestPruningEndsWithItsContext(t *testing.T) {
+	d := openAt(t, history(t, 500, 20))
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		for now := "10001"; now == "10001"; {
+			now, _ = d.Value(t.Context(), "SELECT count(*) FROM order_events")
+		}
+		cancel()
+	}()
+	p, err := d.Prune(ctx, kept, noon)
+	if !errors.Is(err, context.Canceled) || p.Events == 0 || p.Events == 9500 {
+		t.Errorf("got %+v, %v, want some events pruned, and that it was ended", p, err)
+	}
+	left, err := d.Value(t.Context(), "SELECT count(*) FROM order_events")
+	if want := fmt.Sprint(10_001 - p.Events); left != want || err != nil {
+		t.Errorf("got %s events left, %v, want %s: those that were counted are gone", left, err, want)
 	}
 }
