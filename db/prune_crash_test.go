@@ -3,11 +3,9 @@ package db_test
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -30,16 +28,26 @@ func pruneAndTell(path string) error {
 	if err != nil {
 		return err
 	}
-	var teller sync.WaitGroup
-	teller.Go(func() {
-		for now := before; now == before && err == nil; {
-			now, err = d.Value(ctx, count)
+	done := make(chan error, 1)
+	go func() {
+		_, err := d.Prune(ctx, kept, noon)
+		done <- err
+	}()
+	for {
+		select {
+		case err := <-done:
+			return err
+		default:
 		}
-		fmt.Println("it has begun")
-	})
-	_, pruned := d.Prune(ctx, kept, noon)
-	teller.Wait()
-	return errors.Join(err, pruned)
+		now, err := d.Value(ctx, count)
+		if err != nil {
+			return err
+		}
+		if now != before {
+			fmt.Println("it has begun")
+			return <-done
+		}
+	}
 }
 
 func TestNothingIsLostWhenTheProcessIsKilledWhilePruning(t *testing.T) {

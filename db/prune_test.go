@@ -235,6 +235,21 @@ func TestWhatIsNeededIsNotPruned(t *testing.T) {
 	}
 }
 
+func TestAJobThatHasNotEndedStaysWithARunThatHas(t *testing.T) {
+	d := open(t)
+	run, js := planAt(longAgo, 1)
+	if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
+		t.Fatal(err)
+	}
+	commit(t, d, failed(js[0], jobs.Waiting, longAgo))
+	if err := d.OnWriter(t.Context(), "UPDATE runs SET state = 'cancelled', finished_at = requested_at"); err != nil {
+		t.Fatal(err)
+	}
+	if got := prune(t, d, kept); got.Rows() != 0 {
+		t.Errorf("got %+v, want nothing removed", got)
+	}
+}
+
 func TestADeadJobGoesInTheEnd(t *testing.T) {
 	d := open(t)
 	ended(t, d, noon.Add(-31*day), fails("windsor", jobs.Dead, clients.CodeUnavailable))
@@ -414,13 +429,16 @@ func TestPruningGoesOnWhenTheDatabaseWasLocked(t *testing.T) {
 func TestPruningEndsWithItsContext(t *testing.T) {
 	d := openAt(t, history(t, 500, 20))
 	ctx, cancel := context.WithCancel(t.Context())
-	go func() {
-		for now := "10001"; now == "10001"; {
-			now, _ = d.Value(t.Context(), "SELECT count(*) FROM order_events")
+	var watcher sync.WaitGroup
+	watcher.Go(func() {
+		for now := "10001"; now == "10001" && ctx.Err() == nil; {
+			now, _ = d.Value(ctx, "SELECT count(*) FROM order_events")
 		}
 		cancel()
-	}()
+	})
 	p, err := d.Prune(ctx, kept, noon)
+	cancel()
+	watcher.Wait()
 	if !errors.Is(err, context.Canceled) || p.Events == 0 || p.Events == 9500 {
 		t.Errorf("got %+v, %v, want some events pruned, and that it was ended", p, err)
 	}
