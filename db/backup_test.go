@@ -96,6 +96,9 @@ func TestWhatFailsLeavesNothing(t *testing.T) {
 		t.Error("a damaged database was copied")
 	}
 	left(t, folder)
+	if version, err := db.SoundCopy(t.Context(), damaged); err == nil {
+		t.Errorf("a damaged copy was found sound, of version %d", version)
+	}
 }
 
 // left compares what is in a folder.
@@ -129,7 +132,7 @@ func TestBackupBesideCommits(t *testing.T) {
 		}
 	})
 	for i := range 5 {
-		for before := committed.Load(); committed.Load() == before; {
+		for before := committed.Load(); committed.Load() == before && !t.Failed(); {
 			runtime.Gosched() // wait until somebody commits
 		}
 		before := committed.Load()

@@ -36,6 +36,9 @@ func (d *DB) Value(ctx context.Context, query string, args ...any) (value string
 // SetPatience sets how long the writer waits for those of other processes.
 func (d *DB) SetPatience(patience time.Duration) { d.tokens.patience = patience }
 
+// SoundCopy looks at a copy.
+var SoundCopy = soundCopy
+
 // PruneBlindly is Prune for whose eyes everything that is past may be removed.
 func (d *DB) PruneBlindly(ctx context.Context, r Retention, now time.Time) error {
 	shelves, _, err := d.shelves(ctx, r, now)

@@ -328,6 +328,17 @@ func TestEventsWaitUntilMessagesArePublished(t *testing.T) {
 	}
 }
 
+func TestManyRowsThatStayHideNoneThatGo(t *testing.T) {
+	d := openAt(t, history(t, 300, 4))
+	if err := d.OnWriter(t.Context(), `INSERT INTO outbox (topic, subject, msg_id, type, ce_subject, source, time, event)
+		SELECT 'orders', 's', event_id, type, 's', 's', observed_at, id FROM order_events WHERE revision <= 2`); err != nil {
+		t.Fatal(err)
+	}
+	if got := prune(t, d, kept); got.Events != 300 {
+		t.Errorf("got %+v, want the third of four events of each order", got)
+	}
+}
+
 func TestThePrunedFileIsSmaller(t *testing.T) {
 	d := openAt(t, history(t, 300, 10))
 	pages := func() (n int) {
