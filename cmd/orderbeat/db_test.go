@@ -8,9 +8,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/jobs"
 )
@@ -188,6 +190,21 @@ func TestDBPruneAsksARealWorker(t *testing.T) {
 	}
 	if status := p.stop(); status != done {
 		t.Errorf("got status %d, want the worker to end well", status)
+	}
+}
+
+func TestAWorkerPrunesAsItIsConfigured(t *testing.T) {
+	t.Parallel()
+	path := writeConfig(t, fmt.Sprintf("[nats]\nlisten = \"127.0.0.1:%s\"\nsync = \"2m\"\n[web]\nlisten = \"127.0.0.1:0\"\n[db]\nretention = { events = \"0s\" }\n", freePort(t)))
+	k := newDatabase(t, path)
+	old := k.run(noon, map[string]jobs.Outcome{"detroit": {State: jobs.Succeeded, Orders: []clients.Order{order("detroit", "SO1", "PO-7", 0)}}, "toledo": {State: jobs.Succeeded}})
+	k.run(noon.Add(time.Hour), map[string]jobs.Outcome{"detroit": {State: jobs.Succeeded, Orders: []clients.Order{order("detroit", "SO1", "PO-7", 2)}}, "toledo": {State: jobs.Succeeded}})
+	if err := k.db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	startHere(t, path).eventually("the run of 2024 is gone", func() bool { return do(t, "runs", old.ID, "--config", path).status == failed })
+	if r := do(t, "order", "SO1", "--json", "--config", path); strings.Count(r.stdout, `"event_id"`) != 2 {
+		t.Errorf("got %+v, want that events are kept for ever, as configured", r)
 	}
 }
 
