@@ -71,6 +71,7 @@ func TestACancelledRunEndsWithItsJobs(t *testing.T) {
 	if _, _, err := d.CancelRun(t.Context(), "none"); !errors.Is(err, db.ErrUnknown) {
 		t.Errorf("got %v, want %v", err, db.ErrUnknown)
 	}
+	sound(t, d)
 }
 
 func stateOf(err error) jobs.State {
@@ -104,6 +105,7 @@ func TestACancelledAttemptIsNotMadeAgain(t *testing.T) {
 	if begun, err := d.BeginJob(t.Context(), js[0]); begun || err != nil {
 		t.Errorf("the first attempt begins again: %v %v", begun, err)
 	}
+	sound(t, d)
 }
 
 func TestACancelledJobLeavesItsRun(t *testing.T) {
@@ -121,6 +123,7 @@ func TestACancelledJobLeavesItsRun(t *testing.T) {
 	if got, err := d.CancelJob(t.Context(), js[1].ID); err != nil || got.ID != run.ID || got.State != jobs.Cancelled {
 		t.Errorf("got %+v, %v, want a cancelled run", got, err)
 	}
+	sound(t, d)
 }
 
 // A job that is brought back has all its attempts before it, and its run ends once more,
@@ -171,6 +174,7 @@ func TestAJobThatIsBroughtBack(t *testing.T) {
 	if final, _, err := d.Run(t.Context(), run.ID); err != nil || final.State != jobs.Succeeded || final.Reopened != 1 || final.Orders.Created != 1 {
 		t.Errorf("got %+v, %v", final, err)
 	}
+	sound(t, d)
 }
 
 func TestJobsAreListed(t *testing.T) {

@@ -188,10 +188,10 @@ SELECT ` + documentName + ` || ' revision ' || d.revision FROM order_documents A
  WHERE d.revision IS NOT NULL AND NOT EXISTS (
    SELECT 1 FROM order_events AS e WHERE e.provider = d.provider AND e.account = d.account AND e.order_id = d.order_id AND e.revision = d.revision)`
 
-	// Of a run that ended some jobs may be pruned already.
+	// Of a run that ended some jobs may be pruned already, also when another goes on since.
 	runsUnlikeSQL = `
 SELECT r.run_id FROM runs AS r LEFT JOIN jobs AS j ON j.run_id = r.run_id
- WHERE r.finished_at IS NULL
+ WHERE r.finished_at IS NULL AND r.reopened = 0
  GROUP BY r.run_id
 HAVING (r.jobs_total, r.jobs_succeeded, r.jobs_partial, r.jobs_failed, r.jobs_dead, r.jobs_cancelled) IS NOT
        (count(j.job_id), count(iif(j.state = 'succeeded', 1, NULL)), count(iif(j.state = 'partial', 1, NULL)),

@@ -250,6 +250,30 @@ func TestAJobThatHasNotEndedStaysWithARunThatHas(t *testing.T) {
 	}
 }
 
+func TestAJobIsBroughtBackWhenItsNeighbourIsGone(t *testing.T) {
+	d := open(t)
+	run, js := planAt(longAgo, 2)
+	if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
+		t.Fatal(err)
+	}
+	commit(t, d, succeeded(js[0], longAgo))
+	commit(t, d, failed(js[1], jobs.Dead, longAgo))
+	if got := prune(t, d, kept); got.Jobs != 1 || got.Runs != 0 {
+		t.Errorf("got %+v, want the job gone that succeeded", got)
+	}
+	if _, err := d.RetryJob(t.Context(), js[1].ID); err != nil {
+		t.Fatal(err)
+	}
+	sound(t, d)
+	again := js[1]
+	again.Attempt = 2
+	commit(t, d, succeeded(again, noon))
+	if got, ok, err := d.Run(t.Context(), run.ID); !ok || err != nil || got.State != jobs.Succeeded || got.Jobs != (jobs.Counts{Total: 2, Succeeded: 2}) {
+		t.Errorf("got %+v, %v, %v, want that both succeeded", got, ok, err)
+	}
+	sound(t, d)
+}
+
 func TestADeadJobGoesInTheEnd(t *testing.T) {
 	d := open(t)
 	ended(t, d, noon.Add(-31*day), fails("windsor", jobs.Dead, clients.CodeUnavailable))
