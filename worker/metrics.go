@@ -14,7 +14,7 @@ import (
 	"orderbeat/db"
 )
 
-// metricsPatience bounds how long the database may take to tell of alerts.
+// metricsPatience bounds how long the database may take to tell of alerts, or of accounts.
 const metricsPatience = 2 * time.Second
 
 var (
@@ -29,6 +29,7 @@ var (
 	authReplays  = desc("auth_replays_total", "Calls sent again after a 401.", perCredential)
 	authSaved    = desc("auth_saved_total", "Times that a token served again, without a token request.", perCredential)
 	alertsRaised = desc("alerts_raised", "Alerts that a person should look at now.", []string{"provider", "code"})
+	lastSuccess  = desc("account_last_success_timestamp_seconds", "When a provider last told of an account's orders, 0 when it never did.", []string{"provider", "account"})
 )
 
 var authStates = []auth.State{auth.StateEmpty, auth.StateValid, auth.StateConsent, auth.StateRefused, auth.StateCooling}
@@ -39,14 +40,14 @@ func desc(name, help string, labels []string) *prometheus.Desc {
 
 // newMetrics is the page for Prometheus. It asks when it is asked, so that it shows
 // what holds now; names of users are in it, and no secret.
-func newMetrics(c *credentials, d *db.DB, log *slog.Logger) http.Handler {
+func newMetrics(c Config, creds *credentials, ticks prometheus.Collector) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		&authMetrics{c}, &alertMetrics{d},
+		&authMetrics{creds}, &alertMetrics{c.DB}, &freshMetrics{c.DB, c.Providers}, ticks,
 	)
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn), ErrorHandling: promhttp.ContinueOnError,
+		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn), ErrorHandling: promhttp.ContinueOnError,
 	})
 }
 
@@ -104,6 +105,52 @@ func (m *alertMetrics) Collect(ch chan<- prometheus.Metric) {
 	for k, n := range counts {
 		ch <- prometheus.MustNewConstMetric(alertsRaised, prometheus.GaugeValue, float64(n), k.provider, k.code)
 	}
+}
+
+// freshMetrics tell how well each account is known.
+type freshMetrics struct {
+	db        *db.DB
+	providers []Provider
+}
+
+// Describe implements [prometheus.Collector].
+func (m *freshMetrics) Describe(ch chan<- *prometheus.Desc) { ch <- lastSuccess }
+
+// Collect implements [prometheus.Collector].
+func (m *freshMetrics) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), metricsPatience)
+	defer cancel()
+	list, err := m.db.Freshness(ctx, "")
+	if err != nil {
+		ch <- prometheus.NewInvalidMetric(lastSuccess, err)
+		return
+	}
+	type key struct{ provider, account string }
+	last := map[key]float64{}
+	for _, f := range list {
+		if f.LastSuccessAt != nil {
+			last[key{f.Provider, f.Account}] = float64(f.LastSuccessAt.UnixMilli()) / 1000
+		}
+	}
+	for _, p := range m.providers {
+		for _, a := range p.Accounts {
+			ch <- prometheus.MustNewConstMetric(lastSuccess, prometheus.GaugeValue, last[key{p.Name, a.Name}], p.Name, a.Name)
+		}
+	}
+}
+
+// newTicks counts the due times of schedules by what became of them, from 0, so that the
+// first of each is seen as one more.
+func newTicks(schedules []Schedule) *prometheus.CounterVec {
+	ticks := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "orderbeat_ticks_total", Help: "Due times of a schedule that this process accounted for, by what became of them.",
+	}, []string{"schedule", "outcome"})
+	for _, s := range schedules {
+		for _, outcome := range []string{"started", "skipped", "missed", "caught_up"} {
+			ticks.WithLabelValues(s.Name, outcome)
+		}
+	}
+	return ticks
 }
 
 func oneIf(holds bool) float64 {

@@ -8,17 +8,19 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/robfig/cron/v3"
 
 	"orderbeat/db"
 	"orderbeat/jobs"
 )
 
-// mostMissed bounds how many missed ticks of one schedule are looked for at start.
-const mostMissed = 1000
-
-// mostCaughtUp bounds how many of them catch_up = "all" runs.
-const mostCaughtUp = 100
+// How long a due time that could not be recorded waits until it is tried again: at first,
+// and at most.
+const (
+	tickPatience    = time.Second
+	maxTickPatience = time.Minute
+)
 
 // scheduler turns due times into requests. It plans nothing itself: a tick is one
 // row and one message in the outbox, which then travels like everybody's.
@@ -26,6 +28,7 @@ type scheduler struct {
 	db        *db.DB
 	schedules []Schedule
 	accounts  map[string][]string // of each provider
+	ticks     *prometheus.CounterVec
 	log       *slog.Logger
 	ticking   sync.WaitGroup
 }
@@ -37,7 +40,7 @@ func newScheduler(c Config) *scheduler {
 			accounts[p.Name] = append(accounts[p.Name], a.Name)
 		}
 	}
-	return &scheduler{db: c.DB, schedules: c.Schedules, accounts: accounts, log: c.Log}
+	return &scheduler{db: c.DB, schedules: c.Schedules, accounts: accounts, ticks: newTicks(c.Schedules), log: c.Log}
 }
 
 // run ticks until ctx ends, and returns when the last tick is recorded.
@@ -45,7 +48,9 @@ func (s *scheduler) run(ctx context.Context) {
 	engine := cron.New()
 	started := time.Now()
 	for _, schedule := range s.schedules {
-		p := &planned{Schedule: schedule.Cron, from: started}
+		p := &planned{Schedule: schedule.Cron, from: started, overslept: func(due []time.Time) {
+			s.ticking.Go(func() { s.oversleep(ctx, schedule, due) })
+		}}
 		engine.Schedule(p, cron.FuncJob(func() {
 			due := p.take()
 			if schedule.Jitter > 0 {
@@ -63,14 +68,17 @@ func (s *scheduler) run(ctx context.Context) {
 	s.ticking.Wait()
 }
 
-// planned remembers the due times that the engine was told and did not run yet:
-// the engine does not tell a job which one it is run for.
+// planned remembers the due times that the engine was told and did not run yet: the
+// engine does not tell a job which one it is run for. Nor does it know those that passed
+// while it ran none, which happens when the machine sleeps or its clock jumps.
 type planned struct {
 	cron.Schedule
-	from time.Time // the first due time is after this, whenever the engine asks
+	from      time.Time // the first due time is after this, whenever the engine asks
+	overslept func(due []time.Time)
 
-	mu  sync.Mutex // guards due
-	due []time.Time
+	mu   sync.Mutex // guards what follows
+	last time.Time  // the due time that the engine was told last, zero before the first
+	due  []time.Time
 }
 
 // Next is asked for the first due time when the engine starts, and for the next one
@@ -78,12 +86,14 @@ type planned struct {
 func (p *planned) Next(t time.Time) time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.due == nil {
+	if p.last.IsZero() {
 		t = p.from
+	} else if due := missed(p.Schedule, p.last, t); len(due) > 0 {
+		p.overslept(due)
 	}
-	next := p.Schedule.Next(t)
-	p.due = append(p.due, next)
-	return next
+	p.last = p.Schedule.Next(t)
+	p.due = append(p.due, p.last)
+	return p.last
 }
 
 // take returns the earliest due time that nobody took yet.
@@ -95,90 +105,62 @@ func (p *planned) take() time.Time {
 	return due
 }
 
-// begin starts the run at start, and accounts for what was missed while the
-// program was not running.
-func (s *scheduler) begin(ctx context.Context, schedule Schedule, started time.Time) {
-	last, ok, err := s.db.LastTick(ctx, schedule.Name)
-	if schedule.AtStart {
-		s.tick(ctx, schedule, started, "started", "at start")
-	}
-	if err != nil {
-		s.log.Error("missed ticks are not known", "schedule", schedule.Name, "err", err)
-	} else if ok {
-		s.catchUp(ctx, schedule, missed(schedule.Cron, last.DueAt, started))
-	}
-}
-
-// missed are the due times after last and before now, the most recent ones.
-func missed(c cron.Schedule, last, now time.Time) []time.Time {
-	if earliest := now.Add(-400 * day); last.Before(earliest) {
-		last = earliest
-	}
-	var due []time.Time
-	for t := c.Next(last); !t.IsZero() && t.Before(now); t = c.Next(t) {
-		if due = append(due, t); len(due) > 2*mostMissed {
-			due = append(due[:0], due[mostMissed:]...)
-		}
-	}
-	return due[max(0, len(due)-mostMissed):]
-}
-
-func (s *scheduler) catchUp(ctx context.Context, schedule Schedule, due []time.Time) {
-	run := 0
-	switch {
-	case schedule.AtStart: // the run at start does what was missed
-	case schedule.CatchUp == "last":
-		run = min(1, len(due))
-	case schedule.CatchUp == "all":
-		run = min(mostCaughtUp, len(due))
-	}
-	for i, t := range due {
-		if i < len(due)-run {
-			s.record(ctx, db.Tick{Schedule: schedule.Name, DueAt: t, Outcome: "missed", Reason: "not running"}, nil)
-			continue
-		}
-		s.tick(ctx, schedule, t, "caught_up", "not running when due")
-	}
-	if len(due) > 0 {
-		s.log.Warn("ticks were missed while not running", "schedule", schedule.Name, "missed", len(due), "caught_up", run)
-	}
-}
-
-// tick records one due time and asks for the run, but for the accounts that still
-// work at an earlier one.
-func (s *scheduler) tick(ctx context.Context, schedule Schedule, due time.Time, outcome, why string) {
-	// A tick that is due is recorded even when the program stops at that moment.
-	ctx = context.WithoutCancel(ctx)
+// tick accounts for one due time and asks for the run. While the database does not answer
+// it tries again: a due time is lost only with the program, and found missed at its next
+// start. One that was accounted for so late that the next is due already is missed too.
+// It returns false when it is lost.
+func (s *scheduler) tick(ctx context.Context, schedule Schedule, due time.Time, outcome, why string) bool {
 	tick := db.Tick{Schedule: schedule.Name, DueAt: due.UTC(), Outcome: outcome, Reason: why}
+	// A tick that is due is recorded even when the program stops at that moment.
+	err := s.account(context.WithoutCancel(ctx), schedule, tick)
+	for wait := tickPatience; err != nil; wait = min(2*wait, maxTickPatience) {
+		s.log.Warn("a due time waits for the database", "schedule", schedule.Name, "due_at", tick.DueAt, "err", err)
+		if !pause(ctx, wait) {
+			s.log.Error("a due time was not recorded; the next start finds it missed", "schedule", schedule.Name, "due_at", tick.DueAt, "err", err)
+			return false
+		}
+		if next := schedule.Cron.Next(due); outcome == "started" && !next.IsZero() && next.Before(time.Now()) {
+			tick.Outcome, tick.Reason = "missed", "the database did not answer"
+			if schedule.CatchUp == "all" {
+				tick.Outcome = "caught_up"
+			}
+		}
+		err = s.account(context.WithoutCancel(ctx), schedule, tick)
+	}
+	return true
+}
+
+// account records a tick and asks for the run, but not while the schedule is paused, and
+// not for the accounts that still work at an earlier one.
+func (s *scheduler) account(ctx context.Context, schedule Schedule, tick db.Tick) error {
+	if tick.Outcome == "missed" {
+		return s.record(ctx, tick, nil)
+	}
 	pause, paused, err := s.db.Paused(ctx, schedule.Name)
 	if err != nil {
-		s.log.Error("a tick is lost: the database does not answer", "schedule", schedule.Name, "due_at", due, "err", err)
-		return
+		return err
 	}
 	if paused {
 		tick.Outcome, tick.Reason = "skipped", "paused"
 		if pause.Note != "" {
 			tick.Reason += ": " + pause.Note
 		}
-		s.record(ctx, tick, nil)
-		return
+		return s.record(ctx, tick, nil)
 	}
 	accounts, busy := schedule.Accounts, []string(nil)
 	if schedule.Overlap == "skip" {
 		if accounts, busy, err = s.idle(ctx, schedule); err != nil {
-			s.log.Error("a tick is lost: the database does not answer", "schedule", schedule.Name, "due_at", due, "err", err)
-			return
+			return err
 		}
 	}
 	if len(busy) > 0 && len(accounts) == 0 {
 		tick.Outcome, tick.Reason = "skipped", "every account still works at an earlier run"
-		s.record(ctx, tick, nil)
-		return
+		return s.record(ctx, tick, nil)
 	}
 	if len(busy) > 0 {
 		tick.Reason = fmt.Sprintf("without %v, which still work at an earlier run", busy)
 	}
-	s.record(ctx, tick, &jobs.Request{
+	return s.record(ctx, tick, &jobs.Request{
 		Provider: schedule.Provider, Kind: schedule.Kind, Params: schedule.Params,
 		Accounts: accounts, Trigger: "schedule:" + schedule.Name,
 	})
@@ -208,8 +190,11 @@ func (s *scheduler) idle(ctx context.Context, schedule Schedule) (idle, busy []s
 	return idle, busy, nil
 }
 
-func (s *scheduler) record(ctx context.Context, t db.Tick, request *jobs.Request) {
-	if _, err := s.db.RecordTick(ctx, t, request); err != nil {
-		s.log.Error("a tick could not be recorded", "schedule", t.Schedule, "due_at", t.DueAt, "err", err)
+// record keeps a tick and counts it, once.
+func (s *scheduler) record(ctx context.Context, t db.Tick, request *jobs.Request) error {
+	recorded, err := s.db.RecordTick(ctx, t, request)
+	if recorded {
+		s.ticks.WithLabelValues(t.Schedule, t.Outcome).Inc()
 	}
+	return err
 }

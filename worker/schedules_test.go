@@ -1,24 +1,30 @@
 package worker_test
 
 import (
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/robfig/cron/v3"
 
+	"orderbeat/db"
 	"orderbeat/jobs"
 	"orderbeat/worker"
 )
 
-// scheduled runs a worker with a schedule that is due each second.
+// often is a schedule that is due each second.
+var often = worker.Schedule{
+	Name: "often", Spec: "@every 1s", Zone: "UTC", Cron: cron.Every(time.Second), Provider: "michelin", Kind: "sync",
+	Accounts: []string{"detroit"}, Overlap: "skip", CatchUp: "none",
+}
+
+// scheduled runs a worker with that schedule.
 func scheduled(t *testing.T) *bench {
 	t.Helper()
-	return start(t, func(c *worker.Config) {
-		c.Schedules = []worker.Schedule{{
-			Name: "often", Spec: "@every 1s", Zone: "UTC", Cron: cron.Every(time.Second), Provider: "michelin", Kind: "sync",
-			Accounts: []string{"detroit"}, Overlap: "skip", CatchUp: "none",
-		}}
-	})
+	return start(t, func(c *worker.Config) { c.Schedules = []worker.Schedule{often} })
 }
 
 func TestAPausedScheduleStartsNothing(t *testing.T) {
@@ -87,5 +93,69 @@ func TestATriggerKeepsToTheOverlap(t *testing.T) {
 	<-asked
 	if g := b.ask("schedules.trigger", `{"name":"often"}`); g.Run.Jobs.Total != 0 || g.Run.State != jobs.Succeeded {
 		t.Errorf("got %+v, want a run that has nothing to ask", g.Run)
+	}
+}
+
+// While the database takes nothing, due times wait; none is left out.
+func TestEveryDueTimeIsAccountedFor(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	b := startIn(t, folder, func(c *worker.Config) {
+		listening(c)
+		c.Schedules = []worker.Schedule{often}
+	})
+	recorded := func() []db.Tick {
+		ticks, err := b.db.Ticks(t.Context(), "often", time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ticks
+	}
+	b.eventually("there is a tick", func() bool { return len(recorded()) > 0 })
+	file, err := sql.Open("sqlite3", filepath.Join(folder, "orderbeat.db")+"?_busy_timeout=5000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	refuse := func(statement string) {
+		if _, err := file.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refuse("CREATE TRIGGER full BEFORE INSERT ON ticks BEGIN SELECT raise(ABORT, 'database or disk is full'); END")
+	before := len(recorded())
+	time.Sleep(3 * time.Second) // two due times at least
+	if n := len(recorded()); n != before {
+		t.Fatalf("got %d ticks, want no more than the %d before", n, before)
+	}
+	refuse("DROP TRIGGER full")
+	well := time.Now().Truncate(time.Second)
+	count := map[string]int{}
+	b.eventually("every due time is recorded", func() bool {
+		ticks := recorded()
+		clear(count)
+		for i, tick := range ticks {
+			if count[tick.Outcome]++; i > 0 && tick.DueAt.Sub(ticks[i-1].DueAt) != time.Second {
+				return false
+			}
+			if tick.Outcome == "missed" && (tick.Reason != "the database did not answer" || tick.RunID != "") {
+				t.Fatalf("got %+v, want it missed because of the database", tick)
+			}
+		}
+		return ticks[len(ticks)-1].DueAt.After(well)
+	})
+	if count["missed"] < 2 || count["started"] == 0 {
+		t.Errorf("got %v, want those missed that came too late, and the others started", count)
+	}
+	_, body := b.get("/metrics")
+	for _, want := range []string{
+		fmt.Sprintf(`orderbeat_ticks_total{outcome="missed",schedule="often"} %d`, count["missed"]),
+		`orderbeat_ticks_total{outcome="caught_up",schedule="often"} 0`,
+		`orderbeat_account_last_success_timestamp_seconds{account="detroit",provider="michelin"} 1.`,
+		`orderbeat_account_last_success_timestamp_seconds{account="st. paul",provider="michelin"} 0`,
+	} {
+		if !strings.Contains(body, "\n"+want) {
+			t.Errorf("/metrics does not have %s", want)
+		}
 	}
 }

@@ -16,9 +16,9 @@ type site struct {
 	consents *consents
 }
 
-func newSite(c Config, creds *credentials, ready func(context.Context) error, public string) *site {
+func newSite(c Config, creds *credentials, metrics http.Handler, ready func(context.Context) error, public string) *site {
 	return &site{
-		ready: ready, metrics: newMetrics(creds, c.DB, c.Log),
+		ready: ready, metrics: metrics,
 		consents: &consents{credentials: creds, providers: byName(c.Providers), begun: auth.NewConsents(), public: public, log: c.Log},
 	}
 }

@@ -144,7 +144,7 @@ func Run(ctx context.Context, c Config) error {
 	backing.Go(func() error { creds.tend(serving); return nil })
 	backing.Go(func() error { upkeep.run(taken); return nil })
 	if listener != nil {
-		site := newSite(c, creds, ready(bus, c), public)
+		site := newSite(c, creds, newMetrics(c, creds, scheduler.ticks), ready(bus, c), public)
 		backing.Go(func() error {
 			if err := listener.serve(serving, site.pages()); err != nil {
 				fail(err)
