@@ -23,6 +23,9 @@ func (s *scheduler) begin(ctx context.Context, schedule Schedule, started time.T
 	if err != nil {
 		s.log.Error("missed ticks are not known", "schedule", schedule.Name, "err", err)
 	} else if ok {
+		if last.Outcome == "missed" && !schedule.AtStart {
+			s.late.known(&schedule)
+		}
 		s.catchUp(ctx, schedule, missed(schedule.Cron, last.DueAt, started))
 	}
 }
@@ -50,8 +53,12 @@ func (s *scheduler) catchUp(ctx context.Context, schedule Schedule, due []time.T
 	case schedule.CatchUp == "all":
 		run = min(mostCaughtUp, len(due))
 	}
-	if s.makeUp(ctx, schedule, due, run, "not running") && len(due) > 0 {
-		s.log.Warn("ticks were missed while not running", "schedule", schedule.Name, "missed", len(due), "caught_up", run)
+	if !s.makeUp(ctx, schedule, due, run, "not running") || len(due) == 0 {
+		return
+	}
+	s.log.Warn("ticks were missed while not running", "schedule", schedule.Name, "missed", len(due), "caught_up", run)
+	if run == 0 && !schedule.AtStart {
+		s.late.begin(ctx, &schedule, due)
 	}
 }
 

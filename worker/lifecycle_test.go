@@ -220,6 +220,9 @@ func TestMissedTicksAreCaughtUp(t *testing.T) {
 	if n := again.count("ORDERBEAT_RESULTS"); n != 1 {
 		t.Errorf("got %d runs, want 1: catch_up is last", n)
 	}
+	if n := again.count("ORDERBEAT_ALERTS"); n != 0 {
+		t.Errorf("got %d alerts, want none: the one that was caught up makes up for the others", n)
+	}
 }
 
 func TestLongJobIsNotGivenOutAgain(t *testing.T) {

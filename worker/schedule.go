@@ -29,6 +29,7 @@ type scheduler struct {
 	schedules []Schedule
 	accounts  map[string][]string // of each provider
 	ticks     *prometheus.CounterVec
+	late      *lateness
 	log       *slog.Logger
 	ticking   sync.WaitGroup
 }
@@ -40,7 +41,7 @@ func newScheduler(c Config) *scheduler {
 			accounts[p.Name] = append(accounts[p.Name], a.Name)
 		}
 	}
-	return &scheduler{db: c.DB, schedules: c.Schedules, accounts: accounts, ticks: newTicks(c.Schedules), log: c.Log}
+	return &scheduler{db: c.DB, schedules: c.Schedules, accounts: accounts, ticks: newTicks(c.Schedules), late: newLateness(c), log: c.Log}
 }
 
 // run ticks until ctx ends, and returns when the last tick is recorded.
@@ -190,11 +191,14 @@ func (s *scheduler) idle(ctx context.Context, schedule Schedule) (idle, busy []s
 	return idle, busy, nil
 }
 
-// record keeps a tick and counts it, once.
+// record keeps a tick, once, counts it, and tells that its schedule is kept.
 func (s *scheduler) record(ctx context.Context, t db.Tick, request *jobs.Request) error {
 	recorded, err := s.db.RecordTick(ctx, t, request)
 	if recorded {
 		s.ticks.WithLabelValues(t.Schedule, t.Outcome).Inc()
+	}
+	if recorded && request != nil {
+		s.late.end(ctx, request.Provider, t.Schedule)
 	}
 	return err
 }

@@ -159,3 +159,36 @@ func TestEveryDueTimeIsAccountedFor(t *testing.T) {
 		}
 	}
 }
+
+func TestMissedDueTimesRaiseAnAlertUntilTheScheduleIsKept(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	at := func(every time.Duration, catchUp string) func(*worker.Config) {
+		return func(c *worker.Config) {
+			rare := often
+			rare.Cron, rare.CatchUp = cron.Every(every), catchUp
+			c.Schedules = []worker.Schedule{rare}
+		}
+	}
+	b := startIn(t, folder, at(time.Hour, "none"))
+	kept := db.Tick{Schedule: "often", DueAt: time.Now().Add(-3*time.Hour - time.Minute), Outcome: "started"}
+	if _, err := b.db.RecordTick(t.Context(), kept, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.stop(); err != nil {
+		t.Fatal(err)
+	}
+	b = startIn(t, folder, at(time.Hour, "none"))
+	raised := b.alerts(1)[0]
+	if raised.Code != "missed_schedule" || raised.State != db.AlertRaised || raised.Provider != "michelin" || !strings.HasPrefix(raised.Message, "schedule often: 3 due times were missed") {
+		t.Errorf("got %+v, want that three due times were missed", raised)
+	}
+	if err := b.stop(); err != nil {
+		t.Fatal(err)
+	}
+	// It is raised once, and lasts over a start.
+	b = startIn(t, folder, at(time.Second, "last"))
+	if resolved := b.alerts(2)[1]; resolved.Code != "missed_schedule" || resolved.State != db.AlertResolved || resolved.Message != raised.Message {
+		t.Errorf("got %+v, want it resolved", resolved)
+	}
+}
