@@ -52,7 +52,34 @@ func (d *DB) Paused(ctx context.Context, name string) (Pause, bool, error) {
 	return p, err == nil, err
 }
 
+// FailedInARow counts the last runs of a schedule that failed one after the other, most at
+// most. Those before its last pause do not count, nor do those that have not ended.
+func (d *DB) FailedInARow(ctx context.Context, name string, most int) (n int, err error) {
+	rows, err := d.readers.QueryContext(ctx, lastRunsSQL, name, most)
+	if err != nil {
+		return 0, err
+	}
+	err = all(rows, func(rows *sql.Rows) error {
+		var failed bool
+		if err := rows.Scan(&failed); err != nil {
+			return err
+		}
+		if !failed {
+			return errEnough
+		}
+		n++
+		return nil
+	})
+	return n, err
+}
+
 const (
+	lastRunsSQL = `
+SELECT r.state = 'failed' FROM ticks AS t JOIN runs AS r USING (run_id)
+ WHERE t.schedule = ?1 AND r.finished_at IS NOT NULL
+   AND t.due_at > coalesce((SELECT max(p.due_at) FROM ticks AS p WHERE p.schedule = ?1 AND p.outcome = 'skipped' AND p.reason LIKE 'paused%'), '')
+ ORDER BY t.due_at DESC LIMIT ?2`
+
 	pauseSQL = `
 INSERT INTO schedules (schedule, paused_at, note) VALUES (?, ?, ?)
     ON CONFLICT (schedule) DO UPDATE SET note = excluded.note`

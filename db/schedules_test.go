@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/db"
+	"orderbeat/jobs"
 )
 
 func TestAPauseLastsUntilItIsEnded(t *testing.T) {
@@ -62,5 +63,56 @@ func TestTheReportOfSchedules(t *testing.T) {
 	ticks, err := d.Ticks(t.Context(), "recent", now.Add(-4*time.Hour), now.Add(-2*time.Hour))
 	if err != nil || len(ticks) != 3 || ticks[0].Reason != "paused" || ticks[2].Outcome != "caught_up" {
 		t.Errorf("got %+v, %v", ticks, err)
+	}
+}
+
+func TestFailedRunsInARow(t *testing.T) {
+	d := open(t)
+	due := noon
+	run := func(state jobs.State) {
+		t.Helper()
+		due = due.Add(time.Minute)
+		r, js := planAt(due, 1)
+		if _, _, err := d.StartRun(t.Context(), r, js); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.RecordTick(t.Context(), db.Tick{Schedule: "recent", DueAt: due, Outcome: "started", RunID: r.ID}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if state.Ended() {
+			o := failed(js[0], state, due)
+			if state == jobs.Succeeded {
+				o = succeeded(js[0], due)
+			}
+			commit(t, d, o)
+		}
+	}
+	skip := func(reason string) {
+		t.Helper()
+		due = due.Add(time.Minute)
+		if _, err := d.RecordTick(t.Context(), db.Tick{Schedule: "recent", DueAt: due, Outcome: "skipped", Reason: reason}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, step := range []struct {
+		do   func()
+		want int
+	}{
+		{func() {}, 0},
+		{func() { run(jobs.Failed) }, 1},
+		{func() { run(jobs.Succeeded) }, 0},
+		{func() { run(jobs.Failed) }, 1},
+		{func() { run(jobs.Running) }, 1},
+		{func() { skip("every account still works at an earlier run") }, 1},
+		{func() { run(jobs.Failed) }, 2},
+		{func() { run(jobs.Failed) }, 3},
+		{func() { run(jobs.Failed) }, 3},
+		{func() { skip("paused: maintenance") }, 0},
+		{func() { run(jobs.Failed) }, 1},
+	} {
+		step.do()
+		if got, err := d.FailedInARow(t.Context(), "recent", 3); got != step.want || err != nil {
+			t.Errorf("step %d: got %d, %v, want %d", i, got, err, step.want)
+		}
 	}
 }

@@ -23,7 +23,7 @@ func (s *scheduler) begin(ctx context.Context, schedule Schedule, started time.T
 	if err != nil {
 		s.log.Error("missed ticks are not known", "schedule", schedule.Name, "err", err)
 	} else if ok {
-		if last.Outcome == "missed" && !schedule.AtStart {
+		if last.Outcome == "missed" || last.Outcome == "skipped" {
 			s.late.known(&schedule)
 		}
 		s.catchUp(ctx, schedule, missed(schedule.Cron, last.DueAt, started))
@@ -57,8 +57,8 @@ func (s *scheduler) catchUp(ctx context.Context, schedule Schedule, due []time.T
 		return
 	}
 	s.log.Warn("ticks were missed while not running", "schedule", schedule.Name, "missed", len(due), "caught_up", run)
-	if run == 0 && !schedule.AtStart {
-		s.late.begin(ctx, &schedule, due)
+	if _, paused, err := s.db.Paused(ctx, schedule.Name); run == 0 && !schedule.AtStart && !paused && err == nil {
+		s.late.missed(ctx, &schedule, due)
 	}
 }
 

@@ -11,17 +11,18 @@ import (
 	"orderbeat/db"
 )
 
-// codeMissed is the alert's about due times that were missed, and nothing made up for.
+// codeMissed is the alert's about due times that were missed, and nothing made up for, or
+// that start nothing because their runs failed.
 const codeMissed clients.Code = "missed_schedule"
 
-// lateness raises that alert, and resolves it when each schedule of the provider that
-// was missed has started a run since. Its methods may be called at the same time.
+// lateness raises that alert, and resolves it when each such schedule of the provider has
+// started a run since. Its methods may be called at the same time.
 type lateness struct {
 	db  *db.DB
 	log *slog.Logger
 
 	mu sync.Mutex // guards late
-	// late are the schedules, by provider, that were missed. A provider is in it while
+	// late are those schedules, by provider. A provider is in it while
 	// its alert may be raised: also at first, from before.
 	late map[string]map[string]bool
 }
@@ -34,7 +35,7 @@ func newLateness(c Config) *lateness {
 	return l
 }
 
-// known notes that a schedule was missed, which was told before.
+// known notes a schedule that the alert may have been raised about before.
 func (l *lateness) known(s *Schedule) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -48,19 +49,27 @@ func (l *lateness) note(s *Schedule) {
 	l.late[s.Provider][s.Name] = true
 }
 
-// begin raises the alert about due times that were missed.
-func (l *lateness) begin(ctx context.Context, s *Schedule, due []time.Time) {
+// missed raises the alert about due times that were missed.
+func (l *lateness) missed(ctx context.Context, s *Schedule, due []time.Time) {
+	n := len(due)
+	l.begin(ctx, s,
+		fmt.Sprintf("schedule %s: %d due times were missed while nothing ran, from %s to %s",
+			s.Name, n, due[0].UTC().Format(time.RFC3339), due[n-1].UTC().Format(time.RFC3339)),
+		"orderbeat schedules trigger "+s.Name+` runs it now; catch_up = "last" would have`)
+}
+
+// paused raises the alert about a schedule whose runs failed.
+func (l *lateness) paused(ctx context.Context, s *Schedule) {
+	l.begin(ctx, s,
+		fmt.Sprintf("schedule %s: paused after %d failed runs in a row", s.Name, s.PauseAfter),
+		"orderbeat runs shows why they failed; when that is mended: orderbeat schedules resume "+s.Name)
+}
+
+func (l *lateness) begin(ctx context.Context, s *Schedule, message, hint string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.note(s)
-	n := len(due)
-	_, err := l.db.Raise(ctx, db.Alert{
-		Provider: s.Provider, Code: codeMissed,
-		Message: fmt.Sprintf("schedule %s: %d due times were missed while nothing ran, from %s to %s",
-			s.Name, n, due[0].UTC().Format(time.RFC3339), due[n-1].UTC().Format(time.RFC3339)),
-		Hint: "orderbeat schedules trigger " + s.Name + ` runs it now; catch_up = "last" would have; it is resolved by the next due time that is kept`,
-	})
-	if err != nil {
+	if _, err := l.db.Raise(ctx, db.Alert{Provider: s.Provider, Code: codeMissed, Message: message, Hint: hint}); err != nil {
 		l.log.Error("an alert could not be raised", "provider", s.Provider, "code", codeMissed, "err", err)
 	}
 }

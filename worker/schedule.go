@@ -134,12 +134,17 @@ func (s *scheduler) tick(ctx context.Context, schedule Schedule, due time.Time, 
 // account records a tick and asks for the run, but not while the schedule is paused, and
 // not for the accounts that still work at an earlier one.
 func (s *scheduler) account(ctx context.Context, schedule Schedule, tick db.Tick) error {
-	if tick.Outcome == "missed" {
-		return s.record(ctx, tick, nil)
-	}
 	pause, paused, err := s.db.Paused(ctx, schedule.Name)
 	if err != nil {
 		return err
+	}
+	if tick.Outcome == "missed" && (!paused || tick.DueAt.Before(pause.PausedAt)) {
+		return s.record(ctx, tick, nil)
+	}
+	if !paused {
+		if pause, paused, err = s.giveUp(ctx, schedule); err != nil {
+			return err
+		}
 	}
 	if paused {
 		tick.Outcome, tick.Reason = "skipped", "paused"
@@ -165,6 +170,24 @@ func (s *scheduler) account(ctx context.Context, schedule Schedule, tick db.Tick
 		Provider: schedule.Provider, Kind: schedule.Kind, Params: schedule.Params,
 		Accounts: accounts, Trigger: "schedule:" + schedule.Name,
 	})
+}
+
+// giveUp pauses a schedule whose last runs failed, as many as it says.
+func (s *scheduler) giveUp(ctx context.Context, schedule Schedule) (db.Pause, bool, error) {
+	if schedule.PauseAfter == 0 {
+		return db.Pause{}, false, nil
+	}
+	n, err := s.db.FailedInARow(ctx, schedule.Name, schedule.PauseAfter)
+	if err != nil || n < schedule.PauseAfter {
+		return db.Pause{}, false, err
+	}
+	p := db.Pause{Schedule: schedule.Name, PausedAt: time.Now(), Note: fmt.Sprintf("%d failed runs in a row", n)}
+	if err := s.db.PauseSchedule(ctx, p.Schedule, p.Note, p.PausedAt); err != nil {
+		return p, false, err
+	}
+	s.log.Warn("a schedule is paused", "schedule", p.Schedule, "note", p.Note)
+	s.late.paused(ctx, &schedule)
+	return p, true, nil
 }
 
 // idle splits a schedule's accounts into those that have nothing to do and the busy ones.

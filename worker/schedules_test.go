@@ -1,15 +1,19 @@
 package worker_test
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/robfig/cron/v3"
 
+	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/jobs"
 	"orderbeat/worker"
@@ -190,5 +194,49 @@ func TestMissedDueTimesRaiseAnAlertUntilTheScheduleIsKept(t *testing.T) {
 	b = startIn(t, folder, at(time.Second, "last"))
 	if resolved := b.alerts(2)[1]; resolved.Code != "missed_schedule" || resolved.State != db.AlertResolved || resolved.Message != raised.Message {
 		t.Errorf("got %+v, want it resolved", resolved)
+	}
+}
+
+func TestAScheduleWhoseRunsFailIsPaused(t *testing.T) {
+	t.Parallel()
+	var mended atomic.Bool
+	b := start(t, func(c *worker.Config) {
+		failing := often
+		failing.PauseAfter = 2
+		c.Schedules = []worker.Schedule{failing}
+		c.Providers[0].Provider.(*supplier).answers(func(context.Context, clients.Query) (clients.Answer, error) {
+			if mended.Load() {
+				return clients.Answer{}, nil
+			}
+			return clients.Answer{}, &clients.Error{Code: clients.CodeForbidden, Message: "no"}
+		})
+	})
+	states := func() (all string) {
+		ticks, err := b.db.Ticks(t.Context(), "often", time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, tick := range ticks {
+			all += tick.Outcome + " " + tick.Reason + "\n"
+		}
+		return all
+	}
+	const failed, paused = "started \n", "skipped paused: 2 failed runs in a row\n"
+	b.eventually("it is paused after two failed runs", func() bool { return strings.HasSuffix(states(), paused+paused) })
+	began := strings.Count(states(), failed)
+	if began < 2 {
+		t.Errorf("got %d runs, want 2:\n%s", began, states())
+	}
+	alerts := b.alerts(2) // the account's comes first
+	if a := alerts[1]; a.Code != "missed_schedule" || a.State != db.AlertRaised || a.Message != "schedule often: paused after 2 failed runs in a row" {
+		t.Errorf("got %+v, want that it is paused", a)
+	}
+	// It has all its runs before it again.
+	mended.Store(true)
+	b.decode(b.request("schedules.resume", `{"name":"often"}`, nil).Data, &struct{}{})
+	b.eventually("it starts runs again", func() bool { return strings.Count(states(), failed) >= began+3 })
+	resolved := b.alerts(4)
+	if !slices.ContainsFunc(resolved, func(a db.Alert) bool { return a.Code == "missed_schedule" && a.State == db.AlertResolved }) {
+		t.Errorf("got %+v, want that it is resolved", resolved)
 	}
 }

@@ -79,6 +79,8 @@ type Schedule struct {
 	Overlap  string        // skip | allow
 	CatchUp  string        // none | last | all
 	Jitter   time.Duration // each tick is delayed by a uniform random share of it
+	// PauseAfter is how many runs fail in a row before the schedule is paused, 0 for never.
+	PauseAfter int
 }
 
 // lastWords is how long the outbox and the last acknowledgements may take when

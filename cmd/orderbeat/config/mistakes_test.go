@@ -137,6 +137,7 @@ func TestMistakes(t *testing.T) {
 		{"an unknown catch_up", schedule("cron = \"@hourly\"\ncatch_up = \"some\""), `11:1 schedules[0].catch_up: "some" is not one of none, last, all`},
 		{"an unknown dst", schedule("cron = \"@hourly\"\ndst = \"twice\""), `11:1 schedules[0].dst: "twice" is not one of once, strict`},
 		{"a negative jitter", schedule("cron = \"@hourly\"\njitter = \"-1s\""), "11:1 schedules[0].jitter: want 0s or more, got -1s"},
+		{"a negative pause_after", schedule("cron = \"@hourly\"\npause_after = -1"), "11:1 schedules[0].pause_after: want 0, which is for never, to 1000 failed runs, got -1"},
 		{"no TOML", "x = \"open", "6:10 : "},
 		{"a key twice", "bill_to = \"2\"", "6:1 : key bill_to is already defined"},
 	} {

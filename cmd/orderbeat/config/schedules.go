@@ -30,6 +30,9 @@ func (s Schedule) Due(t time.Time, n int) []time.Time {
 	return due
 }
 
+// maxPauseAfter bounds how many failed runs a schedule may wait for.
+const maxPauseAfter = 1000
+
 // scheduleSection is one of the [[schedules]] as it is written.
 type scheduleSection struct {
 	Name     string         `toml:"name,required"`
@@ -44,6 +47,8 @@ type scheduleSection struct {
 	CatchUp  string         `toml:"catch_up"`
 	Jitter   time.Duration  `toml:"jitter"`
 	DST      string         `toml:"dst"`
+
+	PauseAfter int `toml:"pause_after"`
 }
 
 func (l *loader) schedules() {
@@ -65,6 +70,9 @@ func (l *loader) schedule(path string, s scheduleSection) Schedule {
 	if s.Jitter < 0 {
 		l.add(path+".jitter", "want 0s or more, got %s", s.Jitter)
 	}
+	if s.PauseAfter < 0 || s.PauseAfter > maxPauseAfter {
+		l.add(path+".pause_after", "want 0, which is for never, to %d failed runs, got %d", maxPauseAfter, s.PauseAfter)
+	}
 	s.Overlap, s.CatchUp, s.DST = cmp.Or(s.Overlap, "skip"), cmp.Or(s.CatchUp, "last"), cmp.Or(s.DST, "once")
 	l.oneOf(path+".overlap", s.Overlap, "skip", "queue_one", "allow")
 	if s.Overlap == "queue_one" {
@@ -79,7 +87,7 @@ func (l *loader) schedule(path string, s scheduleSection) Schedule {
 	}
 	out := Schedule{Location: zone, Schedule: worker.Schedule{
 		Name: s.Name, Spec: s.Cron, Zone: zone.String(), Cron: spec, AtStart: s.AtStart, Provider: s.Provider, Kind: s.Kind,
-		Accounts: s.Accounts, Overlap: s.Overlap, CatchUp: s.CatchUp, Jitter: s.Jitter,
+		Accounts: s.Accounts, Overlap: s.Overlap, CatchUp: s.CatchUp, Jitter: s.Jitter, PauseAfter: s.PauseAfter,
 	}}
 	if s.Params != nil {
 		if out.Params, err = json.Marshal(s.Params); err != nil {
