@@ -194,34 +194,62 @@ func TestTickWithNobodyToAskIsSkipped(t *testing.T) {
 
 func TestMissedTicksAreCaughtUp(t *testing.T) {
 	t.Parallel()
-	folder := t.TempDir()
-	hourly := func(c *worker.Config) {
-		c.Schedules = []worker.Schedule{{
-			Name: "hourly", Cron: cron.Every(time.Hour), Provider: "michelin", Kind: "sync", Overlap: "skip", CatchUp: "last",
-		}}
-	}
-	b := startIn(t, folder, hourly)
-	last := db.Tick{Schedule: "hourly", DueAt: time.Now().Add(-3*time.Hour - time.Minute), Outcome: "started"}
-	if _, err := b.db.RecordTick(t.Context(), last, nil); err != nil {
-		t.Fatal(err)
-	}
-	if err := b.stop(); err != nil {
-		t.Fatal(err)
-	}
-	again := startIn(t, folder, hourly)
-	if r := again.result(1); r.Trigger != "schedule:hourly" {
-		t.Errorf("got a run of %s, want the missed tick's", r.Trigger)
-	}
-	tick, _, err := again.db.LastTick(t.Context(), "hourly")
-	if err != nil || tick.Outcome != "caught_up" || time.Since(tick.DueAt) > time.Hour {
-		t.Errorf("got %+v, %v, want the last missed tick caught up", tick, err)
-	}
-	again.settled()
-	if n := again.count("ORDERBEAT_RESULTS"); n != 1 {
-		t.Errorf("got %d runs, want 1: catch_up is last", n)
-	}
-	if n := again.count("ORDERBEAT_ALERTS"); n != 0 {
-		t.Errorf("got %d alerts, want none: the one that was caught up makes up for the others", n)
+	for name, test := range map[string]struct {
+		catchUp      string
+		atStart      bool
+		want         string // of the three due times, and of the start
+		runs, alerts int
+	}{
+		"none":              {"none", false, "missed missed missed ", 0, 1},
+		"last":              {"last", false, "missed missed caught_up ", 1, 0},
+		"all":               {"all", false, "caught_up caught_up caught_up ", 3, 0},
+		"all, and at start": {"all", true, "missed missed missed started ", 1, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			folder := t.TempDir()
+			hourly := func(c *worker.Config) {
+				c.Schedules = []worker.Schedule{{
+					Name: "hourly", Cron: cron.Every(time.Hour), Provider: "michelin", Kind: "sync", Overlap: "allow", CatchUp: test.catchUp,
+				}}
+			}
+			b := startIn(t, folder, hourly)
+			last := db.Tick{Schedule: "hourly", DueAt: time.Now().Add(-3*time.Hour - time.Minute), Outcome: "started"}
+			if _, err := b.db.RecordTick(t.Context(), last, nil); err != nil {
+				t.Fatal(err)
+			}
+			if err := b.stop(); err != nil {
+				t.Fatal(err)
+			}
+			again := startIn(t, folder, func(c *worker.Config) {
+				hourly(c)
+				c.Schedules[0].AtStart = test.atStart
+			})
+			outcomes := func() (all string) {
+				ticks, err := again.db.Ticks(t.Context(), "hourly", last.DueAt.Add(time.Second), time.Now())
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, tick := range ticks {
+					all += tick.Outcome + " "
+				}
+				return all
+			}
+			again.eventually("every due time is accounted for", func() bool { return len(outcomes()) >= len(test.want) })
+			if got := outcomes(); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+			for n := range test.runs {
+				if r := again.result(n + 1); r.Trigger != "schedule:hourly" {
+					t.Errorf("got a run of %s, want the schedule's", r.Trigger)
+				}
+			}
+			again.alerts(test.alerts)
+			again.settled()
+			if runs, alerts := again.count("ORDERBEAT_RESULTS"), again.count("ORDERBEAT_ALERTS"); runs != test.runs || alerts != test.alerts {
+				t.Errorf("got %d runs and %d alerts, want %d and %d", runs, alerts, test.runs, test.alerts)
+			}
+		})
 	}
 }
 
