@@ -123,7 +123,7 @@ func Queries() []Query {
 		{"pause", pauseSQL, []any{"s", "t", "n"}},
 		{"resume", resumeSQL, []any{"s"}},
 		{"paused", pausedSQL, []any{"s"}},
-		{"failed in a row", lastRunsSQL, []any{"s", 5}},
+		{"failed in a row", lastRunsSQL, []any{"s"}},
 		{"ticks", ticksSQL, []any{"s", "t", "t"}},
 		{"link tick", linkTickSQL, []any{"r", "s", "t"}},
 		{"busy", busySQL, []any{"t"}},

@@ -55,7 +55,7 @@ func (d *DB) Paused(ctx context.Context, name string) (Pause, bool, error) {
 // FailedInARow counts the last runs of a schedule that failed one after the other, most at
 // most. Those before its last pause do not count, nor do those that have not ended.
 func (d *DB) FailedInARow(ctx context.Context, name string, most int) (n int, err error) {
-	rows, err := d.readers.QueryContext(ctx, lastRunsSQL, name, most)
+	rows, err := d.readers.QueryContext(ctx, lastRunsSQL, name)
 	if err != nil {
 		return 0, err
 	}
@@ -64,21 +64,23 @@ func (d *DB) FailedInARow(ctx context.Context, name string, most int) (n int, er
 		if err := rows.Scan(&failed); err != nil {
 			return err
 		}
-		if !failed {
+		if failed {
+			n++
+		}
+		if !failed || n == most {
 			return errEnough
 		}
-		n++
 		return nil
 	})
 	return n, err
 }
 
 const (
+	// The newest comes first, and few are read: until one that did not fail, or a pause.
 	lastRunsSQL = `
-SELECT r.state = 'failed' FROM ticks AS t JOIN runs AS r USING (run_id)
- WHERE t.schedule = ?1 AND r.finished_at IS NOT NULL
-   AND t.due_at > coalesce((SELECT max(p.due_at) FROM ticks AS p WHERE p.schedule = ?1 AND p.outcome = 'skipped' AND p.reason LIKE 'paused%'), '')
- ORDER BY t.due_at DESC LIMIT ?2`
+SELECT coalesce(r.state = 'failed', 0) FROM ticks AS t LEFT JOIN runs AS r USING (run_id)
+ WHERE t.schedule = ? AND (r.finished_at IS NOT NULL OR t.outcome = 'skipped' AND t.reason LIKE 'paused%')
+ ORDER BY t.due_at DESC`
 
 	pauseSQL = `
 INSERT INTO schedules (schedule, paused_at, note) VALUES (?, ?, ?)

@@ -21,7 +21,7 @@ type lateness struct {
 	db  *db.DB
 	log *slog.Logger
 
-	mu sync.Mutex // guards late
+	mu sync.Mutex // guards late, and keeps the order in which the database is told
 	// late are those schedules, by provider. A provider is in it while
 	// its alert may be raised: also at first, from before.
 	late map[string]map[string]bool

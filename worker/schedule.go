@@ -115,7 +115,9 @@ func (s *scheduler) tick(ctx context.Context, schedule Schedule, due time.Time, 
 	// A tick that is due is recorded even when the program stops at that moment.
 	err := s.account(context.WithoutCancel(ctx), schedule, tick)
 	for wait := tickPatience; err != nil; wait = min(2*wait, maxTickPatience) {
-		s.log.Warn("a due time waits for the database", "schedule", schedule.Name, "due_at", tick.DueAt, "err", err)
+		if wait == tickPatience { // once is enough
+			s.log.Warn("a due time waits for the database", "schedule", schedule.Name, "due_at", tick.DueAt, "err", err)
+		}
 		if !pause(ctx, wait) {
 			s.log.Error("a due time was not recorded; the next start finds it missed", "schedule", schedule.Name, "due_at", tick.DueAt, "err", err)
 			return false
