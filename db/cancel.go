@@ -73,14 +73,21 @@ func (d *DB) CancelJob(ctx context.Context, jobID string) (run jobs.Run, err err
 // the last of its jobs. Their messages are left: whoever takes one finds the job ended.
 // What they were about counts as an attempt, so that no later one has the same id.
 func (t *tx) cancel(run *jobs.Run, query, id string, at time.Time) (ids []string, err error) {
+	accounts := map[string]bool{}
 	err = t.each(query, []any{stamp(at), id}, func(rows *sql.Rows) error {
-		var id string
-		err := rows.Scan(&id)
-		ids = append(ids, id)
+		var id, account string
+		err := rows.Scan(&id, &account)
+		ids, accounts[account] = append(ids, id), true
 		return err
 	})
 	if err != nil {
 		return nil, err
+	}
+	for account := range accounts {
+		o := jobs.Outcome{Job: jobs.Job{Provider: run.Provider, Account: account}, State: jobs.Cancelled, FinishedAt: at}
+		if err := t.nextTurns(&o, out, run.Trigger); err != nil {
+			return nil, err
+		}
 	}
 	if _, err := t.exec(cancelledSQL, len(ids), stamp(at), run.ID); err != nil {
 		return nil, err
@@ -99,14 +106,14 @@ const (
 	jobRunSQL = `SELECT state, run_id FROM jobs WHERE job_id = ?`
 
 	cancelRunSQL = `
-UPDATE jobs SET state = 'cancelled', attempts = attempts + 1, next_attempt_at = NULL, finished_at = ?
+UPDATE jobs SET state = 'cancelled', attempts = attempts + 1, next_attempt_at = NULL, finished_at = ?, turn = NULL
  WHERE run_id = ? AND state IN ('queued', 'running', 'waiting')
-RETURNING job_id`
+RETURNING job_id, account`
 
 	cancelJobSQL = `
-UPDATE jobs SET state = 'cancelled', attempts = attempts + 1, next_attempt_at = NULL, finished_at = ?
+UPDATE jobs SET state = 'cancelled', attempts = attempts + 1, next_attempt_at = NULL, finished_at = ?, turn = NULL
  WHERE job_id = ? AND state IN ('queued', 'running', 'waiting')
-RETURNING job_id`
+RETURNING job_id, account`
 
 	cancelledSQL = `
 UPDATE runs SET jobs_cancelled = jobs_cancelled + ?, started_at = coalesce(started_at, ?) WHERE run_id = ?`

@@ -104,9 +104,10 @@ func (t *tx) record(o *jobs.Outcome, list []observed, papers []document) (c Comm
 	var state jobs.State
 	var attempts int
 	var inline bool
-	var traceparent string
-	err = t.row(jobStateSQL, []any{o.ID}, &state, &attempts, &inline,
-		&c.Tally.Seen, &c.Tally.Created, &c.Tally.Changed, &c.Tally.Unchanged, textInto[string]{&traceparent})
+	var traceparent, trigger string
+	var had jobTurn
+	err = t.row(jobStateSQL, []any{o.ID}, &state, &attempts, &inline, textInto[jobTurn]{&had},
+		&c.Tally.Seen, &c.Tally.Created, &c.Tally.Changed, &c.Tally.Unchanged, textInto[string]{&traceparent}, &trigger)
 	if errors.Is(err, sql.ErrNoRows) {
 		return c, errors.New("this database does not know it")
 	}
@@ -138,6 +139,9 @@ func (t *tx) record(o *jobs.Outcome, list []observed, papers []document) (c Comm
 	if err := t.judge(o, inline, traceparent); err != nil {
 		return c, err
 	}
+	if err := t.nextTurns(o, had, trigger); err != nil {
+		return c, err
+	}
 	if o.State == jobs.Waiting {
 		next := o.Job
 		next.Attempt++
@@ -148,7 +152,8 @@ func (t *tx) record(o *jobs.Outcome, list []observed, papers []document) (c Comm
 }
 
 const jobStateSQL = `
-SELECT j.state, j.attempts, j.inline, j.orders_seen, j.orders_created, j.orders_changed, j.orders_unchanged, r.traceparent
+SELECT j.state, j.attempts, j.inline, j.turn, j.orders_seen, j.orders_created, j.orders_changed, j.orders_unchanged,
+       r.traceparent, r.trigger
   FROM jobs AS j JOIN runs AS r USING (run_id) WHERE j.job_id = ?`
 
 // endAttempt records an attempt in the job's row.
@@ -161,7 +166,7 @@ func (t *tx) endAttempt(o *jobs.Outcome, n jobs.Tally) error {
 		}
 	}
 	_, err := t.exec(endAttemptSQL, string(o.State), o.Attempt, stampOrNull(o.NextAt), code, message, hint,
-		stampOrNull(o.AskedAt), stamp(o.FinishedAt), n.Seen, n.Created, n.Changed, n.Unchanged, o.ID)
+		stampOrNull(o.AskedAt), stamp(o.FinishedAt), n.Seen, n.Created, n.Changed, n.Unchanged, o.State.Ended(), o.ID)
 	return err
 }
 
@@ -169,7 +174,8 @@ func (t *tx) endAttempt(o *jobs.Outcome, n jobs.Tally) error {
 const endAttemptSQL = `
 UPDATE jobs SET state = ?, attempts = ?, next_attempt_at = ?, error_code = ?, error = ?, hint = ?,
        started_at = coalesce(started_at, planned_at), asked_at = ?, finished_at = ?,
-       orders_seen = ?, orders_created = ?, orders_changed = ?, orders_unchanged = ?, inline = 0
+       orders_seen = ?, orders_created = ?, orders_changed = ?, orders_unchanged = ?, inline = 0,
+       turn = CASE WHEN ? THEN NULL ELSE turn END
  WHERE job_id = ?`
 
 // count adds a job that ended to its run, and ends the run with the last of them.

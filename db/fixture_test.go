@@ -94,7 +94,7 @@ func order(id string, shipped bool) clients.Order {
 	return o
 }
 
-// plan is a run of n jobs, not started yet.
+// plan is a run of n jobs, not started yet. No other one asks the same.
 func plan(n int) (jobs.Run, []jobs.Job) {
 	run := jobs.Run{
 		ID: jobs.NewID(noon), Provider: "michelin", Kind: "sync", State: jobs.Queued, Trigger: "nats",
@@ -104,7 +104,7 @@ func plan(n int) (jobs.Run, []jobs.Job) {
 	for i := range js {
 		js[i] = jobs.Job{
 			ID: fmt.Sprintf("%s-%05d", run.ID, i+1), RunID: run.ID, Provider: "michelin", Account: "detroit", Kind: "sync",
-			Question: jobs.Question{From: "2026-11-06", To: "2026-11-20"}, Attempt: 1, FirstAt: noon,
+			Question: jobs.Question{From: "2026-11-06", To: "2026-11-20", References: []string{run.ID}}, Attempt: 1, FirstAt: noon,
 		}
 	}
 	return run, js

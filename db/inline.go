@@ -17,10 +17,10 @@ import (
 func (d *DB) StartInline(ctx context.Context, run jobs.Run, job jobs.Job) error {
 	run.Jobs.Total, run.State, run.StartedAt = 1, jobs.Running, &run.RequestedAt
 	err := d.writer.do(ctx, 2, true, func(t *tx) error {
-		if err := t.insertRun(&run); err != nil {
+		if err := t.insertRun(&run, nil); err != nil {
 			return err
 		}
-		return t.insertJob(&job, jobs.Running, true)
+		return t.insertJob(&job, jobs.Running, none, true)
 	})
 	if err != nil {
 		return fmt.Errorf("run %s: %w", run.ID, err)

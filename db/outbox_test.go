@@ -17,7 +17,7 @@ import (
 func fixedRun() (jobs.Run, []jobs.Job) {
 	run, js := plan(3)
 	for i := range js {
-		js[i].ID, js[i].RunID = fmt.Sprintf("01JDRUN-%05d", i+1), "01JDRUN"
+		js[i].ID, js[i].RunID, js[i].References = fmt.Sprintf("01JDRUN-%05d", i+1), "01JDRUN", nil
 	}
 	js[1].Account, js[2].Account = "toledo", "flint"
 	run.ID, run.Trigger, run.ReplyTo = "01JDRUN", "schedule:michelin-recent", "callers.inbox.7"

@@ -61,7 +61,7 @@ const (
 	selectRun = `
 SELECT run_id, provider, kind, state, trigger, accounts, params, jobs_total, jobs_succeeded, jobs_partial,
        jobs_failed, jobs_dead, jobs_cancelled, orders_seen, orders_created, orders_changed, orders_unchanged,
-       errors, requested_at, started_at, finished_at, reopened, key, reply_to, traceparent
+       errors, requested_at, started_at, finished_at, reopened, key, reply_to, traceparent, lane, paused_at, note
   FROM runs`
 	runSQL      = selectRun + ` WHERE run_id = ?`
 	runByKeySQL = selectRun + ` WHERE key = ?`
@@ -75,7 +75,11 @@ func scanRun(row func(query string, args []any, dest ...any) error, query string
 		&r.Orders.Seen, &r.Orders.Created, &r.Orders.Changed, &r.Orders.Unchanged,
 		jsonInto{&r.Errors}, timeInto{&r.RequestedAt}, timeOrNil{&r.StartedAt}, timeOrNil{&r.FinishedAt}, &r.Reopened,
 		textInto[string]{&r.Key}, textInto[string]{&r.ReplyTo}, textInto[string]{&r.Traceparent},
+		numberInto{&r.Lane}, timeOrNil{&r.PausedAt}, textInto[string]{&r.Note},
 	)
+	if r.Lane > 0 {
+		r.Priority = jobs.Low
+	}
 	return r, err
 }
 
@@ -105,7 +109,7 @@ func (d *DB) OpenJobsExcept(ctx context.Context, providers []string) ([]jobs.Job
 }
 
 const openJobsSQL = `
-SELECT job_id, run_id, provider, account, kind, question, attempts + 1, tried, coalesce(retried_at, planned_at) FROM jobs
+SELECT job_id, run_id, provider, account, kind, question, attempts + 1, tried, coalesce(retried_at, turn_at, planned_at) FROM jobs
  WHERE state IN ('queued', 'running', 'waiting') AND state <> 'succeeded'
    AND provider NOT IN (SELECT value FROM json_each(?))
  ORDER BY state, job_id LIMIT 10000`

@@ -16,7 +16,7 @@ import (
 func inHand(tb testing.TB, d *db.DB, account string) (jobs.Run, jobs.Job) {
 	tb.Helper()
 	run, js := plan(1)
-	run.Provider, js[0].Provider, js[0].Account = "mazda", "mazda", account
+	run.Provider, js[0].Provider, js[0].Account, js[0].References = "mazda", "mazda", account, nil
 	if _, _, err := d.StartRun(tb.Context(), run, js); err != nil {
 		tb.Fatal(err)
 	}

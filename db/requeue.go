@@ -11,7 +11,7 @@ import (
 
 // Requeue puts the messages of jobs that have not ended into the outbox again, and
 // returns how many: for when the stream that held them is gone. Those whose message
-// is in the outbox still are left alone. A job that is in hand meanwhile may be asked
+// is in the outbox still, and those whose turn has not come, are left alone. A job that is in hand meanwhile may be asked
 // about twice; it is committed once.
 func (d *DB) Requeue(ctx context.Context) (n int, err error) {
 	type lost struct {
@@ -44,8 +44,8 @@ func (d *DB) Requeue(ctx context.Context) (n int, err error) {
 }
 
 const lostJobsSQL = `
-SELECT j.job_id, j.run_id, j.provider, j.account, j.kind, j.question, j.attempts + 1, j.tried, coalesce(j.retried_at, j.planned_at), r.traceparent
+SELECT j.job_id, j.run_id, j.provider, j.account, j.kind, j.question, j.attempts + 1, j.tried, coalesce(j.retried_at, j.turn_at, j.planned_at), r.traceparent
   FROM jobs AS j CROSS JOIN runs AS r USING (run_id)
- WHERE j.state IN ('queued', 'running', 'waiting') AND j.state <> 'succeeded' AND j.inline = 0
+ WHERE j.state IN ('queued', 'running', 'waiting') AND j.state <> 'succeeded' AND j.inline = 0 AND coalesce(j.turn, 'out') = 'out'
    AND j.job_id || '.' || (j.attempts + 1) NOT IN (SELECT msg_id FROM outbox WHERE topic = 'jobs')
  ORDER BY j.job_id`

@@ -3,7 +3,6 @@ package db
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -19,26 +18,33 @@ const HeaderReplyTo = "Orderbeat-Reply-To"
 // StartRun keeps a run and its jobs, and puts a message for each job into the
 // outbox. A run that has ended already, or that has no jobs, ends at once with its
 // result in the outbox. When a run with the same key was kept before, that one is
-// returned with false, and nothing is written. When a tick asked for the run, it
-// learns its id; when a consent did, the run learns its trigger.
+// returned with false, and nothing is written. One that asks the same as a run which
+// still waits joins it: that one is returned with false, and tells its result to both. When
+// a tick asked for the run, it learns its id; when a consent did, the run learns its trigger.
+//
+// A job of low priority, and one of a run that lines up ([jobs.Run.LineUp]), has its message
+// put into the outbox when its turn comes.
 func (d *DB) StartRun(ctx context.Context, run jobs.Run, js []jobs.Job) (jobs.Run, bool, error) {
 	run.Jobs.Total = len(js)
 	started := false
 	kept := run
 	err := d.writer.do(ctx, 3*len(js)+2, false, func(t *tx) error {
 		started, kept = false, run
-		if run.Key != "" {
-			earlier, err := scanRun(t.row, runByKeySQL, run.Key)
-			if !errors.Is(err, sql.ErrNoRows) {
-				kept = earlier
-				return err
-			}
+		earlier, found, err := t.earlier(run.Key)
+		if found || err != nil {
+			kept = earlier
+			return err
 		}
-		started = true
 		if err := t.linkConsent(&kept); err != nil {
 			return err
 		}
-		return t.startRun(&kept, js)
+		asks := asks(&kept, js)
+		if earlier, found, err = t.join(&kept, asks); found || err != nil {
+			kept = earlier
+			return err
+		}
+		started = true
+		return t.startRun(&kept, js, asks)
 	})
 	if err != nil {
 		return jobs.Run{}, false, fmt.Errorf("run %s: %w", run.ID, err)
@@ -46,19 +52,33 @@ func (d *DB) StartRun(ctx context.Context, run jobs.Run, js []jobs.Job) (jobs.Ru
 	return kept, started, nil
 }
 
-func (t *tx) startRun(run *jobs.Run, js []jobs.Job) error {
-	if err := t.insertRun(run); err != nil {
+func (t *tx) startRun(run *jobs.Run, js []jobs.Job, asks []byte) error {
+	js, turns, err := t.lineUp(run, js)
+	if err != nil {
+		return err
+	}
+	run.Jobs.Total = len(js)
+	if err := t.insertRun(run, asks); err != nil {
 		return err
 	}
 	for i := range js {
-		if err := t.insertJob(&js[i], jobs.Queued, false); err != nil {
+		turn := turns[js[i].Account]
+		if err := t.insertJob(&js[i], jobs.Queued, turn, false); err != nil {
 			return err
+		}
+		if turn != none {
+			continue
 		}
 		if err := t.putJob(&js[i], run.Traceparent, run.RequestedAt, time.Time{}); err != nil {
 			return err
 		}
 	}
-	if err := t.linkTick(run); err != nil {
+	if run.Lane > 0 {
+		if err := t.fillLane(run.Provider, run.RequestedAt); err != nil {
+			return err
+		}
+	}
+	if err := t.linkTick(run.ID, run.Trigger, run.Key); err != nil {
 		return err
 	}
 	if run.State.Ended() {
@@ -71,7 +91,7 @@ func (t *tx) startRun(run *jobs.Run, js []jobs.Job) error {
 	return nil
 }
 
-func (t *tx) insertRun(run *jobs.Run) error {
+func (t *tx) insertRun(run *jobs.Run, asks []byte) error {
 	errs, err := encode(run.Errors)
 	if err != nil {
 		return err
@@ -87,28 +107,28 @@ func (t *tx) insertRun(run *jobs.Run) error {
 	}
 	_, err = t.exec(insertRunSQL, run.ID, run.Provider, run.Kind, string(run.State), run.Trigger, accounts,
 		orNull(string(run.Params)), run.Jobs.Total, errs, stamp(run.RequestedAt), stampOf(run.StartedAt),
-		stampOf(run.FinishedAt), orNull(run.Key), orNull(run.ReplyTo), orNull(run.Traceparent))
+		stampOf(run.FinishedAt), orNull(run.Key), orNull(run.ReplyTo), orNull(run.Traceparent), zeroNull(run.Lane), asks)
 	return err
 }
 
 const insertRunSQL = `
 INSERT INTO runs (run_id, provider, kind, state, trigger, accounts, params, jobs_total, errors,
-       requested_at, started_at, finished_at, key, reply_to, traceparent)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+       requested_at, started_at, finished_at, key, reply_to, traceparent, lane, asks)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
-func (t *tx) insertJob(job *jobs.Job, state jobs.State, inline bool) error {
+func (t *tx) insertJob(job *jobs.Job, state jobs.State, turn jobTurn, inline bool) error {
 	question, err := encode(job.Question)
 	if err != nil {
 		return err
 	}
 	_, err = t.exec(insertJobSQL, job.ID, job.RunID, job.Provider, job.Account, job.Kind, question,
-		string(state), inline, stamp(job.FirstAt))
+		string(state), orNull(string(turn)), inline, stamp(job.FirstAt))
 	return err
 }
 
 const insertJobSQL = `
-INSERT INTO jobs (job_id, run_id, provider, account, kind, question, state, inline, planned_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
+INSERT INTO jobs (job_id, run_id, provider, account, kind, question, state, turn, inline, planned_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 // putJob puts the message for one attempt at a job into the outbox.
 func (t *tx) putJob(job *jobs.Job, traceparent string, at, due time.Time) error {
@@ -124,13 +144,13 @@ func (t *tx) putJob(job *jobs.Job, traceparent string, at, due time.Time) error 
 	})
 }
 
-// linkTick tells the tick that asked for a run, whose key then is the tick's, which run it is.
-func (t *tx) linkTick(run *jobs.Run) error {
-	schedule, ok := strings.CutPrefix(run.Trigger, "schedule:")
+// linkTick tells the tick that asked for a run, and whose key it then is, which run it is.
+func (t *tx) linkTick(runID, trigger, key string) error {
+	schedule, ok := strings.CutPrefix(trigger, scheduleTrigger)
 	if !ok {
 		return nil
 	}
-	due, ok := strings.CutPrefix(run.Key, schedule+"@")
+	due, ok := strings.CutPrefix(key, schedule+"@")
 	if !ok {
 		return nil
 	}
@@ -138,7 +158,7 @@ func (t *tx) linkTick(run *jobs.Run) error {
 	if err != nil {
 		return nil //nolint:nilerr // somebody's own key, which names no tick
 	}
-	_, err = t.exec(linkTickSQL, run.ID, schedule, stamp(at))
+	_, err = t.exec(linkTickSQL, runID, schedule, stamp(at))
 	return err
 }
 
@@ -199,9 +219,21 @@ func (t *tx) putResult(run *jobs.Run) error {
 		msgID: resultID(run), kind: TypeRunFinished, ceSubject: run.ID, provider: run.Provider,
 		time: *run.FinishedAt, traceparent: run.Traceparent, body: body,
 	}
-	if err := t.put(&e); err != nil || run.ReplyTo == "" {
+	if err := t.put(&e); err != nil {
 		return err
 	}
-	e.topic, e.subject = "reply", run.ReplyTo
-	return t.put(&e)
+	others, err := t.joinedReplies(run.ID)
+	if err != nil {
+		return err
+	}
+	e.topic = "reply"
+	for _, e.subject = range append(others, run.ReplyTo) {
+		if e.subject == "" {
+			continue
+		}
+		if err := t.put(&e); err != nil {
+			return err
+		}
+	}
+	return nil
 }

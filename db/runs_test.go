@@ -156,7 +156,8 @@ func TestBusyAccountsAreThoseWithOpenJobsOfTheTrigger(t *testing.T) {
 		commit(t, d, failed(js[1], jobs.Waiting, noon))
 	}
 	got, err := d.BusyAccounts(t.Context(), "schedule:a")
-	if diff := cmp.Diff([]string{"account01", "account02", "account11", "account12"}, got); diff != "" || err != nil {
+	want := []db.BusyAccount{{Account: "account01"}, {Account: "account02"}, {Account: "account11"}, {Account: "account12"}}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }

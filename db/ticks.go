@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"orderbeat/jobs"
@@ -57,7 +58,7 @@ const recordTickSQL = `
 INSERT INTO ticks (schedule, due_at, outcome, reason, run_id) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (schedule, due_at) DO NOTHING`
 
-// requestEntry is a "please run" message: the params, and accounts beside them.
+// requestEntry is a "please run" message: the params, and accounts and priority beside them.
 func requestEntry(r *jobs.Request, key string, at time.Time) (*entry, error) {
 	fields := map[string]json.RawMessage{}
 	if len(bytes.TrimSpace(r.Params)) > 0 {
@@ -71,6 +72,9 @@ func requestEntry(r *jobs.Request, key string, at time.Time) (*entry, error) {
 			return nil, err
 		}
 		fields["accounts"] = json.RawMessage(accounts)
+	}
+	if r.Priority != "" {
+		fields["priority"] = json.RawMessage(strconv.Quote(string(r.Priority)))
 	}
 	body, err := encode(fields)
 	if err != nil {
@@ -100,17 +104,24 @@ func (d *DB) LastTick(ctx context.Context, schedule string) (Tick, bool, error) 
 
 const lastTickSQL = `SELECT due_at, outcome, reason, run_id FROM ticks WHERE schedule = ? ORDER BY due_at DESC LIMIT 1`
 
+// BusyAccount is an account that still has jobs of runs with a trigger.
+type BusyAccount struct {
+	Account string
+	// LinedUp tells that it waits behind an earlier run already ([jobs.Run.LineUp]).
+	LinedUp bool
+}
+
 // BusyAccounts returns the accounts, sorted, that still have jobs of runs with this trigger.
-func (d *DB) BusyAccounts(ctx context.Context, trigger string) ([]string, error) {
+func (d *DB) BusyAccounts(ctx context.Context, trigger string) ([]BusyAccount, error) {
 	rows, err := d.readers.QueryContext(ctx, busySQL, trigger)
 	if err != nil {
 		return nil, err
 	}
-	var busy []string
+	var busy []BusyAccount
 	err = all(rows, func(rows *sql.Rows) error {
-		var account string
-		err := rows.Scan(&account)
-		busy = append(busy, account)
+		var b BusyAccount
+		err := rows.Scan(&b.Account, &b.LinedUp)
+		busy = append(busy, b)
 		return err
 	})
 	return busy, err
@@ -118,6 +129,6 @@ func (d *DB) BusyAccounts(ctx context.Context, trigger string) ([]string, error)
 
 // CROSS JOIN keeps the order of the tables: from the few open jobs to their runs.
 const busySQL = `
-SELECT DISTINCT j.account FROM jobs AS j CROSS JOIN runs AS r USING (run_id)
+SELECT j.account, max(coalesce(j.turn = 'behind', 0)) FROM jobs AS j CROSS JOIN runs AS r USING (run_id)
  WHERE j.state IN ('queued', 'running', 'waiting') AND j.state <> 'succeeded' AND r.trigger = ?
- ORDER BY j.account`
+ GROUP BY j.account ORDER BY j.account`

@@ -38,10 +38,25 @@ var JobStates = []State{Queued, Running, Waiting, Succeeded, Partial, Failed, De
 // Ended reports whether the state is final.
 func (s State) Ended() bool { return s != Queued && s != Running && s != Waiting }
 
+// Priority says which jobs go first.
+type Priority string
+
+// The priorities. Of those that are low, a few at a time go out at a provider, one of each
+// account, behind all others.
+const (
+	Normal Priority = "normal"
+	Low    Priority = "low"
+)
+
+// Priorities are all there are.
+var Priorities = []Priority{Normal, Low}
+
 // Request is one "please run".
 type Request struct {
 	Provider string
 	Kind     string
+	// Priority is the kind's own when it is "".
+	Priority Priority
 	// Accounts names the accounts to ask; none means all.
 	Accounts []string
 	// Params are the kind's own, a JSON object or nothing.
@@ -74,12 +89,23 @@ type Run struct {
 	StartedAt   *time.Time `json:"started_at"`
 	FinishedAt  *time.Time `json:"finished_at"`
 
+	// Priority is low, or "" for normal.
+	Priority Priority `json:"priority,omitempty"`
+	// PausedAt is when a run of low priority was paused, and Note why; nil when it goes on.
+	PausedAt *time.Time `json:"paused_at,omitempty"`
+	Note     string     `json:"note,omitempty"`
+
 	// Reopened is how often a job that was brought back made the run go on after its end.
 	Reopened int `json:"reopened,omitempty"`
 
 	Key         string `json:"-"`
 	ReplyTo     string `json:"-"`
 	Traceparent string `json:"-"`
+	// Lane is [Target.Lane] where the priority is low, else 0.
+	Lane int `json:"-"`
+	// LineUp says that an account which still works at an earlier run with the same trigger
+	// is asked when it has ended; but not if it is to be asked then already.
+	LineUp bool `json:"-"`
 }
 
 // MaxErrors bounds a run's list of errors; the jobs table has them all.

@@ -1,12 +1,9 @@
 package jobs
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strconv"
@@ -26,6 +23,8 @@ type Target struct {
 	// Open holds the open orders of each account, for kinds that follow them
 	// ([Kind.Follows]).
 	Open map[string][]OpenOrder
+	// Lane is how many jobs of low priority the provider is asked at once.
+	Lane int
 }
 
 // Planning is what is known when a run is planned for one account.
@@ -48,6 +47,8 @@ type Kind struct {
 	Ask func(ctx context.Context, p clients.Provider, q clients.Query) (clients.Answer, error)
 	// Hint says what becomes of a partial answer to Ask.
 	Hint string
+	// Low says that its runs have low priority where the request does not say.
+	Low bool
 }
 
 // Kinds lists every kind there is. A new kind is one file and one line here.
@@ -55,6 +56,7 @@ var Kinds = map[string]Kind{
 	"sync":     {Plan: planSync},
 	"fetch":    {Plan: planFetch},
 	"track":    {Plan: planTrack, Follows: true},
+	"backfill": {Plan: planBackfill, Low: true},
 	"check":    {Plan: planCheck, Ask: check},
 	"despatch": {Plan: planDespatch, Ask: askAdvices, Hint: documentsHint},
 	"invoice":  {Plan: planInvoice, Ask: askInvoices, Hint: documentsHint},
@@ -67,11 +69,17 @@ func Plan(r Request, targets map[string]Target, now time.Time) (Run, []Job, erro
 	now = moment(now)
 	run := newRun(r, now)
 	jobs, err := plan(run, targets, now)
+	if err == nil && r.Priority != "" && !slices.Contains(Priorities, r.Priority) {
+		err = Invalid("priority "+quote(string(r.Priority))+" is none", "the priorities are "+list(Priorities))
+	}
 	if err != nil {
 		run.fail(err, now)
 		return run, nil, err
 	}
 	run.Jobs.Total = len(jobs)
+	if r.Priority == Low || Kinds[r.Kind].Low && r.Priority != Normal {
+		run.Priority, run.Lane = Low, max(1, targets[r.Provider].Lane)
+	}
 	return run, jobs, nil
 }
 
@@ -88,23 +96,38 @@ func plan(run Run, targets map[string]Target, now time.Time) ([]Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	var jobs []Job
+	var asked [][]Question // of each account
+	total := 0
 	for _, a := range accounts {
 		questions, err := kind.Plan(Planning{Params: run.Params, Account: a, Traits: target.Traits, Open: target.Open[a.Name], Now: now})
 		if err != nil {
 			return nil, err
 		}
-		if len(jobs)+len(questions) > MaxJobs {
+		if total += len(questions); total > MaxJobs {
 			return nil, Invalid(fmt.Sprintf("the run would have more than %d jobs", MaxJobs), "ask for a shorter range, or for fewer accounts at a time")
 		}
-		for _, q := range questions {
+		asked = append(asked, questions)
+	}
+	return inTurn(run, accounts, asked, now), nil
+}
+
+// inTurn makes the jobs of questions: the first ones of all accounts, then the second ones.
+func inTurn(run Run, accounts []clients.Account, asked [][]Question, now time.Time) []Job {
+	var jobs []Job
+	for i, more := 0, true; more; i++ {
+		more = false
+		for n, questions := range asked {
+			if i >= len(questions) {
+				continue
+			}
+			more = true
 			jobs = append(jobs, Job{
 				ID: fmt.Sprintf("%s-%05d", run.ID, len(jobs)+1), RunID: run.ID, Provider: run.Provider,
-				Account: a.Name, Kind: run.Kind, Question: q, Attempt: 1, FirstAt: now,
+				Account: accounts[n].Name, Kind: run.Kind, Question: questions[i], Attempt: 1, FirstAt: now,
 			})
 		}
 	}
-	return jobs, nil
+	return jobs
 }
 
 // choose picks the named accounts, all when none is named.
@@ -169,72 +192,22 @@ func (r *Run) fail(err error, now time.Time) {
 	r.Provider, r.Kind = shorten(r.Provider), shorten(r.Kind)
 }
 
-// decodeParams reads a kind's params strictly: an unknown name or a wrong type is
-// an error that says which names there are.
-func decodeParams(params json.RawMessage, into any, known string) error {
-	if len(bytes.TrimSpace(params)) == 0 {
-		return nil
-	}
-	dec := json.NewDecoder(bytes.NewReader(params))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(into); err != nil {
-		return Invalid("params: "+jsonMistake(err), "known params: "+known)
-	}
-	return nil
-}
-
-// DecodeRequest reads the body of a "please run" message: a JSON object of the
-// kind's params and, beside them, accounts. An empty body is an empty object.
-func DecodeRequest(body []byte) (params json.RawMessage, accounts []string, err error) {
-	if len(bytes.TrimSpace(body)) == 0 {
-		return nil, nil, nil
-	}
-	var fields map[string]json.RawMessage
-	dec := json.NewDecoder(bytes.NewReader(body))
-	if err := dec.Decode(&fields); err != nil {
-		return nil, nil, Invalid("the body is not a JSON object: "+jsonMistake(err), `send params, like {"lookback":"14d"}, or nothing`)
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, nil, Invalid("the body goes on after its JSON object", "send one object")
-	}
-	if raw, ok := fields["accounts"]; ok {
-		if err := json.Unmarshal(raw, &accounts); err != nil {
-			return nil, nil, Invalid("accounts: "+jsonMistake(err), `send a list of names, like {"accounts":["detroit"]}`)
-		}
-		delete(fields, "accounts")
-	}
-	if len(fields) == 0 {
-		return nil, accounts, nil
-	}
-	params, err = json.Marshal(fields)
-	return params, accounts, err
-}
-
-// jsonMistake says what is wrong with a JSON text in words that do not repeat it at length.
-func jsonMistake(err error) string {
-	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && e.Field == "" {
-		return "want a JSON object, got " + e.Value
-	} else if ok {
-		return fmt.Sprintf("%s: want %s, got %s", shorten(e.Field), e.Type, e.Value)
-	}
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return "the JSON text ends too early"
-	}
-	return shorten(strings.TrimPrefix(err.Error(), "json: "))
-}
-
 func names[V any](m map[string]V) string { return list(slices.Sorted(maps.Keys(m))) }
 
 // list joins names, leaving out what nobody would read.
-func list(all []string) string {
+func list[S ~string](all []S) string {
 	const most = 20
 	if len(all) == 0 {
 		return "none"
 	}
-	if len(all) > most {
-		return fmt.Sprintf("%s and %d more", strings.Join(all[:most], ", "), len(all)-most)
+	var text []string
+	for _, s := range all[:min(len(all), most)] {
+		text = append(text, string(s))
 	}
-	return strings.Join(all, ", ")
+	if len(all) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(text, ", "), len(all)-most)
+	}
+	return strings.Join(text, ", ")
 }
 
 func quote(s string) string { return strconv.Quote(shorten(s)) }

@@ -214,21 +214,24 @@ func many(n int) string {
 	return b.String()
 }
 
-func TestDecodeRequest(t *testing.T) {
-	params, accounts, err := jobs.DecodeRequest([]byte(` {"lookback":"30d","accounts":["detroit"]} `))
-	if err != nil || string(params) != `{"lookback":"30d"}` || len(accounts) != 1 || accounts[0] != "detroit" {
-		t.Errorf("got %s, %v, %v", params, accounts, err)
+func TestARequestIsDecoded(t *testing.T) {
+	var r jobs.Request
+	err := r.Decode([]byte(` {"lookback":"30d","accounts":["detroit"],"priority":"low"} `))
+	if err != nil || string(r.Params) != `{"lookback":"30d"}` || len(r.Accounts) != 1 || r.Accounts[0] != "detroit" || r.Priority != jobs.Low {
+		t.Errorf("got %+v, %v", r, err)
 	}
 	for _, empty := range []string{"", " \n", "{}"} {
-		if params, accounts, err := jobs.DecodeRequest([]byte(empty)); params != nil || accounts != nil || err != nil {
-			t.Errorf("%q: got %s, %v, %v, want nothing", empty, params, accounts, err)
+		r = jobs.Request{}
+		if err := r.Decode([]byte(empty)); r.Params != nil || r.Accounts != nil || err != nil {
+			t.Errorf("%q: got %+v, %v, want nothing", empty, r, err)
 		}
 	}
 	for name, body := range map[string]string{
 		"cut off": `{"lookback":"30`, "no object": `[1]`, "a word": `please`, "two objects": `{}{}`,
 		"accounts of a wrong type": `{"accounts":"detroit"}`, "accounts of a wrong element": `{"accounts":[1]}`,
+		"a priority of a wrong type": `{"priority":1}`,
 	} {
-		if _, _, err := jobs.DecodeRequest([]byte(body)); clients.AsError(err).Code != clients.CodeInvalid {
+		if err := r.Decode([]byte(body)); clients.AsError(err).Code != clients.CodeInvalid {
 			t.Errorf("%s: got %v, want invalid", name, err)
 		}
 	}

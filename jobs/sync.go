@@ -18,7 +18,7 @@ const earliest clients.Date = "1970-01-01"
 // days. A range longer than the provider takes is cut into windows, oldest first.
 func planSync(p Planning) ([]Question, error) {
 	if p.Traits.NoWindows {
-		return nil, Invalid("the provider cannot be asked for the orders of a window", "use fetch with order_ids or references")
+		return nil, errNoWindows()
 	}
 	from, to, err := readWindow(p, defaultLookback, p.Traits.HistoryDays)
 	if err != nil {
@@ -27,20 +27,35 @@ func planSync(p Planning) ([]Question, error) {
 	return windows(from, to, p.Traits.MaxWindowDays), nil
 }
 
-// readWindow reads the params of kinds that ask for the days of a window: {"lookback":
+// errNoWindows is why a provider's orders cannot be asked for by their dates.
+func errNoWindows() error {
+	return Invalid("the provider cannot be asked for the orders of a window", "use fetch with order_ids or references")
+}
+
+// windowParams are the params of kinds that ask for the days of a window: {"lookback":
 // "14d"}, which is from today minus 14 days to today, or {"from": "2026-01-01", "to":
-// "2026-01-31"}, all days included and in the account's zone. Without "to" it ends
-// today; without anything it looks back as usual. A provider may tell of the last days
-// only, history of them with today, 0 for all: a lookback begins there at the earliest.
+// "2026-01-31"}, all days included and in the account's zone. Without "to" it ends today.
+type windowParams struct {
+	Lookback string       `json:"lookback"`
+	From     clients.Date `json:"from"`
+	To       clients.Date `json:"to"`
+}
+
+const windowKnown = `lookback ("14d"), or from and to ("2026-01-31")`
+
+// readWindow reads [windowParams] and nothing else.
 func readWindow(planning Planning, usual string, history int) (from, to clients.Date, err error) {
-	var p struct {
-		Lookback string       `json:"lookback"`
-		From     clients.Date `json:"from"`
-		To       clients.Date `json:"to"`
-	}
-	if err := decodeParams(planning.Params, &p, `lookback ("14d"), or from and to ("2026-01-31")`); err != nil {
+	var p windowParams
+	if err := decodeParams(planning.Params, &p, windowKnown); err != nil {
 		return "", "", err
 	}
+	return p.window(planning, usual, history)
+}
+
+// window is the window that the params mean; without any it looks back as usual. A
+// provider may tell of the last days only, history of them with today, 0 for all: a
+// lookback begins there at the earliest.
+func (p windowParams) window(planning Planning, usual string, history int) (from, to clients.Date, err error) {
 	today := clients.DateOf(planning.Now.In(location(planning.Account)))
 	oldest := earliest
 	if history > 0 {

@@ -27,7 +27,7 @@ type planner struct {
 func newPlanner(c Config, f *finished) *planner {
 	p := &planner{db: c.DB, targets: map[string]jobs.Target{}, schedules: map[string]Schedule{}, finished: f, log: c.Log}
 	for _, provider := range c.Providers {
-		p.targets[provider.Name] = jobs.Target{Traits: provider.Traits(), Accounts: provider.Accounts}
+		p.targets[provider.Name] = jobs.Target{Traits: provider.Traits(), Accounts: provider.Accounts, Lane: provider.Concurrency / 2}
 	}
 	for _, schedule := range c.Schedules {
 		p.schedules[schedule.Name] = schedule
@@ -160,9 +160,7 @@ func (p *planner) decode(msg jetstream.Msg, s subjects) (jobs.Request, error) {
 		return r, jobs.Invalid(fmt.Sprintf("%s %.80q is not a subject to publish to", db.HeaderReplyTo, bad),
 			fmt.Sprintf("name one subject of at most %d bytes, without wildcards", maxSubject))
 	}
-	var err error
-	r.Params, r.Accounts, err = jobs.DecodeRequest(msg.Data())
-	return r, err
+	return r, r.Decode(msg.Data())
 }
 
 // cutLast cuts s around the last sep.

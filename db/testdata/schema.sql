@@ -208,14 +208,25 @@ CREATE TABLE jobs (
   orders_created   INTEGER NOT NULL DEFAULT 0,
   orders_changed   INTEGER NOT NULL DEFAULT 0,
   orders_unchanged INTEGER NOT NULL DEFAULT 0
-, tried INTEGER NOT NULL DEFAULT 0, retried_at TEXT) STRICT;
+, tried INTEGER NOT NULL DEFAULT 0, retried_at TEXT, turn TEXT CHECK (turn IN ('held', 'behind', 'out')), turn_at TEXT) STRICT;
 
 CREATE INDEX jobs_run ON jobs (run_id, job_id);
+
+CREATE INDEX jobs_turn ON jobs (provider, turn, job_id) WHERE turn IS NOT NULL;
 
 CREATE INDEX jobs_unconsented ON jobs (provider, account, job_id)
   WHERE state = 'failed' AND error_code = 'consent_required';
 
 CREATE INDEX jobs_unfinished ON jobs (state, job_id) WHERE state <> 'succeeded';
+
+CREATE TABLE joined_requests (
+  key          TEXT NOT NULL PRIMARY KEY,
+  run_id       TEXT NOT NULL REFERENCES runs (run_id) ON DELETE CASCADE,
+  reply_to     TEXT,
+  requested_at TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX joined_requests_run ON joined_requests (run_id);
 
 CREATE TABLE order_documents (
   provider    TEXT NOT NULL,
@@ -341,7 +352,9 @@ CREATE TABLE runs (
   key              TEXT,
   reply_to         TEXT,
   traceparent      TEXT
-, reopened INTEGER NOT NULL DEFAULT 0) STRICT;
+, reopened INTEGER NOT NULL DEFAULT 0, lane INTEGER, paused_at TEXT, note TEXT, asks BLOB) STRICT;
+
+CREATE INDEX runs_asks ON runs (asks) WHERE state = 'queued';
 
 CREATE UNIQUE INDEX runs_key ON runs (key) WHERE key IS NOT NULL;
 

@@ -1,0 +1,78 @@
+package db
+
+import (
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"orderbeat/jobs"
+)
+
+// asks is a digest of what a run asks, nil where nothing is to join it: a run without jobs,
+// or one that makes up for what a consent was missed for.
+func asks(run *jobs.Run, js []jobs.Job) []byte {
+	if run.State != jobs.Queued || len(js) == 0 || strings.HasPrefix(run.Trigger, consentTrigger) {
+		return nil
+	}
+	sum := sha256.New()
+	fmt.Fprintf(sum, "%q %q %d\n", run.Provider, run.Kind, run.Lane)
+	for i := range js {
+		fmt.Fprintf(sum, "%q %q\n", js[i].Account, js[i].Question)
+	}
+	return sum.Sum(nil)
+}
+
+// earlier is the run that was kept, or joined, for a request with the same key.
+func (t *tx) earlier(key string) (jobs.Run, bool, error) {
+	if key == "" {
+		return jobs.Run{}, false, nil
+	}
+	run, err := scanRun(t.row, runByKeySQL, key)
+	if errors.Is(err, sql.ErrNoRows) {
+		run, err = scanRun(t.row, runJoinedSQL, key)
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		return jobs.Run{}, false, nil
+	}
+	return run, true, err
+}
+
+// join finds a run that waits and asks the same, and notes who else wants its result.
+func (t *tx) join(run *jobs.Run, asks []byte) (jobs.Run, bool, error) {
+	if asks == nil {
+		return jobs.Run{}, false, nil
+	}
+	waiting, err := scanRun(t.row, runAskingSQL, asks)
+	if errors.Is(err, sql.ErrNoRows) {
+		return jobs.Run{}, false, nil
+	}
+	if err != nil || run.Key == "" {
+		return waiting, true, err
+	}
+	if _, err := t.exec(joinSQL, run.Key, waiting.ID, orNull(run.ReplyTo), stamp(run.RequestedAt)); err != nil {
+		return waiting, true, err
+	}
+	return waiting, true, t.linkTick(waiting.ID, run.Trigger, run.Key)
+}
+
+// joinedReplies are the subjects that those who joined a run want its result on.
+func (t *tx) joinedReplies(runID string) (subjects []string, err error) {
+	err = t.each(joinedRepliesSQL, []any{runID}, func(rows *sql.Rows) error {
+		var subject string
+		err := rows.Scan(&subject)
+		subjects = append(subjects, subject)
+		return err
+	})
+	return subjects, err
+}
+
+const (
+	runJoinedSQL = selectRun + ` WHERE run_id = (SELECT run_id FROM joined_requests WHERE key = ?)`
+	runAskingSQL = selectRun + ` WHERE asks = ? AND state = 'queued'`
+
+	joinSQL = `INSERT INTO joined_requests (key, run_id, reply_to, requested_at) VALUES (?, ?, ?, ?)`
+
+	joinedRepliesSQL = `SELECT reply_to FROM joined_requests WHERE run_id = ? AND reply_to IS NOT NULL`
+)

@@ -1,0 +1,66 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"orderbeat/jobs"
+)
+
+// ErrPriority is returned for a run that cannot be paused because all its jobs go out at once.
+var ErrPriority = errors.New("it is not of low priority")
+
+// PauseRun keeps back the jobs of a run of low priority that have not gone out, for as long
+// as it is paused; those that have, end. To pause it again changes the note. The error is
+// [ErrUnknown], [ErrPriority], or a [*StateError] when the run has ended.
+func (d *DB) PauseRun(ctx context.Context, runID, note string, at time.Time) (jobs.Run, error) {
+	return d.changeLowRun(ctx, runID, func(t *tx, run *jobs.Run) error {
+		_, err := t.exec(pauseRunSQL, stamp(at), orNull(note), run.ID)
+		return err
+	})
+}
+
+// ResumeRun lets a paused run go on. One that is not paused goes on as it does. The errors
+// are those of [DB.PauseRun].
+func (d *DB) ResumeRun(ctx context.Context, runID string, at time.Time) (jobs.Run, error) {
+	return d.changeLowRun(ctx, runID, func(t *tx, run *jobs.Run) error {
+		if _, err := t.exec(resumeRunSQL, run.ID); err != nil {
+			return err
+		}
+		return t.fillLane(run.Provider, at)
+	})
+}
+
+// changeLowRun changes a run of low priority that has not ended, and returns it.
+func (d *DB) changeLowRun(ctx context.Context, runID string, change func(t *tx, run *jobs.Run) error) (run jobs.Run, err error) {
+	err = d.writer.do(ctx, 2, false, func(t *tx) error {
+		run, err = scanRun(t.row, runSQL, runID)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			return ErrUnknown
+		case err != nil:
+			return err
+		case run.State.Ended():
+			return &StateError{run.State}
+		case run.Lane == 0:
+			return ErrPriority
+		}
+		if err := change(t, &run); err != nil {
+			return err
+		}
+		run, err = scanRun(t.row, runSQL, runID)
+		return err
+	})
+	if err != nil {
+		return jobs.Run{}, fmt.Errorf("run %s: %w", runID, err)
+	}
+	return run, nil
+}
+
+const (
+	pauseRunSQL  = `UPDATE runs SET paused_at = coalesce(paused_at, ?), note = ? WHERE run_id = ?`
+	resumeRunSQL = `UPDATE runs SET paused_at = NULL, note = NULL WHERE run_id = ?`
+)

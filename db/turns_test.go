@@ -1,0 +1,289 @@
+package db_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderbeat/db"
+	"orderbeat/jobs"
+)
+
+// low is a run of low priority over accounts, each with as many jobs, not started yet.
+func low(lane, windows int, accounts ...string) (jobs.Run, []jobs.Job) {
+	run, js := plan(windows * len(accounts))
+	run.Kind, run.Lane = "backfill", lane
+	for i := range js {
+		js[i].Account, js[i].Kind = accounts[i%len(accounts)], "backfill"
+	}
+	return run, js
+}
+
+func keep(tb testing.TB, d *db.DB, run jobs.Run, js []jobs.Job) jobs.Run {
+	tb.Helper()
+	kept, _, err := d.StartRun(tb.Context(), run, js)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return kept
+}
+
+// wentOut takes the messages of jobs out of the outbox: the last digits of their ids.
+func wentOut(tb testing.TB, d *db.DB) string {
+	tb.Helper()
+	var list []string
+	for _, m := range pending(tb, d, noon.AddDate(1, 0, 0)) {
+		if m.Topic == "jobs" {
+			_, number, _ := strings.Cut(m.CESubject, "-")
+			list = append(list, strings.TrimLeft(number, "0"))
+		}
+	}
+	publish(tb, d)
+	return strings.Join(list, " ")
+}
+
+func TestJobsOfLowPriorityGoOutOneByOne(t *testing.T) {
+	d := open(t)
+	run, js := low(2, 3, "detroit", "toledo", "flint") // 1 to 9, in turn
+	keep(t, d, run, js)
+	steps := []struct {
+		name string
+		do   func()
+		want string
+	}{
+		{"the lane has room for two", func() {}, "1 2"},
+		{"one is begun", func() { _, _ = d.BeginJob(t.Context(), js[0]) }, ""},
+		{"one has ended", func() { commit(t, d, succeeded(js[0], noon)) }, "3"},
+		{"one has ended, and its account is free", func() { commit(t, d, succeeded(js[1], noon)) }, "4"},
+		{"one waits: its account is not asked, and its place is taken", func() { commit(t, d, failed(js[2], jobs.Waiting, noon)) }, "5 3"},
+		{"the other account's next", func() { commit(t, d, succeeded(js[3], noon)) }, "7"},
+		{"the account that waits is passed over", func() { commit(t, d, succeeded(js[4], noon)) }, "8"},
+		{"what waited has ended, but there is no room", func() {
+			js[2].Attempt = 2
+			commit(t, d, succeeded(js[2], noon))
+		}, ""},
+		{"there is room", func() { commit(t, d, succeeded(js[6], noon)) }, "6"},
+	}
+	for _, step := range steps {
+		step.do()
+		if got := wentOut(t, d); got != step.want {
+			t.Errorf("%s: got %q out, want %q", step.name, got, step.want)
+		}
+	}
+}
+
+func TestALowRunIsPausedResumedAndCancelled(t *testing.T) {
+	d := open(t)
+	run, js := low(1, 4, "detroit")
+	keep(t, d, run, js)
+	other, others := low(1, 2, "toledo")
+	keep(t, d, other, others)
+	wentOut(t, d)
+	paused, err := d.PauseRun(t.Context(), run.ID, "the supplier is busy", noon)
+	if err != nil || !paused.PausedAt.Equal(noon) || paused.Note != "the supplier is busy" || paused.Priority != jobs.Low {
+		t.Errorf("got %+v, %v, want it paused", paused, err)
+	}
+	commit(t, d, succeeded(js[0], noon))
+	if got := wentOut(t, d); got != "1" { // of the other run
+		t.Errorf("paused: got %q out, want the other run to go on", got)
+	}
+	commit(t, d, succeeded(others[0], noon))
+	commit(t, d, succeeded(others[1], noon))
+	if got := wentOut(t, d); got != "2" {
+		t.Errorf("paused: got %q out, want no job of the paused run", got)
+	}
+	resumed, err := d.ResumeRun(t.Context(), run.ID, noon)
+	if err != nil || resumed.PausedAt != nil || resumed.Note != "" {
+		t.Errorf("got %+v, %v, want it resumed", resumed, err)
+	}
+	if got := wentOut(t, d); got != "2" {
+		t.Errorf("resumed: got %q out, want the next", got)
+	}
+	again, more := low(1, 1, "flint")
+	keep(t, d, again, more)
+	if ids, got, err := d.CancelRun(t.Context(), run.ID); err != nil || len(ids) != 3 || got.State != jobs.Partial {
+		t.Errorf("got %v, %+v, %v, want three jobs cancelled", ids, got, err)
+	}
+	if got := wentOut(t, d); got != "1" {
+		t.Errorf("cancelled: got %q out, want the next run's", got)
+	}
+}
+
+func TestOnlyALowRunThatGoesOnIsPaused(t *testing.T) {
+	d := open(t)
+	normal, _ := start(t, d, 1)
+	run, js := low(1, 1, "detroit")
+	keep(t, d, run, js)
+	commit(t, d, succeeded(js[0], noon))
+	for name, test := range map[string]struct {
+		id   string
+		want error
+	}{"unknown": {"01J", db.ErrUnknown}, "of normal priority": {normal.ID, db.ErrPriority}} {
+		if _, err := d.PauseRun(t.Context(), test.id, "", noon); !errors.Is(err, test.want) {
+			t.Errorf("%s: got %v, want %v", name, err, test.want)
+		}
+		if _, err := d.ResumeRun(t.Context(), test.id, noon); !errors.Is(err, test.want) {
+			t.Errorf("%s: got %v, want %v", name, err, test.want)
+		}
+	}
+	_, err := d.PauseRun(t.Context(), run.ID, "", noon)
+	if e, ok := errors.AsType[*db.StateError](err); !ok || e.State != jobs.Succeeded {
+		t.Errorf("got %v, want that it has ended", err)
+	}
+}
+
+func TestWhatWaitsForItsTurnIsNotRequeued(t *testing.T) {
+	d := open(t)
+	run, js := low(1, 3, "detroit")
+	keep(t, d, run, js)
+	publish(t, d) // and the stream is lost
+	if n, err := d.Requeue(t.Context()); n != 1 || err != nil {
+		t.Errorf("got %d, %v, want the one that is out", n, err)
+	}
+	if got := wentOut(t, d); got != "1" {
+		t.Errorf("got %q, want the first job", got)
+	}
+}
+
+// TestTheTimeOfAJobBeginsWithItsTurn: a job is given up when it has been tried for long, and
+// not because the backfill is long.
+func TestTheTimeOfAJobBeginsWithItsTurn(t *testing.T) {
+	d := open(t)
+	run, js := low(1, 2, "detroit")
+	keep(t, d, run, js)
+	publish(t, d)
+	later := noon.Add(48 * time.Hour)
+	commit(t, d, succeeded(js[0], later))
+	m := pending(t, d, later.Add(time.Hour))
+	i := slices.IndexFunc(m, func(m db.Message) bool { return m.Topic == "jobs" })
+	if i < 0 || !strings.Contains(string(m[i].Body), `"first_at":"2026-11-22T12:00:02Z"`) {
+		t.Errorf("got %v, want the second job to begin two days later", m)
+	}
+	open, err := d.OpenJobsExcept(t.Context(), nil)
+	if err != nil || len(open) != 1 || !open[0].FirstAt.Equal(later.Add(2*time.Second)) {
+		t.Errorf("got %+v, %v, want it to have begun then", open, err)
+	}
+}
+
+func TestAccountsLineUpBehindTheirEarlierRun(t *testing.T) {
+	d := open(t)
+	tick := func(lane int, accounts ...string) (jobs.Run, []jobs.Job) {
+		run, js := plan(2 * len(accounts))
+		run.Trigger, run.LineUp, run.Lane = "schedule:recent", true, lane
+		for i := range js {
+			js[i].Account = accounts[i%len(accounts)]
+		}
+		return keep(t, d, run, js), js
+	}
+	_, first := tick(0, "detroit", "toledo")
+	if got := wentOut(t, d); got != "1 2 3 4" {
+		t.Fatalf("got %q out, want all", got)
+	}
+	commit(t, d, succeeded(first[1], noon))
+	commit(t, d, succeeded(first[3], noon)) // toledo's
+	second, behind := tick(0, "detroit", "toledo")
+	if got := wentOut(t, d); got != "2 4" || second.Jobs.Total != 4 {
+		t.Errorf("got %q of %d out, want toledo's", got, second.Jobs.Total)
+	}
+	third, _ := tick(0, "detroit", "flint")
+	if got := wentOut(t, d); got != "2 4" || third.Jobs.Total != 2 {
+		t.Errorf("got %q of %d out, want flint's alone: detroit waits behind already", got, third.Jobs.Total)
+	}
+	commit(t, d, succeeded(first[0], noon))
+	if got := wentOut(t, d); got != "" {
+		t.Errorf("got %q out, want none: one of detroit's first run is left", got)
+	}
+	commit(t, d, failed(first[2], jobs.Waiting, noon))
+	if got := wentOut(t, d); got != "3" {
+		t.Errorf("got %q out, want its own next attempt", got)
+	}
+	if _, err := d.CancelJob(t.Context(), first[2].ID); err != nil {
+		t.Fatal(err)
+	}
+	if got := wentOut(t, d); got != "1 3" {
+		t.Errorf("got %q out, want detroit's second run", got)
+	}
+	fourth, _ := tick(1, "detroit")
+	if got := wentOut(t, d); got != "" || fourth.Jobs.Total != 2 {
+		t.Errorf("got %q of %d out, want them to wait", got, fourth.Jobs.Total)
+	}
+	commit(t, d, succeeded(behind[0], noon))
+	commit(t, d, succeeded(behind[2], noon))
+	if got := wentOut(t, d); got != "1" {
+		t.Errorf("got %q out, want one: its priority is low", got)
+	}
+	rows, err := d.RunJobs(t.Context(), fourth.ID)
+	if err != nil || rows[0].Turn != "out" || rows[1].Turn != "held" {
+		t.Errorf("got %+v, %v, want one out and one held", rows, err)
+	}
+}
+
+func TestTheSameRunAskedTwiceWhileItWaitsIsOne(t *testing.T) {
+	d := open(t)
+	if _, err := d.RecordTick(t.Context(), db.Tick{Schedule: "recent", DueAt: noon, Outcome: "started"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	run, js := plan(2)
+	run.Key, run.ReplyTo = "first", "inbox.1"
+	keep(t, d, run, js)
+	ask := func(key, replyTo, trigger string, change func([]jobs.Job)) (jobs.Run, bool) {
+		t.Helper()
+		twin, twins := plan(2)
+		for i := range twins {
+			twins[i].Question = js[i].Question
+		}
+		if change != nil {
+			change(twins)
+		}
+		twin.Key, twin.ReplyTo, twin.Trigger = key, replyTo, trigger
+		got, started, err := d.StartRun(t.Context(), twin, twins)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got, started
+	}
+	for _, test := range []struct{ key, reply, trigger string }{
+		{"second", "inbox.2", "nats"}, {"second", "inbox.2", "nats"}, // delivered twice
+		{"", "", "api"}, {"recent@2026-11-20T12:00:00Z", "", "schedule:recent"},
+	} {
+		if got, started := ask(test.key, test.reply, test.trigger, nil); got.ID != run.ID || started {
+			t.Errorf("%+v: got run %s, %v, want it to join %s", test, got.ID, started, run.ID)
+		}
+	}
+	if tick, _, err := d.LastTick(t.Context(), "recent"); tick.RunID != run.ID || err != nil {
+		t.Errorf("got the tick %+v, %v, want the run that it joined", tick, err)
+	}
+	for name, change := range map[string]func([]jobs.Job){
+		"another account": func(js []jobs.Job) { js[1].Account = "toledo" },
+		"another window":  func(js []jobs.Job) { js[1].To = "2026-11-21" },
+	} {
+		if got, started := ask("", "", "api", change); !started {
+			t.Errorf("%s: got run %s, want a new one", name, got.ID)
+		}
+	}
+	if _, err := d.BeginJob(t.Context(), js[0]); err != nil {
+		t.Fatal(err)
+	}
+	if got, started := ask("", "", "api", nil); !started {
+		t.Errorf("got run %s, want a new one: the first does not wait any more", got.ID)
+	}
+	if got, started := ask("second", "inbox.2", "nats", nil); got.ID != run.ID || started {
+		t.Errorf("got run %s, %v, want the one that its request joined", got.ID, started)
+	}
+	publish(t, d)
+	commit(t, d, succeeded(js[0], noon))
+	commit(t, d, succeeded(js[1], noon))
+	var told []string
+	for _, m := range pending(t, d, noon.Add(time.Hour)) {
+		told = append(told, fmt.Sprint(m.Topic, " ", strings.TrimPrefix(m.Subject, "results.michelin."+run.ID)))
+	}
+	slices.Sort(told)
+	if diff := cmp.Diff([]string{"reply inbox.1", "reply inbox.2", "results "}, told); diff != "" {
+		t.Errorf("the result is told (-want +got):\n%s", diff)
+	}
+}
