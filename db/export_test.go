@@ -121,6 +121,7 @@ func Queries() []Query {
 		{"run that asks the same", runAskingSQL, []any{"a"}},
 		{"joined replies", joinedRepliesSQL, []any{"r"}},
 		{"next held", nextHeldSQL, []any{"p", "p"}},
+		{"pace", paceSQL, []any{"r"}},
 		{"taken", takenSQL, []any{"p"}},
 		{"behind", behindSQL, []any{"p", "a", "t"}},
 		{"working", workingSQL, []any{"p", "a", "t"}},

@@ -39,9 +39,10 @@ func (t *tx) earlier(key string) (jobs.Run, bool, error) {
 	return run, true, err
 }
 
-// join finds a run that waits and asks the same, and notes who else wants its result.
+// join finds a run that waits and asks the same, and notes who else wants its result. What
+// a schedule asks for is its own: whether its runs may overlap is said there.
 func (t *tx) join(run *jobs.Run, asks []byte) (jobs.Run, bool, error) {
-	if asks == nil {
+	if asks == nil || strings.HasPrefix(run.Trigger, scheduleTrigger) {
 		return jobs.Run{}, false, nil
 	}
 	waiting, err := scanRun(t.row, runAskingSQL, asks)
@@ -51,10 +52,8 @@ func (t *tx) join(run *jobs.Run, asks []byte) (jobs.Run, bool, error) {
 	if err != nil || run.Key == "" {
 		return waiting, true, err
 	}
-	if _, err := t.exec(joinSQL, run.Key, waiting.ID, orNull(run.ReplyTo), stamp(run.RequestedAt)); err != nil {
-		return waiting, true, err
-	}
-	return waiting, true, t.linkTick(waiting.ID, run.Trigger, run.Key)
+	_, err = t.exec(joinSQL, run.Key, waiting.ID, orNull(run.ReplyTo), stamp(run.RequestedAt))
+	return waiting, true, err
 }
 
 // joinedReplies are the subjects that those who joined a run want its result on.

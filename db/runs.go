@@ -19,8 +19,8 @@ const HeaderReplyTo = "Orderbeat-Reply-To"
 // outbox. A run that has ended already, or that has no jobs, ends at once with its
 // result in the outbox. When a run with the same key was kept before, that one is
 // returned with false, and nothing is written. One that asks the same as a run which
-// still waits joins it: that one is returned with false, and tells its result to both. When
-// a tick asked for the run, it learns its id; when a consent did, the run learns its trigger.
+// still waits joins it, but for those of schedules: that one is returned with false, and
+// tells its result to both. When a tick asked for the run, it learns its id; when a consent did, the run learns its trigger.
 //
 // A job of low priority, and one of a run that lines up ([jobs.Run.LineUp]), has its message
 // put into the outbox when its turn comes.
@@ -78,7 +78,7 @@ func (t *tx) startRun(run *jobs.Run, js []jobs.Job, asks []byte) error {
 			return err
 		}
 	}
-	if err := t.linkTick(run.ID, run.Trigger, run.Key); err != nil {
+	if err := t.linkTick(run); err != nil {
 		return err
 	}
 	if run.State.Ended() {
@@ -144,13 +144,13 @@ func (t *tx) putJob(job *jobs.Job, traceparent string, at, due time.Time) error 
 	})
 }
 
-// linkTick tells the tick that asked for a run, and whose key it then is, which run it is.
-func (t *tx) linkTick(runID, trigger, key string) error {
-	schedule, ok := strings.CutPrefix(trigger, scheduleTrigger)
+// linkTick tells the tick that asked for a run, whose key then is the tick's, which run it is.
+func (t *tx) linkTick(run *jobs.Run) error {
+	schedule, ok := strings.CutPrefix(run.Trigger, scheduleTrigger)
 	if !ok {
 		return nil
 	}
-	due, ok := strings.CutPrefix(key, schedule+"@")
+	due, ok := strings.CutPrefix(run.Key, schedule+"@")
 	if !ok {
 		return nil
 	}
@@ -158,7 +158,7 @@ func (t *tx) linkTick(runID, trigger, key string) error {
 	if err != nil {
 		return nil //nolint:nilerr // somebody's own key, which names no tick
 	}
-	_, err = t.exec(linkTickSQL, runID, schedule, stamp(at))
+	_, err = t.exec(linkTickSQL, run.ID, schedule, stamp(at))
 	return err
 }
 

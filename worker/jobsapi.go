@@ -126,6 +126,9 @@ func unfit(err error, what, id, list string) error {
 	if errors.Is(err, db.ErrUnknown) {
 		return notFound(fmt.Sprintf("no %s %.60q", what, id), list+" has the latest")
 	}
+	if errors.Is(err, db.ErrPriority) {
+		return invalid(fmt.Sprintf("%s %s is not of low priority: its jobs are all on their way", what, id), "cancel it instead, or ask for it with priority low")
+	}
 	if e, ok := errors.AsType[*db.StateError](err); ok {
 		return &apiError{status: 409, Code: clients.CodeInvalid, Message: fmt.Sprintf("%s %s is %s", what, id, e.State), Hint: "there is nothing to be done about it in that state"}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"time"
 
@@ -62,12 +61,15 @@ func (p *planner) plan(ctx context.Context, r jobs.Request) (run jobs.Run, plann
 }
 
 func (p *planner) keep(ctx context.Context, run jobs.Run, planned []jobs.Job) (jobs.Run, error) {
-	if trigger, ok := strings.CutPrefix(run.Trigger, "schedule:"); ok && len(planned) > 0 {
-		var err error
-		if planned, err = p.withoutBusy(ctx, trigger, planned); err != nil {
-			return jobs.Run{}, err
+	if name, ok := strings.CutPrefix(run.Trigger, "schedule:"); ok && len(planned) > 0 {
+		overlap := p.schedules[name].Overlap
+		run.LineUp = overlap == "queue_one"
+		if overlap == "skip" {
+			var err error
+			if planned, err = p.withoutBusy(ctx, run.Trigger, planned); err != nil {
+				return jobs.Run{}, err
+			}
 		}
-		run.Jobs.Total = len(planned)
 	}
 	run, started, err := p.db.StartRun(ctx, run, planned)
 	if err != nil {
@@ -77,20 +79,6 @@ func (p *planner) keep(ctx context.Context, run jobs.Run, planned []jobs.Job) (j
 		p.finished.tell(ctx, run)
 	}
 	return run, nil
-}
-
-// withoutBusy leaves out the accounts that still work at an earlier run of the
-// schedule, where the schedule says so. A tick looks too; but ticks that waited
-// for NATS were not planned yet when the next one looked.
-func (p *planner) withoutBusy(ctx context.Context, schedule string, planned []jobs.Job) ([]jobs.Job, error) {
-	if p.schedules[schedule].Overlap != "skip" {
-		return planned, nil
-	}
-	busy, err := p.db.BusyAccounts(ctx, "schedule:"+schedule)
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(planned, func(j jobs.Job) bool { return slices.Contains(busy, j.Account) }), nil
 }
 
 // consume plans the messages of the runs stream until ctx ends.

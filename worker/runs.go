@@ -20,13 +20,14 @@ func (s *service) startRun(ctx context.Context, r *request) (any, error) {
 		Kind     string          `json:"kind"`
 		Params   json.RawMessage `json:"params"`
 		Accounts []string        `json:"accounts"`
+		Priority jobs.Priority   `json:"priority"`
 		Wait     bool            `json:"wait"`
 	}
 	if err := r.decode(&q); err != nil {
 		return nil, err
 	}
 	request := jobs.Request{
-		Provider: q.Provider, Kind: q.Kind, Accounts: q.Accounts, Params: q.Params,
+		Provider: q.Provider, Kind: q.Kind, Accounts: q.Accounts, Params: q.Params, Priority: q.Priority,
 		Trigger: "api", Traceparent: r.Headers().Get("traceparent"),
 	}
 	run, planned, invalid, err := s.planner.plan(ctx, request)
@@ -90,7 +91,11 @@ func (s *service) getRun(ctx context.Context, r *request) (any, error) {
 	if !found {
 		return nil, notFound(fmt.Sprintf("no run %.40q", q.RunID), "runs.list has the latest")
 	}
-	return map[string]any{"run": run}, nil
+	progress, err := s.db.Progress(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"run": run, "progress": progress}, nil
 }
 
 func (s *service) listRuns(ctx context.Context, r *request) (any, error) {

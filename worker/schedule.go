@@ -134,7 +134,7 @@ func (s *scheduler) tick(ctx context.Context, schedule Schedule, due time.Time, 
 }
 
 // account records a tick and asks for the run, but not while the schedule is paused, and
-// not for the accounts that still work at an earlier one.
+// for accounts that still work at an earlier one as the schedule says.
 func (s *scheduler) account(ctx context.Context, schedule Schedule, tick db.Tick) error {
 	pause, paused, err := s.db.Paused(ctx, schedule.Name)
 	if err != nil {
@@ -155,21 +155,19 @@ func (s *scheduler) account(ctx context.Context, schedule Schedule, tick db.Tick
 		}
 		return s.record(ctx, tick, nil)
 	}
-	accounts, busy := schedule.Accounts, []string(nil)
-	if schedule.Overlap == "skip" {
-		if accounts, busy, err = s.idle(ctx, schedule); err != nil {
-			return err
-		}
+	accounts, why, err := s.overlap(ctx, schedule)
+	if err != nil {
+		return err
 	}
-	if len(busy) > 0 && len(accounts) == 0 {
-		tick.Outcome, tick.Reason = "skipped", "every account still works at an earlier run"
+	if why != "" {
+		tick.Reason = why
+	}
+	if len(accounts) == 0 && why != "" {
+		tick.Outcome = "skipped"
 		return s.record(ctx, tick, nil)
 	}
-	if len(busy) > 0 {
-		tick.Reason = fmt.Sprintf("without %v, which still work at an earlier run", busy)
-	}
 	return s.record(ctx, tick, &jobs.Request{
-		Provider: schedule.Provider, Kind: schedule.Kind, Params: schedule.Params,
+		Provider: schedule.Provider, Kind: schedule.Kind, Params: schedule.Params, Priority: schedule.Priority,
 		Accounts: accounts, Trigger: "schedule:" + schedule.Name,
 	})
 }
@@ -190,30 +188,6 @@ func (s *scheduler) giveUp(ctx context.Context, schedule Schedule) (db.Pause, bo
 	s.log.Warn("a schedule is paused", "schedule", p.Schedule, "note", p.Note)
 	s.late.paused(ctx, &schedule)
 	return p, true, nil
-}
-
-// idle splits a schedule's accounts into those that have nothing to do and the busy ones.
-func (s *scheduler) idle(ctx context.Context, schedule Schedule) (idle, busy []string, err error) {
-	working, err := s.db.BusyAccounts(ctx, "schedule:"+schedule.Name)
-	if err != nil || len(working) == 0 {
-		return schedule.Accounts, nil, err
-	}
-	all := schedule.Accounts
-	if len(all) == 0 {
-		all = s.accounts[schedule.Provider]
-	}
-	isBusy := map[string]bool{}
-	for _, a := range working {
-		isBusy[a] = true
-	}
-	for _, a := range all {
-		if isBusy[a] {
-			busy = append(busy, a)
-		} else {
-			idle = append(idle, a)
-		}
-	}
-	return idle, busy, nil
 }
 
 // record keeps a tick, once, counts it, and tells that its schedule is kept.

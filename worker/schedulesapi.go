@@ -60,13 +60,12 @@ func (s *service) scheduleReply(ctx context.Context, schedule Schedule) (schedul
 
 // pauseSchedule has a schedule's due times start nothing until it is resumed.
 func (s *service) pauseSchedule(ctx context.Context, r *request) (any, error) {
-	const mostNote = 500 // bytes
 	schedule, note, err := s.named(r)
 	if err != nil {
 		return nil, err
 	}
-	if len(note) > mostNote {
-		return nil, invalid(fmt.Sprintf("the note is longer than %d bytes", mostNote), "say it shorter")
+	if err := checkNote(note); err != nil {
+		return nil, err
 	}
 	if err := s.db.PauseSchedule(ctx, schedule.Name, note, time.Now()); err != nil {
 		return nil, err
@@ -96,7 +95,7 @@ func (s *service) triggerSchedule(ctx context.Context, r *request) (any, error) 
 		return nil, err
 	}
 	run, err := s.planner.start(ctx, jobs.Request{
-		Provider: schedule.Provider, Kind: schedule.Kind, Accounts: schedule.Accounts, Params: schedule.Params,
+		Provider: schedule.Provider, Kind: schedule.Kind, Accounts: schedule.Accounts, Params: schedule.Params, Priority: schedule.Priority,
 		Trigger: "schedule:" + schedule.Name, Traceparent: r.Headers().Get("traceparent"),
 	})
 	if err != nil {

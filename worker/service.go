@@ -84,6 +84,8 @@ func (s *service) endpoints() []endpoint {
 		{"runs.get", 64, "one run", s.getRun},
 		{"runs.list", 64, "the latest runs", s.listRuns},
 		{"runs.cancel", 16, "end a run, with its jobs that have not ended", s.cancelRun},
+		{"runs.pause", 16, "keep back what is left of a run of low priority, with a note that says why", s.pauseRun},
+		{"runs.resume", 16, "let a paused run go on", s.resumeRun},
 		{"jobs.get", 64, "one job", s.getJob},
 		{"jobs.list", 64, "the latest jobs", s.listJobs},
 		{"jobs.retry", 16, "bring back a job that failed, is dead or was cancelled", s.retryJob},

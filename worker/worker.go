@@ -20,6 +20,7 @@ import (
 	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/jobs"
 )
 
 // Config is what a worker is made of. Everything in it is checked already.
@@ -76,7 +77,8 @@ type Schedule struct {
 	Kind     string
 	Params   []byte // JSON object, or nil
 	Accounts []string
-	Overlap  string        // skip | allow
+	Priority jobs.Priority // "" for the kind's own
+	Overlap  string        // skip | queue_one | allow
 	CatchUp  string        // none | last | all
 	Jitter   time.Duration // each tick is delayed by a uniform random share of it
 	// PauseAfter is how many runs fail in a row before the schedule is paused, 0 for never.

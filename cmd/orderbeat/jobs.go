@@ -79,31 +79,6 @@ func (a *app) jobTool(use, short, long, endpoint string) *cobra.Command {
 	}
 }
 
-func (a *app) runsCancelCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "cancel <run-id>", Short: "End a run, with its jobs that have not ended",
-		Long: `Have the running worker end a run with those of its jobs that have not ended. What was
-asked already stays as it is.`,
-		Args: one("the run's id"),
-		RunE: func(c *cobra.Command, args []string) error {
-			w, err := a.dialWorker()
-			if err != nil {
-				return err
-			}
-			defer w.Close()
-			var reply struct {
-				Run       jobs.Run `json:"run"`
-				Cancelled int      `json:"cancelled"`
-			}
-			if err := w.ask(c.Context(), "runs.cancel", map[string]string{"run_id": args[0]}, &reply); err != nil {
-				return asked(err)
-			}
-			fmt.Fprintf(a.stdout, "%s is %s: %s cancelled\n", reply.Run.ID, reply.Run.State, count(reply.Cancelled, "job"))
-			return nil
-		},
-	}
-}
-
 func (a *app) jobs(ctx context.Context, o jobsOptions) error {
 	o.filter.State = jobs.State(o.state)
 	if o.state != "" && !slices.Contains(jobs.JobStates, o.filter.State) {

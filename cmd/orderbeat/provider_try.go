@@ -67,8 +67,8 @@ Exit status: 0 orders came, or there are none; 1 the call or the mapping failed.
 }
 
 type tryOptions struct {
-	provider, account  string
-	from, to, lookback string
+	provider, account string
+	window
 	orderID, reference string
 	name               string
 	save, asJSON       bool
@@ -76,7 +76,7 @@ type tryOptions struct {
 
 // try is one straight line: what is asked, the call, what is shown, what is kept.
 func (a *app) try(ctx context.Context, o tryOptions) (err error) {
-	params, err := syncOptions{from: o.from, to: o.to, lookback: o.lookback}.params()
+	given, err := o.params()
 	if err != nil {
 		return err
 	}
@@ -88,6 +88,10 @@ func (a *app) try(ctx context.Context, o tryOptions) (err error) {
 		return err
 	}
 	p, account, err := o.choose(conf)
+	if err != nil {
+		return err
+	}
+	params, err := json.Marshal(given)
 	if err != nil {
 		return err
 	}

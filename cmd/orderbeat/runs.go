@@ -40,7 +40,7 @@ database; the worker may run or not. Times are UTC.`,
 	f.StringVar(&o.state, "state", "", "only runs in this state: "+words(jobs.RunStates))
 	f.IntVar(&o.limit, "limit", 20, "how many at most")
 	jsonFlag(c, &o.asJSON)
-	c.AddCommand(a.runsCancelCommand())
+	c.AddCommand(a.runsCancelCommand(), a.runsPauseCommand(), a.runsResumeCommand())
 	return c
 }
 
@@ -108,20 +108,24 @@ func (a *app) oneRun(ctx context.Context, id string, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	if asJSON {
-		return printJSON(a.stdout, map[string]any{"run": run, "jobs": rows})
+	far, err := database.Progress(ctx, run)
+	if err != nil {
+		return err
 	}
-	return printRun(a.stdout, run, rows)
+	if asJSON {
+		return printJSON(a.stdout, map[string]any{"run": run, "jobs": rows, "progress": far})
+	}
+	return printRun(a.stdout, run, rows, far)
 }
 
-func printRun(w io.Writer, r jobs.Run, js []db.JobRow) error {
+func printRun(w io.Writer, r jobs.Run, js []db.JobRow, far jobs.Progress) error {
 	fmt.Fprintf(w, "%s  %s %s  %s\n", r.ID, plain(r.Provider), plain(r.Kind), r.State)
 	fmt.Fprintf(w, "requested %s by %s, took %s\n", minute(r.RequestedAt), plain(r.Trigger), took(r))
 	if len(r.Params) > 0 {
 		fmt.Fprintf(w, "params %s\n", plain(string(r.Params)))
 	}
-	fmt.Fprintf(w, "%d of %s ended; %s seen, %d created, %d changed\n",
-		r.Jobs.Ended(), count(r.Jobs.Total, "job"), count(r.Orders.Seen, "order"), r.Orders.Created, r.Orders.Changed)
+	fmt.Fprintf(w, "%d of %s ended%s; %s seen, %d created, %d changed\n",
+		r.Jobs.Ended(), count(r.Jobs.Total, "job"), rest(r, far), count(r.Orders.Seen, "order"), r.Orders.Created, r.Orders.Changed)
 	if len(r.Errors) > 0 {
 		fmt.Fprintln(w)
 		printErrors(w, r.Errors)
@@ -142,6 +146,10 @@ var jobHead = []string{"JOB", "ACCOUNT", "STATE", "ATTEMPTS", "ASKS", "SEEN", "C
 
 func jobCells(j db.JobRow) []string {
 	next, problem := "-", string(j.ErrorCode)
+	state := string(j.State)
+	if j.Turn == "held" || j.Turn == "behind" {
+		state = j.Turn
+	}
 	if j.NextAttemptAt != nil && !j.State.Ended() {
 		next = j.NextAttemptAt.UTC().Format("01-02 15:04:05")
 	}
@@ -149,7 +157,7 @@ func jobCells(j db.JobRow) []string {
 		problem += ": " + j.Error
 	}
 	return []string{
-		strings.TrimPrefix(j.JobID, j.RunID+"-"), j.Account, string(j.State), fmt.Sprint(j.Attempts), asks(j.Question),
+		strings.TrimPrefix(j.JobID, j.RunID+"-"), j.Account, state, fmt.Sprint(j.Attempts), asks(j.Question),
 		fmt.Sprint(j.Orders.Seen), fmt.Sprint(j.Orders.Created), fmt.Sprint(j.Orders.Changed), next, orDash(problem),
 	}
 }

@@ -1,15 +1,6 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"time"
-
-	"github.com/nats-io/nats.go"
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"orderbeat/clients"
@@ -17,7 +8,7 @@ import (
 )
 
 func (a *app) syncCommand() *cobra.Command {
-	var o syncOptions
+	var o windowOptions
 	c := &cobra.Command{
 		Use:   "sync <provider>",
 		Short: "Ask a provider for the orders of a window now, and watch",
@@ -31,32 +22,40 @@ Exit status: 0 every job succeeded, 3 some did, 1 none did.`,
   orderbeat sync michelin --from 2026-01-01 --to 2026-03-31 --json`,
 		Args: one("the provider to ask"),
 		RunE: func(c *cobra.Command, args []string) error {
-			o.provider = args[0]
-			return a.sync(c.Context(), o)
+			params, err := o.params()
+			if err != nil {
+				return err
+			}
+			return a.askAndWatch(c.Context(), runRequest{args[0], "sync", params, o.accounts}, o.watchOptions)
 		},
 	}
+	o.flags(c, "window that ends today, like 14d (default 14d)")
+	return c
+}
+
+// windowOptions choose the accounts and the days that a run asks for.
+type windowOptions struct {
+	accounts []string
+	window
+	watchOptions
+}
+
+func (o *windowOptions) flags(c *cobra.Command, lookback string) {
 	f := c.Flags()
 	f.StringArrayVar(&o.accounts, "account", nil, "account to ask, may be repeated (default all)")
 	f.StringVar(&o.from, "from", "", "first day of the window, like 2026-01-31")
 	f.StringVar(&o.to, "to", "", "last day of the window (default today)")
-	f.StringVar(&o.lookback, "lookback", "", "window that ends today, like 14d (default 14d)")
-	f.DurationVar(&o.timeout, "timeout", 0, "stop watching after this time, like 5m; the run goes on (default never)")
-	jsonFlag(c, &o.asJSON)
+	f.StringVar(&o.lookback, "lookback", "", lookback)
+	o.watchOptions.flags(c)
 	c.MarkFlagsMutuallyExclusive("from", "lookback")
 	c.MarkFlagsMutuallyExclusive("to", "lookback")
-	return c
 }
 
-type syncOptions struct {
-	provider           string
-	accounts           []string
-	from, to, lookback string
-	timeout            time.Duration
-	asJSON             bool
-}
+// window are the days that a run asks for, as they are given.
+type window struct{ from, to, lookback string }
 
-// params is what the kind sync takes.
-func (o syncOptions) params() (json.RawMessage, error) {
+// params are those of a window.
+func (o window) params() (map[string]string, error) {
 	given := map[string]string{}
 	for _, end := range []struct{ name, day string }{{"from", o.from}, {"to", o.to}} {
 		if end.day == "" {
@@ -76,164 +75,5 @@ func (o syncOptions) params() (json.RawMessage, error) {
 		}
 		given["lookback"] = o.lookback
 	}
-	return json.Marshal(given)
-}
-
-func (a *app) sync(ctx context.Context, o syncOptions) error {
-	params, err := o.params()
-	if err != nil {
-		return err
-	}
-	conf, err := a.loadPart("nats")
-	if err != nil {
-		return err
-	}
-	api, err := dial(conf.NATS)
-	if err != nil {
-		return err
-	}
-	defer api.Close()
-
-	if o.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, o.timeout)
-		defer cancel()
-	}
-	run, err := startRun(ctx, api, runRequest{o.provider, "sync", params, o.accounts})
-	if err != nil {
-		return err
-	}
-	run, err = a.watch(ctx, api, run)
-	if ctx.Err() != nil && !run.State.Ended() {
-		return fmt.Errorf("no longer watching; run %s goes on: see `orderbeat runs %s`", run.ID, run.ID)
-	}
-	if err != nil {
-		return err
-	}
-	if o.asJSON {
-		if err := printJSON(a.stdout, run); err != nil {
-			return err
-		}
-	} else {
-		printResult(a.stdout, a.stderr, run)
-	}
-	return outcome(run.State)
-}
-
-// outcome is the exit status of a run that ended.
-func outcome(s jobs.State) error {
-	switch s {
-	case jobs.Succeeded:
-		return nil
-	case jobs.Partial:
-		return &exit{status: partialOnly}
-	default:
-		return &exit{status: failed}
-	}
-}
-
-// runRequest is what starts a run.
-type runRequest struct {
-	Provider string          `json:"provider"`
-	Kind     string          `json:"kind"`
-	Params   json.RawMessage `json:"params,omitempty"`
-	Accounts []string        `json:"accounts,omitempty"`
-}
-
-func startRun(ctx context.Context, api *api, request runRequest) (jobs.Run, error) {
-	var reply struct {
-		Run jobs.Run `json:"run"`
-	}
-	err := api.ask(ctx, "runs.start", request, &reply)
-	return reply.Run, asked(err)
-}
-
-// watch asks for the run until it ended, and shows how far it is. While the worker
-// does not answer, because it restarts, it keeps asking for a while.
-func (a *app) watch(ctx context.Context, api *api, run jobs.Run) (jobs.Run, error) {
-	const every, patience = 250 * time.Millisecond, 30 * time.Second
-	bar := newBar(a.stderr)
-	defer bar.Close()
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	answered := time.Now()
-	for !run.State.Ended() {
-		bar.show(run)
-		select {
-		case <-ctx.Done():
-			return run, ctx.Err()
-		case <-ticker.C:
-		}
-		var reply struct {
-			Run jobs.Run `json:"run"`
-		}
-		err := api.ask(ctx, "runs.get", map[string]string{"run_id": run.ID}, &reply)
-		switch {
-		case err == nil:
-			run, answered = reply.Run, time.Now()
-		case !passes(err) || time.Since(answered) > patience:
-			return run, fmt.Errorf("run %s: %w", run.ID, err)
-		}
-	}
-	bar.show(run)
-	return run, nil
-}
-
-// passes reports whether an error is one of a worker that stops, starts or is busy.
-func passes(err error) bool {
-	if e, ok := errors.AsType[*apiError](err); ok {
-		return e.Code == "busy" || e.Code == "timeout" || e.Code == string(clients.CodeUnavailable)
-	}
-	if _, ok := errors.AsType[*nobodyError](err); ok {
-		return true
-	}
-	return errors.Is(err, nats.ErrTimeout) || errors.Is(err, context.DeadlineExceeded)
-}
-
-// progress shows a run's jobs on a terminal, and nothing elsewhere.
-type progress struct{ bar *progressbar.ProgressBar }
-
-func newBar(w io.Writer) progress {
-	if !isTerminal(w) {
-		return progress{}
-	}
-	return progress{progressbar.NewOptions(-1,
-		progressbar.OptionSetWriter(w),
-		progressbar.OptionSetDescription("jobs"),
-		progressbar.OptionShowCount(),
-		progressbar.OptionClearOnFinish(),
-		progressbar.OptionSetWidth(40),
-	)}
-}
-
-func (p progress) show(run jobs.Run) {
-	if p.bar == nil || run.Jobs.Total == 0 {
-		return
-	}
-	p.bar.ChangeMax(run.Jobs.Total)
-	_ = p.bar.Set(run.Jobs.Ended()) // drawing may fail; the run does not
-}
-
-// Close takes the bar off the terminal.
-func (p progress) Close() {
-	if p.bar != nil {
-		_ = p.bar.Exit()
-	}
-}
-
-// printResult tells how a run ended, in one line, and its errors on stderr.
-func printResult(stdout, stderr io.Writer, run jobs.Run) {
-	fmt.Fprintf(stdout, "%s %s %s in %s: %s, %s seen, %d created, %d changed (run %s)\n",
-		run.Provider, run.Kind, run.State, took(run), count(run.Jobs.Total, "job"), count(run.Orders.Seen, "order"),
-		run.Orders.Created, run.Orders.Changed, run.ID)
-	printErrors(stderr, run.Errors)
-}
-
-func printErrors(w io.Writer, errs []jobs.RunError) {
-	for _, e := range errs {
-		fmt.Fprintf(w, "%s: %s: %s\n", plain(orDash(e.Account)), e.Code, plain(e.Message))
-		if e.Hint != "" {
-			fmt.Fprintf(w, "  %s\n", plain(e.Hint))
-		}
-	}
+	return given, nil
 }

@@ -12,7 +12,7 @@ ALTER TABLE runs ADD COLUMN lane INTEGER;
 ALTER TABLE runs ADD COLUMN paused_at TEXT;
 ALTER TABLE runs ADD COLUMN note TEXT;
 
--- What a run asks: one that asks the same as a run that waits joins it.
+-- What a run asks: a request that asks the same as a run that waits joins it.
 ALTER TABLE runs ADD COLUMN asks BLOB;
 CREATE INDEX runs_asks ON runs (asks) WHERE state = 'queued';
 CREATE TABLE joined_requests (

@@ -43,6 +43,7 @@ type scheduleSection struct {
 	Kind     string         `toml:"kind,required"`
 	Params   map[string]any `toml:"params"`
 	Accounts []string       `toml:"accounts"`
+	Priority jobs.Priority  `toml:"priority"`
 	Overlap  string         `toml:"overlap"`
 	CatchUp  string         `toml:"catch_up"`
 	Jitter   time.Duration  `toml:"jitter"`
@@ -75,8 +76,8 @@ func (l *loader) schedule(path string, s scheduleSection) Schedule {
 	}
 	s.Overlap, s.CatchUp, s.DST = cmp.Or(s.Overlap, "skip"), cmp.Or(s.CatchUp, "last"), cmp.Or(s.DST, "once")
 	l.oneOf(path+".overlap", s.Overlap, "skip", "queue_one", "allow")
-	if s.Overlap == "queue_one" {
-		l.add(path+".overlap", `"queue_one" is not supported yet: use skip or allow`)
+	if s.Priority != "" {
+		l.oneOf(path+".priority", string(s.Priority), string(jobs.Normal), string(jobs.Low))
 	}
 	l.oneOf(path+".catch_up", s.CatchUp, "none", "last", "all")
 	l.oneOf(path+".dst", s.DST, "once", "strict")
@@ -87,7 +88,7 @@ func (l *loader) schedule(path string, s scheduleSection) Schedule {
 	}
 	out := Schedule{Location: zone, Schedule: worker.Schedule{
 		Name: s.Name, Spec: s.Cron, Zone: zone.String(), Cron: spec, AtStart: s.AtStart, Provider: s.Provider, Kind: s.Kind,
-		Accounts: s.Accounts, Overlap: s.Overlap, CatchUp: s.CatchUp, Jitter: s.Jitter, PauseAfter: s.PauseAfter,
+		Accounts: s.Accounts, Priority: s.Priority, Overlap: s.Overlap, CatchUp: s.CatchUp, Jitter: s.Jitter, PauseAfter: s.PauseAfter,
 	}}
 	if s.Params != nil {
 		if out.Params, err = json.Marshal(s.Params); err != nil {

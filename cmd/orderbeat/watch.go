@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+
+	"orderbeat/clients"
+	"orderbeat/jobs"
+)
+
+// watchOptions say how a run is watched.
+type watchOptions struct {
+	timeout time.Duration
+	asJSON  bool
+}
+
+func (o *watchOptions) flags(c *cobra.Command) {
+	c.Flags().DurationVar(&o.timeout, "timeout", 0, "stop watching after this time, like 5m; the run goes on (default never)")
+	jsonFlag(c, &o.asJSON)
+}
+
+// askAndWatch starts a run, watches it until it ended, and tells how.
+func (a *app) askAndWatch(ctx context.Context, request runRequest, o watchOptions) error {
+	conf, err := a.loadPart("nats")
+	if err != nil {
+		return err
+	}
+	api, err := dial(conf.NATS)
+	if err != nil {
+		return err
+	}
+	defer api.Close()
+
+	if o.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.timeout)
+		defer cancel()
+	}
+	run, err := startRun(ctx, api, request)
+	if err != nil {
+		return err
+	}
+	run, err = a.watch(ctx, api, run)
+	if ctx.Err() != nil && !run.State.Ended() {
+		return fmt.Errorf("no longer watching; run %s goes on: see `orderbeat runs %s`", run.ID, run.ID)
+	}
+	if err != nil {
+		return err
+	}
+	if o.asJSON {
+		if err := printJSON(a.stdout, run); err != nil {
+			return err
+		}
+	} else {
+		printResult(a.stdout, a.stderr, run)
+	}
+	return outcome(run.State)
+}
+
+// outcome is the exit status of a run that ended.
+func outcome(s jobs.State) error {
+	switch s {
+	case jobs.Succeeded:
+		return nil
+	case jobs.Partial:
+		return &exit{status: partialOnly}
+	default:
+		return &exit{status: failed}
+	}
+}
+
+// runRequest is what starts a run.
+type runRequest struct {
+	Provider string            `json:"provider"`
+	Kind     string            `json:"kind"`
+	Params   map[string]string `json:"params,omitempty"`
+	Accounts []string          `json:"accounts,omitempty"`
+}
+
+func startRun(ctx context.Context, api *api, request runRequest) (jobs.Run, error) {
+	var reply struct {
+		Run jobs.Run `json:"run"`
+	}
+	err := api.ask(ctx, "runs.start", request, &reply)
+	return reply.Run, asked(err)
+}
+
+// watch asks for the run until it ended, and shows how far it is. While the worker
+// does not answer, because it restarts, it keeps asking for a while.
+func (a *app) watch(ctx context.Context, api *api, run jobs.Run) (jobs.Run, error) {
+	const patience = 30 * time.Second
+	every := 250 * time.Millisecond
+	if run.Priority == jobs.Low { // it takes its time
+		every = time.Second
+	}
+	bar := newBar(a.stderr)
+	defer bar.Close()
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	answered := time.Now()
+	var far jobs.Progress
+	for !run.State.Ended() {
+		bar.show(run, far)
+		select {
+		case <-ctx.Done():
+			return run, ctx.Err()
+		case <-ticker.C:
+		}
+		var reply struct {
+			Run      jobs.Run      `json:"run"`
+			Progress jobs.Progress `json:"progress"`
+		}
+		err := api.ask(ctx, "runs.get", map[string]string{"run_id": run.ID}, &reply)
+		switch {
+		case err == nil:
+			run, far, answered = reply.Run, reply.Progress, time.Now()
+		case !passes(err) || time.Since(answered) > patience:
+			return run, fmt.Errorf("run %s: %w", run.ID, err)
+		}
+	}
+	bar.show(run, far)
+	return run, nil
+}
+
+// passes reports whether an error is one of a worker that stops, starts or is busy.
+func passes(err error) bool {
+	if e, ok := errors.AsType[*apiError](err); ok {
+		return e.Code == "busy" || e.Code == "timeout" || e.Code == string(clients.CodeUnavailable)
+	}
+	if _, ok := errors.AsType[*nobodyError](err); ok {
+		return true
+	}
+	return errors.Is(err, nats.ErrTimeout) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// progress shows a run's jobs on a terminal, and nothing elsewhere.
+type progress struct{ bar *progressbar.ProgressBar }
+
+func newBar(w io.Writer) progress {
+	if !isTerminal(w) {
+		return progress{}
+	}
+	return progress{progressbar.NewOptions(-1,
+		progressbar.OptionSetWriter(w),
+		progressbar.OptionSetDescription("jobs"),
+		progressbar.OptionShowCount(),
+		progressbar.OptionClearOnFinish(),
+		progressbar.OptionSetWidth(40),
+	)}
+}
+
+func (p progress) show(run jobs.Run, far jobs.Progress) {
+	if p.bar == nil || run.Jobs.Total == 0 {
+		return
+	}
+	p.bar.Describe("jobs" + rest(run, far))
+	p.bar.ChangeMax(run.Jobs.Total)
+	_ = p.bar.Set(run.Jobs.Ended()) // drawing may fail; the run does not
+}
+
+// rest says how long the rest of a run takes, or that it is paused; "" when nobody knows.
+func rest(run jobs.Run, far jobs.Progress) string {
+	switch {
+	case run.State.Ended():
+		return ""
+	case run.PausedAt != nil && run.Note != "":
+		return ", paused: " + plain(run.Note)
+	case run.PausedAt != nil:
+		return ", paused"
+	case far.LeftSeconds == nil:
+		return ""
+	}
+	return fmt.Sprintf(", about %s left", time.Duration(*far.LeftSeconds*float64(time.Second)).Round(time.Second))
+}
+
+// Close takes the bar off the terminal.
+func (p progress) Close() {
+	if p.bar != nil {
+		_ = p.bar.Exit()
+	}
+}
+
+// printResult tells how a run ended, in one line, and its errors on stderr.
+func printResult(stdout, stderr io.Writer, run jobs.Run) {
+	fmt.Fprintf(stdout, "%s %s %s in %s: %s, %s seen, %d created, %d changed (run %s)\n",
+		run.Provider, run.Kind, run.State, took(run), count(run.Jobs.Total, "job"), count(run.Orders.Seen, "order"),
+		run.Orders.Created, run.Orders.Changed, run.ID)
+	printErrors(stderr, run.Errors)
+}
+
+func printErrors(w io.Writer, errs []jobs.RunError) {
+	for _, e := range errs {
+		fmt.Fprintf(w, "%s: %s: %s\n", plain(orDash(e.Account)), e.Code, plain(e.Message))
+		if e.Hint != "" {
+			fmt.Fprintf(w, "  %s\n", plain(e.Hint))
+		}
+	}
+}

@@ -1,0 +1,113 @@
+package worker_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/robfig/cron/v3"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+	"orderbeat/jobs"
+	"orderbeat/worker"
+)
+
+// TestLiveRunsGoBeforeABackfill has a backfill of many windows hang: it leaves room for the
+// others, and none of them waits for it.
+func TestLiveRunsGoBeforeABackfill(t *testing.T) {
+	t.Parallel()
+	answer := make(chan struct{})
+	b := start(t, nil)
+	b.supplier.answers(func(ctx context.Context, q clients.Query) (clients.Answer, error) {
+		if q.From < "2025-01-01" {
+			select {
+			case <-answer:
+			case <-ctx.Done():
+			}
+		}
+		return clients.Answer{}, nil
+	})
+	b.ask("runs.start", `{"provider":"michelin","kind":"backfill","params":{"from":"2015-01-01","to":"2024-12-31"}}`)
+	b.eventually("one job of each account is in hand", func() bool { return b.supplier.calls() == 2 })
+	for n := range 5 {
+		b.publish("orderbeat.runs.michelin.sync", `{"lookback":"2d"}`, nil)
+		if r := b.result(n + 1); r.Kind != "sync" || r.State != jobs.Succeeded {
+			t.Errorf("got %+v, want the live run to end first", r)
+		}
+	}
+	b.publish("orderbeat.runs.michelin.sync", `{"from":"2014-01-01","to":"2014-12-31","priority":"low"}`, nil)
+	close(answer)
+	first, second := b.result(6), b.result(7)
+	if first.Kind != "backfill" || first.Jobs.Succeeded != 82 || second.Priority != jobs.Low || second.Jobs.Succeeded != 10 {
+		t.Errorf("got %+v and %+v, want the backfill, and then what was asked behind it", first, second)
+	}
+	b.settled()
+}
+
+// TestAnAccountIsAskedOnceMoreWhenItsRunHasEnded is overlap = "queue_one".
+func TestAnAccountIsAskedOnceMoreWhenItsRunHasEnded(t *testing.T) {
+	t.Parallel()
+	answer := make(chan struct{})
+	b := start(t, func(c *worker.Config) {
+		c.Schedules = []worker.Schedule{{
+			Name: "often", Cron: cron.Every(time.Second), AtStart: true,
+			Provider: "michelin", Kind: "sync", Params: []byte(`{"lookback":"2d"}`), Overlap: "queue_one", CatchUp: "last",
+		}}
+		s, _ := c.Providers[0].Provider.(*supplier)
+		s.answers(func(ctx context.Context, q clients.Query) (clients.Answer, error) {
+			if q.Account.Name == "detroit" {
+				select {
+				case <-answer:
+				case <-ctx.Done():
+				}
+			}
+			return clients.Answer{}, nil
+		})
+	})
+	ticks := func() []db.Tick {
+		list, err := b.db.Ticks(t.Context(), "often", time.Now().Add(-time.Hour), time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		slices.SortFunc(list, func(a, b db.Tick) int { return a.DueAt.Compare(b.DueAt) })
+		return list
+	}
+	has := func(reason string) func() bool {
+		return func() bool {
+			return slices.ContainsFunc(ticks(), func(t db.Tick) bool { return t.Outcome == "started" && t.Reason == reason })
+		}
+	}
+	b.eventually("detroit is to be asked once more", has("[detroit] when they have ended an earlier run"))
+	b.eventually("detroit waits already", has("without [detroit], which wait for an earlier run already"))
+	asked := func(account string) (n int) {
+		b.supplier.mu.Lock()
+		defer b.supplier.mu.Unlock()
+		for _, q := range b.supplier.asked {
+			if q.Account.Name == account {
+				n++
+			}
+		}
+		return n
+	}
+	if n := asked("detroit"); n != 1 || asked("st. paul") < 2 {
+		t.Errorf("got detroit asked %d times, and st. paul %d, want the one to wait and the other to go on", n, asked("st. paul"))
+	}
+	open := func() (states string) {
+		list, err := b.db.Jobs(t.Context(), db.JobFilter{Account: "detroit"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, j := range list {
+			states += fmt.Sprint(j.State, j.Turn, " ")
+		}
+		return states
+	}
+	if got := open(); got != "queuedbehind running " {
+		t.Errorf("got detroit's jobs %s, want one in hand and one behind it", got)
+	}
+	close(answer)
+	b.eventually("detroit was asked once more, and goes on", func() bool { return asked("detroit") >= 3 })
+}
