@@ -133,8 +133,11 @@ type waiter struct {
 
 func (w *waiter) dest() []any {
 	return []any{
-		&w.ID, &w.RunID, &w.Provider, &w.Account, &w.Kind, jsonInto{&w.Question}, &w.Attempt, &w.Tried,
-		textInto[string]{&w.traceparent}, numberInto{&w.lane},
+		&w.ID, &w.RunID, &w.Provider, &w.Account, &w.Kind,
+		jsonInto{&w.Question},
+		&w.Attempt, &w.Tried,
+		textInto[string]{&w.traceparent},
+		numberInto{&w.lane},
 	}
 }
 

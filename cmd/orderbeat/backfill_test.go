@@ -121,10 +121,11 @@ catch_up = "all"
 	if run.Jobs.Total != accounts*9 || run.Priority != jobs.Low { // 729 days in windows of 90
 		t.Fatalf("got %+v, want nine windows of each account at low priority", run)
 	}
-	far := func() (reply struct {
+	type reply struct {
 		Run      jobs.Run
 		Progress jobs.Progress
-	}) {
+	}
+	far := func() (reply reply) {
 		p.decode(p.request("runs.get", fmt.Sprintf(`{"run_id":%q}`, run.ID)), &reply)
 		return reply
 	}

@@ -82,6 +82,26 @@ func TestDueTimesWhereClocksChange(t *testing.T) {
 			[]string{"2026-04-05T01:45:00+11:00", "2026-04-06T01:45:00+10:30"},
 		},
 		{
+			"Berlin skips when strict", "15 2 * * *", "Europe/Berlin", "strict", "2026-03-28T12:00:00Z",
+			[]string{"2026-03-30T02:15:00+02:00", "2026-03-31T02:15:00+02:00"},
+		},
+		{
+			"Berlin repeats when strict", "15 2 * * *", "Europe/Berlin", "strict", "2026-10-24T12:00:00Z",
+			[]string{"2026-10-25T02:15:00+02:00", "2026-10-25T02:15:00+01:00", "2026-10-26T02:15:00+01:00"},
+		},
+		{
+			"Lord Howe skips when strict", "15 2 * * *", "Australia/Lord_Howe", "strict", "2026-10-03T00:00:00Z",
+			[]string{"2026-10-05T02:15:00+11:00", "2026-10-06T02:15:00+11:00"},
+		},
+		{
+			"Lord Howe repeats when strict", "45 1 * * *", "Australia/Lord_Howe", "strict", "2026-04-04T00:00:00Z",
+			[]string{"2026-04-05T01:45:00+11:00", "2026-04-05T01:45:00+10:30", "2026-04-06T01:45:00+10:30"},
+		},
+		{
+			"UTC never changes when strict either", "30 2 * * *", "UTC", "strict", "2026-10-24T12:00:00Z",
+			[]string{"2026-10-25T02:30:00Z", "2026-10-26T02:30:00Z"},
+		},
+		{
 			"UTC never changes", "30 2 * * *", "UTC", "once", "2026-03-07T12:00:00Z",
 			[]string{"2026-03-08T02:30:00Z", "2026-03-09T02:30:00Z"},
 		},
