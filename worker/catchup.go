@@ -17,12 +17,17 @@ const mostCaughtUp = 100
 // program was not running.
 func (s *scheduler) begin(ctx context.Context, schedule Schedule, started time.Time) {
 	last, ok, err := s.db.LastTick(ctx, schedule.Name)
+	for err != nil {
+		s.log.Warn("what was missed is not known yet", "schedule", schedule.Name, "err", err)
+		if !pause(ctx, maxTickPatience/6) {
+			return
+		}
+		last, ok, err = s.db.LastTick(ctx, schedule.Name)
+	}
 	if schedule.AtStart {
 		s.tick(ctx, schedule, started, "started", "at start")
 	}
-	if err != nil {
-		s.log.Error("missed ticks are not known", "schedule", schedule.Name, "err", err)
-	} else if ok {
+	if ok {
 		if last.Outcome == "missed" || last.Outcome == "skipped" {
 			s.late.known(&schedule)
 		}

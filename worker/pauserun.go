@@ -13,15 +13,15 @@ const mostNote = 500
 
 // pauseRun keeps back the jobs of a run of low priority that are not on their way yet.
 func (s *service) pauseRun(ctx context.Context, r *request) (any, error) {
-	return s.changeRun(r, func(id, note string) (jobs.Run, error) { return s.db.PauseRun(ctx, id, note, time.Now()) })
+	return s.changeRun(r, "a run is paused", func(id, note string) (jobs.Run, error) { return s.db.PauseRun(ctx, id, note, time.Now()) })
 }
 
 // resumeRun lets a paused run go on.
 func (s *service) resumeRun(ctx context.Context, r *request) (any, error) {
-	return s.changeRun(r, func(id, _ string) (jobs.Run, error) { return s.db.ResumeRun(ctx, id, time.Now()) })
+	return s.changeRun(r, "a run is resumed", func(id, _ string) (jobs.Run, error) { return s.db.ResumeRun(ctx, id, time.Now()) })
 }
 
-func (s *service) changeRun(r *request, change func(id, note string) (jobs.Run, error)) (any, error) {
+func (s *service) changeRun(r *request, what string, change func(id, note string) (jobs.Run, error)) (any, error) {
 	var q struct {
 		RunID string `json:"run_id"`
 		Note  string `json:"note"`
@@ -36,7 +36,7 @@ func (s *service) changeRun(r *request, change func(id, note string) (jobs.Run, 
 	if err != nil {
 		return nil, unfit(err, "run", q.RunID, "runs.list")
 	}
-	s.log.Info("a run is paused, or goes on", "run_id", run.ID, "paused", run.PausedAt != nil, "note", run.Note)
+	s.log.Info(what, "run_id", run.ID, "note", run.Note)
 	return map[string]any{"run": run}, nil
 }
 

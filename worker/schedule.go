@@ -49,6 +49,7 @@ func (s *scheduler) run(ctx context.Context) {
 	engine := cron.New()
 	started := time.Now()
 	for _, schedule := range s.schedules {
+		var queue dueTimes
 		p := &planned{Schedule: schedule.Cron, from: started, overslept: func(due []time.Time) {
 			s.ticking.Go(func() { s.oversleep(ctx, schedule, due) })
 		}}
@@ -57,7 +58,7 @@ func (s *scheduler) run(ctx context.Context) {
 			if schedule.Jitter > 0 {
 				pause(ctx, rand.N(schedule.Jitter)) // a stop ends it; the tick is recorded all the same
 			}
-			s.tick(ctx, schedule, due, "started", "")
+			queue.account(due, func(due time.Time, late bool) { s.tickOf(ctx, schedule, due, late) })
 		}))
 	}
 	engine.Start()
@@ -122,11 +123,8 @@ func (s *scheduler) tick(ctx context.Context, schedule Schedule, due time.Time, 
 			s.log.Error("a due time was not recorded; the next start finds it missed", "schedule", schedule.Name, "due_at", tick.DueAt, "err", err)
 			return false
 		}
-		if next := schedule.Cron.Next(due); outcome == "started" && !next.IsZero() && next.Before(time.Now()) {
-			tick.Outcome, tick.Reason = "missed", "the database did not answer"
-			if schedule.CatchUp == "all" {
-				tick.Outcome = "caught_up"
-			}
+		if outcome == "started" && overtaken(schedule, due) {
+			tick.Outcome, tick.Reason = overtakenAs(schedule), noDatabase
 		}
 		err = s.account(context.WithoutCancel(ctx), schedule, tick)
 	}

@@ -76,11 +76,19 @@ func (a *app) runs(ctx context.Context, o runsOptions) error {
 	rows := make([][]string, len(runs))
 	for i, r := range runs {
 		rows[i] = []string{
-			r.ID, r.Provider, r.Kind, string(r.State), fmt.Sprintf("%d/%d", r.Jobs.Ended(), r.Jobs.Total),
+			r.ID, r.Provider, r.Kind, stands(r), fmt.Sprintf("%d/%d", r.Jobs.Ended(), r.Jobs.Total),
 			fmt.Sprint(r.Orders.Seen), fmt.Sprint(r.Orders.Created), fmt.Sprint(r.Orders.Changed), r.Trigger, minute(r.RequestedAt), took(r),
 		}
 	}
 	return printTable(a.stdout, []string{"RUN", "PROVIDER", "KIND", "STATE", "JOBS", "SEEN", "CREATED", "CHANGED", "TRIGGER", "REQUESTED (UTC)", "TOOK"}, rows)
+}
+
+// stands is the run's state, or that it is paused.
+func stands(r jobs.Run) string {
+	if r.PausedAt != nil && !r.State.Ended() {
+		return "paused"
+	}
+	return string(r.State)
 }
 
 // took is how long a run was on its way; "-" before its end.
@@ -119,7 +127,7 @@ func (a *app) oneRun(ctx context.Context, id string, asJSON bool) error {
 }
 
 func printRun(w io.Writer, r jobs.Run, js []db.JobRow, far jobs.Progress) error {
-	fmt.Fprintf(w, "%s  %s %s  %s\n", r.ID, plain(r.Provider), plain(r.Kind), r.State)
+	fmt.Fprintf(w, "%s  %s %s  %s\n", r.ID, plain(r.Provider), plain(r.Kind), stands(r))
 	fmt.Fprintf(w, "requested %s by %s, took %s\n", minute(r.RequestedAt), plain(r.Trigger), took(r))
 	if len(r.Params) > 0 {
 		fmt.Fprintf(w, "params %s\n", plain(string(r.Params)))

@@ -70,10 +70,6 @@ func (a *app) changeRun(c *cobra.Command, endpoint string, request map[string]st
 	if err := w.ask(c.Context(), endpoint, request, &reply); err != nil {
 		return asked(err)
 	}
-	state := string(reply.Run.State)
-	if reply.Run.PausedAt != nil {
-		state = "paused"
-	}
-	fmt.Fprintf(a.stdout, "%s is %s: %d of %s ended\n", reply.Run.ID, state, reply.Run.Jobs.Ended(), count(reply.Run.Jobs.Total, "job"))
+	fmt.Fprintf(a.stdout, "%s is %s: %d of %s ended\n", reply.Run.ID, stands(reply.Run), reply.Run.Jobs.Ended(), count(reply.Run.Jobs.Total, "job"))
 	return nil
 }
