@@ -74,6 +74,7 @@ func TestJobsOfLowPriorityGoOutOneByOne(t *testing.T) {
 		if got := wentOut(t, d); got != step.want {
 			t.Errorf("%s: got %q out, want %q", step.name, got, step.want)
 		}
+		sound(t, d)
 	}
 }
 
@@ -208,6 +209,7 @@ func TestAccountsLineUpBehindTheirEarlierRun(t *testing.T) {
 	if got := wentOut(t, d); got != "1 3" {
 		t.Errorf("got %q out, want detroit's second run", got)
 	}
+	sound(t, d)
 	fourth, _ := tick(1, "detroit")
 	if got := wentOut(t, d); got != "" || fourth.Jobs.Total != 2 {
 		t.Errorf("got %q of %d out, want them to wait", got, fourth.Jobs.Total)

@@ -167,6 +167,9 @@ catch_up = "all"
 	t.Logf("%d windows, %d asked for again", len(windows), again)
 	p.keptItsTimes("live")
 	p.allTold()
+	if r := do(t, "db", "check", "--config", config); r.status != done {
+		t.Errorf("got %+v, want nothing wrong with the database", r)
+	}
 	if orders, told := p.count("orders"), p.count("order_events"); orders < run.Jobs.Total || told != orders {
 		t.Errorf("got %d events of %d orders, want one of each, and some orders of each window", told, orders)
 	}
