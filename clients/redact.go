@@ -2,6 +2,7 @@ package clients
 
 import (
 	"bytes"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -17,7 +18,20 @@ const redacted = "REDACTED"
 // compared without case, "_" and "-". Everything else stays byte for byte, and in its
 // order. The zero value knows the usual names; [NewRedactor] adds a provider's own. It
 // is safe for concurrent use.
-type Redactor struct{ more map[string]bool }
+type Redactor struct {
+	more  map[string]bool
+	paths paths
+	// open leaves "code" and "state" as they are.
+	open bool
+}
+
+// ofAnswers is r for answers that are the documents that were asked for: in these, "code"
+// and "state" are a supplier's words for what became of an order, which are needed when
+// it is mapped again. OAuth's own go to other endpoints.
+func (r Redactor) ofAnswers() Redactor {
+	r.open = true
+	return r
+}
 
 // NewRedactor makes a redactor that hides what has one of the names, too.
 func NewRedactor(names ...string) Redactor {
@@ -57,13 +71,24 @@ func (r Redactor) kind(name string) kind {
 	part := func(p string) bool { return strings.Contains(name, p) }
 	end := func(e string) bool { return strings.HasSuffix(name, e) }
 	switch {
-	case r.more[name] && name != "", slices.Contains(secretNames, name), slices.ContainsFunc(secretParts, part), slices.ContainsFunc(secretEnds, end):
+	case r.more[name] && name != "":
 		return kindSecret
-	case name == "code", name == "state":
+	case isPageToken(name):
+		return kindOpen
+	case slices.Contains(secretNames, name), slices.ContainsFunc(secretParts, part), slices.ContainsFunc(secretEnds, end):
+		return kindSecret
+	case (name == "code" || name == "state") && !r.open:
 		return kindCommon
 	}
 	return kindOpen
 }
+
+// pageTokens are names of what tells where the next page of an answer begins. They open
+// nothing.
+var pageTokens = []string{"nexttoken", "pagetoken", "nextpagetoken", "prevpagetoken", "previouspagetoken", "continuationtoken", "nextcontinuationtoken", "cursortoken", "scrolltoken"}
+
+// isPageToken reports whether a folded name, which may be a header's, is one of them.
+func isPageToken(name string) bool { return slices.Contains(pageTokens, strings.TrimPrefix(name, "x")) }
 
 // fold is a name without what people write differently.
 func fold(name string) string {
@@ -85,7 +110,8 @@ func (r Redactor) Header(h http.Header) http.Header {
 	shown := http.Header{}
 	for name, values := range h {
 		folded := fold(name)
-		hide := r.kind(name) == kindSecret || slices.ContainsFunc(headerParts, func(p string) bool { return strings.Contains(folded, p) })
+		part := func(p string) bool { return strings.Contains(folded, p) }
+		hide := r.kind(name) == kindSecret || slices.ContainsFunc(headerParts, part) && !isPageToken(folded)
 		for _, v := range values {
 			switch {
 			case hide && v != "":
@@ -143,10 +169,28 @@ func (r Redactor) Body(contentType string, body []byte) []byte {
 		return bytes.Clone(body)
 	case bytes.IndexByte(body, 0) >= 0, strings.HasPrefix(contentType, "multipart/"):
 		return []byte(redacted)
+	case len(r.paths) > 0:
+		return r.withoutPaths(contentType, body)
 	case strings.HasPrefix(contentType, "application/x-www-form-urlencoded") && !isDocument(body):
 		return []byte(params(string(body), r.param))
 	}
 	return r.text(body)
+}
+
+// withoutPaths is Body where paths are hidden. In what is not one JSON document, the names
+// that they end with are, wherever they stand.
+func (r Redactor) withoutPaths(contentType string, body []byte) []byte {
+	hide := r.paths
+	r.paths = nil
+	shown, ok := hide.hide(body)
+	if !ok {
+		r.more = maps.Clone(r.more)
+		for _, name := range hide.last() {
+			r.more[name] = true
+		}
+		shown = body
+	}
+	return r.Body(contentType, shown)
 }
 
 // paramFunc returns what is shown of a parameter, and whether that is anything else.
@@ -155,7 +199,7 @@ type paramFunc func(name, value string) (shown string, changed bool)
 // param decides about a query's or a form's parameter.
 func (r Redactor) param(name, value string) (string, bool) {
 	switch k := r.kind(name); {
-	case k == kindSecret, slices.Contains(addressNames, fold(name)), k == kindCommon && !isStatus(value):
+	case k == kindSecret, r.paths.hides(name), slices.Contains(addressNames, fold(name)), k == kindCommon && !isStatus(value):
 		return redacted, true
 	}
 	shown := string(r.text([]byte(value)))
