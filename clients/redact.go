@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// redacted stands where something was that must not be kept, as [auth.Secret] prints.
-const redacted = "REDACTED"
+// Redacted stands where something was that must not be kept, as [auth.Secret] prints.
+const Redacted = "REDACTED"
 
 // Redactor takes secrets out of what went over the wire, so that it can be kept and
 // shown: the values of headers, query and form parameters, JSON members, XML elements and
@@ -115,7 +115,7 @@ func (r Redactor) Header(h http.Header) http.Header {
 		for _, v := range values {
 			switch {
 			case hide && v != "":
-				v = redacted
+				v = Redacted
 			case strings.Contains(v, "://") || strings.HasPrefix(v, "/"): // Location and its like
 				v = r.URL(v)
 			default:
@@ -135,7 +135,7 @@ func (r Redactor) URL(address string) string {
 
 // names is a URL with no value in its query or fragment.
 func (r Redactor) names(address string) string {
-	return r.address(address, func(string, string) (string, bool) { return redacted, true })
+	return r.address(address, func(string, string) (string, bool) { return Redacted, true })
 }
 
 func (r Redactor) address(address string, param paramFunc) string {
@@ -144,7 +144,7 @@ func (r Redactor) address(address string, param paramFunc) string {
 	if scheme, after, ok := strings.Cut(rest, "://"); ok {
 		host, path, hasPath := strings.Cut(after, "/")
 		if at := strings.LastIndexByte(host, '@'); at >= 0 {
-			rest = scheme + "://" + redacted + host[at:]
+			rest = scheme + "://" + Redacted + host[at:]
 			if hasPath {
 				rest += "/" + path
 			}
@@ -168,7 +168,7 @@ func (r Redactor) Body(contentType string, body []byte) []byte {
 	case len(bytes.TrimSpace(body)) == 0:
 		return bytes.Clone(body)
 	case bytes.IndexByte(body, 0) >= 0, strings.HasPrefix(contentType, "multipart/"):
-		return []byte(redacted)
+		return []byte(Redacted)
 	case len(r.paths) > 0:
 		return r.withoutPaths(contentType, body)
 	case strings.HasPrefix(contentType, "application/x-www-form-urlencoded") && !isDocument(body):
@@ -200,7 +200,7 @@ type paramFunc func(name, value string) (shown string, changed bool)
 func (r Redactor) param(name, value string) (string, bool) {
 	switch k := r.kind(name); {
 	case k == kindSecret, r.paths.hides(name), slices.Contains(addressNames, fold(name)), k == kindCommon && !isStatus(value):
-		return redacted, true
+		return Redacted, true
 	}
 	shown := string(r.text([]byte(value)))
 	return shown, shown != value

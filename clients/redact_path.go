@@ -138,7 +138,7 @@ func (w *pathWalk) hidden() error {
 		return nil
 	}
 	w.out = append(w.out, w.document[w.done:end-len(value)]...)
-	w.out = append(w.out, `"`+redacted+`"`...)
+	w.out = append(w.out, `"`+Redacted+`"`...)
 	w.done = end
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 // off or is wrong. It looks for names with a value behind them, in whichever spelling,
 // and takes nothing for granted: a document that is whole stays whole.
 func (r Redactor) text(s []byte) []byte {
-	t := scanner{r: r, s: s, out: make([]byte, 0, len(s)+len(redacted))}
+	t := scanner{r: r, s: s, out: make([]byte, 0, len(s)+len(Redacted))}
 	return t.scan()
 }
 
@@ -69,7 +69,7 @@ func (t *scanner) plain(end int) {
 	for t.i < end {
 		if isDigit(t.s[t.i]) && (t.i == 0 || !isDigit(t.s[t.i-1])) {
 			if card := cardEnd(t.s, t.i); card > 0 {
-				t.replace(redacted, card)
+				t.replace(Redacted, card)
 				continue
 			}
 		}
@@ -95,7 +95,7 @@ func (t *scanner) quoted() {
 func (t *scanner) content(end int) {
 	raw := t.s[t.i:end]
 	plain := unquote(raw)
-	inner := scanner{r: t.r, s: plain, inside: true, out: make([]byte, 0, len(plain)+len(redacted))}
+	inner := scanner{r: t.r, s: plain, inside: true, out: make([]byte, 0, len(plain)+len(Redacted))}
 	if shown := inner.scan(); !bytes.Equal(shown, plain) {
 		raw = quote(shown)
 	}
@@ -137,7 +137,7 @@ func (t *scanner) digits() {
 		return
 	}
 	t.out = bytes.TrimSuffix(t.out, []byte("-"))
-	t.replace(`"`+redacted+`"`, max(card, end))
+	t.replace(`"`+Redacted+`"`, max(card, end))
 }
 
 // isValue reports whether a number here is one of JSON's.

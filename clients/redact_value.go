@@ -178,10 +178,10 @@ func (t *scanner) assign(name string, a assigned) bool {
 	}
 	t.copy(from)
 	if marked == 0 && a.quoted && a.sep == ':' {
-		t.replace(`"`+redacted+`"`, to) // where JSON had a number, an object or a list
+		t.replace(`"`+Redacted+`"`, to) // where JSON had a number, an object or a list
 		return true
 	}
-	t.replace(redacted, to)
+	t.replace(Redacted, to)
 	t.copy(min(to+marked, len(t.s)))
 	return true
 }
@@ -201,7 +201,7 @@ func (t *scanner) name(a assigned) {
 	}
 	t.named = true
 	if t.from < t.to {
-		t.out = append(t.out[:t.from:t.from], redacted+string(t.out[t.to:])...)
+		t.out = append(t.out[:t.from:t.from], Redacted+string(t.out[t.to:])...)
 		t.from, t.to = 0, 0
 	}
 }

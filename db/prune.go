@@ -13,6 +13,8 @@ import (
 type Retention struct {
 	// Exchanges is how long what went over the wire is kept.
 	Exchanges time.Duration
+	// ExchangesSize is how many bytes of it are kept at most, about; the oldest goes first.
+	ExchangesSize int64
 	// Jobs is how long runs that ended are kept, with their jobs, ticks, and alerts that
 	// are resolved.
 	Jobs time.Duration
