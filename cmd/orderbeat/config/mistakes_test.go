@@ -129,7 +129,7 @@ func TestMistakes(t *testing.T) {
 		{"a schedule's name twice", schedule("cron = \"@hourly\"\n") + schedule("cron = \"@daily\""), `12:1 schedules[1].name: "s" is the name of schedules[0] already`},
 		{"an unknown zone of a schedule", schedule("cron = \"@hourly\"\ntimezone = \"Mars\""), `11:1 schedules[0].timezone: "Mars" is not a time zone`},
 		{"an unknown provider of a schedule", "[[schedules]]\nname = \"s\"\ncron = \"@hourly\"\nprovider = \"shell\"\nkind = \"sync\"", `9:1 schedules[0].provider: "shell" is not configured; configured: michelin`},
-		{"an unknown kind of run", "[[schedules]]\nname = \"s\"\ncron = \"@hourly\"\nprovider = \"michelin\"\nkind = \"synch\"", `10:1 schedules[0].kind: "synch" is not a kind of run; known kinds: check, despatch, fetch, invoice, sync, track`},
+		{"an unknown kind of run", "[[schedules]]\nname = \"s\"\ncron = \"@hourly\"\nprovider = \"michelin\"\nkind = \"synch\"", `10:1 schedules[0].kind: "synch" is not a kind of run; known kinds: check, despatch, fetch, invoice, remap, sync, track`},
 		{"an unknown account of a schedule", schedule("cron = \"@hourly\"\naccounts = [\"paris\"]"), `11:13 schedules[0].accounts[0]: "paris" is not an account of michelin`},
 		{"params that the kind refuses", schedule("cron = \"@hourly\"\nparams = { lookback = \"a while\" }"), `11:1 schedules[0].params: lookback "a while" is not a length of time`},
 		{"params that the kind does not know", schedule("cron = \"@hourly\"\nparams = { lookbak = \"14d\" }"), `11:12 schedules[0].params.lookbak: unknown field "lookbak"; known params: lookback`},
