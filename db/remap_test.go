@@ -166,10 +166,13 @@ func TestANewerAnswerIsAwaited(t *testing.T) {
 	d := open(t)
 	_, js := start(t, d, 2)
 	commit(t, d, answered(succeeded(js[0], noon), "older"))
-	commit(t, d, answered(succeeded(js[1], noon.Add(time.Hour)), "newer"))
+	commit(t, d, answered(succeeded(js[1], noon.Add(time.Hour), order("SO2", false)), "newer"))
 	publish(t, d)
-	again := remapRun(t, d, 2) // the newer answer first
+	again := remapRun(t, d, 3) // the newer answer first
 	at := noon.Add(5 * time.Hour)
+	if c := commit(t, d, remaps(t, d, again[2], js[0].ID, at, order("SO2", true))); c.Tally.Unchanged != 1 {
+		t.Errorf("got %+v, want that what would change nothing waits for nobody", c)
+	}
 	early := remaps(t, d, again[1], js[0].ID, at, order("SO1", false))
 	if c := commit(t, d, early); c.Tally != (jobs.Tally{}) || c.Run != nil {
 		t.Errorf("got %+v, want that it waits", c)
@@ -192,7 +195,7 @@ func TestMappingAgainSaysNothingOfTheAccount(t *testing.T) {
 	d := open(t)
 	_, js := start(t, d, 2)
 	commit(t, d, answered(succeeded(js[0], noon), "a"))
-	refused := failed(js[1], jobs.Failed, noon.Add(time.Hour))
+	refused := failed(js[1], jobs.Failed, noon.Add(-time.Hour))
 	refused.Err.Code = clients.CodeForbidden
 	commit(t, d, refused)
 	const state = `SELECT (SELECT group_concat(code || state) FROM alerts) || (SELECT group_concat(concat_ws(' ', last_success_at, last_failure_at)) FROM freshness)`
