@@ -157,7 +157,8 @@ func compositeEnd(s []byte, i int) int {
 // assign goes over a name and its value if the value is to be hidden, and reports
 // whether it did.
 func (t *scanner) assign(name string, a assigned) bool {
-	k, folded := t.r.kind(name), fold(name)
+	known := t.kind(name)
+	k, folded := known.kind, known.folded
 	if k == kindOpen {
 		switch n := mark(t.s[a.value:]); {
 		case t.named && slices.Contains(partValues, folded), a.sep == '=' && n == 0 && slices.Contains(addressNames, folded):
@@ -196,7 +197,7 @@ var (
 func (t *scanner) name(a assigned) {
 	const longest = 128
 	from, to, _ := a.find(t.s[:min(len(t.s), a.value+longest)])
-	if t.r.kind(string(unquote(t.s[from:to]))) == kindOpen {
+	if t.kind(string(unquote(t.s[from:to]))).kind == kindOpen {
 		return
 	}
 	t.named = true
