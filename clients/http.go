@@ -149,6 +149,7 @@ func (h *HTTP) exchange(ctx context.Context, c Call, read func(Response) error) 
 		if err != nil {
 			return 0, err
 		}
+		defer answer.Body.Close()
 		return answer.StatusCode, h.take(&c, answer, read)
 	}
 	into := h.recording(ctx)

@@ -13,8 +13,8 @@ type Keeping struct {
 	Hide []string `toml:"hide"`
 }
 
-// Check notes what is wrong.
-func (k *Keeping) Check(wrong *Mistakes) {
+// CheckKeeping notes what is wrong.
+func (k *Keeping) CheckKeeping(wrong *Mistakes) {
 	switch k.Exchanges {
 	case "", KeepFull, KeepMetadata, KeepOff:
 	default:

@@ -53,7 +53,7 @@ func TestWhatIsKeptIsChecked(t *testing.T) {
 		{clients.Keeping{Hide: []string{""}}, `is no path`},
 	} {
 		var wrong clients.Mistakes
-		c.keeping.Check(&wrong)
+		c.keeping.CheckKeeping(&wrong)
 		if err := wrong.Err(); (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: got %v, want %q", c.keeping, err, c.want)
 		}

@@ -22,7 +22,7 @@ type Recording struct {
 	mu      sync.Mutex // guards the rest
 	list    []*Exchange
 	bytes   int
-	dropped bool // there was more than may be kept
+	dropped bool // there was more than is kept
 }
 
 type recordingKey struct{}
@@ -50,11 +50,13 @@ func (r *Recording) Exchanges() []Exchange {
 	r.working.Wait()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	list := make([]Exchange, len(r.list))
-	for i, x := range r.list {
-		list[i] = *x
+	list := make([]Exchange, 0, len(r.list))
+	for _, x := range r.list {
+		if x != nil {
+			list = append(list, *x)
+		}
 	}
-	if r.dropped {
+	if r.dropped && len(list) > 0 {
 		list[len(list)-1].Truncated = true // it is not all that there was
 	}
 	return list
@@ -75,8 +77,20 @@ func (r *Recording) add(made func() *Exchange) {
 	r.packing <- struct{}{}
 	r.working.Go(func() {
 		defer func() { <-r.packing }()
+		defer func() {
+			if recover() != nil { // a mistake of ours: the answer is the provider's all the same
+				r.drop()
+			}
+		}()
 		r.put(i, made())
 	})
+}
+
+// drop notes that there was more than is kept.
+func (r *Recording) drop() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.dropped = true
 }
 
 // put takes the place of an exchange, without its bodies where there are too many.

@@ -2,6 +2,15 @@ package clients // inside, to fill a recording without asking anybody for so muc
 
 import "testing"
 
+func TestAMistakeInPackingEndsNothing(t *testing.T) {
+	r := &Recording{packing: make(chan struct{}, 1)}
+	r.add(func() *Exchange { return &Exchange{Op: "first"} })
+	r.add(func() *Exchange { panic("oops") })
+	if list := r.Exchanges(); len(list) != 1 || list[0].Op != "first" || !list[0].Truncated {
+		t.Errorf("got %+v, want the first, which tells that it is not all", list)
+	}
+}
+
 func TestTooManyBytesAreNotAllRecorded(t *testing.T) {
 	r := &Recording{packing: make(chan struct{}, 1)}
 	large := make([]byte, recordedBytes/2)

@@ -88,9 +88,17 @@ const exchangeColumns = `exchange_id, run_id, job_id, coalesce(attempt, 0), prov
 
 func (x *ExchangeRow) dest() []any {
 	return []any{
-		&x.ExchangeID, textInto[string]{&x.RunID}, textInto[string]{&x.JobID}, &x.Attempt, &x.Provider, textInto[string]{&x.Account}, &x.Op, &x.Method, &x.URL,
-		&x.Status, timeInto{&x.StartedAt}, &x.DurationMS, &x.ResponseBytes, &x.Truncated,
-		textInto[clients.Keep]{&x.Kept}, textInto[clients.Code]{&x.ErrorCode}, textInto[string]{&x.Error},
+		&x.ExchangeID,
+		textInto[string]{&x.RunID},
+		textInto[string]{&x.JobID},
+		&x.Attempt, &x.Provider,
+		textInto[string]{&x.Account},
+		&x.Op, &x.Method, &x.URL, &x.Status,
+		timeInto{&x.StartedAt},
+		&x.DurationMS, &x.ResponseBytes, &x.Truncated,
+		textInto[clients.Keep]{&x.Kept},
+		textInto[clients.Code]{&x.ErrorCode},
+		textInto[string]{&x.Error},
 	}
 }
 

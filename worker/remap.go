@@ -13,9 +13,9 @@ import (
 // kept finds the jobs of an account whose answers a request wants mapped again. Params
 // that cannot be read find none: planning tells what is wrong with them.
 func (p *planner) kept(ctx context.Context, r jobs.Request, account string) ([]jobs.KeptJob, error) {
-	which, invalid := jobs.ReadRemapping(r.Params)
-	if invalid != nil {
-		return nil, nil
+	which, err := jobs.ReadRemapping(r.Params)
+	if err != nil {
+		return nil, nil //nolint:nilerr // planning tells it
 	}
 	return p.db.KeptJobs(ctx, r.Provider, account, which)
 }

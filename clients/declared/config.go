@@ -157,7 +157,7 @@ func (set *settings) checkOperations(d declaration, g guard, wrong *clients.Mist
 			wrong.Add("fetch."+key, "has no effect: it goes with orders")
 		}
 	}
-	set.Keeping.Check(wrong)
+	set.CheckKeeping(wrong)
 	if _, err := regexp.Compile(set.OrgPattern); err != nil {
 		wrong.Add("org_pattern", "is no regular expression: %v", err)
 	}

@@ -65,7 +65,7 @@ func configure(s *clients.Section) (settings, error) {
 	if _, ok := profiles[set.Request]; !ok {
 		wrong.Add("request", `must be "portal" or "openapi", not %.40q`, set.Request)
 	}
-	set.Keeping.Check(&wrong)
+	set.CheckKeeping(&wrong)
 	set.checkAccounts(s.Accounts, &wrong)
 	if s.TokenURL == "" { // only now: it is no mistake of its own when base_url is wrong
 		s.TokenURL = s.BaseURL + tokenPath

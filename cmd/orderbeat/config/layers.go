@@ -105,7 +105,7 @@ func (l *loader) values(path string, s *stack) map[string]any {
 		return l.merge(path, s.layers)
 	}
 	samples := l.samples(join(path, keySamples), s.layers)
-	l.checkExchanges(path, s.layers)
+	l.checkExchanges(s.layers)
 	values := l.merge(path, s.layers)
 	if samples != nil {
 		values[keySamples] = samples
@@ -118,7 +118,7 @@ var kept = []clients.Keep{clients.KeepOff, clients.KeepMetadata, clients.KeepFul
 
 // checkExchanges sees to it that no layer keeps more of exchanges than one below it
 // allows: a declaration that says that answers must be stored nowhere knows why.
-func (l *loader) checkExchanges(path string, layers []layer) {
+func (l *loader) checkExchanges(layers []layer) {
 	allowed, by := len(kept), ""
 	for _, from := range slices.Backward(layers) {
 		text, ok := from.values[keyExchanges].(string)

@@ -89,6 +89,7 @@ func TestMistakes(t *testing.T) {
 		{"no jobs at once", "[worker]\nconcurrency = 0", "7:1 worker.concurrency: want 1 to 10000 jobs at once, got 0"},
 		{"a drain that never ends", "[worker]\ndrain = \"2d\"", "7:1 worker.drain: want 1s to 1h, got 48h0m0s"},
 		{"a negative retention", "[db]\nretention = { jobs = \"-90d\" }", "7:15 db.retention.jobs: want 0s, which is for ever, or 1d and more, got -2160h0m0s"},
+		{"a size of exchanges that is too small", "[db]\nretention = { exchanges_size = \"1KB\" }", `7:15 db.retention.exchanges_size: want "1MB" or more, or 0 for no bound`},
 		{"a retention that is too short", "[db]\nretention = { events = \"23h\" }", "7:15 db.retention.events: want 0s, which is for ever, or 1d and more, got 23h0m0s"},
 		{"a literal sealing key", "[worker]\nkey = \"canary\"", `7:1 worker.key: want "file:PATH"`},
 		{"an overlap of later", schedule("cron = \"@hourly\"\noverlap = \"queue_one\""), `11:1 schedules[0].overlap: "queue_one" is not supported yet`},
