@@ -148,7 +148,7 @@ func (d *DB) drop(ctx context.Context, s *shelf, keys []any, removed *int) error
 	for len(keys) > 0 {
 		rest, done := keys, 0
 		err := d.step(ctx, func(t *tx) (more bool, err error) {
-			some := rest[:min(len(rest), bite)]
+			some := rest[:min(len(rest), s.bite)]
 			list, err := json.Marshal(some)
 			if err != nil {
 				return false, err

@@ -32,11 +32,11 @@ func scanKeptJob(rows *sql.Rows) (k jobs.KeptJob, err error) {
 	return k, err
 }
 
-// keptJobs finds them by their exchanges. A 401 behind which a call was sent again is no
+// keptJobs finds them by their exchanges; a check has some too, which tell of no order. A 401 behind which a call was sent again is no
 // answer that anybody maps.
 func keptJobs(provider, account string, r jobs.Remapping) (string, []any) {
 	var w where
-	w.and("j.state IN ('succeeded', 'partial')")
+	w.and("j.state IN ('succeeded', 'partial') AND j.kind <> 'check'")
 	if r.RunID != "" || r.JobID != "" { // few: by the jobs' own indexes
 		w.and("+x.provider = ?", provider)
 	} else {

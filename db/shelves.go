@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -19,6 +20,7 @@ type shelf struct {
 	name     string
 	cut      string // what was over before then is past; of a bound of size, what is up to there
 	numbered bool   // its key is a number, else text
+	bite     int    // how many rows are removed before somebody looks at the clock
 	count    func(*Pruned) *int
 	// look tells of a step's rows after the key ?2 whether they are past ?1, and whether
 	// they may be removed. Rows stand in the order of their keys, which is nearly that of
@@ -45,14 +47,15 @@ func (d *DB) shelves(ctx context.Context, r Retention, now time.Time) (list []sh
 		return stamp(now.Add(-keep))
 	}
 	add := func(s shelf) {
-		if s.cut != "" {
+		if s.bite = cmp.Or(s.bite, bite); s.cut != "" {
 			list = append(list, s)
 		}
 	}
+	const large = 4 // rows, of megabytes perhaps
 	exchanges, past := before(r.Exchanges), before(r.Jobs)
 	kept := []any{before(max(r.Jobs, deadRetention)), exchanges}
 	add(shelf{
-		name: "exchanges", cut: exchanges, numbered: true, count: func(p *Pruned) *int { return &p.Exchanges },
+		name: "exchanges", cut: exchanges, numbered: true, bite: large, count: func(p *Pruned) *int { return &p.Exchanges },
 		look: lookExchangesSQL, drop: pruneExchangesSQL,
 	})
 	if r.ExchangesSize > 0 {
@@ -62,7 +65,7 @@ func (d *DB) shelves(ctx context.Context, r Retention, now time.Time) (list []sh
 		}
 		if beyond := upto - r.ExchangesSize; beyond > 0 {
 			add(shelf{
-				name: "exchanges", cut: strconv.FormatInt(beyond, 10), numbered: true, count: func(p *Pruned) *int { return &p.Exchanges },
+				name: "exchanges", cut: strconv.FormatInt(beyond, 10), numbered: true, bite: large, count: func(p *Pruned) *int { return &p.Exchanges },
 				look: lookManyExchangesSQL, drop: pruneManyExchangesSQL,
 			})
 		}

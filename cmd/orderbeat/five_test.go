@@ -173,8 +173,20 @@ func TestOrdersOfAllFive(t *testing.T) {
 	if diff := cmp.Diff(kept, published); diff != "" {
 		t.Errorf("orders (-kept +published):\n%s", diff)
 	}
+	p.liveIsKept()
 	p.nothingDiffersMappedAgain()
 	p.nothingThatNobodyMaySee()
+}
+
+// liveIsKept asks for an order live, which leaves an exchange like every job.
+func (p *program) liveIsKept() {
+	p.t.Helper()
+	var ids []string
+	p.rows("SELECT order_id FROM orders WHERE provider = 'michelin' LIMIT 1", &ids)
+	p.request("orders.get", fmt.Sprintf(`{"provider":"michelin","account":"detroit","order_id":%q,"max_age":"0s"}`, ids[0]))
+	if n := p.count("exchanges WHERE kept = 'full' AND run_id IN (SELECT run_id FROM runs WHERE trigger = 'live')"); n != 1 {
+		p.t.Errorf("got %d exchanges of a question that was asked live, want 1", n)
+	}
 }
 
 // nothingDiffersMappedAgain has all that is kept mapped again: what was hidden in it is
