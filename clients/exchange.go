@@ -2,7 +2,6 @@ package clients
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -12,11 +11,15 @@ import (
 	"github.com/go-resty/resty/v2"
 )
 
-// keptBytes is how much of a body is kept.
+// keptBytes is how much is kept of a request's body, of that of an answer that was of no
+// use, and of what is shown to who watches.
 const keptBytes = 64 << 10
 
-// Exchange is a request and what came back, as it may be kept: without secrets, and with
-// no more than the first 64 KiB of the bodies.
+// wholeBytes is how much of an answer's body is kept, unpacked, where the answer was of
+// use: all of it, so that it can be mapped again. Of a longer one, its beginning is.
+const wholeBytes = 16 << 20
+
+// Exchange is a request and what came back, as it may be kept: without secrets.
 type Exchange struct {
 	Op, Method, URL string
 	// Status is the answer's, 0 where none came.
@@ -27,12 +30,21 @@ type Exchange struct {
 	Duration  time.Duration
 	// RequestHeader lacks what signed the request.
 	RequestHeader, ResponseHeader http.Header
-	// RequestBody and ResponseBody are "" where there is none, or none may be kept.
+	// RequestBody, and ResponseBody of an answer that was of no use, are no more than the
+	// first 64 KiB, as UTF-8. All are "" where there is none, or none may be kept.
 	RequestBody, ResponseBody string
+	// ResponseGzip is the body of an answer, compressed (RFC 1952), where it was of use and
+	// is long; ResponseBody is "" then. [Exchange.Body] is whichever it is.
+	ResponseGzip []byte
 	// ResponseBytes is how long the answer's body was, unpacked, as far as it was read.
 	ResponseBytes int64
 	// Truncated tells that a body went on after what is kept of it, or may have.
 	Truncated bool
+	// Keep is how much is kept: KeepFull, or KeepMetadata without bodies.
+	Keep Keep
+	// Code and Message say why the answer was of no use; both are "" of one that was.
+	Code    Code
+	Message string
 }
 
 // Keep says how much of an exchange may be kept.
@@ -44,6 +56,8 @@ const (
 	// KeepMetadata is for answers that must be stored nowhere, such as consumer credit
 	// data: bodies, and the values in URLs, are left out.
 	KeepMetadata Keep = "metadata"
+	// KeepOff keeps nothing at all; who watches sees what KeepMetadata leaves.
+	KeepOff Keep = "off"
 )
 
 // Keeping is h with other rules of what is kept of an exchange, and what is hidden in it.
@@ -54,24 +68,40 @@ func (h *HTTP) Keeping(keep Keep, hide Redactor) *HTTP {
 	return &other
 }
 
+// bodies reports whether bodies may be kept.
+func (h *HTTP) bodies() bool { return h.keep == KeepFull || h.keep == "" }
+
 // recorder is an answer's body that remembers what was read of it, in case that the
 // exchange must be kept.
 type recorder struct {
 	io.ReadCloser
-	h     *HTTP
-	call  *Call
-	resp  *resty.Response
-	kept  *[]byte // from buffers; nil until something is read
-	size  int64
-	ended bool
+	h       *HTTP
+	call    *Call
+	request *http.Request
+	answer  *http.Response
+	began   time.Time
+	into    *Recording // nil where nothing is recorded
+	most    int        // how much of the body is remembered, in bytes
+	kept    *[]byte    // from buffers; nil until something is read
+	size    int64
+	ended   bool
 }
 
-// buffers are those of recorders. They grow as answers need it, up to keptBytes.
+// buffers are those of recorders. They grow as answers need it; one that grew beyond
+// pooledBytes is not used again.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
+const pooledBytes = 1 << 20
+
 // record puts a recorder into an answer.
-func (h *HTTP) record(call *Call, resp *resty.Response) *recorder {
-	x := &recorder{ReadCloser: resp.RawResponse.Body, h: h, call: call, resp: resp}
+func (h *HTTP) record(into *Recording, call *Call, resp *resty.Response) *recorder {
+	x := &recorder{
+		ReadCloser: resp.RawResponse.Body, h: h, call: call, request: resp.Request.RawRequest, answer: resp.RawResponse,
+		began: resp.Request.Time, into: into, most: keptBytes,
+	}
+	if x.into != nil {
+		x.most = wholeBytes
+	}
 	resp.RawResponse.Body = x
 	return x
 }
@@ -80,78 +110,124 @@ func (x *recorder) Read(p []byte) (int, error) {
 	n, err := x.ReadCloser.Read(p)
 	x.size += int64(n)
 	x.ended = x.ended || err == io.EOF
-	if x.h.keep == KeepMetadata {
+	if !x.h.bodies() {
 		return n, err
 	}
 	if x.kept == nil {
 		x.kept = buffers.Get().(*[]byte)
 	}
-	*x.kept = append(*x.kept, p[:min(n, keptBytes-len(*x.kept))]...)
+	*x.kept = append(*x.kept, p[:min(n, x.most-len(*x.kept))]...)
 	return n, err
 }
 
-// end gives the exchange to an error that says that the answer cannot be read, and to who
-// watches, and lets the recorder's buffer go.
+// end gives the exchange to an error that says that the answer cannot be read, to who
+// watches, and to who records, and lets the recorder's buffer go.
 func (x *recorder) end(err error) {
-	e, _ := errors.AsType[*Error](err)
-	unreadable := e != nil && e.Code == CodeBadResponse
-	if unreadable || x.h.watch != nil {
-		x.readOn()
-		exchange := x.exchange()
-		if unreadable {
-			e.Exchange = exchange
-		}
-		if x.h.watch != nil {
-			x.h.watch(*exchange)
-		}
+	defer x.release()
+	var failure *Error
+	if err != nil {
+		failure = x.h.classify(err)
 	}
-	if x.kept != nil {
+	unreadable := failure != nil && failure.Code == CodeBadResponse
+	if unreadable || x.h.watch != nil || x.into != nil {
+		x.readOn()
+	}
+	took := time.Since(x.began)
+	if unreadable && x.h.keep != KeepOff {
+		failure.Exchange = x.exchange(took, failure)
+	}
+	if x.h.watch != nil {
+		x.h.watch(*x.exchange(took, failure))
+	}
+	switch {
+	case x.into == nil:
+	case failure != nil:
+		kept := x.exchange(took, failure)
+		x.into.add(func() *Exchange { return kept })
+	default: // what is long takes a while to be hidden in and packed, which nobody waits for
+		whole := *x
+		x.kept = nil
+		x.into.add(func() *Exchange {
+			defer whole.release()
+			return whole.whole(took)
+		})
+	}
+}
+
+func (x *recorder) release() {
+	if x.kept != nil && cap(*x.kept) <= pooledBytes {
 		*x.kept = (*x.kept)[:0]
 		buffers.Put(x.kept)
-		x.kept = nil
 	}
+	x.kept = nil
 }
 
 // readOn reads what is to be kept where a decoder has given up early, and a byte more,
 // which tells whether that is all.
 func (x *recorder) readOn() {
-	if x.h.keep != KeepMetadata {
-		_, _ = io.CopyN(io.Discard, x, keptBytes+1-x.size) // what does not come is not kept
+	if x.h.bodies() && !x.ended {
+		_, _ = io.CopyN(io.Discard, x, keptBytes+1-min(x.size, keptBytes)) // what does not come is not kept
 	}
 }
 
-func (x *recorder) exchange() *Exchange {
-	request, answer := x.resp.Request, x.resp.RawResponse
-	e := x.h.asked(x.call, request.RawRequest.Header, request.Time)
-	e.Status, e.ResponseHeader, e.ResponseBytes = answer.StatusCode, x.h.hide.Header(answer.Header), x.size
-	if x.h.keep == KeepMetadata {
+// exchange is what is kept of an answer that was of no use, and shown of any.
+func (x *recorder) exchange(took time.Duration, failure *Error) *Exchange {
+	e := x.head(took)
+	if failure != nil {
+		e.Code, e.Message = failure.Code, failure.Message
+	}
+	if !x.h.bodies() || x.kept == nil {
 		return e
 	}
 	more := x.size > keptBytes || !x.ended
 	e.Truncated = e.Truncated || more
-	if x.kept != nil {
-		e.ResponseBody = x.h.shown(answer.Header, *x.kept, more)
+	e.ResponseBody = x.h.shown(x.answer.Header, (*x.kept)[:min(len(*x.kept), keptBytes)], more)
+	return e
+}
+
+// whole is what is kept of an answer that was of use.
+func (x *recorder) whole(took time.Duration) *Exchange {
+	e := x.head(took)
+	if !x.h.bodies() || x.kept == nil {
+		return e
 	}
+	e.Truncated = e.Truncated || x.size > int64(len(*x.kept)) || !x.ended
+	e.setBody(x.h.hide.ofAnswers().Body(x.answer.Header.Get("Content-Type"), *x.kept))
+	return e
+}
+
+// head is an exchange without the answer's body.
+func (x *recorder) head(took time.Duration) *Exchange {
+	e := x.h.asked(x.call, x.request.Header, x.began, took)
+	e.Status, e.ResponseHeader, e.ResponseBytes = x.answer.StatusCode, x.h.hide.Header(x.answer.Header), x.size
 	return e
 }
 
 // unanswered is the exchange of a call that brought nothing.
-func (h *HTTP) unanswered(call *Call, began time.Time) Exchange {
+func (h *HTTP) unanswered(call *Call, began time.Time, err error) *Exchange {
+	e := h.asked(call, call.header(), began, time.Since(began))
+	failure := h.classify(err)
+	e.Code, e.Message = failure.Code, failure.Message
+	return e
+}
+
+// header is what a call itself adds to a request.
+func (c *Call) header() http.Header {
 	header := http.Header{}
-	for name, value := range call.Header {
+	for name, value := range c.Header {
 		header.Set(name, value)
 	}
-	return *h.asked(call, header, began)
+	return header
 }
 
 // asked is the half of an exchange that is the request.
-func (h *HTTP) asked(call *Call, header http.Header, began time.Time) *Exchange {
+func (h *HTTP) asked(call *Call, header http.Header, began time.Time, took time.Duration) *Exchange {
 	e := &Exchange{
-		Op: call.Op, Method: call.Method, URL: h.hide.URL(call.URL), StartedAt: began, Duration: time.Since(began),
-		RequestHeader: h.hide.Header(header),
+		Op: call.Op, Method: call.Method, URL: h.hide.URL(call.URL), StartedAt: began, Duration: took,
+		RequestHeader: h.hide.Header(header), Keep: KeepFull,
 	}
-	if h.keep == KeepMetadata {
-		e.URL = h.hide.names(call.URL)
+	if !h.bodies() {
+		e.URL, e.Keep = h.hide.names(call.URL), KeepMetadata
 		return e
 	}
 	e.Truncated = len(call.Body) > keptBytes

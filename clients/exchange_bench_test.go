@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
@@ -40,5 +41,52 @@ func BenchmarkDo(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkRecorded asks for orders as a job does, with their decoding, with and without a
+// recording: what the asking takes (ns/op), and the whole attempt with what is packed
+// behind it (ns/attempt).
+func BenchmarkRecorded(b *testing.B) {
+	const one = `{"supplierOrderNumber":{"documentId":"SO%08d"},"orderNumber":{"documentId":"PO-%[1]d"},"orderLine":[{"lineId":"001","orderedArticle":{"articleIdentification":{"manufacturersArticleID":"%06[1]d"},"requestedQuantity":{"quantityValue":"4"}}}]},`
+	for _, size := range []int{2 << 10, 64 << 10, 512 << 10} {
+		var body strings.Builder
+		body.WriteString(`{"documentID":"C1","referencedOrder":[`)
+		for i := 0; body.Len() < size; i++ {
+			fmt.Fprintf(&body, one, i)
+		}
+		body.WriteString(`{}]}`)
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body.String()) }))
+		defer server.Close()
+		s := clienttest.Section("sample", server.URL)
+		s.Rate = clients.Rate{}
+		h := clients.NewHTTP(s)
+		call := clients.Call{Op: "sample", Method: http.MethodGet, URL: server.URL}
+		for _, recorded := range []bool{false, true} {
+			b.Run(fmt.Sprintf("bytes=%d/recorded=%t", size, recorded), func(b *testing.B) {
+				b.ReportAllocs()
+				var attempts, asking time.Duration
+				for b.Loop() {
+					ctx, begun := b.Context(), time.Now()
+					var r *clients.Recording
+					if recorded {
+						ctx, r = clients.Record(ctx)
+					}
+					if err := h.Do(ctx, call, decodeJSON); err != nil {
+						b.Fatal(err)
+					}
+					asking += time.Since(begun)
+					if recorded {
+						if list := r.Exchanges(); len(list) != 1 || list[0].Truncated {
+							b.Fatalf("got %+v, want the exchange", list)
+						}
+					}
+					attempts += time.Since(begun)
+				}
+				b.ReportMetric(float64(asking.Nanoseconds())/float64(b.N), "ns/asking")
+				b.ReportMetric(float64(attempts.Nanoseconds())/float64(b.N), "ns/attempt")
+				b.ReportMetric(0, "ns/op")
+			})
+		}
 	}
 }

@@ -144,37 +144,73 @@ func (h *HTTP) failure(ctx context.Context, op string, status int, err error) er
 
 // exchange returns the status of the answer, 0 when none came.
 func (h *HTTP) exchange(ctx context.Context, c Call, read func(Response) error) (status int, err error) {
-	r := h.client.R().SetContext(ctx).SetHeaders(c.Header)
+	if kept := playing(ctx); kept != nil {
+		answer, err := kept.answer(h, &c)
+		if err != nil {
+			return 0, err
+		}
+		defer answer.Body.Close()
+		return answer.StatusCode, h.take(&c, answer, read)
+	}
+	into := h.recording(ctx)
+	var again *notes
+	sending := ctx
+	if into != nil {
+		sending, again = noting(ctx)
+	}
+	r := h.client.R().SetContext(sending).SetHeaders(c.Header)
 	if c.Body != nil {
 		r.SetBody(c.Body) // bytes, which can be sent again after a 401
 	}
 	began := time.Now()
 	resp, err := r.Execute(c.Method, c.URL)
 	if err != nil {
-		if h.watch != nil {
-			h.watch(h.unanswered(&c, began))
-		}
-		return 0, timeUp(ctx, err)
+		err = timeUp(ctx, err)
+		h.noAnswer(into, &c, again, began, err)
+		return 0, err
 	}
 	raw := resp.RawResponse
 	defer raw.Body.Close()
-	record := h.record(&c, resp)
+	if into != nil {
+		h.sentAgain(into, &c, again, raw.StatusCode)
+	}
+	record := h.record(into, &c, resp)
 	defer func() { record.end(err) }()
+	return raw.StatusCode, h.take(&c, raw, read)
+}
+
+// noAnswer tells who watches, and who records, of a call that brought nothing.
+func (h *HTTP) noAnswer(into *Recording, c *Call, again *notes, began time.Time, err error) {
+	if into == nil && h.watch == nil {
+		return
+	}
+	x := h.unanswered(c, began, err)
+	if h.watch != nil {
+		h.watch(*x)
+	}
+	if into != nil {
+		h.sentAgain(into, c, again, 0)
+		into.add(func() *Exchange { return x })
+	}
+}
+
+// take lets read have an answer that is accepted, and says what is wrong with it.
+func (h *HTTP) take(c *Call, raw *http.Response, read func(Response) error) error {
 	if (raw.StatusCode < 200 || raw.StatusCode > 299) && !slices.Contains(c.Accept, raw.StatusCode) {
-		return raw.StatusCode, c.refused(raw)
+		return c.refused(raw)
 	}
 	body := &boundedBody{body: raw.Body, left: h.maxBody}
-	err = read(Response{Status: raw.StatusCode, Header: raw.Header, Body: body})
+	err := read(Response{Status: raw.StatusCode, Header: raw.Header, Body: body})
 	switch {
 	case body.tooLong:
-		return raw.StatusCode, tooLong(h.maxBody)
+		return tooLong(h.maxBody)
 	case body.broken != nil:
-		return raw.StatusCode, body.broken
+		return body.broken
 	}
 	if _, ok := errors.AsType[*Error](err); err != nil && !ok {
 		err = &Error{Code: CodeBadResponse, Message: "the answer is not the expected document", Err: err}
 	}
-	return raw.StatusCode, err
+	return err
 }
 
 // cancelledError is a call that its caller gave up.

@@ -2,14 +2,15 @@ package clients
 
 import (
 	"bytes"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 )
 
-// redacted stands where something was that must not be kept, as [auth.Secret] prints.
-const redacted = "REDACTED"
+// Redacted stands where something was that must not be kept, as [auth.Secret] prints.
+const Redacted = "REDACTED"
 
 // Redactor takes secrets out of what went over the wire, so that it can be kept and
 // shown: the values of headers, query and form parameters, JSON members, XML elements and
@@ -17,7 +18,20 @@ const redacted = "REDACTED"
 // compared without case, "_" and "-". Everything else stays byte for byte, and in its
 // order. The zero value knows the usual names; [NewRedactor] adds a provider's own. It
 // is safe for concurrent use.
-type Redactor struct{ more map[string]bool }
+type Redactor struct {
+	more  map[string]bool
+	paths paths
+	// open leaves "code" and "state" as they are.
+	open bool
+}
+
+// ofAnswers is r for answers that are the documents that were asked for: in these, "code"
+// and "state" are a supplier's words for what became of an order, which are needed when
+// it is mapped again. OAuth's own go to other endpoints.
+func (r Redactor) ofAnswers() Redactor {
+	r.open = true
+	return r
+}
 
 // NewRedactor makes a redactor that hides what has one of the names, too.
 func NewRedactor(names ...string) Redactor {
@@ -57,13 +71,24 @@ func (r Redactor) kind(name string) kind {
 	part := func(p string) bool { return strings.Contains(name, p) }
 	end := func(e string) bool { return strings.HasSuffix(name, e) }
 	switch {
-	case r.more[name] && name != "", slices.Contains(secretNames, name), slices.ContainsFunc(secretParts, part), slices.ContainsFunc(secretEnds, end):
+	case r.more[name] && name != "":
 		return kindSecret
-	case name == "code", name == "state":
+	case isPageToken(name):
+		return kindOpen
+	case slices.Contains(secretNames, name), slices.ContainsFunc(secretParts, part), slices.ContainsFunc(secretEnds, end):
+		return kindSecret
+	case (name == "code" || name == "state") && !r.open:
 		return kindCommon
 	}
 	return kindOpen
 }
+
+// pageTokens are names of what tells where the next page of an answer begins. They open
+// nothing.
+var pageTokens = []string{"nexttoken", "pagetoken", "nextpagetoken", "prevpagetoken", "previouspagetoken", "continuationtoken", "nextcontinuationtoken", "cursortoken", "scrolltoken"}
+
+// isPageToken reports whether a folded name, which may be a header's, is one of them.
+func isPageToken(name string) bool { return slices.Contains(pageTokens, strings.TrimPrefix(name, "x")) }
 
 // fold is a name without what people write differently.
 func fold(name string) string {
@@ -85,11 +110,12 @@ func (r Redactor) Header(h http.Header) http.Header {
 	shown := http.Header{}
 	for name, values := range h {
 		folded := fold(name)
-		hide := r.kind(name) == kindSecret || slices.ContainsFunc(headerParts, func(p string) bool { return strings.Contains(folded, p) })
+		part := func(p string) bool { return strings.Contains(folded, p) }
+		hide := r.kind(name) == kindSecret || slices.ContainsFunc(headerParts, part) && !isPageToken(folded)
 		for _, v := range values {
 			switch {
 			case hide && v != "":
-				v = redacted
+				v = Redacted
 			case strings.Contains(v, "://") || strings.HasPrefix(v, "/"): // Location and its like
 				v = r.URL(v)
 			default:
@@ -109,7 +135,7 @@ func (r Redactor) URL(address string) string {
 
 // names is a URL with no value in its query or fragment.
 func (r Redactor) names(address string) string {
-	return r.address(address, func(string, string) (string, bool) { return redacted, true })
+	return r.address(address, func(string, string) (string, bool) { return Redacted, true })
 }
 
 func (r Redactor) address(address string, param paramFunc) string {
@@ -118,7 +144,7 @@ func (r Redactor) address(address string, param paramFunc) string {
 	if scheme, after, ok := strings.Cut(rest, "://"); ok {
 		host, path, hasPath := strings.Cut(after, "/")
 		if at := strings.LastIndexByte(host, '@'); at >= 0 {
-			rest = scheme + "://" + redacted + host[at:]
+			rest = scheme + "://" + Redacted + host[at:]
 			if hasPath {
 				rest += "/" + path
 			}
@@ -142,11 +168,29 @@ func (r Redactor) Body(contentType string, body []byte) []byte {
 	case len(bytes.TrimSpace(body)) == 0:
 		return bytes.Clone(body)
 	case bytes.IndexByte(body, 0) >= 0, strings.HasPrefix(contentType, "multipart/"):
-		return []byte(redacted)
+		return []byte(Redacted)
+	case len(r.paths) > 0:
+		return r.withoutPaths(contentType, body)
 	case strings.HasPrefix(contentType, "application/x-www-form-urlencoded") && !isDocument(body):
 		return []byte(params(string(body), r.param))
 	}
 	return r.text(body)
+}
+
+// withoutPaths is Body where paths are hidden. In what is not one JSON document, the names
+// that they end with are, wherever they stand.
+func (r Redactor) withoutPaths(contentType string, body []byte) []byte {
+	hide := r.paths
+	r.paths = nil
+	shown, ok := hide.hide(body)
+	if !ok {
+		r.more = maps.Clone(r.more)
+		for _, name := range hide.last() {
+			r.more[name] = true
+		}
+		shown = body
+	}
+	return r.Body(contentType, shown)
 }
 
 // paramFunc returns what is shown of a parameter, and whether that is anything else.
@@ -155,8 +199,8 @@ type paramFunc func(name, value string) (shown string, changed bool)
 // param decides about a query's or a form's parameter.
 func (r Redactor) param(name, value string) (string, bool) {
 	switch k := r.kind(name); {
-	case k == kindSecret, slices.Contains(addressNames, fold(name)), k == kindCommon && !isStatus(value):
-		return redacted, true
+	case k == kindSecret, r.paths.hides(name), slices.Contains(addressNames, fold(name)), k == kindCommon && !isStatus(value):
+		return Redacted, true
 	}
 	shown := string(r.text([]byte(value)))
 	return shown, shown != value

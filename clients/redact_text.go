@@ -10,7 +10,7 @@ import (
 // off or is wrong. It looks for names with a value behind them, in whichever spelling,
 // and takes nothing for granted: a document that is whole stays whole.
 func (r Redactor) text(s []byte) []byte {
-	t := scanner{r: r, s: s, out: make([]byte, 0, len(s)+len(redacted))}
+	t := scanner{r: r, known: map[string]nameKind{}, s: s, out: make([]byte, 0, len(s)+len(Redacted))}
 	return t.scan()
 }
 
@@ -18,6 +18,7 @@ func (r Redactor) text(s []byte) []byte {
 // own, with a scanner of its own.
 type scanner struct {
 	r      Redactor
+	known  map[string]nameKind // the names that were seen, which are few and come again
 	s      []byte
 	i      int // what is before is in out
 	out    []byte
@@ -52,6 +53,24 @@ func (t *scanner) scan() []byte {
 	return t.out
 }
 
+// nameKind is how a name is treated, and how it reads folded.
+type nameKind struct {
+	kind   kind
+	folded string
+}
+
+func (t *scanner) kind(name string) nameKind {
+	const most = 1000
+	k, ok := t.known[name]
+	if !ok {
+		k = nameKind{t.r.kind(name), fold(name)}
+		if len(t.known) < most {
+			t.known[name] = k
+		}
+	}
+	return k
+}
+
 // copy takes over what is before end.
 func (t *scanner) copy(end int) {
 	t.out = append(t.out, t.s[t.i:end]...)
@@ -69,7 +88,7 @@ func (t *scanner) plain(end int) {
 	for t.i < end {
 		if isDigit(t.s[t.i]) && (t.i == 0 || !isDigit(t.s[t.i-1])) {
 			if card := cardEnd(t.s, t.i); card > 0 {
-				t.replace(redacted, card)
+				t.replace(Redacted, card)
 				continue
 			}
 		}
@@ -81,8 +100,7 @@ func (t *scanner) plain(end int) {
 func (t *scanner) quoted() {
 	end, closed := stringEnd(t.s, t.i+1)
 	if closed {
-		name := string(unquote(t.s[t.i+1 : end]))
-		if a, ok := assignment(t.s, end+1, true); ok && t.assign(name, a) {
+		if a, ok := assignment(t.s, end+1, true); ok && t.assign(string(unquote(t.s[t.i+1:end])), a) {
 			return
 		}
 	}
@@ -95,11 +113,30 @@ func (t *scanner) quoted() {
 func (t *scanner) content(end int) {
 	raw := t.s[t.i:end]
 	plain := unquote(raw)
-	inner := scanner{r: t.r, s: plain, inside: true, out: make([]byte, 0, len(plain)+len(redacted))}
+	if harmless(plain) {
+		t.copy(end)
+		return
+	}
+	inner := scanner{r: t.r, known: t.known, s: plain, inside: true, out: make([]byte, 0, len(plain)+len(Redacted))}
 	if shown := inner.scan(); !bytes.Equal(shown, plain) {
 		raw = quote(shown)
 	}
 	t.replace(string(raw), end)
+}
+
+// harmless reports whether nothing in a string could be hidden, as in most: no separator
+// stands behind a name, nothing is spelled otherwise, and there are no digits enough.
+func harmless(s []byte) bool {
+	digits := 0
+	for _, c := range s {
+		switch {
+		case isDigit(c):
+			digits++
+		case c == ':', c == '=', c == '>', c == '%', c == '\\':
+			return false
+		}
+	}
+	return digits < shortestCard
 }
 
 // word goes over what could be a name, without quotation marks or without the first of them.
@@ -137,7 +174,7 @@ func (t *scanner) digits() {
 		return
 	}
 	t.out = bytes.TrimSuffix(t.out, []byte("-"))
-	t.replace(`"`+redacted+`"`, max(card, end))
+	t.replace(`"`+Redacted+`"`, max(card, end))
 }
 
 // isValue reports whether a number here is one of JSON's.

@@ -157,7 +157,8 @@ func compositeEnd(s []byte, i int) int {
 // assign goes over a name and its value if the value is to be hidden, and reports
 // whether it did.
 func (t *scanner) assign(name string, a assigned) bool {
-	k, folded := t.r.kind(name), fold(name)
+	known := t.kind(name)
+	k, folded := known.kind, known.folded
 	if k == kindOpen {
 		switch n := mark(t.s[a.value:]); {
 		case t.named && slices.Contains(partValues, folded), a.sep == '=' && n == 0 && slices.Contains(addressNames, folded):
@@ -178,10 +179,10 @@ func (t *scanner) assign(name string, a assigned) bool {
 	}
 	t.copy(from)
 	if marked == 0 && a.quoted && a.sep == ':' {
-		t.replace(`"`+redacted+`"`, to) // where JSON had a number, an object or a list
+		t.replace(`"`+Redacted+`"`, to) // where JSON had a number, an object or a list
 		return true
 	}
-	t.replace(redacted, to)
+	t.replace(Redacted, to)
 	t.copy(min(to+marked, len(t.s)))
 	return true
 }
@@ -196,12 +197,12 @@ var (
 func (t *scanner) name(a assigned) {
 	const longest = 128
 	from, to, _ := a.find(t.s[:min(len(t.s), a.value+longest)])
-	if t.r.kind(string(unquote(t.s[from:to]))) == kindOpen {
+	if t.kind(string(unquote(t.s[from:to]))).kind == kindOpen {
 		return
 	}
 	t.named = true
 	if t.from < t.to {
-		t.out = append(t.out[:t.from:t.from], redacted+string(t.out[t.to:])...)
+		t.out = append(t.out[:t.from:t.from], Redacted+string(t.out[t.to:])...)
 		t.from, t.to = 0, 0
 	}
 }

@@ -54,6 +54,7 @@ func (l *limited) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(req.Context(), l.timeout)
+	began := time.Now()
 	resp, err := l.base.RoundTrip(req.WithContext(ctx))
 	if err != nil {
 		err = timeUp(ctx, err)
@@ -61,6 +62,7 @@ func (l *limited) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	l.pause.answered(resp, count)
+	note(ctx, resp, began)
 	resp.Body = &timedBody{ReadCloser: resp.Body, timeUp: func(err error) error { return timeUp(ctx, err) }, cancel: cancel}
 	return resp, nil
 }

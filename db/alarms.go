@@ -37,6 +37,9 @@ func apartOf(kind string) string {
 // judge raises and resolves the alerts that an outcome is about. What a caller asked
 // in line raises none: a stranger's wrong question is nobody's trouble but theirs.
 func (t *tx) judge(o *jobs.Outcome, inline bool, traceparent string) error {
+	if jobs.Kinds[o.Kind].Remaps {
+		return nil // nobody was asked, which says nothing of how the account is
+	}
 	switch o.State {
 	case jobs.Succeeded, jobs.Partial:
 		return t.calm(o, traceparent)

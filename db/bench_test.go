@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -92,4 +93,31 @@ func batch(from, n int, shipped bool) []clients.Order {
 		orders[i] = order(fmt.Sprintf("SO%08d", from+i), shipped)
 	}
 	return orders
+}
+
+// BenchmarkCommitExchanges commits jobs of 64 orders that are as they were, with an answer
+// of as many packed bytes as these take, about, and without any.
+func BenchmarkCommitExchanges(b *testing.B) {
+	for _, size := range []int{0, 8 << 10, 64 << 10} {
+		b.Run(fmt.Sprintf("packed=%d", size), func(b *testing.B) {
+			d := open(b)
+			const n = 64
+			packed := make([]byte, size)
+			_, _ = rand.NewChaCha8([32]byte{}).Read(packed)
+			_, js := start(b, d, b.N+1)
+			publish(b, d)
+			orders := batch(0, n, true)
+			commit(b, d, succeeded(js[0], noon, orders...))
+			b.ResetTimer()
+			for i := range b.N {
+				o := succeeded(js[i+1], noon.Add(time.Duration(i)*time.Millisecond), orders...)
+				if size > 0 {
+					o.Exchanges = []clients.Exchange{{Op: "orders", Method: "GET", URL: "/", Status: 200, StartedAt: noon, ResponseGzip: packed, ResponseBytes: int64(8 * size)}}
+				}
+				commit(b, d, o)
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N), "µs/commit")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
 }

@@ -50,8 +50,8 @@ UPDATE jobs SET state = 'running', started_at = ?, next_attempt_at = NULL
 
 // Commit keeps what one attempt at a job did, once, and all of it or nothing: how
 // the attempt ended, the orders, what changed in them, the run's counters, the
-// exchange where the answer could not be read, and what is to be published. When it returns nil, that survives a power cut (unless
-// [Options.Synchronous] is "normal"). A waiting outcome puts the next attempt's
+// exchanges, and what is to be published. When it returns nil, that survives a power cut
+// (unless [Options.Synchronous] is "normal"). A waiting outcome puts the next attempt's
 // message into the outbox, and moves none of the run's counters. So does a job that
 // failed for want of a consent which came meanwhile: it is due at once.
 //
@@ -59,7 +59,8 @@ UPDATE jobs SET state = 'running', started_at = ?, next_attempt_at = NULL
 // and one that succeeds resolves those of its account.
 //
 // Whether an order changed is decided here, where the old and the new meet. An
-// order that was seen after o.AskedAt is left as it is. A despatch advice or an invoice
+// order that was seen after o.AskedAt is left as it is; one that was seen then is not: an
+// answer that is mapped again is as of when it came. A despatch advice or an invoice
 // that is new or changed is a revision of every order that it belongs to, as soon as that
 // is known.
 func (d *DB) Commit(ctx context.Context, o jobs.Outcome) (Committed, error) {
@@ -87,7 +88,7 @@ func (d *DB) Commit(ctx context.Context, o jobs.Outcome) (Committed, error) {
 
 // rowsOf estimates how many rows are written for what was reported.
 func rowsOf(o *jobs.Outcome) int {
-	rows := 3*len(o.Orders) + 5*(len(o.Advices)+len(o.Invoices))
+	rows := len(o.Exchanges) + 3*len(o.Orders) + 5*(len(o.Advices)+len(o.Invoices))
 	for i := range o.Orders {
 		rows += 2 * len(o.Orders[i].Lines)
 	}
@@ -121,6 +122,11 @@ func (t *tx) record(o *jobs.Outcome, list []observed, papers []document) (c Comm
 	if err := t.reconsider(o); err != nil {
 		return c, err
 	}
+	if waits, err := t.await(o, list, papers); err != nil {
+		return c, err
+	} else if waits {
+		list, papers = nil, nil
+	}
 	if c.Tally, err = t.keep(o, list, traceparent); err != nil {
 		return c, err
 	}
@@ -130,7 +136,7 @@ func (t *tx) record(o *jobs.Outcome, list []observed, papers []document) (c Comm
 	if err := t.endAttempt(o, c.Tally); err != nil {
 		return c, err
 	}
-	if err := t.keepExchange(o); err != nil {
+	if err := t.keepExchanges(o); err != nil {
 		return c, err
 	}
 	if err := t.freshen(o); err != nil {

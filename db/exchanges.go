@@ -4,40 +4,52 @@ import (
 	"net/http"
 	"strings"
 
+	"orderbeat/clients"
 	"orderbeat/jobs"
 )
 
-// keptExchanges is how many exchanges are kept of a provider.
-const keptExchanges = 1000
+// keepExchanges keeps what went over the wire in an attempt.
+func (t *tx) keepExchanges(o *jobs.Outcome) error {
+	for i := range o.Exchanges {
+		x := &o.Exchanges[i]
+		asked, answered := headerLines(x.RequestHeader), headerLines(x.ResponseHeader)
+		const rest = 200 // of a row, beside its long texts
+		size := rest + len(x.URL) + len(asked) + len(x.RequestBody) + len(answered) + len(x.ResponseBody) + len(x.ResponseGzip)
+		_, err := t.exec(keepExchangeSQL, o.RunID, o.ID, o.Provider, o.Account, x.Op, x.Method, x.URL, zeroNull(x.Status),
+			stamp(x.StartedAt), x.Duration.Milliseconds(), orNull(asked), orNull(x.RequestBody),
+			orNull(answered), orNull(x.ResponseBody), x.ResponseBytes, x.Truncated,
+			orNull(string(x.Code)), orNull(x.Message), o.Attempt, string(keepOf(x)), size, bytesOrNull(x.ResponseGzip))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
-// keepExchange keeps what went over the wire where an attempt's answer could not be
-// read, in the place of the provider's oldest exchange when there are enough.
-func (t *tx) keepExchange(o *jobs.Outcome) error {
-	if o.Err == nil || o.Err.Exchange == nil {
+// keepOf says how much is kept of an exchange.
+func keepOf(x *clients.Exchange) clients.Keep {
+	if x.Keep == clients.KeepMetadata {
+		return x.Keep
+	}
+	return clients.KeepFull
+}
+
+// bytesOrNull is NULL for nil.
+func bytesOrNull(b []byte) any {
+	if b == nil {
 		return nil
 	}
-	x := o.Err.Exchange
-	_, err := t.exec(keepExchangeSQL, o.RunID, o.ID, o.Provider, o.Account, x.Op, x.Method, x.URL, zeroNull(x.Status),
-		stamp(x.StartedAt), x.Duration.Milliseconds(), orNull(headerLines(x.RequestHeader)), orNull(x.RequestBody),
-		orNull(headerLines(x.ResponseHeader)), orNull(x.ResponseBody), x.ResponseBytes, x.Truncated,
-		string(o.Err.Code), orNull(o.Err.Message))
-	if err != nil {
-		return err
-	}
-	_, err = t.exec(dropExchangesSQL, o.Provider, o.Provider, keptExchanges)
-	return err
+	return b
 }
 
 const (
 	keepExchangeSQL = `
 INSERT INTO exchanges (run_id, job_id, provider, account, op, method, url, status, started_at, duration_ms,
-       request_headers, request_body, response_headers, response_body, response_bytes, truncated, error_code, error)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+       request_headers, request_body, response_headers, response_body, response_bytes, truncated, error_code, error,
+       attempt, kept, upto, response_gzip)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((` + exchangesUptoSQL + `), 0) + ?, ?)`
 
-	dropExchangesSQL = `
-DELETE FROM exchanges
- WHERE provider = ? AND exchange_id <= (SELECT exchange_id FROM exchanges WHERE provider = ?
-                                         ORDER BY exchange_id DESC LIMIT 1 OFFSET ?)`
+	exchangesUptoSQL = `SELECT upto FROM exchanges WHERE exchange_id = (SELECT max(exchange_id) FROM exchanges)`
 )
 
 // headerLines are a header's lines, by name.

@@ -105,20 +105,11 @@ func TestAnAnswerThatCannotBeReadIsKeptWithItsJob(t *testing.T) {
 	}
 }
 
-func TestOnlyAnswersThatCannotBeReadAreKept(t *testing.T) {
-	d := open(t)
-	_, js := start(t, d, 2)
-	commit(t, d, failed(js[0], jobs.Failed, noon))
-	commit(t, d, perform(t, michelinWith(t, `{"errorHead":{"errorCode":"0"},"referencedOrder":[]}`), js[1]))
-	if got := exchanges(t, d, js[0].ID) + exchanges(t, d, js[1].ID); got != "" {
-		t.Errorf("got %s, want nothing", got)
-	}
-}
-
 // unreadable is the outcome of a job whose answer was of no use.
 func unreadable(job jobs.Job) jobs.Outcome {
 	o := failed(job, jobs.Failed, noon)
-	o.Err = &clients.Error{Code: clients.CodeBadResponse, Message: "it is not JSON", Exchange: &clients.Exchange{Method: "GET", URL: "/", StartedAt: noon}}
+	o.Err = &clients.Error{Code: clients.CodeBadResponse, Message: "it is not JSON"}
+	o.Exchanges = []clients.Exchange{{Method: "GET", URL: "/", StartedAt: noon, Code: o.Err.Code, Message: o.Err.Message}}
 	return o
 }
 
@@ -133,27 +124,6 @@ func TestWhatIsNotThereIsNULL(t *testing.T) {
 	}
 }
 
-func TestTheNewestThousandExchangesOfAProviderAreKept(t *testing.T) {
-	d := open(t)
-	_, js := start(t, d, 1)
-	err := d.Write(t.Context(), false, func(exec db.Exec) error {
-		_, err := exec(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2002)
-			INSERT INTO exchanges (provider, op, method, url, started_at, duration_ms, response_bytes, truncated)
-			SELECT iif(i % 2, 'michelin', 'mazda'), i, 'GET', '/', '2026-11-20T12:00:00.000Z', 1, 0, 0 FROM n`)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	commit(t, d, unreadable(js[0]))
-	for provider, want := range map[string]string{"michelin": "1000 5", "mazda": "1001 2"} {
-		got, err := d.Value(t.Context(), `SELECT count(*) || ' ' || min(exchange_id) FROM exchanges WHERE provider = ?`, provider)
-		if err != nil || got != want {
-			t.Errorf("%s: got %s (rows, oldest), %v, want %s", provider, got, err, want)
-		}
-	}
-}
-
 func TestAnExchangeGoesWithItsJob(t *testing.T) {
 	d := open(t)
 	run, js := start(t, d, 1)
@@ -165,4 +135,70 @@ func TestAnExchangeGoesWithItsJob(t *testing.T) {
 	if left, got := d.Value(t.Context(), "SELECT count(*) FROM exchanges"); err != nil || got != nil || left != "0" {
 		t.Errorf("got %s exchanges, %v and %v, want none", left, err, got)
 	}
+}
+
+func TestExchangesAreListed(t *testing.T) {
+	d := open(t)
+	_, js := start(t, d, 2)
+	commit(t, d, answered(succeeded(js[0], noon), "one", "two"))
+	commit(t, d, unreadable(js[1]))
+	for name, c := range map[string]struct {
+		filter db.ExchangeFilter
+		want   string
+	}{
+		"all, the newest first": {db.ExchangeFilter{}, "/ /orders?page=2 /orders?page=1"},
+		"of a job":              {db.ExchangeFilter{JobID: js[0].ID}, "/orders?page=2 /orders?page=1"},
+		"of a run":              {db.ExchangeFilter{RunID: js[0].RunID, Limit: 2}, "/ /orders?page=2"},
+		"of a provider":         {db.ExchangeFilter{Provider: "michelin", Account: "detroit", Failed: true}, "/"},
+		"of nobody":             {db.ExchangeFilter{Provider: "mazda", JobID: js[0].ID}, ""},
+	} {
+		list, err := d.Exchanges(t.Context(), c.filter)
+		var got []string
+		for _, x := range list {
+			got = append(got, strings.TrimPrefix(x.URL, "http://127.0.0.1"))
+		}
+		if strings.Join(got, " ") != c.want || err != nil {
+			t.Errorf("%s: got %v, %v, want %s", name, got, err, c.want)
+		}
+	}
+	list, err := d.Exchanges(t.Context(), db.ExchangeFilter{JobID: js[0].ID, Limit: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	row, x, ok, err := d.Exchange(t.Context(), list[0].ExchangeID)
+	if diff := cmp.Diff(answered(succeeded(js[0], noon), "one", "two").Exchanges[1], x); diff != "" || !ok || err != nil || row.Attempt != 1 {
+		t.Errorf("%+v, %v (-want +got):\n%s", row, err, diff)
+	}
+	if _, _, ok, err := d.Exchange(t.Context(), 1000); ok || err != nil {
+		t.Errorf("got %v, %v, want no such exchange", ok, err)
+	}
+}
+
+func TestExchangesBeyondTheirSizeArePruned(t *testing.T) {
+	d := open(t)
+	_, js := start(t, d, 600)
+	large := strings.Repeat("x", 1000)
+	for _, job := range js {
+		o := answered(succeeded(job, noon), "")
+		o.Exchanges[0].ResponseGzip = []byte(large)
+		commit(t, d, o)
+	}
+	const each = 1300 // with the rest of the row, at least
+	keep := db.Retention{ExchangesSize: 100 * each}
+	pruned := prune(t, d, keep)
+	left, err := d.Value(t.Context(), "SELECT count(*) || ' ' || (max(exchange_id) - min(exchange_id) + 1) || ' ' || max(exchange_id) FROM exchanges")
+	n := 600 - pruned.Exchanges
+	if err != nil || left != fmt.Sprintf("%d %d 600", n, n) || n < 80 || n > 101 {
+		t.Errorf("got %s rows, %v after %d were pruned, want the newest 100 at most", left, err, pruned.Exchanges)
+	}
+	// What comes then counts on from there.
+	_, more := start(t, d, 1)
+	commit(t, d, answered(succeeded(more[0], noon), large))
+	if again := prune(t, d, keep); again.Exchanges > 2 {
+		t.Errorf("got %+v, want that one goes for the one that came", again)
+	}
+	if none := prune(t, d, db.Retention{ExchangesSize: 1}); none.Exchanges < 79 {
+		t.Errorf("got %+v, want all but the last pruned", none)
+	}
+	sound(t, d)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"orderbeat/jobs"
 )
 
 // Exec runs a statement within an operation of the writer.
@@ -107,7 +109,11 @@ func Queries() []Query {
 		{"begin job", beginJobSQL, []any{"t", "j", 1}},
 		{"begin run", beginRunSQL, []any{"t", "r"}},
 		{"end attempt", endAttemptSQL, make([]any, 14)},
-		{"drop exchanges", dropExchangesSQL, []any{"p", "p", 1}},
+		{"size of exchanges", exchangesUptoSQL, nil},
+		{"exchange", exchangeSQL, []any{1}},
+		{"kept job", keptJobSQL, []any{"j"}},
+		{"kept", keptSQL, []any{"j"}},
+		{"newer answers", newerSQL, []any{"r", "a", "j"}},
 		{"count", countSQL, make([]any, 11)},
 		{"cancel run", cancelRunSQL, []any{"t", "r"}},
 		{"cancel job", cancelJobSQL, []any{"t", "j"}},
@@ -144,12 +150,14 @@ func Queries() []Query {
 		{"published", publishedSQL, []any{"[]"}},
 		{"schedules", schedulesSQL, nil},
 		{"look for exchanges", lookExchangesSQL, []any{"t", 0}},
+		{"look for too many exchanges", lookManyExchangesSQL, []any{"1", 0}},
 		{"look for jobs", lookJobsSQL, []any{"t", "", "t", "t"}},
 		{"look for runs", lookRunsSQL, []any{"t", "", "t", "t"}},
 		{"look for alerts", lookAlertsSQL, []any{"t", 0}},
 		{"look for ticks", lookTicksSQL, []any{"t", "", "s"}},
 		{"look for events", lookEventsSQL, []any{"t", 0}},
 		{"prune exchanges", pruneExchangesSQL, []any{"t", "[]"}},
+		{"prune too many exchanges", pruneManyExchangesSQL, []any{"1", "[]"}},
 		{"prune jobs", pruneJobsSQL, []any{"t", "[]", "t", "t"}},
 		{"prune runs", pruneRunsSQL, []any{"t", "[]"}},
 		{"prune alerts", pruneAlertsSQL, []any{"t", "[]"}},
@@ -174,6 +182,16 @@ func Queries() []Query {
 		"replay": {}, "replay of an account": {Provider: "p", Account: "a", Since: time.Unix(0, 0)}, "replay of an order": {Provider: "p", Account: "a", OrderID: "o"},
 	} {
 		query, args := f.query(1, 2)
+		list = append(list, Query{name, query, args})
+	}
+	for name, f := range map[string]ExchangeFilter{
+		"exchanges": {}, "exchanges of a provider": {Provider: "p", Account: "a"}, "exchanges of a run": {Provider: "p", RunID: "r"}, "exchanges of a job": {JobID: "j"},
+	} {
+		query, args := f.query()
+		list = append(list, Query{name, query, args})
+	}
+	for name, r := range map[string]jobs.Remapping{"kept jobs": {}, "kept jobs of a run": {RunID: "r"}, "kept jobs of a job": {JobID: "j"}} {
+		query, args := keptJobs("p", "a", r)
 		list = append(list, Query{name, query, args})
 	}
 	for name, f := range map[string]RunFilter{

@@ -133,8 +133,7 @@ UPDATE orders SET last_seen_at = ?
  WHERE provider = ? AND account = ? AND order_id IN (SELECT value FROM json_each(?))`
 
 func (t *tx) create(o *jobs.Outcome, order *observed, traceparent string) error {
-	asked := stamp(o.AskedAt)
-	if err := t.storeOrder(order, 1, asked, asked); err != nil {
+	if err := t.storeOrder(order, 1, stamp(o.AskedAt), changedAt(o)); err != nil {
 		return err
 	}
 	if err := t.storeLines(order); err != nil {
@@ -151,12 +150,12 @@ func (t *tx) change(o *jobs.Outcome, order *observed, before known, traceparent 
 	if err := t.row(documentSQL, []any{o.Provider, o.Account, order.OrderID}, jsonInto{&was}); err != nil {
 		return false, err
 	}
-	revision, changedAt := before.revision, before.changedAt
+	revision, changed := before.revision, before.changedAt
 	changes := clients.Diff(&was, order.Order, o.Volatile)
 	if len(changes) > 0 {
-		revision, changedAt = revision+1, stamp(o.AskedAt)
+		revision, changed = revision+1, changedAt(o)
 	}
-	if err := t.storeOrder(order, revision, stamp(o.AskedAt), changedAt); err != nil {
+	if err := t.storeOrder(order, revision, stamp(o.AskedAt), changed); err != nil {
 		return false, err
 	}
 	if err := t.dropLines(order); err != nil {

@@ -24,8 +24,8 @@ import (
 // created; one job failed as forbidden, one waits, one failed for want of a consent; a tick
 // asks for a run. From version 2 on johndoe's tokens are kept and his consent is asked for,
 // from 3 on jane has given hers, from 4 on an answer could not be read, from 5 on SO1 has
-// an advice and an invoice; version 6 is that of 5, migrated, and 7 that of 6 with a paused
-// schedule. A new migration needs a dump of the version before it.
+// an advice and an invoice; version 6 is that of 5, migrated, 7 that of 6 with a paused
+// schedule, and 8 that of 7 with a request that joined a run. A new migration needs a dump of the version before it.
 
 // dumped makes a database of an earlier version.
 func dumped(t *testing.T, version int64) string {

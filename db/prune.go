@@ -13,6 +13,8 @@ import (
 type Retention struct {
 	// Exchanges is how long what went over the wire is kept.
 	Exchanges time.Duration
+	// ExchangesSize is how many bytes of it are kept at most, about; the oldest goes first.
+	ExchangesSize int64
 	// Jobs is how long runs that ended are kept, with their jobs, ticks, and alerts that
 	// are resolved.
 	Jobs time.Duration
@@ -146,7 +148,7 @@ func (d *DB) drop(ctx context.Context, s *shelf, keys []any, removed *int) error
 	for len(keys) > 0 {
 		rest, done := keys, 0
 		err := d.step(ctx, func(t *tx) (more bool, err error) {
-			some := rest[:min(len(rest), bite)]
+			some := rest[:min(len(rest), s.bite)]
 			list, err := json.Marshal(some)
 			if err != nil {
 				return false, err

@@ -1,8 +1,11 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"errors"
+	"strconv"
 	"time"
 )
 
@@ -15,8 +18,9 @@ const (
 // shelf is a table that things are removed from when they are over for long enough.
 type shelf struct {
 	name     string
-	cut      string // what was over before then is past
+	cut      string // what was over before then is past; of a bound of size, what is up to there
 	numbered bool   // its key is a number, else text
+	bite     int    // how many rows are removed before somebody looks at the clock
 	count    func(*Pruned) *int
 	// look tells of a step's rows after the key ?2 whether they are past ?1, and whether
 	// they may be removed. Rows stand in the order of their keys, which is nearly that of
@@ -43,16 +47,29 @@ func (d *DB) shelves(ctx context.Context, r Retention, now time.Time) (list []sh
 		return stamp(now.Add(-keep))
 	}
 	add := func(s shelf) {
-		if s.cut != "" {
+		if s.bite = cmp.Or(s.bite, bite); s.cut != "" {
 			list = append(list, s)
 		}
 	}
+	const large = 4 // rows, of megabytes perhaps
 	exchanges, past := before(r.Exchanges), before(r.Jobs)
 	kept := []any{before(max(r.Jobs, deadRetention)), exchanges}
 	add(shelf{
-		name: "exchanges", cut: exchanges, numbered: true, count: func(p *Pruned) *int { return &p.Exchanges },
+		name: "exchanges", cut: exchanges, numbered: true, bite: large, count: func(p *Pruned) *int { return &p.Exchanges },
 		look: lookExchangesSQL, drop: pruneExchangesSQL,
 	})
+	if r.ExchangesSize > 0 {
+		var upto int64
+		if err := d.readers.QueryRowContext(ctx, exchangesUptoSQL).Scan(&upto); err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return nil, false, err
+		}
+		if beyond := upto - r.ExchangesSize; beyond > 0 {
+			add(shelf{
+				name: "exchanges", cut: strconv.FormatInt(beyond, 10), numbered: true, bite: large, count: func(p *Pruned) *int { return &p.Exchanges },
+				look: lookManyExchangesSQL, drop: pruneManyExchangesSQL,
+			})
+		}
+	}
 	add(shelf{
 		name: "jobs", cut: past, count: func(p *Pruned) *int { return &p.Jobs },
 		look: lookJobsSQL, lookMore: kept, drop: pruneJobsSQL, dropMore: kept,
@@ -120,6 +137,12 @@ SELECT exchange_id, started_at < ?1, started_at < ?1 FROM exchanges WHERE exchan
 
 	pruneExchangesSQL = `
 DELETE FROM exchanges WHERE exchange_id IN (SELECT value FROM json_each(?2)) AND started_at < ?1`
+
+	lookManyExchangesSQL = `
+SELECT exchange_id, upto <= ?1, upto <= ?1 FROM exchanges WHERE exchange_id > ?2 ORDER BY exchange_id` + step
+
+	pruneManyExchangesSQL = `
+DELETE FROM exchanges WHERE exchange_id IN (SELECT value FROM json_each(?2)) AND upto <= ?1`
 
 	// A job goes when its run has ended. It stays with an exchange that does, when an
 	// alert that is raised is about it, and when it waits for a consent, which asks again

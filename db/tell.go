@@ -125,7 +125,7 @@ func (t *tx) tellOrder(o *jobs.Outcome, id string, links []link, news []newDocum
 			return err
 		}
 	}
-	_, err = t.exec(reviseSQL, revision, stamp(o.AskedAt), o.Provider, o.Account, id)
+	_, err = t.exec(reviseSQL, revision, changedAt(o), o.Provider, o.Account, id)
 	return err
 }
 

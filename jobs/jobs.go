@@ -184,6 +184,8 @@ type Question struct {
 	To         clients.Date `json:"to,omitempty"`
 	OrderIDs   []string     `json:"order_ids,omitempty"`
 	References []string     `json:"references,omitempty"`
+	// Remaps is the job whose kept answers are mapped again; nothing is asked then.
+	Remaps string `json:"remaps,omitempty"`
 }
 
 // Query is the question put to an account.
@@ -204,9 +206,12 @@ type Outcome struct {
 	Invoices []clients.Invoice
 	// Volatile is the provider's [clients.Traits.Volatile].
 	Volatile []string
+	// Exchanges are what went over the wire, as far as it may be kept.
+	Exchanges []clients.Exchange
 	// Err is why the attempt failed, or what was partial about it; nil when it succeeded.
 	Err *clients.Error
-	// AskedAt is when the provider was asked: what the orders are as of.
+	// AskedAt is when the provider was asked: what the orders are as of. Of a job that maps
+	// kept answers again it is when these came.
 	AskedAt    time.Time
 	FinishedAt time.Time
 }

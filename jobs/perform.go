@@ -20,7 +20,9 @@ import (
 func Perform(ctx context.Context, p clients.Provider, a clients.Account, job Job, retry clients.Retry) (Outcome, error) {
 	out := Outcome{Job: job, Volatile: p.Traits().Volatile, AskedAt: moment(time.Now())}
 	kind := Kinds[job.Kind]
+	ctx, recording := clients.Record(ctx)
 	answer, err := ask(ctx, kind, p, job.Query(a))
+	out.Exchanges = recording.Exchanges()
 	if err != nil && errors.Is(context.Cause(ctx), context.Canceled) {
 		return Outcome{}, fmt.Errorf("job %s: %w", job.ID, context.Cause(ctx))
 	}
@@ -33,20 +35,23 @@ func Perform(ctx context.Context, p clients.Provider, a clients.Account, job Job
 		out.State, out.NextAt = again(out.Err, job, retry, out.FinishedAt)
 	case len(answer.Partial) > 0:
 		out.keep(answer)
-		out.State, out.Err = Partial, partial(answer.Partial)
 		out.Err.Hint = kind.Hint
 		if kind.Ask == nil {
 			out.Err.Hint = "what could be read was stored; the other orders are asked for again with the next run"
 		}
 	default:
 		out.keep(answer)
-		out.State = Succeeded
 	}
 	return out, nil
 }
 
+// keep takes what was told, and succeeds at least in part.
 func (o *Outcome) keep(a clients.Answer) {
 	o.Orders, o.Advices, o.Invoices = a.Orders, a.Advices, a.Invoices
+	o.State = Succeeded
+	if len(a.Partial) > 0 {
+		o.State, o.Err = Partial, partial(a.Partial)
+	}
 }
 
 func ask(ctx context.Context, kind Kind, p clients.Provider, q clients.Query) (answer clients.Answer, err error) {

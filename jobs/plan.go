@@ -25,6 +25,9 @@ type Target struct {
 	Open map[string][]OpenOrder
 	// Lane is how many jobs of low priority the provider is asked at once.
 	Lane int
+	// Kept holds the jobs of each account whose answers are kept, newest first, for kinds
+	// that map these again ([Kind.Remaps]).
+	Kept map[string][]KeptJob
 }
 
 // Planning is what is known when a run is planned for one account.
@@ -33,6 +36,7 @@ type Planning struct {
 	Account clients.Account
 	Traits  clients.Traits
 	Open    []OpenOrder // of kinds that follow open orders
+	Kept    []KeptJob   // of kinds that map kept answers again
 	Now     time.Time
 }
 
@@ -42,6 +46,10 @@ type Kind struct {
 	Plan func(p Planning) ([]Question, error)
 	// Follows says that it asks for orders that are open: [Target.Open] is needed.
 	Follows bool
+	// Remaps says that it asks nobody, and maps kept answers again: [Target.Kept] is needed,
+	// and jobs are performed by [Remap]. What comes of it says nothing about how the
+	// provider, or the account, is.
+	Remaps bool
 	// Ask puts one of them to the provider; nil asks for orders. Where it is not nil, an
 	// answer says nothing about how well the account's orders are known.
 	Ask func(ctx context.Context, p clients.Provider, q clients.Query) (clients.Answer, error)
@@ -60,6 +68,7 @@ var Kinds = map[string]Kind{
 	"check":    {Plan: planCheck, Ask: check},
 	"despatch": {Plan: planDespatch, Ask: askAdvices, Hint: documentsHint},
 	"invoice":  {Plan: planInvoice, Ask: askInvoices, Hint: documentsHint},
+	"remap":    {Plan: planRemap, Remaps: true},
 }
 
 // Plan turns a request into a run and its jobs, one per account and question.
@@ -99,7 +108,7 @@ func plan(run Run, targets map[string]Target, now time.Time) ([]Job, error) {
 	var asked [][]Question // of each account
 	total := 0
 	for _, a := range accounts {
-		questions, err := kind.Plan(Planning{Params: run.Params, Account: a, Traits: target.Traits, Open: target.Open[a.Name], Now: now})
+		questions, err := kind.Plan(Planning{Params: run.Params, Account: a, Traits: target.Traits, Open: target.Open[a.Name], Kept: target.Kept[a.Name], Now: now})
 		if err != nil {
 			return nil, err
 		}

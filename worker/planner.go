@@ -49,7 +49,7 @@ func (p *planner) start(ctx context.Context, r jobs.Request) (jobs.Run, error) {
 
 // plan turns a request into a run and its jobs, or into a failed run; invalid tells why.
 func (p *planner) plan(ctx context.Context, r jobs.Request) (run jobs.Run, planned []jobs.Job, invalid, err error) {
-	targets, err := p.follow(ctx, r)
+	targets, err := p.lookUp(ctx, r)
 	if err != nil {
 		return jobs.Run{}, nil, nil, err
 	}

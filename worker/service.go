@@ -95,6 +95,7 @@ func (s *service) endpoints() []endpoint {
 		{"schedules.resume", 16, "end a schedule's pause", s.resumeSchedule},
 		{"schedules.trigger", 16, "start a schedule's run now", s.triggerSchedule},
 		{"events.replay", 2, "tell events of the history again, asking no provider", s.replayEvents},
+		{"exchanges.remap", 2, "map kept answers again, asking no provider", s.remapExchanges},
 		{"providers.list", 64, "providers, their tokens and how fresh their accounts are", s.listProviders},
 		{"auth.status", 64, "the state of every credential", s.authStatus},
 		{"auth.introspect", 4, "what a provider says of the token in hand", s.authIntrospect},

@@ -16,23 +16,28 @@ import (
 // longer asked for.
 const codeStale clients.Code = "stale"
 
-// follow adds the open orders of a provider's accounts to what is known of it, for a
-// kind that follows them.
-func (p *planner) follow(ctx context.Context, r jobs.Request) (map[string]jobs.Target, error) {
+// lookUp adds to what is known of a provider what a kind is planned with: the open orders
+// of its accounts, for one that follows them, or the jobs whose answers are kept.
+func (p *planner) lookUp(ctx context.Context, r jobs.Request) (map[string]jobs.Target, error) {
 	target, known := p.targets[r.Provider]
-	if !known || !jobs.Kinds[r.Kind].Follows {
+	kind := jobs.Kinds[r.Kind]
+	if !known || !kind.Follows && !kind.Remaps {
 		return p.targets, nil
 	}
-	target.Open = map[string][]jobs.OpenOrder{}
+	target.Open, target.Kept = map[string][]jobs.OpenOrder{}, map[string][]jobs.KeptJob{}
 	for _, a := range target.Accounts {
 		if len(r.Accounts) > 0 && !slices.Contains(r.Accounts, a.Name) {
 			continue
 		}
-		open, err := p.db.OpenOrders(ctx, r.Provider, a.Name)
+		var err error
+		if kind.Remaps {
+			target.Kept[a.Name], err = p.kept(ctx, r, a.Name)
+		} else {
+			target.Open[a.Name], err = p.db.OpenOrders(ctx, r.Provider, a.Name)
+		}
 		if err != nil {
 			return nil, err
 		}
-		target.Open[a.Name] = open
 	}
 	return map[string]jobs.Target{r.Provider: target}, nil
 }

@@ -29,8 +29,10 @@ func (g *gathering) call(ctx context.Context, a *ask, t turn, use func(*page, *u
 	if err != nil {
 		return g.client.unmade(ctx, a.op, err, t.scope)
 	}
-	if err := a.limiter.Wait(ctx); err != nil {
-		return g.client.late(ctx, a.op, "no turn within the operation's rate in time")
+	if !clients.PlaysBack(ctx) {
+		if err := a.limiter.Wait(ctx); err != nil {
+			return g.client.late(ctx, a.op, "no turn within the operation's rate in time")
+		}
 	}
 	var nothing *page
 	call.Judge = func(r clients.Response, body []byte) *clients.Error {

@@ -157,9 +157,7 @@ func (set *settings) checkOperations(d declaration, g guard, wrong *clients.Mist
 			wrong.Add("fetch."+key, "has no effect: it goes with orders")
 		}
 	}
-	if keep := clients.Keep(set.Exchanges); keep != clients.KeepFull && keep != clients.KeepMetadata {
-		wrong.Add("exchanges", `must be "full" or "metadata", not %.40q`, set.Exchanges)
-	}
+	set.CheckKeeping(wrong)
 	if _, err := regexp.Compile(set.OrgPattern); err != nil {
 		wrong.Add("org_pattern", "is no regular expression: %v", err)
 	}

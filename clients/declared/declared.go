@@ -54,7 +54,7 @@ func Open(s clients.Section) (clients.Provider, error) {
 	c := &Client{
 		name: s.Name, kind: s.Kind, base: s.BaseURL, ping: d.Ping, headers: d.headers, redirectURI: d.RedirectURI, undeclared: d.Undeclared,
 		tokens: d.tokens(), orders: d.orders, fetch: d.fetch, traits: d.traits(), guard: guardOf(s.Kind, d.Dialect, s.BaseURL),
-		hidden: map[string]bool{}, keep: clients.Keep(d.Exchanges), redactor: clients.NewRedactor(d.Redact...), uses: d.uses, params: d.params, samples: d.Samples, account: s.Accounts[0], byUser: map[string]*clients.HTTP{},
+		hidden: map[string]bool{}, keep: d.Exchanges, redactor: d.Redactor(d.Redact...), uses: d.uses, params: d.params, samples: d.Samples, account: s.Accounts[0], byUser: map[string]*clients.HTTP{},
 	}
 	for _, name := range d.Redact {
 		c.hidden[foldName(name)] = true

@@ -2,7 +2,7 @@ package declared
 
 import (
 	"context"
-	"errors"
+	"fmt"
 
 	"orderbeat/clients"
 )
@@ -47,8 +47,8 @@ func (c *Client) First(ctx context.Context, q clients.Query) (First, error) {
 // MaySample reports, as an error that says why, that nothing of an answer may be written
 // down.
 func (c *Client) MaySample() error {
-	if c.keep == clients.KeepMetadata {
-		return errors.New(`the provider's exchanges = "metadata" says that no answer may be kept: write a sample by hand, from the provider's documents`)
+	if c.keep != clients.KeepFull {
+		return fmt.Errorf("the provider's exchanges = %q says that no answer may be kept: write a sample by hand, from the provider's documents", c.keep)
 	}
 	return nil
 }

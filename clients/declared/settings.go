@@ -10,6 +10,7 @@ import (
 // settings are a declaration's own keys: those that are not of the frame that all
 // providers share.
 type settings struct {
+	clients.Keeping
 	// Scheme is how calls are signed, one of schemes.
 	Scheme string `toml:"scheme"`
 	// Dialect names how the token endpoint speaks OAuth 2.0; ClientAuth, Encoding,
@@ -70,8 +71,6 @@ type settings struct {
 	// Redact names the members of answers, at whichever depth, whose values are taken out
 	// before anything else sees them.
 	Redact []string `toml:"redact"`
-	// Exchanges says what may be kept of a call whose answer cannot be read, a [clients.Keep].
-	Exchanges string `toml:"exchanges"`
 	// Undeclared says what is missing, and why, where no orders are declared.
 	Undeclared string `toml:"undeclared"`
 
@@ -192,5 +191,5 @@ func defaults() settings {
 		Paging:        paging{First: 1, MaxPages: 1000},
 		Each:          each{request: request{Idempotent: true}},
 	}
-	return settings{Scheme: schemeOAuth2, Dialect: "rfc6749", APIKeyHeader: "X-API-Key", PKCE: true, Exchanges: string(clients.KeepFull), Ping: unsaid, Orders: asks, Fetch: asks}
+	return settings{Scheme: schemeOAuth2, Dialect: "rfc6749", APIKeyHeader: "X-API-Key", PKCE: true, Keeping: clients.Keeping{Exchanges: clients.KeepFull}, Ping: unsaid, Orders: asks, Fetch: asks}
 }

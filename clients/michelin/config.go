@@ -22,6 +22,7 @@ var environments = clients.Environments{
 
 // settings are the section's own keys.
 type settings struct {
+	clients.Keeping
 	// Scheme is how calls are signed: "oauth2", or "basic_apikey", which the portal
 	// page keeps for older customers only.
 	Scheme   string      `toml:"scheme"`
@@ -64,6 +65,7 @@ func configure(s *clients.Section) (settings, error) {
 	if _, ok := profiles[set.Request]; !ok {
 		wrong.Add("request", `must be "portal" or "openapi", not %.40q`, set.Request)
 	}
+	set.CheckKeeping(&wrong)
 	set.checkAccounts(s.Accounts, &wrong)
 	if s.TokenURL == "" { // only now: it is no mistake of its own when base_url is wrong
 		s.TokenURL = s.BaseURL + tokenPath

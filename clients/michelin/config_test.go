@@ -1,6 +1,10 @@
 package michelin_test
 
 import (
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -109,5 +113,45 @@ func TestTheSandboxCredentialsGoNowhereElse(t *testing.T) {
 	_, err := michelin.Open(s)
 	if diff := cmp.Diff([]string{"client_id", "client_secret"}, clienttest.Keys(err)); diff != "" {
 		t.Errorf("mistakes differ (-want +got):\n%s", diff)
+	}
+}
+
+// What is kept of exchanges is as the section says, with either scheme.
+func TestWhatIsKeptIsAsTheSectionSays(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == tokenPath {
+			fmt.Fprint(w, grant("canary-token"))
+			return
+		}
+		fmt.Fprint(w, strings.Replace(noOrders, "[]", `[],"customer":{"contact":"Wanda"}`, 1))
+	}))
+	defer server.Close()
+	oauth, basic := map[string]any{}, map[string]any{"scheme": "basic_apikey", "username": "u", "password": "canary", "apikey": "canary"}
+	for _, scheme := range []map[string]any{oauth, basic} {
+		for _, c := range []struct {
+			exchanges, hide any
+			want            string
+		}{
+			{"off", nil, ""},
+			{"metadata", nil, "metadata  "},
+			{"full", []any{"customer.contact"}, `full {"documentID":"C1","variant":"1","orderStatusIndicator":"2","errorHead":{"errorCode":"0"},"referencedOrder":[],"customer":{"contact":"REDACTED"}}`},
+		} {
+			keys := maps.Clone(scheme)
+			keys["exchanges"] = c.exchanges
+			if c.hide != nil {
+				keys["hide"] = c.hide
+			}
+			ctx, recording := clients.Record(t.Context())
+			if _, err := open(t, server.URL, func(s *clients.Section) { s.Decode = clienttest.Decode(keys) }).Orders(ctx, lastDays); err != nil {
+				t.Fatal(err)
+			}
+			got := ""
+			for _, x := range recording.Exchanges() {
+				got += string(x.Keep) + " " + x.ResponseBody
+			}
+			if strings.TrimSpace(got) != strings.TrimSpace(c.want) {
+				t.Errorf("%v %v: got %s, want %s", scheme["scheme"], c.exchanges, got, c.want)
+			}
+		}
 	}
 }

@@ -18,7 +18,7 @@ func (c *Client) signBearer(s clients.Section, set settings, origin *url.URL) (e
 		Store: s.Tokens, Limiter: s.TokenRate.Limiter(), Base: clients.NewTransport(s.Config),
 		Timeout: s.Timeout, UserAgent: s.UserAgent, Log: s.Log,
 	})
-	c.http = clients.NewHTTP(s).Bearer(c.source, origin)
+	c.http = clients.NewHTTP(s).Keeping(set.Exchanges, set.Redactor()).Bearer(c.source, origin)
 	return err
 }
 
@@ -37,7 +37,7 @@ func (c *Client) signBasic(s clients.Section, set settings, origin *url.URL) err
 	}
 	c.source = static.Source
 	header := map[string]auth.Secret{"Authorization": auth.Basic(set.Username, set.Password), "apikey": set.APIKey}
-	c.http = clients.NewHTTP(s).With(func(base http.RoundTripper) http.RoundTripper {
+	c.http = clients.NewHTTP(s).Keeping(set.Exchanges, set.Redactor()).With(func(base http.RoundTripper) http.RoundTripper {
 		return &auth.Fixed{Base: base, Origin: origin, Header: header, Source: static}
 	})
 	return nil

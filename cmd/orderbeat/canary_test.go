@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"orderbeat/clients/sandbox"
+	"orderbeat/db"
 )
 
 // TestNoSecretIsToldAnywhere takes the whole program through everything that has to do
@@ -97,6 +98,18 @@ func TestNoSecretIsToldAnywhere(t *testing.T) {
 	if all := strings.Join(slices.Collect(maps.Values(files)), ""); !strings.Contains(all, "kept as it is") {
 		t.Error("the answer that could not be read is kept nowhere: this test proves too little")
 	}
+	packed, again := 0, 0
+	for _, content := range exchangesIn(t, filepath.Join(folder, "data", "orderbeat.db")) {
+		if strings.Contains(content, "referencedOrder") {
+			packed++
+		}
+		if strings.Contains(content, "sent again with another") {
+			again++
+		}
+	}
+	if packed == 0 || again == 0 {
+		t.Errorf("got %d exchanges with orders and %d refused tokens: this test proves too little", packed, again)
+	}
 	maps.Copy(places, files)
 	for place, content := range places {
 		for _, s := range secrets {
@@ -153,7 +166,34 @@ func (p *program) everyMessage() string {
 	return all.String()
 }
 
-// filesBelow are the files in a folder, and what is in them. The key is as secret as a
+// exchangesIn are all exchanges in a database, with their answers unpacked.
+func exchangesIn(t *testing.T, path string) map[string]string {
+	t.Helper()
+	database, err := db.OpenReadOnly(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer database.Close()
+	list, err := database.Exchanges(t.Context(), db.ExchangeFilter{Limit: 1_000_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	for _, row := range list {
+		_, x, _, err := database.Exchange(t.Context(), row.ExchangeID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := x.Body()
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[fmt.Sprint("exchange ", row.ExchangeID, " ", row.Provider, " ", row.Op)] = fmt.Sprintf("%+v\n%s", x, body)
+	}
+	return all
+}
+
+// filesBelow are the files in a folder, and what is in them, packed or not. The key is as secret as a
 // file can be, and the only one.
 func filesBelow(t *testing.T, folder string) map[string]string {
 	t.Helper()
@@ -169,6 +209,7 @@ func filesBelow(t *testing.T, folder string) map[string]string {
 	if err != nil || len(files) < 3 {
 		t.Fatalf("got %d files, %v", len(files), err)
 	}
+	maps.Copy(files, exchangesIn(t, filepath.Join(folder, "orderbeat.db")))
 	key, err := os.Stat(filepath.Join(folder, "key"))
 	if err != nil || key.Mode().Perm() != 0o600 {
 		t.Errorf("got %v %v, want a key that only its owner may read", key, err)

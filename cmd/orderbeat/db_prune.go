@@ -23,6 +23,8 @@ worker does so by itself every hour. With a worker running, it is asked to; with
 this command does it. Either way it goes in small steps, and what was removed stays
 removed when it is interrupted.
 
+Of more exchanges than db.retention.exchanges_size has room for, the oldest go too.
+
 What is still needed stays however old it is: orders, despatch advices and invoices; the
 last event of each order, those that told last of its documents, and those that are
 still to be published; jobs that an alert which is raised names, that wait for a

@@ -41,6 +41,12 @@ func TestRoadOfDocuments(t *testing.T) {
 	if again := p.results(4)[3].Orders; again.Changed != 0 || again.Unchanged == 0 {
 		t.Errorf("got %+v, want nothing changed", again)
 	}
+	// And so does all that is kept, mapped again.
+	events := p.count("order_events")
+	p.request("exchanges.remap", `{"provider":"michelin"}`)
+	if again := p.results(5)[4]; again.State != jobs.Succeeded || again.Orders.Created+again.Orders.Changed != 0 || again.Jobs.Total < 4 || p.count("order_events") != events {
+		t.Errorf("got %+v, want nothing changed", again)
+	}
 	p.showsDocuments()
 }
 

@@ -173,7 +173,44 @@ func TestOrdersOfAllFive(t *testing.T) {
 	if diff := cmp.Diff(kept, published); diff != "" {
 		t.Errorf("orders (-kept +published):\n%s", diff)
 	}
+	p.liveIsKept()
+	p.nothingDiffersMappedAgain()
 	p.nothingThatNobodyMaySee()
+}
+
+// liveIsKept asks for an order live, which leaves an exchange like every job.
+func (p *program) liveIsKept() {
+	p.t.Helper()
+	var ids []string
+	p.rows("SELECT order_id FROM orders WHERE provider = 'michelin' LIMIT 1", &ids)
+	p.request("orders.get", fmt.Sprintf(`{"provider":"michelin","account":"detroit","order_id":%q,"max_age":"0s"}`, ids[0]))
+	if n := p.count("exchanges WHERE kept = 'full' AND run_id IN (SELECT run_id FROM runs WHERE trigger = 'live')"); n != 1 {
+		p.t.Errorf("got %d exchanges of a question that was asked live, want 1", n)
+	}
+}
+
+// nothingDiffersMappedAgain has all that is kept mapped again: what was hidden in it is
+// nothing that an order is made of.
+func (p *program) nothingDiffersMappedAgain() {
+	p.t.Helper()
+	events := p.count("order_events")
+	for name := range fiveAsked {
+		r := do(p.t, "--config", p.config, "remap", name, "--json")
+		if name == "microbilt" { // of which no body is kept
+			if r.status != usage || !strings.Contains(r.stderr, "no answer is kept that could be mapped again") {
+				p.t.Errorf("microbilt: got status %d, %s%s, want that nothing is kept", r.status, r.stdout, r.stderr)
+			}
+			continue
+		}
+		var run jobs.Run
+		p.decode([]byte(r.stdout), &run)
+		if run.State != jobs.Succeeded || run.Orders.Seen == 0 || run.Orders.Created+run.Orders.Changed != 0 {
+			p.t.Errorf("%s: got %+v, want that nothing differs", name, run)
+		}
+	}
+	if n := p.count("order_events"); n != events {
+		p.t.Errorf("got %d events, want %d as before", n, events)
+	}
 }
 
 // neverSeen are a consumer in a report, and the numbers of fuel cards.

@@ -143,6 +143,12 @@ func TestKilledInTheMiddle(t *testing.T) {
 	if created := results[0].Orders.Created; created == 0 || orders != created {
 		t.Errorf("got %d orders, the run created %d", orders, created)
 	}
+	if n := p.count("jobs AS j WHERE NOT EXISTS (SELECT 1 FROM exchanges AS x WHERE x.job_id = j.job_id AND x.attempt = j.attempts AND x.kept = 'full')"); n != 0 {
+		t.Errorf("got %d jobs without what they were answered", n)
+	}
+	if n := p.count("exchanges WHERE status = 200"); n != many {
+		t.Errorf("got %d answers, want one for each job", n)
+	}
 	events := p.events(p.count("order_events"))
 	p.inStep(events)
 	p.eventually("the outbox is empty", func() bool { return p.count("outbox") == 0 })

@@ -172,6 +172,9 @@ func jobCells(j db.JobRow) []string {
 
 // asks says what a job asks for.
 func asks(q jobs.Question) string {
+	if q.Remaps != "" {
+		return "what is kept of " + q.Remaps
+	}
 	if q.From != "" {
 		return fmt.Sprintf("%s..%s", q.From, q.To)
 	}

@@ -47,14 +47,19 @@ func (a *app) askAndWatch(ctx context.Context, request runRequest, o watchOption
 	if err != nil {
 		return err
 	}
-	run, err = a.watch(ctx, api, run)
+	return a.follow(ctx, api, run, o.asJSON)
+}
+
+// follow watches a run until it ended, tells how, and exits by it.
+func (a *app) follow(ctx context.Context, api *api, run jobs.Run, asJSON bool) error {
+	run, err := a.watch(ctx, api, run)
 	if ctx.Err() != nil && !run.State.Ended() {
 		return fmt.Errorf("no longer watching; run %s goes on: see `orderbeat runs %s`", run.ID, run.ID)
 	}
 	if err != nil {
 		return err
 	}
-	if o.asJSON {
+	if asJSON {
 		if err := printJSON(a.stdout, run); err != nil {
 			return err
 		}

@@ -128,7 +128,7 @@ CREATE TABLE exchanges (
   truncated        INTEGER NOT NULL CHECK (truncated IN (0, 1)),
   error_code       TEXT,
   error            TEXT
-) STRICT;
+, attempt INTEGER, kept TEXT CHECK (kept IN ('full', 'metadata')), upto INTEGER NOT NULL DEFAULT 0, response_gzip BLOB) STRICT;
 
 CREATE INDEX exchanges_job ON exchanges (job_id);
 

@@ -121,7 +121,10 @@ config.toml:10:1: providers.acme.token_ttl: must be more than 0`},
 	{"users who have nowhere to grant access", "scheme = \"oauth2_user\"\nclient_id = \"env:SAMPLE\"\nclient_secret = \"env:SAMPLE\"\ntoken_url = \"https://acme.example/token\"\norders = { path = \"/orders\", map = '.' }\n", "", `config.toml:1:12: providers.acme.authorize_url: is missing: where users grant access
 config.toml:4:13: providers.acme.accounts[0].user: is missing: tokens belong to users, and the account needs one whose tokens it uses`},
 	// The rest of a declaration.
-	{"what may be kept of exchanges", "", "exchanges = \"nothing\"\n" + ordersOf, `acme.toml:1:1: exchanges: must be "full" or "metadata", not "nothing"`},
+	{"what may be kept of exchanges", "", "exchanges = \"nothing\"\n" + ordersOf, `acme.toml:1:1: exchanges: must be "full", "metadata" or "off", not "nothing"`},
+	{"more kept of exchanges than the file allows", "declaration = \"acme.toml\"\nexchanges = \"full\"\n", "exchanges = \"metadata\"\n" + ordersOf, `config.toml:6:1: providers.acme.exchanges: is "full", where acme.toml allows "metadata" and no more: leave it out`},
+	{"more kept of exchanges than the preset allows", strings.Replace(reportsOf, "accounts", "exchanges = \"full\"\naccounts", 1) + "path = '/\\($params.product)/GetArchiveReport'\n", "", `config.toml:7:1: providers.reports.exchanges: is "full", where preset microbilt allows "metadata" and no more: leave it out`},
+	{"paths that are none", "declaration = \"acme.toml\"\nhide = [\"orders[0].name\", \"orders.name\"]\n", ordersOf, `config.toml:6:1: providers.acme.hide: "orders[0].name" (number 1) is no path: write names with dots between them, like "orders.consignee.name"; lists are gone through, * is any name`},
 	{"a pattern that is none", "", "org_pattern = '[a-'\n" + ordersOf, "acme.toml:1:1: org_pattern: is no regular expression: error parsing regexp: missing closing ]: `[a-`"},
 	{"a ping that is a URL", "", "ping = \"https://acme.example/ping\"\n" + ordersOf, `acme.toml:1:1: ping: must be a path below base_url, like "/ping"`},
 	{"an unknown key of an operation", "", ordersOf + "pagng = { by = \"link\" }\n", `acme.toml:5:1: orders.pagng: unknown key; did you mean "paging"? known: method, path, …`},

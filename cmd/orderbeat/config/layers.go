@@ -18,6 +18,7 @@ const (
 	keyDeclaration = "declaration"
 	keyAccounts    = "accounts"
 	keySamples     = "samples"
+	keyExchanges   = "exchanges"
 )
 
 // layer is a provider's section as one text has it.
@@ -104,11 +105,32 @@ func (l *loader) values(path string, s *stack) map[string]any {
 		return l.merge(path, s.layers)
 	}
 	samples := l.samples(join(path, keySamples), s.layers)
+	l.checkExchanges(s.layers)
 	values := l.merge(path, s.layers)
 	if samples != nil {
 		values[keySamples] = samples
 	}
 	return values
+}
+
+// kept are the values of the key exchanges, the one that keeps least first.
+var kept = []clients.Keep{clients.KeepOff, clients.KeepMetadata, clients.KeepFull}
+
+// checkExchanges sees to it that no layer keeps more of exchanges than one below it
+// allows: a declaration that says that answers must be stored nowhere knows why.
+func (l *loader) checkExchanges(layers []layer) {
+	allowed, by := len(kept), ""
+	for _, from := range slices.Backward(layers) {
+		text, ok := from.values[keyExchanges].(string)
+		keep := slices.Index(kept, clients.Keep(text))
+		switch {
+		case !ok || keep < 0: // what is no such text is told by the provider
+		case keep > allowed:
+			l.tell(origin{doc: from.doc, path: join(from.path, keyExchanges)}, "is %q, where %s allows %q and no more: leave it out", text, by, kept[allowed])
+		default:
+			allowed, by = keep, from.doc.name
+		}
+	}
 }
 
 // samples takes the samples out of all layers and puts them together, the lowest

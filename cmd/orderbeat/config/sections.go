@@ -30,9 +30,10 @@ type DB struct {
 
 // Retention is [db.Retention] as it is written.
 type Retention struct {
-	Exchanges time.Duration `toml:"exchanges"`
-	Jobs      time.Duration `toml:"jobs"`
-	Events    time.Duration `toml:"events"`
+	Exchanges     time.Duration `toml:"exchanges"`
+	ExchangesSize int64         `toml:"exchanges_size"`
+	Jobs          time.Duration `toml:"jobs"`
+	Events        time.Duration `toml:"events"`
 }
 
 // Worker is the section [worker].
@@ -86,7 +87,7 @@ func defaults() file {
 			Listen: "127.0.0.1:4222", Store: "data/nats", Sync: syncMode{always: true},
 			MaxPayload: 8 << 20, Prefix: "orderbeat", Replicas: 1,
 		},
-		DB:      DB{Path: "data/orderbeat.db", Synchronous: "full", Retention: Retention{Exchanges: 30 * day, Jobs: 90 * day, Events: 400 * day}},
+		DB:      DB{Path: "data/orderbeat.db", Synchronous: "full", Retention: Retention{Exchanges: 30 * day, ExchangesSize: 1 << 30, Jobs: 90 * day, Events: 400 * day}},
 		Worker:  Worker{Role: "all", Concurrency: 32, Drain: 30 * time.Second, Key: defaultKey},
 		Web:     webSection{Listen: "127.0.0.1:8321"},
 		Log:     Log{Level: "info", Format: "auto"},
@@ -225,6 +226,10 @@ func (l *loader) db(s DB) DB {
 		if err := db.CheckRetention(keep); err != nil {
 			l.add("db.retention."+key, "%v", err)
 		}
+	}
+	const least = 1 << 20
+	if r.ExchangesSize != 0 && r.ExchangesSize < least {
+		l.add("db.retention.exchanges_size", `want "1MB" or more, or 0 for no bound`)
 	}
 	s.Path = absolute(l.dir, s.Path)
 	return s

@@ -1,0 +1,51 @@
+package clients
+
+import "strings"
+
+// Keeping is what a provider's section says about what is kept of its exchanges. A kind
+// of provider has it among its own keys.
+type Keeping struct {
+	// Exchanges says how much; "" is KeepFull.
+	Exchanges Keep `toml:"exchanges"`
+	// Hide are paths of JSON documents whose values are hidden in what is kept: names
+	// with dots between them, from the document's top. Lists are gone through, "*" is any
+	// name.
+	Hide []string `toml:"hide"`
+}
+
+// CheckKeeping notes what is wrong.
+func (k *Keeping) CheckKeeping(wrong *Mistakes) {
+	switch k.Exchanges {
+	case "", KeepFull, KeepMetadata, KeepOff:
+	default:
+		wrong.Add("exchanges", `must be "full", "metadata" or "off", not %.40q`, string(k.Exchanges))
+	}
+	for i, path := range k.Hide {
+		if _, ok := parsePath(path); !ok {
+			wrong.Add("hide", `%.60q (number %d) is no path: write names with dots between them, like "orders.consignee.name"; lists are gone through, * is any name`, path, i+1)
+		}
+	}
+}
+
+// Redactor hides the paths, and what has one of the names.
+func (k *Keeping) Redactor(names ...string) Redactor {
+	r := NewRedactor(names...)
+	r.paths = newPaths(k.Hide)
+	return r
+}
+
+// parsePath splits a path into folded names.
+func parsePath(path string) (names []string, ok bool) {
+	if strings.ContainsAny(path, `[]$"' `) {
+		return nil, false
+	}
+	for name := range strings.SplitSeq(path, ".") {
+		if name != anyName {
+			if name = fold(name); name == "" {
+				return nil, false
+			}
+		}
+		names = append(names, name)
+	}
+	return names, true
+}

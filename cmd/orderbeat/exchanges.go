@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"orderbeat/db"
+)
+
+func (a *app) exchangesCommand() *cobra.Command {
+	var o exchangesOptions
+	c := &cobra.Command{
+		Use:   "exchanges [exchange-id]",
+		Short: "List what went over the wire, newest first, or show one exchange",
+		Long: `List the HTTP exchanges of jobs, newest first; with the id of one, show it: request and
+answer, without secrets. It reads the database; the worker may run or not. Times are UTC.
+
+How much is kept says the provider's key exchanges ("full", "metadata" or "off"), and for
+how long db.retention. Token requests are never kept. An answer that is long is compressed
+in the table; this command unpacks it.`,
+		Example: `  orderbeat exchanges --job 01JDC3M3V8S5Y0QZ7W2K4H6N9P-00001
+  orderbeat exchanges --provider michelin --failed
+  orderbeat exchanges 4711
+  orderbeat exchanges 4711 --body | jq .`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return a.oneExchange(c.Context(), args[0], o)
+			}
+			return a.exchanges(c.Context(), o)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.filter.Provider, "provider", "", "only this provider's")
+	f.StringVar(&o.filter.Account, "account", "", "only this account's")
+	f.StringVar(&o.filter.RunID, "run", "", "only those of this run")
+	f.StringVar(&o.filter.JobID, "job", "", "only those of this job")
+	f.BoolVar(&o.filter.Failed, "failed", false, "only those whose answer was of no use")
+	f.IntVar(&o.filter.Limit, "limit", 20, "how many at most")
+	f.BoolVar(&o.body, "body", false, "of one exchange, print the answer's body and nothing else")
+	jsonFlag(c, &o.asJSON)
+	c.MarkFlagsMutuallyExclusive("body", "json")
+	return c
+}
+
+type exchangesOptions struct {
+	filter       db.ExchangeFilter
+	body, asJSON bool
+}
+
+func (a *app) exchanges(ctx context.Context, o exchangesOptions) error {
+	if o.filter.Limit < 1 {
+		return misuse("--limit: want 1 or more, got %d", o.filter.Limit)
+	}
+	if o.body {
+		return misuse("--body goes with the id of one exchange")
+	}
+	database, err := a.openDatabase(ctx)
+	if err != nil {
+		return err
+	}
+	defer database.Close()
+	list, err := database.Exchanges(ctx, o.filter)
+	if err != nil {
+		return err
+	}
+	if o.asJSON {
+		return printJSON(a.stdout, map[string]any{"exchanges": list})
+	}
+	if len(list) == 0 {
+		fmt.Fprintln(a.stderr, "no such exchanges")
+		return nil
+	}
+	rows := make([][]string, len(list))
+	for i, x := range list {
+		status := "-"
+		if x.Status != 0 {
+			status = fmt.Sprint(x.Status)
+		}
+		rows[i] = []string{
+			fmt.Sprint(x.ExchangeID), second(x.StartedAt), x.Provider, orDash(x.Account), x.Op, x.Method, shortened(x.URL), status,
+			fmt.Sprint(x.DurationMS), fmt.Sprint(x.ResponseBytes), orDash(x.JobID), orDash(string(x.ErrorCode)),
+		}
+	}
+	return printTable(a.stdout, []string{"ID", "STARTED (UTC)", "PROVIDER", "ACCOUNT", "OPERATION", "METHOD", "URL", "STATUS", "MS", "BYTES", "JOB", "ERROR"}, rows)
+}
+
+// shortened is a URL that fits into a table; --json has all of it.
+func shortened(address string) string {
+	const widest = 60
+	if len(address) <= widest {
+		return address
+	}
+	return address[:widest] + "…"
+}
+
+func (a *app) oneExchange(ctx context.Context, text string, o exchangesOptions) error {
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return misuse("%q is not the id of an exchange, which is a number; a job's are listed by --job", text)
+	}
+	database, err := a.openDatabase(ctx)
+	if err != nil {
+		return err
+	}
+	defer database.Close()
+	row, x, ok, err := database.Exchange(ctx, id)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return &exit{failed, fmt.Errorf("no exchange %d is kept; `orderbeat exchanges` lists those that are", id)}
+	}
+	body, err := x.Body()
+	if err != nil {
+		return err
+	}
+	if o.body {
+		_, err := a.stdout.Write(body)
+		return err
+	}
+	shown := shownExchange(x)
+	shown.ResponseBody = string(body)
+	if o.asJSON {
+		return printJSON(a.stdout, map[string]any{"exchange": keptExchange{row, shown.RequestHeaders, shown.RequestBody, shown.ResponseHeaders, shown.ResponseBody}})
+	}
+	fmt.Fprintf(a.stdout, "exchange %d, %s: %s %s, %s\n", id, second(row.StartedAt), plain(row.Provider), plain(orDash(row.Account)), plain(row.Op))
+	fmt.Fprintf(a.stdout, "of job %s, attempt %d\n", orDash(row.JobID), row.Attempt)
+	if row.ErrorCode != "" {
+		fmt.Fprintf(a.stdout, "%s: %s\n", row.ErrorCode, plain(row.Error))
+	}
+	shown.print(a.stdout)
+	return nil
+}
+
+// keptExchange is an exchange as --json has it.
+type keptExchange struct {
+	db.ExchangeRow
+	RequestHeaders  map[string][]string `json:"request_headers"`
+	RequestBody     string              `json:"request_body,omitempty"`
+	ResponseHeaders map[string][]string `json:"response_headers"`
+	ResponseBody    string              `json:"response_body,omitempty"`
+}

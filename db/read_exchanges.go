@@ -1,0 +1,143 @@
+package db
+
+import (
+	"bufio"
+	"context"
+	"database/sql"
+	"fmt"
+	"net/http"
+	"net/textproto"
+	"strings"
+	"time"
+
+	"orderbeat/clients"
+)
+
+// ExchangeRow is an exchange as it is kept.
+type ExchangeRow struct {
+	ExchangeID int64  `json:"exchange_id"`
+	RunID      string `json:"run_id"`
+	JobID      string `json:"job_id"`
+	// Attempt is the job's; 0 where it is not known.
+	Attempt  int    `json:"attempt,omitempty"`
+	Provider string `json:"provider"`
+	Account  string `json:"account"`
+	Op       string `json:"op"`
+	Method   string `json:"method"`
+	URL      string `json:"url"`
+	// Status is 0 where no answer came.
+	Status        int       `json:"status"`
+	StartedAt     time.Time `json:"started_at"`
+	DurationMS    int64     `json:"duration_ms"`
+	ResponseBytes int64     `json:"response_bytes"`
+	Truncated     bool      `json:"truncated"`
+	// Kept is "full" or "metadata"; "" of rows from before there was the difference.
+	Kept      clients.Keep `json:"kept,omitempty"`
+	ErrorCode clients.Code `json:"error_code,omitempty"`
+	Error     string       `json:"error,omitempty"`
+}
+
+// ExchangeFilter chooses exchanges; an empty field chooses all.
+type ExchangeFilter struct {
+	Provider, Account, RunID, JobID string
+	// Failed chooses those whose answer was of no use.
+	Failed bool
+	// Limit is 100 when it is 0.
+	Limit int
+}
+
+// Exchanges returns exchanges without their texts, newest first.
+func (d *DB) Exchanges(ctx context.Context, f ExchangeFilter) ([]ExchangeRow, error) {
+	query, args := f.query()
+	rows, err := d.readers.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	list := []ExchangeRow{}
+	err = all(rows, func(rows *sql.Rows) error {
+		var x ExchangeRow
+		err := rows.Scan(x.dest()...)
+		list = append(list, x)
+		return err
+	})
+	return list, err
+}
+
+func (f ExchangeFilter) query() (string, []any) {
+	var w where
+	switch { // by the index that finds the fewest
+	case f.JobID != "":
+		w.and("job_id = ?", f.JobID)
+	case f.RunID != "":
+		w.and("job_id IN (SELECT j.job_id FROM jobs AS j WHERE j.run_id = ?)", f.RunID)
+	default:
+		w.add("provider = ?", f.Provider)
+	}
+	if f.JobID+f.RunID != "" {
+		w.add("+provider = ?", f.Provider)
+	}
+	w.add("account = ?", f.Account)
+	if f.Failed {
+		w.and("error_code IS NOT NULL")
+	}
+	return `SELECT ` + exchangeColumns + ` FROM exchanges` + w.sql() + ` ORDER BY exchange_id DESC LIMIT ?`, append(w.args, limit(f.Limit))
+}
+
+const exchangeColumns = `exchange_id, run_id, job_id, coalesce(attempt, 0), provider, account, op, method, url, coalesce(status, 0), started_at, duration_ms,
+       response_bytes, truncated, kept, error_code, error`
+
+func (x *ExchangeRow) dest() []any {
+	return []any{
+		&x.ExchangeID,
+		textInto[string]{&x.RunID},
+		textInto[string]{&x.JobID},
+		&x.Attempt, &x.Provider,
+		textInto[string]{&x.Account},
+		&x.Op, &x.Method, &x.URL, &x.Status,
+		timeInto{&x.StartedAt},
+		&x.DurationMS, &x.ResponseBytes, &x.Truncated,
+		textInto[clients.Keep]{&x.Kept},
+		textInto[clients.Code]{&x.ErrorCode},
+		textInto[string]{&x.Error},
+	}
+}
+
+// Exchange returns one exchange with what is kept of its texts, false when there is none.
+func (d *DB) Exchange(ctx context.Context, id int64) (row ExchangeRow, x clients.Exchange, ok bool, err error) {
+	rows, err := d.readers.QueryContext(ctx, exchangeSQL, id)
+	if err != nil {
+		return row, x, false, err
+	}
+	err = all(rows, func(rows *sql.Rows) (err error) {
+		row, x, err = scanExchange(rows)
+		ok = true
+		return err
+	})
+	return row, x, ok, err
+}
+
+const (
+	exchangeTexts = `request_headers, request_body, response_headers, response_body, response_gzip`
+
+	exchangeSQL = `SELECT ` + exchangeColumns + `, ` + exchangeTexts + ` FROM exchanges WHERE exchange_id = ?`
+)
+
+func scanExchange(rows *sql.Rows) (row ExchangeRow, x clients.Exchange, err error) {
+	var asked, answered string
+	err = rows.Scan(append(row.dest(), textInto[string]{&asked}, textInto[string]{&x.RequestBody}, textInto[string]{&answered},
+		textInto[string]{&x.ResponseBody}, &x.ResponseGzip)...)
+	if err != nil {
+		return row, x, fmt.Errorf("exchange %d: %w", row.ExchangeID, err)
+	}
+	x.Op, x.Method, x.URL, x.Status, x.StartedAt = row.Op, row.Method, row.URL, row.Status, row.StartedAt
+	x.Duration, x.ResponseBytes, x.Truncated = time.Duration(row.DurationMS)*time.Millisecond, row.ResponseBytes, row.Truncated
+	x.Keep, x.Code, x.Message = row.Kept, row.ErrorCode, row.Error
+	x.RequestHeader, x.ResponseHeader = header(asked), header(answered)
+	return row, x, nil
+}
+
+// header reads what headerLines wrote. A line that is none, and what follows it, is left out.
+func header(lines string) http.Header {
+	h, _ := textproto.NewReader(bufio.NewReader(strings.NewReader(lines + "\n"))).ReadMIMEHeader()
+	return http.Header(h)
+}

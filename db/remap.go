@@ -1,0 +1,163 @@
+package db
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"time"
+
+	"orderbeat/clients"
+	"orderbeat/jobs"
+)
+
+// KeptJobs returns an account's jobs whose answers can be mapped again, newest first: they
+// succeeded, at least in part, and what they were answered is kept as a whole.
+func (d *DB) KeptJobs(ctx context.Context, provider, account string, r jobs.Remapping) ([]jobs.KeptJob, error) {
+	query, args := keptJobs(provider, account, r)
+	rows, err := d.readers.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	var list []jobs.KeptJob
+	err = all(rows, func(rows *sql.Rows) error {
+		k, err := scanKeptJob(rows)
+		list = append(list, k)
+		return err
+	})
+	return list, err
+}
+
+func scanKeptJob(rows *sql.Rows) (k jobs.KeptJob, err error) {
+	err = rows.Scan(&k.ID, &k.RunID, &k.Kind, jsonInto{&k.Question}, timeInto{&k.AskedAt})
+	return k, err
+}
+
+// keptJobs finds them by their exchanges; a check has some too, which tell of no order. A 401 behind which a call was sent again is no
+// answer that anybody maps.
+func keptJobs(provider, account string, r jobs.Remapping) (string, []any) {
+	var w where
+	w.and("j.state IN ('succeeded', 'partial') AND j.kind <> 'check'")
+	if r.RunID != "" || r.JobID != "" { // few: by the jobs' own indexes
+		w.and("+x.provider = ?", provider)
+	} else {
+		w.and("x.provider = ?", provider)
+	}
+	w.and("x.account = ?", account)
+	w.add("j.run_id = ?", r.RunID)
+	w.add("j.job_id = ?", r.JobID)
+	if !r.Since.IsZero() {
+		w.and("j.asked_at >= ?", stamp(r.Since))
+	}
+	if !r.Until.IsZero() {
+		w.and("j.asked_at < ?", stamp(r.Until))
+	}
+	return `
+SELECT j.job_id, j.run_id, j.kind, j.question, j.asked_at
+  FROM exchanges AS x JOIN jobs AS j ON j.job_id = x.job_id AND j.attempts = x.attempt` + w.sql() + `
+ GROUP BY j.job_id
+HAVING min(` + keptWhole + `) AND max(x.status IS NOT 401)
+ ORDER BY j.asked_at DESC, j.job_id DESC`, w.args
+}
+
+const keptWhole = `coalesce(x.kept = 'full' AND NOT x.truncated AND x.status IS NOT NULL OR x.status = 401, 0)`
+
+// Kept returns a job with the answers of its last attempt, in order; false when they are
+// not kept, or not as a whole.
+func (d *DB) Kept(ctx context.Context, jobID string) (k jobs.KeptJob, answers []clients.Exchange, ok bool, err error) {
+	rows, err := d.readers.QueryContext(ctx, keptJobSQL, jobID)
+	if err != nil {
+		return k, nil, false, err
+	}
+	err = all(rows, func(rows *sql.Rows) (err error) {
+		k, err = scanKeptJob(rows)
+		return err
+	})
+	if err != nil {
+		return k, nil, false, err
+	}
+	rows, err = d.readers.QueryContext(ctx, keptSQL, jobID)
+	if err != nil {
+		return k, nil, false, err
+	}
+	ok = true
+	err = all(rows, func(rows *sql.Rows) error {
+		row, x, err := scanExchange(rows)
+		ok = ok && row.Kept == clients.KeepFull && !row.Truncated && row.Status != 0
+		answers = append(answers, x)
+		return err
+	})
+	return k, answers, ok && len(answers) > 0, err
+}
+
+const (
+	keptJobSQL = `SELECT job_id, run_id, kind, question, asked_at FROM jobs WHERE job_id = ?`
+
+	keptSQL = `
+SELECT ` + exchangeColumns + `, ` + exchangeTexts + `
+  FROM exchanges AS x
+ WHERE job_id = ? AND attempt = (SELECT j.attempts FROM jobs AS j WHERE j.job_id = x.job_id) AND status IS NOT 401
+ ORDER BY exchange_id`
+)
+
+// remapPause is how long a job waits for others of its run that map newer answers.
+const remapPause = time.Second
+
+// await makes a job that maps answers again wait, if it would change something while newer
+// answers of its run are still to be mapped: only the newest counts that tells of an order.
+func (t *tx) await(o *jobs.Outcome, list []observed, papers []document) (bool, error) {
+	if !jobs.Kinds[o.Kind].Remaps || len(list)+len(papers) == 0 {
+		return false, nil
+	}
+	var newer bool
+	if err := t.row(newerSQL, []any{o.RunID, o.Account, o.ID}, &newer); err != nil || !newer {
+		return false, err
+	}
+	changes, err := t.wouldChange(o, list, papers)
+	if err != nil || !changes {
+		return false, err
+	}
+	o.State, o.NextAt, o.Err = jobs.Waiting, o.FinishedAt.Add(remapPause), nil
+	return true, nil
+}
+
+// wouldChange reports whether anything of an outcome is not stored as it tells.
+func (t *tx) wouldChange(o *jobs.Outcome, list []observed, papers []document) (bool, error) {
+	orders, err := t.known(o, list)
+	if err != nil {
+		return false, err
+	}
+	asked := stamp(o.AskedAt)
+	for i := range list {
+		before, ok := orders[list[i].OrderID]
+		if !ok || asked >= before.seenAt && !before.is(&list[i]) {
+			return true, nil
+		}
+	}
+	for _, kind := range []*documentKind{&advices, &invoices} {
+		known, err := t.knownDocuments(o, kind, papers)
+		if err != nil {
+			return false, err
+		}
+		for i := range papers {
+			before, ok := known[papers[i].id]
+			if papers[i].documentKind == kind && (!ok || asked >= before.changedAt && !bytes.Equal(before.fingerprint, papers[i].fingerprint[:])) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+// Jobs that map answers again are planned the newest first.
+const newerSQL = `
+SELECT EXISTS (SELECT 1 FROM jobs
+ WHERE run_id = ? AND account = ? AND job_id < ? AND state IN ('queued', 'running', 'waiting'))`
+
+// changedAt is when an outcome changes what is stored: as the provider was asked or, of
+// kept answers, now.
+func changedAt(o *jobs.Outcome) string {
+	if jobs.Kinds[o.Kind].Remaps {
+		return stamp(o.FinishedAt)
+	}
+	return stamp(o.AskedAt)
+}

@@ -1,0 +1,218 @@
+package db_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+	"orderbeat/jobs"
+)
+
+// answered adds what is kept of an answer to an outcome.
+func answered(o jobs.Outcome, texts ...string) jobs.Outcome {
+	for i, text := range texts {
+		o.Exchanges = append(o.Exchanges, clients.Exchange{
+			Op: "orders", Method: "GET", URL: fmt.Sprintf("http://127.0.0.1/orders?page=%d", i+1), Status: 200, StartedAt: o.AskedAt, Keep: clients.KeepFull,
+			RequestHeader:  http.Header{"Accept": {"application/json"}},
+			ResponseHeader: http.Header{"Content-Type": {"application/json"}, "Link": {"</a>; rel=next", "</b>"}}, ResponseBody: text, ResponseBytes: int64(len(text)),
+		})
+	}
+	return o
+}
+
+// remaps is the outcome of a job that maps the answers of another again.
+func remaps(t *testing.T, d *db.DB, job jobs.Job, source string, at time.Time, orders ...clients.Order) jobs.Outcome {
+	t.Helper()
+	kept, _, ok, err := d.Kept(t.Context(), source)
+	if err != nil || !ok {
+		t.Fatalf("got %v, %v, want what is kept of %s", ok, err, source)
+	}
+	o := succeeded(job, kept.AskedAt, orders...)
+	o.Kind, o.FinishedAt = "remap", at
+	return o
+}
+
+// remapRun starts a run of so many jobs that map answers again.
+func remapRun(t *testing.T, d *db.DB, n int) []jobs.Job {
+	t.Helper()
+	run, js := plan(n)
+	run.Kind = "remap"
+	for i := range js {
+		js[i].Kind = "remap"
+	}
+	if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
+		t.Fatal(err)
+	}
+	return js
+}
+
+func TestTheAnswersOfAJobAreKeptWithIt(t *testing.T) {
+	d := open(t)
+	_, js := start(t, d, 4)
+	commit(t, d, answered(succeeded(js[0], noon, order("SO1", false)), "one", "two"))
+	ended(t, d, noon, func(o *jobs.Outcome) {
+		o.Kind = "check" // which tells of no order
+		*o = answered(*o, "pong")
+	})
+	cut := answered(succeeded(js[1], noon.Add(time.Hour)), "one", "two")
+	cut.Exchanges[1].Truncated = true
+	commit(t, d, cut)
+	lean := answered(succeeded(js[2], noon.Add(2*time.Hour)), "")
+	lean.Exchanges[0].Keep = clients.KeepMetadata
+	commit(t, d, lean)
+	commit(t, d, answered(failed(js[3], jobs.Failed, noon), "one"))
+
+	list, err := d.KeptJobs(t.Context(), "michelin", "detroit", jobs.Remapping{})
+	if err != nil || len(list) != 1 || list[0].ID != js[0].ID || !list[0].AskedAt.Equal(noon) || list[0].Kind != "sync" {
+		t.Errorf("got %+v, %v, want the job that is kept as a whole", list, err)
+	}
+	_, answers, ok, err := d.Kept(t.Context(), js[0].ID)
+	if err != nil || !ok {
+		t.Fatalf("got %v, %v, want its answers", ok, err)
+	}
+	want := answered(succeeded(js[0], noon), "one", "two").Exchanges
+	if diff := cmp.Diff(want, answers); diff != "" {
+		t.Errorf("kept (-want +got):\n%s", diff)
+	}
+	for _, job := range js[1:] {
+		if _, _, ok, err := d.Kept(t.Context(), job.ID); ok && job.ID != js[3].ID || err != nil {
+			t.Errorf("%s: got %v, %v, want that it is not kept as a whole", job.ID, ok, err)
+		}
+	}
+	for name, r := range map[string]jobs.Remapping{
+		"another run": {RunID: "r"}, "another job": {JobID: js[1].ID}, "later": {Since: noon.Add(time.Millisecond)}, "earlier": {Until: noon},
+	} {
+		if list, err := d.KeptJobs(t.Context(), "michelin", "detroit", r); len(list) != 0 || err != nil {
+			t.Errorf("%s: got %v, %v, want none", name, list, err)
+		}
+	}
+	for name, r := range map[string]jobs.Remapping{"its run": {RunID: js[0].RunID}, "its job": {JobID: js[0].ID}, "its time": {Since: noon, Until: noon.Add(time.Millisecond)}} {
+		if list, err := d.KeptJobs(t.Context(), "michelin", "detroit", r); len(list) != 1 || err != nil {
+			t.Errorf("%s: got %v, %v, want the job", name, list, err)
+		}
+	}
+}
+
+// The answers of the last attempt are a job's, without the 401s behind which calls were sent again.
+func TestOnlyTheLastAttemptIsMappedAgain(t *testing.T) {
+	d := open(t)
+	_, js := start(t, d, 1)
+	first := answered(failed(js[0], jobs.Waiting, noon), "half of it")
+	first.NextAt = noon
+	commit(t, d, first)
+	js[0].Attempt = 2
+	second := answered(succeeded(js[0], noon.Add(time.Minute)), "refused", "all of it")
+	second.Exchanges[0].Status, second.Exchanges[0].Keep = 401, clients.KeepMetadata
+	commit(t, d, second)
+	_, answers, ok, err := d.Kept(t.Context(), js[0].ID)
+	if err != nil || !ok || len(answers) != 1 || answers[0].ResponseBody != "all of it" {
+		t.Errorf("got %+v, %v, %v, want the last answer", answers, ok, err)
+	}
+	if list, err := d.KeptJobs(t.Context(), "michelin", "detroit", jobs.Remapping{}); len(list) != 1 || err != nil {
+		t.Errorf("got %v, %v, want the job", list, err)
+	}
+}
+
+func TestMappingAgainTellsWhatDiffers(t *testing.T) {
+	d := open(t)
+	_, js := start(t, d, 2)
+	commit(t, d, answered(succeeded(js[0], noon, order("SO1", false), order("SO2", false)), "older"))
+	commit(t, d, answered(succeeded(js[1], noon.Add(time.Hour), order("SO1", false)), "newer"))
+	publish(t, d)
+	fixed := func(id string) clients.Order {
+		o := order(id, false)
+		o.Method = "FIXED"
+		return o
+	}
+	at := noon.Add(5 * time.Hour)
+	again := remapRun(t, d, 4)
+
+	same := commit(t, d, remaps(t, d, again[0], js[1].ID, at, order("SO1", false)))
+	if same.Tally != (jobs.Tally{Seen: 1, Unchanged: 1}) {
+		t.Errorf("the same mapping: got %+v, want that nothing changed", same.Tally)
+	}
+	newer := commit(t, d, remaps(t, d, again[1], js[1].ID, at, fixed("SO1")))
+	if newer.Tally != (jobs.Tally{Seen: 1, Changed: 1}) {
+		t.Errorf("another mapping: got %+v, want a change", newer.Tally)
+	}
+	// SO1 was seen later than this; SO2 was not, and SO3 was missed by the mapping before.
+	older := commit(t, d, remaps(t, d, again[2], js[0].ID, at, fixed("SO1"), fixed("SO2"), fixed("SO3")))
+	if older.Tally != (jobs.Tally{Seen: 3, Created: 1, Changed: 1, Unchanged: 1}) {
+		t.Errorf("an older answer: got %+v, want a change of what was not seen since", older.Tally)
+	}
+	if end := commit(t, d, remaps(t, d, again[3], js[0].ID, at, fixed("SO1"), fixed("SO2"), fixed("SO3"))); end.Run == nil || end.Tally != (jobs.Tally{Seen: 3, Unchanged: 3}) {
+		t.Errorf("once more: got %+v, want that nothing changed, and the end of the run", end)
+	}
+	var told []string
+	for _, m := range pending(t, d, noon.AddDate(1, 0, 0)) {
+		if m.Topic == "orders" {
+			told = append(told, m.MsgID)
+		}
+	}
+	if diff := cmp.Diff([]string{"michelin.detroit.SO1.2", "michelin.detroit.SO2.2", "michelin.detroit.SO3.1"}, told); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+	o, _, err := d.Order(t.Context(), "michelin", "detroit", "SO1")
+	if err != nil || !o.LastSeenAt.Equal(noon.Add(time.Hour)) || !o.LastChangedAt.Equal(at) || o.Method != "FIXED" {
+		t.Errorf("got %+v, %v, want it as of when the answer came, and changed now", o, err)
+	}
+	sound(t, d)
+}
+
+// Jobs are done in any order; the newest answer counts all the same.
+func TestANewerAnswerIsAwaited(t *testing.T) {
+	d := open(t)
+	_, js := start(t, d, 2)
+	commit(t, d, answered(succeeded(js[0], noon), "older"))
+	commit(t, d, answered(succeeded(js[1], noon.Add(time.Hour), order("SO2", false)), "newer"))
+	publish(t, d)
+	again := remapRun(t, d, 3) // the newer answer first
+	at := noon.Add(5 * time.Hour)
+	if c := commit(t, d, remaps(t, d, again[2], js[0].ID, at, order("SO2", true))); c.Tally.Unchanged != 1 {
+		t.Errorf("got %+v, want that what would change nothing waits for nobody", c)
+	}
+	early := remaps(t, d, again[1], js[0].ID, at, order("SO1", false))
+	if c := commit(t, d, early); c.Tally != (jobs.Tally{}) || c.Run != nil {
+		t.Errorf("got %+v, want that it waits", c)
+	}
+	if row, _, err := d.Job(t.Context(), again[1].ID); err != nil || row.State != jobs.Waiting || row.NextAttemptAt == nil || row.ErrorCode != "" {
+		t.Errorf("got %+v, %v, want a job that waits", row, err)
+	}
+	commit(t, d, remaps(t, d, again[0], js[1].ID, at, order("SO1", true)))
+	early.Attempt++
+	if c := commit(t, d, early); c.Tally != (jobs.Tally{Seen: 1, Unchanged: 1}) || c.Run == nil || c.Run.State != jobs.Succeeded {
+		t.Errorf("got %+v, want that the older answer changes nothing, and the end of the run", c)
+	}
+	if got := story(t, d, "SO1"); got != "created" {
+		t.Errorf("got the story %s, want one event", got)
+	}
+}
+
+// Nobody was asked: neither the account's freshness nor its alerts are any other.
+func TestMappingAgainSaysNothingOfTheAccount(t *testing.T) {
+	d := open(t)
+	_, js := start(t, d, 2)
+	commit(t, d, answered(succeeded(js[0], noon), "a"))
+	refused := failed(js[1], jobs.Failed, noon.Add(-time.Hour))
+	refused.Err.Code = clients.CodeForbidden
+	commit(t, d, refused)
+	const state = `SELECT (SELECT group_concat(code || state) FROM alerts) || (SELECT group_concat(concat_ws(' ', last_success_at, last_failure_at)) FROM freshness)`
+	before, err := d.Value(t.Context(), state)
+	if err != nil || !strings.Contains(before, "raised") {
+		t.Fatalf("got %q, %v, want an alert", before, err)
+	}
+	again := remapRun(t, d, 2)
+	commit(t, d, remaps(t, d, again[0], js[0].ID, noon.Add(2*time.Hour)))
+	wrong := remaps(t, d, again[1], js[0].ID, noon.Add(2*time.Hour))
+	wrong.State, wrong.Err = jobs.Failed, &clients.Error{Code: clients.CodeInvalid, Message: "no such call"}
+	commit(t, d, wrong)
+	if after, err := d.Value(t.Context(), state); after != before || err != nil {
+		t.Errorf("got %q, %v, want %q", after, err, before)
+	}
+}

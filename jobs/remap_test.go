@@ -1,0 +1,123 @@
+package jobs_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderbeat/clients"
+	"orderbeat/clients/clienttest"
+	"orderbeat/jobs"
+)
+
+// asking is a provider with one call, of whose answer map makes orders.
+type asking struct {
+	*clients.HTTP
+	url string
+	how func(n int) clients.Order
+}
+
+func (p *asking) Traits() clients.Traits { return clients.Traits{} }
+
+func (p *asking) Orders(ctx context.Context, q clients.Query) (answer clients.Answer, err error) {
+	var got struct{ Orders []int }
+	err = p.Do(ctx, clients.Call{Op: "orders", Method: http.MethodGet, URL: p.url + "/orders?from=" + string(q.From)}, func(body io.Reader) error {
+		return json.NewDecoder(body).Decode(&got)
+	})
+	for _, n := range got.Orders {
+		o := p.how(n)
+		o.Normalize()
+		answer.Orders = append(answer.Orders, o)
+	}
+	return answer, err
+}
+
+func TestKeptAnswersAreMappedAgain(t *testing.T) {
+	calls := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		calls++
+		fmt.Fprint(w, `{"orders":[1,2,3]}`)
+	}))
+	defer server.Close()
+	p := &asking{clients.NewHTTP(clienttest.Section("michelin", server.URL)), server.URL, func(n int) clients.Order { return clients.Order{OrderID: fmt.Sprint("SO", n)} }}
+	asked := job(1)
+	asked.From = "2026-11-01"
+	first, err := jobs.Perform(t.Context(), p, clients.Account{}, asked, retry)
+	if err != nil || len(first.Exchanges) != 1 || first.State != jobs.Succeeded {
+		t.Fatalf("got %+v, %v, want the exchange", first, err)
+	}
+	p.how = func(n int) clients.Order {
+		o := clients.Order{OrderID: fmt.Sprint("SO", n), Method: "FIXED"}
+		switch n {
+		case 2:
+			o.Reference = clients.Redacted
+		case 3:
+			o.OrderID = strings.Repeat("9", 200)
+		}
+		return o
+	}
+	again := jobs.Job{ID: "run-00002", Kind: "remap", Attempt: 1, Question: jobs.Question{Remaps: asked.ID}}
+	kept := jobs.KeptJob{ID: asked.ID, Kind: "sync", Question: asked.Question, AskedAt: first.AskedAt}
+	out, err := jobs.Remap(t.Context(), p, clients.Account{}, again, kept, first.Exchanges)
+	if err != nil || out.State != jobs.Partial || out.ID != again.ID || !out.AskedAt.Equal(first.AskedAt) || out.FinishedAt.Before(out.AskedAt) || len(out.Exchanges) != 0 {
+		t.Errorf("got %+v, %v, want an outcome as of when the provider was asked", out, err)
+	}
+	if len(out.Orders) != 1 || out.Orders[0].OrderID != "SO1" || out.Orders[0].Method != "FIXED" {
+		t.Errorf("got %+v, want the one order that is known as a whole", out.Orders)
+	}
+	if out.Err == nil || !strings.Contains(out.Err.Message, "order SO2 (REDACTED): a value was hidden when the answer was kept") || !strings.Contains(out.Err.Message, "longer than 128 bytes") {
+		t.Errorf("got %v, want what is wrong with the others", out.Err)
+	}
+
+	kept.From = "2026-11-02" // which nobody asked for
+	out, err = jobs.Remap(t.Context(), p, clients.Account{}, again, kept, first.Exchanges)
+	if err != nil || out.State != jobs.Failed || out.Err.Code != clients.CodeInvalid || !out.NextAt.IsZero() {
+		t.Errorf("got %+v, %v, want a failure for good", out, err)
+	}
+	if calls != 1 {
+		t.Errorf("got %d calls, want the first alone", calls)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := jobs.Remap(ctx, p, clients.Account{}, again, kept, nil); err == nil {
+		t.Error("got no error of a program that stops")
+	}
+}
+
+func TestRemapIsPlannedFromWhatIsKept(t *testing.T) {
+	targets := targets(t)
+	target := targets["michelin"]
+	target.Kept = map[string][]jobs.KeptJob{"detroit": {{ID: "new"}, {ID: "old"}}}
+	targets["michelin"] = target
+	_, planned, err := jobs.Plan(jobs.Request{Provider: "michelin", Kind: "remap"}, targets, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, j := range planned {
+		got = append(got, j.ID[len(j.RunID):]+" "+j.Account+" "+j.Remaps)
+	}
+	if diff := cmp.Diff([]string{"-00001 detroit new", "-00002 detroit old"}, got); diff != "" {
+		t.Errorf("jobs (-want +got):\n%s", diff)
+	}
+	for params, want := range map[string]string{
+		`{"since":"yesterday"}`: `since "yesterday" is not a time`, `{"lookback":"14d"}`: `unknown field "lookback"`,
+		`{"since":"2026-01-02T00:00:00Z","until":"2026-01-02T00:00:00Z"}`: "since is not before until",
+	} {
+		if _, _, err := jobs.Plan(jobs.Request{Provider: "michelin", Kind: "remap", Params: json.RawMessage(params)}, targets, now); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", params, err, want)
+		}
+	}
+	r, err := jobs.ReadRemapping([]byte(`{"since":"2026-01-02T00:00:00Z","run_id":"r","job_id":"j"}`))
+	if err != nil || r != (jobs.Remapping{Since: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), RunID: "r", JobID: "j"}) {
+		t.Errorf("got %+v, %v", r, err)
+	}
+}

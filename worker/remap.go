@@ -1,0 +1,84 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+	"orderbeat/jobs"
+)
+
+// kept finds the jobs of an account whose answers a request wants mapped again. Params
+// that cannot be read find none: planning tells what is wrong with them.
+func (p *planner) kept(ctx context.Context, r jobs.Request, account string) ([]jobs.KeptJob, error) {
+	which, err := jobs.ReadRemapping(r.Params)
+	if err != nil {
+		return nil, nil //nolint:nilerr // planning tells it
+	}
+	return p.db.KeptJobs(ctx, r.Provider, account, which)
+}
+
+// remap maps the kept answers of a job again. It fails for good where they are gone since.
+func remap(ctx context.Context, d *db.DB, p Provider, account clients.Account, job jobs.Job) (jobs.Outcome, error) {
+	kept, answers, ok, err := d.Kept(ctx, job.Remaps)
+	if err != nil {
+		return jobs.Outcome{}, err
+	}
+	if !ok {
+		now := time.Now()
+		return jobs.Outcome{
+			Job: job, State: jobs.Failed, AskedAt: now, FinishedAt: now,
+			Err: jobs.Invalid("the answers of job "+job.Remaps+" are no longer kept", "they are older than db.retention keeps them"),
+		}, nil
+	}
+	return jobs.Remap(ctx, p.Provider, account, job, kept, answers)
+}
+
+// remapExchanges starts a run that maps kept answers again, asking no provider.
+func (s *service) remapExchanges(ctx context.Context, r *request) (any, error) {
+	var q struct {
+		Provider string `json:"provider"`
+		Account  string `json:"account"`
+		Since    string `json:"since"`
+		Until    string `json:"until"`
+		RunID    string `json:"run_id"`
+		JobID    string `json:"job_id"`
+	}
+	if err := r.decode(&q); err != nil {
+		return nil, err
+	}
+	if q.Provider == "" {
+		return nil, invalid("give a provider", "providers.list has the names")
+	}
+	params := map[string]string{}
+	for name, value := range map[string]string{"since": q.Since, "until": q.Until, "run_id": q.RunID, "job_id": q.JobID} {
+		if value != "" {
+			params[name] = value
+		}
+	}
+	body, err := json.Marshal(params)
+	if err != nil {
+		return nil, err
+	}
+	request := jobs.Request{Provider: q.Provider, Kind: "remap", Params: body, Trigger: "api", Traceparent: r.Headers().Get("traceparent")}
+	if q.Account != "" {
+		request.Accounts = []string{q.Account}
+	}
+	run, planned, wrong, err := s.planner.plan(ctx, request)
+	switch {
+	case err != nil:
+		return nil, err
+	case wrong != nil:
+		return nil, wrong
+	case len(planned) == 0:
+		return nil, notFound("no answer is kept that could be mapped again",
+			`those of jobs that succeeded are, where the provider has exchanges = "full", for as long as db.retention says; orderbeat exchanges lists them`)
+	}
+	if run, err = s.planner.keep(ctx, run, planned); err != nil {
+		return nil, err
+	}
+	s.log.Info("kept answers are mapped again", "run_id", run.ID, "provider", q.Provider, "account", q.Account, "jobs", len(planned))
+	return map[string]any{"run": run}, nil
+}
