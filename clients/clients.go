@@ -131,6 +131,7 @@ type Problem struct {
 //     for everything that is wrong.
 //   - Lacks(a Account) error: what an account has not that asking for its orders needs;
 //     the error joins a [*ConfigError] for each, its Key the account's ("bill_to").
+//   - Traffic() Traffic: how calls to the API go now.
 //   - Close() error.
 type Open func(s Section) (Provider, error)
 

@@ -106,7 +106,7 @@ func Queries() []Query {
 		{"job state", jobStateSQL, []any{"j"}},
 		{"begin job", beginJobSQL, []any{"t", "j", 1}},
 		{"begin run", beginRunSQL, []any{"t", "r"}},
-		{"end attempt", endAttemptSQL, make([]any, 13)},
+		{"end attempt", endAttemptSQL, make([]any, 14)},
 		{"drop exchanges", dropExchangesSQL, []any{"p", "p", 1}},
 		{"count", countSQL, make([]any, 11)},
 		{"cancel run", cancelRunSQL, []any{"t", "r"}},
