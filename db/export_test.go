@@ -148,6 +148,7 @@ func Queries() []Query {
 		{"commit token", commitTokenSQL, make([]any, 29)},
 		{"reseal", resealSQL, make([]any, 3)},
 		{"raise", raiseSQL, make([]any, 10)},
+		{"reword", rewordSQL, make([]any, 6)},
 		{"resolve", resolveSQL, []any{"t", "p", "a", "", "[]", ""}},
 		{"alerts", allAlertsSQL, []any{1}},
 		{"raised alerts", raisedAlertsSQL, []any{1}},
