@@ -297,6 +297,9 @@ func TestATryThatSaysNothingLeavesItToTheNext(t *testing.T) {
 			o.answers(func(*http.Request) (*http.Response, error) { panic("oops") })
 			_ = o.ask(t.Context(), "a")
 		}()
+		if st := o.Traffic().Breaker; st.State != BreakerHalfOpen || o.calls != 6 {
+			t.Errorf("got %+v after %d calls, want it half open behind a try that said nothing", st, o.calls)
+		}
 		o.answers(up)
 		if err := o.ask(t.Context(), "a"); err != nil {
 			t.Errorf("got %v, want an answer", err)
@@ -328,6 +331,38 @@ func TestABreakerKeepsBackWhoWaitsForTheRate(t *testing.T) {
 		calls.Wait()
 		if o.calls != 5 {
 			t.Errorf("got %d calls, want the 5 that opened it", o.calls)
+		}
+	})
+}
+
+// A call that found no turn was not sent, and says nothing: neither that the provider is
+// down nor, when a 429 keeps it back, that it is there.
+func TestWhatWasNotSentSaysNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOutage(up, "a", "b")
+		o.base.limiter.SetLimit(0.001)
+		_ = o.ask(t.Context(), "a")
+		for _, account := range tenOfTwo {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			if e := AsError(o.ask(ctx, account)); e == nil || !e.NotSent || ctx.Err() != nil {
+				t.Errorf("got %v, want it given up at once", e)
+			}
+			cancel()
+			time.Sleep(2 * time.Second)
+		}
+		if st := o.Traffic().Breaker; st.State != BreakerClosed || st.Failures != 0 {
+			t.Errorf("got %+v, want it closed", st)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		o := newOutage(with(429, "", "Retry-After", "100"), "a", "b")
+		_ = o.ask(t.Context(), "a")
+		o.base.breaker.status.Failures = 3
+		if e := AsError(o.ask(t.Context(), "a")); e == nil || e.Code != CodeThrottled || !e.NotSent {
+			t.Errorf("got %+v, want it kept back by the pause", e)
+		}
+		if st := o.Traffic().Breaker; st.Failures != 3 {
+			t.Errorf("got %+v, want the failures as they were", st)
 		}
 	})
 }
