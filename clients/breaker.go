@@ -1,7 +1,6 @@
 package clients
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,18 +8,16 @@ import (
 	"time"
 
 	"github.com/sony/gobreaker/v2"
-
-	"orderbeat/auth"
 )
 
 const (
 	// breakerFailures calls in a row, over breakerSpan at least, open a breaker: a
-	// connection that breaks takes all calls on it along, and is no outage. Where all of
-	// them are about one account of several, it may be that account's trouble: then they
-	// must go on for loneSpan.
+	// connection that breaks takes all calls on it along, and is no outage. What is about
+	// one account of several may be that account's trouble: breakerOthers of them must be
+	// about other ones.
 	breakerFailures = 5
 	breakerSpan     = 5 * time.Second
-	loneSpan        = time.Minute
+	breakerOthers   = 2
 	// breakerRest is how long an open breaker lets nothing pass. A Retry-After makes it
 	// longer, up to maxBreakerRest: it may have been meant for one call alone.
 	breakerRest    = 15 * time.Second
@@ -56,8 +53,7 @@ type BreakerStatus struct {
 
 // breaker keeps calls back from a provider that does not answer. What a call came to is
 // judged when all is known of it, its body included: a provider may say in a 200 that
-// it cannot answer. It is
-// safe for concurrent use.
+// it cannot answer. It is safe for concurrent use.
 type breaker struct {
 	log  *slog.Logger
 	lone bool // the provider has no more than one account
@@ -66,10 +62,10 @@ type breaker struct {
 	gate   *gobreaker.TwoStepCircuitBreaker[struct{}]
 	status BreakerStatus // as it was left; Until is set while it is open
 	first  time.Time     // when the failures in a row began
-	// account is whom the first of them was about, several whether another was about
-	// somebody else, or nobody knows.
+	// account is whom the first of them was about, others how many were not about it, as
+	// far as is known.
 	account string
-	several bool
+	others  int
 	rest    time.Duration // that the last of them asked for
 	changes int           // of the state, ever
 	opened  int           // how often it opened
@@ -96,11 +92,7 @@ func newBreaker(accounts int, log *slog.Logger) *breaker {
 
 // tooMany reports whether the failures in a row are an outage.
 func (b *breaker) tooMany(now time.Time) bool {
-	span := breakerSpan
-	if !b.several && !b.lone {
-		span = loneSpan
-	}
-	return b.status.Failures >= breakerFailures && now.Sub(b.first) >= span
+	return b.status.Failures >= breakerFailures && now.Sub(b.first) >= breakerSpan && (b.lone || b.others >= breakerOthers)
 }
 
 // turn notes a new state.
@@ -181,9 +173,11 @@ func (b *breaker) leave(account string, came error, wait time.Duration, change i
 		b.status.Failures = 0
 	case errors.Is(came, errDown):
 		if b.status.Failures == 0 {
-			b.first, b.account, b.several = time.Now(), account, account == ""
+			b.first, b.account, b.others = time.Now(), account, 0
 		}
-		b.several = b.several || account != b.account
+		if account == "" || account != b.account {
+			b.others++
+		}
 		b.status.Failures++
 		b.rest = wait
 	}
@@ -219,40 +213,4 @@ func (b *breaker) refusal(now time.Time) error {
 		e.Message += "one call tries whether it does now"
 	}
 	return e
-}
-
-// guard makes a call if the breaker lets it pass. ask's error is as [HTTP.Do] returns it.
-func (h *HTTP) guard(ctx context.Context, c Call, ask func() error) error {
-	if c.Check {
-		return ask()
-	}
-	leave, refused := h.base.breaker.admit(c.Account)
-	if refused != nil {
-		return h.failure(ctx, c.Op, 0, refused)
-	}
-	came, wait := errUnsure, time.Duration(0) // should ask panic
-	defer func() { leave(came, wait) }()
-	err := ask()
-	came, wait = meaning(ctx, err)
-	return err
-}
-
-// meaning is what a call's end says, and how long it was told to wait. A token endpoint
-// that is down has a cooldown of its own, and who leaves early did not give the provider
-// its time.
-func meaning(ctx context.Context, err error) (came error, wait time.Duration) {
-	if err == nil {
-		return nil, 0
-	}
-	e, ok := errors.AsType[*Error](err)
-	if !ok || e.NotSent || ctx.Err() != nil {
-		return errUnsure, 0
-	}
-	if _, token := errors.AsType[*auth.Error](err); token {
-		return errUnsure, 0
-	}
-	if e.Code == CodeUnavailable {
-		return errDown, e.After
-	}
-	return nil, 0
 }

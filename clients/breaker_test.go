@@ -186,11 +186,10 @@ type eof struct{}
 func (eof) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 func TestWhatIsNoOutage(t *testing.T) {
-	bad := roundTripper(down)
 	for name, do := range map[string]func(ctx context.Context, o *outage){
 		"failures between which another account is answered": func(ctx context.Context, o *outage) {
 			for range 100 {
-				o.answers(bad)
+				o.answers(down)
 				o.every(ctx, time.Second, "a", "a", "a", "a")
 				o.answers(up)
 				o.every(ctx, time.Second, "b")
@@ -201,15 +200,16 @@ func TestWhatIsNoOutage(t *testing.T) {
 			o.answers(up)
 			o.every(ctx, 10*time.Second, "a")
 		},
-		"an account whose job is tried eight times while the others rest": func(ctx context.Context, o *outage) {
-			for wait := time.Second; wait < 40*time.Second; wait *= 2 {
-				o.every(ctx, wait, "a")
+		"an account that goes on failing while the others rest, and one failure of theirs": func(ctx context.Context, o *outage) {
+			for range 100 {
+				o.every(ctx, time.Minute, "a")
 			}
+			o.every(ctx, time.Second, "b")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				o := newOutage(bad, "a", "b")
+				o := newOutage(down, "a", "b")
 				do(t.Context(), o)
 				if st := o.Traffic().Breaker; st.State != BreakerClosed {
 					t.Errorf("got %+v, want it closed", st)
@@ -220,22 +220,20 @@ func TestWhatIsNoOutage(t *testing.T) {
 }
 
 func TestAnOnlyAccountNeedsNoOther(t *testing.T) {
-	for name, c := range map[string]struct {
-		accounts []string
-		pause    time.Duration
-		want     BreakerState
-	}{
-		"of one that is configured, at once":   {[]string{"a"}, 2 * time.Second, BreakerOpen},
-		"of two, not at once":                  {[]string{"a", "b"}, 2 * time.Second, BreakerClosed},
-		"of two, when it goes on for a minute": {[]string{"a", "b"}, 15 * time.Second, BreakerOpen},
+	for name, c := range map[string]struct{ configured, asked string }{
+		"where there is one":               {"a", "a"},
+		"where calls do not say whose":     {"a b", ""},
+		"where there are two that take it": {"a b", "a b"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				o := newOutage(down, c.accounts...)
-				o.every(t.Context(), c.pause, "a", "a", "a", "a")
-				_ = o.ask(t.Context(), "a")
-				if st := o.Traffic().Breaker; st.State != c.want {
-					t.Errorf("got %+v, want %s", st, c.want)
+				o := newOutage(down, strings.Fields(c.configured)...)
+				asked := strings.Split(c.asked, " ")
+				for n := range 5 {
+					o.every(t.Context(), 1500*time.Millisecond, asked[n%len(asked)])
+				}
+				if st := o.Traffic().Breaker; st.State != BreakerOpen {
+					t.Errorf("got %+v, want it open", st)
 				}
 			})
 		})

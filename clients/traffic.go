@@ -32,12 +32,15 @@ func (r Rate) written(now rate.Limit) string {
 	if now == rate.Inf {
 		return Rate{}.String()
 	}
-	unit, per := "/s", time.Second
+	var unit string
+	per := r.Per
 	switch r.Per {
-	case time.Minute:
-		unit, per = "/m", time.Minute
 	case time.Hour:
-		unit, per = "/h", time.Hour
+		unit = "/h"
+	case time.Minute:
+		unit = "/m"
+	default:
+		unit, per = "/s", time.Second
 	}
 	calls := float64(now) * per.Seconds()
 	return strconv.FormatFloat(float64(int(calls*10+0.5))/10, 'f', -1, 64) + unit

@@ -86,15 +86,15 @@ func (b *stalenessBench) synced(orders ...clients.Order) {
 	b.run("sync", `{}`, jobs.Succeeded, "", orders...)
 }
 
-// alert is what stale says of an account now, "" when it is not raised.
-func (b *stalenessBench) alert(account string) string {
+// alert is what stale says of detroit now, "" when it is not raised.
+func (b *stalenessBench) alert() string {
 	b.t.Helper()
 	raised, err := b.db.Alerts(b.t.Context(), true)
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	for _, a := range raised {
-		if a.Account == account && a.Code == codeStale {
+		if a.Account == "detroit" && a.Code == codeStale {
 			return a.Message + " // " + a.Hint
 		}
 	}
@@ -119,7 +119,7 @@ func (b *stalenessBench) told(account string) string {
 
 func (b *stalenessBench) want(what string, silent, givenUp bool, told string) {
 	b.t.Helper()
-	got := b.alert("detroit")
+	got := b.alert()
 	isSilent, isGivenUp := strings.Contains(got, "fresh_for"), strings.Contains(got, "no longer asked for: SO1")
 	if isSilent != silent || isGivenUp != givenUp {
 		b.t.Errorf("%s: got the alert %q, want it about silence: %t, about orders that are given up: %t", what, got, silent, givenUp)
@@ -137,14 +137,14 @@ func TestAnAccountThatIsNotAskedGoesStale(t *testing.T) {
 	b.want("before fresh_for has passed since the start", false, false, "")
 	b.later(2 * time.Minute)
 	b.want("behind it", true, false, "raised")
-	if got, want := b.alert("detroit"), "its orders were never told, and are to be every 2h (fresh_for); nobody asks // "+
+	if got, want := b.alert(), "its orders were never told, and are to be every 2h (fresh_for); nobody asks // "+
 		"orderbeat schedules tells whether one that asks is due, or paused; orderbeat sync michelin --account detroit asks now"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	b.later(time.Hour)
 	b.run("sync", `{}`, jobs.Dead, clients.CodeUnavailable)
 	b.later(time.Minute)
-	if got, want := b.alert("detroit"), "its orders were never told, and are to be every 2h (fresh_for); the last failure is unavailable // "+
+	if got, want := b.alert(), "its orders were never told, and are to be every 2h (fresh_for); the last failure is unavailable // "+
 		"orderbeat jobs --provider michelin --account detroit tells what failed, orderbeat doctor michelin whether the credentials are good"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -155,7 +155,7 @@ func TestAnAccountThatIsNotAskedGoesStale(t *testing.T) {
 	b.want("when it was asked with success", false, false, "raised resolved")
 	b.later(2 * time.Hour)
 	b.want("when it is old again", true, false, "raised resolved raised")
-	if got := b.alert("detroit"); !strings.HasPrefix(got, "its orders were last told at "+last+", and are to be every 2h (fresh_for); nobody asks // ") {
+	if got := b.alert(); !strings.HasPrefix(got, "its orders were last told at "+last+", and are to be every 2h (fresh_for); nobody asks // ") {
 		t.Errorf("got %s, want since when, and why", got)
 	}
 	if b.told("toledo") != "raised" {
