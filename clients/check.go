@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"time"
 
 	"orderbeat/auth"
 )
@@ -61,6 +62,9 @@ func (c *Config) CheckRest() error {
 	positive("retry.for", c.Retry.For > 0)
 	positive("timeout", c.Timeout > 0)
 	positive("max_body", c.MaxBody > 0)
+	if c.FreshFor != 0 && c.FreshFor < time.Minute {
+		m.Add("fresh_for", `must be a minute or more, or "0s" for no alert`)
+	}
 	if len(c.Accounts) == 0 {
 		m.Add("accounts", "at least one is needed")
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -21,6 +22,13 @@ func TestCheckReportsEveryMistakeAtOnce(t *testing.T) {
 	rest := slices.DeleteFunc(slices.Clone(want), func(key string) bool { return key == "base_url" })
 	if diff := cmp.Diff(rest, clienttest.Keys(empty.CheckRest())); diff != "" {
 		t.Errorf("keys without base_url differ (-want +got):\n%s", diff)
+	}
+	for fresh, want := range map[time.Duration][]string{0: nil, time.Minute: nil, time.Hour: nil, time.Second: {"fresh_for"}, -time.Hour: {"fresh_for"}} {
+		c := clienttest.Section("sample", "http://127.0.0.1:8322").Config
+		c.FreshFor = fresh
+		if diff := cmp.Diff(want, clienttest.Keys(c.Check())); diff != "" {
+			t.Errorf("fresh_for %s: keys differ (-want +got):\n%s", fresh, diff)
+		}
 	}
 	whole := clienttest.Section("sample", "http://127.0.0.1:8322").Config
 	if err := whole.Check(); err != nil {

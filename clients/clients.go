@@ -131,6 +131,7 @@ type Problem struct {
 //     for everything that is wrong.
 //   - Lacks(a Account) error: what an account has not that asking for its orders needs;
 //     the error joins a [*ConfigError] for each, its Key the account's ("bill_to").
+//   - Traffic() Traffic: how calls to the API go now.
 //   - Close() error.
 type Open func(s Section) (Provider, error)
 
@@ -184,8 +185,11 @@ type Config struct {
 	// Timeout bounds one HTTP exchange, its body included.
 	Timeout time.Duration `toml:"timeout"`
 	// MaxBody bounds an answer's body, unpacked, in bytes.
-	MaxBody  int64     `toml:"max_body"`
-	Accounts []Account `toml:"accounts"`
+	MaxBody int64 `toml:"max_body"`
+	// FreshFor is how long an account may go without having been asked with success before
+	// a person is told; 0 is any time.
+	FreshFor time.Duration `toml:"fresh_for"`
+	Accounts []Account     `toml:"accounts"`
 }
 
 // Retry bounds how often a job is tried: Attempts in all, none later than For

@@ -43,6 +43,9 @@ type Error struct {
 	// After is the least time to wait before asking again, as the provider said;
 	// 0 when it did not.
 	After time.Duration
+	// NotSent tells that the provider was not asked at all, because it wants no calls
+	// now, or answers none. What was not sent is no attempt.
+	NotSent bool
 	// Message says what the provider said, or what is wrong with its answer.
 	Message string
 	// Hint says what a person can do about it.

@@ -17,13 +17,14 @@ import (
 
 // HTTP asks one provider's API. Above the connection stand, in this order, what
 // signs requests (package auth), the provider's rate limit, which counts what auth
-// sends again and rests after a 429, and the time limit of each exchange. It retries
+// sends again and rests after a 429, and the time limit of each exchange. Before it all
+// stands a breaker, which keeps calls back while the provider does not answer. It retries
 // nothing and follows no redirect: both would hide from the caller where a question
 // went. It is safe for concurrent use.
 type HTTP struct {
 	client   *resty.Client
-	base     http.RoundTripper // what all signers of the provider share
-	source   *auth.Source      // whose tokens sign; nil for any other signer
+	base     *limited     // what all signers of the provider share
+	source   *auth.Source // whose tokens sign; nil for any other signer
 	provider string
 	agent    string
 	maxBody  int64
@@ -41,7 +42,7 @@ func NewHTTP(s Section) *HTTP {
 		log = slog.New(slog.DiscardHandler)
 	}
 	h := &HTTP{
-		base:     &limited{base: NewTransport(s.Config), limiter: s.Rate.Limiter(), timeout: s.Timeout},
+		base:     newLimited(s, log),
 		provider: s.Name, agent: s.UserAgent, maxBody: s.MaxBody, watch: s.Watch, log: log.With("provider", s.Name),
 	}
 	return h.With(func(base http.RoundTripper) http.RoundTripper { return base })
@@ -76,7 +77,12 @@ func (h *HTTP) With(sign func(http.RoundTripper) http.RoundTripper) *HTTP {
 // Call is one question to an API.
 type Call struct {
 	// Op is the operation in the provider's words, for errors and logs.
-	Op     string
+	Op string
+	// Account is the name of the account that it is about, "" for none in particular.
+	Account string
+	// Check marks a call that a person waits for, to see whether the provider answers: it
+	// is sent also while the breaker keeps others back, and moves that neither way.
+	Check  bool
 	Method string
 	URL    string
 	Header map[string]string
@@ -112,6 +118,10 @@ func (h *HTTP) Do(ctx context.Context, c Call, read func(body io.Reader) error) 
 
 // Answer is [HTTP.Do] for who looks at more than the body.
 func (h *HTTP) Answer(ctx context.Context, c Call, read func(Response) error) error {
+	return h.guard(ctx, c, func() error { return h.send(ctx, c, read) })
+}
+
+func (h *HTTP) send(ctx context.Context, c Call, read func(Response) error) error {
 	began := time.Now()
 	status, err := h.exchange(ctx, c, read)
 	h.log.DebugContext(ctx, "exchange", "op", c.Op, "status", status, "duration", time.Since(began))

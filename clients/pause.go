@@ -43,7 +43,7 @@ func (p *pause) wait(ctx context.Context) error {
 		case left <= 0:
 			return nil
 		case until.After(patience):
-			return &Error{Code: CodeThrottled, After: left, Message: "the provider has had too many calls, and none is sent before it takes more"}
+			return &Error{Code: CodeThrottled, NotSent: true, After: left, Message: "the provider has had too many calls, and none is sent before it takes more"}
 		}
 		if err := sleep(ctx, left); err != nil {
 			return fmt.Errorf("waiting for the provider to take calls: %w", err)
@@ -59,16 +59,16 @@ func (p *pause) state() (until time.Time, count int64) {
 
 // answered notes the answer to a call that was sent after count pauses had begun. An
 // answer that was on its way already when the last one began says nothing about what
-// follows on it, but for a wait that it asks for itself.
-func (p *pause) answered(resp *http.Response, count int64) {
+// follows on it, but for a wait that it asks for itself: late tells so.
+func (p *pause) answered(resp *http.Response, count int64) (late bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	late := count != p.count
+	late = count != p.count
 	if resp.StatusCode != http.StatusTooManyRequests {
 		if !late {
 			p.row = 0
 		}
-		return
+		return late
 	}
 	length := auth.RetryAfter(resp.Header, maxRetryAfter)
 	if !late {
@@ -81,6 +81,7 @@ func (p *pause) answered(resp *http.Response, count int64) {
 	if until := time.Now().Add(length); until.After(p.until) {
 		p.until = until
 	}
+	return late
 }
 
 // sleep waits, or returns ctx's error when it ends first.

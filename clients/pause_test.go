@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -45,8 +46,13 @@ func (p *provider) RoundTrip(*http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-func (p *provider) limited() *limited {
-	return &limited{base: p, limiter: rate.NewLimiter(rate.Inf, 1), timeout: time.Minute}
+func (p *provider) limited() *limited { return limitedTo(p, time.Minute) }
+
+// limitedTo has no rate.
+func limitedTo(base http.RoundTripper, timeout time.Duration) *limited {
+	l := newLimited(Section{Config: Config{Timeout: timeout}}, slog.New(slog.DiscardHandler))
+	l.base = base
+	return l
 }
 
 func send(ctx context.Context, t *testing.T, l *limited) error {

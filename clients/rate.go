@@ -42,12 +42,14 @@ func (r Rate) String() string {
 	}
 }
 
-// Limiter spaces calls evenly at the rate; a tenth of a second's worth of calls,
-// at least one, may go at once.
+// Limiter spaces calls evenly at the rate, but for a [burst].
 func (r Rate) Limiter() *rate.Limiter {
 	if r.Per == 0 {
 		return rate.NewLimiter(rate.Inf, 1)
 	}
-	perSecond := float64(r.Calls) / r.Per.Seconds()
-	return rate.NewLimiter(rate.Limit(perSecond), max(1, int(perSecond/10)))
+	perSecond := rate.Limit(float64(r.Calls) / r.Per.Seconds())
+	return rate.NewLimiter(perSecond, burst(perSecond))
 }
+
+// burst is how many calls may go at once: a tenth of a second's worth, at least one.
+func burst(perSecond rate.Limit) int { return max(1, int(perSecond/10)) }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -34,14 +35,24 @@ func NewTransport(c Config) *http.Transport {
 	}
 }
 
-// limited keeps to the provider's rate and to the pauses that its 429s ask for, and
-// gives every exchange, from the first byte sent to the closing of the body, the same
+// limited keeps to the provider's rate, which 429s slow down, and to the pauses that they
+// ask for, and gives every exchange, from the first byte sent to the closing of the body, the same
 // time. Waiting for a turn is no part of the exchange.
 type limited struct {
 	base    http.RoundTripper
+	rate    Rate // as configured
 	limiter *rate.Limiter
 	timeout time.Duration
 	pause   pause
+	slow    slowdown
+	breaker *breaker // knows whether a call that waited is still wanted
+}
+
+func newLimited(s Section, log *slog.Logger) *limited {
+	return &limited{
+		base: NewTransport(s.Config), rate: s.Rate, limiter: s.Rate.Limiter(), timeout: s.Timeout,
+		breaker: newBreaker(len(s.Accounts), log.With("provider", s.Name)),
+	}
 }
 
 // RoundTrip implements [http.RoundTripper].
@@ -61,15 +72,19 @@ func (l *limited) RoundTrip(req *http.Request) (*http.Response, error) {
 		cancel()
 		return nil, err
 	}
-	l.pause.answered(resp, count)
+	if !l.pause.answered(resp, count) {
+		l.slow.answered(l.limiter, resp.StatusCode == http.StatusTooManyRequests)
+	}
 	note(ctx, resp, began)
 	resp.Body = &timedBody{ReadCloser: resp.Body, timeUp: func(err error) error { return timeUp(ctx, err) }, cancel: cancel}
 	return resp, nil
 }
 
 // turn waits until a call may be sent, and returns how many pauses began before. A
-// pause that begins while the call waits for the rate keeps it back too.
+// pause that begins while the call waits for the rate keeps it back too, and so does a
+// breaker that opens meanwhile.
 func (l *limited) turn(ctx context.Context) (count int64, err error) {
+	openings := l.breaker.openings()
 	for {
 		if err := l.pause.wait(ctx); err != nil {
 			return 0, err
@@ -79,9 +94,13 @@ func (l *limited) turn(ctx context.Context) (count int64, err error) {
 				return 0, err
 			}
 			// The limiter also gives up when the deadline would come before the turn.
-			return 0, fmt.Errorf("waiting for the rate limit: %w", context.DeadlineExceeded)
+			return 0, &Error{Code: CodeUnavailable, NotSent: true, Message: "no turn within the provider's rate in time", Err: context.DeadlineExceeded}
+		}
+		if err := l.breaker.openedSince(openings); err != nil {
+			return 0, err
 		}
 		if until, count := l.pause.state(); !time.Now().Before(until) {
+			l.slow.sent(l.limiter)
 			return count, nil
 		}
 	}

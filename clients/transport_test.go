@@ -9,8 +9,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
 // closed is what a read gets whose connection was closed meanwhile.
@@ -46,8 +44,7 @@ func TestAnExchangeThatEndsWithItsTimeSaysSo(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), c.caller)
 				defer cancel()
-				l := &limited{base: c.base, limiter: rate.NewLimiter(rate.Inf, 1), timeout: c.timeout}
-				err := exchange(ctx, t, l)
+				err := exchange(ctx, t, limitedTo(c.base, c.timeout))
 				if got := describe(err); got != "no complete answer in time" || !errors.Is(err, net.ErrClosed) {
 					t.Errorf("got %q for %v, want that the time was over, and the cause", got, err)
 				}
@@ -74,10 +71,7 @@ func TestACallersTimeIsOverWhateverItsCause(t *testing.T) {
 }
 
 func TestABrokenConnectionIsNotATimeOut(t *testing.T) {
-	l := &limited{
-		base:    roundTripper(func(*http.Request) (*http.Response, error) { return nil, closed }),
-		limiter: rate.NewLimiter(rate.Inf, 1), timeout: time.Minute,
-	}
+	l := limitedTo(roundTripper(func(*http.Request) (*http.Response, error) { return nil, closed }), time.Minute)
 	if got, want := describe(exchange(t.Context(), t, l)), "read: use of closed network connection"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

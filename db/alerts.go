@@ -68,6 +68,24 @@ func (d *DB) Raise(ctx context.Context, a Alert) (raised bool, err error) {
 	return raised, nil
 }
 
+// Reword has an alert that is raised say something else: its message, cut as Raise does,
+// and hint. It is the same alert still, so that nobody is told. One that is not raised is
+// left alone.
+func (d *DB) Reword(ctx context.Context, a Alert) error {
+	err := d.writer.do(ctx, 1, false, func(t *tx) error {
+		_, err := t.exec(rewordSQL, a.Message, a.Hint, a.Provider, a.Account, a.User, string(a.Code))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("alert %s of %s: %w", a.Code, a.Provider, err)
+	}
+	return nil
+}
+
+const rewordSQL = `
+UPDATE alerts SET message = substr(?, 1, 1000), hint = ?
+ WHERE state = 'raised' AND provider = ? AND account = ? AND user = ? AND code = ?`
+
 // Resolve resolves those alerts with these codes that are raised of exactly this
 // provider, account and user, tells of each, and returns them.
 func (d *DB) Resolve(ctx context.Context, provider, name, user string, codes ...clients.Code) (resolved []Alert, err error) {

@@ -171,14 +171,14 @@ func (t *tx) endAttempt(o *jobs.Outcome, n jobs.Tally) error {
 			message = o.Err.Error()
 		}
 	}
-	_, err := t.exec(endAttemptSQL, string(o.State), o.Attempt, stampOrNull(o.NextAt), code, message, hint,
+	_, err := t.exec(endAttemptSQL, string(o.State), o.Attempt, o.Tried, stampOrNull(o.NextAt), code, message, hint,
 		stampOrNull(o.AskedAt), stamp(o.FinishedAt), n.Seen, n.Created, n.Changed, n.Unchanged, o.State.Ended(), o.ID)
 	return err
 }
 
 // A job that waits is on the common road, even if it began in line.
 const endAttemptSQL = `
-UPDATE jobs SET state = ?, attempts = ?, next_attempt_at = ?, error_code = ?, error = ?, hint = ?,
+UPDATE jobs SET state = ?, attempts = ?, tried = ?, next_attempt_at = ?, error_code = ?, error = ?, hint = ?,
        started_at = coalesce(started_at, planned_at), asked_at = ?, finished_at = ?,
        orders_seen = ?, orders_created = ?, orders_changed = ?, orders_unchanged = ?, inline = 0,
        turn = CASE WHEN ? THEN NULL ELSE turn END

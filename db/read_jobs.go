@@ -23,7 +23,9 @@ type JobRow struct {
 	// one that has it, "behind" for one that waits for an earlier run's; else "".
 	Turn string `json:"turn,omitempty"`
 	// Attempts counts those that ended.
-	Attempts      int        `json:"attempts"`
+	Attempts int `json:"attempts"`
+	// Tried is how many of them do not count ([jobs.Job.Tried]).
+	Tried         int        `json:"tried,omitempty"`
 	NextAttemptAt *time.Time `json:"next_attempt_at"`
 	// ErrorCode, Error and Hint are the last attempt's.
 	ErrorCode  clients.Code `json:"error_code,omitempty"`
@@ -85,7 +87,7 @@ func (f JobFilter) query() (string, []any) {
 
 const (
 	selectJob = `
-SELECT job_id, run_id, provider, account, kind, question, state, turn, attempts, next_attempt_at, error_code, error, hint,
+SELECT job_id, run_id, provider, account, kind, question, state, turn, attempts, tried, next_attempt_at, error_code, error, hint,
        planned_at, started_at, asked_at, finished_at, retried_at, orders_seen, orders_created, orders_changed, orders_unchanged
   FROM jobs`
 	jobSQL  = selectJob + ` WHERE job_id = ?`
@@ -101,7 +103,7 @@ func (d *DB) jobRows(ctx context.Context, query string, args ...any) ([]JobRow, 
 	err = all(rows, func(rows *sql.Rows) error {
 		var j JobRow
 		err := rows.Scan(
-			&j.JobID, &j.RunID, &j.Provider, &j.Account, &j.Kind, jsonInto{&j.Question}, &j.State, textInto[string]{&j.Turn}, &j.Attempts,
+			&j.JobID, &j.RunID, &j.Provider, &j.Account, &j.Kind, jsonInto{&j.Question}, &j.State, textInto[string]{&j.Turn}, &j.Attempts, &j.Tried,
 			timeOrNil{&j.NextAttemptAt}, textInto[clients.Code]{&j.ErrorCode}, textInto[string]{&j.Error},
 			textInto[string]{&j.Hint}, timeInto{&j.PlannedAt}, timeOrNil{&j.StartedAt}, timeOrNil{&j.AskedAt},
 			timeOrNil{&j.FinishedAt}, timeOrNil{&j.RetriedAt},

@@ -169,8 +169,9 @@ type Job struct {
 	Account  string `json:"account"`
 	Kind     string `json:"kind"`
 	Question
-	// Attempt counts from 1. Tried is how many attempts there had been when the job was
-	// last brought back, since when they count anew.
+	// Attempt counts from 1. Tried is how many of the attempts do not count: those from
+	// before the job was last brought back, and those in which nothing was sent
+	// ([clients.Error.NotSent]).
 	Attempt int `json:"attempt"`
 	Tried   int `json:"tried,omitempty"`
 	// FirstAt is when the first attempt was planned, or the job was brought back.

@@ -33,6 +33,9 @@ func Perform(ctx context.Context, p clients.Provider, a clients.Account, job Job
 		out.Err = clients.AsError(err)
 		out.Err.Hint = hint(out.Err, job)
 		out.State, out.NextAt = again(out.Err, job, retry, out.FinishedAt)
+		if out.Err.NotSent {
+			out.Tried++
+		}
 	case len(answer.Partial) > 0:
 		out.keep(answer)
 		out.Err.Hint = kind.Hint

@@ -181,6 +181,38 @@ func TestAJobThatWasBroughtBackBeginsAnew(t *testing.T) {
 	}
 }
 
+// What was kept back without a call is no attempt. Only time ends it.
+func TestWhatWasNotSentIsNoAttempt(t *testing.T) {
+	held := func(after time.Duration) provider {
+		return func(context.Context, clients.Query) (clients.Answer, error) {
+			return clients.Answer{}, &clients.Error{Code: clients.CodeUnavailable, NotSent: true, After: after}
+		}
+	}
+	j := job(1)
+	for range 100 {
+		out, err := jobs.Perform(t.Context(), held(10*time.Second), clients.Account{}, j, retry)
+		if err != nil || out.State != jobs.Waiting || out.Attempt-out.Tried != j.Attempt-j.Tried-1 {
+			t.Fatalf("got %s, %v, attempt %d of which %d do not count, want it to wait as if it had not been tried", out.State, err, out.Attempt, out.Tried)
+		}
+		if wait := out.NextAt.Sub(out.FinishedAt); wait < 10*time.Second || wait > 20*time.Second {
+			t.Errorf("waits %s, want 10s and a share of as much", wait)
+		}
+		j = out.Job
+		j.Attempt++
+	}
+	j.Tried = j.Attempt - retry.Attempts // the last one that counts
+	if out, err := jobs.Perform(t.Context(), held(time.Second), clients.Account{}, j, retry); err != nil || out.State != jobs.Waiting {
+		t.Errorf("got %s, %v, want it to wait: its last attempt was not made", out.State, err)
+	}
+	if out, err := jobs.Perform(t.Context(), held(20*time.Minute), clients.Account{}, j, retry); err != nil || out.State != jobs.Waiting || out.NextAt.Sub(out.FinishedAt) > 21*time.Minute {
+		t.Errorf("got %s, %v, due at %s, want it spread over a minute at most", out.State, err, out.NextAt)
+	}
+	j.FirstAt = time.Now().Add(-retry.For)
+	if out, err := jobs.Perform(t.Context(), held(time.Second), clients.Account{}, j, retry); err != nil || out.State != jobs.Dead {
+		t.Errorf("got %s, %v, want it dead: its time is over", out.State, err)
+	}
+}
+
 func TestEachAttemptWaitsLongerThanTheLast(t *testing.T) {
 	generous := clients.Retry{Attempts: 100, For: 1000 * time.Hour}
 	waits := func(attempt int, after time.Duration) (shortest, longest time.Duration) {

@@ -13,6 +13,8 @@ const (
 	maxBackoff   = 15 * time.Minute
 	// badResponseAttempts is how often an answer that is not the document is asked for.
 	badResponseAttempts = 2
+	// maxSpread bounds over how long jobs come back that were told to wait without a call.
+	maxSpread = time.Minute
 )
 
 // again decides what becomes of a job whose attempt failed at now: [Failed] when
@@ -20,6 +22,9 @@ const (
 // else [Waiting] with the time it is due again. The wait doubles from attempt to
 // attempt with full jitter (a uniform random share of it), and is never less than
 // the provider asked for.
+//
+// What was not sent is no attempt: only time ends it. Those who were told to wait so
+// are many, and for the same moment: they come back over as long again.
 func again(err *clients.Error, job Job, retry clients.Retry, now time.Time) (State, time.Time) {
 	if !err.Code.Retryable() {
 		return Failed, time.Time{}
@@ -28,10 +33,13 @@ func again(err *clients.Error, job Job, retry clients.Retry, now time.Time) (Sta
 	if err.Code == clients.CodeBadResponse && attempt >= badResponseAttempts {
 		return Failed, time.Time{}
 	}
-	if attempt >= retry.Attempts {
+	if attempt >= retry.Attempts && !err.NotSent {
 		return Dead, time.Time{}
 	}
 	ceiling := min(maxBackoff, firstBackoff<<min(attempt-1, 16))
+	if err.NotSent {
+		ceiling = max(ceiling, min(err.After, maxSpread))
+	}
 	due := now.Add(err.After + rand.N(ceiling))
 	if due.After(job.FirstAt.Add(retry.For)) {
 		return Dead, time.Time{}

@@ -73,7 +73,7 @@ func asAPIError(err error) *apiError {
 func providerError(e *clients.Error, message string) *apiError {
 	reply := &apiError{status: statusOf(e.Code), Code: e.Code, Message: message, Hint: e.Hint}
 	if e.After > 0 {
-		reply.RetryAfter = e.After.Round(time.Second).String()
+		reply.RetryAfter = max(e.After.Round(time.Second), time.Second).String()
 	}
 	return reply
 }

@@ -20,11 +20,12 @@ type planner struct {
 	targets   map[string]jobs.Target
 	schedules map[string]Schedule
 	finished  *finished
+	stale     *staleness
 	log       *slog.Logger
 }
 
-func newPlanner(c Config, f *finished) *planner {
-	p := &planner{db: c.DB, targets: map[string]jobs.Target{}, schedules: map[string]Schedule{}, finished: f, log: c.Log}
+func newPlanner(c Config, f *finished, stale *staleness) *planner {
+	p := &planner{db: c.DB, targets: map[string]jobs.Target{}, schedules: map[string]Schedule{}, finished: f, stale: stale, log: c.Log}
 	for _, provider := range c.Providers {
 		p.targets[provider.Name] = jobs.Target{Traits: provider.Traits(), Accounts: provider.Accounts, Lane: provider.Concurrency / 2}
 	}
@@ -55,7 +56,7 @@ func (p *planner) plan(ctx context.Context, r jobs.Request) (run jobs.Run, plann
 	}
 	run, planned, invalid = jobs.Plan(r, targets, time.Now())
 	if invalid == nil && jobs.Kinds[r.Kind].Follows {
-		p.tellStale(ctx, r, targets[r.Provider])
+		p.giveUp(ctx, r, targets[r.Provider])
 	}
 	return run, planned, invalid, nil
 }

@@ -45,14 +45,18 @@ func (s *service) checkNames(provider, account string) error {
 
 // providerReply is one provider as providers.list tells it.
 type providerReply struct {
-	Provider    string         `json:"provider"`
-	Kind        string         `json:"kind"`
-	Environment string         `json:"environment"`
-	Concurrency int            `json:"concurrency"`
-	Rate        string         `json:"rate"`
-	Auth        *auth.Status   `json:"auth,omitempty"` // the first of Credentials
-	Credentials []auth.Status  `json:"credentials"`
-	Accounts    []accountReply `json:"accounts"`
+	Provider    string `json:"provider"`
+	Kind        string `json:"kind"`
+	Environment string `json:"environment"`
+	Concurrency int    `json:"concurrency"`
+	Rate        string `json:"rate"`
+	// RateNow is less than Rate after a 429, until it has grown back.
+	RateNow     string                 `json:"rate_now,omitempty"`
+	Breaker     *clients.BreakerStatus `json:"breaker,omitempty"`
+	FreshFor    string                 `json:"fresh_for,omitempty"` // "" is any time
+	Auth        *auth.Status           `json:"auth,omitempty"`      // the first of Credentials
+	Credentials []auth.Status          `json:"credentials"`
+	Accounts    []accountReply         `json:"accounts"`
 }
 
 // accountReply is one account, and when its provider was last asked about it.
@@ -88,6 +92,12 @@ func (s *service) provider(ctx context.Context, p Provider) (providerReply, erro
 	}
 	if len(reply.Credentials) > 0 {
 		reply.Auth = &reply.Credentials[0]
+	}
+	if t, ok := trafficOf(p); ok {
+		reply.RateNow, reply.Breaker = t.Rate, &t.Breaker
+	}
+	if p.FreshFor > 0 {
+		reply.FreshFor = lengthOf(p.FreshFor)
 	}
 	fresh, err := s.db.Freshness(ctx, p.Name)
 	if err != nil {

@@ -211,12 +211,21 @@ func TestPanicIsAFailedJob(t *testing.T) {
 	b := start(t, nil)
 	b.supplier.answers(func(context.Context, clients.Query) (clients.Answer, error) { panic("oops") })
 	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nil)
-	if r := b.result(1); r.State != jobs.Failed || !strings.Contains(r.Errors[0].Message, "oops") {
-		t.Errorf("got %+v, want a failed run that tells of the panic", r)
+	r := b.result(1)
+	if r.State != jobs.Failed || r.Errors[0].Code != clients.CodeInternal || !strings.HasPrefix(r.Errors[0].Message, "panic: oops\n") || len(r.Errors[0].Message) > 1000 {
+		t.Errorf("got %+v, want a failed run that tells of the panic, and where it began", r)
+	}
+	list, err := b.db.RunJobs(t.Context(), r.ID)
+	if err != nil || len(list) != 1 || list[0].State != jobs.Failed || !strings.Contains(list[0].Error, "road_test.go") || len(list[0].Error) <= 1000 {
+		t.Errorf("got %+v, %v, want the job failed with its whole stack", list, err)
+	}
+	live := b.request("orders.get", `{"provider":"michelin","account":"detroit","order_id":"SO9"}`, nil)
+	if text := string(live.Data); !strings.Contains(text, "panic: oops") || strings.Contains(text, ".go") {
+		t.Errorf("got %s, want the panic without its stack", text)
 	}
 	b.supplier.answers(lists(0, "SO1"))
 	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nil)
-	if r := b.result(2); r.State != jobs.Succeeded {
+	if r := b.result(3); r.State != jobs.Succeeded {
 		t.Errorf("got %s after the panic, want succeeded", r.State)
 	}
 }

@@ -7,14 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"orderbeat/clients"
-	"orderbeat/db"
 	"orderbeat/jobs"
 )
-
-// codeStale is the alert's about orders that are open for so long that they are no
-// longer asked for.
-const codeStale clients.Code = "stale"
 
 // lookUp adds to what is known of a provider what a kind is planned with: the open orders
 // of its accounts, for one that follows them, or the jobs whose answers are kept.
@@ -42,9 +36,8 @@ func (p *planner) lookUp(ctx context.Context, r jobs.Request) (map[string]jobs.T
 	return map[string]jobs.Target{r.Provider: target}, nil
 }
 
-// tellStale raises an alert about each account with orders that this run gives up, and
-// resolves it where there are none any more.
-func (p *planner) tellStale(ctx context.Context, r jobs.Request, target jobs.Target) {
+// giveUp notes which orders this run gives up, of each account that it is about.
+func (p *planner) giveUp(ctx context.Context, r jobs.Request, target jobs.Target) {
 	for _, a := range target.Accounts {
 		open, asked := target.Open[a.Name]
 		if !asked {
@@ -54,18 +47,7 @@ func (p *planner) tellStale(ctx context.Context, r jobs.Request, target jobs.Tar
 		if err != nil {
 			return // the run tells it
 		}
-		if len(stale) == 0 {
-			_, err = p.db.Resolve(ctx, r.Provider, a.Name, "", codeStale)
-		} else {
-			_, err = p.db.Raise(ctx, db.Alert{
-				Provider: r.Provider, Account: a.Name, Code: codeStale,
-				Message: "open for longer than track follows orders, and no longer asked for: " + firstOf(stale),
-				Hint:    "ask the supplier, or ask once more: runs." + r.Provider + ".fetch with order_ids; a longer max_age follows them on",
-			})
-		}
-		if err != nil {
-			p.log.Error("whether orders are stale could not be told", "provider", r.Provider, "account", a.Name, "err", err)
-		}
+		p.stale.givenUp(ctx, r.Provider, a.Name, stale)
 	}
 }
 

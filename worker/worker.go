@@ -64,6 +64,7 @@ type Provider struct {
 	Concurrency int // jobs at once, over the whole fleet
 	Rate        clients.Rate
 	Retry       clients.Retry
+	FreshFor    time.Duration // how long an account may go without a success, 0 for any time
 }
 
 // Schedule starts runs by the clock.
@@ -120,7 +121,8 @@ func Run(ctx context.Context, c Config) error {
 	creds.prepare(ctx)
 	watch := &watch{db: c.DB, credentials: creds, providers: byName(c.Providers), public: public, log: c.Log}
 	ended := newFinished(c.Log)
-	planner := newPlanner(c, ended)
+	stale := newStaleness(c)
+	planner := newPlanner(c, ended, stale)
 	consumers := newConsumers(c, ended)
 	scheduler := newScheduler(c)
 	relay := &relay{db: c.DB, publisher: newPublisher(bus, names, c.Log), log: c.Log}
@@ -147,6 +149,7 @@ func Run(ctx context.Context, c Config) error {
 	backing.Go(func() error { watch.run(serving); return nil })
 	backing.Go(func() error { creds.tend(serving); return nil })
 	backing.Go(func() error { upkeep.run(taken); return nil })
+	backing.Go(func() error { stale.run(taken); return nil })
 	if listener != nil {
 		site := newSite(c, creds, newMetrics(c, creds, scheduler.ticks), ready(bus, c), public)
 		backing.Go(func() error {

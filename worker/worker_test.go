@@ -200,7 +200,12 @@ func (w testWriter) Write(p []byte) (int, error) {
 // eventually waits until the condition holds.
 func (b *bench) eventually(what string, holds func() bool) {
 	b.t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	b.eventuallyWithin(30*time.Second, what, holds)
+}
+
+func (b *bench) eventuallyWithin(patience time.Duration, what string, holds func() bool) {
+	b.t.Helper()
+	deadline := time.Now().Add(patience)
 	for !holds() {
 		if time.Now().After(deadline) {
 			b.t.Fatalf("waited in vain: %s", what)

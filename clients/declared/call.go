@@ -34,6 +34,7 @@ func (g *gathering) call(ctx context.Context, a *ask, t turn, use func(*page, *u
 			return g.client.late(ctx, a.op, "no turn within the operation's rate in time")
 		}
 	}
+	call.Account = g.account
 	var nothing *page
 	call.Judge = func(r clients.Response, body []byte) *clients.Error {
 		v := a.verdict(ctx, r.Status, body, t.scope)
@@ -127,7 +128,7 @@ func (a *ask) explain(err error) error {
 	if e.Status == http.StatusNotFound && e.Code == clients.CodeInvalid && e.Hint == "check base_url" {
 		e.Hint = "check base_url, and the declaration's path"
 	}
-	if !a.idempotent && e.Code == clients.CodeUnavailable && e.Status != http.StatusServiceUnavailable && e.Status != http.StatusTooEarly {
+	if !a.idempotent && !e.NotSent && e.Code == clients.CodeUnavailable && e.Status != http.StatusServiceUnavailable && e.Status != http.StatusTooEarly {
 		e.Code = clients.CodeInvalid
 		e.Message += "; the call is not declared idempotent, and is not sent again"
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // Check implements [clients.Checker]: it has a token, and sends the ping where there is
-// one. Any answer of success to that will do that is not a web page: what an API
+// one, also while the breaker keeps other calls back. Any answer of success to that will do that is not a web page: what an API
 // answers is documented for PTV only ("pong").
 func (c *Client) Check(ctx context.Context, a clients.Account) ([]clients.Problem, error) {
 	h, err := c.as(a, "check")
@@ -32,7 +32,7 @@ func (c *Client) Check(ctx context.Context, a clients.Account) ([]clients.Proble
 		return nil, c.unmade(ctx, "ping", err, newScope())
 	}
 	delete(header, "Accept") // a ping answers whatever it likes
-	call := clients.Call{Op: "ping", Method: http.MethodGet, URL: c.base + c.ping, Header: header}
+	call := clients.Call{Op: "ping", Account: a.Name, Check: true, Method: http.MethodGet, URL: c.base + c.ping, Header: header}
 	return nil, c.explain(h.Do(ctx, call, noPage))
 }
 

@@ -40,6 +40,7 @@ type Client struct {
 	uses, params  map[string]string // what is needed of accounts, and by which key
 	samples       []sample
 	account       clients.Account          // whose samples are
+	http          *clients.HTTP            // unsigned
 	byUser        map[string]*clients.HTTP // what signs with a user's tokens; "" is the client itself
 	credentials   []*auth.Source           // in the order of the accounts
 }
@@ -103,6 +104,9 @@ func (c *Client) Credentials() []*auth.Source { return c.credentials }
 // RedirectURI is where users' browsers come back to with their consent, as the section
 // has it; "" leaves it to the web listener.
 func (c *Client) RedirectURI() string { return c.redirectURI }
+
+// Traffic tells how calls to the API go now.
+func (c *Client) Traffic() clients.Traffic { return c.http.Traffic() }
 
 // Traits implements [clients.Provider].
 func (c *Client) Traits() clients.Traits { return c.traits }

@@ -134,6 +134,7 @@ func (c *Client) sign(s clients.Section, set settings, dialect auth.Dialect) err
 		return &clients.ConfigError{Key: "base_url", Message: "is not a URL"}
 	}
 	unsigned := clients.NewHTTP(s).Keeping(c.keep, c.redactor)
+	c.http = unsigned
 	switch set.Scheme {
 	case schemeAPIKey:
 		key := auth.NewSecret(set.APIKeyPrefix + set.APIKey.Reveal())

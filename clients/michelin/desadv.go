@@ -37,7 +37,7 @@ func (c *Client) Advices(ctx context.Context, q clients.Query) (answer clients.A
 	if err != nil {
 		return clients.Answer{}, err
 	}
-	err = c.post(ctx, desadvOperation, desadvPath, body, func(body io.Reader) (err error) {
+	err = c.post(ctx, q.Account, desadvOperation, desadvPath, body, func(body io.Reader) (err error) {
 		answer, err = decodeAdvices(body, c.name, q.Account.Name)
 		return err
 	})

@@ -84,7 +84,7 @@ func (c *Client) invoices(ctx context.Context, q clients.Query) (answer clients.
 	if err != nil {
 		return clients.Answer{}, 0, err
 	}
-	err = c.post(ctx, invoiceOperation, invoicePath, body, func(body io.Reader) (err error) {
+	err = c.post(ctx, q.Account, invoiceOperation, invoicePath, body, func(body io.Reader) (err error) {
 		answer, messages, err = decodeInvoices(body, c.name, q.Account.Name)
 		return err
 	})

@@ -73,6 +73,9 @@ func (c *Client) BaseURL() string { return c.base }
 // Credentials tell the state of the client's credentials, never a token.
 func (c *Client) Credentials() []*auth.Source { return []*auth.Source{c.source} }
 
+// Traffic tells how calls to the API go now.
+func (c *Client) Traffic() clients.Traffic { return c.http.Traffic() }
+
 // Traits tells what Michelin can be asked: windows of 90 days counting both ends
 // (the OpenAPI's orderDateTo), of 5 for despatch advices and of 30 for invoices
 // (despatchToDate and invoiceIssueFromDate). How many orders one question may name is
@@ -89,7 +92,7 @@ func (c *Client) Orders(ctx context.Context, q clients.Query) (clients.Answer, e
 		return clients.Answer{}, &clients.Error{Provider: c.name, Op: operation, Code: clients.CodeInvalid, Message: err.Error()}
 	}
 	var answer clients.Answer
-	err = c.post(ctx, operation, statusPath, body, func(body io.Reader) error {
+	err = c.post(ctx, q.Account, operation, statusPath, body, func(body io.Reader) error {
 		answer, err = decode(body, c.name, q.Account.Name)
 		return err
 	})
@@ -99,10 +102,10 @@ func (c *Client) Orders(ctx context.Context, q clients.Query) (clients.Answer, e
 	return answer, nil
 }
 
-// post asks one question.
-func (c *Client) post(ctx context.Context, op, path string, body []byte, read func(io.Reader) error) error {
+// post asks one question about an account.
+func (c *Client) post(ctx context.Context, a clients.Account, op, path string, body []byte, read func(io.Reader) error) error {
 	return c.explain(c.http.Do(ctx, clients.Call{
-		Op: op, Method: http.MethodPost, URL: c.base + path, Body: body,
+		Op: op, Account: a.Name, Method: http.MethodPost, URL: c.base + path, Body: body,
 		Header: map[string]string{"Content-Type": "application/json", "Accept": "application/json"},
 	}, read))
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,7 +24,8 @@ func (a *app) doctorCommand() *cobra.Command {
 		Short: "Prove the credentials of every account now",
 		Long: `Have the running worker prove the credentials of every account, of one provider or of
 all, and show what it found: that a token is to be had, and that the provider takes it
-where that can be asked without touching data.
+where that can be asked without touching data. It asks also while a provider's breaker
+keeps other calls back; the breaker stays as it is, and is told of.
 
 Exit status: 0 every account is well, 3 some are, 1 none is.`,
 		Example: `  orderbeat doctor
@@ -66,11 +69,13 @@ func (a *app) doctor(ctx context.Context, conf *config.Config, o doctorOptions) 
 		return err
 	}
 	defer w.Close()
+	configured, err := configuredProviders(ctx, w)
+	if err != nil {
+		return err
+	}
 	providers := []string{o.provider}
 	if o.provider == "" {
-		if providers, err = configuredProviders(ctx, w); err != nil {
-			return err
-		}
+		providers = slices.Sorted(maps.Keys(configured))
 	}
 	runs := make([]jobs.Run, len(providers))
 	for i, provider := range providers {
@@ -95,22 +100,38 @@ func (a *app) doctor(ctx context.Context, conf *config.Config, o doctorOptions) 
 			found = append(found, findingOf(job))
 		}
 	}
+	for _, provider := range providers {
+		a.tellBreaker(provider, configured[provider])
+	}
 	return a.printFindings(found, o.asJSON)
 }
 
-func configuredProviders(ctx context.Context, w *api) (names []string, err error) {
+// configuredProviders are the worker's providers, with where their breakers stand; nil
+// where that is not known.
+func configuredProviders(ctx context.Context, w *api) (map[string]*clients.BreakerStatus, error) {
 	var reply struct {
 		Providers []struct {
-			Provider string `json:"provider"`
+			Provider string                 `json:"provider"`
+			Breaker  *clients.BreakerStatus `json:"breaker"`
 		} `json:"providers"`
 	}
 	if err := w.ask(ctx, "providers.list", struct{}{}, &reply); err != nil {
 		return nil, err
 	}
+	configured := map[string]*clients.BreakerStatus{}
 	for _, p := range reply.Providers {
-		names = append(names, p.Provider)
+		configured[p.Provider] = p.Breaker
 	}
-	return names, nil
+	return configured, nil
+}
+
+// tellBreaker tells of a provider that answers no questions for orders, whatever it says
+// of credentials.
+func (a *app) tellBreaker(provider string, b *clients.BreakerStatus) {
+	if b == nil || b.State == clients.BreakerClosed {
+		return
+	}
+	fmt.Fprintf(a.stderr, "%s has not answered %d calls for orders in a row: they are held back since %s, but for one that tries now and then\n", plain(provider), b.Failures, second(b.Since))
 }
 
 // triedJobs waits until each job of a run was tried once, or ctx ended, and returns them

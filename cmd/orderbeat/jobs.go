@@ -130,10 +130,18 @@ func (a *app) oneJob(ctx context.Context, id string, asJSON bool) error {
 	return nil
 }
 
+// uncounted tells of attempts that do not count.
+func uncounted(tried int) string {
+	if tried == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d of which do not count: nothing was sent, or the job was brought back since", tried)
+}
+
 func printJob(w io.Writer, j db.JobRow) {
 	fmt.Fprintf(w, "%s  %s/%s %s  %s\n", j.JobID, plain(j.Provider), plain(j.Account), plain(j.Kind), j.State)
 	fmt.Fprintf(w, "asks %s; run %s\n", orDash(plain(asks(j.Question))), j.RunID)
-	fmt.Fprintf(w, "planned %s, %s ended\n", second(j.PlannedAt), count(j.Attempts, "attempt"))
+	fmt.Fprintf(w, "planned %s, %s ended%s\n", second(j.PlannedAt), count(j.Attempts, "attempt"), uncounted(j.Tried))
 	if j.RetriedAt != nil {
 		fmt.Fprintf(w, "brought back %s\n", second(*j.RetriedAt))
 	}

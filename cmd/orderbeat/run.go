@@ -103,7 +103,7 @@ func work(ctx context.Context, c *config.Config, log *slog.Logger) (err error) {
 func named(c clients.Config, p clients.Provider) worker.Provider {
 	return worker.Provider{
 		Provider: p, Name: c.Name, Kind: c.Kind, Environment: c.Environment, Accounts: c.Accounts,
-		Concurrency: c.Concurrency, Rate: c.Rate, Retry: c.Retry,
+		Concurrency: c.Concurrency, Rate: c.Rate, Retry: c.Retry, FreshFor: c.FreshFor,
 	}
 }
 

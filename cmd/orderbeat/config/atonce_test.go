@@ -60,6 +60,7 @@ listen = "0.0.0.0:8322"
 kind = "michelina"
 token_url = "ftp://x"
 max_body = 0
+fresh_for = "59s"
 token_rate = "5/s"
 accounts = [{ name = "detroit", timezone = "Detroit" }, { name = "detroit" }]
 [providers."not a name"]
@@ -92,11 +93,11 @@ kind = "fetch"
 accounts = ["any"]
 params = { references = ["1"] }
 `, []string{
-			"2:1 sandbox.listen", "4:1 providers.gone.kind", "5:1 providers.gone.token_url", "6:1 providers.gone.max_body",
-			"8:33 providers.gone.accounts[0].timezone", "8:59 providers.gone.accounts[1].name", `9:12 providers."not a name"`,
-			`11:1 providers."not a name".concurrency`, "15:1 providers.sandboxed.rate", "16:1 providers.sandboxed.accounts",
-			"22:1 schedules[0].kind", "23:13 schedules[0].accounts[0]", "29:13 schedules[1].accounts[0]",
-			"30:12 schedules[1].params.order_id",
+			"2:1 sandbox.listen", "4:1 providers.gone.kind", "5:1 providers.gone.token_url", "6:1 providers.gone.max_body", "7:1 providers.gone.fresh_for",
+			"9:33 providers.gone.accounts[0].timezone", "9:59 providers.gone.accounts[1].name", `10:12 providers."not a name"`,
+			`12:1 providers."not a name".concurrency`, "16:1 providers.sandboxed.rate", "17:1 providers.sandboxed.accounts",
+			"23:1 schedules[0].kind", "24:13 schedules[0].accounts[0]", "30:13 schedules[1].accounts[0]",
+			"31:12 schedules[1].params.order_id",
 		}},
 		"a sandbox that does not run, and the other sections": {`[nats]
 url = ["http://a", "nats://b", "nats://me:canary@c"]

@@ -144,6 +144,7 @@ kind = "michelin"
 rate = "600/m"
 retry.attempts = 3
 max_body = "64KB"
+fresh_for = "2d"
 token_ttl = "90m"
 accounts = [
   { name = "detroit, \"east\"", bill_to = "1", timezone = "America/Detroit" },
@@ -171,7 +172,7 @@ jitter = "1m"
 		t.Errorf("web.listen: got %q, want none", c.Web.Listen)
 	}
 	p := c.Providers[0]
-	if p.Retry != (clients.Retry{Attempts: 3, For: 6 * time.Hour}) || p.MaxBody != 64<<10 || p.Rate.String() != "600/m" {
+	if p.Retry != (clients.Retry{Attempts: 3, For: 6 * time.Hour}) || p.MaxBody != 64<<10 || p.FreshFor != 48*time.Hour || p.Rate.String() != "600/m" {
 		t.Errorf("provider: got %+v, want the default of retry.for kept", p.Config)
 	}
 	if p.Origin != "https://api.example.com" {

@@ -1,0 +1,170 @@
+package clients // inside, to answer without a network, so that its time can be a bubble's
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+func TestA429HalvesTheRateAndAnswersRaiseIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &provider{answers: strings.Split("200,429 1,200,429 1,429 1,429 1,429 1,429 1,429 1", ","), began: time.Now()}
+		l := p.limited()
+		l.rate = Rate{Calls: 16, Per: time.Second}
+		l.limiter = l.rate.Limiter()
+		rates := func() string { return (&HTTP{base: l}).Traffic().Rate }
+		var got []string
+		for range 9 {
+			_ = send(t.Context(), t, l)
+			got = append(got, rates())
+		}
+		if want := strings.Fields("16/s 8/s 8/s 4/s 2/s 1/s 1/s 1/s 1/s"); !slices.Equal(got, want) {
+			t.Errorf("got the rates %v, want %v", got, want)
+		}
+		p.calls = nil
+		before := time.Now()
+		for n := 0; l.limiter.Limit() < 16; n++ {
+			_ = send(t.Context(), t, l)
+			if n > 10_000 {
+				t.Fatal("it does not end")
+			}
+		}
+		if n := len(p.calls); n < 800 || n > 1000 {
+			t.Errorf("got the whole rate back after %d calls, want 15/s after 900: one a minute with each", n)
+		}
+		if d := time.Since(before); d < 2*time.Minute || d > 4*time.Minute {
+			t.Errorf("got it back after %s, want a few minutes", d)
+		}
+	})
+}
+
+func TestAnyRateIsRegainedAboutAsFast(t *testing.T) {
+	for _, r := range []Rate{{10, time.Second}, {600, time.Minute}, {120, time.Hour}} {
+		synctest.Test(t, func(t *testing.T) {
+			p := &provider{answers: []string{"429 1"}, began: time.Now()}
+			l := p.limited()
+			l.rate, l.limiter = r, r.Limiter()
+			usual := l.limiter.Limit()
+			_ = send(t.Context(), t, l)
+			before := time.Now()
+			for l.limiter.Limit() < usual {
+				_ = send(t.Context(), t, l)
+			}
+			if d := time.Since(before); d > 2*time.Minute {
+				t.Errorf("%s: got it back after %s of calls, want about a minute", r, d)
+			}
+		})
+	}
+}
+
+// A 429 that was on its way with another, or asked for before the pause, is no news.
+func TestOne429InManySlowsDownOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &provider{answers: strings.Split("429,429,429,429,200", ","), began: time.Now()}
+		l := p.limited()
+		l.rate, l.limiter = Rate{100, time.Second}, rate.NewLimiter(100, 5)
+		l.base = roundTripper(func(req *http.Request) (*http.Response, error) {
+			time.Sleep(100 * time.Millisecond)
+			return p.RoundTrip(req)
+		})
+		var calls sync.WaitGroup
+		for range 5 {
+			calls.Go(func() { _ = send(t.Context(), t, l) })
+		}
+		calls.Wait()
+		if got := l.limiter.Limit(); got != 50 {
+			t.Errorf("got a rate of %v, want 50", got)
+		}
+	})
+}
+
+func TestWithoutALimitTheRateOfTheLastCallsIsHalved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &provider{began: time.Now()}
+		l := p.limited()
+		call := func(n int, pause time.Duration) {
+			for range n {
+				_ = send(t.Context(), t, l)
+				time.Sleep(pause)
+			}
+		}
+		call(100, 50*time.Millisecond) // 20 a second
+		p.answers = []string{"429 1"}
+		call(1, 0)
+		if got := l.limiter.Limit(); got < 9 || got > 11 {
+			t.Errorf("got a rate of %v, want about 10/s", got)
+		}
+		call(1000, 0)
+		if got := l.limiter.Limit(); got != rate.Inf {
+			t.Errorf("got a rate of %v, want no limit again", got)
+		}
+		if got := (&HTTP{base: l}).Traffic(); got.Rate != "unlimited" || got.PerSecond != 0 {
+			t.Errorf("got %+v, want it told as unlimited", got)
+		}
+	})
+}
+
+// quota is a provider that takes so many calls within each second.
+type quota struct {
+	mu      sync.Mutex // guards the rest
+	most    int
+	window  time.Time
+	taken   int
+	answers []int // statuses, in order
+}
+
+func (q *quota) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if now := time.Now(); now.Sub(q.window) >= time.Second {
+		q.window, q.taken = now, 0
+	}
+	status := http.StatusOK
+	if q.taken++; q.taken > q.most {
+		status = http.StatusTooManyRequests
+		w.Header().Set("Retry-After", "1")
+	}
+	q.answers = append(q.answers, status)
+	w.WriteHeader(status)
+}
+
+// A provider that takes a tenth of the rate that is configured is found out in a few
+// 429s. At the old rate there would be one behind every tenth call.
+func TestTheRateThatAProviderTakesIsFound(t *testing.T) {
+	t.Parallel()
+	q := &quota{most: 10}
+	server := httptest.NewServer(q)
+	defer server.Close()
+	h := NewHTTP(Section{Config: Config{Name: "sample", Rate: Rate{Calls: 100, Per: time.Second}, Timeout: 10 * time.Second, MaxBody: 1 << 20}})
+	for answered := 0; answered < 75; {
+		err := h.Do(t.Context(), Call{Op: "sample", Method: http.MethodGet, URL: server.URL}, func(io.Reader) error { return nil })
+		if err == nil {
+			answered++
+		} else if AsError(err).Code != CodeThrottled {
+			t.Fatal(err)
+		}
+	}
+	refused := 0
+	for _, status := range q.answers {
+		if status == http.StatusTooManyRequests {
+			refused++
+		}
+	}
+	if refused < 1 || refused > 6 {
+		t.Errorf("got %d of %d calls refused, want a few until the rate was found", refused, len(q.answers))
+	}
+	if last := q.answers[len(q.answers)-30:]; slices.Contains(last, http.StatusTooManyRequests) {
+		t.Errorf("got %v at the end, want no 429 any more", last)
+	}
+	if now := h.Traffic(); now.PerSecond >= 50 {
+		t.Errorf("got %+v, want a rate that it takes", now)
+	}
+}

@@ -1,0 +1,256 @@
+package worker // inside, to say what time it is
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+	"orderbeat/jobs"
+)
+
+// tracked is a provider that can be asked for single orders, though nobody asks it here.
+type tracked struct{}
+
+func (tracked) Orders(context.Context, clients.Query) (clients.Answer, error) {
+	return clients.Answer{}, nil
+}
+
+func (tracked) Traits() clients.Traits { return clients.Traits{MaxReferences: 50} }
+
+// stalenessBench is a staleness with a database of its own, and a clock that the test moves.
+type stalenessBench struct {
+	*staleness
+	t      *testing.T
+	config Config
+	now    time.Time
+	order  int
+}
+
+func newStalenessBench(t *testing.T, freshFor time.Duration) *stalenessBench {
+	t.Helper()
+	d, err := db.Open(t.Context(), db.Options{Path: filepath.Join(t.TempDir(), "orderbeat.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.Close() })
+	b := &stalenessBench{t: t, now: time.Now().UTC(), config: Config{DB: d, Log: slog.New(slog.DiscardHandler), Providers: []Provider{{
+		Name: "michelin", Provider: tracked{}, FreshFor: freshFor, Accounts: []clients.Account{{Name: "detroit"}, {Name: "toledo"}},
+	}}}}
+	b.restart()
+	return b
+}
+
+// restart is what another process begins with.
+func (b *stalenessBench) restart() {
+	b.staleness = newStaleness(b.config)
+	b.started = b.now
+}
+
+// later moves the clock and has everything looked at.
+func (b *stalenessBench) later(d time.Duration) {
+	b.now = b.now.Add(d)
+	b.look(b.t.Context(), b.now)
+}
+
+// run has detroit asked now, and keeps a run of a kind with these params.
+func (b *stalenessBench) run(kind, params string, state jobs.State, code clients.Code, orders ...clients.Order) {
+	b.t.Helper()
+	b.order++
+	run := jobs.Run{
+		ID: jobs.NewID(b.now.Add(time.Duration(b.order) * time.Millisecond)), Provider: "michelin", Kind: kind, State: jobs.Queued,
+		Trigger: "api", Errors: []jobs.RunError{}, RequestedAt: b.now, Params: []byte(params),
+	}
+	job := jobs.Job{ID: run.ID + "-00001", RunID: run.ID, Provider: "michelin", Account: "detroit", Kind: kind, Attempt: 1, FirstAt: b.now}
+	if _, _, err := b.db.StartRun(b.t.Context(), run, []jobs.Job{job}); err != nil {
+		b.t.Fatal(err)
+	}
+	out := jobs.Outcome{Job: job, State: state, Orders: orders, AskedAt: b.now, FinishedAt: b.now}
+	if code != "" {
+		out.Err = &clients.Error{Code: code, Message: "down"}
+	}
+	if _, err := b.db.Commit(b.t.Context(), out); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// synced has detroit asked with success.
+func (b *stalenessBench) synced(orders ...clients.Order) {
+	b.t.Helper()
+	b.run("sync", `{}`, jobs.Succeeded, "", orders...)
+}
+
+// alert is what stale says of detroit now, "" when it is not raised.
+func (b *stalenessBench) alert() string {
+	b.t.Helper()
+	raised, err := b.db.Alerts(b.t.Context(), true)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, a := range raised {
+		if a.Account == "detroit" && a.Code == codeStale {
+			return a.Message + " // " + a.Hint
+		}
+	}
+	return ""
+}
+
+// told are the messages about an account so far: of each alert that it was raised, and resolved.
+func (b *stalenessBench) told(account string) string {
+	b.t.Helper()
+	pending, err := b.db.Pending(b.t.Context(), time.Now(), 1000)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	var states []string
+	for _, m := range pending {
+		if m.Topic == "alerts" && strings.Contains(m.Subject, "stale") && strings.Contains(string(m.Body), `"`+account+`"`) {
+			states = append(states, m.MsgID[strings.LastIndex(m.MsgID, ".")+1:])
+		}
+	}
+	return strings.Join(states, " ")
+}
+
+func (b *stalenessBench) want(what string, silent, givenUp bool, told string) {
+	b.t.Helper()
+	got := b.alert()
+	isSilent, isGivenUp := strings.Contains(got, "fresh_for"), strings.Contains(got, "no longer asked for: SO1")
+	if isSilent != silent || isGivenUp != givenUp {
+		b.t.Errorf("%s: got the alert %q, want it about silence: %t, about orders that are given up: %t", what, got, silent, givenUp)
+	}
+	if got := b.told("detroit"); got != told {
+		b.t.Errorf("%s: got told %q, want %q", what, got, told)
+	}
+}
+
+var old = []jobs.OpenOrder{{OrderID: "SO1", OrderedOn: "2020-01-01"}}
+
+func TestAnAccountThatIsNotAskedGoesStale(t *testing.T) {
+	b := newStalenessBench(t, 2*time.Hour)
+	b.later(time.Hour + 59*time.Minute)
+	b.want("before fresh_for has passed since the start", false, false, "")
+	b.later(2 * time.Minute)
+	b.want("behind it", true, false, "raised")
+	if got, want := b.alert(), "its orders were never told, and are to be every 2h (fresh_for); nobody asks // "+
+		"orderbeat schedules tells whether one that asks is due, or paused; orderbeat sync michelin --account detroit asks now"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	b.later(time.Hour)
+	b.run("sync", `{}`, jobs.Dead, clients.CodeUnavailable)
+	b.later(time.Minute)
+	if got, want := b.alert(), "its orders were never told, and are to be every 2h (fresh_for); the last failure is unavailable // "+
+		"orderbeat jobs --provider michelin --account detroit tells what failed, orderbeat doctor michelin whether the credentials are good"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	b.want("once only", true, false, "raised")
+	last := b.now.Format(time.RFC3339)
+	b.synced()
+	b.later(time.Second)
+	b.want("when it was asked with success", false, false, "raised resolved")
+	b.later(2 * time.Hour)
+	b.want("when it is old again", true, false, "raised resolved raised")
+	if got := b.alert(); !strings.HasPrefix(got, "its orders were last told at "+last+", and are to be every 2h (fresh_for); nobody asks // ") {
+		t.Errorf("got %s, want since when, and why", got)
+	}
+	if b.told("toledo") != "raised" {
+		t.Errorf("got %q about the other account, want it raised still", b.told("toledo"))
+	}
+}
+
+func TestWithoutFreshForNothingGoesStale(t *testing.T) {
+	b := newStalenessBench(t, 0)
+	b.synced()
+	b.later(1000 * time.Hour)
+	b.want("in any time", false, false, "")
+}
+
+func TestFreshForThatIsTakenAwayResolves(t *testing.T) {
+	b := newStalenessBench(t, time.Hour)
+	b.later(2 * time.Hour)
+	b.want("with it", true, false, "raised")
+	b.config.Providers[0].FreshFor = 0
+	b.restart()
+	b.later(0)
+	b.want("without it", false, false, "raised resolved")
+}
+
+// A worker that was away asks for what it missed before anybody is told.
+func TestAfterAStartThereIsTimeToAsk(t *testing.T) {
+	b := newStalenessBench(t, time.Hour)
+	b.synced()
+	b.now = b.now.Add(24 * time.Hour)
+	b.restart()
+	b.later(4 * time.Minute)
+	b.want("within the grace", false, false, "")
+	b.later(2 * time.Minute)
+	b.want("behind it", true, false, "raised")
+}
+
+// There is one alert for two reasons. Neither resolves the other, in whichever order they
+// come and go, and with whichever a process ends.
+func TestBothReasonsToBeStaleHold(t *testing.T) {
+	raise := map[string]func(b *stalenessBench){
+		"silence": func(b *stalenessBench) { b.later(3 * time.Hour) },
+		"given up": func(b *stalenessBench) {
+			b.run("track", `{"max_age":"365d"}`, jobs.Dead, clients.CodeUnavailable)
+			b.givenUp(b.t.Context(), "michelin", "detroit", old)
+		},
+	}
+	end := map[string]func(b *stalenessBench){
+		"silence": func(b *stalenessBench) { b.synced(); b.later(time.Second) },
+		"given up": func(b *stalenessBench) {
+			b.run("track", `{"max_age":"90000d"}`, jobs.Dead, clients.CodeUnavailable)
+			b.givenUp(b.t.Context(), "michelin", "detroit", nil)
+		},
+	}
+	orders := [][]string{{"silence", "given up"}, {"given up", "silence"}}
+	for _, coming := range orders {
+		for _, going := range orders {
+			for _, restart := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s first, %s ends first, restarts: %t", coming[0], going[0], restart), func(t *testing.T) {
+					b := newStalenessBench(t, 2*time.Hour)
+					o := clients.Order{Provider: "michelin", Account: "detroit", OrderID: "SO1", OrderedOn: "2020-01-01", Lines: []clients.Line{{LineID: "1", Status: clients.StatusOpen}}}
+					o.Normalize()
+					b.synced(o)
+					b.later(time.Hour)
+					var holds []string
+					step := func(what string, now []string, told string) {
+						t.Helper()
+						holds = now
+						b.want(what, slices.Contains(holds, "silence"), slices.Contains(holds, "given up"), told)
+						if restart {
+							b.restart()
+							b.later(10 * time.Minute) // behind the grace
+							b.want(what+", in another process", slices.Contains(holds, "silence"), slices.Contains(holds, "given up"), told)
+						}
+					}
+					b.want("before", false, false, "")
+					raise[coming[0]](b)
+					step("the first holds", coming[:1], "raised")
+					raise[coming[1]](b)
+					step("both hold", coming, "raised")
+					end[going[0]](b)
+					step("one has ended", going[1:], "raised")
+					end[going[1]](b)
+					step("both have ended", nil, "raised resolved")
+				})
+			}
+		}
+	}
+}
+
+func TestLengthsAreToldAsTheyAreConfigured(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		2 * time.Hour: "2h", 90 * time.Minute: "1h30m", 15 * time.Minute: "15m", time.Second: "1s", 10 * time.Hour: "10h", 30*time.Hour + 10*time.Minute: "30h10m",
+	} {
+		if got := lengthOf(d); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}

@@ -1,0 +1,64 @@
+package worker_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+	"orderbeat/worker"
+)
+
+// An account that is never asked is told of when fresh_for has passed since the worker
+// started, once over all processes, until it is asked or is no longer configured.
+func TestAnAccountThatNobodyAsksIsToldOf(t *testing.T) {
+	t.Parallel()
+	const freshFor = 500 * time.Millisecond
+	fresh := func(d time.Duration) func(c *worker.Config) {
+		return func(c *worker.Config) { c.Providers[0].FreshFor = d }
+	}
+	folder, began := t.TempDir(), time.Now()
+	b := startIn(t, folder, fresh(freshFor))
+	for _, m := range b.messages("ORDERBEAT_ALERTS", "orderbeat.alerts.michelin.stale", 2) {
+		var a db.Alert
+		b.decode(m.Data(), &a)
+		if a.Code != "stale" || a.State != db.AlertRaised || a.Account == "" || a.Since.Before(began.Add(freshFor).Truncate(time.Millisecond)) ||
+			!strings.Contains(a.Message, "every 500ms (fresh_for); nobody asks") || !strings.Contains(a.Hint, "orderbeat sync michelin --account "+a.Account) {
+			t.Errorf("got %+v, want it told of, no earlier than %s", a, began.Add(freshFor))
+		}
+	}
+	if err := b.stop(); err != nil {
+		t.Fatal(err)
+	}
+
+	// The alert outlives its process, and ends with a success.
+	again := startIn(t, folder, fresh(time.Hour))
+	again.settled()
+	if n := again.count("ORDERBEAT_ALERTS"); n != 2 {
+		t.Errorf("got %d messages about alerts, want none anew", n)
+	}
+	again.ask("runs.start", `{"provider":"michelin","kind":"sync","accounts":["detroit"],"wait":true}`)
+	if err := again.stop(); err != nil { // so that the next looks at once
+		t.Fatal(err)
+	}
+	third := startIn(t, folder, fresh(time.Hour))
+	if a := third.alerts(3)[2]; a.Account != "detroit" || a.State != db.AlertResolved {
+		t.Errorf("got %+v, want the account that was asked resolved", a)
+	}
+	if err := third.stop(); err != nil {
+		t.Fatal(err)
+	}
+
+	last := startIn(t, folder, func(c *worker.Config) {
+		fresh(time.Hour)(c)
+		c.Providers[0].Accounts = []clients.Account{{Name: "detroit"}}
+	})
+	if a := last.alerts(4)[3]; a.Account != "st. paul" || a.State != db.AlertResolved {
+		t.Errorf("got %+v, want what is not configured any more resolved", a)
+	}
+	last.settled()
+	if n := last.count("ORDERBEAT_ALERTS"); n != 4 {
+		t.Errorf("got %d messages about alerts, want each raised and resolved once", n)
+	}
+}
