@@ -14,7 +14,8 @@ import (
 // Perform asks the provider a job's question once and says what came of it,
 // including when, if ever, to ask again. ctx bounds the asking. An order or a document
 // whose id is longer than 128 bytes becomes a problem of a partial answer. A panic in the
-// provider is a failed attempt with its stack. When ctx was cancelled, because the
+// provider is a failed attempt with its stack. What went over the wire is in the outcome, as
+// far as it may be kept. When ctx was cancelled, because the
 // program stops or a caller left, Perform returns an error that wraps
 // [context.Canceled] and nothing happened: the attempt does not count.
 func Perform(ctx context.Context, p clients.Provider, a clients.Account, job Job, retry clients.Retry) (Outcome, error) {

@@ -78,6 +78,7 @@ func Run(t *testing.T, open func(t *testing.T, baseURL string) clients.Provider,
 	t.Run("a redirect is not followed", r.redirect)
 	if !w.Check {
 		t.Run("what is not the whole document is", r.documents)
+		t.Run("what goes over the wire is recorded", r.recorded)
 	}
 	t.Run("a connection that breaks is unavailable", r.broken)
 	t.Run("a caller", r.contexts)

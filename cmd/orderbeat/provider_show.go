@@ -149,10 +149,10 @@ func (x triedExchange) print(w io.Writer) {
 	printHeaders(w, "< ", telling)
 	printBody(w, x.ResponseBody)
 	switch {
-	case x.ResponseBody == "" && x.ResponseBytes > 0:
-		fmt.Fprintln(w, `  (the body is shown to nobody: exchanges = "metadata")`)
 	case x.Truncated:
-		fmt.Fprintln(w, "  … it goes on; the first 64 KiB are looked at here")
+		fmt.Fprintln(w, "  … it goes on; no more of it is at hand")
+	case x.ResponseBody == "" && x.ResponseBytes > 0:
+		fmt.Fprintln(w, `  (the body is shown to nobody: exchanges is not "full")`)
 	}
 }
 

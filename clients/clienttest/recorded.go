@@ -1,0 +1,50 @@
+package clienttest
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderbeat/clients"
+)
+
+// recorded checks that what a provider asks is recorded without secrets, and that its
+// answer can be made anew of that, as far as it is kept, without a token and a call.
+func (r *runner) recorded(t *testing.T) {
+	p, s := r.start(t, reply(http.StatusOK, r.Answer), nil)
+	ctx, recording := clients.Record(t.Context())
+	want, err := r.ask(ctx, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := recording.Exchanges()
+	if calls := int(s.calls.Load()); len(list) != calls || calls == 0 {
+		t.Fatalf("got %d exchanges of %d calls", len(list), calls)
+	}
+	for _, x := range list {
+		body, err := x.Body()
+		if err != nil {
+			t.Error(err)
+		}
+		text := fmt.Sprintf("%+v\n%s", x, body)
+		for _, secret := range append(r.Secrets, ClientSecret, tokenCanary) {
+			if strings.Contains(text, secret) {
+				t.Errorf("the exchange tells %q: %s", secret, text)
+			}
+		}
+		if x.Keep != clients.KeepFull {
+			return // there is nothing to map again
+		}
+	}
+	calls, grants := s.calls.Load(), s.grants.Load()
+	got, err := r.ask(clients.PlayBack(t.Context(), list), r.open(t, s.URL))
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("mapped again, %v (-first +again):\n%s", err, diff)
+	}
+	if s.calls.Load() != calls || s.grants.Load() != grants {
+		t.Errorf("got %d calls and %d token requests while nobody was to be asked", s.calls.Load()-calls, s.grants.Load()-grants)
+	}
+}
