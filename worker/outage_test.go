@@ -157,8 +157,8 @@ func TestAnOutageIsWaitedOut(t *testing.T) {
 		t.Errorf("got %+v with status %s, want unavailable until the next try", live.Error, msg.Header.Get("Nats-Service-Error-Code"))
 	}
 
-	for range 10 {
-		b.ask("runs.start", `{"provider":"michelin","kind":"sync"}`)
+	for n := range 10 { // each asks something else: none joins another
+		b.ask("runs.start", fmt.Sprintf(`{"provider":"michelin","kind":"sync","params":{"lookback":"%dd"}}`, n+1))
 	}
 	b.eventually("the new jobs wait", func() bool { return len(b.jobsOf(jobs.Waiting)) == 22 })
 	for _, j := range b.jobsOf(jobs.Waiting) {

@@ -58,6 +58,7 @@ func TestAWorkerPrunesWhenItIsAsked(t *testing.T) {
 	t.Parallel()
 	folder, ids := aged(t, 100*day, 50*day, 10*day)
 	b := startIn(t, folder, nil)
+	b.settled() // what waits to be told is kept
 	var reply struct {
 		Removed db.Pruned
 		Done    bool
