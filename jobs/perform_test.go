@@ -189,6 +189,7 @@ func TestWhatWasNotSentIsNoAttempt(t *testing.T) {
 		}
 	}
 	j := job(1)
+	longest := time.Duration(0)
 	for range 100 {
 		out, err := jobs.Perform(t.Context(), held(10*time.Second), clients.Account{}, j, retry)
 		if err != nil || out.State != jobs.Waiting || out.Attempt-out.Tried != j.Attempt-j.Tried-1 {
@@ -196,9 +197,14 @@ func TestWhatWasNotSentIsNoAttempt(t *testing.T) {
 		}
 		if wait := out.NextAt.Sub(out.FinishedAt); wait < 10*time.Second || wait > 20*time.Second {
 			t.Errorf("waits %s, want 10s and a share of as much", wait)
+		} else {
+			longest = max(longest, wait)
 		}
 		j = out.Job
 		j.Attempt++
+	}
+	if longest < 15*time.Second {
+		t.Errorf("waits %s at most, want the jobs spread over as long again", longest)
 	}
 	j.Tried = j.Attempt - retry.Attempts // the last one that counts
 	if out, err := jobs.Perform(t.Context(), held(time.Second), clients.Account{}, j, retry); err != nil || out.State != jobs.Waiting {

@@ -112,13 +112,13 @@ func (c *consumers) handle(ctx context.Context, msg jetstream.Msg) {
 }
 
 func (c *consumers) perform(ctx context.Context, job jobs.Job) error {
+	asking, end := c.inHand.begin(ctx, job.ID) // who sees that it has begun may cancel it
+	defer end()
 	begun, err := c.db.BeginJob(ctx, job)
 	if err != nil || !begun {
 		return err
 	}
-	asking, end := c.inHand.begin(ctx, job.ID)
 	out, err := c.ask(asking, job)
-	end()
 	if err != nil {
 		return err
 	}

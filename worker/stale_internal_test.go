@@ -180,6 +180,29 @@ func TestFreshForThatIsTakenAwayResolves(t *testing.T) {
 	b.want("without it", false, false, "raised resolved")
 }
 
+// What was told before a start holds behind it, also of an account that has as long again.
+func TestSilenceOutlivesItsProcess(t *testing.T) {
+	for name, before := range map[string]func(b *stalenessBench){
+		"of one that was never asked": func(*stalenessBench) {},
+		"of one that was asked":       func(b *stalenessBench) { b.synced() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newStalenessBench(t, 2*time.Hour)
+			before(b)
+			b.later(3 * time.Hour)
+			b.want("when it came", true, false, "raised")
+			b.restart()
+			b.later(0)
+			b.want("at the start", true, false, "raised")
+			b.later(10 * time.Minute)
+			b.want("behind it", true, false, "raised")
+			b.synced()
+			b.later(time.Second)
+			b.want("when it was asked", false, false, "raised resolved")
+		})
+	}
+}
+
 // A worker that was away asks for what it missed before anybody is told.
 func TestAfterAStartThereIsTimeToAsk(t *testing.T) {
 	b := newStalenessBench(t, time.Hour)

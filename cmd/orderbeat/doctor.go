@@ -131,7 +131,7 @@ func (a *app) tellBreaker(provider string, b *clients.BreakerStatus) {
 	if b == nil || b.State == clients.BreakerClosed {
 		return
 	}
-	fmt.Fprintf(a.stderr, "%s has not answered %d calls for orders in a row: they are held back since %s, but for one that tries now and then\n", plain(provider), b.Failures, second(b.Since))
+	fmt.Fprintf(a.stderr, "%s has not answered %d calls for orders in a row: they are held back, but for one that tries now and then\n", plain(provider), b.Failures)
 }
 
 // triedJobs waits until each job of a run was tried once, or ctx ended, and returns them
