@@ -28,7 +28,8 @@ import (
 type stand struct {
 	*sandbox.Sandbox
 
-	url string
+	url      string // where the program asks
+	switches string // where the test switches
 
 	mu    sync.Mutex // guards asked
 	asked []question
@@ -45,7 +46,7 @@ func newStand(t *testing.T, o sandbox.Options) *stand {
 	s := &stand{Sandbox: sandbox.New(o)}
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
-	s.url = server.URL
+	s.url, s.switches = server.URL, server.URL
 	return s
 }
 
@@ -133,7 +134,7 @@ func (s supplier) heal() {
 // control uses one of the stand-in's switches.
 func (s supplier) control(method, path, body string) {
 	s.t.Helper()
-	r, err := http.NewRequestWithContext(s.t.Context(), method, s.url+"/_sandbox/"+path, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(s.t.Context(), method, s.switches+"/_sandbox/"+path, strings.NewReader(body))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -159,6 +160,14 @@ func (s supplier) sync(params string, n int) jobs.Run {
 	s.t.Helper()
 	s.publish("orderbeat.runs."+s.name+".sync", params)
 	return s.result(n)
+}
+
+// start asks for a window, and waits for nothing.
+func (s supplier) start(params string) jobs.Run {
+	s.t.Helper()
+	var reply struct{ Run jobs.Run }
+	s.decode(s.request("runs.start", fmt.Sprintf(`{"provider":%q,"kind":"sync","params":%s}`, s.name, params)), &reply)
+	return reply.Run
 }
 
 // result waits for the n-th result.
@@ -228,22 +237,23 @@ func (s supplier) orders(account string) []string {
 	return s.column("SELECT order_id || ' ' || revision || ' ' || last_seen_at FROM orders WHERE provider = $provider AND account = '" + account + "' ORDER BY 1")
 }
 
-// alarms are the provider's alerts in the table, oldest first, and checks that NATS was
-// told of exactly these: that each was raised and, where it is, that it was resolved.
-func (s supplier) alarms() []string {
+// alarms waits until the provider's alerts are these in the table, oldest first, each
+// "code account-or-user state", and checks that NATS was told of exactly them: that each
+// was raised and, where it is, that it was resolved.
+func (s supplier) alarms(want ...string) {
 	s.t.Helper()
-	list := s.column("SELECT code || ' ' || account || user || ' ' || state FROM alerts WHERE provider = $provider ORDER BY alert_id")
-	var want, got []string
-	for _, a := range list {
-		code, rest, _ := strings.Cut(a, " ")
-		of, state, _ := strings.Cut(rest, " ")
-		want = append(want, code+" "+of+" "+db.AlertRaised)
-		if state == db.AlertResolved {
-			want = append(want, code+" "+of+" "+db.AlertResolved)
+	s.eventually(fmt.Sprintf("the alerts are %q", want), func() bool {
+		return slices.Equal(want, s.column("SELECT code || ' ' || account || user || ' ' || state FROM alerts WHERE provider = $provider ORDER BY alert_id"))
+	})
+	var messages, got []string
+	for _, a := range want {
+		told, resolved := strings.CutSuffix(a, db.AlertResolved)
+		if messages = append(messages, strings.TrimSuffix(told, db.AlertRaised)+db.AlertRaised); resolved {
+			messages = append(messages, a)
 		}
 	}
 	s.flushed()
-	for _, msg := range s.told("ORDERBEAT_ALERTS", "orderbeat.alerts."+s.name+".>", len(want)) {
+	for _, msg := range s.told("ORDERBEAT_ALERTS", "orderbeat.alerts."+s.name+".>", len(messages)) {
 		var a db.Alert
 		s.decode(msg.Data(), &a)
 		got = append(got, string(a.Code)+" "+a.Account+a.User+" "+a.State)
@@ -251,15 +261,14 @@ func (s supplier) alarms() []string {
 			s.t.Errorf("%s tells %s, want what happened and what to do", msg.Subject(), msg.Data())
 		}
 	}
-	slices.Sort(want)
+	slices.Sort(messages)
 	slices.Sort(got)
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(messages, got); diff != "" {
 		s.t.Errorf("alerts (-the table has +NATS was told):\n%s", diff)
 	}
-	if n := s.inStream("ORDERBEAT_ALERTS", "alerts"); n != len(want) {
-		s.t.Errorf("NATS was told of %d alerts, want %d", n, len(want))
+	if n := s.inStream("ORDERBEAT_ALERTS", "alerts"); n != len(messages) {
+		s.t.Errorf("NATS was told of %d alerts, want %d", n, len(messages))
 	}
-	return list
 }
 
 // flushed waits until the outbox has nothing of the provider that is due.

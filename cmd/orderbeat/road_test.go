@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -214,11 +215,12 @@ func startHere(t *testing.T, config string) *program {
 	return p
 }
 
-// startProcess runs the program as a process of its own.
-func startProcess(t *testing.T, config string) *program {
+// startProcess runs the program as a process of its own, with env on top of the test's
+// environment.
+func startProcess(t *testing.T, config string, env ...string) *program {
 	t.Helper()
 	cmd := exec.CommandContext(context.Background(), os.Args[0], "run", "--config", config)
-	cmd.Env = append(os.Environ(), asProgram+"=1")
+	cmd.Env = append(append(os.Environ(), asProgram+"=1"), env...)
 	logs, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -227,13 +229,18 @@ func startProcess(t *testing.T, config string) *program {
 		t.Fatal(err)
 	}
 	p := &program{t: t, config: config, logged: &log{}, endings: make(chan struct{})}
-	end := sync.OnceFunc(func() {
-		_ = cmd.Process.Kill()
-		<-p.endings
+	end := sync.OnceValue(func() int {
+		<-p.endings // all of its log is read
 		_ = cmd.Wait()
+		return cmd.ProcessState.ExitCode()
 	})
-	p.kill = func() { p.conn.Close(); end() }
-	t.Cleanup(end)
+	signal := func(s os.Signal) int {
+		_ = cmd.Process.Signal(s) // one that has ended needs none
+		return end()
+	}
+	p.stop = func() int { return signal(syscall.SIGTERM) }
+	p.kill = func() { p.conn.Close(); signal(os.Kill) }
+	t.Cleanup(func() { signal(os.Kill) })
 	p.watch(logs)
 	return p
 }
