@@ -58,7 +58,7 @@ func TestAThrottledProviderIsLeftAlone(t *testing.T) {
 				}
 				for _, next := range []question{struckFirst[1], other[0]} {
 					if may := c.until(struckFirst[0]); next.began.Before(may) {
-						t.Errorf("%s is asked about %s too early", next.billTo, may.Sub(next.began))
+						t.Errorf("%s is asked about %s too early", next.of, may.Sub(next.began))
 					}
 				}
 				if j := s.job(run, "detroit"); j.State != jobs.Succeeded || j.Attempts != 2 {

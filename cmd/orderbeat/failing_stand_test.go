@@ -35,9 +35,9 @@ type stand struct {
 	asked []question
 }
 
-// question is one call for orders of Michelin.
+// question is one call for orders, of a bill-to at Michelin or an organization at Mazda.
 type question struct {
-	billTo       string
+	of           string
 	began, ended time.Time // ended is zero while it is not answered
 }
 
@@ -56,9 +56,13 @@ var buyer = regexp.MustCompile(`"buyerParty":\{"partyID":"(\d+)"`)
 func (s *stand) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	if of := buyer.FindSubmatch(body); of != nil {
+	of := r.Header.Get("X-mazda-org")
+	if found := buyer.FindSubmatch(body); found != nil {
+		of = string(found[1])
+	}
+	if of != "" {
 		s.mu.Lock()
-		s.asked = append(s.asked, question{billTo: string(of[1]), began: time.Now()})
+		s.asked = append(s.asked, question{of: of, began: time.Now()})
 		mine := len(s.asked) - 1
 		s.mu.Unlock()
 		defer func() {
@@ -70,11 +74,11 @@ func (s *stand) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.Sandbox.ServeHTTP(w, r)
 }
 
-// calls are those for orders of a bill-to so far.
-func (s *stand) calls(billTo string) []question {
+// calls are those for orders of one of whom so far.
+func (s *stand) calls(of string) []question {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(s.asked), func(q question) bool { return q.billTo != billTo })
+	return slices.DeleteFunc(slices.Clone(s.asked), func(q question) bool { return q.of != of })
 }
 
 // The accounts of a [supplier], by name.
