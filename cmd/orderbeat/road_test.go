@@ -443,7 +443,9 @@ func (p *program) messages(stream string) int {
 // count counts a table's rows as somebody with sqlite3 would, while the program runs.
 func (p *program) count(table string) (n int) {
 	p.t.Helper()
-	if err := openFile(p.t, p.config).QueryRow("SELECT count(*) FROM " + table).Scan(&n); err != nil {
+	file := openFile(p.t, p.config)
+	defer file.Close()
+	if err := file.QueryRow("SELECT count(*) FROM " + table).Scan(&n); err != nil {
 		p.t.Fatal(err)
 	}
 	return n
