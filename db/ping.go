@@ -11,14 +11,13 @@ import (
 func (d *DB) Ping(ctx context.Context) error {
 	var one int
 	if err := d.readers.QueryRowContext(ctx, "SELECT count(*) FROM freshness").Scan(&one); err != nil {
-		err, _ = damaged(err)
-		return fmt.Errorf("read: %w", err)
+		return fmt.Errorf("read: %w", damaged(err))
 	}
 	if d.writer == nil {
 		return nil
 	}
 	if found := d.writer.damage.Load(); found != nil {
-		return *found
+		return found
 	}
 	if err := d.writer.do(ctx, 1, false, (*tx).touch); err != nil {
 		return fmt.Errorf("write: %w", err)

@@ -36,7 +36,7 @@ type writer struct {
 	relaxed    bool             // synchronous is at "normal" now
 	alarmed    map[account]bool // those that have alerts which a success resolves, and perhaps others
 
-	damage atomic.Pointer[error] // what the first operation said that found the file damaged
+	damage atomic.Pointer[damageError] // what the first operation said that found the file damaged
 
 	mu     sync.Mutex // guards the rest; never held during SQL
 	queue  []*op

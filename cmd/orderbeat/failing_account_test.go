@@ -113,7 +113,7 @@ func TestOneAccountInTrouble(t *testing.T) {
 		stands[i] = newStand(t, sandbox.Options{})
 		sections.WriteString(stands[i].section(t, folder, c.name, `retry = { attempts = 2, for = "1m" }`+"\n"+c.more))
 	}
-	p := startHere(t, suppliers(t, folder, "", sections.String()))
+	p := startHere(t, suppliers(t, folder, sections.String()))
 	var all errgroup.Group
 	all.SetLimit(16) // they mostly wait: more go on at once than there are processors
 	for i, c := range list {
@@ -125,11 +125,11 @@ func TestOneAccountInTrouble(t *testing.T) {
 	_ = all.Wait()
 }
 
-// suppliers is a configuration with these sections of providers. more comes before them.
-func suppliers(t *testing.T, folder, more, sections string) (path string) {
+// suppliers is a configuration with these sections of providers.
+func suppliers(t *testing.T, folder, sections string) (path string) {
 	t.Helper()
 	path = filepath.Join(folder, "config.toml")
-	text := fmt.Sprintf("[nats]\nlisten = \"127.0.0.1:%s\"\nsync = \"2m\"\n[db]\nsynchronous = \"normal\"\n[web]\nlisten = \"127.0.0.1:0\"\n%s\n%s", freePort(t), more, sections)
+	text := fmt.Sprintf("[nats]\nlisten = \"127.0.0.1:%s\"\nsync = \"2m\"\n[db]\nsynchronous = \"normal\"\n[web]\nlisten = \"127.0.0.1:0\"\n%s", freePort(t), sections)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

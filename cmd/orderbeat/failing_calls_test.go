@@ -41,7 +41,7 @@ func TestAThrottledProviderIsLeftAlone(t *testing.T) {
 		stands[i] = newStand(t, sandbox.Options{})
 		sections.WriteString(stands[i].section(t, folder, c.name, "concurrency = 1"))
 	}
-	p := startHere(t, suppliers(t, folder, "", sections.String()))
+	p := startHere(t, suppliers(t, folder, sections.String()))
 	var all errgroup.Group
 	for i, c := range cases {
 		all.Go(func() error {
@@ -112,7 +112,7 @@ func TestABlockedAddressIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	folder, elsewhere := t.TempDir(), t.TempDir()
 	reset, masked := newStand(t, sandbox.Options{}), newMasked(t, folder, elsewhere)
-	config := suppliers(t, folder, "", reset.section(t, folder, "reset", "")+masked.section(t, folder, "masked", ""))
+	config := suppliers(t, folder, reset.section(t, folder, "reset", "")+masked.section(t, folder, "masked", ""))
 	var p *program
 	start := func() []supplier {
 		p = startProcess(t, config, "SSL_CERT_FILE="+masked.trusted)

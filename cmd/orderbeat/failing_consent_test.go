@@ -79,7 +79,7 @@ func (s supplier) grant(user string) {
 func TestARefusedRefreshAsksTheUser(t *testing.T) {
 	t.Parallel()
 	folder, dealers := t.TempDir(), newDealers(t)
-	s := startHere(t, suppliers(t, folder, "", dealers.mazda(t, folder))).supplier(t, dealers, "mazda")
+	s := startHere(t, suppliers(t, folder, dealers.mazda(t, folder))).supplier(t, dealers, "mazda")
 	s.grant("johndoe")
 	s.grant("jane")
 	s.alarms("consent_required johndoe resolved", "consent_required jane resolved")
@@ -152,7 +152,7 @@ func TestARefusedRefreshAsksTheUser(t *testing.T) {
 func TestTokensThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	folder, one, two := t.TempDir(), newStand(t, sandbox.Options{}), newDealers(t)
-	config := suppliers(t, folder, "", one.section(t, folder, "michelin", "")+two.mazda(t, folder))
+	config := suppliers(t, folder, one.section(t, folder, "michelin", "")+two.mazda(t, folder))
 	params := window(0)
 	var p *program
 	var machine, users supplier

@@ -21,7 +21,7 @@ func TestNATSAwayDelaysAndLosesNothing(t *testing.T) {
 	options.Port = srv.Addr().(*net.TCPAddr).Port
 
 	folder, stand, other := t.TempDir(), newStand(t, sandbox.Options{}), newStand(t, sandbox.Options{})
-	config := suppliers(t, folder, "", stand.section(t, folder, "michelin", "concurrency = 1")+other.section(t, folder, "ticking", "")+`
+	config := suppliers(t, folder, stand.section(t, folder, "michelin", "concurrency = 1")+other.section(t, folder, "ticking", "")+`
 [[schedules]]
 name = "often"
 cron = "@every 1s"
@@ -54,7 +54,7 @@ kind = "check"
 		t.Errorf("got %d calls for toledo, want none: nobody could be given its job", n)
 	}
 
-	srv = startNATS(t, options)
+	startNATS(t, options)
 	s.eventually("the test's own connection is back", s.conn.IsConnected)
 	again := s.result(1)
 	if again.ID != run.ID || again.State != jobs.Succeeded || again.Jobs.Succeeded != 2 {

@@ -18,7 +18,7 @@ import (
 func TestASIGTERMLetsTheJobInHandFinish(t *testing.T) {
 	t.Parallel()
 	folder, stand := t.TempDir(), newStand(t, sandbox.Options{})
-	config := suppliers(t, folder, "", stand.section(t, folder, "michelin", "concurrency = 1"))
+	config := suppliers(t, folder, stand.section(t, folder, "michelin", "concurrency = 1"))
 	s := startProcess(t, config).supplier(t, stand, "michelin")
 	s.fault(`{"op":"order_status","delay":"1s"}`)
 	run := s.start(window(0))
@@ -56,7 +56,7 @@ func TestASIGTERMLetsTheJobInHandFinish(t *testing.T) {
 func TestADamagedDatabaseAcknowledgesNothing(t *testing.T) {
 	t.Parallel()
 	folder, stand := t.TempDir(), newStand(t, sandbox.Options{})
-	config := suppliers(t, folder, "", stand.section(t, folder, "michelin", ""))
+	config := suppliers(t, folder, stand.section(t, folder, "michelin", ""))
 	s := startHere(t, config).supplier(t, stand, "michelin")
 	s.sync(window(0), 1)
 	page, err := strconv.ParseInt(s.column("SELECT rootpage FROM sqlite_master WHERE name = 'orders'")[0], 10, 64)

@@ -118,6 +118,7 @@ type supplier struct {
 
 // supplier is a part of the program for one test, which may run beside others.
 func (p *program) supplier(t *testing.T, s *stand, name string) supplier {
+	t.Helper()
 	own := *p
 	own.t = t
 	return supplier{&own, s, name}

@@ -55,14 +55,14 @@ func TestEveryFailureHasItsTest(t *testing.T) {
 	_, table, _ := strings.Cut(string(readme), "\n## When something fails\n")
 	table, _, _ = strings.Cut(table, "\n## ")
 	var rows, known []string
-	for _, line := range strings.Split(table, "\n") {
+	for line := range strings.SplitSeq(table, "\n") {
 		if cells := strings.Split(line, " | "); strings.HasPrefix(line, "| ") && len(cells) == 2 {
 			rows = append(rows, strings.TrimPrefix(cells[0], "| "))
 		}
 	}
 	for _, f := range failures {
 		known = append(known, f.what)
-		for _, test := range strings.Fields(f.tests) {
+		for test := range strings.FieldsSeq(f.tests) {
 			folder, name, elsewhere := strings.Cut(test, ":")
 			if !elsewhere {
 				folder, name = "cmd/orderbeat", test

@@ -17,7 +17,7 @@ import (
 func alone(t *testing.T, more string) supplier {
 	t.Helper()
 	folder, s := t.TempDir(), newStand(t, sandbox.Options{})
-	return startHere(t, suppliers(t, folder, "", s.section(t, folder, "michelin", more))).supplier(t, s, "michelin")
+	return startHere(t, suppliers(t, folder, s.section(t, folder, "michelin", more))).supplier(t, s, "michelin")
 }
 
 // TestARefusedTokenIsReplacedOnce has the API refuse a token while two jobs use it.
@@ -117,7 +117,7 @@ func TestRefusedCredentialsAskForNothing(t *testing.T) {
 	folder := t.TempDir()
 	began := time.Now() // Shell tells of the last days alone, so its time stands still
 	one, two := newStand(t, sandbox.Options{}), newStand(t, sandbox.Options{Now: func() time.Time { return began }})
-	p := startHere(t, suppliers(t, folder, "", one.section(t, folder, "michelin", "concurrency = 1")+two.shell(t, folder)))
+	p := startHere(t, suppliers(t, folder, one.section(t, folder, "michelin", "concurrency = 1")+two.shell(t, folder)))
 	for _, c := range []struct {
 		supplier
 		params      string

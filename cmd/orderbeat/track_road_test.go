@@ -31,7 +31,7 @@ func TestAnOrderThatShipsMuchLaterIsSeenToBeShipped(t *testing.T) {
 	at("2025-03-19")
 	folder := t.TempDir()
 	stand := newStand(t, sandbox.Options{Day: 24 * time.Hour, Now: func() time.Time { return time.Unix(0, now.Load()) }})
-	s := startHere(t, suppliers(t, folder, "", stand.section(t, folder, "michelin", ""))).supplier(t, stand, "michelin")
+	s := startHere(t, suppliers(t, folder, stand.section(t, folder, "michelin", ""))).supplier(t, stand, "michelin")
 	results := 0
 	ask := func(kind, params string) jobs.Run {
 		t.Helper()
