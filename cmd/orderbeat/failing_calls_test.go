@@ -1,14 +1,8 @@
 package main // an inside test: a main package cannot be imported
 
 import (
-	"crypto/tls"
-	"io"
-	stdlog "log"
 	"net/http"
-	"net/http/httptest"
-	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -170,41 +164,4 @@ func TestABlockedAddressIsLeftAlone(t *testing.T) {
 		s.alarms("auth_rejected  resolved", "suspected_ip_block  resolved")
 		s.toldOnce()
 	}
-}
-
-// masked is a stand that is asked over TLS, and can hide behind a certificate that
-// nobody trusts.
-type masked struct {
-	*stand
-
-	trusted    string // the file of its own certificate
-	mask       atomic.Bool
-	handshakes atomic.Int64
-}
-
-func newMasked(t *testing.T, folder, elsewhere string) *masked {
-	t.Helper()
-	m := &masked{stand: newStand(t, sandbox.Options{}), trusted: filepath.Join(folder, "cert.pem")}
-	var pairs [2]tls.Certificate
-	for i, f := range []string{folder, elsewhere} {
-		selfSigned(t, f)
-		pair, err := tls.LoadX509KeyPair(filepath.Join(f, "cert.pem"), filepath.Join(f, "key.pem"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		pairs[i] = pair
-	}
-	server := httptest.NewUnstartedServer(m.stand)
-	server.Config.ErrorLog = stdlog.New(io.Discard, "", 0) // a refused certificate is what is wanted
-	server.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-		m.handshakes.Add(1)
-		if m.mask.Load() {
-			return &tls.Config{Certificates: pairs[1:]}, nil
-		}
-		return &tls.Config{Certificates: pairs[:1]}, nil
-	}}
-	server.StartTLS()
-	t.Cleanup(server.Close)
-	m.url = server.URL
-	return m
 }

@@ -174,27 +174,3 @@ func TestRefusedCredentialsAskForNothing(t *testing.T) {
 		c.toldOnce()
 	}
 }
-
-// shell is a section of Shell's kind at the stand-in.
-func (s *stand) shell(t *testing.T, folder string) string {
-	t.Helper()
-	return fmt.Sprintf(`
-[providers.shell]
-kind = "shell"
-base_url = %q
-client_id = %q
-client_secret = %q
-concurrency = 1
-[[providers.shell.accounts]]
-name = "fleet"
-bill_to = %q
-params = { colco = %[5]d }
-timezone = %[6]q
-[[providers.shell.accounts]]
-name = "other"
-bill_to = %[7]q
-params = { colco = %[5]d }
-timezone = %[6]q
-`, s.url, writeSecret(t, folder, "shell-id", sandbox.ShellClientID), writeSecret(t, folder, "shell-secret", sandbox.ShellClientSecret),
-		sandbox.ShellPayerNumber, sandbox.ShellColCoCode, sandbox.ShellTimezone, sandbox.ShellOtherPayerNumber)
-}
