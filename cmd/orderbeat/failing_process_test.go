@@ -143,3 +143,38 @@ func spoil(t *testing.T, config string, page int64) (mend func()) {
 	write([]byte(strings.Repeat("damage! ", size/8)))
 	return func() { write(before) }
 }
+
+// TestAKillRepeatsNothing kills a process -9 when the first of its jobs has ended, with
+// one account refused. [TestKilledInTheMiddle] does so with a thousand jobs.
+func TestAKillRepeatsNothing(t *testing.T) {
+	t.Parallel() // waits until the server gives the job in hand out again
+	const runs = 4
+	folder, stand := t.TempDir(), newStand(t, sandbox.Options{})
+	config := suppliers(t, folder, stand.section(t, folder, "michelin", "concurrency = 1"))
+	s := startProcess(t, config).supplier(t, stand, "michelin")
+	s.fault(`{"op":"order_status","account":"` + struck + `","status":403,"times":-1}`)
+	for n := range runs {
+		s.start(window(n))
+	}
+	s.eventually("a job of each account has ended", func() bool { return s.count("jobs WHERE state IN ('succeeded', 'failed')") >= 2 })
+	s.kill()
+
+	s = startProcess(t, config).supplier(t, stand, "michelin")
+	for n := range runs {
+		run := s.result(n + 1)
+		if run.State != jobs.Partial || run.Jobs.Succeeded != 1 || run.Jobs.Failed != 1 || run.Orders.Created == 0 {
+			t.Errorf("got %+v, want detroit's orders of every run", run)
+		}
+	}
+	if asked := len(s.calls(healthy)) + len(s.calls(struck)); asked > 2*runs+1 {
+		t.Errorf("got %d calls for %d jobs, want none repeated but the one in hand", asked, 2*runs)
+	}
+	if twice := s.column("SELECT order_id FROM orders WHERE revision > 1"); len(twice) != 0 {
+		t.Errorf("orders %v changed, want each created and no more", twice)
+	}
+	s.alarms("forbidden toledo raised")
+	s.toldOnce()
+	if n := s.inStream("ORDERBEAT_RESULTS", "results"); n != runs {
+		t.Errorf("got %d results, want %d", n, runs)
+	}
+}
