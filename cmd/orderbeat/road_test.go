@@ -294,7 +294,7 @@ func (p *program) watch(logs io.Reader) {
 		p.t.Fatal(err)
 	}
 	p.t.Cleanup(p.conn.Close)
-	if p.js, err = jetstream.New(p.conn); err != nil {
+	if p.js, err = jetstream.New(p.conn, jetstream.WithDefaultTimeout(60*time.Second)); err != nil { // the machine may be busy
 		p.t.Fatal(err)
 	}
 	p.eventually("the streams are there", func() bool {
