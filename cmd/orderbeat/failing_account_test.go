@@ -67,8 +67,8 @@ func troubles() []trouble {
 		refused("code-925", `"error_code":"925"`, clients.CodeInvalid, "errorCode 925: the supplier party", "ask Michelin which party"),
 		refused("code-987", `"error_code":"987"`, clients.CodeInvalid, "errorCode 987: a window cannot", "ask for a window, or"),
 
-		fleeting("timeout", `"hang":true`, `timeout = "3s"`),
-		fleeting("slow", `"delay":"1h"`, `timeout = "3s"`),
+		fleeting("timeout", `"hang":true`, `timeout = "5s"`),
+		fleeting("slow", `"delay":"1h"`, `timeout = "5s"`),
 		fleeting("reset", `"cut":"reset"`, ""),
 		fleeting("no-answer", `"cut":"before"`, ""),
 		fleeting("lost-answer", `"cut":"after"`, ""),
@@ -111,7 +111,7 @@ func TestOneAccountInTrouble(t *testing.T) {
 	var sections strings.Builder
 	for i, c := range list {
 		stands[i] = newStand(t, sandbox.Options{})
-		sections.WriteString(stands[i].section(t, folder, c.name, `retry = { attempts = 2, for = "1m" }`+"\n"+c.more))
+		sections.WriteString(stands[i].section(t, folder, c.name, `retry = { attempts = 2, for = "10m" }`+"\n"+c.more))
 	}
 	p := startHere(t, suppliers(t, folder, sections.String()))
 	var all errgroup.Group

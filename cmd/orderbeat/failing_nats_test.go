@@ -30,11 +30,12 @@ kind = "check"
 `)
 	replace(t, config, "[nats]\n", fmt.Sprintf("[nats]\nurl = %q\n", srv.ClientURL()))
 	s := startHere(t, config).supplier(t, stand, "michelin")
-	s.fault(`{"op":"order_status","delay":"1s"}`)
+	release := s.hold()
 	run := s.start(window(0))
 	s.eventually("a job is in hand", func() bool { return len(s.calls(healthy)) == 1 })
 	srv.Shutdown()
 	srv.WaitForShutdown()
+	release()
 
 	before := s.count("ticks")
 	s.eventually("the job in hand is committed", func() bool { return s.job(run, "detroit").State == jobs.Succeeded })

@@ -20,10 +20,14 @@ func TestASIGTERMLetsTheJobInHandFinish(t *testing.T) {
 	folder, stand := t.TempDir(), newStand(t, sandbox.Options{})
 	config := suppliers(t, folder, stand.section(t, folder, "michelin", "concurrency = 1"))
 	s := startProcess(t, config).supplier(t, stand, "michelin")
-	s.fault(`{"op":"order_status","delay":"1s"}`)
+	release := s.hold()
 	run := s.start(window(0))
 	s.eventually("a job is in hand", func() bool { return len(s.calls(healthy)) == 1 })
-	if code := s.stop(); code != done {
+	ended := make(chan int, 1)
+	go func() { ended <- s.stop() }()
+	s.eventually("it is stopping", func() bool { return strings.Contains(s.logged.String(), `"msg":"stopping"`) })
+	release()
+	if code := <-ended; code != done {
 		t.Errorf("got exit status %d, want %d", code, done)
 	}
 	if d, n := len(s.calls(healthy)), len(s.calls(struck)); d != 1 || n != 0 {

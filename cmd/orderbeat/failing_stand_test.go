@@ -27,8 +27,9 @@ type stand struct {
 	url      string // where the program asks
 	switches string // where the test switches
 
-	mu    sync.Mutex // guards asked
+	mu    sync.Mutex // guards what follows
 	asked []question
+	gate  chan struct{} // questions wait until it is closed; nil lets them through
 }
 
 // question is one call for orders, of a bill-to at Michelin or an organization at Mazda.
@@ -59,15 +60,35 @@ func (s *stand) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if of != "" {
 		s.mu.Lock()
 		s.asked = append(s.asked, question{of: of, began: time.Now()})
-		mine := len(s.asked) - 1
+		mine, gate := len(s.asked)-1, s.gate
 		s.mu.Unlock()
 		defer func() {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.asked[mine].ended = time.Now()
 		}()
+		if gate != nil {
+			select {
+			case <-gate:
+			case <-r.Context().Done():
+			}
+		}
 	}
 	s.Sandbox.ServeHTTP(w, r)
+}
+
+// hold keeps questions from being answered until they are released.
+func (s *stand) hold() (release func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	gate := make(chan struct{})
+	s.gate = gate
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.gate = nil
+		close(gate)
+	}
 }
 
 // calls are those for orders of one of whom so far.

@@ -26,10 +26,11 @@ func TestARefusedTokenIsReplacedOnce(t *testing.T) {
 	s := alone(t, "")
 	before, during := window(0), window(1)
 	s.sync(before, 1)
-	s.fault(`{"op":"order_status","delay":"1s","times":2}`)
+	release := s.hold()
 	s.publish("orderbeat.runs.michelin.sync", during)
 	s.eventually("both jobs are asking", func() bool { return len(s.calls(healthy)) == 2 && len(s.calls(struck)) == 2 })
 	s.control("POST", "revoke", "")
+	release()
 	run := s.result(2)
 	if run.State != jobs.Succeeded || run.Jobs.Succeeded != 2 || run.Orders.Created == 0 || len(run.Errors) != 0 {
 		t.Errorf("got %+v, want nothing left of the refusal", run)

@@ -94,16 +94,20 @@ func TestSandboxDaysBecomeChanges(t *testing.T) {
 // TestStormOfRefusals has a thousand jobs in flight when all tokens are revoked.
 func TestStormOfRefusals(t *testing.T) {
 	const many = 1000
-	config := crowd(t, t.TempDir(), many)
+	folder, stand := t.TempDir(), newStand(t, sandbox.Options{})
+	config := crowd(t, folder, many)
+	replace(t, config, "kind = \"michelin\"\n", fmt.Sprintf("kind = \"michelin\"\nbase_url = %q\nclient_id = %q\nclient_secret = %q\n",
+		stand.url, writeSecret(t, folder, "id", sandbox.ClientID), writeSecret(t, folder, "secret", sandbox.ClientSecret)))
 	p := startHere(t, config)
 	p.request("runs.start", `{"provider":"michelin","kind":"sync","accounts":["shop-1"],"params":{"from":"1999-01-01","to":"1999-01-02"},"wait":true}`)
-	before := p.stats()
-	p.sandbox("POST", "/_sandbox/fault", fmt.Sprintf(`{"op":"order_status","delay":"6s","times":%d}`, many))
+	before := stand.Stats()
+	release := stand.hold()
 	p.publish("orderbeat.runs.michelin.sync", `{"from":"1999-01-01","to":"1999-01-02"}`)
-	p.eventually("all jobs are in flight", func() bool { return p.stats().Faults == before.Faults+many })
-	p.sandbox("POST", "/_sandbox/revoke", "")
+	p.eventually("all jobs are in flight", func() bool { return len(stand.calls(healthy)) == 1+many })
+	stand.RevokeTokens()
+	release()
 	r := p.results(2)[1]
-	after := p.stats()
+	after := stand.Stats()
 	if r.Jobs.Succeeded != many || r.State != jobs.Succeeded {
 		t.Errorf("got %+v, want all %d jobs to succeed", r, many)
 	}
