@@ -29,6 +29,7 @@ func refusal(resp *http.Response) *Error {
 		e.Hint = "the token endpoint accepts the credentials, the API does not: ask the provider whether they may use it"
 	case status == http.StatusForbidden:
 		e.Code, e.Message = CodeForbidden, "the account may not see what was asked"
+		e.Hint = "check the account's numbers, and whether the provider lets these credentials see it"
 	case status == http.StatusTooManyRequests:
 		e.Code, e.Message = CodeThrottled, "too many calls"
 	case status == http.StatusRequestTimeout, status == http.StatusTooEarly, status >= 500:
@@ -39,6 +40,7 @@ func refusal(resp *http.Response) *Error {
 		e.Message, e.Hint = "there is no such API", "check base_url"
 	default:
 		e.Message = "the API does not take the question"
+		e.Hint = "check the account's numbers and the run's params; when they are right, ask the provider what it wants"
 	}
 	return e
 }
@@ -58,6 +60,9 @@ func (c Call) refused(resp *http.Response) *Error {
 	}
 	if e.After == 0 {
 		e.After = usual.After
+	}
+	if e.Hint == "" && e.Code == usual.Code {
+		e.Hint = usual.Hint
 	}
 	return e
 }

@@ -92,7 +92,8 @@ type Call struct {
 	Accept []int
 	// Judge says what an answer means that is not accepted, of whose body it gets the
 	// first 64 KiB; nil, or a nil error, leaves it to the status. Provider, Op, Status,
-	// and After where it has none, are filled in.
+	// After where it has none, and Hint where it has none and agrees with the status,
+	// are filled in.
 	Judge func(r Response, body []byte) *Error
 }
 

@@ -127,7 +127,7 @@ func (d *DB) closeAfter(err error, path string) error {
 	if err == nil {
 		return nil
 	}
-	return errors.Join(fmt.Errorf("database %s: %w", path, err), d.Close())
+	return errors.Join(fmt.Errorf("database %s: %w", path, damaged(err)), d.Close())
 }
 
 // Close waits for operations that are under way, refuses new ones and closes the

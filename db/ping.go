@@ -5,15 +5,19 @@ import (
 	"fmt"
 )
 
-// Ping reports whether the database can be read and written now: it is not locked,
-// and a page reaches the disk, unless that is full or fails. It changes nothing.
+// Ping reports whether the database can be read and written now: it is not locked, no
+// operation has found the file damaged, and a page reaches the disk, unless that is full
+// or fails. It changes nothing.
 func (d *DB) Ping(ctx context.Context) error {
 	var one int
 	if err := d.readers.QueryRowContext(ctx, "SELECT count(*) FROM freshness").Scan(&one); err != nil {
-		return fmt.Errorf("read: %w", err)
+		return fmt.Errorf("read: %w", damaged(err))
 	}
 	if d.writer == nil {
 		return nil
+	}
+	if found := d.writer.damage.Load(); found != nil {
+		return found
 	}
 	if err := d.writer.do(ctx, 1, false, (*tx).touch); err != nil {
 		return fmt.Errorf("write: %w", err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -34,6 +35,8 @@ type writer struct {
 	statements map[string]statement
 	relaxed    bool             // synchronous is at "normal" now
 	alarmed    map[account]bool // those that have alerts which a success resolves, and perhaps others
+
+	damage atomic.Pointer[damageError] // what the first operation said that found the file damaged
 
 	mu     sync.Mutex // guards the rest; never held during SQL
 	queue  []*op
@@ -153,7 +156,7 @@ func (w *writer) lead(ctx context.Context) {
 	}
 	w.mu.Unlock()
 	for i, o := range batch {
-		o.turn <- turn{err: errs[i]}
+		o.turn <- turn{err: w.note(errs[i])}
 	}
 }
 

@@ -25,8 +25,12 @@ func (r *runner) statuses(t *testing.T) {
 			p, s := r.start(t, reply(status, `{"fault":"`+bodyCanary+`"}`), nil)
 			_, err := r.ask(t.Context(), p)
 			r.want(t, err, code)
-			if e := clients.AsError(err); e.Status != status || e.After != 0 {
+			e := clients.AsError(err)
+			if e.Status != status || e.After != 0 {
 				t.Errorf("got status %d and wait %v, want %d and none", e.Status, e.After, status)
+			}
+			if !code.Retryable() && e.Hint == "" {
+				t.Errorf("got %v without a hint: a person must do something, and is not told what", e)
 			}
 			if calls := s.calls.Load(); calls != 1 {
 				t.Errorf("got %d calls, want 1: trying again is not the client's to decide", calls)

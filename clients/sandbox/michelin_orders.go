@@ -27,7 +27,7 @@ const (
 	archiveLife, archiveAge = 14, 15
 	// archivePercent is how many of 100 dates have an archived order.
 	archivePercent = 56
-	// memory is how long after its birth an order is found by its number.
+	// memory is how long after its life an order is found by its number.
 	memory = 90 * 24 * time.Hour
 )
 
@@ -122,7 +122,8 @@ func (m *michelinOrders) exists(id orderID, now time.Time) bool {
 	if id.slot == archiveSlot {
 		return id.generation >= 0 && m.dice(id).IntN(100) < archivePercent
 	}
-	return now.Sub(m.begin(m.birth(id))) < memory
+	end := m.birth(id) + m.slots[id.account][id.slot].life
+	return now.Sub(m.begin(end)) < memory
 }
 
 // order is the order as it is now.

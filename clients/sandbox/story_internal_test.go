@@ -186,6 +186,22 @@ func TestAnOrderIsFoundByNumberLongAfterItIsListed(t *testing.T) {
 	}
 }
 
+// With days as long as real ones, orders live for longer than they are remembered after.
+func TestAnOrderThatLivesIsFoundByNumber(t *testing.T) {
+	m := newMichelinOrders(24 * time.Hour)
+	now := time.Date(2025, 7, 7, 12, 0, 0, 0, time.UTC)
+	for account := range michelinParties {
+		for i := range liveSlots {
+			o := m.order(orderID{account, i, m.newest(account, i, now)}, now)
+			var ref reference
+			ref.SupplierOrderNumber.DocumentID = text(o.number)
+			if got, ok := m.byReference(account, ref, now); !ok || got.number != o.number {
+				t.Errorf("%s of %s is not found", o.number, o.date)
+			}
+		}
+	}
+}
+
 func TestNumbersLeadBackToTheirOrder(t *testing.T) {
 	dice := rand.New(rand.NewPCG(1, 2))
 	for range 10_000 {

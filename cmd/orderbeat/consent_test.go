@@ -115,7 +115,9 @@ func (p *program) alerts(n int) []db.Alert {
 // rows reads a column of text from the program's database.
 func (p *program) rows(query string, into *[]string) {
 	p.t.Helper()
-	rows, err := openFile(p.t, p.config).Query(query)
+	file := openFile(p.t, p.config)
+	defer file.Close() // who looks keeps the program from leaving one file behind
+	rows, err := file.Query(query)
 	if err != nil {
 		p.t.Fatal(err)
 	}

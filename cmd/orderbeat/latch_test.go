@@ -1,7 +1,6 @@
 package main // an inside test: a main package cannot be imported
 
 import (
-	"database/sql"
 	"fmt"
 	"net/http"
 	"os"
@@ -112,12 +111,5 @@ bill_to = "1111111"
 // has ended.
 func endCooldowns(t *testing.T, config string) {
 	t.Helper()
-	file, err := sql.Open("sqlite3", filepath.Join(filepath.Dir(config), "data", "orderbeat.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	if _, err := file.ExecContext(t.Context(), "UPDATE credentials SET cooldown_until = NULL"); err != nil {
-		t.Fatal(err)
-	}
+	damage(t, config, "UPDATE credentials SET cooldown_until = NULL")
 }

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -93,16 +94,20 @@ func TestSandboxDaysBecomeChanges(t *testing.T) {
 // TestStormOfRefusals has a thousand jobs in flight when all tokens are revoked.
 func TestStormOfRefusals(t *testing.T) {
 	const many = 1000
-	config := crowd(t, t.TempDir(), many)
+	folder, stand := t.TempDir(), newStand(t, sandbox.Options{})
+	config := crowd(t, folder, many)
+	replace(t, config, "kind = \"michelin\"\n", fmt.Sprintf("kind = \"michelin\"\nbase_url = %q\nclient_id = %q\nclient_secret = %q\n",
+		stand.url, writeSecret(t, folder, "id", sandbox.ClientID), writeSecret(t, folder, "secret", sandbox.ClientSecret)))
 	p := startHere(t, config)
 	p.request("runs.start", `{"provider":"michelin","kind":"sync","accounts":["shop-1"],"params":{"from":"1999-01-01","to":"1999-01-02"},"wait":true}`)
-	before := p.stats()
-	p.sandbox("POST", "/_sandbox/fault", fmt.Sprintf(`{"op":"order_status","delay":"6s","times":%d}`, many))
+	before := stand.Stats()
+	release := stand.hold()
 	p.publish("orderbeat.runs.michelin.sync", `{"from":"1999-01-01","to":"1999-01-02"}`)
-	p.eventually("all jobs are in flight", func() bool { return p.stats().Faults == before.Faults+many })
-	p.sandbox("POST", "/_sandbox/revoke", "")
+	p.eventually("all jobs are in flight", func() bool { return len(stand.calls(healthy)) == 1+many })
+	stand.RevokeTokens()
+	release()
 	r := p.results(2)[1]
-	after := p.stats()
+	after := stand.Stats()
 	if r.Jobs.Succeeded != many || r.State != jobs.Succeeded {
 		t.Errorf("got %+v, want all %d jobs to succeed", r, many)
 	}
@@ -220,11 +225,12 @@ func startHere(t *testing.T, config string) *program {
 	return p
 }
 
-// startProcess runs the program as a process of its own.
-func startProcess(t *testing.T, config string) *program {
+// startProcess runs the program as a process of its own, with env on top of the test's
+// environment.
+func startProcess(t *testing.T, config string, env ...string) *program {
 	t.Helper()
 	cmd := exec.CommandContext(context.Background(), os.Args[0], "run", "--config", config)
-	cmd.Env = append(os.Environ(), asProgram+"=1")
+	cmd.Env = append(append(os.Environ(), asProgram+"=1"), env...)
 	logs, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -233,13 +239,18 @@ func startProcess(t *testing.T, config string) *program {
 		t.Fatal(err)
 	}
 	p := &program{t: t, config: config, logged: &log{}, endings: make(chan struct{})}
-	end := sync.OnceFunc(func() {
-		_ = cmd.Process.Kill()
-		<-p.endings
+	end := sync.OnceValue(func() int {
+		<-p.endings // all of its log is read
 		_ = cmd.Wait()
+		return cmd.ProcessState.ExitCode()
 	})
-	p.kill = func() { p.conn.Close(); end() }
-	t.Cleanup(end)
+	signal := func(s os.Signal) int {
+		_ = cmd.Process.Signal(s) // one that has ended needs none
+		return end()
+	}
+	p.stop = func() int { return signal(syscall.SIGTERM) }
+	p.kill = func() { p.conn.Close(); signal(os.Kill) }
+	t.Cleanup(func() { signal(os.Kill) })
 	p.watch(logs)
 	return p
 }
@@ -293,7 +304,7 @@ func (p *program) watch(logs io.Reader) {
 		p.t.Fatal(err)
 	}
 	p.t.Cleanup(p.conn.Close)
-	if p.js, err = jetstream.New(p.conn); err != nil {
+	if p.js, err = jetstream.New(p.conn, jetstream.WithDefaultTimeout(60*time.Second)); err != nil { // the machine may be busy
 		p.t.Fatal(err)
 	}
 	p.eventually("the streams are there", func() bool {
@@ -442,7 +453,9 @@ func (p *program) messages(stream string) int {
 // count counts a table's rows as somebody with sqlite3 would, while the program runs.
 func (p *program) count(table string) (n int) {
 	p.t.Helper()
-	if err := openFile(p.t, p.config).QueryRow("SELECT count(*) FROM " + table).Scan(&n); err != nil {
+	file := openFile(p.t, p.config)
+	defer file.Close()
+	if err := file.QueryRow("SELECT count(*) FROM " + table).Scan(&n); err != nil {
 		p.t.Fatal(err)
 	}
 	return n
