@@ -68,7 +68,7 @@ Exit status: 0 orders came, or there are none; 1 the call or the mapping failed.
 
 type tryOptions struct {
 	provider, account string
-	window
+	dayRange
 	orderID, reference string
 	name               string
 	save, asJSON       bool

@@ -36,7 +36,7 @@ Exit status: 0 every job succeeded, 3 some did, 1 none did.`,
 // windowOptions choose the accounts and the days that a run asks for.
 type windowOptions struct {
 	accounts []string
-	window
+	dayRange
 	watchOptions
 }
 
@@ -51,11 +51,11 @@ func (o *windowOptions) flags(c *cobra.Command, lookback string) {
 	c.MarkFlagsMutuallyExclusive("to", "lookback")
 }
 
-// window are the days that a run asks for, as they are given.
-type window struct{ from, to, lookback string }
+// dayRange are the days that a run asks for, as they are given.
+type dayRange struct{ from, to, lookback string }
 
 // params are those of a window.
-func (o window) params() (map[string]string, error) {
+func (o dayRange) params() (map[string]string, error) {
 	given := map[string]string{}
 	for _, end := range []struct{ name, day string }{{"from", o.from}, {"to", o.to}} {
 		if end.day == "" {
