@@ -129,10 +129,7 @@ func (s *service) open(work context.Context, names subjects, version string) (er
 				s.refuse(r, busy(e.atOnce))
 				return
 			}
-			s.working.Go(func() {
-				defer func() { <-free }()
-				s.handle(work, e, r, stats)
-			})
+			s.working.Go(func() { s.handle(work, e, r, stats, func() { <-free }) })
 		})
 		if err := api.AddEndpoint(name, handler, micro.WithEndpointSubject(e.name),
 			micro.WithEndpointMetadata(map[string]string{"about": e.about})); err != nil {
@@ -185,9 +182,12 @@ func (r *request) decode(v any) error {
 	return nil
 }
 
-func (s *service) handle(ctx context.Context, e endpoint, r micro.Request, stats *endpointStats) {
+// handle answers a request, and makes room for another before the reply goes out: who
+// asks one after the other must not find their own last request in the way.
+func (s *service) handle(ctx context.Context, e endpoint, r micro.Request, stats *endpointStats, room func()) {
 	began := time.Now()
 	reply, err := s.answer(ctx, e, r)
+	room()
 	if err == nil {
 		err = s.respond(r, reply)
 	}

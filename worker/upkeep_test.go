@@ -86,3 +86,14 @@ func TestAWorkerPrunesWhenItIsAsked(t *testing.T) {
 		t.Errorf("got runs %v, want none removed by a request that is refused", got)
 	}
 }
+
+// An endpoint that answers one request at a time has answered when the reply is there.
+func TestWhoAsksOneAfterTheOtherIsNotTurnedAway(t *testing.T) {
+	t.Parallel()
+	b := start(t, nil)
+	for n := range 200 {
+		if msg := b.request("db.prune", `{}`, nil); msg.Header.Get("Nats-Service-Error-Code") != "" {
+			t.Fatalf("request %d: got %v %s, want it answered: the one before has been", n, msg.Header, msg.Data)
+		}
+	}
+}
