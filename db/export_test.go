@@ -105,6 +105,7 @@ func Queries() []Query {
 		{"run errors", runErrorsSQL, []any{"r", 1}},
 		{"job state", jobStateSQL, []any{"j"}},
 		{"begin job", beginJobSQL, []any{"t", "j", 1}},
+		{"known job", knownJobSQL, []any{"j"}},
 		{"begin run", beginRunSQL, []any{"t", "r"}},
 		{"end attempt", endAttemptSQL, make([]any, 13)},
 		{"drop exchanges", dropExchangesSQL, []any{"p", "p", 1}},

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/robfig/cron/v3"
+
+	"orderbeat/db"
 )
 
 // mostMissed bounds how many missed ticks of one schedule are looked for at start.
@@ -13,20 +15,40 @@ const mostMissed = 1000
 // mostCaughtUp bounds how many of them catch_up = "all" runs.
 const mostCaughtUp = 100
 
-// begin starts the run at start, and accounts for what was missed while the
-// program was not running.
-func (s *scheduler) begin(ctx context.Context, schedule Schedule, started time.Time) {
-	last, ok, err := s.db.LastTick(ctx, schedule.Name)
+// begin starts the run at start, and accounts for what was missed while no program was
+// running: since the last tick of this database or, when that is later, since until when
+// another worker accounted.
+func (s *scheduler) begin(ctx context.Context, schedule Schedule, started, elsewhere time.Time) {
+	last, ok := s.lastTick(ctx, schedule)
+	since := later(last.DueAt, elsewhere)
+	var due []time.Time
+	if since.IsZero() {
+		since = started // it was never due
+	} else {
+		due = missed(schedule.Cron, since, started)
+	}
+	s.reckoned[schedule.Name].begin(since, due)
 	if schedule.AtStart {
 		s.tick(ctx, schedule, started, "started", "at start")
 	}
-	if err != nil {
-		s.log.Error("missed ticks are not known", "schedule", schedule.Name, "err", err)
-	} else if ok {
-		if last.Outcome == "missed" || last.Outcome == "skipped" {
-			s.late.known(&schedule)
+	if ok && (last.Outcome == "missed" || last.Outcome == "skipped") {
+		s.late.known(&schedule)
+	}
+	s.catchUp(ctx, schedule, due)
+}
+
+// lastTick is the last tick of a schedule in this database, false when there is none or
+// ctx ended. While the database does not answer it asks again.
+func (s *scheduler) lastTick(ctx context.Context, schedule Schedule) (db.Tick, bool) {
+	for wait := tickPatience; ; wait = min(2*wait, maxTickPatience) {
+		last, ok, err := s.db.LastTick(ctx, schedule.Name)
+		if err == nil || ctx.Err() != nil {
+			return last, ok && err == nil
 		}
-		s.catchUp(ctx, schedule, missed(schedule.Cron, last.DueAt, started))
+		s.log.Warn("missed ticks are not known yet", "schedule", schedule.Name, "err", err)
+		if !pause(ctx, wait) {
+			return db.Tick{}, false
+		}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"orderbeat/db"
 	"orderbeat/jobs"
@@ -27,6 +28,8 @@ type consumers struct {
 	slots     chan struct{} // one for each job at once in this process
 	held      *held
 	inHand    *inHand
+	certain   func(ctx context.Context) bool // waits until no other worker can be at work
+	foreign   *prometheus.CounterVec
 	log       *slog.Logger
 
 	working sync.WaitGroup // one for each job in hand
@@ -35,7 +38,8 @@ type consumers struct {
 func newConsumers(c Config, f *finished) *consumers {
 	return &consumers{
 		db: c.DB, providers: byName(c.Providers), finished: f,
-		slots: make(chan struct{}, c.Concurrency), held: newHeld(), inHand: newInHand(), log: c.Log,
+		slots: make(chan struct{}, c.Concurrency), held: newHeld(), inHand: newInHand(),
+		foreign: newForeign(c.Providers), log: c.Log,
 	}
 }
 
@@ -60,6 +64,9 @@ func (c *consumers) room(ctx context.Context) int {
 		return 0
 	}
 	c.release()
+	if !c.certain(ctx) {
+		return 0
+	}
 	return max(1, cap(c.slots)-len(c.slots))
 }
 
@@ -103,6 +110,12 @@ func (c *consumers) handle(ctx context.Context, msg jetstream.Msg) {
 	switch err := c.perform(ctx, job); {
 	case errors.Is(err, context.Canceled):
 		_ = msg.Nak() // the program stops; the attempt did not happen
+	case errors.Is(err, db.ErrUnknown):
+		// Left in the stream it would come again for ever, and keep others from their turn.
+		c.log.Error("a job belongs to another database: it is ended here, and goes on when an orderbeat with that database works again",
+			"job_id", job.ID, "run_id", job.RunID, "provider", job.Provider, "account", job.Account)
+		c.foreign.WithLabelValues(job.Provider).Inc()
+		_ = msg.TermWithReason("it belongs to another database")
 	case err != nil:
 		c.log.Error("a job's outcome could not be kept; the job comes again", "job_id", job.ID, "provider", job.Provider, "account", job.Account, "err", err)
 		_ = msg.NakWithDelay(storeRetry)
@@ -112,14 +125,17 @@ func (c *consumers) handle(ctx context.Context, msg jetstream.Msg) {
 }
 
 func (c *consumers) perform(ctx context.Context, job jobs.Job) error {
-	begun, err := c.db.BeginJob(ctx, job)
-	if err != nil || !begun {
-		return err
+	asking, end, free := c.inHand.begin(ctx, job)
+	if !free {
+		return nil // it was published twice; what comes of it is kept with the other message
 	}
-	asking, end := c.inHand.begin(ctx, job.ID)
-	out, err := c.ask(asking, job)
+	begun, err := c.db.BeginJob(ctx, job)
+	var out jobs.Outcome
+	if begun {
+		out, err = c.ask(asking, job)
+	}
 	end()
-	if err != nil {
+	if err != nil || !begun {
 		return err
 	}
 	// What the provider answered is kept even when the program is stopping.

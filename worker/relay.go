@@ -24,8 +24,12 @@ const (
 type relay struct {
 	db        *db.DB
 	publisher *publisher
+	maySpeak  func() bool // not while another worker may be at work
 	log       *slog.Logger
 }
+
+// errSilent is that nothing may be published now.
+var errSilent = errors.New("it is not certain that no other orderbeat works")
 
 // run relays until ctx ends. It sleeps until a commit wakes it, a message falls
 // due, or, after a failure, a little while.
@@ -36,6 +40,8 @@ func (r *relay) run(ctx context.Context) {
 			return
 		}
 		switch {
+		case errors.Is(err, errSilent):
+			r.sleep(ctx, relayPause/4, false)
 		case err != nil:
 			r.log.Warn("outbox waits", "err", err)
 			r.sleep(ctx, relayPause, false)
@@ -85,6 +91,9 @@ func (r *relay) pass(ctx context.Context) (sent int, err error) {
 	pending, err := r.db.Pending(ctx, time.Now(), relayBatch)
 	if err != nil || len(pending) == 0 {
 		return 0, err
+	}
+	if !r.maySpeak() {
+		return 0, errSilent
 	}
 	byTopic := map[string][]db.Message{}
 	for _, m := range pending {

@@ -30,6 +30,7 @@ type scheduler struct {
 	accounts  map[string][]string // of each provider
 	ticks     *prometheus.CounterVec
 	late      *lateness
+	reckoned  map[string]*reckoning // of each schedule
 	log       *slog.Logger
 	ticking   sync.WaitGroup
 }
@@ -41,17 +42,29 @@ func newScheduler(c Config) *scheduler {
 			accounts[p.Name] = append(accounts[p.Name], a.Name)
 		}
 	}
-	return &scheduler{db: c.DB, schedules: c.Schedules, accounts: accounts, ticks: newTicks(c.Schedules), late: newLateness(c), log: c.Log}
+	reckoned := map[string]*reckoning{}
+	for _, schedule := range c.Schedules {
+		reckoned[schedule.Name] = &reckoning{}
+	}
+	return &scheduler{
+		db: c.DB, schedules: c.Schedules, accounts: accounts, ticks: newTicks(c.Schedules), late: newLateness(c),
+		reckoned: reckoned, log: c.Log,
+	}
 }
 
-// run ticks until ctx ends, and returns when the last tick is recorded.
-func (s *scheduler) run(ctx context.Context) {
+// run ticks until ctx ends, and returns when the last tick is recorded. elsewhere is until
+// when another worker, with a database of its own, accounted for the due times of each
+// schedule; nil when none did.
+func (s *scheduler) run(ctx context.Context, elsewhere map[string]time.Time) {
 	engine := cron.New()
 	started := time.Now()
 	for _, schedule := range s.schedules {
-		p := &planned{Schedule: schedule.Cron, from: started, overslept: func(due []time.Time) {
-			s.ticking.Go(func() { s.oversleep(ctx, schedule, due) })
-		}}
+		p := &planned{
+			Schedule: schedule.Cron, from: later(started, elsewhere[schedule.Name]), reckoning: s.reckoned[schedule.Name],
+			overslept: func(due []time.Time) {
+				s.ticking.Go(func() { s.oversleep(ctx, schedule, due) })
+			},
+		}
 		engine.Schedule(p, cron.FuncJob(func() {
 			due := p.take()
 			if schedule.Jitter > 0 {
@@ -62,11 +75,33 @@ func (s *scheduler) run(ctx context.Context) {
 	}
 	engine.Start()
 	for _, schedule := range s.schedules {
-		s.ticking.Go(func() { s.begin(ctx, schedule, started) })
+		s.ticking.Go(func() { s.begin(ctx, schedule, started, elsewhere[schedule.Name]) })
 	}
 	<-ctx.Done()
 	<-engine.Stop().Done() // waits for the engine's running ticks
 	s.ticking.Wait()
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// progress is until when the due times of each schedule are accounted for, and what they
+// asked for is told; false while that is not known.
+func (s *scheduler) progress(ctx context.Context) (map[string]time.Time, bool) {
+	until := map[string]time.Time{}
+	for name, r := range s.reckoned {
+		t, known := r.accounted()
+		if !known {
+			return nil, false
+		}
+		until[name] = t.UTC()
+	}
+	wait, err := s.db.RequestsWait(ctx)
+	return until, err == nil && !wait
 }
 
 // planned remembers the due times that the engine was told and did not run yet: the
@@ -75,6 +110,7 @@ func (s *scheduler) run(ctx context.Context) {
 type planned struct {
 	cron.Schedule
 	from      time.Time // the first due time is after this, whenever the engine asks
+	reckoning *reckoning
 	overslept func(due []time.Time)
 
 	mu   sync.Mutex // guards what follows
@@ -90,9 +126,11 @@ func (p *planned) Next(t time.Time) time.Time {
 	if p.last.IsZero() {
 		t = p.from
 	} else if due := missed(p.Schedule, p.last, t); len(due) > 0 {
+		p.reckoning.add(due...)
 		p.overslept(due)
 	}
 	p.last = p.Schedule.Next(t)
+	p.reckoning.add(p.last)
 	p.due = append(p.due, p.last)
 	return p.last
 }
@@ -130,6 +168,7 @@ func (s *scheduler) tick(ctx context.Context, schedule Schedule, due time.Time, 
 		}
 		err = s.account(context.WithoutCancel(ctx), schedule, tick)
 	}
+	s.reckoned[schedule.Name].done(due)
 	return true
 }
 

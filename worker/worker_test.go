@@ -109,7 +109,7 @@ func startIn(t *testing.T, folder string, change func(*worker.Config)) *bench {
 	b := &bench{t: t, supplier: &supplier{answer: lists(0, "SO1", "SO2")}, db: database}
 	b.config = worker.Config{
 		NATS: worker.NATS{Listen: "127.0.0.1:0", Store: filepath.Join(folder, "nats"), Prefix: "orderbeat", MaxPayload: 1 << 20},
-		DB:   database, Concurrency: 8, Drain: 5 * time.Second, Version: "1.2.3", Log: log,
+		DB:   database, ID: folder, Place: folder, Concurrency: 8, Drain: 5 * time.Second, Version: "1.2.3", Log: log,
 		Providers: []worker.Provider{{
 			Provider: b.supplier, Name: "michelin", Kind: "michelin", Concurrency: 4, Retry: clients.Retry{Attempts: 3, For: time.Hour},
 			Accounts: []clients.Account{{Name: "detroit"}, {Name: "st. paul"}},

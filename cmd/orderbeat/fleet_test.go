@@ -1,0 +1,147 @@
+package main // an inside test: a main package cannot be imported
+
+import (
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestOneOfThreeWorks has three processes on one NATS, each with a database of its own, and
+// kills the one that works twice: every due time becomes one run, in one database.
+func TestOneOfThreeWorks(t *testing.T) {
+	t.Parallel() // mostly waits
+	o, nats, root := newOutside(t), newDepot(t), t.TempDir()
+	configs := map[string]string{}
+	for _, name := range []string{"a", "b", "c"} {
+		configs[name] = steady(t, filepath.Join(root, name), o, fmt.Sprintf("url = %q", nats.server.ClientURL()))
+	}
+	all := map[string]*member{"a": enlist(t, "", configs["a"])}
+	all["a"].says("orderbeat is running", 1)
+	all["b"], all["c"] = enlist(t, "", configs["b"]), enlist(t, "", configs["c"])
+	standsBy(t, all["b"])
+	standsBy(t, all["c"])
+	ran(t, all["a"], 4)
+
+	working := "a"
+	for range 2 {
+		all[working].kill()
+		killed := working
+		all["a"].eventually("another one takes over", func() bool {
+			for name, m := range all {
+				if name != killed && m.said("taking over") > 0 && m.said("orderbeat is running") == 1 {
+					working = name
+				}
+			}
+			return working != killed
+		})
+		all[killed] = enlist(t, "", configs[killed])
+		standsBy(t, all[killed])
+		ran(t, all[working], 4)
+	}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if status := all[name].stop(); status != done {
+			t.Errorf("%s: got exit status %d after SIGTERM, want %d", name, status, done)
+		}
+	}
+	once(t, all, o)
+
+	// What was in hand when one was killed goes on when it works again.
+	for name, config := range configs {
+		m := enlist(t, "", config)
+		m.says("orderbeat is running", 1)
+		begun := time.Now().UTC().Format(time.RFC3339)
+		m.eventually(name+": every run from before ends", func() bool {
+			return m.value("SELECT count(*) FROM runs WHERE state IN ('queued', 'running') AND requested_at < ?", begun) == "0"
+		})
+		if status := m.stop(); status != done {
+			t.Errorf("%s: got exit status %d, want %d", name, status, done)
+		}
+	}
+	once(t, all, o)
+}
+
+func standsBy(t *testing.T, m *member) {
+	t.Helper()
+	m.says("another orderbeat works on this NATS: standing by", 1)
+	if status, page := m.get("/healthz"); status != 200 {
+		t.Errorf("/healthz: got %d %s", status, page)
+	}
+	if status, page := m.get("/readyz"); status != 503 || !strings.Contains(page, "standing by: another orderbeat works on this NATS, at ") {
+		t.Errorf("/readyz: got %d %s", status, page)
+	}
+	if status, page := m.get("/metrics"); status != 200 || !strings.Contains(page, "\norderbeat_working 0\n") {
+		t.Errorf("/metrics: got %d %s", status, page)
+	}
+}
+
+// ran waits until it ended so many runs.
+func ran(t *testing.T, m *member, n int) {
+	t.Helper()
+	m.says("run finished", n)
+	if status, page := m.get("/readyz"); status != 200 {
+		t.Errorf("/readyz: got %d %s", status, page)
+	}
+}
+
+// once checks that every due time was run, in one of the databases, and that each account
+// was asked as often at most.
+func once(t *testing.T, all map[string]*member, o *outside) {
+	t.Helper()
+	runs := map[int64][]string{} // by due time
+	succeeded := 0
+	for name, m := range all {
+		file := openFile(t, m.config)
+		rows, err := file.Query("SELECT key, jobs_succeeded FROM runs WHERE trigger = 'schedule:steady'")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for rows.Next() {
+			var key string
+			var jobs int
+			if err := rows.Scan(&key, &jobs); err != nil {
+				t.Fatal(err)
+			}
+			due, err := time.Parse(time.RFC3339, strings.TrimPrefix(key, "steady@"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			runs[due.Unix()] = append(runs[due.Unix()], name)
+			succeeded += jobs
+		}
+		if err := rows.Err(); err != nil {
+			t.Fatal(err)
+		}
+		missed := m.value("SELECT count(*) FROM ticks WHERE outcome NOT IN ('started', 'caught_up')")
+		t.Logf("%s: %s ticks, %s caught up, %s runs", name, m.value("SELECT count(*) FROM ticks"),
+			m.value("SELECT count(*) FROM ticks WHERE outcome = 'caught_up'"), m.value("SELECT count(*) FROM runs"))
+		if missed != "0" {
+			t.Errorf("%s: %s due times were missed: catch_up is all", name, missed)
+		}
+	}
+	due := slices.Sorted(maps.Keys(runs))
+	for i, at := range due {
+		if in := runs[at]; len(in) != 1 {
+			t.Errorf("due time %s became runs of %v, want one", time.Unix(at, 0).UTC().Format(time.TimeOnly), in)
+		}
+		if i > 0 && at != due[i-1]+1 {
+			t.Errorf("no run between %s and %s", time.Unix(due[i-1], 0).UTC().Format(time.TimeOnly), time.Unix(at, 0).UTC().Format(time.TimeOnly))
+		}
+	}
+	asked := o.accountsAsked()
+	t.Logf("%d due times, asked %v", len(due), asked)
+	total := 0
+	for _, n := range asked {
+		total += n
+		if n > len(due) {
+			t.Errorf("asked %d times in %d runs", n, len(due))
+		}
+	}
+	if len(asked) != 2 || total < succeeded {
+		t.Errorf("asked %v, in %s jobs that succeeded", asked, strconv.Itoa(succeeded))
+	}
+}

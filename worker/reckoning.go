@@ -1,0 +1,61 @@
+package worker
+
+import (
+	"sync"
+	"time"
+)
+
+// reckoning is how far the due times of a schedule are accounted for. Its methods may be
+// called at the same time.
+type reckoning struct {
+	mu    sync.Mutex // guards the rest
+	known bool       // what passed before the program started is in open
+	until time.Time  // all due times until then are accounted for
+	open  []dueTime  // those after it that are known of, oldest first
+}
+
+type dueTime struct {
+	at   time.Time
+	done bool
+}
+
+// begin notes until when all was accounted for before, and what passed since.
+func (r *reckoning) begin(until time.Time, passed []time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	open := make([]dueTime, 0, len(passed)+len(r.open))
+	for _, t := range passed {
+		open = append(open, dueTime{at: t})
+	}
+	r.known, r.until, r.open = true, until, append(open, r.open...)
+}
+
+// add notes due times that come next.
+func (r *reckoning) add(due ...time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, t := range due {
+		if !t.IsZero() { // there is no next one
+			r.open = append(r.open, dueTime{at: t})
+		}
+	}
+}
+
+// done notes that a due time is accounted for.
+func (r *reckoning) done(due time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range r.open {
+		r.open[i].done = r.open[i].done || r.open[i].at.Equal(due)
+	}
+	for r.known && len(r.open) > 0 && r.open[0].done {
+		r.until, r.open = r.open[0].at, r.open[1:]
+	}
+}
+
+// accounted is until when all due times are, false while that is not known.
+func (r *reckoning) accounted() (time.Time, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.until, r.known
+}
