@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,38 +21,12 @@ const (
 	// it takes over. It counts by its own clock, and only while NATS answers: who comes
 	// back with NATS has time to renew.
 	leaseLife = 12 * time.Second
-	// sureFor is how long after a renewal nobody else can have taken over.
-	sureFor = leaseLife - 2*time.Second
 	// lookEvery is how often one that stands by looks.
 	lookEvery = time.Second
 )
 
-// leaseKey is the lease's key in its bucket: who has it owns the database that counts.
-const leaseKey = "store"
-
 // errLost is that another process works now.
 var errLost = errors.New("another orderbeat works on this NATS now")
-
-// term is what the lease says: who works, and how far.
-type term struct {
-	ID       string    `json:"id"`      // the database's
-	Process  string    `json:"process"` // another one for each process
-	Place    string    `json:"place"`   // for people: where the database is
-	Since    time.Time `json:"since"`
-	Released bool      `json:"released,omitempty"` // it stopped in good order
-	// Accounted has a time for each schedule: all due times until then are accounted
-	// for, and what they asked for is told.
-	Accounted map[string]time.Time `json:"accounted,omitempty"`
-}
-
-// elsewhere is until when the due times of schedules are accounted for by another
-// database than id; nil when it was this one.
-func (t term) elsewhere(id string) map[string]time.Time {
-	if t.ID == id {
-		return nil
-	}
-	return t.Accounted
-}
 
 // lease is the right to work on a NATS prefix, which one process has at a time. It is a
 // key that its holder renews under compare-and-set. It has no time to live: that it is not
@@ -78,15 +51,6 @@ type lease struct {
 	renewed  time.Time // when the last renewal began
 	revision uint64
 }
-
-type leaseState int
-
-const (
-	leaseUnknown   leaseState = iota // NATS did not tell yet
-	leaseElsewhere                   // another process has it
-	leaseHeld
-	leaseOver // it was lost, or released
-)
 
 func newLease(b *bus, names subjects, c Config, progress func(context.Context) (map[string]time.Time, bool)) *lease {
 	return &lease{
@@ -224,108 +188,3 @@ func (l *lease) release(ctx context.Context) error {
 	_, err := l.put(ctx, l.revision)
 	return err
 }
-
-// look reads the lease, and makes its bucket where there is none. Without a lease the
-// revision is 0.
-func (l *lease) look(ctx context.Context) (last term, revision uint64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	l.kv, err = l.js.KeyValue(ctx, l.bucket.Bucket)
-	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		l.kv, err = l.js.CreateKeyValue(ctx, l.bucket)
-	}
-	if err != nil {
-		return term{}, 0, fmt.Errorf("bucket %s: %w", l.bucket.Bucket, err)
-	}
-	entry, err := l.kv.Get(ctx, leaseKey)
-	if errors.Is(err, jetstream.ErrKeyNotFound) {
-		return term{}, 0, nil
-	}
-	if err != nil {
-		return term{}, 0, fmt.Errorf("bucket %s: %w", l.bucket.Bucket, err)
-	}
-	if err := json.Unmarshal(entry.Value(), &last); err != nil {
-		return term{}, 0, fmt.Errorf("bucket %s: key %s: %w; delete that key", l.bucket.Bucket, leaseKey, err)
-	}
-	return last, entry.Revision(), nil
-}
-
-// put writes the lease if it is still at a revision, 0 if there is none, and returns the
-// next one.
-func (l *lease) put(ctx context.Context, revision uint64) (uint64, error) {
-	if l.kv == nil {
-		return 0, errors.New("the bucket was not found")
-	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	text, err := json.Marshal(l.mine)
-	if err != nil {
-		return 0, err
-	}
-	if revision == 0 {
-		return l.kv.Create(ctx, leaseKey, text)
-	}
-	return l.kv.Update(ctx, leaseKey, text, revision)
-}
-
-func (l *lease) hold(revision uint64, begun time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.state, l.revision, l.renewed = leaseHeld, revision, begun
-}
-
-func (l *lease) set(state leaseState, reason string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.state, l.reason = state, reason
-}
-
-// fall notes that NATS does not tell who works, and reports whether that is news.
-func (l *lease) fall(err error) bool {
-	reason := "nats: " + err.Error()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	news := l.state != leaseUnknown || l.reason != reason
-	l.state, l.reason = leaseUnknown, reason
-	return news
-}
-
-func (l *lease) now() leaseState {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.state
-}
-
-// standing is why this process does not work, nil when it does.
-func (l *lease) standing() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.state == leaseHeld {
-		return nil
-	}
-	return errors.New(l.reason)
-}
-
-// sure reports whether nobody else can be working now. A clock that stands still while the
-// machine sleeps does not tell how long ago a renewal is; the wall clock does.
-func (l *lease) sure() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	slept := time.Now().Round(0).Sub(l.renewed.Round(0))
-	return l.state == leaseHeld && time.Since(l.renewed) < sureFor && slept < sureFor
-}
-
-// certain waits until it is sure, and reports false when ctx ended first.
-func (l *lease) certain(ctx context.Context) bool {
-	for !l.sure() {
-		if !pause(ctx, renewRetry/4) {
-			return false
-		}
-	}
-	return ctx.Err() == nil
-}
-
-// maySpeak reports whether the outbox may be told now: by the one who works, while it is
-// sure of that, and by one that stands by. What that one committed while it worked is true
-// still, and its jobs are not among it.
-func (l *lease) maySpeak() bool { return l.now() == leaseElsewhere || l.sure() }

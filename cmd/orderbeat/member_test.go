@@ -3,8 +3,6 @@ package main // an inside test: a main package cannot be imported
 import (
 	"bufio"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -32,15 +30,12 @@ type member struct {
 	ended  chan struct{} // closed when the process has ended
 }
 
-// enlist starts the program as a process; binary is "" for the test's own.
-func enlist(t *testing.T, binary, config string, env ...string) *member {
+// enlist starts the program as a process.
+func enlist(t *testing.T, config string) *member {
 	t.Helper()
-	if binary == "" {
-		binary, env = os.Args[0], append(env, asProgram+"=1")
-	}
 	m := &member{t: t, config: config, logged: &log{}, ended: make(chan struct{})}
-	m.cmd = exec.CommandContext(context.Background(), binary, "run", "--config", config)
-	m.cmd.Env = append(os.Environ(), env...)
+	m.cmd = exec.CommandContext(context.Background(), os.Args[0], "run", "--config", config)
+	m.cmd.Env = append(os.Environ(), asProgram+"=1")
 	logs, err := m.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -220,14 +215,4 @@ func (o *outside) accountsAsked() map[string]int {
 		asked[string(account[1])]++
 	}
 	return asked
-}
-
-// logEntry finds a line of the log by its message.
-func (l *log) entry(message string) (entry map[string]any, err error) {
-	for line := range strings.Lines(l.String()) {
-		if json.Unmarshal([]byte(line), &entry) == nil && entry["msg"] == message {
-			return entry, nil
-		}
-	}
-	return nil, errors.New("not logged: " + message)
 }
