@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"orderbeat/db"
@@ -26,6 +27,9 @@ type relay struct {
 	publisher *publisher
 	maySpeak  func() bool // not while another worker may be at work
 	log       *slog.Logger
+
+	mu      sync.Mutex // guards failure
+	failure error      // the last pass's
 }
 
 // errSilent is that nothing may be published now.
@@ -39,6 +43,7 @@ func (r *relay) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		r.note(err)
 		switch {
 		case errors.Is(err, errSilent):
 			r.sleep(ctx, relayPause/4, false)
@@ -49,6 +54,19 @@ func (r *relay) run(ctx context.Context) {
 			r.sleep(ctx, r.untilNext(ctx), true)
 		}
 	}
+}
+
+func (r *relay) note(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failure = err
+}
+
+// trouble is why what is in the outbox waits, nil while it does not.
+func (r *relay) trouble() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.failure
 }
 
 // flush publishes what is due, once more, before the program ends.

@@ -145,9 +145,10 @@ func Run(ctx context.Context, c Config) error {
 			return nil
 		}
 	})
+	backing.Go(func() error { bus.tend(serving); return nil })
 	backing.Go(func() error { relay.run(serving); return nil })
 	if listener != nil {
-		site := newSite(c, creds, newMetrics(c, creds, lease, scheduler.ticks, consumers.foreign), lease, ready(bus, c, lease), public)
+		site := newSite(c, creds, newMetrics(c, creds, lease, scheduler.ticks, consumers.foreign), lease, ready(bus, c, lease, relay), public)
 		backing.Go(func() error {
 			if err := listener.serve(serving, site.pages()); err != nil {
 				fail(err)
@@ -222,12 +223,13 @@ func Run(ctx context.Context, c Config) error {
 }
 
 // ready reports whether the worker could do a job now: NATS, its streams and the
-// database are there, and not every provider refuses our credentials for good.
-func ready(b *bus, c Config, l *lease) func(context.Context) error {
+// database are there, what it has to tell is told, and not every provider refuses our
+// credentials for good.
+func ready(b *bus, c Config, l *lease, r *relay) func(context.Context) error {
 	jobs := subjects{c.NATS.Prefix}.stream("jobs")
 	return func(ctx context.Context) error {
-		if !b.conn.IsConnected() {
-			return errors.New("nats: not connected")
+		if err := b.usable(); err != nil {
+			return fmt.Errorf("nats: %w", err)
 		}
 		if err := l.standing(); err != nil {
 			return err
@@ -237,6 +239,9 @@ func ready(b *bus, c Config, l *lease) func(context.Context) error {
 		}
 		if err := c.DB.Ping(ctx); err != nil {
 			return fmt.Errorf("database: %w", err)
+		}
+		if err := r.trouble(); err != nil {
+			return fmt.Errorf("outbox: %w", err)
 		}
 		if len(c.Providers) > 0 && !slices.ContainsFunc(c.Providers, func(p Provider) bool { return !latched(p) }) {
 			return errors.New("providers: every one refuses its credentials; orderbeat auth status tells more")
