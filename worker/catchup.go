@@ -19,7 +19,11 @@ const mostCaughtUp = 100
 // running: since the last tick of this database or, when that is later, since until when
 // another worker accounted.
 func (s *scheduler) begin(ctx context.Context, schedule Schedule, started, elsewhere time.Time) {
-	last, ok := s.lastTick(ctx, schedule)
+	last, ok, err := s.lastTick(ctx, schedule)
+	if err != nil { // the program stops
+		s.reckoned[schedule.Name].lose()
+		return
+	}
 	since := later(last.DueAt, elsewhere)
 	var due []time.Time
 	if since.IsZero() {
@@ -37,18 +41,18 @@ func (s *scheduler) begin(ctx context.Context, schedule Schedule, started, elsew
 	s.catchUp(ctx, schedule, due)
 }
 
-// lastTick is the last tick of a schedule in this database, false when there is none or
-// ctx ended. While the database does not answer it asks again.
-func (s *scheduler) lastTick(ctx context.Context, schedule Schedule) (db.Tick, bool) {
+// lastTick is the last tick of a schedule in this database, false when there is none.
+// While the database does not answer it asks again, until ctx ends.
+func (s *scheduler) lastTick(ctx context.Context, schedule Schedule) (last db.Tick, ok bool, err error) {
 	for wait := tickPatience; ; wait = min(2*wait, maxTickPatience) {
-		last, ok, err := s.db.LastTick(ctx, schedule.Name)
+		last, ok, err = s.db.LastTick(ctx, schedule.Name)
 		if err == nil || ctx.Err() != nil {
-			return last, ok && err == nil
+			return last, ok, err
 		}
-		s.log.Warn("missed ticks are not known yet", "schedule", schedule.Name, "err", err)
-		if !pause(ctx, wait) {
-			return db.Tick{}, false
+		if wait == tickPatience { // once is enough
+			s.log.Warn("due times wait for the database", "schedule", schedule.Name, "err", err)
 		}
+		pause(ctx, wait)
 	}
 }
 

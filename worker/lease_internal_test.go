@@ -9,7 +9,7 @@ import (
 func TestDueTimesAreAccountedForInOrder(t *testing.T) {
 	noon := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 	minute := func(n int) time.Time { return noon.Add(time.Duration(n) * time.Minute) }
-	var r reckoning
+	r := newReckoning()
 	r.add(minute(3))
 	r.done(minute(3))
 	if _, known := r.accounted(); known {

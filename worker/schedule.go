@@ -19,7 +19,7 @@ import (
 // and at most.
 const (
 	tickPatience    = time.Second
-	maxTickPatience = time.Minute
+	maxTickPatience = 10 * time.Second
 )
 
 // scheduler turns due times into requests. It plans nothing itself: a tick is one
@@ -44,7 +44,7 @@ func newScheduler(c Config) *scheduler {
 	}
 	reckoned := map[string]*reckoning{}
 	for _, schedule := range c.Schedules {
-		reckoned[schedule.Name] = &reckoning{}
+		reckoned[schedule.Name] = newReckoning()
 	}
 	return &scheduler{
 		db: c.DB, schedules: c.Schedules, accounts: accounts, ticks: newTicks(c.Schedules), late: newLateness(c),
@@ -104,72 +104,49 @@ func (s *scheduler) progress(ctx context.Context) (map[string]time.Time, bool) {
 	return until, err == nil && !wait
 }
 
-// planned remembers the due times that the engine was told and did not run yet: the
-// engine does not tell a job which one it is run for. Nor does it know those that passed
-// while it ran none, which happens when the machine sleeps or its clock jumps.
-type planned struct {
-	cron.Schedule
-	from      time.Time // the first due time is after this, whenever the engine asks
-	reckoning *reckoning
-	overslept func(due []time.Time)
-
-	mu   sync.Mutex // guards what follows
-	last time.Time  // the due time that the engine was told last, zero before the first
-	due  []time.Time
-}
-
-// Next is asked for the first due time when the engine starts, and for the next one
-// each time it has run one.
-func (p *planned) Next(t time.Time) time.Time {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.last.IsZero() {
-		t = p.from
-	} else if due := missed(p.Schedule, p.last, t); len(due) > 0 {
-		p.reckoning.add(due...)
-		p.overslept(due)
-	}
-	p.last = p.Schedule.Next(t)
-	p.reckoning.add(p.last)
-	p.due = append(p.due, p.last)
-	return p.last
-}
-
-// take returns the earliest due time that nobody took yet.
-func (p *planned) take() time.Time {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	due := p.due[0]
-	p.due = p.due[1:]
-	return due
-}
-
-// tick accounts for one due time and asks for the run. While the database does not answer
-// it tries again: a due time is lost only with the program, and found missed at its next
-// start. One that was accounted for so late that the next is due already is missed too.
-// It returns false when it is lost.
+// tick accounts for one due time and asks for the run, when those before it are accounted
+// for. While the database does not answer it tries again: a due time is lost only with the
+// program, and found missed at its next start. One that was accounted for so late that the
+// next is due already is missed too. It returns false when it is lost.
 func (s *scheduler) tick(ctx context.Context, schedule Schedule, due time.Time, outcome, why string) bool {
-	tick := db.Tick{Schedule: schedule.Name, DueAt: due.UTC(), Outcome: outcome, Reason: why}
+	r := s.reckoned[schedule.Name]
+	waited, ok := r.turn(due)
+	if !ok {
+		return false
+	}
 	// A tick that is due is recorded even when the program stops at that moment.
-	err := s.account(context.WithoutCancel(ctx), schedule, tick)
-	for wait := tickPatience; err != nil; wait = min(2*wait, maxTickPatience) {
-		if wait == tickPatience { // once is enough
-			s.log.Warn("a due time waits for the database", "schedule", schedule.Name, "due_at", tick.DueAt, "err", err)
-		}
-		if !pause(ctx, wait) {
-			s.log.Error("a due time was not recorded; the next start finds it missed", "schedule", schedule.Name, "due_at", tick.DueAt, "err", err)
-			return false
-		}
-		if next := schedule.Cron.Next(due); outcome == "started" && !next.IsZero() && next.Before(time.Now()) {
+	record := func() error {
+		tick := db.Tick{Schedule: schedule.Name, DueAt: due.UTC(), Outcome: outcome, Reason: why}
+		if waited && outcome == "started" && passed(schedule, due) {
 			tick.Outcome, tick.Reason = "missed", "the database did not answer"
 			if schedule.CatchUp == "all" {
 				tick.Outcome = "caught_up"
 			}
 		}
-		err = s.account(context.WithoutCancel(ctx), schedule, tick)
+		return s.account(context.WithoutCancel(ctx), schedule, tick)
 	}
-	s.reckoned[schedule.Name].done(due)
+	err := record()
+	for wait := tickPatience; err != nil && ctx.Err() == nil; wait = min(2*wait, maxTickPatience) {
+		if !waited {
+			s.log.Warn("due times wait for the database", "schedule", schedule.Name, "due_at", due.UTC(), "err", err)
+		}
+		waited = true
+		pause(ctx, wait)
+		err = record() // also when the program stops: perhaps it answers now
+	}
+	if err != nil {
+		s.log.Error("due times were not recorded; the next start finds them missed", "schedule", schedule.Name, "due_at", due.UTC(), "err", err)
+		r.lose()
+		return false
+	}
+	r.done(due)
 	return true
+}
+
+// passed reports whether the due time after this one is past.
+func passed(schedule Schedule, due time.Time) bool {
+	next := schedule.Cron.Next(due)
+	return !next.IsZero() && next.Before(time.Now())
 }
 
 // account records a tick and asks for the run, but not while the schedule is paused, and
