@@ -130,6 +130,8 @@ func Queries() []Query {
 		{"busy", busySQL, []any{"t"}},
 		{"open jobs", openJobsSQL, []any{"[]"}},
 		{"next due", nextDueSQL, []any{"t"}},
+		{"move due", moveDueSQL, []any{"s", "t"}},
+		{"move attempts", moveAttemptsSQL, []any{"s", "t"}},
 		{"published", publishedSQL, []any{"[]"}},
 		{"schedules", schedulesSQL, nil},
 		{"look for exchanges", lookExchangesSQL, []any{"t", 0}},
@@ -155,7 +157,7 @@ func Queries() []Query {
 		{"alarmed", alarmedSQL, []any{"[]"}},
 		{"consent", consentSQL, []any{1, "p"}},
 		{"consented", consentedSQL, []any{"[]", 1}},
-		{"consent came", cameSQL, []any{"p", "t", "a"}},
+		{"consent came", cameSQL, []any{"p", "t", "t", "a"}},
 		{"unconsented", unconsentedSQL, []any{"p", "[]"}},
 		{"succeeded after", succeededAfterSQL, []any{"p", "[]", "j"}},
 	}

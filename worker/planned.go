@@ -38,6 +38,16 @@ func (p *planned) Next(t time.Time) time.Time {
 	return p.last
 }
 
+// forget takes back the due time that the engine was told last and will not run.
+func (p *planned) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := len(p.due); n > 0 {
+		p.reckoning.drop(p.due[n-1])
+		p.due = p.due[:n-1]
+	}
+}
+
 // take returns the earliest due time that nobody took yet.
 func (p *planned) take() time.Time {
 	p.mu.Lock()

@@ -61,6 +61,14 @@ func (r *reckoning) done(due time.Time) {
 	r.tell()
 }
 
+// drop forgets a due time that nobody will account for.
+func (r *reckoning) drop(due time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.open = slices.DeleteFunc(r.open, func(d dueTime) bool { return d.at.Equal(due) })
+	r.tell()
+}
+
 // lose notes that a due time will not be accounted for, and so none after it.
 func (r *reckoning) lose() {
 	r.mu.Lock()

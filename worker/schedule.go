@@ -33,6 +33,16 @@ type scheduler struct {
 	reckoned  map[string]*reckoning // of each schedule
 	log       *slog.Logger
 	ticking   sync.WaitGroup
+	engine    *cron.Cron
+
+	mu      sync.Mutex // guards entries
+	entries map[string]entry
+}
+
+// entry is what the engine runs of a schedule.
+type entry struct {
+	id cron.EntryID
+	*planned
 }
 
 func newScheduler(c Config) *scheduler {
@@ -48,7 +58,7 @@ func newScheduler(c Config) *scheduler {
 	}
 	return &scheduler{
 		db: c.DB, schedules: c.Schedules, accounts: accounts, ticks: newTicks(c.Schedules), late: newLateness(c),
-		reckoned: reckoned, log: c.Log,
+		reckoned: reckoned, log: c.Log, engine: cron.New(), entries: map[string]entry{},
 	}
 }
 
@@ -56,30 +66,37 @@ func newScheduler(c Config) *scheduler {
 // when another worker, with a database of its own, accounted for the due times of each
 // schedule; nil when none did.
 func (s *scheduler) run(ctx context.Context, elsewhere map[string]time.Time) {
-	engine := cron.New()
 	started := time.Now()
 	for _, schedule := range s.schedules {
-		p := &planned{
-			Schedule: schedule.Cron, from: later(started, elsewhere[schedule.Name]), reckoning: s.reckoned[schedule.Name],
-			overslept: func(due []time.Time) {
-				s.ticking.Go(func() { s.oversleep(ctx, schedule, due) })
-			},
-		}
-		engine.Schedule(p, cron.FuncJob(func() {
-			due := p.take()
-			if schedule.Jitter > 0 {
-				pause(ctx, rand.N(schedule.Jitter)) // a stop ends it; the tick is recorded all the same
-			}
-			s.tick(ctx, schedule, due, "started", "")
-		}))
+		s.plan(ctx, schedule, later(started, elsewhere[schedule.Name]))
 	}
-	engine.Start()
+	s.engine.Start()
 	for _, schedule := range s.schedules {
 		s.ticking.Go(func() { s.begin(ctx, schedule, started, elsewhere[schedule.Name]) })
 	}
-	<-ctx.Done()
-	<-engine.Stop().Done() // waits for the engine's running ticks
+	watchClock(ctx, func(by time.Duration) { s.clockSet(ctx, by) })
+	<-s.engine.Stop().Done() // waits for the engine's running ticks
 	s.ticking.Wait()
+}
+
+// plan has the engine run a schedule, at its due times after from.
+func (s *scheduler) plan(ctx context.Context, schedule Schedule, from time.Time) {
+	p := &planned{
+		Schedule: schedule.Cron, from: from, reckoning: s.reckoned[schedule.Name],
+		overslept: func(due []time.Time) {
+			s.ticking.Go(func() { s.oversleep(ctx, schedule, due) })
+		},
+	}
+	id := s.engine.Schedule(p, cron.FuncJob(func() {
+		due := p.take()
+		if schedule.Jitter > 0 {
+			pause(ctx, rand.N(schedule.Jitter)) // a stop ends it; the tick is recorded all the same
+		}
+		s.tick(ctx, schedule, due, "started", "")
+	}))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.entries[schedule.Name] = entry{id, p}
 }
 
 func later(a, b time.Time) time.Time {
@@ -235,6 +252,9 @@ func (s *scheduler) idle(ctx context.Context, schedule Schedule) (idle, busy []s
 // record keeps a tick, once, counts it, and tells that its schedule is kept.
 func (s *scheduler) record(ctx context.Context, t db.Tick, request *jobs.Request) error {
 	recorded, err := s.db.RecordTick(ctx, t, request)
+	if err == nil && !recorded && t.Outcome == "started" {
+		recorded, err = s.recordAgain(ctx, &t, request)
+	}
 	if recorded {
 		s.ticks.WithLabelValues(t.Schedule, t.Outcome).Inc()
 	}

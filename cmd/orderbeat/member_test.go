@@ -33,8 +33,14 @@ type member struct {
 // enlist starts the program as a process.
 func enlist(t *testing.T, config string) *member {
 	t.Helper()
+	return enlistBinary(t, os.Args[0], config)
+}
+
+// enlistBinary starts a binary that is the program, or can be.
+func enlistBinary(t *testing.T, binary, config string) *member {
+	t.Helper()
 	m := &member{t: t, config: config, logged: &log{}, ended: make(chan struct{})}
-	m.cmd = exec.CommandContext(context.Background(), os.Args[0], "run", "--config", config)
+	m.cmd = exec.CommandContext(context.Background(), binary, "run", "--config", config)
 	m.cmd.Env = append(os.Environ(), asProgram+"=1")
 	logs, err := m.cmd.StderrPipe()
 	if err != nil {
