@@ -136,8 +136,7 @@ func (l *lease) take(ctx context.Context, last term, revision uint64) (bool, err
 
 // keep renews the lease until ctx ends. It returns [errLost] when another has it.
 func (l *lease) keep(ctx context.Context) error {
-	rest := renewEvery
-	for pause(ctx, rest) {
+	for rest := renewRetry; pause(ctx, rest); { // soon, with how far the schedules are
 		rest = renewEvery
 		err := l.renew(ctx)
 		if errors.Is(err, errLost) {

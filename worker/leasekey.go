@@ -26,12 +26,20 @@ type term struct {
 }
 
 // elsewhere is until when the due times of schedules are accounted for by another
-// database than id; nil when it was this one.
-func (t term) elsewhere(id string) map[string]time.Time {
-	if t.ID == id {
+// database than id; nil when it was this one. One that had no time to say so accounted for
+// what was due before it began.
+func (t term) elsewhere(id string, schedules []Schedule) map[string]time.Time {
+	if t.ID == id || t.ID == "" {
 		return nil
 	}
-	return t.Accounted
+	if t.Accounted != nil {
+		return t.Accounted
+	}
+	since := map[string]time.Time{}
+	for _, s := range schedules {
+		since[s.Name] = t.Since
+	}
+	return since
 }
 
 // look reads the lease, and makes its bucket where there is none. Without a lease the

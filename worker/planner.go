@@ -21,7 +21,6 @@ type planner struct {
 	targets   map[string]jobs.Target
 	schedules map[string]Schedule
 	finished  *finished
-	certain   func(ctx context.Context) bool // waits until no other worker can be at work
 	log       *slog.Logger
 }
 
@@ -100,7 +99,7 @@ func (p *planner) consume(ctx context.Context, q *queues) {
 	r := receiver{
 		queues: q, stream: q.stream("runs"), config: consumerConfig("planner", q.of("runs.>"), atOnce),
 		room: func(ctx context.Context) int {
-			if !p.certain(ctx) {
+			if ctx.Err() != nil {
 				return 0
 			}
 			return atOnce

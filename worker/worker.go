@@ -107,7 +107,6 @@ func Run(ctx context.Context, c Config) error {
 	}
 	defer bus.close()
 	names := subjects{c.NATS.Prefix}
-	queues := &queues{js: bus.js, subjects: names, replicas: max(1, c.NATS.Replicas), requeue: c.DB.Requeue, log: c.Log}
 	var listener *web
 	webURL, public := "", ""
 	if c.Web.Listen != "" {
@@ -124,7 +123,7 @@ func Run(ctx context.Context, c Config) error {
 	consumers := newConsumers(c, ended)
 	scheduler := newScheduler(c)
 	lease := newLease(bus, names, c, scheduler.progress)
-	planner.certain, consumers.certain = lease.certain, lease.certain
+	queues := &queues{js: bus.js, subjects: names, replicas: max(1, c.NATS.Replicas), requeue: c.DB.Requeue, lease: lease, log: c.Log}
 	relay := &relay{db: c.DB, publisher: newPublisher(bus, names, c.Log), maySpeak: lease.maySpeak, log: c.Log}
 	upkeep := &upkeep{prune: func(ctx context.Context) (db.Pruned, error) { return c.DB.Prune(ctx, c.Retention, time.Now()) }, log: c.Log}
 	service := newService(c, bus, planner, ended, consumers.inHand, creds)
@@ -176,7 +175,7 @@ func Run(ctx context.Context, c Config) error {
 		backing.Go(func() error { watch.run(serving); return nil })
 		backing.Go(func() error { creds.tend(serving); return nil })
 		backing.Go(func() error { upkeep.run(taken); return nil })
-		taking.Go(func() error { scheduler.run(taken, before.elsewhere(c.ID)); return nil })
+		taking.Go(func() error { scheduler.run(taken, before.elsewhere(c.ID, c.Schedules)); return nil })
 		taking.Go(func() error {
 			if err := consumers.abandon(work); err != nil {
 				return err

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -79,6 +80,56 @@ func howMany(t *testing.T, m *member, query string) int {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// TestSuspendedOneStops suspends the process that works until another one has taken over:
+// when it goes on it stops, and nothing is done twice.
+func TestSuspendedOneStops(t *testing.T) {
+	t.Parallel() // mostly waits
+	o, nats, root := newOutside(t), newDepot(t), t.TempDir()
+	configs := map[string]string{}
+	for _, name := range []string{"a", "b"} {
+		configs[name] = steady(t, filepath.Join(root, name), o, fmt.Sprintf("url = %q", nats.server.ClientURL()))
+	}
+	a := enlist(t, configs["a"])
+	a.says("orderbeat is running", 1)
+	b := enlist(t, configs["b"])
+	standsBy(t, b)
+	ran(t, a, 3)
+	a.signal(syscall.SIGSTOP)
+	b.says("orderbeat is running", 1)
+	ran(t, b, 3)
+	a.signal(syscall.SIGCONT)
+	a.eventually("it stops", func() bool {
+		select {
+		case <-a.ended:
+			return true
+		default:
+			return false
+		}
+	})
+	if status := a.cmd.ProcessState.ExitCode(); status != failed || !strings.Contains(a.logged.String(), "orderbeat: another orderbeat works on this NATS now, at ") {
+		t.Errorf("got exit status %d, want %d, and told why", status, failed)
+	}
+	inHand := howMany(t, a, "SELECT count(*) FROM jobs WHERE state = 'running'")
+
+	// Started again it stands by, and tells what it has. Its due times are the other one's.
+	a = enlist(t, configs["a"])
+	standsBy(t, a)
+	a.eventually("its outbox is empty", func() bool { return a.value("SELECT count(*) FROM outbox") == "0" })
+	// What was given to the suspended one comes again after a while.
+	begun := time.Now().UTC().Format(time.RFC3339)
+	b.eventually("every due time until now was run, by one of them", func() bool {
+		theirs := a.value("SELECT json_group_array(key) FROM runs")
+		return b.value("SELECT count(*) FROM ticks WHERE run_id IS NULL AND due_at <= ? AND strftime('steady@%Y-%m-%dT%H:%M:%SZ', due_at) NOT IN (SELECT value FROM json_each(?))", begun, theirs) == "0" &&
+			b.value("SELECT count(*) FROM runs WHERE state IN ('queued', 'running') AND requested_at <= ?", begun) == "0"
+	})
+	for _, m := range []*member{a, b} {
+		if status := m.stop(); status != done {
+			t.Errorf("got exit status %d, want %d", status, done)
+		}
+	}
+	once(t, map[string]*member{"a": a, "b": b}, o, inHand)
 }
 
 func standsBy(t *testing.T, m *member) {
