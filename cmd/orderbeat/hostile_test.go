@@ -18,7 +18,7 @@ import (
 )
 
 // hardship is how long each trouble lasts: longer than anybody's patience for one attempt.
-const hardship = 8 * time.Second
+const hardship = 6500 * time.Millisecond
 
 func TestDiskFull(t *testing.T) {
 	t.Parallel() // mostly waits
@@ -109,10 +109,10 @@ func TestDatabaseLockedByAnother(t *testing.T) {
 	well(t, m, o)
 }
 
-// TestNATSStopped has NATS away for 20 seconds, or as long as ORDERBEAT_TEST_AWAY says.
+// TestNATSStopped has NATS away for 15 seconds, which is longer than a lease lives, or as long as ORDERBEAT_TEST_AWAY says.
 func TestNATSStopped(t *testing.T) {
 	t.Parallel() // mostly waits
-	away := 20 * time.Second
+	away := 15 * time.Second
 	if text := os.Getenv("ORDERBEAT_TEST_AWAY"); text != "" {
 		var err error
 		if away, err = time.ParseDuration(text); err != nil {
