@@ -89,11 +89,18 @@ func spread(d time.Duration) time.Duration {
 	return d*4/5 + rand.N(d*2/5)
 }
 
+// cooling reports whether the row rests at a time. A failure that is not past yet was noted
+// by a clock that was set back since: how much of the rest is left nobody knows, and it is
+// over rather than as long as the clock was wrong.
+func (r Row) cooling(at time.Time) bool {
+	return r.CooldownUntil.After(at) && !r.Failure.At.After(at)
+}
+
 // resting is the error of a call that comes while the row rests, nil when an
 // attempt is allowed.
 func (r Row) resting(d Dialect, credential string, now time.Time) error {
 	refused := r.State == StateRefused
-	if r.Credential != credential || !refused && !r.CooldownUntil.After(now) {
+	if r.Credential != credential || !refused && !r.cooling(now) {
 		return nil
 	}
 	err := &Error{

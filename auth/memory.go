@@ -24,7 +24,7 @@ func (m *memory) Lease(_ context.Context, l Lease) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	row := m.row(l.Key)
-	resting := row.State == StateRefused || row.State == StateConsent || row.CooldownUntil.After(l.At)
+	resting := row.State == StateRefused || row.State == StateConsent || row.cooling(l.At)
 	barred := resting && row.Credential == l.Credential && !l.Override
 	if row.Generation != l.Generation || row.LeaseUntil.After(l.At) || barred {
 		return false, nil

@@ -119,7 +119,7 @@ func (r Row) status(now time.Time, h *held, rejected int64) Status {
 		failure := r.Failure
 		st.LastFailure = &failure
 	}
-	st.Cooling = r.CooldownUntil.After(now)
+	st.Cooling = r.cooling(now)
 	switch {
 	case h.usable(now, rejected):
 		st.State, st.Generation, st.ExpiresAt, st.NextAttemptAt = StateValid, h.Generation, h.ExpiresAt, h.refreshAt

@@ -20,16 +20,20 @@ type Committed struct {
 	Run *jobs.Run
 }
 
-// BeginJob reports whether this attempt is still to be made: the job is known, has
-// not ended, and this attempt at it is not recorded. The job and its run are then
-// marked as running, without waiting for the disk: the mark is for people.
+// BeginJob reports whether this attempt is still to be made: the job has not ended, and
+// this attempt at it is not recorded. The job and its run are then marked as running,
+// without waiting for the disk: the mark is for people. The error is [ErrUnknown] for a
+// job that there is not.
 func (d *DB) BeginJob(ctx context.Context, job jobs.Job) (bool, error) {
 	begun := false
 	now := stamp(time.Now())
 	err := d.writer.do(ctx, 2, true, func(t *tx) error {
 		n, err := t.exec(beginJobSQL, now, job.ID, job.Attempt)
-		if begun = n == 1; !begun || err != nil {
+		if begun = n == 1; err != nil {
 			return err
+		}
+		if !begun {
+			return t.knows(job.ID)
 		}
 		_, err = t.exec(beginRunSQL, now, job.RunID)
 		return err
@@ -46,7 +50,19 @@ UPDATE jobs SET state = 'running', started_at = ?, next_attempt_at = NULL
  WHERE job_id = ? AND attempts < ? AND state IN ('queued', 'running', 'waiting')`
 
 	beginRunSQL = `UPDATE runs SET state = 'running', started_at = ? WHERE run_id = ? AND state = 'queued'`
+
+	knownJobSQL = `SELECT 1 FROM jobs WHERE job_id = ?`
 )
+
+// knows is [ErrUnknown] for a job that there is not.
+func (t *tx) knows(jobID string) error {
+	var one int
+	err := t.row(knownJobSQL, []any{jobID}, &one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return ErrUnknown
+	}
+	return err
+}
 
 // Commit keeps what one attempt at a job did, once, and all of it or nothing: how
 // the attempt ended, the orders, what changed in them, the run's counters, the
@@ -151,7 +167,7 @@ func (t *tx) record(o *jobs.Outcome, list []observed, papers []document) (c Comm
 	if o.State == jobs.Waiting {
 		next := o.Job
 		next.Attempt++
-		return c, t.putJob(&next, traceparent, o.FinishedAt, o.NextAt)
+		return c, t.putJob(&next, "", traceparent, o.FinishedAt, o.NextAt)
 	}
 	c.Run, err = t.count(o, c.Tally)
 	return c, err

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"orderbeat/clients"
 	"orderbeat/jobs"
@@ -83,7 +84,7 @@ type storedDocument struct {
 // those that are, with the text that each had before.
 func (t *tx) storeDocuments(o *jobs.Outcome, list []document) (news []newDocument, err error) {
 	stored := map[*documentKind]map[string]storedDocument{}
-	asked := stamp(o.AskedAt)
+	asked, now := stamp(o.AskedAt), stamp(time.Now())
 	for i := range list {
 		d := &list[i]
 		if stored[d.documentKind] == nil {
@@ -92,7 +93,7 @@ func (t *tx) storeDocuments(o *jobs.Outcome, list []document) (news []newDocumen
 			}
 		}
 		before, known := stored[d.documentKind][d.id]
-		if known && (asked < before.changedAt || bytes.Equal(before.fingerprint, d.fingerprint[:])) {
+		if known && (asked < before.changedAt && before.changedAt <= now || bytes.Equal(before.fingerprint, d.fingerprint[:])) {
 			continue // it tells what was, or what is stored
 		}
 		if err := t.storeDocument(o, d, known, asked); err != nil {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"orderbeat/clients"
 	"orderbeat/jobs"
@@ -60,7 +61,7 @@ func (t *tx) keep(o *jobs.Outcome, list []observed, traceparent string) (tally j
 	if err != nil {
 		return tally, err
 	}
-	asked := stamp(o.AskedAt)
+	asked, now := stamp(o.AskedAt), stamp(time.Now())
 	var same []string
 	for i := range list {
 		order := &list[i]
@@ -70,7 +71,7 @@ func (t *tx) keep(o *jobs.Outcome, list []observed, traceparent string) (tally j
 			tally.Created++
 			order.touched = true
 			err = t.create(o, order, traceparent)
-		case asked < before.seenAt:
+		case asked < before.seenAt && before.seenAt <= now: // what is still to come, a clock told that was set back since
 			tally.Unchanged++ // it tells what was, not what is
 		case before.is(order):
 			tally.Unchanged++

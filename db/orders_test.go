@@ -178,3 +178,19 @@ func TestViewsAnswer(t *testing.T) {
 		}
 	}
 }
+
+// A clock that was ahead and is set right must not keep what is observed from being stored
+// until it is as late again.
+func TestWhatAClockThatWasAheadSawIsNoNews(t *testing.T) {
+	d := open(t)
+	_, js := start(t, d, 2)
+	ahead, now := time.Now().Add(2*time.Hour), time.Now()
+	commit(t, d, succeeded(js[0], ahead, order("SO1", false)))
+	if c := commit(t, d, succeeded(js[1], now, order("SO1", true))); c.Tally.Changed != 1 {
+		t.Errorf("got %+v, want the change seen", c.Tally)
+	}
+	history, err := d.History(t.Context(), "michelin", js[0].Account, "SO1", 0, 10)
+	if err != nil || len(history) != 2 || history[1].Revision != 2 {
+		t.Errorf("got %+v, %v, want two revisions", history, err)
+	}
+}

@@ -208,3 +208,22 @@ func TestTokens(t *testing.T) {
 		}
 	}
 }
+
+func TestRetriesDoNotWaitForAClockThatWasSetBack(t *testing.T) {
+	d := open(t)
+	_, js := start(t, d, 2)
+	publish(t, d)
+	o := failed(js[0], jobs.Waiting, time.Now().Add(2*time.Hour))
+	o.NextAt = time.Now().Add(2*time.Hour + time.Second)
+	commit(t, d, o)
+	if err := d.ClockSetBack(t.Context(), 2*time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	due, ok, err := d.NextDue(t.Context(), time.Now())
+	if left := time.Until(due); !ok || err != nil || left > time.Second {
+		t.Errorf("got due in %s, %v, %v, want it within a second", left, ok, err)
+	}
+	if next, err := d.Value(t.Context(), "SELECT next_attempt_at FROM jobs WHERE job_id = ?", js[0].ID); next != due.UTC().Format("2006-01-02T15:04:05.000Z") || err != nil {
+		t.Errorf("got next attempt at %s, %v, want what is due in the outbox, %s", next, err, due)
+	}
+}

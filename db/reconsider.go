@@ -1,6 +1,8 @@
 package db
 
 import (
+	"time"
+
 	"orderbeat/clients"
 	"orderbeat/jobs"
 )
@@ -13,15 +15,16 @@ func (t *tx) reconsider(o *jobs.Outcome) error {
 		return nil
 	}
 	var came bool
-	if err := t.row(cameSQL, []any{o.Provider, stamp(o.AskedAt), o.Account}, &came); err != nil || !came {
+	if err := t.row(cameSQL, []any{o.Provider, stamp(o.AskedAt), stamp(time.Now()), o.Account}, &came); err != nil || !came {
 		return err
 	}
 	o.State, o.NextAt = jobs.Waiting, o.FinishedAt
 	return nil
 }
 
-// Times are cut to milliseconds: within the same one, nobody knows what was first.
+// Times are cut to milliseconds: within the same one, nobody knows what was first. A time
+// that is still to come is of a clock that was set back since, and tells nothing.
 const cameSQL = `
 SELECT EXISTS (SELECT 1 FROM alerts
- WHERE provider = ? AND code = 'consent_required' AND state = 'resolved' AND resolved_at >= ?
+ WHERE provider = ? AND code = 'consent_required' AND state = 'resolved' AND resolved_at >= ? AND resolved_at <= ?
    AND ? IN (SELECT value FROM json_each(accounts)))`

@@ -51,7 +51,7 @@ func (t *tx) retry(jobID string, at time.Time) (run jobs.Run, err error) {
 	if run, err = scanRun(t.row, runSQL, job.RunID); err != nil {
 		return run, err
 	}
-	return run, t.putJob(&job, run.Traceparent, at, time.Time{})
+	return run, t.putJob(&job, "", run.Traceparent, at, time.Time{})
 }
 
 const (

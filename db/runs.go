@@ -69,7 +69,7 @@ func (t *tx) startRun(run *jobs.Run, js []jobs.Job, asks []byte) error {
 		if turn != none {
 			continue
 		}
-		if err := t.putJob(&js[i], run.Traceparent, run.RequestedAt, time.Time{}); err != nil {
+		if err := t.putJob(&js[i], "", run.Traceparent, run.RequestedAt, time.Time{}); err != nil {
 			return err
 		}
 	}
@@ -130,8 +130,9 @@ const insertJobSQL = `
 INSERT INTO jobs (job_id, run_id, provider, account, kind, question, state, turn, inline, planned_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
-// putJob puts the message for one attempt at a job into the outbox.
-func (t *tx) putJob(job *jobs.Job, traceparent string, at, due time.Time) error {
+// putJob puts the message for one attempt at a job into the outbox. again makes its id
+// another one, "" when it is told for the first time.
+func (t *tx) putJob(job *jobs.Job, again, traceparent string, at, due time.Time) error {
 	body, err := encode(job)
 	if err != nil {
 		return err
@@ -139,7 +140,7 @@ func (t *tx) putJob(job *jobs.Job, traceparent string, at, due time.Time) error 
 	return t.put(&entry{
 		topic:   "jobs",
 		subject: "jobs." + Token(job.Provider) + "." + Token(job.Account) + "." + Token(job.Kind),
-		msgID:   fmt.Sprintf("%s.%d", job.ID, job.Attempt), kind: TypeJobPlanned, ceSubject: job.ID,
+		msgID:   fmt.Sprintf("%s.%d%s", job.ID, job.Attempt, again), kind: TypeJobPlanned, ceSubject: job.ID,
 		provider: job.Provider, time: at, due: due, traceparent: traceparent, body: body,
 	})
 }

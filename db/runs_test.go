@@ -3,6 +3,7 @@ package db_test
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -272,5 +273,39 @@ func TestFreshnessTellsTheLastSuccessAndFailure(t *testing.T) {
 	}
 	if got, err := d.Freshness(t.Context(), "ptv"); len(got) != 0 || err != nil {
 		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+// What another worker ended in the stream comes back under ids that the stream does not know.
+func TestJobsThatWereWithdrawnComeBackAsOthers(t *testing.T) {
+	d := open(t)
+	_, js := start(t, d, 2)
+	commit(t, d, failed(js[1], jobs.Waiting, noon))
+	if wait, err := d.RequestsWait(t.Context()); wait || err != nil {
+		t.Errorf("no request waits: got %v, %v", wait, err)
+	}
+	if _, err := d.RecordTick(t.Context(), db.Tick{Schedule: "s", DueAt: noon, Outcome: "started"}, &jobs.Request{Provider: "michelin", Kind: "sync"}); err != nil {
+		t.Fatal(err)
+	}
+	if wait, err := d.RequestsWait(t.Context()); !wait || err != nil {
+		t.Errorf("a tick's request waits: got %v, %v", wait, err)
+	}
+	if err := d.WithdrawJobs(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if left := pending(t, d, time.Now().Add(24*time.Hour)); len(left) != 1 || left[0].Topic != "runs" {
+		t.Fatalf("got %+v, want the request alone", left)
+	}
+	if n, err := d.Requeue(t.Context()); n != 2 || err != nil {
+		t.Fatal(n, err)
+	}
+	if n, err := d.Requeue(t.Context()); n != 0 || err != nil {
+		t.Errorf("what is in the outbox still: got %d again, %v", n, err)
+	}
+	back := pending(t, d, time.Now())[1:]
+	for i, first := range []string{js[0].ID + ".1", js[1].ID + ".2"} {
+		if !strings.HasPrefix(back[i].MsgID, first+".again.") {
+			t.Errorf("got id %s, want another one than %s", back[i].MsgID, first)
+		}
 	}
 }

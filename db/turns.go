@@ -147,7 +147,7 @@ func (t *tx) letGo(w *waiter, to jobTurn, at time.Time) error {
 	if _, err := t.exec(letGoSQL, orNull(string(to)), stamp(at), w.ID); err != nil {
 		return err
 	}
-	return t.putJob(&w.Job, w.traceparent, at, time.Time{})
+	return t.putJob(&w.Job, "", w.traceparent, at, time.Time{})
 }
 
 const (

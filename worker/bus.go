@@ -5,24 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"path/filepath"
-	"strconv"
 	"time"
 
-	"github.com/gofrs/flock"
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
 // bus is the connection to NATS and, where it is embedded, the server.
 type bus struct {
-	conn   *nats.Conn
-	js     jetstream.JetStream
-	server *server.Server // nil when NATS is somewhere else
-	lock   *flock.Flock   // guards the embedded server's files
-	url    string         // where others reach it, "" when they cannot
+	conn     *nats.Conn
+	js       jetstream.JetStream
+	embedded *embedded // nil when NATS is somewhere else
+	url      string    // where others reach it, "" when they cannot
 }
 
 // openBus connects to NATS, starting the embedded server first if there is no URL.
@@ -36,9 +30,10 @@ func openBus(ctx context.Context, c NATS, log *slog.Logger, lost func(error)) (_
 		}
 	}()
 	if c.URL == "" {
-		if err := b.startServer(ctx, c, log); err != nil {
+		if b.embedded, err = openEmbedded(ctx, c, log); err != nil {
 			return nil, err
 		}
+		b.url = b.embedded.url()
 	}
 	options, err := b.connectOptions(c, log)
 	if err != nil {
@@ -52,68 +47,6 @@ func openBus(ctx context.Context, c NATS, log *slog.Logger, lost func(error)) (_
 	}
 	b.js, err = jetstream.New(b.conn, jetstream.WithPublishAsyncTimeout(10*time.Second))
 	return b, err
-}
-
-// startServer runs NATS inside this process. Two servers on one folder lose
-// messages without noticing, so the folder is locked first.
-func (b *bus) startServer(ctx context.Context, c NATS, log *slog.Logger) error {
-	opts := &server.Options{
-		ServerName: "orderbeat", JetStream: true, StoreDir: c.Store, NoSigs: true,
-		SyncAlways: c.SyncAlways, SyncInterval: c.SyncEvery, MaxPayload: c.MaxPayload,
-		DontListen: c.Listen == "",
-	}
-	if c.Listen != "" {
-		host, port, err := free(ctx, c.Listen)
-		if err != nil {
-			return err
-		}
-		opts.Host, opts.Port = host, port
-	}
-	if err := makeFolder(c.Store); err != nil {
-		return fmt.Errorf("nats.store: %w", err)
-	}
-	b.lock = flock.New(filepath.Join(c.Store, "lock"))
-	if locked, err := b.lock.TryLock(); err != nil || !locked {
-		return errors.Join(fmt.Errorf("nats.store: %s is in use by another orderbeat: stop it, or give this one a folder of its own", c.Store), err)
-	}
-	srv, err := server.NewServer(opts)
-	if err != nil {
-		return fmt.Errorf("embedded NATS: %w", err)
-	}
-	srv.SetLoggerV2(serverLog{log}, false, false, false)
-	b.server = srv
-	srv.Start()
-	const patience = 30 * time.Second // recovering large streams takes a while
-	if !srv.ReadyForConnections(patience) {
-		return fmt.Errorf("embedded NATS: not ready after %s", patience)
-	}
-	if c.Listen != "" {
-		b.url = srv.ClientURL()
-	}
-	return nil
-}
-
-// free checks that the address can be listened on, because the server itself
-// would only log that it cannot. Port 0 asks for any.
-func free(ctx context.Context, address string) (host string, port int, err error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-	if err != nil {
-		return "", 0, fmt.Errorf("nats.listen: %w", err)
-	}
-	if err := l.Close(); err != nil {
-		return "", 0, fmt.Errorf("nats.listen: %w", err)
-	}
-	host, text, err := net.SplitHostPort(address)
-	if err != nil {
-		return "", 0, fmt.Errorf("nats.listen: %w", err)
-	}
-	if port, err = strconv.Atoi(text); err != nil {
-		return "", 0, fmt.Errorf("nats.listen: %w", err)
-	}
-	if port == 0 {
-		port = server.RANDOM_PORT
-	}
-	return host, port, nil
 }
 
 // connectOptions never give up reconnecting, and never buffer what cannot be
@@ -142,8 +75,8 @@ func (b *bus) connectOptions(c NATS, log *slog.Logger) ([]nats.Option, error) {
 			log.Warn("NATS reports an error", "subject", subject, "err", err)
 		}),
 	}
-	if b.server != nil {
-		options = append(options, nats.InProcessServer(b.server))
+	if b.embedded != nil {
+		options = append(options, nats.InProcessServer(b.embedded))
 	}
 	access, err := c.Access()
 	return append(options, access...), err
@@ -183,38 +116,27 @@ func (b *bus) close() {
 	if b.conn != nil {
 		b.conn.Close()
 	}
-	if b.server != nil {
-		b.server.Shutdown()
-		b.server.WaitForShutdown()
-	}
-	if b.lock != nil {
-		_ = b.lock.Unlock() // the process ends, and with it the lock
+	if b.embedded != nil {
+		b.embedded.close()
 	}
 }
 
-// serverLog passes on what the embedded server warns about.
-type serverLog struct{ log *slog.Logger }
-
-func (l serverLog) Noticef(format string, v ...any) {
-	l.log.Debug("nats-server", "message", fmt.Sprintf(format, v...))
+// tend looks after the embedded server, where there is one, until ctx ends.
+func (b *bus) tend(ctx context.Context) {
+	if b.embedded != nil {
+		b.embedded.tend(ctx)
+	}
 }
 
-func (l serverLog) Warnf(format string, v ...any) {
-	l.log.Warn("nats-server", "message", fmt.Sprintf(format, v...))
-}
-
-func (l serverLog) Fatalf(format string, v ...any) {
-	l.log.Error("nats-server", "message", fmt.Sprintf(format, v...))
-}
-
-func (l serverLog) Errorf(format string, v ...any) {
-	l.log.Error("nats-server", "message", fmt.Sprintf(format, v...))
-}
-
-func (l serverLog) Debugf(format string, v ...any) {
-	l.log.Debug("nats-server", "message", fmt.Sprintf(format, v...))
-}
-
-func (l serverLog) Tracef(format string, v ...any) {
-	l.log.Debug("nats-server", "message", fmt.Sprintf(format, v...))
+// usable is nil while messages can be kept, as far as that is known.
+func (b *bus) usable() error {
+	if b.embedded != nil {
+		if err := b.embedded.ailment(); err != nil {
+			return err
+		}
+	}
+	if !b.conn.IsConnected() {
+		return errors.New("not connected")
+	}
+	return nil
 }

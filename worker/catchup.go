@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/robfig/cron/v3"
+
+	"orderbeat/db"
 )
 
 // mostMissed bounds how many missed ticks of one schedule are looked for at start.
@@ -13,25 +15,44 @@ const mostMissed = 1000
 // mostCaughtUp bounds how many of them catch_up = "all" runs.
 const mostCaughtUp = 100
 
-// begin starts the run at start, and accounts for what was missed while the
-// program was not running.
-func (s *scheduler) begin(ctx context.Context, schedule Schedule, started time.Time) {
-	last, ok, err := s.db.LastTick(ctx, schedule.Name)
-	for err != nil {
-		s.log.Warn("what was missed is not known yet", "schedule", schedule.Name, "err", err)
-		if !pause(ctx, maxTickPatience/6) {
-			return
-		}
-		last, ok, err = s.db.LastTick(ctx, schedule.Name)
+// begin starts the run at start, and accounts for what was missed while no program was
+// running: since the last tick of this database or, when that is later, since until when
+// another worker accounted.
+func (s *scheduler) begin(ctx context.Context, schedule Schedule, started, elsewhere time.Time) {
+	last, ok, err := s.lastTick(ctx, schedule)
+	if err != nil { // the program stops
+		s.reckoned[schedule.Name].lose()
+		return
 	}
+	since := later(last.DueAt, elsewhere)
+	var due []time.Time
+	if since.IsZero() {
+		since = started // it was never due
+	} else {
+		due = missed(schedule.Cron, since, started)
+	}
+	s.reckoned[schedule.Name].begin(since, due)
 	if schedule.AtStart {
 		s.tick(ctx, schedule, started, "started", "at start")
 	}
-	if ok {
-		if last.Outcome == "missed" || last.Outcome == "skipped" {
-			s.late.known(&schedule)
+	if ok && (last.Outcome == "missed" || last.Outcome == "skipped") {
+		s.late.known(&schedule)
+	}
+	s.catchUp(ctx, schedule, due)
+}
+
+// lastTick is the last tick of a schedule in this database, false when there is none.
+// While the database does not answer it asks again, until ctx ends.
+func (s *scheduler) lastTick(ctx context.Context, schedule Schedule) (last db.Tick, ok bool, err error) {
+	for wait := tickPatience; ; wait = min(2*wait, maxTickPatience) {
+		last, ok, err = s.db.LastTick(ctx, schedule.Name)
+		if err == nil || ctx.Err() != nil {
+			return last, ok, err
 		}
-		s.catchUp(ctx, schedule, missed(schedule.Cron, last.DueAt, started))
+		if wait == tickPatience { // once is enough
+			s.log.Warn("due times wait for the database", "schedule", schedule.Name, "err", err)
+		}
+		pause(ctx, wait)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"orderbeat/db"
 	"orderbeat/jobs"
@@ -27,6 +28,7 @@ type consumers struct {
 	slots     chan struct{} // one for each job at once in this process
 	held      *held
 	inHand    *inHand
+	foreign   *prometheus.CounterVec
 	log       *slog.Logger
 
 	working sync.WaitGroup // one for each job in hand
@@ -35,7 +37,8 @@ type consumers struct {
 func newConsumers(c Config, f *finished) *consumers {
 	return &consumers{
 		db: c.DB, providers: byName(c.Providers), finished: f,
-		slots: make(chan struct{}, c.Concurrency), held: newHeld(), inHand: newInHand(), log: c.Log,
+		slots: make(chan struct{}, c.Concurrency), held: newHeld(), inHand: newInHand(),
+		foreign: newForeign(c.Providers), log: c.Log,
 	}
 }
 
@@ -103,6 +106,12 @@ func (c *consumers) handle(ctx context.Context, msg jetstream.Msg) {
 	switch err := c.perform(ctx, job); {
 	case errors.Is(err, context.Canceled):
 		_ = msg.Nak() // the program stops; the attempt did not happen
+	case errors.Is(err, db.ErrUnknown):
+		// Left in the stream it would come again for ever, and keep others from their turn.
+		c.log.Error("a job belongs to another database: it is ended here, and goes on when an orderbeat with that database works again",
+			"job_id", job.ID, "run_id", job.RunID, "provider", job.Provider, "account", job.Account)
+		c.foreign.WithLabelValues(job.Provider).Inc()
+		_ = msg.TermWithReason("it belongs to another database")
 	case err != nil:
 		c.log.Error("a job's outcome could not be kept; the job comes again", "job_id", job.ID, "provider", job.Provider, "account", job.Account, "err", err)
 		_ = msg.NakWithDelay(storeRetry)
@@ -112,14 +121,17 @@ func (c *consumers) handle(ctx context.Context, msg jetstream.Msg) {
 }
 
 func (c *consumers) perform(ctx context.Context, job jobs.Job) error {
-	asking, end := c.inHand.begin(ctx, job.ID) // who sees that it has begun may cancel it
-	defer end()
-	begun, err := c.db.BeginJob(ctx, job)
-	if err != nil || !begun {
-		return err
+	asking, end, free := c.inHand.begin(ctx, job)
+	if !free {
+		return nil // it was published twice; what comes of it is kept with the other message
 	}
-	out, err := c.ask(asking, job)
-	if err != nil {
+	begun, err := c.db.BeginJob(ctx, job)
+	var out jobs.Outcome
+	if begun {
+		out, err = c.ask(asking, job)
+	}
+	end()
+	if err != nil || !begun {
 		return err
 	}
 	// What the provider answered is kept even when the program is stopping.
@@ -172,9 +184,6 @@ func (c *consumers) ask(ctx context.Context, job jobs.Job) (jobs.Outcome, error)
 	account, ok := accountOf(p, job.Account)
 	if !ok {
 		return unknown(job), nil
-	}
-	if jobs.Kinds[job.Kind].Remaps {
-		return remap(ctx, c.db, p, account, job)
 	}
 	return jobs.Perform(ctx, p.Provider, account, job, p.Retry)
 }

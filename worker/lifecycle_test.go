@@ -69,20 +69,8 @@ func folderOf(b *bench) string {
 
 func TestNATSAwayDelaysAndLosesNothing(t *testing.T) {
 	t.Parallel() // waits for reconnections
-	options := &server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true}
-	startServer := func() *server.Server {
-		srv, err := server.NewServer(options)
-		if err != nil {
-			t.Fatal(err)
-		}
-		srv.Start()
-		if !srv.ReadyForConnections(10 * time.Second) {
-			t.Fatal("NATS does not start")
-		}
-		return srv
-	}
+	startServer := depot(t)
 	srv := startServer()
-	options.Port = srv.Addr().(*net.TCPAddr).Port
 	b := start(t, func(c *worker.Config) { c.NATS = worker.NATS{URL: srv.ClientURL(), Prefix: "orderbeat"} })
 	asked, answer := make(chan struct{}), make(chan struct{})
 	b.supplier.answers(func(_ context.Context, q clients.Query) (clients.Answer, error) {
@@ -105,6 +93,26 @@ func TestNATSAwayDelaysAndLosesNothing(t *testing.T) {
 	b.messages("ORDERBEAT_ORDERS", "orderbeat.orders.>", 1)
 	if r := b.result(1); r.State != jobs.Succeeded {
 		t.Errorf("got %s, want succeeded", r.State)
+	}
+}
+
+// depot is a NATS server outside of the workers: what it returns starts it, again and
+// again at the same place.
+func depot(t *testing.T) func() *server.Server {
+	t.Helper()
+	options := &server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true}
+	return func() *server.Server {
+		srv, err := server.NewServer(options.Clone())
+		if err != nil {
+			t.Fatal(err)
+		}
+		srv.Start()
+		if !srv.ReadyForConnections(10 * time.Second) {
+			t.Fatal("NATS does not start")
+		}
+		options.Port = srv.Addr().(*net.TCPAddr).Port
+		t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
+		return srv
 	}
 }
 

@@ -29,6 +29,7 @@ var (
 	authReplays  = desc("auth_replays_total", "Calls sent again after a 401.", perCredential)
 	authSaved    = desc("auth_saved_total", "Times that a token served again, without a token request.", perCredential)
 	alertsRaised = desc("alerts_raised", "Alerts that a person should look at now.", []string{"provider", "code"})
+	working      = desc("working", "1 while this process works, 0 while it stands by.", nil)
 	lastSuccess  = desc("account_last_success_timestamp_seconds", "When a provider last told of an account's orders, 0 when it never did.", []string{"provider", "account"})
 )
 
@@ -40,12 +41,13 @@ func desc(name, help string, labels []string) *prometheus.Desc {
 
 // newMetrics is the page for Prometheus. It asks when it is asked, so that it shows
 // what holds now; names of users are in it, and no secret.
-func newMetrics(c Config, creds *credentials, ticks prometheus.Collector) http.Handler {
+func newMetrics(c Config, creds *credentials, l *lease, counters ...prometheus.Collector) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		&authMetrics{creds}, &alertMetrics{c.DB}, &freshMetrics{c.DB, c.Providers}, &trafficMetrics{c.Providers}, ticks,
+		&authMetrics{creds}, &alertMetrics{c.DB}, &freshMetrics{c.DB, c.Providers}, &trafficMetrics{c.Providers}, &leaseMetrics{l},
 	)
+	registry.MustRegister(counters...)
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn), ErrorHandling: promhttp.ContinueOnError,
 	})
@@ -137,6 +139,29 @@ func (m *freshMetrics) Collect(ch chan<- prometheus.Metric) {
 			ch <- prometheus.MustNewConstMetric(lastSuccess, prometheus.GaugeValue, last[key{p.Name, a.Name}], p.Name, a.Name)
 		}
 	}
+}
+
+// leaseMetrics tell whether this process works.
+type leaseMetrics struct{ lease *lease }
+
+// Describe implements [prometheus.Collector].
+func (m *leaseMetrics) Describe(ch chan<- *prometheus.Desc) { ch <- working }
+
+// Collect implements [prometheus.Collector].
+func (m *leaseMetrics) Collect(ch chan<- prometheus.Metric) {
+	ch <- prometheus.MustNewConstMetric(working, prometheus.GaugeValue, oneIf(m.lease.standing() == nil))
+}
+
+// newForeign counts the jobs that this process got and that belong to another database,
+// from 0, so that the first is seen as one more.
+func newForeign(providers []Provider) *prometheus.CounterVec {
+	foreign := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "orderbeat_foreign_jobs_total", Help: "Jobs that this process got, and ended, because another database knows them.",
+	}, []string{"provider"})
+	for _, p := range providers {
+		foreign.WithLabelValues(p.Name)
+	}
+	return foreign
 }
 
 // newTicks counts the due times of schedules by what became of them, from 0, so that the

@@ -211,8 +211,11 @@ func (p *publisher) published(ctx context.Context, m db.Message) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	// Events of an order are published one after another, so the last one tells of all.
-	return revision(last.Header.Get(jetstream.MsgIDHeader)) >= revision(m.MsgID), nil
+	// Events of an order are published one after another, so the last one tells of all. But
+	// another worker, with a database of its own, counts revisions of its own.
+	at, err := time.Parse(time.RFC3339Nano, last.Header.Get("ce-time"))
+	later := err == nil && at.Before(m.Time)
+	return !later && revision(last.Header.Get(jetstream.MsgIDHeader)) >= revision(m.MsgID), nil
 }
 
 // revision is the number that an order event's id ends with; ids without one are

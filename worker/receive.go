@@ -54,12 +54,16 @@ func (r *receiver) receive(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("consumer: %w", err)
 	}
-	for room := r.room(ctx); room > 0; room = r.room(ctx) {
+	for room := r.room(ctx); room > 0 && r.queues.lease.certain(ctx); room = r.room(ctx) {
 		batch, err := consumer.Fetch(room, jetstream.FetchContext(ctx))
 		if err != nil {
 			return err
 		}
 		for msg := range batch.Messages() {
+			if !r.queues.lease.sure() { // this process was suspended since it asked, perhaps
+				_ = msg.Nak() // whoever works has it at once
+				continue
+			}
 			r.handle(ctx, msg)
 		}
 		if err := batch.Error(); err != nil {

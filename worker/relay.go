@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"orderbeat/db"
@@ -24,8 +25,15 @@ const (
 type relay struct {
 	db        *db.DB
 	publisher *publisher
+	maySpeak  func() bool // not while another worker may be at work
 	log       *slog.Logger
+
+	mu      sync.Mutex // guards failure
+	failure error      // the last pass's
 }
+
+// errSilent is that nothing may be published now.
+var errSilent = errors.New("it is not certain that no other orderbeat works")
 
 // run relays until ctx ends. It sleeps until a commit wakes it, a message falls
 // due, or, after a failure, a little while.
@@ -35,7 +43,10 @@ func (r *relay) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		r.note(err)
 		switch {
+		case errors.Is(err, errSilent):
+			r.sleep(ctx, relayPause/4, false)
 		case err != nil:
 			r.log.Warn("outbox waits", "err", err)
 			r.sleep(ctx, relayPause, false)
@@ -43,6 +54,19 @@ func (r *relay) run(ctx context.Context) {
 			r.sleep(ctx, r.untilNext(ctx), true)
 		}
 	}
+}
+
+func (r *relay) note(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failure = err
+}
+
+// trouble is why what is in the outbox waits, nil while it does not.
+func (r *relay) trouble() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.failure
 }
 
 // flush publishes what is due, once more, before the program ends.
@@ -85,6 +109,9 @@ func (r *relay) pass(ctx context.Context) (sent int, err error) {
 	pending, err := r.db.Pending(ctx, time.Now(), relayBatch)
 	if err != nil || len(pending) == 0 {
 		return 0, err
+	}
+	if !r.maySpeak() {
+		return 0, errSilent
 	}
 	byTopic := map[string][]db.Message{}
 	for _, m := range pending {

@@ -19,7 +19,7 @@ import (
 // and at most.
 const (
 	tickPatience    = time.Second
-	maxTickPatience = time.Minute
+	maxTickPatience = 10 * time.Second
 )
 
 // scheduler turns due times into requests. It plans nothing itself: a tick is one
@@ -30,8 +30,19 @@ type scheduler struct {
 	accounts  map[string][]string // of each provider
 	ticks     *prometheus.CounterVec
 	late      *lateness
+	reckoned  map[string]*reckoning // of each schedule
 	log       *slog.Logger
 	ticking   sync.WaitGroup
+	engine    *cron.Cron
+
+	mu      sync.Mutex // guards entries
+	entries map[string]entry
+}
+
+// entry is what the engine runs of a schedule.
+type entry struct {
+	id cron.EntryID
+	*planned
 }
 
 func newScheduler(c Config) *scheduler {
@@ -41,94 +52,119 @@ func newScheduler(c Config) *scheduler {
 			accounts[p.Name] = append(accounts[p.Name], a.Name)
 		}
 	}
-	return &scheduler{db: c.DB, schedules: c.Schedules, accounts: accounts, ticks: newTicks(c.Schedules), late: newLateness(c), log: c.Log}
+	reckoned := map[string]*reckoning{}
+	for _, schedule := range c.Schedules {
+		reckoned[schedule.Name] = newReckoning()
+	}
+	return &scheduler{
+		db: c.DB, schedules: c.Schedules, accounts: accounts, ticks: newTicks(c.Schedules), late: newLateness(c),
+		reckoned: reckoned, log: c.Log, engine: cron.New(), entries: map[string]entry{},
+	}
 }
 
-// run ticks until ctx ends, and returns when the last tick is recorded.
-func (s *scheduler) run(ctx context.Context) {
-	engine := cron.New()
+// run ticks until ctx ends, and returns when the last tick is recorded. elsewhere is until
+// when another worker, with a database of its own, accounted for the due times of each
+// schedule; nil when none did.
+func (s *scheduler) run(ctx context.Context, elsewhere map[string]time.Time) {
 	started := time.Now()
 	for _, schedule := range s.schedules {
-		var queue dueTimes
-		p := &planned{Schedule: schedule.Cron, from: started, overslept: func(due []time.Time) {
-			s.ticking.Go(func() { s.oversleep(ctx, schedule, due) })
-		}}
-		engine.Schedule(p, cron.FuncJob(func() {
-			due := p.take()
-			if schedule.Jitter > 0 {
-				pause(ctx, rand.N(schedule.Jitter)) // a stop ends it; the tick is recorded all the same
-			}
-			queue.account(due, func(due time.Time, late bool) { s.tickOf(ctx, schedule, due, late) })
-		}))
+		s.plan(ctx, schedule, later(started, elsewhere[schedule.Name]))
 	}
-	engine.Start()
+	s.engine.Start()
 	for _, schedule := range s.schedules {
-		s.ticking.Go(func() { s.begin(ctx, schedule, started) })
+		s.ticking.Go(func() { s.begin(ctx, schedule, started, elsewhere[schedule.Name]) })
 	}
-	<-ctx.Done()
-	<-engine.Stop().Done() // waits for the engine's running ticks
+	watchClock(ctx, func(by time.Duration) { s.clockSet(ctx, by) })
+	<-s.engine.Stop().Done() // waits for the engine's running ticks
 	s.ticking.Wait()
 }
 
-// planned remembers the due times that the engine was told and did not run yet: the
-// engine does not tell a job which one it is run for. Nor does it know those that passed
-// while it ran none, which happens when the machine sleeps or its clock jumps.
-type planned struct {
-	cron.Schedule
-	from      time.Time // the first due time is after this, whenever the engine asks
-	overslept func(due []time.Time)
-
-	mu   sync.Mutex // guards what follows
-	last time.Time  // the due time that the engine was told last, zero before the first
-	due  []time.Time
-}
-
-// Next is asked for the first due time when the engine starts, and for the next one
-// each time it has run one.
-func (p *planned) Next(t time.Time) time.Time {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.last.IsZero() {
-		t = p.from
-	} else if due := missed(p.Schedule, p.last, t); len(due) > 0 {
-		p.overslept(due)
+// plan has the engine run a schedule, at its due times after from.
+func (s *scheduler) plan(ctx context.Context, schedule Schedule, from time.Time) {
+	p := &planned{
+		Schedule: schedule.Cron, from: from, reckoning: s.reckoned[schedule.Name],
+		overslept: func(due []time.Time) {
+			s.ticking.Go(func() { s.oversleep(ctx, schedule, due) })
+		},
 	}
-	p.last = p.Schedule.Next(t)
-	p.due = append(p.due, p.last)
-	return p.last
+	id := s.engine.Schedule(p, cron.FuncJob(func() {
+		due := p.take()
+		if schedule.Jitter > 0 {
+			pause(ctx, rand.N(schedule.Jitter)) // a stop ends it; the tick is recorded all the same
+		}
+		s.tick(ctx, schedule, due, "started", "")
+	}))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.entries[schedule.Name] = entry{id, p}
 }
 
-// take returns the earliest due time that nobody took yet.
-func (p *planned) take() time.Time {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	due := p.due[0]
-	p.due = p.due[1:]
-	return due
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
-// tick accounts for one due time and asks for the run. While the database does not answer
-// it tries again: a due time is lost only with the program, and found missed at its next
-// start. One that was accounted for so late that the next is due already is missed too.
-// It returns false when it is lost.
+// progress is until when the due times of each schedule are accounted for, and what they
+// asked for is told; false while that is not known.
+func (s *scheduler) progress(ctx context.Context) (map[string]time.Time, bool) {
+	until := map[string]time.Time{}
+	for name, r := range s.reckoned {
+		t, known := r.accounted()
+		if !known {
+			return nil, false
+		}
+		until[name] = t.UTC()
+	}
+	wait, err := s.db.RequestsWait(ctx)
+	return until, err == nil && !wait
+}
+
+// tick accounts for one due time and asks for the run, when those before it are accounted
+// for. While the database does not answer it tries again: a due time is lost only with the
+// program, and found missed at its next start. One that was accounted for so late that the
+// next is due already is missed too. It returns false when it is lost.
 func (s *scheduler) tick(ctx context.Context, schedule Schedule, due time.Time, outcome, why string) bool {
-	tick := db.Tick{Schedule: schedule.Name, DueAt: due.UTC(), Outcome: outcome, Reason: why}
-	// A tick that is due is recorded even when the program stops at that moment.
-	err := s.account(context.WithoutCancel(ctx), schedule, tick)
-	for wait := tickPatience; err != nil; wait = min(2*wait, maxTickPatience) {
-		if wait == tickPatience { // once is enough
-			s.log.Warn("a due time waits for the database", "schedule", schedule.Name, "due_at", tick.DueAt, "err", err)
-		}
-		if !pause(ctx, wait) {
-			s.log.Error("a due time was not recorded; the next start finds it missed", "schedule", schedule.Name, "due_at", tick.DueAt, "err", err)
-			return false
-		}
-		if outcome == "started" && overtaken(schedule, due) {
-			tick.Outcome, tick.Reason = overtakenAs(schedule), noDatabase
-		}
-		err = s.account(context.WithoutCancel(ctx), schedule, tick)
+	r := s.reckoned[schedule.Name]
+	began := time.Now()
+	if !r.turn(due) {
+		return false
 	}
+	waited := time.Since(began) > schedule.Jitter+tickPatience // which those before it may take
+	// A tick that is due is recorded even when the program stops at that moment.
+	record := func() error {
+		tick := db.Tick{Schedule: schedule.Name, DueAt: due.UTC(), Outcome: outcome, Reason: why}
+		if waited && outcome == "started" && passed(schedule, due) {
+			tick.Outcome, tick.Reason = "missed", "the database did not answer"
+			if schedule.CatchUp == "all" {
+				tick.Outcome = "caught_up"
+			}
+		}
+		return s.account(context.WithoutCancel(ctx), schedule, tick)
+	}
+	err := record()
+	for wait := tickPatience; err != nil && ctx.Err() == nil; wait = min(2*wait, maxTickPatience) {
+		if !waited {
+			s.log.Warn("due times wait for the database", "schedule", schedule.Name, "due_at", due.UTC(), "err", err)
+		}
+		waited = true
+		pause(ctx, wait)
+		err = record() // also when the program stops: perhaps it answers now
+	}
+	if err != nil {
+		s.log.Error("due times were not recorded; the next start finds them missed", "schedule", schedule.Name, "due_at", due.UTC(), "err", err)
+		r.lose()
+		return false
+	}
+	r.done(due)
 	return true
+}
+
+// passed reports whether the due time after this one is past.
+func passed(schedule Schedule, due time.Time) bool {
+	next := schedule.Cron.Next(due)
+	return !next.IsZero() && next.Before(time.Now())
 }
 
 // account records a tick and asks for the run, but not while the schedule is paused, and
@@ -191,6 +227,9 @@ func (s *scheduler) giveUp(ctx context.Context, schedule Schedule) (db.Pause, bo
 // record keeps a tick, once, counts it, and tells that its schedule is kept.
 func (s *scheduler) record(ctx context.Context, t db.Tick, request *jobs.Request) error {
 	recorded, err := s.db.RecordTick(ctx, t, request)
+	if err == nil && !recorded && t.Outcome == "started" {
+		recorded, err = s.recordAgain(ctx, &t, request)
+	}
 	if recorded {
 		s.ticks.WithLabelValues(t.Schedule, t.Outcome).Inc()
 	}

@@ -16,7 +16,7 @@ func TestDueTimesThatTheEngineNeverRanAreKnown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &planned{Schedule: everyMinute, from: noon, overslept: func(due []time.Time) { overslept = append(overslept, due...) }}
+	p := &planned{Schedule: everyMinute, from: noon, reckoning: newReckoning(), overslept: func(due []time.Time) { overslept = append(overslept, due...) }}
 	minute := func(n int) time.Time { return noon.Add(time.Duration(n) * time.Minute) }
 	told := []time.Time{p.Next(noon), p.Next(minute(4).Add(30 * time.Second)), p.Next(minute(5)), p.Next(minute(6))}
 	if diff := cmp.Diff([]time.Time{minute(1), minute(5), minute(6), minute(7)}, told); diff != "" {

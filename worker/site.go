@@ -11,14 +11,15 @@ import (
 
 // site is what the web listener has to show.
 type site struct {
+	standing func() error // why this process does not work, nil when it does
 	ready    func(ctx context.Context) error
 	metrics  http.Handler
 	consents *consents
 }
 
-func newSite(c Config, creds *credentials, metrics http.Handler, ready func(context.Context) error, public string) *site {
+func newSite(c Config, creds *credentials, metrics http.Handler, l *lease, ready func(context.Context) error, public string) *site {
 	return &site{
-		ready: ready, metrics: metrics,
+		standing: l.standing, ready: ready, metrics: metrics,
 		consents: &consents{credentials: creds, providers: byName(c.Providers), begun: auth.NewConsents(), public: public, log: c.Log},
 	}
 }
@@ -31,15 +32,26 @@ func (s *site) pages() http.Handler {
 	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { fmt.Fprintln(rw, "ok") })
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.Handle("GET /metrics", s.metrics)
-	mux.Handle(startPath+"{provider}", onlyGet(s.consents.start))
-	mux.Handle(callbackPath+"{provider}", onlyGet(s.consents.callback))
+	mux.Handle(startPath+"{provider}", s.onlyWorking(s.consents.start))
+	mux.Handle(callbackPath+"{provider}", s.onlyWorking(s.consents.callback))
 	for path, provider := range s.consents.paths() {
-		mux.Handle(path, onlyGet(func(rw http.ResponseWriter, r *http.Request) {
+		mux.Handle(path, s.onlyWorking(func(rw http.ResponseWriter, r *http.Request) {
 			r.SetPathValue("provider", provider)
 			s.consents.callback(rw, r)
 		}))
 	}
 	return mux
+}
+
+// onlyWorking refuses while this process stands by: the tokens are somebody else's matter.
+func (s *site) onlyWorking(h http.HandlerFunc) http.Handler {
+	return onlyGet(func(rw http.ResponseWriter, r *http.Request) {
+		if err := s.standing(); err != nil {
+			http.Error(rw, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		h(rw, r)
+	})
 }
 
 // onlyGet refuses HEAD too, which the patterns of GET would let in: whoever only looks

@@ -58,6 +58,7 @@ type queues struct {
 	replicas int
 	// requeue puts the jobs that have not ended into the outbox again.
 	requeue func(ctx context.Context) (int, error)
+	lease   *lease // messages are for who has it
 	log     *slog.Logger
 }
 

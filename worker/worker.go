@@ -27,6 +27,8 @@ import (
 type Config struct {
 	NATS        NATS
 	DB          *db.DB
+	ID          string // the database's: a worker that is started again is the same
+	Place       string // where that database is, for people
 	Providers   []Provider
 	Schedules   []Schedule
 	Concurrency int           // jobs at once in this process
@@ -91,8 +93,9 @@ type Schedule struct {
 const lastWords = 5 * time.Second
 
 // Run works until ctx ends, then drains: it takes no new job, finishes those in
-// hand within Drain, publishes what the outbox holds and returns nil. It is one
-// straight line on purpose: what begins first ends last.
+// hand within Drain, publishes what the outbox holds and returns nil. While another
+// worker has the lease it stands by; when another one took it, it stops with an error.
+// It is one straight line on purpose: what begins first ends last.
 func Run(ctx context.Context, c Config) error {
 	failed := make(chan error, 1) // what the program cannot go on with
 	fail := func(err error) {
@@ -107,7 +110,6 @@ func Run(ctx context.Context, c Config) error {
 	}
 	defer bus.close()
 	names := subjects{c.NATS.Prefix}
-	queues := &queues{js: bus.js, subjects: names, replicas: max(1, c.NATS.Replicas), requeue: c.DB.Requeue, log: c.Log}
 	var listener *web
 	webURL, public := "", ""
 	if c.Web.Listen != "" {
@@ -118,14 +120,15 @@ func Run(ctx context.Context, c Config) error {
 	}
 
 	creds := newCredentials(c)
-	creds.prepare(ctx)
 	watch := &watch{db: c.DB, credentials: creds, providers: byName(c.Providers), public: public, log: c.Log}
 	ended := newFinished(c.Log)
 	stale := newStaleness(c)
 	planner := newPlanner(c, ended, stale)
 	consumers := newConsumers(c, ended)
 	scheduler := newScheduler(c)
-	relay := &relay{db: c.DB, publisher: newPublisher(bus, names, c.Log), log: c.Log}
+	lease := newLease(bus, names, c, scheduler.progress)
+	queues := &queues{js: bus.js, subjects: names, replicas: max(1, c.NATS.Replicas), requeue: c.DB.Requeue, lease: lease, log: c.Log}
+	relay := &relay{db: c.DB, publisher: newPublisher(bus, names, c.Log), maySpeak: lease.maySpeak, log: c.Log}
 	upkeep := &upkeep{prune: func(ctx context.Context) (db.Pruned, error) { return c.DB.Prune(ctx, c.Retention, time.Now()) }, log: c.Log}
 	service := newService(c, bus, planner, ended, consumers.inHand, creds)
 
@@ -137,28 +140,6 @@ func Run(ctx context.Context, c Config) error {
 	defer stopServing()
 	taking, taken := errgroup.WithContext(ctx)
 	var backing errgroup.Group
-	if err := service.open(work, names, c.Version); err != nil {
-		if listener != nil {
-			listener.close()
-		}
-		return err
-	}
-
-	backing.Go(func() error { relay.run(serving); return nil })
-	backing.Go(func() error { consumers.held.beat(serving); return nil })
-	backing.Go(func() error { watch.run(serving); return nil })
-	backing.Go(func() error { creds.tend(serving); return nil })
-	backing.Go(func() error { upkeep.run(taken); return nil })
-	backing.Go(func() error { stale.run(taken); return nil })
-	if listener != nil {
-		site := newSite(c, creds, newMetrics(c, creds, scheduler.ticks), ready(bus, c), public)
-		backing.Go(func() error {
-			if err := listener.serve(serving, site.pages()); err != nil {
-				fail(err)
-			}
-			return nil
-		})
-	}
 	taking.Go(func() error {
 		select {
 		case err := <-failed:
@@ -167,22 +148,56 @@ func Run(ctx context.Context, c Config) error {
 			return nil
 		}
 	})
-	taking.Go(func() error { scheduler.run(taken); return nil })
+	backing.Go(func() error { bus.tend(serving); return nil })
+	backing.Go(func() error { relay.run(serving); return nil })
+	if listener != nil {
+		site := newSite(c, creds, newMetrics(c, creds, lease, scheduler.ticks, consumers.foreign), lease, ready(bus, c, lease, relay), public)
+		backing.Go(func() error {
+			if err := listener.serve(serving, site.pages()); err != nil {
+				fail(err)
+			}
+			return nil
+		})
+	}
+
 	taking.Go(func() error {
-		if err := consumers.abandon(work); err != nil {
+		before, held, err := lease.acquire(taken)
+		if err != nil || !held {
 			return err
 		}
-		if err := queues.provision(taken); err != nil {
+		backing.Go(func() error {
+			if err := lease.keep(serving); err != nil {
+				fail(err)
+			}
+			return nil
+		})
+		creds.prepare(taken)
+		if err := service.open(work, names, c.Version); err != nil {
 			return err
 		}
-		taking.Go(func() error { planner.consume(taken, queues); return nil })
-		for _, p := range c.Providers {
-			taking.Go(func() error { consumers.consume(taken, work, queues, p); return nil })
-		}
+		backing.Go(func() error { consumers.held.beat(serving); return nil })
+		backing.Go(func() error { watch.run(serving); return nil })
+		backing.Go(func() error { creds.tend(serving); return nil })
+		backing.Go(func() error { upkeep.run(taken); return nil })
+		backing.Go(func() error { stale.run(taken); return nil })
+		taking.Go(func() error { scheduler.run(taken, before.elsewhere(c.ID, c.Schedules)); return nil })
+		taking.Go(func() error {
+			if err := consumers.abandon(work); err != nil {
+				return err
+			}
+			if err := queues.provision(taken); err != nil {
+				return err
+			}
+			taking.Go(func() error { planner.consume(taken, queues); return nil })
+			for _, p := range c.Providers {
+				taking.Go(func() error { consumers.consume(taken, work, queues, p); return nil })
+			}
+			return nil
+		})
+		taking.Go(func() error { return service.run(taken) })
+		c.Log.Info("orderbeat is running", "nats", bus.url, "web", webURL, "providers", len(c.Providers), "schedules", len(c.Schedules))
 		return nil
 	})
-	taking.Go(func() error { return service.run(taken) })
-	c.Log.Info("orderbeat is running", "nats", bus.url, "web", webURL, "providers", len(c.Providers), "schedules", len(c.Schedules))
 
 	<-taken.Done()
 	c.Log.Info("stopping", "drain", c.Drain.String())
@@ -190,6 +205,9 @@ func Run(ctx context.Context, c Config) error {
 	defer cancel()
 	release := context.AfterFunc(drain, stopWork)
 	defer release()
+	if errors.Is(context.Cause(taken), errLost) {
+		stopWork() // what is in hand comes again, there
+	}
 	err = taking.Wait()
 	consumers.working.Wait()
 	stopServing()
@@ -199,6 +217,9 @@ func Run(ctx context.Context, c Config) error {
 	if flushed := relay.flush(last); flushed != nil {
 		c.Log.Warn("what is left in the outbox is published after the next start", "err", flushed)
 	}
+	if released := lease.release(last); released != nil {
+		c.Log.Warn("one that stands by waits before it takes over", "err", released)
+	}
 	if err := bus.conn.FlushWithContext(last); err != nil {
 		c.Log.Warn("what was not acknowledged comes again after the next start", "err", err)
 	}
@@ -206,18 +227,25 @@ func Run(ctx context.Context, c Config) error {
 }
 
 // ready reports whether the worker could do a job now: NATS, its streams and the
-// database are there, and not every provider refuses our credentials for good.
-func ready(b *bus, c Config) func(context.Context) error {
+// database are there, what it has to tell is told, and not every provider refuses our
+// credentials for good.
+func ready(b *bus, c Config, l *lease, r *relay) func(context.Context) error {
 	jobs := subjects{c.NATS.Prefix}.stream("jobs")
 	return func(ctx context.Context) error {
-		if !b.conn.IsConnected() {
-			return errors.New("nats: not connected")
+		if err := b.usable(); err != nil {
+			return fmt.Errorf("nats: %w", err)
+		}
+		if err := l.standing(); err != nil {
+			return err
 		}
 		if _, err := b.js.Stream(ctx, jobs); err != nil {
 			return fmt.Errorf("nats: stream %s: %w", jobs, err)
 		}
 		if err := c.DB.Ping(ctx); err != nil {
 			return fmt.Errorf("database: %w", err)
+		}
+		if err := r.trouble(); err != nil {
+			return fmt.Errorf("outbox: %w", err)
 		}
 		if len(c.Providers) > 0 && !slices.ContainsFunc(c.Providers, func(p Provider) bool { return !latched(p) }) {
 			return errors.New("providers: every one refuses its credentials; orderbeat auth status tells more")

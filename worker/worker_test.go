@@ -89,7 +89,10 @@ type bench struct {
 	db       *db.DB
 	conn     *nats.Conn
 	js       jetstream.JetStream
-	web      string       // the web listener's URL
+	web      string                 // the web listener's URL
+	running  chan map[string]string // where it listens, when it works
+	said     *sayings
+	ended    chan error   // what Run did, once
 	stop     func() error // stops the worker and returns what Run did
 }
 
@@ -101,15 +104,26 @@ func start(t *testing.T, change func(*worker.Config)) *bench {
 
 func startIn(t *testing.T, folder string, change func(*worker.Config)) *bench {
 	t.Helper()
+	b := launch(t, folder, change)
+	b.works()
+	return b
+}
+
+// launch runs a worker, which need not work at once.
+func launch(t *testing.T, folder string, change func(*worker.Config)) *bench {
+	t.Helper()
 	log := slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	database, err := db.Open(t.Context(), db.Options{Path: filepath.Join(folder, "orderbeat.db"), Synchronous: "full", Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{t: t, supplier: &supplier{answer: lists(0, "SO1", "SO2")}, db: database}
+	b := &bench{
+		t: t, supplier: &supplier{answer: lists(0, "SO1", "SO2")}, db: database,
+		running: make(chan map[string]string, 1), said: &sayings{}, ended: make(chan error, 1),
+	}
 	b.config = worker.Config{
 		NATS: worker.NATS{Listen: "127.0.0.1:0", Store: filepath.Join(folder, "nats"), Prefix: "orderbeat", MaxPayload: 1 << 20},
-		DB:   database, Concurrency: 8, Drain: 5 * time.Second, Version: "1.2.3", Log: log,
+		DB:   database, ID: folder, Place: folder, Concurrency: 8, Drain: 5 * time.Second, Version: "1.2.3", Log: log,
 		Providers: []worker.Provider{{
 			Provider: b.supplier, Name: "michelin", Kind: "michelin", Concurrency: 4, Retry: clients.Retry{Attempts: 3, For: time.Hour},
 			Accounts: []clients.Account{{Name: "detroit"}, {Name: "st. paul"}},
@@ -119,28 +133,31 @@ func startIn(t *testing.T, folder string, change func(*worker.Config)) *bench {
 		change(&b.config)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	running := make(chan map[string]string, 1)
-	b.config.Log = slog.New(watcher{Handler: log.Handler(), running: running})
-	ended := make(chan error, 1)
-	go func() { ended <- worker.Run(ctx, b.config) }()
+	b.config.Log = slog.New(watcher{Handler: log.Handler(), running: b.running, said: b.said})
+	go func() { b.ended <- worker.Run(ctx, b.config) }()
 	b.stop = sync.OnceValue(func() error {
 		cancel()
-		return errors.Join(<-ended, database.Close())
+		return errors.Join(<-b.ended, database.Close())
 	})
 	t.Cleanup(func() {
 		if err := b.stop(); err != nil {
 			t.Errorf("worker: %v", err)
 		}
 	})
+	return b
+}
+
+// works waits until the worker works.
+func (b *bench) works() {
+	b.t.Helper()
 	select {
-	case at := <-running:
+	case at := <-b.running:
 		b.web = at["web"]
 		b.connect(at["nats"])
-	case err := <-ended:
-		ended <- err
-		t.Fatalf("the worker did not start: %v", err)
+	case err := <-b.ended:
+		b.ended <- err
+		b.t.Fatalf("the worker did not start: %v", err)
 	}
-	return b
 }
 
 // startRenamed runs a worker whose only provider has another name than before.
@@ -170,11 +187,37 @@ func (b *bench) connect(url string) {
 type watcher struct {
 	slog.Handler
 	running chan<- map[string]string
+	said    *sayings
+}
+
+// sayings are the messages that were logged.
+type sayings struct {
+	mu   sync.Mutex // guards list
+	list []string
+}
+
+func (s *sayings) add(message string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.list = append(s.list, message)
+}
+
+// count is how many of them begin so.
+func (s *sayings) count(message string) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.list {
+		if strings.HasPrefix(m, message) {
+			n++
+		}
+	}
+	return n
 }
 
 func (w watcher) Enabled(context.Context, slog.Level) bool { return true }
 
 func (w watcher) Handle(ctx context.Context, r slog.Record) error {
+	w.said.add(r.Message)
 	if r.Message == "orderbeat is running" {
 		at := map[string]string{}
 		r.Attrs(func(a slog.Attr) bool {

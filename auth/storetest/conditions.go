@@ -28,6 +28,8 @@ func leases(t *testing.T, open func(t *testing.T) auth.Store, full func() auth.R
 
 		{"a cooldown", cooling, plain, false},
 		{"a cooldown that ends now", func(r *auth.Row) { r.CooldownUntil = now }, plain, true},
+		{"a cooldown after a failure that is still to come", func(r *auth.Row) { cooling(r); r.Failure.At = now.Add(time.Millisecond) }, plain, true},
+		{"a cooldown after a failure just now", func(r *auth.Row) { cooling(r); r.Failure.At = now }, plain, false},
 		{"a cooldown that ends within the millisecond", func(r *auth.Row) { r.CooldownUntil = now.Add(900 * time.Microsecond) }, plain, false},
 		{"a cooldown, another credential", cooling, other, true},
 		{"a cooldown by override", cooling, override, true},

@@ -6,10 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"path/filepath"
 
-	"github.com/gofrs/flock"
 	"github.com/spf13/cobra"
 
 	"orderbeat/auth"
@@ -25,7 +22,12 @@ func (a *app) runCommand() *cobra.Command {
 		Short: "Work until stopped: schedules, jobs, NATS, and the sandbox where configured",
 		Long: `Work until stopped. SIGINT and SIGTERM stop it gently: no new job is begun, those
 in hand finish within worker.drain, what is to be published is published. A second
-signal ends it at once; nothing that was acknowledged is lost either way.`,
+signal ends it at once; nothing that was acknowledged is lost either way.
+
+Of several that are on one NATS with the same prefix, each with a database of its own, one
+works and the others stand by. One of these takes over when the one that works has stopped,
+or has not been heard of for 12 seconds. One that finds that another took over from it stops
+with status 1: whatever keeps services running should start it again, to stand by.`,
 		Example: `  orderbeat run
   orderbeat run --config /etc/orderbeat/config.toml`,
 		Args: cobra.NoArgs,
@@ -47,6 +49,10 @@ func work(ctx context.Context, c *config.Config, log *slog.Logger) (err error) {
 		return err
 	}
 	defer unlock()
+	id, place, err := identify(c.DB.Path)
+	if err != nil {
+		return fmt.Errorf("db.path: %w", err)
+	}
 	database, err := db.Open(ctx, db.Options{Path: c.DB.Path, Synchronous: c.DB.Synchronous, Log: log})
 	if err != nil {
 		return fmt.Errorf("db.path: %w", err)
@@ -93,7 +99,7 @@ func work(ctx context.Context, c *config.Config, log *slog.Logger) (err error) {
 	}
 	log.Info("starting", "config", c.Path, "database", c.DB.Path, "sandbox", lend.Sandbox.URL, "version", version)
 	return worker.Run(ctx, worker.Config{
-		NATS: c.NATS, DB: database, Providers: suppliers, Schedules: schedules,
+		NATS: c.NATS, DB: database, ID: id, Place: place, Providers: suppliers, Schedules: schedules,
 		Concurrency: c.Worker.Concurrency, Drain: c.Worker.Drain, Web: c.Web, Tokens: tokens,
 		Retention: db.Retention(c.DB.Retention), Version: version, Log: log,
 	})
@@ -105,22 +111,4 @@ func named(c clients.Config, p clients.Provider) worker.Provider {
 		Provider: p, Name: c.Name, Kind: c.Kind, Environment: c.Environment, Accounts: c.Accounts,
 		Concurrency: c.Concurrency, Rate: c.Rate, Retry: c.Retry, FreshFor: c.FreshFor,
 	}
-}
-
-// errInUse is that another process has the database's lock.
-var errInUse = errors.New("in use by another orderbeat")
-
-// lockDatabase keeps a second worker away from the database: there is one writer,
-// one relay and one clock for its schedules. Reading commands need no lock.
-func lockDatabase(path string) (unlock func(), err error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("db.path: %w", err)
-	}
-	lock := flock.New(path + ".lock")
-	if locked, err := lock.TryLock(); err != nil {
-		return nil, fmt.Errorf("db.path: %w", err)
-	} else if !locked {
-		return nil, fmt.Errorf("db.path: %s is %w: stop it, or give this one a file of its own", path, errInUse)
-	}
-	return func() { _ = lock.Unlock() }, nil // the process ends, and with it the lock
 }

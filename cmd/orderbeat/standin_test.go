@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"orderbeat/clients/sandbox"
 )
@@ -27,14 +28,15 @@ type outside struct {
 	t   *testing.T
 	url string
 
-	mu   sync.Mutex // guards wire
-	wire bytes.Buffer
+	mu      sync.Mutex // guards the rest
+	wire    bytes.Buffer
+	stopped time.Time // when its clock was stopped, zero while it goes on
 }
 
 func newOutside(t *testing.T) *outside {
 	t.Helper()
 	o := &outside{t: t}
-	stand := sandbox.New(sandbox.Options{})
+	stand := sandbox.New(sandbox.Options{Now: o.now})
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		r.Body = io.NopCloser(bytes.NewReader(body))
@@ -48,6 +50,22 @@ func newOutside(t *testing.T) *outside {
 	t.Cleanup(server.Close)
 	o.url = server.URL
 	return o
+}
+
+func (o *outside) now() time.Time {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.stopped.IsZero() {
+		return time.Now()
+	}
+	return o.stopped
+}
+
+// stopClock has the orders stay as they are.
+func (o *outside) stopClock() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.stopped = time.Now()
 }
 
 func (o *outside) keep(r *http.Request, body []byte, answer *httptest.ResponseRecorder) {

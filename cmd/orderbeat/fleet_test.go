@@ -1,0 +1,211 @@
+package main // an inside test: a main package cannot be imported
+
+import (
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestOneOfThreeWorks has three processes on one NATS, each with a database of its own, and
+// kills the one that works twice: every due time becomes one run, in one database.
+func TestOneOfThreeWorks(t *testing.T) {
+	t.Parallel() // mostly waits
+	o, nats, root := newOutside(t), newDepot(t), t.TempDir()
+	configs := map[string]string{}
+	for _, name := range []string{"a", "b", "c"} {
+		configs[name] = steady(t, filepath.Join(root, name), o, fmt.Sprintf("url = %q", nats.server.ClientURL()))
+	}
+	all := map[string]*member{"a": enlist(t, configs["a"])}
+	all["a"].says("orderbeat is running", 1)
+	all["b"], all["c"] = enlist(t, configs["b"]), enlist(t, configs["c"])
+	standsBy(t, all["b"])
+	standsBy(t, all["c"])
+	ran(t, all["a"], 4)
+
+	working, inHand := "a", 0
+	for range 2 {
+		all[working].kill()
+		inHand += howMany(t, all[working], "SELECT count(*) FROM jobs WHERE state = 'running'")
+		killed := working
+		all["a"].eventually("another one takes over", func() bool {
+			for name, m := range all {
+				if name != killed && m.said("taking over") > 0 && m.said("orderbeat is running") == 1 {
+					working = name
+				}
+			}
+			return working != killed
+		})
+		all[killed] = enlist(t, configs[killed])
+		standsBy(t, all[killed])
+		ran(t, all[working], 4)
+	}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if status := all[name].stop(); status != done {
+			t.Errorf("%s: got exit status %d after SIGTERM, want %d", name, status, done)
+		}
+	}
+	once(t, all, o, inHand)
+
+	// What was in hand when one was killed goes on when it works again.
+	for name, config := range configs {
+		m := enlist(t, config)
+		m.says("orderbeat is running", 1)
+		begun := time.Now().UTC().Format(time.RFC3339)
+		m.eventually(name+": every job from before is done", func() bool {
+			return m.value("SELECT count(*) FROM jobs WHERE state <> 'succeeded' AND planned_at < ?", begun) == "0"
+		})
+		if status := m.stop(); status != done {
+			t.Errorf("%s: got exit status %d, want %d", name, status, done)
+		}
+	}
+	once(t, all, o, inHand)
+}
+
+// howMany is a value of the database that is one.
+func howMany(t *testing.T, m *member, query string) int {
+	t.Helper()
+	n, err := strconv.Atoi(m.value(query))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestSuspendedOneStops suspends the process that works until another one has taken over:
+// when it goes on it stops, and nothing is done twice.
+func TestSuspendedOneStops(t *testing.T) {
+	t.Parallel() // mostly waits
+	o, nats, root := newOutside(t), newDepot(t), t.TempDir()
+	configs := map[string]string{}
+	for _, name := range []string{"a", "b"} {
+		configs[name] = steady(t, filepath.Join(root, name), o, fmt.Sprintf("url = %q", nats.server.ClientURL()))
+	}
+	a := enlist(t, configs["a"])
+	a.says("orderbeat is running", 1)
+	b := enlist(t, configs["b"])
+	standsBy(t, b)
+	ran(t, a, 3)
+	a.signal(syscall.SIGSTOP)
+	b.says("orderbeat is running", 1)
+	ran(t, b, 3)
+	a.signal(syscall.SIGCONT)
+	a.eventually("it stops", func() bool {
+		select {
+		case <-a.ended:
+			return true
+		default:
+			return false
+		}
+	})
+	if status := a.cmd.ProcessState.ExitCode(); status != failed || !strings.Contains(a.logged.String(), "orderbeat: another orderbeat works on this NATS now, at ") {
+		t.Errorf("got exit status %d, want %d, and told why", status, failed)
+	}
+	inHand := howMany(t, a, "SELECT count(*) FROM jobs WHERE state = 'running'")
+
+	// Started again it stands by, and tells what it has. Its due times are the other one's.
+	a = enlist(t, configs["a"])
+	standsBy(t, a)
+	a.eventually("its outbox is empty", func() bool { return a.value("SELECT count(*) FROM outbox") == "0" })
+	// What was given to the suspended one comes again after a while.
+	begun := time.Now().UTC().Format(time.RFC3339)
+	b.eventually("every due time until now was run, by one of them", func() bool {
+		theirs := a.value("SELECT json_group_array(key) FROM runs")
+		return b.value("SELECT count(*) FROM ticks WHERE run_id IS NULL AND due_at <= ? AND strftime('steady@%Y-%m-%dT%H:%M:%SZ', due_at) NOT IN (SELECT value FROM json_each(?))", begun, theirs) == "0" &&
+			b.value("SELECT count(*) FROM runs WHERE state IN ('queued', 'running') AND requested_at <= ?", begun) == "0"
+	})
+	for _, m := range []*member{a, b} {
+		if status := m.stop(); status != done {
+			t.Errorf("got exit status %d, want %d", status, done)
+		}
+	}
+	once(t, map[string]*member{"a": a, "b": b}, o, inHand)
+}
+
+func standsBy(t *testing.T, m *member) {
+	t.Helper()
+	m.says("another orderbeat works on this NATS: standing by", 1)
+	if status, page := m.get("/healthz"); status != 200 {
+		t.Errorf("/healthz: got %d %s", status, page)
+	}
+	if status, page := m.get("/readyz"); status != 503 || !strings.Contains(page, "standing by: another orderbeat works on this NATS, at ") {
+		t.Errorf("/readyz: got %d %s", status, page)
+	}
+	if status, page := m.get("/metrics"); status != 200 || !strings.Contains(page, "\norderbeat_working 0\n") {
+		t.Errorf("/metrics: got %d %s", status, page)
+	}
+}
+
+// ran waits until it ended so many runs.
+func ran(t *testing.T, m *member, n int) {
+	t.Helper()
+	m.says("run finished", n)
+	if status, page := m.get("/readyz"); status != 200 {
+		t.Errorf("/readyz: got %d %s", status, page)
+	}
+}
+
+// once checks that every due time was run, in one of the databases, and that nobody was
+// asked more than once for any, but for the jobs that were in hand of one that was killed.
+func once(t *testing.T, all map[string]*member, o *outside, inHand int) {
+	t.Helper()
+	runs := map[int64][]string{} // by due time
+	succeeded, open := 0, 0
+	for name, m := range all {
+		file := openFile(t, m.config)
+		rows, err := file.Query("SELECT key, jobs_succeeded FROM runs WHERE trigger = 'schedule:steady'")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var key string
+			var jobs int
+			if err := rows.Scan(&key, &jobs); err != nil {
+				t.Fatal(err)
+			}
+			due, err := time.Parse(time.RFC3339, strings.TrimPrefix(key, "steady@"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			runs[due.Unix()] = append(runs[due.Unix()], name)
+			succeeded += jobs
+		}
+		if err := rows.Err(); err != nil {
+			t.Fatal(err)
+		}
+		open += howMany(t, m, "SELECT count(*) FROM jobs WHERE state = 'running'")
+		missed := m.value("SELECT count(*) FROM ticks WHERE outcome NOT IN ('started', 'caught_up')")
+		t.Logf("%s: %s ticks, %s caught up, %s runs", name, m.value("SELECT count(*) FROM ticks"),
+			m.value("SELECT count(*) FROM ticks WHERE outcome = 'caught_up'"), m.value("SELECT count(*) FROM runs"))
+		if missed != "0" {
+			t.Errorf("%s: %s due times were missed: catch_up is all", name, missed)
+		}
+	}
+	due := slices.Sorted(maps.Keys(runs))
+	for i, at := range due {
+		if in := runs[at]; len(in) != 1 {
+			t.Errorf("due time %s became runs of %v, want one", time.Unix(at, 0).UTC().Format(time.TimeOnly), in)
+		}
+		if i > 0 && at != due[i-1]+1 {
+			t.Errorf("no run between %s and %s", time.Unix(due[i-1], 0).UTC().Format(time.TimeOnly), time.Unix(at, 0).UTC().Format(time.TimeOnly))
+		}
+	}
+	asked := o.accountsAsked()
+	t.Logf("%d due times, asked %v, %d jobs were in hand of those that were killed", len(due), asked, inHand)
+	total := 0
+	for _, n := range asked {
+		total += n
+		if n > len(due)+inHand {
+			t.Errorf("asked %d times for %d due times", n, len(due))
+		}
+	}
+	if total < succeeded || total > succeeded+inHand+open {
+		t.Errorf("asked %v for %d jobs that succeeded", asked, succeeded)
+	}
+}

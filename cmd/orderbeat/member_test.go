@@ -1,0 +1,224 @@
+package main // an inside test: a main package cannot be imported
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+
+	"orderbeat/clients/sandbox"
+)
+
+// member is a process of the program, which need not work to be watched.
+type member struct {
+	t      *testing.T
+	config string
+	cmd    *exec.Cmd
+	logged *log
+	ended  chan struct{} // closed when the process has ended
+}
+
+// enlist starts the program as a process.
+func enlist(t *testing.T, config string) *member {
+	t.Helper()
+	return enlistBinary(t, os.Args[0], config)
+}
+
+// enlistBinary starts a binary that is the program, or can be.
+func enlistBinary(t *testing.T, binary, config string) *member {
+	t.Helper()
+	m := &member{t: t, config: config, logged: &log{}, ended: make(chan struct{})}
+	m.cmd = exec.CommandContext(context.Background(), binary, "run", "--config", config)
+	m.cmd.Env = append(os.Environ(), asProgram+"=1")
+	logs, err := m.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { // ends with the process
+		defer close(m.ended)
+		lines := bufio.NewScanner(logs)
+		lines.Buffer(nil, 1<<20)
+		for lines.Scan() {
+			m.logged.add(lines.Bytes())
+		}
+		_ = m.cmd.Wait() // the status is looked at by who wants to know
+	}()
+	t.Cleanup(func() {
+		m.signal(syscall.SIGKILL)
+		<-m.ended
+		if t.Failed() {
+			t.Logf("%s:\n%s", filepath.Base(filepath.Dir(config)), tail(m.logged.String(), 60))
+		}
+	})
+	return m
+}
+
+// tail are the last lines of a text, without those about runs.
+func tail(text string, lines int) string {
+	text = regexp.MustCompile(`(?m)^.*"msg":"run finished".*\n`).ReplaceAllString(text, "")
+	all := strings.Split(text, "\n")
+	return strings.Join(all[max(0, len(all)-lines):], "\n")
+}
+
+func (m *member) signal(s os.Signal) { _ = m.cmd.Process.Signal(s) } // it may have ended
+
+// kill ends it with -9.
+func (m *member) kill() {
+	m.signal(syscall.SIGKILL)
+	<-m.ended
+}
+
+// stop ends it in good order, and returns its exit status.
+func (m *member) stop() int {
+	m.signal(syscall.SIGTERM)
+	select {
+	case <-m.ended:
+	case <-time.After(60 * time.Second):
+		m.t.Fatal("it does not stop")
+	}
+	return m.cmd.ProcessState.ExitCode()
+}
+
+// says waits until it logged a message n times.
+func (m *member) says(message string, n int) {
+	m.t.Helper()
+	m.eventually(fmt.Sprintf("it logs %q for the %d. time", message, n), func() bool { return m.said(message) >= n })
+}
+
+func (m *member) said(message string) int {
+	return strings.Count(m.logged.String(), `"msg":"`+message)
+}
+
+func (m *member) eventually(what string, holds func() bool) {
+	m.t.Helper()
+	for deadline := time.Now().Add(60 * time.Second); !holds(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			m.t.Fatalf("waited in vain: %s", what)
+		}
+	}
+}
+
+// get asks the web listener.
+func (m *member) get(path string) (status int, page string) {
+	m.t.Helper()
+	text, err := os.ReadFile(m.config)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	web := regexp.MustCompile(`\[web\]\nlisten = "([^"]+)"`).FindSubmatch(text)
+	client := http.Client{Timeout: 10 * time.Second}
+	resp, err := client.Get("http://" + string(web[1]) + path)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(body)
+}
+
+// value reads one value of the database, as somebody with sqlite3 would.
+func (m *member) value(query string, args ...any) (value string) {
+	m.t.Helper()
+	if err := openFile(m.t, m.config).QueryRow(query, args...).Scan(&value); err != nil {
+		m.t.Fatalf("%s: %v", query, err)
+	}
+	return value
+}
+
+// depot is a NATS server outside of the program, which can be stopped and started again.
+type depot struct {
+	t       *testing.T
+	options *server.Options
+	server  *server.Server
+}
+
+func newDepot(t *testing.T) *depot {
+	t.Helper()
+	d := &depot{t: t, options: &server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true}}
+	d.start()
+	d.options.Port = d.server.Addr().(*net.TCPAddr).Port
+	t.Cleanup(d.stop)
+	return d
+}
+
+func (d *depot) start() {
+	d.t.Helper()
+	var err error
+	if d.server, err = server.NewServer(d.options.Clone()); err != nil {
+		d.t.Fatal(err)
+	}
+	d.server.Start()
+	if !d.server.ReadyForConnections(20 * time.Second) {
+		d.t.Fatal("NATS does not start")
+	}
+}
+
+func (d *depot) stop() {
+	d.server.Shutdown()
+	d.server.WaitForShutdown()
+}
+
+// steady configures two accounts at a stand-in outside, asked by a schedule that is due
+// every second and makes up for all that it missed. nats is the section's text.
+func steady(t *testing.T, folder string, o *outside, nats string) (path string) {
+	t.Helper()
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	text := fmt.Sprintf(`
+[nats]
+%s
+%s
+[providers.michelin]
+kind = "michelin"
+base_url = %q
+client_id = %q
+client_secret = %q
+rate = "1000/s"
+[[providers.michelin.accounts]]
+name = "detroit"
+bill_to = "1111111"
+[[providers.michelin.accounts]]
+name = "toledo"
+bill_to = "2222222"
+[[schedules]]
+name = "steady"
+cron = "@every 1s"
+provider = "michelin"
+kind = "sync"
+params = { lookback = "3d" }
+overlap = "allow"
+catch_up = "all"
+`, nats, webOn(t, "127.0.0.1", ""), o.url, writeSecret(t, folder, "id", sandbox.ClientID), writeSecret(t, folder, "secret", sandbox.ClientSecret))
+	path = filepath.Join(folder, "config.toml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// accountsAsked is how often each account's orders were asked for.
+func (o *outside) accountsAsked() map[string]int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	asked := map[string]int{}
+	for _, account := range regexp.MustCompile(`(?m)^POST /order/amn/C1_1/status\n(?:.+\n)*\r?\n?.*"(1111111|2222222)"`).FindAllSubmatch(o.wire.Bytes(), -1) {
+		asked[string(account[1])]++
+	}
+	return asked
+}

@@ -1,0 +1,189 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/oklog/ulid/v2"
+)
+
+const (
+	// renewEvery is how often the one who works says so, and renewRetry how soon again
+	// when NATS did not take it.
+	renewEvery = 3 * time.Second
+	renewRetry = time.Second
+	// leaseLife is how long one that stands by sees nothing of the one who works before
+	// it takes over. It counts by its own clock, and only while NATS answers: who comes
+	// back with NATS has time to renew.
+	leaseLife = 12 * time.Second
+	// lookEvery is how often one that stands by looks.
+	lookEvery = time.Second
+)
+
+// errLost is that another process works now.
+var errLost = errors.New("another orderbeat works on this NATS now")
+
+// lease is the right to work on a NATS prefix, which one process has at a time. It is a
+// key that its holder renews under compare-and-set. It has no time to live: that it is not
+// renewed any more is seen by those who wait for it.
+type lease struct {
+	js     jetstream.JetStream
+	bucket jetstream.KeyValueConfig
+	mine   term
+	// withdraw keeps the jobs of this database from whoever works with another one, requeue
+	// brings them back.
+	withdraw func(ctx context.Context) error
+	requeue  func(ctx context.Context) (int, error)
+	// progress is what goes into Accounted, false while that is not known.
+	progress func(ctx context.Context) (map[string]time.Time, bool)
+	log      *slog.Logger
+
+	kv jetstream.KeyValue // the bucket, once it was looked for
+
+	mu       sync.Mutex // guards the rest
+	state    leaseState
+	reason   string    // why it is not held, for people
+	renewed  time.Time // when the last renewal began
+	revision uint64
+}
+
+func newLease(b *bus, names subjects, c Config, progress func(context.Context) (map[string]time.Time, bool)) *lease {
+	return &lease{
+		js: b.js,
+		bucket: jetstream.KeyValueConfig{
+			Bucket: names.stream("worker"), Description: "who works", Storage: jetstream.FileStorage, Replicas: max(1, c.NATS.Replicas),
+		},
+		mine:     term{ID: c.ID, Process: ulid.Make().String(), Place: c.Place},
+		withdraw: c.DB.WithdrawJobs, requeue: c.DB.Requeue, progress: progress,
+		log: c.Log, reason: "nats: it did not tell yet who works",
+	}
+}
+
+// acquire waits until this process has the lease, and returns the term before. It returns
+// false when ctx ended first; an error is the database's.
+func (l *lease) acquire(ctx context.Context) (before term, held bool, err error) {
+	var seen uint64 // the revision that was seen last, and since when
+	var since time.Time
+	for ; ctx.Err() == nil; pause(ctx, lookEvery) {
+		last, revision, err := l.look(ctx)
+		if err != nil {
+			if seen = 0; l.fall(err) && ctx.Err() == nil {
+				l.log.Warn("NATS does not tell who works: standing by until it does", "err", err)
+			}
+			continue
+		}
+		free := revision == 0 || last.Released || last.ID == l.mine.ID
+		if !free && revision != seen {
+			seen, since = revision, time.Now()
+		}
+		if !free && time.Since(since) < leaseLife {
+			if err := l.standBy(ctx, last); err != nil {
+				return term{}, false, err
+			}
+			continue
+		}
+		if held, err := l.take(ctx, last, revision); held || err != nil {
+			return last, held, err
+		}
+	}
+	return term{}, false, nil
+}
+
+// standBy notes that another one works, and says so once.
+func (l *lease) standBy(ctx context.Context, other term) error {
+	if l.now() == leaseElsewhere {
+		return nil
+	}
+	if err := l.withdraw(ctx); err != nil {
+		return fmt.Errorf("stand by: %w", err)
+	}
+	l.set(leaseElsewhere, "standing by: another orderbeat works on this NATS, at "+other.Place)
+	l.log.Warn("another orderbeat works on this NATS: standing by", "bucket", l.bucket.Bucket, "at", other.Place, "since", other.Since)
+	return nil
+}
+
+// take takes the lease that was seen at a revision, unless somebody else was faster.
+func (l *lease) take(ctx context.Context, last term, revision uint64) (bool, error) {
+	another := last.ID != "" && last.ID != l.mine.ID
+	if another {
+		if err := l.withdraw(ctx); err != nil {
+			return false, fmt.Errorf("take over: %w", err)
+		}
+	}
+	begun := time.Now()
+	l.mine.Since, l.mine.Accounted = begun.UTC(), last.Accounted
+	revision, err := l.put(ctx, revision)
+	if err != nil {
+		l.log.Info("the lease was not taken", "bucket", l.bucket.Bucket, "err", err)
+		return false, nil
+	}
+	l.hold(revision, begun)
+	if !another {
+		return true, nil
+	}
+	n, err := l.requeue(ctx)
+	if err != nil {
+		return true, fmt.Errorf("take over: %w", err)
+	}
+	l.log.Warn("taking over from another orderbeat", "bucket", l.bucket.Bucket, "at", last.Place, "released", last.Released, "jobs", n)
+	return true, nil
+}
+
+// keep renews the lease until ctx ends. It returns [errLost] when another has it.
+func (l *lease) keep(ctx context.Context) error {
+	for rest := renewRetry; pause(ctx, rest); { // soon, with how far the schedules are
+		rest = renewEvery
+		err := l.renew(ctx)
+		if errors.Is(err, errLost) {
+			return err
+		}
+		if err != nil && ctx.Err() == nil {
+			rest = renewRetry
+			l.log.Debug("the lease was not renewed", "bucket", l.bucket.Bucket, "err", err)
+		}
+	}
+	return nil
+}
+
+func (l *lease) renew(ctx context.Context) error {
+	begun := time.Now()
+	if accounted, known := l.progress(ctx); known {
+		l.mine.Accounted = accounted
+	}
+	revision, err := l.put(ctx, l.revision)
+	if err != nil {
+		// The answer may have been lost, or the bucket.
+		var last term
+		if last, revision, err = l.look(ctx); err != nil {
+			return err
+		}
+		if revision != 0 && last.Process != l.mine.Process {
+			l.set(leaseOver, "this orderbeat stops")
+			return fmt.Errorf("%w, at %s: this one stops, and stands by when it is started again", errLost, last.Place)
+		}
+		if revision, err = l.put(ctx, revision); err != nil {
+			return err
+		}
+	}
+	l.hold(revision, begun)
+	return nil
+}
+
+// release gives the lease back, for another to have it at once.
+func (l *lease) release(ctx context.Context) error {
+	if l.now() != leaseHeld {
+		return nil
+	}
+	l.set(leaseOver, "this orderbeat stops")
+	if accounted, known := l.progress(ctx); known {
+		l.mine.Accounted = accounted
+	}
+	l.mine.Released = true
+	_, err := l.put(ctx, l.revision)
+	return err
+}

@@ -1,0 +1,253 @@
+package worker_test
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/robfig/cron/v3"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+	"orderbeat/jobs"
+	"orderbeat/worker"
+)
+
+const standsBy = "another orderbeat works on this NATS: standing by"
+
+// everySecond is a schedule at a NATS server, that makes up for all that was missed.
+func everySecond(url string) func(*worker.Config) {
+	return func(c *worker.Config) {
+		c.NATS = worker.NATS{URL: url, Prefix: "orderbeat"}
+		c.Schedules = []worker.Schedule{{
+			Name: "often", Cron: cron.Every(time.Second), Provider: "michelin", Kind: "sync", Accounts: []string{"detroit"},
+			Overlap: "allow", CatchUp: "all",
+		}}
+	}
+}
+
+// ticks are the due times of a bench's database, with what became of them.
+func (b *bench) ticks() []db.Tick {
+	b.t.Helper()
+	list, err := b.db.Ticks(b.t.Context(), "often", time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return list
+}
+
+func TestOneThatStandsByTakesOver(t *testing.T) {
+	t.Parallel()
+	srv := depot(t)()
+	first := startIn(t, t.TempDir(), everySecond(srv.ClientURL()))
+	second := launch(t, t.TempDir(), everySecond(srv.ClientURL()))
+	second.eventually("the second one stands by", func() bool { return second.said.count(standsBy) == 1 })
+
+	// What it committed while it worked is told all the same.
+	run := jobs.NewFailed(jobs.Request{Provider: "michelin", Kind: "sync", Trigger: "nats"}, jobs.Invalid("no", "no"), time.Now())
+	if _, _, err := second.db.StartRun(t.Context(), run, nil); err != nil {
+		t.Fatal(err)
+	}
+	first.messages("ORDERBEAT_RESULTS", "orderbeat.results.michelin."+run.ID, 1)
+	first.eventually("a few runs end", func() bool { return first.supplier.calls() >= 2 })
+	if err := first.stop(); err != nil {
+		t.Fatal(err)
+	}
+	stopped := time.Now()
+	second.works()
+	if took := time.Since(stopped); took > 5*time.Second {
+		t.Errorf("it took over after %s: the lease was released", took)
+	}
+	second.eventually("it asks", func() bool { return second.supplier.calls() >= 2 })
+	if second.said.count(standsBy) != 1 {
+		t.Error("it said more than once that it stands by")
+	}
+	list := second.ticks()
+	if len(list) == 0 {
+		t.Fatal("nothing was due")
+	}
+	before, found, err := func() (db.Tick, bool, error) {
+		again, err := db.OpenReadOnly(t.Context(), first.config.Place+"/orderbeat.db")
+		if err != nil {
+			return db.Tick{}, false, err
+		}
+		defer again.Close()
+		return again.LastTick(t.Context(), "often")
+	}()
+	if err != nil || !found {
+		t.Fatal(found, err)
+	}
+	for i, tick := range list {
+		if want := before.DueAt.Add(time.Duration(i+1) * time.Second); !tick.DueAt.Equal(want) {
+			t.Errorf("got due time %s, want %s: each is accounted for, once", tick.DueAt, want)
+		}
+	}
+}
+
+func TestWhoLostTheLeaseStops(t *testing.T) {
+	t.Parallel()
+	b := start(t, nil)
+	asked := make(chan struct{})
+	b.supplier.answers(func(ctx context.Context, _ clients.Query) (clients.Answer, error) {
+		close(asked)
+		<-ctx.Done()
+		return clients.Answer{}, ctx.Err()
+	})
+	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nil)
+	<-asked
+	kv, err := b.js.KeyValue(t.Context(), "ORDERBEAT_WORKER")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := kv.Put(t.Context(), "store", []byte(`{"id":"another","process":"another","place":"elsewhere:/data"}`)); err != nil {
+		t.Fatal(err)
+	}
+	err = <-b.ended
+	b.ended <- nil
+	if err == nil || !strings.Contains(err.Error(), "another orderbeat works on this NATS now, at elsewhere:/data") {
+		t.Errorf("got %v, want it told who works now", err)
+	}
+	job, err := b.db.Jobs(t.Context(), db.JobFilter{Limit: 1})
+	if err != nil || len(job) != 1 || job[0].State.Ended() {
+		t.Errorf("got %+v, %v, want the job still to be done", job, err)
+	}
+}
+
+func TestTheLeaseOutlivesNATSBeingAway(t *testing.T) {
+	t.Parallel() // NATS is away for longer than a lease lives
+	startServer := depot(t)
+	srv := startServer()
+	b := startIn(t, t.TempDir(), everySecond(srv.ClientURL()))
+	other := launch(t, t.TempDir(), everySecond(srv.ClientURL()))
+	other.eventually("the other one stands by", func() bool { return other.said.count(standsBy) == 1 })
+	srv.Shutdown()
+	srv.WaitForShutdown()
+	before := len(b.ticks())
+	b.eventually("due times are recorded", func() bool { return len(b.ticks()) >= before+14 })
+	startServer()
+	b.eventually("the test's own connection is back", b.conn.IsConnected)
+	b.settled()
+	before = len(b.ticks())
+	b.eventually("it goes on", func() bool { return len(b.ticks()) >= before+5 })
+	if other.said.count("taking over") != 0 || b.said.count("stopping") != 0 {
+		t.Error("the other one took over")
+	}
+	for _, tick := range b.ticks() {
+		if tick.Outcome != "started" {
+			t.Errorf("got %+v, want it started", tick)
+		}
+	}
+}
+
+func TestALeaseThatIsGoneIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	b := start(t, nil)
+	for _, lose := range []func() error{
+		func() error { return b.js.DeleteKeyValue(t.Context(), "ORDERBEAT_WORKER") },
+		func() error {
+			kv, err := b.js.KeyValue(t.Context(), "ORDERBEAT_WORKER")
+			if err != nil {
+				return err
+			}
+			return kv.Delete(t.Context(), "store")
+		},
+	} {
+		if err := lose(); err != nil {
+			t.Fatal(err)
+		}
+		b.eventually("the lease is there", func() bool {
+			kv, err := b.js.KeyValue(t.Context(), "ORDERBEAT_WORKER")
+			if err != nil {
+				return false
+			}
+			_, err = kv.Get(t.Context(), "store")
+			return err == nil
+		})
+	}
+	b.publish("orderbeat.runs.michelin.sync", ``, nil)
+	if r := b.result(1); r.State != jobs.Succeeded {
+		t.Errorf("got %s, want succeeded", r.State)
+	}
+}
+
+// A job of another database is no reason to stand still, and none to be silent.
+func TestAJobOfAnotherDatabaseIsEnded(t *testing.T) {
+	t.Parallel()
+	b := start(t, listening)
+	for range 10 { // more than are in hand at once
+		job := jobs.Job{ID: jobs.NewID(time.Now()), RunID: jobs.NewID(time.Now()), Provider: "michelin", Account: "detroit", Kind: "sync", Attempt: 1}
+		body, err := json.Marshal(job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.publish("orderbeat.jobs.michelin.detroit.sync", string(body), nil)
+	}
+	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nil)
+	if r := b.result(1); r.State != jobs.Succeeded {
+		t.Errorf("got %s, want succeeded", r.State)
+	}
+	b.settled()
+	if n := b.said.count("a job belongs to another database"); n != 10 || b.supplier.calls() != 1 {
+		t.Errorf("got %d lines and %d calls, want each told of, and none asked", n, b.supplier.calls())
+	}
+	if _, page := b.get("/metrics"); !strings.Contains(page, `orderbeat_foreign_jobs_total{provider="michelin"} 10`) || !strings.Contains(page, "orderbeat_working 1\n") {
+		t.Errorf("got metrics without them:\n%s", page)
+	}
+}
+
+// Jobs that another one ended in the stream go on when their own worker works again, soon
+// after as well, when the stream still knows their ids.
+func TestJobsGoOnWithTheirDatabase(t *testing.T) {
+	t.Parallel()
+	startServer, folder := depot(t), t.TempDir()
+	srv := startServer()
+	b := startIn(t, folder, everySecond(srv.ClientURL()))
+	b.supplier.answers(func(ctx context.Context, _ clients.Query) (clients.Answer, error) {
+		<-ctx.Done()
+		return clients.Answer{}, ctx.Err()
+	})
+	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["st. paul"]}`, nil)
+	b.eventually("jobs are in hand", func() bool { return b.supplier.calls() >= 2 })
+	kv, err := b.js.KeyValue(t.Context(), "ORDERBEAT_WORKER")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost, err := json.Marshal(map[string]any{"id": "another", "process": "another", "place": "elsewhere", "released": true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := kv.Put(t.Context(), "store", lost); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-b.ended; err == nil {
+		t.Error("it did not lose the lease")
+	}
+	b.ended <- nil
+	jobsStream, err := b.js.Stream(t.Context(), "ORDERBEAT_JOBS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := jobsStream.Purge(t.Context()); err != nil { // as the other one does
+		t.Fatal(err)
+	}
+	if err := b.stop(); err != nil {
+		t.Fatal(err)
+	}
+	again := startIn(t, folder, everySecond(srv.ClientURL()))
+	begun := time.Now()
+	again.eventually("every run from before ends", func() bool {
+		runs, err := again.db.Runs(t.Context(), db.RunFilter{Limit: 1000})
+		open := 0
+		for _, r := range runs {
+			if !r.State.Ended() && r.RequestedAt.Before(begun) {
+				open++
+			}
+		}
+		return err == nil && len(runs) > 0 && open == 0
+	})
+	if n := again.said.count("taking over"); n != 1 {
+		t.Errorf("took over %d times, want once", n)
+	}
+}

@@ -1,0 +1,86 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// leaseKey is the lease's key in its bucket: who has it owns the database that counts.
+const leaseKey = "store"
+
+// term is what the lease says: who works, and how far.
+type term struct {
+	ID       string    `json:"id"`      // the database's
+	Process  string    `json:"process"` // another one for each process
+	Place    string    `json:"place"`   // for people: where the database is
+	Since    time.Time `json:"since"`
+	Released bool      `json:"released,omitempty"` // it stopped in good order
+	// Accounted has a time for each schedule: all due times until then are accounted
+	// for, and what they asked for is told.
+	Accounted map[string]time.Time `json:"accounted,omitempty"`
+}
+
+// elsewhere is until when the due times of schedules are accounted for by another
+// database than id; nil when it was this one. One that had no time to say so accounted for
+// what was due before it began.
+func (t term) elsewhere(id string, schedules []Schedule) map[string]time.Time {
+	if t.ID == id || t.ID == "" {
+		return nil
+	}
+	if t.Accounted != nil {
+		return t.Accounted
+	}
+	since := map[string]time.Time{}
+	for _, s := range schedules {
+		since[s.Name] = t.Since
+	}
+	return since
+}
+
+// look reads the lease, and makes its bucket where there is none. Without a lease the
+// revision is 0.
+func (l *lease) look(ctx context.Context) (last term, revision uint64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	l.kv, err = l.js.KeyValue(ctx, l.bucket.Bucket)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		l.kv, err = l.js.CreateKeyValue(ctx, l.bucket)
+	}
+	if err != nil {
+		return term{}, 0, fmt.Errorf("bucket %s: %w", l.bucket.Bucket, err)
+	}
+	entry, err := l.kv.Get(ctx, leaseKey)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return term{}, 0, nil
+	}
+	if err != nil {
+		return term{}, 0, fmt.Errorf("bucket %s: %w", l.bucket.Bucket, err)
+	}
+	if err := json.Unmarshal(entry.Value(), &last); err != nil {
+		return term{}, 0, fmt.Errorf("bucket %s: key %s: %w; delete that key", l.bucket.Bucket, leaseKey, err)
+	}
+	return last, entry.Revision(), nil
+}
+
+// put writes the lease if it is still at a revision, 0 if there is none, and returns the
+// next one.
+func (l *lease) put(ctx context.Context, revision uint64) (uint64, error) {
+	if l.kv == nil {
+		return 0, errors.New("the bucket was not found")
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	text, err := json.Marshal(l.mine)
+	if err != nil {
+		return 0, err
+	}
+	if revision == 0 {
+		return l.kv.Create(ctx, leaseKey, text)
+	}
+	return l.kv.Update(ctx, leaseKey, text, revision)
+}

@@ -1,0 +1,81 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// sureFor is how long after a renewal nobody else can have taken over.
+const sureFor = leaseLife - 2*time.Second
+
+type leaseState int
+
+const (
+	leaseUnknown   leaseState = iota // NATS did not tell yet
+	leaseElsewhere                   // another process has it
+	leaseHeld
+	leaseOver // it was lost, or released
+)
+
+func (l *lease) hold(revision uint64, begun time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.state, l.revision, l.renewed = leaseHeld, revision, begun
+}
+
+func (l *lease) set(state leaseState, reason string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.state, l.reason = state, reason
+}
+
+// fall notes that NATS does not tell who works, and reports whether that is news.
+func (l *lease) fall(err error) bool {
+	reason := "nats: " + err.Error()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	news := l.state != leaseUnknown || l.reason != reason
+	l.state, l.reason = leaseUnknown, reason
+	return news
+}
+
+func (l *lease) now() leaseState {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.state
+}
+
+// standing is why this process does not work, nil when it does.
+func (l *lease) standing() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.state == leaseHeld {
+		return nil
+	}
+	return errors.New(l.reason)
+}
+
+// sure reports whether nobody else can be working now. A clock that stands still while the
+// machine sleeps does not tell how long ago a renewal is; the wall clock does.
+func (l *lease) sure() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	slept := time.Now().Round(0).Sub(l.renewed.Round(0))
+	return l.state == leaseHeld && time.Since(l.renewed) < sureFor && slept < sureFor
+}
+
+// certain waits until it is sure, and reports false when ctx ended first.
+func (l *lease) certain(ctx context.Context) bool {
+	for !l.sure() {
+		if !pause(ctx, renewRetry/4) {
+			return false
+		}
+	}
+	return ctx.Err() == nil
+}
+
+// maySpeak reports whether the outbox may be told now: by the one who works, while it is
+// sure of that, and by one that stands by. What that one committed while it worked is true
+// still, and its jobs are not among it.
+func (l *lease) maySpeak() bool { return l.now() == leaseElsewhere || l.sure() }
