@@ -185,6 +185,9 @@ func (c *consumers) ask(ctx context.Context, job jobs.Job) (jobs.Outcome, error)
 	if !ok {
 		return unknown(job), nil
 	}
+	if jobs.Kinds[job.Kind].Remaps {
+		return remap(ctx, c.db, p, account, job)
+	}
 	return jobs.Perform(ctx, p.Provider, account, job, p.Retry)
 }
 
