@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -20,6 +22,14 @@ import (
 	"orderbeat/jobs"
 	"orderbeat/worker"
 )
+
+func TestMain(m *testing.M) {
+	// Most tests wait for clocks, and not for the processor. The flag -parallel says otherwise.
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
 
 // supplier is a provider that answers as the test says.
 type supplier struct {
