@@ -107,7 +107,7 @@ Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 3 partly done.`,
 		},
 	}
 	root.PersistentFlags().StringVar(&a.configPath, "config", "", "configuration file (default $ORDERBEAT_CONFIG, else ./config.toml)")
-	root.AddCommand(a.runCommand(), a.checkCommand(), a.syncCommand(), a.backfillCommand(), a.ordersCommand(), a.orderCommand(), a.runsCommand(), a.jobsCommand(), a.schedulesCommand(), a.replayCommand(), a.remapCommand(), a.exchangesCommand(), a.providerCommand(), a.authCommand(), a.dbCommand(), a.doctorCommand(), a.versionCommand())
+	root.AddCommand(a.runCommand(), a.checkCommand(), a.sandboxCommand(), a.syncCommand(), a.backfillCommand(), a.ordersCommand(), a.orderCommand(), a.runsCommand(), a.jobsCommand(), a.schedulesCommand(), a.replayCommand(), a.remapCommand(), a.exchangesCommand(), a.providerCommand(), a.authCommand(), a.dbCommand(), a.doctorCommand(), a.versionCommand())
 	a.notice(root)
 	return root
 }
