@@ -36,7 +36,11 @@ with status 1: whatever keeps services running should start it again, to stand b
 			if err != nil {
 				return err
 			}
-			return work(c.Context(), conf, newLog(a.stderr, conf.Log))
+			err = work(c.Context(), conf, newLog(a.stderr, conf.Log))
+			if c.Context().Err() != nil && errors.Is(err, context.Canceled) {
+				return nil // it was stopped before it worked: nothing was in hand
+			}
+			return err
 		},
 	}
 }

@@ -2,11 +2,14 @@ package main // an inside test: a main package cannot be imported
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"io"
 	"net"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"orderbeat/cmd/orderbeat/config"
 )
@@ -31,6 +34,23 @@ func TestAPortInUseNamesTheKeyToChange(t *testing.T) {
 	if got.status != failed || !strings.Contains(got.stderr, want) {
 		t.Errorf("got status %d, want %d; stderr:\n%s\nwant in it: %s", got.status, failed, got.stderr, want)
 	}
+}
+
+// TestAStopWhileItStartsIsNoFailure stops the program at moments of its start, and starts it
+// again.
+func TestAStopWhileItStartsIsNoFailure(t *testing.T) {
+	t.Parallel()
+	path := shipped(t, t.TempDir(), "@every 1h")
+	for _, after := range []time.Duration{0, time.Millisecond, 4 * time.Millisecond, 20 * time.Millisecond, 80 * time.Millisecond} {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(after, cancel)
+		var told bytes.Buffer
+		if status := run(ctx, []string{"run", "--config", path}, func(string) string { return "" }, io.Discard, &told); status != done {
+			t.Errorf("stopped after %s: got exit status %d, want %d; %s", after, status, done, &told)
+		}
+		cancel()
+	}
+	startHere(t, path)
 }
 
 func TestLogIsJSONWhereNobodyReads(t *testing.T) {
