@@ -129,9 +129,12 @@ catch_up = "all"
 		p.decode(p.request("runs.get", fmt.Sprintf(`{"run_id":%q}`, run.ID)), &reply)
 		return reply
 	}
+	var struck []string // the jobs that were in hand at the last kill: two kills may not strike one
 	for n := range kills {
 		want := run.Jobs.Total * (n + 1) / (kills + 2)
-		p.eventually("a part of the backfill is there", func() bool { return far().Run.Jobs.Ended() >= want })
+		p.eventually("a part of the backfill is there", func() bool {
+			return far().Run.Jobs.Ended() >= want && p.count("jobs WHERE finished_at IS NULL AND job_id IN ('"+strings.Join(struck, "', '")+"')") == 0
+		})
 		if got := far(); got.Run.State != jobs.Running || got.Progress.LeftSeconds == nil || *got.Progress.LeftSeconds <= 0 {
 			t.Fatalf("got %+v, want an estimate of what is left of a run that goes on", got)
 		}
@@ -142,6 +145,7 @@ catch_up = "all"
 		}
 		p.kill()
 		p = startProcess(t, config)
+		struck = p.inHand("backfill")
 		if n == 2 {
 			if r := do(t, "runs", run.ID, "--config", config); !strings.Contains(r.stdout, "ended, paused: the supplier is busy;") || !strings.Contains(r.stdout, " held ") {
 				t.Errorf("got %+v, want it told that the run is paused, and what is held", r)
@@ -173,6 +177,21 @@ catch_up = "all"
 	if orders, told := p.count("orders"), p.count("order_events"); orders == 0 || told != orders {
 		t.Errorf("got %d events of %d orders, want one of each", told, orders)
 	}
+}
+
+// inHand are the jobs of a kind that are being asked, or were when the program was killed.
+func (p *program) inHand(kind string) (ids []string) {
+	p.t.Helper()
+	var reply struct {
+		Jobs []struct {
+			JobID string `json:"job_id"`
+		}
+	}
+	p.decode(p.request("jobs.list", fmt.Sprintf(`{"kind":%q,"state":"running"}`, kind)), &reply)
+	for _, j := range reply.Jobs {
+		ids = append(ids, j.JobID)
+	}
+	return ids
 }
 
 // keptItsTimes checks that a schedule of every second has a tick for each, and that its runs
