@@ -119,9 +119,6 @@ func (b *bench) jobsOf(state jobs.State) []db.JobRow {
 // A provider that is down is not asked while it stays so, nobody's attempts are used up
 // meanwhile, and everything is asked for when it is back.
 func TestAnOutageIsWaitedOut(t *testing.T) {
-	if testing.Short() {
-		t.Skip("an outage takes its time")
-	}
 	t.Parallel()
 	r := newRemote(t, status(http.StatusServiceUnavailable))
 	b := start(t, r.asking(8))

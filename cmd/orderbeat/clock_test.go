@@ -1,4 +1,4 @@
-//go:build linux
+//go:build linux && setclock
 
 package main // an inside test: a main package cannot be imported
 
@@ -88,11 +88,8 @@ func init() {
 
 // TestClockIsSet sets the clock of a working process two hours ahead, and back: nothing
 // stands still for two hours, and nothing is there twice. It takes minutes to build, so it
-// is run when ORDERBEAT_TEST_CLOCK says so.
+// is there with the build tag setclock only.
 func TestClockIsSet(t *testing.T) {
-	if os.Getenv("ORDERBEAT_TEST_CLOCK") == "" {
-		t.Skip("by hand: ORDERBEAT_TEST_CLOCK=1 go test ./cmd/orderbeat -run TestClockIsSet -v -timeout 20m")
-	}
 	binary := settable(t)
 	for name, set := range map[string][]syscall.Signal{
 		"ahead":          {syscall.SIGUSR1},
