@@ -44,12 +44,40 @@ func TestDueTimesWhereClocksChange(t *testing.T) {
 			[]string{"2026-03-08T01:30:00-05:00", "2026-03-08T03:00:00-04:00", "2026-03-08T03:30:00-04:00"},
 		},
 		{
-			"a spec of many times rests in the repeated hour", "*/30 * * * *", "America/New_York", "once", "2026-11-01T05:00:00Z",
-			[]string{"2026-11-01T01:30:00-04:00", "2026-11-01T02:00:00-05:00"},
+			"a spec with a step keeps real time in the repeated hour", "*/30 * * * *", "America/New_York", "once", "2026-11-01T05:00:00Z",
+			[]string{"2026-11-01T01:30:00-04:00", "2026-11-01T01:00:00-05:00", "2026-11-01T01:30:00-05:00", "2026-11-01T02:00:00-05:00"},
 		},
 		{
 			"asked within the repeated hour", "*/30 * * * *", "America/New_York", "once", "2026-11-01T06:10:00Z",
-			[]string{"2026-11-01T02:00:00-05:00"},
+			[]string{"2026-11-01T01:30:00-05:00", "2026-11-01T02:00:00-05:00"},
+		},
+		{
+			"every hour keeps real time", "@hourly", "America/New_York", "once", "2026-11-01T04:30:00Z",
+			[]string{"2026-11-01T01:00:00-04:00", "2026-11-01T01:00:00-05:00", "2026-11-01T02:00:00-05:00"},
+		},
+		{
+			"a minute of every hour keeps real time in spring", "30 * * * *", "America/New_York", "once", "2026-03-08T06:00:00Z",
+			[]string{"2026-03-08T01:30:00-05:00", "2026-03-08T03:30:00-04:00"},
+		},
+		{
+			"every minute of a fixed hour keeps real time", "*/30 1 * * *", "America/New_York", "once", "2026-11-01T04:59:00Z",
+			[]string{"2026-11-01T01:00:00-04:00", "2026-11-01T01:30:00-04:00", "2026-11-01T01:00:00-05:00", "2026-11-01T01:30:00-05:00", "2026-11-02T01:00:00-05:00"},
+		},
+		{
+			"a range with a step keeps real time", "0-59/20 * * * *", "Europe/Berlin", "once", "2026-10-25T00:30:00Z",
+			[]string{"2026-10-25T02:40:00+02:00", "2026-10-25T02:00:00+01:00", "2026-10-25T02:20:00+01:00"},
+		},
+		{
+			"a list of fixed times runs once", "0,30 1,2 * * *", "America/New_York", "once", "2026-11-01T04:59:00Z",
+			[]string{"2026-11-01T01:00:00-04:00", "2026-11-01T01:30:00-04:00", "2026-11-01T02:00:00-05:00", "2026-11-01T02:30:00-05:00"},
+		},
+		{
+			"steps of hours where half an hour is repeated", "0 */2 * * *", "Australia/Lord_Howe", "once", "2026-04-04T14:40:00Z",
+			[]string{"2026-04-05T02:00:00+10:30", "2026-04-05T04:00:00+10:30"},
+		},
+		{
+			"steps where half an hour is skipped", "*/15 * * * *", "Australia/Lord_Howe", "once", "2026-10-03T15:10:00Z",
+			[]string{"2026-10-04T01:45:00+10:30", "2026-10-04T02:30:00+11:00", "2026-10-04T02:45:00+11:00"},
 		},
 		{
 			"the end of the gap itself", "0 3 * * *", "America/New_York", "once", "2026-03-07T12:00:00Z",
@@ -134,16 +162,33 @@ func TestDueTimesWhereClocksChange(t *testing.T) {
 	}
 }
 
+// A zone's clock must not silence a schedule that is due every few minutes, nor hurry it.
+func TestStepsKeepTheirDistanceAllYear(t *testing.T) {
+	for _, zone := range []string{"America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Africa/Casablanca"} {
+		s := schedule(t, "*/15 * * * *", zone, "once")
+		last := s.Cron.Next(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+		for end := last.AddDate(1, 0, 0); last.Before(end); {
+			next := s.Cron.Next(last)
+			if gap := next.Sub(last); gap != 15*time.Minute {
+				t.Fatalf("%s: after %s comes %s, %s later", zone, last, next, gap)
+			}
+			last = next
+		}
+	}
+}
+
 func TestDueTimesAlwaysMoveOn(t *testing.T) {
 	for _, zone := range []string{"America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "Pacific/Apia"} {
-		s := schedule(t, "*/7 * * * *", zone, "once")
-		at := time.Date(2011, 12, 1, 0, 0, 0, 0, time.UTC)
-		for end := at.AddDate(1, 0, 0); at.Before(end); {
-			next := s.Cron.Next(at)
-			if !next.After(at) {
-				t.Fatalf("%s: after %s comes %s", zone, at, next)
+		for _, spec := range []string{"*/7 * * * *", "0,7,14,45 1,2,3,4 * * *"} {
+			s := schedule(t, spec, zone, "once")
+			at := time.Date(2011, 12, 1, 0, 0, 0, 0, time.UTC)
+			for end := at.AddDate(1, 0, 0); at.Before(end); {
+				next := s.Cron.Next(at)
+				if !next.After(at) {
+					t.Fatalf("%s: after %s comes %s", zone, at, next)
+				}
+				at = next
 			}
-			at = next
 		}
 	}
 }

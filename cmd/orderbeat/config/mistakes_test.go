@@ -122,7 +122,7 @@ func TestMistakes(t *testing.T) {
 		{"no zone", "timezone = \"Detroit\"", `6:1 providers.michelin.accounts[0].timezone: "Detroit" is not a time zone`},
 		{"the machine's own zone", "timezone = \"Local\"", `6:1 providers.michelin.accounts[0].timezone: "Local" is not a time zone`},
 		{"a schedule without a spec", schedule(""), "6:3 schedules[0].cron: is missing"},
-		{"a spec of six fields", schedule("cron = \"0 */15 * * * *\""), `10:1 schedules[0].cron: "0 */15 * * * *" is not a cron spec`},
+		{"a spec of six fields", schedule("cron = \"0 */15 * * * *\""), `10:1 schedules[0].cron: "0 */15 * * * *" is not a cron spec: want 5 fields, got 6`},
 		{"a spec with a zone", schedule("cron = \"TZ=UTC\""), `10:1 schedules[0].cron: "TZ=UTC": the zone goes into the key timezone`},
 		{"a spec that never comes", schedule("cron = \"0 0 31 2 *\""), `10:1 schedules[0].cron: "0 0 31 2 *" never comes`},
 		{"a spec faster than a second", schedule("cron = \"@every 500ms\""), `10:1 schedules[0].cron: "@every 500ms": write "@every" and whole seconds`},
@@ -193,7 +193,7 @@ config.toml:7:1: providers.michelin.rate: "fast" is not a rate: write calls per 
 config.toml:8:1: providers.michelin.scheme: only "oauth2"
 config.toml:9:1: providers.michelin.pasword: unknown key; did you mean "password"? known: kind, environment, base_url, token_url, allow_insecure_http, client_id, client_secret, concurrency, rate, token_rate, retry, timeout, max_body, fresh_for, accounts, scheme, password, token_ttl
 config.toml:11:22: providers.michelin.accounts[0].bill_to: is missing
-config.toml:16:1: schedules[0].cron: "* * *" is not a cron spec: write minute, hour, day, month and weekday, like "*/15 * * * *", or "@every 10m", "@hourly", "@daily"`
+config.toml:16:1: schedules[0].cron: "* * *" is not a cron spec: want 5 fields, got 3: write minute, hour, day, month and weekday, like "*/15 * * * *", or "@every 10m", "@hourly", "@daily"`
 	got := strings.ReplaceAll(err.Error(), filepath.Dir(path)+"/", "")
 	if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(got, "\n")); diff != "" {
 		t.Errorf("mistakes (-want +got):\n%s", diff)

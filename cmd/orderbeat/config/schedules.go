@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"orderbeat/clients"
+	"orderbeat/cmd/orderbeat/config/cronspec"
 	"orderbeat/jobs"
 	"orderbeat/worker"
 )
@@ -82,7 +83,7 @@ func (l *loader) schedule(path string, s scheduleSection) Schedule {
 	l.oneOf(path+".catch_up", s.CatchUp, "none", "last", "all")
 	l.oneOf(path+".dst", s.DST, "once", "strict")
 	zone := l.zone(path+".timezone", s.Timezone)
-	spec, err := parseCron(s.Cron, zone, s.DST)
+	spec, err := cronspec.Parse(s.Cron, zone, s.DST)
 	if err != nil {
 		l.add(path+".cron", "%v", err)
 	}

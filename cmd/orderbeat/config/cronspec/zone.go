@@ -1,4 +1,4 @@
-package config
+package cronspec
 
 import (
 	"time"
@@ -6,28 +6,49 @@ import (
 	"github.com/robfig/cron/v3"
 )
 
-// once is a cron schedule read against a zone's wall clock, in which each local
-// time that the spec names happens once: a time that the clocks skip in spring is
-// due at the first instant after the gap, together with what else is due then, and
-// a time that they repeat in autumn is due at its first occurrence only.
-//
-// A spec with many times a day rests while the clocks repeat an hour. Where that
-// matters, use @every, UTC, or dst = "strict".
-type once struct {
+// everyOccurrence is due each time that a zone's clock shows one of the spec's times: never
+// while the clock skips it, twice where the clock repeats it.
+type everyOccurrence struct {
 	wall *cron.SpecSchedule // its Location is UTC: UTC's clock has no gaps
 	zone *time.Location
 }
 
 // Next is the first due time after t, in the zone; the zero time when there is none.
-func (o once) Next(t time.Time) time.Time {
-	wall := onUTC(t.In(o.zone))
+func (s everyOccurrence) Next(t time.Time) time.Time {
+	t = t.In(s.zone)
+	for wall := onUTC(t); ; {
+		_, offset := t.Zone()
+		_, end := t.ZoneBounds()
+		next := s.wall.Next(wall)
+		if next.IsZero() {
+			return next
+		}
+		if due := next.Add(-time.Duration(offset) * time.Second).In(s.zone); end.IsZero() || due.Before(end) {
+			return due
+		}
+		t = end // where the clock shows something else: that may be due itself
+		wall = onUTC(end).Add(-time.Nanosecond)
+	}
+}
+
+// oncePerDay is due once at each local time that the spec names: at the end of the gap for
+// a time that the clock skips in spring, together with what else is due then, and at the
+// first occurrence of a time that it repeats in autumn.
+type oncePerDay struct {
+	wall *cron.SpecSchedule // its Location is UTC
+	zone *time.Location
+}
+
+// Next is the first due time after t, in the zone; the zero time when there is none.
+func (s oncePerDay) Next(t time.Time) time.Time {
+	wall := onUTC(t.In(s.zone))
 	for {
-		wall = o.wall.Next(wall)
+		wall = s.wall.Next(wall)
 		if wall.IsZero() {
 			return wall
 		}
 		// While the clocks repeat an hour, the next local times are already past.
-		if due := firstInstant(wall, o.zone); due.After(t) {
+		if due := firstInstant(wall, s.zone); due.After(t) {
 			return due
 		}
 	}
