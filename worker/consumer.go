@@ -49,7 +49,7 @@ func newConsumers(c Config, f *finished) *consumers {
 func (c *consumers) consume(ctx, work context.Context, q *queues, p Provider) {
 	token := db.Token(p.Name)
 	r := receiver{
-		queues: q, stream: q.stream("jobs"), config: consumerConfig(token, q.of("jobs."+token+".>"), p.Concurrency),
+		queues: q, activity: q.problems.Activity("receive jobs " + token), stream: q.stream("jobs"), config: consumerConfig(token, q.of("jobs."+token+".>"), p.Concurrency),
 		room:   c.room,
 		handle: func(ctx context.Context, msg jetstream.Msg) { c.take(ctx, work, msg) },
 	}

@@ -86,7 +86,7 @@ func (p *planner) keep(ctx context.Context, run jobs.Run, planned []jobs.Job) (j
 func (p *planner) consume(ctx context.Context, q *queues) {
 	const atOnce = 16
 	r := receiver{
-		queues: q, stream: q.stream("runs"), config: consumerConfig("planner", q.of("runs.>"), atOnce),
+		queues: q, activity: q.problems.Activity("receive runs"), stream: q.stream("runs"), config: consumerConfig("planner", q.of("runs.>"), atOnce),
 		room: func(ctx context.Context) int {
 			if ctx.Err() != nil {
 				return 0

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"orderbeat/worker/problems"
 )
 
 const (
@@ -21,8 +23,10 @@ const (
 // receiver takes the messages of one durable consumer.
 type receiver struct {
 	queues *queues
-	stream string
-	config jetstream.ConsumerConfig
+	// activity is pending until the consumer is there, and fails while receiving does.
+	activity *problems.Activity
+	stream   string
+	config   jetstream.ConsumerConfig
 	// room waits until there is room for a message, and says for how many; it is 0
 	// when ctx ended first.
 	room func(ctx context.Context) int
@@ -35,7 +39,7 @@ type receiver struct {
 func (r *receiver) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		if err := r.receive(ctx); ctx.Err() == nil {
-			r.queues.log.Warn("receiving was interrupted and begins anew", "stream", r.stream, "consumer", r.config.Durable, "err", err)
+			r.activity.Failed("receiving failed", err, "stream", r.stream, "consumer", r.config.Durable)
 			pause(ctx, receivePause)
 		}
 	}
@@ -54,6 +58,7 @@ func (r *receiver) receive(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("consumer: %w", err)
 	}
+	r.activity.OK()
 	for room := r.room(ctx); room > 0 && r.queues.lease.certain(ctx); room = r.room(ctx) {
 		batch, err := consumer.Fetch(room, jetstream.FetchContext(ctx))
 		if err != nil {

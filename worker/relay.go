@@ -3,11 +3,10 @@ package worker
 import (
 	"context"
 	"errors"
-	"log/slog"
-	"sync"
 	"time"
 
 	"orderbeat/db"
+	"orderbeat/worker/problems"
 )
 
 const (
@@ -26,10 +25,7 @@ type relay struct {
 	db        *db.DB
 	publisher *publisher
 	maySpeak  func() bool // not while another worker may be at work
-	log       *slog.Logger
-
-	mu      sync.Mutex // guards failure
-	failure error      // the last pass's
+	activity  *problems.Activity
 }
 
 // errSilent is that nothing may be published now.
@@ -43,31 +39,24 @@ func (r *relay) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		r.note(err)
 		switch {
 		case errors.Is(err, errSilent):
+			r.activity.Pending(err)
 			r.sleep(ctx, relayPause/4, false)
 		case err != nil:
-			r.log.Warn("outbox waits", "err", err)
+			r.activity.Failed("outbox waits", err)
 			r.sleep(ctx, relayPause, false)
 		case sent == 0:
+			r.activity.OK()
 			r.sleep(ctx, r.untilNext(ctx), true)
+		default:
+			r.activity.OK()
 		}
 	}
 }
 
-func (r *relay) note(err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.failure = err
-}
-
 // trouble is why what is in the outbox waits, nil while it does not.
-func (r *relay) trouble() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.failure
-}
+func (r *relay) trouble() error { return r.activity.Err() }
 
 // flush publishes what is due, once more, before the program ends.
 func (r *relay) flush(ctx context.Context) error {

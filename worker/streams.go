@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"orderbeat/worker/problems"
 )
 
 // dedupeWindow is how long a stream remembers Nats-Msg-Ids.
@@ -57,9 +59,10 @@ type queues struct {
 	subjects
 	replicas int
 	// requeue puts the jobs that have not ended into the outbox again.
-	requeue func(ctx context.Context) (int, error)
-	lease   *lease // messages are for who has it
-	log     *slog.Logger
+	requeue  func(ctx context.Context) (int, error)
+	lease    *lease // messages are for who has it
+	problems *problems.Set
+	log      *slog.Logger
 }
 
 // errStream is a stream that this program cannot work with.
@@ -68,15 +71,19 @@ var errStream = errors.New("unusable stream")
 // provision makes the streams that are missing, and waits for NATS if it must. It
 // fails only when a stream is there that the worker cannot work with.
 func (q *queues) provision(ctx context.Context) error {
+	activity := q.problems.Activity("streams")
 	for {
 		err := q.ensure(ctx)
+		if err == nil {
+			activity.OK()
+		}
 		if err == nil || errors.Is(err, errStream) {
 			return err
 		}
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // the program stops
 		}
-		q.log.Warn("NATS is not ready: runs wait until it is", "err", err)
+		activity.Failed("streams are not ready", err)
 		pause(ctx, receivePause)
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/jobs"
+	"orderbeat/worker/problems"
 )
 
 // Config is what a worker is made of. Everything in it is checked already.
@@ -110,6 +111,7 @@ func Run(ctx context.Context, c Config) error {
 	}
 	defer bus.close()
 	names := subjects{c.NATS.Prefix}
+	troubles := problems.NewSet(c.Log)
 	var listener *web
 	webURL, public := "", ""
 	if c.Web.Listen != "" {
@@ -127,8 +129,8 @@ func Run(ctx context.Context, c Config) error {
 	consumers := newConsumers(c, ended)
 	scheduler := newScheduler(c)
 	lease := newLease(bus, names, c, scheduler.progress)
-	queues := &queues{js: bus.js, subjects: names, replicas: max(1, c.NATS.Replicas), requeue: c.DB.Requeue, lease: lease, log: c.Log}
-	relay := &relay{db: c.DB, publisher: newPublisher(bus, names, c.Log), maySpeak: lease.maySpeak, log: c.Log}
+	queues := &queues{js: bus.js, subjects: names, replicas: max(1, c.NATS.Replicas), requeue: c.DB.Requeue, lease: lease, problems: troubles, log: c.Log}
+	relay := &relay{db: c.DB, publisher: newPublisher(bus, names, c.Log), maySpeak: lease.maySpeak, activity: troubles.Activity("outbox")}
 	upkeep := &upkeep{prune: func(ctx context.Context) (db.Pruned, error) { return c.DB.Prune(ctx, c.Retention, time.Now()) }, log: c.Log}
 	service := newService(c, bus, planner, ended, consumers.inHand, creds)
 
@@ -151,7 +153,7 @@ func Run(ctx context.Context, c Config) error {
 	backing.Go(func() error { bus.tend(serving); return nil })
 	backing.Go(func() error { relay.run(serving); return nil })
 	if listener != nil {
-		site := newSite(c, creds, newMetrics(c, creds, lease, scheduler.ticks, consumers.foreign), lease, ready(bus, c, lease, relay), public)
+		site := newSite(c, creds, newMetrics(c, creds, lease, scheduler.ticks, consumers.foreign, troubles), lease, ready(bus, c, lease, relay), public)
 		backing.Go(func() error {
 			if err := listener.serve(serving, site.pages()); err != nil {
 				fail(err)
