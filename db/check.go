@@ -36,7 +36,7 @@ func (d *DB) Check(ctx context.Context) ([]Fault, error) {
 
 // check returns a fault for every row of a query, which says where it is.
 func (d *DB) check(ctx context.Context, what, query string) (faults []Fault, err error) {
-	rows, err := d.readers.QueryContext(ctx, query)
+	rows, err := d.bulk.QueryContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}

@@ -34,10 +34,14 @@ type Options struct {
 // DB is the database. It is safe for concurrent use. One process at a time has it
 // open for writing; any number may read, and share the tokens.
 type DB struct {
-	writer  *writer // nil unless everything may be written
-	tokens  *writer // nil when it is open for reading only
-	pool    *sql.DB // the writer's connection belongs to it
-	readers *sql.DB
+	writer *writer // nil unless everything may be written
+	tokens *writer // nil when it is open for reading only
+	pool   *sql.DB // the writer's connection belongs to it
+	// readers are for the short queries that the worker depends on: outbox, tokens,
+	// readiness, schedules. bulk is for those that others ask for, as many and as large as
+	// they like: lists, histories, replays, recorded exchanges. It can be used up without
+	// delaying the readers.
+	readers, bulk *sql.DB
 }
 
 // Open opens the database for writing, makes it when there is none, and brings its
@@ -66,7 +70,7 @@ func Open(ctx context.Context, o Options) (_ *DB, err error) {
 		return nil, err
 	}
 	d.tokens = d.writer
-	if d.readers, err = openReaders(ctx, o.Path); err != nil {
+	if err = d.openReaders(ctx, o.Path); err != nil {
 		return nil, err
 	}
 	if err = d.loadAlarmed(ctx); err != nil {
@@ -104,7 +108,7 @@ func OpenReadOnly(ctx context.Context, path string) (_ *DB, err error) {
 	}
 	d := &DB{}
 	defer func() { err = d.closeAfter(err, path) }()
-	if d.readers, err = openReaders(ctx, path); err != nil {
+	if err = d.openReaders(ctx, path); err != nil {
 		return nil, err
 	}
 	return d, checkVersion(ctx, d.readers)
@@ -134,8 +138,10 @@ func (d *DB) closeAfter(err error, path string) error {
 // files. The log that SQLite writes ahead is then part of the database file.
 func (d *DB) Close() error {
 	var errs []error
-	if d.readers != nil {
-		errs = append(errs, d.readers.Close())
+	for _, pool := range []*sql.DB{d.bulk, d.readers} {
+		if pool != nil {
+			errs = append(errs, pool.Close())
+		}
 	}
 	if d.tokens != nil {
 		errs = append(errs, d.tokens.close())
@@ -155,13 +161,13 @@ func (d *DB) Wake() <-chan struct{} {
 	return d.writer.wake
 }
 
-func openReaders(ctx context.Context, path string) (*sql.DB, error) {
-	readers, err := openPool(path, readerParams, 2*runtime.GOMAXPROCS(0)+2)
-	if err != nil {
-		return nil, err
+func (d *DB) openReaders(ctx context.Context, path string) (err error) {
+	most := runtime.GOMAXPROCS(0) + 2
+	if d.readers, err = openPool(path, readerParams, most); err != nil {
+		return err
 	}
-	if err := checkPragmas(ctx, readers, map[string]string{"query_only": "1", "busy_timeout": "5000"}); err != nil {
-		return nil, errors.Join(err, readers.Close())
+	if d.bulk, err = openPool(path, readerParams, most); err != nil {
+		return err
 	}
-	return readers, nil
+	return checkPragmas(ctx, d.readers, map[string]string{"query_only": "1", "busy_timeout": "5000"})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"iter"
 	"strconv"
 	"time"
 
@@ -45,18 +46,16 @@ type EventBody struct {
 // History returns up to limit events of an order whose revision is more than
 // after, oldest first.
 func (d *DB) History(ctx context.Context, provider, account, orderID string, after, limit int) ([]Event, error) {
-	rows, err := d.readers.QueryContext(ctx, historySQL, provider, account, orderID, after, limit)
-	if err != nil {
-		return nil, err
-	}
-	events := []Event{}
-	err = all(rows, func(rows *sql.Rows) error {
-		var e Event
-		err := rows.Scan(e.dest()...)
-		events = append(events, e)
-		return err
+	return collect(d.EachEvent(ctx, provider, account, orderID, after, limit))
+}
+
+// EachEvent yields the events of [DB.History] while they are read, as [DB.EachOrder] does.
+func (d *DB) EachEvent(ctx context.Context, provider, account, orderID string, after, limit int) iter.Seq2[Event, error] {
+	args := []any{provider, account, orderID, after, limit}
+	return each(ctx, d.bulk, historySQL, args, func(rows *sql.Rows) (e Event, err error) {
+		err = rows.Scan(e.dest()...)
+		return e, err
 	})
-	return events, err
 }
 
 const historySQL = `

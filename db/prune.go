@@ -114,7 +114,7 @@ func (d *DB) walk(ctx context.Context, s *shelf, found func(keys []any) error) e
 	for {
 		var keys []any
 		past := false
-		rows, err := d.readers.QueryContext(ctx, s.look, append([]any{s.cut, last}, s.lookMore...)...)
+		rows, err := d.bulk.QueryContext(ctx, s.look, append([]any{s.cut, last}, s.lookMore...)...)
 		if err != nil {
 			return err
 		}

@@ -17,11 +17,11 @@ type OrderDocuments struct {
 // number. An order that is not known may have some.
 func (d *DB) Documents(ctx context.Context, provider, account, orderID string) (OrderDocuments, error) {
 	docs := OrderDocuments{Advices: []clients.Advice{}, Invoices: []clients.Invoice{}}
-	err := readDocuments(ctx, d.readers, advicesOfSQL, provider, account, orderID, &docs.Advices)
+	err := readDocuments(ctx, d.bulk, advicesOfSQL, provider, account, orderID, &docs.Advices)
 	if err != nil {
 		return OrderDocuments{}, err
 	}
-	err = readDocuments(ctx, d.readers, invoicesOfSQL, provider, account, orderID, &docs.Invoices)
+	err = readDocuments(ctx, d.bulk, invoicesOfSQL, provider, account, orderID, &docs.Invoices)
 	if err != nil {
 		return OrderDocuments{}, err
 	}

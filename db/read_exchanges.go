@@ -49,7 +49,7 @@ type ExchangeFilter struct {
 // Exchanges returns exchanges without their texts, newest first.
 func (d *DB) Exchanges(ctx context.Context, f ExchangeFilter) ([]ExchangeRow, error) {
 	query, args := f.query()
-	rows, err := d.readers.QueryContext(ctx, query, args...)
+	rows, err := d.bulk.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func (x *ExchangeRow) dest() []any {
 
 // Exchange returns one exchange with what is kept of its texts, false when there is none.
 func (d *DB) Exchange(ctx context.Context, id int64) (row ExchangeRow, x clients.Exchange, ok bool, err error) {
-	rows, err := d.readers.QueryContext(ctx, exchangeSQL, id)
+	rows, err := d.bulk.QueryContext(ctx, exchangeSQL, id)
 	if err != nil {
 		return row, x, false, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"iter"
 	"time"
 
 	"orderbeat/clients"
@@ -48,17 +49,19 @@ type JobFilter struct {
 	State    jobs.State
 	// Limit is 100 when it is 0.
 	Limit int
+	// Before chooses jobs that are older than the one with this id.
+	Before string
 }
 
 // RunJobs returns the jobs of a run in the order they were planned; there are never more
 // than [jobs.MaxJobs].
 func (d *DB) RunJobs(ctx context.Context, runID string) ([]JobRow, error) {
-	return d.jobRows(ctx, jobsSQL, runID)
+	return collect(d.jobRows(ctx, jobsSQL, runID))
 }
 
 // Job returns one job, false when there is none.
 func (d *DB) Job(ctx context.Context, id string) (JobRow, bool, error) {
-	list, err := d.jobRows(ctx, jobSQL, id)
+	list, err := collect(d.jobRows(ctx, jobSQL, id))
 	if err != nil || len(list) == 0 {
 		return JobRow{}, false, err
 	}
@@ -67,6 +70,11 @@ func (d *DB) Job(ctx context.Context, id string) (JobRow, bool, error) {
 
 // Jobs returns jobs, newest first.
 func (d *DB) Jobs(ctx context.Context, f JobFilter) ([]JobRow, error) {
+	return collect(d.EachJob(ctx, f))
+}
+
+// EachJob yields jobs while they are read, as [DB.EachOrder] does.
+func (d *DB) EachJob(ctx context.Context, f JobFilter) iter.Seq2[JobRow, error] {
 	query, args := f.query()
 	return d.jobRows(ctx, query, args...)
 }
@@ -82,6 +90,7 @@ func (f JobFilter) query() (string, []any) {
 	if f.State != "" && f.State != jobs.Succeeded {
 		w.and("state <> 'succeeded'")
 	}
+	w.add("job_id < ?", f.Before)
 	return selectJob + w.sql() + " ORDER BY job_id DESC LIMIT ?", append(w.args, limit(f.Limit))
 }
 
@@ -94,15 +103,9 @@ SELECT job_id, run_id, provider, account, kind, question, state, turn, attempts,
 	jobsSQL = selectJob + ` WHERE run_id = ? ORDER BY job_id`
 )
 
-func (d *DB) jobRows(ctx context.Context, query string, args ...any) ([]JobRow, error) {
-	rows, err := d.readers.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	list := []JobRow{}
-	err = all(rows, func(rows *sql.Rows) error {
-		var j JobRow
-		err := rows.Scan(
+func (d *DB) jobRows(ctx context.Context, query string, args ...any) iter.Seq2[JobRow, error] {
+	return each(ctx, d.bulk, query, args, func(rows *sql.Rows) (j JobRow, err error) {
+		err = rows.Scan(
 			&j.JobID, &j.RunID, &j.Provider, &j.Account, &j.Kind, jsonInto{&j.Question}, &j.State, textInto[string]{&j.Turn}, &j.Attempts, &j.Tried,
 			timeOrNil{&j.NextAttemptAt}, textInto[clients.Code]{&j.ErrorCode}, textInto[string]{&j.Error},
 			textInto[string]{&j.Hint}, timeInto{&j.PlannedAt}, timeOrNil{&j.StartedAt}, timeOrNil{&j.AskedAt},
@@ -110,10 +113,8 @@ func (d *DB) jobRows(ctx context.Context, query string, args ...any) ([]JobRow, 
 			&j.Orders.Seen, &j.Orders.Created, &j.Orders.Changed, &j.Orders.Unchanged,
 		)
 		if err != nil {
-			return fmt.Errorf("job %s: %w", j.JobID, err)
+			err = fmt.Errorf("job %s: %w", j.JobID, err)
 		}
-		list = append(list, j)
-		return nil
+		return j, err
 	})
-	return list, err
 }

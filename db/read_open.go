@@ -11,7 +11,7 @@ import (
 // with the date the supplier received it or, where that is not known, the day on which it
 // was first seen (UTC).
 func (d *DB) OpenOrders(ctx context.Context, provider, account string) ([]jobs.OpenOrder, error) {
-	rows, err := d.readers.QueryContext(ctx, openOrdersSQL, provider, account)
+	rows, err := d.bulk.QueryContext(ctx, openOrdersSQL, provider, account)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"iter"
 	"slices"
 	"time"
 
@@ -24,7 +25,7 @@ type StoredOrder struct {
 
 // Order returns one order, false when there is none.
 func (d *DB) Order(ctx context.Context, provider, account, orderID string) (StoredOrder, bool, error) {
-	o, err := scanOrder(d.readers.QueryRowContext(ctx, orderSQL, provider, account, orderID))
+	o, err := scanOrder(d.bulk.QueryRowContext(ctx, orderSQL, provider, account, orderID))
 	if errors.Is(err, sql.ErrNoRows) {
 		return StoredOrder{}, false, nil
 	}
@@ -67,25 +68,23 @@ var ErrCursor = errors.New("the cursor is not one of this list")
 // They are sorted by provider, account and order id; with ChangedSince, by the
 // time of their last change first, so that what changes meanwhile comes later.
 func (d *DB) Orders(ctx context.Context, f OrderFilter) ([]StoredOrder, string, error) {
-	query, args, err := f.query()
-	if err != nil {
-		return nil, "", err
-	}
-	rows, err := d.readers.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, "", err
-	}
-	page := []StoredOrder{}
-	err = all(rows, func(rows *sql.Rows) error {
-		o, err := scanOrder(rows)
-		page = append(page, o)
-		return err
-	})
+	page, err := collect(d.EachOrder(ctx, f))
 	if err != nil || len(page) <= limit(f.Limit) {
 		return page, "", err
 	}
 	page = page[:limit(f.Limit)]
-	return page, f.cursor(&page[len(page)-1]), nil
+	return page, f.CursorAfter(&page[len(page)-1]), nil
+}
+
+// EachOrder yields the orders of a page while they are read, and one more if another page
+// follows. A caller that stops before continues at [OrderFilter.CursorAfter]. The database
+// keeps what it has replaced meanwhile until the loop ends: nothing in it may wait for others.
+func (d *DB) EachOrder(ctx context.Context, f OrderFilter) iter.Seq2[StoredOrder, error] {
+	query, args, err := f.query()
+	if err != nil {
+		return func(yield func(StoredOrder, error) bool) { yield(StoredOrder{}, err) }
+	}
+	return each(ctx, d.bulk, query, args, func(rows *sql.Rows) (StoredOrder, error) { return scanOrder(rows) })
 }
 
 // query asks for one order more than the page has, to know whether there is a next page.
@@ -125,8 +124,8 @@ func (f OrderFilter) query() (string, []any, error) {
 
 func (f OrderFilter) byChange() bool { return !f.ChangedSince.IsZero() }
 
-// cursor is the sort key of the last order of a page.
-func (f OrderFilter) cursor(last *StoredOrder) string {
+// CursorAfter is the cursor of the page behind an order of this one: its sort key.
+func (f OrderFilter) CursorAfter(last *StoredOrder) string {
 	key := []string{last.Provider, last.Account, last.OrderID}
 	if f.byChange() {
 		key = slices.Insert(key, 0, stamp(last.LastChangedAt))

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"iter"
 
 	"orderbeat/jobs"
 )
@@ -19,12 +20,14 @@ type RunFilter struct {
 	State    jobs.State
 	// Limit is 100 when it is 0.
 	Limit int
+	// Before chooses runs that are older than the one with this id.
+	Before string
 }
 
 // Run returns one run, false when there is none.
 func (d *DB) Run(ctx context.Context, id string) (jobs.Run, bool, error) {
 	row := func(query string, args []any, dest ...any) error {
-		return d.readers.QueryRowContext(ctx, query, args...).Scan(dest...)
+		return d.bulk.QueryRowContext(ctx, query, args...).Scan(dest...)
 	}
 	run, err := scanRun(row, runSQL, id)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -35,18 +38,15 @@ func (d *DB) Run(ctx context.Context, id string) (jobs.Run, bool, error) {
 
 // Runs returns runs, newest first.
 func (d *DB) Runs(ctx context.Context, f RunFilter) ([]jobs.Run, error) {
+	return collect(d.EachRun(ctx, f))
+}
+
+// EachRun yields runs while they are read, as [DB.EachOrder] does.
+func (d *DB) EachRun(ctx context.Context, f RunFilter) iter.Seq2[jobs.Run, error] {
 	query, args := f.query()
-	rows, err := d.readers.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	runs := []jobs.Run{}
-	err = all(rows, func(rows *sql.Rows) error {
-		run, err := scanRun(func(_ string, _ []any, dest ...any) error { return rows.Scan(dest...) }, "")
-		runs = append(runs, run)
-		return err
+	return each(ctx, d.bulk, query, args, func(rows *sql.Rows) (jobs.Run, error) {
+		return scanRun(func(_ string, _ []any, dest ...any) error { return rows.Scan(dest...) }, "")
 	})
-	return runs, err
 }
 
 func (f RunFilter) query() (string, []any) {
@@ -54,6 +54,7 @@ func (f RunFilter) query() (string, []any) {
 	w.add("provider = ?", f.Provider)
 	w.add("kind = ?", f.Kind)
 	w.add("state = ?", string(f.State))
+	w.add("run_id < ?", f.Before)
 	return selectRun + w.sql() + " ORDER BY run_id DESC LIMIT ?", append(w.args, limit(f.Limit))
 }
 

@@ -14,7 +14,7 @@ import (
 // succeeded, at least in part, and what they were answered is kept as a whole.
 func (d *DB) KeptJobs(ctx context.Context, provider, account string, r jobs.Remapping) ([]jobs.KeptJob, error) {
 	query, args := keptJobs(provider, account, r)
-	rows, err := d.readers.QueryContext(ctx, query, args...)
+	rows, err := d.bulk.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ const keptWhole = `coalesce(x.kept = 'full' AND NOT x.truncated AND x.status IS 
 // Kept returns a job with the answers of its last attempt, in order; false when they are
 // not kept, or not as a whole.
 func (d *DB) Kept(ctx context.Context, jobID string) (k jobs.KeptJob, answers []clients.Exchange, ok bool, err error) {
-	rows, err := d.readers.QueryContext(ctx, keptJobSQL, jobID)
+	rows, err := d.bulk.QueryContext(ctx, keptJobSQL, jobID)
 	if err != nil {
 		return k, nil, false, err
 	}
@@ -75,7 +75,7 @@ func (d *DB) Kept(ctx context.Context, jobID string) (k jobs.KeptJob, answers []
 	if err != nil {
 		return k, nil, false, err
 	}
-	rows, err = d.readers.QueryContext(ctx, keptSQL, jobID)
+	rows, err = d.bulk.QueryContext(ctx, keptSQL, jobID)
 	if err != nil {
 		return k, nil, false, err
 	}

@@ -76,7 +76,7 @@ func (e *told) entry(id, subject string) entry {
 // replayed finds the next events behind a row, up to the last.
 func (d *DB) replayed(ctx context.Context, f EventFilter, after, last int64) (list []told, err error) {
 	query, args := f.query(after, last)
-	rows, err := d.readers.QueryContext(ctx, query, args...)
+	rows, err := d.bulk.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}

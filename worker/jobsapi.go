@@ -76,6 +76,7 @@ func (s *service) listJobs(ctx context.Context, r *request) (any, error) {
 		Kind     string `json:"kind"`
 		State    string `json:"state"`
 		Limit    int    `json:"limit"`
+		Cursor   string `json:"cursor"`
 	}
 	if err := r.decode(&q); err != nil {
 		return nil, err
@@ -87,14 +88,31 @@ func (s *service) listJobs(ctx context.Context, r *request) (any, error) {
 	if q.State != "" && !slices.Contains(jobs.JobStates, jobs.State(q.State)) {
 		return nil, invalid(fmt.Sprintf("state %.40q is none", q.State), fmt.Sprintf("the states are %v", jobs.JobStates))
 	}
-	list, err := s.db.Jobs(ctx, db.JobFilter{Provider: q.Provider, Account: q.Account, Kind: q.Kind, State: jobs.State(q.State), Limit: limit})
-	for err == nil && len(list) > 1 && !s.fits(list) {
-		list = list[:len(list)/2]
-	}
+	page, err := s.newPage(ctx, r, limit)
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{"jobs": list}, nil
+	filter := db.JobFilter{
+		Provider: q.Provider, Account: q.Account, Kind: q.Kind, State: jobs.State(q.State), Limit: limit + 1, Before: q.Cursor,
+	}
+	last, err := fill(page, s.db.EachJob(ctx, filter), func(j db.JobRow) any {
+		j.Question = jobs.Question{}
+		return listedJob{j, true}
+	})
+	if err != nil {
+		return nil, err
+	}
+	cursor := ""
+	if page.More {
+		cursor = last.JobID
+	}
+	return map[string]any{"jobs": page.Rows, "cursor": cursor}, nil
+}
+
+// listedJob is a job without its query, because it alone is larger than a reply.
+type listedJob struct {
+	db.JobRow
+	Truncated bool `json:"truncated"`
 }
 
 func jobID(r *request) (string, error) {

@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -48,36 +47,31 @@ func (s *service) listOrders(ctx context.Context, r *request) (any, error) {
 		}
 		filter.ChangedSince = since
 	}
-	orders, cursor, err := s.db.Orders(ctx, filter)
-	for err == nil && len(orders) > 1 && !s.fits(orders) {
-		filter.Limit = len(orders) / 2
-		orders, cursor, err = s.db.Orders(ctx, filter)
+	page, err := s.newPage(ctx, r, limit)
+	if err != nil {
+		return nil, err
 	}
+	last, err := fill(page, s.db.EachOrder(ctx, filter), func(o db.StoredOrder) any {
+		o.Lines = nil
+		return listedOrder{o, true}
+	})
 	if errors.Is(err, db.ErrCursor) {
 		return nil, invalid(err.Error(), "pass on the cursor of the page before, with the same filter")
 	}
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{"orders": s.listed(orders), "cursor": cursor}, nil
+	cursor := ""
+	if page.More {
+		cursor = filter.CursorAfter(&last)
+	}
+	return map[string]any{"orders": page.Rows, "cursor": cursor}, nil
 }
 
-// listedOrder is an order as a list tells it: without its lines where these alone
-// are more than a message takes.
+// listedOrder is an order without its lines, because it alone is larger than a reply.
 type listedOrder struct {
 	db.StoredOrder
-	Truncated bool `json:"truncated,omitempty"`
-}
-
-func (s *service) listed(orders []db.StoredOrder) []listedOrder {
-	list := make([]listedOrder, len(orders))
-	for i, o := range orders {
-		list[i].StoredOrder = o
-	}
-	if len(list) == 1 && !s.fits(list) {
-		list[0].Lines, list[0].Truncated = nil, true
-	}
-	return list
+	Truncated bool `json:"truncated"`
 }
 
 // orderHistory tells an order's events, oldest first.
@@ -99,31 +93,31 @@ func (s *service) orderHistory(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	events, err := s.db.History(ctx, q.Provider, q.Account, q.OrderID, q.After, limit)
-	for err == nil && len(events) > 1 && !s.fits(events) {
-		events = events[:len(events)/2]
-	}
+	page, err := s.newPage(ctx, r, limit)
 	if err != nil {
 		return nil, err
 	}
-	if len(events) == 0 && q.After == 0 {
+	_, err = fill(page, s.db.EachEvent(ctx, q.Provider, q.Account, q.OrderID, q.After, limit+1), func(e db.Event) any {
+		e.Order = nil
+		if size := len(e.Changes) + len(e.DespatchAdvice) + len(e.Invoice); int64(size) > s.maxReply()/2 {
+			e.Changes, e.DespatchAdvice, e.Invoice = nil, nil, nil
+		}
+		return listedEvent{e, true}
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(page.Rows) == 0 && q.After == 0 {
 		return nil, notFound("the order is not stored", "orders.list has what is")
 	}
-	list := make([]listedEvent, len(events))
-	for i, e := range events {
-		list[i].Event = e
-	}
-	if len(list) == 1 && !s.fits(list) {
-		list[0].Order, list[0].Truncated = nil, true
-	}
-	return map[string]any{"events": list}, nil
+	return map[string]any{"events": page.Rows, "more": page.More}, nil
 }
 
-// listedEvent is an event of a history, without its order where that alone is more
-// than a message takes.
+// listedEvent is an event without its order, because it alone is larger than a reply, and
+// without its changes and documents where these are too large as well.
 type listedEvent struct {
 	db.Event
-	Truncated bool `json:"truncated,omitempty"`
+	Truncated bool `json:"truncated"`
 }
 
 // pageSize is how many rows a caller gets at once.
@@ -137,12 +131,6 @@ func pageSize(asked int) (int, error) {
 	default:
 		return min(asked, most), nil
 	}
-}
-
-// fits reports whether v is small enough to be answered in one message.
-func (s *service) fits(v any) bool {
-	body, err := json.Marshal(v)
-	return err == nil && int64(len(body)) < s.maxReply()
 }
 
 // orEmpty makes "none" an empty JSON array.

@@ -40,6 +40,9 @@ func (s *service) getOrder(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.reserve(ctx, r); err != nil { // an order can be as large as a page of them
+		return nil, err
+	}
 	stored, found, err := s.find(ctx, q)
 	if err != nil {
 		return nil, err
@@ -54,7 +57,11 @@ func (s *service) getOrder(ctx context.Context, r *request) (any, error) {
 		return nil, notFound("the order is not stored", "name an account to have its supplier asked")
 	}
 	asked := time.Now()
+	r.free() // while the provider is asked
 	if err := s.askLive(ctx, q, r.Headers().Get("traceparent")); err != nil {
+		return nil, err
+	}
+	if err := s.reserve(ctx, r); err != nil {
 		return nil, err
 	}
 	if stored, found, err = s.find(ctx, q); err != nil {

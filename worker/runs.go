@@ -104,6 +104,7 @@ func (s *service) listRuns(ctx context.Context, r *request) (any, error) {
 		Kind     string `json:"kind"`
 		State    string `json:"state"`
 		Limit    int    `json:"limit"`
+		Cursor   string `json:"cursor"`
 	}
 	if err := r.decode(&q); err != nil {
 		return nil, err
@@ -115,12 +116,27 @@ func (s *service) listRuns(ctx context.Context, r *request) (any, error) {
 	if q.State != "" && !slices.Contains(jobs.RunStates, jobs.State(q.State)) {
 		return nil, invalid(fmt.Sprintf("state %.40q is none", q.State), fmt.Sprintf("the states are %v", jobs.RunStates))
 	}
-	runs, err := s.db.Runs(ctx, db.RunFilter{Provider: q.Provider, Kind: q.Kind, State: jobs.State(q.State), Limit: limit})
-	for err == nil && len(runs) > 1 && !s.fits(runs) {
-		runs = runs[:len(runs)/2]
-	}
+	page, err := s.newPage(ctx, r, limit)
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{"runs": orEmpty(runs)}, nil
+	filter := db.RunFilter{Provider: q.Provider, Kind: q.Kind, State: jobs.State(q.State), Limit: limit + 1, Before: q.Cursor}
+	last, err := fill(page, s.db.EachRun(ctx, filter), func(run jobs.Run) any {
+		run.Params, run.Accounts = nil, nil
+		return listedRun{run, true}
+	})
+	if err != nil {
+		return nil, err
+	}
+	cursor := ""
+	if page.More {
+		cursor = last.ID
+	}
+	return map[string]any{"runs": page.Rows, "cursor": cursor}, nil
+}
+
+// listedRun is a run without what was asked for, because it alone is larger than a reply.
+type listedRun struct {
+	jobs.Run
+	Truncated bool `json:"truncated"`
 }

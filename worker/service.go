@@ -14,6 +14,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
+	"golang.org/x/sync/semaphore"
 
 	"orderbeat/auth"
 	"orderbeat/clients"
@@ -47,6 +48,7 @@ type service struct {
 	keep        db.Retention
 	conn        *nats.Conn
 	maxReply    func() int64
+	memory      *semaphore.Weighted // for replies that may be large
 	log         *slog.Logger
 
 	micro    micro.Service
@@ -59,7 +61,7 @@ func newService(c Config, b *bus, p *planner, f *finished, h *inHand, creds *cre
 	s := &service{
 		db: c.DB, planner: p, finished: f, inHand: h, providers: byName(c.Providers), schedules: c.Schedules,
 		credentials: creds, tokens: c.Tokens, keep: c.Retention, names: subjects{c.NATS.Prefix}, conn: b.conn, maxReply: b.maxBody,
-		log: c.Log, stopping: make(chan struct{}),
+		memory: newReplyMemory(), log: c.Log, stopping: make(chan struct{}),
 	}
 	for _, provider := range c.Providers {
 		s.order = append(s.order, provider.Name)
@@ -163,7 +165,18 @@ func (s *service) run(ctx context.Context) error {
 }
 
 // request is one question.
-type request struct{ micro.Request }
+type request struct {
+	micro.Request
+	reserved func() // gives back what the reply reserved of [service.memory], nil for nothing
+}
+
+// free gives back what the request reserved.
+func (r *request) free() {
+	if r.reserved != nil {
+		r.reserved()
+		r.reserved = nil
+	}
+}
 
 // decode reads the body strictly into v; an empty body is an empty object.
 func (r *request) decode(v any) error {
@@ -184,8 +197,10 @@ func (r *request) decode(v any) error {
 
 // handle answers a request, and makes room for another before the reply goes out: who
 // asks one after the other must not find their own last request in the way.
-func (s *service) handle(ctx context.Context, e endpoint, r micro.Request, stats *endpointStats, room func()) {
+func (s *service) handle(ctx context.Context, e endpoint, asked micro.Request, stats *endpointStats, room func()) {
 	began := time.Now()
+	r := &request{Request: asked}
+	defer r.free()
 	reply, err := s.answer(ctx, e, r)
 	room()
 	if err == nil {
@@ -232,7 +247,7 @@ func (s *service) reply(r micro.Request, header nats.Header, body []byte) error 
 	return s.conn.PublishMsg(&nats.Msg{Subject: r.Reply(), Header: header, Data: body})
 }
 
-func (s *service) answer(ctx context.Context, e endpoint, r micro.Request) (reply any, err error) {
+func (s *service) answer(ctx context.Context, e endpoint, r *request) (reply any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.log.Error("a request made the program panic", "endpoint", e.name, "panic", p)
@@ -245,7 +260,7 @@ func (s *service) answer(ctx context.Context, e endpoint, r micro.Request) (repl
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	return e.answer(ctx, &request{r})
+	return e.answer(ctx, r)
 }
 
 // patienceOf reads how long the caller will wait.

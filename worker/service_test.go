@@ -37,8 +37,11 @@ type got struct {
 		Type      string
 		Truncated bool
 	}
-	Run       jobs.Run
-	Runs      []jobs.Run
+	Run  jobs.Run
+	Runs []jobs.Run
+	Jobs []struct {
+		JobID string `json:"job_id"`
+	}
 	Providers []struct {
 		Provider string
 		Accounts []struct {
@@ -282,6 +285,55 @@ func TestServiceIsDiscoverable(t *testing.T) {
 	for _, e := range stats.Endpoints {
 		if e.Name == "orders-get" && !strings.Contains(string(e.Data), `"errors":1`) {
 			t.Errorf("got stats %s, want one error", e.Data)
+		}
+	}
+}
+
+func TestRunsAndJobsPageThroughEverything(t *testing.T) {
+	t.Parallel()
+	b := start(t, func(c *worker.Config) { c.NATS.MaxPayload = 32 << 10 })
+	b.supplier.answers(lists(0))
+	ids := make([]string, 400)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("SO%020d", i)
+	}
+	params, err := json.Marshal(map[string]any{"order_ids": ids})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 12 {
+		b.ask("runs.start", fmt.Sprintf(`{"provider":"michelin","kind":"fetch","accounts":["detroit"],"params":%s,"wait":true}`, params))
+	}
+	for endpoint, names := range map[string]func(got) []string{
+		"runs.list": func(g got) (ids []string) {
+			for _, r := range g.Runs {
+				ids = append(ids, r.ID)
+			}
+			return ids
+		},
+		"jobs.list": func(g got) (ids []string) {
+			for _, j := range g.Jobs {
+				ids = append(ids, j.JobID)
+			}
+			return ids
+		},
+	} {
+		seen, cursor, pages, last := 0, "", 0, "~"
+		for {
+			page := b.ask(endpoint, fmt.Sprintf(`{"limit":1000,"cursor":%q}`, cursor))
+			pages++
+			for _, id := range names(page) {
+				if seen++; id >= last {
+					t.Errorf("%s: %s comes behind %s, want the newest first and each once", endpoint, id, last)
+				}
+				last = id
+			}
+			if cursor = page.Cursor; cursor == "" || pages > 100 {
+				break
+			}
+		}
+		if seen < 12 || pages < 2 || pages > 100 {
+			t.Errorf("%s: got %d on %d pages, want 12 or more on several: the server takes 32 KiB", endpoint, seen, pages)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package main // an inside test: a main package cannot be imported
 import (
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -257,3 +258,42 @@ func TestOneRunShowsItsJobs(t *testing.T) {
 
 // hide makes the ids of runs the same always.
 func hide(s string) string { return ulids.ReplaceAllString(s, "01JRUN00000000000000000000") }
+
+func TestManyLargeOrdersArePrintedPageByPage(t *testing.T) {
+	path := writeConfig(t, "")
+	k := newDatabase(t, path)
+	var large []clients.Order
+	for i := range 9 {
+		o := clients.Order{Provider: "michelin", Account: "detroit", OrderID: fmt.Sprintf("SO%d", i)}
+		for n := range 1200 {
+			o.Lines = append(o.Lines, clients.Line{LineID: fmt.Sprintf("%04d", n), ArticleID: "A<&>"})
+		}
+		large = append(large, o)
+	}
+	k.run(time.Date(2024, 11, 18, 12, 0, 0, 0, time.UTC), map[string]jobs.Outcome{"detroit": {State: jobs.Succeeded, Orders: large}, "toledo": {State: jobs.Succeeded}})
+
+	for _, test := range []struct {
+		limit, want int
+		more        bool
+	}{{8, 8, true}, {100, 9, false}} {
+		limit := fmt.Sprint(test.limit)
+		got := do(t, "orders", "--json", "--limit", limit, "--config", path)
+		var reply struct {
+			Orders []db.StoredOrder `json:"orders"`
+		}
+		if err := json.Unmarshal([]byte(got.stdout), &reply); err != nil || len(reply.Orders) != test.want || len(reply.Orders[0].Lines) != 1200 {
+			t.Errorf("limit %d: got %d orders, %v; want %d with their lines", test.limit, len(reply.Orders), err, test.want)
+		}
+		if more := strings.Contains(got.stderr, "there are more"); more != test.more {
+			t.Errorf("limit %d: stderr %q", test.limit, got.stderr)
+		}
+		var again strings.Builder
+		if err := printJSON(&again, map[string]any{"orders": reply.Orders}); err != nil || again.String() != got.stdout {
+			t.Errorf("limit %d: it is not indented as one document is (%v)", test.limit, err)
+		}
+		rows, err := csv.NewReader(strings.NewReader(do(t, "orders", "--csv", "--limit", limit, "--config", path).stdout)).ReadAll()
+		if err != nil || len(rows) != test.want+1 || rows[test.want][2] != fmt.Sprintf("SO%d", test.want-1) {
+			t.Errorf("limit %d: got %d rows, %v; want a head and %d", test.limit, len(rows), err, test.want)
+		}
+	}
+}

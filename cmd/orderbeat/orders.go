@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/csv"
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -107,23 +109,96 @@ func (a *app) orders(ctx context.Context, o ordersOptions) error {
 		return err
 	}
 	defer database.Close()
-	found, next, err := database.Orders(ctx, filter)
-	if err != nil {
+	if o.asJSON || o.asCSV {
+		print := ordersCSV(a.stdout)
+		if o.asJSON {
+			print = ordersJSON(a.stdout)
+		}
+		n, more, err := eachPage(ctx, database, filter, print)
+		if more {
+			a.onlyFirst(n)
+		}
 		return err
 	}
-	if next != "" {
-		fmt.Fprintf(a.stderr, "only the first %s: there are more, see --limit\n", count(len(found), "order"))
-	}
+	var found []db.StoredOrder
+	_, more, err := eachPage(ctx, database, filter, func(page []db.StoredOrder, _ bool) error {
+		for _, o := range page {
+			o.Lines = nil // which no table shows, and which may be large
+			found = append(found, o)
+		}
+		return nil
+	})
 	switch {
-	case o.asJSON:
-		return printJSON(a.stdout, map[string]any{"orders": found})
-	case o.asCSV:
-		return ordersCSV(a.stdout, found)
+	case err != nil:
+		return err
 	case len(found) == 0:
 		fmt.Fprintln(a.stderr, "no such orders")
 		return nil
-	default:
-		return ordersTable(a.stdout, found)
+	case more:
+		a.onlyFirst(len(found))
+	}
+	return ordersTable(a.stdout, found)
+}
+
+func (a *app) onlyFirst(n int) {
+	fmt.Fprintf(a.stderr, "only the first %s: there are more, see --limit\n", count(n, "order"))
+}
+
+// printBytes is about how many bytes of orders are read before they are printed.
+const printBytes = 4 << 20
+
+// eachPage calls print for the orders that a filter chooses, a few megabytes at a time, the
+// last time with end true. Nothing is read while it prints: a pager or a pipe that waits
+// does not hold on to an old state of the database. It returns how many orders there were,
+// and whether there are more than the filter's limit.
+func eachPage(ctx context.Context, database *db.DB, f db.OrderFilter, print func(page []db.StoredOrder, end bool) error) (n int, more bool, err error) {
+	for most := f.Limit; ; {
+		f.Limit = most - n
+		page, size := []db.StoredOrder{}, 0
+		more = false
+		for o, err := range database.EachOrder(ctx, f) {
+			if err != nil {
+				return n, false, err
+			}
+			if more = len(page) == f.Limit || size >= printBytes; more {
+				break
+			}
+			page, size = append(page, o), size+256+512*len(o.Lines)
+		}
+		n += len(page)
+		end := !more || n == most
+		if err := print(page, end); err != nil || end {
+			return n, more, err
+		}
+		f.Cursor = f.CursorAfter(&page[len(page)-1])
+	}
+}
+
+// ordersJSON writes one document, {"orders": […]}.
+func ordersJSON(w io.Writer) func(page []db.StoredOrder, end bool) error {
+	before := "{\n  \"orders\": ["
+	written := false
+	return func(page []db.StoredOrder, end bool) error {
+		var out bytes.Buffer
+		enc := json.NewEncoder(&out)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("    ", "  ")
+		for _, o := range page {
+			out.WriteString(before + "\n    ")
+			if err := enc.Encode(o); err != nil {
+				return err
+			}
+			out.Truncate(out.Len() - 1) // the line's end
+			before, written = ",", true
+		}
+		switch {
+		case end && written:
+			out.WriteString("\n  ]\n}\n")
+		case end:
+			out.WriteString(before + "]\n}\n")
+		}
+		_, err := w.Write(out.Bytes())
+		return err
 	}
 }
 
@@ -140,20 +215,24 @@ func ordersTable(w io.Writer, orders []db.StoredOrder) error {
 }
 
 // ordersCSV writes the columns of the table orders, by their names there.
-func ordersCSV(w io.Writer, orders []db.StoredOrder) error {
+func ordersCSV(w io.Writer) func(page []db.StoredOrder, end bool) error {
 	out := csv.NewWriter(w)
 	rows := [][]string{{
 		"provider", "account", "order_id", "reference", "ordered_on", "method", "status", "ordered_quantity", "shipped_quantity",
 		"open_quantity", "promised_on", "revision", "first_seen_at", "last_seen_at", "last_changed_at",
 	}}
-	for _, o := range orders {
-		rows = append(rows, []string{
-			o.Provider, o.Account, o.OrderID, string(o.Reference), string(o.OrderedOn), string(o.Method), string(o.Status),
-			number(o.OrderedQuantity), number(o.ShippedQuantity), number(o.OpenQuantity), string(o.PromisedOn), fmt.Sprint(o.Revision),
-			instant(o.FirstSeenAt), instant(o.LastSeenAt), instant(o.LastChangedAt),
-		})
+	return func(page []db.StoredOrder, _ bool) error {
+		for _, o := range page {
+			rows = append(rows, []string{
+				o.Provider, o.Account, o.OrderID, string(o.Reference), string(o.OrderedOn), string(o.Method), string(o.Status),
+				number(o.OrderedQuantity), number(o.ShippedQuantity), number(o.OpenQuantity), string(o.PromisedOn), fmt.Sprint(o.Revision),
+				instant(o.FirstSeenAt), instant(o.LastSeenAt), instant(o.LastChangedAt),
+			})
+		}
+		err := cmp.Or(out.WriteAll(rows), out.Error())
+		rows = rows[:0]
+		return err
 	}
-	return cmp.Or(out.WriteAll(rows), out.Error())
 }
 
 // number is empty for a quantity that is not known, as CSV wants it.

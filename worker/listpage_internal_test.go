@@ -1,0 +1,108 @@
+package worker // an inside test: it counts the rows that a page reads
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+)
+
+// rowsOf yields n rows of so many bytes and counts those that were read.
+func rowsOf(n, size int, read *int) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for range n {
+			*read++
+			if !yield(strings.Repeat("x", size), nil) {
+				return
+			}
+		}
+	}
+}
+
+func pageOf(t *testing.T, maxReply int64, limit int) *listPage {
+	t.Helper()
+	s := &service{maxReply: func() int64 { return maxReply }, memory: newReplyMemory()}
+	p, err := s.newPage(t.Context(), &request{}, limit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestListPageEndsByBytesWhileItIsRead(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		rows, size int
+		limit      int
+		want, read int
+		more       bool
+	}{
+		{"small rows, all of them", 10, 100, 100, 10, 10, false},
+		{"as many as the limit", 100, 100, 100, 100, 100, false},
+		{"more than the limit", 101, 100, 100, 100, 101, true},
+		{"large rows", 1000, 100_000, 1000, 10, 11, true},
+		{"each as large as a page", 1000, 900_000, 1000, 1, 2, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			read := 0
+			p := pageOf(t, 1<<20, c.limit)
+			if _, err := fill(p, rowsOf(c.rows, c.size, &read), func(s string) any { return s }); err != nil {
+				t.Fatal(err)
+			}
+			if len(p.Rows) != c.want || read != c.read || p.More != c.more {
+				t.Errorf("got %d rows, %d read, more %t; want %d, %d, %t", len(p.Rows), read, p.More, c.want, c.read, c.more)
+			}
+		})
+	}
+}
+
+func TestRowLargerThanAReplyIsShortened(t *testing.T) {
+	read := 0
+	p := pageOf(t, 1<<20, 100)
+	_, err := fill(p, rowsOf(2, 2<<20, &read), func(string) any { return "short" })
+	if err != nil || len(p.Rows) != 1 || string(p.Rows[0]) != `"short"` || !p.More {
+		t.Errorf("got %.40q, more %t, %v; want the first row, shortened, and more behind it", p.Rows, p.More, err)
+	}
+}
+
+func TestErrorEndsAPage(t *testing.T) {
+	broken := errors.New("broken")
+	p := pageOf(t, 1<<20, 100)
+	_, err := fill(p, func(yield func(string, error) bool) { _ = yield("a", nil) && yield("", broken) }, func(s string) any { return s })
+	if !errors.Is(err, broken) {
+		t.Errorf("got %v, want the error of the rows", err)
+	}
+}
+
+func TestRepliesTogetherReserveBoundedMemory(t *testing.T) {
+	s := &service{maxReply: func() int64 { return 8 << 20 }, memory: semaphore.NewWeighted(replyMemory)}
+	var all []*request
+	for range replyMemory / (8 << 20) {
+		r := &request{}
+		if err := s.reserve(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, r)
+	}
+	short, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if err := s.reserve(short, &request{}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("got %v, want that one more waits until its caller's time is over", err)
+	}
+	all[0].free()
+	all[0].free() // once
+	if err := s.reserve(t.Context(), all[0]); err != nil {
+		t.Errorf("got %v, want room again", err)
+	}
+	s.maxReply = func() int64 { return 100 << 20 }
+	for _, r := range all {
+		r.free()
+	}
+	if err := s.reserve(t.Context(), all[0]); err != nil {
+		t.Errorf("got %v, want that a reply of any size has its turn", err)
+	}
+}
