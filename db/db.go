@@ -46,7 +46,8 @@ type DB struct {
 
 // Open opens the database for writing, makes it when there is none, and brings its
 // schema up to date. A schema newer than this program is an error. Jobs that a
-// caller performed in line when the process ended are ended as well. Close it.
+// caller performed in line when the process ended are ended as well, and those that were
+// running are queued again, or dead when the process ended with them too often. Close it.
 func Open(ctx context.Context, o Options) (_ *DB, err error) {
 	full, err := o.full()
 	if err != nil {
@@ -76,7 +77,10 @@ func Open(ctx context.Context, o Options) (_ *DB, err error) {
 	if err = d.loadAlarmed(ctx); err != nil {
 		return nil, err
 	}
-	return d, d.endInline(ctx)
+	if err = d.endInline(ctx); err != nil {
+		return nil, err
+	}
+	return d, d.recoverRunning(ctx, o.Log)
 }
 
 // OpenTokens opens the database for a process that shares the tokens with a running

@@ -25,7 +25,7 @@ import (
 // asks for a run. From version 2 on johndoe's tokens are kept and his consent is asked for,
 // from 3 on jane has given hers, from 4 on an answer could not be read, from 5 on SO1 has
 // an advice and an invoice; version 6 is that of 5, migrated, 7 that of 6 with a paused
-// schedule, and 8 that of 7 with a request that joined a run. A new migration needs a dump of the version before it.
+// schedule, 8 that of 7 with a request that joined a run, and 9 that of 8, migrated. A new migration needs a dump of the version before it.
 
 // dumped makes a database of an earlier version.
 func dumped(t *testing.T, version int64) string {

@@ -26,7 +26,9 @@ type JobRow struct {
 	// Attempts counts those that ended.
 	Attempts int `json:"attempts"`
 	// Tried is how many of them do not count ([jobs.Job.Tried]).
-	Tried         int        `json:"tried,omitempty"`
+	Tried int `json:"tried,omitempty"`
+	// Crashes is how often the process ended while the job was running.
+	Crashes       int        `json:"crashes,omitempty"`
 	NextAttemptAt *time.Time `json:"next_attempt_at"`
 	// ErrorCode, Error and Hint are the last attempt's.
 	ErrorCode  clients.Code `json:"error_code,omitempty"`
@@ -96,7 +98,7 @@ func (f JobFilter) query() (string, []any) {
 
 const (
 	selectJob = `
-SELECT job_id, run_id, provider, account, kind, question, state, turn, attempts, tried, next_attempt_at, error_code, error, hint,
+SELECT job_id, run_id, provider, account, kind, question, state, turn, attempts, tried, crashes, next_attempt_at, error_code, error, hint,
        planned_at, started_at, asked_at, finished_at, retried_at, orders_seen, orders_created, orders_changed, orders_unchanged
   FROM jobs`
 	jobSQL  = selectJob + ` WHERE job_id = ?`
@@ -106,7 +108,7 @@ SELECT job_id, run_id, provider, account, kind, question, state, turn, attempts,
 func (d *DB) jobRows(ctx context.Context, query string, args ...any) iter.Seq2[JobRow, error] {
 	return each(ctx, d.bulk, query, args, func(rows *sql.Rows) (j JobRow, err error) {
 		err = rows.Scan(
-			&j.JobID, &j.RunID, &j.Provider, &j.Account, &j.Kind, jsonInto{&j.Question}, &j.State, textInto[string]{&j.Turn}, &j.Attempts, &j.Tried,
+			&j.JobID, &j.RunID, &j.Provider, &j.Account, &j.Kind, jsonInto{&j.Question}, &j.State, textInto[string]{&j.Turn}, &j.Attempts, &j.Tried, &j.Crashes,
 			timeOrNil{&j.NextAttemptAt}, textInto[clients.Code]{&j.ErrorCode}, textInto[string]{&j.Error},
 			textInto[string]{&j.Hint}, timeInto{&j.PlannedAt}, timeOrNil{&j.StartedAt}, timeOrNil{&j.AskedAt},
 			timeOrNil{&j.FinishedAt}, timeOrNil{&j.RetriedAt},

@@ -58,7 +58,7 @@ const (
 	retriedJobSQL = `SELECT state, run_id, provider, account, kind, question, attempts FROM jobs WHERE job_id = ?`
 
 	retryJobSQL = `
-UPDATE jobs SET state = 'queued', tried = attempts, retried_at = ?, next_attempt_at = NULL, finished_at = NULL, inline = 0
+UPDATE jobs SET state = 'queued', tried = attempts, crashes = 0, retried_at = ?, next_attempt_at = NULL, finished_at = NULL, inline = 0
  WHERE job_id = ?`
 
 	// A run that has not ended yet is not opened again.

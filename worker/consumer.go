@@ -25,7 +25,8 @@ type consumers struct {
 	db        *db.DB
 	providers map[string]Provider
 	finished  *finished
-	slots     chan struct{} // one for each job at once in this process
+	slots     *slots // one for each job at once in this process
+	suspects  *suspects
 	held      *held
 	inHand    *inHand
 	foreign   *prometheus.CounterVec
@@ -37,7 +38,7 @@ type consumers struct {
 func newConsumers(c Config, f *finished) *consumers {
 	return &consumers{
 		db: c.DB, providers: byName(c.Providers), finished: f,
-		slots: make(chan struct{}, c.Concurrency), held: newHeld(), inHand: newInHand(),
+		slots: newSlots(c.Concurrency), suspects: newSuspects(), held: newHeld(), inHand: newInHand(),
 		foreign: newForeign(c.Providers), log: c.Log,
 	}
 }
@@ -59,11 +60,11 @@ func (c *consumers) consume(ctx, work context.Context, q *queues, p Provider) {
 // room waits until there is a free slot and counts them, without keeping any:
 // while there is no job here, another provider may have one.
 func (c *consumers) room(ctx context.Context) int {
-	if !c.acquire(ctx) {
+	if !c.slots.acquire(ctx) {
 		return 0
 	}
-	c.release()
-	return max(1, cap(c.slots)-len(c.slots))
+	c.slots.release()
+	return c.slots.free()
 }
 
 // take hands a message to a goroutine with a slot.
@@ -71,28 +72,17 @@ func (c *consumers) take(ctx, work context.Context, msg jetstream.Msg) {
 	if !c.held.add(msg) {
 		return // NATS was away for longer than it waits: this is in hand already, and acknowledged with it
 	}
-	if !c.acquire(ctx) {
+	if !c.slots.acquire(ctx) {
 		c.held.remove(msg)
 		_ = msg.Nak() // not begun: another worker may have it at once
 		return
 	}
 	c.working.Go(func() {
-		defer c.release()
+		defer c.slots.release()
 		defer c.held.remove(msg)
 		c.handle(work, msg)
 	})
 }
-
-func (c *consumers) acquire(ctx context.Context) bool {
-	select {
-	case c.slots <- struct{}{}:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-func (c *consumers) release() { <-c.slots }
 
 // handle does one job: ask, commit, acknowledge. Nothing is acknowledged that is
 // not committed, and what is committed already is acknowledged without asking again.
@@ -125,13 +115,16 @@ func (c *consumers) perform(ctx context.Context, job jobs.Job) error {
 	if !free {
 		return nil // it was published twice; what comes of it is kept with the other message
 	}
-	begun, err := c.db.BeginJob(ctx, job)
-	var out jobs.Outcome
-	if begun {
-		out, err = c.ask(asking, job)
+	defer end()
+	if c.suspects.has(job.ID) {
+		defer c.slots.alone(asking)()
 	}
-	end()
+	begun, err := c.db.BeginJob(ctx, job)
 	if err != nil || !begun {
+		return err
+	}
+	out, err := c.ask(asking, job)
+	if err != nil {
 		return err
 	}
 	// What the provider answered is kept even when the program is stopping.
@@ -139,11 +132,30 @@ func (c *consumers) perform(ctx context.Context, job jobs.Job) error {
 	if err != nil {
 		return err
 	}
+	if out.State.Ended() {
+		c.suspects.remove(job.ID)
+	}
 	c.log.Debug("job", "job_id", job.ID, "provider", job.Provider, "account", job.Account, "attempt", job.Attempt,
 		"state", out.State, "orders", committed.Tally.Seen, "changed", committed.Tally.Changed, "err", out.Err)
 	if committed.Run != nil {
 		c.finished.tell(ctx, *committed.Run)
 	}
+	return nil
+}
+
+// prepare ends the jobs of providers that are gone, and learns which are to run alone.
+func (c *consumers) prepare(ctx context.Context) error {
+	if err := c.abandon(ctx); err != nil {
+		return err
+	}
+	ids, err := c.db.Suspects(ctx)
+	if err != nil {
+		return err
+	}
+	if len(ids) > 0 {
+		c.log.Warn("jobs run alone because the process ended with them before", "jobs", len(ids))
+	}
+	c.suspects.add(ids)
 	return nil
 }
 

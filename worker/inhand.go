@@ -18,13 +18,31 @@ type attempt struct {
 	number int
 }
 
-// inHand are the jobs that this process asks about now, so that one can be told to stop.
+// inHand are the attempts that this process makes now, each until its outcome is
+// committed, so that one can be told to stop, and none is made twice at a time.
 type inHand struct {
-	mu   sync.Mutex // guards stop
-	stop map[attempt]context.CancelCauseFunc
+	mu   sync.Mutex // guards made
+	made map[attempt]running
 }
 
-func newInHand() *inHand { return &inHand{stop: map[attempt]context.CancelCauseFunc{}} }
+// running is an attempt that is made now, and what ends its context.
+type running struct {
+	job    jobs.Job
+	cancel context.CancelCauseFunc
+}
+
+func newInHand() *inHand { return &inHand{made: map[attempt]running{}} }
+
+// jobs are those that are in hand now.
+func (h *inHand) jobs() []jobs.Job {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	list := make([]jobs.Job, 0, len(h.made))
+	for _, r := range h.made {
+		list = append(list, r.job)
+	}
+	return list
+}
 
 // begin is the context to ask about a job with, and what to call when that is over. It is
 // false, with neither, when this attempt is in hand already.
@@ -32,15 +50,15 @@ func (h *inHand) begin(ctx context.Context, job jobs.Job) (asking context.Contex
 	a := attempt{job.ID, job.Attempt}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if _, busy := h.stop[a]; busy {
+	if _, busy := h.made[a]; busy {
 		return nil, nil, false
 	}
 	asking, cancel := context.WithCancelCause(ctx)
-	h.stop[a] = cancel
+	h.made[a] = running{job, cancel}
 	return asking, func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		delete(h.stop, a)
+		delete(h.made, a)
 		cancel(nil)
 	}, true
 }
@@ -50,9 +68,9 @@ func (h *inHand) begin(ctx context.Context, job jobs.Job) (asking context.Contex
 func (h *inHand) cancel(jobIDs []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for a, cancel := range h.stop {
+	for a, r := range h.made {
 		if slices.Contains(jobIDs, a.jobID) {
-			cancel(errCancelled)
+			r.cancel(errCancelled)
 		}
 	}
 }

@@ -54,7 +54,7 @@ func (w *web) serve(ctx context.Context, pages http.Handler) error {
 	closed := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(closed)
-		timeout, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		timeout, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer cancel()
 		if server.Shutdown(timeout) != nil {
 			_ = server.Close() // whoever still reads had their time

@@ -34,6 +34,7 @@ type Config struct {
 	Schedules   []Schedule
 	Concurrency int           // jobs at once in this process
 	Drain       time.Duration // how long jobs in hand may take when the program stops
+	Stopping    func()        // called once when that begins; nil for nothing
 	Web         Web
 	Tokens      *auth.Sealed // what the providers keep their tokens in
 	Retention   db.Retention
@@ -89,12 +90,24 @@ type Schedule struct {
 	PauseAfter int
 }
 
-// lastWords is how long the outbox and the last acknowledgements may take when
-// the jobs have ended.
-const lastWords = 5 * time.Second
+const (
+	// stopGrace is how long jobs and requests in hand may take to end when drain is over
+	// and their contexts have ended.
+	stopGrace = 1500 * time.Millisecond
+	// lastWords is how long the outbox and the last acknowledgements may take when
+	// the jobs have ended.
+	lastWords = 5 * time.Second
+	// stopWithin is how long after drain everything has ended, lastWords included.
+	stopWithin = 4 * time.Second
+)
+
+// ErrAbandoned is returned by [Run] when jobs or requests in hand did not end although
+// their contexts had. They still run; the process is to end with them.
+var ErrAbandoned = errors.New("stopped with work still running, which ignores that it was cancelled; jobs are run again after the next start")
 
 // Run works until ctx ends, then drains: it takes no new job, finishes those in
-// hand within Drain, publishes what the outbox holds and returns nil. While another
+// hand within Drain, publishes what the outbox holds and returns nil. It returns
+// [ErrAbandoned] rather than wait for a job that does not end. While another
 // worker has the lease it stands by; when another one took it, it stops with an error.
 // It is one straight line on purpose: what begins first ends last.
 func Run(ctx context.Context, c Config) error {
@@ -184,7 +197,7 @@ func Run(ctx context.Context, c Config) error {
 		backing.Go(func() error { stale.run(taken); return nil })
 		taking.Go(func() error { scheduler.run(taken, before.elsewhere(c.ID, c.Schedules)); return nil })
 		taking.Go(func() error {
-			if err := consumers.abandon(work); err != nil {
+			if err := consumers.prepare(work); err != nil {
 				return err
 			}
 			if err := queues.provision(taken); err != nil {
@@ -202,19 +215,37 @@ func Run(ctx context.Context, c Config) error {
 	})
 
 	<-taken.Done()
-	c.Log.Info("stopping", "drain", c.Drain.String())
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Drain)
-	defer cancel()
-	release := context.AfterFunc(drain, stopWork)
-	defer release()
+	drain := c.Drain
 	if errors.Is(context.Cause(taken), errLost) {
-		stopWork() // what is in hand comes again, there
+		drain = 0 // what is in hand comes again, there
 	}
-	err = taking.Wait()
-	consumers.working.Wait()
+	c.Log.Info("stopping", "drain", drain.String())
+	if c.Stopping != nil {
+		c.Stopping()
+	}
+	over := time.Now().Add(drain + stopWithin)
+	cancelWork := time.AfterFunc(drain, stopWork)
+	defer cancelWork.Stop()
+	if began := beginShutdown(ctx, c.DB); began != nil {
+		c.Log.Warn("that the process stops could not be recorded: jobs that do not end in time count as having ended it", "err", began)
+	}
+	idle := make(chan error, 1)
+	go func() { // outlived only by work that does not end
+		err := taking.Wait()
+		consumers.working.Wait()
+		idle <- err
+	}()
+	select {
+	case err = <-idle:
+	case <-time.After(drain + stopGrace):
+		for _, job := range consumers.inHand.jobs() {
+			c.Log.Error("job does not end", "job_id", job.ID, "run_id", job.RunID, "kind", job.Kind, "provider", job.Provider, "account", job.Account, "attempt", job.Attempt)
+		}
+		err = ErrAbandoned
+	}
 	stopServing()
 	err = errors.Join(err, backing.Wait())
-	last, done := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	last, done := context.WithDeadline(context.WithoutCancel(ctx), earlier(over, time.Now().Add(lastWords)))
 	defer done()
 	if flushed := relay.flush(last); flushed != nil {
 		c.Log.Warn("what is left in the outbox is published after the next start", "err", flushed)
@@ -226,6 +257,20 @@ func Run(ctx context.Context, c Config) error {
 		c.Log.Warn("what was not acknowledged comes again after the next start", "err", err)
 	}
 	return err
+}
+
+// beginShutdown records that the process stops, without waiting for long.
+func beginShutdown(ctx context.Context, d *db.DB) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	return d.BeginShutdown(ctx)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // ready reports whether the worker could do a job now: NATS, its streams and the

@@ -26,6 +26,7 @@ const (
 	failed      = 1
 	usage       = 2 // the command line or the configuration is wrong
 	partialOnly = 3 // some of it was done
+	abandoned   = 4 // `run` stopped while jobs were still running
 )
 
 func main() {
@@ -91,7 +92,8 @@ func (a *app) root() *cobra.Command {
 asked to, keeps the answers in SQLite with their history, and publishes every
 change to NATS.
 
-Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 3 partly done.`,
+Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 3 partly done, 4 stopped while
+jobs were still running.`,
 		Example: `  orderbeat check                        is the configuration right, what would run?
   orderbeat run                          work until stopped
   orderbeat sync michelin                ask now, and watch

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,7 +23,8 @@ func (a *app) runCommand() *cobra.Command {
 		Use:   "run",
 		Short: "Work until stopped: schedules, jobs, NATS, and the sandbox where configured",
 		Long: `Work until stopped. SIGINT and SIGTERM stop it gently: no new job is begun, those
-in hand finish within worker.drain, what is to be published is published. A second
+in hand finish within worker.drain, what is to be published is published. At most 5
+seconds after worker.drain it ends with status 4, whatever is still running. A second
 signal ends it at once; nothing that was acknowledged is lost either way.
 
 Of several that are on one NATS with the same prefix, each with a database of its own, one
@@ -36,7 +39,7 @@ with status 1: whatever keeps services running should start it again, to stand b
 			if err != nil {
 				return err
 			}
-			err = work(c.Context(), conf, newLog(a.stderr, conf.Log))
+			err = workUntil(c.Context(), conf, newLog(a.stderr, conf.Log))
 			if c.Context().Err() != nil && errors.Is(err, context.Canceled) {
 				return nil // it was stopped before it worked: nothing was in hand
 			}
@@ -45,9 +48,42 @@ with status 1: whatever keeps services running should start it again, to stand b
 	}
 }
 
+// overtime is how long after worker.drain the process ends, whatever does not.
+const overtime = 4500 * time.Millisecond
+
+// workUntil runs the worker, and returns soon after worker.drain is over even if
+// something in it does not end: a provider, or a transaction.
+func workUntil(ctx context.Context, c *config.Config, log *slog.Logger) error {
+	stopping, ended := make(chan struct{}), make(chan error, 1)
+	go func() { ended <- work(ctx, c, log, sync.OnceFunc(func() { close(stopping) })) }()
+	var err error
+	select {
+	case err = <-ended:
+	case <-stopping:
+		err = await(ended, c.Worker.Drain+overtime)
+	case <-ctx.Done():
+		err = await(ended, c.Worker.Drain+overtime)
+	}
+	if errors.Is(err, worker.ErrAbandoned) {
+		log.Error("stopped before everything in hand ended", "drain", c.Worker.Drain.String(), "status", abandoned)
+		return &exit{status: abandoned, err: err}
+	}
+	return err
+}
+
+// await waits for how the worker ended, but not for longer than patience.
+func await(ended <-chan error, patience time.Duration) error {
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(patience):
+		return worker.ErrAbandoned
+	}
+}
+
 // work puts the worker together and runs it. It is one straight line on purpose:
 // what is opened first is closed last.
-func work(ctx context.Context, c *config.Config, log *slog.Logger) (err error) {
+func work(ctx context.Context, c *config.Config, log *slog.Logger, stopping func()) (err error) {
 	unlock, err := lockDatabase(c.DB.Path)
 	if err != nil {
 		return err
@@ -104,7 +140,7 @@ func work(ctx context.Context, c *config.Config, log *slog.Logger) (err error) {
 	log.Info("starting", "config", c.Path, "database", c.DB.Path, "sandbox", lend.Sandbox.URL, "version", version)
 	return worker.Run(ctx, worker.Config{
 		NATS: c.NATS, DB: database, ID: id, Place: place, Providers: suppliers, Schedules: schedules,
-		Concurrency: c.Worker.Concurrency, Drain: c.Worker.Drain, Web: c.Web, Tokens: tokens,
+		Concurrency: c.Worker.Concurrency, Drain: c.Worker.Drain, Stopping: stopping, Web: c.Web, Tokens: tokens,
 		Retention: db.Retention(c.DB.Retention), Version: version, Log: log,
 	})
 }

@@ -208,7 +208,7 @@ CREATE TABLE jobs (
   orders_created   INTEGER NOT NULL DEFAULT 0,
   orders_changed   INTEGER NOT NULL DEFAULT 0,
   orders_unchanged INTEGER NOT NULL DEFAULT 0
-, tried INTEGER NOT NULL DEFAULT 0, retried_at TEXT, turn TEXT CHECK (turn IN ('held', 'behind', 'out')), turn_at TEXT) STRICT;
+, tried INTEGER NOT NULL DEFAULT 0, retried_at TEXT, turn TEXT CHECK (turn IN ('held', 'behind', 'out')), turn_at TEXT, crashes INTEGER NOT NULL DEFAULT 0) STRICT;
 
 CREATE INDEX jobs_run ON jobs (run_id, job_id);
 
@@ -384,6 +384,10 @@ CREATE TABLE schedules (
   paused_at TEXT NOT NULL,
   note      TEXT
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE shutdown (
+  started_at TEXT NOT NULL
+) STRICT;
 
 CREATE TABLE ticks (
   schedule TEXT NOT NULL,

@@ -1,0 +1,108 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"orderbeat/clients"
+	"orderbeat/jobs"
+)
+
+const (
+	// maxCrashes is how often the process may end while a job is running before the job is dead.
+	maxCrashes = 3
+	// suspectCrashes is after how many of them the job is a suspect ([DB.Suspects]): it runs
+	// once more, and alone.
+	suspectCrashes = maxCrashes - 1
+)
+
+// BeginShutdown records that the process was told to stop. Whatever ends it from here on
+// counts against no job that is running.
+func (d *DB) BeginShutdown(ctx context.Context) error {
+	return d.writer.do(ctx, 1, true, func(t *tx) error {
+		_, err := t.exec(beginShutdownSQL, stamp(time.Now()))
+		return err
+	})
+}
+
+// Suspects returns the ids of the jobs that the process ended with so often that the next
+// time is the last: whoever runs one runs nothing else, so that a job which only happened
+// to run beside the cause is never dead because of it.
+func (d *DB) Suspects(ctx context.Context) (ids []string, err error) {
+	rows, err := d.readers.QueryContext(ctx, suspectsSQL, suspectCrashes)
+	if err != nil {
+		return nil, err
+	}
+	err = all(rows, func(rows *sql.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		ids = append(ids, id)
+		return err
+	})
+	return ids, err
+}
+
+// recoverRunning puts the jobs that an earlier process left running back into the queue.
+// Where that process was not told to stop, each of them may be why it ended: that is
+// counted, and a job with [maxCrashes] is dead.
+func (d *DB) recoverRunning(ctx context.Context, log *slog.Logger) error {
+	var running, dead int
+	err := d.writer.do(ctx, 1, false, func(t *tx) error {
+		stopped, err := t.exec(endShutdownSQL)
+		if err != nil {
+			return err
+		}
+		var culprits []jobs.Outcome
+		err = t.each(recoverRunningSQL, []any{stopped == 0}, func(rows *sql.Rows) error {
+			o := jobs.Outcome{State: jobs.Dead, FinishedAt: time.Now()}
+			crashes := 0
+			err := rows.Scan(&o.ID, &o.RunID, &o.Provider, &o.Account, &o.Kind, &o.Attempt, &o.Tried, timeInto{&o.AskedAt}, &crashes)
+			running++
+			if crashes >= maxCrashes {
+				o.Err = crashed(crashes)
+				culprits = append(culprits, o)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if stopped > 0 {
+			running = 0
+		}
+		dead = len(culprits)
+		for i := range culprits {
+			if _, err := t.record(&culprits[i], nil, nil); err != nil {
+				return fmt.Errorf("job %s: %w", culprits[i].ID, err)
+			}
+		}
+		return nil
+	})
+	if err == nil && running > 0 {
+		log.Warn("the previous process ended while jobs were running", "jobs", running, "dead", dead)
+	}
+	return err
+}
+
+func crashed(times int) *clients.Error {
+	return &clients.Error{
+		Op: "run", Code: clients.CodeInternal, Message: fmt.Sprintf("the process ended %d times while this job was running", times),
+		Hint: "The log from before each restart says why the process ended. When the cause is fixed, bring the job back with \"orderbeat jobs retry\".",
+	}
+}
+
+const (
+	beginShutdownSQL = `INSERT INTO shutdown (started_at) SELECT ? WHERE NOT EXISTS (SELECT 1 FROM shutdown)`
+	endShutdownSQL   = `DELETE FROM shutdown`
+
+	recoverRunningSQL = `
+UPDATE jobs SET state = 'queued', crashes = crashes + ?
+ WHERE state = 'running' AND state <> 'succeeded' AND inline = 0
+RETURNING job_id, run_id, provider, account, kind, attempts + 1, tried, coalesce(started_at, planned_at), crashes`
+
+	suspectsSQL = `
+SELECT job_id FROM jobs WHERE state IN ('queued', 'running', 'waiting') AND state <> 'succeeded' AND crashes >= ?`
+)
