@@ -83,5 +83,9 @@ func unreachable(err error) *Error {
 	if cause, ok := errors.AsType[*url.Error](err); ok {
 		err = cause.Err
 	}
-	return &Error{Class: ClassTransient, Reason: reason(err), Err: err}
+	e := &Error{Class: ClassTransient, Reason: reason(err), Err: err}
+	if c := ConnectionFailure(err); c != nil {
+		e.Hint = c.Hint
+	}
+	return e
 }

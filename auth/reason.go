@@ -12,7 +12,10 @@ import (
 
 // reason says in our own words why no answer came.
 func reason(err error) string {
+	connection := ConnectionFailure(err)
 	switch {
+	case connection != nil:
+		return "the token endpoint cannot be reached: " + connection.Reason
 	case errors.Is(err, context.DeadlineExceeded), isTimeout(err):
 		return "the token endpoint does not answer in time"
 	case errors.Is(err, context.Canceled):
@@ -36,7 +39,7 @@ func reason(err error) string {
 // answer at all, although the name is known.
 func looksBlocked(e *Error) bool {
 	return e.Class == ClassTransient && e.Status == 0 &&
-		!is[*net.DNSError](e.Err) && !errors.Is(e.Err, context.Canceled)
+		!is[*net.DNSError](e.Err) && ConnectionFailure(e.Err) == nil && !errors.Is(e.Err, context.Canceled)
 }
 
 func isTimeout(err error) bool {

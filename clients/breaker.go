@@ -6,8 +6,6 @@ import (
 	"log/slog"
 	"sync"
 	"time"
-
-	"github.com/sony/gobreaker/v2"
 )
 
 const (
@@ -57,37 +55,31 @@ type BreakerStatus struct {
 type breaker struct {
 	log  *slog.Logger
 	lone bool // the provider has no more than one account
+	// renew has further calls use new connections: the old ones may be what does not answer.
+	renew func()
 
-	mu     sync.Mutex // guards what follows, and every use of gate
-	gate   *gobreaker.TwoStepCircuitBreaker[struct{}]
+	mu     sync.Mutex    // guards what follows
 	status BreakerStatus // as it was left; Until is set while it is open
 	first  time.Time     // when the failures in a row began
 	// account is whom the first of them was about, others how many were not about it, as
 	// far as is known.
 	account string
 	others  int
-	rest    time.Duration // that the last of them asked for
-	changes int           // of the state, ever
-	opened  int           // how often it opened
+	last    *Error // of the failures in a row
+	probing bool   // a call tries whether the provider answers
+	changes int    // of the state, ever
+	opened  int    // how often it opened
 }
 
-// What a call's end says about whether its provider is there, in the breaker's words:
-// nil, that it answered, if only to refuse.
+// What a call's end says about whether its provider is there: nil, that it answered, if only
+// to refuse.
 var (
 	errDown   = errors.New("it did not answer")
 	errUnsure = errors.New("it was not asked, or not for long enough")
 )
 
 func newBreaker(accounts int, log *slog.Logger) *breaker {
-	b := &breaker{log: log, lone: accounts < 2, status: BreakerStatus{State: BreakerClosed, Since: time.Now().UTC()}}
-	b.gate = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
-		MaxRequests:   1,
-		Timeout:       time.Nanosecond, // it is asked no earlier than Until
-		ReadyToTrip:   func(gobreaker.Counts) bool { return b.tooMany(time.Now()) },
-		IsExcluded:    func(err error) bool { return errors.Is(err, errUnsure) },
-		OnStateChange: func(_ string, _, to gobreaker.State) { b.turn(to, time.Now().UTC()) },
-	})
-	return b
+	return &breaker{log: log, lone: accounts < 2, renew: func() {}, status: BreakerStatus{State: BreakerClosed, Since: time.Now().UTC()}}
 }
 
 // tooMany reports whether the failures in a row are an outage.
@@ -95,19 +87,20 @@ func (b *breaker) tooMany(now time.Time) bool {
 	return b.status.Failures >= breakerFailures && now.Sub(b.first) >= breakerSpan && (b.lone || b.others >= breakerOthers)
 }
 
-// turn notes a new state.
-func (b *breaker) turn(to gobreaker.State, now time.Time) {
+// turn changes the state.
+func (b *breaker) turn(to BreakerState) {
+	now := time.Now().UTC()
 	b.changes++
-	failures := b.status.Failures
+	b.probing = false
+	b.status = BreakerStatus{State: to, Since: now, Failures: b.status.Failures}
 	switch to {
-	case gobreaker.StateOpen:
-		until := now.Add(min(max(b.rest, breakerRest), maxBreakerRest))
-		b.status = BreakerStatus{State: BreakerOpen, Since: now, Until: &until, Failures: failures}
+	case BreakerOpen:
+		until := now.Add(min(max(b.last.After, breakerRest), maxBreakerRest))
+		b.status.Until = &until
 		b.opened++
-	case gobreaker.StateHalfOpen:
-		b.status = BreakerStatus{State: BreakerHalfOpen, Since: now, Failures: failures}
-	case gobreaker.StateClosed:
-		b.status = BreakerStatus{State: BreakerClosed, Since: now}
+	case BreakerClosed:
+		b.status.Failures = 0
+	case BreakerHalfOpen:
 	}
 }
 
@@ -142,35 +135,54 @@ func (b *breaker) openedSince(openings int) error {
 
 // admit lets a call about an account pass, or returns why it does not. Who was let pass
 // calls leave once.
-func (b *breaker) admit(account string) (leave func(came error, wait time.Duration), refused error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	now := time.Now()
-	if b.status.Until != nil && now.Before(*b.status.Until) {
-		return nil, b.refusal(now)
+func (b *breaker) admit(account string) (leave func(came error, last *Error), refused error) {
+	probe, change, refused := b.pass()
+	if refused != nil {
+		return nil, refused
 	}
-	done, err := b.gate.Allow()
-	if err != nil { // another one tries
-		return nil, b.refusal(now)
+	if probe {
+		b.renew()
 	}
-	change := b.changes
-	return func(came error, wait time.Duration) {
-		b.tell(b.leave(account, came, wait, change, done))
+	return func(came error, last *Error) {
+		before, after := b.leave(account, came, last, change)
+		if after.Failures > max(before.Failures, 1) {
+			b.renew()
+		}
+		b.tell(before, after)
 	}, nil
 }
 
-// leave notes what became of a call that was let pass before a change of the state, and
-// how long it was told to wait. One that ends behind it says nothing any more.
-func (b *breaker) leave(account string, came error, wait time.Duration, change int, done func(error)) (before, after BreakerStatus) {
+// pass decides whether a call may be sent, and whether it is the one that tries.
+func (b *breaker) pass() (probe bool, change int, refused error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	if b.status.State == BreakerOpen && !now.Before(*b.status.Until) {
+		b.turn(BreakerHalfOpen)
+	}
+	if b.status.State == BreakerOpen || b.probing {
+		return false, 0, b.refusal(now)
+	}
+	b.probing = b.status.State == BreakerHalfOpen
+	return b.probing, b.changes, nil
+}
+
+// leave notes what became of a call that was let pass before a change of the state. One that
+// ends behind it says nothing any more.
+func (b *breaker) leave(account string, came error, last *Error, change int) (before, after BreakerStatus) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	before = b.status
 	if change != b.changes {
 		return before, before
 	}
+	b.probing = false
 	switch {
 	case came == nil:
 		b.status.Failures = 0
+		if b.status.State == BreakerHalfOpen {
+			b.turn(BreakerClosed)
+		}
 	case errors.Is(came, errDown):
 		if b.status.Failures == 0 {
 			b.first, b.account, b.others = time.Now(), account, 0
@@ -179,9 +191,11 @@ func (b *breaker) leave(account string, came error, wait time.Duration, change i
 			b.others++
 		}
 		b.status.Failures++
-		b.rest = wait
+		b.last = last
+		if b.status.State == BreakerHalfOpen || b.tooMany(time.Now()) {
+			b.turn(BreakerOpen)
+		}
 	}
-	done(came)
 	return before, b.status
 }
 
@@ -203,7 +217,7 @@ func (b *breaker) tell(before, after BreakerStatus) {
 func (b *breaker) refusal(now time.Time) error {
 	e := &Error{
 		Code: CodeUnavailable, NotSent: true, After: probeWait,
-		Message: fmt.Sprintf("the provider has not answered %d calls in a row; ", b.status.Failures),
+		Message: fmt.Sprintf("the provider has not answered %d calls in a row (%s); ", b.status.Failures, b.cause()),
 		Hint:    "calls go on by themselves when it answers again",
 	}
 	if until := b.status.Until; until != nil && now.Before(*until) {
@@ -213,4 +227,12 @@ func (b *breaker) refusal(now time.Time) error {
 		e.Message += "one call tries whether it does now"
 	}
 	return e
+}
+
+// cause is what the last of the failures in a row was.
+func (b *breaker) cause() string {
+	if b.last.Status != 0 {
+		return fmt.Sprintf("%s, status %d", b.last.Message, b.last.Status)
+	}
+	return b.last.Message
 }

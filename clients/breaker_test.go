@@ -95,7 +95,7 @@ func TestABreakerOpensWhenNothingIsAnswered(t *testing.T) {
 		}
 		before := time.Now()
 		e := AsError(o.ask(t.Context(), "a"))
-		want := "the provider has not answered 5 calls in a row; the next try is at " + st.Until.Format(time.RFC3339)
+		want := "the provider has not answered 5 calls in a row (the provider cannot answer now, status 503); the next try is at " + st.Until.Format(time.RFC3339)
 		if e.Code != CodeUnavailable || e.Message != want || e.After != time.Until(*st.Until) || !e.NotSent || e.Provider != "sample" || e.Op != "sample" {
 			t.Errorf("got %+v, want unavailable until then: %s", e, want)
 		}
@@ -238,6 +238,30 @@ func TestAnOnlyAccountNeedsNoOther(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAnOpenBreakerAndItsTriesHaveNewConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOutage(up, "a", "b")
+		renewed := 0
+		o.base.breaker.renew = func() { renewed++ }
+		o.every(t.Context(), 0, "a", "b")
+		o.answers(down)
+		o.every(t.Context(), 0, "a")
+		if renewed != 0 {
+			t.Errorf("got %d renewals after one failure, want none", renewed)
+		}
+		o.every(t.Context(), 2*time.Second, tenOfTwo...)
+		if renewed != 4 || o.Traffic().Breaker.State != BreakerOpen {
+			t.Errorf("got %d renewals, %+v, want one with each failure in a row and with the opening", renewed, o.Traffic().Breaker)
+		}
+		time.Sleep(breakerRest)
+		o.answers(up)
+		_ = o.ask(t.Context(), "a")
+		if renewed != 5 {
+			t.Errorf("got %d renewals, want one before the try", renewed)
+		}
+	})
 }
 
 func TestOneCallTriesAtATime(t *testing.T) {

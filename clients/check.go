@@ -62,6 +62,11 @@ func (c *Config) CheckRest() error {
 	positive("retry.for", c.Retry.For > 0)
 	positive("timeout", c.Timeout > 0)
 	positive("max_body", c.MaxBody > 0)
+	if c.MaxConnAge < 0 {
+		m.Add("max_conn_age", `must be more than 0, or "0s" for any age`)
+	}
+	c.TLS.check(&m)
+	c.checkProxy(&m)
 	if c.FreshFor != 0 && c.FreshFor < time.Minute {
 		m.Add("fresh_for", `must be a minute or more, or "0s" for no alert`)
 	}

@@ -184,6 +184,12 @@ type Config struct {
 	Retry     Retry `toml:"retry"`
 	// Timeout bounds one HTTP exchange, its body included.
 	Timeout time.Duration `toml:"timeout"`
+	// MaxConnAge is how old a kept connection may be that gets a further call; 0 is any age.
+	MaxConnAge time.Duration `toml:"max_conn_age"`
+	TLS        TLS           `toml:"tls"`
+	// Proxy is the URL of the proxy of all connections, "none" for none; empty leaves it to
+	// the environment. There may be a password in it.
+	Proxy auth.Secret `toml:"proxy,literal"`
 	// MaxBody bounds an answer's body, unpacked, in bytes.
 	MaxBody int64 `toml:"max_body"`
 	// FreshFor is how long an account may go without having been asked with success before

@@ -76,7 +76,11 @@ func (h *HTTP) classify(err error) *Error {
 	if e, ok := errors.AsType[*auth.Error](err); ok {
 		return h.tokenFailure(e)
 	}
-	return &Error{Code: CodeUnavailable, Message: describe(err), Err: err}
+	e := &Error{Code: CodeUnavailable, Message: describe(err), Err: err}
+	if c := auth.ConnectionFailure(err); c != nil {
+		e.Hint = c.Hint
+	}
+	return e
 }
 
 // tokenFailure is [TokenError], with the way on where a user is to be asked.
@@ -115,6 +119,9 @@ func (h *HTTP) login() string {
 // made of addresses and system errors: other texts quote URLs and what came over
 // the wire.
 func describe(err error) string {
+	if e := auth.ConnectionFailure(err); e != nil {
+		return e.Reason
+	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return "no complete answer in time"
 	}

@@ -3,7 +3,6 @@ package clients
 import (
 	"context"
 	"errors"
-	"time"
 
 	"orderbeat/auth"
 )
@@ -18,29 +17,29 @@ func (h *HTTP) guard(ctx context.Context, c Call, ask func() error) error {
 	if refused != nil {
 		return h.failure(ctx, c.Op, 0, refused)
 	}
-	wait, came := time.Duration(0), errUnsure // should ask panic
-	defer func() { leave(came, wait) }()
+	came, last := errUnsure, (*Error)(nil) // should ask panic
+	defer func() { leave(came, last) }()
 	err := ask()
-	wait, came = meaning(ctx, err)
+	last, came = meaning(ctx, err)
 	return err
 }
 
-// meaning is how long a call was told to wait, and what its end says. A token endpoint
+// meaning is what the end of a call says, and the failure that it was. A token endpoint
 // that is down has a cooldown of its own, and who leaves early did not give the provider
 // its time.
-func meaning(ctx context.Context, err error) (wait time.Duration, came error) {
+func meaning(ctx context.Context, err error) (failure *Error, came error) {
 	if err == nil {
-		return 0, nil
+		return nil, nil
 	}
 	e, ok := errors.AsType[*Error](err)
 	if !ok || e.NotSent || ctx.Err() != nil {
-		return 0, errUnsure
+		return nil, errUnsure
 	}
 	if _, token := errors.AsType[*auth.Error](err); token {
-		return 0, errUnsure
+		return nil, errUnsure
 	}
 	if e.Code == CodeUnavailable {
-		return e.After, errDown
+		return e, errDown
 	}
-	return 0, nil
+	return nil, nil
 }

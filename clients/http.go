@@ -68,6 +68,12 @@ func (h *HTTP) With(sign func(http.RoundTripper) http.RoundTripper) *HTTP {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	})
 	signed.client.SetLogger(restyLog{h.log}).SetDoNotParseResponse(true).SetAllowGetMethodPayload(true)
+	signed.client.SetPreRequestHook(func(_ *resty.Client, req *http.Request) error {
+		if req.ContentLength == 0 { // no body at all, where resty has an empty one of unknown length
+			req.Body, req.GetBody = http.NoBody, nil
+		}
+		return nil
+	})
 	if h.agent != "" {
 		signed.client.SetHeader("User-Agent", h.agent)
 	}
@@ -82,10 +88,13 @@ type Call struct {
 	Account string
 	// Check marks a call that a person waits for, to see whether the provider answers: it
 	// is sent also while the breaker keeps others back, and moves that neither way.
-	Check  bool
-	Method string
-	URL    string
-	Header map[string]string
+	Check bool
+	// Idempotent says that asking twice harms nobody: the call is sent again on a new
+	// connection where a kept one broke before any answer.
+	Idempotent bool
+	Method     string
+	URL        string
+	Header     map[string]string
 	// Body is sent as it is, with whichever method; nil sends none.
 	Body []byte
 	// Accept lists statuses, beside 2xx, whose bodies are answers too.
@@ -168,6 +177,9 @@ func (h *HTTP) exchange(ctx context.Context, c Call, read func(Response) error) 
 	sending := ctx
 	if into != nil {
 		sending, again = noting(ctx)
+	}
+	if c.Idempotent {
+		sending = idempotent(sending)
 	}
 	r := h.client.R().SetContext(sending).SetHeaders(c.Header)
 	if c.Body != nil {

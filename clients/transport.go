@@ -2,7 +2,6 @@ package clients
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -13,27 +12,6 @@ import (
 
 	"golang.org/x/time/rate"
 )
-
-// NewTransport makes the connections to one provider: as many as jobs may ask at
-// once ([Config.Concurrency]), as many again for people who wait for an answer, all
-// kept open between calls. TLS is 1.2 or newer. Proxies are taken from the
-// environment (HTTPS_PROXY, NO_PROXY).
-func NewTransport(c Config) *http.Transport {
-	const connect = 10 * time.Second
-	connections := 2 * c.Concurrency
-	return &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: connect, KeepAlive: 30 * time.Second}).DialContext,
-		ForceAttemptHTTP2:     true,
-		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout:   connect,
-		ResponseHeaderTimeout: c.Timeout,
-		MaxConnsPerHost:       connections,
-		MaxIdleConnsPerHost:   connections,
-		MaxIdleConns:          connections,
-		IdleConnTimeout:       90 * time.Second,
-	}
-}
 
 // limited keeps to the provider's rate, which 429s slow down, and to the pauses that they
 // ask for, and gives every exchange, from the first byte sent to the closing of the body, the same
@@ -49,9 +27,18 @@ type limited struct {
 }
 
 func newLimited(s Section, log *slog.Logger) *limited {
-	return &limited{
+	l := &limited{
 		base: NewTransport(s.Config), rate: s.Rate, limiter: s.Rate.Limiter(), timeout: s.Timeout,
 		breaker: newBreaker(len(s.Accounts), log.With("provider", s.Name)),
+	}
+	l.breaker.renew = func() { l.renew(time.Now()) }
+	return l
+}
+
+// renew has no further call use a connection from before a time.
+func (l *limited) renew(before time.Time) {
+	if t, ok := l.base.(*Transport); ok {
+		t.Renew(before)
 	}
 }
 
@@ -68,7 +55,7 @@ func (l *limited) RoundTrip(req *http.Request) (*http.Response, error) {
 	began := time.Now()
 	resp, err := l.base.RoundTrip(req.WithContext(ctx))
 	if err != nil {
-		err = timeUp(ctx, err)
+		err = l.timeUp(ctx, began, err)
 		cancel()
 		return nil, err
 	}
@@ -76,8 +63,17 @@ func (l *limited) RoundTrip(req *http.Request) (*http.Response, error) {
 		l.slow.answered(l.limiter, resp.StatusCode == http.StatusTooManyRequests)
 	}
 	note(ctx, resp, began)
-	resp.Body = &timedBody{ReadCloser: resp.Body, timeUp: func(err error) error { return timeUp(ctx, err) }, cancel: cancel}
+	resp.Body = &timedBody{ReadCloser: resp.Body, timeUp: func(err error) error { return l.timeUp(ctx, began, err) }, cancel: cancel}
 	return resp, nil
+}
+
+// timeUp is [timeUp]. A connection on which nothing came in time may be dead, and so may
+// those that are as old.
+func (l *limited) timeUp(ctx context.Context, began time.Time, err error) error {
+	if err = timeUp(ctx, err); isTimeout(err) {
+		l.renew(began)
+	}
+	return err
 }
 
 // turn waits until a call may be sent, and returns how many pauses began before. A
@@ -134,4 +130,13 @@ func (b *timedBody) Close() error {
 	err := b.ReadCloser.Close()
 	b.cancel()
 	return err
+}
+
+// isTimeout reports whether nothing came in time.
+func isTimeout(err error) bool {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return true
+	}
+	e, ok := errors.AsType[net.Error](err)
+	return ok && e.Timeout()
 }

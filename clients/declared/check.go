@@ -32,7 +32,7 @@ func (c *Client) Check(ctx context.Context, a clients.Account) ([]clients.Proble
 		return nil, c.unmade(ctx, "ping", err, newScope())
 	}
 	delete(header, "Accept") // a ping answers whatever it likes
-	call := clients.Call{Op: "ping", Account: a.Name, Check: true, Method: http.MethodGet, URL: c.base + c.ping, Header: header}
+	call := clients.Call{Op: "ping", Account: a.Name, Check: true, Idempotent: true, Method: http.MethodGet, URL: c.base + c.ping, Header: header}
 	return nil, c.explain(h.Do(ctx, call, noPage))
 }
 

@@ -15,7 +15,7 @@ import (
 
 // build makes the call of an ask, and tells where it goes.
 func (a *ask) build(ctx context.Context, c *Client, t turn) (clients.Call, *url.URL, error) {
-	call := clients.Call{Op: a.op, Method: a.method, Accept: a.accept}
+	call := clients.Call{Op: a.op, Method: a.method, Accept: a.accept, Idempotent: a.idempotent}
 	address := t.url
 	if address == nil {
 		var err error

@@ -105,7 +105,7 @@ func (c *Client) Orders(ctx context.Context, q clients.Query) (clients.Answer, e
 // post asks one question about an account.
 func (c *Client) post(ctx context.Context, a clients.Account, op, path string, body []byte, read func(io.Reader) error) error {
 	return c.explain(c.http.Do(ctx, clients.Call{
-		Op: op, Account: a.Name, Method: http.MethodPost, URL: c.base + path, Body: body,
+		Op: op, Account: a.Name, Idempotent: true, Method: http.MethodPost, URL: c.base + path, Body: body,
 		Header: map[string]string{"Content-Type": "application/json", "Accept": "application/json"},
 	}, read))
 }

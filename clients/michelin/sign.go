@@ -15,7 +15,7 @@ func (c *Client) signBearer(s clients.Section, set settings, origin *url.URL) (e
 		TokenURL: s.TokenURL, IntrospectionURL: set.IntrospectionURL,
 		ClientID: s.ClientID, ClientSecret: s.ClientSecret, TTL: set.TokenTTL,
 		// Tokens have connections of their own: they must not wait for the calls that wait for them.
-		Store: s.Tokens, Limiter: s.TokenRate.Limiter(), Base: clients.NewTransport(s.Config),
+		Store: s.Tokens, Limiter: s.TokenRate.Limiter(), Base: clients.NewTokenTransport(s.Config),
 		Timeout: s.Timeout, UserAgent: s.UserAgent, Log: s.Log,
 	})
 	c.http = clients.NewHTTP(s).Keeping(set.Exchanges, set.Redactor()).Bearer(c.source, origin)

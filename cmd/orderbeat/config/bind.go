@@ -35,7 +35,12 @@ func (b *binder) table(path string, values map[string]any, dst reflect.Value, al
 			b.add(join(path, key), "%s", unknown(key, slices.Concat(also, known)))
 			continue
 		}
-		b.value(join(path, key), value, dst.FieldByIndex(known[i].index))
+		into := dst.FieldByIndex(known[i].index)
+		if s, ok := value.(string); ok && known[i].literal && !isReference(s) && !strings.Contains(s, "@") {
+			into.Set(reflect.ValueOf(auth.NewSecret(s)))
+			continue
+		}
+		b.value(join(path, key), value, into)
 	}
 	for _, f := range known {
 		if _, ok := values[f.key]; !ok && f.required {
@@ -166,6 +171,7 @@ type field struct {
 	key      string
 	index    []int
 	required bool // `toml:"name,required"`
+	literal  bool // `toml:"name,literal"`: a secret that may stand in the file where there is no password in it
 }
 
 // tagged lists the keys of a struct, those of embedded structs included.
@@ -176,7 +182,7 @@ func tagged(t reflect.Type) []field {
 		if key == "" || key == "-" {
 			continue
 		}
-		fields = append(fields, field{key: key, index: sf.Index, required: option == "required"})
+		fields = append(fields, field{key: key, index: sf.Index, required: option == "required", literal: option == "literal"})
 	}
 	return fields
 }

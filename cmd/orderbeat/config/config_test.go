@@ -119,7 +119,7 @@ func TestDefaultsHoldWhereTheFileSaysNothing(t *testing.T) {
 	wantProvider := clients.Config{
 		Name: "michelin", Kind: "michelin", Environment: "sandbox", Concurrency: 4,
 		Rate: clients.Rate{Calls: 10, Per: time.Second}, TokenRate: clients.Rate{Calls: 5, Per: time.Second},
-		Retry: clients.Retry{Attempts: 8, For: 6 * time.Hour}, Timeout: 30 * time.Second, MaxBody: 32 << 20,
+		Retry: clients.Retry{Attempts: 8, For: 6 * time.Hour}, Timeout: 30 * time.Second, MaxBody: 32 << 20, MaxConnAge: 5 * time.Minute,
 		Accounts: []clients.Account{{Name: "detroit", BillTo: "1111111", Location: time.UTC}},
 	}
 	sameZone := cmp.Comparer(func(a, b *time.Location) bool { return a.String() == b.String() })

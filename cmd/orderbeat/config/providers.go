@@ -58,7 +58,7 @@ func providerDefaults(name string) clients.Config {
 		Rate:      clients.Rate{Calls: 10, Per: time.Second},
 		TokenRate: clients.Rate{Calls: 5, Per: time.Second},
 		Retry:     clients.Retry{Attempts: 8, For: 6 * time.Hour},
-		Timeout:   30 * time.Second, MaxBody: 32 << 20,
+		Timeout:   30 * time.Second, MaxBody: 32 << 20, MaxConnAge: 5 * time.Minute,
 	}
 }
 
@@ -114,6 +114,9 @@ func (l *loader) provider(path, name string, section map[string]any, kinds map[s
 	}
 	c := providerDefaults(name)
 	l.table(path, shared, reflect.ValueOf(&c).Elem())
+	for key, file := range map[string]*string{"ca": &c.TLS.CA, "cert": &c.TLS.Cert, "key": &c.TLS.Key} {
+		*file = l.existing(path+".tls."+key, *file)
+	}
 	l.accounts(path+".accounts", c.Accounts)
 	p := Provider{Config: c, Traits: anyTraits}
 	p.samplesPath, p.samplesTable = stack.samplesAt(l.doc.name, path)

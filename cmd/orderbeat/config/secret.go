@@ -1,12 +1,14 @@
 package config
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode/utf16"
 
 	"orderbeat/auth"
 )
@@ -25,13 +27,13 @@ type secrets struct {
 // "credential:NAME", refers to. An unset variable, and a file that is absent,
 // empty or readable by others, are errors that name it.
 func (s secrets) resolve(ref string) (auth.Secret, error) {
-	kind, name, ok := strings.Cut(ref, ":")
-	if !ok || name == "" || (kind != "env" && kind != "file" && kind != "credential") {
+	if !isReference(ref) {
 		return auth.Secret{}, errors.New(wantSecret)
 	}
+	kind, name, _ := strings.Cut(ref, ":")
 	switch kind {
 	case "env":
-		value := s.getenv(name)
+		value := trimmed(s.getenv(name))
 		if value == "" {
 			return auth.Secret{}, fmt.Errorf("the environment variable %s is not set", name)
 		}
@@ -54,7 +56,28 @@ func (s secrets) resolve(ref string) (auth.Secret, error) {
 	}
 }
 
-// fromFile reads a secret, without the newline that an editor leaves at its end.
+// isReference reports whether a text refers to a secret.
+func isReference(s string) bool {
+	kind, name, ok := strings.Cut(s, ":")
+	return ok && name != "" && (kind == "env" || kind == "file" || kind == "credential")
+}
+
+// trimmed is a value without what editors and shells leave around it: line ends, and a byte
+// order mark. What Windows wrote as UTF-16 is read as such.
+func trimmed(value string) string {
+	for mark, order := range map[string]binary.ByteOrder{"\xff\xfe": binary.LittleEndian, "\xfe\xff": binary.BigEndian} {
+		if wide, ok := strings.CutPrefix(value, mark); ok {
+			units := make([]uint16, len(wide)/2)
+			for i := range units {
+				units[i] = order.Uint16([]byte(wide[2*i:]))
+			}
+			value = string(utf16.Decode(units))
+		}
+	}
+	return strings.Trim(value, "\r\n\ufeff")
+}
+
+// fromFile reads a secret, as it is [trimmed].
 func fromFile(path string) (auth.Secret, error) {
 	content, err := os.ReadFile(path)
 	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
@@ -63,7 +86,7 @@ func fromFile(path string) (auth.Secret, error) {
 	if err != nil {
 		return auth.Secret{}, err
 	}
-	value := strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
+	value := trimmed(string(content))
 	if value == "" {
 		return auth.Secret{}, fmt.Errorf("%s is empty", path)
 	}

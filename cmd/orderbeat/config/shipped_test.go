@@ -64,6 +64,7 @@ func TestTheShippedFileTellsOfEveryKey(t *testing.T) {
 		"schedules[0]":                   reflect.TypeFor[scheduleSection](),
 		"providers.michelin":             reflect.TypeFor[clients.Config](),
 		"providers.michelin.retry":       reflect.TypeFor[clients.Retry](),
+		"providers.michelin.tls":         reflect.TypeFor[clients.TLS](),
 		"providers.michelin.accounts[0]": reflect.TypeFor[clients.Account](),
 	} {
 		for _, f := range tagged(shape) {

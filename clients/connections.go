@@ -1,0 +1,317 @@
+package clients
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"orderbeat/auth"
+)
+
+const (
+	connectTimeout = 10 * time.Second
+	// idleTimeout is shorter than the 60 s after which common load balancers drop an idle
+	// connection without a word.
+	idleTimeout = 45 * time.Second
+	// maxPingAfter and maxPingTimeout end an HTTP/2 connection on which nothing comes any
+	// more, before the call on it runs out of time: see [Config.pings].
+	maxPingAfter   = 15 * time.Second
+	maxPingTimeout = 5 * time.Second
+)
+
+// Transport makes the connections to one provider, and replaces them. A kept connection can
+// be worse than none: dropped by a firewall that tells nobody, or leading to a backend that
+// is being taken out of service. So none gets another request when it is older than
+// [Config.MaxConnAge], or when [Transport.Renew] was called. TLS is 1.2 or newer. It is safe
+// for concurrent use.
+type Transport struct {
+	config  Config
+	kept    bool        // connections are kept between calls
+	asked   atomic.Bool // the server asked for a client certificate
+	current atomic.Pointer[connections]
+	mu      sync.Mutex // held while current is replaced
+}
+
+// connections are those that were made between two renewals.
+type connections struct {
+	*http.Transport
+	born   time.Time
+	err    error       // why none can be made
+	served atomic.Bool // an answer came over one of them
+}
+
+// NewTransport makes the connections for calls: as many as jobs may ask at once
+// ([Config.Concurrency]), as many again for people who wait for an answer.
+func NewTransport(c Config) *Transport { return newTransport(c, true) }
+
+// NewTokenTransport makes the connections for token requests, which are few: each has a
+// connection of its own, so that none waits for calls, and none is sent over a connection
+// that broke meanwhile.
+func NewTokenTransport(c Config) *Transport { return newTransport(c, false) }
+
+func newTransport(c Config, kept bool) *Transport {
+	t := &Transport{config: c, kept: kept}
+	t.current.Store(t.connections())
+	return t
+}
+
+// connections makes a new set. Certificates are read anew, so that renewed files are taken
+// up.
+func (t *Transport) connections() *connections {
+	c := t.config
+	most := 2 * c.Concurrency
+	tlsConfig, err := c.TLS.config()
+	tlsConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		t.asked.Store(true)
+		return c.TLS.pair()
+	}
+	pingAfter, pingTimeout := c.pings()
+	dialer := &net.Dialer{
+		Timeout:         connectTimeout,
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: maxPingAfter, Interval: maxPingTimeout, Count: 3},
+	}
+	return &connections{
+		born: time.Now(), err: err,
+		Transport: &http.Transport{
+			Proxy:                  c.proxyFor,
+			OnProxyConnectResponse: proxyAnswered,
+			DialContext:            dialer.DialContext,
+			ForceAttemptHTTP2:      true,
+			HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout, WriteByteTimeout: pingAfter},
+			TLSClientConfig:        tlsConfig,
+			TLSHandshakeTimeout:    connectTimeout,
+			ResponseHeaderTimeout:  c.Timeout,
+			DisableKeepAlives:      !t.kept,
+			MaxConnsPerHost:        most,
+			MaxIdleConnsPerHost:    most,
+			MaxIdleConns:           most,
+			IdleConnTimeout:        idleTimeout,
+		},
+	}
+}
+
+// pings are after how long without a frame an HTTP/2 connection is tried, and how long it
+// has to answer: together less than a call has.
+func (c *Config) pings() (after, timeout time.Duration) {
+	if c.Timeout <= 0 {
+		return maxPingAfter, maxPingTimeout
+	}
+	return min(c.Timeout/2, maxPingAfter), min(c.Timeout/4, maxPingTimeout)
+}
+
+// Renew has no further request use a connection that was made before a time. Requests that
+// are under way end where they are.
+func (t *Transport) Renew(before time.Time) {
+	if !t.current.Load().born.Before(before) {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	old := t.current.Load()
+	if !old.born.Before(before) {
+		return
+	}
+	next := t.connections()
+	if next.err != nil && old.err == nil { // half-written files: what was read before is good still
+		next.err, next.TLSClientConfig = nil, old.TLSClientConfig.Clone()
+	}
+	t.current.Store(next)
+	old.CloseIdleConnections()
+}
+
+// CloseIdleConnections renews all connections.
+func (t *Transport) CloseIdleConnections() { t.Renew(time.Now()) }
+
+// RoundTrip implements [http.RoundTripper]. A request that may be sent twice
+// ([Idempotent]) is, on a new connection, where a kept one broke before any answer.
+func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if age := t.config.MaxConnAge; age > 0 {
+		t.Renew(time.Now().Add(-age))
+	}
+	c := t.current.Load()
+	resp, broke, err := t.send(c, req)
+	if broke {
+		again := req.Clone(req.Context())
+		if req.GetBody != nil {
+			if again.Body, err = req.GetBody(); err != nil {
+				return nil, err
+			}
+		}
+		t.Renew(time.Now())
+		c = t.current.Load()
+		resp, _, err = t.send(c, again)
+	}
+	if err != nil {
+		return nil, t.named(c, err)
+	}
+	c.served.Store(true)
+	return resp, nil
+}
+
+// send sends a request once; broke tells that it may be sent again.
+func (t *Transport) send(c *connections, req *http.Request) (resp *http.Response, broke bool, err error) {
+	if c.err != nil {
+		closeBody(req)
+		return nil, false, c.err
+	}
+	if !t.kept || !twice(req) {
+		resp, err = c.RoundTrip(req)
+		return resp, false, err
+	}
+	var reused, answered atomic.Bool
+	ctx := httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
+		GotConn:              func(i httptrace.GotConnInfo) { reused.Store(i.Reused) },
+		GotFirstResponseByte: func() { answered.Store(true) },
+	})
+	resp, err = c.RoundTrip(req.WithContext(ctx))
+	broke = err != nil && reused.Load() && !answered.Load() && req.Context().Err() == nil && !isTimeout(err)
+	return resp, broke, err
+}
+
+// named is err, with its cause in words where that is a proxy or a client certificate. What
+// a server says that refuses a certificate is often lost with the connection: where it has
+// asked for one, and has answered nothing ever, that is why.
+func (t *Transport) named(c *connections, err error) error {
+	if e := auth.ConnectionFailure(err); e != nil {
+		return e
+	}
+	op, ok := errors.AsType[*net.OpError](err)
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	if !t.asked.Load() || c.served.Load() || ok && op.Op == "dial" || untrusted || isTimeout(err) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	if t.config.TLS.Cert == "" {
+		return &auth.ConnectionError{Reason: "the server asks for a client certificate", Hint: "set tls = { cert, key } of the provider", Err: err}
+	}
+	return &auth.ConnectionError{Reason: "the server does not accept the client certificate", Hint: "check tls.cert and tls.key, and whether the provider knows them", Err: err}
+}
+
+type idempotentKey struct{}
+
+// idempotent marks the requests of a context as ones that may be sent twice.
+func idempotent(ctx context.Context) context.Context {
+	return context.WithValue(ctx, idempotentKey{}, true)
+}
+
+// twice reports whether a request may, and can, be sent a second time.
+func twice(req *http.Request) bool {
+	if req.Body != nil && req.Body != http.NoBody && req.GetBody == nil {
+		return false
+	}
+	marked, _ := req.Context().Value(idempotentKey{}).(bool)
+	return marked
+}
+
+func closeBody(req *http.Request) {
+	if req.Body != nil {
+		_ = req.Body.Close()
+	}
+}
+
+// TLS is how a provider's server proves itself, and we to it, in files of PEM.
+type TLS struct {
+	// CA are the authorities that are trusted instead of the system's.
+	CA string `toml:"ca"`
+	// Cert and Key are the client certificate, with its chain, and its key.
+	Cert string `toml:"cert"`
+	Key  string `toml:"key"`
+}
+
+// pair reads the client certificate, which is empty where there is none.
+func (f TLS) pair() (*tls.Certificate, error) {
+	if f.Cert == "" {
+		return &tls.Certificate{}, nil
+	}
+	pair, err := tls.LoadX509KeyPair(f.Cert, f.Key)
+	if err != nil {
+		return nil, &auth.ConnectionError{Reason: "the client certificate cannot be read: " + err.Error(), Hint: "check tls.cert and tls.key", Err: err}
+	}
+	return &pair, nil
+}
+
+// config reads CA. The configuration is usable, and trusts what the system does, also with
+// an error.
+func (f TLS) config() (*tls.Config, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if f.CA == "" {
+		return config, nil
+	}
+	pem, err := os.ReadFile(f.CA)
+	if err != nil {
+		return config, &auth.ConnectionError{Reason: "tls.ca cannot be read: " + err.Error(), Hint: "check tls.ca", Err: err}
+	}
+	config.RootCAs = x509.NewCertPool()
+	if !config.RootCAs.AppendCertsFromPEM(pem) {
+		return config, &auth.ConnectionError{Reason: "tls.ca has no certificate in PEM", Hint: "check tls.ca"}
+	}
+	return config, nil
+}
+
+// check reports what is wrong with the files.
+func (f TLS) check(m *Mistakes) {
+	if (f.Cert == "") != (f.Key == "") {
+		m.Add("tls", "cert and key go together")
+		return
+	}
+	if _, err := f.config(); err != nil {
+		m.Add("tls.ca", "%v", err)
+	}
+	if _, err := f.pair(); err != nil {
+		m.Add("tls.cert", "%v", err)
+	}
+}
+
+// directly is what the key proxy says for no proxy, whatever the environment has.
+const directly = "none"
+
+// proxyFor is the proxy of a request: the provider's own, or the environment's
+// (HTTPS_PROXY, NO_PROXY).
+func (c *Config) proxyFor(req *http.Request) (*url.URL, error) {
+	switch proxy := c.Proxy.Reveal(); proxy {
+	case "":
+		return http.ProxyFromEnvironment(req)
+	case directly:
+		return nil, nil //nolint:nilnil // as [http.Transport.Proxy] has it
+	default:
+		return url.Parse(proxy)
+	}
+}
+
+// checkProxy reports what is wrong with the proxy's URL, which it does not repeat: there may
+// be a password in it.
+func (c *Config) checkProxy(m *Mistakes) {
+	proxy := c.Proxy.Reveal()
+	if proxy == "" || proxy == directly {
+		return
+	}
+	u, err := url.Parse(proxy)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "socks5" {
+		m.Add("proxy", `must be a URL like "http://proxy.example:3128" (http, https or socks5), or "none"`)
+	}
+}
+
+// proxyAnswered is why a proxy makes no connection.
+func proxyAnswered(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.Response) error {
+	if resp.StatusCode == http.StatusOK {
+		return nil
+	}
+	e := &auth.ConnectionError{Reason: fmt.Sprintf("the proxy %s does not connect us (status %d)", proxy.Host, resp.StatusCode), Hint: "check HTTPS_PROXY, or the provider's proxy"}
+	switch resp.StatusCode {
+	case http.StatusProxyAuthRequired:
+		e.Reason = fmt.Sprintf("the proxy %s wants a user name and a password (status 407)", proxy.Host)
+		e.Hint = "write them into the proxy's URL: HTTPS_PROXY, or the provider's proxy as a reference to a secret"
+	case http.StatusForbidden:
+		e.Hint = "ask whoever runs the proxy to allow the provider's host"
+	}
+	return e
+}
