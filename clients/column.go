@@ -30,7 +30,7 @@ const (
 
 // columns lists what [Diff] and [Order.Fingerprint] compare of an order itself. The
 // names that identify it are no part of that, nor is what could not be read.
-func (o *Order) columns() [8]column {
+func (o *Order) columns() [9]column {
 	return [...]column{
 		{"reference", textCell(o.Reference)},
 		{"ordered_on", textCell(o.OrderedOn)},
@@ -40,6 +40,7 @@ func (o *Order) columns() [8]column {
 		{"shipped_quantity", o.ShippedQuantity.cell()},
 		{"open_quantity", o.OpenQuantity.cell()},
 		{"promised_on", textCell(o.PromisedOn)},
+		{"next_promised_on", textCell(o.NextPromisedOn)},
 	}
 }
 

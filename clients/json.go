@@ -22,6 +22,7 @@ func (o *Order) AppendJSON(b []byte) []byte {
 	b = o.ShippedQuantity.appendJSON(append(b, `,"shipped_quantity":`...))
 	b = o.OpenQuantity.appendJSON(append(b, `,"open_quantity":`...))
 	b = appendNullable(append(b, `,"promised_on":`...), o.PromisedOn)
+	b = appendNullable(append(b, `,"next_promised_on":`...), o.NextPromisedOn)
 	b = appendList(append(b, `,"lines":`...), o.Lines, (*Line).appendJSON)
 	if len(o.Unmapped) > 0 {
 		b = appendList(append(b, `,"unmapped":`...), o.Unmapped, func(s *string, b []byte) []byte { return appendString(b, *s) })

@@ -226,7 +226,7 @@ func TestAnOrderWithoutLinesKeepsWhatItsMappingSet(t *testing.T) {
 	for name, c := range map[string]struct{ given, want clients.Order }{
 		"a state": {
 			clients.Order{Status: clients.StatusScheduled, PromisedOn: "2026-01-31"},
-			clients.Order{Status: clients.StatusScheduled, PromisedOn: "2026-01-31", ShippedQuantity: clients.Pieces(0)},
+			clients.Order{Status: clients.StatusScheduled, PromisedOn: "2026-01-31", NextPromisedOn: "2026-01-31", ShippedQuantity: clients.Pieces(0)},
 		},
 		"nothing": {clients.Order{}, clients.Order{Status: clients.StatusUnknown, ShippedQuantity: clients.Pieces(0)}},
 		"quantities, and no real date": {

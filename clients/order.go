@@ -14,16 +14,21 @@ type Order struct {
 	OrderedOn Date `json:"ordered_on"`
 	// Method is how the order reached the supplier, in the supplier's words.
 	Method Text `json:"method"`
-	// Status, the quantities and PromisedOn are rolled up by [Order.Normalize].
+	// Status, the quantities and the promised dates are rolled up by [Order.Normalize].
 	Status          Status   `json:"status"`
 	OrderedQuantity Quantity `json:"ordered_quantity"`
 	ShippedQuantity Quantity `json:"shipped_quantity"`
 	OpenQuantity    Quantity `json:"open_quantity"`
-	PromisedOn      Date     `json:"promised_on"`
-	Lines           []Line   `json:"lines"`
+	// PromisedOn is the latest promise that still waits, NextPromisedOn the earliest.
+	PromisedOn     Date   `json:"promised_on"`
+	NextPromisedOn Date   `json:"next_promised_on"`
+	Lines          []Line `json:"lines"`
 	// Unmapped lists, sorted, the values of the answer that could not be read, as
 	// "path: value". It alone makes no change.
 	Unmapped []string `json:"unmapped,omitempty"`
+	// Stated is the status that the provider states for the order itself, where that is
+	// neither Status nor "". It is not stored: it is for those who check a mapping.
+	Stated Status `json:"-"`
 }
 
 // Line is one line of an order. LineID identifies it within the order.

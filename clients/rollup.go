@@ -14,12 +14,30 @@ package clients
 // Promised is the latest date of what still waits, NULL when any of it has none;
 // when nothing waits, the latest date there was.
 //
-// An order without lines keeps what the mapping set; a status that is none is unknown.
+// NextPromised is the earliest date of what still waits, NULL when the order has ended.
+//
+// A status "cancelled" or "delivered" that the mapping set for the order itself stands,
+// whatever its lines say: the provider ended it. Any other is kept as [Order.Stated] when
+// it differs from the roll-up. An order without lines keeps what the mapping set; a status
+// that is none is unknown.
 func rollUp(o *Order) {
+	stated := o.Status
 	if len(o.Lines) == 0 {
 		o.rollUpAlone()
-		return
+	} else {
+		o.rollUpLines()
 	}
+	switch stated {
+	case StatusCancelled, StatusDelivered:
+		o.Status = stated
+	case o.Status, "":
+	default:
+		o.Stated = stated
+	}
+	o.NextPromisedOn = o.nextPromise()
+}
+
+func (o *Order) rollUpLines() {
 	var state standing
 	var due promise
 	var cancelled Quantity

@@ -90,7 +90,8 @@ SELECT ` + orderName + ` FROM (SELECT *, ` + orderDocument + ` AS d FROM orders 
     OR (reference, ordered_on, method, status, promised_on) IS NOT
        (d ->> '$.reference', d ->> '$.ordered_on', d ->> '$.method', d ->> '$.status', d ->> '$.promised_on')
     OR (ordered_quantity, shipped_quantity, open_quantity) IS NOT
-       (d ->> '$.ordered_quantity', d ->> '$.shipped_quantity', d ->> '$.open_quantity')`
+       (d ->> '$.ordered_quantity', d ->> '$.shipped_quantity', d ->> '$.open_quantity')
+    OR json_type(d, '$.next_promised_on') IS NOT NULL AND next_promised_on IS NOT d ->> '$.next_promised_on'`
 
 	documentLines = `
   FROM orders AS o, json_each(` + orderDocument + `, '$.lines') AS l`

@@ -78,6 +78,8 @@ func Queries() []Query {
 		{"known", knownSQL, []any{"p", "a", "[]"}},
 		{"seen", seenSQL, []any{"t", "p", "a", "[]"}},
 		{"document", documentSQL, []any{"p", "a", "o"}},
+		{"newly late", newlyLateSQL, []any{"p", "a", "d"}},
+		{"today", todaySQL, []any{"p", "a"}},
 		{"drop lines", dropLinesSQL, []any{"p", "a", "o"}},
 		{"drop schedule lines", dropScheduleSQL, []any{"p", "a", "o"}},
 		{"drop despatches", dropDespatchesSQL, []any{"p", "a", "o"}},

@@ -20,6 +20,7 @@ type observed struct {
 	fingerprint [16]byte
 	document    string
 	touched     bool // it is new or changed
+	revision    int  // as stored, once it is touched
 }
 
 // observe makes the orders of an outcome ready, sorted by key: neighbours share
@@ -88,7 +89,10 @@ func (t *tx) keep(o *jobs.Outcome, list []observed, traceparent string) (tally j
 		}
 	}
 	tally.Seen = len(list)
-	return tally, t.seen(o, same, asked)
+	if err := t.seen(o, same, asked); err != nil {
+		return jobs.Tally{}, err
+	}
+	return tally, t.noticeLate(o, list, traceparent)
 }
 
 // known finds what is stored of orders with one statement.
@@ -134,6 +138,7 @@ UPDATE orders SET last_seen_at = ?
  WHERE provider = ? AND account = ? AND order_id IN (SELECT value FROM json_each(?))`
 
 func (t *tx) create(o *jobs.Outcome, order *observed, traceparent string) error {
+	order.revision = 1
 	if err := t.storeOrder(order, 1, stamp(o.AskedAt), changedAt(o)); err != nil {
 		return err
 	}
@@ -148,7 +153,7 @@ func (t *tx) create(o *jobs.Outcome, order *observed, traceparent string) error 
 // after the program learned to take them differently.
 func (t *tx) change(o *jobs.Outcome, order *observed, before known, traceparent string) (bool, error) {
 	var was clients.Order
-	if err := t.row(documentSQL, []any{o.Provider, o.Account, order.OrderID}, jsonInto{&was}); err != nil {
+	if err := t.row(documentSQL, []any{o.Provider, o.Account, order.OrderID}, jsonInto{&was}, &was.NextPromisedOn); err != nil {
 		return false, err
 	}
 	revision, changed := before.revision, before.changedAt
@@ -156,6 +161,7 @@ func (t *tx) change(o *jobs.Outcome, order *observed, before known, traceparent 
 	if len(changes) > 0 {
 		revision, changed = revision+1, changedAt(o)
 	}
+	order.revision = revision
 	if err := t.storeOrder(order, revision, stamp(o.AskedAt), changed); err != nil {
 		return false, err
 	}
@@ -177,4 +183,4 @@ func (t *tx) change(o *jobs.Outcome, order *observed, before known, traceparent 
 	})
 }
 
-const documentSQL = `SELECT document FROM orders WHERE provider = ? AND account = ? AND order_id = ?`
+const documentSQL = `SELECT document, next_promised_on FROM orders WHERE provider = ? AND account = ? AND order_id = ?`

@@ -3,21 +3,21 @@ package db
 // storeOrder inserts or replaces the row of an order.
 func (t *tx) storeOrder(o *observed, revision int, seenAt, changedAt string) error {
 	_, err := t.exec(storeOrderSQL, o.Provider, o.Account, o.OrderID, o.Reference, o.OrderedOn, o.Method, string(o.Status),
-		o.OrderedQuantity, o.ShippedQuantity, o.OpenQuantity, o.PromisedOn,
+		o.OrderedQuantity, o.ShippedQuantity, o.OpenQuantity, o.PromisedOn, o.NextPromisedOn,
 		revision, seenAt, seenAt, changedAt, o.fingerprint[:], o.document)
 	return err
 }
 
 const storeOrderSQL = `
 INSERT INTO orders (provider, account, order_id, reference, ordered_on, method, status,
-       ordered_quantity, shipped_quantity, open_quantity, promised_on,
+       ordered_quantity, shipped_quantity, open_quantity, promised_on, next_promised_on,
        revision, first_seen_at, last_seen_at, last_changed_at, fingerprint, document)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (provider, account, order_id) DO UPDATE SET
        reference = excluded.reference, ordered_on = excluded.ordered_on, method = excluded.method,
        status = excluded.status, ordered_quantity = excluded.ordered_quantity,
        shipped_quantity = excluded.shipped_quantity, open_quantity = excluded.open_quantity,
-       promised_on = excluded.promised_on, revision = excluded.revision,
+       promised_on = excluded.promised_on, next_promised_on = excluded.next_promised_on, revision = excluded.revision,
        last_seen_at = excluded.last_seen_at, last_changed_at = excluded.last_changed_at,
        fingerprint = excluded.fingerprint, document = excluded.document`
 

@@ -25,14 +25,14 @@ import (
 // asks for a run. From version 2 on johndoe's tokens are kept and his consent is asked for,
 // from 3 on jane has given hers, from 4 on an answer could not be read, from 5 on SO1 has
 // an advice and an invoice; version 6 is that of 5, migrated, 7 that of 6 with a paused
-// schedule, 8 that of 7 with a request that joined a run, and 9 that of 8, migrated. A new migration needs a dump of the version before it.
+// schedule, 8 that of 7 with a request that joined a run, and 9 that of 8, migrated. A release needs a dump of its version.
 
 // dumped makes a database of an earlier version.
 func dumped(t *testing.T, version int64) string {
 	t.Helper()
 	dump, err := os.ReadFile(fmt.Sprintf("testdata/version-%d.sql", version))
 	if err != nil {
-		t.Fatalf("%v: a new migration needs a dump of the version before it", err)
+		t.Fatalf("%v: a release needs a dump of its version", err)
 	}
 	path := filepath.Join(t.TempDir(), "orderbeat.db")
 	pool := openRaw(t, path, "_auto_vacuum=incremental&_journal_mode=wal")
@@ -126,10 +126,14 @@ func dumpAt(t *testing.T, path, table string, columns ...string) (all []string) 
 	return all
 }
 
+// released is the newest schema version that a released program wrote. Migrations after it
+// come together in the next release, which needs one dump.
+const released = 9
+
 func TestADatabaseOfEveryVersionIsMigratedWithItsData(t *testing.T) {
 	for version := int64(1); version <= newest(t); version++ {
-		if _, err := os.Stat(fmt.Sprintf("testdata/version-%d.sql", version)); version == newest(t) && errors.Is(err, os.ErrNotExist) {
-			continue // it is the next migration that needs it
+		if _, err := os.Stat(fmt.Sprintf("testdata/version-%d.sql", version)); version > released && errors.Is(err, os.ErrNotExist) {
+			continue
 		}
 		t.Run(fmt.Sprint("version ", version), func(t *testing.T) {
 			path := dumped(t, version)

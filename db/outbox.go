@@ -13,6 +13,7 @@ const (
 	TypeOrderChanged    = "orderbeat.order.changed.v1"
 	TypeOrderDespatched = "orderbeat.order.despatched.v1"
 	TypeOrderInvoiced   = "orderbeat.order.invoiced.v1"
+	TypeOrderLate       = "orderbeat.order.late.v1"
 	TypeRunFinished     = "orderbeat.run.finished.v1"
 	TypeRunRequested    = "orderbeat.run.requested.v1"
 	TypeJobPlanned      = "orderbeat.job.planned.v1"

@@ -16,6 +16,9 @@ import (
 // StoredOrder is an order as it is known now.
 type StoredOrder struct {
 	clients.Order
+	// DaysLate is the number of days since NextPromisedOn in the account's time zone, 0 for an
+	// order that is not late. It is known since the account's date is on record.
+	DaysLate int `json:"days_late"`
 	// Revision counts what is known of the order: 1 when it was first seen.
 	Revision      int       `json:"revision"`
 	FirstSeenAt   time.Time `json:"first_seen_at"`
@@ -33,12 +36,14 @@ func (d *DB) Order(ctx context.Context, provider, account, orderID string) (Stor
 }
 
 const (
-	selectOrder = `SELECT document, revision, first_seen_at, last_seen_at, last_changed_at FROM orders`
-	orderSQL    = selectOrder + ` WHERE provider = ? AND account = ? AND order_id = ?`
+	selectOrder = `SELECT document, next_promised_on,
+       coalesce(max(0, CAST(julianday(` + accountDate + `) - julianday(next_promised_on) AS INTEGER)), 0),
+       revision, first_seen_at, last_seen_at, last_changed_at FROM orders`
+	orderSQL = selectOrder + ` WHERE provider = ? AND account = ? AND order_id = ?`
 )
 
 func scanOrder(row interface{ Scan(dest ...any) error }) (o StoredOrder, err error) {
-	err = row.Scan(jsonInto{&o.Order}, &o.Revision, timeInto{&o.FirstSeenAt}, timeInto{&o.LastSeenAt}, timeInto{&o.LastChangedAt})
+	err = row.Scan(jsonInto{&o.Order}, &o.NextPromisedOn, &o.DaysLate, &o.Revision, timeInto{&o.FirstSeenAt}, timeInto{&o.LastSeenAt}, timeInto{&o.LastChangedAt})
 	return o, err
 }
 
@@ -53,7 +58,8 @@ type OrderFilter struct {
 	ChangedSince time.Time
 	// Open chooses orders of which something is still expected.
 	Open bool
-	// Late chooses open orders that were promised for a day before today (UTC).
+	// Late chooses open orders of which something was promised for a day before today, in the
+	// account's time zone.
 	Late bool
 	// Limit is 100 when it is 0.
 	Limit int
@@ -87,6 +93,12 @@ func (d *DB) EachOrder(ctx context.Context, f OrderFilter) iter.Seq2[StoredOrder
 	return each(ctx, d.bulk, query, args, func(rows *sql.Rows) (StoredOrder, error) { return scanOrder(rows) })
 }
 
+const (
+	// accountDate is today in the time zone of an order's account, where that is on record.
+	accountDate = `(SELECT local_date FROM accounts AS a WHERE a.provider = orders.provider AND a.account = orders.account)`
+	localDate   = `coalesce(` + accountDate + `, date('now'))`
+)
+
 // query asks for one order more than the page has, to know whether there is a next page.
 func (f OrderFilter) query() (string, []any, error) {
 	var w where
@@ -99,7 +111,7 @@ func (f OrderFilter) query() (string, []any, error) {
 		w.and("status NOT IN ('shipped', 'delivered', 'cancelled')")
 	}
 	if f.Late {
-		w.and("promised_on < date('now')")
+		w.and("next_promised_on < " + localDate)
 	}
 	if f.OrderID != "" && (f.Provider == "" || f.Account == "") {
 		// The key begins with provider and account: every account is looked at.

@@ -38,7 +38,7 @@ const answerOfOne = `{"documentID":"C1","variant":"1","orderStatusIndicator":"2"
 "referencedOrder":[{"error":null,"orderDate":"2026-11-15","supplierOrderNumber":{"documentId":"SO%09d"},"orderReference":{"documentId":"PO1"},"orderingMethod":"EDI PO",
 "orderLine":[{"lineId":"001","orderedArticle":{"articleIdentification":{"buyersArticleId":"321","manufacturersArticleId":"62115"},
 "articleDescription":{"articleDescriptionText":"265/70R17 SAMPLE"},"requestedDeliveryDate":"2026-11-20",
-"scheduleDetails":[{"deliveryDate":"2026-11-25","openQuantity":{"quantityValue":"4"}}],"orderedQuantity":{"quantityValue":"4"}}}]}]}`
+"scheduleDetails":[{"deliveryDate":"2099-11-25","openQuantity":{"quantityValue":"4"}}],"orderedQuantity":{"quantityValue":"4"}}}]}]}`
 
 // answering is a supplier's API that takes no time.
 func answering(fresh bool) http.Handler {

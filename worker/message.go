@@ -51,7 +51,7 @@ func truncate(body []byte, limit int) []byte {
 		return body
 	}
 	fields["truncated"] = json.RawMessage("true")
-	for _, name := range []string{"order", "changes", "despatch_advice", "invoice"} {
+	for _, name := range []string{"order", "changes", "despatch_advice", "invoice", "late_lines"} {
 		delete(fields, name)
 		short, err := json.Marshal(fields)
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"orderbeat/clients"
+	"orderbeat/db"
 	"orderbeat/jobs"
 	"orderbeat/worker"
 )
@@ -266,4 +267,43 @@ func TestLargeEventGoesWithoutItsOrder(t *testing.T) {
 	if fields["order"] != nil || string(fields["truncated"]) != "true" || string(fields["order_id"]) != `"SO1"` {
 		t.Errorf("got %.300s, want everything but the order, and truncated", event.Data())
 	}
+}
+
+func TestAnOrderIsPublishedAsLateInItsAccountsZone(t *testing.T) {
+	t.Parallel()
+	kiritimati, err := time.LoadLocation("Pacific/Kiritimati") // UTC+14
+	if err != nil {
+		t.Fatal(err)
+	}
+	niue, err := time.LoadLocation("Pacific/Niue") // UTC-11: always at least a day behind Kiritimati
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := start(t, func(c *worker.Config) {
+		c.Providers[0].Accounts = []clients.Account{{Name: "detroit", Location: kiritimati}, {Name: "toledo", Location: niue}}
+	})
+	yesterday := clients.DateOf(time.Now().In(kiritimati)).AddDays(-1) // there; today or later on Niue
+	b.supplier.answers(func(_ context.Context, q clients.Query) (clients.Answer, error) {
+		o := order(q.Account.Name, "SO1", 0, "")
+		o.Lines[0].Schedule[0].DeliveryOn = yesterday
+		o.Normalize()
+		return clients.Answer{Orders: []clients.Order{o}}, nil
+	})
+	b.publish("orderbeat.runs.michelin.sync", "", nil)
+	b.result(1)
+	for _, msg := range b.messages("ORDERBEAT_ORDERS", "orderbeat.orders.>", 3) {
+		if msg.Headers().Get("ce-type") != db.TypeOrderLate {
+			continue
+		}
+		var late db.LateBody
+		b.decode(msg.Data(), &late)
+		if late.Account != "detroit" || late.PromisedOn != yesterday || late.DaysLate != 1 || len(late.LateLines) != 1 || late.Revision != 1 {
+			t.Errorf("got %+v, want detroit's order late by one day", late)
+		}
+		if id, want := msg.Headers().Get("ce-id"), "michelin.detroit.SO1.late."+string(yesterday); id != want {
+			t.Errorf("ce-id: got %s, want %s", id, want)
+		}
+		return
+	}
+	t.Error("no late event among the three, want one beside the two orders")
 }

@@ -138,6 +138,7 @@ func Run(ctx context.Context, c Config) error {
 	watch := &watch{db: c.DB, credentials: creds, providers: byName(c.Providers), public: public, log: c.Log}
 	ended := newFinished(c.Log)
 	stale := newStaleness(c)
+	dates := newLocalDates(c)
 	planner := newPlanner(c, ended, stale)
 	consumers := newConsumers(c, ended)
 	scheduler := newScheduler(c)
@@ -195,6 +196,7 @@ func Run(ctx context.Context, c Config) error {
 		backing.Go(func() error { creds.tend(serving); return nil })
 		backing.Go(func() error { upkeep.run(taken); return nil })
 		backing.Go(func() error { stale.run(taken); return nil })
+		backing.Go(func() error { dates.run(taken); return nil })
 		taking.Go(func() error { scheduler.run(taken, before.elsewhere(c.ID, c.Schedules)); return nil })
 		taking.Go(func() error {
 			if err := consumers.prepare(work); err != nil {

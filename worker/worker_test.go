@@ -83,7 +83,7 @@ func order(account, id string, shipped int64, description string) clients.Order 
 		Lines: []clients.Line{{
 			LineID: "001", ArticleID: "62115", Description: clients.Text(description), Ordered: clients.Pieces(4),
 			Schedule: []clients.ScheduleLine{
-				{DeliveryOn: "2026-11-25", Amounts: clients.Amounts{Open: clients.Pieces(4 - shipped), Shipped: clients.Pieces(shipped)}},
+				{DeliveryOn: "2099-11-25", Amounts: clients.Amounts{Open: clients.Pieces(4 - shipped), Shipped: clients.Pieces(shipped)}},
 			},
 		}},
 	}

@@ -243,6 +243,6 @@ func (p *program) keptItsTimes(schedule string) {
 func (p *program) allTold() {
 	p.t.Helper()
 	p.eventually("all is told", func() bool {
-		return p.count("outbox") == 0 && p.count("jobs WHERE state NOT IN ('succeeded')") == 0 && p.messages("ORDERBEAT_ORDERS") == p.count("order_events")
+		return p.count("outbox") == 0 && p.count("jobs WHERE state NOT IN ('succeeded')") == 0 && p.messages("ORDERBEAT_ORDERS") == p.count("order_events")+p.count("late_notices")
 	})
 }

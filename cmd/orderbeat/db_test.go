@@ -38,11 +38,23 @@ func alter(t *testing.T, path, statement string) {
 	}
 }
 
+// newestSchema is the version of a new database.
+func newestSchema(t *testing.T) int64 {
+	t.Helper()
+	path, _ := furnished(t)
+	version, err := db.Version(t.Context(), databaseOf(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return version
+}
+
 func TestDBBackup(t *testing.T) {
 	path, _ := furnished(t)
+	version := newestSchema(t)
 	to := filepath.Join(t.TempDir(), "copy.db")
 	got := do(t, "db", "backup", to, "--config", path)
-	if got.status != done || !strings.HasPrefix(got.stdout, to+": 0.") || !strings.HasSuffix(got.stdout, " MB, schema version 9, checked\n") {
+	if got.status != done || !strings.HasPrefix(got.stdout, to+": 0.") || !strings.HasSuffix(got.stdout, fmt.Sprintf(" MB, schema version %d, checked\n", version)) {
 		t.Errorf("got %+v, want name, size and version", got)
 	}
 	copied, err := db.OpenReadOnly(t.Context(), to)
@@ -58,7 +70,7 @@ func TestDBBackup(t *testing.T) {
 	}
 	var reply db.Copied
 	asJSON := do(t, "db", "backup", to+"2", "--json", "--config", path)
-	if err := json.Unmarshal([]byte(asJSON.stdout), &reply); err != nil || reply.Path != to+"2" || reply.Bytes == 0 || reply.Version != 9 {
+	if err := json.Unmarshal([]byte(asJSON.stdout), &reply); err != nil || reply.Path != to+"2" || reply.Bytes == 0 || reply.Version != version {
 		t.Errorf("--json: got %+v, %v", asJSON, err)
 	}
 }
@@ -209,6 +221,7 @@ func TestAWorkerPrunesAsItIsConfigured(t *testing.T) {
 }
 
 func TestDBMigrate(t *testing.T) {
+	version := newestSchema(t)
 	path := writeConfig(t, "")
 	dump, err := os.ReadFile("../../db/testdata/version-3.sql")
 	if err != nil {
@@ -216,20 +229,20 @@ func TestDBMigrate(t *testing.T) {
 	}
 	alter(t, path, string(dump))
 	for _, command := range []string{"check", "prune"} {
-		if r := do(t, "db", command, "--config", path); r.status != failed || !strings.Contains(r.stderr, "its schema is version 3, this program needs 9: `orderbeat db migrate`") {
+		if r := do(t, "db", command, "--config", path); r.status != failed || !strings.Contains(r.stderr, fmt.Sprintf("its schema is version 3, this program needs %d: `orderbeat db migrate`", version)) {
 			t.Errorf("%s: got %+v, want that it needs to be migrated", command, r)
 		}
 	}
 	if r := do(t, "db", "backup", filepath.Join(t.TempDir(), "before.db"), "--config", path); !strings.Contains(r.stdout, "schema version 3") {
 		t.Errorf("backup: got %+v, want a copy of version 3", r)
 	}
-	for _, want := range []string{"migrated from schema version 3 to 9", "schema version 9 is the newest"} {
+	for _, want := range []string{fmt.Sprintf("migrated from schema version 3 to %d", version), fmt.Sprintf("schema version %d is the newest", version)} {
 		if r := do(t, "db", "migrate", "--config", path); r != (result{done, databaseOf(path) + ": " + want + "\n", ""}) {
 			t.Errorf("got %+v, want %s", r, want)
 		}
 	}
 	other := writeConfig(t, "")
-	if r := do(t, "db", "migrate", "--json", "--config", other); r != (result{done, "{\n  \"from\": 0,\n  \"to\": 9\n}\n", ""}) {
+	if r := do(t, "db", "migrate", "--json", "--config", other); r != (result{done, fmt.Sprintf("{\n  \"from\": 0,\n  \"to\": %d\n}\n", version), ""}) {
 		t.Errorf("no database: got %+v, want it made", r)
 	}
 }

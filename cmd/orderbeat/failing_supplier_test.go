@@ -106,7 +106,9 @@ func (p *program) told(stream, subject string, n int) []jetstream.Msg {
 		if err != nil {
 			p.t.Fatalf("%s has %d messages, want %d: %v", subject, len(got), n, err)
 		}
-		got = append(got, msg)
+		if msg.Headers().Get("ce-type") != db.TypeOrderLate {
+			got = append(got, msg)
+		}
 	}
 	return got
 }
@@ -224,6 +226,9 @@ func (s supplier) toldOnce() {
 	want := map[string]uint64{}
 	for _, subject := range s.column("SELECT 'orderbeat.orders.' || provider || '.' || account || '.' || order_id FROM orders WHERE provider = $provider") {
 		want[subject] = 1
+	}
+	for _, subject := range s.column("SELECT 'orderbeat.orders.' || provider || '.' || account || '.' || order_id FROM late_notices WHERE provider = $provider") {
+		want[subject]++
 	}
 	if diff := cmp.Diff(want, s.subjects("ORDERBEAT_ORDERS", "orders")); diff != "" {
 		s.t.Errorf("events (-one for each order +in the stream):\n%s", diff)

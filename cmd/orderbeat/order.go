@@ -115,8 +115,8 @@ func readHistory(ctx context.Context, database *db.DB, o db.StoredOrder) ([]db.E
 
 func printOrder(w io.Writer, o db.StoredOrder, documents db.OrderDocuments, events []db.Event) error {
 	fmt.Fprintf(w, "%s  %s  %s\n", plain(o.OrderID), plain(orDash(string(o.Reference))), plain(o.Provider+"/"+o.Account))
-	fmt.Fprintf(w, "%s: %s ordered, %s shipped, %s open; promised %s\n",
-		o.Status, o.OrderedQuantity, o.ShippedQuantity, o.OpenQuantity, orDash(string(o.PromisedOn)))
+	fmt.Fprintf(w, "%s: %s ordered, %s shipped, %s open; promised %s%s\n",
+		o.Status, o.OrderedQuantity, o.ShippedQuantity, o.OpenQuantity, orDash(string(o.PromisedOn)), lateness(o))
 	fmt.Fprintf(w, "ordered on %s; revision %d, changed %s, last seen %s\n\n",
 		orDash(string(o.OrderedOn)), o.Revision, minute(o.LastChangedAt), minute(o.LastSeenAt))
 	rows := make([][]string, len(o.Lines))
@@ -136,6 +136,14 @@ func printOrder(w io.Writer, o db.StoredOrder, documents db.OrderDocuments, even
 		return err
 	}
 	return printTimeline(w, events)
+}
+
+// lateness says how late an order is: ", 3 days late (2026-11-24)".
+func lateness(o db.StoredOrder) string {
+	if o.DaysLate == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %s late (%s)", count(o.DaysLate, "day"), o.NextPromisedOn)
 }
 
 // printDeliveries lists what is scheduled for which day, and what was despatched.

@@ -27,8 +27,8 @@ func (a *app) ordersCommand() *cobra.Command {
 order in which they changed. It reads the database; the worker may run or not. Times
 are UTC.
 
---late lists the orders that still wait for something that was promised for a day
-before today.`,
+--late lists the orders of which something still waits that was promised for a day before
+today in the account's time zone: PROMISED is the earliest such promise.`,
 		Example: `  orderbeat orders --late
   orderbeat orders --open --account detroit
   orderbeat orders --since 24h --csv > changed.csv
@@ -137,6 +137,9 @@ func (a *app) orders(ctx context.Context, o ordersOptions) error {
 	case more:
 		a.onlyFirst(len(found))
 	}
+	if o.late {
+		return lateTable(a.stdout, found)
+	}
 	return ordersTable(a.stdout, found)
 }
 
@@ -202,6 +205,20 @@ func ordersJSON(w io.Writer) func(page []db.StoredOrder, end bool) error {
 	}
 }
 
+// lateTable lists orders by how late they are.
+func lateTable(w io.Writer, orders []db.StoredOrder) error {
+	slices.SortStableFunc(orders, func(a, b db.StoredOrder) int { return cmp.Compare(b.DaysLate, a.DaysLate) })
+	rows := make([][]string, len(orders))
+	for i, o := range orders {
+		rows[i] = []string{
+			o.OrderID, orDash(string(o.Reference)), o.Provider + "/" + o.Account, string(o.Status),
+			o.OrderedQuantity.String(), o.ShippedQuantity.String(), o.OpenQuantity.String(),
+			orDash(string(o.NextPromisedOn)), fmt.Sprint(o.DaysLate),
+		}
+	}
+	return printTable(w, []string{"ORDER", "REFERENCE", "ACCOUNT", "STATUS", "ORDERED", "SHIPPED", "OPEN", "PROMISED", "DAYS LATE"}, rows)
+}
+
 func ordersTable(w io.Writer, orders []db.StoredOrder) error {
 	rows := make([][]string, len(orders))
 	for i, o := range orders {
@@ -219,13 +236,13 @@ func ordersCSV(w io.Writer) func(page []db.StoredOrder, end bool) error {
 	out := csv.NewWriter(w)
 	rows := [][]string{{
 		"provider", "account", "order_id", "reference", "ordered_on", "method", "status", "ordered_quantity", "shipped_quantity",
-		"open_quantity", "promised_on", "revision", "first_seen_at", "last_seen_at", "last_changed_at",
+		"open_quantity", "promised_on", "next_promised_on", "days_late", "revision", "first_seen_at", "last_seen_at", "last_changed_at",
 	}}
 	return func(page []db.StoredOrder, _ bool) error {
 		for _, o := range page {
 			rows = append(rows, []string{
 				o.Provider, o.Account, o.OrderID, string(o.Reference), string(o.OrderedOn), string(o.Method), string(o.Status),
-				number(o.OrderedQuantity), number(o.ShippedQuantity), number(o.OpenQuantity), string(o.PromisedOn), fmt.Sprint(o.Revision),
+				number(o.OrderedQuantity), number(o.ShippedQuantity), number(o.OpenQuantity), string(o.PromisedOn), string(o.NextPromisedOn), fmt.Sprint(o.DaysLate), fmt.Sprint(o.Revision),
 				instant(o.FirstSeenAt), instant(o.LastSeenAt), instant(o.LastChangedAt),
 			})
 		}

@@ -76,7 +76,7 @@ func TestAMappingIsPutRight(t *testing.T) {
 		}
 	}
 	p.eventually("the outbox is empty", func() bool { return p.count("outbox") == 0 })
-	if n := p.messages("ORDERBEAT_ORDERS"); n != 8 {
+	if n := p.messages("ORDERBEAT_ORDERS"); n != 8+p.count("late_notices") {
 		t.Errorf("got %d events, want none of what does not differ", n)
 	}
 	if calls := acme.calls(); len(calls) != 0 {

@@ -1,3 +1,11 @@
+CREATE TABLE accounts (
+  provider   TEXT NOT NULL,
+  account    TEXT NOT NULL,
+  timezone   TEXT NOT NULL,
+  local_date TEXT NOT NULL,
+  PRIMARY KEY (provider, account)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE alerts (
   alert_id    INTEGER PRIMARY KEY AUTOINCREMENT,
   provider    TEXT NOT NULL,
@@ -228,6 +236,15 @@ CREATE TABLE joined_requests (
 
 CREATE INDEX joined_requests_run ON joined_requests (run_id);
 
+CREATE TABLE late_notices (
+  provider    TEXT NOT NULL,
+  account     TEXT NOT NULL,
+  order_id    TEXT NOT NULL,
+  promised_on TEXT NOT NULL,
+  noticed_at  TEXT NOT NULL,
+  PRIMARY KEY (provider, account, order_id, promised_on)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE order_documents (
   provider    TEXT NOT NULL,
   account     TEXT NOT NULL,
@@ -298,13 +315,16 @@ CREATE TABLE orders (
   last_seen_at     TEXT NOT NULL,
   last_changed_at  TEXT NOT NULL,
   fingerprint      BLOB NOT NULL,
-  document         TEXT NOT NULL,
+  document         TEXT NOT NULL, next_promised_on TEXT,
   PRIMARY KEY (provider, account, order_id)
 ) STRICT;
 
 CREATE INDEX orders_changed ON orders (last_changed_at, provider, account, order_id);
 
 CREATE INDEX orders_open ON orders (provider, account, order_id)
+  WHERE status NOT IN ('shipped', 'delivered', 'cancelled');
+
+CREATE INDEX orders_promised ON orders (provider, account, next_promised_on)
   WHERE status NOT IN ('shipped', 'delivered', 'cancelled');
 
 CREATE INDEX orders_reference ON orders (reference) WHERE reference IS NOT NULL;
@@ -405,13 +425,33 @@ SELECT finished_at, job_id, provider, account, kind, state, attempts, next_attem
  WHERE state IN ('failed', 'dead', 'partial', 'waiting') AND state <> 'succeeded'
  ORDER BY job_id DESC;
 
+CREATE VIEW late_lines AS
+SELECT CAST(julianday(local_date) - julianday(next_promised_on) AS INTEGER) AS days_late,
+       provider, account, order_id, reference, line_id, article_id, buyer_article_id, description, status,
+       ordered, shipped, backordered, next_promised_on, promised_on
+  FROM (SELECT l.*, o.reference, coalesce(a.local_date, date('now')) AS local_date, CASE
+               WHEN EXISTS (SELECT 1 FROM schedule_lines AS s
+                             WHERE s.provider = l.provider AND s.account = l.account AND s.order_id = l.order_id AND s.line_id = l.line_id
+                               AND (s.backordered > 0 OR s.open > 0 OR s.confirmed > 0 OR s.scheduled > 0))
+               THEN (SELECT min(s.delivery_on) FROM schedule_lines AS s
+                      WHERE s.provider = l.provider AND s.account = l.account AND s.order_id = l.order_id AND s.line_id = l.line_id
+                        AND (s.backordered > 0 OR s.open > 0 OR s.confirmed > 0 OR s.scheduled > 0))
+               ELSE l.promised_on END AS next_promised_on
+          FROM orders AS o
+          JOIN order_lines AS l ON l.provider = o.provider AND l.account = o.account AND l.order_id = o.order_id
+          LEFT JOIN accounts AS a ON a.provider = o.provider AND a.account = o.account
+         WHERE o.status NOT IN ('shipped', 'delivered', 'cancelled') AND o.next_promised_on < coalesce(a.local_date, date('now'))
+           AND l.status NOT IN ('shipped', 'delivered', 'cancelled', 'unknown'))
+ WHERE next_promised_on < local_date
+ ORDER BY next_promised_on;
+
 CREATE VIEW late_orders AS
-SELECT CAST(julianday('now', 'start of day') - julianday(promised_on) AS INTEGER) AS days_late,
-       provider, account, order_id, reference, ordered_on, status, open_quantity,
-       promised_on, last_changed_at, last_seen_at
-  FROM orders
- WHERE status NOT IN ('shipped', 'delivered', 'cancelled') AND promised_on < date('now')
- ORDER BY promised_on;
+SELECT CAST(julianday(coalesce(a.local_date, date('now'))) - julianday(o.next_promised_on) AS INTEGER) AS days_late,
+       o.provider, o.account, o.order_id, o.reference, o.ordered_on, o.status, o.open_quantity,
+       o.next_promised_on, o.promised_on, o.last_changed_at, o.last_seen_at
+  FROM orders AS o LEFT JOIN accounts AS a ON a.provider = o.provider AND a.account = o.account
+ WHERE o.status NOT IN ('shipped', 'delivered', 'cancelled') AND o.next_promised_on < coalesce(a.local_date, date('now'))
+ ORDER BY o.next_promised_on;
 
 CREATE VIEW open_orders AS
 SELECT provider, account, order_id, reference, ordered_on, status, ordered_quantity,
