@@ -63,7 +63,7 @@ func (s *Source) revoke(ctx context.Context, token Secret, hint string) error {
 		return toolError("revocation", err)
 	case r.status != http.StatusOK:
 		return &Error{
-			Class: ClassTransient, Status: r.status, After: RetryAfter(r.header, maxRetryAfter),
+			Class: ClassTransient, Status: r.status, After: Wait(r.status, r.header, maxRetryAfter),
 			Reason: "the revocation endpoint did not revoke the " + hint, Hint: "the token was dropped here; it lives on at the provider until it ends",
 		}
 	}

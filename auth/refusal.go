@@ -13,7 +13,7 @@ const maxRetryAfter = 15 * time.Minute
 // refusal judges a failed answer to a grant: by its code where the dialect knows it,
 // else by its status. Too many requests are never held against the credentials.
 func (e *endpoint) refusal(g grant, r reply, code string) *Error {
-	err := &Error{Status: r.status, Code: e.shown(g, code), After: RetryAfter(r.header, maxRetryAfter)}
+	err := &Error{Status: r.status, Code: e.shown(g, code), After: Wait(r.status, r.header, maxRetryAfter)}
 	meaning, known := e.dialect.meaning(g.kind, code)
 	switch {
 	case r.status == http.StatusTooManyRequests,

@@ -19,7 +19,7 @@ const maxRetryAfter = 6 * time.Hour
 
 // refusal is what an answer that is no 2xx means.
 func refusal(resp *http.Response) *Error {
-	e := &Error{Code: CodeInvalid, After: auth.RetryAfter(resp.Header, maxRetryAfter)}
+	e := &Error{Code: CodeInvalid, After: auth.Wait(resp.StatusCode, resp.Header, maxRetryAfter)}
 	switch status := resp.StatusCode; {
 	case status == http.StatusUnauthorized && auth.LacksRights(resp.Header):
 		e.Code, e.Message = CodeForbidden, "the token has not the rights that were needed"
@@ -43,6 +43,31 @@ func refusal(resp *http.Response) *Error {
 		e.Hint = "check the account's numbers and the run's params; when they are right, ask the provider what it wants"
 	}
 	return e
+}
+
+const (
+	// longestShort is the longest Retry-After of a 503 that is worth waiting for with the
+	// answers of earlier calls in hand, and mostShort how often one that does not tell is.
+	longestShort = 30 * time.Second
+	mostShort    = 4
+)
+
+// worthWaiting tells whether, and how long, a call is worth waiting that has failed n times
+// before.
+func worthWaiting(err error, n int) (time.Duration, bool) {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		return 0, false
+	}
+	wait := e.After
+	if wait == 0 {
+		wait = min(firstPause<<min(n, 16), maxPause)
+	}
+	if e.Code == CodeThrottled {
+		return wait, true
+	}
+	short := e.Code == CodeUnavailable && (e.Status == http.StatusServiceUnavailable || e.NotSent)
+	return wait, short && e.After <= longestShort && (e.After > 0 || n < mostShort)
 }
 
 // refused is what an answer means that is not accepted.

@@ -92,9 +92,12 @@ type Call struct {
 	// Idempotent says that asking twice harms nobody: the call is sent again on a new
 	// connection where a kept one broke before any answer.
 	Idempotent bool
-	Method     string
-	URL        string
-	Header     map[string]string
+	// Patience is how long in all the call waits, and is sent again, after a 429 or a short
+	// 503: for one of several calls that are worth nothing without each other. 0 is not at all.
+	Patience time.Duration
+	Method   string
+	URL      string
+	Header   map[string]string
 	// Body is sent as it is, with whichever method; nil sends none.
 	Body []byte
 	// Accept lists statuses, beside 2xx, whose bodies are answers too.
@@ -128,7 +131,21 @@ func (h *HTTP) Do(ctx context.Context, c Call, read func(body io.Reader) error) 
 
 // Answer is [HTTP.Do] for who looks at more than the body.
 func (h *HTTP) Answer(ctx context.Context, c Call, read func(Response) error) error {
-	return h.guard(ctx, c, func() error { return h.send(ctx, c, read) })
+	end := time.Now().Add(c.Patience)
+	if deadline, ok := ctx.Deadline(); ok && deadline.Before(end) {
+		end = deadline
+	}
+	for n := 0; ; n++ {
+		err := h.guard(ctx, c, func() error { return h.send(ctx, c, read) })
+		wait, worth := worthWaiting(err, n)
+		if !worth || time.Now().Add(wait).After(end) {
+			return err
+		}
+		h.log.DebugContext(ctx, "call waits and is sent again", "op", c.Op, "wait", wait, "err", err)
+		if sleep(ctx, wait) != nil {
+			return h.failure(ctx, c.Op, 0, err)
+		}
+	}
 }
 
 func (h *HTTP) send(ctx context.Context, c Call, read func(Response) error) error {

@@ -70,7 +70,7 @@ func (p *pause) answered(resp *http.Response, count int64) (late bool) {
 		}
 		return late
 	}
-	length := auth.RetryAfter(resp.Header, maxRetryAfter)
+	length := auth.Wait(resp.StatusCode, resp.Header, maxRetryAfter)
 	if !late {
 		p.count++
 		p.row++

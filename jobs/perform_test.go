@@ -51,7 +51,7 @@ func TestPerform(t *testing.T) {
 		}, 1, jobs.Partial, clients.CodeInvalid, 1},
 		"unavailable waits":               {fail(clients.CodeUnavailable, 0), 1, jobs.Waiting, clients.CodeUnavailable, 0},
 		"unavailable at last is dead":     {fail(clients.CodeUnavailable, 0), 3, jobs.Dead, clients.CodeUnavailable, 0},
-		"longer than anybody waits":       {fail(clients.CodeThrottled, 2*time.Hour), 1, jobs.Dead, clients.CodeThrottled, 0},
+		"longer than anybody waits":       {fail(clients.CodeThrottled, 2*time.Hour), 1, jobs.Waiting, clients.CodeThrottled, 0},
 		"forbidden fails":                 {fail(clients.CodeForbidden, 0), 1, jobs.Failed, clients.CodeForbidden, 0},
 		"a wrong answer is asked again":   {fail(clients.CodeBadResponse, 0), 1, jobs.Waiting, clients.CodeBadResponse, 0},
 		"a wrong answer fails the second": {fail(clients.CodeBadResponse, 0), 2, jobs.Failed, clients.CodeBadResponse, 0},
@@ -213,9 +213,33 @@ func TestWhatWasNotSentIsNoAttempt(t *testing.T) {
 	if out, err := jobs.Perform(t.Context(), held(20*time.Minute), clients.Account{}, j, retry); err != nil || out.State != jobs.Waiting || out.NextAt.Sub(out.FinishedAt) > 21*time.Minute {
 		t.Errorf("got %s, %v, due at %s, want it spread over a minute at most", out.State, err, out.NextAt)
 	}
-	j.FirstAt = time.Now().Add(-retry.For)
+	j.FirstAt = time.Now().Add(-retry.For - time.Second)
 	if out, err := jobs.Perform(t.Context(), held(time.Second), clients.Account{}, j, retry); err != nil || out.State != jobs.Dead {
 		t.Errorf("got %s, %v, want it dead: its time is over", out.State, err)
+	}
+}
+
+// A wait that the provider asks for is waited out, also where it is longer than the job's time.
+func TestAWaitBeyondTheJobsTimeIsWaitedOut(t *testing.T) {
+	for name, c := range map[string]struct {
+		err  clients.Error
+		age  time.Duration // of the job
+		want jobs.State
+	}{
+		"a 429":                        {clients.Error{Code: clients.CodeThrottled, After: 6 * time.Hour}, 0, jobs.Waiting},
+		"a 503":                        {clients.Error{Code: clients.CodeUnavailable, After: 2 * time.Hour}, time.Minute, jobs.Waiting},
+		"what was held back":           {clients.Error{Code: clients.CodeThrottled, NotSent: true, After: 2 * time.Hour}, time.Minute, jobs.Waiting},
+		"a 429 that says nothing":      {clients.Error{Code: clients.CodeThrottled}, time.Hour - time.Second, jobs.Waiting},
+		"an outage that does not tell": {clients.Error{Code: clients.CodeUnavailable}, time.Hour - time.Nanosecond, jobs.Dead},
+		"another 429 when it is over":  {clients.Error{Code: clients.CodeThrottled, After: 6 * time.Hour}, 7 * time.Hour, jobs.Dead},
+	} {
+		j := job(1)
+		j.FirstAt = time.Now().Add(-c.age)
+		fails := provider(func(context.Context, clients.Query) (clients.Answer, error) { return clients.Answer{}, &c.err })
+		out, err := jobs.Perform(t.Context(), fails, clients.Account{}, j, retry)
+		if err != nil || out.State != c.want || out.State == jobs.Waiting && out.NextAt.Sub(out.FinishedAt) < c.err.After {
+			t.Errorf("%s: got %s due at %s, %v, want %s", name, out.State, out.NextAt, err, c.want)
+		}
 	}
 }
 

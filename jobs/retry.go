@@ -23,6 +23,9 @@ const (
 // attempt with full jitter (a uniform random share of it), and is never less than
 // the provider asked for.
 //
+// A wait that the provider asked for within the job's time is waited out, also when it ends
+// behind it.
+//
 // What was not sent is no attempt: only time ends it. Those who were told to wait so
 // are many, and for the same moment: they come back over as long again.
 func again(err *clients.Error, job Job, retry clients.Retry, now time.Time) (State, time.Time) {
@@ -41,7 +44,9 @@ func again(err *clients.Error, job Job, retry clients.Retry, now time.Time) (Sta
 		ceiling = max(ceiling, min(err.After, maxSpread))
 	}
 	due := now.Add(err.After + rand.N(ceiling))
-	if due.After(job.FirstAt.Add(retry.For)) {
+	end := job.FirstAt.Add(retry.For)
+	asked := err.After > 0 || err.Code == clients.CodeThrottled
+	if now.After(end) || due.After(end) && !asked {
 		return Dead, time.Time{}
 	}
 	return Waiting, due

@@ -35,6 +35,9 @@ func (g *gathering) call(ctx context.Context, a *ask, t turn, use func(*page, *u
 		}
 	}
 	call.Account = g.account
+	if g.asked {
+		call.Patience = g.client.patience
+	}
 	var nothing *page
 	call.Judge = func(r clients.Response, body []byte) *clients.Error {
 		v := a.verdict(ctx, r.Status, body, t.scope)
@@ -52,10 +55,12 @@ func (g *gathering) call(ctx context.Context, a *ask, t turn, use func(*page, *u
 	})
 	switch {
 	case nothing != nil:
+		g.asked = true
 		return use(nothing, address)
 	case err != nil:
 		return a.explain(err)
 	}
+	g.asked = true
 	return nil
 }
 

@@ -16,10 +16,15 @@ package declared
 import (
 	"embed"
 	"sync"
+	"time"
 
 	"orderbeat/auth"
 	"orderbeat/clients"
 )
+
+// maxPatience is the longest that a job waits for one of its calls, beside the others of its
+// provider that could be made meanwhile.
+const maxPatience = 5 * time.Minute
 
 // Client is a declared provider, as a [clients.Provider] and a [clients.Checker]. It
 // is safe for concurrent use.
@@ -38,6 +43,7 @@ type Client struct {
 	keep          clients.Keep    // what may be kept of an exchange
 	redactor      clients.Redactor
 	uses, params  map[string]string // what is needed of accounts, and by which key
+	patience      time.Duration     // for calls after a first one that was answered
 	samples       []sample
 	account       clients.Account          // whose samples are
 	http          *clients.HTTP            // unsigned
@@ -55,7 +61,7 @@ func Open(s clients.Section) (clients.Provider, error) {
 	c := &Client{
 		name: s.Name, kind: s.Kind, base: s.BaseURL, ping: d.Ping, headers: d.headers, redirectURI: d.RedirectURI, undeclared: d.Undeclared,
 		tokens: d.tokens(), orders: d.orders, fetch: d.fetch, traits: d.traits(), guard: guardOf(s.Kind, d.Dialect, s.BaseURL),
-		hidden: map[string]bool{}, keep: d.Exchanges, redactor: d.Redactor(d.Redact...), uses: d.uses, params: d.params, samples: d.Samples, account: s.Accounts[0], byUser: map[string]*clients.HTTP{},
+		hidden: map[string]bool{}, keep: d.Exchanges, redactor: d.Redactor(d.Redact...), uses: d.uses, params: d.params, patience: min(s.Retry.For, maxPatience), samples: d.Samples, account: s.Accounts[0], byUser: map[string]*clients.HTTP{},
 	}
 	for _, name := range d.Redact {
 		c.hidden[foldName(name)] = true

@@ -15,6 +15,7 @@ type gathering struct {
 	http     *clients.HTTP
 	question *question
 	account  string
+	asked    bool // a call was answered: what comes after it is worth waiting for
 
 	answer clients.Answer
 	byID   map[string]int // index into answer.Orders
