@@ -30,10 +30,16 @@ func openBus(ctx context.Context, c NATS, log *slog.Logger, lost func(error)) (_
 		}
 	}()
 	if c.URL == "" {
+		if c.PasswordFile != "" {
+			if c.Password, err = openPassword(c.PasswordFile, log); err != nil {
+				return nil, err
+			}
+			c.User, c.PasswordFile = natsUser, ""
+		}
 		if b.embedded, err = openEmbedded(ctx, c, log); err != nil {
 			return nil, err
 		}
-		b.url = b.embedded.url()
+		b.url = c.Reach(b.embedded.address())
 	}
 	options, err := b.connectOptions(c, log)
 	if err != nil {
@@ -45,7 +51,12 @@ func openBus(ctx context.Context, c NATS, log *slog.Logger, lost func(error)) (_
 	if b.conn, err = nats.Connect(c.URL, options...); err != nil {
 		return nil, fmt.Errorf("connect to NATS at %s: %w", c.URL, err)
 	}
-	b.js, err = jetstream.New(b.conn, jetstream.WithPublishAsyncTimeout(10*time.Second))
+	async := jetstream.WithPublishAsyncTimeout(10 * time.Second)
+	if c.Domain != "" {
+		b.js, err = jetstream.NewWithDomain(b.conn, c.Domain, async)
+	} else {
+		b.js, err = jetstream.New(b.conn, async)
+	}
 	return b, err
 }
 
@@ -76,32 +87,11 @@ func (b *bus) connectOptions(c NATS, log *slog.Logger) ([]nats.Option, error) {
 		}),
 	}
 	if b.embedded != nil {
-		options = append(options, nats.InProcessServer(b.embedded))
+		login, err := c.login() // no TLS within the process
+		return append(options, append(login, nats.InProcessServer(b.embedded))...), err
 	}
 	access, err := c.Access()
 	return append(options, access...), err
-}
-
-// Access is what a connection needs to be let in: credentials and certificates.
-func (c NATS) Access() ([]nats.Option, error) {
-	var options []nats.Option
-	if c.Creds != "" {
-		options = append(options, nats.UserCredentials(c.Creds))
-	}
-	if c.NKey != "" {
-		seed, err := nats.NkeyOptionFromSeed(c.NKey)
-		if err != nil {
-			return nil, fmt.Errorf("nats.nkey: %w", err)
-		}
-		options = append(options, seed)
-	}
-	if c.CA != "" {
-		options = append(options, nats.RootCAs(c.CA))
-	}
-	if c.Cert != "" {
-		options = append(options, nats.ClientCert(c.Cert, c.Key))
-	}
-	return options, nil
 }
 
 // maxBody is the largest body that the server takes with our headers, which count

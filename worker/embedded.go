@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,6 +15,8 @@ import (
 
 	"github.com/gofrs/flock"
 	"github.com/nats-io/nats-server/v2/server"
+
+	"orderbeat/auth"
 )
 
 // embedded is the NATS server within this process. A stream of it that could not be
@@ -37,6 +40,17 @@ func openEmbedded(ctx context.Context, c NATS, log *slog.Logger) (_ *embedded, e
 		SyncAlways: c.SyncAlways, SyncInterval: c.SyncEvery, MaxPayload: c.MaxPayload,
 		DontListen: c.Listen == "",
 	}}
+	if c.User != "" || !c.Token.Empty() {
+		e.options.CustomClientAuthentication = gate{c.User, c.Password, c.Token}
+	}
+	if c.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+		if err != nil {
+			return nil, fmt.Errorf("nats.tls: %w", err)
+		}
+		e.options.TLS, e.options.TLSHandshakeFirst = true, c.TLSFirst
+		e.options.TLSConfig = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	}
 	if c.Listen != "" {
 		if e.options.Host, e.options.Port, err = free(ctx, c.Listen); err != nil {
 			return nil, err
@@ -54,6 +68,18 @@ func openEmbedded(ctx context.Context, c NATS, log *slog.Logger) (_ *embedded, e
 		return nil, err
 	}
 	return e, nil
+}
+
+// gate lets in who presents what is configured.
+type gate struct {
+	user            string
+	password, token auth.Secret
+}
+
+// Check implements [server.Authentication]. It compares in constant time.
+func (g gate) Check(c server.ClientAuthentication) bool {
+	got := c.GetOpts()
+	return same(got.Username, g.user)&same(got.Password, g.password.Reveal())&same(got.Token, g.token.Reveal()) == 1
 }
 
 // start starts a server. The second one listens where the first one did.
@@ -100,12 +126,12 @@ func free(ctx context.Context, address string) (host string, port int, err error
 	return host, port, nil
 }
 
-// url is where others reach the server, "" when they cannot.
-func (e *embedded) url() string {
+// address is where the server listens, as host:port, "" when it does not.
+func (e *embedded) address() string {
 	if e.options.DontListen {
 		return ""
 	}
-	return e.current().ClientURL()
+	return net.JoinHostPort(e.options.Host, strconv.Itoa(e.options.Port))
 }
 
 func (e *embedded) current() *server.Server {

@@ -23,6 +23,8 @@ const (
 	leaseLife = 12 * time.Second
 	// lookEvery is how often one that stands by looks.
 	lookEvery = time.Second
+	// bucketBytes limits the bucket where the streams have a limit: it holds one value.
+	bucketBytes = 1 << 20
 )
 
 // errLost is that another process works now.
@@ -57,6 +59,7 @@ func newLease(b *bus, names subjects, c Config, progress func(context.Context) (
 		js: b.js,
 		bucket: jetstream.KeyValueConfig{
 			Bucket: names.stream("worker"), Description: "who works", Storage: jetstream.FileStorage, Replicas: max(1, c.NATS.Replicas),
+			MaxBytes: min(c.NATS.MaxBytes, bucketBytes), Placement: c.NATS.placement(),
 		},
 		mine:     term{ID: c.ID, Process: ulid.Make().String(), Place: c.Place},
 		withdraw: c.DB.WithdrawJobs, requeue: c.DB.Requeue, progress: progress,

@@ -36,13 +36,20 @@ func (s subjects) tokens(subject string) []string {
 }
 
 // streamConfigs are the streams of the public contract.
-func (s subjects) streamConfigs(replicas int) []jetstream.StreamConfig {
+func (s subjects) streamConfigs(c NATS) []jetstream.StreamConfig {
 	define := func(topic, about string, keep jetstream.RetentionPolicy, age time.Duration) jetstream.StreamConfig {
-		return jetstream.StreamConfig{
+		config := jetstream.StreamConfig{
 			Name: s.stream(topic), Description: about, Subjects: []string{s.of(topic + ".>")},
-			Retention: keep, MaxAge: age, Storage: jetstream.FileStorage, Duplicates: dedupeWindow, Replicas: replicas,
-			AllowAtomicPublish: true,
+			Retention: keep, MaxAge: age, Storage: jetstream.FileStorage, Duplicates: dedupeWindow, Replicas: max(1, c.Replicas),
+			Placement: c.placement(), AllowAtomicPublish: true,
 		}
+		if c.MaxBytes > 0 {
+			config.MaxBytes = c.MaxBytes
+		}
+		if keep == jetstream.WorkQueuePolicy {
+			config.Discard = jetstream.DiscardNew // what waits to be done is never dropped
+		}
+		return config
 	}
 	return []jetstream.StreamConfig{
 		define("runs", "please run", jetstream.WorkQueuePolicy, 0),
@@ -53,11 +60,19 @@ func (s subjects) streamConfigs(replicas int) []jetstream.StreamConfig {
 	}
 }
 
+// placement is where the streams are to be in a cluster, nil for anywhere.
+func (c NATS) placement() *jetstream.Placement {
+	if c.Cluster == "" && len(c.Tags) == 0 {
+		return nil
+	}
+	return &jetstream.Placement{Cluster: c.Cluster, Tags: c.Tags}
+}
+
 // queues are the streams, and what is needed to make them and to take from them.
 type queues struct {
 	js jetstream.JetStream
 	subjects
-	replicas int
+	config NATS
 	// requeue puts the jobs that have not ended into the outbox again.
 	requeue  func(ctx context.Context) (int, error)
 	lease    *lease // messages are for who has it
@@ -93,7 +108,7 @@ func (q *queues) provision(ctx context.Context) error {
 func (q *queues) ensure(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	for _, want := range q.streamConfigs(q.replicas) {
+	for _, want := range q.streamConfigs(q.config) {
 		stream, err := q.js.Stream(ctx, want.Name)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
 			stream, err = q.create(ctx, want)

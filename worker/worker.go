@@ -53,9 +53,24 @@ type NATS struct {
 	Prefix     string // first token of every subject
 	Creds      string // file with user credentials (JWT and seed)
 	NKey       string // file with an nkey seed
-	CA         string // PEM files for TLS
-	Cert, Key  string
-	Replicas   int // of every stream
+	// User and Password, or Token, are what the embedded server demands, and what an
+	// external one is told.
+	User            string
+	Password, Token auth.Secret
+	// PasswordFile has the password of the embedded server's default user; it is made at
+	// start when it is absent. "" if User or Token is set.
+	PasswordFile string
+	// Cert and Key are PEM files: the embedded server's certificate, or the client
+	// certificate for an external one. CA has the authorities that servers are verified by.
+	CA, Cert, Key string
+	TLSFirst      bool   // the TLS handshake comes before the server's INFO
+	Domain        string // of JetStream, "" for the server's own
+	// Streams that Orderbeat makes have so many replicas, at most so many bytes (0 for no
+	// limit) and this placement in a cluster.
+	Replicas int
+	MaxBytes int64
+	Cluster  string
+	Tags     []string
 }
 
 // Provider is one configured provider.
@@ -143,7 +158,7 @@ func Run(ctx context.Context, c Config) error {
 	consumers := newConsumers(c, ended)
 	scheduler := newScheduler(c)
 	lease := newLease(bus, names, c, scheduler.progress)
-	queues := &queues{js: bus.js, subjects: names, replicas: max(1, c.NATS.Replicas), requeue: c.DB.Requeue, lease: lease, problems: troubles, log: c.Log}
+	queues := &queues{js: bus.js, subjects: names, config: c.NATS, requeue: c.DB.Requeue, lease: lease, problems: troubles, log: c.Log}
 	relay := &relay{db: c.DB, publisher: newPublisher(bus, names, c.Log), maySpeak: lease.maySpeak, activity: troubles.Activity("outbox")}
 	upkeep := &upkeep{prune: func(ctx context.Context) (db.Pruned, error) { return c.DB.Prune(ctx, c.Retention, time.Now()) }, log: c.Log}
 	service := newService(c, bus, planner, ended, consumers.inHand, creds)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -50,26 +51,43 @@ func (e *nobodyError) Error() string {
 
 // dial connects to the NATS that the configuration names; call Close.
 func dial(c worker.NATS) (*api, error) {
-	a := &api{prefix: c.Prefix, server: c.URL}
-	if c.URL == "" {
-		if c.Listen == "" {
-			return nil, errors.New(`nats.listen is "": the worker's embedded NATS cannot be reached from outside; give it an address`)
-		}
-		a.server = "nats://" + c.Listen
-	}
-	options := []nats.Option{nats.Name("orderbeat command"), nats.MaxReconnects(-1), nats.ReconnectWait(time.Second)}
-	access, err := c.Access()
+	server, err := serverOf(c)
 	if err != nil {
 		return nil, err
 	}
+	a := &api{prefix: c.Prefix, server: server}
+	options := []nats.Option{nats.Name("orderbeat command"), nats.MaxReconnects(-1), nats.ReconnectWait(time.Second)}
+	access, err := c.Access()
+	if err != nil {
+		return nil, noPassword(err, server)
+	}
 	options = append(options, access...)
-	if a.conn, err = nats.Connect(a.server, options...); err != nil {
-		if c.URL == "" {
-			return nil, &nobodyError{a.server}
-		}
+	a.conn, err = nats.Connect(a.server, options...)
+	if errors.Is(err, nats.ErrNoServers) && c.URL == "" {
+		return nil, &nobodyError{a.server}
+	}
+	if err != nil {
 		return nil, fmt.Errorf("connect to NATS at %s: %w", a.server, err)
 	}
 	return a, nil
+}
+
+// serverOf is the URL of the NATS that the configuration names.
+func serverOf(c worker.NATS) (string, error) {
+	server := c.Reach(c.Listen)
+	if server == "" {
+		return "", errors.New(`nats.listen is "": the worker's embedded NATS cannot be reached from outside; give it an address`)
+	}
+	return server, nil
+}
+
+// noPassword makes it a worker that does not run that there is no password file yet: the
+// first one makes it.
+func noPassword(err error, server string) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return &nobodyError{server}
+	}
+	return err
 }
 
 // Close ends the connection.

@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sys/unix"
 )
@@ -199,7 +198,7 @@ func toldOnce(t *testing.T, m *member) {
 	url, _, _ = strings.Cut(url, `"`)
 	p := &program{t: t, config: m.config}
 	var err error
-	if p.conn, err = nats.Connect(url); err != nil {
+	if p.conn, err = connectNATS(p.t, p.config, url); err != nil {
 		t.Fatal(err)
 	}
 	defer p.conn.Close()

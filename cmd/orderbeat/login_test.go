@@ -23,15 +23,18 @@ import (
 	"orderbeat/jobs"
 )
 
-// selfSigned writes a certificate for this machine's loopback address and its key, and
-// returns the section's key that names them and what trusts the certificate.
-func selfSigned(t *testing.T, folder string) (section string, trust *tls.Config) {
+// selfSigned writes a certificate for names, or else for this machine's loopback address, and
+// its key, and returns the section's key that names them and what trusts the certificate.
+func selfSigned(t *testing.T, folder string, names ...string) (section string, trust *tls.Config) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: names}
+	if len(names) == 0 {
+		template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
 	if err != nil {
 		t.Fatal(err)

@@ -302,7 +302,7 @@ func (p *program) watch(logs io.Reader) {
 	var err error
 	select {
 	case url := <-running:
-		p.conn, err = nats.Connect(url)
+		p.conn, err = connectNATS(p.t, p.config, url)
 	case <-p.endings:
 		p.t.Fatal("the program ended at once")
 	case <-time.After(30 * time.Second):

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 
 	"orderbeat/clients"
 	"orderbeat/worker"
@@ -92,12 +93,16 @@ func Load(path string, kinds map[string]clients.Kind, getenv func(string) string
 }
 
 // LoadPart reads some sections, such as "db"; the rest of the result is not to be used.
+// With "nats" comes "worker", which tells where the embedded server's password is.
 // It looks up no secret of another section and passes over what is wrong there, so that
 // one can look at the orders whatever state the rest is in.
 func LoadPart(path string, getenv func(string) string, sections ...string) (*Config, error) {
 	l, err := read(path, getenv)
 	if err != nil {
 		return nil, err
+	}
+	if slices.Contains(sections, "nats") {
+		sections = append(sections, "worker")
 	}
 	part := map[string]any{}
 	for _, section := range sections {
@@ -161,6 +166,7 @@ func (l *loader) sections(values map[string]any) {
 	l.worker(l.file.Worker)
 	l.config.Worker = l.file.Worker
 	l.config.Key = l.key(l.file.Worker.Key)
+	l.config.NATS.PasswordFile = passwordFile(l.config.NATS, l.config.Key)
 	l.config.Web = l.web(l.file.Web)
 	l.oneOf("log.level", l.file.Log.Level, "debug", "info", "warn", "error")
 	l.oneOf("log.format", l.file.Log.Format, "auto", "text", "json")

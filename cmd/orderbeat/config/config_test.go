@@ -93,7 +93,7 @@ func TestDefaultsHoldWhereTheFileSaysNothing(t *testing.T) {
 	dir := filepath.Dir(c.Path)
 	wantNATS := worker.NATS{
 		Listen: "127.0.0.1:4222", Store: filepath.Join(dir, "data/nats"), SyncAlways: true,
-		MaxPayload: 8 << 20, Prefix: "orderbeat", Replicas: 1,
+		MaxPayload: 8 << 20, Prefix: "orderbeat", Replicas: 1, PasswordFile: filepath.Join(dir, "data/nats-password"),
 	}
 	if diff := cmp.Diff(wantNATS, c.NATS); diff != "" {
 		t.Errorf("nats (-want +got):\n%s", diff)

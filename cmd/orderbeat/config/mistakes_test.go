@@ -73,7 +73,7 @@ func TestMistakes(t *testing.T) {
 		{"messages too small for events", "[nats]\nmax_payload = 65535", `7:1 nats.max_payload: want "64KB" to "64MB"`},
 		{"a NATS URL of another scheme", "[nats]\nurl = \"http://host\"", "7:1 nats.url: number 1 is not the URL of a NATS server"},
 		{"a NATS URL in a list", "[nats]\nurl = [\"nats://a\", 3]", `7:1 nats.url: want texts like "nats://host:4222" in the list, got the number 3`},
-		{"a NATS URL with credentials in it", "[nats]\nurl = \"nats://me:canary@host\"", "7:1 nats.url: number 1 has credentials in it: use nats.creds"},
+		{"a NATS URL with credentials in it", "[nats]\nurl = \"nats://me:canary@host\"", "7:1 nats.url: number 1 has credentials in it: use nats.auth"},
 		{"no sync", "[nats]\nsync = \"never\"", `7:1 nats.sync: "never": want "always", or a length of time`},
 		{"a prefix of two tokens", "[nats]\nprefix = \"a.b\"", `7:1 nats.prefix: "a.b" is not one token of a subject`},
 		{"too many replicas", "[nats]\nurl = \"nats://h\"\nreplicas = 9", "8:1 nats.replicas: want 1 to 5, got 9"},

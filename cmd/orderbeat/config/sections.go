@@ -2,10 +2,8 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"net"
-	"net/url"
 	"os"
 	"slices"
 	"strconv"
@@ -14,8 +12,6 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/db"
-	"orderbeat/jobs"
-	"orderbeat/worker"
 )
 
 // DB is the section [db].
@@ -61,24 +57,6 @@ type Sandbox struct {
 	Day time.Duration `toml:"day"`
 }
 
-// natsSection is the section [nats] as it is written.
-type natsSection struct {
-	URL        urls     `toml:"url"`
-	Listen     string   `toml:"listen"`
-	Store      string   `toml:"store"`
-	Sync       syncMode `toml:"sync"`
-	MaxPayload int64    `toml:"max_payload"`
-	Prefix     string   `toml:"prefix"`
-	Creds      string   `toml:"creds"`
-	NKey       string   `toml:"nkey"`
-	TLS        struct {
-		CA   string `toml:"ca"`
-		Cert string `toml:"cert"`
-		Key  string `toml:"key"`
-	} `toml:"tls"`
-	Replicas int `toml:"replicas"`
-}
-
 // defaults is what holds where the file says nothing.
 func defaults() file {
 	const day = 24 * time.Hour
@@ -92,127 +70,6 @@ func defaults() file {
 		Web:     webSection{Listen: "127.0.0.1:8321"},
 		Log:     Log{Level: "info", Format: "auto"},
 		Sandbox: Sandbox{Listen: "127.0.0.1:8322", Day: 20 * time.Second},
-	}
-}
-
-// urls is one URL, several with commas, or a list of them.
-type urls string
-
-func (u *urls) readTOML(value any) error {
-	var all []string
-	switch v := value.(type) {
-	case string:
-		if v == "" {
-			return nil
-		}
-		all = strings.Split(v, ",")
-	case []any:
-		for _, e := range v {
-			s, ok := e.(string)
-			if !ok {
-				return fmt.Errorf(`want texts like "nats://host:4222" in the list, got %s`, describe(e))
-			}
-			all = append(all, s)
-		}
-	default:
-		return fmt.Errorf(`want a URL like "nats://host:4222", a list of them, or "", got %s`, describe(value))
-	}
-	var wrong []string
-	for i, s := range all {
-		all[i] = strings.TrimSpace(s)
-		parsed, err := url.Parse(all[i])
-		if err != nil || parsed.Host == "" || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, parsed.Scheme) {
-			wrong = append(wrong, fmt.Sprintf(`number %d is not the URL of a NATS server: write it like "nats://host:4222" or "tls://host:4222"`, i+1))
-		} else if parsed.User != nil {
-			wrong = append(wrong, fmt.Sprintf("number %d has credentials in it: use nats.creds or nats.nkey", i+1))
-		}
-	}
-	if len(wrong) > 0 {
-		return errors.New(strings.Join(wrong, "; "))
-	}
-	*u = urls(strings.Join(all, ","))
-	return nil
-}
-
-// syncMode is "always", or the time between two syncs of the disk.
-type syncMode struct {
-	always bool
-	every  time.Duration
-}
-
-func (s *syncMode) readTOML(value any) error {
-	const want = `want "always", or a length of time like "2m"`
-	text, ok := value.(string)
-	if !ok {
-		return fmt.Errorf("%s, got %s", want, describe(value))
-	}
-	if text == "always" {
-		*s = syncMode{always: true}
-		return nil
-	}
-	every, err := jobs.ParseDuration(text)
-	if err != nil || every <= 0 {
-		return fmt.Errorf("%.40q: %s", text, want)
-	}
-	*s = syncMode{every: every}
-	return nil
-}
-
-func (l *loader) nats(s natsSection) worker.NATS {
-	// Less has no room for the events of ordinary orders; NATS itself takes no more than 64 MiB.
-	const least, most = 64 << 10, 64 << 20
-	if s.MaxPayload < least || s.MaxPayload > most {
-		l.add("nats.max_payload", `want "64KB" to "64MB"`)
-	}
-	if !isToken(s.Prefix) {
-		l.add("nats.prefix", "%.40q is not one token of a subject: use letters, digits, - and _", s.Prefix)
-	}
-	if s.Replicas < 1 || s.Replicas > 5 {
-		l.add("nats.replicas", "want 1 to 5, got %d", s.Replicas)
-	}
-	if s.Listen != "" {
-		l.address("nats.listen", s.Listen)
-	}
-	if s.Store == "" {
-		l.add("nats.store", "is empty: name a folder")
-	}
-	c := worker.NATS{
-		URL: string(s.URL), Listen: s.Listen, Store: absolute(l.dir, s.Store),
-		SyncAlways: s.Sync.always, SyncEvery: s.Sync.every, MaxPayload: int32(min(s.MaxPayload, most)), Prefix: s.Prefix,
-		Creds: l.existing("nats.creds", s.Creds), NKey: l.nkey(s.NKey),
-		CA: l.existing("nats.tls.ca", s.TLS.CA), Cert: l.existing("nats.tls.cert", s.TLS.Cert), Key: l.existing("nats.tls.key", s.TLS.Key),
-		Replicas: s.Replicas,
-	}
-	if (c.Cert == "") != (c.Key == "") {
-		l.add("nats.tls", "cert and key go together")
-	}
-	if c.URL == "" && !l.has("nats.url") {
-		l.onlyWithURL(s)
-	}
-	return c
-}
-
-// nkey is the file that "file:PATH" names. Anything else may be the seed itself, and
-// is not repeated.
-func (l *loader) nkey(ref string) string {
-	path, ok := strings.CutPrefix(ref, "file:")
-	if ref != "" && !ok {
-		l.add("nats.nkey", `want "file:PATH", a file with the seed`)
-		return ""
-	}
-	return l.existing("nats.nkey", path)
-}
-
-// onlyWithURL refuses what the embedded server would not heed.
-func (l *loader) onlyWithURL(s natsSection) {
-	set := map[string]bool{
-		"nats.creds": s.Creds != "", "nats.nkey": s.NKey != "",
-		"nats.tls": s.TLS.CA+s.TLS.Cert+s.TLS.Key != "", "nats.replicas": s.Replicas > 1,
-	}
-	for key, is := range set {
-		if is {
-			l.add(key, "is for a NATS server that nats.url names; the embedded one is alone and asks for no credentials")
-		}
 	}
 }
 

@@ -76,17 +76,18 @@ func (l *loader) externalURL(s string) {
 }
 
 // certificate checks that the files hold a certificate and its key.
-func (l *loader) certificate(w worker.Web) {
-	if w.Cert == "" || w.Key == "" || l.has("web.tls.cert") || l.has("web.tls.key") {
+func (l *loader) certificate(at, cert, key string) {
+	if cert == "" || key == "" || l.has(at+".cert") || l.has(at+".key") {
 		return
 	}
-	if _, err := tls.LoadX509KeyPair(w.Cert, w.Key); err != nil {
-		l.add("web.tls", "is no certificate with its key: %s", strings.TrimPrefix(err.Error(), "tls: "))
+	if _, err := tls.LoadX509KeyPair(cert, key); err != nil {
+		l.add(at, "is no certificate with its key: %s", strings.TrimPrefix(err.Error(), "tls: "))
 	}
 }
 
 // files checks what is in the files that the sections name.
 func (l *loader) files() {
 	l.keyFile(l.config.Key)
-	l.certificate(l.config.Web)
+	l.certificate("web.tls", l.config.Web.Cert, l.config.Web.Key)
+	l.natsFiles(&l.config.NATS)
 }
