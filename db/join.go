@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"orderbeat/jobs"
 )
@@ -39,13 +40,19 @@ func (t *tx) earlier(key string) (jobs.Run, bool, error) {
 	return run, true, err
 }
 
+// joinFor is how long a run that waits can be joined. One that waits for longer is stuck,
+// perhaps, or far behind others.
+const joinFor = 15 * time.Minute
+
 // join finds a run that waits and asks the same, and notes who else wants its result. What
-// a schedule asks for is its own: whether its runs may overlap is said there.
+// a schedule asks for is its own: whether its runs may overlap is said there. A run that
+// does not move, because it is paused or waits for too long, is not joined; one of low
+// priority may wait for its turn for as long as it takes.
 func (t *tx) join(run *jobs.Run, asks []byte) (jobs.Run, bool, error) {
 	if asks == nil || strings.HasPrefix(run.Trigger, scheduleTrigger) {
 		return jobs.Run{}, false, nil
 	}
-	waiting, err := scanRun(t.row, runAskingSQL, asks)
+	waiting, err := scanRun(t.row, runAskingSQL, asks, stamp(run.RequestedAt.Add(-joinFor)))
 	if errors.Is(err, sql.ErrNoRows) {
 		return jobs.Run{}, false, nil
 	}
@@ -69,7 +76,8 @@ func (t *tx) joinedReplies(runID string) (subjects []string, err error) {
 
 const (
 	runJoinedSQL = selectRun + ` WHERE run_id = (SELECT run_id FROM joined_requests WHERE key = ?)`
-	runAskingSQL = selectRun + ` WHERE asks = ? AND state = 'queued'`
+	runAskingSQL = selectRun + `
+ WHERE asks = ? AND state = 'queued' AND paused_at IS NULL AND (lane > 0 OR requested_at >= ?) ORDER BY run_id DESC LIMIT 1`
 
 	joinSQL = `INSERT INTO joined_requests (key, run_id, reply_to, requested_at) VALUES (?, ?, ?, ?)`
 

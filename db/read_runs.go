@@ -110,7 +110,7 @@ func (d *DB) OpenJobsExcept(ctx context.Context, providers []string) ([]jobs.Job
 }
 
 const openJobsSQL = `
-SELECT job_id, run_id, provider, account, kind, question, attempts + 1, tried, coalesce(retried_at, turn_at, planned_at) FROM jobs
+SELECT job_id, run_id, provider, account, kind, question, attempts + 1, tried, ` + queuedAt + ` FROM jobs
  WHERE state IN ('queued', 'running', 'waiting') AND state <> 'succeeded'
    AND provider NOT IN (SELECT value FROM json_each(?))
  ORDER BY state, job_id LIMIT 10000`

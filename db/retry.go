@@ -11,12 +11,15 @@ import (
 	"orderbeat/jobs"
 )
 
-// retryable are the states that a job is brought back from.
-var retryable = []jobs.State{jobs.Failed, jobs.Dead, jobs.Cancelled}
+// RetryStates are the states that a job is retried from.
+var RetryStates = []jobs.State{jobs.Queued, jobs.Failed, jobs.Dead, jobs.Cancelled}
 
-// RetryJob brings back a job that failed, is dead or was cancelled: it is queued, with all
-// its attempts and all its time before it, and its run goes on. It returns the run. The
-// error is [ErrUnknown], or a [*StateError] for a job in another state.
+// RetryJob queues a job again that failed, is dead or was cancelled, with all its attempts
+// and all its time before it; its run goes on. The job waits for its turn like any other:
+// one of low priority for room among those at its provider, and for as long as its run is
+// paused. The message of a job that is queued already is published again, in case it was
+// lost. It returns the run. The error is [ErrUnknown], or a [*StateError] for a job in
+// another state.
 func (d *DB) RetryJob(ctx context.Context, jobID string) (run jobs.Run, err error) {
 	err = d.writer.do(ctx, 3, false, func(t *tx) error {
 		run, err = t.retry(jobID, time.Now())
@@ -28,6 +31,88 @@ func (d *DB) RetryJob(ctx context.Context, jobID string) (run jobs.Run, err erro
 	return run, nil
 }
 
+// RetryFilter chooses the jobs of [DB.RetryJobs]; an empty field chooses all.
+type RetryFilter struct {
+	RunID    string
+	Provider string
+	// State is one of [RetryStates]; "" is failed and dead.
+	State jobs.State
+	// Since leaves out the jobs that ended, or were queued, before it.
+	Since time.Time
+	// After leaves out the jobs up to this one, by id: where the last call ended.
+	After string
+	// Limit bounds how many jobs one call retries.
+	Limit int
+}
+
+// RetryJobs is [DB.RetryJob] for several jobs, in the order of their ids, and returns how
+// many it retried. more is the id to go on after when Limit left some out, else "".
+func (d *DB) RetryJobs(ctx context.Context, f RetryFilter) (retried int, more string, err error) {
+	query, args := f.query()
+	rows, err := d.readers.QueryContext(ctx, query, args...)
+	if err != nil {
+		return 0, "", err
+	}
+	var ids []string
+	err = all(rows, func(rows *sql.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		ids = append(ids, id)
+		return err
+	})
+	if err != nil {
+		return 0, "", err
+	}
+	if len(ids) > f.Limit {
+		ids = ids[:f.Limit]
+		more = ids[f.Limit-1]
+	}
+	for batch := range slices.Chunk(ids, requeueBatch) {
+		n := 0
+		err := d.writer.do(ctx, 3*len(batch), false, func(t *tx) error {
+			n = 0
+			for _, id := range batch {
+				_, err := t.retry(id, time.Now())
+				if _, moved := errors.AsType[*StateError](err); moved || errors.Is(err, ErrUnknown) {
+					continue // it went on, or was pruned, since the jobs were looked up
+				}
+				if err != nil {
+					return fmt.Errorf("job %s: %w", id, err)
+				}
+				n++
+			}
+			return nil
+		})
+		if err != nil {
+			return retried, "", err
+		}
+		retried += n
+	}
+	return retried, more, nil
+}
+
+func (f RetryFilter) query() (string, []any) {
+	var w where
+	w.and("state <> 'succeeded'")
+	if f.State == "" {
+		w.and("state IN ('failed', 'dead')")
+	}
+	w.add("state = ?", string(f.State))
+	w.add("run_id = ?", f.RunID)
+	w.add("provider = ?", f.Provider)
+	w.add("coalesce(finished_at, "+queuedAt+") >= ?", stampText(f.Since))
+	w.add("job_id > ?", f.After)
+	return "SELECT job_id FROM jobs" + w.sql() + " ORDER BY job_id LIMIT ?", append(w.args, f.Limit+1)
+}
+
+// stampText is [stamp], "" for the zero time.
+func stampText(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return stamp(t)
+}
+
 func (t *tx) retry(jobID string, at time.Time) (run jobs.Run, err error) {
 	job := jobs.Job{ID: jobID, FirstAt: at}
 	var state jobs.State
@@ -37,11 +122,22 @@ func (t *tx) retry(jobID string, at time.Time) (run jobs.Run, err error) {
 		return run, ErrUnknown
 	case err != nil:
 		return run, err
-	case !slices.Contains(retryable, state):
+	case !slices.Contains(RetryStates, state):
 		return run, &StateError{state}
+	case state == jobs.Queued:
+		if _, err := t.requeue([]string{jobID}, at); err != nil {
+			return run, err
+		}
+		return scanRun(t.row, runSQL, job.RunID)
 	}
-	job.Attempt = job.Tried + 1
-	if _, err := t.exec(retryJobSQL, stamp(at), jobID); err != nil {
+	if run, err = scanRun(t.row, runSQL, job.RunID); err != nil {
+		return run, err
+	}
+	turn := none
+	if run.Lane > 0 {
+		turn = held
+	}
+	if _, err := t.exec(retryJobSQL, stamp(at), orNull(string(turn)), jobID); err != nil {
 		return run, err
 	}
 	is := func(s jobs.State) bool { return state == s }
@@ -51,6 +147,10 @@ func (t *tx) retry(jobID string, at time.Time) (run jobs.Run, err error) {
 	if run, err = scanRun(t.row, runSQL, job.RunID); err != nil {
 		return run, err
 	}
+	if turn == held {
+		return run, t.fillLane(job.Provider, at)
+	}
+	job.Attempt = job.Tried + 1
 	return run, t.putJob(&job, "", run.Traceparent, at, time.Time{})
 }
 
@@ -58,7 +158,8 @@ const (
 	retriedJobSQL = `SELECT state, run_id, provider, account, kind, question, attempts FROM jobs WHERE job_id = ?`
 
 	retryJobSQL = `
-UPDATE jobs SET state = 'queued', tried = attempts, crashes = 0, retried_at = ?, next_attempt_at = NULL, finished_at = NULL, inline = 0
+UPDATE jobs SET state = 'queued', tried = attempts, crashes = 0, retried_at = ?, next_attempt_at = NULL, finished_at = NULL, inline = 0,
+       turn = ?, turn_at = NULL
  WHERE job_id = ?`
 
 	// A run that has not ended yet is not opened again.

@@ -53,9 +53,13 @@ func (d *DB) StartRun(ctx context.Context, run jobs.Run, js []jobs.Job) (jobs.Ru
 }
 
 func (t *tx) startRun(run *jobs.Run, js []jobs.Job, asks []byte) error {
+	planned := len(js)
 	js, turns, err := t.lineUp(run, js)
 	if err != nil {
 		return err
+	}
+	if planned > 0 && len(js) == 0 {
+		run.Note = "no jobs: every account waits for an earlier run of " + run.Trigger + " already"
 	}
 	run.Jobs.Total = len(js)
 	if err := t.insertRun(run, asks); err != nil {
@@ -107,14 +111,14 @@ func (t *tx) insertRun(run *jobs.Run, asks []byte) error {
 	}
 	_, err = t.exec(insertRunSQL, run.ID, run.Provider, run.Kind, string(run.State), run.Trigger, accounts,
 		orNull(string(run.Params)), run.Jobs.Total, errs, stamp(run.RequestedAt), stampOf(run.StartedAt),
-		stampOf(run.FinishedAt), orNull(run.Key), orNull(run.ReplyTo), orNull(run.Traceparent), zeroNull(run.Lane), asks)
+		stampOf(run.FinishedAt), orNull(run.Key), orNull(run.ReplyTo), orNull(run.Traceparent), zeroNull(run.Lane), asks, orNull(run.Note))
 	return err
 }
 
 const insertRunSQL = `
 INSERT INTO runs (run_id, provider, kind, state, trigger, accounts, params, jobs_total, errors,
-       requested_at, started_at, finished_at, key, reply_to, traceparent, lane, asks)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+       requested_at, started_at, finished_at, key, reply_to, traceparent, lane, asks, note)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 func (t *tx) insertJob(job *jobs.Job, state jobs.State, turn jobTurn, inline bool) error {
 	question, err := encode(job.Question)
@@ -139,7 +143,7 @@ func (t *tx) putJob(job *jobs.Job, again, traceparent string, at, due time.Time)
 	}
 	return t.put(&entry{
 		topic:   "jobs",
-		subject: "jobs." + Token(job.Provider) + "." + Token(job.Account) + "." + Token(job.Kind),
+		subject: jobSubject(job.Provider, job.Account, job.Kind),
 		msgID:   fmt.Sprintf("%s.%d%s", job.ID, job.Attempt, again), kind: TypeJobPlanned, ceSubject: job.ID,
 		provider: job.Provider, time: at, due: due, traceparent: traceparent, body: body,
 	})

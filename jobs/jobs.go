@@ -91,9 +91,10 @@ type Run struct {
 
 	// Priority is low, or "" for normal.
 	Priority Priority `json:"priority,omitempty"`
-	// PausedAt is when a run of low priority was paused, and Note why; nil when it goes on.
+	// PausedAt is when a run of low priority was paused; nil when it goes on.
 	PausedAt *time.Time `json:"paused_at,omitempty"`
-	Note     string     `json:"note,omitempty"`
+	// Note says why the run is paused, or why it has no jobs.
+	Note string `json:"note,omitempty"`
 
 	// Reopened is how often a job that was brought back made the run go on after its end.
 	Reopened int `json:"reopened,omitempty"`

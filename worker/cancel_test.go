@@ -79,6 +79,13 @@ func TestACancelledJobIsBroughtBack(t *testing.T) {
 	if r := b.result(2); r.State != jobs.Succeeded || r.ID != job.RunID || r.Reopened != 1 {
 		t.Errorf("got the second result %+v, want the same run to have succeeded", r)
 	}
+	for _, body := range []string{
+		`{}`, `{"state":"succeeded"}`, `{"since":"yesterday"}`, `{"run_id":"none"}`, `{"cursor":"x"}`, fmt.Sprintf(`{"job_id":%q,"state":"dead"}`, job.JobID),
+	} {
+		if g := b.ask("jobs.retry", body); g.Error.Code == "" || g.Error.Hint == "" {
+			t.Errorf("jobs.retry %s: got %+v, want an error with a hint", body, g.Error)
+		}
+	}
 	for endpoint, body := range map[string]string{
 		"jobs.retry": fmt.Sprintf(`{"job_id":%q}`, job.JobID), "jobs.cancel": `{"job_id":"none"}`, "jobs.get": `{}`, "jobs.list": `{"state":"lost"}`, "runs.cancel": `{"run_id":"none"}`,
 	} {

@@ -240,16 +240,17 @@ func sequence(m jetstream.Msg) uint64 {
 	return meta.Sequence.Stream
 }
 
+// list are the messages in hand.
+func (h *held) list() []jetstream.Msg {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Collect(maps.Values(h.msgs))
+}
+
 // beat tells the server of every message in hand until ctx ends.
 func (h *held) beat(ctx context.Context) {
 	for pause(ctx, heartbeat) {
-		h.mu.Lock()
-		inHand := make([]jetstream.Msg, 0, len(h.msgs))
-		for _, m := range h.msgs {
-			inHand = append(inHand, m)
-		}
-		h.mu.Unlock()
-		for _, m := range inHand {
+		for _, m := range h.list() {
 			_ = m.InProgress() // not told: it comes again, and is found done
 		}
 	}

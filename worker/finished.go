@@ -48,6 +48,9 @@ func (f *finished) tell(ctx context.Context, run jobs.Run) {
 		"run_id", run.ID, "provider", run.Provider, "kind", run.Kind, "state", run.State, "trigger", run.Trigger,
 		"jobs", run.Jobs.Total, "orders", run.Orders.Seen, "created", run.Orders.Created, "changed", run.Orders.Changed,
 	}
+	if run.Note != "" {
+		args = append(args, "note", run.Note)
+	}
 	if run.StartedAt != nil && run.FinishedAt != nil {
 		args = append(args, "duration", run.FinishedAt.Sub(*run.StartedAt).Round(time.Millisecond).String())
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"orderbeat/clients"
 	"orderbeat/db"
@@ -49,16 +50,58 @@ func (s *service) ended(ctx context.Context, ids []string, run jobs.Run) {
 	}
 }
 
-// retryJob brings back a job that failed, is dead or was cancelled.
-func (s *service) retryJob(ctx context.Context, r *request) (any, error) {
-	id, err := jobID(r)
+// maxRetried bounds how many jobs one request retries.
+const maxRetried = 1000
+
+// retryJobs queues a job again that failed, is dead, was cancelled or whose message was
+// lost; or, without a job_id, those of a run, a provider, a state or a time, up to
+// [maxRetried] of them: the reply's cursor goes on with the next ones.
+func (s *service) retryJobs(ctx context.Context, r *request) (any, error) {
+	var q struct {
+		JobID    string `json:"job_id"`
+		RunID    string `json:"run_id"`
+		Provider string `json:"provider"`
+		State    string `json:"state"`
+		Since    string `json:"since"`
+		Cursor   string `json:"cursor"`
+	}
+	if err := r.decode(&q); err != nil {
+		return nil, err
+	}
+	one, several := q.JobID, q.RunID+q.Provider+q.State+q.Since
+	switch {
+	case one != "" && several+q.Cursor != "":
+		return nil, invalid("give either a job_id, or which jobs", "leave out the job_id to retry several")
+	case one != "":
+		if _, err := s.db.RetryJob(ctx, one); err != nil {
+			return nil, unfit(err, "job", one, "jobs.list")
+		}
+		return s.jobReply(ctx, one)
+	case several == "":
+		return nil, invalid("give a job_id, or which jobs: run_id, provider, state, since", "jobs.list has them")
+	case q.State != "" && !slices.Contains(db.RetryStates, jobs.State(q.State)):
+		return nil, invalid(fmt.Sprintf("jobs in state %.40q cannot be retried", q.State), fmt.Sprintf("the states are %v", db.RetryStates))
+	}
+	f := db.RetryFilter{RunID: q.RunID, Provider: q.Provider, State: jobs.State(q.State), After: q.Cursor, Limit: maxRetried}
+	if q.Since != "" {
+		var err error
+		if f.Since, err = time.Parse(time.RFC3339, q.Since); err != nil {
+			return nil, invalid(fmt.Sprintf("since %.40q is not a time", q.Since), `write it like "2026-01-31T06:00:00Z"`)
+		}
+	}
+	if q.RunID != "" {
+		if _, found, err := s.db.Run(ctx, q.RunID); err != nil {
+			return nil, err
+		} else if !found {
+			return nil, notFound(fmt.Sprintf("no run %.60q", q.RunID), "runs.list has the latest")
+		}
+	}
+	retried, cursor, err := s.db.RetryJobs(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.db.RetryJob(ctx, id); err != nil {
-		return nil, unfit(err, "job", id, "jobs.list")
-	}
-	return s.jobReply(ctx, id)
+	s.log.Info("jobs retried", "jobs", retried, "run_id", q.RunID, "provider", q.Provider, "state", q.State, "since", q.Since)
+	return map[string]any{"retried": retried, "cursor": cursor}, nil
 }
 
 func (s *service) getJob(ctx context.Context, r *request) (any, error) {

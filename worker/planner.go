@@ -70,6 +70,9 @@ func (p *planner) keep(ctx context.Context, run jobs.Run, planned []jobs.Job) (j
 			if planned, err = p.withoutBusy(ctx, run.Trigger, planned); err != nil {
 				return jobs.Run{}, err
 			}
+			if len(planned) == 0 {
+				run.Note = "no jobs: every account still works at an earlier run of " + run.Trigger
+			}
 		}
 	}
 	run, started, err := p.db.StartRun(ctx, run, planned)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"orderbeat/worker/problems"
@@ -37,10 +38,17 @@ type receiver struct {
 // run receives until ctx ends. Whatever breaks it, NATS being away or coming back
 // without its streams, or somebody deleting the consumer, it begins anew.
 func (r *receiver) run(ctx context.Context) {
+	conn := r.queues.js.Conn()
+	connected := conn.StatusChanged(nats.CONNECTED)
+	defer conn.RemoveStatusListener(connected)
 	for ctx.Err() == nil {
-		if err := r.receive(ctx); ctx.Err() == nil {
+		if err := r.receive(ctx, connected); ctx.Err() == nil {
 			r.activity.Failed("receiving failed", err, "stream", r.stream, "consumer", r.config.Durable)
-			pause(ctx, receivePause)
+			select {
+			case <-ctx.Done():
+			case <-connected:
+			case <-time.After(receivePause):
+			}
 		}
 	}
 }
@@ -50,7 +58,10 @@ func (r *receiver) run(ctx context.Context) {
 // do; and one that is to hold a single message can miss to ask for the next until
 // its heartbeat fails (nats.go v1.55.0, pullSubscription.checkPending, seen here
 // once in some ten thousand messages).
-func (r *receiver) receive(ctx context.Context) error {
+//
+// A request does not survive the connection that it was sent on, which the library
+// notices after 10 s: connected says that there is another one.
+func (r *receiver) receive(ctx context.Context, connected <-chan nats.Status) error {
 	if err := r.queues.ensure(ctx); err != nil {
 		return err
 	}
@@ -60,22 +71,40 @@ func (r *receiver) receive(ctx context.Context) error {
 	}
 	r.activity.OK()
 	for room := r.room(ctx); room > 0 && r.queues.lease.certain(ctx); room = r.room(ctx) {
-		batch, err := consumer.Fetch(room, jetstream.FetchContext(ctx))
-		if err != nil {
-			return err
-		}
-		for msg := range batch.Messages() {
-			if !r.queues.lease.sure() { // this process was suspended since it asked, perhaps
-				_ = msg.Nak() // whoever works has it at once
-				continue
-			}
-			r.handle(ctx, msg)
-		}
-		if err := batch.Error(); err != nil {
+		if err := r.fetch(ctx, consumer, room, connected); err != nil {
 			return err
 		}
 	}
 	return ctx.Err()
+}
+
+// fetch handles up to room messages of one request, and fewer when ctx ends, the request
+// expires, or the connection is another one.
+func (r *receiver) fetch(ctx context.Context, consumer jetstream.Consumer, room int, connected <-chan nats.Status) error {
+	request, cancel := context.WithCancel(ctx)
+	defer cancel()
+	batch, err := consumer.Fetch(room, jetstream.FetchContext(request))
+	if err != nil {
+		return err
+	}
+	messages := batch.Messages()
+	for {
+		select {
+		case <-connected:
+			cancel()
+		case msg, more := <-messages:
+			switch {
+			case !more && request.Err() != nil:
+				return ctx.Err()
+			case !more:
+				return batch.Error()
+			case !r.queues.lease.sure(): // this process was suspended since it asked, perhaps
+				_ = msg.Nak() // whoever works has it at once
+			default:
+				r.handle(ctx, msg)
+			}
+		}
+	}
 }
 
 // consumerConfig is what all consumers share: explicit acknowledgement, and no

@@ -90,7 +90,7 @@ func (s *service) endpoints() []endpoint {
 		{"runs.resume", 16, "let a paused run go on", s.resumeRun},
 		{"jobs.get", 64, "one job", s.getJob},
 		{"jobs.list", 64, "the latest jobs", s.listJobs},
-		{"jobs.retry", 16, "bring back a job that failed, is dead or was cancelled", s.retryJob},
+		{"jobs.retry", 16, "retry a job, or those of a run, a provider, a state or a time", s.retryJobs},
 		{"jobs.cancel", 16, "end a job", s.cancelJob},
 		{"schedules.list", 16, "schedules, when they are due next and what became of the last time", s.listSchedules},
 		{"schedules.pause", 16, "have a schedule start nothing, with a note that says why", s.pauseSchedule},

@@ -35,6 +35,7 @@ type Config struct {
 	Concurrency int           // jobs at once in this process
 	Drain       time.Duration // how long jobs in hand may take when the program stops
 	Stopping    func()        // called once when that begins; nil for nothing
+	QueueAlert  time.Duration // how long a job may wait in the queue before an alert is raised; 0 for any time
 	Web         Web
 	Tokens      *auth.Sealed // what the providers keep their tokens in
 	Retention   db.Retention
@@ -221,6 +222,7 @@ func Run(ctx context.Context, c Config) error {
 				return err
 			}
 			taking.Go(func() error { planner.consume(taken, queues); return nil })
+			taking.Go(func() error { newReconciler(c, queues, consumers.held).run(taken); return nil })
 			for _, p := range c.Providers {
 				taking.Go(func() error { consumers.consume(taken, work, queues, p); return nil })
 			}

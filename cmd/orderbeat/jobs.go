@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -22,8 +23,8 @@ func (a *app) jobsCommand() *cobra.Command {
 		Long: `List jobs, newest first; with the id of a job, show it. It reads the database; the
 worker may run or not. Times are UTC.
 
-What is dead, or failed, is brought back with "jobs retry", and what still waits or is
-being asked is ended with "jobs cancel": the running worker does both.`,
+What is dead, or failed, is brought back with "jobs retry", one or many, and what still
+waits or is being asked is ended with "jobs cancel": the running worker does both.`,
 		Example: `  orderbeat jobs --state dead
   orderbeat jobs 01JDC3M3V8S5Y0QZ7W2K4H6N9P-00001
   orderbeat jobs retry 01JDC3M3V8S5Y0QZ7W2K4H6N9P-00001`,
@@ -43,10 +44,7 @@ being asked is ended with "jobs cancel": the running worker does both.`,
 	f.IntVar(&o.filter.Limit, "limit", 20, "how many at most")
 	jsonFlag(c, &o.asJSON)
 	c.AddCommand(
-		a.jobTool("retry", "Bring back a job that failed, is dead or was cancelled", `Have the running worker ask a job's question again: with all its attempts and all its time
-before it. Its run goes on, and ends once more with it.`, "jobs.retry"),
-		a.jobTool("cancel", "End a job", `Have the running worker end a job that has not ended. One that is being asked stops at
-once; what its provider answers then is dropped.`, "jobs.cancel"),
+		a.retryCommand(), a.cancelJobCommand(),
 	)
 	return c
 }
@@ -57,26 +55,119 @@ type jobsOptions struct {
 	asJSON bool
 }
 
-// jobTool is a command about one job that the running worker carries out.
-func (a *app) jobTool(use, short, long, endpoint string) *cobra.Command {
+func (a *app) cancelJobCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: use + " <job-id>", Short: short, Long: long, Args: one("the job's id"),
+		Use: "cancel <job-id>", Short: "End a job", Args: one("the job's id"),
+		Long: `Have the running worker end a job that has not ended. One that is being asked stops at
+once; what its provider answers then is dropped.`,
+		RunE: func(c *cobra.Command, args []string) error { return a.changeJob(c.Context(), "jobs.cancel", args[0]) },
+	}
+}
+
+// changeJob has the running worker do something with one job, and prints what it is then.
+func (a *app) changeJob(ctx context.Context, endpoint, id string) error {
+	w, err := a.dialWorker()
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	var reply struct {
+		Job db.JobRow `json:"job"`
+	}
+	if err := w.ask(ctx, endpoint, map[string]string{"job_id": id}, &reply); err != nil {
+		return asked(err)
+	}
+	fmt.Fprintf(a.stdout, "%s of %s %s is %s\n", reply.Job.JobID, plain(reply.Job.Provider), plain(reply.Job.Account), stateOf(reply.Job))
+	return nil
+}
+
+// stateOf is a job's state, or the turn that it waits for.
+func stateOf(j db.JobRow) string {
+	if j.Turn == "held" || j.Turn == "behind" {
+		return j.Turn
+	}
+	return string(j.State)
+}
+
+// retryQuery is the request of jobs.retry for several jobs.
+type retryQuery struct {
+	RunID    string `json:"run_id,omitempty"`
+	Provider string `json:"provider,omitempty"`
+	State    string `json:"state,omitempty"`
+	Since    string `json:"since,omitempty"`
+	Cursor   string `json:"cursor,omitempty"`
+}
+
+func (a *app) retryCommand() *cobra.Command {
+	var q retryQuery
+	c := &cobra.Command{
+		Use:   "retry [job-id]",
+		Short: "Retry a job, or all jobs of a run, a provider, a state or a time",
+		Long: `Have the running worker queue jobs again that failed, are dead or were cancelled, with all
+their attempts and all their time before them. Their runs go on, and end once more. Jobs of
+low priority wait for their turn, and for as long as their run is paused.
+
+Without a job's id, the flags choose the jobs; without --state, those that failed or are
+dead. Jobs in state queued are published to NATS again, in case their messages were lost.`,
+		Example: `  orderbeat jobs retry 01JDC3M3V8S5Y0QZ7W2K4H6N9P-00001
+  orderbeat jobs retry --run 01JDC3M3V8S5Y0QZ7W2K4H6N9P
+  orderbeat jobs retry --provider michelin --state dead --since 6h`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			w, err := a.dialWorker()
-			if err != nil {
-				return err
+			several := q != retryQuery{}
+			switch {
+			case len(args) == 1 && several:
+				return misuse("give either a job's id or flags that choose several")
+			case len(args) == 1:
+				return a.changeJob(c.Context(), "jobs.retry", args[0])
+			case !several:
+				return misuse("give a job's id, or --run, --provider, --state or --since")
 			}
-			defer w.Close()
-			var reply struct {
-				Job db.JobRow `json:"job"`
-			}
-			if err := w.ask(c.Context(), endpoint, map[string]string{"job_id": args[0]}, &reply); err != nil {
-				return asked(err)
-			}
-			fmt.Fprintf(a.stdout, "%s of %s %s is %s\n", reply.Job.JobID, plain(reply.Job.Provider), plain(reply.Job.Account), reply.Job.State)
-			return nil
+			return a.retryJobs(c.Context(), q)
 		},
 	}
+	f := c.Flags()
+	f.StringVar(&q.RunID, "run", "", "only jobs of this run")
+	f.StringVar(&q.Provider, "provider", "", "only jobs of this provider")
+	f.StringVar(&q.State, "state", "", "only jobs in this state: "+words(db.RetryStates)+" (default failed and dead)")
+	f.StringVar(&q.Since, "since", "", "only jobs that ended since then: 24h or 14d ago, or a day like 2026-01-31")
+	return c
+}
+
+// retryJobs retries all jobs that q chooses, as many at a time as the worker takes.
+func (a *app) retryJobs(ctx context.Context, q retryQuery) error {
+	if q.State != "" && !slices.Contains(db.RetryStates, jobs.State(q.State)) {
+		return misuse("--state: %q is not one of %s", q.State, words(db.RetryStates))
+	}
+	if q.Since != "" {
+		since, err := parseSince("since", q.Since, time.Now())
+		if err != nil {
+			return err
+		}
+		q.Since = since.UTC().Format(time.RFC3339)
+	}
+	w, err := a.dialWorker()
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	retried := 0
+	for more := true; more; more = q.Cursor != "" {
+		var reply struct {
+			Retried int    `json:"retried"`
+			Cursor  string `json:"cursor"`
+		}
+		if err := w.ask(ctx, "jobs.retry", q, &reply); err != nil {
+			if retried > 0 {
+				fmt.Fprintf(a.stdout, "%s retried\n", count(retried, "job"))
+			}
+			return asked(err)
+		}
+		retried += reply.Retried
+		q.Cursor = reply.Cursor
+	}
+	fmt.Fprintf(a.stdout, "%s retried\n", count(retried, "job"))
+	return nil
 }
 
 func (a *app) jobs(ctx context.Context, o jobsOptions) error {

@@ -51,13 +51,31 @@ func TestADeadJobIsBroughtBack(t *testing.T) {
 	if alerts := p.alerts(2); alerts[1].Code != "dead_job" || alerts[1].State != db.AlertResolved {
 		t.Errorf("got %+v, want the alert resolved", alerts)
 	}
+	if r := do(t, "--config", config, "jobs", "retry", "--run", run.ID); r.status != done || r.stdout != "0 jobs retried\n" {
+		t.Errorf("got status %d, %s%s, want nothing to retry", r.status, r.stdout, r.stderr)
+	}
+	p.sandbox("POST", "/_sandbox/fault", `{"op":"order_status","account":"1111111","status":503,"times":-1}`)
+	p.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`)
+	p.results(3)
+	p.sandbox("DELETE", "/_sandbox/fault", "")
+	if r := do(t, "--config", config, "jobs", "retry", "--provider", "michelin", "--since", "1h"); r.status != done || r.stdout != "1 job retried\n" {
+		t.Errorf("got status %d, %s%s, want the dead job retried", r.status, r.stdout, r.stderr)
+	}
+	if again := p.results(4)[3]; again.State != jobs.Succeeded {
+		t.Errorf("got %+v, want the run to have succeeded", again)
+	}
 	for args, want := range map[string]string{
-		"jobs retry " + id:      "is succeeded",
-		"jobs cancel none":      "no job",
-		"runs cancel none":      "no run",
-		"jobs none":             "no job",
-		"jobs --state lost":     "is not one of",
-		"runs cancel " + run.ID: "is succeeded",
+		"jobs retry " + id:                      "is succeeded",
+		"jobs retry":                            "give a job's id, or",
+		"jobs retry --state succeeded":          "is not one of",
+		"jobs retry --since never":              "is neither",
+		"jobs retry --run none":                 "no run",
+		"jobs retry " + id + " --run " + run.ID: "give either",
+		"jobs cancel none":                      "no job",
+		"runs cancel none":                      "no run",
+		"jobs none":                             "no job",
+		"jobs --state lost":                     "is not one of",
+		"runs cancel " + run.ID:                 "is succeeded",
 	} {
 		r := do(t, append([]string{"--config", config}, strings.Fields(args)...)...)
 		if r.status == done || !strings.Contains(r.stderr, want) {

@@ -132,6 +132,9 @@ func printRun(w io.Writer, r jobs.Run, js []db.JobRow, far jobs.Progress) error 
 	if len(r.Params) > 0 {
 		fmt.Fprintf(w, "params %s\n", plain(string(r.Params)))
 	}
+	if r.Note != "" {
+		fmt.Fprintf(w, "note: %s\n", plain(r.Note))
+	}
 	fmt.Fprintf(w, "%d of %s ended%s; %s seen, %d created, %d changed\n",
 		r.Jobs.Ended(), count(r.Jobs.Total, "job"), rest(r, far), count(r.Orders.Seen, "order"), r.Orders.Created, r.Orders.Changed)
 	if len(r.Errors) > 0 {
@@ -154,10 +157,6 @@ var jobHead = []string{"JOB", "ACCOUNT", "STATE", "ATTEMPTS", "ASKS", "SEEN", "C
 
 func jobCells(j db.JobRow) []string {
 	next, problem := "-", string(j.ErrorCode)
-	state := string(j.State)
-	if j.Turn == "held" || j.Turn == "behind" {
-		state = j.Turn
-	}
 	if j.NextAttemptAt != nil && !j.State.Ended() {
 		next = j.NextAttemptAt.UTC().Format("01-02 15:04:05")
 	}
@@ -165,7 +164,7 @@ func jobCells(j db.JobRow) []string {
 		problem += ": " + j.Error
 	}
 	return []string{
-		strings.TrimPrefix(j.JobID, j.RunID+"-"), j.Account, state, fmt.Sprint(j.Attempts), asks(j.Question),
+		strings.TrimPrefix(j.JobID, j.RunID+"-"), j.Account, stateOf(j), fmt.Sprint(j.Attempts), asks(j.Question),
 		fmt.Sprint(j.Orders.Seen), fmt.Sprint(j.Orders.Created), fmt.Sprint(j.Orders.Changed), next, orDash(problem),
 	}
 }

@@ -106,6 +106,7 @@ func TestDefaultsHoldWhereTheFileSaysNothing(t *testing.T) {
 		{"db.synchronous", c.DB.Synchronous, "full"},
 		{"worker.concurrency", c.Worker.Concurrency, 32},
 		{"worker.drain", c.Worker.Drain, 30 * time.Second},
+		{"worker.queue_alert", c.Worker.QueueAlert, 15 * time.Minute},
 		{"web.listen", c.Web.Listen, "127.0.0.1:8321"},
 		{"log", c.Log, config.Log{Level: "info", Format: "auto"}},
 	} {

@@ -87,6 +87,7 @@ func TestMistakes(t *testing.T) {
 		{"no log level", "[log]\nlevel = \"loud\"", `7:1 log.level: "loud" is not one of debug, info, warn, error`},
 		{"a role of later", "[worker]\nrole = \"fetch\"", `7:1 worker.role: "fetch" is not supported yet: only "all"`},
 		{"no jobs at once", "[worker]\nconcurrency = 0", "7:1 worker.concurrency: want 1 to 10000 jobs at once, got 0"},
+		{"a queue alert at once", "[worker]\nqueue_alert = \"1s\"", "7:1 worker.queue_alert: want 1m to 7d, or 0s for never, got 1s"},
 		{"a drain that never ends", "[worker]\ndrain = \"2d\"", "7:1 worker.drain: want 1s to 1h, got 48h0m0s"},
 		{"a negative retention", "[db]\nretention = { jobs = \"-90d\" }", "7:15 db.retention.jobs: want 0s, which is for ever, or 1d and more, got -2160h0m0s"},
 		{"a size of exchanges that is too small", "[db]\nretention = { exchanges_size = \"1KB\" }", `7:15 db.retention.exchanges_size: want "1MB" or more, or 0 for no bound`},

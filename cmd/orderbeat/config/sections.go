@@ -39,6 +39,8 @@ type Worker struct {
 	Concurrency int `toml:"concurrency"`
 	// Drain is how long jobs in hand may take when the program stops.
 	Drain time.Duration `toml:"drain"`
+	// QueueAlert is how long a job may wait in the queue before an alert is raised.
+	QueueAlert time.Duration `toml:"queue_alert"`
 	// Key is the file of the key that seals tokens at rest, as "file:PATH".
 	Key string `toml:"key"`
 }
@@ -66,7 +68,7 @@ func defaults() file {
 			MaxPayload: 8 << 20, Prefix: "orderbeat", Replicas: 1,
 		},
 		DB:      DB{Path: "data/orderbeat.db", Synchronous: "full", Retention: Retention{Exchanges: 30 * day, ExchangesSize: 1 << 30, Jobs: 90 * day, Events: 400 * day}},
-		Worker:  Worker{Role: "all", Concurrency: 32, Drain: 30 * time.Second, Key: defaultKey},
+		Worker:  Worker{Role: "all", Concurrency: 32, Drain: 30 * time.Second, QueueAlert: 15 * time.Minute, Key: defaultKey},
 		Web:     webSection{Listen: "127.0.0.1:8321"},
 		Log:     Log{Level: "info", Format: "auto"},
 		Sandbox: Sandbox{Listen: "127.0.0.1:8322", Day: 20 * time.Second},
@@ -102,6 +104,9 @@ func (l *loader) worker(s Worker) {
 	}
 	if s.Drain < time.Second || s.Drain > time.Hour {
 		l.add("worker.drain", "want 1s to 1h, got %s", s.Drain)
+	}
+	if s.QueueAlert != 0 && (s.QueueAlert < time.Minute || s.QueueAlert > 7*24*time.Hour) {
+		l.add("worker.queue_alert", "want 1m to 7d, or 0s for never, got %s", s.QueueAlert)
 	}
 }
 

@@ -1,0 +1,196 @@
+package db_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"orderbeat/db"
+	"orderbeat/jobs"
+)
+
+func retry(t *testing.T, d *db.DB, job jobs.Job) {
+	t.Helper()
+	if _, err := d.RetryJob(t.Context(), job.ID); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestARetriedJobOfLowPriorityWaitsForItsTurn(t *testing.T) {
+	d := open(t)
+	run, js := low(1, 1, "detroit", "toledo", "flint")
+	keep(t, d, run, js)
+	if got := wentOut(t, d); got != "1" {
+		t.Fatalf("got %q out, want 1", got)
+	}
+	commit(t, d, failed(js[0], jobs.Failed, noon))
+	if got := wentOut(t, d); got != "2" {
+		t.Fatalf("got %q out, want 2", got)
+	}
+	retry(t, d, js[0])
+	if got := wentOut(t, d); got != "" {
+		t.Errorf("got %q out beside the one in the lane, want none", got)
+	}
+	retry(t, d, js[0]) // it is queued already
+	if got := wentOut(t, d); got != "" {
+		t.Errorf("got %q out beside the one in the lane, want none", got)
+	}
+	sound(t, d)
+	commit(t, d, succeeded(js[1], noon))
+	if got := wentOut(t, d); got != "1" {
+		t.Errorf("got %q out, want the retried job when there is room", got)
+	}
+
+	js[0].Attempt = 2
+	commit(t, d, failed(js[0], jobs.Failed, noon))
+	if got := wentOut(t, d); got != "3" {
+		t.Fatalf("got %q out, want 3", got)
+	}
+	if _, err := d.PauseRun(t.Context(), run.ID, "", noon); err != nil {
+		t.Fatal(err)
+	}
+	commit(t, d, failed(js[2], jobs.Dead, noon))
+	retry(t, d, js[2])
+	if got := wentOut(t, d); got != "" {
+		t.Errorf("got %q out of a paused run, want none", got)
+	}
+	if _, err := d.ResumeRun(t.Context(), run.ID, noon); err != nil {
+		t.Fatal(err)
+	}
+	if got := wentOut(t, d); got != "3" {
+		t.Errorf("got %q out, want the retried job after the pause", got)
+	}
+	sound(t, d)
+}
+
+func TestAQueuedJobIsPublishedAgain(t *testing.T) {
+	d := open(t)
+	run, js := plan(1)
+	keep(t, d, run, js)
+	retry(t, d, js[0])
+	list := pending(t, d, noon.AddDate(1, 0, 0))
+	if len(list) != 1 {
+		t.Fatalf("got %d messages, want only the one that is not published yet", len(list))
+	}
+	publish(t, d)
+	retry(t, d, js[0])
+	again := pending(t, d, noon.AddDate(1, 0, 0))
+	if len(again) != 1 || again[0].MsgID == list[0].MsgID || string(again[0].Body) != string(list[0].Body) {
+		t.Errorf("got %+v, want the same job under another id", again)
+	}
+	if r, _, err := d.Run(t.Context(), run.ID); err != nil || r.Reopened != 0 || r.State != jobs.Queued {
+		t.Errorf("got %+v, %v, want the run as it was", r, err)
+	}
+}
+
+func TestManyJobsAreRetriedAFewAtATime(t *testing.T) {
+	d := open(t)
+	run, js := plan(8)
+	keep(t, d, run, js)
+	for i, state := range []jobs.State{jobs.Failed, jobs.Dead, jobs.Succeeded, jobs.Failed, jobs.Dead, jobs.Waiting} {
+		job := js[i]
+		if state == jobs.Succeeded {
+			commit(t, d, succeeded(job, noon))
+		} else {
+			commit(t, d, failed(job, state, noon.Add(time.Duration(i)*time.Hour)))
+		}
+	}
+	if _, err := d.CancelJob(t.Context(), js[6].ID); err != nil {
+		t.Fatal(err)
+	}
+	all := func(f db.RetryFilter) (n int) {
+		t.Helper()
+		for more := true; more; more = f.After != "" {
+			retried, after, err := d.RetryJobs(t.Context(), f)
+			if err != nil || retried > f.Limit {
+				t.Fatalf("got %d, %v, want at most %d", retried, err, f.Limit)
+			}
+			n, f.After = n+retried, after
+		}
+		return n
+	}
+	for _, step := range []struct {
+		name   string
+		filter db.RetryFilter
+		want   int
+	}{
+		{"of another run", db.RetryFilter{RunID: "none", Limit: 3}, 0},
+		{"of another provider", db.RetryFilter{Provider: "none", Limit: 3}, 0},
+		{"dead, later", db.RetryFilter{State: jobs.Dead, Since: noon.Add(3 * time.Hour), Limit: 3}, 1},
+		{"failed and dead, of the run", db.RetryFilter{RunID: run.ID, Limit: 2}, 3},
+		{"once more", db.RetryFilter{RunID: run.ID, Limit: 2}, 0},
+		{"cancelled", db.RetryFilter{State: jobs.Cancelled, Limit: 2}, 1},
+		{"queued", db.RetryFilter{Provider: run.Provider, State: jobs.Queued, Limit: 2}, 6},
+	} {
+		if got := all(step.filter); got != step.want {
+			t.Errorf("%s: got %d retried, want %d", step.name, got, step.want)
+		}
+	}
+	sound(t, d)
+}
+
+func TestJobsAreRequeuedByGroup(t *testing.T) {
+	d := open(t)
+	run, js := plan(6)
+	for i := range js {
+		js[i].Account = []string{"detroit", "toledo"}[i%2]
+	}
+	keep(t, d, run, js)
+	if groups, err := d.PublishedJobs(t.Context()); err != nil || len(groups) != 0 {
+		t.Errorf("got %+v, %v, want none while they are in the outbox", groups, err)
+	}
+	publish(t, d)
+	commit(t, d, succeeded(js[0], noon))
+	commit(t, d, failed(js[2], jobs.Waiting, noon))
+	groups, err := d.PublishedJobs(t.Context())
+	if err != nil || len(groups) != 2 || groups[0].Jobs+groups[1].Jobs != 4 {
+		t.Fatalf("got %+v, %v, want what is neither ended nor in the outbox", groups, err)
+	}
+	toledo := groups[slices.IndexFunc(groups, func(g db.JobGroup) bool { return g.Account == "toledo" })]
+	if n, err := d.RequeueGroup(t.Context(), toledo, []string{js[1].ID}); n != 2 || err != nil {
+		t.Errorf("got %d, %v, want those of the account but the one in hand", n, err)
+	}
+	if n, err := d.RequeueGroup(t.Context(), toledo, nil); n != 1 || err != nil {
+		t.Errorf("got %d, %v, want the one that is not in the outbox", n, err)
+	}
+}
+
+func TestARunIsJoinedOnlyWhileItMoves(t *testing.T) {
+	d := open(t)
+	ask := func(at time.Time, change func(*jobs.Run)) (run jobs.Run, joined bool) {
+		t.Helper()
+		run, js := plan(1)
+		run.ID, run.RequestedAt = jobs.NewID(at), at
+		js[0].ID, js[0].RunID, js[0].References = run.ID+"-00001", run.ID, []string{"PO1"}
+		if change != nil {
+			change(&run)
+		}
+		kept, started, err := d.StartRun(t.Context(), run, js)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return kept, !started
+	}
+	first, _ := ask(noon, nil)
+	if run, joined := ask(noon.Add(10*time.Minute), nil); !joined || run.ID != first.ID {
+		t.Error("a run that waits for 10 minutes is not joined")
+	}
+	second, joined := ask(noon.Add(20*time.Minute), nil)
+	if joined {
+		t.Error("a run that waits for 20 minutes is joined")
+	}
+	if run, joined := ask(noon.Add(21*time.Minute), nil); !joined || run.ID != second.ID {
+		t.Error("the run that was started instead is not joined")
+	}
+	low := func(run *jobs.Run) { run.Lane = 1 }
+	paused, _ := ask(noon, low)
+	if run, joined := ask(noon.Add(time.Hour), low); !joined || run.ID != paused.ID {
+		t.Error("a run of low priority that waits for its turn is not joined")
+	}
+	if _, err := d.PauseRun(t.Context(), paused.ID, "", noon); err != nil {
+		t.Fatal(err)
+	}
+	if _, joined := ask(noon.Add(time.Hour), low); joined {
+		t.Error("a paused run is joined")
+	}
+}

@@ -1,0 +1,364 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+	"orderbeat/worker/problems"
+)
+
+const (
+	// reconcileEvery is how often the jobs in the database are compared with the messages
+	// on the stream.
+	reconcileEvery = 20 * time.Second
+	// reconcileConfirm is how often, and reconcilePause after how long, a difference is
+	// looked at again: jobs come and go between looking at the one and at the other.
+	reconcileConfirm = 2
+	reconcilePause   = time.Second
+	// maxPurges bounds how many providers that are not configured one look purges.
+	maxPurges = 100
+)
+
+// codeQueueDelayed is the alert's about jobs of a provider that wait in the queue for
+// longer than Config.QueueAlert.
+const codeQueueDelayed clients.Code = "queue_delayed"
+
+// reconciler finds jobs that the database has published and the stream does not hold, and
+// publishes them again; it removes messages that no consumer takes, and replaces a
+// consumer that does not deliver what the stream holds. It raises the alert about jobs
+// that wait for too long.
+type reconciler struct {
+	db        *db.DB
+	queues    *queues
+	held      *held
+	providers map[string]Provider
+	after     time.Duration // how long a job may wait in the queue; 0 for any time
+	started   time.Time
+	activity  *problems.Activity
+	log       *slog.Logger
+
+	tidied bool            // the consumers of providers that are gone were deleted
+	stuck  map[string]bool // providers whose consumer seemed stuck at the last look
+	raised map[string]bool // providers with a raised alert; nil while that is not known
+}
+
+func newReconciler(c Config, q *queues, h *held) *reconciler {
+	return &reconciler{
+		db: c.DB, queues: q, held: h, providers: byName(c.Providers), after: c.QueueAlert, started: time.Now(),
+		activity: q.problems.Activity("reconcile"), log: c.Log, stuck: map[string]bool{},
+	}
+}
+
+// run looks at once and then now and again until ctx ends.
+func (r *reconciler) run(ctx context.Context) {
+	every := reconcileEvery
+	if r.after > 0 {
+		every = min(every, r.after/4)
+	}
+	for {
+		requeued, err := r.reconcile(ctx)
+		if err = errors.Join(r.alert(ctx, time.Now()), err); err == nil {
+			r.activity.OK()
+		} else if ctx.Err() == nil {
+			r.activity.Failed("jobs could not be compared with the jobs stream", err)
+		}
+		rest := every
+		if requeued > 0 {
+			rest = min(rest, reconcilePause) // perhaps the stream does not hold as many
+		}
+		if !pause(ctx, rest) {
+			return
+		}
+	}
+}
+
+// reconcile compares the jobs with the stream, and returns how many it requeued.
+func (r *reconciler) reconcile(ctx context.Context) (requeued int, err error) {
+	if !r.queues.lease.sure() {
+		return 0, nil // NATS is away, or another worker has the jobs
+	}
+	lost, messages, err := r.missing(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if err := errors.Join(r.purge(ctx, messages), r.deleteUnknown(ctx), r.replaceStuck(ctx, messages)); err != nil {
+		return 0, err
+	}
+	for range reconcileConfirm {
+		if len(lost) == 0 || !pause(ctx, reconcilePause) {
+			return 0, ctx.Err()
+		}
+		again, _, err := r.missing(ctx)
+		if err != nil {
+			return 0, err
+		}
+		lost = slices.DeleteFunc(lost, func(g db.JobGroup) bool {
+			return !slices.ContainsFunc(again, func(a db.JobGroup) bool { return a.Subject() == g.Subject() })
+		})
+	}
+	for _, g := range lost {
+		n, err := r.db.RequeueGroup(ctx, g, r.inHand())
+		if err != nil {
+			return requeued, err
+		}
+		requeued += n
+		if n > 0 {
+			r.log.Warn("the jobs stream has lost jobs: they are published again", "provider", g.Provider, "account", g.Account, "kind", g.Kind, "jobs", n)
+		}
+	}
+	return requeued, nil
+}
+
+// missing are the groups of jobs of which the stream holds fewer messages than there are
+// jobs. A job whose message is gone but which this process works at lacks nothing. messages
+// counts the messages on the stream by subject.
+func (r *reconciler) missing(ctx context.Context) (lost []db.JobGroup, messages map[string]uint64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 6*patience)
+	defer cancel()
+	before, err := r.db.PublishedJobs(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	stream, err := r.queues.js.Stream(ctx, r.queues.stream("jobs"))
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(r.queues.of("jobs.>")))
+	if err != nil {
+		return nil, nil, err
+	}
+	messages = info.State.Subjects
+	fewer := func(g db.JobGroup) bool { return messages[r.queues.of(g.Subject())] < uint64(g.Jobs) }
+	if !slices.ContainsFunc(before, fewer) {
+		return nil, messages, nil
+	}
+	after, err := r.db.PublishedJobs(ctx) // those that ended meanwhile are not missing
+	if err != nil {
+		return nil, nil, err
+	}
+	gone, err := r.gone(ctx, stream)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, g := range after {
+		was := slices.IndexFunc(before, func(b db.JobGroup) bool { return b.Subject() == g.Subject() })
+		if was < 0 {
+			continue // published meanwhile
+		}
+		g.Jobs = min(g.Jobs, before[was].Jobs) - gone[r.queues.of(g.Subject())]
+		if g.Jobs > 0 && fewer(g) {
+			lost = append(lost, g)
+		}
+	}
+	return lost, messages, nil
+}
+
+// gone counts the messages in hand that the stream does not hold any more, by subject.
+func (r *reconciler) gone(ctx context.Context, stream jetstream.Stream) (map[string]int, error) {
+	gone := map[string]int{}
+	for _, msg := range r.held.list() {
+		_, err := stream.GetMsg(ctx, sequence(msg))
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			gone[msg.Subject()]++
+		} else if err != nil {
+			return nil, fmt.Errorf("message %d: %w", sequence(msg), err)
+		}
+	}
+	return gone, nil
+}
+
+// inHand are the ids of the jobs whose messages are in hand.
+func (r *reconciler) inHand() (ids []string) {
+	for _, msg := range r.held.list() {
+		ids = append(ids, msg.Headers().Get("ce-subject"))
+	}
+	return ids
+}
+
+// purge removes messages for providers that are not configured: no consumer takes them.
+func (r *reconciler) purge(ctx context.Context, messages map[string]uint64) error {
+	unknown := map[string]uint64{}
+	for subject, n := range messages {
+		switch tokens := r.queues.tokens(subject); {
+		case len(tokens) < 3:
+			unknown[subject] += n
+		case !r.configured(tokens[1]):
+			unknown[r.queues.of("jobs."+tokens[1]+".>")] += n
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	stream, err := r.queues.js.Stream(ctx, r.queues.stream("jobs"))
+	if err != nil {
+		return err
+	}
+	for _, subject := range slices.Sorted(maps.Keys(unknown))[:min(len(unknown), maxPurges)] {
+		if err := stream.Purge(ctx, jetstream.WithPurgeSubject(subject)); err != nil {
+			return fmt.Errorf("purge %s: %w", subject, err)
+		}
+		r.log.Warn("messages on the jobs stream removed: their provider is not configured", "subject", subject, "messages", unknown[subject])
+	}
+	return nil
+}
+
+// deleteUnknown deletes, once, the consumers of providers that are not configured any more.
+func (r *reconciler) deleteUnknown(ctx context.Context) error {
+	if r.tidied {
+		return nil
+	}
+	stream, err := r.queues.js.Stream(ctx, r.queues.stream("jobs"))
+	if err != nil {
+		return err
+	}
+	list := stream.ListConsumers(ctx)
+	for info := range list.Info() {
+		if r.configured(info.Name) || info.Config.FilterSubject != r.queues.of("jobs."+info.Name+".>") {
+			continue
+		}
+		if err := stream.DeleteConsumer(ctx, info.Name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+			return fmt.Errorf("consumer %s: %w", info.Name, err)
+		}
+		r.log.Info("consumer removed: its provider is not configured", "consumer", info.Name)
+	}
+	r.tidied = list.Err() == nil
+	return list.Err()
+}
+
+// configured reports whether a token of a subject is a configured provider's.
+func (r *reconciler) configured(token string) bool {
+	for name := range r.providers {
+		if db.Token(name) == token {
+			return true
+		}
+	}
+	return false
+}
+
+// replaceStuck deletes the consumers, which their receivers make again, that have nothing
+// to deliver although the stream holds messages for them, as seen at two looks. The
+// consumer may count messages as delivered that a restored stream holds again, or have a
+// limit that somebody gave it.
+func (r *reconciler) replaceStuck(ctx context.Context, messages map[string]uint64) error {
+	stuck := map[string]bool{}
+	for name := range r.providers {
+		token := db.Token(name)
+		present := r.of(token, messages)
+		if present == 0 {
+			continue
+		}
+		consumer, err := r.queues.js.Consumer(ctx, r.queues.stream("jobs"), token)
+		if errors.Is(err, jetstream.ErrConsumerNotFound) {
+			continue // its receiver makes it
+		}
+		if err != nil {
+			return fmt.Errorf("consumer %s: %w", token, err)
+		}
+		info := consumer.CachedInfo()
+		if stuck[name] = info.NumPending == 0 && info.NumAckPending == 0; !stuck[name] || !r.stuck[name] {
+			continue
+		}
+		if present, err = r.present(ctx, token); present == 0 || err != nil {
+			return err // it delivered them meanwhile
+		}
+		r.log.Warn("a consumer delivers nothing although the stream holds messages for it: it is replaced", "consumer", token, "messages", present)
+		if err := r.queues.js.DeleteConsumer(ctx, r.queues.stream("jobs"), token); err != nil {
+			return fmt.Errorf("consumer %s: %w", token, err)
+		}
+	}
+	r.stuck = stuck
+	return nil
+}
+
+// of is how many of the messages are a provider's.
+func (r *reconciler) of(token string, messages map[string]uint64) (n uint64) {
+	for subject, count := range messages {
+		if tokens := r.queues.tokens(subject); len(tokens) > 2 && tokens[1] == token {
+			n += count
+		}
+	}
+	return n
+}
+
+// present is how many messages the stream holds for a provider now.
+func (r *reconciler) present(ctx context.Context, token string) (uint64, error) {
+	stream, err := r.queues.js.Stream(ctx, r.queues.stream("jobs"))
+	if err != nil {
+		return 0, err
+	}
+	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(r.queues.of("jobs."+token+".>")))
+	if err != nil {
+		return 0, err
+	}
+	return r.of(token, info.State.Subjects), nil
+}
+
+// alert raises or resolves the alerts about jobs that wait in the queue.
+func (r *reconciler) alert(ctx context.Context, now time.Time) error {
+	if err := r.recall(ctx); err != nil {
+		return err
+	}
+	var waiting []db.QueueDelay
+	if r.after > 0 && now.Sub(r.started) >= r.after { // before, nothing could take them
+		var err error
+		if waiting, err = r.db.QueueDelays(ctx, now.Add(-r.after)); err != nil {
+			return err
+		}
+	}
+	delayed := map[string]bool{}
+	for _, q := range waiting {
+		delayed[q.Provider] = true
+		if r.raised[q.Provider] {
+			continue
+		}
+		a := db.Alert{
+			Provider: q.Provider, Code: codeQueueDelayed,
+			Message: fmt.Sprintf("jobs have waited in the queue for longer than %s (worker.queue_alert): %d, the first since %s", lengthOf(r.after), q.Jobs, q.Since.UTC().Format(time.RFC3339)),
+			Hint: fmt.Sprintf("Check /readyz and the log for why no job begins. If jobs begin but too slowly, raise concurrency of providers.%s. "+
+				"\"orderbeat jobs retry --provider %[1]s --state queued\" publishes them again.", q.Provider),
+		}
+		if _, err := r.db.Raise(ctx, a); err != nil {
+			return err
+		}
+		r.raised[q.Provider] = true
+		r.log.Warn("alert raised", "provider", a.Provider, "code", a.Code, "err", a.Message, "hint", a.Hint)
+	}
+	for provider := range r.raised {
+		if delayed[provider] {
+			continue
+		}
+		if _, err := r.db.Resolve(ctx, provider, "", "", codeQueueDelayed); err != nil {
+			return err
+		}
+		delete(r.raised, provider)
+		r.log.Info("alert resolved", "provider", provider, "code", codeQueueDelayed)
+	}
+	return nil
+}
+
+// recall learns, once, which alerts an earlier process raised.
+func (r *reconciler) recall(ctx context.Context) error {
+	if r.raised != nil {
+		return nil
+	}
+	list, err := r.db.Alerts(ctx, true)
+	if err != nil {
+		return err
+	}
+	r.raised = map[string]bool{}
+	for _, a := range list {
+		if a.Code == codeQueueDelayed {
+			r.raised[a.Provider] = true
+		}
+	}
+	return nil
+}

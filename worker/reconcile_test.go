@@ -1,0 +1,212 @@
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+	"orderbeat/jobs"
+	"orderbeat/worker"
+)
+
+// hold has the supplier answer nothing before release is called.
+func (b *bench) hold() (release func()) {
+	gate := make(chan struct{})
+	b.supplier.answers(func(ctx context.Context, _ clients.Query) (clients.Answer, error) {
+		select {
+		case <-gate:
+			return clients.Answer{}, nil
+		case <-ctx.Done():
+			return clients.Answer{}, ctx.Err()
+		}
+	})
+	return func() { close(gate) }
+}
+
+// published waits until n calls are in hand and the outbox is empty.
+func (b *bench) published(n int) {
+	b.t.Helper()
+	b.eventually("some jobs are in hand, and the others in the stream", func() bool {
+		pending, err := b.db.Pending(b.t.Context(), time.Now(), 1)
+		return err == nil && len(pending) == 0 && b.supplier.calls() == n
+	})
+}
+
+// doneOnce waits until the only run has succeeded, and checks that no question was put twice.
+func (b *bench) doneOnce(before int) {
+	b.t.Helper()
+	var run jobs.Run
+	b.eventuallyWithin(time.Minute, "the run ends", func() bool {
+		runs, err := b.db.Runs(b.t.Context(), db.RunFilter{State: jobs.Succeeded})
+		if err == nil && len(runs) == 1 {
+			run = runs[0]
+		}
+		return run.Jobs.Succeeded > 0
+	})
+	if n := b.supplier.calls() + before; n != run.Jobs.Total {
+		b.t.Errorf("got %d calls for %d jobs, want one for each", n, run.Jobs.Total)
+	}
+	b.settled()
+}
+
+const manyJobs = `{"provider":"michelin","kind":"sync","params":{"from":"2020-01-01","to":"2021-12-31"}}`
+
+func TestJobsThatWerePurgedArePublishedAgain(t *testing.T) {
+	t.Parallel()
+	b := start(t, nil)
+	release := b.hold()
+	b.ask("runs.start", manyJobs)
+	b.published(4)
+	stream, err := b.js.Stream(t.Context(), "ORDERBEAT_JOBS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Purge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.eventuallyWithin(time.Minute, "what is not in hand is published again", func() bool {
+		runs, err := b.db.Runs(t.Context(), db.RunFilter{})
+		return err == nil && b.count("ORDERBEAT_JOBS") == runs[0].Jobs.Total-4
+	})
+	release()
+	b.doneOnce(0)
+}
+
+func TestJobsThatWerePurgedWhileNothingRanArePublishedAtTheStart(t *testing.T) {
+	t.Parallel()
+	srv := depot(t)()
+	folder := t.TempDir()
+	outside := func(c *worker.Config) {
+		c.NATS = worker.NATS{URL: srv.ClientURL(), Prefix: "orderbeat"}
+		c.Drain = time.Second
+	}
+	b := startIn(t, folder, outside)
+	b.hold()
+	b.ask("runs.start", manyJobs)
+	b.published(4)
+	if err := b.stop(); err != nil {
+		t.Fatal(err)
+	}
+	stream, err := b.js.Stream(t.Context(), "ORDERBEAT_JOBS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Purge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b = startIn(t, folder, outside)
+	b.doneOnce(0)
+}
+
+func TestAStreamThatDropsOldJobsLosesNone(t *testing.T) {
+	t.Parallel()
+	b := start(t, nil)
+	stream, err := b.js.Stream(t.Context(), "ORDERBEAT_JOBS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := stream.CachedInfo().Config
+	config.MaxMsgs, config.Discard = 5, jetstream.DiscardOld
+	if _, err := b.js.UpdateStream(t.Context(), config); err != nil {
+		t.Fatal(err)
+	}
+	b.ask("runs.start", manyJobs)
+	b.doneOnce(0)
+}
+
+func TestMessagesThatNobodyTakesLeaveTheJobsStream(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	old := startIn(t, folder, func(c *worker.Config) { c.Providers[0].Name = "renamed" })
+	if err := old.stop(); err != nil {
+		t.Fatal(err)
+	}
+	b := startIn(t, folder, func(c *worker.Config) { c.QueueAlert = 2 * time.Second })
+	for _, subject := range []string{"orderbeat.jobs.nobody.detroit.sync", "orderbeat.jobs.nobody", "orderbeat.jobs.michelin", "orderbeat.jobs.michelin.x.y.z"} {
+		b.publish(subject, `{"job_id":"x"}`, nil)
+	}
+	b.eventuallyWithin(time.Minute, "they are gone", func() bool { return b.count("ORDERBEAT_JOBS") == 0 })
+	b.eventuallyWithin(time.Minute, "the consumer of the removed provider is gone", func() bool {
+		_, err := b.js.Consumer(t.Context(), "ORDERBEAT_JOBS", "renamed")
+		return errors.Is(err, jetstream.ErrConsumerNotFound)
+	})
+	b.publish("orderbeat.runs.michelin.sync", ``, nil)
+	if r := b.result(1); r.State != jobs.Succeeded {
+		t.Errorf("got %s, want succeeded", r.State)
+	}
+}
+
+func TestAConsumerThatDeliversNothingIsReplaced(t *testing.T) {
+	t.Parallel()
+	b := start(t, func(c *worker.Config) { c.QueueAlert = 2 * time.Second })
+	consumer, err := b.js.Consumer(t.Context(), "ORDERBEAT_JOBS", "michelin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := consumer.CachedInfo().Config
+	config.FilterSubject = "orderbeat.jobs.other.>"
+	if _, err := b.js.UpdateConsumer(t.Context(), "ORDERBEAT_JOBS", config); err != nil {
+		t.Fatal(err)
+	}
+	b.publish("orderbeat.runs.michelin.sync", ``, nil)
+	if r := b.result(1); r.State != jobs.Succeeded {
+		t.Errorf("got %s, want succeeded", r.State)
+	}
+}
+
+func TestJobsThatWaitForTooLongRaiseAnAlertUntilTheyBegin(t *testing.T) {
+	t.Parallel()
+	b := start(t, func(c *worker.Config) { c.QueueAlert, c.Providers[0].Concurrency = time.Second, 1 })
+	release := b.hold()
+	b.publish("orderbeat.runs.michelin.sync", ``, nil)
+	b.published(1)
+	raised := func() (found []db.Alert) {
+		list, err := b.db.Alerts(t.Context(), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range list {
+			if a.Code == "queue_delayed" {
+				found = append(found, a)
+			}
+		}
+		return found
+	}
+	b.eventuallyWithin(time.Minute, "the alert is raised", func() bool { return len(raised()) == 1 })
+	if a := raised()[0]; a.Provider != "michelin" || a.Account != "" || a.Hint == "" {
+		t.Errorf("got %+v, want one about the provider", a)
+	}
+	release()
+	b.eventuallyWithin(time.Minute, "the alert is resolved", func() bool { return len(raised()) == 0 })
+	if n := b.count("ORDERBEAT_ALERTS"); n != 2 {
+		t.Errorf("got %d messages about alerts, want it raised and resolved once", n)
+	}
+}
+
+// TestReceivingGoesOnWhenNATSIsBack restarts the server while requests for messages wait at it.
+func TestReceivingGoesOnWhenNATSIsBack(t *testing.T) {
+	t.Parallel()
+	startServer := depot(t)
+	srv := startServer()
+	b := start(t, func(c *worker.Config) { c.NATS = worker.NATS{URL: srv.ClientURL(), Prefix: "orderbeat"} })
+	for i := range 3 {
+		srv.Shutdown()
+		srv.WaitForShutdown()
+		srv = startServer()
+		b.eventually("the test's own connection is back", b.conn.IsConnected)
+		back := time.Now()
+		b.publish("orderbeat.runs.michelin.sync", fmt.Sprintf(`{"from":"2026-01-0%d","to":"2026-01-09"}`, i+1), nil)
+		// The library notices after 10 s that a request is lost.
+		b.eventuallyWithin(8*time.Second, "the run ends", func() bool {
+			runs, err := b.db.Runs(t.Context(), db.RunFilter{State: jobs.Succeeded})
+			return err == nil && len(runs) == i+1
+		})
+		t.Logf("the run ended %s after NATS was back", time.Since(back))
+	}
+}
