@@ -187,7 +187,7 @@ func (h *HTTP) exchange(ctx context.Context, c Call, read func(Response) error) 
 			return 0, err
 		}
 		defer answer.Body.Close()
-		return answer.StatusCode, h.take(&c, answer, read)
+		return answer.StatusCode, h.take(ctx, &c, answer, read)
 	}
 	into := h.recording(ctx)
 	var again *notes
@@ -216,7 +216,7 @@ func (h *HTTP) exchange(ctx context.Context, c Call, read func(Response) error) 
 	}
 	record := h.record(into, &c, resp)
 	defer func() { record.end(err) }()
-	return raw.StatusCode, h.take(&c, raw, read)
+	return raw.StatusCode, h.take(ctx, &c, raw, read)
 }
 
 // noAnswer tells who watches, and who records, of a call that brought nothing.
@@ -235,17 +235,23 @@ func (h *HTTP) noAnswer(into *Recording, c *Call, again *notes, began time.Time,
 }
 
 // take lets read have an answer that is accepted, and says what is wrong with it.
-func (h *HTTP) take(c *Call, raw *http.Response, read func(Response) error) error {
+func (h *HTTP) take(ctx context.Context, c *Call, raw *http.Response, read func(Response) error) error {
 	if (raw.StatusCode < 200 || raw.StatusCode > 299) && !slices.Contains(c.Accept, raw.StatusCode) {
 		return c.refused(raw)
 	}
-	body := &boundedBody{body: raw.Body, left: h.maxBody}
+	meter := NewMeter(ctx)
+	defer meter.Free()
+	body := &boundedBody{body: raw.Body, left: h.maxBody, meter: meter}
 	err := read(Response{Status: raw.StatusCode, Header: raw.Header, Body: body})
 	switch {
 	case body.tooLong:
 		return tooLong(h.maxBody)
 	case body.broken != nil:
 		return body.broken
+	case body.refused != nil:
+		return body.refused
+	case err != nil && ctx.Err() != nil:
+		return timeUp(ctx, err)
 	}
 	if _, ok := errors.AsType[*Error](err); err != nil && !ok {
 		err = &Error{Code: CodeBadResponse, Message: "the answer is not the expected document", Err: err}

@@ -3,8 +3,8 @@ package clients
 import (
 	"bytes"
 	"cmp"
-	"fmt"
 	"slices"
+	"strconv"
 )
 
 func byID(a, b Line) int { return cmp.Compare(a.LineID, b.LineID) }
@@ -23,27 +23,47 @@ func (o *Order) separateLines() {
 	if len(taken) == 0 {
 		return
 	}
-	slices.SortFunc(o.Lines, func(a, b Line) int { return cmp.Or(byID(a, b), bytes.Compare(contents(&a), contents(&b))) })
-	o.Lines = slices.CompactFunc(o.Lines, func(a, b Line) bool {
-		return a.LineID == b.LineID && bytes.Equal(contents(&a), contents(&b))
-	})
-	for _, l := range o.Lines {
-		taken[l.LineID] = true
+	o.Lines = distinctLines(o.Lines)
+	for i := range o.Lines {
+		taken[o.Lines[i].LineID] = true
 	}
-	first := ""
+	first, n := "", 0
 	for i := range o.Lines {
 		l := &o.Lines[i]
 		if i == 0 || l.LineID != first {
-			first = l.LineID
+			first, n = l.LineID, 1
 			continue
 		}
-		for n := 2; taken[l.LineID]; n++ {
-			l.LineID = fmt.Sprintf("%s~%d", first, n)
+		for taken[l.LineID] {
+			n++ // never starts over: each number is tried once
+			l.LineID = first + "~" + strconv.Itoa(n)
 		}
 		taken[l.LineID] = true
 	}
 	slices.SortFunc(o.Lines, byID)
 }
 
-// contents is everything a line says.
-func contents(l *Line) []byte { return l.appendTo(nil, nil) }
+// distinctLines sorts lines by id and contents and drops the repeated ones. The contents
+// of a line are encoded once, not at every comparison.
+func distinctLines(lines []Line) []Line {
+	type encoded struct {
+		at       int
+		contents []byte
+	}
+	all := make([]encoded, len(lines))
+	for i := range lines {
+		all[i] = encoded{i, lines[i].Contents()}
+	}
+	slices.SortFunc(all, func(a, b encoded) int {
+		return cmp.Or(byID(lines[a.at], lines[b.at]), bytes.Compare(a.contents, b.contents))
+	})
+	all = slices.CompactFunc(all, func(a, b encoded) bool { return bytes.Equal(a.contents, b.contents) })
+	distinct := make([]Line, len(all))
+	for i, e := range all {
+		distinct[i] = lines[e.at]
+	}
+	return distinct
+}
+
+// Contents encodes everything that a line says: it is equal for equal lines only.
+func (l *Line) Contents() []byte { return l.appendTo(nil, nil) }

@@ -28,10 +28,14 @@ func (t *tx) linkDocument(o *jobs.Outcome, d *document) (orders []string, lost [
 			return nil, nil, err
 		}
 	}
+	belongs := make(map[string]bool, len(orders))
+	for _, id := range orders {
+		belongs[id] = true
+	}
 	err = t.each(untellSQL, []any{o.Provider, o.Account, d.name, d.id}, func(rows *sql.Rows) error {
 		var id string
 		err := rows.Scan(&id)
-		if !slices.Contains(orders, id) {
+		if !belongs[id] {
 			lost = append(lost, link{id, d.name, d.id})
 		}
 		return err

@@ -61,13 +61,17 @@ func (t *tx) tell(o *jobs.Outcome, ids []string, news []newDocument, traceparent
 	if err != nil {
 		return nil, err
 	}
+	byID := make(map[string]newDocument, len(news))
+	for _, d := range news {
+		byID[d.name+" "+d.id] = d
+	}
 	for len(untold) > 0 {
 		id := untold[0].orderID
 		n := slices.IndexFunc(untold, func(l link) bool { return l.orderID != id })
 		if n < 0 {
 			n = len(untold)
 		}
-		if err := t.tellOrder(o, id, untold[:n], news, traceparent); err != nil {
+		if err := t.tellOrder(o, id, untold[:n], byID, traceparent); err != nil {
 			return nil, fmt.Errorf("order %s: %w", id, err)
 		}
 		told, untold = append(told, id), untold[n:]
@@ -101,7 +105,7 @@ SELECT d.order_id, d.kind, d.document_id
 
 // tellOrder appends one event for each document to the history of an order. Each is a
 // revision of its own; the order itself stays as it is.
-func (t *tx) tellOrder(o *jobs.Outcome, id string, links []link, news []newDocument, traceparent string) error {
+func (t *tx) tellOrder(o *jobs.Outcome, id string, links []link, news map[string]newDocument, traceparent string) error {
 	order := observed{Order: &clients.Order{Provider: o.Provider, Account: o.Account, OrderID: id}}
 	var revision int
 	err := t.row(tellableSQL, []any{o.Provider, o.Account, id}, &revision, &order.Reference,
@@ -142,7 +146,7 @@ UPDATE orders SET revision = ?, last_changed_at = max(last_changed_at, ?)
 )
 
 // describe makes the changes of an event: one, with the whole document on either side.
-func (t *tx) describe(o *jobs.Outcome, l link, news []newDocument) (kind *documentKind, changes string, err error) {
+func (t *tx) describe(o *jobs.Outcome, l link, news map[string]newDocument) (kind *documentKind, changes string, err error) {
 	kind = &advices
 	if l.kind == invoices.name {
 		kind = &invoices
@@ -152,10 +156,10 @@ func (t *tx) describe(o *jobs.Outcome, l link, news []newDocument) (kind *docume
 		Before json.RawMessage `json:"before"`
 		After  json.RawMessage `json:"after"`
 	}{Path: kind.path(l.documentID)}
-	if i := slices.IndexFunc(news, func(d newDocument) bool { return d.name == l.kind && d.id == l.documentID }); i >= 0 {
-		change.After = json.RawMessage(news[i].text)
-		if before := news[i].before; before != "" {
-			change.Before = json.RawMessage(before)
+	if d, ok := news[l.kind+" "+l.documentID]; ok {
+		change.After = json.RawMessage(d.text)
+		if d.before != "" {
+			change.Before = json.RawMessage(d.before)
 		}
 	} else if err := t.row(kind.text, []any{o.Provider, o.Account, l.documentID}, (*rawInto)(&change.After)); err != nil {
 		return nil, "", err
@@ -167,7 +171,10 @@ func (t *tx) describe(o *jobs.Outcome, l link, news []newDocument) (kind *docume
 // countOrders adds to the tally the known orders that an outcome's documents belong to,
 // but for those that it counts already.
 func (t *tx) countOrders(o *jobs.Outcome, orders []observed, list []document, told []string, tally *jobs.Tally) error {
-	counted := map[string]bool{}
+	counted, changed := map[string]bool{}, map[string]bool{}
+	for _, id := range told {
+		changed[id] = true
+	}
 	for i := range orders {
 		counted[orders[i].OrderID] = true
 	}
@@ -187,7 +194,7 @@ func (t *tx) countOrders(o *jobs.Outcome, orders []observed, list []document, to
 			}
 			counted[id] = true
 			tally.Seen++
-			if slices.Contains(told, id) {
+			if changed[id] {
 				tally.Changed++
 			} else {
 				tally.Unchanged++

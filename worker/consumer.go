@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/jobs"
 )
@@ -30,6 +31,7 @@ type consumers struct {
 	held      *held
 	inHand    *inHand
 	foreign   *prometheus.CounterVec
+	memory    *clients.Memory
 	log       *slog.Logger
 
 	working sync.WaitGroup // one for each job in hand
@@ -39,7 +41,7 @@ func newConsumers(c Config, f *finished) *consumers {
 	return &consumers{
 		db: c.DB, providers: byName(c.Providers), finished: f,
 		slots: newSlots(c.Concurrency), suspects: newSuspects(), held: newHeld(), inHand: newInHand(),
-		foreign: newForeign(c.Providers), log: c.Log,
+		foreign: newForeign(c.Providers), memory: c.Memory, log: c.Log,
 	}
 }
 
@@ -119,6 +121,8 @@ func (c *consumers) perform(ctx context.Context, job jobs.Job) error {
 	if c.suspects.has(job.ID) {
 		defer c.slots.alone(asking)()
 	}
+	asking, release := c.memory.Budget(asking, job.Provider)
+	defer release() // what was reported is held until it is committed
 	begun, err := c.db.BeginJob(ctx, job)
 	if err != nil || !begun {
 		return err

@@ -145,7 +145,9 @@ func (s *service) askLive(ctx context.Context, q orderQuestion, traceparent stri
 	if err := s.db.StartInline(ctx, run, planned[0]); err != nil {
 		return err
 	}
-	out := s.performOnce(ctx, planned[0])
+	asking, release := s.responses.Budget(ctx, q.Provider)
+	defer release() // what was reported is held until it is committed
+	out := s.performOnce(asking, planned[0])
 	committed, err := s.db.Commit(keep, out)
 	if err != nil {
 		return err

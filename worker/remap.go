@@ -66,20 +66,19 @@ func (s *service) remapExchanges(ctx context.Context, r *request) (any, error) {
 	if q.Account != "" {
 		request.Accounts = []string{q.Account}
 	}
-	plan, err := s.planner.plan(ctx, request)
+	run, planned, wrong, err := s.planner.plan(ctx, request)
 	switch {
 	case err != nil:
 		return nil, err
-	case plan.invalid != nil:
-		return nil, plan.invalid
-	case len(plan.jobs) == 0:
+	case wrong != nil:
+		return nil, wrong
+	case len(planned) == 0:
 		return nil, notFound("no answer is kept that could be mapped again",
 			`those of jobs that succeeded are, where the provider has exchanges = "full", for as long as db.retention says; orderbeat exchanges lists them`)
 	}
-	run, err := s.planner.keep(ctx, plan)
-	if err != nil {
+	if run, err = s.planner.keep(ctx, run, planned); err != nil {
 		return nil, err
 	}
-	s.log.Info("kept answers are mapped again", "run_id", run.ID, "provider", q.Provider, "account", q.Account, "jobs", len(plan.jobs))
+	s.log.Info("kept answers are mapped again", "run_id", run.ID, "provider", q.Provider, "account", q.Account, "jobs", len(planned))
 	return map[string]any{"run": run}, nil
 }

@@ -30,14 +30,13 @@ func (s *service) startRun(ctx context.Context, r *request) (any, error) {
 		Provider: q.Provider, Kind: q.Kind, Accounts: q.Accounts, Params: q.Params, Priority: q.Priority,
 		Trigger: "api", Traceparent: r.Headers().Get("traceparent"),
 	}
-	plan, err := s.planner.plan(ctx, request)
-	if err := errors.Join(err, plan.invalid); err != nil {
+	run, planned, invalid, err := s.planner.plan(ctx, request)
+	if err := errors.Join(err, invalid); err != nil {
 		return nil, err
 	}
-	ended, giveUp := s.finished.wait(plan.run.ID)
+	ended, giveUp := s.finished.wait(run.ID)
 	defer giveUp()
-	run, err := s.planner.keep(ctx, plan)
-	if err != nil {
+	if run, err = s.planner.keep(ctx, run, planned); err != nil {
 		return nil, err
 	}
 	if q.Wait {

@@ -11,16 +11,18 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"slices"
 	"time"
 
+	"github.com/robfig/cron/v3"
 	"golang.org/x/sync/errgroup"
 
 	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/jobs"
 	"orderbeat/worker/problems"
-	"orderbeat/worker/scheduler"
 )
 
 // Config is what a worker is made of. Everything in it is checked already.
@@ -39,6 +41,7 @@ type Config struct {
 	Tokens      *auth.Sealed // what the providers keep their tokens in
 	Retention   db.Retention
 	Version     string
+	Memory      *clients.Memory // shared by all attempts; nil shares out the process's memory limit
 	Log         *slog.Logger
 }
 
@@ -87,7 +90,23 @@ type Provider struct {
 }
 
 // Schedule starts runs by the clock.
-type Schedule = scheduler.Schedule
+type Schedule struct {
+	Name     string
+	Spec     string // as it is configured, for people
+	Zone     string // likewise
+	Cron     cron.Schedule
+	AtStart  bool
+	Provider string
+	Kind     string
+	Params   []byte // JSON object, or nil
+	Accounts []string
+	Priority jobs.Priority // "" for the kind's own
+	Overlap  string        // skip | queue_one | allow
+	CatchUp  string        // none | last | all
+	Jitter   time.Duration // each tick is delayed by a uniform random share of it
+	// PauseAfter is how many runs fail in a row before the schedule is paused, 0 for never.
+	PauseAfter int
+}
 
 const (
 	// stopGrace is how long jobs and requests in hand may take to end when drain is over
@@ -117,6 +136,9 @@ func Run(ctx context.Context, c Config) error {
 		default: // one is enough
 		}
 	}
+	if c.Memory == nil {
+		c.Memory = clients.NewMemory(debug.SetMemoryLimit(-1))
+	}
 	bus, err := openBus(ctx, c.NATS, c.Log, fail)
 	if err != nil {
 		return err
@@ -140,16 +162,12 @@ func Run(ctx context.Context, c Config) error {
 	dates := newLocalDates(c)
 	planner := newPlanner(c, ended, stale)
 	consumers := newConsumers(c, ended)
-	ticks := newTicks(c.Schedules)
-	var clock *scheduler.Scheduler
-	lease := newLease(bus, names, c, func() (map[string]time.Time, bool) { return clock.Watermarks() })
-	clock = scheduler.New(scheduler.Config{
-		DB: c.DB, Schedules: c.Schedules, Accounts: accountNames(c.Providers), Start: planner.startTick, Confirm: lease.confirm, Ticks: ticks, Log: c.Log,
-	})
+	scheduler := newScheduler(c)
+	lease := newLease(bus, names, c, scheduler.progress)
 	queues := &queues{js: bus.js, subjects: names, config: c.NATS, requeue: c.DB.Requeue, lease: lease, problems: troubles, log: c.Log}
 	relay := &relay{db: c.DB, publisher: newPublisher(bus, names, c.Log), maySpeak: lease.maySpeak, activity: troubles.Activity("outbox")}
 	upkeep := &upkeep{prune: func(ctx context.Context) (db.Pruned, error) { return c.DB.Prune(ctx, c.Retention, time.Now()) }, log: c.Log}
-	service := newService(c, bus, planner, ended, consumers.inHand, creds, clock)
+	service := newService(c, bus, planner, ended, consumers.inHand, creds)
 
 	// Three contexts: taking ends with ctx; work, what is in hand, ends when Drain is
 	// over; serving, what the work needs, ends after the work.
@@ -170,7 +188,7 @@ func Run(ctx context.Context, c Config) error {
 	backing.Go(func() error { bus.tend(serving); return nil })
 	backing.Go(func() error { relay.run(serving); return nil })
 	if listener != nil {
-		site := newSite(c, creds, newMetrics(c, creds, lease, ticks, consumers.foreign, troubles), lease, ready(bus, c, lease, relay), public)
+		site := newSite(c, creds, newMetrics(c, creds, lease, scheduler.ticks, consumers.foreign, troubles), lease, ready(bus, c, lease, relay), public)
 		backing.Go(func() error {
 			if err := listener.serve(serving, site.pages()); err != nil {
 				fail(err)
@@ -200,7 +218,7 @@ func Run(ctx context.Context, c Config) error {
 		backing.Go(func() error { upkeep.run(taken); return nil })
 		backing.Go(func() error { stale.run(taken); return nil })
 		backing.Go(func() error { dates.run(taken); return nil })
-		taking.Go(func() error { clock.Run(taken, before.elsewhere(c.ID, c.Schedules)); return nil })
+		taking.Go(func() error { scheduler.run(taken, before.elsewhere(c.ID, c.Schedules)); return nil })
 		taking.Go(func() error {
 			if err := consumers.prepare(work); err != nil {
 				return err

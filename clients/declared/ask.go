@@ -18,13 +18,13 @@ func (c *Client) Orders(ctx context.Context, q clients.Query) (clients.Answer, e
 	if err != nil {
 		return clients.Answer{}, err
 	}
-	g := gathering{client: c, http: h, question: asked, account: q.Account.Name, byID: map[string]int{}}
+	g := c.gathering(ctx, h, asked, q.Account.Name)
 	for _, s := range scopes {
 		if err := g.pages(ctx, s); err != nil {
 			return clients.Answer{}, err
 		}
 	}
-	return g.done(), nil
+	return g.done(ctx)
 }
 
 // choose finds the operation that a query needs, and the scopes of its calls: one for a

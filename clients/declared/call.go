@@ -2,13 +2,11 @@ package declared
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
 	"orderbeat/clients"
 )
@@ -18,7 +16,6 @@ type page struct {
 	status int
 	header http.Header
 	body   any // null where there is nothing
-	size   int // of the body, in bytes
 	empty  bool
 }
 
@@ -47,7 +44,9 @@ func (g *gathering) call(ctx context.Context, a *ask, t turn, use func(*page, *u
 		return v.failed()
 	}
 	err = g.http.Answer(ctx, call, func(r clients.Response) error {
-		p, err := g.page(ctx, a, r, t.scope)
+		meter := clients.NewMeter(ctx) // of what is decoded, until it is mapped
+		defer meter.Free()
+		p, err := g.page(ctx, a, r, t.scope, meter)
 		if err != nil {
 			return err
 		}
@@ -65,8 +64,8 @@ func (g *gathering) call(ctx context.Context, a *ask, t turn, use func(*page, *u
 }
 
 // page reads an answer, and judges it.
-func (g *gathering) page(ctx context.Context, a *ask, r clients.Response, s scope) (*page, error) {
-	body, size, err := decode(r, slices.Contains(a.accept, r.Status))
+func (g *gathering) page(ctx context.Context, a *ask, r clients.Response, s scope, meter *clients.Meter) (*page, error) {
+	body, err := decode(meter, r.Body, slices.Contains(a.accept, r.Status))
 	if err != nil {
 		return nil, err
 	}
@@ -74,8 +73,8 @@ func (g *gathering) page(ctx context.Context, a *ask, r clients.Response, s scop
 		g.first.taken = append(g.first.taken, g.client.taken(body)...)
 	}
 	g.client.hide(body)
-	p := &page{status: r.Status, header: r.Header, body: body, size: size}
-	v, err := judge(ctx, a.rules, r.Status, body, size, s)
+	p := &page{status: r.Status, header: r.Header, body: body}
+	v, err := judge(ctx, a.rules, r.Status, body, s)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +85,7 @@ func (g *gathering) page(ctx context.Context, a *ask, r clients.Response, s scop
 	case outcomeNone:
 		return &page{status: r.Status, empty: true}, nil
 	case outcomePartial:
-		g.answer.Partial = append(g.answer.Partial, clients.Problem{Message: v.message})
+		g.partial = append(g.partial, clients.Problem{Message: v.message})
 	}
 	return p, nil
 }
@@ -117,7 +116,7 @@ func (a *ask) verdict(ctx context.Context, status int, body []byte, s scope) ver
 	if slices.Contains(a.empty, status) {
 		return verdict{outcome: outcomeNone}
 	}
-	v, err := judge(ctx, a.rules, status, loose(body), len(body), s)
+	v, err := judge(ctx, a.rules, status, loose(body), s)
 	if err != nil || v.outcome == outcomePartial {
 		return verdict{}
 	}
@@ -139,40 +138,3 @@ func (a *ask) explain(err error) error {
 	}
 	return e
 }
-
-// decode reads a whole answer as JSON. Blank is null where that is allowed.
-func decode(r clients.Response, blankToo bool) (body any, size int, err error) {
-	counted := &counter{from: r}
-	d := json.NewDecoder(counted)
-	d.UseNumber()
-	err = d.Decode(&body)
-	switch {
-	case err == nil:
-	case counted.blank() && blankToo:
-		return nil, 0, nil
-	case counted.blank():
-		return nil, 0, &clients.Error{Code: clients.CodeBadResponse, Message: "the answer is empty", Err: err}
-	default:
-		return nil, 0, &clients.Error{Code: clients.CodeBadResponse, Message: "the answer is not JSON", Err: err}
-	}
-	if d.More() {
-		return nil, 0, &clients.Error{Code: clients.CodeBadResponse, Message: "the answer goes on behind its JSON"}
-	}
-	return body, counted.n, nil
-}
-
-// counter counts what is read of an answer.
-type counter struct {
-	from clients.Response
-	n    int
-	some bool // there was more than blanks
-}
-
-func (c *counter) Read(p []byte) (int, error) {
-	n, err := c.from.Body.Read(p)
-	c.n += n
-	c.some = c.some || strings.TrimSpace(string(p[:n])) != ""
-	return n, err
-}
-
-func (c *counter) blank() bool { return !c.some }

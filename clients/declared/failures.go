@@ -79,7 +79,7 @@ func (v verdict) failed() *clients.Error {
 
 // judge finds the first rule that an answer meets. Body is the answer as JSON, as a text
 // where it is none, or null.
-func judge(ctx context.Context, rules []rule, status int, body any, size int, s scope) (verdict, error) {
+func judge(ctx context.Context, rules []rule, status int, body any, s scope) (verdict, error) {
 	s = s.with("status", status)
 	for _, r := range rules {
 		if len(r.statuses) > 0 && !slices.Contains(r.statuses, status) {
@@ -89,7 +89,7 @@ func judge(ctx context.Context, rules []rule, status int, body any, size int, s 
 			continue
 		}
 		if r.when != nil {
-			met, err := r.when.one(ctx, body, size, s)
+			met, err := r.when.one(ctx, body, s)
 			if err != nil || met == nil || met == false {
 				continue // jq's way: what cannot be asked of this answer does not hold
 			}

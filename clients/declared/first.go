@@ -35,13 +35,14 @@ func (c *Client) First(ctx context.Context, q clients.Query) (First, error) {
 	if asked == c.fetch {
 		f.op = "fetch"
 	}
-	g := gathering{client: c, http: h, question: asked, account: q.Account.Name, byID: map[string]int{}, first: &f}
+	g := c.gathering(ctx, h, asked, q.Account.Name)
+	g.first = &f
 	if err := g.pages(ctx, scopes[0]); err != nil {
 		return First{}, err
 	}
 	f.More = f.More || len(scopes) > 1
-	f.Answer = g.done()
-	return f, nil
+	f.Answer, err = g.done(ctx)
+	return f, err
 }
 
 // MaySample reports, as an error that says why, that nothing of an answer may be written

@@ -17,12 +17,19 @@ type gathering struct {
 	account  string
 	asked    bool // a call was answered: what comes after it is worth waiting for
 
-	answer clients.Answer
-	byID   map[string]int // index into answer.Orders
-	mapped int            // orders that programs made so far
+	kept       *clients.Meter // of what lives as long as the attempt
+	partial    []clients.Problem
+	orders     []*gathered // in the order in which they were told first
+	byID       map[string]*gathered
+	pageNumber int // of the page that is being mapped, over all scopes, from 1
+	mapped     int // orders that programs made so far
 
 	first *First    // what is noted of the first answer, where no more is to be asked; or nil
 	told  func(any) // hears of every order as a program made it; nil hears nothing
+}
+
+func (c *Client) gathering(ctx context.Context, h *clients.HTTP, q *question, account string) *gathering {
+	return &gathering{client: c, http: h, question: q, account: account, kept: clients.NewMeter(ctx), byID: map[string]*gathered{}}
 }
 
 // pages asks for every page, and maps each as it comes.
@@ -30,6 +37,7 @@ func (g *gathering) pages(ctx context.Context, s scope) error {
 	q := g.question
 	next := turn{scope: q.paging.start(s)}
 	for n := 1; !next.done; n++ {
+		g.pageNumber++
 		if n > q.paging.MaxPages {
 			return g.bad("there are more than %d pages", q.paging.MaxPages)
 		}
@@ -71,7 +79,7 @@ func (g *gathering) read(ctx context.Context, p *page, s scope) (items []any, er
 	if g.question.items == nil {
 		return nil, g.mapPage(ctx, p, s)
 	}
-	err = g.question.items.each(ctx, p.body, p.size, s, func(v any) error {
+	err = g.question.items.each(ctx, p.body, s, func(v any) error {
 		items = append(items, v)
 		return nil
 	})
@@ -93,7 +101,7 @@ func (g *gathering) mapPage(ctx context.Context, p *page, s scope) error {
 	if g.first != nil {
 		g.first.page, g.first.item = p, s.value("item")
 	}
-	err := g.question.mapping.each(ctx, p.body, p.size, s, func(v any) error {
+	err := g.question.mapping.each(ctx, p.body, s, func(v any) error {
 		if several, ok := v.([]any); ok {
 			for _, v := range several {
 				if err := g.add(v); err != nil {
@@ -107,17 +115,23 @@ func (g *gathering) mapPage(ctx context.Context, p *page, s scope) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err
 	}
+	if e, told := errors.AsType[*clients.Error](err); told {
+		return e
+	}
 	if _, told := errors.AsType[*pathError](err); !told {
 		err = below(fmt.Sprintf("orders[%d]", g.mapped), unreadable("%v", err))
 	}
 	return g.badWith(err)
 }
 
-// add keeps an order. Of one that is told several times, the lines are put together.
+// add keeps an order.
 func (g *gathering) add(v any) error {
 	at := fmt.Sprintf("orders[%d]", g.mapped)
 	if g.mapped++; g.mapped > maxOrders {
 		return unreadable("the program makes more than %d orders", maxOrders)
+	}
+	if err := g.kept.Use(orderBytes(v)); err != nil {
+		return err
 	}
 	if g.told != nil {
 		g.told(v)
@@ -126,41 +140,27 @@ func (g *gathering) add(v any) error {
 	if err != nil {
 		return below(at, err)
 	}
-	i, known := g.byID[o.OrderID]
-	if !known {
-		g.byID[o.OrderID] = len(g.answer.Orders)
-		g.answer.Orders = append(g.answer.Orders, o)
-		return nil
+	known := g.byID[o.OrderID]
+	if known == nil {
+		known = &gathered{}
+		g.byID[o.OrderID] = known
+		g.orders = append(g.orders, known)
 	}
-	merge(&g.answer.Orders[i], &o)
+	known.tell(o, g.pageNumber, g.question.lines)
 	return nil
 }
 
-// merge adds what is told of an order again: what comes later counts.
-func merge(into, again *clients.Order) {
-	earlier := into.Lines
-	*into = *again
-	for i := range earlier {
-		if told := lineOf(again.Lines, earlier[i].LineID); earlier[i].LineID == "" || !told {
-			into.Lines = append(into.Lines, earlier[i])
+// done is the answer. It fails when ctx ends first.
+func (g *gathering) done(ctx context.Context) (clients.Answer, error) {
+	answer := clients.Answer{Partial: g.partial, Orders: make([]clients.Order, len(g.orders))}
+	for i, o := range g.orders {
+		if err := context.Cause(ctx); err != nil {
+			return clients.Answer{}, g.client.late(ctx, g.question.op, "no time to put the orders together")
 		}
+		answer.Orders[i] = o.done(g.question.lines)
+		answer.Orders[i].Normalize()
 	}
-}
-
-func lineOf(lines []clients.Line, id string) bool {
-	for i := range lines {
-		if lines[i].LineID == id {
-			return true
-		}
-	}
-	return false
-}
-
-func (g *gathering) done() clients.Answer {
-	for i := range g.answer.Orders {
-		g.answer.Orders[i].Normalize()
-	}
-	return g.answer
+	return answer, nil
 }
 
 func (g *gathering) bad(format string, args ...any) error {

@@ -36,6 +36,7 @@ type question struct {
 	sound   bool            // all jq of its call was understood
 	mapping *program
 	paging  pager
+	lines   string   // "" or linesAdd
 	items   *program // what is asked again about; nil for none
 	each    ask
 }
@@ -93,6 +94,9 @@ func (c *compiler) operation(key string, o operation) *question {
 		if n < 0 {
 			c.wrong.Add(key+"."+name, "must be 0, for no limit, or more")
 		}
+	}
+	if q.lines = o.Lines; o.Lines != "" && o.Lines != linesAdd {
+		c.wrong.Add(key+".lines", "must be %q, not %.40q; leave it out where lines that are told twice are one", linesAdd, o.Lines)
 	}
 	if o.MaxReferences < 1 {
 		c.wrong.Add(key+".max_references", "must be 1 or more")

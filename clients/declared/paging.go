@@ -130,7 +130,7 @@ func (g *pager) afterCursor(ctx context.Context, page *page, s scope) (turn, err
 	var next any = page.header.Get(g.Header)
 	if g.next != nil {
 		var err error
-		if next, err = g.next.one(ctx, page.body, page.size, s); err != nil {
+		if next, err = g.next.one(ctx, page.body, s); err != nil {
 			return turn{}, fmt.Errorf("paging.next: %w", err)
 		}
 	}
@@ -179,7 +179,7 @@ func (g *pager) last(ctx context.Context, page *page, s scope, next int) (bool, 
 	if g.more == nil {
 		return false, nil
 	}
-	more, err := g.more.one(ctx, page.body, page.size, s)
+	more, err := g.more.one(ctx, page.body, s)
 	if err != nil {
 		return true, fmt.Errorf("paging.more: %w", err)
 	}
@@ -191,7 +191,7 @@ func (g *pager) count(ctx context.Context, name string, p *program, page *page, 
 	if p == nil {
 		return 0, false, nil
 	}
-	v, err := p.one(ctx, page.body, page.size, s)
+	v, err := p.one(ctx, page.body, s)
 	if err != nil {
 		return 0, false, fmt.Errorf("paging.%s: %w", name, err)
 	}

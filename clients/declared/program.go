@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/itchyny/gojq"
 )
@@ -36,8 +37,40 @@ func (s scope) value(name string) any { return s[slices.Index(variables, name)] 
 
 // program is a jq program, compiled once. It is safe for concurrent use.
 type program struct {
-	code *gojq.Code
-	uses []string // those of variables that it names
+	text string
+	uses []string  // those of variables that it names
+	free sync.Pool // of *compiled: more than one only where it is evaluated at once
+}
+
+// compiled is a program that can be evaluated once at a time.
+type compiled struct {
+	code      *gojq.Code
+	allowance *allowance
+}
+
+// compileBound compiles a program with an allowance of its own.
+func compileBound(text string) (*compiled, error) {
+	query, err := gojq.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	if err := bound(query); err != nil {
+		return nil, err
+	}
+	a := &allowance{}
+	code, err := gojq.Compile(query, slices.Concat(functions(), a.functions(), []gojq.CompilerOption{gojq.WithVariables(dollars())})...)
+	if err != nil {
+		return nil, err
+	}
+	return &compiled{code: code, allowance: a}, nil
+}
+
+// take is a compiled program that nobody else evaluates. Give it back.
+func (p *program) take() (*compiled, error) {
+	if c, ok := p.free.Get().(*compiled); ok {
+		return c, nil
+	}
+	return compileBound(p.text)
 }
 
 // mistake is what is wrong with a text of a declaration.
@@ -50,16 +83,16 @@ func compile(text string) (*program, *mistake) {
 	if strings.TrimSpace(text) == "" {
 		return nil, &mistake{message: "is empty: write a jq program"}
 	}
-	query, err := gojq.Parse(text)
-	if err != nil {
+	if _, err := gojq.Parse(text); err != nil {
 		return nil, syntaxMistake(text, err)
 	}
-	options := append(functions(), gojq.WithVariables(dollars()))
-	code, err := gojq.Compile(query, options...)
+	c, err := compileBound(text)
 	if err != nil {
 		return nil, nameMistake(text, err)
 	}
-	return &program{code: code, uses: used(text)}, nil
+	p := &program{text: text, uses: used(text)}
+	p.free.Put(c)
+	return p, nil
 }
 
 func dollars() []string {
@@ -123,18 +156,29 @@ func nameMistake(text string, err error) *mistake {
 }
 
 // each evaluates the program and hands every result on, until one of them is refused.
-// Its errors repeat nothing of the input. size is how long the input was, in bytes.
-func (p *program) each(ctx context.Context, input any, size int, s scope, yield func(any) error) error {
-	ctx, release := limit(ctx, size)
+// Its errors repeat nothing of the input.
+func (p *program) each(ctx context.Context, input any, s scope, yield func(any) error) error {
+	c, err := p.take()
+	if err != nil {
+		return err // it was compiled before
+	}
+	defer p.free.Put(c)
+	ctx, release := c.allowance.begin(ctx)
 	defer release()
-	results := p.code.RunWithContext(ctx, input, s...)
+	results := c.code.RunWithContext(ctx, input, s...)
 	for {
 		result, ok := results.Next()
 		if !ok {
-			return nil
+			return c.allowance.failed()
 		}
 		if err, failed := result.(error); failed {
-			return discreet(ctx, err)
+			if spent := c.allowance.failed(); spent != nil {
+				return spent
+			}
+			return discreet(err)
+		}
+		if err := c.allowance.whole(result); err != nil {
+			return err
 		}
 		if err := yield(result); err != nil {
 			return err
@@ -143,9 +187,9 @@ func (p *program) each(ctx context.Context, input any, size int, s scope, yield 
 }
 
 // one evaluates a program that has one result; without any that is null.
-func (p *program) one(ctx context.Context, input any, size int, s scope) (result any, err error) {
+func (p *program) one(ctx context.Context, input any, s scope) (result any, err error) {
 	n := 0
-	err = p.each(ctx, input, size, s, func(v any) error {
+	err = p.each(ctx, input, s, func(v any) error {
 		if n++; n > 1 {
 			return errors.New("the program has several results, where one is needed")
 		}
@@ -159,10 +203,7 @@ func (p *program) one(ctx context.Context, input any, size int, s scope) (result
 var preview = regexp.MustCompile(`(?s)\b(null|boolean|number|string|array|object) \(.*$`)
 
 // discreet is an error of jq without what it quotes.
-func discreet(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
-	}
+func discreet(err error) error {
 	if halt, ok := errors.AsType[*gojq.HaltError](err); ok {
 		return fmt.Errorf("the program halts with %d", halt.ExitCode())
 	}

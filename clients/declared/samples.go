@@ -114,7 +114,7 @@ func (c *Client) checkSample(ctx context.Context, sm *sample) (key string, err e
 	if sm.Code != "" {
 		return "", nil
 	}
-	want, err := c.readSample(sm.Orders)
+	want, err := c.readSample(ctx, sm)
 	if err != nil {
 		return "orders", err
 	}
@@ -124,10 +124,7 @@ func (c *Client) checkSample(ctx context.Context, sm *sample) (key string, err e
 // mapSample does with an answer what is done with one that comes over the wire. told
 // hears of every order as the program makes it; nil hears nothing.
 func (c *Client) mapSample(ctx context.Context, sm *sample, told func(any)) (orders []clients.Order, outcome string, err error) {
-	q := c.orders
-	if sm.Operation == "fetch" {
-		q = c.fetch
-	}
+	q := c.asked(sm)
 	query := clients.Query{Account: c.account, From: "2026-01-01", To: "2026-01-31"}
 	s := scopeOf(query)
 	if sm.OrderID != "" {
@@ -148,7 +145,7 @@ func (c *Client) mapSample(ctx context.Context, sm *sample, told func(any)) (ord
 	if status == 0 {
 		status = 200
 	}
-	p := &page{status: status, body: loose([]byte(sm.Answer)), size: len(sm.Answer)}
+	p := &page{status: status, body: loose([]byte(sm.Answer))}
 	if success := status >= 200 && status <= 299 || slices.Contains(a.accept, status); !success {
 		v := a.verdict(ctx, status, []byte(sm.Answer), s)
 		switch {
@@ -160,24 +157,34 @@ func (c *Client) mapSample(ctx context.Context, sm *sample, told func(any)) (ord
 		p.body = nil // the item is mapped all the same
 	}
 	c.hide(p.body)
-	v, err := judge(ctx, a.rules, status, p.body, p.size, s)
+	v, err := judge(ctx, a.rules, status, p.body, s)
 	if err != nil || v.failed() != nil || v.outcome == outcomeNone && a != &q.each {
 		return nil, v.outcome, err
 	}
-	g := gathering{client: c, question: q, account: c.account.Name, byID: map[string]int{}, told: told}
+	g := c.gathering(ctx, nil, q, c.account.Name)
+	g.told = told
 	if err := g.mapPage(ctx, p, s); err != nil {
 		return nil, "", errors.New(clients.AsError(err).Message)
 	}
-	return g.done().Orders, v.outcome, nil
+	answer, err := g.done(ctx)
+	return answer.Orders, v.outcome, err
+}
+
+// asked is the operation that a sample is of.
+func (c *Client) asked(sm *sample) *question {
+	if sm.Operation == "fetch" {
+		return c.fetch
+	}
+	return c.orders
 }
 
 // readSample reads the orders that are expected, written as a mapping makes them.
-func (c *Client) readSample(text string) ([]clients.Order, error) {
-	v, _, err := parseJSON(text)
+func (c *Client) readSample(ctx context.Context, sm *sample) ([]clients.Order, error) {
+	v, _, err := parseJSON(sm.Orders)
 	if err != nil {
 		return nil, err
 	}
-	g := gathering{client: c, account: c.account.Name, byID: map[string]int{}}
+	g := c.gathering(ctx, nil, c.asked(sm), c.account.Name)
 	list, several := v.([]any)
 	if !several {
 		list = []any{v}
@@ -187,7 +194,8 @@ func (c *Client) readSample(text string) ([]clients.Order, error) {
 			return nil, err
 		}
 	}
-	return g.done().Orders, nil
+	answer, err := g.done(ctx)
+	return answer.Orders, err
 }
 
 // compareOrders tells the first difference.

@@ -118,6 +118,9 @@ type operation struct {
 	Paging        paging `toml:"paging"`
 	// Each asks again about every item of an answer.
 	Each each `toml:"each"`
+	// Lines says what equal lines without ids are: "add" makes them different lines. By
+	// default they are one line that is reported twice.
+	Lines string `toml:"lines"`
 	// Map is the jq program that makes our orders of an answer.
 	Map string `toml:"map"`
 }

@@ -103,7 +103,7 @@ func (t *template) uses() (names []string) {
 // value is what the template stands for. Input is what its programs see as ".".
 func (t *template) value(ctx context.Context, input any, s scope) (any, error) {
 	if p := t.sole(); p != nil {
-		return p.one(ctx, input, 0, s)
+		return p.one(ctx, input, s)
 	}
 	return t.text(ctx, input, s, func(s string) string { return s })
 }
@@ -116,7 +116,7 @@ func (t *template) text(ctx context.Context, input any, s scope, fit func(string
 			b.WriteString(p.literal)
 			continue
 		}
-		v, err := p.program.one(ctx, input, 0, s)
+		v, err := p.program.one(ctx, input, s)
 		if err != nil {
 			return "", fmt.Errorf(`\(%s): %w`, p.source, err)
 		}

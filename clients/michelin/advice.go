@@ -35,7 +35,7 @@ func (m *mapper) advice(a *clients.Advice) (trouble problem) {
 			})
 		case c.is("lineLevel"):
 			for l := m.each(c.value); l.next(); {
-				if m.isObject(l.value) {
+				if m.isObject(l.value) && m.use(lineBytes) {
 					a.Lines = append(a.Lines, m.adviceLine(l.value, a))
 				}
 			}
@@ -82,7 +82,11 @@ func (m *mapper) despatchedArticle(n node, l *clients.AdviceLine, a *clients.Adv
 			l.Quantity = m.quantity(c.value)
 		case c.is("tracingInformation"):
 			for t := m.each(c.value); t.next(); {
-				m.named(t.value, "tracingID", func(n node) { a.Tracking = append(a.Tracking, m.text(n)) })
+				m.named(t.value, "tracingID", func(n node) {
+					if m.use(textBytes) {
+						a.Tracking = append(a.Tracking, m.text(n))
+					}
+				})
 			}
 		}
 	}

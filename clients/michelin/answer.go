@@ -14,10 +14,10 @@ const documentID = "C1"
 // nothing else: an answer that is anything less must never be read as "no orders". It is
 // known by its documentID or, where that is missing, by its orders; a refusal is one
 // without either.
-func decode(body io.Reader, provider, account string) (clients.Answer, error) {
+func decode(meter *clients.Meter, body io.Reader, provider, account string) (clients.Answer, error) {
 	d := decoder{
-		reader:   newReader(body, "an EDIWheel C1 document"),
-		provider: provider, account: account, byID: map[string]int{},
+		reader:   newReader(meter, body, "an EDIWheel C1 document"),
+		provider: provider, account: account, byID: map[string]int{}, mapper: mapper{meter: meter},
 	}
 	if err := d.read("referencedOrder", d.order, d.member); err != nil {
 		return clients.Answer{}, err
@@ -58,7 +58,7 @@ func (d *decoder) member(name string, value node) error {
 // the worldwide variant of the document has one entry for each line.
 func (d *decoder) order(n node) error {
 	m := &d.mapper
-	m.root, m.unmapped = n, nil
+	m.begin(n)
 	o := clients.Order{Provider: d.provider, Account: d.account}
 	trouble := m.order(&o)
 	if trouble.failed() {

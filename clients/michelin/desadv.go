@@ -38,7 +38,7 @@ func (c *Client) Advices(ctx context.Context, q clients.Query) (answer clients.A
 		return clients.Answer{}, err
 	}
 	err = c.post(ctx, q.Account, desadvOperation, desadvPath, body, func(body io.Reader) (err error) {
-		answer, err = decodeAdvices(body, c.name, q.Account.Name)
+		answer, err = decodeAdvices(clients.NewMeter(ctx), body, c.name, q.Account.Name)
 		return err
 	})
 	return answer, err
@@ -69,10 +69,10 @@ func (c *Client) consignee(a clients.Account) *party {
 // decodeAdvices reads EDIWheel-C1_0-DesadvResponse and nothing else, advice by advice. It
 // is known by its messageType or, where that is missing, by its list; a refusal is one
 // without either.
-func decodeAdvices(body io.Reader, provider, account string) (clients.Answer, error) {
+func decodeAdvices(meter *clients.Meter, body io.Reader, provider, account string) (clients.Answer, error) {
 	d := adviceDecoder{
-		reader:   newReader(body, "an EDIWheel C1 despatch advice"),
-		provider: provider, account: account, byID: map[string]int{},
+		reader:   newReader(meter, body, "an EDIWheel C1 despatch advice"),
+		provider: provider, account: account, byID: map[string]int{}, mapper: mapper{meter: meter},
 	}
 	if err := d.read("desadv", d.advice, d.member); err != nil {
 		return clients.Answer{}, err
@@ -133,7 +133,7 @@ func (d *adviceDecoder) envelope(name string, value node) error {
 // advice maps one advice. One that is told in several parts is put together.
 func (d *adviceDecoder) advice(n node) error {
 	m := &d.mapper
-	m.root, m.unmapped = n, nil
+	m.begin(n)
 	a := clients.Advice{Provider: d.provider, Account: d.account}
 	trouble := m.advice(&a)
 	d.elements++

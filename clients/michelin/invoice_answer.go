@@ -10,10 +10,10 @@ import (
 // decodeInvoices reads EDIWheel-B3_4-InvoiceListResponse and nothing else, invoice by
 // invoice, and tells how many messages it has. Its errorHead is not required: without
 // one, both documentID and the list must be there.
-func decodeInvoices(body io.Reader, provider, account string) (clients.Answer, int, error) {
+func decodeInvoices(meter *clients.Meter, body io.Reader, provider, account string) (clients.Answer, int, error) {
 	d := invoiceDecoder{
-		reader:   newReader(body, "an EDIWheel B3 list of invoices"),
-		provider: provider, account: account, byID: map[string]int{},
+		reader:   newReader(meter, body, "an EDIWheel B3 list of invoices"),
+		provider: provider, account: account, byID: map[string]int{}, mapper: mapper{meter: meter},
 	}
 	if err := d.read("invoice", d.invoice, d.member); err != nil {
 		return clients.Answer{}, 0, err
@@ -59,7 +59,7 @@ func (d *invoiceDecoder) member(name string, value node) error {
 // invoice maps one invoice. One that is told in several parts is put together.
 func (d *invoiceDecoder) invoice(n node) error {
 	m := &d.mapper
-	m.root, m.unmapped = n, nil
+	m.begin(n)
 	i := clients.Invoice{Provider: d.provider, Account: d.account}
 	trouble := m.invoice(&i)
 	d.elements++

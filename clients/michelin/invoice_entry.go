@@ -32,9 +32,9 @@ func (m *mapper) invoice(i *clients.Invoice) (trouble problem) {
 			i.TotalAmount = m.total(c.value)
 		case c.is("lineLevel"):
 			for l := m.each(c.value); l.next(); {
-				if m.isObject(l.value) {
+				if m.isObject(l.value) && m.use(lineBytes) {
 					var line clients.InvoiceLine
-					m.invoiceLine(l.value, &line)
+					m.invoiceLine(l.value, &line, true)
 					i.Lines = append(i.Lines, line)
 				}
 			}
@@ -76,15 +76,15 @@ func (m *mapper) named(n node, name string, use func(node)) {
 
 // invoiceLine reads an entry of lineLevel. The OpenAPI has most of it one level down, in
 // article; either place will do.
-func (m *mapper) invoiceLine(n node, l *clients.InvoiceLine) {
+func (m *mapper) invoiceLine(n node, l *clients.InvoiceLine, outer bool) {
 	for c := m.members(n); c.next(); {
 		switch {
 		case c.is("lineID"):
 			l.LineID = clients.Text(m.text(c.value))
 		case c.is("references"):
 			m.invoiceReferences(c.value, l)
-		case c.is("article"):
-			m.invoiceLine(c.value, l)
+		case c.is("article") && outer:
+			m.invoiceLine(c.value, l, false)
 		case c.is("articleIdentification"):
 			l.ArticleID, l.BuyerArticleID, l.EAN = m.articleIDs(c.value)
 		case c.is("invoicedQuantity"):

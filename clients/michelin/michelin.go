@@ -93,7 +93,7 @@ func (c *Client) Orders(ctx context.Context, q clients.Query) (clients.Answer, e
 	}
 	var answer clients.Answer
 	err = c.post(ctx, q.Account, operation, statusPath, body, func(body io.Reader) error {
-		answer, err = decode(body, c.name, q.Account.Name)
+		answer, err = decode(clients.NewMeter(ctx), body, c.name, q.Account.Name)
 		return err
 	})
 	if err != nil {

@@ -1,8 +1,11 @@
 package michelin
 
 import (
+	"bytes"
+	"encoding/json"
 	"slices"
 	"strings"
+	"unsafe"
 
 	"orderbeat/clients"
 )
@@ -10,9 +13,27 @@ import (
 // mapper reads one referencedOrder of an answer into our words.
 type mapper struct {
 	root     node
+	meter    *clients.Meter
 	unmapped []string
 	lines    []clients.Line // room for lines while they are counted, used again for every order
 }
+
+// What is mapped takes, in bytes, beside its texts, and the room that lists grow in.
+const (
+	lineBytes     = 2 * int(unsafe.Sizeof(clients.Line{}))
+	scheduleBytes = 2 * int(unsafe.Sizeof(clients.ScheduleLine{}))
+	despatchBytes = 2 * int(unsafe.Sizeof(clients.Despatch{}))
+	textBytes     = 2 * int(unsafe.Sizeof(""))
+)
+
+// begin goes on to another entry.
+func (m *mapper) begin(root node) {
+	m.root, m.unmapped = root, nil
+	m.use(len(root) + lineBytes) // no less than its texts, and its own columns
+}
+
+// use charges for what is to be kept, and reports whether it may be.
+func (m *mapper) use(bytes int) bool { return m.meter.Use(bytes) == nil }
 
 // order reads the whole entry.
 func (m *mapper) order(o *clients.Order) (trouble problem) {
@@ -31,7 +52,7 @@ func (m *mapper) order(o *clients.Order) (trouble problem) {
 			keep(&o.Method, clients.Text(m.text(c.value)))
 		case c.is("orderLine"):
 			for l := m.each(c.value); l.next(); {
-				if m.isObject(l.value) {
+				if m.isObject(l.value) && m.use(lineBytes) {
 					m.lines = append(m.lines, m.line(l.value))
 				}
 			}
@@ -92,7 +113,7 @@ func (m *mapper) article(n node, l *clients.Line) {
 			l.Ordered = m.quantity(c.value)
 		case c.is("scheduleDetails"):
 			for s := m.each(c.value); s.next(); {
-				if m.isObject(s.value) {
+				if m.isObject(s.value) && m.use(scheduleBytes) {
 					m.schedule(s.value, l)
 				}
 			}
@@ -128,7 +149,7 @@ func (m *mapper) description(n node) clients.Text {
 			continue
 		}
 		for t := c.value.each(); t.next(); {
-			if word := m.text(t.value); word != "" {
+			if word := m.text(t.value); word != "" && m.use(textBytes) {
 				words = append(words, word)
 			}
 		}
@@ -206,7 +227,7 @@ func (m *mapper) despatches(n node, l *clients.Line) (sum clients.Quantity) {
 				d.Quantity = m.quantity(c.value)
 			}
 		}
-		if d == (clients.Despatch{}) {
+		if d == (clients.Despatch{}) || !m.use(despatchBytes) {
 			continue // an empty object stands for none
 		}
 		l.Despatches = append(l.Despatches, d)
@@ -237,7 +258,7 @@ func within[T any](m *mapper, n node, name string, parse func(string) (T, bool))
 	}
 	for c := n.members(); c.next(); {
 		if c.is(name) {
-			v = within(m, c.value, name, parse)
+			v = read(m, c.value, parse)
 		}
 	}
 	return v
@@ -283,9 +304,18 @@ func (m *mapper) each(n node) cursor {
 	return n.each()
 }
 
+// maxUnmapped is how many values are noted of an order that cannot be read: finding out
+// where one stands takes a walk over the order.
+const maxUnmapped = 20
+
 // unread notes a value that could not be read.
 func (m *mapper) unread(n node) {
+	if len(m.unmapped) >= maxUnmapped {
+		return
+	}
 	const most = 40 // characters
-	value := []rune(strings.Trim(string(n[:min(len(n), 4*most)]), `"`))
+	var line bytes.Buffer
+	_ = json.Compact(&line, n) // it is JSON
+	value := []rune(strings.Trim(string(line.Next(4*most)), `"`))
 	m.unmapped = append(m.unmapped, m.root.pathTo(n)+": "+string(value[:min(len(value), most)]))
 }

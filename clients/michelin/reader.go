@@ -1,12 +1,13 @@
 package michelin
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"orderbeat/clients"
 )
@@ -14,9 +15,11 @@ import (
 // reader reads the JSON object of an answer member by member, and its long list
 // element by element, so that no more of its text than one element is held.
 type reader struct {
-	json *json.Decoder
-	what string // what the answer should be, for errors
-	head problem
+	json *jsontext.Decoder
+	// meter is charged for what is mapped, which lives as long as the attempt.
+	meter *clients.Meter
+	what  string // what the answer should be, for errors
+	head  problem
 	// headed tells that there is an errorHead. Of several, the first that is not "no
 	// errors occurred" is head.
 	headed bool
@@ -24,118 +27,103 @@ type reader struct {
 	// elements is how many documents were read, messages how many numberOfMessages
 	// tells of; it is 0 where that is missing.
 	elements, messages int
-	raw                json.RawMessage
 }
 
-func newReader(body io.Reader, what string) reader {
-	return reader{json: json.NewDecoder(body), what: what}
+func newReader(meter *clients.Meter, body io.Reader, what string) reader {
+	// As encoding/json has it: of members with one name the last counts, and what is no
+	// UTF-8 is replaced.
+	return reader{json: jsontext.NewDecoder(body, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)), meter: meter, what: what}
 }
 
 // read reads the whole document. Members may come in any order, and in any casing. What
 // is in the list goes to element, one after another; every other member but errorHead
 // goes to member.
 func (d *reader) read(list string, element func(node) error, member func(name string, value node) error) error {
-	start, err := d.json.Token()
-	if err != nil {
-		return d.notJSON(err)
-	}
-	if start != json.Delim('{') {
+	if kind := d.json.PeekKind(); kind != '{' && kind != jsontext.KindInvalid {
 		return d.wrong("it is not a JSON object")
 	}
-	for d.json.More() {
-		name, err := d.json.Token()
+	if _, err := d.json.ReadToken(); err != nil {
+		return d.notJSON(err)
+	}
+	for d.json.PeekKind() != '}' {
+		token, err := d.json.ReadToken()
 		if err != nil {
 			return d.notJSON(err)
 		}
-		if strings.EqualFold(fmt.Sprint(name), list) {
+		name := token.String()
+		if strings.EqualFold(name, list) {
 			d.listed = true
 			err = d.list(list, element)
 		} else {
-			err = d.member(fmt.Sprint(name), member)
+			err = d.member(name, member)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	if _, err := d.json.Token(); err != nil { // the closing brace
+	if _, err := d.json.ReadToken(); err != nil { // the closing brace
 		return d.notJSON(err)
 	}
-	if _, err := d.json.Token(); !errors.Is(err, io.EOF) {
+	if _, err := d.json.ReadToken(); !errors.Is(err, io.EOF) {
 		return d.wrong("something follows the document")
 	}
 	return nil
 }
 
 func (d *reader) member(name string, member func(string, node) error) error {
-	if err := d.json.Decode(&d.raw); err != nil {
+	raw, err := d.json.ReadValue()
+	if err != nil {
 		return d.notJSON(err)
 	}
-	value := node(d.raw)
+	value := node(raw)
 	if !strings.EqualFold(name, "errorHead") {
 		return member(name, value)
 	}
 	if d.headed && !d.head.none() {
 		return nil
 	}
-	m := mapper{root: value}
+	m := mapper{root: value, meter: d.meter}
 	d.head, d.headed = m.problem(value), true
 	return nil
 }
 
 // list reads a list, a single element in its place, or null.
 func (d *reader) list(name string, element func(node) error) error {
-	start, err := d.json.Token()
-	if err != nil {
-		return d.notJSON(err)
-	}
-	switch start {
-	case nil:
-		return nil
-	case json.Delim('{'):
-		return d.single(element)
-	case json.Delim('['):
+	switch d.json.PeekKind() {
+	case '[':
+	case '{', jsontext.KindInvalid:
+		return d.element(name, element)
+	case 'n':
+		_, err := d.json.ReadToken()
+		return err
 	default:
 		return d.wrong("its " + name + " is not a list")
 	}
-	for d.json.More() {
-		if err := d.json.Decode(&d.raw); err != nil {
-			return d.notJSON(err)
-		}
-		if node(d.raw).kind() != '{' {
-			return d.wrong("its " + name + " holds something that is no object")
-		}
-		if err := element(node(d.raw)); err != nil {
-			return err
-		}
+	_, err := d.json.ReadToken()
+	for err == nil && d.json.PeekKind() != ']' {
+		err = d.element(name, element)
 	}
-	if _, err := d.json.Token(); err != nil { // the closing bracket
+	if err != nil {
+		return err
+	}
+	if _, err := d.json.ReadToken(); err != nil { // the closing bracket
 		return d.notJSON(err)
 	}
 	return nil
 }
 
-// single reads an element whose opening brace is behind us already.
-func (d *reader) single(element func(node) error) error {
-	members := map[string]json.RawMessage{}
-	for d.json.More() {
-		name, err := d.json.Token()
-		if err != nil {
-			return d.notJSON(err)
-		}
-		var value json.RawMessage
-		if err := d.json.Decode(&value); err != nil {
-			return d.notJSON(err)
-		}
-		members[fmt.Sprint(name)] = value
-	}
-	if _, err := d.json.Token(); err != nil {
-		return d.notJSON(err)
-	}
-	whole, err := json.Marshal(members)
+func (d *reader) element(name string, element func(node) error) error {
+	raw, err := d.json.ReadValue()
 	if err != nil {
 		return d.notJSON(err)
 	}
-	return element(whole)
+	if raw.Kind() != '{' {
+		return d.wrong("its " + name + " holds something that is no object")
+	}
+	if err := element(node(raw)); err != nil {
+		return err
+	}
+	return d.meter.Err()
 }
 
 // is checks a member that says which document this is.
@@ -168,6 +156,9 @@ func (d *reader) wrong(why string) *clients.Error {
 
 // notJSON leaves the decoder's own words out: they quote the answer.
 func (d *reader) notJSON(err error) error {
+	if failed := d.meter.Err(); failed != nil {
+		return failed
+	}
 	why := "it is not JSON"
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		why = "it ends early"

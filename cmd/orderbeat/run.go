@@ -84,6 +84,7 @@ func await(ended <-chan error, patience time.Duration) error {
 // work puts the worker together and runs it. It is one straight line on purpose:
 // what is opened first is closed last.
 func work(ctx context.Context, c *config.Config, log *slog.Logger, stopping func()) (err error) {
+	limitMemory(log)
 	unlock, err := lockDatabase(c.DB.Path)
 	if err != nil {
 		return err

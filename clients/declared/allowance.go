@@ -1,0 +1,486 @@
+package declared
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+	"time"
+
+	"github.com/itchyny/gojq"
+
+	"orderbeat/clients"
+)
+
+// What one evaluation of a program may do, beside the memory that its attempt's budget has
+// for it.
+const (
+	// maxEvaluation is how long it may take. The mapping of the largest answer that is
+	// taken by default takes less than a second.
+	maxEvaluation = 10 * time.Second
+	// maxOrders bounds what one question may bring.
+	maxOrders = 200_000
+	// maxDepth is how deep a value may be nested, and how long a path may be: as deep as
+	// an answer may be. Functions of jq recurse over values.
+	maxDepth = 10_000
+	// maxNodes is how many values one step may walk over, and maxText how long a text may
+	// be that one step makes, in bytes.
+	maxNodes = 4_000_000
+	maxText  = 16 << 20
+	// maxElements is how long a list may be that an operator copies.
+	maxElements = 4_000_000
+	// maxMatched is how long a text may be for a regular expression, in bytes: gojq counts
+	// characters up to each match, so that many take time that grows with its square.
+	maxMatched = 16 << 10
+	// maxWork is how many comparisons one step may make.
+	maxWork = 100_000_000
+	// maxShort bounds formats and counts, which amplify.
+	maxShort = 1000
+	// maxBits is how large a whole number may be.
+	maxBits = 100_000
+)
+
+// What values take that a program makes, in bytes.
+const (
+	valueBytes = 48
+	stepBytes  = 64
+	frameBytes = 512
+	pieceBytes = 24
+	// fewPieces is how long a text is whose pieces are not worth counting.
+	fewPieces = 4096
+)
+
+var (
+	errEndless = errors.New("the program does not end: it was stopped after " + maxEvaluation.String())
+	errGreedy  = errors.New("the program needs too much memory, and was stopped")
+	errDeep    = fmt.Errorf("a value is nested more than %d deep", maxDepth)
+	errLarge   = errors.New("a value is too large to be worked on in one step")
+	errLong    = fmt.Errorf("a text is longer than %d bytes", maxText)
+)
+
+// allowance is what an evaluation has left. A compiled program has one, which belongs to
+// one evaluation at a time.
+type allowance struct {
+	ctx   context.Context //nolint:containedctx // that of the evaluation under way
+	meter *clients.Meter
+}
+
+// begin gives a program a new allowance until release.
+func (a *allowance) begin(ctx context.Context) (limited context.Context, release func()) {
+	meter := clients.NewMeter(ctx)
+	limited, cancel := context.WithTimeoutCause(ctx, maxEvaluation, errEndless)
+	a.ctx, a.meter = limited, meter
+	return limited, func() {
+		cancel()
+		meter.Free()
+		*a = allowance{}
+	}
+}
+
+// failed is why the allowance is used up, nil while it is not.
+func (a *allowance) failed() error {
+	if cause := context.Cause(a.ctx); cause != nil {
+		return cause
+	}
+	err := a.meter.Err()
+	if e, ok := errors.AsType[*clients.Error](err); ok {
+		return fmt.Errorf("%w: %s", errGreedy, e.Message)
+	}
+	return err
+}
+
+// functions are the checks that [bound] puts into a program.
+func (a *allowance) functions() (options []gojq.CompilerOption) {
+	add := func(name string, check func(v any) error) {
+		options = append(options, gojq.WithFunction(name, 0, 0, func(v any, _ []any) any {
+			if err := check(v); err != nil {
+				return err
+			}
+			return v
+		}))
+	}
+	add(fnBuilt, func(v any) error { return a.meter.Use(valueBytes + shallow(v)) })
+	add(fnObject, a.object)
+	add(fnStep, func(any) error { return a.meter.Use(stepBytes) })
+	add(fnFrame, func(any) error { return a.meter.Use(frameBytes) })
+	add(fnWhole, a.whole)
+	add(fnOperand, operandFits)
+	add(fnAdded, func(v any) error {
+		if err := operandFits(v); err != nil {
+			return err
+		}
+		return a.meter.Use(shallow(v))
+	})
+	add(fnText, a.whole)
+	add(fnSum, func(v any) error { return a.sum(v, 0) })
+	add(fnPath, pathFits)
+	add(fnPieces, a.pieces)
+	add(fnMembers, a.members)
+	add(fnGrid, grid)
+	add(fnDigits, func(v any) error {
+		if text, ok := v.(string); ok && len(text) > maxDigits {
+			return fmt.Errorf("a number of %d characters is too long", len(text))
+		}
+		return nil
+	})
+	add(fnShort, short)
+	add(fnMatched, func(v any) error {
+		if text, ok := v.(string); ok && len(text) > maxMatched {
+			return fmt.Errorf("a text of %d bytes is too long for a regular expression; %d are taken", len(text), maxMatched)
+		}
+		return nil
+	})
+	with := func(name string, check func(v, arg any) error) {
+		options = append(options, gojq.WithFunction(name, 1, 1, func(v any, args []any) any {
+			if err := check(v, args[0]); err != nil {
+				return err
+			}
+			return v
+		}))
+	}
+	with(fnPaths, a.paths)
+	with(fnJoined, func(v, separator any) error {
+		text, _ := separator.(string)
+		return a.sum(v, len(text))
+	})
+	with(fnTimes, a.times)
+	with(fnEach, a.each)
+	for op, name := range comparisons {
+		options = append(options, gojq.WithFunction(name, 2, 2, func(_ any, args []any) any { return a.compare(op, args[0], args[1]) }))
+	}
+	return append(options, gojq.WithFunction(fnJSON, 0, 0, func(v any, _ []any) any { return a.fromJSON(v) }))
+}
+
+// shallow is about how much memory a value takes without what it holds.
+func shallow(v any) int {
+	switch v := v.(type) {
+	case string:
+		return len(v)
+	case []any:
+		const slot = 16
+		return listBytes + slot*cap(v)
+	case map[string]any:
+		return objectSize(len(v))
+	}
+	return 0
+}
+
+func objectSize(members int) int {
+	if members <= fewMembers {
+		return objectBytes + firstMember
+	}
+	return objectBytes + members*memberBytes
+}
+
+// object charges for a new object, and for what of its members nobody else may hold.
+func (a *allowance) object(v any) error {
+	members := v.(map[string]any)
+	n := objectSize(len(members))
+	for name, v := range members {
+		n += len(name)
+		switch v := v.(type) {
+		case string:
+			n += len(v)
+		case []any:
+			n += shallow(v)
+		}
+	}
+	return a.meter.Use(n)
+}
+
+// measure is a walk over a value.
+type measure struct {
+	ctx          context.Context //nolint:containedctx // for the time of the walk
+	nodes, bytes int
+}
+
+func (m *measure) walk(v any, depth int) error {
+	if m.nodes++; m.nodes > maxNodes {
+		return errLarge
+	}
+	const glance = 1 << 16
+	if m.nodes%glance == 0 && m.ctx.Err() != nil {
+		return context.Cause(m.ctx)
+	}
+	if depth > maxDepth {
+		return errDeep
+	}
+	switch v := v.(type) {
+	case string:
+		if m.bytes += len(v); m.bytes > maxText {
+			return errLong
+		}
+	case []any:
+		for _, e := range v {
+			if err := m.walk(e, depth+1); err != nil {
+				return err
+			}
+		}
+	case map[string]any:
+		for name, e := range v {
+			m.bytes += len(name)
+			if err := m.walk(e, depth+1); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// whole reports, as an error, a value that cannot be walked over in one step. One that
+// holds itself in many places counts as often.
+func (a *allowance) whole(v any) error {
+	m := measure{ctx: a.ctx}
+	return m.walk(v, 0)
+}
+
+func operandFits(v any) error {
+	switch v := v.(type) {
+	case string:
+		if len(v) > maxText {
+			return errLong
+		}
+	case []any:
+		if len(v) > maxElements {
+			return errLarge
+		}
+	case map[string]any:
+		if len(v) > maxElements {
+			return errLarge
+		}
+	case *big.Int:
+		if v.BitLen() > maxBits {
+			return errors.New("a number is too large")
+		}
+	}
+	return nil
+}
+
+// sum bounds what the elements of a list make together, with something between each.
+func (a *allowance) sum(v any, between int) error {
+	texts, elements := 0, 0
+	add := func(e any) error {
+		switch e := e.(type) {
+		case string:
+			texts += len(e)
+		case []any:
+			elements += len(e)
+		case map[string]any:
+			elements += len(e)
+		}
+		if texts += between; texts > maxText {
+			return errLong
+		}
+		if elements > maxElements {
+			return errLarge
+		}
+		return nil
+	}
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			if err := add(e); err != nil {
+				return err
+			}
+		}
+	case map[string]any:
+		for _, e := range v {
+			if err := add(e); err != nil {
+				return err
+			}
+		}
+	}
+	return a.meter.Use(stepBytes)
+}
+
+func pathFits(v any) error {
+	if path, ok := v.([]any); ok && len(path) > maxDepth {
+		return errDeep
+	}
+	return nil
+}
+
+// paths bounds paths, and charges for the lists that become longer where something is put
+// at one of them.
+func (a *allowance) paths(v, paths any) error {
+	list, _ := paths.([]any)
+	for _, path := range list {
+		if err := pathFits(path); err != nil {
+			return err
+		}
+		at := v
+		steps, _ := path.([]any)
+		for _, step := range steps {
+			switch container := at.(type) {
+			case map[string]any:
+				name, _ := step.(string)
+				at = container[name]
+			case []any, nil:
+				elements, _ := container.([]any)
+				n, ok := gojq.ToInt(step)
+				if !ok {
+					at = nil
+					continue
+				}
+				if n-len(elements) > fewElements {
+					const slot = 16
+					if n > maxElements {
+						return errLarge
+					}
+					if err := a.meter.Use(slot * n); err != nil {
+						return err
+					}
+				}
+				if at = nil; n >= 0 && n < len(elements) {
+					at = elements[n]
+				}
+			}
+		}
+	}
+	return a.meter.Err()
+}
+
+func (a *allowance) pieces(v any) error {
+	if text, ok := v.(string); ok && len(text) > fewPieces {
+		if len(text) > maxText {
+			return errLong
+		}
+		return a.meter.Use(pieceBytes * len(text))
+	}
+	return nil
+}
+
+func (a *allowance) members(v any) error {
+	n := 0
+	switch v := v.(type) {
+	case map[string]any:
+		n = len(v)
+	case []any:
+		n = len(v)
+	}
+	return a.meter.Use(n * (objectBytes + firstMember))
+}
+
+func grid(v any) error {
+	rows, _ := v.([]any)
+	widest := 0
+	for _, row := range rows {
+		cells, _ := row.([]any)
+		widest = max(widest, len(cells))
+	}
+	if widest > 0 && len(rows) > maxElements/widest {
+		return errLarge
+	}
+	return nil
+}
+
+func short(v any) error {
+	switch v := v.(type) {
+	case string:
+		if len(v) > maxShort {
+			return fmt.Errorf("a text of %d bytes is too long here", len(v))
+		}
+	case []any:
+		if len(v) > maxShort {
+			return fmt.Errorf("a list of %d elements is too long here", len(v))
+		}
+	case map[string]any:
+	default:
+		if n, ok := gojq.ToFloat64(v); ok && n > maxShort {
+			return errors.New("a number is too large here")
+		}
+	}
+	return nil
+}
+
+// times bounds a multiplication: a text is repeated, an object merged, a number grows.
+func (a *allowance) times(left, right any) error {
+	for _, v := range []any{left, right} {
+		switch v := v.(type) {
+		case string:
+			count, ok := gojq.ToFloat64(left)
+			if other, is := gojq.ToFloat64(right); is {
+				count, ok = other, true
+			}
+			if ok && count*float64(len(v)) > maxText {
+				return errLong
+			}
+			return a.meter.Use(max(0, int(count*float64(len(v)))))
+		case map[string]any:
+			if err := a.whole(v); err != nil {
+				return err
+			}
+		case *big.Int:
+			if v.BitLen() > maxBits/2 {
+				return errors.New("a number is too large")
+			}
+		}
+	}
+	return nil
+}
+
+// each bounds work on each of one value for each of another.
+func (a *allowance) each(v, arg any) error {
+	left, right := measure{ctx: a.ctx}, measure{ctx: a.ctx}
+	if err := left.walk(v, 0); err != nil {
+		return err
+	}
+	if err := right.walk(arg, 0); err != nil {
+		return err
+	}
+	_, text := v.(string)
+	if pattern, ok := arg.(string); text && ok {
+		// Finding is linear, but where one place overlaps the next it starts at each.
+		if len(pattern) > 1 && left.bytes > maxWork/len(pattern) {
+			return errLarge
+		}
+		return a.pieces(v)
+	}
+	if left.nodes > maxWork/right.nodes {
+		return errLarge
+	}
+	return nil
+}
+
+// compare is a comparison of jq's.
+func (a *allowance) compare(op gojq.Operator, left, right any) any {
+	if gojq.TypeOf(left) == gojq.TypeOf(right) {
+		for _, v := range []any{left, right} {
+			switch v.(type) {
+			case []any, map[string]any:
+				if err := a.whole(v); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	n := gojq.Compare(left, right)
+	switch op {
+	case gojq.OpEq:
+		return n == 0
+	case gojq.OpNe:
+		return n != 0
+	case gojq.OpLt:
+		return n < 0
+	case gojq.OpLe:
+		return n <= 0
+	case gojq.OpGt:
+		return n > 0
+	default:
+		return n >= 0
+	}
+}
+
+// fromJSON is jq's fromjson, of a text whose values are counted.
+func (a *allowance) fromJSON(v any) any {
+	text, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("fromjson cannot be applied to %s", withArticle(v))
+	}
+	v, err := decode(a.meter, strings.NewReader(text), false)
+	if err != nil {
+		return errors.New("fromjson: the text is not JSON")
+	}
+	return v
+}

@@ -1,0 +1,161 @@
+package declared
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"orderbeat/clients"
+)
+
+// What decoded JSON takes, in bytes, at most: strings and numbers have their text and a
+// header that an interface points to, lists room to grow in, objects room for eight
+// members.
+const (
+	scalarBytes  = 32
+	elementBytes = 40
+	listBytes    = 24
+	objectBytes  = 48
+	firstMember  = 300
+	memberBytes  = 80
+	fewMembers   = 8
+)
+
+// maxDigits is how long a number may be. Reading one takes time that grows with the square
+// of its length, and nobody counts that far.
+const maxDigits = 1000
+
+// decode reads a whole answer as JSON, and charges the meter for it. Blank is null where
+// that is allowed.
+func decode(meter *clients.Meter, body io.Reader, blankToo bool) (v any, err error) {
+	d := decoder{json: jsontext.NewDecoder(body, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)), meter: meter, names: map[string]string{}}
+	switch v, err = d.value(); {
+	case err == nil:
+	case errors.Is(err, io.EOF) && blankToo:
+		return nil, nil //nolint:nilnil // null is the value
+	case errors.Is(err, io.EOF):
+		return nil, &clients.Error{Code: clients.CodeBadResponse, Message: "the answer is empty", Err: err}
+	default:
+		return nil, unlike(err)
+	}
+	if _, err := d.json.ReadToken(); !errors.Is(err, io.EOF) {
+		return nil, &clients.Error{Code: clients.CodeBadResponse, Message: "the answer goes on behind its JSON"}
+	}
+	return v, nil
+}
+
+// unlike is the failure of an answer that could not be decoded.
+func unlike(err error) error {
+	if _, told := errors.AsType[*clients.Error](err); told || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return &clients.Error{Code: clients.CodeBadResponse, Message: "the answer is not JSON", Err: err}
+}
+
+// decoder makes of JSON what encoding/json makes of it with UseNumber, and counts.
+type decoder struct {
+	json  *jsontext.Decoder
+	meter *clients.Meter
+	names map[string]string // of members, each once: answers repeat them
+}
+
+func (d *decoder) value() (any, error) {
+	token, err := d.json.ReadToken()
+	if err != nil {
+		return nil, err
+	}
+	switch token.Kind() {
+	case 'n':
+		return nil, nil //nolint:nilnil // null is the value
+	case 't', 'f':
+		return token.Bool(), nil
+	case '"':
+		text := token.String()
+		return text, d.meter.Use(scalarBytes + len(text))
+	case '0':
+		text := token.String()
+		if len(text) > maxDigits {
+			return nil, &clients.Error{Code: clients.CodeBadResponse, Message: fmt.Sprintf("the answer has a number of %d characters at %s; %d are read", len(text), pathIn(d.json), maxDigits)}
+		}
+		return json.Number(text), d.meter.Use(scalarBytes + len(text))
+	case '[':
+		return d.list()
+	default:
+		return d.object()
+	}
+}
+
+func (d *decoder) list() (any, error) {
+	list := []any{}
+	if err := d.meter.Use(listBytes); err != nil {
+		return nil, err
+	}
+	for d.json.PeekKind() != ']' {
+		if err := d.meter.Use(elementBytes); err != nil {
+			return nil, err
+		}
+		v, err := d.value()
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	_, err := d.json.ReadToken()
+	return list, err
+}
+
+func (d *decoder) object() (any, error) {
+	object := map[string]any{}
+	if err := d.meter.Use(objectBytes); err != nil {
+		return nil, err
+	}
+	for d.json.PeekKind() != '}' {
+		token, err := d.json.ReadToken()
+		if err != nil {
+			return nil, err
+		}
+		name, err := d.name(token.String())
+		if err != nil {
+			return nil, err
+		}
+		v, err := d.value()
+		if err != nil {
+			return nil, err
+		}
+		object[name] = v
+		switch n := len(object); {
+		case n == 1:
+			err = d.meter.Use(firstMember)
+		case n > fewMembers:
+			err = d.meter.Use(memberBytes)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	_, err := d.json.ReadToken()
+	return object, err
+}
+
+// name is a member's name, the same string for all that have it.
+func (d *decoder) name(name string) (string, error) {
+	if known, ok := d.names[name]; ok {
+		return known, nil
+	}
+	d.names[name] = name
+	return name, d.meter.Use(memberBytes + len(name))
+}
+
+// pathIn is where a decoder is, as people write it.
+func pathIn(d *jsontext.Decoder) string {
+	if pointer := string(d.StackPointer()); pointer != "" {
+		const most = 80 // characters
+		return strings.ToValidUTF8(pointer[:min(len(pointer), most)], "")
+	}
+	return "its top"
+}

@@ -1,0 +1,110 @@
+package declared
+
+import (
+	"slices"
+	"unsafe"
+
+	"orderbeat/clients"
+)
+
+// linesAdd is the value of the key lines of an operation whose equal lines without ids are
+// different ones.
+const linesAdd = "add"
+
+// gathered is one order, put together of everything that is told of it: an answer may
+// list lines instead of orders, and a page may repeat what the one before told, because
+// rows move while pages are requested.
+//
+// What is told last counts. A line is replaced by one with its id. Lines without ids from
+// one page replace those from an earlier page, and of equal ones there is one, unless the
+// declaration says that they add up.
+type gathered struct {
+	order clients.Order // without lines
+	lines []clients.Line
+	gone  []bool           // which of the lines were replaced
+	byID  map[string][]int // indexes into lines of those that have an id
+	page  int              // that told of the lines without ids
+}
+
+// tell adds what a page tells. Its cost is that of what is told.
+func (g *gathered) tell(o clients.Order, page int, mode string) {
+	lines := o.Lines
+	o.Lines = nil
+	if g.byID == nil {
+		g.byID = make(map[string][]int, len(lines))
+	}
+	if mode != linesAdd && page != g.page && slices.ContainsFunc(lines, unnumbered) {
+		for i := range g.lines {
+			g.gone[i] = g.gone[i] || unnumbered(g.lines[i])
+		}
+		g.page = page
+	}
+	replaced := make(map[string]bool, len(lines))
+	for _, l := range lines {
+		if id := l.LineID; id != "" {
+			if !replaced[id] {
+				replaced[id] = true
+				for _, i := range g.byID[id] {
+					g.gone[i] = true
+				}
+				g.byID[id] = g.byID[id][:0]
+			}
+			g.byID[id] = append(g.byID[id], len(g.lines))
+		}
+		g.lines, g.gone = append(g.lines, l), append(g.gone, false)
+	}
+	g.order = o
+}
+
+func unnumbered(l clients.Line) bool { return l.LineID == "" }
+
+// done is the order as all of it was told.
+func (g *gathered) done(mode string) clients.Order {
+	told := map[string]bool{}
+	lines := g.lines[:0]
+	for i, l := range g.lines {
+		if g.gone[i] {
+			continue
+		}
+		if l.LineID == "" && mode != linesAdd {
+			contents := string(l.Contents())
+			if told[contents] {
+				continue
+			}
+			told[contents] = true
+		}
+		lines = append(lines, l)
+	}
+	o := g.order
+	o.Lines = lines
+	return o
+}
+
+// orderBytes is about how much memory an order takes that is read of what a program made,
+// in bytes.
+func orderBytes(v any) int {
+	const room = 2 // lists have room to grow in
+	n := int(unsafe.Sizeof(gathered{})) + textBytes(v)
+	for _, l := range listIn(v, "lines") {
+		n += room*int(unsafe.Sizeof(clients.Line{})) + textBytes(l)
+		n += room * int(unsafe.Sizeof(clients.ScheduleLine{})) * len(listIn(l, "schedule"))
+		n += room * int(unsafe.Sizeof(clients.Despatch{})) * len(listIn(l, "despatches"))
+	}
+	return n
+}
+
+func listIn(v any, name string) []any {
+	object, _ := v.(map[string]any)
+	list, _ := object[name].([]any)
+	return list
+}
+
+// textBytes is how long the texts in an object are.
+func textBytes(v any) (n int) {
+	object, _ := v.(map[string]any)
+	for _, v := range object {
+		text, _ := v.(string)
+		n += len(text)
+	}
+	return n
+}

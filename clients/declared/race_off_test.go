@@ -1,0 +1,5 @@
+//go:build !race
+
+package declared
+
+const raceDetector = false

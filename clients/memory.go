@@ -1,0 +1,180 @@
+package clients
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"unsafe"
+
+	"golang.org/x/sync/semaphore"
+)
+
+const (
+	// smallResponse, in bytes, is what one attempt may hold without asking anybody.
+	smallResponse = 4 << 20
+	// A large attempt may hold a sixth of the process's memory, within these bounds, and
+	// three may be large at once: half of the memory is left to everything else.
+	memoryShare    = 6
+	largeAtOnce    = 3
+	minLargeMemory = 64 << 20
+	maxLargeMemory = 1 << 30
+)
+
+// Memory bounds what decoded responses take in a process. An attempt that holds little
+// is never kept waiting. One that holds more than a few MB waits for one of a few places,
+// of which one provider never has all, and fails when it outgrows its place. It waits for
+// nothing else of this kind while it has one, so that no two can wait for each other. It
+// is safe for concurrent use.
+type Memory struct {
+	limit  int64 // of one attempt, in bytes
+	places *semaphore.Weighted
+
+	mu        sync.Mutex // guards providers
+	providers map[string]*semaphore.Weighted
+}
+
+// NewMemory shares out the memory of a process, in bytes; [math.MaxInt64] is one without
+// a limit.
+func NewMemory(process int64) *Memory {
+	return &Memory{
+		limit:  min(max(process/memoryShare, minLargeMemory), maxLargeMemory),
+		places: semaphore.NewWeighted(largeAtOnce), providers: map[string]*semaphore.Weighted{},
+	}
+}
+
+// places of one provider: all but one.
+func (m *Memory) of(provider string) *semaphore.Weighted {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.providers[provider] == nil {
+		m.providers[provider] = semaphore.NewWeighted(largeAtOnce - 1)
+	}
+	return m.providers[provider]
+}
+
+// Budget is what one attempt holds in memory: responses, what is decoded and mapped of
+// them. It is safe for concurrent use.
+type Budget struct {
+	limit  int64
+	places []*semaphore.Weighted // one of each is needed to be large, taken in this order
+
+	mu    sync.Mutex // guards the rest; held while waiting for a place
+	used  int64
+	large bool
+}
+
+type budgetKey struct{}
+
+// Budget is a context whose calls share a budget for an attempt at a provider, which ends
+// with release: call it when nothing of the responses is used any more. A nil Memory changes
+// nothing.
+func (m *Memory) Budget(ctx context.Context, provider string) (budgeted context.Context, release func()) {
+	if m == nil {
+		return ctx, func() {}
+	}
+	b := &Budget{limit: m.limit, places: []*semaphore.Weighted{m.of(provider), m.places}}
+	return context.WithValue(ctx, budgetKey{}, b), b.close
+}
+
+// BudgetOf is the budget of a context or, where it has none, a new one that nobody shares.
+func BudgetOf(ctx context.Context) *Budget {
+	if b, ok := ctx.Value(budgetKey{}).(*Budget); ok {
+		return b
+	}
+	return &Budget{limit: maxLargeMemory}
+}
+
+// Charge adds bytes to what is held. It fails when that is too much, with
+// [CodeBadResponse], and when ctx ends while it waits for a place among the large; then
+// nothing is added.
+func (b *Budget) Charge(ctx context.Context, bytes int64) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if bytes > b.limit-b.used {
+		return &Error{
+			Code: CodeBadResponse, Message: fmt.Sprintf("the response takes more than %d MB of memory when it is decoded", b.limit>>20),
+			Hint: "request less at once (a shorter window, smaller pages), or give the process more memory",
+		}
+	}
+	if b.used+bytes > smallResponse && !b.large {
+		for i, place := range b.places {
+			if err := place.Acquire(ctx, 1); err != nil {
+				b.leave(i)
+				return err
+			}
+		}
+		b.large = true
+	}
+	b.used += bytes
+	return nil
+}
+
+// Free takes back what was charged.
+func (b *Budget) Free(bytes int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.used -= bytes
+	if b.large && b.used <= smallResponse {
+		b.large = false
+		b.leave(len(b.places))
+	}
+}
+
+// leave gives back the first n places.
+func (b *Budget) leave(n int) {
+	for _, place := range b.places[:n] {
+		place.Release(1)
+	}
+}
+
+func (b *Budget) close() {
+	b.mu.Lock()
+	used := b.used
+	b.mu.Unlock()
+	b.Free(used)
+}
+
+// Meter charges a budget in steps that are worth it, and looks at its context at each, so
+// that a long loop which uses one ends with its context. It is for one goroutine.
+type Meter struct {
+	ctx     context.Context //nolint:containedctx // a meter lives within one call
+	budget  *Budget
+	charged int64
+	due     int64
+	err     error
+}
+
+// NewMeter makes a meter of the context's budget.
+func NewMeter(ctx context.Context) *Meter { return &Meter{ctx: ctx, budget: BudgetOf(ctx)} }
+
+// meterStep is how much is charged at once, in bytes.
+const meterStep = 64 << 10
+
+// Use charges bytes, sooner or later. Once it has failed it fails for ever.
+func (m *Meter) Use(bytes int) error {
+	if m.due += int64(bytes); m.due < meterStep || m.err != nil {
+		return m.err
+	}
+	if m.err = context.Cause(m.ctx); m.err == nil {
+		m.err = m.budget.Charge(m.ctx, m.due)
+	}
+	if m.err == nil {
+		m.charged, m.due = m.charged+m.due, 0
+	}
+	return m.err
+}
+
+// Err is why the meter failed, nil when it did not.
+func (m *Meter) Err() error { return m.err }
+
+// Free gives back everything that was charged.
+func (m *Meter) Free() {
+	m.budget.Free(m.charged)
+	m.charged, m.due = 0, 0
+}
+
+// Size is about how many bytes of memory a line takes.
+func (l *Line) Size() int {
+	return int(unsafe.Sizeof(*l)) + len(l.LineID) + len(l.ArticleID) + len(l.BuyerArticleID) + len(l.EAN) + len(l.Description) +
+		len(l.Schedule)*int(unsafe.Sizeof(ScheduleLine{})) + len(l.Despatches)*int(unsafe.Sizeof(Despatch{}))
+}
