@@ -101,6 +101,24 @@ func (k *Keyring) hold(ctx context.Context, mu sync.Locker, try func(*flock.Floc
 	return held, unlock, nil
 }
 
+// RemoveLeftovers removes what a process left beside the key file that was killed while it
+// replaced the keys: files that hold the old and the new key. It returns how many there
+// were.
+func (k *Keyring) RemoveLeftovers(ctx context.Context) (n int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, lockTimeout)
+	defer cancel()
+	_, unlock, err := k.seize(ctx) // nobody replaces them now
+	if err != nil {
+		return 0, err
+	}
+	defer unlock()
+	path, err := filepath.EvalSymlinks(k.path)
+	if err != nil {
+		return 0, err
+	}
+	return removeBeside(path)
+}
+
 // keyError says that the keys cannot be had, so that nothing can be sealed.
 type keyError struct{ error }
 
@@ -124,8 +142,8 @@ func (k *Keyring) read() (*keys, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read %s: %w", k.path, cause(err))
 	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("others may read %s (mode %04o): chmod 600 it", k.path, info.Mode().Perm())
+	if err := CheckPrivate(k.path, info); err != nil {
+		return nil, err
 	}
 	read, err := parseKeys(k.path, content)
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 )
 
 // createKeyFile makes a key file with a fresh key, unless there is one already. It
@@ -26,7 +28,9 @@ func createKeyFile(path string) error {
 	defer os.Remove(temp)
 	// Unlike a rename, a link does not replace what another process has put there.
 	if err := os.Link(temp, path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("cannot make %s: %w", path, err)
+		if _, there := os.Stat(path); there != nil { // else another process made it, and removed this as a leftover
+			return fmt.Errorf("cannot make %s: %w", path, err)
+		}
 	}
 	return syncFolder(folder)
 }
@@ -64,6 +68,26 @@ func writeBeside(path string, content []byte, mode fs.FileMode) (string, error) 
 		return "", errors.Join(fmt.Errorf("cannot write %s: %w", f.Name(), err), os.Remove(f.Name()))
 	}
 	return f.Name(), nil
+}
+
+// removeBeside removes the files that writeBeside made for path, and returns how many
+// there were.
+func removeBeside(path string) (n int, err error) {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return 0, fmt.Errorf("cannot look beside %s: %w", path, cause(err))
+	}
+	for _, e := range entries {
+		number, ours := strings.CutPrefix(e.Name(), "."+filepath.Base(path)+"-")
+		if _, err := strconv.ParseUint(number, 10, 64); !ours || err != nil || !e.Type().IsRegular() {
+			continue
+		}
+		if err := os.Remove(filepath.Join(filepath.Dir(path), e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return n, fmt.Errorf("cannot remove what is left of an earlier change of keys: %w", err)
+		}
+		n++
+	}
+	return n, nil
 }
 
 // syncFolder makes a folder's entries survive a power cut.

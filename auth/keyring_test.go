@@ -210,3 +210,31 @@ func TestAKeyringPrintsNoKey(t *testing.T) {
 		}
 	}
 }
+
+func TestLeftoversOfAKilledRekeyAreRemoved(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "key")
+	k, err := auth.LoadKeyring(path, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	others := []string{".key-", ".key-new", ".key2-12", "key-12", ".other-12", ".key-12.bak"}
+	for _, name := range append([]string{".key-12", ".key-3456789012"}, others...) {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []int{2, 0} {
+		if n, err := k.RemoveLeftovers(t.Context()); n != want || err != nil {
+			t.Errorf("got %d, %v; want %d", n, err, want)
+		}
+	}
+	for _, name := range append([]string{"key"}, others...) {
+		if _, err := os.Stat(filepath.Join(folder, name)); err != nil {
+			t.Errorf("%v, want that other files stay", err)
+		}
+	}
+	if _, err := auth.LoadKeyring(path, false); err != nil {
+		t.Errorf("%v, want the keys as they were", err)
+	}
+}

@@ -111,6 +111,12 @@ func work(ctx context.Context, c *config.Config, log *slog.Logger, stopping func
 	if err != nil {
 		return fmt.Errorf("worker.key: %w", err)
 	}
+	switch n, err := keys.RemoveLeftovers(ctx); {
+	case err != nil:
+		log.Warn("failed to remove leftovers of an interrupted rekey", "err", err)
+	case n > 0:
+		log.Info("removed leftovers of an interrupted rekey", "files", n)
+	}
 	tokens := auth.Seal(database.Tokens(), keys)
 	version := readBuild().Version
 	lend := config.Lend{Tokens: tokens, UserAgent: "orderbeat/" + version, Log: log}

@@ -131,9 +131,9 @@ func (l *loader) nats(s natsSection) worker.NATS {
 	c := worker.NATS{
 		URL: string(s.URL), Listen: s.Listen, Store: absolute(l.dir, s.Store),
 		SyncAlways: s.Sync.always, SyncEvery: s.Sync.every, MaxPayload: int32(min(s.MaxPayload, most)), Prefix: s.Prefix,
-		Creds: l.existing("nats.creds", s.Creds), NKey: l.nkey(s.NKey),
+		Creds: l.private("nats.creds", s.Creds), NKey: l.nkey(s.NKey),
 		User: s.Auth.User, Password: s.Auth.Password, Token: s.Auth.Token,
-		CA: l.existing("nats.tls.ca", s.TLS.CA), Cert: l.existing("nats.tls.cert", s.TLS.Cert), Key: l.existing("nats.tls.key", s.TLS.Key),
+		CA: l.existing("nats.tls.ca", s.TLS.CA), Cert: l.existing("nats.tls.cert", s.TLS.Cert), Key: l.private("nats.tls.key", s.TLS.Key),
 		TLSFirst: s.TLSFirst, Domain: s.Domain, Replicas: s.Replicas, MaxBytes: s.MaxBytes,
 		Cluster: s.Placement.Cluster, Tags: s.Placement.Tags,
 	}
@@ -213,7 +213,7 @@ func (l *loader) nkey(ref string) string {
 		l.add("nats.nkey", `want "file:PATH", a file with the seed`)
 		return ""
 	}
-	return l.existing("nats.nkey", path)
+	return l.private("nats.nkey", path)
 }
 
 // onlyWithURL refuses what the embedded server would not heed.

@@ -114,9 +114,8 @@ func (l *loader) provider(path, name string, section map[string]any, kinds map[s
 	}
 	c := providerDefaults(name)
 	l.table(path, shared, reflect.ValueOf(&c).Elem())
-	for key, file := range map[string]*string{"ca": &c.TLS.CA, "cert": &c.TLS.Cert, "key": &c.TLS.Key} {
-		*file = l.existing(path+".tls."+key, *file)
-	}
+	c.TLS.CA, c.TLS.Cert = l.existing(path+".tls.ca", c.TLS.CA), l.existing(path+".tls.cert", c.TLS.Cert)
+	c.TLS.Key = l.private(path+".tls.key", c.TLS.Key)
 	l.accounts(path+".accounts", c.Accounts)
 	p := Provider{Config: c, Traits: anyTraits}
 	p.samplesPath, p.samplesTable = stack.samplesAt(l.doc.name, path)

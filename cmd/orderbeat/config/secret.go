@@ -49,8 +49,10 @@ func (s secrets) resolve(ref string) (auth.Secret, error) {
 		return fromFile(filepath.Join(dir, name))
 	default:
 		path := absolute(s.dir, name)
-		if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
-			return auth.Secret{}, fmt.Errorf("others may read %s (mode %04o): chmod 600 it", path, info.Mode().Perm())
+		if info, err := os.Stat(path); err == nil {
+			if err := s.private(path, info); err != nil {
+				return auth.Secret{}, err
+			}
 		}
 		return fromFile(path)
 	}
@@ -75,6 +77,15 @@ func trimmed(value string) string {
 		}
 	}
 	return strings.Trim(value, "\r\n\ufeff")
+}
+
+// private is an error when others may read a file that holds a secret. systemd gives the
+// service its credentials by other means than the mode.
+func (s secrets) private(path string, info fs.FileInfo) error {
+	if dir := s.getenv("CREDENTIALS_DIRECTORY"); dir != "" && filepath.Dir(path) == filepath.Clean(dir) {
+		return nil
+	}
+	return auth.CheckPrivate(path, info)
 }
 
 // fromFile reads a secret, as it is [trimmed].

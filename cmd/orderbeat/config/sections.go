@@ -139,17 +139,36 @@ func (l *loader) oneOf(key, value string, allowed ...string) {
 
 // existing makes path absolute and checks that there is such a file; "" is none.
 func (l *loader) existing(key, path string) string {
+	path, _ = l.found(key, path)
+	return path
+}
+
+// private is existing for a file that holds a key or credentials: nobody else may read it.
+func (l *loader) private(key, path string) string {
+	path, info := l.found(key, path)
+	if info != nil {
+		if err := l.secrets.private(path, info); err != nil {
+			l.add(key, "%v", err)
+		}
+	}
+	return path
+}
+
+// found is the absolute path of a file that a key names, and its info; nil when there is none.
+func (l *loader) found(key, path string) (string, fs.FileInfo) {
 	if path == "" {
-		return ""
+		return "", nil
 	}
 	path = absolute(l.dir, path)
-	if _, err := os.Stat(path); err != nil {
+	info, err := os.Stat(path)
+	if err != nil {
 		if e, ok := errors.AsType[*fs.PathError](err); ok {
 			err = e.Err
 		}
 		l.add(key, "cannot find %s: %v", path, err)
+		return path, nil
 	}
-	return path
+	return path, info
 }
 
 // isToken reports whether s can be a token of a NATS subject as it is.

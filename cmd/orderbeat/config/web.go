@@ -37,7 +37,7 @@ func (l *loader) web(s webSection) worker.Web {
 	l.webListen(s)
 	return worker.Web{
 		Listen: s.Listen, User: s.Auth.User, Password: s.Auth.Password,
-		Cert: l.existing("web.tls.cert", s.TLS.Cert), Key: l.existing("web.tls.key", s.TLS.Key),
+		Cert: l.existing("web.tls.cert", s.TLS.Cert), Key: l.private("web.tls.key", s.TLS.Key),
 		ExternalURL: strings.TrimRight(s.ExternalURL, "/"),
 	}
 }
