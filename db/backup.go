@@ -96,7 +96,12 @@ func give(unnamed, name string) error {
 	if err != nil {
 		return err
 	}
-	folder, err := os.Open(filepath.Dir(name))
+	return syncFolder(filepath.Dir(name))
+}
+
+// syncFolder makes the names in a folder survive a power cut.
+func syncFolder(path string) error {
+	folder, err := os.Open(path)
 	if err != nil {
 		return err
 	}

@@ -15,8 +15,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"runtime"
 )
 
@@ -42,6 +40,8 @@ type DB struct {
 	// they like: lists, histories, replays, recorded exchanges. It can be used up without
 	// delaying the readers.
 	readers, bulk *sql.DB
+	file          *file // nil unless everything may be written
+	log           *slog.Logger
 }
 
 // Open opens the database for writing, makes it when there is none, and brings its
@@ -56,12 +56,21 @@ func Open(ctx context.Context, o Options) (_ *DB, err error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if err := os.MkdirAll(filepath.Dir(o.Path), 0o700); err != nil {
+	d := &DB{log: o.Log}
+	defer func() { err = d.closeAfter(err, o.Path) }()
+	if d.file, err = openFile(o.Path, o.Log); err != nil {
 		return nil, err
 	}
-	d := &DB{}
-	defer func() { err = d.closeAfter(err, o.Path) }()
+	if err = d.file.belongs(); err != nil {
+		return nil, err
+	}
+	if err = awaitUnlocked(ctx, d.file.real, o.Log); err != nil {
+		return nil, err
+	}
 	if d.pool, err = openPool(o.Path, makerParams+writerParams(full), 1); err != nil {
+		return nil, err
+	}
+	if err = mendVacuum(ctx, d.pool, o.Log); err != nil {
 		return nil, err
 	}
 	if err = migrate(ctx, d.pool, o.Log); err != nil {
@@ -80,7 +89,10 @@ func Open(ctx context.Context, o Options) (_ *DB, err error) {
 	if err = d.endInline(ctx); err != nil {
 		return nil, err
 	}
-	return d, d.recoverRunning(ctx, o.Log)
+	if err = d.recoverRunning(ctx, o.Log); err != nil {
+		return nil, err
+	}
+	return d, d.file.remember()
 }
 
 // OpenTokens opens the database for a process that shares the tokens with a running
@@ -135,7 +147,11 @@ func (d *DB) closeAfter(err error, path string) error {
 	if err == nil {
 		return nil
 	}
-	return errors.Join(fmt.Errorf("database %s: %w", path, damaged(err)), d.Close())
+	err = damaged(err)
+	if _, is := errors.AsType[*damageError](err); is && d.file != nil && d.file.hadLog {
+		err = fmt.Errorf("%w; if the file was copied there, its write-ahead log %s-wal may be another's: move that and -shm away", err, d.file.real)
+	}
+	return errors.Join(fmt.Errorf("database %s: %w", path, err), d.Close())
 }
 
 // Close waits for operations that are under way, refuses new ones and closes the
@@ -152,6 +168,9 @@ func (d *DB) Close() error {
 	}
 	if d.pool != nil {
 		errs = append(errs, d.pool.Close())
+	}
+	if d.file != nil {
+		errs = append(errs, d.file.close())
 	}
 	return errors.Join(errs...)
 }

@@ -3,6 +3,7 @@ package db // an inside file: it lets the tests reach the writer and the queries
 import (
 	"context"
 	"errors"
+	"os"
 	"time"
 
 	"orderbeat/jobs"
@@ -245,4 +246,28 @@ func (d *DB) Explain(ctx context.Context, q Query) (steps []string, err error) {
 		steps = append(steps, step)
 	}
 	return steps, rows.Err()
+}
+
+// WatchFile looks at the files once, as [DB.Watch] does every second.
+func (d *DB) WatchFile() { d.watchFile() }
+
+// WALWatch is the part of [DB.Watch] that looks after the write-ahead log.
+type WALWatch struct{ w walWatch }
+
+// NewWALWatch makes one; Look looks once.
+func (d *DB) NewWALWatch() *WALWatch { return &WALWatch{walWatch{db: d}} }
+
+func (w *WALWatch) Look(ctx context.Context, now time.Time) { w.w.look(ctx, now) }
+
+func (w *WALWatch) Close() { w.w.close() }
+
+// LogBelongs looks whether a write-ahead log belongs to the database beside it. SQLite must
+// not have it open in this process.
+func LogBelongs(path string) error {
+	handle, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer handle.Close()
+	return (&file{path: path, real: path, handle: handle}).belongs()
 }

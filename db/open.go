@@ -3,12 +3,15 @@ package db
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"log/slog"
+	"math/rand/v2"
 	"net/url"
 	"path/filepath"
 	"time"
 
-	_ "github.com/mattn/go-sqlite3" // the driver "sqlite3"
+	"github.com/mattn/go-sqlite3"
 )
 
 // readerParams are the driver's parameters for a connection that reads. There are
@@ -58,10 +61,9 @@ func newWriter(ctx context.Context, pool *sql.DB, full bool) (*writer, error) {
 		conn: conn, wake: make(chan struct{}, 1), full: full, relaxed: !full, patience: writerPatience,
 		statements: map[string]statement{}, alarmed: map[account]bool{},
 	}
-	// A longer log makes fewer checkpoints, which write the same pages again and again.
 	// What a savepoint needs to be rolled back stays in memory instead of a file.
 	// For its turn the writer waits by itself.
-	if _, err := conn.ExecContext(ctx, "PRAGMA wal_autocheckpoint = 4000; PRAGMA temp_store = memory; PRAGMA busy_timeout = 0"); err != nil {
+	if _, err := conn.ExecContext(ctx, "PRAGMA wal_autocheckpoint = "+checkpointPages+"; PRAGMA journal_size_limit = "+walLimit+"; PRAGMA temp_store = memory; PRAGMA busy_timeout = 0"); err != nil {
 		return nil, closing(conn, err)
 	}
 	synchronous := "1"
@@ -70,12 +72,59 @@ func newWriter(ctx context.Context, pool *sql.DB, full bool) (*writer, error) {
 	}
 	err = checkPragmas(ctx, conn, map[string]string{
 		"journal_mode": "wal", "synchronous": synchronous, "busy_timeout": "0", "foreign_keys": "1",
-		"auto_vacuum": "2", "cache_size": "-65536", "wal_autocheckpoint": "4000", "temp_store": "2",
+		"auto_vacuum": "2", "cache_size": "-65536", "wal_autocheckpoint": checkpointPages, "journal_size_limit": walLimit, "temp_store": "2",
 	})
 	if err != nil {
 		return nil, closing(conn, err)
 	}
 	return w, nil
+}
+
+// awaitUnlocked waits until no other process has the database for itself, or for as long as
+// a transaction waits. It says whom it waits for.
+func awaitUnlocked(ctx context.Context, path string, log *slog.Logger) error {
+	pool, err := openPool(path, "mode=rw&_busy_timeout=0", 1)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	begun, told := time.Now(), false
+	for {
+		_, err := pool.ExecContext(ctx, "BEGIN EXCLUSIVE; ROLLBACK")
+		e, ok := errors.AsType[sqlite3.Error](err)
+		if !ok || e.Code != sqlite3.ErrBusy && e.Code != sqlite3.ErrLocked {
+			return err
+		}
+		if by := writersOf(path); time.Since(begun) > writerPatience {
+			return fmt.Errorf("it has been locked for %s by %s: end that process or its transaction: %w", writerPatience, by, err)
+		} else if !told {
+			told = true
+			log.Warn("database is locked, waiting", "database", path, "by", by, "for", writerPatience.String())
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20*time.Millisecond + rand.N(20*time.Millisecond)):
+		}
+	}
+}
+
+// mendVacuum makes a database give free pages back that was made without that: by
+// restoring what sqlite3's .dump wrote, for one.
+func mendVacuum(ctx context.Context, pool *sql.DB, log *slog.Logger) error {
+	var mode int
+	if err := pool.QueryRowContext(ctx, "PRAGMA auto_vacuum").Scan(&mode); err != nil {
+		return err
+	}
+	const incremental = 2
+	if mode == incremental {
+		return nil
+	}
+	log.Info("rewriting the database with auto_vacuum, which it was made without")
+	if _, err := pool.ExecContext(ctx, "PRAGMA auto_vacuum = incremental; VACUUM"); err != nil {
+		return fmt.Errorf("auto_vacuum: %w", err)
+	}
+	return nil
 }
 
 // closing closes conn and returns err: a connection in use keeps its pool from closing.

@@ -2,12 +2,20 @@ package db
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mattn/go-sqlite3"
 )
 
-// Ping reports whether the database can be read and written now: it is not locked, no
-// operation has found the file damaged, and a page reaches the disk, unless that is full
-// or fails. It changes nothing.
+// Ping reports whether the database can be read and written now: its files are there, it is
+// not locked, no operation has found the file damaged or failed because of something that
+// was added to the schema, and a page reaches the disk, unless that is full or fails. It
+// changes nothing.
 func (d *DB) Ping(ctx context.Context) error {
 	var one int
 	if err := d.readers.QueryRowContext(ctx, "SELECT count(*) FROM freshness").Scan(&one); err != nil {
@@ -18,6 +26,9 @@ func (d *DB) Ping(ctx context.Context) error {
 	}
 	if found := d.writer.damage.Load(); found != nil {
 		return found
+	}
+	if broken := d.writer.broken.Load(); broken != nil && time.Since(broken.at) < brokenFor {
+		return fmt.Errorf("write: %w%s", broken, d.foreignTriggers(ctx))
 	}
 	if err := d.writer.do(ctx, 1, false, (*tx).touch); err != nil {
 		return fmt.Errorf("write: %w", err)
@@ -31,4 +42,59 @@ func (d *DB) Ping(ctx context.Context) error {
 func (t *tx) touch() error {
 	_, err := t.exec("PRAGMA user_version = 0")
 	return err
+}
+
+// brokenFor is how long a failed statement counts that was not tried again.
+const brokenFor = 10 * time.Minute
+
+// brokenError tells that a statement fails whatever its data: because of a trigger that
+// somebody added, of a table that is not there, or of one that was changed.
+type brokenError struct {
+	query string
+	at    time.Time
+	err   error
+}
+
+func (e *brokenError) Error() string { return e.err.Error() }
+
+func (e *brokenError) Unwrap() error { return e.err }
+
+// outcome notes how a statement ended: one that fails because of the schema is remembered
+// until it succeeds.
+func (w *writer) outcome(query string, err error) {
+	if err == nil || errors.Is(err, sql.ErrNoRows) {
+		if broken := w.broken.Load(); broken != nil && broken.query == query {
+			w.broken.Store(nil)
+		}
+		return
+	}
+	e, ok := errors.AsType[sqlite3.Error](err)
+	if ok && (e.ExtendedCode == sqlite3.ErrConstraintTrigger || e.Code == sqlite3.ErrError) && !controls(query) {
+		w.broken.Store(&brokenError{query, time.Now(), err})
+	}
+}
+
+// controls tells of the statements that begin and end transactions: they fail because
+// others did.
+func controls(query string) bool {
+	word, _, _ := strings.Cut(query, " ")
+	return slices.Contains([]string{"BEGIN", "SAVEPOINT", "ROLLBACK", "RELEASE", "COMMIT"}, word)
+}
+
+// foreignTriggers names the triggers in the database. Orderbeat has none.
+func (d *DB) foreignTriggers(ctx context.Context) string {
+	var names []string
+	rows, err := d.readers.QueryContext(ctx, "SELECT name || ' on ' || tbl_name FROM sqlite_schema WHERE type = 'trigger' LIMIT 10")
+	if err == nil {
+		err = all(rows, func(rows *sql.Rows) error {
+			var name string
+			err := rows.Scan(&name)
+			names = append(names, name)
+			return err
+		})
+	}
+	if err != nil || len(names) == 0 {
+		return ""
+	}
+	return " (triggers that are not Orderbeat's: " + strings.Join(names, ", ") + "; drop them, or put them right)"
 }

@@ -26,6 +26,7 @@ func (t *tx) prepared(query string) (statement, error) {
 	}
 	s, err := t.w.conn.PrepareContext(t.ctx, query)
 	if err != nil {
+		t.w.outcome(query, err)
 		return statement{}, err
 	}
 	t.w.statements[query] = statement{s}
@@ -55,7 +56,9 @@ func (t *tx) result(query string, args []any) (sql.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.sql.ExecContext(t.ctx, args...)
+	r, err := s.sql.ExecContext(t.ctx, args...)
+	t.w.outcome(query, err)
+	return r, err
 }
 
 // row reads one row into dest; it is [sql.ErrNoRows] when there is none.
@@ -64,7 +67,9 @@ func (t *tx) row(query string, args []any, dest ...any) error {
 	if err != nil {
 		return err
 	}
-	return s.sql.QueryRowContext(t.ctx, args...).Scan(dest...)
+	err = s.sql.QueryRowContext(t.ctx, args...).Scan(dest...)
+	t.w.outcome(query, err)
+	return err
 }
 
 // each reads all rows, calling scan for every one.
@@ -74,10 +79,11 @@ func (t *tx) each(query string, args []any, scan func(*sql.Rows) error) error {
 		return err
 	}
 	rows, err := s.sql.QueryContext(t.ctx, args...)
-	if err != nil {
-		return err
+	if err == nil {
+		err = all(rows, scan)
 	}
-	return all(rows, scan)
+	t.w.outcome(query, err)
+	return err
 }
 
 // errEnough is returned by who scans rows and needs no further ones.

@@ -37,6 +37,8 @@ type writer struct {
 	alarmed    map[account]bool // those that have alerts which a success resolves, and perhaps others
 
 	damage atomic.Pointer[damageError] // what the first operation said that found the file damaged
+	lost   atomic.Pointer[lostError]   // what was found of the files, nil while they are there
+	broken atomic.Pointer[brokenError] // the last statement that something in the database made fail
 
 	mu     sync.Mutex // guards the rest; never held during SQL
 	queue  []*op
@@ -88,6 +90,9 @@ func (w *writer) perform(ctx context.Context, o *op) error {
 	}
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if lost := w.lost.Load(); lost != nil {
+		return lost
 	}
 	o.turn = make(chan turn, 1)
 	w.mu.Lock()

@@ -47,6 +47,10 @@ func newMetrics(c Config, creds *credentials, l *lease, counters ...prometheus.C
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		&authMetrics{creds}, &alertMetrics{c.DB}, &freshMetrics{c.DB, c.Providers}, &trafficMetrics{c.Providers}, &leaseMetrics{l},
 	)
+	registry.MustRegister(prometheus.NewGaugeFunc(
+		prometheus.GaugeOpts{Name: "orderbeat_db_wal_bytes", Help: "Size of the database's write-ahead log; it grows while somebody reads for long."},
+		func() float64 { return float64(c.DB.WALBytes()) },
+	))
 	registry.MustRegister(counters...)
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn), ErrorHandling: promhttp.ContinueOnError,

@@ -186,6 +186,7 @@ func Run(ctx context.Context, c Config) error {
 		}
 	})
 	backing.Go(func() error { bus.tend(serving); return nil })
+	backing.Go(func() error { c.DB.Watch(serving); return nil })
 	backing.Go(func() error { relay.run(serving); return nil })
 	if listener != nil {
 		site := newSite(c, creds, newMetrics(c, creds, lease, scheduler.ticks, consumers.foreign, troubles), lease, ready(bus, c, lease, relay), public)

@@ -17,9 +17,9 @@ func (a *app) dbBackupCommand() *cobra.Command {
 read. A running worker goes on meanwhile. The copy is checked (quick_check) before the
 file has its name; a file that is there already is never overwritten.
 
-The copy is a database like the original: to go back to it, stop the worker, put it in
-the place of db.path, and remove the files db.path-wal and db.path-shm. Its tokens are
-sealed; the file of worker.key, which opens them, is not in it.`,
+The copy is a database like the original: to go back to it, stop the worker and run
+"orderbeat db restore <file>". Its tokens are sealed; the file of worker.key, which opens
+them, is not in it.`,
 		Example: `  orderbeat db backup /var/backups/orderbeat-monday.db
   orderbeat db backup before-upgrade.db --json`,
 		Args: one("the file to be made"),

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"orderbeat/db"
+)
+
+func (a *app) dbRestoreCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "restore <file>",
+		Short: "Replace the database with a copy",
+		Long: `Replace the database of the configuration with a copy: a backup, a plain copy with its
+-wal file beside it, or what was made of a dump. Stop the worker first.
+
+The file is checked (integrity_check, schema version), copied with mode 0600, and put in
+place in one step; the old database is kept as db.path.before-<time>. The file itself
+stays as it is. Started by root, the new database belongs to the owner of the old one.`,
+		Example: `  orderbeat db restore /var/backups/orderbeat-monday.db
+  orderbeat db restore before-upgrade.db --json`,
+		Args: one("the copy"),
+		RunE: func(c *cobra.Command, args []string) error { return a.dbRestore(c.Context(), args[0], asJSON) },
+	}
+	jsonFlag(c, &asJSON)
+	return c
+}
+
+func (a *app) dbRestore(ctx context.Context, from string, asJSON bool) error {
+	conf, err := a.loadPart("db")
+	if err != nil {
+		return err
+	}
+	unlock, err := lockDatabase(conf.DB.Path)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	r, err := db.Restore(ctx, from, conf.DB.Path)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return printJSON(a.stdout, r)
+	}
+	fmt.Fprintf(a.stdout, "%s: restored from %s, %s, schema version %d, checked\n", r.Path, r.From, megabytes(r.Bytes), r.Version)
+	if r.Migrates {
+		fmt.Fprintln(a.stdout, "The next start brings its schema up to date.")
+	}
+	if r.Before != "" {
+		fmt.Fprintf(a.stdout, "The old database is %s; delete it when you no longer need it.\n", r.Before)
+	}
+	return nil
+}

@@ -1,0 +1,159 @@
+package db
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+)
+
+// parts are the endings of the files that a database consists of while it is in use.
+var parts = []string{"", "-wal", "-shm"}
+
+// file is the database file on the disk, which SQLite knows by its name only. It is open
+// for as long as the database is: a process that closes a file loses the locks that
+// SQLite has on it.
+type file struct {
+	path   string // as configured
+	hadLog bool   // there was a write-ahead log when it was opened: the last process was killed
+	real   string // without symbolic links: the other parts are beside that
+	handle *os.File
+	known  [3]fs.FileInfo // the parts that SQLite has open
+	change uint32         // the change counter, when it was last looked at
+}
+
+// openFile opens the file at path, and makes it with mode 0600 when there is none: SQLite
+// would make it with whatever the umask leaves, and the other parts like it. Files of an
+// earlier version that others may read are corrected.
+func openFile(path string, log *slog.Logger) (*file, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	handle, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	f := &file{path: path, handle: handle}
+	if f.real, err = filepath.EvalSymlinks(path); err != nil {
+		return nil, errors.Join(err, handle.Close())
+	}
+	if log, err := os.Stat(f.real + "-wal"); err == nil {
+		f.hadLog = log.Size() > 0
+	}
+	for _, part := range append([]string{"-journal"}, parts...) {
+		makePrivate(f.real+part, log)
+	}
+	return f, nil
+}
+
+// makePrivate takes a file's permissions away from everybody but its owner.
+func makePrivate(path string, log *slog.Logger) {
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm()&0o077 == 0 {
+		return
+	}
+	mode := fmt.Sprintf("%04o", info.Mode().Perm())
+	if err := os.Chmod(path, info.Mode().Perm()&0o700); err != nil {
+		log.Warn("database file is open to other users", "file", path, "mode", mode, "err", err)
+		return
+	}
+	log.Warn("database file was open to other users: mode set to 0600", "file", path, "mode", mode)
+}
+
+// remember notes which files SQLite has opened.
+func (f *file) remember() (err error) {
+	for i, part := range parts {
+		if f.known[i], err = os.Stat(f.real + part); err != nil {
+			return err
+		}
+	}
+	h, err := f.header()
+	f.change = h.change
+	return err
+}
+
+// lostError tells that the files at the database's path are not those that are open: what
+// would be written there is lost when the process ends.
+type lostError struct {
+	what        string
+	overwritten bool // there is no way back
+}
+
+func (e *lostError) Error() string {
+	return e.what + ": nothing is committed any more. Put it back, or stop orderbeat and restore a backup (orderbeat db restore)"
+}
+
+// check is a [*lostError] when a part was removed, moved, replaced or overwritten.
+func (f *file) check() error {
+	for i, part := range parts {
+		path := f.real + part
+		if part == "" {
+			path = f.path
+		}
+		info, err := os.Stat(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return &lostError{what: path + " was removed or moved"}
+		case err != nil:
+			return &lostError{what: fmt.Sprintf("%s cannot be looked at: %v", path, errors.Unwrap(err))}
+		case !os.SameFile(info, f.known[i]):
+			return &lostError{what: path + " was replaced by another file"}
+		}
+	}
+	h, err := f.header()
+	if err != nil {
+		return &lostError{what: fmt.Sprintf("%s cannot be read: %v", f.path, err)}
+	}
+	// Only checkpoints write to the file, and they do not count backwards.
+	if !h.wal || h.change < f.change {
+		return &lostError{f.path + " was overwritten with another database", true}
+	}
+	f.change = h.change
+	return nil
+}
+
+// fileHeader is what is of interest of a database's first 100 bytes
+// (https://www.sqlite.org/fileformat.html, section 1.3).
+type fileHeader struct {
+	empty    bool
+	database bool
+	wal      bool   // it is written through a write-ahead log
+	change   uint32 // the change counter, which each transaction that changes page 1 increments
+	pages    uint32
+}
+
+func (f *file) header() (h fileHeader, err error) {
+	var b [100]byte
+	n, err := f.handle.ReadAt(b[:], 0)
+	if n == 0 && errors.Is(err, io.EOF) {
+		return fileHeader{empty: true}, nil
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return h, err
+	}
+	return parseHeader(b[:n]), nil
+}
+
+// parseHeader reads a header; one that is none is the zero header.
+func parseHeader(b []byte) fileHeader {
+	if len(b) < 100 || string(b[:16]) != "SQLite format 3\x00" {
+		return fileHeader{}
+	}
+	return fileHeader{database: true, wal: b[18] == 2 && b[19] == 2, change: binary.BigEndian.Uint32(b[24:]), pages: binary.BigEndian.Uint32(b[28:])}
+}
+
+// close is for when SQLite has closed its own. The second time it does nothing.
+func (f *file) close() error {
+	if err := f.handle.Close(); !errors.Is(err, os.ErrClosed) {
+		return err
+	}
+	return nil
+}

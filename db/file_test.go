@@ -1,0 +1,380 @@
+package db_test
+
+import (
+	"bytes"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"orderbeat/db"
+)
+
+func TestFilesAreTheOwnersAloneWhateverTheUmask(t *testing.T) {
+	before := syscall.Umask(0)
+	defer syscall.Umask(before)
+	for _, existing := range []os.FileMode{0, 0o644, 0o660, 0o666} {
+		folder := filepath.Join(t.TempDir(), "state")
+		if err := os.Mkdir(folder, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(folder, "orderbeat.db")
+		var log bytes.Buffer
+		if existing != 0 {
+			file, err := blank()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, file, existing); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d, err := db.Open(t.Context(), db.Options{Path: path, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range []string{"", "-wal", "-shm"} {
+			if info, err := os.Stat(path + part); err != nil || info.Mode().Perm() != 0o600 {
+				t.Errorf("existing %04o: %s%s: %v, %v, want mode 0600", existing, path, part, info, err)
+			}
+		}
+		if told := strings.Contains(log.String(), "database file was open to other users"); told != (existing != 0) {
+			t.Errorf("existing %04o: log %q", existing, log.String())
+		}
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestDanglingLinkLeadsToAPrivateFile(t *testing.T) {
+	before := syscall.Umask(0)
+	defer syscall.Umask(before)
+	folder := t.TempDir()
+	path := filepath.Join(folder, "link.db")
+	if err := os.Symlink(filepath.Join(folder, "real.db"), path); err != nil {
+		t.Fatal(err)
+	}
+	openAt(t, path)
+	for _, name := range []string{"real.db", "real.db-wal", "real.db-shm"} {
+		if info, err := os.Stat(filepath.Join(folder, name)); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v, want mode 0600", name, info, err)
+		}
+	}
+}
+
+// copyFile copies a file, also one that SQLite has open in this process: a test that does
+// so writes with one process alone.
+func copyFile(tb testing.TB, from, to string) {
+	tb.Helper()
+	content, err := os.ReadFile(from)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := os.WriteFile(to, content, 0o600); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// crashed is a database as it is after its process was killed, with commits that are in
+// its write-ahead log only; backups are copies of it from before, by how they were made.
+func crashed(t *testing.T) (path string, backups map[string]string) {
+	t.Helper()
+	folder := t.TempDir()
+	live := filepath.Join(folder, "live.db")
+	backups = map[string]string{}
+	for life := range 5 { // several starts
+		d, err := db.Open(t.Context(), db.Options{Path: live})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, js := start(t, d, 3)
+		for i, job := range js {
+			commit(t, d, succeeded(job, noon, batch(100*life+10*i, 10, false)...))
+		}
+		if life == 1 {
+			backups["orderbeat db backup"] = filepath.Join(folder, "backup.db")
+			if _, err := db.Backup(t.Context(), live, backups["orderbeat db backup"]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if life == 3 {
+			path = filepath.Join(folder, "orderbeat.db")
+			copyFile(t, live, path)
+			copyFile(t, live+"-wal", path+"-wal")
+		}
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if life == 1 {
+			backups["cp"] = filepath.Join(folder, "cp.db")
+			copyFile(t, live, backups["cp"])
+		}
+	}
+	backups["cp of what came after"] = live
+	backups["a dump"] = filepath.Join(folder, "dump.db")
+	if _, err := openRaw(t, backups["cp"], "mode=ro&_auto_vacuum=none").Exec("PRAGMA auto_vacuum = none; VACUUM INTO ?", backups["a dump"]); err != nil {
+		t.Fatal(err)
+	}
+	other, err := blank()
+	if err != nil {
+		t.Fatal(err)
+	}
+	backups["another database"] = filepath.Join(folder, "other.db")
+	if err := os.WriteFile(backups["another database"], other, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path, backups
+}
+
+func TestLogOfAnotherFileIsRecognised(t *testing.T) {
+	path, backups := crashed(t)
+	for name, from := range backups {
+		t.Run(name, func(t *testing.T) {
+			here := filepath.Join(t.TempDir(), "orderbeat.db")
+			copyFile(t, from, here)
+			copyFile(t, path+"-wal", here+"-wal")
+			d, err := db.Open(t.Context(), db.Options{Path: here})
+			if err == nil {
+				d.Close()
+				t.Fatal("the log of another file was applied")
+			}
+			if want := "the write-ahead log " + here + "-wal belongs to another file"; !strings.Contains(err.Error(), want) {
+				t.Errorf("got %v, want %s", err, want)
+			}
+			before, _ := os.ReadFile(from)
+			if after, err := os.ReadFile(here); err != nil || !bytes.Equal(before, after) {
+				t.Errorf("the copy was changed (%v)", err)
+			}
+			if err := os.Remove(here + "-wal"); err != nil {
+				t.Fatal(err)
+			}
+			openAt(t, here) // as the hint says
+		})
+	}
+	d := openAt(t, path)
+	if n, err := d.Value(t.Context(), "SELECT count(*) FROM orders"); n != "120" || err != nil {
+		t.Errorf("got %s orders, %v, want the 120 that the log completes", n, err)
+	}
+}
+
+// TestLogOfTheFileItselfIsAlwaysTaken copies database and log at random moments between
+// transactions of several connections, checkpoints and starts.
+func TestLogOfTheFileItselfIsAlwaysTaken(t *testing.T) {
+	seed := rand.Uint64()
+	random := rand.New(rand.NewPCG(seed, 0))
+	folder := t.TempDir()
+	path, here := filepath.Join(folder, "a.db"), filepath.Join(folder, "b.db")
+	const params = "_journal_mode=wal&_auto_vacuum=incremental&_txlock=immediate&_busy_timeout=0&_synchronous=off"
+	open := func() []*sql.DB {
+		var pools []*sql.DB
+		for range 3 {
+			pools = append(pools, openRaw(t, path, params))
+		}
+		return pools
+	}
+	pools := open()
+	exec := func(statement string) {
+		_, _ = pools[random.IntN(len(pools))].Exec(statement) // a lock may be in the way
+	}
+	exec("CREATE TABLE t (a INTEGER PRIMARY KEY, b BLOB)")
+	for i := range 400 {
+		switch random.IntN(12) {
+		case 0:
+			exec("PRAGMA wal_checkpoint(PASSIVE)")
+		case 1:
+			exec("PRAGMA wal_checkpoint(TRUNCATE)")
+		case 2:
+			exec(fmt.Sprintf("CREATE TABLE t%d (a)", i)) // changes page 1
+		case 3:
+			for _, pool := range pools {
+				pool.Close()
+			}
+			pools = open()
+		case 4:
+			exec("DELETE FROM t; PRAGMA incremental_vacuum")
+		case 5:
+			exec("BEGIN IMMEDIATE; INSERT INTO t (b) VALUES (randomblob(9000)); ROLLBACK")
+		case 6:
+			exec("PRAGMA cache_size = 2; WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 60) INSERT INTO t (b) SELECT randomblob(5000) FROM n") // spills
+		default:
+			exec(fmt.Sprintf("INSERT INTO t (b) VALUES (randomblob(%d))", random.IntN(30000)))
+		}
+		if _, err := os.Stat(path + "-wal"); err != nil {
+			continue
+		}
+		copyFile(t, path, here)
+		copyFile(t, path+"-wal", here+"-wal")
+		if err := db.LogBelongs(here); err != nil {
+			t.Fatalf("seed %d, step %d: %v", seed, i, err)
+		}
+	}
+}
+
+func TestFileMovedOrReplacedUnderTheWorkerStopsCommits(t *testing.T) {
+	move := func(from, to string) error { return os.Rename(from, to) }
+	for _, test := range []struct {
+		name   string
+		do     func(t *testing.T, path, other string) error
+		undo   func(path, other string) error // nil when there is no way back
+		reason string
+	}{
+		{"removed", func(_ *testing.T, path, _ string) error { return os.Remove(path) }, nil, "orderbeat.db was removed or moved"},
+		{
+			"moved away", func(_ *testing.T, path, other string) error { return move(path, other) },
+			func(path, other string) error { return move(other, path) }, "orderbeat.db was removed or moved",
+		},
+		{"replaced", func(t *testing.T, path, other string) error {
+			if err := os.Rename(path, other); err != nil {
+				return err
+			}
+			copyFile(t, other, path)
+			return nil
+		}, func(path, other string) error { return move(other, path) }, "orderbeat.db was replaced by another file"},
+		{
+			"its log removed", func(_ *testing.T, path, _ string) error { return os.Remove(path + "-wal") },
+			nil, "orderbeat.db-wal was removed or moved",
+		},
+		{"its index replaced", func(t *testing.T, path, _ string) error {
+			if err := os.Remove(path + "-shm"); err != nil {
+				return err
+			}
+			return os.WriteFile(path+"-shm", nil, 0o600)
+		}, nil, "orderbeat.db-shm was replaced by another file"},
+		{"overwritten with a backup", func(t *testing.T, path, other string) error {
+			if _, err := db.Backup(t.Context(), path, other); err != nil {
+				return err
+			}
+			copyFile(t, other, path)
+			return nil
+		}, nil, "orderbeat.db was overwritten with another database"},
+		{"overwritten with nothing", func(_ *testing.T, path, _ string) error { return os.Truncate(path, 0) }, nil, "orderbeat.db was overwritten with another database"},
+		{
+			"its folder moved", func(_ *testing.T, path, other string) error { return move(filepath.Dir(path), other) },
+			func(path, other string) error { return move(other, filepath.Dir(path)) }, "orderbeat.db was removed or moved",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			other := filepath.Join(t.TempDir(), "other.db")
+			path := blankAt(t)
+			d, err := db.Open(t.Context(), db.Options{Path: path})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = d.Close() }) // it may not be able to write the log back
+			_, js := start(t, d, 3)
+			commit(t, d, succeeded(js[0], noon, order("SO1", false)))
+			d.WatchFile()
+			if err := d.Ping(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := test.do(t, path, other); err != nil {
+				t.Fatal(err)
+			}
+			d.WatchFile()
+			if err := d.Ping(t.Context()); err == nil || !strings.Contains(err.Error(), test.reason) {
+				t.Errorf("Ping: %v, want %s", err, test.reason)
+			}
+			if _, err := d.Commit(t.Context(), succeeded(js[1], noon, order("SO2", false))); err == nil || !strings.Contains(err.Error(), test.reason) {
+				t.Errorf("Commit: %v, want %s", err, test.reason)
+			}
+			if test.undo == nil {
+				return
+			}
+			if err := test.undo(path, other); err != nil {
+				t.Fatal(err)
+			}
+			d.WatchFile()
+			if err := d.Ping(t.Context()); err != nil {
+				t.Errorf("Ping: %v, want all well when the file is back", err)
+			}
+			commit(t, d, succeeded(js[1], noon, order("SO2", false)))
+		})
+	}
+}
+
+func TestTriggerThatFailsIsTold(t *testing.T) {
+	d := open(t)
+	_, js := start(t, d, 2)
+	for _, test := range []struct{ trigger, text string }{
+		{`CREATE TRIGGER audit AFTER INSERT ON orders BEGIN SELECT RAISE(ABORT, 'no room in the audit'); END`, "no room in the audit"},
+		{`CREATE TRIGGER audit AFTER INSERT ON orders BEGIN INSERT INTO audit_log VALUES (1); END`, "no such table: main.audit_log"},
+	} {
+		if err := d.OnWriter(t.Context(), test.trigger); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Ping(t.Context()); err != nil {
+			t.Fatalf("Ping: %v, want a trigger that did nothing yet to be nothing", err)
+		}
+		job := js[0]
+		js = js[1:]
+		if _, err := d.Commit(t.Context(), succeeded(job, noon, order("SO-"+test.text, false))); err == nil {
+			t.Fatal("the commit went well")
+		}
+		err := d.Ping(t.Context())
+		if err == nil || !strings.Contains(err.Error(), test.text) || !strings.Contains(err.Error(), "audit on orders") {
+			t.Errorf("Ping: %v, want %s, and which trigger", err, test.text)
+		}
+		if err := d.OnWriter(t.Context(), `DROP TRIGGER audit`); err != nil {
+			t.Fatal(err)
+		}
+		commit(t, d, succeeded(job, noon, order("SO-"+test.text, false)))
+		if err := d.Ping(t.Context()); err != nil {
+			t.Errorf("Ping: %v, want all well again", err)
+		}
+	}
+}
+
+func TestLockedDatabaseIsWaitedForAndNamed(t *testing.T) {
+	path := blankAt(t)
+	locker := openRaw(t, path, "_locking_mode=exclusive")
+	if _, err := locker.Exec("BEGIN EXCLUSIVE"); err != nil {
+		t.Fatal(err)
+	}
+	told := make(chan string, 10)
+	log := slog.New(slog.NewTextHandler(writerFunc(func(b []byte) (int, error) { told <- string(b); return len(b), nil }), nil))
+	opened := make(chan error, 1)
+	go func() {
+		d, err := db.Open(t.Context(), db.Options{Path: path, Log: log})
+		if err == nil {
+			err = d.Close()
+		}
+		opened <- err
+	}()
+	select {
+	case line := <-told:
+		if !strings.Contains(line, "database is locked, waiting") || !strings.Contains(line, path) {
+			t.Errorf("log: %s", line)
+		}
+	case err := <-opened:
+		t.Fatalf("it did not wait: %v", err)
+	}
+	if err := locker.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-opened; err != nil {
+		t.Errorf("got %v, want it opened when the lock was gone", err)
+	}
+}
+
+func TestDatabaseThatStaysLockedIsAnError(t *testing.T) {
+	path := blankAt(t)
+	if _, err := openRaw(t, path, "").Exec("BEGIN EXCLUSIVE"); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	_, err := db.Open(t.Context(), db.Options{Path: path})
+	if err == nil || !strings.Contains(err.Error(), "it has been locked for 5s by ") || time.Since(began) < 5*time.Second {
+		t.Errorf("after %s: %v, want it waited for as long as for a transaction", time.Since(began), err)
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(b []byte) (int, error) { return f(b) }

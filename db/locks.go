@@ -1,0 +1,100 @@
+package db
+
+import (
+	"bufio"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// Where SQLite has its locks, in bytes (https://www.sqlite.org/walformat.html, section
+// 2.3, and os.h of its sources).
+const (
+	shmWriteLock  = 120 // of the -shm file: somebody writes
+	shmFirstRead  = 123 // to shmLastRead: somebody reads
+	shmLastRead   = 127
+	fileFirstLock = 1 << 30 // of the database file: PENDING, RESERVED and SHARED
+	fileLastLock  = fileFirstLock + 511
+)
+
+// readersOf names the processes that read from the write-ahead log of the database at
+// path now, and writersOf those that write to it or have it for themselves.
+func readersOf(path string) string {
+	if list := holders(path+"-shm", shmFirstRead, shmLastRead, false); list != "" {
+		return list
+	}
+	return "a reader of this process"
+}
+
+func writersOf(path string) string {
+	for _, list := range []string{
+		holders(path+"-shm", shmWriteLock, shmLastRead, true), holders(path, fileFirstLock, fileLastLock, true),
+		holders(path, fileFirstLock, fileLastLock, false),
+	} {
+		if list != "" {
+			return list
+		}
+	}
+	return "another process"
+}
+
+// holders names the other processes that have a lock on some bytes of a file: "sqlite3 (pid
+// 12)". It looks into /proc/locks, which Linux has: to ask for the lock itself, the file
+// would have to be opened, and closing it would lose those of SQLite.
+func holders(path string, first, last int64, exclusive bool) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return ""
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return ""
+	}
+	table, err := os.Open("/proc/locks")
+	if err != nil {
+		return ""
+	}
+	defer table.Close()
+	inode := ":" + strconv.FormatUint(stat.Ino, 10)
+	var names []string
+	for lines := bufio.NewScanner(table); lines.Scan(); {
+		// 1: POSIX  ADVISORY  READ 1234 fd:01:5678 124 124
+		f := strings.Fields(lines.Text())
+		if len(f) != 8 || f[1] != "POSIX" || exclusive != (f[3] == "WRITE") || !strings.HasSuffix(f[5], inode) {
+			continue
+		}
+		from, err := strconv.ParseInt(f[6], 10, 64)
+		to, endless := strconv.ParseInt(f[7], 10, 64)
+		if err != nil || from > last || endless == nil && to < first || f[4] == strconv.Itoa(os.Getpid()) {
+			continue
+		}
+		name := fmt.Sprintf("%s (pid %s)", program(f[4]), f[4])
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// program is the name of a process.
+func program(pid string) string {
+	name, err := os.ReadFile(filepath.Join("/proc", pid, "comm"))
+	if err != nil {
+		return "a process"
+	}
+	return strings.TrimSpace(string(name))
+}
+
+// owner is the user and the group that a file belongs to.
+func owner(info fs.FileInfo) (uid, gid int, ok bool) {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, 0, false
+	}
+	return int(stat.Uid), int(stat.Gid), true
+}

@@ -1,0 +1,154 @@
+package db_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"orderbeat/db"
+)
+
+// childRead names, in a child process of the test, the database to be read for as long as
+// its standard input is open.
+const childRead = "ORDERBEAT_TEST_READ_DB"
+
+func readForATime(path string) error {
+	pool, err := sql.Open("sqlite3", "file:"+path+"?mode=ro")
+	if err != nil {
+		return err
+	}
+	reading, err := pool.Begin()
+	if err != nil {
+		return err
+	}
+	var n int
+	if err := reading.QueryRow("SELECT count(*) FROM orders").Scan(&n); err != nil {
+		return err
+	}
+	fmt.Println("reading")
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
+func TestLogIsBoundedAndALongReaderIsNamed(t *testing.T) {
+	path := blankAt(t)
+	var log bytes.Buffer
+	d, err := db.Open(t.Context(), db.Options{Path: path, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	watch := d.NewWALWatch()
+	defer watch.Close()
+	onWriter(t, d, "CREATE TABLE filler (b BLOB)")
+	fill := func(megabytes int) {
+		for range megabytes {
+			if err := d.Write(t.Context(), true, func(exec db.Exec) error {
+				_, err := exec("INSERT INTO filler VALUES (randomblob(1 << 20))")
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	now := noon
+	look := func(after time.Duration) string {
+		log.Reset()
+		now = now.Add(after)
+		watch.Look(t.Context(), now)
+		return log.String()
+	}
+
+	fill(60)
+	if told := look(time.Second); d.WALBytes() > 20<<20 || told != "" {
+		t.Errorf("without a reader it has %d bytes, log %q, want at most 20 MB and no word", d.WALBytes(), told)
+	}
+
+	child := exec.CommandContext(t.Context(), os.Args[0])
+	child.Env = append(os.Environ(), childRead+"="+path)
+	child.Stderr = os.Stderr
+	in, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "reading\n" {
+		t.Fatalf("got %q, %v", line, err)
+	}
+	fill(40)
+	if told := look(0) + look(9*time.Second); told != "" {
+		t.Errorf("after 9 s: log %q, want patience", told)
+	}
+	told := look(2 * time.Second)
+	by := fmt.Sprintf("(pid %d)", child.Process.Pid)
+	for _, want := range []string{"level=WARN", "write-ahead log grows", "for=11s", fmt.Sprintf("wal_bytes=%d", d.WALBytes()), by} {
+		if !strings.Contains(told, want) {
+			t.Errorf("log %q, want %s", told, want)
+		}
+	}
+	if told := look(time.Second); told != "" {
+		t.Errorf("log %q, want it told with pauses", told)
+	}
+	if told := look(time.Minute); !strings.Contains(told, "for=1m12s") {
+		t.Errorf("log %q, want it told again", told)
+	}
+	if err := in.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	look(time.Second)
+	if told := look(time.Second); d.WALBytes() > 1<<20 || !strings.Contains(told, "small again") {
+		t.Errorf("it has %d bytes, log %q, want it cut when the reader has ended, though nothing is written", d.WALBytes(), told)
+	}
+}
+
+// onWriter runs a statement on the writer's connection.
+func onWriter(t *testing.T, d *db.DB, statement string) {
+	t.Helper()
+	if err := d.OnWriter(t.Context(), statement); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWatchNoticesWithinSeconds(t *testing.T) {
+	path := blankAt(t)
+	d := openAt(t, path)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); d.Watch(ctx) }()
+	other := path + ".other"
+	for _, step := range []struct {
+		from, to string
+		lost     bool
+	}{{path, other, true}, {other, path, false}} {
+		if err := os.Rename(step.from, step.to); err != nil {
+			t.Fatal(err)
+		}
+		deadline := time.Now().Add(10 * time.Second)
+		for (d.Ping(t.Context()) != nil) != step.lost {
+			if time.Now().After(deadline) {
+				t.Fatalf("lost %t was not noticed within 10 s", step.lost)
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+	stop()
+	<-done
+}
