@@ -122,11 +122,17 @@ func vacant(name string) error {
 	}
 }
 
-// exists is an error when there is no database yet.
+// exists is an error when there is no database yet, or when this user may not read it.
 func exists(path string) error {
 	_, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no database at %s yet: the first `orderbeat run` makes it: %w", path, fs.ErrNotExist)
+	}
+	if err == nil {
+		err = readable(path)
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("user %s may not read the database %s%s, or have a copy made with `orderbeat db backup`: %w", username(os.Geteuid()), path, ownerHint(path), fs.ErrPermission)
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -231,6 +232,7 @@ func TestFileMovedOrReplacedUnderTheWorkerStopsCommits(t *testing.T) {
 			func(path, other string) error { return move(other, path) }, "orderbeat.db was removed or moved",
 		},
 		{"replaced", func(t *testing.T, path, other string) error {
+			t.Helper()
 			if err := os.Rename(path, other); err != nil {
 				return err
 			}
@@ -242,12 +244,14 @@ func TestFileMovedOrReplacedUnderTheWorkerStopsCommits(t *testing.T) {
 			nil, "orderbeat.db-wal was removed or moved",
 		},
 		{"its index replaced", func(t *testing.T, path, _ string) error {
+			t.Helper()
 			if err := os.Remove(path + "-shm"); err != nil {
 				return err
 			}
 			return os.WriteFile(path+"-shm", nil, 0o600)
 		}, nil, "orderbeat.db-shm was replaced by another file"},
 		{"overwritten with a backup", func(t *testing.T, path, other string) error {
+			t.Helper()
 			if _, err := db.Backup(t.Context(), path, other); err != nil {
 				return err
 			}
@@ -378,3 +382,43 @@ func TestDatabaseThatStaysLockedIsAnError(t *testing.T) {
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
+
+func TestAnotherUserIsToldWhoMayRead(t *testing.T) {
+	if path := os.Getenv(asNobody); path != "" {
+		_, err := db.OpenReadOnly(t.Context(), path)
+		fmt.Println(err)
+		return
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("only root can become another user")
+	}
+	folder := t.TempDir()
+	program := filepath.Join(folder, "program")
+	copyFile(t, os.Args[0], program)
+	if err := os.Chmod(program, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, mode := range []os.FileMode{0o755, 0o700} {
+		inner := filepath.Join(folder, fmt.Sprintf("%o", mode))
+		path := filepath.Join(inner, "orderbeat.db")
+		openAt(t, path)
+		for name, mode := range map[string]os.FileMode{filepath.Dir(folder): 0o755, folder: 0o755, inner: mode} {
+			if err := os.Chmod(name, mode); err != nil {
+				t.Fatal(err)
+			}
+		}
+		child := exec.CommandContext(t.Context(), program, "-test.run", "^TestAnotherUserIsToldWhoMayRead$")
+		child.Env = append(os.Environ(), asNobody+"="+path)
+		child.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		child.Dir = "/"
+		out, err := child.Output()
+		for _, want := range []string{"may not read the database " + path, "it belongs to root; run the command as that user (sudo -u root orderbeat …)", "orderbeat db backup"} {
+			if !strings.Contains(string(out), want) {
+				t.Errorf("folder %o: got %s (%v), want %s", mode, out, err, want)
+			}
+		}
+	}
+}
+
+// asNobody names, in a child process, the database that another user is to open.
+const asNobody = "ORDERBEAT_TEST_AS_NOBODY"

@@ -2,14 +2,18 @@ package db
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // Where SQLite has its locks, in bytes (https://www.sqlite.org/walformat.html, section
@@ -88,6 +92,40 @@ func program(pid string) string {
 		return "a process"
 	}
 	return strings.TrimSpace(string(name))
+}
+
+// readable is an error when this user may not read the database at path. The files are not
+// opened: to close them would lose the locks of another connection in this process.
+func readable(path string) error {
+	for _, part := range parts {
+		if err := unix.Access(path+part, unix.R_OK); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// ownerHint tells as whom the database at path can be read.
+func ownerHint(path string) string {
+	for _, name := range []string{path, filepath.Dir(path)} {
+		info, err := os.Stat(name)
+		if err != nil {
+			continue
+		}
+		if uid, _, ok := owner(info); ok {
+			return fmt.Sprintf(": it belongs to %[1]s; run the command as that user (sudo -u %[1]s orderbeat …)", username(uid))
+		}
+	}
+	return ": run the command as the user that runs the worker"
+}
+
+// username is the name of a user, or the number where there is none.
+func username(uid int) string {
+	number := strconv.Itoa(uid)
+	if u, err := user.LookupId(number); err == nil {
+		return u.Username
+	}
+	return "#" + number
 }
 
 // owner is the user and the group that a file belongs to.

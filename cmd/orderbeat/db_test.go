@@ -281,3 +281,35 @@ func TestDBMisused(t *testing.T) {
 		t.Error("a folder was made for a database that is not there")
 	}
 }
+
+func TestDBRestore(t *testing.T) {
+	path, _ := furnished(t)
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	if r := do(t, "db", "backup", copied, "--config", path); r.status != done {
+		t.Fatal(r)
+	}
+	unlock, err := lockDatabase(databaseOf(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := do(t, "db", "restore", copied, "--config", path); r.status != failed || !strings.Contains(r.stderr, "in use by another orderbeat") {
+		t.Errorf("got %+v, want it refused while a worker has the database", r)
+	}
+	unlock()
+	other := writeConfig(t, "")
+	r := do(t, "db", "restore", copied, "--config", other)
+	if r.status != done || !strings.HasPrefix(r.stdout, databaseOf(other)+": restored from "+copied+", ") || strings.Contains(r.stdout, "old database") {
+		t.Errorf("got %+v, want it restored where there was none", r)
+	}
+	if r := do(t, "orders", "--config", other); strings.Count(r.stdout, "michelin") != 3 {
+		t.Errorf("got %+v, want three orders", r)
+	}
+	r = do(t, "db", "restore", copied, "--json", "--config", other)
+	var reply db.Restored
+	if err := json.Unmarshal([]byte(r.stdout), &reply); err != nil || reply.Before == "" || reply.Version == 0 {
+		t.Errorf("got %+v, %v", r, err)
+	}
+	if r := do(t, "db", "restore", path, "--config", other); r.status != failed || !strings.Contains(r.stderr, "it is not an SQLite database") {
+		t.Errorf("got %+v, want what is no database refused", r)
+	}
+}

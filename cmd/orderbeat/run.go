@@ -25,7 +25,8 @@ func (a *app) runCommand() *cobra.Command {
 		Long: `Work until stopped. SIGINT and SIGTERM stop it gently: no new job is begun, those
 in hand finish within worker.drain, what is to be published is published. At most 5
 seconds after worker.drain it ends with status 4, whatever is still running. A second
-signal ends it at once; nothing that was acknowledged is lost either way.
+signal ends it at once; nothing that was acknowledged is lost either way. SIGHUP, SIGUSR1
+and SIGUSR2 change nothing, and a log that nobody reads any more does not end it.
 
 Of several that are on one NATS with the same prefix, each with a database of its own, one
 works and the others stand by. One of these takes over when the one that works has stopped,
@@ -35,13 +36,23 @@ with status 1: whatever keeps services running should start it again, to stand b
   orderbeat run --config /etc/orderbeat/config.toml`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			signals := survive()
 			conf, err := a.load()
 			if err != nil {
 				return err
 			}
-			err = workUntil(c.Context(), conf, newLog(a.stderr, conf.Log))
+			log := newLog(a.stderr, conf.Log)
+			var telling sync.WaitGroup
+			ended := make(chan struct{})
+			telling.Go(func() { tellOf(signals, ended, log) })
+			err = workUntil(c.Context(), conf, log)
+			close(ended)
+			telling.Wait()
 			if c.Context().Err() != nil && errors.Is(err, context.Canceled) {
-				return nil // it was stopped before it worked: nothing was in hand
+				err = nil // it was stopped before it worked: nothing was in hand
+			}
+			if err == nil {
+				log.Info("stopped")
 			}
 			return err
 		},
