@@ -136,6 +136,7 @@ func (a *app) load() (*config.Config, error) {
 	if err != nil {
 		return nil, &exit{usage, err}
 	}
+	c.Notices = append(c.Notices, c.UnknownVariables(os.Environ())...)
 	return c, nil
 }
 

@@ -39,6 +39,8 @@ type Config struct {
 	// Notices tell of keys that are set and have no effect, and of what else is worth
 	// knowing though nothing is wrong.
 	Notices []string
+
+	asSecret map[string]bool // variables that the file names as secrets
 }
 
 // file is the shape of config.toml.
@@ -80,9 +82,11 @@ func Load(path string, kinds map[string]clients.Kind, getenv func(string) string
 		return nil, err
 	}
 	l.sections(l.doc.values)
-	if _, ok := l.doc.values["sandbox"]; ok {
+	_, withSandbox := l.doc.values["sandbox"]
+	if withSandbox {
 		l.config.Sandbox = &l.file.Sandbox
 	}
+	l.listeners(withSandbox)
 	l.files()
 	l.providers(kinds)
 	l.schedules()
@@ -120,12 +124,13 @@ func LoadPart(path string, getenv func(string) string, sections ...string) (*Con
 // loader is one reading of one file, and of those that it names.
 type loader struct {
 	binder
-	dir     string // what relative paths hang on
-	doc     *document
-	origins map[string]origin
-	told    []*Error // what is wrong with a text, rather than with the configuration
-	file    file
-	config  Config
+	dir      string // what relative paths hang on
+	doc      *document
+	origins  map[string]origin
+	asSecret map[string]bool // variables that the file names as secrets
+	told     []*Error        // what is wrong with a text, rather than with the configuration
+	file     file
+	config   Config
 }
 
 func read(path string, getenv func(string) string) (*loader, error) {
@@ -144,14 +149,19 @@ func read(path string, getenv func(string) string) (*loader, error) {
 	if mistake != nil {
 		return nil, mistake
 	}
-	return &loader{
-		binder:  binder{mistakes: &mistakes{}, secrets: secrets{getenv: getenv, dir: dir}},
-		dir:     dir,
-		doc:     doc,
-		origins: map[string]origin{},
-		file:    defaults(),
-		config:  Config{Path: path},
-	}, nil
+	asSecret := map[string]bool{}
+	secretVariables(doc.values, asSecret)
+	l := &loader{
+		asSecret: asSecret,
+		binder:   binder{mistakes: &mistakes{}, secrets: secrets{getenv: getenv, dir: dir}},
+		dir:      dir,
+		doc:      doc,
+		origins:  map[string]origin{},
+		file:     defaults(),
+		config:   Config{Path: path, asSecret: asSecret},
+	}
+	l.environment(getenv)
+	return l, nil
 }
 
 // err is everything that is wrong, located; nil when nothing is.

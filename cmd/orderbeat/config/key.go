@@ -23,6 +23,9 @@ func (l *loader) key(ref string) Key {
 	if !ok || path == "" { // what else stands there may be the key itself
 		l.add("worker.key", `want "file:PATH", a file with the key`)
 	}
+	if ok {
+		l.plainPath("worker.key", path, false)
+	}
 	return Key{Path: absolute(l.dir, path), Make: ref == defaultKey}
 }
 

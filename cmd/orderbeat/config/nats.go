@@ -128,6 +128,7 @@ func (l *loader) nats(s natsSection) worker.NATS {
 	if s.Store == "" {
 		l.add("nats.store", "is empty: name a folder")
 	}
+	l.plainPath("nats.store", s.Store, true)
 	c := worker.NATS{
 		URL: string(s.URL), Listen: s.Listen, Store: absolute(l.dir, s.Store),
 		SyncAlways: s.Sync.always, SyncEvery: s.Sync.every, MaxPayload: int32(min(s.MaxPayload, most)), Prefix: s.Prefix,

@@ -34,6 +34,9 @@ func (s Schedule) Due(t time.Time, n int) []time.Time {
 // maxPauseAfter bounds how many failed runs a schedule may wait for.
 const maxPauseAfter = 1000
 
+// maxJitter bounds how long a tick may be delayed.
+const maxJitter = 24 * time.Hour
+
 // scheduleSection is one of the [[schedules]] as it is written.
 type scheduleSection struct {
 	Name     string         `toml:"name,required"`
@@ -71,6 +74,9 @@ func (l *loader) schedule(path string, s scheduleSection) Schedule {
 	}
 	if s.Jitter < 0 {
 		l.add(path+".jitter", "want 0s or more, got %s", s.Jitter)
+	}
+	if s.Jitter > maxJitter {
+		l.add(path+".jitter", "want 24h or less, got %s", s.Jitter)
 	}
 	if s.PauseAfter < 0 || s.PauseAfter > maxPauseAfter {
 		l.add(path+".pause_after", "want 0, which is for never, to %d failed runs, got %d", maxPauseAfter, s.PauseAfter)
@@ -162,6 +168,10 @@ func (l *loader) chosen(path string, names []string, p Provider) []clients.Accou
 	}
 	var chosen []clients.Account
 	for i, name := range names {
+		if slices.Contains(names[:i], name) {
+			l.add(index(path, i), "%.80q is in the list already", name)
+			continue
+		}
 		at := slices.IndexFunc(p.Accounts, func(a clients.Account) bool { return a.Name == name })
 		switch {
 		case at >= 0:

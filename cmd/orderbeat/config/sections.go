@@ -76,9 +76,7 @@ func defaults() file {
 }
 
 func (l *loader) db(s DB) DB {
-	if s.Path == "" {
-		l.add("db.path", "is empty: name a file")
-	}
+	l.databasePath(s.Path)
 	l.oneOf("db.synchronous", s.Synchronous, "full", "normal")
 	r := s.Retention
 	for key, keep := range map[string]time.Duration{"exchanges": r.Exchanges, "jobs": r.Jobs, "events": r.Events} {
@@ -159,6 +157,7 @@ func (l *loader) found(key, path string) (string, fs.FileInfo) {
 	if path == "" {
 		return "", nil
 	}
+	l.plainPath(key, path, false)
 	path = absolute(l.dir, path)
 	info, err := os.Stat(path)
 	if err != nil {

@@ -44,7 +44,15 @@ func (l *loader) web(s webSection) worker.Web {
 
 // webListen refuses what would let strangers in, or let them read the password.
 func (l *loader) webListen(s webSection) {
-	if s.Listen == "" || auth.IsLoopback(l.address("web.listen", s.Listen)) {
+	if s.Listen == "" {
+		for key, set := range map[string]bool{"web.auth": s.Auth.User != "", "web.tls": s.TLS.Cert != "", "web.external_url": s.ExternalURL != ""} {
+			if set {
+				l.add(key, `has no effect: web.listen is ""`)
+			}
+		}
+		return
+	}
+	if auth.IsLoopback(l.address("web.listen", s.Listen)) {
 		return
 	}
 	if s.Auth.User == "" && !l.has("web.auth") {

@@ -1,0 +1,143 @@
+package config
+
+import (
+	"encoding"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"orderbeat/auth"
+)
+
+// variablePrefix begins the name of every variable that sets a key: ORDERBEAT_DB_PATH sets
+// db.path. What a variable sets replaces what the file says; a flag replaces both.
+const variablePrefix = "ORDERBEAT_"
+
+// notKeys are variables with that prefix that set no key.
+var notKeys = []string{"ORDERBEAT_CONFIG"}
+
+// variable is a key that a variable of the environment can set.
+type variable struct {
+	key    string // "db.path"
+	kind   reflect.Type
+	secret bool // it cannot: the file names where a secret is
+}
+
+// variables are all that there are, by name: the keys of the fixed sections that hold one
+// value.
+func variables() map[string]variable {
+	found := map[string]variable{}
+	var collect func(t reflect.Type, path string)
+	collect = func(t reflect.Type, path string) {
+		for _, f := range tagged(t) {
+			kind, key := t.FieldByIndex(f.index).Type, join(path, f.key)
+			pointer := reflect.New(kind).Interface()
+			_, secret := pointer.(*auth.Secret)
+			_, reads := pointer.(reader)
+			_, isText := pointer.(encoding.TextUnmarshaler)
+			switch {
+			case kind.Kind() == reflect.Map || kind.Kind() == reflect.Slice:
+			case kind.Kind() == reflect.Struct && !secret && !reads && !isText:
+				collect(kind, key)
+			default:
+				found[variablePrefix+strings.ToUpper(strings.ReplaceAll(key, ".", "_"))] = variable{key, kind, secret}
+			}
+		}
+	}
+	collect(reflect.TypeFor[file](), "")
+	return found
+}
+
+// value reads a variable's text as the TOML value that its key wants.
+func (v variable) value(text string) any {
+	switch {
+	case v.kind == reflect.TypeFor[time.Duration]():
+	case v.kind.Kind() == reflect.Int || v.kind.Kind() == reflect.Int64:
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+			return n
+		}
+	case v.kind.Kind() == reflect.Bool:
+		if text == "true" || text == "false" {
+			return text == "true"
+		}
+	}
+	return text // where it is none, binding says what is wanted
+}
+
+// environment puts the variables that are set into the document's values. A mistake about
+// such a value names the variable.
+func (l *loader) environment(getenv func(string) string) {
+	all := variables()
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		v, text := all[name], getenv(name)
+		if text == "" || v.secret || l.asSecret[name] { // the file asks for it as a secret
+			continue
+		}
+		l.origins[v.key] = origin{doc: &document{name: name}, path: v.key}
+		section, _, _ := strings.Cut(v.key, ".")
+		if _, ok := l.doc.values[section]; !ok && section == "sandbox" {
+			l.add(v.key, "has no effect: the file has no section [sandbox]")
+			continue
+		}
+		put(l.doc.values, strings.Split(v.key, "."), v.value(text))
+	}
+}
+
+// put sets a value in nested tables. What is no table stays: binding says so.
+func put(table map[string]any, path []string, value any) {
+	for _, name := range path[:len(path)-1] {
+		if table[name] == nil {
+			table[name] = map[string]any{}
+		}
+		next, ok := table[name].(map[string]any)
+		if !ok {
+			return
+		}
+		table = next
+	}
+	table[path[len(path)-1]] = value
+}
+
+// UnknownVariables says which variables of an environment look as if they set a key, and
+// set none. Those that the file names as secrets do not.
+func (c *Config) UnknownVariables(environ []string) (notices []string) {
+	known := variables()
+	names := slices.Concat(slices.Sorted(maps.Keys(known)), notKeys)
+	for _, entry := range environ {
+		name, _, _ := strings.Cut(entry, "=")
+		if !strings.HasPrefix(name, variablePrefix) || slices.Contains(names, name) && !known[name].secret || c.asSecret[name] {
+			continue
+		}
+		text := fmt.Sprintf("the environment variable %.80q sets no key", name)
+		if v := known[name]; v.secret {
+			text += fmt.Sprintf(`: write %s = "env:%s" into the file`, v.key, name)
+		} else if like := nearest(name, names); like != "" {
+			text += fmt.Sprintf("; did you mean %q?", like)
+		}
+		notices = append(notices, text)
+	}
+	slices.Sort(notices)
+	return notices
+}
+
+// secretVariables finds the variables that values of a document name as secrets, "env:NAME".
+func secretVariables(value any, into map[string]bool) {
+	switch v := value.(type) {
+	case string:
+		if name, ok := strings.CutPrefix(v, "env:"); ok {
+			into[name] = true
+		}
+	case map[string]any:
+		for _, inner := range v {
+			secretVariables(inner, into)
+		}
+	case []any:
+		for _, inner := range v {
+			secretVariables(inner, into)
+		}
+	}
+}

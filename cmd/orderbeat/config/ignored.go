@@ -1,0 +1,88 @@
+package config
+
+import (
+	"net"
+	"os"
+	"strings"
+
+	"orderbeat/auth"
+)
+
+// plainPath refuses what looks like a path and would become a file of a strange name.
+// folder says that the path is a folder's.
+func (l *loader) plainPath(key, path string, folder bool) {
+	kind := "file"
+	if folder {
+		kind = "folder"
+	}
+	scheme, _, _ := strings.Cut(path, ":")
+	switch {
+	case scheme == "env" || scheme == "credential":
+		l.add(key, "%.60q is a reference to a secret: this key wants the path of a %s. The environment variable %s sets it", path, kind, variablePrefix+strings.ToUpper(strings.ReplaceAll(key, ".", "_")))
+	case scheme == "file" || strings.Contains(path, "://"):
+		l.add(key, "%.60q is a URI: this key wants the plain path of a %s", path, kind)
+	case strings.HasPrefix(path, "~") || strings.HasPrefix(path, "$"):
+		l.add(key, "%.60q: no shell reads this key, so that ~ and $ are not expanded: write the whole path", path)
+	case strings.TrimSpace(path) != path || strings.ContainsFunc(path, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		l.add(key, "%.60q begins or ends with a blank, or has control characters", path)
+	}
+}
+
+// databasePath refuses what SQLite would take for something else than a file.
+func (l *loader) databasePath(path string) {
+	const key = "db.path"
+	switch {
+	case path == "":
+		l.add(key, "is empty: name a file")
+	case path == ":memory:":
+		l.add(key, `":memory:" is a database that ends with the process: name a file`)
+	case strings.ContainsAny(path, "?#"):
+		l.add(key, `%.60q: a path with "?" or "#" would be read as a URI with options: choose another name`, path)
+	case strings.HasSuffix(path, "/"):
+		l.add(key, "%.60q is a folder: name a file", path)
+	}
+	l.plainPath(key, path, false)
+	if info, err := os.Stat(absolute(l.dir, path)); err == nil && info.IsDir() && path != "" {
+		l.add(key, "%.60q is a folder: name a file", path)
+	}
+}
+
+// listener is a key that names an address to listen on.
+type listener struct{ key, address string }
+
+// listeners refuses two listeners on one port, which only one of them could have.
+func (l *loader) listeners(withSandbox bool) {
+	var all []listener
+	if l.config.NATS.URL == "" {
+		all = append(all, listener{"nats.listen", l.file.NATS.Listen})
+	}
+	all = append(all, listener{"web.listen", l.file.Web.Listen})
+	if withSandbox {
+		all = append(all, listener{"sandbox.listen", l.file.Sandbox.Listen})
+	}
+	for i, b := range all {
+		for _, a := range all[:i] {
+			if collide(a.address, b.address) {
+				l.add(b.key, "%.60q has the port of %s, %.60q: choose another", b.address, a.key, a.address)
+			}
+		}
+	}
+}
+
+// collide reports whether two addresses cannot be listened on at the same time.
+func collide(a, b string) bool {
+	hostA, portA, errA := net.SplitHostPort(a)
+	hostB, portB, errB := net.SplitHostPort(b)
+	if errA != nil || errB != nil || portA != portB || strings.Trim(portA, "0") == "" {
+		return false
+	}
+	every := func(host string) bool { return host == "" || net.ParseIP(host).IsUnspecified() }
+	if every(hostA) || every(hostB) || strings.EqualFold(hostA, hostB) {
+		return true
+	}
+	if strings.EqualFold(hostA, "localhost") || strings.EqualFold(hostB, "localhost") {
+		return auth.IsLoopback(hostA) && auth.IsLoopback(hostB)
+	}
+	ipA := net.ParseIP(hostA)
+	return ipA != nil && ipA.Equal(net.ParseIP(hostB))
+}
