@@ -1,9 +1,11 @@
 package auth
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
-	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,38 +34,72 @@ type members map[string]json.RawMessage
 // read understands an answer to a grant. Every failure is an *[Error].
 func (e *endpoint) read(g grant, r reply) (answer, error) {
 	var m members
-	unreadable := json.Unmarshal(r.body, &m) != nil
-	if code, failed := e.dialect.failure(m); failed || r.status != http.StatusOK {
-		return answer{}, e.refusal(g, r, code)
+	body := bytes.TrimSpace(bytes.TrimPrefix(r.body, []byte("\ufeff")))
+	unreadable := json.Unmarshal(body, &m) != nil
+	success := r.status >= 200 && r.status <= 299
+	if code, failed := e.dialect.failure(m); failed || !success {
+		return answer{}, e.refusal(g, r, m, code)
 	}
 	fail := func(class Class, reason, hint string) (answer, error) {
-		return answer{}, &Error{Class: class, Status: r.status, Reason: reason, Hint: hint}
+		return answer{}, &Error{Class: class, Status: r.status, Reason: because(reason, e.detail(g, r, m)), Hint: hint}
 	}
-	token, kind := text(m["access_token"]), strings.ToLower(strings.TrimSpace(text(m["token_type"])))
+	beside := m.beside(e.dialect.TokenField)
+	token := bare(text(m.at(e.dialect.tokenField())))
+	kind := strings.ToLower(strings.TrimSpace(text(beside("token_type"))))
+	const look = "check token_url, and where the token stands in the answer (token_field)"
 	switch status := text(m["status"]); {
-	case unreadable:
+	case unreadable && len(body) > 0 && body[0] == '{': // cut off
 		return fail(ClassTransient, "the token endpoint's answer is not JSON", "")
+	case unreadable:
+		return fail(ClassRequest, "the token endpoint's answer is not JSON, and holds no access token", look)
 	case e.dialect.Approved != "" && status != "" && !strings.EqualFold(status, e.dialect.Approved):
 		return fail(ClassCredential, "the token endpoint answers with a status that is not "+e.dialect.Approved, e.dialect.hint(ClassCredential, ""))
 	case token == "":
-		return fail(ClassTransient, "the token endpoint's answer has no access token", "")
+		return fail(ClassRequest, "the token endpoint's answer has no access token", look)
 	case !sendable(token):
-		return fail(ClassTransient, "the access token has characters that no header can carry", "")
+		return fail(ClassRequest, "the access token has characters that no header can carry", look)
 	case kind == "dpop":
 		return fail(ClassRequest, "the access token is bound to a key (DPoP, RFC 9449), which is not supported", "ask the provider for bearer tokens")
 	case !e.dialect.isBearer(kind):
-		return fail(ClassRequest, "the access token is of a type that is not supported", "ask the provider for bearer tokens")
+		return fail(ClassRequest, "the access token is of a type that is not supported", `ask the provider for bearer tokens, or set token_type to the type that is sent as one`)
 	}
 	a := answer{token: NewSecret(token)}
 	if g.kind != grantClient {
-		a.refresh = NewSecret(text(m["refresh_token"]))
+		a.refresh = NewSecret(strings.TrimSpace(text(beside("refresh_token"))))
 	}
-	a.life, a.expiry = e.dialect.lifeOf(token, m["expires_in"], time.Now())
+	a.life, a.expiry = e.dialect.lifeOf(token, beside("expires_in"), time.Now())
 	return a, nil
 }
 
+// tokenField is the path of the access token in an answer.
+func (d Dialect) tokenField() string { return cmp.Or(d.TokenField, "access_token") }
+
+// beside finds members that stand in the same object as the one at a path, or else at the
+// top.
+func (m members) beside(path string) func(name string) json.RawMessage {
+	return func(name string) json.RawMessage {
+		if i := strings.LastIndexByte(path, '.'); i >= 0 {
+			if raw := m.at(path[:i+1] + name); len(raw) > 0 {
+				return raw
+			}
+		}
+		return m[name]
+	}
+}
+
+// bare is a token without blanks and line ends around it, and without the name of its scheme.
+func bare(token string) string {
+	token = strings.TrimSpace(token)
+	const scheme = "bearer "
+	if len(token) > len(scheme) && strings.EqualFold(token[:len(scheme)], scheme) {
+		token = strings.TrimSpace(token[len(scheme):])
+	}
+	return token
+}
+
 // failure reads the error code, trimmed and in lower case, and whether an answer tells
-// of a failure at all. An error member that is no text does, without a code.
+// of a failure at all. An error member that is no text does, without a code, unless it says
+// that there is none.
 func (d Dialect) failure(m members) (code string, failed bool) {
 	names := d.ErrorMembers
 	if len(names) == 0 {
@@ -71,23 +107,53 @@ func (d Dialect) failure(m members) (code string, failed bool) {
 	}
 	for _, name := range names {
 		raw := m.at(name)
-		code := strings.ToLower(strings.TrimSpace(text(raw)))
-		blank := len(raw) == 0 || string(raw) == "null" || strings.HasPrefix(string(raw), `"`)
-		if code != "" || !blank {
-			return code, true
+		if noError(raw) {
+			continue
 		}
+		return strings.ToLower(strings.TrimSpace(text(raw))), true
 	}
 	return "", false
 }
 
-// at is the member at a path, nil when there is none.
+// noError reports whether an error member says that there is no error.
+func noError(raw json.RawMessage) bool {
+	var v any
+	if json.Unmarshal(raw, &v) != nil {
+		return true
+	}
+	switch v := v.(type) {
+	case nil:
+		return true
+	case bool:
+		return !v
+	case float64:
+		return v == 0
+	case string:
+		word := strings.ToLower(strings.TrimSpace(v))
+		return slices.Contains([]string{"", "0", "false", "null", "none"}, word)
+	case []any:
+		return len(v) == 0
+	case map[string]any:
+		return len(v) == 0
+	}
+	return false
+}
+
+// at is the member at a path, nil when there is none. A number leads into a list.
 func (m members) at(path string) json.RawMessage {
 	name, rest, deeper := strings.Cut(path, ".")
+	raw := m[name]
 	if !deeper {
-		return m[name]
+		return raw
 	}
 	var inner members
-	if json.Unmarshal(m[name], &inner) != nil {
+	var list []json.RawMessage
+	if json.Unmarshal(raw, &list) == nil {
+		inner = members{}
+		for i, element := range list {
+			inner[strconv.Itoa(i)] = element
+		}
+	} else if json.Unmarshal(raw, &inner) != nil {
 		return nil
 	}
 	return inner.at(rest)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -46,6 +47,10 @@ type Config struct {
 	IntrospectionURL, RevocationURL string
 	ClientID                        Secret
 	ClientSecret                    Secret
+	// TokenParams are added to token requests (audience, resource, tenant), and TokenHeaders
+	// are sent with them; AuthorizeParams are added to what a user's browser is sent with.
+	// None replaces what OAuth has of its own.
+	TokenParams, TokenHeaders, AuthorizeParams map[string]Secret
 	// TTL is how long a token lives when the answer does not tell; 0 leaves that
 	// to the dialect.
 	TTL time.Duration
@@ -131,7 +136,18 @@ func (c Config) key() string {
 		slices.Sort(scopes)
 		key += "/" + hash(slices.Compact(scopes)...)[:16]
 	}
+	if len(c.TokenParams) > 0 { // another audience makes another token
+		key += "/" + hash(pairs(c.TokenParams)...)[:16]
+	}
 	return key
+}
+
+// pairs lists names and values, sorted.
+func pairs(values map[string]Secret) (all []string) {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		all = append(all, name, values[name].Reveal())
+	}
+	return all
 }
 
 // checkIssuer refuses a redirect that comes from another authorization server, or,

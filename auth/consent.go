@@ -52,6 +52,9 @@ func (s *Source) Authorize(redirectURI string) (string, *Consent, error) {
 	}
 	c := &Consent{source: s, state: rand.Text(), redirectURI: redirectURI, until: time.Now().Add(consentLife)}
 	query := u.Query()
+	for name, value := range s.config.AuthorizeParams {
+		query.Set(name, value.Reveal())
+	}
 	query.Set("response_type", "code")
 	query.Set("client_id", s.config.ClientID.Reveal())
 	query.Set("redirect_uri", redirectURI)

@@ -41,6 +41,10 @@ type Dialect struct {
 	// JWTExpiry lets the claim exp of a token that is a JWT shorten its life. It is
 	// read without verification: we are not the token's audience.
 	JWTExpiry bool
+	// TokenField is where an answer has the access token, dots leading into objects and lists;
+	// "" is access_token. What belongs to it (expires_in, token_type, refresh_token) stands
+	// beside it or at the top.
+	TokenField string
 	// BearerAliases are token types, in lower case, that mean bearer here.
 	BearerAliases []string
 	// AnyTokenType takes a token of an unknown type for a bearer token. A type

@@ -166,6 +166,51 @@ func of(d auth.Dialect, base http.RoundTripper) auth.Config {
 	return c
 }
 
+// What endpoints write differently, and mean alike.
+func TestAnswersThatMeanAToken(t *testing.T) {
+	rfc := auth.RFC6749()
+	field := func(path string) auth.Dialect { d := auth.RFC6749(); d.TokenField = path; return d }
+	aliased := auth.RFC6749()
+	aliased.BearerAliases = []string{"jwt"}
+	for name, tt := range map[string]struct {
+		dialect auth.Dialect
+		status  int
+		body    string
+		life    time.Duration
+	}{
+		"201":                         {rfc, 201, granting("tok", ""), time.Hour},
+		"202":                         {rfc, 202, granting("tok", ""), time.Hour},
+		"203":                         {rfc, 203, granting("tok", ""), time.Hour},
+		"a byte order mark":           {rfc, 200, "\ufeff" + granting("tok", ""), time.Hour},
+		"an error that is false":      {rfc, 200, granting("tok", `, "error": false`), time.Hour},
+		"an error that is 0":          {rfc, 200, granting("tok", `, "error": 0`), time.Hour},
+		"an error that is 0.0":        {rfc, 200, granting("tok", `, "error": 0.0`), time.Hour},
+		"an error that is null":       {rfc, 200, granting("tok", `, "error": null`), time.Hour},
+		"an error that is blank":      {rfc, 200, granting("tok", `, "error": ""`), time.Hour},
+		"an error that is {}":         {rfc, 200, granting("tok", `, "error": { }`), time.Hour},
+		"an error that is []":         {rfc, 200, granting("tok", `, "error": []`), time.Hour},
+		"an error that is none":       {rfc, 200, granting("tok", `, "error": "None"`), time.Hour},
+		"the scheme before it":        {rfc, 200, granting("Bearer tok", ""), time.Hour},
+		"the scheme in small letters": {rfc, 200, granting("bearer  tok", ""), time.Hour},
+		"blanks around it":            {rfc, 200, granting("  tok ", ""), time.Hour},
+		"line ends around it":         {rfc, 200, granting("\r\ntok\n", ""), time.Hour},
+		"a type that is accepted":     {aliased, 200, granting("tok", `, "token_type": "JWT"`), time.Hour},
+		"elsewhere":                   {field("data.access_token"), 200, `{"data": {"access_token": "tok", "expires_in": 60}}`, time.Minute},
+		"elsewhere, its life at top":  {field("data.access_token"), 200, `{"data": {"access_token": "tok"}, "expires_in": "60"}`, time.Minute},
+		"under another name":          {field("jwt"), 200, `{"jwt": "tok", "expires_in": 60}`, time.Minute},
+		"in a list":                   {field("result.0.token"), 200, `{"result": [{"token": "tok", "expires_in": 60}]}`, time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, of(tt.dialect, refusing(tt.status, tt.body)))
+			token := mustToken(t, s)
+			if got := token.Access.Reveal(); got != "tok" {
+				t.Errorf("got %q want tok", got)
+			}
+			between(t, "life", time.Until(token.ExpiresAt), tt.life-time.Minute/2, tt.life)
+		})
+	}
+}
+
 func TestAConfiguredLifeStandsInForOneThatIsNotTold(t *testing.T) {
 	for body, want := range map[string]time.Duration{
 		michelinAnswer:                         45 * time.Minute,

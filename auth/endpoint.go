@@ -22,6 +22,8 @@ type endpoint struct {
 	revoke       string // revocation endpoint, "" for none
 	clientID     Secret
 	clientSecret Secret
+	params       map[string]Secret // added to token requests
+	headers      map[string]Secret // sent with them
 	userAgent    string
 	client       *http.Client
 }
@@ -31,7 +33,7 @@ type endpoint struct {
 func newEndpoint(c Config) *endpoint {
 	return &endpoint{
 		dialect: c.Dialect, url: c.TokenURL, introspect: c.IntrospectionURL, revoke: c.RevocationURL,
-		clientID: c.ClientID, clientSecret: c.ClientSecret, userAgent: c.UserAgent,
+		params: c.TokenParams, headers: c.TokenHeaders, clientID: c.ClientID, clientSecret: c.ClientSecret, userAgent: c.UserAgent,
 		client: &http.Client{
 			Transport:     c.Base,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -29,7 +29,7 @@ const (
 )
 
 // Error is why there is no access token. Everybody who waited for the same
-// attempt gets the same one. Its text holds no secret, no body and no URL.
+// attempt gets the same one. Its text holds no secret, and of what the endpoint says a line at most.
 type Error struct {
 	Class Class
 	// Status is the token endpoint's HTTP status, 0 when no answer came.

@@ -20,6 +20,8 @@ type Fixed struct {
 	Header map[string]Secret
 	// Source remembers refusals, see [NewStatic]; nil remembers none.
 	Source *Static
+	// Refuses is [Transport.Refuses].
+	Refuses func(req *http.Request, resp *http.Response) bool
 }
 
 // Basic is the value of the header Authorization for HTTP Basic authentication (RFC 7617).
@@ -46,7 +48,9 @@ func (f *Fixed) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp, err := base(f.Base).RoundTrip(r)
 	if err == nil {
-		status = resp.StatusCode
+		if status = resp.StatusCode; RefusesToken(status, resp.Header) || f.Refuses != nil && f.Refuses(req, resp) {
+			status = http.StatusUnauthorized
+		}
 	}
 	return resp, err
 }

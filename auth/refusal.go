@@ -12,7 +12,8 @@ const maxRetryAfter = 15 * time.Minute
 
 // refusal judges a failed answer to a grant: by its code where the dialect knows it,
 // else by its status. Too many requests are never held against the credentials.
-func (e *endpoint) refusal(g grant, r reply, code string) *Error {
+func (e *endpoint) refusal(g grant, r reply, m members, code string) *Error {
+	detail := e.detail(g, r, m)
 	err := &Error{Status: r.status, Code: e.shown(g, code), After: Wait(r.status, r.header, maxRetryAfter)}
 	meaning, known := e.dialect.meaning(g.kind, code)
 	switch {
@@ -20,7 +21,7 @@ func (e *endpoint) refusal(g grant, r reply, code string) *Error {
 		r.status == http.StatusServiceUnavailable && err.After > 0:
 		err.Class = ClassThrottle
 	case g.kind == grantCode && code == "invalid_grant": // RFC 6749 section 5.2: it is about the code
-		err.Class, err.Reason = ClassConsent, "the token endpoint refuses the code"
+		err.Class, err.Reason = ClassConsent, because("the token endpoint refuses the code", detail)
 		err.Hint = "begin again: the code has ended, was used before, or belongs to another redirect URI"
 		return err
 	case known:
@@ -28,7 +29,7 @@ func (e *endpoint) refusal(g grant, r reply, code string) *Error {
 	default:
 		err.Class = classOf(r.status)
 	}
-	err.Reason, err.Hint = reasons(err.Class), e.dialect.hint(err.Class, code)
+	err.Reason, err.Hint = because(reasons(err.Class), detail), e.dialect.hint(err.Class, code)
 	return err
 }
 
@@ -38,7 +39,7 @@ func classOf(status int) Class {
 		return ClassCredential
 	case status == http.StatusRequestTimeout, status == http.StatusTooEarly:
 		return ClassTransient
-	case status >= 300 && status < 500:
+	case status < 500: // a success without a token, too: asking again brings none
 		return ClassRequest
 	default:
 		return ClassTransient

@@ -33,8 +33,12 @@ type grant struct {
 
 // request writes a token request.
 func (e *endpoint) request(ctx context.Context, g grant) (*http.Request, error) {
-	with := params{"grant_type": g.kind}
+	with := params{}
+	for name, value := range e.params {
+		with[name] = value.Reveal()
+	}
 	maps.Copy(with, g.with)
+	with["grant_type"] = g.kind
 	to := e.url
 	if e.dialect.GrantInQuery {
 		u, err := url.Parse(to)
@@ -47,7 +51,16 @@ func (e *endpoint) request(ctx context.Context, g grant) (*http.Request, error) 
 		to = u.String()
 		delete(with, "grant_type")
 	}
-	return e.post(ctx, to, e.dialect.Encoding, with)
+	req, err := e.post(ctx, to, e.dialect.Encoding, with)
+	if err != nil {
+		return nil, err
+	}
+	for name, value := range e.headers {
+		if req.Header.Get(name) == "" {
+			req.Header.Set(name, value.Reveal())
+		}
+	}
+	return req, nil
 }
 
 // post writes a request with the client's proof of itself.

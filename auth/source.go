@@ -61,7 +61,7 @@ func NewSource(c Config) (*Source, error) {
 		dialect: c.Dialect, config: c, endpoint: newEndpoint(c), store: c.Store, limiter: c.Limiter, timeout: c.Timeout,
 		id: Lease{
 			Key: c.key(), Provider: c.Provider, Environment: c.Environment, User: c.User,
-			Credential: hash(c.Dialect.Name, c.TokenURL, c.ClientID.Reveal(), c.ClientSecret.Reveal()),
+			Credential: hash(append([]string{c.Dialect.Name, c.TokenURL, c.ClientID.Reveal(), c.ClientSecret.Reveal()}, pairs(c.TokenHeaders)...)...),
 		},
 		owner: rand.Text(),
 		log:   c.Log.With("provider", c.Provider, "user", c.User),

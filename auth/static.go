@@ -18,10 +18,10 @@ type Static struct {
 }
 
 // NewStatic makes what remembers. Of the configuration it needs Provider,
-// Environment, Store, Log, and in ClientID and ClientSecret what tells one
+// Environment, Store, Log, of the dialect Errors[""] as the meaning of a refusal, and in ClientID and ClientSecret what tells one
 // credential from another: they are sent nowhere.
 func NewStatic(c Config) (*Static, error) {
-	c.Dialect = Dialect{Name: "static", Static: true, Life: time.Hour}
+	c.Dialect = Dialect{Name: "static", Static: true, Life: time.Hour, Errors: c.Dialect.Errors}
 	source, err := NewSource(c)
 	if err != nil {
 		return nil, err

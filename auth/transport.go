@@ -5,8 +5,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"regexp"
-	"slices"
 	"sync"
 )
 
@@ -14,15 +12,16 @@ import (
 const maxDrained = 64 << 10
 
 // Transport signs requests with the access tokens of a source, as bearer tokens
-// (RFC 6750 section 2.1). A call that is answered 401 is sent once more with a newer
+// (RFC 6750 section 2.1). A call that is answered 401, or otherwise in a way that refuses the
+// token ([RefusesToken], [Transport.Refuses]), is sent once more with a newer
 // token if its body can be sent again (it has none, or GetBody is set). A 401 that a
 // caller sees is final: it was answered to a token that was asked for because of this
 // refusal, or to a call that cannot be sent again. Where no such token was to be had,
 // because 401s may ask for none for a while or because the newer token was there
 // already, the 401 says nothing yet, and the error is an *[Error] of [ClassTransient]
-// with the time after which the call is worth another try. No other status is
+// with the time after which the call is worth another try. No other answer is
 // touched, nor a 401 that is about rights (insufficient_scope, RFC 6750 section 3.1): a
-// 403 says nothing about the token.
+// 403 alone says nothing about the token.
 //
 // The error of a call without a token is the source's, see [Source.Token]. A
 // Transport is safe for concurrent use.
@@ -35,6 +34,10 @@ type Transport struct {
 	// be https, or http on a loopback address. A request to anywhere else is
 	// refused with an error, so that no redirect carries a token away.
 	Origin *url.URL
+	// Refuses reports whether an answer that is not refused by its status and its challenge
+	// means that the token is, for APIs that say so in words of their own. It may read the
+	// body, which it then replaces. nil is none.
+	Refuses func(req *http.Request, resp *http.Response) bool
 }
 
 // RoundTrip implements [http.RoundTripper].
@@ -52,7 +55,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !refused(resp) {
+	if !t.refused(req, resp) {
 		t.Source.accepted(token.Generation)
 		return resp, nil
 	}
@@ -86,7 +89,7 @@ func (t *Transport) again(req *http.Request, old *held) (*http.Response, error) 
 	switch {
 	case err != nil:
 		return nil, err
-	case !refused(resp):
+	case !t.refused(req, resp):
 		t.Source.acceptedFresh(token.Generation)
 	case token.remedies >= old.Generation:
 		t.Source.refusedFresh(token.Generation)
@@ -98,19 +101,9 @@ func (t *Transport) again(req *http.Request, old *held) (*http.Response, error) 
 	return resp, nil
 }
 
-// lacksRights is a challenge about rights, and not about the token. It belongs to a 403
-// (RFC 6750 section 3.1).
-var lacksRights = regexp.MustCompile(`(?i)^bearer\s(?:.*[\s,])?error\s*=\s*"?insufficient_scope"?\s*(?:,|$)`)
-
-// LacksRights reports whether an answer with these headers says that the token is good,
-// and has not the rights that were needed (insufficient_scope, RFC 6750 section 3.1).
-func LacksRights(h http.Header) bool {
-	return slices.ContainsFunc(h.Values("WWW-Authenticate"), lacksRights.MatchString)
-}
-
 // refused reports whether an answer refuses the token.
-func refused(resp *http.Response) bool {
-	return resp.StatusCode == http.StatusUnauthorized && !LacksRights(resp.Header)
+func (t *Transport) refused(req *http.Request, resp *http.Response) bool {
+	return RefusesToken(resp.StatusCode, resp.Header) || t.Refuses != nil && t.Refuses(req, resp)
 }
 
 // drain reads what is left of an answer that nobody gets to see, and closes it.

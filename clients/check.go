@@ -88,8 +88,10 @@ func (c *Config) CheckURL(key, raw string) error {
 		return wrong("is missing")
 	case err != nil, u.Host == "" || u.Hostname() == "", u.Opaque != "":
 		return wrong(`is not an absolute URL like "https://api.example.com"`)
-	case u.User != nil, u.RawQuery != "" || u.ForceQuery, u.Fragment != "":
-		return wrong("must hold no user, query or fragment")
+	case u.User != nil, u.Fragment != "":
+		return wrong("must hold no user and no fragment")
+	case (u.RawQuery != "" || u.ForceQuery) && key != "token_url":
+		return wrong("must hold no query")
 	case u.Scheme == "https":
 		return nil
 	case u.Scheme != "http":

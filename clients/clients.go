@@ -72,8 +72,8 @@ type Account struct {
 	// Timezone is the IANA name of the zone the account's dates are in; "" is UTC.
 	Timezone string `toml:"timezone"`
 	// Params are values of the user's own, for the templates of a declared provider:
-	// texts, numbers (int64, float64) and booleans.
-	Params map[string]any `toml:"params"`
+	// texts, secrets (auth.Secret), numbers (int64, float64) and booleans.
+	Params map[string]any `toml:"params" value:"secrets"`
 	// Location is the loaded Timezone.
 	Location *time.Location `toml:"-"`
 }
@@ -189,7 +189,7 @@ type Config struct {
 	TLS        TLS           `toml:"tls"`
 	// Proxy is the URL of the proxy of all connections, "none" for none; empty leaves it to
 	// the environment. There may be a password in it.
-	Proxy auth.Secret `toml:"proxy,literal"`
+	Proxy auth.Secret `toml:"proxy" value:"literal"`
 	// MaxBody bounds an answer's body, unpacked, in bytes.
 	MaxBody int64 `toml:"max_body"`
 	// FreshFor is how long an account may go without having been asked with success before

@@ -17,6 +17,9 @@ import (
 // error of theirs is more likely than an outage that long.
 const maxRetryAfter = 6 * time.Hour
 
+// hintRefused is for tokens that the API refuses.
+const hintRefused = "the token endpoint accepts the credentials, the API does not: ask the provider whether they may use it"
+
 // refusal is what an answer that is no 2xx means.
 func refusal(resp *http.Response) *Error {
 	e := &Error{Code: CodeInvalid, After: auth.Wait(resp.StatusCode, resp.Header, maxRetryAfter)}
@@ -24,9 +27,9 @@ func refusal(resp *http.Response) *Error {
 	case status == http.StatusUnauthorized && auth.LacksRights(resp.Header):
 		e.Code, e.Message = CodeForbidden, "the token has not the rights that were needed"
 		e.Hint = "check the scope, or ask the provider what these credentials may do"
-	case status == http.StatusUnauthorized:
+	case auth.RefusesToken(status, resp.Header):
 		e.Code, e.Message = CodeUnauthorized, "the API refuses the credentials that it was sent"
-		e.Hint = "the token endpoint accepts the credentials, the API does not: ask the provider whether they may use it"
+		e.Hint = hintRefused
 	case status == http.StatusForbidden:
 		e.Code, e.Message = CodeForbidden, "the account may not see what was asked"
 		e.Hint = "check the account's numbers, and whether the provider lets these credentials see it"

@@ -28,6 +28,7 @@ type HTTP struct {
 	provider string
 	agent    string
 	maxBody  int64
+	refused  string // hint where the credentials are refused, "" is the usual one
 	keep     Keep
 	hide     Redactor
 	watch    func(Exchange) // nil hears nothing
@@ -52,7 +53,7 @@ func NewHTTP(s Section) *HTTP {
 // A provider whose tokens belong to users has one for each of them.
 func (h *HTTP) Bearer(source *auth.Source, origin *url.URL) *HTTP {
 	signed := h.With(func(base http.RoundTripper) http.RoundTripper {
-		return &auth.Transport{Base: base, Source: source, Origin: origin}
+		return &auth.Transport{Base: base, Source: source, Origin: origin, Refuses: Refuses}
 	})
 	signed.source = source
 	return signed
@@ -78,6 +79,13 @@ func (h *HTTP) With(sign func(http.RoundTripper) http.RoundTripper) *HTTP {
 		signed.client.SetHeader("User-Agent", h.agent)
 	}
 	return &signed
+}
+
+// HintRefused is h with another hint where the API refuses the credentials.
+func (h *HTTP) HintRefused(hint string) *HTTP {
+	hinting := *h
+	hinting.refused = hint
+	return &hinting
 }
 
 // Call is one question to an API.
@@ -107,6 +115,11 @@ type Call struct {
 	// After where it has none, and Hint where it has none and agrees with the status,
 	// are filled in.
 	Judge func(r Response, body []byte) *Error
+	// Refused reports whether an answer means that the credentials are refused, although its
+	// status and its headers do not say so; nil is never. It gets the body as far as it has
+	// no more than 64 KiB: a longer one is no refusal. The call is then sent once more with a
+	// new token, as after a 401.
+	Refused func(r Response, body []byte) bool
 }
 
 // Response is an answer as it comes in.
@@ -176,6 +189,9 @@ func (h *HTTP) failure(ctx context.Context, op string, status int, err error) er
 	}
 	e := h.classify(err)
 	e.Provider, e.Op, e.Status = h.provider, op, status
+	if e.Code == CodeUnauthorized && h.refused != "" && (e.Hint == "" || e.Hint == hintRefused) {
+		e.Hint = h.refused
+	}
 	return e
 }
 
@@ -194,6 +210,9 @@ func (h *HTTP) exchange(ctx context.Context, c Call, read func(Response) error) 
 	sending := ctx
 	if into != nil {
 		sending, again = noting(ctx)
+	}
+	if c.Refused != nil {
+		sending = context.WithValue(sending, refusedKey{}, c.Refused)
 	}
 	if c.Idempotent {
 		sending = idempotent(sending)

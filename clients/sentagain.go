@@ -6,11 +6,12 @@ import (
 	"time"
 )
 
-// notes are the 401s that one call was answered with, of which its signer may have made
-// something else by sending it again. They belong to the goroutine of the call.
-type notes struct{ list []unauthorized }
+// notes are the answers to one call, of which its signer shows the last: behind the others
+// it sent the call again. They belong to the goroutine of the call.
+type notes struct{ list []answered }
 
-type unauthorized struct {
+type answered struct {
+	status int
 	header http.Header
 	began  time.Time
 	took   time.Duration
@@ -18,7 +19,7 @@ type unauthorized struct {
 
 type notesKey struct{}
 
-// noting is a context in which 401s are noted.
+// noting is a context in which answers are noted.
 func noting(ctx context.Context) (context.Context, *notes) {
 	n := &notes{}
 	return context.WithValue(ctx, notesKey{}, n), n
@@ -26,24 +27,21 @@ func noting(ctx context.Context) (context.Context, *notes) {
 
 // note notes an answer, where somebody wants to know.
 func note(ctx context.Context, resp *http.Response, began time.Time) {
-	if resp.StatusCode != http.StatusUnauthorized {
-		return
-	}
 	if n, ok := ctx.Value(notesKey{}).(*notes); ok {
-		n.list = append(n.list, unauthorized{resp.Header, began, time.Since(began)})
+		n.list = append(n.list, answered{resp.StatusCode, resp.Header, began, time.Since(began)})
 	}
 }
 
-// sentAgain records the 401s behind which a call was sent again: all but one that is the
-// call's answer, whose status is final. Of their bodies nothing is known.
+// sentAgain records the answers behind which a call was sent again: all but the last where
+// that is the call's answer, whose status is final. Of their bodies nothing is known.
 func (h *HTTP) sentAgain(into *Recording, call *Call, n *notes, final int) {
 	list := n.list
-	if final == http.StatusUnauthorized && len(list) > 0 {
+	if final != 0 && len(list) > 0 {
 		list = list[:len(list)-1]
 	}
 	for _, u := range list {
 		x := h.asked(call, call.header(), u.began, u.took)
-		x.Status, x.ResponseHeader, x.RequestBody, x.Truncated, x.Keep = http.StatusUnauthorized, h.hide.Header(u.header), "", false, KeepMetadata
+		x.Status, x.ResponseHeader, x.RequestBody, x.Truncated, x.Keep = u.status, h.hide.Header(u.header), "", false, KeepMetadata
 		x.Code, x.Message = CodeUnauthorized, "the token was refused; the call was sent again with another"
 		into.add(func() *Exchange { return x })
 	}

@@ -53,7 +53,7 @@ func (r *runner) retryAfter(t *testing.T) {
 		"negative":                 {"-5", 0},
 		"cut to six hours":         {"86400", 6 * time.Hour},
 		"a date cut to six hours":  {now.Add(48 * time.Hour).Format(http.TimeFormat), 6 * time.Hour},
-		"too many seconds to hold": {"99999999999999999999", 0},
+		"too many seconds to hold": {"99999999999999999999", 6 * time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, status := range []int{http.StatusTooManyRequests, http.StatusServiceUnavailable} {
@@ -222,7 +222,7 @@ func (r *runner) tokenEndpoint(t *testing.T) {
 		"has too much to do":      {reply(429, bodyCanary), clients.CodeThrottled},
 		"is down":                 {reply(503, bodyCanary), clients.CodeUnavailable},
 		"hangs up":                {hangUp, clients.CodeUnavailable},
-		"answers with a page":     {reply(200, "<html>"+bodyCanary), clients.CodeUnavailable},
+		"answers with a page":     {reply(200, "<html>"+bodyCanary), clients.CodeAuthRejected},
 	} {
 		t.Run(name+" means "+string(c.want), func(t *testing.T) {
 			p, s := r.start(t, reply(200, r.Answer), c.token)

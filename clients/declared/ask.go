@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"orderbeat/auth"
 	"orderbeat/clients"
 )
 
@@ -76,8 +77,11 @@ func scopeOf(q clients.Query) scope {
 	}
 	params := map[string]any{}
 	for name, value := range a.Params {
-		if n, ok := value.(int64); ok {
-			value = int(n)
+		switch v := value.(type) {
+		case int64:
+			value = int(v)
+		case auth.Secret:
+			value = v.Reveal()
 		}
 		params[name] = value
 	}

@@ -35,6 +35,7 @@ func (g *gathering) call(ctx context.Context, a *ask, t turn, use func(*page, *u
 	if g.asked {
 		call.Patience = g.client.patience
 	}
+	call.Refused = refuses(ctx, a.rules, t.scope)
 	var nothing *page
 	call.Judge = func(r clients.Response, body []byte) *clients.Error {
 		v := a.verdict(ctx, r.Status, body, t.scope)

@@ -14,7 +14,8 @@ import (
 // declaration is a section that was found right.
 type declaration struct {
 	settings
-	dialect       auth.Dialect
+	tokenConfig   auth.Config // what is particular to the token endpoint
+	secrets       []string    // names of parameters and headers whose values are secrets
 	orders, fetch *question
 	headers       table // of a ping
 	// uses and params are what is needed of accounts, and by which key.
@@ -42,11 +43,15 @@ func configure(s *clients.Section) (declaration, error) {
 	set.checkURLs(s, here, &wrong)
 	set.checkScheme(s, &wrong)
 	if set.tokens() {
-		d.dialect = set.dialect(&wrong)
+		tokens := auth.Config{Dialect: set.dialect(&wrong)}
+		set.TokenKeys.Apply(&tokens, &wrong)
+		tokens.AuthorizeParams = clients.Secrets("authorize_params", set.AuthorizeParams, &wrong)
+		d.tokenConfig = tokens
 	}
 	c := newCompiler(set, &wrong)
 	d.uses, d.params = c.uses, c.params
 	d.orders, d.fetch, d.headers = c.operation("orders", set.Orders), c.operation("fetch", set.Fetch), c.headers
+	d.secrets = c.secrets
 	set.checkOperations(d, guardOf(s.Kind, set.Dialect, s.BaseURL), &wrong)
 	set.checkAccounts(s.Accounts, c)
 	set.checkSamples(&wrong)

@@ -15,6 +15,7 @@ package declared
 
 import (
 	"embed"
+	"slices"
 	"sync"
 	"time"
 
@@ -61,12 +62,12 @@ func Open(s clients.Section) (clients.Provider, error) {
 	c := &Client{
 		name: s.Name, kind: s.Kind, base: s.BaseURL, ping: d.Ping, headers: d.headers, redirectURI: d.RedirectURI, undeclared: d.Undeclared,
 		tokens: d.tokens(), orders: d.orders, fetch: d.fetch, traits: d.traits(), guard: guardOf(s.Kind, d.Dialect, s.BaseURL),
-		hidden: map[string]bool{}, keep: d.Exchanges, redactor: d.Redactor(d.Redact...), uses: d.uses, params: d.params, patience: min(s.Retry.For, maxPatience), samples: d.Samples, account: s.Accounts[0], byUser: map[string]*clients.HTTP{},
+		hidden: map[string]bool{}, keep: d.Exchanges, redactor: d.Redactor(slices.Concat(d.Redact, d.secrets)...), uses: d.uses, params: d.params, patience: min(s.Retry.For, maxPatience), samples: d.Samples, account: s.Accounts[0], byUser: map[string]*clients.HTTP{},
 	}
 	for _, name := range d.Redact {
 		c.hidden[foldName(name)] = true
 	}
-	return c, c.sign(s, d.settings, d.dialect)
+	return c, c.sign(s, d.settings, d.tokenConfig)
 }
 
 func (d *declaration) traits() clients.Traits {

@@ -19,10 +19,9 @@ const (
 	outcomePartial = "partial" // there are orders, and a problem
 )
 
-// codes are what a failure may be declared to be. What a token or its user may do is
-// found out by others.
+// codes are what a failure may be declared to be.
 var codes = []string{
-	string(clients.CodeInvalid), string(clients.CodeForbidden), string(clients.CodeThrottled),
+	string(clients.CodeUnauthorized), string(clients.CodeInvalid), string(clients.CodeForbidden), string(clients.CodeThrottled),
 	string(clients.CodeUnavailable), string(clients.CodeBadResponse), outcomeNone, outcomePartial,
 }
 
@@ -130,4 +129,16 @@ func loose(body []byte) any {
 		return text
 	}
 	return nil
+}
+
+// refuses is [clients.Call.Refused] of calls that some rule declares to be refused; nil where
+// none does.
+func refuses(ctx context.Context, rules []rule, s scope) func(clients.Response, []byte) bool {
+	if !slices.ContainsFunc(rules, func(r rule) bool { return r.code == string(clients.CodeUnauthorized) }) {
+		return nil
+	}
+	return func(r clients.Response, body []byte) bool {
+		v, err := judge(ctx, rules, r.Status, loose(body), len(body), s)
+		return err == nil && v.outcome == string(clients.CodeUnauthorized)
+	}
 }

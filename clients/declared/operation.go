@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"orderbeat/auth"
 	"orderbeat/clients"
 )
 
@@ -51,8 +52,9 @@ type compiler struct {
 	headers table
 	rules   []rule
 	mapping *program
-	maps    bool // there is a mapping, right or wrong
-	broken  int  // texts whose jq was not understood
+	maps    bool     // there is a mapping, right or wrong
+	broken  int      // texts whose jq was not understood
+	secrets []string // names whose values are secrets
 }
 
 func newCompiler(set *settings, wrong *clients.Mistakes) *compiler {
@@ -158,8 +160,8 @@ func (c *compiler) headerTable(key string, values map[string]any) table {
 		switch {
 		case !headerName.MatchString(name):
 			c.wrong.Add(at, "%s", noHeaderName)
-		case secretHeaders.MatchString(name):
-			c.wrong.Add(at, `is sent with every call by scheme = "api_key", "basic" or "oauth2"; a secret is never written here`)
+		case secretHeaders.MatchString(name) && !isSecret(value):
+			c.wrong.Add(at, `is sent with every call by scheme = "api_key", "basic" or "oauth2"; another secret is never written here: write "env:NAME", "file:PATH" or "credential:NAME"`)
 		case ok && strings.ContainsFunc(text, unicode.IsControl):
 			c.wrong.Add(at, "has a character that no header can carry: write it on one line, without tabs")
 		}
@@ -219,12 +221,28 @@ func (c *compiler) value(key string, value any) any {
 			list[i] = c.value(fmt.Sprintf("%s[%d]", key, i), v[i])
 		}
 		return list
+	case auth.Secret:
+		c.secrets = append(c.secrets, last(key))
+		return &template{parts: []part{{literal: v.Reveal()}}}
 	case bool, int64, float64:
 		return v
 	default:
 		c.wrong.Add(key, "must be a text, a number, true or false; write a date as a text")
 		return nil
 	}
+}
+
+func isSecret(value any) bool { _, ok := value.(auth.Secret); return ok }
+
+// last is the name at the end of a path of keys.
+func last(key string) string {
+	if i := strings.LastIndexAny(key, "."); i >= 0 && !strings.HasSuffix(key, `"`) {
+		return key[i+1:]
+	}
+	if i := strings.Index(key, `."`); i >= 0 {
+		return strings.Trim(key[i+1:], `"`)
+	}
+	return key
 }
 
 // paramOf finds one of the account's own values that a program names.

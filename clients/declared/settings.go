@@ -11,6 +11,9 @@ import (
 // providers share.
 type settings struct {
 	clients.Keeping
+	clients.TokenKeys
+	// AuthorizeParams are added to what a user's browser is sent to the provider with.
+	AuthorizeParams map[string]any `toml:"authorize_params" value:"secrets"`
 	// Scheme is how calls are signed, one of schemes.
 	Scheme string `toml:"scheme"`
 	// Dialect names how the token endpoint speaks OAuth 2.0; ClientAuth, Encoding,
@@ -53,7 +56,7 @@ type settings struct {
 	Ping string `toml:"ping"`
 
 	// Headers go with every call; an operation's own go before them.
-	Headers map[string]any `toml:"headers"`
+	Headers map[string]any `toml:"headers" value:"secrets"`
 	// OrgPattern is what an account's org must be like, a regular expression, and OrgForm
 	// says so to people.
 	OrgPattern string `toml:"org_pattern"`
@@ -91,8 +94,8 @@ type place struct {
 type request struct {
 	Method  string         `toml:"method"`
 	Path    string         `toml:"path"`
-	Query   map[string]any `toml:"query"`
-	Headers map[string]any `toml:"headers"`
+	Query   map[string]any `toml:"query" value:"secrets"`
+	Headers map[string]any `toml:"headers" value:"secrets"`
 	JSON    map[string]any `toml:"json"`
 	Form    map[string]any `toml:"form"`
 	// Accept lists statuses, beside 2xx, whose bodies are answers too, and Empty those

@@ -1,6 +1,7 @@
 package declared
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -128,7 +129,7 @@ func choice[V any](wrong *clients.Mistakes, key, named string, ways map[string]V
 
 // sign makes what sends calls: for tokens of users one client for each of them, under
 // the user's name, else one under "".
-func (c *Client) sign(s clients.Section, set settings, dialect auth.Dialect) error {
+func (c *Client) sign(s clients.Section, set settings, tokens auth.Config) error {
 	origin, err := url.Parse(s.BaseURL)
 	if err != nil {
 		return &clients.ConfigError{Key: "base_url", Message: "is not a URL"}
@@ -138,36 +139,38 @@ func (c *Client) sign(s clients.Section, set settings, dialect auth.Dialect) err
 	switch set.Scheme {
 	case schemeAPIKey:
 		key := auth.NewSecret(set.APIKeyPrefix + set.APIKey.Reveal())
-		return c.signFixed(s, unsigned, origin, set.APIKeyHeader, key)
+		return c.signFixed(s, unsigned, origin, set.APIKeyHeader, key, fmt.Sprintf("check api_key, which is sent in the header %s, and api_key_header; then ask the provider whether the key may use this API", set.APIKeyHeader))
 	case schemeBasic:
-		return c.signFixed(s, unsigned, origin, "Authorization", auth.Basic(set.Username, set.Password))
+		return c.signFixed(s, unsigned, origin, "Authorization", auth.Basic(set.Username, set.Password), "check username and password, which are sent in the header Authorization (HTTP Basic)")
 	case schemeNone:
 		c.byUser[""] = unsigned
 		return nil
 	}
-	return c.signBearer(s, set, dialect, unsigned, origin)
+	return c.signBearer(s, set, tokens, unsigned, origin)
 }
 
 // signFixed signs with a header that never changes. Its source has no tokens: it
 // remembers whether the credentials are refused.
-func (c *Client) signFixed(s clients.Section, unsigned *clients.HTTP, origin *url.URL, header string, value auth.Secret) error {
+func (c *Client) signFixed(s clients.Section, unsigned *clients.HTTP, origin *url.URL, header string, value auth.Secret, hint string) error {
 	static, err := auth.NewStatic(auth.Config{
 		Provider: s.Name, Environment: s.Environment, ClientID: auth.NewSecret(header), ClientSecret: value,
-		Store: s.Tokens, Timeout: s.Timeout, Log: s.Log,
+		Dialect: auth.Dialect{Errors: map[string]auth.Meaning{"": {Class: auth.ClassCredential, Hint: hint}}},
+		Store:   s.Tokens, Timeout: s.Timeout, Log: s.Log,
 	})
 	if err != nil {
 		return &clients.ConfigError{Key: "scheme", Message: err.Error()}
 	}
 	c.credentials = append(c.credentials, static.Source)
-	c.byUser[""] = unsigned.With(func(base http.RoundTripper) http.RoundTripper {
-		return &auth.Fixed{Base: base, Origin: origin, Source: static, Header: map[string]auth.Secret{header: value}}
+	c.byUser[""] = unsigned.HintRefused(hint).With(func(base http.RoundTripper) http.RoundTripper {
+		return &auth.Fixed{Base: base, Origin: origin, Source: static, Header: map[string]auth.Secret{header: value}, Refuses: clients.Refuses}
 	})
 	return nil
 }
 
-func (c *Client) signBearer(s clients.Section, set settings, dialect auth.Dialect, unsigned *clients.HTTP, origin *url.URL) error {
+func (c *Client) signBearer(s clients.Section, set settings, particular auth.Config, unsigned *clients.HTTP, origin *url.URL) error {
 	tokens := auth.Config{
-		Dialect: dialect, Provider: s.Name, Environment: s.Environment, Scope: strings.Join(strings.Fields(set.Scope), " "), TTL: set.TokenTTL,
+		Dialect: particular.Dialect, TokenParams: particular.TokenParams, TokenHeaders: particular.TokenHeaders, AuthorizeParams: particular.AuthorizeParams,
+		Provider: s.Name, Environment: s.Environment, Scope: strings.Join(strings.Fields(set.Scope), " "), TTL: set.TokenTTL,
 		TokenURL: s.TokenURL, AuthorizeURL: set.AuthorizeURL, Issuer: set.Issuer,
 		IntrospectionURL: set.IntrospectionURL, RevocationURL: set.RevocationURL, ClientID: s.ClientID, ClientSecret: s.ClientSecret,
 		// Tokens have connections of their own: they must not wait for the calls that wait for them.

@@ -23,6 +23,7 @@ var environments = clients.Environments{
 // settings are the section's own keys.
 type settings struct {
 	clients.Keeping
+	clients.TokenKeys
 	// Scheme is how calls are signed: "oauth2", or "basic_apikey", which the portal
 	// page keeps for older customers only.
 	Scheme   string      `toml:"scheme"`
@@ -59,6 +60,7 @@ func configure(s *clients.Section) (settings, error) {
 	wrong.Join(s.CheckEnvironment(environments, "token_url", s.TokenURL))
 	wrong.Join(s.CheckEnvironment(environments, "introspection_url", set.IntrospectionURL))
 	set.checkCredentials(s, &wrong)
+	set.Apply(&auth.Config{}, &wrong)
 	if set.TokenTTL <= 0 {
 		wrong.Add("token_ttl", "must be more than 0")
 	}

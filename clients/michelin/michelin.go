@@ -120,7 +120,7 @@ func (c *Client) explain(err error) error {
 	case e.Code == clients.CodeForbidden:
 		e.Hint = "bill_to must be the Bill-to code of the customer whom these credentials belong to"
 	case e.Code == clients.CodeUnauthorized && c.basic:
-		e.Hint = "check username, password and apikey: Michelin wants all three"
+		e.Hint = hintBasic
 	}
 	return e
 }

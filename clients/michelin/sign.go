@@ -10,17 +10,22 @@ import (
 
 // signBearer has calls signed with access tokens.
 func (c *Client) signBearer(s clients.Section, set settings, origin *url.URL) (err error) {
-	c.source, err = auth.NewSource(auth.Config{
+	config := auth.Config{
 		Dialect: auth.Michelin(), Provider: s.Name, Environment: s.Environment,
 		TokenURL: s.TokenURL, IntrospectionURL: set.IntrospectionURL,
 		ClientID: s.ClientID, ClientSecret: s.ClientSecret, TTL: set.TokenTTL,
 		// Tokens have connections of their own: they must not wait for the calls that wait for them.
 		Store: s.Tokens, Limiter: s.TokenRate.Limiter(), Base: clients.NewTokenTransport(s.Config),
 		Timeout: s.Timeout, UserAgent: s.UserAgent, Log: s.Log,
-	})
+	}
+	set.Apply(&config, &clients.Mistakes{}) // which were found before
+	c.source, err = auth.NewSource(config)
 	c.http = clients.NewHTTP(s).Keeping(set.Exchanges, set.Redactor()).Bearer(c.source, origin)
 	return err
 }
+
+// hintBasic is for credentials that are refused in the older scheme.
+const hintBasic = "check username, password and apikey: Michelin wants all three"
 
 // signBasic has calls signed in the older scheme: HTTP Basic and the header apikey
 // together (Michelin North America Order-to-Cash, OpenAPI 1.0.1: basicAuth and apikey
@@ -30,6 +35,7 @@ func (c *Client) signBasic(s clients.Section, set settings, origin *url.URL) err
 	static, err := auth.NewStatic(auth.Config{
 		Provider: s.Name, Environment: s.Environment, ClientID: auth.NewSecret(set.Username),
 		ClientSecret: auth.NewSecret(set.Password.Reveal() + "\n" + set.APIKey.Reveal()),
+		Dialect:      auth.Dialect{Errors: map[string]auth.Meaning{"": {Class: auth.ClassCredential, Hint: hintBasic}}},
 		Store:        s.Tokens, Timeout: s.Timeout, Log: s.Log,
 	})
 	if err != nil {

@@ -40,6 +40,9 @@ func (b *binder) table(path string, values map[string]any, dst reflect.Value, al
 			into.Set(reflect.ValueOf(auth.NewSecret(s)))
 			continue
 		}
+		if known[i].secrets {
+			value = b.resolved(join(path, key), value)
+		}
 		b.value(join(path, key), value, into)
 	}
 	for _, f := range known {
@@ -47,6 +50,34 @@ func (b *binder) table(path string, values map[string]any, dst reflect.Value, al
 			b.add(join(path, f.key), "is missing")
 		}
 	}
+}
+
+// resolved is a value in which references to secrets are what they refer to.
+func (b *binder) resolved(path string, value any) any {
+	switch v := value.(type) {
+	case string:
+		if !isReference(v) {
+			return v
+		}
+		secret, err := b.secrets.resolve(v)
+		if err != nil {
+			b.add(path, "%v", err)
+		}
+		return secret
+	case map[string]any:
+		all := map[string]any{}
+		for key, inner := range v {
+			all[key] = b.resolved(join(path, key), inner)
+		}
+		return all
+	case []any:
+		all := make([]any, len(v))
+		for i := range v {
+			all[i] = b.resolved(index(path, i), v[i])
+		}
+		return all
+	}
+	return value
 }
 
 // value puts one value where it belongs.
@@ -171,7 +202,8 @@ type field struct {
 	key      string
 	index    []int
 	required bool // `toml:"name,required"`
-	literal  bool // `toml:"name,literal"`: a secret that may stand in the file where there is no password in it
+	secrets  bool // `value:"secrets"`: a table in which references to secrets may stand
+	literal  bool // `value:"literal"`: a secret that may stand in the file where there is no password in it
 }
 
 // tagged lists the keys of a struct, those of embedded structs included.
@@ -182,7 +214,7 @@ func tagged(t reflect.Type) []field {
 		if key == "" || key == "-" {
 			continue
 		}
-		fields = append(fields, field{key: key, index: sf.Index, required: option == "required", literal: option == "literal"})
+		fields = append(fields, field{key: key, index: sf.Index, required: option == "required", literal: sf.Tag.Get("value") == "literal", secrets: sf.Tag.Get("value") == "secrets"})
 	}
 	return fields
 }

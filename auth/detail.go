@@ -1,0 +1,95 @@
+package auth
+
+import (
+	"cmp"
+	"encoding/base64"
+	"html"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// maxDetail is how many characters of what an endpoint says stand in an error.
+const maxDetail = 200
+
+// detailMembers are where answers say in words what is wrong, the most telling first.
+var detailMembers = []string{
+	"error_description", "errorDescription", "error.message", "errorMessage", "error_message", "errorSummary", "message", "Message",
+	"Error", "fault.faultstring", "error.description", "detail", "title", "msg", "error",
+}
+
+var (
+	pageTitle = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
+	webToken  = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*`)
+)
+
+// detail is what an endpoint says is wrong, for a person: its words and where they are
+// explained, or the title of its page. Nothing of what was sent stands in it, and no control
+// character; "" when it says nothing.
+func (e *endpoint) detail(g grant, r reply, m members) string {
+	said := ""
+	for _, name := range detailMembers {
+		if said = e.plain(g, text(m.at(name))); said != "" && !noError(m.at(name)) {
+			break
+		}
+	}
+	if said == "" && m == nil {
+		if title := pageTitle.FindSubmatch(r.body); title != nil {
+			said = e.plain(g, html.UnescapeString(string(title[1])))
+		}
+	}
+	if uri := e.plain(g, text(m["error_uri"])); uri != "" {
+		said = strings.TrimPrefix(said+"; see "+uri, "; ")
+	}
+	return said
+}
+
+// because is a reason with what the endpoint says about it.
+func because(reason, detail string) string {
+	if detail == "" {
+		return reason
+	}
+	return reason + " (" + detail + ")"
+}
+
+// plain is a text on one line, as far as it may be shown.
+func (e *endpoint) plain(g grant, said string) string {
+	said = strings.Join(strings.FieldsFunc(e.masked(g, said), func(r rune) bool { return !unicode.IsPrint(r) || r == ' ' }), " ")
+	if runes := []rune(said); len(runes) > maxDetail {
+		return strings.TrimSpace(string(runes[:maxDetail])) + "…"
+	}
+	return said
+}
+
+// masked is a text without what was sent, however that is written in it, and without what
+// looks like a token.
+func (e *endpoint) masked(g grant, said string) string {
+	const short = 4 // what is shorter stands in any text
+	id, secret := e.clientID.Reveal(), e.clientSecret.Reveal()
+	sent := []string{id + ":" + secret, secret, id}
+	for _, more := range []map[string]Secret{e.params, e.headers} {
+		for _, value := range more {
+			sent = append(sent, value.Reveal())
+		}
+	}
+	for name, value := range g.with {
+		if name != "scope" {
+			sent = append(sent, value)
+		}
+	}
+	slices.SortFunc(sent, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	for _, value := range sent {
+		if len(value) < short {
+			continue
+		}
+		for _, form := range []string{
+			value, url.QueryEscape(value), url.PathEscape(value), html.EscapeString(value),
+			base64.StdEncoding.EncodeToString([]byte(value)), base64.RawURLEncoding.EncodeToString([]byte(value)),
+		} {
+			said = regexp.MustCompile("(?i)"+regexp.QuoteMeta(form)).ReplaceAllLiteralString(said, redacted)
+		}
+	}
+	return webToken.ReplaceAllLiteralString(said, redacted)
+}

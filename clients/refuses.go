@@ -1,0 +1,37 @@
+package clients
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+)
+
+type refusedKey struct{}
+
+// Refuses is [auth.Transport.Refuses] for calls of an [HTTP]: what their [Call.Refused] says.
+func Refuses(req *http.Request, resp *http.Response) bool {
+	refused, ok := req.Context().Value(refusedKey{}).(func(Response, []byte) bool)
+	if !ok {
+		return false
+	}
+	const most = 64 << 10
+	body, err := io.ReadAll(io.LimitReader(resp.Body, most+1))
+	resp.Body = &peeked{Reader: io.MultiReader(bytes.NewReader(body), failed{err}, resp.Body), Closer: resp.Body}
+	return err == nil && len(body) <= most && refused(Response{Status: resp.StatusCode, Header: resp.Header}, body)
+}
+
+// peeked is a body whose beginning was read before.
+type peeked struct {
+	io.Reader
+	io.Closer
+}
+
+// failed is where a body broke off; without an error it is empty.
+type failed struct{ err error }
+
+func (f failed) Read([]byte) (int, error) {
+	if f.err != nil {
+		return 0, f.err
+	}
+	return 0, io.EOF
+}

@@ -1,0 +1,68 @@
+package clients
+
+import (
+	"regexp"
+	"strings"
+
+	"orderbeat/auth"
+)
+
+// TokenKeys are the keys by which a section says what is particular to its token endpoint.
+type TokenKeys struct {
+	// TokenParams and TokenHeaders are added to token requests; their values may be
+	// references to secrets.
+	TokenParams  map[string]any `toml:"token_params" value:"secrets"`
+	TokenHeaders map[string]any `toml:"token_headers" value:"secrets"`
+	// TokenField is the path of the token in an answer, such as "data.access_token".
+	TokenField string `toml:"token_field"`
+	// TokenType is a token_type that is sent as a bearer token too.
+	TokenType string `toml:"token_type"`
+}
+
+// Apply puts the keys where a source looks for them.
+func (k *TokenKeys) Apply(c *auth.Config, wrong *Mistakes) {
+	c.TokenParams = Secrets("token_params", k.TokenParams, wrong)
+	c.TokenHeaders = Secrets("token_headers", k.TokenHeaders, wrong)
+	if k.TokenField != "" {
+		c.Dialect.TokenField = k.TokenField
+	}
+	if k.TokenType != "" {
+		c.Dialect.BearerAliases = append(c.Dialect.BearerAliases, strings.ToLower(strings.TrimSpace(k.TokenType)))
+	}
+	for name := range k.TokenParams {
+		if ownParams.MatchString(name) {
+			wrong.Add("token_params."+name, "is set by Orderbeat")
+		}
+	}
+	for name := range k.TokenHeaders {
+		if !headerName.MatchString(name) || ownHeaders.MatchString(name) {
+			wrong.Add("token_headers."+name, "is not the name of a header that can be added")
+		}
+	}
+}
+
+var (
+	headerName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+	ownHeaders = regexp.MustCompile(`(?i)^(authorization|content-type|content-length|host|transfer-encoding)$`)
+	ownParams  = regexp.MustCompile(`^(grant_type|client_id|client_secret|code|refresh_token|redirect_uri|code_verifier|state|response_type)$`)
+)
+
+// Secrets reads a table of texts and secrets.
+func Secrets(key string, values map[string]any, wrong *Mistakes) map[string]auth.Secret {
+	all := map[string]auth.Secret{}
+	for name, value := range values {
+		switch v := value.(type) {
+		case auth.Secret:
+			all[name] = v
+		case string:
+			all[name] = auth.NewSecret(v)
+		default:
+			wrong.Add(key+"."+name, "must be a text, or a reference to a secret")
+			continue
+		}
+		if strings.ContainsAny(all[name].Reveal(), "\r\n") {
+			wrong.Add(key+"."+name, "must be one line")
+		}
+	}
+	return all
+}
