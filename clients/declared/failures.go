@@ -138,7 +138,7 @@ func refuses(ctx context.Context, rules []rule, s scope) func(clients.Response, 
 		return nil
 	}
 	return func(r clients.Response, body []byte) bool {
-		v, err := judge(ctx, rules, r.Status, loose(body), len(body), s)
+		v, err := judge(ctx, rules, r.Status, loose(body), s)
 		return err == nil && v.outcome == string(clients.CodeUnauthorized)
 	}
 }
