@@ -147,6 +147,8 @@ func Queries() []Query {
 		{"in line", inlineSQL, nil},
 		{"last event", lastEventSQL, nil},
 		{"last tick", lastTickSQL, []any{"s"}},
+		{"schedule progress", progressSQL, []any{"s"}},
+		{"see schedule", seeScheduleSQL, []any{"s", "t", "t"}},
 		{"pause", pauseSQL, []any{"s", "t", "n"}},
 		{"resume", resumeSQL, []any{"s"}},
 		{"paused", pausedSQL, []any{"s"}},

@@ -40,11 +40,6 @@ func messages(t *testing.T, list []db.Message) string {
 // TestMessagesArePublic holds every kind of message against a golden file.
 func TestMessagesArePublic(t *testing.T) {
 	d := open(t)
-	if _, err := d.RecordTick(t.Context(), db.Tick{Schedule: "michelin-recent", DueAt: noon, Outcome: "started"}, &jobs.Request{
-		Provider: "michelin", Kind: "sync", Accounts: []string{"detroit"}, Params: []byte(`{"lookback":"14d"}`), Trigger: "schedule:michelin-recent",
-	}); err != nil {
-		t.Fatal(err)
-	}
 	run, js := fixedRun()
 	if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
 		t.Fatal(err)
@@ -64,10 +59,9 @@ func TestMessagesArePublic(t *testing.T) {
 	commit(t, d, failed(js[2], jobs.Failed, noon.Add(1500*time.Millisecond)))
 	list := pending(t, d, noon)
 	publish(t, d)
-	golden(t, "run-requested.txt", messages(t, list[:1]))
-	golden(t, "job-planned.txt", messages(t, list[1:2]))
-	golden(t, "order-created.txt", messages(t, list[4:6]))
-	golden(t, "run-finished.txt", messages(t, list[6:8]))
+	golden(t, "job-planned.txt", messages(t, list[:1]))
+	golden(t, "order-created.txt", messages(t, list[3:5]))
+	golden(t, "run-finished.txt", messages(t, list[5:7]))
 
 	run, js = fixedRun()
 	run.ID, run.ReplyTo, js = "01JDRUN2", "", js[:1]
@@ -156,11 +150,10 @@ func TestTheOutboxIsReadInOrderUntilPublished(t *testing.T) {
 
 func TestLargeMessagesAreReadAFewAtATime(t *testing.T) {
 	d := open(t)
-	for i, megabytes := range []int{3, 4, 2, 9, 1, 1} {
-		tick := db.Tick{Schedule: "large", DueAt: noon.Add(time.Duration(i) * time.Minute), Outcome: "started"}
-		if _, err := d.RecordTick(t.Context(), tick, &jobs.Request{
-			Provider: "michelin", Kind: "fetch", Params: []byte(`{"order_ids":["` + strings.Repeat("0", megabytes<<20) + `"]}`),
-		}); err != nil {
+	for _, megabytes := range []int{3, 4, 2, 9, 1, 1} {
+		run, js := plan(1)
+		js[0].Question.OrderIDs = []string{strings.Repeat("0", megabytes<<20)}
+		if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
 			t.Fatal(err)
 		}
 	}

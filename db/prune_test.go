@@ -61,7 +61,7 @@ func unread(o *jobs.Outcome) {
 
 func record(tb testing.TB, d *db.DB, schedule string, at time.Time) {
 	tb.Helper()
-	if _, err := d.RecordTick(tb.Context(), db.Tick{Schedule: schedule, DueAt: at, Outcome: "started"}, nil); err != nil {
+	if _, err := d.RecordTicks(tb.Context(), db.Tick{Schedule: schedule, DueAt: at, Outcome: "started"}); err != nil {
 		tb.Fatal(err)
 	}
 }

@@ -178,13 +178,3 @@ func (d *DB) WithdrawJobs(ctx context.Context) error {
 		return err
 	})
 }
-
-// RequestsWait reports whether a request for a run, which a tick or a consent made, is in
-// the outbox still.
-func (d *DB) RequestsWait(ctx context.Context) (wait bool, err error) {
-	err = d.readers.QueryRowContext(ctx, requestsWaitSQL).Scan(&wait)
-	return wait, err
-}
-
-// The outbox is as small as what is on its way.
-const requestsWaitSQL = `SELECT EXISTS (SELECT 1 FROM outbox AS b WHERE b.topic = 'runs')`

@@ -107,38 +107,110 @@ func TestAnInlineRunHasNoJobMessage(t *testing.T) {
 	}
 }
 
-func TestATickAsksOnceAndLearnsItsRun(t *testing.T) {
+func TestATickStartsItsRunOnce(t *testing.T) {
 	d := open(t)
-	request := &jobs.Request{Provider: "michelin", Kind: "sync", Trigger: "schedule:recent"}
 	due := noon.In(time.FixedZone("EST", -5*3600)).Add(250 * time.Millisecond)
-	for i := range 2 {
-		recorded, err := d.RecordTick(t.Context(), db.Tick{Schedule: "recent", DueAt: due, Outcome: "started", Reason: "why"}, request)
-		if recorded != (i == 0) || err != nil {
-			t.Errorf("time %d: got %v, %v", i, recorded, err)
-		}
+	tick := db.Tick{Schedule: "recent", DueAt: due, Outcome: "started", Reason: "why"}
+	first, js := plan(1)
+	first.Trigger = "schedule:recent"
+	want := tick
+	want.DueAt, want.RunID = noon, first.ID
+	started, err := d.StartTick(t.Context(), tick, first, js)
+	if err != nil || started.Run == nil || started.Run.Key != "recent@2026-11-20T12:00:00Z" {
+		t.Fatalf("got %+v, %v, want the run with the tick's key", started, err)
 	}
-	m := pending(t, d, noon)
-	if len(m) != 1 || m[0].MsgID != "recent@2026-11-20T12:00:00Z" || len(m[0].Headers) != 0 || string(m[0].Body) != "{}" {
-		t.Fatalf("got %+v", m)
+	if diff := cmp.Diff(&want, started.Tick); diff != "" {
+		t.Errorf("recorded (-want +got):\n%s", diff)
 	}
-	run, js := plan(1)
-	run.Key, run.Trigger = m[0].MsgID, request.Trigger
-	if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
-		t.Fatal(err)
+	second, js2 := plan(1)
+	if again, err := d.StartTick(t.Context(), tick, second, js2); err != nil || again != (db.Started{}) && again.Tick.Outcome == "started" {
+		t.Errorf("the same due time again: got %+v, %v, want nothing", again, err)
 	}
-	if _, err := d.RecordTick(t.Context(), db.Tick{Schedule: "recent", DueAt: noon.Add(-time.Hour), Outcome: "missed"}, nil); err != nil {
+	if _, err := d.RecordTicks(t.Context(), db.Tick{Schedule: "recent", DueAt: noon.Add(-time.Hour), Outcome: "missed"}); err != nil {
 		t.Fatal(err)
 	}
 	got, ok, err := d.LastTick(t.Context(), "recent")
-	want := db.Tick{Schedule: "recent", DueAt: noon, Outcome: "started", Reason: "why", RunID: run.ID}
 	if diff := cmp.Diff(want, got); diff != "" || !ok || err != nil {
 		t.Errorf("%v %v (-want +got):\n%s", ok, err, diff)
+	}
+	m := pending(t, d, noon)
+	if len(m) != 1 || m[0].Topic != "jobs" || m[0].MsgID != js[0].ID+".1" {
+		t.Errorf("got the messages %+v, want the job's alone", m)
 	}
 	if _, ok, err := d.LastTick(t.Context(), "another"); ok || err != nil {
 		t.Errorf("a schedule without ticks: got %v, %v", ok, err)
 	}
-	if _, err := d.RecordTick(t.Context(), db.Tick{Schedule: "recent", DueAt: noon.Add(time.Hour), Outcome: "guessed"}, nil); err == nil {
+	if _, err := d.RecordTicks(t.Context(), db.Tick{Schedule: "recent", DueAt: noon.Add(time.Hour), Outcome: "guessed"}); err == nil {
 		t.Error("took an outcome that is none")
+	}
+}
+
+// A tick says started when its run is there, and not when something else has its key.
+func TestATickWhoseKeyIsTakenIsSkipped(t *testing.T) {
+	d := open(t)
+	other, js := plan(1)
+	other.Key = "recent@2026-11-20T12:00:00Z"
+	if _, _, err := d.StartRun(t.Context(), other, js); err != nil {
+		t.Fatal(err)
+	}
+	run, js := plan(1)
+	started, err := d.StartTick(t.Context(), db.Tick{Schedule: "recent", DueAt: noon, Outcome: "started"}, run, js)
+	want := &db.Tick{Schedule: "recent", DueAt: noon, Outcome: "skipped", Reason: "run " + other.ID + " has the key of this due time"}
+	if diff := cmp.Diff(want, started.Tick); diff != "" || started.Run != nil || err != nil {
+		t.Errorf("got the run %v, %v (-want +got):\n%s", started.Run, err, diff)
+	}
+	if _, found, err := d.Run(t.Context(), run.ID); found || err != nil {
+		t.Errorf("got the run %v, %v, want none", found, err)
+	}
+}
+
+// Without a tick on record, due times count from when the schedule was first seen, over
+// restarts; a worker with another database may have recorded some.
+func TestTheWatermarkOfAScheduleIsKept(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "orderbeat.db")
+	d := openAt(t, path)
+	at := func(w db.Watermark, err error) time.Time {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w.At()
+	}
+	if got := at(d.Watermark(t.Context(), "recent")); !got.IsZero() {
+		t.Errorf("before it is seen: got %s", got)
+	}
+	for i := range 3 {
+		if got := at(d.SeeSchedule(t.Context(), "recent", noon.Add(time.Duration(i)*time.Hour), time.Time{})); !got.Equal(noon) {
+			t.Errorf("seen for the %d. time: got %s, want %s", i+1, got, noon)
+		}
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d = openAt(t, path)
+	later := noon.Add(5 * time.Hour)
+	for _, accounted := range []time.Time{later, {}, noon} {
+		if got := at(d.SeeSchedule(t.Context(), "recent", noon.Add(time.Hour), accounted)); !got.Equal(later) {
+			t.Errorf("accounted for until %s elsewhere: got %s, want %s", accounted, got, later)
+		}
+	}
+	if _, err := d.RecordTicks(t.Context(), db.Tick{Schedule: "recent", DueAt: noon.Add(6 * time.Hour), Outcome: "started"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := at(d.Watermark(t.Context(), "recent")); !got.Equal(noon.Add(6 * time.Hour)) {
+		t.Errorf("got %s, want the tick's", got)
+	}
+	if _, err := d.SeeSchedule(t.Context(), "gone", noon, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.ForgetSchedules(t.Context(), []string{"recent"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := at(d.Watermark(t.Context(), "gone")); !got.IsZero() {
+		t.Errorf("got %s of a schedule that is not configured any more", got)
+	}
+	if w, err := d.Watermark(t.Context(), "recent"); err != nil || !w.FirstSeenAt.Equal(noon) {
+		t.Errorf("got %+v, %v, want what was seen of the other", w, err)
 	}
 }
 
@@ -281,20 +353,11 @@ func TestJobsThatWereWithdrawnComeBackAsOthers(t *testing.T) {
 	d := open(t)
 	_, js := start(t, d, 2)
 	commit(t, d, failed(js[1], jobs.Waiting, noon))
-	if wait, err := d.RequestsWait(t.Context()); wait || err != nil {
-		t.Errorf("no request waits: got %v, %v", wait, err)
-	}
-	if _, err := d.RecordTick(t.Context(), db.Tick{Schedule: "s", DueAt: noon, Outcome: "started"}, &jobs.Request{Provider: "michelin", Kind: "sync"}); err != nil {
-		t.Fatal(err)
-	}
-	if wait, err := d.RequestsWait(t.Context()); !wait || err != nil {
-		t.Errorf("a tick's request waits: got %v, %v", wait, err)
-	}
 	if err := d.WithdrawJobs(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if left := pending(t, d, time.Now().Add(24*time.Hour)); len(left) != 1 || left[0].Topic != "runs" {
-		t.Fatalf("got %+v, want the request alone", left)
+	if left := pending(t, d, time.Now().Add(24*time.Hour)); len(left) != 0 {
+		t.Fatalf("got %+v, want nothing", left)
 	}
 	if n, err := d.Requeue(t.Context()); n != 2 || err != nil {
 		t.Fatal(n, err)
@@ -302,7 +365,7 @@ func TestJobsThatWereWithdrawnComeBackAsOthers(t *testing.T) {
 	if n, err := d.Requeue(t.Context()); n != 0 || err != nil {
 		t.Errorf("what is in the outbox still: got %d again, %v", n, err)
 	}
-	back := pending(t, d, time.Now())[1:]
+	back := pending(t, d, time.Now())
 	for i, first := range []string{js[0].ID + ".1", js[1].ID + ".2"} {
 		if !strings.HasPrefix(back[i].MsgID, first+".again.") {
 			t.Errorf("got id %s, want another one than %s", back[i].MsgID, first)

@@ -49,11 +49,11 @@ func TestTheReportOfSchedules(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Second)
 	for i, tick := range []db.Tick{{Outcome: "started"}, {Outcome: "skipped", Reason: "paused"}, {Outcome: "missed"}, {Outcome: "caught_up"}, {Outcome: "started"}} {
 		tick.Schedule, tick.DueAt = "recent", now.Add(time.Duration(i-5)*time.Hour)
-		if _, err := d.RecordTick(t.Context(), tick, nil); err != nil {
+		if _, err := d.RecordTicks(t.Context(), tick); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := d.RecordTick(t.Context(), db.Tick{Schedule: "recent", Outcome: "missed", DueAt: now.Add(-8 * 24 * time.Hour)}, nil); err != nil {
+	if _, err := d.RecordTicks(t.Context(), db.Tick{Schedule: "recent", Outcome: "missed", DueAt: now.Add(-8 * 24 * time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
 	got, err := d.Value(t.Context(), "SELECT due || ' ' || started || ' ' || caught_up || ' ' || skipped || ' ' || missed || ' ' || last_outcome FROM schedule_report")
@@ -76,7 +76,7 @@ func TestFailedRunsInARow(t *testing.T) {
 		if _, _, err := d.StartRun(t.Context(), r, js); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := d.RecordTick(t.Context(), db.Tick{Schedule: "recent", DueAt: due, Outcome: "started", RunID: r.ID}, nil); err != nil {
+		if _, err := d.RecordTicks(t.Context(), db.Tick{Schedule: "recent", DueAt: due, Outcome: "started", RunID: r.ID}); err != nil {
 			t.Fatal(err)
 		}
 		if state.Ended() {
@@ -90,7 +90,7 @@ func TestFailedRunsInARow(t *testing.T) {
 	skip := func(reason string) {
 		t.Helper()
 		due = due.Add(time.Minute)
-		if _, err := d.RecordTick(t.Context(), db.Tick{Schedule: "recent", DueAt: due, Outcome: "skipped", Reason: reason}, nil); err != nil {
+		if _, err := d.RecordTicks(t.Context(), db.Tick{Schedule: "recent", DueAt: due, Outcome: "skipped", Reason: reason}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -22,36 +22,81 @@ type Tick struct {
 	Outcome string `json:"outcome"`
 	// Reason says why, in words; "" when there is nothing to say.
 	Reason string `json:"reason,omitempty"`
-	// RunID is the run that the tick asked for, "" before it is planned.
+	// RunID is the run that the tick started, "" for one that started none.
 	RunID string `json:"run_id,omitempty"`
 }
 
-// RecordTick keeps a tick, once: it returns false, and writes nothing, when that
-// due time of the schedule was recorded before. A request goes into the outbox in
-// the same transaction, with the key "<schedule>@<due time, RFC 3339 in UTC>", by
-// which its receiver knows which schedule asks.
-func (d *DB) RecordTick(ctx context.Context, tick Tick, request *jobs.Request) (bool, error) {
-	tick.DueAt = tick.DueAt.UTC().Truncate(time.Second)
-	key := tick.Schedule + "@" + tick.DueAt.Format(time.RFC3339)
-	var message *entry
-	if request != nil {
-		var err error
-		if message, err = requestEntry(request, key, tick.DueAt); err != nil {
-			return false, fmt.Errorf("tick %s: %w", key, err)
-		}
+// Key is the key of the run that the tick starts: "<schedule>@<due time, RFC 3339 in UTC>".
+func (t Tick) Key() string {
+	return t.Schedule + "@" + t.DueAt.UTC().Truncate(time.Second).Format(time.RFC3339)
+}
+
+// RecordTicks records ticks, each once: those whose due time of the schedule is on record
+// already are left out. It returns those that it recorded.
+func (d *DB) RecordTicks(ctx context.Context, ticks ...Tick) (recorded []Tick, err error) {
+	if len(ticks) == 0 {
+		return nil, nil
 	}
-	recorded := false
-	err := d.writer.do(ctx, 2, false, func(t *tx) error {
-		n, err := t.exec(recordTickSQL, tick.Schedule, stamp(tick.DueAt), tick.Outcome, orNull(tick.Reason), orNull(tick.RunID))
-		if recorded = n == 1; !recorded || err != nil || message == nil {
-			return err
+	err = d.writer.do(ctx, len(ticks), false, func(t *tx) error {
+		recorded = recorded[:0]
+		for _, tick := range ticks {
+			fresh, err := t.recordTick(&tick)
+			if err != nil {
+				return err
+			}
+			if fresh {
+				recorded = append(recorded, tick)
+			}
 		}
-		return t.put(message)
+		return nil
 	})
 	if err != nil {
-		return false, fmt.Errorf("tick %s: %w", key, err)
+		return nil, fmt.Errorf("tick %s: %w", ticks[0].Key(), err)
 	}
 	return recorded, nil
+}
+
+// Started is what became of a tick that was to start a run.
+type Started struct {
+	Tick *Tick     // as recorded, nil when its due time was on record already
+	Run  *jobs.Run // as stored, nil when none was started
+}
+
+// StartTick records a tick together with the run that it starts, in one transaction, so
+// that a tick says started when its run is there, and only then. It writes nothing when the
+// due time is on record already. When a run with the tick's key exists, the tick is skipped.
+func (d *DB) StartTick(ctx context.Context, tick Tick, run jobs.Run, js []jobs.Job) (started Started, err error) {
+	run.Key, run.Jobs.Total = tick.Key(), len(js)
+	err = d.writer.do(ctx, 3*len(js)+3, false, func(t *tx) error {
+		started = Started{}
+		kept, starting := tick, run
+		earlier, found, err := t.earlier(run.Key)
+		if err != nil {
+			return err
+		}
+		kept.RunID = run.ID
+		if found {
+			kept.Outcome, kept.Reason, kept.RunID = "skipped", "run "+earlier.ID+" has the key of this due time", ""
+		}
+		if recorded, err := t.recordTick(&kept); err != nil || !recorded {
+			return err
+		}
+		if started.Tick = &kept; found {
+			return nil
+		}
+		started.Run = &starting
+		return t.startRun(&starting, js, asks(&starting, js))
+	})
+	if err != nil {
+		return Started{}, fmt.Errorf("tick %s: %w", tick.Key(), err)
+	}
+	return started, nil
+}
+
+func (t *tx) recordTick(tick *Tick) (recorded bool, err error) {
+	tick.DueAt = tick.DueAt.UTC().Truncate(time.Second)
+	n, err := t.exec(recordTickSQL, tick.Schedule, stamp(tick.DueAt), tick.Outcome, orNull(tick.Reason), orNull(tick.RunID))
+	return n == 1, err
 }
 
 const recordTickSQL = `

@@ -20,7 +20,7 @@ func TestDueTimesThatComeAgainAreRun(t *testing.T) {
 	now := time.Now()
 	for n := range 30 {
 		tick := db.Tick{Schedule: "often", DueAt: now.Add(time.Duration(n) * time.Second), Outcome: "started"}
-		if _, err := first.db.RecordTick(t.Context(), tick, nil); err != nil {
+		if _, err := first.db.RecordTicks(t.Context(), tick); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -16,19 +16,20 @@ const (
 	staleGrace = 5 * time.Minute
 )
 
-// look finds out of every account whether it was asked with success lately. What the
-// database does not take, the next look tells.
+// look finds out of every account whether it was asked with success lately, and which
+// orders track gave up. What the database does not take, the next look tells.
 func (s *staleness) look(ctx context.Context, now time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if err := s.lookAt(ctx, now); err != nil && ctx.Err() == nil {
-		s.log.Warn("whether accounts are stale could not be told; it is looked at again", "err", err)
+		s.log.Warn("could not check which accounts are stale; trying again", "err", err)
 	}
 }
 
 func (s *staleness) lookAt(ctx context.Context, now time.Time) error {
 	if err := s.recall(ctx); err != nil {
 		return err
+	}
+	for key, orders := range s.takeNoted() {
+		s.of(key.provider, key.account).givenUp = givenUp(key.provider, orders)
 	}
 	list, err := s.db.Freshness(ctx, "")
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/oklog/ulid/v2"
+
+	"orderbeat/worker/scheduler"
 )
 
 const (
@@ -21,6 +23,8 @@ const (
 	// it takes over. It counts by its own clock, and only while NATS answers: who comes
 	// back with NATS has time to renew.
 	leaseLife = 12 * time.Second
+	// confirmPatience is how long one who asks whether it still works waits for NATS.
+	confirmPatience = 2 * time.Second
 	// lookEvery is how often one that stands by looks.
 	lookEvery = time.Second
 	// bucketBytes limits the bucket where the streams have a limit: it holds one value.
@@ -42,7 +46,9 @@ type lease struct {
 	withdraw func(ctx context.Context) error
 	requeue  func(ctx context.Context) (int, error)
 	// progress is what goes into Accounted, false while that is not known.
-	progress func(ctx context.Context) (map[string]time.Time, bool)
+	progress func() (map[string]time.Time, bool)
+	usable   func() error // nil while NATS answers, as far as that is known
+	confirms chan chan error
 	log      *slog.Logger
 
 	kv jetstream.KeyValue // the bucket, once it was looked for
@@ -54,7 +60,7 @@ type lease struct {
 	revision uint64
 }
 
-func newLease(b *bus, names subjects, c Config, progress func(context.Context) (map[string]time.Time, bool)) *lease {
+func newLease(b *bus, names subjects, c Config, progress func() (map[string]time.Time, bool)) *lease {
 	return &lease{
 		js: b.js,
 		bucket: jetstream.KeyValueConfig{
@@ -62,7 +68,7 @@ func newLease(b *bus, names subjects, c Config, progress func(context.Context) (
 			MaxBytes: min(c.NATS.MaxBytes, bucketBytes), Placement: c.NATS.placement(),
 		},
 		mine:     term{ID: c.ID, Process: ulid.Make().String(), Place: c.Place},
-		withdraw: c.DB.WithdrawJobs, requeue: c.DB.Requeue, progress: progress,
+		withdraw: c.DB.WithdrawJobs, requeue: c.DB.Requeue, progress: progress, usable: b.usable, confirms: make(chan chan error),
 		log: c.Log, reason: "nats: it did not tell yet who works",
 	}
 }
@@ -139,9 +145,16 @@ func (l *lease) take(ctx context.Context, last term, revision uint64) (bool, err
 
 // keep renews the lease until ctx ends. It returns [errLost] when another has it.
 func (l *lease) keep(ctx context.Context) error {
-	for rest := renewRetry; pause(ctx, rest); { // soon, with how far the schedules are
+	for rest := renewRetry; ; { // soon, with how far the schedules are
+		asking, ok := l.rest(ctx, rest)
+		if !ok {
+			return nil
+		}
 		rest = renewEvery
 		err := l.renew(ctx)
+		for _, answer := range asking {
+			answer <- err
+		}
 		if errors.Is(err, errLost) {
 			return err
 		}
@@ -150,12 +163,62 @@ func (l *lease) keep(ctx context.Context) error {
 			l.log.Debug("the lease was not renewed", "bucket", l.bucket.Bucket, "err", err)
 		}
 	}
-	return nil
+}
+
+// rest waits until it is time to renew, or until somebody asks for it, and returns who
+// asks. It is false when ctx ended.
+func (l *lease) rest(ctx context.Context, d time.Duration) (asking []chan error, ok bool) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return nil, false
+	case <-timer.C:
+	case answer := <-l.confirms:
+		asking = append(asking, answer)
+	}
+	for {
+		select {
+		case answer := <-l.confirms:
+			asking = append(asking, answer)
+		default:
+			return asking, true
+		}
+	}
+}
+
+// confirm renews the lease now, so that it says how far the schedules are. It returns
+// [scheduler.ErrNotLeader] when another process has the lease, and another error while that
+// cannot be known.
+func (l *lease) confirm(ctx context.Context) error {
+	if l.now() == leaseOver {
+		return scheduler.ErrNotLeader
+	}
+	if err := l.usable(); err != nil {
+		return fmt.Errorf("nats: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, confirmPatience)
+	defer cancel()
+	answer := make(chan error, 1)
+	select {
+	case l.confirms <- answer:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-answer:
+		if errors.Is(err, errLost) {
+			return scheduler.ErrNotLeader
+		}
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (l *lease) renew(ctx context.Context) error {
 	begun := time.Now()
-	if accounted, known := l.progress(ctx); known {
+	if accounted, known := l.progress(); known {
 		l.mine.Accounted = accounted
 	}
 	revision, err := l.put(ctx, l.revision)
@@ -183,7 +246,7 @@ func (l *lease) release(ctx context.Context) error {
 		return nil
 	}
 	l.set(leaseOver, "this orderbeat stops")
-	if accounted, known := l.progress(ctx); known {
+	if accounted, known := l.progress(); known {
 		l.mine.Accounted = accounted
 	}
 	l.mine.Released = true

@@ -223,7 +223,7 @@ func TestMissedTicksAreCaughtUp(t *testing.T) {
 			}
 			b := startIn(t, folder, hourly)
 			last := db.Tick{Schedule: "hourly", DueAt: time.Now().Add(-3*time.Hour - time.Minute), Outcome: "started"}
-			if _, err := b.db.RecordTick(t.Context(), last, nil); err != nil {
+			if _, err := b.db.RecordTicks(t.Context(), last); err != nil {
 				t.Fatal(err)
 			}
 			if err := b.stop(); err != nil {

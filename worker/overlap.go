@@ -2,68 +2,11 @@ package worker
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"strings"
 
 	"orderbeat/db"
 	"orderbeat/jobs"
 )
-
-// overlap says which accounts to ask, none for all of them, and why not all, or not at once:
-// some still work at an earlier run. With a reason, none means none.
-func (s *scheduler) overlap(ctx context.Context, schedule Schedule) (accounts []string, why string, err error) {
-	if schedule.Overlap == "allow" {
-		return schedule.Accounts, "", nil
-	}
-	busy, err := s.db.BusyAccounts(ctx, "schedule:"+schedule.Name)
-	if err != nil || len(busy) == 0 {
-		return schedule.Accounts, "", err
-	}
-	all := schedule.Accounts
-	if len(all) == 0 {
-		all = s.accounts[schedule.Provider]
-	}
-	left, behind := map[string]bool{}, map[string]bool{}
-	for _, b := range busy {
-		if schedule.Overlap == "queue_one" && !b.LinedUp {
-			behind[b.Account] = true
-		} else {
-			left[b.Account] = true
-		}
-	}
-	without, after := []string{}, []string{}
-	for _, a := range all {
-		switch {
-		case left[a]:
-			without = append(without, a)
-			continue
-		case behind[a]:
-			after = append(after, a)
-		}
-		accounts = append(accounts, a)
-	}
-	return accounts, overlapping(schedule.Overlap, accounts, without, after), nil
-}
-
-// overlapping says which accounts are left out, and which are asked later, for an earlier run.
-func overlapping(policy string, asked, without, after []string) string {
-	var reasons []string
-	switch {
-	case len(asked) == 0 && policy == "queue_one":
-		return "every account waits for an earlier run already"
-	case len(asked) == 0:
-		return "every account still works at an earlier run"
-	case len(without) > 0 && policy == "queue_one":
-		reasons = append(reasons, fmt.Sprintf("without %v, which wait for an earlier run already", without))
-	case len(without) > 0:
-		reasons = append(reasons, fmt.Sprintf("without %v, which still work at an earlier run", without))
-	}
-	if len(after) > 0 {
-		reasons = append(reasons, fmt.Sprintf("%v when they have ended an earlier run", after))
-	}
-	return strings.Join(reasons, "; ")
-}
 
 // withoutBusy leaves out the accounts that still work at an earlier run with the same
 // trigger. A tick looks too; but ticks that waited for NATS were not planned yet when the

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -35,70 +36,127 @@ func newPlanner(c Config, f *finished, stale *staleness) *planner {
 	return p
 }
 
-// start plans a request and keeps the run with its jobs. A request that cannot
-// be planned is kept as a failed run; the error tells why, as a *[clients.Error].
+// start plans a request and stores the run with its jobs. A request that cannot
+// be planned is stored as a failed run; the error tells why, as a *[clients.Error].
 func (p *planner) start(ctx context.Context, r jobs.Request) (jobs.Run, error) {
-	run, planned, invalid, err := p.plan(ctx, r)
+	plan, err := p.plan(ctx, r)
 	if err != nil {
 		return jobs.Run{}, err
 	}
-	if run, err = p.keep(ctx, run, planned); err != nil {
+	run, err := p.keep(ctx, plan)
+	if err != nil {
 		return jobs.Run{}, err
 	}
-	return run, invalid
+	return run, plan.invalid
 }
 
-// plan turns a request into a run and its jobs, or into a failed run; invalid tells why.
-func (p *planner) plan(ctx context.Context, r jobs.Request) (run jobs.Run, planned []jobs.Job, invalid, err error) {
+// startTick plans the run that a tick starts, and records both.
+func (p *planner) startTick(ctx context.Context, tick db.Tick, r jobs.Request) (db.Started, error) {
+	plan, err := p.plan(ctx, r)
+	if err != nil {
+		return db.Started{}, err
+	}
+	plan.run.LineUp = p.schedules[tick.Schedule].Overlap == "queue_one"
+	started, err := p.db.StartTick(ctx, tick, plan.run, plan.jobs)
+	if err == nil && started.Run != nil {
+		p.started(ctx, plan, *started.Run)
+	}
+	return started, err
+}
+
+// plan is a run that is not stored yet.
+type plan struct {
+	run     jobs.Run
+	jobs    []jobs.Job
+	invalid error                       // why the run failed already
+	givenUp map[string][]jobs.OpenOrder // of each account, the orders that the run no longer follows
+}
+
+// plan turns a request into a run and its jobs, or into a failed run.
+func (p *planner) plan(ctx context.Context, r jobs.Request) (plan, error) {
 	targets, err := p.lookUp(ctx, r)
 	if err != nil {
-		return jobs.Run{}, nil, nil, err
+		return plan{}, err
 	}
-	run, planned, invalid = jobs.Plan(r, targets, time.Now())
-	if invalid == nil && jobs.Kinds[r.Kind].Follows {
-		p.giveUp(ctx, r, targets[r.Provider])
+	var made plan
+	made.run, made.jobs, made.invalid = jobs.Plan(r, targets, time.Now())
+	if made.invalid == nil && jobs.Kinds[r.Kind].Follows {
+		made.givenUp = givenUpOf(r, targets[r.Provider])
 	}
-	return run, planned, invalid, nil
+	return made, nil
 }
 
-func (p *planner) keep(ctx context.Context, run jobs.Run, planned []jobs.Job) (jobs.Run, error) {
-	if name, ok := strings.CutPrefix(run.Trigger, "schedule:"); ok && len(planned) > 0 {
+// keep stores a planned run.
+func (p *planner) keep(ctx context.Context, made plan) (jobs.Run, error) {
+	run := made.run
+	if name, ok := strings.CutPrefix(run.Trigger, "schedule:"); ok && len(made.jobs) > 0 {
 		overlap := p.schedules[name].Overlap
 		run.LineUp = overlap == "queue_one"
 		if overlap == "skip" {
 			var err error
-			if planned, err = p.withoutBusy(ctx, run.Trigger, planned); err != nil {
+			if made.jobs, err = p.withoutBusy(ctx, run.Trigger, made.jobs); err != nil {
 				return jobs.Run{}, err
 			}
-			if len(planned) == 0 {
+			if len(made.jobs) == 0 {
 				run.Note = "no jobs: every account still works at an earlier run of " + run.Trigger
 			}
 		}
 	}
-	run, started, err := p.db.StartRun(ctx, run, planned)
+	run, started, err := p.db.StartRun(ctx, run, made.jobs)
 	if err != nil {
 		return jobs.Run{}, err
 	}
-	if started && run.State.Ended() {
-		p.finished.tell(ctx, run)
+	if started {
+		p.started(ctx, made, run)
 	}
 	return run, nil
 }
 
+// started notes what follows from a run that is stored.
+func (p *planner) started(ctx context.Context, made plan, run jobs.Run) {
+	if run.State.Ended() {
+		p.finished.tell(ctx, run)
+	}
+	for account, orders := range made.givenUp {
+		p.stale.givenUp(run.Provider, account, orders)
+	}
+}
+
+// maxPlanned bounds how many requests are in hand at once, and maxPlanning how many of
+// these are planned at the same time.
+const (
+	maxPlanned  = 64
+	maxPlanning = 8
+)
+
 // consume plans the messages of the runs stream until ctx ends.
 func (p *planner) consume(ctx context.Context, q *queues) {
-	const atOnce = 16
+	lanes := newLanes(maxPlanned, maxPlanning)
+	held := newHeld()
+	beating, stopBeating := context.WithCancel(context.WithoutCancel(ctx))
+	var beat sync.WaitGroup
+	beat.Go(func() { held.beat(beating) })
 	r := receiver{
-		queues: q, activity: q.problems.Activity("receive runs"), stream: q.stream("runs"), config: consumerConfig("planner", q.of("runs.>"), atOnce),
-		room: func(ctx context.Context) int {
-			if ctx.Err() != nil {
-				return 0
+		queues: q, activity: q.problems.Activity("receive runs"), stream: q.stream("runs"), config: consumerConfig("planner", q.of("runs.>"), maxPlanned),
+		room: lanes.room,
+		handle: func(ctx context.Context, msg jetstream.Msg) {
+			if !held.add(msg) {
+				return // given out again while it is in hand: it is acknowledged with the other
 			}
-			return atOnce
+			lanes.run(ctx, msg.Subject(), func() {
+				defer held.remove(msg)
+				if ctx.Err() != nil {
+					_ = msg.Nak() // not begun: another worker may have it at once
+					return
+				}
+				p.handle(ctx, msg, q.subjects)
+			})
 		},
-		handle: func(ctx context.Context, msg jetstream.Msg) { p.handle(ctx, msg, q.subjects) },
 	}
 	r.run(ctx)
+	lanes.wait()
+	stopBeating()
+	beat.Wait()
 }
 
 // handle plans one message. It is acknowledged when the run is kept, ended for
@@ -108,7 +166,7 @@ func (p *planner) handle(ctx context.Context, msg jetstream.Msg, s subjects) {
 	var run jobs.Run
 	if err != nil {
 		run = jobs.NewFailed(request, err, time.Now())
-		run, err = p.keep(ctx, run, nil)
+		run, err = p.keep(ctx, plan{run: run})
 	} else {
 		run, err = p.start(ctx, request)
 	}

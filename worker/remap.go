@@ -66,19 +66,20 @@ func (s *service) remapExchanges(ctx context.Context, r *request) (any, error) {
 	if q.Account != "" {
 		request.Accounts = []string{q.Account}
 	}
-	run, planned, wrong, err := s.planner.plan(ctx, request)
+	plan, err := s.planner.plan(ctx, request)
 	switch {
 	case err != nil:
 		return nil, err
-	case wrong != nil:
-		return nil, wrong
-	case len(planned) == 0:
+	case plan.invalid != nil:
+		return nil, plan.invalid
+	case len(plan.jobs) == 0:
 		return nil, notFound("no answer is kept that could be mapped again",
 			`those of jobs that succeeded are, where the provider has exchanges = "full", for as long as db.retention says; orderbeat exchanges lists them`)
 	}
-	if run, err = s.planner.keep(ctx, run, planned); err != nil {
+	run, err := s.planner.keep(ctx, plan)
+	if err != nil {
 		return nil, err
 	}
-	s.log.Info("kept answers are mapped again", "run_id", run.ID, "provider", q.Provider, "account", q.Account, "jobs", len(planned))
+	s.log.Info("kept answers are mapped again", "run_id", run.ID, "provider", q.Provider, "account", q.Account, "jobs", len(plan.jobs))
 	return map[string]any{"run": run}, nil
 }

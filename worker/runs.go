@@ -30,13 +30,14 @@ func (s *service) startRun(ctx context.Context, r *request) (any, error) {
 		Provider: q.Provider, Kind: q.Kind, Accounts: q.Accounts, Params: q.Params, Priority: q.Priority,
 		Trigger: "api", Traceparent: r.Headers().Get("traceparent"),
 	}
-	run, planned, invalid, err := s.planner.plan(ctx, request)
-	if err := errors.Join(err, invalid); err != nil {
+	plan, err := s.planner.plan(ctx, request)
+	if err := errors.Join(err, plan.invalid); err != nil {
 		return nil, err
 	}
-	ended, giveUp := s.finished.wait(run.ID)
+	ended, giveUp := s.finished.wait(plan.run.ID)
 	defer giveUp()
-	if run, err = s.planner.keep(ctx, run, planned); err != nil {
+	run, err := s.planner.keep(ctx, plan)
+	if err != nil {
 		return nil, err
 	}
 	if q.Wait {

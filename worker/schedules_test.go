@@ -176,7 +176,7 @@ func TestMissedDueTimesRaiseAnAlertUntilTheScheduleIsKept(t *testing.T) {
 	}
 	b := startIn(t, folder, at(time.Hour, "none"))
 	kept := db.Tick{Schedule: "often", DueAt: time.Now().Add(-3*time.Hour - time.Minute), Outcome: "started"}
-	if _, err := b.db.RecordTick(t.Context(), kept, nil); err != nil {
+	if _, err := b.db.RecordTicks(t.Context(), kept); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.stop(); err != nil {

@@ -9,19 +9,21 @@ import (
 
 	"orderbeat/db"
 	"orderbeat/jobs"
+	"orderbeat/worker/scheduler"
 )
 
 // scheduleReply is one schedule, and how it stands.
 type scheduleReply struct {
-	Name     string    `json:"name"`
-	Cron     string    `json:"cron"`
-	Timezone string    `json:"timezone"`
-	Provider string    `json:"provider"`
-	Kind     string    `json:"kind"`
-	Accounts []string  `json:"accounts"`
-	NextDue  time.Time `json:"next_due_at"`
-	LastTick *db.Tick  `json:"last_tick"`
-	Pause    *db.Pause `json:"pause"`
+	Name     string   `json:"name"`
+	Cron     string   `json:"cron"`
+	Timezone string   `json:"timezone"`
+	Provider string   `json:"provider"`
+	Kind     string   `json:"kind"`
+	Accounts []string `json:"accounts"`
+	// NextDue is nil when the schedule is never due again.
+	NextDue  *time.Time `json:"next_due_at"`
+	LastTick *db.Tick   `json:"last_tick"`
+	Pause    *db.Pause  `json:"pause"`
 }
 
 func (s *service) listSchedules(ctx context.Context, r *request) (any, error) {
@@ -42,14 +44,19 @@ func (s *service) listSchedules(ctx context.Context, r *request) (any, error) {
 func (s *service) scheduleReply(ctx context.Context, schedule Schedule) (scheduleReply, error) {
 	reply := scheduleReply{
 		Name: schedule.Name, Cron: schedule.Spec, Timezone: schedule.Zone, Provider: schedule.Provider, Kind: schedule.Kind,
-		Accounts: orEmpty(schedule.Accounts), NextDue: schedule.Cron.Next(time.Now()).UTC(),
+		Accounts: orEmpty(schedule.Accounts),
 	}
-	last, ok, err := s.db.LastTick(ctx, schedule.Name)
+	w, err := s.db.Watermark(ctx, schedule.Name)
 	if err != nil {
 		return reply, err
 	}
+	reply.LastTick = w.Last
+	next, ok := s.clock.NextDue(schedule.Name)
+	if !ok { // it begins, or is never due
+		next, ok = scheduler.NextDue(schedule.Cron, w, time.Now())
+	}
 	if ok {
-		reply.LastTick = &last
+		reply.NextDue = &next
 	}
 	pause, ok, err := s.db.Paused(ctx, schedule.Name)
 	if ok {

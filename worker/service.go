@@ -19,6 +19,7 @@ import (
 	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/worker/scheduler"
 )
 
 const (
@@ -44,6 +45,7 @@ type service struct {
 	credentials *credentials
 	tokens      *auth.Sealed
 	inHand      *inHand
+	clock       *scheduler.Scheduler
 	names       subjects
 	keep        db.Retention
 	responses   *clients.Memory // for what providers answer
@@ -58,9 +60,9 @@ type service struct {
 	stats    map[string]*endpointStats
 }
 
-func newService(c Config, b *bus, p *planner, f *finished, h *inHand, creds *credentials) *service {
+func newService(c Config, b *bus, p *planner, f *finished, h *inHand, creds *credentials, clock *scheduler.Scheduler) *service {
 	s := &service{
-		db: c.DB, planner: p, finished: f, inHand: h, providers: byName(c.Providers), schedules: c.Schedules,
+		db: c.DB, planner: p, finished: f, inHand: h, clock: clock, providers: byName(c.Providers), schedules: c.Schedules,
 		credentials: creds, tokens: c.Tokens, responses: c.Memory, keep: c.Retention, names: subjects{c.NATS.Prefix}, conn: b.conn, maxReply: b.maxBody,
 		memory: newReplyMemory(), log: c.Log, stopping: make(chan struct{}),
 	}
@@ -77,6 +79,9 @@ type endpoint struct {
 	about  string
 	answer func(ctx context.Context, r *request) (any, error)
 }
+
+// microName is the endpoint's name in the micro service, which may have no dots.
+func (e endpoint) microName() string { return strings.ReplaceAll(e.name, ".", "-") }
 
 func (s *service) endpoints() []endpoint {
 	return []endpoint{
@@ -111,7 +116,11 @@ func (s *service) endpoints() []endpoint {
 
 // open begins to answer. work is the context of the answers.
 func (s *service) open(work context.Context, names subjects, version string) (err error) {
+	// Complete before the service is there: from then on the library reads it at any time.
 	s.stats = map[string]*endpointStats{}
+	for _, e := range s.endpoints() {
+		s.stats[e.microName()] = &endpointStats{}
+	}
 	s.micro, err = micro.AddService(s.conn, micro.Config{
 		Name: "orderbeat", Version: semver(version), Description: "where is order X?",
 		StatsHandler: func(e *micro.Endpoint) any { return s.stats[e.Name].snapshot() },
@@ -121,9 +130,7 @@ func (s *service) open(work context.Context, names subjects, version string) (er
 	}
 	api := s.micro.AddGroup(names.of("api"))
 	for _, e := range s.endpoints() {
-		stats, free := &endpointStats{}, make(chan struct{}, e.atOnce)
-		name := strings.ReplaceAll(e.name, ".", "-")
-		s.stats[name] = stats
+		stats, free := s.stats[e.microName()], make(chan struct{}, e.atOnce)
 		handler := micro.HandlerFunc(func(r micro.Request) {
 			select {
 			case free <- struct{}{}:
@@ -134,7 +141,7 @@ func (s *service) open(work context.Context, names subjects, version string) (er
 			}
 			s.working.Go(func() { s.handle(work, e, r, stats, func() { <-free }) })
 		})
-		if err := api.AddEndpoint(name, handler, micro.WithEndpointSubject(e.name),
+		if err := api.AddEndpoint(e.microName(), handler, micro.WithEndpointSubject(e.name),
 			micro.WithEndpointMetadata(map[string]string{"about": e.about})); err != nil {
 			return fmt.Errorf("endpoint %s: %w", e.name, err)
 		}

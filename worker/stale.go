@@ -20,17 +20,21 @@ const codeStale clients.Code = "stale"
 // staleness raises that alert for either of two reasons, or for both: track has given
 // orders up ([staleness.givenUp]), or the account was not asked with success for longer
 // than its provider's fresh_for ([staleness.look]). There is one alert for both, because
-// an account has one at most of a code; it is resolved when neither holds. Its methods
-// may be called at the same time.
+// an account has one at most of a code; it is resolved when neither holds. The planner
+// notes what track gave up; the database is asked and told by run alone.
 type staleness struct {
 	db        *db.DB
 	providers []Provider
 	started   time.Time
 	log       *slog.Logger
 
-	mu       sync.Mutex // guards accounts, and keeps the order in which the database is told
+	// Only run uses these two.
 	accounts map[accountKey]*condition
 	recalled bool // what an earlier process left is in accounts
+
+	changed chan struct{} // noted is not empty; capacity 1
+	mu      sync.Mutex    // guards noted; not held during SQL
+	noted   map[accountKey][]jobs.OpenOrder
 }
 
 type accountKey struct{ provider, account string }
@@ -53,10 +57,13 @@ func (c *condition) both() complaint {
 }
 
 func newStaleness(c Config) *staleness {
-	return &staleness{db: c.DB, providers: c.Providers, started: time.Now(), log: c.Log, accounts: map[accountKey]*condition{}}
+	return &staleness{
+		db: c.DB, providers: c.Providers, started: time.Now(), log: c.Log, accounts: map[accountKey]*condition{},
+		changed: make(chan struct{}, 1), noted: map[accountKey][]jobs.OpenOrder{},
+	}
 }
 
-// run looks at all accounts now and then until ctx ends.
+// run looks at all accounts now and then, and when something was noted, until ctx ends.
 func (s *staleness) run(ctx context.Context) {
 	every := staleLook
 	for _, p := range s.providers {
@@ -64,24 +71,37 @@ func (s *staleness) run(ctx context.Context) {
 			every = min(every, p.FreshFor/10)
 		}
 	}
-	for s.look(ctx, time.Now()); pause(ctx, every); {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for ctx.Err() == nil {
 		s.look(ctx, time.Now())
+		select {
+		case <-ctx.Done():
+		case <-ticker.C:
+		case <-s.changed:
+		}
 	}
 }
 
-// givenUp notes which orders of an account track follows no more; none ends it.
-func (s *staleness) givenUp(ctx context.Context, provider, account string, orders []jobs.OpenOrder) {
+// givenUp notes which orders of an account track follows no more; none ends it. It may be
+// called at any time.
+func (s *staleness) givenUp(provider, account string, orders []jobs.OpenOrder) {
+	s.mu.Lock()
+	s.noted[accountKey{provider, account}] = orders
+	s.mu.Unlock()
+	select {
+	case s.changed <- struct{}{}:
+	default: // run looks soon
+	}
+}
+
+// takeNoted returns what was noted since the last call.
+func (s *staleness) takeNoted() map[accountKey][]jobs.OpenOrder {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	err := s.recall(ctx)
-	if err == nil {
-		c := s.of(provider, account)
-		c.givenUp = givenUp(provider, orders)
-		err = s.tell(ctx, accountKey{provider, account}, c)
-	}
-	if err != nil {
-		s.log.Error("whether orders are stale could not be told", "provider", provider, "account", account, "err", err)
-	}
+	noted := s.noted
+	s.noted = map[accountKey][]jobs.OpenOrder{}
+	return noted
 }
 
 // of is the condition of an account.

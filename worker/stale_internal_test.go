@@ -53,6 +53,12 @@ func (b *stalenessBench) restart() {
 	b.started = b.now
 }
 
+// givenUp has track give up orders of an account, and that be told.
+func (b *stalenessBench) givenUp(ctx context.Context, provider, account string, orders []jobs.OpenOrder) {
+	b.staleness.givenUp(provider, account, orders)
+	b.look(ctx, b.now)
+}
+
 // later moves the clock and has everything looked at.
 func (b *stalenessBench) later(d time.Duration) {
 	b.now = b.now.Add(d)

@@ -36,8 +36,10 @@ func (p *planner) lookUp(ctx context.Context, r jobs.Request) (map[string]jobs.T
 	return map[string]jobs.Target{r.Provider: target}, nil
 }
 
-// giveUp notes which orders this run gives up, of each account that it is about.
-func (p *planner) giveUp(ctx context.Context, r jobs.Request, target jobs.Target) {
+// givenUpOf finds, for each account that a request is about, the orders that it no longer
+// follows; none is worth knowing too.
+func givenUpOf(r jobs.Request, target jobs.Target) map[string][]jobs.OpenOrder {
+	all := map[string][]jobs.OpenOrder{}
 	for _, a := range target.Accounts {
 		open, asked := target.Open[a.Name]
 		if !asked {
@@ -45,10 +47,11 @@ func (p *planner) giveUp(ctx context.Context, r jobs.Request, target jobs.Target
 		}
 		stale, err := jobs.Stale(jobs.Planning{Params: r.Params, Account: a, Traits: target.Traits, Open: open, Now: time.Now()})
 		if err != nil {
-			return // the run tells it
+			return nil // the run tells it
 		}
-		p.stale.givenUp(ctx, r.Provider, a.Name, stale)
+		all[a.Name] = stale
 	}
+	return all
 }
 
 // firstOf names the first few of orders.

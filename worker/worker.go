@@ -15,14 +15,13 @@ import (
 	"slices"
 	"time"
 
-	"github.com/robfig/cron/v3"
 	"golang.org/x/sync/errgroup"
 
 	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/db"
-	"orderbeat/jobs"
 	"orderbeat/worker/problems"
+	"orderbeat/worker/scheduler"
 )
 
 // Config is what a worker is made of. Everything in it is checked already.
@@ -90,23 +89,7 @@ type Provider struct {
 }
 
 // Schedule starts runs by the clock.
-type Schedule struct {
-	Name     string
-	Spec     string // as it is configured, for people
-	Zone     string // likewise
-	Cron     cron.Schedule
-	AtStart  bool
-	Provider string
-	Kind     string
-	Params   []byte // JSON object, or nil
-	Accounts []string
-	Priority jobs.Priority // "" for the kind's own
-	Overlap  string        // skip | queue_one | allow
-	CatchUp  string        // none | last | all
-	Jitter   time.Duration // each tick is delayed by a uniform random share of it
-	// PauseAfter is how many runs fail in a row before the schedule is paused, 0 for never.
-	PauseAfter int
-}
+type Schedule = scheduler.Schedule
 
 const (
 	// stopGrace is how long jobs and requests in hand may take to end when drain is over
@@ -162,12 +145,16 @@ func Run(ctx context.Context, c Config) error {
 	dates := newLocalDates(c)
 	planner := newPlanner(c, ended, stale)
 	consumers := newConsumers(c, ended)
-	scheduler := newScheduler(c)
-	lease := newLease(bus, names, c, scheduler.progress)
+	ticks := newTicks(c.Schedules)
+	var clock *scheduler.Scheduler
+	lease := newLease(bus, names, c, func() (map[string]time.Time, bool) { return clock.Watermarks() })
+	clock = scheduler.New(scheduler.Config{
+		DB: c.DB, Schedules: c.Schedules, Accounts: accountNames(c.Providers), Start: planner.startTick, Confirm: lease.confirm, Ticks: ticks, Log: c.Log,
+	})
 	queues := &queues{js: bus.js, subjects: names, config: c.NATS, requeue: c.DB.Requeue, lease: lease, problems: troubles, log: c.Log}
 	relay := &relay{db: c.DB, publisher: newPublisher(bus, names, c.Log), maySpeak: lease.maySpeak, activity: troubles.Activity("outbox")}
 	upkeep := &upkeep{prune: func(ctx context.Context) (db.Pruned, error) { return c.DB.Prune(ctx, c.Retention, time.Now()) }, log: c.Log}
-	service := newService(c, bus, planner, ended, consumers.inHand, creds)
+	service := newService(c, bus, planner, ended, consumers.inHand, creds, clock)
 
 	// Three contexts: taking ends with ctx; work, what is in hand, ends when Drain is
 	// over; serving, what the work needs, ends after the work.
@@ -189,7 +176,7 @@ func Run(ctx context.Context, c Config) error {
 	backing.Go(func() error { c.DB.Watch(serving); return nil })
 	backing.Go(func() error { relay.run(serving); return nil })
 	if listener != nil {
-		site := newSite(c, creds, newMetrics(c, creds, lease, scheduler.ticks, consumers.foreign, troubles), lease, ready(bus, c, lease, relay), public)
+		site := newSite(c, creds, newMetrics(c, creds, lease, ticks, consumers.foreign, troubles), lease, ready(bus, c, lease, relay), public)
 		backing.Go(func() error {
 			if err := listener.serve(serving, site.pages()); err != nil {
 				fail(err)
@@ -219,7 +206,7 @@ func Run(ctx context.Context, c Config) error {
 		backing.Go(func() error { upkeep.run(taken); return nil })
 		backing.Go(func() error { stale.run(taken); return nil })
 		backing.Go(func() error { dates.run(taken); return nil })
-		taking.Go(func() error { scheduler.run(taken, before.elsewhere(c.ID, c.Schedules)); return nil })
+		taking.Go(func() error { clock.Run(taken, before.elsewhere(c.ID, c.Schedules)); return nil })
 		taking.Go(func() error {
 			if err := consumers.prepare(work); err != nil {
 				return err

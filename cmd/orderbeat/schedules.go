@@ -14,6 +14,7 @@ import (
 	"orderbeat/cmd/orderbeat/config"
 	"orderbeat/db"
 	"orderbeat/jobs"
+	"orderbeat/worker/scheduler"
 )
 
 func (a *app) schedulesCommand() *cobra.Command {
@@ -43,14 +44,16 @@ may run or not. Pausing, resuming and triggering are the running worker's.`,
 
 // scheduleRow is a schedule as the list has it.
 type scheduleRow struct {
-	Name     string    `json:"name"`
-	Cron     string    `json:"cron"`
-	Timezone string    `json:"timezone"`
-	Provider string    `json:"provider"`
-	Kind     string    `json:"kind"`
-	NextDue  time.Time `json:"next_due_at"`
-	LastTick *db.Tick  `json:"last_tick"`
-	Pause    *db.Pause `json:"pause"`
+	Name     string `json:"name"`
+	Cron     string `json:"cron"`
+	Timezone string `json:"timezone"`
+	Provider string `json:"provider"`
+	Kind     string `json:"kind"`
+	// NextDue is nil when the schedule is never due, or when nobody can know: "@every" counts
+	// from when a worker first has the schedule.
+	NextDue  *time.Time `json:"next_due_at"`
+	LastTick *db.Tick   `json:"last_tick"`
+	Pause    *db.Pause  `json:"pause"`
 }
 
 func (a *app) schedules(ctx context.Context, conf *config.Config, asJSON bool) error {
@@ -61,11 +64,14 @@ func (a *app) schedules(ctx context.Context, conf *config.Config, asJSON bool) e
 	defer database.Close()
 	list := []scheduleRow{}
 	for _, s := range conf.Schedules {
-		row := scheduleRow{Name: s.Name, Cron: s.Spec, Timezone: s.Zone, Provider: s.Provider, Kind: s.Kind, NextDue: s.Cron.Next(time.Now())}
-		if last, ok, err := database.LastTick(ctx, s.Name); err != nil {
+		row := scheduleRow{Name: s.Name, Cron: s.Spec, Timezone: s.Zone, Provider: s.Provider, Kind: s.Kind}
+		w, err := database.Watermark(ctx, s.Name)
+		if err != nil {
 			return err
-		} else if ok {
-			row.LastTick = &last
+		}
+		row.LastTick = w.Last
+		if next, ok := scheduler.NextDue(s.Cron, w, time.Now()); ok {
+			row.NextDue = &next
 		}
 		if pause, ok, err := database.Paused(ctx, s.Name); err != nil {
 			return err
@@ -87,14 +93,17 @@ func (a *app) schedules(ctx context.Context, conf *config.Config, asJSON bool) e
 func printSchedules(w io.Writer, list []scheduleRow) error {
 	rows := make([][]string, len(list))
 	for i, s := range list {
-		last, paused := "-", "-"
+		next, last, paused := "-", "-", "-"
+		if s.NextDue != nil {
+			next = second(*s.NextDue)
+		}
 		if s.LastTick != nil {
 			last = second(s.LastTick.DueAt) + " " + outcomeText(*s.LastTick)
 		}
 		if s.Pause != nil {
 			paused = strings.TrimSpace("since " + minute(s.Pause.PausedAt) + " " + s.Pause.Note)
 		}
-		rows[i] = []string{s.Name, s.Provider, s.Kind, s.Cron, s.Timezone, second(s.NextDue), last, paused}
+		rows[i] = []string{s.Name, s.Provider, s.Kind, s.Cron, s.Timezone, next, last, paused}
 	}
 	return printTable(w, []string{"SCHEDULE", "PROVIDER", "KIND", "CRON", "ZONE", "NEXT DUE (UTC)", "LAST DUE (UTC)", "PAUSED"}, rows)
 }
@@ -148,7 +157,11 @@ func (a *app) schedulesResumeCommand() *cobra.Command {
 			if err := w.ask(ctx, "schedules.resume", map[string]string{"name": name}, &reply); err != nil {
 				return err
 			}
-			fmt.Fprintf(a.stdout, "%s is due next at %s UTC\n", name, second(reply.Schedule.NextDue))
+			next := "never due"
+			if reply.Schedule.NextDue != nil {
+				next = "due next at " + second(*reply.Schedule.NextDue) + " UTC"
+			}
+			fmt.Fprintf(a.stdout, "%s is %s\n", name, next)
 			return nil
 		})
 }
@@ -261,16 +274,30 @@ func dueTimes(ctx context.Context, database *db.DB, s config.Schedule, at time.T
 		recorded[t.DueAt.Unix()] = true
 		list = append(list, explained{DueAt: t.DueAt, Local: local(t.DueAt), Outcome: t.Outcome, Reason: t.Reason, RunID: t.RunID})
 	}
-	_, floating := s.Cron.(cron.ConstantDelaySchedule) // counted from when the worker started, which nobody knows here
-	for due := s.Cron.Next(begin.Add(-time.Second)); !floating && !due.IsZero() && !due.After(at) && len(list) < 1000; due = s.Cron.Next(due) {
+	w, err := database.Watermark(ctx, s.Name)
+	if err != nil {
+		return nil, err
+	}
+	if w.At().After(at) { // it was not known then
+		w = db.Watermark{}
+		if n := len(ticks); n > 0 {
+			w.Last = &ticks[n-1]
+		}
+	}
+	// An "@every" schedule counts from tick to tick: what was due before is on record, or not known.
+	_, counts := s.Cron.(cron.ConstantDelaySchedule)
+	for due := s.Cron.Next(begin.Add(-time.Second)); !counts && !due.IsZero() && !due.After(at) && len(list) < 1000; due = s.Cron.Next(due) {
 		if !recorded[due.Unix()] {
 			list = append(list, explained{DueAt: due.UTC(), Local: local(due), Outcome: "not recorded", Reason: "no worker with this schedule ran, or has looked since"})
 		}
 	}
 	slices.SortFunc(list, func(a, b explained) int { return a.DueAt.Compare(b.DueAt) })
 	list = list[max(0, len(list)-2*shown):]
-	for _, due := range s.Due(at, shown) {
-		list = append(list, explained{DueAt: due.UTC(), Local: local(due), Outcome: "due"})
+	due, ok := scheduler.NextDue(s.Cron, w, at)
+	for n := 0; ok && n < shown; n++ {
+		list = append(list, explained{DueAt: due, Local: local(due), Outcome: "due"})
+		due = s.Cron.Next(due).UTC()
+		ok = !due.IsZero()
 	}
 	return list, nil
 }

@@ -399,6 +399,12 @@ CREATE TABLE schedule_lines (
   PRIMARY KEY (provider, account, order_id, line_id, seq)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE schedule_progress (
+  schedule      TEXT NOT NULL PRIMARY KEY,
+  first_seen_at TEXT NOT NULL,
+  accounted_at  TEXT
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE schedules (
   schedule  TEXT NOT NULL PRIMARY KEY,
   paused_at TEXT NOT NULL,

@@ -1,0 +1,94 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Watermark is how far the due times of a schedule are recorded.
+type Watermark struct {
+	// Last is the latest tick in this database; nil when there is none.
+	Last *Tick
+	// FirstSeenAt is when a worker first had the schedule; zero when none had.
+	FirstSeenAt time.Time
+	// AccountedAt is until when a worker with another database recorded due times; zero
+	// when none did.
+	AccountedAt time.Time
+}
+
+// At is the time until which due times are recorded, here or elsewhere; without any, when
+// the schedule was first seen. It is zero when no worker had the schedule.
+func (w Watermark) At() time.Time {
+	if w.Last == nil && w.AccountedAt.IsZero() {
+		return w.FirstSeenAt
+	}
+	if w.Last != nil && w.Last.DueAt.After(w.AccountedAt) {
+		return w.Last.DueAt
+	}
+	return w.AccountedAt
+}
+
+// Watermark returns how far the due times of a schedule are recorded.
+func (d *DB) Watermark(ctx context.Context, schedule string) (Watermark, error) {
+	var w Watermark
+	err := d.readers.QueryRowContext(ctx, progressSQL, schedule).Scan(timeInto{&w.FirstSeenAt}, timeInto{&w.AccountedAt})
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return Watermark{}, err
+	}
+	last, ok, err := d.LastTick(ctx, schedule)
+	if ok {
+		w.Last = &last
+	}
+	return w, err
+}
+
+// SeeSchedule notes that a worker has a schedule, at a time that counts when it is the
+// first, and until when a worker with another database recorded its due times, zero when
+// none did. It returns how far they are recorded.
+func (d *DB) SeeSchedule(ctx context.Context, schedule string, at, accounted time.Time) (Watermark, error) {
+	w, err := d.Watermark(ctx, schedule)
+	if err != nil || !w.FirstSeenAt.IsZero() && !accounted.After(w.AccountedAt) {
+		return w, err
+	}
+	if accounted.Before(w.AccountedAt) {
+		accounted = w.AccountedAt
+	}
+	var until any
+	if !accounted.IsZero() {
+		until = stamp(accounted)
+	}
+	err = d.writer.do(ctx, 1, false, func(t *tx) error {
+		_, err := t.exec(seeScheduleSQL, schedule, stamp(at), until)
+		return err
+	})
+	if err != nil {
+		return Watermark{}, fmt.Errorf("schedule %s: %w", schedule, err)
+	}
+	return d.Watermark(ctx, schedule)
+}
+
+// ForgetSchedules drops what [DB.SeeSchedule] noted of all schedules but these. One that
+// is configured again later counts from then.
+func (d *DB) ForgetSchedules(ctx context.Context, but []string) error {
+	names, err := encode(but)
+	if err != nil {
+		return err
+	}
+	return d.writer.do(ctx, 1, false, func(t *tx) error {
+		_, err := t.exec(forgetSchedulesSQL, names)
+		return err
+	})
+}
+
+const (
+	progressSQL = `SELECT first_seen_at, accounted_at FROM schedule_progress WHERE schedule = ?`
+
+	seeScheduleSQL = `
+INSERT INTO schedule_progress (schedule, first_seen_at, accounted_at) VALUES (?, ?, ?)
+    ON CONFLICT (schedule) DO UPDATE SET accounted_at = excluded.accounted_at`
+
+	forgetSchedulesSQL = `DELETE FROM schedule_progress WHERE schedule NOT IN (SELECT value FROM json_each(?))`
+)

@@ -1,0 +1,53 @@
+package scheduler
+
+import (
+	"time"
+
+	"github.com/robfig/cron/v3"
+
+	"orderbeat/db"
+)
+
+const (
+	// maxMissed bounds how many passed due times of one schedule are recorded: the latest.
+	maxMissed = 1000
+	// maxCaughtUp bounds how many of them catch_up = "all" runs.
+	maxCaughtUp = 100
+	// maxPast bounds how far back due times are looked for.
+	maxPast = 400 * 24 * time.Hour
+)
+
+// passed lists the due times after last and until now, the most recent ones.
+func passed(c cron.Schedule, last, now time.Time) []time.Time {
+	if earliest := now.Add(-maxPast); last.Before(earliest) {
+		last = earliest
+	}
+	var due []time.Time
+	for t := c.Next(last); !t.IsZero() && !t.After(now); t = c.Next(t) {
+		if due = append(due, t); len(due) > 2*maxMissed {
+			due = append(due[:0], due[maxMissed:]...)
+		}
+	}
+	return due[max(0, len(due)-maxMissed):]
+}
+
+// NextDue is when a schedule is due next after now, as its watermark in the database tells:
+// what a worker does that runs, or that is started now. It is false when that cannot be
+// known, because no worker ever had an "@every" schedule, or when it is never due.
+func NextDue(c cron.Schedule, w db.Watermark, now time.Time) (time.Time, bool) {
+	last := w.At()
+	every, counts := c.(cron.ConstantDelaySchedule)
+	switch {
+	case counts && last.IsZero():
+		return time.Time{}, false
+	case last.After(now) && !last.Equal(w.AccountedAt): // the clock was set back
+		last = now
+	case counts && last.Before(now):
+		last = last.Truncate(time.Second) // as every.Next does
+		last = last.Add(now.Sub(last).Truncate(every.Delay))
+	case last.Before(now):
+		last = now
+	}
+	next := c.Next(last)
+	return next.UTC(), !next.IsZero()
+}

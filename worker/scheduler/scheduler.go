@@ -1,0 +1,147 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/robfig/cron/v3"
+
+	"orderbeat/db"
+	"orderbeat/jobs"
+)
+
+// Schedule starts runs by the clock.
+type Schedule struct {
+	Name     string
+	Spec     string // as it is configured, for people
+	Zone     string // likewise
+	Cron     cron.Schedule
+	AtStart  bool
+	Provider string
+	Kind     string
+	Params   []byte // JSON object, or nil
+	Accounts []string
+	Priority jobs.Priority // "" for the kind's own
+	Overlap  string        // skip | queue_one | allow
+	CatchUp  string        // none | last | all
+	Jitter   time.Duration // each tick is delayed by a uniform random share of it
+	// PauseAfter is how many runs fail in a row before the schedule is paused, 0 for never.
+	PauseAfter int
+}
+
+// request is the run that a schedule's ticks start.
+func (s *Schedule) request(accounts []string) jobs.Request {
+	return jobs.Request{
+		Provider: s.Provider, Kind: s.Kind, Params: s.Params, Priority: s.Priority,
+		Accounts: accounts, Trigger: "schedule:" + s.Name,
+	}
+}
+
+// Config is what a scheduler is made of.
+type Config struct {
+	DB        *db.DB
+	Schedules []Schedule
+	Accounts  map[string][]string // the names of each provider's
+	// Start plans the run that a tick starts, and records both. An error means that neither
+	// is recorded; it is tried again.
+	Start func(ctx context.Context, tick db.Tick, r jobs.Request) (db.Started, error)
+	// Confirm tells other workers of [Scheduler.Watermarks] and finds out whether this one
+	// still leads: [ErrNotLeader] when not, another error while that cannot be known.
+	Confirm func(ctx context.Context) error
+	// Ticks counts recorded ticks, by schedule and outcome.
+	Ticks *prometheus.CounterVec
+	Log   *slog.Logger
+}
+
+// ErrNotLeader is that another worker leads: it starts what is due.
+var ErrNotLeader = errors.New("another worker leads")
+
+// Scheduler runs the schedules of a configuration. Its methods may be called at the same
+// time.
+type Scheduler struct {
+	config Config
+	loops  []*loop
+	alerts *alerts
+}
+
+// New makes a scheduler, which does nothing before [Scheduler.Run].
+func New(c Config) *Scheduler {
+	s := &Scheduler{config: c, alerts: newAlerts(c.DB, c.Schedules, c.Log)}
+	for i := range c.Schedules {
+		s.loops = append(s.loops, newLoop(&c, &c.Schedules[i], s.alerts))
+	}
+	return s
+}
+
+// Run runs the schedules until ctx ends, and returns when the last tick is recorded.
+// elsewhere is until when a worker with another database recorded the due times of each
+// schedule; nil when none did.
+func (s *Scheduler) Run(ctx context.Context, elsewhere map[string]time.Time) {
+	started := time.Now()
+	s.forget(ctx)
+	alerting, stopAlerts := context.WithCancel(context.WithoutCancel(ctx))
+	var alerts, loops sync.WaitGroup
+	alerts.Go(func() { s.alerts.run(alerting) })
+	for _, l := range s.loops {
+		loops.Go(func() { l.run(ctx, started, elsewhere[l.schedule.Name]) })
+	}
+	watchClock(ctx, func(by time.Duration) { s.clockSet(ctx, by) })
+	loops.Wait()
+	stopAlerts()
+	alerts.Wait()
+}
+
+// forget drops what is noted of schedules that are not configured any more.
+func (s *Scheduler) forget(ctx context.Context) {
+	names := make([]string, 0, len(s.loops))
+	for _, l := range s.loops {
+		names = append(names, l.schedule.Name)
+	}
+	if err := s.config.DB.ForgetSchedules(ctx, names); err != nil && ctx.Err() == nil {
+		s.config.Log.Warn("could not drop removed schedules; the next start tries again", "err", err)
+	}
+}
+
+// clockSet has every loop look at the clock again, which was set, or stood still while the
+// machine slept. After a backward change, what waits for its time in the database moves too.
+func (s *Scheduler) clockSet(ctx context.Context, by time.Duration) {
+	s.config.Log.Warn("the clock was set, or the machine slept", "by", by.Round(time.Second).String())
+	if by < 0 {
+		if err := s.config.DB.ClockSetBack(ctx, -by); err != nil {
+			s.config.Log.Error("failed to reschedule waiting jobs after a backward clock change", "by", (-by).String(), "err", err)
+		}
+	}
+	for _, l := range s.loops {
+		l.clockSet(by)
+	}
+}
+
+// Watermarks is until when the due times of each schedule are recorded, or being started;
+// false while that is not known.
+func (s *Scheduler) Watermarks() (map[string]time.Time, bool) {
+	until := map[string]time.Time{}
+	for _, l := range s.loops {
+		t, known := l.accounted()
+		if !known {
+			return nil, false
+		}
+		until[l.schedule.Name] = t.UTC()
+	}
+	return until, true
+}
+
+// NextDue is when a schedule is due next, in UTC: the due time that the running loop waits
+// for, false while it does not run, or when there is none.
+func (s *Scheduler) NextDue(name string) (time.Time, bool) {
+	for _, l := range s.loops {
+		if t, known := l.watermark(); known && l.schedule.Name == name {
+			next := l.schedule.Cron.Next(t)
+			return next.UTC(), !next.IsZero()
+		}
+	}
+	return time.Time{}, false
+}

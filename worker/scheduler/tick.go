@@ -1,0 +1,148 @@
+package scheduler
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"orderbeat/db"
+)
+
+// tick records one due time and starts its run: not while the schedule is paused, and only
+// for the accounts that its overlap lets it.
+func (l *loop) tick(ctx context.Context, due time.Time, outcome, why string) error {
+	tick := db.Tick{Schedule: l.schedule.Name, DueAt: due.UTC(), Outcome: outcome, Reason: why}
+	pause, paused, err := l.DB.Paused(ctx, l.schedule.Name)
+	if err == nil && !paused {
+		pause, paused, err = l.giveUp(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	if paused {
+		tick.Outcome, tick.Reason = "skipped", pausedReason(pause)
+		return l.record(ctx, tick)
+	}
+	accounts, why, err := l.overlap(ctx)
+	if err != nil {
+		return err
+	}
+	if why != "" {
+		tick.Reason = why
+	}
+	if len(accounts) == 0 && why != "" {
+		tick.Outcome = "skipped"
+		return l.record(ctx, tick)
+	}
+	return l.start(ctx, tick, accounts)
+}
+
+// start records a tick with its run. A due time that is on record, because the clock was
+// set back and comes by it again, is recorded under the next second that is free.
+func (l *loop) start(ctx context.Context, tick db.Tick, accounts []string) error {
+	if err := l.claim(ctx, tick.DueAt, tick.Outcome == "caught_up"); err != nil {
+		return err
+	}
+	defer l.setClaimed(time.Time{})
+	started, err := l.Start(ctx, tick, l.schedule.request(accounts))
+	if err == nil && started.Tick == nil {
+		var again bool
+		if again, err = l.comesAgain(ctx, &tick); !again || err != nil {
+			return err
+		}
+		started, err = l.Start(ctx, tick, l.schedule.request(accounts))
+	}
+	if err != nil || started.Tick == nil {
+		return err
+	}
+	l.Ticks.WithLabelValues(tick.Schedule, started.Tick.Outcome).Inc()
+	if started.Run != nil {
+		l.alerts.started(l.schedule)
+	}
+	return nil
+}
+
+// comesAgain moves a tick that is on record to the next free second, when the clock was set
+// back: no schedule should wait for as long as the clock was wrong. It is false when the
+// clock was not set back.
+func (l *loop) comesAgain(ctx context.Context, tick *db.Tick) (bool, error) {
+	last, ok, err := l.DB.LastTick(ctx, tick.Schedule)
+	if err != nil || !ok || !last.DueAt.After(time.Now()) {
+		return false, err
+	}
+	const seconds = 60
+	due := tick.DueAt.Truncate(time.Second)
+	taken, err := l.DB.Ticks(ctx, tick.Schedule, due, due.Add(seconds*time.Second))
+	if err != nil {
+		return false, err
+	}
+	for n := range seconds {
+		free := due.Add(time.Duration(n+1) * time.Second)
+		if !slices.ContainsFunc(taken, func(t db.Tick) bool { return t.DueAt.Equal(free) }) {
+			tick.DueAt = free
+			tick.Reason = fmt.Sprintf("the clock was set back: %s was due before", due.UTC().Format(time.RFC3339))
+			return true, nil
+		}
+	}
+	l.Log.Error("tick dropped: no free second within a minute after a backward clock change", "schedule", tick.Schedule, "due_at", due)
+	return false, nil
+}
+
+// miss records due times that start nothing: missed, or skipped where they fell into a pause.
+func (l *loop) miss(ctx context.Context, due []time.Time, why string) error {
+	if len(due) == 0 {
+		return nil
+	}
+	pause, paused, err := l.DB.Paused(ctx, l.schedule.Name)
+	if err != nil {
+		return err
+	}
+	ticks := make([]db.Tick, len(due))
+	for i, t := range due {
+		ticks[i] = db.Tick{Schedule: l.schedule.Name, DueAt: t.UTC(), Outcome: "missed", Reason: why}
+		if paused && !t.Before(pause.PausedAt) {
+			ticks[i].Outcome, ticks[i].Reason = "skipped", pausedReason(pause)
+		}
+	}
+	if err := l.record(ctx, ticks...); err != nil {
+		return err
+	}
+	l.advance(due[len(due)-1])
+	return nil
+}
+
+// record records ticks that start no run.
+func (l *loop) record(ctx context.Context, ticks ...db.Tick) error {
+	recorded, err := l.DB.RecordTicks(ctx, ticks...)
+	for _, t := range recorded {
+		l.Ticks.WithLabelValues(t.Schedule, t.Outcome).Inc()
+	}
+	return err
+}
+
+func pausedReason(p db.Pause) string {
+	if p.Note == "" {
+		return "paused"
+	}
+	return "paused: " + p.Note
+}
+
+// giveUp pauses the schedule when its last runs failed, as many as it says.
+func (l *loop) giveUp(ctx context.Context) (db.Pause, bool, error) {
+	s := l.schedule
+	if s.PauseAfter == 0 {
+		return db.Pause{}, false, nil
+	}
+	n, err := l.DB.FailedInARow(ctx, s.Name, s.PauseAfter)
+	if err != nil || n < s.PauseAfter {
+		return db.Pause{}, false, err
+	}
+	p := db.Pause{Schedule: s.Name, PausedAt: time.Now(), Note: fmt.Sprintf("%d failed runs in a row", n)}
+	if err := l.DB.PauseSchedule(ctx, p.Schedule, p.Note, p.PausedAt); err != nil {
+		return p, false, err
+	}
+	l.Log.Warn("a schedule is paused", "schedule", p.Schedule, "note", p.Note)
+	l.alerts.paused(s)
+	return p, true, nil
+}
