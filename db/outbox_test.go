@@ -152,7 +152,7 @@ func TestLargeMessagesAreReadAFewAtATime(t *testing.T) {
 	d := open(t)
 	for _, megabytes := range []int{3, 4, 2, 9, 1, 1} {
 		run, js := plan(1)
-		js[0].Question.OrderIDs = []string{strings.Repeat("0", megabytes<<20)}
+		js[0].OrderIDs = []string{strings.Repeat("0", megabytes<<20)}
 		if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
 			t.Fatal(err)
 		}

@@ -49,6 +49,7 @@ type lease struct {
 	progress func() (map[string]time.Time, bool)
 	usable   func() error // nil while NATS answers, as far as that is known
 	confirms chan chan error
+	over     chan struct{} // closed when keep has returned
 	log      *slog.Logger
 
 	kv jetstream.KeyValue // the bucket, once it was looked for
@@ -68,7 +69,7 @@ func newLease(b *bus, names subjects, c Config, progress func() (map[string]time
 			MaxBytes: min(c.NATS.MaxBytes, bucketBytes), Placement: c.NATS.placement(),
 		},
 		mine:     term{ID: c.ID, Process: ulid.Make().String(), Place: c.Place},
-		withdraw: c.DB.WithdrawJobs, requeue: c.DB.Requeue, progress: progress, usable: b.usable, confirms: make(chan chan error),
+		withdraw: c.DB.WithdrawJobs, requeue: c.DB.Requeue, progress: progress, usable: b.usable, confirms: make(chan chan error), over: make(chan struct{}),
 		log: c.Log, reason: "nats: it did not tell yet who works",
 	}
 }
@@ -145,6 +146,7 @@ func (l *lease) take(ctx context.Context, last term, revision uint64) (bool, err
 
 // keep renews the lease until ctx ends. It returns [errLost] when another has it.
 func (l *lease) keep(ctx context.Context) error {
+	defer close(l.over)
 	for rest := renewRetry; ; { // soon, with how far the schedules are
 		asking, ok := l.rest(ctx, rest)
 		if !ok {
@@ -191,9 +193,6 @@ func (l *lease) rest(ctx context.Context, d time.Duration) (asking []chan error,
 // [scheduler.ErrNotLeader] when another process has the lease, and another error while that
 // cannot be known.
 func (l *lease) confirm(ctx context.Context) error {
-	if l.now() == leaseOver {
-		return scheduler.ErrNotLeader
-	}
 	if err := l.usable(); err != nil {
 		return fmt.Errorf("nats: %w", err)
 	}
@@ -202,6 +201,8 @@ func (l *lease) confirm(ctx context.Context) error {
 	answer := make(chan error, 1)
 	select {
 	case l.confirms <- answer:
+	case <-l.over:
+		return scheduler.ErrNotLeader
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -153,8 +153,8 @@ func TestEveryCountsFromWhenItWasFirstSeen(t *testing.T) {
 		s := every(10 * time.Minute)
 		b.nextDue("before any worker has it", s, "unknown")
 		b.start(nil, s)
-		for _, minutes := range []time.Duration{4, 4} { // a worker that is restarted every 4 minutes
-			time.Sleep(minutes * time.Minute)
+		for range 2 { // a worker that is restarted every 4 minutes
+			time.Sleep(4 * time.Minute)
 			b.nextDue("before its first due time", s, "00:10:00")
 			b.stop()
 			b.start(nil, s)
