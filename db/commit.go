@@ -146,6 +146,9 @@ func (t *tx) record(o *jobs.Outcome, list []observed, papers []document) (c Comm
 	if c.Tally, err = t.keep(o, list, traceparent); err != nil {
 		return c, err
 	}
+	if err := t.noteNotFound(o, list); err != nil {
+		return c, err
+	}
 	if err := t.tellDocuments(o, list, papers, traceparent, &c.Tally); err != nil {
 		return c, err
 	}

@@ -110,7 +110,7 @@ func (t *tx) addEvent(o *jobs.Outcome, order *observed, e event) error {
 	return t.put(&entry{
 		topic: "orders", subject: "orders." + key, msgID: id, kind: e.kind,
 		ceSubject: Token(order.Account) + "/" + Token(order.OrderID), provider: order.Provider,
-		time: o.AskedAt, traceparent: e.traceparent, event: row,
+		time: o.AskedAt, traceparent: e.traceparent, event: row, runID: o.RunID,
 	})
 }
 

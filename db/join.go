@@ -1,8 +1,10 @@
 package db
 
 import (
+	"context"
 	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -63,15 +65,68 @@ func (t *tx) join(run *jobs.Run, asks []byte) (jobs.Run, bool, error) {
 	return waiting, true, err
 }
 
-// joinedReplies are the subjects that those who joined a run want its result on.
-func (t *tx) joinedReplies(runID string) (subjects []string, err error) {
-	err = t.each(joinedRepliesSQL, []any{runID}, func(rows *sql.Rows) error {
-		var subject string
-		err := rows.Scan(&subject)
-		subjects = append(subjects, subject)
+// requester is a request that wants a run's result on a subject of its own.
+type requester struct{ key, replyTo string }
+
+// requesters are those of a run: the one that started it, those that joined it, and those
+// that repeated a key with another subject.
+func (t *tx) requesters(run *jobs.Run) (list []requester, err error) {
+	if run.ReplyTo != "" {
+		list = append(list, requester{run.Key, run.ReplyTo})
+	}
+	err = t.each(requestersSQL, []any{run.ID, run.ID}, func(rows *sql.Rows) error {
+		var r requester
+		err := rows.Scan(&r.key, &r.replyTo)
+		list = append(list, r)
 		return err
 	})
-	return subjects, err
+	return list, err
+}
+
+// replyID makes the result of a run once for each requester.
+func (r requester) replyID(run *jobs.Run) string {
+	sum := sha256.Sum256([]byte(r.key + "\x00" + r.replyTo))
+	return resultID(run) + ".reply." + hex.EncodeToString(sum[:8])
+}
+
+// AnswerRepeat has the result of the run that was started, or joined, by a request with
+// this key go to another subject too: at once if the run has ended. It does so once for
+// each subject, and returns false when no run has the key.
+func (d *DB) AnswerRepeat(ctx context.Context, key, replyTo string, at time.Time) (known bool, err error) {
+	var answered bool
+	err = d.readers.QueryRowContext(ctx, answeredSQL, key, key, key, replyTo, key, replyTo, key, replyTo).Scan(&known, &answered)
+	if err != nil || !known || answered {
+		return known, err
+	}
+	err = d.writer.do(ctx, 2, false, func(t *tx) error {
+		run, found, err := t.earlier(key)
+		if known = found; !found || err != nil {
+			return err
+		}
+		return t.repeat(&run, requester{key, replyTo}, at)
+	})
+	if err != nil {
+		return false, fmt.Errorf("repeated request %.80q: %w", key, err)
+	}
+	return known, nil
+}
+
+// maxRepeats bounds to how many subjects the result of one key goes, for repeated requests.
+const maxRepeats = 1000
+
+func (t *tx) repeat(run *jobs.Run, r requester, at time.Time) error {
+	if r.replyTo == "" || r.key == run.Key && r.replyTo == run.ReplyTo {
+		return nil
+	}
+	n, err := t.exec(repeatSQL, r.key, r.replyTo, run.ID, stamp(at), r.key, r.replyTo, r.key, maxRepeats)
+	if n == 0 || err != nil || !run.State.Ended() {
+		return err
+	}
+	e, err := resultEntry(run)
+	if err != nil {
+		return err
+	}
+	return t.putReply(e, run, r)
 }
 
 const (
@@ -81,5 +136,23 @@ const (
 
 	joinSQL = `INSERT INTO joined_requests (key, run_id, reply_to, requested_at) VALUES (?, ?, ?, ?)`
 
-	joinedRepliesSQL = `SELECT reply_to FROM joined_requests WHERE run_id = ? AND reply_to IS NOT NULL`
+	requestersSQL = `
+SELECT key, reply_to FROM joined_requests WHERE run_id = ? AND reply_to IS NOT NULL
+ UNION ALL
+SELECT key, reply_to FROM repeated_requests WHERE run_id = ?`
+
+	// Whether a key is known, and whether its result goes to a subject.
+	answeredSQL = `
+SELECT EXISTS (SELECT 1 FROM runs WHERE key = ?) OR EXISTS (SELECT 1 FROM joined_requests WHERE key = ?),
+       EXISTS (SELECT 1 FROM runs WHERE key = ? AND reply_to = ?)
+    OR EXISTS (SELECT 1 FROM joined_requests WHERE key = ? AND reply_to = ?)
+    OR EXISTS (SELECT 1 FROM repeated_requests WHERE key = ? AND reply_to = ?)`
+
+	// The subject of the joined request itself is answered already.
+	repeatSQL = `
+INSERT INTO repeated_requests (key, reply_to, run_id, requested_at)
+SELECT ?, ?, ?, ?
+ WHERE NOT EXISTS (SELECT 1 FROM joined_requests AS j WHERE j.key = ? AND j.reply_to = ?)
+   AND (SELECT count(*) FROM repeated_requests AS r WHERE r.key = ?) < ?
+    ON CONFLICT (key, reply_to) DO NOTHING`
 )

@@ -41,13 +41,34 @@ type Message struct {
 	Body        []byte
 }
 
+// Provider is the provider that the message is about.
+func (m *Message) Provider() string { return providerOf(m.Source) }
+
 // maxPending bounds the bodies that [DB.Pending] returns together, in bytes.
 const maxPending = 8 << 20
 
 // Pending returns up to limit messages that are due at now, oldest first: fewer when
 // they are large, but at least one if there is any.
 func (d *DB) Pending(ctx context.Context, now time.Time, limit int) ([]Message, error) {
-	rows, err := d.readers.QueryContext(ctx, pendingSQL, stamp(now), limit)
+	return d.pending(ctx, pendingSQL, stamp(now), limit)
+}
+
+// Publishable returns those messages of one topic that may be published at now, as
+// [DB.Pending] does. A run's result waits for the order events of that run, and an
+// order's event for earlier ones of that order which were postponed.
+func (d *DB) Publishable(ctx context.Context, topic string, now time.Time, limit int) ([]Message, error) {
+	switch topic {
+	case "orders":
+		return d.pending(ctx, publishableOrdersSQL, stamp(now), stamp(now), limit)
+	case "results", "reply":
+		return d.pending(ctx, publishableResultsSQL, topic, stamp(now), limit)
+	default:
+		return d.pending(ctx, publishableSQL, topic, stamp(now), limit)
+	}
+}
+
+func (d *DB) pending(ctx context.Context, query string, args ...any) ([]Message, error) {
+	rows, err := d.readers.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -67,14 +88,28 @@ func (d *DB) Pending(ctx context.Context, now time.Time, limit int) ([]Message, 
 	return pending, err
 }
 
-// What is due later lies among the rest and is passed over. It is a retry, and
-// there are never more of those than jobs that wait.
-const pendingSQL = `
+// What is due later lies among the rest and is passed over. It is a retry, and there are
+// never more of those than jobs that wait, or a message that was postponed.
+const (
+	selectMessages = `
 SELECT o.id, o.topic, o.subject, o.msg_id, o.type, o.ce_subject, o.source, o.time, o.traceparent, o.headers,
        o.body, o.event, ` + eventColumns + `
   FROM outbox AS o LEFT JOIN order_events AS e ON e.id = o.event
- WHERE o.due_at IS NULL OR o.due_at <= ?
+ WHERE `
+	isDue  = `(o.due_at IS NULL OR o.due_at <= ?)`
+	inTurn = `
  ORDER BY o.id LIMIT ?`
+
+	pendingSQL     = selectMessages + isDue + inTurn
+	publishableSQL = selectMessages + `o.topic = ? AND ` + isDue + inTurn
+
+	publishableOrdersSQL = selectMessages + `o.topic = 'orders' AND ` + isDue + `
+   AND NOT EXISTS (SELECT 1 FROM outbox AS p INDEXED BY outbox_postponed
+                    WHERE p.topic = 'orders' AND p.subject = o.subject AND p.due_at > ? AND p.id < o.id)` + inTurn
+
+	publishableResultsSQL = selectMessages + `o.topic = ? AND ` + isDue + `
+   AND NOT EXISTS (SELECT 1 FROM outbox AS p WHERE p.run_id = o.ce_subject)` + inTurn
+)
 
 func scanMessage(rows *sql.Rows) (m Message, err error) {
 	var body sql.NullString
@@ -105,6 +140,14 @@ func (d *DB) NextDue(ctx context.Context, after time.Time) (due time.Time, ok bo
 
 const nextDueSQL = `SELECT min(due_at) FROM outbox WHERE due_at > ?`
 
+// Backlog counts the messages of a topic in the outbox, up to limit.
+func (d *DB) Backlog(ctx context.Context, topic string, limit int) (n int, err error) {
+	err = d.readers.QueryRowContext(ctx, topicBacklogSQL, topic, limit).Scan(&n)
+	return n, err
+}
+
+const topicBacklogSQL = `SELECT count(*) FROM (SELECT 1 FROM outbox WHERE topic = ? LIMIT ?)`
+
 // Published takes messages out of the outbox. An id that is not there is nothing.
 // It does not wait for the disk: what a power cut puts back is published again, and
 // recognised by its id.
@@ -134,7 +177,8 @@ type entry struct {
 	due            time.Time // zero for at once
 	traceparent    string
 	headers        map[string]string
-	event          int64 // the order event that the body is made of, or 0
+	event          int64  // the order event that the body is made of, or 0
+	runID          string // the run whose result waits for this message, or ""
 	body           string
 }
 
@@ -151,14 +195,16 @@ func (t *tx) put(e *entry) error {
 		event = e.event
 	}
 	_, err := t.exec(putSQL, stampOrNull(e.due), e.topic, e.subject, e.msgID, e.kind, e.ceSubject,
-		source(e.provider), stamp(e.time), orNull(e.traceparent), headers, event, orNull(e.body))
+		source(e.provider), stamp(e.time), orNull(e.traceparent), headers, event, orNull(e.body), orNull(e.runID))
 	t.queued = true
 	return err
 }
 
 const putSQL = `
-INSERT INTO outbox (due_at, topic, subject, msg_id, type, ce_subject, source, time, traceparent, headers, event, body)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+INSERT INTO outbox (due_at, topic, subject, msg_id, type, ce_subject, source, time, traceparent, headers, event, body, run_id)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+const sourcePrefix = "/orderbeat/"
 
 // source is the CloudEvents source of a provider's messages, a URI reference.
-func source(provider string) string { return "/orderbeat/" + Token(provider) }
+func source(provider string) string { return sourcePrefix + Token(provider) }

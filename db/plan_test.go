@@ -15,8 +15,8 @@ func TestNoQueryReadsAWholeTable(t *testing.T) {
 	sorts := map[string]bool{"busy": true, "pace": true, "raised alerts": true, "unconsented": true, "replay of an order": true, "advices of an order": true, "invoices of an order": true, "exchanges of a run": true, "kept jobs": true, "kept jobs of a run": true, "kept jobs of a job": true} // what it found, which is few
 	// Small for ever: one row per account, and lists that came with the query.
 	few := regexp.MustCompile(`^SCAN .* INDEX (orders_open|alerts_raised)\b`) // what is open is few
-	// So are the names of schedules (s); b is the outbox, which pruning waits for when it is large.
-	small := regexp.MustCompile(`^SCAN (freshness|json_each|CONSTANT ROW|s|b)\b`)
+	// So are the names of schedules (s), and what is set aside; b is the outbox, which pruning waits for when it is large.
+	small := regexp.MustCompile(`^SCAN (freshness|json_each|CONSTANT ROW|s|b|unpublishable|\(subquery-1\))( |$)`)
 	d := open(t)
 	for _, q := range db.Queries() {
 		t.Run(q.Name, func(t *testing.T) {

@@ -24,6 +24,9 @@ type StoredOrder struct {
 	FirstSeenAt   time.Time `json:"first_seen_at"`
 	LastSeenAt    time.Time `json:"last_seen_at"`
 	LastChangedAt time.Time `json:"last_changed_at"`
+	// NotFoundSince is when a request for this order by its number was first answered with
+	// "not found"; nil since it was seen again.
+	NotFoundSince *time.Time `json:"not_found_since,omitempty"`
 }
 
 // Order returns one order, false when there is none.
@@ -38,12 +41,13 @@ func (d *DB) Order(ctx context.Context, provider, account, orderID string) (Stor
 const (
 	selectOrder = `SELECT document, next_promised_on,
        coalesce(max(0, CAST(julianday(` + accountDate + `) - julianday(next_promised_on) AS INTEGER)), 0),
-       revision, first_seen_at, last_seen_at, last_changed_at FROM orders`
+       revision, first_seen_at, last_seen_at, last_changed_at, not_found_since FROM orders`
 	orderSQL = selectOrder + ` WHERE provider = ? AND account = ? AND order_id = ?`
 )
 
 func scanOrder(row interface{ Scan(dest ...any) error }) (o StoredOrder, err error) {
-	err = row.Scan(jsonInto{&o.Order}, &o.NextPromisedOn, &o.DaysLate, &o.Revision, timeInto{&o.FirstSeenAt}, timeInto{&o.LastSeenAt}, timeInto{&o.LastChangedAt})
+	err = row.Scan(jsonInto{&o.Order}, &o.NextPromisedOn, &o.DaysLate, &o.Revision, timeInto{&o.FirstSeenAt}, timeInto{&o.LastSeenAt}, timeInto{&o.LastChangedAt},
+		timeOrNil{&o.NotFoundSince})
 	return o, err
 }
 

@@ -31,6 +31,9 @@ func (d *DB) StartRun(ctx context.Context, run jobs.Run, js []jobs.Job) (jobs.Ru
 	err := d.writer.do(ctx, 3*len(js)+2, false, func(t *tx) error {
 		started, kept = false, run
 		earlier, found, err := t.earlier(run.Key)
+		if found && err == nil {
+			err = t.repeat(&earlier, requester{run.Key, run.ReplyTo}, run.RequestedAt)
+		}
 		if found || err != nil {
 			kept = earlier
 			return err
@@ -211,34 +214,39 @@ func resultID(run *jobs.Run) string {
 	return id
 }
 
-// putResult puts the result of a run into the outbox, for everybody and for who asked.
+// putResult puts the result of a run into the outbox, for everybody and for each requester.
 func (t *tx) putResult(run *jobs.Run) error {
-	result := *run
-	result.Accounts, result.Params = nil, nil // what was asked is no result
-	body, err := encode(result)
+	e, err := resultEntry(run)
 	if err != nil {
 		return err
-	}
-	e := entry{
-		topic: "results", subject: "results." + Token(run.Provider) + "." + Token(run.ID),
-		msgID: resultID(run), kind: TypeRunFinished, ceSubject: run.ID, provider: run.Provider,
-		time: *run.FinishedAt, traceparent: run.Traceparent, body: body,
 	}
 	if err := t.put(&e); err != nil {
 		return err
 	}
-	others, err := t.joinedReplies(run.ID)
+	requesters, err := t.requesters(run)
 	if err != nil {
 		return err
 	}
-	e.topic = "reply"
-	for _, e.subject = range append(others, run.ReplyTo) {
-		if e.subject == "" {
-			continue
-		}
-		if err := t.put(&e); err != nil {
+	for _, r := range requesters {
+		if err := t.putReply(e, run, r); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (t *tx) putReply(result entry, run *jobs.Run, to requester) error {
+	result.topic, result.subject, result.msgID = "reply", to.replyTo, to.replyID(run)
+	return t.put(&result)
+}
+
+func resultEntry(run *jobs.Run) (entry, error) {
+	result := *run
+	result.Accounts, result.Params = nil, nil // what was asked is no result
+	body, err := encode(result)
+	return entry{
+		topic: "results", subject: "results." + Token(run.Provider) + "." + Token(run.ID),
+		msgID: resultID(run), kind: TypeRunFinished, ceSubject: run.ID, provider: run.Provider,
+		time: *run.FinishedAt, traceparent: run.Traceparent, body: body,
+	}, err
 }

@@ -1,7 +1,7 @@
 package worker
 
 import (
-	"encoding/json"
+	"context"
 	"strings"
 	"time"
 
@@ -14,9 +14,16 @@ import (
 
 // message is m as it goes on the wire: CloudEvents 1.0 in binary mode, with the
 // attribute names in lower case, as the NATS binding spells them.
-func (p *publisher) message(m db.Message) *nats.Msg {
+func (p *publisher) message(ctx context.Context, h *home, m *db.Message) (*nats.Msg, error) {
+	id := m.MsgID
+	if m.Topic == "runs" {
+		var err error
+		if id, err = p.proofs.sign(ctx, id); err != nil {
+			return nil, err
+		}
+	}
 	msg := &nats.Msg{Subject: p.subjects.of(m.Subject), Data: m.Body, Header: nats.Header{
-		jetstream.MsgIDHeader: {m.MsgID},
+		jetstream.MsgIDHeader: {id},
 		"ce-id":               {eventID(m)},
 		"ce-type":             {m.Type},
 		"ce-source":           {m.Source},
@@ -31,32 +38,52 @@ func (p *publisher) message(m db.Message) *nats.Msg {
 	for name, value := range m.Headers {
 		msg.Header[name] = []string{value}
 	}
-	if limit := p.bus.maxBody(); limit > 0 && int64(len(msg.Data)) > limit {
-		msg.Data = truncate(msg.Data, int(limit))
+	if m.Topic == "reply" {
+		msg.Subject = m.Subject
 	}
-	return msg
+	if limit := p.limit(h, msg); limit > 0 && len(msg.Data) > limit {
+		msg.Data = truncate(msg.Data, limit)
+	}
+	return msg, nil
 }
 
-// eventID is the id of what a message tells: of an event that is told again, the event's.
-func eventID(m db.Message) string {
+// limit is the largest body that the server takes with our headers, and the stream with
+// those of a message; 0 while it is not known.
+func (p *publisher) limit(h *home, msg *nats.Msg) int {
+	limit := int(p.bus.maxBody())
+	if h != nil && h.config.MaxMsgSize > 0 {
+		if own := max(1, int(h.config.MaxMsgSize)-headerSize(msg.Header)); limit <= 0 || own < limit {
+			return own
+		}
+	}
+	return limit
+}
+
+// headerSize is how many bytes headers take on the wire.
+func headerSize(h nats.Header) int {
+	size := len("NATS/1.0\r\n\r\n")
+	for name, values := range h {
+		for _, v := range values {
+			size += len(name) + len(": ") + len(v) + len("\r\n")
+		}
+	}
+	return size
+}
+
+// eventID is the id of what a message tells: of an event that is told again, the event's;
+// of a result that goes to a requester too, the result's.
+func eventID(m *db.Message) string {
 	id, _ := strings.CutSuffix(m.MsgID, ".replay."+m.Headers[db.HeaderReplay])
+	if m.Topic == "reply" && m.Type == db.TypeRunFinished {
+		id, _, _ = strings.Cut(id, ".reply.")
+	}
 	return id
 }
 
 // truncate leaves out of a message that the server would not take what makes it
 // large: the order, and if that is not enough the changes, and what else it tells of.
 func truncate(body []byte, limit int) []byte {
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(body, &fields); err != nil {
-		return body
-	}
-	fields["truncated"] = json.RawMessage("true")
-	for _, name := range []string{"order", "changes", "despatch_advice", "invoice", "late_lines"} {
-		delete(fields, name)
-		short, err := json.Marshal(fields)
-		if err != nil {
-			return body
-		}
+	for _, short := range truncations(body) {
 		if body = short; len(body) <= limit {
 			break
 		}

@@ -20,17 +20,19 @@ const metricsPatience = 2 * time.Second
 var (
 	perCredential = []string{"provider", "user"}
 
-	authState    = desc("auth_state", "1 for the state that a credential is in, 0 for the others.", append(perCredential, "state"))
-	authExpiry   = desc("auth_token_expiry_seconds", "Time until the access token ends, 0 without a live one.", perCredential)
-	authConsent  = desc("auth_consent_required", "1 while a person must grant access.", perCredential)
-	authCooldown = desc("auth_cooldown_seconds", "Time until a token may be asked for again after failures, 0 without a cooldown.", perCredential)
-	authFailures = desc("auth_failures", "Failed token requests since the last token.", perCredential)
-	authLogins   = desc("auth_logins_total", "Token requests sent.", perCredential)
-	authReplays  = desc("auth_replays_total", "Calls sent again after a 401.", perCredential)
-	authSaved    = desc("auth_saved_total", "Times that a token served again, without a token request.", perCredential)
-	alertsRaised = desc("alerts_raised", "Alerts that a person should look at now.", []string{"provider", "code"})
-	working      = desc("working", "1 while this process works, 0 while it stands by.", nil)
-	lastSuccess  = desc("account_last_success_timestamp_seconds", "When a provider last told of an account's orders, 0 when it never did.", []string{"provider", "account"})
+	authState      = desc("auth_state", "1 for the state that a credential is in, 0 for the others.", append(perCredential, "state"))
+	authExpiry     = desc("auth_token_expiry_seconds", "Time until the access token ends, 0 without a live one.", perCredential)
+	authConsent    = desc("auth_consent_required", "1 while a person must grant access.", perCredential)
+	authCooldown   = desc("auth_cooldown_seconds", "Time until a token may be asked for again after failures, 0 without a cooldown.", perCredential)
+	authFailures   = desc("auth_failures", "Failed token requests since the last token.", perCredential)
+	authLogins     = desc("auth_logins_total", "Token requests sent.", perCredential)
+	authReplays    = desc("auth_replays_total", "Calls sent again after a 401.", perCredential)
+	authSaved      = desc("auth_saved_total", "Times that a token served again, without a token request.", perCredential)
+	alertsRaised   = desc("alerts_raised", "Alerts that a person should look at now.", []string{"provider", "code"})
+	working        = desc("working", "1 while this process works, 0 while it stands by.", nil)
+	outboxMessages = desc("outbox_messages", "Messages that are still to be published, up to 100,000.", []string{"topic"})
+	setAside       = desc("unpublishable_messages", "Messages that are set aside because NATS refuses them.", nil)
+	lastSuccess    = desc("account_last_success_timestamp_seconds", "When a provider last told of an account's orders, 0 when it never did.", []string{"provider", "account"})
 )
 
 var authStates = []auth.State{auth.StateEmpty, auth.StateValid, auth.StateConsent, auth.StateRefused, auth.StateCooling}
@@ -45,7 +47,7 @@ func newMetrics(c Config, creds *credentials, l *lease, counters ...prometheus.C
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		&authMetrics{creds}, &alertMetrics{c.DB}, &freshMetrics{c.DB, c.Providers}, &trafficMetrics{c.Providers}, &leaseMetrics{l},
+		&authMetrics{creds}, &alertMetrics{c.DB}, &freshMetrics{c.DB, c.Providers}, &trafficMetrics{c.Providers}, &leaseMetrics{l}, &outboxMetrics{c.DB},
 	)
 	registry.MustRegister(prometheus.NewGaugeFunc(
 		prometheus.GaugeOpts{Name: "orderbeat_db_wal_bytes", Help: "Size of the database's write-ahead log; it grows while somebody reads for long."},
@@ -180,6 +182,47 @@ func newTicks(schedules []Schedule) *prometheus.CounterVec {
 		}
 	}
 	return ticks
+}
+
+// newTopicCounter counts by topic of the outbox, from 0.
+func newTopicCounter(name, help string) *prometheus.CounterVec {
+	counter := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{"topic"})
+	for _, topic := range topics {
+		counter.WithLabelValues(topic)
+	}
+	return counter
+}
+
+// outboxMetrics tell how much is still to be published.
+type outboxMetrics struct{ db *db.DB }
+
+// maxCounted bounds how many messages of a topic are counted.
+const maxCounted = 100_000
+
+// Describe implements [prometheus.Collector].
+func (m *outboxMetrics) Describe(ch chan<- *prometheus.Desc) {
+	ch <- outboxMessages
+	ch <- setAside
+}
+
+// Collect implements [prometheus.Collector].
+func (m *outboxMetrics) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), metricsPatience)
+	defer cancel()
+	for _, topic := range topics {
+		n, err := m.db.Backlog(ctx, topic, maxCounted)
+		if err != nil {
+			ch <- prometheus.NewInvalidMetric(outboxMessages, err)
+			return
+		}
+		ch <- prometheus.MustNewConstMetric(outboxMessages, prometheus.GaugeValue, float64(n), topic)
+	}
+	n, err := m.db.SetAsideCount(ctx)
+	if err != nil {
+		ch <- prometheus.NewInvalidMetric(setAside, err)
+		return
+	}
+	ch <- prometheus.MustNewConstMetric(setAside, prometheus.GaugeValue, float64(n))
 }
 
 func oneIf(holds bool) float64 {

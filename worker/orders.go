@@ -27,6 +27,13 @@ type orderReply struct {
 	Revision   int           `json:"revision"`
 	Source     string        `json:"source"` // "stored" or "live"
 	ObservedAt time.Time     `json:"observed_at"`
+	// NotFoundSince is since when the provider does not know the order: its answer to a
+	// request for the number was "not found". Absent while it does.
+	NotFoundSince *time.Time `json:"not_found_since,omitempty"`
+}
+
+func newOrderReply(o db.StoredOrder, source string) orderReply {
+	return orderReply{o.Order, o.Revision, source, o.LastSeenAt, o.NotFoundSince}
 }
 
 // getOrder answers from the database what is young enough, and asks the provider
@@ -48,7 +55,7 @@ func (s *service) getOrder(ctx context.Context, r *request) (any, error) {
 		return nil, err
 	}
 	if found && youngEnough(stored.LastSeenAt) {
-		return orderReply{stored.Order, stored.Revision, "stored", stored.LastSeenAt}, nil
+		return newOrderReply(stored, "stored"), nil
 	}
 	if found {
 		q.Account, q.OrderID, q.Reference = stored.Account, stored.OrderID, ""
@@ -74,7 +81,7 @@ func (s *service) getOrder(ctx context.Context, r *request) (any, error) {
 	if stored.LastSeenAt.Before(asked.Truncate(time.Millisecond)) {
 		source = "stored" // the supplier no longer lists it
 	}
-	return orderReply{stored.Order, stored.Revision, source, stored.LastSeenAt}, nil
+	return newOrderReply(stored, source), nil
 }
 
 // checkQuestion refuses what cannot be answered, and returns the test of age.

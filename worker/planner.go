@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -130,7 +133,7 @@ const (
 )
 
 // consume plans the messages of the runs stream until ctx ends.
-func (p *planner) consume(ctx context.Context, q *queues) {
+func (p *planner) consume(ctx context.Context, q *queues, proofs *proofs) {
 	lanes := newLanes(maxPlanned, maxPlanning)
 	held := newHeld()
 	beating, stopBeating := context.WithCancel(context.WithoutCancel(ctx))
@@ -149,7 +152,7 @@ func (p *planner) consume(ctx context.Context, q *queues) {
 					_ = msg.Nak() // not begun: another worker may have it at once
 					return
 				}
-				p.handle(ctx, msg, q.subjects)
+				p.handle(ctx, msg, q.subjects, proofs)
 			})
 		},
 	}
@@ -161,8 +164,14 @@ func (p *planner) consume(ctx context.Context, q *queues) {
 
 // handle plans one message. It is acknowledged when the run is kept, ended for
 // good when it cannot be planned, and left to redelivery when it cannot be kept now.
-func (p *planner) handle(ctx context.Context, msg jetstream.Msg, s subjects) {
-	request, err := p.decode(msg, s)
+func (p *planner) handle(ctx context.Context, msg jetstream.Msg, s subjects, proofs *proofs) {
+	key, proven, err := proofs.key(ctx, msg.Headers().Get(jetstream.MsgIDHeader))
+	if err != nil {
+		p.log.Warn("request cannot be checked now; it stays in the stream", "err", err)
+		_ = msg.NakWithDelay(2 * time.Second) // lost: it is redelivered too
+		return
+	}
+	request, err := p.decode(msg, s, key, proven)
 	var run jobs.Run
 	if err != nil {
 		run = jobs.NewFailed(request, err, time.Now())
@@ -183,18 +192,26 @@ func (p *planner) handle(ctx context.Context, msg jetstream.Msg, s subjects) {
 }
 
 // decode reads a "please run" message. Even when it cannot, the request it returns
-// says where it came from. A tick is known by its key, "<schedule>@<due time>".
-func (p *planner) decode(msg jetstream.Msg, s subjects) (jobs.Request, error) {
+// says where it came from. A request of Orderbeat itself has a key in a Nats-Msg-Id that
+// nobody else can make (proven): that of a consent or, from an earlier version, of a tick,
+// "<schedule>@<due time>". Others cannot use such keys.
+func (p *planner) decode(msg jetstream.Msg, s subjects, key string, proven bool) (jobs.Request, error) {
 	header := msg.Headers()
 	r := jobs.Request{
 		Trigger: "nats", Key: header.Get(jetstream.MsgIDHeader),
 		ReplyTo: header.Get(db.HeaderReplyTo), Traceparent: header.Get("traceparent"),
 	}
-	if name, due, ok := cutLast(r.Key, "@"); ok {
-		_, known := p.schedules[name]
-		if _, err := time.Parse(time.RFC3339, due); err == nil && known {
-			r.Trigger = "schedule:" + name
+	refused := ""
+	switch {
+	case proven:
+		r.Key = key
+		if name, _, ok := cutLast(key, "@"); ok {
+			if _, known := p.schedules[name]; known {
+				r.Trigger = "schedule:" + name
+			}
 		}
+	case reserved(r.Key, s.stream("runs")):
+		refused, r.Key = r.Key, ""
 	}
 	if meta, err := msg.Metadata(); err == nil && r.Key == "" {
 		r.Key = fmt.Sprintf("%s:%d@%d", meta.Stream, meta.Sequence.Stream, meta.Timestamp.UnixNano())
@@ -204,13 +221,30 @@ func (p *planner) decode(msg jetstream.Msg, s subjects) (jobs.Request, error) {
 		return r, jobs.Invalid("the subject is not runs.<provider>.<kind>", "publish to "+s.of("runs.<provider>.<kind>"))
 	}
 	r.Provider, r.Kind = tokens[1], tokens[2]
-	if r.ReplyTo != "" && !validSubject(r.ReplyTo) {
+	if r.ReplyTo != "" && !s.foreign(r.ReplyTo) {
 		bad := r.ReplyTo
 		r.ReplyTo = ""
-		return r, jobs.Invalid(fmt.Sprintf("%s %.80q is not a subject to publish to", db.HeaderReplyTo, bad),
-			fmt.Sprintf("name one subject of at most %d bytes, without wildcards", maxSubject))
+		return r, jobs.Invalid(fmt.Sprintf("%s %.80q is not a subject to publish to", db.HeaderReplyTo, bad), s.foreignHint())
+	}
+	if refused != "" {
+		return r, jobs.Invalid(fmt.Sprintf("the Nats-Msg-Id %.80q is reserved for Orderbeat's own requests", refused),
+			`Use another Nats-Msg-Id: one that does not end with "@" and a time, nor begin with "consent:".`)
 	}
 	return r, r.Decode(msg.Data())
+}
+
+// reserved reports whether a key is of the form that the keys of Orderbeat's own requests
+// have: of ticks, of consents, and of requests without a Nats-Msg-Id.
+func reserved(key, stream string) bool {
+	if strings.HasPrefix(key, "consent:") || strings.HasPrefix(key, stream+":") {
+		return true
+	}
+	_, due, ok := cutLast(key, "@")
+	if !ok {
+		return false
+	}
+	_, err := time.Parse(time.RFC3339, due)
+	return err == nil
 }
 
 // cutLast cuts s around the last sep.
@@ -221,9 +255,21 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return s, "", false
 }
 
-func validSubject(s string) bool {
-	return len(s) <= maxSubject && !strings.ContainsAny(s, " \t\r\n*>") && !strings.HasPrefix(s, ".") && !strings.HasSuffix(s, ".") &&
-		!strings.Contains(s, "..") && !strings.HasPrefix(s, "$")
+// foreign reports whether a caller may name a subject for Orderbeat to publish to: one
+// subject, and none of NATS's or Orderbeat's own.
+func (s subjects) foreign(subject string) bool {
+	if len(subject) > maxSubject || !utf8.ValidString(subject) || strings.HasPrefix(subject, "$") || strings.HasPrefix(subject, s.of("")) {
+		return false
+	}
+	if strings.ContainsFunc(subject, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) || r == '*' || r == '>' }) {
+		return false
+	}
+	return !slices.Contains(strings.Split(subject, "."), "")
+}
+
+// foreignHint says which subjects a caller may name.
+func (s subjects) foreignHint() string {
+	return fmt.Sprintf("Name one subject of your own of at most %d bytes, without wildcards, that does not begin with %q or \"$\".", maxSubject, s.of(""))
 }
 
 // reason says on one line why a run failed.

@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -27,106 +24,132 @@ const maxSubject = 1024
 type publisher struct {
 	bus      *bus
 	subjects subjects
-	log      *slog.Logger
-	// single are the topics whose stream takes no batches.
-	single map[string]bool
+	queues   *queues
+	proofs   *proofs
 }
 
-func newPublisher(b *bus, s subjects, log *slog.Logger) *publisher {
-	return &publisher{bus: b, subjects: s, log: log, single: map[string]bool{}}
+// outcome is what became of the messages of one pass.
+type outcome struct {
+	done      []int64 // the stream has them
+	again     int     // how many the next pass publishes in another form
+	refused   []refusal
+	conflicts []db.Message // of done, those whose Nats-Msg-Id another publisher had used
 }
 
-// publish publishes messages of one topic, in order, and returns the ids of those
-// that the server has.
-func (p *publisher) publish(ctx context.Context, topic string, messages []db.Message) (done []int64, err error) {
-	messages, done = p.publishable(messages)
-	if topic == "reply" {
-		sent, err := p.replies(ctx, messages)
-		return append(done, sent...), err
-	}
-	messages, had, err := p.news(ctx, topic, messages)
-	done = append(done, had...)
-	if err != nil {
-		return done, fmt.Errorf("publish %s: %w", topic, err)
-	}
-	if len(messages) > 1 && !p.single[topic] {
-		if err := p.batch(ctx, messages); err == nil {
-			return append(done, idsOf(messages)...), nil
-		} else if !p.fallBack(topic, err) {
-			return done, fmt.Errorf("publish %s: %w", topic, err)
+// refusal is a message that its stream does not take as it is. It is set aside, or
+// postponed.
+type refusal struct {
+	db.Refusal
+	subject string
+	aside   bool
+}
+
+// refuse notes a message that its stream does not take. Requests and jobs are never set
+// aside: a run waits for them.
+func (o *outcome) refuse(m *db.Message, reason string, aside bool) {
+	aside = aside && m.Topic != "runs" && m.Topic != "jobs"
+	now := time.Now()
+	until := now.Add(min(max(now.Sub(m.Time)/2, minPostponed), maxPostponed))
+	o.refused = append(o.refused, refusal{db.Refusal{ID: m.ID, Reason: reason, Until: until}, m.Subject, aside})
+}
+
+func (o *outcome) refusals(aside bool) (list []db.Refusal) {
+	for _, r := range o.refused {
+		if r.aside == aside {
+			list = append(list, r.Refusal)
 		}
 	}
-	sent, err := p.singles(ctx, messages)
-	if err != nil {
-		err = fmt.Errorf("publish %s: %w", topic, err)
-	}
-	return append(done, sent...), err
+	return list
 }
 
-// publishable leaves out what no server will ever take, and says so: the row that it
-// is about stays in the database, and the outbox goes on.
-func (p *publisher) publishable(messages []db.Message) (fit []db.Message, unfit []int64) {
+// publish publishes messages of one topic, in order.
+func (p *publisher) publish(ctx context.Context, t *topicRelay, messages []db.Message) (out outcome, err error) {
+	if t.topic == "reply" {
+		return p.replies(ctx, t, messages)
+	}
+	if t.home, err = p.queues.home(ctx, t.topic, t.home, t.failing > 0); err != nil {
+		return out, err
+	}
+	messages = p.accepted(t, messages, &out)
+	messages, err = p.unpublished(ctx, t, messages, &out)
+	if err != nil || len(messages) == 0 {
+		return out, err
+	}
+	before := t.attempt.UpTo
+	t.attempt.UpTo = max(before, messages[len(messages)-1].ID)
+	if t.home.config.NoAck {
+		return out, p.unacknowledged(ctx, t, messages, &out)
+	}
+	if len(messages) > 1 && t.home.config.AllowAtomicPublish && !t.single {
+		last, err := p.batch(ctx, t, messages)
+		if err == nil {
+			t.attempt.AfterSeq = last
+			out.done = append(out.done, idsOf(messages)...)
+			return out, nil
+		}
+		if !p.fallBack(t, err) {
+			return out, t.home.explain(err)
+		}
+	}
+	return out, p.singles(ctx, t, messages, before, &out)
+}
+
+// accepted leaves out the messages whose subject is none that the stream takes.
+func (p *publisher) accepted(t *topicRelay, messages []db.Message, out *outcome) (fit []db.Message) {
 	for _, m := range messages {
-		if len(p.subjects.of(m.Subject)) > maxSubject {
-			p.log.Error("a subject is too long to be published", "subject", m.Subject[:maxSubject/4]+"…", "bytes", len(m.Subject))
-			unfit = append(unfit, m.ID)
-			continue
-		}
-		fit = append(fit, m)
-	}
-	return fit, unfit
-}
-
-// replies publishes results to the subjects that callers named, which no stream
-// needs to hold.
-func (p *publisher) replies(ctx context.Context, messages []db.Message) (done []int64, err error) {
-	if len(messages) == 0 {
-		return nil, nil
-	}
-	for _, m := range messages {
-		msg := p.message(m)
-		msg.Subject = m.Subject
-		if err := p.bus.conn.PublishMsg(msg); err != nil {
-			return nil, fmt.Errorf("publish reply: %w", err)
+		subject := p.subjects.of(m.Subject)
+		switch {
+		case len(subject) > maxSubject:
+			out.refuse(&m, fmt.Sprintf("the subject has %d bytes, more than %d", len(subject), maxSubject), true)
+		case !t.home.covers(subject):
+			out.refuse(&m, fmt.Sprintf("stream %s does not have this subject (it has %q)", t.home.config.Name, t.home.config.Subjects), false)
+		default:
+			fit = append(fit, m)
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	if err := p.bus.conn.FlushWithContext(ctx); err != nil {
-		return nil, fmt.Errorf("publish reply: %w", err)
-	}
-	return idsOf(messages), nil
+	return fit
 }
 
 // batch publishes all messages or none: one atomic batch (ADR-50), which a server
-// that syncs always writes with one fsync instead of one for each message.
-func (p *publisher) batch(ctx context.Context, messages []db.Message) error {
+// that syncs always writes with one fsync instead of one for each message. It returns the
+// sequence of the last one.
+func (p *publisher) batch(ctx context.Context, t *topicRelay, messages []db.Message) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	batch, err := jetstreamext.NewBatchPublisher(p.bus.js)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	last := len(messages) - 1
-	for _, m := range messages[:last] {
-		if err := batch.AddMsg(p.message(m)); err != nil {
-			return err
+	for i := range messages {
+		msg, err := p.message(ctx, t.home, &messages[i])
+		if err != nil {
+			return 0, err
+		}
+		if i == last {
+			ack, err := batch.CommitMsg(ctx, msg)
+			if err != nil {
+				return 0, err
+			}
+			return ack.Sequence, nil
+		}
+		if err := batch.AddMsg(msg); err != nil {
+			return 0, err
 		}
 	}
-	_, err = batch.CommitMsg(ctx, p.message(messages[last]))
-	return err
+	return 0, nil
 }
 
 // fallBack decides whether what could not be published as a batch may go one by
 // one: when the stream takes no batches, when it has a part of this one, and when a
 // message is one that nobody takes.
-func (p *publisher) fallBack(topic string, err error) bool {
+func (p *publisher) fallBack(t *topicRelay, err error) bool {
 	switch {
 	case errors.Is(err, jetstreamext.ErrBatchPublishDuplicateMsgID), errors.Is(err, nats.ErrMaxPayload):
 		return true
 	case errors.Is(err, jetstreamext.ErrBatchPublishNotEnabled), errors.Is(err, jetstreamext.ErrInvalidBatchAck):
-		p.log.Info("the stream takes no atomic batches: messages go one by one", "stream", p.subjects.stream(topic))
-		p.single[topic] = true
+		t.log.Info("stream takes no atomic batches: messages go one by one", "stream", p.subjects.stream(t.topic))
+		t.single = true
 		return true
 	}
 	_, answered := errors.AsType[*jetstream.APIError](err)
@@ -135,98 +158,145 @@ func (p *publisher) fallBack(topic string, err error) bool {
 
 // singles publishes messages one by one, without waiting in between. Of one order
 // only one event is on its way at a time: should that one fail, no later one can
-// overtake it.
-func (p *publisher) singles(ctx context.Context, messages []db.Message) (done []int64, err error) {
+// overtake it. Messages up to the id before may have been sent earlier.
+func (p *publisher) singles(ctx context.Context, t *topicRelay, messages []db.Message, before int64, out *outcome) (err error) {
 	type flight struct {
-		id  int64
-		ack jetstream.PubAckFuture
+		*db.Message
+		sent *nats.Msg
+		ack  jetstream.PubAckFuture
 	}
 	flights := make([]flight, 0, len(messages))
 	flying := make(map[string]bool, len(messages))
-	for _, m := range messages {
+	for i := range messages {
+		m := &messages[i]
 		if m.Topic == "orders" && flying[m.Subject] {
 			continue
 		}
+		var msg *nats.Msg
+		if msg, err = p.message(ctx, t.home, m); err != nil {
+			break
+		}
 		var ack jetstream.PubAckFuture
-		ack, err = p.bus.js.PublishMsgAsync(p.message(m), jetstream.WithStallWait(patience))
+		ack, err = p.bus.js.PublishMsgAsync(msg, jetstream.WithStallWait(patience))
 		if errors.Is(err, nats.ErrMaxPayload) {
-			p.log.Error("a message is larger than the server will ever take: it is not published", "subject", m.Subject, "ce_id", m.MsgID, "bytes", len(m.Body))
-			done, err = append(done, m.ID), nil
+			out.refuse(m, fmt.Sprintf("%d bytes are more than the server takes", len(msg.Data)), true)
+			flying[m.Subject], err = true, nil
 			continue
 		}
 		if err != nil {
 			break
 		}
 		flying[m.Subject] = true
-		flights = append(flights, flight{m.ID, ack})
+		flights = append(flights, flight{m, msg, ack})
 	}
+	last := uint64(0)
 	for _, f := range flights {
+		var failure error
 		select {
-		case <-f.ack.Ok():
-			done = append(done, f.id)
-		case failure := <-f.ack.Err():
-			err = failure
+		case ack := <-f.ack.Ok():
+			last = max(last, ack.Sequence)
+			failure = p.acknowledged(ctx, ack, f.Message, f.sent, f.ID <= before, out)
+		case failure = <-f.ack.Err():
+			failure = p.refused(ctx, t, f.Message, f.sent, failure, out)
 		case <-ctx.Done():
-			err = ctx.Err()
+			failure = ctx.Err()
+		}
+		if failure != nil {
+			err = failure
 		}
 	}
-	return done, err
+	if err == nil && last > 0 {
+		t.attempt.AfterSeq = last
+	}
+	return t.home.explain(err)
 }
 
-// news splits off the messages that the server has already. A young message need
-// not be looked for: the server itself drops a second one with its Nats-Msg-Id. But
-// one that was published just before the program was killed, and found in the
-// outbox after the server forgot the id, would be there twice. Work queues need no
-// look: runs and jobs are recognised by whoever takes them.
-func (p *publisher) news(ctx context.Context, topic string, messages []db.Message) (fresh []db.Message, had []int64, err error) {
-	if topic == "runs" || topic == "jobs" {
-		return messages, nil, nil
+// The codes of the server's errors that are about one message (server/errors.json).
+const (
+	errCodeMessageSize jetstream.ErrorCode = 10054
+	errCodeHeaderSize  jetstream.ErrorCode = 10097
+	errCodeStoreFailed jetstream.ErrorCode = 10077
+)
+
+// refused decides whether a message was refused for its own sake, and notes it then. Any
+// other failure is the stream's, and returned.
+func (p *publisher) refused(ctx context.Context, t *topicRelay, m *db.Message, sent *nats.Msg, failure error, out *outcome) error {
+	e, ok := errors.AsType[*jetstream.APIError](failure)
+	if !ok {
+		return failure
 	}
-	for _, m := range messages {
-		there := false
-		// An event that is told again is no news on its subject, where later ones stand.
-		if _, again := m.Headers[db.HeaderReplay]; !again && time.Since(m.Time) > dedupeWindow/2 {
-			if there, err = p.published(ctx, m); err != nil {
-				return nil, had, err
-			}
+	switch code := e.ErrorCode; {
+	case code == errCodeHeaderSize:
+		out.refuse(m, e.Description, true)
+		return nil
+	case code == errCodeMessageSize:
+		fresh, err := p.queues.home(ctx, t.topic, nil, true)
+		if err != nil {
+			return err
 		}
-		if there {
-			had = append(had, m.ID)
-		} else {
-			fresh = append(fresh, m)
+		t.home = fresh
+		msg, err := p.message(ctx, fresh, m)
+		if err != nil {
+			return err
+		}
+		if len(msg.Data) < len(sent.Data) {
+			out.again++ // shorter
+			return nil
+		}
+		out.refuse(m, fmt.Sprintf("%s: %d bytes, also without what can be left out, and max_msg_size of stream %s is %d",
+			e.Description, len(msg.Data)+headerSize(msg.Header), fresh.config.Name, fresh.config.MaxMsgSize), true)
+		return nil
+	case code == errCodeStoreFailed:
+		full, err := t.home.subjectIsFull(ctx, sent.Subject)
+		if err != nil || !full {
+			return errors.Join(failure, err)
+		}
+		out.refuse(m, e.Description, true)
+		return nil
+	}
+	return failure
+}
+
+// unacknowledged publishes to a stream that acknowledges nothing, and looks for what it
+// has then.
+func (p *publisher) unacknowledged(ctx context.Context, t *topicRelay, messages []db.Message, out *outcome) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*patience)
+	defer cancel()
+	fresh, err := p.queues.home(ctx, t.topic, nil, true)
+	if err != nil {
+		return err
+	}
+	t.home, t.attempt.AfterSeq = fresh, fresh.last
+	for i := range messages {
+		msg, err := p.message(ctx, t.home, &messages[i])
+		if err != nil {
+			return err
+		}
+		if err := p.bus.conn.PublishMsg(msg); err != nil {
+			return err
 		}
 	}
-	return fresh, had, nil
-}
-
-func (p *publisher) published(ctx context.Context, m db.Message) (bool, error) {
-	stream, err := p.bus.js.Stream(ctx, p.subjects.stream(m.Topic))
-	if err != nil {
-		return false, err
+	if err := p.bus.conn.FlushWithContext(ctx); err != nil {
+		return err
 	}
-	last, err := stream.GetLastMsgForSubject(ctx, p.subjects.of(m.Subject))
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return false, nil
+	missing, looked := messages, time.Now()
+	for {
+		var err error
+		if missing, err = p.look(ctx, t, missing, out); err != nil {
+			return err
+		}
+		if len(missing) == 0 {
+			return nil
+		}
+		if time.Since(looked) > patience {
+			break
+		}
+		pause(ctx, 20*time.Millisecond)
 	}
-	if err != nil {
-		return false, err
+	for i := range missing {
+		out.refuse(&missing[i], fmt.Sprintf("stream %s has no_ack and did not store it", t.home.config.Name), false)
 	}
-	// Events of an order are published one after another, so the last one tells of all. But
-	// another worker, with a database of its own, counts revisions of its own.
-	at, err := time.Parse(time.RFC3339Nano, last.Header.Get("ce-time"))
-	later := err == nil && at.Before(m.Time)
-	return !later && revision(last.Header.Get(jetstream.MsgIDHeader)) >= revision(m.MsgID), nil
-}
-
-// revision is the number that an order event's id ends with; ids without one are
-// all the same, because their subjects hold one message.
-func revision(eventID string) int {
-	eventID, _, _ = strings.Cut(eventID, ".replay.")
-	n, err := strconv.Atoi(eventID[strings.LastIndexByte(eventID, '.')+1:])
-	if err != nil {
-		return 0
-	}
-	return n
+	return nil
 }
 
 func idsOf(messages []db.Message) []int64 {

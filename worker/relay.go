@@ -3,124 +3,309 @@ package worker
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/worker/problems"
 )
 
 const (
-	// relayBatch is how many messages are on their way to the server at once.
+	// relayBatch is how many messages of one topic are on their way to the server at
+	// once, and probeBatch how many while the topic fails.
 	relayBatch = 512
-	// relayPause bounds how long the relay sleeps: its wake-up after a failure, and
-	// its guard against a wall clock that was set.
-	relayPause = time.Second
-	relayIdle  = 30 * time.Second
+	probeBatch = 16
+	// relayPause is how long a topic rests after a failure, at first and while NATS is
+	// away; relayLongPause at most.
+	relayPause     = time.Second
+	relayLongPause = 8 * time.Second
+	// relayIdle bounds how long a topic sleeps, which guards against a wall clock that
+	// was set, and dueIdle how long nobody looks for what falls due.
+	relayIdle = 30 * time.Second
+	dueIdle   = 5 * time.Second
+	// attemptStride is how many messages are recorded as attempted together, ahead of time.
+	attemptStride = 4096
 )
 
-// relay takes messages out of the outbox: the only way out for events, results,
-// jobs and ticks. It publishes them in the outbox's order, at least once, with the
-// Nats-Msg-Id by which the server keeps one.
+// A message that its stream does not take now waits for half of its age, within these bounds.
+const (
+	minPostponed = 5 * time.Second
+	maxPostponed = 5 * time.Minute
+)
+
+// tidyEvery is how often it is looked whether alerts about publishing hold still.
+const tidyEvery = 10 * time.Second
+
+// codeConflict is the alert's about a Nats-Msg-Id that another publisher had used; it is
+// resolved when none was found for conflictLife.
+const (
+	codeConflict clients.Code = "id_conflict"
+	conflictLife              = 24 * time.Hour
+)
+
+// topics are those of the outbox.
+var topics = []string{"runs", "jobs", "alerts", "orders", "results", "reply"}
+
+// relay takes messages out of the outbox: the only way out for events, results, jobs and
+// ticks. It publishes the messages of each topic in the outbox's order, at least once, with
+// the Nats-Msg-Id by which the server keeps one. No topic waits for another, except that a
+// run's result waits for the order events of that run.
 type relay struct {
 	db        *db.DB
 	publisher *publisher
 	maySpeak  func() bool // not while another worker may be at work
-	activity  *problems.Activity
+	topics    []*topicRelay
+	refused   *prometheus.CounterVec
+	conflicts *prometheus.CounterVec
+	log       *slog.Logger
+}
+
+func newRelay(d *db.DB, p *publisher, maySpeak func() bool, set *problems.Set, log *slog.Logger) *relay {
+	r := &relay{
+		db: d, publisher: p, maySpeak: maySpeak, log: log,
+		refused:   newTopicCounter("orderbeat_unpublishable_total", "Messages that NATS refused as they are, and that were set aside or postponed."),
+		conflicts: newTopicCounter("orderbeat_id_conflicts_total", "Messages whose Nats-Msg-Id another publisher had used before."),
+	}
+	for _, topic := range topics {
+		r.topics = append(r.topics, &topicRelay{
+			relay: r, topic: topic, activity: set.Activity("publish " + topic), wake: make(chan struct{}, 1),
+		})
+	}
+	return r
+}
+
+// topicRelay publishes the messages of one topic. Only one goroutine uses it at a time.
+type topicRelay struct {
+	*relay
+	topic    string
+	activity *problems.Activity
+	wake     chan struct{}
+
+	failing  time.Duration // the next pause; 0 while publishing succeeds
+	home     *home         // the topic's stream, nil until it is looked up
+	single   bool          // the stream takes no batches
+	attempt  db.Attempt    // messages up to there may have been sent
+	recorded int64         // the attempt in the database is up to there
+	loaded   bool          // it was read from the database
 }
 
 // errSilent is that nothing may be published now.
 var errSilent = errors.New("it is not certain that no other orderbeat works")
 
-// run relays until ctx ends. It sleeps until a commit wakes it, a message falls
-// due, or, after a failure, a little while.
+// run relays until ctx ends.
 func (r *relay) run(ctx context.Context) {
+	var running sync.WaitGroup
+	defer running.Wait()
+	for _, t := range r.topics {
+		running.Go(func() { t.run(ctx) })
+	}
+	running.Go(func() { r.tidy(ctx) })
 	for ctx.Err() == nil {
-		sent, err := r.pass(ctx)
+		timer := time.NewTimer(r.untilNext(ctx))
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		case <-r.db.Wake():
+		}
+		timer.Stop()
+		for _, t := range r.topics {
+			t.poke()
+		}
+	}
+}
+
+// untilNext is how long it is until a message falls due.
+func (r *relay) untilNext(ctx context.Context) time.Duration {
+	now := time.Now()
+	due, ok, err := r.db.NextDue(ctx, now)
+	if err != nil || !ok {
+		return dueIdle
+	}
+	return min(dueIdle, max(due.Sub(now), time.Millisecond))
+}
+
+// trouble is why what is in the outbox waits, nil while it does not.
+func (r *relay) trouble() error {
+	var all []error
+	for _, t := range r.topics {
+		all = append(all, t.activity.Err())
+	}
+	return errors.Join(all...)
+}
+
+// flush publishes what is due, once more, before the program ends.
+func (r *relay) flush(ctx context.Context) error {
+	for {
+		total := 0
+		var failed error
+		for _, t := range r.topics {
+			sent, err := t.pass(ctx)
+			total += sent
+			failed = errors.Join(failed, err)
+		}
+		if total == 0 || ctx.Err() != nil {
+			return failed
+		}
+	}
+}
+
+// poke has a topic look at the outbox.
+func (t *topicRelay) poke() {
+	select {
+	case t.wake <- struct{}{}:
+	default: // it is awake, or about to be
+	}
+}
+
+// run publishes until ctx ends. It sleeps until it is poked or, after a failure, a while.
+func (t *topicRelay) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		sent, err := t.pass(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		switch {
 		case errors.Is(err, errSilent):
-			r.activity.Pending(err)
-			r.sleep(ctx, relayPause/4, false)
+			t.activity.Pending(err)
+			pause(ctx, relayPause/4)
 		case err != nil:
-			r.activity.Failed("outbox waits", err)
-			r.sleep(ctx, relayPause, false)
+			t.activity.Failed("publish failed", err, "topic", t.topic)
+			t.failing = min(max(relayPause, 2*t.failing), relayLongPause)
+			if !t.publisher.bus.conn.IsConnected() {
+				t.failing = relayPause
+			}
+			pause(ctx, t.failing)
 		case sent == 0:
-			r.activity.OK()
-			r.sleep(ctx, r.untilNext(ctx), true)
+			t.failing = 0
+			t.activity.OK()
+			t.sleep(ctx)
 		default:
-			r.activity.OK()
+			t.failing = 0
+			t.activity.OK()
+			t.published()
 		}
 	}
 }
 
-// trouble is why what is in the outbox waits, nil while it does not.
-func (r *relay) trouble() error { return r.activity.Err() }
-
-// flush publishes what is due, once more, before the program ends.
-func (r *relay) flush(ctx context.Context) error {
-	for {
-		sent, err := r.pass(ctx)
-		if err != nil || sent == 0 {
-			return err
-		}
-	}
-}
-
-// sleep waits for d, or less when the outbox got something and wakeable is true.
-func (r *relay) sleep(ctx context.Context, d time.Duration, wakeable bool) {
-	timer := time.NewTimer(d)
+func (t *topicRelay) sleep(ctx context.Context) {
+	timer := time.NewTimer(relayIdle)
 	defer timer.Stop()
-	var wake <-chan struct{}
-	if wakeable {
-		wake = r.db.Wake()
-	}
 	select {
 	case <-ctx.Done():
 	case <-timer.C:
-	case <-wake:
+	case <-t.wake:
 	}
 }
 
-func (r *relay) untilNext(ctx context.Context) time.Duration {
-	now := time.Now()
-	due, ok, err := r.db.NextDue(ctx, now)
-	if err != nil || !ok {
-		return relayIdle
+// published wakes the topics that wait for this one.
+func (t *topicRelay) published() {
+	if t.topic != "orders" {
+		return
 	}
-	return min(relayIdle, max(due.Sub(now), time.Millisecond))
-}
-
-// pass publishes what is due, up to a bound, and takes what the server has out of
-// the outbox.
-func (r *relay) pass(ctx context.Context) (sent int, err error) {
-	pending, err := r.db.Pending(ctx, time.Now(), relayBatch)
-	if err != nil || len(pending) == 0 {
-		return 0, err
-	}
-	if !r.maySpeak() {
-		return 0, errSilent
-	}
-	byTopic := map[string][]db.Message{}
-	for _, m := range pending {
-		byTopic[m.Topic] = append(byTopic[m.Topic], m)
-	}
-	var done []int64
-	for _, topic := range topics {
-		ids, failed := r.publisher.publish(ctx, topic, byTopic[topic])
-		done = append(done, ids...)
-		err = errors.Join(err, failed)
-		if topic == "orders" && len(ids) < len(byTopic[topic]) {
-			break // what a run changed is told before its result
+	for _, other := range t.topics {
+		if other.topic == "results" || other.topic == "reply" {
+			other.poke()
 		}
 	}
-	// What the server has must leave the outbox even when the program is stopping.
-	if gone := r.db.Published(context.WithoutCancel(ctx), done); gone != nil {
-		return 0, gone
-	}
-	return len(done), err
 }
 
-// topics are in the order in which they are published.
-var topics = []string{"runs", "jobs", "alerts", "orders", "results", "reply"}
+// pass publishes what is due, up to a bound, and takes what the server has out of the
+// outbox.
+func (t *topicRelay) pass(ctx context.Context) (sent int, err error) {
+	limit := relayBatch
+	if t.failing > 0 {
+		limit = probeBatch
+	}
+	page, err := t.db.Publishable(ctx, t.topic, time.Now(), limit)
+	if err != nil || len(page) == 0 {
+		return 0, err
+	}
+	if !t.maySpeak() {
+		return 0, errSilent
+	}
+	if err := t.record(ctx, page[len(page)-1].ID); err != nil {
+		return 0, err
+	}
+	out, err := t.publisher.publish(ctx, t, page)
+	// What the server has must leave the outbox even when the program is stopping.
+	if kept := t.settle(context.WithoutCancel(ctx), &out); kept != nil {
+		return 0, kept
+	}
+	return len(out.done) + len(out.refused) + out.again, err
+}
+
+// record has the database know which messages may be sent, before they are.
+func (t *topicRelay) record(ctx context.Context, last int64) error {
+	if !t.loaded {
+		attempts, err := t.db.Attempts(ctx)
+		if err != nil {
+			return err
+		}
+		t.attempt, t.loaded = attempts[t.topic], true
+		t.recorded = t.attempt.UpTo
+	}
+	if last <= t.recorded {
+		return nil
+	}
+	ahead := db.Attempt{UpTo: last + attemptStride, AfterSeq: t.attempt.AfterSeq}
+	if err := t.db.RecordAttempt(ctx, t.topic, ahead); err != nil {
+		return err
+	}
+	t.recorded = ahead.UpTo
+	return nil
+}
+
+// settle stores what became of messages.
+func (t *topicRelay) settle(ctx context.Context, out *outcome) error {
+	if err := t.db.Published(ctx, out.done); err != nil {
+		return err
+	}
+	for _, m := range out.conflicts {
+		t.conflict(ctx, &m)
+	}
+	t.relay.refused.WithLabelValues(t.topic).Add(float64(len(out.refused)))
+	for _, m := range out.refused {
+		t.log.Warn("message refused by NATS", "topic", t.topic, "subject", m.subject, "outbox_id", m.ID, "set_aside", m.aside, "reason", m.Reason)
+	}
+	if err := t.db.SetAside(ctx, out.refusals(true)); err != nil {
+		return err
+	}
+	return t.db.Postpone(ctx, out.refusals(false))
+}
+
+// conflict reports a message whose Nats-Msg-Id another publisher had used.
+func (t *topicRelay) conflict(ctx context.Context, m *db.Message) {
+	t.relay.conflicts.WithLabelValues(t.topic).Inc()
+	t.log.Error("message id used by another publisher", "topic", t.topic, "subject", m.Subject, "nats_msg_id", m.MsgID)
+	_, err := t.db.Raise(ctx, db.Alert{
+		Provider: m.Provider(), Code: codeConflict,
+		Message: "another publisher used the Nats-Msg-Id " + m.MsgID + ": a forged message, or one of another database",
+		Hint:    "Look at the messages on subject " + t.publisher.subjects.of(m.Subject) + ", and at who may publish there. Orderbeat's own message was published with another Nats-Msg-Id.",
+	})
+	if err != nil {
+		t.log.Error("could not raise an alert", "code", codeConflict, "err", err)
+	}
+}
+
+// tidy resolves the alerts about publishing that hold no longer, until ctx ends.
+func (r *relay) tidy(ctx context.Context) {
+	for pause(ctx, tidyEvery) {
+		raised, err := r.db.Alerts(ctx, true)
+		for _, a := range raised {
+			switch {
+			case a.Code == db.CodeUnpublishable:
+				err = errors.Join(err, r.db.ResolveUnpublishable(ctx, a.Provider))
+			case a.Code == codeConflict && time.Since(a.Since) > conflictLife:
+				_, failed := r.db.Resolve(ctx, a.Provider, a.Account, a.User, codeConflict)
+				err = errors.Join(err, failed)
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			r.log.Warn("could not resolve alerts", "err", err)
+		}
+	}
+}

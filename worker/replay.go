@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"orderbeat/db"
@@ -19,12 +18,17 @@ func (s *service) replayEvents(ctx context.Context, r *request) (any, error) {
 		Since    string `json:"since"`
 		Until    string `json:"until"`
 		Subject  string `json:"subject"`
+		// Unpublishable has what was set aside published again, instead of the history.
+		Unpublishable bool `json:"unpublishable"`
 	}
 	if err := r.decode(&q); err != nil {
 		return nil, err
 	}
 	if err := s.checkNames(q.Provider, q.Account); err != nil {
 		return nil, err
+	}
+	if q.Unpublishable {
+		return s.republish(ctx, q.Provider, q.Account+q.OrderID+q.Since+q.Until+q.Subject != "")
 	}
 	f := db.EventFilter{Provider: q.Provider, Account: q.Account, OrderID: q.OrderID}
 	for _, bound := range []struct {
@@ -43,9 +47,8 @@ func (s *service) replayEvents(ctx context.Context, r *request) (any, error) {
 	if !f.Until.IsZero() && !f.Since.Before(f.Until) {
 		return nil, invalid("since is not before until", "exchange them")
 	}
-	if q.Subject != "" && (!validSubject(q.Subject) || strings.HasPrefix(q.Subject, s.names.of(""))) {
-		return nil, invalid(fmt.Sprintf("subject %.80q cannot be published to", q.Subject),
-			fmt.Sprintf("name one subject of your own, without wildcards, that does not begin with %q; leave it out for the events' own", s.names.of("")))
+	if q.Subject != "" && !s.names.foreign(q.Subject) {
+		return nil, invalid(fmt.Sprintf("subject %.80q cannot be published to", q.Subject), s.names.foreignHint()+" Leave it out for the events' own.")
 	}
 	id := jobs.NewID(time.Now())
 	n, err := s.db.Replay(ctx, f, id, q.Subject)
@@ -56,5 +59,19 @@ func (s *service) replayEvents(ctx context.Context, r *request) (any, error) {
 		return nil, err
 	}
 	s.log.Info("events are told again", "replay_id", id, "events", n, "provider", q.Provider, "account", q.Account, "subject", q.Subject)
+	return map[string]any{"replay_id": id, "events": n}, nil
+}
+
+// republish publishes the messages again that were set aside.
+func (s *service) republish(ctx context.Context, provider string, filtered bool) (any, error) {
+	if filtered {
+		return nil, invalid("unpublishable goes with provider only", "Leave out account, order_id, since, until and subject.")
+	}
+	id := jobs.NewID(time.Now())
+	n, err := s.db.Republish(ctx, provider, id)
+	if err != nil {
+		return nil, err
+	}
+	s.log.Info("messages set aside are republished", "replay_id", id, "events", n, "provider", provider)
 	return map[string]any{"replay_id": id, "events": n}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -78,6 +79,9 @@ type queues struct {
 	lease    *lease // messages are for who has it
 	problems *problems.Set
 	log      *slog.Logger
+
+	mu   sync.Mutex        // guards told
+	told map[string]string // by stream, what was found wrong with it and logged
 }
 
 // errStream is a stream that this program cannot work with.
@@ -103,24 +107,32 @@ func (q *queues) provision(ctx context.Context) error {
 	}
 }
 
-// ensure makes the streams that are missing. One that is there stays as its
-// operator made it.
+// ensure makes the streams that are missing, and checks those that are there; they get more
+// replicas where these are configured.
 func (q *queues) ensure(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for _, want := range q.streamConfigs(q.config) {
-		stream, err := q.js.Stream(ctx, want.Name)
-		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			stream, err = q.create(ctx, want)
-		}
+		stream, err := q.open(ctx, want)
 		if err != nil {
-			return fmt.Errorf("stream %s: %w", want.Name, err)
+			return err
 		}
-		if got := stream.CachedInfo().Config.Retention; got != want.Retention {
-			return fmt.Errorf("%w: %s keeps messages by %s and must do so by %s", errStream, want.Name, got, want.Retention)
-		}
+		q.replicate(ctx, stream, want.Replicas)
 	}
 	return nil
+}
+
+// open returns a stream, and makes it when it is missing. One that is there stays as its
+// operator made it.
+func (q *queues) open(ctx context.Context, want jetstream.StreamConfig) (jetstream.Stream, error) {
+	stream, err := q.js.Stream(ctx, want.Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		stream, err = q.create(ctx, want)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("stream %s: %w", want.Name, err)
+	}
+	return stream, q.check(stream.CachedInfo(), want)
 }
 
 // create makes a stream. With the stream of jobs gone, the jobs that it held are

@@ -153,10 +153,6 @@ func TestWhatABatchDoesNotGetThroughGoesOneByOne(t *testing.T) {
 				t.Fatal(err)
 			}
 		},
-		"an event that is there already": func(b *bench) {
-			b.publish("orderbeat.orders.michelin.detroit.SO1", `{"provider":"michelin","account":"detroit","order_id":"SO1"}`,
-				nats.Header{"Nats-Msg-Id": {"michelin.detroit.SO1.1"}})
-		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := start(t, nil)

@@ -152,7 +152,8 @@ func Run(ctx context.Context, c Config) error {
 		DB: c.DB, Schedules: c.Schedules, Accounts: accountNames(c.Providers), Start: planner.startTick, Confirm: lease.confirm, Ticks: ticks, Log: c.Log,
 	})
 	queues := &queues{js: bus.js, subjects: names, config: c.NATS, requeue: c.DB.Requeue, lease: lease, problems: troubles, log: c.Log}
-	relay := &relay{db: c.DB, publisher: newPublisher(bus, names, c.Log), maySpeak: lease.maySpeak, activity: troubles.Activity("outbox")}
+	proofs := &proofs{js: bus.js, bucket: lease.bucket.Bucket}
+	relay := newRelay(c.DB, &publisher{bus: bus, subjects: names, queues: queues, proofs: proofs}, lease.maySpeak, troubles, c.Log)
 	upkeep := &upkeep{prune: func(ctx context.Context) (db.Pruned, error) { return c.DB.Prune(ctx, c.Retention, time.Now()) }, log: c.Log}
 	service := newService(c, bus, planner, ended, consumers.inHand, creds, clock)
 
@@ -176,7 +177,7 @@ func Run(ctx context.Context, c Config) error {
 	backing.Go(func() error { c.DB.Watch(serving); return nil })
 	backing.Go(func() error { relay.run(serving); return nil })
 	if listener != nil {
-		site := newSite(c, creds, newMetrics(c, creds, lease, ticks, consumers.foreign, troubles), lease, ready(bus, c, lease, relay), public)
+		site := newSite(c, creds, newMetrics(c, creds, lease, ticks, consumers.foreign, troubles, relay.refused, relay.conflicts), lease, ready(bus, c, lease, relay), public)
 		backing.Go(func() error {
 			if err := listener.serve(serving, site.pages()); err != nil {
 				fail(err)
@@ -214,8 +215,9 @@ func Run(ctx context.Context, c Config) error {
 			if err := queues.provision(taken); err != nil {
 				return err
 			}
-			taking.Go(func() error { planner.consume(taken, queues); return nil })
 			taking.Go(func() error { newReconciler(c, queues, consumers.held).run(taken); return nil })
+			taking.Go(func() error { planner.consume(taken, queues, proofs); return nil })
+			taking.Go(func() error { return (&repeats{db: c.DB, subjects: names, log: c.Log}).run(taken, bus.conn) })
 			for _, p := range c.Providers {
 				taking.Go(func() error { consumers.consume(taken, work, queues, p); return nil })
 			}

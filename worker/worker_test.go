@@ -207,6 +207,9 @@ type sayings struct {
 }
 
 func (s *sayings) add(message string) {
+	if s == nil {
+		return // a benchmark's
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.list = append(s.list, message)

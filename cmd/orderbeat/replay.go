@@ -16,10 +16,14 @@ func (a *app) replayCommand() *cobra.Command {
 		Long: `Have the running worker publish events of the history again, in the order in which they
 came about: for a subscriber who missed them, or a new one who begins from the start. Each
 keeps its ce-id, and has the header Orderbeat-Replay. Without a filter that is every event
-there is. Times are UTC.`,
+there is. Times are UTC.
+
+With --unpublishable it is the messages that NATS refused and that were set aside (table
+unpublishable): run it when the stream takes them again.`,
 		Example: `  orderbeat replay --provider michelin --account detroit --since 24h
   orderbeat replay --provider michelin --account detroit --order SO10234567
-  orderbeat replay --since 2026-01-01 --until 2026-02-01 --subject backfill.orders`,
+  orderbeat replay --since 2026-01-01 --until 2026-02-01 --subject backfill.orders
+  orderbeat replay --unpublishable`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.replay(c.Context(), o) },
 	}
@@ -30,18 +34,25 @@ there is. Times are UTC.`,
 	f.StringVar(&o.since, "since", "", "only what was observed since then: 24h or 14d ago, or a day like 2026-01-31")
 	f.StringVar(&o.until, "until", "", "only what was observed before then, written likewise")
 	f.StringVar(&o.subject, "subject", "", "publish to this subject instead of the events' own")
+	f.BoolVar(&o.unpublishable, "unpublishable", false, "the messages that NATS refused and that were set aside, of --provider or all")
+	for _, other := range []string{"account", "order", "since", "until", "subject"} {
+		c.MarkFlagsMutuallyExclusive("unpublishable", other)
+	}
 	jsonFlag(c, &o.asJSON)
 	return c
 }
 
 type replayOptions struct {
 	provider, account, order, since, until, subject string
-	asJSON                                          bool
+	unpublishable, asJSON                           bool
 }
 
 // request is what the worker is asked for.
-func (o replayOptions) request(now time.Time) (map[string]string, error) {
-	request := map[string]string{}
+func (o replayOptions) request(now time.Time) (map[string]any, error) {
+	request := map[string]any{}
+	if o.unpublishable {
+		request["unpublishable"] = true
+	}
 	for _, given := range []struct{ name, value string }{
 		{"provider", o.provider},
 		{"account", o.account},

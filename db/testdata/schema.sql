@@ -315,7 +315,7 @@ CREATE TABLE orders (
   last_seen_at     TEXT NOT NULL,
   last_changed_at  TEXT NOT NULL,
   fingerprint      BLOB NOT NULL,
-  document         TEXT NOT NULL, next_promised_on TEXT,
+  document         TEXT NOT NULL, next_promised_on TEXT, not_found_since TEXT,
   PRIMARY KEY (provider, account, order_id)
 ) STRICT;
 
@@ -343,9 +343,33 @@ CREATE TABLE outbox (
   headers     TEXT,
   event       INTEGER,
   body        TEXT
-) STRICT;
+, run_id TEXT, refusal TEXT) STRICT;
 
 CREATE INDEX outbox_due ON outbox (due_at) WHERE due_at IS NOT NULL;
+
+CREATE INDEX outbox_postponed ON outbox (subject) WHERE topic = 'orders' AND due_at IS NOT NULL;
+
+CREATE INDEX outbox_refused ON outbox (source) WHERE refusal IS NOT NULL;
+
+CREATE INDEX outbox_run ON outbox (run_id) WHERE run_id IS NOT NULL;
+
+CREATE INDEX outbox_topic ON outbox (topic);
+
+CREATE TABLE outbox_attempts (
+  topic     TEXT NOT NULL PRIMARY KEY,
+  up_to     INTEGER NOT NULL,
+  after_seq INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE repeated_requests (
+  key          TEXT NOT NULL,
+  reply_to     TEXT NOT NULL,
+  run_id       TEXT NOT NULL REFERENCES runs (run_id) ON DELETE CASCADE,
+  requested_at TEXT NOT NULL,
+  PRIMARY KEY (key, reply_to)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX repeated_requests_run ON repeated_requests (run_id);
 
 CREATE TABLE runs (
   run_id           TEXT NOT NULL PRIMARY KEY,
@@ -423,6 +447,25 @@ CREATE TABLE ticks (
   run_id   TEXT,
   PRIMARY KEY (schedule, due_at)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE unpublishable (
+  id           INTEGER PRIMARY KEY,
+  set_aside_at TEXT NOT NULL,
+  reason       TEXT NOT NULL,
+  topic        TEXT NOT NULL,
+  subject      TEXT NOT NULL,
+  msg_id       TEXT NOT NULL,
+  type         TEXT NOT NULL,
+  ce_subject   TEXT NOT NULL,
+  source       TEXT NOT NULL,
+  time         TEXT NOT NULL,
+  traceparent  TEXT,
+  headers      TEXT,
+  event        INTEGER,
+  body         TEXT
+) STRICT;
+
+CREATE INDEX unpublishable_source ON unpublishable (source, id);
 
 CREATE VIEW failed_jobs AS
 SELECT finished_at, job_id, provider, account, kind, state, attempts, next_attempt_at,

@@ -1,0 +1,161 @@
+package worker
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"slices"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"orderbeat/db"
+)
+
+// maxLook bounds how many messages on one subject are compared with one of the outbox.
+const maxLook = 1000
+
+// unpublished leaves out the messages that the stream has already. Only those that may
+// have been sent before are looked for, and all of these: what the stream remembers of
+// Nats-Msg-Ids may be shorter than an outage was. Work queues are not looked at: their
+// messages leave them, and whoever takes one recognises it.
+func (p *publisher) unpublished(ctx context.Context, t *topicRelay, messages []db.Message, out *outcome) ([]db.Message, error) {
+	if t.topic == "runs" || t.topic == "jobs" {
+		return messages, nil
+	}
+	sent := 0 // ids grow
+	for sent < len(messages) && messages[sent].ID <= t.attempt.UpTo {
+		sent++
+	}
+	if sent == 0 {
+		return messages, nil
+	}
+	fresh, err := p.queues.home(ctx, t.topic, nil, true)
+	if err != nil {
+		return nil, err
+	}
+	t.home = fresh
+	missing, err := p.look(ctx, t, messages[:sent], out)
+	if err != nil {
+		return nil, fresh.explain(err)
+	}
+	return slices.Concat(missing, messages[sent:]), nil
+}
+
+// look splits off the messages that the stream has.
+func (p *publisher) look(ctx context.Context, t *topicRelay, messages []db.Message, out *outcome) (missing []db.Message, err error) {
+	from := t.attempt.AfterSeq + 1
+	if t.home.last < t.attempt.AfterSeq {
+		from = 1 // it was made again since
+	}
+	for i := range messages {
+		m := &messages[i]
+		msg, err := p.message(ctx, t.home, m)
+		if err != nil {
+			return nil, err
+		}
+		there, err := p.find(ctx, t.home, from, msg, m)
+		if err != nil {
+			return nil, err
+		}
+		if there {
+			out.done = append(out.done, m.ID)
+		} else {
+			missing = append(missing, *m)
+		}
+	}
+	return missing, nil
+}
+
+// find looks for a message among those that a stream has on its subject, from a sequence on.
+func (p *publisher) find(ctx context.Context, stream jetstream.Stream, from uint64, msg *nats.Msg, m *db.Message) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for range maxLook {
+		raw, err := stream.GetMsg(ctx, max(1, from), jetstream.WithGetMsgSubject(msg.Subject))
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		if sameMessage(raw, msg, m) {
+			return true, nil
+		}
+		from = raw.Sequence + 1
+	}
+	return false, nil
+}
+
+// sameMessage reports whether a stored message tells what this one does. Another database counts
+// revisions of its own, and anybody can use an id: only the whole body tells, which has the
+// provider and the time in it.
+func sameMessage(raw *jetstream.RawStreamMsg, msg *nats.Msg, m *db.Message) bool {
+	for _, name := range []string{"ce-id", "ce-type", db.HeaderReplay} {
+		if raw.Header.Get(name) != msg.Header.Get(name) {
+			return false
+		}
+	}
+	is := func(body []byte) bool { return string(body) == string(raw.Data) }
+	return is(msg.Data) || is(m.Body) || slices.ContainsFunc(truncations(m.Body), is) // the limit was another then
+}
+
+// acknowledged notes a message that the stream acknowledged. An acknowledgement that says
+// "duplicate" is for whatever message had the id first: unless that was this message, it is
+// published with another id.
+func (p *publisher) acknowledged(ctx context.Context, ack *jetstream.PubAck, m *db.Message, msg *nats.Msg, before bool, out *outcome) error {
+	if ack.Duplicate && m.Topic != "runs" { // whose ids nobody else can make
+		mine, err := p.isMine(ctx, ack, msg, m, before)
+		if err != nil {
+			return err
+		}
+		if !mine {
+			msg.Header.Set(jetstream.MsgIDHeader, m.MsgID+".fresh."+rand.Text())
+			ctx, cancel := context.WithTimeout(ctx, patience)
+			defer cancel()
+			if _, err := p.bus.js.PublishMsg(ctx, msg); err != nil {
+				return err
+			}
+			out.conflicts = append(out.conflicts, *m)
+		}
+	}
+	out.done = append(out.done, m.ID)
+	return nil
+}
+
+// isMine reports whether the message that is there for a duplicate is this one. When it is
+// gone, it was if this one may have been sent before.
+func (p *publisher) isMine(ctx context.Context, ack *jetstream.PubAck, msg *nats.Msg, m *db.Message, before bool) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	stream, err := p.bus.js.Stream(ctx, ack.Stream)
+	if err != nil {
+		return false, err
+	}
+	raw, err := stream.GetMsg(ctx, max(1, ack.Sequence))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return before, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return raw.Subject == msg.Subject && sameMessage(raw, msg, m), nil
+}
+
+// truncations are the forms that a body is shortened to, longest first: without the order,
+// without the changes too, and so on.
+func truncations(body []byte) (list [][]byte) {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(body, &fields); err != nil {
+		return nil
+	}
+	fields["truncated"] = json.RawMessage("true")
+	for _, name := range []string{"order", "changes", "despatch_advice", "invoice", "late_lines"} {
+		delete(fields, name)
+		if short, err := json.Marshal(fields); err == nil {
+			list = append(list, short)
+		}
+	}
+	return list
+}

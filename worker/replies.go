@@ -1,0 +1,171 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+
+	"orderbeat/db"
+)
+
+const (
+	// repliesAtOnce is how many replies are looked at and published to streams at once.
+	repliesAtOnce = 16
+	// replyLife is how long a stream of the caller's may refuse a reply until it is set aside.
+	replyLife = 24 * time.Hour
+	// lookLife is how long it may be unknown whether a stream has a reply's subject.
+	lookLife = time.Minute
+)
+
+// reply is a message for the subject that a caller named.
+type reply struct {
+	*db.Message
+	msg    *nats.Msg
+	stream jetstream.Stream // that has the subject, nil when none does
+	before bool             // it may have been sent before
+	err    error            // why it was not published
+	own    bool             // for its own sake
+	forged bool             // another publisher had used its Nats-Msg-Id
+}
+
+// replies publishes results, and events that are told again, to subjects that callers
+// named. Where a stream has the subject, it acknowledges each; plain subscribers get theirs
+// at least once.
+func (p *publisher) replies(ctx context.Context, t *topicRelay, messages []db.Message) (out outcome, err error) {
+	list, err := p.prepare(ctx, t, messages, &out)
+	if err != nil || len(list) == 0 {
+		return out, err
+	}
+	t.attempt.UpTo = max(t.attempt.UpTo, list[len(list)-1].ID)
+	plain := false
+	var sending errgroup.Group
+	sending.SetLimit(repliesAtOnce)
+	for i := range list {
+		r := &list[i]
+		if r.stream != nil {
+			sending.Go(func() error { p.toStream(ctx, r); return nil })
+		} else if r.err == nil {
+			r.err = p.bus.conn.PublishMsg(r.msg)
+			plain = plain || r.err == nil
+		}
+	}
+	_ = sending.Wait() // each error is its reply's
+	var flushed error
+	if plain {
+		flushing, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		flushed = p.bus.conn.FlushWithContext(flushing)
+	}
+	for i := range list {
+		r := &list[i]
+		switch {
+		case r.err == nil && r.stream == nil && flushed != nil:
+			err = flushed
+		case r.err == nil:
+			out.done = append(out.done, r.ID)
+			if r.forged {
+				out.conflicts = append(out.conflicts, *r.Message)
+			}
+		case !p.bus.conn.IsConnected() || ctx.Err() != nil:
+			err = r.err
+		default:
+			out.refuse(r.Message, r.err.Error(), r.own || time.Since(r.Time) > replyLife)
+		}
+	}
+	return out, err
+}
+
+// prepare finds out which stream, if any, has the subject of each reply.
+func (p *publisher) prepare(ctx context.Context, t *topicRelay, messages []db.Message, out *outcome) ([]reply, error) {
+	list := make([]reply, 0, len(messages))
+	for i := range messages {
+		m := &messages[i]
+		msg, err := p.message(ctx, nil, m)
+		if err != nil {
+			return nil, err
+		}
+		if len(m.Subject) > maxSubject {
+			out.refuse(m, fmt.Sprintf("the subject has %d bytes, more than %d", len(m.Subject), maxSubject), true)
+			continue
+		}
+		list = append(list, reply{Message: m, msg: msg, before: m.ID <= t.attempt.UpTo})
+	}
+	var looking errgroup.Group
+	looking.SetLimit(repliesAtOnce)
+	for i := range list {
+		r := &list[i]
+		looking.Go(func() error { p.findStream(ctx, r); return nil })
+	}
+	return list, looking.Wait()
+}
+
+// findStream looks for the stream that has a reply's subject. When NATS does not tell for
+// long, the reply goes to plain subscribers.
+func (p *publisher) findStream(ctx context.Context, r *reply) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	name, err := p.bus.js.StreamNameBySubject(ctx, r.Subject)
+	if err == nil {
+		r.stream, err = p.bus.js.Stream(ctx, name)
+	}
+	if err == nil || errors.Is(err, jetstream.ErrStreamNotFound) || time.Since(r.Time) > lookLife {
+		return
+	}
+	r.err = fmt.Errorf("look for a stream with this subject: %w", err)
+}
+
+// toStream publishes a reply to a stream, unless it is there.
+func (p *publisher) toStream(ctx context.Context, r *reply) {
+	config := r.stream.CachedInfo().Config
+	if config.NoAck {
+		r.err = p.bus.conn.PublishMsg(r.msg)
+		return
+	}
+	if r.before {
+		var there bool
+		if there, r.err = p.replied(ctx, r); there || r.err != nil {
+			return
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	ack, err := p.bus.js.PublishMsg(ctx, r.msg)
+	if err == nil {
+		var out outcome
+		r.err = p.acknowledged(ctx, ack, r.Message, r.msg, r.before, &out)
+		r.forged = len(out.conflicts) > 0
+		return
+	}
+	r.err = fmt.Errorf("stream %s: %w", config.Name, err)
+	if e, ok := errors.AsType[*jetstream.APIError](err); ok {
+		r.own = e.ErrorCode == errCodeMessageSize || e.ErrorCode == errCodeHeaderSize
+	}
+	r.own = r.own || errors.Is(err, nats.ErrMaxPayload)
+}
+
+// replied reports whether the stream has a reply that may have been sent before: looked for
+// among what came after it was to be sent, as far as that is not too much.
+func (p *publisher) replied(ctx context.Context, r *reply) (bool, error) {
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	last, err := r.stream.GetLastMsgForSubject(limited, r.Subject)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if sameMessage(last, r.msg, r.Message) {
+		return true, nil
+	}
+	if last.Time.Before(r.Time.Add(-time.Minute)) { // by clocks that differ a little
+		return false, nil
+	}
+	const near = 10_000
+	return p.find(ctx, r.stream, last.Sequence-min(last.Sequence, near), r.msg, r.Message)
+}

@@ -1,0 +1,198 @@
+package worker_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"orderbeat/clients"
+	"orderbeat/jobs"
+	"orderbeat/worker"
+)
+
+// Nobody who may only publish requests can take a due time from a schedule.
+func TestCallersCannotClaimDueTimes(t *testing.T) {
+	t.Parallel()
+	due := time.Now().Add(4 * time.Second).Truncate(time.Second).UTC()
+	b := start(t, func(c *worker.Config) {
+		c.Schedules = []worker.Schedule{{Name: "nightly", Provider: "michelin", Kind: "sync", Cron: once{due}, CatchUp: "none", Overlap: "allow"}}
+	})
+	key := "nightly@" + due.Format(time.RFC3339)
+	for _, id := range []string{key, "consent:jane@1.1.sync", "other@2031-01-01T00:00:00+02:00"} {
+		b.publish("orderbeat.runs.michelin.fetch", `{"order_ids":["NOSUCH"]}`, nats.Header{"Nats-Msg-Id": {id}})
+	}
+	b.publish("orderbeat.runs.michelin.fetch", `{"order_ids":["NOSUCH"]}`, nats.Header{"Nats-Msg-Id": {key + "." + strings.Repeat("0", 32)}})
+	for n := 1; n <= 3; n++ {
+		if r := b.result(n); r.State != jobs.Failed || r.Trigger != "nats" || r.Errors[0].Code != clients.CodeInvalid || !strings.Contains(r.Errors[0].Message, "reserved") {
+			t.Errorf("got %+v, want it refused", r)
+		}
+	}
+	b.eventually("the schedule has its run", func() bool {
+		tick, ok, err := b.db.LastTick(t.Context(), "nightly")
+		if err != nil || !ok || tick.RunID == "" {
+			return false
+		}
+		run, found, err := b.db.Run(t.Context(), tick.RunID)
+		return err == nil && found && run.Trigger == "schedule:nightly" && run.Kind == "sync" && run.Key == key
+	})
+}
+
+// once is a schedule with one due time.
+type once struct{ at time.Time }
+
+func (o once) Next(t time.Time) time.Time {
+	if t.Before(o.at) {
+		return o.at
+	}
+	return time.Time{}
+}
+
+// Callers name subjects of their own for replies, and what is accepted is sent.
+func TestReplySubjects(t *testing.T) {
+	t.Parallel()
+	b := start(t, nil)
+	for n, subject := range []string{
+		"orderbeat.orders.michelin.detroit.SO1", "orderbeat.alerts.michelin.x", "orderbeat.jobs.michelin.detroit.sync", "orderbeat.runs.michelin.sync",
+		"orderbeat.api.runs.start", "orderbeat.x", "$KV.ORDERBEAT_WORKER.store", "$JS.API.INFO", "a..b", "a.", ".a", "a.*", "a.>", "a\x00b", "a\u0085b", strings.Repeat("a", 1025),
+	} {
+		b.publish("orderbeat.runs.michelin.sync", ``, nats.Header{"Orderbeat-Reply-To": {subject}})
+		if r := b.result(n + 1); r.State != jobs.Failed || !strings.Contains(r.Errors[0].Message, "not a subject") {
+			t.Errorf("%q: got %+v, want it refused", subject, r)
+		}
+	}
+	for _, subject := range []string{strings.Repeat("b", 1024), "_INBOX.abc.def", "orderbeats.mine"} {
+		replies, err := b.conn.SubscribeSync(subject)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.conn.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		b.publish("orderbeat.runs.michelin.sync", ``, nats.Header{"Orderbeat-Reply-To": {subject}})
+		if _, err := replies.NextMsg(15 * time.Second); err != nil {
+			t.Errorf("%.20s: %v, want the result", subject, err)
+		}
+	}
+}
+
+// asks publishes requests that ask the same while the run waits, with ids and reply
+// subjects of their own.
+func (b *bench) asks(n int, subject func(int) string) {
+	b.t.Helper()
+	for i := range n {
+		b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nats.Header{
+			"Nats-Msg-Id": {fmt.Sprint("request-", i)}, "Orderbeat-Reply-To": {subject(i)},
+		})
+	}
+}
+
+// A stream that keeps the replies has one for each request, also of one that was repeated
+// with another subject, of those that joined a run, and when the run is cancelled.
+func TestEachRequesterHasItsReply(t *testing.T) {
+	t.Parallel()
+	for name, cancel := range map[string]bool{"succeeded": false, "cancelled": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := start(t, func(c *worker.Config) { c.Providers[0].Concurrency = 1 })
+			if _, err := b.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "REPLIES", Subjects: []string{"replies.>"}}); err != nil {
+				t.Fatal(err)
+			}
+			answer := make(chan struct{})
+			b.supplier.answers(func(ctx context.Context, q clients.Query) (clients.Answer, error) {
+				select {
+				case <-answer:
+				case <-ctx.Done():
+				}
+				return lists(0, "SO1")(ctx, q)
+			})
+			b.ask("runs.start", `{"provider":"michelin","kind":"sync","accounts":["st. paul"]}`) // holds the one slot
+			b.eventually("it is in hand", func() bool { return b.supplier.calls() == 1 })
+			const requests = 9
+			b.asks(requests, func(i int) string { return fmt.Sprint("replies.", i%3) }) // some share a subject
+			b.eventually("they are one run", func() bool { return b.value("SELECT count(*) FROM joined_requests") == fmt.Sprint(requests-1) })
+			b.asks(2, func(i int) string { return fmt.Sprint("replies.repeated.", i) }) // the stream of requests drops these
+			if cancel {
+				b.ask("runs.cancel", fmt.Sprintf(`{"run_id":%q}`, b.value("SELECT run_id FROM runs WHERE key = 'request-0'")))
+			}
+			close(answer)
+			b.eventually("every request has a reply", func() bool { return b.holds("REPLIES", "replies.>") == requests+2 })
+			b.asks(1, func(int) string { return "replies.late" })
+			b.eventually("a repeated request has one when the run is over", func() bool { return b.holds("REPLIES", "replies.late") == 1 })
+			want := jobs.Succeeded
+			if cancel {
+				want = jobs.Cancelled
+			}
+			for _, m := range b.messages("REPLIES", "replies.>", requests+3) {
+				var run jobs.Run
+				b.decode(m.Data(), &run)
+				if run.State != want || m.Headers().Get("ce-id") != run.ID+".result" {
+					t.Errorf("got %+v with ce-id %s, want %s", run, m.Headers().Get("ce-id"), want)
+				}
+			}
+			b.settled()
+			if n := b.holds("REPLIES", "replies.>"); n != requests+3 {
+				t.Errorf("got %d replies, want %d", n, requests+3)
+			}
+		})
+	}
+}
+
+// A caller's stream that is full holds up its own replies, and no others.
+func TestFullStreamOfACallerHoldsUpNobodyElse(t *testing.T) {
+	t.Parallel()
+	b := start(t, nil)
+	full, err := b.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "FULL", Subjects: []string{"full.>"}, MaxMsgs: 1, Discard: jetstream.DiscardNew})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.publish("full.x", ``, nil)
+	replies, err := b.conn.SubscribeSync("mine")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.publish("orderbeat.runs.michelin.sync", ``, nats.Header{"Orderbeat-Reply-To": {"full.mine"}})
+	b.result(1)
+	b.publish("orderbeat.runs.michelin.sync", ``, nats.Header{"Orderbeat-Reply-To": {"mine"}})
+	if _, err := replies.NextMsg(15 * time.Second); err != nil {
+		t.Errorf("%v, want the other's result", err)
+	}
+	if err := full.Purge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.eventuallyWithin(time.Minute, "the reply comes when there is room", func() bool { return b.holds("FULL", "full.mine") == 1 })
+}
+
+// What the provider no longer knows is answered from the database, and says since when.
+func TestOrderThatTheProviderNoLongerKnows(t *testing.T) {
+	t.Parallel()
+	b := start(t, nil)
+	const question = `{"provider":"michelin","account":"detroit","order_id":"SO1","max_age":"0s"}`
+	type reply struct {
+		Source        string     `json:"source"`
+		NotFoundSince *time.Time `json:"not_found_since"`
+	}
+	get := func() (r reply) {
+		b.decode(b.request("orders.get", question, nil).Data, &r)
+		return r
+	}
+	if r := get(); r.Source != "live" || r.NotFoundSince != nil {
+		t.Errorf("got %+v, want it live", r)
+	}
+	b.supplier.answers(lists(0))
+	first := get()
+	if first.Source != "stored" || first.NotFoundSince == nil || time.Since(*first.NotFoundSince) > time.Minute {
+		t.Fatalf("got %+v, want it stored, and not found since now", first)
+	}
+	if r := get(); r.NotFoundSince == nil || !r.NotFoundSince.Equal(*first.NotFoundSince) {
+		t.Errorf("got %+v, want the time of the first answer", r)
+	}
+	b.supplier.answers(lists(0, "SO1"))
+	if r := get(); r.Source != "live" || r.NotFoundSince != nil {
+		t.Errorf("got %+v, want it live again", r)
+	}
+}

@@ -1,0 +1,151 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// homeFor is how long what is known of a stream is taken for true while publishing succeeds.
+const homeFor = 10 * time.Second
+
+// home is the stream of a topic, as it was when it was looked up.
+type home struct {
+	jetstream.Stream
+	config jetstream.StreamConfig
+	last   uint64 // sequence of its last message then
+	looked time.Time
+}
+
+// home returns the stream of a topic, and makes it when it is missing; known may serve
+// still, unless it must be looked up anew.
+func (q *queues) home(ctx context.Context, topic string, known *home, anew bool) (*home, error) {
+	if known != nil && !anew && time.Since(known.looked) < homeFor {
+		return known, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	want := q.wanted(topic)
+	stream, err := q.open(ctx, want)
+	if err != nil {
+		return nil, err
+	}
+	info := stream.CachedInfo()
+	return &home{Stream: stream, config: info.Config, last: info.State.LastSeq, looked: time.Now()}, nil
+}
+
+// wanted is what the stream of a topic is to be.
+func (q *queues) wanted(topic string) jetstream.StreamConfig {
+	all := q.streamConfigs(q.config)
+	return all[slices.IndexFunc(all, func(c jetstream.StreamConfig) bool { return c.Name == q.stream(topic) })]
+}
+
+// covers reports whether the stream takes messages on a subject.
+func (h *home) covers(subject string) bool {
+	return slices.ContainsFunc(h.config.Subjects, func(filter string) bool { return server.SubjectMatchesFilter(subject, filter) })
+}
+
+// subjectIsFull reports whether the stream takes no further message on this subject.
+func (h *home) subjectIsFull(ctx context.Context, subject string) (bool, error) {
+	if !h.config.DiscardNewPerSubject || h.config.MaxMsgsPerSubject <= 0 {
+		return false, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	info, err := h.Info(ctx, jetstream.WithSubjectFilter(subject))
+	if err != nil {
+		return false, err
+	}
+	return int64(info.State.Subjects[subject]) >= h.config.MaxMsgsPerSubject, nil //nolint:gosec // no stream has as many messages
+}
+
+// explain adds to a failure to publish which stream it was, and what is wrong with it.
+func (h *home) explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	switch {
+	case h.config.Sealed:
+		return fmt.Errorf("stream %s is sealed, which cannot be undone; delete it, and it is made again: %w", h.config.Name, err)
+	case errors.Is(err, context.Canceled):
+		return err
+	}
+	return fmt.Errorf("stream %s: %w", h.config.Name, err)
+}
+
+// check logs what is wrong with a stream that is there, once. The error is [errStream] for
+// one that cannot be worked with.
+func (q *queues) check(info *jetstream.StreamInfo, want jetstream.StreamConfig) error {
+	got := info.Config
+	if got.Retention != want.Retention {
+		return fmt.Errorf("%w: %s has retention %s and must have %s; delete it, and it is made again", errStream, want.Name, got.Retention, want.Retention)
+	}
+	if got.Mirror != nil {
+		return fmt.Errorf("%w: %s is a mirror, which takes no messages", errStream, want.Name)
+	}
+	text := strings.Join(faults(&got, &want), "; ")
+	q.mu.Lock()
+	news := q.told[want.Name] != text
+	if q.told == nil {
+		q.told = map[string]string{}
+	}
+	q.told[want.Name] = text
+	q.mu.Unlock()
+	switch {
+	case news && text != "":
+		q.log.Warn("stream is not as Orderbeat makes it", "stream", want.Name, "faults", text)
+	case news:
+		q.log.Info("stream is as it should be", "stream", want.Name)
+	}
+	return nil
+}
+
+// replicate gives a stream as many replicas as are configured, or says why it did not.
+func (q *queues) replicate(ctx context.Context, stream jetstream.Stream, want int) {
+	config := stream.CachedInfo().Config
+	had := config.Replicas
+	if had >= want {
+		return
+	}
+	config.Replicas = want
+	if _, err := q.js.UpdateStream(ctx, config); err != nil {
+		q.problems.Activity("replicas").Noticed("replicas not raised", err, "stream", config.Name, "replicas", had, "configured", want)
+		return
+	}
+	q.log.Info("replicas raised", "stream", config.Name, "from", had, "to", want)
+}
+
+// faults lists what an operator should know about a stream that is not as it is made.
+func faults(got, want *jetstream.StreamConfig) (list []string) {
+	add := func(wrong bool, text string, args ...any) {
+		if wrong {
+			list = append(list, fmt.Sprintf(text, args...))
+		}
+	}
+	covers := slices.ContainsFunc(got.Subjects, func(filter string) bool { return server.SubjectMatchesFilter(want.Subjects[0], filter) })
+	add(!covers, "its subjects %q do not cover %s: messages on others wait", got.Subjects, want.Subjects[0])
+	add(got.Sealed, "it is sealed and takes no messages: delete it, and it is made again")
+	add(got.NoAck, "it has no_ack: every message is looked up after it was published, which is slow")
+	add(got.Duplicates > 0 && got.Duplicates < want.Duplicates, "its duplicate window is %s, shorter than %s", got.Duplicates, want.Duplicates)
+	add(got.MaxMsgSize > 0, "max_msg_size %d: larger messages are truncated, or set aside", got.MaxMsgSize)
+	limited := got.MaxMsgs > 0 || got.MaxBytes > 0 && got.MaxBytes != want.MaxBytes
+	add(limited && got.Discard == jetstream.DiscardNew, "discard new: when it is full, messages wait")
+	add(got.MaxMsgsPerSubject > 0 && got.DiscardNewPerSubject, "discard_new_per_subject with %d messages per subject: further ones are set aside", got.MaxMsgsPerSubject)
+	add(got.Storage != want.Storage, "its storage is %s: messages are lost when its server stops", got.Storage)
+	if want.Retention == jetstream.WorkQueuePolicy {
+		add(limited && got.Discard == jetstream.DiscardOld, "discard old: when it is full, requests or jobs are lost")
+		add(got.MaxAge > 0, "max_age %s: requests or jobs that wait longer are lost", got.MaxAge)
+		add(got.MaxMsgsPerSubject > 0 && !got.DiscardNewPerSubject, "%d messages per subject: earlier requests or jobs are lost", got.MaxMsgsPerSubject)
+	} else {
+		add(limited && got.Discard == jetstream.DiscardOld, "discard old with a limit: old messages go before their time")
+		add(got.MaxMsgsPerSubject > 0 && !got.DiscardNewPerSubject, "%d messages per subject: older ones go before their time", got.MaxMsgsPerSubject)
+		add(got.MaxAge > 0 && got.MaxAge < want.MaxAge, "max_age %s, shorter than %s", got.MaxAge, want.MaxAge)
+	}
+	return list
+}
