@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"slices"
+	"time"
 
 	"orderbeat/clients"
 	"orderbeat/jobs"
@@ -20,15 +21,16 @@ var jobAlerts = []clients.Code{clients.CodeUnauthorized, clients.CodeForbidden, 
 // credentials where apart is "", else the documents that this kind of job asks for. They
 // come and go apart, because a supplier may give an account the one and not the other:
 // one alert for both would be resolved by every success here, and raised by every
-// failure there.
+// failure there. So do those of checks, which prove nothing about orders.
 type account struct{ provider, name, apart string }
 
-// apartKinds are the kinds whose alerts are apart, in SQL.
-const apartKinds = `('despatch', 'invoice')`
+// checkKind is [account.apart] of the kind check.
+const checkKind = "check"
 
 // apartOf is [account.apart] of a job.
 func apartOf(kind string) string {
-	if kind == "despatch" || kind == "invoice" {
+	switch kind {
+	case "despatch", "invoice", checkKind:
 		return kind
 	}
 	return ""
@@ -59,18 +61,18 @@ func (t *tx) judge(o *jobs.Outcome, inline bool, traceparent string) error {
 // something a person should know of. A check that is not possible is an answer to who
 // wanted it, and no trouble of the account.
 func alertOf(o *jobs.Outcome) (a Alert, ok bool) {
-	if o.Err == nil || o.Kind == "check" && o.Err.Code == clients.CodeInvalid {
+	if o.Err == nil || o.Kind == checkKind && o.Err.Code == clients.CodeInvalid {
 		return a, false
 	}
 	a = Alert{
 		Provider: o.Provider, Account: o.Account, Code: o.Err.Code, Message: o.Err.Message, Hint: o.Err.Hint,
-		Since: o.FinishedAt, RunID: o.RunID, JobID: o.ID, apart: apartOf(o.Kind),
+		Since: o.FinishedAt, RunID: o.RunID, JobID: o.ID, Kind: apartOf(o.Kind),
 	}
 	if a.Message == "" {
 		a.Message = o.Err.Error()
 	}
-	if a.apart != "" {
-		a.Message = a.apart + ": " + a.Message
+	if a.Kind != "" {
+		a.Message = a.Kind + ": " + a.Message
 	}
 	if o.State == jobs.Dead {
 		a.Code, a.Hint = codeDead, "the next run asks again; or bring it back: orderbeat jobs retry "+o.ID
@@ -78,14 +80,23 @@ func alertOf(o *jobs.Outcome) (a Alert, ok bool) {
 	return a, slices.Contains(jobAlerts, a.Code)
 }
 
-// calm resolves what earlier jobs of the account raised. Nearly always that is
-// nothing, which the writer knows without asking the database.
+// calm resolves what earlier jobs of the account raised; orders that come prove what a
+// check does, too. Nearly always that is nothing, which the writer knows without asking
+// the database.
 func (t *tx) calm(o *jobs.Outcome, traceparent string) error {
 	a := account{o.Provider, o.Account, apartOf(o.Kind)}
+	if err := t.calmAccount(a, o.FinishedAt, traceparent); err != nil || a.apart != "" {
+		return err
+	}
+	a.apart = checkKind
+	return t.calmAccount(a, o.FinishedAt, traceparent)
+}
+
+func (t *tx) calmAccount(a account, at time.Time, traceparent string) error {
 	if !t.w.alarmed[a] {
 		return nil
 	}
-	if _, err := t.resolve(a, "", jobAlerts, o.FinishedAt, traceparent); err != nil {
+	if _, err := t.resolve(a, "", jobAlerts, at, traceparent); err != nil {
 		return err
 	}
 	t.calmed = append(t.calmed, a)
@@ -98,7 +109,7 @@ func (t *tx) alarm(a *Alert) {
 	if a.User != "" || !slices.Contains(jobAlerts, a.Code) {
 		return
 	}
-	key := account{a.Provider, a.Account, a.apart}
+	key := account{a.Provider, a.Account, a.Kind}
 	t.w.alarmed[key] = true
 	t.calmed = slices.DeleteFunc(t.calmed, func(c account) bool { return c == key })
 }
@@ -129,6 +140,6 @@ func (d *DB) loadAlarmed(ctx context.Context) error {
 }
 
 const alarmedSQL = `
-SELECT a.provider, a.account, coalesce(j.kind, '')
-  FROM alerts AS a LEFT JOIN jobs AS j ON j.job_id = a.job_id AND j.kind IN ` + apartKinds + `
+SELECT a.provider, a.account, a.kind
+  FROM alerts AS a
  WHERE a.state = 'raised' AND a.user = '' AND a.code IN (SELECT value FROM json_each(?))`

@@ -19,12 +19,13 @@ const (
 	AlertResolved = "resolved"
 )
 
-// maxAlerts bounds how many alerts are listed.
+// maxAlerts bounds how many alerts are listed, but for those that are raised: of these
+// there is one at most of each provider, account, user, code and kind.
 const maxAlerts = 1000
 
 // Alert is something that a person should look at, or should have. Its JSON is the
 // message that tells of it. There is one that is raised, at most, of a provider,
-// account, user and code.
+// account, user, code and kind.
 type Alert struct {
 	Code clients.Code `json:"code"`
 	// State is [AlertRaised] or [AlertResolved].
@@ -43,9 +44,10 @@ type Alert struct {
 	// RunID and JobID are the job that raised it, "" when none did.
 	RunID string `json:"run_id,omitzero"`
 	JobID string `json:"job_id,omitzero"`
+	// Kind is despatch, invoice or check where a job of that kind raised it, else "".
+	Kind string `json:"kind,omitzero"`
 
-	id    int64  // of its row
-	apart string // of a job's alert, the kind when that is one of apartKinds
+	id int64 // of its row
 }
 
 // Raise raises an alert, and tells of it, unless it is raised already: then it
@@ -84,10 +86,10 @@ func (d *DB) Reword(ctx context.Context, a Alert) error {
 
 const rewordSQL = `
 UPDATE alerts SET message = substr(?, 1, 1000), hint = ?
- WHERE state = 'raised' AND provider = ? AND account = ? AND user = ? AND code = ?`
+ WHERE state = 'raised' AND provider = ? AND account = ? AND user = ? AND code = ? AND kind = ''`
 
 // Resolve resolves those alerts with these codes that are raised of exactly this
-// provider, account and user, tells of each, and returns them.
+// provider, account and user, and of no kind, tells of each, and returns them.
 func (d *DB) Resolve(ctx context.Context, provider, name, user string, codes ...clients.Code) (resolved []Alert, err error) {
 	err = d.writer.do(ctx, 2, false, func(t *tx) (err error) {
 		resolved, err = t.resolve(account{provider: provider, name: name}, user, codes, time.Now(), "")
@@ -99,14 +101,49 @@ func (d *DB) Resolve(ctx context.Context, provider, name, user string, codes ...
 	return resolved, nil
 }
 
-// Alerts returns the alerts that are raised, or all, newest first; never more than
-// 1,000.
-func (d *DB) Alerts(ctx context.Context, raisedOnly bool) ([]Alert, error) {
-	query := allAlertsSQL
-	if raisedOnly {
-		query = raisedAlertsSQL
+// ResolveAlerts resolves those of the alerts that are still raised, and tells of each.
+func (d *DB) ResolveAlerts(ctx context.Context, list []Alert) error {
+	return d.writer.do(ctx, 2*len(list), false, func(t *tx) error {
+		for _, a := range list {
+			of := account{provider: a.Provider, name: a.Account, apart: a.Kind}
+			if _, err := t.resolve(of, a.User, []clients.Code{a.Code}, time.Now(), ""); err != nil {
+				return fmt.Errorf("alert %s of %s: %w", a.Code, a.Provider, err)
+			}
+		}
+		return nil
+	})
+}
+
+// RaisedAlerts counts the alerts that are raised, by provider and code.
+func (d *DB) RaisedAlerts(ctx context.Context) (counts map[AlertKey]int, err error) {
+	rows, err := d.readers.QueryContext(ctx, countAlertsSQL)
+	if err != nil {
+		return nil, err
 	}
-	rows, err := d.readers.QueryContext(ctx, query, maxAlerts)
+	counts = map[AlertKey]int{}
+	err = all(rows, func(rows *sql.Rows) error {
+		var key AlertKey
+		var n int
+		err := rows.Scan(&key.Provider, &key.Code, &n)
+		counts[key] = n
+		return err
+	})
+	return counts, err
+}
+
+// AlertKey is what [DB.RaisedAlerts] counts by.
+type AlertKey struct {
+	Provider string
+	Code     clients.Code
+}
+
+// Alerts returns all alerts that are raised, or the latest 1,000 of all, newest first.
+func (d *DB) Alerts(ctx context.Context, raisedOnly bool) ([]Alert, error) {
+	query, args := allAlertsSQL, []any{maxAlerts}
+	if raisedOnly {
+		query, args = raisedAlertsSQL, nil
+	}
+	rows, err := d.readers.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -121,11 +158,13 @@ func (d *DB) Alerts(ctx context.Context, raisedOnly bool) ([]Alert, error) {
 }
 
 const (
-	alertColumns = `alert_id, provider, account, user, code, state, message, hint, link, since, run_id, job_id`
+	alertColumns = `alert_id, provider, account, user, code, state, message, hint, link, since, run_id, job_id, kind`
 
 	allAlertsSQL    = `SELECT ` + alertColumns + ` FROM alerts ORDER BY alert_id DESC LIMIT ?`
 	raisedAlertsSQL = `SELECT ` + alertColumns + ` FROM alerts INDEXED BY alerts_raised
- WHERE state = 'raised' ORDER BY alert_id DESC LIMIT ?`
+ WHERE state = 'raised' ORDER BY alert_id DESC`
+	countAlertsSQL = `
+SELECT provider, code, count(*) FROM alerts INDEXED BY alerts_raised WHERE state = 'raised' GROUP BY provider, code`
 )
 
 // dest is where alertColumns are scanned into.
@@ -136,13 +175,14 @@ func (a *Alert) dest() []any {
 		timeInto{&a.Since},
 		textInto[string]{&a.RunID},
 		textInto[string]{&a.JobID},
+		&a.Kind,
 	}
 }
 
 // raise keeps an alert and puts the message into the outbox, unless it is raised already.
 func (t *tx) raise(a Alert, traceparent string) (bool, error) {
 	err := t.row(raiseSQL, []any{
-		a.Provider, a.Account, a.User, string(a.Code), a.Message, a.Hint, orNull(a.Link), stamp(a.Since), orNull(a.RunID), orNull(a.JobID),
+		a.Provider, a.Account, a.User, string(a.Code), a.Message, a.Hint, orNull(a.Link), stamp(a.Since), orNull(a.RunID), orNull(a.JobID), a.Kind,
 	}, a.dest()...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
@@ -155,9 +195,9 @@ func (t *tx) raise(a Alert, traceparent string) (bool, error) {
 }
 
 const raiseSQL = `
-INSERT INTO alerts (provider, account, user, code, state, message, hint, link, since, run_id, job_id)
-VALUES (?, ?, ?, ?, 'raised', substr(?, 1, 1000), ?, ?, ?, ?, ?)
-    ON CONFLICT (provider, account, user, code) WHERE state = 'raised' DO NOTHING
+INSERT INTO alerts (provider, account, user, code, state, message, hint, link, since, run_id, job_id, kind)
+VALUES (?, ?, ?, ?, 'raised', substr(?, 1, 1000), ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (provider, account, user, code, kind) WHERE state = 'raised' DO NOTHING
 RETURNING ` + alertColumns
 
 // resolve ends the alerts with these codes that are raised of somebody, and puts their
@@ -190,7 +230,7 @@ const resolveSQL = `
 UPDATE alerts SET state = 'resolved', resolved_at = ?
  WHERE state = 'raised' AND provider = ? AND account = ? AND user = ?
    AND code IN (SELECT value FROM json_each(?))
-   AND coalesce((SELECT j.kind FROM jobs AS j WHERE j.job_id = alerts.job_id AND j.kind IN ` + apartKinds + `), '') = ?
+   AND kind = ?
 RETURNING ` + alertColumns
 
 // putAlert tells of an alert that was raised or resolved at a time. The message's id is

@@ -20,6 +20,10 @@ type Committed struct {
 	Run *jobs.Run
 }
 
+// ErrOutcome is wrapped by the error of [DB.Commit] when the outcome itself cannot be
+// stored: the same one will not be another time.
+var ErrOutcome = errors.New("the outcome cannot be stored")
+
 // BeginJob reports whether this attempt is still to be made: the job has not ended, and
 // this attempt at it is not recorded. The job and its run are then marked as running,
 // without waiting for the disk: the mark is for people. The error is [ErrUnknown] for a
@@ -85,11 +89,11 @@ func (d *DB) Commit(ctx context.Context, o jobs.Outcome) (Committed, error) {
 	}
 	list, err := observe(&o)
 	if err != nil {
-		return Committed{}, fmt.Errorf("job %s: %w", o.ID, err)
+		return Committed{}, fmt.Errorf("job %s: %w: %w", o.ID, ErrOutcome, err)
 	}
 	papers, err := documents(&o)
 	if err != nil {
-		return Committed{}, fmt.Errorf("job %s: %w", o.ID, err)
+		return Committed{}, fmt.Errorf("job %s: %w: %w", o.ID, ErrOutcome, err)
 	}
 	var c Committed
 	err = d.writer.do(ctx, rowsOf(&o)+4, false, func(t *tx) (err error) {

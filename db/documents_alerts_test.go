@@ -1,7 +1,9 @@
 package db_test
 
 import (
+	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -37,8 +39,12 @@ func TestAlertsAboutDocumentsComeAndGoApart(t *testing.T) {
 		t.Errorf("a sync's alert, after an invoice that succeeded (-want +got):\n%s", diff)
 	}
 	outcome(t, d, "check", noon, fine)
+	if diff := cmp.Diff([]string{raised}, alerts(t, d, true)); diff != "" {
+		t.Errorf("a sync's alert, after a check that succeeded (-want +got):\n%s", diff)
+	}
+	outcome(t, d, "sync", noon, fine)
 	if diff := cmp.Diff([]string{}, alerts(t, d, true)); diff != "" {
-		t.Errorf("after a check that succeeded (-want +got):\n%s", diff)
+		t.Errorf("after a sync that succeeded (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"michelin.forbidden.1.raised", "michelin.forbidden.1.resolved", "michelin.forbidden.2.raised", "michelin.forbidden.2.resolved"}, told(t, d)); diff != "" {
 		t.Errorf("told (-want +got):\n%s", diff)
@@ -65,5 +71,69 @@ func TestAlertsAboutDocumentsAreRememberedOverARestart(t *testing.T) {
 	outcome(t, d, "despatch", noon, func(*jobs.Outcome) {})
 	if got := alerts(t, d, true); len(got) != 0 {
 		t.Errorf("after a despatch: got %v, want none", got)
+	}
+}
+
+// TestAlertsOfOneCodeAreToldByKind has an account refused for orders, for invoices and by a check.
+func TestAlertsOfOneCodeAreToldByKind(t *testing.T) {
+	d := open(t)
+	forbidden := func(o *jobs.Outcome) {
+		o.State, o.Err = jobs.Failed, &clients.Error{Code: clients.CodeForbidden, Message: "not yours", Hint: "ask"}
+	}
+	fine := func(*jobs.Outcome) {}
+	kinds := func() (raised []string) {
+		t.Helper()
+		list, err := d.Alerts(t.Context(), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range list {
+			raised = append(raised, a.Kind)
+		}
+		slices.Sort(raised)
+		return raised
+	}
+	for _, kind := range []string{"sync", "invoice", "check"} {
+		outcome(t, d, kind, noon, forbidden)
+		outcome(t, d, kind, noon, forbidden)
+	}
+	if diff := cmp.Diff([]string{"", "check", "invoice"}, kinds()); diff != "" {
+		t.Errorf("raised (-want +got):\n%s", diff)
+	}
+	if counts, err := d.RaisedAlerts(t.Context()); err != nil || counts[db.AlertKey{Provider: "michelin", Code: clients.CodeForbidden}] != 3 {
+		t.Errorf("got %v, %v, want 3", counts, err)
+	}
+	outcome(t, d, "check", noon, fine)
+	if diff := cmp.Diff([]string{"", "invoice"}, kinds()); diff != "" {
+		t.Errorf("after a check that succeeded (-want +got):\n%s", diff)
+	}
+	outcome(t, d, "check", noon, forbidden)
+	outcome(t, d, "sync", noon, fine)
+	if diff := cmp.Diff([]string{"invoice"}, kinds()); diff != "" {
+		t.Errorf("after a sync that succeeded, which proves what a check does (-want +got):\n%s", diff)
+	}
+	list, err := d.Alerts(t.Context(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.ResolveAlerts(t.Context(), list); err != nil {
+		t.Fatal(err)
+	}
+	if got := kinds(); len(got) != 0 {
+		t.Errorf("got %v, want each resolved by itself, whatever its kind", got)
+	}
+}
+
+// TestAllRaisedAlertsAreListed raises more than are listed of all.
+func TestAllRaisedAlertsAreListed(t *testing.T) {
+	d := open(t)
+	const many = 1200
+	for i := range many {
+		if _, err := d.Raise(t.Context(), db.Alert{Provider: "michelin", Account: fmt.Sprint(i), Code: "stale"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if list, err := d.Alerts(t.Context(), true); err != nil || len(list) != many {
+		t.Errorf("got %d, %v, want %d", len(list), err, many)
 	}
 }

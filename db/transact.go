@@ -88,7 +88,7 @@ func (w *writer) begin(t *tx) error {
 func (o *op) safely(t *tx) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			err = fmt.Errorf("%w: panic: %v\n%s", ErrOutcome, p, debug.Stack())
 		}
 	}()
 	return o.run(t)

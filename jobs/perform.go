@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -19,10 +18,11 @@ import (
 // program stops or a caller left, Perform returns an error that wraps
 // [context.Canceled] and nothing happened: the attempt does not count.
 func Perform(ctx context.Context, p clients.Provider, a clients.Account, job Job, retry clients.Retry) (Outcome, error) {
-	out := Outcome{Job: job, Volatile: p.Traits().Volatile, AskedAt: moment(time.Now())}
+	out := Outcome{Job: job, AskedAt: moment(time.Now())}
 	kind := Kinds[job.Kind]
 	ctx, recording := clients.Record(ctx)
-	answer, err := ask(ctx, kind, p, job.Query(a))
+	answer, volatile, err := ask(ctx, kind, p, job.Query(a))
+	out.Volatile = volatile
 	out.Exchanges = recording.Exchanges()
 	if err != nil && errors.Is(context.Cause(ctx), context.Canceled) {
 		return Outcome{}, fmt.Errorf("job %s: %w", job.ID, context.Cause(ctx))
@@ -58,16 +58,21 @@ func (o *Outcome) keep(a clients.Answer) {
 	}
 }
 
-func ask(ctx context.Context, kind Kind, p clients.Provider, q clients.Query) (answer clients.Answer, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = &clients.Error{Op: "ask", Code: clients.CodeInternal, Message: fmt.Sprintf("panic: %v\n%s", r, debug.Stack())}
-		}
-	}()
-	if kind.Ask != nil {
-		return kind.Ask(ctx, p, q)
+// ask puts a question to a provider. volatile is its [clients.Traits.Volatile].
+func ask(ctx context.Context, kind Kind, p clients.Provider, q clients.Query) (answer clients.Answer, volatile []string, err error) {
+	traits, err := clients.TraitsOf(p)
+	if err != nil {
+		return answer, nil, err
 	}
-	return p.Orders(ctx, q)
+	err = clients.Recover("ask", func() (err error) {
+		if kind.Ask != nil {
+			answer, err = kind.Ask(ctx, p, q)
+		} else {
+			answer, err = p.Orders(ctx, q)
+		}
+		return err
+	})
+	return answer, traits.Volatile, err
 }
 
 // hint is an error's, and where to find an answer that could not be read.

@@ -18,7 +18,9 @@ const MaxJobs = 20_000
 
 // Target is whom a run asks.
 type Target struct {
-	Traits   clients.Traits
+	Traits clients.Traits
+	// Err is why no run can be planned for the provider; nil when one can.
+	Err      error
 	Accounts []clients.Account
 	// Open holds the open orders of each account, for kinds that follow them
 	// ([Kind.Follows]).
@@ -97,6 +99,9 @@ func plan(run Run, targets map[string]Target, now time.Time) ([]Job, error) {
 	if !ok {
 		return nil, Invalid("unknown provider "+quote(run.Provider), "configured: "+names(targets))
 	}
+	if target.Err != nil {
+		return nil, target.Err
+	}
 	kind, ok := Kinds[run.Kind]
 	if !ok {
 		return nil, Invalid("unknown kind "+quote(run.Kind), "known: "+names(Kinds))
@@ -108,7 +113,11 @@ func plan(run Run, targets map[string]Target, now time.Time) ([]Job, error) {
 	var asked [][]Question // of each account
 	total := 0
 	for _, a := range accounts {
-		questions, err := kind.Plan(Planning{Params: run.Params, Account: a, Traits: target.Traits, Open: target.Open[a.Name], Kept: target.Kept[a.Name], Now: now})
+		var questions []Question
+		err := clients.Recover("plan", func() (err error) { // traits are the provider's to say
+			questions, err = kind.Plan(Planning{Params: run.Params, Account: a, Traits: target.Traits, Open: target.Open[a.Name], Kept: target.Kept[a.Name], Now: now})
+			return err
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -191,7 +200,8 @@ func (r *Run) fail(err error, now time.Time) {
 	const keep = 4 << 10
 	e := clients.AsError(err)
 	r.State, r.StartedAt, r.FinishedAt = Failed, &now, &now
-	r.Errors = []RunError{{Code: e.Code, Message: e.Message, Hint: e.Hint}}
+	message := strings.ToValidUTF8(e.Message[:min(len(e.Message), 1000)], "") // it may be a stack
+	r.Errors = []RunError{{Code: e.Code, Message: message, Hint: e.Hint}}
 	if len(r.Params) > keep || !json.Valid(r.Params) {
 		r.Params = nil
 	}

@@ -74,12 +74,12 @@ func planRemap(p Planning) ([]Question, error) {
 // or a document with a value that was hidden when the answers were kept becomes a problem:
 // it cannot be known to be another than the one that is stored.
 func Remap(ctx context.Context, p clients.Provider, a clients.Account, job Job, kept KeptJob, exchanges []clients.Exchange) (Outcome, error) {
-	out := Outcome{Job: job, Volatile: p.Traits().Volatile, AskedAt: kept.AskedAt}
-	answer, err := ask(clients.PlayBack(ctx, exchanges), Kinds[kept.Kind], p, kept.Query(a))
+	out := Outcome{Job: job, AskedAt: kept.AskedAt}
+	answer, volatile, err := ask(clients.PlayBack(ctx, exchanges), Kinds[kept.Kind], p, kept.Query(a))
 	if err != nil && errors.Is(context.Cause(ctx), context.Canceled) {
 		return Outcome{}, fmt.Errorf("job %s: %w", job.ID, context.Cause(ctx))
 	}
-	out.FinishedAt = moment(time.Now())
+	out.Volatile, out.FinishedAt = volatile, moment(time.Now())
 	if err != nil {
 		out.State, out.Err = Failed, clients.AsError(err)
 		return out, nil

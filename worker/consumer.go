@@ -133,6 +133,10 @@ func (c *consumers) perform(ctx context.Context, job jobs.Job) error {
 	}
 	// What the provider answered is kept even when the program is stopping.
 	committed, err := c.db.Commit(context.WithoutCancel(ctx), out)
+	if errors.Is(err, db.ErrOutcome) {
+		out = unstorable(out, err)
+		committed, err = c.db.Commit(context.WithoutCancel(ctx), out)
+	}
 	if err != nil {
 		return err
 	}
@@ -191,6 +195,14 @@ func unknown(job jobs.Job) jobs.Outcome {
 	return jobs.Outcome{
 		Job: job, State: jobs.Failed, AskedAt: now, FinishedAt: now,
 		Err: jobs.Invalid("the account is no longer configured", "put it back into the configuration, or ask without it"),
+	}
+}
+
+// unstorable is the outcome of an attempt whose own outcome the database refuses.
+func unstorable(o jobs.Outcome, err error) jobs.Outcome {
+	return jobs.Outcome{
+		Job: o.Job, State: jobs.Failed, AskedAt: o.AskedAt, FinishedAt: o.FinishedAt, Exchanges: o.Exchanges,
+		Err: &clients.Error{Provider: o.Provider, Op: "store", Code: clients.CodeInternal, Message: err.Error()},
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/clients"
 )
 
 // tendEvery is how often credentials are looked after that nobody uses.
@@ -38,7 +39,11 @@ type credentials struct {
 func newCredentials(c Config) *credentials {
 	s := &credentials{news: newNews(), log: c.Log}
 	for _, p := range c.Providers {
-		for _, source := range credentialsOf(p) {
+		var sources []*auth.Source
+		if err := clients.Recover("credentials", func() error { sources = credentialsOf(p); return nil }); err != nil {
+			c.Log.Error("the provider panicked: its credentials are not looked after", "provider", p.Name, "err", err)
+		}
+		for _, source := range sources {
 			s.hear(&credential{Source: source, accounts: accountsOf(p, source.User())})
 		}
 	}

@@ -100,18 +100,13 @@ func (m *alertMetrics) Describe(ch chan<- *prometheus.Desc) { ch <- alertsRaised
 func (m *alertMetrics) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), metricsPatience)
 	defer cancel()
-	raised, err := m.db.Alerts(ctx, true)
+	raised, err := m.db.RaisedAlerts(ctx)
 	if err != nil {
 		ch <- prometheus.NewInvalidMetric(alertsRaised, err)
 		return
 	}
-	type key struct{ provider, code string }
-	counts := map[key]int{}
-	for _, a := range raised {
-		counts[key{a.Provider, string(a.Code)}]++
-	}
-	for k, n := range counts {
-		ch <- prometheus.MustNewConstMetric(alertsRaised, prometheus.GaugeValue, float64(n), k.provider, k.code)
+	for k, n := range raised {
+		ch <- prometheus.MustNewConstMetric(alertsRaised, prometheus.GaugeValue, float64(n), k.Provider, string(k.Code))
 	}
 }
 

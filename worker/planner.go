@@ -31,7 +31,11 @@ type planner struct {
 func newPlanner(c Config, f *finished, stale *staleness) *planner {
 	p := &planner{db: c.DB, targets: map[string]jobs.Target{}, schedules: map[string]Schedule{}, finished: f, stale: stale, log: c.Log}
 	for _, provider := range c.Providers {
-		p.targets[provider.Name] = jobs.Target{Traits: provider.Traits(), Accounts: provider.Accounts, Lane: provider.Concurrency / 2}
+		traits, err := clients.TraitsOf(provider.Provider)
+		if err != nil {
+			c.Log.Error("the provider panicked: no run of it is started", "provider", provider.Name, "err", err)
+		}
+		p.targets[provider.Name] = jobs.Target{Traits: traits, Err: err, Accounts: provider.Accounts, Lane: provider.Concurrency / 2}
 	}
 	for _, schedule := range c.Schedules {
 		p.schedules[schedule.Name] = schedule
@@ -179,7 +183,7 @@ func (p *planner) handle(ctx context.Context, msg jetstream.Msg, s subjects, pro
 	} else {
 		run, err = p.start(ctx, request)
 	}
-	if invalid := clients.AsError(err); err != nil && invalid.Code == clients.CodeInternal {
+	if run.ID == "" {
 		p.log.Error("a request could not be kept; it stays in the stream", "err", err)
 		_ = msg.NakWithDelay(2 * time.Second) // a lost nak is a redelivery too
 		return

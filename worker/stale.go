@@ -183,11 +183,15 @@ func (s *staleness) lastGivenUp(ctx context.Context, p Provider, account clients
 	if err != nil {
 		return nil, err
 	}
+	traits, err := clients.TraitsOf(p.Provider)
+	if err != nil {
+		return nil, err
+	}
 	for _, r := range runs {
 		if len(r.Accounts) > 0 && !slices.Contains(r.Accounts, account.Name) {
 			continue
 		}
-		orders, err := jobs.Stale(jobs.Planning{Params: r.Params, Account: account, Traits: p.Traits(), Open: open, Now: time.Now()})
+		orders, err := jobs.Stale(jobs.Planning{Params: r.Params, Account: account, Traits: traits, Open: open, Now: time.Now()})
 		if err == nil { // else it was refused, and gave up nothing
 			return orders, nil
 		}

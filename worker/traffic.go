@@ -39,7 +39,11 @@ func (m *trafficMetrics) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements [prometheus.Collector].
 func (m *trafficMetrics) Collect(ch chan<- prometheus.Metric) {
 	for _, p := range m.providers {
-		t, ok := trafficOf(p)
+		var t clients.Traffic
+		ok := false
+		if err := clients.Recover("traffic", func() error { t, ok = trafficOf(p); return nil }); err != nil {
+			ch <- prometheus.NewInvalidMetric(breakerState, err)
+		}
 		if !ok {
 			continue
 		}

@@ -63,16 +63,18 @@ func (w *watch) recall(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var gone []db.Alert
 	for _, a := range raised {
 		if c := w.subject(a); c != nil {
 			w.found[c][a.Code] = true
 		} else if !w.configured(a) {
-			if _, err := w.db.Resolve(ctx, a.Provider, a.Account, a.User, a.Code); err != nil {
-				return err
-			}
+			gone = append(gone, a)
 		}
 	}
-	return nil
+	if len(gone) == 0 {
+		return nil
+	}
+	return w.db.ResolveAlerts(ctx, gone)
 }
 
 // subject is the credential that an alert is about, nil for one that is about something

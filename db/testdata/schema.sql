@@ -20,12 +20,12 @@ CREATE TABLE alerts (
   resolved_at TEXT,
   run_id      TEXT,
   job_id      TEXT
-, accounts TEXT) STRICT;
+, accounts TEXT, kind TEXT NOT NULL DEFAULT '') STRICT;
 
 CREATE INDEX alerts_consents ON alerts (provider, resolved_at)
   WHERE code = 'consent_required' AND state = 'resolved';
 
-CREATE UNIQUE INDEX alerts_raised ON alerts (provider, account, user, code) WHERE state = 'raised';
+CREATE UNIQUE INDEX alerts_raised ON alerts (provider, account, user, code, kind) WHERE state = 'raised';
 
 CREATE TABLE credentials (
   key            TEXT NOT NULL PRIMARY KEY,

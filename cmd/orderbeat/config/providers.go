@@ -149,7 +149,12 @@ func checkFrame(c clients.Config) error {
 func (l *loader) try(path string, p *Provider, own map[string]any, frame []field, open clients.Open) {
 	c := p.Config
 	var decoded bool
-	p.open = func(lend Lend) (clients.Provider, error) {
+	p.open = func(lend Lend) (_ clients.Provider, err error) {
+		defer func() {
+			if r := recover(); r != nil {
+				err = fmt.Errorf("kind = %q panics when it is opened: %v", c.Kind, r)
+			}
+		}()
 		return open(clients.Section{
 			Config: c,
 			Decode: func(into any) error {
@@ -167,7 +172,11 @@ func (l *loader) try(path string, p *Provider, own map[string]any, frame []field
 	if err != nil {
 		return
 	}
-	p.Traits, p.Origin = trial.Traits(), c.BaseURL
+	if p.Traits, err = clients.TraitsOf(trial); err != nil {
+		l.addProvider(path, fmt.Errorf("kind = %q panics when it is asked for its traits", c.Kind))
+		return
+	}
+	p.Origin = c.BaseURL
 	if teller, ok := trial.(interface{ BaseURL() string }); ok {
 		p.Origin = teller.BaseURL()
 	}

@@ -1,0 +1,111 @@
+package worker_test
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"orderbeat/auth"
+	"orderbeat/clients"
+	"orderbeat/db"
+	"orderbeat/jobs"
+	"orderbeat/worker"
+)
+
+// rude is a provider that panics wherever it can be called, for as long as it is told to.
+type rude struct {
+	*supplier
+	panics atomic.Bool
+	traits clients.Traits
+}
+
+func (r *rude) rage() {
+	if r.panics.Load() {
+		panic("oops")
+	}
+}
+
+func (r *rude) Traits() clients.Traits      { r.rage(); return r.traits }
+func (r *rude) Credentials() []*auth.Source { r.rage(); return nil }
+func (r *rude) Traffic() clients.Traffic    { r.rage(); return clients.Traffic{} }
+
+// beside adds a rude provider to the one that is well.
+func beside(r *rude) func(c *worker.Config) {
+	return func(c *worker.Config) {
+		r.supplier = &supplier{answer: lists(0, "SO1")}
+		other := c.Providers[0]
+		other.Provider, other.Name = r, "rude"
+		c.Providers = append(c.Providers, other)
+		c.Web.Listen = "127.0.0.1:0"
+	}
+}
+
+func TestAProviderThatPanicsStopsNoOther(t *testing.T) {
+	t.Parallel()
+	r := &rude{}
+	r.panics.Store(true)
+	b := start(t, beside(r))
+	b.publish("orderbeat.runs.rude.sync", ``, nil)
+	if got := b.result(1); got.State != jobs.Failed || got.Errors[0].Code != clients.CodeInternal || !strings.HasPrefix(got.Errors[0].Message, "panic: oops") {
+		t.Errorf("got %+v, want a failed run that tells of the panic", got)
+	}
+	if _, page := b.get("/metrics"); !strings.Contains(page, "orderbeat_working") {
+		t.Error("the metrics are gone")
+	}
+	b.publish("orderbeat.runs.michelin.sync", ``, nil)
+	if got := b.result(2); got.State != jobs.Succeeded {
+		t.Errorf("got %+v, want the other provider asked", got)
+	}
+	b.settled()
+}
+
+func TestAPanicWhileAJobIsPlannedOrPerformedEndsTheJobOnly(t *testing.T) {
+	t.Parallel()
+	r := &rude{traits: clients.Traits{MaxWindowDays: 90, MaxReferences: -1}}
+	b := start(t, beside(r))
+	b.publish("orderbeat.runs.rude.fetch", `{"order_ids":["SO1"]}`, nil)
+	if got := b.result(1); got.State != jobs.Failed || got.Jobs.Total != 0 {
+		t.Errorf("got %+v, want a failed run", got)
+	}
+	r.panics.Store(true)
+	b.publish("orderbeat.runs.rude.sync", ``, nil)
+	if got := b.result(2); got.State != jobs.Failed || got.Jobs.Failed != 2 || got.Errors[0].Code != clients.CodeInternal {
+		t.Errorf("got %+v, want failed jobs", got)
+	}
+	if _, page := b.get("/metrics"); !strings.Contains(page, "orderbeat_working") {
+		t.Error("the metrics are gone")
+	}
+	r.panics.Store(false)
+	b.publish("orderbeat.runs.rude.sync", ``, nil) // whose orders are another provider's
+	if got := b.result(3); got.State != jobs.Failed || got.Errors[0].Code != clients.CodeInternal || !strings.Contains(got.Errors[0].Message, "cannot be stored") {
+		t.Errorf("got %+v, want failed jobs, whose outcome cannot be stored", got)
+	}
+	r.answers(func(context.Context, clients.Query) (clients.Answer, error) { return clients.Answer{}, nil })
+	b.publish("orderbeat.runs.rude.sync", ``, nil)
+	if got := b.result(4); got.State != jobs.Succeeded {
+		t.Errorf("got %+v, want it asked again", got)
+	}
+	b.settled()
+}
+
+// TestAlertsOfARemovedAccountAreResolved starts a worker again without an account of which
+// despatch advices were refused.
+func TestAlertsOfARemovedAccountAreResolved(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	b := startIn(t, folder, nil)
+	for _, kind := range []string{"", "despatch", "invoice", "check"} {
+		if _, err := b.db.Raise(t.Context(), db.Alert{Provider: "michelin", Account: "st. paul", Code: clients.CodeForbidden, Kind: kind}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.stop(); err != nil {
+		t.Fatal(err)
+	}
+	b = startIn(t, folder, func(c *worker.Config) { c.Providers[0].Accounts = c.Providers[0].Accounts[:1] })
+	b.eventually("they are resolved", func() bool {
+		raised, err := b.db.Alerts(t.Context(), true)
+		return err == nil && len(raised) == 0
+	})
+}
