@@ -57,6 +57,7 @@ func (s *Source) Unlatch(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		s.client.clear()
 		row.State = row.unlatched()
 		row.Failures, row.Refusals, row.CooldownUntil = 0, 0, time.Time{}
 		return s.settle(ctx, lease, row)

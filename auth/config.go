@@ -54,6 +54,9 @@ type Config struct {
 	// TTL is how long a token lives when the answer does not tell; 0 leaves that
 	// to the dialect.
 	TTL time.Duration
+	// Client is shared by the sources of one client's users, so that what the endpoint says of
+	// its credentials counts for all; nil shares nothing.
+	Client *Client
 	// Store keeps the token; nil keeps it in memory, for this source alone.
 	Store Store
 	// Limiter spaces token requests; nil does not.
@@ -105,6 +108,9 @@ func (c Config) check() error {
 func (c Config) withDefaults() Config {
 	if c.TTL > 0 {
 		c.Dialect.Life = c.TTL
+	}
+	if c.Client == nil {
+		c.Client = NewClient()
 	}
 	if c.Store == nil {
 		c.Store = NewMemory()

@@ -22,6 +22,9 @@ func (r Row) failed(err *Error, credential string, now time.Time) Row {
 		r.Credential, r.Failures, r.Refusals = credential, 0, 0
 		r.State = r.unlatched()
 	}
+	if r.Failure.Class != err.Class { // each kind of trouble has steps of its own
+		r.Failures = 0
+	}
 	r.Failures++
 	if err.Class == ClassCredential {
 		r.Refusals++
@@ -70,11 +73,23 @@ func (r Row) rest(err *Error) time.Duration {
 	case ClassRequest:
 		return doubled(15*time.Minute, time.Hour, r.Failures)
 	case ClassThrottle:
-		return max(err.After, doubled(15*time.Second, maxRetryAfter, r.Failures))
+		return throttled(err.After, r.Failures)
 	default:
+		if err.After > 0 {
+			return throttled(err.After, r.Failures)
+		}
 		step := doubled(time.Second, 5*time.Minute, r.Failures)
 		return step/2 + rand.N(step/2) // never next to nothing, never in step with others
 	}
+}
+
+// throttled is the wait that an endpoint asks for, from a second to a quarter of an hour, or
+// one that doubles where it asks for none.
+func throttled(asked time.Duration, failures int) time.Duration {
+	if asked > 0 {
+		return min(max(asked, time.Second), maxRetryAfter)
+	}
+	return doubled(15*time.Second, maxRetryAfter, failures)
 }
 
 // doubled is step after the first failure, twice as much after each further one,

@@ -168,6 +168,51 @@ func TestTooManyRequestsIsNeverHeldAgainstTheCredentials(t *testing.T) {
 	})
 }
 
+// What came before a wait that the endpoint asks for makes it no longer.
+func TestEachKindOfTroubleHasStepsOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{answer: func(n int64, _ *http.Request) (*http.Response, error) {
+			resp := respond(503, "")
+			if n == 4 || n == 5 || n == 6 {
+				resp = respond(429, "")
+				resp.Header.Set("Retry-After", map[int64]string{4: "1", 5: "0.2", 6: "99999"}[n])
+			}
+			if n == 7 {
+				resp = respond(429, "")
+			}
+			return resp, nil
+		}}
+		s := open(t, config(e))
+		for n, want := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, time.Second, time.Second, 15 * time.Minute, 2 * time.Minute, time.Second} {
+			got := fails(t, s)
+			between(t, "rest "+string(rune('1'+n)), got.After, want/2, want)
+			time.Sleep(got.After)
+		}
+	})
+}
+
+// A gateway answers 404, 405 or a redirect while what stands behind it starts.
+func TestAWrongAddressAfterAnOutageIsPartOfIt(t *testing.T) {
+	for _, status := range []int{404, 405, 302} {
+		synctest.Test(t, func(t *testing.T) {
+			e := &endpoint{answer: func(n int64, _ *http.Request) (*http.Response, error) {
+				if n == 1 {
+					return respond(503, ""), nil
+				}
+				return respond(status, ""), nil
+			}}
+			s := open(t, config(e))
+			for n, want := range []auth.Class{auth.ClassTransient, auth.ClassTransient, auth.ClassTransient, auth.ClassTransient, auth.ClassRequest} {
+				got := fails(t, s)
+				if got.Class != want {
+					t.Errorf("%d, attempt %d: got %v want %s", status, n+1, got, want)
+				}
+				time.Sleep(got.After)
+			}
+		})
+	}
+}
+
 func TestAWaitBeyondReasonIsCut(t *testing.T) {
 	for _, written := range []string{"86400", "Thu, 31 Dec 2099 00:00:00 GMT"} {
 		t.Run(written, func(t *testing.T) {

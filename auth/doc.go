@@ -45,10 +45,14 @@
 //	class        after                            then
 //	credential   invalid_client, 401, 403         1 min, 5 min, never
 //	block        no connection after that         15 min
-//	request      invalid_request, 404, redirects  15 min, doubling to 1 h
-//	throttle     429, 503 with Retry-After        Retry-After, or 15 s, doubling to 15 min
+//	request      invalid_request, 404, redirects, 15 min, doubling to 1 h
+//	             a 200 without a token
+//	throttle     429, 503 with Retry-After        Retry-After (1 s to 15 min), or 15 s, doubling
 //	consent      a refused refresh token          never, until the user grants access
-//	transient    timeouts, 5xx, unreadable        1 s, doubling to 5 min
+//	transient    timeouts, 5xx, cut off           1 s, doubling to 5 min
+//
+// Each class has steps of its own. The first three 404s, 405s and redirects right after
+// transient failures are taken for a part of the same outage.
 //
 // # Tokens of users
 //
@@ -61,11 +65,14 @@
 //	lease, with the intent --> request --> answer --> commit --> served
 //	                              |           |
 //	        killed, or the answer lost: the intent is still there.
-//	        Whoever comes next sends the same refresh token once more;
-//	        where that is refused, or lost too, the user is asked again.
+//	        The same refresh token is sent once more at once, and then
+//	        whenever the cooldown allows it, until the server answers.
 //
-// A request that was never sent loses nothing, and neither does an endpoint that
-// answers that it is down.
+// A grant ends only when the server refuses the refresh token. The wait for the limiter comes
+// before the lease, so that a process that is killed in it has sent nothing; while another
+// token lives, the request of a process that died is given two seconds.
+//
+// Refused credentials are the client's ([Client]), whichever user they were sent for.
 //
 // # At rest
 //

@@ -89,7 +89,7 @@ func (s *Source) obtain(ctx context.Context) error {
 	if err := s.save(ctx); err != nil {
 		return err
 	}
-	for {
+	for ready := false; ; {
 		now := time.Now()
 		h := s.live.Load()
 		usable := h.usable(now, s.rejected.Load())
@@ -106,6 +106,13 @@ func (s *Source) obtain(ctx context.Context) error {
 		if err := s.barred(row, now); err != nil {
 			return err
 		}
+		if !ready { // before the lease: it is the intent to send at once
+			if err := s.ready(ctx, row, usable); err != nil {
+				return err
+			}
+			ready = true
+			continue
+		}
 		lease := s.lease(row, now)
 		won, err := s.take(ctx, lease)
 		switch {
@@ -115,6 +122,7 @@ func (s *Source) obtain(ctx context.Context) error {
 			if err := s.grant(ctx, lease, row); !errors.Is(err, errReplay) {
 				return err
 			}
+			ready = false
 			continue
 		case usable: // somebody else renews it
 			s.live.Store(h.withRefreshAt(now.Add(time.Second)))
@@ -126,12 +134,27 @@ func (s *Source) obtain(ctx context.Context) error {
 	}
 }
 
+// deadGrace is how long the request of a process that died may still be under way.
+const deadGrace = 2 * time.Second
+
+// ready waits until a request may be sent. A process that died may have sent one whose answer
+// is still to come: while another token lives, that is given time.
+func (s *Source) ready(ctx context.Context, row Row, usable bool) error {
+	if s.config.User != "" && usable && !row.IntentAt.IsZero() && !row.LeaseUntil.After(time.Now()) {
+		if err := pause(ctx, deadGrace); err != nil {
+			return &Error{Class: ClassTransient, Reason: "another process renews the token, and does not end", Err: err}
+		}
+	}
+	return s.turn(ctx)
+}
+
 // load reads the row, and tells of one that cannot be read.
 func (s *Source) load(ctx context.Context) (Row, error) {
 	row, err := s.store.Load(ctx, s.id.Key)
 	if err != nil {
 		return Row{}, storeError("cannot be read", err)
 	}
+	s.client.learn(row, s.id.Credential)
 	known := s.row.Swap(&row)
 	if row.Unreadable && (known == nil || !known.Unreadable) {
 		s.log.Error("what the token store holds cannot be read; it counts as no token")
@@ -187,7 +210,10 @@ func (s *Source) barred(row Row, now time.Time) error {
 	if reason := s.lapsed(row); reason != "" {
 		return s.consentError(reason)
 	}
-	return row.resting(s.dialect, s.id.Credential, now)
+	if err := row.resting(s.dialect, s.id.Credential, now); err != nil {
+		return err
+	}
+	return s.client.resting(s, now)
 }
 
 // commit writes the row under the lease and reports whether the store took it. It

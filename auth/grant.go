@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 )
 
@@ -16,19 +17,19 @@ var errReplay = errors.New("the answer was lost")
 // grant asks the endpoint, once, and writes down what comes of it before anybody
 // gets to see it. It holds the lease, with which the intent was written.
 func (s *Source) grant(ctx context.Context, lease Lease, row Row) error {
-	if lease.Lost > 1 { // the one replay is spent: nobody knows what the refresh token is worth
-		return s.lapse(ctx, lease, row, reasonLost)
-	}
-	if err := s.turn(ctx); err != nil {
+	release, err := s.client.begin(ctx, s)
+	if err != nil { // nothing was sent
 		row.Lost = lease.Lost
 		s.commit(ctx, lease, row)
 		return err
 	}
+	defer release()
 	a, asked, err := s.ask(ctx, s.next(row))
 	if err != nil {
 		return s.fail(ctx, lease, row, err)
 	}
-	s.silent = 0
+	s.client.accept()
+	s.silent, s.odd = 0, 0
 	granted := s.granted(row, a, asked)
 	err = s.stale(&granted, row.Failures)
 	s.keep(ctx, lease, granted)
@@ -113,25 +114,46 @@ func (s *Source) granted(row Row, a answer, asked time.Time) Row {
 	}
 }
 
+// maxLost bounds the count of lost answers: beyond one they make no difference.
+const maxLost = 100
+
+// maxOdd is how many answers in a row that look like a wrong address are taken for a part of
+// the outage that they follow: a gateway answers 404 or a redirect while what stands behind
+// it starts.
+const maxOdd = 3
+
+// passing makes a failure a transient one that only looks like a wrong address.
+func (s *Source) passing(row Row, e *Error) {
+	looks := e.Code == "" && (e.Status == http.StatusNotFound || e.Status == http.StatusMethodNotAllowed || e.Status >= 300 && e.Status < 400)
+	if e.Class != ClassRequest || !looks || row.Failures == 0 || row.Failure.Class != ClassTransient || s.odd >= maxOdd {
+		if !looks {
+			s.odd = 0
+		}
+		return
+	}
+	s.odd++
+	e.Class, e.Hint = ClassTransient, ""
+}
+
 // fail stores a failure with the rest that follows it, and returns it for all who wait.
 func (s *Source) fail(ctx context.Context, lease Lease, row Row, err error) error {
 	e, ok := errors.AsType[*Error](err)
 	row.Lost = lease.Lost
 	if ok && e.lost && s.config.User != "" {
-		if row.Lost++; row.Lost > 1 {
-			return s.lapse(ctx, lease, row, reasonLost)
-		}
-		if s.commit(ctx, lease, row) && !errors.Is(err, context.Canceled) {
+		// One replay at once; after that the cooldown, until the server says what the refresh
+		// token is worth.
+		row.Lost = min(row.Lost+1, maxLost)
+		if row.Lost == 1 && s.commit(ctx, lease, row) && !errors.Is(err, context.Canceled) {
 			s.log.Warn("the answer to a refresh was lost; it is asked for once more", "err", e)
 			return errReplay
 		}
-		return err
 	}
 	switch {
 	case !ok || errors.Is(err, context.Canceled):
 		s.commit(ctx, lease, row) // closed: the endpoint did not fail
 		return err
 	case e.Class == ClassConsent:
+		s.client.accept()
 		return s.refusedRefresh(ctx, lease, row)
 	}
 	now := time.Now()
@@ -141,10 +163,15 @@ func (s *Source) fail(ctx context.Context, lease Lease, row Row, err error) erro
 	if s.dialect.suspectsBlock(row, e, s.silent, now) {
 		e.Class, e.Hint = ClassBlock, s.dialect.hint(ClassBlock, "")
 	}
+	s.passing(row, e)
 	if row.Generation <= s.rejected.Load() {
 		row.Token = Secret{} // the API refused it: the next process need not try
 	}
+	if e.Class == ClassCredential && s.config.User != "" { // the client's, whichever user it was sent for
+		row = s.client.counted(row, s.id.Credential)
+	}
 	row = row.failed(e, s.id.Credential, now)
+	s.client.learn(row, s.id.Credential)
 	e.After = max(0, row.CooldownUntil.Sub(now))
 	s.row.Store(&row)
 	s.commit(ctx, lease, row)

@@ -25,7 +25,7 @@ func Wait(status int, h http.Header, most time.Duration) time.Duration {
 		return wait
 	}
 	spent := h.Get("RateLimit-Remaining") == "0" || h.Get("X-RateLimit-Remaining") == "0"
-	if status != http.StatusTooManyRequests && !(status >= http.StatusBadRequest && spent) {
+	if status != http.StatusTooManyRequests && (status < http.StatusBadRequest || !spent) {
 		return 0
 	}
 	for _, name := range []string{"RateLimit-Reset", "X-RateLimit-Reset", "X-Rate-Limit-Reset"} {

@@ -57,5 +57,5 @@ var rules = []rule{
 
 	{"R100", "RFC 9110 section 10.2.3", "Retry-After is seconds or a date, and bounded", []string{"TestRetryAfterIsReadInBothForms", "TestAWaitBeyondReasonIsCut", "TestADateCountsFromTheAnswersOwn"}, ""},
 	{"R101", "RFC 6585 section 4", "too many requests say nothing about credentials", []string{"TestTooManyRequestsIsNeverHeldAgainstTheCredentials", "TestAnswersThatDoNot"}, ""},
-	{"R102", "RFC 9700 section 4.14", "a refresh whose answer was lost is sent once more, and never a third time", []string{"TestALostAnswerIsAskedForOnceMore", "TestAfterACrashTheOneReplayIsLeft", "TestARequestThatWasNeverSentLosesNothing", "auth/stricttest: TestARefreshWhoseAnswerIsLostIsSentOnceMore", "auth/stricttest: TestAProcessIsKilledBeforeItStoresTheAnswer"}, ""},
+	{"R102", "RFC 9700 section 4.14", "a refresh whose answer was lost is sent once more at once, and then as the cooldown allows, until the server answers", []string{"TestALostAnswerIsAskedForOnceMore", "TestAGrantEndsOnlyWhenTheServerRefusesIt", "TestAfterACrashTheOneReplayIsLeft", "TestARequestThatWasNeverSentLosesNothing", "auth/stricttest: TestARefreshWhoseAnswerIsLostIsSentOnceMore", "auth/stricttest: TestAProcessIsKilledBeforeItStoresTheAnswer"}, ""},
 }

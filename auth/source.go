@@ -26,6 +26,7 @@ type Source struct {
 	owner      string // of the flights' leases
 	config     Config
 	endpoint   *endpoint
+	client     *Client
 	store      Store
 	limiter    Limiter
 	timeout    time.Duration
@@ -39,6 +40,7 @@ type Source struct {
 	rejected atomic.Int64 // highest generation that the API refused
 	counts   counts
 	silent   int // connections in a row that failed; used by the flight alone
+	odd      int // answers in a row that looked like a wrong address; used by the flight alone
 	// refusedLately is whether refusal.rest is not 0; calls that are answered need
 	// no lock to read it.
 	refusedLately atomic.Bool
@@ -58,7 +60,7 @@ func NewSource(c Config) (*Source, error) {
 	}
 	c = c.withDefaults()
 	s := &Source{
-		dialect: c.Dialect, config: c, endpoint: newEndpoint(c), store: c.Store, limiter: c.Limiter, timeout: c.Timeout,
+		dialect: c.Dialect, config: c, endpoint: newEndpoint(c), client: c.Client, store: c.Store, limiter: c.Limiter, timeout: c.Timeout,
 		id: Lease{
 			Key: c.key(), Provider: c.Provider, Environment: c.Environment, User: c.User,
 			Credential: hash(append([]string{c.Dialect.Name, c.TokenURL, c.ClientID.Reveal(), c.ClientSecret.Reveal()}, pairs(c.TokenHeaders)...)...),

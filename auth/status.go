@@ -55,8 +55,9 @@ type Status struct {
 	// Cooling says that a failed attempt is rested from until NextAttemptAt, also
 	// while the old token is served.
 	Cooling bool `json:"cooling"`
-	// LastFailure is the last attempt that failed, nil if none did; Failures and
-	// Refusals count those since the last token.
+	// LastFailure is the last attempt that failed, nil if none did; Failures
+	// counts those of its class in a row, and Refusals those that refused the credentials,
+	// since the last token.
 	LastFailure *Failure `json:"last_failure,omitempty"`
 	Failures    int      `json:"failures"`
 	Refusals    int      `json:"refusals"`

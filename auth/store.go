@@ -61,7 +61,7 @@ type Row struct {
 	// Lost counts the requests that spent Refresh and whose answers were lost.
 	Lost int
 
-	Failures      int // failed attempts since the last token
+	Failures      int // failed attempts of the last one's class in a row, since the last token
 	Refusals      int // those of them that refused the credentials
 	Failure       Failure
 	CooldownUntil time.Time

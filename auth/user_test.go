@@ -266,7 +266,6 @@ func TestALostAnswerIsAskedForOnceMore(t *testing.T) {
 		{"and a strict server refuses it", false, nil, once(nil, reset), 2, "answer to a renewal was lost"},
 		{"and a server with a grace period answers it", true, nil, once(nil, reset), 2, ""},
 		{"and it was cut off before the server saw it", false, nil, nil, 2, ""},
-		{"and that answer is lost too", true, nil, always(reset), 2, "answer to a renewal was lost"},
 		{"and half an answer is no answer", true, nil, once(&http.Response{StatusCode: 200, Body: io.NopCloser(io.MultiReader(strings.NewReader(`{"acc`), failing{}))}, nil), 2, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -306,6 +305,142 @@ func TestALostAnswerIsAskedForOnceMore(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Requests that no server saw end no grant, however many: what is sent is at first a replay
+// at once, and then what the cooldown allows.
+func TestAGrantEndsOnlyWhenTheServerRefusesIt(t *testing.T) {
+	cut := func(seen bool) func(*strict, *http.Request) (*http.Response, error) {
+		return func(_ *strict, req *http.Request) (*http.Response, error) {
+			if seen {
+				wrote(req)
+			}
+			return nil, reset
+		}
+	}
+	hangs := func(_ *strict, req *http.Request) (*http.Response, error) {
+		wrote(req)
+		<-req.Context().Done()
+		return nil, req.Context().Err()
+	}
+	for name, outage := range map[string]func(*strict, *http.Request) (*http.Response, error){
+		"connections that are reset":       cut(true),
+		"connections that are not made":    cut(false),
+		"an endpoint that hangs":           hangs,
+		"an endpoint that is in trouble":   func(*strict, *http.Request) (*http.Response, error) { return respond(503, ""), nil },
+		"a gateway without what it fronts": func(*strict, *http.Request) (*http.Response, error) { return respond(502, "<html>"), nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := &strict{life: time.Hour}
+				var out atomic.Bool
+				sent := 0
+				c := userConfig(server, auth.NewMemory())
+				c.Base = roundTripper(func(req *http.Request) (*http.Response, error) {
+					if out.Load() {
+						sent++
+						return outage(server, req)
+					}
+					return server.RoundTrip(req)
+				})
+				s := open(t, c)
+				consent(t, s)
+				for range 3 { // outages
+					time.Sleep(time.Hour)
+					out.Store(true)
+					sent = 0
+					for began := time.Now(); time.Since(began) < 30*time.Minute; time.Sleep(time.Second) {
+						if e := fails(t, s); e.Class != auth.ClassTransient {
+							t.Fatalf("got %v want an outage", e)
+						}
+					}
+					between(t, "requests in half an hour", sent, 5, 25)
+					out.Store(false)
+					time.Sleep(5 * time.Minute)
+					mustToken(t, s)
+				}
+			})
+		})
+	}
+}
+
+// Killed while it waits for its own rate, a process has sent nothing.
+func TestTheIntentIsWrittenWhenTheRequestIsSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, store, first := granted(t)
+		first.Close()
+		time.Sleep(time.Hour)
+		c := userConfig(server, store)
+		c.Limiter = stuck{}
+		waiting := open(t, c)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, _ = waiting.Token(ctx)
+		if row, err := store.Load(t.Context(), waiting.Status().Key); err != nil || !row.IntentAt.IsZero() || row.LeaseOwner != "" {
+			t.Errorf("got intent %v, lease of %q, %v; want none before the rate allows the request", row.IntentAt, row.LeaseOwner, err)
+		}
+		mustToken(t, open(t, userConfig(server, store)))
+	})
+}
+
+// stuck is a limiter that lets nothing pass.
+type stuck struct{}
+
+func (stuck) Wait(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+
+// The credentials are the client's, and so is what the endpoint says of them.
+func TestAWrongSecretCostsAClientThreeRefusalsHoweverManyItsUsers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, store, client := &strict{life: time.Hour}, auth.NewMemory(), auth.NewClient()
+		var users []*auth.Source
+		fleet := func(secret string, client *auth.Client) []*auth.Source {
+			var all []*auth.Source
+			for i := range 50 {
+				c := userConfig(server, store)
+				c.User, c.Client, c.ClientSecret = fmt.Sprintf("user-%d", i), client, auth.NewSecret(secret)
+				all = append(all, open(t, c))
+			}
+			return all
+		}
+		users = fleet("right", client)
+		for _, s := range users {
+			server.mu.Lock()
+			server.current = ""
+			server.mu.Unlock()
+			consent(t, s)
+		}
+		storm := func(users []*auth.Source) {
+			var wg sync.WaitGroup
+			for _, s := range users {
+				wg.Go(func() {
+					if e := fails(t, s); e.Class != auth.ClassCredential {
+						t.Errorf("got %v want refused credentials", e)
+					}
+				})
+			}
+			wg.Wait()
+		}
+		server.faults(func() (*http.Response, error) { return respond(401, `{"error":"invalid_client"}`), nil }, nil)
+		server.mu.Lock()
+		server.sent = nil
+		server.mu.Unlock()
+		time.Sleep(2 * time.Hour)
+		users = fleet("wrong", auth.NewClient())
+		for range 100 {
+			storm(users)
+			time.Sleep(10 * time.Minute)
+		}
+		server.got(t, "refresh_token", "refresh_token", "refresh_token")
+
+		again := fleet("wrong", auth.NewClient()) // a restart: each has read what is stored
+		for _, s := range again {
+			if err := s.Prepare(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		storm(again)
+		server.got(t)
+	})
 }
 
 // bodyOf reads a request's body and leaves it there.
@@ -389,7 +524,8 @@ func TestAfterACrashTheOneReplayIsLeft(t *testing.T) {
 	}{
 		{"which a server with a grace period answers", 1, true, []string{"refresh_token"}, ""},
 		{"which a strict server refuses", 1, false, []string{"refresh_token"}, "answer to a renewal was lost"},
-		{"and after a second one none is", 2, true, nil, "answer to a renewal was lost"},
+		{"which one refuses after many", 5, false, []string{"refresh_token"}, "answer to a renewal was lost"},
+		{"also after a second one", 2, true, []string{"refresh_token"}, "answer to a renewal was lost"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

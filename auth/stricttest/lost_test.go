@@ -37,19 +37,25 @@ func TestARefreshWhoseAnswerIsLostIsSentOnceMore(t *testing.T) {
 	}
 }
 
-// Where the second one has no answer either, nobody knows what the refresh token is
-// worth, and nothing more is sent.
-func TestARefreshThatWasSentTwiceIsNotSentAgain(t *testing.T) {
+// Where the second one has no answer either, it is sent again after a cooldown: the server has
+// refused nothing.
+func TestARefreshThatWasSentTwiceIsSentAgainLater(t *testing.T) {
 	t.Parallel()
 	for name, run := range servers {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, run, 2*time.Second)
-			r.proxy.next(cut, cut)
-			for i, got := range r.fleet(t, r.orders(6*time.Second)) {
-				wantLapsed(t, i, got)
+			r.proxy.next(cut, cut, cut)
+			for i, got := range r.fleet(t, r.orders(12*time.Second)) {
+				if got.Status.State != auth.StateValid || got.LastServed < 10*time.Second {
+					t.Errorf("process %d ends in state %s, last served after %v", i, got.Status.State, got.LastServed)
+				}
 			}
-			wantStatuses(t, r.proxy.refreshes(), unasked, unasked)
+			seen := r.proxy.refreshes()
+			wantStatuses(t, seen[:4], unasked, unasked, unasked, granted)
+			if rest := seen[2].at.Sub(seen[1].at); rest < time.Second/2 {
+				t.Errorf("it was sent a third time after %v, without a rest", rest)
+			}
 		})
 	}
 }

@@ -44,7 +44,7 @@ func configure(s *clients.Section) (declaration, error) {
 	set.checkScheme(s, &wrong)
 	if set.tokens() {
 		tokens := auth.Config{Dialect: set.dialect(&wrong)}
-		set.TokenKeys.Apply(&tokens, &wrong)
+		set.Apply(&tokens, &wrong)
 		tokens.AuthorizeParams = clients.Secrets("authorize_params", set.AuthorizeParams, &wrong)
 		d.tokenConfig = tokens
 	}
