@@ -21,8 +21,8 @@ const (
 
 // codes are what a failure may be declared to be.
 var codes = []string{
-	string(clients.CodeUnauthorized), string(clients.CodeInvalid), string(clients.CodeForbidden), string(clients.CodeThrottled),
-	string(clients.CodeUnavailable), string(clients.CodeBadResponse), outcomeNone, outcomePartial,
+	string(clients.CodeInvalid), string(clients.CodeForbidden), string(clients.CodeThrottled),
+	string(clients.CodeUnavailable), string(clients.CodeBadResponse), outcomeNone, outcomePartial, string(clients.CodeUnauthorized),
 }
 
 // rule is a failure, compiled.

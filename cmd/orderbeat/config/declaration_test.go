@@ -57,8 +57,8 @@ var declarations = []declaration{
 	{"a path that is a URL", "", "scheme = \"none\"\nmap = '.'\n[orders]\npath = \"https://acme.example/orders\"\n", `acme.toml:4:1: orders.path: must be a path below base_url, like "/orders"; what follows a question mark is declared as query`},
 	{"no path", "", "scheme = \"none\"\n[orders]\nmap = '.'\n", `acme.toml:2:2: orders.path: is missing: a path below base_url, like "/orders"`},
 	{"no mapping", "", "scheme = \"none\"\n[orders]\npath = \"/orders\"\n", `acme.toml:2:2: orders.map: is missing: a jq program that makes orders of an answer`},
-	{"a secret in a header", "", "headers = { Authorization = \"Basic canary\" }\n" + ordersOf + "headers = { x-api-key = \"canary\" }\n", `acme.toml:1:13: headers.Authorization: is sent with every call by scheme = "api_key", "basic" or "oauth2"; a secret is never written here
-acme.toml:6:13: orders.headers.x-api-key: is sent with every call by scheme = "api_key", "basic" or "oauth2"; a secret is never written here`},
+	{"a secret in a header", "", "headers = { Authorization = \"Basic canary\" }\n" + ordersOf + "headers = { x-api-key = \"canary\" }\n", `acme.toml:1:13: headers.Authorization: is sent with every call by scheme = "api_key", "basic" or "oauth2"; another secret is never written here: write "env:NAME", "file:PATH" or "credential:NAME"
+acme.toml:6:13: orders.headers.x-api-key: is sent with every call by scheme = "api_key", "basic" or "oauth2"; another secret is never written here: write "env:NAME", "file:PATH" or "credential:NAME"`},
 	{"a header whose name is none", "", ordersOf + "headers = { \"X Acme\" = \"a\" }\n", `acme.toml:5:13: orders.headers."X Acme": is not the name of a header, which has letters, digits and -, like "X-Acme-Org"`},
 	{"a header with a line's end", "", ordersOf + "headers = { X-Acme = \"a\\nb\" }\n", `acme.toml:5:13: orders.headers.X-Acme: has a character that no header can carry: write it on one line, without tabs`},
 	{"two bodies", "", ordersOf + "method = \"POST\"\njson = { a = 1 }\nform = { a = 1 }\n", `acme.toml:7:1: orders.form: cannot be sent beside json: a call has one body`},
@@ -86,8 +86,8 @@ acme.toml:6:1: orders.history_days: must be 0, for no limit, or more`},
 	{"pages that cannot be counted", "", ordersOf + "query = { p = '\\($page)' }\npaging = { by = \"page\", pages = '.pages', size = -1, max_pages = 0 }\n", `acme.toml:6:43: orders.paging.size: must be 0, for the provider's own, or more
 acme.toml:6:54: orders.paging.max_pages: must be 1 or more`},
 	// Failures.
-	{"a failure of an unknown code", "", ordersOf + "[[failures]]\nstatus = [409]\ncode = \"conflict\"\n", `acme.toml:7:1: failures[0].code: must be one of invalid, forbidden, throttled, unavailable, bad_response, none, partial, not "conflict"`},
-	{"a failure without a code", "", ordersOf + "[[orders.failures]]\nstatus = [409]\n", `acme.toml:5:10: orders.failures[0].code: is missing: one of invalid, forbidden, throttled, unavailable, bad_response, none, partial`},
+	{"a failure of an unknown code", "", ordersOf + "[[failures]]\nstatus = [409]\ncode = \"conflict\"\n", `acme.toml:7:1: failures[0].code: must be one of invalid, forbidden, throttled, unavailable, bad_response, none, partial, unauthorized, not "conflict"`},
+	{"a failure without a code", "", ordersOf + "[[orders.failures]]\nstatus = [409]\n", `acme.toml:5:10: orders.failures[0].code: is missing: one of invalid, forbidden, throttled, unavailable, bad_response, none, partial, unauthorized`},
 	{"a failure without a condition", "", ordersOf + "[[orders.failures]]\nstatus = [409]\ncode = \"none\"\n[[orders.failures]]\ncode = \"invalid\"\n", `acme.toml:8:10: orders.failures[1]: needs a status, or a condition in when: it would make every answer a failure`},
 	{"a failure that is about the token", "", ordersOf + "[[failures]]\nstatus = [403, 401]\ncode = \"forbidden\"\n", `acme.toml:6:16: failures[0].status[1]: must be an HTTP status, and not 401, which is about the token`},
 	{"a condition that is no jq", "", ordersOf + "[[failures]]\nwhen = '.status = = \"x\"'\ncode = \"invalid\"\n", `acme.toml:6:19: failures[0].when: is no jq program: "=" is not expected here`},
@@ -100,7 +100,7 @@ acme.toml:6:54: orders.paging.max_pages: must be 1 or more`},
 	{"a sample of an unknown operation", "", ordersOf + "[[samples]]\noperation = \"sync\"\nanswer = '{}'\norders = '[]'\n", `acme.toml:6:1: samples[0].operation: must be "orders" or "fetch", not "sync"`},
 	{"a sample without an end", "", ordersOf + "[[samples]]\nanswer = '{}'\n[[samples]]\nanswer = '{}'\norders = '[]'\ncode = \"invalid\"\n", `acme.toml:5:3: samples[0].orders: is missing: what is to be made of the answer, as JSON; or code, the failure that it is
 acme.toml:10:1: samples[1].code: cannot stand beside orders: an answer is orders, or a failure`},
-	{"a sample of an unknown failure", "", ordersOf + "[[samples]]\nanswer = '{}'\ncode = \"failed\"\n", `acme.toml:7:1: samples[0].code: must be one of invalid, forbidden, throttled, unavailable, bad_response, none, partial, not "failed"`},
+	{"a sample of an unknown failure", "", ordersOf + "[[samples]]\nanswer = '{}'\ncode = \"failed\"\n", `acme.toml:7:1: samples[0].code: must be one of invalid, forbidden, throttled, unavailable, bad_response, none, partial, unauthorized, not "failed"`},
 	{"an item where none is asked about", "", ordersOf + "[[samples]]\nitem = '{}'\nanswer = '{}'\norders = '[]'\n", `acme.toml:6:1: samples[0].item: has no effect: the operation asks about no items, and has no each`},
 	// How calls are signed.
 	{"a scheme that there is not", "", "scheme = \"apikey\"\n[orders]\npath = \"/orders\"\nmap = '.'\n", `acme.toml:1:1: scheme: must be one of oauth2, oauth2_user, api_key, basic, none, not "apikey"`},
@@ -152,7 +152,7 @@ acme.toml:4:1: orders.path: must be a path below base_url, like "/orders"; what 
 acme.toml:5:21: orders.query.page: there is no variable $pag; there are $account, $bill_to, $ship_to, $user, $org, $timezone, $params, $from, $to, $order_id, $order_ids, $reference, $references, $cursor, $page, $offset, $size, $item, $status
 acme.toml:6:1: orders.paging: needs pages, more or items: a jq program that tells when the last page has come
 acme.toml:9:17: orders.map: is no jq program: "]" is not expected here
-acme.toml:12:1: failures[0].code: must be one of invalid, forbidden, throttled, unavailable, bad_response, none, partial, not "no"
+acme.toml:12:1: failures[0].code: must be one of invalid, forbidden, throttled, unavailable, bad_response, none, partial, unauthorized, not "no"
 acme.toml:15:12: samples[0].orders: is no JSON: invalid character ',' looking for beginning of value`},
 	{"a mistake in the section and none in the file", "declaration = \"acme.toml\"\n[providers.acme.orders]\nmap = \"\"\"\n  .orders[] |\\\n{order_id: .id\"\"\"\n", ordersOf, `config.toml:9:14: providers.acme.orders.map: is no jq program: it ends too early; is a bracket, a quote or an "end" missing?`},
 	{"a file that is not there", "declaration = \"amce.toml\"\n", "", `config.toml:5:1: providers.acme.declaration: cannot read amce.toml: no such file or directory`},
