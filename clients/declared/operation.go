@@ -234,16 +234,16 @@ func (c *compiler) value(key string, value any) any {
 
 func isSecret(value any) bool { _, ok := value.(auth.Secret); return ok }
 
-// last is the name at the end of a path of keys.
+// last is the name at the end of a path of keys: a list's values have the list's.
 func last(key string) string {
-	if i := strings.LastIndexAny(key, "."); i >= 0 && !strings.HasSuffix(key, `"`) {
-		return key[i+1:]
-	}
+	key = listIndex.ReplaceAllString(key, "")
 	if i := strings.Index(key, `."`); i >= 0 {
 		return strings.Trim(key[i+1:], `"`)
 	}
-	return key
+	return key[strings.LastIndexByte(key, '.')+1:]
 }
+
+var listIndex = regexp.MustCompile(`\[\d+\]$`)
 
 // paramOf finds one of the account's own values that a program names.
 var paramOf = regexp.MustCompile(`\$params\.([A-Za-z_][A-Za-z0-9_]*)`)

@@ -6,6 +6,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"orderbeat/auth"
 	"orderbeat/clients"
 )
 
@@ -37,7 +38,7 @@ func (l *loader) accounts(path string, accounts []clients.Account) {
 func (l *loader) accountParams(path string, params map[string]any) {
 	for key, value := range params {
 		switch v := value.(type) {
-		case string, bool, int64:
+		case string, bool, int64, auth.Secret:
 			continue
 		case float64:
 			if !math.IsNaN(v) && !math.IsInf(v, 0) {
