@@ -36,6 +36,7 @@ func (e *endpoint) read(g grant, r reply) (answer, error) {
 	var m members
 	body := bytes.TrimSpace(bytes.TrimPrefix(r.body, []byte("\ufeff")))
 	unreadable := json.Unmarshal(body, &m) != nil
+	e.mask.Hold(e.owner+" issued", bare(text(m.at(e.dialect.tokenField()))), text(m["access_token"]), text(m["refresh_token"]), text(m["id_token"]))
 	success := r.status >= 200 && r.status <= 299
 	if code, failed := e.dialect.failure(m); failed || !success {
 		return answer{}, e.refusal(g, r, m, code)

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"orderbeat/auth/mask"
 )
 
 // Limiter spaces token requests; a *rate.Limiter is one.
@@ -66,6 +68,9 @@ type Config struct {
 	// Timeout bounds one token request, its answer included; 0 is 30 s.
 	Timeout   time.Duration
 	UserAgent string
+	// Mask learns the client's secret and every token, so that they are masked wherever they
+	// appear; nil masks nothing.
+	Mask *mask.Set
 	// Log hears of failures that nobody waits for; nil is silent.
 	Log *slog.Logger
 }

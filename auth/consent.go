@@ -91,6 +91,7 @@ func (s *Source) Exchange(ctx context.Context, c *Consent, code string) error {
 	if err := c.use(s); err != nil {
 		return err
 	}
+	s.config.Mask.Hold(s.id.Key+" consent", code, c.verifier)
 	return s.alone(ctx, func(ctx context.Context) error {
 		lease, row, err := s.seize(ctx)
 		if err != nil {

@@ -67,6 +67,7 @@ func (e *endpoint) plain(g grant, said string) string {
 // looks like a token.
 func (e *endpoint) masked(g grant, said string) string {
 	const short = 4 // what is shorter stands in any text
+	said = e.mask.Text(said)
 	id, secret := e.clientID.Reveal(), e.clientSecret.Reveal()
 	sent := []string{id + ":" + secret, secret, id}
 	for _, more := range []map[string]Secret{e.params, e.headers} {

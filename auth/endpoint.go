@@ -8,6 +8,8 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"sync/atomic"
+
+	"orderbeat/auth/mask"
 )
 
 // maxAnswer bounds what is read of a token endpoint's answer, in bytes. Real ones
@@ -25,6 +27,8 @@ type endpoint struct {
 	params       map[string]Secret // added to token requests
 	headers      map[string]Secret // sent with them
 	userAgent    string
+	mask         *mask.Set
+	owner        string // of the tokens in mask
 	client       *http.Client
 }
 
@@ -33,7 +37,7 @@ type endpoint struct {
 func newEndpoint(c Config) *endpoint {
 	return &endpoint{
 		dialect: c.Dialect, url: c.TokenURL, introspect: c.IntrospectionURL, revoke: c.RevocationURL,
-		params: c.TokenParams, headers: c.TokenHeaders, clientID: c.ClientID, clientSecret: c.ClientSecret, userAgent: c.UserAgent,
+		params: c.TokenParams, headers: c.TokenHeaders, clientID: c.ClientID, clientSecret: c.ClientSecret, userAgent: c.UserAgent, mask: c.Mask, owner: c.key(),
 		client: &http.Client{
 			Transport:     c.Base,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

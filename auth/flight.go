@@ -190,6 +190,7 @@ func (s *Source) take(ctx context.Context, lease Lease) (won bool, err error) {
 
 // adopt serves the row's token if it is newer than ours and usable.
 func (s *Source) adopt(row Row, now time.Time) bool {
+	s.config.Mask.Hold(s.id.Key, row.Token.Reveal(), row.Refresh.Reveal())
 	if h := s.live.Load(); row.Token.Empty() || h != nil && row.Generation <= h.Generation {
 		return false
 	}

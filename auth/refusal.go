@@ -76,6 +76,9 @@ func (e *endpoint) shown(g grant, code string) string {
 	for _, value := range g.with {
 		sent = append(sent, value)
 	}
+	if e.mask.Text(code) != code {
+		return ""
+	}
 	for _, s := range sent {
 		if s != "" && strings.Contains(code, strings.ToLower(s)) {
 			return ""

@@ -69,6 +69,7 @@ func NewSource(c Config) (*Source, error) {
 		log:   c.Log.With("provider", c.Provider, "user", c.User),
 	}
 	s.SetNotify(nil)
+	c.Mask.AddPair(c.ClientID.Reveal(), c.ClientSecret.Reveal())
 	return s, nil
 }
 

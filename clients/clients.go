@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/auth/mask"
 )
 
 // Provider asks one supplier. Implementations are safe for concurrent use.
@@ -149,6 +150,9 @@ type Section struct {
 	// UserAgent is sent with every request.
 	UserAgent string
 	Log       *slog.Logger
+	// Mask is the secrets that the process knows. What is told of calls has none of them. Live
+	// tokens are added to it; nil masks nothing.
+	Mask *mask.Set
 	// Watch hears of every exchange with the API as it ends, redacted, and in order where
 	// calls are. One that was not answered has Status 0. Tokens are not asked for under
 	// its eyes. nil hears nothing, and costs nothing.

@@ -2,6 +2,7 @@ package clients
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net/http"
 	"strings"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"github.com/go-resty/resty/v2"
+
+	"orderbeat/clients/redact"
 )
 
 // keptBytes is how much is kept of a request's body, of that of an answer that was of no
@@ -61,10 +64,11 @@ const (
 )
 
 // Keeping is h with other rules of what is kept of an exchange, and what is hidden in it.
-// Without, it is everything but what the zero [Redactor] hides.
-func (h *HTTP) Keeping(keep Keep, hide Redactor) *HTTP {
+// Without, it is everything but what the zero [redact.Redactor] hides. The secrets of
+// [Section.Mask] are hidden in any case.
+func (h *HTTP) Keeping(keep Keep, hide redact.Redactor) *HTTP {
 	other := *h
-	other.keep, other.hide = keep, hide
+	other.keep, other.hide = keep, hide.Masking(h.mask)
 	return &other
 }
 
@@ -174,14 +178,14 @@ func (x *recorder) readOn() {
 func (x *recorder) exchange(took time.Duration, failure *Error) *Exchange {
 	e := x.head(took)
 	if failure != nil {
-		e.Code, e.Message = failure.Code, failure.Message
+		e.Code, e.Message = failure.Code, x.h.mask.Text(failure.Message)
 	}
 	if !x.h.bodies() || x.kept == nil {
 		return e
 	}
 	more := x.size > keptBytes || !x.ended
 	e.Truncated = e.Truncated || more
-	e.ResponseBody = x.h.shown(x.answer.Header, (*x.kept)[:min(len(*x.kept), keptBytes)], more)
+	e.ResponseBody = x.h.shown(x.request.Context(), x.answer.Header, (*x.kept)[:min(len(*x.kept), keptBytes)], more)
 	return e
 }
 
@@ -192,22 +196,22 @@ func (x *recorder) whole(took time.Duration) *Exchange {
 		return e
 	}
 	e.Truncated = e.Truncated || x.size > int64(len(*x.kept)) || !x.ended
-	e.setBody(x.h.hide.ofAnswers().Body(x.answer.Header.Get("Content-Type"), *x.kept))
+	e.setBody(x.h.hide.Body(x.request.Context(), x.answer.Header.Get("Content-Type"), *x.kept))
 	return e
 }
 
 // head is an exchange without the answer's body.
 func (x *recorder) head(took time.Duration) *Exchange {
-	e := x.h.asked(x.call, x.request.Header, x.began, took)
+	e := x.h.asked(x.request.Context(), x.call, x.request.Header, x.began, took)
 	e.Status, e.ResponseHeader, e.ResponseBytes = x.answer.StatusCode, x.h.hide.Header(x.answer.Header), x.size
 	return e
 }
 
 // unanswered is the exchange of a call that brought nothing.
-func (h *HTTP) unanswered(call *Call, began time.Time, err error) *Exchange {
-	e := h.asked(call, call.header(), began, time.Since(began))
+func (h *HTTP) unanswered(ctx context.Context, call *Call, began time.Time, err error) *Exchange {
+	e := h.asked(ctx, call, call.header(), began, time.Since(began))
 	failure := h.classify(err)
-	e.Code, e.Message = failure.Code, failure.Message
+	e.Code, e.Message = failure.Code, h.mask.Text(failure.Message)
 	return e
 }
 
@@ -221,25 +225,25 @@ func (c *Call) header() http.Header {
 }
 
 // asked is the half of an exchange that is the request.
-func (h *HTTP) asked(call *Call, header http.Header, began time.Time, took time.Duration) *Exchange {
+func (h *HTTP) asked(ctx context.Context, call *Call, header http.Header, began time.Time, took time.Duration) *Exchange {
 	e := &Exchange{
 		Op: call.Op, Method: call.Method, URL: h.hide.URL(call.URL), StartedAt: began, Duration: took,
 		RequestHeader: h.hide.Header(header), Keep: KeepFull,
 	}
 	if !h.bodies() {
-		e.URL, e.Keep = h.hide.names(call.URL), KeepMetadata
+		e.URL, e.Keep = h.hide.Names(call.URL), KeepMetadata
 		return e
 	}
 	e.Truncated = len(call.Body) > keptBytes
-	e.RequestBody = h.shown(header, call.Body[:min(len(call.Body), keptBytes)], e.Truncated)
+	e.RequestBody = h.shown(ctx, header, call.Body[:min(len(call.Body), keptBytes)], e.Truncated)
 	return e
 }
 
 // shown is what may be kept of a body. Of a card number there is to be no half: where a
 // body is cut, the digits before go too.
-func (h *HTTP) shown(header http.Header, body []byte, cut bool) string {
+func (h *HTTP) shown(ctx context.Context, header http.Header, body []byte, cut bool) string {
 	if cut {
 		body = bytes.TrimRight(body, "0123456789 -")
 	}
-	return strings.ToValidUTF8(string(h.hide.Body(header.Get("Content-Type"), body)), "\uFFFD")
+	return strings.ToValidUTF8(string(h.hide.Body(ctx, header.Get("Content-Type"), body)), "\uFFFD")
 }

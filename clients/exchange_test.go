@@ -16,7 +16,11 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
+	"orderbeat/clients/redact"
 )
+
+// canary is a secret that must not be recorded.
+const canary = "kanarienvogel"
 
 // decodeJSON reads one JSON value, and no more of the body than it must.
 func decodeJSON(body io.Reader) error {
@@ -123,7 +127,7 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 func TestMetadataHasNoBodies(t *testing.T) {
 	const person = "123-45-6789"
 	metadata := func(h *clients.HTTP) *clients.HTTP {
-		return h.Keeping(clients.KeepMetadata, clients.NewRedactor("X-Person"))
+		return h.Keeping(clients.KeepMetadata, redact.New([]string{"X-Person"}, nil))
 	}
 	x := keptOf(t, "text/html", "<p>"+person, metadata).Exchange
 	if x.RequestBody+x.ResponseBody != "" || x.Truncated || x.ResponseBytes == 0 || x.Status != 200 || x.ResponseHeader.Get("Content-Type") != "text/html" {
@@ -136,7 +140,7 @@ func TestMetadataHasNoBodies(t *testing.T) {
 
 func TestAProvidersOwnNamesAreNotKept(t *testing.T) {
 	own := func(h *clients.HTTP) *clients.HTTP {
-		return h.Keeping(clients.KeepFull, clients.NewRedactor("bill_to")).With(func(base http.RoundTripper) http.RoundTripper { return base })
+		return h.Keeping(clients.KeepFull, redact.New([]string{"bill_to"}, nil)).With(func(base http.RoundTripper) http.RoundTripper { return base })
 	}
 	if x := keptOf(t, "text/html", "<p>", own).Exchange; !strings.Contains(x.RequestBody, `"billTo":"REDACTED"`) {
 		t.Errorf("got %s, want it without billTo", x.RequestBody)
@@ -194,7 +198,7 @@ func TestWhoWatchesHearsOfEveryExchange(t *testing.T) {
 	ask(h, server+"/orders")
 	ask(h, server+"/orders")
 	ask(h, server+"/refused")
-	ask(h.Keeping(clients.KeepMetadata, clients.Redactor{}), server+"/orders?id=7")
+	ask(h.Keeping(clients.KeepMetadata, redact.Redactor{}), server+"/orders?id=7")
 	ask(h, "http://127.0.0.1:1/nobody")
 	const body = ` {"token":"REDACTED"} `
 	want := []string{

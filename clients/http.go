@@ -13,6 +13,8 @@ import (
 	"github.com/go-resty/resty/v2"
 
 	"orderbeat/auth"
+	"orderbeat/auth/mask"
+	"orderbeat/clients/redact"
 )
 
 // HTTP asks one provider's API. Above the connection stand, in this order, what
@@ -30,7 +32,8 @@ type HTTP struct {
 	maxBody  int64
 	refused  string // hint where the credentials are refused, "" is the usual one
 	keep     Keep
-	hide     Redactor
+	hide     redact.Redactor
+	mask     *mask.Set      // the secrets that the process knows
 	watch    func(Exchange) // nil hears nothing
 	log      *slog.Logger
 }
@@ -44,7 +47,7 @@ func NewHTTP(s Section) *HTTP {
 	}
 	h := &HTTP{
 		base:     newLimited(s, log),
-		provider: s.Name, agent: s.UserAgent, maxBody: s.MaxBody, watch: s.Watch, log: log.With("provider", s.Name),
+		provider: s.Name, agent: s.UserAgent, maxBody: s.MaxBody, mask: s.Mask, hide: redact.Redactor{}.Masking(s.Mask), watch: s.Watch, log: log.With("provider", s.Name),
 	}
 	return h.With(func(base http.RoundTripper) http.RoundTripper { return base })
 }
@@ -192,13 +195,14 @@ func (h *HTTP) failure(ctx context.Context, op string, status int, err error) er
 	if e.Code == CodeUnauthorized && h.refused != "" && (e.Hint == "" || e.Hint == hintRefused) {
 		e.Hint = h.refused
 	}
+	e.Message, e.Hint = h.mask.Text(e.Message), h.mask.Text(e.Hint)
 	return e
 }
 
 // exchange returns the status of the answer, 0 when none came.
 func (h *HTTP) exchange(ctx context.Context, c Call, read func(Response) error) (status int, err error) {
 	if kept := playing(ctx); kept != nil {
-		answer, err := kept.answer(h, &c)
+		answer, err := kept.answer(ctx, h, &c)
 		if err != nil {
 			return 0, err
 		}
@@ -225,30 +229,30 @@ func (h *HTTP) exchange(ctx context.Context, c Call, read func(Response) error) 
 	resp, err := r.Execute(c.Method, c.URL)
 	if err != nil {
 		err = timeUp(ctx, err)
-		h.noAnswer(into, &c, again, began, err)
+		h.noAnswer(ctx, into, &c, again, began, err)
 		return 0, err
 	}
 	raw := resp.RawResponse
 	defer raw.Body.Close()
 	if into != nil {
-		h.sentAgain(into, &c, again, raw.StatusCode)
+		h.sentAgain(ctx, into, &c, again, raw.StatusCode)
 	}
 	record := h.record(into, &c, resp)
-	defer func() { record.end(err) }()
+	defer func() { record.end(err) }() //nolint:contextcheck // the request has it
 	return raw.StatusCode, h.take(ctx, &c, raw, read)
 }
 
 // noAnswer tells who watches, and who records, of a call that brought nothing.
-func (h *HTTP) noAnswer(into *Recording, c *Call, again *notes, began time.Time, err error) {
+func (h *HTTP) noAnswer(ctx context.Context, into *Recording, c *Call, again *notes, began time.Time, err error) {
 	if into == nil && h.watch == nil {
 		return
 	}
-	x := h.unanswered(c, began, err)
+	x := h.unanswered(ctx, c, began, err)
 	if h.watch != nil {
 		h.watch(*x)
 	}
 	if into != nil {
-		h.sentAgain(into, c, again, 0)
+		h.sentAgain(ctx, into, c, again, 0)
 		into.add(func() *Exchange { return x })
 	}
 }

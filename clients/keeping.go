@@ -1,6 +1,12 @@
 package clients
 
-import "strings"
+import (
+	"orderbeat/auth/mask"
+	"orderbeat/clients/redact"
+)
+
+// Redacted stands where something was that must not be kept.
+const Redacted = mask.Redacted
 
 // Keeping is what a provider's section says about what is kept of its exchanges. A kind
 // of provider has it among its own keys.
@@ -21,31 +27,11 @@ func (k *Keeping) CheckKeeping(wrong *Mistakes) {
 		wrong.Add("exchanges", `must be "full", "metadata" or "off", not %.40q`, string(k.Exchanges))
 	}
 	for i, path := range k.Hide {
-		if _, ok := parsePath(path); !ok {
+		if !redact.ValidPath(path) {
 			wrong.Add("hide", `%.60q (number %d) is no path: write names with dots between them, like "orders.consignee.name"; lists are gone through, * is any name`, path, i+1)
 		}
 	}
 }
 
 // Redactor hides the paths, and what has one of the names.
-func (k *Keeping) Redactor(names ...string) Redactor {
-	r := NewRedactor(names...)
-	r.paths = newPaths(k.Hide)
-	return r
-}
-
-// parsePath splits a path into folded names.
-func parsePath(path string) (names []string, ok bool) {
-	if strings.ContainsAny(path, `[]$"' `) {
-		return nil, false
-	}
-	for name := range strings.SplitSeq(path, ".") {
-		if name != anyName {
-			if name = fold(name); name == "" {
-				return nil, false
-			}
-		}
-		names = append(names, name)
-	}
-	return names, true
-}
+func (k *Keeping) Redactor(names ...string) redact.Redactor { return redact.New(names, k.Hide) }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"orderbeat/clients"
+	"orderbeat/clients/redact"
 )
 
 func TestPathsAreHidden(t *testing.T) {
@@ -25,7 +26,7 @@ func TestPathsAreHidden(t *testing.T) {
 		"their names in HTML":     {`<p>driver=Jo</p>`, `<p>driver=REDACTED</p>`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := string(keeping.Redactor().Body("application/json", []byte(c.body))); got != c.want {
+			if got := string(keeping.Redactor().Body(t.Context(), "application/json", []byte(c.body))); got != c.want {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
 		})
@@ -34,7 +35,7 @@ func TestPathsAreHidden(t *testing.T) {
 	if got := r.URL("/orders?driver=Jo&phone=1&own=2"); got != "/orders?driver=REDACTED&phone=1&own=REDACTED" {
 		t.Errorf("got %s", got)
 	}
-	if got := string(r.Body("application/x-www-form-urlencoded", []byte("driver=Jo&phone=1"))); got != "driver=REDACTED&phone=REDACTED" {
+	if got := string(r.Body(t.Context(), "application/x-www-form-urlencoded", []byte("driver=Jo&phone=1"))); got != "driver=REDACTED&phone=REDACTED" {
 		t.Errorf("got the form %s", got)
 	}
 }
@@ -62,11 +63,11 @@ func TestWhatIsKeptIsChecked(t *testing.T) {
 
 func TestWhereThePageGoesOnIsNoSecret(t *testing.T) {
 	const body = `{"nextToken":"a","next_page_token":"b","continuationToken":"c","token":"REDACTED"}`
-	if got := string((clients.Redactor{}).Body("", []byte(strings.Replace(body, "REDACTED", "x", 1)))); got != body {
+	if got := string((redact.Redactor{}).Body(t.Context(), "", []byte(strings.Replace(body, "REDACTED", "x", 1)))); got != body {
 		t.Errorf("got %s", got)
 	}
 	h := http.Header{"X-Next-Page-Token": {"a"}, "X-Session-Token": {"b"}}
-	if got := (clients.Redactor{}).Header(h); got.Get("X-Next-Page-Token") != "a" || got.Get("X-Session-Token") != "REDACTED" {
+	if got := (redact.Redactor{}).Header(h); got.Get("X-Next-Page-Token") != "a" || got.Get("X-Session-Token") != "REDACTED" {
 		t.Errorf("got %v", got)
 	}
 }

@@ -37,8 +37,8 @@ func playing(ctx context.Context) *playback {
 }
 
 // answer is the kept answer to a call.
-func (p *playback) answer(h *HTTP, c *Call) (*http.Response, error) {
-	x := p.find(h, c)
+func (p *playback) answer(ctx context.Context, h *HTTP, c *Call) (*http.Response, error) {
+	x := p.find(ctx, h, c)
 	if x == nil {
 		return nil, &Error{
 			Code: CodeInvalid, Message: "what is asked now was not asked then",
@@ -56,14 +56,14 @@ func (p *playback) answer(h *HTTP, c *Call) (*http.Response, error) {
 }
 
 // find takes the first exchange that is of this call and was not played yet.
-func (p *playback) find(h *HTTP, c *Call) *Exchange {
-	asked := h.asked(c, c.header(), time.Time{}, 0)
+func (p *playback) find(ctx context.Context, h *HTTP, c *Call) *Exchange {
+	asked := h.asked(ctx, c, c.header(), time.Time{}, 0)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range p.kept {
 		x := &p.kept[i]
 		if p.played[i] || x.Method != asked.Method || behindHost(h.hide.URL(x.URL)) != behindHost(asked.URL) ||
-			h.shown(x.RequestHeader, []byte(x.RequestBody), false) != asked.RequestBody {
+			h.shown(ctx, x.RequestHeader, []byte(x.RequestBody), false) != asked.RequestBody {
 			continue
 		}
 		p.played[i] = true

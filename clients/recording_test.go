@@ -15,6 +15,7 @@ import (
 	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
+	"orderbeat/clients/redact"
 )
 
 // told is a recorded exchange in a line, with its answer's body unpacked.
@@ -42,19 +43,19 @@ func TestEveryExchangeOfAnAttemptIsRecorded(t *testing.T) {
 	ask := func(h *clients.HTTP, url string) {
 		_ = h.Do(ctx, clients.Call{Op: "sample", Method: http.MethodPost, URL: url, Body: []byte(`{"token":"` + canary + `"}`)}, decodeJSON)
 	}
-	ask(h, server+"/orders?state="+canary)
+	ask(h, server+"/orders?state=open&id_token="+canary)
 	ask(h, server+"/orders")
 	ask(h, server+"/refused")
 	ask(h, "http://127.0.0.1:1/nobody")
-	ask(h.Keeping(clients.KeepOff, clients.Redactor{}), server+"/refused")
-	ask(h.Keeping(clients.KeepMetadata, clients.Redactor{}), server+"/refused?id=7")
+	ask(h.Keeping(clients.KeepOff, redact.Redactor{}), server+"/refused")
+	ask(h.Keeping(clients.KeepMetadata, redact.Redactor{}), server+"/refused?id=7")
 	var got []string
 	for _, x := range recording.Exchanges() {
 		got = append(got, told(t, server, x))
 	}
 	const body = ` {"token":"REDACTED"} `
 	want := []string{
-		"200 full /orders?state=REDACTED" + body + `{"documentID":"1","card":"REDACTED","state":"open","accessToken":"REDACTED"}`,
+		"200 full /orders?state=REDACTED&id_token=REDACTED" + body + `{"documentID":"1","card":"REDACTED","state":"open","accessToken":"REDACTED"}`,
 		"200 full /orders" + body + "<input name=state value='REDACTED'> bad_response",
 		"403 full /refused" + body + "no forbidden",
 		"0 full http://127.0.0.1:1/nobody" + body + " unavailable",

@@ -78,6 +78,8 @@ func (t *tx) knows(jobID string) error {
 // A job that is dead, or failed in a way that a person should know of, raises an alert,
 // and one that succeeds resolves those of its account.
 //
+// The secrets of [Options.Mask] are masked in what the provider reported, in place.
+//
 // Whether an order changed is decided here, where the old and the new meet. An
 // order that was seen after o.AskedAt is left as it is; one that was seen then is not: an
 // answer that is mapped again is as of when it came. A despatch advice or an invoice
@@ -87,6 +89,7 @@ func (d *DB) Commit(ctx context.Context, o jobs.Outcome) (Committed, error) {
 	if !o.State.Ended() && o.State != jobs.Waiting {
 		return Committed{}, fmt.Errorf("job %s: %q is not how an attempt ends", o.ID, o.State)
 	}
+	o.Mask(d.mask.Text)
 	list, err := observe(&o)
 	if err != nil {
 		return Committed{}, fmt.Errorf("job %s: %w: %w", o.ID, ErrOutcome, err)

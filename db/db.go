@@ -16,6 +16,8 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+
+	"orderbeat/auth/mask"
 )
 
 // Options say how the database is opened.
@@ -25,6 +27,8 @@ type Options struct {
 	// Synchronous is "full", the default, where what is committed survives a power
 	// cut, or "normal", where it survives the end of the process only.
 	Synchronous string
+	// Mask is the secrets that no job's outcome may bring into the database; nil is none.
+	Mask *mask.Set
 	// Log is told when the schema is changed; nil is silence.
 	Log *slog.Logger
 }
@@ -40,6 +44,7 @@ type DB struct {
 	// they like: lists, histories, replays, recorded exchanges. It can be used up without
 	// delaying the readers.
 	readers, bulk *sql.DB
+	mask          *mask.Set
 	file          *file // nil unless everything may be written
 	log           *slog.Logger
 }
@@ -56,7 +61,7 @@ func Open(ctx context.Context, o Options) (_ *DB, err error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	d := &DB{log: o.Log}
+	d := &DB{mask: o.Mask, log: o.Log}
 	defer func() { err = d.closeAfter(err, o.Path) }()
 	if d.file, err = openFile(o.Path, o.Log); err != nil {
 		return nil, err

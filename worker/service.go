@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"orderbeat/auth"
+	"orderbeat/auth/mask"
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/worker/scheduler"
@@ -52,6 +53,7 @@ type service struct {
 	conn        *nats.Conn
 	maxReply    func() int64
 	memory      *semaphore.Weighted // for replies that may be large
+	mask        *mask.Set
 	log         *slog.Logger
 
 	micro    micro.Service
@@ -64,7 +66,7 @@ func newService(c Config, b *bus, p *planner, f *finished, h *inHand, creds *cre
 	s := &service{
 		db: c.DB, planner: p, finished: f, inHand: h, clock: clock, providers: byName(c.Providers), schedules: c.Schedules,
 		credentials: creds, tokens: c.Tokens, responses: c.Memory, keep: c.Retention, names: subjects{c.NATS.Prefix}, conn: b.conn, maxReply: b.maxBody,
-		memory: newReplyMemory(), log: c.Log, stopping: make(chan struct{}),
+		memory: newReplyMemory(), mask: c.Mask, log: c.Log, stopping: make(chan struct{}),
 	}
 	for _, provider := range c.Providers {
 		s.order = append(s.order, provider.Name)
@@ -237,11 +239,13 @@ func (s *service) respond(r micro.Request, reply any) error {
 
 // refuse sends an error reply.
 func (s *service) refuse(r micro.Request, e *apiError) {
-	body, err := json.Marshal(map[string]*apiError{"error": e})
+	masked := *e
+	masked.Message, masked.Hint = s.mask.Text(e.Message), s.mask.Text(e.Hint)
+	body, err := json.Marshal(map[string]*apiError{"error": &masked})
 	if err != nil {
 		body = nil
 	}
-	header := nats.Header{micro.ErrorCodeHeader: {strconv.Itoa(e.status)}, micro.ErrorHeader: {oneLine(e.Message)}}
+	header := nats.Header{micro.ErrorCodeHeader: {strconv.Itoa(e.status)}, micro.ErrorHeader: {oneLine(masked.Message)}}
 	_ = s.reply(r, header, body) // the caller is gone, or the connection; it will ask again
 }
 

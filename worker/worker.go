@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"orderbeat/auth"
+	"orderbeat/auth/mask"
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/worker/problems"
@@ -41,6 +42,7 @@ type Config struct {
 	Retention   db.Retention
 	Version     string
 	Memory      *clients.Memory // shared by all attempts; nil shares out the process's memory limit
+	Mask        *mask.Set       // the secrets that no reply and no page may have
 	Log         *slog.Logger
 }
 

@@ -21,6 +21,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/clients"
+	"orderbeat/clients/redact"
 )
 
 // maxPatience is the longest that a job waits for one of its calls, beside the others of its
@@ -42,7 +43,7 @@ type Client struct {
 	guard         guard
 	hidden        map[string]bool // members of answers that nobody sees, by their folded names
 	keep          clients.Keep    // what may be kept of an exchange
-	redactor      clients.Redactor
+	redactor      redact.Redactor
 	uses, params  map[string]string // what is needed of accounts, and by which key
 	patience      time.Duration     // for calls after a first one that was answered
 	samples       []sample

@@ -36,7 +36,7 @@ func (c *Client) Sample(ctx context.Context, f First, name string) (Sample, erro
 	case f.page == nil || len(f.Orders) == 0:
 		return Sample{}, errors.New("the answer has no orders to make a sample of")
 	}
-	answer, item, err := c.presentable(f)
+	answer, item, err := c.presentable(ctx, f)
 	if err != nil {
 		return Sample{}, err
 	}
@@ -78,44 +78,17 @@ func tells(v any, identifiers []string) bool {
 }
 
 // presentable is what was mapped, without secrets. It is nobody else's.
-func (c *Client) presentable(f First) (answer, item any, err error) {
+func (c *Client) presentable(ctx context.Context, f First) (answer, item any, err error) {
 	both, err := json.Marshal([]any{f.page.body, f.item})
 	if err != nil {
 		return nil, nil, err
 	}
-	v, _, err := parseJSON(string(c.redactor.Body("application/json", both)))
+	v, _, err := parseJSON(string(c.redactor.Body(ctx, "application/json", both)))
 	list, ok := v.([]any)
 	if err != nil || !ok || len(list) != 2 {
 		return nil, nil, errors.New("the answer cannot be shown without its secrets")
 	}
-	return reopen(list[0], f.page.body, ""), reopen(list[1], f.item, ""), nil
-}
-
-// plainWord is what no code and no state of OAuth 2.0 looks like.
-var plainWord = regexp.MustCompile(`^(?:[A-Za-z][A-Za-z _-]{0,31}|[A-Z0-9_.-]{1,8})$`)
-
-// reopen brings back the words in members called code and state, which are secrets in
-// OAuth 2.0, and in an answer about orders what these have come to.
-func reopen(shown, was any, name string) any {
-	switch v := shown.(type) {
-	case map[string]any:
-		if before, ok := was.(map[string]any); ok {
-			for name := range v {
-				v[name] = reopen(v[name], before[name], foldName(name))
-			}
-		}
-	case []any:
-		if before, ok := was.([]any); ok && len(before) == len(v) {
-			for i := range v {
-				v[i] = reopen(v[i], before[i], name)
-			}
-		}
-	case string:
-		if word, ok := was.(string); ok && v == hidden && (name == "state" || name == "code") && plainWord.MatchString(word) {
-			return word
-		}
-	}
-	return shown
+	return list[0], list[1], nil
 }
 
 // shorten cuts the lists in a value.

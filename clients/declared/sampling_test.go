@@ -39,7 +39,7 @@ func TestASampleTellsOfNobody(t *testing.T) {
    "status": {"name": "Shipped"}, "lines": [{"no": 1, "name": "Sample tyre"}],
    "driverName": "Wanda Example", "note": "call Wanda Example about SO4500012345, +1 313 555 0100, or wanda@example.org",
    "customer": {"name": "Example Tyres Ltd", "billTo": "BILL-99887"}, "contact": {"first": "Wanda", "country": "GB", "age": 44, "born": {"birthDate": "1980-02-03"}},
-   "token": "canary-token", "state": "canary-9f86d081884c7d659a2f", "code": "DISPATCHED", "card": "4111111111111111", "cardNumber": "7077320000000000000", "text": "for Wanda Example <wanda@example.org> of Example Tyres Ltd",
+   "token": "canary-token", "state": "open", "code": "DISPATCHED", "card": "4111111111111111", "cardNumber": "7077320000000000000", "text": "for Wanda Example <wanda@example.org> of Example Tyres Ltd",
    "plate": "AB12 CDE", "rq": "0b5e6c1e-8f6a-4e0c-9a57-3f2f5a1b2c3d", "city": "Null", "seen": "2026-02-07T08:00:00.654321Z"},
   {"id": "SO4500012346", "po": "ACME-TYRES-7731", "date": "20260106", "driverName": "Wanda Example", "parent": "SO4500012345"},
   {"id": "SO4500012347"}, {"id": "SO4500012348"}
@@ -54,7 +54,7 @@ func TestASampleTellsOfNobody(t *testing.T) {
 			t.Errorf("the sample tells %q:\n%s", secret, got)
 		}
 	}
-	for _, kept := range []string{"2026-01-05T08:00:00.123456Z", `"sentAt": 1767600000`, `"amount": 1234567.25`, `"n": 12000`, `"name": "Shipped"`, `"name": "Sample tyre"`, `"country": "GB"`, `"city": "Null"`, "2026-02-07T08:00:00.654321Z", `"state": "REDACTED"`, `"code": "DISPATCHED"`, "20260106"} {
+	for _, kept := range []string{"2026-01-05T08:00:00.123456Z", `"sentAt": 1767600000`, `"amount": 1234567.25`, `"n": 12000`, `"name": "Shipped"`, `"name": "Sample tyre"`, `"country": "GB"`, `"city": "Null"`, "2026-02-07T08:00:00.654321Z", `"state": "open"`, `"code": "DISPATCHED"`, "20260106"} {
 		if !strings.Contains(got, kept) {
 			t.Errorf("the sample lacks %q, which is nobody's:\n%s", kept, got)
 		}

@@ -138,9 +138,11 @@ func (c *Client) sign(s clients.Section, set settings, tokens auth.Config) error
 	c.http = unsigned
 	switch set.Scheme {
 	case schemeAPIKey:
+		s.Mask.Add(set.APIKey.Reveal())
 		key := auth.NewSecret(set.APIKeyPrefix + set.APIKey.Reveal())
 		return c.signFixed(s, unsigned, origin, set.APIKeyHeader, key, fmt.Sprintf("check api_key, which is sent in the header %s, and api_key_header; then ask the provider whether the key may use this API", set.APIKeyHeader))
 	case schemeBasic:
+		s.Mask.AddPair(set.Username, set.Password.Reveal())
 		return c.signFixed(s, unsigned, origin, "Authorization", auth.Basic(set.Username, set.Password), "check username and password, which are sent in the header Authorization (HTTP Basic)")
 	case schemeNone:
 		c.byUser[""] = unsigned
@@ -175,7 +177,7 @@ func (c *Client) signBearer(s clients.Section, set settings, particular auth.Con
 		IntrospectionURL: set.IntrospectionURL, RevocationURL: set.RevocationURL, ClientID: s.ClientID, ClientSecret: s.ClientSecret,
 		// Tokens have connections of their own: they must not wait for the calls that wait for them.
 		Store: s.Tokens, Limiter: s.TokenRate.Limiter(), Base: clients.NewTokenTransport(s.Config),
-		Timeout: s.Timeout, UserAgent: s.UserAgent, Log: s.Log,
+		Timeout: s.Timeout, UserAgent: s.UserAgent, Mask: s.Mask, Log: s.Log,
 	}
 	accounts := s.Accounts
 	if !set.users() {

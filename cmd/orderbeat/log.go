@@ -7,17 +7,19 @@ import (
 
 	"github.com/lmittmann/tint"
 
+	"orderbeat/auth/mask"
 	"orderbeat/cmd/orderbeat/config"
 )
 
 // newLog writes lines for people to a terminal, and JSON elsewhere, unless the
-// configuration says otherwise.
-func newLog(w io.Writer, c config.Log) *slog.Logger {
+// configuration says otherwise. No line has one of the secrets.
+func newLog(to io.Writer, c config.Log, secrets *mask.Set) *slog.Logger {
+	w := secrets.Writer(to) // handlers write a line at once
 	level := map[string]slog.Level{
 		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
 	}[c.Level]
-	if c.Format == "text" || c.Format == "auto" && isTerminal(w) {
-		return slog.New(tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !isTerminal(w)}))
+	if c.Format == "text" || c.Format == "auto" && isTerminal(to) {
+		return slog.New(tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !isTerminal(to)}))
 	}
 	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
 }

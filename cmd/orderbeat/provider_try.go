@@ -99,7 +99,9 @@ func (a *app) try(ctx context.Context, o tryOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	lend := config.Lend{UserAgent: "orderbeat/" + readBuild().Version, Log: slog.New(slog.DiscardHandler)}
+	lend := config.Lend{UserAgent: "orderbeat/" + readBuild().Version, Log: slog.New(slog.DiscardHandler), Mask: conf.Mask}
+	conf.MaskFiles()
+	a.stdout, a.stderr = conf.Mask.Writer(a.stdout), conf.Mask.Writer(a.stderr)
 	report := tryReport{Provider: p.Name, Account: account.Name, Question: questionOf(query), Windows: windows}
 	lend.Watch = func(x clients.Exchange) { report.Exchanges = append(report.Exchanges, shownExchange(x)) }
 	tokens, closeTokens, err := sharedTokens(ctx, conf)

@@ -41,7 +41,7 @@ with status 1: whatever keeps services running should start it again, to stand b
 			if err != nil {
 				return err
 			}
-			log := newLog(a.stderr, conf.Log)
+			log := newLog(a.stderr, conf.Log, conf.Mask)
 			var telling sync.WaitGroup
 			ended := make(chan struct{})
 			telling.Go(func() { tellOf(signals, ended, log) })
@@ -105,7 +105,7 @@ func work(ctx context.Context, c *config.Config, log *slog.Logger, stopping func
 	if err != nil {
 		return fmt.Errorf("db.path: %w", err)
 	}
-	database, err := db.Open(ctx, db.Options{Path: c.DB.Path, Synchronous: c.DB.Synchronous, Log: log})
+	database, err := db.Open(ctx, db.Options{Path: c.DB.Path, Synchronous: c.DB.Synchronous, Mask: c.Mask, Log: log})
 	if err != nil {
 		return fmt.Errorf("db.path: %w", err)
 	}
@@ -122,6 +122,7 @@ func work(ctx context.Context, c *config.Config, log *slog.Logger, stopping func
 	if err != nil {
 		return fmt.Errorf("worker.key: %w", err)
 	}
+	c.MaskFiles()
 	switch n, err := keys.RemoveLeftovers(ctx); {
 	case err != nil:
 		log.Warn("failed to remove leftovers of an interrupted rekey", "err", err)
@@ -130,7 +131,7 @@ func work(ctx context.Context, c *config.Config, log *slog.Logger, stopping func
 	}
 	tokens := auth.Seal(database.Tokens(), keys)
 	version := readBuild().Version
-	lend := config.Lend{Tokens: tokens, UserAgent: "orderbeat/" + version, Log: log}
+	lend := config.Lend{Tokens: tokens, UserAgent: "orderbeat/" + version, Log: log, Mask: c.Mask}
 	if c.Sandbox != nil {
 		sandbox, err := startStandIns(ctx, *c.Sandbox)
 		if err != nil {
@@ -159,7 +160,7 @@ func work(ctx context.Context, c *config.Config, log *slog.Logger, stopping func
 	return worker.Run(ctx, worker.Config{
 		NATS: c.NATS, DB: database, ID: id, Place: place, Providers: suppliers, Schedules: schedules,
 		Concurrency: c.Worker.Concurrency, Drain: c.Worker.Drain, Stopping: stopping, QueueAlert: c.Worker.QueueAlert, Web: c.Web, Tokens: tokens,
-		Retention: db.Retention(c.DB.Retention), Version: version, Log: log,
+		Retention: db.Retention(c.DB.Retention), Version: version, Mask: c.Mask, Log: log,
 	})
 }
 

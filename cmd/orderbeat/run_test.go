@@ -55,7 +55,7 @@ func TestAStopWhileItStartsIsNoFailure(t *testing.T) {
 
 func TestLogIsJSONWhereNobodyReads(t *testing.T) {
 	var out bytes.Buffer
-	log := newLog(&out, config.Log{Level: "warn", Format: "auto"})
+	log := newLog(&out, config.Log{Level: "warn", Format: "auto"}, nil)
 	log.Info("not told")
 	log.Warn("told", "provider", "michelin")
 	var line map[string]any
@@ -63,7 +63,7 @@ func TestLogIsJSONWhereNobodyReads(t *testing.T) {
 		t.Errorf("got %q, %v", out.String(), err)
 	}
 	out.Reset()
-	newLog(&out, config.Log{Level: "info", Format: "text"}).Info("told", "provider", "michelin")
+	newLog(&out, config.Log{Level: "info", Format: "text"}, nil).Info("told", "provider", "michelin")
 	if got := out.String(); !strings.HasSuffix(got, "INF told provider=michelin\n") {
 		t.Errorf("text: got %q", got)
 	}

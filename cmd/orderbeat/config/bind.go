@@ -90,6 +90,9 @@ func (b *binder) value(path string, value any, dst reflect.Value) {
 			b.add(path, "%v", err)
 		} else {
 			*into = secret
+			if !strings.HasSuffix(path, "client_id") { // which stands in URLs and is shown
+				b.secrets.mask.Add(secret.Reveal())
+			}
 		}
 		return
 	case *time.Duration:

@@ -14,7 +14,10 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
+	"unicode"
 
+	"orderbeat/auth/mask"
 	"orderbeat/clients"
 	"orderbeat/worker"
 )
@@ -39,8 +42,29 @@ type Config struct {
 	// Notices tell of keys that are set and have no effect, and of what else is worth
 	// knowing though nothing is wrong.
 	Notices []string
+	// Mask has the secrets that the configuration refers to.
+	Mask *mask.Set
 
 	asSecret map[string]bool // variables that the file names as secrets
+}
+
+// MaskFiles masks the keys and credentials that are files: the key that seals tokens, and those
+// of NATS and of TLS. A file that cannot be read is left to who opens it.
+func (c *Config) MaskFiles() {
+	const shortest = 20 // of a line that may be a secret: a seed, or a part of a PEM file
+	for _, path := range []string{c.Key.Path, c.NATS.Creds, c.NATS.NKey, c.NATS.Key, c.Web.Key} {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		for line := range strings.Lines(string(content)) {
+			for _, word := range strings.FieldsFunc(line, func(r rune) bool { return unicode.IsSpace(r) || r == '"' }) {
+				if len(word) >= shortest && !strings.HasPrefix(word, "---") {
+					c.Mask.Add(word)
+				}
+			}
+		}
+	}
 }
 
 // file is the shape of config.toml.
@@ -145,6 +169,7 @@ func read(path string, getenv func(string) string) (*loader, error) {
 	if err != nil {
 		return nil, &Error{File: path, Message: err.Error()}
 	}
+	known := mask.New()
 	doc, mistake := parse(path, text)
 	if mistake != nil {
 		return nil, mistake
@@ -153,12 +178,12 @@ func read(path string, getenv func(string) string) (*loader, error) {
 	secretVariables(doc.values, asSecret)
 	l := &loader{
 		asSecret: asSecret,
-		binder:   binder{mistakes: &mistakes{}, secrets: secrets{getenv: getenv, dir: dir}},
+		binder:   binder{mistakes: &mistakes{}, secrets: secrets{getenv: getenv, dir: dir, mask: known}},
 		dir:      dir,
 		doc:      doc,
 		origins:  map[string]origin{},
 		file:     defaults(),
-		config:   Config{Path: path, asSecret: asSecret},
+		config:   Config{Path: path, Mask: known, asSecret: asSecret},
 	}
 	l.environment(getenv)
 	return l, nil

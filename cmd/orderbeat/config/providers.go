@@ -15,6 +15,7 @@ import (
 	_ "time/tzdata" // zones are known on machines without a zone database too
 
 	"orderbeat/auth"
+	"orderbeat/auth/mask"
 	"orderbeat/clients"
 	"orderbeat/worker"
 )
@@ -44,6 +45,7 @@ type Lend struct {
 	Sandbox   StandIns
 	UserAgent string
 	Log       *slog.Logger
+	Mask      *mask.Set // [clients.Section.Mask]
 	// Watch is [clients.Section.Watch].
 	Watch func(clients.Exchange)
 }
@@ -161,7 +163,7 @@ func (l *loader) try(path string, p *Provider, own map[string]any, frame []field
 				decoded = true
 				return l.decode(path, own, into, frame)
 			},
-			Tokens: lend.Tokens, Sandbox: lend.Sandbox.of(c.Kind), UserAgent: lend.UserAgent, Log: lend.Log, Watch: lend.Watch,
+			Tokens: lend.Tokens, Sandbox: lend.Sandbox.of(c.Kind), UserAgent: lend.UserAgent, Log: lend.Log, Mask: lend.Mask, Watch: lend.Watch,
 		})
 	}
 	trial, err := p.open(l.trial())

@@ -11,6 +11,7 @@ import (
 	"unicode/utf16"
 
 	"orderbeat/auth"
+	"orderbeat/auth/mask"
 )
 
 // wantSecret is told about whatever is not a reference to a secret. It repeats
@@ -21,6 +22,7 @@ const wantSecret = `a secret is never written into the file: write "env:NAME", "
 type secrets struct {
 	getenv func(string) string
 	dir    string // what a relative PATH hangs on
+	mask   *mask.Set
 }
 
 // resolve returns the secret that ref, "env:NAME", "file:PATH" or

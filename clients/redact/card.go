@@ -1,6 +1,10 @@
-package clients
+package redact
 
-import "slices"
+import (
+	"slices"
+
+	"orderbeat/auth/mask"
+)
 
 // The lengths of card numbers that are looked for, in digits: 19 is the longest that
 // ISO/IEC 7812-1 allows, and what is shorter than 15 is too often something else.
@@ -54,7 +58,18 @@ func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 // withoutCards is a text without card numbers.
 func withoutCards(s []byte) []byte {
-	t := scanner{s: s}
-	t.plain(len(s))
-	return t.out
+	w := walk{doc: s}
+	for i := 0; i < len(s); {
+		if !isDigit(s[i]) {
+			i++
+			continue
+		}
+		end := cardEnd(s, i)
+		if end > 0 {
+			w.cut(i, end, mask.Redacted)
+		}
+		for i = max(i, end); i < len(s) && isDigit(s[i]); i++ {
+		}
+	}
+	return w.shown()
 }

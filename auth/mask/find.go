@@ -1,0 +1,187 @@
+package mask
+
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	// keyBytes is how long the beginning of a pattern is by which it is looked up.
+	keyBytes = shortest
+	// enough is how much of a pattern's beginning is masked also where the rest does not
+	// follow, because a text was cut. It also bounds what a comparison costs that finds nothing.
+	// At the end of a text less is enough.
+	enough, enoughAtEnd = 24, 16
+	// filterBits is the size of the filter that most positions of a text do not pass.
+	filterBits = 16
+)
+
+// alphabet says which characters continue an encoded secret; nil is none.
+type alphabet *[256]bool
+
+var (
+	base64Alphabet = alphabetOf("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=")
+	hexAlphabet    = alphabetOf("0123456789ABCDEFabcdef")
+)
+
+func alphabetOf(chars string) (a [256]bool) {
+	for _, c := range []byte(chars) {
+		a[c] = true
+	}
+	return a
+}
+
+// pattern is one spelling of a secret, in lower case and at least [keyBytes] long.
+type pattern struct {
+	text  string
+	extra alphabet
+}
+
+// patterns are found in a text by their first bytes: a filter says that there is none, a bucket
+// has those that begin so. A text costs a time that grows with its length alone, whatever is in
+// it: a comparison ends after [enough] bytes, or masks what it has compared.
+type patterns struct {
+	filter  *[1 << filterBits]uint16 // how many patterns have a hash
+	buckets map[uint64][]entry
+}
+
+// entry is a pattern in its bucket, which is sorted by text.
+type entry struct {
+	pattern
+	uses int
+	// prefix is the longest entry before that this one begins with, -1 for none.
+	prefix int
+}
+
+func newPatterns() patterns {
+	return patterns{filter: new([1 << filterBits]uint16), buckets: map[uint64][]entry{}}
+}
+
+// key is the beginning of a text, without case. Some other characters fall together too.
+func key(b []byte) uint64 { return binary.LittleEndian.Uint64(b) | 0x2020202020202020 }
+
+func hash(k uint64) uint64 { return k * 0x9e3779b97f4a7c15 >> (64 - filterBits) }
+
+func (ps *patterns) add(p pattern) {
+	k := key([]byte(p.text))
+	bucket := ps.buckets[k]
+	i, found := slices.BinarySearchFunc(bucket, p.text, entry.compare)
+	if found {
+		bucket[i].uses++
+		return
+	}
+	ps.filter[hash(k)]++
+	ps.buckets[k] = linked(slices.Insert(bucket, i, entry{pattern: p, uses: 1}))
+}
+
+func (ps *patterns) remove(p pattern) {
+	k := key([]byte(p.text))
+	bucket := ps.buckets[k]
+	i, found := slices.BinarySearchFunc(bucket, p.text, entry.compare)
+	if !found {
+		return
+	}
+	if bucket[i].uses--; bucket[i].uses > 0 {
+		return
+	}
+	ps.filter[hash(k)]--
+	if bucket = slices.Delete(bucket, i, i+1); len(bucket) == 0 {
+		delete(ps.buckets, k)
+		return
+	}
+	ps.buckets[k] = linked(bucket)
+}
+
+func (e entry) compare(text string) int { return cmp.Compare(e.text, text) }
+
+// linked notes which entries begin with others.
+func linked(bucket []entry) []entry {
+	for i := range bucket {
+		p := i - 1
+		for p >= 0 && !strings.HasPrefix(bucket[i].text, bucket[p].text) {
+			p = bucket[p].prefix
+		}
+		bucket[i].prefix = p
+	}
+	return bucket
+}
+
+// span is a part of a text.
+type span struct{ from, to int }
+
+// find appends where patterns are in a text, in order and without overlaps.
+func (ps *patterns) find(text []byte, found []span) []span {
+	last := 0
+	filter := ps.filter
+	for i := 0; i+keyBytes <= len(text); i++ {
+		k := key(text[i:])
+		if filter[hash(k)] == 0 {
+			continue
+		}
+		n, extra := ps.match(k, text[i:])
+		if n == 0 {
+			continue
+		}
+		from, to := i, i+n
+		if extra != nil {
+			for from > last && extra[text[from-1]] {
+				from--
+			}
+			for to < len(text) && extra[text[to]] {
+				to++
+			}
+		}
+		for to < len(text) && !utf8.RuneStart(text[to]) {
+			to++ // no half of a character stays
+		}
+		found = append(found, span{from, to})
+		last, i = to, to-1
+	}
+	return found
+}
+
+// match is how much of a text is a secret, or the beginning of one; 0 for nothing.
+func (ps *patterns) match(k uint64, text []byte) (n int, extra alphabet) {
+	bucket := ps.buckets[k]
+	at, _ := slices.BinarySearchFunc(bucket, text, func(e entry, text []byte) int {
+		n := common(e.text, text)
+		switch {
+		case n == len(e.text):
+			return -1 // also where it is the text: what matters is the one before
+		case n == len(text):
+			return 1
+		}
+		return cmp.Compare(e.text[n], lowerByte(text[n]))
+	})
+	for _, i := range []int{at - 1, at} {
+		if i < 0 || i >= len(bucket) {
+			continue
+		}
+		same := common(bucket[i].text, text)
+		if same >= enough || same == len(text) && same >= max(enoughAtEnd, len(bucket[i].text)/2) {
+			if same > n {
+				n, extra = same, bucket[i].extra
+			}
+			continue
+		}
+		for i >= 0 && len(bucket[i].text) > same {
+			i = bucket[i].prefix
+		}
+		if i >= 0 && len(bucket[i].text) > n {
+			n, extra = len(bucket[i].text), bucket[i].extra
+		}
+	}
+	return n, extra
+}
+
+// common is how many bytes of a pattern a text begins with.
+func common(pattern string, text []byte) int {
+	n := 0
+	for n < len(pattern) && n < len(text) && pattern[n] == lowerByte(text[n]) {
+		n++
+	}
+	return n
+}

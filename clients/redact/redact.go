@@ -1,0 +1,252 @@
+package redact
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"orderbeat/auth/mask"
+)
+
+// Redactor removes secrets: the values of headers, query and form parameters, JSON members, XML
+// elements and HTML inputs that are known by their names, card numbers, and what the process
+// itself knows to be secret. Names are compared without case, "_" and "-". Everything else stays
+// byte for byte, and in its order. The zero value knows the usual names. It is safe for
+// concurrent use.
+type Redactor struct {
+	names map[string]bool
+	paths paths
+	mask  *mask.Set
+}
+
+// New returns a redactor that also hides what has one of the names, and what is at one of the
+// paths of JSON documents (see [ValidPath]).
+func New(names, paths []string) Redactor {
+	r := Redactor{names: map[string]bool{}, paths: newPaths(paths)}
+	for _, name := range names {
+		r.names[fold(name)] = true
+	}
+	return r
+}
+
+// Masking is r with the secrets that are masked by value.
+func (r Redactor) Masking(s *mask.Set) Redactor {
+	r.mask = s
+	return r
+}
+
+// Header returns a copy that can be shown. Beside what is hidden everywhere, that is every header
+// with "token", "secret", "password", "key", "session", "signature", "credential", "cookie" or
+// "authorization" in its name.
+func (r Redactor) Header(h http.Header) http.Header {
+	shown := http.Header{}
+	for name, values := range h {
+		folded := fold(name)
+		part := func(p string) bool { return strings.Contains(folded, p) }
+		hide := r.secret(folded) || slices.ContainsFunc(headerParts, part) && !isPageToken(folded)
+		name = r.mask.Text(name)
+		for _, v := range values {
+			switch {
+			case hide && v != "":
+				v = mask.Redacted
+			case folded == "location":
+				v = r.address(v, true, r.param)
+			case strings.Contains(v, "://") || strings.HasPrefix(v, "/"):
+				v = r.URL(v)
+			default:
+				v = string(r.document(nil, "", []byte(v)))
+			}
+			shown[name] = append(shown[name], v)
+		}
+	}
+	return shown
+}
+
+// URL hides the values of a URL's query and fragment that are secret, and a password.
+// The path and all names stay.
+func (r Redactor) URL(address string) string { return r.address(address, false, r.param) }
+
+// Names is a URL with no value in its query or fragment.
+func (r Redactor) Names(address string) string {
+	return r.address(address, false, func(string, string, bool) (string, bool) { return mask.Redacted, true })
+}
+
+// address passes the parameters of a URL through param. oauth says that it is one of OAuth 2.0
+// whatever it looks like.
+func (r Redactor) address(address string, oauth bool, param paramFunc) string {
+	address = r.mask.Text(address)
+	oauth = oauth || isOAuth([]byte(address))
+	rest, fragment, hasFragment := strings.Cut(address, "#")
+	rest, query, hasQuery := strings.Cut(rest, "?")
+	if scheme, after, ok := strings.Cut(rest, "://"); ok {
+		host, path, hasPath := strings.Cut(after, "/")
+		if at := strings.LastIndexByte(host, '@'); at >= 0 {
+			rest = scheme + "://" + mask.Redacted + host[at:]
+			if hasPath {
+				rest += "/" + path
+			}
+		}
+	}
+	rest = string(withoutCards([]byte(rest)))
+	if hasQuery {
+		rest += "?" + params(query, oauth, param)
+	}
+	if hasFragment {
+		rest += "#" + params(fragment, oauth, param)
+	}
+	return rest
+}
+
+// Body hides what is secret in a body of the content type, which need not be right, and the body
+// not whole. What is no text, a multipart form, and everything once ctx is cancelled is hidden as
+// one.
+func (r Redactor) Body(ctx context.Context, contentType string, body []byte) []byte {
+	contentType = strings.ToLower(contentType)
+	switch trimmed := bytes.TrimSpace(body); {
+	case len(trimmed) == 0:
+		return bytes.Clone(body)
+	case bytes.IndexByte(body, 0) >= 0, bytes.HasPrefix(body, []byte("\x1f\x8b")), strings.HasPrefix(contentType, "multipart/"):
+		return []byte(mask.Redacted)
+	}
+	cancelled := func() bool { return errors.Is(ctx.Err(), context.Canceled) }
+	return r.document(cancelled, contentType, r.mask.Bytes(body))
+}
+
+// document is Body behind the first layer.
+func (r Redactor) document(cancelled func() bool, contentType string, body []byte) []byte {
+	s := &scan{r: r, known: map[string]bool{}, cancelled: cancelled}
+	trimmed := bytes.TrimSpace(body)
+	var shown []byte
+	switch {
+	case len(trimmed) > 0 && strings.IndexByte(`{["-0123456789`, trimmed[0]) >= 0 && json.Valid(body):
+		shown = s.json(body, r.paths, 0)
+	case strings.HasPrefix(contentType, "application/x-www-form-urlencoded") && (len(trimmed) == 0 || strings.IndexByte(`{[<"`, trimmed[0]) < 0):
+		s.nameLast()
+		shown = []byte(params(string(body), isOAuth(body), s.r.param))
+	default:
+		s.nameLast()
+		shown = s.text(body)
+	}
+	if s.stopped {
+		return []byte(mask.Redacted)
+	}
+	return shown
+}
+
+// scan is one reading of one document, with the documents within it.
+type scan struct {
+	r       Redactor
+	known   map[string]bool // the names that were seen, which are few and come again
+	work    int             // steps until now; about one for each name, value or piece of text
+	scanned int             // bytes that were looked at to find where values end
+	stopped bool
+	// cancelled reports whether nobody waits for the result any more; nil is never.
+	cancelled func() bool
+}
+
+// stop reports whether nobody waits for the result any more.
+func (s *scan) stop() bool {
+	const often = 1 << 12
+	if s.work++; s.work%often == 0 && s.cancelled != nil && s.cancelled() {
+		s.stopped = true
+	}
+	return s.stopped
+}
+
+// nameLast hides, in what is not one JSON document, the names that paths end with, wherever they
+// stand.
+func (s *scan) nameLast() {
+	last := s.r.paths.last()
+	if len(last) == 0 {
+		return
+	}
+	names := map[string]bool{}
+	for name := range s.r.names {
+		names[name] = true
+	}
+	for _, name := range last {
+		names[name] = true
+	}
+	s.r.names, s.r.paths = names, nil
+}
+
+// secret reports whether the value of a name is hidden.
+func (s *scan) secret(name []byte) bool {
+	const most = 1000
+	known, ok := s.known[string(name)]
+	if !ok {
+		known = s.r.secret(fold(string(name)))
+		if len(s.known) < most {
+			s.known[string(name)] = known
+		}
+	}
+	return known
+}
+
+// maxDepth is how many documents in each other's strings are read as documents; what is deeper
+// is text.
+const maxDepth = 3
+
+// content is what may be shown of a string's content, which may be a document itself.
+func (s *scan) content(plain []byte, depth int) []byte {
+	switch trimmed := bytes.TrimSpace(plain); {
+	case depth < maxDepth && len(trimmed) > 0 && strings.IndexByte(`{["`, trimmed[0]) >= 0 && json.Valid(plain):
+		return s.json(plain, nil, depth)
+	default:
+		return s.text(plain)
+	}
+}
+
+// paramFunc returns what is shown of a parameter, and whether that is anything else. oauth tells
+// that the parameter is one of OAuth 2.0.
+type paramFunc func(name, value string, oauth bool) (shown string, changed bool)
+
+// param decides about a query's or a form's parameter.
+func (r Redactor) param(name, value string, oauth bool) (string, bool) {
+	folded := fold(name)
+	if r.secret(folded) || r.paths.hides(name) || slices.Contains(addressNames, folded) || oauth && isOAuthSecret(folded) && !isStatus(value) {
+		return mask.Redacted, true
+	}
+	s := &scan{r: Redactor{names: r.names}, known: map[string]bool{}}
+	shown := string(s.content([]byte(value), 0))
+	return shown, shown != value
+}
+
+// params passes every parameter of a query or a form through f.
+func params(query string, oauth bool, f paramFunc) string {
+	pairs := strings.Split(query, "&")
+	for i, pair := range pairs {
+		name, value, ok := strings.Cut(pair, "=")
+		if !ok { // a word alone, or no query at all
+			name, value = "", pair
+		}
+		shown, changed := f(unescaped(name), unescaped(value), oauth)
+		switch {
+		case value == "" || !changed:
+		case ok:
+			pairs[i] = name + "=" + url.QueryEscape(shown)
+		default:
+			pairs[i] = url.QueryEscape(shown)
+		}
+	}
+	return strings.Join(pairs, "&")
+}
+
+// unescaped is s as it is meant, or s where it cannot be told.
+func unescaped(s string) string {
+	if plain, err := url.QueryUnescape(s); err == nil {
+		return plain
+	}
+	return s
+}
+
+// isStatus reports whether a "code" is a number of at most three digits, which is an
+// answer's status and no secret.
+func isStatus(value string) bool {
+	return len(value) <= 3 && strings.Trim(value, "0123456789") == ""
+}
