@@ -13,7 +13,8 @@ const (
 	// smallResponse, in bytes, is what one attempt may hold without asking anybody.
 	smallResponse = 4 << 20
 	// A large attempt may hold a sixth of the process's memory, within these bounds, and
-	// three may be large at once: half of the memory is left to everything else.
+	// three may be large at once, fewer where that is more than half of the memory: the
+	// rest is left to everything else.
 	memoryShare    = 6
 	largeAtOnce    = 3
 	minLargeMemory = 64 << 20
@@ -27,6 +28,7 @@ const (
 // is safe for concurrent use.
 type Memory struct {
 	limit  int64 // of one attempt, in bytes
+	count  int64 // of places
 	places *semaphore.Weighted
 
 	mu        sync.Mutex // guards providers
@@ -36,18 +38,17 @@ type Memory struct {
 // NewMemory shares out the memory of a process, in bytes; [math.MaxInt64] is one without
 // a limit.
 func NewMemory(process int64) *Memory {
-	return &Memory{
-		limit:  min(max(process/memoryShare, minLargeMemory), maxLargeMemory),
-		places: semaphore.NewWeighted(largeAtOnce), providers: map[string]*semaphore.Weighted{},
-	}
+	limit := min(max(process/memoryShare, minLargeMemory), maxLargeMemory)
+	count := min(max(process/2/limit, 1), largeAtOnce)
+	return &Memory{limit: limit, count: count, places: semaphore.NewWeighted(count), providers: map[string]*semaphore.Weighted{}}
 }
 
-// places of one provider: all but one.
+// of is the places of one provider: all but one, where there are several.
 func (m *Memory) of(provider string) *semaphore.Weighted {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.providers[provider] == nil {
-		m.providers[provider] = semaphore.NewWeighted(largeAtOnce - 1)
+		m.providers[provider] = semaphore.NewWeighted(max(m.count-1, 1))
 	}
 	return m.providers[provider]
 }

@@ -34,13 +34,14 @@ func limitMemory(log *slog.Logger) {
 	log.Info("memory limit", "megabytes", limit>>20, "source", source)
 }
 
-// addressSpace is what the heap may take where the address space is limited: three
-// quarters of what is left of it, because threads and C need theirs.
+// addressSpace is what the heap may take where the address space is limited: half of what
+// is left of it, because threads and C need theirs, and the heap grows in pieces of 64 MB.
 func addressSpace() (bytes int64, ok bool) {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_AS, &limit); err != nil || limit.Cur >= math.MaxInt64 {
 		return 0, false
 	}
+	oneArena()
 	var pages int64
 	statm, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
@@ -51,5 +52,5 @@ func addressSpace() (bytes int64, ok bool) {
 	}
 	const least = 64 << 20
 	left := int64(limit.Cur) - pages*int64(os.Getpagesize())
-	return max(left/4*3, least), true
+	return max(left/2, least), true
 }
