@@ -6,12 +6,16 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"orderbeat/db"
 )
+
+// freshSuffix begins what is added to a Nats-Msg-Id that another publisher had used.
+const freshSuffix = ".fresh."
 
 // maxLook bounds how many messages on one subject are compared with one of the outbox.
 const maxLook = 1000
@@ -92,6 +96,9 @@ func (p *publisher) find(ctx context.Context, stream jetstream.Stream, from uint
 // revisions of its own, and anybody can use an id: only the whole body tells, which has the
 // provider and the time in it.
 func sameMessage(raw *jetstream.RawStreamMsg, msg *nats.Msg, m *db.Message) bool {
+	if id := raw.Header.Get(jetstream.MsgIDHeader); id != m.MsgID && !strings.HasPrefix(id, m.MsgID+freshSuffix) {
+		return false // the same for another requester
+	}
 	for _, name := range []string{"ce-id", "ce-type", db.HeaderReplay} {
 		if raw.Header.Get(name) != msg.Header.Get(name) {
 			return false
@@ -111,7 +118,7 @@ func (p *publisher) acknowledged(ctx context.Context, ack *jetstream.PubAck, m *
 			return err
 		}
 		if !mine {
-			msg.Header.Set(jetstream.MsgIDHeader, m.MsgID+".fresh."+rand.Text())
+			msg.Header.Set(jetstream.MsgIDHeader, m.MsgID+freshSuffix+rand.Text())
 			ctx, cancel := context.WithTimeout(ctx, patience)
 			defer cancel()
 			if _, err := p.bus.js.PublishMsg(ctx, msg); err != nil {

@@ -380,7 +380,10 @@ func TestNothingIsPublishedTwiceWithAShortDuplicateWindow(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	b := startIn(t, folder, nil)
-	for _, name := range []string{"ORDERBEAT_ORDERS", "ORDERBEAT_RESULTS", "ORDERBEAT_ALERTS"} {
+	if _, err := b.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "REPLIES", Subjects: []string{"replies.>"}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"ORDERBEAT_ORDERS", "ORDERBEAT_RESULTS", "ORDERBEAT_ALERTS", "REPLIES"} {
 		b.reconfigure(name, func(c *jetstream.StreamConfig) { c.Duplicates = 100 * time.Millisecond })
 	}
 	file, err := sql.Open("sqlite3", filepath.Join(folder, "orderbeat.db"))
@@ -390,13 +393,16 @@ func TestNothingIsPublishedTwiceWithAShortDuplicateWindow(t *testing.T) {
 	defer file.Close()
 	// Deleted rows of the outbox are kept aside by a trigger, and put back after the "crash".
 	if _, err := file.Exec(`CREATE TABLE outbox_gone AS SELECT * FROM outbox WHERE 0;
-		CREATE TRIGGER outbox_keep BEFORE DELETE ON outbox WHEN old.topic IN ('orders', 'results', 'alerts') BEGIN INSERT INTO outbox_gone SELECT * FROM outbox WHERE id = old.id; END;`); err != nil {
+		CREATE TRIGGER outbox_keep BEFORE DELETE ON outbox WHEN old.topic IN ('orders', 'results', 'alerts', 'reply') BEGIN INSERT INTO outbox_gone SELECT * FROM outbox WHERE id = old.id; END;`); err != nil {
 		t.Fatal(err)
 	}
 	for n := range 3 {
 		b.supplier.answers(lists(int64(n), "SO1", "SO2"))
 		b.hasResult(b.sync("detroit").ID)
 	}
+	b.publish("orderbeat.runs.michelin.sync", ``, nats.Header{"Orderbeat-Reply-To": {"replies.mine"}})
+	b.eventually("the reply is there", func() bool { return b.holds("REPLIES", "replies.mine") == 1 })
+	b.settled()
 	for _, code := range []clients.Code{"one", "two"} {
 		if _, err := b.db.Raise(t.Context(), db.Alert{Provider: "michelin", Code: code, Message: "m", Hint: "h"}); err != nil {
 			t.Fatal(err)
@@ -409,13 +415,18 @@ func TestNothingIsPublishedTwiceWithAShortDuplicateWindow(t *testing.T) {
 	if err := b.stop(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := file.Exec(`DROP TRIGGER outbox_keep; INSERT INTO outbox SELECT * FROM outbox_gone; DROP TABLE outbox_gone`); err != nil {
+	// Another requester with the same subject has not had its reply yet.
+	if _, err := file.Exec(`DROP TRIGGER outbox_keep; INSERT INTO outbox SELECT * FROM outbox_gone;
+		UPDATE outbox_gone SET id = id + 1000, msg_id = msg_id || '0' WHERE topic = 'reply'; INSERT INTO outbox SELECT * FROM outbox_gone WHERE topic = 'reply'; DROP TABLE outbox_gone`); err != nil {
 		t.Fatal(err)
 	}
 	again := startIn(t, folder, nil)
 	again.settled()
-	if o, r, a := again.count("ORDERBEAT_ORDERS"), again.count("ORDERBEAT_RESULTS"), again.count("ORDERBEAT_ALERTS"); o != 6 || r != 3 || a != 4 {
-		t.Errorf("got %d events, %d results and %d alerts, want 6, 3 and 4: each once", o, r, a)
+	if o, r, a := again.count("ORDERBEAT_ORDERS"), again.count("ORDERBEAT_RESULTS"), again.count("ORDERBEAT_ALERTS"); o != 8 || r != 4 || a != 4 {
+		t.Errorf("got %d events, %d results and %d alerts, want 8, 4 and 4: each once", o, r, a)
+	}
+	if n := again.count("REPLIES"); n != 2 {
+		t.Errorf("got %d replies, want one for each requester", n)
 	}
 }
 

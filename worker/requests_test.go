@@ -135,6 +135,9 @@ func TestEachRequesterHasItsReply(t *testing.T) {
 				}
 			}
 			b.settled()
+			if n := b.said.count("message id used by another publisher"); n != 0 {
+				t.Errorf("got %d replies with the id of another, want none", n)
+			}
 			if n := b.holds("REPLIES", "replies.>"); n != requests+3 {
 				t.Errorf("got %d replies, want %d", n, requests+3)
 			}
