@@ -19,12 +19,14 @@ const (
 	maxEpochLife = 2 * 365 * 24 * time.Hour
 )
 
-// answer is a successful answer of a token endpoint (RFC 6749 section 5.1).
-type answer struct {
-	token   Secret
-	refresh Secret // never of a client credentials grant, which has no use for one (section 4.4.3)
-	life    time.Duration
-	expiry  Expiry
+// Answer is a successful answer to a token request (RFC 6749 section 5.1).
+type Answer struct {
+	Token   Secret
+	Refresh Secret        // of users' grants only: a client has no use for one (section 4.4.3)
+	Life    time.Duration // from when the token was asked for
+	Expiry  Expiry        // how Life is known
+	// Identity is who granted access, as far as [Dialect.UserClaim] finds it; "" is unknown.
+	Identity string
 }
 
 // members are a JSON object's, by their exact names: encoding/json would take Error
@@ -32,17 +34,17 @@ type answer struct {
 type members map[string]json.RawMessage
 
 // read understands an answer to a grant. Every failure is an *[Error].
-func (e *endpoint) read(g grant, r reply) (answer, error) {
+func (e *endpoint) read(g Request, r reply) (Answer, error) {
 	var m members
 	body := bytes.TrimSpace(bytes.TrimPrefix(r.body, []byte("\ufeff")))
 	unreadable := json.Unmarshal(body, &m) != nil
 	e.mask.Hold(e.owner+" issued", bare(text(m.at(e.dialect.tokenField()))), text(m["access_token"]), text(m["refresh_token"]), text(m["id_token"]))
 	success := r.status >= 200 && r.status <= 299
 	if code, failed := e.dialect.failure(m); failed || !success {
-		return answer{}, e.refusal(g, r, m, code)
+		return Answer{}, e.refusal(g, r, m, code)
 	}
-	fail := func(class Class, reason, hint string) (answer, error) {
-		return answer{}, &Error{Class: class, Status: r.status, Reason: because(reason, e.detail(g, r, m)), Hint: hint}
+	fail := func(class Class, reason, hint string) (Answer, error) {
+		return Answer{}, &Error{Class: class, Status: r.status, Reason: because(reason, e.detail(g, r, m)), Hint: hint}
 	}
 	beside := m.beside(e.dialect.TokenField)
 	token := bare(text(m.at(e.dialect.tokenField())))
@@ -64,12 +66,29 @@ func (e *endpoint) read(g grant, r reply) (answer, error) {
 	case !e.dialect.isBearer(kind):
 		return fail(ClassRequest, "the access token is of a type that is not supported", `ask the provider for bearer tokens, or set token_type to the type that is sent as one`)
 	}
-	a := answer{token: NewSecret(token)}
-	if g.kind != grantClient {
-		a.refresh = NewSecret(strings.TrimSpace(text(beside("refresh_token"))))
+	a := Answer{Token: NewSecret(token), Identity: e.dialect.identity(m)}
+	if g.Type == grantCode || g.Type == grantRefresh {
+		a.Refresh = NewSecret(strings.TrimSpace(text(beside("refresh_token"))))
 	}
-	a.life, a.expiry = e.dialect.lifeOf(token, beside("expires_in"), time.Now())
+	a.Life, a.Expiry = e.dialect.lifeOf(token, beside("expires_in"), time.Now())
 	return a, nil
+}
+
+// identity is who granted access: a member of the answer, or a claim of its id_token, which is
+// read without verification: it comes straight from the token endpoint (OpenID Connect Core
+// section 3.1.3.7).
+func (d Dialect) identity(m members) string {
+	if d.UserClaim == "" {
+		return ""
+	}
+	if who := text(m.at(d.UserClaim)); who != "" {
+		return who
+	}
+	var claims members
+	if json.Unmarshal(jwtClaims(text(m["id_token"])), &claims) != nil {
+		return ""
+	}
+	return text(claims.at(d.UserClaim))
 }
 
 // tokenField is the path of the access token in an answer.
@@ -205,21 +224,26 @@ func (d Dialect) told(raw json.RawMessage, now time.Time) time.Duration {
 // jwtExpiry reads the claim exp of a token that is a JWT (RFC 7519 section 4.1.4);
 // the zero time when it is none.
 func jwtExpiry(token string) time.Time {
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 {
-		return time.Time{}
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil {
-		return time.Time{}
-	}
 	var claims struct {
 		Exp float64 `json:"exp"`
 	}
-	if json.Unmarshal(payload, &claims) != nil || !(claims.Exp > 0 && claims.Exp < 1e11) {
+	if json.Unmarshal(jwtClaims(token), &claims) != nil || !(claims.Exp > 0 && claims.Exp < 1e11) {
 		return time.Time{}
 	}
 	return time.UnixMilli(int64(claims.Exp * 1000))
+}
+
+// jwtClaims are the claims of a token that is a JWT, as JSON; nil when it is none.
+func jwtClaims(token string) []byte {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return nil
+	}
+	claims, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return nil
+	}
+	return claims
 }
 
 // sendable reports whether a header can carry the token. RFC 6750's alphabet is no

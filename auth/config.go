@@ -56,6 +56,11 @@ type Config struct {
 	// TTL is how long a token lives when the answer does not tell; 0 leaves that
 	// to the dialect.
 	TTL time.Duration
+	// Granter asks for tokens; nil sends requests to TokenURL.
+	Granter Granter
+	// Assertion signs what RFC 7523 has for grants and clients; needed with
+	// [Dialect.JWTBearer] and [PrivateKeyJWT].
+	Assertion *Assertion
 	// Client is shared by the sources of one client's users, so that what the endpoint says of
 	// its credentials counts for all; nil shares nothing.
 	Client *Client
@@ -84,8 +89,10 @@ func (c Config) check() error {
 	}
 	missing("dialect", c.Dialect.Name == "")
 	missing("provider", c.Provider == "")
+	signs := c.Dialect.JWTBearer || c.Dialect.ClientAuth == PrivateKeyJWT
 	missing("client id", c.ClientID.Empty())
-	missing("client secret", c.ClientSecret.Empty())
+	missing("client secret", c.ClientSecret.Empty() && !signs && c.Granter == nil)
+	missing("assertion, which is to sign", signs && c.Assertion == nil)
 	missing("a token's life, in the dialect or as TTL", c.Dialect.Life <= 0 && c.TTL <= 0)
 	missing("user", c.Dialect.UserGrants && c.User == "")
 	if !c.Dialect.UserGrants && c.User != "" {
@@ -95,7 +102,7 @@ func (c Config) check() error {
 		name, url string
 		needed    bool
 	}{
-		{"token URL", c.TokenURL, !c.Dialect.Static},
+		{"token URL", c.TokenURL, !c.Dialect.Static && c.Granter == nil},
 		{"authorization URL", c.AuthorizeURL, c.Dialect.UserGrants},
 		{"introspection URL", c.IntrospectionURL, false},
 		{"revocation URL", c.RevocationURL, false},

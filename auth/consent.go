@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -55,6 +56,9 @@ func (s *Source) Authorize(redirectURI string) (string, *Consent, error) {
 	for name, value := range s.config.AuthorizeParams {
 		query.Set(name, value.Reveal())
 	}
+	if name := s.dialect.LoginHint; name != "" && !query.Has(name) {
+		query.Set(name, s.config.User)
+	}
 	query.Set("response_type", "code")
 	query.Set("client_id", s.config.ClientID.Reveal())
 	query.Set("redirect_uri", redirectURI)
@@ -97,11 +101,11 @@ func (s *Source) Exchange(ctx context.Context, c *Consent, code string) error {
 		if err != nil {
 			return err
 		}
-		g := grant{kind: grantCode, with: params{"code": code, "redirect_uri": c.redirectURI}}
+		g := Request{Type: grantCode, Params: map[string]string{"code": code, "redirect_uri": c.redirectURI}}
 		if c.verifier != "" {
-			g.with["code_verifier"] = c.verifier
+			g.Params["code_verifier"] = c.verifier
 		}
-		var a answer
+		var a Answer
 		var asked time.Time
 		if err = s.turn(ctx); err == nil {
 			a, asked, err = s.ask(ctx, g)
@@ -110,8 +114,32 @@ func (s *Source) Exchange(ctx context.Context, c *Consent, code string) error {
 			s.commit(ctx, lease, row)
 			return fmt.Errorf("the code could not be exchanged: %w", err)
 		}
+		if err := s.another(a.Identity); err != nil {
+			s.commit(ctx, lease, row)
+			return err
+		}
 		row.ConsentedAt, row.Refresh = asked, Secret{} // an older grant's refresh token is not this one's
 		s.keep(ctx, lease, s.granted(row, a, asked))
 		return nil
 	})
+}
+
+// another is the refusal of access that somebody else granted, nil where it is the user, or
+// where the provider does not tell.
+func (s *Source) another(identity string) error {
+	claim := s.dialect.UserClaim
+	switch {
+	case claim == "" || strings.EqualFold(strings.TrimSpace(identity), s.config.User):
+		return nil
+	case identity == "":
+		return &Error{
+			Class: ClassConsent, Reason: "the provider does not tell who granted access: its answer has no " + claim,
+			Hint: "check user_claim; nothing was stored",
+		}
+	default:
+		return &Error{
+			Class: ClassConsent, Reason: fmt.Sprintf("access was granted by another user than %s: %.60q", s.config.User, identity),
+			Hint: "log out at the provider, begin again and log in as " + s.config.User + "; nothing was stored",
+		}
+	}
 }

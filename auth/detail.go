@@ -28,7 +28,7 @@ var (
 // detail is what an endpoint says is wrong, for a person: its words and where they are
 // explained, or the title of its page. Nothing of what was sent stands in it, and no control
 // character; "" when it says nothing.
-func (e *endpoint) detail(g grant, r reply, m members) string {
+func (e *endpoint) detail(g Request, r reply, m members) string {
 	said := ""
 	for _, name := range detailMembers {
 		if said = e.plain(g, text(m.at(name))); said != "" && !noError(m.at(name)) {
@@ -55,7 +55,7 @@ func because(reason, detail string) string {
 }
 
 // plain is a text on one line, as far as it may be shown.
-func (e *endpoint) plain(g grant, said string) string {
+func (e *endpoint) plain(g Request, said string) string {
 	said = strings.Join(strings.FieldsFunc(e.masked(g, said), func(r rune) bool { return !unicode.IsPrint(r) || r == ' ' }), " ")
 	if runes := []rune(said); len(runes) > maxDetail {
 		return strings.TrimSpace(string(runes[:maxDetail])) + "…"
@@ -65,7 +65,7 @@ func (e *endpoint) plain(g grant, said string) string {
 
 // masked is a text without what was sent, however that is written in it, and without what
 // looks like a token.
-func (e *endpoint) masked(g grant, said string) string {
+func (e *endpoint) masked(g Request, said string) string {
 	const short = 4 // what is shorter stands in any text
 	said = e.mask.Text(said)
 	id, secret := e.clientID.Reveal(), e.clientSecret.Reveal()
@@ -75,7 +75,7 @@ func (e *endpoint) masked(g grant, said string) string {
 			sent = append(sent, value.Reveal())
 		}
 	}
-	for name, value := range g.with {
+	for name, value := range g.Params {
 		if name != "scope" {
 			sent = append(sent, value)
 		}

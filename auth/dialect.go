@@ -26,6 +26,15 @@ type Dialect struct {
 	UserGrants bool
 	// Static says that there are no tokens: what [NewStatic] sets.
 	Static bool
+	// JWTBearer asks with an assertion of our own instead of client credentials (RFC 7523
+	// section 2.1).
+	JWTBearer bool
+	// LoginHint is the parameter by which the authorization endpoint is told whose access is
+	// asked for, "" for none.
+	LoginHint string
+	// UserClaim is where the answer to a code tells who granted access: a path in it, or in the
+	// claims of its id_token. Another user's access is not taken. "" asks for nothing.
+	UserClaim string
 	// NoPKCE leaves out the code challenge of RFC 7636, for an authorization server
 	// that does not ignore parameters which it does not know.
 	NoPKCE bool
@@ -76,6 +85,8 @@ const (
 	InBody    ClientAuth = "body"       // the parameters client_id and client_secret
 	BasicRaw  ClientAuth = "basic_raw"  // HTTP Basic over the values as they are
 	BasicForm ClientAuth = "basic_form" // HTTP Basic over the form-encoded values, as the RFC has it
+	// PrivateKeyJWT is an assertion that the client signs (RFC 7523 section 2.2).
+	PrivateKeyJWT ClientAuth = "private_key_jwt"
 )
 
 // Encoding is how a request's parameters are written.

@@ -26,6 +26,7 @@ type endpoint struct {
 	clientSecret Secret
 	params       map[string]Secret // added to token requests
 	headers      map[string]Secret // sent with them
+	assertion    *Assertion
 	userAgent    string
 	mask         *mask.Set
 	owner        string // of the tokens in mask
@@ -37,7 +38,8 @@ type endpoint struct {
 func newEndpoint(c Config) *endpoint {
 	return &endpoint{
 		dialect: c.Dialect, url: c.TokenURL, introspect: c.IntrospectionURL, revoke: c.RevocationURL,
-		params: c.TokenParams, headers: c.TokenHeaders, clientID: c.ClientID, clientSecret: c.ClientSecret, userAgent: c.UserAgent, mask: c.Mask, owner: c.key(),
+		params: c.TokenParams, headers: c.TokenHeaders, clientID: c.ClientID, clientSecret: c.ClientSecret, assertion: c.Assertion, userAgent: c.UserAgent,
+		mask: c.Mask, owner: c.key(),
 		client: &http.Client{
 			Transport:     c.Base,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -45,14 +47,14 @@ func newEndpoint(c Config) *endpoint {
 	}
 }
 
-// ask sends one token request. Every failure is an *[Error]; [Error.lost] tells that
+// Grant sends one token request. Every failure is an *[Error]; [Error.lost] tells that
 // the endpoint may have done what it was asked for.
-func (e *endpoint) ask(ctx context.Context, g grant) (answer, error) {
+func (e *endpoint) Grant(ctx context.Context, g Request) (Answer, error) {
 	var wrote atomic.Bool
 	trace := &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { wrote.Store(true) }}
 	req, err := e.request(httptrace.WithClientTrace(ctx, trace), g)
 	if err != nil {
-		return answer{}, &Error{Class: ClassRequest, Reason: "the token request cannot be made", Err: err}
+		return Answer{}, &Error{Class: ClassRequest, Reason: "the token request cannot be made", Err: err}
 	}
 	r, err := e.send(req)
 	if err != nil {
@@ -61,7 +63,7 @@ func (e *endpoint) ask(ctx context.Context, g grant) (answer, error) {
 		if r.status != 0 {
 			failure.Status, failure.Reason, failure.lost = r.status, "the token endpoint's answer broke off", true
 		}
-		return answer{}, failure
+		return Answer{}, failure
 	}
 	return e.read(g, r)
 }

@@ -56,13 +56,16 @@ func (s *Source) stale(row *Row, failures int) error {
 }
 
 // next is the grant that renews what the row holds.
-func (s *Source) next(row Row) grant {
+func (s *Source) next(row Row) Request {
 	if s.config.User != "" {
-		return grant{kind: grantRefresh, with: params{"refresh_token": row.Refresh.Reveal()}}
+		return Request{Type: grantRefresh, Params: map[string]string{"refresh_token": row.Refresh.Reveal()}}
 	}
-	g := grant{kind: grantClient, with: params{}}
+	g := Request{Type: grantClient, Params: map[string]string{}}
+	if s.dialect.JWTBearer {
+		g.Type = grantJWT
+	}
 	if s.config.Scope != "" {
-		g.with["scope"] = s.config.Scope
+		g.Params["scope"] = s.config.Scope
 	}
 	return g
 }
@@ -79,37 +82,37 @@ func (s *Source) turn(ctx context.Context) error {
 }
 
 // ask sends one token request and counts it.
-func (s *Source) ask(ctx context.Context, g grant) (a answer, asked time.Time, err error) {
+func (s *Source) ask(ctx context.Context, g Request) (a Answer, asked time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	asked = time.Now()
 	s.counts.logins.Add(1)
-	a, err = s.endpoint.ask(ctx, g)
+	a, err = s.granter.Grant(ctx, g)
 	return a, asked, err
 }
 
 // granted is the row with a new token. Its generation is above all that were ever
 // served or refused here, also when the store lost its memory. A refresh token that
 // does not come stays (RFC 6749 section 6).
-func (s *Source) granted(row Row, a answer, asked time.Time) Row {
+func (s *Source) granted(row Row, a Answer, asked time.Time) Row {
 	newest := max(row.Generation, s.rejected.Load())
 	if h := s.live.Load(); h != nil {
 		newest = max(newest, h.Generation)
 	}
-	expiresAt := asked.Add(a.life)
-	refreshAt := expiresAt.Add(-earlyBy(a.life))
+	expiresAt := asked.Add(a.Life)
+	refreshAt := expiresAt.Add(-earlyBy(a.Life))
 	switch idle := asked.Add(keepAlive); {
-	case a.token == row.Token:
+	case a.Token == row.Token:
 		refreshAt = expiresAt // the endpoint hands out what it has until it ends: asking early brings nothing
 	case s.config.User != "" && refreshAt.After(idle):
 		refreshAt = idle
 	}
-	if a.refresh.Empty() {
-		a.refresh = row.Refresh
+	if a.Refresh.Empty() {
+		a.Refresh = row.Refresh
 	}
 	return Row{
-		State: StateValid, Generation: newest + 1, Token: a.token, Refresh: a.refresh,
-		ObtainedAt: asked, RefreshAt: refreshAt, ExpiresAt: expiresAt, Expiry: a.expiry, ConsentedAt: row.ConsentedAt,
+		State: StateValid, Generation: newest + 1, Token: a.Token, Refresh: a.Refresh,
+		ObtainedAt: asked, RefreshAt: refreshAt, ExpiresAt: expiresAt, Expiry: a.Expiry, ConsentedAt: row.ConsentedAt,
 		Credential: s.id.Credential, Failure: row.Failure, Logins: row.Logins, Replays: row.Replays, Saved: row.Saved,
 	}
 }

@@ -12,15 +12,15 @@ const maxRetryAfter = 15 * time.Minute
 
 // refusal judges a failed answer to a grant: by its code where the dialect knows it,
 // else by its status. Too many requests are never held against the credentials.
-func (e *endpoint) refusal(g grant, r reply, m members, code string) *Error {
+func (e *endpoint) refusal(g Request, r reply, m members, code string) *Error {
 	detail := e.detail(g, r, m)
 	err := &Error{Status: r.status, Code: e.shown(g, code), After: Wait(r.status, r.header, maxRetryAfter)}
-	meaning, known := e.dialect.meaning(g.kind, code)
+	meaning, known := e.dialect.meaning(g.Type, code)
 	switch {
 	case r.status == http.StatusTooManyRequests,
 		r.status == http.StatusServiceUnavailable && err.After > 0:
 		err.Class = ClassThrottle
-	case g.kind == grantCode && code == "invalid_grant": // RFC 6749 section 5.2: it is about the code
+	case g.Type == grantCode && code == "invalid_grant": // RFC 6749 section 5.2: it is about the code
 		err.Class, err.Reason = ClassConsent, because("the token endpoint refuses the code", detail)
 		err.Hint = "begin again: the code has ended, was used before, or belongs to another redirect URI"
 		return err
@@ -63,9 +63,9 @@ func reasons(c Class) string {
 
 // shown is a code that may stand in a text: one that the dialect knows, or a short
 // word that repeats nothing of what was sent.
-func (e *endpoint) shown(g grant, code string) string {
+func (e *endpoint) shown(g Request, code string) string {
 	const maxCode = 40
-	if _, known := e.dialect.meaning(g.kind, code); known {
+	if _, known := e.dialect.meaning(g.Type, code); known {
 		return code
 	}
 	wordy := strings.Trim(code, "abcdefghijklmnopqrstuvwxyz0123456789_-.") == ""
@@ -73,7 +73,7 @@ func (e *endpoint) shown(g grant, code string) string {
 		return ""
 	}
 	sent := []string{e.clientID.Reveal(), e.clientSecret.Reveal()}
-	for _, value := range g.with {
+	for _, value := range g.Params {
 		sent = append(sent, value)
 	}
 	if e.mask.Text(code) != code {

@@ -19,26 +19,26 @@ const (
 	grantClient  = "client_credentials"
 	grantCode    = "authorization_code"
 	grantRefresh = "refresh_token"
+	grantJWT     = "urn:ietf:params:oauth:grant-type:jwt-bearer" // RFC 7523 section 2.1
 )
 
 // params are a request's parameters; each name stands in it once (RFC 6749 section 3.2).
 type params map[string]string
 
-// grant is the token request that a source sends: its grant type, and the parameters
-// besides it.
-type grant struct {
-	kind string
-	with params
-}
-
 // request writes a token request.
-func (e *endpoint) request(ctx context.Context, g grant) (*http.Request, error) {
+func (e *endpoint) request(ctx context.Context, g Request) (*http.Request, error) {
 	with := params{}
 	for name, value := range e.params {
 		with[name] = value.Reveal()
 	}
-	maps.Copy(with, g.with)
-	with["grant_type"] = g.kind
+	maps.Copy(with, g.Params)
+	with["grant_type"] = g.Type
+	if g.Type == grantJWT {
+		var err error
+		if with["assertion"], err = e.assertion.grant(e.url, e.clientID.Reveal(), g.Params["scope"]); err != nil {
+			return nil, err
+		}
+	}
 	to := e.url
 	if e.dialect.GrantInQuery {
 		u, err := url.Parse(to)
@@ -46,7 +46,7 @@ func (e *endpoint) request(ctx context.Context, g grant) (*http.Request, error) 
 			return nil, err
 		}
 		query := u.Query()
-		query.Set("grant_type", g.kind)
+		query.Set("grant_type", g.Type)
 		u.RawQuery = query.Encode()
 		to = u.String()
 		delete(with, "grant_type")
@@ -72,8 +72,16 @@ func (e *endpoint) post(ctx context.Context, to string, enc Encoding, with param
 		basic = id + ":" + secret
 	case BasicForm:
 		basic = url.QueryEscape(id) + ":" + url.QueryEscape(secret)
+	case PrivateKeyJWT:
+		var err error
+		with["client_id"], with["client_assertion_type"] = id, clientAssertion
+		if with["client_assertion"], err = e.assertion.client(e.url, id); err != nil {
+			return nil, err
+		}
 	default:
-		with["client_id"], with["client_secret"] = id, secret
+		if with["client_id"] = id; secret != "" {
+			with["client_secret"] = secret
+		}
 	}
 	body, contentType, err := enc.write(with)
 	if err != nil {

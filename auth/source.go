@@ -26,6 +26,7 @@ type Source struct {
 	owner      string // of the flights' leases
 	config     Config
 	endpoint   *endpoint
+	granter    Granter
 	client     *Client
 	store      Store
 	limiter    Limiter
@@ -60,13 +61,16 @@ func NewSource(c Config) (*Source, error) {
 	}
 	c = c.withDefaults()
 	s := &Source{
-		dialect: c.Dialect, config: c, endpoint: newEndpoint(c), client: c.Client, store: c.Store, limiter: c.Limiter, timeout: c.Timeout,
+		dialect: c.Dialect, config: c, endpoint: newEndpoint(c), granter: c.Granter, client: c.Client, store: c.Store, limiter: c.Limiter, timeout: c.Timeout,
 		id: Lease{
 			Key: c.key(), Provider: c.Provider, Environment: c.Environment, User: c.User,
-			Credential: hash(append([]string{c.Dialect.Name, c.TokenURL, c.ClientID.Reveal(), c.ClientSecret.Reveal()}, pairs(c.TokenHeaders)...)...),
+			Credential: hash(append([]string{c.Dialect.Name, c.TokenURL, c.ClientID.Reveal(), c.ClientSecret.Reveal()}, append(pairs(c.TokenHeaders), c.Assertion.fingerprint()...)...)...),
 		},
 		owner: rand.Text(),
 		log:   c.Log.With("provider", c.Provider, "user", c.User),
+	}
+	if s.granter == nil {
+		s.granter = s.endpoint
 	}
 	s.SetNotify(nil)
 	c.Mask.AddPair(c.ClientID.Reveal(), c.ClientSecret.Reveal())

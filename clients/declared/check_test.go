@@ -214,15 +214,15 @@ func TestConsentAsksForWhatIsConfigured(t *testing.T) {
 		keys map[string]any
 		want url.Values
 	}{
-		"as Mazda documents it": {map[string]any{"pkce": false}, url.Values{
+		"as Mazda documents it": {map[string]any{"pkce": false, "login_hint": ""}, url.Values{
 			"response_type": {"code"}, "client_id": {"sample-client"}, "redirect_uri": {"https://dms.example/code"}, "state": {""},
 		}},
 		"with a scope": {map[string]any{"pkce": false, "scope": "read write"}, url.Values{
-			"response_type": {"code"}, "client_id": {"sample-client"}, "redirect_uri": {"https://dms.example/code"}, "state": {""}, "scope": {"read write"},
+			"response_type": {"code"}, "client_id": {"sample-client"}, "redirect_uri": {"https://dms.example/code"}, "state": {""}, "scope": {"read write"}, "login_hint": {"mmd10030.johndoe"},
 		}},
 		"with PKCE, which is the default": {nil, url.Values{
 			"response_type": {"code"}, "client_id": {"sample-client"}, "redirect_uri": {"https://dms.example/code"}, "state": {""},
-			"code_challenge": {""}, "code_challenge_method": {"S256"},
+			"code_challenge": {""}, "code_challenge_method": {"S256"}, "login_hint": {"mmd10030.johndoe"},
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

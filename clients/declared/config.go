@@ -43,10 +43,7 @@ func configure(s *clients.Section) (declaration, error) {
 	set.checkURLs(s, here, &wrong)
 	set.checkScheme(s, &wrong)
 	if set.tokens() {
-		tokens := auth.Config{Dialect: set.dialect(&wrong)}
-		set.Apply(&tokens, &wrong)
-		tokens.AuthorizeParams = clients.Secrets("authorize_params", set.AuthorizeParams, &wrong)
-		d.tokenConfig = tokens
+		d.tokenConfig = set.particular(&wrong)
 	}
 	c := newCompiler(set, &wrong)
 	d.uses, d.params = c.uses, c.params
@@ -55,7 +52,7 @@ func configure(s *clients.Section) (declaration, error) {
 	set.checkOperations(d, guardOf(s.Kind, set.Dialect, s.BaseURL), &wrong)
 	set.checkAccounts(s.Accounts, c)
 	set.checkSamples(&wrong)
-	if s.TokenURL == "" && set.tokens() { // only now: it is no mistake of its own when base_url is wrong
+	if s.TokenURL == "" && set.tokens() && here.Token != "" { // only now: it is no mistake of its own when base_url is wrong
 		s.TokenURL = at(s.BaseURL, here.Token)
 	}
 	if set.AuthorizeURL == "" && set.users() {
@@ -97,7 +94,7 @@ func (set *settings) environments() clients.Environments {
 // checkURLs checks what is particular to a declared provider: base_url and token_url
 // have been checked for themselves.
 func (set *settings) checkURLs(s *clients.Section, here place, wrong *clients.Mistakes) {
-	if s.TokenURL == "" && here.Token == "" && set.tokens() {
+	if s.TokenURL == "" && here.Token == "" && set.tokens() && len(set.TokenCommand) == 0 {
 		wrong.Add("token_url", "is missing: the provider's documents tell none; it comes with the API that you want to ask")
 	}
 	if set.AuthorizeURL == "" && here.Authorize == "" && set.users() {

@@ -23,6 +23,19 @@ type settings struct {
 	Encoding     string        `toml:"encoding"`
 	GrantInQuery bool          `toml:"grant_in_query"`
 	TokenTTL     time.Duration `toml:"token_ttl"`
+	// Grant is "client_credentials" or "jwt_bearer" (RFC 7523). SigningKey signs its assertions,
+	// and those that prove the client with client_auth = "private_key_jwt".
+	Grant      string      `toml:"grant"`
+	SigningKey auth.Secret `toml:"signing_key"`
+	KeyID      string      `toml:"key_id"`
+	Audience   string      `toml:"audience"` // of assertions; "" is the token URL
+	Subject    string      `toml:"subject"`  // of the grant's; "" is the client id
+	// TokenCommand is a program, with its arguments, that prints a token answer as JSON.
+	TokenCommand []string `toml:"token_command"`
+	// LoginHint is the parameter that tells the provider whose access is asked for, "" for none;
+	// UserClaim is where its answer tells who granted it.
+	LoginHint string `toml:"login_hint"`
+	UserClaim string `toml:"user_claim"`
 	// Scope is asked for with each token (RFC 6749 section 3.3); "" leaves it out.
 	Scope string `toml:"scope"`
 	// AuthorizeURL is where users grant access; Issuer is the authorization server's
@@ -197,5 +210,5 @@ func defaults() settings {
 		Paging:        paging{First: 1, MaxPages: 1000},
 		Each:          each{request: request{Idempotent: true}},
 	}
-	return settings{Scheme: schemeOAuth2, Dialect: "rfc6749", APIKeyHeader: "X-API-Key", PKCE: true, Keeping: clients.Keeping{Exchanges: clients.KeepFull}, Ping: unsaid, Orders: asks, Fetch: asks}
+	return settings{Scheme: schemeOAuth2, Dialect: "rfc6749", APIKeyHeader: "X-API-Key", PKCE: true, Grant: grantClient, LoginHint: "login_hint", Keeping: clients.Keeping{Exchanges: clients.KeepFull}, Ping: unsaid, Orders: asks, Fetch: asks}
 }

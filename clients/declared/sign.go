@@ -23,6 +23,12 @@ const (
 
 var schemes = []string{schemeOAuth2, schemeOAuth2User, schemeAPIKey, schemeBasic, schemeNone}
 
+// The grants of the key grant.
+const (
+	grantClient = "client_credentials"
+	grantJWT    = "jwt_bearer"
+)
+
 const dialectMicrobilt = "microbilt"
 
 // dialects are how token endpoints speak, by the values of the key dialect.
@@ -35,7 +41,7 @@ var dialects = map[string]func() auth.Dialect{
 var usersOnly = map[string]bool{"mazda": true}
 
 var (
-	clientAuths = map[string]auth.ClientAuth{"body": auth.InBody, "basic": auth.BasicRaw, "basic_form": auth.BasicForm}
+	clientAuths = map[string]auth.ClientAuth{"body": auth.InBody, "basic": auth.BasicRaw, "basic_form": auth.BasicForm, "private_key_jwt": auth.PrivateKeyJWT}
 	encodings   = map[string]auth.Encoding{"form": auth.Form, "json": auth.JSON, "multipart": auth.Multipart}
 )
 
@@ -88,9 +94,59 @@ func (set *settings) checkScheme(s *clients.Section, wrong *clients.Mistakes) {
 			wrong.Add("username", "must not contain a colon: HTTP Basic takes what follows for the password (RFC 7617 section 2)")
 		}
 	case schemeOAuth2, schemeOAuth2User:
+		if len(set.TokenCommand) > 0 {
+			return
+		}
 		need("client_id", s.ClientID.Empty())
-		need("client_secret", s.ClientSecret.Empty())
+		need("client_secret", s.ClientSecret.Empty() && !set.signs())
 	}
+}
+
+// signs reports whether token requests carry assertions.
+func (set *settings) signs() bool {
+	return set.Grant == grantJWT || set.ClientAuth == string(auth.PrivateKeyJWT)
+}
+
+// particular fills in what the section has of its own for a source.
+func (set *settings) particular(wrong *clients.Mistakes) auth.Config {
+	c := auth.Config{Dialect: set.dialect(wrong)}
+	set.Apply(&c, wrong)
+	c.AuthorizeParams = clients.Secrets("authorize_params", set.AuthorizeParams, wrong)
+	c.Dialect.JWTBearer = set.Grant == grantJWT
+	c.Dialect.LoginHint, c.Dialect.UserClaim = set.LoginHint, set.UserClaim
+	switch {
+	case set.Grant != grantClient && set.Grant != grantJWT:
+		wrong.Add("grant", `must be "client_credentials" or "jwt_bearer", not %.40q`, set.Grant)
+	case set.Grant == grantJWT && set.users():
+		wrong.Add("grant", "has no effect with scheme = %q", set.Scheme)
+	case len(set.TokenCommand) > 0 && set.users():
+		wrong.Add("token_command", "has no effect with scheme = %q: users grant access", set.Scheme)
+	case len(set.TokenCommand) > 0 && set.TokenCommand[0] == "":
+		wrong.Add("token_command", "must begin with a program")
+	}
+	if set.UserClaim != "" && !set.users() {
+		wrong.Add("user_claim", "has no effect with scheme = %q", set.Scheme)
+	}
+	if !set.signs() {
+		for key, given := range map[string]bool{"signing_key": !set.SigningKey.Empty(), "key_id": set.KeyID != "", "audience": set.Audience != "", "subject": set.Subject != ""} {
+			if given {
+				wrong.Add(key, `has no effect without grant = "jwt_bearer" or client_auth = "private_key_jwt"; token_params has parameters of requests`)
+			}
+		}
+		return c
+	}
+	if set.SigningKey.Empty() {
+		wrong.Add("signing_key", "is missing: it signs assertions")
+		return c
+	}
+	a, err := auth.NewAssertion(set.SigningKey)
+	if err != nil {
+		wrong.Add("signing_key", "%v", err)
+		return c
+	}
+	a.KeyID, a.Audience, a.Subject = set.KeyID, set.Audience, set.Subject
+	c.Assertion = a
+	return c
 }
 
 // dialect is how the token endpoint speaks, as the declaration wants it.
@@ -178,6 +234,13 @@ func (c *Client) signBearer(s clients.Section, set settings, particular auth.Con
 		// Tokens have connections of their own: they must not wait for the calls that wait for them.
 		Store: s.Tokens, Limiter: s.TokenRate.Limiter(), Base: clients.NewTokenTransport(s.Config),
 		Timeout: s.Timeout, UserAgent: s.UserAgent, Mask: s.Mask, Log: s.Log,
+	}
+	tokens.Assertion = particular.Assertion
+	if len(set.TokenCommand) > 0 {
+		if tokens.ClientID.Empty() { // what tells one from another
+			tokens.ClientID = auth.NewSecret(strings.Join(set.TokenCommand, "\x00"))
+		}
+		tokens.Granter = auth.NewCommand(tokens, set.TokenCommand)
 	}
 	accounts := s.Accounts
 	if !set.users() {

@@ -1,0 +1,85 @@
+package auth
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Command is a [Granter] that runs a program, which prints a token answer (RFC 6749 section
+// 5.1, or an error of section 5.2) as JSON on its standard output, as kubectl's exec plugins
+// and AWS's credential_process do. It runs with the rights and the environment of this
+// process, without a shell. What it prints beyond a MiB is not read.
+type Command struct {
+	endpoint *endpoint
+	argv     []string
+}
+
+// NewCommand makes a command of a program and its arguments, whose answers are read as the
+// configuration's dialect has them.
+func NewCommand(c Config, argv []string) *Command {
+	return &Command{endpoint: newEndpoint(c), argv: argv}
+}
+
+// Grant implements [Granter].
+func (c *Command) Grant(ctx context.Context, r Request) (Answer, error) {
+	var stdout, stderr bounded
+	cmd := exec.CommandContext(ctx, c.argv[0], c.argv[1:]...) //nolint:gosec // the program that is configured
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what it starts ends with it
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = time.Second
+	err := cmd.Run()
+	said := c.endpoint.plain(r, stderr.String())
+	_, ended := errors.AsType[*exec.ExitError](err)
+	switch {
+	case ctx.Err() != nil:
+		return Answer{}, &Error{Class: ClassTransient, Reason: because("the token command did not end in time", said), Err: ctx.Err()}
+	case err != nil && !ended:
+		return Answer{}, &Error{Class: ClassRequest, Reason: "the token command cannot be run: " + reasonOf(err), Hint: "check token_command: a program with its arguments, which is not run by a shell", Err: err}
+	case err != nil && stdout.Len() == 0:
+		return Answer{}, &Error{Class: ClassTransient, Reason: because(fmt.Sprintf("the token command failed: %v", err), said), Hint: "run it by hand, as the user that Orderbeat runs as", Err: err}
+	}
+	a, err := c.endpoint.read(r, reply{status: http.StatusOK, body: stdout.Bytes()})
+	if e, ok := errors.AsType[*Error](err); ok {
+		e.Status = 0
+		e.Reason = strings.ReplaceAll(e.Reason, "token endpoint", "token command")
+		e.Hint = strings.ReplaceAll(e.Hint, "token_url", "token_command")
+		return Answer{}, e
+	}
+	return a, nil
+}
+
+// reasonOf is why a program was not started, without its arguments.
+func reasonOf(err error) string {
+	if e, ok := errors.AsType[*exec.Error](err); ok {
+		return e.Err.Error()
+	}
+	if e, ok := errors.AsType[syscall.Errno](err); ok {
+		return e.Error()
+	}
+	return "it does not start"
+}
+
+// bounded keeps the beginning of what is written to it.
+type bounded struct{ bytes.Buffer }
+
+func (b *bounded) Write(p []byte) (int, error) {
+	if left := maxAnswer - b.Len(); len(p) > left {
+		_, _ = b.Buffer.Write(p[:max(left, 0)])
+		return len(p), nil
+	}
+	return b.Buffer.Write(p)
+}
+
+// ReadFrom hides the buffer's own, which has no bound.
+func (b *bounded) ReadFrom(r io.Reader) (int64, error) {
+	return io.Copy(struct{ io.Writer }{b}, r)
+}

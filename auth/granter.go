@@ -1,0 +1,18 @@
+package auth
+
+import "context"
+
+// Granter asks for access tokens. The token endpoint is one, and so is a [Command]; another
+// way to come by a token is a further implementation. A [Source] calls it from one flight at a
+// time, under its lease, and owns the waits between attempts.
+type Granter interface {
+	// Grant asks once. The error is an *[Error], whose class decides on the next attempt.
+	Grant(ctx context.Context, r Request) (Answer, error)
+}
+
+// Request is what a source asks for: a grant type, and the parameters that belong to it (RFC
+// 6749 sections 4.1.3, 4.4.2 and 6).
+type Request struct {
+	Type   string
+	Params map[string]string
+}
