@@ -11,9 +11,13 @@ import (
 	"time"
 )
 
-// maxConsents bounds how many consents may be under way: whoever can open the page
-// that begins one must not fill the memory.
-const maxConsents = 1000
+// maxConsents bounds how many consents may be under way, and maxOfUser those of one user:
+// whoever can open the page that begins one must not fill the memory, nor push out another
+// user's.
+const (
+	maxConsents = 20_000
+	maxOfUser   = 1000
+)
 
 // Consents are those that are under way, of all sources. It is safe for concurrent use.
 type Consents struct {
@@ -35,11 +39,32 @@ func (c *Consents) Begin(s *Source, redirectURI string) (authorizeURL string, er
 	defer c.mu.Unlock()
 	now := time.Now()
 	c.list = slices.DeleteFunc(c.list, func(old *Consent) bool { return !now.Before(old.until) })
-	if len(c.list) >= maxConsents {
-		c.list = slices.Delete(c.list, 0, 1)
+	if i := c.surplus(s); i >= 0 {
+		c.list = slices.Delete(c.list, i, i+1)
 	}
 	c.list = append(c.list, consent)
 	return authorizeURL, nil
+}
+
+// surplus is the consent that makes room for one more of a source: its own oldest, or the
+// oldest of all; -1 when there is room. The mutex is held.
+func (c *Consents) surplus(s *Source) int {
+	first, own := -1, 0
+	for i, consent := range c.list {
+		if consent.source != s {
+			continue
+		}
+		if own++; first < 0 {
+			first = i
+		}
+	}
+	switch {
+	case own >= maxOfUser:
+		return first
+	case len(c.list) >= maxConsents:
+		return 0
+	}
+	return -1
 }
 
 // Finish ends a consent with the query that the authorization server sent the user's

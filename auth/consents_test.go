@@ -188,3 +188,25 @@ func TestOldConsentsMakeRoom(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Whoever begins consents for one user pushes out none of another's.
+func TestConsentsAreBoundedForEachUser(t *testing.T) {
+	server := &strict{life: time.Hour}
+	mine := userConfig(server, auth.NewMemory())
+	other := mine
+	other.User, other.Store = "another", auth.NewMemory()
+	consents, a, b := auth.NewConsents(), open(t, mine), open(t, other)
+	first, own := begin(t, consents, a), begin(t, consents, b)
+	var latest string
+	for range 2000 {
+		latest = begin(t, consents, b)
+	}
+	if e := finish(t, consents, "mazda", answered(own)); e.Code != "invalid_state" {
+		t.Errorf("got %s, want the oldest of the user gone", e.Code)
+	}
+	for _, state := range []string{first, latest} {
+		if _, err := consents.Finish(t.Context(), "mazda", answered(state)); err != nil {
+			t.Errorf("got %v, want the consent taken", err)
+		}
+	}
+}

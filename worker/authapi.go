@@ -91,6 +91,30 @@ func introspect(ctx context.Context, c *credential) (auth.Introspection, error) 
 	return c.Introspect(ctx)
 }
 
+// authAuthorize makes a link through which a user grants access, also one who has: whoever
+// may ask over NATS may have a grant replaced, and nobody else.
+func (s *service) authAuthorize(_ context.Context, r *request) (any, error) {
+	var q credentialQuery
+	if err := r.decode(&q); err != nil {
+		return nil, err
+	}
+	if q.Provider == "" || q.User == "" {
+		return nil, invalid("give provider and user", "auth.status has the names")
+	}
+	if err := s.checkNames(q.Provider, ""); err != nil {
+		return nil, err
+	}
+	if len(s.credentials.of(q.Provider, q.User)) == 0 {
+		return nil, notFound(fmt.Sprintf("no account has user %.80q", q.User), "auth.status has the names")
+	}
+	if s.public == "" {
+		return nil, invalid("there is no web listener through which access could be granted", "set web.listen")
+	}
+	word, until := s.again.make(consentOf(q.Provider, q.User))
+	s.log.Info("a link was made that asks a user again", "provider", q.Provider, "user", q.User)
+	return map[string]any{"link": StartURL(s.public, q.Provider, q.User) + "&again=" + word, "expires_at": until.UTC()}, nil
+}
+
 // authLogout drops the tokens of one credential, here and where it can at the provider.
 func (s *service) authLogout(ctx context.Context, r *request) (any, error) {
 	found, err := s.ask(r, false)

@@ -28,16 +28,33 @@ type consents struct {
 	credentials *credentials
 	providers   map[string]Provider
 	begun       *auth.Consents
+	again       *words // good for asking a user again
+	decoys      *words // states that lead nowhere, by provider
+	web         Web
 	public      string // URL of the web listener, as people reach it
 	log         *slog.Logger
 }
 
-// start sends a user's browser to the provider, unless access is granted already.
+// start sends a user's browser to the provider. Who has granted access already is asked
+// again only by a link of auth.authorize, or for who knows the password of web.auth. To
+// anybody else all users look alike, whether they are configured, and have granted access
+// or not: the browser goes to the provider, and nothing comes of it.
 func (c *consents) start(rw http.ResponseWriter, r *http.Request) {
+	if !navigated(r) {
+		page{Status: http.StatusForbidden, Title: "Not from here"}.say(
+			"Another site's page asked for this. Open the link yourself: it is in the alert, and orderbeat auth login prints it.",
+		).show(rw, r)
+		return
+	}
 	provider, user := r.PathValue("provider"), r.FormValue("user")
 	credential := c.find(provider, user)
-	if credential == nil {
+	known := c.web.authenticated(r) || c.again.use(r.FormValue("again"), consentOf(provider, user))
+	if credential == nil && (known || user == "" || c.decoy(provider) == nil) {
 		c.unknown(provider).show(rw, r)
+		return
+	}
+	if credential == nil {
+		c.pretend(rw, r, c.decoy(provider))
 		return
 	}
 	if err := credential.Prepare(r.Context()); err != nil {
@@ -45,9 +62,15 @@ func (c *consents) start(rw http.ResponseWriter, r *http.Request) {
 		failed("What is known of this user cannot be read now.", err).again(c.link(credential.Source)).show(rw, r)
 		return
 	}
-	if st := credential.Status(); st.State != auth.StateConsent && r.FormValue("again") != "1" {
-		granted(st).show(rw, r)
-		return
+	if st := credential.Status(); st.State != auth.StateConsent {
+		switch again := r.FormValue("again"); {
+		case !known:
+			c.pretend(rw, r, credential)
+			return
+		case again == "":
+			granted(st).show(rw, r)
+			return
+		}
 	}
 	to, err := c.begun.Begin(credential.Source, c.redirectURI(provider))
 	if err != nil {
@@ -58,12 +81,57 @@ func (c *consents) start(rw http.ResponseWriter, r *http.Request) {
 	rw.WriteHeader(http.StatusSeeOther)
 }
 
+// navigated reports whether a person opened the page, as far as the browser tells
+// (Fetch Metadata): pages of other sites must not begin consents with images, frames or
+// scripts. A link that is followed, in a mail or a chat, is a person's.
+func navigated(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "none", "same-origin":
+		return true
+	}
+	return r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document" && r.Header.Get("Sec-Fetch-User") == "?1"
+}
+
+// decoy is a credential of a provider that has users, nil where it has none.
+func (c *consents) decoy(provider string) *credential {
+	for _, credential := range c.credentials.of(provider, "") {
+		if credential.User() != "" {
+			return credential
+		}
+	}
+	return nil
+}
+
+// pretend sends the browser to the provider with a state that leads nowhere.
+func (c *consents) pretend(rw http.ResponseWriter, r *http.Request, credential *credential) {
+	to, _, err := credential.Authorize(c.redirectURI(credential.Provider()))
+	if err != nil {
+		failed("The request for access cannot be made.", err).show(rw, r)
+		return
+	}
+	if u, err := url.Parse(to); err == nil {
+		c.decoys.add(u.Query().Get("state"), credential.Provider(), time.Now().Add(wordLife))
+	}
+	rw.Header().Set("Location", to)
+	rw.WriteHeader(http.StatusSeeOther)
+}
+
+// consentOf names a user's consent.
+func consentOf(provider, user string) string { return fmt.Sprintf("%q %q", provider, user) }
+
 // callback spends the code that the provider sent along. It goes on when the browser
 // leaves: a code is good once.
 func (c *consents) callback(rw http.ResponseWriter, r *http.Request) {
 	provider := r.PathValue("provider")
 	if len(c.credentials.of(provider, "")) == 0 || c.unasked(provider) {
 		c.unknown(provider).show(rw, r)
+		return
+	}
+	if c.decoys.use(r.FormValue("state"), provider) {
+		page{Status: http.StatusConflict, Title: "Nothing was changed"}.say(
+			"The user of the link has granted access already, or is none of this provider's accounts.",
+			"orderbeat auth status tells which, and orderbeat auth login --force asks a user again.",
+		).show(rw, r)
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), consentPatience)
@@ -148,7 +216,7 @@ func granted(st auth.Status) page {
 	if st.State != auth.StateValid && st.LastFailure != nil {
 		p = p.say("There is no token now, which another consent would not change: " + sentence(st.LastFailure.Reason))
 	}
-	return p.say("To ask the user again all the same, add &again=1 to this page's address.")
+	return p.say("To ask the user again all the same: orderbeat auth login --force, or add &again=1 to this page's address.")
 }
 
 // failed is the page about a failure of ours.

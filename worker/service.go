@@ -47,6 +47,8 @@ type service struct {
 	tokens      *auth.Sealed
 	inHand      *inHand
 	clock       *scheduler.Scheduler
+	public      string // URL of the web listener, "" without one
+	again       *words
 	names       subjects
 	keep        db.Retention
 	responses   *clients.Memory // for what providers answer
@@ -62,9 +64,9 @@ type service struct {
 	stats    map[string]*endpointStats
 }
 
-func newService(c Config, b *bus, p *planner, f *finished, h *inHand, creds *credentials, clock *scheduler.Scheduler) *service {
+func newService(c Config, b *bus, p *planner, f *finished, h *inHand, creds *credentials, clock *scheduler.Scheduler, public string, again *words) *service {
 	s := &service{
-		db: c.DB, planner: p, finished: f, inHand: h, clock: clock, providers: byName(c.Providers), schedules: c.Schedules,
+		db: c.DB, planner: p, finished: f, inHand: h, clock: clock, public: public, again: again, providers: byName(c.Providers), schedules: c.Schedules,
 		credentials: creds, tokens: c.Tokens, responses: c.Memory, keep: c.Retention, names: subjects{c.NATS.Prefix}, conn: b.conn, maxReply: b.maxBody,
 		memory: newReplyMemory(), mask: c.Mask, log: c.Log, stopping: make(chan struct{}),
 	}
@@ -109,6 +111,7 @@ func (s *service) endpoints() []endpoint {
 		{"providers.list", 64, "providers, their tokens and how fresh their accounts are", s.listProviders},
 		{"auth.status", 64, "the state of every credential", s.authStatus},
 		{"auth.introspect", 4, "what a provider says of the token in hand", s.authIntrospect},
+		{"auth.authorize", 4, "a link, good once, through which a user grants access, also one who has", s.authAuthorize},
 		{"auth.logout", 4, "drop a credential's tokens, and revoke them where that can be done", s.authLogout},
 		{"auth.unlatch", 4, "let refused credentials be tried again", s.authUnlatch},
 		{"auth.rekey", 1, "seal all tokens with a new key", s.authRekey},

@@ -15,13 +15,26 @@ type site struct {
 	ready    func(ctx context.Context) error
 	metrics  http.Handler
 	consents *consents
+	web      Web
 }
 
-func newSite(c Config, creds *credentials, metrics http.Handler, l *lease, ready func(context.Context) error, public string) *site {
+func newSite(c Config, creds *credentials, metrics http.Handler, l *lease, ready func(context.Context) error, public string, again *words) *site {
 	return &site{
-		standing: l.standing, ready: ready, metrics: metrics,
-		consents: &consents{credentials: creds, providers: byName(c.Providers), begun: auth.NewConsents(), public: public, log: c.Log},
+		standing: l.standing, ready: ready, metrics: metrics, web: c.Web,
+		consents: &consents{
+			credentials: creds, providers: byName(c.Providers), begun: auth.NewConsents(), again: again, decoys: &words{}, web: c.Web, public: public, log: c.Log,
+		},
 	}
+}
+
+// hosts are those by which browsers come back from a provider that knows itself where to.
+func (s *site) hosts() (hosts []string) {
+	for provider := range s.consents.providers {
+		if host := hostOf(s.consents.own(provider)); host != "" {
+			hosts = append(hosts, host)
+		}
+	}
+	return hosts
 }
 
 func (s *site) pages() http.Handler {
@@ -47,7 +60,11 @@ func (s *site) pages() http.Handler {
 func (s *site) onlyWorking(h http.HandlerFunc) http.Handler {
 	return onlyGet(func(rw http.ResponseWriter, r *http.Request) {
 		if err := s.standing(); err != nil {
-			http.Error(rw, err.Error(), http.StatusServiceUnavailable)
+			text := "this orderbeat does not lead now: ask the one that does"
+			if s.web.authenticated(r) {
+				text = err.Error() // which names a host and a path
+			}
+			http.Error(rw, text, http.StatusServiceUnavailable)
 			return
 		}
 		h(rw, r)

@@ -28,12 +28,12 @@ func openWeb(ctx context.Context, c Web, log *slog.Logger) (*web, error) {
 	if c.Cert == "" {
 		return w, nil
 	}
-	pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+	pair, err := openCertificate(c.Cert, c.Key, log)
 	if err != nil {
 		w.close()
 		return nil, fmt.Errorf("web.tls: %w", err)
 	}
-	w.listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"h2", "http/1.1"}})
+	w.listener = tls.NewListener(listener, &tls.Config{GetCertificate: pair.get, NextProtos: []string{"h2", "http/1.1"}})
 	return w, nil
 }
 
@@ -44,10 +44,10 @@ func (w *web) public() string { return w.config.Public(w.listener.Addr().String(
 // close gives up a listener that was never served.
 func (w *web) close() { _ = w.listener.Close() } // the port is free again, or the process ends
 
-// serve answers until ctx ends.
-func (w *web) serve(ctx context.Context, pages http.Handler) error {
+// serve answers until ctx ends, for the listener's own hosts and those given.
+func (w *web) serve(ctx context.Context, hosts []string, pages http.Handler) error {
 	server := &http.Server{
-		Handler: guarded(w.config, pages), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
+		Handler: guarded(w.config, hosts, w.log, pages), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
 		WriteTimeout: 2 * time.Minute, // a consent waits for the provider
 		ErrorLog:     slog.NewLogLogger(w.log.Handler(), slog.LevelWarn),
 	}

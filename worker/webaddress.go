@@ -2,6 +2,7 @@ package worker
 
 import (
 	"net"
+	"net/url"
 	"strings"
 
 	"orderbeat/auth"
@@ -44,4 +45,13 @@ func (w Web) Public(listen string) string {
 		return w.ExternalURL
 	}
 	return w.URL(listen)
+}
+
+// hostOf is the host of a URL, in lower case, "" where there is none.
+func hostOf(uri string) string {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return ""
+	}
+	return strings.ToLower(u.Hostname())
 }

@@ -3,12 +3,25 @@ package worker
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"log/slog"
+	"net"
 	"net/http"
+	"slices"
+	"strings"
+
+	"orderbeat/auth"
 )
+
+// probes are the pages for those who only look whether the process is there, and whether it
+// can work: they need no password, and have whatever Host header.
+var probes = []string{"/livez", "/healthz", "/readyz"}
 
 // guarded lets in who knows the password, where there is one, and has browsers treat
 // every answer as what it is: nothing to keep, to embed, to guess at or to tell others of.
-func guarded(c Web, pages http.Handler) http.Handler {
+// It answers for its own hosts and those given, so that no other site's name can be
+// pointed at it (DNS rebinding).
+func guarded(c Web, hosts []string, log *slog.Logger, pages http.Handler) http.Handler {
+	guesses := newGuesses(log)
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		h := rw.Header()
 		h.Set("Cache-Control", "no-store")
@@ -16,10 +29,27 @@ func guarded(c Web, pages http.Handler) http.Handler {
 		h.Set("Referrer-Policy", "no-referrer") // a callback's address has a code in it
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
-		open := r.URL.Path == "/healthz" || r.URL.Path == "/readyz"
-		if !open && !c.admits(r) {
+		if slices.Contains(probes, r.URL.Path) {
+			pages.ServeHTTP(rw, r)
+			return
+		}
+		if !c.serves(r.Host, hosts) {
+			http.Error(rw, "unknown Host header: use the address of web.listen, or set web.external_url", http.StatusMisdirectedRequest)
+			return
+		}
+		_, _, tries := r.BasicAuth()
+		tries = tries && c.User != ""
+		if tries && !guesses.allowed(r.RemoteAddr) {
+			h.Set("Retry-After", "5")
+			http.Error(rw, "too many wrong passwords from this address", http.StatusTooManyRequests)
+			return
+		}
+		if !c.admits(r) {
+			if tries {
+				guesses.wrong(r.RemoteAddr)
+			}
 			h.Set("WWW-Authenticate", `Basic realm="orderbeat", charset="UTF-8"`)
-			http.Error(rw, "who are you?", http.StatusUnauthorized)
+			http.Error(rw, "authentication required", http.StatusUnauthorized)
 			return
 		}
 		pages.ServeHTTP(rw, r)
@@ -35,7 +65,42 @@ func (w Web) admits(r *http.Request) bool {
 	return same(user, w.User)&same(password, w.Password.Reveal()) == 1
 }
 
+// authenticated reports whether the request has the password, and there is one.
+func (w Web) authenticated(r *http.Request) bool { return w.User != "" && w.admits(r) }
+
 func same(a, b string) int {
 	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b)) // of one length
 	return subtle.ConstantTimeCompare(x[:], y[:])
+}
+
+// serves reports whether a Host header names this listener, whatever its port, which a
+// forwarding may change: the host of web.listen, that of web.external_url, or one of
+// others. A loopback listener has every name of the loopback interface, and one that
+// listens on every interface has every address, which no other site can claim.
+func (w Web) serves(host string, others []string) bool {
+	name := hostname(host)
+	listen, _, err := net.SplitHostPort(w.Listen)
+	if name == "" || err != nil {
+		return false
+	}
+	if name == hostname(w.Listen) || name == hostOf(w.ExternalURL) || slices.Contains(others, name) {
+		return true
+	}
+	ip := net.ParseIP(name)
+	every := listen == "" || net.ParseIP(listen).IsUnspecified()
+	switch {
+	case every:
+		return ip != nil || auth.IsLoopback(name)
+	case auth.IsLoopback(listen):
+		return auth.IsLoopback(name)
+	}
+	return ip != nil && ip.Equal(net.ParseIP(listen))
+}
+
+// hostname is the host of host or host:port, in lower case, without brackets.
+func hostname(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	return strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
 }

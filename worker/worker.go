@@ -157,7 +157,8 @@ func Run(ctx context.Context, c Config) error {
 	proofs := &proofs{js: bus.js, bucket: lease.bucket.Bucket}
 	relay := newRelay(c.DB, &publisher{bus: bus, subjects: names, queues: queues, proofs: proofs}, lease.maySpeak, troubles, c.Log)
 	upkeep := &upkeep{prune: func(ctx context.Context) (db.Pruned, error) { return c.DB.Prune(ctx, c.Retention, time.Now()) }, log: c.Log}
-	service := newService(c, bus, planner, ended, consumers.inHand, creds, clock)
+	again := &words{}
+	service := newService(c, bus, planner, ended, consumers.inHand, creds, clock, public, again)
 
 	// Three contexts: taking ends with ctx; work, what is in hand, ends when Drain is
 	// over; serving, what the work needs, ends after the work.
@@ -179,9 +180,9 @@ func Run(ctx context.Context, c Config) error {
 	backing.Go(func() error { c.DB.Watch(serving); return nil })
 	backing.Go(func() error { relay.run(serving); return nil })
 	if listener != nil {
-		site := newSite(c, creds, newMetrics(c, creds, lease, ticks, consumers.foreign, troubles, relay.refused, relay.conflicts), lease, ready(bus, c, lease, relay), public)
+		site := newSite(c, creds, newMetrics(c, creds, lease, ticks, consumers.foreign, troubles, relay.refused, relay.conflicts), lease, ready(bus, c, lease, relay), public, again)
 		backing.Go(func() error {
-			if err := listener.serve(serving, site.pages()); err != nil {
+			if err := listener.serve(serving, site.hosts(), site.pages()); err != nil {
 				fail(err)
 			}
 			return nil

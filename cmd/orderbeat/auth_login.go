@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"os/exec"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,7 +33,8 @@ to grant access if they can reach the worker's web listener.
 Where no browser can reach the worker, use --paste: it prints the provider's own address,
 and reads the address that the browser was sent to in the end, or the code in it.
 
-A user who has granted access already is left alone unless --force is given.`,
+A user who has granted access already is left alone unless --force is given. The link
+that --force makes is good once, for ten minutes.`,
 		Example: `  orderbeat auth login mazda --user johndoe
   orderbeat auth login mazda --user johndoe --print-url
   orderbeat auth login mazda --user johndoe --paste`,
@@ -66,34 +68,89 @@ func (a *app) authLogin(ctx context.Context, conf *config.Config, o loginOptions
 	if err != nil {
 		return err
 	}
-	link := o.link(conf.Web.Public(conf.Web.Listen))
-	status, to, text, err := web.get(ctx, o.link(web.base))
+	link := worker.StartURL(conf.Web.Public(conf.Web.Listen), o.Provider, o.User)
+	here := worker.StartURL(web.base, o.Provider, o.User)
+	if o.force {
+		again, err := a.authorize(ctx, conf, o.whose)
+		if err != nil {
+			return err
+		}
+		link += "&again=" + again
+		here += "&again=" + again
+		if !o.paste { // the link is good once: it is the browser's
+			return a.show(ctx, conf, o, link)
+		}
+	} else if granted, err := a.granted(ctx, conf, o.whose); granted || err != nil {
+		return err
+	}
+	status, to, text, err := web.get(ctx, here)
 	switch {
 	case err != nil:
 		return err
 	case status == http.StatusOK:
-		fmt.Fprintf(a.stderr, "%s has granted access already; --force asks again\n", o.whose)
+		a.sayGranted(o.whose)
 		return nil
 	case status == http.StatusNotFound:
 		return misuse("%s", text)
 	case status != http.StatusSeeOther:
 		return &exit{failed, errors.New(text)}
-	case o.printURL:
-		fmt.Fprintln(a.stdout, link)
-		return nil
 	case o.paste:
 		return a.paste(ctx, web, o, to)
+	}
+	return a.show(ctx, conf, o, link)
+}
+
+// show prints the link, and waits for what comes of it where that is asked for.
+func (a *app) show(ctx context.Context, conf *config.Config, o loginOptions, link string) error {
+	if o.printURL {
+		fmt.Fprintln(a.stdout, link)
+		return nil
 	}
 	return a.await(ctx, conf, o, link)
 }
 
-// link is where the consent begins, on a web listener at base.
-func (o loginOptions) link(base string) string {
-	link := worker.StartURL(base, o.Provider, o.User)
-	if o.force {
-		link += "&again=1"
+// authorize has the worker make a word, good once, by which a user is asked again.
+func (a *app) authorize(ctx context.Context, conf *config.Config, of whose) (again string, err error) {
+	w, err := dial(conf.NATS)
+	if err != nil {
+		return "", err
 	}
-	return link
+	defer w.Close()
+	var reply struct {
+		Link string `json:"link"`
+	}
+	if err := w.askFor(ctx, toolPatience, "auth.authorize", of, &reply); err != nil {
+		return "", asked(err)
+	}
+	link, err := url.Parse(reply.Link)
+	if err != nil {
+		return "", errors.New("the worker's link is none")
+	}
+	return link.Query().Get("again"), nil
+}
+
+// granted asks the running worker, where there is one, whether a user has granted access,
+// and says so: its page treats all users alike. A user who is not configured is an error.
+func (a *app) granted(ctx context.Context, conf *config.Config, of whose) (bool, error) {
+	t := newTeller(conf)
+	defer t.Close()
+	list, from, err := t.list(ctx)
+	if err != nil || from != fromWorker {
+		return false, nil // the page tells what is wrong
+	}
+	i := slices.IndexFunc(list, func(st auth.Status) bool { return st.Provider == of.Provider && st.User == of.User })
+	switch {
+	case i < 0:
+		return false, misuse("No account of this provider has this user. orderbeat auth status tells which users there are.")
+	case list[i].State == auth.StateConsent:
+		return false, nil
+	}
+	a.sayGranted(of)
+	return true, nil
+}
+
+func (a *app) sayGranted(of whose) {
+	fmt.Fprintf(a.stderr, "%s has granted access already; --force asks again\n", of)
 }
 
 // await shows the link, and waits until access is granted.

@@ -207,7 +207,6 @@ func TestLoginSaysWhatTheWorkerSays(t *testing.T) {
 		asked  string
 	}{
 		{"the link alone", "", []string{"--print-url"}, begins, done, "http://%s/oauth/start/mazda?user=john+doe\n", "", "/oauth/start/mazda?user=john+doe"},
-		{"the link alone, by force", "", []string{"--print-url", "--force"}, begins, done, "http://%s/oauth/start/mazda?user=john+doe&again=1\n", "", "/oauth/start/mazda?user=john+doe&again=1"},
 		{
 			"the link of a proxy", `external_url = "https://o.example.com/ob/"`,
 			[]string{"--print-url"},

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"orderbeat/auth"
 	"orderbeat/db"
 	"orderbeat/jobs"
@@ -66,8 +68,17 @@ func TestUsersGrantAccess(t *testing.T) {
 		t.Errorf("the table has %s", got)
 	}
 	p.sealed()
-	if status, page := b.page(links["johndoe"]); status != http.StatusOK || !strings.Contains(page, "granted already") {
-		t.Errorf("got %d %s, want nobody asked who has granted access", status, page)
+	// Who opens the old link goes to the provider again, and nothing comes of it.
+	consented := func() (at []string) {
+		p.rows("SELECT consented_at FROM credentials WHERE user = 'johndoe'", &at)
+		return at
+	}
+	granted := consented()
+	if status, page := b.page(b.answer(b.begin(links["johndoe"]), "jane", "grant")); status != http.StatusConflict || !strings.Contains(page, "has granted access already") {
+		t.Errorf("got %d %s, want nothing changed", status, page)
+	}
+	if diff := cmp.Diff(granted, consented()); diff != "" || len(granted) != 1 {
+		t.Errorf("the grant (-before +after):\n%s", diff)
 	}
 
 	// A restart needs no login, and no consent.

@@ -108,6 +108,39 @@ func TestLoginOverTLS(t *testing.T) {
 	}
 }
 
+// TestLoginByForceReplacesAGrant asks a user again, by a link that is good once.
+func TestLoginByForceReplacesAGrant(t *testing.T) {
+	t.Parallel()
+	stand := newOutside(t)
+	p := startHere(t, dealers(t, t.TempDir(), stand, webOn(t, "127.0.0.1", "")))
+	b := newBrowser(t)
+	link := func(args ...string) string {
+		t.Helper()
+		r := do(t, append([]string{"--config", p.config, "auth", "login", "mazda", "--user", "johndoe", "--print-url"}, args...)...)
+		if r.status != done {
+			t.Fatalf("got status %d, %s", r.status, r.stderr)
+		}
+		return strings.TrimSpace(r.stdout)
+	}
+	b.grant(link(), "johndoe")
+	forced := link("--force")
+	if strings.HasSuffix(forced, "&again=1") || !strings.Contains(forced, "&again=") {
+		t.Errorf("got %s, want a word that nobody can guess", forced)
+	}
+	if page := b.grant(forced, "johndoe"); !strings.Contains(page, "Access is granted") {
+		t.Errorf("got %s, want access granted again", page)
+	}
+	guessed, _, _ := strings.Cut(forced, "again=")
+	for _, used := range []string{forced, guessed + "again=1"} {
+		if status, page := b.page(b.answer(b.begin(used), "johndoe", "grant")); status != http.StatusConflict {
+			t.Errorf("%s: got %d %s, want nothing changed", used, status, page)
+		}
+	}
+	if r := do(t, "--config", p.config, "auth", "login", "mazda", "--user", "nobody", "--force"); r.status != usage {
+		t.Errorf("got status %d, %s, want an unknown user told", r.status, r.stderr)
+	}
+}
+
 // passing gives the password to one site alone, as a browser does.
 type passing struct {
 	base               http.RoundTripper

@@ -1,0 +1,63 @@
+package worker
+
+import (
+	"crypto/rand"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// wordLife is how long a word, or a state that leads nowhere, is known.
+	wordLife = 10 * time.Minute
+	maxWords = 100
+)
+
+// words are random texts that are good once, for what they were made for. The oldest goes
+// when there are too many. They are safe for concurrent use.
+type words struct {
+	mu   sync.Mutex // guards list
+	list []word     // oldest first
+}
+
+type word struct {
+	text, about string
+	until       time.Time
+}
+
+// make makes a word about something.
+func (w *words) make(about string) (text string, until time.Time) {
+	text, until = rand.Text(), time.Now().Add(wordLife)
+	w.add(text, about, until)
+	return text, until
+}
+
+func (w *words) add(text, about string, until time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := time.Now()
+	w.list = slices.DeleteFunc(w.list, func(old word) bool { return !now.Before(old.until) })
+	if len(w.list) >= maxWords {
+		w.list = slices.Delete(w.list, 0, 1)
+	}
+	w.list = append(w.list, word{text, about, until})
+}
+
+// use reports whether a word is good for something, and uses it up. All are compared, in
+// constant time.
+func (w *words) use(text, about string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	found := -1
+	for i, known := range w.list {
+		if same(known.text, text)&same(known.about, about) == 1 {
+			found = i
+		}
+	}
+	if found < 0 {
+		return false
+	}
+	good := time.Now().Before(w.list[found].until)
+	w.list = slices.Delete(w.list, found, found+1)
+	return good
+}
