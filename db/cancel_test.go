@@ -138,8 +138,8 @@ func TestAJobThatIsBroughtBack(t *testing.T) {
 	if err != nil || got.State != jobs.Running || got.Jobs.Dead != 0 || got.FinishedAt != nil {
 		t.Fatalf("got %+v, %v, want the run to go on", got, err)
 	}
-	if _, err := d.RetryJob(t.Context(), js[0].ID); stateOf(err) != jobs.Queued {
-		t.Errorf("got %v, want that it is queued", err)
+	if _, err := d.RetryJob(t.Context(), js[0].ID); err != nil { // its message waits to be published
+		t.Errorf("got %v, want a queued job left as it is", err)
 	}
 	var job jobs.Job
 	m := pending(t, d, time.Now())

@@ -53,7 +53,11 @@ func (f RunFilter) query() (string, []any) {
 	var w where
 	w.add("provider = ?", f.Provider)
 	w.add("kind = ?", f.Kind)
-	w.add("state = ?", string(f.State))
+	if f.State == jobs.Paused {
+		w.and("paused_at IS NOT NULL AND state IN ('queued', 'running')")
+	} else {
+		w.add("state = ?", string(f.State))
+	}
 	w.add("run_id < ?", f.Before)
 	return selectRun + w.sql() + " ORDER BY run_id DESC LIMIT ?", append(w.args, limit(f.Limit))
 }

@@ -187,8 +187,14 @@ func TestARunIsJoinedOnlyWhileItMoves(t *testing.T) {
 	if run, joined := ask(noon.Add(time.Hour), low); !joined || run.ID != paused.ID {
 		t.Error("a run of low priority that waits for its turn is not joined")
 	}
+	if list, err := d.Runs(t.Context(), db.RunFilter{State: jobs.Paused}); err != nil || len(list) != 0 {
+		t.Errorf("got %+v, %v, want no paused run", list, err)
+	}
 	if _, err := d.PauseRun(t.Context(), paused.ID, "", noon); err != nil {
 		t.Fatal(err)
+	}
+	if list, err := d.Runs(t.Context(), db.RunFilter{State: jobs.Paused}); err != nil || len(list) != 1 || list[0].ID != paused.ID {
+		t.Errorf("got %+v, %v, want the paused run", list, err)
 	}
 	if _, joined := ask(noon.Add(time.Hour), low); joined {
 		t.Error("a paused run is joined")

@@ -7,6 +7,7 @@ package jobs
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -31,6 +32,12 @@ const (
 
 // RunStates are those that a run may be in, in the order of its life.
 var RunStates = []State{Queued, Running, Succeeded, Partial, Failed, Cancelled}
+
+// Paused is how runs are listed that are paused and have not ended: queued or running.
+const Paused State = "paused"
+
+// ListedRunStates are those that runs can be listed by.
+var ListedRunStates = append(slices.Clone(RunStates), Paused)
 
 // JobStates are those that a job may be in, in the order of its life.
 var JobStates = []State{Queued, Running, Waiting, Succeeded, Partial, Failed, Dead, Cancelled}

@@ -184,6 +184,7 @@ func TestJobsThatWaitForTooLongRaiseAnAlertUntilTheyBegin(t *testing.T) {
 	}
 	release()
 	b.eventuallyWithin(time.Minute, "the alert is resolved", func() bool { return len(raised()) == 0 })
+	b.settled()
 	if n := b.count("ORDERBEAT_ALERTS"); n != 2 {
 		t.Errorf("got %d messages about alerts, want it raised and resolved once", n)
 	}

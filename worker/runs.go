@@ -114,8 +114,8 @@ func (s *service) listRuns(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if q.State != "" && !slices.Contains(jobs.RunStates, jobs.State(q.State)) {
-		return nil, invalid(fmt.Sprintf("state %.40q is none", q.State), fmt.Sprintf("the states are %v", jobs.RunStates))
+	if q.State != "" && !slices.Contains(jobs.ListedRunStates, jobs.State(q.State)) {
+		return nil, invalid(fmt.Sprintf("state %.40q is none", q.State), fmt.Sprintf("the states are %v", jobs.ListedRunStates))
 	}
 	page, err := s.newPage(ctx, r, limit)
 	if err != nil {

@@ -54,6 +54,7 @@ var failures = []struct {
 	{"a process finds that another took over from it (it was suspended, or cut off from NATS)", "TestSuspendedOneStops worker:TestWhoLostTheLeaseStops"},
 	{"a job that another database knows", "worker:TestAJobOfAnotherDatabaseIsEnded worker:TestJobsGoOnWithTheirDatabase"},
 	{"SIGTERM", "TestASIGTERMLetsTheJobInHandFinish worker:TestStopThatTakesTooLongIsNotAFailure"},
+	{"a job ends the process (out of memory, a fatal error) three times", "TestAJobThatKillsTheProcessIsDeadAfterThreeTimes"},
 	{"kill -9", "TestAKillRepeatsNothing TestKilledInTheMiddle db:TestNothingAcknowledgedIsLostWhenTheProcessIsKilled"},
 }
 

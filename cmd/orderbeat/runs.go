@@ -37,7 +37,7 @@ database; the worker may run or not. Times are UTC.`,
 	f := c.Flags()
 	f.StringVar(&o.provider, "provider", "", "only runs of this provider")
 	f.StringVar(&o.kind, "kind", "", "only runs of this kind: "+words(slices.Sorted(maps.Keys(jobs.Kinds))))
-	f.StringVar(&o.state, "state", "", "only runs in this state: "+words(jobs.RunStates))
+	f.StringVar(&o.state, "state", "", "only runs in this state: "+words(jobs.ListedRunStates))
 	f.IntVar(&o.limit, "limit", 20, "how many at most")
 	jsonFlag(c, &o.asJSON)
 	c.AddCommand(a.runsCancelCommand(), a.runsPauseCommand(), a.runsResumeCommand())
@@ -51,8 +51,8 @@ type runsOptions struct {
 }
 
 func (a *app) runs(ctx context.Context, o runsOptions) error {
-	if o.state != "" && !slices.Contains(jobs.RunStates, jobs.State(o.state)) {
-		return misuse("--state: %q is not one of %s", o.state, words(jobs.RunStates))
+	if o.state != "" && !slices.Contains(jobs.ListedRunStates, jobs.State(o.state)) {
+		return misuse("--state: %q is not one of %s", o.state, words(jobs.ListedRunStates))
 	}
 	if o.limit < 1 {
 		return misuse("--limit: want 1 or more, got %d", o.limit)
