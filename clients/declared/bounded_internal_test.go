@@ -65,7 +65,7 @@ func TestBoundProgramsMeanTheSame(t *testing.T) {
 		for iter := code.Run(read(), vars...); ; {
 			v, ok := iter.Next()
 			if err, failed := v.(error); failed {
-				v, ok = discreet(err).Error(), false
+				v, ok = (&program{text: text}).discreet(err).Error(), false
 				want = append(want, v)
 			}
 			if !ok {

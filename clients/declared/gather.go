@@ -121,7 +121,7 @@ func (g *gathering) mapPage(ctx context.Context, p *page, s scope) error {
 	if _, told := errors.AsType[*pathError](err); !told {
 		err = below(fmt.Sprintf("orders[%d]", g.mapped), unreadable("%v", err))
 	}
-	return g.badWith(err)
+	return g.badWith(g.question.mapping.spelled(err))
 }
 
 // add keeps an order.

@@ -169,7 +169,7 @@ func readObject(v any, names []string, set func(name string, v any) error) error
 		}
 	}
 	if errors.Is(failure, errNoMember) {
-		failure = unreadable("there is no such member; there are %s", strings.Join(names, ", "))
+		return &pathError{foreign: failed, message: "there is no such member; there are " + strings.Join(names, ", ")}
 	}
 	return below("."+failed, failure)
 }
@@ -241,7 +241,25 @@ func readQuantity(v any) (clients.Quantity, error) {
 }
 
 // pathError is a value that cannot be read, and where it stands.
-type pathError struct{ path, message string }
+type pathError struct {
+	path string
+	// foreign is the last name of the path where that is none of ours: the program may have
+	// made it of the provider's data, and it is not shown before [program.spelled].
+	foreign string
+	message string
+}
+
+// spelled is err with the name in it that there is no member of, if the program spells that.
+func (p *program) spelled(err error) error {
+	e, ok := errors.AsType[*pathError](err)
+	switch {
+	case !ok || e.foreign == "":
+		return err
+	case p.spells(e.foreign):
+		return &pathError{path: e.path + "." + e.foreign, message: e.message}
+	}
+	return &pathError{path: e.path, message: "the program makes a member of the data: " + e.message}
+}
 
 func (e *pathError) Error() string {
 	if e.path == "" {
@@ -257,7 +275,7 @@ func unreadable(format string, args ...any) error {
 // below is err, of a part of something; nil for nil.
 func below(part string, err error) error {
 	if e, ok := errors.AsType[*pathError](err); ok {
-		return &pathError{path: part + e.path, message: e.message}
+		return &pathError{path: part + e.path, foreign: e.foreign, message: e.message}
 	}
 	return err
 }

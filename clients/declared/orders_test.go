@@ -66,8 +66,8 @@ func TestAnOrderWithoutLinesKeepsItsStatus(t *testing.T) {
 // Whatever cannot be read is told with its place, and leaves no order behind.
 func TestWhatCannotBeReadIsToldWithItsPlace(t *testing.T) {
 	for name, c := range map[string]struct{ document, want string }{
-		"an unknown member":           {`[{"order_id":"a"},{"order_id":"b","oder_id":"c"}]`, "orders[1].oder_id: there is no such member; there are order_id, reference"},
-		"an unknown member of a line": {`[{"order_id":"a","lines":[{"id":1}]}]`, "orders[0].lines[0].id: there is no such member"},
+		"an unknown member":           {`[{"order_id":"a"},{"order_id":"b","oder_id":"c"}]`, "orders[1]: the program makes a member of the data: there is no such member; there are order_id, reference"},
+		"an unknown member of a line": {`[{"order_id":"a","lines":[{"id":1}]}]`, "orders[0].lines[0]: the program makes a member of the data: there is no such member"},
 		"a day that is none":          {`[{"order_id":"a","ordered_on":"31.12.2025"}]`, `orders[0].ordered_on: is no date like "2026-01-31"`},
 		"a day that never was":        {`[{"order_id":"a","ordered_on":"2026-02-30"}]`, "orders[0].ordered_on: is no date"},
 		"a day that is true":          {`[{"order_id":"a","ordered_on":true}]`, "orders[0].ordered_on: is no date"},

@@ -175,7 +175,7 @@ func (p *program) each(ctx context.Context, input any, s scope, yield func(any) 
 			if spent := c.allowance.failed(); spent != nil {
 				return spent
 			}
-			return discreet(err)
+			return p.discreet(err)
 		}
 		if err := c.allowance.whole(result); err != nil {
 			return err
@@ -197,15 +197,4 @@ func (p *program) one(ctx context.Context, input any, s scope) (result any, err 
 		return nil
 	})
 	return result, err
-}
-
-// preview is where jq's errors repeat a value, behind its type.
-var preview = regexp.MustCompile(`(?s)\b(null|boolean|number|string|array|object) \(.*$`)
-
-// discreet is an error of jq without what it quotes.
-func discreet(err error) error {
-	if halt, ok := errors.AsType[*gojq.HaltError](err); ok {
-		return fmt.Errorf("the program halts with %d", halt.ExitCode())
-	}
-	return errors.New(preview.ReplaceAllString(err.Error(), "$1"))
 }

@@ -191,7 +191,7 @@ func (c *Client) readSample(ctx context.Context, sm *sample) ([]clients.Order, e
 	}
 	for _, v := range list {
 		if err := g.add(v); err != nil {
-			return nil, err
+			return nil, (&program{text: sm.Orders}).spelled(err)
 		}
 	}
 	answer, err := g.done(ctx)

@@ -1,0 +1,102 @@
+package declared
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/itchyny/gojq"
+)
+
+// The errors of jq quote the values that they are about, which are the provider's. What is kept
+// of one is its fixed words, the function, and the types of the values; and a text that the
+// program itself spells. An error of a shape that is not known keeps nothing.
+const jqType = `(null|boolean|number|string|array|object)\b`
+
+var (
+	// What comes behind the type is dropped.
+	jqTyped = regexp.MustCompile(`(?s)^(expected an? [a-z ]+ but got|expected "start" and "end" for slicing but got|cannot iterate over|` +
+		`invalid path against|invalid path on iterating against|cannot plus|cannot negate|@[a-z0-9]+ cannot format an array including): ` + jqType)
+	jqOperator = regexp.MustCompile(`(?s)^cannot ([a-z]+):? ` + jqType + `.* (and|by:) ` + jqType)
+	// A function says the type of its input, or quotes that alone.
+	jqFunction = regexp.MustCompile(`(?s)^(@?[a-z_][a-z0-9_]*)(?:\(.*?\))? cannot be applied to(?:: ` + jqType + `| (.))`)
+	// What comes behind the colon is dropped.
+	jqWords = regexp.MustCompile(`(?s)^(array index should not be negative|array index too large|repeat string result too large|` +
+		`flatten depth should not be negative|format not defined|label not defined): `)
+	jqWhole = regexp.MustCompile(`^(length mismatch|expected an array of 8 numbers|number of seconds is out of range|number is out of range|input\(s\)/0 is not allowed)$`)
+	// These quote a text that the program may spell, and are not of gojq's own types.
+	jqQuoted = regexp.MustCompile(`(?s)^(unsupported regular expression flag:|invalid regular expression|day: the text is not a date like) "`)
+)
+
+// discreet is an error of an evaluation without what it quotes of the input.
+func (p *program) discreet(err error) error {
+	if halt, ok := errors.AsType[*gojq.HaltError](err); ok {
+		return fmt.Errorf("the program halts with %d", halt.ExitCode())
+	}
+	if e, ok := errors.AsType[gojq.ValueError](err); ok {
+		if text, ok := e.Value().(string); ok && p.spells(strconv.Quote(text)) {
+			return errors.New("error: " + text)
+		}
+		return fmt.Errorf("error was called with %s", withArticle(e.Value()))
+	}
+	text := err.Error()
+	switch m := jqQuoted.FindStringSubmatch(text); {
+	case m != nil:
+		if quoted, err := strconv.QuotedPrefix(text[len(m[0])-1:]); err == nil && p.spells(quoted) {
+			return errors.New(m[1] + " " + quoted)
+		}
+		return errors.New(strings.TrimSuffix(m[1], ":"))
+	case !isJQ(err): // one of ours, which quotes nothing
+		return err
+	}
+	if m := jqTyped.FindStringSubmatch(text); m != nil {
+		return fmt.Errorf("%s: %s", m[1], m[2])
+	}
+	if m := jqOperator.FindStringSubmatch(text); m != nil {
+		return fmt.Errorf("cannot %s %s %s %s", m[1], m[2], strings.TrimSuffix(m[3], ":"), m[4])
+	}
+	if m := jqFunction.FindStringSubmatch(text); m != nil {
+		if m[2] != "" {
+			return fmt.Errorf("%s cannot be applied to: %s", m[1], m[2])
+		}
+		return fmt.Errorf("%s cannot be applied to this %s", m[1], quotedType(m[3][0]))
+	}
+	for _, words := range []*regexp.Regexp{jqWords, jqWhole} {
+		if m := words.FindStringSubmatch(text); m != nil {
+			return errors.New(m[1])
+		}
+	}
+	return errors.New("the program fails")
+}
+
+// spells reports whether a text stands in the program.
+func (p *program) spells(text string) bool { return strings.Contains(p.text, text) }
+
+// isJQ reports whether an error is one of gojq's own.
+func isJQ(err error) bool {
+	t := reflect.TypeOf(err)
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t.PkgPath() == reflect.TypeFor[gojq.HaltError]().PkgPath()
+}
+
+// quotedType is the type of a value whose JSON begins so.
+func quotedType(first byte) string {
+	switch first {
+	case '"':
+		return "string"
+	case '{':
+		return "object"
+	case '[':
+		return "array"
+	case 't', 'f':
+		return "boolean"
+	case 'n':
+		return "null"
+	}
+	return "number"
+}
