@@ -225,36 +225,43 @@ func (p *publisher) refused(ctx context.Context, t *topicRelay, m *db.Message, s
 	if !ok {
 		return failure
 	}
-	switch code := e.ErrorCode; {
-	case code == errCodeHeaderSize:
-		out.refuse(m, e.Description, true)
-		return nil
-	case code == errCodeMessageSize:
-		fresh, err := p.queues.home(ctx, t.topic, nil, true)
-		if err != nil {
-			return err
-		}
-		t.home = fresh
-		msg, err := p.message(ctx, fresh, m)
-		if err != nil {
-			return err
-		}
-		if len(msg.Data) < len(sent.Data) {
-			out.again++ // shorter
-			return nil
-		}
-		out.refuse(m, fmt.Sprintf("%s: %d bytes, also without what can be left out, and max_msg_size of stream %s is %d",
-			e.Description, len(msg.Data)+headerSize(msg.Header), fresh.config.Name, fresh.config.MaxMsgSize), true)
-		return nil
-	case code == errCodeStoreFailed:
-		full, err := t.home.subjectIsFull(ctx, sent.Subject)
-		if err != nil || !full {
-			return errors.Join(failure, err)
-		}
+	if e.ErrorCode == errCodeHeaderSize {
 		out.refuse(m, e.Description, true)
 		return nil
 	}
-	return failure
+	if e.ErrorCode == errCodeMessageSize {
+		return p.tooLarge(ctx, t, m, sent, e, out)
+	}
+	if e.ErrorCode != errCodeStoreFailed {
+		return failure
+	}
+	full, err := t.home.subjectIsFull(ctx, sent.Subject)
+	if err != nil || !full {
+		return errors.Join(failure, err)
+	}
+	out.refuse(m, e.Description, true)
+	return nil
+}
+
+// tooLarge notes a message that is larger than the stream takes, unless it can be shortened
+// to what the stream takes now.
+func (p *publisher) tooLarge(ctx context.Context, t *topicRelay, m *db.Message, sent *nats.Msg, e *jetstream.APIError, out *outcome) error {
+	fresh, err := p.queues.home(ctx, t.topic, nil, true)
+	if err != nil {
+		return err
+	}
+	t.home = fresh
+	msg, err := p.message(ctx, fresh, m)
+	if err != nil {
+		return err
+	}
+	if len(msg.Data) < len(sent.Data) {
+		out.again++
+		return nil
+	}
+	out.refuse(m, fmt.Sprintf("%s: %d bytes, also without what can be left out, and max_msg_size of stream %s is %d",
+		e.Description, len(msg.Data)+headerSize(msg.Header), fresh.config.Name, fresh.config.MaxMsgSize), true)
+	return nil
 }
 
 // unacknowledged publishes to a stream that acknowledges nothing, and looks for what it

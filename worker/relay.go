@@ -37,7 +37,8 @@ const (
 	maxPostponed = 5 * time.Minute
 )
 
-// tidyEvery is how often it is looked whether alerts about publishing hold still.
+// tidyEvery is how often it is looked whether the streams are there, and alerts about
+// publishing hold still.
 const tidyEvery = 10 * time.Second
 
 // codeConflict is the alert's about a Nats-Msg-Id that another publisher had used; it is
@@ -269,7 +270,7 @@ func (t *topicRelay) settle(ctx context.Context, out *outcome) error {
 	}
 	t.relay.refused.WithLabelValues(t.topic).Add(float64(len(out.refused)))
 	for _, m := range out.refused {
-		t.log.Warn("message refused by NATS", "topic", t.topic, "subject", m.subject, "outbox_id", m.ID, "set_aside", m.aside, "reason", m.Reason)
+		t.activity.Noticed("message refused by NATS", errors.New(m.Reason), "topic", t.topic, "subject", m.subject, "outbox_id", m.ID, "set_aside", m.aside)
 	}
 	if err := t.db.SetAside(ctx, out.refusals(true)); err != nil {
 		return err
@@ -291,9 +292,16 @@ func (t *topicRelay) conflict(ctx context.Context, m *db.Message) {
 	}
 }
 
-// tidy resolves the alerts about publishing that hold no longer, until ctx ends.
+// tidy resolves the alerts about publishing that hold no longer, and makes streams that
+// were deleted, also while there is nothing to publish, until ctx ends.
 func (r *relay) tidy(ctx context.Context) {
+	queues := r.publisher.queues
 	for pause(ctx, tidyEvery) {
+		if queues.lease.sure() {
+			if err := queues.ensure(ctx); err != nil && ctx.Err() == nil {
+				queues.problems.Activity("streams").Noticed("streams are not ready", err)
+			}
+		}
 		raised, err := r.db.Alerts(ctx, true)
 		for _, a := range raised {
 			switch {

@@ -198,6 +198,13 @@ func TestDeletedStreamIsMadeAgain(t *testing.T) {
 		b.eventually("the alert is published", func() bool { return b.holds("ORDERBEAT_ALERTS", fmt.Sprint("orderbeat.alerts.michelin.test", n)) == 1 })
 		b.settled()
 	}
+	if err := b.js.DeleteStream(t.Context(), "ORDERBEAT_RESULTS"); err != nil {
+		t.Fatal(err)
+	}
+	b.eventually("it is made again while there is nothing to publish", func() bool {
+		_, err := b.js.Stream(t.Context(), "ORDERBEAT_RESULTS")
+		return err == nil
+	})
 	if n := b.holds("ORDERBEAT_ORDERS", "orderbeat.orders.>"); n != 6 {
 		t.Errorf("got %d events since the stream was deleted, want 6", n)
 	}
