@@ -31,9 +31,12 @@ var (
 func (e *endpoint) detail(g Request, r reply, m members) string {
 	said := ""
 	for _, name := range detailMembers {
-		if said = e.plain(g, text(m.at(name))); said != "" && !noError(m.at(name)) {
+		said = e.plain(g, text(m.at(name)))
+		code := name == "error" && !strings.Contains(said, " ") // which stands in the error anyway
+		if said != "" && !code && !noError(m.at(name)) {
 			break
 		}
+		said = ""
 	}
 	if said == "" && m == nil {
 		if title := pageTitle.FindSubmatch(r.body); title != nil {

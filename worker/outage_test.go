@@ -149,7 +149,7 @@ func TestAnOutageIsWaitedOut(t *testing.T) {
 	}
 	b.decode(msg.Data, &live)
 	after, err := time.ParseDuration(live.Error.RetryAfter)
-	if told := strings.Contains(live.Error.Message, "calls in a row; the next try is at "+st.Until.Format(time.RFC3339)); resting() &&
+	if told := strings.Contains(live.Error.Message, "; the next try is at "+st.Until.Format(time.RFC3339)); resting() &&
 		(!told || msg.Header.Get("Nats-Service-Error-Code") != "503" || live.Error.Code != "unavailable" || err != nil || after < time.Second || after > 15*time.Second) {
 		t.Errorf("got %+v with status %s, want unavailable until the next try", live.Error, msg.Header.Get("Nats-Service-Error-Code"))
 	}
