@@ -59,19 +59,22 @@ type service struct {
 	log         *slog.Logger
 
 	micro    micro.Service
-	working  sync.WaitGroup // one for each request in hand
-	stopping chan struct{}  // closed when the program stops
-	stats    map[string]*endpointStats
+	working  sync.WaitGroup            // one for each request in hand
+	stopping chan struct{}             // closed when the program stops
+	stats    map[string]*endpointStats // by name; nothing is added once the service is there, which reads it at any time
 }
 
 func newService(c Config, b *bus, p *planner, f *finished, h *inHand, creds *credentials, clock *scheduler.Scheduler, public string, again *words) *service {
 	s := &service{
 		db: c.DB, planner: p, finished: f, inHand: h, clock: clock, public: public, again: again, providers: byName(c.Providers), schedules: c.Schedules,
 		credentials: creds, tokens: c.Tokens, responses: c.Memory, keep: c.Retention, names: subjects{c.NATS.Prefix}, conn: b.conn, maxReply: b.maxBody,
-		memory: newReplyMemory(), mask: c.Mask, log: c.Log, stopping: make(chan struct{}),
+		memory: newReplyMemory(), mask: c.Mask, log: c.Log, stopping: make(chan struct{}), stats: map[string]*endpointStats{},
 	}
 	for _, provider := range c.Providers {
 		s.order = append(s.order, provider.Name)
+	}
+	for _, e := range s.endpoints() {
+		s.stats[e.microName()] = &endpointStats{}
 	}
 	return s
 }
@@ -121,11 +124,6 @@ func (s *service) endpoints() []endpoint {
 
 // open begins to answer. work is the context of the answers.
 func (s *service) open(work context.Context, names subjects, version string) (err error) {
-	// Complete before the service is there: from then on the library reads it at any time.
-	s.stats = map[string]*endpointStats{}
-	for _, e := range s.endpoints() {
-		s.stats[e.microName()] = &endpointStats{}
-	}
 	s.micro, err = micro.AddService(s.conn, micro.Config{
 		Name: "orderbeat", Version: semver(version), Description: "where is order X?",
 		StatsHandler: func(e *micro.Endpoint) any { return s.stats[e.Name].snapshot() },
