@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync/atomic"
 
 	"github.com/nats-io/nats.go"
 
@@ -80,6 +81,25 @@ func (c NATS) Access() ([]nats.Option, error) {
 		options = append(options, nats.TLSHandshakeFirst())
 	}
 	return options, nil
+}
+
+// nkeyDialer has a connection that reconnects log in with the nkey that the file holds
+// by then. The client reads the public key once, when it is made.
+type nkeyDialer struct {
+	net.Dialer
+	path string
+	conn atomic.Pointer[nats.Conn]
+}
+
+// Dial implements [nats.CustomDialer]. The client calls it with its own lock held, which
+// guards the options.
+func (d *nkeyDialer) Dial(network, address string) (net.Conn, error) {
+	if conn := d.conn.Load(); conn != nil {
+		if use, err := nats.NkeyOptionFromSeed(d.path); err == nil { // else the login tells what is wrong with the file
+			_ = use(&conn.Opts)
+		}
+	}
+	return d.Dialer.Dial(network, address)
 }
 
 func (c NATS) login() ([]nats.Option, error) {

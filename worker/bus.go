@@ -5,10 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"orderbeat/worker/problems"
 )
 
 // bus is the connection to NATS and, where it is embedded, the server.
@@ -17,13 +22,21 @@ type bus struct {
 	js       jetstream.JetStream
 	embedded *embedded // nil when NATS is somewhere else
 	url      string    // where others reach it, "" when they cannot
+	config   NATS
+	nkey     *nkeyDialer        // nil without an nkey
+	activity *problems.Activity // the connection
+	errors   *problems.Activity // what the server says about single messages
+
+	mu       sync.Mutex // guards the rest
+	denied   error      // the last permission that was missing
+	deniedAt time.Time
 }
 
 // openBus connects to NATS, starting the embedded server first if there is no URL.
 // lost is told when the connection ends for good, which is not the same as NATS
 // being away.
-func openBus(ctx context.Context, c NATS, log *slog.Logger, lost func(error)) (_ *bus, err error) {
-	b := &bus{url: c.URL}
+func openBus(ctx context.Context, c NATS, set *problems.Set, log *slog.Logger, lost func(error)) (_ *bus, err error) {
+	b := &bus{url: c.URL, activity: set.Activity("nats"), errors: set.Activity("nats errors")}
 	defer func() {
 		if err != nil {
 			b.close()
@@ -41,7 +54,8 @@ func openBus(ctx context.Context, c NATS, log *slog.Logger, lost func(error)) (_
 		}
 		b.url = c.Reach(b.embedded.address())
 	}
-	options, err := b.connectOptions(c, log)
+	b.config = c
+	options, err := b.connectOptions()
 	if err != nil {
 		return nil, err
 	}
@@ -50,6 +64,9 @@ func openBus(ctx context.Context, c NATS, log *slog.Logger, lost func(error)) (_
 	}))
 	if b.conn, err = nats.Connect(c.URL, options...); err != nil {
 		return nil, fmt.Errorf("connect to NATS at %s: %w", c.URL, err)
+	}
+	if b.nkey != nil {
+		b.nkey.conn.Store(b.conn)
 	}
 	async := jetstream.WithPublishAsyncTimeout(10 * time.Second)
 	if c.Domain != "" {
@@ -62,7 +79,7 @@ func openBus(ctx context.Context, c NATS, log *slog.Logger, lost func(error)) (_
 
 // connectOptions never give up reconnecting, and never buffer what cannot be
 // sent: the outbox keeps it better.
-func (b *bus) connectOptions(c NATS, log *slog.Logger) ([]nats.Option, error) {
+func (b *bus) connectOptions() ([]nats.Option, error) {
 	options := []nats.Option{
 		nats.Name("orderbeat"),
 		nats.MaxReconnects(-1),
@@ -74,23 +91,23 @@ func (b *bus) connectOptions(c NATS, log *slog.Logger) ([]nats.Option, error) {
 		nats.IgnoreAuthErrorAbort(),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
-				log.Warn("NATS connection lost: the outbox keeps what is to be published", "err", err)
+				b.activity.Failed("NATS connection lost: the outbox keeps what is to be published", b.config.Explain(err))
 			}
 		}),
-		nats.ReconnectHandler(func(nc *nats.Conn) { log.Info("NATS connection is back", "nats", nc.ConnectedUrlRedacted()) }),
-		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
-			subject := ""
-			if sub != nil {
-				subject = sub.Subject
-			}
-			log.Warn("NATS reports an error", "subject", subject, "err", err)
-		}),
+		nats.ConnectHandler(func(*nats.Conn) { b.activity.OK() }),
+		nats.ReconnectHandler(func(*nats.Conn) { b.activity.OK() }),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { b.unconnected(err) }),
+		nats.ErrorHandler(b.reported),
 	}
 	if b.embedded != nil {
-		login, err := c.login() // no TLS within the process
+		login, err := b.config.login() // no TLS within the process
 		return append(options, append(login, nats.InProcessServer(b.embedded))...), err
 	}
-	access, err := c.Access()
+	access, err := b.config.Access()
+	if b.config.NKey != "" {
+		b.nkey = &nkeyDialer{Dialer: net.Dialer{Timeout: nats.DefaultTimeout}, path: b.config.NKey}
+		access = append(access, nats.SetCustomDialer(b.nkey))
+	}
 	return append(options, access...), err
 }
 
@@ -111,10 +128,64 @@ func (b *bus) close() {
 	}
 }
 
-// tend looks after the embedded server, where there is one, until ctx ends.
+// unconnected records why a connection could not be made.
+func (b *bus) unconnected(err error) {
+	b.activity.Failed("cannot connect to NATS", b.config.Explain(err), "nats", b.config.URL)
+}
+
+// reported takes what the client and the server say beside the answers to requests.
+func (b *bus) reported(nc *nats.Conn, sub *nats.Subscription, err error) {
+	if !nc.IsConnected() {
+		b.unconnected(err)
+		return
+	}
+	if errors.Is(err, nats.ErrPermissionViolation) {
+		b.mu.Lock()
+		b.denied, b.deniedAt = err, time.Now()
+		b.mu.Unlock()
+	}
+	subject := ""
+	if sub != nil {
+		subject = sub.Subject
+	}
+	b.errors.Noticed("NATS reports an error", err, "subject", subject)
+}
+
+// explain is [NATS.Explain] with what is known of the connection: why it is not there, and
+// which permission is missing when an answer does not come.
+func (b *bus) explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	if cause := b.activity.Err(); cause != nil && !b.conn.IsConnected() && b.config.cause(err) != "" {
+		return cause
+	}
+	b.mu.Lock()
+	denied, at := b.denied, b.deniedAt
+	b.mu.Unlock()
+	unanswered := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, jetstream.ErrJetStreamNotEnabled)
+	if unanswered && denied != nil && time.Since(at) < 2*patience {
+		return &natsError{strings.TrimPrefix(denied.Error(), "nats: "), err}
+	}
+	return b.config.Explain(err)
+}
+
+// connectionLook is how often it is looked why there is no connection. The client does not
+// report all failures of reconnecting.
+const connectionLook = time.Second
+
+// tend records why there is no connection, and looks after the embedded server, where
+// there is one, until ctx ends.
 func (b *bus) tend(ctx context.Context) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
 	if b.embedded != nil {
-		b.embedded.tend(ctx)
+		wg.Go(func() { b.embedded.tend(ctx) })
+	}
+	for pause(ctx, connectionLook) {
+		if err := b.conn.LastError(); err != nil && !b.conn.IsConnected() {
+			b.unconnected(err)
+		}
 	}
 }
 
@@ -125,8 +196,11 @@ func (b *bus) usable() error {
 			return err
 		}
 	}
-	if !b.conn.IsConnected() {
-		return errors.New("not connected")
+	if b.conn.IsConnected() {
+		return nil
 	}
-	return nil
+	if err := b.activity.Err(); err != nil {
+		return err
+	}
+	return errors.New("not connected")
 }

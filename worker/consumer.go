@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -52,8 +53,9 @@ func newConsumers(c Config, f *finished) *consumers {
 func (c *consumers) consume(ctx, work context.Context, q *queues, p Provider) {
 	token := db.Token(p.Name)
 	r := receiver{
-		queues: q, activity: q.problems.Activity("receive jobs " + token), stream: q.stream("jobs"), config: consumerConfig(token, q.of("jobs."+token+".>"), p.Concurrency),
+		queues: q, activity: receivingJobs(q.problems, p), stream: q.stream("jobs"), config: consumerConfig(token, q.of("jobs."+token+".>"), p.Concurrency),
 		room:   c.room,
+		inHand: func() int { return c.held.count(q.of("jobs." + token + ".")) },
 		handle: func(ctx context.Context, msg jetstream.Msg) { c.take(ctx, work, msg) },
 	}
 	r.run(ctx)
@@ -238,6 +240,16 @@ func (h *held) add(m jetstream.Msg) bool {
 	}
 	h.msgs[seq] = m
 	return true
+}
+
+// count is how many of the messages have a subject that begins so.
+func (h *held) count(prefix string) (n int) {
+	for _, m := range h.list() {
+		if strings.HasPrefix(m.Subject(), prefix) {
+			n++
+		}
+	}
+	return n
 }
 
 func (h *held) remove(m jetstream.Msg) {

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/oklog/ulid/v2"
 
+	"orderbeat/worker/problems"
 	"orderbeat/worker/scheduler"
 )
 
@@ -38,9 +39,13 @@ var errLost = errors.New("another orderbeat works on this NATS now")
 // key that its holder renews under compare-and-set. It has no time to live: that it is not
 // renewed any more is seen by those who wait for it.
 type lease struct {
-	js     jetstream.JetStream
-	bucket jetstream.KeyValueConfig
-	mine   term
+	js      jetstream.JetStream
+	bucket  jetstream.KeyValueConfig
+	mine    term
+	explain func(error) error // [bus.explain]
+	// connected reports whether NATS can be asked: that it cannot is the connection's failure.
+	connected func() bool
+	activity  *problems.Activity
 	// withdraw keeps the jobs of this database from whoever works with another one, requeue
 	// brings them back.
 	withdraw func(ctx context.Context) error
@@ -61,9 +66,9 @@ type lease struct {
 	revision uint64
 }
 
-func newLease(b *bus, names subjects, c Config, progress func() (map[string]time.Time, bool)) *lease {
+func newLease(b *bus, names subjects, c Config, activity *problems.Activity, progress func() (map[string]time.Time, bool)) *lease {
 	return &lease{
-		js: b.js,
+		js: b.js, explain: b.explain, connected: b.conn.IsConnected, activity: activity,
 		bucket: jetstream.KeyValueConfig{
 			Bucket: names.stream("worker"), Description: "who works", Storage: jetstream.FileStorage, Replicas: max(1, c.NATS.Replicas),
 			MaxBytes: min(c.NATS.MaxBytes, bucketBytes), Placement: c.NATS.placement(),
@@ -81,14 +86,20 @@ func (l *lease) acquire(ctx context.Context) (before term, held bool, err error)
 	var since time.Time
 	for ; ctx.Err() == nil; pause(ctx, lookEvery) {
 		last, revision, err := l.look(ctx)
-		if err != nil {
-			if seen = 0; l.fall(err) && ctx.Err() == nil {
-				l.log.Warn("NATS does not tell who works: standing by until it does", "err", err)
-			}
+		if err != nil && !errors.Is(err, errUnreadable) {
+			seen, since = 0, time.Time{}
+			l.fall(ctx, err)
 			continue
 		}
-		free := revision == 0 || last.Released || last.ID == l.mine.ID
-		if !free && revision != seen {
+		l.activity.OK()
+		// An unreadable value, and a lease that is gone, may be those of a leader that is
+		// about to renew it.
+		free := err == nil && (revision == 0 && l.now() != leaseElsewhere || last.Released || last.ID == l.mine.ID)
+		if err != nil {
+			l.activity.Noticed("lease is unreadable: it is replaced", err)
+			last = term{Place: "an unknown place"}
+		}
+		if !free && (revision != seen || since.IsZero()) {
 			seen, since = revision, time.Now()
 		}
 		if !free && time.Since(since) < leaseLife {
@@ -119,7 +130,7 @@ func (l *lease) standBy(ctx context.Context, other term) error {
 
 // take takes the lease that was seen at a revision, unless somebody else was faster.
 func (l *lease) take(ctx context.Context, last term, revision uint64) (bool, error) {
-	another := last.ID != "" && last.ID != l.mine.ID
+	another := last.ID != l.mine.ID && (last.ID != "" || l.now() == leaseElsewhere)
 	if another {
 		if err := l.withdraw(ctx); err != nil {
 			return false, fmt.Errorf("take over: %w", err)
@@ -128,8 +139,12 @@ func (l *lease) take(ctx context.Context, last term, revision uint64) (bool, err
 	begun := time.Now()
 	l.mine.Since, l.mine.Accounted = begun.UTC(), last.Accounted
 	revision, err := l.put(ctx, revision)
+	if outrun(err) {
+		l.log.Info("lease was taken by another process", "bucket", l.bucket.Bucket)
+		return false, nil
+	}
 	if err != nil {
-		l.log.Info("the lease was not taken", "bucket", l.bucket.Bucket, "err", err)
+		l.fall(ctx, err)
 		return false, nil
 	}
 	l.hold(revision, begun)
@@ -142,6 +157,12 @@ func (l *lease) take(ctx context.Context, last term, revision uint64) (bool, err
 	}
 	l.log.Warn("taking over from another orderbeat", "bucket", l.bucket.Bucket, "at", last.Place, "released", last.Released, "jobs", n)
 	return true, nil
+}
+
+// outrun reports whether somebody else wrote the lease first.
+func outrun(err error) bool {
+	e, ok := errors.AsType[*jetstream.APIError](err)
+	return errors.Is(err, jetstream.ErrKeyExists) || ok && e.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
 }
 
 // keep renews the lease until ctx ends. It returns [errLost] when another has it.
@@ -162,7 +183,7 @@ func (l *lease) keep(ctx context.Context) error {
 		}
 		if err != nil && ctx.Err() == nil {
 			rest = renewRetry
-			l.log.Debug("the lease was not renewed", "bucket", l.bucket.Bucket, "err", err)
+			l.failed("lease was not renewed", err)
 		}
 	}
 }
@@ -226,10 +247,15 @@ func (l *lease) renew(ctx context.Context) error {
 	if err != nil {
 		// The answer may have been lost, or the bucket.
 		var last term
-		if last, revision, err = l.look(ctx); err != nil {
+		last, revision, err = l.look(ctx)
+		unreadable := errors.Is(err, errUnreadable)
+		switch {
+		case unreadable: // nobody took over: who does writes a lease
+			l.activity.Noticed("lease is unreadable: it is replaced", err)
+		case err != nil:
 			return err
 		}
-		if revision != 0 && last.Process != l.mine.Process {
+		if revision != 0 && !unreadable && last.Process != l.mine.Process {
 			l.set(leaseOver, "this orderbeat stops")
 			return fmt.Errorf("%w, at %s: this one stops, and stands by when it is started again", errLost, last.Place)
 		}

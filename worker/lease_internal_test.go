@@ -1,15 +1,18 @@
 package worker // an inside test: nobody outside sees whether a lease is sure
 
 import (
+	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"orderbeat/worker/problems"
 )
 
 // Who could not renew for long publishes nothing and takes nothing, until it could.
 func TestALeaseThatWasNotRenewedIsNotSure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := &lease{}
+		l := &lease{activity: problems.NewSet(slog.New(slog.DiscardHandler)).Activity("lease")}
 		l.hold(1, time.Now())
 		if !l.sure() || !l.maySpeak() || !l.certain(t.Context()) {
 			t.Error("just renewed, and not sure")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -42,8 +43,11 @@ func (t term) elsewhere(id string, schedules []Schedule) map[string]time.Time {
 	return since
 }
 
+// errUnreadable is that the lease's value is none: somebody else wrote it.
+var errUnreadable = errors.New("not a lease")
+
 // look reads the lease, and makes its bucket where there is none. Without a lease the
-// revision is 0.
+// revision is 0. With [errUnreadable] the revision is that of the unreadable value.
 func (l *lease) look(ctx context.Context) (last term, revision uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -51,18 +55,21 @@ func (l *lease) look(ctx context.Context) (last term, revision uint64, err error
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		l.kv, err = l.js.CreateKeyValue(ctx, l.bucket)
 	}
+	if errors.Is(err, nats.ErrNoResponders) {
+		err = jetstream.ErrJetStreamNotEnabled
+	}
 	if err != nil {
-		return term{}, 0, fmt.Errorf("bucket %s: %w", l.bucket.Bucket, err)
+		return term{}, 0, fmt.Errorf("bucket %s: %w", l.bucket.Bucket, l.explain(err))
 	}
 	entry, err := l.kv.Get(ctx, leaseKey)
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return term{}, 0, nil
 	}
 	if err != nil {
-		return term{}, 0, fmt.Errorf("bucket %s: %w", l.bucket.Bucket, err)
+		return term{}, 0, fmt.Errorf("bucket %s: %w", l.bucket.Bucket, l.explain(err))
 	}
-	if err := json.Unmarshal(entry.Value(), &last); err != nil {
-		return term{}, 0, fmt.Errorf("bucket %s: key %s: %w; delete that key", l.bucket.Bucket, leaseKey, err)
+	if json.Unmarshal(entry.Value(), &last) != nil || last.ID == "" || last.Process == "" {
+		return term{}, entry.Revision(), fmt.Errorf("bucket %s: key %s is %w: %.40q", l.bucket.Bucket, leaseKey, errUnreadable, entry.Value())
 	}
 	return last, entry.Revision(), nil
 }

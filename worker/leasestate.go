@@ -20,8 +20,9 @@ const (
 
 func (l *lease) hold(revision uint64, begun time.Time) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.state, l.revision, l.renewed = leaseHeld, revision, begun
+	l.mu.Unlock()
+	l.activity.OK()
 }
 
 func (l *lease) set(state leaseState, reason string) {
@@ -30,14 +31,32 @@ func (l *lease) set(state leaseState, reason string) {
 	l.state, l.reason = state, reason
 }
 
-// fall notes that NATS does not tell who works, and reports whether that is news.
-func (l *lease) fall(err error) bool {
-	reason := "nats: " + err.Error()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	news := l.state != leaseUnknown || l.reason != reason
-	l.state, l.reason = leaseUnknown, reason
-	return news
+// fall records that NATS does not tell who leads.
+func (l *lease) fall(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	l.set(leaseUnknown, "nats: "+err.Error())
+	l.failed("lease could not be read or taken: standing by until it can", err)
+}
+
+// failed logs a failure, unless it is that there is no connection, which is logged where
+// the connection is.
+func (l *lease) failed(msg string, err error) {
+	if l.connected() {
+		l.activity.Failed(msg, l.explain(err), "bucket", l.bucket.Bucket)
+	} else {
+		l.activity.Pending(err)
+	}
+}
+
+// trouble is why the lease could not be renewed, taken or read, nil when it could.
+func (l *lease) trouble() error {
+	err := l.activity.Err()
+	if err != nil && l.now() == leaseHeld && l.sure() {
+		return nil // it is tried again in time
+	}
+	return err
 }
 
 func (l *lease) now() leaseState {

@@ -144,8 +144,9 @@ func (p *planner) consume(ctx context.Context, q *queues, proofs *proofs) {
 	var beat sync.WaitGroup
 	beat.Go(func() { held.beat(beating) })
 	r := receiver{
-		queues: q, activity: q.problems.Activity("receive runs"), stream: q.stream("runs"), config: consumerConfig("planner", q.of("runs.>"), maxPlanned),
-		room: lanes.room,
+		queues: q, activity: receivingRuns(q.problems), stream: q.stream("runs"), config: consumerConfig("planner", q.of("runs.>"), maxPlanned),
+		room:   lanes.room,
+		inHand: func() int { return held.count("") },
 		handle: func(ctx context.Context, msg jetstream.Msg) {
 			if !held.add(msg) {
 				return // given out again while it is in hand: it is acknowledged with the other

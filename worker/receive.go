@@ -2,7 +2,8 @@ package worker
 
 import (
 	"context"
-	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -33,6 +34,13 @@ type receiver struct {
 	room func(ctx context.Context) int
 	// handle is given every message, one after another.
 	handle func(ctx context.Context, msg jetstream.Msg)
+	// inHand counts the consumer's messages that this process works on, besides the one
+	// that handle has.
+	inHand func() int
+
+	begun    bool          // the consumer was bound before
+	asking   atomic.Bool   // it waits for messages
+	received atomic.Uint64 // messages so far
 }
 
 // run receives until ctx ends. Whatever breaks it, NATS being away or coming back
@@ -43,7 +51,7 @@ func (r *receiver) run(ctx context.Context) {
 	defer conn.RemoveStatusListener(connected)
 	for ctx.Err() == nil {
 		if err := r.receive(ctx, connected); ctx.Err() == nil {
-			r.activity.Failed("receiving failed", err, "stream", r.stream, "consumer", r.config.Durable)
+			r.activity.Failed("receiving failed", r.queues.explain(err), "stream", r.stream, "consumer", r.config.Durable)
 			select {
 			case <-ctx.Done():
 			case <-connected:
@@ -65,23 +73,34 @@ func (r *receiver) receive(ctx context.Context, connected <-chan nats.Status) er
 	if err := r.queues.ensure(ctx); err != nil {
 		return err
 	}
-	consumer, err := r.queues.js.CreateOrUpdateConsumer(ctx, r.stream, r.config)
+	consumer, err := r.bind(ctx)
 	if err != nil {
-		return fmt.Errorf("consumer: %w", err)
+		return err
 	}
 	r.activity.OK()
-	for room := r.room(ctx); room > 0 && r.queues.lease.certain(ctx); room = r.room(ctx) {
-		if err := r.fetch(ctx, consumer, room, connected); err != nil {
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	bound, unbind := context.WithCancelCause(ctx)
+	defer unbind(nil)
+	watching.Go(func() {
+		if err := r.watch(bound, consumer); err != nil {
+			unbind(err)
+		}
+	})
+	for room := r.room(bound); room > 0 && r.queues.lease.certain(bound); room = r.room(bound) {
+		if err := r.fetch(ctx, bound, consumer, room, connected); err != nil {
 			return err
 		}
 	}
-	return ctx.Err()
+	return context.Cause(bound)
 }
 
-// fetch handles up to room messages of one request, and fewer when ctx ends, the request
+// fetch handles up to room messages of one request, and fewer when bound ends, the request
 // expires, or the connection is another one.
-func (r *receiver) fetch(ctx context.Context, consumer jetstream.Consumer, room int, connected <-chan nats.Status) error {
-	request, cancel := context.WithCancel(ctx)
+func (r *receiver) fetch(ctx, bound context.Context, consumer jetstream.Consumer, room int, connected <-chan nats.Status) error {
+	r.asking.Store(true)
+	defer r.asking.Store(false)
+	request, cancel := context.WithCancel(bound)
 	defer cancel()
 	batch, err := consumer.Fetch(room, jetstream.FetchContext(request))
 	if err != nil {
@@ -95,13 +114,16 @@ func (r *receiver) fetch(ctx context.Context, consumer jetstream.Consumer, room 
 		case msg, more := <-messages:
 			switch {
 			case !more && request.Err() != nil:
-				return ctx.Err()
+				return context.Cause(bound)
 			case !more:
 				return batch.Error()
 			case !r.queues.lease.sure(): // this process was suspended since it asked, perhaps
 				_ = msg.Nak() // whoever works has it at once
 			default:
+				r.asking.Store(false)
+				r.received.Add(1)
 				r.handle(ctx, msg)
+				r.asking.Store(true)
 			}
 		}
 	}

@@ -174,7 +174,7 @@ func (t *topicRelay) run(ctx context.Context) {
 			t.activity.Pending(err)
 			pause(ctx, relayPause/4)
 		case err != nil:
-			t.activity.Failed("publish failed", err, "topic", t.topic)
+			t.activity.Failed("publish failed", t.publisher.bus.explain(err), "topic", t.topic)
 			t.failing = min(max(relayPause, 2*t.failing), relayLongPause)
 			if !t.publisher.bus.conn.IsConnected() {
 				t.failing = relayPause

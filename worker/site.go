@@ -1,10 +1,8 @@
 package worker
 
 import (
-	"context"
 	"fmt"
 	"net/http"
-	"time"
 
 	"orderbeat/auth"
 )
@@ -12,15 +10,15 @@ import (
 // site is what the web listener has to show.
 type site struct {
 	standing func() error // why this process does not work, nil when it does
-	ready    func(ctx context.Context) error
+	ready    http.HandlerFunc
 	metrics  http.Handler
 	consents *consents
 	web      Web
 }
 
-func newSite(c Config, creds *credentials, metrics http.Handler, l *lease, ready func(context.Context) error, public string, again *words) *site {
+func newSite(c Config, creds *credentials, metrics http.Handler, l *lease, ready *readiness, public string, again *words) *site {
 	return &site{
-		standing: l.standing, ready: ready, metrics: metrics, web: c.Web,
+		standing: l.standing, ready: ready.page(c.Web), metrics: metrics, web: c.Web,
 		consents: &consents{
 			credentials: creds, providers: byName(c.Providers), begun: auth.NewConsents(), again: again, decoys: &words{}, web: c.Web, public: public, log: c.Log,
 		},
@@ -40,10 +38,12 @@ func (s *site) hosts() (hosts []string) {
 func (s *site) pages() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(rw http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintln(rw, "orderbeat is running: /healthz tells that the process is there, /readyz whether it can work, /metrics how it does")
+		fmt.Fprintln(rw, "orderbeat is running: /livez tells that the process is there, /readyz whether it can work, /metrics how it does")
 	})
-	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { fmt.Fprintln(rw, "ok") })
-	mux.HandleFunc("GET /readyz", s.readyz)
+	for _, path := range []string{"/livez", "/healthz"} {
+		mux.HandleFunc("GET "+path, func(rw http.ResponseWriter, _ *http.Request) { fmt.Fprintln(rw, "ok") })
+	}
+	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("GET /metrics", s.metrics)
 	mux.Handle(startPath+"{provider}", s.onlyWorking(s.consents.start))
 	mux.Handle(callbackPath+"{provider}", s.onlyWorking(s.consents.callback))
@@ -82,14 +82,4 @@ func onlyGet(h http.HandlerFunc) http.Handler {
 		}
 		h(rw, r)
 	})
-}
-
-func (s *site) readyz(rw http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
-	defer cancel()
-	if err := s.ready(ctx); err != nil {
-		http.Error(rw, err.Error(), http.StatusServiceUnavailable)
-		return
-	}
-	fmt.Fprintln(rw, "ok")
 }

@@ -73,7 +73,8 @@ func (c NATS) placement() *jetstream.Placement {
 type queues struct {
 	js jetstream.JetStream
 	subjects
-	config NATS
+	config  NATS
+	explain func(error) error // [bus.explain]
 	// requeue puts the jobs that have not ended into the outbox again.
 	requeue  func(ctx context.Context) (int, error)
 	lease    *lease // messages are for who has it
@@ -130,7 +131,7 @@ func (q *queues) open(ctx context.Context, want jetstream.StreamConfig) (jetstre
 		stream, err = q.create(ctx, want)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("stream %s: %w", want.Name, err)
+		return nil, fmt.Errorf("stream %s: %w", want.Name, q.explain(err))
 	}
 	return stream, q.check(stream.CachedInfo(), want)
 }

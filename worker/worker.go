@@ -9,10 +9,8 @@ package worker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -114,6 +112,7 @@ var ErrAbandoned = errors.New("stopped with work still running, which ignores th
 // worker has the lease it stands by; when another one took it, it stops with an error.
 // It is one straight line on purpose: what begins first ends last.
 func Run(ctx context.Context, c Config) error {
+	troubles := problems.NewSet(c.Log)
 	failed := make(chan error, 1) // what the program cannot go on with
 	fail := func(err error) {
 		select {
@@ -124,13 +123,12 @@ func Run(ctx context.Context, c Config) error {
 	if c.Memory == nil {
 		c.Memory = clients.NewMemory(debug.SetMemoryLimit(-1))
 	}
-	bus, err := openBus(ctx, c.NATS, c.Log, fail)
+	bus, err := openBus(ctx, c.NATS, troubles, c.Log, fail)
 	if err != nil {
 		return err
 	}
 	defer bus.close()
 	names := subjects{c.NATS.Prefix}
-	troubles := problems.NewSet(c.Log)
 	var listener *web
 	webURL, public := "", ""
 	if c.Web.Listen != "" {
@@ -149,11 +147,11 @@ func Run(ctx context.Context, c Config) error {
 	consumers := newConsumers(c, ended)
 	ticks := newTicks(c.Schedules)
 	var clock *scheduler.Scheduler
-	lease := newLease(bus, names, c, func() (map[string]time.Time, bool) { return clock.Watermarks() })
+	lease := newLease(bus, names, c, troubles.Activity("lease"), func() (map[string]time.Time, bool) { return clock.Watermarks() })
 	clock = scheduler.New(scheduler.Config{
 		DB: c.DB, Schedules: c.Schedules, Accounts: accountNames(c.Providers), Start: planner.startTick, Confirm: lease.confirm, Ticks: ticks, Log: c.Log,
 	})
-	queues := &queues{js: bus.js, subjects: names, config: c.NATS, requeue: c.DB.Requeue, lease: lease, problems: troubles, log: c.Log}
+	queues := &queues{js: bus.js, explain: bus.explain, subjects: names, config: c.NATS, requeue: c.DB.Requeue, lease: lease, problems: troubles, log: c.Log}
 	proofs := &proofs{js: bus.js, bucket: lease.bucket.Bucket}
 	relay := newRelay(c.DB, &publisher{bus: bus, subjects: names, queues: queues, proofs: proofs}, lease.maySpeak, troubles, c.Log)
 	upkeep := &upkeep{prune: func(ctx context.Context) (db.Pruned, error) { return c.DB.Prune(ctx, c.Retention, time.Now()) }, log: c.Log}
@@ -180,7 +178,7 @@ func Run(ctx context.Context, c Config) error {
 	backing.Go(func() error { c.DB.Watch(serving); return nil })
 	backing.Go(func() error { relay.run(serving); return nil })
 	if listener != nil {
-		site := newSite(c, creds, newMetrics(c, creds, lease, ticks, consumers.foreign, troubles, relay.refused, relay.conflicts), lease, ready(bus, c, lease, relay), public, again)
+		site := newSite(c, creds, newMetrics(c, creds, lease, ticks, consumers.foreign, troubles, relay.refused, relay.conflicts), lease, newReadiness(bus, c, lease, relay.trouble, troubles, func() bool { return taken.Err() != nil }), public, again)
 		backing.Go(func() error {
 			if err := listener.serve(serving, site.hosts(), site.pages()); err != nil {
 				fail(err)
@@ -288,32 +286,4 @@ func earlier(a, b time.Time) time.Time {
 		return a
 	}
 	return b
-}
-
-// ready reports whether the worker could do a job now: NATS, its streams and the
-// database are there, what it has to tell is told, and not every provider refuses our
-// credentials for good.
-func ready(b *bus, c Config, l *lease, r *relay) func(context.Context) error {
-	jobs := subjects{c.NATS.Prefix}.stream("jobs")
-	return func(ctx context.Context) error {
-		if err := b.usable(); err != nil {
-			return fmt.Errorf("nats: %w", err)
-		}
-		if err := l.standing(); err != nil {
-			return err
-		}
-		if _, err := b.js.Stream(ctx, jobs); err != nil {
-			return fmt.Errorf("nats: stream %s: %w", jobs, err)
-		}
-		if err := c.DB.Ping(ctx); err != nil {
-			return fmt.Errorf("database: %w", err)
-		}
-		if err := r.trouble(); err != nil {
-			return fmt.Errorf("outbox: %w", err)
-		}
-		if len(c.Providers) > 0 && !slices.ContainsFunc(c.Providers, func(p Provider) bool { return !latched(p) }) {
-			return errors.New("providers: every one refuses its credentials; orderbeat auth status tells more")
-		}
-		return nil
-	}
 }

@@ -67,7 +67,7 @@ func dial(c worker.NATS) (*api, error) {
 		return nil, &nobodyError{a.server}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("connect to NATS at %s: %w", a.server, err)
+		return nil, fmt.Errorf("connect to NATS at %s: %w", a.server, c.Explain(err))
 	}
 	return a, nil
 }

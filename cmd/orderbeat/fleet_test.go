@@ -133,7 +133,7 @@ func standsBy(t *testing.T, m *member) {
 	if status, page := m.get("/healthz"); status != 200 {
 		t.Errorf("/healthz: got %d %s", status, page)
 	}
-	if status, page := m.get("/readyz"); status != 503 || !strings.Contains(page, "standing by: another orderbeat works on this NATS, at ") {
+	if status, page := m.get("/readyz"); status != 200 || !strings.Contains(page, "ok: standing by: another orderbeat works on this NATS, at …") {
 		t.Errorf("/readyz: got %d %s", status, page)
 	}
 	if status, page := m.get("/metrics"); status != 200 || !strings.Contains(page, "\norderbeat_working 0\n") {

@@ -109,7 +109,7 @@ jobs were still running.`,
 		},
 	}
 	root.PersistentFlags().StringVar(&a.configPath, "config", "", "configuration file (default $ORDERBEAT_CONFIG, else ./config.toml)")
-	root.AddCommand(a.runCommand(), a.checkCommand(), a.sandboxCommand(), a.syncCommand(), a.backfillCommand(), a.ordersCommand(), a.orderCommand(), a.runsCommand(), a.jobsCommand(), a.schedulesCommand(), a.replayCommand(), a.remapCommand(), a.exchangesCommand(), a.providerCommand(), a.authCommand(), a.dbCommand(), a.doctorCommand(), a.envCommand(), a.versionCommand())
+	root.AddCommand(a.runCommand(), a.checkCommand(), a.sandboxCommand(), a.syncCommand(), a.backfillCommand(), a.ordersCommand(), a.orderCommand(), a.runsCommand(), a.jobsCommand(), a.schedulesCommand(), a.replayCommand(), a.remapCommand(), a.exchangesCommand(), a.providerCommand(), a.authCommand(), a.dbCommand(), a.doctorCommand(), a.envCommand(), a.healthCommand(), a.versionCommand())
 	a.notice(root)
 	return root
 }

@@ -28,7 +28,7 @@ type webClient struct {
 // follows no redirect.
 func newWebClient(web worker.Web) (*webClient, error) {
 	if web.Listen == "" {
-		return nil, errors.New(`web.listen is "": the worker has no pages through which access could be granted; give it an address`)
+		return nil, errors.New(`web.listen is "": the worker has no web listener; give it an address`)
 	}
 	transport := &http.Transport{} // without a proxy
 	if web.Cert != "" {

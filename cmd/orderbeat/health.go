@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func (a *app) healthCommand() *cobra.Command {
+	var live, leader bool
+	c := &cobra.Command{
+		Use:   "health",
+		Short: "Report whether the worker on this machine is ready",
+		Long: `Report whether the worker on this machine is ready, as its web listener's /readyz
+says: 0 if it is, 1 with the reason if it is not. A standby is ready. For health checks
+of images that have no shell and no HTTP client.`,
+		Example: `  orderbeat health            work moves here, or could after a take-over
+  orderbeat health --leader   this process leads
+  orderbeat health --live     the process runs`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if live && leader {
+				return misuse("--live and --leader exclude each other")
+			}
+			conf, err := a.loadPart("web")
+			if err != nil {
+				return err
+			}
+			client, err := newWebClient(conf.Web)
+			if err != nil {
+				return err
+			}
+			path := "/readyz"
+			switch {
+			case live:
+				path = "/livez"
+			case leader:
+				path += "?leader"
+			}
+			const longest = 15 * time.Second
+			ctx, cancel := context.WithTimeout(c.Context(), longest)
+			defer cancel()
+			status, _, text, err := client.get(ctx, client.base+path)
+			if err != nil {
+				return err
+			}
+			if status != http.StatusOK {
+				return &exit{failed, errors.New("orderbeat: not ready: " + plain(text))}
+			}
+			_, err = fmt.Fprintln(a.stdout, plain(text))
+			return err
+		},
+	}
+	c.Flags().BoolVar(&live, "live", false, "ask whether the process runs, not whether it is ready")
+	c.Flags().BoolVar(&leader, "leader", false, "a standby is not ready")
+	return c
+}

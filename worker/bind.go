@@ -1,0 +1,161 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	// consumerLook is how often the server is asked how the consumer is, and stuckAfter
+	// in how many looks in a row it must deliver nothing to be stuck: longer than ackWait.
+	consumerLook = 5 * time.Second
+	stuckAfter   = 3
+)
+
+// errChanged is that somebody changed the consumer.
+var errChanged = errors.New("the consumer was changed")
+
+// bind returns the consumer, made, mended or used as it is. One that works and that this
+// user may not change stays as its operator made it.
+func (r *receiver) bind(ctx context.Context) (jetstream.Consumer, error) {
+	ctx, cancel := context.WithTimeout(ctx, 4*patience)
+	defer cancel()
+	js := r.queues.js
+	wrap := func(err error) error {
+		return fmt.Errorf("consumer %s of %s: %w", r.config.Durable, r.stream, r.queues.explain(err))
+	}
+	consumer, err := js.Consumer(ctx, r.stream, r.config.Durable)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		if consumer, err = js.CreateConsumer(ctx, r.stream, r.config); err != nil {
+			return nil, wrap(err)
+		}
+	}
+	if err != nil {
+		return nil, wrap(err)
+	}
+	info := consumer.CachedInfo()
+	if !slices.Equal(filters(info.Config), filters(r.config)) && js.DeleteConsumer(ctx, r.stream, r.config.Durable) == nil {
+		// It has passed over messages that the stream still holds: a new one finds them.
+		r.queues.log.Warn("consumer made again: its filter was another", "stream", r.stream, "consumer", r.config.Durable, "filter", filters(info.Config))
+		if consumer, err = js.CreateConsumer(ctx, r.stream, r.config); err != nil {
+			return nil, wrap(err)
+		}
+		info = consumer.CachedInfo()
+	}
+	if differs(info.Config, r.config) != "" {
+		if updated, err := js.UpdateConsumer(ctx, r.stream, like(info.Config, r.config)); err == nil {
+			consumer = updated
+		} else if why := unusable(info.Config, r.config); why != "" {
+			return nil, fmt.Errorf("%s: %w", why, wrap(err))
+		} else {
+			r.activity.Noticed("consumer could not be changed and is used as it is", wrap(err), "differs", differs(info.Config, r.config))
+		}
+	}
+	if info.Paused && !r.begun {
+		if _, err := js.ResumeConsumer(ctx, r.stream, r.config.Durable); err != nil {
+			return nil, fmt.Errorf("is paused and could not be resumed: %w", wrap(err))
+		}
+		r.queues.log.Info("consumer resumed: it was paused", "stream", r.stream, "consumer", r.config.Durable, "paused_for", info.PauseRemaining.String())
+	}
+	r.begun = true
+	return consumer, nil
+}
+
+// like is the consumer that is there, with what Orderbeat wants of it.
+func like(there, want jetstream.ConsumerConfig) jetstream.ConsumerConfig {
+	there.FilterSubject, there.FilterSubjects = want.FilterSubject, nil
+	there.AckPolicy, there.AckWait, there.BackOff = want.AckPolicy, want.AckWait, nil
+	there.MaxDeliver, there.MaxAckPending, there.HeadersOnly = want.MaxDeliver, want.MaxAckPending, false
+	return there
+}
+
+func filters(c jetstream.ConsumerConfig) []string {
+	if c.FilterSubject != "" {
+		return []string{c.FilterSubject}
+	}
+	return c.FilterSubjects
+}
+
+// unusable is why messages would be lost, missed or done twice, "" when they would not.
+func unusable(there, want jetstream.ConsumerConfig) string {
+	switch {
+	case !slices.Equal(filters(there), filters(want)):
+		return fmt.Sprintf("filter_subject is %q, not %q", filters(there), filters(want))
+	case there.DeliverSubject != "":
+		return "it is a push consumer"
+	case there.AckPolicy != want.AckPolicy:
+		return "ack_policy is " + there.AckPolicy.String() + ", not " + want.AckPolicy.String()
+	case there.MaxDeliver != want.MaxDeliver:
+		return fmt.Sprintf("max_deliver is %d, not %d", there.MaxDeliver, want.MaxDeliver)
+	case there.AckWait < 2*heartbeat || slices.ContainsFunc(there.BackOff, func(d time.Duration) bool { return d < 2*heartbeat }):
+		return fmt.Sprintf("ack_wait or backoff is shorter than %s", 2*heartbeat)
+	case there.HeadersOnly:
+		return "it delivers headers only"
+	}
+	return ""
+}
+
+// differs is what is not as Orderbeat wants it, "" when everything is.
+func differs(there, want jetstream.ConsumerConfig) string {
+	why := unusable(there, want)
+	switch {
+	case why != "":
+		return why
+	case there.AckWait != want.AckWait || len(there.BackOff) > 0:
+		return fmt.Sprintf("ack_wait is %s, not %s", there.AckWait, want.AckWait)
+	case there.MaxAckPending != want.MaxAckPending:
+		return fmt.Sprintf("max_ack_pending is %d, not %d", there.MaxAckPending, want.MaxAckPending)
+	}
+	return ""
+}
+
+// watch looks at the consumer until ctx ends or the consumer must be bound again, which is
+// the error. What else keeps messages from coming is the activity's failure until it is over.
+func (r *receiver) watch(ctx context.Context, consumer jetstream.Consumer) error {
+	bound := consumer.CachedInfo().Config
+	failed, idle, received := false, 0, r.received.Load()
+	for pause(ctx, consumerLook) {
+		info, err := consumer.Info(ctx)
+		if errors.Is(err, jetstream.ErrConsumerNotFound) {
+			return err
+		}
+		if err != nil {
+			continue // fetching fails too, or the answer comes next time
+		}
+		if differs(info.Config, r.config) != "" && differs(info.Config, bound) != "" {
+			return fmt.Errorf("%w: %s", errChanged, differs(info.Config, r.config))
+		}
+		idle++
+		if now := r.received.Load(); now != received || !r.asking.Load() || info.NumPending == 0 || r.inHand() > 0 {
+			idle, received = 0, now
+		}
+		if err := obstacle(info, idle >= stuckAfter); err != nil {
+			failed = true
+			r.activity.Failed("no messages are delivered", err, "stream", r.stream, "consumer", r.config.Durable)
+		} else if failed {
+			failed = false
+			r.activity.OK()
+		}
+	}
+	return nil
+}
+
+// obstacle is why the consumer delivers nothing, nil when it does.
+func obstacle(info *jetstream.ConsumerInfo, stuck bool) error {
+	name := info.Name
+	switch {
+	case info.Paused:
+		return fmt.Errorf("consumer %s is paused for another %s: run \"nats consumer resume %s %s\"", name, info.PauseRemaining.Round(time.Second), info.Stream, name)
+	case !stuck:
+		return nil
+	case info.Config.MaxAckPending > 0 && info.NumAckPending >= info.Config.MaxAckPending:
+		return fmt.Errorf("consumer %s: max_ack_pending (%d) is used up by messages that another client has and does not acknowledge", name, info.Config.MaxAckPending)
+	default:
+		return fmt.Errorf("consumer %s: the server delivers none of the %d messages that wait", name, info.NumPending)
+	}
+}

@@ -1,0 +1,173 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"orderbeat/db"
+	"orderbeat/worker/problems"
+)
+
+// readyFor is how long the result of a check is good for whoever asks: a check writes to
+// the database.
+const readyFor = time.Second
+
+// errReceiving is that a consumer was not asked for messages yet.
+var errReceiving = errors.New("not receiving yet")
+
+// readiness knows whether work moves: the leader takes, does and publishes jobs; a standby
+// could take over.
+type readiness struct {
+	bus       *bus
+	db        *db.DB
+	lease     *lease
+	outbox    func() error // [relay.trouble]
+	streams   *problems.Activity
+	receivers []receiving
+	jobs      string // the stream
+	providers []Provider
+	stopping  func() bool
+	look      func(ctx context.Context) verdict // check
+
+	checking chan struct{} // holds one value while nobody checks
+	mu       sync.Mutex    // guards the rest
+	last     verdict
+	at       time.Time
+}
+
+// receiving is the state of one consumer.
+type receiving struct {
+	consumer string
+	activity *problems.Activity
+}
+
+// verdict is what a check found. The zero value is a leader whose work moves.
+type verdict struct {
+	standby error  // why this process does not lead, nil when it does
+	part    string // what does not work
+	err     error  // why it does not, nil when all works
+}
+
+func newReadiness(b *bus, c Config, l *lease, outbox func() error, set *problems.Set, stopping func() bool) *readiness {
+	r := &readiness{
+		bus: b, db: c.DB, lease: l, outbox: outbox, streams: set.Activity("streams"), jobs: subjects{c.NATS.Prefix}.stream("jobs"),
+		providers: c.Providers, stopping: stopping, checking: make(chan struct{}, 1),
+	}
+	r.look = r.check
+	r.checking <- struct{}{}
+	r.receivers = append(r.receivers, receiving{"planner", receivingRuns(set)})
+	for _, p := range c.Providers {
+		r.receivers = append(r.receivers, receiving{db.Token(p.Name), receivingJobs(set, p)})
+	}
+	for _, of := range r.receivers {
+		of.activity.Pending(errReceiving)
+	}
+	return r
+}
+
+func receivingRuns(set *problems.Set) *problems.Activity { return set.Activity("receive runs") }
+
+func receivingJobs(set *problems.Set, p Provider) *problems.Activity {
+	return set.Activity("receive jobs " + db.Token(p.Name))
+}
+
+// verdict is the last check, or a new one when that is older than [readyFor]. It checks
+// once however many ask.
+func (r *readiness) verdict(ctx context.Context) verdict {
+	select {
+	case <-r.checking:
+		defer func() { r.checking <- struct{}{} }()
+	case <-ctx.Done():
+		return verdict{part: "readiness", err: errors.New("checking takes too long")}
+	}
+	r.mu.Lock()
+	last, at := r.last, r.at
+	r.mu.Unlock()
+	if !at.IsZero() && time.Since(at) < readyFor && !r.stopping() {
+		return last
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience) // the next one uses it too
+	defer cancel()
+	v := r.look(ctx)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.last, r.at = v, time.Now()
+	return v
+}
+
+func (r *readiness) check(ctx context.Context) verdict {
+	if r.stopping() {
+		return verdict{part: "worker", err: errors.New("stopping")}
+	}
+	if err := r.bus.usable(); err != nil {
+		return verdict{part: "nats", err: err}
+	}
+	if err := r.db.Ping(ctx); err != nil {
+		return verdict{part: "database", err: err}
+	}
+	switch state, err := r.lease.now(), r.lease.trouble(); {
+	case err != nil:
+		return verdict{part: "lease", err: err}
+	case state == leaseElsewhere:
+		return verdict{standby: r.lease.standing()}
+	case state != leaseHeld:
+		return verdict{part: "lease", err: r.lease.standing()}
+	}
+	part, err := r.leading(ctx)
+	return verdict{part: part, err: err}
+}
+
+// leading is what keeps the leader from taking, doing or publishing jobs.
+func (r *readiness) leading(ctx context.Context) (part string, err error) {
+	if err := r.streams.Err(); err != nil {
+		return "streams", err
+	}
+	if _, err := r.bus.js.Stream(ctx, r.jobs); err != nil {
+		return "stream " + r.jobs, r.bus.explain(err)
+	}
+	for _, of := range r.receivers {
+		if err := of.activity.Err(); err != nil {
+			return "consumer " + of.consumer, err
+		}
+	}
+	if err := r.outbox(); err != nil {
+		return "outbox", err
+	}
+	if len(r.providers) > 0 && !slices.ContainsFunc(r.providers, func(p Provider) bool { return !latched(p) }) {
+		return "providers", errors.New("every one refuses its credentials; orderbeat auth status tells more")
+	}
+	return "", nil
+}
+
+// readyz is 200 while work moves here, or could after a take-over; with ?leader it is 200
+// for the leader alone. Hosts and paths are for who knows the password of web.auth.
+func (r *readiness) page(c Web) http.HandlerFunc {
+	return func(rw http.ResponseWriter, req *http.Request) {
+		ctx, cancel := context.WithTimeout(req.Context(), 2*patience)
+		defer cancel()
+		say := func(err error) string {
+			if c.User != "" && c.admits(req) {
+				return err.Error()
+			}
+			host, _ := os.Hostname()
+			return withoutPlaces(err, host)
+		}
+		_, leader := req.URL.Query()["leader"]
+		switch v := r.verdict(ctx); {
+		case v.err != nil:
+			http.Error(rw, v.part+": "+say(v.err), http.StatusServiceUnavailable)
+		case v.standby != nil && leader:
+			http.Error(rw, say(v.standby), http.StatusServiceUnavailable)
+		case v.standby != nil:
+			fmt.Fprintln(rw, "ok: "+say(v.standby))
+		default:
+			fmt.Fprintln(rw, "ok")
+		}
+	}
+}

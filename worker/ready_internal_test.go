@@ -1,0 +1,48 @@
+package worker // an inside test: how often the database is written to shows nowhere outside
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestReadinessIsCheckedOnceASecondHoweverManyAsk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		checks := 0
+		r := &readiness{checking: make(chan struct{}, 1), stopping: func() bool { return false }}
+		r.checking <- struct{}{}
+		r.look = func(ctx context.Context) verdict {
+			if ctx.Err() != nil {
+				t.Error("whoever asked first has gone, and the check with it")
+			}
+			checks++
+			time.Sleep(10 * time.Millisecond)
+			return verdict{}
+		}
+		gone, leave := context.WithCancel(t.Context())
+		leave()
+		r.verdict(gone)
+		var wg sync.WaitGroup
+		for range 1000 {
+			wg.Go(func() {
+				for range 3 {
+					if v := r.verdict(t.Context()); v.err != nil {
+						t.Error(v.err)
+					}
+					time.Sleep(100 * time.Millisecond)
+				}
+			})
+		}
+		wg.Wait()
+		if checks > 2 {
+			t.Errorf("got %d checks, want 2 at most", checks)
+		}
+		time.Sleep(readyFor)
+		before := checks
+		if r.verdict(t.Context()); checks != before+1 {
+			t.Error("an old result was used")
+		}
+	})
+}
