@@ -115,6 +115,9 @@ type Problem struct {
 	// Code is the provider's own code.
 	Code    string
 	Message string
+	// Unread tells that the order stands in the answer and could not be read, or asked
+	// for: it is not among [Answer.Orders], and stays as it is stored.
+	Unread bool
 }
 
 // Open makes a provider from its section of the configuration. It checks the

@@ -15,7 +15,7 @@ const codeDead clients.Code = "dead_job"
 
 // jobAlerts are the codes of the alerts that jobs raise about their account, and that a
 // later success there resolves: why a job failed, or that it is dead.
-var jobAlerts = []clients.Code{clients.CodeUnauthorized, clients.CodeForbidden, clients.CodeInvalid, codeDead}
+var jobAlerts = []clients.Code{clients.CodeUnauthorized, clients.CodeForbidden, clients.CodeInvalid, clients.CodeBadResponse, codeDead}
 
 // account is one account of a provider, and what its alerts are about: orders and
 // credentials where apart is "", else the documents that this kind of job asks for. They
@@ -44,6 +44,9 @@ func (t *tx) judge(o *jobs.Outcome, inline bool, traceparent string) error {
 	}
 	switch o.State {
 	case jobs.Succeeded, jobs.Partial:
+		if o.Unread > 0 && !inline {
+			return t.judgeUnread(o, traceparent)
+		}
 		return t.calm(o, traceparent)
 	case jobs.Failed, jobs.Dead:
 		a, ok := alertOf(o)
@@ -55,6 +58,18 @@ func (t *tx) judge(o *jobs.Outcome, inline bool, traceparent string) error {
 	default: // it is tried again, or nobody knows
 		return nil
 	}
+}
+
+// judgeUnread raises the alert about orders that could not be read, and resolves every other
+// of the account, which was asked with success.
+func (t *tx) judgeUnread(o *jobs.Outcome, traceparent string) error {
+	a, _ := alertOf(o)
+	others := slices.DeleteFunc(slices.Clone(jobAlerts), func(c clients.Code) bool { return c == a.Code })
+	if _, err := t.resolve(account{o.Provider, o.Account, apartOf(o.Kind)}, "", others, o.FinishedAt, traceparent); err != nil {
+		return err
+	}
+	_, err := t.raise(a, traceparent)
+	return err
 }
 
 // alertOf is the alert about the account of a job that failed or is dead, if that is

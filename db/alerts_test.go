@@ -434,3 +434,33 @@ func TestAnAlertIsItsMessage(t *testing.T) {
 		t.Errorf("got %s, %v", text, err)
 	}
 }
+
+// Orders that could not be read are told of once, whatever else comes of the account.
+func TestOrdersThatCouldNotBeReadRaiseAnAlert(t *testing.T) {
+	d := open(t)
+	unread := func(job jobs.Job, at time.Time) jobs.Outcome {
+		o := succeeded(job, at)
+		o.State, o.Unread = jobs.Partial, 1
+		o.Err = &clients.Error{Code: clients.CodeBadResponse, Message: "order A7: orders[3].ordered_on: is no date"}
+		return o
+	}
+	_, js := start(t, d, 5)
+	for i, step := range []struct {
+		outcome jobs.Outcome
+		want    []string
+	}{
+		{refused(js[0], clients.CodeForbidden, noon), []string{"michelin detroit  forbidden raised"}},
+		{unread(js[1], noon.Add(time.Minute)), []string{"michelin detroit  bad_response raised"}},
+		{unread(js[2], noon.Add(2*time.Minute)), []string{"michelin detroit  bad_response raised"}},
+		{succeeded(js[3], noon.Add(3*time.Minute)), []string{}},
+		{refused(js[4], clients.CodeBadResponse, noon.Add(4*time.Minute)), []string{"michelin detroit  bad_response raised"}},
+	} {
+		commit(t, d, step.outcome)
+		if diff := cmp.Diff(step.want, alerts(t, d, true)); diff != "" {
+			t.Errorf("step %d: alerts (-want +got):\n%s", i, diff)
+		}
+	}
+	if got := told(t, d); len(got) != 5 {
+		t.Errorf("got the messages %q, want five: two alerts raised and resolved, one raised again", got)
+	}
+}

@@ -128,7 +128,7 @@ func TestWhatIsOverForLongIsPruned(t *testing.T) {
 	if diff := cmp.Diff(map[string]string{
 		"exchanges": "00001", "jobs": "detroit succeeded, detroit failed, toledo failed, toledo succeeded",
 		"runs":  "sync succeeded, sync failed, sync failed, sync succeeded",
-		"ticks": "recent2026", "alerts": "toledo forbidden resolved", "order_events": "SO1.2",
+		"ticks": "recent2026", "alerts": "detroit bad_response resolved, detroit bad_response raised, toledo forbidden resolved", "order_events": "SO1.2",
 	}, rows(t, d)); diff != "" {
 		t.Errorf("left (-want +got):\n%s", diff)
 	}

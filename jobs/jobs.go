@@ -217,6 +217,9 @@ type Outcome struct {
 	Volatile []string
 	// Exchanges are what went over the wire, as far as it may be kept.
 	Exchanges []clients.Exchange
+	// Unread is how many orders could not be read ([clients.Problem.Unread]); Err then has
+	// [clients.CodeBadResponse].
+	Unread int
 	// Err is why the attempt failed, or what was partial about it; nil when it succeeded.
 	Err *clients.Error
 	// AskedAt is when the provider was asked: what the orders are as of. Of a job that maps

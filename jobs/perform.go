@@ -55,6 +55,12 @@ func (o *Outcome) keep(a clients.Answer) {
 	o.State = Succeeded
 	if len(a.Partial) > 0 {
 		o.State, o.Err = Partial, partial(a.Partial)
+		for _, p := range a.Partial {
+			if p.Unread {
+				o.Unread++
+				o.Err.Code = clients.CodeBadResponse
+			}
+		}
 	}
 }
 

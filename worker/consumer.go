@@ -32,6 +32,7 @@ type consumers struct {
 	held      *held
 	inHand    *inHand
 	foreign   *prometheus.CounterVec
+	unread    *prometheus.CounterVec
 	memory    *clients.Memory
 	log       *slog.Logger
 
@@ -42,7 +43,7 @@ func newConsumers(c Config, f *finished) *consumers {
 	return &consumers{
 		db: c.DB, providers: byName(c.Providers), finished: f,
 		slots: newSlots(c.Concurrency), suspects: newSuspects(), held: newHeld(), inHand: newInHand(),
-		foreign: newForeign(c.Providers), memory: c.Memory, log: c.Log,
+		foreign: newForeign(c.Providers), unread: newUnread(c.Providers), memory: c.Memory, log: c.Log,
 	}
 }
 
@@ -141,6 +142,9 @@ func (c *consumers) perform(ctx context.Context, job jobs.Job) error {
 	}
 	if err != nil {
 		return err
+	}
+	if !committed.Repeated {
+		c.unread.WithLabelValues(job.Provider).Add(float64(out.Unread))
 	}
 	if out.State.Ended() {
 		c.suspects.remove(job.ID)

@@ -153,6 +153,17 @@ func (m *leaseMetrics) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(working, prometheus.GaugeValue, oneIf(m.lease.standing() == nil))
 }
 
+// newUnread counts the orders that stood in answers and could not be read.
+func newUnread(providers []Provider) *prometheus.CounterVec {
+	unread := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "orderbeat_unread_orders_total", Help: "Orders that stood in answers of a provider and could not be read; the others of the answer were stored.",
+	}, []string{"provider"})
+	for _, p := range providers {
+		unread.WithLabelValues(p.Name)
+	}
+	return unread
+}
+
 // newForeign counts the jobs that this process got and that belong to another database,
 // from 0, so that the first is seen as one more.
 func newForeign(providers []Provider) *prometheus.CounterVec {

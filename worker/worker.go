@@ -178,7 +178,7 @@ func Run(ctx context.Context, c Config) error {
 	backing.Go(func() error { c.DB.Watch(serving); return nil })
 	backing.Go(func() error { relay.run(serving); return nil })
 	if listener != nil {
-		site := newSite(c, creds, newMetrics(c, creds, lease, ticks, consumers.foreign, troubles, relay.refused, relay.conflicts), lease, newReadiness(bus, c, lease, relay.trouble, troubles, func() bool { return taken.Err() != nil }), public, again)
+		site := newSite(c, creds, newMetrics(c, creds, lease, ticks, consumers.foreign, consumers.unread, troubles, relay.refused, relay.conflicts), lease, newReadiness(bus, c, lease, relay.trouble, troubles, func() bool { return taken.Err() != nil }), public, again)
 		backing.Go(func() error {
 			if err := listener.serve(serving, site.hosts(), site.pages()); err != nil {
 				fail(err)

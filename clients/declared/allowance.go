@@ -103,7 +103,7 @@ func (a *allowance) functions() (options []gojq.CompilerOption) {
 	add(fnBuilt, func(v any) error { return a.meter.Use(valueBytes + shallow(v)) })
 	add(fnObject, a.object)
 	add(fnStep, func(any) error { return a.meter.Use(stepBytes) })
-	add(fnFrame, func(any) error { return a.meter.Use(frameBytes) })
+	add(fnFrame, func(v any) error { return a.meter.Use(frameBytes + shallow(v)) })
 	add(fnWhole, a.whole)
 	add(fnOperand, operandFits)
 	add(fnAdded, func(v any) error {

@@ -20,6 +20,7 @@ func (c *Client) Orders(ctx context.Context, q clients.Query) (clients.Answer, e
 		return clients.Answer{}, err
 	}
 	g := c.gathering(ctx, h, asked, q.Account.Name)
+	g.only = len(scopes) == 1
 	for _, s := range scopes {
 		if err := g.pages(ctx, s); err != nil {
 			return clients.Answer{}, err

@@ -305,8 +305,8 @@ message = '\(.nothing.there)'
 		"nothing":                                     {200, ``, "bad_response", "empty"},
 		"two documents":                               {200, `{"orders":[]} {}`, "bad_response", "goes on"},
 		"an object without orders":                    {200, `{}`, "bad_response", "orders[0]: cannot iterate over: null"},
-		"an order without a number":                   {200, `{"orders":[{"id":"a"},{"id":null}]}`, "bad_response", "orders[1].order_id: is missing"},
-		"what an error of jq would quote":             {200, `{"orders":[{"id":"a"},"canary-body"]}`, "bad_response", "orders[1]: expected an object but got: string"},
+		"an order without a number":                   {200, `{"orders":[{"id":"a"},{"id":null}]}`, "", "1 orders, 1 problems: orders[1].order_id: is missing: the supplier's own number of the order"},
+		"what an error of jq would quote":             {200, `{"orders":[{"id":"a"},"canary-body"]}`, "", "1 orders, 1 problems: orders[1]: expected an object but got: string"},
 		"a number that is longer than any computer's": {200, `{"orders":[{"id":12345678901234567890123}]}`, "", "1 orders, 0 problems"},
 	} {
 		t.Run(name, func(t *testing.T) {

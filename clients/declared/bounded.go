@@ -26,8 +26,11 @@ func bound(q *gojq.Query) error {
 
 // binder knows which functions are the program's own where it is.
 type binder struct {
-	own []function
-	err error // of a function that a program cannot have
+	// recursive tells that a function is being rewritten that calls itself: what it binds is
+	// held for each call.
+	recursive bool
+	own       []function
+	err       error // of a function that a program cannot have
 }
 
 type function struct {
@@ -152,6 +155,9 @@ func (b *binder) query(q *gojq.Query) {
 	}
 	b.query(q.Left)
 	b.query(q.Right)
+	if len(q.Patterns) > 0 && b.recursive {
+		q.Left = pipe(q.Left, named(fnBuilt))
+	}
 	switch q.Op {
 	case gojq.OpAdd:
 		q.Left, q.Right = operand(q.Left, fnOperand), operand(q.Right, fnAdded)
@@ -179,11 +185,20 @@ func (b *binder) define(f *gojq.FuncDef) {
 		b.own = append(b.own, function{arg, 0})
 	}
 	recursive := regexp.MustCompile(`\b` + f.Name + `\b`).MatchString(f.Body.String()) // or it looks so, which costs little
+	outer := b.recursive
+	b.recursive = outer || recursive
 	b.query(f.Body)
+	b.recursive = outer
 	b.own = b.own[:before]
-	if recursive {
-		f.Body = binding(named(fnFrame), f.Body)
+	if !recursive {
+		return
 	}
+	for _, arg := range f.Args {
+		if arg[0] == '$' {
+			f.Body = binding(pipe(named(arg), named(fnBuilt)), f.Body)
+		}
+	}
+	f.Body = binding(named(fnFrame), f.Body)
 }
 
 func (b *binder) term(t *gojq.Term) {

@@ -42,34 +42,51 @@ func (p *program) discreet(err error) error {
 		}
 		return fmt.Errorf("error was called with %s", withArticle(e.Value()))
 	}
-	text := err.Error()
-	switch m := jqQuoted.FindStringSubmatch(text); {
-	case m != nil:
+	if jqQuoted.MatchString(err.Error()) || isJQ(err) {
+		return errors.New(p.discreetText(err.Error()))
+	}
+	return err // one of ours, which quotes nothing
+}
+
+// discreetCaught is what a program caught, likewise: the text of an error, or the value of
+// one of its own.
+func (p *program) discreetCaught(caught any) string {
+	text, ok := caught.(string)
+	switch {
+	case !ok:
+		return "error was called with " + withArticle(caught)
+	case p.spells(strconv.Quote(text)):
+		return "error: " + text
+	}
+	return p.discreetText(text)
+}
+
+// discreetText is the text of one of jq's errors without what it quotes of the input.
+func (p *program) discreetText(text string) string {
+	if m := jqQuoted.FindStringSubmatch(text); m != nil {
 		if quoted, err := strconv.QuotedPrefix(text[len(m[0])-1:]); err == nil && p.spells(quoted) {
-			return errors.New(m[1] + " " + quoted)
+			return m[1] + " " + quoted
 		}
-		return errors.New(strings.TrimSuffix(m[1], ":"))
-	case !isJQ(err): // one of ours, which quotes nothing
-		return err
+		return strings.TrimSuffix(m[1], ":")
 	}
 	if m := jqTyped.FindStringSubmatch(text); m != nil {
-		return fmt.Errorf("%s: %s", m[1], m[2])
+		return m[1] + ": " + m[2]
 	}
 	if m := jqOperator.FindStringSubmatch(text); m != nil {
-		return fmt.Errorf("cannot %s %s %s %s", m[1], m[2], strings.TrimSuffix(m[3], ":"), m[4])
+		return fmt.Sprintf("cannot %s %s %s %s", m[1], m[2], strings.TrimSuffix(m[3], ":"), m[4])
 	}
 	if m := jqFunction.FindStringSubmatch(text); m != nil {
 		if m[2] != "" {
-			return fmt.Errorf("%s cannot be applied to: %s", m[1], m[2])
+			return m[1] + " cannot be applied to: " + m[2]
 		}
-		return fmt.Errorf("%s cannot be applied to this %s", m[1], quotedType(m[3][0]))
+		return m[1] + " cannot be applied to this " + quotedType(m[3][0])
 	}
 	for _, words := range []*regexp.Regexp{jqWords, jqWhole} {
 		if m := words.FindStringSubmatch(text); m != nil {
-			return errors.New(m[1])
+			return m[1]
 		}
 	}
-	return errors.New("the program fails")
+	return "the program fails"
 }
 
 // spells reports whether a text stands in the program.

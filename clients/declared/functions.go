@@ -39,6 +39,9 @@ func day(input any, args []any) any {
 	if !ok {
 		return fmt.Errorf("day: a date cannot be read from %s", withArticle(input))
 	}
+	if noDay(strings.TrimSpace(text)) {
+		return nil
+	}
 	t, err := timefmt.Parse(strings.TrimSpace(text), format)
 	if err != nil {
 		return fmt.Errorf("day: the text is not a date like %q", format)

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 
 	"orderbeat/clients"
 )
@@ -21,8 +24,13 @@ type gathering struct {
 	partial    []clients.Problem
 	orders     []*gathered // in the order in which they were told first
 	byID       map[string]*gathered
-	pageNumber int // of the page that is being mapped, over all scopes, from 1
-	mapped     int // orders that programs made so far
+	pageNumber int   // of the page that is being mapped, over all scopes, from 1
+	mapped     int   // orders that programs made so far
+	only       bool  // there is one question
+	strict     bool  // an order that cannot be read is a failure
+	unread     error // the first order that could not be read, nil for none
+	unnamed    bool  // one of these is not known by its id
+	failing    int   // items in a row that could not be asked about
 
 	first *First    // what is noted of the first answer, where no more is to be asked; or nil
 	told  func(any) // hears of every order as a program made it; nil hears nothing
@@ -92,7 +100,45 @@ func (g *gathering) read(ctx context.Context, p *page, s scope) (items []any, er
 // about asks about an item, and maps what is said.
 func (g *gathering) about(ctx context.Context, item any, s scope) error {
 	s = s.with("item", item)
-	return g.call(ctx, &g.question.each, turn{scope: s}, func(p *page, _ *url.URL) error { return g.mapPage(ctx, p, s) })
+	err := g.call(ctx, &g.question.each, turn{scope: s}, func(p *page, _ *url.URL) error { return g.mapPage(ctx, p, s) })
+	if err == nil {
+		g.failing = 0
+		return nil
+	}
+	return g.skipItem(err, nameIn(item))
+}
+
+// maxFailing is how many items in a row may fail before it is the provider that fails.
+const maxFailing = 3
+
+// skipItem notes an item that the provider does not answer about, or not so that it can be
+// read. What is about more than the item is returned.
+func (g *gathering) skipItem(err error, name string) error {
+	e, ok := errors.AsType[*clients.Error](err)
+	if !ok || g.strict || g.first != nil || g.kept.Err() != nil {
+		return err
+	}
+	switch {
+	case e.Status == http.StatusNotFound, e.Status == http.StatusGone, e.Status >= 500, e.Code == clients.CodeBadResponse:
+	default:
+		return err
+	}
+	if g.failing++; g.failing > maxFailing {
+		return err
+	}
+	g.skip(err, clients.Problem{OrderID: name, Message: fmt.Sprintf("%s: %s", e.Code, e.Message)})
+	return nil
+}
+
+// skip notes an order that is missing from the answer.
+func (g *gathering) skip(err error, p clients.Problem) {
+	const most = 1000 // problems that are told; the first are enough for a person
+	if g.unread == nil {
+		g.unread = err
+	}
+	if p.Unread = true; len(g.partial) < most {
+		g.partial = append(g.partial, p)
+	}
 }
 
 // mapPage adds the orders that the mapping makes of a page.
@@ -112,7 +158,10 @@ func (g *gathering) mapPage(ctx context.Context, p *page, s scope) error {
 		}
 		return g.add(v)
 	})
-	if err == nil || errors.Is(err, context.Canceled) {
+	if err == nil {
+		return g.useless()
+	}
+	if errors.Is(err, context.Canceled) {
 		return err
 	}
 	if e, told := errors.AsType[*clients.Error](err); told {
@@ -122,6 +171,17 @@ func (g *gathering) mapPage(ctx context.Context, p *page, s scope) error {
 		err = below(fmt.Sprintf("orders[%d]", g.mapped), unreadable("%v", err))
 	}
 	return g.badWith(g.question.mapping.spelled(err))
+}
+
+// useless is the failure of an only question whose first page has orders, none of which can
+// be read: it is told while the exchange is at hand, which is then kept. Of several questions
+// others may bring orders.
+func (g *gathering) useless() error {
+	if !g.only || g.unread == nil || g.question.items != nil || g.first != nil ||
+		slices.ContainsFunc(g.orders, func(o *gathered) bool { return !o.unread }) {
+		return nil
+	}
+	return g.unread
 }
 
 // add keeps an order.
@@ -136,29 +196,74 @@ func (g *gathering) add(v any) error {
 	if g.told != nil {
 		g.told(v)
 	}
+	object, _ := v.(map[string]any)
+	if message, failed := object[unreadMember].(string); failed {
+		name, _ := object["order"].(string)
+		g.unnamed = true
+		return g.unreadable(below(at, unreadable("%s", message)), name)
+	}
 	o, err := readOrder(v, g.client.name, g.account)
-	if err != nil {
+	if e, ok := errors.AsType[*pathError](err); ok && e.declared {
 		return below(at, err)
 	}
-	known := g.byID[o.OrderID]
-	if known == nil {
-		known = &gathered{}
-		g.byID[o.OrderID] = known
-		g.orders = append(g.orders, known)
+	if err != nil {
+		id, _ := plainText(object["order_id"])
+		if id = strings.TrimSpace(id); id == "" {
+			g.unnamed = true
+		} else { // no order is half told
+			g.gathered(id).unread = true
+		}
+		return g.unreadable(below(at, err), id)
 	}
-	known.tell(o, g.pageNumber, g.question.lines)
+	g.gathered(o.OrderID).tell(o, g.pageNumber, g.question.lines)
 	return nil
 }
 
+// gathered is what was told of an order so far.
+func (g *gathering) gathered(id string) *gathered {
+	known := g.byID[id]
+	if known == nil {
+		known = &gathered{}
+		g.byID[id] = known
+		g.orders = append(g.orders, known)
+	}
+	return known
+}
+
+// unreadable notes an order that could not be read; where every one must be, it is the error.
+func (g *gathering) unreadable(err error, name string) error {
+	if g.strict {
+		return err
+	}
+	if err := g.kept.Use(problemBytes); err != nil {
+		return err
+	}
+	g.skip(g.badWith(err), clients.Problem{OrderID: name, Message: err.Error()})
+	return nil
+}
+
+// problemBytes is about what a problem takes.
+const problemBytes = 200
+
 // done is the answer. It fails when ctx ends first.
 func (g *gathering) done(ctx context.Context) (clients.Answer, error) {
-	answer := clients.Answer{Partial: g.partial, Orders: make([]clients.Order, len(g.orders))}
-	for i, o := range g.orders {
+	answer := clients.Answer{Partial: g.partial, Orders: make([]clients.Order, 0, len(g.orders))}
+	for _, o := range g.orders {
+		if g.unnamed && o.parts > 1 { // it may be the one that could not be read
+			return clients.Answer{}, g.unread
+		}
+		if o.unread {
+			continue
+		}
 		if err := context.Cause(ctx); err != nil {
 			return clients.Answer{}, g.client.late(ctx, g.question.op, "no time to put the orders together")
 		}
-		answer.Orders[i] = o.done(g.question.lines)
-		answer.Orders[i].Normalize()
+		order := o.done(g.question.lines)
+		order.Normalize()
+		answer.Orders = append(answer.Orders, order)
+	}
+	if g.unread != nil && len(answer.Orders) == 0 {
+		return clients.Answer{}, g.unread
 	}
 	return answer, nil
 }

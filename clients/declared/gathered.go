@@ -24,12 +24,21 @@ type gathered struct {
 	gone  []bool           // which of the lines were replaced
 	byID  map[string][]int // indexes into lines of those that have an id
 	page  int              // that told of the lines without ids
+	parts int              // 2 when a page told of it in several parts
+	told  int              // the page that told of it last
+	// unread says that something that was told of it could not be read.
+	unread bool
 }
 
 // tell adds what a page tells. Its cost is that of what is told.
 func (g *gathered) tell(o clients.Order, page int, mode string) {
 	lines := o.Lines
 	o.Lines = nil
+	if page != g.told {
+		g.told = page
+	} else {
+		g.parts = 2
+	}
 	if g.byID == nil {
 		g.byID = make(map[string][]int, len(lines))
 	}

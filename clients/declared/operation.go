@@ -61,7 +61,9 @@ func newCompiler(set *settings, wrong *clients.Mistakes) *compiler {
 	c := &compiler{wrong: wrong, uses: map[string]string{}, params: map[string]string{}, maps: set.Map != ""}
 	c.headers = c.headerTable("headers", set.Headers)
 	c.rules = c.ruleList("failures", set.Failures)
-	c.mapping = c.optional("map", set.Map)
+	if set.Map != "" {
+		c.mapping = c.mapped("map", set.Map)
+	}
 	return c
 }
 
@@ -80,7 +82,7 @@ func (c *compiler) operation(key string, o operation) *question {
 		q.uses[name] = true
 	}
 	if q.mapping = c.mapping; o.Map != "" {
-		q.mapping = c.program(key+".map", o.Map)
+		q.mapping = c.mapped(key+".map", o.Map)
 	} else if !c.maps {
 		c.wrong.Add(key+".map", "is missing: a jq program that makes orders of an answer")
 	}
@@ -171,6 +173,16 @@ func (c *compiler) headerTable(key string, values map[string]any) table {
 
 func (c *compiler) program(key, text string) *program {
 	p, wrong := compile(text)
+	return c.compiled(key, text, p, wrong)
+}
+
+// mapped is program for a mapping.
+func (c *compiler) mapped(key, text string) *program {
+	p, wrong := compileMap(text)
+	return c.compiled(key, text, p, wrong)
+}
+
+func (c *compiler) compiled(key, text string, p *program, wrong *mistake) *program {
 	if wrong != nil {
 		c.wrong.AddAt(key, wrong.offset, "%s", wrong.message)
 		return nil

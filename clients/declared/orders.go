@@ -169,7 +169,7 @@ func readObject(v any, names []string, set func(name string, v any) error) error
 		}
 	}
 	if errors.Is(failure, errNoMember) {
-		return &pathError{foreign: failed, message: "there is no such member; there are " + strings.Join(names, ", ")}
+		return &pathError{foreign: failed, declared: true, message: "there is no such member; there are " + strings.Join(names, ", ")}
 	}
 	return below("."+failed, failure)
 }
@@ -205,12 +205,20 @@ func readStatus(v any) (clients.Status, error) {
 	return clients.Status(text), nil
 }
 
+// noDay reports whether a text is a day that is none: "0000-00-00", "00000000", or either
+// with a time behind it, as databases have it.
+func noDay(text string) bool {
+	day, _, _ := strings.Cut(text, "T")
+	day, _, _ = strings.Cut(day, " ")
+	return strings.Count(day, "0") > 0 && strings.Trim(day, "0-./") == ""
+}
+
 // readDate reads a day: "2026-01-31", "20260131", or either with a time behind it, which
-// is dropped. A blank is NULL.
+// is dropped. A blank is NULL, and so is a day of zeros.
 func readDate(v any) (clients.Date, error) {
 	text, ok := plainText(v)
 	text = strings.TrimSpace(text)
-	if ok && text == "" {
+	if ok && (text == "" || noDay(text)) {
 		return "", nil
 	}
 	day, _, _ := strings.Cut(text, "T")
@@ -247,6 +255,8 @@ type pathError struct {
 	// made it of the provider's data, and it is not shown before [program.spelled].
 	foreign string
 	message string
+	// declared tells that it is the mapping that is wrong, whatever was sent.
+	declared bool
 }
 
 // spelled is err with the name in it that there is no member of, if the program spells that.
@@ -256,9 +266,9 @@ func (p *program) spelled(err error) error {
 	case !ok || e.foreign == "":
 		return err
 	case p.spells(e.foreign):
-		return &pathError{path: e.path + "." + e.foreign, message: e.message}
+		return &pathError{path: e.path + "." + e.foreign, message: e.message, declared: e.declared}
 	}
-	return &pathError{path: e.path, message: "the program makes a member of the data: " + e.message}
+	return &pathError{path: e.path, message: "the program makes a member of the data: " + e.message, declared: e.declared}
 }
 
 func (e *pathError) Error() string {
@@ -275,7 +285,7 @@ func unreadable(format string, args ...any) error {
 // below is err, of a part of something; nil for nil.
 func below(part string, err error) error {
 	if e, ok := errors.AsType[*pathError](err); ok {
-		return &pathError{path: part + e.path, foreign: e.foreign, message: e.message}
+		return &pathError{path: part + e.path, foreign: e.foreign, message: e.message, declared: e.declared}
 	}
 	return err
 }

@@ -38,6 +38,7 @@ func (s scope) value(name string) any { return s[slices.Index(variables, name)] 
 // program is a jq program, compiled once. It is safe for concurrent use.
 type program struct {
 	text string
+	maps bool      // it is a mapping: an order that fails leaves the others
 	uses []string  // those of variables that it names
 	free sync.Pool // of *compiled: more than one only where it is evaluated at once
 }
@@ -49,16 +50,21 @@ type compiled struct {
 }
 
 // compileBound compiles a program with an allowance of its own.
-func compileBound(text string) (*compiled, error) {
+func compileBound(text string, maps bool) (*compiled, error) {
 	query, err := gojq.Parse(text)
 	if err != nil {
 		return nil, err
+	}
+	if maps {
+		isolate(query)
 	}
 	if err := bound(query); err != nil {
 		return nil, err
 	}
 	a := &allowance{}
-	code, err := gojq.Compile(query, slices.Concat(functions(), a.functions(), []gojq.CompilerOption{gojq.WithVariables(dollars())})...)
+	code, err := gojq.Compile(query, slices.Concat(functions(), a.functions(), []gojq.CompilerOption{
+		gojq.WithVariables(dollars()), gojq.WithFunction(fnUnread, 1, 1, (&program{text: text}).unread),
+	})...)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +76,7 @@ func (p *program) take() (*compiled, error) {
 	if c, ok := p.free.Get().(*compiled); ok {
 		return c, nil
 	}
-	return compileBound(p.text)
+	return compileBound(p.text, p.maps)
 }
 
 // mistake is what is wrong with a text of a declaration.
@@ -79,18 +85,23 @@ type mistake struct {
 	message string
 }
 
-func compile(text string) (*program, *mistake) {
+func compile(text string) (*program, *mistake) { return compileAs(text, false) }
+
+// compileMap compiles a mapping, of whose orders one that fails leaves the others.
+func compileMap(text string) (*program, *mistake) { return compileAs(text, true) }
+
+func compileAs(text string, maps bool) (*program, *mistake) {
 	if strings.TrimSpace(text) == "" {
 		return nil, &mistake{message: "is empty: write a jq program"}
 	}
 	if _, err := gojq.Parse(text); err != nil {
 		return nil, syntaxMistake(text, err)
 	}
-	c, err := compileBound(text)
+	c, err := compileBound(text, maps)
 	if err != nil {
 		return nil, nameMistake(text, err)
 	}
-	p := &program{text: text, uses: used(text)}
+	p := &program{text: text, maps: maps, uses: used(text)}
 	p.free.Put(c)
 	return p, nil
 }
@@ -176,6 +187,9 @@ func (p *program) each(ctx context.Context, input any, s scope, yield func(any) 
 				return spent
 			}
 			return p.discreet(err)
+		}
+		if spent := c.allowance.failed(); spent != nil {
+			return spent // a program may have caught it
 		}
 		if err := c.allowance.whole(result); err != nil {
 			return err

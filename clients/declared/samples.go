@@ -162,7 +162,7 @@ func (c *Client) mapSample(ctx context.Context, sm *sample, told func(any)) (ord
 		return nil, v.outcome, err
 	}
 	g := c.gathering(ctx, nil, q, c.account.Name)
-	g.told = told
+	g.told, g.strict = told, true
 	if err := g.mapPage(ctx, p, s); err != nil {
 		return nil, "", errors.New(clients.AsError(err).Message)
 	}
@@ -185,6 +185,7 @@ func (c *Client) readSample(ctx context.Context, sm *sample) ([]clients.Order, e
 		return nil, err
 	}
 	g := c.gathering(ctx, nil, c.asked(sm), c.account.Name)
+	g.strict = true
 	list, several := v.([]any)
 	if !several {
 		list = []any{v}

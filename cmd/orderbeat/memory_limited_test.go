@@ -128,7 +128,7 @@ func hostileConfig(t *testing.T, folder, url string) (path string) {
 		for i := range accounts {
 			fmt.Fprintf(&b, "[[providers.%s.accounts]]\nname = \"a%d\"\n", name, i)
 		}
-		fmt.Fprintf(&b, "[[schedules]]\nname = %q\ncron = \"@every 1s\"\nprovider = %q\nkind = \"sync\"\n", name, name)
+		fmt.Fprintf(&b, "[[schedules]]\nname = %q\ncron = \"@every 1s\"\nprovider = %q\nkind = \"sync\"\noverlap = \"allow\"\n", name, name)
 	}
 	path = filepath.Join(folder, "config.toml")
 	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {

@@ -76,7 +76,7 @@ func shownExchange(x clients.Exchange) triedExchange {
 func (r *tryReport) answer(first declared.First, failure error) {
 	r.Orders, r.Problems, r.More = append([]clients.Order{}, first.Orders...), []triedProblem{}, first.More
 	for _, p := range first.Partial {
-		r.Problems = append(r.Problems, triedProblem(p))
+		r.Problems = append(r.Problems, triedProblem{OrderID: p.OrderID, Reference: p.Reference, Code: p.Code, Message: p.Message})
 	}
 	if e := clients.AsError(failure); e != nil {
 		r.Error = &jobs.RunError{Account: r.Account, Code: e.Code, Message: e.Message, Hint: e.Hint}

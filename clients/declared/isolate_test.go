@@ -1,0 +1,97 @@
+package declared_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderbeat/clients"
+)
+
+// An order that cannot be read is named, and the others are there.
+func TestOneBadOrderLeavesTheOthers(t *testing.T) {
+	const orders = `{"orders":[{"id":"a","due":"2026-01-31"},{"id":"b","due":%s},{"id":"c","due":""}]}`
+	for name, c := range map[string]struct{ mapping, due, want string }{
+		"a day that is none":                     {`.orders[] | {order_id: .id, ordered_on: .due}`, `"2026-02-31"`, "a c; b: orders[1].ordered_on: is no date"},
+		"a day of zeros":                         {`.orders[] | {order_id: .id, ordered_on: .due}`, `"0000-00-00"`, "a b c"},
+		"zeros with a time":                      {`.orders[] | {order_id: .id, ordered_on: .due}`, `"0000-00-00T00:00:00"`, "a b c"},
+		"zeros in a format":                      {`.orders[] | {order_id: .id, ordered_on: (.due | day("%Y-%m-%d"))}`, `"0000-00-00"`, "a b c"},
+		"a function that fails":                  {`.orders[] | {order_id: .id, ordered_on: (.due | day("%Y-%m-%d"))}`, `"tomorrow"`, "a c; b: orders[1]: day: the text is not a date"},
+		"an operator that fails":                 {`.orders | .[] | {order_id: .id, reference: (.due + "x")}`, `{}`, "a c; b: orders[1]: cannot add"},
+		"in a list":                              {`[.orders[] | {order_id: .id, reference: (.due + "x")}]`, `[1]`, "a c; b: orders[1]: cannot add"},
+		"in a map":                               {`.orders | map({order_id: .id, reference: (.due + "x")})`, `7`, "a c; b: orders[1]: cannot add"},
+		"behind a variable":                      {`. as $all | .orders[] | {order_id: .id, reference: (.due + "x")}`, `7`, "a c; b: orders[1]: cannot add"},
+		"an error of the program's own":          {`.orders[] | if .due == 7 then error("no due") else {order_id: .id} end`, `7`, "a c; b: orders[1]: error: no due"},
+		"what the mapping alone is to blame for": {`.orders[] | {order_id: .id, due}`, `7`, "bad_response"},
+		"every one":                              {`.orders[] | {order_id: .id, reference: (.due - 1)}`, `"x"`, "bad_response"},
+		"a row of an order":                      {`.orders[] | {order_id: "same", lines: [{line_id: .id, ordered: .due}]}`, `"x"`, "bad_response"},
+		"a row of nobody knows what":             {`.orders[] | {order_id: "same", lines: [{line_id: .id, description: (.due + "x")}]}`, `7`, "bad_response"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := answering(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, orders, c.due) })
+			p := written(t, server.URL, "scheme = \"none\"\n[orders]\npath = \"/\"\nmap = '"+c.mapping+"'\n")
+			answer, err := p.Orders(t.Context(), window())
+			got := strings.Join(ids(answer), " ")
+			for _, problem := range answer.Partial {
+				got += fmt.Sprintf("; %s: %s", problem.OrderID, problem.Message)
+				if !problem.Unread {
+					t.Error("the problem is not that of an order that could not be read")
+				}
+			}
+			if err != nil {
+				got = string(clients.AsError(err).Code)
+			}
+			if !strings.HasPrefix(got, c.want) || !strings.Contains(c.want, ";") && got != c.want {
+				t.Errorf("got %s (%v), want %s", got, err, c.want)
+			}
+		})
+	}
+}
+
+// An item that is answered badly is named, and the others are there; a provider that fails
+// is not taken for items that do.
+func TestOneBadItemLeavesTheOthers(t *testing.T) {
+	for name, c := range map[string]struct {
+		bad    []string
+		answer func(w http.ResponseWriter)
+		want   string
+	}{
+		"500":          {[]string{"b"}, func(w http.ResponseWriter) { w.WriteHeader(http.StatusInternalServerError) }, "a c d e f; b: unavailable"},
+		"404":          {[]string{"b", "e"}, func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotFound) }, "a c d f; b: invalid; e: invalid"},
+		"no JSON":      {[]string{"f"}, func(w http.ResponseWriter) { fmt.Fprint(w, "<html>") }, "a b c d e; f: bad_response"},
+		"no order":     {[]string{"c"}, func(w http.ResponseWriter) { fmt.Fprint(w, `{"lines":[{"n":[]}]}`) }, "a b d e f; c: "},
+		"403":          {[]string{"b"}, func(w http.ResponseWriter) { w.WriteHeader(http.StatusForbidden) }, "forbidden"},
+		"several 500s": {[]string{"b", "c", "d", "e"}, func(w http.ResponseWriter) { w.WriteHeader(http.StatusInternalServerError) }, "unavailable"},
+		"all are 404":  {[]string{"a", "b", "c", "d", "e", "f"}, func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotFound) }, "invalid"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := answering(t, func(w http.ResponseWriter, r *http.Request) {
+				item := strings.TrimPrefix(r.URL.Path, "/orders/")
+				switch {
+				case r.URL.Path == "/orders":
+					fmt.Fprint(w, `["a","b","c","d","e","f"]`)
+				case strings.Contains(strings.Join(c.bad, ""), item):
+					c.answer(w)
+				default:
+					fmt.Fprint(w, `{"lines":[{"n":1}]}`)
+				}
+			})
+			p := written(t, server.URL, "scheme = \"none\"\n[orders]\npath = \"/orders\"\nmap = '{order_id: $item.id, lines: [.lines[] | {line_id: .n}]}'\n[orders.each]\nitems = '.[] | {id: .}'\npath = '/orders/\\($item.id)'\n")
+			answer, err := p.Orders(t.Context(), window())
+			got := strings.Join(ids(answer), " ")
+			for _, problem := range answer.Partial {
+				code, _, _ := strings.Cut(problem.Message, ":")
+				got += fmt.Sprintf("; %s: %s", problem.OrderID, code)
+			}
+			if err != nil {
+				got = string(clients.AsError(err).Code)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" && !(strings.HasSuffix(c.want, ": ") && strings.HasPrefix(got, c.want)) {
+				t.Errorf("got %s (%v), want %s", got, err, c.want)
+			}
+		})
+	}
+}
