@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"orderbeat/clients"
 	"orderbeat/cmd/orderbeat/config"
 )
 
@@ -127,12 +128,19 @@ func (a *app) notice(c *cobra.Command) {
 }
 
 // load reads the whole configuration.
-func (a *app) load() (*config.Config, error) {
+func (a *app) load() (*config.Config, error) { return a.loadWith(config.Load) }
+
+// loadWithoutSecrets reads the whole configuration, but no secret.
+func (a *app) loadWithoutSecrets() (*config.Config, error) {
+	return a.loadWith(config.LoadWithoutSecrets)
+}
+
+func (a *app) loadWith(load func(string, map[string]clients.Kind, func(string) string) (*config.Config, error)) (*config.Config, error) {
 	path, err := config.Find(a.configPath, a.getenv)
 	if err != nil {
 		return nil, &exit{usage, err}
 	}
-	c, err := config.Load(path, providers, a.getenv)
+	c, err := load(path, providers, a.getenv)
 	if err != nil {
 		return nil, &exit{usage, err}
 	}

@@ -30,7 +30,7 @@ may run or not. Pausing, resuming and triggering are the running worker's.`,
   orderbeat schedules explain michelin-recent --at 2026-03-29T02:30:00+01:00`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			conf, err := a.load()
+			conf, err := a.loadWithoutSecrets()
 			if err != nil {
 				return err
 			}
@@ -202,7 +202,7 @@ is told as well. It reads the configuration and the database.`,
 					return misuse(`--at: %q is not a time like "2026-01-31T06:00:00Z"`, at)
 				}
 			}
-			conf, err := a.load()
+			conf, err := a.loadWithoutSecrets()
 			if err != nil {
 				return err
 			}

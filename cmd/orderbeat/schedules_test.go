@@ -1,6 +1,8 @@
 package main // an inside test: a main package cannot be imported
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -38,5 +40,41 @@ func TestSchedulesArePausedAndExplained(t *testing.T) {
 	before := do(t, "--config", config, "schedules", "explain", "michelin-recent", "--at", time.Now().UTC().Format(time.RFC3339)).stdout
 	if !strings.Contains(before, "not recorded") || !strings.Contains(before, "started") || !strings.Contains(before, "due") {
 		t.Errorf("got %s, want due times from before the program ran, what ran at start, and what comes", before)
+	}
+}
+
+func TestSchedulesAreListedWithoutSecrets(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "config.toml")
+	text := `[web]
+auth = { user = "a", password = "env:NO_SUCH_PASSWORD" }
+[worker]
+key = "file:no-such-key"
+[providers.michelin]
+kind = "michelin"
+environment = "test"
+client_id = "env:NO_SUCH_ID"
+client_secret = "file:no-such-secret"
+[[providers.michelin.accounts]]
+name = "detroit"
+bill_to = "1111111"
+ship_to = "1234567"
+[[schedules]]
+name = "michelin-recent"
+cron = "*/15 * * * *"
+provider = "michelin"
+kind = "sync"
+`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	newDatabase(t, path)
+	for _, args := range [][]string{{"schedules"}, {"schedules", "explain", "michelin-recent"}, {"orders"}, {"runs"}, {"jobs"}, {"exchanges"}} {
+		if r := do(t, append(args, "--config", path)...); r.status != done || len(args) == 1 && args[0] == "schedules" && !strings.Contains(r.stdout, "michelin-recent") {
+			t.Errorf("%v: got %+v, want it read without the secrets", args, r)
+		}
+	}
+	if r := do(t, "check", "--config", path); r.status != usage || !strings.Contains(r.stderr, "NO_SUCH_ID") || !strings.Contains(r.stderr, "NO_SUCH_PASSWORD") {
+		t.Errorf("check: got %+v, want every secret missed", r)
 	}
 }

@@ -101,17 +101,30 @@ func Find(named string, getenv func(string) string) (string, error) {
 // provider there are; each provider is opened once on trial. The error joins a
 // [*Error] for everything that is wrong.
 func Load(path string, kinds map[string]clients.Kind, getenv func(string) string) (*Config, error) {
+	return load(path, kinds, getenv, false)
+}
+
+// LoadWithoutSecrets is Load for who only looks at what is configured: no secret is looked
+// up, and none is in the result, of which no provider is to be opened.
+func LoadWithoutSecrets(path string, kinds map[string]clients.Kind, getenv func(string) string) (*Config, error) {
+	return load(path, kinds, getenv, true)
+}
+
+func load(path string, kinds map[string]clients.Kind, getenv func(string) string, blind bool) (*Config, error) {
 	l, err := read(path, getenv)
 	if err != nil {
 		return nil, err
 	}
+	l.secrets.blind = blind
 	l.sections(l.doc.values)
 	_, withSandbox := l.doc.values["sandbox"]
 	if withSandbox {
 		l.config.Sandbox = &l.file.Sandbox
 	}
 	l.listeners(withSandbox)
-	l.files()
+	if !blind {
+		l.files()
+	}
 	l.providers(kinds)
 	l.schedules()
 	if err := l.err(); err != nil {

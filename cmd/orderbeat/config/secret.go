@@ -23,6 +23,7 @@ type secrets struct {
 	getenv func(string) string
 	dir    string // what a relative PATH hangs on
 	mask   *mask.Set
+	blind  bool // no secret is looked up; all are a placeholder
 }
 
 // resolve returns the secret that ref, "env:NAME", "file:PATH" or
@@ -31,6 +32,9 @@ type secrets struct {
 func (s secrets) resolve(ref string) (auth.Secret, error) {
 	if !isReference(ref) {
 		return auth.Secret{}, errors.New(wantSecret)
+	}
+	if s.blind {
+		return auth.NewSecret("not looked up"), nil
 	}
 	kind, name, _ := strings.Cut(ref, ":")
 	switch kind {
@@ -84,6 +88,9 @@ func trimmed(value string) string {
 // private is an error when others may read a file that holds a secret. systemd gives the
 // service its credentials by other means than the mode.
 func (s secrets) private(path string, info fs.FileInfo) error {
+	if s.blind {
+		return nil
+	}
 	if dir := s.getenv("CREDENTIALS_DIRECTORY"); dir != "" && filepath.Dir(path) == filepath.Clean(dir) {
 		return nil
 	}
