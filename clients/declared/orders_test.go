@@ -40,7 +40,7 @@ func TestEverythingThatAnOrderMayHaveIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `{"provider":"acme","account":"main","order_id":"4711","reference":"PO-1","ordered_on":"2026-01-02","method":"EDI","status":"partially_shipped",` +
-		`"ordered_quantity":6,"shipped_quantity":2,"open_quantity":4,"promised_on":null,"lines":[{"line_id":"10","article_id":"A","buyer_article_id":"B",` +
+		`"ordered_quantity":6,"shipped_quantity":2,"open_quantity":4,"promised_on":null,"next_promised_on":"2026-01-20","lines":[{"line_id":"10","article_id":"A","buyer_article_id":"B",` +
 		`"ean":"4006381333931","description":"Sample","status":"partially_shipped","requested_on":"2026-01-05","promised_on":null,"ordered":6,"confirmed":2,"backordered":1,` +
 		`"cancelled":0,"scheduled":null,"open":1,"shipped":2,"schedule":[` +
 		`{"delivery_on":null,"ordered":null,"confirmed":null,"backordered":null,"cancelled":null,"scheduled":null,"open":1,"shipped":null},` +
