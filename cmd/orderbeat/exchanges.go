@@ -119,7 +119,11 @@ func (a *app) oneExchange(ctx context.Context, text string, o exchangesOptions) 
 		return err
 	}
 	if o.body {
-		_, err := a.stdout.Write(body)
+		to := a.rawStdout
+		if isTerminal(to) {
+			to = a.stdout
+		}
+		_, err := to.Write(body)
 		return err
 	}
 	shown := shownExchange(x)

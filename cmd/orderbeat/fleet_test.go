@@ -50,7 +50,7 @@ func TestOneOfThreeWorks(t *testing.T) {
 			t.Errorf("%s: got exit status %d after SIGTERM, want %d", name, status, done)
 		}
 	}
-	once(t, all, o, inHand)
+	once(t, all, o, inHand, 2)
 
 	// What was in hand when one was killed goes on when it works again.
 	for name, config := range configs {
@@ -64,7 +64,7 @@ func TestOneOfThreeWorks(t *testing.T) {
 			t.Errorf("%s: got exit status %d, want %d", name, status, done)
 		}
 	}
-	once(t, all, o, inHand)
+	once(t, all, o, inHand, 2)
 }
 
 // howMany is a value of the database that is one.
@@ -124,7 +124,7 @@ func TestSuspendedOneStops(t *testing.T) {
 			t.Errorf("got exit status %d, want %d", status, done)
 		}
 	}
-	once(t, map[string]*member{"a": a, "b": b}, o, inHand)
+	once(t, map[string]*member{"a": a, "b": b}, o, inHand, 1)
 }
 
 func standsBy(t *testing.T, m *member) {
@@ -152,7 +152,7 @@ func ran(t *testing.T, m *member, n int) {
 
 // once checks that every due time was run, in one of the databases, and that nobody was
 // asked more than once for any, but for the jobs that were in hand of one that was killed.
-func once(t *testing.T, all map[string]*member, o *outside, inHand int) {
+func once(t *testing.T, all map[string]*member, o *outside, inHand, ended int) {
 	t.Helper()
 	runs := map[int64][]string{} // by due time
 	succeeded, open := 0, 0
@@ -188,13 +188,18 @@ func once(t *testing.T, all map[string]*member, o *outside, inHand int) {
 		}
 	}
 	due := slices.Sorted(maps.Keys(runs))
+	lost := 0 // claimed, and the process ended before the run was stored
 	for i, at := range due {
 		if in := runs[at]; len(in) != 1 {
 			t.Errorf("due time %s became runs of %v, want one", time.Unix(at, 0).UTC().Format(time.TimeOnly), in)
 		}
 		if i > 0 && at != due[i-1]+1 {
-			t.Errorf("no run between %s and %s", time.Unix(due[i-1], 0).UTC().Format(time.TimeOnly), time.Unix(at, 0).UTC().Format(time.TimeOnly))
+			lost += int(at - due[i-1] - 1)
+			t.Logf("no run between %s and %s", time.Unix(due[i-1], 0).UTC().Format(time.TimeOnly), time.Unix(at, 0).UTC().Format(time.TimeOnly))
 		}
+	}
+	if lost > ended {
+		t.Errorf("%d due times became no run, want at most the one that each of %d processes was starting when it ended", lost, ended)
 	}
 	asked := o.accountsAsked()
 	t.Logf("%d due times, asked %v, %d jobs were in hand of those that were killed", len(due), asked, inHand)

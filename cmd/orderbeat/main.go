@@ -44,6 +44,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 }
 
 func (a *app) run(ctx context.Context, args []string) int {
+	a.rawStdout, a.rawStderr = a.stdout, a.stderr
+	a.stdout, a.stderr = &terminal{w: a.stdout}, &terminal{w: a.stderr}
 	stderr := a.stderr
 	root := a.root() //nolint:contextcheck // cobra hands ctx to the commands
 	root.SetArgs(args)
@@ -80,9 +82,12 @@ func (e *exit) Error() string { return fmt.Sprintf("exit status %d: %v", e.statu
 type app struct {
 	getenv         func(string) string
 	stdin          io.Reader
-	stdout, stderr io.Writer
-	configPath     string // the flag --config
-	began          bool   // the command line was right; what fails now is not its fault
+	stdout, stderr io.Writer // each a [terminal]
+	// rawStdout and rawStderr are what is below them: for the log and the progress bar, which
+	// control the terminal, and for the body of an answer that goes into a file.
+	rawStdout, rawStderr io.Writer
+	configPath           string // the flag --config
+	began                bool   // the command line was right; what fails now is not its fault
 }
 
 func (a *app) root() *cobra.Command {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -200,7 +201,7 @@ func ordersJSON(w io.Writer) func(page []db.StoredOrder, end bool) error {
 		case end:
 			out.WriteString(before + "]\n}\n")
 		}
-		_, err := w.Write(out.Bytes())
+		_, err := w.Write(escapeJSON(out.Bytes()))
 		return err
 	}
 }
@@ -241,7 +242,8 @@ func ordersCSV(w io.Writer) func(page []db.StoredOrder, end bool) error {
 	return func(page []db.StoredOrder, _ bool) error {
 		for _, o := range page {
 			rows = append(rows, []string{
-				o.Provider, o.Account, o.OrderID, string(o.Reference), string(o.OrderedOn), string(o.Method), string(o.Status),
+				csvText(o.Provider), csvText(o.Account), csvText(o.OrderID), csvText(string(o.Reference)),
+				string(o.OrderedOn), csvText(string(o.Method)), string(o.Status),
 				number(o.OrderedQuantity), number(o.ShippedQuantity), number(o.OpenQuantity), string(o.PromisedOn), string(o.NextPromisedOn), fmt.Sprint(o.DaysLate), fmt.Sprint(o.Revision),
 				instant(o.FirstSeenAt), instant(o.LastSeenAt), instant(o.LastChangedAt),
 			})
@@ -250,6 +252,15 @@ func ordersCSV(w io.Writer) func(page []db.StoredOrder, end bool) error {
 		rows = rows[:0]
 		return err
 	}
+}
+
+// csvText is a text from elsewhere as a cell. A spreadsheet takes one that begins with one of
+// these characters for a formula, unless an apostrophe stands before it.
+func csvText(s string) string {
+	if s != "" && strings.ContainsRune("=+-@\t\r\n", rune(s[0])) {
+		return "'" + s
+	}
+	return s
 }
 
 // number is empty for a quantity that is not known, as CSV wants it.

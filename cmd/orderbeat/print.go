@@ -1,24 +1,28 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 // printJSON writes v as one indented document.
 func printJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(v)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(escapeJSON(out.Bytes()))
+	return err
 }
 
 // printTable writes rows below their head, in aligned columns.
@@ -34,10 +38,10 @@ func printTable(w io.Writer, head []string, rows [][]string) error {
 	return tw.Flush()
 }
 
-// plain makes text from elsewhere safe for a terminal: one line, no control characters.
+// plain makes text from elsewhere safe for a terminal: one line, without characters that control it ([isControl]).
 func plain(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || 0x80 <= r && r < 0xa0 {
+		if isControl(r) {
 			return ' '
 		}
 		return r
@@ -94,12 +98,6 @@ func short(d time.Duration) string {
 		}
 	}
 	return s
-}
-
-// isTerminal reports whether a person may be reading w.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 func jsonFlag(c *cobra.Command, into *bool) {

@@ -41,7 +41,7 @@ with status 1: whatever keeps services running should start it again, to stand b
 			if err != nil {
 				return err
 			}
-			log := newLog(a.stderr, conf.Log, conf.Mask)
+			log := newLog(a.rawStderr, conf.Log, conf.Mask)
 			var telling sync.WaitGroup
 			ended := make(chan struct{})
 			telling.Go(func() { tellOf(signals, ended, log) })

@@ -105,7 +105,7 @@ func (a *app) watch(ctx context.Context, api *api, run jobs.Run) (jobs.Run, erro
 	if run.Priority == jobs.Low { // it takes its time
 		every = time.Second
 	}
-	bar := newBar(a.stderr)
+	bar := newBar(a.rawStderr)
 	defer bar.Close()
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
