@@ -18,6 +18,9 @@ import (
 // the database.
 const readyFor = time.Second
 
+// checkTimeout bounds one check, so that a locked database is named before probes give up.
+const checkTimeout = 3 * time.Second
+
 // errReceiving is that a consumer was not asked for messages yet.
 var errReceiving = errors.New("not receiving yet")
 
@@ -92,7 +95,7 @@ func (r *readiness) verdict(ctx context.Context) verdict {
 	if !at.IsZero() && time.Since(at) < readyFor && !r.stopping() {
 		return last
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience) // the next one uses it too
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout) // the next one uses it too
 	defer cancel()
 	v := r.look(ctx)
 	r.mu.Lock()
@@ -149,7 +152,7 @@ func (r *readiness) leading(ctx context.Context) (part string, err error) {
 // for the leader alone. Hosts and paths are for who knows the password of web.auth.
 func (r *readiness) page(c Web) http.HandlerFunc {
 	return func(rw http.ResponseWriter, req *http.Request) {
-		ctx, cancel := context.WithTimeout(req.Context(), 2*patience)
+		ctx, cancel := context.WithTimeout(req.Context(), 2*checkTimeout) // one check may be under way
 		defer cancel()
 		say := func(err error) string {
 			if c.User != "" && c.admits(req) {

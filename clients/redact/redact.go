@@ -51,6 +51,7 @@ func (r Redactor) Header(h http.Header) http.Header {
 		hide := r.secret(folded) || slices.ContainsFunc(headerParts, part) && !isPageToken(folded)
 		name = r.mask.Text(name)
 		for _, v := range values {
+			v = r.mask.Text(v)
 			switch {
 			case hide && v != "":
 				v = mask.Redacted
