@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -42,6 +43,9 @@ func expensive(t *testing.T) (answers [][]byte) {
 	}
 	return answers
 }
+
+// crash are the lines in which Go and C say why a process ends.
+var crash = regexp.MustCompile(`(?m)^.*(?:fatal error|^runtime: |panic: |SIG[A-Z]+: |pthread_create).*$`)
 
 // TestMemoryLimitedProcess runs one hostile and one healthy provider in a process with 2 GB
 // of address space, for 20 s or as long as ORDERBEAT_TEST_HOSTILE says ("10m"): the process
@@ -83,7 +87,7 @@ func TestMemoryLimitedProcess(t *testing.T) {
 	for time.Now().Before(end) {
 		select {
 		case <-m.ended:
-			t.Fatalf("the process ended: %v", m.cmd.ProcessState)
+			t.Fatalf("the process ended: %v\n%s", m.cmd.ProcessState, strings.Join(crash.FindAllString(m.logged.String(), 5), "\n"))
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
