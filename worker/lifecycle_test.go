@@ -2,7 +2,6 @@ package worker_test
 
 import (
 	"context"
-	"net"
 	"testing"
 	"time"
 
@@ -100,7 +99,7 @@ func TestNATSAwayDelaysAndLosesNothing(t *testing.T) {
 // again at the same place.
 func depot(t *testing.T) func() *server.Server {
 	t.Helper()
-	options := &server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true}
+	options := &server.Options{Host: "127.0.0.1", Port: freePort(t), JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true}
 	return func() *server.Server {
 		srv, err := server.NewServer(options.Clone())
 		if err != nil {
@@ -110,7 +109,6 @@ func depot(t *testing.T) func() *server.Server {
 		if !srv.ReadyForConnections(10 * time.Second) {
 			t.Fatal("NATS does not start")
 		}
-		options.Port = srv.Addr().(*net.TCPAddr).Port
 		t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
 		return srv
 	}

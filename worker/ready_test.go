@@ -3,8 +3,10 @@ package worker_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -76,15 +78,30 @@ func manage(t *testing.T, srv *server.Server) jetstream.JetStream {
 	return js
 }
 
-// freeAddress is one that nobody listens on now.
+// freeAddress is one that nobody listens on now. Its port is below those that the system
+// gives to connections and to listeners on port 0, so that none of them takes it before the
+// test does.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	for range 100 {
+		address := fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(20000)) //nolint:gosec // no secret
+		if l, err := net.Listen("tcp", address); err == nil {
+			l.Close()
+			return address
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
+}
+
+// freePort is the port of a free address.
+func freePort(t *testing.T) int {
+	t.Helper()
+	address, err := netip.ParseAddrPort(freeAddress(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return int(address.Port())
 }
 
 func jobsStream(change func(*jetstream.StreamConfig)) jetstream.StreamConfig {
@@ -102,11 +119,13 @@ func TestReadyzFailsWhileNoJobCanBeTaken(t *testing.T) {
 		want   string
 	}{
 		"max_consumers": {func(t *testing.T, js jetstream.JetStream) {
+			t.Helper()
 			if _, err := js.CreateStream(t.Context(), jobsStream(func(c *jetstream.StreamConfig) { c.MaxConsumers = 1 })); err != nil {
 				t.Fatal(err)
 			}
 		}, ": maximum consumers limit reached"},
 		"another's overlapping consumer": {func(t *testing.T, js jetstream.JetStream) {
+			t.Helper()
 			stream, err := js.CreateStream(t.Context(), jobsStream(nil))
 			if err == nil {
 				_, err = stream.CreateConsumer(t.Context(), jetstream.ConsumerConfig{Durable: "x", AckPolicy: jetstream.AckExplicitPolicy})
@@ -116,6 +135,7 @@ func TestReadyzFailsWhileNoJobCanBeTaken(t *testing.T) {
 			}
 		}, "consumer michelin: "},
 		"a push consumer of that name": {func(t *testing.T, js jetstream.JetStream) {
+			t.Helper()
 			stream, err := js.CreateStream(t.Context(), jobsStream(nil))
 			if err == nil {
 				_, err = stream.CreatePushConsumer(t.Context(), jetstream.ConsumerConfig{Durable: "michelin", FilterSubject: "orderbeat.jobs.michelin.>", DeliverSubject: "x", AckPolicy: jetstream.AckExplicitPolicy})

@@ -2,7 +2,6 @@ package main // an inside test: a main package cannot be imported
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"testing"
 	"time"
@@ -16,9 +15,8 @@ import (
 // TestNATSAwayDelaysAndLosesNothing has NATS go away within a job, and come back.
 func TestNATSAwayDelaysAndLosesNothing(t *testing.T) {
 	t.Parallel()
-	options := &server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true}
+	options := &server.Options{Host: "127.0.0.1", Port: freePortNumber(t), JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true}
 	srv := startNATS(t, options)
-	options.Port = srv.Addr().(*net.TCPAddr).Port
 
 	folder, stand, other := t.TempDir(), newStand(t, sandbox.Options{}), newStand(t, sandbox.Options{})
 	config := suppliers(t, folder, stand.section(t, folder, "michelin", "concurrency = 1")+other.section(t, folder, "ticking", "")+`

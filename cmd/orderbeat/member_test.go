@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -149,9 +148,8 @@ type depot struct {
 
 func newDepot(t *testing.T) *depot {
 	t.Helper()
-	d := &depot{t: t, options: &server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true}}
+	d := &depot{t: t, options: &server.Options{Host: "127.0.0.1", Port: freePortNumber(t), JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true}}
 	d.start()
-	d.options.Port = d.server.Addr().(*net.TCPAddr).Port
 	t.Cleanup(d.stop)
 	return d
 }

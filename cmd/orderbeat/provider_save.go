@@ -47,7 +47,7 @@ func (a *app) saveSample(ctx context.Context, p config.Provider, client *declare
 
 // checkAgain loads the configuration anew, and tries the samples of a provider.
 func (a *app) checkAgain(ctx context.Context, provider string) error {
-	conf, err := a.load() //nolint:contextcheck // files are read, and nothing waits
+	conf, err := a.load()
 	if e, ok := errors.AsType[*exit](err); ok {
 		return e.err // it is not the command line that is wrong
 	}

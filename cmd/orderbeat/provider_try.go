@@ -83,7 +83,7 @@ func (a *app) try(ctx context.Context, o tryOptions) (err error) {
 	if o.name != "" && !o.save {
 		return misuse("--name needs --save-sample")
 	}
-	conf, err := a.load() //nolint:contextcheck // files are read before anything waits
+	conf, err := a.load()
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +15,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -134,16 +136,26 @@ func (o *outside) post(path, body string) {
 	}
 }
 
-// freePort is one of this machine that nobody listens on now.
+// freePort is a port of this machine that nobody listens on now.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	return strconv.Itoa(freePortNumber(t))
+}
+
+// freePortNumber is a port that nobody listens on now. It is below those that the
+// system gives to connections and to listeners on port 0, so that none of them takes it
+// before the test does.
+func freePortNumber(t *testing.T) int {
+	t.Helper()
+	for range 100 {
+		port := 10000 + rand.IntN(20000) //nolint:gosec // no secret
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
+	t.Fatal("no port is free")
+	return 0
 }
 
 // writeSecret puts a secret into a file of a folder, and returns the reference to it.
