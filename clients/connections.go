@@ -92,6 +92,7 @@ func (t *Transport) connections() *connections {
 			TLSHandshakeTimeout:    connectTimeout,
 			ResponseHeaderTimeout:  c.Timeout,
 			DisableKeepAlives:      !t.kept,
+			DisableCompression:     t.kept, // calls state acceptEncoding, and decode themselves
 			MaxConnsPerHost:        most,
 			MaxIdleConnsPerHost:    most,
 			MaxIdleConns:           most,

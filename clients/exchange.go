@@ -169,8 +169,10 @@ func (x *recorder) release() {
 // readOn reads what is to be kept where a decoder has given up early, and a byte more,
 // which tells whether that is all.
 func (x *recorder) readOn() {
-	if x.h.bodies() && !x.ended {
-		_, _ = io.CopyN(io.Discard, x, keptBytes+1-min(x.size, keptBytes)) // what does not come is not kept
+	for range 2 { // reading goes on behind invalid bytes
+		if x.h.bodies() && !x.ended {
+			_, _ = io.CopyN(io.Discard, x, keptBytes+1-min(x.size, keptBytes)) // what does not come is not kept
+		}
 	}
 }
 

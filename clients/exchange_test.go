@@ -108,7 +108,7 @@ func TestWhatIsKeptOfTheRequest(t *testing.T) {
 	x := keptOf(t, "text/html", "<p>", signed).Exchange
 	want := &clients.Exchange{
 		Op: "sample", Method: http.MethodPost, Status: 200, RequestBody: `{"billTo":"1111111","password":"REDACTED"}`,
-		RequestHeader: http.Header{"Accept": {"application/json"}, "Content-Type": {"application/json"}, "User-Agent": {"orderbeat/test"}},
+		RequestHeader: http.Header{"Accept": {"application/json"}, "Accept-Encoding": {"gzip"}, "Content-Type": {"application/json"}, "User-Agent": {"orderbeat/test"}},
 		ResponseBody:  "<p>", ResponseBytes: 3, Keep: clients.KeepFull,
 		Code: clients.CodeBadResponse, Message: "the answer is not the expected document",
 	}

@@ -71,7 +71,7 @@ func (h *HTTP) With(sign func(http.RoundTripper) http.RoundTripper) *HTTP {
 		Transport:     sign(h.base),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	})
-	signed.client.SetLogger(restyLog{h.log}).SetDoNotParseResponse(true).SetAllowGetMethodPayload(true)
+	signed.client.SetLogger(restyLog{h.log}).SetDoNotParseResponse(true).SetAllowGetMethodPayload(true).SetHeader("Accept-Encoding", acceptEncoding)
 	signed.client.SetPreRequestHook(func(_ *resty.Client, req *http.Request) error {
 		if req.ContentLength == 0 { // no body at all, where resty has an empty one of unknown length
 			req.Body, req.GetBody = http.NoBody, nil
