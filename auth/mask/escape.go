@@ -12,16 +12,30 @@ import (
 // a URL.
 const maxViews = 3
 
-// unescape is a text without one level of the escapes of JSON, URLs and HTML; nil where it has
-// none.
-func unescape(text []byte) []byte {
+// escapes are the characters that begin an escape: of JSON, of URLs, of HTML.
+type escapes *[256]bool
+
+var (
+	anyEscape   = escapesOf(`\%&`)
+	eachEscape  = []escapes{escapesOf(`\`), escapesOf("%"), escapesOf("&")}
+	anyOnly     = []escapes{anyEscape}
+	anyThenEach = append(anyOnly[:1:1], eachEscape...)
+)
+
+func escapesOf(chars string) escapes {
+	a := alphabetOf(chars)
+	return &a
+}
+
+// unescape is a text without one level of escapes of some kinds; nil where it has none.
+func unescape(text []byte, kinds escapes) []byte {
 	var plain []byte
 	var buf [utf8.UTFMax]byte
 	done := 0
-	for i := nextEscape(text, 0); i < len(text); {
+	for i := nextEscape(text, kinds, 0); i < len(text); {
 		size, decoded := escapeAt(text, i, &buf)
 		if size == 0 {
-			i = nextEscape(text, i+1)
+			i = nextEscape(text, kinds, i+1)
 			continue
 		}
 		if plain == nil {
@@ -29,7 +43,7 @@ func unescape(text []byte) []byte {
 		}
 		plain = append(append(plain, text[done:i]...), decoded...)
 		done = i + size
-		i = nextEscape(text, done)
+		i = nextEscape(text, kinds, done)
 	}
 	if plain == nil {
 		return nil
@@ -37,9 +51,9 @@ func unescape(text []byte) []byte {
 	return append(plain, text[done:]...)
 }
 
-// escaped moves spans of unescape(text), in order, to where they are in text. An escape is in a
-// span as a whole.
-func escaped(text []byte, spans []span) {
+// escaped moves spans of unescape(text, kinds), in order, to where they are in text. An escape
+// is in a span as a whole.
+func escaped(text []byte, kinds escapes, spans []span) {
 	var buf [utf8.UTFMax]byte
 	at, shift := 0, 0 // the next end to move; how much longer text is than what was unescaped so far
 	move := func(i, size, decoded int) {
@@ -63,25 +77,23 @@ func escaped(text []byte, spans []span) {
 			}
 		}
 	}
-	for i := nextEscape(text, 0); i < len(text) && at < 2*len(spans); {
+	for i := nextEscape(text, kinds, 0); i < len(text) && at < 2*len(spans); {
 		size, decoded := escapeAt(text, i, &buf)
 		if size == 0 {
-			i = nextEscape(text, i+1)
+			i = nextEscape(text, kinds, i+1)
 			continue
 		}
 		move(i, size, len(decoded))
 		shift += size - len(decoded)
-		i = nextEscape(text, i+size)
+		i = nextEscape(text, kinds, i+size)
 	}
 	move(len(text)+1, 0, 0)
 }
 
 // nextEscape is where the next character is, from i on, that may begin an escape.
-func nextEscape(text []byte, i int) int {
-	for ; i < len(text); i++ {
-		if c := text[i]; c == '\\' || c == '%' || c == '&' {
-			return i
-		}
+func nextEscape(text []byte, kinds escapes, i int) int {
+	for i < len(text) && !kinds[text[i]] {
+		i++
 	}
 	return i
 }

@@ -35,6 +35,7 @@ type Set struct {
 	owned    map[string][]string
 	retired  []retired // oldest first
 	patterns patterns
+	escaped  int // how many of the secrets look as if they had escapes
 }
 
 // retired is a replaced token.
@@ -117,6 +118,7 @@ func (s *Set) forget(now time.Time) {
 
 func (s *Set) add(value string) {
 	if s.uses[value]++; s.uses[value] == 1 && maskable(value) {
+		s.escaped += looksEscaped(value)
 		for _, p := range patternsOf(value) {
 			s.patterns.add(p)
 		}
@@ -129,6 +131,7 @@ func (s *Set) remove(value string) {
 	}
 	delete(s.uses, value)
 	if maskable(value) {
+		s.escaped -= looksEscaped(value)
 		for _, p := range patternsOf(value) {
 			s.patterns.remove(p)
 		}
@@ -138,6 +141,14 @@ func (s *Set) remove(value string) {
 // maskable reports whether a value is long enough.
 func maskable(value string) bool {
 	return len(value) >= shortestDigits || len(value) >= shortest && strings.Trim(value, "0123456789") != ""
+}
+
+// looksEscaped is 1 for a secret with a character that may begin an escape.
+func looksEscaped(value string) int {
+	if nextEscape([]byte(value), anyEscape, 0) < len(value) {
+		return 1
+	}
+	return 0
 }
 
 // patternsOf are the texts by which a secret is found.
@@ -150,9 +161,6 @@ func patternsOf(value string) (list []pattern) {
 	}
 	for _, value := range []string{value, strings.ReplaceAll(value, " ", "+")} { // as forms encode blanks
 		add(value, nil)
-		for view, i := unescape([]byte(value)), 0; i < maxViews && view != nil; view, i = unescape(view), i+1 {
-			add(string(view), nil) // a secret may look like escapes itself
-		}
 	}
 	begin := value[:min(len(value), encodedBytes)] // is enough for what is looked for
 	for _, e := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {

@@ -29,7 +29,9 @@ func (s *Set) Bytes(text []byte) []byte {
 }
 
 // find is where secrets are, in order and without overlaps: in the text as it is, and behind
-// one level of escapes after the other.
+// one level of escapes after the other. All kinds of escapes are removed at once. Where a secret
+// has characters of escapes itself, that may remove some of its own; the kinds are then removed
+// one at a time too, in every order.
 func (s *Set) find(text []byte) []span {
 	if s == nil || len(text) < shortest {
 		return nil
@@ -40,23 +42,47 @@ func (s *Set) find(text []byte) []span {
 		return nil
 	}
 	found := s.patterns.find(text, nil)
-	views := [maxViews + 1][]byte{text}
-	for level := 1; level <= maxViews; level++ {
-		view := unescape(views[level-1])
-		if view == nil {
-			break
+	kinds := anyOnly
+	if s.escaped > 0 {
+		kinds = anyThenEach
+	}
+	for i, k := range kinds {
+		next := kinds[i : i+1] // all at once, on every level
+		if i > 0 {
+			next = eachEscape
 		}
-		views[level] = view
-		behind := s.patterns.find(view, nil)
-		if len(behind) == 0 {
-			continue
-		}
-		for l := level - 1; l >= 0; l-- {
-			escaped(views[l], behind)
-		}
-		found = append(found, behind...)
+		found = s.behind([]view{{text, k}}, next, found)
 	}
 	return merged(found)
+}
+
+// view is a text, and the kinds of escapes that are removed from it.
+type view struct {
+	text  []byte
+	kinds escapes
+}
+
+// behind appends where secrets are behind the escapes of the last view, each kind of which was
+// behind those of the view before. Its result is of the first.
+func (s *Set) behind(views []view, next []escapes, found []span) []span {
+	last := views[len(views)-1]
+	plain := unescape(last.text, last.kinds)
+	if plain == nil {
+		return found
+	}
+	if spans := s.patterns.find(plain, nil); len(spans) > 0 {
+		for _, v := range slices.Backward(views) {
+			escaped(v.text, v.kinds, spans)
+		}
+		found = append(found, spans...)
+	}
+	if len(views) == maxViews {
+		return found
+	}
+	for _, kinds := range next {
+		found = s.behind(append(views, view{plain, kinds}), next, found)
+	}
+	return found
 }
 
 func merged(spans []span) []span {
