@@ -22,8 +22,8 @@ const secret = `Kanarien+vogel/"42"\u0041 ä%41&lt;`
 
 // spelled are ways in which a program writes a text.
 var spelled = map[string]func(string) string{
-	"plain":    func(s string) string { return s },
-	"JSON":     func(s string) string { b, _ := json.Marshal(s); return string(b[1 : len(b)-1]) },
+	"plain": func(s string) string { return s },
+	"JSON":  func(s string) string { b, _ := json.Marshal(s); return string(b[1 : len(b)-1]) },
 	"all JSON": everyRune(func(r rune) (text string) {
 		for _, unit := range utf16.Encode([]rune{r}) {
 			text += fmt.Sprintf(`\u%04X`, unit)
