@@ -185,7 +185,7 @@ func TestLogOfTheFileItselfIsAlwaysTaken(t *testing.T) {
 		_, _ = pools[random.IntN(len(pools))].Exec(statement) // a lock may be in the way
 	}
 	exec("CREATE TABLE t (a INTEGER PRIMARY KEY, b BLOB)")
-	for i := range 400 {
+	for i := range 100 {
 		switch random.IntN(12) {
 		case 0:
 			exec("PRAGMA wal_checkpoint(PASSIVE)")
