@@ -20,7 +20,7 @@ import (
 // from the lines; see [rollUp].
 func (o *Order) Normalize() {
 	o.Reference, o.Method = o.Reference.trimmed(), o.Method.trimmed()
-	o.OrderedOn = o.OrderedOn.real()
+	o.OrderedOn, o.PromisedOn = o.OrderedOn.real(), o.PromisedOn.real()
 	if o.Lines == nil {
 		o.Lines = []Line{}
 	}
@@ -62,10 +62,14 @@ func (l *Line) normalize(position int) {
 
 func (t Text) trimmed() Text { return Text(strings.TrimSpace(string(t))) }
 
-// real is the date, or none where suppliers write a day that never comes.
+// firstDate is the earliest day that means one. Systems write earlier ones where there is
+// none: 0001-01-01, 1753-01-01, 1900-01-01, 1970-01-01.
+const firstDate Date = "1990-01-01"
+
+// real is the date, or none where suppliers write a day that never comes, or never was.
 func (d Date) real() Date {
-	switch d {
-	case "9999-09-09", "9999-12-31", "2999-12-31": // Michelin's OpenAPI 1.0.1
+	switch {
+	case d < firstDate, d == "9999-09-09", d == "9999-12-31", d == "2999-12-31": // Michelin's OpenAPI 1.0.1
 		return ""
 	}
 	return d

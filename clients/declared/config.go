@@ -160,6 +160,11 @@ func (set *settings) checkOperations(d declaration, g guard, wrong *clients.Mist
 		}
 	}
 	set.CheckKeeping(wrong)
+	for i, day := range set.NoDate {
+		if _, err := clients.ParseDate(day); err != nil {
+			wrong.Add(fmt.Sprintf("no_date[%d]", i), "%v", err)
+		}
+	}
 	if _, err := regexp.Compile(set.OrgPattern); err != nil {
 		wrong.Add("org_pattern", "is no regular expression: %v", err)
 	}

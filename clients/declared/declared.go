@@ -42,6 +42,7 @@ type Client struct {
 	traits        clients.Traits
 	guard         guard
 	hidden        map[string]bool // members of answers that nobody sees, by their folded names
+	noDates       []clients.Date  // that mean that there is none
 	keep          clients.Keep    // what may be kept of an exchange
 	redactor      redact.Redactor
 	uses, params  map[string]string // what is needed of accounts, and by which key
@@ -64,6 +65,9 @@ func Open(s clients.Section) (clients.Provider, error) {
 		name: s.Name, kind: s.Kind, base: s.BaseURL, ping: d.Ping, headers: d.headers, redirectURI: d.RedirectURI, undeclared: d.Undeclared,
 		tokens: d.tokens(), orders: d.orders, fetch: d.fetch, traits: d.traits(), guard: guardOf(s.Kind, d.Dialect, s.BaseURL),
 		hidden: map[string]bool{}, keep: d.Exchanges, redactor: d.Redactor(slices.Concat(d.Redact, d.secrets)...), uses: d.uses, params: d.params, patience: min(s.Retry.For, maxPatience), samples: d.Samples, account: s.Accounts[0], byUser: map[string]*clients.HTTP{},
+	}
+	for _, day := range d.NoDate {
+		c.noDates = append(c.noDates, clients.Date(day))
 	}
 	for _, name := range d.Redact {
 		c.hidden[foldName(name)] = true

@@ -10,15 +10,26 @@ import (
 	"time"
 
 	"github.com/itchyny/gojq"
-	"github.com/itchyny/timefmt-go"
 )
 
 // functionNames are jq's functions that are ours, for people.
-var functionNames = []string{`day("%d.%m.%Y")`, "local_day($timezone)", "start_of_day($timezone)", "uuid"}
+var functionNames = []string{`day("%d.%m.%Y")`, "date", "number", "local_day($timezone)", "start_of_day($timezone)", "uuid"}
+
+// fnDate is what the function date without arguments is called to the compiler.
+const fnDate = "_ob_date"
+
+// override has a program use our date, which jq's own, that writes an instant, would hide.
+// A function date of the program's own goes before it.
+func override(q *gojq.Query) {
+	q.FuncDefs = append([]*gojq.FuncDef{{Name: "date", Body: query(call(fnDate))}}, q.FuncDefs...)
+}
 
 func functions() []gojq.CompilerOption {
 	return []gojq.CompilerOption{
 		gojq.WithFunction("day", 1, 1, day),
+		gojq.WithFunction(fnDate, 0, 0, dayOf), // jq has a function of this name: see [override]
+		gojq.WithFunction("date", 1, 1, dayOf),
+		gojq.WithFunction("number", 0, 2, numberOf),
 		gojq.WithFunction("local_day", 1, 1, localDay),
 		gojq.WithFunction("start_of_day", 1, 1, startOfDay),
 		gojq.WithFunction("uuid", 0, 0, func(any, []any) any { return uuid() }),
@@ -42,16 +53,17 @@ func day(input any, args []any) any {
 	if noDay(strings.TrimSpace(text)) {
 		return nil
 	}
-	t, err := timefmt.Parse(strings.TrimSpace(text), format)
-	if err != nil {
+	t, ok := parseStrictly(strings.TrimSpace(text), format)
+	if !ok {
 		return fmt.Errorf("day: the text is not a date like %q", format)
 	}
 	return t.Format(time.DateOnly)
 }
 
-// localDay is the day of an instant in a zone: of a text as RFC 3339 has it, or of a
-// number of seconds, or of milliseconds where that is past all seconds, since 1970.
-// Null and blanks are null.
+// localDay is the day of an instant in a zone: of a text with a time and its zone, of
+// "/Date(1769817600000)/", or of a number of seconds, or of milliseconds where that is past
+// all seconds, since 1970. 24:00 is the instant at which the next day begins. Null, blanks
+// and days of zeros are null.
 func localDay(input any, args []any) any {
 	zone, err := zoneOf(args[0])
 	if err != nil {
@@ -61,8 +73,12 @@ func localDay(input any, args []any) any {
 		return nil
 	}
 	if text, ok := input.(string); ok {
-		t, err := time.Parse(time.RFC3339, strings.TrimSpace(text))
-		if err != nil {
+		text = strings.TrimSpace(text)
+		if noDay(text) {
+			return nil
+		}
+		t, ok := instant(text)
+		if !ok {
 			return errors.New(`local_day: the text is not an instant like "2026-01-31T12:00:00Z"`)
 		}
 		return t.In(zone).Format(time.DateOnly)
@@ -78,7 +94,7 @@ func localDay(input any, args []any) any {
 	if math.Abs(seconds) >= lastSecond {
 		return errors.New("local_day: the number is no instant")
 	}
-	return time.Unix(int64(seconds), 0).In(zone).Format(time.DateOnly)
+	return time.Unix(int64(math.Floor(seconds)), 0).In(zone).Format(time.DateOnly)
 }
 
 // startOfDay is the instant, as RFC 3339 has it, at which a day like "2026-01-31" begins in

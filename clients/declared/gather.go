@@ -215,6 +215,7 @@ func (g *gathering) add(v any) error {
 		}
 		return g.unreadable(below(at, err), id)
 	}
+	g.client.dropDates(&o)
 	g.gathered(o.OrderID).tell(o, g.pageNumber, g.question.lines)
 	return nil
 }

@@ -3,10 +3,10 @@ package declared
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"orderbeat/clients"
 )
@@ -205,34 +205,55 @@ func readStatus(v any) (clients.Status, error) {
 	return clients.Status(text), nil
 }
 
-// noDay reports whether a text is a day that is none: "0000-00-00", "00000000", or either
-// with a time behind it, as databases have it.
+// dropDates takes the days out of an order that mean none by the declaration.
+func (c *Client) dropDates(o *clients.Order) {
+	if len(c.noDates) == 0 {
+		return
+	}
+	drop := func(d *clients.Date) {
+		if slices.Contains(c.noDates, *d) {
+			*d = ""
+		}
+	}
+	drop(&o.OrderedOn)
+	drop(&o.PromisedOn)
+	for i := range o.Lines {
+		l := &o.Lines[i]
+		drop(&l.RequestedOn)
+		drop(&l.PromisedOn)
+		for j := range l.Schedule {
+			drop(&l.Schedule[j].DeliveryOn)
+		}
+		for j := range l.Despatches {
+			drop(&l.Despatches[j].DespatchedOn)
+		}
+	}
+}
+
+// noDay reports whether a text is a day that is none: "0000-00-00", "00000000",
+// "00.00.0000", or one of these with a time behind it, as databases have it.
 func noDay(text string) bool {
 	day, _, _ := strings.Cut(text, "T")
 	day, _, _ = strings.Cut(day, " ")
 	return strings.Count(day, "0") > 0 && strings.Trim(day, "0-./") == ""
 }
 
-// readDate reads a day: "2026-01-31", "20260131", or either with a time behind it, which
-// is dropped. A blank is NULL, and so is a day of zeros.
+// readDate reads a day: "2026-01-31", "20260131", or either with a time or a zone behind it,
+// which is dropped. A blank is NULL, and so is a day of zeros.
 func readDate(v any) (clients.Date, error) {
 	text, ok := plainText(v)
 	text = strings.TrimSpace(text)
 	if ok && (text == "" || noDay(text)) {
 		return "", nil
 	}
-	day, _, _ := strings.Cut(text, "T")
-	day, _, _ = strings.Cut(day, " ")
-	if len(day) == len("20060102") {
-		day = day[:4] + "-" + day[4:6] + "-" + day[6:]
-	}
-	if _, err := time.Parse(time.DateOnly, day); err != nil {
-		return "", unreadable(`is no date like "2026-01-31"; the jq function day reads others: day("%%d.%%m.%%Y")`)
+	day, ok := isoDay(text)
+	if !ok {
+		return "", unreadable(`is no date like "2026-01-31"; the jq functions date and day read others: day("%%d.%%m.%%Y")`)
 	}
 	return clients.Date(day), nil
 }
 
-// readQuantity reads a whole number of pieces: 2, "2" or "2.0". A blank is NULL.
+// readQuantity reads a whole number of pieces: 2, "2", "2.0" or 2e0. A blank is NULL.
 func readQuantity(v any) (clients.Quantity, error) {
 	const most = 1_000_000_000 // more than anybody orders, and little enough for sums
 	text, ok := plainText(v)
@@ -242,8 +263,11 @@ func readQuantity(v any) (clients.Quantity, error) {
 	}
 	whole, fraction, _ := strings.Cut(text, ".")
 	n, err := strconv.ParseInt(whole, 10, 64)
+	if f, wrong := strconv.ParseFloat(text, 64); strings.ContainsAny(text, "eE") && plainNumber.MatchString(text) && wrong == nil && f == math.Trunc(f) && f <= most {
+		n, fraction, err = int64(f), "", nil
+	}
 	if err != nil || n < 0 || n > most || strings.Trim(fraction, "0") != "" {
-		return clients.Quantity{}, unreadable("is no whole number of pieces")
+		return clients.Quantity{}, unreadable("is no whole number of pieces; the jq function number reads others")
 	}
 	return clients.Pieces(n), nil
 }

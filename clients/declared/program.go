@@ -58,6 +58,7 @@ func compileBound(text string, maps bool) (*compiled, error) {
 	if maps {
 		isolate(query)
 	}
+	override(query)
 	if err := bound(query); err != nil {
 		return nil, err
 	}

@@ -87,6 +87,8 @@ type settings struct {
 	// Redact names the members of answers, at whichever depth, whose values are taken out
 	// before anything else sees them.
 	Redact []string `toml:"redact"`
+	// NoDate are further days that mean that there is no date.
+	NoDate []string `toml:"no_date"`
 	// Undeclared says what is missing, and why, where no orders are declared.
 	Undeclared string `toml:"undeclared"`
 
