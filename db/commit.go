@@ -153,7 +153,10 @@ func (t *tx) record(o *jobs.Outcome, list []observed, papers []document) (c Comm
 	if c.Tally, err = t.keep(o, list, traceparent); err != nil {
 		return c, err
 	}
-	if err := t.noteNotFound(o, list); err != nil {
+	if err := t.noteUnlisted(o); err != nil {
+		return c, err
+	}
+	if err := t.noteNotFound(o, list, traceparent); err != nil {
 		return c, err
 	}
 	if err := t.tellDocuments(o, list, papers, traceparent, &c.Tally); err != nil {

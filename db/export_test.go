@@ -77,7 +77,8 @@ type Query struct {
 func Queries() []Query {
 	list := []Query{
 		{"known", knownSQL, []any{"p", "a", "[]"}},
-		{"seen", seenSQL, []any{"t", "p", "a", "[]"}},
+		{"seen", seenSQL, []any{"t", "t", "p", "a", "[]"}},
+		{"unlisted", unlistedSQL, []any{"t", "p", "a", "d", "d", "t"}},
 		{"not found", notFoundSQL, []any{"t", "p", "a", "[]", "t"}},
 		{"document", documentSQL, []any{"p", "a", "o"}},
 		{"newly late", newlyLateSQL, []any{"p", "a", "d"}},

@@ -120,31 +120,6 @@ const knownSQL = `
 SELECT order_id, revision, fingerprint, last_seen_at, last_changed_at FROM orders
  WHERE provider = ? AND account = ? AND order_id IN (SELECT value FROM json_each(?))`
 
-// noteNotFound notes of orders that were asked for by their numbers, and are not in a
-// complete answer, since when the provider does not know them.
-func (t *tx) noteNotFound(o *jobs.Outcome, list []observed) error {
-	if o.State != jobs.Succeeded || len(o.OrderIDs) == 0 || o.Remaps != "" {
-		return nil
-	}
-	missing := slices.DeleteFunc(slices.Clone(o.OrderIDs), func(id string) bool {
-		return slices.ContainsFunc(list, func(seen observed) bool { return seen.OrderID == id })
-	})
-	if len(missing) == 0 {
-		return nil
-	}
-	keys, err := encode(missing)
-	if err != nil {
-		return err
-	}
-	_, err = t.exec(notFoundSQL, stamp(o.AskedAt), o.Provider, o.Account, keys, stamp(o.AskedAt))
-	return err
-}
-
-const notFoundSQL = `
-UPDATE orders SET not_found_since = ?
- WHERE provider = ? AND account = ? AND order_id IN (SELECT value FROM json_each(?))
-   AND not_found_since IS NULL AND last_seen_at <= ?`
-
 // seen notes that orders are as they were.
 func (t *tx) seen(o *jobs.Outcome, ids []string, asked string) error {
 	if len(ids) == 0 {
@@ -154,12 +129,13 @@ func (t *tx) seen(o *jobs.Outcome, ids []string, asked string) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(seenSQL, asked, o.Provider, o.Account, string(keys))
+	_, err = t.exec(seenSQL, asked, asked, o.Provider, o.Account, string(keys))
 	return err
 }
 
+// A request that was answered after this one may have found the order gone.
 const seenSQL = `
-UPDATE orders SET last_seen_at = ?, not_found_since = NULL
+UPDATE orders SET last_seen_at = ?, unlisted_since = NULL, not_found_since = CASE WHEN not_found_since > ? THEN not_found_since END
  WHERE provider = ? AND account = ? AND order_id IN (SELECT value FROM json_each(?))`
 
 func (t *tx) create(o *jobs.Outcome, order *observed, traceparent string) error {

@@ -11,14 +11,9 @@ import (
 	"orderbeat/jobs"
 )
 
-// LateBody is what is published of an order that has become late. It is no revision.
+// LateBody is what is published of an order that has become late.
 type LateBody struct {
-	Provider  string         `json:"provider"`
-	Account   string         `json:"account"`
-	OrderID   string         `json:"order_id"`
-	Reference clients.Text   `json:"reference"`
-	Revision  int            `json:"revision"`
-	Status    clients.Status `json:"status"`
+	Notice
 	// PromisedOn is the promise that was missed: the order's next_promised_on.
 	PromisedOn clients.Date `json:"promised_on"`
 	// DaysLate is the number of days from PromisedOn to LocalDate, which is the account's today.
@@ -126,20 +121,12 @@ func (t *tx) putLate(o *clients.Order, revision int, document string, today clie
 	if err != nil || n == 0 {
 		return err
 	}
-	body, err := encode(LateBody{
-		Provider: o.Provider, Account: o.Account, OrderID: o.OrderID, Reference: o.Reference, Revision: revision, Status: o.Status,
+	body := LateBody{
+		Notice:     Notice{o.Provider, o.Account, o.OrderID, o.Reference, revision, o.Status},
 		PromisedOn: o.NextPromisedOn, DaysLate: o.NextPromisedOn.DaysUntil(today), LocalDate: today,
 		LateLines: o.LateLines(today), Order: json.RawMessage(document),
-	})
-	if err != nil {
-		return err
 	}
-	key := Token(o.Provider) + "." + Token(o.Account) + "." + Token(o.OrderID)
-	return t.put(&entry{
-		topic: "orders", subject: "orders." + key, msgID: key + ".late." + string(o.NextPromisedOn), kind: TypeOrderLate,
-		ceSubject: Token(o.Account) + "/" + Token(o.OrderID), provider: o.Provider,
-		time: now, traceparent: traceparent, body: body,
-	})
+	return t.putNotice(TypeOrderLate, "late."+string(o.NextPromisedOn), now, "", traceparent, body.Notice, body)
 }
 
 const lateNoticeSQL = `

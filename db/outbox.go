@@ -14,6 +14,7 @@ const (
 	TypeOrderDespatched = "orderbeat.order.despatched.v1"
 	TypeOrderInvoiced   = "orderbeat.order.invoiced.v1"
 	TypeOrderLate       = "orderbeat.order.late.v1"
+	TypeOrderVanished   = "orderbeat.order.vanished.v1"
 	TypeRunFinished     = "orderbeat.run.finished.v1"
 	TypeRunRequested    = "orderbeat.run.requested.v1"
 	TypeJobPlanned      = "orderbeat.job.planned.v1"

@@ -20,13 +20,17 @@ type OpenOrder struct {
 	OrderID string
 	// OrderedOn is the date the supplier received it, or the day it was first seen.
 	OrderedOn clients.Date
+	// Unlisted is set when the newest complete response about a window that OrderedOn lies in
+	// does not have the order.
+	Unlisted bool
 }
 
 // planTrack asks, by number and as many to a job as the provider takes, for the orders
 // that are still open and that no window reaches any more: {"older_than": "14d"}, which
 // is what they are older than, and {"max_age": "365d"}, beyond which they are given up
 // ([Stale]). So an order that is shipped late is seen to be, and one that its provider no
-// longer lists is asked for until it is given up.
+// longer lists is asked for until it is given up. A younger one is asked for as soon as a
+// window lacks it ([OpenOrder.Unlisted]).
 func planTrack(p Planning) ([]Question, error) {
 	followed, _, err := track(p)
 	if err != nil {
@@ -80,7 +84,7 @@ func track(p Planning) (followed, stale []OpenOrder, err error) {
 		switch {
 		case o.OrderedOn < old:
 			stale = append(stale, o)
-		case o.OrderedOn < young:
+		case o.OrderedOn < young || o.Unlisted:
 			followed = append(followed, o)
 		}
 	}

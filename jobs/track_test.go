@@ -81,3 +81,16 @@ func TestTrackRefuses(t *testing.T) {
 		}
 	}
 }
+
+func TestTrackAsksForYoungOrdersThatTheirWindowLacks(t *testing.T) {
+	all := targets(t)
+	target := all["michelin"]
+	target.Open = map[string][]jobs.OpenOrder{"detroit": {
+		{OrderID: "A", OrderedOn: "2026-11-20"}, {OrderID: "B", OrderedOn: "2026-11-20", Unlisted: true}, {OrderID: "C", OrderedOn: "2020-01-01", Unlisted: true},
+	}}
+	all["michelin"] = target
+	_, planned, err := jobs.Plan(jobs.Request{Provider: "michelin", Kind: "track"}, all, now)
+	if err != nil || len(planned) != 1 || strings.Join(planned[0].OrderIDs, " ") != "B" {
+		t.Errorf("got %+v, %v, want one job for B: A is listed, C given up", planned, err)
+	}
+}

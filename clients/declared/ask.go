@@ -1,6 +1,7 @@
 package declared
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -9,7 +10,9 @@ import (
 )
 
 // Orders implements [clients.Provider]. What is reported about orders that were not asked
-// for is reported too. Of an answer that cannot be mapped as a whole, nothing is.
+// for is reported too. Of an answer that cannot be mapped as a whole, nothing is. A 404 or 410
+// to the request for one order means that there is no such order, if the API answers about
+// another one: else the path may be wrong.
 func (c *Client) Orders(ctx context.Context, q clients.Query) (clients.Answer, error) {
 	asked, scopes, err := c.choose(q)
 	if err != nil {
@@ -21,13 +24,24 @@ func (c *Client) Orders(ctx context.Context, q clients.Query) (clients.Answer, e
 	}
 	g := c.gathering(ctx, h, asked, q.Account.Name)
 	g.only = len(scopes) == 1
+	var missing error // the answer to the first order that the API does not know
 	for _, s := range scopes {
-		if err := g.pages(ctx, s); err != nil {
+		err := g.pages(ctx, s)
+		switch {
+		case err != nil && g.missing && asked == c.fetch && s.namesOne():
+			missing = cmp.Or(missing, err)
+		case err != nil:
 			return clients.Answer{}, err
 		}
 	}
+	if missing != nil && !g.asked {
+		return clients.Answer{}, missing
+	}
 	return g.done(ctx)
 }
+
+// namesOne reports whether a call is about one order.
+func (s scope) namesOne() bool { return s.value("order_id") != nil || s.value("reference") != nil }
 
 // choose finds the operation that a query needs, and the scopes of its calls: one for a
 // window, and one for each order that is named where they cannot be named together.

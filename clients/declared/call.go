@@ -22,6 +22,7 @@ type page struct {
 // call asks once, and has the answer used while the exchange is at hand, which is kept
 // where the answer cannot be read.
 func (g *gathering) call(ctx context.Context, a *ask, t turn, use func(*page, *url.URL) error) error {
+	g.missing = false
 	call, address, err := a.build(ctx, g.client, t)
 	if err != nil {
 		return g.client.unmade(ctx, a.op, err, t.scope)
@@ -39,6 +40,7 @@ func (g *gathering) call(ctx context.Context, a *ask, t turn, use func(*page, *u
 	var nothing *page
 	call.Judge = func(r clients.Response, body []byte) *clients.Error {
 		v := a.verdict(ctx, r.Status, body, t.scope)
+		g.missing = v.outcome == "" && (r.Status == http.StatusNotFound || r.Status == http.StatusGone)
 		if v.outcome == outcomeNone {
 			nothing = &page{status: r.Status, empty: true}
 		}
@@ -131,7 +133,7 @@ func (a *ask) explain(err error) error {
 		return err
 	}
 	if e.Status == http.StatusNotFound && e.Code == clients.CodeInvalid && e.Hint == "check base_url" {
-		e.Hint = "check base_url, and the declaration's path"
+		e.Hint = "check base_url, and the declaration's path; if the API answers so for what it does not know, declare empty = [404]"
 	}
 	if !a.idempotent && !e.NotSent && e.Code == clients.CodeUnavailable && e.Status != http.StatusServiceUnavailable && e.Status != http.StatusTooEarly {
 		e.Code = clients.CodeInvalid

@@ -31,6 +31,7 @@ type gathering struct {
 	unread     error // the first order that could not be read, nil for none
 	unnamed    bool  // one of these is not known by its id
 	failing    int   // items in a row that could not be asked about
+	missing    bool  // the last call was answered 404 or 410, and the declaration says nothing of that
 
 	first *First    // what is noted of the first answer, where no more is to be asked; or nil
 	told  func(any) // hears of every order as a program made it; nil hears nothing

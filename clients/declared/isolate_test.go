@@ -95,3 +95,52 @@ func TestOneBadItemLeavesTheOthers(t *testing.T) {
 		})
 	}
 }
+
+// An order that the API does not know is none, and leaves the others that are asked for; an
+// API that knows none of them may be another.
+func TestAnUnknownOrderLeavesTheOthers(t *testing.T) {
+	const plain = "scheme = \"none\"\n[fetch]\npath = '/orders/\\($order_id)'\nmap = '{order_id: .id}'\n"
+	for name, c := range map[string]struct {
+		rules   string
+		unknown string // orders
+		status  int
+		want    string
+	}{
+		"404":             {"", "b", http.StatusNotFound, "a c"},
+		"the first is":    {"", "a b", http.StatusNotFound, "c"},
+		"410":             {"", "c", http.StatusGone, "a b"},
+		"all are":         {"", "a b c", http.StatusNotFound, "invalid"},
+		"all are, said":   {"empty = [404]\n", "a b c", http.StatusNotFound, ""},
+		"a failure, said": {"[[failures]]\nstatus = [404]\ncode = \"forbidden\"\n", "b", http.StatusNotFound, "forbidden"},
+		"a 400":           {"", "b", http.StatusBadRequest, "invalid"},
+		"a 500":           {"", "b", http.StatusInternalServerError, "unavailable"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := answering(t, func(w http.ResponseWriter, r *http.Request) {
+				id := strings.TrimPrefix(r.URL.Path, "/orders/")
+				if strings.Contains(c.unknown, id) {
+					w.WriteHeader(c.status)
+					return
+				}
+				fmt.Fprintf(w, `{"id":%q}`, id)
+			})
+			text := strings.Replace(plain, "map =", c.rules+"map =", 1)
+			if strings.HasPrefix(c.rules, "[[") {
+				text = plain + c.rules
+			}
+			q := window()
+			q.From, q.To, q.OrderIDs = "", "", []string{"a", "b", "c"}
+			answer, err := written(t, server.URL, text).Orders(t.Context(), q)
+			got := strings.Join(ids(answer), " ")
+			if err != nil {
+				got = string(clients.AsError(err).Code)
+			}
+			if got != c.want || len(answer.Partial) != 0 {
+				t.Errorf("got %q (%v, %v), want %q", got, answer.Partial, err, c.want)
+			}
+			if hint := "declare empty = [404]"; name == "all are" && !strings.Contains(clients.AsError(err).Hint, hint) {
+				t.Errorf("got hint %q, want it to say %q", clients.AsError(err).Hint, hint)
+			}
+		})
+	}
+}

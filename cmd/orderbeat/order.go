@@ -119,6 +119,9 @@ func printOrder(w io.Writer, o db.StoredOrder, documents db.OrderDocuments, even
 		o.Status, o.OrderedQuantity, o.ShippedQuantity, o.OpenQuantity, orDash(string(o.PromisedOn)), lateness(o))
 	fmt.Fprintf(w, "ordered on %s; revision %d, changed %s, last seen %s\n\n",
 		orDash(string(o.OrderedOn)), o.Revision, minute(o.LastChangedAt), minute(o.LastSeenAt))
+	if o.NotFoundSince != nil {
+		fmt.Fprintf(w, "the provider no longer knows this order: not found since %s\n\n", minute(*o.NotFoundSince))
+	}
 	rows := make([][]string, len(o.Lines))
 	for i, l := range o.Lines {
 		rows[i] = []string{

@@ -29,7 +29,10 @@ order in which they changed. It reads the database; the worker may run or not. T
 are UTC.
 
 --late lists the orders of which something still waits that was promised for a day before
-today in the account's time zone: PROMISED is the earliest such promise.`,
+today in the account's time zone: PROMISED is the earliest such promise.
+
+NOT FOUND SINCE is shown when the provider no longer knows one of the orders: when a request
+for its number was first answered without it.`,
 		Example: `  orderbeat orders --late
   orderbeat orders --open --account detroit
   orderbeat orders --since 24h --csv > changed.csv
@@ -209,27 +212,42 @@ func ordersJSON(w io.Writer) func(page []db.StoredOrder, end bool) error {
 // lateTable lists orders by how late they are.
 func lateTable(w io.Writer, orders []db.StoredOrder) error {
 	slices.SortStableFunc(orders, func(a, b db.StoredOrder) int { return cmp.Compare(b.DaysLate, a.DaysLate) })
-	rows := make([][]string, len(orders))
-	for i, o := range orders {
-		rows[i] = []string{
-			o.OrderID, orDash(string(o.Reference)), o.Provider + "/" + o.Account, string(o.Status),
-			o.OrderedQuantity.String(), o.ShippedQuantity.String(), o.OpenQuantity.String(),
-			orDash(string(o.NextPromisedOn)), fmt.Sprint(o.DaysLate),
-		}
-	}
-	return printTable(w, []string{"ORDER", "REFERENCE", "ACCOUNT", "STATUS", "ORDERED", "SHIPPED", "OPEN", "PROMISED", "DAYS LATE"}, rows)
+	return printOrders(w, orders, "DAYS LATE", func(o db.StoredOrder) (promised clients.Date, last string) {
+		return o.NextPromisedOn, fmt.Sprint(o.DaysLate)
+	})
 }
 
 func ordersTable(w io.Writer, orders []db.StoredOrder) error {
+	return printOrders(w, orders, "CHANGED (UTC)", func(o db.StoredOrder) (promised clients.Date, last string) {
+		return o.PromisedOn, minute(o.LastChangedAt)
+	})
+}
+
+// printOrders prints a table of orders. The column of what the provider no longer knows is
+// there when there is such an order.
+func printOrders(w io.Writer, orders []db.StoredOrder, last string, own func(db.StoredOrder) (promised clients.Date, last string)) error {
+	header := []string{"ORDER", "REFERENCE", "ACCOUNT", "STATUS", "ORDERED", "SHIPPED", "OPEN", "PROMISED", last}
+	lost := slices.ContainsFunc(orders, func(o db.StoredOrder) bool { return o.NotFoundSince != nil })
+	if lost {
+		header = append(header, "NOT FOUND SINCE")
+	}
 	rows := make([][]string, len(orders))
 	for i, o := range orders {
+		promised, last := own(o)
 		rows[i] = []string{
 			o.OrderID, orDash(string(o.Reference)), o.Provider + "/" + o.Account, string(o.Status),
 			o.OrderedQuantity.String(), o.ShippedQuantity.String(), o.OpenQuantity.String(),
-			orDash(string(o.PromisedOn)), minute(o.LastChangedAt),
+			orDash(string(promised)), last,
+		}
+		if lost {
+			since := "-"
+			if o.NotFoundSince != nil {
+				since = minute(*o.NotFoundSince)
+			}
+			rows[i] = append(rows[i], since)
 		}
 	}
-	return printTable(w, []string{"ORDER", "REFERENCE", "ACCOUNT", "STATUS", "ORDERED", "SHIPPED", "OPEN", "PROMISED", "CHANGED (UTC)"}, rows)
+	return printTable(w, header, rows)
 }
 
 // ordersCSV writes the columns of the table orders, by their names there.
@@ -238,14 +256,20 @@ func ordersCSV(w io.Writer) func(page []db.StoredOrder, end bool) error {
 	rows := [][]string{{
 		"provider", "account", "order_id", "reference", "ordered_on", "method", "status", "ordered_quantity", "shipped_quantity",
 		"open_quantity", "promised_on", "next_promised_on", "days_late", "revision", "first_seen_at", "last_seen_at", "last_changed_at",
+		"not_found_since",
 	}}
 	return func(page []db.StoredOrder, _ bool) error {
 		for _, o := range page {
+			notFound := ""
+			if o.NotFoundSince != nil {
+				notFound = instant(*o.NotFoundSince)
+			}
 			rows = append(rows, []string{
 				csvText(o.Provider), csvText(o.Account), csvText(o.OrderID), csvText(string(o.Reference)),
 				string(o.OrderedOn), csvText(string(o.Method)), string(o.Status),
 				number(o.OrderedQuantity), number(o.ShippedQuantity), number(o.OpenQuantity), string(o.PromisedOn), string(o.NextPromisedOn), fmt.Sprint(o.DaysLate), fmt.Sprint(o.Revision),
 				instant(o.FirstSeenAt), instant(o.LastSeenAt), instant(o.LastChangedAt),
+				notFound,
 			})
 		}
 		err := cmp.Or(out.WriteAll(rows), out.Error())

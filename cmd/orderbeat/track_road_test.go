@@ -113,6 +113,24 @@ func TestAnOrderThatShipsMuchLaterIsSeenToBeShipped(t *testing.T) {
 		t.Errorf("got %+v, want %d orders asked for, and nothing heard", run, len(left))
 	}
 	s.alarms()
+	ask("track", patient) // nothing is told twice
+	vanished := s.column("SELECT order_id FROM open_orders WHERE provider = $provider AND not_found_since IS NOT NULL ORDER BY order_id")
+	told := 0
+	for _, id := range left {
+		subject := "orderbeat.orders.michelin.toledo." + id
+		msgs := s.told("ORDERBEAT_ORDERS", subject, s.count("order_events WHERE order_id = '"+id+"'")+1)
+		for _, msg := range msgs {
+			if msg.Headers().Get("ce-type") == db.TypeOrderVanished {
+				told++
+			}
+		}
+	}
+	if !slices.Equal(vanished, left) || told != len(left) {
+		t.Errorf("got %v not found and %d vanished events, want one for each of %v", vanished, told, left)
+	}
+	if n := s.messages("ORDERBEAT_ORDERS"); n != events+s.count("late_notices")+len(left) {
+		t.Errorf("got %d messages, want %d events and one for each of %d orders", n, events, len(left))
+	}
 	ask("track", `"max_age":"30d"`)
 	s.alarms("stale toledo raised")
 	alert := s.column("SELECT message || ' ' || hint FROM alerts WHERE provider = $provider")[0]

@@ -315,7 +315,7 @@ CREATE TABLE orders (
   last_seen_at     TEXT NOT NULL,
   last_changed_at  TEXT NOT NULL,
   fingerprint      BLOB NOT NULL,
-  document         TEXT NOT NULL, next_promised_on TEXT, not_found_since TEXT,
+  document         TEXT NOT NULL, next_promised_on TEXT, not_found_since TEXT, unlisted_since TEXT,
   PRIMARY KEY (provider, account, order_id)
 ) STRICT;
 
@@ -504,7 +504,7 @@ SELECT CAST(julianday(coalesce(a.local_date, date('now'))) - julianday(o.next_pr
 
 CREATE VIEW open_orders AS
 SELECT provider, account, order_id, reference, ordered_on, status, ordered_quantity,
-       shipped_quantity, open_quantity, promised_on, last_changed_at, last_seen_at
+       shipped_quantity, open_quantity, promised_on, last_changed_at, last_seen_at, not_found_since
   FROM orders
  WHERE status NOT IN ('shipped', 'delivered', 'cancelled')
  ORDER BY promised_on IS NULL, promised_on;

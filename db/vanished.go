@@ -1,0 +1,107 @@
+package db
+
+import (
+	"database/sql"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"orderbeat/clients"
+	"orderbeat/jobs"
+)
+
+// Notice is the head of what is published about an order without a revision of its own.
+type Notice struct {
+	Provider  string         `json:"provider"`
+	Account   string         `json:"account"`
+	OrderID   string         `json:"order_id"`
+	Reference clients.Text   `json:"reference"`
+	Revision  int            `json:"revision"`
+	Status    clients.Status `json:"status"`
+}
+
+// putNotice puts a notice into the outbox, behind the events of its order that are there. id
+// tells it from all else that is published about the order.
+func (t *tx) putNotice(kind, id string, at time.Time, runID, traceparent string, n Notice, body any) error {
+	text, err := encode(body)
+	if err != nil {
+		return err
+	}
+	key := Token(n.Provider) + "." + Token(n.Account) + "." + Token(n.OrderID)
+	return t.put(&entry{
+		topic: "orders", subject: "orders." + key, msgID: key + "." + id, kind: kind,
+		ceSubject: Token(n.Account) + "/" + Token(n.OrderID), provider: n.Provider,
+		time: at, traceparent: traceparent, runID: runID, body: text,
+	})
+}
+
+// VanishedBody is what is published of an open order that its provider no longer knows.
+type VanishedBody struct {
+	Notice
+	// LastSeenAt is when the provider last reported the order, NotFoundSince when a request
+	// for its number was first answered without it.
+	LastSeenAt    time.Time `json:"last_seen_at"`
+	NotFoundSince time.Time `json:"not_found_since"`
+	// Order is the [clients.Order] as of Revision.
+	Order json.RawMessage `json:"order"`
+	RunID string          `json:"run_id"`
+	JobID string          `json:"job_id"`
+}
+
+// noteUnlisted marks the open orders of a window that a complete response about it lacks.
+func (t *tx) noteUnlisted(o *jobs.Outcome) error {
+	if o.State != jobs.Succeeded || o.From == "" || o.Remaps != "" || jobs.Kinds[o.Kind].Ask != nil {
+		return nil
+	}
+	asked := stamp(o.AskedAt)
+	_, err := t.exec(unlistedSQL, asked, o.Provider, o.Account, o.From, o.To, asked)
+	return err
+}
+
+const unlistedSQL = `
+UPDATE orders INDEXED BY orders_open SET unlisted_since = ?
+ WHERE provider = ? AND account = ? AND status NOT IN ('shipped', 'delivered', 'cancelled')
+   AND ordered_on BETWEEN ? AND ? AND last_seen_at < ? AND unlisted_since IS NULL`
+
+// noteNotFound notes of orders that were requested by their numbers, and are not in a
+// complete response, since when the provider does not know them. Of those that are open it
+// publishes that they vanished, once until they are seen again.
+func (t *tx) noteNotFound(o *jobs.Outcome, list []observed, traceparent string) error {
+	if o.State != jobs.Succeeded || len(o.OrderIDs) == 0 || o.Remaps != "" {
+		return nil
+	}
+	missing := slices.DeleteFunc(slices.Clone(o.OrderIDs), func(id string) bool {
+		return slices.ContainsFunc(list, func(seen observed) bool { return seen.OrderID == id })
+	})
+	if len(missing) == 0 {
+		return nil
+	}
+	keys, err := encode(missing)
+	if err != nil {
+		return err
+	}
+	var vanished []VanishedBody
+	err = t.each(notFoundSQL, []any{stamp(o.AskedAt), o.Provider, o.Account, keys, stamp(o.AskedAt)}, func(rows *sql.Rows) error {
+		v := VanishedBody{Notice: Notice{Provider: o.Provider, Account: o.Account}, NotFoundSince: o.AskedAt, RunID: o.RunID, JobID: o.ID}
+		err := rows.Scan(&v.OrderID, &v.Reference, &v.Revision, &v.Status, timeInto{&v.LastSeenAt}, (*rawInto)(&v.Order))
+		if !v.Status.Ended() {
+			vanished = append(vanished, v)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, v := range vanished {
+		if err := t.putNotice(TypeOrderVanished, "vanished."+stamp(o.AskedAt), o.AskedAt, o.RunID, traceparent, v.Notice, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const notFoundSQL = `
+UPDATE orders SET not_found_since = ?
+ WHERE provider = ? AND account = ? AND order_id IN (SELECT value FROM json_each(?))
+   AND not_found_since IS NULL AND last_seen_at <= ?
+RETURNING order_id, reference, revision, status, last_seen_at, document`

@@ -1,0 +1,201 @@
+package db_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+	"orderbeat/jobs"
+)
+
+// about commits the outcome of a job with a question of its own, as of noon and so long after.
+func about(t *testing.T, d *db.DB, after time.Duration, q jobs.Question, change func(*jobs.Outcome), orders ...clients.Order) {
+	t.Helper()
+	run, js := plan(1)
+	run.Kind, js[0].Kind, js[0].Question = "track", "track", q
+	if q.From != "" {
+		run.Kind, js[0].Kind = "sync", "sync"
+	}
+	if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
+		t.Fatal(err)
+	}
+	o := succeeded(js[0], noon.Add(after), orders...)
+	if change != nil {
+		change(&o)
+	}
+	commit(t, d, o)
+}
+
+// byNumber asks for orders by their numbers.
+func byNumber(ids ...string) jobs.Question { return jobs.Question{OrderIDs: ids} }
+
+// vanishings are the orders of the vanished events in the outbox, in the order of publishing.
+func vanishings(t *testing.T, d *db.DB) (ids []string) {
+	t.Helper()
+	seen := map[string]bool{}
+	for _, m := range pending(t, d, noon.AddDate(1, 0, 0)) {
+		if m.Type != db.TypeOrderVanished {
+			continue
+		}
+		if seen[m.MsgID] {
+			t.Errorf("%s is there twice", m.MsgID)
+		}
+		seen[m.MsgID] = true
+		id, _, _ := strings.Cut(strings.TrimPrefix(m.MsgID, "michelin.detroit."), ".")
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+func TestAnOrderVanishesOnceUntilItIsSeenAgain(t *testing.T) {
+	d := open(t)
+	observe(t, d, noon, order("SO1", false), order("SO2", false))
+	about(t, d, time.Minute, byNumber("SO1", "SO2"), nil, order("SO2", false))
+	about(t, d, 2*time.Minute, byNumber("SO1", "SO2"), nil, order("SO2", false))
+	if diff := cmp.Diff([]string{"SO1"}, vanishings(t, d)); diff != "" {
+		t.Errorf("after two answers without SO1 (-want +got):\n%s", diff)
+	}
+	stored, _, err := d.Order(t.Context(), "michelin", "detroit", "SO1")
+	if err != nil || stored.NotFoundSince == nil || !stored.NotFoundSince.Equal(noon.Add(time.Minute)) || stored.Status != clients.StatusScheduled || stored.Revision != 1 {
+		t.Errorf("got %+v, %v, want SO1 as it was, and not found since the first of these answers", stored, err)
+	}
+
+	observe(t, d, noon.Add(3*time.Minute), order("SO1", false)) // unchanged
+	if stored, _, err = d.Order(t.Context(), "michelin", "detroit", "SO1"); err != nil || stored.NotFoundSince != nil {
+		t.Errorf("got not found since %v, %v, want it found again", stored.NotFoundSince, err)
+	}
+	about(t, d, 4*time.Minute, byNumber("SO1"), nil)
+	observe(t, d, noon.Add(5*time.Minute), order("SO1", true)) // changed
+	about(t, d, 6*time.Minute, byNumber("SO1"), nil)
+	if diff := cmp.Diff([]string{"SO1", "SO1", "SO1"}, vanishings(t, d)); diff != "" {
+		t.Errorf("after it came back twice (-want +got):\n%s", diff)
+	}
+	all := pending(t, d, noon.AddDate(1, 0, 0))
+	changed := slices.IndexFunc(all, func(m db.Message) bool { return m.Type == db.TypeOrderChanged })
+	if last := all[len(all)-1]; changed < 0 || last.Type != db.TypeRunFinished && last.Type != db.TypeOrderVanished {
+		t.Errorf("got %s last, want the vanishing behind the change", last.Type)
+	}
+	sound(t, d)
+}
+
+// What is no answer of the provider about the order makes it vanish for nobody.
+func TestAnOrderVanishesForOneReasonOnly(t *testing.T) {
+	ended := func(status clients.Status) clients.Order {
+		o := order("SO1", false)
+		o.Status = status
+		o.Normalize()
+		return o
+	}
+	for name, c := range map[string]struct {
+		stored clients.Order
+		asked  jobs.Question
+		change func(*jobs.Outcome)
+	}{
+		"a partial answer": {order("SO1", false), byNumber("SO1"), func(o *jobs.Outcome) {
+			o.State, o.Err = jobs.Partial, &clients.Error{Code: clients.CodeInvalid, Message: "some are wrong"}
+		}},
+		"an outage":                    {order("SO1", false), byNumber("SO1"), func(o *jobs.Outcome) { *o = failed(o.Job, jobs.Waiting, o.AskedAt) }},
+		"a failure":                    {order("SO1", false), byNumber("SO1"), func(o *jobs.Outcome) { *o = failed(o.Job, jobs.Dead, o.AskedAt) }},
+		"a number that was never seen": {order("SO1", false), byNumber("SO404"), nil},
+		"a reference":                  {order("SO1", false), jobs.Question{References: []string{"PO-SO1"}}, nil},
+		"a window":                     {order("SO1", false), jobs.Question{From: "2026-11-01", To: "2026-11-20"}, nil},
+		"a delivered order":            {ended(clients.StatusDelivered), byNumber("SO1"), nil},
+		"a cancelled order":            {ended(clients.StatusCancelled), byNumber("SO1"), nil},
+		"an answer from before":        {order("SO1", false), byNumber("SO1"), func(o *jobs.Outcome) { o.AskedAt = noon.Add(-time.Hour) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := open(t)
+			observe(t, d, noon, c.stored)
+			about(t, d, time.Minute, c.asked, c.change)
+			if got := vanishings(t, d); len(got) != 0 {
+				t.Errorf("got %v vanished, want none", got)
+			}
+		})
+	}
+}
+
+// An answer that took longer than a later one, and still had the order, does not bring it back.
+func TestASlowAnswerDoesNotBringAnOrderBack(t *testing.T) {
+	for name, late := range map[string]clients.Order{"unchanged": order("SO1", false), "changed": order("SO1", true)} {
+		t.Run(name, func(t *testing.T) {
+			d := open(t)
+			observe(t, d, noon, order("SO1", false))
+			about(t, d, 2*time.Minute, byNumber("SO1"), nil)
+			observe(t, d, noon.Add(time.Minute), late)
+			about(t, d, 3*time.Minute, byNumber("SO1"), nil)
+			if diff := cmp.Diff([]string{"SO1"}, vanishings(t, d)); diff != "" {
+				t.Errorf("vanished (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// An order that a complete answer about its window lacks is tracked whatever its age, until
+// it is seen again.
+func TestAnOrderThatItsWindowLacksIsTracked(t *testing.T) {
+	window := jobs.Question{From: "2026-11-06", To: "2026-11-20"}
+	partial := func(o *jobs.Outcome) {
+		o.State, o.Err = jobs.Partial, &clients.Error{Code: clients.CodeInvalid, Message: "some are wrong"}
+	}
+	unlisted := func(d *db.DB) string {
+		t.Helper()
+		open, err := d.OpenOrders(t.Context(), "michelin", "detroit")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ids []string
+		for _, o := range open {
+			if o.Unlisted {
+				ids = append(ids, o.OrderID)
+			}
+		}
+		return strings.Join(ids, " ")
+	}
+	old, done := order("SO2", false), order("SO3", false)
+	old.OrderedOn, done.Status = "2026-10-01", clients.StatusDelivered
+	done.Normalize()
+	d := open(t)
+	about(t, d, 0, window, nil, order("SO1", false), old, done, order("SO4", false))
+	about(t, d, time.Minute, window, partial, order("SO4", false))
+	about(t, d, time.Minute, jobs.Question{From: "2026-11-18", To: "2026-11-20"}, nil)
+	if got := unlisted(d); got != "" {
+		t.Errorf("got %q, want none: SO1 is in no complete answer's window", got)
+	}
+	about(t, d, 2*time.Minute, window, nil, order("SO4", false))
+	if got := unlisted(d); got != "SO1" {
+		t.Errorf("got %q, want SO1: SO2 is older than the window, SO3 delivered, SO4 listed", got)
+	}
+	about(t, d, time.Minute, window, nil, order("SO1", false)) // an answer from before that
+	about(t, d, 3*time.Minute, byNumber("SO1"), nil, order("SO1", false))
+	if got := unlisted(d); got != "" {
+		t.Errorf("got %q, want none since SO1 was seen by its number", got)
+	}
+	if got := vanishings(t, d); len(got) != 0 {
+		t.Errorf("got %v vanished, want none", got)
+	}
+	sound(t, d)
+}
+
+func TestVanishedEventIsPublic(t *testing.T) {
+	d := open(t)
+	observe(t, d, noon, order("SO1", false))
+	run, js := plan(1)
+	run.ID, js[0].ID, js[0].RunID = "RUN", "JOB", "RUN"
+	run.Kind, js[0].Kind, js[0].Question = "track", "track", byNumber("SO1")
+	if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
+		t.Fatal(err)
+	}
+	commit(t, d, succeeded(js[0], noon.Add(time.Hour)))
+	for _, m := range pending(t, d, noon.AddDate(1, 0, 0)) {
+		if m.Type == db.TypeOrderVanished {
+			golden(t, "order-vanished.txt", m.Subject+"\n"+m.MsgID+"\n"+m.CESubject+"\n"+indented(t, m.Body))
+			return
+		}
+	}
+	t.Error("no vanished event in the outbox")
+}
