@@ -193,10 +193,10 @@ func TestEveryPageIsAskedForOnce(t *testing.T) {
 
 func TestPagesThatDoNotEndAreRefused(t *testing.T) {
 	for name, c := range map[string]struct{ text, answer, link, want string }{
-		"the same cursor again":     {"query = { c = '\\($cursor)' }\npaging = { by = \"cursor\", next = \".next\" }", `{"orders":[],"next":"x"}`, "", "same cursor"},
+		"the same cursor again":     {"query = { c = '\\($cursor)' }\npaging = { by = \"cursor\", next = \".next\" }", `{"orders":[],"next":"x"}`, "", "cursor that came before"},
 		"too many pages":            {"query = { c = '\\($page)' }\npaging = { by = \"page\", more = \"true\", max_pages = 3 }", `{"orders":[]}`, "", "more than 3 pages"},
 		"a link to another host":    {"paging = { by = \"link\" }", `{"orders":[]}`, `<https://evil.example/orders?page=2>; rel=next`, "another host"},
-		"a link to the same page":   {"paging = { by = \"link\" }", `{"orders":[]}`, `</orders>; rel=next`, "same page"},
+		"a link to the same page":   {"paging = { by = \"link\" }", `{"orders":[]}`, `</orders>; rel=next`, "page that came before"},
 		"a cursor that is none":     {"query = { c = '\\($cursor)' }\npaging = { by = \"cursor\", next = \".next\" }", `{"orders":[],"next":{"a":1}}`, "", "an object"},
 		"a number that is none":     {"query = { c = '\\($page)' }\npaging = { by = \"page\", pages = \".pages\" }", `{"orders":[],"pages":"many"}`, "", "whole number"},
 		"a second page that breaks": {"query = { c = '\\($page)' }\npaging = { by = \"page\", pages = \".pages\" }", `{"orders":[{"id":"a"}],"pages":2}`, "", "cannot be mapped"},

@@ -68,6 +68,9 @@ func (g *gathering) call(ctx context.Context, a *ask, t turn, use func(*page, *u
 
 // page reads an answer, and judges it.
 func (g *gathering) page(ctx context.Context, a *ask, r clients.Response, s scope, meter *clients.Meter) (*page, error) {
+	if slices.Contains(a.empty, r.Status) {
+		return &page{status: r.Status, empty: true}, nil
+	}
 	body, err := decode(meter, r.Body, slices.Contains(a.accept, r.Status))
 	if err != nil {
 		return nil, err

@@ -33,6 +33,9 @@ type gathering struct {
 	failing    int   // items in a row that could not be asked about
 	missing    bool  // the last call was answered 404 or 410, and the declaration says nothing of that
 
+	seen     *visited // pages; nil where there is one only
+	contents uint64   // digest of what the page holds, 0 for nothing
+
 	first *First    // what is noted of the first answer, where no more is to be asked; or nil
 	told  func(any) // hears of every order as a program made it; nil hears nothing
 }
@@ -45,13 +48,16 @@ func (c *Client) gathering(ctx context.Context, h *clients.HTTP, q *question, ac
 func (g *gathering) pages(ctx context.Context, s scope) error {
 	q := g.question
 	next := turn{scope: q.paging.start(s)}
+	if g.seen = nil; q.paging.By != "" {
+		g.seen = newVisited()
+	}
 	for n := 1; !next.done; n++ {
 		g.pageNumber++
 		if n > q.paging.MaxPages {
 			return g.bad("there are more than %d pages", q.paging.MaxPages)
 		}
-		here, items := next, []any(nil)
-		next.done = true // unless the answer says otherwise
+		here, items, again := next, []any(nil), ""
+		next.done, g.contents = true, 0 // unless the answer says otherwise
 		err := g.call(ctx, &q.ask, here, func(p *page, address *url.URL) (err error) {
 			if p.empty {
 				return nil
@@ -62,10 +68,17 @@ func (g *gathering) pages(ctx context.Context, s scope) error {
 			if next, err = q.paging.after(ctx, p, address, here.scope); err != nil {
 				return g.badWith(err)
 			}
+			if g.seen != nil {
+				again = g.seen.again(n, g.contents, address, next)
+			}
 			return nil
 		})
 		if err != nil {
 			return err
+		}
+		if again != "" { // what came is good; what would have come is missing
+			g.skip(g.bad("%s", again), clients.Problem{Message: "paging: " + again + "; no further page is requested"})
+			return nil
 		}
 		for _, item := range items {
 			if err := g.about(ctx, item, here.scope); err != nil {
@@ -89,6 +102,7 @@ func (g *gathering) read(ctx context.Context, p *page, s scope) (items []any, er
 		return nil, g.mapPage(ctx, p, s)
 	}
 	err = g.question.items.each(ctx, p.body, s, func(v any) error {
+		g.note(v)
 		items = append(items, v)
 		return nil
 	})
@@ -101,12 +115,39 @@ func (g *gathering) read(ctx context.Context, p *page, s scope) (items []any, er
 // about asks about an item, and maps what is said.
 func (g *gathering) about(ctx context.Context, item any, s scope) error {
 	s = s.with("item", item)
-	err := g.call(ctx, &g.question.each, turn{scope: s}, func(p *page, _ *url.URL) error { return g.mapPage(ctx, p, s) })
+	err := g.call(ctx, &g.question.each, turn{scope: s}, func(p *page, _ *url.URL) error {
+		if p.empty {
+			return g.mapNothing(ctx, p, s)
+		}
+		return g.mapPage(ctx, p, s)
+	})
 	if err == nil {
 		g.failing = 0
 		return nil
 	}
 	return g.skipItem(err, nameIn(item))
+}
+
+// mapNothing has the mapping, which gets null, make an order of the item alone. An order
+// without an id, or a mapping that fails, is none: the item is skipped.
+func (g *gathering) mapNothing(ctx context.Context, p *page, s scope) error {
+	var made []any
+	err := g.question.mapping.each(ctx, nil, s.with("status", p.status), func(v any) error {
+		object, _ := v.(map[string]any)
+		if id, ok := plainText(object["order_id"]); ok && strings.TrimSpace(id) != "" {
+			made = append(made, v)
+		}
+		return nil
+	})
+	if err != nil && ctx.Err() == nil {
+		return nil //nolint:nilerr // there is nothing to be mapped
+	}
+	for _, v := range made {
+		if err == nil {
+			err = g.add(v)
+		}
+	}
+	return err
 }
 
 // maxFailing is how many items in a row may fail before it is the provider that fails.
@@ -139,6 +180,13 @@ func (g *gathering) skip(err error, p clients.Problem) {
 	}
 	if p.Unread = true; len(g.partial) < most {
 		g.partial = append(g.partial, p)
+	}
+}
+
+// note adds a part of a page to what is compared with the pages before.
+func (g *gathering) note(v any) {
+	if g.seen != nil {
+		g.contents = g.contents*31 + digest(g.seen.seed, v)
 	}
 }
 
@@ -194,6 +242,7 @@ func (g *gathering) add(v any) error {
 	if err := g.kept.Use(orderBytes(v)); err != nil {
 		return err
 	}
+	g.note(v)
 	if g.told != nil {
 		g.told(v)
 	}

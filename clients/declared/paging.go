@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
+	"hash/maphash"
 	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/itchyny/gojq"
 )
 
 // The ways in which an answer goes on.
@@ -17,21 +19,24 @@ const (
 	byCursor = "cursor" // each page tells where the next begins
 	byPage   = "page"   // pages are numbered
 	byOffset = "offset" // a page begins behind so many items
-	byLink   = "link"   // the header Link has the address (RFC 8288)
+	byLink   = "link"   // the header Link (RFC 8288), or the answer, has the address
 )
+
+// followPath is the value of the key follow.
+const followPath = "path"
 
 var pagings = []string{byCursor, byPage, byOffset, byLink}
 
 // pager is a paging, compiled.
 type pager struct {
 	paging
-	next, items, total, pages, more *program
+	next, items, total, pages, more, nextURL *program
 }
 
 func (c *compiler) paging(key string, p paging) pager {
 	g := pager{
 		paging: p, next: c.optional(key+".next", p.Next), items: c.optional(key+".items", p.Items), total: c.optional(key+".total", p.Total),
-		pages: c.optional(key+".pages", p.Pages), more: c.optional(key+".more", p.More),
+		pages: c.optional(key+".pages", p.Pages), more: c.optional(key+".more", p.More), nextURL: c.optional(key+".next_url", p.NextURL),
 	}
 	switch p.By {
 	case "":
@@ -68,10 +73,15 @@ func (c *compiler) paging(key string, p paging) pager {
 		{"total", p.Total, []string{byOffset}},
 		{"items", p.Items, []string{byPage, byOffset}},
 		{"more", p.More, []string{byPage, byOffset}},
+		{"next_url", p.NextURL, []string{byLink}},
+		{"follow", p.Follow, []string{byLink}},
 	} {
 		if only.text != "" && slices.Contains(pagings, p.By) && !slices.Contains(only.by, p.By) {
 			c.wrong.Add(key+"."+only.name, `has no effect: it goes with by = "%s"`, strings.Join(only.by, `" or "`))
 		}
+	}
+	if p.Follow != "" && p.Follow != followPath {
+		c.wrong.Add(key+".follow", `must be "path", for links of which only path and query are followed, not %.40q`, p.Follow)
 	}
 	if p.MaxPages < 1 {
 		c.wrong.Add(key+".max_pages", "must be 1 or more")
@@ -108,9 +118,10 @@ func (g *pager) start(s scope) scope {
 // turn is where the next page is: its scope, or its address. Done tells that there is
 // none.
 type turn struct {
-	scope scope
-	url   *url.URL
-	done  bool
+	scope  scope
+	url    *url.URL
+	cursor string // that leads there, "" for none
+	done   bool
 }
 
 // after is the turn behind a page that was asked for at address with s.
@@ -121,7 +132,7 @@ func (g *pager) after(ctx context.Context, page *page, address *url.URL, s scope
 	case byPage, byOffset:
 		return g.afterNumber(ctx, page, s)
 	case byLink:
-		return afterLink(page.header, address, s)
+		return g.afterLink(ctx, page, address, s)
 	}
 	return turn{done: true}, nil
 }
@@ -141,10 +152,7 @@ func (g *pager) afterCursor(ctx context.Context, page *page, s scope) (turn, err
 	if !ok {
 		return turn{}, fmt.Errorf("paging.next is %s, where a cursor was expected", withArticle(next))
 	}
-	if before, _ := plainText(s.value("cursor")); before == cursor {
-		return turn{}, errors.New("the provider sends the same cursor again and again")
-	}
-	return turn{scope: s.with("cursor", cursor)}, nil
+	return turn{scope: s.with("cursor", cursor), cursor: cursor}, nil
 }
 
 func (g *pager) afterNumber(ctx context.Context, page *page, s scope) (turn, error) {
@@ -202,21 +210,109 @@ func (g *pager) count(ctx context.Context, name string, p *program, page *page, 
 	return n, true, nil
 }
 
-// afterLink follows the link whose relation is next (RFC 8288). Credentials go with it,
-// so that it may lead nowhere else.
-func afterLink(header http.Header, address *url.URL, s scope) (turn, error) {
-	target, ok := nextLink(header.Values("Link"))
+// afterLink follows the link whose relation is next (RFC 8288), or the address in the
+// answer. Credentials go with it, so that it may lead to no other host; with follow =
+// "path" the host that it names does not matter.
+func (g *pager) afterLink(ctx context.Context, page *page, address *url.URL, s scope) (turn, error) {
+	target, ok := nextLink(page.header.Values("Link"))
+	if g.nextURL != nil {
+		v, err := g.nextURL.one(ctx, page.body, s)
+		if err != nil {
+			return turn{}, fmt.Errorf("paging.next_url: %w", err)
+		}
+		if ok = !blank(v) && v != false; ok {
+			if target, ok = v.(string); !ok {
+				return turn{}, fmt.Errorf("paging.next_url is %s, where a URL was expected", withArticle(v))
+			}
+		}
+	}
 	if !ok {
 		return turn{done: true}, nil
 	}
-	next, err := address.Parse(target)
-	if err != nil || next.Scheme != address.Scheme || next.Host != address.Host {
+	next, err := address.Parse(strings.TrimSpace(target))
+	if err != nil {
+		return turn{}, errors.New("the link to the next page is no URL")
+	}
+	if g.Follow != followPath && !sameHost(next, address) {
 		return turn{}, errors.New("the link to the next page leads to another host")
 	}
-	if next.String() == address.String() {
-		return turn{}, errors.New("the link to the next page leads to the same page")
+	return turn{scope: s, url: &url.URL{Scheme: address.Scheme, Host: address.Host, Path: next.Path, RawPath: next.RawPath, RawQuery: next.RawQuery}}, nil
+}
+
+// sameHost compares as RFC 3986, section 6.2, has it: without case, and with the scheme's
+// port where none is named.
+func sameHost(a, b *url.URL) bool {
+	port := func(u *url.URL) string {
+		switch {
+		case u.Port() != "":
+			return u.Port()
+		case u.Scheme == "http":
+			return "80"
+		}
+		return "443"
 	}
-	return turn{scope: s, url: next}, nil
+	return a.Scheme == b.Scheme && strings.EqualFold(a.Hostname(), b.Hostname()) && port(a) == port(b)
+}
+
+// visited are the pages of one question that came before. A provider that sends one of
+// them again would do so for ever.
+type visited struct {
+	seed     maphash.Seed
+	cursors  map[string]bool
+	urls     map[string]bool
+	contents map[uint64]int // numbers of pages
+}
+
+func newVisited() *visited {
+	return &visited{seed: maphash.MakeSeed(), cursors: map[string]bool{}, urls: map[string]bool{}, contents: map[uint64]int{}}
+}
+
+// again says what was there before: what a page holds, or where it leads. It is "" for
+// what is new. Contents are 0 where there are none: they may repeat.
+func (v *visited) again(number int, contents uint64, address *url.URL, next turn) string {
+	v.urls[address.String()] = true
+	before := v.contents[contents]
+	switch {
+	case next.done && before == 0:
+		return ""
+	case contents != 0 && before > 0:
+		return fmt.Sprintf("page %d holds what page %d held", number, before)
+	case next.cursor != "" && v.cursors[next.cursor]:
+		return fmt.Sprintf("page %d leads to a cursor that came before", number)
+	case next.url != nil && v.urls[next.url.String()]:
+		return fmt.Sprintf("page %d links to a page that came before", number)
+	}
+	if contents != 0 {
+		v.contents[contents] = number
+	}
+	if next.cursor != "" {
+		v.cursors[next.cursor] = true
+	}
+	return ""
+}
+
+// digest is equal for equal values, and hardly ever for others.
+func digest(seed maphash.Seed, v any) uint64 {
+	var h maphash.Hash
+	h.SetSeed(seed)
+	switch v := v.(type) {
+	case map[string]any:
+		sum := uint64(len(v)) + 1
+		for name, v := range v { // in no order
+			sum += maphash.String(seed, name)*31 ^ digest(seed, v)
+		}
+		maphash.WriteComparable(&h, sum)
+	case []any:
+		for _, v := range v {
+			maphash.WriteComparable(&h, digest(seed, v))
+		}
+	case string:
+		_, _ = h.WriteString(v)
+	default:
+		text, _ := plainText(v)
+		_, _ = fmt.Fprint(&h, gojq.TypeOf(v), text, v == true)
+	}
+	return h.Sum64()
 }
 
 // links finds <address>; parameters in a header Link. An address may have commas in it.

@@ -167,6 +167,10 @@ type paging struct {
 	Total string `toml:"total"`
 	Pages string `toml:"pages"`
 	More  string `toml:"more"`
+	// NextURL is the address of the next page in an answer, a jq program, instead of the
+	// header Link; Follow is "path" where only path and query of an address are followed.
+	NextURL string `toml:"next_url"`
+	Follow  string `toml:"follow"`
 	// MaxPages bounds them.
 	MaxPages int `toml:"max_pages"`
 }
