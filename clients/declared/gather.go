@@ -131,6 +131,7 @@ func (g *gathering) about(ctx context.Context, item any, s scope) error {
 // mapNothing has the mapping, which gets null, make an order of the item alone. An order
 // without an id, or a mapping that fails, is none: the item is skipped.
 func (g *gathering) mapNothing(ctx context.Context, p *page, s scope) error {
+	g.noteFirst(p, s)
 	var made []any
 	err := g.question.mapping.each(ctx, nil, s.with("status", p.status), func(v any) error {
 		object, _ := v.(map[string]any)
@@ -140,7 +141,7 @@ func (g *gathering) mapNothing(ctx context.Context, p *page, s scope) error {
 		return nil
 	})
 	if err != nil && ctx.Err() == nil {
-		return nil //nolint:nilerr // there is nothing to be mapped
+		return nil // there is nothing to be mapped
 	}
 	for _, v := range made {
 		if err == nil {
@@ -190,12 +191,17 @@ func (g *gathering) note(v any) {
 	}
 }
 
-// mapPage adds the orders that the mapping makes of a page.
-func (g *gathering) mapPage(ctx context.Context, p *page, s scope) error {
-	s = s.with("status", p.status)
+// noteFirst keeps the page that is mapped where only the first is requested.
+func (g *gathering) noteFirst(p *page, s scope) {
 	if g.first != nil {
 		g.first.page, g.first.item = p, s.value("item")
 	}
+}
+
+// mapPage adds the orders that the mapping makes of a page.
+func (g *gathering) mapPage(ctx context.Context, p *page, s scope) error {
+	s = s.with("status", p.status)
+	g.noteFirst(p, s)
 	err := g.question.mapping.each(ctx, p.body, s, func(v any) error {
 		if several, ok := v.([]any); ok {
 			for _, v := range several {
