@@ -75,9 +75,6 @@ func (g *gathering) page(ctx context.Context, a *ask, r clients.Response, s scop
 	if err != nil {
 		return nil, err
 	}
-	if g.first != nil {
-		g.first.taken = append(g.first.taken, g.client.taken(body)...)
-	}
 	g.client.hide(body)
 	p := &page{status: r.Status, header: r.Header, body: body}
 	v, err := judge(ctx, a.rules, r.Status, body, s)

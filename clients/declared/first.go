@@ -15,9 +15,8 @@ type First struct {
 
 	query clients.Query
 	op    string
-	page  *page    // the one that was mapped; nil where none was
-	item  any      // what it was asked about
-	taken []string // what redact took out of answers, which may stand elsewhere in them
+	page  *page // the one that was mapped; nil where none was
+	item  any   // what it was asked about
 }
 
 // First asks as [Client.Orders] does, and makes no further call behind the first page; of

@@ -31,21 +31,3 @@ func (c *Client) hide(v any) {
 		}
 	}
 }
-
-// taken are the texts that hide takes out of an answer, in no particular order.
-func (c *Client) taken(v any) (texts []string) {
-	switch v := v.(type) {
-	case map[string]any:
-		for name, value := range v {
-			if text, ok := plainText(value); ok && c.hidden[foldName(name)] {
-				texts = append(texts, text)
-			}
-			texts = append(texts, c.taken(value)...)
-		}
-	case []any:
-		for _, e := range v {
-			texts = append(texts, c.taken(e)...)
-		}
-	}
-	return texts
-}

@@ -42,7 +42,7 @@ func (a *app) saveSample(ctx context.Context, p config.Provider, client *declare
 	if err := a.checkAgain(ctx, p.Name); err != nil {
 		return nil, errors.Join(fmt.Errorf("with it %s would be wrong, and is as it was: %w", path, err), replaceFile(path, before))
 	}
-	return &savedSample{File: path, Name: name, Orders: sample.Orders, Replaced: append([]string{}, sample.Replaced...)}, nil
+	return &savedSample{File: path, Name: name, Orders: sample.Orders}, nil
 }
 
 // checkAgain loads the configuration anew, and tries the samples of a provider.

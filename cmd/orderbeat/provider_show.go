@@ -54,10 +54,9 @@ type triedProblem struct {
 
 // savedSample is a sample that was added to a declaration.
 type savedSample struct {
-	File     string   `json:"file"`
-	Name     string   `json:"name"`
-	Orders   int      `json:"orders"`
-	Replaced []string `json:"replaced"`
+	File   string `json:"file"`
+	Name   string `json:"name"`
+	Orders int    `json:"orders"`
 }
 
 func questionOf(q clients.Query) jobs.Question {
@@ -109,8 +108,7 @@ func (a *app) printTry(r tryReport, asJSON bool) error {
 	}
 	if s := r.Sample; s != nil {
 		fmt.Fprintf(a.stdout, "\nsample %q is added to %s, and right: %s\n", plain(s.Name), s.File, count(s.Orders, "order"))
-		fmt.Fprintf(a.stdout, "  replaced in it: %s\n", plain(orDash(strings.Join(s.Replaced, ", "))))
-		fmt.Fprintln(a.stdout, "  Look it over before you commit it: what is personal and looks like nothing of the kind is still there.")
+		fmt.Fprintln(a.stdout, "  Review it before you commit it: secrets are redacted, personal data is not.")
 	}
 	return nil
 }

@@ -31,9 +31,8 @@ Tokens are those of the worker, where there is a database.
 What is secret, by its name or its look, is REDACTED where it is shown; the mapping sees it,
 unless the declaration's redact names it.
 
---save-sample adds the answer to the declaration as a sample, for orderbeat check to try.
-Secrets are taken out of it, lists are cut to three elements, and what looks personal is
-replaced: look it over before it goes anywhere.
+--save-sample adds the answer to the declaration as a sample, for orderbeat check to try: as
+it came, with secrets redacted. Personal data is still in it: review it before you commit it.
 
 Exit status: 0 orders came, or there are none; 1 the call or the mapping failed.`,
 		Example: `  orderbeat provider try acme
