@@ -42,6 +42,8 @@ type Advice struct {
 	// Unmapped lists, sorted, the values of the answer that could not be read, as
 	// "path: value". It alone makes no change.
 	Unmapped []string `json:"unmapped,omitempty"`
+	// Unread are the fields that could not be read. It is not stored.
+	Unread Unread `json:"-"`
 }
 
 // AdviceLine is what an advice says of one line of one order.

@@ -116,7 +116,8 @@ type Problem struct {
 	Code    string
 	Message string
 	// Unread tells that the order stands in the answer and could not be read, or asked
-	// for: it is not among [Answer.Orders], and stays as it is stored.
+	// for: it is not among [Answer.Orders], and stays as it is stored. One of which single
+	// values could not be read, or contradict each other, is among them: see [Order.Unread].
 	Unread bool
 }
 

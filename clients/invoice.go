@@ -34,6 +34,8 @@ type Invoice struct {
 	// Unmapped lists, sorted, the values of the answer that could not be read, as
 	// "path: value". It alone makes no change.
 	Unmapped []string `json:"unmapped,omitempty"`
+	// Unread are the fields that could not be read. It is not stored.
+	Unread Unread `json:"-"`
 }
 
 // InvoiceLine is what an invoice says of one line of one order. Amounts and quantities

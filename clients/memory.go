@@ -148,6 +148,9 @@ type Meter struct {
 // NewMeter makes a meter of the context's budget.
 func NewMeter(ctx context.Context) *Meter { return &Meter{ctx: ctx, budget: BudgetOf(ctx)} }
 
+// Another makes a meter of the same budget, for what is freed earlier.
+func (m *Meter) Another() *Meter { return &Meter{ctx: m.ctx, budget: m.budget} }
+
 // meterStep is how much is charged at once, in bytes.
 const meterStep = 64 << 10
 

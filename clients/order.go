@@ -26,6 +26,8 @@ type Order struct {
 	// Unmapped lists, sorted, the values of the answer that could not be read, as
 	// "path: value". It alone makes no change.
 	Unmapped []string `json:"unmapped,omitempty"`
+	// Unread are the fields that could not be read. It is not stored.
+	Unread Unread `json:"-"`
 	// Stated is the status that the provider states for the order itself, where that is
 	// neither Status nor "". It is not stored: it is for those who check a mapping.
 	Stated Status `json:"-"`
@@ -50,6 +52,8 @@ type Line struct {
 	Amounts
 	Schedule   []ScheduleLine `json:"schedule"`
 	Despatches []Despatch     `json:"despatches"`
+	// Unread are the fields that could not be read. It is not stored.
+	Unread Unread `json:"-"`
 }
 
 // Amounts says how much of something is in which state. A unit is in one state

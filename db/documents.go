@@ -24,6 +24,9 @@ type document struct {
 	fingerprint [16]byte
 	text        string // JSON
 	rows        documentRows
+	// merged is the document with what is stored of what could not be read of it; nil where
+	// everything could.
+	merged func(stored string) (document, error)
 }
 
 // documentRows are a document's own columns and those of its lines.
@@ -93,10 +96,23 @@ func (t *tx) storeDocuments(o *jobs.Outcome, list []document) (news []newDocumen
 			}
 		}
 		before, known := stored[d.documentKind][d.id]
-		if known && (asked < before.changedAt && before.changedAt <= now || bytes.Equal(before.fingerprint, d.fingerprint[:])) {
-			continue // it tells what was, or what is stored
+		if known && asked < before.changedAt && before.changedAt <= now {
+			continue // it tells what was
 		}
-		if err := t.storeDocument(o, d, known, asked); err != nil {
+		if known && d.merged != nil {
+			if *d, err = d.merged(before.text); err != nil {
+				return nil, fmt.Errorf("%s %s: %w", d.name, d.id, err)
+			}
+		}
+		same := known && bytes.Equal(before.fingerprint, d.fingerprint[:])
+		if same && before.text == d.text {
+			continue
+		}
+		changedAt := asked
+		if same { // but for what could not be read of it
+			changedAt = before.changedAt
+		}
+		if err := t.storeDocument(o, d, known, changedAt); err != nil {
 			return nil, fmt.Errorf("%s %s: %w", d.name, d.id, err)
 		}
 		if known {
@@ -175,9 +191,30 @@ func adviceDocument(a *clients.Advice) document {
 	if unnamed {
 		d.bill = string(a.BillOfLading)
 	}
+	if a.Unread != 0 {
+		d.merged = func(stored string) (document, error) { return mergedDocument(stored, a, a.KeepStored, adviceDocument) }
+	}
 	return d
 }
 
 func invoiceDocument(i *clients.Invoice) document {
-	return document{documentKind: &invoices, id: i.Number, orders: i.OrderIDs(), fingerprint: i.Fingerprint(), rows: invoiceRows(i)}
+	d := document{documentKind: &invoices, id: i.Number, orders: i.OrderIDs(), fingerprint: i.Fingerprint(), rows: invoiceRows(i)}
+	if i.Unread != 0 {
+		d.merged = func(stored string) (document, error) { return mergedDocument(stored, i, i.KeepStored, invoiceDocument) }
+	}
+	return d
+}
+
+// mergedDocument makes a document ready after it took what could not be read of it from what
+// is stored.
+func mergedDocument[T any](text string, content *T, keepStored func(stored *T), ready func(*T) document) (document, error) {
+	var stored T
+	if err := json.Unmarshal([]byte(text), &stored); err != nil {
+		return document{}, err
+	}
+	keepStored(&stored)
+	d := ready(content)
+	var err error
+	d.text, err = encode(content)
+	return d, err
 }

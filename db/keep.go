@@ -3,6 +3,7 @@ package db
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"database/sql"
 	"encoding/json"
 	"fmt"
@@ -27,19 +28,43 @@ type observed struct {
 // pages of the file. Of an order that is told twice, the last word counts.
 func observe(o *jobs.Outcome) ([]observed, error) {
 	list := make([]observed, 0, len(o.Orders))
-	var document []byte
+	var buf []byte
 	for i := range o.Orders {
 		order := &o.Orders[i]
 		if order.Provider != o.Provider || order.Account != o.Account || order.OrderID == "" {
 			return nil, fmt.Errorf("order %.80q of %.80q %.80q is not one of %s %s",
 				order.OrderID, order.Provider, order.Account, o.Provider, o.Account)
 		}
-		document = order.AppendJSON(document[:0])
-		list = append(list, observed{Order: order, fingerprint: order.Fingerprint(o.Volatile), document: string(document)})
+		list = append(list, observed{Order: order})
+		buf = list[i].encode(o.Volatile, buf)
 	}
 	slices.Reverse(list)
 	slices.SortStableFunc(list, func(a, b observed) int { return cmp.Compare(a.OrderID, b.OrderID) })
 	return slices.CompactFunc(list, func(a, b observed) bool { return a.OrderID == b.OrderID }), nil
+}
+
+// encode makes the order's document, in buf, and its fingerprint. The fingerprint is of what
+// could not be read, too, so that an order is stored again when that alone differs.
+func (o *observed) encode(volatile []string, buf []byte) []byte {
+	buf = o.AppendJSON(buf[:0])
+	o.document = string(buf)
+	o.fingerprint = o.Fingerprint(volatile)
+	if len(o.Unmapped) > 0 {
+		sum := sha256.Sum256(fmt.Appendf(o.fingerprint[:], "%q", o.Unmapped))
+		o.fingerprint = [16]byte(sum[:16])
+	}
+	return buf
+}
+
+// keepStored takes what could not be read of an order from what is stored.
+func (t *tx) keepStored(o *jobs.Outcome, order *observed) error {
+	var stored clients.Order
+	if err := t.row(documentSQL, []any{o.Provider, o.Account, order.OrderID}, jsonInto{&stored}, &stored.NextPromisedOn); err != nil {
+		return err
+	}
+	order.KeepStored(&stored)
+	order.encode(o.Volatile, nil)
+	return nil
 }
 
 // known is what is stored of an order that is observed again.
@@ -67,6 +92,11 @@ func (t *tx) keep(o *jobs.Outcome, list []observed, traceparent string) (tally j
 	for i := range list {
 		order := &list[i]
 		before, ok := stored[order.OrderID]
+		if ok && order.AnyUnread() {
+			if err := t.keepStored(o, order); err != nil {
+				return jobs.Tally{}, fmt.Errorf("order %s: %w", order.OrderID, err)
+			}
+		}
 		switch {
 		case !ok:
 			tally.Created++

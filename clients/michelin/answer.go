@@ -4,6 +4,8 @@ import (
 	"io"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"orderbeat/clients"
 )
 
@@ -17,7 +19,7 @@ const documentID = "C1"
 func decode(meter *clients.Meter, body io.Reader, provider, account string) (clients.Answer, error) {
 	d := decoder{
 		reader:   newReader(meter, body, "an EDIWheel C1 document"),
-		provider: provider, account: account, byID: map[string]int{}, mapper: mapper{meter: meter},
+		provider: provider, account: account, byID: map[string]int{}, lines: newLineSets(orderLines),
 	}
 	if err := d.read("referencedOrder", d.order, d.member); err != nil {
 		return clients.Answer{}, err
@@ -31,6 +33,9 @@ func decode(meter *clients.Meter, body io.Reader, provider, account string) (cli
 	if !d.identified && !d.listed {
 		return clients.Answer{}, d.wrong("it has neither a documentID nor a referencedOrder")
 	}
+	for i, set := range d.lines.byIndex {
+		d.answer.Orders[i].Lines = set.rest()
+	}
 	for i := range d.answer.Orders {
 		d.answer.Orders[i].Normalize()
 	}
@@ -39,14 +44,15 @@ func decode(meter *clients.Meter, body io.Reader, provider, account string) (cli
 
 type decoder struct {
 	reader
+	wire              wireOrder // used again for every entry
 	provider, account string
 	answer            clients.Answer
 	byID              map[string]int // index into answer.Orders
-	identified        bool           // there is a documentID
-	mapper            mapper
+	lines             lineSets[clients.Line]
+	identified        bool // there is a documentID
 }
 
-func (d *decoder) member(name string, value node) error {
+func (d *decoder) member(name string, value jsontext.Value) error {
 	if !strings.EqualFold(name, "documentID") {
 		return nil
 	}
@@ -56,26 +62,43 @@ func (d *decoder) member(name string, value node) error {
 
 // order maps one entry and puts it together with earlier ones of the same number:
 // the worldwide variant of the document has one entry for each line.
-func (d *decoder) order(n node) error {
+func (d *decoder) order(entry jsontext.Value) error {
 	m := &d.mapper
-	m.begin(n)
+	w := &d.wire
+	if err := d.begin(entry, w); err != nil {
+		return err
+	}
 	o := clients.Order{Provider: d.provider, Account: d.account}
-	trouble := m.order(&o)
+	trouble := m.order(w, &o)
 	if trouble.failed() {
 		d.partial(&o, trouble.code, trouble.message())
 	}
 	at, known := d.byID[o.OrderID]
+	into := &o
 	switch {
 	case o.OrderID == "":
 		if !trouble.failed() {
 			d.partial(&o, "", "the order has no supplier order number")
 		}
 	case known:
-		merge(&d.answer.Orders[at], &o)
+		into = &d.answer.Orders[at]
+		later(m, &into.OrderedOn, o.OrderedOn, w.OrderDate.at)
+		later(m, &into.Reference, o.Reference, w.Reference.at)
+		later(m, &into.Method, o.Method, w.Method.at)
+		into.Unread |= o.Unread
+		m.contradict(d.lines.further(at, into.Lines, o.Lines, m.use))
 	case trouble.failed() && len(o.Lines) == 0: // there is nothing to tell about it
 	default:
-		d.byID[o.OrderID] = len(d.answer.Orders)
+		at = len(d.answer.Orders)
+		d.byID[o.OrderID] = at
+		m.contradict(d.lines.first(at, o.Lines, m.use))
 		d.answer.Orders = append(d.answer.Orders, o)
+		into = &d.answer.Orders[at]
+	}
+	unmapped, message := m.report()
+	into.Unmapped = append(into.Unmapped, unmapped...)
+	if message != "" && m.use(problemBytes+len(message)) {
+		d.answer.Partial = append(d.answer.Partial, clients.Problem{OrderID: o.OrderID, Reference: string(o.Reference), Message: message, Unread: true})
 	}
 	return nil
 }
@@ -84,13 +107,4 @@ func (d *decoder) partial(o *clients.Order, code, message string) {
 	d.answer.Partial = append(d.answer.Partial, clients.Problem{
 		OrderID: o.OrderID, Reference: string(o.Reference), Code: shorten(code), Message: message,
 	})
-}
-
-// merge adds what a further entry tells of an order.
-func merge(into, further *clients.Order) {
-	keep(&into.Reference, further.Reference)
-	keep(&into.OrderedOn, further.OrderedOn)
-	keep(&into.Method, further.Method)
-	into.Lines = append(into.Lines, further.Lines...)
-	into.Unmapped = append(into.Unmapped, further.Unmapped...)
 }

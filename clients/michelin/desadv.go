@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"orderbeat/clients"
 )
 
@@ -72,7 +74,7 @@ func (c *Client) consignee(a clients.Account) *party {
 func decodeAdvices(meter *clients.Meter, body io.Reader, provider, account string) (clients.Answer, error) {
 	d := adviceDecoder{
 		reader:   newReader(meter, body, "an EDIWheel C1 despatch advice"),
-		provider: provider, account: account, byID: map[string]int{}, mapper: mapper{meter: meter},
+		provider: provider, account: account, byID: map[string]int{}, lines: newLineSets(adviceLines),
 	}
 	if err := d.read("desadv", d.advice, d.member); err != nil {
 		return clients.Answer{}, err
@@ -89,6 +91,9 @@ func decodeAdvices(meter *clients.Meter, body io.Reader, provider, account strin
 	if err := d.complete(); err != nil {
 		return clients.Answer{}, err
 	}
+	for i, set := range d.lines.byIndex {
+		d.answer.Advices[i].Lines = set.rest()
+	}
 	for i := range d.answer.Advices {
 		d.answer.Advices[i].Normalize()
 	}
@@ -97,27 +102,23 @@ func decodeAdvices(meter *clients.Meter, body io.Reader, provider, account strin
 
 type adviceDecoder struct {
 	reader
+	wire              wireAdvice // used again for every entry
 	provider, account string
 	answer            clients.Answer
 	byID              map[string]int // index into answer.Advices
-	identified        bool           // its messageType is there
-	mapper            mapper
+	lines             lineSets[clients.AdviceLine]
+	identified        bool // its messageType is there
 }
 
-func (d *adviceDecoder) member(name string, value node) error {
+func (d *adviceDecoder) member(name string, value jsontext.Value) error {
 	if strings.EqualFold(name, "envelopeHeader") {
-		for c := value.members(); c.next(); {
-			if err := d.envelope(string(c.name), c.value); err != nil {
-				return err
-			}
-		}
-		return nil
+		return eachMember(value, d.envelope)
 	}
 	return d.envelope(name, value)
 }
 
 // envelope reads a member of envelopeHeader, which may stand beside it as well.
-func (d *adviceDecoder) envelope(name string, value node) error {
+func (d *adviceDecoder) envelope(name string, value jsontext.Value) error {
 	switch {
 	case strings.EqualFold(name, "documentID"):
 		return d.is("documentID", value, documentID)
@@ -125,36 +126,53 @@ func (d *adviceDecoder) envelope(name string, value node) error {
 		d.identified = true
 		return d.is("messageType", value, "desadv")
 	case strings.EqualFold(name, "numberOfMessages"):
-		d.count(value)
+		d.count(value, &d.answer)
 	}
 	return nil
 }
 
-// advice maps one advice. One that is told in several parts is put together.
-func (d *adviceDecoder) advice(n node) error {
+// advice maps one entry, and puts it together with earlier ones of the same number.
+func (d *adviceDecoder) advice(entry jsontext.Value) error {
 	m := &d.mapper
-	m.begin(n)
+	w := &d.wire
+	if err := d.begin(entry, w); err != nil {
+		return err
+	}
 	a := clients.Advice{Provider: d.provider, Account: d.account}
-	trouble := m.advice(&a)
-	d.elements++
+	trouble := m.advice(w, &a)
 	if trouble.failed() {
 		d.partial(a.AdviceID, trouble.code, trouble.message())
 	}
 	at, known := d.byID[a.AdviceID]
+	into := &a
 	switch {
 	case a.AdviceID == "":
 		if !trouble.failed() {
 			d.partial("", "", "it has no number")
 		}
 	case known:
-		into := &d.answer.Advices[at]
-		into.Lines = append(into.Lines, a.Lines...)
+		into = &d.answer.Advices[at]
+		later(m, &into.IssuedOn, a.IssuedOn, w.IssueDate.at)
+		later(m, &into.DespatchedOn, a.DespatchedOn, w.DespatchDate.at)
+		later(m, &into.ExpectedOn, a.ExpectedOn, w.ArrivalDate.at)
+		later(m, &into.Quantity, a.Quantity, w.Total.at)
+		keep(&into.Carrier, a.Carrier)
+		keep(&into.ShipTo, a.ShipTo)
 		into.Tracking = append(into.Tracking, a.Tracking...)
-		into.Unmapped = append(into.Unmapped, a.Unmapped...)
+		into.Unread |= a.Unread
+		m.contradict(d.lines.further(at, into.Lines, a.Lines, m.use))
 	case trouble.failed() && len(a.Lines) == 0: // there is nothing to tell about it
 	default:
-		d.byID[a.AdviceID] = len(d.answer.Advices)
+		at = len(d.answer.Advices)
+		d.byID[a.AdviceID] = at
+		m.contradict(d.lines.first(at, a.Lines, m.use))
 		d.answer.Advices = append(d.answer.Advices, a)
+		into = &d.answer.Advices[at]
+	}
+	unmapped, message := m.report()
+	into.Unmapped = append(into.Unmapped, unmapped...)
+	if message != "" && m.use(problemBytes+len(message)) {
+		d.answer.Partial = append(d.answer.Partial, unread(documentProblem("despatch advice", a.AdviceID, "", message)))
 	}
 	return nil
 }
@@ -169,4 +187,10 @@ func documentProblem(kind, id, code, message string) clients.Problem {
 		kind += " " + fmt.Sprintf("%.40s", id)
 	}
 	return clients.Problem{Code: shorten(code), Message: kind + ": " + message}
+}
+
+// unread is a problem of what stands in the answer and could not be read.
+func unread(p clients.Problem) clients.Problem {
+	p.Unread = true
+	return p
 }

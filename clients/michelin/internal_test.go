@@ -64,69 +64,54 @@ func clone(o clients.Order) clients.Order {
 	return o
 }
 
-// FuzzNode checks the reading of JSON text against encoding/json.
-func FuzzNode(f *testing.F) {
+// FuzzText checks the reading of texts and numbers, and the places of what is neither, against
+// encoding/json.
+func FuzzText(f *testing.F) {
 	for _, s := range []string{
-		`{"a":1,"b":[true,null,{"c":"}\"]"}],"":-0.5e3}`, `[]`, `{ }`, `"x"`, ` [ 1 , "2" ] `, `{"a":{"a":{"a":[[[{}]]]}}}`, `"ü\u00fc"`,
+		`{"a":1,"b":[true,null,{"c":"}\"]"}],"":-0.5e3}`, `[]`, `{ }`, `"x"`, ` [ 1 , "2" ] `, `{"a":{"a":{"a":[[[{}]]]}}}`, `"ü\u00fc"`, `"\ud800"`,
 	} {
 		f.Add([]byte(s))
 	}
-	f.Fuzz(func(t *testing.T, text []byte) {
+	f.Fuzz(func(t *testing.T, value []byte) {
 		var want any
-		dec := json.NewDecoder(bytes.NewReader(text))
+		dec := json.NewDecoder(bytes.NewReader(value))
 		dec.UseNumber()
-		if !json.Valid(text) || dec.Decode(&want) != nil {
+		if !json.Valid(value) || dec.Decode(&want) != nil {
 			return
 		}
-		if got := tree(node(bytes.TrimSpace(text))); !reflect.DeepEqual(got, want) {
-			t.Errorf("got %#v, want %#v", got, want)
+		var w struct {
+			A text `json:"a"`
+		}
+		entry := slices.Concat([]byte(`{"x":[{}],"a" : `), value, []byte("}"))
+		if err := unmarshal(entry, &w); err != nil {
+			t.Fatal(err)
+		}
+		switch v := want.(type) {
+		case nil, string:
+			if s, _ := v.(string); w.A.bad || w.A.s != strings.TrimSpace(s) {
+				t.Errorf("got %+v, want %q", w.A, v)
+			}
+		case json.Number:
+			got, err := json.Number(w.A.s).Float64()
+			if want, wrong := v.Float64(); wrong == nil && (err != nil || got != want) {
+				t.Errorf("got %+v, want %s", w.A, v)
+			}
+		default:
+			found := locate(entry, []note{{w.A.at, "why"}})
+			if !w.A.bad || len(found) != 1 || found[0].path != "a" || string(entry[w.A.at.from:w.A.at.to]) != string(bytes.TrimSpace(value)) {
+				t.Errorf("got %+v at %+v, want it marked", w.A, found)
+			}
 		}
 	})
 }
 
-// tree is a node as encoding/json would decode it.
-func tree(n node) any {
-	switch n.kind() {
-	case '{':
-		m := map[string]any{}
-		for c := n.members(); c.next(); {
-			var name string
-			if err := json.Unmarshal(slices.Concat([]byte{'"'}, c.name, []byte{'"'}), &name); err != nil {
-				return err
-			}
-			m[name] = tree(c.value)
-		}
-		return m
-	case '[':
-		list := []any{}
-		for c := n.each(); c.next(); {
-			list = append(list, tree(c.value))
-		}
-		return list
-	case '"':
-		var s string
-		if err := json.Unmarshal(n, &s); err != nil {
-			return err
-		}
-		if text, ok := n.text(); !ok || text != strings.TrimSpace(s) {
-			return fmt.Errorf("text is %q", text)
-		}
-		return s
-	case 't', 'f':
-		return n.kind() == 't'
-	case 'n':
-		return nil
-	}
-	return json.Number(n)
-}
-
-func TestPathsOfNodes(t *testing.T) {
-	root := node(`{"a":[{"b":1},{"b" : {"c":[10,"x"]}}],"d":null}`)
-	for text, want := range map[string]string{`1}`: "a[0].b", `10`: "a[1].b.c[0]", `"x"`: "a[1].b.c[1]", `null`: "d", `{"c"`: "a[1].b"} {
-		at := bytes.Index(root, []byte(text))
-		part := root[at : at+valueLen(root[at:])]
-		if got := root.pathTo(part); got != want {
-			t.Errorf("%s: got %q, want %q", part, got, want)
+func TestPathsOfNotes(t *testing.T) {
+	entry := []byte(`{"a":[{"b":1},{"b" : {"c":[10,"x"]}}],"d":null}`)
+	for value, want := range map[string]string{`1`: "a[0].b", `10`: "a[1].b.c[0]", `"x"`: "a[1].b.c[1]", `null`: "d", `{"c":[10,"x"]}`: "a[1].b"} {
+		at := bytes.Index(entry, []byte(value))
+		got := locate(entry, []note{{span{at, at + len(value)}, "why"}})
+		if len(got) != 1 || got[0].path != want || got[0].value != strings.Trim(value, `"`) {
+			t.Errorf("%s: got %+v, want %q", value, got, want)
 		}
 	}
 }

@@ -71,7 +71,18 @@ func (c *Client) halves(ctx context.Context, q clients.Query) (clients.Answer, e
 	if err != nil {
 		return clients.Answer{}, err
 	}
-	answer.Invoices = append(answer.Invoices, more.Invoices...)
+	// One of both halves was issued anew between the two requests: the later answer counts.
+	at := make(map[string]int, len(answer.Invoices))
+	for i := range answer.Invoices {
+		at[answer.Invoices[i].Number] = i
+	}
+	for _, i := range more.Invoices {
+		if earlier, known := at[i.Number]; known {
+			answer.Invoices[earlier] = i
+		} else {
+			answer.Invoices = append(answer.Invoices, i)
+		}
+	}
 	answer.Partial = append(answer.Partial, more.Partial...)
 	return answer, nil
 }

@@ -4,6 +4,8 @@ import (
 	"io"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"orderbeat/clients"
 )
 
@@ -13,7 +15,7 @@ import (
 func decodeInvoices(meter *clients.Meter, body io.Reader, provider, account string) (clients.Answer, int, error) {
 	d := invoiceDecoder{
 		reader:   newReader(meter, body, "an EDIWheel B3 list of invoices"),
-		provider: provider, account: account, byID: map[string]int{}, mapper: mapper{meter: meter},
+		provider: provider, account: account, byID: map[string]int{}, lines: newLineSets(invoiceLines),
 	}
 	if err := d.read("invoice", d.invoice, d.member); err != nil {
 		return clients.Answer{}, 0, err
@@ -30,6 +32,9 @@ func decodeInvoices(meter *clients.Meter, body io.Reader, provider, account stri
 	if err := d.complete(); err != nil {
 		return clients.Answer{}, 0, err
 	}
+	for i, set := range d.lines.byIndex {
+		d.answer.Invoices[i].Lines = set.rest()
+	}
 	for i := range d.answer.Invoices {
 		d.answer.Invoices[i].Normalize()
 	}
@@ -38,48 +43,66 @@ func decodeInvoices(meter *clients.Meter, body io.Reader, provider, account stri
 
 type invoiceDecoder struct {
 	reader
+	wire              wireInvoice // used again for every entry
 	provider, account string
 	answer            clients.Answer
 	byID              map[string]int // index into answer.Invoices
-	identified        bool           // there is a documentID
-	mapper            mapper
+	lines             lineSets[clients.InvoiceLine]
+	identified        bool // there is a documentID
 }
 
-func (d *invoiceDecoder) member(name string, value node) error {
+func (d *invoiceDecoder) member(name string, value jsontext.Value) error {
 	switch {
 	case strings.EqualFold(name, "documentID"):
 		d.identified = true
 		return d.is("documentID", value, invoiceID)
 	case strings.EqualFold(name, "numberOfMessages"):
-		d.count(value)
+		d.count(value, &d.answer)
 	}
 	return nil
 }
 
-// invoice maps one invoice. One that is told in several parts is put together.
-func (d *invoiceDecoder) invoice(n node) error {
+// invoice maps one entry, and puts it together with earlier ones of the same number.
+func (d *invoiceDecoder) invoice(entry jsontext.Value) error {
 	m := &d.mapper
-	m.begin(n)
+	w := &d.wire
+	if err := d.begin(entry, w); err != nil {
+		return err
+	}
 	i := clients.Invoice{Provider: d.provider, Account: d.account}
-	trouble := m.invoice(&i)
-	d.elements++
+	trouble := m.invoice(w, &i)
 	if trouble.failed() {
 		d.partial(i.Number, trouble.code, trouble.message())
 	}
 	at, known := d.byID[i.Number]
+	into := &i
 	switch {
 	case i.Number == "":
 		if !trouble.failed() {
 			d.partial("", "", "it has no number")
 		}
 	case known:
-		into := &d.answer.Invoices[at]
-		into.Lines = append(into.Lines, i.Lines...)
-		into.Unmapped = append(into.Unmapped, i.Unmapped...)
+		into = &d.answer.Invoices[at]
+		later(m, &into.Type, i.Type, w.TypeCode.at)
+		later(m, &into.InvoicedOn, i.InvoicedOn, w.IssueDate.at)
+		later(m, &into.Currency, i.Currency, w.Currency.at)
+		later(m, &into.TotalAmount, i.TotalAmount, w.Summary.v.Total.at)
+		keep(&into.DueOn, i.DueOn)
+		keep(&into.ShipTo, i.ShipTo)
+		into.Unread |= i.Unread
+		m.contradict(d.lines.further(at, into.Lines, i.Lines, m.use))
 	case trouble.failed() && len(i.Lines) == 0: // there is nothing to tell about it
 	default:
-		d.byID[i.Number] = len(d.answer.Invoices)
+		at = len(d.answer.Invoices)
+		d.byID[i.Number] = at
+		m.contradict(d.lines.first(at, i.Lines, m.use))
 		d.answer.Invoices = append(d.answer.Invoices, i)
+		into = &d.answer.Invoices[at]
+	}
+	unmapped, message := m.report()
+	into.Unmapped = append(into.Unmapped, unmapped...)
+	if message != "" && m.use(problemBytes+len(message)) {
+		d.answer.Partial = append(d.answer.Partial, unread(documentProblem("invoice", i.Number, "", message)))
 	}
 	return nil
 }

@@ -1,121 +1,179 @@
 package michelin
 
-import "orderbeat/clients"
+import (
+	"fmt"
+
+	"orderbeat/clients"
+)
 
 // invoiceTypes are the OpenAPI's documentTypeCode.
 var invoiceTypes = map[string]clients.InvoiceType{
 	"380": clients.InvoiceCommercial, "381": clients.InvoiceCredit, "383": clients.InvoiceDebit,
 }
 
-// invoice reads one entry of invoice. Who pays, whom and how is left out.
-func (m *mapper) invoice(i *clients.Invoice) (trouble problem) {
-	for c := m.root.members(); c.next(); {
-		switch {
-		case c.is("error"):
-			trouble = m.problem(c.value)
-		case c.is("documentNumber"):
-			keep(&i.Number, m.text(c.value))
-		case c.is("documentTypeCode"):
-			i.Type = read(m, c.value, func(code string) (clients.InvoiceType, bool) {
-				t, known := invoiceTypes[code]
-				return t, known || code == ""
-			})
-		case c.is("issueDate"):
-			i.InvoicedOn = m.date(c.value)
-		case c.is("documentCurrency"):
-			i.Currency = clients.Text(m.text(c.value))
-		case c.is("consignee"):
-			i.ShipTo = m.partyID(c.value)
-		case c.is("paymentTerms"):
-			i.DueOn = m.due(c.value)
-		case c.is("summary"):
-			i.TotalAmount = m.total(c.value)
-		case c.is("lineLevel"):
-			for l := m.each(c.value); l.next(); {
-				if m.isObject(l.value) && m.use(lineBytes) {
-					var line clients.InvoiceLine
-					m.invoiceLine(l.value, &line, true)
-					i.Lines = append(i.Lines, line)
-				}
-			}
+// wireInvoice is one invoice of an answer. Who pays, whom and how is left out.
+type wireInvoice struct {
+	Error     object[wireProblem]                          `json:"error"`
+	Number    text                                         `json:"documentNumber"`
+	TypeCode  text                                         `json:"documentTypeCode"`
+	IssueDate text                                         `json:"issueDate"`
+	Currency  text                                         `json:"documentCurrency"`
+	Consignee object[wireParty]                            `json:"consignee"`
+	Terms     oneOrMany[wireTerms, *wireTerms]             `json:"paymentTerms"`
+	Summary   object[wireSummary]                          `json:"summary"`
+	Lines     oneOrMany[wireInvoiceLine, *wireInvoiceLine] `json:"lineLevel"`
+}
+
+type wireTerms struct {
+	Net oneOrMany[wireNet, *wireNet] `json:"paymentNet"`
+}
+
+type wireNet struct {
+	Due text `json:"paymentDueDate"`
+}
+
+type wireSummary struct {
+	Total amount `json:"totalAmount"`
+}
+
+// wireInvoiceLine is an entry of lineLevel. The OpenAPI has most of it one level down, in
+// article; either place will do.
+type wireInvoiceLine struct {
+	wireInvoiceItem
+	Article object[wireInvoiceItem] `json:"article"`
+}
+
+type wireInvoiceItem struct {
+	ID         text                                                     `json:"lineID"`
+	References oneOrMany[wireInvoiceReferences, *wireInvoiceReferences] `json:"references"`
+	IDs        object[wireArticleIDs]                                   `json:"articleIdentification"`
+	Quantity   quantity                                                 `json:"invoicedQuantity"`
+	Price      object[wirePrice]                                        `json:"priceDetails"`
+	Net        amount                                                   `json:"lineItemNetAmount"`
+	Total      amount                                                   `json:"lineItemTotalAmount"`
+}
+
+// wireInvoiceReferences are the references of a line: an object of named ones or, as
+// despatch advices have it, typed ones.
+type wireInvoiceReferences struct {
+	wireReference
+	DeliveryNote oneOrMany[wireReference, *wireReference] `json:"deliveryNoteReference"`
+	Suppliers    oneOrMany[wireReference, *wireReference] `json:"suppliersOrderReference"`
+	Buyers       oneOrMany[wireReference, *wireReference] `json:"buyerOrderReference"`
+}
+
+type wirePrice struct {
+	Net   price `json:"netUnitPrice"`
+	Gross price `json:"grossUnitPrice"`
+}
+
+func (w *wireInvoice) renew(m *clients.Meter) {
+	consignee := w.Consignee.v.Name.renewed(m)
+	*w = wireInvoice{Terms: w.Terms.renewed(m), Lines: w.Lines.renewed(m)}
+	w.Consignee.v.Name = consignee
+}
+
+func (w *wireTerms) renew(m *clients.Meter) { *w = wireTerms{w.Net.renewed(m)} }
+
+func (w *wireNet) renew(*clients.Meter) { *w = wireNet{} }
+
+func (w *wireInvoiceLine) renew(m *clients.Meter) {
+	within, beside := w.Article.v.References.renewed(m), w.References.renewed(m)
+	*w = wireInvoiceLine{}
+	w.Article.v.References, w.References = within, beside
+}
+
+func (w *wireInvoiceReferences) renew(m *clients.Meter) {
+	*w = wireInvoiceReferences{DeliveryNote: w.DeliveryNote.renewed(m), Suppliers: w.Suppliers.renewed(m), Buyers: w.Buyers.renewed(m)}
+}
+
+// invoice maps the whole entry.
+func (m *mapper) invoice(w *wireInvoice, i *clients.Invoice) problem {
+	i.Number = m.text(w.Number)
+	trouble := m.problem(&w.Error)
+	m.marked = m.count // there is nothing to keep of these
+	i.InvoicedOn, i.DueOn = m.date(w.IssueDate), m.due(&w.Terms)
+	m.mark(&i.Unread, clients.UnreadDates)
+	i.ShipTo = m.party(&w.Consignee)
+	m.mark(&i.Unread, clients.UnreadParties)
+	i.Type = parsed(m, w.TypeCode, readInvoiceType)
+	i.Currency = clients.Text(m.text(w.Currency))
+	isObject(m, &w.Summary)
+	i.TotalAmount = m.amount(w.Summary.v.Total.text)
+	m.mark(&i.Unread, clients.UnreadTerms)
+	for n := range w.Lines.list {
+		if m.use(lineBytes) {
+			i.Lines, m.ends = append(i.Lines, m.invoiceLine(&w.Lines.list[n])), append(m.ends, w.Lines.ends[n])
 		}
 	}
-	i.Unmapped = m.unmapped
+	m.loose(w.Lines.bad)
+	m.mark(&i.Unread, clients.UnreadContent)
 	return trouble
 }
 
-// due is the first day of all payments.
-func (m *mapper) due(n node) (first clients.Date) {
-	for terms := m.each(n); terms.next(); {
-		m.named(terms.value, "paymentNet", func(n node) {
-			for net := m.each(n); net.next(); {
-				m.named(net.value, "paymentDueDate", func(n node) {
-					if d := m.date(n); d != "" && (first == "" || d < first) {
-						first = d
-					}
-				})
-			}
-		})
+func readInvoiceType(code string) (t clients.InvoiceType, why string) {
+	t, known := invoiceTypes[code]
+	if !known {
+		why = "is not 380, 381 or 383"
 	}
+	return t, why
+}
+
+// due is the first day of all payments.
+func (m *mapper) due(terms *oneOrMany[wireTerms, *wireTerms]) (first clients.Date) {
+	for i := range terms.list {
+		net := &terms.list[i].Net
+		for j := range net.list {
+			if d := m.date(net.list[j].Due); d != "" && (first == "" || d < first) {
+				first = d
+			}
+		}
+		m.loose(net.bad)
+	}
+	m.loose(terms.bad)
 	return first
 }
 
-func (m *mapper) total(n node) (total clients.Amount) {
-	m.named(n, "totalAmount", func(n node) { total = m.amount(n) })
-	return total
+// invoiceLine maps what stands in article or, where there is none, beside it.
+func (m *mapper) invoiceLine(w *wireInvoiceLine) clients.InvoiceLine {
+	isObject(m, &w.Article)
+	l, beside := m.invoiceItem(&w.Article.v), m.invoiceItem(&w.wireInvoiceItem)
+	keep(&l.LineID, beside.LineID)
+	keep(&l.OrderID, beside.OrderID)
+	keep(&l.OrderLineID, beside.OrderLineID)
+	keep(&l.Reference, beside.Reference)
+	keep(&l.BillOfLading, beside.BillOfLading)
+	keep(&l.ArticleID, beside.ArticleID)
+	keep(&l.BuyerArticleID, beside.BuyerArticleID)
+	keep(&l.EAN, beside.EAN)
+	if !l.Quantity.Known {
+		l.Quantity = beside.Quantity
+	}
+	keep(&l.UnitPrice, beside.UnitPrice)
+	keep(&l.NetAmount, beside.NetAmount)
+	keep(&l.TotalAmount, beside.TotalAmount)
+	return l
 }
 
-// named calls use for the member of an object that has the name.
-func (m *mapper) named(n node, name string, use func(node)) {
-	for c := m.members(n); c.next(); {
-		if c.is(name) {
-			use(c.value)
-		}
-	}
+func (m *mapper) invoiceItem(w *wireInvoiceItem) (l clients.InvoiceLine) {
+	l.LineID = clients.Text(m.text(w.ID))
+	m.invoiceReferences(&w.References, &l)
+	l.ArticleID, l.BuyerArticleID, l.EAN = m.articleIDs(&w.IDs)
+	l.Quantity = m.credited(w.Quantity)
+	isObject(m, &w.Price)
+	l.UnitPrice = m.amount(w.Price.v.Net.text) // or the gross one, where there is none
+	keep(&l.UnitPrice, m.amount(w.Price.v.Gross.text))
+	l.NetAmount, l.TotalAmount = m.amount(w.Net.text), m.amount(w.Total.text)
+	return l
 }
 
-// invoiceLine reads an entry of lineLevel. The OpenAPI has most of it one level down, in
-// article; either place will do.
-func (m *mapper) invoiceLine(n node, l *clients.InvoiceLine, outer bool) {
-	for c := m.members(n); c.next(); {
-		switch {
-		case c.is("lineID"):
-			l.LineID = clients.Text(m.text(c.value))
-		case c.is("references"):
-			m.invoiceReferences(c.value, l)
-		case c.is("article") && outer:
-			m.invoiceLine(c.value, l, false)
-		case c.is("articleIdentification"):
-			l.ArticleID, l.BuyerArticleID, l.EAN = m.articleIDs(c.value)
-		case c.is("invoicedQuantity"):
-			l.Quantity = within(m, c.value, "quantityValue", readSigned)
-		case c.is("priceDetails"):
-			l.UnitPrice = m.unitPrice(c.value)
-		case c.is("lineItemNetAmount"):
-			l.NetAmount = m.amount(c.value)
-		case c.is("lineItemTotalAmount"):
-			l.TotalAmount = m.amount(c.value)
-		}
-	}
-}
-
-// invoiceReferences reads the references of a line: an object of named ones or, as
-// despatch advices have it, typed ones.
-func (m *mapper) invoiceReferences(n node, l *clients.InvoiceLine) {
-	for e := m.each(n); e.next(); {
-		for c := m.members(e.value); c.next(); {
-			switch {
-			case c.is("deliveryNoteReference"):
-				m.references(c.value, func(r reference) { keep(&l.BillOfLading, r.id) })
-			case c.is("suppliersOrderReference"):
-				m.references(c.value, func(r reference) { keep(&l.OrderID, r.id); keep(&l.OrderLineID, r.line) })
-			case c.is("buyerOrderReference"):
-				m.references(c.value, func(r reference) { keep(&l.Reference, r.id) })
-			}
-		}
-	}
-	m.references(n, func(r reference) {
-		switch {
+func (m *mapper) invoiceReferences(w *oneOrMany[wireInvoiceReferences, *wireInvoiceReferences], l *clients.InvoiceLine) {
+	for i := range w.list {
+		e := &w.list[i]
+		m.references(&e.DeliveryNote, func(r reference) { keep(&l.BillOfLading, r.id) })
+		m.references(&e.Suppliers, func(r reference) { keep(&l.OrderID, r.id); keep(&l.OrderLineID, r.line) })
+		m.references(&e.Buyers, func(r reference) { keep(&l.Reference, r.id) })
+		switch r := m.reference(&e.wireReference); {
 		case r.is("DQ", "BM"):
 			keep(&l.BillOfLading, r.id)
 		case r.is("VN"):
@@ -124,22 +182,15 @@ func (m *mapper) invoiceReferences(n node, l *clients.InvoiceLine) {
 		case r.is("ON"):
 			keep(&l.Reference, r.id)
 		}
-	})
-}
-
-// unitPrice is the net price or, where there is none, the gross one.
-func (m *mapper) unitPrice(n node) clients.Amount {
-	var net, gross clients.Amount
-	for c := m.members(n); c.next(); {
-		switch {
-		case c.is("netUnitPrice"):
-			net = within(m, c.value, "priceAmount", readAmount)
-		case c.is("grossUnitPrice"):
-			gross = within(m, c.value, "priceAmount", readAmount)
-		}
 	}
-	keep(&net, gross)
-	return net
+	m.loose(w.bad)
 }
 
-func (m *mapper) amount(n node) clients.Amount { return within(m, n, "amountValue", readAmount) }
+// invoiceLines says how the lines of an invoice are told apart: by what they belong to, and
+// their id.
+var invoiceLines = keyed[clients.InvoiceLine]{
+	key: func(l *clients.InvoiceLine) (string, bool) {
+		return joined(l.LineID, l.OrderID, l.OrderLineID, l.Reference, l.BillOfLading, l.ArticleID, l.BuyerArticleID, l.EAN), l.LineID != ""
+	},
+	contents: func(l *clients.InvoiceLine) string { return fmt.Sprintf("%q", *l) },
+}

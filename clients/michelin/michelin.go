@@ -8,7 +8,8 @@
 // OpenAPI). They disagree on how a question is written, so that is a setting, and
 // answers of both kinds are read.
 //
-// Start reading at [Open], then request.go, answer.go, reader.go and order.go.
+// Start reading at [Open], then request.go, answer.go, reader.go, order.go and, for what
+// documents disagree on, lenient.go.
 package michelin
 
 import (

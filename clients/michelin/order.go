@@ -1,231 +1,298 @@
 package michelin
 
 import (
-	"bytes"
-	"encoding/json"
-	"slices"
+	"fmt"
 	"strings"
 	"unsafe"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"orderbeat/clients"
 )
 
-// mapper reads one referencedOrder of an answer into our words.
+// wireOrder is one referencedOrder of an answer.
+type wireOrder struct {
+	Error     object[wireProblem]            `json:"error"`
+	OrderDate text                           `json:"orderDate"`
+	Number    documentRef                    `json:"supplierOrderNumber"`
+	Reference documentRef                    `json:"orderReference"`
+	Method    text                           `json:"orderingMethod"`
+	Lines     oneOrMany[wireLine, *wireLine] `json:"orderLine"`
+}
+
+type wireProblem struct {
+	Code text `json:"errorCode"`
+	Text text `json:"errorText"`
+}
+
+// wireLine has two places for what was ordered: EDIWheel's here, and the OpenAPI's in
+// orderedArticle.
+type wireLine struct {
+	ID      text                `json:"lineId"`
+	Article object[wireArticle] `json:"orderedArticle"`
+	Ordered quantity            `json:"orderedQuantity"`
+}
+
+type wireArticle struct {
+	IDs         object[wireArticleIDs]                 `json:"articleIdentification"`
+	Description object[wireDescription]                `json:"articleDescription"`
+	Requested   text                                   `json:"requestedDeliveryDate"`
+	Ordered     quantity                               `json:"orderedQuantity"`
+	Schedule    oneOrMany[wireSchedule, *wireSchedule] `json:"scheduleDetails"`
+}
+
+type wireArticleIDs struct {
+	Manufacturers text `json:"manufacturersArticleId"`
+	Suppliers     text `json:"suppliersArticleId"`
+	Buyers        text `json:"buyersArticleId"`
+	EAN           text `json:"eanuccarticleID"`
+}
+
+type wireDescription struct {
+	Words texts `json:"articleDescriptionText"`
+}
+
+type wireSchedule struct {
+	DeliveryDate text                                   `json:"deliveryDate"`
+	Confirmed    quantity                               `json:"confirmedQuantity"`
+	Backordered  quantity                               `json:"backorderedQuantity"`
+	Cancelled    quantity                               `json:"cancelledQuantity"`
+	Scheduled    quantity                               `json:"scheduledQuantity"`
+	Open         quantity                               `json:"openQuantity"`
+	Shipped      object[wireShipped]                    `json:"shippedDetails"`
+	Despatches   oneOrMany[wireDespatch, *wireDespatch] `json:"scheduledArticleDespatchDetails"`
+}
+
+type wireShipped struct {
+	Quantity   quantity               `json:"shippedQuantity"`
+	Despatched object[wireDespatched] `json:"despatchedDetails"`
+}
+
+type wireDespatched struct {
+	Despatches oneOrMany[wireDespatch, *wireDespatch] `json:"scheduledArticleDespatchDetails"`
+}
+
+type wireDespatch struct {
+	Date     text        `json:"despatchDate"`
+	Advice   documentRef `json:"despatchAdviceReference"`
+	Quantity quantity    `json:"despatchedQuantity"`
+}
+
+func (w *wireOrder) renew(m *clients.Meter) { *w = wireOrder{Lines: w.Lines.renewed(m)} }
+
+func (w *wireLine) renew(m *clients.Meter) {
+	schedule, words := w.Article.v.Schedule.renewed(m), w.Article.v.Description.v.Words.renewed(m)
+	*w = wireLine{}
+	w.Article.v.Schedule, w.Article.v.Description.v.Words = schedule, words
+}
+
+func (w *wireSchedule) renew(m *clients.Meter) {
+	shipped := w.Shipped.v.Despatched.v.Despatches.renewed(m)
+	*w = wireSchedule{Despatches: w.Despatches.renewed(m)}
+	w.Shipped.v.Despatched.v.Despatches = shipped
+}
+
+func (w *wireDespatch) renew(*clients.Meter) { *w = wireDespatch{} }
+
+// mapper maps one entry of an answer to our words, and notes what it could not read.
 type mapper struct {
-	root     node
-	meter    *clients.Meter
-	unmapped []string
-	lines    []clients.Line // room for lines while they are counted, used again for every order
+	meter *clients.Meter // charged for what is mapped, which lives as long as the attempt
+	wire  *clients.Meter // charged for the memory that entries are decoded into
+	list  string         // the member of the answer that the entry stands in
+	index int            // of the entry in it
+	entry jsontext.Value
+	ends  []int  // where the lines that were mapped end in the entry
+	notes []note // the first few
+	count int    // of all notes
+	// marked is count when mark was called last.
+	marked int
 }
 
 // What is mapped takes, in bytes, beside its texts, and the room that lists grow in.
 const (
-	lineBytes     = 2 * int(unsafe.Sizeof(clients.Line{}))
-	scheduleBytes = 2 * int(unsafe.Sizeof(clients.ScheduleLine{}))
-	despatchBytes = 2 * int(unsafe.Sizeof(clients.Despatch{}))
-	textBytes     = 2 * int(unsafe.Sizeof(""))
+	listRoom      = 2
+	lineBytes     = listRoom * int(unsafe.Sizeof(clients.Line{}))
+	scheduleBytes = listRoom * int(unsafe.Sizeof(clients.ScheduleLine{}))
+	despatchBytes = listRoom * int(unsafe.Sizeof(clients.Despatch{}))
+	textBytes     = listRoom * int(unsafe.Sizeof(""))
+	problemBytes  = listRoom * int(unsafe.Sizeof(clients.Problem{}))
 )
 
-// begin goes on to another entry.
-func (m *mapper) begin(root node) {
-	m.root, m.unmapped = root, nil
-	m.use(len(root) + lineBytes) // no less than its texts, and its own columns
+// maxUnmapped is how many values of an entry are named that cannot be read.
+const maxUnmapped = 20
+
+func sizeOf[T any]() int { return int(unsafe.Sizeof(*new(T))) }
+
+// begin decodes another entry.
+func (m *mapper) begin(entry jsontext.Value, index int, into renewer) error {
+	m.index, m.entry = index, entry
+	m.ends, m.notes, m.count, m.marked = m.ends[:0], m.notes[:0], 0, 0
+	m.use(len(entry) + lineBytes) // no less than its texts, and its own columns
+	into.renew(m.wire)
+	return unmarshal(entry, into)
 }
 
 // use charges for what is to be kept, and reports whether it may be.
 func (m *mapper) use(bytes int) bool { return m.meter.Use(bytes) == nil }
 
-// order reads the whole entry.
-func (m *mapper) order(o *clients.Order) (trouble problem) {
-	m.lines = m.lines[:0]
-	for c := m.root.members(); c.next(); {
-		switch {
-		case c.is("error"):
-			trouble = m.problem(c.value)
-		case c.is("orderDate"):
-			keep(&o.OrderedOn, m.date(c.value))
-		case c.is("supplierOrderNumber"):
-			keep(&o.OrderID, m.documentID(c.value))
-		case c.is("orderReference"):
-			keep(&o.Reference, clients.Text(m.documentID(c.value)))
-		case c.is("orderingMethod"):
-			keep(&o.Method, clients.Text(m.text(c.value)))
-		case c.is("orderLine"):
-			for l := m.each(c.value); l.next(); {
-				if m.isObject(l.value) && m.use(lineBytes) {
-					m.lines = append(m.lines, m.line(l.value))
-				}
-			}
+func (m *mapper) note(at span, why string) {
+	if m.count++; len(m.notes) < maxUnmapped {
+		m.notes = append(m.notes, note{at, why})
+	}
+}
+
+// mark adds fields to unread if something was noted since the last mark.
+func (m *mapper) mark(unread *clients.Unread, fields clients.Unread) {
+	if m.count > m.marked {
+		*unread |= fields
+		m.marked = m.count
+	}
+}
+
+// contradict notes lines, by their index among those that were mapped.
+func (m *mapper) contradict(lines []int) {
+	for _, i := range lines {
+		m.note(span{m.ends[i], m.ends[i]}, lineTwice)
+	}
+}
+
+// report ends an entry: unmapped are its values that could not be read, as "path: value",
+// and message says where in the answer, and why, "" when there is nothing to say.
+func (m *mapper) report() (unmapped []string, message string) {
+	if m.count == 0 {
+		return nil, ""
+	}
+	const most = 3
+	var problems []string
+	for _, l := range locate(m.entry, m.notes) {
+		problem := fmt.Sprintf("%s[%d].%s", m.list, m.index, l.path)
+		if l.value == "" { // the value can be read, and contradicts another
+			unmapped = append(unmapped, l.path+": "+l.why)
+			problem += " " + l.why
+		} else {
+			unmapped = append(unmapped, l.path+": "+l.value)
+			problem += fmt.Sprintf(": %q %s", l.value, l.why)
+		}
+		if len(problems) < most {
+			problems = append(problems, problem)
 		}
 	}
-	o.Lines = slices.Clone(m.lines)
-	o.Unmapped = m.unmapped
+	message = strings.Join(problems, "; ")
+	if more := m.count - len(problems); more > 0 {
+		message += fmt.Sprintf("; and %d more", more)
+	}
+	return unmapped, message
+}
+
+// order maps the whole entry.
+func (m *mapper) order(w *wireOrder, o *clients.Order) problem {
+	o.OrderID = m.text(w.Number.text)
+	trouble := m.problem(&w.Error)
+	m.marked = m.count // there is nothing to keep of these
+	o.OrderedOn = m.date(w.OrderDate)
+	m.mark(&o.Unread, clients.UnreadOrderedOn)
+	o.Reference = clients.Text(m.text(w.Reference.text))
+	m.mark(&o.Unread, clients.UnreadReference)
+	o.Method = clients.Text(m.text(w.Method))
+	m.mark(&o.Unread, clients.UnreadMethod)
+	o.Lines = make([]clients.Line, 0, len(w.Lines.list))
+	for i := range w.Lines.list {
+		l := &w.Lines.list[i]
+		if !m.use(lineBytes) {
+			break
+		}
+		if l.ID.bad { // it could be any line
+			m.text(l.ID)
+			m.mark(&o.Unread, clients.UnreadLines)
+			continue
+		}
+		o.Lines, m.ends = append(o.Lines, m.line(l)), append(m.ends, w.Lines.ends[i])
+	}
+	m.loose(w.Lines.bad)
+	m.mark(&o.Unread, clients.UnreadLines)
 	return trouble
 }
 
-// keep lets the first value that is told stand.
-func keep[T ~string](into *T, value T) {
-	if *into == "" {
-		*into = value
-	}
+func (m *mapper) problem(w *object[wireProblem]) problem {
+	isObject(m, w)
+	return problem{code: m.text(w.v.Code), text: m.text(w.v.Text)}
 }
 
-func (m *mapper) problem(n node) (p problem) {
-	for c := m.members(n); c.next(); {
-		switch {
-		case c.is("errorCode"):
-			p.code = m.text(c.value)
-		case c.is("errorText"):
-			p.text = m.text(c.value)
+func (m *mapper) line(w *wireLine) (l clients.Line) {
+	l.LineID = m.text(w.ID)
+	a := &w.Article.v
+	isObject(m, &w.Article)
+	m.mark(&l.Unread, clients.UnreadLine)
+	l.ArticleID, l.BuyerArticleID, l.EAN = m.articleIDs(&a.IDs)
+	m.mark(&l.Unread, clients.UnreadArticle)
+	l.Description = m.description(&a.Description)
+	m.mark(&l.Unread, clients.UnreadDescription)
+	l.RequestedOn = m.date(a.Requested)
+	m.mark(&l.Unread, clients.UnreadRequestedOn)
+	l.Ordered = m.pieces(a.Ordered)
+	if other := m.pieces(w.Ordered); !l.Ordered.Known {
+		l.Ordered = other
+	}
+	m.mark(&l.Unread, clients.UnreadOrdered)
+	for i := range a.Schedule.list {
+		if m.use(scheduleBytes) {
+			m.schedule(&a.Schedule.list[i], &l)
 		}
 	}
-	return p
-}
-
-func (m *mapper) line(n node) (l clients.Line) {
-	var ordered clients.Quantity // EDIWheel's place for it; the OpenAPI's is in orderedArticle
-	for c := m.members(n); c.next(); {
-		switch {
-		case c.is("lineId"):
-			l.LineID = m.text(c.value)
-		case c.is("orderedArticle"):
-			m.article(c.value, &l)
-		case c.is("orderedQuantity"):
-			ordered = m.quantity(c.value)
-		}
-	}
-	if !l.Ordered.Known {
-		l.Ordered = ordered
-	}
+	m.loose(a.Schedule.bad)
+	m.mark(&l.Unread, clients.UnreadSchedule)
 	return l
 }
 
-func (m *mapper) article(n node, l *clients.Line) {
-	for c := m.members(n); c.next(); {
-		switch {
-		case c.is("articleIdentification"):
-			l.ArticleID, l.BuyerArticleID, l.EAN = m.articleIDs(c.value)
-		case c.is("articleDescription"):
-			l.Description = m.description(c.value)
-		case c.is("requestedDeliveryDate"):
-			l.RequestedOn = m.date(c.value)
-		case c.is("orderedQuantity"):
-			l.Ordered = m.quantity(c.value)
-		case c.is("scheduleDetails"):
-			for s := m.each(c.value); s.next(); {
-				if m.isObject(s.value) && m.use(scheduleBytes) {
-					m.schedule(s.value, l)
-				}
-			}
-		}
-	}
+// articleIDs maps articleIdentification: the numbers of the seller and of the buyer, and
+// the EAN.
+func (m *mapper) articleIDs(w *object[wireArticleIDs]) (sellers, buyers, ean clients.Text) {
+	isObject(m, w)
+	sellers = clients.Text(m.text(w.v.Manufacturers))
+	keep(&sellers, clients.Text(m.text(w.v.Suppliers)))
+	return sellers, clients.Text(m.text(w.v.Buyers)), clients.Text(m.text(w.v.EAN))
 }
 
-// articleIDs reads articleIdentification: the numbers of the seller and of the buyer,
-// and the EAN.
-func (m *mapper) articleIDs(n node) (sellers, buyers, ean clients.Text) {
-	for c := m.members(n); c.next(); {
-		switch {
-		case c.is("manufacturersArticleId"), c.is("suppliersArticleId"):
-			keep(&sellers, clients.Text(m.text(c.value)))
-		case c.is("buyersArticleId"):
-			buyers = clients.Text(m.text(c.value))
-		case c.is("eanuccarticleID"):
-			ean = clients.Text(m.text(c.value))
-		}
-	}
-	return sellers, buyers, ean
-}
-
-// description reads one text or a list of them.
-func (m *mapper) description(n node) clients.Text {
-	var words []string
-	for c := m.members(n); c.next(); {
-		if !c.is("articleDescriptionText") {
-			continue
-		}
-		if c.value.kind() != '[' {
-			words = append(words, m.text(c.value))
-			continue
-		}
-		for t := c.value.each(); t.next(); {
-			if word := m.text(t.value); word != "" && m.use(textBytes) {
-				words = append(words, word)
-			}
-		}
+// description joins the words; it is "" when one of them cannot be read.
+func (m *mapper) description(w *object[wireDescription]) clients.Text {
+	isObject(m, w)
+	before := m.count
+	words := m.texts(&w.v.Words)
+	if m.count > before {
+		return ""
 	}
 	return clients.Text(strings.Join(words, " "))
 }
 
-// schedule reads one entry of scheduleDetails. In variant 1 what was shipped stands
-// in shippedDetails and is no longer among what is confirmed; in variant 0 the
-// despatches stand in the entry itself, and what they took is taken off what is
-// confirmed here.
-func (m *mapper) schedule(n node, l *clients.Line) {
-	var s clients.ScheduleLine
-	var despatched clients.Quantity
-	direct := false
-	for c := m.members(n); c.next(); {
-		switch {
-		case c.is("deliveryDate"):
-			s.DeliveryOn = m.date(c.value)
-		case c.is("confirmedQuantity"):
-			s.Confirmed = m.quantity(c.value)
-		case c.is("backorderedQuantity"):
-			s.Backordered = m.quantity(c.value)
-		case c.is("cancelledQuantity"):
-			s.Cancelled = m.quantity(c.value)
-		case c.is("scheduledQuantity"):
-			s.Scheduled = m.quantity(c.value)
-		case c.is("openQuantity"):
-			s.Open = m.quantity(c.value)
-		case c.is("shippedDetails"):
-			shipped, sum := m.shipped(c.value, l)
-			s.Shipped, despatched = shipped, despatched.Plus(sum)
-		case c.is("scheduledArticleDespatchDetails"):
-			sum := m.despatches(c.value, l)
-			despatched, direct = despatched.Plus(sum), true
-		}
+// schedule maps one entry of scheduleDetails. In variant 1 what was shipped stands in
+// shippedDetails and is no longer among what is confirmed; in variant 0 the despatches
+// stand in the entry itself, and what they took is taken off what is confirmed here.
+func (m *mapper) schedule(w *wireSchedule, l *clients.Line) {
+	s := clients.ScheduleLine{DeliveryOn: m.date(w.DeliveryDate), Amounts: clients.Amounts{
+		Confirmed: m.pieces(w.Confirmed), Backordered: m.pieces(w.Backordered), Cancelled: m.pieces(w.Cancelled),
+		Scheduled: m.pieces(w.Scheduled), Open: m.pieces(w.Open),
+	}}
+	shipped := &w.Shipped.v
+	if isObject(m, &w.Shipped) {
+		isObject(m, &shipped.Despatched)
 	}
+	s.Shipped = m.pieces(shipped.Quantity)
+	despatched := m.despatches(&shipped.Despatched.v.Despatches, l).Plus(m.despatches(&w.Despatches, l))
 	if !s.Shipped.Known {
 		s.Shipped = despatched
-		if direct && s.Confirmed.Known {
+		if len(w.Despatches.list) > 0 && s.Confirmed.Known {
 			s.Confirmed.N = max(0, s.Confirmed.N-despatched.N)
 		}
 	}
 	l.Schedule = append(l.Schedule, s)
 }
 
-// shipped reads shippedDetails: what was shipped, and the sum of the despatches.
-func (m *mapper) shipped(n node, l *clients.Line) (shipped, despatched clients.Quantity) {
-	for c := m.members(n); c.next(); {
-		switch {
-		case c.is("shippedQuantity"):
-			shipped = m.quantity(c.value)
-		case c.is("despatchedDetails"):
-			for d := m.members(c.value); d.next(); {
-				if d.is("scheduledArticleDespatchDetails") {
-					despatched = despatched.Plus(m.despatches(d.value, l))
-				}
-			}
-		}
-	}
-	return shipped, despatched
-}
-
 // despatches adds the despatches to the line and returns their sum.
-func (m *mapper) despatches(n node, l *clients.Line) (sum clients.Quantity) {
-	for e := m.each(n); e.next(); {
-		var d clients.Despatch
-		for c := m.members(e.value); c.next(); {
-			switch {
-			case c.is("despatchDate"):
-				d.DespatchedOn = m.date(c.value)
-			case c.is("despatchAdviceReference"):
-				d.AdviceID = clients.Text(m.documentID(c.value))
-			case c.is("despatchedQuantity"):
-				d.Quantity = m.quantity(c.value)
-			}
+func (m *mapper) despatches(w *oneOrMany[wireDespatch, *wireDespatch], l *clients.Line) (sum clients.Quantity) {
+	for i := range w.list {
+		e := &w.list[i]
+		d := clients.Despatch{
+			DespatchedOn: m.date(e.Date), AdviceID: clients.Text(m.text(e.Advice.text)), Quantity: m.pieces(e.Quantity),
 		}
 		if d == (clients.Despatch{}) || !m.use(despatchBytes) {
 			continue // an empty object stands for none
@@ -233,89 +300,65 @@ func (m *mapper) despatches(n node, l *clients.Line) (sum clients.Quantity) {
 		l.Despatches = append(l.Despatches, d)
 		sum = sum.Plus(d.Quantity)
 	}
+	m.loose(w.bad)
 	return sum
 }
 
-// documentID reads {"documentId": …}.
-func (m *mapper) documentID(n node) (id string) {
-	for c := m.members(n); c.next(); {
-		if c.is("documentId") {
-			id = m.text(c.value)
-		}
+// keep lets the first value stand.
+func keep[T ~string](into *T, value T) {
+	if *into == "" {
+		*into = value
 	}
-	return id
 }
 
-// quantity reads {"quantityValue": …}, or the value alone.
-func (m *mapper) quantity(n node) clients.Quantity {
-	return within(m, n, "quantityValue", readQuantity)
+// isObject reports whether o is an object or null, and notes it otherwise.
+func isObject[T any](m *mapper, o *object[T]) bool {
+	if o.bad {
+		m.note(o.at, "is not an object")
+	}
+	return !o.bad
 }
 
-// within reads {"<name>": …}, or the value alone.
-func within[T any](m *mapper, n node, name string, parse func(string) (T, bool)) (v T) {
-	if n.kind() != '{' {
-		return read(m, n, parse)
+// loose notes elements of a list that are no objects.
+func (m *mapper) loose(bad []span) {
+	for _, at := range bad {
+		m.note(at, "is not an object")
 	}
-	for c := n.members(); c.next(); {
-		if c.is(name) {
-			v = read(m, c.value, parse)
+}
+
+func (m *mapper) text(t text) string {
+	if t.bad {
+		m.note(t.at, "is not a text")
+	}
+	return t.s
+}
+
+// texts are those that are not blank.
+func (m *mapper) texts(w *texts) (all []string) {
+	for _, t := range w.list {
+		if s := m.text(t); s != "" && m.use(textBytes) {
+			all = append(all, s)
 		}
+	}
+	return all
+}
+
+func (m *mapper) date(t text) clients.Date             { return parsed(m, t, readDate) }
+func (m *mapper) pieces(q quantity) clients.Quantity   { return parsed(m, q.text, readPieces) }
+func (m *mapper) credited(q quantity) clients.Quantity { return parsed(m, q.text, readSigned) }
+func (m *mapper) amount(t text) clients.Amount         { return parsed(m, t, readAmount) }
+
+// parsed parses a text, and notes what cannot be.
+func parsed[T any](m *mapper, t text, parse func(string) (T, string)) (v T) {
+	why := ""
+	switch {
+	case t.bad:
+		why = "is not a text or a number"
+	case t.s != "":
+		v, why = parse(t.s)
+	}
+	if why != "" {
+		m.note(t.at, why)
 	}
 	return v
-}
-
-func (m *mapper) date(n node) clients.Date { return read(m, n, readDate) }
-
-func (m *mapper) text(n node) string {
-	return read(m, n, func(s string) (string, bool) { return s, true })
-}
-
-// read reads a text or a number, and notes what cannot be read.
-func read[T any](m *mapper, n node, parse func(string) (T, bool)) (v T) {
-	if s, ok := n.text(); ok {
-		if v, ok = parse(s); ok {
-			return v
-		}
-	}
-	m.unread(n)
-	return v
-}
-
-// members walks over an object. What is neither an object nor null is noted.
-func (m *mapper) members(n node) cursor {
-	m.isObject(n)
-	return n.members()
-}
-
-// isObject reports whether n is an object. What is neither that nor null is noted.
-func (m *mapper) isObject(n node) bool {
-	k := n.kind()
-	if k != '{' && k != 'n' {
-		m.unread(n)
-	}
-	return k == '{'
-}
-
-// each walks over a list or its only element. What is neither is noted.
-func (m *mapper) each(n node) cursor {
-	if k := n.kind(); k != '[' && k != '{' && k != 'n' {
-		m.unread(n)
-	}
-	return n.each()
-}
-
-// maxUnmapped is how many values are noted of an order that cannot be read: finding out
-// where one stands takes a walk over the order.
-const maxUnmapped = 20
-
-// unread notes a value that could not be read.
-func (m *mapper) unread(n node) {
-	if len(m.unmapped) >= maxUnmapped {
-		return
-	}
-	const most = 40 // characters
-	var line bytes.Buffer
-	_ = json.Compact(&line, n) // it is JSON
-	value := []rune(strings.Trim(string(line.Next(4*most)), `"`))
-	m.unmapped = append(m.unmapped, m.root.pathTo(n)+": "+string(value[:min(len(value), most)]))
 }

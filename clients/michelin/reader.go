@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -24,21 +23,22 @@ type reader struct {
 	// errors occurred" is head.
 	headed bool
 	listed bool // the list is there
-	// elements is how many documents were read, messages how many numberOfMessages
-	// tells of; it is 0 where that is missing.
+	// elements is how many entries were read, messages how many numberOfMessages
+	// states; it is 0 where that is missing.
 	elements, messages int
+	mapper             mapper
 }
 
 func newReader(meter *clients.Meter, body io.Reader, what string) reader {
-	// As encoding/json has it: of members with one name the last counts, and what is no
-	// UTF-8 is replaced.
-	return reader{json: jsontext.NewDecoder(body, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)), meter: meter, what: what}
+	return reader{json: jsontext.NewDecoder(body, wireOptions), meter: meter, what: what, mapper: mapper{meter: meter, wire: meter.Another()}}
 }
 
 // read reads the whole document. Members may come in any order, and in any casing. What
 // is in the list goes to element, one after another; every other member but errorHead
 // goes to member.
-func (d *reader) read(list string, element func(node) error, member func(name string, value node) error) error {
+func (d *reader) read(list string, element func(jsontext.Value) error, member func(name string, value jsontext.Value) error) error {
+	defer d.mapper.wire.Free()
+	d.mapper.list = list
 	if kind := d.json.PeekKind(); kind != '{' && kind != jsontext.KindInvalid {
 		return d.wrong("it is not a JSON object")
 	}
@@ -70,25 +70,28 @@ func (d *reader) read(list string, element func(node) error, member func(name st
 	return nil
 }
 
-func (d *reader) member(name string, member func(string, node) error) error {
+func (d *reader) member(name string, member func(string, jsontext.Value) error) error {
 	raw, err := d.json.ReadValue()
 	if err != nil {
 		return d.notJSON(err)
 	}
-	value := node(raw)
+	value := raw
 	if !strings.EqualFold(name, "errorHead") {
 		return member(name, value)
 	}
 	if d.headed && !d.head.none() {
 		return nil
 	}
-	m := mapper{root: value, meter: d.meter}
-	d.head, d.headed = m.problem(value), true
+	var w object[wireProblem]
+	if err := unmarshal(value, &w); err != nil {
+		return d.notJSON(err)
+	}
+	d.head, d.headed = problem{w.v.Code.s, w.v.Text.s}, true
 	return nil
 }
 
 // list reads a list, a single element in its place, or null.
-func (d *reader) list(name string, element func(node) error) error {
+func (d *reader) list(name string, element func(jsontext.Value) error) error {
 	switch d.json.PeekKind() {
 	case '[':
 	case '{', jsontext.KindInvalid:
@@ -112,7 +115,7 @@ func (d *reader) list(name string, element func(node) error) error {
 	return nil
 }
 
-func (d *reader) element(name string, element func(node) error) error {
+func (d *reader) element(name string, element func(jsontext.Value) error) error {
 	raw, err := d.json.ReadValue()
 	if err != nil {
 		return d.notJSON(err)
@@ -120,25 +123,44 @@ func (d *reader) element(name string, element func(node) error) error {
 	if raw.Kind() != '{' {
 		return d.wrong("its " + name + " holds something that is no object")
 	}
-	if err := element(node(raw)); err != nil {
+	if err := element(raw); err != nil {
 		return err
 	}
 	return d.meter.Err()
 }
 
+// begin decodes the next entry of the list.
+func (d *reader) begin(entry jsontext.Value, into renewer) error {
+	err := d.mapper.begin(entry, d.elements, into)
+	d.elements++
+	if failed := d.mapper.wire.Err(); failed != nil {
+		return failed
+	}
+	if err != nil {
+		return d.notJSON(err)
+	}
+	return nil
+}
+
 // is checks a member that says which document this is.
-func (d *reader) is(name string, value node, want string) error {
-	if told, ok := value.text(); !ok || !strings.EqualFold(told, want) {
+func (d *reader) is(name string, value jsontext.Value, want string) error {
+	if stated := textOf(value); stated.bad || !strings.EqualFold(stated.s, want) {
 		return d.wrong(fmt.Sprintf("its %s is not %q", name, want))
 	}
 	return nil
 }
 
-// count reads numberOfMessages. What is no number tells nothing.
-func (d *reader) count(value node) {
-	if text, ok := value.text(); ok {
-		d.messages, _ = strconv.Atoi(text)
+// count reads numberOfMessages. What cannot be read is a problem of the answer.
+func (d *reader) count(value jsontext.Value, answer *clients.Answer) {
+	t := textOf(value)
+	q, why := readPieces(t.s)
+	if t.bad || why != "" {
+		answer.Partial = append(answer.Partial, unread(clients.Problem{
+			Message: fmt.Sprintf("numberOfMessages: %.40q is not a number of messages", value),
+		}))
+		return
 	}
+	d.messages = int(q.N)
 }
 
 // complete refuses an answer that tells of messages and has none.

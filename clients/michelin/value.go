@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"orderbeat/clients"
 )
@@ -11,48 +12,170 @@ import (
 // maxPieces is more than anybody orders, and little enough for sums.
 const maxPieces = 1_000_000_000
 
-// readQuantity reads a whole number of pieces: 2, "2" or "2.0". A blank is NULL.
-func readQuantity(s string) (clients.Quantity, bool) {
-	if s == "" {
-		return clients.Quantity{}, true
+// readPieces reads a number of pieces, which is not negative; why says what is wrong with
+// it. A blank is NULL.
+func readPieces(s string) (q clients.Quantity, why string) {
+	q, why = readSigned(s)
+	if q.N < 0 {
+		return clients.Quantity{}, "is negative"
 	}
-	whole, fraction, _ := strings.Cut(s, ".")
-	n, err := strconv.ParseUint(whole, 10, 63)
-	if err != nil || n > maxPieces || strings.Trim(fraction, "0") != "" {
-		return clients.Quantity{}, false
-	}
-	return clients.Pieces(int64(n)), true
+	return q, why
 }
 
-// readSigned is readQuantity for what may be less than nothing, as credited pieces are.
-func readSigned(s string) (clients.Quantity, bool) {
-	rest, negative := strings.CutPrefix(s, "-")
-	q, ok := readQuantity(rest)
-	if negative {
-		q.N = -q.N
+// readSigned reads a whole number of pieces: 2, "2.0", 20e-1, "1,200", "-4" or "4-". A blank
+// is NULL.
+func readSigned(s string) (q clients.Quantity, why string) {
+	if n, err := strconv.ParseUint(s, 10, 31); err == nil && n <= maxPieces { // nearly all
+		return clients.Pieces(int64(n)), ""
 	}
-	return q, ok
+	const notWhole = "is not a whole number of pieces"
+	a, why := readAmount(s)
+	if a == "" {
+		if why != "" {
+			why = notWhole
+		}
+		return clients.Quantity{}, why
+	}
+	whole, decimals, _ := strings.Cut(string(a), ".")
+	n, err := strconv.ParseInt(whole, 10, 64)
+	switch {
+	case err != nil || strings.Trim(decimals, "0") != "":
+		return clients.Quantity{}, notWhole
+	case n > maxPieces || n < -maxPieces:
+		return clients.Quantity{}, "is more than 1000000000 pieces"
+	}
+	return clients.Pieces(n), ""
 }
 
 // readAmount reads a decimal number. A blank is NULL.
-func readAmount(s string) (clients.Amount, bool) {
-	a, err := clients.ParseAmount(s)
-	return a, err == nil
+func readAmount(s string) (a clients.Amount, why string) {
+	plain, ok := plainNumber(s)
+	a, err := clients.ParseAmount(plain)
+	if !ok || err != nil {
+		return "", "is not a number"
+	}
+	return a, ""
 }
 
-// readDate reads a day: "2026-01-31", "20260131", or either with a time behind it.
-// A blank is NULL. Days that mean "no date" are left to [clients.Order.Normalize].
-func readDate(s string) (clients.Date, bool) {
-	if s == "" {
-		return "", true
+// plainNumber writes a number without what people and ERP systems add: thousands separators
+// and a sign behind it. A comma in front of three digits separates thousands, as in North
+// America; a point there does not, unless there are several or a decimal comma follows.
+func plainNumber(s string) (string, bool) {
+	s = strings.TrimSpace(strings.ReplaceAll(s, "\u2212", "-"))
+	if last := len(s) - 1; last > 0 && (s[last] == '-' || s[last] == '+') {
+		if strings.ContainsAny(s[:1], "+-") {
+			return "", false
+		}
+		s = s[last:] + strings.TrimSpace(s[:last])
 	}
-	day, _, _ := strings.Cut(s, "T")
-	day, _, _ = strings.Cut(day, " ")
-	if !strings.Contains(day, "-") && len(day) == len("20060102") {
-		day = day[:4] + "-" + day[4:6] + "-" + day[6:]
+	if !strings.ContainsFunc(s, isSeparator) && strings.Count(s, ".") < 2 {
+		return s, true
 	}
-	if _, err := time.Parse(time.DateOnly, day); err != nil {
+	if strings.ContainsAny(s, "eE") {
 		return "", false
 	}
-	return clients.Date(day), true
+	sign := ""
+	if strings.ContainsAny(s[:1], "+-") {
+		sign, s = s[:1], strings.TrimSpace(s[1:])
+	}
+	whole, decimals := s, ""
+	comma, point := strings.LastIndexByte(s, ','), strings.LastIndexByte(s, '.')
+	switch {
+	case comma >= 0 && point >= 0: // the last one is the decimal separator
+		at := max(comma, point)
+		whole, decimals = s[:at], "."+s[at+1:]
+	case point >= 0 && strings.Count(s, ".") == 1:
+		whole, decimals = s[:point], s[point:]
+	case comma >= 0 && strings.Count(s, ",") == 1 && !grouped(s):
+		whole, decimals = s[:comma], "."+s[comma+1:]
+	}
+	if strings.ContainsFunc(whole, func(r rune) bool { return isSeparator(r) || r == '.' }) && !grouped(whole) {
+		return "", false
+	}
+	whole = strings.Map(func(r rune) rune {
+		if isSeparator(r) || r == '.' {
+			return -1
+		}
+		return r
+	}, whole)
+	return sign + whole + decimals, whole != ""
+}
+
+// isSeparator reports whether r can only separate thousands, or be a decimal comma.
+func isSeparator(r rune) bool { return r == ',' || r == '\'' || r == '\u2019' || unicode.IsSpace(r) }
+
+// grouped reports whether s is digits in groups of three, separated by one kind of
+// separator. "0,500" is not: no number of thousands begins with a zero.
+func grouped(s string) bool {
+	separator := strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' })
+	if separator < 0 {
+		return false
+	}
+	sep := []rune(s[separator:])[0]
+	groups := strings.Split(s, string(sep))
+	for i, g := range groups {
+		if !digits(g) || len(g) > 3 || len(g) == 0 || i > 0 && len(g) != 3 {
+			return false
+		}
+	}
+	return len(groups) > 1 && groups[0][0] != '0'
+}
+
+// firstYear and lastYear bound the dates that mean something: systems without a date write
+// 0001-01-01, 1900-01-01, 1970-01-01 or 9999-12-31.
+const firstYear, lastYear = 1990, 2899
+
+// readDate reads a day: "2026-01-31", "20260131", "2026/01/31", or any of them with a zone
+// or a time behind it, as written: no zone changes the day. A blank is NULL, and so is a day
+// that means "no date": zeros, nines, and one before 1990 or after 2899.
+func readDate(s string) (d clients.Date, why string) {
+	if t, err := time.Parse(time.DateOnly, s); err == nil && t.Year() >= firstYear && t.Year() <= lastYear { // nearly all
+		return clients.Date(s), ""
+	}
+	day, behind := s, ""
+	if at := strings.IndexAny(s, "Tt \t"); at >= 0 {
+		day, behind = s[:at], s[at+1:]
+	}
+	day = withoutZone(day)
+	if none(day) {
+		return "", ""
+	}
+	day = strings.ReplaceAll(strings.ReplaceAll(day, "/", "-"), ".", "-")
+	if digits(day) && (len(day) == len("20060102") || len(day) == len("20060102150405")) {
+		day = day[:4] + "-" + day[4:6] + "-" + day[6:8]
+	}
+	t, err := time.Parse("2006-1-2", day)
+	switch {
+	case err != nil:
+		return "", "is not a date"
+	case t.Year() < firstYear, t.Year() > lastYear:
+		return "", ""
+	}
+	if strings.HasPrefix(behind, "24:00") {
+		t = t.AddDate(0, 0, 1)
+	}
+	return clients.DateOf(t), ""
+}
+
+// withoutZone cuts off the zone that XML Schema allows behind a date: "Z", "+01:00".
+func withoutZone(day string) string {
+	at := strings.IndexAny(day, "Zz+")
+	if at < 0 && strings.Count(day, "-") == 3 {
+		at = strings.LastIndexByte(day, '-')
+	}
+	if at < 0 || strings.Trim(day[at+1:], "0123456789:") != "" {
+		return day
+	}
+	return day[:at]
+}
+
+// none reports whether a date is written with zeros only, or with nines only.
+func none(day string) bool {
+	number := strings.Map(func(r rune) rune {
+		if strings.ContainsRune("-/.", r) {
+			return -1
+		}
+		return r
+	}, day)
+	return number != "" && (strings.Trim(number, "0") == "" || len(number) >= 6 && strings.Trim(number, "9") == "")
 }

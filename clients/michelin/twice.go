@@ -1,0 +1,185 @@
+package michelin
+
+import (
+	"slices"
+
+	"orderbeat/clients"
+)
+
+// An answer may repeat an order or a document, as a whole or line by line (the worldwide
+// variant of the order status has an entry for each line). Every line counts once:
+//
+//   - Equal lines are one.
+//   - Of different lines with one id the last counts, and the contradiction is reported.
+//   - Different lines of one article without an id are several lines if they stand in one
+//     entry. Of two entries those of the last count, and that is reported: adding them up
+//     could double the order.
+
+// What is wrong where an answer contradicts itself.
+const (
+	lineTwice  = "is there twice with different contents: the last counts"
+	valueTwice = "differs from an earlier entry: the last counts"
+)
+
+// keyed says how lines of one kind are told apart.
+type keyed[L any] struct {
+	// key is what a line is known by; numbered says that it is its id.
+	key func(*L) (key string, numbered bool)
+	// contents are equal for equal lines only.
+	contents func(*L) string
+}
+
+// lineSet are the lines of an order or a document, put together of its entries.
+type lineSet[L any] struct {
+	keyed[L]
+	lines  []L
+	gone   []bool // which of lines were replaced
+	groups map[string]*lineGroup
+}
+
+// lineGroup are the lines with one key.
+type lineGroup struct {
+	at       []int // indexes of lines
+	contents map[string]bool
+}
+
+// groupBytes is about what a line takes in a set, beside its contents.
+const groupBytes = 200
+
+// add adds the lines of an entry, and returns the indexes of those that contradict others.
+// It stops when use reports that nothing more may be kept.
+func (s *lineSet[L]) add(lines []L, use func(bytes int) bool) (contradicts []int) {
+	entry := map[string]*lineGroup{}
+	var keys []string
+	for i := range lines {
+		key, numbered := s.key(&lines[i])
+		contents := s.contents(&lines[i])
+		g := entry[key]
+		if g == nil {
+			g = &lineGroup{contents: map[string]bool{}}
+			entry[key], keys = g, append(keys, key)
+		}
+		if g.contents[contents] {
+			continue
+		}
+		if !use(groupBytes + len(key) + len(contents)) {
+			return contradicts
+		}
+		if numbered && len(g.at) > 0 {
+			contradicts = append(contradicts, i)
+			g.at = g.at[:0]
+			clear(g.contents)
+		}
+		g.at = append(g.at, i)
+		g.contents[contents] = true
+	}
+	for _, key := range keys {
+		g := entry[key]
+		if known := s.groups[key]; known != nil {
+			if known.has(g) {
+				continue
+			}
+			contradicts = append(contradicts, g.at[0])
+			for _, at := range known.at {
+				s.gone[at] = true
+			}
+		}
+		for i, at := range g.at {
+			g.at[i] = len(s.lines)
+			s.lines, s.gone = append(s.lines, lines[at]), append(s.gone, false)
+		}
+		s.groups[key] = g
+	}
+	return contradicts
+}
+
+// has reports whether every line of another group is one of the group's.
+func (g *lineGroup) has(other *lineGroup) bool {
+	for contents := range other.contents {
+		if !g.contents[contents] {
+			return false
+		}
+	}
+	return true
+}
+
+// rest are the lines that were not replaced, in the order of the answer.
+func (s *lineSet[L]) rest() []L {
+	lines := s.lines[:0]
+	for i, l := range s.lines {
+		if !s.gone[i] {
+			lines = append(lines, l)
+		}
+	}
+	return lines
+}
+
+// lineSets are the sets of those entries that need one, by the index of their order or
+// document in the answer.
+type lineSets[L any] struct {
+	keyed[L]
+	byIndex map[int]*lineSet[L]
+	seen    map[string]bool // used again for every entry
+}
+
+func newLineSets[L any](k keyed[L]) lineSets[L] {
+	return lineSets[L]{keyed: k, byIndex: map[int]*lineSet[L]{}, seen: map[string]bool{}}
+}
+
+// first notes the lines of the first entry of an order or a document. Nearly always they
+// have ids of their own, and nothing is to be done.
+func (s *lineSets[L]) first(index int, lines []L, use func(bytes int) bool) (contradicts []int) {
+	clear(s.seen)
+	for i := range lines {
+		key, numbered := s.key(&lines[i])
+		if !numbered && len(lines) > 1 || s.seen[key] {
+			return s.of(index, nil, use).add(lines, use)
+		}
+		s.seen[key] = true
+	}
+	return nil
+}
+
+// of is the set of an order or a document; lines are those of its first entry.
+func (s *lineSets[L]) of(index int, lines []L, use func(bytes int) bool) *lineSet[L] {
+	set := s.byIndex[index]
+	if set == nil {
+		set = &lineSet[L]{keyed: s.keyed, groups: map[string]*lineGroup{}}
+		s.byIndex[index] = set
+		set.add(lines, use)
+	}
+	return set
+}
+
+// further is first for a further entry; known are the lines of the first one.
+func (s *lineSets[L]) further(index int, known, lines []L, use func(bytes int) bool) (contradicts []int) {
+	return s.of(index, known, use).add(lines, use)
+}
+
+// later takes a value that a further entry states, and notes one that differs.
+func later[T comparable](m *mapper, into *T, further T, at span) {
+	var none T
+	if further == none || further == *into {
+		return
+	}
+	if *into != none {
+		m.note(at, valueTwice)
+	}
+	*into = further
+}
+
+// orderLines says how the lines of an order are told apart: by their id, or by their article.
+var orderLines = keyed[clients.Line]{
+	key: func(l *clients.Line) (string, bool) {
+		if l.LineID != "" {
+			return l.LineID, true
+		}
+		return "\x00" + string(l.ArticleID+"\x00"+l.BuyerArticleID+"\x00"+l.EAN), false
+	},
+	contents: func(l *clients.Line) string {
+		o := clients.Order{Lines: []clients.Line{*l}}
+		o.Lines[0].Schedule, o.Lines[0].Despatches = slices.Clone(l.Schedule), slices.Clone(l.Despatches)
+		o.Normalize()
+		return string(o.Lines[0].Contents())
+	},
+}
