@@ -48,7 +48,7 @@ func TestOddNumbersAreRead(t *testing.T) {
 			t.Errorf("%s: got %+v and %v, want %s", wire, a.Invoices, err, want)
 		}
 	}
-	for wire, want := range map[string]int64{`-4`: -4, `"4-"`: -4, `"4.0-"`: -4, `"-1,200"`: -1200, `-40e-1`: -4} {
+	for wire, want := range map[string]int64{`-4`: -4, `"4-"`: -4, `"4.0-"`: -4, `"-1,200"`: -1200, `-40e-1`: -4, `"(4)"`: -4} {
 		a, err := answered(t, "invoices", `{"documentID":"B3","invoice":{"documentNumber":"1","lineLevel":{"invoicedQuantity":{"quantityValue":`+wire+`}}}}`)
 		if err != nil || len(a.Partial) > 0 || a.Invoices[0].Lines[0].Quantity != clients.Pieces(want) {
 			t.Errorf("credited %s: got %+v and %v, want %d", wire, a, err, want)

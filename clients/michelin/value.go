@@ -62,6 +62,9 @@ func readAmount(s string) (a clients.Amount, why string) {
 // America; a point there does not, unless there are several or a decimal comma follows.
 func plainNumber(s string) (string, bool) {
 	s = strings.TrimSpace(strings.ReplaceAll(s, "\u2212", "-"))
+	if strings.HasPrefix(s, "(") && strings.HasSuffix(s, ")") { // as accountants write a minus
+		s = s[1:len(s)-1] + "-"
+	}
 	if last := len(s) - 1; last > 0 && (s[last] == '-' || s[last] == '+') {
 		if strings.ContainsAny(s[:1], "+-") {
 			return "", false
@@ -121,15 +124,12 @@ func grouped(s string) bool {
 	return len(groups) > 1 && groups[0][0] != '0'
 }
 
-// firstYear and lastYear bound the dates that mean something: systems without a date write
-// 0001-01-01, 1900-01-01, 1970-01-01 or 9999-12-31.
-const firstYear, lastYear = 1990, 2899
-
 // readDate reads a day: "2026-01-31", "20260131", "2026/01/31", or any of them with a zone
 // or a time behind it, as written: no zone changes the day. A blank is NULL, and so is a day
-// that means "no date": zeros, nines, and one before 1990 or after 2899.
+// of zeros or nines only, which means "no date". Other days that do are left to
+// [clients.Order.Normalize].
 func readDate(s string) (d clients.Date, why string) {
-	if t, err := time.Parse(time.DateOnly, s); err == nil && t.Year() >= firstYear && t.Year() <= lastYear { // nearly all
+	if t, err := time.Parse(time.DateOnly, s); err == nil && t.Year() > 0 { // nearly all
 		return clients.Date(s), ""
 	}
 	day, behind := s, ""
@@ -145,11 +145,8 @@ func readDate(s string) (d clients.Date, why string) {
 		day = day[:4] + "-" + day[4:6] + "-" + day[6:8]
 	}
 	t, err := time.Parse("2006-1-2", day)
-	switch {
-	case err != nil:
+	if err != nil {
 		return "", "is not a date"
-	case t.Year() < firstYear, t.Year() > lastYear:
-		return "", ""
 	}
 	if strings.HasPrefix(behind, "24:00") {
 		t = t.AddDate(0, 0, 1)

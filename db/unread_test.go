@@ -1,0 +1,161 @@
+package db_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+	"orderbeat/jobs"
+)
+
+// without is an order whose first line is changed, and normalized again.
+func without(unread clients.Unread, change func(o *clients.Order, l *clients.Line)) clients.Order {
+	o := order("SO1", false)
+	l := &o.Lines[0]
+	l.Unread = unread
+	change(&o, l)
+	o.Status, o.Unmapped = "", []string{"a: b"}
+	o.Normalize()
+	return o
+}
+
+func stored(t *testing.T, d *db.DB) db.StoredOrder {
+	t.Helper()
+	o, found, err := d.Order(t.Context(), "michelin", "detroit", "SO1")
+	if err != nil || !found {
+		t.Fatal(found, err)
+	}
+	return o
+}
+
+func TestWhatCannotBeReadKeepsWhatIsStored(t *testing.T) {
+	for name, c := range map[string]struct {
+		next clients.Order
+		want func(o *clients.Order) // what differs from the order that is stored
+	}{
+		"a promise": {without(clients.UnreadSchedule, func(_ *clients.Order, l *clients.Line) { l.Schedule[0].DeliveryOn = "" }), func(*clients.Order) {}},
+		"a quantity of a schedule line": {without(clients.UnreadSchedule, func(_ *clients.Order, l *clients.Line) {
+			l.Schedule[0].Amounts = clients.Amounts{}
+		}), func(*clients.Order) {}},
+		"all of a schedule": {without(clients.UnreadSchedule, func(_ *clients.Order, l *clients.Line) { l.Schedule, l.Amounts = nil, clients.Amounts{} }), func(*clients.Order) {}},
+		"what was ordered": {without(clients.UnreadOrdered, func(_ *clients.Order, l *clients.Line) {
+			l.Ordered, l.Schedule[0].Ordered = clients.Quantity{}, clients.Quantity{}
+		}), func(o *clients.Order) { o.Lines[0].Schedule[0].Ordered = clients.Quantity{} }},
+		"a line": {without(clients.UnreadLine, func(_ *clients.Order, l *clients.Line) {
+			*l = clients.Line{LineID: l.LineID, Unread: l.Unread}
+		}), func(*clients.Order) {}},
+		"a line without a readable id": {without(0, func(o *clients.Order, _ *clients.Line) {
+			o.Lines, o.Unread = o.Lines[1:], clients.UnreadLines
+		}), func(*clients.Order) {}},
+		"the order's own": {without(0, func(o *clients.Order, _ *clients.Line) {
+			o.OrderedOn, o.Reference, o.Method = "", "", ""
+			o.Unread = clients.UnreadOrderedOn | clients.UnreadReference | clients.UnreadMethod
+		}), func(*clients.Order) {}},
+		"one value beside one that changed": {without(clients.UnreadRequestedOn, func(o *clients.Order, l *clients.Line) {
+			l.RequestedOn, l.Schedule[0].DeliveryOn, o.Lines[1].EAN = "", "2026-11-25", ""
+		}), func(o *clients.Order) {
+			o.Lines[0].Schedule[0].DeliveryOn, o.Lines[1].EAN = "2026-11-25", ""
+		}},
+		"nothing: NULL is NULL": {without(0, func(_ *clients.Order, l *clients.Line) { l.RequestedOn = "" }), func(o *clients.Order) { o.Lines[0].RequestedOn = "" }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := open(t)
+			want := order("SO1", false)
+			c.want(&want)
+			want.Status = ""
+			want.Normalize()
+			observe(t, d, noon, order("SO1", false))
+			for i := range 2 { // the second time nothing is new
+				committed := observe(t, d, noon.Add(time.Duration(i+1)*time.Hour), c.next)
+				if i > 0 && committed.Tally.Changed > 0 {
+					t.Errorf("the same again is a change")
+				}
+			}
+			got := stored(t, d)
+			if diff := cmp.Diff([]string{"a: b"}, got.Unmapped); diff != "" {
+				t.Errorf("unmapped (-want +got):\n%s", diff)
+			}
+			got.Unmapped = nil
+			if diff := cmp.Diff(want, got.Order); diff != "" {
+				t.Errorf("stored (-want +got):\n%s", diff)
+			}
+			revision := 2
+			if before := order("SO1", false); cmp.Equal(before, want) {
+				revision = 1
+			}
+			if got.Revision != revision {
+				t.Errorf("got revision %d, want %d", got.Revision, revision)
+			}
+		})
+	}
+}
+
+func TestUnmappedIsOfTheLastAnswer(t *testing.T) {
+	d := open(t)
+	for i, unmapped := range [][]string{{"a: b"}, {"a: c"}, {"a: c"}, nil, {"a: b", "d: e"}} {
+		o := order("SO1", false)
+		o.Unmapped = unmapped
+		observe(t, d, noon.Add(time.Duration(i)*time.Hour), o)
+		if got := stored(t, d); got.Revision != 1 || strings.Join(got.Unmapped, " ") != strings.Join(unmapped, " ") {
+			t.Errorf("answer %d: got %q in revision %d, want %q in revision 1", i, got.Unmapped, got.Revision, unmapped)
+		}
+	}
+	if got := story(t, d, "SO1"); got != "created" {
+		t.Errorf("got %q, want no event of what could not be read", got)
+	}
+}
+
+func TestWhatCannotBeReadOfDocumentsKeepsWhatIsStored(t *testing.T) {
+	d := open(t)
+	observe(t, d, noon, order("SO1", false))
+	advise(t, d, noon, advice("BOL1", "SO1"))
+	bill(t, d, noon, invoice("1", "SO1"))
+	a, i := advice("BOL1", "SO1"), invoice("1", "SO1")
+	a.DespatchedOn, a.Quantity, a.Lines, a.Carrier = "", clients.Quantity{}, nil, ""
+	a.Unread, a.Unmapped = clients.UnreadDates|clients.UnreadQuantity|clients.UnreadContent|clients.UnreadParties, []string{"despatchDate: soon"}
+	i.TotalAmount, i.DueOn, i.Type, i.Lines[0].NetAmount = "", "", clients.InvoiceUnknown, ""
+	i.Unread, i.Unmapped = clients.UnreadTerms|clients.UnreadDates|clients.UnreadContent, []string{"summary.totalAmount: much"}
+	a.Normalize()
+	i.Normalize()
+	later := noon.Add(time.Hour)
+	advise(t, d, later, a)
+	bill(t, d, later, i)
+	docs, err := d.Documents(t.Context(), "michelin", "detroit", "SO1")
+	if err != nil || len(docs.Advices) != 1 || len(docs.Invoices) != 1 {
+		t.Fatal(docs, err)
+	}
+	wantAdvice, wantInvoice := advice("BOL1", "SO1"), invoice("1", "SO1")
+	wantAdvice.Unmapped, wantInvoice.Unmapped = a.Unmapped, i.Unmapped
+	if diff := cmp.Diff(db.OrderDocuments{Advices: []clients.Advice{wantAdvice}, Invoices: []clients.Invoice{wantInvoice}}, docs); diff != "" {
+		t.Errorf("documents (-want +got):\n%s", diff)
+	}
+	// Once they can be read there is nothing unmapped, and no event either.
+	advise(t, d, later.Add(time.Hour), advice("BOL1", "SO1"))
+	bill(t, d, later.Add(time.Hour), invoice("1", "SO1"))
+	docs, err = d.Documents(t.Context(), "michelin", "detroit", "SO1")
+	if err != nil || len(docs.Advices[0].Unmapped)+len(docs.Invoices[0].Unmapped) > 0 {
+		t.Errorf("got %+v and %v, want nothing unmapped", docs, err)
+	}
+	if got := story(t, d, "SO1"); got != "created despatched invoiced" {
+		t.Errorf("got %q, want no event of what could not be read", got)
+	}
+}
+
+// The alert about what could not be read is new once, which is when it is logged.
+func TestWhatCannotBeReadIsReportedOnce(t *testing.T) {
+	d := open(t)
+	_, js := start(t, d, 4)
+	for i, want := range []bool{true, false, false, true} {
+		o := succeeded(js[i], noon.Add(time.Duration(i)*time.Minute), order("SO1", false))
+		if i != 2 {
+			o.State, o.Unread, o.Err = jobs.Partial, 1, &clients.Error{Code: clients.CodeBadResponse, Message: "orderDate"}
+		}
+		if got := commit(t, d, o).Unread; got != want {
+			t.Errorf("job %d: got %t, want %t", i, got, want)
+		}
+	}
+}
