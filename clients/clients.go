@@ -131,9 +131,8 @@ type Problem struct {
 //   - RedirectURI() string: where users' browsers come back to, "" for the web listener's page.
 //   - Notices() []string: what is worth knowing of the section though nothing is wrong,
 //     such as "declares no orders yet: add [providers.mazda.orders]".
-//   - CheckSamples(ctx context.Context) (n int, err error): tries the section's samples,
-//     asking nobody, and returns how many there are. The error joins a [*ConfigError]
-//     for everything that is wrong.
+//   - CheckSamples(ctx context.Context) (SampleReport, error): tries the section's samples,
+//     asking nobody. The error joins a [*ConfigError] for everything that is wrong.
 //   - Lacks(a Account) error: what an account has not that asking for its orders needs;
 //     the error joins a [*ConfigError] for each, its Key the account's ("bill_to").
 //   - Traffic() Traffic: how calls to the API go now.

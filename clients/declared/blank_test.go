@@ -28,8 +28,8 @@ func TestTheBlankDeclarationWorks(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := p.(*Client)
-	if n, err := c.CheckSamples(t.Context()); n != 2 || err != nil {
-		t.Errorf("got %d samples, %v, want 2 that are right", n, err)
+	if n, err := c.CheckSamples(t.Context()); n.Tried != 2 || err != nil {
+		t.Errorf("got %+v, %v, want 2 that are right", n, err)
 	}
 	if c.Notices() != nil || c.BaseURL() != "https://api.example.com" {
 		t.Errorf("got %v and %s", c.Notices(), c.BaseURL())

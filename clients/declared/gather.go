@@ -36,8 +36,7 @@ type gathering struct {
 	seen     *visited // pages; nil where there is one only
 	contents uint64   // digest of what the page holds, 0 for nothing
 
-	first *First    // what is noted of the first answer, where no more is to be asked; or nil
-	told  func(any) // hears of every order as a program made it; nil hears nothing
+	first *First // what is noted of the first answer, where no more is to be asked; or nil
 }
 
 func (c *Client) gathering(ctx context.Context, h *clients.HTTP, q *question, account string) *gathering {
@@ -249,9 +248,6 @@ func (g *gathering) add(v any) error {
 		return err
 	}
 	g.note(v)
-	if g.told != nil {
-		g.told(v)
-	}
 	object, _ := v.(map[string]any)
 	if message, failed := object[unreadMember].(string); failed {
 		name, _ := object["order"].(string)

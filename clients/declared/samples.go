@@ -2,12 +2,14 @@ package declared
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"orderbeat/clients"
@@ -80,50 +82,55 @@ func parseJSON(text string) (v any, offset int, err error) {
 	return nil, 0, err
 }
 
-// CheckSamples has every sample's answer mapped, and compares what comes of it. It returns
-// how many there are. What differs is told as joined [*clients.ConfigError] values.
-func (c *Client) CheckSamples(ctx context.Context) (n int, err error) {
+// CheckSamples has every sample's answer mapped, and compares what comes of it, as it would be
+// stored. What differs is told as joined [*clients.ConfigError] values.
+func (c *Client) CheckSamples(ctx context.Context) (report clients.SampleReport, err error) {
 	var wrong clients.Mistakes
 	for i := range c.samples {
-		if key, err := c.checkSample(ctx, &c.samples[i]); err != nil {
-			at := fmt.Sprintf("samples[%d]", i)
-			if name := c.samples[i].Name; name != "" {
-				err = fmt.Errorf("%s: %w", name, err)
-			}
-			wrong.Add(at+"."+key, "%v", err)
+		at, name := fmt.Sprintf("samples[%d]", i), c.samples[i].Name
+		warnings, key, err := c.checkSample(ctx, &c.samples[i])
+		for _, warning := range warnings {
+			report.Warnings = append(report.Warnings, fmt.Sprintf("%s: %s", cmp.Or(name, at), warning))
 		}
+		if err == nil {
+			continue
+		}
+		if name != "" {
+			err = fmt.Errorf("%s: %w", name, err)
+		}
+		wrong.Add(at+"."+key, "%v", err)
 	}
-	return len(c.samples), wrong.Err()
+	report.Tried = len(c.samples)
+	return report, wrong.Err()
 }
 
 // checkSample returns the key of the sample that is not met, and why.
-func (c *Client) checkSample(ctx context.Context, sm *sample) (key string, err error) {
-	got, outcome, err := c.mapSample(ctx, sm, nil)
+func (c *Client) checkSample(ctx context.Context, sm *sample) (warnings []string, key string, err error) {
+	got, outcome, err := c.mapSample(ctx, sm)
 	if err != nil {
-		return "answer", err
+		return nil, "answer", err
 	}
 	if outcome != sm.Code {
 		if sm.Code == "" {
-			return "answer", fmt.Errorf("the answer is %s, where orders were expected", outcome)
+			return nil, "answer", fmt.Errorf("the answer is %s, where orders were expected", outcome)
 		}
 		if outcome == "" {
 			outcome = fmt.Sprintf("%d orders", len(got))
 		}
-		return "code", fmt.Errorf("the answer is %s, not %s", outcome, sm.Code)
+		return nil, "code", fmt.Errorf("the answer is %s, not %s", outcome, sm.Code)
 	}
 	if sm.Code != "" {
-		return "", nil
+		return nil, "", nil
 	}
 	want, err := c.readSample(ctx, sm)
-	if err != nil {
-		return "orders", err
+	if err == nil {
+		err = compareOrders(want, got)
 	}
-	return "orders", compareOrders(want, got)
+	return clients.StatusWarnings(got), "orders", err
 }
 
-// mapSample does with an answer what is done with one that comes over the wire. told
-// hears of every order as the program makes it; nil hears nothing.
-func (c *Client) mapSample(ctx context.Context, sm *sample, told func(any)) (orders []clients.Order, outcome string, err error) {
+// mapSample does with an answer what is done with one that comes over the wire.
+func (c *Client) mapSample(ctx context.Context, sm *sample) (orders []clients.Order, outcome string, err error) {
 	q := c.asked(sm)
 	query := clients.Query{Account: c.account, From: "2026-01-01", To: "2026-01-31"}
 	s := scopeOf(query)
@@ -162,7 +169,7 @@ func (c *Client) mapSample(ctx context.Context, sm *sample, told func(any)) (ord
 		return nil, v.outcome, err
 	}
 	g := c.gathering(ctx, nil, q, c.account.Name)
-	g.told, g.strict = told, true
+	g.strict = true
 	if err := g.mapPage(ctx, p, s); err != nil {
 		return nil, "", errors.New(clients.AsError(err).Message)
 	}
@@ -178,13 +185,17 @@ func (c *Client) asked(sm *sample) *question {
 	return c.orders
 }
 
+// expected is an order of a sample: as it is written, and as it would be stored.
+type expected struct{ written, stored clients.Order }
+
 // readSample reads the orders that are expected, written as a mapping makes them.
-func (c *Client) readSample(ctx context.Context, sm *sample) ([]clients.Order, error) {
+func (c *Client) readSample(ctx context.Context, sm *sample) ([]expected, error) {
 	v, _, err := parseJSON(sm.Orders)
 	if err != nil {
 		return nil, err
 	}
-	g := c.gathering(ctx, nil, c.asked(sm), c.account.Name)
+	q := c.asked(sm)
+	g := c.gathering(ctx, nil, q, c.account.Name)
 	g.strict = true
 	list, several := v.([]any)
 	if !several {
@@ -195,24 +206,56 @@ func (c *Client) readSample(ctx context.Context, sm *sample) ([]clients.Order, e
 			return nil, (&program{text: sm.Orders}).spelled(err)
 		}
 	}
-	answer, err := g.done(ctx)
-	return answer.Orders, err
+	orders := make([]expected, len(g.orders))
+	for i, o := range g.orders {
+		written := o.done(q.lines)
+		stored := written
+		stored.Lines = slices.Clone(written.Lines)
+		stored.Normalize()
+		orders[i] = expected{written, stored}
+	}
+	return orders, nil
 }
 
 // compareOrders tells the first difference.
-func compareOrders(want, got []clients.Order) error {
+func compareOrders(want []expected, got []clients.Order) error {
 	if len(want) != len(got) {
 		return fmt.Errorf("the program makes %d orders, not %d", len(got), len(want))
 	}
 	for i := range want {
-		if want[i].OrderID != got[i].OrderID {
-			return fmt.Errorf("orders[%d].order_id: the program makes %q, not %q", i, got[i].OrderID, want[i].OrderID)
+		if id := want[i].stored.OrderID; id != got[i].OrderID {
+			return fmt.Errorf("orders[%d].order_id: the program makes %q, not %q", i, got[i].OrderID, id)
 		}
-		for _, change := range clients.Diff(&want[i], &got[i], nil) {
+		for _, change := range clients.Diff(&want[i].stored, &got[i], nil) {
 			return fmt.Errorf("orders[%d].%s: the program makes %s, not %s", i, change.Path, text(change.After), text(change.Before))
+		}
+		if change, differs := want[i].overruled(); differs {
+			return fmt.Errorf("orders[%d].%s: %s is stored, not %s: it follows from the lines", i, change.Path, text(change.After), text(change.Before))
 		}
 	}
 	return nil
+}
+
+// overruled is the first value that is written of an order, or of a line of it, and stored
+// differently.
+func (e expected) overruled() (clients.Change, bool) {
+	for i := range e.written.Lines {
+		if l := &e.written.Lines[i]; l.LineID == "" {
+			l.LineID = strconv.Itoa(i + 1)
+		}
+	}
+	slices.SortStableFunc(e.written.Lines, func(a, b clients.Line) int { return strings.Compare(a.LineID, b.LineID) })
+	for _, change := range clients.Diff(&e.written, &e.stored, nil) {
+		switch written := change.Before.(type) {
+		case string:
+			if written != "" {
+				return change, true
+			}
+		case int64:
+			return change, true
+		}
+	}
+	return clients.Change{}, false
 }
 
 // text is a value as JSON, short.

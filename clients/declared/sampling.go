@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"orderbeat/clients"
 )
 
 // Sample is a [[samples]] table to be.
@@ -85,15 +87,15 @@ func (t trial) sample() (sample, error) {
 	return sm, err
 }
 
-// orders are what the mapping makes of it, as it makes them.
-func (t trial) orders(ctx context.Context) (made []any, err error) {
+// orders are what the mapping makes of it.
+func (t trial) orders(ctx context.Context) ([]clients.Order, error) {
 	sm, err := t.sample()
 	if err != nil {
 		return nil, err
 	}
-	_, outcome, err := t.client.mapSample(ctx, &sm, func(order any) { made = append(made, order) })
+	orders, outcome, err := t.client.mapSample(ctx, &sm)
 	if err == nil && outcome != "" && outcome != outcomePartial && outcome != outcomeNone {
 		err = fmt.Errorf("it is %s", outcome)
 	}
-	return made, err
+	return orders, err
 }

@@ -30,8 +30,8 @@ func TestASampleIsTheRedactedAnswer(t *testing.T) {
 	if err != nil || s.Orders != 4 {
 		t.Fatalf("got %+v, %v, want all 4 orders", s, err)
 	}
-	if n, err := written(t, a.URL, text+"\n[[samples]]\n"+s.Text).CheckSamples(t.Context()); n != 1 || err != nil {
-		t.Errorf("got %d samples and %v, want one that is right:\n%s", n, err, s.Text)
+	if n, err := written(t, a.URL, text+"\n[[samples]]\n"+s.Text).CheckSamples(t.Context()); n.Tried != 1 || err != nil {
+		t.Errorf("got %+v and %v, want one that is right:\n%s", n, err, s.Text)
 	}
 	for _, secret := range []string{"canary", "4111"} {
 		if strings.Contains(s.Text, secret) {
@@ -79,8 +79,8 @@ path = '/named/\($order_id)'
 				t.Fatal(err)
 			}
 			again := written(t, a.URL, text+"[[samples]]\n"+s.Text)
-			if n, err := again.CheckSamples(t.Context()); n != 1 || err != nil {
-				t.Errorf("got %d samples and %v, want one that is right:\n%s", n, err, s.Text)
+			if n, err := again.CheckSamples(t.Context()); n.Tried != 1 || err != nil {
+				t.Errorf("got %+v and %v, want one that is right:\n%s", n, err, s.Text)
 			}
 			if q.ByReference() != strings.Contains(s.Text, "order_id  = ") || q.ByReference() == strings.Contains(s.Text, "status    = 404") {
 				t.Errorf("got:\n%s", s.Text)

@@ -5,15 +5,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"orderbeat/clients"
 )
 
 // text is the table.
-func (t trial) text(name string, orders []any) (string, error) {
+func (t trial) text(name string, orders []clients.Order) (string, error) {
 	sm, err := t.sample()
 	if err != nil {
 		return "", err
 	}
-	if sm.Orders, err = pretty(withoutNulls(orders)); err != nil {
+	if sm.Orders, err = pretty(asMapped(orders)); err != nil {
 		return "", err
 	}
 	var b strings.Builder
@@ -36,25 +38,38 @@ func (t trial) text(name string, orders []any) (string, error) {
 	return b.String(), nil
 }
 
-// withoutNulls is a value without the members that say nothing.
-func withoutNulls(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		some := map[string]any{}
-		for name, value := range v {
-			if value != nil {
-				some[name] = withoutNulls(value)
-			}
+// asMapped are orders as they would be stored, written as a mapping makes them.
+func asMapped(orders []clients.Order) (list []any) {
+	for i := range orders {
+		stored, _, err := parseJSON(string(orders[i].AppendJSON(nil)))
+		if err == nil {
+			list = append(list, members(stored, orderMembers))
 		}
-		return some
-	case []any:
-		some := make([]any, len(v))
-		for i := range v {
-			some[i] = withoutNulls(v[i])
-		}
-		return some
 	}
-	return v
+	return list
+}
+
+// listMembers are the members of each object in a list of this name.
+var listMembers = map[string][]string{"lines": lineMembers, "schedule": scheduleMembers, "despatches": despatchMembers}
+
+// members takes those members of an object that a mapping may make and that say something.
+func members(v any, names []string) map[string]any {
+	object, _ := v.(map[string]any)
+	some := map[string]any{}
+	for _, name := range names {
+		value := object[name]
+		if list, isList := value.([]any); isList {
+			elements := make([]any, len(list))
+			for i := range list {
+				elements[i] = members(list[i], listMembers[name])
+			}
+			value = elements
+		}
+		if value != nil {
+			some[name] = value
+		}
+	}
+	return some
 }
 
 // pretty is a value as JSON on several lines.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"orderbeat/clients"
 	"orderbeat/cmd/orderbeat/config"
 )
 
@@ -88,18 +89,21 @@ type checkedSchedule struct {
 	Due      []time.Time `json:"due"`
 }
 
-func checked(c *config.Config, samples map[string]int, now time.Time) checkReport {
+func checked(c *config.Config, samples map[string]clients.SampleReport, now time.Time) checkReport {
 	r := checkReport{Config: c.Path, Database: c.DB.Path, Providers: []checkedProvider{}, Schedules: []checkedSchedule{}, Notices: append([]string{}, c.Notices...)}
 	for _, p := range c.Providers {
 		shown := checkedProvider{
 			Name: p.Name, Kind: p.Kind, Environment: p.Environment, BaseURL: p.Origin, Concurrency: p.Concurrency,
 			Rate: p.Rate.String(), TokenRate: p.TokenRate.String(), Attempts: p.Retry.Attempts,
-			RetryFor: short(p.Retry.For), Timeout: short(p.Timeout), Samples: samples[p.Name], Accounts: []checkedAccount{},
+			RetryFor: short(p.Retry.For), Timeout: short(p.Timeout), Samples: samples[p.Name].Tried, Accounts: []checkedAccount{},
 		}
 		for _, a := range p.Accounts {
 			shown.Accounts = append(shown.Accounts, checkedAccount{Name: a.Name, BillTo: a.BillTo, Timezone: a.Location.String()})
 		}
 		r.Providers = append(r.Providers, shown)
+		for _, warning := range samples[p.Name].Warnings {
+			r.Notices = append(r.Notices, fmt.Sprintf("provider %s: sample %s", p.Name, warning))
+		}
 	}
 	for _, s := range c.Schedules {
 		r.Schedules = append(r.Schedules, checkedSchedule{
@@ -113,7 +117,7 @@ func checked(c *config.Config, samples map[string]int, now time.Time) checkRepor
 func (r checkReport) print(w io.Writer) error {
 	fmt.Fprintf(w, "%s is right. Database: %s\n", r.Config, r.Database)
 	for _, notice := range r.Notices {
-		fmt.Fprintf(w, "note: %s\n", notice)
+		fmt.Fprintf(w, "note: %s\n", plain(notice))
 	}
 	for _, p := range r.Providers {
 		fmt.Fprintf(w, "\nprovider %s: kind %s, environment %s, %s\n", p.Name, p.Kind, p.Environment, orDash(p.BaseURL))

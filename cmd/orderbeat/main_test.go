@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"orderbeat/clients"
 	"orderbeat/cmd/orderbeat/config"
 )
 
@@ -182,10 +183,10 @@ func TestCheckTellsHowManySamplesThereAre(t *testing.T) {
 		t.Fatal(err)
 	}
 	var told strings.Builder
-	if err := checked(c, map[string]int{"michelin": 3}, time.Now()).print(&told); err != nil {
+	if err := checked(c, map[string]clients.SampleReport{"michelin": {Tried: 3, Warnings: []string{`"x": order A: odd`}}}, time.Now()).print(&told); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(told.String(), "\n  3 samples tried, and right\n") {
+	if !strings.Contains(told.String(), "\n  3 samples tried, and right\n") || !strings.Contains(told.String(), "\nnote: provider michelin: sample \"x\": order A: odd\n") {
 		t.Errorf("got:\n%s", told.String())
 	}
 }

@@ -24,9 +24,11 @@ type tryReport struct {
 	Exchanges []triedExchange `json:"exchanges"`
 	Orders    []clients.Order `json:"orders"`
 	Problems  []triedProblem  `json:"problems"`
-	More      bool            `json:"more"`
-	Error     *jobs.RunError  `json:"error"`
-	Sample    *savedSample    `json:"sample,omitempty"`
+	// Warnings are about orders whose mapped status is not the one that is stored.
+	Warnings []string       `json:"warnings"`
+	More     bool           `json:"more"`
+	Error    *jobs.RunError `json:"error"`
+	Sample   *savedSample   `json:"sample,omitempty"`
 }
 
 // triedExchange is an exchange, redacted.
@@ -74,6 +76,7 @@ func shownExchange(x clients.Exchange) triedExchange {
 // answer adds what came of the question.
 func (r *tryReport) answer(first declared.First, failure error) {
 	r.Orders, r.Problems, r.More = append([]clients.Order{}, first.Orders...), []triedProblem{}, first.More
+	r.Warnings = append([]string{}, clients.StatusWarnings(first.Orders)...)
 	for _, p := range first.Partial {
 		r.Problems = append(r.Problems, triedProblem{OrderID: p.OrderID, Reference: p.Reference, Code: p.Code, Message: p.Message})
 	}
@@ -234,6 +237,9 @@ func (r tryReport) printOrders(w io.Writer) error {
 	fmt.Fprintf(w, "\n%s\n", count(len(r.Orders), "order"))
 	for _, p := range r.Problems {
 		fmt.Fprintf(w, "problem: %s\n", plain(strings.Join(strings.Fields(p.OrderID+" "+p.Reference+" "+p.Code+" "+p.Message), " ")))
+	}
+	for _, warning := range r.Warnings {
+		fmt.Fprintf(w, "warning: %s\n", plain(warning))
 	}
 	if len(r.Orders) == 0 {
 		return nil

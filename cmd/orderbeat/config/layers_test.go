@@ -87,12 +87,12 @@ func (l ledger) Notices() []string {
 	return nil
 }
 
-func (l ledger) CheckSamples(context.Context) (int, error) {
+func (l ledger) CheckSamples(context.Context) (clients.SampleReport, error) {
 	var errs []error
 	for i, sample := range l.keys.Samples {
 		errs = append(errs, faultOf(fmt.Sprintf("samples[%d].orders", i), sample.Orders))
 	}
-	return len(l.keys.Samples), errors.Join(errs...)
+	return clients.SampleReport{Tried: len(l.keys.Samples)}, errors.Join(errs...)
 }
 
 // layered loads a configuration of a kind "ledger" with a preset, beside a file
@@ -295,7 +295,7 @@ func TestSamplesThatAreRightAreCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := c.CheckSamples(t.Context())
-	if diff := cmp.Diff(map[string]int{"acme": 2, "bolt": 1, "michelin": 0}, got); err != nil || diff != "" {
+	if diff := cmp.Diff(map[string]clients.SampleReport{"acme": {Tried: 2}, "bolt": {Tried: 1}, "michelin": {}}, got); err != nil || diff != "" {
 		t.Errorf("error %v, samples (-want +got):\n%s", err, diff)
 	}
 	notices := []string{"providers.acme: declares no orders yet", "providers.bolt: declares no orders yet"}

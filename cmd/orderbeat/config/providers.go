@@ -31,7 +31,7 @@ type Provider struct {
 	// redirectURI is where the kind's users come back to, "" for the web listener's own.
 	redirectURI string
 	open        func(Lend) (clients.Provider, error)
-	samples     func(context.Context) (int, []*Error)
+	samples     func(context.Context) (clients.SampleReport, []*Error)
 	// lacks tells what an account has not that asking for its orders needs; nil for a
 	// kind whose accounts are complete.
 	lacks func(clients.Account) error
@@ -198,7 +198,7 @@ func (l *loader) try(path string, p *Provider, own map[string]any, frame []field
 			}
 		}
 	}
-	p.samples = func(ctx context.Context) (int, []*Error) { return l.checkSamples(ctx, path, p.open) }
+	p.samples = func(ctx context.Context) (clients.SampleReport, []*Error) { return l.checkSamples(ctx, path, p.open) }
 	l.addProvider(path, closing(trial))
 }
 

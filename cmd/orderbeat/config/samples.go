@@ -8,15 +8,15 @@ import (
 	"orderbeat/clients"
 )
 
-// CheckSamples has every provider try its samples, and returns how many each has, by
-// its name. The error joins an [*Error] for everything that is wrong; it is ctx's when
+// CheckSamples has every provider try its samples, and returns what each found, by its
+// name. The error joins an [*Error] for everything that is wrong; it is ctx's when
 // that ended.
-func (c *Config) CheckSamples(ctx context.Context) (map[string]int, error) {
-	tried := map[string]int{}
+func (c *Config) CheckSamples(ctx context.Context) (map[string]clients.SampleReport, error) {
+	tried := map[string]clients.SampleReport{}
 	var wrong []*Error
 	for _, p := range c.Providers {
-		n, mistakes := p.samples(ctx)
-		tried[p.Name], wrong = n, append(wrong, mistakes...)
+		report, mistakes := p.samples(ctx)
+		tried[p.Name], wrong = report, append(wrong, mistakes...)
 	}
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -48,17 +48,17 @@ func (s *stack) samplesAt(main, path string) (file, table string) {
 }
 
 // checkSamples opens the provider at path once more and has it try its samples.
-func (l *loader) checkSamples(ctx context.Context, path string, open func(Lend) (clients.Provider, error)) (n int, wrong []*Error) {
+func (l *loader) checkSamples(ctx context.Context, path string, open func(Lend) (clients.Provider, error)) (report clients.SampleReport, wrong []*Error) {
 	var found mistakes
 	provider, err := open(l.trial())
 	if err == nil {
 		if checker, ok := provider.(interface {
-			CheckSamples(ctx context.Context) (int, error)
+			CheckSamples(ctx context.Context) (clients.SampleReport, error)
 		}); ok {
-			n, err = checker.CheckSamples(ctx)
+			report, err = checker.CheckSamples(ctx)
 		}
 		err = errors.Join(err, closing(provider))
 	}
 	found.addProvider(path, err)
-	return n, l.located(found.all)
+	return report, l.located(found.all)
 }
