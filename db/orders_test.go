@@ -194,3 +194,23 @@ func TestWhatAClockThatWasAheadSawIsNoNews(t *testing.T) {
 		t.Errorf("got %+v, %v, want two revisions", history, err)
 	}
 }
+
+// The view tells of every change, and a reader who wants the newest few reads no more.
+func TestRecentChangesAreNotCut(t *testing.T) {
+	d := open(t)
+	const n = 1100
+	orders := make([]clients.Order, n)
+	for i := range orders {
+		orders[i] = order(fmt.Sprintf("SO%05d", i), false)
+	}
+	observe(t, d, noon, orders...)
+	observe(t, d, noon.Add(time.Hour), order("SO00000", true))
+	for query, want := range map[string]string{
+		"SELECT count(DISTINCT order_id || revision) FROM recent_changes": "1101",
+		"SELECT order_id || ' ' || revision FROM recent_changes LIMIT 1":  "SO00000 2",
+	} {
+		if got, err := d.Value(t.Context(), query); err != nil || got != want {
+			t.Errorf("%s: got %s, %v, want %s", query, got, err, want)
+		}
+	}
+}

@@ -550,7 +550,7 @@ CREATE VIEW recent_changes AS
 SELECT e.observed_at, e.provider, e.account, e.order_id, e.reference, e.revision, e.status,
        c.value ->> '$.path' AS path, c.value -> '$.before' AS before, c.value -> '$.after' AS after,
        e.run_id, e.job_id
-  FROM (SELECT * FROM order_events ORDER BY id DESC LIMIT 1000) AS e
+  FROM order_events AS e
   LEFT JOIN json_each(e.changes) AS c
  ORDER BY e.id DESC, c.key;
 
