@@ -33,7 +33,7 @@ const (
 // be worse than none: dropped by a firewall that tells nobody, or leading to a backend that
 // is being taken out of service. So none gets another request when it is older than
 // [Config.MaxConnAge], or when [Transport.Renew] was called. TLS is 1.2 or newer. It is safe
-// for concurrent use.
+// for concurrent use. Bodies of responses are plain UTF-8: see [readable].
 type Transport struct {
 	config  Config
 	kept    bool        // connections are kept between calls
@@ -92,7 +92,7 @@ func (t *Transport) connections() *connections {
 			TLSHandshakeTimeout:    connectTimeout,
 			ResponseHeaderTimeout:  c.Timeout,
 			DisableKeepAlives:      !t.kept,
-			DisableCompression:     t.kept, // calls state acceptEncoding, and decode themselves
+			DisableCompression:     true, // see readable
 			MaxConnsPerHost:        most,
 			MaxIdleConnsPerHost:    most,
 			MaxIdleConns:           most,
@@ -156,6 +156,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, t.named(c, err)
 	}
 	c.served.Store(true)
+	readable(resp)
 	return resp, nil
 }
 

@@ -64,7 +64,6 @@ func (l *limited) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	note(ctx, resp, began)
 	resp.Body = &timedBody{ReadCloser: resp.Body, timeUp: func(err error) error { return l.timeUp(ctx, began, err) }, cancel: cancel}
-	readable(resp)
 	return resp, nil
 }
 

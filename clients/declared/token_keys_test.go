@@ -1,10 +1,15 @@
 package declared_test
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/andybalholm/brotli"
+	"golang.org/x/text/encoding/unicode"
 
 	"orderbeat/clients/declared"
 )
@@ -63,5 +68,42 @@ func TestATokenEndpointMayWantMore(t *testing.T) {
 		if _, err := declared.Open(s); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s told", err, want)
 		}
+	}
+}
+
+// Token endpoints send what other servers do.
+func TestATokenAnswerIsReadInEveryEncoding(t *testing.T) {
+	const body = `{"access_token":"t","token_type":"Bearer"}`
+	var br bytes.Buffer
+	w := brotli.NewWriter(&br)
+	_, _ = io.WriteString(w, body)
+	_ = w.Close()
+	utf16, err := unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewEncoder().String(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ encoding, body string }{
+		"gzip that is not": {"gzip", body},
+		"br":               {"br", br.String()},
+		"UTF-16":           {"", utf16},
+		"a BOM and a lie":  {"deflate", "\ufeff" + body},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := answering(t, func(w http.ResponseWriter, r *http.Request) {
+				switch {
+				case r.URL.Path == "/token":
+					w.Header().Set("Content-Encoding", c.encoding)
+					_, _ = io.WriteString(w, c.body)
+				case r.Header.Get("Authorization") == "Bearer t":
+					fmt.Fprint(w, `{"orders":[{"id":"1"}]}`)
+				default:
+					w.WriteHeader(http.StatusUnauthorized)
+				}
+			})
+			answer, err := written(t, server.URL, tokenHead).Orders(t.Context(), window())
+			if err != nil || len(answer.Orders) != 1 {
+				t.Errorf("got %v and %v, want the order", ids(answer), err)
+			}
+		})
 	}
 }

@@ -106,6 +106,7 @@ type simAccount struct {
 	bad    map[string]bool // orders that cannot be read
 	paging bool            // the last page leads to one that came before
 	faults map[string]bool // that were told
+	calls  int
 	stored map[string]string
 }
 
@@ -234,7 +235,7 @@ func (s *simulation) round(faulty bool) (whole bool) {
 
 // begin decides what the next run is told.
 func (a *simAccount) begin(faulty bool) {
-	a.bad, a.faults, a.paging = map[string]bool{}, map[string]bool{}, false
+	a.bad, a.faults, a.paging, a.calls = map[string]bool{}, map[string]bool{}, false, 0
 	for range a.random.IntN(4) {
 		a.evolve()
 	}
@@ -322,6 +323,9 @@ func (s *simulation) judge(provider, run string) {
 				s.t.Errorf("%s/%s: %s %s: %s", provider, account, state, code, message)
 			}
 			return
+		}
+		if a.calls > 60 {
+			s.t.Errorf("%s/%s: %d calls for pages of %d orders", provider, account, a.calls, len(a.orders))
 		}
 		stored := documents[account]
 		for id := range stored { // what the provider has forgotten stays
@@ -534,6 +538,7 @@ func (s *simulation) serveOrders(w http.ResponseWriter, r *http.Request) {
 	if a == nil {
 		return
 	}
+	a.calls++
 	if len(a.orders) == 0 {
 		w.WriteHeader(http.StatusNoContent)
 		return
