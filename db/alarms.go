@@ -38,39 +38,38 @@ func apartOf(kind string) string {
 
 // judge raises and resolves the alerts that an outcome is about. What a caller asked
 // in line raises none: a stranger's wrong question is nobody's trouble but theirs.
-//
-// It reports whether the alert about what could not be read is a new one.
-func (t *tx) judge(o *jobs.Outcome, inline bool, traceparent string) (unread bool, err error) {
+func (t *tx) judge(o *jobs.Outcome, inline bool, traceparent string) error {
 	if jobs.Kinds[o.Kind].Remaps {
-		return false, nil // nobody was asked, which says nothing of how the account is
+		return nil // nobody was asked, which says nothing of how the account is
 	}
 	switch o.State {
 	case jobs.Succeeded, jobs.Partial:
 		if o.Unread > 0 && !inline {
 			return t.judgeUnread(o, traceparent)
 		}
-		return false, t.calm(o, traceparent)
+		return t.calm(o, traceparent)
 	case jobs.Failed, jobs.Dead:
 		a, ok := alertOf(o)
 		if inline || !ok {
-			return false, nil
+			return nil
 		}
 		_, err := t.raise(a, traceparent)
-		return false, err
+		return err
 	default: // it is tried again, or nobody knows
-		return false, nil
+		return nil
 	}
 }
 
 // judgeUnread raises the alert about orders that could not be read, and resolves every other
 // of the account, which was asked with success.
-func (t *tx) judgeUnread(o *jobs.Outcome, traceparent string) (raised bool, err error) {
+func (t *tx) judgeUnread(o *jobs.Outcome, traceparent string) error {
 	a, _ := alertOf(o)
 	others := slices.DeleteFunc(slices.Clone(jobAlerts), func(c clients.Code) bool { return c == a.Code })
 	if _, err := t.resolve(account{o.Provider, o.Account, apartOf(o.Kind)}, "", others, o.FinishedAt, traceparent); err != nil {
-		return false, err
+		return err
 	}
-	return t.raise(a, traceparent)
+	_, err := t.raise(a, traceparent)
+	return err
 }
 
 // alertOf is the alert about the account of a job that failed or is dead, if that is

@@ -18,8 +18,6 @@ type Committed struct {
 	Repeated bool
 	// Run is the finished run when this ended it, else nil.
 	Run *jobs.Run
-	// Unread tells that an alert about values that could not be read was raised.
-	Unread bool
 }
 
 // ErrOutcome is wrapped by the error of [DB.Commit] when the outcome itself cannot be
@@ -173,7 +171,7 @@ func (t *tx) record(o *jobs.Outcome, list []observed, papers []document) (c Comm
 	if err := t.freshen(o); err != nil {
 		return c, err
 	}
-	if c.Unread, err = t.judge(o, inline, traceparent); err != nil {
+	if err := t.judge(o, inline, traceparent); err != nil {
 		return c, err
 	}
 	if err := t.nextTurns(o, had, trigger); err != nil {

@@ -9,7 +9,6 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
-	"orderbeat/jobs"
 )
 
 // without is an order whose first line is changed, and normalized again.
@@ -142,20 +141,5 @@ func TestWhatCannotBeReadOfDocumentsKeepsWhatIsStored(t *testing.T) {
 	}
 	if got := story(t, d, "SO1"); got != "created despatched invoiced" {
 		t.Errorf("got %q, want no event of what could not be read", got)
-	}
-}
-
-// The alert about what could not be read is new once, which is when it is logged.
-func TestWhatCannotBeReadIsReportedOnce(t *testing.T) {
-	d := open(t)
-	_, js := start(t, d, 4)
-	for i, want := range []bool{true, false, false, true} {
-		o := succeeded(js[i], noon.Add(time.Duration(i)*time.Minute), order("SO1", false))
-		if i != 2 {
-			o.State, o.Unread, o.Err = jobs.Partial, 1, &clients.Error{Code: clients.CodeBadResponse, Message: "orderDate"}
-		}
-		if got := commit(t, d, o).Unread; got != want {
-			t.Errorf("job %d: got %t, want %t", i, got, want)
-		}
 	}
 }

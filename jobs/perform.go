@@ -55,10 +55,15 @@ func (o *Outcome) keep(a clients.Answer) {
 	o.State = Succeeded
 	if len(a.Partial) > 0 {
 		o.State, o.Err = Partial, partial(a.Partial)
+		counted := map[string]bool{}
 		for _, p := range a.Partial {
-			if p.Unread {
+			if !p.Unread {
+				continue
+			}
+			o.Err.Code = clients.CodeBadResponse
+			if p.OrderID == "" || !counted[p.OrderID] {
+				counted[p.OrderID] = true
 				o.Unread++
-				o.Err.Code = clients.CodeBadResponse
 			}
 		}
 	}

@@ -146,10 +146,6 @@ func (c *consumers) perform(ctx context.Context, job jobs.Job) error {
 	if !committed.Repeated {
 		c.unread.WithLabelValues(job.Provider).Add(float64(out.Unread))
 	}
-	if committed.Unread { // once, until an answer can be read
-		c.log.Warn("alert raised", "job_id", job.ID, "provider", job.Provider, "account", job.Account, "kind", job.Kind,
-			"code", out.Err.Code, "err", out.Err.Message, "hint", out.Err.Hint)
-	}
 	if out.State.Ended() {
 		c.suspects.remove(job.ID)
 	}
