@@ -75,13 +75,3 @@ func TestTasksAreBounded(t *testing.T) {
 		}
 	})
 }
-
-// The library reads an endpoint's statistics from the moment that the service is there.
-func TestStatisticsAreCompleteBeforeTheServiceIs(t *testing.T) {
-	s := newService(Config{}, &bus{}, nil, nil, nil, nil, nil, "", nil)
-	for _, e := range s.endpoints() {
-		if s.stats[e.microName()] == nil {
-			t.Errorf("%s has none", e.name)
-		}
-	}
-}

@@ -65,7 +65,7 @@ func (s *service) getOrder(ctx context.Context, r *request) (any, error) {
 	}
 	asked := time.Now()
 	r.free() // while the provider is asked
-	if err := s.askLive(ctx, q, r.Headers().Get("traceparent")); err != nil {
+	if err := s.askLive(ctx, q, r.Header.Get("traceparent")); err != nil {
 		return nil, err
 	}
 	if err := s.reserve(ctx, r); err != nil {

@@ -62,7 +62,7 @@ func (s *service) remapExchanges(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	request := jobs.Request{Provider: q.Provider, Kind: "remap", Params: body, Trigger: "api", Traceparent: r.Headers().Get("traceparent")}
+	request := jobs.Request{Provider: q.Provider, Kind: "remap", Params: body, Trigger: "api", Traceparent: r.Header.Get("traceparent")}
 	if q.Account != "" {
 		request.Accounts = []string{q.Account}
 	}

@@ -28,7 +28,7 @@ func (s *service) startRun(ctx context.Context, r *request) (any, error) {
 	}
 	request := jobs.Request{
 		Provider: q.Provider, Kind: q.Kind, Accounts: q.Accounts, Params: q.Params, Priority: q.Priority,
-		Trigger: "api", Traceparent: r.Headers().Get("traceparent"),
+		Trigger: "api", Traceparent: r.Header.Get("traceparent"),
 	}
 	plan, err := s.planner.plan(ctx, request)
 	if err := errors.Join(err, plan.invalid); err != nil {

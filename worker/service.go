@@ -32,10 +32,8 @@ const (
 // headerTimeout names a caller's deadline, such as "5s".
 const headerTimeout = "Orderbeat-Timeout"
 
-// service answers questions over NATS request/reply, as the micro service
-// "orderbeat". The library calls an endpoint's handler for one request at a time,
-// so each request gets a goroutine, as many as the endpoint allows; one more is
-// told at once that it is too many.
+// service answers requests over NATS request/reply, as the micro service "orderbeat". Each
+// request gets a goroutine, as many as the endpoint allows; one more is refused at once.
 type service struct {
 	db          *db.DB
 	planner     *planner
@@ -58,23 +56,19 @@ type service struct {
 	mask        *mask.Set
 	log         *slog.Logger
 
-	micro    micro.Service
-	working  sync.WaitGroup            // one for each request in hand
-	stopping chan struct{}             // closed when the program stops
-	stats    map[string]*endpointStats // by name; nothing is added once the service is there, which reads it at any time
+	micro    *microService
+	working  sync.WaitGroup // one for each request in hand
+	stopping chan struct{}  // closed when the program stops
 }
 
 func newService(c Config, b *bus, p *planner, f *finished, h *inHand, creds *credentials, clock *scheduler.Scheduler, public string, again *words) *service {
 	s := &service{
 		db: c.DB, planner: p, finished: f, inHand: h, clock: clock, public: public, again: again, providers: byName(c.Providers), schedules: c.Schedules,
 		credentials: creds, tokens: c.Tokens, responses: c.Memory, keep: c.Retention, names: subjects{c.NATS.Prefix}, conn: b.conn, maxReply: b.maxBody,
-		memory: newReplyMemory(), mask: c.Mask, log: c.Log, stopping: make(chan struct{}), stats: map[string]*endpointStats{},
+		memory: newReplyMemory(), mask: c.Mask, log: c.Log, stopping: make(chan struct{}),
 	}
 	for _, provider := range c.Providers {
 		s.order = append(s.order, provider.Name)
-	}
-	for _, e := range s.endpoints() {
-		s.stats[e.microName()] = &endpointStats{}
 	}
 	return s
 }
@@ -124,30 +118,26 @@ func (s *service) endpoints() []endpoint {
 
 // open begins to answer. work is the context of the answers.
 func (s *service) open(work context.Context, names subjects, version string) (err error) {
-	s.micro, err = micro.AddService(s.conn, micro.Config{
-		Name: "orderbeat", Version: semver(version), Description: "where is order X?",
-		StatsHandler: func(e *micro.Endpoint) any { return s.stats[e.Name].snapshot() },
-	})
-	if err != nil {
-		return fmt.Errorf("request/reply service: %w", err)
-	}
-	api := s.micro.AddGroup(names.of("api"))
+	s.micro = newMicroService(s.conn, version, "where is order X?")
 	for _, e := range s.endpoints() {
-		stats, free := s.stats[e.microName()], make(chan struct{}, e.atOnce)
-		handler := micro.HandlerFunc(func(r micro.Request) {
+		free := make(chan struct{}, e.atOnce)
+		err = s.micro.add(e.microName(), names.of("api."+e.name), e.about, func(msg *nats.Msg, count counter) {
 			select {
 			case free <- struct{}{}:
 			default:
-				stats.count(0, true)
-				s.refuse(r, busy(e.atOnce))
+				err := busy(e.atOnce)
+				count(0, err.Error())
+				s.refuse(msg, err)
 				return
 			}
-			s.working.Go(func() { s.handle(work, e, r, stats, func() { <-free }) })
+			s.working.Go(func() { s.handle(work, e, msg, count, func() { <-free }) })
 		})
-		if err := api.AddEndpoint(e.microName(), handler, micro.WithEndpointSubject(e.name),
-			micro.WithEndpointMetadata(map[string]string{"about": e.about})); err != nil {
+		if err != nil {
 			return fmt.Errorf("endpoint %s: %w", e.name, err)
 		}
+	}
+	if err = s.micro.discoverable(); err != nil {
+		return fmt.Errorf("request/reply service: %w", err)
 	}
 	s.announce(work)
 	return nil
@@ -170,14 +160,14 @@ func (s *service) announce(ctx context.Context) {
 func (s *service) run(ctx context.Context) error {
 	<-ctx.Done()
 	close(s.stopping)
-	err := s.micro.Stop()
+	err := s.micro.stop()
 	s.working.Wait()
 	return err
 }
 
 // request is one question.
 type request struct {
-	micro.Request
+	*nats.Msg
 	reserved func() // gives back what the reply reserved of [service.memory], nil for nothing
 }
 
@@ -191,10 +181,10 @@ func (r *request) free() {
 
 // decode reads the body strictly into v; an empty body is an empty object.
 func (r *request) decode(v any) error {
-	if len(r.Data()) == 0 {
+	if len(r.Data) == 0 {
 		return nil
 	}
-	dec := json.NewDecoder(bytes.NewReader(r.Data()))
+	dec := json.NewDecoder(bytes.NewReader(r.Data))
 	dec.DisallowUnknownFields()
 	err := dec.Decode(v)
 	if err == nil && dec.More() {
@@ -206,40 +196,46 @@ func (r *request) decode(v any) error {
 	return nil
 }
 
-// handle answers a request, and makes room for another before the reply goes out: who
-// asks one after the other must not find their own last request in the way.
-func (s *service) handle(ctx context.Context, e endpoint, asked micro.Request, stats *endpointStats, room func()) {
+// handle answers a request. It makes room for another and counts this one before the reply goes
+// out: who asks one after the other must not find their own last request in the way, nor miss it
+// in the statistics.
+func (s *service) handle(ctx context.Context, e endpoint, msg *nats.Msg, count counter, room func()) {
 	began := time.Now()
-	r := &request{Request: asked}
+	r := &request{Msg: msg}
 	defer r.free()
 	reply, err := s.answer(ctx, e, r)
-	room()
+	var body []byte
 	if err == nil {
-		err = s.respond(r, reply)
+		body, err = s.encode(reply)
 	}
+	room()
 	if err != nil {
-		s.refuse(r, asAPIError(err))
+		failed := asAPIError(err)
+		count(time.Since(began), s.mask.Text(failed.Message))
+		s.refuse(msg, failed)
+		return
 	}
-	stats.count(time.Since(began), err != nil)
+	count(time.Since(began), "")
+	_ = s.reply(msg, nil, body) // as for refuse
 }
 
-// respond sends a reply that fits into one message.
-func (s *service) respond(r micro.Request, reply any) error {
+// encode makes a reply that fits into one message.
+func (s *service) encode(reply any) ([]byte, error) {
 	body, err := json.Marshal(reply)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if int64(len(body)) > s.maxReply() {
-		return &apiError{
+		return nil, &apiError{
 			status: 500, Code: clients.CodeInternal, Message: fmt.Sprintf("the reply has %d bytes, which is more than NATS takes", len(body)),
 			Hint: "raise nats.max_payload, or read it with `orderbeat order`",
 		}
 	}
-	return s.reply(r, nil, body)
+	return body, nil
 }
 
 // refuse sends an error reply.
-func (s *service) refuse(r micro.Request, e *apiError) {
+func (s *service) refuse(msg *nats.Msg, e *apiError) {
 	masked := *e
 	masked.Message, masked.Hint = s.mask.Text(e.Message), s.mask.Text(e.Hint)
 	body, err := json.Marshal(map[string]*apiError{"error": &masked})
@@ -247,17 +243,14 @@ func (s *service) refuse(r micro.Request, e *apiError) {
 		body = nil
 	}
 	header := nats.Header{micro.ErrorCodeHeader: {strconv.Itoa(e.status)}, micro.ErrorHeader: {oneLine(masked.Message)}}
-	_ = s.reply(r, header, body) // the caller is gone, or the connection; it will ask again
+	_ = s.reply(msg, header, body) // the caller is gone, or the connection; it will ask again
 }
 
-// reply answers a request without the library's own Respond and Error: these write
-// into the request what the library reads when the handler returned, which here is
-// before the answer.
-func (s *service) reply(r micro.Request, header nats.Header, body []byte) error {
-	if r.Reply() == "" {
+func (s *service) reply(msg *nats.Msg, header nats.Header, body []byte) error {
+	if msg.Reply == "" {
 		return nil // nobody listens
 	}
-	return s.conn.PublishMsg(&nats.Msg{Subject: r.Reply(), Header: header, Data: body})
+	return s.conn.PublishMsg(&nats.Msg{Subject: msg.Reply, Header: header, Data: body})
 }
 
 func (s *service) answer(ctx context.Context, e endpoint, r *request) (reply any, err error) {
@@ -267,7 +260,7 @@ func (s *service) answer(ctx context.Context, e endpoint, r *request) (reply any
 			err = fmt.Errorf("panic in %s", e.name)
 		}
 	}()
-	patience, err := patienceOf(nats.Header(r.Headers()))
+	patience, err := patienceOf(r.Header)
 	if err != nil {
 		return nil, err
 	}
@@ -302,34 +295,4 @@ func semver(version string) string {
 		}
 	}
 	return v
-}
-
-// endpointStats counts what an endpoint did. The library's own figures end when
-// its handler returns, which is before the work begins.
-type endpointStats struct {
-	mu       sync.Mutex // guards the rest
-	requests int
-	errors   int
-	spent    time.Duration
-}
-
-func (s *endpointStats) count(d time.Duration, failed bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.requests++
-	s.spent += d
-	if failed {
-		s.errors++
-	}
-}
-
-// snapshot is what `nats micro stats` shows as the endpoint's data.
-func (s *endpointStats) snapshot() any {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	average := time.Duration(0)
-	if s.requests > 0 {
-		average = s.spent / time.Duration(s.requests)
-	}
-	return map[string]any{"answered": s.requests, "errors": s.errors, "average": average.String()}
 }

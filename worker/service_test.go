@@ -277,15 +277,31 @@ func TestServiceIsDiscoverable(t *testing.T) {
 	}
 	var stats struct {
 		Endpoints []struct {
-			Name string
-			Data json.RawMessage
+			Name           string
+			Requests       int    `json:"num_requests"`
+			Errors         int    `json:"num_errors"`
+			LastError      string `json:"last_error"`
+			ProcessingTime int64  `json:"processing_time"` // nanoseconds
 		}
 	}
 	b.decode(msg.Data, &stats)
+	counted := 0
 	for _, e := range stats.Endpoints {
-		if e.Name == "orders-get" && !strings.Contains(string(e.Data), `"errors":1`) {
-			t.Errorf("got stats %s, want one error", e.Data)
+		switch e.Name {
+		case "orders-list":
+			counted++
+			if e.Requests != 1 || e.Errors != 0 || e.ProcessingTime < 20_000 {
+				t.Errorf("got %+v, want one request that took its time", e)
+			}
+		case "orders-get":
+			counted++
+			if e.Requests != 1 || e.Errors != 1 || !strings.Contains(e.LastError, "not understood") {
+				t.Errorf("got %+v, want one request that was an error", e)
+			}
 		}
+	}
+	if counted != 2 {
+		t.Errorf("got statistics %s, want those of every endpoint", msg.Data)
 	}
 }
 

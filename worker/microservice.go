@@ -1,0 +1,99 @@
+package worker
+
+import (
+	"encoding/json"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+	"github.com/nats-io/nuid"
+)
+
+// microService is a service of the NATS micro protocol (ADR-32). The library's own counts what a
+// handler did until it returned, and calls it for one request at a time; here requests of one
+// endpoint are answered at once, and each is counted when it was answered. It is safe for
+// concurrent use after the last add.
+type microService struct {
+	conn *nats.Conn
+	info micro.Info
+	subs []*nats.Subscription
+
+	mu    sync.Mutex // guards stats
+	stats micro.Stats
+}
+
+func newMicroService(conn *nats.Conn, version, description string) *microService {
+	identity := micro.ServiceIdentity{Name: "orderbeat", ID: nuid.Next(), Version: semver(version), Metadata: map[string]string{}}
+	return &microService{
+		conn: conn, info: micro.Info{ServiceIdentity: identity, Type: micro.InfoResponseType, Description: description},
+		stats: micro.Stats{ServiceIdentity: identity, Type: micro.StatsResponseType, Started: time.Now().UTC()},
+	}
+}
+
+// counter counts a request: how long it took, and its error unless that is "".
+type counter func(took time.Duration, failed string)
+
+// add has handle receive the requests of an endpoint, one at a time.
+func (m *microService) add(name, subject, about string, handle func(*nats.Msg, counter)) error {
+	m.info.Endpoints = append(m.info.Endpoints, micro.EndpointInfo{
+		Name: name, Subject: subject, QueueGroup: micro.DefaultQueueGroup, Metadata: map[string]string{"about": about},
+	})
+	stats := &micro.EndpointStats{Name: name, Subject: subject, QueueGroup: micro.DefaultQueueGroup}
+	m.stats.Endpoints = append(m.stats.Endpoints, stats)
+	count := func(took time.Duration, failed string) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		stats.NumRequests++
+		stats.ProcessingTime += took
+		stats.AverageProcessingTime = stats.ProcessingTime / time.Duration(stats.NumRequests)
+		if failed != "" {
+			stats.NumErrors++
+			stats.LastError = failed
+		}
+	}
+	sub, err := m.conn.QueueSubscribe(subject, micro.DefaultQueueGroup, func(msg *nats.Msg) { handle(msg, count) })
+	if err == nil {
+		m.subs = append(m.subs, sub)
+	}
+	return err
+}
+
+// discoverable answers PING, INFO and STATS, for all services, those of the name, and this one.
+// Nothing is added after it.
+func (m *microService) discoverable() error {
+	for verb, value := range map[micro.Verb]func() any{
+		micro.PingVerb:  func() any { return micro.Ping{ServiceIdentity: m.info.ServiceIdentity, Type: micro.PingResponseType} },
+		micro.InfoVerb:  func() any { return m.info },
+		micro.StatsVerb: func() any { return &m.stats },
+	} {
+		for _, who := range []micro.ServiceIdentity{{}, {Name: m.info.Name}, m.info.ServiceIdentity} {
+			subject, err := micro.ControlSubject(verb, who.Name, who.ID)
+			if err != nil {
+				return err
+			}
+			sub, err := m.conn.Subscribe(subject, func(msg *nats.Msg) {
+				m.mu.Lock()
+				defer m.mu.Unlock()
+				if body, err := json.Marshal(value()); err == nil {
+					_ = msg.Respond(body) // nobody listens, or the connection is gone: it is asked again
+				}
+			})
+			if err != nil {
+				return err
+			}
+			m.subs = append(m.subs, sub)
+		}
+	}
+	return nil
+}
+
+// stop takes no more requests; those that have arrived are still handled.
+func (m *microService) stop() error {
+	var errs []error
+	for _, sub := range m.subs {
+		errs = append(errs, sub.Drain())
+	}
+	return errors.Join(errs...)
+}
