@@ -8,7 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
-	"github.com/nats-io/nuid"
+	"github.com/oklog/ulid/v2"
 )
 
 // microService is a service of the NATS micro protocol (ADR-32). The library's own counts what a
@@ -25,7 +25,7 @@ type microService struct {
 }
 
 func newMicroService(conn *nats.Conn, version, description string) *microService {
-	identity := micro.ServiceIdentity{Name: "orderbeat", ID: nuid.Next(), Version: semver(version), Metadata: map[string]string{}}
+	identity := micro.ServiceIdentity{Name: "orderbeat", ID: ulid.Make().String(), Version: semver(version), Metadata: map[string]string{}}
 	return &microService{
 		conn: conn, info: micro.Info{ServiceIdentity: identity, Type: micro.InfoResponseType, Description: description},
 		stats: micro.Stats{ServiceIdentity: identity, Type: micro.StatsResponseType, Started: time.Now().UTC()},

@@ -200,7 +200,7 @@ func TestReceivingGoesOnWhenNATSIsBack(t *testing.T) {
 		srv.Shutdown()
 		srv.WaitForShutdown()
 		srv = startServer()
-		b.eventually("the test's own connection is back", b.conn.IsConnected)
+		b.eventually("the test's own connection is back", func() bool { return b.conn.Stats().Reconnects > uint64(i) && b.conn.IsConnected() })
 		back := time.Now()
 		b.publish("orderbeat.runs.michelin.sync", fmt.Sprintf(`{"from":"2026-01-0%d","to":"2026-01-09"}`, i+1), nil)
 		// The library notices after 10 s that a request is lost.

@@ -256,7 +256,7 @@ func (w testWriter) Write(p []byte) (int, error) {
 // eventually waits until the condition holds.
 func (b *bench) eventually(what string, holds func() bool) {
 	b.t.Helper()
-	b.eventuallyWithin(30*time.Second, what, holds)
+	b.eventuallyWithin(time.Minute, what, holds)
 }
 
 func (b *bench) eventuallyWithin(patience time.Duration, what string, holds func() bool) {
