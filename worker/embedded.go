@@ -17,6 +17,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"orderbeat/auth"
+	"orderbeat/worker/problems"
 )
 
 // embedded is the NATS server within this process. A stream of it that could not be
@@ -26,6 +27,7 @@ type embedded struct {
 	options *server.Options
 	lock    *flock.Flock // guards its files
 	log     *slog.Logger
+	said    *problems.Activity // what the server itself logs
 
 	mu     sync.Mutex // guards the rest
 	server *server.Server
@@ -35,7 +37,7 @@ type embedded struct {
 // openEmbedded starts it. Two servers on one folder lose messages without noticing, so the
 // folder is locked first.
 func openEmbedded(ctx context.Context, c NATS, log *slog.Logger) (_ *embedded, err error) {
-	e := &embedded{log: log, options: &server.Options{
+	e := &embedded{log: log, said: problems.NewSet(log).Activity("nats-server"), options: &server.Options{
 		ServerName: "orderbeat", JetStream: true, StoreDir: c.Store, NoSigs: true,
 		SyncAlways: c.SyncAlways, SyncInterval: c.SyncEvery, MaxPayload: c.MaxPayload,
 		DontListen: c.Listen == "",
@@ -88,7 +90,7 @@ func (e *embedded) start() error {
 	if err != nil {
 		return fmt.Errorf("embedded NATS: %w", err)
 	}
-	srv.SetLoggerV2(serverLog{e.log, e.fail}, false, false, false)
+	srv.SetLoggerV2(serverLog{e.log, e.said, e.fail}, false, false, false)
 	e.mu.Lock()
 	e.server, e.ailing = srv, ""
 	e.mu.Unlock()

@@ -1,14 +1,19 @@
 package worker
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"regexp"
+
+	"orderbeat/worker/problems"
 )
 
-// serverLog passes on what the embedded server warns about.
+// serverLog passes on what the embedded server warns about: each distinct message once, then with
+// growing pauses, since the server repeats some with every attempt.
 type serverLog struct {
 	log  *slog.Logger
+	said *problems.Activity
 	fail func(what string) // told of what could not be written
 }
 
@@ -21,14 +26,14 @@ func (l serverLog) Noticef(format string, v ...any) {
 }
 
 func (l serverLog) Warnf(format string, v ...any) {
-	l.log.Warn("nats-server", "message", fmt.Sprintf(format, v...))
+	l.said.Noticed("nats-server", fmt.Errorf(format, v...))
 }
 
 func (l serverLog) Fatalf(format string, v ...any) { l.Errorf(format, v...) }
 
 func (l serverLog) Errorf(format string, v ...any) {
 	message := fmt.Sprintf(format, v...)
-	l.log.Error("nats-server", "message", message)
+	l.said.Noticed("nats-server", errors.New(message))
 	if failures.MatchString(message) {
 		l.fail(message)
 	}
