@@ -107,6 +107,7 @@ type simAccount struct {
 	paging bool            // the last page leads to one that came before
 	faults map[string]bool // that were told
 	calls  int
+	last   []string // what the last page held
 	stored map[string]string
 }
 
@@ -235,7 +236,7 @@ func (s *simulation) round(faulty bool) (whole bool) {
 
 // begin decides what the next run is told.
 func (a *simAccount) begin(faulty bool) {
-	a.bad, a.faults, a.paging, a.calls = map[string]bool{}, map[string]bool{}, false, 0
+	a.bad, a.faults, a.paging, a.calls, a.last = map[string]bool{}, map[string]bool{}, false, 0, nil
 	for range a.random.IntN(4) {
 		a.evolve()
 	}
@@ -551,6 +552,7 @@ func (s *simulation) serveOrders(w http.ResponseWriter, r *http.Request) {
 	}
 	last := (len(a.orders) + simPage - 1) / simPage
 	circle := a.paging && last > 1 && page >= last // the last page leads to another one
+	again := page > last && a.last != nil          // the provider tells its last page once more
 	if page = min(page, last); circle {
 		a.faults["paging"] = true
 		s.counted["paging"]++
@@ -573,6 +575,11 @@ func (s *simulation) serveOrders(w http.ResponseWriter, r *http.Request) {
 		if a.random.IntN(6) == 0 && !a.bad[o.id] {
 			items = append(items, items[len(items)-1])
 		}
+	}
+	if again {
+		items = a.last
+	} else if page == last {
+		a.last = items
 	}
 	next := "null"
 	if more {
