@@ -42,20 +42,7 @@ import (
 // a sequence.
 func TestOddProvidersAreStoredAsMeant(t *testing.T) {
 	t.Parallel() // mostly waits
-	lasts, seed := 20*time.Second, uint64(time.Now().UnixNano())
-	if text := os.Getenv("ORDERBEAT_TEST_SIMULATE"); text != "" {
-		var err error
-		if lasts, err = time.ParseDuration(text); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if text := os.Getenv("ORDERBEAT_TEST_SEED"); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("ORDERBEAT_TEST_SIMULATE=%s ORDERBEAT_TEST_SEED=%d", lasts, seed)
+	lasts, seed := campaign(t, "ORDERBEAT_TEST_SIMULATE", 20*time.Second)
 	s := newSimulation(t, seed)
 	s.program = startProcess(t, s.configure(t.TempDir()))
 	s.file = openFile(t, s.program.config)

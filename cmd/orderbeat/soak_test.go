@@ -24,25 +24,32 @@ import (
 // ORDERBEAT_TEST_SOAK says; ORDERBEAT_TEST_SEED repeats a sequence.
 func TestSoakWithAnOperator(t *testing.T) {
 	t.Parallel() // mostly waits
-	lasts, seed := 30*time.Second, uint64(time.Now().UnixNano())
-	if text := os.Getenv("ORDERBEAT_TEST_SOAK"); text != "" {
-		var err error
-		if lasts, err = time.ParseDuration(text); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if text := os.Getenv("ORDERBEAT_TEST_SEED"); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("ORDERBEAT_TEST_SOAK=%s ORDERBEAT_TEST_SEED=%d", lasts, seed)
+	lasts, seed := campaign(t, "ORDERBEAT_TEST_SOAK", 30*time.Second)
 	s := newSoak(t, seed)
 	for end := time.Now().Add(lasts); time.Now().Before(end); {
 		s.act()
 	}
 	s.quiet()
+}
+
+// campaign is how long a test of random actions lasts, which the environment variable name says,
+// and the seed of what it does, which ORDERBEAT_TEST_SEED says.
+func campaign(t *testing.T, name string, short time.Duration) (lasts time.Duration, seed uint64) {
+	t.Helper()
+	lasts, seed = short, uint64(time.Now().UnixNano())
+	var err error
+	if text := os.Getenv(name); text != "" {
+		if lasts, err = time.ParseDuration(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if text := os.Getenv("ORDERBEAT_TEST_SEED"); text != "" {
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("%s=%s ORDERBEAT_TEST_SEED=%d", name, lasts, seed)
+	return lasts, seed
 }
 
 // soak is a worker, its NATS server and provider, and the operator.
