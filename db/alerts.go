@@ -74,11 +74,7 @@ func (d *DB) Raise(ctx context.Context, a Alert) (raised bool, err error) {
 // and hint. It is the same alert still, so that nobody is told. One that is not raised is
 // left alone.
 func (d *DB) Reword(ctx context.Context, a Alert) error {
-	err := d.writer.do(ctx, 1, false, func(t *tx) error {
-		_, err := t.exec(rewordSQL, a.Message, a.Hint, a.Provider, a.Account, a.User, string(a.Code))
-		return err
-	})
-	if err != nil {
+	if _, err := d.write(ctx, rewordSQL, a.Message, a.Hint, a.Provider, a.Account, a.User, string(a.Code)); err != nil {
 		return fmt.Errorf("alert %s of %s: %w", a.Code, a.Provider, err)
 	}
 	return nil
@@ -139,22 +135,15 @@ type AlertKey struct {
 
 // Alerts returns all alerts that are raised, or the latest 1,000 of all, newest first.
 func (d *DB) Alerts(ctx context.Context, raisedOnly bool) ([]Alert, error) {
-	query, args := allAlertsSQL, []any{maxAlerts}
 	if raisedOnly {
-		query, args = raisedAlertsSQL, nil
+		return fetch(ctx, d.readers, scanAlert, raisedAlertsSQL)
 	}
-	rows, err := d.readers.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	list := []Alert{}
-	err = all(rows, func(rows *sql.Rows) error {
-		var a Alert
-		err := rows.Scan(a.dest()...)
-		list = append(list, a)
-		return err
-	})
-	return list, err
+	return fetch(ctx, d.readers, scanAlert, allAlertsSQL, maxAlerts)
+}
+
+func scanAlert(rows *sql.Rows) (a Alert, err error) {
+	err = rows.Scan(a.dest()...)
+	return a, err
 }
 
 const (
@@ -207,13 +196,7 @@ func (t *tx) resolve(of account, user string, codes []clients.Code, at time.Time
 	if err != nil {
 		return nil, err
 	}
-	var resolved []Alert
-	err = t.each(resolveSQL, []any{stamp(at), of.provider, of.name, user, list, of.apart}, func(rows *sql.Rows) error {
-		var a Alert
-		err := rows.Scan(a.dest()...)
-		resolved = append(resolved, a)
-		return err
-	})
+	resolved, err := fetchIn(t, scanAlert, resolveSQL, stamp(at), of.provider, of.name, user, list, of.apart)
 	if err != nil {
 		return nil, err
 	}

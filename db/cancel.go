@@ -24,14 +24,8 @@ func (e *StateError) Error() string { return "it is " + string(e.State) }
 // [ErrUnknown], or a [*StateError] when the run has ended.
 func (d *DB) CancelRun(ctx context.Context, runID string) (ids []string, run jobs.Run, err error) {
 	err = d.writer.do(ctx, 16, false, func(t *tx) error {
-		run, err = scanRun(t.row, runSQL, runID)
-		switch {
-		case errors.Is(err, sql.ErrNoRows):
-			return ErrUnknown
-		case err != nil:
+		if run, err = t.openRun(runID); err != nil {
 			return err
-		case run.State.Ended():
-			return &StateError{run.State}
 		}
 		ids, err = t.cancel(&run, cancelRunSQL, runID, time.Now())
 		return err
@@ -40,6 +34,18 @@ func (d *DB) CancelRun(ctx context.Context, runID string) (ids []string, run job
 		return nil, jobs.Run{}, fmt.Errorf("run %s: %w", runID, err)
 	}
 	return ids, run, nil
+}
+
+// openRun is a run that has not ended. The errors are those of [DB.CancelRun].
+func (t *tx) openRun(id string) (jobs.Run, error) {
+	run, err := scanRun(t.row, runSQL, id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return run, ErrUnknown
+	}
+	if err == nil && run.State.Ended() {
+		return run, &StateError{run.State}
+	}
+	return run, err
 }
 
 // CancelJob ends a job that has not ended, and returns its run, which may have ended with

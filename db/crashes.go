@@ -31,18 +31,8 @@ func (d *DB) BeginShutdown(ctx context.Context) error {
 // Suspects returns the ids of the jobs that the process ended with so often that the next
 // time is the last: whoever runs one runs nothing else, so that a job which only happened
 // to run beside the cause is never dead because of it.
-func (d *DB) Suspects(ctx context.Context) (ids []string, err error) {
-	rows, err := d.readers.QueryContext(ctx, suspectsSQL, suspectCrashes)
-	if err != nil {
-		return nil, err
-	}
-	err = all(rows, func(rows *sql.Rows) error {
-		var id string
-		err := rows.Scan(&id)
-		ids = append(ids, id)
-		return err
-	})
-	return ids, err
+func (d *DB) Suspects(ctx context.Context) ([]string, error) {
+	return fetch(ctx, d.readers, column[string], suspectsSQL, suspectCrashes)
 }
 
 // recoverRunning puts the jobs that an earlier process left running back into the queue.

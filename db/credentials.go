@@ -10,18 +10,10 @@ import (
 // Credentials returns what is known of every credential, by provider, user and key,
 // for [auth.StatusOf]. Their tokens, and what those were granted for, are not read at all.
 func (d *DB) Credentials(ctx context.Context) ([]auth.Row, error) {
-	rows, err := d.readers.QueryContext(ctx, credentialsSQL)
-	if err != nil {
-		return nil, err
-	}
-	list := []auth.Row{}
-	err = all(rows, func(rows *sql.Rows) error {
-		var row auth.Row
-		err := rows.Scan(statusDest(&row)...)
-		list = append(list, row)
-		return err
-	})
-	return list, err
+	return fetch(ctx, d.readers, func(rows *sql.Rows) (row auth.Row, err error) {
+		err = rows.Scan(statusDest(&row)...)
+		return row, err
+	}, credentialsSQL)
 }
 
 const credentialsSQL = `

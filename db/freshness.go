@@ -24,19 +24,11 @@ type AccountFreshness struct {
 // Freshness returns the accounts of a provider that were ever asked about, by
 // name; those of all providers when it is "".
 func (d *DB) Freshness(ctx context.Context, provider string) ([]AccountFreshness, error) {
-	rows, err := d.readers.QueryContext(ctx, freshnessSQL, provider, provider)
-	if err != nil {
-		return nil, err
-	}
-	list := []AccountFreshness{}
-	err = all(rows, func(rows *sql.Rows) error {
-		var f AccountFreshness
-		err := rows.Scan(&f.Provider, &f.Account, timeOrNil{&f.LastSuccessAt}, timeOrNil{&f.LastFailureAt},
+	return fetch(ctx, d.readers, func(rows *sql.Rows) (f AccountFreshness, err error) {
+		err = rows.Scan(&f.Provider, &f.Account, timeOrNil{&f.LastSuccessAt}, timeOrNil{&f.LastFailureAt},
 			textInto[clients.Code]{&f.FailureCode})
-		list = append(list, f)
-		return err
-	})
-	return list, err
+		return f, err
+	}, freshnessSQL, provider, provider)
 }
 
 const freshnessSQL = `

@@ -30,26 +30,22 @@ func (d *DB) StartInline(ctx context.Context, run jobs.Run, job jobs.Job) error 
 
 // endInline cancels the runs that callers of an earlier process performed in line.
 func (d *DB) endInline(ctx context.Context) error {
-	rows, err := d.readers.QueryContext(ctx, inlineSQL)
+	left, err := fetch(ctx, d.readers, func(rows *sql.Rows) (o jobs.Outcome, err error) {
+		o.State, o.FinishedAt, o.Err = jobs.Cancelled, time.Now(), &clients.Error{
+			Code: clients.CodeInternal, Message: "the program ended before the answer came", Hint: "ask again",
+		}
+		err = rows.Scan(&o.ID, &o.RunID, &o.Provider, &o.Account, &o.Kind, &o.Attempt, timeInto{&o.AskedAt})
+		return o, err
+	}, inlineSQL)
 	if err != nil {
 		return err
 	}
-	var left []jobs.Outcome
-	err = all(rows, func(rows *sql.Rows) error {
-		o := jobs.Outcome{State: jobs.Cancelled, FinishedAt: time.Now(), Err: &clients.Error{
-			Code: clients.CodeInternal, Message: "the program ended before the answer came", Hint: "ask again",
-		}}
-		err := rows.Scan(&o.ID, &o.RunID, &o.Provider, &o.Account, &o.Kind, &o.Attempt, timeInto{&o.AskedAt})
-		left = append(left, o)
-		return err
-	})
 	for i := range left {
-		if err != nil {
-			break
+		if _, err := d.Commit(ctx, left[i]); err != nil {
+			return err
 		}
-		_, err = d.Commit(ctx, left[i])
 	}
-	return err
+	return nil
 }
 
 // state <> 'succeeded', here and elsewhere, is what the index jobs_unfinished is made for.

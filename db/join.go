@@ -74,13 +74,11 @@ func (t *tx) requesters(run *jobs.Run) (list []requester, err error) {
 	if run.ReplyTo != "" {
 		list = append(list, requester{run.Key, run.ReplyTo})
 	}
-	err = t.each(requestersSQL, []any{run.ID, run.ID}, func(rows *sql.Rows) error {
-		var r requester
-		err := rows.Scan(&r.key, &r.replyTo)
-		list = append(list, r)
-		return err
-	})
-	return list, err
+	others, err := fetchIn(t, func(rows *sql.Rows) (r requester, err error) {
+		err = rows.Scan(&r.key, &r.replyTo)
+		return r, err
+	}, requestersSQL, run.ID, run.ID)
+	return append(list, others...), err
 }
 
 // replyID makes the result of a run once for each requester.

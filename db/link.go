@@ -18,30 +18,24 @@ type link struct{ orderID, kind, documentID string }
 func (t *tx) linkDocument(o *jobs.Outcome, d *document) (orders []string, lost []link, err error) {
 	orders = slices.Clone(d.orders)
 	if d.bill != "" {
-		err := t.each(ordersOfBillSQL, []any{o.Provider, o.Account, d.bill}, func(rows *sql.Rows) error {
-			var id string
-			err := rows.Scan(&id)
-			orders = append(orders, id)
-			return err
-		})
+		of, err := fetchIn(t, column[string], ordersOfBillSQL, o.Provider, o.Account, d.bill)
 		if err != nil {
 			return nil, nil, err
 		}
+		orders = append(orders, of...)
 	}
 	belongs := make(map[string]bool, len(orders))
 	for _, id := range orders {
 		belongs[id] = true
 	}
-	err = t.each(untellSQL, []any{o.Provider, o.Account, d.name, d.id}, func(rows *sql.Rows) error {
-		var id string
-		err := rows.Scan(&id)
+	untold, err := fetchIn(t, column[string], untellSQL, o.Provider, o.Account, d.name, d.id)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, id := range untold {
 		if !belongs[id] {
 			lost = append(lost, link{id, d.name, d.id})
 		}
-		return err
-	})
-	if err != nil {
-		return nil, nil, err
 	}
 	for _, id := range orders {
 		if err := t.link(o, link{id, d.name, d.id}); err != nil {
@@ -79,13 +73,11 @@ func (t *tx) linkOrders(o *jobs.Outcome, ids []string) error {
 	if err != nil {
 		return err
 	}
-	var found []link
-	err = t.each(unnamedSQL, []any{o.Provider, o.Account, string(keys)}, func(rows *sql.Rows) error {
+	found, err := fetchIn(t, func(rows *sql.Rows) (link, error) {
 		l := link{kind: advices.name}
 		err := rows.Scan(&l.orderID, &l.documentID)
-		found = append(found, l)
-		return err
-	})
+		return l, err
+	}, unnamedSQL, o.Provider, o.Account, string(keys))
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -37,15 +36,10 @@ func (d *DB) ResumeRun(ctx context.Context, runID string, at time.Time) (jobs.Ru
 // changeLowRun changes a run of low priority that has not ended, and returns it.
 func (d *DB) changeLowRun(ctx context.Context, runID string, change func(t *tx, run *jobs.Run) error) (run jobs.Run, err error) {
 	err = d.writer.do(ctx, 2, false, func(t *tx) error {
-		run, err = scanRun(t.row, runSQL, runID)
-		switch {
-		case errors.Is(err, sql.ErrNoRows):
-			return ErrUnknown
-		case err != nil:
+		if run, err = t.openRun(runID); err != nil {
 			return err
-		case run.State.Ended():
-			return &StateError{run.State}
-		case run.Lane == 0:
+		}
+		if run.Lane == 0 {
 			return ErrPriority
 		}
 		if err := change(t, &run); err != nil {

@@ -83,16 +83,7 @@ func controls(query string) bool {
 
 // foreignTriggers names the triggers in the database. Orderbeat has none.
 func (d *DB) foreignTriggers(ctx context.Context) string {
-	var names []string
-	rows, err := d.readers.QueryContext(ctx, "SELECT name || ' on ' || tbl_name FROM sqlite_schema WHERE type = 'trigger' LIMIT 10")
-	if err == nil {
-		err = all(rows, func(rows *sql.Rows) error {
-			var name string
-			err := rows.Scan(&name)
-			names = append(names, name)
-			return err
-		})
-	}
+	names, err := fetch(ctx, d.readers, column[string], "SELECT name || ' on ' || tbl_name FROM sqlite_schema WHERE type = 'trigger' LIMIT 10")
 	if err != nil || len(names) == 0 {
 		return ""
 	}

@@ -14,17 +14,10 @@ func (d *DB) Progress(ctx context.Context, run jobs.Run) (jobs.Progress, error) 
 	if run.State.Ended() || run.PausedAt != nil {
 		return p, nil
 	}
-	rows, err := d.readers.QueryContext(ctx, paceSQL, run.ID)
-	if err != nil {
-		return p, err
-	}
-	var ended []time.Time
-	err = all(rows, func(rows *sql.Rows) error {
-		var at time.Time
-		err := rows.Scan(timeInto{&at})
-		ended = append(ended, at)
-		return err
-	})
+	ended, err := fetch(ctx, d.readers, func(rows *sql.Rows) (at time.Time, err error) {
+		err = rows.Scan(timeInto{&at})
+		return at, err
+	}, paceSQL, run.ID)
 	p.Estimate(ended)
 	return p, err
 }

@@ -15,30 +15,18 @@ type OrderDocuments struct {
 
 // Documents returns the despatch advices and the invoices of an order, by day and
 // number. An order that is not known may have some.
-func (d *DB) Documents(ctx context.Context, provider, account, orderID string) (OrderDocuments, error) {
-	docs := OrderDocuments{Advices: []clients.Advice{}, Invoices: []clients.Invoice{}}
-	err := readDocuments(ctx, d.bulk, advicesOfSQL, provider, account, orderID, &docs.Advices)
-	if err != nil {
+func (d *DB) Documents(ctx context.Context, provider, account, orderID string) (docs OrderDocuments, err error) {
+	if docs.Advices, err = fetch(ctx, d.bulk, scanJSON[clients.Advice], advicesOfSQL, provider, account, orderID); err != nil {
 		return OrderDocuments{}, err
 	}
-	err = readDocuments(ctx, d.bulk, invoicesOfSQL, provider, account, orderID, &docs.Invoices)
-	if err != nil {
-		return OrderDocuments{}, err
-	}
-	return docs, nil
+	docs.Invoices, err = fetch(ctx, d.bulk, scanJSON[clients.Invoice], invoicesOfSQL, provider, account, orderID)
+	return docs, err
 }
 
-func readDocuments[T any](ctx context.Context, pool *sql.DB, query, provider, account, orderID string, into *[]T) error {
-	rows, err := pool.QueryContext(ctx, query, provider, account, orderID)
-	if err != nil {
-		return err
-	}
-	return all(rows, func(rows *sql.Rows) error {
-		var v T
-		err := rows.Scan(jsonInto{&v})
-		*into = append(*into, v)
-		return err
-	})
+// scanJSON scans a row that is one JSON text.
+func scanJSON[T any](rows *sql.Rows) (v T, err error) {
+	err = rows.Scan(jsonInto{&v})
+	return v, err
 }
 
 const (

@@ -49,18 +49,10 @@ type ExchangeFilter struct {
 // Exchanges returns exchanges without their texts, newest first.
 func (d *DB) Exchanges(ctx context.Context, f ExchangeFilter) ([]ExchangeRow, error) {
 	query, args := f.query()
-	rows, err := d.bulk.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	list := []ExchangeRow{}
-	err = all(rows, func(rows *sql.Rows) error {
-		var x ExchangeRow
-		err := rows.Scan(x.dest()...)
-		list = append(list, x)
-		return err
-	})
-	return list, err
+	return fetch(ctx, d.bulk, func(rows *sql.Rows) (x ExchangeRow, err error) {
+		err = rows.Scan(x.dest()...)
+		return x, err
+	}, query, args...)
 }
 
 func (f ExchangeFilter) query() (string, []any) {

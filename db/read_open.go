@@ -11,18 +11,10 @@ import (
 // with the date the supplier received it or, where that is not known, the day on which it
 // was first seen (UTC), and whether the last request for a window that it belongs to lacked it.
 func (d *DB) OpenOrders(ctx context.Context, provider, account string) ([]jobs.OpenOrder, error) {
-	rows, err := d.bulk.QueryContext(ctx, openOrdersSQL, provider, account)
-	if err != nil {
-		return nil, err
-	}
-	var list []jobs.OpenOrder
-	err = all(rows, func(rows *sql.Rows) error {
-		var o jobs.OpenOrder
-		err := rows.Scan(&o.OrderID, &o.OrderedOn, &o.Unlisted)
-		list = append(list, o)
-		return err
-	})
-	return list, err
+	return fetch(ctx, d.bulk, func(rows *sql.Rows) (o jobs.OpenOrder, err error) {
+		err = rows.Scan(&o.OrderID, &o.OrderedOn, &o.Unlisted)
+		return o, err
+	}, openOrdersSQL, provider, account)
 }
 
 const openOrdersSQL = `

@@ -96,21 +96,13 @@ func (d *DB) OpenJobsExcept(ctx context.Context, providers []string) ([]jobs.Job
 	if err != nil {
 		return nil, err
 	}
-	rows, err := d.readers.QueryContext(ctx, openJobsSQL, names)
-	if err != nil {
-		return nil, err
-	}
-	var list []jobs.Job
-	err = all(rows, func(rows *sql.Rows) error {
-		var j jobs.Job
-		err := rows.Scan(&j.ID, &j.RunID, &j.Provider, &j.Account, &j.Kind, jsonInto{&j.Question}, &j.Attempt, &j.Tried, timeInto{&j.FirstAt})
+	return fetch(ctx, d.readers, func(rows *sql.Rows) (j jobs.Job, err error) {
+		err = rows.Scan(&j.ID, &j.RunID, &j.Provider, &j.Account, &j.Kind, jsonInto{&j.Question}, &j.Attempt, &j.Tried, timeInto{&j.FirstAt})
 		if err != nil {
-			return fmt.Errorf("job %s: %w", j.ID, err)
+			err = fmt.Errorf("job %s: %w", j.ID, err)
 		}
-		list = append(list, j)
-		return nil
-	})
-	return list, err
+		return j, err
+	}, openJobsSQL, names)
 }
 
 const openJobsSQL = `

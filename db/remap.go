@@ -14,17 +14,7 @@ import (
 // succeeded, at least in part, and what they were answered is kept as a whole.
 func (d *DB) KeptJobs(ctx context.Context, provider, account string, r jobs.Remapping) ([]jobs.KeptJob, error) {
 	query, args := keptJobs(provider, account, r)
-	rows, err := d.bulk.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	var list []jobs.KeptJob
-	err = all(rows, func(rows *sql.Rows) error {
-		k, err := scanKeptJob(rows)
-		list = append(list, k)
-		return err
-	})
-	return list, err
+	return fetch(ctx, d.bulk, scanKeptJob, query, args...)
 }
 
 func scanKeptJob(rows *sql.Rows) (k jobs.KeptJob, err error) {
@@ -64,29 +54,17 @@ const keptWhole = `coalesce(x.kept = 'full' AND NOT x.truncated AND x.status IS 
 // Kept returns a job with the answers of its last attempt, in order; false when they are
 // not kept, or not as a whole.
 func (d *DB) Kept(ctx context.Context, jobID string) (k jobs.KeptJob, answers []clients.Exchange, ok bool, err error) {
-	rows, err := d.bulk.QueryContext(ctx, keptJobSQL, jobID)
-	if err != nil {
+	found, err := fetch(ctx, d.bulk, scanKeptJob, keptJobSQL, jobID)
+	if err != nil || len(found) == 0 {
 		return k, nil, false, err
 	}
-	err = all(rows, func(rows *sql.Rows) (err error) {
-		k, err = scanKeptJob(rows)
-		return err
-	})
-	if err != nil {
-		return k, nil, false, err
-	}
-	rows, err = d.bulk.QueryContext(ctx, keptSQL, jobID)
-	if err != nil {
-		return k, nil, false, err
-	}
-	ok = true
-	err = all(rows, func(rows *sql.Rows) error {
+	whole := true
+	answers, err = fetch(ctx, d.bulk, func(rows *sql.Rows) (clients.Exchange, error) {
 		row, x, err := scanExchange(rows)
-		ok = ok && row.Kept == clients.KeepFull && !row.Truncated && row.Status != 0
-		answers = append(answers, x)
-		return err
-	})
-	return k, answers, ok && len(answers) > 0, err
+		whole = whole && row.Kept == clients.KeepFull && !row.Truncated && row.Status != 0
+		return x, err
+	}, keptSQL, jobID)
+	return found[0], answers, whole && len(answers) > 0, err
 }
 
 const (

@@ -74,19 +74,12 @@ func (e *told) entry(id, subject string) entry {
 }
 
 // replayed finds the next events behind a row, up to the last.
-func (d *DB) replayed(ctx context.Context, f EventFilter, after, last int64) (list []told, err error) {
+func (d *DB) replayed(ctx context.Context, f EventFilter, after, last int64) ([]told, error) {
 	query, args := f.query(after, last)
-	rows, err := d.bulk.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	err = all(rows, func(rows *sql.Rows) error {
-		var e told
-		err := rows.Scan(&e.row, &e.eventID, &e.kind, &e.provider, &e.account, &e.orderID)
-		list = append(list, e)
-		return err
-	})
-	return list, err
+	return fetch(ctx, d.bulk, func(rows *sql.Rows) (e told, err error) {
+		err = rows.Scan(&e.row, &e.eventID, &e.kind, &e.provider, &e.account, &e.orderID)
+		return e, err
+	}, query, args...)
 }
 
 func (f EventFilter) query(after, last int64) (string, []any) {

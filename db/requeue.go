@@ -29,18 +29,11 @@ func jobSubject(provider, account, kind string) string {
 
 // PublishedJobs counts the jobs that have not ended and whose message has left the outbox:
 // the stream should have one for each of them.
-func (d *DB) PublishedJobs(ctx context.Context) (groups []JobGroup, err error) {
-	rows, err := d.readers.QueryContext(ctx, publishedJobsSQL)
-	if err != nil {
-		return nil, err
-	}
-	err = all(rows, func(rows *sql.Rows) error {
-		var g JobGroup
-		err := rows.Scan(&g.Provider, &g.Account, &g.Kind, &g.Jobs)
-		groups = append(groups, g)
-		return err
-	})
-	return groups, err
+func (d *DB) PublishedJobs(ctx context.Context) ([]JobGroup, error) {
+	return fetch(ctx, d.readers, func(rows *sql.Rows) (g JobGroup, err error) {
+		err = rows.Scan(&g.Provider, &g.Account, &g.Kind, &g.Jobs)
+		return g, err
+	}, publishedJobsSQL)
 }
 
 // Requeue puts the messages of jobs that have not ended into the outbox again, and
@@ -59,22 +52,11 @@ func (d *DB) RequeueGroup(ctx context.Context, g JobGroup, except []string) (n i
 
 // requeue requeues the jobs that query finds, a batch at a time: others write in between.
 func (d *DB) requeue(ctx context.Context, query string, except []string, args ...any) (n int, err error) {
-	rows, err := d.readers.QueryContext(ctx, query+" ORDER BY j.job_id", args...)
+	ids, err := fetch(ctx, d.readers, column[string], query+" ORDER BY j.job_id", args...)
 	if err != nil {
 		return 0, err
 	}
-	var ids []string
-	err = all(rows, func(rows *sql.Rows) error {
-		var id string
-		err := rows.Scan(&id)
-		if !slices.Contains(except, id) {
-			ids = append(ids, id)
-		}
-		return err
-	})
-	if err != nil {
-		return 0, err
-	}
+	ids = slices.DeleteFunc(ids, func(id string) bool { return slices.Contains(except, id) })
 	for batch := range slices.Chunk(ids, requeueBatch) {
 		put := 0
 		err := d.writer.do(ctx, len(batch), false, func(t *tx) (err error) {
@@ -99,14 +81,11 @@ func (t *tx) requeue(ids []string, at time.Time) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	var found []lost
-	err = t.each(lostJobsSQL, []any{list}, func(rows *sql.Rows) error {
-		var j lost
-		err := rows.Scan(&j.ID, &j.RunID, &j.Provider, &j.Account, &j.Kind, jsonInto{&j.Question}, &j.Attempt, &j.Tried,
+	found, err := fetchIn(t, func(rows *sql.Rows) (j lost, err error) {
+		err = rows.Scan(&j.ID, &j.RunID, &j.Provider, &j.Account, &j.Kind, jsonInto{&j.Question}, &j.Attempt, &j.Tried,
 			timeInto{&j.FirstAt}, textInto[string]{&j.traceparent})
-		found = append(found, j)
-		return err
-	})
+		return j, err
+	}, lostJobsSQL, list)
 	if err != nil {
 		return 0, err
 	}
@@ -150,18 +129,11 @@ type QueueDelay struct {
 
 // QueueDelays returns the providers that have jobs which are published, were queued at a
 // time or before, and have not begun since.
-func (d *DB) QueueDelays(ctx context.Context, at time.Time) (list []QueueDelay, err error) {
-	rows, err := d.readers.QueryContext(ctx, queueDelaysSQL, stamp(at))
-	if err != nil {
-		return nil, err
-	}
-	err = all(rows, func(rows *sql.Rows) error {
-		var q QueueDelay
-		err := rows.Scan(&q.Provider, &q.Jobs, timeInto{&q.Since})
-		list = append(list, q)
-		return err
-	})
-	return list, err
+func (d *DB) QueueDelays(ctx context.Context, at time.Time) ([]QueueDelay, error) {
+	return fetch(ctx, d.readers, func(rows *sql.Rows) (q QueueDelay, err error) {
+		err = rows.Scan(&q.Provider, &q.Jobs, timeInto{&q.Since})
+		return q, err
+	}, queueDelaysSQL, stamp(at))
 }
 
 const queueDelaysSQL = `
@@ -173,8 +145,6 @@ SELECT provider, count(*), min(` + queuedAt + `) FROM jobs
 // WithdrawJobs takes the messages of jobs out of the outbox: for when another worker, with
 // a database of its own, would get them. [DB.Requeue] puts them back.
 func (d *DB) WithdrawJobs(ctx context.Context) error {
-	return d.writer.do(ctx, 1, false, func(t *tx) error {
-		_, err := t.exec(`DELETE FROM outbox WHERE topic = 'jobs'`)
-		return err
-	})
+	_, err := d.write(ctx, `DELETE FROM outbox WHERE topic = 'jobs'`)
+	return err
 }

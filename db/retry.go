@@ -49,17 +49,7 @@ type RetryFilter struct {
 // many it retried. more is the id to go on after when Limit left some out, else "".
 func (d *DB) RetryJobs(ctx context.Context, f RetryFilter) (retried int, more string, err error) {
 	query, args := f.query()
-	rows, err := d.readers.QueryContext(ctx, query, args...)
-	if err != nil {
-		return 0, "", err
-	}
-	var ids []string
-	err = all(rows, func(rows *sql.Rows) error {
-		var id string
-		err := rows.Scan(&id)
-		ids = append(ids, id)
-		return err
-	})
+	ids, err := fetch(ctx, d.readers, column[string], query, args...)
 	if err != nil {
 		return 0, "", err
 	}

@@ -175,16 +175,14 @@ const linkTickSQL = `UPDATE ticks SET run_id = ? WHERE schedule = ? AND due_at =
 // endRun stores how a run ended, with the errors of its jobs, and puts its result
 // into the outbox.
 func (t *tx) endRun(run *jobs.Run) error {
-	run.Errors = []jobs.RunError{}
-	err := t.each(runErrorsSQL, []any{run.ID, jobs.MaxErrors}, func(rows *sql.Rows) error {
-		var e jobs.RunError
-		err := rows.Scan(&e.Account, &e.Code, textInto[string]{&e.Message}, textInto[string]{&e.Hint})
-		run.Errors = append(run.Errors, e)
-		return err
-	})
+	found, err := fetchIn(t, func(rows *sql.Rows) (e jobs.RunError, err error) {
+		err = rows.Scan(&e.Account, &e.Code, textInto[string]{&e.Message}, textInto[string]{&e.Hint})
+		return e, err
+	}, runErrorsSQL, run.ID, jobs.MaxErrors)
 	if err != nil {
 		return err
 	}
+	run.Errors = append([]jobs.RunError{}, found...) // a list even of none
 	errs, err := encode(run.Errors)
 	if err != nil {
 		return err

@@ -262,7 +262,7 @@ func TestOpenJobsExcept(t *testing.T) {
 		want      []jobs.Job
 	}{
 		"of a provider that is gone": {[]string{"ptv", "michelin"}, []jobs.Job{queued, running, waiting}},
-		"of none but those named":    {[]string{"gone", "michelin"}, nil},
+		"of none but those named":    {[]string{"gone", "michelin"}, []jobs.Job{}},
 		"all when none is named":     {nil, []jobs.Job{kept[0], queued, running, waiting}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -19,11 +19,7 @@ type Pause struct {
 // PauseSchedule has a schedule start nothing; paused again it keeps its time and takes
 // the new note.
 func (d *DB) PauseSchedule(ctx context.Context, name, note string, at time.Time) error {
-	err := d.writer.do(ctx, 1, false, func(t *tx) error {
-		_, err := t.exec(pauseSQL, name, stamp(at), orNull(note))
-		return err
-	})
-	if err != nil {
+	if _, err := d.write(ctx, pauseSQL, name, stamp(at), orNull(note)); err != nil {
 		return fmt.Errorf("schedule %s: %w", name, err)
 	}
 	return nil
@@ -31,15 +27,11 @@ func (d *DB) PauseSchedule(ctx context.Context, name, note string, at time.Time)
 
 // ResumeSchedule ends a schedule's pause, and reports whether there was one.
 func (d *DB) ResumeSchedule(ctx context.Context, name string) (was bool, err error) {
-	err = d.writer.do(ctx, 1, false, func(t *tx) error {
-		n, err := t.exec(resumeSQL, name)
-		was = n == 1
-		return err
-	})
+	n, err := d.write(ctx, resumeSQL, name)
 	if err != nil {
 		return false, fmt.Errorf("schedule %s: %w", name, err)
 	}
-	return was, nil
+	return n == 1, nil
 }
 
 // Paused returns a schedule's pause, false when it has none.
@@ -92,19 +84,17 @@ INSERT INTO schedules (schedule, paused_at, note) VALUES (?, ?, ?)
 // Ticks returns the ticks of a schedule that were due from one time to another, both
 // included, oldest first; never more than 1,000.
 func (d *DB) Ticks(ctx context.Context, schedule string, from, to time.Time) ([]Tick, error) {
-	rows, err := d.readers.QueryContext(ctx, ticksSQL, schedule, stamp(from), stamp(to))
-	if err != nil {
-		return nil, err
-	}
-	list := []Tick{}
-	err = all(rows, func(rows *sql.Rows) error {
-		t := Tick{Schedule: schedule}
-		err := rows.Scan(timeInto{&t.DueAt}, &t.Outcome, textInto[string]{&t.Reason}, textInto[string]{&t.RunID})
-		list = append(list, t)
-		return err
-	})
-	return list, err
+	return fetch(ctx, d.readers, scanTick, ticksSQL, schedule, stamp(from), stamp(to))
 }
 
-const ticksSQL = `
-SELECT due_at, outcome, reason, run_id FROM ticks WHERE schedule = ? AND due_at >= ? AND due_at <= ? ORDER BY due_at LIMIT 1000`
+func scanTick(rows *sql.Rows) (t Tick, err error) {
+	err = rows.Scan(&t.Schedule, timeInto{&t.DueAt}, &t.Outcome, textInto[string]{&t.Reason}, textInto[string]{&t.RunID})
+	return t, err
+}
+
+const (
+	tickColumns = `schedule, due_at, outcome, reason, run_id`
+
+	ticksSQL = `
+SELECT ` + tickColumns + ` FROM ticks WHERE schedule = ? AND due_at >= ? AND due_at <= ? ORDER BY due_at LIMIT 1000`
+)

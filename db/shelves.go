@@ -107,18 +107,8 @@ func (d *DB) shelves(ctx context.Context, r Retention, now time.Time) (list []sh
 }
 
 // schedules lists those that have ticks, a search for each.
-func (d *DB) schedules(ctx context.Context) (names []string, err error) {
-	rows, err := d.readers.QueryContext(ctx, schedulesSQL)
-	if err != nil {
-		return nil, err
-	}
-	err = all(rows, func(rows *sql.Rows) error {
-		var name string
-		err := rows.Scan(&name)
-		names = append(names, name)
-		return err
-	})
-	return names, err
+func (d *DB) schedules(ctx context.Context) ([]string, error) {
+	return fetch(ctx, d.readers, column[string], schedulesSQL)
 }
 
 const (

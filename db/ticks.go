@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -138,16 +137,14 @@ func requestEntry(r *jobs.Request, key string, at time.Time) (*entry, error) {
 
 // LastTick returns the latest tick of a schedule, false when there is none.
 func (d *DB) LastTick(ctx context.Context, schedule string) (Tick, bool, error) {
-	t := Tick{Schedule: schedule}
-	err := d.readers.QueryRowContext(ctx, lastTickSQL, schedule).Scan(
-		timeInto{&t.DueAt}, &t.Outcome, textInto[string]{&t.Reason}, textInto[string]{&t.RunID})
-	if errors.Is(err, sql.ErrNoRows) {
-		return Tick{}, false, nil
+	found, err := fetch(ctx, d.readers, scanTick, lastTickSQL, schedule)
+	if err != nil || len(found) == 0 {
+		return Tick{}, false, err
 	}
-	return t, err == nil, err
+	return found[0], true, nil
 }
 
-const lastTickSQL = `SELECT due_at, outcome, reason, run_id FROM ticks WHERE schedule = ? ORDER BY due_at DESC LIMIT 1`
+const lastTickSQL = `SELECT ` + tickColumns + ` FROM ticks WHERE schedule = ? ORDER BY due_at DESC LIMIT 1`
 
 // BusyAccount is an account that still has jobs of runs with a trigger.
 type BusyAccount struct {
@@ -158,18 +155,12 @@ type BusyAccount struct {
 
 // BusyAccounts returns the accounts, sorted, that still have jobs of runs with this trigger.
 func (d *DB) BusyAccounts(ctx context.Context, trigger string) ([]BusyAccount, error) {
-	rows, err := d.readers.QueryContext(ctx, busySQL, trigger)
-	if err != nil {
-		return nil, err
-	}
-	var busy []BusyAccount
-	err = all(rows, func(rows *sql.Rows) error {
-		var b BusyAccount
-		err := rows.Scan(&b.Account, &b.LinedUp)
-		busy = append(busy, b)
-		return err
-	})
-	return busy, err
+	return fetch(ctx, d.readers, scanBusy, busySQL, trigger)
+}
+
+func scanBusy(rows *sql.Rows) (b BusyAccount, err error) {
+	err = rows.Scan(&b.Account, &b.LinedUp)
+	return b, err
 }
 
 // CROSS JOIN keeps the order of the tables: from the few open jobs to their runs.

@@ -104,13 +104,10 @@ func (s *tokens) write(ctx context.Context, query string, args ...any) (applied 
 // Reseal implements [auth.Resealer].
 func (s *tokens) Reseal(ctx context.Context, change func(auth.Row) auth.Row) error {
 	return s.writer.perform(ctx, &op{rows: 1, wait: always, run: func(t *tx) error {
-		var all []auth.Row
-		err := t.each(allTokensSQL, nil, func(rows *sql.Rows) error {
-			var row auth.Row
-			err := rows.Scan(append(statusDest(&row), tokenDest(&row)...)...)
-			all = append(all, row)
-			return err
-		})
+		all, err := fetchIn(t, func(rows *sql.Rows) (row auth.Row, err error) {
+			err = rows.Scan(append(statusDest(&row), tokenDest(&row)...)...)
+			return row, err
+		}, allTokensSQL)
 		if err != nil {
 			return err
 		}

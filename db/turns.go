@@ -3,6 +3,7 @@ package db
 import (
 	"database/sql"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,21 +36,12 @@ func (t *tx) lineUp(run *jobs.Run, js []jobs.Job) ([]jobs.Job, map[string]jobTur
 	if !run.LineUp {
 		return js, turns, nil
 	}
+	busy, err := fetchIn(t, scanBusy, busySQL, run.Trigger)
 	waits := map[string]bool{}
-	err := t.each(busySQL, []any{run.Trigger}, func(rows *sql.Rows) error {
-		var account string
-		var already bool
-		err := rows.Scan(&account, &already)
-		turns[account] = behind
-		waits[account] = already
-		return err
-	})
-	var left []jobs.Job
-	for i := range js {
-		if !waits[js[i].Account] {
-			left = append(left, js[i])
-		}
+	for _, b := range busy {
+		turns[b.Account], waits[b.Account] = behind, b.LinedUp
 	}
+	left := slices.DeleteFunc(slices.Clone(js), func(j jobs.Job) bool { return waits[j.Account] })
 	return left, turns, err
 }
 
@@ -96,13 +88,10 @@ func (t *tx) fillLane(provider string, at time.Time) error {
 // follow lets the jobs go that waited behind an account's earlier run, when the last job of
 // that one has ended. It reports whether they wait for room in the lane now.
 func (t *tx) follow(provider, account, trigger string, at time.Time) (lined bool, err error) {
-	var list []waiter
-	err = t.each(behindSQL, []any{provider, account, trigger}, func(rows *sql.Rows) error {
-		var w waiter
-		err := rows.Scan(w.dest()...)
-		list = append(list, w)
-		return err
-	})
+	list, err := fetchIn(t, func(rows *sql.Rows) (w waiter, err error) {
+		err = rows.Scan(w.dest()...)
+		return w, err
+	}, behindSQL, provider, account, trigger)
 	if err != nil || len(list) == 0 {
 		return false, err
 	}

@@ -195,13 +195,7 @@ func (d *DB) Republish(ctx context.Context, provider, id string) (n int, err err
 	}
 	for moved := replayChunk; moved == replayChunk; {
 		err := d.writer.do(ctx, 2*replayChunk, false, func(t *tx) error {
-			var ids []int64
-			err := t.each(someSetAsideSQL, []any{of, of, replayChunk}, func(rows *sql.Rows) error {
-				var id int64
-				err := rows.Scan(&id)
-				ids = append(ids, id)
-				return err
-			})
+			ids, err := fetchIn(t, column[int64], someSetAsideSQL, of, of, replayChunk)
 			if err != nil {
 				return err
 			}

@@ -56,15 +56,7 @@ func (d *DB) SeeSchedule(ctx context.Context, schedule string, at, accounted tim
 	if accounted.Before(w.AccountedAt) {
 		accounted = w.AccountedAt
 	}
-	var until any
-	if !accounted.IsZero() {
-		until = stamp(accounted)
-	}
-	err = d.writer.do(ctx, 1, false, func(t *tx) error {
-		_, err := t.exec(seeScheduleSQL, schedule, stamp(at), until)
-		return err
-	})
-	if err != nil {
+	if _, err := d.write(ctx, seeScheduleSQL, schedule, stamp(at), stampOrNull(accounted)); err != nil {
 		return Watermark{}, fmt.Errorf("schedule %s: %w", schedule, err)
 	}
 	return d.Watermark(ctx, schedule)
@@ -77,10 +69,8 @@ func (d *DB) ForgetSchedules(ctx context.Context, but []string) error {
 	if err != nil {
 		return err
 	}
-	return d.writer.do(ctx, 1, false, func(t *tx) error {
-		_, err := t.exec(forgetSchedulesSQL, names)
-		return err
-	})
+	_, err = d.write(ctx, forgetSchedulesSQL, names)
+	return err
 }
 
 const (
