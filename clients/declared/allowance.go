@@ -28,15 +28,12 @@ const (
 	// be that one step makes, in bytes.
 	maxNodes = 4_000_000
 	maxText  = 16 << 20
+	// fewElements is how far an index may lead behind the end of a list at no charge.
+	fewElements = 1000
 	// maxElements is how long a list may be that an operator copies.
 	maxElements = 4_000_000
-	// maxMatched is how long a text may be for a regular expression, in bytes: gojq counts
-	// characters up to each match, so that many take time that grows with its square.
-	maxMatched = 16 << 10
 	// maxWork is how many comparisons one step may make.
 	maxWork = 100_000_000
-	// maxShort bounds formats and counts, which amplify.
-	maxShort = 1000
 	// maxBits is how large a whole number may be.
 	maxBits = 100_000
 )
@@ -46,7 +43,6 @@ const (
 	valueBytes = 48
 	stepBytes  = 64
 	frameBytes = 512
-	pieceBytes = 24
 	// fewPieces is how long a text is whose pieces are not worth counting.
 	fewPieces = 4096
 )
@@ -56,6 +52,7 @@ var (
 	errGreedy  = errors.New("the program needs too much memory, and was stopped")
 	errDeep    = fmt.Errorf("a value is nested more than %d deep", maxDepth)
 	errLarge   = errors.New("a value is too large to be worked on in one step")
+	errNumber  = errors.New("a number is too large")
 	errLong    = fmt.Errorf("a text is longer than %d bytes", maxText)
 )
 
@@ -90,66 +87,40 @@ func (a *allowance) failed() error {
 	return err
 }
 
-// functions are the checks that [bound] puts into a program.
+// functions are the checks, by the names that [bound] and bounded.jq call them by. Each leaves
+// its input as it is, or fails.
 func (a *allowance) functions() (options []gojq.CompilerOption) {
-	add := func(name string, check func(v any) error) {
-		options = append(options, gojq.WithFunction(name, 0, 0, func(v any, _ []any) any {
-			if err := check(v); err != nil {
-				return err
-			}
-			return v
-		}))
+	for name, check := range map[string]func(v any) error{
+		fnBuilt:  func(v any) error { return a.meter.Use(valueBytes + shallow(v)) },
+		fnObject: a.object,
+		fnStep:   func(any) error { return a.meter.Use(stepBytes) },
+		fnFrame:  func(v any) error { return a.meter.Use(frameBytes + shallow(v)) },
+		fnWhole:  a.whole,
+	} {
+		options = append(options, gojq.WithFunction(name, 0, 0, func(v any, _ []any) any { return checked(v, check(v)) }))
 	}
-	add(fnBuilt, func(v any) error { return a.meter.Use(valueBytes + shallow(v)) })
-	add(fnObject, a.object)
-	add(fnStep, func(any) error { return a.meter.Use(stepBytes) })
-	add(fnFrame, func(v any) error { return a.meter.Use(frameBytes + shallow(v)) })
-	add(fnWhole, a.whole)
-	add(fnOperand, operandFits)
-	add(fnAdded, func(v any) error {
-		if err := operandFits(v); err != nil {
-			return err
-		}
-		return a.meter.Use(shallow(v))
-	})
-	add(fnText, a.whole)
-	add(fnSum, func(v any) error { return a.sum(v, 0) })
-	add(fnPath, pathFits)
-	add(fnPieces, a.pieces)
-	add(fnMembers, a.members)
-	add(fnGrid, grid)
-	add(fnDigits, func(v any) error {
-		if text, ok := v.(string); ok && len(text) > maxDigits {
-			return fmt.Errorf("a number of %d characters is too long", len(text))
-		}
-		return nil
-	})
-	add(fnShort, short)
-	add(fnMatched, func(v any) error {
-		if text, ok := v.(string); ok && len(text) > maxMatched {
-			return fmt.Errorf("a text of %d bytes is too long for a regular expression; %d are taken", len(text), maxMatched)
-		}
-		return nil
-	})
-	with := func(name string, check func(v, arg any) error) {
-		options = append(options, gojq.WithFunction(name, 1, 1, func(v any, args []any) any {
-			if err := check(v, args[0]); err != nil {
-				return err
-			}
-			return v
-		}))
+	for name, check := range map[string]func(v, arg any) error{
+		"_ob_addable": a.addable, // bounds and charges what is added to something
+		"_ob_atmost":  atMost,    // bounds the length of a text or a list, or a number
+		"_ob_each":    a.each,    // bounds work on each of the input for each of the argument
+		"_ob_paths":   a.paths,   // bounds a list of paths, and what values at them would make
+		"_ob_sum":     a.sum,     // bounds the sum of a list with its argument between the elements
+		"_ob_times":   a.times,   // bounds a multiplication
+		"_ob_use":     a.use,     // charges for each byte of a long text, or each element
+	} {
+		options = append(options, gojq.WithFunction(name, 1, 1, func(v any, args []any) any { return checked(v, check(v, args[0])) }))
 	}
-	with(fnPaths, a.paths)
-	with(fnJoined, func(v, separator any) error {
-		text, _ := separator.(string)
-		return a.sum(v, len(text))
-	})
-	with(fnTimes, a.times)
-	with(fnEach, a.each)
 	for op, name := range comparisons {
 		options = append(options, gojq.WithFunction(name, 2, 2, func(_ any, args []any) any { return a.compare(op, args[0], args[1]) }))
 	}
-	return append(options, gojq.WithFunction(fnJSON, 0, 0, func(v any, _ []any) any { return a.fromJSON(v) }))
+	return append(options, gojq.WithFunction("_ob_fromjson", 0, 0, func(v any, _ []any) any { return a.fromJSON(v) }))
+}
+
+func checked(v any, err error) any {
+	if err != nil {
+		return err
+	}
+	return v
 }
 
 // shallow is about how much memory a value takes without what it holds.
@@ -235,47 +206,62 @@ func (a *allowance) whole(v any) error {
 	return m.walk(v, 0)
 }
 
-func operandFits(v any) error {
+// size is how long a text is, in bytes, and how many elements a list or an object has.
+func size(v any) (bytes, elements int) {
 	switch v := v.(type) {
 	case string:
-		if len(v) > maxText {
-			return errLong
-		}
+		return len(v), 0
 	case []any:
-		if len(v) > maxElements {
-			return errLarge
-		}
+		return 0, len(v)
 	case map[string]any:
-		if len(v) > maxElements {
-			return errLarge
-		}
-	case *big.Int:
-		if v.BitLen() > maxBits {
-			return errors.New("a number is too large")
-		}
+		return 0, len(v)
+	}
+	return 0, 0
+}
+
+// copied reports, as an error, what is too large to be copied in one step.
+func copied(bytes, elements int) error {
+	switch {
+	case bytes > maxText:
+		return errLong
+	case elements > maxElements:
+		return errLarge
 	}
 	return nil
 }
 
-// sum bounds what the elements of a list make together, with something between each.
-func (a *allowance) sum(v any, between int) error {
-	texts, elements := 0, 0
+func (a *allowance) addable(left, right any) error {
+	for _, v := range []any{left, right} {
+		if n, ok := v.(*big.Int); ok && n.BitLen() > maxBits {
+			return errNumber
+		}
+		if err := copied(size(v)); err != nil {
+			return err
+		}
+	}
+	return a.meter.Use(shallow(right))
+}
+
+// use charges so many bytes for each byte of a long text, or each element.
+func (a *allowance) use(v, each any) error {
+	bytes, elements := size(v)
+	if bytes > maxText {
+		return errLong
+	}
+	if bytes <= fewPieces {
+		bytes = 0
+	}
+	return a.meter.Use((bytes + elements) * each.(int))
+}
+
+// sum bounds what the elements of a list make together, with a separator between each.
+func (a *allowance) sum(v, separator any) error {
+	between, _ := size(separator)
+	bytes, elements := 0, 0
 	add := func(e any) error {
-		switch e := e.(type) {
-		case string:
-			texts += len(e)
-		case []any:
-			elements += len(e)
-		case map[string]any:
-			elements += len(e)
-		}
-		if texts += between; texts > maxText {
-			return errLong
-		}
-		if elements > maxElements {
-			return errLarge
-		}
-		return nil
+		b, n := size(e)
+		bytes, elements = bytes+b+between, elements+n
+		return copied(bytes, elements)
 	}
 	switch v := v.(type) {
 	case []any:
@@ -294,23 +280,16 @@ func (a *allowance) sum(v any, between int) error {
 	return a.meter.Use(stepBytes)
 }
 
-func pathFits(v any) error {
-	if path, ok := v.([]any); ok && len(path) > maxDepth {
-		return errDeep
-	}
-	return nil
-}
-
 // paths bounds paths, and charges for the lists that become longer where something is put
 // at one of them.
 func (a *allowance) paths(v, paths any) error {
 	list, _ := paths.([]any)
 	for _, path := range list {
-		if err := pathFits(path); err != nil {
-			return err
+		steps, _ := path.([]any)
+		if len(steps) > maxDepth {
+			return errDeep
 		}
 		at := v
-		steps, _ := path.([]any)
 		for _, step := range steps {
 			switch container := at.(type) {
 			case map[string]any:
@@ -341,54 +320,21 @@ func (a *allowance) paths(v, paths any) error {
 	return a.meter.Err()
 }
 
-func (a *allowance) pieces(v any) error {
-	if text, ok := v.(string); ok && len(text) > fewPieces {
-		if len(text) > maxText {
-			return errLong
-		}
-		return a.meter.Use(pieceBytes * len(text))
-	}
-	return nil
-}
-
-func (a *allowance) members(v any) error {
-	n := 0
-	switch v := v.(type) {
-	case map[string]any:
-		n = len(v)
-	case []any:
-		n = len(v)
-	}
-	return a.meter.Use(n * (objectBytes + firstMember))
-}
-
-func grid(v any) error {
-	rows, _ := v.([]any)
-	widest := 0
-	for _, row := range rows {
-		cells, _ := row.([]any)
-		widest = max(widest, len(cells))
-	}
-	if widest > 0 && len(rows) > maxElements/widest {
-		return errLarge
-	}
-	return nil
-}
-
-func short(v any) error {
+// atMost bounds the length of a text or a list, or a number.
+func atMost(v, limit any) error {
+	most := limit.(int)
 	switch v := v.(type) {
 	case string:
-		if len(v) > maxShort {
-			return fmt.Errorf("a text of %d bytes is too long here", len(v))
+		if len(v) > most {
+			return fmt.Errorf("a text of %d bytes is too long here; %d are taken", len(v), most)
 		}
 	case []any:
-		if len(v) > maxShort {
-			return fmt.Errorf("a list of %d elements is too long here", len(v))
+		if len(v) > most {
+			return fmt.Errorf("a list of %d elements is too long here; %d are taken", len(v), most)
 		}
-	case map[string]any:
 	default:
-		if n, ok := gojq.ToFloat64(v); ok && n > maxShort {
-			return errors.New("a number is too large here")
+		if n, ok := gojq.ToFloat64(v); ok && n > float64(most) {
+			return errNumber
 		}
 	}
 	return nil
@@ -413,7 +359,7 @@ func (a *allowance) times(left, right any) error {
 			}
 		case *big.Int:
 			if v.BitLen() > maxBits/2 {
-				return errors.New("a number is too large")
+				return errNumber
 			}
 		}
 	}
@@ -435,7 +381,8 @@ func (a *allowance) each(v, arg any) error {
 		if len(pattern) > 1 && left.bytes > maxWork/len(pattern) {
 			return errLarge
 		}
-		return a.pieces(v)
+		const pieceBytes = 24
+		return a.use(v, pieceBytes)
 	}
 	if left.nodes > maxWork/right.nodes {
 		return errLarge

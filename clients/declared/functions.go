@@ -15,19 +15,10 @@ import (
 // functionNames are jq's functions that are ours, for people.
 var functionNames = []string{`day("%d.%m.%Y")`, "date", "number", "local_day($timezone)", "start_of_day($timezone)", "uuid"}
 
-// fnDate is what the function date without arguments is called to the compiler.
-const fnDate = "_ob_date"
-
-// override has a program use our date, which jq's own, that writes an instant, would hide.
-// A function date of the program's own goes before it.
-func override(q *gojq.Query) {
-	q.FuncDefs = append([]*gojq.FuncDef{{Name: "date", Body: query(call(fnDate))}}, q.FuncDefs...)
-}
-
 func functions() []gojq.CompilerOption {
 	return []gojq.CompilerOption{
 		gojq.WithFunction("day", 1, 1, day),
-		gojq.WithFunction(fnDate, 0, 0, dayOf), // jq has a function of this name: see [override]
+		gojq.WithFunction(fnDay, 0, 0, dayOf), // see bounded.jq
 		gojq.WithFunction("date", 1, 1, dayOf),
 		gojq.WithFunction("number", 0, 2, numberOf),
 		gojq.WithFunction("local_day", 1, 1, localDay),

@@ -58,7 +58,6 @@ func compileBound(text string, maps bool) (*compiled, error) {
 	if maps {
 		isolate(query)
 	}
-	override(query)
 	if err := bound(query); err != nil {
 		return nil, err
 	}
