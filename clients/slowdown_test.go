@@ -5,8 +5,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -167,4 +169,72 @@ func TestTheRateThatAProviderTakesIsFound(t *testing.T) {
 	if now := h.Traffic(); now.PerSecond >= 50 {
 		t.Errorf("got %+v, want a rate that it takes", now)
 	}
+}
+
+// A backfill of a provider whose quota counts the calls that it refuses. Its time is hardly
+// more than the quota's; with the pauses alone it takes three times as long.
+func TestABackfillFindsItsQuota(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const (
+			jobs     = 500
+			each     = 500 * time.Millisecond // the quota: 2 calls a second
+			burst    = 5
+			attempts = 8
+		)
+		var mu sync.Mutex // guards next and refused
+		next, refused := time.Now(), 0
+		l := limitedTo(roundTripper(func(*http.Request) (*http.Response, error) {
+			time.Sleep(200 * time.Millisecond)
+			mu.Lock()
+			defer mu.Unlock()
+			resp := &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody}
+			if left := time.Until(next); left > 0 {
+				refused++
+				resp.StatusCode = http.StatusTooManyRequests
+				resp.Header.Set("Retry-After", strconv.Itoa(int(left.Seconds())+1))
+			} else if left < -burst*each {
+				next = time.Now().Add(-burst * each)
+			}
+			next = next.Add(each)
+			return resp, nil
+		}), time.Minute)
+		l.rate = Rate{10, time.Second}
+		l.limiter = l.rate.Limiter()
+		began, slots := time.Now(), make(chan struct{}, 4)
+		var all sync.WaitGroup
+		var dead atomic.Int64
+		for range jobs {
+			all.Go(func() {
+				for attempt := range attempts {
+					slots <- struct{}{}
+					status := statusOf(t, l)
+					<-slots
+					if status == http.StatusOK {
+						return
+					}
+					time.Sleep(time.Second << attempt)
+				}
+				dead.Add(1)
+			})
+		}
+		all.Wait()
+		if took := time.Since(began); took > jobs*each*3/2 || refused > 30 || dead.Load() > 0 {
+			t.Errorf("got %s, %d refused calls and %d jobs without an answer, want little more than %s, a few, and none", took, refused, dead.Load(), jobs*each)
+		}
+	})
+}
+
+// statusOf sends a call; its status is 0 where it was not sent.
+func statusOf(t *testing.T, l *limited) int {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api.example/orders", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := l.RoundTrip(req)
+	if err != nil {
+		return 0
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode
 }
