@@ -1,95 +1,109 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
-	"strconv"
-	"strings"
+	"maps"
+	"slices"
 	"time"
 
 	"orderbeat/clients"
 	"orderbeat/jobs"
 )
 
-// consentTrigger begins the trigger, and the key, of a run that a consent asked for.
-const consentTrigger = "consent:"
-
-// ResolveConsent notes that a user granted access at a time. If the alert that asks for
-// it is raised, it is resolved, and in the same transaction runs are asked for that make
-// up for what was missed: the jobs of these accounts that failed for want of the
-// consent, and after which none of the same account and kind succeeded. One that
-// succeeded since the alert was raised counts only if it asked for as much. A job that is
-// in hand meanwhile is in none of these runs: [DB.Commit] lets it wait should it fail so.
-//
-// It returns the requests, which are in the outbox as those of ticks are. Their key
-// leads [DB.StartRun] to their trigger, "consent:<user>".
-func (d *DB) ResolveConsent(ctx context.Context, provider, user string, accounts []string, at time.Time) (requests []jobs.Request, err error) {
+// ResolveConsent records that a user granted access at a time. If the alert that asks for
+// it is raised, it is resolved, and in the same transaction runs start that ask for what was
+// missed: what the jobs of these accounts asked for that failed for want of the consent since
+// the user's last one, each thing once. A job that is in hand meanwhile is in none of these
+// runs: [DB.Commit] retries it should it fail so. It returns the runs.
+func (d *DB) ResolveConsent(ctx context.Context, provider, user string, accounts []string, at time.Time) (runs []jobs.Run, err error) {
 	names, err := encode(append([]string{}, accounts...)) // a list even of none
 	if err != nil {
 		return nil, err
 	}
-	const rows = 8 // a handful of messages; it is a person who waits
+	const rows = 64
 	err = d.writer.do(ctx, rows, false, func(t *tx) error {
+		runs = nil
 		resolved, err := t.resolve(account{provider: provider}, user, []clients.Code{clients.CodeConsent}, at, "")
 		if err != nil || len(resolved) == 0 {
 			return err
 		}
-		alert := resolved[0]
-		if _, err := t.exec(consentedSQL, names, alert.id); err != nil {
-			return err
-		}
-		missed, err := t.missed(provider, names, alert.Since)
+		missed, err := t.missed(provider, user, names)
 		if err != nil {
 			return err
 		}
-		if requests, err = makeUp(missed, clients.DateOf(at.UTC())); err != nil {
-			return err
-		}
-		for i := range requests {
-			r := &requests[i]
-			r.Provider, r.Trigger = provider, consentTrigger+user
-			r.Key = fmt.Sprintf("%s%s@%d.%d.%s", consentTrigger, Token(user), alert.id, i+1, Token(r.Kind))
-			message, err := requestEntry(r, r.Key, at)
-			if err != nil {
+		for _, g := range slices.SortedFunc(maps.Keys(missed), missedGroup.compare) {
+			r := jobs.Request{Provider: provider, Kind: g.kind, Trigger: jobs.ConsentTrigger(user)}
+			run, js := jobs.PlanAgain(r, missed[g], g.lane, at)
+			if err := t.startRun(&run, js, nil); err != nil {
 				return err
 			}
-			if err := t.put(message); err != nil {
-				return err
-			}
+			runs = append(runs, run)
 		}
-		return nil
+		_, err = t.exec(consentedSQL, names, resolved[0].id)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("consent of %s %s: %w", provider, user, err)
 	}
-	return requests, nil
+	return runs, nil
 }
 
-const consentedSQL = `UPDATE alerts SET accounts = ? WHERE alert_id = ?`
-
-// linkConsent gives a run its trigger if a consent asked for it. Who sends a message
-// can choose its key; but which consents there were is known here.
-func (t *tx) linkConsent(run *jobs.Run) error {
-	key, ok := strings.CutPrefix(run.Key, consentTrigger)
-	if !ok {
-		return nil
-	}
-	name, rest, _ := strings.Cut(key, "@")
-	number, _, _ := strings.Cut(rest, ".")
-	id, err := strconv.ParseInt(number, 10, 64)
-	if err != nil {
-		return nil //nolint:nilerr // somebody's own key, which names no consent
-	}
-	var user string
-	err = t.row(consentSQL, []any{id, run.Provider}, &user)
-	if errors.Is(err, sql.ErrNoRows) || err == nil && Token(user) != name {
-		return nil
-	}
-	run.Trigger = consentTrigger + user
-	return err
+// missedGroup is the missed jobs that one run can have again: of one kind, and of runs with
+// one lane.
+type missedGroup struct {
+	kind string
+	lane int
 }
 
-const consentSQL = `
-SELECT user FROM alerts WHERE alert_id = ? AND provider = ? AND code = 'consent_required' AND state = 'resolved'`
+func (g missedGroup) compare(other missedGroup) int {
+	return cmp.Or(cmp.Compare(g.kind, other.kind), cmp.Compare(g.lane, other.lane))
+}
+
+// missed are the jobs that failed for want of a consent since the user's last one, each
+// question once. accounts is a JSON list.
+func (t *tx) missed(provider, user, accounts string) (map[missedGroup][]jobs.Job, error) {
+	var failed []jobs.Job
+	groups := map[string]missedGroup{} // by job
+	err := t.each(missedSQL, []any{provider, accounts, provider, user, stamp(time.Now())}, func(rows *sql.Rows) error {
+		var j jobs.Job
+		var lane int
+		err := rows.Scan(&j.ID, &j.Account, &j.Kind, jsonInto{&j.Question}, numberInto{&lane})
+		failed = append(failed, j)
+		groups[j.ID] = missedGroup{j.Kind, lane}
+		return err
+	})
+	if err != nil || len(failed) == 0 {
+		return nil, err
+	}
+	succeeded, err := fetchIn(t, func(rows *sql.Rows) (j jobs.Job, err error) {
+		err = rows.Scan(&j.ID, &j.Account, &j.Kind, jsonInto{&j.Question})
+		return j, err
+	}, succeededAfterSQL, provider, accounts, failed[0].ID)
+	missed := map[missedGroup][]jobs.Job{}
+	for _, j := range jobs.Fewest(failed, succeeded) {
+		missed[groups[j.ID]] = append(missed[groups[j.ID]], j)
+	}
+	return missed, err
+}
+
+const (
+	// Without a list of accounts an alert was resolved for another reason. A consent that is
+	// still to come is of a clock that was set back since.
+	missedSQL = `
+SELECT j.job_id, j.account, j.kind, j.question, r.lane FROM jobs AS j CROSS JOIN runs AS r USING (run_id)
+ WHERE j.provider = ? AND j.account IN (SELECT value FROM json_each(?))
+   AND j.state = 'failed' AND j.error_code = 'consent_required'
+   AND j.finished_at >= (SELECT coalesce(max(a.resolved_at), '') FROM alerts AS a
+        WHERE a.provider = ? AND a.user = ? AND a.code = 'consent_required' AND a.state = 'resolved'
+          AND a.accounts IS NOT NULL AND a.resolved_at <= ?)
+ ORDER BY j.job_id`
+
+	succeededAfterSQL = `
+SELECT job_id, account, kind, question FROM jobs
+ WHERE provider = ? AND account IN (SELECT value FROM json_each(?)) AND state = 'succeeded' AND job_id > ?`
+
+	consentedSQL = `UPDATE alerts SET accounts = ? WHERE alert_id = ?`
+)

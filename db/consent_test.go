@@ -1,7 +1,7 @@
 package db_test
 
 import (
-	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,19 +48,35 @@ func (w did) keep(tb testing.TB, d *db.DB) {
 	}
 }
 
-// requests are run requests as text.
-func requests(list []jobs.Request) []string {
+// asked are the jobs of runs as text: kind, account and question.
+func asked(tb testing.TB, d *db.DB, runs []jobs.Run) []string {
+	tb.Helper()
 	text := []string{}
-	for _, r := range list {
-		text = append(text, fmt.Sprintf("%s %v %s", r.Kind, r.Accounts, r.Params))
+	for _, r := range runs {
+		rows, err := d.RunJobs(tb.Context(), r.ID)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		for _, j := range rows {
+			words := slices.Concat([]string{j.Kind, j.Account}, j.OrderIDs, j.References)
+			if j.From != "" {
+				words = append(words, string(j.From+".."+j.To))
+			}
+			text = append(text, strings.Join(words, " "))
+		}
 	}
 	return text
 }
 
 // consent resolves johndoe's alert, as who has the accounts a and b.
-func consent(tb testing.TB, d *db.DB) []jobs.Request {
+func consent(tb testing.TB, d *db.DB) []jobs.Run {
 	tb.Helper()
-	list, err := d.ResolveConsent(tb.Context(), "mazda", "johndoe", []string{"a", "b"}, noon.Add(time.Hour))
+	return consentAt(tb, d, noon.Add(time.Hour))
+}
+
+func consentAt(tb testing.TB, d *db.DB, at time.Time) []jobs.Run {
+	tb.Helper()
+	list, err := d.ResolveConsent(tb.Context(), "mazda", "johndoe", []string{"a", "b"}, at)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -70,18 +86,19 @@ func consent(tb testing.TB, d *db.DB) []jobs.Request {
 func TestConsentMakesUpForWhatWasMissed(t *testing.T) {
 	const raised = 10 // minutes after noon
 	missing := clients.CodeConsent
-	many := make([]string, 5001)
-	for i := range many {
-		many[i] = fmt.Sprintf("SO%05d", i)
+	daily := make([]did, 20) // each 14 days long
+	for i := range daily {
+		from := clients.Date("2026-10-01").AddDays(i)
+		daily[i] = did{i, "a", "sync", window(from, from.AddDays(13)), missing}
 	}
 	for name, test := range map[string]struct {
 		done []did
 		want []string
 	}{
 		"nothing was missed": {nil, []string{}},
-		"a window, until today": {
+		"a window": {
 			[]did{{1, "a", "sync", window("2026-11-06", "2026-11-20"), missing}},
-			[]string{`sync [a] {"from":"2026-11-06"}`},
+			[]string{"sync a 2026-11-06..2026-11-20"},
 		},
 		"many windows at once": {
 			[]did{
@@ -89,35 +106,31 @@ func TestConsentMakesUpForWhatWasMissed(t *testing.T) {
 				{2, "b", "sync", window("2026-11-07", "2026-11-20"), missing},
 				{11, "a", "sync", window("2026-10-01", "2026-10-31"), missing},
 			},
-			[]string{`sync [a b] {"from":"2026-10-01"}`},
+			[]string{"sync a 2026-11-06..2026-11-19", "sync b 2026-11-07..2026-11-20", "sync a 2026-10-01..2026-10-31"},
 		},
-		"a window that goes on after today": {
+		"windows that slide are asked as few times as they need": {
+			daily, []string{"sync a 2026-10-01..2026-10-14", "sync a 2026-10-15..2026-10-28", "sync a 2026-10-20..2026-11-02"},
+		},
+		"a window within another": {
 			[]did{{1, "a", "sync", window("2026-11-06", "2026-11-21"), missing}, {2, "a", "sync", window("2026-11-06", "2026-11-20"), missing}},
-			[]string{`sync [a] {"from":"2026-11-06","to":"2026-11-21"}`},
+			[]string{"sync a 2026-11-06..2026-11-21"},
 		},
 		"checks at once": {
 			[]did{{1, "b", "check", jobs.Question{}, missing}, {2, "a", "check", jobs.Question{}, missing}, {3, "b", "check", jobs.Question{}, missing}},
-			[]string{`check [b a] {}`},
+			[]string{"check a", "check b"},
 		},
 		"orders, by account": {
 			[]did{
-				{1, "a", "fetch", ids("SO2", "SO1"), missing},
+				{1, "a", "fetch", ids("SO1"), missing},
 				{2, "b", "fetch", jobs.Question{References: []string{"PO1"}}, missing},
-				{3, "a", "fetch", ids("SO1", "SO3"), missing},
+				{3, "a", "fetch", ids("SO2", "SO1"), missing},
 				{4, "a", "fetch", jobs.Question{References: []string{"PO2"}}, missing},
 			},
-			[]string{`fetch [a] {"order_ids":["SO1","SO2","SO3"],"references":["PO2"]}`, `fetch [b] {"references":["PO1"]}`},
-		},
-		"more orders than a message holds": {
-			[]did{{1, "a", "fetch", ids(many...), missing}, {2, "a", "fetch", jobs.Question{References: []string{"PO1"}}, missing}},
-			[]string{
-				`fetch [a] {"order_ids":["` + strings.Join(many[:5000], `","`) + `"]}`,
-				`fetch [a] {"order_ids":["` + many[5000] + `"],"references":["PO1"]}`,
-			},
+			[]string{"fetch b PO1", "fetch a SO2 SO1", "fetch a PO2"},
 		},
 		"every kind by itself": {
 			[]did{{1, "a", "check", jobs.Question{}, missing}, {2, "a", "sync", window("2026-11-06", "2026-11-20"), missing}},
-			[]string{`check [a] {}`, `sync [a] {"from":"2026-11-06"}`},
+			[]string{"check a", "sync a 2026-11-06..2026-11-20"},
 		},
 		"what failed for another reason, or did not end, is nobody's": {
 			[]did{
@@ -135,13 +148,9 @@ func TestConsentMakesUpForWhatWasMissed(t *testing.T) {
 			[]did{{1, "a", "sync", window("2026-11-06", "2026-11-20"), missing}, {2, "a", "sync", window("2026-11-06", "2026-11-20"), ""}},
 			[]string{},
 		},
-		"any window that succeeded before the alert": {
-			[]did{{1, "a", "sync", window("2026-11-06", "2026-11-20"), missing}, {2, "a", "sync", window("2026-11-20", "2026-11-20"), ""}},
-			[]string{},
-		},
 		"it succeeded earlier": {
 			[]did{{1, "a", "sync", window("2026-11-06", "2026-11-20"), ""}, {2, "a", "sync", window("2026-11-07", "2026-11-20"), missing}},
-			[]string{`sync [a] {"from":"2026-11-07"}`},
+			[]string{"sync a 2026-11-07..2026-11-20"},
 		},
 		"another account or kind succeeded later": {
 			[]did{
@@ -149,36 +158,36 @@ func TestConsentMakesUpForWhatWasMissed(t *testing.T) {
 				{2, "b", "sync", window("2026-11-06", "2026-11-20"), ""},
 				{3, "a", "check", jobs.Question{}, ""},
 			},
-			[]string{`sync [a] {"from":"2026-11-06"}`},
+			[]string{"sync a 2026-11-06..2026-11-20"},
 		},
 		"another provider's job succeeded later": {
 			[]did{{1, "a", "check", jobs.Question{}, missing}, {-1, "", "", jobs.Question{}, ""}},
-			[]string{`check [a] {}`},
+			[]string{"check a"},
 		},
-		"since the alert a larger window succeeded": {
+		"later a larger window succeeded": {
 			[]did{{11, "a", "sync", window("2026-11-06", "2026-11-20"), missing}, {12, "a", "sync", window("2026-11-01", "2026-11-20"), ""}},
 			[]string{},
 		},
-		"since the alert a smaller window succeeded": {
+		"later a smaller window succeeded": {
 			[]did{{11, "a", "sync", window("2026-10-01", "2026-10-31"), missing}, {12, "a", "sync", window("2026-11-06", "2026-11-20"), ""}},
-			[]string{`sync [a] {"from":"2026-10-01"}`},
+			[]string{"sync a 2026-10-01..2026-10-31"},
 		},
-		"since the alert another order was fetched": {
+		"later another order was fetched": {
 			[]did{{11, "a", "fetch", ids("SO1"), missing}, {12, "a", "fetch", ids("SO2"), ""}},
-			[]string{`fetch [a] {"order_ids":["SO1"]}`},
+			[]string{"fetch a SO1"},
 		},
-		"since the alert a check succeeded": {
+		"later a check succeeded": {
 			[]did{{11, "a", "check", jobs.Question{}, missing}, {12, "a", "check", jobs.Question{}, ""}},
 			[]string{},
 		},
-		"since the alert another account or kind did all of it": {
+		"later another account or kind did all of it": {
 			[]did{
 				{11, "a", "sync", window("2026-11-06", "2026-11-20"), missing},
 				{12, "b", "sync", window("2026-11-06", "2026-11-20"), missing},
 				{13, "b", "sync", window("2026-11-06", "2026-11-20"), ""},
 				{14, "a", "track", window("2026-11-06", "2026-11-20"), ""},
 			},
-			[]string{`sync [a] {"from":"2026-11-06"}`},
+			[]string{"sync a 2026-11-06..2026-11-20"},
 		},
 		"it succeeded twice, another account never": {
 			[]did{
@@ -187,7 +196,7 @@ func TestConsentMakesUpForWhatWasMissed(t *testing.T) {
 				{3, "a", "check", jobs.Question{}, missing},
 				{4, "a", "check", jobs.Question{}, ""},
 			},
-			[]string{`check [b] {}`},
+			[]string{"check b"},
 		},
 		"it succeeded, and was missed again": {
 			[]did{
@@ -195,7 +204,7 @@ func TestConsentMakesUpForWhatWasMissed(t *testing.T) {
 				{2, "a", "sync", window("2026-10-06", "2026-10-20"), ""},
 				{11, "a", "sync", window("2026-11-06", "2026-11-20"), missing},
 			},
-			[]string{`sync [a] {"from":"2026-11-06"}`},
+			[]string{"sync a 2026-11-06..2026-11-20"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -210,7 +219,7 @@ func TestConsentMakesUpForWhatWasMissed(t *testing.T) {
 			alert := consentAlert("johndoe")
 			alert.Since = noon.Add(raised * time.Minute)
 			raise(t, d, alert)
-			if diff := cmp.Diff(test.want, requests(consent(t, d))); diff != "" {
+			if diff := cmp.Diff(test.want, asked(t, d, consent(t, d))); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -227,33 +236,58 @@ func TestARunThatConsentAskedForIsLikeEveryOther(t *testing.T) {
 	if err != nil || len(list) != 1 {
 		t.Fatalf("got %v, %v", list, err)
 	}
-	want := jobs.Request{
-		Provider: "mazda", Kind: "sync", Accounts: []string{"a"}, Params: []byte(`{"from":"2026-11-06"}`),
-		Trigger: "consent:joe.doe@example", Key: "consent:joe%2Edoe%40example@1.1.sync",
+	if run := list[0]; run.Provider != "mazda" || run.Kind != "sync" || run.Trigger != "consent:joe.doe@example" || run.State != jobs.Queued || run.Jobs.Total != 1 {
+		t.Errorf("got %+v", run)
 	}
-	if diff := cmp.Diff(want, list[0]); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
+	if stored, found, err := d.Run(t.Context(), list[0].ID); err != nil || !found || stored.Trigger != list[0].Trigger {
+		t.Errorf("stored: got %+v, %v, %v", stored, found, err)
 	}
-	golden(t, "consent.txt", messages(t, pending(t, d, noon)))
+	m := pending(t, d, noon.Add(time.Hour))
+	if len(m) != 2 || m[0].Type != db.TypeAlertResolved || m[1].MsgID != list[0].ID+"-00001.1" {
+		t.Errorf("got %+v, want the alert's message and the job's", m)
+	}
+	// What asks the same does not join it: it would not have the trigger.
+	run, js := plan(1)
+	run.Provider, js[0].Provider, js[0].Account, js[0].Question = "mazda", "mazda", "a", window("2026-11-06", "2026-11-20")
+	if _, started, err := d.StartRun(t.Context(), run, js); !started || err != nil {
+		t.Errorf("got started %v, %v, want a run of its own", started, err)
+	}
+}
 
-	for name, test := range map[string]struct{ provider, key, want string }{
-		"its run":                         {"mazda", want.Key, want.Trigger},
-		"a key that names no consent":     {"mazda", "consent:joe%2Edoe%40example@7.1.sync", "nats"},
-		"a key of another provider":       {"ptv", want.Key + ".", "nats"},
-		"a key of another user":           {"mazda", "consent:janedoe@1.1.sync", "nats"},
-		"a key that only looks like one":  {"mazda", "consent:joe%2Edoe%40example@x", "nats"},
-		"a key that is nothing like that": {"mazda", "consent", "nats"},
-	} {
-		run, js := plan(1)
-		run.Provider, run.Key = test.provider, test.key
-		js[0].Provider = test.provider
-		got, started, err := d.StartRun(t.Context(), run, js)
-		if !started || err != nil || got.Trigger != test.want {
-			t.Errorf("%s: got trigger %s, %v, %v, want %s", name, got.Trigger, started, err, test.want)
+func TestAConsentLeavesOutWhatOneBeforeAskedFor(t *testing.T) {
+	d := open(t)
+	did{1, "a", "sync", window("2026-11-06", "2026-11-20"), clients.CodeConsent}.keep(t, d)
+	for n, want := range []string{"sync a 2026-11-06..2026-11-20", "check a"} {
+		raise(t, d, consentAlert("johndoe"))
+		got := asked(t, d, consentAt(t, d, noon.Add(time.Duration(n+1)*time.Hour)))
+		if diff := cmp.Diff([]string{want}, got); diff != "" {
+			t.Errorf("consent %d (-want +got):\n%s", n+1, diff)
 		}
-		if stored, _, err := d.Run(t.Context(), run.ID); stored.Trigger != test.want || err != nil {
-			t.Errorf("%s: stored trigger %s, %v, want %s", name, stored.Trigger, err, test.want)
-		}
+		did{90, "a", "check", jobs.Question{}, clients.CodeConsent}.keep(t, d)
+	}
+}
+
+func TestBackfillsThatAConsentStartsHaveLowPriority(t *testing.T) {
+	d := open(t)
+	run, js := plan(2)
+	run.Provider, run.Kind, run.Lane = "mazda", "backfill", 1
+	for i := range js {
+		js[i].Provider, js[i].Kind, js[i].Account = "mazda", "backfill", string(rune('a'+i))
+	}
+	if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
+		t.Fatal(err)
+	}
+	for i := range js {
+		commit(t, d, refused(js[i], clients.CodeConsent, noon))
+	}
+	raise(t, d, consentAlert("johndoe"))
+	publish(t, d)
+	runs := consent(t, d)
+	if len(runs) != 1 || runs[0].Priority != jobs.Low || runs[0].Jobs.Total != 2 {
+		t.Fatalf("got %+v, want one run of low priority", runs)
+	}
+	if m := pending(t, d, noon.Add(time.Hour)); len(m) != 2 { // the alert and the first job
+		t.Errorf("got %d messages, want the second job to wait for its turn", len(m))
 	}
 }
 
@@ -263,16 +297,16 @@ func TestConsentAsksOnceAndAllOrNothing(t *testing.T) {
 	did{1, "a", "sync", window("2026-11-06", "2026-11-20"), clients.CodeConsent}.keep(t, d)
 	publish(t, d)
 	if got := consent(t, d); len(got) != 0 {
-		t.Errorf("without an alert: got %v", requests(got))
+		t.Errorf("without an alert: got %v", got)
 	}
 	raise(t, d, consentAlert("janedoe"))
 	if got := consent(t, d); len(got) != 0 {
-		t.Errorf("with another user's alert: got %v", requests(got))
+		t.Errorf("with another user's alert: got %v", got)
 	}
 	raise(t, d, consentAlert("johndoe"))
 	publish(t, d)
 
-	if err := d.OnWriter(t.Context(), "CREATE TRIGGER no BEFORE INSERT ON outbox WHEN new.topic = 'runs' BEGIN SELECT raise(FAIL, 'no'); END"); err != nil {
+	if err := d.OnWriter(t.Context(), "CREATE TRIGGER no BEFORE INSERT ON outbox WHEN new.topic = 'jobs' BEGIN SELECT raise(FAIL, 'no'); END"); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := d.ResolveConsent(t.Context(), "mazda", "johndoe", []string{"a"}, noon); err == nil || got != nil {
@@ -294,7 +328,7 @@ func TestConsentAsksOnceAndAllOrNothing(t *testing.T) {
 	}
 	for i, want := range []int{1, 0} {
 		if got := consent(t, d); len(got) != want {
-			t.Errorf("time %d: got %v, want %d", i+1, requests(got), want)
+			t.Errorf("time %d: got %v, want %d", i+1, got, want)
 		}
 		if got := pending(t, d, noon.Add(time.Hour)); len(got) != 2 { // the alert and the run
 			t.Errorf("time %d: got %d messages", i+1, len(got))

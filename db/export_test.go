@@ -168,7 +168,6 @@ func Queries() []Query {
 		{"paused", pausedSQL, []any{"s"}},
 		{"failed in a row", lastRunsSQL, []any{"s"}},
 		{"ticks", ticksSQL, []any{"s", "t", "t"}},
-		{"link tick", linkTickSQL, []any{"r", "s", "t"}},
 		{"busy", busySQL, []any{"t"}},
 		{"open jobs", openJobsSQL, []any{"[]"}},
 		{"next due", nextDueSQL, []any{"t"}},
@@ -201,10 +200,9 @@ func Queries() []Query {
 		{"raised alerts", raisedAlertsSQL, nil},
 		{"raised alerts counted", countAlertsSQL, nil},
 		{"alarmed", alarmedSQL, []any{"[]"}},
-		{"consent", consentSQL, []any{1, "p"}},
 		{"consented", consentedSQL, []any{"[]", 1}},
 		{"consent came", cameSQL, []any{"p", "t", "t", "a"}},
-		{"unconsented", unconsentedSQL, []any{"p", "[]"}},
+		{"missed", missedSQL, []any{"p", "[]", "p", "u", "t"}},
 		{"succeeded after", succeededAfterSQL, []any{"p", "[]", "j"}},
 	}
 	for name, f := range map[string]EventFilter{

@@ -7,16 +7,14 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"orderbeat/jobs"
 )
 
-// asks is a digest of what a run asks, nil where nothing is to join it: a run without jobs,
-// or one that makes up for what a consent was missed for.
+// asks is a digest of what a run asks, nil where nothing is to join it: a run without jobs.
 func asks(run *jobs.Run, js []jobs.Job) []byte {
-	if run.State != jobs.Queued || len(js) == 0 || strings.HasPrefix(run.Trigger, consentTrigger) {
+	if run.State != jobs.Queued || len(js) == 0 {
 		return nil
 	}
 	sum := sha256.New()
@@ -51,7 +49,7 @@ const joinFor = 15 * time.Minute
 // does not move, because it is paused or waits for too long, is not joined; one of low
 // priority may wait for its turn for as long as it takes.
 func (t *tx) join(run *jobs.Run, asks []byte) (jobs.Run, bool, error) {
-	if asks == nil || strings.HasPrefix(run.Trigger, scheduleTrigger) {
+	if _, scheduled := jobs.ScheduleOf(run.Trigger); scheduled || asks == nil {
 		return jobs.Run{}, false, nil
 	}
 	waiting, err := scanRun(t.row, runAskingSQL, asks, stamp(run.RequestedAt.Add(-joinFor)))

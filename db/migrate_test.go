@@ -231,7 +231,7 @@ func goesOn(t *testing.T, d *db.DB, version int64) {
 	if version < 2 {
 		raise(t, d, consentAlert("johndoe"))
 	}
-	if diff := cmp.Diff([]string{`sync [a] {"from":"2026-11-06"}`}, requests(consent(t, d))); diff != "" {
+	if diff := cmp.Diff([]string{"sync a 2026-11-06..2026-11-20"}, asked(t, d, consent(t, d))); diff != "" {
 		t.Errorf("asked for again after the consent (-want +got):\n%s", diff)
 	}
 	pruned, err := d.Prune(t.Context(), db.Retention{Exchanges: day, Jobs: day, Events: day}, time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC))

@@ -297,8 +297,8 @@ func TestAConsentAsksForWhatWasMissedLongAgo(t *testing.T) {
 	ended(t, d, longAgo, mazda)
 	raise(t, d, consentAlert("johndoe"))
 	prune(t, d, kept)
-	if got := requests(consent(t, d)); len(got) != 1 {
-		t.Errorf("got requests %q, want one for what was missed", got)
+	if got := asked(t, d, consent(t, d)); len(got) != 1 {
+		t.Errorf("got %q, want one for what was missed", got)
 	}
 	if got := prune(t, d, kept); got.Jobs != 1 {
 		t.Errorf("after the consent: got %+v, want the job gone", got)

@@ -45,7 +45,7 @@ func TestConsentThatCameMeanwhileIsNotMissed(t *testing.T) {
 			run, job := inHand(t, d, test.account)
 			raise(t, d, consentAlert("johndoe"))
 			if made := consent(t, d); len(made) != 0 {
-				t.Fatalf("got %v, of a job that did not fail yet", requests(made))
+				t.Fatalf("got %v, of a job that did not fail yet", made)
 			}
 			if err := d.Close(); err != nil { // what is known of a consent outlives the program
 				t.Fatal(err)
@@ -127,7 +127,7 @@ func TestAJobThatWaitsForNoConsentAnyMoreIsDueAtOnce(t *testing.T) {
 		t.Errorf("got %+v, want a run that failed", c.Run)
 	}
 	raise(t, d, consentAlert("johndoe"))
-	if diff := cmp.Diff([]string{`sync [a] {"from":"2026-11-06"}`}, requests(consent(t, d))); diff != "" {
+	if diff := cmp.Diff([]string{"sync a 2026-11-06..2026-11-20"}, asked(t, d, consentAt(t, d, noon.Add(3*time.Hour)))); diff != "" {
 		t.Errorf("the next consent (-want +got):\n%s", diff)
 	}
 }

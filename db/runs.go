@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"orderbeat/jobs"
@@ -20,7 +19,7 @@ const HeaderReplyTo = "Orderbeat-Reply-To"
 // result in the outbox. When a run with the same key was kept before, that one is
 // returned with false, and nothing is written. One that asks the same as a run which
 // still waits joins it, but for those of schedules: that one is returned with false, and
-// tells its result to both. When a tick asked for the run, it learns its id; when a consent did, the run learns its trigger.
+// tells its result to both.
 //
 // A job of low priority, and one of a run that lines up ([jobs.Run.LineUp]), has its message
 // put into the outbox when its turn comes.
@@ -36,9 +35,6 @@ func (d *DB) StartRun(ctx context.Context, run jobs.Run, js []jobs.Job) (jobs.Ru
 		}
 		if found || err != nil {
 			kept = earlier
-			return err
-		}
-		if err := t.linkConsent(&kept); err != nil {
 			return err
 		}
 		asks := asks(&kept, js)
@@ -84,9 +80,6 @@ func (t *tx) startRun(run *jobs.Run, js []jobs.Job, asks []byte) error {
 		if err := t.fillLane(run.Provider, run.RequestedAt); err != nil {
 			return err
 		}
-	}
-	if err := t.linkTick(run); err != nil {
-		return err
 	}
 	if run.State.Ended() {
 		return t.putResult(run)
@@ -151,26 +144,6 @@ func (t *tx) putJob(job *jobs.Job, again, traceparent string, at, due time.Time)
 		provider: job.Provider, time: at, due: due, traceparent: traceparent, body: body,
 	})
 }
-
-// linkTick tells the tick that asked for a run, whose key then is the tick's, which run it is.
-func (t *tx) linkTick(run *jobs.Run) error {
-	schedule, ok := strings.CutPrefix(run.Trigger, scheduleTrigger)
-	if !ok {
-		return nil
-	}
-	due, ok := strings.CutPrefix(run.Key, schedule+"@")
-	if !ok {
-		return nil
-	}
-	at, err := time.Parse(time.RFC3339, due)
-	if err != nil {
-		return nil //nolint:nilerr // somebody's own key, which names no tick
-	}
-	_, err = t.exec(linkTickSQL, run.ID, schedule, stamp(at))
-	return err
-}
-
-const linkTickSQL = `UPDATE ticks SET run_id = ? WHERE schedule = ? AND due_at = ?`
 
 // endRun stores how a run ended, with the errors of its jobs, and puts its result
 // into the outbox.

@@ -1,12 +1,9 @@
 package db
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
-	"strconv"
 	"time"
 
 	"orderbeat/jobs"
@@ -25,10 +22,8 @@ type Tick struct {
 	RunID string `json:"run_id,omitempty"`
 }
 
-// Key is the key of the run that the tick starts: "<schedule>@<due time, RFC 3339 in UTC>".
-func (t Tick) Key() string {
-	return t.Schedule + "@" + t.DueAt.UTC().Truncate(time.Second).Format(time.RFC3339)
-}
+// Key is the key of the run that the tick starts.
+func (t Tick) Key() string { return jobs.TickKey(t.Schedule, t.DueAt) }
 
 // RecordTicks records ticks, each once: those whose due time of the schedule is on record
 // already are left out. It returns those that it recorded.
@@ -101,39 +96,6 @@ func (t *tx) recordTick(tick *Tick) (recorded bool, err error) {
 const recordTickSQL = `
 INSERT INTO ticks (schedule, due_at, outcome, reason, run_id) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (schedule, due_at) DO NOTHING`
-
-// requestEntry is a "please run" message: the params, and accounts and priority beside them.
-func requestEntry(r *jobs.Request, key string, at time.Time) (*entry, error) {
-	fields := map[string]json.RawMessage{}
-	if len(bytes.TrimSpace(r.Params)) > 0 {
-		if err := json.Unmarshal(r.Params, &fields); err != nil {
-			return nil, fmt.Errorf("params: %w", err)
-		}
-	}
-	if len(r.Accounts) > 0 {
-		accounts, err := encode(r.Accounts)
-		if err != nil {
-			return nil, err
-		}
-		fields["accounts"] = json.RawMessage(accounts)
-	}
-	if r.Priority != "" {
-		fields["priority"] = json.RawMessage(strconv.Quote(string(r.Priority)))
-	}
-	body, err := encode(fields)
-	if err != nil {
-		return nil, err
-	}
-	headers := map[string]string{}
-	if r.ReplyTo != "" {
-		headers[HeaderReplyTo] = r.ReplyTo
-	}
-	return &entry{
-		topic: "runs", subject: "runs." + Token(r.Provider) + "." + Token(r.Kind), msgID: key,
-		kind: TypeRunRequested, ceSubject: key, provider: r.Provider, time: at,
-		traceparent: r.Traceparent, headers: headers, body: body,
-	}, nil
-}
 
 // LastTick returns the latest tick of a schedule, false when there is none.
 func (d *DB) LastTick(ctx context.Context, schedule string) (Tick, bool, error) {

@@ -4,14 +4,10 @@ import (
 	"database/sql"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"orderbeat/jobs"
 )
-
-// scheduleTrigger begins the trigger of a run that a schedule asked for.
-const scheduleTrigger = "schedule:"
 
 // jobTurn says whether a job waits for its turn, before which no message tells of it.
 type jobTurn string
@@ -49,7 +45,7 @@ func (t *tx) lineUp(run *jobs.Run, js []jobs.Job) ([]jobs.Job, map[string]jobTur
 // over: the job had a turn, and its run a trigger.
 func (t *tx) nextTurns(o *jobs.Outcome, had jobTurn, trigger string) error {
 	freed := had == out
-	if o.State.Ended() && strings.HasPrefix(trigger, scheduleTrigger) {
+	if _, scheduled := jobs.ScheduleOf(trigger); scheduled && o.State.Ended() {
 		lined, err := t.follow(o.Provider, o.Account, trigger, o.FinishedAt)
 		if err != nil {
 			return err

@@ -139,10 +139,7 @@ func inTurn(run Run, accounts []clients.Account, asked [][]Question, now time.Ti
 				continue
 			}
 			more = true
-			jobs = append(jobs, Job{
-				ID: fmt.Sprintf("%s-%05d", run.ID, len(jobs)+1), RunID: run.ID, Provider: run.Provider,
-				Account: accounts[n].Name, Kind: run.Kind, Question: questions[i], Attempt: 1, FirstAt: now,
-			})
+			jobs = append(jobs, run.job(len(jobs), accounts[n].Name, questions[i], now))
 		}
 	}
 	return jobs

@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"context"
 	"strings"
 	"time"
 
@@ -14,16 +13,9 @@ import (
 
 // message is m as it goes on the wire: CloudEvents 1.0 in binary mode, with the
 // attribute names in lower case, as the NATS binding spells them.
-func (p *publisher) message(ctx context.Context, h *home, m *db.Message) (*nats.Msg, error) {
-	id := m.MsgID
-	if m.Topic == "runs" {
-		var err error
-		if id, err = p.proofs.sign(ctx, id); err != nil {
-			return nil, err
-		}
-	}
+func (p *publisher) message(h *home, m *db.Message) *nats.Msg {
 	msg := &nats.Msg{Subject: p.subjects.of(m.Subject), Data: m.Body, Header: nats.Header{
-		jetstream.MsgIDHeader: {id},
+		jetstream.MsgIDHeader: {m.MsgID},
 		"ce-id":               {eventID(m)},
 		"ce-type":             {m.Type},
 		"ce-source":           {m.Source},
@@ -44,7 +36,7 @@ func (p *publisher) message(ctx context.Context, h *home, m *db.Message) (*nats.
 	if limit := p.limit(h, msg); limit > 0 && len(msg.Data) > limit {
 		msg.Data = truncate(msg.Data, limit)
 	}
-	return msg, nil
+	return msg
 }
 
 // limit is the largest body that the server takes with our headers, and the stream with

@@ -96,7 +96,7 @@ func (p *planner) plan(ctx context.Context, r jobs.Request) (plan, error) {
 // keep stores a planned run.
 func (p *planner) keep(ctx context.Context, made plan) (jobs.Run, error) {
 	run := made.run
-	if name, ok := strings.CutPrefix(run.Trigger, "schedule:"); ok && len(made.jobs) > 0 {
+	if name, ok := jobs.ScheduleOf(run.Trigger); ok && len(made.jobs) > 0 {
 		overlap := p.schedules[name].Overlap
 		run.LineUp = overlap == "queue_one"
 		if overlap == "skip" {
@@ -137,7 +137,7 @@ const (
 )
 
 // consume plans the messages of the runs stream until ctx ends.
-func (p *planner) consume(ctx context.Context, q *queues, proofs *proofs) {
+func (p *planner) consume(ctx context.Context, q *queues) {
 	lanes := newLanes(maxPlanned, maxPlanning)
 	held := newHeld()
 	beating, stopBeating := context.WithCancel(context.WithoutCancel(ctx))
@@ -157,7 +157,7 @@ func (p *planner) consume(ctx context.Context, q *queues, proofs *proofs) {
 					_ = msg.Nak() // not begun: another worker may have it at once
 					return
 				}
-				p.handle(ctx, msg, q.subjects, proofs)
+				p.handle(ctx, msg, q.subjects)
 			})
 		},
 	}
@@ -169,14 +169,8 @@ func (p *planner) consume(ctx context.Context, q *queues, proofs *proofs) {
 
 // handle plans one message. It is acknowledged when the run is kept, ended for
 // good when it cannot be planned, and left to redelivery when it cannot be kept now.
-func (p *planner) handle(ctx context.Context, msg jetstream.Msg, s subjects, proofs *proofs) {
-	key, proven, err := proofs.key(ctx, msg.Headers().Get(jetstream.MsgIDHeader))
-	if err != nil {
-		p.log.Warn("request cannot be checked now; it stays in the stream", "err", err)
-		_ = msg.NakWithDelay(2 * time.Second) // lost: it is redelivered too
-		return
-	}
-	request, err := p.decode(msg, s, key, proven)
+func (p *planner) handle(ctx context.Context, msg jetstream.Msg, s subjects) {
+	request, err := decodeRequest(msg, s)
 	var run jobs.Run
 	if err != nil {
 		run = jobs.NewFailed(request, err, time.Now())
@@ -196,26 +190,16 @@ func (p *planner) handle(ctx context.Context, msg jetstream.Msg, s subjects, pro
 	_ = msg.Ack() // likewise
 }
 
-// decode reads a "please run" message. Even when it cannot, the request it returns
-// says where it came from. A request of Orderbeat itself has a key in a Nats-Msg-Id that
-// nobody else can make (proven): that of a consent or, from an earlier version, of a tick,
-// "<schedule>@<due time>". Others cannot use such keys.
-func (p *planner) decode(msg jetstream.Msg, s subjects, key string, proven bool) (jobs.Request, error) {
+// decodeRequest reads a "please run" message. Even when it cannot, the request it returns
+// says where it came from.
+func decodeRequest(msg jetstream.Msg, s subjects) (jobs.Request, error) {
 	header := msg.Headers()
 	r := jobs.Request{
 		Trigger: "nats", Key: header.Get(jetstream.MsgIDHeader),
 		ReplyTo: header.Get(db.HeaderReplyTo), Traceparent: header.Get("traceparent"),
 	}
 	refused := ""
-	switch {
-	case proven:
-		r.Key = key
-		if name, _, ok := cutLast(key, "@"); ok {
-			if _, known := p.schedules[name]; known {
-				r.Trigger = "schedule:" + name
-			}
-		}
-	case reserved(r.Key, s.stream("runs")):
+	if reserved(r.Key, s.stream("runs")) {
 		refused, r.Key = r.Key, ""
 	}
 	if meta, err := msg.Metadata(); err == nil && r.Key == "" {
@@ -233,31 +217,15 @@ func (p *planner) decode(msg jetstream.Msg, s subjects, key string, proven bool)
 	}
 	if refused != "" {
 		return r, jobs.Invalid(fmt.Sprintf("the Nats-Msg-Id %.80q is reserved for Orderbeat's own requests", refused),
-			`Use another Nats-Msg-Id: one that does not end with "@" and a time, nor begin with "consent:".`)
+			`Use another Nats-Msg-Id: one that does not end with "@" and a time.`)
 	}
 	return r, r.Decode(msg.Data())
 }
 
-// reserved reports whether a key is of the form that the keys of Orderbeat's own requests
-// have: of ticks, of consents, and of requests without a Nats-Msg-Id.
+// reserved reports whether a key is of the form that the keys of ticks, and of requests
+// without a Nats-Msg-Id, have.
 func reserved(key, stream string) bool {
-	if strings.HasPrefix(key, "consent:") || strings.HasPrefix(key, stream+":") {
-		return true
-	}
-	_, due, ok := cutLast(key, "@")
-	if !ok {
-		return false
-	}
-	_, err := time.Parse(time.RFC3339, due)
-	return err == nil
-}
-
-// cutLast cuts s around the last sep.
-func cutLast(s, sep string) (before, after string, found bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
-	}
-	return s, "", false
+	return jobs.IsTickKey(key) || strings.HasPrefix(key, stream+":")
 }
 
 // foreign reports whether a caller may name a subject for Orderbeat to publish to: one

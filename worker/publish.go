@@ -25,7 +25,6 @@ type publisher struct {
 	bus      *bus
 	subjects subjects
 	queues   *queues
-	proofs   *proofs
 }
 
 // outcome is what became of the messages of one pass.
@@ -122,10 +121,7 @@ func (p *publisher) batch(ctx context.Context, t *topicRelay, messages []db.Mess
 	}
 	last := len(messages) - 1
 	for i := range messages {
-		msg, err := p.message(ctx, t.home, &messages[i])
-		if err != nil {
-			return 0, err
-		}
+		msg := p.message(t.home, &messages[i])
 		if i == last {
 			ack, err := batch.CommitMsg(ctx, msg)
 			if err != nil {
@@ -172,10 +168,7 @@ func (p *publisher) singles(ctx context.Context, t *topicRelay, messages []db.Me
 		if m.Topic == "orders" && flying[m.Subject] {
 			continue
 		}
-		var msg *nats.Msg
-		if msg, err = p.message(ctx, t.home, m); err != nil {
-			break
-		}
+		msg := p.message(t.home, m)
 		var ack jetstream.PubAckFuture
 		ack, err = p.bus.js.PublishMsgAsync(msg, jetstream.WithStallWait(patience))
 		if errors.Is(err, nats.ErrMaxPayload) {
@@ -251,10 +244,7 @@ func (p *publisher) tooLarge(ctx context.Context, t *topicRelay, m *db.Message, 
 		return err
 	}
 	t.home = fresh
-	msg, err := p.message(ctx, fresh, m)
-	if err != nil {
-		return err
-	}
+	msg := p.message(fresh, m)
 	if len(msg.Data) < len(sent.Data) {
 		out.again++
 		return nil
@@ -275,11 +265,7 @@ func (p *publisher) unacknowledged(ctx context.Context, t *topicRelay, messages 
 	}
 	t.home, t.attempt.AfterSeq = fresh, fresh.last
 	for i := range messages {
-		msg, err := p.message(ctx, t.home, &messages[i])
-		if err != nil {
-			return err
-		}
-		if err := p.bus.conn.PublishMsg(msg); err != nil {
+		if err := p.bus.conn.PublishMsg(p.message(t.home, &messages[i])); err != nil {
 			return err
 		}
 	}

@@ -55,11 +55,7 @@ func (p *publisher) look(ctx context.Context, t *topicRelay, messages []db.Messa
 	}
 	for i := range messages {
 		m := &messages[i]
-		msg, err := p.message(ctx, t.home, m)
-		if err != nil {
-			return nil, err
-		}
-		there, err := p.find(ctx, t.home, from, msg, m)
+		there, err := p.find(ctx, t.home, from, p.message(t.home, m), m)
 		if err != nil {
 			return nil, err
 		}
@@ -112,7 +108,7 @@ func sameMessage(raw *jetstream.RawStreamMsg, msg *nats.Msg, m *db.Message) bool
 // "duplicate" is for whatever message had the id first: unless that was this message, it is
 // published with another id.
 func (p *publisher) acknowledged(ctx context.Context, ack *jetstream.PubAck, m *db.Message, msg *nats.Msg, before bool, out *outcome) error {
-	if ack.Duplicate && m.Topic != "runs" { // whose ids nobody else can make
+	if ack.Duplicate {
 		mine, err := p.isMine(ctx, ack, msg, m, before)
 		if err != nil {
 			return err

@@ -85,15 +85,11 @@ func (p *publisher) prepare(ctx context.Context, t *topicRelay, messages []db.Me
 	list := make([]reply, 0, len(messages))
 	for i := range messages {
 		m := &messages[i]
-		msg, err := p.message(ctx, nil, m)
-		if err != nil {
-			return nil, err
-		}
 		if len(m.Subject) > maxSubject {
 			out.refuse(m, fmt.Sprintf("the subject has %d bytes, more than %d", len(m.Subject), maxSubject), true)
 			continue
 		}
-		list = append(list, reply{Message: m, msg: msg, before: m.ID <= t.attempt.UpTo})
+		list = append(list, reply{Message: m, msg: p.message(nil, m), before: m.ID <= t.attempt.UpTo})
 	}
 	var looking errgroup.Group
 	looking.SetLimit(repliesAtOnce)

@@ -103,7 +103,7 @@ func (s *service) triggerSchedule(ctx context.Context, r *request) (any, error) 
 	}
 	run, err := s.planner.start(ctx, jobs.Request{
 		Provider: schedule.Provider, Kind: schedule.Kind, Accounts: schedule.Accounts, Params: schedule.Params, Priority: schedule.Priority,
-		Trigger: "schedule:" + schedule.Name, Traceparent: r.Header.Get("traceparent"),
+		Trigger: jobs.ScheduleTrigger(schedule.Name), Traceparent: r.Header.Get("traceparent"),
 	})
 	if err != nil {
 		return nil, err

@@ -152,8 +152,7 @@ func Run(ctx context.Context, c Config) error {
 		DB: c.DB, Schedules: c.Schedules, Accounts: accountNames(c.Providers), Start: planner.startTick, Confirm: lease.confirm, Ticks: ticks, Log: c.Log,
 	})
 	queues := &queues{js: bus.js, explain: bus.explain, subjects: names, config: c.NATS, requeue: c.DB.Requeue, lease: lease, problems: troubles, log: c.Log}
-	proofs := &proofs{js: bus.js, bucket: lease.bucket.Bucket}
-	relay := newRelay(c.DB, &publisher{bus: bus, subjects: names, queues: queues, proofs: proofs}, lease.maySpeak, troubles, c.Log)
+	relay := newRelay(c.DB, &publisher{bus: bus, subjects: names, queues: queues}, lease.maySpeak, troubles, c.Log)
 	upkeep := &upkeep{prune: func(ctx context.Context) (db.Pruned, error) { return c.DB.Prune(ctx, c.Retention, time.Now()) }, log: c.Log}
 	again := &words{}
 	service := newService(c, bus, planner, ended, consumers.inHand, creds, clock, public, again)
@@ -217,7 +216,7 @@ func Run(ctx context.Context, c Config) error {
 				return err
 			}
 			taking.Go(func() error { newReconciler(c, queues, consumers.held).run(taken); return nil })
-			taking.Go(func() error { planner.consume(taken, queues, proofs); return nil })
+			taking.Go(func() error { planner.consume(taken, queues); return nil })
 			taking.Go(func() error { return (&repeats{db: c.DB, subjects: names, log: c.Log}).run(taken, bus.conn) })
 			for _, p := range c.Providers {
 				taking.Go(func() error { consumers.consume(taken, work, queues, p); return nil })

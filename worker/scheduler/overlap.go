@@ -3,6 +3,7 @@ package scheduler
 import (
 	"context"
 	"fmt"
+	"orderbeat/jobs"
 	"strings"
 )
 
@@ -12,7 +13,7 @@ func (l *loop) overlap(ctx context.Context) (accounts []string, why string, err 
 	if l.schedule.Overlap == "allow" {
 		return l.schedule.Accounts, "", nil
 	}
-	busy, err := l.DB.BusyAccounts(ctx, "schedule:"+l.schedule.Name)
+	busy, err := l.DB.BusyAccounts(ctx, jobs.ScheduleTrigger(l.schedule.Name))
 	if err != nil || len(busy) == 0 {
 		return l.schedule.Accounts, "", err
 	}

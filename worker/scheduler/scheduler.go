@@ -37,7 +37,7 @@ type Schedule struct {
 func (s *Schedule) request(accounts []string) jobs.Request {
 	return jobs.Request{
 		Provider: s.Provider, Kind: s.Kind, Params: s.Params, Priority: s.Priority,
-		Accounts: accounts, Trigger: "schedule:" + s.Name,
+		Accounts: accounts, Trigger: jobs.ScheduleTrigger(s.Name),
 	}
 }
 

@@ -1,0 +1,35 @@
+package jobs
+
+import (
+	"strings"
+	"time"
+)
+
+const schedulePrefix = "schedule:"
+
+// ScheduleTrigger is the trigger of the runs of a schedule.
+func ScheduleTrigger(schedule string) string { return schedulePrefix + schedule }
+
+// ScheduleOf is the schedule that a trigger names, false when it names none.
+func ScheduleOf(trigger string) (schedule string, ok bool) {
+	return strings.CutPrefix(trigger, schedulePrefix)
+}
+
+// ConsentTrigger is the trigger of a run for what was missed until a user granted access.
+func ConsentTrigger(user string) string { return "consent:" + user }
+
+// TickKey is the key of the run that a schedule starts at a due time: "<schedule>@<due time,
+// RFC 3339 in UTC>".
+func TickKey(schedule string, due time.Time) string {
+	return schedule + "@" + due.UTC().Truncate(time.Second).Format(time.RFC3339)
+}
+
+// IsTickKey reports whether a key could be a [TickKey].
+func IsTickKey(key string) bool {
+	at := strings.LastIndexByte(key, '@')
+	if at < 0 {
+		return false
+	}
+	_, err := time.Parse(time.RFC3339, key[at+1:])
+	return err == nil
+}
