@@ -12,9 +12,10 @@ import (
 	"orderbeat/jobs"
 )
 
-// asks is a digest of what a run asks, nil where nothing is to join it: a run without jobs.
+// asks is a digest of what a run asks, nil where nothing is to join it: a run without jobs,
+// or one for what was missed until a consent.
 func asks(run *jobs.Run, js []jobs.Job) []byte {
-	if run.State != jobs.Queued || len(js) == 0 {
+	if run.State != jobs.Queued || len(js) == 0 || jobs.IsConsent(run.Trigger) {
 		return nil
 	}
 	sum := sha256.New()

@@ -21,8 +21,8 @@ const HeaderReplyTo = "Orderbeat-Reply-To"
 // still waits joins it, but for those of schedules: that one is returned with false, and
 // tells its result to both.
 //
-// A job of low priority, and one of a run that lines up ([jobs.Run.LineUp]), has its message
-// put into the outbox when its turn comes.
+// A job of low priority, and one that waits for an earlier run ([jobs.Run.Overlap]), has its
+// message put into the outbox when its turn comes.
 func (d *DB) StartRun(ctx context.Context, run jobs.Run, js []jobs.Job) (jobs.Run, bool, error) {
 	run.Jobs.Total = len(js)
 	started := false
@@ -42,8 +42,15 @@ func (d *DB) StartRun(ctx context.Context, run jobs.Run, js []jobs.Job) (jobs.Ru
 			kept = earlier
 			return err
 		}
+		left, turns, note, err := t.overlap(&kept, js)
+		if err != nil {
+			return err
+		}
+		if len(js) > 0 && len(left) == 0 {
+			kept.Note = "no jobs: " + note
+		}
 		started = true
-		return t.startRun(&kept, js, asks)
+		return t.startRun(&kept, left, turns)
 	})
 	if err != nil {
 		return jobs.Run{}, false, fmt.Errorf("run %s: %w", run.ID, err)
@@ -51,21 +58,17 @@ func (d *DB) StartRun(ctx context.Context, run jobs.Run, js []jobs.Job) (jobs.Ru
 	return kept, started, nil
 }
 
-func (t *tx) startRun(run *jobs.Run, js []jobs.Job, asks []byte) error {
-	planned := len(js)
-	js, turns, err := t.lineUp(run, js)
-	if err != nil {
-		return err
-	}
-	if planned > 0 && len(js) == 0 {
-		run.Note = "no jobs: every account waits for an earlier run of " + run.Trigger + " already"
-	}
+// startRun stores a run with its jobs. turns are those of accounts that wait for another run.
+func (t *tx) startRun(run *jobs.Run, js []jobs.Job, turns map[string]jobTurn) error {
 	run.Jobs.Total = len(js)
-	if err := t.insertRun(run, asks); err != nil {
+	if err := t.insertRun(run, asks(run, js)); err != nil {
 		return err
 	}
 	for i := range js {
 		turn := turns[js[i].Account]
+		if turn == none && run.Lane > 0 {
+			turn = held
+		}
 		if err := t.insertJob(&js[i], jobs.Queued, turn, false); err != nil {
 			return err
 		}

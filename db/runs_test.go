@@ -214,24 +214,53 @@ func TestTheWatermarkOfAScheduleIsKept(t *testing.T) {
 	}
 }
 
-func TestBusyAccountsAreThoseWithOpenJobsOfTheTrigger(t *testing.T) {
+func TestAccountsThatStillWorkAtAnEarlierRunAreLeftOut(t *testing.T) {
 	d := open(t)
-	for i, trigger := range []string{"schedule:a", "schedule:a", "schedule:b"} {
-		run, js := plan(3)
-		run.Trigger = trigger
-		for j := range js {
-			js[j].Account = fmt.Sprintf("account%d%d", i, j)
+	tick := func(minute int, trigger string, accounts ...string) db.Started {
+		run, js := plan(len(accounts))
+		run.Trigger, run.Overlap = trigger, jobs.OverlapSkip
+		for i := range js {
+			js[i].Account = accounts[i]
 		}
-		if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
+		due := noon.Add(time.Duration(minute) * time.Minute)
+		started, err := d.StartTick(t.Context(), db.Tick{Schedule: strings.TrimPrefix(trigger, "schedule:"), DueAt: due, Outcome: "started"}, run, js)
+		if err != nil {
 			t.Fatal(err)
 		}
-		commit(t, d, succeeded(js[0], noon))
-		commit(t, d, failed(js[1], jobs.Waiting, noon))
+		return started
 	}
-	got, err := d.BusyAccounts(t.Context(), "schedule:a")
-	want := []db.BusyAccount{{Account: "account01"}, {Account: "account02"}, {Account: "account11"}, {Account: "account12"}}
-	if diff := cmp.Diff(want, got); diff != "" || err != nil {
-		t.Errorf("%v (-want +got):\n%s", err, diff)
+	first := tick(0, "schedule:a", "detroit", "toledo", "flint").Run
+	rows, err := d.RunJobs(t.Context(), first.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	job := func(i int) jobs.Job {
+		return jobs.Job{ID: rows[i].JobID, RunID: first.ID, Provider: "michelin", Account: rows[i].Account, Kind: "sync", Attempt: 1}
+	}
+	commit(t, d, succeeded(job(0), noon))
+	commit(t, d, failed(job(1), jobs.Waiting, noon))
+	for _, test := range []struct {
+		minute                  int
+		trigger                 string
+		outcome, reason, asking string
+	}{
+		{1, "schedule:a", "started", "without [flint toledo], which still work at an earlier run", "detroit"},
+		{2, "schedule:a", "skipped", "every account still works at an earlier run", ""},
+		{3, "schedule:b", "started", "", "detroit toledo flint"},
+	} {
+		got, asking := tick(test.minute, test.trigger, "detroit", "toledo", "flint"), ""
+		if got.Run != nil {
+			rows, err := d.RunJobs(t.Context(), got.Run.ID)
+			if err != nil || len(rows) != got.Run.Jobs.Total {
+				t.Errorf("got %d jobs, %v, want %d", len(rows), err, got.Run.Jobs.Total)
+			}
+			for _, j := range rows {
+				asking = strings.TrimSpace(asking + " " + j.Account)
+			}
+		}
+		if got.Tick.Outcome != test.outcome || got.Tick.Reason != test.reason || asking != test.asking || (got.Tick.RunID != "") != (got.Run != nil) {
+			t.Errorf("%s: got %+v asking %q, want %+v", test.trigger, *got.Tick, asking, test)
+		}
 	}
 }
 

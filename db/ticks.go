@@ -1,8 +1,8 @@
 package db
 
 import (
+	"cmp"
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 
@@ -68,18 +68,25 @@ func (d *DB) StartTick(ctx context.Context, tick Tick, run jobs.Run, js []jobs.J
 		if err != nil {
 			return err
 		}
-		kept.RunID = run.ID
-		if found {
-			kept.Outcome, kept.Reason, kept.RunID = "skipped", "run "+earlier.ID+" has the key of this due time", ""
-		}
-		if recorded, err := t.recordTick(&kept); err != nil || !recorded {
+		left, turns, note, err := t.overlap(&run, js)
+		if err != nil {
 			return err
 		}
-		if started.Tick = &kept; found {
+		kept.RunID, kept.Reason = run.ID, cmp.Or(note, tick.Reason)
+		if found {
+			kept.Outcome, kept.Reason, kept.RunID = "skipped", "run "+earlier.ID+" has the key of this due time", ""
+		} else if len(left) == 0 && len(js) > 0 {
+			kept.Outcome, kept.RunID = "skipped", ""
+		}
+		recorded, err := t.recordTick(&kept)
+		if err != nil || !recorded {
+			return err
+		}
+		if started.Tick = &kept; kept.RunID == "" {
 			return nil
 		}
 		started.Run = &starting
-		return t.startRun(&starting, js, asks(&starting, js))
+		return t.startRun(&starting, left, turns)
 	})
 	if err != nil {
 		return Started{}, fmt.Errorf("tick %s: %w", tick.Key(), err)
@@ -107,26 +114,3 @@ func (d *DB) LastTick(ctx context.Context, schedule string) (Tick, bool, error) 
 }
 
 const lastTickSQL = `SELECT ` + tickColumns + ` FROM ticks WHERE schedule = ? ORDER BY due_at DESC LIMIT 1`
-
-// BusyAccount is an account that still has jobs of runs with a trigger.
-type BusyAccount struct {
-	Account string
-	// LinedUp tells that it waits behind an earlier run already ([jobs.Run.LineUp]).
-	LinedUp bool
-}
-
-// BusyAccounts returns the accounts, sorted, that still have jobs of runs with this trigger.
-func (d *DB) BusyAccounts(ctx context.Context, trigger string) ([]BusyAccount, error) {
-	return fetch(ctx, d.readers, scanBusy, busySQL, trigger)
-}
-
-func scanBusy(rows *sql.Rows) (b BusyAccount, err error) {
-	err = rows.Scan(&b.Account, &b.LinedUp)
-	return b, err
-}
-
-// CROSS JOIN keeps the order of the tables: from the few open jobs to their runs.
-const busySQL = `
-SELECT j.account, max(coalesce(j.turn = 'behind', 0)) FROM jobs AS j CROSS JOIN runs AS r USING (run_id)
- WHERE j.state IN ('queued', 'running', 'waiting') AND j.state <> 'succeeded' AND r.trigger = ?
- GROUP BY j.account ORDER BY j.account`

@@ -3,7 +3,9 @@ package db
 import (
 	"database/sql"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"orderbeat/jobs"
@@ -20,25 +22,54 @@ const (
 	out    jobTurn = "out"    // it has a place in the lane
 )
 
-// lineUp tells which turns the jobs of a run wait for, by account, and leaves out the jobs
-// of accounts that wait behind an earlier run already.
-func (t *tx) lineUp(run *jobs.Run, js []jobs.Job) ([]jobs.Job, map[string]jobTurn, error) {
-	turns := map[string]jobTurn{}
-	if run.Lane > 0 {
-		for i := range js {
-			turns[js[i].Account] = held
+// overlap leaves out the jobs of accounts that still work at an earlier run, as
+// [jobs.Run.Overlap] says, and returns the turns of those that wait for it. note says
+// which accounts were busy.
+func (t *tx) overlap(run *jobs.Run, js []jobs.Job) (left []jobs.Job, turns map[string]jobTurn, note string, err error) {
+	if run.Overlap != jobs.OverlapSkip && run.Overlap != jobs.OverlapQueueOne {
+		return js, nil, "", nil
+	}
+	type busyAccount struct {
+		name  string
+		waits bool // behind an earlier run already
+	}
+	busy, err := fetchIn(t, func(rows *sql.Rows) (b busyAccount, err error) {
+		err = rows.Scan(&b.name, &b.waits)
+		return b, err
+	}, busySQL, run.Trigger)
+	turns = map[string]jobTurn{}
+	var without, after []string
+	for _, b := range busy {
+		switch {
+		case !slices.ContainsFunc(js, func(j jobs.Job) bool { return j.Account == b.name }):
+		case run.Overlap == jobs.OverlapQueueOne && !b.waits:
+			turns[b.name] = behind
+			after = append(after, b.name)
+		default:
+			without = append(without, b.name)
 		}
 	}
-	if !run.LineUp {
-		return js, turns, nil
+	left = slices.DeleteFunc(slices.Clone(js), func(j jobs.Job) bool { return slices.Contains(without, j.Account) })
+	return left, turns, overlapNote(run.Overlap, len(left) > 0, without, after), err
+}
+
+// overlapNote says which accounts are left out, and which are asked later, for an earlier run.
+func overlapNote(policy string, some bool, without, after []string) string {
+	var notes []string
+	switch {
+	case !some && policy == jobs.OverlapQueueOne:
+		return "every account waits for an earlier run already"
+	case !some:
+		return "every account still works at an earlier run"
+	case len(without) > 0 && policy == jobs.OverlapQueueOne:
+		notes = append(notes, fmt.Sprintf("without %v, which wait for an earlier run already", without))
+	case len(without) > 0:
+		notes = append(notes, fmt.Sprintf("without %v, which still work at an earlier run", without))
 	}
-	busy, err := fetchIn(t, scanBusy, busySQL, run.Trigger)
-	waits := map[string]bool{}
-	for _, b := range busy {
-		turns[b.Account], waits[b.Account] = behind, b.LinedUp
+	if len(after) > 0 {
+		notes = append(notes, fmt.Sprintf("%v when they have ended an earlier run", after))
 	}
-	left := slices.DeleteFunc(slices.Clone(js), func(j jobs.Job) bool { return waits[j.Account] })
-	return left, turns, err
+	return strings.Join(notes, "; ")
 }
 
 // nextTurns gives their turns to those who wait for an attempt of an account's job to be
@@ -149,6 +180,12 @@ SELECT j.job_id, j.run_id, j.provider, j.account, j.kind, j.question, j.attempts
 
 	behindSQL = selectWaiter + `
  WHERE j.provider = ? AND j.turn = 'behind' AND j.account = ? AND r.trigger = ? ORDER BY j.job_id`
+
+	// CROSS JOIN keeps the order of the tables: from the few open jobs to their runs.
+	busySQL = `
+SELECT j.account, max(coalesce(j.turn = 'behind', 0)) FROM jobs AS j CROSS JOIN runs AS r USING (run_id)
+ WHERE j.state IN ('queued', 'running', 'waiting') AND j.state <> 'succeeded' AND r.trigger = ?
+ GROUP BY j.account ORDER BY j.account`
 
 	workingSQL = `
 SELECT EXISTS (SELECT 1 FROM jobs AS j CROSS JOIN runs AS r USING (run_id)

@@ -175,7 +175,7 @@ func TestAccountsLineUpBehindTheirEarlierRun(t *testing.T) {
 	d := open(t)
 	tick := func(lane int, accounts ...string) (jobs.Run, []jobs.Job) {
 		run, js := plan(2 * len(accounts))
-		run.Trigger, run.LineUp, run.Lane = "schedule:recent", true, lane
+		run.Trigger, run.Overlap, run.Lane = "schedule:recent", jobs.OverlapQueueOne, lane
 		for i := range js {
 			js[i].Account = accounts[i%len(accounts)]
 		}

@@ -111,10 +111,17 @@ type Run struct {
 	Traceparent string `json:"-"`
 	// Lane is [Target.Lane] where the priority is low, else 0.
 	Lane int `json:"-"`
-	// LineUp says that an account which still works at an earlier run with the same trigger
-	// is asked when it has ended; but not if it is to be asked then already.
-	LineUp bool `json:"-"`
+	// Overlap says what becomes of accounts that still work at an earlier run with the same
+	// trigger; "" is [OverlapAllow].
+	Overlap string `json:"-"`
 }
+
+// What becomes of an account that still works at an earlier run of a schedule.
+const (
+	OverlapSkip     = "skip"      // it is left out
+	OverlapQueueOne = "queue_one" // it is asked when that has ended, unless it is to be already
+	OverlapAllow    = "allow"
+)
 
 // MaxErrors bounds a run's list of errors; the jobs table has them all.
 const MaxErrors = 100

@@ -15,8 +15,13 @@ func ScheduleOf(trigger string) (schedule string, ok bool) {
 	return strings.CutPrefix(trigger, schedulePrefix)
 }
 
+const consentPrefix = "consent:"
+
 // ConsentTrigger is the trigger of a run for what was missed until a user granted access.
-func ConsentTrigger(user string) string { return "consent:" + user }
+func ConsentTrigger(user string) string { return consentPrefix + user }
+
+// IsConsent reports whether a trigger is a [ConsentTrigger].
+func IsConsent(trigger string) bool { return strings.HasPrefix(trigger, consentPrefix) }
 
 // TickKey is the key of the run that a schedule starts at a due time: "<schedule>@<due time,
 // RFC 3339 in UTC>".

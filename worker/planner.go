@@ -63,7 +63,6 @@ func (p *planner) startTick(ctx context.Context, tick db.Tick, r jobs.Request) (
 	if err != nil {
 		return db.Started{}, err
 	}
-	plan.run.LineUp = p.schedules[tick.Schedule].Overlap == "queue_one"
 	started, err := p.db.StartTick(ctx, tick, plan.run, plan.jobs)
 	if err == nil && started.Run != nil {
 		p.started(ctx, plan, *started.Run)
@@ -87,6 +86,9 @@ func (p *planner) plan(ctx context.Context, r jobs.Request) (plan, error) {
 	}
 	var made plan
 	made.run, made.jobs, made.invalid = jobs.Plan(r, targets, time.Now())
+	if schedule, ok := jobs.ScheduleOf(r.Trigger); ok {
+		made.run.Overlap = p.schedules[schedule].Overlap
+	}
 	if made.invalid == nil && jobs.Kinds[r.Kind].Follows {
 		made.givenUp = givenUpOf(r, targets[r.Provider])
 	}
@@ -95,21 +97,7 @@ func (p *planner) plan(ctx context.Context, r jobs.Request) (plan, error) {
 
 // keep stores a planned run.
 func (p *planner) keep(ctx context.Context, made plan) (jobs.Run, error) {
-	run := made.run
-	if name, ok := jobs.ScheduleOf(run.Trigger); ok && len(made.jobs) > 0 {
-		overlap := p.schedules[name].Overlap
-		run.LineUp = overlap == "queue_one"
-		if overlap == "skip" {
-			var err error
-			if made.jobs, err = p.withoutBusy(ctx, run.Trigger, made.jobs); err != nil {
-				return jobs.Run{}, err
-			}
-			if len(made.jobs) == 0 {
-				run.Note = "no jobs: every account still works at an earlier run of " + run.Trigger
-			}
-		}
-	}
-	run, started, err := p.db.StartRun(ctx, run, made.jobs)
+	run, started, err := p.db.StartRun(ctx, made.run, made.jobs)
 	if err != nil {
 		return jobs.Run{}, err
 	}

@@ -18,17 +18,6 @@ func byName(providers []Provider) map[string]Provider {
 	return m
 }
 
-// accountNames lists the accounts of each provider.
-func accountNames(providers []Provider) map[string][]string {
-	names := map[string][]string{}
-	for _, p := range providers {
-		for _, a := range p.Accounts {
-			names[p.Name] = append(names[p.Name], a.Name)
-		}
-	}
-	return names
-}
-
 // accountOf finds an account by name; the zero Provider has none.
 func accountOf(p Provider, name string) (clients.Account, bool) {
 	i := slices.IndexFunc(p.Accounts, func(a clients.Account) bool { return a.Name == name })

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"orderbeat/db"
-	"orderbeat/jobs"
 	"orderbeat/worker/scheduler"
 )
 
@@ -101,10 +100,9 @@ func (s *service) triggerSchedule(ctx context.Context, r *request) (any, error) 
 	if err != nil {
 		return nil, err
 	}
-	run, err := s.planner.start(ctx, jobs.Request{
-		Provider: schedule.Provider, Kind: schedule.Kind, Accounts: schedule.Accounts, Params: schedule.Params, Priority: schedule.Priority,
-		Trigger: jobs.ScheduleTrigger(schedule.Name), Traceparent: r.Header.Get("traceparent"),
-	})
+	request := schedule.Request()
+	request.Traceparent = r.Header.Get("traceparent")
+	run, err := s.planner.start(ctx, request)
 	if err != nil {
 		return nil, err
 	}

@@ -149,7 +149,7 @@ func Run(ctx context.Context, c Config) error {
 	var clock *scheduler.Scheduler
 	lease := newLease(bus, names, c, troubles.Activity("lease"), func() (map[string]time.Time, bool) { return clock.Watermarks() })
 	clock = scheduler.New(scheduler.Config{
-		DB: c.DB, Schedules: c.Schedules, Accounts: accountNames(c.Providers), Start: planner.startTick, Confirm: lease.confirm, Ticks: ticks, Log: c.Log,
+		DB: c.DB, Schedules: c.Schedules, Start: planner.startTick, Confirm: lease.confirm, Ticks: ticks, Log: c.Log,
 	})
 	queues := &queues{js: bus.js, explain: bus.explain, subjects: names, config: c.NATS, requeue: c.DB.Requeue, lease: lease, problems: troubles, log: c.Log}
 	relay := newRelay(c.DB, &publisher{bus: bus, subjects: names, queues: queues}, lease.maySpeak, troubles, c.Log)

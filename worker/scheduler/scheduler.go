@@ -33,11 +33,11 @@ type Schedule struct {
 	PauseAfter int
 }
 
-// request is the run that a schedule's ticks start.
-func (s *Schedule) request(accounts []string) jobs.Request {
+// Request is the run that a schedule's ticks start.
+func (s *Schedule) Request() jobs.Request {
 	return jobs.Request{
 		Provider: s.Provider, Kind: s.Kind, Params: s.Params, Priority: s.Priority,
-		Accounts: accounts, Trigger: jobs.ScheduleTrigger(s.Name),
+		Accounts: s.Accounts, Trigger: jobs.ScheduleTrigger(s.Name),
 	}
 }
 
@@ -45,7 +45,6 @@ func (s *Schedule) request(accounts []string) jobs.Request {
 type Config struct {
 	DB        *db.DB
 	Schedules []Schedule
-	Accounts  map[string][]string // the names of each provider's
 	// Start plans the run that a tick starts, and records both. An error means that neither
 	// is recorded; it is tried again.
 	Start func(ctx context.Context, tick db.Tick, r jobs.Request) (db.Started, error)

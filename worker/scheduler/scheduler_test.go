@@ -62,7 +62,7 @@ func (b *bench) open() {
 func (b *bench) start(elsewhere map[string]time.Time, schedules ...scheduler.Schedule) {
 	b.t.Helper()
 	b.config = scheduler.Config{
-		DB: b.db, Schedules: schedules, Accounts: map[string][]string{"michelin": {"detroit"}}, Log: slog.New(slog.DiscardHandler),
+		DB: b.db, Schedules: schedules, Log: slog.New(slog.DiscardHandler),
 		Ticks:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "ticks"}, []string{"schedule", "outcome"}),
 		Confirm: func(context.Context) error { err, _ := b.lead.Load().(leadError); return err.error },
 		Start: func(ctx context.Context, tick db.Tick, r jobs.Request) (db.Started, error) {

@@ -9,8 +9,7 @@ import (
 	"orderbeat/db"
 )
 
-// tick records one due time and starts its run: not while the schedule is paused, and only
-// for the accounts that its overlap lets it.
+// tick records one due time and starts its run, but not while the schedule is paused.
 func (l *loop) tick(ctx context.Context, due time.Time, outcome, why string) error {
 	tick := db.Tick{Schedule: l.schedule.Name, DueAt: due.UTC(), Outcome: outcome, Reason: why}
 	pause, paused, err := l.DB.Paused(ctx, l.schedule.Name)
@@ -24,34 +23,23 @@ func (l *loop) tick(ctx context.Context, due time.Time, outcome, why string) err
 		tick.Outcome, tick.Reason = "skipped", pausedReason(pause)
 		return l.record(ctx, tick)
 	}
-	accounts, why, err := l.overlap(ctx)
-	if err != nil {
-		return err
-	}
-	if why != "" {
-		tick.Reason = why
-	}
-	if len(accounts) == 0 && why != "" {
-		tick.Outcome = "skipped"
-		return l.record(ctx, tick)
-	}
-	return l.start(ctx, tick, accounts)
+	return l.start(ctx, tick)
 }
 
 // start records a tick with its run. A due time that is on record, because the clock was
 // set back and comes by it again, is recorded under the next second that is free.
-func (l *loop) start(ctx context.Context, tick db.Tick, accounts []string) error {
+func (l *loop) start(ctx context.Context, tick db.Tick) error {
 	if err := l.claim(ctx, tick.DueAt, tick.Outcome == "caught_up"); err != nil {
 		return err
 	}
 	defer l.setClaimed(time.Time{})
-	started, err := l.Start(ctx, tick, l.schedule.request(accounts))
+	started, err := l.Start(ctx, tick, l.schedule.Request())
 	if err == nil && started.Tick == nil {
 		var again bool
 		if again, err = l.comesAgain(ctx, &tick); !again || err != nil {
 			return err
 		}
-		started, err = l.Start(ctx, tick, l.schedule.request(accounts))
+		started, err = l.Start(ctx, tick, l.schedule.Request())
 	}
 	if err != nil || started.Tick == nil {
 		return err
