@@ -24,12 +24,12 @@ type planner struct {
 	targets   map[string]jobs.Target
 	schedules map[string]Schedule
 	finished  *finished
-	stale     *staleness
+	alerts    alerts
 	log       *slog.Logger
 }
 
-func newPlanner(c Config, f *finished, stale *staleness) *planner {
-	p := &planner{db: c.DB, targets: map[string]jobs.Target{}, schedules: map[string]Schedule{}, finished: f, stale: stale, log: c.Log}
+func newPlanner(c Config, f *finished) *planner {
+	p := &planner{db: c.DB, targets: map[string]jobs.Target{}, schedules: map[string]Schedule{}, finished: f, alerts: alerts{c.DB, c.Log}, log: c.Log}
 	for _, provider := range c.Providers {
 		traits, err := clients.TraitsOf(provider.Provider)
 		if err != nil {
@@ -74,8 +74,9 @@ func (p *planner) startTick(ctx context.Context, tick db.Tick, r jobs.Request) (
 type plan struct {
 	run     jobs.Run
 	jobs    []jobs.Job
-	invalid error                       // why the run failed already
-	givenUp map[string][]jobs.OpenOrder // of each account, the orders that the run no longer follows
+	invalid error // why the run failed already
+	request jobs.Request
+	target  jobs.Target
 }
 
 // plan turns a request into a run and its jobs, or into a failed run.
@@ -89,9 +90,7 @@ func (p *planner) plan(ctx context.Context, r jobs.Request) (plan, error) {
 	if schedule, ok := jobs.ScheduleOf(r.Trigger); ok {
 		made.run.Overlap = p.schedules[schedule].Overlap
 	}
-	if made.invalid == nil && jobs.Kinds[r.Kind].Follows {
-		made.givenUp = givenUpOf(r, targets[r.Provider])
-	}
+	made.request, made.target = r, targets[r.Provider]
 	return made, nil
 }
 
@@ -112,8 +111,10 @@ func (p *planner) started(ctx context.Context, made plan, run jobs.Run) {
 	if run.State.Ended() {
 		p.finished.tell(ctx, run)
 	}
-	for account, orders := range made.givenUp {
-		p.stale.givenUp(run.Provider, account, orders)
+	if made.invalid == nil && jobs.Kinds[run.Kind].Follows {
+		if err := p.stopTracking(ctx, made.request, made.target); err != nil {
+			p.log.Warn("could not update an alert; the next run tries again", "run_id", run.ID, "code", codeTrackingStopped, "err", err)
+		}
 	}
 }
 

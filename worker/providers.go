@@ -8,6 +8,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/clients"
+	"orderbeat/jobs"
 )
 
 func byName(providers []Provider) map[string]Provider {
@@ -97,7 +98,7 @@ func (s *service) provider(ctx context.Context, p Provider) (providerReply, erro
 		reply.RateNow, reply.Breaker = t.Rate, &t.Breaker
 	}
 	if p.FreshFor > 0 {
-		reply.FreshFor = lengthOf(p.FreshFor)
+		reply.FreshFor = jobs.FormatDuration(p.FreshFor)
 	}
 	fresh, err := s.db.Freshness(ctx, p.Name)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/jobs"
 	"orderbeat/worker/problems"
 )
 
@@ -44,17 +45,17 @@ type reconciler struct {
 	after     time.Duration // how long a job may wait in the queue; 0 for any time
 	started   time.Time
 	activity  *problems.Activity
+	alerts    alerts
 	log       *slog.Logger
 
 	tidied bool            // the consumers of providers that are gone were deleted
 	stuck  map[string]bool // providers whose consumer seemed stuck at the last look
-	raised map[string]bool // providers with a raised alert; nil while that is not known
 }
 
 func newReconciler(c Config, q *queues, h *held) *reconciler {
 	return &reconciler{
 		db: c.DB, queues: q, held: h, providers: byName(c.Providers), after: c.QueueAlert, started: time.Now(),
-		activity: q.problems.Activity("reconcile"), log: c.Log, stuck: map[string]bool{},
+		activity: q.problems.Activity("reconcile"), alerts: alerts{c.DB, c.Log}, log: c.Log, stuck: map[string]bool{},
 	}
 }
 
@@ -304,61 +305,24 @@ func (r *reconciler) present(ctx context.Context, token string) (uint64, error) 
 
 // alert raises or resolves the alerts about jobs that wait in the queue.
 func (r *reconciler) alert(ctx context.Context, now time.Time) error {
-	if err := r.recall(ctx); err != nil {
+	raised, err := r.alerts.raised(ctx, codeQueueDelayed)
+	if err != nil {
 		return err
 	}
 	var waiting []db.QueueDelay
 	if r.after > 0 && now.Sub(r.started) >= r.after { // before, nothing could take them
-		var err error
 		if waiting, err = r.db.QueueDelays(ctx, now.Add(-r.after)); err != nil {
 			return err
 		}
 	}
-	delayed := map[string]bool{}
+	var delayed []db.Alert
 	for _, q := range waiting {
-		delayed[q.Provider] = true
-		if r.raised[q.Provider] {
-			continue
-		}
-		a := db.Alert{
+		delayed = append(delayed, db.Alert{
 			Provider: q.Provider, Code: codeQueueDelayed,
-			Message: fmt.Sprintf("jobs have waited in the queue for longer than %s (worker.queue_alert): %d, the first since %s", lengthOf(r.after), q.Jobs, q.Since.UTC().Format(time.RFC3339)),
+			Message: fmt.Sprintf("jobs have waited in the queue for longer than %s (worker.queue_alert): %d, the first since %s", jobs.FormatDuration(r.after), q.Jobs, q.Since.UTC().Format(time.RFC3339)),
 			Hint: fmt.Sprintf("Check /readyz and the log for why no job begins. If jobs begin but too slowly, raise concurrency of providers.%s. "+
 				"\"orderbeat jobs retry --provider %[1]s --state queued\" publishes them again.", q.Provider),
-		}
-		if _, err := r.db.Raise(ctx, a); err != nil {
-			return err
-		}
-		r.raised[q.Provider] = true
-		r.log.Warn("alert raised", "provider", a.Provider, "code", a.Code, "err", a.Message, "hint", a.Hint)
+		})
 	}
-	for provider := range r.raised {
-		if delayed[provider] {
-			continue
-		}
-		if _, err := r.db.Resolve(ctx, provider, "", "", codeQueueDelayed); err != nil {
-			return err
-		}
-		delete(r.raised, provider)
-		r.log.Info("alert resolved", "provider", provider, "code", codeQueueDelayed)
-	}
-	return nil
-}
-
-// recall learns, once, which alerts an earlier process raised.
-func (r *reconciler) recall(ctx context.Context) error {
-	if r.raised != nil {
-		return nil
-	}
-	list, err := r.db.Alerts(ctx, true)
-	if err != nil {
-		return err
-	}
-	r.raised = map[string]bool{}
-	for _, a := range list {
-		if a.Code == codeQueueDelayed {
-			r.raised[a.Provider] = true
-		}
-	}
-	return nil
+	return r.alerts.hold(ctx, raised, delayed)
 }

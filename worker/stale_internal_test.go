@@ -1,11 +1,8 @@
 package worker // inside, to say what time it is
 
 import (
-	"context"
-	"fmt"
 	"log/slog"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,15 +11,6 @@ import (
 	"orderbeat/db"
 	"orderbeat/jobs"
 )
-
-// tracked is a provider that can be asked for single orders, though nobody asks it here.
-type tracked struct{}
-
-func (tracked) Orders(context.Context, clients.Query) (clients.Answer, error) {
-	return clients.Answer{}, nil
-}
-
-func (tracked) Traits() clients.Traits { return clients.Traits{MaxReferences: 50} }
 
 // stalenessBench is a staleness with a database of its own, and a clock that the test moves.
 type stalenessBench struct {
@@ -41,7 +29,7 @@ func newStalenessBench(t *testing.T, freshFor time.Duration) *stalenessBench {
 	}
 	t.Cleanup(func() { _ = d.Close() })
 	b := &stalenessBench{t: t, now: time.Now().UTC(), config: Config{DB: d, Log: slog.New(slog.DiscardHandler), Providers: []Provider{{
-		Name: "michelin", Provider: tracked{}, FreshFor: freshFor, Accounts: []clients.Account{{Name: "detroit"}, {Name: "toledo"}},
+		Name: "michelin", FreshFor: freshFor, Accounts: []clients.Account{{Name: "detroit"}, {Name: "toledo"}},
 	}}}}
 	b.restart()
 	return b
@@ -53,16 +41,12 @@ func (b *stalenessBench) restart() {
 	b.started = b.now
 }
 
-// givenUp has track give up orders of an account, and that be told.
-func (b *stalenessBench) givenUp(ctx context.Context, provider, account string, orders []jobs.OpenOrder) {
-	b.staleness.givenUp(provider, account, orders)
-	b.look(ctx, b.now)
-}
-
 // later moves the clock and has everything looked at.
 func (b *stalenessBench) later(d time.Duration) {
 	b.now = b.now.Add(d)
-	b.look(b.t.Context(), b.now)
+	if err := b.look(b.t.Context(), b.now); err != nil {
+		b.t.Error(err)
+	}
 }
 
 // run has detroit asked now, and keeps a run of a kind with these params.
@@ -123,45 +107,41 @@ func (b *stalenessBench) told(account string) string {
 	return strings.Join(states, " ")
 }
 
-func (b *stalenessBench) want(what string, silent, givenUp bool, told string) {
+func (b *stalenessBench) want(what string, stale bool, told string) {
 	b.t.Helper()
-	got := b.alert()
-	isSilent, isGivenUp := strings.Contains(got, "fresh_for"), strings.Contains(got, "no longer asked for: SO1")
-	if isSilent != silent || isGivenUp != givenUp {
-		b.t.Errorf("%s: got the alert %q, want it about silence: %t, about orders that are given up: %t", what, got, silent, givenUp)
+	if got := b.alert(); (got != "") != stale {
+		b.t.Errorf("%s: got the alert %q, want it raised: %t", what, got, stale)
 	}
 	if got := b.told("detroit"); got != told {
 		b.t.Errorf("%s: got told %q, want %q", what, got, told)
 	}
 }
 
-var old = []jobs.OpenOrder{{OrderID: "SO1", OrderedOn: "2020-01-01"}}
-
 func TestAnAccountThatIsNotAskedGoesStale(t *testing.T) {
 	b := newStalenessBench(t, 2*time.Hour)
 	b.later(time.Hour + 59*time.Minute)
-	b.want("before fresh_for has passed since the start", false, false, "")
+	b.want("before fresh_for has passed since the start", false, "")
 	b.later(2 * time.Minute)
-	b.want("behind it", true, false, "raised")
-	if got, want := b.alert(), "its orders were never told, and are to be every 2h (fresh_for); nobody asks // "+
-		"orderbeat schedules tells whether one that asks is due, or paused; orderbeat sync michelin --account detroit asks now"; got != want {
+	b.want("behind it", true, "raised")
+	if got, want := b.alert(), "no success yet; expected every 2h (fresh_for); no job has run since // "+
+		`"orderbeat schedules" shows whether a schedule of this account is due, or paused; "orderbeat sync michelin --account detroit" syncs now.`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	b.later(time.Hour)
 	b.run("sync", `{}`, jobs.Dead, clients.CodeUnavailable)
 	b.later(time.Minute)
-	if got, want := b.alert(), "its orders were never told, and are to be every 2h (fresh_for); the last failure is unavailable // "+
-		"orderbeat jobs --provider michelin --account detroit tells what failed, orderbeat doctor michelin whether the credentials are good"; got != want {
+	if got, want := b.alert(), "no success yet; expected every 2h (fresh_for); the last failure is unavailable // "+
+		`"orderbeat jobs --provider michelin --account detroit" shows what failed, "orderbeat doctor michelin" whether the credentials work.`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	b.want("once only", true, false, "raised")
+	b.want("once only", true, "raised")
 	last := b.now.Format(time.RFC3339)
 	b.synced()
 	b.later(time.Second)
-	b.want("when it was asked with success", false, false, "raised resolved")
+	b.want("when it was asked with success", false, "raised resolved")
 	b.later(2 * time.Hour)
-	b.want("when it is old again", true, false, "raised resolved raised")
-	if got := b.alert(); !strings.HasPrefix(got, "its orders were last told at "+last+", and are to be every 2h (fresh_for); nobody asks // ") {
+	b.want("when it is old again", true, "raised resolved raised")
+	if got := b.alert(); !strings.HasPrefix(got, "last success at "+last+"; expected every 2h (fresh_for); no job has run since // ") {
 		t.Errorf("got %s, want since when, and why", got)
 	}
 	if b.told("toledo") != "raised" {
@@ -173,17 +153,17 @@ func TestWithoutFreshForNothingGoesStale(t *testing.T) {
 	b := newStalenessBench(t, 0)
 	b.synced()
 	b.later(1000 * time.Hour)
-	b.want("in any time", false, false, "")
+	b.want("in any time", false, "")
 }
 
 func TestFreshForThatIsTakenAwayResolves(t *testing.T) {
 	b := newStalenessBench(t, time.Hour)
 	b.later(2 * time.Hour)
-	b.want("with it", true, false, "raised")
+	b.want("with it", true, "raised")
 	b.config.Providers[0].FreshFor = 0
 	b.restart()
 	b.later(0)
-	b.want("without it", false, false, "raised resolved")
+	b.want("without it", false, "raised resolved")
 }
 
 // What was told before a start holds behind it, also of an account that has as long again.
@@ -196,15 +176,15 @@ func TestSilenceOutlivesItsProcess(t *testing.T) {
 			b := newStalenessBench(t, 2*time.Hour)
 			before(b)
 			b.later(3 * time.Hour)
-			b.want("when it came", true, false, "raised")
+			b.want("when it came", true, "raised")
 			b.restart()
 			b.later(0)
-			b.want("at the start", true, false, "raised")
+			b.want("at the start", true, "raised")
 			b.later(10 * time.Minute)
-			b.want("behind it", true, false, "raised")
+			b.want("behind it", true, "raised")
 			b.synced()
 			b.later(time.Second)
-			b.want("when it was asked", false, false, "raised resolved")
+			b.want("when it was asked", false, "raised resolved")
 		})
 	}
 }
@@ -216,70 +196,7 @@ func TestAfterAStartThereIsTimeToAsk(t *testing.T) {
 	b.now = b.now.Add(24 * time.Hour)
 	b.restart()
 	b.later(4 * time.Minute)
-	b.want("within the grace", false, false, "")
+	b.want("within the grace", false, "")
 	b.later(2 * time.Minute)
-	b.want("behind it", true, false, "raised")
-}
-
-// There is one alert for two reasons. Neither resolves the other, in whichever order they
-// come and go, and with whichever a process ends.
-func TestBothReasonsToBeStaleHold(t *testing.T) {
-	raise := map[string]func(b *stalenessBench){
-		"silence": func(b *stalenessBench) { b.later(3 * time.Hour) },
-		"given up": func(b *stalenessBench) {
-			b.run("track", `{"max_age":"365d"}`, jobs.Dead, clients.CodeUnavailable)
-			b.givenUp(b.t.Context(), "michelin", "detroit", old)
-		},
-	}
-	end := map[string]func(b *stalenessBench){
-		"silence": func(b *stalenessBench) { b.synced(); b.later(time.Second) },
-		"given up": func(b *stalenessBench) {
-			b.run("track", `{"max_age":"90000d"}`, jobs.Dead, clients.CodeUnavailable)
-			b.givenUp(b.t.Context(), "michelin", "detroit", nil)
-		},
-	}
-	orders := [][]string{{"silence", "given up"}, {"given up", "silence"}}
-	for _, coming := range orders {
-		for _, going := range orders {
-			for _, restart := range []bool{false, true} {
-				t.Run(fmt.Sprintf("%s first, %s ends first, restarts: %t", coming[0], going[0], restart), func(t *testing.T) {
-					b := newStalenessBench(t, 2*time.Hour)
-					o := clients.Order{Provider: "michelin", Account: "detroit", OrderID: "SO1", OrderedOn: "2020-01-01", Lines: []clients.Line{{LineID: "1", Status: clients.StatusOpen}}}
-					o.Normalize()
-					b.synced(o)
-					b.later(time.Hour)
-					var holds []string
-					step := func(what string, now []string, told string) {
-						t.Helper()
-						holds = now
-						b.want(what, slices.Contains(holds, "silence"), slices.Contains(holds, "given up"), told)
-						if restart {
-							b.restart()
-							b.later(10 * time.Minute) // behind the grace
-							b.want(what+", in another process", slices.Contains(holds, "silence"), slices.Contains(holds, "given up"), told)
-						}
-					}
-					b.want("before", false, false, "")
-					raise[coming[0]](b)
-					step("the first holds", coming[:1], "raised")
-					raise[coming[1]](b)
-					step("both hold", coming, "raised")
-					end[going[0]](b)
-					step("one has ended", going[1:], "raised")
-					end[going[1]](b)
-					step("both have ended", nil, "raised resolved")
-				})
-			}
-		}
-	}
-}
-
-func TestLengthsAreToldAsTheyAreConfigured(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		2 * time.Hour: "2h", 90 * time.Minute: "1h30m", 15 * time.Minute: "15m", time.Second: "1s", 10 * time.Hour: "10h", 30*time.Hour + 10*time.Minute: "30h10m",
-	} {
-		if got := lengthOf(d); got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
-	}
+	b.want("behind it", true, "raised")
 }

@@ -24,7 +24,7 @@ func TestAnAccountThatNobodyAsksIsToldOf(t *testing.T) {
 		var a db.Alert
 		b.decode(m.Data(), &a)
 		if a.Code != "stale" || a.State != db.AlertRaised || a.Account == "" || a.Since.Before(began.Add(freshFor).Truncate(time.Millisecond)) ||
-			!strings.Contains(a.Message, "every 500ms (fresh_for); nobody asks") || !strings.Contains(a.Hint, "orderbeat sync michelin --account "+a.Account) {
+			!strings.Contains(a.Message, "every 500ms (fresh_for); no job has run") || !strings.Contains(a.Hint, "orderbeat sync michelin --account "+a.Account) {
 			t.Errorf("got %+v, want it told of, no earlier than %s", a, began.Add(freshFor))
 		}
 	}

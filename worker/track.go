@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"orderbeat/db"
 	"orderbeat/jobs"
 )
 
@@ -36,22 +37,36 @@ func (p *planner) lookUp(ctx context.Context, r jobs.Request) (map[string]jobs.T
 	return map[string]jobs.Target{r.Provider: target}, nil
 }
 
-// givenUpOf finds, for each account that a request is about, the orders that it no longer
-// follows; none is worth knowing too.
-func givenUpOf(r jobs.Request, target jobs.Target) map[string][]jobs.OpenOrder {
-	all := map[string][]jobs.OpenOrder{}
+// stopTracking raises the alert [codeTrackingStopped] of each account with open orders that a
+// run of the kind track does not follow any more, and resolves it where there are none.
+func (p *planner) stopTracking(ctx context.Context, r jobs.Request, target jobs.Target) error {
+	raised, err := p.alerts.raised(ctx, codeTrackingStopped)
+	if err != nil {
+		return err
+	}
+	var stopped []db.Alert
 	for _, a := range target.Accounts {
 		open, asked := target.Open[a.Name]
 		if !asked {
 			continue
 		}
-		stale, err := jobs.Stale(jobs.Planning{Params: r.Params, Account: a, Traits: target.Traits, Open: open, Now: time.Now()})
+		orders, err := jobs.Stale(jobs.Planning{Params: r.Params, Account: a, Traits: target.Traits, Open: open, Now: time.Now()})
 		if err != nil {
-			return nil // the run tells it
+			return err
 		}
-		all[a.Name] = stale
+		if len(orders) > 0 {
+			stopped = append(stopped, db.Alert{
+				Provider: r.Provider, Account: a.Name, Code: codeTrackingStopped,
+				Message: "open orders older than max_age are no longer tracked: " + firstOf(orders),
+				Hint:    "Ask the supplier, or request them once more: runs." + r.Provider + ".fetch with order_ids. A longer max_age tracks them on.",
+			})
+		}
 	}
-	return all
+	raised = slices.DeleteFunc(raised, func(a db.Alert) bool {
+		_, asked := target.Open[a.Account]
+		return a.Provider != r.Provider || !asked
+	})
+	return p.alerts.hold(ctx, raised, stopped)
 }
 
 // firstOf names the first few of orders.

@@ -13,7 +13,7 @@ import (
 )
 
 // An order that opens, leaves every window and is shipped 120 days later is seen to be
-// shipped, and one that its provider has forgotten is told of as stale.
+// shipped, and one that its provider has forgotten is no longer tracked.
 func TestALateOrderIsFollowedToItsEnd(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
@@ -47,8 +47,8 @@ func TestALateOrderIsFollowedToItsEnd(t *testing.T) {
 		t.Errorf("got %s in revision %d, %v: want it shipped", o.Status, o.Revision, err)
 	}
 	alert := b.alerts(1)[0]
-	if alert.Code != "stale" || alert.Account != "detroit" || !strings.Contains(alert.Message, "SO2") {
-		t.Errorf("got %+v, want SO2 told of as stale", alert)
+	if alert.Code != "tracking_stopped" || alert.Account != "detroit" || !strings.Contains(alert.Message, "SO2") {
+		t.Errorf("got %+v, want the alert to name SO2", alert)
 	}
 	if o, _, err := b.db.Order(t.Context(), "michelin", "detroit", "SO2"); err != nil || o.Status != clients.StatusOpen {
 		t.Errorf("got %s, %v: want SO2 kept as it was", o.Status, err)
@@ -60,7 +60,7 @@ func TestALateOrderIsFollowedToItsEnd(t *testing.T) {
 	if got := <-asked; strings.Join(got, ",") != "SO2" {
 		t.Errorf("got %v asked for, want SO2", got)
 	}
-	if alert := b.alerts(2)[1]; alert.Code != "stale" || alert.State != db.AlertResolved {
+	if alert := b.alerts(2)[1]; alert.Code != "tracking_stopped" || alert.State != db.AlertResolved {
 		t.Errorf("got %+v, want it resolved", alert)
 	}
 	// A message starts it as well, and nothing is left to ask for.

@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"log/slog"
 	"time"
 
 	"orderbeat/clients"
@@ -20,12 +19,11 @@ const (
 // and goes on to the next only when the database has taken what the last one means. What
 // is unread when the program ends, the states at the next start tell again.
 type watch struct {
-	db          *db.DB
+	alerts
 	credentials *credentials
 	providers   map[string]Provider
 	public      string // URL of the web listener, "" without one
 	found       map[*credential]judgement
-	log         *slog.Logger
 }
 
 // run works until ctx ends.
@@ -121,12 +119,7 @@ func (w *watch) turn(ctx context.Context, r report, code clients.Code, raise boo
 	c := r.credential
 	switch {
 	case raise:
-		a := c.alert(code, r.status, w.public)
-		if _, err := w.db.Raise(ctx, a); err != nil {
-			return err
-		}
-		w.log.Warn("alert raised", "provider", a.Provider, "user", a.User, "code", code, "err", a.Message, "hint", a.Hint)
-		return nil
+		return w.raise(ctx, c.alert(code, r.status, w.public))
 	case code == clients.CodeConsent:
 		runs, err := w.db.ResolveConsent(ctx, c.Provider(), c.User(), c.accounts, time.Now())
 		if err != nil {
@@ -135,10 +128,6 @@ func (w *watch) turn(ctx context.Context, r report, code clients.Code, raise boo
 		w.log.Info("alert resolved", "provider", c.Provider(), "user", c.User(), "code", code, "runs", len(runs))
 		return nil
 	default:
-		if _, err := w.db.Resolve(ctx, c.Provider(), "", c.User(), code); err != nil {
-			return err
-		}
-		w.log.Info("alert resolved", "provider", c.Provider(), "user", c.User(), "code", code)
-		return nil
+		return w.resolve(ctx, db.Alert{Provider: c.Provider(), User: c.User(), Code: code})
 	}
 }

@@ -139,11 +139,11 @@ func Run(ctx context.Context, c Config) error {
 	}
 
 	creds := newCredentials(c)
-	watch := &watch{db: c.DB, credentials: creds, providers: byName(c.Providers), public: public, log: c.Log}
+	watch := &watch{alerts: alerts{c.DB, c.Log}, credentials: creds, providers: byName(c.Providers), public: public}
 	ended := newFinished(c.Log)
 	stale := newStaleness(c)
 	dates := newLocalDates(c)
-	planner := newPlanner(c, ended, stale)
+	planner := newPlanner(c, ended)
 	consumers := newConsumers(c, ended)
 	ticks := newTicks(c.Schedules)
 	var clock *scheduler.Scheduler

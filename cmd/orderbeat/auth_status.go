@@ -12,6 +12,7 @@ import (
 	"orderbeat/auth"
 	"orderbeat/cmd/orderbeat/config"
 	"orderbeat/db"
+	"orderbeat/jobs"
 )
 
 func (a *app) authStatusCommand() *cobra.Command {
@@ -147,7 +148,7 @@ func lifeLeft(st auth.Status) string {
 	if st.LifeLeft <= 0 {
 		return "-"
 	}
-	left := short(time.Duration(st.LifeLeft) * time.Second)
+	left := jobs.FormatDuration(time.Duration(st.LifeLeft) * time.Second)
 	if st.Guessed {
 		return "~" + left
 	}

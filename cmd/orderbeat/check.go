@@ -9,6 +9,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/cmd/orderbeat/config"
+	"orderbeat/jobs"
 )
 
 // dueShown is how many due times of a schedule are shown.
@@ -95,7 +96,7 @@ func checked(c *config.Config, samples map[string]clients.SampleReport, now time
 		shown := checkedProvider{
 			Name: p.Name, Kind: p.Kind, Environment: p.Environment, BaseURL: p.Origin, Concurrency: p.Concurrency,
 			Rate: p.Rate.String(), TokenRate: p.TokenRate.String(), Attempts: p.Retry.Attempts,
-			RetryFor: short(p.Retry.For), Timeout: short(p.Timeout), Samples: samples[p.Name].Tried, Accounts: []checkedAccount{},
+			RetryFor: jobs.FormatDuration(p.Retry.For), Timeout: jobs.FormatDuration(p.Timeout), Samples: samples[p.Name].Tried, Accounts: []checkedAccount{},
 		}
 		for _, a := range p.Accounts {
 			shown.Accounts = append(shown.Accounts, checkedAccount{Name: a.Name, BillTo: a.BillTo, Timezone: a.Location.String()})

@@ -132,14 +132,14 @@ func TestAnOrderThatShipsMuchLaterIsSeenToBeShipped(t *testing.T) {
 		t.Errorf("got %d messages, want %d events and one for each of %d orders", n, events, len(left))
 	}
 	ask("track", `"max_age":"30d"`)
-	s.alarms("stale toledo raised")
+	s.alarms("tracking_stopped toledo raised")
 	alert := s.column("SELECT message || ' ' || hint FROM alerts WHERE provider = $provider")[0]
-	if !strings.Contains(alert, left[0]) || !strings.Contains(alert, "ask the supplier") {
+	if !strings.Contains(alert, left[0]) || !strings.Contains(alert, "Ask the supplier") {
 		t.Errorf("got %s, want the orders named, and what to do", alert)
 	}
 	if kept := s.column("SELECT order_id FROM open_orders WHERE provider = $provider ORDER BY order_id"); !slices.Equal(kept, left) || s.count("order_events") != events {
 		t.Errorf("got %v open, want them kept: %v", kept, left)
 	}
 	ask("track", patient)
-	s.alarms("stale toledo resolved")
+	s.alarms("tracking_stopped toledo resolved")
 }

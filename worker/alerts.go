@@ -1,0 +1,78 @@
+package worker
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+)
+
+// alerts raises and resolves alerts, and logs what it did.
+type alerts struct {
+	db  *db.DB
+	log *slog.Logger
+}
+
+// raised are the alerts with a code that are raised.
+func (a alerts) raised(ctx context.Context, code clients.Code) ([]db.Alert, error) {
+	list, err := a.db.Alerts(ctx, true)
+	return slices.DeleteFunc(list, func(r db.Alert) bool { return r.Code != code }), err
+}
+
+func (a alerts) raise(ctx context.Context, alert db.Alert) error {
+	raised, err := a.db.Raise(ctx, alert)
+	if raised {
+		a.log.Warn("alert raised", append(aboutOf(alert), "err", alert.Message, "hint", alert.Hint)...)
+	}
+	return err
+}
+
+func (a alerts) resolve(ctx context.Context, alert db.Alert) error {
+	resolved, err := a.db.Resolve(ctx, alert.Provider, alert.Account, alert.User, alert.Code)
+	if len(resolved) > 0 {
+		a.log.Info("alert resolved", aboutOf(alert)...)
+	}
+	return err
+}
+
+func aboutOf(a db.Alert) []any {
+	about := []any{"provider", a.Provider}
+	if a.Account != "" {
+		about = append(about, "account", a.Account)
+	}
+	if a.User != "" {
+		about = append(about, "user", a.User)
+	}
+	return append(about, "code", a.Code)
+}
+
+// hold raises the alerts that are wanted, and resolves those of the raised ones that are not.
+// One that is raised and says something else is reworded, which is not published.
+func (a alerts) hold(ctx context.Context, raised, wanted []db.Alert) error {
+	among := func(list []db.Alert, w db.Alert) int {
+		return slices.IndexFunc(list, func(r db.Alert) bool { return r.Provider == w.Provider && r.Account == w.Account && r.User == w.User })
+	}
+	for _, w := range wanted {
+		var err error
+		switch i := among(raised, w); {
+		case i < 0:
+			err = a.raise(ctx, w)
+		case raised[i].Message != w.Message || raised[i].Hint != w.Hint:
+			err = a.db.Reword(ctx, w)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, r := range raised {
+		if among(wanted, r) >= 0 {
+			continue
+		}
+		if err := a.resolve(ctx, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
