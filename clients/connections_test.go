@@ -29,86 +29,6 @@ import (
 	"orderbeat/clients/clienttest"
 )
 
-// firewall forwards connections until it drops them: then it forwards nothing more on those
-// that are there, and tells neither side. It still takes new ones.
-type firewall struct {
-	net.Listener
-	target string
-	mu     sync.Mutex // guards drop
-	drop   chan struct{}
-	opened atomic.Int64
-}
-
-func newFirewall(t *testing.T, target string) *firewall {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := &firewall{Listener: l, target: target, drop: make(chan struct{})}
-	var all sync.WaitGroup
-	over := make(chan struct{})
-	all.Go(func() {
-		for {
-			inside, err := l.Accept()
-			if err != nil {
-				return
-			}
-			f.opened.Add(1)
-			f.mu.Lock()
-			drop := f.drop
-			f.mu.Unlock()
-			all.Go(func() { forward(inside, target, drop, over) })
-		}
-	})
-	t.Cleanup(func() { close(over); _ = l.Close(); all.Wait() })
-	return f
-}
-
-func (f *firewall) drops() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	close(f.drop)
-	f.drop = make(chan struct{})
-}
-
-// forward copies both ways until drop, and from then on swallows what comes.
-func forward(inside net.Conn, target string, drop, over <-chan struct{}) {
-	defer inside.Close()
-	outside, err := net.Dial("tcp", target)
-	if err != nil {
-		return
-	}
-	defer outside.Close()
-	ended := make(chan struct{}, 2)
-	pump := func(to, from net.Conn) {
-		buf := make([]byte, 32<<10)
-		for {
-			n, err := from.Read(buf)
-			select {
-			case <-drop:
-				n = 0
-			default:
-			}
-			if _, werr := to.Write(buf[:n]); err != nil || werr != nil {
-				ended <- struct{}{}
-				return
-			}
-		}
-	}
-	go pump(outside, inside)
-	go pump(inside, outside)
-	select {
-	case <-over:
-	case <-ended:
-		select {
-		case <-drop: // neither side learns of the other's end
-			<-over
-		default:
-		}
-	}
-}
-
 // secure is a section for a TLS server, and one that speaks HTTP/2 where it is to.
 func secure(t *testing.T, server *httptest.Server, http2 bool, at string) clients.Section {
 	t.Helper()
@@ -151,8 +71,8 @@ func TestAConnectionThatIsDroppedSilentlyIsReplaced(t *testing.T) {
 					t.Errorf("got %s want %s", r.Proto, name)
 				}
 			}))
-			wall := newFirewall(t, server.Listener.Addr().String())
-			s := secure(t, server, http2, wall.Addr().String())
+			relay := clienttest.NewRelay(t, server.Listener.Addr().String())
+			s := secure(t, server, http2, relay.Addr().String())
 			s.Timeout = 3 * time.Second
 			h := clients.NewHTTP(s)
 			for range 4 {
@@ -160,7 +80,7 @@ func TestAConnectionThatIsDroppedSilentlyIsReplaced(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			wall.drops()
+			relay.Drop()
 			var failed atomic.Int64
 			var calls sync.WaitGroup
 			for range 4 { // at once, so that the connection is never idle
@@ -337,25 +257,10 @@ func TestAPostWithoutABodySaysThatItHasNone(t *testing.T) {
 	}
 }
 
-// proxy answers CONNECT with a status, or makes the connection.
+// proxy answers every CONNECT with a status, or makes the connection.
 func proxy(t *testing.T, status int) string {
 	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodConnect || status != http.StatusOK {
-			w.WriteHeader(status)
-			return
-		}
-		inside, _, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			return
-		}
-		_, _ = io.WriteString(inside, "HTTP/1.1 200 OK\r\n\r\n")
-		over := make(chan struct{})
-		defer time.AfterFunc(10*time.Second, func() { close(over) }).Stop()
-		forward(inside, r.Host, nil, over)
-	}))
-	t.Cleanup(server.Close)
-	return server.URL
+	return clienttest.Proxy(t, func() int { return status })
 }
 
 func TestAProxyThatMakesNoConnectionIsNamed(t *testing.T) {
