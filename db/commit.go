@@ -153,7 +153,7 @@ func (t *tx) record(o *jobs.Outcome, list []observed, papers []document) (c Comm
 	if c.Tally, err = t.keep(o, list, traceparent); err != nil {
 		return c, err
 	}
-	if err := t.noteUnlisted(o); err != nil {
+	if err := t.noteComplete(o); err != nil {
 		return c, err
 	}
 	if err := t.noteNotFound(o, list, traceparent); err != nil {

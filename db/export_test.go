@@ -78,10 +78,12 @@ func Queries() []Query {
 	list := []Query{
 		{"known", knownSQL, []any{"p", "a", "[]"}},
 		{"seen", seenSQL, []any{"t", "t", "p", "a", "[]"}},
-		{"unlisted", unlistedSQL, []any{"t", "p", "a", "d", "d", "t"}},
+		{"complete response", completeSQL, []any{"p", "a", "d", "d", "t"}},
+		{"drop responses", dropResponsesSQL, []any{"p", "a", "t"}},
 		{"not found", notFoundSQL, []any{"t", "p", "a", "[]", "t"}},
 		{"document", documentSQL, []any{"p", "a", "o"}},
 		{"newly late", newlyLateSQL, []any{"p", "a", "d"}},
+		{"late", lateSQL, []any{"p", "a", "[]", "d"}},
 		{"today", todaySQL, []any{"p", "a"}},
 		{"drop lines", dropLinesSQL, []any{"p", "a", "o"}},
 		{"drop schedule lines", dropScheduleSQL, []any{"p", "a", "o"}},

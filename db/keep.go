@@ -165,7 +165,7 @@ func (t *tx) seen(o *jobs.Outcome, ids []string, asked string) error {
 
 // A request that was answered after this one may have found the order gone.
 const seenSQL = `
-UPDATE orders SET last_seen_at = ?, unlisted_since = NULL, not_found_since = CASE WHEN not_found_since > ? THEN not_found_since END
+UPDATE orders SET last_seen_at = ?, not_found_since = CASE WHEN not_found_since > ? THEN not_found_since END
  WHERE provider = ? AND account = ? AND order_id IN (SELECT value FROM json_each(?))`
 
 func (t *tx) create(o *jobs.Outcome, order *observed, traceparent string) error {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"orderbeat/clients"
@@ -24,41 +25,87 @@ type LateBody struct {
 	Order json.RawMessage `json:"order"`
 }
 
-// lateBatch bounds the orders of one transaction in which they are found late.
+// lateBatch is the number of late orders in one transaction.
 const lateBatch = 200
+
+// responsesKept is for how long complete responses are remembered: an order that was unlisted
+// then is old enough to be tracked for its age.
+const responsesKept = 35 * 24 * time.Hour
 
 // AccountDate records today's date in an account's time zone, and puts an event into the
 // outbox for each order that is late from then on. It returns how many there are; an order
 // is late once for each date promised for it.
 func (d *DB) AccountDate(ctx context.Context, provider, account, timezone string, today clients.Date) (late int, err error) {
-	for {
+	err = d.writer.do(ctx, 1, false, func(t *tx) error {
+		if _, err := t.exec(accountDateSQL, provider, account, timezone, string(today)); err != nil {
+			return err
+		}
+		_, err := t.exec(dropResponsesSQL, provider, account, stamp(time.Now().Add(-responsesKept)))
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	ids, err := d.newlyLate(ctx, provider, account, today)
+	if err != nil {
+		return 0, err
+	}
+	for some := range slices.Chunk(ids, lateBatch) {
 		n := 0
 		err := d.writer.do(ctx, lateBatch, false, func(t *tx) (err error) {
-			if _, err = t.exec(accountDateSQL, provider, account, timezone, string(today)); err != nil {
-				return err
-			}
-			n, err = t.noticeLateOf(provider, account, today)
+			n, err = t.noticeLateOf(provider, account, some, today)
 			return err
 		})
-		if late += n; err != nil || n < lateBatch {
+		if late += n; err != nil {
 			return late, err
 		}
 	}
+	return late, nil
 }
 
-const accountDateSQL = `
+const (
+	accountDateSQL = `
 INSERT INTO accounts (provider, account, timezone, local_date) VALUES (?, ?, ?, ?)
     ON CONFLICT (provider, account) DO UPDATE SET timezone = excluded.timezone, local_date = excluded.local_date`
 
-// noticeLateOf publishes up to lateBatch orders of an account that are late and were not
-// published as late for the same promise.
-func (t *tx) noticeLateOf(provider, account string, today clients.Date) (int, error) {
+	dropResponsesSQL = `DELETE FROM complete_responses WHERE provider = ? AND account = ? AND requested_at < ?`
+)
+
+// newlyLate are the orders of an account that are late and were not published as late for the
+// same promise, by date.
+func (d *DB) newlyLate(ctx context.Context, provider, account string, today clients.Date) (ids []string, err error) {
+	rows, err := d.bulk.QueryContext(ctx, newlyLateSQL, provider, account, string(today))
+	if err != nil {
+		return nil, err
+	}
+	err = all(rows, func(rows *sql.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		ids = append(ids, id)
+		return err
+	})
+	return ids, err
+}
+
+const newlyLateSQL = `
+SELECT order_id FROM orders AS o INDEXED BY orders_open
+ WHERE provider = ? AND account = ? AND status NOT IN ('shipped', 'delivered', 'cancelled') AND next_promised_on < ?
+   AND NOT EXISTS (SELECT 1 FROM late_notices AS n
+                    WHERE n.provider = o.provider AND n.account = o.account AND n.order_id = o.order_id AND n.promised_on = o.next_promised_on)
+ ORDER BY next_promised_on, order_id`
+
+// noticeLateOf publishes those of an account's orders that are late.
+func (t *tx) noticeLateOf(provider, account string, ids []string, today clients.Date) (n int, err error) {
+	keys, err := encode(ids)
+	if err != nil {
+		return 0, err
+	}
 	type row struct {
 		document string
 		revision int
 	}
 	var found []row
-	err := t.each(newlyLateSQL, []any{provider, account, string(today)}, func(rows *sql.Rows) error {
+	err = t.each(lateSQL, []any{provider, account, keys, string(today)}, func(rows *sql.Rows) error {
 		var r row
 		err := rows.Scan(&r.document, &r.revision)
 		found = append(found, r)
@@ -73,19 +120,22 @@ func (t *tx) noticeLateOf(provider, account string, today clients.Date) (int, er
 			return 0, err
 		}
 		o.Normalize() // documents of earlier versions lack what is derived today
-		if err := t.putLate(&o, r.revision, r.document, today, ""); err != nil {
+		published, err := t.putLate(&o, r.revision, r.document, today, "")
+		if err != nil {
 			return 0, fmt.Errorf("order %s: %w", o.OrderID, err)
 		}
+		if published {
+			n++
+		}
 	}
-	return len(found), nil
+	return n, nil
 }
 
-var newlyLateSQL = fmt.Sprintf(`
-SELECT document, revision FROM orders AS o
- WHERE provider = ? AND account = ? AND status NOT IN ('shipped', 'delivered', 'cancelled') AND next_promised_on < ?
-   AND NOT EXISTS (SELECT 1 FROM late_notices AS n
-                    WHERE n.provider = o.provider AND n.account = o.account AND n.order_id = o.order_id AND n.promised_on = o.next_promised_on)
- ORDER BY next_promised_on LIMIT %d`, lateBatch)
+const lateSQL = `
+SELECT document, revision FROM orders
+ WHERE provider = ? AND account = ? AND order_id IN (SELECT value FROM json_each(?))
+   AND status NOT IN ('shipped', 'delivered', 'cancelled') AND next_promised_on < ?
+ ORDER BY next_promised_on, order_id`
 
 // noticeLate publishes those of an outcome's new or changed orders that are late now. Until
 // the account's date is on record ([DB.AccountDate]) there is no today to compare with.
@@ -104,7 +154,7 @@ func (t *tx) noticeLate(o *jobs.Outcome, list []observed, traceparent string) er
 		if order.NextPromisedOn >= today {
 			continue
 		}
-		if err := t.putLate(order.Order, order.revision, order.document, today, traceparent); err != nil {
+		if _, err := t.putLate(order.Order, order.revision, order.document, today, traceparent); err != nil {
 			return fmt.Errorf("order %s: %w", order.OrderID, err)
 		}
 	}
@@ -113,20 +163,20 @@ func (t *tx) noticeLate(o *jobs.Outcome, list []observed, traceparent string) er
 
 const todaySQL = `SELECT (SELECT local_date FROM accounts WHERE provider = ? AND account = ?)`
 
-// putLate puts the event of a late order into the outbox, unless that was done for the same
-// promise before.
-func (t *tx) putLate(o *clients.Order, revision int, document string, today clients.Date, traceparent string) error {
+// putLate puts the event of a late order into the outbox, and reports false when that was
+// done for the same promise before.
+func (t *tx) putLate(o *clients.Order, revision int, document string, today clients.Date, traceparent string) (bool, error) {
 	now := time.Now()
 	n, err := t.exec(lateNoticeSQL, o.Provider, o.Account, o.OrderID, o.NextPromisedOn, stamp(now))
 	if err != nil || n == 0 {
-		return err
+		return false, err
 	}
 	body := LateBody{
 		Notice:     Notice{o.Provider, o.Account, o.OrderID, o.Reference, revision, o.Status},
 		PromisedOn: o.NextPromisedOn, DaysLate: o.NextPromisedOn.DaysUntil(today), LocalDate: today,
 		LateLines: o.LateLines(today), Order: json.RawMessage(document),
 	}
-	return t.putNotice(TypeOrderLate, "late."+string(o.NextPromisedOn), now, "", traceparent, body.Notice, body)
+	return true, t.putNotice(TypeOrderLate, "late."+string(o.NextPromisedOn), now, "", traceparent, body.Notice, body)
 }
 
 const lateNoticeSQL = `

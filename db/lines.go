@@ -19,7 +19,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        shipped_quantity = excluded.shipped_quantity, open_quantity = excluded.open_quantity,
        promised_on = excluded.promised_on, next_promised_on = excluded.next_promised_on, revision = excluded.revision,
        last_seen_at = excluded.last_seen_at, last_changed_at = excluded.last_changed_at,
-       fingerprint = excluded.fingerprint, document = excluded.document, unlisted_since = NULL,
+       fingerprint = excluded.fingerprint, document = excluded.document,
        not_found_since = CASE WHEN not_found_since > excluded.last_seen_at THEN not_found_since END`
 
 // storeLines inserts an order's lines, with their schedule lines and despatches.

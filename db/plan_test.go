@@ -12,7 +12,7 @@ import (
 // is searched by an index; only a list of everything walks along one, and stops at its limit.
 func TestNoQueryReadsAWholeTable(t *testing.T) {
 	walks := map[string]bool{"alerts": true, "exchanges": true, "orders": true, "runs": true, "orders by ended status": true}
-	sorts := map[string]bool{"busy": true, "pace": true, "raised alerts": true, "missed": true, "replay of an order": true, "advices of an order": true, "invoices of an order": true, "exchanges of a run": true, "kept jobs": true, "kept jobs of a run": true, "kept jobs of a job": true} // what it found, which is few
+	sorts := map[string]bool{"busy": true, "newly late": true, "late": true, "pace": true, "raised alerts": true, "missed": true, "replay of an order": true, "advices of an order": true, "invoices of an order": true, "exchanges of a run": true, "kept jobs": true, "kept jobs of a run": true, "kept jobs of a job": true} // what it found, which is few
 	// Small for ever: one row per account, and lists that came with the query.
 	few := regexp.MustCompile(`^SCAN .* INDEX (orders_open|alerts_raised)\b`) // what is open is few
 	// So are the names of schedules (s), and what is set aside; b is the outbox, which pruning waits for when it is large.

@@ -18,6 +18,10 @@ func (d *DB) OpenOrders(ctx context.Context, provider, account string) ([]jobs.O
 }
 
 const openOrdersSQL = `
-SELECT order_id, coalesce(ordered_on, substr(first_seen_at, 1, 10)), unlisted_since IS NOT NULL FROM orders INDEXED BY orders_open
- WHERE provider = ? AND account = ? AND status NOT IN ('shipped', 'delivered', 'cancelled')
- ORDER BY order_id`
+SELECT o.order_id, coalesce(o.ordered_on, substr(o.first_seen_at, 1, 10)),
+       EXISTS (SELECT 1 FROM complete_responses AS c
+                WHERE c.provider = o.provider AND c.account = o.account
+                  AND c.from_on <= o.ordered_on AND c.to_on >= o.ordered_on AND c.requested_at > o.last_seen_at)
+  FROM orders AS o INDEXED BY orders_open
+ WHERE o.provider = ? AND o.account = ? AND o.status NOT IN ('shipped', 'delivered', 'cancelled')
+ ORDER BY o.order_id`

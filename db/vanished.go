@@ -48,20 +48,19 @@ type VanishedBody struct {
 	JobID string          `json:"job_id"`
 }
 
-// noteUnlisted marks the open orders of a window that a complete response about it lacks.
-func (t *tx) noteUnlisted(o *jobs.Outcome) error {
+// noteComplete records that a complete response about a range of order dates came: the open
+// orders of that range that were not seen since then are unlisted ([DB.OpenOrders]).
+func (t *tx) noteComplete(o *jobs.Outcome) error {
 	if o.State != jobs.Succeeded || o.From == "" || o.Remaps != "" || jobs.Kinds[o.Kind].Ask != nil {
 		return nil
 	}
-	asked := stamp(o.AskedAt)
-	_, err := t.exec(unlistedSQL, asked, o.Provider, o.Account, o.From, o.To, asked)
+	_, err := t.exec(completeSQL, o.Provider, o.Account, o.From, o.To, stamp(o.AskedAt))
 	return err
 }
 
-const unlistedSQL = `
-UPDATE orders INDEXED BY orders_open SET unlisted_since = ?
- WHERE provider = ? AND account = ? AND status NOT IN ('shipped', 'delivered', 'cancelled')
-   AND ordered_on BETWEEN ? AND ? AND last_seen_at < ? AND unlisted_since IS NULL`
+const completeSQL = `
+INSERT INTO complete_responses (provider, account, from_on, to_on, requested_at) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (provider, account, from_on, to_on) DO UPDATE SET requested_at = max(requested_at, excluded.requested_at)`
 
 // noteNotFound notes of orders that were requested by their numbers, and are not in a
 // complete response, since when the provider does not know them. Of those that are open it

@@ -1,6 +1,7 @@
 package db_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -135,26 +136,57 @@ func TestASlowAnswerDoesNotBringAnOrderBack(t *testing.T) {
 	}
 }
 
+// unlisted are the open orders that the newest complete response about their date lacks.
+func unlisted(t *testing.T, d *db.DB) string {
+	t.Helper()
+	open, err := d.OpenOrders(t.Context(), "michelin", "detroit")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, o := range open {
+		if o.Unlisted {
+			ids = append(ids, o.OrderID)
+		}
+	}
+	return strings.Join(ids, " ")
+}
+
+// A narrower range that is requested more often does not hide what a wider one lacked.
+func TestOrdersAreUnlistedByTheRangeThatLacksThem(t *testing.T) {
+	d := open(t)
+	about(t, d, 0, jobs.Question{From: "2026-10-01", To: "2026-11-30"}, nil, order("SO1", false))
+	about(t, d, time.Minute, jobs.Question{From: "2026-10-01", To: "2026-11-30"}, nil)
+	about(t, d, 2*time.Minute, jobs.Question{From: "2026-11-29", To: "2026-11-30"}, nil)
+	if got := unlisted(t, d); got != "SO1" {
+		t.Errorf("got %q, want SO1", got)
+	}
+}
+
+func TestCompleteResponsesAreForgottenAfter35Days(t *testing.T) {
+	window := jobs.Question{From: "2026-11-06", To: "2026-11-20"}
+	for days, want := range map[int]string{34: "SO1", 36: ""} {
+		t.Run(fmt.Sprintf("%d days", days), func(t *testing.T) {
+			d := open(t)
+			then := time.Since(noon) - time.Duration(days)*24*time.Hour
+			about(t, d, then-time.Hour, window, nil, order("SO1", false))
+			about(t, d, then, window, nil)
+			if _, err := d.AccountDate(t.Context(), "michelin", "detroit", "UTC", "2026-11-20"); err != nil {
+				t.Fatal(err)
+			}
+			if got := unlisted(t, d); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
+	}
+}
+
 // An order that a complete answer about its window lacks is tracked whatever its age, until
 // it is seen again.
 func TestAnOrderThatItsWindowLacksIsTracked(t *testing.T) {
 	window := jobs.Question{From: "2026-11-06", To: "2026-11-20"}
 	partial := func(o *jobs.Outcome) {
 		o.State, o.Err = jobs.Partial, &clients.Error{Code: clients.CodeInvalid, Message: "some are wrong"}
-	}
-	unlisted := func(d *db.DB) string {
-		t.Helper()
-		open, err := d.OpenOrders(t.Context(), "michelin", "detroit")
-		if err != nil {
-			t.Fatal(err)
-		}
-		var ids []string
-		for _, o := range open {
-			if o.Unlisted {
-				ids = append(ids, o.OrderID)
-			}
-		}
-		return strings.Join(ids, " ")
 	}
 	old, done := order("SO2", false), order("SO3", false)
 	old.OrderedOn, done.Status = "2026-10-01", clients.StatusDelivered
@@ -163,16 +195,16 @@ func TestAnOrderThatItsWindowLacksIsTracked(t *testing.T) {
 	about(t, d, 0, window, nil, order("SO1", false), old, done, order("SO4", false))
 	about(t, d, time.Minute, window, partial, order("SO4", false))
 	about(t, d, time.Minute, jobs.Question{From: "2026-11-18", To: "2026-11-20"}, nil)
-	if got := unlisted(d); got != "" {
+	if got := unlisted(t, d); got != "" {
 		t.Errorf("got %q, want none: SO1 is in no complete answer's window", got)
 	}
 	about(t, d, 2*time.Minute, window, nil, order("SO4", false))
-	if got := unlisted(d); got != "SO1" {
+	if got := unlisted(t, d); got != "SO1" {
 		t.Errorf("got %q, want SO1: SO2 is older than the window, SO3 delivered, SO4 listed", got)
 	}
 	about(t, d, time.Minute, window, nil, order("SO1", false)) // an answer from before that
 	about(t, d, 3*time.Minute, byNumber("SO1"), nil, order("SO1", false))
-	if got := unlisted(d); got != "" {
+	if got := unlisted(t, d); got != "" {
 		t.Errorf("got %q, want none since SO1 was seen by its number", got)
 	}
 	if got := vanishings(t, d); len(got) != 0 {

@@ -27,6 +27,15 @@ CREATE INDEX alerts_consents ON alerts (provider, resolved_at)
 
 CREATE UNIQUE INDEX alerts_raised ON alerts (provider, account, user, code, kind) WHERE state = 'raised';
 
+CREATE TABLE complete_responses (
+  provider     TEXT NOT NULL,
+  account      TEXT NOT NULL,
+  from_on      TEXT NOT NULL,
+  to_on        TEXT NOT NULL,
+  requested_at TEXT NOT NULL,
+  PRIMARY KEY (provider, account, from_on, to_on)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE credentials (
   key            TEXT NOT NULL PRIMARY KEY,
   provider       TEXT NOT NULL,
@@ -315,16 +324,13 @@ CREATE TABLE orders (
   last_seen_at     TEXT NOT NULL,
   last_changed_at  TEXT NOT NULL,
   fingerprint      BLOB NOT NULL,
-  document         TEXT NOT NULL, next_promised_on TEXT, not_found_since TEXT, unlisted_since TEXT,
+  document         TEXT NOT NULL, next_promised_on TEXT, not_found_since TEXT,
   PRIMARY KEY (provider, account, order_id)
 ) STRICT;
 
 CREATE INDEX orders_changed ON orders (last_changed_at, provider, account, order_id);
 
 CREATE INDEX orders_open ON orders (provider, account, order_id)
-  WHERE status NOT IN ('shipped', 'delivered', 'cancelled');
-
-CREATE INDEX orders_promised ON orders (provider, account, next_promised_on)
   WHERE status NOT IN ('shipped', 'delivered', 'cancelled');
 
 CREATE INDEX orders_reference ON orders (reference) WHERE reference IS NOT NULL;
