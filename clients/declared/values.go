@@ -8,10 +8,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/itchyny/gojq"
 	"github.com/itchyny/timefmt-go"
+
+	"orderbeat/clients"
 )
 
 // Functions of jq that read dates and numbers in the spellings that providers use. What has
@@ -254,33 +255,11 @@ func numberOf(input any, args []any) any {
 // plainNumber is a number without separators of thousands.
 var plainNumber = regexp.MustCompile(`^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$`)
 
-// readNumber reads a number that is whole as an int. A separator of thousands must stand
-// before groups of three digits; a sign may stand behind, and brackets are a minus.
+// readNumber reads a number that is whole as an int.
 func readNumber(text, decimal string) (any, bool) {
-	text = strings.NewReplacer("\u2212", "-", "\u2019", "'").Replace(text)
-	switch last := text[len(text)-1:]; {
-	case strings.HasPrefix(text, "(") && last == ")":
-		text = "-" + text[1:len(text)-1]
-	case last == "-" || last == "+":
-		text = last + strings.TrimSpace(text[:len(text)-1])
-	}
-	whole, fraction, _ := strings.Cut(text, decimal)
-	thousands := ","
-	if decimal == "," {
-		thousands = "."
-	}
-	if n, ok := ungrouped(text); ok { // "1.200,00" has one reading, whatever separates decimals
-		text = n
-	} else {
-		if whole, ok = ungroup(whole, thousands); !ok {
-			return nil, false
-		}
-		if text = whole; fraction != "" {
-			text += "." + fraction
-		}
-	}
+	text, ok := clients.PlainNumber(text, clients.Decimal(decimal[0]))
 	n, err := strconv.ParseFloat(text, 64)
-	if !plainNumber.MatchString(text) || err != nil {
+	if !ok || !plainNumber.MatchString(text) || err != nil {
 		return nil, false
 	}
 	const exact = 1 << 53
@@ -288,38 +267,4 @@ func readNumber(text, decimal string) (any, bool) {
 		return int(n), true
 	}
 	return n, true
-}
-
-// ungrouped reads a number in which one separator repeats, or both occur: it has one reading.
-func ungrouped(text string) (string, bool) {
-	points, commas := strings.Count(text, "."), strings.Count(text, ",")
-	switch {
-	case points > 1 && commas <= 1 && strings.LastIndexByte(text, '.') < len(text)-3, points == 1 && commas == 1 && strings.IndexByte(text, '.') < strings.IndexByte(text, ','):
-		whole, fraction, _ := strings.Cut(text, ",")
-		whole, ok := ungroup(whole, ".")
-		return strings.TrimSuffix(whole+"."+fraction, "."), ok
-	case commas > 1 && points <= 1, points == 1 && commas == 1:
-		whole, fraction, _ := strings.Cut(text, ".")
-		whole, ok := ungroup(whole, ",")
-		return strings.TrimSuffix(whole+"."+fraction, "."), ok
-	}
-	return "", false
-}
-
-// ungroup takes the separators of thousands out of a whole number: the given one, blanks or
-// apostrophes.
-func ungroup(text, thousands string) (string, bool) {
-	groups := strings.FieldsFunc(text, func(r rune) bool {
-		return string(r) == thousands || r == '\'' || unicode.IsSpace(r)
-	})
-	if len(groups) < 2 {
-		return text, len(groups) == 1 && groups[0] == text || text == "" || text == "-"
-	}
-	for i, g := range groups {
-		g = strings.TrimLeft(g, "+-")
-		if len(g) > 3 || i > 0 && len(g) != 3 || strings.Trim(g, "0123456789") != "" {
-			return "", false
-		}
-	}
-	return strings.Join(groups, ""), true
 }

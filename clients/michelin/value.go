@@ -4,7 +4,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"orderbeat/clients"
 )
@@ -49,79 +48,12 @@ func readSigned(s string) (q clients.Quantity, why string) {
 
 // readAmount reads a decimal number. A blank is NULL.
 func readAmount(s string) (a clients.Amount, why string) {
-	plain, ok := plainNumber(s)
+	plain, ok := clients.PlainNumber(s, clients.DecimalEither)
 	a, err := clients.ParseAmount(plain)
 	if !ok || err != nil {
 		return "", "is not a number"
 	}
 	return a, ""
-}
-
-// plainNumber writes a number without what people and ERP systems add: thousands separators
-// and a sign behind it. A comma in front of three digits separates thousands, as in North
-// America; a point there does not, unless there are several or a decimal comma follows.
-func plainNumber(s string) (string, bool) {
-	s = strings.TrimSpace(strings.ReplaceAll(s, "\u2212", "-"))
-	if strings.HasPrefix(s, "(") && strings.HasSuffix(s, ")") { // as accountants write a minus
-		s = s[1:len(s)-1] + "-"
-	}
-	if last := len(s) - 1; last > 0 && (s[last] == '-' || s[last] == '+') {
-		if strings.ContainsAny(s[:1], "+-") {
-			return "", false
-		}
-		s = s[last:] + strings.TrimSpace(s[:last])
-	}
-	if !strings.ContainsFunc(s, isSeparator) && strings.Count(s, ".") < 2 {
-		return s, true
-	}
-	if strings.ContainsAny(s, "eE") {
-		return "", false
-	}
-	sign := ""
-	if strings.ContainsAny(s[:1], "+-") {
-		sign, s = s[:1], strings.TrimSpace(s[1:])
-	}
-	whole, decimals := s, ""
-	comma, point := strings.LastIndexByte(s, ','), strings.LastIndexByte(s, '.')
-	switch {
-	case comma >= 0 && point >= 0: // the last one is the decimal separator
-		at := max(comma, point)
-		whole, decimals = s[:at], "."+s[at+1:]
-	case point >= 0 && strings.Count(s, ".") == 1:
-		whole, decimals = s[:point], s[point:]
-	case comma >= 0 && strings.Count(s, ",") == 1 && !grouped(s):
-		whole, decimals = s[:comma], "."+s[comma+1:]
-	}
-	if strings.ContainsFunc(whole, func(r rune) bool { return isSeparator(r) || r == '.' }) && !grouped(whole) {
-		return "", false
-	}
-	whole = strings.Map(func(r rune) rune {
-		if isSeparator(r) || r == '.' {
-			return -1
-		}
-		return r
-	}, whole)
-	return sign + whole + decimals, whole != ""
-}
-
-// isSeparator reports whether r can only separate thousands, or be a decimal comma.
-func isSeparator(r rune) bool { return r == ',' || r == '\'' || r == '\u2019' || unicode.IsSpace(r) }
-
-// grouped reports whether s is digits in groups of three, separated by one kind of
-// separator. "0,500" is not: no number of thousands begins with a zero.
-func grouped(s string) bool {
-	separator := strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' })
-	if separator < 0 {
-		return false
-	}
-	sep := []rune(s[separator:])[0]
-	groups := strings.Split(s, string(sep))
-	for i, g := range groups {
-		if !digits(g) || len(g) > 3 || len(g) == 0 || i > 0 && len(g) != 3 {
-			return false
-		}
-	}
-	return len(groups) > 1 && groups[0][0] != '0'
 }
 
 // readDate reads a day: "2026-01-31", "20260131", "2026/01/31", or any of them with a zone
