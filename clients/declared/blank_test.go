@@ -3,6 +3,7 @@ package declared // inside: it walks the shape of the settings
 import (
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,7 +56,7 @@ func TestTheBlankDeclarationTellsOfEveryKey(t *testing.T) {
 		}
 	}
 	for kind, words := range map[string][]string{
-		"member": append(append(append(append([]string{}, orderMembers...), lineMembers...), scheduleMembers...), despatchMembers...),
+		"member": slices.Concat(orderShape.names, lineShape.names, scheduleShape.names, despatchShape.names),
 		"scheme": schemes, "code": codes, "variable": variables, "environment": {"test", "production", "sandbox"},
 		"paging": {byCursor, byPage, byOffset, byLink}, "function": {"day(", "local_day(", "start_of_day(", "uuid"},
 	} {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,142 +19,41 @@ import (
 // readOrder reads one order that a mapping made.
 func readOrder(v any, provider, account string) (clients.Order, error) {
 	o := clients.Order{Provider: provider, Account: account}
-	err := readObject(v, orderMembers, func(name string, v any) (err error) {
-		switch name {
-		case "order_id":
-			o.OrderID, err = readText[string](v)
-		case "reference":
-			o.Reference, err = readText[clients.Text](v)
-		case "ordered_on":
-			o.OrderedOn, err = readDate(v)
-		case "method":
-			o.Method, err = readText[clients.Text](v)
-		case "status":
-			o.Status, err = readStatus(v)
-		case "promised_on":
-			o.PromisedOn, err = readDate(v)
-		case "ordered_quantity":
-			o.OrderedQuantity, err = readQuantity(v)
-		case "shipped_quantity":
-			o.ShippedQuantity, err = readQuantity(v)
-		case "open_quantity":
-			o.OpenQuantity, err = readQuantity(v)
-		case "lines":
-			o.Lines, err = readList(v, readLine)
-		default:
-			err = errNoMember
-		}
-		return err
-	})
+	err := orderShape.read(v, reflect.ValueOf(&o).Elem())
 	if err == nil && o.OrderID == "" {
 		err = below(".order_id", unreadable("is missing: the supplier's own number of the order"))
 	}
 	return o, err
 }
 
-// The members that there are, for people.
+// shape is an object that a mapping makes of a struct of ours: the members that it may have, by
+// their JSON names.
+type shape struct {
+	names  []string         // for people
+	fields map[string][]int // indexes, as [reflect.Value.FieldByIndex] takes them
+}
+
 var (
-	amountMembers   = []string{"confirmed", "backordered", "cancelled", "scheduled", "open", "shipped"}
-	orderMembers    = []string{"order_id", "reference", "ordered_on", "method", "status", "promised_on", "ordered_quantity", "shipped_quantity", "open_quantity", "lines"}
-	lineMembers     = append([]string{"line_id", "article_id", "buyer_article_id", "ean", "description", "status", "requested_on", "promised_on", "ordered", "schedule", "despatches"}, amountMembers...)
-	scheduleMembers = append([]string{"delivery_on", "ordered"}, amountMembers...)
-	despatchMembers = []string{"despatched_on", "advice_id", "quantity"}
+	amountMembers = []string{"confirmed", "backordered", "cancelled", "scheduled", "open", "shipped"}
+	orderShape    = shapeOf[clients.Order]("order_id", "reference", "ordered_on", "method", "status", "promised_on", "ordered_quantity", "shipped_quantity", "open_quantity", "lines")
+	lineShape     = shapeOf[clients.Line](append([]string{"line_id", "article_id", "buyer_article_id", "ean", "description", "status", "requested_on", "promised_on", "ordered", "schedule", "despatches"}, amountMembers...)...)
+	scheduleShape = shapeOf[clients.ScheduleLine](append([]string{"delivery_on", "ordered"}, amountMembers...)...)
+	despatchShape = shapeOf[clients.Despatch]("despatched_on", "advice_id", "quantity")
 )
 
-func readLine(v any) (clients.Line, error) {
-	var l clients.Line
-	err := readObject(v, lineMembers, func(name string, v any) (err error) {
-		switch name {
-		case "line_id":
-			l.LineID, err = readText[string](v)
-		case "article_id":
-			l.ArticleID, err = readText[clients.Text](v)
-		case "buyer_article_id":
-			l.BuyerArticleID, err = readText[clients.Text](v)
-		case "ean":
-			l.EAN, err = readText[clients.Text](v)
-		case "description":
-			l.Description, err = readText[clients.Text](v)
-		case "status":
-			l.Status, err = readStatus(v)
-		case "requested_on":
-			l.RequestedOn, err = readDate(v)
-		case "promised_on":
-			l.PromisedOn, err = readDate(v)
-		case "ordered":
-			l.Ordered, err = readQuantity(v)
-		case "schedule":
-			l.Schedule, err = readList(v, readSchedule)
-		case "despatches":
-			l.Despatches, err = readList(v, readDespatch)
-		default:
-			err = readAmount(&l.Amounts, name, v)
+func shapeOf[T any](names ...string) shape {
+	sh := shape{names, map[string][]int{}}
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[T]()) {
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); slices.Contains(names, name) {
+			sh.fields[name] = f.Index
 		}
-		return err
-	})
-	return l, err
-}
-
-func readSchedule(v any) (clients.ScheduleLine, error) {
-	var s clients.ScheduleLine
-	err := readObject(v, scheduleMembers, func(name string, v any) (err error) {
-		switch name {
-		case "delivery_on":
-			s.DeliveryOn, err = readDate(v)
-		case "ordered":
-			s.Ordered, err = readQuantity(v)
-		default:
-			err = readAmount(&s.Amounts, name, v)
-		}
-		return err
-	})
-	return s, err
-}
-
-func readDespatch(v any) (clients.Despatch, error) {
-	var d clients.Despatch
-	err := readObject(v, despatchMembers, func(name string, v any) (err error) {
-		switch name {
-		case "despatched_on":
-			d.DespatchedOn, err = readDate(v)
-		case "advice_id":
-			d.AdviceID, err = readText[clients.Text](v)
-		case "quantity":
-			d.Quantity, err = readQuantity(v)
-		default:
-			err = errNoMember
-		}
-		return err
-	})
-	return d, err
-}
-
-func readAmount(a *clients.Amounts, name string, v any) (err error) {
-	switch name {
-	case "confirmed":
-		a.Confirmed, err = readQuantity(v)
-	case "backordered":
-		a.Backordered, err = readQuantity(v)
-	case "cancelled":
-		a.Cancelled, err = readQuantity(v)
-	case "scheduled":
-		a.Scheduled, err = readQuantity(v)
-	case "open":
-		a.Open, err = readQuantity(v)
-	case "shipped":
-		a.Shipped, err = readQuantity(v)
-	default:
-		err = errNoMember
 	}
-	return err
+	return sh
 }
 
-// errNoMember is the answer to a name that is none of an object's.
-var errNoMember = errors.New("there is no such member")
-
-// readObject has set read every member of an object that is not null. Of several that
-// cannot be read it tells the first by name.
-func readObject(v any, names []string, set func(name string, v any) error) error {
+// read reads every member of an object that is not null. Of several that cannot be read it
+// tells the first by name.
+func (sh shape) read(v any, into reflect.Value) error {
 	object, ok := v.(map[string]any)
 	if !ok {
 		return unreadable("is %s, where an object was expected", withArticle(v))
@@ -161,28 +61,59 @@ func readObject(v any, names []string, set func(name string, v any) error) error
 	var failed string
 	var failure error
 	for name, value := range object {
-		if value == nil && slices.Contains(names, name) {
-			continue
+		err := errNoMember
+		if field, ok := sh.fields[name]; ok {
+			err = readMember(value, into.FieldByIndex(field).Addr().Interface())
 		}
-		if err := set(name, value); err != nil && (failure == nil || name < failed) {
+		if err != nil && (failure == nil || name < failed) {
 			failed, failure = name, err
 		}
 	}
 	if errors.Is(failure, errNoMember) {
-		return &pathError{foreign: failed, declared: true, message: "there is no such member; there are " + strings.Join(names, ", ")}
+		return &pathError{foreign: failed, declared: true, message: "there is no such member; there are " + strings.Join(sh.names, ", ")}
 	}
 	return below("."+failed, failure)
 }
 
-func readList[T any](v any, read func(any) (T, error)) ([]T, error) {
+// errNoMember is the answer to a name that is none of an object's.
+var errNoMember = errors.New("there is no such member")
+
+// readMember reads a value into a field of a struct.
+func readMember(v, field any) (err error) {
+	if v == nil {
+		return nil
+	}
+	switch into := field.(type) {
+	case *string:
+		*into, err = readText[string](v)
+	case *clients.Text:
+		*into, err = readText[clients.Text](v)
+	case *clients.Date:
+		*into, err = readDate(v)
+	case *clients.Status:
+		*into, err = readStatus(v)
+	case *clients.Quantity:
+		*into, err = readQuantity(v)
+	case *[]clients.Line:
+		*into, err = readList[clients.Line](v, lineShape)
+	case *[]clients.ScheduleLine:
+		*into, err = readList[clients.ScheduleLine](v, scheduleShape)
+	case *[]clients.Despatch:
+		*into, err = readList[clients.Despatch](v, despatchShape)
+	default:
+		panic(fmt.Sprintf("declared: no member is a %T", field))
+	}
+	return err
+}
+
+func readList[T any](v any, element shape) ([]T, error) {
 	list, ok := v.([]any)
 	if !ok {
 		return nil, unreadable("is %s, where a list was expected", withArticle(v))
 	}
 	elements := make([]T, len(list))
 	for i := range list {
-		var err error
-		if elements[i], err = read(list[i]); err != nil {
+		if err := element.read(list[i], reflect.ValueOf(&elements[i]).Elem()); err != nil {
 			return nil, below("["+strconv.Itoa(i)+"]", err)
 		}
 	}

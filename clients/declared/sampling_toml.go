@@ -43,14 +43,14 @@ func asMapped(orders []clients.Order) (list []any) {
 	for i := range orders {
 		stored, _, err := parseJSON(string(orders[i].AppendJSON(nil)))
 		if err == nil {
-			list = append(list, members(stored, orderMembers))
+			list = append(list, members(stored, orderShape.names))
 		}
 	}
 	return list
 }
 
 // listMembers are the members of each object in a list of this name.
-var listMembers = map[string][]string{"lines": lineMembers, "schedule": scheduleMembers, "despatches": despatchMembers}
+var listMembers = map[string][]string{"lines": lineShape.names, "schedule": scheduleShape.names, "despatches": despatchShape.names}
 
 // members takes those members of an object that a mapping may make and that say something.
 func members(v any, names []string) map[string]any {
