@@ -86,5 +86,9 @@ func (s *Sandbox) describe(w http.ResponseWriter, _ *http.Request) {
 func answerJSON(w http.ResponseWriter, status int, document any) {
 	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
 	w.WriteHeader(status)
+	if o, ok := document.(object); ok {
+		_, _ = w.Write(append(o.appendTo(nil), '\n'))
+		return
+	}
 	_ = json.NewEncoder(w).Encode(document)
 }

@@ -12,139 +12,63 @@ import "strconv"
 // confirmedQuantity, scheduled being what has a delivery date, and what is shipped by
 // its despatches. A quantity that does not apply is left out.
 
-type c10Answer struct {
-	DocumentID      string     `json:"documentID"`
-	Variant         string     `json:"variant"`
-	From            text       `json:"orderDateFrom,omitempty"`
-	To              text       `json:"orderDateTo,omitempty"`
-	Indicator       text       `json:"orderStatusIndicator"`
-	ErrorHead       errorHead  `json:"errorHead"`
-	BuyerParty      c10Party   `json:"buyerParty"`
-	Consignee       c10Party   `json:"consignee"`
-	ReferencedOrder []c10Order `json:"referencedOrder,omitzero"`
-}
-
-type c10Party struct {
-	PartyID    text   `json:"partyID"`
-	AgencyCode string `json:"agencyCode"`
-}
-
-type c10Order struct {
-	Error               errorHead   `json:"error"`
-	OrderDate           string      `json:"orderDate"`
-	SupplierOrderNumber c10Document `json:"supplierOrderNumber"`
-	OrderingMethod      string      `json:"orderingMethod"`
-	OrderReference      c10Document `json:"orderReference"`
-	OrderLine           []c10Line   `json:"orderLine"`
-}
-
-type c10Document struct {
-	DocumentID string `json:"documentID"`
-	LineID     string `json:"lineID,omitempty"`
-}
-
-type c10Line struct {
-	LineID           string     `json:"lineID"`
-	CustomerLineItem string     `json:"customerLineItemNumber,omitempty"`
-	OrderedArticle   c10Article `json:"orderedArticle"`
-}
-
-type c10Article struct {
-	Identification struct {
-		ManufacturersArticleID string `json:"manufacturersArticleID"`
-		BuyersArticleID        string `json:"buyersArticleID,omitempty"`
-		EAN                    string `json:"eanuccArticleID,omitempty"`
-	} `json:"articleIdentification"`
-	Description           articleText   `json:"articleDescription"`
-	RequestedDeliveryDate string        `json:"requestedDeliveryDate"`
-	OrderedQuantity       c10Quantity   `json:"orderedQuantity"`
-	ScheduleDetails       []c10Schedule `json:"scheduleDetails"`
-}
-
-type c10Schedule struct {
-	DeliveryDate      string        `json:"deliveryDate"`
-	ConfirmedQuantity *c10Quantity  `json:"confirmedQuantity,omitempty"`
-	CancelledQuantity *c10Quantity  `json:"cancelledQuantity,omitempty"`
-	OpenQuantity      *c10Quantity  `json:"openQuantity,omitempty"`
-	Despatches        []c10Despatch `json:"scheduledArticleDespatchDetails,omitempty"`
-}
-
-type c10Despatch struct {
-	DespatchDate       string      `json:"despatchDate"`
-	AdviceReference    c10Document `json:"despatchAdviceReference"`
-	DespatchedQuantity c10Quantity `json:"despatchedQuantity"`
-}
-
-type c10Quantity struct {
-	Value int `json:"quantityValue"`
-}
-
 // newC10Answer renders what was found, or a refusal when code says so.
-func newC10Answer(q statusRequest, code string, found []order) c10Answer {
-	a := c10Answer{
-		DocumentID: "C1", Variant: variantPortal,
-		From: q.From, To: q.To, Indicator: q.Indicator, ErrorHead: errorHead{code},
-		BuyerParty: c10Party{q.BuyerParty.PartyID, agencyOfSeller},
-		Consignee:  c10Party{q.Consignee.PartyID, agencyOfSeller},
-	}
-	if code != codeNone && code != codePartial {
-		return a
-	}
-	a.ReferencedOrder = make([]c10Order, len(found))
-	for i := range found {
-		a.ReferencedOrder[i] = newC10Order(&found[i])
+func newC10Answer(q statusRequest, code string, found []order) object {
+	party := func(id text) object { return object{{"partyID", id}, {"agencyCode", agencyOfSeller}} }
+	a := append(statusAnswer(q, variantPortal, code), object{
+		{"buyerParty", party(q.BuyerParty.PartyID)},
+		{"consignee", party(q.Consignee.PartyID)},
+	}...)
+	if code == codeNone || code == codePartial {
+		a = append(a, member{"referencedOrder", each(found, newC10Order)})
 	}
 	return a
 }
 
-func newC10Order(o *order) c10Order {
-	w := c10Order{
-		Error:               errorHead{codeNone},
-		OrderDate:           o.date.String(),
-		SupplierOrderNumber: c10Document{DocumentID: o.number},
-		OrderReference:      c10Document{DocumentID: o.reference},
-		OrderingMethod:      o.method,
-		OrderLine:           make([]c10Line, len(o.lines)),
+func newC10Order(o *order) object {
+	return object{
+		{"error", errorHead(codeNone)},
+		{"orderDate", o.date.String()},
+		{"supplierOrderNumber", object{{"documentID", o.number}}},
+		{"orderingMethod", o.method},
+		{"orderReference", object{{"documentID", o.reference}}},
+		{"orderLine", each(o.lines, newC10Line)},
 	}
-	for i := range o.lines {
-		w.OrderLine[i] = newC10Line(&o.lines[i])
-	}
-	return w
 }
 
-func newC10Line(l *line) c10Line {
-	w := c10Line{LineID: l.id, CustomerLineItem: l.customerItem}
-	a := &w.OrderedArticle
-	a.Identification.ManufacturersArticleID = l.article.id
-	a.Identification.BuyersArticleID = l.article.buyersID
-	a.Identification.EAN = l.article.ean
-	a.Description.Text = l.article.description
-	a.RequestedDeliveryDate = l.requested.String()
-	a.OrderedQuantity.Value = l.ordered
-	a.ScheduleDetails = make([]c10Schedule, len(l.parts))
-	for i := range l.parts {
-		a.ScheduleDetails[i] = newC10Schedule(&l.parts[i])
+func newC10Line(l *line) object {
+	article := object{
+		{"articleIdentification", object{{"manufacturersArticleID", l.article.id}}.
+			unless("buyersArticleID", l.article.buyersID).unless("eanuccArticleID", l.article.ean)},
+		{"articleDescription", object{{"articleDescriptionText", l.article.description}}},
+		{"requestedDeliveryDate", l.requested.String()},
+		{"orderedQuantity", c10Quantity(l.ordered)},
+		{"scheduleDetails", each(l.parts, newC10Schedule)},
 	}
-	return w
+	return object{{"lineID", l.id}, {"orderedArticle", article}}.unless("customerLineItemNumber", l.customerItem)
 }
 
-func newC10Schedule(p *part) c10Schedule {
-	w := c10Schedule{DeliveryDate: p.due.String()}
+func newC10Schedule(p *part) object {
+	var told member
 	switch p.state {
 	case open, backordered:
-		w.OpenQuantity = &c10Quantity{p.quantity}
+		told = member{"openQuantity", c10Quantity(p.quantity)}
 	case confirmed, scheduled:
-		w.ConfirmedQuantity = &c10Quantity{p.quantity}
+		told = member{"confirmedQuantity", c10Quantity(p.quantity)}
 	case cancelled:
-		w.CancelledQuantity = &c10Quantity{p.quantity}
+		told = member{"cancelledQuantity", c10Quantity(p.quantity)}
 	case shipped:
+		despatches := make([]object, len(p.despatches))
 		for i, d := range p.despatches {
-			w.Despatches = append(w.Despatches, c10Despatch{
-				DespatchDate:       d.date.String(),
-				AdviceReference:    c10Document{d.bol, strconv.Itoa(i + 1)},
-				DespatchedQuantity: c10Quantity{d.quantity},
-			})
+			despatches[i] = object{
+				{"despatchDate", d.date.String()},
+				{"despatchAdviceReference", object{{"documentID", d.bol}, {"lineID", strconv.Itoa(i + 1)}}},
+				{"despatchedQuantity", c10Quantity(d.quantity)},
+			}
 		}
+		told = member{"scheduledArticleDespatchDetails", despatches}
 	}
-	return w
+	return object{{"deliveryDate", p.due.String()}, told}
 }
+
+func c10Quantity(n int) object { return object{{"quantityValue", n}} }
