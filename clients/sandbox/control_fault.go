@@ -13,19 +13,10 @@ import (
 
 // faultJSON is a [Fault] as POST /_sandbox/fault takes it.
 type faultJSON struct {
-	Op           Op                `json:"op,omitempty"`
-	Account      string            `json:"account,omitempty"`
-	Times        int               `json:"times,omitempty"`
-	Delay        string            `json:"delay,omitempty"` // "1.5s"
-	Hang         bool              `json:"hang,omitempty"`
-	Status       int               `json:"status,omitempty"`
-	Header       map[string]string `json:"header,omitempty"`
-	Body         string            `json:"body,omitempty"`
-	ErrorCode    string            `json:"error_code,omitempty"`
-	RefuseClient bool              `json:"refuse_client,omitempty"`
-	SameToken    bool              `json:"same_token,omitempty"`
-	CutOff       bool              `json:"cut_off,omitempty"`
-	Cut          authtest.Cut      `json:"cut,omitempty"`
+	Fault
+
+	Delay  string            `json:"delay,omitempty"` // "1.5s"
+	Header map[string]string `json:"header,omitempty"`
 }
 
 func (s *Sandbox) addFault(w http.ResponseWriter, r *http.Request) {
@@ -48,11 +39,8 @@ var cuts = []authtest.Cut{authtest.CutBefore, authtest.CutAfter, authtest.CutHal
 
 // fault checks what a person typed. A fault without any effect is a mistake.
 func (j faultJSON) fault() (Fault, error) {
-	f := Fault{
-		Op: j.Op, Account: j.Account, Times: j.Times, Status: j.Status, Body: j.Body,
-		ErrorCode: j.ErrorCode, CutOff: j.CutOff, Header: http.Header{},
-		Hang: j.Hang, RefuseClient: j.RefuseClient, SameToken: j.SameToken, Cut: j.Cut,
-	}
+	f := j.Fault
+	f.Header = http.Header{}
 	for name, value := range j.Header {
 		f.Header.Set(name, value)
 	}
@@ -78,11 +66,7 @@ func (j faultJSON) fault() (Fault, error) {
 }
 
 func describeFault(f Fault) faultJSON {
-	j := faultJSON{
-		Op: f.Op, Account: f.Account, Times: f.Times, Status: f.Status, Body: f.Body,
-		ErrorCode: f.ErrorCode, CutOff: f.CutOff, Header: map[string]string{},
-		Hang: f.Hang, RefuseClient: f.RefuseClient, SameToken: f.SameToken, Cut: f.Cut,
-	}
+	j := faultJSON{Fault: f, Header: map[string]string{}}
 	for name := range f.Header {
 		j.Header[name] = f.Header.Get(name)
 	}

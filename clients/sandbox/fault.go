@@ -46,32 +46,32 @@ var ops = []Op{
 // effects leave the answer as it would be.
 type Fault struct {
 	// Op is the operation to strike; "" is all of them.
-	Op Op
+	Op Op `json:"op,omitempty"`
 	// Account restricts the fault to calls for one account: a bill-to at Michelin, a
 	// PayerNumber at Shell, an AppId at Microbilt, an organization at Mazda. PTV has none.
-	Account string
+	Account string `json:"account,omitempty"`
 	// Times is how often it strikes: 0 is once, below 0 until it is cleared.
-	Times int
+	Times int `json:"times,omitempty"`
 
 	// Delay holds the answer back, or until the client goes away.
-	Delay time.Duration
+	Delay time.Duration `json:"delay,omitempty"`
 	// Hang handles nothing and waits until the client goes away.
-	Hang bool
+	Hang bool `json:"hang,omitempty"`
 	// Status, with Header and Body, is answered instead; 0 lets the request through.
-	Status int
-	Header http.Header
-	Body   string
+	Status int         `json:"status,omitempty"`
+	Header http.Header `json:"header,omitempty"`
+	Body   string      `json:"body,omitempty"`
 	// ErrorCode is answered in errorHead by Michelin's documents, in a 200 that is complete
 	// otherwise: "1" (partial) comes with the orders, any other without.
-	ErrorCode string
+	ErrorCode string `json:"error_code,omitempty"`
 	// RefuseClient takes the right credentials for wrong ones, where tokens are issued.
-	RefuseClient bool
+	RefuseClient bool `json:"refuse_client,omitempty"`
 	// SameToken hands out the user's latest access token again, if it lives.
-	SameToken bool
+	SameToken bool `json:"same_token,omitempty"`
 	// CutOff ends the connection in the middle of the answer, whichever it is.
-	CutOff bool
+	CutOff bool `json:"cut_off,omitempty"`
 	// Cut ends the connection in one of several ways; CutOff is one of them.
-	Cut authtest.Cut
+	Cut authtest.Cut `json:"cut,omitempty"`
 }
 
 // Fail arranges for a fault. Of several that apply to a request the oldest strikes

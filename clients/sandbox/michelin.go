@@ -52,18 +52,23 @@ func (s *Sandbox) michelinRoutes() {
 		s.counts.orderStatus.Add(1)
 		answers(s.orderStatus)(w, r, f, struck)
 	}
-	s.mux.Handle("POST "+michelinStatusPath, s.operation(OpOrderStatus, statusBillTo, status))
-	s.mux.Handle("POST "+michelinDesadvPath, s.operation(OpDesadv, desadvBillTo, answers(s.desadv)))
-	s.mux.Handle("POST "+michelinInvoicesPath, s.operation(OpInvoices, invoiceBillTo, answers(s.invoices)))
+	s.mux.Handle("POST "+michelinStatusPath, s.operation(OpOrderStatus, billTo, status))
+	s.mux.Handle("POST "+michelinDesadvPath, s.operation(OpDesadv, billTo, answers(s.desadv)))
+	s.mux.Handle("POST "+michelinInvoicesPath, s.operation(OpInvoices, billTo, answers(s.invoices)))
 }
 
-// statusBillTo is the bill-to that an order status request asks about.
-func statusBillTo(_ *http.Request, body []byte) string {
-	var r statusRequest
-	if json.Unmarshal(body, &r) != nil {
-		return ""
+// billTo is the bill-to that a request of any of Michelin's operations asks about.
+func billTo(_ *http.Request, body []byte) string {
+	var q struct {
+		BuyerParty requestParty `json:"buyerParty"`
+		Invoice    []struct {
+			BuyerParty requestParty `json:"buyerParty"`
+		} `json:"invoice"`
 	}
-	return string(r.BuyerParty.PartyID)
+	if json.Unmarshal(body, &q) == nil && len(q.Invoice) > 0 {
+		return string(q.Invoice[0].BuyerParty.PartyID)
+	}
+	return string(q.BuyerParty.PartyID)
 }
 
 // authorized reports whether the request carries a living token, or the older

@@ -1,9 +1,6 @@
 package sandbox
 
-import (
-	"encoding/json"
-	"net/http"
-)
+import "net/http"
 
 // The paths are those of Michelin North America Order-to-Cash, OpenAPI 1.0.1.
 const (
@@ -16,37 +13,22 @@ const maxDespatchDays = 5
 
 // desadvRequest is EDIWheel-C1_0-DesadvRequest.
 type desadvRequest struct {
-	DocumentID text               `json:"documentID"`
-	Variant    text               `json:"variant"`
-	From       text               `json:"despatchFromDate"`
-	To         text               `json:"despatchToDate"`
-	BuyerParty requestParty       `json:"buyerParty"`
-	Consignee  requestParty       `json:"consignee"`
-	References neighbourReference `json:"references"`
-}
+	neighbour
 
-func (q *desadvRequest) neighbour() neighbour {
-	return neighbour{q.From, q.To, q.BuyerParty, q.Consignee, q.References}
-}
-
-// desadvBillTo is the bill-to that a request for despatch advices asks about.
-func desadvBillTo(_ *http.Request, body []byte) string {
-	var q desadvRequest
-	if json.Unmarshal(body, &q) != nil {
-		return ""
-	}
-	return string(q.BuyerParty.PartyID)
+	DocumentID text `json:"documentID"`
+	Variant    text `json:"variant"`
+	From       text `json:"despatchFromDate"`
+	To         text `json:"despatchToDate"`
 }
 
 // desadv answers a request for despatch advices.
 func (s *Sandbox) desadv(w http.ResponseWriter, r *http.Request, fault string) {
 	var q desadvRequest
-	account, ok := s.michelinQuestion(w, r, &q, func() text { return q.BuyerParty.PartyID })
+	account, ok := s.michelinQuestion(w, r, &q)
 	if !ok {
 		return
 	}
-	n := q.neighbour()
-	code := n.check(account, maxDespatchDays)
+	code := q.check(account, window{q.From, q.To}, maxDespatchDays)
 	switch {
 	case q.DocumentID != "C1":
 		code = codeDocument
@@ -57,7 +39,7 @@ func (s *Sandbox) desadv(w http.ResponseWriter, r *http.Request, fault string) {
 	}
 	var found []truck
 	if code == codeNone || code == codePartial {
-		found = s.findTrucks(&n, account)
+		found = s.findTrucks(&q, account)
 	}
 	if code != codeNone {
 		s.counts.refused.Add(1)
@@ -65,15 +47,15 @@ func (s *Sandbox) desadv(w http.ResponseWriter, r *http.Request, fault string) {
 	answerJSON(w, http.StatusOK, newDesadvAnswer(code, found, account))
 }
 
-func (s *Sandbox) findTrucks(n *neighbour, account int) []truck {
+func (s *Sandbox) findTrucks(q *desadvRequest, account int) []truck {
 	now := s.options.Now()
-	if ref, ok := n.References.order(); ok {
+	if ref, ok := q.References.order(); ok {
 		o, found := s.orders.byReference(account, ref, now)
 		if !found {
 			return nil
 		}
 		return o.trucks()
 	}
-	from, to, _ := n.window(maxDespatchDays)
+	from, to, _ := window{q.From, q.To}.days(maxDespatchDays)
 	return s.orders.leaving(account, from, to, now)
 }

@@ -1,9 +1,6 @@
 package sandbox
 
-import (
-	"encoding/json"
-	"net/http"
-)
+import "net/http"
 
 const (
 	// maxInvoiceDays is the widest range of issue dates, counting both ends.
@@ -24,13 +21,12 @@ type invoiceRequest struct {
 }
 
 type invoiceQuestion struct {
-	From       text               `json:"invoiceIssueFromDate"`
-	To         text               `json:"invoiceIssueToDate"`
-	TypeCode   text               `json:"documentTypeCode"`
-	BuyerParty requestParty       `json:"buyerParty"`
-	Consignee  requestParty       `json:"consignee"`
-	References neighbourReference `json:"references"`
-	Attachment text               `json:"attachment"`
+	neighbour
+
+	From       text `json:"invoiceIssueFromDate"`
+	To         text `json:"invoiceIssueToDate"`
+	TypeCode   text `json:"documentTypeCode"`
+	Attachment text `json:"attachment"`
 }
 
 // question is the one that is asked, an empty one when there is none.
@@ -41,30 +37,16 @@ func (q *invoiceRequest) question() invoiceQuestion {
 	return q.Invoice[0]
 }
 
-func (q invoiceQuestion) neighbour() neighbour {
-	return neighbour{q.From, q.To, q.BuyerParty, q.Consignee, q.References}
-}
-
-// invoiceBillTo is the bill-to that a request for invoices asks about.
-func invoiceBillTo(_ *http.Request, body []byte) string {
-	var q invoiceRequest
-	if json.Unmarshal(body, &q) != nil {
-		return ""
-	}
-	return string(q.question().BuyerParty.PartyID)
-}
-
 // invoices answers a request for invoices. None of them has a PDF, whatever attachment
 // asks for.
 func (s *Sandbox) invoices(w http.ResponseWriter, r *http.Request, fault string) {
 	var q invoiceRequest
-	account, ok := s.michelinQuestion(w, r, &q, func() text { return q.question().BuyerParty.PartyID })
+	account, ok := s.michelinQuestion(w, r, &q)
 	if !ok {
 		return
 	}
 	asked := q.question()
-	n := asked.neighbour()
-	code := n.check(account, maxInvoiceDays)
+	code := asked.check(account, window{asked.From, asked.To}, maxInvoiceDays)
 	switch {
 	case q.DocumentID != "B3", q.Variant != "" && q.Variant != "4", len(q.Invoice) != 1,
 		asked.Attachment != "1" && asked.Attachment != "2" && asked.Attachment != "3":
@@ -74,7 +56,7 @@ func (s *Sandbox) invoices(w http.ResponseWriter, r *http.Request, fault string)
 	}
 	var found []bill
 	if (code == codeNone || code == codePartial) && (asked.TypeCode == "" || asked.TypeCode == commercialInvoice) {
-		found = s.findBills(&n, account)
+		found = s.findBills(&asked, account)
 	}
 	if code != codeNone {
 		s.counts.refused.Add(1)
@@ -82,16 +64,16 @@ func (s *Sandbox) invoices(w http.ResponseWriter, r *http.Request, fault string)
 	answerJSON(w, http.StatusOK, newInvoiceAnswer(code, found[:min(len(found), maxInvoices)], account))
 }
 
-func (s *Sandbox) findBills(n *neighbour, account int) []bill {
+func (s *Sandbox) findBills(q *invoiceQuestion, account int) []bill {
 	now := s.options.Now()
 	yesterday := now.Add(-s.options.Day)
-	if ref, ok := n.References.order(); ok {
+	if ref, ok := q.References.order(); ok {
 		o, found := s.orders.byReference(account, ref, yesterday)
 		if b, billed := o.bill(); found && billed {
 			return []bill{b}
 		}
 		return nil
 	}
-	from, to, _ := n.window(maxInvoiceDays)
+	from, to, _ := window{q.From, q.To}.days(maxInvoiceDays)
 	return s.orders.billed(account, from, to, now, yesterday)
 }

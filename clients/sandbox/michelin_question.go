@@ -11,7 +11,7 @@ import (
 // refuses with an empty JSON object, a missing token with nothing at all, as the
 // developer portal says; then it reports false. account is below zero when the bill-to
 // is none.
-func (s *Sandbox) michelinQuestion(w http.ResponseWriter, r *http.Request, q any, billTo func() text) (account int, ok bool) {
+func (s *Sandbox) michelinQuestion(w http.ResponseWriter, r *http.Request, q any) (account int, ok bool) {
 	if !s.authorized(r) {
 		s.counts.unauthorized.Add(1)
 		w.WriteHeader(http.StatusUnauthorized)
@@ -26,8 +26,9 @@ func (s *Sandbox) michelinQuestion(w http.ResponseWriter, r *http.Request, q any
 		s.refuse(w, http.StatusBadRequest)
 		return 0, false
 	}
-	account = slices.IndexFunc(michelinParties, func(p michelinParty) bool { return p.BillTo == string(billTo()) })
-	if account < 0 && numeric(billTo()) {
+	asked := billTo(r, body)
+	account = slices.IndexFunc(michelinParties, func(p michelinParty) bool { return p.BillTo == asked })
+	if account < 0 && numeric(text(asked)) {
 		s.counts.forbidden.Add(1)
 		answerJSON(w, http.StatusForbidden, struct{}{})
 		return 0, false
@@ -42,10 +43,9 @@ func (s *Sandbox) refuse(w http.ResponseWriter, status int) {
 
 // neighbour is what the questions about despatch advices and invoices have in common.
 type neighbour struct {
-	From, To   text
-	BuyerParty requestParty
-	Consignee  requestParty
-	References neighbourReference
+	BuyerParty requestParty       `json:"buyerParty"`
+	Consignee  requestParty       `json:"consignee"`
+	References neighbourReference `json:"references"`
 }
 
 // neighbourReference asks by one number. Examples of the OpenAPI document write the
@@ -68,18 +68,18 @@ func (r neighbourReference) order() (ref reference, ok bool) {
 	return ref, r.DocumentID != ""
 }
 
-// check returns the header code that the question deserves, when windows may have so
+// check returns the header code that the question about a window deserves, when it may have so
 // many days. A consignee is not needed: without one all of the bill-to's are meant.
-func (q *neighbour) check(account, mostDays int) string {
+func (q *neighbour) check(account int, w window, mostDays int) string {
 	byReference := q.References != neighbourReference{}
 	_, byName := q.References.order()
-	_, _, inRange := q.window(mostDays)
+	_, _, inRange := w.days(mostDays)
 	switch {
 	case account < 0 || q.BuyerParty.AgencyCode != agencyOfSeller:
 		return codeBuyer
 	case q.Consignee.PartyID != "" && string(q.Consignee.PartyID) != michelinParties[account].ShipTo:
 		return codeConsignee
-	case byReference && (q.From != "" || q.To != ""):
+	case byReference && w != window{}:
 		return codeDatesOrRef
 	case byReference && !byName, !byReference && !inRange:
 		return codeOther
@@ -87,8 +87,12 @@ func (q *neighbour) check(account, mostDays int) string {
 	return codeNone
 }
 
-func (q *neighbour) window(mostDays int) (from, to date, ok bool) {
-	from, errFrom := parseDate(string(q.From))
-	to, errTo := parseDate(string(q.To))
-	return from, to, errFrom == nil && errTo == nil && from <= to && to-from < date(mostDays)
+// window is a range of dates, both included.
+type window struct{ from, to text }
+
+// days reads a window, and reports whether it may be asked about.
+func (w window) days(most int) (from, to date, ok bool) {
+	from, errFrom := parseDate(string(w.from))
+	to, errTo := parseDate(string(w.to))
+	return from, to, errFrom == nil && errTo == nil && from <= to && to-from < date(most)
 }

@@ -25,7 +25,7 @@ const maxWindowDays = 90
 // in errorHead. fault is the error code to answer to a query that is right, or "".
 func (s *Sandbox) orderStatus(w http.ResponseWriter, r *http.Request, fault string) {
 	var q statusRequest
-	account, ok := s.michelinQuestion(w, r, &q, func() text { return q.BuyerParty.PartyID })
+	account, ok := s.michelinQuestion(w, r, &q)
 	if ok {
 		answerJSON(w, http.StatusOK, s.statusDocument(q, account, fault))
 	}
@@ -57,7 +57,7 @@ func (s *Sandbox) find(q statusRequest, account int) []order {
 		return nil
 	}
 	if len(q.ReferencedTo) == 0 {
-		from, to, _ := q.window()
+		from, to, _ := window{q.From, q.To}.days(maxWindowDays)
 		return s.orders.between(account, from, to, now)
 	}
 	var found []order
@@ -75,7 +75,7 @@ func (s *Sandbox) find(q statusRequest, account int) []order {
 func (q *statusRequest) check(account int) string {
 	byReference := len(q.ReferencedTo) > 0
 	byDate := q.From != "" || q.To != ""
-	_, _, inRange := q.window()
+	_, _, inRange := window{q.From, q.To}.days(maxWindowDays)
 	switch {
 	case q.DocumentID != "C1":
 		return codeDocument
@@ -104,13 +104,6 @@ func (q *statusRequest) consigneeFits(p michelinParty) bool {
 		return q.Variant == variantPortal
 	}
 	return string(q.Consignee.PartyID) == p.ShipTo && q.Consignee.AgencyCode == agencyOfSeller
-}
-
-// window reads the range of order dates and reports whether it is one that may be asked.
-func (q *statusRequest) window() (from, to date, ok bool) {
-	from, errFrom := parseDate(string(q.From))
-	to, errTo := parseDate(string(q.To))
-	return from, to, errFrom == nil && errTo == nil && from <= to && to-from < maxWindowDays
 }
 
 func (r reference) empty() bool {
