@@ -153,13 +153,21 @@ func (m *mapper) party(w *object[wireParty]) clients.Text {
 	return id
 }
 
-// adviceLines says how the lines of an advice are told apart: by what they belong to, and
-// their id.
-var adviceLines = keyed[clients.AdviceLine]{
-	key: func(l *clients.AdviceLine) (string, bool) {
-		return joined(l.LineID, l.OrderID, l.OrderLineID, l.Reference, l.ArticleID, l.BuyerArticleID, l.EAN), l.LineID != ""
+// advices says that the lines of an advice are told apart by what they belong to, and their id.
+var advices = shape[clients.Advice, clients.AdviceLine]{
+	parts: func(a *clients.Advice) parts[clients.AdviceLine] {
+		return parts[clients.AdviceLine]{a.AdviceID, &a.Lines, &a.Unread, &a.Unmapped}
 	},
-	contents: func(l *clients.AdviceLine) string { return fmt.Sprintf("%q", *l) },
+	problem: func(a *clients.Advice, message string) clients.Problem {
+		return documentProblem("despatch advice", a.AdviceID, message)
+	},
+	noID: "it has no number",
+	keyed: keyed[clients.AdviceLine]{
+		key: func(l *clients.AdviceLine) (string, bool) {
+			return joined(l.LineID, l.OrderID, l.OrderLineID, l.Reference, l.ArticleID, l.BuyerArticleID, l.EAN), l.LineID != ""
+		},
+		contents: func(l *clients.AdviceLine) string { return fmt.Sprintf("%q", *l) },
+	},
 }
 
 func joined(texts ...clients.Text) string {

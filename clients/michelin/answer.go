@@ -19,7 +19,7 @@ const documentID = "C1"
 func decode(meter *clients.Meter, body io.Reader, provider, account string) (clients.Answer, error) {
 	d := decoder{
 		reader:   newReader(meter, body, "an EDIWheel C1 document"),
-		provider: provider, account: account, byID: map[string]int{}, lines: newLineSets(orderLines),
+		provider: provider, account: account, orders: newDocuments(orders),
 	}
 	if err := d.read("referencedOrder", d.order, d.member); err != nil {
 		return clients.Answer{}, err
@@ -33,12 +33,7 @@ func decode(meter *clients.Meter, body io.Reader, provider, account string) (cli
 	if !d.identified && !d.listed {
 		return clients.Answer{}, d.wrong("it has neither a documentID nor a referencedOrder")
 	}
-	for i, set := range d.lines.byIndex {
-		d.answer.Orders[i].Lines = set.rest()
-	}
-	for i := range d.answer.Orders {
-		d.answer.Orders[i].Normalize()
-	}
+	d.answer.Orders = d.orders.done((*clients.Order).Normalize)
 	return d.answer, nil
 }
 
@@ -47,8 +42,7 @@ type decoder struct {
 	wire              wireOrder // used again for every entry
 	provider, account string
 	answer            clients.Answer
-	byID              map[string]int // index into answer.Orders
-	lines             lineSets[clients.Line]
+	orders            documents[clients.Order, clients.Line]
 	identified        bool // there is a documentID
 }
 
@@ -70,41 +64,10 @@ func (d *decoder) order(entry jsontext.Value) error {
 	}
 	o := clients.Order{Provider: d.provider, Account: d.account}
 	trouble := m.order(w, &o)
-	if trouble.failed() {
-		d.partial(&o, trouble.code, trouble.message())
-	}
-	at, known := d.byID[o.OrderID]
-	into := &o
-	switch {
-	case o.OrderID == "":
-		if !trouble.failed() {
-			d.partial(&o, "", "the order has no supplier order number")
-		}
-	case known:
-		into = &d.answer.Orders[at]
+	d.orders.add(m, &o, trouble, &d.answer, func(into *clients.Order) {
 		later(m, &into.OrderedOn, o.OrderedOn, w.OrderDate.at)
 		later(m, &into.Reference, o.Reference, w.Reference.at)
 		later(m, &into.Method, o.Method, w.Method.at)
-		into.Unread |= o.Unread
-		m.contradict(d.lines.further(at, into.Lines, o.Lines, m.use))
-	case trouble.failed() && len(o.Lines) == 0: // there is nothing to tell about it
-	default:
-		at = len(d.answer.Orders)
-		d.byID[o.OrderID] = at
-		m.contradict(d.lines.first(at, o.Lines, m.use))
-		d.answer.Orders = append(d.answer.Orders, o)
-		into = &d.answer.Orders[at]
-	}
-	unmapped, message := m.report()
-	into.Unmapped = append(into.Unmapped, unmapped...)
-	if message != "" && m.use(problemBytes+len(message)) {
-		d.answer.Partial = append(d.answer.Partial, clients.Problem{OrderID: o.OrderID, Reference: string(o.Reference), Message: message, Unread: true})
-	}
-	return nil
-}
-
-func (d *decoder) partial(o *clients.Order, code, message string) {
-	d.answer.Partial = append(d.answer.Partial, clients.Problem{
-		OrderID: o.OrderID, Reference: string(o.Reference), Code: shorten(code), Message: message,
 	})
+	return nil
 }

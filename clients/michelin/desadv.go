@@ -74,7 +74,7 @@ func (c *Client) consignee(a clients.Account) *party {
 func decodeAdvices(meter *clients.Meter, body io.Reader, provider, account string) (clients.Answer, error) {
 	d := adviceDecoder{
 		reader:   newReader(meter, body, "an EDIWheel C1 despatch advice"),
-		provider: provider, account: account, byID: map[string]int{}, lines: newLineSets(adviceLines),
+		provider: provider, account: account, advices: newDocuments(advices),
 	}
 	if err := d.read("desadv", d.advice, d.member); err != nil {
 		return clients.Answer{}, err
@@ -91,12 +91,7 @@ func decodeAdvices(meter *clients.Meter, body io.Reader, provider, account strin
 	if err := d.complete(); err != nil {
 		return clients.Answer{}, err
 	}
-	for i, set := range d.lines.byIndex {
-		d.answer.Advices[i].Lines = set.rest()
-	}
-	for i := range d.answer.Advices {
-		d.answer.Advices[i].Normalize()
-	}
+	d.answer.Advices = d.advices.done((*clients.Advice).Normalize)
 	return d.answer, nil
 }
 
@@ -105,8 +100,7 @@ type adviceDecoder struct {
 	wire              wireAdvice // used again for every entry
 	provider, account string
 	answer            clients.Answer
-	byID              map[string]int // index into answer.Advices
-	lines             lineSets[clients.AdviceLine]
+	advices           documents[clients.Advice, clients.AdviceLine]
 	identified        bool // its messageType is there
 }
 
@@ -140,18 +134,7 @@ func (d *adviceDecoder) advice(entry jsontext.Value) error {
 	}
 	a := clients.Advice{Provider: d.provider, Account: d.account}
 	trouble := m.advice(w, &a)
-	if trouble.failed() {
-		d.partial(a.AdviceID, trouble.code, trouble.message())
-	}
-	at, known := d.byID[a.AdviceID]
-	into := &a
-	switch {
-	case a.AdviceID == "":
-		if !trouble.failed() {
-			d.partial("", "", "it has no number")
-		}
-	case known:
-		into = &d.answer.Advices[at]
+	d.advices.add(m, &a, trouble, &d.answer, func(into *clients.Advice) {
 		later(m, &into.IssuedOn, a.IssuedOn, w.IssueDate.at)
 		later(m, &into.DespatchedOn, a.DespatchedOn, w.DespatchDate.at)
 		later(m, &into.ExpectedOn, a.ExpectedOn, w.ArrivalDate.at)
@@ -159,38 +142,14 @@ func (d *adviceDecoder) advice(entry jsontext.Value) error {
 		keep(&into.Carrier, a.Carrier)
 		keep(&into.ShipTo, a.ShipTo)
 		into.Tracking = append(into.Tracking, a.Tracking...)
-		into.Unread |= a.Unread
-		m.contradict(d.lines.further(at, into.Lines, a.Lines, m.use))
-	case trouble.failed() && len(a.Lines) == 0: // there is nothing to tell about it
-	default:
-		at = len(d.answer.Advices)
-		d.byID[a.AdviceID] = at
-		m.contradict(d.lines.first(at, a.Lines, m.use))
-		d.answer.Advices = append(d.answer.Advices, a)
-		into = &d.answer.Advices[at]
-	}
-	unmapped, message := m.report()
-	into.Unmapped = append(into.Unmapped, unmapped...)
-	if message != "" && m.use(problemBytes+len(message)) {
-		d.answer.Partial = append(d.answer.Partial, unread(documentProblem("despatch advice", a.AdviceID, "", message)))
-	}
+	})
 	return nil
 }
 
-func (d *adviceDecoder) partial(id, code, message string) {
-	d.answer.Partial = append(d.answer.Partial, documentProblem("despatch advice", id, code, message))
-}
-
 // documentProblem tells about a document that is no order.
-func documentProblem(kind, id, code, message string) clients.Problem {
+func documentProblem(kind, id, message string) clients.Problem {
 	if id != "" {
 		kind += " " + fmt.Sprintf("%.40s", id)
 	}
-	return clients.Problem{Code: shorten(code), Message: kind + ": " + message}
-}
-
-// unread is a problem of what stands in the answer and could not be read.
-func unread(p clients.Problem) clients.Problem {
-	p.Unread = true
-	return p
+	return clients.Problem{Message: kind + ": " + message}
 }

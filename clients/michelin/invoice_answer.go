@@ -15,7 +15,7 @@ import (
 func decodeInvoices(meter *clients.Meter, body io.Reader, provider, account string) (clients.Answer, int, error) {
 	d := invoiceDecoder{
 		reader:   newReader(meter, body, "an EDIWheel B3 list of invoices"),
-		provider: provider, account: account, byID: map[string]int{}, lines: newLineSets(invoiceLines),
+		provider: provider, account: account, invoices: newDocuments(invoices),
 	}
 	if err := d.read("invoice", d.invoice, d.member); err != nil {
 		return clients.Answer{}, 0, err
@@ -32,12 +32,7 @@ func decodeInvoices(meter *clients.Meter, body io.Reader, provider, account stri
 	if err := d.complete(); err != nil {
 		return clients.Answer{}, 0, err
 	}
-	for i, set := range d.lines.byIndex {
-		d.answer.Invoices[i].Lines = set.rest()
-	}
-	for i := range d.answer.Invoices {
-		d.answer.Invoices[i].Normalize()
-	}
+	d.answer.Invoices = d.invoices.done((*clients.Invoice).Normalize)
 	return d.answer, max(d.messages, d.elements), nil
 }
 
@@ -46,8 +41,7 @@ type invoiceDecoder struct {
 	wire              wireInvoice // used again for every entry
 	provider, account string
 	answer            clients.Answer
-	byID              map[string]int // index into answer.Invoices
-	lines             lineSets[clients.InvoiceLine]
+	invoices          documents[clients.Invoice, clients.InvoiceLine]
 	identified        bool // there is a documentID
 }
 
@@ -71,42 +65,13 @@ func (d *invoiceDecoder) invoice(entry jsontext.Value) error {
 	}
 	i := clients.Invoice{Provider: d.provider, Account: d.account}
 	trouble := m.invoice(w, &i)
-	if trouble.failed() {
-		d.partial(i.Number, trouble.code, trouble.message())
-	}
-	at, known := d.byID[i.Number]
-	into := &i
-	switch {
-	case i.Number == "":
-		if !trouble.failed() {
-			d.partial("", "", "it has no number")
-		}
-	case known:
-		into = &d.answer.Invoices[at]
+	d.invoices.add(m, &i, trouble, &d.answer, func(into *clients.Invoice) {
 		later(m, &into.Type, i.Type, w.TypeCode.at)
 		later(m, &into.InvoicedOn, i.InvoicedOn, w.IssueDate.at)
 		later(m, &into.Currency, i.Currency, w.Currency.at)
 		later(m, &into.TotalAmount, i.TotalAmount, w.Summary.v.Total.at)
 		keep(&into.DueOn, i.DueOn)
 		keep(&into.ShipTo, i.ShipTo)
-		into.Unread |= i.Unread
-		m.contradict(d.lines.further(at, into.Lines, i.Lines, m.use))
-	case trouble.failed() && len(i.Lines) == 0: // there is nothing to tell about it
-	default:
-		at = len(d.answer.Invoices)
-		d.byID[i.Number] = at
-		m.contradict(d.lines.first(at, i.Lines, m.use))
-		d.answer.Invoices = append(d.answer.Invoices, i)
-		into = &d.answer.Invoices[at]
-	}
-	unmapped, message := m.report()
-	into.Unmapped = append(into.Unmapped, unmapped...)
-	if message != "" && m.use(problemBytes+len(message)) {
-		d.answer.Partial = append(d.answer.Partial, unread(documentProblem("invoice", i.Number, "", message)))
-	}
+	})
 	return nil
-}
-
-func (d *invoiceDecoder) partial(number, code, message string) {
-	d.answer.Partial = append(d.answer.Partial, documentProblem("invoice", number, code, message))
 }

@@ -186,11 +186,19 @@ func (m *mapper) invoiceReferences(w *oneOrMany[wireInvoiceReferences, *wireInvo
 	m.loose(w.bad)
 }
 
-// invoiceLines says how the lines of an invoice are told apart: by what they belong to, and
-// their id.
-var invoiceLines = keyed[clients.InvoiceLine]{
-	key: func(l *clients.InvoiceLine) (string, bool) {
-		return joined(l.LineID, l.OrderID, l.OrderLineID, l.Reference, l.BillOfLading, l.ArticleID, l.BuyerArticleID, l.EAN), l.LineID != ""
+// invoices says that the lines of an invoice are told apart by what they belong to, and their id.
+var invoices = shape[clients.Invoice, clients.InvoiceLine]{
+	parts: func(i *clients.Invoice) parts[clients.InvoiceLine] {
+		return parts[clients.InvoiceLine]{i.Number, &i.Lines, &i.Unread, &i.Unmapped}
 	},
-	contents: func(l *clients.InvoiceLine) string { return fmt.Sprintf("%q", *l) },
+	problem: func(i *clients.Invoice, message string) clients.Problem {
+		return documentProblem("invoice", i.Number, message)
+	},
+	noID: "it has no number",
+	keyed: keyed[clients.InvoiceLine]{
+		key: func(l *clients.InvoiceLine) (string, bool) {
+			return joined(l.LineID, l.OrderID, l.OrderLineID, l.Reference, l.BillOfLading, l.ArticleID, l.BuyerArticleID, l.EAN), l.LineID != ""
+		},
+		contents: func(l *clients.InvoiceLine) string { return fmt.Sprintf("%q", *l) },
+	},
 }

@@ -155,9 +155,9 @@ func (d *reader) count(value jsontext.Value, answer *clients.Answer) {
 	t := textOf(value)
 	q, why := readPieces(t.s)
 	if t.bad || why != "" {
-		answer.Partial = append(answer.Partial, unread(clients.Problem{
-			Message: fmt.Sprintf("numberOfMessages: %.40q is not a number of messages", value),
-		}))
+		answer.Partial = append(answer.Partial, clients.Problem{
+			Message: fmt.Sprintf("numberOfMessages: %.40q is not a number of messages", value), Unread: true,
+		})
 		return
 	}
 	d.messages = int(q.N)

@@ -168,18 +168,27 @@ func later[T comparable](m *mapper, into *T, further T, at span) {
 	*into = further
 }
 
-// orderLines says how the lines of an order are told apart: by their id, or by their article.
-var orderLines = keyed[clients.Line]{
-	key: func(l *clients.Line) (string, bool) {
-		if l.LineID != "" {
-			return l.LineID, true
-		}
-		return "\x00" + string(l.ArticleID+"\x00"+l.BuyerArticleID+"\x00"+l.EAN), false
+// orders says that the lines of an order are told apart by their id, or by their article.
+var orders = shape[clients.Order, clients.Line]{
+	parts: func(o *clients.Order) parts[clients.Line] {
+		return parts[clients.Line]{o.OrderID, &o.Lines, &o.Unread, &o.Unmapped}
 	},
-	contents: func(l *clients.Line) string {
-		o := clients.Order{Lines: []clients.Line{*l}}
-		o.Lines[0].Schedule, o.Lines[0].Despatches = slices.Clone(l.Schedule), slices.Clone(l.Despatches)
-		o.Normalize()
-		return string(o.Lines[0].Contents())
+	problem: func(o *clients.Order, message string) clients.Problem {
+		return clients.Problem{OrderID: o.OrderID, Reference: string(o.Reference), Message: message}
+	},
+	noID: "the order has no supplier order number",
+	keyed: keyed[clients.Line]{
+		key: func(l *clients.Line) (string, bool) {
+			if l.LineID != "" {
+				return l.LineID, true
+			}
+			return "\x00" + string(l.ArticleID+"\x00"+l.BuyerArticleID+"\x00"+l.EAN), false
+		},
+		contents: func(l *clients.Line) string {
+			o := clients.Order{Lines: []clients.Line{*l}}
+			o.Lines[0].Schedule, o.Lines[0].Despatches = slices.Clone(l.Schedule), slices.Clone(l.Despatches)
+			o.Normalize()
+			return string(o.Lines[0].Contents())
+		},
 	},
 }
