@@ -62,9 +62,10 @@ func (d *decoder) order(entry jsontext.Value) error {
 	if err := d.begin(entry, w); err != nil {
 		return err
 	}
-	o := clients.Order{Provider: d.provider, Account: d.account}
-	trouble := m.order(w, &o)
-	d.orders.add(m, &o, trouble, &d.answer, func(into *clients.Order) {
+	o := d.orders.next()
+	o.Provider, o.Account = d.provider, d.account
+	trouble := m.order(w, o)
+	d.orders.add(m, trouble, &d.answer, func(into *clients.Order) {
 		later(m, &into.OrderedOn, o.OrderedOn, w.OrderDate.at)
 		later(m, &into.Reference, o.Reference, w.Reference.at)
 		later(m, &into.Method, o.Method, w.Method.at)

@@ -132,9 +132,10 @@ func (d *adviceDecoder) advice(entry jsontext.Value) error {
 	if err := d.begin(entry, w); err != nil {
 		return err
 	}
-	a := clients.Advice{Provider: d.provider, Account: d.account}
-	trouble := m.advice(w, &a)
-	d.advices.add(m, &a, trouble, &d.answer, func(into *clients.Advice) {
+	a := d.advices.next()
+	a.Provider, a.Account = d.provider, d.account
+	trouble := m.advice(w, a)
+	d.advices.add(m, trouble, &d.answer, func(into *clients.Advice) {
 		later(m, &into.IssuedOn, a.IssuedOn, w.IssueDate.at)
 		later(m, &into.DespatchedOn, a.DespatchedOn, w.DespatchDate.at)
 		later(m, &into.ExpectedOn, a.ExpectedOn, w.ArrivalDate.at)

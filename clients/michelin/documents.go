@@ -8,6 +8,7 @@ type documents[D any, L any] struct {
 	list  []D
 	byID  map[string]int // index into list
 	lines lineSets[L]
+	entry D // used again for every entry
 }
 
 // shape says what documents of one kind have in common with the others.
@@ -30,9 +31,16 @@ func newDocuments[D, L any](s shape[D, L]) documents[D, L] {
 	return documents[D, L]{shape: s, byID: map[string]int{}, lines: newLineSets(s.keyed)}
 }
 
-// add adds an entry that was mapped, with the trouble that it tells of. Merge adds to a document
+// next is the document that the next entry is mapped to.
+func (c *documents[D, L]) next() *D {
+	c.entry = *new(D)
+	return &c.entry
+}
+
+// add adds the entry that was mapped, with the trouble that it tells of. Merge adds to a document
 // what a further entry of the same number says.
-func (c *documents[D, L]) add(m *mapper, d *D, trouble problem, answer *clients.Answer, merge func(into *D)) {
+func (c *documents[D, L]) add(m *mapper, trouble problem, answer *clients.Answer, merge func(into *D)) {
+	d := &c.entry
 	tell := func(code, message string, unread bool) {
 		p := c.problem(d, message)
 		p.Code, p.Unread = shorten(code), unread

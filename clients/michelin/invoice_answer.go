@@ -63,9 +63,10 @@ func (d *invoiceDecoder) invoice(entry jsontext.Value) error {
 	if err := d.begin(entry, w); err != nil {
 		return err
 	}
-	i := clients.Invoice{Provider: d.provider, Account: d.account}
-	trouble := m.invoice(w, &i)
-	d.invoices.add(m, &i, trouble, &d.answer, func(into *clients.Invoice) {
+	i := d.invoices.next()
+	i.Provider, i.Account = d.provider, d.account
+	trouble := m.invoice(w, i)
+	d.invoices.add(m, trouble, &d.answer, func(into *clients.Invoice) {
 		later(m, &into.Type, i.Type, w.TypeCode.at)
 		later(m, &into.InvoicedOn, i.InvoicedOn, w.IssueDate.at)
 		later(m, &into.Currency, i.Currency, w.Currency.at)
