@@ -2,7 +2,6 @@ package db // an inside file: it lets the tests reach the writer and the queries
 
 import (
 	"context"
-	"errors"
 	"os"
 	"time"
 
@@ -41,16 +40,6 @@ func (d *DB) SetPatience(patience time.Duration) { d.tokens.patience = patience 
 
 // SoundCopy looks at a copy.
 var SoundCopy = soundCopy
-
-// PruneBlindly is Prune for whose eyes everything that is past may be removed.
-func (d *DB) PruneBlindly(ctx context.Context, r Retention, now time.Time) error {
-	shelves, _, err := d.shelves(ctx, r, now)
-	for _, s := range shelves {
-		s.look = "WITH l (k, past, removable) AS (" + s.look + ") SELECT k, past, past FROM l"
-		err = errors.Join(err, d.walk(ctx, &s, func(keys []any) error { return d.drop(ctx, &s, keys, s.count(&Pruned{})) }))
-	}
-	return err
-}
 
 // Waiting is how many operations wait for their turn.
 func (d *DB) Waiting() int {
@@ -177,20 +166,6 @@ func Queries() []Query {
 		{"move attempts", moveAttemptsSQL, []any{"s", "t"}},
 		{"published", publishedSQL, []any{"[]"}},
 		{"schedules", schedulesSQL, nil},
-		{"look for exchanges", lookExchangesSQL, []any{"t", 0}},
-		{"look for too many exchanges", lookManyExchangesSQL, []any{"1", 0}},
-		{"look for jobs", lookJobsSQL, []any{"t", "", "t", "t"}},
-		{"look for runs", lookRunsSQL, []any{"t", "", "t", "t"}},
-		{"look for alerts", lookAlertsSQL, []any{"t", 0}},
-		{"look for ticks", lookTicksSQL, []any{"t", "", "s"}},
-		{"look for events", lookEventsSQL, []any{"t", 0}},
-		{"prune exchanges", pruneExchangesSQL, []any{"t", "[]"}},
-		{"prune too many exchanges", pruneManyExchangesSQL, []any{"1", "[]"}},
-		{"prune jobs", pruneJobsSQL, []any{"t", "[]", "t", "t"}},
-		{"prune runs", pruneRunsSQL, []any{"t", "[]"}},
-		{"prune alerts", pruneAlertsSQL, []any{"t", "[]"}},
-		{"prune ticks", pruneTicksSQL, []any{"t", "[]", "s"}},
-		{"prune events", pruneEventsSQL, []any{"t", "[]"}},
 		{"load token", loadTokenSQL, []any{"k"}},
 		{"lease", leaseSQL, make([]any, 12)},
 		{"commit token", commitTokenSQL, make([]any, 29)},
@@ -206,6 +181,13 @@ func Queries() []Query {
 		{"consent came", cameSQL, []any{"p", "t", "t", "a"}},
 		{"missed", missedSQL, []any{"p", "[]", "p", "u", "t"}},
 		{"succeeded after", succeededAfterSQL, []any{"p", "[]", "j"}},
+	}
+	cuts := pruneCuts{exchanges: "t", jobs: "t", dead: "t", events: "t", upto: 1}
+	for _, r := range cuts.rules([]string{"s"}, &Pruned{}, false) {
+		query, args := r.rangeQuery(r.first)
+		list = append(list, Query{"range of " + r.table, query, args})
+		query, args = r.deletion(r.first, r.first)
+		list = append(list, Query{"prune " + r.table, query, args})
 	}
 	for name, f := range map[string]EventFilter{
 		"replay": {}, "replay of an account": {Provider: "p", Account: "a", Since: time.Unix(0, 0)}, "replay of an order": {Provider: "p", Account: "a", OrderID: "o"},

@@ -3,27 +3,48 @@ package db
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
+	"orderbeat/jobs"
 	"time"
 )
 
 // Retention says how long what is over is kept; 0 is for ever. Orders, despatch advices
 // and invoices are never over.
 type Retention struct {
-	// Exchanges is how long what went over the wire is kept.
-	Exchanges time.Duration
-	// ExchangesSize is how many bytes of it are kept at most, about; the oldest goes first.
-	ExchangesSize int64
+	// Exchanges is how long recorded exchanges are kept.
+	Exchanges time.Duration `toml:"exchanges"`
+	// ExchangesSize is about how many bytes of them are kept at most; the oldest go first.
+	ExchangesSize int64 `toml:"exchanges_size"`
 	// Jobs is how long runs that ended are kept, with their jobs, ticks, and alerts that
 	// are resolved.
-	Jobs time.Duration
+	Jobs time.Duration `toml:"jobs"`
 	// Events is how long the history of orders is kept.
-	Events time.Duration
+	Events time.Duration `toml:"events"`
+}
+
+// Override replaces the times for which a text such as "90d" is given.
+func (r *Retention) Override(exchanges, runs, events string) error {
+	for _, given := range []struct {
+		name, text string
+		keep       *time.Duration
+	}{{"exchanges", exchanges, &r.Exchanges}, {"jobs", runs, &r.Jobs}, {"events", events, &r.Events}} {
+		if given.text == "" {
+			continue
+		}
+		keep, err := jobs.ParseDuration(given.text)
+		if err == nil {
+			err = CheckRetention(keep)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", given.name, err)
+		}
+		*given.keep = keep
+	}
+	return nil
 }
 
 // MinRetention is the shortest time that anything is kept. What is over for less may
-// still be asked about: by a job in hand, by a consent, by a message that comes twice.
+// still be needed: by a job in hand, by a consent, by a message that comes twice.
 const MinRetention = 24 * time.Hour
 
 // CheckRetention is an error for a time that nothing may be kept for.
@@ -33,10 +54,6 @@ func CheckRetention(keep time.Duration) error {
 	}
 	return nil
 }
-
-// deadRetention is how long a dead job is kept at least: as long as the stream has the
-// alert that names it.
-const deadRetention = 30 * 24 * time.Hour
 
 // Pruned counts the rows of each table that were removed, or would be.
 type Pruned struct {
@@ -50,7 +67,7 @@ type Pruned struct {
 	EventsWait bool `json:"events_wait"`
 }
 
-// Add adds what somebody else removed.
+// Add adds what another call removed.
 func (p *Pruned) Add(q Pruned) {
 	p.Exchanges += q.Exchanges
 	p.Jobs += q.Jobs
@@ -67,18 +84,17 @@ func (p *Pruned) Rows() int {
 }
 
 // Prune removes what is over for longer than it is kept, as of now, and gives the room
-// back when much of the file is free. It does so in small steps, with a rest after
-// each, so that nobody else waits for it. What was removed is counted also when an error
+// back when much of the file is free. It does so in small transactions, with a rest after
+// each, so that others get the writer. What was removed is counted also when an error
 // or the end of ctx ends it; the next call goes on from there.
 func (d *DB) Prune(ctx context.Context, r Retention, now time.Time) (p Pruned, err error) {
-	shelves, wait, err := d.shelves(ctx, r, now)
+	rules, err := d.pruneRules(ctx, r, now, &p, false)
 	if err != nil {
 		return p, fmt.Errorf("prune: %w", err)
 	}
-	p.EventsWait = wait
-	for _, s := range shelves {
-		if err := d.walk(ctx, &s, func(keys []any) error { return d.drop(ctx, &s, keys, s.count(&p)) }); err != nil {
-			return p, fmt.Errorf("prune %s: %w", s.name, err)
+	for _, rule := range rules {
+		if err := d.prune(ctx, &rule); err != nil {
+			return p, fmt.Errorf("prune %s: %w", rule.table, err)
 		}
 	}
 	if err := d.giveBack(ctx); err != nil {
@@ -89,104 +105,63 @@ func (d *DB) Prune(ctx context.Context, r Retention, now time.Time) (p Pruned, e
 
 // Prunable counts what [DB.Prune] would remove.
 func (d *DB) Prunable(ctx context.Context, r Retention, now time.Time) (p Pruned, err error) {
-	shelves, wait, err := d.shelves(ctx, r, now)
+	rules, err := d.pruneRules(ctx, r, now, &p, true)
 	if err != nil {
 		return p, fmt.Errorf("prune: %w", err)
 	}
-	p.EventsWait = wait
-	for _, s := range shelves {
-		err := d.walk(ctx, &s, func(keys []any) error { *s.count(&p) += len(keys); return nil })
-		if err != nil {
-			return p, fmt.Errorf("prune %s: %w", s.name, err)
+	for _, rule := range rules {
+		query, args := rule.countQuery()
+		n := 0
+		if err := d.bulk.QueryRowContext(ctx, query, args...).Scan(&n); err != nil {
+			return p, fmt.Errorf("prune %s: %w", rule.table, err)
 		}
+		*rule.n += n
 	}
 	return p, nil
 }
 
-// walk goes through the rows of a shelf, oldest first, until there are none that are
-// past. It hands on the keys of those that may be removed, a step's worth at most. A
-// reader looks, so that the writer is only asked for what there is to do.
-func (d *DB) walk(ctx context.Context, s *shelf, found func(keys []any) error) error {
-	var last any = ""
-	if s.numbered {
-		last = 0
-	}
-	for {
-		var keys []any
-		past := false
-		rows, err := d.bulk.QueryContext(ctx, s.look, append([]any{s.cut, last}, s.lookMore...)...)
-		if err != nil {
+// prune removes what is over of a table, a range of keys at a time, until a range has
+// nothing that is past. Readers find the ranges.
+func (d *DB) prune(ctx context.Context, r *pruneRule) error {
+	for from := r.first; ; {
+		var to any
+		var past bool
+		query, args := r.rangeQuery(from)
+		if err := d.bulk.QueryRowContext(ctx, query, args...).Scan(&to, &past); err != nil {
 			return err
-		}
-		err = all(rows, func(rows *sql.Rows) error {
-			var isPast, removable bool
-			if err := rows.Scan(&last, &isPast, &removable); err != nil {
-				return err
-			}
-			past = past || isPast
-			if removable {
-				keys = append(keys, last)
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		if len(keys) > 0 {
-			if err := found(keys); err != nil {
-				return err
-			}
 		}
 		if !past {
 			return nil
 		}
-	}
-}
-
-// drop removes rows, unless they have to be kept since they were looked at.
-func (d *DB) drop(ctx context.Context, s *shelf, keys []any, removed *int) error {
-	for len(keys) > 0 {
-		rest, done := keys, 0
-		err := d.step(ctx, func(t *tx) (more bool, err error) {
-			some := rest[:min(len(rest), s.bite)]
-			list, err := json.Marshal(some)
-			if err != nil {
-				return false, err
-			}
-			n, err := t.exec(s.drop, append([]any{s.cut, string(list)}, s.dropMore...)...)
-			rest, done = rest[len(some):], done+int(n)
-			return len(rest) > 0, err
+		var n int64
+		err := d.step(ctx, func(t *tx) (err error) {
+			query, args := r.deletion(from, to)
+			n, err = t.exec(query, args...)
+			return err
 		})
 		if err != nil {
 			return err
 		}
-		keys, *removed = rest, *removed+done
+		*r.n += int(n)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		from = to
 	}
-	return ctx.Err()
 }
 
-const (
-	// bite is how many rows, or pages, are done before somebody looks at the clock.
-	bite = 32
-	// stepTime is how long a step goes on, and restShare how much longer the rest after
-	// it is: who prunes has the writer for a fifth of the time.
-	stepTime  = 10 * time.Millisecond
-	restShare = 4
-)
+// restShare is how much longer than a transaction of pruning the rest behind it is: pruning
+// has the writer for a fifth of the time.
+const restShare = 4
 
-// step has the writer do bites in one transaction until there are no more, or it took
-// long enough, and rests. It does not wait for the disk: what a power cut undoes is
-// found again. That ctx ends is no error of a step, which is done then.
-func (d *DB) step(ctx context.Context, do func(*tx) (more bool, err error)) error {
+// step runs one transaction of pruning, and rests. It does not wait for the disk: what a
+// power cut undoes is found again.
+func (d *DB) step(ctx context.Context, run func(*tx) error) error {
 	var spent time.Duration
-	err := d.writer.do(ctx, stepRows, true, func(t *tx) error {
+	err := d.writer.do(ctx, pruneRange, true, func(t *tx) error {
 		begun := time.Now()
-		more, err := do(t)
-		for more && err == nil && time.Since(begun) < stepTime {
-			more, err = do(t)
-		}
-		spent = time.Since(begun)
-		return err
+		defer func() { spent = time.Since(begun) }()
+		return run(t)
 	})
 	if err != nil {
 		return err
@@ -208,13 +183,11 @@ func (d *DB) giveBack(ctx context.Context) error {
 		if err := d.readers.QueryRowContext(ctx, spaceSQL).Scan(&free, &pages); err != nil {
 			return err
 		}
-		if free = min(free-pages/8, stepRows); free < bite {
+		if free-pages/8 < giveBackPages {
 			return nil
 		}
-		err := d.step(ctx, func(t *tx) (bool, error) {
-			free -= bite
-			// Each row that it returns is a page that is given back.
-			return free >= bite, t.each(giveBackSQL, nil, func(*sql.Rows) error { return nil })
+		err := d.step(ctx, func(t *tx) error {
+			return t.each(giveBackSQL, nil, func(*sql.Rows) error { return nil }) // a row is a page
 		})
 		if err != nil {
 			return err
@@ -224,6 +197,7 @@ func (d *DB) giveBack(ctx context.Context) error {
 }
 
 const (
-	spaceSQL    = `SELECT f.freelist_count, p.page_count FROM pragma_freelist_count AS f, pragma_page_count AS p`
-	giveBackSQL = `PRAGMA incremental_vacuum(32)`
+	giveBackPages = 64
+	giveBackSQL   = `PRAGMA incremental_vacuum(64)`
+	spaceSQL      = `SELECT f.freelist_count, p.page_count FROM pragma_freelist_count AS f, pragma_page_count AS p`
 )

@@ -205,33 +205,15 @@ func TestWhatIsNeededIsNotPruned(t *testing.T) {
 		"alerts":       "toledo forbidden raised, johndoe consent_required raised, windsor dead_job resolved",
 		"order_events": "SO2.2, SO2.3, SO3.1, SO2.4, SO1.1, SO1.2",
 	}
-	for _, test := range []struct {
-		name  string
-		prune func(*testing.T, *db.DB)
-	}{
-		{"when it is looked at", func(t *testing.T, d *db.DB) {
-			t.Helper()
-			prune(t, d, db.Retention{Exchanges: day, Jobs: day, Events: day})
-		}},
-		{"when it came to be needed since then", func(t *testing.T, d *db.DB) {
-			t.Helper()
-			if err := d.PruneBlindly(t.Context(), db.Retention{Exchanges: day, Jobs: day, Events: day}, noon); err != nil {
-				t.Error(err)
-			}
-		}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			d := needed(t)
-			test.prune(t, d)
-			got := rows(t, d)
-			// Those of the documents' and orders' jobs are of noon, and stay.
-			for _, table := range []string{"jobs", "runs"} {
-				got[table] = strings.Join(strings.Split(got[table], ", ")[:len(strings.Split(want[table], ", "))], ", ")
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("left (-want +got):\n%s", diff)
-			}
-		})
+	d := needed(t)
+	prune(t, d, db.Retention{Exchanges: day, Jobs: day, Events: day})
+	got := rows(t, d)
+	// Those of the documents' and orders' jobs are of noon, and stay.
+	for _, table := range []string{"jobs", "runs"} {
+		got[table] = strings.Join(strings.Split(got[table], ", ")[:len(strings.Split(want[table], ", "))], ", ")
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("left (-want +got):\n%s", diff)
 	}
 }
 

@@ -3,11 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
-
-	"orderbeat/db"
-	"orderbeat/jobs"
 )
 
 // pruneTurn is how long a request prunes: whoever wants more asks again.
@@ -25,21 +21,8 @@ func (s *service) pruneDatabase(ctx context.Context, r *request) (any, error) {
 		return nil, err
 	}
 	keep := s.keep
-	for _, member := range []struct {
-		name, text string
-		into       *time.Duration
-	}{{"exchanges", q.Exchanges, &keep.Exchanges}, {"jobs", q.Jobs, &keep.Jobs}, {"events", q.Events, &keep.Events}} {
-		if member.text == "" {
-			continue
-		}
-		d, err := jobs.ParseDuration(member.text)
-		if err == nil {
-			err = db.CheckRetention(d)
-		}
-		if err != nil {
-			return nil, invalid(fmt.Sprintf("%s: %v", member.name, err), `write it like "90d"`)
-		}
-		*member.into = d
+	if err := keep.Override(q.Exchanges, q.Jobs, q.Events); err != nil {
+		return nil, invalid(err.Error(), `write it like "90d"`)
 	}
 	ctx, cancel := context.WithTimeout(ctx, pruneTurn)
 	defer cancel()

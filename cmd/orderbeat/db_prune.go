@@ -10,7 +10,6 @@ import (
 
 	"orderbeat/cmd/orderbeat/config"
 	"orderbeat/db"
-	"orderbeat/jobs"
 )
 
 func (a *app) dbPruneCommand() *cobra.Command {
@@ -54,27 +53,6 @@ type pruneOptions struct {
 	asJSON    bool
 }
 
-// retention is what the configuration says, and the flags instead.
-func (o pruneOptions) retention(r config.Retention) (db.Retention, error) {
-	for _, flag := range []struct {
-		name, text string
-		into       *time.Duration
-	}{{"exchanges", o.Exchanges, &r.Exchanges}, {"jobs", o.Jobs, &r.Jobs}, {"events", o.Events, &r.Events}} {
-		if flag.text == "" {
-			continue
-		}
-		keep, err := jobs.ParseDuration(flag.text)
-		if err == nil {
-			err = db.CheckRetention(keep)
-		}
-		if err != nil {
-			return db.Retention{}, misuse("--%s: %v", flag.name, err)
-		}
-		*flag.into = keep
-	}
-	return db.Retention(r), nil
-}
-
 // What carries out, or only counts, what is to be pruned.
 const (
 	byWorker  = "worker"
@@ -87,9 +65,9 @@ func (a *app) dbPrune(ctx context.Context, o pruneOptions) error {
 	if err != nil {
 		return err
 	}
-	keep, err := o.retention(conf.DB.Retention)
-	if err != nil {
-		return err
+	keep := conf.DB.Retention
+	if err := keep.Override(o.Exchanges, o.Jobs, o.Events); err != nil {
+		return misuse("--%v", err)
 	}
 	by, pruned, pruneErr := byNobody, db.Pruned{}, error(nil)
 	if o.dryRun {

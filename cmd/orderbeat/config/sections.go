@@ -21,15 +21,7 @@ type DB struct {
 	// Synchronous is "full" or "normal".
 	Synchronous string `toml:"synchronous"`
 	// Retention says how long what is over is kept.
-	Retention Retention `toml:"retention"`
-}
-
-// Retention is [db.Retention] as it is written.
-type Retention struct {
-	Exchanges     time.Duration `toml:"exchanges"`
-	ExchangesSize int64         `toml:"exchanges_size"`
-	Jobs          time.Duration `toml:"jobs"`
-	Events        time.Duration `toml:"events"`
+	Retention db.Retention `toml:"retention"`
 }
 
 // Worker is the section [worker].
@@ -67,7 +59,7 @@ func defaults() file {
 			Listen: "127.0.0.1:4222", Store: "data/nats", Sync: syncMode{always: true},
 			MaxPayload: 8 << 20, Prefix: "orderbeat", Replicas: 1,
 		},
-		DB:      DB{Path: "data/orderbeat.db", Synchronous: "full", Retention: Retention{Exchanges: 30 * day, ExchangesSize: 1 << 30, Jobs: 90 * day, Events: 400 * day}},
+		DB:      DB{Path: "data/orderbeat.db", Synchronous: "full", Retention: db.Retention{Exchanges: 30 * day, ExchangesSize: 1 << 30, Jobs: 90 * day, Events: 400 * day}},
 		Worker:  Worker{Role: "all", Concurrency: 32, Drain: 30 * time.Second, QueueAlert: 15 * time.Minute, Key: defaultKey},
 		Web:     webSection{Listen: "127.0.0.1:8321"},
 		Log:     Log{Level: "info", Format: "auto"},
