@@ -12,7 +12,7 @@ import (
 const (
 	// pruneRange is how many rows one transaction of pruning looks at, and pruneLarge how
 	// many where each may have megabytes.
-	pruneRange = 256
+	pruneRange = 128
 	pruneLarge = 16
 	// deadRetention is how long a dead job is kept at least: as long as the stream has the
 	// alert that names it.

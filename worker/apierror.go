@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"orderbeat/auth"
 	"orderbeat/clients"
+	"orderbeat/worker/api"
 )
 
 // Codes of error replies beside those of [clients.Code].
@@ -18,35 +20,24 @@ const (
 	codeTimeout  clients.Code = "timeout"
 )
 
-// apiError is an error reply.
-type apiError struct {
-	status     int
-	Code       clients.Code `json:"code"`
-	Message    string       `json:"message"`
-	Hint       string       `json:"hint,omitempty"`
-	RetryAfter string       `json:"retry_after,omitempty"`
+func invalid(message, hint string) *api.Error {
+	return &api.Error{Status: 400, Code: clients.CodeInvalid, Message: message, Hint: hint}
 }
 
-func (e *apiError) Error() string { return e.Message }
-
-func invalid(message, hint string) *apiError {
-	return &apiError{status: 400, Code: clients.CodeInvalid, Message: message, Hint: hint}
+func notFound(message, hint string) *api.Error {
+	return &api.Error{Status: 404, Code: codeNotFound, Message: message, Hint: hint}
 }
 
-func notFound(message, hint string) *apiError {
-	return &apiError{status: 404, Code: codeNotFound, Message: message, Hint: hint}
-}
-
-func busy(atOnce int) *apiError {
-	return &apiError{
-		status: 429, Code: codeBusy, RetryAfter: "1s",
+func busy(atOnce int) *api.Error {
+	return &api.Error{
+		Status: 429, Code: codeBusy, RetryAfter: "1s",
 		Message: fmt.Sprintf("%d requests of this kind are being answered already", atOnce), Hint: "ask again a little later",
 	}
 }
 
 // asAPIError says what an error means to a caller.
-func asAPIError(err error) *apiError {
-	if e, ok := errors.AsType[*apiError](err); ok {
+func asAPIError(err error) *api.Error {
+	if e, ok := errors.AsType[*api.Error](err); ok {
 		return e
 	}
 	if e, ok := errors.AsType[*clients.Error](err); ok {
@@ -61,17 +52,17 @@ func asAPIError(err error) *apiError {
 		return providerError(clients.TokenError(e), err.Error())
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return &apiError{status: 504, Code: codeTimeout, Message: "the time that the caller gave is over"}
+		return &api.Error{Status: 504, Code: codeTimeout, Message: "the time that the caller gave is over"}
 	}
 	if errors.Is(err, context.Canceled) {
-		return &apiError{status: 503, Code: clients.CodeUnavailable, Message: "this worker stops", Hint: "ask again"}
+		return &api.Error{Status: 503, Code: clients.CodeUnavailable, Message: "this worker stops", Hint: "ask again"}
 	}
-	return &apiError{status: 500, Code: clients.CodeInternal, Message: err.Error()}
+	return &api.Error{Status: 500, Code: clients.CodeInternal, Message: err.Error()}
 }
 
 // providerError is what a provider's failure is to a caller.
-func providerError(e *clients.Error, message string) *apiError {
-	reply := &apiError{status: statusOf(e.Code), Code: e.Code, Message: message, Hint: e.Hint}
+func providerError(e *clients.Error, message string) *api.Error {
+	reply := &api.Error{Status: statusOf(e.Code), Code: e.Code, Message: message, Hint: e.Hint}
 	if e.After > 0 {
 		reply.RetryAfter = max(e.After.Round(time.Second), time.Second).String()
 	}
@@ -105,4 +96,23 @@ func oneLine(text string) string {
 		}
 	}
 	return string(line)
+}
+
+// oneOf refuses a value that is given and not allowed.
+func oneOf[S ~string](what, value string, allowed []S) error {
+	if value == "" || slices.Contains(allowed, S(value)) {
+		return nil
+	}
+	return invalid(fmt.Sprintf("unknown %s %.40q", what, value), fmt.Sprintf("allowed: %v", allowed))
+}
+
+// timeOf reads a time that is given, and is zero for "".
+func timeOf(name, text string) (t time.Time, err error) {
+	if text == "" {
+		return t, nil
+	}
+	if t, err = time.Parse(time.RFC3339, text); err != nil {
+		return t, invalid(fmt.Sprintf("%s %.40q is not a time", name, text), `write it like "2026-01-31T06:00:00Z"`)
+	}
+	return t, nil
 }

@@ -5,20 +5,11 @@ import (
 	"fmt"
 
 	"orderbeat/auth"
+	"orderbeat/worker/api"
 )
 
-// credentialQuery names a provider's credentials, or one of them by its user.
-type credentialQuery struct {
-	Provider string `json:"provider"`
-	User     string `json:"user"`
-}
-
-// ask reads which credentials a request is about.
-func (s *service) ask(r *request, any bool) ([]*credential, error) {
-	var q credentialQuery
-	if err := r.decode(&q); err != nil {
-		return nil, err
-	}
+// ask finds the credentials that a request is about; any says that it need not name a provider.
+func (s *service) ask(q api.Credential, any bool) ([]*credential, error) {
 	if q.Provider == "" && !any {
 		return nil, invalid("give provider", "auth.status has the names")
 	}
@@ -36,12 +27,12 @@ func (s *service) ask(r *request, any bool) ([]*credential, error) {
 }
 
 // authStatus tells the state of credentials, never a token.
-func (s *service) authStatus(_ context.Context, r *request) (any, error) {
-	found, err := s.ask(r, true)
+func (s *service) authStatus(_ context.Context, _ *request, q api.Credential) (any, error) {
+	found, err := s.ask(q, true)
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{"credentials": statuses(found)}, nil
+	return api.Credentials{Credentials: statuses(found)}, nil
 }
 
 func statuses(all []*credential) []auth.Status {
@@ -52,24 +43,16 @@ func statuses(all []*credential) []auth.Status {
 	return list
 }
 
-// introspected is what a provider says of one token.
-type introspected struct {
-	Provider string `json:"provider"`
-	User     string `json:"user,omitempty"`
-	*auth.Introspection
-	Error *apiError `json:"error,omitempty"`
-}
-
 // authIntrospect has authorization servers tell of the tokens in hand. It changes
 // nothing.
-func (s *service) authIntrospect(ctx context.Context, r *request) (any, error) {
-	found, err := s.ask(r, false)
+func (s *service) authIntrospect(ctx context.Context, _ *request, q api.Credential) (any, error) {
+	found, err := s.ask(q, false)
 	if err != nil {
 		return nil, err
 	}
-	list := make([]introspected, len(found))
+	list := make([]api.Introspection, len(found))
 	for i, c := range found {
-		list[i] = introspected{Provider: c.Provider(), User: c.User()}
+		list[i].Credential = api.Credential{Provider: c.Provider(), User: c.User()}
 		told, err := introspect(ctx, c)
 		if err != nil && len(found) == 1 {
 			return nil, err
@@ -80,7 +63,7 @@ func (s *service) authIntrospect(ctx context.Context, r *request) (any, error) {
 		}
 		list[i].Introspection = &told
 	}
-	return map[string]any{"introspections": list}, nil
+	return api.Introspections{Introspections: list}, nil
 }
 
 // introspect asks about the token in hand, where there is somebody to ask.
@@ -93,31 +76,24 @@ func introspect(ctx context.Context, c *credential) (auth.Introspection, error) 
 
 // authAuthorize makes a link through which a user grants access, also one who has: whoever
 // may ask over NATS may have a grant replaced, and nobody else.
-func (s *service) authAuthorize(_ context.Context, r *request) (any, error) {
-	var q credentialQuery
-	if err := r.decode(&q); err != nil {
-		return nil, err
-	}
+func (s *service) authAuthorize(_ context.Context, _ *request, q api.Credential) (any, error) {
 	if q.Provider == "" || q.User == "" {
 		return nil, invalid("give provider and user", "auth.status has the names")
 	}
-	if err := s.checkNames(q.Provider, ""); err != nil {
+	if _, err := s.ask(q, false); err != nil {
 		return nil, err
-	}
-	if len(s.credentials.of(q.Provider, q.User)) == 0 {
-		return nil, notFound(fmt.Sprintf("no account has user %.80q", q.User), "auth.status has the names")
 	}
 	if s.public == "" {
 		return nil, invalid("there is no web listener through which access could be granted", "set web.listen")
 	}
 	word, until := s.again.make(consentOf(q.Provider, q.User))
 	s.log.Info("a link was made that asks a user again", "provider", q.Provider, "user", q.User)
-	return map[string]any{"link": StartURL(s.public, q.Provider, q.User) + "&again=" + word, "expires_at": until.UTC()}, nil
+	return api.Authorize{Link: StartURL(s.public, q.Provider, q.User) + "&again=" + word, ExpiresAt: until.UTC()}, nil
 }
 
 // authLogout drops the tokens of one credential, here and where it can at the provider.
-func (s *service) authLogout(ctx context.Context, r *request) (any, error) {
-	found, err := s.ask(r, false)
+func (s *service) authLogout(ctx context.Context, _ *request, q api.Credential) (any, error) {
+	found, err := s.ask(q, false)
 	if err != nil {
 		return nil, err
 	}
@@ -129,12 +105,12 @@ func (s *service) authLogout(ctx context.Context, r *request) (any, error) {
 		return nil, err
 	}
 	s.log.Info("logged out", "provider", found[0].Provider(), "user", found[0].User(), "revoked", revoked)
-	return map[string]any{"revoked": revoked, "credentials": statuses(found)}, nil
+	return api.LoggedOut{Revoked: revoked, Credentials: statuses(found)}, nil
 }
 
 // authUnlatch lets credentials be tried again that were refused.
-func (s *service) authUnlatch(ctx context.Context, r *request) (any, error) {
-	found, err := s.ask(r, false)
+func (s *service) authUnlatch(ctx context.Context, _ *request, q api.Credential) (any, error) {
+	found, err := s.ask(q, false)
 	if err != nil {
 		return nil, err
 	}
@@ -144,18 +120,15 @@ func (s *service) authUnlatch(ctx context.Context, r *request) (any, error) {
 		}
 		s.log.Info("unlatched", "provider", c.Provider(), "user", c.User())
 	}
-	return map[string]any{"credentials": statuses(found)}, nil
+	return api.Credentials{Credentials: statuses(found)}, nil
 }
 
 // authRekey seals all tokens with a new key.
-func (s *service) authRekey(ctx context.Context, r *request) (any, error) {
-	if err := r.decode(&struct{}{}); err != nil {
-		return nil, err
-	}
+func (s *service) authRekey(ctx context.Context, _ *request, _ struct{}) (any, error) {
 	resealed, unreadable, err := s.tokens.Rekey(ctx)
 	if err != nil {
 		return nil, err
 	}
 	s.log.Info("tokens are sealed with a new key", "resealed", resealed, "unreadable", unreadable)
-	return map[string]any{"resealed": resealed, "unreadable": unreadable}, nil
+	return api.Rekeyed{Resealed: resealed, Unreadable: unreadable}, nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"orderbeat/worker/api"
 )
 
 // pruneTurn is how long a request prunes: whoever wants more asks again.
@@ -11,15 +13,7 @@ const pruneTurn = 5 * time.Second
 
 // pruneDatabase removes what is over for longer than the request says that it is kept, or
 // the configuration where it says nothing. It answers after a while, done or not.
-func (s *service) pruneDatabase(ctx context.Context, r *request) (any, error) {
-	var q struct {
-		Exchanges string `json:"exchanges"`
-		Jobs      string `json:"jobs"`
-		Events    string `json:"events"`
-	}
-	if err := r.decode(&q); err != nil {
-		return nil, err
-	}
+func (s *service) pruneDatabase(ctx context.Context, _ *request, q api.Prune) (any, error) {
 	keep := s.keep
 	if err := keep.Override(q.Exchanges, q.Jobs, q.Events); err != nil {
 		return nil, invalid(err.Error(), `write it like "90d"`)
@@ -33,5 +27,5 @@ func (s *service) pruneDatabase(ctx context.Context, r *request) (any, error) {
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return nil, err
 	}
-	return map[string]any{"removed": pruned, "done": err == nil}, nil
+	return api.Pruned{Removed: pruned, Done: err == nil}, nil
 }

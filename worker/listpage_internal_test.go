@@ -23,14 +23,11 @@ func rowsOf(n, size int, read *int) iter.Seq2[string, error] {
 	}
 }
 
-func pageOf(t *testing.T, maxReply int64, limit int) *listPage {
+func pageOf(t *testing.T, limit int, rows iter.Seq2[string, error]) (listPage, error) {
 	t.Helper()
-	s := &service{maxReply: func() int64 { return maxReply }, memory: newReplyMemory()}
-	p, err := s.newPage(t.Context(), &request{}, limit)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
+	s := &service{maxReply: func() int64 { return 1 << 20 }, memory: semaphore.NewWeighted(replyMemory)}
+	p, _, err := readPage(t.Context(), s, &request{}, limit, func(int) iter.Seq2[string, error] { return rows }, func(string) any { return "short" })
+	return p, err
 }
 
 func TestListPageEndsByBytesWhileItIsRead(t *testing.T) {
@@ -49,12 +46,12 @@ func TestListPageEndsByBytesWhileItIsRead(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			read := 0
-			p := pageOf(t, 1<<20, c.limit)
-			if _, err := fill(p, rowsOf(c.rows, c.size, &read), func(s string) any { return s }); err != nil {
+			p, err := pageOf(t, c.limit, rowsOf(c.rows, c.size, &read))
+			if err != nil {
 				t.Fatal(err)
 			}
-			if len(p.Rows) != c.want || read != c.read || p.More != c.more {
-				t.Errorf("got %d rows, %d read, more %t; want %d, %d, %t", len(p.Rows), read, p.More, c.want, c.read, c.more)
+			if len(p.rows) != c.want || read != c.read || p.more != c.more {
+				t.Errorf("got %d rows, %d read, more %t; want %d, %d, %t", len(p.rows), read, p.more, c.want, c.read, c.more)
 			}
 		})
 	}
@@ -62,17 +59,15 @@ func TestListPageEndsByBytesWhileItIsRead(t *testing.T) {
 
 func TestRowLargerThanAReplyIsShortened(t *testing.T) {
 	read := 0
-	p := pageOf(t, 1<<20, 100)
-	_, err := fill(p, rowsOf(2, 2<<20, &read), func(string) any { return "short" })
-	if err != nil || len(p.Rows) != 1 || string(p.Rows[0]) != `"short"` || !p.More {
-		t.Errorf("got %.40q, more %t, %v; want the first row, shortened, and more behind it", p.Rows, p.More, err)
+	p, err := pageOf(t, 100, rowsOf(2, 2<<20, &read))
+	if err != nil || len(p.rows) != 1 || string(p.rows[0]) != `"short"` || !p.more {
+		t.Errorf("got %.40q, more %t, %v; want the first row, shortened, and more behind it", p.rows, p.more, err)
 	}
 }
 
 func TestErrorEndsAPage(t *testing.T) {
 	broken := errors.New("broken")
-	p := pageOf(t, 1<<20, 100)
-	_, err := fill(p, func(yield func(string, error) bool) { _ = yield("a", nil) && yield("", broken) }, func(s string) any { return s })
+	_, err := pageOf(t, 100, func(yield func(string, error) bool) { _ = yield("a", nil) && yield("", broken) })
 	if !errors.Is(err, broken) {
 		t.Errorf("got %v, want the error of the rows", err)
 	}

@@ -2,122 +2,168 @@ package worker
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
-	"time"
+	"iter"
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/jobs"
+	"orderbeat/worker/api"
 )
 
-// listOrders pages through the stored orders. A page ends where the reply would
-// become larger than the server takes.
-func (s *service) listOrders(ctx context.Context, r *request) (any, error) {
-	var q struct {
-		Provider     string `json:"provider"`
-		Account      string `json:"account"`
-		Status       string `json:"status"`
-		ChangedSince string `json:"changed_since"`
-		Reference    string `json:"reference"`
-		Limit        int    `json:"limit"`
-		Cursor       string `json:"cursor"`
-	}
-	if err := r.decode(&q); err != nil {
-		return nil, err
-	}
-	if err := s.checkNames(q.Provider, q.Account); err != nil {
-		return nil, err
-	}
-	limit, err := pageSize(q.Limit)
-	if err != nil {
-		return nil, err
-	}
-	if q.Status != "" && !slices.Contains(clients.Statuses, clients.Status(q.Status)) {
-		return nil, invalid(fmt.Sprintf("status %.40q is none", q.Status), fmt.Sprintf("the statuses are %v", clients.Statuses))
-	}
-	filter := db.OrderFilter{
-		Provider: q.Provider, Account: q.Account, Status: clients.Status(q.Status),
-		Reference: q.Reference, Limit: limit, Cursor: q.Cursor,
-	}
-	if q.ChangedSince != "" {
-		since, err := time.Parse(time.RFC3339, q.ChangedSince)
-		if err != nil {
-			return nil, invalid(fmt.Sprintf("changed_since %.40q is not a time", q.ChangedSince), `write it like "2026-01-31T06:00:00Z"`)
-		}
-		filter.ChangedSince = since
-	}
-	page, err := s.newPage(ctx, r, limit)
-	if err != nil {
-		return nil, err
-	}
-	last, err := fill(page, s.db.EachOrder(ctx, filter), func(o db.StoredOrder) any {
-		o.Lines = nil
-		return listedOrder{o, true}
-	})
-	if errors.Is(err, db.ErrCursor) {
-		return nil, invalid(err.Error(), "pass on the cursor of the page before, with the same filter")
-	}
-	if err != nil {
-		return nil, err
-	}
-	cursor := ""
-	if page.More {
-		cursor = filter.CursorAfter(&last)
-	}
-	return map[string]any{"orders": page.Rows, "cursor": cursor}, nil
-}
-
-// listedOrder is an order without its lines, because it alone is larger than a reply.
-type listedOrder struct {
-	db.StoredOrder
+// truncated marks what is left of a row that alone is larger than a reply.
+type truncated struct {
 	Truncated bool `json:"truncated"`
 }
 
-// orderHistory tells an order's events, oldest first.
-func (s *service) orderHistory(ctx context.Context, r *request) (any, error) {
-	var q struct {
-		Provider string `json:"provider"`
-		Account  string `json:"account"`
-		OrderID  string `json:"order_id"`
-		After    int    `json:"after"` // revision
-		Limit    int    `json:"limit"`
-	}
-	if err := r.decode(&q); err != nil {
+func (s *service) listOrders(ctx context.Context, r *request, q api.ListOrders) (any, error) {
+	if err := s.checkNames(q.Provider, q.Account); err != nil {
 		return nil, err
 	}
+	if err := oneOf("status", q.Status, clients.Statuses); err != nil {
+		return nil, err
+	}
+	since, err := timeOf("changed_since", q.ChangedSince)
+	if err != nil {
+		return nil, err
+	}
+	filter := db.OrderFilter{
+		Provider: q.Provider, Account: q.Account, Status: clients.Status(q.Status), Reference: q.Reference, ChangedSince: since, Cursor: q.Cursor,
+	}
+	short := func(o db.StoredOrder) any {
+		o.Lines = nil
+		return struct {
+			db.StoredOrder
+			truncated
+		}{o, truncated{true}}
+	}
+	reply, err := list(ctx, s, r, "orders", q.Limit, func(limit int) iter.Seq2[db.StoredOrder, error] {
+		filter.Limit = limit
+		return s.db.EachOrder(ctx, filter)
+	}, short, func(last db.StoredOrder) string { return filter.CursorAfter(&last) })
+	if errors.Is(err, db.ErrCursor) {
+		return nil, invalid(err.Error(), "pass on the cursor of the page before, with the same filter")
+	}
+	return reply, err
+}
+
+func (s *service) listRuns(ctx context.Context, r *request, q api.ListRuns) (any, error) {
+	if err := oneOf("state", q.State, jobs.ListedRunStates); err != nil {
+		return nil, err
+	}
+	short := func(run jobs.Run) any {
+		run.Params, run.Accounts = nil, nil
+		return struct {
+			jobs.Run
+			truncated
+		}{run, truncated{true}}
+	}
+	return list(ctx, s, r, "runs", q.Limit, func(limit int) iter.Seq2[jobs.Run, error] {
+		return s.db.EachRun(ctx, db.RunFilter{Provider: q.Provider, Kind: q.Kind, State: jobs.State(q.State), Limit: limit + 1, Before: q.Cursor})
+	}, short, func(last jobs.Run) string { return last.ID })
+}
+
+func (s *service) listJobs(ctx context.Context, r *request, q api.ListJobs) (any, error) {
+	if err := oneOf("state", q.State, jobs.JobStates); err != nil {
+		return nil, err
+	}
+	short := func(j db.JobRow) any {
+		j.Question = jobs.Question{}
+		return struct {
+			db.JobRow
+			truncated
+		}{j, truncated{true}}
+	}
+	return list(ctx, s, r, "jobs", q.Limit, func(limit int) iter.Seq2[db.JobRow, error] {
+		return s.db.EachJob(ctx, db.JobFilter{
+			Provider: q.Provider, Account: q.Account, Kind: q.Kind, State: jobs.State(q.State), Limit: limit + 1, Before: q.Cursor,
+		})
+	}, short, func(last db.JobRow) string { return last.JobID })
+}
+
+// orderHistory lists an order's events, oldest first.
+func (s *service) orderHistory(ctx context.Context, r *request, q api.OrderHistory) (any, error) {
 	if q.Provider == "" || q.Account == "" || q.OrderID == "" {
 		return nil, invalid("give provider, account and order_id", "")
 	}
-	limit, err := pageSize(q.Limit)
-	if err != nil {
-		return nil, err
-	}
-	page, err := s.newPage(ctx, r, limit)
-	if err != nil {
-		return nil, err
-	}
-	_, err = fill(page, s.db.EachEvent(ctx, q.Provider, q.Account, q.OrderID, q.After, limit+1), func(e db.Event) any {
+	short := func(e db.Event) any {
 		e.Order = nil
 		if size := len(e.Changes) + len(e.DespatchAdvice) + len(e.Invoice); int64(size) > s.maxReply()/2 {
 			e.Changes, e.DespatchAdvice, e.Invoice = nil, nil, nil
 		}
-		return listedEvent{e, true}
-	})
+		return struct {
+			db.Event
+			truncated
+		}{e, truncated{true}}
+	}
+	page, _, err := readPage(ctx, s, r, q.Limit, func(limit int) iter.Seq2[db.Event, error] {
+		return s.db.EachEvent(ctx, q.Provider, q.Account, q.OrderID, q.After, limit+1)
+	}, short)
 	if err != nil {
 		return nil, err
 	}
-	if len(page.Rows) == 0 && q.After == 0 {
+	if len(page.rows) == 0 && q.After == 0 {
 		return nil, notFound("the order is not stored", "orders.list has what is")
 	}
-	return map[string]any{"events": page.Rows, "more": page.More}, nil
+	return map[string]any{"events": page.rows, "more": page.more}, nil
 }
 
-// listedEvent is an event without its order, because it alone is larger than a reply, and
-// without its changes and documents where these are too large as well.
-type listedEvent struct {
-	db.Event
-	Truncated bool `json:"truncated"`
+// list replies with a page of rows under a name, and the cursor of the next page.
+func list[T any](ctx context.Context, s *service, r *request, name string, limit int, rows func(limit int) iter.Seq2[T, error], short func(T) any, cursor func(last T) string) (any, error) {
+	page, last, err := readPage(ctx, s, r, limit, rows, short)
+	if err != nil {
+		return nil, err
+	}
+	next := ""
+	if page.more {
+		next = cursor(last)
+	}
+	return map[string]any{name: page.rows, "cursor": next}, nil
+}
+
+// pageFrame is what a page needs beside its rows: the names, and a cursor.
+const pageFrame = 4096
+
+// listPage is the rows of a page, as JSON. It ends at the limit, or where the reply would
+// become larger than the server takes.
+type listPage struct {
+	rows []json.RawMessage
+	more bool // there are rows behind the last one
+}
+
+// readPage reads the rows of a page, and returns the last one too. rows reads at least one
+// more than its limit. A first row that is larger than a reply is made smaller by short.
+func readPage[T any](ctx context.Context, s *service, r *request, limit int, rows func(limit int) iter.Seq2[T, error], short func(T) any) (p listPage, last T, err error) {
+	if limit, err = pageSize(limit); err != nil {
+		return p, last, err
+	}
+	if err := s.reserve(ctx, r); err != nil {
+		return p, last, err
+	}
+	p.rows = []json.RawMessage{}
+	room := s.maxReply() - pageFrame
+	for row, err := range rows(limit) {
+		if err != nil {
+			return p, last, err
+		}
+		if p.more = len(p.rows) == limit; p.more {
+			break
+		}
+		text, err := json.Marshal(row)
+		if err == nil && int64(len(text)) >= room && len(p.rows) == 0 {
+			text, err = json.Marshal(short(row))
+		}
+		if err != nil {
+			return p, last, err
+		}
+		if p.more = int64(len(text)) >= room && len(p.rows) > 0; p.more {
+			break
+		}
+		p.rows, room, last = append(p.rows, text), room-int64(len(text))-1, row
+	}
+	return p, last, nil
 }
 
 // pageSize is how many rows a caller gets at once.
@@ -125,7 +171,7 @@ func pageSize(asked int) (int, error) {
 	const usual, most = 100, 1000
 	switch {
 	case asked < 0:
-		return 0, invalid(fmt.Sprintf("limit %d is less than nothing", asked), "leave it out for 100")
+		return 0, invalid(fmt.Sprintf("limit must not be negative, got %d", asked), "leave it out for 100")
 	case asked == 0:
 		return usual, nil
 	default:
@@ -133,10 +179,16 @@ func pageSize(asked int) (int, error) {
 	}
 }
 
-// orEmpty makes "none" an empty JSON array.
-func orEmpty[T any](all []T) []T {
-	if all == nil {
-		return []T{}
+// replyMemory bounds what the replies of lists hold together, in bytes as they are sent.
+const replyMemory = 64 << 20
+
+// reserve waits until there is memory for a reply of the largest size. It is free again
+// when the reply was sent.
+func (s *service) reserve(ctx context.Context, r *request) error {
+	n := min(s.maxReply(), replyMemory)
+	if err := s.memory.Acquire(ctx, n); err != nil {
+		return err
 	}
-	return all
+	r.reserved = func() { s.memory.Release(n) }
+	return nil
 }

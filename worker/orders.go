@@ -10,39 +10,16 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/jobs"
+	"orderbeat/worker/api"
 )
 
-// orderQuestion is the body of orders.get.
-type orderQuestion struct {
-	Provider  string `json:"provider"`
-	Account   string `json:"account"`
-	OrderID   string `json:"order_id"`
-	Reference string `json:"reference"`
-	MaxAge    string `json:"max_age"`
-}
-
-// orderReply is the answer of orders.get.
-type orderReply struct {
-	Order      clients.Order `json:"order"`
-	Revision   int           `json:"revision"`
-	Source     string        `json:"source"` // "stored" or "live"
-	ObservedAt time.Time     `json:"observed_at"`
-	// NotFoundSince is since when the provider does not know the order: its answer to a
-	// request for the number was "not found". Absent while it does.
-	NotFoundSince *time.Time `json:"not_found_since,omitempty"`
-}
-
-func newOrderReply(o db.StoredOrder, source string) orderReply {
-	return orderReply{o.Order, o.Revision, source, o.LastSeenAt, o.NotFoundSince}
+func orderReply(o db.StoredOrder, source string) api.Order {
+	return api.Order{Order: o.Order, Revision: o.Revision, Source: source, ObservedAt: o.LastSeenAt, NotFoundSince: o.NotFoundSince}
 }
 
 // getOrder answers from the database what is young enough, and asks the provider
 // for the rest.
-func (s *service) getOrder(ctx context.Context, r *request) (any, error) {
-	var q orderQuestion
-	if err := r.decode(&q); err != nil {
-		return nil, err
-	}
+func (s *service) getOrder(ctx context.Context, r *request, q api.GetOrder) (any, error) {
 	youngEnough, err := s.checkQuestion(q)
 	if err != nil {
 		return nil, err
@@ -55,7 +32,7 @@ func (s *service) getOrder(ctx context.Context, r *request) (any, error) {
 		return nil, err
 	}
 	if found && youngEnough(stored.LastSeenAt) {
-		return newOrderReply(stored, "stored"), nil
+		return orderReply(stored, "stored"), nil
 	}
 	if found {
 		q.Account, q.OrderID, q.Reference = stored.Account, stored.OrderID, ""
@@ -81,11 +58,11 @@ func (s *service) getOrder(ctx context.Context, r *request) (any, error) {
 	if stored.LastSeenAt.Before(asked.Truncate(time.Millisecond)) {
 		source = "stored" // the supplier no longer lists it
 	}
-	return newOrderReply(stored, source), nil
+	return orderReply(stored, source), nil
 }
 
 // checkQuestion refuses what cannot be answered, and returns the test of age.
-func (s *service) checkQuestion(q orderQuestion) (youngEnough func(seen time.Time) bool, err error) {
+func (s *service) checkQuestion(q api.GetOrder) (youngEnough func(seen time.Time) bool, err error) {
 	if q.Provider == "" {
 		return nil, invalid("give a provider", "providers.list has the names")
 	}
@@ -107,7 +84,7 @@ func (s *service) checkQuestion(q orderQuestion) (youngEnough func(seen time.Tim
 
 // find looks the order up. A reference may name several orders; then nobody can
 // tell which one was meant.
-func (s *service) find(ctx context.Context, q orderQuestion) (db.StoredOrder, bool, error) {
+func (s *service) find(ctx context.Context, q api.GetOrder) (db.StoredOrder, bool, error) {
 	if q.Account != "" && q.OrderID != "" {
 		return s.db.Order(ctx, q.Provider, q.Account, q.OrderID)
 	}
@@ -125,15 +102,15 @@ func (s *service) find(ctx context.Context, q orderQuestion) (db.StoredOrder, bo
 	for i, o := range found {
 		names[i] = o.Account + "/" + o.OrderID
 	}
-	return db.StoredOrder{}, false, &apiError{
-		status: 409, Code: clients.CodeInvalid,
+	return db.StoredOrder{}, false, &api.Error{
+		Status: 409, Code: clients.CodeInvalid,
 		Message: "several orders match: " + strings.Join(names, ", "), Hint: "name account and order_id",
 	}
 }
 
 // askLive asks the provider for one order, in line: a run with one job that is
 // tried once, within the caller's deadline, and kept like every other.
-func (s *service) askLive(ctx context.Context, q orderQuestion, traceparent string) error {
+func (s *service) askLive(ctx context.Context, q api.GetOrder, traceparent string) error {
 	params := map[string][]string{"order_ids": {q.OrderID}}
 	if q.OrderID == "" {
 		params = map[string][]string{"references": {q.Reference}}

@@ -4,11 +4,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
-	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/jobs"
+	"orderbeat/worker/api"
 )
 
 func byName(providers []Provider) map[string]Provider {
@@ -44,52 +43,23 @@ func (s *service) checkNames(provider, account string) error {
 	return nil
 }
 
-// providerReply is one provider as providers.list tells it.
-type providerReply struct {
-	Provider    string `json:"provider"`
-	Kind        string `json:"kind"`
-	Environment string `json:"environment"`
-	Concurrency int    `json:"concurrency"`
-	Rate        string `json:"rate"`
-	// RateNow is less than Rate after a 429, until it has grown back.
-	RateNow     string                 `json:"rate_now,omitempty"`
-	Breaker     *clients.BreakerStatus `json:"breaker,omitempty"`
-	FreshFor    string                 `json:"fresh_for,omitempty"` // "" is any time
-	Auth        *auth.Status           `json:"auth,omitempty"`      // the first of Credentials
-	Credentials []auth.Status          `json:"credentials"`
-	Accounts    []accountReply         `json:"accounts"`
-}
-
-// accountReply is one account, and when its provider was last asked about it.
-type accountReply struct {
-	Account       string       `json:"account"`
-	BillTo        string       `json:"bill_to,omitempty"`
-	LastSuccessAt *time.Time   `json:"last_success_at"`
-	LastFailureAt *time.Time   `json:"last_failure_at"`
-	FailureCode   clients.Code `json:"failure_code,omitempty"`
-}
-
 // listProviders tells of each provider what it may do, the state of its tokens
 // and when each account was last asked.
-func (s *service) listProviders(ctx context.Context, r *request) (any, error) {
-	if err := r.decode(&struct{}{}); err != nil {
-		return nil, err
-	}
-	replies := make([]providerReply, 0, len(s.order))
-	for _, name := range s.order {
-		reply, err := s.provider(ctx, s.providers[name])
-		if err != nil {
+func (s *service) listProviders(ctx context.Context, _ *request, _ struct{}) (any, error) {
+	replies := make([]api.Provider, len(s.order))
+	for i, name := range s.order {
+		var err error
+		if replies[i], err = s.provider(ctx, s.providers[name]); err != nil {
 			return nil, err
 		}
-		replies = append(replies, reply)
 	}
-	return map[string]any{"providers": replies}, nil
+	return api.Providers{Providers: replies}, nil
 }
 
-func (s *service) provider(ctx context.Context, p Provider) (providerReply, error) {
-	reply := providerReply{
+func (s *service) provider(ctx context.Context, p Provider) (api.Provider, error) {
+	reply := api.Provider{
 		Provider: p.Name, Kind: p.Kind, Environment: p.Environment, Concurrency: p.Concurrency, Rate: p.Rate.String(),
-		Credentials: statuses(s.credentials.of(p.Name, "")), Accounts: make([]accountReply, len(p.Accounts)),
+		Credentials: statuses(s.credentials.of(p.Name, "")), Accounts: make([]api.Account, len(p.Accounts)),
 	}
 	if len(reply.Credentials) > 0 {
 		reply.Auth = &reply.Credentials[0]
@@ -105,7 +75,7 @@ func (s *service) provider(ctx context.Context, p Provider) (providerReply, erro
 		return reply, err
 	}
 	for i, a := range p.Accounts {
-		reply.Accounts[i] = accountReply{Account: a.Name, BillTo: a.BillTo}
+		reply.Accounts[i] = api.Account{Account: a.Name, BillTo: a.BillTo}
 		for _, f := range fresh {
 			if f.Account == a.Name {
 				reply.Accounts[i].LastSuccessAt, reply.Accounts[i].LastFailureAt = f.LastSuccessAt, f.LastFailureAt

@@ -8,6 +8,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/jobs"
+	"orderbeat/worker/api"
 )
 
 // kept finds the jobs of an account whose answers a request wants mapped again. Params
@@ -37,28 +38,11 @@ func remap(ctx context.Context, d *db.DB, p Provider, account clients.Account, j
 }
 
 // remapExchanges starts a run that maps kept answers again, asking no provider.
-func (s *service) remapExchanges(ctx context.Context, r *request) (any, error) {
-	var q struct {
-		Provider string `json:"provider"`
-		Account  string `json:"account"`
-		Since    string `json:"since"`
-		Until    string `json:"until"`
-		RunID    string `json:"run_id"`
-		JobID    string `json:"job_id"`
-	}
-	if err := r.decode(&q); err != nil {
-		return nil, err
-	}
+func (s *service) remapExchanges(ctx context.Context, r *request, q api.Remap) (any, error) {
 	if q.Provider == "" {
 		return nil, invalid("give a provider", "providers.list has the names")
 	}
-	params := map[string]string{}
-	for name, value := range map[string]string{"since": q.Since, "until": q.Until, "run_id": q.RunID, "job_id": q.JobID} {
-		if value != "" {
-			params[name] = value
-		}
-	}
-	body, err := json.Marshal(params)
+	body, err := json.Marshal(api.Remap{Since: q.Since, Until: q.Until, RunID: q.RunID, JobID: q.JobID})
 	if err != nil {
 		return nil, err
 	}
@@ -81,5 +65,5 @@ func (s *service) remapExchanges(ctx context.Context, r *request) (any, error) {
 		return nil, err
 	}
 	s.log.Info("kept answers are mapped again", "run_id", run.ID, "provider", q.Provider, "account", q.Account, "jobs", len(plan.jobs))
-	return map[string]any{"run": run}, nil
+	return api.Run{Run: run}, nil
 }

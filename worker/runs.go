@@ -2,30 +2,17 @@ package worker
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"orderbeat/clients"
-	"orderbeat/db"
 	"orderbeat/jobs"
+	"orderbeat/worker/api"
 )
 
 // startRun starts a run at once, and with wait answers when it ended.
-func (s *service) startRun(ctx context.Context, r *request) (any, error) {
-	var q struct {
-		Provider string          `json:"provider"`
-		Kind     string          `json:"kind"`
-		Params   json.RawMessage `json:"params"`
-		Accounts []string        `json:"accounts"`
-		Priority jobs.Priority   `json:"priority"`
-		Wait     bool            `json:"wait"`
-	}
-	if err := r.decode(&q); err != nil {
-		return nil, err
-	}
+func (s *service) startRun(ctx context.Context, r *request, q api.StartRun) (any, error) {
 	request := jobs.Request{
 		Provider: q.Provider, Kind: q.Kind, Accounts: q.Accounts, Params: q.Params, Priority: q.Priority,
 		Trigger: "api", Traceparent: r.Header.Get("traceparent"),
@@ -37,15 +24,10 @@ func (s *service) startRun(ctx context.Context, r *request) (any, error) {
 	ended, giveUp := s.finished.wait(plan.run.ID)
 	defer giveUp()
 	run, err := s.planner.keep(ctx, plan)
-	if err != nil {
-		return nil, err
+	if err == nil && q.Wait {
+		run, err = s.waitFor(ctx, run, ended)
 	}
-	if q.Wait {
-		if run, err = s.waitFor(ctx, run, ended); err != nil {
-			return nil, err
-		}
-	}
-	return map[string]any{"run": run}, nil
+	return api.Run{Run: run}, err
 }
 
 // waitFor waits until the run ended: here, or, in a fleet, elsewhere.
@@ -64,13 +46,13 @@ func (s *service) waitFor(ctx context.Context, run jobs.Run, ended <-chan jobs.R
 				run = current
 			}
 		case <-s.stopping:
-			return run, &apiError{
-				status: 503, Code: clients.CodeUnavailable, Message: "this worker stops; run " + run.ID + " goes on",
+			return run, &api.Error{
+				Status: 503, Code: clients.CodeUnavailable, Message: "this worker stops; run " + run.ID + " goes on",
 				Hint: "ask runs.get for it",
 			}
 		case <-ctx.Done():
-			return run, &apiError{
-				status: 504, Code: codeTimeout, Message: "run " + run.ID + " has not ended within the time that the caller gave",
+			return run, &api.Error{
+				Status: 504, Code: codeTimeout, Message: "run " + run.ID + " has not ended within the time that the caller gave",
 				Hint: "it goes on; ask runs.get for it",
 			}
 		}
@@ -78,66 +60,65 @@ func (s *service) waitFor(ctx context.Context, run jobs.Run, ended <-chan jobs.R
 	return run, nil
 }
 
-func (s *service) getRun(ctx context.Context, r *request) (any, error) {
-	var q struct {
-		RunID string `json:"run_id"`
-	}
-	if err := r.decode(&q); err != nil {
-		return nil, err
-	}
-	run, found, err := s.db.Run(ctx, q.RunID)
+func (s *service) getRun(ctx context.Context, _ *request, q api.RunID) (any, error) {
+	run, err := s.findRun(ctx, q.RunID)
 	if err != nil {
 		return nil, err
-	}
-	if !found {
-		return nil, notFound(fmt.Sprintf("no run %.40q", q.RunID), "runs.list has the latest")
 	}
 	progress, err := s.db.Progress(ctx, run)
-	if err != nil {
-		return nil, err
-	}
-	return map[string]any{"run": run, "progress": progress}, nil
+	return api.Run{Run: run, Progress: &progress}, err
 }
 
-func (s *service) listRuns(ctx context.Context, r *request) (any, error) {
-	var q struct {
-		Provider string `json:"provider"`
-		Kind     string `json:"kind"`
-		State    string `json:"state"`
-		Limit    int    `json:"limit"`
-		Cursor   string `json:"cursor"`
+func (s *service) findRun(ctx context.Context, id string) (jobs.Run, error) {
+	run, found, err := s.db.Run(ctx, id)
+	if err == nil && !found {
+		err = notFound(fmt.Sprintf("no run %.60q", id), "runs.list has the latest")
 	}
-	if err := r.decode(&q); err != nil {
-		return nil, err
-	}
-	limit, err := pageSize(q.Limit)
-	if err != nil {
-		return nil, err
-	}
-	if q.State != "" && !slices.Contains(jobs.ListedRunStates, jobs.State(q.State)) {
-		return nil, invalid(fmt.Sprintf("state %.40q is none", q.State), fmt.Sprintf("the states are %v", jobs.ListedRunStates))
-	}
-	page, err := s.newPage(ctx, r, limit)
-	if err != nil {
-		return nil, err
-	}
-	filter := db.RunFilter{Provider: q.Provider, Kind: q.Kind, State: jobs.State(q.State), Limit: limit + 1, Before: q.Cursor}
-	last, err := fill(page, s.db.EachRun(ctx, filter), func(run jobs.Run) any {
-		run.Params, run.Accounts = nil, nil
-		return listedRun{run, true}
-	})
-	if err != nil {
-		return nil, err
-	}
-	cursor := ""
-	if page.More {
-		cursor = last.ID
-	}
-	return map[string]any{"runs": page.Rows, "cursor": cursor}, nil
+	return run, err
 }
 
-// listedRun is a run without what was asked for, because it alone is larger than a reply.
-type listedRun struct {
-	jobs.Run
-	Truncated bool `json:"truncated"`
+// cancelRun ends a run with the jobs of it that have not ended, those in hand too.
+func (s *service) cancelRun(ctx context.Context, _ *request, q api.RunID) (any, error) {
+	ids, run, err := s.db.CancelRun(ctx, q.RunID)
+	if err != nil {
+		return nil, unfit(err, "run", q.RunID, "runs.list")
+	}
+	s.ended(ctx, ids, run)
+	return api.CancelledRun{Run: run, Cancelled: len(ids)}, nil
+}
+
+// pauseRun keeps back the jobs of a run of low priority that are not on their way yet.
+func (s *service) pauseRun(ctx context.Context, _ *request, q api.RunNote) (any, error) {
+	if err := checkNote(q.Note); err != nil {
+		return nil, err
+	}
+	run, err := s.db.PauseRun(ctx, q.RunID, q.Note, time.Now())
+	if err != nil {
+		return nil, unfit(err, "run", q.RunID, "runs.list")
+	}
+	s.log.Info("run paused", "run_id", q.RunID, "note", q.Note)
+	return api.Run{Run: run}, nil
+}
+
+// resumeRun lets a paused run go on.
+func (s *service) resumeRun(ctx context.Context, _ *request, q api.RunNote) (any, error) {
+	if err := checkNote(q.Note); err != nil {
+		return nil, err
+	}
+	run, err := s.db.ResumeRun(ctx, q.RunID, time.Now())
+	if err != nil {
+		return nil, unfit(err, "run", q.RunID, "runs.list")
+	}
+	s.log.Info("run resumed", "run_id", q.RunID)
+	return api.Run{Run: run}, nil
+}
+
+// mostNote bounds the note of a pause, in bytes.
+const mostNote = 500
+
+func checkNote(note string) error {
+	if len(note) > mostNote {
+		return invalid(fmt.Sprintf("the note is longer than %d bytes", mostNote), "say it shorter")
+	}
+	return nil
 }

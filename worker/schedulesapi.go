@@ -7,43 +7,26 @@ import (
 	"strings"
 	"time"
 
-	"orderbeat/db"
+	"orderbeat/worker/api"
 	"orderbeat/worker/scheduler"
 )
 
-// scheduleReply is one schedule, and how it stands.
-type scheduleReply struct {
-	Name     string   `json:"name"`
-	Cron     string   `json:"cron"`
-	Timezone string   `json:"timezone"`
-	Provider string   `json:"provider"`
-	Kind     string   `json:"kind"`
-	Accounts []string `json:"accounts"`
-	// NextDue is nil when the schedule is never due again.
-	NextDue  *time.Time `json:"next_due_at"`
-	LastTick *db.Tick   `json:"last_tick"`
-	Pause    *db.Pause  `json:"pause"`
-}
-
-func (s *service) listSchedules(ctx context.Context, r *request) (any, error) {
-	if err := r.decode(&struct{}{}); err != nil {
-		return nil, err
-	}
-	list := make([]scheduleReply, 0, len(s.schedules))
-	for _, schedule := range s.schedules {
-		reply, err := s.scheduleReply(ctx, schedule)
-		if err != nil {
+func (s *service) listSchedules(ctx context.Context, _ *request, _ struct{}) (any, error) {
+	list := make([]api.Schedule, len(s.schedules))
+	for i, schedule := range s.schedules {
+		var err error
+		if list[i], err = s.schedule(ctx, schedule); err != nil {
 			return nil, err
 		}
-		list = append(list, reply)
 	}
-	return map[string]any{"schedules": list}, nil
+	return api.Schedules{Schedules: list}, nil
 }
 
-func (s *service) scheduleReply(ctx context.Context, schedule Schedule) (scheduleReply, error) {
-	reply := scheduleReply{
+// schedule is a schedule as it stands.
+func (s *service) schedule(ctx context.Context, schedule Schedule) (api.Schedule, error) {
+	reply := api.Schedule{
 		Name: schedule.Name, Cron: schedule.Spec, Timezone: schedule.Zone, Provider: schedule.Provider, Kind: schedule.Kind,
-		Accounts: orEmpty(schedule.Accounts),
+		Accounts: append([]string{}, schedule.Accounts...), // a list even of none
 	}
 	w, err := s.db.Watermark(ctx, schedule.Name)
 	if err != nil {
@@ -65,71 +48,55 @@ func (s *service) scheduleReply(ctx context.Context, schedule Schedule) (schedul
 }
 
 // pauseSchedule has a schedule's due times start nothing until it is resumed.
-func (s *service) pauseSchedule(ctx context.Context, r *request) (any, error) {
-	schedule, note, err := s.named(r)
+func (s *service) pauseSchedule(ctx context.Context, _ *request, q api.ScheduleName) (any, error) {
+	schedule, err := s.named(q)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkNote(note); err != nil {
+	if err := s.db.PauseSchedule(ctx, schedule.Name, q.Note, time.Now()); err != nil {
 		return nil, err
 	}
-	if err := s.db.PauseSchedule(ctx, schedule.Name, note, time.Now()); err != nil {
-		return nil, err
-	}
-	s.log.Info("a schedule is paused", "schedule", schedule.Name, "note", note)
-	return s.oneSchedule(ctx, schedule)
+	s.log.Info("schedule paused", "schedule", schedule.Name, "note", q.Note)
+	reply, err := s.schedule(ctx, schedule)
+	return api.OneSchedule{Schedule: reply}, err
 }
 
-func (s *service) resumeSchedule(ctx context.Context, r *request) (any, error) {
-	schedule, _, err := s.named(r)
+func (s *service) resumeSchedule(ctx context.Context, _ *request, q api.ScheduleName) (any, error) {
+	schedule, err := s.named(q)
 	if err != nil {
 		return nil, err
 	}
 	if was, err := s.db.ResumeSchedule(ctx, schedule.Name); err != nil {
 		return nil, err
 	} else if was {
-		s.log.Info("a schedule is resumed", "schedule", schedule.Name)
+		s.log.Info("schedule resumed", "schedule", schedule.Name)
 	}
-	return s.oneSchedule(ctx, schedule)
+	reply, err := s.schedule(ctx, schedule)
+	return api.OneSchedule{Schedule: reply}, err
 }
 
 // triggerSchedule starts a schedule's run now, also while it is paused: but for the
 // accounts that still work at an earlier one, where it says so.
-func (s *service) triggerSchedule(ctx context.Context, r *request) (any, error) {
-	schedule, _, err := s.named(r)
+func (s *service) triggerSchedule(ctx context.Context, r *request, q api.ScheduleName) (any, error) {
+	schedule, err := s.named(q)
 	if err != nil {
 		return nil, err
 	}
 	request := schedule.Request()
 	request.Traceparent = r.Header.Get("traceparent")
 	run, err := s.planner.start(ctx, request)
-	if err != nil {
-		return nil, err
-	}
-	return map[string]any{"run": run}, nil
+	return api.Run{Run: run}, err
 }
 
-func (s *service) oneSchedule(ctx context.Context, schedule Schedule) (any, error) {
-	reply, err := s.scheduleReply(ctx, schedule)
-	return map[string]any{"schedule": reply}, err
-}
-
-// named is the schedule that a request names, and its note.
-func (s *service) named(r *request) (Schedule, string, error) {
-	var q struct {
-		Name string `json:"name"`
-		Note string `json:"note"`
+// named is the schedule that a request names.
+func (s *service) named(q api.ScheduleName) (Schedule, error) {
+	names := make([]string, len(s.schedules))
+	for i := range s.schedules {
+		names[i] = s.schedules[i].Name
 	}
-	if err := r.decode(&q); err != nil {
-		return Schedule{}, "", err
-	}
-	i := slices.IndexFunc(s.schedules, func(schedule Schedule) bool { return schedule.Name == q.Name })
+	i := slices.Index(names, q.Name)
 	if i < 0 {
-		names := make([]string, len(s.schedules))
-		for i := range s.schedules {
-			names[i] = s.schedules[i].Name
-		}
-		return Schedule{}, "", notFound(fmt.Sprintf("no schedule %.80q", q.Name), "configured: "+strings.Join(names, ", "))
+		return Schedule{}, notFound(fmt.Sprintf("no schedule %.80q", q.Name), "configured: "+strings.Join(names, ", "))
 	}
-	return s.schedules[i], q.Note, nil
+	return s.schedules[i], checkNote(q.Note)
 }

@@ -20,6 +20,7 @@ import (
 	"orderbeat/auth/mask"
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/worker/api"
 	"orderbeat/worker/scheduler"
 )
 
@@ -65,7 +66,7 @@ func newService(c Config, b *bus, p *planner, f *finished, h *inHand, creds *cre
 	s := &service{
 		db: c.DB, planner: p, finished: f, inHand: h, clock: clock, public: public, again: again, providers: byName(c.Providers), schedules: c.Schedules,
 		credentials: creds, tokens: c.Tokens, responses: c.Memory, keep: c.Retention, names: subjects{c.NATS.Prefix}, conn: b.conn, maxReply: b.maxBody,
-		memory: newReplyMemory(), mask: c.Mask, log: c.Log, stopping: make(chan struct{}),
+		memory: semaphore.NewWeighted(replyMemory), mask: c.Mask, log: c.Log, stopping: make(chan struct{}),
 	}
 	for _, provider := range c.Providers {
 		s.order = append(s.order, provider.Name)
@@ -86,33 +87,44 @@ func (e endpoint) microName() string { return strings.ReplaceAll(e.name, ".", "-
 
 func (s *service) endpoints() []endpoint {
 	return []endpoint{
-		{"orders.get", 256, "one order, stored or asked for live", s.getOrder},
-		{"orders.list", 64, "stored orders", s.listOrders},
-		{"orders.history", 64, "the events of one order", s.orderHistory},
-		{"runs.start", 256, "start a run, and wait for it if asked to", s.startRun},
-		{"runs.get", 64, "one run", s.getRun},
-		{"runs.list", 64, "the latest runs", s.listRuns},
-		{"runs.cancel", 16, "end a run, with its jobs that have not ended", s.cancelRun},
-		{"runs.pause", 16, "keep back what is left of a run of low priority, with a note that says why", s.pauseRun},
-		{"runs.resume", 16, "let a paused run go on", s.resumeRun},
-		{"jobs.get", 64, "one job", s.getJob},
-		{"jobs.list", 64, "the latest jobs", s.listJobs},
-		{"jobs.retry", 16, "retry a job, or those of a run, a provider, a state or a time", s.retryJobs},
-		{"jobs.cancel", 16, "end a job", s.cancelJob},
-		{"schedules.list", 16, "schedules, when they are due next and what became of the last time", s.listSchedules},
-		{"schedules.pause", 16, "have a schedule start nothing, with a note that says why", s.pauseSchedule},
-		{"schedules.resume", 16, "end a schedule's pause", s.resumeSchedule},
-		{"schedules.trigger", 16, "start a schedule's run now", s.triggerSchedule},
-		{"events.replay", 2, "tell events of the history again, asking no provider", s.replayEvents},
-		{"exchanges.remap", 2, "map kept answers again, asking no provider", s.remapExchanges},
-		{"providers.list", 64, "providers, their tokens and how fresh their accounts are", s.listProviders},
-		{"auth.status", 64, "the state of every credential", s.authStatus},
-		{"auth.introspect", 4, "what a provider says of the token in hand", s.authIntrospect},
-		{"auth.authorize", 4, "a link, good once, through which a user grants access, also one who has", s.authAuthorize},
-		{"auth.logout", 4, "drop a credential's tokens, and revoke them where that can be done", s.authLogout},
-		{"auth.unlatch", 4, "let refused credentials be tried again", s.authUnlatch},
-		{"auth.rekey", 1, "seal all tokens with a new key", s.authRekey},
-		{"db.prune", 1, "remove what is over for longer than it is kept", s.pruneDatabase},
+		{"orders.get", 256, "one order, stored or asked for live", with(s.getOrder)},
+		{"orders.list", 64, "stored orders", with(s.listOrders)},
+		{"orders.history", 64, "the events of one order", with(s.orderHistory)},
+		{"runs.start", 256, "start a run, and wait for it if asked to", with(s.startRun)},
+		{"runs.get", 64, "one run", with(s.getRun)},
+		{"runs.list", 64, "the latest runs", with(s.listRuns)},
+		{"runs.cancel", 16, "end a run, with its jobs that have not ended", with(s.cancelRun)},
+		{"runs.pause", 16, "keep back what is left of a run of low priority, with a note that says why", with(s.pauseRun)},
+		{"runs.resume", 16, "let a paused run go on", with(s.resumeRun)},
+		{"jobs.get", 64, "one job", with(s.getJob)},
+		{"jobs.list", 64, "the latest jobs", with(s.listJobs)},
+		{"jobs.retry", 16, "retry a job, or those of a run, a provider, a state or a time", with(s.retryJobs)},
+		{"jobs.cancel", 16, "end a job", with(s.cancelJob)},
+		{"schedules.list", 16, "schedules, when they are due next and what became of the last time", with(s.listSchedules)},
+		{"schedules.pause", 16, "have a schedule start nothing, with a note that says why", with(s.pauseSchedule)},
+		{"schedules.resume", 16, "end a schedule's pause", with(s.resumeSchedule)},
+		{"schedules.trigger", 16, "start a schedule's run now", with(s.triggerSchedule)},
+		{"events.replay", 2, "tell events of the history again, asking no provider", with(s.replayEvents)},
+		{"exchanges.remap", 2, "map kept answers again, asking no provider", with(s.remapExchanges)},
+		{"providers.list", 64, "providers, their tokens and how fresh their accounts are", with(s.listProviders)},
+		{"auth.status", 64, "the state of every credential", with(s.authStatus)},
+		{"auth.introspect", 4, "what a provider says of the token in hand", with(s.authIntrospect)},
+		{"auth.authorize", 4, "a link, good once, through which a user grants access, also one who has", with(s.authAuthorize)},
+		{"auth.logout", 4, "drop a credential's tokens, and revoke them where that can be done", with(s.authLogout)},
+		{"auth.unlatch", 4, "let refused credentials be tried again", with(s.authUnlatch)},
+		{"auth.rekey", 1, "seal all tokens with a new key", with(s.authRekey)},
+		{"db.prune", 1, "remove what is over for longer than it is kept", with(s.pruneDatabase)},
+	}
+}
+
+// with reads a request's body for a handler.
+func with[Q any](answer func(ctx context.Context, r *request, q Q) (any, error)) func(context.Context, *request) (any, error) {
+	return func(ctx context.Context, r *request) (any, error) {
+		var q Q
+		if err := r.decode(&q); err != nil {
+			return nil, err
+		}
+		return answer(ctx, r, q)
 	}
 }
 
@@ -126,7 +138,7 @@ func (s *service) open(work context.Context, names subjects, version string) (er
 			case free <- struct{}{}:
 			default:
 				err := busy(e.atOnce)
-				count(0, err.Error())
+				count(0, err.Message)
 				s.refuse(msg, err)
 				return
 			}
@@ -226,8 +238,8 @@ func (s *service) encode(reply any) ([]byte, error) {
 		return nil, err
 	}
 	if int64(len(body)) > s.maxReply() {
-		return nil, &apiError{
-			status: 500, Code: clients.CodeInternal, Message: fmt.Sprintf("the reply has %d bytes, which is more than NATS takes", len(body)),
+		return nil, &api.Error{
+			Status: 500, Code: clients.CodeInternal, Message: fmt.Sprintf("the reply has %d bytes, which is more than NATS takes", len(body)),
 			Hint: "raise nats.max_payload, or read it with `orderbeat order`",
 		}
 	}
@@ -235,14 +247,14 @@ func (s *service) encode(reply any) ([]byte, error) {
 }
 
 // refuse sends an error reply.
-func (s *service) refuse(msg *nats.Msg, e *apiError) {
+func (s *service) refuse(msg *nats.Msg, e *api.Error) {
 	masked := *e
 	masked.Message, masked.Hint = s.mask.Text(e.Message), s.mask.Text(e.Hint)
-	body, err := json.Marshal(map[string]*apiError{"error": &masked})
+	body, err := json.Marshal(map[string]*api.Error{"error": &masked})
 	if err != nil {
 		body = nil
 	}
-	header := nats.Header{micro.ErrorCodeHeader: {strconv.Itoa(e.status)}, micro.ErrorHeader: {oneLine(masked.Message)}}
+	header := nats.Header{micro.ErrorCodeHeader: {strconv.Itoa(e.Status)}, micro.ErrorHeader: {oneLine(masked.Message)}}
 	_ = s.reply(msg, header, body) // the caller is gone, or the connection; it will ask again
 }
 

@@ -10,33 +10,21 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"orderbeat/clients"
 	"orderbeat/worker"
+	"orderbeat/worker/api"
 )
 
-// api is the request/reply service of a running worker.
-type api struct {
+// client is the request/reply service of a running worker.
+type client struct {
 	conn   *nats.Conn
 	prefix string
 	server string // as told to people
 }
 
-// apiError is an error reply.
-type apiError struct {
-	Code    string `json:"code"`
-	Message string `json:"message"`
-	Hint    string `json:"hint"`
-}
-
-func (e *apiError) Error() string {
-	if e.Hint == "" {
-		return fmt.Sprintf("%s: %s", e.Code, e.Message)
-	}
-	return fmt.Sprintf("%s: %s (%s)", e.Code, e.Message, e.Hint)
-}
-
 // asked makes it wrong usage that the worker does not know what it was asked about.
 func asked(err error) error {
-	if e, ok := errors.AsType[*apiError](err); ok && (e.Code == "invalid" || e.Code == "not_found") {
+	if e, ok := errors.AsType[*api.Error](err); ok && (e.Code == "invalid" || e.Code == "not_found") {
 		return misuse("%v", e)
 	}
 	return err
@@ -50,12 +38,12 @@ func (e *nobodyError) Error() string {
 }
 
 // dial connects to the NATS that the configuration names; call Close.
-func dial(c worker.NATS) (*api, error) {
+func dial(c worker.NATS) (*client, error) {
 	server, err := serverOf(c)
 	if err != nil {
 		return nil, err
 	}
-	a := &api{prefix: c.Prefix, server: server}
+	a := &client{prefix: c.Prefix, server: server}
 	options := []nats.Option{nats.Name("orderbeat command"), nats.MaxReconnects(-1), nats.ReconnectWait(time.Second)}
 	access, err := c.Access()
 	if err != nil {
@@ -90,18 +78,40 @@ func noPassword(err error, server string) error {
 	return err
 }
 
-// Close ends the connection.
-func (a *api) Close() { a.conn.Close() }
+// patience is how long a worker may take that asks a provider: its own 30 s and some.
+const patience = 35 * time.Second
 
-// ask sends a request to an endpoint such as "runs.start" and decodes the reply.
-// An error reply is an [*apiError].
-func (a *api) ask(ctx context.Context, endpoint string, request, reply any) error {
-	const patience = 10 * time.Second
-	return a.askFor(ctx, patience, endpoint, request, reply)
+// call sends a request to an endpoint of the running worker, such as "runs.start", and returns
+// the reply.
+func call[R any](ctx context.Context, a *app, endpoint string, request any) (reply R, err error) {
+	w, err := a.dialWorker()
+	if err != nil {
+		return reply, err
+	}
+	defer w.Close()
+	return callOver[R](ctx, w, endpoint, request)
 }
 
-// askFor is ask with another patience.
-func (a *api) askFor(ctx context.Context, patience time.Duration, endpoint string, request, reply any) error {
+// callOver is call over a connection that is there.
+func callOver[R any](ctx context.Context, w *client, endpoint string, request any) (reply R, err error) {
+	err = w.ask(ctx, patience, endpoint, request, &reply)
+	return reply, asked(err)
+}
+
+// dialWorker connects to the running worker.
+func (a *app) dialWorker() (*client, error) {
+	conf, err := a.loadPart("nats")
+	if err != nil {
+		return nil, err
+	}
+	return dial(conf.NATS)
+}
+
+// Close ends the connection.
+func (a *client) Close() { a.conn.Close() }
+
+// ask sends a request to an endpoint and decodes the reply. An error reply is an [*api.Error].
+func (a *client) ask(ctx context.Context, patience time.Duration, endpoint string, request, reply any) error {
 	body, err := json.Marshal(request)
 	if err != nil {
 		return err
@@ -117,10 +127,10 @@ func (a *api) askFor(ctx context.Context, patience time.Duration, endpoint strin
 	}
 	if msg.Header.Get("Nats-Service-Error-Code") != "" {
 		var e struct {
-			Error apiError `json:"error"`
+			Error api.Error `json:"error"`
 		}
 		if json.Unmarshal(msg.Data, &e) != nil || e.Error.Code == "" {
-			e.Error = apiError{Code: msg.Header.Get("Nats-Service-Error-Code"), Message: msg.Header.Get("Nats-Service-Error")}
+			e.Error = api.Error{Code: clients.Code(msg.Header.Get("Nats-Service-Error-Code")), Message: msg.Header.Get("Nats-Service-Error")}
 		}
 		return &e.Error
 	}

@@ -4,19 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"orderbeat/worker/api"
 	"strings"
 
 	"github.com/spf13/cobra"
-
-	"orderbeat/auth"
 )
-
-// introspected is what a provider says of one token.
-type introspected struct {
-	whose
-	*auth.Introspection
-	Error *apiError `json:"error,omitempty"`
-}
 
 func (a *app) authIntrospectCommand() *cobra.Command {
 	var asJSON bool
@@ -24,11 +16,9 @@ func (a *app) authIntrospectCommand() *cobra.Command {
 		`Ask the provider's introspection endpoint (RFC 7662) about the token in hand, and print
 what it says, never the token. It changes nothing, and it is a hint: providers have
 called tokens inactive that worked.`,
-		func(ctx context.Context, w *api, of whose) error {
-			var reply struct {
-				Introspections []introspected `json:"introspections"`
-			}
-			if err := w.askFor(ctx, toolPatience, "auth.introspect", of, &reply); err != nil {
+		func(ctx context.Context, of api.Credential) error {
+			reply, err := call[api.Introspections](ctx, a, "auth.introspect", of)
+			if err != nil {
 				return err
 			}
 			if asJSON {
@@ -40,11 +30,11 @@ called tokens inactive that worked.`,
 	return c
 }
 
-func printIntrospections(stdout, stderr io.Writer, all []introspected) error {
+func printIntrospections(stdout, stderr io.Writer, all []api.Introspection) error {
 	told := 0
 	for _, i := range all {
 		if i.Error != nil {
-			fmt.Fprintf(stderr, "%s: %s\n", i.whose, plain(i.Error.Error()))
+			fmt.Fprintf(stderr, "%s: %s\n", nameOf(i.Credential), plain(i.Error.Error()))
 			continue
 		}
 		told++
@@ -61,11 +51,11 @@ func printIntrospections(stdout, stderr io.Writer, all []introspected) error {
 }
 
 // describe is an introspection in a line.
-func describe(i introspected) string {
+func describe(i api.Introspection) string {
 	if !i.Active {
-		return i.String() + ": the provider says that the token is not active"
+		return nameOf(i.Credential) + ": the provider says that the token is not active"
 	}
-	said := []string{i.String() + ": the token is active"}
+	said := []string{nameOf(i.Credential) + ": the token is active"}
 	if !i.ExpiresAt.IsZero() {
 		said = append(said, "until "+second(i.ExpiresAt)+" UTC")
 	}

@@ -15,6 +15,7 @@ import (
 	"orderbeat/auth"
 	"orderbeat/cmd/orderbeat/config"
 	"orderbeat/worker"
+	"orderbeat/worker/api"
 )
 
 // consentPatience is how long a person is waited for.
@@ -59,7 +60,7 @@ that --force makes is good once, for ten minutes.`,
 }
 
 type loginOptions struct {
-	whose
+	api.Credential
 	printURL, paste, force bool
 }
 
@@ -71,7 +72,7 @@ func (a *app) authLogin(ctx context.Context, conf *config.Config, o loginOptions
 	link := worker.StartURL(conf.Web.Public(conf.Web.Listen), o.Provider, o.User)
 	here := worker.StartURL(web.base, o.Provider, o.User)
 	if o.force {
-		again, err := a.authorize(ctx, conf, o.whose)
+		again, err := a.authorize(ctx, conf, o.Credential)
 		if err != nil {
 			return err
 		}
@@ -80,7 +81,7 @@ func (a *app) authLogin(ctx context.Context, conf *config.Config, o loginOptions
 		if !o.paste { // the link is good once: it is the browser's
 			return a.show(ctx, conf, o, link)
 		}
-	} else if granted, err := a.granted(ctx, conf, o.whose); granted || err != nil {
+	} else if granted, err := a.granted(ctx, conf, o.Credential); granted || err != nil {
 		return err
 	}
 	status, to, text, err := web.get(ctx, here)
@@ -88,7 +89,7 @@ func (a *app) authLogin(ctx context.Context, conf *config.Config, o loginOptions
 	case err != nil:
 		return err
 	case status == http.StatusOK:
-		a.sayGranted(o.whose)
+		a.sayGranted(o.Credential)
 		return nil
 	case status == http.StatusNotFound:
 		return misuse("%s", text)
@@ -110,17 +111,15 @@ func (a *app) show(ctx context.Context, conf *config.Config, o loginOptions, lin
 }
 
 // authorize has the worker make a word, good once, by which a user is asked again.
-func (a *app) authorize(ctx context.Context, conf *config.Config, of whose) (again string, err error) {
+func (a *app) authorize(ctx context.Context, conf *config.Config, of api.Credential) (again string, err error) {
 	w, err := dial(conf.NATS)
 	if err != nil {
 		return "", err
 	}
 	defer w.Close()
-	var reply struct {
-		Link string `json:"link"`
-	}
-	if err := w.askFor(ctx, toolPatience, "auth.authorize", of, &reply); err != nil {
-		return "", asked(err)
+	reply, err := callOver[api.Authorize](ctx, w, "auth.authorize", of)
+	if err != nil {
+		return "", err
 	}
 	link, err := url.Parse(reply.Link)
 	if err != nil {
@@ -131,7 +130,7 @@ func (a *app) authorize(ctx context.Context, conf *config.Config, of whose) (aga
 
 // granted asks the running worker, where there is one, whether a user has granted access,
 // and says so: its page treats all users alike. A user who is not configured is an error.
-func (a *app) granted(ctx context.Context, conf *config.Config, of whose) (bool, error) {
+func (a *app) granted(ctx context.Context, conf *config.Config, of api.Credential) (bool, error) {
 	t := newTeller(conf)
 	defer t.Close()
 	list, from, err := t.list(ctx)
@@ -149,15 +148,15 @@ func (a *app) granted(ctx context.Context, conf *config.Config, of whose) (bool,
 	return true, nil
 }
 
-func (a *app) sayGranted(of whose) {
-	fmt.Fprintf(a.stderr, "%s has granted access already; --force asks again\n", of)
+func (a *app) sayGranted(of api.Credential) {
+	fmt.Fprintf(a.stderr, "%s has granted access already; --force asks again\n", nameOf(of))
 }
 
 // await shows the link, and waits until access is granted.
 func (a *app) await(ctx context.Context, conf *config.Config, o loginOptions, link string) error {
 	t := newTeller(conf)
 	defer t.Close()
-	before, err := t.consentedAt(ctx, o.whose)
+	before, err := t.consentedAt(ctx, o.Credential)
 	if err != nil {
 		return err
 	}
@@ -177,15 +176,15 @@ func (a *app) await(ctx context.Context, conf *config.Config, o loginOptions, li
 		case <-look.C:
 		}
 		// A worker that restarts is asked again.
-		if at, err := t.consentedAt(ctx, o.whose); err == nil && at.After(before.Add(time.Millisecond)) {
-			fmt.Fprintf(a.stdout, "%s has granted access\n", o.whose)
+		if at, err := t.consentedAt(ctx, o.Credential); err == nil && at.After(before.Add(time.Millisecond)) {
+			fmt.Fprintf(a.stdout, "%s has granted access\n", nameOf(o.Credential))
 			return nil
 		}
 	}
 }
 
 // consentedAt is when a user last granted access, zero if never.
-func (t *teller) consentedAt(ctx context.Context, of whose) (time.Time, error) {
+func (t *teller) consentedAt(ctx context.Context, of api.Credential) (time.Time, error) {
 	list, _, err := t.list(ctx)
 	if err != nil {
 		return time.Time{}, err

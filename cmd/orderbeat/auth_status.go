@@ -13,6 +13,7 @@ import (
 	"orderbeat/cmd/orderbeat/config"
 	"orderbeat/db"
 	"orderbeat/jobs"
+	"orderbeat/worker/api"
 )
 
 func (a *app) authStatusCommand() *cobra.Command {
@@ -70,33 +71,31 @@ const (
 
 // teller tells of credentials: a running worker, else the database.
 type teller struct {
-	api  *api // nil when NATS is not there
-	path string
+	worker *client // nil when NATS is not there
+	path   string
 }
 
 func newTeller(conf *config.Config) *teller {
 	t := &teller{path: conf.DB.Path}
-	if api, err := dial(conf.NATS); err == nil {
-		t.api = api
+	if w, err := dial(conf.NATS); err == nil {
+		t.worker = w
 	}
 	return t
 }
 
 // Close ends the connection.
 func (t *teller) Close() {
-	if t.api != nil {
-		t.api.Close()
+	if t.worker != nil {
+		t.worker.Close()
 	}
 }
 
 // list tells of every credential, and who told.
 func (t *teller) list(ctx context.Context) (list []auth.Status, from string, err error) {
-	if t.api != nil {
-		var reply struct {
-			Credentials []auth.Status `json:"credentials"`
-		}
+	if t.worker != nil {
+		var reply api.Credentials
 		const patience = 2 * time.Second
-		if err := t.api.askFor(ctx, patience, "auth.status", struct{}{}, &reply); err == nil {
+		if err := t.worker.ask(ctx, patience, "auth.status", struct{}{}, &reply); err == nil {
 			return reply.Credentials, fromWorker, nil
 		}
 	}

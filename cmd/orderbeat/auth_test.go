@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/auth"
+	"orderbeat/worker/api"
 )
 
 // doWith is do with something to read on standard input.
@@ -87,7 +88,7 @@ func TestAuthToolsAskTheWorker(t *testing.T) {
 		},
 		{
 			"logout of nobody", "logout x", "auth.logout",
-			apiError{Code: "invalid", Message: `unknown provider "x"`, Hint: "auth.status has the names"},
+			api.Error{Code: "invalid", Message: `unknown provider "x"`, Hint: "auth.status has the names"},
 			`{"provider":"x"}`, usage, "", `orderbeat: invalid: unknown provider "x" (auth.status has the names)`,
 		},
 		{
@@ -113,13 +114,13 @@ func TestAuthToolsAskTheWorker(t *testing.T) {
 		{
 			"introspection of several", "introspect mazda", "auth.introspect",
 			map[string]any{"introspections": []map[string]any{
-				{"provider": "mazda", "user": "a", "active": false}, {"provider": "mazda", "user": "b", "error": apiError{Code: "unavailable", Message: "down"}},
+				{"provider": "mazda", "user": "a", "active": false}, {"provider": "mazda", "user": "b", "error": api.Error{Code: "unavailable", Message: "down"}},
 			}},
 			`{"provider":"mazda"}`, partialOnly, "mazda a: the provider says that the token is not active\n", "mazda b: unavailable: down\n",
 		},
 		{
 			"a worker that fails", "rekey", "auth.rekey",
-			apiError{Code: "internal", Message: "disk full"},
+			api.Error{Code: "internal", Message: "disk full"},
 			`{}`, failed, "", "orderbeat: internal: disk full\n",
 		},
 	} {

@@ -10,6 +10,7 @@ import (
 
 	"orderbeat/cmd/orderbeat/config"
 	"orderbeat/db"
+	"orderbeat/worker/api"
 )
 
 func (a *app) dbPruneCommand() *cobra.Command {
@@ -44,13 +45,9 @@ of each schedule.`,
 	return c
 }
 
-// pruneOptions are the flags; those that are told to a worker have names.
 type pruneOptions struct {
-	Exchanges string `json:"exchanges,omitempty"`
-	Jobs      string `json:"jobs,omitempty"`
-	Events    string `json:"events,omitempty"`
-	dryRun    bool
-	asJSON    bool
+	api.Prune
+	dryRun, asJSON bool
 }
 
 // What carries out, or only counts, what is to be pruned.
@@ -131,12 +128,9 @@ func askToPrune(ctx context.Context, conf *config.Config, o pruneOptions) (p db.
 	}
 	defer w.Close()
 	for {
-		var reply struct {
-			Removed db.Pruned `json:"removed"`
-			Done    bool      `json:"done"`
-		}
-		if err := w.askFor(ctx, toolPatience, "db.prune", o, &reply); err != nil {
-			return p, asked(err)
+		reply, err := callOver[api.Pruned](ctx, w, "db.prune", o.Prune)
+		if err != nil {
+			return p, err
 		}
 		p.Add(reply.Removed)
 		if reply.Done {

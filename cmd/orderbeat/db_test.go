@@ -15,6 +15,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/jobs"
+	"orderbeat/worker/api"
 )
 
 // databaseOf is the database of the configuration at path.
@@ -166,7 +167,7 @@ func TestDBPruneTellsWhatWasDoneBeforeItFailed(t *testing.T) {
 	asked := 0
 	w.answers("db.prune", func([]byte) any {
 		if asked++; asked > 1 {
-			return apiError{Code: "internal", Message: "disk full"}
+			return api.Error{Code: "internal", Message: "disk full"}
 		}
 		return map[string]any{"removed": db.Pruned{Events: 1000}}
 	})

@@ -15,6 +15,7 @@ import (
 	"orderbeat/cmd/orderbeat/config"
 	"orderbeat/db"
 	"orderbeat/jobs"
+	"orderbeat/worker/api"
 )
 
 func (a *app) doctorCommand() *cobra.Command {
@@ -108,14 +109,9 @@ func (a *app) doctor(ctx context.Context, conf *config.Config, o doctorOptions) 
 
 // configuredProviders are the worker's providers, with where their breakers stand; nil
 // where that is not known.
-func configuredProviders(ctx context.Context, w *api) (map[string]*clients.BreakerStatus, error) {
-	var reply struct {
-		Providers []struct {
-			Provider string                 `json:"provider"`
-			Breaker  *clients.BreakerStatus `json:"breaker"`
-		} `json:"providers"`
-	}
-	if err := w.ask(ctx, "providers.list", struct{}{}, &reply); err != nil {
+func configuredProviders(ctx context.Context, w *client) (map[string]*clients.BreakerStatus, error) {
+	reply, err := callOver[api.Providers](ctx, w, "providers.list", struct{}{})
+	if err != nil {
 		return nil, err
 	}
 	configured := map[string]*clients.BreakerStatus{}

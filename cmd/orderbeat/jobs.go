@@ -13,6 +13,7 @@ import (
 
 	"orderbeat/db"
 	"orderbeat/jobs"
+	"orderbeat/worker/api"
 )
 
 func (a *app) jobsCommand() *cobra.Command {
@@ -66,16 +67,9 @@ once; what its provider answers then is dropped.`,
 
 // changeJob has the running worker do something with one job, and prints what it is then.
 func (a *app) changeJob(ctx context.Context, endpoint, id string) error {
-	w, err := a.dialWorker()
+	reply, err := call[api.Job](ctx, a, endpoint, api.JobID{JobID: id})
 	if err != nil {
 		return err
-	}
-	defer w.Close()
-	var reply struct {
-		Job db.JobRow `json:"job"`
-	}
-	if err := w.ask(ctx, endpoint, map[string]string{"job_id": id}, &reply); err != nil {
-		return asked(err)
 	}
 	fmt.Fprintf(a.stdout, "%s of %s %s is %s\n", reply.Job.JobID, plain(reply.Job.Provider), plain(reply.Job.Account), stateOf(reply.Job))
 	return nil
@@ -89,17 +83,8 @@ func stateOf(j db.JobRow) string {
 	return string(j.State)
 }
 
-// retryQuery is the request of jobs.retry for several jobs.
-type retryQuery struct {
-	RunID    string `json:"run_id,omitempty"`
-	Provider string `json:"provider,omitempty"`
-	State    string `json:"state,omitempty"`
-	Since    string `json:"since,omitempty"`
-	Cursor   string `json:"cursor,omitempty"`
-}
-
 func (a *app) retryCommand() *cobra.Command {
-	var q retryQuery
+	var q api.RetryJobs
 	c := &cobra.Command{
 		Use:   "retry [job-id]",
 		Short: "Retry a job, or all jobs of a run, a provider, a state or a time",
@@ -114,7 +99,7 @@ dead. Jobs in state queued are published to NATS again, in case their messages w
   orderbeat jobs retry --provider michelin --state dead --since 6h`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			several := q != retryQuery{}
+			several := q != (api.RetryJobs{})
 			switch {
 			case len(args) == 1 && several:
 				return misuse("give either a job's id or flags that choose several")
@@ -135,7 +120,7 @@ dead. Jobs in state queued are published to NATS again, in case their messages w
 }
 
 // retryJobs retries all jobs that q chooses, as many at a time as the worker takes.
-func (a *app) retryJobs(ctx context.Context, q retryQuery) error {
+func (a *app) retryJobs(ctx context.Context, q api.RetryJobs) error {
 	if q.State != "" && !slices.Contains(db.RetryStates, jobs.State(q.State)) {
 		return misuse("--state: %q is not one of %s", q.State, words(db.RetryStates))
 	}
@@ -153,15 +138,12 @@ func (a *app) retryJobs(ctx context.Context, q retryQuery) error {
 	defer w.Close()
 	retried := 0
 	for more := true; more; more = q.Cursor != "" {
-		var reply struct {
-			Retried int    `json:"retried"`
-			Cursor  string `json:"cursor"`
-		}
-		if err := w.ask(ctx, "jobs.retry", q, &reply); err != nil {
+		reply, err := callOver[api.Retried](ctx, w, "jobs.retry", q)
+		if err != nil {
 			if retried > 0 {
 				fmt.Fprintf(a.stdout, "%s retried\n", count(retried, "job"))
 			}
-			return asked(err)
+			return err
 		}
 		retried += reply.Retried
 		q.Cursor = reply.Cursor

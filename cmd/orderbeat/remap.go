@@ -2,11 +2,10 @@ package main
 
 import (
 	"context"
+	"orderbeat/worker/api"
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"orderbeat/jobs"
 )
 
 func (a *app) remapCommand() *cobra.Command {
@@ -31,44 +30,27 @@ Exit status: 0 every job succeeded, 3 some did, 1 none did.`,
   orderbeat remap michelin --run 01JDC3M3V8S5Y0QZ7W2K4H6N9P --json`,
 		Args: one("the provider whose answers are mapped again"),
 		RunE: func(c *cobra.Command, args []string) error {
-			o.provider = args[0]
+			o.Provider = args[0]
 			return a.remap(c.Context(), o)
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.account, "account", "", "only this account's")
-	f.StringVar(&o.since, "since", "", "only answers that came since then: 24h or 14d ago, or a day like 2026-01-31")
-	f.StringVar(&o.until, "until", "", "only answers that came before then, written likewise")
-	f.StringVar(&o.run, "run", "", "only answers to this run")
-	f.StringVar(&o.job, "job", "", "only answers to this job")
+	f.StringVar(&o.Account, "account", "", "only this account's")
+	f.StringVar(&o.Since, "since", "", "only answers that came since then: 24h or 14d ago, or a day like 2026-01-31")
+	f.StringVar(&o.Until, "until", "", "only answers that came before then, written likewise")
+	f.StringVar(&o.RunID, "run", "", "only answers to this run")
+	f.StringVar(&o.JobID, "job", "", "only answers to this job")
 	jsonFlag(c, &o.asJSON)
 	return c
 }
 
 type remapOptions struct {
-	provider, account, since, until, run, job string
-	asJSON                                    bool
-}
-
-// request is what the worker is asked for.
-func (o remapOptions) request(now time.Time) (map[string]string, error) {
-	request := map[string]string{"provider": o.provider, "account": o.account, "run_id": o.run, "job_id": o.job}
-	for _, bound := range []struct{ name, value string }{{"since", o.since}, {"until", o.until}} {
-		if bound.value == "" {
-			continue
-		}
-		t, err := parseSince(bound.name, bound.value, now)
-		if err != nil {
-			return nil, err
-		}
-		request[bound.name] = t.UTC().Format(time.RFC3339)
-	}
-	return request, nil
+	api.Remap
+	asJSON bool
 }
 
 func (a *app) remap(ctx context.Context, o remapOptions) error {
-	request, err := o.request(time.Now())
-	if err != nil {
+	if err := sinceAndUntil(&o.Since, &o.Until, time.Now()); err != nil {
 		return err
 	}
 	w, err := a.dialWorker()
@@ -76,12 +58,9 @@ func (a *app) remap(ctx context.Context, o remapOptions) error {
 		return err
 	}
 	defer w.Close()
-	var reply struct {
-		Run jobs.Run `json:"run"`
-	}
-	const patience = 30 * time.Second // the worker's own
-	if err := w.askFor(ctx, patience, "exchanges.remap", request, &reply); err != nil {
-		return asked(err)
+	reply, err := callOver[api.Run](ctx, w, "exchanges.remap", o.Remap)
+	if err != nil {
+		return err
 	}
 	return a.follow(ctx, w, reply.Run, o.asJSON)
 }

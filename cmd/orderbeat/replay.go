@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"orderbeat/worker/api"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,13 +29,13 @@ unpublishable): run it when the stream takes them again.`,
 		RunE: func(c *cobra.Command, _ []string) error { return a.replay(c.Context(), o) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.provider, "provider", "", "only this provider's")
-	f.StringVar(&o.account, "account", "", "only this account's")
-	f.StringVar(&o.order, "order", "", "only this order's, by the supplier's number")
-	f.StringVar(&o.since, "since", "", "only what was observed since then: 24h or 14d ago, or a day like 2026-01-31")
-	f.StringVar(&o.until, "until", "", "only what was observed before then, written likewise")
-	f.StringVar(&o.subject, "subject", "", "publish to this subject instead of the events' own")
-	f.BoolVar(&o.unpublishable, "unpublishable", false, "the messages that NATS refused and that were set aside, of --provider or all")
+	f.StringVar(&o.Provider, "provider", "", "only this provider's")
+	f.StringVar(&o.Account, "account", "", "only this account's")
+	f.StringVar(&o.OrderID, "order", "", "only this order's, by the supplier's number")
+	f.StringVar(&o.Since, "since", "", "only what was observed since then: 24h or 14d ago, or a day like 2026-01-31")
+	f.StringVar(&o.Until, "until", "", "only what was observed before then, written likewise")
+	f.StringVar(&o.Subject, "subject", "", "publish to this subject instead of the events' own")
+	f.BoolVar(&o.Unpublishable, "unpublishable", false, "the messages that NATS refused and that were set aside, of --provider or all")
 	for _, other := range []string{"account", "order", "since", "until", "subject"} {
 		c.MarkFlagsMutuallyExclusive("unpublishable", other)
 	}
@@ -43,60 +44,39 @@ unpublishable): run it when the stream takes them again.`,
 }
 
 type replayOptions struct {
-	provider, account, order, since, until, subject string
-	unpublishable, asJSON                           bool
-}
-
-// request is what the worker is asked for.
-func (o replayOptions) request(now time.Time) (map[string]any, error) {
-	request := map[string]any{}
-	if o.unpublishable {
-		request["unpublishable"] = true
-	}
-	for _, given := range []struct{ name, value string }{
-		{"provider", o.provider},
-		{"account", o.account},
-		{"order_id", o.order},
-		{"subject", o.subject},
-	} {
-		if given.value != "" {
-			request[given.name] = given.value
-		}
-	}
-	for _, bound := range []struct{ name, value string }{{"since", o.since}, {"until", o.until}} {
-		if bound.value == "" {
-			continue
-		}
-		t, err := parseSince(bound.name, bound.value, now)
-		if err != nil {
-			return nil, err
-		}
-		request[bound.name] = t.UTC().Format(time.RFC3339)
-	}
-	return request, nil
+	api.ReplayEvents
+	asJSON bool
 }
 
 func (a *app) replay(ctx context.Context, o replayOptions) error {
-	request, err := o.request(time.Now())
-	if err != nil {
+	if err := sinceAndUntil(&o.Since, &o.Until, time.Now()); err != nil {
 		return err
 	}
-	w, err := a.dialWorker()
+	reply, err := call[api.Replayed](ctx, a, "events.replay", o.ReplayEvents)
 	if err != nil {
 		return err
-	}
-	defer w.Close()
-	var reply struct {
-		ReplayID string `json:"replay_id"`
-		Events   int    `json:"events"`
-	}
-	const patience = 30 * time.Second // the worker's own
-	if err := w.askFor(ctx, patience, "events.replay", request, &reply); err != nil {
-		return asked(err)
 	}
 	if o.asJSON {
 		return printJSON(a.stdout, reply)
 	}
 	fmt.Fprintf(a.stdout, "%s are published again, with the header Orderbeat-Replay: %s\n", count(reply.Events, "event"), reply.ReplayID)
+	return nil
+}
+
+// sinceAndUntil writes two bounds of a time, where they are given, as the worker reads them.
+func sinceAndUntil(since, until *string, now time.Time) error {
+	for _, bound := range []struct {
+		name string
+		text *string
+	}{{"since", since}, {"until", until}} {
+		if *bound.text == "" {
+			continue
+		}
+		t, err := parseSince(bound.name, *bound.text, now)
+		if err != nil {
+			return err
+		}
+		*bound.text = t.UTC().Format(time.RFC3339)
+	}
 	return nil
 }

@@ -2,10 +2,9 @@ package main
 
 import (
 	"fmt"
+	"orderbeat/worker/api"
 
 	"github.com/spf13/cobra"
-
-	"orderbeat/jobs"
 )
 
 func (a *app) runsCancelCommand() *cobra.Command {
@@ -15,17 +14,9 @@ func (a *app) runsCancelCommand() *cobra.Command {
 asked already stays as it is.`,
 		Args: one("the run's id"),
 		RunE: func(c *cobra.Command, args []string) error {
-			w, err := a.dialWorker()
+			reply, err := call[api.CancelledRun](c.Context(), a, "runs.cancel", api.RunID{RunID: args[0]})
 			if err != nil {
 				return err
-			}
-			defer w.Close()
-			var reply struct {
-				Run       jobs.Run `json:"run"`
-				Cancelled int      `json:"cancelled"`
-			}
-			if err := w.ask(c.Context(), "runs.cancel", map[string]string{"run_id": args[0]}, &reply); err != nil {
-				return asked(err)
 			}
 			fmt.Fprintf(a.stdout, "%s is %s: %s cancelled\n", reply.Run.ID, reply.Run.State, count(reply.Cancelled, "job"))
 			return nil
@@ -41,7 +32,7 @@ func (a *app) runsPauseCommand() *cobra.Command {
 way yet. Those that are, end. It stays paused, also over restarts, until it is resumed.`,
 		Args: one("the run's id"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.changeRun(c, "runs.pause", map[string]string{"run_id": args[0], "note": note})
+			return a.changeRun(c, "runs.pause", api.RunNote{RunID: args[0], Note: note})
 		},
 	}
 	c.Flags().StringVar(&note, "note", "", "why, for whoever finds it paused")
@@ -53,22 +44,15 @@ func (a *app) runsResumeCommand() *cobra.Command {
 		Use: "resume <run-id>", Short: "Let a paused run go on",
 		Args: one("the run's id"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.changeRun(c, "runs.resume", map[string]string{"run_id": args[0]})
+			return a.changeRun(c, "runs.resume", api.RunNote{RunID: args[0]})
 		},
 	}
 }
 
-func (a *app) changeRun(c *cobra.Command, endpoint string, request map[string]string) error {
-	w, err := a.dialWorker()
+func (a *app) changeRun(c *cobra.Command, endpoint string, request api.RunNote) error {
+	reply, err := call[api.Run](c.Context(), a, endpoint, request)
 	if err != nil {
 		return err
-	}
-	defer w.Close()
-	var reply struct {
-		Run jobs.Run `json:"run"`
-	}
-	if err := w.ask(c.Context(), endpoint, request, &reply); err != nil {
-		return asked(err)
 	}
 	fmt.Fprintf(a.stdout, "%s is %s: %d of %s ended\n", reply.Run.ID, stands(reply.Run), reply.Run.Jobs.Ended(), count(reply.Run.Jobs.Total, "job"))
 	return nil

@@ -13,7 +13,7 @@ import (
 
 	"orderbeat/cmd/orderbeat/config"
 	"orderbeat/db"
-	"orderbeat/jobs"
+	"orderbeat/worker/api"
 	"orderbeat/worker/scheduler"
 )
 
@@ -42,29 +42,15 @@ may run or not. Pausing, resuming and triggering are the running worker's.`,
 	return c
 }
 
-// scheduleRow is a schedule as the list has it.
-type scheduleRow struct {
-	Name     string `json:"name"`
-	Cron     string `json:"cron"`
-	Timezone string `json:"timezone"`
-	Provider string `json:"provider"`
-	Kind     string `json:"kind"`
-	// NextDue is nil when the schedule is never due, or when nobody can know: "@every" counts
-	// from when a worker first has the schedule.
-	NextDue  *time.Time `json:"next_due_at"`
-	LastTick *db.Tick   `json:"last_tick"`
-	Pause    *db.Pause  `json:"pause"`
-}
-
 func (a *app) schedules(ctx context.Context, conf *config.Config, asJSON bool) error {
 	database, err := db.OpenReadOnly(ctx, conf.DB.Path)
 	if err != nil {
 		return err
 	}
 	defer database.Close()
-	list := []scheduleRow{}
+	list := []api.Schedule{}
 	for _, s := range conf.Schedules {
-		row := scheduleRow{Name: s.Name, Cron: s.Spec, Timezone: s.Zone, Provider: s.Provider, Kind: s.Kind}
+		row := api.Schedule{Name: s.Name, Cron: s.Spec, Timezone: s.Zone, Provider: s.Provider, Kind: s.Kind}
 		w, err := database.Watermark(ctx, s.Name)
 		if err != nil {
 			return err
@@ -90,7 +76,7 @@ func (a *app) schedules(ctx context.Context, conf *config.Config, asJSON bool) e
 	return printSchedules(a.stdout, list)
 }
 
-func printSchedules(w io.Writer, list []scheduleRow) error {
+func printSchedules(w io.Writer, list []api.Schedule) error {
 	rows := make([][]string, len(list))
 	for i, s := range list {
 		next, last, paused := "-", "-", "-"
@@ -117,17 +103,10 @@ func outcomeText(t db.Tick) string {
 }
 
 // scheduleTool is a command about one schedule that the running worker carries out.
-func (a *app) scheduleTool(use, short, long string, do func(ctx context.Context, w *api, name string) error) *cobra.Command {
+func (a *app) scheduleTool(use, short, long string, do func(ctx context.Context, name string) error) *cobra.Command {
 	return &cobra.Command{
 		Use: use + " <schedule>", Short: short, Long: long, Args: one("the schedule's name"),
-		RunE: func(c *cobra.Command, args []string) error {
-			w, err := a.dialWorker()
-			if err != nil {
-				return err
-			}
-			defer w.Close()
-			return asked(do(c.Context(), w, args[0]))
-		},
+		RunE: func(c *cobra.Command, args []string) error { return do(c.Context(), args[0]) },
 	}
 }
 
@@ -136,8 +115,8 @@ func (a *app) schedulesPauseCommand() *cobra.Command {
 	c := a.scheduleTool("pause", "Have a schedule start nothing until it is resumed",
 		`Have a schedule start nothing until it is resumed, also over restarts. Its due times are
 recorded as skipped, with the note.`,
-		func(ctx context.Context, w *api, name string) error {
-			if err := w.ask(ctx, "schedules.pause", map[string]string{"name": name, "note": note}, &struct{}{}); err != nil {
+		func(ctx context.Context, name string) error {
+			if _, err := call[api.OneSchedule](ctx, a, "schedules.pause", api.ScheduleName{Name: name, Note: note}); err != nil {
 				return err
 			}
 			fmt.Fprintf(a.stdout, "%s is paused; `orderbeat schedules resume %s` ends that\n", name, name)
@@ -150,11 +129,9 @@ recorded as skipped, with the note.`,
 func (a *app) schedulesResumeCommand() *cobra.Command {
 	return a.scheduleTool("resume", "End a schedule's pause",
 		"End a schedule's pause. What was due meanwhile stays skipped.",
-		func(ctx context.Context, w *api, name string) error {
-			var reply struct {
-				Schedule scheduleRow `json:"schedule"`
-			}
-			if err := w.ask(ctx, "schedules.resume", map[string]string{"name": name}, &reply); err != nil {
+		func(ctx context.Context, name string) error {
+			reply, err := call[api.OneSchedule](ctx, a, "schedules.resume", api.ScheduleName{Name: name})
+			if err != nil {
 				return err
 			}
 			next := "never due"
@@ -170,11 +147,9 @@ func (a *app) schedulesTriggerCommand() *cobra.Command {
 	return a.scheduleTool("trigger", "Start a schedule's run now",
 		`Start a schedule's run now, also while it is paused: but for the accounts that still work
 at an earlier one, where its overlap is skip. It does not wait for the run.`,
-		func(ctx context.Context, w *api, name string) error {
-			var reply struct {
-				Run jobs.Run `json:"run"`
-			}
-			if err := w.ask(ctx, "schedules.trigger", map[string]string{"name": name}, &reply); err != nil {
+		func(ctx context.Context, name string) error {
+			reply, err := call[api.Run](ctx, a, "schedules.trigger", api.ScheduleName{Name: name})
+			if err != nil {
 				return err
 			}
 			fmt.Fprintf(a.stdout, "run %s is %s; see `orderbeat runs %s`\n", reply.Run.ID, reply.Run.State, reply.Run.ID)

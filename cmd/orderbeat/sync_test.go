@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"orderbeat/jobs"
+	"orderbeat/worker/api"
 )
 
 // standInWorker answers as a worker does, on a NATS server of its own. Nothing is
@@ -44,13 +45,13 @@ func newStandInWorker(t *testing.T) standInWorker {
 	return standInWorker{writeConfig(t, fmt.Sprintf("[nats]\nurl = %q\nprefix = \"test\"\n", srv.ClientURL())), conn, t}
 }
 
-// answers replies to an endpoint; a reply that is an apiError is an error reply.
+// answers replies to an endpoint; a reply that is an api.Error is an error reply.
 func (w standInWorker) answers(endpoint string, reply func(request []byte) any) {
 	w.t.Helper()
 	_, err := w.conn.Subscribe("test.api."+endpoint, func(m *nats.Msg) {
 		answer := nats.NewMsg(m.Reply)
 		body := reply(m.Data)
-		if e, ok := body.(apiError); ok {
+		if e, ok := body.(api.Error); ok {
 			answer.Header.Set("Nats-Service-Error-Code", "400")
 			answer.Header.Set("Nats-Service-Error", e.Message)
 			body = map[string]any{"error": e}
@@ -123,7 +124,7 @@ func TestSyncWatchesTheRunToItsEnd(t *testing.T) {
 				case 1:
 					return runIn(jobs.Running, jobs.Counts{Total: 3, Succeeded: 1})
 				case 2:
-					return apiError{Code: "busy", Message: "later"}
+					return api.Error{Code: "busy", Message: "later"}
 				default:
 					return runIn(test.state, test.counts, test.errs...)
 				}
@@ -153,7 +154,7 @@ func TestSyncAsJSONPrintsTheRun(t *testing.T) {
 func TestSyncTellsWhyItWasRefused(t *testing.T) {
 	w := newStandInWorker(t)
 	w.answers("runs.start", func([]byte) any {
-		return apiError{Code: "invalid", Message: `unknown account "paris"`, Hint: "configured: detroit"}
+		return api.Error{Code: "invalid", Message: `unknown account "paris"`, Hint: "configured: detroit"}
 	})
 	got := do(t, "sync", "michelin", "--account", "paris", "--config", w.config)
 	want := result{usage, "", "orderbeat: invalid: unknown account \"paris\" (configured: detroit)\n"}

@@ -13,6 +13,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/jobs"
+	"orderbeat/worker/api"
 )
 
 // watchOptions say how a run is watched.
@@ -28,31 +29,27 @@ func (o *watchOptions) flags(c *cobra.Command) {
 
 // askAndWatch starts a run, watches it until it ended, and tells how.
 func (a *app) askAndWatch(ctx context.Context, request runRequest, o watchOptions) error {
-	conf, err := a.loadPart("nats")
+	w, err := a.dialWorker()
 	if err != nil {
 		return err
 	}
-	api, err := dial(conf.NATS)
-	if err != nil {
-		return err
-	}
-	defer api.Close()
+	defer w.Close()
 
 	if o.timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, o.timeout)
 		defer cancel()
 	}
-	run, err := startRun(ctx, api, request)
+	run, err := startRun(ctx, w, request)
 	if err != nil {
 		return err
 	}
-	return a.follow(ctx, api, run, o.asJSON)
+	return a.follow(ctx, w, run, o.asJSON)
 }
 
 // follow watches a run until it ended, tells how, and exits by it.
-func (a *app) follow(ctx context.Context, api *api, run jobs.Run, asJSON bool) error {
-	run, err := a.watch(ctx, api, run)
+func (a *app) follow(ctx context.Context, w *client, run jobs.Run, asJSON bool) error {
+	run, err := a.watch(ctx, w, run)
 	if ctx.Err() != nil && !run.State.Ended() {
 		return fmt.Errorf("no longer watching; run %s goes on: see `orderbeat runs %s`", run.ID, run.ID)
 	}
@@ -89,18 +86,15 @@ type runRequest struct {
 	Accounts []string          `json:"accounts,omitempty"`
 }
 
-func startRun(ctx context.Context, api *api, request runRequest) (jobs.Run, error) {
-	var reply struct {
-		Run jobs.Run `json:"run"`
-	}
-	err := api.ask(ctx, "runs.start", request, &reply)
-	return reply.Run, asked(err)
+func startRun(ctx context.Context, w *client, request runRequest) (jobs.Run, error) {
+	reply, err := callOver[api.Run](ctx, w, "runs.start", request)
+	return reply.Run, err
 }
 
 // watch asks for the run until it ended, and shows how far it is. While the worker
 // does not answer, because it restarts, it keeps asking for a while.
-func (a *app) watch(ctx context.Context, api *api, run jobs.Run) (jobs.Run, error) {
-	const patience = 30 * time.Second
+func (a *app) watch(ctx context.Context, w *client, run jobs.Run) (jobs.Run, error) {
+	const patience, pollTimeout = 30 * time.Second, 10 * time.Second
 	every := 250 * time.Millisecond
 	if run.Priority == jobs.Low { // it takes its time
 		every = time.Second
@@ -118,14 +112,14 @@ func (a *app) watch(ctx context.Context, api *api, run jobs.Run) (jobs.Run, erro
 			return run, ctx.Err()
 		case <-ticker.C:
 		}
-		var reply struct {
-			Run      jobs.Run      `json:"run"`
-			Progress jobs.Progress `json:"progress"`
-		}
-		err := api.ask(ctx, "runs.get", map[string]string{"run_id": run.ID}, &reply)
+		var reply api.Run
+		err := w.ask(ctx, pollTimeout, "runs.get", api.RunID{RunID: run.ID}, &reply)
 		switch {
 		case err == nil:
-			run, far, answered = reply.Run, reply.Progress, time.Now()
+			run, answered = reply.Run, time.Now()
+			if reply.Progress != nil {
+				far = *reply.Progress
+			}
 		case !passes(err) || time.Since(answered) > patience:
 			return run, fmt.Errorf("run %s: %w", run.ID, err)
 		}
@@ -136,8 +130,8 @@ func (a *app) watch(ctx context.Context, api *api, run jobs.Run) (jobs.Run, erro
 
 // passes reports whether an error is one of a worker that stops, starts or is busy.
 func passes(err error) bool {
-	if e, ok := errors.AsType[*apiError](err); ok {
-		return e.Code == "busy" || e.Code == "timeout" || e.Code == string(clients.CodeUnavailable)
+	if e, ok := errors.AsType[*api.Error](err); ok {
+		return e.Code == "busy" || e.Code == "timeout" || e.Code == clients.CodeUnavailable
 	}
 	if _, ok := errors.AsType[*nobodyError](err); ok {
 		return true
