@@ -8,6 +8,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/clients"
+	"orderbeat/cmd/orderbeat/config/tomlfile"
 )
 
 // maxName bounds names, in characters.
@@ -18,7 +19,7 @@ const maxName = 64
 func (l *loader) accounts(path string, accounts []clients.Account) {
 	seen := map[string]string{}
 	for i := range accounts {
-		a, at := &accounts[i], index(path, i)
+		a, at := &accounts[i], tomlfile.Index(path, i)
 		first, taken := seen[a.Name]
 		switch {
 		case strings.TrimSpace(a.Name) == "":
@@ -45,7 +46,7 @@ func (l *loader) accountParams(path string, params map[string]any) {
 				continue
 			}
 		}
-		l.wrong(join(path, key), value, "a text, a number, true or false")
+		l.wrong(tomlfile.Key(path, key), value, "a text, a number, true or false")
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/clients/michelin"
 	"orderbeat/cmd/orderbeat/config"
+	"orderbeat/cmd/orderbeat/config/tomlfile"
 )
 
 // TestWhatCanBeJudgedIsToldAtOnce has mistakes of which each could hide others.
@@ -132,7 +133,7 @@ overlap = "wait"
 			_, err := config.Load(write(t, test.text), map[string]clients.Kind{"michelin": {Open: michelin.Open}}, env())
 			var got []string
 			for _, e := range flat(err) {
-				if m, ok := errors.AsType[*config.Error](e); ok {
+				if m, ok := errors.AsType[*tomlfile.Error](e); ok {
 					got = append(got, fmt.Sprintf("%d:%d %s", m.Line, m.Column, m.Key))
 				}
 			}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/cmd/orderbeat/config/tomlfile"
 	"orderbeat/jobs"
 )
 
@@ -32,7 +33,7 @@ func (b *binder) table(path string, values map[string]any, dst reflect.Value, al
 	for key, value := range values {
 		i := slices.IndexFunc(known, func(f field) bool { return f.key == key })
 		if i < 0 {
-			b.add(join(path, key), "%s", unknown(key, slices.Concat(also, known)))
+			b.add(tomlfile.Key(path, key), "%s", unknown(key, slices.Concat(also, known)))
 			continue
 		}
 		into := dst.FieldByIndex(known[i].index)
@@ -41,13 +42,13 @@ func (b *binder) table(path string, values map[string]any, dst reflect.Value, al
 			continue
 		}
 		if known[i].secrets {
-			value = b.resolved(join(path, key), value)
+			value = b.resolved(tomlfile.Key(path, key), value)
 		}
-		b.value(join(path, key), value, into)
+		b.value(tomlfile.Key(path, key), value, into)
 	}
 	for _, f := range known {
 		if _, ok := values[f.key]; !ok && f.required {
-			b.add(join(path, f.key), "is missing")
+			b.add(tomlfile.Key(path, f.key), "is missing")
 		}
 	}
 }
@@ -67,13 +68,13 @@ func (b *binder) resolved(path string, value any) any {
 	case map[string]any:
 		all := map[string]any{}
 		for key, inner := range v {
-			all[key] = b.resolved(join(path, key), inner)
+			all[key] = b.resolved(tomlfile.Key(path, key), inner)
 		}
 		return all
 	case []any:
 		all := make([]any, len(v))
 		for i := range v {
-			all[i] = b.resolved(index(path, i), v[i])
+			all[i] = b.resolved(tomlfile.Index(path, i), v[i])
 		}
 		return all
 	}
@@ -163,7 +164,7 @@ func (b *binder) list(path string, value any, dst reflect.Value) {
 	}
 	dst.Set(reflect.MakeSlice(dst.Type(), len(values), len(values)))
 	for i, v := range values {
-		b.value(index(path, i), v, dst.Index(i))
+		b.value(tomlfile.Index(path, i), v, dst.Index(i))
 	}
 }
 
@@ -228,7 +229,7 @@ func unknown(key string, known []field) string {
 	for i, f := range known {
 		keys[i] = f.key
 	}
-	if like := nearest(key, keys); like != "" {
+	if like := tomlfile.Nearest(key, keys); like != "" {
 		return fmt.Sprintf("unknown key; did you mean %q? known: %s", like, strings.Join(keys, ", "))
 	}
 	return "unknown key; known: " + strings.Join(keys, ", ")

@@ -19,6 +19,7 @@ import (
 
 	"orderbeat/auth/mask"
 	"orderbeat/clients"
+	"orderbeat/cmd/orderbeat/config/tomlfile"
 	"orderbeat/worker"
 )
 
@@ -91,7 +92,7 @@ func Find(named string, getenv func(string) string) (string, error) {
 	}
 	if _, err := os.Stat(usual); errors.Is(err, fs.ErrNotExist) {
 		here, _ := filepath.Abs(".")
-		return "", &Error{File: usual, Message: fmt.Sprintf(
+		return "", &tomlfile.Error{File: usual, Message: fmt.Sprintf(
 			"there is none in %s: name one with --config or ORDERBEAT_CONFIG, or copy the one that comes with the sources, which runs as it is", here)}
 	}
 	return usual, nil
@@ -99,7 +100,7 @@ func Find(named string, getenv func(string) string) (string, error) {
 
 // Load reads the file at path and checks all of it. kinds are the kinds of
 // provider there are; each provider is opened once on trial. The error joins a
-// [*Error] for everything that is wrong.
+// [*tomlfile.Error] for everything that is wrong.
 func Load(path string, kinds map[string]clients.Kind, getenv func(string) string) (*Config, error) {
 	return load(path, kinds, getenv, false)
 }
@@ -116,8 +117,8 @@ func load(path string, kinds map[string]clients.Kind, getenv func(string) string
 		return nil, err
 	}
 	l.secrets.blind = blind
-	l.sections(l.doc.values)
-	_, withSandbox := l.doc.values["sandbox"]
+	l.sections(l.doc.Values)
+	_, withSandbox := l.doc.Values["sandbox"]
 	if withSandbox {
 		l.config.Sandbox = &l.file.Sandbox
 	}
@@ -147,7 +148,7 @@ func LoadPart(path string, getenv func(string) string, sections ...string) (*Con
 	}
 	part := map[string]any{}
 	for _, section := range sections {
-		if values, ok := l.doc.values[section]; ok {
+		if values, ok := l.doc.Values[section]; ok {
 			part[section] = values
 		}
 	}
@@ -162,10 +163,10 @@ func LoadPart(path string, getenv func(string) string, sections ...string) (*Con
 type loader struct {
 	binder
 	dir      string // what relative paths hang on
-	doc      *document
+	doc      *tomlfile.Document
 	origins  map[string]origin
-	asSecret map[string]bool // variables that the file names as secrets
-	told     []*Error        // what is wrong with a text, rather than with the configuration
+	asSecret map[string]bool   // variables that the file names as secrets
+	told     []*tomlfile.Error // what is wrong with a text, rather than with the configuration
 	file     file
 	config   Config
 }
@@ -176,19 +177,19 @@ func read(path string, getenv func(string) string) (*loader, error) {
 		err = e.Err
 	}
 	if err != nil {
-		return nil, &Error{File: path, Message: fmt.Sprintf("cannot read the configuration: %v", err)}
+		return nil, &tomlfile.Error{File: path, Message: fmt.Sprintf("cannot read the configuration: %v", err)}
 	}
 	dir, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
-		return nil, &Error{File: path, Message: err.Error()}
+		return nil, &tomlfile.Error{File: path, Message: err.Error()}
 	}
 	known := mask.New()
-	doc, mistake := parse(path, text)
+	doc, mistake := tomlfile.Parse(path, text)
 	if mistake != nil {
 		return nil, mistake
 	}
 	asSecret := map[string]bool{}
-	secretVariables(doc.values, asSecret)
+	secretVariables(doc.Values, asSecret)
 	l := &loader{
 		asSecret: asSecret,
 		binder:   binder{mistakes: &mistakes{}, secrets: secrets{getenv: getenv, dir: dir, mask: known}},
@@ -203,7 +204,7 @@ func read(path string, getenv func(string) string) (*loader, error) {
 }
 
 // err is everything that is wrong, located; nil when nothing is.
-func (l *loader) err() error { return joined(l.doc.name, append(l.told, l.located(l.all)...)) }
+func (l *loader) err() error { return tomlfile.Errors(l.doc.Name, append(l.told, l.located(l.all)...)) }
 
 // sections binds values, which are all of the file or a part of it, and checks the
 // sections that are not providers or schedules.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/cmd/orderbeat/config/tomlfile"
 )
 
 // variablePrefix begins the name of every variable that sets a key: ORDERBEAT_DB_PATH sets
@@ -34,7 +35,7 @@ func variables() map[string]variable {
 	var collect func(t reflect.Type, path string)
 	collect = func(t reflect.Type, path string) {
 		for _, f := range tagged(t) {
-			kind, key := t.FieldByIndex(f.index).Type, join(path, f.key)
+			kind, key := t.FieldByIndex(f.index).Type, tomlfile.Key(path, f.key)
 			pointer := reflect.New(kind).Interface()
 			_, secret := pointer.(*auth.Secret)
 			_, reads := pointer.(reader)
@@ -77,13 +78,13 @@ func (l *loader) environment(getenv func(string) string) {
 		if text == "" || v.secret || l.asSecret[name] { // the file asks for it as a secret
 			continue
 		}
-		l.origins[v.key] = origin{doc: &document{name: name}, path: v.key}
+		l.origins[v.key] = origin{doc: &tomlfile.Document{Name: name}, path: v.key}
 		section, _, _ := strings.Cut(v.key, ".")
-		if _, ok := l.doc.values[section]; !ok && section == "sandbox" {
+		if _, ok := l.doc.Values[section]; !ok && section == "sandbox" {
 			l.add(v.key, "has no effect: the file has no section [sandbox]")
 			continue
 		}
-		put(l.doc.values, strings.Split(v.key, "."), v.value(text))
+		put(l.doc.Values, strings.Split(v.key, "."), v.value(text))
 	}
 }
 
@@ -115,7 +116,7 @@ func (c *Config) UnknownVariables(environ []string) (notices []string) {
 		text := fmt.Sprintf("the environment variable %.80q sets no key", name)
 		if v := known[name]; v.secret {
 			text += fmt.Sprintf(`: write %s = "env:%s" into the file`, v.key, name)
-		} else if like := nearest(name, names); like != "" {
+		} else if like := tomlfile.Nearest(name, names); like != "" {
 			text += fmt.Sprintf("; did you mean %q?", like)
 		}
 		notices = append(notices, text)

@@ -9,6 +9,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/cmd/orderbeat/config"
+	"orderbeat/cmd/orderbeat/config/tomlfile"
 )
 
 // FuzzLoad looks for texts that are neither read nor refused.
@@ -55,7 +56,7 @@ func FuzzLayers(f *testing.F) {
 			_, err = c.CheckSamples(t.Context())
 		}
 		for _, err := range flat(err) {
-			m, ok := errors.AsType[*config.Error](err)
+			m, ok := errors.AsType[*tomlfile.Error](err)
 			if !ok || m.Line < 0 || m.Line > max(lines[m.File], 1) || m.Line > 0 && m.Column < 1 {
 				t.Errorf("got %v, want it within %v", err, lines)
 			}

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"orderbeat/clients"
+	"orderbeat/cmd/orderbeat/config/tomlfile"
 )
 
 // The keys that say where a section's other keys come from, and that only the section
@@ -48,9 +49,9 @@ func (l *loader) stack(path string, section map[string]any, kind clients.Kind, k
 		declared: !known || kind.Declaration != nil, whole: true,
 	}
 	if named && s.declared {
-		l.declaration(s, join(path, keyDeclaration), file)
+		l.declaration(s, tomlfile.Key(path, keyDeclaration), file)
 	} else if named {
-		l.add(join(path, keyDeclaration), "has no effect: kind %q is not declared", section[keyKind])
+		l.add(tomlfile.Key(path, keyDeclaration), "has no effect: kind %q is not declared", section[keyKind])
 	}
 	if kind.Declaration != nil {
 		l.lower(s, kind.Declaration.Name, kind.Declaration.Text)
@@ -68,7 +69,7 @@ func (l *loader) declaration(s *stack, key string, value any) {
 	if file == "" {
 		return
 	}
-	s.file = absolute(filepath.Dir(l.doc.name), file)
+	s.file = absolute(filepath.Dir(l.doc.Name), file)
 	text, err := os.ReadFile(s.file)
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		err = e.Err
@@ -83,19 +84,19 @@ func (l *loader) declaration(s *stack, key string, value any) {
 
 // lower adds a text that the section stands upon.
 func (l *loader) lower(s *stack, name string, text []byte) {
-	doc, mistake := parse(name, text)
+	doc, mistake := tomlfile.Parse(name, text)
 	if mistake != nil {
 		l.told = append(l.told, mistake)
 		s.whole = false
 		return
 	}
 	for _, key := range []string{keyKind, keyDeclaration, keyAccounts} {
-		if _, ok := doc.values[key]; ok {
-			l.tell(origin{doc: doc, path: key}, "has no place in a declaration: write it into the provider's section of %s", l.doc.name)
-			delete(doc.values, key)
+		if _, ok := doc.Values[key]; ok {
+			l.tell(origin{doc: doc, path: key}, "has no place in a declaration: write it into the provider's section of %s", l.doc.Name)
+			delete(doc.Values, key)
 		}
 	}
-	s.layers = append(s.layers, layer{values: doc.values, origin: origin{doc: doc}})
+	s.layers = append(s.layers, layer{values: doc.Values, origin: origin{doc: doc}})
 }
 
 // values are those of the whole section, which is at path: each key from the highest
@@ -104,7 +105,7 @@ func (l *loader) values(path string, s *stack) map[string]any {
 	if !s.declared {
 		return l.merge(path, s.layers)
 	}
-	samples := l.samples(join(path, keySamples), s.layers)
+	samples := l.samples(tomlfile.Key(path, keySamples), s.layers)
 	l.checkExchanges(s.layers)
 	values := l.merge(path, s.layers)
 	if samples != nil {
@@ -126,9 +127,9 @@ func (l *loader) checkExchanges(layers []layer) {
 		switch {
 		case !ok || keep < 0: // what is no such text is told by the provider
 		case keep > allowed:
-			l.tell(origin{doc: from.doc, path: join(from.path, keyExchanges)}, "is %q, where %s allows %q and no more: leave it out", text, by, kept[allowed])
+			l.tell(origin{doc: from.doc, path: tomlfile.Key(from.path, keyExchanges)}, "is %q, where %s allows %q and no more: leave it out", text, by, kept[allowed])
 		default:
-			allowed, by = keep, from.doc.name
+			allowed, by = keep, from.doc.Name
 		}
 	}
 }
@@ -140,13 +141,13 @@ func (l *loader) samples(key string, layers []layer) []any {
 	for _, from := range slices.Backward(layers) {
 		value, ok := from.values[keySamples]
 		delete(from.values, keySamples)
-		own := origin{doc: from.doc, path: join(from.path, keySamples)}
+		own := origin{doc: from.doc, path: tomlfile.Key(from.path, keySamples)}
 		list, isList := value.([]any)
 		if ok && !isList {
 			l.tell(own, "want a list of tables, [[%s]], got %s", own.path, describe(value))
 		}
 		for i, sample := range list {
-			l.origins[index(key, len(all))] = origin{doc: own.doc, path: index(own.path, i)}
+			l.origins[tomlfile.Index(key, len(all))] = origin{doc: own.doc, path: tomlfile.Index(own.path, i)}
 			all = append(all, sample)
 		}
 	}
@@ -162,8 +163,8 @@ func (l *loader) merge(path string, layers []layer) map[string]any {
 			if _, ok := merged[key]; ok {
 				continue
 			}
-			below := join(path, key)
-			l.origins[below] = origin{doc: top.doc, path: join(top.path, key)}
+			below := tomlfile.Key(path, key)
+			l.origins[below] = origin{doc: top.doc, path: tomlfile.Key(top.path, key)}
 			if _, ok := value.(map[string]any); ok {
 				value = l.merge(below, tables(key, layers[i:]))
 			}
@@ -183,7 +184,7 @@ func tables(key string, layers []layer) []layer {
 			break
 		}
 		if ok {
-			found = append(found, layer{values: table, origin: origin{doc: from.doc, path: join(from.path, key)}})
+			found = append(found, layer{values: table, origin: origin{doc: from.doc, path: tomlfile.Key(from.path, key)}})
 		}
 	}
 	return found

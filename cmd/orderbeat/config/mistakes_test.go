@@ -11,6 +11,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/cmd/orderbeat/config"
+	"orderbeat/cmd/orderbeat/config/tomlfile"
 )
 
 // told is what a load says is wrong, as "line:column key: message".
@@ -19,9 +20,9 @@ func told(t *testing.T, text string) []string {
 	_, err := config.Load(write(t, text), kinds, env())
 	var all []string
 	for _, e := range flat(err) {
-		m, ok := errors.AsType[*config.Error](e)
+		m, ok := errors.AsType[*tomlfile.Error](e)
 		if !ok {
-			t.Fatalf("%v is a %T, want a *config.Error", e, e)
+			t.Fatalf("%v is a %T, want a *tomlfile.Error", e, e)
 		}
 		all = append(all, fmt.Sprintf("%d:%d %s: %s", m.Line, m.Column, m.Key, m.Message))
 	}

@@ -1,10 +1,14 @@
 package config
 
-import "fmt"
+import (
+	"fmt"
+
+	"orderbeat/cmd/orderbeat/config/tomlfile"
+)
 
 // origin is where a key comes from: a text, and the key's path there.
 type origin struct {
-	doc  *document
+	doc  *tomlfile.Document
 	path string
 }
 
@@ -13,18 +17,17 @@ func (l *loader) tell(at origin, format string, args ...any) {
 	l.told = append(l.told, at.err(0, fmt.Sprintf(format, args...)))
 }
 
-func (o origin) err(offset int, message string) *Error {
-	line, column := o.doc.position(o.path, offset)
-	return &Error{File: o.doc.name, Line: line, Column: column, Key: o.path, Message: message}
+func (o origin) err(offset int, message string) *tomlfile.Error {
+	return o.doc.Error(o.path, offset, message)
 }
 
 // located says of each mistake where it stands, in the text that its key comes from. A
 // key that no text has is looked for at the nearest thing around it.
-func (l *loader) located(all []mistake) []*Error {
-	var errs []*Error
+func (l *loader) located(all []mistake) []*tomlfile.Error {
+	var errs []*tomlfile.Error
 	for _, m := range all {
 		at := origin{doc: l.doc, path: m.key}
-		for near := m.key; near != ""; near = around(near) {
+		for near := m.key; near != ""; near = tomlfile.Parent(near) {
 			if o, ok := l.origins[near]; ok {
 				at = origin{doc: o.doc, path: o.path + m.key[len(near):]}
 				break

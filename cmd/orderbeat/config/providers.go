@@ -17,6 +17,7 @@ import (
 	"orderbeat/auth"
 	"orderbeat/auth/mask"
 	"orderbeat/clients"
+	"orderbeat/cmd/orderbeat/config/tomlfile"
 	"orderbeat/worker"
 )
 
@@ -31,7 +32,7 @@ type Provider struct {
 	// redirectURI is where the kind's users come back to, "" for the web listener's own.
 	redirectURI string
 	open        func(Lend) (clients.Provider, error)
-	samples     func(context.Context) (clients.SampleReport, []*Error)
+	samples     func(context.Context) (clients.SampleReport, []*tomlfile.Error)
 	// lacks tells what an account has not that asking for its orders needs; nil for a
 	// kind whose accounts are complete.
 	lacks func(clients.Account) error
@@ -69,7 +70,7 @@ func (l *loader) providers(kinds map[string]clients.Kind) {
 		l.add("providers", "there is none: write a section [providers.<name>]")
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.file.Providers)) {
-		path := join("providers", name)
+		path := tomlfile.Key("providers", name)
 		values, ok := l.file.Providers[name].(map[string]any)
 		if !ok {
 			l.wrong(path, l.file.Providers[name], "a table")
@@ -91,7 +92,7 @@ func (l *loader) redirects() {
 		uris[p.Name] = p.redirectURI
 	}
 	for name, reason := range worker.CheckRedirects(uris) {
-		l.add(join("providers", name)+".redirect_uri", "%s", reason)
+		l.add(tomlfile.Key("providers", name)+".redirect_uri", "%s", reason)
 	}
 }
 
@@ -120,7 +121,7 @@ func (l *loader) provider(path, name string, section map[string]any, kinds map[s
 	c.TLS.Key = l.private(path+".tls.key", c.TLS.Key)
 	l.accounts(path+".accounts", c.Accounts)
 	p := Provider{Config: c, Traits: anyTraits}
-	p.samplesPath, p.samplesTable = stack.samplesAt(l.doc.name, path)
+	p.samplesPath, p.samplesTable = stack.samplesAt(l.doc.Name, path)
 	switch {
 	case !known:
 		l.add(path+".kind", "%.40q is not a kind of provider; known kinds: %s", c.Kind, strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
@@ -198,7 +199,9 @@ func (l *loader) try(path string, p *Provider, own map[string]any, frame []field
 			}
 		}
 	}
-	p.samples = func(ctx context.Context) (clients.SampleReport, []*Error) { return l.checkSamples(ctx, path, p.open) }
+	p.samples = func(ctx context.Context) (clients.SampleReport, []*tomlfile.Error) {
+		return l.checkSamples(ctx, path, p.open)
+	}
 	l.addProvider(path, closing(trial))
 }
 

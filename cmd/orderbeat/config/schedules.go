@@ -11,6 +11,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/cmd/orderbeat/config/cronspec"
+	"orderbeat/cmd/orderbeat/config/tomlfile"
 	"orderbeat/jobs"
 	"orderbeat/worker"
 )
@@ -59,7 +60,7 @@ type scheduleSection struct {
 func (l *loader) schedules() {
 	seen := map[string]string{}
 	for i, s := range l.file.Schedules {
-		path := index("schedules", i)
+		path := tomlfile.Index("schedules", i)
 		if first, taken := seen[s.Name]; taken && s.Name != "" {
 			l.add(path+".name", "%.80q is the name of %s already", s.Name, first)
 		}
@@ -147,7 +148,7 @@ func (l *loader) complete(provider string, accounts []clients.Account) {
 		}
 		for i, a := range p.Accounts {
 			if slices.ContainsFunc(accounts, func(b clients.Account) bool { return b.Name == a.Name }) {
-				l.addProvider(index(join("providers", p.Name)+".accounts", i), p.lacks(a))
+				l.addProvider(tomlfile.Index(tomlfile.Key("providers", p.Name)+".accounts", i), p.lacks(a))
 			}
 		}
 	}
@@ -169,7 +170,7 @@ func (l *loader) chosen(path string, names []string, p Provider) []clients.Accou
 	var chosen []clients.Account
 	for i, name := range names {
 		if slices.Contains(names[:i], name) {
-			l.add(index(path, i), "%.80q is in the list already", name)
+			l.add(tomlfile.Index(path, i), "%.80q is in the list already", name)
 			continue
 		}
 		at := slices.IndexFunc(p.Accounts, func(a clients.Account) bool { return a.Name == name })
@@ -177,7 +178,7 @@ func (l *loader) chosen(path string, names []string, p Provider) []clients.Accou
 		case at >= 0:
 			chosen = append(chosen, p.Accounts[at])
 		case readable:
-			l.add(index(path, i), "%.80q is not an account of %s", name, p.Name)
+			l.add(tomlfile.Index(path, i), "%.80q is not an account of %s", name, p.Name)
 		}
 	}
 	return chosen
@@ -195,7 +196,7 @@ func (l *loader) params(path string, params map[string]any, plan func(params map
 	for _, key := range slices.Sorted(maps.Keys(params)) {
 		// null is as good as nothing, but not where the name is unknown.
 		if err := plan(map[string]any{key: nil}); err != nil && !same(err, without) {
-			add(join(path, key), err)
+			add(tomlfile.Key(path, key), err)
 			delete(known, key)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/clients/declared"
 	"orderbeat/clients/michelin"
+	"orderbeat/cmd/orderbeat/config/tomlfile"
 )
 
 // The other providers run as they stand when the # before their lines is taken away.
@@ -46,7 +47,7 @@ func TestTheShippedFileTellsOfEveryKey(t *testing.T) {
 	}
 	// Keys that are only shown stand behind "# ".
 	text = regexp.MustCompile(`(?m)^# (\w+ +=)`).ReplaceAll(text, []byte("$1"))
-	doc, mistake := parse("config.toml", text)
+	doc, mistake := tomlfile.Parse("config.toml", text)
 	if mistake != nil {
 		t.Fatal(mistake)
 	}
@@ -68,8 +69,8 @@ func TestTheShippedFileTellsOfEveryKey(t *testing.T) {
 		"providers.michelin.accounts[0]": reflect.TypeFor[clients.Account](),
 	} {
 		for _, f := range tagged(shape) {
-			if _, told := doc.places[join(path, f.key)]; !told {
-				t.Errorf("%s is not told of", join(path, f.key))
+			if !doc.Has(tomlfile.Key(path, f.key)) {
+				t.Errorf("%s is not told of", tomlfile.Key(path, f.key))
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package config // an inside test: places in a text have no name outside
+package tomlfile // an inside test: places in a text have no name outside
 
 import (
 	"fmt"
@@ -103,11 +103,11 @@ func TestEveryByteOfATextIsFoundWhereItIsWritten(t *testing.T) {
 			means := f.write()
 			const before = "# ä\r\nt = [{ \"ключ.[0]\" = "
 			text := before + f.raw + " }]\n"
-			doc, mistake := parse("x", []byte(text))
+			doc, mistake := Parse("x", []byte(text))
 			if mistake != nil {
 				t.Fatalf("seed %d: %q: %v", seed, text, mistake)
 			}
-			if got := doc.values["t"].([]any)[0].(map[string]any)["ключ.[0]"]; got != means {
+			if got := doc.Values["t"].([]any)[0].(map[string]any)["ключ.[0]"]; got != means {
 				t.Fatalf("seed %d: %q means %q, want %q", seed, text, got, means)
 			}
 			for i, at := range f.places { // the last is that of the closing quotes
@@ -115,7 +115,7 @@ func TestEveryByteOfATextIsFoundWhereItIsWritten(t *testing.T) {
 				for !utf8.ValidString(begin) {
 					begin = begin[:len(begin)-1]
 				}
-				line, column := doc.position(`t[0]."ключ.[0]"`, i+1)
+				line, column := doc.Position(`t[0]."ключ.[0]"`, i+1)
 				wantLine, wantColumn := strings.Count(begin, "\n")+1, utf8.RuneCountInString(begin[strings.LastIndex(begin, "\n")+1:])+1
 				if line != wantLine || column != wantColumn {
 					t.Fatalf("seed %d: %q: byte %d of %q is at %d:%d, want %d:%d", seed, text, i, means, line, column, wantLine, wantColumn)
@@ -126,7 +126,7 @@ func TestEveryByteOfATextIsFoundWhereItIsWritten(t *testing.T) {
 }
 
 func TestAnOffsetBeyondTheTextIsItsEnd(t *testing.T) {
-	doc, mistake := parse("x", []byte("a.b = 'one'\nn = 3\n"))
+	doc, mistake := Parse("x", []byte("a.b = 'one'\nn = 3\n"))
 	if mistake != nil {
 		t.Fatal(mistake)
 	}
@@ -143,7 +143,7 @@ func TestAnOffsetBeyondTheTextIsItsEnd(t *testing.T) {
 		{"n", 2, "2:1"},
 		{"m", 2, "0:0"},
 	} {
-		line, column := doc.position(test.path, test.offset)
+		line, column := doc.Position(test.path, test.offset)
 		if got := fmt.Sprintf("%d:%d", line, column); got != test.want {
 			t.Errorf("%s, offset %d: got %s, want %s", test.path, test.offset, got, test.want)
 		}
@@ -156,11 +156,11 @@ func FuzzWritten(f *testing.F) {
 		f.Add(raw)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
-		doc, mistake := parse("x", []byte("x = "+raw))
+		doc, mistake := Parse("x", []byte("x = "+raw))
 		if mistake != nil {
 			return
 		}
-		means, ok := doc.values["x"].(string)
+		means, ok := doc.Values["x"].(string)
 		if !ok {
 			return
 		}

@@ -1,4 +1,4 @@
-package config
+package tomlfile
 
 import (
 	"bytes"
@@ -11,12 +11,12 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// document is a TOML text: its values, and where in it each key stands.
-type document struct {
-	// name is the path of its file, or what else mistakes call it.
-	name   string
+// Document is a TOML text: its values, and the position of each key.
+type Document struct {
+	// Name is the path of its file, or what else errors call it.
+	Name   string
+	Values map[string]any
 	text   []byte
-	values map[string]any
 	// places maps a key's path, such as "providers.michelin.accounts[1].ship_to".
 	places map[string]place
 }
@@ -28,11 +28,11 @@ type place struct {
 	written unstable.Range
 }
 
-// parse reads a TOML text. What is not TOML is one mistake with its position; the
-// text around it is not repeated, because it may hold a secret.
-func parse(name string, text []byte) (*document, *Error) {
-	doc := &document{name: name, text: text, values: map[string]any{}, places: map[string]place{}}
-	if err := toml.Unmarshal(text, &doc.values); err != nil {
+// Parse reads a TOML text. A syntax error has its position but not the text there, which
+// may be a secret.
+func Parse(name string, text []byte) (*Document, *Error) {
+	doc := &Document{Name: name, text: text, Values: map[string]any{}, places: map[string]place{}}
+	if err := toml.Unmarshal(text, &doc.Values); err != nil {
 		m := &Error{File: name, Message: strings.TrimPrefix(err.Error(), "toml: ")}
 		if e, ok := errors.AsType[*toml.DecodeError](err); ok {
 			m.Line, m.Column = doc.characters(e.Position())
@@ -47,11 +47,23 @@ func parse(name string, text []byte) (*document, *Error) {
 	return doc, nil
 }
 
-// position is where the key at path stands, or else the nearest thing around it; line
-// 0 is the document as a whole. An offset, in bytes counted from 1, leads into the
-// text that the key holds.
-func (d *document) position(path string, offset int) (line, column int) {
-	for ; path != ""; path, offset = around(path), 0 {
+// Has reports whether the text has the key, table or element at path.
+func (d *Document) Has(path string) bool {
+	_, ok := d.places[path]
+	return ok
+}
+
+// Error is an error at the key at path, at an offset as in [Document.Position].
+func (d *Document) Error(path string, offset int, message string) *Error {
+	line, column := d.Position(path, offset)
+	return &Error{File: d.Name, Line: line, Column: column, Key: path, Message: message}
+}
+
+// Position is the position of the key at path, or of the nearest table or list around it; line
+// 0 is the document as a whole. An offset, in bytes counted from 1, leads into the text that is
+// the key's value.
+func (d *Document) Position(path string, offset int) (line, column int) {
+	for ; path != ""; path, offset = Parent(path), 0 {
 		p, ok := d.places[path]
 		switch {
 		case !ok:
@@ -67,7 +79,7 @@ func (d *document) position(path string, offset int) (line, column int) {
 
 // lineAt is the line and the column of the character that the byte at an offset is
 // part of. Both count from 1, columns in characters.
-func (d *document) lineAt(offset int) (line, column int) {
+func (d *Document) lineAt(offset int) (line, column int) {
 	for 0 < offset && offset < len(d.text) && !utf8.RuneStart(d.text[offset]) {
 		offset--
 	}
@@ -77,7 +89,7 @@ func (d *document) lineAt(offset int) (line, column int) {
 }
 
 // characters turns go-toml's columns, which count bytes, into ours.
-func (d *document) characters(line, column int) (int, int) {
+func (d *Document) characters(line, column int) (int, int) {
 	begin := 0
 	for range line - 1 {
 		begin += bytes.IndexByte(d.text[begin:], '\n') + 1
@@ -85,11 +97,11 @@ func (d *document) characters(line, column int) (int, int) {
 	return d.lineAt(begin + column - 1)
 }
 
-// around is the path without its last part. Where that is quoted and has dots or
-// brackets, several steps lead out of it, over paths that no key has.
-func around(path string) string { return path[:max(0, strings.LastIndexAny(path, ".["))] }
+// Parent is the path without its last part. A quoted part with dots or brackets takes several
+// steps, over paths that no key has.
+func Parent(path string) string { return path[:max(0, strings.LastIndexAny(path, ".["))] }
 
-// walker notes where keys stand, which the decoder of values does not tell.
+// walker records the positions of keys, which the decoder of values does not report.
 type walker struct {
 	parser unstable.Parser
 	places map[string]place
@@ -103,7 +115,7 @@ func (w *walker) expression(n *unstable.Node) {
 		w.header, _ = w.key("", n)
 	case unstable.ArrayTable:
 		path, at := w.key("", n)
-		w.header = index(path, w.arrays[path])
+		w.header = Index(path, w.arrays[path])
 		w.places[w.header] = place{at: at}
 		w.arrays[path]++
 	case unstable.KeyValue:
@@ -118,9 +130,9 @@ func (w *walker) key(prefix string, n *unstable.Node) (path string, at int) {
 	path = prefix
 	for parts := n.Key(); parts.Next(); {
 		if count := w.arrays[path]; count > 0 {
-			path = index(path, count-1)
+			path = Index(path, count-1)
 		}
-		path = join(path, string(parts.Node().Data))
+		path = Key(path, string(parts.Node().Data))
 		at = int(parts.Node().Raw.Offset)
 		if _, ok := w.places[path]; !ok {
 			w.places[path] = place{at: at}
@@ -150,15 +162,15 @@ func (w *walker) value(path string, at int, n *unstable.Node) {
 			if element.Raw.Length > 0 { // an array within an array has no text of its own
 				at = int(element.Raw.Offset)
 			}
-			w.places[index(path, i)] = place{at: at}
-			w.value(index(path, i), at, element)
+			w.places[Index(path, i)] = place{at: at}
+			w.value(Index(path, i), at, element)
 		}
 	default:
 	}
 }
 
-// join puts a key below a path, quoted where TOML wants it quoted.
-func join(path, key string) string {
+// Key is the path of a key below path, quoted where TOML requires it.
+func Key(path, key string) string {
 	bare := key != "" && strings.Trim(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == ""
 	if !bare {
 		key = strconv.Quote(key)
@@ -169,4 +181,5 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-func index(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
+// Index is the path of element i of the list at path.
+func Index(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
