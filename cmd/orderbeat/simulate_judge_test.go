@@ -36,7 +36,8 @@ func (s *simulation) storedOrders(provider string) map[string]map[string]simStor
 // simJob is a job that ended.
 type simJob struct {
 	account, state, code, message string
-	again                         bool // it took more than one attempt
+	before                        string // what earlier attempts came to
+	again                         bool   // it took more than one attempt
 }
 
 // brought reports whether the job stored orders.
@@ -44,9 +45,12 @@ func (j simJob) brought() bool { return j.state == "succeeded" || j.state == "pa
 
 func (s *simulation) jobsOf(run string) (list []simJob) {
 	s.t.Helper()
-	s.rows("SELECT account, state, coalesce(error_code, ''), coalesce(error, ''), provider || ' ' || kind, attempts FROM jobs WHERE run_id = ?", run, func(c []string) {
+	const query = `SELECT account, state, coalesce(error_code, ''), coalesce(error, ''), provider || ' ' || kind,
+		(SELECT coalesce(group_concat(DISTINCT coalesce(status, 0) || ' ' || coalesce(error, '')), '') FROM exchanges AS x WHERE x.job_id = j.job_id AND x.attempt < j.attempts),
+		attempts FROM jobs AS j WHERE run_id = ?`
+	s.rows(query, run, func(c []string) {
 		s.outcomes[strings.TrimSpace(c[4]+" "+c[1]+" "+c[2])]++
-		list = append(list, simJob{c[0], c[1], c[2], c[3], c[5] != "1"})
+		list = append(list, simJob{c[0], c[1], c[2], c[3], c[5], c[6] != "1"})
 	})
 	return list
 }
@@ -101,7 +105,7 @@ func (s *simulation) judgeListed(where string, a *simAccount, j simJob, o *simOr
 func (s *simulation) judgeState(where string, a *simAccount, j simJob, bad bool) {
 	s.t.Helper()
 	if j.again && len(s.causes[a.provider]) == 0 && !bad && !a.faults["bad_response"] {
-		s.t.Errorf("%s: more than one attempt, for no reason", where)
+		s.t.Errorf("%s: more than one attempt, for no reason: %s", where, j.before)
 	}
 	switch {
 	case j.state == "succeeded" && bad:
@@ -188,7 +192,7 @@ func (s *simulation) judgeMichelin(run string) {
 		where := fmt.Sprintf("michelin/%s: %s %s %q", j.account, j.state, j.code, j.message)
 		switch {
 		case j.again && len(s.causes["michelin"]) == 0:
-			s.t.Errorf("%s: more than one attempt, for no reason", where)
+			s.t.Errorf("%s: more than one attempt, for no reason: %s", where, j.before)
 		case j.brought():
 		case j.state == "cancelled":
 			s.judgeFailure(where, "michelin", j)
