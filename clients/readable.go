@@ -259,13 +259,15 @@ func unicodeOf(begin []byte) (e encoding.Encoding, bom int) {
 		return utf32.UTF32(utf32.BigEndian, utf32.IgnoreBOM), 0
 	case n == 4 && beginsText(b[0]) && b[1] == 0 && b[2] == 0 && b[3] == 0:
 		return utf32.UTF32(utf32.LittleEndian, utf32.IgnoreBOM), 0
-	case n >= 2 && b[0] == 0 && beginsText(b[1]):
+	case n >= 2 && b[0] == 0 && beginsText(b[1]) && (n < 4 || b[2] == 0 && isASCII(b[3])):
 		return unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM), 0
-	case n >= 2 && beginsText(b[0]) && b[1] == 0:
+	case n >= 2 && beginsText(b[0]) && b[1] == 0 && (n < 4 || isASCII(b[2]) && b[3] == 0):
 		return unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), 0
 	}
 	return nil, 0
 }
+
+func isASCII(b byte) bool { return 0 < b && b < utf8.RuneSelf }
 
 // decodeCharset reads a body as UTF-8. A byte order mark goes before the charset that is
 // stated (WHATWG Encoding, section 6); an unknown charset is read as UTF-8.

@@ -40,6 +40,7 @@ func gzipped(w io.Writer) io.WriteCloser   { return gzip.NewWriter(w) }
 func zlibbed(w io.Writer) io.WriteCloser   { return zlib.NewWriter(w) }
 func brotlied(w io.Writer) io.WriteCloser  { return brotli.NewWriter(w) }
 func deflated(w io.Writer) io.WriteCloser  { f, _ := flate.NewWriter(w, flate.BestSpeed); return f }
+func stored(w io.Writer) io.WriteCloser    { f, _ := flate.NewWriter(w, flate.NoCompression); return f }
 func zstandard(w io.Writer) io.WriteCloser { z, _ := zstd.NewWriter(w); return z }
 
 func encoded(t *testing.T, e encoding.Encoding, text string) string {
@@ -56,6 +57,7 @@ func wrongSum(gzip string) string { return gzip[:len(gzip)-8] + "damaged!" }
 
 func TestResponsesAreReadInEveryEncoding(t *testing.T) {
 	long := `{"id":"` + strings.Repeat("Mül😀", 50_000) + `"}`
+	sixty := `{"id":"` + strings.Repeat("x", 60-len(`{"id":""}`)) + `"}` // its length is "<"
 	utf16le, utf16be := unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM)
 	for name, c := range map[string]struct {
 		contentType, contentEncoding, body, want string
@@ -87,6 +89,7 @@ func TestResponsesAreReadInEveryEncoding(t *testing.T) {
 		"gzip that is zstd":                {"application/json", "gzip", compressed(t, zstandard, sampleText), sampleText},
 		"deflate":                          {"application/json", "deflate", compressed(t, zlibbed, long), long},
 		"deflate without a header":         {"application/json", "deflate", compressed(t, deflated, long), long},
+		"deflate without compression":      {"application/json", "deflate", compressed(t, stored, sixty), sixty},
 		"deflate that is not":              {"application/json", "deflate", " " + sampleText, " " + sampleText},
 		"br":                               {"application/json", "br", compressed(t, brotlied, long), long},
 		"a short br":                       {"application/json", "BR", compressed(t, brotlied, "{}"), "{}"},

@@ -155,7 +155,7 @@ func squeezed(name, text string) string {
 	case "deflate":
 		w = zlib.NewWriter(&b)
 	case "raw":
-		w, _ = flate.NewWriter(&b, flate.BestSpeed)
+		w, _ = flate.NewWriter(&b, len(text)%2) // 0 is no compression
 	case "br":
 		w = brotli.NewWriter(&b)
 	case "zstd":
