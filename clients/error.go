@@ -70,6 +70,18 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
+// Reason is the message with the HTTP status of a refused request: what is stored of a failed
+// job, beside the provider and the code.
+func (e *Error) Reason() string {
+	switch {
+	case e.Message == "":
+		return e.Error()
+	case e.Status < 300:
+		return e.Message
+	}
+	return fmt.Sprintf("%s (status %d)", e.Message, e.Status)
+}
+
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 

@@ -195,10 +195,7 @@ SELECT j.state, j.attempts, j.inline, j.turn, j.orders_seen, j.orders_created, j
 func (t *tx) endAttempt(o *jobs.Outcome, n jobs.Tally) error {
 	var code, message, hint any
 	if o.Err != nil {
-		code, message, hint = string(o.Err.Code), o.Err.Message, orNull(o.Err.Hint)
-		if o.Err.Message == "" {
-			message = o.Err.Error()
-		}
+		code, message, hint = string(o.Err.Code), o.Err.Reason(), orNull(o.Err.Hint)
 	}
 	_, err := t.exec(endAttemptSQL, string(o.State), o.Attempt, o.Tried, stampOrNull(o.NextAt), code, message, hint,
 		stampOrNull(o.AskedAt), stamp(o.FinishedAt), n.Seen, n.Created, n.Changed, n.Unchanged, o.State.Ended(), o.ID)

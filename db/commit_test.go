@@ -101,7 +101,7 @@ func TestAWaitingJobIsDueAgain(t *testing.T) {
 	if err != nil || len(rows) != 1 {
 		t.Fatalf("got %v, %v", rows, err)
 	}
-	if j := rows[0]; j.State != jobs.Waiting || j.Attempts != 1 || !j.NextAttemptAt.Equal(first.NextAt) || j.ErrorCode != "unavailable" || j.Error != "the server is in maintenance" || j.Hint == "" {
+	if j := rows[0]; j.State != jobs.Waiting || j.Attempts != 1 || !j.NextAttemptAt.Equal(first.NextAt) || j.ErrorCode != "unavailable" || j.Error != "the server is in maintenance (status 503)" || j.Hint == "" {
 		t.Errorf("got %+v", j)
 	}
 	if got, _, _ := d.Run(t.Context(), run.ID); got.State != jobs.Running || got.Jobs.Ended() != 0 {

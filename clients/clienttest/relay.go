@@ -1,6 +1,7 @@
 package clienttest
 
 import (
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -22,7 +23,7 @@ type Relay struct {
 // NewRelay starts a relay to an address that lasts until the test ends.
 func NewRelay(t *testing.T, target string) *Relay {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +36,7 @@ func NewRelay(t *testing.T, target string) *Relay {
 				return
 			}
 			drop := r.dropped()
-			all.Go(func() { forward(inside, target, drop, r.over) })
+			all.Go(func() { forward(t.Context(), inside, target, drop, r.over) })
 		}
 	})
 	t.Cleanup(func() { close(r.over); _ = l.Close(); all.Wait() })
@@ -57,9 +58,9 @@ func (r *Relay) dropped() <-chan struct{} {
 }
 
 // forward copies both ways until drop. From then on it reads and discards.
-func forward(inside net.Conn, target string, drop, over <-chan struct{}) {
+func forward(ctx context.Context, inside net.Conn, target string, drop, over <-chan struct{}) {
 	defer inside.Close()
-	outside, err := net.Dial("tcp", target)
+	outside, err := new(net.Dialer).DialContext(ctx, "tcp", target)
 	if err != nil {
 		return
 	}
@@ -112,7 +113,7 @@ func Proxy(t *testing.T, connect func() int) (url string) {
 			return
 		}
 		_, _ = io.WriteString(inside, "HTTP/1.1 200 OK\r\n\r\n")
-		forward(inside, r.Host, nil, over)
+		forward(r.Context(), inside, r.Host, nil, over)
 	}))
 	t.Cleanup(func() { close(over); server.Close() })
 	return server.URL

@@ -65,7 +65,7 @@ func troubles() []trouble {
 
 		refused("status-400", `"status":400`, clients.CodeInvalid, "does not take the question", "check the account's numbers"),
 		refused("status-404", `"status":404`, clients.CodeInvalid, "no such API", "check base_url"),
-		refused("status-422", `"status":422,"body":"{}"`, clients.CodeInvalid, "does not take the question", "check the account's numbers"),
+		refused("status-422", `"status":422,"body":"{}"`, clients.CodeInvalid, "does not take the question (status 422)", "check the account's numbers"),
 		refused("code-901", `"error_code":"901"`, clients.CodeInvalid, "errorCode 901: a document number", "check the order numbers"),
 		refused("code-907", `"error_code":"907"`, clients.CodeInvalid, "errorCode 907: the ship-to", "ship_to"),
 		refused("code-915", `"error_code":"915"`, clients.CodeInvalid, "errorCode 915: the bill-to", "check the account's bill_to"),
@@ -95,7 +95,7 @@ func troubles() []trouble {
 		},
 		{
 			name: "down", fault: `"status":503`, times: -1, state: jobs.Dead, attempts: 2, code: clients.CodeUnavailable,
-			says: "cannot answer now", alert: "dead_job",
+			says: "the provider cannot answer now (status 503)", alert: "dead_job",
 		},
 	}
 	for _, status := range []int{408, 425, 500, 502, 503, 504} {
