@@ -268,7 +268,10 @@ func (g *gathering) add(v any) error {
 		return g.unreadable(below(at, err), id)
 	}
 	g.client.dropDates(&o)
-	g.gathered(o.OrderID).tell(o, g.pageNumber, g.question.lines)
+	if n := g.gathered(o.OrderID).tell(o, g.pageNumber, g.question.lines); n >= 0 {
+		at += fmt.Sprintf(".lines[%d].line_id", n)
+		return g.unreadable(below(at, unreadable("is that of another line with other contents")), o.OrderID)
+	}
 	return nil
 }
 
@@ -298,14 +301,16 @@ func (g *gathering) unreadable(err error, name string) error {
 // problemBytes is about what a problem takes.
 const problemBytes = 200
 
-// done is the answer. It fails when ctx ends first.
+// done is the answer. An order that rows were put together of is left out where one of them,
+// nobody knows of which order, could not be read. It fails when ctx ends first.
 func (g *gathering) done(ctx context.Context) (clients.Answer, error) {
-	answer := clients.Answer{Partial: g.partial, Orders: make([]clients.Order, 0, len(g.orders))}
+	answer := clients.Answer{Orders: make([]clients.Order, 0, len(g.orders))}
 	for _, o := range g.orders {
-		if g.unnamed && o.parts > 1 { // it may be the one that could not be read
-			return clients.Answer{}, g.unread
-		}
 		if o.unread {
+			continue
+		}
+		if g.unnamed && o.parts {
+			g.skip(g.unread, clients.Problem{OrderID: o.order.OrderID, Message: "what could not be read may be a part of it"})
 			continue
 		}
 		if err := context.Cause(ctx); err != nil {
@@ -318,6 +323,7 @@ func (g *gathering) done(ctx context.Context) (clients.Answer, error) {
 	if g.unread != nil && len(answer.Orders) == 0 {
 		return clients.Answer{}, g.unread
 	}
+	answer.Partial = g.partial
 	return answer, nil
 }
 

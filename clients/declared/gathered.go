@@ -22,23 +22,28 @@ type gathered struct {
 	order clients.Order // without lines
 	lines []clients.Line
 	gone  []bool           // which of the lines were replaced
+	pages []int            // that told of the lines
 	byID  map[string][]int // indexes into lines of those that have an id
 	page  int              // that told of the lines without ids
-	parts int              // 2 when a page told of it in several parts
 	told  int              // the page that told of it last
+	// parts says that a page told of it in several parts, each with lines of its own, and
+	// rows are the contents of the lines without ids of a page that told of it twice.
+	parts bool
+	rows  map[string]bool
 	// unread says that something that was told of it could not be read.
 	unread bool
 }
 
-// tell adds what a page tells. Its cost is that of what is told.
-func (g *gathered) tell(o clients.Order, page int, mode string) {
+// tell adds what a page tells, and returns the index of a line that has the id of another
+// one of the page and other contents, or -1. Its cost is that of what is told.
+func (g *gathered) tell(o clients.Order, page int, mode string) (contradicts int) {
 	lines := o.Lines
 	o.Lines = nil
-	if page != g.told {
-		g.told = page
-	} else {
-		g.parts = 2
+	again := page == g.told
+	if !again {
+		g.told, g.rows = page, nil
 	}
+	g.parts = g.parts || again && g.further(lines, mode)
 	if g.byID == nil {
 		g.byID = make(map[string][]int, len(lines))
 	}
@@ -48,9 +53,13 @@ func (g *gathered) tell(o clients.Order, page int, mode string) {
 		}
 		g.page = page
 	}
+	contradicts = -1
 	replaced := make(map[string]bool, len(lines))
-	for _, l := range lines {
+	for n, l := range lines {
 		if id := l.LineID; id != "" {
+			if contradicts < 0 && g.contradicts(l, page) {
+				contradicts = n
+			}
 			if !replaced[id] {
 				replaced[id] = true
 				for _, i := range g.byID[id] {
@@ -60,9 +69,55 @@ func (g *gathered) tell(o clients.Order, page int, mode string) {
 			}
 			g.byID[id] = append(g.byID[id], len(g.lines))
 		}
-		g.lines, g.gone = append(g.lines, l), append(g.gone, false)
+		g.lines, g.gone, g.pages = append(g.lines, l), append(g.gone, false), append(g.pages, page)
 	}
 	g.order = o
+	return contradicts
+}
+
+// contradicts reports whether the page has told of a line with the id of this one, and of
+// none with its contents.
+func (g *gathered) contradicts(l clients.Line, page int) bool {
+	told := false
+	for _, i := range g.byID[l.LineID] {
+		if g.pages[i] == page {
+			if contentsOf(g.lines[i]) == contentsOf(l) {
+				return false
+			}
+			told = true
+		}
+	}
+	return told
+}
+
+// further reports whether a page that has told of the order tells of further lines now.
+func (g *gathered) further(lines []clients.Line, mode string) bool {
+	known := func(l clients.Line) bool {
+		if l.LineID != "" {
+			return slices.ContainsFunc(g.byID[l.LineID], func(i int) bool { return g.pages[i] == g.told })
+		}
+		if mode == linesAdd {
+			return false
+		}
+		if g.rows == nil {
+			g.rows = map[string]bool{}
+			for i, l := range g.lines {
+				if unnumbered(l) && g.pages[i] == g.told {
+					g.rows[contentsOf(l)] = true
+				}
+			}
+		}
+		return g.rows[contentsOf(l)]
+	}
+	return !g.parts && slices.ContainsFunc(lines, func(l clients.Line) bool { return !known(l) })
+}
+
+// contentsOf is equal for lines that say the same.
+func contentsOf(l clients.Line) string {
+	l.Schedule, l.Despatches = slices.Clone(l.Schedule), slices.Clone(l.Despatches)
+	o := clients.Order{Lines: []clients.Line{l}}
+	o.Normalize()
+	return string(o.Lines[0].Contents())
 }
 
 func unnumbered(l clients.Line) bool { return l.LineID == "" }

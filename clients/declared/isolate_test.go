@@ -54,6 +54,48 @@ func TestOneBadOrderLeavesTheOthers(t *testing.T) {
 	}
 }
 
+// A line id that two lines of one answer share is named, and so is an order that may lack what
+// could not be read. An order that is there twice is not.
+func TestWhatContradictsOrMayBeMissingIsNamed(t *testing.T) {
+	const nested = `.orders[] | {order_id: .id, lines: [.lines[] | {line_id: .n, ordered: .q}]}`
+	const rows = `.orders[] | {order_id: .id, lines: [{line_id: .n, ordered: (.q + 0)}]}`
+	const unnumbered = `.orders[] | {order_id: .id, lines: [{ordered: (.q + 0)}]}`
+	for name, c := range map[string]struct{ mapping, orders, want string }{
+		"equal lines":                     {nested, `{"id":"a","lines":[{"n":1,"q":4},{"n":1,"q":4}]}`, "a(1:4)"},
+		"different lines with one id":     {nested, `{"id":"b"},{"id":"a","lines":[{"n":1,"q":4},{"n":2,"q":1},{"n":1,"q":6}]}`, "b() a(1:4 1~2:6 2:1); a: orders[1].lines[2].line_id: is that of another line with other contents"},
+		"an order twice, which differs":   {nested, `{"id":"a","lines":[{"n":1,"q":4}]},{"id":"a","lines":[{"n":1,"q":6}]}`, "a(1:6); a: orders[1].lines[0].line_id: is that of another line with other contents"},
+		"rows with one line id":           {rows, `{"id":"a","n":1,"q":4},{"id":"a","n":1,"q":6}`, "a(1:6); a: orders[1].lines[0].line_id: is that of another line with other contents"},
+		"one fails, another is twice":     {rows, `{"id":"a","n":1,"q":4},{"id":"b","n":1,"q":"x"},{"id":"a","n":1,"q":4}`, "a(1:4); b: orders[1]: cannot add string and number"},
+		"one fails, another has no ids":   {unnumbered, `{"id":"a","q":4},{"id":"b","q":"x"},{"id":"a","q":4}`, "a(1:4); b: orders[1]: cannot add string and number"},
+		"one fails, another has no lines": {`.orders[] | {order_id: (.id + .q)}`, `{"id":"a"},{"id":"b","q":4},{"id":"a"}`, "a(); b: orders[1]: cannot add string and number"},
+		"one fails, another has rows":     {rows, `{"id":"a","n":1,"q":4},{"id":"c","n":1,"q":1},{"id":"b","n":2,"q":"x"},{"id":"a","n":3,"q":4}`, "c(1:1); b: orders[2]: cannot add string and number; a: what could not be read may be a part of it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := answering(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, `{"orders":[%s]}`, c.orders) })
+			p := written(t, server.URL, "scheme = \"none\"\n[orders]\npath = \"/\"\nmap = '"+strings.ReplaceAll(c.mapping, ".lines[]", ".lines[]?")+"'\n")
+			answer, err := p.Orders(t.Context(), window())
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, o := range answer.Orders {
+				var lines []string
+				for _, l := range o.Lines {
+					lines = append(lines, l.LineID+":"+l.Ordered.String())
+				}
+				got = append(got, o.OrderID+"("+strings.Join(lines, " ")+")")
+			}
+			text := strings.Join(got, " ")
+			for _, problem := range answer.Partial {
+				text += fmt.Sprintf("; %s: %s", problem.OrderID, problem.Message)
+			}
+			if text != c.want {
+				t.Errorf("got  %s\nwant %s", text, c.want)
+			}
+		})
+	}
+}
+
 // An item that is answered badly is named, and the others are there; a provider that fails
 // is not taken for items that do.
 func TestOneBadItemLeavesTheOthers(t *testing.T) {
