@@ -81,7 +81,9 @@ func (l *loop) begin(ctx context.Context, started, elsewhere time.Time) bool {
 		since = started
 	}
 	l.advance(since)
-	l.alerts.begun(l.schedule, w.Last != nil && (w.Last.Outcome == "missed" || w.Last.Outcome == "skipped"))
+	if w.Last == nil || w.Last.Outcome != "missed" && w.Last.Outcome != "skipped" {
+		l.alerts.well(ctx, l.schedule)
+	}
 	if !l.insist(ctx, notRunning, func(ctx context.Context, why string) error { return l.catchUp(ctx, started, why) }) {
 		return false
 	}
@@ -263,7 +265,9 @@ func (l *loop) catchUp(ctx context.Context, started time.Time, why string) error
 	}
 	_, paused, err := l.DB.Paused(ctx, l.schedule.Name)
 	if err == nil && !paused {
-		l.alerts.missed(l.schedule, due)
+		l.insist(ctx, "", func(ctx context.Context, _ string) error {
+			return l.alerts.raise(ctx, l.schedule, l.schedule.missed(due))
+		})
 	}
 	return err
 }

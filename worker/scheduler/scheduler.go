@@ -82,16 +82,12 @@ func New(c Config) *Scheduler {
 func (s *Scheduler) Run(ctx context.Context, elsewhere map[string]time.Time) {
 	started := time.Now()
 	s.forget(ctx)
-	alerting, stopAlerts := context.WithCancel(context.WithoutCancel(ctx))
-	var alerts, loops sync.WaitGroup
-	alerts.Go(func() { s.alerts.run(alerting) })
+	var loops sync.WaitGroup
 	for _, l := range s.loops {
 		loops.Go(func() { l.run(ctx, started, elsewhere[l.schedule.Name]) })
 	}
 	watchClock(ctx, func(by time.Duration) { s.clockSet(ctx, by) })
 	loops.Wait()
-	stopAlerts()
-	alerts.Wait()
 }
 
 // forget drops what is noted of schedules that are not configured any more.

@@ -46,7 +46,7 @@ func (l *loop) start(ctx context.Context, tick db.Tick) error {
 	}
 	l.Ticks.WithLabelValues(tick.Schedule, started.Tick.Outcome).Inc()
 	if started.Run != nil {
-		l.alerts.started(l.schedule)
+		l.alerts.well(ctx, l.schedule)
 	}
 	return nil
 }
@@ -127,10 +127,13 @@ func (l *loop) giveUp(ctx context.Context) (db.Pause, bool, error) {
 		return db.Pause{}, false, err
 	}
 	p := db.Pause{Schedule: s.Name, PausedAt: time.Now(), Note: fmt.Sprintf("%d failed runs in a row", n)}
+	// The alert comes first: what fails here is tried again only while the schedule is not paused.
+	if err := l.alerts.raise(ctx, s, s.gaveUp()); err != nil {
+		return p, false, err
+	}
 	if err := l.DB.PauseSchedule(ctx, p.Schedule, p.Note, p.PausedAt); err != nil {
 		return p, false, err
 	}
 	l.Log.Warn("a schedule is paused", "schedule", p.Schedule, "note", p.Note)
-	l.alerts.paused(s)
 	return p, true, nil
 }
