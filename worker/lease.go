@@ -52,9 +52,8 @@ type lease struct {
 	requeue  func(ctx context.Context) (int, error)
 	// progress is what goes into Accounted, false while that is not known.
 	progress func() (map[string]time.Time, bool)
-	usable   func() error // nil while NATS answers, as far as that is known
-	confirms chan chan error
-	over     chan struct{} // closed when keep has returned
+	usable   func() error  // nil while NATS answers, as far as that is known
+	renewing chan struct{} // holds one value while somebody renews
 	log      *slog.Logger
 
 	kv jetstream.KeyValue // the bucket, once it was looked for
@@ -74,7 +73,7 @@ func newLease(b *bus, names subjects, c Config, activity *problems.Activity, pro
 			MaxBytes: min(c.NATS.MaxBytes, bucketBytes), Placement: c.NATS.placement(),
 		},
 		mine:     term{ID: c.ID, Process: ulid.Make().String(), Place: c.Place},
-		withdraw: c.DB.WithdrawJobs, requeue: c.DB.Requeue, progress: progress, usable: b.usable, confirms: make(chan chan error), over: make(chan struct{}),
+		withdraw: c.DB.WithdrawJobs, requeue: c.DB.Requeue, progress: progress, usable: b.usable, renewing: make(chan struct{}, 1),
 		log: c.Log, reason: "nats: it did not tell yet who works",
 	}
 }
@@ -167,17 +166,9 @@ func outrun(err error) bool {
 
 // keep renews the lease until ctx ends. It returns [errLost] when another has it.
 func (l *lease) keep(ctx context.Context) error {
-	defer close(l.over)
-	for rest := renewRetry; ; { // soon, with how far the schedules are
-		asking, ok := l.rest(ctx, rest)
-		if !ok {
-			return nil
-		}
+	for rest := renewRetry; pause(ctx, rest); { // soon, with how far the schedules are
 		rest = renewEvery
 		err := l.renew(ctx)
-		for _, answer := range asking {
-			answer <- err
-		}
 		if errors.Is(err, errLost) {
 			return err
 		}
@@ -186,28 +177,7 @@ func (l *lease) keep(ctx context.Context) error {
 			l.failed("lease was not renewed", err)
 		}
 	}
-}
-
-// rest waits until it is time to renew, or until somebody asks for it, and returns who
-// asks. It is false when ctx ended.
-func (l *lease) rest(ctx context.Context, d time.Duration) (asking []chan error, ok bool) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return nil, false
-	case <-timer.C:
-	case answer := <-l.confirms:
-		asking = append(asking, answer)
-	}
-	for {
-		select {
-		case answer := <-l.confirms:
-			asking = append(asking, answer)
-		default:
-			return asking, true
-		}
-	}
+	return nil
 }
 
 // confirm renews the lease now, so that it says how far the schedules are. It returns
@@ -219,26 +189,25 @@ func (l *lease) confirm(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, confirmPatience)
 	defer cancel()
-	answer := make(chan error, 1)
-	select {
-	case l.confirms <- answer:
-	case <-l.over:
+	err := l.renew(ctx)
+	if errors.Is(err, errLost) || l.now() == leaseOver {
 		return scheduler.ErrNotLeader
-	case <-ctx.Done():
-		return ctx.Err()
 	}
-	select {
-	case err := <-answer:
-		if errors.Is(err, errLost) {
-			return scheduler.ErrNotLeader
-		}
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return err
 }
 
+// renew renews the lease, unless another call did so since this one began.
 func (l *lease) renew(ctx context.Context) error {
+	asked := time.Now()
+	select {
+	case l.renewing <- struct{}{}:
+		defer func() { <-l.renewing }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if l.renewedAt().After(asked) {
+		return nil
+	}
 	begun := time.Now()
 	if accounted, known := l.progress(); known {
 		l.mine.Accounted = accounted

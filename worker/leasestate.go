@@ -59,6 +59,12 @@ func (l *lease) trouble() error {
 	return err
 }
 
+func (l *lease) renewedAt() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.renewed
+}
+
 func (l *lease) now() leaseState {
 	l.mu.Lock()
 	defer l.mu.Unlock()
