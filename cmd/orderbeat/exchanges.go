@@ -39,7 +39,7 @@ in the table; this command unpacks it.`,
 	f.StringVar(&o.filter.RunID, "run", "", "only those of this run")
 	f.StringVar(&o.filter.JobID, "job", "", "only those of this job")
 	f.BoolVar(&o.filter.Failed, "failed", false, "only those whose answer was of no use")
-	f.IntVar(&o.filter.Limit, "limit", 20, "how many at most")
+	limitFlag(c, &o.filter.Limit, 20)
 	f.BoolVar(&o.body, "body", false, "of one exchange, print the answer's body and nothing else")
 	jsonFlag(c, &o.asJSON)
 	c.MarkFlagsMutuallyExclusive("body", "json")
@@ -52,40 +52,33 @@ type exchangesOptions struct {
 }
 
 func (a *app) exchanges(ctx context.Context, o exchangesOptions) error {
-	if o.filter.Limit < 1 {
-		return misuse("--limit: want 1 or more, got %d", o.filter.Limit)
+	if err := checkList[string](o.filter.Limit, "", "", nil); err != nil {
+		return err
 	}
 	if o.body {
 		return misuse("--body goes with the id of one exchange")
 	}
-	database, err := a.openDatabase(ctx)
-	if err != nil {
-		return err
-	}
-	defer database.Close()
-	list, err := database.Exchanges(ctx, o.filter)
-	if err != nil {
-		return err
-	}
-	if o.asJSON {
-		return printJSON(a.stdout, map[string]any{"exchanges": list})
-	}
-	if len(list) == 0 {
-		fmt.Fprintln(a.stderr, "no such exchanges")
-		return nil
-	}
-	rows := make([][]string, len(list))
-	for i, x := range list {
+	return a.read(ctx, func(database *db.DB) error {
+		list, err := database.Exchanges(ctx, o.filter)
+		if err != nil {
+			return err
+		}
+		return exchangeListing.print(a, list, o.asJSON)
+	})
+}
+
+var exchangeListing = listing[db.ExchangeRow]{
+	"exchange", []string{"ID", "STARTED (UTC)", "PROVIDER", "ACCOUNT", "OPERATION", "METHOD", "URL", "STATUS", "MS", "BYTES", "JOB", "ERROR"},
+	func(x db.ExchangeRow) []string {
 		status := "-"
 		if x.Status != 0 {
 			status = fmt.Sprint(x.Status)
 		}
-		rows[i] = []string{
+		return []string{
 			fmt.Sprint(x.ExchangeID), second(x.StartedAt), x.Provider, orDash(x.Account), x.Op, x.Method, shortened(x.URL), status,
 			fmt.Sprint(x.DurationMS), fmt.Sprint(x.ResponseBytes), orDash(x.JobID), orDash(string(x.ErrorCode)),
 		}
-	}
-	return printTable(a.stdout, []string{"ID", "STARTED (UTC)", "PROVIDER", "ACCOUNT", "OPERATION", "METHOD", "URL", "STATUS", "MS", "BYTES", "JOB", "ERROR"}, rows)
+	},
 }
 
 // shortened is a URL that fits into a table; --json has all of it.

@@ -42,7 +42,7 @@ waits or is being asked is ended with "jobs cancel": the running worker does bot
 	f.StringVar(&o.filter.Account, "account", "", "only jobs of this account")
 	f.StringVar(&o.filter.Kind, "kind", "", "only jobs of this kind: "+words(slices.Sorted(maps.Keys(jobs.Kinds))))
 	f.StringVar(&o.state, "state", "", "only jobs in this state: "+words(jobs.JobStates))
-	f.IntVar(&o.filter.Limit, "limit", 20, "how many at most")
+	limitFlag(c, &o.filter.Limit, 20)
 	jsonFlag(c, &o.asJSON)
 	c.AddCommand(
 		a.retryCommand(), a.cancelJobCommand(),
@@ -153,54 +153,39 @@ func (a *app) retryJobs(ctx context.Context, q api.RetryJobs) error {
 }
 
 func (a *app) jobs(ctx context.Context, o jobsOptions) error {
+	if err := checkList(o.filter.Limit, "state", o.state, jobs.JobStates); err != nil {
+		return err
+	}
 	o.filter.State = jobs.State(o.state)
-	if o.state != "" && !slices.Contains(jobs.JobStates, o.filter.State) {
-		return misuse("--state: %q is not one of %s", o.state, words(jobs.JobStates))
-	}
-	if o.filter.Limit < 1 {
-		return misuse("--limit: want 1 or more, got %d", o.filter.Limit)
-	}
-	database, err := a.openDatabase(ctx)
-	if err != nil {
-		return err
-	}
-	defer database.Close()
-	list, err := database.Jobs(ctx, o.filter)
-	if err != nil {
-		return err
-	}
-	if o.asJSON {
-		return printJSON(a.stdout, map[string]any{"jobs": list})
-	}
-	if len(list) == 0 {
-		fmt.Fprintln(a.stderr, "no such jobs")
-		return nil
-	}
-	rows := make([][]string, len(list))
-	for i, j := range list {
-		rows[i] = append([]string{j.JobID, j.Provider, j.Kind}, jobCells(j)[1:]...)
-	}
-	return printTable(a.stdout, append([]string{"JOB", "PROVIDER", "KIND"}, jobHead[1:]...), rows)
+	return a.read(ctx, func(database *db.DB) error {
+		list, err := database.Jobs(ctx, o.filter)
+		if err != nil {
+			return err
+		}
+		return jobListing.print(a, list, o.asJSON)
+	})
+}
+
+var jobListing = listing[db.JobRow]{
+	"job", append([]string{"JOB", "PROVIDER", "KIND"}, jobHead[1:]...),
+	func(j db.JobRow) []string { return append([]string{j.JobID, j.Provider, j.Kind}, jobCells(j)[1:]...) },
 }
 
 func (a *app) oneJob(ctx context.Context, id string, asJSON bool) error {
-	database, err := a.openDatabase(ctx)
-	if err != nil {
-		return err
-	}
-	defer database.Close()
-	job, ok, err := database.Job(ctx, id)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		return &exit{failed, fmt.Errorf("no job %q is known; `orderbeat jobs` lists those that are", id)}
-	}
-	if asJSON {
-		return printJSON(a.stdout, map[string]any{"job": job})
-	}
-	printJob(a.stdout, job)
-	return nil
+	return a.read(ctx, func(database *db.DB) error {
+		job, ok, err := database.Job(ctx, id)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return &exit{failed, fmt.Errorf("no job %q is known; `orderbeat jobs` lists those that are", id)}
+		}
+		if asJSON {
+			return printJSON(a.stdout, map[string]any{"job": job})
+		}
+		printJob(a.stdout, job)
+		return nil
+	})
 }
 
 // uncounted tells of attempts that do not count.

@@ -48,7 +48,7 @@ for its number was first answered without it.`,
 	f.StringVar(&o.status, "status", "", "only this status: "+words(clients.Statuses))
 	f.StringVar(&o.since, "since", "", "only what changed since then: 24h or 14d ago, or a day like 2026-01-31 (UTC)")
 	f.StringVar(&o.reference, "reference", "", "only orders with this reference (PO)")
-	f.IntVar(&o.limit, "limit", 50, "how many at most")
+	limitFlag(c, &o.limit, 50)
 	jsonFlag(c, &o.asJSON)
 	f.BoolVar(&o.asCSV, "csv", false, "print CSV")
 	c.MarkFlagsMutuallyExclusive("json", "csv")
@@ -67,11 +67,8 @@ func (o ordersOptions) filter(now time.Time) (db.OrderFilter, error) {
 		Provider: o.provider, Account: o.account, Status: clients.Status(o.status), Reference: o.reference,
 		Open: o.open, Late: o.late, Limit: o.limit,
 	}
-	if o.limit < 1 {
-		return f, misuse("--limit: want 1 or more, got %d", o.limit)
-	}
-	if o.status != "" && !slices.Contains(clients.Statuses, f.Status) {
-		return f, misuse("--status: %q is not one of %s", o.status, words(clients.Statuses))
+	if err := checkList(o.limit, "status", o.status, clients.Statuses); err != nil {
+		return f, err
 	}
 	if o.since != "" {
 		since, err := parseSince("since", o.since, now)
@@ -101,6 +98,16 @@ func (a *app) openDatabase(ctx context.Context) (*db.DB, error) {
 		return nil, err
 	}
 	return db.OpenReadOnly(ctx, conf.DB.Path)
+}
+
+// read opens the database for something that reads it.
+func (a *app) read(ctx context.Context, do func(database *db.DB) error) error {
+	database, err := a.openDatabase(ctx)
+	if err != nil {
+		return err
+	}
+	defer database.Close()
+	return do(database)
 }
 
 func (a *app) orders(ctx context.Context, o ordersOptions) error {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -36,6 +37,45 @@ func printTable(w io.Writer, head []string, rows [][]string) error {
 		fmt.Fprintln(tw, strings.TrimRight(strings.Join(row, "\t"), "\t"))
 	}
 	return tw.Flush()
+}
+
+// listing is how a command lists what it found.
+type listing[T any] struct {
+	noun string // "run"
+	head []string
+	row  func(T) []string
+}
+
+// print prints a list as a table, or as JSON.
+func (l listing[T]) print(a *app, list []T, asJSON bool) error {
+	if asJSON {
+		return printJSON(a.stdout, map[string]any{l.noun + "s": list})
+	}
+	if len(list) == 0 {
+		fmt.Fprintf(a.stderr, "no such %ss\n", l.noun)
+		return nil
+	}
+	rows := make([][]string, len(list))
+	for i, v := range list {
+		rows[i] = l.row(v)
+	}
+	return printTable(a.stdout, slices.Clone(l.head), rows)
+}
+
+// limitFlag bounds how many rows a list has.
+func limitFlag(c *cobra.Command, into *int, usual int) {
+	c.Flags().IntVar(into, "limit", usual, "how many at most")
+}
+
+// checkList refuses a limit that is none and a value that is not allowed.
+func checkList[S ~string](limit int, flag, value string, allowed []S) error {
+	if value != "" && !slices.Contains(allowed, S(value)) {
+		return misuse("--%s: %q is not one of %s", flag, value, words(allowed))
+	}
+	if limit < 1 {
+		return misuse("--limit: want 1 or more, got %d", limit)
+	}
+	return nil
 }
 
 // plain makes text from elsewhere safe for a terminal: one line, without characters that control it ([isControl]).

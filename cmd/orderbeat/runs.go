@@ -35,52 +35,43 @@ database; the worker may run or not. Times are UTC.`,
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.provider, "provider", "", "only runs of this provider")
-	f.StringVar(&o.kind, "kind", "", "only runs of this kind: "+words(slices.Sorted(maps.Keys(jobs.Kinds))))
+	f.StringVar(&o.filter.Provider, "provider", "", "only runs of this provider")
+	f.StringVar(&o.filter.Kind, "kind", "", "only runs of this kind: "+words(slices.Sorted(maps.Keys(jobs.Kinds))))
 	f.StringVar(&o.state, "state", "", "only runs in this state: "+words(jobs.ListedRunStates))
-	f.IntVar(&o.limit, "limit", 20, "how many at most")
+	limitFlag(c, &o.filter.Limit, 20)
 	jsonFlag(c, &o.asJSON)
 	c.AddCommand(a.runsCancelCommand(), a.runsPauseCommand(), a.runsResumeCommand())
 	return c
 }
 
 type runsOptions struct {
-	provider, kind, state string
-	limit                 int
-	asJSON                bool
+	filter db.RunFilter
+	state  string
+	asJSON bool
 }
 
 func (a *app) runs(ctx context.Context, o runsOptions) error {
-	if o.state != "" && !slices.Contains(jobs.ListedRunStates, jobs.State(o.state)) {
-		return misuse("--state: %q is not one of %s", o.state, words(jobs.ListedRunStates))
-	}
-	if o.limit < 1 {
-		return misuse("--limit: want 1 or more, got %d", o.limit)
-	}
-	database, err := a.openDatabase(ctx)
-	if err != nil {
+	if err := checkList(o.filter.Limit, "state", o.state, jobs.ListedRunStates); err != nil {
 		return err
 	}
-	defer database.Close()
-	runs, err := database.Runs(ctx, db.RunFilter{Provider: o.provider, Kind: o.kind, State: jobs.State(o.state), Limit: o.limit})
-	if err != nil {
-		return err
-	}
-	if o.asJSON {
-		return printJSON(a.stdout, map[string]any{"runs": runs})
-	}
-	if len(runs) == 0 {
-		fmt.Fprintln(a.stderr, "no such runs")
-		return nil
-	}
-	rows := make([][]string, len(runs))
-	for i, r := range runs {
-		rows[i] = []string{
+	o.filter.State = jobs.State(o.state)
+	return a.read(ctx, func(database *db.DB) error {
+		list, err := database.Runs(ctx, o.filter)
+		if err != nil {
+			return err
+		}
+		return runListing.print(a, list, o.asJSON)
+	})
+}
+
+var runListing = listing[jobs.Run]{
+	"run", []string{"RUN", "PROVIDER", "KIND", "STATE", "JOBS", "SEEN", "CREATED", "CHANGED", "TRIGGER", "REQUESTED (UTC)", "TOOK"},
+	func(r jobs.Run) []string {
+		return []string{
 			r.ID, r.Provider, r.Kind, stands(r), fmt.Sprintf("%d/%d", r.Jobs.Ended(), r.Jobs.Total),
 			fmt.Sprint(r.Orders.Seen), fmt.Sprint(r.Orders.Created), fmt.Sprint(r.Orders.Changed), r.Trigger, minute(r.RequestedAt), took(r),
 		}
-	}
-	return printTable(a.stdout, []string{"RUN", "PROVIDER", "KIND", "STATE", "JOBS", "SEEN", "CREATED", "CHANGED", "TRIGGER", "REQUESTED (UTC)", "TOOK"}, rows)
+	},
 }
 
 // stands is the run's state, or that it is paused.
@@ -100,30 +91,27 @@ func took(r jobs.Run) string {
 }
 
 func (a *app) oneRun(ctx context.Context, id string, asJSON bool) error {
-	database, err := a.openDatabase(ctx)
-	if err != nil {
-		return err
-	}
-	defer database.Close()
-	run, ok, err := database.Run(ctx, id)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		return &exit{failed, fmt.Errorf("no run %q is known; `orderbeat runs` lists those that are", id)}
-	}
-	rows, err := database.RunJobs(ctx, run.ID)
-	if err != nil {
-		return err
-	}
-	far, err := database.Progress(ctx, run)
-	if err != nil {
-		return err
-	}
-	if asJSON {
-		return printJSON(a.stdout, map[string]any{"run": run, "jobs": rows, "progress": far})
-	}
-	return printRun(a.stdout, run, rows, far)
+	return a.read(ctx, func(database *db.DB) error {
+		run, ok, err := database.Run(ctx, id)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return &exit{failed, fmt.Errorf("no run %q is known; `orderbeat runs` lists those that are", id)}
+		}
+		rows, err := database.RunJobs(ctx, run.ID)
+		if err != nil {
+			return err
+		}
+		far, err := database.Progress(ctx, run)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			return printJSON(a.stdout, map[string]any{"run": run, "jobs": rows, "progress": far})
+		}
+		return printRun(a.stdout, run, rows, far)
+	})
 }
 
 func printRun(w io.Writer, r jobs.Run, js []db.JobRow, far jobs.Progress) error {
