@@ -11,13 +11,8 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/clients"
 )
-
-// redirected is a provider that knows itself where it sends users back to.
-type redirected interface {
-	// RedirectURI is the one that is registered with the provider; "" leaves it to us.
-	RedirectURI() string
-}
 
 // consentPatience bounds how long a callback waits for the provider to take its code.
 const consentPatience = time.Minute
@@ -123,7 +118,7 @@ func consentOf(provider, user string) string { return fmt.Sprintf("%q %q", provi
 // leaves: a code is good once.
 func (c *consents) callback(rw http.ResponseWriter, r *http.Request) {
 	provider := r.PathValue("provider")
-	if len(c.credentials.of(provider, "")) == 0 || c.unasked(provider) {
+	if c.decoy(provider) == nil {
 		c.unknown(provider).show(rw, r)
 		return
 	}
@@ -185,16 +180,6 @@ func (c *consents) find(provider, user string) *credential {
 	return found[0]
 }
 
-// unasked reports whether a provider has no users to ask.
-func (c *consents) unasked(provider string) bool {
-	for _, credential := range c.credentials.of(provider, "") {
-		if credential.User() != "" {
-			return false
-		}
-	}
-	return true
-}
-
 // unknown is the page about a provider or a user that is not there. It repeats nothing
 // of what was asked for.
 func (c *consents) unknown(provider string) page {
@@ -202,7 +187,7 @@ func (c *consents) unknown(provider string) page {
 	switch _, configured := c.providers[provider]; {
 	case !configured:
 		return p.say("No provider of this name is configured.", "orderbeat check tells which are, orderbeat auth status whose tokens they need.")
-	case c.unasked(provider):
+	case c.decoy(provider) == nil:
 		return p.say("This provider's tokens belong to no user: nobody needs to grant access.")
 	default:
 		return p.say("No account of this provider has this user.", "orderbeat auth status tells which users there are; this page's address ends with ?user= and one of them.")
@@ -259,7 +244,7 @@ func (c *consents) redirectURI(provider string) string {
 
 // own is the redirect URI that the provider knows itself, "" where it knows none.
 func (c *consents) own(provider string) string {
-	if p, ok := c.providers[provider].Provider.(redirected); ok {
+	if p, ok := c.providers[provider].Provider.(clients.RedirectURIProvider); ok {
 		return p.RedirectURI()
 	}
 	return ""

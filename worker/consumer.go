@@ -40,10 +40,13 @@ type consumers struct {
 }
 
 func newConsumers(c Config, f *finished) *consumers {
+	names := slices.Sorted(maps.Keys(byName(c.Providers)))
 	return &consumers{
 		db: c.DB, providers: byName(c.Providers), finished: f,
 		slots: newSlots(c.Concurrency), suspects: newSuspects(), held: newHeld(), inHand: newInHand(),
-		foreign: newForeign(c.Providers), unread: newUnread(c.Providers), memory: c.Memory, log: c.Log,
+		foreign: newCounter("foreign_jobs_total", "Jobs that this process got, and ended, because another database knows them.", "provider", names),
+		unread:  newCounter("unread_orders_total", "Orders that stood in answers of a provider and could not be read; the others of the answer were stored.", "provider", names),
+		memory:  c.Memory, log: c.Log,
 	}
 }
 

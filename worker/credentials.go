@@ -14,13 +14,6 @@ import (
 // tendEvery is how often credentials are looked after that nobody uses.
 const tendEvery = time.Minute
 
-// authenticated is what a provider can do that has credentials to tell about.
-type authenticated interface {
-	// Credentials are the sources of its tokens: one, or one for each user where
-	// tokens belong to users.
-	Credentials() []*auth.Source
-}
-
 // credential is one source of tokens, and whom it serves.
 type credential struct {
 	*auth.Source
@@ -63,8 +56,8 @@ func (s *credentials) hear(c *credential) {
 
 // credentialsOf are a provider's own.
 func credentialsOf(p Provider) []*auth.Source {
-	if a, ok := p.Provider.(authenticated); ok {
-		return a.Credentials()
+	if holder, ok := p.Provider.(clients.CredentialHolder); ok {
+		return holder.Credentials()
 	}
 	return nil
 }

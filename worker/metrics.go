@@ -11,28 +11,36 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"orderbeat/auth"
-	"orderbeat/db"
+	"orderbeat/clients"
 )
 
-// metricsPatience bounds how long the database may take to tell of alerts, or of accounts.
-const metricsPatience = 2 * time.Second
+const (
+	// metricsPatience bounds how long the database may take to tell of alerts, or of accounts.
+	metricsPatience = 2 * time.Second
+	// maxCounted bounds how many messages of a topic are counted.
+	maxCounted = 100_000
+)
 
 var (
 	perCredential = []string{"provider", "user"}
 
-	authState      = desc("auth_state", "1 for the state that a credential is in, 0 for the others.", append(perCredential, "state"))
-	authExpiry     = desc("auth_token_expiry_seconds", "Time until the access token ends, 0 without a live one.", perCredential)
-	authConsent    = desc("auth_consent_required", "1 while a person must grant access.", perCredential)
-	authCooldown   = desc("auth_cooldown_seconds", "Time until a token may be asked for again after failures, 0 without a cooldown.", perCredential)
-	authFailures   = desc("auth_failures", "Failed token requests since the last token.", perCredential)
-	authLogins     = desc("auth_logins_total", "Token requests sent.", perCredential)
-	authReplays    = desc("auth_replays_total", "Calls sent again after a 401.", perCredential)
-	authSaved      = desc("auth_saved_total", "Times that a token served again, without a token request.", perCredential)
-	alertsRaised   = desc("alerts_raised", "Alerts that a person should look at now.", []string{"provider", "code"})
-	working        = desc("working", "1 while this process works, 0 while it stands by.", nil)
-	outboxMessages = desc("outbox_messages", "Messages that are still to be published, up to 100,000.", []string{"topic"})
-	setAside       = desc("unpublishable_messages", "Messages that are set aside because NATS refuses them.", nil)
-	lastSuccess    = desc("account_last_success_timestamp_seconds", "When a provider last told of an account's orders, 0 when it never did.", []string{"provider", "account"})
+	authState       = desc("auth_state", "1 for the state that a credential is in, 0 for the others.", append(perCredential, "state"))
+	authExpiry      = desc("auth_token_expiry_seconds", "Time until the access token ends, 0 without a live one.", perCredential)
+	authConsent     = desc("auth_consent_required", "1 while a person must grant access.", perCredential)
+	authCooldown    = desc("auth_cooldown_seconds", "Time until a token may be asked for again after failures, 0 without a cooldown.", perCredential)
+	authFailures    = desc("auth_failures", "Failed token requests since the last token.", perCredential)
+	authLogins      = desc("auth_logins_total", "Token requests sent.", perCredential)
+	authReplays     = desc("auth_replays_total", "Calls sent again after a 401.", perCredential)
+	authSaved       = desc("auth_saved_total", "Times that a token served again, without a token request.", perCredential)
+	alertsRaised    = desc("alerts_raised", "Alerts that a person should look at now.", []string{"provider", "code"})
+	working         = desc("working", "1 while this process works, 0 while it stands by.", nil)
+	walBytes        = desc("db_wal_bytes", "Size of the database's write-ahead log; it grows while somebody reads for long.", nil)
+	outboxMessages  = desc("outbox_messages", "Messages that are still to be published, up to 100,000.", []string{"topic"})
+	setAside        = desc("unpublishable_messages", "Messages that are set aside because NATS refuses them.", nil)
+	lastSuccess     = desc("account_last_success_timestamp_seconds", "When a provider last told of an account's orders, 0 when it never did.", []string{"provider", "account"})
+	breakerState    = desc("breaker_state", "1 for the state that a provider's breaker is in, 0 for the others.", []string{"provider", "state"})
+	breakerFailures = desc("breaker_failures", "Calls in a row that a provider has not answered.", []string{"provider"})
+	rateNow         = desc("rate_calls_per_second", "The rate that calls to a provider keep to now, 0 for none.", []string{"provider"})
 )
 
 var authStates = []auth.State{auth.StateEmpty, auth.StateValid, auth.StateConsent, auth.StateRefused, auth.StateCooling}
@@ -47,137 +55,153 @@ func newMetrics(c Config, creds *credentials, l *lease, counters ...prometheus.C
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		&authMetrics{creds}, &alertMetrics{c.DB}, &freshMetrics{c.DB, c.Providers}, &trafficMetrics{c.Providers}, &leaseMetrics{l}, &outboxMetrics{c.DB},
+		collector(func(_ context.Context, m metrics) { m.ofProcess(c, l) }), collector(func(_ context.Context, m metrics) { m.ofCredentials(creds) }),
+		collector(func(_ context.Context, m metrics) { m.ofTraffic(c.Providers) }), collector(func(ctx context.Context, m metrics) { m.ofAlerts(ctx, c) }),
+		collector(func(ctx context.Context, m metrics) { m.ofAccounts(ctx, c) }), collector(func(ctx context.Context, m metrics) { m.ofOutbox(ctx, c) }),
 	)
-	registry.MustRegister(prometheus.NewGaugeFunc(
-		prometheus.GaugeOpts{Name: "orderbeat_db_wal_bytes", Help: "Size of the database's write-ahead log; it grows while somebody reads for long."},
-		func() float64 { return float64(c.DB.WALBytes()) },
-	))
 	registry.MustRegister(counters...)
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn), ErrorHandling: promhttp.ContinueOnError,
 	})
 }
 
-// authMetrics tell of all credentials.
-type authMetrics struct{ credentials *credentials }
+// collector is a [prometheus.Collector] that is not asked beforehand what it has.
+type collector func(ctx context.Context, m metrics)
 
 // Describe implements [prometheus.Collector].
-func (m *authMetrics) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(m, ch) }
+func (collector) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements [prometheus.Collector].
-func (m *authMetrics) Collect(ch chan<- prometheus.Metric) {
+func (c collector) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), metricsPatience)
+	defer cancel()
+	c(ctx, ch)
+}
+
+// metrics takes what there is to report.
+type metrics chan<- prometheus.Metric
+
+func (m metrics) gauge(d *prometheus.Desc, value float64, labels ...string) {
+	m <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+}
+
+func (m metrics) counter(d *prometheus.Desc, value float64, labels ...string) {
+	m <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, value, labels...)
+}
+
+func (m metrics) failed(d *prometheus.Desc, err error) {
+	if err != nil {
+		m <- prometheus.NewInvalidMetric(d, err)
+	}
+}
+
+func (m metrics) ofProcess(c Config, l *lease) {
+	m.gauge(working, oneIf(l.standing() == nil))
+	m.gauge(walBytes, float64(c.DB.WALBytes()))
+}
+
+func (m metrics) ofCredentials(creds *credentials) {
 	now := time.Now()
-	for _, c := range m.credentials.all {
+	for _, c := range creds.all {
 		st := c.Status()
-		tell := func(d *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {
-			ch <- prometheus.MustNewConstMetric(d, kind, value, append([]string{st.Provider, st.User}, labels...)...)
-		}
 		for _, state := range authStates {
-			tell(authState, prometheus.GaugeValue, oneIf(st.State == state), string(state))
+			m.gauge(authState, oneIf(st.State == state), st.Provider, st.User, string(state))
 		}
 		cooldown := 0.0
 		if st.Cooling {
 			cooldown = max(0, st.NextAttemptAt.Sub(now).Seconds())
 		}
-		tell(authExpiry, prometheus.GaugeValue, float64(st.LifeLeft))
-		tell(authConsent, prometheus.GaugeValue, oneIf(st.State == auth.StateConsent))
-		tell(authCooldown, prometheus.GaugeValue, cooldown)
-		tell(authFailures, prometheus.GaugeValue, float64(st.Failures))
-		tell(authLogins, prometheus.CounterValue, float64(st.Logins))
-		tell(authReplays, prometheus.CounterValue, float64(st.Replays))
-		tell(authSaved, prometheus.CounterValue, float64(st.Saved))
+		m.gauge(authExpiry, float64(st.LifeLeft), st.Provider, st.User)
+		m.gauge(authConsent, oneIf(st.State == auth.StateConsent), st.Provider, st.User)
+		m.gauge(authCooldown, cooldown, st.Provider, st.User)
+		m.gauge(authFailures, float64(st.Failures), st.Provider, st.User)
+		m.counter(authLogins, float64(st.Logins), st.Provider, st.User)
+		m.counter(authReplays, float64(st.Replays), st.Provider, st.User)
+		m.counter(authSaved, float64(st.Saved), st.Provider, st.User)
 	}
 }
 
-// alertMetrics count the alerts that are raised.
-type alertMetrics struct{ db *db.DB }
-
-// Describe implements [prometheus.Collector].
-func (m *alertMetrics) Describe(ch chan<- *prometheus.Desc) { ch <- alertsRaised }
-
-// Collect implements [prometheus.Collector].
-func (m *alertMetrics) Collect(ch chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), metricsPatience)
-	defer cancel()
-	raised, err := m.db.RaisedAlerts(ctx)
-	if err != nil {
-		ch <- prometheus.NewInvalidMetric(alertsRaised, err)
-		return
+// ofTraffic tells how calls to all providers go in this process.
+func (m metrics) ofTraffic(providers []Provider) {
+	for _, p := range providers {
+		var t clients.Traffic
+		ok := false
+		m.failed(breakerState, clients.Recover("traffic", func() error { t, ok = trafficOf(p); return nil }))
+		if !ok {
+			continue
+		}
+		for _, state := range clients.BreakerStates {
+			m.gauge(breakerState, oneIf(t.Breaker.State == state), p.Name, string(state))
+		}
+		m.gauge(breakerFailures, float64(t.Breaker.Failures), p.Name)
+		m.gauge(rateNow, t.PerSecond, p.Name)
 	}
+}
+
+func (m metrics) ofAlerts(ctx context.Context, c Config) {
+	raised, err := c.DB.RaisedAlerts(ctx)
+	m.failed(alertsRaised, err)
 	for k, n := range raised {
-		ch <- prometheus.MustNewConstMetric(alertsRaised, prometheus.GaugeValue, float64(n), k.Provider, string(k.Code))
+		m.gauge(alertsRaised, float64(n), k.Provider, string(k.Code))
 	}
 }
 
-// freshMetrics tell how well each account is known.
-type freshMetrics struct {
-	db        *db.DB
-	providers []Provider
-}
-
-// Describe implements [prometheus.Collector].
-func (m *freshMetrics) Describe(ch chan<- *prometheus.Desc) { ch <- lastSuccess }
-
-// Collect implements [prometheus.Collector].
-func (m *freshMetrics) Collect(ch chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), metricsPatience)
-	defer cancel()
-	list, err := m.db.Freshness(ctx, "")
+// ofAccounts tells how well each account is known.
+func (m metrics) ofAccounts(ctx context.Context, c Config) {
+	list, err := c.DB.Freshness(ctx, "")
 	if err != nil {
-		ch <- prometheus.NewInvalidMetric(lastSuccess, err)
+		m.failed(lastSuccess, err)
 		return
 	}
-	type key struct{ provider, account string }
-	last := map[key]float64{}
+	last := map[accountKey]float64{}
 	for _, f := range list {
 		if f.LastSuccessAt != nil {
-			last[key{f.Provider, f.Account}] = float64(f.LastSuccessAt.UnixMilli()) / 1000
+			last[accountKey{f.Provider, f.Account}] = float64(f.LastSuccessAt.UnixMilli()) / 1000
 		}
 	}
-	for _, p := range m.providers {
+	for _, p := range c.Providers {
 		for _, a := range p.Accounts {
-			ch <- prometheus.MustNewConstMetric(lastSuccess, prometheus.GaugeValue, last[key{p.Name, a.Name}], p.Name, a.Name)
+			m.gauge(lastSuccess, last[accountKey{p.Name, a.Name}], p.Name, a.Name)
 		}
 	}
 }
 
-// leaseMetrics tell whether this process works.
-type leaseMetrics struct{ lease *lease }
-
-// Describe implements [prometheus.Collector].
-func (m *leaseMetrics) Describe(ch chan<- *prometheus.Desc) { ch <- working }
-
-// Collect implements [prometheus.Collector].
-func (m *leaseMetrics) Collect(ch chan<- prometheus.Metric) {
-	ch <- prometheus.MustNewConstMetric(working, prometheus.GaugeValue, oneIf(m.lease.standing() == nil))
-}
-
-// newUnread counts the orders that stood in answers and could not be read.
-func newUnread(providers []Provider) *prometheus.CounterVec {
-	unread := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "orderbeat_unread_orders_total", Help: "Orders that stood in answers of a provider and could not be read; the others of the answer were stored.",
-	}, []string{"provider"})
-	for _, p := range providers {
-		unread.WithLabelValues(p.Name)
+// ofOutbox tells how much is still to be published.
+func (m metrics) ofOutbox(ctx context.Context, c Config) {
+	for _, topic := range topics {
+		n, err := c.DB.Backlog(ctx, topic, maxCounted)
+		if err != nil {
+			m.failed(outboxMessages, err)
+			return
+		}
+		m.gauge(outboxMessages, float64(n), topic)
 	}
-	return unread
-}
-
-// newForeign counts the jobs that this process got and that belong to another database,
-// from 0, so that the first is seen as one more.
-func newForeign(providers []Provider) *prometheus.CounterVec {
-	foreign := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "orderbeat_foreign_jobs_total", Help: "Jobs that this process got, and ended, because another database knows them.",
-	}, []string{"provider"})
-	for _, p := range providers {
-		foreign.WithLabelValues(p.Name)
+	n, err := c.DB.SetAsideCount(ctx)
+	if err != nil {
+		m.failed(setAside, err)
+		return
 	}
-	return foreign
+	m.gauge(setAside, float64(n))
 }
 
-// newTicks counts the due times of schedules by what became of them, from 0, so that the
+func oneIf(holds bool) float64 {
+	if holds {
+		return 1
+	}
+	return 0
+}
+
+// newCounter counts by labels; with values of the first of them it begins at 0, so that the
 // first of each is seen as one more.
+func newCounter(name, help string, label string, values []string) *prometheus.CounterVec {
+	counter := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "orderbeat_" + name, Help: help}, []string{label})
+	for _, value := range values {
+		counter.WithLabelValues(value)
+	}
+	return counter
+}
+
+// newTicks counts the due times of schedules by what became of them, from 0 likewise.
 func newTicks(schedules []Schedule) *prometheus.CounterVec {
 	ticks := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "orderbeat_ticks_total", Help: "Due times of a schedule that this process accounted for, by what became of them.",
@@ -188,52 +212,4 @@ func newTicks(schedules []Schedule) *prometheus.CounterVec {
 		}
 	}
 	return ticks
-}
-
-// newTopicCounter counts by topic of the outbox, from 0.
-func newTopicCounter(name, help string) *prometheus.CounterVec {
-	counter := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{"topic"})
-	for _, topic := range topics {
-		counter.WithLabelValues(topic)
-	}
-	return counter
-}
-
-// outboxMetrics tell how much is still to be published.
-type outboxMetrics struct{ db *db.DB }
-
-// maxCounted bounds how many messages of a topic are counted.
-const maxCounted = 100_000
-
-// Describe implements [prometheus.Collector].
-func (m *outboxMetrics) Describe(ch chan<- *prometheus.Desc) {
-	ch <- outboxMessages
-	ch <- setAside
-}
-
-// Collect implements [prometheus.Collector].
-func (m *outboxMetrics) Collect(ch chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), metricsPatience)
-	defer cancel()
-	for _, topic := range topics {
-		n, err := m.db.Backlog(ctx, topic, maxCounted)
-		if err != nil {
-			ch <- prometheus.NewInvalidMetric(outboxMessages, err)
-			return
-		}
-		ch <- prometheus.MustNewConstMetric(outboxMessages, prometheus.GaugeValue, float64(n), topic)
-	}
-	n, err := m.db.SetAsideCount(ctx)
-	if err != nil {
-		ch <- prometheus.NewInvalidMetric(setAside, err)
-		return
-	}
-	ch <- prometheus.MustNewConstMetric(setAside, prometheus.GaugeValue, float64(n))
-}
-
-func oneIf(holds bool) float64 {
-	if holds {
-		return 1
-	}
-	return 0
 }

@@ -85,3 +85,12 @@ func (s *service) provider(ctx context.Context, p Provider) (api.Provider, error
 	}
 	return reply, nil
 }
+
+// trafficOf tells how calls to a provider go, false where that is not known.
+func trafficOf(p Provider) (t clients.Traffic, ok bool) {
+	reporter, ok := p.Provider.(clients.StatsReporter)
+	if ok {
+		t = reporter.Traffic()
+	}
+	return t, ok
+}

@@ -68,8 +68,8 @@ type relay struct {
 func newRelay(d *db.DB, p *publisher, maySpeak func() bool, set *problems.Set, log *slog.Logger) *relay {
 	r := &relay{
 		db: d, publisher: p, maySpeak: maySpeak, log: log,
-		refused:   newTopicCounter("orderbeat_unpublishable_total", "Messages that NATS refused as they are, and that were set aside or postponed."),
-		conflicts: newTopicCounter("orderbeat_id_conflicts_total", "Messages whose Nats-Msg-Id another publisher had used before."),
+		refused:   newCounter("unpublishable_total", "Messages that NATS refused as they are, and that were set aside or postponed.", "topic", topics),
+		conflicts: newCounter("id_conflicts_total", "Messages whose Nats-Msg-Id another publisher had used before.", "topic", topics),
 	}
 	for _, topic := range topics {
 		r.topics = append(r.topics, &topicRelay{

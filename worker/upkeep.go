@@ -8,8 +8,8 @@ import (
 	"orderbeat/db"
 )
 
-// upkeepEvery is how long the upkeep rests when everything was well, and at most;
-// upkeepRetry is how long after the first time that it was not.
+// upkeepEvery is how long pruning rests when it succeeded, and at most; upkeepRetry is how
+// long after a first failure.
 const (
 	upkeepEvery = time.Hour
 	upkeepRetry = time.Minute

@@ -180,18 +180,18 @@ func (l *loader) try(path string, p *Provider, own map[string]any, frame []field
 		return
 	}
 	p.Origin = c.BaseURL
-	if teller, ok := trial.(interface{ BaseURL() string }); ok {
+	if teller, ok := trial.(clients.BaseURLProvider); ok {
 		p.Origin = teller.BaseURL()
 	}
-	if teller, ok := trial.(interface{ RedirectURI() string }); ok {
+	if teller, ok := trial.(clients.RedirectURIProvider); ok {
 		p.redirectURI = teller.RedirectURI()
 	}
-	if teller, ok := trial.(interface{ Notices() []string }); ok {
+	if teller, ok := trial.(clients.Noticer); ok {
 		for _, text := range teller.Notices() {
 			l.notice(path + ": " + text)
 		}
 	}
-	if teller, ok := trial.(interface{ Lacks(a clients.Account) error }); ok {
+	if teller, ok := trial.(clients.AccountChecker); ok {
 		p.lacks = teller.Lacks
 		for _, a := range c.Accounts {
 			if err := p.lacks(a); err != nil {

@@ -53,9 +53,7 @@ func (l *loader) checkSamples(ctx context.Context, path string, open func(Lend) 
 	var found mistakes
 	provider, err := open(l.trial())
 	if err == nil {
-		if checker, ok := provider.(interface {
-			CheckSamples(ctx context.Context) (clients.SampleReport, error)
-		}); ok {
+		if checker, ok := provider.(clients.SampleChecker); ok {
 			report, err = checker.CheckSamples(ctx)
 		}
 		err = errors.Join(err, closing(provider))
