@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/auth/seal"
 )
 
 // "Can not be used as authorization for calling Mazda web services", says Mazda's page
@@ -89,12 +90,12 @@ func TestLongTokensAreKeptWhole(t *testing.T) {
 				}
 				return respond(200, granting(access, fmt.Sprintf(`, "refresh_token": %q, "expires_in": 3600`, refresh))), nil
 			}}
-			keys, err := auth.LoadKeyring(filepath.Join(t.TempDir(), "keys", "key"), true)
+			keys, err := seal.LoadKeyring(filepath.Join(t.TempDir(), "keys", "key"), true)
 			if err != nil {
 				t.Fatal(err)
 			}
 			c := of(auth.Mazda(), e)
-			c.Store = auth.Seal(auth.NewMemory(), keys)
+			c.Store = seal.New(auth.NewMemory(), keys)
 			consent(t, open(t, c))
 			s := open(t, c) // another process
 			token := mustToken(t, s)

@@ -76,7 +76,7 @@
 //
 // # At rest
 //
-// [Seal] stands between a source and a database, so that no token is written in
+// The package seal stands between a source and a database, so that no token is written in
 // clear, and rows cannot be exchanged. What cannot be read counts as no token: a
 // client logs in again, a user is asked again, and nothing crashes.
 //

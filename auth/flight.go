@@ -178,7 +178,7 @@ func (s *Source) lease(row Row, now time.Time) Lease {
 // take asks the store for the lease, and notes whether it has the keys to write with.
 func (s *Source) take(ctx context.Context, lease Lease) (won bool, err error) {
 	won, err = s.store.Lease(ctx, lease)
-	keyless := is[*keyError](err)
+	keyless := errors.Is(err, ErrNoKeys)
 	if s.keyless.Swap(keyless) != keyless && keyless {
 		s.log.Error("the token store lacks its keys; no token is asked for", "err", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/auth/seal"
 )
 
 // The key is lost, and what a person tries meanwhile brings no new tokens: those that
@@ -38,18 +39,18 @@ func TestTokensThatCannotBeReadAreLeftForTheKeysReturn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server, inner := &strict{life: time.Hour}, auth.NewMemory()
 			keys, others := keyring(t), keyring(t)
-			first := open(t, userConfig(server, auth.Seal(inner, keys)))
+			first := open(t, userConfig(server, seal.New(inner, keys)))
 			consent(t, first)
 			first.Close()
 
-			second := open(t, userConfig(server, auth.Seal(inner, others)))
+			second := open(t, userConfig(server, seal.New(inner, others)))
 			step(t, second)
 			mustConsent(t, second, "cannot be read")
 			if st := second.Status(); !st.Unreadable {
 				t.Errorf("got %+v want unreadable", st)
 			}
 
-			if got := accessOf(t, open(t, userConfig(server, auth.Seal(inner, keys)))); got != "access-1" {
+			if got := accessOf(t, open(t, userConfig(server, seal.New(inner, keys)))); got != "access-1" {
 				t.Errorf("got %s want what was granted", got)
 			}
 		})
@@ -60,7 +61,7 @@ func TestTokensThatCannotBeReadAreLeftForTheKeysReturn(t *testing.T) {
 func TestALostKeyFileIsTold(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "key")
 	server := &strict{life: time.Hour}
-	s := open(t, userConfig(server, auth.Seal(auth.NewMemory(), keyringAt(t, path))))
+	s := open(t, userConfig(server, seal.New(auth.NewMemory(), keyringAt(t, path))))
 	consent(t, s)
 	server.got(t, "authorization_code")
 	if err := os.Rename(path, path+".away"); err != nil {
@@ -82,14 +83,14 @@ func TestALostKeyFileIsTold(t *testing.T) {
 	}
 }
 
-func keyring(t *testing.T) *auth.Keyring {
+func keyring(t *testing.T) *seal.Keyring {
 	t.Helper()
 	return keyringAt(t, filepath.Join(t.TempDir(), "key"))
 }
 
-func keyringAt(t *testing.T, path string) *auth.Keyring {
+func keyringAt(t *testing.T, path string) *seal.Keyring {
 	t.Helper()
-	k, err := auth.LoadKeyring(path, true)
+	k, err := seal.LoadKeyring(path, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +113,7 @@ func (c *ending) Err() error {
 func TestWhoLeavesWhileARowIsReadHoldsUpNobody(t *testing.T) {
 	keys := keyring(t)
 	for looks := range int64(4) {
-		s := auth.Seal(auth.NewMemory(), keys)
+		s := seal.New(auth.NewMemory(), keys)
 		ctx := &ending{Context: t.Context()}
 		ctx.looks.Store(looks)
 		_, _ = s.Load(ctx, "k")
@@ -152,4 +153,33 @@ func TestWhatWaitsWhenTheSourceClosesIsNotDone(t *testing.T) {
 			t.Error("a logout that was not done is told as done")
 		}
 	})
+}
+
+func TestASourceTakesUpASealedToken(t *testing.T) {
+	e, inner, path := &endpoint{}, auth.NewMemory(), filepath.Join(t.TempDir(), "key")
+	start := func() *auth.Source {
+		c := config(e)
+		c.Store = seal.New(inner, keyringAt(t, path))
+		return open(t, c)
+	}
+	mustToken(t, start())
+	if got := mustToken(t, start()).Access.Reveal(); got != "token-1" {
+		t.Errorf("after a restart: got %s want token-1", got)
+	}
+	e.got(t, 1)
+
+	if err := os.Remove(path); err != nil { // and another key is made
+		t.Fatal(err)
+	}
+	s := start()
+	if err := s.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !s.Status().Unreadable {
+		t.Error("nobody is told of a token that cannot be read")
+	}
+	if got := mustToken(t, s).Access.Reveal(); got != "token-2" {
+		t.Errorf("without its key: got %s want token-2", got)
+	}
+	e.got(t, 2)
 }

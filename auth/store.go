@@ -2,8 +2,13 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"time"
 )
+
+// ErrNoKeys is wrapped by the errors of a [Store] that encrypts and cannot read its keys: nothing
+// that a token request returned could be stored.
+var ErrNoKeys = errors.New("no keys")
 
 // State is what a source, or its row, is in.
 type State string
@@ -27,13 +32,13 @@ type Row struct {
 	State      State
 	Generation int64 // counts the tokens, 0 before the first
 
-	// Token and Refresh are written and read back as they are: [Seal] stands
+	// Token and Refresh are written and read back as they are: Package seal stands
 	// between a source and a database. Refresh is empty where there is none.
 	Token   Secret
 	Refresh Secret
 	// Unreadable says that what was kept could not be read, so that it counts as no
 	// token. Kept is what that was: a row that is committed with it, and without a
-	// token, leaves it as it is, for the day the key is back. Only [Seal] sets and
+	// token, leaves it as it is, for the day the key is back. Only package seal sets and
 	// reads the two.
 	Unreadable bool
 	Kept       Secret

@@ -17,11 +17,11 @@ type tokens struct {
 }
 
 // Tokens is the token store: an [auth.Store] that any number of processes may share,
-// and an [auth.Resealer]. What it has written survives a power cut, whatever
+// and an [seal.Resealer]. What it has written survives a power cut, whatever
 // [Options.Synchronous] is: a refresh token that replaces another is the only one.
 //
 // It writes Token as it is, and takes no row with a Refresh beside it, which would be
-// readable in the file: put [auth.Seal] above it.
+// readable in the file: put [seal.New] above it.
 func (d *DB) Tokens() auth.Store { return &tokens{d.tokens, d.readers} }
 
 // Load implements [auth.Store].
@@ -101,7 +101,7 @@ func (s *tokens) write(ctx context.Context, query string, args ...any) (applied 
 	return applied && err == nil, err
 }
 
-// Reseal implements [auth.Resealer].
+// Reseal implements [seal.Resealer].
 func (s *tokens) Reseal(ctx context.Context, change func(auth.Row) auth.Row) error {
 	return s.writer.perform(ctx, &op{rows: 1, wait: always, run: func(t *tx) error {
 		all, err := fetchIn(t, func(rows *sql.Rows) (row auth.Row, err error) {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/auth"
+	"orderbeat/auth/seal"
 	"orderbeat/auth/storetest"
 	"orderbeat/db"
 )
@@ -23,11 +24,11 @@ func TestTokensKeepAStoresPromises(t *testing.T) {
 func TestSealedTokensKeepAStoresPromises(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) auth.Store {
 		t.Helper()
-		keys, err := auth.LoadKeyring(filepath.Join(t.TempDir(), "key"), true)
+		keys, err := seal.LoadKeyring(filepath.Join(t.TempDir(), "key"), true)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return auth.Seal(open(t).Tokens(), keys)
+		return seal.New(open(t).Tokens(), keys)
 	})
 }
 
@@ -97,7 +98,7 @@ func TestARefreshTokenIsNotWrittenInTheClear(t *testing.T) {
 	if took || err == nil || strings.Contains(err.Error(), "canary") {
 		t.Errorf("commit: got %v, %v, want an error without the token", took, err)
 	}
-	err = d.Tokens().(auth.Resealer).Reseal(t.Context(), func(auth.Row) auth.Row { return canary })
+	err = d.Tokens().(seal.Resealer).Reseal(t.Context(), func(auth.Row) auth.Row { return canary })
 	if err == nil || strings.Contains(err.Error(), "canary") {
 		t.Errorf("reseal: got %v, want an error without the token", err)
 	}
@@ -129,7 +130,7 @@ func TestTokensReachTheDiskWhateverTheRestDoes(t *testing.T) {
 		{"a commit of a token", func(ctx context.Context) error { _, err := d.Tokens().Commit(ctx, lease, row); return err }, "2"},
 		{"a mark", func(ctx context.Context) error { return d.Write(ctx, true, func(db.Exec) error { return nil }) }, "1"},
 		{"sealing anew", func(ctx context.Context) error {
-			return d.Tokens().(auth.Resealer).Reseal(ctx, func(r auth.Row) auth.Row { return r })
+			return d.Tokens().(seal.Resealer).Reseal(ctx, func(r auth.Row) auth.Row { return r })
 		}, "2"},
 	} {
 		if err := write.do(t.Context()); err != nil {
@@ -151,7 +152,7 @@ func TestResealChangesEveryRowOrNone(t *testing.T) {
 		t.Fatal(won, err)
 	}
 	before := loadToken(t, d, tokenRow("ben", "").Key)
-	reseal := d.Tokens().(auth.Resealer).Reseal
+	reseal := d.Tokens().(seal.Resealer).Reseal
 
 	err := reseal(t.Context(), func(r auth.Row) auth.Row {
 		if r.User == "cid" {

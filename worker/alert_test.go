@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/auth"
+	"orderbeat/auth/seal"
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/worker"
@@ -55,11 +56,11 @@ func (m *moody) answers(body string) { m.answer.Store(&body) }
 func keeping(t *testing.T, key string, endpoint *moody, user string) func(*worker.Config) {
 	t.Helper()
 	return func(c *worker.Config) {
-		keys, err := auth.LoadKeyring(key, true)
+		keys, err := seal.LoadKeyring(key, true)
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.Tokens = auth.Seal(c.DB.Tokens(), keys)
+		c.Tokens = seal.New(c.DB.Tokens(), keys)
 		s := source(t, user, func(a *auth.Config) {
 			a.Store, a.TokenURL = c.Tokens, endpoint.URL
 		})

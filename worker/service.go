@@ -16,8 +16,8 @@ import (
 	"github.com/nats-io/nats.go/micro"
 	"golang.org/x/sync/semaphore"
 
-	"orderbeat/auth"
 	"orderbeat/auth/mask"
+	"orderbeat/auth/seal"
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/worker/api"
@@ -43,7 +43,7 @@ type service struct {
 	order       []string // of the providers, as configured
 	schedules   []Schedule
 	credentials *credentials
-	tokens      *auth.Sealed
+	tokens      *seal.Store
 	inHand      *inHand
 	clock       *scheduler.Scheduler
 	public      string // URL of the web listener, "" without one

@@ -17,6 +17,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/auth/mask"
+	"orderbeat/auth/seal"
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/worker/problems"
@@ -36,7 +37,7 @@ type Config struct {
 	Stopping    func()        // called once when that begins; nil for nothing
 	QueueAlert  time.Duration // how long a job may wait in the queue before an alert is raised; 0 for any time
 	Web         Web
-	Tokens      *auth.Sealed // what the providers keep their tokens in
+	Tokens      *seal.Store // what the providers keep their tokens in
 	Retention   db.Retention
 	Version     string
 	Memory      *clients.Memory // shared by all attempts; nil shares out the process's memory limit

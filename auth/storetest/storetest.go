@@ -17,7 +17,7 @@ func Run(t *testing.T, open func(t *testing.T) auth.Store) {
 	run(t, open, full)
 }
 
-// RunBelowSeal is [Run] for a store that is made to stand below [auth.Seal]: what it
+// RunBelowSeal is [Run] for a store that is made to stand below [seal.New]: what it
 // is given has no refresh token beside the token.
 func RunBelowSeal(t *testing.T, open func(t *testing.T) auth.Store) {
 	t.Helper()

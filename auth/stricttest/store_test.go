@@ -6,6 +6,7 @@ import (
 	"syscall"
 
 	"orderbeat/auth"
+	"orderbeat/auth/seal"
 	"orderbeat/db"
 )
 
@@ -15,7 +16,7 @@ type opener func(context.Context, db.Options) (*db.DB, error)
 
 // openStore opens the tokens that a fleet shares: sealed rows in a SQLite database.
 func openStore(ctx context.Context, folder string, open opener) (auth.Store, func() error, error) {
-	keys, err := auth.LoadKeyring(filepath.Join(folder, "keys", "key"), true) //nolint:contextcheck // it takes none
+	keys, err := seal.LoadKeyring(filepath.Join(folder, "keys", "key"), true) //nolint:contextcheck // it takes none
 	if err != nil {
 		return nil, nil, err
 	}
@@ -23,7 +24,7 @@ func openStore(ctx context.Context, folder string, open opener) (auth.Store, fun
 	if err != nil {
 		return nil, nil, err
 	}
-	return auth.Seal(d.Tokens(), keys), d.Close, nil
+	return seal.New(d.Tokens(), keys), d.Close, nil
 }
 
 // deadly kills the process, as kill -9 does, before its first refresh is sent, or when

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/auth/seal"
 	"orderbeat/cmd/orderbeat/config"
 	"orderbeat/db"
 )
@@ -22,7 +23,7 @@ func sharedTokens(ctx context.Context, conf *config.Config) (auth.Store, io.Clos
 			return auth.NewMemory(), io.NopCloser(nil), nil
 		}
 	}
-	keys, err := auth.LoadKeyring(conf.Key.Path, false) //nolint:contextcheck // a file is read before anything waits
+	keys, err := seal.LoadKeyring(conf.Key.Path, false) //nolint:contextcheck // a file is read before anything waits
 	if err != nil {
 		return nil, nil, fmt.Errorf("worker.key: %w", err)
 	}
@@ -30,7 +31,7 @@ func sharedTokens(ctx context.Context, conf *config.Config) (auth.Store, io.Clos
 	if err != nil {
 		return nil, nil, fmt.Errorf("db.path: %w", err)
 	}
-	return auth.Seal(database.Tokens(), keys), database, nil
+	return seal.New(database.Tokens(), keys), database, nil
 }
 
 // besideStandIns tells where the stand-ins listen. Where nobody runs them, they run here

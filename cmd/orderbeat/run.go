@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"orderbeat/auth"
+	"orderbeat/auth/seal"
 	"orderbeat/clients"
 	"orderbeat/cmd/orderbeat/config"
 	"orderbeat/db"
@@ -118,7 +118,7 @@ func work(ctx context.Context, c *config.Config, log *slog.Logger, stopping func
 	for _, notice := range c.Notices {
 		log.Warn("configuration", "notice", notice)
 	}
-	keys, err := auth.LoadKeyring(c.Key.Path, c.Key.Make) //nolint:contextcheck // a file is read before anything waits
+	keys, err := seal.LoadKeyring(c.Key.Path, c.Key.Make) //nolint:contextcheck // a file is read before anything waits
 	if err != nil {
 		return fmt.Errorf("worker.key: %w", err)
 	}
@@ -129,7 +129,7 @@ func work(ctx context.Context, c *config.Config, log *slog.Logger, stopping func
 	case n > 0:
 		log.Info("removed leftovers of an interrupted rekey", "files", n)
 	}
-	tokens := auth.Seal(database.Tokens(), keys)
+	tokens := seal.New(database.Tokens(), keys)
 	version := readBuild().Version
 	lend := config.Lend{Tokens: tokens, UserAgent: "orderbeat/" + version, Log: log, Mask: c.Mask}
 	if c.Sandbox != nil {

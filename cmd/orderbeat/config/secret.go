@@ -12,6 +12,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/auth/mask"
+	"orderbeat/auth/seal"
 )
 
 // wantSecret is told about whatever is not a reference to a secret. It repeats
@@ -147,7 +148,7 @@ func (l *loader) keyFile(k Key) {
 	if l.has("worker.key") {
 		return
 	}
-	_, err := auth.LoadKeyring(k.Path, false)
+	_, err := seal.LoadKeyring(k.Path, false)
 	absent := errors.Is(err, fs.ErrNotExist)
 	if err != nil && (!absent || !k.Make) {
 		l.add("worker.key", "%v", err)

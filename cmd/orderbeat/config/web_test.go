@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/auth"
+	"orderbeat/auth/seal"
 	"orderbeat/cmd/orderbeat/config"
 	"orderbeat/worker"
 )
@@ -96,7 +97,7 @@ func TestTheSealingKey(t *testing.T) {
 		t.Errorf("got %+v, want %+v by default", c.Key, want)
 	}
 	path := filepath.Join(t.TempDir(), "key")
-	if _, err := auth.LoadKeyring(path, true); err != nil {
+	if _, err := seal.LoadKeyring(path, true); err != nil {
 		t.Fatal(err)
 	}
 	named := fmt.Sprintf("%s[worker]\nkey = \"file:%s\"\n", least, path)

@@ -1,4 +1,4 @@
-package auth_test
+package seal_test
 
 import (
 	"context"

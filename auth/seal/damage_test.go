@@ -1,4 +1,4 @@
-package auth_test
+package seal_test
 
 import (
 	"strings"
@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/auth"
+	"orderbeat/auth/seal"
 )
 
 // damaged are things that can happen to a row, of which no tokens may come.
@@ -70,7 +71,7 @@ func TestAnotherKeyOpensNothing(t *testing.T) {
 	want := sealedRow("k")
 	want.Token, want.Refresh, want.Credential, want.Unreadable, want.Kept = auth.Secret{}, auth.Secret{}, "", true, raw.Token
 
-	s := auth.Seal(inner, load(t, writeKeys(t, keyPath(t), anotherKey)))
+	s := seal.New(inner, load(t, writeKeys(t, keyPath(t), anotherKey)))
 	comesBack(t, s, want)
 
 	// Nor does it under the name of the right one.

@@ -1,4 +1,4 @@
-package auth_test
+package seal_test
 
 import (
 	"context"
@@ -7,11 +7,12 @@ import (
 	"testing"
 
 	"orderbeat/auth"
+	"orderbeat/auth/seal"
 )
 
 func TestARefusalOutlivesAChangeOfTheKeyByHand(t *testing.T) {
 	inner, path := newCabinet(), keyPath(t)
-	s := auth.Seal(inner, load(t, writeKeys(t, path, oneKey)))
+	s := seal.New(inner, load(t, writeKeys(t, path, oneKey)))
 	row := sealedRow("k")
 	row.State = auth.StateRefused
 	store(t, s, row)
@@ -38,9 +39,9 @@ func (r *reading) Load(ctx context.Context, key string) (auth.Row, error) {
 // lease has read it, the lease would be for another credential.
 func TestNobodyCommitsWhileALeaseIsTaken(t *testing.T) {
 	path := writeKeys(t, keyPath(t), oneKey)
-	another := auth.Seal(&shelf{}, load(t, path))
+	another := seal.New(&shelf{}, load(t, path))
 	inner := &reading{newCabinet(), func() { waits(t, another) }}
-	mayLease(t, auth.Seal(inner, load(t, path)), leaseOf(auth.Row{Key: "k"}), true)
+	mayLease(t, seal.New(inner, load(t, path)), leaseOf(auth.Row{Key: "k"}), true)
 	store(t, another, sealedRow("k"))
 }
 
@@ -91,7 +92,7 @@ func TestWithoutItsKeyFileAStoreIsOnlyRead(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			path := keyPath(t)
-			s := auth.Seal(newCabinet(), load(t, writeKeys(t, path, oneKey)))
+			s := seal.New(newCabinet(), load(t, writeKeys(t, path, oneKey)))
 			row := sealedRow("k")
 			store(t, s, row)
 			tt.do(t, path)

@@ -1,18 +1,20 @@
-package auth
+package seal
 
 import (
 	"context"
 	"errors"
 	"fmt"
+
+	"orderbeat/auth"
 )
 
-// Resealer is a [Store] whose rows can be sealed anew, all in one step.
+// Resealer is a [auth.Store] whose rows can be sealed anew, all in one step.
 type Resealer interface {
 	// Reseal passes every row to change and writes what it returns, in one
 	// transaction that survives a power cut when Reseal returns. Only Token, Refresh
 	// and Credential differ then. After an error no row has changed. change may be
 	// called again with a row.
-	Reseal(ctx context.Context, change func(Row) Row) error
+	Reseal(ctx context.Context, change func(auth.Row) auth.Row) error
 }
 
 // Rekey seals every row with a fresh key and removes the keys from before. It
@@ -24,7 +26,7 @@ type Resealer interface {
 // file last: after an error, or a crash at any point, everything can be read, and
 // Rekey can be called again. A copy of the database from before needs a copy of the
 // file from before. Comments in the file are not kept.
-func (s *Sealed) Rekey(ctx context.Context) (resealed, unreadable int, err error) {
+func (s *Store) Rekey(ctx context.Context) (resealed, unreadable int, err error) {
 	inner, ok := s.inner.(Resealer)
 	if !ok {
 		return 0, 0, errors.New("the token store cannot seal its rows anew")
@@ -43,7 +45,7 @@ func (s *Sealed) Rekey(ctx context.Context) (resealed, unreadable int, err error
 		return 0, 0, err
 	}
 	done := make(map[string]bool) // by row, whether it could be read
-	if err := inner.Reseal(ctx, func(row Row) Row { return both.reseal(row, done) }); err != nil {
+	if err := inner.Reseal(ctx, func(row auth.Row) auth.Row { return both.reseal(row, done) }); err != nil {
 		return 0, 0, fmt.Errorf("no token is sealed with the new key yet, and the old ones stay in %s: %w", s.keys.path, err)
 	}
 	for _, readable := range done {
@@ -61,7 +63,7 @@ func (s *Sealed) Rekey(ctx context.Context) (resealed, unreadable int, err error
 
 // reseal returns a row of the inner store under the current key, and writes down
 // whether it could be read. One that cannot stays as it is.
-func (k *keys) reseal(row Row, done map[string]bool) Row {
+func (k *keys) reseal(row auth.Row, done map[string]bool) auth.Row {
 	if row.Token.Empty() && row.Refresh.Empty() {
 		return row
 	}

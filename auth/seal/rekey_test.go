@@ -1,4 +1,4 @@
-package auth_test
+package seal_test
 
 import (
 	"context"
@@ -14,10 +14,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/auth"
+	"orderbeat/auth/seal"
 )
 
 // rekey fails unless so many rows are sealed anew.
-func rekey(tb testing.TB, s *auth.Sealed, wantResealed, wantUnreadable int) {
+func rekey(tb testing.TB, s *seal.Store, wantResealed, wantUnreadable int) {
 	tb.Helper()
 	resealed, unreadable, err := s.Rekey(tb.Context())
 	if err != nil {
@@ -30,7 +31,7 @@ func rekey(tb testing.TB, s *auth.Sealed, wantResealed, wantUnreadable int) {
 
 func TestRekeySealsEveryRowWithANewKey(t *testing.T) {
 	inner, path := newCabinet(), keyPath(t)
-	s := auth.Seal(inner, load(t, writeKeys(t, path, anotherKey, oneKey)))
+	s := seal.New(inner, load(t, writeKeys(t, path, anotherKey, oneKey)))
 	refused := sealedRow("refused")
 	refused.Token, refused.Refresh, refused.State = auth.Secret{}, auth.Secret{}, auth.StateRefused
 	rows := []auth.Row{sealedRow("k1"), sealedRow("k2"), refused}
@@ -65,7 +66,7 @@ func TestRekeySealsEveryRowWithANewKey(t *testing.T) {
 	if diff := cmp.Diff(lost, inner.row("lost")); diff != "" {
 		t.Errorf("the row that cannot be read (-want +got):\n%s", diff)
 	}
-	for _, reader := range []*auth.Sealed{s, auth.Seal(inner, load(t, path))} {
+	for _, reader := range []*seal.Store{s, seal.New(inner, load(t, path))} {
 		rows[0].LeaseOwner, rows[0].LeaseUntil, rows[0].IntentAt = held.Owner, held.Until, held.At
 		for _, row := range append(rows, empty) {
 			comesBack(t, reader, row)
@@ -82,7 +83,7 @@ func TestRekeyKeepsTheModeAndTheLink(t *testing.T) {
 	target, link := writeKeys(t, keyPath(t), oneKey), keyPath(t)
 	must(t, os.Chmod(target, 0o400))
 	must(t, os.Symlink(target, link))
-	rekey(t, auth.Seal(newCabinet(), load(t, link)), 0, 0)
+	rekey(t, seal.New(newCabinet(), load(t, link)), 0, 0)
 	for path, want := range map[string]os.FileMode{target: 0o400, link: os.ModeSymlink} {
 		info, err := os.Lstat(path)
 		must(t, err)
@@ -97,7 +98,7 @@ func TestRekeyKeepsTheModeAndTheLink(t *testing.T) {
 
 func TestAStoreThatCannotBeResealedKeepsItsKey(t *testing.T) {
 	path := writeKeys(t, keyPath(t), oneKey)
-	_, _, err := auth.Seal(auth.NewMemory(), load(t, path)).Rekey(t.Context())
+	_, _, err := seal.New(auth.NewMemory(), load(t, path)).Rekey(t.Context())
 	tells(t, err, "cannot seal its rows anew")
 	if got := keyLines(t, path); len(got) != 1 || got[0] != oneKey {
 		t.Error("the key file has changed")
@@ -106,8 +107,8 @@ func TestAStoreThatCannotBeResealedKeepsItsKey(t *testing.T) {
 
 func TestAnotherProcessTakesTheNewKey(t *testing.T) {
 	inner, path := newCabinet(), keyPath(t)
-	ours := auth.Seal(inner, load(t, writeKeys(t, path, oneKey)))
-	theirs := auth.Seal(inner, load(t, path))
+	ours := seal.New(inner, load(t, writeKeys(t, path, oneKey)))
+	theirs := seal.New(inner, load(t, path))
 	refused := sealedRow("refused")
 	refused.State = auth.StateRefused
 	store(t, theirs, sealedRow("k"))
@@ -118,13 +119,13 @@ func TestAnotherProcessTakesTheNewKey(t *testing.T) {
 	store(t, theirs, sealedRow("k2"))
 	comesBack(t, theirs, sealedRow("k"))
 	for _, key := range []string{"k", "k2"} {
-		comesBack(t, auth.Seal(inner, load(t, path)), sealedRow(key))
+		comesBack(t, seal.New(inner, load(t, path)), sealedRow(key))
 	}
 }
 
 func TestAfterAFailedRekeyEverythingCanBeRead(t *testing.T) {
 	inner, path := newCabinet(), keyPath(t)
-	s := auth.Seal(inner, load(t, writeKeys(t, path, oneKey)))
+	s := seal.New(inner, load(t, writeKeys(t, path, oneKey)))
 	store(t, s, sealedRow("k"))
 	full := errors.New("the disk is full")
 	inner.reseal = func(_, _ map[string]auth.Row) error { return full }
@@ -135,7 +136,7 @@ func TestAfterAFailedRekeyEverythingCanBeRead(t *testing.T) {
 	tells(t, err, path)
 	store(t, s, sealedRow("k2"))
 	for _, key := range []string{"k", "k2"} {
-		comesBack(t, auth.Seal(inner, load(t, path)), sealedRow(key))
+		comesBack(t, seal.New(inner, load(t, path)), sealedRow(key))
 	}
 
 	inner.reseal = nil
@@ -148,7 +149,7 @@ func TestAfterAFailedRekeyEverythingCanBeRead(t *testing.T) {
 
 func TestACrashDuringRekeyLosesNothing(t *testing.T) {
 	inner, path := newCabinet(), keyPath(t)
-	s := auth.Seal(inner, load(t, writeKeys(t, path, oneKey)))
+	s := seal.New(inner, load(t, writeKeys(t, path, oneKey)))
 	store(t, s, sealedRow("k"))
 	left := filepath.Join(t.TempDir(), "key") // what is found after the crash
 	inner.reseal = func(before, after map[string]auth.Row) error {
@@ -158,7 +159,7 @@ func TestACrashDuringRekeyLosesNothing(t *testing.T) {
 		for _, rows := range []map[string]auth.Row{before, after} {
 			found := newCabinet()
 			found.rows = maps.Clone(rows)
-			restarted := auth.Seal(found, load(t, left))
+			restarted := seal.New(found, load(t, left))
 			comesBack(t, restarted, sealedRow("k"))
 			rekey(t, restarted, 1, 0)
 			comesBack(t, restarted, sealedRow("k"))
@@ -174,8 +175,8 @@ func TestACrashDuringRekeyLosesNothing(t *testing.T) {
 
 func TestNobodySealsWhileTheKeyChanges(t *testing.T) {
 	inner, path := newCabinet(), keyPath(t)
-	s := auth.Seal(inner, load(t, writeKeys(t, path, oneKey)))
-	another := auth.Seal(&shelf{}, load(t, path))
+	s := seal.New(inner, load(t, writeKeys(t, path, oneKey)))
+	another := seal.New(&shelf{}, load(t, path))
 	inner.reseal = func(_, _ map[string]auth.Row) error {
 		waits(t, another)
 		return nil
@@ -204,7 +205,7 @@ func TestRekeyDisturbsNobodyWhoWrites(t *testing.T) {
 	writeKeys(t, path, oneKey)
 	resting := sealedRow("resting")
 	resting.State = auth.StateRefused
-	store(t, auth.Seal(inner, load(t, path)), resting)
+	store(t, seal.New(inner, load(t, path)), resting)
 
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -212,7 +213,7 @@ func TestRekeyDisturbsNobodyWhoWrites(t *testing.T) {
 	var wg sync.WaitGroup
 	last := make([][writers]auth.Row, processes)
 	for p := range processes {
-		s := auth.Seal(inner, load(t, path))
+		s := seal.New(inner, load(t, path))
 		for w := range writers {
 			wg.Go(func() {
 				row := sealedRow(fmt.Sprintf("k%d-%d", p, w))
@@ -233,7 +234,7 @@ func TestRekeyDisturbsNobodyWhoWrites(t *testing.T) {
 			})
 		}
 	}
-	rekeyers := []*auth.Sealed{auth.Seal(inner, load(t, path)), auth.Seal(inner, load(t, path))}
+	rekeyers := []*seal.Store{seal.New(inner, load(t, path)), seal.New(inner, load(t, path))}
 	for i := range rekeys {
 		for range 2 * cap(renewed) { // let them work in between
 			select {
@@ -251,7 +252,7 @@ func TestRekeyDisturbsNobodyWhoWrites(t *testing.T) {
 	if got := len(keyLines(t, path)); got != 1 {
 		t.Errorf("got %d keys want 1", got)
 	}
-	s := auth.Seal(inner, load(t, path))
+	s := seal.New(inner, load(t, path))
 	comesBack(t, s, resting)
 	for _, rows := range last {
 		for _, row := range rows {
@@ -264,7 +265,7 @@ func TestRekeyDisturbsNobodyWhoWrites(t *testing.T) {
 }
 
 // renew replaces a row, and reads it again; barred is a lease that nobody may get.
-func renew(ctx context.Context, s *auth.Sealed, l auth.Lease, row auth.Row, barred auth.Lease) error {
+func renew(ctx context.Context, s *seal.Store, l auth.Lease, row auth.Row, barred auth.Lease) error {
 	if won, err := s.Lease(ctx, l); err != nil || !won {
 		return fmt.Errorf("lease of %s, generation %d: %v, %w", l.Key, l.Generation, won, err)
 	}

@@ -1,4 +1,4 @@
-package auth
+package seal
 
 import (
 	"bytes"
@@ -12,6 +12,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+
+	"orderbeat/auth"
 )
 
 const (
@@ -88,7 +90,7 @@ func (k *keys) find(id string) *sealKey {
 // purpose.
 type sealKey struct {
 	id   string      // what a sealed value names it by
-	text Secret      // as it stands in the file
+	text auth.Secret // as it stands in the file
 	aead cipher.AEAD // AES-256-GCM with a random nonce: good for 2^32 values
 	mac  []byte
 }
@@ -112,7 +114,7 @@ func newSealKey(raw []byte) (*sealKey, error) {
 	}
 	id := sha256.Sum256(append([]byte("orderbeat key id"), raw...))
 	return &sealKey{
-		id: hex.EncodeToString(id[:])[:8], text: NewSecret(base64.StdEncoding.EncodeToString(raw)), aead: aead, mac: mac,
+		id: hex.EncodeToString(id[:])[:8], text: auth.NewSecret(base64.StdEncoding.EncodeToString(raw)), aead: aead, mac: mac,
 	}, nil
 }
 

@@ -1,15 +1,19 @@
-package auth
+package seal
 
-import "context"
+import (
+	"context"
 
-// Sealed is a [Store] whose tokens are sealed in the store below it; see [Seal]. It
+	"orderbeat/auth"
+)
+
+// Store is a [auth.Store] whose tokens are sealed in the store below it; see [New]. It
 // is safe for concurrent use, by several processes too if they use the same key file.
-type Sealed struct {
-	inner Store
+type Store struct {
+	inner auth.Store
 	keys  *Keyring
 }
 
-// Seal keeps tokens in inner so that only who has the keys can read them, or put
+// New keeps tokens in inner so that only who has the keys can read them, or put
 // others in their place.
 //
 // A row's Token, Refresh and Credential become one value in inner's Token, AES-256-GCM
@@ -19,29 +23,29 @@ type Sealed struct {
 //
 // What cannot be opened is no error but a row without tokens that is Unreadable: the
 // key is lost, the value is damaged, is another row's, or was never sealed.
-func Seal(inner Store, keys *Keyring) *Sealed { return &Sealed{inner: inner, keys: keys} }
+func New(inner auth.Store, keys *Keyring) *Store { return &Store{inner: inner, keys: keys} }
 
-// Load implements [Store]. The credential that an unreadable row was judged with is
+// Load implements [auth.Store]. The credential that an unreadable row was judged with is
 // not known: its refusal and its cooldown are taken for another's, and end.
-func (s *Sealed) Load(ctx context.Context, key string) (Row, error) {
+func (s *Store) Load(ctx context.Context, key string) (auth.Row, error) {
 	keys, unlock, err := s.keys.share(ctx)
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return Row{}, ctx.Err()
+		return auth.Row{}, ctx.Err()
 	case err != nil:
 		keys, unlock = s.keys.last.Load(), func() {} // what we could open we still can
 	}
 	defer unlock()
 	row, err := s.inner.Load(ctx, key)
 	if err != nil {
-		return Row{}, err
+		return auth.Row{}, err
 	}
 	return keys.open(row), nil
 }
 
-// Lease implements [Store]. It needs the key file, as what comes of a lease cannot be
+// Lease implements [auth.Store]. It needs the key file, as what comes of a lease cannot be
 // written without.
-func (s *Sealed) Lease(ctx context.Context, l Lease) (bool, error) {
+func (s *Store) Lease(ctx context.Context, l auth.Lease) (bool, error) {
 	// Alone: were the row sealed with another key once it is read, inner would take
 	// a credential that is the same for another one.
 	keys, unlock, err := s.keys.seize(ctx)
@@ -57,9 +61,9 @@ func (s *Sealed) Lease(ctx context.Context, l Lease) (bool, error) {
 	return s.inner.Lease(ctx, l)
 }
 
-// Commit implements [Store]. It needs the key file: what is sealed with a key that is
+// Commit implements [auth.Store]. It needs the key file: what is sealed with a key that is
 // there no more is lost.
-func (s *Sealed) Commit(ctx context.Context, l Lease, row Row) (bool, error) {
+func (s *Store) Commit(ctx context.Context, l auth.Lease, row auth.Row) (bool, error) {
 	keys, unlock, err := s.keys.share(ctx)
 	if err != nil {
 		return false, err

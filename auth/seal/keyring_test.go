@@ -1,4 +1,4 @@
-package auth_test
+package seal_test
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"orderbeat/auth"
+	"orderbeat/auth/seal"
 )
 
 // Keys that are keys only here.
@@ -32,9 +33,9 @@ func keyPath(tb testing.TB) string {
 	return filepath.Join(tb.TempDir(), "key")
 }
 
-func load(tb testing.TB, path string) *auth.Keyring {
+func load(tb testing.TB, path string) *seal.Keyring {
 	tb.Helper()
-	keys, err := auth.LoadKeyring(path, false)
+	keys, err := seal.LoadKeyring(path, false)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -64,13 +65,13 @@ func TestProcessesThatStartTogetherAgreeOnOneKey(t *testing.T) {
 	for i := range 8 {
 		wg.Go(func() {
 			<-begin
-			keys, err := auth.LoadKeyring(path, true)
+			keys, err := seal.LoadKeyring(path, true)
 			if err != nil {
 				t.Error(err)
 				return
 			}
 			row := sealedRow(fmt.Sprintf("k%d", i))
-			if _, err := auth.Seal(inner, keys).Commit(t.Context(), auth.Lease{Key: row.Key}, row); err != nil {
+			if _, err := seal.New(inner, keys).Commit(t.Context(), auth.Lease{Key: row.Key}, row); err != nil {
 				t.Error(err)
 			}
 		})
@@ -80,7 +81,7 @@ func TestProcessesThatStartTogetherAgreeOnOneKey(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	s := auth.Seal(inner, load(t, path))
+	s := seal.New(inner, load(t, path))
 	for i := range 8 {
 		comesBack(t, s, sealedRow(fmt.Sprintf("k%d", i)))
 	}
@@ -111,7 +112,7 @@ func alone(t *testing.T, path string) {
 
 func TestAKeyFileThatIsThereIsNotMade(t *testing.T) {
 	path := writeKeys(t, keyPath(t), oneKey)
-	if _, err := auth.LoadKeyring(path, true); err != nil {
+	if _, err := seal.LoadKeyring(path, true); err != nil {
 		t.Fatal(err)
 	}
 	if got := keyLines(t, path); len(got) != 1 || got[0] != oneKey {
@@ -122,17 +123,17 @@ func TestAKeyFileThatIsThereIsNotMade(t *testing.T) {
 func TestTheFirstKeySealsAndTheOthersOpen(t *testing.T) {
 	inner, path := newCabinet(), keyPath(t)
 	row := sealedRow("k")
-	store(t, auth.Seal(inner, load(t, writeKeys(t, path, oneKey))), row)
+	store(t, seal.New(inner, load(t, writeKeys(t, path, oneKey))), row)
 	before := inner.row("k").Token.Reveal()
 
 	keys := load(t, writeKeys(t, path, "# of today", anotherKey, "", "  # of yesterday", "\t"+oneKey+" \r"))
-	comesBack(t, auth.Seal(inner, keys), row)
-	store(t, auth.Seal(inner, keys), sealedRow("k2"))
+	comesBack(t, seal.New(inner, keys), row)
+	store(t, seal.New(inner, keys), sealedRow("k2"))
 	after := inner.row("k2").Token.Reveal()
 	if keyID(before) == keyID(after) {
 		t.Error("the second key seals")
 	}
-	comesBack(t, auth.Seal(inner, load(t, writeKeys(t, path, anotherKey))), sealedRow("k2"))
+	comesBack(t, seal.New(inner, load(t, writeKeys(t, path, anotherKey))), sealedRow("k2"))
 }
 
 // keyID is what a sealed value calls its key.
@@ -165,7 +166,7 @@ func TestMistakesInAKeyFileAreToldWithTheirPlace(t *testing.T) {
 			if err := os.Chmod(path, tt.mode); err != nil {
 				t.Fatal(err)
 			}
-			_, err := auth.LoadKeyring(path, true)
+			_, err := seal.LoadKeyring(path, true)
 			tells(t, err, append(tt.want, path)...)
 			for _, secret := range []string{oneKey, oneKey[:20], "canary", "Y2FuYXJ5"} {
 				if err != nil && strings.Contains(err.Error(), secret) {
@@ -178,12 +179,12 @@ func TestMistakesInAKeyFileAreToldWithTheirPlace(t *testing.T) {
 
 func TestAnAbsentKeyFileIsAnErrorThatHelps(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "nowhere", "key")
-	_, err := auth.LoadKeyring(path, false)
+	_, err := seal.LoadKeyring(path, false)
 	tells(t, err, path, "no such file", "bring it back", "head -c 32")
-	_, err = auth.LoadKeyring(filepath.Dir(t.TempDir()), true)
+	_, err = seal.LoadKeyring(filepath.Dir(t.TempDir()), true)
 	tells(t, err, "is a directory")
 	file := writeKeys(t, keyPath(t), oneKey)
-	_, err = auth.LoadKeyring(filepath.Join(file, "key"), true)
+	_, err = seal.LoadKeyring(filepath.Join(file, "key"), true)
 	tells(t, err, file, "not a directory")
 }
 
@@ -204,7 +205,7 @@ func tells(t *testing.T, err error, parts ...string) {
 func TestAKeyringPrintsNoKey(t *testing.T) {
 	ring := load(t, writeKeys(t, keyPath(t), oneKey))
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
-		got := fmt.Sprintf(verb, ring) + fmt.Sprintf(verb, auth.Seal(auth.NewMemory(), ring))
+		got := fmt.Sprintf(verb, ring) + fmt.Sprintf(verb, seal.New(auth.NewMemory(), ring))
 		if strings.Contains(got, oneKey) || strings.Contains(got, "oneone") || strings.Contains(got, fmt.Sprintf("%x", "oneone")) {
 			t.Errorf("%s tells the key", verb)
 		}
@@ -214,7 +215,7 @@ func TestAKeyringPrintsNoKey(t *testing.T) {
 func TestLeftoversOfAKilledRekeyAreRemoved(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "key")
-	k, err := auth.LoadKeyring(path, true)
+	k, err := seal.LoadKeyring(path, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +235,7 @@ func TestLeftoversOfAKilledRekeyAreRemoved(t *testing.T) {
 			t.Errorf("%v, want that other files stay", err)
 		}
 	}
-	if _, err := auth.LoadKeyring(path, false); err != nil {
+	if _, err := seal.LoadKeyring(path, false); err != nil {
 		t.Errorf("%v, want the keys as they were", err)
 	}
 }

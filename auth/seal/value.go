@@ -1,4 +1,4 @@
-package auth
+package seal
 
 import (
 	"crypto/hmac"
@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+
+	"orderbeat/auth"
 )
 
 // sealVersion begins each sealed value, and is part of what it is bound to.
@@ -20,33 +22,33 @@ type contents struct {
 
 // binding is what a sealed value belongs to. The row's key comes last, as it may
 // hold anything.
-func binding(row Row) []byte {
+func binding(row auth.Row) []byte {
 	return []byte(sealVersion + "|" + strconv.FormatInt(row.Generation, 10) + "|" + row.Key)
 }
 
 // seal returns the row as the inner store shall have it.
-func (k *keys) seal(row Row) Row {
+func (k *keys) seal(row auth.Row) auth.Row {
 	c := contents{Access: row.Token.Reveal(), Refresh: row.Refresh.Reveal(), Credential: row.Credential}
 	if row.Unreadable && c.Access == "" && c.Refresh == "" {
 		row.Token, row.Credential = row.Kept, k.current().fingerprint(row.Credential)
-		row.Unreadable, row.Kept = false, Secret{}
+		row.Unreadable, row.Kept = false, auth.Secret{}
 		return row
 	}
-	row.Unreadable, row.Kept = false, Secret{}
+	row.Unreadable, row.Kept = false, auth.Secret{}
 	if c == (contents{}) {
 		return row
 	}
 	plain, _ := json.Marshal(c) // strings can always be
 	key := k.current()
 	sealed := key.aead.Seal(nil, nil, plain, binding(row))
-	row.Token = NewSecret(sealVersion + ":" + key.id + ":" + base64.StdEncoding.EncodeToString(sealed))
-	row.Refresh = Secret{}
+	row.Token = auth.NewSecret(sealVersion + ":" + key.id + ":" + base64.StdEncoding.EncodeToString(sealed))
+	row.Refresh = auth.Secret{}
 	row.Credential = key.fingerprint(row.Credential)
 	return row
 }
 
 // open returns a row of the inner store as it was before it was sealed.
-func (k *keys) open(row Row) Row {
+func (k *keys) open(row auth.Row) auth.Row {
 	if row.Token.Empty() && row.Refresh.Empty() {
 		row.Credential = "" // nothing was sealed, so nothing was judged
 		return row
@@ -55,7 +57,7 @@ func (k *keys) open(row Row) Row {
 	if key == nil {
 		row.Kept = row.Token
 	}
-	row.Token, row.Refresh, row.Unreadable = NewSecret(c.Access), NewSecret(c.Refresh), key == nil
+	row.Token, row.Refresh, row.Unreadable = auth.NewSecret(c.Access), auth.NewSecret(c.Refresh), key == nil
 	if key == nil || !hmac.Equal([]byte(row.Credential), []byte(key.fingerprint(c.Credential))) {
 		c.Credential = "" // unknown: it counts as another one
 	}
@@ -65,7 +67,7 @@ func (k *keys) open(row Row) Row {
 
 // unseal returns what is sealed of a row, and the key that had sealed it: nil if it
 // cannot be read.
-func (k *keys) unseal(row Row) (contents, *sealKey) {
+func (k *keys) unseal(row auth.Row) (contents, *sealKey) {
 	value, ok := strings.CutPrefix(row.Token.Reveal(), sealVersion+":")
 	if !ok {
 		return contents{}, nil
@@ -89,7 +91,7 @@ func (k *keys) unseal(row Row) (contents, *sealKey) {
 
 // credential is what the inner store shall compare with the row's column: the column
 // itself if the credential is the one that open tells of, else something different.
-func (k *keys) credential(row Row, credential string) string {
+func (k *keys) credential(row auth.Row, credential string) string {
 	if k.open(row).Credential == credential {
 		return row.Credential
 	}

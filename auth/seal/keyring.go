@@ -1,4 +1,4 @@
-package auth
+package seal
 
 import (
 	"bytes"
@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"orderbeat/auth"
 )
 
 const (
@@ -24,13 +26,13 @@ const (
 	lockTimeout = 10 * time.Second
 )
 
-// Keyring is the keys that seal tokens at rest; see [Seal]. They stand in a file,
+// Keyring is the keys that seal tokens at rest; see [New]. They stand in a file,
 // each on a line of its own: 32 random bytes in base64 (RFC 4648 section 4). The first
 // one seals, the others only open what they sealed when they were the first. Empty
 // lines, and lines that begin with #, say nothing.
 //
 // The file is read each time, so that a change by hand, or another process's
-// [Sealed.Rekey], counts at once. While a store is used the file's folder is locked
+// [Store.Rekey], counts at once. While a store is used the file's folder is locked
 // (flock), shared, and while the keys are changed exclusively: nobody seals with a key
 // that is about to go. A Keyring is safe for concurrent use.
 type Keyring struct {
@@ -119,10 +121,10 @@ func (k *Keyring) RemoveLeftovers(ctx context.Context) (n int, err error) {
 	return removeBeside(path)
 }
 
-// keyError says that the keys cannot be had, so that nothing can be sealed.
+// keyError is an [auth.ErrNoKeys] with its cause.
 type keyError struct{ error }
 
-func (e *keyError) Unwrap() error { return e.error }
+func (e *keyError) Unwrap() []error { return []error{auth.ErrNoKeys, e.error} }
 
 // read returns what the file holds now.
 func (k *Keyring) read() (*keys, error) {
@@ -142,7 +144,7 @@ func (k *Keyring) read() (*keys, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read %s: %w", k.path, cause(err))
 	}
-	if err := CheckPrivate(k.path, info); err != nil {
+	if err := auth.CheckPrivate(k.path, info); err != nil {
 		return nil, err
 	}
 	read, err := parseKeys(k.path, content)
