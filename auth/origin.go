@@ -14,7 +14,7 @@ func within(origin, u *url.URL) error {
 	switch {
 	case origin == nil:
 		return errors.New("auth: no origin is set, so no request may be signed")
-	case !sameOrigin(origin, u):
+	case !SameOrigin(origin, u):
 		return fmt.Errorf("auth: a request to %s://%s is not sent with the credentials for %s://%s", u.Scheme, u.Host, origin.Scheme, origin.Host)
 	case !confidential(u):
 		return fmt.Errorf("auth: credentials are not sent over plain %s to %s", u.Scheme, u.Host)
@@ -22,7 +22,9 @@ func within(origin, u *url.URL) error {
 	return nil
 }
 
-func sameOrigin(a, b *url.URL) bool {
+// SameOrigin compares scheme, host and port as RFC 3986, section 6.2, has it: without case,
+// and with the scheme's port where none is named.
+func SameOrigin(a, b *url.URL) bool {
 	if a.Scheme == b.Scheme && a.Host == b.Host {
 		return true // nearly always, and at no cost
 	}

@@ -35,7 +35,7 @@ func (o *Order) columns() [9]column {
 		{"reference", textCell(o.Reference)},
 		{"ordered_on", textCell(o.OrderedOn)},
 		{"method", textCell(o.Method)},
-		{"status", textCell(o.Status)},
+		{"status", cell{kind: text, text: string(o.Status)}}, // never NULL
 		{"ordered_quantity", o.OrderedQuantity.cell()},
 		{"shipped_quantity", o.ShippedQuantity.cell()},
 		{"open_quantity", o.OpenQuantity.cell()},
@@ -60,7 +60,7 @@ func (l *Line) columns() [14]column {
 		{linesPrefix + "buyer_article_id", textCell(l.BuyerArticleID)},
 		{linesPrefix + "ean", textCell(l.EAN)},
 		{linesPrefix + "description", textCell(l.Description)},
-		{linesPrefix + "status", textCell(l.Status)},
+		{linesPrefix + "status", cell{kind: text, text: string(l.Status)}},
 		{linesPrefix + "requested_on", textCell(l.RequestedOn)},
 		{linesPrefix + "promised_on", textCell(l.PromisedOn)},
 		{linesPrefix + "ordered", l.Ordered.cell()},

@@ -14,15 +14,8 @@ func (o *Order) AppendJSON(b []byte) []byte {
 	b = appendString(append(b, `{"provider":`...), o.Provider)
 	b = appendString(append(b, `,"account":`...), o.Account)
 	b = appendString(append(b, `,"order_id":`...), o.OrderID)
-	b = appendNullable(append(b, `,"reference":`...), o.Reference)
-	b = appendNullable(append(b, `,"ordered_on":`...), o.OrderedOn)
-	b = appendNullable(append(b, `,"method":`...), o.Method)
-	b = appendString(append(b, `,"status":`...), o.Status)
-	b = o.OrderedQuantity.appendJSON(append(b, `,"ordered_quantity":`...))
-	b = o.ShippedQuantity.appendJSON(append(b, `,"shipped_quantity":`...))
-	b = o.OpenQuantity.appendJSON(append(b, `,"open_quantity":`...))
-	b = appendNullable(append(b, `,"promised_on":`...), o.PromisedOn)
-	b = appendNullable(append(b, `,"next_promised_on":`...), o.NextPromisedOn)
+	columns := o.columns()
+	b = appendMembers(b, columns[:], "")
 	b = appendList(append(b, `,"lines":`...), o.Lines, (*Line).appendJSON)
 	if len(o.Unmapped) > 0 {
 		b = appendList(append(b, `,"unmapped":`...), o.Unmapped, func(s *string, b []byte) []byte { return appendString(b, *s) })
@@ -32,18 +25,28 @@ func (o *Order) AppendJSON(b []byte) []byte {
 
 func (l *Line) appendJSON(b []byte) []byte {
 	b = appendString(append(b, `{"line_id":`...), l.LineID)
-	b = appendNullable(append(b, `,"article_id":`...), l.ArticleID)
-	b = appendNullable(append(b, `,"buyer_article_id":`...), l.BuyerArticleID)
-	b = appendNullable(append(b, `,"ean":`...), l.EAN)
-	b = appendNullable(append(b, `,"description":`...), l.Description)
-	b = appendString(append(b, `,"status":`...), l.Status)
-	b = appendNullable(append(b, `,"requested_on":`...), l.RequestedOn)
-	b = appendNullable(append(b, `,"promised_on":`...), l.PromisedOn)
-	b = l.Ordered.appendJSON(append(b, `,"ordered":`...))
-	b = l.Amounts.appendJSON(b)
+	columns := l.columns()
+	b = appendMembers(b, columns[:], linesPrefix)
 	b = appendList(append(b, `,"schedule":`...), l.Schedule, (*ScheduleLine).appendJSON)
 	b = appendList(append(b, `,"despatches":`...), l.Despatches, (*Despatch).appendJSON)
 	return append(b, '}')
+}
+
+// appendMembers appends columns as members behind others, by their names without a prefix.
+func appendMembers(b []byte, columns []column, prefix string) []byte {
+	for i := range columns {
+		c := &columns[i]
+		b = append(append(append(b, ',', '"'), c.name[len(prefix):]...), '"', ':')
+		switch c.kind {
+		case null:
+			b = append(b, "null"...)
+		case text:
+			b = appendString(b, c.text)
+		case number:
+			b = strconv.AppendInt(b, c.n, 10)
+		}
+	}
+	return b
 }
 
 // appendJSON appends the amounts as members behind others.

@@ -30,15 +30,20 @@ func (r *Rate) UnmarshalText(text []byte) error {
 
 // String is the written form; "unlimited" for the zero Rate.
 func (r Rate) String() string {
-	switch r.Per {
-	case 0:
+	if r.Per == 0 {
 		return "unlimited"
+	}
+	return strconv.Itoa(r.Calls) + r.unit()
+}
+
+func (r Rate) unit() string {
+	switch r.Per {
 	case time.Second:
-		return fmt.Sprintf("%d/s", r.Calls)
+		return "/s"
 	case time.Minute:
-		return fmt.Sprintf("%d/m", r.Calls)
+		return "/m"
 	default:
-		return fmt.Sprintf("%d/h", r.Calls)
+		return "/h"
 	}
 }
 

@@ -35,11 +35,14 @@ func (k *TokenKeys) Apply(c *auth.Config, wrong *Mistakes) {
 		}
 	}
 	for name := range k.TokenHeaders {
-		if !headerName.MatchString(name) || ownHeaders.MatchString(name) {
+		if !IsHeaderName(name) || ownHeaders.MatchString(name) {
 			wrong.Add("token_headers."+name, "is not the name of a header that can be added")
 		}
 	}
 }
+
+// IsHeaderName reports whether a text is a token (RFC 9110 section 5.6.2).
+func IsHeaderName(name string) bool { return headerName.MatchString(name) }
 
 var (
 	headerName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")

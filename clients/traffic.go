@@ -32,16 +32,9 @@ func (r Rate) written(now rate.Limit) string {
 	if now == rate.Inf {
 		return Rate{}.String()
 	}
-	var unit string
-	per := r.Per
-	switch r.Per {
-	case time.Hour:
-		unit = "/h"
-	case time.Minute:
-		unit = "/m"
-	default:
-		unit, per = "/s", time.Second
+	if r.Per == 0 {
+		r.Per = time.Second
 	}
-	calls := float64(now) * per.Seconds()
-	return strconv.FormatFloat(float64(int(calls*10+0.5))/10, 'f', -1, 64) + unit
+	calls := float64(now) * r.Per.Seconds()
+	return strconv.FormatFloat(float64(int(calls*10+0.5))/10, 'f', -1, 64) + r.unit()
 }

@@ -147,9 +147,6 @@ func (c *compiler) request(key string, r request) ask {
 	return a
 }
 
-// headerName is a token (RFC 9110 section 5.6.2).
-var headerName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
-
 const noHeaderName = `is not the name of a header, which has letters, digits and -, like "X-Acme-Org"`
 
 // secretHeaders are the names of headers that hold what is never written down.
@@ -160,7 +157,7 @@ func (c *compiler) headerTable(key string, values map[string]any) table {
 		text, ok := value.(string)
 		at := key + "." + quoted(name)
 		switch {
-		case !headerName.MatchString(name):
+		case !clients.IsHeaderName(name):
 			c.wrong.Add(at, "%s", noHeaderName)
 		case secretHeaders.MatchString(name) && !isSecret(value):
 			c.wrong.Add(at, `is sent with every call by scheme = "api_key", "basic" or "oauth2"; another secret is never written here: write "env:NAME", "file:PATH" or "credential:NAME"`)

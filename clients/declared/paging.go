@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/itchyny/gojq"
+
+	"orderbeat/auth"
 )
 
 // The ways in which an answer goes on.
@@ -233,25 +235,10 @@ func (g *pager) afterLink(ctx context.Context, page *page, address *url.URL, s s
 	if err != nil {
 		return turn{}, errors.New("the link to the next page is no URL")
 	}
-	if g.Follow != followPath && !sameHost(next, address) {
+	if g.Follow != followPath && !auth.SameOrigin(next, address) {
 		return turn{}, errors.New("the link to the next page leads to another host")
 	}
 	return turn{scope: s, url: &url.URL{Scheme: address.Scheme, Host: address.Host, Path: next.Path, RawPath: next.RawPath, RawQuery: next.RawQuery}}, nil
-}
-
-// sameHost compares as RFC 3986, section 6.2, has it: without case, and with the scheme's
-// port where none is named.
-func sameHost(a, b *url.URL) bool {
-	port := func(u *url.URL) string {
-		switch {
-		case u.Port() != "":
-			return u.Port()
-		case u.Scheme == "http":
-			return "80"
-		}
-		return "443"
-	}
-	return a.Scheme == b.Scheme && strings.EqualFold(a.Hostname(), b.Hostname()) && port(a) == port(b)
 }
 
 // visited are the pages of one question that came before. A provider that sends one of

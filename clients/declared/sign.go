@@ -84,7 +84,7 @@ func (set *settings) checkScheme(s *clients.Section, wrong *clients.Mistakes) {
 	switch set.Scheme {
 	case schemeAPIKey:
 		need("api_key", set.APIKey.Empty())
-		if !headerName.MatchString(set.APIKeyHeader) {
+		if !clients.IsHeaderName(set.APIKeyHeader) {
 			wrong.Add("api_key_header", "%s", noHeaderName)
 		}
 	case schemeBasic:

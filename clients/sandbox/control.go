@@ -23,63 +23,51 @@ func (s *Sandbox) controlRoutes() {
 	})
 }
 
-// description is what GET /_sandbox/ answers. Paths, ClientID, Accounts and Stats are
+// describe answers GET /_sandbox/. The paths, client id, accounts and stats on top are
 // Michelin's.
-type description struct {
-	About     string          `json:"about"`
-	Day       string          `json:"day"`
-	Today     int64           `json:"today"` // sandbox days since 1970
-	Paths     []string        `json:"paths"`
-	ClientID  string          `json:"client_id"`
-	Accounts  []michelinParty `json:"accounts"`
-	Stats     Stats           `json:"stats"`
-	Providers []providerJSON  `json:"providers"`
-	Faults    []faultJSON     `json:"faults"`
-}
-
-// providerJSON describes one provider. Of its paths, those that it has are there.
-type providerJSON struct {
-	Provider   authtest.Dialect `json:"provider"`
-	Token      string           `json:"token"`
-	Authorize  string           `json:"authorize,omitempty"`
-	Introspect string           `json:"introspect,omitempty"`
-	Ping       string           `json:"ping,omitempty"`
-	ClientID   string           `json:"client_id"`
-	Calls      []string         `json:"calls,omitempty"` // "GET /path", behind a token
-	Accounts   []string         `json:"accounts,omitempty"`
-	Requests   map[Op]int64     `json:"requests,omitempty"` // of each of the calls' operations
-	Stats      authtest.Stats   `json:"stats"`
-}
-
 func (s *Sandbox) describe(w http.ResponseWriter, _ *http.Request) {
-	michelin := authtest.Michelin.Paths()
-	d := description{
-		About:    "stand-ins for five providers; their invented orders move with each sandbox day",
-		Day:      s.options.Day.String(),
-		Today:    s.orders.day(s.options.Now()),
-		Paths:    []string{michelin.Token, michelin.Introspect, michelinStatusPath, michelinDesadvPath, michelinInvoicesPath},
-		ClientID: ClientID,
-		Accounts: michelinParties,
-		Stats:    s.Stats(),
-		Faults:   []faultJSON{},
-	}
+	var each []object
 	for _, p := range providers {
-		paths := p.dialect.Paths()
-		j := providerJSON{
-			Provider: p.dialect, Token: paths.Token, Authorize: paths.Authorize, Introspect: paths.Introspect,
-			Ping: p.ping, ClientID: p.clientID, Accounts: p.accounts, Requests: map[Op]int64{}, Stats: s.ProviderStats(p.dialect),
-		}
-		for _, c := range p.calls {
-			j.Calls = append(j.Calls, c.pattern)
-			j.Requests[c.op] = s.Requests(c.op)
-		}
-		d.Providers = append(d.Providers, j)
+		each = append(each, s.describeProvider(p))
 	}
+	faults := []faultJSON{}
 	for f, times := range s.faults.Pending() {
 		f.Times = times
-		d.Faults = append(d.Faults, describeFault(f))
+		faults = append(faults, describeFault(f))
 	}
-	answerJSON(w, http.StatusOK, d)
+	michelin := authtest.Michelin.Paths()
+	answerJSON(w, http.StatusOK, object{
+		{"about", "stand-ins for five providers; their invented orders move with each sandbox day"},
+		{"day", s.options.Day.String()},
+		{"today", s.orders.day(s.options.Now())}, // sandbox days since 1970
+		{"paths", []string{michelin.Token, michelin.Introspect, michelinStatusPath, michelinDesadvPath, michelinInvoicesPath}},
+		{"client_id", ClientID},
+		{"accounts", michelinParties},
+		{"stats", s.Stats()},
+		{"providers", each},
+		{"faults", faults},
+	})
+}
+
+// describeProvider describes a provider, with those of the paths that it has.
+func (s *Sandbox) describeProvider(p provider) object {
+	paths := p.dialect.Paths()
+	o := object{{"provider", p.dialect}, {"token", paths.Token}}.
+		unless("authorize", paths.Authorize).unless("introspect", paths.Introspect).unless("ping", p.ping)
+	o = append(o, member{"client_id", p.clientID})
+	if len(p.calls) > 0 {
+		var calls []string
+		requests := map[Op]int64{} // of each of the calls' operations
+		for _, c := range p.calls {
+			calls = append(calls, c.pattern) // "GET /path", behind a token
+			requests[c.op] = s.Requests(c.op)
+		}
+		o = append(o, member{"calls", calls}, member{"requests", requests})
+	}
+	if len(p.accounts) > 0 {
+		o = append(o, member{"accounts", p.accounts})
+	}
+	return append(o, member{"stats", s.ProviderStats(p.dialect)})
 }
 
 // answerJSON answers a document. What cannot be written has nobody left to read it.
