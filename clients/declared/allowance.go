@@ -100,18 +100,16 @@ func (a *allowance) functions() (options []gojq.CompilerOption) {
 		options = append(options, gojq.WithFunction(name, 0, 0, func(v any, _ []any) any { return checked(v, check(v)) }))
 	}
 	for name, check := range map[string]func(v, arg any) error{
-		"_ob_addable": a.addable, // bounds and charges what is added to something
-		"_ob_atmost":  atMost,    // bounds the length of a text or a list, or a number
-		"_ob_each":    a.each,    // bounds work on each of the input for each of the argument
-		"_ob_paths":   a.paths,   // bounds a list of paths, and what values at them would make
-		"_ob_sum":     a.sum,     // bounds the sum of a list with its argument between the elements
-		"_ob_times":   a.times,   // bounds a multiplication
-		"_ob_use":     a.use,     // charges for each byte of a long text, or each element
+		"_ob_addable":    a.addable,    // bounds and charges what is added to something
+		"_ob_atmost":     atMost,       // bounds the length of a text or a list, or a number
+		"_ob_comparable": a.comparable, // bounds a comparison
+		"_ob_each":       a.each,       // bounds work on each of the input for each of the argument
+		"_ob_paths":      a.paths,      // bounds a list of paths, and what values at them would make
+		"_ob_sum":        a.sum,        // bounds the sum of a list with its argument between the elements
+		"_ob_times":      a.times,      // bounds a multiplication
+		"_ob_use":        a.use,        // charges for each byte of a long text, or each element
 	} {
 		options = append(options, gojq.WithFunction(name, 1, 1, func(v any, args []any) any { return checked(v, check(v, args[0])) }))
-	}
-	for op, name := range comparisons {
-		options = append(options, gojq.WithFunction(name, 2, 2, func(_ any, args []any) any { return a.compare(op, args[0], args[1]) }))
 	}
 	return append(options, gojq.WithFunction("_ob_fromjson", 0, 0, func(v any, _ []any) any { return a.fromJSON(v) }))
 }
@@ -390,33 +388,20 @@ func (a *allowance) each(v, arg any) error {
 	return nil
 }
 
-// compare is a comparison of jq's.
-func (a *allowance) compare(op gojq.Operator, left, right any) any {
-	if gojq.TypeOf(left) == gojq.TypeOf(right) {
-		for _, v := range []any{left, right} {
-			switch v.(type) {
-			case []any, map[string]any:
-				if err := a.whole(v); err != nil {
-					return err
-				}
+// comparable bounds a comparison, which walks over two values of one type.
+func (a *allowance) comparable(left, right any) error {
+	if gojq.TypeOf(left) != gojq.TypeOf(right) {
+		return nil
+	}
+	for _, v := range []any{left, right} {
+		switch v.(type) {
+		case []any, map[string]any:
+			if err := a.whole(v); err != nil {
+				return err
 			}
 		}
 	}
-	n := gojq.Compare(left, right)
-	switch op {
-	case gojq.OpEq:
-		return n == 0
-	case gojq.OpNe:
-		return n != 0
-	case gojq.OpLt:
-		return n < 0
-	case gojq.OpLe:
-		return n <= 0
-	case gojq.OpGt:
-		return n > 0
-	default:
-		return n >= 0
-	}
+	return nil
 }
 
 // fromJSON is jq's fromjson, of a text whose values are counted.

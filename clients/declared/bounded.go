@@ -41,28 +41,20 @@ const (
 	fnDay    = "_ob_day"    // is date without arguments
 )
 
-// comparisons are operators whose functions are ours, because they walk over values.
-var comparisons = map[gojq.Operator]string{
-	gojq.OpEq: "_ob_eq", gojq.OpNe: "_ob_ne", gojq.OpLt: "_ob_lt", gojq.OpLe: "_ob_le", gojq.OpGt: "_ob_gt", gojq.OpGe: "_ob_ge",
-}
-
 // operators are those that bounded.jq defines.
 var operators = map[gojq.Operator]string{
 	gojq.OpAdd: "plus", gojq.OpSub: "minus", gojq.OpMul: "multiply", gojq.OpDiv: "divide", gojq.OpAssign: "assign", gojq.OpModify: "modify",
 	gojq.OpUpdateAdd: "update_plus", gojq.OpUpdateSub: "update_minus", gojq.OpUpdateMul: "update_multiply", gojq.OpUpdateDiv: "update_divide",
 	gojq.OpUpdateMod: "update_modulo", gojq.OpUpdateAlt: "update_alternative",
+	gojq.OpEq: "equal", gojq.OpNe: "unequal", gojq.OpLt: "less", gojq.OpLe: "atmost", gojq.OpGt: "more", gojq.OpGe: "atleast",
 }
 
 // boundSyntax rewrites a node whose parts are rewritten already.
 func boundSyntax(node any) {
 	switch n := node.(type) {
 	case *gojq.Query:
-		name := comparisons[n.Op]
-		if operator, ok := operators[n.Op]; ok {
-			name = boundedPrefix + operator
-		}
-		if name != "" && n.Term == nil {
-			*n = gojq.Query{Term: call(name, n.Left, n.Right), FuncDefs: n.FuncDefs}
+		if name, ok := operators[n.Op]; ok && n.Term == nil {
+			*n = gojq.Query{Term: call(boundedPrefix+name, n.Left, n.Right), FuncDefs: n.FuncDefs}
 		}
 	case *gojq.String: // the values in it become texts
 		for i, q := range n.Queries {

@@ -7,6 +7,12 @@ def _bounded_plus(l; r): r as $r | (l | _ob_addable($r)) + $r;
 def _bounded_minus(l; r): r as $r | (l | _ob_each($r)) - $r;
 def _bounded_multiply(l; r): r as $r | (l | _ob_times($r)) * $r;
 def _bounded_divide(l; r): r as $r | (l | _ob_each($r)) / $r;
+def _bounded_equal(l; r): r as $r | (l | _ob_comparable($r)) == $r;
+def _bounded_unequal(l; r): r as $r | (l | _ob_comparable($r)) != $r;
+def _bounded_less(l; r): r as $r | (l | _ob_comparable($r)) < $r;
+def _bounded_atmost(l; r): r as $r | (l | _ob_comparable($r)) <= $r;
+def _bounded_more(l; r): r as $r | (l | _ob_comparable($r)) > $r;
+def _bounded_atleast(l; r): r as $r | (l | _ob_comparable($r)) >= $r;
 
 # Assignments: what the left side leads to is found, and checked, first.
 def _bounded_assign(l; r): (r | _ob_built) as $r | [path(l) | _ob_built] as $at | _ob_paths($at) | getpath($at[]) = $r;
