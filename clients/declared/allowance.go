@@ -100,14 +100,14 @@ func (a *allowance) functions() (options []gojq.CompilerOption) {
 		options = append(options, gojq.WithFunction(name, 0, 0, func(v any, _ []any) any { return checked(v, check(v)) }))
 	}
 	for name, check := range map[string]func(v, arg any) error{
-		"_ob_addable":    a.addable,    // bounds and charges what is added to something
-		"_ob_atmost":     atMost,       // bounds the length of a text or a list, or a number
-		"_ob_comparable": a.comparable, // bounds a comparison
-		"_ob_each":       a.each,       // bounds work on each of the input for each of the argument
-		"_ob_paths":      a.paths,      // bounds a list of paths, and what values at them would make
-		"_ob_sum":        a.sum,        // bounds the sum of a list with its argument between the elements
-		"_ob_times":      a.times,      // bounds a multiplication
-		"_ob_use":        a.use,        // charges for each byte of a long text, or each element
+		"_ob_addable": a.addable, // bounds and charges what is added to something
+		"_ob_atmost":  atMost,    // bounds the length of a text or a list, or a number
+		fnComparable:  a.comparable,
+		"_ob_each":    a.each,  // bounds work on each of the input for each of the argument
+		"_ob_paths":   a.paths, // bounds a list of paths, and what values at them would make
+		"_ob_sum":     a.sum,   // bounds the sum of a list with its argument between the elements
+		"_ob_times":   a.times, // bounds a multiplication
+		"_ob_use":     a.use,   // charges for each byte of a long text, or each element
 	} {
 		options = append(options, gojq.WithFunction(name, 1, 1, func(v any, args []any) any { return checked(v, check(v, args[0])) }))
 	}

@@ -17,7 +17,7 @@ import (
 // So every place that builds or loops charges the evaluation's allowance, and what one step
 // cannot bound has its input measured first.
 //
-// There are two parts. The functions of jq that need it, and the operators, have bounded
+// There are two parts. The functions of jq that need it, and assignments, have bounded
 // definitions, in bounded.jq, which come before the program. What no definition can replace,
 // as brackets, texts and loops, is rewritten here. Both call the checks of allowance.go.
 func bound(q *gojq.Query) error {
@@ -39,23 +39,29 @@ const (
 	fnFrame  = "_ob_frame"  // charges for a call of a function that calls itself
 	fnWhole  = "_ob_whole"  // measures a value that is to be walked
 	fnDay    = "_ob_day"    // is date without arguments
+
+	fnComparable = "_ob_comparable" // bounds a comparison
 )
 
-// operators are those that bounded.jq defines.
-var operators = map[gojq.Operator]string{
-	gojq.OpAdd: "plus", gojq.OpSub: "minus", gojq.OpMul: "multiply", gojq.OpDiv: "divide", gojq.OpAssign: "assign", gojq.OpModify: "modify",
+// operands are operators whose operands are checked: the left one by a check that is told the
+// right one, which jq evaluates first.
+var operands = map[gojq.Operator]string{
+	gojq.OpAdd: "_ob_addable", gojq.OpSub: "_ob_each", gojq.OpMul: "_ob_times", gojq.OpDiv: "_ob_each",
+	gojq.OpEq: fnComparable, gojq.OpNe: fnComparable, gojq.OpLt: fnComparable, gojq.OpLe: fnComparable, gojq.OpGt: fnComparable, gojq.OpGe: fnComparable,
+}
+
+// assignments are operators that bounded.jq defines.
+var assignments = map[gojq.Operator]string{
+	gojq.OpAssign: "assign", gojq.OpModify: "modify",
 	gojq.OpUpdateAdd: "update_plus", gojq.OpUpdateSub: "update_minus", gojq.OpUpdateMul: "update_multiply", gojq.OpUpdateDiv: "update_divide",
 	gojq.OpUpdateMod: "update_modulo", gojq.OpUpdateAlt: "update_alternative",
-	gojq.OpEq: "equal", gojq.OpNe: "unequal", gojq.OpLt: "less", gojq.OpLe: "atmost", gojq.OpGt: "more", gojq.OpGe: "atleast",
 }
 
 // boundSyntax rewrites a node whose parts are rewritten already.
 func boundSyntax(node any) {
 	switch n := node.(type) {
 	case *gojq.Query:
-		if name, ok := operators[n.Op]; ok && n.Term == nil {
-			*n = gojq.Query{Term: call(boundedPrefix+name, n.Left, n.Right), FuncDefs: n.FuncDefs}
-		}
+		boundOperator(n)
 	case *gojq.String: // the values in it become texts
 		for i, q := range n.Queries {
 			if q.Term == nil || q.Term.Str == nil {
@@ -64,6 +70,40 @@ func boundSyntax(node any) {
 		}
 	case *gojq.Term:
 		boundTerm(n)
+	}
+}
+
+func boundOperator(q *gojq.Query) {
+	if name, ok := assignments[q.Op]; ok {
+		*q = gojq.Query{Term: call(boundedPrefix+name, q.Left, q.Right), FuncDefs: q.FuncDefs}
+		return
+	}
+	check, ok := operands[q.Op]
+	if !ok || q.Op != gojq.OpMul && (plain(q.Left, q.Op) || plain(q.Right, q.Op)) {
+		return
+	}
+	right := named("$_ob_right")
+	checked := paren(pipe(q.Left, query(call(check, right))))
+	bound := bindAs(q.Right, "$_ob_right", &gojq.Query{Left: checked, Op: q.Op, Right: right})
+	bound.FuncDefs = q.FuncDefs
+	*q = *bound
+}
+
+// plain reports whether an operand is written out with which nothing can grow or be walked
+// over: a number and, to compare with, a text, true, false or null.
+func plain(q *gojq.Query, op gojq.Operator) bool {
+	if q.Term == nil || len(q.FuncDefs) > 0 || len(q.Term.SuffixList) > 0 {
+		return false
+	}
+	switch q.Term.Type {
+	case gojq.TermTypeNumber:
+		return true
+	case gojq.TermTypeString:
+		return operands[op] == fnComparable && len(q.Term.Str.Queries) == 0
+	case gojq.TermTypeNull, gojq.TermTypeTrue, gojq.TermTypeFalse:
+		return operands[op] == fnComparable
+	default:
+		return false
 	}
 }
 

@@ -1,26 +1,14 @@
-# What bounds jq's functions and operators, in jq: see bounded.go. Within a definition its name is
+# What bounds jq's functions and assignments, in jq: see bounded.go. Within a definition its name is
 # jq's own function. The checks _ob_… are in allowance.go; each leaves its input as it is. Where a
 # function may stand in a path expression, a check is a binding (check as $_ | …), no step.
-
-# Operators. jq evaluates the right side first.
-def _bounded_plus(l; r): r as $r | (l | _ob_addable($r)) + $r;
-def _bounded_minus(l; r): r as $r | (l | _ob_each($r)) - $r;
-def _bounded_multiply(l; r): r as $r | (l | _ob_times($r)) * $r;
-def _bounded_divide(l; r): r as $r | (l | _ob_each($r)) / $r;
-def _bounded_equal(l; r): r as $r | (l | _ob_comparable($r)) == $r;
-def _bounded_unequal(l; r): r as $r | (l | _ob_comparable($r)) != $r;
-def _bounded_less(l; r): r as $r | (l | _ob_comparable($r)) < $r;
-def _bounded_atmost(l; r): r as $r | (l | _ob_comparable($r)) <= $r;
-def _bounded_more(l; r): r as $r | (l | _ob_comparable($r)) > $r;
-def _bounded_atleast(l; r): r as $r | (l | _ob_comparable($r)) >= $r;
 
 # Assignments: what the left side leads to is found, and checked, first.
 def _bounded_assign(l; r): (r | _ob_built) as $r | [path(l) | _ob_built] as $at | _ob_paths($at) | getpath($at[]) = $r;
 def _bounded_modify(l; f): [path(l) | _ob_built] as $at | _ob_paths($at) | getpath($at[]) |= (f | _ob_built);
-def _bounded_update_plus(l; r): r as $r | _bounded_modify(l; _bounded_plus(.; $r));
-def _bounded_update_minus(l; r): r as $r | _bounded_modify(l; _bounded_minus(.; $r));
-def _bounded_update_multiply(l; r): r as $r | _bounded_modify(l; _bounded_multiply(.; $r));
-def _bounded_update_divide(l; r): r as $r | _bounded_modify(l; _bounded_divide(.; $r));
+def _bounded_update_plus(l; r): r as $r | _bounded_modify(l; _ob_addable($r) + $r);
+def _bounded_update_minus(l; r): r as $r | _bounded_modify(l; _ob_each($r) - $r);
+def _bounded_update_multiply(l; r): r as $r | _bounded_modify(l; _ob_times($r) * $r);
+def _bounded_update_divide(l; r): r as $r | _bounded_modify(l; _ob_each($r) / $r);
 def _bounded_update_modulo(l; r): r as $r | _bounded_modify(l; . % $r);
 def _bounded_update_alternative(l; r): r as $r | _bounded_modify(l; . // $r);
 
