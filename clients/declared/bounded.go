@@ -225,8 +225,8 @@ func visitIn(v reflect.Value, visit func(node any)) {
 			visit(v.Interface())
 		}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			visitIn(v.Field(i), visit)
+		for _, field := range v.Fields() {
+			visitIn(field, visit)
 		}
 	case reflect.Slice:
 		for i := range v.Len() {

@@ -81,8 +81,11 @@ func newC11Schedule(p *part) object {
 		name string
 		of   state
 	}{
-		{"confirmedQuantity", confirmed}, {"backorderedQuantity", backordered}, {"cancelledQuantity", cancelled},
-		{"scheduledQuantity", scheduled}, {"openQuantity", open},
+		{"confirmedQuantity", confirmed},
+		{"backorderedQuantity", backordered},
+		{"cancelledQuantity", cancelled},
+		{"scheduledQuantity", scheduled},
+		{"openQuantity", open},
 	} {
 		var quantity any
 		if p.state == q.of {

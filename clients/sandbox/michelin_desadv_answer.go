@@ -18,7 +18,9 @@ func newDesadvAnswer(code string, found []truck, account int) object {
 // newDesadv renders a truck. Its weight is made up: 25 lbs a piece.
 func newDesadv(t *truck, p michelinParty) object {
 	consignee := object{
-		{"partyID", p.ShipTo}, {"agencyCode", agencyOfSeller}, {"name", []string{"SAMPLE TIRE SHOP"}},
+		{"partyID", p.ShipTo},
+		{"agencyCode", agencyOfSeller},
+		{"name", []string{"SAMPLE TIRE SHOP"}},
 		{"address", object{
 			{"street", []any{"1 SAMPLE STREET", nil, nil}}, {"city", "SAMPLETOWN"}, {"district", "MI"}, {"postCode", "00000"}, {"countryCode", "US"},
 		}},

@@ -17,7 +17,10 @@ func (c cents) amount() object { return object{{"amountValue", c.number()}} }
 // code says so. What is not required of who pays whom is left out.
 func newInvoiceAnswer(code string, found []bill, account int) object {
 	return object{
-		{"documentID", "B3"}, {"variant", "4"}, {"numberOfMessages", len(found)}, {"errorHead", errorHead(code)},
+		{"documentID", "B3"},
+		{"variant", "4"},
+		{"numberOfMessages", len(found)},
+		{"errorHead", errorHead(code)},
 		{"invoice", each(found, func(b *bill) object { return newInvoice(b, michelinParties[account]) })},
 	}
 }
