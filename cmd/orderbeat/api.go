@@ -34,7 +34,7 @@ func asked(err error) error {
 type nobodyError struct{ server string }
 
 func (e *nobodyError) Error() string {
-	return fmt.Sprintf("no orderbeat worker answers at %s; start one with `orderbeat run`", e.server)
+	return fmt.Sprintf("no orderbeat worker responds at %s; start one with `orderbeat run`", e.server)
 }
 
 // dial connects to the NATS that the configuration names; call Close.
@@ -64,7 +64,7 @@ func dial(c worker.NATS) (*client, error) {
 func serverOf(c worker.NATS) (string, error) {
 	server := c.Reach(c.Listen)
 	if server == "" {
-		return "", errors.New(`nats.listen is "": the worker's embedded NATS cannot be reached from outside; give it an address`)
+		return "", errors.New(`nats.listen is "": the embedded NATS cannot be reached from other processes; set an address`)
 	}
 	return server, nil
 }
@@ -104,7 +104,11 @@ func (a *app) dialWorker() (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return dial(conf.NATS)
+	w, err := dial(conf.NATS)
+	if err == nil && conf.WithoutProviders {
+		fmt.Fprintf(a.stderr, "note: the configuration has no providers; this command uses the worker at %s with prefix %q\n", w.server, w.prefix)
+	}
+	return w, err
 }
 
 // Close ends the connection.
@@ -135,7 +139,7 @@ func (a *client) ask(ctx context.Context, patience time.Duration, endpoint strin
 		return &e.Error
 	}
 	if err := json.Unmarshal(msg.Data, reply); err != nil {
-		return fmt.Errorf("%s: the reply is not what was expected: %w", endpoint, err)
+		return fmt.Errorf("%s: unexpected reply: %w", endpoint, err)
 	}
 	return nil
 }

@@ -8,13 +8,13 @@ import (
 func (a *app) authCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "auth",
-		Short: "See the state of tokens, let users grant access, and put things right",
-		Long: `See the state of the tokens that providers are asked with, let users grant access
-where tokens belong to users, and put things right after a refusal. No command ever
-prints a token or a secret.`,
-		Example: `  orderbeat auth status                            every credential: state, life left, failures
-  orderbeat auth login mazda --user johndoe        have a user grant access
-  orderbeat auth unlatch michelin                  the credentials are right now: try again`,
+		Short: "Show tokens, let users grant access, and repair credentials",
+		Long: `Show the state of the tokens that Orderbeat uses for providers, let users grant access
+where tokens belong to users, and resume after a rejection. No command prints a token or
+a secret.`,
+		Example: `  orderbeat auth status                            every credential: state, lifetime, failures
+  orderbeat auth login mazda --user johndoe        let a user grant access
+  orderbeat auth unlatch michelin                  the credentials are correct now: retry`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}

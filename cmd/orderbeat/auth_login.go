@@ -25,17 +25,17 @@ func (a *app) authLoginCommand() *cobra.Command {
 	var o loginOptions
 	c := &cobra.Command{
 		Use:   "login <provider> --user <user>",
-		Short: "Have a user grant access",
-		Long: `Have a user grant access at a provider whose tokens belong to users: print the link
-of the running worker at which that begins, open it in a browser where there is one,
-and wait until access is granted. The link stays good, and can be sent to whoever is
-to grant access if they can reach the worker's web listener.
+		Short: "Let a user grant access",
+		Long: `Let a user grant access to a provider whose tokens belong to users: print the link of the
+running worker, open it in a browser if there is one, and wait until access is granted.
+The link stays valid. It can be sent to the user if they can reach the worker's web
+listener.
 
-Where no browser can reach the worker, use --paste: it prints the provider's own address,
-and reads the address that the browser was sent to in the end, or the code in it.
+If no browser can reach the worker, use --paste: it prints the provider's own address, and
+reads the address that the browser was redirected to at the end, or the code in it.
 
-A user who has granted access already is left alone unless --force is given. The link
-that --force makes is good once, for ten minutes.`,
+A user who has granted access is not asked again without --force. The link that --force
+creates is valid once, for ten minutes.`,
 		Example: `  orderbeat auth login mazda --user johndoe
   orderbeat auth login mazda --user johndoe --print-url
   orderbeat auth login mazda --user johndoe --paste`,
@@ -50,10 +50,10 @@ that --force makes is good once, for ten minutes.`,
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.User, "user", "", "the user who is to grant access, as the accounts name them")
-	f.BoolVar(&o.printURL, "print-url", false, "print the link and do nothing else")
-	f.BoolVar(&o.paste, "paste", false, "read the address that the browser was sent to from standard input")
-	f.BoolVar(&o.force, "force", false, "ask again although access is granted")
+	f.StringVar(&o.User, "user", "", "the user, as named by the accounts")
+	f.BoolVar(&o.printURL, "print-url", false, "print the link and exit")
+	f.BoolVar(&o.paste, "paste", false, "read the address that the browser was redirected to from standard input")
+	f.BoolVar(&o.force, "force", false, "ask again even if access is granted")
 	_ = c.MarkFlagRequired("user") // there is such a flag
 	c.MarkFlagsMutuallyExclusive("print-url", "paste")
 	return c
@@ -123,7 +123,7 @@ func (a *app) authorize(ctx context.Context, conf *config.Config, of api.Credent
 	}
 	link, err := url.Parse(reply.Link)
 	if err != nil {
-		return "", errors.New("the worker's link is none")
+		return "", errors.New("the worker returned an invalid link")
 	}
 	return link.Query().Get("again"), nil
 }
@@ -140,7 +140,7 @@ func (a *app) granted(ctx context.Context, conf *config.Config, of api.Credentia
 	i := slices.IndexFunc(list, func(st auth.Status) bool { return st.Provider == of.Provider && st.User == of.User })
 	switch {
 	case i < 0:
-		return false, misuse("No account of this provider has this user. orderbeat auth status tells which users there are.")
+		return false, misuse("No account of this provider has this user. `orderbeat auth status` lists the users.")
 	case list[i].State == auth.StateConsent:
 		return false, nil
 	}
@@ -149,7 +149,7 @@ func (a *app) granted(ctx context.Context, conf *config.Config, of api.Credentia
 }
 
 func (a *app) sayGranted(of api.Credential) {
-	fmt.Fprintf(a.stderr, "%s has granted access already; --force asks again\n", nameOf(of))
+	fmt.Fprintf(a.stderr, "%s has already granted access; use --force to ask again\n", nameOf(of))
 }
 
 // await shows the link, and waits until access is granted.
@@ -164,7 +164,7 @@ func (a *app) await(ctx context.Context, conf *config.Config, o loginOptions, li
 	if isTerminal(a.stdout) {
 		openBrowser(ctx, link)
 	}
-	fmt.Fprintf(a.stderr, "waiting until %s grants access there\n", o.User)
+	fmt.Fprintf(a.stderr, "waiting until %s grants access\n", o.User)
 	ctx, cancel := context.WithTimeout(ctx, consentPatience)
 	defer cancel()
 	look := time.NewTicker(time.Second)
@@ -172,7 +172,7 @@ func (a *app) await(ctx context.Context, conf *config.Config, o loginOptions, li
 	for {
 		select {
 		case <-ctx.Done():
-			return errors.New("no longer waiting; the link stays good: see `orderbeat auth status`")
+			return errors.New("stopped waiting; the link stays valid: see `orderbeat auth status`")
 		case <-look.C:
 		}
 		// A worker that restarts is asked again.

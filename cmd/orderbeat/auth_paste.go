@@ -15,10 +15,10 @@ import (
 func (a *app) paste(ctx context.Context, web *webClient, o loginOptions, authorize string) error {
 	begun, err := url.Parse(authorize)
 	if err != nil {
-		return errors.New("the worker's answer leads nowhere")
+		return errors.New("the worker returned no address")
 	}
 	fmt.Fprintln(a.stdout, authorize)
-	fmt.Fprintln(a.stderr, "open this address, grant access, and paste the address that the browser was sent to, or the code in it:")
+	fmt.Fprintln(a.stderr, "Open this address, grant access, and paste the address that the browser was redirected to, or the code in it:")
 	pasted, err := readLine(ctx, bufio.NewReader(a.stdin))
 	if err != nil {
 		return err
@@ -69,7 +69,7 @@ func redirectQuery(pasted, state string) (url.Values, error) {
 	query, _, _ = strings.Cut(query, "#")
 	values, err := url.ParseQuery(query)
 	if err != nil || !values.Has("code") && !values.Has("error") {
-		return nil, errors.New("what was pasted has no answer of the provider in it: paste the whole address that the browser was sent to")
+		return nil, errors.New("the pasted text has no response of the provider: paste the whole address that the browser was redirected to")
 	}
 	return values, nil
 }

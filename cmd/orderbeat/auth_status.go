@@ -21,13 +21,13 @@ func (a *app) authStatusCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Show the state of every credential",
-		Long: `Show the state of every credential: how long its token lives yet, when it was renewed,
-the last failure, when the next attempt is allowed, and how many logins there were, calls
-sent again after a 401, and logins saved because a token was used again.
+		Long: `Show the state of every credential: the remaining lifetime of its token, when it was
+renewed, the last failure, when the next attempt is allowed, and how many logins, replays
+after a 401, and reuses of a token (a login saved) there were.
 
-A running worker is asked, and counts since it started. Without one the database
-tells, as of the last time that a token was asked for, and counts of all times. Times
-are UTC. A life with ~ is a guess: the provider does not tell it.`,
+A running worker is asked; it counts since its start. Without one, the database has the
+state of the last token request and total counts. Times are UTC. A lifetime with ~ is an
+estimate: the provider does not state it.`,
 		Example: `  orderbeat auth status
   orderbeat auth status --json`,
 		Args: cobra.NoArgs,
@@ -54,10 +54,10 @@ func (a *app) authStatus(ctx context.Context, conf *config.Config, asJSON bool) 
 		return printJSON(a.stdout, map[string]any{"from": from, "credentials": list})
 	}
 	if from == fromDatabase {
-		fmt.Fprintln(a.stderr, "no worker answers: this is what the database has")
+		fmt.Fprintln(a.stderr, "no worker responds; the state is from the database")
 	}
 	if len(list) == 0 {
-		fmt.Fprintln(a.stderr, "no credential was used yet")
+		fmt.Fprintln(a.stderr, "no credential has been used yet")
 		return nil
 	}
 	return printStatuses(a.stdout, list, time.Now())
@@ -132,11 +132,11 @@ func printStatuses(w io.Writer, list []auth.Status, now time.Time) error {
 		case auth.StateConsent:
 			fmt.Fprintf(w, "\n%s must grant access to %s: %s\n  orderbeat auth login %s --user %s\n", plain(st.User), st.Provider, plain(st.ConsentReason), st.Provider, plain(st.User))
 		case auth.StateRefused:
-			fmt.Fprintf(w, "\n%s refuses the credentials; when they are right:\n  orderbeat auth unlatch %s\n", st.Provider, st.Provider)
+			fmt.Fprintf(w, "\n%s rejected the credentials. When they are correct:\n  orderbeat auth unlatch %s\n", st.Provider, st.Provider)
 		default:
 		}
 		if st.Unreadable {
-			fmt.Fprintf(w, "\nwhat is kept of %s cannot be read: was the file of worker.key replaced?\n", strings.TrimSpace(st.Provider+" "+plain(st.User)))
+			fmt.Fprintf(w, "\nthe stored token of %s cannot be read: was the file of worker.key replaced?\n", strings.TrimSpace(st.Provider+" "+plain(st.User)))
 		}
 	}
 	return nil

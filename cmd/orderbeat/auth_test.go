@@ -79,12 +79,12 @@ func TestAuthToolsAskTheWorker(t *testing.T) {
 		{
 			"logout of a user", "logout mazda --user johndoe", "auth.logout",
 			map[string]any{"revoked": false},
-			`{"provider":"mazda","user":"johndoe"}`, done, "mazda johndoe: the tokens are dropped here; the provider has no endpoint", "",
+			`{"provider":"mazda","user":"johndoe"}`, done, "mazda johndoe: tokens deleted here; the provider has no endpoint", "",
 		},
 		{
 			"logout where tokens can be revoked", "logout x", "auth.logout",
 			map[string]any{"revoked": true},
-			`{"provider":"x"}`, done, "x: the tokens are dropped here and at the provider\n", "",
+			`{"provider":"x"}`, done, "x: tokens deleted here and at the provider\n", "",
 		},
 		{
 			"logout of nobody", "logout x", "auth.logout",
@@ -104,7 +104,7 @@ func TestAuthToolsAskTheWorker(t *testing.T) {
 		{
 			"rekey of what is lost", "rekey", "auth.rekey",
 			map[string]any{"resealed": 1, "unreadable": 1},
-			`{}`, partialOnly, "1 credential sealed with a new key\n", "1 credential could not be read before",
+			`{}`, partialOnly, "1 credential sealed with a new key\n", "1 credential could not be read, before and now",
 		},
 		{
 			"introspection", "introspect michelin", "auth.introspect",
@@ -155,7 +155,7 @@ func TestWithoutAWorkerCommandsSayHowToStartOne(t *testing.T) {
 		{"logout", []string{"auth", "logout", "mazda", "--config", unreachable}, failed, "start one with `orderbeat run`"},
 		{"rekey", []string{"auth", "rekey", "--config", unreachable}, failed, "start one with `orderbeat run`"},
 		{"doctor", []string{"doctor", "--config", unreachable}, failed, "start one with `orderbeat run`"},
-		{"login", []string{"auth", "login", "mazda", "--user", "u", "--config", unreachable}, failed, "no orderbeat worker answers at http://127.0.0.1:1; start one with `orderbeat run`"},
+		{"login", []string{"auth", "login", "mazda", "--user", "u", "--config", unreachable}, failed, "no orderbeat worker responds at http://127.0.0.1:1; start one with `orderbeat run`"},
 		{"the link alone", []string{"auth", "login", "mazda", "--user", "u", "--print-url", "--config", unreachable}, failed, "start one with `orderbeat run`"},
 		{"login without pages", []string{"auth", "login", "mazda", "--user", "u", "--config", unseen}, failed, `web.listen is ""`},
 		{"status without a database", []string{"auth", "status", "--config", unreachable}, failed, "there is no database at "},
@@ -213,10 +213,10 @@ func TestLoginSaysWhatTheWorkerSays(t *testing.T) {
 			[]string{"--print-url"},
 			begins, done, "https://o.example.com/ob/oauth/start/mazda?user=john+doe\n", "", "/oauth/start/mazda?user=john+doe",
 		},
-		{"access that is granted already", "", []string{"--print-url"}, says(200, "Access is granted already"), done, "", "mazda john doe has granted access already; --force asks again\n", "/oauth/start/mazda?user=john+doe"},
+		{"access that is granted already", "", []string{"--print-url"}, says(200, "Access is granted already"), done, "", "mazda john doe has already granted access; use --force to ask again\n", "/oauth/start/mazda?user=john+doe"},
 		{"a user who is not configured", "", nil, says(404, "Nobody to ask for access"), usage, "", "orderbeat: Nobody to ask for access\n", "/oauth/start/mazda?user=john+doe"},
 		{"a worker that cannot", "", nil, says(503, "That did not work"), failed, "", "That did not work\n", "/oauth/start/mazda?user=john+doe"},
-		{"another password", "", nil, says(401, "who are you?"), failed, "", "orderbeat: the worker at http://%s wants another user or password than web.auth tells: was it started with another configuration?\n", "/oauth/start/mazda?user=john+doe"},
+		{"another password", "", nil, says(401, "who are you?"), failed, "", "orderbeat: the worker at http://%s rejected the user or password of web.auth: was it started with another configuration?\n", "/oauth/start/mazda?user=john+doe"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			config, asked := pages(t, test.more, test.answer)

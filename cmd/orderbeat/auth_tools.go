@@ -24,7 +24,7 @@ func (a *app) tool(use, short, long string, do func(ctx context.Context, of api.
 			return do(c.Context(), of)
 		},
 	}
-	c.Flags().StringVar(&of.User, "user", "", "whose tokens, where they belong to users")
+	c.Flags().StringVar(&of.User, "user", "", "the user, where tokens belong to users")
 	return c
 }
 
@@ -42,7 +42,7 @@ behalf; the client's own credentials log in again with the next call.`,
 			if reply.Revoked {
 				where = "here and at the provider"
 			}
-			fmt.Fprintf(a.stdout, "%s: the tokens are dropped %s\n", nameOf(of), where)
+			fmt.Fprintf(a.stdout, "%s: tokens deleted %s\n", nameOf(of), where)
 			return nil
 		})
 }
@@ -72,9 +72,9 @@ func (a *app) authRekeyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "rekey",
 		Short: "Seal all stored tokens with a new key",
-		Long: `Have the running worker make a new key, seal every stored token with it, and remove the
-old key from the file of worker.key. Nobody logs in, and nothing stops meanwhile. A copy
-of the database from before needs a copy of the key file from before.`,
+		Long: `Have the running worker create a new key, seal every stored token with it, and remove the
+old key from the file of worker.key. No login is needed, and nothing stops meanwhile. An
+older copy of the database needs the key file of its time.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			reply, err := call[api.Rekeyed](c.Context(), a, "auth.rekey", struct{}{})
@@ -83,7 +83,7 @@ of the database from before needs a copy of the key file from before.`,
 			}
 			fmt.Fprintf(a.stdout, "%s sealed with a new key\n", count(reply.Resealed, "credential"))
 			if reply.Unreadable > 0 {
-				return &exit{partialOnly, fmt.Errorf("%s could not be read before, and cannot be now", count(reply.Unreadable, "credential"))}
+				return &exit{partialOnly, fmt.Errorf("%s could not be read, before and now", count(reply.Unreadable, "credential"))}
 			}
 			return nil
 		},

@@ -7,14 +7,14 @@ func (a *app) backfillCommand() *cobra.Command {
 	var newest bool
 	c := &cobra.Command{
 		Use:   "backfill <provider>",
-		Short: "Ask a provider for the orders of a long time, behind everything else, and watch",
-		Long: `Have the running worker ask a provider for the orders of any range, in windows that the
-provider takes, a few at a time and one of each account, so that schedules and other
-runs go first. Watch until it has. Interrupted, the command stops watching; the run
-goes on, also after the worker was stopped or killed: where it was.
+		Short: "Sync a long date range at low priority, and show progress",
+		Long: `Have the running worker sync any date range, in windows that the provider accepts, at low
+priority: at most half of the provider's concurrency, one job per account, after schedules
+and other runs. Show progress until it ends. Interrupted, the command stops watching; the
+run continues, also after a restart of the worker, where it was.
 
-See how far it is with orderbeat runs <run-id>; pause, resume and cancel it with
-orderbeat runs pause, resume and cancel.
+Show its progress later with "orderbeat runs <run-id>"; pause, resume and cancel it with
+"orderbeat runs pause", "resume" and "cancel".
 
 Exit status: 0 every job succeeded, 3 some did, 1 none did.`,
 		Example: `  orderbeat backfill michelin --from 2024-01-01
@@ -26,7 +26,7 @@ Exit status: 0 every job succeeded, 3 some did, 1 none did.`,
 				return err
 			}
 			if len(params) == 0 {
-				return misuse("say how far back: --from or --lookback")
+				return misuse("give the date range: --from or --lookback")
 			}
 			if newest {
 				params["order"] = "newest"
@@ -35,6 +35,6 @@ Exit status: 0 every job succeeded, 3 some did, 1 none did.`,
 		},
 	}
 	o.flags(c, "range that ends today, like 730d")
-	c.Flags().BoolVar(&newest, "newest-first", false, "ask for the newest orders first (default the oldest)")
+	c.Flags().BoolVar(&newest, "newest-first", false, "newest orders first (default oldest first)")
 	return c
 }

@@ -19,11 +19,11 @@ func (a *app) checkCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "check",
-		Short: "Check the configuration, and show what would run and when",
-		Long: `Check the whole configuration, secrets included, and show the providers, their
-accounts and the next five due times of each schedule. The samples of declared
-providers are tried. Every mistake is told, by line and column. Nothing is opened,
-asked or created.`,
+		Short: "Check the configuration and show what would run",
+		Long: `Check the whole configuration, including secrets, and show the providers, their accounts
+and the next five due times of each schedule. The samples of declared providers are tried.
+Every mistake is reported with its line and column. No connection is opened and no file
+is created.`,
 		Example: `  orderbeat check
   orderbeat check --config /etc/orderbeat/config.toml --json`,
 		Args: cobra.NoArgs,
@@ -116,16 +116,16 @@ func checked(c *config.Config, samples map[string]clients.SampleReport, now time
 }
 
 func (r checkReport) print(w io.Writer) error {
-	fmt.Fprintf(w, "%s is right. Database: %s\n", r.Config, r.Database)
+	fmt.Fprintf(w, "%s: OK. Database: %s\n", r.Config, r.Database)
 	for _, notice := range r.Notices {
 		fmt.Fprintf(w, "note: %s\n", plain(notice))
 	}
 	for _, p := range r.Providers {
 		fmt.Fprintf(w, "\nprovider %s: kind %s, environment %s, %s\n", p.Name, p.Kind, p.Environment, orDash(p.BaseURL))
-		fmt.Fprintf(w, "  %s at once, %s calls, %s token calls, %s within %s, timeout %s\n",
+		fmt.Fprintf(w, "  %s at once, %s requests, %s token requests, %s within %s, timeout %s\n",
 			count(p.Concurrency, "job"), p.Rate, p.TokenRate, count(p.Attempts, "attempt"), p.RetryFor, p.Timeout)
 		if p.Samples > 0 {
-			fmt.Fprintf(w, "  %s tried, and right\n", count(p.Samples, "sample"))
+			fmt.Fprintf(w, "  %s tried: OK\n", count(p.Samples, "sample"))
 		}
 		rows := [][]string{}
 		for _, a := range p.Accounts {

@@ -136,7 +136,7 @@ func TestOrders(t *testing.T) {
 			if diff := cmp.Diff(test.want, ids); diff != "" {
 				t.Errorf("orders (-want +got):\n%s", diff)
 			}
-			if more := strings.Contains(got.stderr, "only the first 2 orders"); more != (test.name == "some") {
+			if more := strings.Contains(got.stderr, "first 2 orders shown"); more != (test.name == "some") {
 				t.Errorf("stderr: %q", got.stderr)
 			}
 		})
@@ -155,7 +155,7 @@ func TestOrdersAsATable(t *testing.T) {
 func TestNoOrdersIsSaidPlainly(t *testing.T) {
 	path, _ := furnished(t)
 	got := do(t, "orders", "--account", "nobody", "--config", path)
-	if diff := cmp.Diff(result{done, "", "no such orders\n"}, got, cmp.AllowUnexported(result{})); diff != "" {
+	if diff := cmp.Diff(result{done, "", "no orders match\n"}, got, cmp.AllowUnexported(result{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -205,7 +205,7 @@ func TestOrderAsJSON(t *testing.T) {
 func TestOrderThatIsNotOne(t *testing.T) {
 	path, _ := furnished(t)
 	none := do(t, "order", "PO-99", "--config", path)
-	if none.status != failed || !strings.Contains(none.stderr, `no order "PO-99" is known`) {
+	if none.status != failed || !strings.Contains(none.stderr, `order "PO-99" not found`) {
 		t.Errorf("unknown: got %+v", none)
 	}
 	several := do(t, "order", "PO-7", "--config", path)
@@ -228,7 +228,7 @@ func TestRuns(t *testing.T) {
 		t.Errorf("partial ones: got\n%s", partial.stdout)
 	}
 	none := do(t, "runs", "--kind", "fetch", "--config", path)
-	if diff := cmp.Diff(result{done, "", "no such runs\n"}, none, cmp.AllowUnexported(result{})); diff != "" {
+	if diff := cmp.Diff(result{done, "", "no runs match\n"}, none, cmp.AllowUnexported(result{})); diff != "" {
 		t.Errorf("none (-want +got):\n%s", diff)
 	}
 }
@@ -251,7 +251,7 @@ func TestOneRunShowsItsJobs(t *testing.T) {
 		t.Errorf("--json: got %+v", reply)
 	}
 	none := do(t, "runs", "01J", "--config", path)
-	if none.status != failed || !strings.Contains(none.stderr, `no run "01J" is known`) {
+	if none.status != failed || !strings.Contains(none.stderr, `run "01J" not found`) {
 		t.Errorf("unknown: got %+v", none)
 	}
 }

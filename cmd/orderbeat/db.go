@@ -9,13 +9,13 @@ func (a *app) dbCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "db",
 		Short: "Back up, restore, check, prune and migrate the database",
-		Long: `Back up, restore, check, prune and migrate the database of the configuration. A worker may
-run or not, except that restore and migrate want none.`,
-		Example: `  orderbeat db backup /var/backups/orderbeat-monday.db   a copy as of now, checked
+		Long: `Back up, restore, check, prune and migrate the configured database. Restore and migrate
+require that no worker runs.`,
+		Example: `  orderbeat db backup /var/backups/orderbeat-monday.db   create a checked copy
   orderbeat db restore /var/backups/orderbeat-monday.db  replace the database with that copy
-  orderbeat db check                                     is everything in it as it should be?
-  orderbeat db prune --dry-run                           what is over for longer than it is kept?
-  orderbeat db migrate                                   bring its schema up to date`,
+  orderbeat db check                                     check its consistency
+  orderbeat db prune --dry-run                           show what retention would delete
+  orderbeat db migrate                                   update its schema`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}

@@ -12,14 +12,13 @@ func (a *app) dbBackupCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "backup <file>",
-		Short: "Copy the database as it is now into a new file",
-		Long: `Copy the database, as it is at one moment, into a new file, which only its owner may
-read. A running worker goes on meanwhile. The copy is checked (quick_check) before the
-file has its name; a file that is there already is never overwritten.
+		Short: "Copy the database into a new file",
+		Long: `Copy the database, as of one moment, into a new file that only its owner may read. A
+running worker continues meanwhile. The copy is checked (quick_check) before the file gets
+its name. Existing files are never overwritten.
 
-The copy is a database like the original: to go back to it, stop the worker and run
-"orderbeat db restore <file>". Its tokens are sealed; the file of worker.key, which opens
-them, is not in it.`,
+To go back to the copy, stop the worker and run "orderbeat db restore <file>". The tokens in
+it are sealed; the file of worker.key, which opens them, is not included.`,
 		Example: `  orderbeat db backup /var/backups/orderbeat-monday.db
   orderbeat db backup before-upgrade.db --json`,
 		Args: one("the file to be made"),

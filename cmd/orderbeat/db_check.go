@@ -13,13 +13,13 @@ func (a *app) dbCheckCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "check",
-		Short: "Check the database: the file, its references, and what its tables say of each other",
-		Long: `Read the whole database and tell what is wrong with it: SQLite's integrity_check, its
-references, and whether its tables agree: orders with their documents, lines and
-history, messages with events, runs with jobs. Nothing is changed; a worker may run or
-not. It takes a second or so for every 100 MB.
+		Short: "Check the database: file, references, and consistency of its tables",
+		Long: `Read the whole database and report what is wrong with it: SQLite's integrity_check, foreign
+keys, and whether its tables agree: orders with their documents, lines and history, messages
+with events, runs with jobs. Nothing is changed; a worker may be running. It takes about
+a second per 100 MB.
 
-Exit status: 0 when nothing is wrong, 1 when something is.`,
+Exit status: 0 nothing is wrong, 1 something is.`,
 		Example: `  orderbeat db check
   orderbeat db check --json`,
 		Args: cobra.NoArgs,
@@ -56,7 +56,7 @@ func (a *app) dbCheck(ctx context.Context, asJSON bool) error {
 		return &exit{failed, fmt.Errorf("%s: %s", conf.DB.Path, count(len(faults), "fault"))}
 	}
 	if !asJSON {
-		fmt.Fprintf(a.stdout, "%s: nothing is wrong\n", conf.DB.Path)
+		fmt.Fprintf(a.stdout, "%s: OK\n", conf.DB.Path)
 	}
 	return nil
 }

@@ -13,10 +13,10 @@ func (a *app) dbMigrateCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "migrate",
-		Short: "Bring the database's schema up to date, or make the database",
-		Long: "Bring the schema of the database up to date, each step in a transaction of its own; a\n" +
-			"database that is not there is made. `orderbeat run` does the same when it starts; here it\n" +
-			"is done before. No worker may run meanwhile. There is no way back but a backup.",
+		Short: "Update the database schema, or create the database",
+		Long: "Update the database schema, each step in its own transaction, or create the database.\n" +
+			"`orderbeat run` does the same at start; this command does it beforehand. No worker may run\n" +
+			"meanwhile. Back up first: only a backup leads back.",
 		Example: `  orderbeat db backup before-upgrade.db && orderbeat db migrate`,
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return a.dbMigrate(c.Context(), asJSON) },
@@ -42,9 +42,9 @@ func (a *app) dbMigrate(ctx context.Context, asJSON bool) error {
 	case asJSON:
 		return printJSON(a.stdout, m)
 	case m.From == m.To:
-		fmt.Fprintf(a.stdout, "%s: schema version %d is the newest\n", conf.DB.Path, m.To)
+		fmt.Fprintf(a.stdout, "%s: schema version %d is current\n", conf.DB.Path, m.To)
 	case m.From == 0:
-		fmt.Fprintf(a.stdout, "%s: made, with schema version %d\n", conf.DB.Path, m.To)
+		fmt.Fprintf(a.stdout, "%s: created with schema version %d\n", conf.DB.Path, m.To)
 	default:
 		fmt.Fprintf(a.stdout, "%s: migrated from schema version %d to %d\n", conf.DB.Path, m.From, m.To)
 	}

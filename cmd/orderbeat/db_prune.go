@@ -17,19 +17,17 @@ func (a *app) dbPruneCommand() *cobra.Command {
 	var o pruneOptions
 	c := &cobra.Command{
 		Use:   "prune",
-		Short: "Remove now what is over for longer than db.retention keeps it",
-		Long: `Remove what is over for longer than db.retention says, or a flag instead; a running
-worker does so by itself every hour. With a worker running, it is asked to; without one
-this command does it. Either way it goes in small steps, and what was removed stays
-removed when it is interrupted.
+		Short: "Delete records that are older than db.retention",
+		Long: `Delete records that are older than db.retention, or than a flag. A running worker does so
+by itself every hour; this command asks it to, or prunes by itself if none runs. It deletes
+in small steps: what is deleted when it is interrupted stays deleted.
 
-Of more exchanges than db.retention.exchanges_size has room for, the oldest go too.
+If exchanges take more than db.retention.exchanges_size, the oldest are deleted too.
 
-What is still needed stays however old it is: orders, despatch advices and invoices; the
-last event of each order, those that told last of its documents, and those that are
-still to be published; jobs that an alert which is raised names, that wait for a
-consent, or that have an exchange which is kept; dead jobs for 30 days; the last tick
-of each schedule.`,
+Kept whatever their age: orders, despatch advices and invoices; the last event of each
+order, the last one about each of its documents, and unpublished ones; jobs that a raised
+alert names, that wait for a consent, or that have a recorded exchange; dead jobs for 30
+days; the last tick of each schedule.`,
 		Example: `  orderbeat db prune --dry-run
   orderbeat db prune
   orderbeat db prune --exchanges 7d --events 365d`,
@@ -37,10 +35,10 @@ of each schedule.`,
 		RunE: func(c *cobra.Command, _ []string) error { return a.dbPrune(c.Context(), o) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.Exchanges, "exchanges", "", "keep exchanges for so long, such as 30d; 0s is for ever")
-	f.StringVar(&o.Jobs, "jobs", "", "keep runs, jobs, ticks and resolved alerts for so long")
-	f.StringVar(&o.Events, "events", "", "keep the history of orders for so long")
-	f.BoolVar(&o.dryRun, "dry-run", false, "only tell what would be removed")
+	f.StringVar(&o.Exchanges, "exchanges", "", "keep exchanges for this duration, such as 30d; 0s: forever")
+	f.StringVar(&o.Jobs, "jobs", "", "keep runs, jobs, ticks and resolved alerts for this duration")
+	f.StringVar(&o.Events, "events", "", "keep the history of orders for this duration")
+	f.BoolVar(&o.dryRun, "dry-run", false, "only show what would be deleted")
 	jsonFlag(c, &o.asJSON)
 	return c
 }
@@ -79,7 +77,7 @@ func (a *app) dbPrune(ctx context.Context, o pruneOptions) error {
 		return err
 	}
 	if pruneErr != nil {
-		return &exit{partialOnly, fmt.Errorf("orderbeat: not all of it: %w", pruneErr)}
+		return &exit{partialOnly, fmt.Errorf("orderbeat: pruned in part: %w", pruneErr)}
 	}
 	return nil
 }
@@ -155,7 +153,7 @@ func (a *app) printPruned(by string, p db.Pruned, asJSON bool) error {
 		rows = append(rows, []string{r.table, fmt.Sprint(r.n)})
 	}
 	if p.EventsWait {
-		fmt.Fprintln(a.stderr, "order_events are left alone for now: too many messages wait to be published")
+		fmt.Fprintln(a.stderr, "order_events were not pruned: too many messages are unpublished")
 	}
 	return printTable(a.stdout, []string{"TABLE", head}, rows)
 }

@@ -14,12 +14,12 @@ func (a *app) dbRestoreCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "restore <file>",
 		Short: "Replace the database with a copy",
-		Long: `Replace the database of the configuration with a copy: a backup, a plain copy with its
--wal file beside it, or what was made of a dump. Stop the worker first.
+		Long: `Replace the configured database with a copy: a backup, a plain copy with its -wal file
+beside it, or a database created from a dump. Stop the worker first.
 
 The file is checked (integrity_check, schema version), copied with mode 0600, and put in
-place in one step; the old database is kept as db.path.before-<time>. The file itself
-stays as it is. Started by root, the new database belongs to the owner of the old one.`,
+place atomically; the old database is kept as db.path.before-<time>. The given file is not
+changed. As root, the new database gets the owner of the old one.`,
 		Example: `  orderbeat db restore /var/backups/orderbeat-monday.db
   orderbeat db restore before-upgrade.db --json`,
 		Args: one("the copy"),
@@ -48,10 +48,10 @@ func (a *app) dbRestore(ctx context.Context, from string, asJSON bool) error {
 	}
 	fmt.Fprintf(a.stdout, "%s: restored from %s, %s, schema version %d, checked\n", r.Path, r.From, megabytes(r.Bytes), r.Version)
 	if r.Migrates {
-		fmt.Fprintln(a.stdout, "The next start brings its schema up to date.")
+		fmt.Fprintln(a.stdout, "The next start updates its schema.")
 	}
 	if r.Before != "" {
-		fmt.Fprintf(a.stdout, "The old database is %s; delete it when you no longer need it.\n", r.Before)
+		fmt.Fprintf(a.stdout, "The old database is kept as %s; delete it when you no longer need it.\n", r.Before)
 	}
 	return nil
 }

@@ -79,7 +79,7 @@ func TestDBBackup(t *testing.T) {
 func TestDBCheck(t *testing.T) {
 	path, _ := furnished(t)
 	got := do(t, "db", "check", "--config", path)
-	if diff := cmp.Diff(result{done, databaseOf(path) + ": nothing is wrong\n", ""}, got, cmp.AllowUnexported(result{})); diff != "" {
+	if diff := cmp.Diff(result{done, databaseOf(path) + ": OK\n", ""}, got, cmp.AllowUnexported(result{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	alter(t, path, "UPDATE orders SET status = 'lost' WHERE order_id = 'SO1'")
@@ -172,7 +172,7 @@ func TestDBPruneTellsWhatWasDoneBeforeItFailed(t *testing.T) {
 		return map[string]any{"removed": db.Pruned{Events: 1000}}
 	})
 	got := do(t, "db", "prune", "--config", w.config)
-	if got.status != partialOnly || !strings.Contains(got.stdout, "order_events  1000") || !strings.Contains(got.stderr, "not all of it: internal: disk full") {
+	if got.status != partialOnly || !strings.Contains(got.stdout, "order_events  1000") || !strings.Contains(got.stderr, "pruned in part: internal: disk full") {
 		t.Errorf("got %+v, want what was removed, and why no more", got)
 	}
 }
@@ -237,7 +237,7 @@ func TestDBMigrate(t *testing.T) {
 	if r := do(t, "db", "backup", filepath.Join(t.TempDir(), "before.db"), "--config", path); !strings.Contains(r.stdout, "schema version 3") {
 		t.Errorf("backup: got %+v, want a copy of version 3", r)
 	}
-	for _, want := range []string{fmt.Sprintf("migrated from schema version 3 to %d", version), fmt.Sprintf("schema version %d is the newest", version)} {
+	for _, want := range []string{fmt.Sprintf("migrated from schema version 3 to %d", version), fmt.Sprintf("schema version %d is current", version)} {
 		if r := do(t, "db", "migrate", "--config", path); r != (result{done, databaseOf(path) + ": " + want + "\n", ""}) {
 			t.Errorf("got %+v, want %s", r, want)
 		}
@@ -263,10 +263,10 @@ func TestDBMisused(t *testing.T) {
 		status int
 		stderr string
 	}{
-		{"no file", []string{"backup"}, usage, "want one argument, the file to be made, got 0"},
+		{"no file", []string{"backup"}, usage, "expected one argument, the file to be made, got 0"},
 		{"no length of time", []string{"prune", "--jobs", "soon"}, usage, `--jobs: "soon" is not a length of time`},
 		{"too short a time", []string{"prune", "--events", "1h"}, usage, "--events: want 0s, which is for ever, or 1d and more, got 1h0m0s"},
-		{"a worker that does not answer", []string{"prune"}, failed, "no orderbeat worker answers at nats://127.0.0.1:1"},
+		{"a worker that does not answer", []string{"prune"}, failed, "no orderbeat worker responds at nats://127.0.0.1:1"},
 		{"no database to back up", []string{"backup", "x.db", "--config", none}, failed, "there is no database at "},
 		{"no database to check", []string{"check", "--config", none}, failed, "there is no database at "},
 		{"no database to prune", []string{"prune", "--config", none}, failed, "there is no database at "},

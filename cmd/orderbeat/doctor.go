@@ -22,13 +22,13 @@ func (a *app) doctorCommand() *cobra.Command {
 	var o doctorOptions
 	c := &cobra.Command{
 		Use:   "doctor [provider]",
-		Short: "Prove the credentials of every account now",
-		Long: `Have the running worker prove the credentials of every account, of one provider or of
-all, and show what it found: that a token is to be had, and that the provider takes it
-where that can be asked without touching data. It asks also while a provider's breaker
-keeps other calls back; the breaker stays as it is, and is told of.
+		Short: "Test the credentials of every account",
+		Long: `Have the running worker test the credentials of every account, of one provider or of all:
+that a token can be obtained, and that the provider accepts it where that can be tested
+without touching data. It sends requests even while a provider's breaker is open, and leaves
+the breaker as it is.
 
-Exit status: 0 every account is well, 3 some are, 1 none is.`,
+Exit status: 0 every account is healthy, 3 some are, 1 none is.`,
 		Example: `  orderbeat doctor
   orderbeat doctor mazda --json`,
 		Args: cobra.MaximumNArgs(1),
@@ -43,7 +43,7 @@ Exit status: 0 every account is well, 3 some are, 1 none is.`,
 			return a.doctor(c.Context(), conf, o)
 		},
 	}
-	c.Flags().DurationVar(&o.timeout, "timeout", time.Minute, "how long to wait for the answers of all accounts together")
+	c.Flags().DurationVar(&o.timeout, "timeout", time.Minute, "how long to wait for all accounts together")
 	jsonFlag(c, &o.asJSON)
 	return c
 }
@@ -127,7 +127,7 @@ func (a *app) tellBreaker(provider string, b *clients.BreakerStatus) {
 	if b == nil || b.State == clients.BreakerClosed {
 		return
 	}
-	fmt.Fprintf(a.stderr, "%s has not answered %d calls for orders in a row: they are held back, but for one that tries now and then\n", plain(provider), b.Failures)
+	fmt.Fprintf(a.stderr, "%s: breaker open after %d failed requests in a row; a probe is sent now and then\n", plain(provider), b.Failures)
 }
 
 // triedJobs waits until each job of a run was tried once, or ctx ended, and returns them

@@ -59,7 +59,7 @@ func TestDoctorProvesEveryAccount(t *testing.T) {
 
 func TestDoctorsTimeoutIsForAllAccountsTogether(t *testing.T) {
 	t.Parallel()
-	if r := do(t, "doctor", "--help"); !strings.Contains(r.stdout, "answers of all accounts together (default 1m0s)") {
+	if r := do(t, "doctor", "--help"); !strings.Contains(r.stdout, "wait for all accounts together (default 1m0s)") {
 		t.Errorf("got %s, want --timeout explained as what it bounds", r.stdout)
 	}
 }

@@ -12,10 +12,10 @@ import (
 func (a *app) envCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "env",
-		Short: "Print shell commands that let the nats command line tool reach Orderbeat's NATS",
-		Long: `Print shell commands that set NATS_URL and the credentials and certificates for the
-nats command line tool, as the configuration names them, and unset what is left of
-another server. The output contains the password or token.`,
+		Short: "Print the environment for the nats command line tool",
+		Long: `Print shell commands that set NATS_URL, credentials and certificates for the nats command
+line tool, as configured, and unset those of another server. The output contains the
+password or token.`,
 		Example: `  eval "$(orderbeat env)"
   nats sub 'orderbeat.orders.>'`,
 		Args: cobra.NoArgs,

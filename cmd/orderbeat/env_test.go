@@ -81,7 +81,7 @@ func TestTheEmbeddedNATSAsksForThePasswordThatItMade(t *testing.T) {
 	config := shipped(t, t.TempDir(), "0 0 1 1 *")
 	port := freePort(t)
 	replace(t, config, "listen      = \"127.0.0.1:0\"", fmt.Sprintf("listen = \"127.0.0.1:%s\"", port))
-	if r := do(t, "--config", config, "env"); r.status != failed || !strings.Contains(r.stderr, "no orderbeat worker answers at nats://127.0.0.1:"+port) {
+	if r := do(t, "--config", config, "env"); r.status != failed || !strings.Contains(r.stderr, "no orderbeat worker responds at nats://127.0.0.1:"+port) {
 		t.Errorf("before the first start: got %+v", r)
 	}
 	p := startHere(t, config)

@@ -14,13 +14,13 @@ func (a *app) exchangesCommand() *cobra.Command {
 	var o exchangesOptions
 	c := &cobra.Command{
 		Use:   "exchanges [exchange-id]",
-		Short: "List what went over the wire, newest first, or show one exchange",
-		Long: `List the HTTP exchanges of jobs, newest first; with the id of one, show it: request and
-answer, without secrets. It reads the database; the worker may run or not. Times are UTC.
+		Short: "List recorded requests and responses, or show one",
+		Long: `List recorded HTTP exchanges of jobs, newest first; with an id, show its request and
+response, without secrets. Reads the database; no worker needs to run. Times are UTC.
 
-How much is kept says the provider's key exchanges ("full", "metadata" or "off"), and for
-how long db.retention. Token requests are never kept. An answer that is long is compressed
-in the table; this command unpacks it.`,
+The provider's key exchanges ("full", "metadata" or "off") sets what is recorded, and
+db.retention for how long. Token requests are never recorded. Long responses are stored
+compressed; this command decompresses them.`,
 		Example: `  orderbeat exchanges --job 01JDC3M3V8S5Y0QZ7W2K4H6N9P-00001
   orderbeat exchanges --provider michelin --failed
   orderbeat exchanges 4711
@@ -34,13 +34,13 @@ in the table; this command unpacks it.`,
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.filter.Provider, "provider", "", "only this provider's")
-	f.StringVar(&o.filter.Account, "account", "", "only this account's")
-	f.StringVar(&o.filter.RunID, "run", "", "only those of this run")
-	f.StringVar(&o.filter.JobID, "job", "", "only those of this job")
-	f.BoolVar(&o.filter.Failed, "failed", false, "only those whose answer was of no use")
+	f.StringVar(&o.filter.Provider, "provider", "", "only this provider")
+	f.StringVar(&o.filter.Account, "account", "", "only this account")
+	f.StringVar(&o.filter.RunID, "run", "", "only this run")
+	f.StringVar(&o.filter.JobID, "job", "", "only this job")
+	f.BoolVar(&o.filter.Failed, "failed", false, "only failed ones")
 	limitFlag(c, &o.filter.Limit, 20)
-	f.BoolVar(&o.body, "body", false, "of one exchange, print the answer's body and nothing else")
+	f.BoolVar(&o.body, "body", false, "print only the response body of one exchange")
 	jsonFlag(c, &o.asJSON)
 	c.MarkFlagsMutuallyExclusive("body", "json")
 	return c
@@ -56,7 +56,7 @@ func (a *app) exchanges(ctx context.Context, o exchangesOptions) error {
 		return err
 	}
 	if o.body {
-		return misuse("--body goes with the id of one exchange")
+		return misuse("--body needs the id of an exchange")
 	}
 	return a.read(ctx, func(database *db.DB) error {
 		list, err := database.Exchanges(ctx, o.filter)
@@ -93,7 +93,7 @@ func shortened(address string) string {
 func (a *app) oneExchange(ctx context.Context, text string, o exchangesOptions) error {
 	id, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return misuse("%q is not the id of an exchange, which is a number; a job's are listed by --job", text)
+		return misuse("%q is not an exchange id (a number); list those of a job with --job", text)
 	}
 	database, err := a.openDatabase(ctx)
 	if err != nil {
@@ -105,7 +105,7 @@ func (a *app) oneExchange(ctx context.Context, text string, o exchangesOptions) 
 		return err
 	}
 	if !ok {
-		return &exit{failed, fmt.Errorf("no exchange %d is kept; `orderbeat exchanges` lists those that are", id)}
+		return &exit{failed, fmt.Errorf("exchange %d not found; `orderbeat exchanges` lists all recorded ones", id)}
 	}
 	body, err := x.Body()
 	if err != nil {

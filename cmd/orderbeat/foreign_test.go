@@ -6,7 +6,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/nats-io/nats-server/v2/server"
 )
+
+const wildProvider = "[providers.wild]\nkind = \"wild\"\nbase_url = \"http://127.0.0.1:1\"\nallow_insecure_http = true\n[[providers.wild.accounts]]\nname = \"tame\"\nbill_to = \"1\"\n[[schedules]]\nname = \"often\"\ncron = \"@hourly\"\nprovider = \"wild\"\nkind = \"check\"\n"
 
 // A configuration without providers does not act on the worker of another one that happens to
 // listen where it looks: it has not the password, and the error says where it looked.
@@ -21,7 +25,7 @@ func TestAConfigurationWithoutProvidersActsOnNoOtherWorker(t *testing.T) {
 		}
 		return path
 	}
-	theirs := enlist(t, config("[providers.wild]\nkind = \"wild\"\nbase_url = \"http://127.0.0.1:1\"\nallow_insecure_http = true\n[[providers.wild.accounts]]\nname = \"tame\"\nbill_to = \"1\"\n[[schedules]]\nname = \"often\"\ncron = \"@hourly\"\nprovider = \"wild\"\nkind = \"check\"\n"))
+	theirs := enlist(t, config(wildProvider))
 	theirs.says("orderbeat is running", 1)
 	mine := config("")
 	for _, command := range []string{"schedules pause often", "schedules trigger often", "runs cancel x", "jobs retry x", "auth rekey"} {
@@ -32,5 +36,33 @@ func TestAConfigurationWithoutProvidersActsOnNoOtherWorker(t *testing.T) {
 	}
 	if n := theirs.value("SELECT (SELECT count(*) FROM schedules) + (SELECT count(*) FROM runs)"); n != "0" {
 		t.Errorf("got %s paused schedules and runs at the other worker, want none", n)
+	}
+}
+
+// On an external NATS, a configuration without providers can reach another one's worker: the
+// command says which.
+func TestACommandWithoutProvidersSaysWhoseWorkerItUses(t *testing.T) {
+	t.Parallel()
+	srv := startNATS(t, &server.Options{Host: "127.0.0.1", Port: freePortNumber(t), JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true})
+	config := func(rest string) string {
+		path := filepath.Join(t.TempDir(), "config.toml")
+		text := fmt.Sprintf("[nats]\nurl = %q\n[web]\nlisten = \"\"\n%s", srv.ClientURL(), rest)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	theirs := config(wildProvider)
+	p := startProcess(t, theirs)
+	defer p.stop() // before its server ends
+	mine := config("")
+	note := fmt.Sprintf("note: the configuration has no providers; this command uses the worker at %s with prefix \"orderbeat\"\n", srv.ClientURL())
+	for _, command := range []string{"schedules pause often", "schedules trigger often", "auth rekey", "replay --since 24h"} {
+		if r := do(t, append([]string{"--config", mine}, strings.Fields(command)...)...); !strings.Contains(r.stderr, note) {
+			t.Errorf("%s: got %+v, want the note whose worker it is", command, r)
+		}
+	}
+	if r := do(t, "--config", theirs, "schedules", "resume", "often"); r.status != done || strings.Contains(r.stderr, "note") {
+		t.Errorf("got %+v, want no note with a configuration of the worker's own", r)
 	}
 }

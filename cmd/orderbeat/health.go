@@ -15,10 +15,10 @@ func (a *app) healthCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "health",
 		Short: "Report whether the worker on this machine is ready",
-		Long: `Report whether the worker on this machine is ready, as its web listener's /readyz
-says: 0 if it is, 1 with the reason if it is not. A standby is ready. For health checks
-of images that have no shell and no HTTP client.`,
-		Example: `  orderbeat health            work moves here, or could after a take-over
+		Long: `Report whether the worker on this machine is ready, as its web listener's /readyz states:
+exit status 0 if it is, 1 with the reason if it is not. A standby is ready. Intended for
+health checks of images without a shell or an HTTP client.`,
+		Example: `  orderbeat health            this process leads, or could take over
   orderbeat health --leader   this process leads
   orderbeat health --live     the process runs`,
 		Args: cobra.NoArgs,
@@ -55,7 +55,7 @@ of images that have no shell and no HTTP client.`,
 			return err
 		},
 	}
-	c.Flags().BoolVar(&live, "live", false, "ask whether the process runs, not whether it is ready")
-	c.Flags().BoolVar(&leader, "leader", false, "a standby is not ready")
+	c.Flags().BoolVar(&live, "live", false, "check only that the process runs")
+	c.Flags().BoolVar(&leader, "leader", false, "report a standby as not ready")
 	return c
 }

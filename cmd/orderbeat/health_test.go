@@ -15,7 +15,7 @@ func TestHealthExitsByWhatTheWorkerSays(t *testing.T) {
 	password := fmt.Sprintf("auth = { user = \"ops\", password = \"file:%s\" }\n", filepath.Join(folder, "web-password"))
 	writeSecret(t, folder, "web-password", "open sesame")
 	config := writeConfig(t, "[nats]\nlisten = \"127.0.0.1:0\"\n"+webOn(t, "127.0.0.1", password))
-	if r := do(t, "--config", config, "health"); r.status != failed || !strings.Contains(r.stderr, "no orderbeat worker answers at http://127.0.0.1:") {
+	if r := do(t, "--config", config, "health"); r.status != failed || !strings.Contains(r.stderr, "no orderbeat worker responds at http://127.0.0.1:") {
 		t.Errorf("without a worker: got %+v", r)
 	}
 	p := startHere(t, config)

@@ -20,12 +20,12 @@ func (a *app) jobsCommand() *cobra.Command {
 	var o jobsOptions
 	c := &cobra.Command{
 		Use:   "jobs [job-id]",
-		Short: "List jobs, newest first, show one, bring one back or cancel it",
-		Long: `List jobs, newest first; with the id of a job, show it. It reads the database; the
-worker may run or not. Times are UTC.
+		Short: "List, show, retry and cancel jobs",
+		Long: `List jobs, newest first; with a job id, show it. Reads the database; no worker needs to
+run. Times are UTC.
 
-What is dead, or failed, is brought back with "jobs retry", one or many, and what still
-waits or is being asked is ended with "jobs cancel": the running worker does both.`,
+"jobs retry" retries dead or failed jobs, and "jobs cancel" cancels one that has not ended;
+both need a running worker.`,
 		Example: `  orderbeat jobs --state dead
   orderbeat jobs 01JDC3M3V8S5Y0QZ7W2K4H6N9P-00001
   orderbeat jobs retry 01JDC3M3V8S5Y0QZ7W2K4H6N9P-00001`,
@@ -58,9 +58,9 @@ type jobsOptions struct {
 
 func (a *app) cancelJobCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "cancel <job-id>", Short: "End a job", Args: one("the job's id"),
-		Long: `Have the running worker end a job that has not ended. One that is being asked stops at
-once; what its provider answers then is dropped.`,
+		Use: "cancel <job-id>", Short: "Cancel a job", Args: one("the job's id"),
+		Long: `Have the running worker cancel a job that has not ended. A running request is aborted, and
+its response discarded.`,
 		RunE: func(c *cobra.Command, args []string) error { return a.changeJob(c.Context(), "jobs.cancel", args[0]) },
 	}
 }
@@ -87,13 +87,13 @@ func (a *app) retryCommand() *cobra.Command {
 	var q api.RetryJobs
 	c := &cobra.Command{
 		Use:   "retry [job-id]",
-		Short: "Retry a job, or all jobs of a run, a provider, a state or a time",
+		Short: "Retry one job, or jobs by run, provider, state or time",
 		Long: `Have the running worker queue jobs again that failed, are dead or were cancelled, with all
-their attempts and all their time before them. Their runs go on, and end once more. Jobs of
-low priority wait for their turn, and for as long as their run is paused.
+their attempts and their full time. Their runs are reopened and end again. Jobs of low
+priority wait for a free slot, and while their run is paused.
 
-Without a job's id, the flags choose the jobs; without --state, those that failed or are
-dead. Jobs in state queued are published to NATS again, in case their messages were lost.`,
+Without a job id, the flags choose the jobs; without --state, failed and dead ones. Jobs in
+state queued are published to NATS again, in case their messages were lost.`,
 		Example: `  orderbeat jobs retry 01JDC3M3V8S5Y0QZ7W2K4H6N9P-00001
   orderbeat jobs retry --run 01JDC3M3V8S5Y0QZ7W2K4H6N9P
   orderbeat jobs retry --provider michelin --state dead --since 6h`,
@@ -102,11 +102,11 @@ dead. Jobs in state queued are published to NATS again, in case their messages w
 			several := q != (api.RetryJobs{})
 			switch {
 			case len(args) == 1 && several:
-				return misuse("give either a job's id or flags that choose several")
+				return misuse("give either a job id or flags")
 			case len(args) == 1:
 				return a.changeJob(c.Context(), "jobs.retry", args[0])
 			case !several:
-				return misuse("give a job's id, or --run, --provider, --state or --since")
+				return misuse("give a job id, or --run, --provider, --state or --since")
 			}
 			return a.retryJobs(c.Context(), q)
 		},
@@ -115,7 +115,7 @@ dead. Jobs in state queued are published to NATS again, in case their messages w
 	f.StringVar(&q.RunID, "run", "", "only jobs of this run")
 	f.StringVar(&q.Provider, "provider", "", "only jobs of this provider")
 	f.StringVar(&q.State, "state", "", "only jobs in this state: "+words(db.RetryStates)+" (default failed and dead)")
-	f.StringVar(&q.Since, "since", "", "only jobs that ended since then: 24h or 14d ago, or a day like 2026-01-31")
+	f.StringVar(&q.Since, "since", "", "only jobs that ended since: 24h, 14d, or a date such as 2026-01-31")
 	return c
 }
 
@@ -178,7 +178,7 @@ func (a *app) oneJob(ctx context.Context, id string, asJSON bool) error {
 			return err
 		}
 		if !ok {
-			return &exit{failed, fmt.Errorf("no job %q is known; `orderbeat jobs` lists those that are", id)}
+			return &exit{failed, fmt.Errorf("job %q not found; `orderbeat jobs` lists all jobs", id)}
 		}
 		if asJSON {
 			return printJSON(a.stdout, map[string]any{"job": job})
@@ -198,10 +198,10 @@ func uncounted(tried int) string {
 
 func printJob(w io.Writer, j db.JobRow) {
 	fmt.Fprintf(w, "%s  %s/%s %s  %s\n", j.JobID, plain(j.Provider), plain(j.Account), plain(j.Kind), j.State)
-	fmt.Fprintf(w, "asks %s; run %s\n", orDash(plain(asks(j.Question))), j.RunID)
+	fmt.Fprintf(w, "request %s; run %s\n", orDash(plain(asks(j.Question))), j.RunID)
 	fmt.Fprintf(w, "planned %s, %s ended%s\n", second(j.PlannedAt), count(j.Attempts, "attempt"), uncounted(j.Tried))
 	if j.RetriedAt != nil {
-		fmt.Fprintf(w, "brought back %s\n", second(*j.RetriedAt))
+		fmt.Fprintf(w, "retried %s\n", second(*j.RetriedAt))
 	}
 	if j.FinishedAt != nil {
 		fmt.Fprintf(w, "last ended %s: %s seen, %d created, %d changed\n", second(*j.FinishedAt), count(j.Orders.Seen, "order"), j.Orders.Created, j.Orders.Changed)

@@ -71,7 +71,7 @@ bill_to = "1111111"
 		t.Errorf("got %v %v, want not ready: the only provider refuses for good", resp, err)
 	}
 	p.stop()
-	if r := do(t, "--config", config, "auth", "status"); !strings.Contains(r.stdout, "refused") || !strings.Contains(r.stderr, "no worker answers") {
+	if r := do(t, "--config", config, "auth", "status"); !strings.Contains(r.stdout, "refused") || !strings.Contains(r.stderr, "no worker responds") {
 		t.Errorf("got %s%s, want the database to tell the same without a worker", r.stdout, r.stderr)
 	}
 	endCooldowns(t, config)

@@ -25,7 +25,7 @@ func lockDatabase(path string) (unlock func(), err error) {
 	if locked, err := lock.TryLock(); err != nil {
 		return nil, fmt.Errorf("db.path: %w", err)
 	} else if !locked {
-		return nil, fmt.Errorf("db.path: %s is %w: stop it, or give this one a file of its own", path, errInUse)
+		return nil, fmt.Errorf("db.path: %s is %w: stop it, or configure another file", path, errInUse)
 	}
 	return func() { _ = lock.Unlock() }, nil // the process ends, and with it the lock
 }

@@ -100,7 +100,7 @@ func TestLoginOverTLS(t *testing.T) {
 	if r := <-ended; r.status != done || !strings.HasSuffix(r.stdout, "mazda johndoe has granted access\n") {
 		t.Errorf("got status %d, %s%s, want it told that access is granted", r.status, r.stdout, r.stderr)
 	}
-	if r := do(t, "--config", p.config, "auth", "login", "mazda", "--user", "johndoe"); r.status != done || r.stdout != "" || !strings.Contains(r.stderr, "has granted access already") {
+	if r := do(t, "--config", p.config, "auth", "login", "mazda", "--user", "johndoe"); r.status != done || r.stdout != "" || !strings.Contains(r.stderr, "has already granted access") {
 		t.Errorf("got status %d, %q, %q, want nobody asked again", r.status, r.stdout, r.stderr)
 	}
 	if r := do(t, "--config", p.config, "auth", "login", "mazda", "--user", "nobody"); r.status != usage || !strings.Contains(r.stderr, "No account of this provider has this user") {

@@ -65,7 +65,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	if a.began {
 		return failed
 	}
-	fmt.Fprintf(stderr, "%s --help tells how to use it\n", command.CommandPath())
+	fmt.Fprintf(stderr, "see %s --help\n", command.CommandPath())
 	return usage
 }
 
@@ -93,21 +93,20 @@ type app struct {
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "orderbeat",
-		Short: "Ask suppliers where your orders are, keep what they say, tell NATS what changed",
-		Long: `Orderbeat asks suppliers for the state of your orders, on a schedule or when
-asked to, keeps the answers in SQLite with their history, and publishes every
-change to NATS.
+		Short: "Sync order status from supplier APIs to SQLite and NATS",
+		Long: `Orderbeat syncs order status from supplier APIs, on a schedule or on request, detects
+changes, stores orders with their history in SQLite, and publishes changes to NATS.
 
-Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 3 partly done, 4 stopped while
-jobs were still running.`,
-		Example: `  orderbeat check                        is the configuration right, what would run?
-  orderbeat run                          work until stopped
-  orderbeat sync michelin                ask now, and watch
-  orderbeat orders --late                what should have come and did not
-  orderbeat order PO-104233              one order, with everything that happened to it
-  orderbeat auth status                  the tokens: do they live, what failed
-  orderbeat doctor                       prove every credential now
-  orderbeat provider new acme            declare a provider of your own, and try it`,
+Exit status: 0 done, 1 failed, 2 usage or configuration error, 3 partly done, 4 stopped
+while jobs were running.`,
+		Example: `  orderbeat check                        check the configuration, show what would run
+  orderbeat run                          run the worker
+  orderbeat sync michelin                sync now, show progress
+  orderbeat orders --late                orders that are late
+  orderbeat order PO-104233              one order with its history
+  orderbeat auth status                  token state, last error
+  orderbeat doctor                       test every credential
+  orderbeat provider new acme            declare a provider`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		CompletionOptions: cobra.CompletionOptions{
@@ -170,7 +169,7 @@ func (a *app) loadPart(sections ...string) (*config.Config, error) {
 func one(what string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) != 1 {
-			return fmt.Errorf("want one argument, %s, got %d", what, len(args))
+			return fmt.Errorf("expected one argument, %s, got %d", what, len(args))
 		}
 		return nil
 	}

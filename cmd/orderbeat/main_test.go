@@ -109,9 +109,9 @@ org = "10030/MMD"
 	}{
 		{"help", []string{"--help"}, done, ""},
 		{"an unknown command", []string{"snyc"}, usage, `unknown command "snyc" for "orderbeat"`},
-		{"an unknown flag", []string{"orders", "--lat"}, usage, "orderbeat orders --help tells how to use it"},
-		{"no argument", []string{"sync"}, usage, "want one argument, the provider to ask, got 0"},
-		{"too many arguments", []string{"order", "a", "b"}, usage, "want one argument, the order's number or reference, got 2"},
+		{"an unknown flag", []string{"orders", "--lat"}, usage, "see orderbeat orders --help"},
+		{"no argument", []string{"sync"}, usage, "expected one argument, the provider to ask, got 0"},
+		{"too many arguments", []string{"order", "a", "b"}, usage, "expected one argument, the order's number or reference, got 2"},
 		{"flags that exclude each other", []string{"orders", "--json", "--csv"}, usage, "[csv json]"},
 		{"a window said twice", []string{"sync", "michelin", "--from", "2026-01-01", "--lookback", "1d"}, usage, "[from lookback]"},
 		{"an end without a beginning", []string{"sync", "michelin", "--to", "2026-01-01"}, usage, "--to needs --from"},
@@ -119,8 +119,8 @@ org = "10030/MMD"
 		{"two that are no days", []string{"sync", "michelin", "--from", "x", "--to", "y"}, usage, `--from: "x" is not a date`},
 		{"no lookback", []string{"sync", "michelin", "--lookback", "long"}, usage, `--lookback: "long" is not a length of time`},
 		{"no status", []string{"orders", "--status", "lost"}, usage, `--status: "lost" is not one of unknown, backordered`},
-		{"no time", []string{"orders", "--since", "ago"}, usage, `--since: "ago" is neither a length of time`},
-		{"no limit", []string{"orders", "--limit", "0"}, usage, "--limit: want 1 or more, got 0"},
+		{"no time", []string{"orders", "--since", "ago"}, usage, `--since: "ago" is neither a duration`},
+		{"no limit", []string{"orders", "--limit", "0"}, usage, "--limit must be at least 1, got 0"},
 		{"no state", []string{"runs", "--state", "waiting"}, usage, `--state: "waiting" is not one of queued`},
 		{"no configuration", []string{"check"}, usage, "name one with --config or ORDERBEAT_CONFIG"},
 		{"a named configuration that is not there", []string{"check", "--config", "x.toml"}, usage, "x.toml: cannot read the configuration"},
@@ -129,7 +129,7 @@ org = "10030/MMD"
 		{"a redirect URI that is a page of ours", []string{"check", "--config", astray}, usage, ":5:1: providers.mazda.redirect_uri: must have another path"},
 		{"a redirect URI that is a page of a worker's", []string{"run", "--config", astray}, usage, ":5:1: providers.mazda.redirect_uri: must have another path"},
 		{"no database", []string{"orders", "--config", good}, failed, "there is no database at "},
-		{"no worker", []string{"sync", "michelin", "--config", unreachable}, failed, "no orderbeat worker answers at nats://127.0.0.1:1; start one with `orderbeat run`"},
+		{"no worker", []string{"sync", "michelin", "--config", unreachable}, failed, "no orderbeat worker responds at nats://127.0.0.1:1; start one with `orderbeat run`"},
 		{"a worker that nobody reaches", []string{"sync", "michelin", "--config", secluded}, failed, `nats.listen is ""`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -186,7 +186,7 @@ func TestCheckTellsHowManySamplesThereAre(t *testing.T) {
 	if err := checked(c, map[string]clients.SampleReport{"michelin": {Tried: 3, Warnings: []string{`"x": order A: odd`}}}, time.Now()).print(&told); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(told.String(), "\n  3 samples tried, and right\n") || !strings.Contains(told.String(), "\nnote: provider michelin: sample \"x\": order A: odd\n") {
+	if !strings.Contains(told.String(), "\n  3 samples tried: OK\n") || !strings.Contains(told.String(), "\nnote: provider michelin: sample \"x\": order A: odd\n") {
 		t.Errorf("got:\n%s", told.String())
 	}
 }

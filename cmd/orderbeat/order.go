@@ -18,10 +18,10 @@ func (a *app) orderCommand() *cobra.Command {
 	var o orderOptions
 	c := &cobra.Command{
 		Use:   "order <id|reference>",
-		Short: "Show one order: its lines, and everything that happened to it",
-		Long: `Show one order, named by the supplier's number or by your own (PO): its lines, what
-is scheduled and what was despatched, its shipments and invoices, and its history. It reads the database; the
-worker may run or not. Times are UTC.`,
+		Short: "Show one order with its lines and history",
+		Long: `Show one order, by the supplier's number or by your own (PO): its lines, schedule,
+despatches, shipments, invoices and history. Reads the database; no worker needs to run.
+Times are UTC.`,
 		Example: `  orderbeat order SO10234567
   orderbeat order PO-104233 --account detroit
   orderbeat order PO-104233 --json`,
@@ -31,8 +31,8 @@ worker may run or not. Times are UTC.`,
 			return a.order(c.Context(), o)
 		},
 	}
-	c.Flags().StringVar(&o.provider, "provider", "", "the order is this provider's")
-	c.Flags().StringVar(&o.account, "account", "", "the order is this account's")
+	c.Flags().StringVar(&o.provider, "provider", "", "provider of the order")
+	c.Flags().StringVar(&o.account, "account", "", "account of the order")
 	jsonFlag(c, &o.asJSON)
 	return c
 }
@@ -44,7 +44,7 @@ type orderOptions struct {
 
 func (a *app) order(ctx context.Context, o orderOptions) error {
 	if o.name == "" {
-		return misuse("name an order by its number or reference")
+		return misuse("give an order number or a reference")
 	}
 	database, err := a.openDatabase(ctx)
 	if err != nil {
@@ -57,13 +57,13 @@ func (a *app) order(ctx context.Context, o orderOptions) error {
 	}
 	switch len(found) {
 	case 0:
-		return &exit{failed, fmt.Errorf("no order %q is known; `orderbeat orders` lists those that are", o.name)}
+		return &exit{failed, fmt.Errorf("order %q not found; `orderbeat orders` lists all orders", o.name)}
 	case 1:
 	default:
 		if err := ordersTable(a.stderr, found); err != nil {
 			return err
 		}
-		return &exit{usage, fmt.Errorf("several orders are called %q: choose one by its number, with --account or --provider", o.name)}
+		return &exit{usage, fmt.Errorf("%q matches several orders: give the order number, --account or --provider", o.name)}
 	}
 	events, err := readHistory(ctx, database, found[0])
 	if err != nil {

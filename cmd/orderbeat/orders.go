@@ -23,16 +23,15 @@ func (a *app) ordersCommand() *cobra.Command {
 	var o ordersOptions
 	c := &cobra.Command{
 		Use:   "orders",
-		Short: "List orders as they were last reported",
-		Long: `List orders as they were last reported, by account and number; with --since in the
-order in which they changed. It reads the database; the worker may run or not. Times
-are UTC.
+		Short: "List orders",
+		Long: `List orders as last reported, by account and number; with --since in the order of their
+last change. Reads the database; no worker needs to run. Times are UTC.
 
---late lists the orders of which something still waits that was promised for a day before
-today in the account's time zone: PROMISED is the earliest such promise.
+--late lists orders with an open promise before today, in the account's time zone. PROMISED
+is the earliest such promise.
 
-NOT FOUND SINCE is shown when the provider no longer knows one of the orders: when a request
-for its number was first answered without it.`,
+NOT FOUND SINCE is shown if the provider no longer knows one of the orders: the time of the
+first request for its number that was answered without it.`,
 		Example: `  orderbeat orders --late
   orderbeat orders --open --account detroit
   orderbeat orders --since 24h --csv > changed.csv
@@ -41,12 +40,12 @@ for its number was first answered without it.`,
 		RunE: func(c *cobra.Command, _ []string) error { return a.orders(c.Context(), o) },
 	}
 	f := c.Flags()
-	f.BoolVar(&o.open, "open", false, "only orders that something is still expected of")
-	f.BoolVar(&o.late, "late", false, "only orders that are late")
-	f.StringVar(&o.provider, "provider", "", "only this provider's")
-	f.StringVar(&o.account, "account", "", "only this account's")
+	f.BoolVar(&o.open, "open", false, "only orders that are not complete")
+	f.BoolVar(&o.late, "late", false, "only late orders")
+	f.StringVar(&o.provider, "provider", "", "only this provider")
+	f.StringVar(&o.account, "account", "", "only this account")
 	f.StringVar(&o.status, "status", "", "only this status: "+words(clients.Statuses))
-	f.StringVar(&o.since, "since", "", "only what changed since then: 24h or 14d ago, or a day like 2026-01-31 (UTC)")
+	f.StringVar(&o.since, "since", "", "only changed since: 24h, 14d, or a date such as 2026-01-31 (UTC)")
 	f.StringVar(&o.reference, "reference", "", "only orders with this reference (PO)")
 	limitFlag(c, &o.limit, 50)
 	jsonFlag(c, &o.asJSON)
@@ -88,7 +87,7 @@ func parseSince(flag, s string, now time.Time) (time.Time, error) {
 	if ago, err := jobs.ParseDuration(s); err == nil && ago >= 0 {
 		return now.Add(-ago), nil
 	}
-	return time.Time{}, misuse(`--%s: %q is neither a length of time like "24h" or "14d" nor a day like "2026-01-31"`, flag, s)
+	return time.Time{}, misuse(`--%s: %q is neither a duration such as "24h" or "14d" nor a date such as "2026-01-31"`, flag, s)
 }
 
 // openDatabase opens the database to read it.
@@ -143,7 +142,7 @@ func (a *app) orders(ctx context.Context, o ordersOptions) error {
 	case err != nil:
 		return err
 	case len(found) == 0:
-		fmt.Fprintln(a.stderr, "no such orders")
+		fmt.Fprintln(a.stderr, "no orders match")
 		return nil
 	case more:
 		a.onlyFirst(len(found))
@@ -155,7 +154,7 @@ func (a *app) orders(ctx context.Context, o ordersOptions) error {
 }
 
 func (a *app) onlyFirst(n int) {
-	fmt.Fprintf(a.stderr, "only the first %s: there are more, see --limit\n", count(n, "order"))
+	fmt.Fprintf(a.stderr, "first %s shown; there are more, see --limit\n", count(n, "order"))
 }
 
 // printBytes is about how many bytes of orders are read before they are printed.

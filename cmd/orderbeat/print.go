@@ -52,7 +52,7 @@ func (l listing[T]) print(a *app, list []T, asJSON bool) error {
 		return printJSON(a.stdout, map[string]any{l.noun + "s": list})
 	}
 	if len(list) == 0 {
-		fmt.Fprintf(a.stderr, "no such %ss\n", l.noun)
+		fmt.Fprintf(a.stderr, "no %ss match\n", l.noun)
 		return nil
 	}
 	rows := make([][]string, len(list))
@@ -64,7 +64,7 @@ func (l listing[T]) print(a *app, list []T, asJSON bool) error {
 
 // limitFlag bounds how many rows a list has.
 func limitFlag(c *cobra.Command, into *int, usual int) {
-	c.Flags().IntVar(into, "limit", usual, "how many at most")
+	c.Flags().IntVar(into, "limit", usual, "maximum number of rows")
 }
 
 // checkList refuses a limit that is none and a value that is not allowed.
@@ -73,7 +73,7 @@ func checkList[S ~string](limit int, flag, value string, allowed []S) error {
 		return misuse("--%s: %q is not one of %s", flag, value, words(allowed))
 	}
 	if limit < 1 {
-		return misuse("--limit: want 1 or more, got %d", limit)
+		return misuse("--limit must be at least 1, got %d", limit)
 	}
 	return nil
 }
@@ -130,5 +130,5 @@ func count(n int, noun string) string {
 }
 
 func jsonFlag(c *cobra.Command, into *bool) {
-	c.Flags().BoolVar(into, "json", false, "print one JSON document")
+	c.Flags().BoolVar(into, "json", false, "print JSON")
 }

@@ -18,8 +18,8 @@ func (a *app) providerNewCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "new <name>",
 		Short: "Write a declaration to start from",
-		Long: `Write a declaration of a provider, which tells of every key and works as it stands, and
-print what to add to config.toml. A file that is there is never overwritten.`,
+		Long: `Write a declaration that explains every key and works as it is, and print what to add to
+config.toml. Existing files are never overwritten.`,
 		Example: `  orderbeat provider new acme
   orderbeat provider new acme --output /etc/orderbeat/acme.toml`,
 		Args: one("the provider's name"),
@@ -34,21 +34,21 @@ var providerName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 func (a *app) providerNew(name, output string) error {
 	if !providerName.MatchString(name) {
-		return misuse("%q cannot be a provider's name: want up to 64 letters, digits, - and _", name)
+		return misuse("invalid provider name %q: use up to 64 letters, digits, - and _", name)
 	}
 	if output == "" {
 		output = name + ".toml"
 	}
 	f, err := os.OpenFile(output, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return misuse("%s is there already, and stays as it is: name another file with --output", output)
+		return misuse("%s exists and is not overwritten: give another file with --output", output)
 	}
 	if err != nil {
 		return err
 	}
 	_, err = f.WriteString(declared.Blank(name))
 	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("%s is not whole: %w", output, err)
+		return fmt.Errorf("%s is incomplete: %w", output, err)
 	}
 	fmt.Fprintf(a.stdout, nextSteps, output, name, filepath.ToSlash(output), declared.SecretName(name))
 	return nil

@@ -16,7 +16,7 @@ import (
 // maySave says why no sample can be made of what a provider answers; nil when one can.
 func maySave(p config.Provider, client *declared.Client) error {
 	if path, _ := p.SamplesAt(); path == "" || client == nil {
-		return misuse("--save-sample: kind %q is not declared, and has no samples", p.Kind)
+		return misuse("--save-sample: kind %q is not declared and has no samples", p.Kind)
 	}
 	if err := client.MaySample(); err != nil {
 		return misuse("--save-sample: %w", err)
@@ -40,7 +40,7 @@ func (a *app) saveSample(ctx context.Context, p config.Provider, client *declare
 		return nil, err
 	}
 	if err := a.checkAgain(ctx, p.Name); err != nil {
-		return nil, errors.Join(fmt.Errorf("with it %s would be wrong, and is as it was: %w", path, err), replaceFile(path, before))
+		return nil, errors.Join(fmt.Errorf("the sample would make %s invalid; it was not added: %w", path, err), replaceFile(path, before))
 	}
 	return &savedSample{File: path, Name: name, Orders: sample.Orders}, nil
 }
@@ -59,7 +59,7 @@ func (a *app) checkAgain(ctx context.Context, provider string) error {
 			return p.CheckSamples(ctx)
 		}
 	}
-	return fmt.Errorf("there is no provider %s any more", provider)
+	return fmt.Errorf("provider %s no longer exists", provider)
 }
 
 // appendTable adds a TOML table to the end of a file, in the file's own kind of lines,

@@ -96,10 +96,10 @@ func (a *app) printTry(r tryReport, asJSON bool) error {
 		hidden = hidden || strings.Contains(x.ResponseBody, "REDACTED")
 	}
 	if hidden {
-		fmt.Fprintln(a.stdout, "\nnote: what is REDACTED may be a secret, by its name or its look; the mapping sees it, unless redact names it")
+		fmt.Fprintln(a.stdout, "\nnote: REDACTED values look like secrets; the mapping sees them, unless redact names them")
 	}
 	if r.More {
-		fmt.Fprintln(a.stdout, "\nnote: the answer goes on; a run asks for the rest")
+		fmt.Fprintln(a.stdout, "\nnote: there are more pages; a run requests them all")
 	}
 	if r.Error == nil {
 		if err := r.printOrders(a.stdout); err != nil {
@@ -110,7 +110,7 @@ func (a *app) printTry(r tryReport, asJSON bool) error {
 		printErrors(a.stderr, []jobs.RunError{*r.Error})
 	}
 	if s := r.Sample; s != nil {
-		fmt.Fprintf(a.stdout, "\nsample %q is added to %s, and right: %s\n", plain(s.Name), s.File, count(s.Orders, "order"))
+		fmt.Fprintf(a.stdout, "\nadded sample %q to %s: OK, %s\n", plain(s.Name), s.File, count(s.Orders, "order"))
 		fmt.Fprintln(a.stdout, "  Review it before you commit it: secrets are redacted, personal data is not.")
 	}
 	return nil
@@ -139,7 +139,7 @@ func (x triedExchange) print(w io.Writer) {
 	printHeaders(w, "> ", x.RequestHeaders)
 	printBody(w, x.RequestBody)
 	if x.Status == 0 {
-		fmt.Fprintln(w, "\n< no answer came")
+		fmt.Fprintln(w, "\n< no response")
 		return
 	}
 	fmt.Fprintf(w, "\n< %d %s, %d bytes in %d ms\n", x.Status, http.StatusText(x.Status), x.ResponseBytes, x.Milliseconds)
@@ -151,9 +151,9 @@ func (x triedExchange) print(w io.Writer) {
 	printBody(w, x.ResponseBody)
 	switch {
 	case x.Truncated:
-		fmt.Fprintln(w, "  … it goes on; no more of it is at hand")
+		fmt.Fprintln(w, "  … (truncated)")
 	case x.ResponseBody == "" && x.ResponseBytes > 0:
-		fmt.Fprintln(w, `  (the body is shown to nobody: exchanges is not "full")`)
+		fmt.Fprintln(w, `  (body not shown: exchanges is not "full")`)
 	}
 }
 
@@ -183,7 +183,7 @@ func printBody(w io.Writer, body string) {
 		fmt.Fprintf(w, "  %s\n", plain(line))
 	}
 	if len(lines) > most {
-		fmt.Fprintf(w, "  … and %s more: --json has them\n", count(len(lines)-most, "line"))
+		fmt.Fprintf(w, "  … and %s more: see --json\n", count(len(lines)-most, "line"))
 	}
 }
 
@@ -257,13 +257,13 @@ func (r tryReport) printOrders(w io.Writer) error {
 		return err
 	}
 	if more := len(r.Orders) - len(shown); more > 0 {
-		fmt.Fprintf(w, "… and %s more: --json has them\n", count(more, "order"))
+		fmt.Fprintf(w, "… and %s more: see --json\n", count(more, "order"))
 	}
 	whole, err := json.Marshal(r.Orders[0])
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(w, "\nthe first of them:")
+	fmt.Fprintln(w, "\nthe first one:")
 	printBody(w, string(whole))
 	return nil
 }

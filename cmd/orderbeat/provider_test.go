@@ -103,7 +103,7 @@ func TestANewDeclarationIsRight(t *testing.T) {
 	}
 	var stdout, stderr strings.Builder
 	getenv := func(name string) string { return map[string]string{"ACME_PARTS_API_KEY": acmeKey}[name] }
-	if status := run(t.Context(), []string{"check"}, getenv, &stdout, &stderr); status != done || !strings.Contains(stdout.String(), "2 samples tried, and right") {
+	if status := run(t.Context(), []string{"check"}, getenv, &stdout, &stderr); status != done || !strings.Contains(stdout.String(), "2 samples tried: OK") {
 		t.Errorf("got %d, %s%s, want what was written and printed to be right", status, stdout.String(), stderr.String())
 	}
 
@@ -125,7 +125,7 @@ func TestTryShowsOneCallAndStoresNothing(t *testing.T) {
 	for _, want := range []string{
 		"acme, account main: orders of 2026-01-01 to 2026-01-31\n", "\n> GET " + api.url + "/v1/orders?customer=BILL-99887&from=2026-01-01&page=1&to=2026-01-31\n> Accept: application/json\n",
 		"\n< 200 OK, ", "\n< X-Request-Id: r-1\n", "\"token\": \"REDACTED\"", "\"driverName\": \"REDACTED\"", "note: what is REDACTED", "note: the answer goes on",
-		"\n4 orders\nORDER      REFERENCE  ORDERED ON  STATUS", "\nA-7000001  PO-550123  2026-01-05  partially_shipped  4        1        3     2026-01-09  1\n", "\nthe first of them:\n  {\n    \"provider\": \"acme\",",
+		"\n4 orders\nORDER      REFERENCE  ORDERED ON  STATUS", "\nA-7000001  PO-550123  2026-01-05  partially_shipped  4        1        3     2026-01-09  1\n", "\nthe first one:\n  {\n    \"provider\": \"acme\",",
 	} {
 		if !strings.Contains(r.stdout, want) {
 			t.Errorf("want %q in it", want)
@@ -209,10 +209,10 @@ func TestTryTellsWhatWentWrong(t *testing.T) {
 	}{
 		"an answer that cannot be mapped":  {config, []string{"--order-id", "wrong"}, `"ordered": "soon"`, "main: bad_response: the answer cannot be mapped: orders[0]: day: the text is not a date"},
 		"a refusal":                        {config, []string{"--reference", "PO-1"}, "", "the provider cannot be asked by reference"},
-		"nobody there":                     {nobody, nil, "< no answer came", "main: unavailable: "},
+		"nobody there":                     {nobody, nil, "< no response", "main: unavailable: "},
 		"an order that there is not":       {config, []string{"--order-id", "A-0"}, "\n0 orders\n", ""},
 		"no sample of what cannot be read": {config, []string{"--order-id", "wrong", "--save-sample"}, "", "bad_response"},
-		"no sample of nothing":             {config, []string{"--order-id", "A-0", "--save-sample"}, "", "no sample is saved: the answer has no orders"},
+		"no sample of nothing":             {config, []string{"--order-id", "A-0", "--save-sample"}, "", "no sample saved: the answer has no orders"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := do(t, append([]string{"--config", c.config, "provider", "try", "acme"}, c.args...)...)
@@ -276,9 +276,9 @@ org = "10030/MMD"
 		args []string
 		want string
 	}{
-		{[]string{}, "want one argument, the provider to ask, got 0"},
-		{[]string{"nobody"}, `there is no provider "nobody"; configured: mazda, michelin, microbilt, shell`},
-		{[]string{"michelin"}, "name an account with --account: detroit, toledo"},
+		{[]string{}, "expected one argument, the provider to ask, got 0"},
+		{[]string{"nobody"}, `unknown provider "nobody"; configured: mazda, michelin, microbilt, shell`},
+		{[]string{"michelin"}, "choose an account with --account: detroit, toledo"},
 		{[]string{"michelin", "--account", "paris"}, `--account: michelin has no account "paris"; configured: detroit, toledo`},
 		{[]string{"michelin", "--account", "detroit", "--to", "2026-01-01"}, "--to needs --from"},
 		{[]string{"michelin", "--account", "detroit", "--from", "soon"}, `--from: "soon" is not a date`},
@@ -289,10 +289,10 @@ org = "10030/MMD"
 		{[]string{"michelin", "--account", "detroit", "--order-id", "2", "--reference", "1"}, "[order-id reference]"},
 		{[]string{"michelin", "--account", "detroit", "--from", "2999-01-01", "--to", "2999-01-02"}, "the window begins after today"},
 		{[]string{"michelin", "--account", "detroit", "--order-id", " "}, "an order id or reference is blank"},
-		{[]string{"michelin", "--account", "detroit", "--save-sample"}, `--save-sample: kind "michelin" is not declared, and has no samples`},
+		{[]string{"michelin", "--account", "detroit", "--save-sample"}, `--save-sample: kind "michelin" is not declared and has no samples`},
 		{[]string{"michelin", "--account", "detroit", "--name", "x"}, "--name needs --save-sample"},
 		{[]string{"shell", "--from", "2020-01-01"}, "the provider tells of the last 7 days, today included"},
-		{[]string{"microbilt"}, "microbilt cannot be asked for the orders of a window: name an order with --order-id or --reference"},
+		{[]string{"microbilt"}, "microbilt has no operation for date ranges: give --order-id or --reference"},
 		{[]string{"microbilt", "--order-id", "APP-1001", "--save-sample"}, `--save-sample: the provider's exchanges = "metadata" says that no answer may be kept`},
 		{[]string{"mazda"}, "mazda declares no orders to ask for"},
 	} {
@@ -334,7 +334,7 @@ func TestASampleIsSavedAndChecked(t *testing.T) {
 			if crlf := strings.Count(added, "\r\n"); ending == "\r\n" && crlf != strings.Count(added, "\n") || ending != "\r\n" && crlf > 0 {
 				t.Errorf("want lines to end as before:\n%q", added)
 			}
-			if !strings.Contains(r.stdout, `sample "four \"live\" ones" is added to `+declaration+", and right: 4 orders\n  Review it before you commit it") {
+			if !strings.Contains(r.stdout, `added sample "four \"live\" ones" to `+declaration+": OK, 4 orders\n  Review it before you commit it") {
 				t.Errorf("got %s", r.stdout)
 			}
 			for _, secret := range []string{acmeKey, acmeToken, acmeCard} {
@@ -342,7 +342,7 @@ func TestASampleIsSavedAndChecked(t *testing.T) {
 					t.Errorf("the sample tells %q:\n%s", secret, added)
 				}
 			}
-			if checked := do(t, "--config", config, "check"); checked.status != done || !strings.Contains(checked.stdout, "3 samples tried, and right") {
+			if checked := do(t, "--config", config, "check"); checked.status != done || !strings.Contains(checked.stdout, "3 samples tried: OK") {
 				t.Errorf("got %+v", checked)
 			}
 			if left, err := os.ReadDir(filepath.Dir(config)); len(left) != 3 || err != nil {
@@ -367,7 +367,7 @@ func TestASampleThatMakesTheConfigurationWrongIsTakenBack(t *testing.T) {
 	}
 	r := do(t, "--config", config, "provider", "try", "acme", "--order-id", "A-1", "--save-sample")
 	after, err := os.ReadFile(declaration)
-	if r.status != failed || err != nil || string(after) != head || !strings.Contains(r.stderr, "no sample is saved: with it "+declaration+" would be wrong, and is as it was: ") ||
+	if r.status != failed || err != nil || string(after) != head || !strings.Contains(r.stderr, "no sample saved: the sample would make "+declaration+" invalid; it was not added: ") ||
 		!strings.Contains(r.stderr, "acme.toml:") || strings.Contains(r.stdout, "is added to") {
 		t.Errorf("got %+v, %v, want the file as it was, and why", r, err)
 	}
@@ -420,16 +420,16 @@ bill_to = "1111111"
 		}
 		return r
 	}
-	if r := try("michelin"); !strings.Contains(r.stdout, "> POST http://127.0.0.1:") || !strings.Contains(r.stdout, "\nORDER ") || !strings.Contains(r.stdout, "lines more: --json has them") {
+	if r := try("michelin"); !strings.Contains(r.stdout, "> POST http://127.0.0.1:") || !strings.Contains(r.stdout, "\nORDER ") || !strings.Contains(r.stdout, "lines more: see --json") {
 		t.Errorf("got %s", r.stdout)
 	}
 	if r := try("ptv", "--save-sample"); strings.Count(r.stdout, "\n> GET ") != 2 || !strings.Contains(r.stdout, "\n1 order\n") || !strings.Contains(r.stdout, "the answer goes on") {
 		t.Errorf("got %s, want a list and its first item", r.stdout)
 	}
-	if r := try("shell", "--save-sample"); !strings.Contains(r.stdout, `"CardPAN": "REDACTED"`) || !strings.Contains(r.stdout, " is added to "+config) {
+	if r := try("shell", "--save-sample"); !strings.Contains(r.stdout, `"CardPAN": "REDACTED"`) || !strings.Contains(r.stdout, " to "+config) {
 		t.Errorf("got %s", r.stdout)
 	}
-	if r := try("microbilt", "--order-id", "APP-1001"); !strings.Contains(r.stdout, "the body is shown to nobody") || !strings.Contains(r.stdout, "\nAPP-1001") {
+	if r := try("microbilt", "--order-id", "APP-1001"); !strings.Contains(r.stdout, "body not shown") || !strings.Contains(r.stdout, "\nAPP-1001") {
 		t.Errorf("got %s", r.stdout)
 	}
 	after, err := os.ReadFile(config)

@@ -22,19 +22,19 @@ func (a *app) providerTryCommand() *cobra.Command {
 	var o tryOptions
 	c := &cobra.Command{
 		Use:   "try <provider>",
-		Short: "Make one real call, and show the orders it maps to",
-		Long: `Ask a provider once, here and now, and show the request, the answer and the orders that
-come of it. No order is stored, and nothing is published. Of an answer in pages only the
-first is asked for; of a list whose items are asked about, the list and its first item.
-Tokens are those of the worker, where there is a database.
+		Short: "Send one request and show the orders in its response",
+		Long: `Send one request to a provider and show the request, the response and the orders made of
+it. No order is stored and nothing is published. Only the first page of a paged response is
+requested; of a list whose items are requested one by one, the list and its first item.
+The worker's tokens are used if there is a database.
 
-What is secret, by its name or its look, is REDACTED where it is shown; the mapping sees it,
-unless the declaration's redact names it.
+Values that are secret by name or form are shown as REDACTED; the mapping sees them, unless
+the declaration's key redact names them.
 
---save-sample adds the answer to the declaration as a sample, for orderbeat check to try: as
-it came, with secrets redacted. Personal data is still in it: review it before you commit it.
+--save-sample adds the response to the declaration as a sample for "orderbeat check", with
+secrets redacted. Personal data is still in it: review it before you commit it.
 
-Exit status: 0 orders came, or there are none; 1 the call or the mapping failed.`,
+Exit status: 0 the response was mapped, also to no orders; 1 the request or the mapping failed.`,
 		Example: `  orderbeat provider try acme
   orderbeat provider try acme --account main --lookback 7d
   orderbeat provider try acme --from 2026-01-01 --to 2026-01-31 --json
@@ -46,14 +46,14 @@ Exit status: 0 orders came, or there are none; 1 the call or the mapping failed.
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.account, "account", "", "account to ask (needed where there are several)")
-	f.StringVar(&o.from, "from", "", "first day of the window, like 2026-01-31")
-	f.StringVar(&o.to, "to", "", "last day of the window (default today)")
-	f.StringVar(&o.lookback, "lookback", "", "window that ends today, like 7d (default 14d, or what the provider takes)")
-	f.StringVar(&o.orderID, "order-id", "", "ask for one order, by the provider's number")
-	f.StringVar(&o.reference, "reference", "", "ask for one order, by your own number (PO)")
-	f.BoolVar(&o.save, "save-sample", false, "add the answer to the declaration, as a sample")
-	f.StringVar(&o.name, "name", "", "what the sample is called")
+	f.StringVar(&o.account, "account", "", "account (required if there are several)")
+	f.StringVar(&o.from, "from", "", "first day of the range, such as 2026-01-31")
+	f.StringVar(&o.to, "to", "", "last day of the range (default today)")
+	f.StringVar(&o.lookback, "lookback", "", "range up to today, such as 7d (default 14d, or the provider's limit)")
+	f.StringVar(&o.orderID, "order-id", "", "one order, by the provider's number")
+	f.StringVar(&o.reference, "reference", "", "one order, by your own number (PO)")
+	f.BoolVar(&o.save, "save-sample", false, "add the response to the declaration as a sample")
+	f.StringVar(&o.name, "name", "", "name of the sample")
 	jsonFlag(c, &o.asJSON)
 	for _, window := range []string{"from", "to", "lookback"} {
 		c.MarkFlagsMutuallyExclusive(window, "order-id")
@@ -153,7 +153,7 @@ func (a *app) try(ctx context.Context, o tryOptions) (err error) {
 	case failure != nil:
 		return &exit{status: failed}
 	case saved != nil:
-		return &exit{failed, fmt.Errorf("no sample is saved: %w", saved)}
+		return &exit{failed, fmt.Errorf("no sample saved: %w", saved)}
 	}
 	return nil
 }
@@ -166,7 +166,7 @@ func (o tryOptions) choose(conf *config.Config) (p config.Provider, account clie
 	}
 	i := slices.Index(names, o.provider)
 	if i < 0 {
-		return p, account, misuse("there is no provider %q; configured: %s", o.provider, words(names))
+		return p, account, misuse("unknown provider %q; configured: %s", o.provider, words(names))
 	}
 	p, names = conf.Providers[i], nil
 	for _, one := range p.Accounts {
@@ -177,7 +177,7 @@ func (o tryOptions) choose(conf *config.Config) (p config.Provider, account clie
 	case o.account == "" && len(names) == 1:
 		i = 0
 	case o.account == "":
-		return p, account, misuse("name an account with --account: %s", words(names))
+		return p, account, misuse("choose an account with --account: %s", words(names))
 	case i < 0:
 		return p, account, misuse("--account: %s has no account %q; configured: %s", p.Name, o.account, words(names))
 	}
@@ -198,11 +198,11 @@ func (o tryOptions) query(p config.Provider, a clients.Account, params json.RawM
 	var given any
 	switch most := p.Traits.MaxWindowDays; {
 	case p.Traits.NoWindows && p.Traits.MaxReferences == 0:
-		return q, 0, misuse("%s declares no orders to ask for; `orderbeat check` tells why", p.Name)
+		return q, 0, misuse("%s declares no operation for orders; `orderbeat check` says why", p.Name)
 	case len(named) > 0:
 		r.Kind, given = "fetch", named
 	case p.Traits.NoWindows:
-		return q, 0, misuse("%s cannot be asked for the orders of a window: name an order with --order-id or --reference", p.Name)
+		return q, 0, misuse("%s has no operation for date ranges: give --order-id or --reference", p.Name)
 	case o.from == "" && o.lookback == "" && most > 0 && most <= usual:
 		given = map[string]string{"lookback": fmt.Sprintf("%dd", most-1)} // today is a day of it
 	}

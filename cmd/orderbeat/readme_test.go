@@ -50,7 +50,7 @@ func TestTheReadmesProviderWorks(t *testing.T) {
 		status := run(t.Context(), append([]string{"--config", config}, args...), env, &stdout, &stderr)
 		return result{status, stdout.String(), stderr.String()}
 	}
-	if r := command("check"); r.status != done || !strings.Contains(r.stdout, "1 sample tried, and right") || strings.Contains(r.stdout, "note:") {
+	if r := command("check"); r.status != done || !strings.Contains(r.stdout, "1 sample tried: OK") || strings.Contains(r.stdout, "note:") {
 		t.Fatalf("got %+v, want what the README says to be right", r)
 	}
 	// Nobody is to be asked at the README's address.

@@ -12,17 +12,16 @@ func (a *app) remapCommand() *cobra.Command {
 	var o remapOptions
 	c := &cobra.Command{
 		Use:   "remap <provider>",
-		Short: "Map kept answers again, asking no provider, and watch",
-		Long: `Have the running worker make orders anew of the answers that it has kept, with the mapping
-as it is now, and watch until it has. Nobody is asked: the provider may be down. What comes
-out as it is stored makes no event; what differs is a change like any other, as of when the
-answer came. Of an order only the newest answer counts, and none that is older than what is
-stored. Restart the worker with the mapping put right first.
+		Short: "Re-run the mapping over recorded responses, and show progress",
+		Long: `Have the running worker re-run the current mapping over recorded responses, and show
+progress until it ends. No request is sent: the provider may be down. An order that comes
+out as it is stored causes no event; a difference is a change like any other, observed when
+the response was received. Only the newest response about an order counts, and none that is
+older than what is stored. Correct the mapping and restart the worker first.
 
-Answers can be mapped again while they are kept as a whole: exchanges = "full" of the
-provider, for as long as db.retention says. An order with a value that was hidden when its
-answer was kept stays as it is, and is told as a problem. A mapping that asks for the time
-of day tells differences that are none.
+Responses can be mapped while they are recorded in full (exchanges = "full" of the provider,
+for as long as db.retention keeps them). An order with a redacted value stays as it is and
+is reported as a problem. A mapping that uses the current time may report false changes.
 
 Exit status: 0 every job succeeded, 3 some did, 1 none did.`,
 		Example: `  orderbeat remap acme
@@ -35,11 +34,11 @@ Exit status: 0 every job succeeded, 3 some did, 1 none did.`,
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.Account, "account", "", "only this account's")
-	f.StringVar(&o.Since, "since", "", "only answers that came since then: 24h or 14d ago, or a day like 2026-01-31")
-	f.StringVar(&o.Until, "until", "", "only answers that came before then, written likewise")
-	f.StringVar(&o.RunID, "run", "", "only answers to this run")
-	f.StringVar(&o.JobID, "job", "", "only answers to this job")
+	f.StringVar(&o.Account, "account", "", "only this account")
+	f.StringVar(&o.Since, "since", "", "only responses since: 24h, 14d, or a date such as 2026-01-31")
+	f.StringVar(&o.Until, "until", "", "only responses before, in the same format")
+	f.StringVar(&o.RunID, "run", "", "only responses of this run")
+	f.StringVar(&o.JobID, "job", "", "only responses of this job")
 	jsonFlag(c, &o.asJSON)
 	return c
 }

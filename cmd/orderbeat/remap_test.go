@@ -148,7 +148,7 @@ func TestExchangesAreShown(t *testing.T) {
 			t.Errorf("exchanges %s: got status %d, %s%s, want %q", args, r.status, r.stdout, r.stderr, want)
 		}
 	}
-	if r := command("--job", "nobody"); r.status != done || r.stderr != "no such exchanges\n" {
+	if r := command("--job", "nobody"); r.status != done || r.stderr != "no exchanges match\n" {
 		t.Errorf("got %+v, want none", r)
 	}
 	for args, status := range map[string]int{"soon": usage, "99999": failed, "--limit 0": usage, "--body": usage} {

@@ -13,14 +13,14 @@ func (a *app) replayCommand() *cobra.Command {
 	var o replayOptions
 	c := &cobra.Command{
 		Use:   "replay",
-		Short: "Publish events of the history again, asking no provider",
-		Long: `Have the running worker publish events of the history again, in the order in which they
-came about: for a subscriber who missed them, or a new one who begins from the start. Each
-keeps its ce-id, and has the header Orderbeat-Replay. Without a filter that is every event
-there is. Times are UTC.
+		Short: "Publish events of the history again",
+		Long: `Have the running worker publish events of the history again, in their original order: for a
+subscriber that missed them, or a new one that starts from the beginning. Each event keeps
+its ce-id and gets the header Orderbeat-Replay. Without a filter, every event is published.
+Times are UTC.
 
-With --unpublishable it is the messages that NATS refused and that were set aside (table
-unpublishable): run it when the stream takes them again.`,
+With --unpublishable, the messages that NATS rejected and that were set aside (table
+unpublishable) are published: run it when the stream accepts them again.`,
 		Example: `  orderbeat replay --provider michelin --account detroit --since 24h
   orderbeat replay --provider michelin --account detroit --order SO10234567
   orderbeat replay --since 2026-01-01 --until 2026-02-01 --subject backfill.orders
@@ -29,13 +29,13 @@ unpublishable): run it when the stream takes them again.`,
 		RunE: func(c *cobra.Command, _ []string) error { return a.replay(c.Context(), o) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.Provider, "provider", "", "only this provider's")
-	f.StringVar(&o.Account, "account", "", "only this account's")
-	f.StringVar(&o.OrderID, "order", "", "only this order's, by the supplier's number")
-	f.StringVar(&o.Since, "since", "", "only what was observed since then: 24h or 14d ago, or a day like 2026-01-31")
-	f.StringVar(&o.Until, "until", "", "only what was observed before then, written likewise")
-	f.StringVar(&o.Subject, "subject", "", "publish to this subject instead of the events' own")
-	f.BoolVar(&o.Unpublishable, "unpublishable", false, "the messages that NATS refused and that were set aside, of --provider or all")
+	f.StringVar(&o.Provider, "provider", "", "only this provider")
+	f.StringVar(&o.Account, "account", "", "only this account")
+	f.StringVar(&o.OrderID, "order", "", "only this order, by the supplier's number")
+	f.StringVar(&o.Since, "since", "", "only events since: 24h, 14d, or a date such as 2026-01-31")
+	f.StringVar(&o.Until, "until", "", "only events before, in the same format")
+	f.StringVar(&o.Subject, "subject", "", "publish to this subject instead")
+	f.BoolVar(&o.Unpublishable, "unpublishable", false, "messages that NATS rejected and that were set aside, of --provider or all")
 	for _, other := range []string{"account", "order", "since", "until", "subject"} {
 		c.MarkFlagsMutuallyExclusive("unpublishable", other)
 	}
@@ -59,7 +59,7 @@ func (a *app) replay(ctx context.Context, o replayOptions) error {
 	if o.asJSON {
 		return printJSON(a.stdout, reply)
 	}
-	fmt.Fprintf(a.stdout, "%s are published again, with the header Orderbeat-Replay: %s\n", count(reply.Events, "event"), reply.ReplayID)
+	fmt.Fprintf(a.stdout, "%s republished, with the header Orderbeat-Replay: %s\n", count(reply.Events, "event"), reply.ReplayID)
 	return nil
 }
 

@@ -21,17 +21,17 @@ import (
 func (a *app) runCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "run",
-		Short: "Work until stopped: schedules, jobs, NATS, and the sandbox where configured",
-		Long: `Work until stopped. SIGINT and SIGTERM stop it gently: no new job is begun, those
-in hand finish within worker.drain, what is to be published is published. At most 5
-seconds after worker.drain it ends with status 4, whatever is still running. A second
-signal ends it at once; nothing that was acknowledged is lost either way. SIGHUP, SIGUSR1
-and SIGUSR2 change nothing, and a log that nobody reads any more does not end it.
+		Short: "Run the worker: schedules, jobs, NATS, and the sandbox if configured",
+		Long: `Run the worker until it is stopped. After SIGINT or SIGTERM it starts no new job, finishes
+running ones within worker.drain, and publishes what is left. At most 5 seconds after
+worker.drain it exits with status 4, whatever is still running. A second signal ends it at
+once. Nothing that was acknowledged is lost either way. SIGHUP, SIGUSR1 and SIGUSR2 have no
+effect, and the worker continues if the reader of its log ends.
 
-Of several that are on one NATS with the same prefix, each with a database of its own, one
-works and the others stand by. One of these takes over when the one that works has stopped,
-or has not been heard of for 12 seconds. One that finds that another took over from it stops
-with status 1: whatever keeps services running should start it again, to stand by.`,
+Of several workers on one NATS with the same prefix, each with its own database, one leads
+and the others are standbys. A standby takes over when the leader has stopped or was not
+heard of for 12 seconds. A worker that finds that another took over exits with status 1:
+have your service manager restart it, as a standby.`,
 		Example: `  orderbeat run
   orderbeat run --config /etc/orderbeat/config.toml`,
 		Args: cobra.NoArgs,
@@ -76,7 +76,7 @@ func workUntil(ctx context.Context, c *config.Config, log *slog.Logger) error {
 		err = await(ended, c.Worker.Drain+overtime)
 	}
 	if errors.Is(err, worker.ErrAbandoned) {
-		log.Error("stopped before everything in hand ended", "drain", c.Worker.Drain.String(), "status", abandoned)
+		log.Error("stopped while jobs were running", "drain", c.Worker.Drain.String(), "status", abandoned)
 		return &exit{status: abandoned, err: err}
 	}
 	return err

@@ -30,7 +30,7 @@ func TestAPortInUseNamesTheKeyToChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := do(t, "run", "--config", path)
-	want := "sandbox.listen: something else listens on " + l.Addr().String() + " already"
+	want := "sandbox.listen: " + l.Addr().String() + " is in use"
 	if got.status != failed || !strings.Contains(got.stderr, want) {
 		t.Errorf("got status %d, want %d; stderr:\n%s\nwant in it: %s", got.status, failed, got.stderr, want)
 	}

@@ -19,9 +19,9 @@ func (a *app) runsCommand() *cobra.Command {
 	var o runsOptions
 	c := &cobra.Command{
 		Use:   "runs [run-id]",
-		Short: "List runs, newest first, or show one with its jobs",
-		Long: `List runs, newest first; with the id of a run, show it and its jobs. It reads the
-database; the worker may run or not. Times are UTC.`,
+		Short: "List, show, pause, resume and cancel runs",
+		Long: `List runs, newest first; with a run id, show the run and its jobs. Reads the database; no
+worker needs to run. Times are UTC.`,
 		Example: `  orderbeat runs
   orderbeat runs --state failed --limit 5
   orderbeat runs 01JDC3M3V8S5Y0QZ7W2K4H6N9P --json
@@ -97,7 +97,7 @@ func (a *app) oneRun(ctx context.Context, id string, asJSON bool) error {
 			return err
 		}
 		if !ok {
-			return &exit{failed, fmt.Errorf("no run %q is known; `orderbeat runs` lists those that are", id)}
+			return &exit{failed, fmt.Errorf("run %q not found; `orderbeat runs` lists all runs", id)}
 		}
 		rows, err := database.RunJobs(ctx, run.ID)
 		if err != nil {

@@ -9,9 +9,8 @@ import (
 
 func (a *app) runsCancelCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "cancel <run-id>", Short: "End a run, with its jobs that have not ended",
-		Long: `Have the running worker end a run with those of its jobs that have not ended. What was
-asked already stays as it is.`,
+		Use: "cancel <run-id>", Short: "Cancel a run and its unfinished jobs",
+		Long: `Have the running worker cancel a run with its unfinished jobs. Stored results stay.`,
 		Args: one("the run's id"),
 		RunE: func(c *cobra.Command, args []string) error {
 			reply, err := call[api.CancelledRun](c.Context(), a, "runs.cancel", api.RunID{RunID: args[0]})
@@ -27,21 +26,21 @@ asked already stays as it is.`,
 func (a *app) runsPauseCommand() *cobra.Command {
 	var note string
 	c := &cobra.Command{
-		Use: "pause <run-id>", Short: "Keep back what is left of a run of low priority, such as a backfill",
-		Long: `Have the running worker keep back the jobs of a run of low priority that are not on their
-way yet. Those that are, end. It stays paused, also over restarts, until it is resumed.`,
+		Use: "pause <run-id>", Short: "Pause a low-priority run, such as a backfill",
+		Long: `Have the running worker hold the queued jobs of a low-priority run. Running jobs finish. The
+run stays paused, also over restarts, until it is resumed.`,
 		Args: one("the run's id"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.changeRun(c, "runs.pause", api.RunNote{RunID: args[0], Note: note})
 		},
 	}
-	c.Flags().StringVar(&note, "note", "", "why, for whoever finds it paused")
+	c.Flags().StringVar(&note, "note", "", "reason, shown with the paused run")
 	return c
 }
 
 func (a *app) runsResumeCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "resume <run-id>", Short: "Let a paused run go on",
+		Use: "resume <run-id>", Short: "Resume a paused run",
 		Args: one("the run's id"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.changeRun(c, "runs.resume", api.RunNote{RunID: args[0]})

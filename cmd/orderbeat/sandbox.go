@@ -24,7 +24,7 @@ type standIns struct {
 func startStandIns(ctx context.Context, c config.Sandbox) (*standIns, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("sandbox.listen: something else listens on %s already: stop it, or name another port", c.Listen)
+		return nil, fmt.Errorf("sandbox.listen: %s is in use: stop the other process, or choose another port", c.Listen)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("sandbox.listen: %w", err)

@@ -33,7 +33,7 @@ func TestTheSandboxRunsAlone(t *testing.T) {
 		t.Errorf("got %s, %v, want what there is", body, err)
 	}
 	listen := strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/_sandbox/")
-	if r := do(t, "sandbox", "--listen", listen); r.status != failed || !strings.Contains(r.stderr, "something else listens on "+listen+" already") {
+	if r := do(t, "sandbox", "--listen", listen); r.status != failed || !strings.Contains(r.stderr, listen+" is in use") {
 		t.Errorf("a port in use: got %+v, want it told", r)
 	}
 	if r := do(t, "sandbox", "--day", "1ms"); r.status != usage || !strings.Contains(r.stderr, "--day: want 1s or more") {

@@ -21,10 +21,10 @@ func (a *app) schedulesCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "schedules",
-		Short: "List schedules, pause, resume or trigger one, explain its due times",
-		Long: `List the schedules of the configuration: when each is due next, what became of the last
-time, and whether it is paused. It reads the configuration and the database; the worker
-may run or not. Pausing, resuming and triggering are the running worker's.`,
+		Short: "List, pause, resume, trigger and explain schedules",
+		Long: `List the configured schedules: the next due time, the outcome of the last one, and whether
+the schedule is paused. Reads the configuration and the database; no worker needs to run.
+Pause, resume and trigger need a running worker.`,
 		Example: `  orderbeat schedules
   orderbeat schedules pause michelin-recent --note "maintenance until Monday"
   orderbeat schedules explain michelin-recent --at 2026-03-29T02:30:00+01:00`,
@@ -70,7 +70,7 @@ func (a *app) schedules(ctx context.Context, conf *config.Config, asJSON bool) e
 		return printJSON(a.stdout, map[string]any{"schedules": list})
 	}
 	if len(list) == 0 {
-		fmt.Fprintln(a.stderr, "no schedule is configured")
+		fmt.Fprintln(a.stderr, "no schedules configured")
 		return nil
 	}
 	return printSchedules(a.stdout, list)
@@ -119,10 +119,10 @@ recorded as skipped, with the note.`,
 			if _, err := call[api.OneSchedule](ctx, a, "schedules.pause", api.ScheduleName{Name: name, Note: note}); err != nil {
 				return err
 			}
-			fmt.Fprintf(a.stdout, "%s is paused; `orderbeat schedules resume %s` ends that\n", name, name)
+			fmt.Fprintf(a.stdout, "%s is paused; resume it with `orderbeat schedules resume %s`\n", name, name)
 			return nil
 		})
-	c.Flags().StringVar(&note, "note", "", "why, for who asks later")
+	c.Flags().StringVar(&note, "note", "", "reason, shown with the paused schedule")
 	return c
 }
 
@@ -162,10 +162,10 @@ func (a *app) schedulesExplainCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "explain <schedule>",
-		Short: "Tell when a schedule is due, and what became of its due times",
-		Long: `Tell what became of a schedule's due times around a moment, now unless --at names
-another, and when it is due after that. A due time that has passed and is not recorded
-is told as well. It reads the configuration and the database.`,
+		Short: "Show the due times of a schedule and their outcomes",
+		Long: `Show the outcomes of a schedule's due times around a time (now, or --at), and the next due
+time. Due times that have passed without a record are shown too. Reads the configuration
+and the database.`,
 		Example: `  orderbeat schedules explain michelin-recent
   orderbeat schedules explain michelin-recent --at 2026-11-20T06:00:00Z`,
 		Args: one("the schedule's name"),
@@ -174,7 +174,7 @@ is told as well. It reads the configuration and the database.`,
 			if at != "" {
 				var err error
 				if when, err = time.Parse(time.RFC3339, at); err != nil {
-					return misuse(`--at: %q is not a time like "2026-01-31T06:00:00Z"`, at)
+					return misuse(`--at: %q is not a time such as "2026-01-31T06:00:00Z"`, at)
 				}
 			}
 			conf, err := a.loadWithoutSecrets()
@@ -184,7 +184,7 @@ is told as well. It reads the configuration and the database.`,
 			return a.explain(c.Context(), conf, args[0], when, asJSON)
 		},
 	}
-	c.Flags().StringVar(&at, "at", "", "the moment, like 2026-01-31T06:00:00Z (default now)")
+	c.Flags().StringVar(&at, "at", "", "the time, such as 2026-01-31T06:00:00Z (default now)")
 	jsonFlag(c, &asJSON)
 	return c
 }
@@ -201,7 +201,7 @@ type explained struct {
 func (a *app) explain(ctx context.Context, conf *config.Config, name string, at time.Time, asJSON bool) error {
 	i := slices.IndexFunc(conf.Schedules, func(s config.Schedule) bool { return s.Name == name })
 	if i < 0 {
-		return misuse("no schedule %q is configured; `orderbeat schedules` lists those that are", name)
+		return misuse("schedule %q not found; `orderbeat schedules` lists all schedules", name)
 	}
 	database, err := db.OpenReadOnly(ctx, conf.DB.Path)
 	if err != nil {

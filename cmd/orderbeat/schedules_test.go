@@ -26,7 +26,7 @@ func TestSchedulesArePausedAndExplained(t *testing.T) {
 		{"schedules trigger michelin-recent", done, "see `orderbeat runs"},
 		{"schedules resume michelin-recent", done, "is due next at"},
 		{"schedules pause never", usage, "configured: michelin-recent"},
-		{"schedules explain never", usage, "no schedule"},
+		{"schedules explain never", usage, "schedule \"never\" not found"},
 		{"schedules explain michelin-recent --at noon", usage, "--at"},
 		{"schedules explain michelin-recent", done, "at start"},
 		// Clocks go forward in Detroit on 8 March 2026: 06:00 is at 11:00 and then at 10:00 UTC.

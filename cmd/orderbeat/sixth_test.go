@@ -152,7 +152,7 @@ func TestASixthProviderIsAddedByTOMLAlone(t *testing.T) {
 	acme, folder := newSixth(t), t.TempDir()
 	config := sixth(t, folder, acme.url)
 	checked := do(t, "--config", config, "check")
-	if checked.status != done || !strings.Contains(checked.stdout, "  2 samples tried, and right\n") {
+	if checked.status != done || !strings.Contains(checked.stdout, "  2 samples tried: OK\n") {
 		t.Fatalf("got status %d, %s%s, want two samples that are right", checked.status, checked.stdout, checked.stderr)
 	}
 	p := startHere(t, config)

@@ -11,10 +11,10 @@ func (a *app) syncCommand() *cobra.Command {
 	var o windowOptions
 	c := &cobra.Command{
 		Use:   "sync <provider>",
-		Short: "Ask a provider for the orders of a window now, and watch",
-		Long: `Have the running worker ask a provider for the orders of a window, and watch until
-it has. Days are in each account's own zone, both ends included. Interrupted, the
-command stops watching; the run goes on.
+		Short: "Sync the orders of a date range, and show progress",
+		Long: `Have the running worker sync the orders of a date range, and show progress until it ends.
+Days are in each account's time zone, both ends included. Interrupted, the command stops
+watching; the run continues.
 
 Exit status: 0 every job succeeded, 3 some did, 1 none did.`,
 		Example: `  orderbeat sync michelin
@@ -42,9 +42,9 @@ type windowOptions struct {
 
 func (o *windowOptions) flags(c *cobra.Command, lookback string) {
 	f := c.Flags()
-	f.StringArrayVar(&o.accounts, "account", nil, "account to ask, may be repeated (default all)")
-	f.StringVar(&o.from, "from", "", "first day of the window, like 2026-01-31")
-	f.StringVar(&o.to, "to", "", "last day of the window (default today)")
+	f.StringArrayVar(&o.accounts, "account", nil, "account, may be repeated (default all)")
+	f.StringVar(&o.from, "from", "", "first day of the range, such as 2026-01-31")
+	f.StringVar(&o.to, "to", "", "last day of the range (default today)")
 	f.StringVar(&o.lookback, "lookback", "", lookback)
 	o.watchOptions.flags(c)
 	c.MarkFlagsMutuallyExclusive("from", "lookback")

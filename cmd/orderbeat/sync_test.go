@@ -165,7 +165,7 @@ func TestSyncTellsWhyItWasRefused(t *testing.T) {
 
 func TestSyncWithoutAWorkerBesideNATS(t *testing.T) {
 	got := do(t, "sync", "michelin", "--config", newStandInWorker(t).config)
-	if got.status != failed || !strings.Contains(got.stderr, "no orderbeat worker answers at nats://127.0.0.1:") {
+	if got.status != failed || !strings.Contains(got.stderr, "no orderbeat worker responds at nats://127.0.0.1:") {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -180,7 +180,7 @@ func TestSyncInterruptedLeavesTheRun(t *testing.T) {
 	})
 	var stdout, stderr bytes.Buffer
 	status := run(ctx, []string{"sync", "michelin", "--config", w.config}, func(string) string { return "" }, &stdout, &stderr)
-	if status != failed || !strings.Contains(stderr.String(), "run 01JRUN goes on: see `orderbeat runs 01JRUN`") {
+	if status != failed || !strings.Contains(stderr.String(), "run 01JRUN continues: see `orderbeat runs 01JRUN`") {
 		t.Errorf("status %d: %s", status, stderr.String())
 	}
 }
@@ -190,7 +190,7 @@ func TestSyncStopsWatchingAtItsTimeout(t *testing.T) {
 	w.answers("runs.start", func([]byte) any { return runIn(jobs.Queued, jobs.Counts{Total: 3}) })
 	w.answers("runs.get", func([]byte) any { return runIn(jobs.Running, jobs.Counts{Total: 3}) })
 	got := do(t, "sync", "michelin", "--timeout", "300ms", "--config", w.config)
-	if got.status != failed || !strings.Contains(got.stderr, "run 01JRUN goes on") {
+	if got.status != failed || !strings.Contains(got.stderr, "run 01JRUN continues") {
 		t.Errorf("got %+v", got)
 	}
 }

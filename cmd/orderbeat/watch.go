@@ -23,7 +23,7 @@ type watchOptions struct {
 }
 
 func (o *watchOptions) flags(c *cobra.Command) {
-	c.Flags().DurationVar(&o.timeout, "timeout", 0, "stop watching after this time, like 5m; the run goes on (default never)")
+	c.Flags().DurationVar(&o.timeout, "timeout", 0, "stop watching after this time, such as 5m; the run continues (default never)")
 	jsonFlag(c, &o.asJSON)
 }
 
@@ -51,7 +51,7 @@ func (a *app) askAndWatch(ctx context.Context, request runRequest, o watchOption
 func (a *app) follow(ctx context.Context, w *client, run jobs.Run, asJSON bool) error {
 	run, err := a.watch(ctx, w, run)
 	if ctx.Err() != nil && !run.State.Ended() {
-		return fmt.Errorf("no longer watching; run %s goes on: see `orderbeat runs %s`", run.ID, run.ID)
+		return fmt.Errorf("stopped watching; run %s continues: see `orderbeat runs %s`", run.ID, run.ID)
 	}
 	if err != nil {
 		return err

@@ -56,7 +56,7 @@ func trusting(file string) (*tls.Config, error) {
 	}
 	block, _ := pem.Decode(text)
 	if block == nil {
-		return nil, fmt.Errorf("%s has no certificate in it", file)
+		return nil, fmt.Errorf("%s contains no certificate", file)
 	}
 	leaf, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
@@ -78,7 +78,7 @@ func trusting(file string) (*tls.Config, error) {
 func (w *webClient) get(ctx context.Context, address string) (status int, location, text string, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return 0, "", "", errors.New("the address cannot be asked for")
+		return 0, "", "", errors.New("invalid address")
 	}
 	request.Header.Set("Accept", "text/plain")
 	if w.web.User != "" {
@@ -89,16 +89,16 @@ func (w *webClient) get(ctx context.Context, address string) (status int, locati
 		return 0, "", "", &nobodyError{w.base}
 	}
 	if err != nil {
-		return 0, "", "", fmt.Errorf("ask the worker at %s: %w", w.base, withoutURL(err))
+		return 0, "", "", fmt.Errorf("request to the worker at %s: %w", w.base, withoutURL(err))
 	}
 	defer answer.Body.Close()
 	const enough = 64 << 10
 	page, err := io.ReadAll(io.LimitReader(answer.Body, enough))
 	if err != nil {
-		return 0, "", "", fmt.Errorf("ask the worker at %s: %w", w.base, err)
+		return 0, "", "", fmt.Errorf("request to the worker at %s: %w", w.base, err)
 	}
 	if answer.StatusCode == http.StatusUnauthorized {
-		return 0, "", "", fmt.Errorf("the worker at %s wants another user or password than web.auth tells: was it started with another configuration?", w.base)
+		return 0, "", "", fmt.Errorf("the worker at %s rejected the user or password of web.auth: was it started with another configuration?", w.base)
 	}
 	return answer.StatusCode, answer.Header.Get("Location"), strings.TrimSpace(string(page)), nil
 }

@@ -198,7 +198,7 @@ func TestAProcessThatIsToldToStopEndsWhateverAJobDoes(t *testing.T) {
 				if code := p.stop(); code != abandoned {
 					t.Fatalf("got exit status %d, want %d", code, abandoned)
 				}
-				if !strings.Contains(p.logged.String(), "stopped before everything in hand ended") {
+				if !strings.Contains(p.logged.String(), "stopped while jobs were running") {
 					t.Error("the log does not say that it gave up")
 				}
 				if account == "hangs" {

@@ -46,6 +46,9 @@ type Config struct {
 	// Mask has the secrets that the configuration refers to.
 	Mask *mask.Set
 
+	// WithoutProviders is set when the file has no section [providers].
+	WithoutProviders bool
+
 	asSecret map[string]bool // variables that the file names as secrets
 }
 
@@ -146,6 +149,8 @@ func LoadPart(path string, getenv func(string) string, sections ...string) (*Con
 	if slices.Contains(sections, "nats") {
 		sections = append(sections, "worker")
 	}
+	_, has := l.doc.Values["providers"]
+	l.config.WithoutProviders = !has
 	part := map[string]any{}
 	for _, section := range sections {
 		if values, ok := l.doc.Values[section]; ok {
