@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
 
@@ -108,13 +109,13 @@ func (t *tx) calm(o *jobs.Outcome, traceparent string) error {
 }
 
 func (t *tx) calmAccount(a account, at time.Time, traceparent string) error {
-	if !t.w.alarmed[a] {
+	if !t.db.alarmed[a] {
 		return nil
 	}
 	if _, err := t.resolve(a, "", jobAlerts, at, traceparent); err != nil {
 		return err
 	}
-	t.calmed = append(t.calmed, a)
+	t.AfterCommit(func() { delete(t.db.alarmed, a) })
 	return nil
 }
 
@@ -125,18 +126,11 @@ func (t *tx) alarm(a *Alert) {
 		return
 	}
 	key := account{a.Provider, a.Account, a.Kind}
-	t.w.alarmed[key] = true
-	t.calmed = slices.DeleteFunc(t.calmed, func(c account) bool { return c == key })
+	t.db.alarmed[key] = true
+	t.AfterCommit(func() { t.db.alarmed[key] = true }) // whatever a success before it in the transaction does
 }
 
-// committed makes the writer forget the accounts that have no alert any more.
-func (t *tx) committed() {
-	for _, a := range t.calmed {
-		delete(t.w.alarmed, a)
-	}
-}
-
-// loadAlarmed tells the writer which accounts have alerts from before.
+// loadAlarmed loads which accounts have alerts from before.
 func (d *DB) loadAlarmed(ctx context.Context) error {
 	codes, err := encode(jobAlerts)
 	if err != nil {
@@ -146,10 +140,10 @@ func (d *DB) loadAlarmed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return all(rows, func(rows *sql.Rows) error {
+	return sqlite.All(rows, func(rows *sql.Rows) error {
 		var a account
 		err := rows.Scan(&a.provider, &a.name, &a.apart)
-		d.writer.alarmed[a] = true
+		d.alarmed[a] = true
 		return err
 	})
 }

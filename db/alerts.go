@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/db/sqlite"
 )
 
 // The states of an alert.
@@ -60,7 +61,7 @@ func (d *DB) Raise(ctx context.Context, a Alert) (raised bool, err error) {
 	if a.Since.IsZero() {
 		a.Since = time.Now()
 	}
-	err = d.writer.do(ctx, 2, false, func(t *tx) (err error) {
+	err = d.do(ctx, 2, false, func(t *tx) (err error) {
 		raised, err = t.raise(a, "")
 		return err
 	})
@@ -87,7 +88,7 @@ UPDATE alerts SET message = substr(?, 1, 1000), hint = ?
 // Resolve resolves those alerts with these codes that are raised of exactly this
 // provider, account and user, and of no kind, tells of each, and returns them.
 func (d *DB) Resolve(ctx context.Context, provider, name, user string, codes ...clients.Code) (resolved []Alert, err error) {
-	err = d.writer.do(ctx, 2, false, func(t *tx) (err error) {
+	err = d.do(ctx, 2, false, func(t *tx) (err error) {
 		resolved, err = t.resolve(account{provider: provider, name: name}, user, codes, time.Now(), "")
 		return err
 	})
@@ -99,7 +100,7 @@ func (d *DB) Resolve(ctx context.Context, provider, name, user string, codes ...
 
 // ResolveAlerts resolves those of the alerts that are still raised, and tells of each.
 func (d *DB) ResolveAlerts(ctx context.Context, list []Alert) error {
-	return d.writer.do(ctx, 2*len(list), false, func(t *tx) error {
+	return d.do(ctx, 2*len(list), false, func(t *tx) error {
 		for _, a := range list {
 			of := account{provider: a.Provider, name: a.Account, apart: a.Kind}
 			if _, err := t.resolve(of, a.User, []clients.Code{a.Code}, time.Now(), ""); err != nil {
@@ -117,7 +118,7 @@ func (d *DB) RaisedAlerts(ctx context.Context) (counts map[AlertKey]int, err err
 		return nil, err
 	}
 	counts = map[AlertKey]int{}
-	err = all(rows, func(rows *sql.Rows) error {
+	err = sqlite.All(rows, func(rows *sql.Rows) error {
 		var key AlertKey
 		var n int
 		err := rows.Scan(&key.Provider, &key.Code, &n)
@@ -136,9 +137,9 @@ type AlertKey struct {
 // Alerts returns all alerts that are raised, or the latest 1,000 of all, newest first.
 func (d *DB) Alerts(ctx context.Context, raisedOnly bool) ([]Alert, error) {
 	if raisedOnly {
-		return fetch(ctx, d.readers, scanAlert, raisedAlertsSQL)
+		return sqlite.Fetch(ctx, d.readers, scanAlert, raisedAlertsSQL)
 	}
-	return fetch(ctx, d.readers, scanAlert, allAlertsSQL, maxAlerts)
+	return sqlite.Fetch(ctx, d.readers, scanAlert, allAlertsSQL, maxAlerts)
 }
 
 func scanAlert(rows *sql.Rows) (a Alert, err error) {
@@ -160,18 +161,18 @@ SELECT provider, code, count(*) FROM alerts INDEXED BY alerts_raised WHERE state
 func (a *Alert) dest() []any {
 	return []any{
 		&a.id, &a.Provider, &a.Account, &a.User, &a.Code, &a.State, &a.Message, &a.Hint,
-		textInto[string]{&a.Link},
-		timeInto{&a.Since},
-		textInto[string]{&a.RunID},
-		textInto[string]{&a.JobID},
+		sqlite.Text(&a.Link),
+		sqlite.Time(&a.Since),
+		sqlite.Text(&a.RunID),
+		sqlite.Text(&a.JobID),
 		&a.Kind,
 	}
 }
 
 // raise keeps an alert and puts the message into the outbox, unless it is raised already.
 func (t *tx) raise(a Alert, traceparent string) (bool, error) {
-	err := t.row(raiseSQL, []any{
-		a.Provider, a.Account, a.User, string(a.Code), a.Message, a.Hint, orNull(a.Link), stamp(a.Since), orNull(a.RunID), orNull(a.JobID), a.Kind,
+	err := t.Row(raiseSQL, []any{
+		a.Provider, a.Account, a.User, string(a.Code), a.Message, a.Hint, sqlite.OrNull(a.Link), stamp(a.Since), sqlite.OrNull(a.RunID), sqlite.OrNull(a.JobID), a.Kind,
 	}, a.dest()...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
@@ -196,7 +197,7 @@ func (t *tx) resolve(of account, user string, codes []clients.Code, at time.Time
 	if err != nil {
 		return nil, err
 	}
-	resolved, err := fetchIn(t, scanAlert, resolveSQL, stamp(at), of.provider, of.name, user, list, of.apart)
+	resolved, err := sqlite.FetchIn(t.Tx, scanAlert, resolveSQL, stamp(at), of.provider, of.name, user, list, of.apart)
 	if err != nil {
 		return nil, err
 	}

@@ -331,7 +331,7 @@ func TestAJobsAlertSaysWhichJobItWas(t *testing.T) {
 func TestAnAccountWithoutAlertsCostsNoStatement(t *testing.T) {
 	d := open(t)
 	observe(t, d, noon, order("SO1", false))
-	for _, query := range d.Statements() {
+	for _, query := range d.Inspect().Statements() {
 		if strings.Contains(query, "alerts") {
 			t.Errorf("a success ran%s", query)
 		}
@@ -370,9 +370,9 @@ func TestAlertsStayInStepWithWhatIsCommitted(t *testing.T) {
 					return err
 				})
 			}()
-			until(t, "the first waits", func() bool { return d.Waiting() == 1 })
+			until(t, "the first waits", func() bool { return d.Inspect().Waiting() == 1 })
 			go func() { _, err := d.Commit(t.Context(), succeeded(job, noon)); errs <- err }()
-			until(t, "both wait", func() bool { return d.Waiting() == 2 })
+			until(t, "both wait", func() bool { return d.Inspect().Waiting() == 2 })
 			release()
 			for range 2 {
 				if err := <-errs; err == nil {
@@ -410,7 +410,7 @@ func TestAnAlertOfTheSameTransactionIsFound(t *testing.T) {
 	}
 	for i, o := range outcomes {
 		go func() { _, err := d.Commit(t.Context(), o); done <- err }()
-		until(t, fmt.Sprintf("%d wait", i+1), func() bool { return d.Waiting() == i+1 })
+		until(t, fmt.Sprintf("%d wait", i+1), func() bool { return d.Inspect().Waiting() == i+1 })
 	}
 	release()
 	for range outcomes {

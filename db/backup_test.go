@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/db"
+	"orderbeat/db/sqlite"
 )
 
 func TestABackupIsTheDatabase(t *testing.T) {
@@ -26,7 +27,7 @@ func TestABackupIsTheDatabase(t *testing.T) {
 	}
 	to := filepath.Join(t.TempDir(), "copy.db")
 	// The writer has it open, and nothing of this is in the database file yet.
-	c, err := db.Backup(t.Context(), path, to)
+	c, err := sqlite.Backup(t.Context(), path, to)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,11 +57,11 @@ func TestABackupOverwritesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"mine", "link"} {
-		if _, err := db.Backup(t.Context(), path, filepath.Join(folder, name)); !errors.Is(err, fs.ErrExist) {
+		if _, err := sqlite.Backup(t.Context(), path, filepath.Join(folder, name)); !errors.Is(err, fs.ErrExist) {
 			t.Errorf("%s: got %v, want that it is there", name, err)
 		}
 	}
-	if _, err := db.Backup(t.Context(), path, path); !errors.Is(err, fs.ErrExist) {
+	if _, err := sqlite.Backup(t.Context(), path, path); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("onto itself: got %v, want that it is there", err)
 	}
 	if text, err := os.ReadFile(filepath.Join(folder, "mine")); string(text) != "mine" || err != nil {
@@ -72,15 +73,15 @@ func TestABackupOverwritesNothing(t *testing.T) {
 func TestWhatFailsLeavesNothing(t *testing.T) {
 	folder := t.TempDir()
 	to := filepath.Join(folder, "copy.db")
-	if _, err := db.Backup(t.Context(), filepath.Join(folder, "none.db"), to); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := sqlite.Backup(t.Context(), filepath.Join(folder, "none.db"), to); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no database: got %v", err)
 	}
-	if _, err := db.Backup(t.Context(), blankAt(t), filepath.Join(folder, "no", "folder")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := sqlite.Backup(t.Context(), blankAt(t), filepath.Join(folder, "no", "folder")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no folder: got %v", err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := db.Backup(ended, blankAt(t), to); !errors.Is(err, context.Canceled) {
+	if _, err := sqlite.Backup(ended, blankAt(t), to); !errors.Is(err, context.Canceled) {
 		t.Errorf("interrupted: got %v", err)
 	}
 	damaged := history(t, 50, 20)
@@ -92,11 +93,11 @@ func TestWhatFailsLeavesNothing(t *testing.T) {
 	if _, err := file.WriteAt([]byte(strings.Repeat("damage", 8000)), 200*4096); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.Backup(t.Context(), damaged, to); err == nil {
+	if _, err := sqlite.Backup(t.Context(), damaged, to); err == nil {
 		t.Error("a damaged database was copied")
 	}
 	left(t, folder)
-	if version, err := db.SoundCopy(t.Context(), damaged); err == nil {
+	if version, err := sqlite.CheckCopy(t.Context(), damaged); err == nil {
 		t.Errorf("a damaged copy was found sound, of version %d", version)
 	}
 }
@@ -137,7 +138,7 @@ func TestBackupBesideCommits(t *testing.T) {
 		}
 		before := committed.Load()
 		to := filepath.Join(t.TempDir(), itoa(i))
-		if _, err := db.Backup(t.Context(), path, to); err != nil {
+		if _, err := sqlite.Backup(t.Context(), path, to); err != nil {
 			t.Fatal(err)
 		}
 		c, err := db.OpenReadOnly(t.Context(), to)
@@ -161,13 +162,13 @@ func TestBackupBesideCommits(t *testing.T) {
 
 func TestMigrateSaysFromWhereToWhere(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "data", "orderbeat.db")
-	for _, want := range []db.Migrated{{From: 0, To: newest(t)}, {From: newest(t), To: newest(t)}} {
+	for _, want := range []sqlite.Migrated{{From: 0, To: newest(t)}, {From: newest(t), To: newest(t)}} {
 		got, err := db.Migrate(t.Context(), db.Options{Path: path})
 		if got != want || err != nil {
 			t.Errorf("got %+v, %v, want %+v", got, err, want)
 		}
 	}
-	if _, err := db.Version(t.Context(), path+".none"); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := sqlite.Version(t.Context(), path+".none"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no file: got %v", err)
 	}
 }

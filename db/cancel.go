@@ -23,7 +23,7 @@ func (e *StateError) Error() string { return "it is " + string(e.State) }
 // and the run. A job that is in hand meanwhile ends without effect. The error is
 // [ErrUnknown], or a [*StateError] when the run has ended.
 func (d *DB) CancelRun(ctx context.Context, runID string) (ids []string, run jobs.Run, err error) {
-	err = d.writer.do(ctx, 16, false, func(t *tx) error {
+	err = d.do(ctx, 16, false, func(t *tx) error {
 		if run, err = t.openRun(runID); err != nil {
 			return err
 		}
@@ -38,7 +38,7 @@ func (d *DB) CancelRun(ctx context.Context, runID string) (ids []string, run job
 
 // openRun is a run that has not ended. The errors are those of [DB.CancelRun].
 func (t *tx) openRun(id string) (jobs.Run, error) {
-	run, err := scanRun(t.row, runSQL, id)
+	run, err := scanRun(t.Row, runSQL, id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return run, ErrUnknown
 	}
@@ -51,10 +51,10 @@ func (t *tx) openRun(id string) (jobs.Run, error) {
 // CancelJob ends a job that has not ended, and returns its run, which may have ended with
 // it. The errors are those of [DB.CancelRun].
 func (d *DB) CancelJob(ctx context.Context, jobID string) (run jobs.Run, err error) {
-	err = d.writer.do(ctx, 2, false, func(t *tx) error {
+	err = d.do(ctx, 2, false, func(t *tx) error {
 		var state jobs.State
 		var runID string
-		err := t.row(jobRunSQL, []any{jobID}, &state, &runID)
+		err := t.Row(jobRunSQL, []any{jobID}, &state, &runID)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
 			return ErrUnknown
@@ -63,7 +63,7 @@ func (d *DB) CancelJob(ctx context.Context, jobID string) (run jobs.Run, err err
 		case state.Ended():
 			return &StateError{state}
 		}
-		if run, err = scanRun(t.row, runSQL, runID); err != nil {
+		if run, err = scanRun(t.Row, runSQL, runID); err != nil {
 			return err
 		}
 		_, err = t.cancel(&run, cancelJobSQL, jobID, time.Now())
@@ -80,7 +80,7 @@ func (d *DB) CancelJob(ctx context.Context, jobID string) (run jobs.Run, err err
 // What they were about counts as an attempt, so that no later one has the same id.
 func (t *tx) cancel(run *jobs.Run, query, id string, at time.Time) (ids []string, err error) {
 	accounts := map[string]bool{}
-	err = t.each(query, []any{stamp(at), id}, func(rows *sql.Rows) error {
+	err = t.Each(query, []any{stamp(at), id}, func(rows *sql.Rows) error {
 		var id, account string
 		err := rows.Scan(&id, &account)
 		ids, accounts[account] = append(ids, id), true
@@ -95,10 +95,10 @@ func (t *tx) cancel(run *jobs.Run, query, id string, at time.Time) (ids []string
 			return nil, err
 		}
 	}
-	if _, err := t.exec(cancelledSQL, len(ids), stamp(at), run.ID); err != nil {
+	if _, err := t.Exec(cancelledSQL, len(ids), stamp(at), run.ID); err != nil {
 		return nil, err
 	}
-	if *run, err = scanRun(t.row, runSQL, run.ID); err != nil {
+	if *run, err = scanRun(t.Row, runSQL, run.ID); err != nil {
 		return nil, err
 	}
 	if state := run.Jobs.State(); state.Ended() {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+
+	"orderbeat/db/sqlite"
 )
 
 // Fault is something in the database that is not as it should be.
@@ -40,14 +42,14 @@ func (d *DB) check(ctx context.Context, what, query string) (faults []Fault, err
 	if err != nil {
 		return nil, err
 	}
-	err = all(rows, func(rows *sql.Rows) error {
+	err = sqlite.All(rows, func(rows *sql.Rows) error {
 		var where string
 		if err := rows.Scan(&where); err != nil {
 			return err
 		}
 		if len(faults) == maxFaults {
 			faults = append(faults, Fault{what, fmt.Sprintf("and more than these %d", maxFaults)})
-			return errEnough
+			return sqlite.ErrEnough
 		}
 		faults = append(faults, Fault{what, where})
 		return nil

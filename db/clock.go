@@ -11,12 +11,12 @@ import (
 func (d *DB) ClockSetBack(ctx context.Context, by time.Duration) error {
 	shift := fmt.Sprintf("-%.3f seconds", by.Seconds())
 	now := stamp(time.Now())
-	return d.writer.do(ctx, 1, false, func(t *tx) error {
-		if _, err := t.exec(moveDueSQL, shift, now); err != nil {
+	return d.do(ctx, 1, false, func(t *tx) error {
+		if _, err := t.Exec(moveDueSQL, shift, now); err != nil {
 			return err
 		}
-		_, err := t.exec(moveAttemptsSQL, shift, now)
-		t.queued = true // something may be due now
+		_, err := t.Exec(moveAttemptsSQL, shift, now)
+		t.Wake() // something may be due now
 		return err
 	})
 }

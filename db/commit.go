@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
 
@@ -31,15 +32,15 @@ var ErrOutcome = errors.New("the outcome cannot be stored")
 func (d *DB) BeginJob(ctx context.Context, job jobs.Job) (bool, error) {
 	begun := false
 	now := stamp(time.Now())
-	err := d.writer.do(ctx, 2, true, func(t *tx) error {
-		n, err := t.exec(beginJobSQL, now, job.ID, job.Attempt)
+	err := d.do(ctx, 2, true, func(t *tx) error {
+		n, err := t.Exec(beginJobSQL, now, job.ID, job.Attempt)
 		if begun = n == 1; err != nil {
 			return err
 		}
 		if !begun {
 			return t.knows(job.ID)
 		}
-		_, err = t.exec(beginRunSQL, now, job.RunID)
+		_, err = t.Exec(beginRunSQL, now, job.RunID)
 		return err
 	})
 	if err != nil {
@@ -61,7 +62,7 @@ UPDATE jobs SET state = 'running', started_at = ?, next_attempt_at = NULL
 // knows is [ErrUnknown] for a job that there is not.
 func (t *tx) knows(jobID string) error {
 	var one int
-	err := t.row(knownJobSQL, []any{jobID}, &one)
+	err := t.Row(knownJobSQL, []any{jobID}, &one)
 	if errors.Is(err, sql.ErrNoRows) {
 		return ErrUnknown
 	}
@@ -99,7 +100,7 @@ func (d *DB) Commit(ctx context.Context, o jobs.Outcome) (Committed, error) {
 		return Committed{}, fmt.Errorf("job %s: %w: %w", o.ID, ErrOutcome, err)
 	}
 	var c Committed
-	err = d.writer.do(ctx, rowsOf(&o)+4, false, func(t *tx) (err error) {
+	err = d.do(ctx, rowsOf(&o)+4, false, func(t *tx) (err error) {
 		c, err = t.record(&o, list, papers)
 		return err
 	})
@@ -130,8 +131,8 @@ func (t *tx) record(o *jobs.Outcome, list []observed, papers []document) (c Comm
 	var inline bool
 	var traceparent, trigger string
 	var had jobTurn
-	err = t.row(jobStateSQL, []any{o.ID}, &state, &attempts, &inline, textInto[jobTurn]{&had},
-		&c.Tally.Seen, &c.Tally.Created, &c.Tally.Changed, &c.Tally.Unchanged, textInto[string]{&traceparent}, &trigger)
+	err = t.Row(jobStateSQL, []any{o.ID}, &state, &attempts, &inline, sqlite.Text(&had),
+		&c.Tally.Seen, &c.Tally.Created, &c.Tally.Changed, &c.Tally.Unchanged, sqlite.Text(&traceparent), &trigger)
 	if errors.Is(err, sql.ErrNoRows) {
 		return c, errors.New("this database does not know it")
 	}
@@ -195,10 +196,10 @@ SELECT j.state, j.attempts, j.inline, j.turn, j.orders_seen, j.orders_created, j
 func (t *tx) endAttempt(o *jobs.Outcome, n jobs.Tally) error {
 	var code, message, hint any
 	if o.Err != nil {
-		code, message, hint = string(o.Err.Code), o.Err.Reason(), orNull(o.Err.Hint)
+		code, message, hint = string(o.Err.Code), o.Err.Reason(), sqlite.OrNull(o.Err.Hint)
 	}
-	_, err := t.exec(endAttemptSQL, string(o.State), o.Attempt, o.Tried, stampOrNull(o.NextAt), code, message, hint,
-		stampOrNull(o.AskedAt), stamp(o.FinishedAt), n.Seen, n.Created, n.Changed, n.Unchanged, o.State.Ended(), o.ID)
+	_, err := t.Exec(endAttemptSQL, string(o.State), o.Attempt, o.Tried, sqlite.StampOrNull(o.NextAt), code, message, hint,
+		sqlite.StampOrNull(o.AskedAt), stamp(o.FinishedAt), n.Seen, n.Created, n.Changed, n.Unchanged, o.State.Ended(), o.ID)
 	return err
 }
 
@@ -214,14 +215,14 @@ UPDATE jobs SET state = ?, attempts = ?, tried = ?, next_attempt_at = ?, error_c
 func (t *tx) count(o *jobs.Outcome, n jobs.Tally) (*jobs.Run, error) {
 	is := func(s jobs.State) bool { return o.State == s }
 	var c jobs.Counts
-	err := t.row(countSQL, []any{
+	err := t.Row(countSQL, []any{
 		is(jobs.Succeeded), is(jobs.Partial), is(jobs.Failed), is(jobs.Dead), is(jobs.Cancelled),
 		n.Seen, n.Created, n.Changed, n.Unchanged, stamp(o.AskedAt), o.RunID,
 	}, &c.Total, &c.Succeeded, &c.Partial, &c.Failed, &c.Dead, &c.Cancelled)
 	if err != nil || !c.State().Ended() {
 		return nil, err
 	}
-	run, err := scanRun(t.row, runSQL, o.RunID)
+	run, err := scanRun(t.Row, runSQL, o.RunID)
 	if err != nil {
 		return nil, err
 	}

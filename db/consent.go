@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
 
@@ -24,7 +25,7 @@ func (d *DB) ResolveConsent(ctx context.Context, provider, user string, accounts
 		return nil, err
 	}
 	const rows = 64
-	err = d.writer.do(ctx, rows, false, func(t *tx) error {
+	err = d.do(ctx, rows, false, func(t *tx) error {
 		runs = nil
 		resolved, err := t.resolve(account{provider: provider}, user, []clients.Code{clients.CodeConsent}, at, "")
 		if err != nil || len(resolved) == 0 {
@@ -42,7 +43,7 @@ func (d *DB) ResolveConsent(ctx context.Context, provider, user string, accounts
 			}
 			runs = append(runs, run)
 		}
-		_, err = t.exec(consentedSQL, names, resolved[0].id)
+		_, err = t.Exec(consentedSQL, names, resolved[0].id)
 		return err
 	})
 	if err != nil {
@@ -67,10 +68,10 @@ func (g missedGroup) compare(other missedGroup) int {
 func (t *tx) missed(provider, user, accounts string) (map[missedGroup][]jobs.Job, error) {
 	var failed []jobs.Job
 	groups := map[string]missedGroup{} // by job
-	err := t.each(missedSQL, []any{provider, accounts, provider, user, stamp(time.Now())}, func(rows *sql.Rows) error {
+	err := t.Each(missedSQL, []any{provider, accounts, provider, user, stamp(time.Now())}, func(rows *sql.Rows) error {
 		var j jobs.Job
 		var lane int
-		err := rows.Scan(&j.ID, &j.Account, &j.Kind, jsonInto{&j.Question}, numberInto{&lane})
+		err := rows.Scan(&j.ID, &j.Account, &j.Kind, sqlite.JSON(&j.Question), sqlite.Number(&lane))
 		failed = append(failed, j)
 		groups[j.ID] = missedGroup{j.Kind, lane}
 		return err
@@ -78,8 +79,8 @@ func (t *tx) missed(provider, user, accounts string) (map[missedGroup][]jobs.Job
 	if err != nil || len(failed) == 0 {
 		return nil, err
 	}
-	succeeded, err := fetchIn(t, func(rows *sql.Rows) (j jobs.Job, err error) {
-		err = rows.Scan(&j.ID, &j.Account, &j.Kind, jsonInto{&j.Question})
+	succeeded, err := sqlite.FetchIn(t.Tx, func(rows *sql.Rows) (j jobs.Job, err error) {
+		err = rows.Scan(&j.ID, &j.Account, &j.Kind, sqlite.JSON(&j.Question))
 		return j, err
 	}, succeededAfterSQL, provider, accounts, failed[0].ID)
 	missed := map[missedGroup][]jobs.Job{}

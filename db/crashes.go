@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
 
@@ -22,8 +23,8 @@ const (
 // BeginShutdown records that the process was told to stop. Whatever ends it from here on
 // counts against no job that is running.
 func (d *DB) BeginShutdown(ctx context.Context) error {
-	return d.writer.do(ctx, 1, true, func(t *tx) error {
-		_, err := t.exec(beginShutdownSQL, stamp(time.Now()))
+	return d.do(ctx, 1, true, func(t *tx) error {
+		_, err := t.Exec(beginShutdownSQL, stamp(time.Now()))
 		return err
 	})
 }
@@ -32,7 +33,7 @@ func (d *DB) BeginShutdown(ctx context.Context) error {
 // time is the last: whoever runs one runs nothing else, so that a job which only happened
 // to run beside the cause is never dead because of it.
 func (d *DB) Suspects(ctx context.Context) ([]string, error) {
-	return fetch(ctx, d.readers, column[string], suspectsSQL, suspectCrashes)
+	return sqlite.Fetch(ctx, d.readers, sqlite.Column[string], suspectsSQL, suspectCrashes)
 }
 
 // recoverRunning puts the jobs that an earlier process left running back into the queue.
@@ -40,16 +41,16 @@ func (d *DB) Suspects(ctx context.Context) ([]string, error) {
 // counted, and a job with [maxCrashes] is dead.
 func (d *DB) recoverRunning(ctx context.Context, log *slog.Logger) error {
 	var running, dead int
-	err := d.writer.do(ctx, 1, false, func(t *tx) error {
-		stopped, err := t.exec(endShutdownSQL)
+	err := d.do(ctx, 1, false, func(t *tx) error {
+		stopped, err := t.Exec(endShutdownSQL)
 		if err != nil {
 			return err
 		}
 		var culprits []jobs.Outcome
-		err = t.each(recoverRunningSQL, []any{stopped == 0}, func(rows *sql.Rows) error {
+		err = t.Each(recoverRunningSQL, []any{stopped == 0}, func(rows *sql.Rows) error {
 			o := jobs.Outcome{State: jobs.Dead, FinishedAt: time.Now()}
 			crashes := 0
-			err := rows.Scan(&o.ID, &o.RunID, &o.Provider, &o.Account, &o.Kind, &o.Attempt, &o.Tried, timeInto{&o.AskedAt}, &crashes)
+			err := rows.Scan(&o.ID, &o.RunID, &o.Provider, &o.Account, &o.Kind, &o.Attempt, &o.Tried, sqlite.Time(&o.AskedAt), &crashes)
 			running++
 			if crashes >= maxCrashes {
 				o.Err = crashed(crashes)

@@ -5,12 +5,13 @@ import (
 	"database/sql"
 
 	"orderbeat/auth"
+	"orderbeat/db/sqlite"
 )
 
 // Credentials returns what is known of every credential, by provider, user and key,
 // for [auth.StatusOf]. Their tokens, and what those were granted for, are not read at all.
 func (d *DB) Credentials(ctx context.Context) ([]auth.Row, error) {
-	return fetch(ctx, d.readers, func(rows *sql.Rows) (row auth.Row, err error) {
+	return sqlite.Fetch(ctx, d.readers, func(rows *sql.Rows) (row auth.Row, err error) {
 		err = rows.Scan(statusDest(&row)...)
 		return row, err
 	}, credentialsSQL)
@@ -28,22 +29,22 @@ const statusColumns = `key, provider, environment, user, state, generation, obta
 func statusDest(r *auth.Row) []any {
 	return []any{
 		&r.Key, &r.Provider, &r.Environment, &r.User, &r.State, &r.Generation,
-		timeInto{&r.ObtainedAt},
-		timeInto{&r.RefreshAt},
-		timeInto{&r.ExpiresAt},
-		textInto[auth.Expiry]{&r.Expiry},
-		timeInto{&r.ConsentedAt},
-		textInto[string]{&r.ConsentReason},
-		textInto[string]{&r.LeaseOwner},
-		timeInto{&r.LeaseUntil},
-		timeInto{&r.IntentAt},
+		sqlite.Time(&r.ObtainedAt),
+		sqlite.Time(&r.RefreshAt),
+		sqlite.Time(&r.ExpiresAt),
+		sqlite.Text(&r.Expiry),
+		sqlite.Time(&r.ConsentedAt),
+		sqlite.Text(&r.ConsentReason),
+		sqlite.Text(&r.LeaseOwner),
+		sqlite.Time(&r.LeaseUntil),
+		sqlite.Time(&r.IntentAt),
 		&r.Lost, &r.Failures, &r.Refusals,
-		textInto[auth.Class]{&r.Failure.Class},
-		numberInto{&r.Failure.Status},
-		textInto[string]{&r.Failure.Code},
-		textInto[string]{&r.Failure.Reason},
-		timeInto{&r.Failure.At},
-		timeInto{&r.CooldownUntil},
+		sqlite.Text(&r.Failure.Class),
+		sqlite.Number(&r.Failure.Status),
+		sqlite.Text(&r.Failure.Code),
+		sqlite.Text(&r.Failure.Reason),
+		sqlite.Time(&r.Failure.At),
+		sqlite.Time(&r.CooldownUntil),
 		&r.Logins, &r.Replays, &r.Saved,
 	}
 }
@@ -53,7 +54,7 @@ const tokenColumns = `sealed, credential`
 
 // tokenDest is where tokenColumns are scanned into.
 func tokenDest(r *auth.Row) []any {
-	return []any{secretInto{&r.Token}, textInto[string]{&r.Credential}}
+	return []any{secretInto{&r.Token}, sqlite.Text(&r.Credential)}
 }
 
 // secretInto scans a secret; NULL is none.
@@ -61,7 +62,7 @@ type secretInto struct{ s *auth.Secret }
 
 func (s secretInto) Scan(src any) error {
 	var text string
-	err := textInto[string]{&text}.Scan(src)
+	err := sqlite.Text(&text).Scan(src)
 	*s.s = auth.NewSecret(text)
 	return err
 }

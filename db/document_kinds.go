@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"orderbeat/clients"
+	"orderbeat/db/sqlite"
 )
 
 var advices = documentKind{
@@ -14,7 +15,7 @@ var advices = documentKind{
 
 func adviceRows(a *clients.Advice) documentRows {
 	r := documentRows{head: []any{
-		a.BillOfLading, a.IssuedOn, a.DespatchedOn, a.ExpectedOn, a.Carrier, orNull(strings.Join(a.Tracking, ", ")), a.ShipTo, a.Quantity,
+		a.BillOfLading, a.IssuedOn, a.DespatchedOn, a.ExpectedOn, a.Carrier, sqlite.OrNull(strings.Join(a.Tracking, ", ")), a.ShipTo, a.Quantity,
 	}}
 	for _, l := range a.Lines {
 		r.lines = append(r.lines, []any{

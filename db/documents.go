@@ -139,7 +139,7 @@ func (t *tx) knownDocuments(o *jobs.Outcome, k *documentKind, list []document) (
 		return nil, err
 	}
 	stored := map[string]storedDocument{}
-	err = t.each(k.known, []any{o.Provider, o.Account, string(keys)}, func(rows *sql.Rows) error {
+	err = t.Each(k.known, []any{o.Provider, o.Account, string(keys)}, func(rows *sql.Rows) error {
 		var id string
 		var s storedDocument
 		err := rows.Scan(&id, &s.fingerprint, &s.changedAt, &s.text)
@@ -163,15 +163,15 @@ func idsOf(k *documentKind, list []document) (ids []string) {
 func (t *tx) storeDocument(o *jobs.Outcome, d *document, known bool, asked string) error {
 	key := []any{o.Provider, o.Account, d.id}
 	if known {
-		if _, err := t.exec(d.dropLines, key...); err != nil {
+		if _, err := t.Exec(d.dropLines, key...); err != nil {
 			return err
 		}
 	}
-	if _, err := t.exec(d.store, slices.Concat(key, d.rows.head, []any{asked, asked, d.fingerprint[:], d.text})...); err != nil {
+	if _, err := t.Exec(d.store, slices.Concat(key, d.rows.head, []any{asked, asked, d.fingerprint[:], d.text})...); err != nil {
 		return err
 	}
 	for seq, line := range d.rows.lines {
-		if _, err := t.exec(d.line, slices.Concat(key, []any{seq + 1}, line)...); err != nil {
+		if _, err := t.Exec(d.line, slices.Concat(key, []any{seq + 1}, line)...); err != nil {
 			return err
 		}
 	}

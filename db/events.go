@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
 
@@ -46,13 +47,13 @@ type EventBody struct {
 // History returns up to limit events of an order whose revision is more than
 // after, oldest first.
 func (d *DB) History(ctx context.Context, provider, account, orderID string, after, limit int) ([]Event, error) {
-	return collect(d.EachEvent(ctx, provider, account, orderID, after, limit))
+	return sqlite.Collect(d.EachEvent(ctx, provider, account, orderID, after, limit))
 }
 
 // EachEvent yields the events of [DB.History] while they are read, as [DB.EachOrder] does.
 func (d *DB) EachEvent(ctx context.Context, provider, account, orderID string, after, limit int) iter.Seq2[Event, error] {
 	args := []any{provider, account, orderID, after, limit}
-	return each(ctx, d.bulk, historySQL, args, func(rows *sql.Rows) (e Event, err error) {
+	return sqlite.EachRow(ctx, d.bulk, historySQL, args, func(rows *sql.Rows) (e Event, err error) {
 		err = rows.Scan(e.dest()...)
 		return e, err
 	})
@@ -73,18 +74,18 @@ const eventColumns = `e.event_id, e.type, e.provider, e.account, e.order_id, e.r
 // dest is where eventColumns are scanned into.
 func (e *Event) dest() []any {
 	return []any{
-		textInto[string]{&e.EventID},
-		textInto[string]{&e.Type},
-		textInto[string]{&e.Provider},
-		textInto[string]{&e.Account},
-		textInto[string]{&e.OrderID},
+		sqlite.Text(&e.EventID),
+		sqlite.Text(&e.Type),
+		sqlite.Text(&e.Provider),
+		sqlite.Text(&e.Account),
+		sqlite.Text(&e.OrderID),
 		&e.Reference, &e.Revision,
-		textInto[clients.Status]{&e.Status},
-		&e.PreviousStatus, (*rawInto)(&e.Changes), (*rawInto)(&e.Order),
-		(*rawInto)(&e.DespatchAdvice), (*rawInto)(&e.Invoice),
-		timeInto{&e.ObservedAt},
-		textInto[string]{&e.RunID},
-		textInto[string]{&e.JobID},
+		sqlite.Text(&e.Status),
+		&e.PreviousStatus, (*sqlite.Raw)(&e.Changes), (*sqlite.Raw)(&e.Order),
+		(*sqlite.Raw)(&e.DespatchAdvice), (*sqlite.Raw)(&e.Invoice),
+		sqlite.Time(&e.ObservedAt),
+		sqlite.Text(&e.RunID),
+		sqlite.Text(&e.JobID),
 	}
 }
 
@@ -101,9 +102,9 @@ type event struct {
 func (t *tx) addEvent(o *jobs.Outcome, order *observed, e event) error {
 	key := Token(order.Provider) + "." + Token(order.Account) + "." + Token(order.OrderID)
 	id := key + "." + strconv.Itoa(e.revision)
-	row, err := t.insert(addEventSQL,
+	row, err := t.Insert(addEventSQL,
 		id, order.Provider, order.Account, order.OrderID, e.revision, e.kind, order.Reference,
-		string(order.Status), orNull(string(e.previous)), o.RunID, o.ID, stamp(o.AskedAt), e.changes, order.document)
+		string(order.Status), sqlite.OrNull(string(e.previous)), o.RunID, o.ID, stamp(o.AskedAt), e.changes, order.document)
 	if err != nil {
 		return err
 	}

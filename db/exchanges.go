@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"orderbeat/clients"
+	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
 
@@ -15,10 +16,10 @@ func (t *tx) keepExchanges(o *jobs.Outcome) error {
 		asked, answered := headerLines(x.RequestHeader), headerLines(x.ResponseHeader)
 		const rest = 200 // of a row, beside its long texts
 		size := rest + len(x.URL) + len(asked) + len(x.RequestBody) + len(answered) + len(x.ResponseBody) + len(x.ResponseGzip)
-		_, err := t.exec(keepExchangeSQL, o.RunID, o.ID, o.Provider, o.Account, x.Op, x.Method, x.URL, zeroNull(x.Status),
-			stamp(x.StartedAt), x.Duration.Milliseconds(), orNull(asked), orNull(x.RequestBody),
-			orNull(answered), orNull(x.ResponseBody), x.ResponseBytes, x.Truncated,
-			orNull(string(x.Code)), orNull(x.Message), o.Attempt, string(keepOf(x)), size, bytesOrNull(x.ResponseGzip))
+		_, err := t.Exec(keepExchangeSQL, o.RunID, o.ID, o.Provider, o.Account, x.Op, x.Method, x.URL, sqlite.ZeroNull(x.Status),
+			stamp(x.StartedAt), x.Duration.Milliseconds(), sqlite.OrNull(asked), sqlite.OrNull(x.RequestBody),
+			sqlite.OrNull(answered), sqlite.OrNull(x.ResponseBody), x.ResponseBytes, x.Truncated,
+			sqlite.OrNull(string(x.Code)), sqlite.OrNull(x.Message), o.Attempt, string(keepOf(x)), size, bytesOrNull(x.ResponseGzip))
 		if err != nil {
 			return err
 		}

@@ -2,9 +2,9 @@ package db // an inside file: it lets the tests reach the writer and the queries
 
 import (
 	"context"
-	"os"
 	"time"
 
+	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
 
@@ -13,19 +13,19 @@ type Exec func(query string, args ...any) (int64, error)
 
 // Write runs an operation of the writer.
 func (d *DB) Write(ctx context.Context, relaxed bool, run func(Exec) error) error {
-	return d.writer.do(ctx, 1, relaxed, func(t *tx) error { return run(t.exec) })
+	return d.do(ctx, 1, relaxed, func(t *tx) error { return run(t.Exec) })
 }
 
 // OnWriter runs a statement on the writer's connection, outside of a transaction.
 // Nothing else may write meanwhile.
 func (d *DB) OnWriter(ctx context.Context, query string) error {
-	_, err := d.writer.conn.ExecContext(ctx, query)
+	_, err := d.Inspect().Conn().ExecContext(ctx, query)
 	return err
 }
 
 // WriterValue reads one value on the writer's connection. Nothing else may write meanwhile.
 func (d *DB) WriterValue(ctx context.Context, query string) (value string, err error) {
-	err = d.tokens.conn.QueryRowContext(ctx, query).Scan(&value)
+	err = d.Inspect().Conn().QueryRowContext(ctx, query).Scan(&value)
 	return value, err
 }
 
@@ -35,26 +35,8 @@ func (d *DB) Value(ctx context.Context, query string, args ...any) (value string
 	return value, err
 }
 
-// SetPatience sets how long the writer waits for those of other processes.
-func (d *DB) SetPatience(patience time.Duration) { d.tokens.patience = patience }
-
-// SoundCopy looks at a copy.
-var SoundCopy = soundCopy
-
-// Waiting is how many operations wait for their turn.
-func (d *DB) Waiting() int {
-	d.writer.mu.Lock()
-	defer d.writer.mu.Unlock()
-	return len(d.writer.queue)
-}
-
-// Statements are those that the writer has run.
-func (d *DB) Statements() (list []string) {
-	for query := range d.writer.statements {
-		list = append(list, query)
-	}
-	return list
-}
+// Inspect shows the inside of the file.
+func (d *DB) Inspect() sqlite.Inspector { return d.file.Inspect() }
 
 // Query is a query as it is run, with a name for tests.
 type Query struct {
@@ -245,28 +227,4 @@ func (d *DB) Explain(ctx context.Context, q Query) (steps []string, err error) {
 		steps = append(steps, step)
 	}
 	return steps, rows.Err()
-}
-
-// WatchFile looks at the files once, as [DB.Watch] does every second.
-func (d *DB) WatchFile() { d.watchFile() }
-
-// WALWatch is the part of [DB.Watch] that looks after the write-ahead log.
-type WALWatch struct{ w walWatch }
-
-// NewWALWatch makes one; Look looks once.
-func (d *DB) NewWALWatch() *WALWatch { return &WALWatch{walWatch{db: d}} }
-
-func (w *WALWatch) Look(ctx context.Context, now time.Time) { w.w.look(ctx, now) }
-
-func (w *WALWatch) Close() { w.w.close() }
-
-// LogBelongs looks whether a write-ahead log belongs to the database beside it. SQLite must
-// not have it open in this process.
-func LogBelongs(path string) error {
-	handle, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer handle.Close()
-	return (&file{path: path, real: path, handle: handle}).belongs()
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"orderbeat/db"
+	"orderbeat/db/sqlite"
 )
 
 func TestFilesAreTheOwnersAloneWhateverTheUmask(t *testing.T) {
@@ -101,7 +102,7 @@ func crashed(t *testing.T) (path string, backups map[string]string) {
 		}
 		if life == 1 {
 			backups["orderbeat db backup"] = filepath.Join(folder, "backup.db")
-			if _, err := db.Backup(t.Context(), live, backups["orderbeat db backup"]); err != nil {
+			if _, err := sqlite.Backup(t.Context(), live, backups["orderbeat db backup"]); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -212,7 +213,7 @@ func TestLogOfTheFileItselfIsAlwaysTaken(t *testing.T) {
 		}
 		copyFile(t, path, here)
 		copyFile(t, path+"-wal", here+"-wal")
-		if err := db.LogBelongs(here); err != nil {
+		if err := sqlite.CheckLog(here); err != nil {
 			t.Fatalf("seed %d, step %d: %v", seed, i, err)
 		}
 	}
@@ -252,7 +253,7 @@ func TestFileMovedOrReplacedUnderTheWorkerStopsCommits(t *testing.T) {
 		}, nil, "orderbeat.db-shm was replaced by another file"},
 		{"overwritten with a backup", func(t *testing.T, path, other string) error {
 			t.Helper()
-			if _, err := db.Backup(t.Context(), path, other); err != nil {
+			if _, err := sqlite.Backup(t.Context(), path, other); err != nil {
 				return err
 			}
 			copyFile(t, other, path)
@@ -274,14 +275,14 @@ func TestFileMovedOrReplacedUnderTheWorkerStopsCommits(t *testing.T) {
 			t.Cleanup(func() { _ = d.Close() }) // it may not be able to write the log back
 			_, js := start(t, d, 3)
 			commit(t, d, succeeded(js[0], noon, order("SO1", false)))
-			d.WatchFile()
+			d.Inspect().WatchFile()
 			if err := d.Ping(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			if err := test.do(t, path, other); err != nil {
 				t.Fatal(err)
 			}
-			d.WatchFile()
+			d.Inspect().WatchFile()
 			if err := d.Ping(t.Context()); err == nil || !strings.Contains(err.Error(), test.reason) {
 				t.Errorf("Ping: %v, want %s", err, test.reason)
 			}
@@ -294,7 +295,7 @@ func TestFileMovedOrReplacedUnderTheWorkerStopsCommits(t *testing.T) {
 			if err := test.undo(path, other); err != nil {
 				t.Fatal(err)
 			}
-			d.WatchFile()
+			d.Inspect().WatchFile()
 			if err := d.Ping(t.Context()); err != nil {
 				t.Errorf("Ping: %v, want all well when the file is back", err)
 			}

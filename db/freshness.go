@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
 
@@ -24,9 +25,9 @@ type AccountFreshness struct {
 // Freshness returns the accounts of a provider that were ever asked about, by
 // name; those of all providers when it is "".
 func (d *DB) Freshness(ctx context.Context, provider string) ([]AccountFreshness, error) {
-	return fetch(ctx, d.readers, func(rows *sql.Rows) (f AccountFreshness, err error) {
-		err = rows.Scan(&f.Provider, &f.Account, timeOrNil{&f.LastSuccessAt}, timeOrNil{&f.LastFailureAt},
-			textInto[clients.Code]{&f.FailureCode})
+	return sqlite.Fetch(ctx, d.readers, func(rows *sql.Rows) (f AccountFreshness, err error) {
+		err = rows.Scan(&f.Provider, &f.Account, sqlite.TimeOrNil(&f.LastSuccessAt), sqlite.TimeOrNil(&f.LastFailureAt),
+			sqlite.Text(&f.FailureCode))
 		return f, err
 	}, freshnessSQL, provider, provider)
 }
@@ -44,14 +45,14 @@ func (t *tx) freshen(o *jobs.Outcome) error {
 	asked := stamp(o.AskedAt)
 	switch o.State {
 	case jobs.Succeeded, jobs.Partial:
-		_, err := t.exec(succeededSQL, o.Provider, o.Account, asked)
+		_, err := t.Exec(succeededSQL, o.Provider, o.Account, asked)
 		return err
 	case jobs.Failed, jobs.Dead, jobs.Waiting:
 		var code any
 		if o.Err != nil {
 			code = string(o.Err.Code)
 		}
-		_, err := t.exec(failedSQL, o.Provider, o.Account, asked, code)
+		_, err := t.Exec(failedSQL, o.Provider, o.Account, asked, code)
 		return err
 	default: // cancelled: nobody asked
 		return nil

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
 
@@ -16,7 +17,7 @@ import (
 // the next [Open] cancels the run.
 func (d *DB) StartInline(ctx context.Context, run jobs.Run, job jobs.Job) error {
 	run.Jobs.Total, run.State, run.StartedAt = 1, jobs.Running, &run.RequestedAt
-	err := d.writer.do(ctx, 2, true, func(t *tx) error {
+	err := d.do(ctx, 2, true, func(t *tx) error {
 		if err := t.insertRun(&run, nil); err != nil {
 			return err
 		}
@@ -30,11 +31,11 @@ func (d *DB) StartInline(ctx context.Context, run jobs.Run, job jobs.Job) error 
 
 // endInline cancels the runs that callers of an earlier process performed in line.
 func (d *DB) endInline(ctx context.Context) error {
-	left, err := fetch(ctx, d.readers, func(rows *sql.Rows) (o jobs.Outcome, err error) {
+	left, err := sqlite.Fetch(ctx, d.readers, func(rows *sql.Rows) (o jobs.Outcome, err error) {
 		o.State, o.FinishedAt, o.Err = jobs.Cancelled, time.Now(), &clients.Error{
 			Code: clients.CodeInternal, Message: "the program ended before the answer came", Hint: "ask again",
 		}
-		err = rows.Scan(&o.ID, &o.RunID, &o.Provider, &o.Account, &o.Kind, &o.Attempt, timeInto{&o.AskedAt})
+		err = rows.Scan(&o.ID, &o.RunID, &o.Provider, &o.Account, &o.Kind, &o.Attempt, sqlite.Time(&o.AskedAt))
 		return o, err
 	}, inlineSQL)
 	if err != nil {

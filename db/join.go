@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"time"
 
+	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
 
@@ -31,9 +32,9 @@ func (t *tx) earlier(key string) (jobs.Run, bool, error) {
 	if key == "" {
 		return jobs.Run{}, false, nil
 	}
-	run, err := scanRun(t.row, runByKeySQL, key)
+	run, err := scanRun(t.Row, runByKeySQL, key)
 	if errors.Is(err, sql.ErrNoRows) {
-		run, err = scanRun(t.row, runJoinedSQL, key)
+		run, err = scanRun(t.Row, runJoinedSQL, key)
 	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return jobs.Run{}, false, nil
@@ -53,14 +54,14 @@ func (t *tx) join(run *jobs.Run, asks []byte) (jobs.Run, bool, error) {
 	if _, scheduled := jobs.ScheduleOf(run.Trigger); scheduled || asks == nil {
 		return jobs.Run{}, false, nil
 	}
-	waiting, err := scanRun(t.row, runAskingSQL, asks, stamp(run.RequestedAt.Add(-joinFor)))
+	waiting, err := scanRun(t.Row, runAskingSQL, asks, stamp(run.RequestedAt.Add(-joinFor)))
 	if errors.Is(err, sql.ErrNoRows) {
 		return jobs.Run{}, false, nil
 	}
 	if err != nil || run.Key == "" {
 		return waiting, true, err
 	}
-	_, err = t.exec(joinSQL, run.Key, waiting.ID, orNull(run.ReplyTo), stamp(run.RequestedAt))
+	_, err = t.Exec(joinSQL, run.Key, waiting.ID, sqlite.OrNull(run.ReplyTo), stamp(run.RequestedAt))
 	return waiting, true, err
 }
 
@@ -73,7 +74,7 @@ func (t *tx) requesters(run *jobs.Run) (list []requester, err error) {
 	if run.ReplyTo != "" {
 		list = append(list, requester{run.Key, run.ReplyTo})
 	}
-	others, err := fetchIn(t, func(rows *sql.Rows) (r requester, err error) {
+	others, err := sqlite.FetchIn(t.Tx, func(rows *sql.Rows) (r requester, err error) {
 		err = rows.Scan(&r.key, &r.replyTo)
 		return r, err
 	}, requestersSQL, run.ID, run.ID)
@@ -95,7 +96,7 @@ func (d *DB) AnswerRepeat(ctx context.Context, key, replyTo string, at time.Time
 	if err != nil || !known || answered {
 		return known, err
 	}
-	err = d.writer.do(ctx, 2, false, func(t *tx) error {
+	err = d.do(ctx, 2, false, func(t *tx) error {
 		run, found, err := t.earlier(key)
 		if known = found; !found || err != nil {
 			return err
@@ -115,7 +116,7 @@ func (t *tx) repeat(run *jobs.Run, r requester, at time.Time) error {
 	if r.replyTo == "" || r.key == run.Key && r.replyTo == run.ReplyTo {
 		return nil
 	}
-	n, err := t.exec(repeatSQL, r.key, r.replyTo, run.ID, stamp(at), r.key, r.replyTo, r.key, maxRepeats)
+	n, err := t.Exec(repeatSQL, r.key, r.replyTo, run.ID, stamp(at), r.key, r.replyTo, r.key, maxRepeats)
 	if n == 0 || err != nil || !run.State.Ended() {
 		return err
 	}

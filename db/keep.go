@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
 
@@ -59,7 +60,7 @@ func (o *observed) encode(volatile []string, buf []byte) []byte {
 // keepStored takes what could not be read of an order from what is stored.
 func (t *tx) keepStored(o *jobs.Outcome, order *observed) error {
 	var stored clients.Order
-	if err := t.row(documentSQL, []any{o.Provider, o.Account, order.OrderID}, jsonInto{&stored}, &stored.NextPromisedOn); err != nil {
+	if err := t.Row(documentSQL, []any{o.Provider, o.Account, order.OrderID}, sqlite.JSON(&stored), &stored.NextPromisedOn); err != nil {
 		return err
 	}
 	order.KeepStored(&stored)
@@ -136,7 +137,7 @@ func (t *tx) known(o *jobs.Outcome, list []observed) (map[string]known, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = t.each(knownSQL, []any{o.Provider, o.Account, string(keys)}, func(rows *sql.Rows) error {
+	err = t.Each(knownSQL, []any{o.Provider, o.Account, string(keys)}, func(rows *sql.Rows) error {
 		var id string
 		var k known
 		err := rows.Scan(&id, &k.revision, &k.fingerprint, &k.seenAt, &k.changedAt)
@@ -159,7 +160,7 @@ func (t *tx) seen(o *jobs.Outcome, ids []string, asked string) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(seenSQL, asked, asked, o.Provider, o.Account, string(keys))
+	_, err = t.Exec(seenSQL, asked, asked, o.Provider, o.Account, string(keys))
 	return err
 }
 
@@ -184,7 +185,7 @@ func (t *tx) create(o *jobs.Outcome, order *observed, traceparent string) error 
 // after the program learned to take them differently.
 func (t *tx) change(o *jobs.Outcome, order *observed, before known, traceparent string) (bool, error) {
 	var was clients.Order
-	if err := t.row(documentSQL, []any{o.Provider, o.Account, order.OrderID}, jsonInto{&was}, &was.NextPromisedOn); err != nil {
+	if err := t.Row(documentSQL, []any{o.Provider, o.Account, order.OrderID}, sqlite.JSON(&was), &was.NextPromisedOn); err != nil {
 		return false, err
 	}
 	revision, changed := before.revision, before.changedAt

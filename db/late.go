@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
 
@@ -36,11 +37,11 @@ const responsesKept = 35 * 24 * time.Hour
 // outbox for each order that is late from then on. It returns how many there are; an order
 // is late once for each date promised for it.
 func (d *DB) AccountDate(ctx context.Context, provider, account, timezone string, today clients.Date) (late int, err error) {
-	err = d.writer.do(ctx, 1, false, func(t *tx) error {
-		if _, err := t.exec(accountDateSQL, provider, account, timezone, string(today)); err != nil {
+	err = d.do(ctx, 1, false, func(t *tx) error {
+		if _, err := t.Exec(accountDateSQL, provider, account, timezone, string(today)); err != nil {
 			return err
 		}
-		_, err := t.exec(dropResponsesSQL, provider, account, stamp(time.Now().Add(-responsesKept)))
+		_, err := t.Exec(dropResponsesSQL, provider, account, stamp(time.Now().Add(-responsesKept)))
 		return err
 	})
 	if err != nil {
@@ -52,7 +53,7 @@ func (d *DB) AccountDate(ctx context.Context, provider, account, timezone string
 	}
 	for some := range slices.Chunk(ids, lateBatch) {
 		n := 0
-		err := d.writer.do(ctx, lateBatch, false, func(t *tx) (err error) {
+		err := d.do(ctx, lateBatch, false, func(t *tx) (err error) {
 			n, err = t.noticeLateOf(provider, account, some, today)
 			return err
 		})
@@ -78,7 +79,7 @@ func (d *DB) newlyLate(ctx context.Context, provider, account string, today clie
 	if err != nil {
 		return nil, err
 	}
-	err = all(rows, func(rows *sql.Rows) error {
+	err = sqlite.All(rows, func(rows *sql.Rows) error {
 		var id string
 		err := rows.Scan(&id)
 		ids = append(ids, id)
@@ -105,7 +106,7 @@ func (t *tx) noticeLateOf(provider, account string, ids []string, today clients.
 		revision int
 	}
 	var found []row
-	err = t.each(lateSQL, []any{provider, account, keys, string(today)}, func(rows *sql.Rows) error {
+	err = t.Each(lateSQL, []any{provider, account, keys, string(today)}, func(rows *sql.Rows) error {
 		var r row
 		err := rows.Scan(&r.document, &r.revision)
 		found = append(found, r)
@@ -147,7 +148,7 @@ func (t *tx) noticeLate(o *jobs.Outcome, list []observed, traceparent string) er
 			continue
 		}
 		if today == "" {
-			if err := t.row(todaySQL, []any{o.Provider, o.Account}, &today); err != nil || today == "" {
+			if err := t.Row(todaySQL, []any{o.Provider, o.Account}, &today); err != nil || today == "" {
 				return err
 			}
 		}
@@ -167,7 +168,7 @@ const todaySQL = `SELECT (SELECT local_date FROM accounts WHERE provider = ? AND
 // done for the same promise before.
 func (t *tx) putLate(o *clients.Order, revision int, document string, today clients.Date, traceparent string) (bool, error) {
 	now := time.Now()
-	n, err := t.exec(lateNoticeSQL, o.Provider, o.Account, o.OrderID, o.NextPromisedOn, stamp(now))
+	n, err := t.Exec(lateNoticeSQL, o.Provider, o.Account, o.OrderID, o.NextPromisedOn, stamp(now))
 	if err != nil || n == 0 {
 		return false, err
 	}

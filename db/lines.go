@@ -2,7 +2,7 @@ package db
 
 // storeOrder inserts or replaces the row of an order.
 func (t *tx) storeOrder(o *observed, revision int, seenAt, changedAt string) error {
-	_, err := t.exec(storeOrderSQL, o.Provider, o.Account, o.OrderID, o.Reference, o.OrderedOn, o.Method, string(o.Status),
+	_, err := t.Exec(storeOrderSQL, o.Provider, o.Account, o.OrderID, o.Reference, o.OrderedOn, o.Method, string(o.Status),
 		o.OrderedQuantity, o.ShippedQuantity, o.OpenQuantity, o.PromisedOn, o.NextPromisedOn,
 		revision, seenAt, seenAt, changedAt, o.fingerprint[:], o.document)
 	return err
@@ -26,21 +26,21 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 func (t *tx) storeLines(o *observed) error {
 	for i := range o.Lines {
 		l := &o.Lines[i]
-		_, err := t.exec(lineSQL, o.Provider, o.Account, o.OrderID, l.LineID, l.ArticleID, l.BuyerArticleID, l.EAN,
+		_, err := t.Exec(lineSQL, o.Provider, o.Account, o.OrderID, l.LineID, l.ArticleID, l.BuyerArticleID, l.EAN,
 			l.Description, string(l.Status), l.RequestedOn, l.PromisedOn, l.Ordered,
 			l.Confirmed, l.Backordered, l.Cancelled, l.Scheduled, l.Open, l.Shipped)
 		if err != nil {
 			return err
 		}
 		for seq, s := range l.Schedule {
-			_, err := t.exec(scheduleLineSQL, o.Provider, o.Account, o.OrderID, l.LineID, seq+1, s.DeliveryOn, s.Ordered,
+			_, err := t.Exec(scheduleLineSQL, o.Provider, o.Account, o.OrderID, l.LineID, seq+1, s.DeliveryOn, s.Ordered,
 				s.Confirmed, s.Backordered, s.Cancelled, s.Scheduled, s.Open, s.Shipped)
 			if err != nil {
 				return err
 			}
 		}
 		for seq, s := range l.Despatches {
-			_, err := t.exec(despatchSQL, o.Provider, o.Account, o.OrderID, l.LineID, seq+1, s.DespatchedOn, s.AdviceID, s.Quantity)
+			_, err := t.Exec(despatchSQL, o.Provider, o.Account, o.OrderID, l.LineID, seq+1, s.DespatchedOn, s.AdviceID, s.Quantity)
 			if err != nil {
 				return err
 			}
@@ -70,7 +70,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
 // lines and despatches have no ids to be found again by.
 func (t *tx) dropLines(o *observed) error {
 	for _, query := range []string{dropLinesSQL, dropScheduleSQL, dropDespatchesSQL} {
-		if _, err := t.exec(query, o.Provider, o.Account, o.OrderID); err != nil {
+		if _, err := t.Exec(query, o.Provider, o.Account, o.OrderID); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 
+	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
 
@@ -18,7 +19,7 @@ type link struct{ orderID, kind, documentID string }
 func (t *tx) linkDocument(o *jobs.Outcome, d *document) (orders []string, lost []link, err error) {
 	orders = slices.Clone(d.orders)
 	if d.bill != "" {
-		of, err := fetchIn(t, column[string], ordersOfBillSQL, o.Provider, o.Account, d.bill)
+		of, err := sqlite.FetchIn(t.Tx, sqlite.Column[string], ordersOfBillSQL, o.Provider, o.Account, d.bill)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -28,7 +29,7 @@ func (t *tx) linkDocument(o *jobs.Outcome, d *document) (orders []string, lost [
 	for _, id := range orders {
 		belongs[id] = true
 	}
-	untold, err := fetchIn(t, column[string], untellSQL, o.Provider, o.Account, d.name, d.id)
+	untold, err := sqlite.FetchIn(t.Tx, sqlite.Column[string], untellSQL, o.Provider, o.Account, d.name, d.id)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -49,7 +50,7 @@ func (t *tx) linkDocument(o *jobs.Outcome, d *document) (orders []string, lost [
 }
 
 func (t *tx) link(o *jobs.Outcome, l link) error {
-	_, err := t.exec(linkSQL, o.Provider, o.Account, l.orderID, l.kind, l.documentID)
+	_, err := t.Exec(linkSQL, o.Provider, o.Account, l.orderID, l.kind, l.documentID)
 	return err
 }
 
@@ -73,7 +74,7 @@ func (t *tx) linkOrders(o *jobs.Outcome, ids []string) error {
 	if err != nil {
 		return err
 	}
-	found, err := fetchIn(t, func(rows *sql.Rows) (link, error) {
+	found, err := sqlite.FetchIn(t.Tx, func(rows *sql.Rows) (link, error) {
 		l := link{kind: advices.name}
 		err := rows.Scan(&l.orderID, &l.documentID)
 		return l, err

@@ -16,6 +16,7 @@ import (
 	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
 
@@ -42,7 +43,7 @@ func dumped(t *testing.T, version int64) string {
 	if err := pool.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := db.Version(t.Context(), path); got != version || err != nil {
+	if got, err := sqlite.Version(t.Context(), path); got != version || err != nil {
 		t.Fatalf("the dump is of version %d, %v, want %d", got, err, version)
 	}
 	return path
@@ -62,7 +63,7 @@ func openRaw(t *testing.T, path, params string) *sql.DB {
 // newest is the version of a new database.
 func newest(t *testing.T) int64 {
 	t.Helper()
-	version, err := db.Version(t.Context(), blankAt(t))
+	version, err := sqlite.Version(t.Context(), blankAt(t))
 	if err != nil {
 		t.Fatal(err)
 	}

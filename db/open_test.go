@@ -144,7 +144,7 @@ func TestPingTellsOfALockedDatabase(t *testing.T) {
 	if err := d.Ping(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	d.SetPatience(time.Millisecond)
+	d.Inspect().SetPatience(time.Millisecond)
 	path, err := d.Value(t.Context(), "SELECT file FROM pragma_database_list")
 	if err != nil {
 		t.Fatal(err)

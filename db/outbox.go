@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"encoding/json"
 	"time"
+
+	"orderbeat/db/sqlite"
 )
 
 // The types of messages (CloudEvents "type").
@@ -75,13 +77,13 @@ func (d *DB) pending(ctx context.Context, query string, args ...any) ([]Message,
 	}
 	var pending []Message
 	bytes := 0
-	err = all(rows, func(rows *sql.Rows) error {
+	err = sqlite.All(rows, func(rows *sql.Rows) error {
 		m, err := scanMessage(rows)
 		if err != nil {
 			return err
 		}
 		if bytes += len(m.Body); bytes > maxPending && len(pending) > 0 {
-			return errEnough
+			return sqlite.ErrEnough
 		}
 		pending = append(pending, m)
 		return nil
@@ -118,9 +120,9 @@ func scanMessage(rows *sql.Rows) (m Message, err error) {
 	var event Event
 	dest := []any{
 		&m.ID, &m.Topic, &m.Subject, &m.MsgID, &m.Type, &m.CESubject, &m.Source,
-		timeInto{&m.Time},
-		textInto[string]{&m.Traceparent},
-		jsonInto{&m.Headers},
+		sqlite.Time(&m.Time),
+		sqlite.Text(&m.Traceparent),
+		sqlite.JSON(&m.Headers),
 		&body, &eventRow,
 	}
 	if err := rows.Scan(append(dest, event.dest()...)...); err != nil {
@@ -135,7 +137,7 @@ func scanMessage(rows *sql.Rows) (m Message, err error) {
 
 // NextDue returns when the first message that is due after after is due.
 func (d *DB) NextDue(ctx context.Context, after time.Time) (due time.Time, ok bool, err error) {
-	err = d.readers.QueryRowContext(ctx, nextDueSQL, stamp(after)).Scan(timeInto{&due})
+	err = d.readers.QueryRowContext(ctx, nextDueSQL, stamp(after)).Scan(sqlite.Time(&due))
 	return due, !due.IsZero(), err
 }
 
@@ -160,8 +162,8 @@ func (d *DB) Published(ctx context.Context, ids []int64) error {
 	if err != nil {
 		return err
 	}
-	return d.writer.do(ctx, len(ids), true, func(t *tx) error {
-		_, err := t.exec(publishedSQL, string(list))
+	return d.do(ctx, len(ids), true, func(t *tx) error {
+		_, err := t.Exec(publishedSQL, string(list))
 		return err
 	})
 }
@@ -195,9 +197,9 @@ func (t *tx) put(e *entry) error {
 	if e.event != 0 {
 		event = e.event
 	}
-	_, err := t.exec(putSQL, stampOrNull(e.due), e.topic, e.subject, e.msgID, e.kind, e.ceSubject,
-		source(e.provider), stamp(e.time), orNull(e.traceparent), headers, event, orNull(e.body), orNull(e.runID))
-	t.queued = true
+	_, err := t.Exec(putSQL, sqlite.StampOrNull(e.due), e.topic, e.subject, e.msgID, e.kind, e.ceSubject,
+		source(e.provider), stamp(e.time), sqlite.OrNull(e.traceparent), headers, event, sqlite.OrNull(e.body), sqlite.OrNull(e.runID))
+	t.Wake()
 	return err
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
 
@@ -17,7 +18,7 @@ var ErrPriority = errors.New("it is not of low priority")
 // [ErrUnknown], [ErrPriority], or a [*StateError] when the run has ended.
 func (d *DB) PauseRun(ctx context.Context, runID, note string, at time.Time) (jobs.Run, error) {
 	return d.changeLowRun(ctx, runID, func(t *tx, run *jobs.Run) error {
-		_, err := t.exec(pauseRunSQL, stamp(at), orNull(note), run.ID)
+		_, err := t.Exec(pauseRunSQL, stamp(at), sqlite.OrNull(note), run.ID)
 		return err
 	})
 }
@@ -26,7 +27,7 @@ func (d *DB) PauseRun(ctx context.Context, runID, note string, at time.Time) (jo
 // are those of [DB.PauseRun].
 func (d *DB) ResumeRun(ctx context.Context, runID string, at time.Time) (jobs.Run, error) {
 	return d.changeLowRun(ctx, runID, func(t *tx, run *jobs.Run) error {
-		if _, err := t.exec(resumeRunSQL, run.ID); err != nil {
+		if _, err := t.Exec(resumeRunSQL, run.ID); err != nil {
 			return err
 		}
 		return t.fillLane(run.Provider, at)
@@ -35,7 +36,7 @@ func (d *DB) ResumeRun(ctx context.Context, runID string, at time.Time) (jobs.Ru
 
 // changeLowRun changes a run of low priority that has not ended, and returns it.
 func (d *DB) changeLowRun(ctx context.Context, runID string, change func(t *tx, run *jobs.Run) error) (run jobs.Run, err error) {
-	err = d.writer.do(ctx, 2, false, func(t *tx) error {
+	err = d.do(ctx, 2, false, func(t *tx) error {
 		if run, err = t.openRun(runID); err != nil {
 			return err
 		}
@@ -45,7 +46,7 @@ func (d *DB) changeLowRun(ctx context.Context, runID string, change func(t *tx, 
 		if err := change(t, &run); err != nil {
 			return err
 		}
-		run, err = scanRun(t.row, runSQL, runID)
+		run, err = scanRun(t.Row, runSQL, runID)
 		return err
 	})
 	if err != nil {

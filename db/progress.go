@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"time"
 
+	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
 
@@ -14,8 +15,8 @@ func (d *DB) Progress(ctx context.Context, run jobs.Run) (jobs.Progress, error) 
 	if run.State.Ended() || run.PausedAt != nil {
 		return p, nil
 	}
-	ended, err := fetch(ctx, d.readers, func(rows *sql.Rows) (at time.Time, err error) {
-		err = rows.Scan(timeInto{&at})
+	ended, err := sqlite.Fetch(ctx, d.readers, func(rows *sql.Rows) (at time.Time, err error) {
+		err = rows.Scan(sqlite.Time(&at))
 		return at, err
 	}, paceSQL, run.ID)
 	p.Estimate(ended)

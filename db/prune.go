@@ -136,7 +136,7 @@ func (d *DB) prune(ctx context.Context, r *pruneRule) error {
 		var n int64
 		err := d.step(ctx, func(t *tx) (err error) {
 			query, args := r.deletion(from, to)
-			n, err = t.exec(query, args...)
+			n, err = t.Exec(query, args...)
 			return err
 		})
 		if err != nil {
@@ -158,7 +158,7 @@ const restShare = 4
 // power cut undoes is found again.
 func (d *DB) step(ctx context.Context, run func(*tx) error) error {
 	var spent time.Duration
-	err := d.writer.do(ctx, pruneRange, true, func(t *tx) error {
+	err := d.do(ctx, pruneRange, true, func(t *tx) error {
 		begun := time.Now()
 		defer func() { spent = time.Since(begun) }()
 		return run(t)
@@ -187,7 +187,7 @@ func (d *DB) giveBack(ctx context.Context) error {
 			return nil
 		}
 		err := d.step(ctx, func(t *tx) error {
-			return t.each(giveBackSQL, nil, func(*sql.Rows) error { return nil }) // a row is a page
+			return t.Each(giveBackSQL, nil, func(*sql.Rows) error { return nil }) // a row is a page
 		})
 		if err != nil {
 			return err

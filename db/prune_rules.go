@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"orderbeat/db/sqlite"
 )
 
 const (
@@ -83,7 +85,7 @@ func (d *DB) pruneRules(ctx context.Context, r Retention, now time.Time, p *Prun
 	if p.EventsWait = backlog > maxBacklog && r.Events > 0; p.EventsWait {
 		c.events = ""
 	}
-	schedules, err := fetch(ctx, d.readers, column[string], schedulesSQL)
+	schedules, err := sqlite.Fetch(ctx, d.readers, sqlite.Column[string], schedulesSQL)
 	return c.rules(schedules, p, counting), err
 }
 

@@ -427,7 +427,7 @@ func TestPruningNeedsTheWriter(t *testing.T) {
 func TestPruningGoesOnWhenTheDatabaseWasLocked(t *testing.T) {
 	path := history(t, 100, 10)
 	d := openAt(t, path)
-	d.SetPatience(time.Millisecond)
+	d.Inspect().SetPatience(time.Millisecond)
 	other := openRaw(t, path, "_busy_timeout=5000")
 	if _, err := other.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
 		t.Fatal(err)

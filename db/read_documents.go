@@ -5,6 +5,7 @@ import (
 	"database/sql"
 
 	"orderbeat/clients"
+	"orderbeat/db/sqlite"
 )
 
 // OrderDocuments are what belongs to one order beside the order itself.
@@ -16,16 +17,16 @@ type OrderDocuments struct {
 // Documents returns the despatch advices and the invoices of an order, by day and
 // number. An order that is not known may have some.
 func (d *DB) Documents(ctx context.Context, provider, account, orderID string) (docs OrderDocuments, err error) {
-	if docs.Advices, err = fetch(ctx, d.bulk, scanJSON[clients.Advice], advicesOfSQL, provider, account, orderID); err != nil {
+	if docs.Advices, err = sqlite.Fetch(ctx, d.bulk, scanJSON[clients.Advice], advicesOfSQL, provider, account, orderID); err != nil {
 		return OrderDocuments{}, err
 	}
-	docs.Invoices, err = fetch(ctx, d.bulk, scanJSON[clients.Invoice], invoicesOfSQL, provider, account, orderID)
+	docs.Invoices, err = sqlite.Fetch(ctx, d.bulk, scanJSON[clients.Invoice], invoicesOfSQL, provider, account, orderID)
 	return docs, err
 }
 
 // scanJSON scans a row that is one JSON text.
 func scanJSON[T any](rows *sql.Rows) (v T, err error) {
-	err = rows.Scan(jsonInto{&v})
+	err = rows.Scan(sqlite.JSON(&v))
 	return v, err
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/db/sqlite"
 )
 
 // ExchangeRow is an exchange as it is kept.
@@ -49,30 +50,30 @@ type ExchangeFilter struct {
 // Exchanges returns exchanges without their texts, newest first.
 func (d *DB) Exchanges(ctx context.Context, f ExchangeFilter) ([]ExchangeRow, error) {
 	query, args := f.query()
-	return fetch(ctx, d.bulk, func(rows *sql.Rows) (x ExchangeRow, err error) {
+	return sqlite.Fetch(ctx, d.bulk, func(rows *sql.Rows) (x ExchangeRow, err error) {
 		err = rows.Scan(x.dest()...)
 		return x, err
 	}, query, args...)
 }
 
 func (f ExchangeFilter) query() (string, []any) {
-	var w where
+	var w sqlite.Where
 	switch { // by the index that finds the fewest
 	case f.JobID != "":
-		w.and("job_id = ?", f.JobID)
+		w.And("job_id = ?", f.JobID)
 	case f.RunID != "":
-		w.and("job_id IN (SELECT j.job_id FROM jobs AS j WHERE j.run_id = ?)", f.RunID)
+		w.And("job_id IN (SELECT j.job_id FROM jobs AS j WHERE j.run_id = ?)", f.RunID)
 	default:
-		w.add("provider = ?", f.Provider)
+		w.Add("provider = ?", f.Provider)
 	}
 	if f.JobID+f.RunID != "" {
-		w.add("+provider = ?", f.Provider)
+		w.Add("+provider = ?", f.Provider)
 	}
-	w.add("account = ?", f.Account)
+	w.Add("account = ?", f.Account)
 	if f.Failed {
-		w.and("error_code IS NOT NULL")
+		w.And("error_code IS NOT NULL")
 	}
-	return `SELECT ` + exchangeColumns + ` FROM exchanges` + w.sql() + ` ORDER BY exchange_id DESC LIMIT ?`, append(w.args, limit(f.Limit))
+	return `SELECT ` + exchangeColumns + ` FROM exchanges` + w.SQL() + ` ORDER BY exchange_id DESC LIMIT ?`, append(w.Args, limit(f.Limit))
 }
 
 const exchangeColumns = `exchange_id, run_id, job_id, coalesce(attempt, 0), provider, account, op, method, url, coalesce(status, 0), started_at, duration_ms,
@@ -81,16 +82,16 @@ const exchangeColumns = `exchange_id, run_id, job_id, coalesce(attempt, 0), prov
 func (x *ExchangeRow) dest() []any {
 	return []any{
 		&x.ExchangeID,
-		textInto[string]{&x.RunID},
-		textInto[string]{&x.JobID},
+		sqlite.Text(&x.RunID),
+		sqlite.Text(&x.JobID),
 		&x.Attempt, &x.Provider,
-		textInto[string]{&x.Account},
+		sqlite.Text(&x.Account),
 		&x.Op, &x.Method, &x.URL, &x.Status,
-		timeInto{&x.StartedAt},
+		sqlite.Time(&x.StartedAt),
 		&x.DurationMS, &x.ResponseBytes, &x.Truncated,
-		textInto[clients.Keep]{&x.Kept},
-		textInto[clients.Code]{&x.ErrorCode},
-		textInto[string]{&x.Error},
+		sqlite.Text(&x.Kept),
+		sqlite.Text(&x.ErrorCode),
+		sqlite.Text(&x.Error),
 	}
 }
 
@@ -100,7 +101,7 @@ func (d *DB) Exchange(ctx context.Context, id int64) (row ExchangeRow, x clients
 	if err != nil {
 		return row, x, false, err
 	}
-	err = all(rows, func(rows *sql.Rows) (err error) {
+	err = sqlite.All(rows, func(rows *sql.Rows) (err error) {
 		row, x, err = scanExchange(rows)
 		ok = true
 		return err
@@ -116,8 +117,8 @@ const (
 
 func scanExchange(rows *sql.Rows) (row ExchangeRow, x clients.Exchange, err error) {
 	var asked, answered string
-	err = rows.Scan(append(row.dest(), textInto[string]{&asked}, textInto[string]{&x.RequestBody}, textInto[string]{&answered},
-		textInto[string]{&x.ResponseBody}, &x.ResponseGzip)...)
+	err = rows.Scan(append(row.dest(), sqlite.Text(&asked), sqlite.Text(&x.RequestBody), sqlite.Text(&answered),
+		sqlite.Text(&x.ResponseBody), &x.ResponseGzip)...)
 	if err != nil {
 		return row, x, fmt.Errorf("exchange %d: %w", row.ExchangeID, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
 
@@ -58,12 +59,12 @@ type JobFilter struct {
 // RunJobs returns the jobs of a run in the order they were planned; there are never more
 // than [jobs.MaxJobs].
 func (d *DB) RunJobs(ctx context.Context, runID string) ([]JobRow, error) {
-	return collect(d.jobRows(ctx, jobsSQL, runID))
+	return sqlite.Collect(d.jobRows(ctx, jobsSQL, runID))
 }
 
 // Job returns one job, false when there is none.
 func (d *DB) Job(ctx context.Context, id string) (JobRow, bool, error) {
-	list, err := collect(d.jobRows(ctx, jobSQL, id))
+	list, err := sqlite.Collect(d.jobRows(ctx, jobSQL, id))
 	if err != nil || len(list) == 0 {
 		return JobRow{}, false, err
 	}
@@ -72,7 +73,7 @@ func (d *DB) Job(ctx context.Context, id string) (JobRow, bool, error) {
 
 // Jobs returns jobs, newest first.
 func (d *DB) Jobs(ctx context.Context, f JobFilter) ([]JobRow, error) {
-	return collect(d.EachJob(ctx, f))
+	return sqlite.Collect(d.EachJob(ctx, f))
 }
 
 // EachJob yields jobs while they are read, as [DB.EachOrder] does.
@@ -84,16 +85,16 @@ func (d *DB) EachJob(ctx context.Context, f JobFilter) iter.Seq2[JobRow, error] 
 // query walks along the jobs from the newest, or for a state other than succeeded along
 // the index of those that are not.
 func (f JobFilter) query() (string, []any) {
-	var w where
-	w.add("provider = ?", f.Provider)
-	w.add("account = ?", f.Account)
-	w.add("kind = ?", f.Kind)
-	w.add("state = ?", string(f.State))
+	var w sqlite.Where
+	w.Add("provider = ?", f.Provider)
+	w.Add("account = ?", f.Account)
+	w.Add("kind = ?", f.Kind)
+	w.Add("state = ?", string(f.State))
 	if f.State != "" && f.State != jobs.Succeeded {
-		w.and("state <> 'succeeded'")
+		w.And("state <> 'succeeded'")
 	}
-	w.add("job_id < ?", f.Before)
-	return selectJob + w.sql() + " ORDER BY job_id DESC LIMIT ?", append(w.args, limit(f.Limit))
+	w.Add("job_id < ?", f.Before)
+	return selectJob + w.SQL() + " ORDER BY job_id DESC LIMIT ?", append(w.Args, limit(f.Limit))
 }
 
 const (
@@ -106,12 +107,12 @@ SELECT job_id, run_id, provider, account, kind, question, state, turn, attempts,
 )
 
 func (d *DB) jobRows(ctx context.Context, query string, args ...any) iter.Seq2[JobRow, error] {
-	return each(ctx, d.bulk, query, args, func(rows *sql.Rows) (j JobRow, err error) {
+	return sqlite.EachRow(ctx, d.bulk, query, args, func(rows *sql.Rows) (j JobRow, err error) {
 		err = rows.Scan(
-			&j.JobID, &j.RunID, &j.Provider, &j.Account, &j.Kind, jsonInto{&j.Question}, &j.State, textInto[string]{&j.Turn}, &j.Attempts, &j.Tried, &j.Crashes,
-			timeOrNil{&j.NextAttemptAt}, textInto[clients.Code]{&j.ErrorCode}, textInto[string]{&j.Error},
-			textInto[string]{&j.Hint}, timeInto{&j.PlannedAt}, timeOrNil{&j.StartedAt}, timeOrNil{&j.AskedAt},
-			timeOrNil{&j.FinishedAt}, timeOrNil{&j.RetriedAt},
+			&j.JobID, &j.RunID, &j.Provider, &j.Account, &j.Kind, sqlite.JSON(&j.Question), &j.State, sqlite.Text(&j.Turn), &j.Attempts, &j.Tried, &j.Crashes,
+			sqlite.TimeOrNil(&j.NextAttemptAt), sqlite.Text(&j.ErrorCode), sqlite.Text(&j.Error),
+			sqlite.Text(&j.Hint), sqlite.Time(&j.PlannedAt), sqlite.TimeOrNil(&j.StartedAt), sqlite.TimeOrNil(&j.AskedAt),
+			sqlite.TimeOrNil(&j.FinishedAt), sqlite.TimeOrNil(&j.RetriedAt),
 			&j.Orders.Seen, &j.Orders.Created, &j.Orders.Changed, &j.Orders.Unchanged,
 		)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 
+	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
 
@@ -11,7 +12,7 @@ import (
 // with the date the supplier received it or, where that is not known, the day on which it
 // was first seen (UTC), and whether the last request for a window that it belongs to lacked it.
 func (d *DB) OpenOrders(ctx context.Context, provider, account string) ([]jobs.OpenOrder, error) {
-	return fetch(ctx, d.bulk, func(rows *sql.Rows) (o jobs.OpenOrder, err error) {
+	return sqlite.Fetch(ctx, d.bulk, func(rows *sql.Rows) (o jobs.OpenOrder, err error) {
 		err = rows.Scan(&o.OrderID, &o.OrderedOn, &o.Unlisted)
 		return o, err
 	}, openOrdersSQL, provider, account)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/db/sqlite"
 )
 
 // StoredOrder is an order as it is known now.
@@ -46,8 +47,8 @@ const (
 )
 
 func scanOrder(row interface{ Scan(dest ...any) error }) (o StoredOrder, err error) {
-	err = row.Scan(jsonInto{&o.Order}, &o.NextPromisedOn, &o.DaysLate, &o.Revision, timeInto{&o.FirstSeenAt}, timeInto{&o.LastSeenAt}, timeInto{&o.LastChangedAt},
-		timeOrNil{&o.NotFoundSince})
+	err = row.Scan(sqlite.JSON(&o.Order), &o.NextPromisedOn, &o.DaysLate, &o.Revision, sqlite.Time(&o.FirstSeenAt), sqlite.Time(&o.LastSeenAt), sqlite.Time(&o.LastChangedAt),
+		sqlite.TimeOrNil(&o.NotFoundSince))
 	return o, err
 }
 
@@ -78,7 +79,7 @@ var ErrCursor = errors.New("the cursor is not one of this list")
 // They are sorted by provider, account and order id; with ChangedSince, by the
 // time of their last change first, so that what changes meanwhile comes later.
 func (d *DB) Orders(ctx context.Context, f OrderFilter) ([]StoredOrder, string, error) {
-	page, err := collect(d.EachOrder(ctx, f))
+	page, err := sqlite.Collect(d.EachOrder(ctx, f))
 	if err != nil || len(page) <= limit(f.Limit) {
 		return page, "", err
 	}
@@ -94,7 +95,7 @@ func (d *DB) EachOrder(ctx context.Context, f OrderFilter) iter.Seq2[StoredOrder
 	if err != nil {
 		return func(yield func(StoredOrder, error) bool) { yield(StoredOrder{}, err) }
 	}
-	return each(ctx, d.bulk, query, args, func(rows *sql.Rows) (StoredOrder, error) { return scanOrder(rows) })
+	return sqlite.EachRow(ctx, d.bulk, query, args, func(rows *sql.Rows) (StoredOrder, error) { return scanOrder(rows) })
 }
 
 const (
@@ -105,27 +106,27 @@ const (
 
 // query asks for one order more than the page has, to know whether there is a next page.
 func (f OrderFilter) query() (string, []any, error) {
-	var w where
-	w.add("provider = ?", f.Provider)
-	w.add("account = ?", f.Account)
-	w.add("order_id = ?", f.OrderID)
-	w.add("reference = ?", f.Reference)
-	w.add("status = ?", string(f.Status))
+	var w sqlite.Where
+	w.Add("provider = ?", f.Provider)
+	w.Add("account = ?", f.Account)
+	w.Add("order_id = ?", f.OrderID)
+	w.Add("reference = ?", f.Reference)
+	w.Add("status = ?", string(f.Status))
 	if f.Open || f.Late || f.Status != "" && !f.Status.Ended() {
-		w.and("status NOT IN ('shipped', 'delivered', 'cancelled')")
+		w.And("status NOT IN ('shipped', 'delivered', 'cancelled')")
 	}
 	if f.Late {
-		w.and("next_promised_on < " + localDate)
+		w.And("next_promised_on < " + localDate)
 	}
 	if f.OrderID != "" && (f.Provider == "" || f.Account == "") {
 		// The key begins with provider and account: every account is looked at.
-		w.and("(provider, account) IN (SELECT provider, account FROM freshness)")
+		w.And("(provider, account) IN (SELECT provider, account FROM freshness)")
 	}
 	from, key, marks := selectOrder, "provider, account, order_id", "?, ?, ?"
 	if f.byChange() {
 		// Left alone, SQLite would rather read all of an account and sort it.
 		from += " INDEXED BY orders_changed"
-		w.and("last_changed_at >= ?", stamp(f.ChangedSince))
+		w.And("last_changed_at >= ?", stamp(f.ChangedSince))
 		key, marks = "last_changed_at, "+key, "?, "+marks
 	}
 	if f.Cursor != "" {
@@ -133,9 +134,9 @@ func (f OrderFilter) query() (string, []any, error) {
 		if err != nil {
 			return "", nil, err
 		}
-		w.and("("+key+") > ("+marks+")", after...)
+		w.And("("+key+") > ("+marks+")", after...)
 	}
-	return from + w.sql() + " ORDER BY " + key + " LIMIT ?", append(w.args, limit(f.Limit)+1), nil
+	return from + w.SQL() + " ORDER BY " + key + " LIMIT ?", append(w.Args, limit(f.Limit)+1), nil
 }
 
 func (f OrderFilter) byChange() bool { return !f.ChangedSince.IsZero() }

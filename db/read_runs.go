@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 
+	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
 
@@ -38,28 +39,28 @@ func (d *DB) Run(ctx context.Context, id string) (jobs.Run, bool, error) {
 
 // Runs returns runs, newest first.
 func (d *DB) Runs(ctx context.Context, f RunFilter) ([]jobs.Run, error) {
-	return collect(d.EachRun(ctx, f))
+	return sqlite.Collect(d.EachRun(ctx, f))
 }
 
 // EachRun yields runs while they are read, as [DB.EachOrder] does.
 func (d *DB) EachRun(ctx context.Context, f RunFilter) iter.Seq2[jobs.Run, error] {
 	query, args := f.query()
-	return each(ctx, d.bulk, query, args, func(rows *sql.Rows) (jobs.Run, error) {
+	return sqlite.EachRow(ctx, d.bulk, query, args, func(rows *sql.Rows) (jobs.Run, error) {
 		return scanRun(func(_ string, _ []any, dest ...any) error { return rows.Scan(dest...) }, "")
 	})
 }
 
 func (f RunFilter) query() (string, []any) {
-	var w where
-	w.add("provider = ?", f.Provider)
-	w.add("kind = ?", f.Kind)
+	var w sqlite.Where
+	w.Add("provider = ?", f.Provider)
+	w.Add("kind = ?", f.Kind)
 	if f.State == jobs.Paused {
-		w.and("paused_at IS NOT NULL AND state IN ('queued', 'running')")
+		w.And("paused_at IS NOT NULL AND state IN ('queued', 'running')")
 	} else {
-		w.add("state = ?", string(f.State))
+		w.Add("state = ?", string(f.State))
 	}
-	w.add("run_id < ?", f.Before)
-	return selectRun + w.sql() + " ORDER BY run_id DESC LIMIT ?", append(w.args, limit(f.Limit))
+	w.Add("run_id < ?", f.Before)
+	return selectRun + w.SQL() + " ORDER BY run_id DESC LIMIT ?", append(w.Args, limit(f.Limit))
 }
 
 const (
@@ -75,12 +76,12 @@ SELECT run_id, provider, kind, state, trigger, accounts, params, jobs_total, job
 // scanRun reads one run with row, which is the writer's or a reader's way to do so.
 func scanRun(row func(query string, args []any, dest ...any) error, query string, args ...any) (r jobs.Run, err error) {
 	err = row(
-		query, args, &r.ID, &r.Provider, &r.Kind, &r.State, &r.Trigger, jsonInto{&r.Accounts}, (*rawInto)(&r.Params),
+		query, args, &r.ID, &r.Provider, &r.Kind, &r.State, &r.Trigger, sqlite.JSON(&r.Accounts), (*sqlite.Raw)(&r.Params),
 		&r.Jobs.Total, &r.Jobs.Succeeded, &r.Jobs.Partial, &r.Jobs.Failed, &r.Jobs.Dead, &r.Jobs.Cancelled,
 		&r.Orders.Seen, &r.Orders.Created, &r.Orders.Changed, &r.Orders.Unchanged,
-		jsonInto{&r.Errors}, timeInto{&r.RequestedAt}, timeOrNil{&r.StartedAt}, timeOrNil{&r.FinishedAt}, &r.Reopened,
-		textInto[string]{&r.Key}, textInto[string]{&r.ReplyTo}, textInto[string]{&r.Traceparent},
-		numberInto{&r.Lane}, timeOrNil{&r.PausedAt}, textInto[string]{&r.Note},
+		sqlite.JSON(&r.Errors), sqlite.Time(&r.RequestedAt), sqlite.TimeOrNil(&r.StartedAt), sqlite.TimeOrNil(&r.FinishedAt), &r.Reopened,
+		sqlite.Text(&r.Key), sqlite.Text(&r.ReplyTo), sqlite.Text(&r.Traceparent),
+		sqlite.Number(&r.Lane), sqlite.TimeOrNil(&r.PausedAt), sqlite.Text(&r.Note),
 	)
 	if r.Lane > 0 {
 		r.Priority = jobs.Low
@@ -96,8 +97,8 @@ func (d *DB) OpenJobsExcept(ctx context.Context, providers []string) ([]jobs.Job
 	if err != nil {
 		return nil, err
 	}
-	return fetch(ctx, d.readers, func(rows *sql.Rows) (j jobs.Job, err error) {
-		err = rows.Scan(&j.ID, &j.RunID, &j.Provider, &j.Account, &j.Kind, jsonInto{&j.Question}, &j.Attempt, &j.Tried, timeInto{&j.FirstAt})
+	return sqlite.Fetch(ctx, d.readers, func(rows *sql.Rows) (j jobs.Job, err error) {
+		err = rows.Scan(&j.ID, &j.RunID, &j.Provider, &j.Account, &j.Kind, sqlite.JSON(&j.Question), &j.Attempt, &j.Tried, sqlite.Time(&j.FirstAt))
 		if err != nil {
 			err = fmt.Errorf("job %s: %w", j.ID, err)
 		}

@@ -15,7 +15,7 @@ func (t *tx) reconsider(o *jobs.Outcome) error {
 		return nil
 	}
 	var came bool
-	if err := t.row(cameSQL, []any{o.Provider, stamp(o.AskedAt), stamp(time.Now()), o.Account}, &came); err != nil || !came {
+	if err := t.Row(cameSQL, []any{o.Provider, stamp(o.AskedAt), stamp(time.Now()), o.Account}, &came); err != nil || !came {
 		return err
 	}
 	o.State, o.NextAt = jobs.Waiting, o.FinishedAt

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
 
@@ -14,39 +15,39 @@ import (
 // succeeded, at least in part, and what they were answered is kept as a whole.
 func (d *DB) KeptJobs(ctx context.Context, provider, account string, r jobs.Remapping) ([]jobs.KeptJob, error) {
 	query, args := keptJobs(provider, account, r)
-	return fetch(ctx, d.bulk, scanKeptJob, query, args...)
+	return sqlite.Fetch(ctx, d.bulk, scanKeptJob, query, args...)
 }
 
 func scanKeptJob(rows *sql.Rows) (k jobs.KeptJob, err error) {
-	err = rows.Scan(&k.ID, &k.RunID, &k.Kind, jsonInto{&k.Question}, timeInto{&k.AskedAt})
+	err = rows.Scan(&k.ID, &k.RunID, &k.Kind, sqlite.JSON(&k.Question), sqlite.Time(&k.AskedAt))
 	return k, err
 }
 
 // keptJobs finds them by their exchanges; a check has some too, which tell of no order. A 401 behind which a call was sent again is no
 // answer that anybody maps.
 func keptJobs(provider, account string, r jobs.Remapping) (string, []any) {
-	var w where
-	w.and("j.state IN ('succeeded', 'partial') AND j.kind <> 'check'")
+	var w sqlite.Where
+	w.And("j.state IN ('succeeded', 'partial') AND j.kind <> 'check'")
 	if r.RunID != "" || r.JobID != "" { // few: by the jobs' own indexes
-		w.and("+x.provider = ?", provider)
+		w.And("+x.provider = ?", provider)
 	} else {
-		w.and("x.provider = ?", provider)
+		w.And("x.provider = ?", provider)
 	}
-	w.and("x.account = ?", account)
-	w.add("j.run_id = ?", r.RunID)
-	w.add("j.job_id = ?", r.JobID)
+	w.And("x.account = ?", account)
+	w.Add("j.run_id = ?", r.RunID)
+	w.Add("j.job_id = ?", r.JobID)
 	if !r.Since.IsZero() {
-		w.and("j.asked_at >= ?", stamp(r.Since))
+		w.And("j.asked_at >= ?", stamp(r.Since))
 	}
 	if !r.Until.IsZero() {
-		w.and("j.asked_at < ?", stamp(r.Until))
+		w.And("j.asked_at < ?", stamp(r.Until))
 	}
 	return `
 SELECT j.job_id, j.run_id, j.kind, j.question, j.asked_at
-  FROM exchanges AS x JOIN jobs AS j ON j.job_id = x.job_id AND j.attempts = x.attempt` + w.sql() + `
+  FROM exchanges AS x JOIN jobs AS j ON j.job_id = x.job_id AND j.attempts = x.attempt` + w.SQL() + `
  GROUP BY j.job_id
 HAVING min(` + keptWhole + `) AND max(x.status IS NOT 401)
- ORDER BY j.asked_at DESC, j.job_id DESC`, w.args
+ ORDER BY j.asked_at DESC, j.job_id DESC`, w.Args
 }
 
 const keptWhole = `coalesce(x.kept = 'full' AND NOT x.truncated AND x.status IS NOT NULL OR x.status = 401, 0)`
@@ -54,12 +55,12 @@ const keptWhole = `coalesce(x.kept = 'full' AND NOT x.truncated AND x.status IS 
 // Kept returns a job with the answers of its last attempt, in order; false when they are
 // not kept, or not as a whole.
 func (d *DB) Kept(ctx context.Context, jobID string) (k jobs.KeptJob, answers []clients.Exchange, ok bool, err error) {
-	found, err := fetch(ctx, d.bulk, scanKeptJob, keptJobSQL, jobID)
+	found, err := sqlite.Fetch(ctx, d.bulk, scanKeptJob, keptJobSQL, jobID)
 	if err != nil || len(found) == 0 {
 		return k, nil, false, err
 	}
 	whole := true
-	answers, err = fetch(ctx, d.bulk, func(rows *sql.Rows) (clients.Exchange, error) {
+	answers, err = sqlite.Fetch(ctx, d.bulk, func(rows *sql.Rows) (clients.Exchange, error) {
 		row, x, err := scanExchange(rows)
 		whole = whole && row.Kept == clients.KeepFull && !row.Truncated && row.Status != 0
 		return x, err
@@ -87,7 +88,7 @@ func (t *tx) await(o *jobs.Outcome, list []observed, papers []document) (bool, e
 		return false, nil
 	}
 	var newer bool
-	if err := t.row(newerSQL, []any{o.RunID, o.Account, o.ID}, &newer); err != nil || !newer {
+	if err := t.Row(newerSQL, []any{o.RunID, o.Account, o.ID}, &newer); err != nil || !newer {
 		return false, err
 	}
 	changes, err := t.wouldChange(o, list, papers)

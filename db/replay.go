@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"time"
+
+	"orderbeat/db/sqlite"
 )
 
 // HeaderReplay is the header of an event that is told again: the id of the replay.
@@ -36,7 +38,7 @@ func (d *DB) Replay(ctx context.Context, f EventFilter, id, subject string) (n i
 		if err != nil || len(list) == 0 {
 			return n, err
 		}
-		err = d.writer.do(ctx, len(list), false, func(t *tx) error {
+		err = d.do(ctx, len(list), false, func(t *tx) error {
 			for i := range list {
 				e := list[i].entry(id, subject)
 				if err := t.put(&e); err != nil {
@@ -76,29 +78,29 @@ func (e *told) entry(id, subject string) entry {
 // replayed finds the next events behind a row, up to the last.
 func (d *DB) replayed(ctx context.Context, f EventFilter, after, last int64) ([]told, error) {
 	query, args := f.query(after, last)
-	return fetch(ctx, d.bulk, func(rows *sql.Rows) (e told, err error) {
+	return sqlite.Fetch(ctx, d.bulk, func(rows *sql.Rows) (e told, err error) {
 		err = rows.Scan(&e.row, &e.eventID, &e.kind, &e.provider, &e.account, &e.orderID)
 		return e, err
 	}, query, args...)
 }
 
 func (f EventFilter) query(after, last int64) (string, []any) {
-	var w where
-	w.and("id > ?", after)
-	w.and("id <= ?", last)
+	var w sqlite.Where
+	w.And("id > ?", after)
+	w.And("id <= ?", last)
 	if f.OrderID != "" {
-		w.add("provider = ?", f.Provider)
-		w.add("account = ?", f.Account)
-		w.add("order_id = ?", f.OrderID)
+		w.Add("provider = ?", f.Provider)
+		w.Add("account = ?", f.Account)
+		w.Add("order_id = ?", f.OrderID)
 	} else { // along the rows: by the index SQLite would sort all of an account for every step
-		w.add("+provider = ?", f.Provider)
-		w.add("+account = ?", f.Account)
+		w.Add("+provider = ?", f.Provider)
+		w.Add("+account = ?", f.Account)
 	}
 	if !f.Since.IsZero() {
-		w.and("observed_at >= ?", stamp(f.Since))
+		w.And("observed_at >= ?", stamp(f.Since))
 	}
 	if !f.Until.IsZero() {
-		w.and("observed_at < ?", stamp(f.Until))
+		w.And("observed_at < ?", stamp(f.Until))
 	}
-	return `SELECT id, event_id, type, provider, account, order_id FROM order_events` + w.sql() + " ORDER BY id LIMIT ?", append(w.args, replayChunk)
+	return `SELECT id, event_id, type, provider, account, order_id FROM order_events` + w.SQL() + " ORDER BY id LIMIT ?", append(w.Args, replayChunk)
 }

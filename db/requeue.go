@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
 
@@ -30,7 +31,7 @@ func jobSubject(provider, account, kind string) string {
 // PublishedJobs counts the jobs that have not ended and whose message has left the outbox:
 // the stream should have one for each of them.
 func (d *DB) PublishedJobs(ctx context.Context) ([]JobGroup, error) {
-	return fetch(ctx, d.readers, func(rows *sql.Rows) (g JobGroup, err error) {
+	return sqlite.Fetch(ctx, d.readers, func(rows *sql.Rows) (g JobGroup, err error) {
 		err = rows.Scan(&g.Provider, &g.Account, &g.Kind, &g.Jobs)
 		return g, err
 	}, publishedJobsSQL)
@@ -52,14 +53,14 @@ func (d *DB) RequeueGroup(ctx context.Context, g JobGroup, except []string) (n i
 
 // requeue requeues the jobs that query finds, a batch at a time: others write in between.
 func (d *DB) requeue(ctx context.Context, query string, except []string, args ...any) (n int, err error) {
-	ids, err := fetch(ctx, d.readers, column[string], query+" ORDER BY j.job_id", args...)
+	ids, err := sqlite.Fetch(ctx, d.readers, sqlite.Column[string], query+" ORDER BY j.job_id", args...)
 	if err != nil {
 		return 0, err
 	}
 	ids = slices.DeleteFunc(ids, func(id string) bool { return slices.Contains(except, id) })
 	for batch := range slices.Chunk(ids, requeueBatch) {
 		put := 0
-		err := d.writer.do(ctx, len(batch), false, func(t *tx) (err error) {
+		err := d.do(ctx, len(batch), false, func(t *tx) (err error) {
 			put, err = t.requeue(batch, time.Now())
 			return err
 		})
@@ -81,9 +82,9 @@ func (t *tx) requeue(ids []string, at time.Time) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	found, err := fetchIn(t, func(rows *sql.Rows) (j lost, err error) {
-		err = rows.Scan(&j.ID, &j.RunID, &j.Provider, &j.Account, &j.Kind, jsonInto{&j.Question}, &j.Attempt, &j.Tried,
-			timeInto{&j.FirstAt}, textInto[string]{&j.traceparent})
+	found, err := sqlite.FetchIn(t.Tx, func(rows *sql.Rows) (j lost, err error) {
+		err = rows.Scan(&j.ID, &j.RunID, &j.Provider, &j.Account, &j.Kind, sqlite.JSON(&j.Question), &j.Attempt, &j.Tried,
+			sqlite.Time(&j.FirstAt), sqlite.Text(&j.traceparent))
 		return j, err
 	}, lostJobsSQL, list)
 	if err != nil {
@@ -130,8 +131,8 @@ type QueueDelay struct {
 // QueueDelays returns the providers that have jobs which are published, were queued at a
 // time or before, and have not begun since.
 func (d *DB) QueueDelays(ctx context.Context, at time.Time) ([]QueueDelay, error) {
-	return fetch(ctx, d.readers, func(rows *sql.Rows) (q QueueDelay, err error) {
-		err = rows.Scan(&q.Provider, &q.Jobs, timeInto{&q.Since})
+	return sqlite.Fetch(ctx, d.readers, func(rows *sql.Rows) (q QueueDelay, err error) {
+		err = rows.Scan(&q.Provider, &q.Jobs, sqlite.Time(&q.Since))
 		return q, err
 	}, queueDelaysSQL, stamp(at))
 }

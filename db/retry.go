@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
 
@@ -21,7 +22,7 @@ var RetryStates = []jobs.State{jobs.Queued, jobs.Failed, jobs.Dead, jobs.Cancell
 // lost. It returns the run. The error is [ErrUnknown], or a [*StateError] for a job in
 // another state.
 func (d *DB) RetryJob(ctx context.Context, jobID string) (run jobs.Run, err error) {
-	err = d.writer.do(ctx, 3, false, func(t *tx) error {
+	err = d.do(ctx, 3, false, func(t *tx) error {
 		run, err = t.retry(jobID, time.Now())
 		return err
 	})
@@ -49,7 +50,7 @@ type RetryFilter struct {
 // many it retried. more is the id to go on after when Limit left some out, else "".
 func (d *DB) RetryJobs(ctx context.Context, f RetryFilter) (retried int, more string, err error) {
 	query, args := f.query()
-	ids, err := fetch(ctx, d.readers, column[string], query, args...)
+	ids, err := sqlite.Fetch(ctx, d.readers, sqlite.Column[string], query, args...)
 	if err != nil {
 		return 0, "", err
 	}
@@ -59,7 +60,7 @@ func (d *DB) RetryJobs(ctx context.Context, f RetryFilter) (retried int, more st
 	}
 	for batch := range slices.Chunk(ids, requeueBatch) {
 		n := 0
-		err := d.writer.do(ctx, 3*len(batch), false, func(t *tx) error {
+		err := d.do(ctx, 3*len(batch), false, func(t *tx) error {
 			n = 0
 			for _, id := range batch {
 				_, err := t.retry(id, time.Now())
@@ -82,17 +83,17 @@ func (d *DB) RetryJobs(ctx context.Context, f RetryFilter) (retried int, more st
 }
 
 func (f RetryFilter) query() (string, []any) {
-	var w where
-	w.and("state <> 'succeeded'")
+	var w sqlite.Where
+	w.And("state <> 'succeeded'")
 	if f.State == "" {
-		w.and("state IN ('failed', 'dead')")
+		w.And("state IN ('failed', 'dead')")
 	}
-	w.add("state = ?", string(f.State))
-	w.add("run_id = ?", f.RunID)
-	w.add("provider = ?", f.Provider)
-	w.add("coalesce(finished_at, "+queuedAt+") >= ?", stampText(f.Since))
-	w.add("job_id > ?", f.After)
-	return "SELECT job_id FROM jobs" + w.sql() + " ORDER BY job_id LIMIT ?", append(w.args, f.Limit+1)
+	w.Add("state = ?", string(f.State))
+	w.Add("run_id = ?", f.RunID)
+	w.Add("provider = ?", f.Provider)
+	w.Add("coalesce(finished_at, "+queuedAt+") >= ?", stampText(f.Since))
+	w.Add("job_id > ?", f.After)
+	return "SELECT job_id FROM jobs" + w.SQL() + " ORDER BY job_id LIMIT ?", append(w.Args, f.Limit+1)
 }
 
 // stampText is [stamp], "" for the zero time.
@@ -106,7 +107,7 @@ func stampText(t time.Time) string {
 func (t *tx) retry(jobID string, at time.Time) (run jobs.Run, err error) {
 	job := jobs.Job{ID: jobID, FirstAt: at}
 	var state jobs.State
-	err = t.row(retriedJobSQL, []any{jobID}, &state, &job.RunID, &job.Provider, &job.Account, &job.Kind, jsonInto{&job.Question}, &job.Tried)
+	err = t.Row(retriedJobSQL, []any{jobID}, &state, &job.RunID, &job.Provider, &job.Account, &job.Kind, sqlite.JSON(&job.Question), &job.Tried)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return run, ErrUnknown
@@ -118,23 +119,23 @@ func (t *tx) retry(jobID string, at time.Time) (run jobs.Run, err error) {
 		if _, err := t.requeue([]string{jobID}, at); err != nil {
 			return run, err
 		}
-		return scanRun(t.row, runSQL, job.RunID)
+		return scanRun(t.Row, runSQL, job.RunID)
 	}
-	if run, err = scanRun(t.row, runSQL, job.RunID); err != nil {
+	if run, err = scanRun(t.Row, runSQL, job.RunID); err != nil {
 		return run, err
 	}
 	turn := none
 	if run.Lane > 0 {
 		turn = held
 	}
-	if _, err := t.exec(retryJobSQL, stamp(at), orNull(string(turn)), jobID); err != nil {
+	if _, err := t.Exec(retryJobSQL, stamp(at), sqlite.OrNull(string(turn)), jobID); err != nil {
 		return run, err
 	}
 	is := func(s jobs.State) bool { return state == s }
-	if _, err := t.exec(reopenSQL, is(jobs.Failed), is(jobs.Dead), is(jobs.Cancelled), job.RunID); err != nil {
+	if _, err := t.Exec(reopenSQL, is(jobs.Failed), is(jobs.Dead), is(jobs.Cancelled), job.RunID); err != nil {
 		return run, err
 	}
-	if run, err = scanRun(t.row, runSQL, job.RunID); err != nil {
+	if run, err = scanRun(t.Row, runSQL, job.RunID); err != nil {
 		return run, err
 	}
 	if turn == held {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
 
@@ -27,7 +28,7 @@ func (d *DB) StartRun(ctx context.Context, run jobs.Run, js []jobs.Job) (jobs.Ru
 	run.Jobs.Total = len(js)
 	started := false
 	kept := run
-	err := d.writer.do(ctx, 3*len(js)+2, false, func(t *tx) error {
+	err := d.do(ctx, 3*len(js)+2, false, func(t *tx) error {
 		started, kept = false, run
 		earlier, found, err := t.earlier(run.Key)
 		if found && err == nil {
@@ -108,9 +109,9 @@ func (t *tx) insertRun(run *jobs.Run, asks []byte) error {
 			return err
 		}
 	}
-	_, err = t.exec(insertRunSQL, run.ID, run.Provider, run.Kind, string(run.State), run.Trigger, accounts,
-		orNull(string(run.Params)), run.Jobs.Total, errs, stamp(run.RequestedAt), stampOf(run.StartedAt),
-		stampOf(run.FinishedAt), orNull(run.Key), orNull(run.ReplyTo), orNull(run.Traceparent), zeroNull(run.Lane), asks, orNull(run.Note))
+	_, err = t.Exec(insertRunSQL, run.ID, run.Provider, run.Kind, string(run.State), run.Trigger, accounts,
+		sqlite.OrNull(string(run.Params)), run.Jobs.Total, errs, stamp(run.RequestedAt), sqlite.StampOf(run.StartedAt),
+		sqlite.StampOf(run.FinishedAt), sqlite.OrNull(run.Key), sqlite.OrNull(run.ReplyTo), sqlite.OrNull(run.Traceparent), sqlite.ZeroNull(run.Lane), asks, sqlite.OrNull(run.Note))
 	return err
 }
 
@@ -124,8 +125,8 @@ func (t *tx) insertJob(job *jobs.Job, state jobs.State, turn jobTurn, inline boo
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(insertJobSQL, job.ID, job.RunID, job.Provider, job.Account, job.Kind, question,
-		string(state), orNull(string(turn)), inline, stamp(job.FirstAt))
+	_, err = t.Exec(insertJobSQL, job.ID, job.RunID, job.Provider, job.Account, job.Kind, question,
+		string(state), sqlite.OrNull(string(turn)), inline, stamp(job.FirstAt))
 	return err
 }
 
@@ -151,8 +152,8 @@ func (t *tx) putJob(job *jobs.Job, again, traceparent string, at, due time.Time)
 // endRun stores how a run ended, with the errors of its jobs, and puts its result
 // into the outbox.
 func (t *tx) endRun(run *jobs.Run) error {
-	found, err := fetchIn(t, func(rows *sql.Rows) (e jobs.RunError, err error) {
-		err = rows.Scan(&e.Account, &e.Code, textInto[string]{&e.Message}, textInto[string]{&e.Hint})
+	found, err := sqlite.FetchIn(t.Tx, func(rows *sql.Rows) (e jobs.RunError, err error) {
+		err = rows.Scan(&e.Account, &e.Code, sqlite.Text(&e.Message), sqlite.Text(&e.Hint))
 		return e, err
 	}, runErrorsSQL, run.ID, jobs.MaxErrors)
 	if err != nil {
@@ -163,7 +164,7 @@ func (t *tx) endRun(run *jobs.Run) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(endRunSQL, string(run.State), errs, stampOf(run.StartedAt), stampOf(run.FinishedAt), run.ID)
+	_, err = t.Exec(endRunSQL, string(run.State), errs, sqlite.StampOf(run.StartedAt), sqlite.StampOf(run.FinishedAt), run.ID)
 	if err != nil {
 		return err
 	}

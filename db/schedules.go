@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"orderbeat/db/sqlite"
 )
 
 // Pause is a schedule that starts nothing until somebody resumes it.
@@ -19,7 +21,7 @@ type Pause struct {
 // PauseSchedule has a schedule start nothing; paused again it keeps its time and takes
 // the new note.
 func (d *DB) PauseSchedule(ctx context.Context, name, note string, at time.Time) error {
-	if _, err := d.write(ctx, pauseSQL, name, stamp(at), orNull(note)); err != nil {
+	if _, err := d.write(ctx, pauseSQL, name, stamp(at), sqlite.OrNull(note)); err != nil {
 		return fmt.Errorf("schedule %s: %w", name, err)
 	}
 	return nil
@@ -37,7 +39,7 @@ func (d *DB) ResumeSchedule(ctx context.Context, name string) (was bool, err err
 // Paused returns a schedule's pause, false when it has none.
 func (d *DB) Paused(ctx context.Context, name string) (Pause, bool, error) {
 	p := Pause{Schedule: name}
-	err := d.readers.QueryRowContext(ctx, pausedSQL, name).Scan(timeInto{&p.PausedAt}, textInto[string]{&p.Note})
+	err := d.readers.QueryRowContext(ctx, pausedSQL, name).Scan(sqlite.Time(&p.PausedAt), sqlite.Text(&p.Note))
 	if errors.Is(err, sql.ErrNoRows) {
 		return Pause{}, false, nil
 	}
@@ -51,7 +53,7 @@ func (d *DB) FailedInARow(ctx context.Context, name string, most int) (n int, er
 	if err != nil {
 		return 0, err
 	}
-	err = all(rows, func(rows *sql.Rows) error {
+	err = sqlite.All(rows, func(rows *sql.Rows) error {
 		var failed bool
 		if err := rows.Scan(&failed); err != nil {
 			return err
@@ -60,7 +62,7 @@ func (d *DB) FailedInARow(ctx context.Context, name string, most int) (n int, er
 			n++
 		}
 		if !failed || n == most {
-			return errEnough
+			return sqlite.ErrEnough
 		}
 		return nil
 	})
@@ -84,11 +86,11 @@ INSERT INTO schedules (schedule, paused_at, note) VALUES (?, ?, ?)
 // Ticks returns the ticks of a schedule that were due from one time to another, both
 // included, oldest first; never more than 1,000.
 func (d *DB) Ticks(ctx context.Context, schedule string, from, to time.Time) ([]Tick, error) {
-	return fetch(ctx, d.readers, scanTick, ticksSQL, schedule, stamp(from), stamp(to))
+	return sqlite.Fetch(ctx, d.readers, scanTick, ticksSQL, schedule, stamp(from), stamp(to))
 }
 
 func scanTick(rows *sql.Rows) (t Tick, err error) {
-	err = rows.Scan(&t.Schedule, timeInto{&t.DueAt}, &t.Outcome, textInto[string]{&t.Reason}, textInto[string]{&t.RunID})
+	err = rows.Scan(&t.Schedule, sqlite.Time(&t.DueAt), &t.Outcome, sqlite.Text(&t.Reason), sqlite.Text(&t.RunID))
 	return t, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"orderbeat/clients"
+	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
 
@@ -43,7 +44,7 @@ func (t *tx) tellDocuments(o *jobs.Outcome, orders []observed, list []document, 
 		return err
 	}
 	for _, l := range lost {
-		if _, err := t.exec(unlinkSQL, o.Provider, o.Account, l.orderID, l.kind, l.documentID); err != nil {
+		if _, err := t.Exec(unlinkSQL, o.Provider, o.Account, l.orderID, l.kind, l.documentID); err != nil {
 			return err
 		}
 	}
@@ -87,7 +88,7 @@ func (t *tx) untold(o *jobs.Outcome, ids []string) (list []link, err error) {
 	if err != nil {
 		return nil, err
 	}
-	err = t.each(untoldSQL, []any{o.Provider, o.Account, string(keys)}, func(rows *sql.Rows) error {
+	err = t.Each(untoldSQL, []any{o.Provider, o.Account, string(keys)}, func(rows *sql.Rows) error {
 		var l link
 		err := rows.Scan(&l.orderID, &l.kind, &l.documentID)
 		list = append(list, l)
@@ -108,8 +109,8 @@ SELECT d.order_id, d.kind, d.document_id
 func (t *tx) tellOrder(o *jobs.Outcome, id string, links []link, news map[string]newDocument, traceparent string) error {
 	order := observed{Order: &clients.Order{Provider: o.Provider, Account: o.Account, OrderID: id}}
 	var revision int
-	err := t.row(tellableSQL, []any{o.Provider, o.Account, id}, &revision, &order.Reference,
-		textInto[clients.Status]{&order.Status}, &order.document)
+	err := t.Row(tellableSQL, []any{o.Provider, o.Account, id}, &revision, &order.Reference,
+		sqlite.Text(&order.Status), &order.document)
 	if err != nil {
 		return err
 	}
@@ -125,11 +126,11 @@ func (t *tx) tellOrder(o *jobs.Outcome, id string, links []link, news map[string
 		if err != nil {
 			return err
 		}
-		if _, err := t.exec(toldSQL, revision, o.Provider, o.Account, id, l.kind, l.documentID); err != nil {
+		if _, err := t.Exec(toldSQL, revision, o.Provider, o.Account, id, l.kind, l.documentID); err != nil {
 			return err
 		}
 	}
-	_, err = t.exec(reviseSQL, revision, changedAt(o), o.Provider, o.Account, id)
+	_, err = t.Exec(reviseSQL, revision, changedAt(o), o.Provider, o.Account, id)
 	return err
 }
 
@@ -161,7 +162,7 @@ func (t *tx) describe(o *jobs.Outcome, l link, news map[string]newDocument) (kin
 		if d.before != "" {
 			change.Before = json.RawMessage(d.before)
 		}
-	} else if err := t.row(kind.text, []any{o.Provider, o.Account, l.documentID}, (*rawInto)(&change.After)); err != nil {
+	} else if err := t.Row(kind.text, []any{o.Provider, o.Account, l.documentID}, (*sqlite.Raw)(&change.After)); err != nil {
 		return nil, "", err
 	}
 	changes, err = encode([]any{change})
@@ -187,7 +188,7 @@ func (t *tx) countOrders(o *jobs.Outcome, orders []observed, list []document, to
 		if err != nil {
 			return err
 		}
-		err = t.each(ordersOfSQL, []any{o.Provider, o.Account, k.name, string(keys)}, func(rows *sql.Rows) error {
+		err = t.Each(ordersOfSQL, []any{o.Provider, o.Account, k.name, string(keys)}, func(rows *sql.Rows) error {
 			var id string
 			if err := rows.Scan(&id); err != nil || counted[id] {
 				return err

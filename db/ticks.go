@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
 
@@ -31,7 +32,7 @@ func (d *DB) RecordTicks(ctx context.Context, ticks ...Tick) (recorded []Tick, e
 	if len(ticks) == 0 {
 		return nil, nil
 	}
-	err = d.writer.do(ctx, len(ticks), false, func(t *tx) error {
+	err = d.do(ctx, len(ticks), false, func(t *tx) error {
 		recorded = recorded[:0]
 		for _, tick := range ticks {
 			fresh, err := t.recordTick(&tick)
@@ -61,7 +62,7 @@ type Started struct {
 // due time is on record already. When a run with the tick's key exists, the tick is skipped.
 func (d *DB) StartTick(ctx context.Context, tick Tick, run jobs.Run, js []jobs.Job) (started Started, err error) {
 	run.Key, run.Jobs.Total = tick.Key(), len(js)
-	err = d.writer.do(ctx, 3*len(js)+3, false, func(t *tx) error {
+	err = d.do(ctx, 3*len(js)+3, false, func(t *tx) error {
 		started = Started{}
 		kept, starting := tick, run
 		earlier, found, err := t.earlier(run.Key)
@@ -96,7 +97,7 @@ func (d *DB) StartTick(ctx context.Context, tick Tick, run jobs.Run, js []jobs.J
 
 func (t *tx) recordTick(tick *Tick) (recorded bool, err error) {
 	tick.DueAt = tick.DueAt.UTC().Truncate(time.Second)
-	n, err := t.exec(recordTickSQL, tick.Schedule, stamp(tick.DueAt), tick.Outcome, orNull(tick.Reason), orNull(tick.RunID))
+	n, err := t.Exec(recordTickSQL, tick.Schedule, stamp(tick.DueAt), tick.Outcome, sqlite.OrNull(tick.Reason), sqlite.OrNull(tick.RunID))
 	return n == 1, err
 }
 
@@ -106,7 +107,7 @@ INSERT INTO ticks (schedule, due_at, outcome, reason, run_id) VALUES (?, ?, ?, ?
 
 // LastTick returns the latest tick of a schedule, false when there is none.
 func (d *DB) LastTick(ctx context.Context, schedule string) (Tick, bool, error) {
-	found, err := fetch(ctx, d.readers, scanTick, lastTickSQL, schedule)
+	found, err := sqlite.Fetch(ctx, d.readers, scanTick, lastTickSQL, schedule)
 	if err != nil || len(found) == 0 {
 		return Tick{}, false, err
 	}

@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/db/sqlite"
 )
 
 // tokens keeps the rows of credentials in a table.
 type tokens struct {
-	writer  *writer
+	file    *sqlite.DB
 	readers *sql.DB
 }
 
@@ -22,7 +23,7 @@ type tokens struct {
 //
 // It writes Token as it is, and takes no row with a Refresh beside it, which would be
 // readable in the file: put [seal.New] above it.
-func (d *DB) Tokens() auth.Store { return &tokens{d.tokens, d.readers} }
+func (d *DB) Tokens() auth.Store { return &tokens{d.file, d.readers} }
 
 // Load implements [auth.Store].
 func (s *tokens) Load(ctx context.Context, key string) (auth.Row, error) {
@@ -42,8 +43,8 @@ SELECT ` + statusColumns + `, ` + tokenColumns + ` FROM credentials WHERE key = 
 
 // Lease implements [auth.Store].
 func (s *tokens) Lease(ctx context.Context, l auth.Lease) (won bool, err error) {
-	won, err = s.write(ctx, leaseSQL, l.Key, l.Generation, l.Owner, stampUp(l.Until), stamp(l.At), l.Lost,
-		l.Override, orNull(l.Credential), l.Provider, l.Environment, l.User, stamp(time.Now()))
+	won, err = s.write(ctx, leaseSQL, l.Key, l.Generation, l.Owner, sqlite.StampUp(l.Until), stamp(l.At), l.Lost,
+		l.Override, sqlite.OrNull(l.Credential), l.Provider, l.Environment, l.User, stamp(time.Now()))
 	if err != nil {
 		return false, fmt.Errorf("credential %s: lease: %w", l.Key, err)
 	}
@@ -70,10 +71,10 @@ func (s *tokens) Commit(ctx context.Context, l auth.Lease, row auth.Row) (took b
 	f := row.Failure
 	took, err = s.write(
 		ctx, commitTokenSQL, row.Provider, row.Environment, row.User, string(row.State), row.Generation,
-		stampOrNull(row.ObtainedAt), stampOrNull(row.RefreshAt), stampOrNull(row.ExpiresAt), orNull(string(row.Expiry)),
-		stampOrNull(row.ConsentedAt), orNull(row.ConsentReason), row.Lost, row.Failures, row.Refusals,
-		orNull(string(f.Class)), zeroNull(f.Status), orNull(f.Code), orNull(f.Reason), stampOrNull(f.At), stampUpOrNull(row.CooldownUntil),
-		row.Logins, row.Replays, row.Saved, orNull(row.Token.Reveal()), orNull(row.Credential), stamp(time.Now()),
+		sqlite.StampOrNull(row.ObtainedAt), sqlite.StampOrNull(row.RefreshAt), sqlite.StampOrNull(row.ExpiresAt), sqlite.OrNull(string(row.Expiry)),
+		sqlite.StampOrNull(row.ConsentedAt), sqlite.OrNull(row.ConsentReason), row.Lost, row.Failures, row.Refusals,
+		sqlite.OrNull(string(f.Class)), sqlite.ZeroNull(f.Status), sqlite.OrNull(f.Code), sqlite.OrNull(f.Reason), sqlite.StampOrNull(f.At), sqlite.StampUpOrNull(row.CooldownUntil),
+		row.Logins, row.Replays, row.Saved, sqlite.OrNull(row.Token.Reveal()), sqlite.OrNull(row.Credential), stamp(time.Now()),
 		l.Key, l.Generation, l.Owner,
 	)
 	if err != nil {
@@ -93,18 +94,18 @@ UPDATE credentials SET provider = ?, environment = ?, user = ?, state = ?, gener
 
 // write runs one conditional statement on one row and reports whether it applied.
 func (s *tokens) write(ctx context.Context, query string, args ...any) (applied bool, err error) {
-	err = s.writer.perform(ctx, &op{rows: 1, wait: always, run: func(t *tx) error {
-		n, err := t.exec(query, args...)
+	err = s.file.Write(ctx, 1, sqlite.Durable, func(t *sqlite.Tx) error {
+		n, err := t.Exec(query, args...)
 		applied = n == 1
 		return err
-	}})
+	})
 	return applied && err == nil, err
 }
 
 // Reseal implements [seal.Resealer].
 func (s *tokens) Reseal(ctx context.Context, change func(auth.Row) auth.Row) error {
-	return s.writer.perform(ctx, &op{rows: 1, wait: always, run: func(t *tx) error {
-		all, err := fetchIn(t, func(rows *sql.Rows) (row auth.Row, err error) {
+	return s.file.Write(ctx, 1, sqlite.Durable, func(t *sqlite.Tx) error {
+		all, err := sqlite.FetchIn(t, func(rows *sql.Rows) (row auth.Row, err error) {
 			err = rows.Scan(append(statusDest(&row), tokenDest(&row)...)...)
 			return row, err
 		}, allTokensSQL)
@@ -116,12 +117,12 @@ func (s *tokens) Reseal(ctx context.Context, change func(auth.Row) auth.Row) err
 			if !row.Refresh.Empty() {
 				return fmt.Errorf("credential %s: its refresh token is not sealed", row.Key)
 			}
-			if _, err := t.exec(resealSQL, orNull(row.Token.Reveal()), orNull(row.Credential), row.Key); err != nil {
+			if _, err := t.Exec(resealSQL, sqlite.OrNull(row.Token.Reveal()), sqlite.OrNull(row.Credential), row.Key); err != nil {
 				return fmt.Errorf("credential %s: %w", row.Key, err)
 			}
 		}
 		return nil
-	}})
+	})
 }
 
 const (
@@ -135,10 +136,10 @@ SELECT ` + statusColumns + `, ` + tokenColumns + ` FROM credentials`
 // renews tokens now: who held one was killed, and nobody should wait for it. What it
 // intended stays known.
 func (d *DB) EndLeases(ctx context.Context) error {
-	return d.tokens.perform(ctx, &op{rows: 1, wait: always, run: func(t *tx) error {
-		_, err := t.exec(endLeasesSQL)
+	return d.file.Write(ctx, 1, sqlite.Durable, func(t *sqlite.Tx) error {
+		_, err := t.Exec(endLeasesSQL)
 		return err
-	}})
+	})
 }
 
 const endLeasesSQL = `UPDATE credentials SET lease_owner = NULL, lease_until = NULL WHERE lease_owner IS NOT NULL`

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
 
@@ -33,7 +34,7 @@ func (t *tx) overlap(run *jobs.Run, js []jobs.Job) (left []jobs.Job, turns map[s
 		name  string
 		waits bool // behind an earlier run already
 	}
-	busy, err := fetchIn(t, func(rows *sql.Rows) (b busyAccount, err error) {
+	busy, err := sqlite.FetchIn(t.Tx, func(rows *sql.Rows) (b busyAccount, err error) {
 		err = rows.Scan(&b.name, &b.waits)
 		return b, err
 	}, busySQL, run.Trigger)
@@ -95,7 +96,7 @@ func (t *tx) nextTurns(o *jobs.Outcome, had jobTurn, trigger string) error {
 func (t *tx) fillLane(provider string, at time.Time) error {
 	for {
 		var next waiter
-		err := t.row(nextHeldSQL, []any{provider, provider}, next.dest()...)
+		err := t.Row(nextHeldSQL, []any{provider, provider}, next.dest()...)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
@@ -103,7 +104,7 @@ func (t *tx) fillLane(provider string, at time.Time) error {
 			return err
 		}
 		var taken int
-		if err := t.row(takenSQL, []any{provider}, &taken); err != nil || taken >= next.lane {
+		if err := t.Row(takenSQL, []any{provider}, &taken); err != nil || taken >= next.lane {
 			return err
 		}
 		if err := t.letGo(&next, out, at); err != nil {
@@ -115,7 +116,7 @@ func (t *tx) fillLane(provider string, at time.Time) error {
 // follow lets the jobs go that waited behind an account's earlier run, when the last job of
 // that one has ended. It reports whether they wait for room in the lane now.
 func (t *tx) follow(provider, account, trigger string, at time.Time) (lined bool, err error) {
-	list, err := fetchIn(t, func(rows *sql.Rows) (w waiter, err error) {
+	list, err := sqlite.FetchIn(t.Tx, func(rows *sql.Rows) (w waiter, err error) {
 		err = rows.Scan(w.dest()...)
 		return w, err
 	}, behindSQL, provider, account, trigger)
@@ -123,13 +124,13 @@ func (t *tx) follow(provider, account, trigger string, at time.Time) (lined bool
 		return false, err
 	}
 	var working bool
-	if err := t.row(workingSQL, []any{provider, account, trigger}, &working); err != nil || working {
+	if err := t.Row(workingSQL, []any{provider, account, trigger}, &working); err != nil || working {
 		return false, err
 	}
 	for i := range list {
 		if list[i].lane > 0 {
 			lined = true
-			_, err = t.exec(holdSQL, list[i].ID)
+			_, err = t.Exec(holdSQL, list[i].ID)
 		} else {
 			err = t.letGo(&list[i], none, at)
 		}
@@ -150,17 +151,17 @@ type waiter struct {
 func (w *waiter) dest() []any {
 	return []any{
 		&w.ID, &w.RunID, &w.Provider, &w.Account, &w.Kind,
-		jsonInto{&w.Question},
+		sqlite.JSON(&w.Question),
 		&w.Attempt, &w.Tried,
-		textInto[string]{&w.traceparent},
-		numberInto{&w.lane},
+		sqlite.Text(&w.traceparent),
+		sqlite.Number(&w.lane),
 	}
 }
 
 // letGo gives a job its turn: its message goes into the outbox, and its time begins.
 func (t *tx) letGo(w *waiter, to jobTurn, at time.Time) error {
 	w.FirstAt = at
-	if _, err := t.exec(letGoSQL, orNull(string(to)), stamp(at), w.ID); err != nil {
+	if _, err := t.Exec(letGoSQL, sqlite.OrNull(string(to)), stamp(at), w.ID); err != nil {
 		return err
 	}
 	return t.putJob(&w.Job, "", w.traceparent, at, time.Time{})

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/db/sqlite"
 )
 
 // CodeUnpublishable is the alert's about messages that their stream refuses.
@@ -34,7 +35,7 @@ func (d *DB) Attempts(ctx context.Context) (map[string]Attempt, error) {
 		return nil, err
 	}
 	attempts := map[string]Attempt{}
-	err = all(rows, func(rows *sql.Rows) error {
+	err = sqlite.All(rows, func(rows *sql.Rows) error {
 		var topic string
 		var a Attempt
 		err := rows.Scan(&topic, &a.UpTo, &a.AfterSeq)
@@ -47,8 +48,8 @@ func (d *DB) Attempts(ctx context.Context) (map[string]Attempt, error) {
 // RecordAttempt records an attempt before it is made. It does not wait for the disk: what
 // a power failure undoes is found by comparing with what the stream has.
 func (d *DB) RecordAttempt(ctx context.Context, topic string, a Attempt) error {
-	return d.writer.do(ctx, 1, true, func(t *tx) error {
-		_, err := t.exec(recordAttemptSQL, topic, a.UpTo, int64(a.AfterSeq)) //nolint:gosec // no stream has as many messages
+	return d.do(ctx, 1, true, func(t *tx) error {
+		_, err := t.Exec(recordAttemptSQL, topic, a.UpTo, int64(a.AfterSeq)) //nolint:gosec // no stream has as many messages
 		return err
 	})
 }
@@ -68,7 +69,7 @@ type Refusal struct {
 // [CodeUnpublishable] of each provider.
 func (d *DB) Postpone(ctx context.Context, refused []Refusal) error {
 	return d.refuse(ctx, refused, func(t *tx, r Refusal) error {
-		_, err := t.exec(postponeSQL, stampUp(r.Until), r.Reason, r.ID)
+		_, err := t.Exec(postponeSQL, sqlite.StampUp(r.Until), r.Reason, r.ID)
 		return err
 	}, func(*tx) error { return nil })
 }
@@ -79,13 +80,13 @@ const postponeSQL = `UPDATE outbox SET due_at = ?, refusal = substr(?, 1, 500) W
 // [CodeUnpublishable] of each provider. [DB.Republish] moves them back.
 func (d *DB) SetAside(ctx context.Context, refused []Refusal) error {
 	return d.refuse(ctx, refused, func(t *tx, r Refusal) error {
-		if _, err := t.exec(setAsideSQL, stamp(time.Now()), r.Reason, r.ID); err != nil {
+		if _, err := t.Exec(setAsideSQL, stamp(time.Now()), r.Reason, r.ID); err != nil {
 			return err
 		}
-		_, err := t.exec(takenOutSQL, r.ID)
+		_, err := t.Exec(takenOutSQL, r.ID)
 		return err
 	}, func(t *tx) error {
-		_, err := t.exec(trimSetAsideSQL, maxSetAside)
+		_, err := t.Exec(trimSetAsideSQL, maxSetAside)
 		return err
 	})
 }
@@ -107,11 +108,11 @@ func (d *DB) refuse(ctx context.Context, refused []Refusal, each func(*tx, Refus
 	if len(refused) == 0 {
 		return nil
 	}
-	return d.writer.do(ctx, 2*len(refused), false, func(t *tx) error {
+	return d.do(ctx, 2*len(refused), false, func(t *tx) error {
 		last := map[string]string{} // by the message's source
 		for _, r := range refused {
 			var of, subject string
-			err := t.row(refusedSQL, []any{r.ID}, &of, &subject)
+			err := t.Row(refusedSQL, []any{r.ID}, &of, &subject)
 			if errors.Is(err, sql.ErrNoRows) {
 				continue // it was withdrawn meanwhile
 			}
@@ -140,7 +141,7 @@ const refusedSQL = `SELECT source, subject FROM outbox WHERE id = ?`
 // raiseUnpublishable raises the alert of the provider that a source names, or rewords it.
 func (t *tx) raiseUnpublishable(of, what string) error {
 	var aside, postponed int
-	if err := t.row(refusedCountSQL, []any{of, of}, &aside, &postponed); err != nil {
+	if err := t.Row(refusedCountSQL, []any{of, of}, &aside, &postponed); err != nil {
 		return err
 	}
 	a := Alert{
@@ -152,7 +153,7 @@ func (t *tx) raiseUnpublishable(of, what string) error {
 	if raised || err != nil {
 		return err
 	}
-	_, err = t.exec(rewordSQL, a.Message, a.Hint, a.Provider, a.Account, a.User, string(a.Code))
+	_, err = t.Exec(rewordSQL, a.Message, a.Hint, a.Provider, a.Account, a.User, string(a.Code))
 	return err
 }
 
@@ -164,9 +165,9 @@ SELECT (SELECT count(*) FROM unpublishable WHERE source = ?),
 // its messages is set aside or postponed any more.
 func (d *DB) ResolveUnpublishable(ctx context.Context, provider string) error {
 	of := source(provider)
-	return d.writer.do(ctx, 2, false, func(t *tx) error {
+	return d.do(ctx, 2, false, func(t *tx) error {
 		var aside, postponed int
-		err := t.row(refusedCountSQL, []any{of, of}, &aside, &postponed)
+		err := t.Row(refusedCountSQL, []any{of, of}, &aside, &postponed)
 		if err != nil || aside+postponed > 0 {
 			return err
 		}
@@ -194,8 +195,8 @@ func (d *DB) Republish(ctx context.Context, provider, id string) (n int, err err
 		return 0, err
 	}
 	for moved := replayChunk; moved == replayChunk; {
-		err := d.writer.do(ctx, 2*replayChunk, false, func(t *tx) error {
-			ids, err := fetchIn(t, column[int64], someSetAsideSQL, of, of, replayChunk)
+		err := d.do(ctx, 2*replayChunk, false, func(t *tx) error {
+			ids, err := sqlite.FetchIn(t.Tx, sqlite.Column[int64], someSetAsideSQL, of, of, replayChunk)
 			if err != nil {
 				return err
 			}
@@ -203,11 +204,12 @@ func (d *DB) Republish(ctx context.Context, provider, id string) (n int, err err
 			if err != nil {
 				return err
 			}
-			if _, err := t.exec(republishSQL, ".replay."+id, string(headers), list); err != nil {
+			if _, err := t.Exec(republishSQL, ".replay."+id, string(headers), list); err != nil {
 				return err
 			}
-			moved, t.queued = len(ids), true
-			_, err = t.exec(`DELETE FROM unpublishable WHERE id IN (SELECT value FROM json_each(?))`, list)
+			moved = len(ids)
+			t.Wake()
+			_, err = t.Exec(`DELETE FROM unpublishable WHERE id IN (SELECT value FROM json_each(?))`, list)
 			return err
 		})
 		if err != nil {

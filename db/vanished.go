@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
 
@@ -54,7 +55,7 @@ func (t *tx) noteComplete(o *jobs.Outcome) error {
 	if o.State != jobs.Succeeded || o.From == "" || o.Remaps != "" || jobs.Kinds[o.Kind].Ask != nil {
 		return nil
 	}
-	_, err := t.exec(completeSQL, o.Provider, o.Account, o.From, o.To, stamp(o.AskedAt))
+	_, err := t.Exec(completeSQL, o.Provider, o.Account, o.From, o.To, stamp(o.AskedAt))
 	return err
 }
 
@@ -80,9 +81,9 @@ func (t *tx) noteNotFound(o *jobs.Outcome, list []observed, traceparent string) 
 		return err
 	}
 	var vanished []VanishedBody
-	err = t.each(notFoundSQL, []any{stamp(o.AskedAt), o.Provider, o.Account, keys, stamp(o.AskedAt)}, func(rows *sql.Rows) error {
+	err = t.Each(notFoundSQL, []any{stamp(o.AskedAt), o.Provider, o.Account, keys, stamp(o.AskedAt)}, func(rows *sql.Rows) error {
 		v := VanishedBody{Notice: Notice{Provider: o.Provider, Account: o.Account}, NotFoundSince: o.AskedAt, RunID: o.RunID, JobID: o.ID}
-		err := rows.Scan(&v.OrderID, &v.Reference, &v.Revision, &v.Status, timeInto{&v.LastSeenAt}, (*rawInto)(&v.Order))
+		err := rows.Scan(&v.OrderID, &v.Reference, &v.Revision, &v.Status, sqlite.Time(&v.LastSeenAt), (*sqlite.Raw)(&v.Order))
 		if !v.Status.Ended() {
 			vanished = append(vanished, v)
 		}

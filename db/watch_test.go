@@ -47,7 +47,7 @@ func TestLogIsBoundedAndALongReaderIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	watch := d.NewWALWatch()
+	watch := d.Inspect().NewWALWatch()
 	defer watch.Close()
 	onWriter(t, d, "CREATE TABLE filler (b BLOB)")
 	fill := func(megabytes int) {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"orderbeat/db/sqlite"
 )
 
 // Watermark is how far the due times of a schedule are recorded.
@@ -34,7 +36,7 @@ func (w Watermark) At() time.Time {
 // Watermark returns how far the due times of a schedule are recorded.
 func (d *DB) Watermark(ctx context.Context, schedule string) (Watermark, error) {
 	var w Watermark
-	err := d.readers.QueryRowContext(ctx, progressSQL, schedule).Scan(timeInto{&w.FirstSeenAt}, timeInto{&w.AccountedAt})
+	err := d.readers.QueryRowContext(ctx, progressSQL, schedule).Scan(sqlite.Time(&w.FirstSeenAt), sqlite.Time(&w.AccountedAt))
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return Watermark{}, err
 	}
@@ -56,7 +58,7 @@ func (d *DB) SeeSchedule(ctx context.Context, schedule string, at, accounted tim
 	if accounted.Before(w.AccountedAt) {
 		accounted = w.AccountedAt
 	}
-	if _, err := d.write(ctx, seeScheduleSQL, schedule, stamp(at), stampOrNull(accounted)); err != nil {
+	if _, err := d.write(ctx, seeScheduleSQL, schedule, stamp(at), sqlite.StampOrNull(accounted)); err != nil {
 		return Watermark{}, fmt.Errorf("schedule %s: %w", schedule, err)
 	}
 	return d.Watermark(ctx, schedule)

@@ -77,7 +77,7 @@ func TestWaitingOperationsShareOneTransaction(t *testing.T) {
 			}
 		})
 	}
-	until(t, "all wait", func() bool { return d.Waiting() == n })
+	until(t, "all wait", func() bool { return d.Inspect().Waiting() == n })
 	release()
 	callers.Wait()
 	if got := ticks(t, d); got != n {
@@ -118,7 +118,7 @@ func TestAFailingOperationFailsAlone(t *testing.T) {
 			}
 		})
 	}
-	until(t, "all wait", func() bool { return d.Waiting() == 20 })
+	until(t, "all wait", func() bool { return d.Inspect().Waiting() == 20 })
 	release()
 	callers.Wait()
 	if got := ticks(t, d); got != 18 {
@@ -173,7 +173,7 @@ func TestACallerMayLeaveTheQueue(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	left := make(chan error)
 	go func() { left <- d.Write(ctx, false, func(run db.Exec) error { return insertTick(run, 1) }) }()
-	until(t, "it waits", func() bool { return d.Waiting() == 1 })
+	until(t, "it waits", func() bool { return d.Inspect().Waiting() == 1 })
 	cancel()
 	if err := <-left; !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want that the caller left", err)
@@ -238,7 +238,7 @@ func TestACommitThatFailsIsAnErrorToAll(t *testing.T) {
 			}
 		})
 	}
-	until(t, "all wait", func() bool { return d.Waiting() == 4 })
+	until(t, "all wait", func() bool { return d.Inspect().Waiting() == 4 })
 	release()
 	callers.Wait()
 	if got := ticks(t, d); got != 0 {

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"orderbeat/db"
+	"orderbeat/db/sqlite"
 )
 
 func (a *app) dbBackupCommand() *cobra.Command {
@@ -27,7 +27,7 @@ it are sealed; the file of worker.key, which opens them, is not included.`,
 			if err != nil {
 				return err
 			}
-			copied, err := db.Backup(c.Context(), conf.DB.Path, args[0])
+			copied, err := sqlite.Backup(c.Context(), conf.DB.Path, args[0])
 			if err != nil {
 				return err
 			}

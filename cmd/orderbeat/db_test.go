@@ -14,6 +14,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 	"orderbeat/worker/api"
 )
@@ -43,7 +44,7 @@ func alter(t *testing.T, path, statement string) {
 func newestSchema(t *testing.T) int64 {
 	t.Helper()
 	path, _ := furnished(t)
-	version, err := db.Version(t.Context(), databaseOf(path))
+	version, err := sqlite.Version(t.Context(), databaseOf(path))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +70,7 @@ func TestDBBackup(t *testing.T) {
 	if again := do(t, "db", "backup", to, "--config", path); again.status != failed || !strings.Contains(again.stderr, "a backup overwrites nothing") {
 		t.Errorf("the same name again: got %+v, want it refused", again)
 	}
-	var reply db.Copied
+	var reply sqlite.Copied
 	asJSON := do(t, "db", "backup", to+"2", "--json", "--config", path)
 	if err := json.Unmarshal([]byte(asJSON.stdout), &reply); err != nil || reply.Path != to+"2" || reply.Bytes == 0 || reply.Version != version {
 		t.Errorf("--json: got %+v, %v", asJSON, err)
@@ -306,7 +307,7 @@ func TestDBRestore(t *testing.T) {
 		t.Errorf("got %+v, want three orders", r)
 	}
 	r = do(t, "db", "restore", copied, "--json", "--config", other)
-	var reply db.Restored
+	var reply sqlite.Restored
 	if err := json.Unmarshal([]byte(r.stdout), &reply); err != nil || reply.Before == "" || reply.Version == 0 {
 		t.Errorf("got %+v, %v", r, err)
 	}

@@ -1,4 +1,4 @@
-package db
+package sqlite
 
 import (
 	"context"
@@ -39,7 +39,7 @@ func Backup(ctx context.Context, path, to string) (c Copied, err error) {
 	if err := copyInto(ctx, path, unnamed.Name()); err != nil {
 		return c, fmt.Errorf("copy %s: %w", path, err)
 	}
-	if c.Version, err = soundCopy(ctx, unnamed.Name()); err != nil {
+	if c.Version, err = CheckCopy(ctx, unnamed.Name()); err != nil {
 		return c, fmt.Errorf("the copy of %s: %w", path, err)
 	}
 	if err := unnamed.Sync(); err != nil { // SQLite does not wait for the disk here
@@ -65,8 +65,8 @@ func copyInto(ctx context.Context, path, to string) error {
 	return err
 }
 
-// soundCopy is the version of a copy that nothing is wrong with.
-func soundCopy(ctx context.Context, path string) (version int64, err error) {
+// CheckCopy is the schema version of a copy that nothing is wrong with.
+func CheckCopy(ctx context.Context, path string) (version int64, err error) {
 	pool, err := openPool(path, "mode=ro", 1)
 	if err != nil {
 		return 0, err

@@ -1,4 +1,4 @@
-package db
+package sqlite
 
 import (
 	"context"
@@ -15,8 +15,12 @@ import (
 const maxBatch = 4096
 
 var (
-	errClosed   = errors.New("the database is closed")
-	errReadOnly = errors.New("the database is open for reading only")
+	// ErrReadOnly is returned by writes to a file that is open for reading.
+	ErrReadOnly = errors.New("the database is open for reading only")
+	// ErrPanic is wrapped by the error of an operation that panicked.
+	ErrPanic = errors.New("panic")
+
+	errClosed = errors.New("the database is closed")
 )
 
 // writer owns the one connection that writes, and commits in groups: whoever
@@ -31,10 +35,9 @@ type writer struct {
 	// patience is how long other processes may write before that is an error.
 	patience time.Duration
 
-	// Only the leader uses these three.
+	// Only the leader uses these two.
 	statements map[string]statement
-	relaxed    bool             // synchronous is at "normal" now
-	alarmed    map[account]bool // those that have alerts which a success resolves, and perhaps others
+	relaxed    bool // synchronous is at "normal" now
 
 	damage atomic.Pointer[damageError] // what the first operation said that found the file damaged
 	lost   atomic.Pointer[lostError]   // what was found of the files, nil while they are there
@@ -49,19 +52,20 @@ type writer struct {
 
 // op is one operation that waits for its place in a transaction.
 type op struct {
-	run  func(*tx) error
+	run  func(*Tx) error
 	rows int // about how many it writes
-	wait wait
+	wait Durability
 	turn chan turn // capacity 1: written once for the lead, or once for the end
 }
 
-// wait says when the commit of an operation must have reached the disk.
-type wait int
+// Durability says when the commit of an operation must have reached the disk.
+type Durability int
 
+// The durabilities.
 const (
-	asOpened wait = iota // if the database was opened so
-	never                // a power cut may undo it
-	always
+	AsOpened Durability = iota // as [Options.Synchronous] says
+	Relaxed                    // not: a power failure may undo it
+	Durable                    // always
 )
 
 // turn tells a waiting caller to lead, or how its operation ended.
@@ -71,14 +75,9 @@ type turn struct {
 }
 
 // do runs an operation in a transaction, perhaps together with others, and
-// returns when that is committed. rows is about how many rows it writes. A relaxed
-// operation does not wait for the disk: a power cut may undo it.
-func (w *writer) do(ctx context.Context, rows int, relaxed bool, run func(*tx) error) error {
-	o := &op{run: run, rows: rows}
-	if relaxed {
-		o.wait = never
-	}
-	return w.perform(ctx, o)
+// returns when that is committed. rows is about how many rows it writes.
+func (w *writer) do(ctx context.Context, rows int, wait Durability, run func(*Tx) error) error {
+	return w.perform(ctx, &op{run: run, rows: rows, wait: wait})
 }
 
 // perform is do for an operation that is made. An error of its run, or of the commit,
@@ -86,7 +85,7 @@ func (w *writer) do(ctx context.Context, rows int, relaxed bool, run func(*tx) e
 // its operation did not begin yet.
 func (w *writer) perform(ctx context.Context, o *op) error {
 	if w == nil {
-		return errReadOnly
+		return ErrReadOnly
 	}
 	if err := ctx.Err(); err != nil {
 		return err

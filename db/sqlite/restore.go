@@ -1,4 +1,4 @@
-package db
+package sqlite
 
 import (
 	"context"
@@ -29,7 +29,7 @@ type Restored struct {
 // is replaced unless the copy is sound and of a schema that this program knows. The
 // replaced database is kept under another name. Whenever the program ends meanwhile, path
 // is the old database or the new one.
-func Restore(ctx context.Context, from, path string) (r Restored, err error) {
+func Restore(ctx context.Context, from, path string, migrations fs.FS) (r Restored, err error) {
 	if from, err = filepath.Abs(from); err != nil {
 		return r, err
 	}
@@ -52,7 +52,7 @@ func Restore(ctx context.Context, from, path string) (r Restored, err error) {
 	}
 	defer os.Remove(unnamed.Name())
 	defer unnamed.Close()
-	if r.Version, r.Migrates, err = copySound(ctx, from, unnamed.Name()); err != nil {
+	if r.Version, r.Migrates, err = copySound(ctx, from, unnamed.Name(), migrations); err != nil {
 		return r, fmt.Errorf("restore %s: %w", from, err)
 	}
 	if err := giveTo(unnamed, path); err != nil {
@@ -102,7 +102,7 @@ func differ(from, path string) error {
 
 // copySound makes a copy that is sound and that this program knows, and returns the
 // version of its schema, and whether there is a newer one.
-func copySound(ctx context.Context, from, to string) (version int64, old bool, err error) {
+func copySound(ctx context.Context, from, to string, migrations fs.FS) (version int64, old bool, err error) {
 	log, err := sourceLog(from)
 	if err != nil {
 		return 0, false, err
@@ -123,7 +123,7 @@ func copySound(ctx context.Context, from, to string) (version int64, old bool, e
 	if told != "ok" {
 		return 0, false, fmt.Errorf("it is damaged: %s", told)
 	}
-	_, newest, err := migrator(pool)
+	_, newest, err := migrator(pool, migrations)
 	if err != nil {
 		return 0, false, err
 	}
@@ -138,7 +138,7 @@ func copySound(ctx context.Context, from, to string) (version int64, old bool, e
 	if _, err := pool.ExecContext(ctx, "VACUUM INTO ?", to); err != nil { // [Open] mends its auto_vacuum
 		return 0, false, err
 	}
-	_, err = soundCopy(ctx, to)
+	_, err = CheckCopy(ctx, to)
 	return version, version < newest, err
 }
 

@@ -1,4 +1,4 @@
-package db
+package sqlite
 
 import (
 	"context"
@@ -7,12 +7,12 @@ import (
 	"iter"
 )
 
-// tx is the transaction that an operation writes in.
-type tx struct {
-	w      *writer
-	ctx    context.Context //nolint:containedctx // a transaction's own, no caller's: it never ends
-	queued bool            // something was put into the outbox
-	calmed []account       // those whose alerts were resolved
+// Tx is the transaction that an operation writes in.
+type Tx struct {
+	w     *writer
+	ctx   context.Context //nolint:containedctx // a transaction's own, no caller's: it never ends
+	wake  bool            // [DB.Wake] is to receive
+	after []func()        // [Tx.AfterCommit]
 }
 
 // statement is a prepared statement, which lives as long as the writer. It is a type of
@@ -20,7 +20,7 @@ type tx struct {
 type statement struct{ sql *sql.Stmt }
 
 // prepared returns the statement of a query. There are a few dozen, all constants.
-func (t *tx) prepared(query string) (statement, error) {
+func (t *Tx) prepared(query string) (statement, error) {
 	if s, ok := t.w.statements[query]; ok {
 		return s, nil
 	}
@@ -33,8 +33,15 @@ func (t *tx) prepared(query string) (statement, error) {
 	return statement{s}, nil
 }
 
-// exec runs a statement and returns how many rows it changed.
-func (t *tx) exec(query string, args ...any) (int64, error) {
+// Wake makes [DB.Wake] receive when the transaction is committed.
+func (t *Tx) Wake() { t.wake = true }
+
+// AfterCommit has f called once the transaction is committed, before another one begins. It
+// is not when the operation that asks for it fails.
+func (t *Tx) AfterCommit(f func()) { t.after = append(t.after, f) }
+
+// Exec runs a statement and returns how many rows it changed.
+func (t *Tx) Exec(query string, args ...any) (int64, error) {
 	r, err := t.result(query, args)
 	if err != nil {
 		return 0, err
@@ -42,8 +49,8 @@ func (t *tx) exec(query string, args ...any) (int64, error) {
 	return r.RowsAffected()
 }
 
-// insert runs a statement that inserts one row, and returns its rowid.
-func (t *tx) insert(query string, args ...any) (int64, error) {
+// Insert runs a statement that inserts one row, and returns its rowid.
+func (t *Tx) Insert(query string, args ...any) (int64, error) {
 	r, err := t.result(query, args)
 	if err != nil {
 		return 0, err
@@ -51,7 +58,7 @@ func (t *tx) insert(query string, args ...any) (int64, error) {
 	return r.LastInsertId()
 }
 
-func (t *tx) result(query string, args []any) (sql.Result, error) {
+func (t *Tx) result(query string, args []any) (sql.Result, error) {
 	s, err := t.prepared(query)
 	if err != nil {
 		return nil, err
@@ -61,8 +68,8 @@ func (t *tx) result(query string, args []any) (sql.Result, error) {
 	return r, err
 }
 
-// row reads one row into dest; it is [sql.ErrNoRows] when there is none.
-func (t *tx) row(query string, args []any, dest ...any) error {
+// Row reads one row into dest; it is [sql.ErrNoRows] when there is none.
+func (t *Tx) Row(query string, args []any, dest ...any) error {
 	s, err := t.prepared(query)
 	if err != nil {
 		return err
@@ -72,28 +79,28 @@ func (t *tx) row(query string, args []any, dest ...any) error {
 	return err
 }
 
-// each reads all rows, calling scan for every one.
-func (t *tx) each(query string, args []any, scan func(*sql.Rows) error) error {
+// Each reads all rows, calling scan for every one.
+func (t *Tx) Each(query string, args []any, scan func(*sql.Rows) error) error {
 	s, err := t.prepared(query)
 	if err != nil {
 		return err
 	}
 	rows, err := s.sql.QueryContext(t.ctx, args...)
 	if err == nil {
-		err = all(rows, scan)
+		err = All(rows, scan)
 	}
 	t.w.outcome(query, err)
 	return err
 }
 
-// errEnough is returned by who scans rows and needs no further ones.
-var errEnough = errors.New("enough")
+// ErrEnough is returned by who scans rows and needs no further ones.
+var ErrEnough = errors.New("enough")
 
-// all calls scan for every row, or until it has enough, and closes rows.
-func all(rows *sql.Rows, scan func(*sql.Rows) error) error {
+// All calls scan for every row, or until it has enough, and closes rows.
+func All(rows *sql.Rows, scan func(*sql.Rows) error) error {
 	defer func() { _ = rows.Close() }() // what goes wrong is told by Err
 	for rows.Next() {
-		if err := scan(rows); errors.Is(err, errEnough) {
+		if err := scan(rows); errors.Is(err, ErrEnough) {
 			return nil
 		} else if err != nil {
 			return err
@@ -102,8 +109,8 @@ func all(rows *sql.Rows, scan func(*sql.Rows) error) error {
 	return rows.Err()
 }
 
-// each yields what scan makes of the rows of a query, while they are read.
-func each[T any](ctx context.Context, pool *sql.DB, query string, args []any, scan func(*sql.Rows) (T, error)) iter.Seq2[T, error] {
+// EachRow yields what scan makes of the rows of a query, while they are read.
+func EachRow[T any](ctx context.Context, pool *sql.DB, query string, args []any, scan func(*sql.Rows) (T, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
 		rows, err := pool.QueryContext(ctx, query, args...)
@@ -123,8 +130,8 @@ func each[T any](ctx context.Context, pool *sql.DB, query string, args []any, sc
 	}
 }
 
-// collect is all that a sequence yields until its first error.
-func collect[T any](rows iter.Seq2[T, error]) ([]T, error) {
+// Collect is all that a sequence yields until its first error.
+func Collect[T any](rows iter.Seq2[T, error]) ([]T, error) {
 	list := []T{}
 	for v, err := range rows {
 		if err != nil {

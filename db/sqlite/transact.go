@@ -1,4 +1,4 @@
-package db
+package sqlite
 
 import (
 	"context"
@@ -19,7 +19,7 @@ import (
 // would undo what others wait for, and an interruptible one costs a goroutine.
 func (w *writer) commit(ctx context.Context, batch []*op) []error {
 	errs := make([]error, len(batch))
-	t := &tx{w: w, ctx: ctx}
+	t := &Tx{w: w, ctx: ctx}
 	if err := w.transact(t, batch, errs); err != nil {
 		// Whatever went wrong, the next one begins outside of a transaction. When
 		// SQLite has rolled back already, this fails and that is well.
@@ -29,8 +29,10 @@ func (w *writer) commit(ctx context.Context, batch []*op) []error {
 		}
 		return errs
 	}
-	t.committed()
-	if t.queued {
+	for _, f := range t.after {
+		f()
+	}
+	if t.wake {
 		select {
 		case w.wake <- struct{}{}:
 		default: // it is awake, or about to be
@@ -39,8 +41,8 @@ func (w *writer) commit(ctx context.Context, batch []*op) []error {
 	return errs
 }
 
-func (w *writer) transact(t *tx, batch []*op, errs []error) error {
-	durable := slices.ContainsFunc(batch, func(o *op) bool { return o.wait == always || o.wait == asOpened && w.full })
+func (w *writer) transact(t *Tx, batch []*op, errs []error) error {
+	durable := slices.ContainsFunc(batch, func(o *op) bool { return o.wait == Durable || o.wait == AsOpened && w.full })
 	if err := w.sync(t.ctx, durable); err != nil {
 		return err
 	}
@@ -48,34 +50,33 @@ func (w *writer) transact(t *tx, batch []*op, errs []error) error {
 		return err
 	}
 	for i, o := range batch {
-		queued := t.queued
-		if _, err := t.exec("SAVEPOINT op"); err != nil {
+		wake, after := t.wake, len(t.after)
+		if _, err := t.Exec("SAVEPOINT op"); err != nil {
 			return err
 		}
 		if errs[i] = o.safely(t); errs[i] != nil {
-			t.calmed = nil // perhaps not
 			// After some failures, a full disk for one, SQLite has rolled back
 			// everything, and there is no savepoint any more.
-			if _, err := t.exec("ROLLBACK TO op"); err != nil {
+			if _, err := t.Exec("ROLLBACK TO op"); err != nil {
 				return errs[i]
 			}
-			t.queued = queued
+			t.wake, t.after = wake, t.after[:after]
 		}
-		if _, err := t.exec("RELEASE op"); err != nil {
+		if _, err := t.Exec("RELEASE op"); err != nil {
 			return err
 		}
 	}
-	_, err := t.exec("COMMIT")
+	_, err := t.Exec("COMMIT")
 	return err
 }
 
 // begin begins a transaction, as soon as no other process is in one. SQLite itself would
 // ask ten times a second, and may for long find it taken by a process that writes
 // without a pause: from one commit to the next are microseconds.
-func (w *writer) begin(t *tx) error {
+func (w *writer) begin(t *Tx) error {
 	deadline := time.Now().Add(w.patience)
 	for {
-		_, err := t.exec("BEGIN IMMEDIATE")
+		_, err := t.Exec("BEGIN IMMEDIATE")
 		if e, ok := errors.AsType[sqlite3.Error](err); !ok || e.Code != sqlite3.ErrBusy || time.Now().After(deadline) {
 			return err
 		}
@@ -85,10 +86,10 @@ func (w *writer) begin(t *tx) error {
 
 // safely makes a panic of the operation its error: if it went on to a caller that
 // recovers, nobody would lead any more, and all who wait would wait for ever.
-func (o *op) safely(t *tx) (err error) {
+func (o *op) safely(t *Tx) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: panic: %v\n%s", ErrOutcome, p, debug.Stack())
+			err = fmt.Errorf("%w: %v\n%s", ErrPanic, p, debug.Stack())
 		}
 	}()
 	return o.run(t)

@@ -1,4 +1,4 @@
-package db
+package sqlite
 
 import (
 	"context"
@@ -17,8 +17,13 @@ import (
 // was added to the schema, and a page reaches the disk, unless that is full or fails. It
 // changes nothing.
 func (d *DB) Ping(ctx context.Context) error {
+	if d.writer != nil {
+		if lost := d.writer.lost.Load(); lost != nil {
+			return fmt.Errorf("write: %w", lost)
+		}
+	}
 	var one int
-	if err := d.readers.QueryRowContext(ctx, "SELECT count(*) FROM freshness").Scan(&one); err != nil {
+	if err := d.readers.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&one); err != nil {
 		return fmt.Errorf("read: %w", damaged(err))
 	}
 	if d.writer == nil {
@@ -30,7 +35,7 @@ func (d *DB) Ping(ctx context.Context) error {
 	if broken := d.writer.broken.Load(); broken != nil && time.Since(broken.at) < brokenFor {
 		return fmt.Errorf("write: %w%s", broken, d.foreignTriggers(ctx))
 	}
-	if err := d.writer.do(ctx, 1, false, (*tx).touch); err != nil {
+	if err := d.writer.do(ctx, 1, AsOpened, (*Tx).touch); err != nil {
 		return fmt.Errorf("write: %w", err)
 	}
 	return nil
@@ -39,8 +44,8 @@ func (d *DB) Ping(ctx context.Context) error {
 // touch writes a page. An empty transaction would not: SQLite commits it without
 // looking at the disk. The user version is 0 and nobody's: goose counts migrations
 // in a table.
-func (t *tx) touch() error {
-	_, err := t.exec("PRAGMA user_version = 0")
+func (t *Tx) touch() error {
+	_, err := t.Exec("PRAGMA user_version = 0")
 	return err
 }
 
@@ -83,7 +88,7 @@ func controls(query string) bool {
 
 // foreignTriggers names the triggers in the database. Orderbeat has none.
 func (d *DB) foreignTriggers(ctx context.Context) string {
-	names, err := fetch(ctx, d.readers, column[string], "SELECT name || ' on ' || tbl_name FROM sqlite_schema WHERE type = 'trigger' LIMIT 10")
+	names, err := Fetch(ctx, d.readers, Column[string], "SELECT name || ' on ' || tbl_name FROM sqlite_schema WHERE type = 'trigger' LIMIT 10")
 	if err != nil || len(names) == 0 {
 		return ""
 	}

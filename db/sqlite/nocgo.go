@@ -1,6 +1,6 @@
 //go:build !cgo
 
-package db
+package sqlite
 
 // SQLite is C. Without cgo its driver compiles into a stub that fails at run
 // time; this fails when it is built.

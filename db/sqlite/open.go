@@ -1,4 +1,4 @@
-package db
+package sqlite
 
 import (
 	"context"
@@ -59,7 +59,7 @@ func newWriter(ctx context.Context, pool *sql.DB, full bool) (*writer, error) {
 	}
 	w := &writer{
 		conn: conn, wake: make(chan struct{}, 1), full: full, relaxed: !full, patience: writerPatience,
-		statements: map[string]statement{}, alarmed: map[account]bool{},
+		statements: map[string]statement{},
 	}
 	// What a savepoint needs to be rolled back stays in memory instead of a file.
 	// For its turn the writer waits by itself.

@@ -1,9 +1,8 @@
-package db
+package sqlite
 
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,12 +11,9 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-//go:embed migrations/*.sql
-var migrations embed.FS
-
 // migrate brings the schema up to date, each step in a transaction of its own.
-func migrate(ctx context.Context, pool *sql.DB, log *slog.Logger) error {
-	steps, newest, err := migrator(pool)
+func migrate(ctx context.Context, pool *sql.DB, migrations fs.FS, log *slog.Logger) error {
+	steps, newest, err := migrator(pool, migrations)
 	if err != nil {
 		return err
 	}
@@ -39,8 +35,8 @@ func migrate(ctx context.Context, pool *sql.DB, log *slog.Logger) error {
 }
 
 // checkVersion is an error unless the schema is the one this program knows.
-func checkVersion(ctx context.Context, pool *sql.DB) error {
-	_, newest, err := migrator(pool)
+func checkVersion(ctx context.Context, pool *sql.DB, migrations fs.FS) error {
+	_, newest, err := migrator(pool, migrations)
 	if err != nil {
 		return err
 	}
@@ -55,12 +51,8 @@ func checkVersion(ctx context.Context, pool *sql.DB) error {
 }
 
 // migrator knows the steps. It is not to be closed: that would close the pool.
-func migrator(pool *sql.DB) (steps *goose.Provider, newest int64, err error) {
-	folder, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return nil, 0, err
-	}
-	steps, err = goose.NewProvider(goose.DialectSQLite3, pool, folder,
+func migrator(pool *sql.DB, migrations fs.FS) (steps *goose.Provider, newest int64, err error) {
+	steps, err = goose.NewProvider(goose.DialectSQLite3, pool, migrations,
 		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
 	if err != nil {
 		return nil, 0, err
