@@ -19,8 +19,6 @@ const (
 	// maxEvaluation is how long it may take. The mapping of the largest answer that is
 	// taken by default takes less than a second.
 	maxEvaluation = 10 * time.Second
-	// maxOrders bounds what one question may bring.
-	maxOrders = 200_000
 	// maxDepth is how deep a value may be nested, and how long a path may be: as deep as
 	// an answer may be. Functions of jq recurse over values.
 	maxDepth = 10_000

@@ -28,7 +28,7 @@ func (c *Client) Orders(ctx context.Context, q clients.Query) (clients.Answer, e
 	for _, s := range scopes {
 		err := g.pages(ctx, s)
 		switch {
-		case err != nil && g.missing && asked == c.fetch && s.namesOne():
+		case err != nil && g.missing && asked == c.fetch && namesOne(s):
 			missing = cmp.Or(missing, err)
 		case err != nil:
 			return clients.Answer{}, err
@@ -41,7 +41,7 @@ func (c *Client) Orders(ctx context.Context, q clients.Query) (clients.Answer, e
 }
 
 // namesOne reports whether a call is about one order.
-func (s scope) namesOne() bool { return s.value("order_id") != nil || s.value("reference") != nil }
+func namesOne(s scope) bool { return s.value("order_id") != nil || s.value("reference") != nil }
 
 // choose finds the operation that a query needs, and the scopes of its calls: one for a
 // window, and one for each order that is named where they cannot be named together.

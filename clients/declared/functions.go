@@ -161,3 +161,8 @@ func withArticle(v any) string {
 		return "a " + name
 	}
 }
+
+// foldName makes names alike that differ in case, _ and - only.
+func foldName(name string) string {
+	return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name))
+}

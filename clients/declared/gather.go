@@ -12,6 +12,9 @@ import (
 	"orderbeat/clients"
 )
 
+// maxOrders bounds what one question may bring.
+const maxOrders = 200_000
+
 // gathering puts the answer to one query together.
 type gathering struct {
 	client   *Client
@@ -224,7 +227,7 @@ func (g *gathering) mapPage(ctx context.Context, p *page, s scope) error {
 	if _, told := errors.AsType[*pathError](err); !told {
 		err = below(fmt.Sprintf("orders[%d]", g.mapped), unreadable("%v", err))
 	}
-	return g.badWith(g.question.mapping.spelled(err))
+	return g.badWith(spelled(g.question.mapping.text, err))
 }
 
 // useless is the failure of an only question whose first page has orders, none of which can

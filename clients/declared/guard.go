@@ -34,14 +34,14 @@ func (g guard) check(ping string, d declaration, wrong *clients.Mistakes) {
 		wrong.Add("base_url", "%s", why)
 		return
 	}
-	asks := map[string]*ask{"ping": {method: http.MethodGet, path: &template{parts: []part{{literal: ping}}}}}
+	asks := map[string]*ask{"ping": {method: http.MethodGet, path: literal(ping)}}
 	for key, q := range map[string]*question{"orders": d.orders, "fetch": d.fetch} {
 		if q != nil {
 			asks[key+".path"], asks[key+".each.path"] = &q.ask, &q.each
 		}
 	}
 	for key, a := range asks {
-		if why := g.refuses(a.method, literals(a.path)); why != "" {
+		if why := g.refuses(a.method, a.path.literals()); why != "" {
 			wrong.Add(key, "%s", why)
 		}
 	}

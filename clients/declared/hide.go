@@ -1,14 +1,7 @@
 package declared
 
-import "strings"
-
 // hidden stands for what a declaration has taken out of answers.
 const hidden = "REDACTED"
-
-// foldName makes names alike that differ in case, _ and - only.
-func foldName(name string) string {
-	return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name))
-}
 
 // hide takes the values out of an answer that nobody may see: before it is mapped, so
 // that no mapping can let one through.

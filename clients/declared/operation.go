@@ -121,7 +121,7 @@ func (c *compiler) request(key string, r request) ask {
 	}
 	if a.path = c.template(key+".path", r.Path); r.Path == "" {
 		c.wrong.Add(key+".path", `is missing: a path below base_url, like "/orders"`)
-	} else if !strings.HasPrefix(r.Path, "/") || strings.HasPrefix(r.Path, "//") || strings.ContainsAny(literals(a.path), "?#") {
+	} else if !strings.HasPrefix(r.Path, "/") || strings.HasPrefix(r.Path, "//") || strings.ContainsAny(a.path.literals(), "?#") {
 		c.wrong.Add(key+".path", `must be a path below base_url, like "/orders"; what follows a question mark is declared as query`)
 	}
 	a.query = c.table(key+".query", r.Query)
@@ -232,7 +232,7 @@ func (c *compiler) value(key string, value any) any {
 		return list
 	case auth.Secret:
 		c.secrets = append(c.secrets, last(key))
-		return &template{parts: []part{{literal: v.Reveal()}}}
+		return literal(v.Reveal())
 	case bool, int64, float64:
 		return v
 	default:
@@ -280,18 +280,6 @@ func (a *ask) uses() (names []string) {
 		names = append(names, t.uses()...)
 	}
 	return names
-}
-
-// literals is what a template says without its programs.
-func literals(t *template) string {
-	if t == nil {
-		return ""
-	}
-	var b strings.Builder
-	for _, p := range t.parts {
-		b.WriteString(p.literal)
-	}
-	return b.String()
 }
 
 // quoted is a key as paths of keys have it.

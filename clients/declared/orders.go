@@ -161,14 +161,6 @@ func (c *Client) dropDates(o *clients.Order) {
 	}
 }
 
-// noDay reports whether a text is a day that is none: "0000-00-00", "00000000",
-// "00.00.0000", or one of these with a time behind it, as databases have it.
-func noDay(text string) bool {
-	day, _, _ := strings.Cut(text, "T")
-	day, _, _ = strings.Cut(day, " ")
-	return strings.Count(day, "0") > 0 && strings.Trim(day, "0-./") == ""
-}
-
 // readDate reads a day: "2026-01-31", "20260131", or either with a time or a zone behind it,
 // which is dropped. A blank is NULL, and so is a day of zeros.
 func readDate(v any) (clients.Date, error) {
@@ -207,20 +199,21 @@ func readQuantity(v any) (clients.Quantity, error) {
 type pathError struct {
 	path string
 	// foreign is the last name of the path where that is none of ours: the program may have
-	// made it of the provider's data, and it is not shown before [program.spelled].
+	// made it of the provider's data, and it is not shown before [spelled].
 	foreign string
 	message string
 	// declared tells that it is the mapping that is wrong, whatever was sent.
 	declared bool
 }
 
-// spelled is err with the name in it that there is no member of, if the program spells that.
-func (p *program) spelled(err error) error {
+// spelled is err with the name in it that there is no member of, if the text of the program
+// has that.
+func spelled(text string, err error) error {
 	e, ok := errors.AsType[*pathError](err)
 	switch {
 	case !ok || e.foreign == "":
 		return err
-	case p.spells(e.foreign):
+	case strings.Contains(text, e.foreign):
 		return &pathError{path: e.path + "." + e.foreign, message: e.message, declared: e.declared}
 	}
 	return &pathError{path: e.path, message: "the program makes a member of the data: " + e.message, declared: e.declared}

@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/url"
-	"slices"
 	"strings"
 
 	"orderbeat/clients"
@@ -93,31 +91,4 @@ func (a *ask) header(ctx context.Context, s scope) (map[string]string, error) {
 		header[name] = text
 	}
 	return header, nil
-}
-
-// values are the table's as a query or a form has them: a list is a parameter given
-// several times.
-func (t table) values(ctx context.Context, s scope) (url.Values, error) {
-	filled, err := t.fill(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	values := url.Values{}
-	for _, name := range slices.Sorted(maps.Keys(filled)) {
-		several, ok := filled[name].([]any)
-		if !ok {
-			several = []any{filled[name]}
-		}
-		for _, v := range several {
-			if n, ok := v.(int64); ok {
-				v = int(n)
-			}
-			text, ok := wordOf(v)
-			if !ok {
-				return nil, fmt.Errorf("%s: is %s, where a text was expected", name, withArticle(v))
-			}
-			values.Add(name, text)
-		}
-	}
-	return values, nil
 }

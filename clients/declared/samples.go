@@ -203,7 +203,7 @@ func (c *Client) readSample(ctx context.Context, sm *sample) ([]expected, error)
 	}
 	for _, v := range list {
 		if err := g.add(v); err != nil {
-			return nil, (&program{text: sm.Orders}).spelled(err)
+			return nil, spelled(sm.Orders, err)
 		}
 	}
 	orders := make([]expected, len(g.orders))

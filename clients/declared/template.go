@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -196,4 +197,46 @@ func usesOf(v any) (names []string) {
 		}
 	}
 	return names
+}
+
+// literal is a template that stands for a text as it is.
+func literal(text string) *template { return &template{parts: []part{{literal: text}}} }
+
+// literals is what a template says without its programs.
+func (t *template) literals() string {
+	if t == nil {
+		return ""
+	}
+	var b strings.Builder
+	for _, p := range t.parts {
+		b.WriteString(p.literal)
+	}
+	return b.String()
+}
+
+// values are the table's as a query or a form has them: a list is a parameter given
+// several times.
+func (t table) values(ctx context.Context, s scope) (url.Values, error) {
+	filled, err := t.fill(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	values := url.Values{}
+	for _, name := range slices.Sorted(maps.Keys(filled)) {
+		several, ok := filled[name].([]any)
+		if !ok {
+			several = []any{filled[name]}
+		}
+		for _, v := range several {
+			if n, ok := v.(int64); ok {
+				v = int(n)
+			}
+			text, ok := wordOf(v)
+			if !ok {
+				return nil, fmt.Errorf("%s: is %s, where a text was expected", name, withArticle(v))
+			}
+			values.Add(name, text)
+		}
+	}
+	return values, nil
 }

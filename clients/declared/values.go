@@ -268,3 +268,11 @@ func readNumber(text, decimal string) (any, bool) {
 	}
 	return n, true
 }
+
+// noDay reports whether a text is a day that is none: "0000-00-00", "00000000",
+// "00.00.0000", or one of these with a time behind it, as databases have it.
+func noDay(text string) bool {
+	day, _, _ := strings.Cut(text, "T")
+	day, _, _ = strings.Cut(day, " ")
+	return strings.Count(day, "0") > 0 && strings.Trim(day, "0-./") == ""
+}
