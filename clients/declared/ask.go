@@ -7,6 +7,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/clients"
+	"orderbeat/clients/declared/jq"
 )
 
 // Orders implements [clients.Provider]. What is reported about orders that were not asked
@@ -41,11 +42,11 @@ func (c *Client) Orders(ctx context.Context, q clients.Query) (clients.Answer, e
 }
 
 // namesOne reports whether a call is about one order.
-func namesOne(s scope) bool { return s.value("order_id") != nil || s.value("reference") != nil }
+func namesOne(s jq.Scope) bool { return s.Value("order_id") != nil || s.Value("reference") != nil }
 
 // choose finds the operation that a query needs, and the scopes of its calls: one for a
 // window, and one for each order that is named where they cannot be named together.
-func (c *Client) choose(q clients.Query) (*question, []scope, error) {
+func (c *Client) choose(q clients.Query) (*question, []jq.Scope, error) {
 	if err := c.Lacks(q.Account); err != nil {
 		return nil, nil, c.cannot("orders", "the account lacks what the declaration asks with: "+strings.ReplaceAll(err.Error(), "\n", "; "), "complete the account in the configuration")
 	}
@@ -54,12 +55,12 @@ func (c *Client) choose(q clients.Query) (*question, []scope, error) {
 		if c.orders == nil {
 			return nil, nil, c.cannot("orders", "the provider cannot be asked for the orders of a window", "declare [providers."+c.name+".orders]")
 		}
-		return c.orders, []scope{base}, nil
+		return c.orders, []jq.Scope{base}, nil
 	}
 	if c.fetch == nil {
 		return nil, nil, c.cannot("fetch", "the provider cannot be asked for single orders", "declare [providers."+c.name+".fetch]")
 	}
-	var scopes []scope
+	var scopes []jq.Scope
 	for _, named := range []struct {
 		names     []string
 		one, many string
@@ -67,10 +68,10 @@ func (c *Client) choose(q clients.Query) (*question, []scope, error) {
 		switch {
 		case len(named.names) == 0:
 		case c.fetch.uses[named.many]:
-			scopes = append(scopes, base.with(named.many, list(named.names)))
+			scopes = append(scopes, base.With(named.many, list(named.names)))
 		case c.fetch.uses[named.one]:
 			for _, name := range named.names {
-				scopes = append(scopes, base.with(named.one, name))
+				scopes = append(scopes, base.With(named.one, name))
 			}
 		default:
 			return nil, nil, c.cannot("fetch", "the provider cannot be asked by "+named.one, "fetch uses neither $"+named.one+" nor $"+named.many)
@@ -84,7 +85,7 @@ func (c *Client) cannot(op, message, hint string) error {
 }
 
 // scopeOf is what a query tells its programs.
-func scopeOf(q clients.Query) scope {
+func scopeOf(q clients.Query) jq.Scope {
 	a := q.Account
 	zone := "UTC"
 	if a.Location != nil {
@@ -100,13 +101,13 @@ func scopeOf(q clients.Query) scope {
 		}
 		params[name] = value
 	}
-	s := newScope().with("timezone", zone).with("params", params)
+	s := jq.NewScope().With("timezone", zone).With("params", params)
 	for name, value := range map[string]string{
 		"account": a.Name, "bill_to": a.BillTo, "ship_to": a.ShipTo, "user": a.User, "org": a.Org,
 		"from": string(q.From), "to": string(q.To),
 	} {
 		if value != "" {
-			s = s.with(name, value)
+			s = s.With(name, value)
 		}
 	}
 	return s

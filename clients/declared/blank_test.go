@@ -12,6 +12,7 @@ import (
 	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
+	"orderbeat/clients/declared/jq"
 )
 
 func TestTheBlankDeclarationWorks(t *testing.T) {
@@ -57,7 +58,7 @@ func TestTheBlankDeclarationTellsOfEveryKey(t *testing.T) {
 	}
 	for kind, words := range map[string][]string{
 		"member": slices.Concat(orderShape.names, lineShape.names, scheduleShape.names, despatchShape.names),
-		"scheme": schemes, "code": codes, "variable": variables, "environment": {"test", "production", "sandbox"},
+		"scheme": schemes, "code": codes, "variable": jq.Variables, "environment": {"test", "production", "sandbox"},
 		"paging": {byCursor, byPage, byOffset, byLink}, "function": {"day(", "local_day(", "start_of_day(", "uuid"},
 	} {
 		for _, word := range words {

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"orderbeat/clients"
+	"orderbeat/clients/declared/jq"
 )
 
 // page is one answer, read.
@@ -67,11 +68,11 @@ func (g *gathering) call(ctx context.Context, a *ask, t turn, use func(*page, *u
 }
 
 // page reads an answer, and judges it.
-func (g *gathering) page(ctx context.Context, a *ask, r clients.Response, s scope, meter *clients.Meter) (*page, error) {
+func (g *gathering) page(ctx context.Context, a *ask, r clients.Response, s jq.Scope, meter *clients.Meter) (*page, error) {
 	if slices.Contains(a.empty, r.Status) {
 		return &page{status: r.Status, empty: true}, nil
 	}
-	body, err := decode(meter, r.Body, slices.Contains(a.accept, r.Status))
+	body, err := jq.Decode(meter, r.Body, slices.Contains(a.accept, r.Status))
 	if err != nil {
 		return nil, err
 	}
@@ -95,12 +96,12 @@ func (g *gathering) page(ctx context.Context, a *ask, r clients.Response, s scop
 
 // unmade is the failure of a call that could not be put together. Where it is about an
 // item, that came with an answer.
-func (c *Client) unmade(ctx context.Context, op string, err error, s scope) error {
+func (c *Client) unmade(ctx context.Context, op string, err error, s jq.Scope) error {
 	if ctx.Err() != nil {
 		return c.late(ctx, op, "no time to ask")
 	}
 	e := &clients.Error{Provider: c.name, Op: op, Code: clients.CodeInvalid, Message: "the call cannot be made: " + err.Error(), Hint: "check the declaration, and the account's keys"}
-	if s.value("item") != nil {
+	if s.Value("item") != nil {
 		e.Code, e.Hint = clients.CodeBadResponse, ""
 	}
 	return e
@@ -115,7 +116,7 @@ func (c *Client) late(ctx context.Context, op, message string) error {
 }
 
 // verdict is what an answer means that is not accepted.
-func (a *ask) verdict(ctx context.Context, status int, body []byte, s scope) verdict {
+func (a *ask) verdict(ctx context.Context, status int, body []byte, s jq.Scope) verdict {
 	if slices.Contains(a.empty, status) {
 		return verdict{outcome: outcomeNone}
 	}

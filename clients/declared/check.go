@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"orderbeat/clients"
+	"orderbeat/clients/declared/jq"
 )
 
 // Check implements [clients.Checker]: it has a token, and sends the ping where there is
@@ -29,7 +30,7 @@ func (c *Client) Check(ctx context.Context, a clients.Account) ([]clients.Proble
 	signed := ask{headers: c.headers}
 	header, err := signed.header(ctx, scopeOf(clients.Query{Account: a}))
 	if err != nil {
-		return nil, c.unmade(ctx, "ping", err, newScope())
+		return nil, c.unmade(ctx, "ping", err, jq.NewScope())
 	}
 	delete(header, "Accept") // a ping answers whatever it likes
 	call := clients.Call{Op: "ping", Account: a.Name, Check: true, Idempotent: true, Method: http.MethodGet, URL: c.base + c.ping, Header: header}
@@ -43,7 +44,7 @@ func (c *Client) explain(err error) error {
 	case !ok:
 	case e.Status == http.StatusNotFound:
 		e.Hint = "check base_url and ping"
-	case e.Code == clients.CodeForbidden && len(c.headers.uses()) > 0:
+	case e.Code == clients.CodeForbidden && len(c.headers.Uses()) > 0:
 		e.Hint = "the token is taken, and refused this call: check the account's user and org, or ask the provider"
 	case e.Code == clients.CodeForbidden:
 		e.Hint = "the token is taken, and refused this call: ask the provider what these credentials may do"

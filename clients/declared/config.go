@@ -9,6 +9,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/clients"
+	"orderbeat/clients/declared/jq"
 )
 
 // declaration is a section that was found right.
@@ -17,7 +18,7 @@ type declaration struct {
 	tokenConfig   auth.Config // what is particular to the token endpoint
 	secrets       []string    // names of parameters and headers whose values are secrets
 	orders, fetch *question
-	headers       table // of a ping
+	headers       jq.Table // of a ping
 	// uses and params are what is needed of accounts, and by which key.
 	uses, params map[string]string
 }

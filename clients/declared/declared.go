@@ -10,7 +10,8 @@
 // answer that cannot be mapped as a whole is a failure, and no order is half told.
 //
 // Start reading at the settings, which are the keys of a declaration, then [Open],
-// operation.go, which compiles them, and ask.go, gather.go and call.go, which ask.
+// operation.go, which compiles them, and ask.go, gather.go and call.go, which ask. Package jq
+// runs the programs.
 package declared
 
 import (
@@ -21,6 +22,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/clients"
+	"orderbeat/clients/declared/jq"
 	"orderbeat/clients/redact"
 )
 
@@ -33,8 +35,8 @@ const maxPatience = 5 * time.Minute
 type Client struct {
 	name, kind    string
 	base          string
-	ping          string // path of a call that proves the credentials, "" for none
-	headers       table  // of the ping
+	ping          string   // path of a call that proves the credentials, "" for none
+	headers       jq.Table // of the ping
 	redirectURI   string
 	undeclared    string
 	tokens        bool // calls are signed with access tokens
@@ -70,7 +72,7 @@ func Open(s clients.Section) (clients.Provider, error) {
 		c.noDates = append(c.noDates, clients.Date(day))
 	}
 	for _, name := range d.Redact {
-		c.hidden[foldName(name)] = true
+		c.hidden[jq.FoldName(name)] = true
 	}
 	return c, c.sign(s, d.settings, d.tokenConfig)
 }

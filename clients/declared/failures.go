@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"orderbeat/clients"
+	"orderbeat/clients/declared/jq"
 )
 
 // The outcomes of a failure that are no failures.
@@ -28,9 +29,9 @@ var codes = []string{
 // rule is a failure, compiled.
 type rule struct {
 	statuses []int
-	when     *program
+	when     *jq.Program
 	code     string
-	message  *template
+	message  *jq.Template
 	hint     string
 }
 
@@ -78,8 +79,8 @@ func (v verdict) failed() *clients.Error {
 
 // judge finds the first rule that an answer meets. Body is the answer as JSON, as a text
 // where it is none, or null.
-func judge(ctx context.Context, rules []rule, status int, body any, s scope) (verdict, error) {
-	s = s.with("status", status)
+func judge(ctx context.Context, rules []rule, status int, body any, s jq.Scope) (verdict, error) {
+	s = s.With("status", status)
 	for _, r := range rules {
 		if len(r.statuses) > 0 && !slices.Contains(r.statuses, status) {
 			continue
@@ -88,14 +89,14 @@ func judge(ctx context.Context, rules []rule, status int, body any, s scope) (ve
 			continue
 		}
 		if r.when != nil {
-			met, err := r.when.one(ctx, body, s)
+			met, err := r.when.One(ctx, body, s)
 			if err != nil || met == nil || met == false {
 				continue // jq's way: what cannot be asked of this answer does not hold
 			}
 		}
 		v := verdict{outcome: r.code, hint: r.hint, message: "the provider's answer means so"}
 		if r.message != nil {
-			text, err := r.message.text(ctx, body, s, func(s string) string { return s })
+			text, err := r.message.Text(ctx, body, s, func(s string) string { return s })
 			if err == nil && oneLine(text) != "" {
 				v.message = oneLine(text)
 			}
@@ -133,7 +134,7 @@ func loose(body []byte) any {
 
 // refuses is [clients.Call.Refused] of calls that some rule declares to be refused; nil where
 // none does.
-func refuses(ctx context.Context, rules []rule, s scope) func(clients.Response, []byte) bool {
+func refuses(ctx context.Context, rules []rule, s jq.Scope) func(clients.Response, []byte) bool {
 	if !slices.ContainsFunc(rules, func(r rule) bool { return r.code == string(clients.CodeUnauthorized) }) {
 		return nil
 	}

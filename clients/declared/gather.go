@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"orderbeat/clients"
+	"orderbeat/clients/declared/jq"
 )
 
 // maxOrders bounds what one question may bring.
@@ -47,7 +48,7 @@ func (c *Client) gathering(ctx context.Context, h *clients.HTTP, q *question, ac
 }
 
 // pages asks for every page, and maps each as it comes.
-func (g *gathering) pages(ctx context.Context, s scope) error {
+func (g *gathering) pages(ctx context.Context, s jq.Scope) error {
 	q := g.question
 	next := turn{scope: q.paging.start(s)}
 	if g.seen = nil; q.paging.By != "" {
@@ -99,11 +100,11 @@ func (g *gathering) pages(ctx context.Context, s scope) error {
 }
 
 // read maps a page, or finds the items in it that are to be asked about.
-func (g *gathering) read(ctx context.Context, p *page, s scope) (items []any, err error) {
+func (g *gathering) read(ctx context.Context, p *page, s jq.Scope) (items []any, err error) {
 	if g.question.items == nil {
 		return nil, g.mapPage(ctx, p, s)
 	}
-	err = g.question.items.each(ctx, p.body, s, func(v any) error {
+	err = g.question.items.Each(ctx, p.body, s, func(v any) error {
 		g.note(v)
 		items = append(items, v)
 		return nil
@@ -115,8 +116,8 @@ func (g *gathering) read(ctx context.Context, p *page, s scope) (items []any, er
 }
 
 // about asks about an item, and maps what is said.
-func (g *gathering) about(ctx context.Context, item any, s scope) error {
-	s = s.with("item", item)
+func (g *gathering) about(ctx context.Context, item any, s jq.Scope) error {
+	s = s.With("item", item)
 	err := g.call(ctx, &g.question.each, turn{scope: s}, func(p *page, _ *url.URL) error {
 		if p.empty {
 			return g.mapNothing(ctx, p, s)
@@ -127,17 +128,17 @@ func (g *gathering) about(ctx context.Context, item any, s scope) error {
 		g.failing = 0
 		return nil
 	}
-	return g.skipItem(err, nameIn(item))
+	return g.skipItem(err, jq.OrderName(item))
 }
 
 // mapNothing has the mapping, which gets null, make an order of the item alone. An order
 // without an id, or a mapping that fails, is none: the item is skipped.
-func (g *gathering) mapNothing(ctx context.Context, p *page, s scope) error {
+func (g *gathering) mapNothing(ctx context.Context, p *page, s jq.Scope) error {
 	g.noteFirst(p, s)
 	var made []any
-	err := g.question.mapping.each(ctx, nil, s.with("status", p.status), func(v any) error {
+	err := g.question.mapping.Each(ctx, nil, s.With("status", p.status), func(v any) error {
 		object, _ := v.(map[string]any)
-		if id, ok := plainText(object["order_id"]); ok && strings.TrimSpace(id) != "" {
+		if id, ok := jq.PlainText(object["order_id"]); ok && strings.TrimSpace(id) != "" {
 			made = append(made, v)
 		}
 		return nil
@@ -194,17 +195,17 @@ func (g *gathering) note(v any) {
 }
 
 // noteFirst keeps the page that is mapped where only the first is requested.
-func (g *gathering) noteFirst(p *page, s scope) {
+func (g *gathering) noteFirst(p *page, s jq.Scope) {
 	if g.first != nil {
-		g.first.page, g.first.item = p, s.value("item")
+		g.first.page, g.first.item = p, s.Value("item")
 	}
 }
 
 // mapPage adds the orders that the mapping makes of a page.
-func (g *gathering) mapPage(ctx context.Context, p *page, s scope) error {
-	s = s.with("status", p.status)
+func (g *gathering) mapPage(ctx context.Context, p *page, s jq.Scope) error {
+	s = s.With("status", p.status)
 	g.noteFirst(p, s)
-	err := g.question.mapping.each(ctx, p.body, s, func(v any) error {
+	err := g.question.mapping.Each(ctx, p.body, s, func(v any) error {
 		if several, ok := v.([]any); ok {
 			for _, v := range several {
 				if err := g.add(v); err != nil {
@@ -227,7 +228,7 @@ func (g *gathering) mapPage(ctx context.Context, p *page, s scope) error {
 	if _, told := errors.AsType[*pathError](err); !told {
 		err = below(fmt.Sprintf("orders[%d]", g.mapped), unreadable("%v", err))
 	}
-	return g.badWith(spelled(g.question.mapping.text, err))
+	return g.badWith(spelled(g.question.mapping.Text, err))
 }
 
 // useless is the failure of an only question whose first page has orders, none of which can
@@ -252,7 +253,7 @@ func (g *gathering) add(v any) error {
 	}
 	g.note(v)
 	object, _ := v.(map[string]any)
-	if message, failed := object[unreadMember].(string); failed {
+	if message, failed := object[jq.UnreadMember].(string); failed {
 		name, _ := object["order"].(string)
 		g.unnamed = true
 		return g.unreadable(below(at, unreadable("%s", message)), name)
@@ -262,7 +263,7 @@ func (g *gathering) add(v any) error {
 		return below(at, err)
 	}
 	if err != nil {
-		id, _ := plainText(object["order_id"])
+		id, _ := jq.PlainText(object["order_id"])
 		if id = strings.TrimSpace(id); id == "" {
 			g.unnamed = true
 		} else { // no order is half told

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"orderbeat/clients"
+	"orderbeat/clients/declared/jq"
 )
 
 // guard keeps a declaration from asking for what no job may ask for, however it is
@@ -34,14 +35,14 @@ func (g guard) check(ping string, d declaration, wrong *clients.Mistakes) {
 		wrong.Add("base_url", "%s", why)
 		return
 	}
-	asks := map[string]*ask{"ping": {method: http.MethodGet, path: literal(ping)}}
+	asks := map[string]*ask{"ping": {method: http.MethodGet, path: jq.Literal(ping)}}
 	for key, q := range map[string]*question{"orders": d.orders, "fetch": d.fetch} {
 		if q != nil {
 			asks[key+".path"], asks[key+".each.path"] = &q.ask, &q.each
 		}
 	}
 	for key, a := range asks {
-		if why := g.refuses(a.method, a.path.literals()); why != "" {
+		if why := g.refuses(a.method, a.path.Literals()); why != "" {
 			wrong.Add(key, "%s", why)
 		}
 	}

@@ -1,5 +1,7 @@
 package declared
 
+import "orderbeat/clients/declared/jq"
+
 // hidden stands for what a declaration has taken out of answers.
 const hidden = "REDACTED"
 
@@ -12,7 +14,7 @@ func (c *Client) hide(v any) {
 	switch v := v.(type) {
 	case map[string]any:
 		for name, value := range v {
-			if c.hidden[foldName(name)] && value != nil {
+			if c.hidden[jq.FoldName(name)] && value != nil {
 				v[name] = hidden
 				continue
 			}

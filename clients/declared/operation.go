@@ -13,16 +13,17 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/clients"
+	"orderbeat/clients/declared/jq"
 )
 
 // ask is a request, compiled.
 type ask struct {
 	op         string // for errors and logs
 	method     string
-	path       *template
-	query      table
-	headers    table
-	json, form table // nil for none
+	path       *jq.Template
+	query      jq.Table
+	headers    jq.Table
+	json, form jq.Table // nil for none
 	accept     []int
 	empty      []int
 	idempotent bool
@@ -35,10 +36,10 @@ type question struct {
 	ask
 	uses    map[string]bool // those of variables that its call depends on
 	sound   bool            // all jq of its call was understood
-	mapping *program
+	mapping *jq.Program
 	paging  pager
-	lines   string   // "" or linesAdd
-	items   *program // what is asked again about; nil for none
+	lines   string      // "" or linesAdd
+	items   *jq.Program // what is asked again about; nil for none
 	each    ask
 }
 
@@ -49,9 +50,9 @@ type compiler struct {
 	// account's own values.
 	uses, params map[string]string
 	// What holds for every operation.
-	headers table
+	headers jq.Table
 	rules   []rule
-	mapping *program
+	mapping *jq.Program
 	maps    bool     // there is a mapping, right or wrong
 	broken  int      // texts whose jq was not understood
 	secrets []string // names whose values are secrets
@@ -121,7 +122,7 @@ func (c *compiler) request(key string, r request) ask {
 	}
 	if a.path = c.template(key+".path", r.Path); r.Path == "" {
 		c.wrong.Add(key+".path", `is missing: a path below base_url, like "/orders"`)
-	} else if !strings.HasPrefix(r.Path, "/") || strings.HasPrefix(r.Path, "//") || strings.ContainsAny(a.path.literals(), "?#") {
+	} else if !strings.HasPrefix(r.Path, "/") || strings.HasPrefix(r.Path, "//") || strings.ContainsAny(a.path.Literals(), "?#") {
 		c.wrong.Add(key+".path", `must be a path below base_url, like "/orders"; what follows a question mark is declared as query`)
 	}
 	a.query = c.table(key+".query", r.Query)
@@ -152,7 +153,7 @@ const noHeaderName = `is not the name of a header, which has letters, digits and
 // secretHeaders are the names of headers that hold what is never written down.
 var secretHeaders = regexp.MustCompile(`(?i)^(authorization|proxy-authorization|cookie|.*(api[-_]?key|secret|password|token))$`)
 
-func (c *compiler) headerTable(key string, values map[string]any) table {
+func (c *compiler) headerTable(key string, values map[string]any) jq.Table {
 	for name, value := range values {
 		text, ok := value.(string)
 		at := key + "." + quoted(name)
@@ -168,47 +169,47 @@ func (c *compiler) headerTable(key string, values map[string]any) table {
 	return c.table(key, values)
 }
 
-func (c *compiler) program(key, text string) *program {
-	p, wrong := compile(text)
+func (c *compiler) program(key, text string) *jq.Program {
+	p, wrong := jq.Compile(text)
 	return c.compiled(key, text, p, wrong)
 }
 
 // mapped is program for a mapping.
-func (c *compiler) mapped(key, text string) *program {
-	p, wrong := compileMap(text)
+func (c *compiler) mapped(key, text string) *jq.Program {
+	p, wrong := jq.CompileMapping(text)
 	return c.compiled(key, text, p, wrong)
 }
 
-func (c *compiler) compiled(key, text string, p *program, wrong *mistake) *program {
+func (c *compiler) compiled(key, text string, p *jq.Program, wrong *jq.Mistake) *jq.Program {
 	if wrong != nil {
-		c.wrong.AddAt(key, wrong.offset, "%s", wrong.message)
+		c.wrong.AddAt(key, wrong.Offset, "%s", wrong.Message)
 		return nil
 	}
-	c.used(key, text, p.uses)
+	c.used(key, text, p.Uses)
 	return p
 }
 
 // optional is program for a text that may say nothing.
-func (c *compiler) optional(key, text string) *program {
+func (c *compiler) optional(key, text string) *jq.Program {
 	if text == "" {
 		return nil
 	}
 	return c.program(key, text)
 }
 
-func (c *compiler) template(key, text string) *template {
-	t, wrong := parseTemplate(text)
+func (c *compiler) template(key, text string) *jq.Template {
+	t, wrong := jq.ParseTemplate(text)
 	if wrong != nil {
-		c.wrong.AddAt(key, wrong.offset, "%s", wrong.message)
+		c.wrong.AddAt(key, wrong.Offset, "%s", wrong.Message)
 		c.broken++
 		return nil
 	}
-	c.used(key, text, t.uses())
+	c.used(key, text, t.Uses())
 	return t
 }
 
-func (c *compiler) table(key string, values map[string]any) table {
-	t := table{}
+func (c *compiler) table(key string, values map[string]any) jq.Table {
+	t := jq.Table{}
 	for name, value := range values {
 		t[name] = c.value(key+"."+quoted(name), value)
 	}
@@ -232,7 +233,7 @@ func (c *compiler) value(key string, value any) any {
 		return list
 	case auth.Secret:
 		c.secrets = append(c.secrets, last(key))
-		return literal(v.Reveal())
+		return jq.Literal(v.Reveal())
 	case bool, int64, float64:
 		return v
 	default:
@@ -274,10 +275,10 @@ func (c *compiler) used(key, text string, names []string) {
 // uses lists the variables that the call depends on.
 func (a *ask) uses() (names []string) {
 	if a.path != nil {
-		names = a.path.uses()
+		names = a.path.Uses()
 	}
-	for _, t := range []table{a.query, a.headers, a.json, a.form} {
-		names = append(names, t.uses()...)
+	for _, t := range []jq.Table{a.query, a.headers, a.json, a.form} {
+		names = append(names, t.Uses()...)
 	}
 	return names
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"orderbeat/clients"
+	"orderbeat/clients/declared/jq"
 )
 
 // What a mapping makes of an answer are orders as the table and the events have them,
@@ -56,7 +57,7 @@ func shapeOf[T any](names ...string) shape {
 func (sh shape) read(v any, into reflect.Value) error {
 	object, ok := v.(map[string]any)
 	if !ok {
-		return unreadable("is %s, where an object was expected", withArticle(v))
+		return unreadable("is %s, where an object was expected", jq.TypeName(v))
 	}
 	var failed string
 	var failure error
@@ -109,7 +110,7 @@ func readMember(v, field any) (err error) {
 func readList[T any](v any, element shape) ([]T, error) {
 	list, ok := v.([]any)
 	if !ok {
-		return nil, unreadable("is %s, where a list was expected", withArticle(v))
+		return nil, unreadable("is %s, where a list was expected", jq.TypeName(v))
 	}
 	elements := make([]T, len(list))
 	for i := range list {
@@ -121,9 +122,9 @@ func readList[T any](v any, element shape) ([]T, error) {
 }
 
 func readText[T ~string](v any) (T, error) {
-	text, ok := plainText(v)
+	text, ok := jq.PlainText(v)
 	if !ok {
-		return "", unreadable("is %s, where a text was expected", withArticle(v))
+		return "", unreadable("is %s, where a text was expected", jq.TypeName(v))
 	}
 	return T(strings.TrimSpace(text)), nil
 }
@@ -164,12 +165,12 @@ func (c *Client) dropDates(o *clients.Order) {
 // readDate reads a day: "2026-01-31", "20260131", or either with a time or a zone behind it,
 // which is dropped. A blank is NULL, and so is a day of zeros.
 func readDate(v any) (clients.Date, error) {
-	text, ok := plainText(v)
+	text, ok := jq.PlainText(v)
 	text = strings.TrimSpace(text)
-	if ok && (text == "" || noDay(text)) {
+	if ok && (text == "" || jq.NoDay(text)) {
 		return "", nil
 	}
-	day, ok := isoDay(text)
+	day, ok := jq.ISODay(text)
 	if !ok {
 		return "", unreadable(`is no date like "2026-01-31"; the jq functions date and day read others: day("%%d.%%m.%%Y")`)
 	}
@@ -179,14 +180,14 @@ func readDate(v any) (clients.Date, error) {
 // readQuantity reads a whole number of pieces: 2, "2", "2.0" or 2e0. A blank is NULL.
 func readQuantity(v any) (clients.Quantity, error) {
 	const most = 1_000_000_000 // more than anybody orders, and little enough for sums
-	text, ok := plainText(v)
+	text, ok := jq.PlainText(v)
 	text = strings.TrimSpace(text)
 	if ok && text == "" {
 		return clients.Quantity{}, nil
 	}
 	whole, fraction, _ := strings.Cut(text, ".")
 	n, err := strconv.ParseInt(whole, 10, 64)
-	if f, wrong := strconv.ParseFloat(text, 64); strings.ContainsAny(text, "eE") && plainNumber.MatchString(text) && wrong == nil && f == math.Trunc(f) && f <= most {
+	if f, wrong := strconv.ParseFloat(text, 64); strings.ContainsAny(text, "eE") && jq.PlainNumber.MatchString(text) && wrong == nil && f == math.Trunc(f) && f <= most {
 		n, fraction, err = int64(f), "", nil
 	}
 	if err != nil || n < 0 || n > most || strings.Trim(fraction, "0") != "" {

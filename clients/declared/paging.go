@@ -14,6 +14,7 @@ import (
 	"github.com/itchyny/gojq"
 
 	"orderbeat/auth"
+	"orderbeat/clients/declared/jq"
 )
 
 // The ways in which an answer goes on.
@@ -32,7 +33,7 @@ var pagings = []string{byCursor, byPage, byOffset, byLink}
 // pager is a paging, compiled.
 type pager struct {
 	paging
-	next, items, total, pages, more, nextURL *program
+	next, items, total, pages, more, nextURL *jq.Program
 }
 
 func (c *compiler) paging(key string, p paging) pager {
@@ -104,15 +105,15 @@ func (g *pager) needs() string {
 }
 
 // start is the scope of the first page.
-func (g *pager) start(s scope) scope {
+func (g *pager) start(s jq.Scope) jq.Scope {
 	if g.Size > 0 {
-		s = s.with("size", g.Size)
+		s = s.With("size", g.Size)
 	}
 	switch g.By {
 	case byPage:
-		s = s.with("page", g.First)
+		s = s.With("page", g.First)
 	case byOffset:
-		s = s.with("offset", 0)
+		s = s.With("offset", 0)
 	}
 	return s
 }
@@ -120,14 +121,14 @@ func (g *pager) start(s scope) scope {
 // turn is where the next page is: its scope, or its address. Done tells that there is
 // none.
 type turn struct {
-	scope  scope
+	scope  jq.Scope
 	url    *url.URL
 	cursor string // that leads there, "" for none
 	done   bool
 }
 
 // after is the turn behind a page that was asked for at address with s.
-func (g *pager) after(ctx context.Context, page *page, address *url.URL, s scope) (turn, error) {
+func (g *pager) after(ctx context.Context, page *page, address *url.URL, s jq.Scope) (turn, error) {
 	switch g.By {
 	case byCursor:
 		return g.afterCursor(ctx, page, s)
@@ -139,25 +140,25 @@ func (g *pager) after(ctx context.Context, page *page, address *url.URL, s scope
 	return turn{done: true}, nil
 }
 
-func (g *pager) afterCursor(ctx context.Context, page *page, s scope) (turn, error) {
+func (g *pager) afterCursor(ctx context.Context, page *page, s jq.Scope) (turn, error) {
 	var next any = page.header.Get(g.Header)
 	if g.next != nil {
 		var err error
-		if next, err = g.next.one(ctx, page.body, s); err != nil {
+		if next, err = g.next.One(ctx, page.body, s); err != nil {
 			return turn{}, fmt.Errorf("paging.next: %w", err)
 		}
 	}
-	if blank(next) || next == false {
+	if jq.Blank(next) || next == false {
 		return turn{done: true}, nil
 	}
-	cursor, ok := plainText(next)
+	cursor, ok := jq.PlainText(next)
 	if !ok {
-		return turn{}, fmt.Errorf("paging.next is %s, where a cursor was expected", withArticle(next))
+		return turn{}, fmt.Errorf("paging.next is %s, where a cursor was expected", jq.TypeName(next))
 	}
-	return turn{scope: s.with("cursor", cursor), cursor: cursor}, nil
+	return turn{scope: s.With("cursor", cursor), cursor: cursor}, nil
 }
 
-func (g *pager) afterNumber(ctx context.Context, page *page, s scope) (turn, error) {
+func (g *pager) afterNumber(ctx context.Context, page *page, s jq.Scope) (turn, error) {
 	variable, step := byPage, 1
 	items, counted, err := g.count(ctx, "items", g.items, page, s)
 	if err != nil {
@@ -166,20 +167,20 @@ func (g *pager) afterNumber(ctx context.Context, page *page, s scope) (turn, err
 	if g.By == byOffset {
 		variable, step = byOffset, items
 	}
-	at, _ := s.value(variable).(int)
+	at, _ := s.Value(variable).(int)
 	last, err := g.last(ctx, page, s, at+step)
 	short := counted && (items == 0 || g.Size > 0 && items < g.Size && !g.tells())
 	if err != nil || last || short {
 		return turn{done: true}, err
 	}
-	return turn{scope: s.with(variable, at+step)}, nil
+	return turn{scope: s.With(variable, at+step)}, nil
 }
 
 // tells reports whether an answer says itself that it is the last.
 func (g *pager) tells() bool { return g.pages != nil || g.total != nil || g.more != nil }
 
 // last reports whether a page says that the one that begins at next is behind the end.
-func (g *pager) last(ctx context.Context, page *page, s scope, next int) (bool, error) {
+func (g *pager) last(ctx context.Context, page *page, s jq.Scope, next int) (bool, error) {
 	if pages, told, err := g.count(ctx, "pages", g.pages, page, s); err != nil || told && next-g.First >= pages {
 		return true, err
 	}
@@ -189,7 +190,7 @@ func (g *pager) last(ctx context.Context, page *page, s scope, next int) (bool, 
 	if g.more == nil {
 		return false, nil
 	}
-	more, err := g.more.one(ctx, page.body, s)
+	more, err := g.more.One(ctx, page.body, s)
 	if err != nil {
 		return true, fmt.Errorf("paging.more: %w", err)
 	}
@@ -197,17 +198,17 @@ func (g *pager) last(ctx context.Context, page *page, s scope, next int) (bool, 
 }
 
 // count evaluates a program that counts; told is false where there is none.
-func (g *pager) count(ctx context.Context, name string, p *program, page *page, s scope) (n int, told bool, err error) {
+func (g *pager) count(ctx context.Context, name string, p *jq.Program, page *page, s jq.Scope) (n int, told bool, err error) {
 	if p == nil {
 		return 0, false, nil
 	}
-	v, err := p.one(ctx, page.body, s)
+	v, err := p.One(ctx, page.body, s)
 	if err != nil {
 		return 0, false, fmt.Errorf("paging.%s: %w", name, err)
 	}
-	text, _ := plainText(v)
+	text, _ := jq.PlainText(v)
 	if n, err = strconv.Atoi(strings.TrimSpace(text)); err != nil || n < 0 {
-		return 0, false, fmt.Errorf("paging.%s is %s, where a whole number was expected", name, withArticle(v))
+		return 0, false, fmt.Errorf("paging.%s is %s, where a whole number was expected", name, jq.TypeName(v))
 	}
 	return n, true, nil
 }
@@ -215,16 +216,16 @@ func (g *pager) count(ctx context.Context, name string, p *program, page *page, 
 // afterLink follows the link whose relation is next (RFC 8288), or the address in the
 // answer. Credentials go with it, so that it may lead to no other host; with follow =
 // "path" the host that it names does not matter.
-func (g *pager) afterLink(ctx context.Context, page *page, address *url.URL, s scope) (turn, error) {
+func (g *pager) afterLink(ctx context.Context, page *page, address *url.URL, s jq.Scope) (turn, error) {
 	target, ok := nextLink(page.header.Values("Link"))
 	if g.nextURL != nil {
-		v, err := g.nextURL.one(ctx, page.body, s)
+		v, err := g.nextURL.One(ctx, page.body, s)
 		if err != nil {
 			return turn{}, fmt.Errorf("paging.next_url: %w", err)
 		}
-		if ok = !blank(v) && v != false; ok {
+		if ok = !jq.Blank(v) && v != false; ok {
 			if target, ok = v.(string); !ok {
-				return turn{}, fmt.Errorf("paging.next_url is %s, where a URL was expected", withArticle(v))
+				return turn{}, fmt.Errorf("paging.next_url is %s, where a URL was expected", jq.TypeName(v))
 			}
 		}
 	}
@@ -296,7 +297,7 @@ func digest(seed maphash.Seed, v any) uint64 {
 	case string:
 		_, _ = h.WriteString(v)
 	default:
-		text, _ := plainText(v)
+		text, _ := jq.PlainText(v)
 		_, _ = fmt.Fprint(&h, gojq.TypeOf(v), text, v == true)
 	}
 	return h.Sum64()

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"orderbeat/clients"
+	"orderbeat/clients/declared/jq"
 )
 
 // build makes the call of an ask, and tells where it goes.
@@ -34,7 +35,7 @@ func (a *ask) build(ctx context.Context, c *Client, t turn) (clients.Call, *url.
 	switch {
 	case a.json != nil:
 		contentType = "application/json"
-		filled, err := a.json.fill(ctx, t.scope)
+		filled, err := a.json.Fill(ctx, t.scope)
 		if err != nil {
 			return call, nil, fmt.Errorf("json.%w", err)
 		}
@@ -43,7 +44,7 @@ func (a *ask) build(ctx context.Context, c *Client, t turn) (clients.Call, *url.
 		}
 	case a.form != nil:
 		contentType = "application/x-www-form-urlencoded"
-		values, err := a.form.values(ctx, t.scope)
+		values, err := a.form.Values(ctx, t.scope)
 		if err != nil {
 			return call, nil, fmt.Errorf("form.%w", err)
 		}
@@ -55,8 +56,8 @@ func (a *ask) build(ctx context.Context, c *Client, t turn) (clients.Call, *url.
 	return call, address, nil
 }
 
-func (a *ask) address(ctx context.Context, c *Client, s scope) (*url.URL, error) {
-	path, err := a.path.text(ctx, nil, s, url.PathEscape)
+func (a *ask) address(ctx context.Context, c *Client, s jq.Scope) (*url.URL, error) {
+	path, err := a.path.Text(ctx, nil, s, url.PathEscape)
 	if err != nil {
 		return nil, fmt.Errorf("path: %w", err)
 	}
@@ -65,7 +66,7 @@ func (a *ask) address(ctx context.Context, c *Client, s scope) (*url.URL, error)
 			return nil, errors.New("path: there is a step . or .. in it")
 		}
 	}
-	values, err := a.query.values(ctx, s)
+	values, err := a.query.Values(ctx, s)
 	if err != nil {
 		return nil, fmt.Errorf("query.%w", err)
 	}
@@ -77,16 +78,16 @@ func (a *ask) address(ctx context.Context, c *Client, s scope) (*url.URL, error)
 	return address, nil
 }
 
-func (a *ask) header(ctx context.Context, s scope) (map[string]string, error) {
+func (a *ask) header(ctx context.Context, s jq.Scope) (map[string]string, error) {
 	header := map[string]string{"Accept": "application/json"}
-	filled, err := a.headers.fill(ctx, s)
+	filled, err := a.headers.Fill(ctx, s)
 	if err != nil {
 		return nil, fmt.Errorf("headers.%w", err)
 	}
 	for name, value := range filled {
-		text, ok := wordOf(value)
+		text, ok := jq.Word(value)
 		if !ok {
-			return nil, fmt.Errorf("headers.%s: is %s, where a text was expected", name, withArticle(value))
+			return nil, fmt.Errorf("headers.%s: is %s, where a text was expected", name, jq.TypeName(value))
 		}
 		header[name] = text
 	}

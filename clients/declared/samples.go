@@ -135,10 +135,10 @@ func (c *Client) mapSample(ctx context.Context, sm *sample) (orders []clients.Or
 	query := clients.Query{Account: c.account, From: "2026-01-01", To: "2026-01-31"}
 	s := scopeOf(query)
 	if sm.OrderID != "" {
-		s = s.with("order_id", sm.OrderID).with("order_ids", []any{sm.OrderID})
+		s = s.With("order_id", sm.OrderID).With("order_ids", []any{sm.OrderID})
 	}
 	if sm.Reference != "" {
-		s = s.with("reference", sm.Reference).with("references", []any{sm.Reference})
+		s = s.With("reference", sm.Reference).With("references", []any{sm.Reference})
 	}
 	a := &q.ask
 	if sm.Item != "" {
@@ -146,7 +146,7 @@ func (c *Client) mapSample(ctx context.Context, sm *sample) (orders []clients.Or
 		if err != nil {
 			return nil, "", fmt.Errorf("item: %w", err)
 		}
-		s, a = s.with("item", item), &q.each
+		s, a = s.With("item", item), &q.each
 	}
 	status := sm.Status
 	if status == 0 {

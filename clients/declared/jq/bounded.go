@@ -1,4 +1,4 @@
-package declared
+package jq
 
 import (
 	_ "embed"
@@ -175,7 +175,7 @@ type function struct {
 var boundedDefinitions = sync.OnceValue(func() []*gojq.FuncDef {
 	q, err := gojq.Parse(boundedText)
 	if err != nil {
-		panic("declared: bounded.jq: " + err.Error())
+		panic("jq: bounded.jq: " + err.Error())
 	}
 	return q.FuncDefs
 })

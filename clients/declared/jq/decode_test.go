@@ -1,4 +1,4 @@
-package declared // inside, to decode without a provider
+package jq // inside, to decode without a provider
 
 import (
 	"runtime"
@@ -41,7 +41,7 @@ func decodeCharged(t *testing.T, text string) (v any, charged int64) {
 	const limit, step = 1 << 30, 64 << 10
 	ctx, release := clients.NewMemory(6*limit).Budget(t.Context(), "acme")
 	defer release()
-	v, err := decode(clients.NewMeter(ctx), strings.NewReader(text), false)
+	v, err := Decode(clients.NewMeter(ctx), strings.NewReader(text), false)
 	if err != nil {
 		t.Fatal(err)
 	}

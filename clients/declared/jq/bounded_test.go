@@ -1,4 +1,4 @@
-package declared // inside, to compare a program with what is made of it
+package jq // inside, to compare a program with what is made of it
 
 import (
 	"encoding/json"
@@ -47,7 +47,7 @@ func TestBoundProgramsMeanTheSame(t *testing.T) {
 		}
 		return v
 	}
-	vars := newScope().with("account", "acme")
+	vars := NewScope().With("account", "acme")
 	for _, text := range harmless {
 		query, err := gojq.Parse(text)
 		if err != nil {
@@ -56,7 +56,7 @@ func TestBoundProgramsMeanTheSame(t *testing.T) {
 		}
 		code, err := gojq.Compile(query, append(functions(), gojq.WithVariables(dollars()))...)
 		if err != nil {
-			if _, wrong := compile(text); wrong == nil {
+			if _, wrong := Compile(text); wrong == nil {
 				t.Errorf("%s: got no mistake, want %v", text, err)
 			}
 			continue
@@ -65,7 +65,7 @@ func TestBoundProgramsMeanTheSame(t *testing.T) {
 		for iter := code.Run(read(), vars...); ; {
 			v, ok := iter.Next()
 			if err, failed := v.(error); failed {
-				v, ok = (&program{text: text}).discreet(err).Error(), false
+				v, ok = (&Program{Text: text}).discreet(err).Error(), false
 				want = append(want, v)
 			}
 			if !ok {
@@ -73,12 +73,12 @@ func TestBoundProgramsMeanTheSame(t *testing.T) {
 			}
 			want = append(want, v)
 		}
-		p, wrong := compile(text)
+		p, wrong := Compile(text)
 		if wrong != nil {
-			t.Errorf("%s: %s", text, wrong.message)
+			t.Errorf("%s: %s", text, wrong.Message)
 			continue
 		}
-		if err := p.each(t.Context(), read(), vars, func(v any) error { got = append(got, v); return nil }); err != nil {
+		if err := p.Each(t.Context(), read(), vars, func(v any) error { got = append(got, v); return nil }); err != nil {
 			got = append(got, err.Error())
 		}
 		if diff := cmp.Diff(asJSON(t, want), asJSON(t, got)); diff != "" {

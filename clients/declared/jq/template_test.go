@@ -1,4 +1,4 @@
-package declared // inside: what is read here is read nowhere else alone
+package jq // inside: what is read here is read nowhere else alone
 
 import (
 	"strings"
@@ -16,9 +16,9 @@ func FuzzTemplate(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		parsed, wrong := parseTemplate(text)
+		parsed, wrong := ParseTemplate(text)
 		if wrong != nil {
-			if wrong.offset < 0 || wrong.offset > len(text)+1 || wrong.message == "" {
+			if wrong.Offset < 0 || wrong.Offset > len(text)+1 || wrong.Message == "" {
 				t.Fatalf("got %+v, want a place within %q and a message", wrong, text)
 			}
 			return

@@ -1,4 +1,4 @@
-package declared
+package jq
 
 import (
 	"crypto/rand"
@@ -34,14 +34,14 @@ func day(input any, args []any) any {
 	if !ok {
 		return errors.New("day: the format must be a text")
 	}
-	if blank(input) {
+	if Blank(input) {
 		return nil
 	}
-	text, ok := plainText(input)
+	text, ok := PlainText(input)
 	if !ok {
-		return fmt.Errorf("day: a date cannot be read from %s", withArticle(input))
+		return fmt.Errorf("day: a date cannot be read from %s", TypeName(input))
 	}
-	if noDay(strings.TrimSpace(text)) {
+	if NoDay(strings.TrimSpace(text)) {
 		return nil
 	}
 	t, ok := parseStrictly(strings.TrimSpace(text), format)
@@ -60,12 +60,12 @@ func localDay(input any, args []any) any {
 	if err != nil {
 		return fmt.Errorf("local_day: %w", err)
 	}
-	if blank(input) {
+	if Blank(input) {
 		return nil
 	}
 	if text, ok := input.(string); ok {
 		text = strings.TrimSpace(text)
-		if noDay(text) {
+		if NoDay(text) {
 			return nil
 		}
 		t, ok := instant(text)
@@ -76,7 +76,7 @@ func localDay(input any, args []any) any {
 	}
 	seconds, ok := number(input)
 	if !ok {
-		return fmt.Errorf("local_day: an instant cannot be read from %s", withArticle(input))
+		return fmt.Errorf("local_day: an instant cannot be read from %s", TypeName(input))
 	}
 	const lastSecond = 1e11 // in the year 5138
 	if math.Abs(seconds) >= lastSecond {
@@ -95,7 +95,7 @@ func startOfDay(input any, args []any) any {
 	if err != nil {
 		return fmt.Errorf("start_of_day: %w", err)
 	}
-	if blank(input) {
+	if Blank(input) {
 		return nil
 	}
 	text, _ := input.(string)
@@ -123,7 +123,8 @@ func uuid() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-func blank(v any) bool {
+// Blank reports whether a value is null or a text of blanks.
+func Blank(v any) bool {
 	text, ok := v.(string)
 	return v == nil || ok && strings.TrimSpace(text) == ""
 }
@@ -136,8 +137,8 @@ func number(v any) (float64, bool) {
 	return 0, false
 }
 
-// plainText is a text, or a number as it is written.
-func plainText(v any) (string, bool) {
+// PlainText is a text, or a number as it is written.
+func PlainText(v any) (string, bool) {
 	switch v := v.(type) {
 	case string:
 		return v, true
@@ -150,8 +151,8 @@ func plainText(v any) (string, bool) {
 	return string(text), err == nil
 }
 
-// withArticle names the type of a value: "an object".
-func withArticle(v any) string {
+// TypeName names the type of a value: "an object".
+func TypeName(v any) string {
 	switch name := gojq.TypeOf(v); name {
 	case "null":
 		return name
@@ -162,7 +163,7 @@ func withArticle(v any) string {
 	}
 }
 
-// foldName makes names alike that differ in case, _ and - only.
-func foldName(name string) string {
+// FoldName makes names alike that differ in case, _ and - only.
+func FoldName(name string) string {
 	return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name))
 }

@@ -1,4 +1,4 @@
-package declared
+package jq
 
 import (
 	"context"
@@ -12,21 +12,22 @@ import (
 	"github.com/itchyny/gojq"
 )
 
-// template is a text in which \(…) is jq, over the variables that every program has. A
+// Template is a text in which \(…) is jq, over the variables that every program has. A
 // text that is one \(…) and nothing else stands for the value itself, whatever its type.
-type template struct {
+type Template struct {
 	parts []part
 }
 
 // part is a piece of text, or a program whose result is put in its place.
 type part struct {
 	literal string
-	program *program
+	program *Program
 	source  string
 }
 
-func parseTemplate(text string) (*template, *mistake) {
-	t := &template{}
+// ParseTemplate reads a template, or says what is wrong with it.
+func ParseTemplate(text string) (*Template, *Mistake) {
+	t := &Template{}
 	for at := 0; at < len(text); {
 		begin := strings.Index(text[at:], `\(`)
 		if begin < 0 {
@@ -39,13 +40,13 @@ func parseTemplate(text string) (*template, *mistake) {
 		at += begin + len(`\(`)
 		length, wrong := insideLen(text[at:])
 		if wrong != nil {
-			wrong.offset += at
+			wrong.Offset += at
 			return nil, wrong
 		}
 		source := text[at : at+length]
-		p, wrong := compile(source)
+		p, wrong := Compile(source)
 		if wrong != nil {
-			wrong.offset += at
+			wrong.Offset += at
 			return nil, wrong
 		}
 		t.parts = append(t.parts, part{program: p, source: source})
@@ -56,8 +57,8 @@ func parseTemplate(text string) (*template, *mistake) {
 
 // insideLen is how long the program is that text begins with and a bracket ends: up to
 // the first bracket before which it is one.
-func insideLen(text string) (int, *mistake) {
-	var first *mistake
+func insideLen(text string) (int, *Mistake) {
+	var first *Mistake
 	last := 0 // of the brackets before which it is none
 	for at := 0; ; {
 		end := strings.IndexByte(text[at:], ')')
@@ -79,77 +80,78 @@ func insideLen(text string) (int, *mistake) {
 	case first != nil:
 		return 0, first
 	case last > 0:
-		return 0, &mistake{offset: last, message: `the jq behind \( is not complete where this bracket closes it: is something missing, or another bracket?`}
+		return 0, &Mistake{Offset: last, Message: `the jq behind \( is not complete where this bracket closes it: is something missing, or another bracket?`}
 	}
-	return 0, &mistake{offset: 1, message: `the jq behind \( ends nowhere: a closing bracket is missing`}
+	return 0, &Mistake{Offset: 1, Message: `the jq behind \( ends nowhere: a closing bracket is missing`}
 }
 
 // sole is the program of a template that is one value.
-func (t *template) sole() *program {
+func (t *Template) sole() *Program {
 	if len(t.parts) == 1 {
 		return t.parts[0].program
 	}
 	return nil
 }
 
-func (t *template) uses() (names []string) {
+// Uses lists the variables of all its programs.
+func (t *Template) Uses() (names []string) {
 	for _, p := range t.parts {
 		if p.program != nil {
-			names = append(names, p.program.uses...)
+			names = append(names, p.program.Uses...)
 		}
 	}
 	return names
 }
 
 // value is what the template stands for. Input is what its programs see as ".".
-func (t *template) value(ctx context.Context, input any, s scope) (any, error) {
+func (t *Template) value(ctx context.Context, input any, s Scope) (any, error) {
 	if p := t.sole(); p != nil {
-		return p.one(ctx, input, s)
+		return p.One(ctx, input, s)
 	}
-	return t.text(ctx, input, s, func(s string) string { return s })
+	return t.Text(ctx, input, s, func(s string) string { return s })
 }
 
-// text puts every result where its program stands, in a form that fits there.
-func (t *template) text(ctx context.Context, input any, s scope, fit func(string) string) (string, error) {
+// Text puts every result where its program stands, in a form that fits there.
+func (t *Template) Text(ctx context.Context, input any, s Scope, fit func(string) string) (string, error) {
 	var b strings.Builder
 	for _, p := range t.parts {
 		if p.program == nil {
 			b.WriteString(p.literal)
 			continue
 		}
-		v, err := p.program.one(ctx, input, s)
+		v, err := p.program.One(ctx, input, s)
 		if err != nil {
 			return "", fmt.Errorf(`\(%s): %w`, p.source, err)
 		}
-		text, ok := wordOf(v)
+		text, ok := Word(v)
 		if !ok {
-			return "", fmt.Errorf(`\(%s) is %s, where a text is needed`, p.source, withArticle(v))
+			return "", fmt.Errorf(`\(%s) is %s, where a text is needed`, p.source, TypeName(v))
 		}
 		b.WriteString(fit(text))
 	}
 	return b.String(), nil
 }
 
-// wordOf is a value within a text: a text, a number, true or false.
-func wordOf(v any) (string, bool) {
+// Word is a value within a text: a text, a number, true or false.
+func Word(v any) (string, bool) {
 	if b, ok := v.(bool); ok {
 		return fmt.Sprint(b), true
 	}
-	return plainText(v)
+	return PlainText(v)
 }
 
-// table is a table of a declaration whose texts are templates.
-type table map[string]any // *template, table, []any of these, or a value as it is
+// Table is a table of a declaration whose texts are templates.
+type Table map[string]any // *Template, Table, []any of these, or a value as it is
 
-// fill is the table with its templates' values. What a template makes null is left out.
-func (t table) fill(ctx context.Context, s scope) (map[string]any, error) {
+// Fill is the table with its templates' values. What a template makes null is left out.
+func (t Table) Fill(ctx context.Context, s Scope) (map[string]any, error) {
 	filled := make(map[string]any, len(t))
 	for _, key := range slices.Sorted(maps.Keys(t)) {
 		v, err := fill(ctx, t[key], s)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", key, err)
 		}
-		if _, made := t[key].(*template); made && v == nil {
+		if _, made := t[key].(*Template); made && v == nil {
 			continue
 		}
 		filled[key] = v
@@ -157,12 +159,12 @@ func (t table) fill(ctx context.Context, s scope) (map[string]any, error) {
 	return filled, nil
 }
 
-func fill(ctx context.Context, v any, s scope) (any, error) {
+func fill(ctx context.Context, v any, s Scope) (any, error) {
 	switch v := v.(type) {
-	case *template:
+	case *Template:
 		return v.value(ctx, nil, s)
-	case table:
-		return v.fill(ctx, s)
+	case Table:
+		return v.Fill(ctx, s)
 	case []any:
 		list := make([]any, len(v))
 		for i := range v {
@@ -177,8 +179,8 @@ func fill(ctx context.Context, v any, s scope) (any, error) {
 	}
 }
 
-// uses lists the variables of all templates.
-func (t table) uses() (names []string) {
+// Uses lists the variables of all templates.
+func (t Table) Uses() (names []string) {
 	for _, v := range t {
 		names = append(names, usesOf(v)...)
 	}
@@ -187,10 +189,10 @@ func (t table) uses() (names []string) {
 
 func usesOf(v any) (names []string) {
 	switch v := v.(type) {
-	case *template:
-		return v.uses()
-	case table:
-		return v.uses()
+	case *Template:
+		return v.Uses()
+	case Table:
+		return v.Uses()
 	case []any:
 		for _, e := range v {
 			names = append(names, usesOf(e)...)
@@ -199,11 +201,11 @@ func usesOf(v any) (names []string) {
 	return names
 }
 
-// literal is a template that stands for a text as it is.
-func literal(text string) *template { return &template{parts: []part{{literal: text}}} }
+// Literal is a template that stands for a text as it is.
+func Literal(text string) *Template { return &Template{parts: []part{{literal: text}}} }
 
-// literals is what a template says without its programs.
-func (t *template) literals() string {
+// Literals is what a template says without its programs.
+func (t *Template) Literals() string {
 	if t == nil {
 		return ""
 	}
@@ -214,10 +216,10 @@ func (t *template) literals() string {
 	return b.String()
 }
 
-// values are the table's as a query or a form has them: a list is a parameter given
+// Values are the table's as a query or a form has them: a list is a parameter given
 // several times.
-func (t table) values(ctx context.Context, s scope) (url.Values, error) {
-	filled, err := t.fill(ctx, s)
+func (t Table) Values(ctx context.Context, s Scope) (url.Values, error) {
+	filled, err := t.Fill(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -231,9 +233,9 @@ func (t table) values(ctx context.Context, s scope) (url.Values, error) {
 			if n, ok := v.(int64); ok {
 				v = int(n)
 			}
-			text, ok := wordOf(v)
+			text, ok := Word(v)
 			if !ok {
-				return nil, fmt.Errorf("%s: is %s, where a text was expected", name, withArticle(v))
+				return nil, fmt.Errorf("%s: is %s, where a text was expected", name, TypeName(v))
 			}
 			values.Add(name, text)
 		}

@@ -1,4 +1,4 @@
-package declared
+package jq
 
 import (
 	"errors"
@@ -26,14 +26,14 @@ func dayOf(input any, args []any) any {
 	if err != nil {
 		return err
 	}
-	if blank(input) {
+	if Blank(input) {
 		return nil
 	}
-	text, ok := plainText(input)
+	text, ok := PlainText(input)
 	if text = strings.TrimSpace(text); !ok {
-		return fmt.Errorf("date: a date cannot be read from %s", withArticle(input))
+		return fmt.Errorf("date: a date cannot be read from %s", TypeName(input))
 	}
-	if noDay(text) || none[strings.ToLower(text)] {
+	if NoDay(text) || none[strings.ToLower(text)] {
 		return nil
 	}
 	day, ok := readDay(text)
@@ -57,7 +57,7 @@ func sentinels(name string, args []any) (map[string]bool, error) {
 		return nil, fmt.Errorf("%s: the argument must be a list of values that mean nothing", name)
 	}
 	for _, v := range list {
-		text, _ := plainText(v)
+		text, _ := PlainText(v)
 		none[strings.ToLower(strings.TrimSpace(text))] = true
 	}
 	return none, nil
@@ -76,7 +76,7 @@ var layouts = []string{
 var behindDay = regexp.MustCompile(`(?i)[T, ]+\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s*([AP]M)?\s*(Z|[A-Z]{3,4}|[+-]\d{2}:?(\d{2})?)?$`)
 
 func readDay(text string) (string, bool) {
-	if day, ok := isoDay(text); ok {
+	if day, ok := ISODay(text); ok {
 		return day, true
 	}
 	if t, ok := epoch(text); ok {
@@ -92,9 +92,9 @@ func readDay(text string) (string, bool) {
 	return "", false
 }
 
-// isoDay is the day of a date as ISO 8601, XML Schema and databases write it: "2026-01-31"
+// ISODay is the day of a date as ISO 8601, XML Schema and databases write it: "2026-01-31"
 // or "20260131", with anything behind it that begins a time or a zone.
-func isoDay(text string) (string, bool) {
+func ISODay(text string) (string, bool) {
 	day, rest := text, ""
 	if len(text) >= len("2006-01-02") && text[4] == '-' {
 		day, rest = text[:10], text[10:]
@@ -148,7 +148,7 @@ func instant(text string) (time.Time, bool) {
 	if m == nil {
 		return time.Time{}, false
 	}
-	day, ok := isoDay(m[1])
+	day, ok := ISODay(m[1])
 	date, err := time.Parse(time.DateOnly, day)
 	hour, minute, second := atoi(m[2]), atoi(m[3]), atoi(m[4])
 	const endOfDay, leapSecond = 24, 60
@@ -229,12 +229,12 @@ func numberOf(input any, args []any) any {
 			return errors.New(`number: the second argument must be "." or ","`)
 		}
 	}
-	if blank(input) {
+	if Blank(input) {
 		return nil
 	}
-	text, ok := plainText(input)
+	text, ok := PlainText(input)
 	if text = strings.TrimSpace(text); !ok {
-		return fmt.Errorf("number: a number cannot be read from %s", withArticle(input))
+		return fmt.Errorf("number: a number cannot be read from %s", TypeName(input))
 	}
 	if none[strings.ToLower(text)] {
 		return nil
@@ -252,14 +252,14 @@ func numberOf(input any, args []any) any {
 	return n
 }
 
-// plainNumber is a number without separators of thousands.
-var plainNumber = regexp.MustCompile(`^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$`)
+// PlainNumber is a number without separators of thousands.
+var PlainNumber = regexp.MustCompile(`^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$`)
 
 // readNumber reads a number that is whole as an int.
 func readNumber(text, decimal string) (any, bool) {
 	text, ok := clients.PlainNumber(text, clients.Decimal(decimal[0]))
 	n, err := strconv.ParseFloat(text, 64)
-	if !ok || !plainNumber.MatchString(text) || err != nil {
+	if !ok || !PlainNumber.MatchString(text) || err != nil {
 		return nil, false
 	}
 	const exact = 1 << 53
@@ -269,9 +269,9 @@ func readNumber(text, decimal string) (any, bool) {
 	return n, true
 }
 
-// noDay reports whether a text is a day that is none: "0000-00-00", "00000000",
+// NoDay reports whether a text is a day that is none: "0000-00-00", "00000000",
 // "00.00.0000", or one of these with a time behind it, as databases have it.
-func noDay(text string) bool {
+func NoDay(text string) bool {
 	day, _, _ := strings.Cut(text, "T")
 	day, _, _ = strings.Cut(day, " ")
 	return strings.Count(day, "0") > 0 && strings.Trim(day, "0-./") == ""

@@ -1,4 +1,4 @@
-package declared
+package jq
 
 import (
 	"context"
@@ -30,9 +30,9 @@ const (
 // of its length, and nobody counts that far.
 const maxDigits = 1000
 
-// decode reads a whole answer as JSON, and charges the meter for it. Blank is null where
+// Decode reads a whole answer as JSON, and charges the meter for it. Blank is null where
 // that is allowed.
-func decode(meter *clients.Meter, body io.Reader, blankToo bool) (v any, err error) {
+func Decode(meter *clients.Meter, body io.Reader, blankToo bool) (v any, err error) {
 	d := decoder{json: jsontext.NewDecoder(body, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)), meter: meter, names: map[string]string{}}
 	switch v, err = d.value(); {
 	case err == nil:

@@ -1,4 +1,4 @@
-package declared
+package jq
 
 import (
 	"context"
@@ -406,9 +406,9 @@ func (a *allowance) comparable(left, right any) error {
 func (a *allowance) fromJSON(v any) any {
 	text, ok := v.(string)
 	if !ok {
-		return fmt.Errorf("fromjson cannot be applied to %s", withArticle(v))
+		return fmt.Errorf("fromjson cannot be applied to %s", TypeName(v))
 	}
-	v, err := decode(a.meter, strings.NewReader(text), false)
+	v, err := Decode(a.meter, strings.NewReader(text), false)
 	if err != nil {
 		return errors.New("fromjson: the text is not JSON")
 	}

@@ -1,4 +1,4 @@
-package declared // inside, to evaluate programs without a provider
+package jq // inside, to evaluate programs without a provider
 
 import (
 	"context"
@@ -179,9 +179,9 @@ func evaluateHostile(t *testing.T) {
 	memory := clients.NewMemory(0) // the least there is for one attempt
 	for _, h := range hostile {
 		fmt.Println("evaluating", h.program)
-		p, wrong := compile(h.program)
+		p, wrong := Compile(h.program)
 		if wrong != nil {
-			t.Errorf("%s: %s", h.program, wrong.message)
+			t.Errorf("%s: %s", h.program, wrong.Message)
 			continue
 		}
 		enough := time.Second
@@ -191,7 +191,7 @@ func evaluateHostile(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), enough)
 		ctx, release := memory.Budget(ctx, "acme")
 		began := time.Now()
-		err := p.each(ctx, map[string]any{"n": 3_000_000, "a": []any{1, 2, 3}, "s": strings.Repeat("x", 100_000)}, newScope(), func(any) error { return nil })
+		err := p.Each(ctx, map[string]any{"n": 3_000_000, "a": []any{1, 2, 3}, "s": strings.Repeat("x", 100_000)}, NewScope(), func(any) error { return nil })
 		fmt.Println("  ", time.Since(began).Round(time.Millisecond), err)
 		if (err == nil) != h.ok {
 			t.Errorf("%s: got %v, want it refused: %t", h.program, err, !h.ok)

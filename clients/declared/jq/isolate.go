@@ -1,4 +1,4 @@
-package declared
+package jq
 
 import (
 	"slices"
@@ -10,9 +10,9 @@ import (
 // fnUnread makes of an error, and of what the program failed at, a value that says so.
 const fnUnread = "_ob_unread"
 
-// unreadMember is the member that such a value has, and no other: no JSON text in a
+// UnreadMember is the member that such a value has, and no other: no JSON text in a
 // declaration is likely to have it.
-const unreadMember = "\x00unread"
+const UnreadMember = "\x00unread"
 
 // isolate has a mapping go on behind an order that it fails at: what follows a list that
 // is gone through, as in .orders[] | {…}, is tried for each of its elements.
@@ -56,20 +56,20 @@ func tried(q *gojq.Query) *gojq.Query {
 }
 
 // unread is what fnUnread makes. Its text repeats nothing of the input.
-func (p *program) unread(caught any, args []any) any {
-	return map[string]any{unreadMember: p.discreetCaught(caught), "order": nameIn(args[0])}
+func (p *Program) unread(caught any, args []any) any {
+	return map[string]any{UnreadMember: p.discreetCaught(caught), "order": OrderName(args[0])}
 }
 
 // names are how providers call the number of an order, folded, the likelier ones first.
 var names = []string{"orderid", "ordernumber", "orderno", "salesorder", "salesordernumber", "number", "no", "id"}
 
-// nameIn is what an element of an answer calls itself, "" where that is not known.
-func nameIn(v any) string {
+// OrderName is what an element of an answer calls itself, "" where that is not known.
+func OrderName(v any) string {
 	object, _ := v.(map[string]any)
 	found, best := "", len(names)
 	for name, v := range object {
-		text, ok := plainText(v)
-		if at := slices.Index(names, foldName(name)); ok && at >= 0 && at < best {
+		text, ok := PlainText(v)
+		if at := slices.Index(names, FoldName(name)); ok && at >= 0 && at < best {
 			found, best = text, at
 		}
 	}

@@ -1,4 +1,4 @@
-package declared
+package jq
 
 import (
 	"errors"
@@ -36,7 +36,7 @@ var (
 )
 
 // discreet is an error of an evaluation without what it quotes of the input.
-func (p *program) discreet(err error) error {
+func (p *Program) discreet(err error) error {
 	if halt, ok := errors.AsType[*gojq.HaltError](err); ok {
 		return fmt.Errorf("the program halts with %d", halt.ExitCode())
 	}
@@ -44,7 +44,7 @@ func (p *program) discreet(err error) error {
 		if text, ok := e.Value().(string); ok && p.spells(strconv.Quote(text)) {
 			return errors.New("error: " + text)
 		}
-		return fmt.Errorf("error was called with %s", withArticle(e.Value()))
+		return fmt.Errorf("error was called with %s", TypeName(e.Value()))
 	}
 	if jqQuoted.MatchString(err.Error()) || isJQ(err) {
 		return errors.New(p.discreetText(err.Error()))
@@ -54,11 +54,11 @@ func (p *program) discreet(err error) error {
 
 // discreetCaught is what a program caught, likewise: the text of an error, or the value of
 // one of its own.
-func (p *program) discreetCaught(caught any) string {
+func (p *Program) discreetCaught(caught any) string {
 	text, ok := caught.(string)
 	switch {
 	case !ok:
-		return "error was called with " + withArticle(caught)
+		return "error was called with " + TypeName(caught)
 	case p.spells(strconv.Quote(text)):
 		return "error: " + text
 	}
@@ -66,7 +66,7 @@ func (p *program) discreetCaught(caught any) string {
 }
 
 // discreetText is the text of one of jq's errors without what it quotes of the input.
-func (p *program) discreetText(text string) string {
+func (p *Program) discreetText(text string) string {
 	if m := jqQuoted.FindStringSubmatch(text); m != nil {
 		if quoted, err := strconv.QuotedPrefix(text[len(m[0])-1:]); err == nil && p.spells(quoted) {
 			return m[1] + " " + quoted
@@ -94,7 +94,7 @@ func (p *program) discreetText(text string) string {
 }
 
 // spells reports whether a text stands in the program.
-func (p *program) spells(text string) bool { return strings.Contains(p.text, text) }
+func (p *Program) spells(text string) bool { return strings.Contains(p.Text, text) }
 
 // isJQ reports whether an error is one of gojq's own.
 func isJQ(err error) bool {

@@ -1,4 +1,4 @@
-package declared
+package jq
 
 import (
 	"context"
@@ -12,34 +12,36 @@ import (
 	"github.com/itchyny/gojq"
 )
 
-// variables are what every program may ask, written $account and so on. One that says
+// Variables are what every program may ask, written $account and so on. One that says
 // nothing at the moment is null.
-var variables = []string{
+var Variables = []string{
 	"account", "bill_to", "ship_to", "user", "org", "timezone", "params", // the account's
 	"from", "to", "order_id", "order_ids", "reference", "references", // the question's
 	"cursor", "page", "offset", "size", // the page's
 	"item", "status", // of an answer: the item that was asked about, and the HTTP status
 }
 
-// scope holds a value for each of variables.
-type scope []any
+// Scope holds a value for each of [Variables].
+type Scope []any
 
-func newScope() scope { return make(scope, len(variables)) }
+// NewScope is a scope in which every variable is null.
+func NewScope() Scope { return make(Scope, len(Variables)) }
 
-// with is s with another value for a variable.
-func (s scope) with(name string, value any) scope {
+// With is s with another value for a variable.
+func (s Scope) With(name string, value any) Scope {
 	s = slices.Clone(s)
-	s[slices.Index(variables, name)] = value
+	s[slices.Index(Variables, name)] = value
 	return s
 }
 
-func (s scope) value(name string) any { return s[slices.Index(variables, name)] }
+// Value is that of a variable.
+func (s Scope) Value(name string) any { return s[slices.Index(Variables, name)] }
 
-// program is a jq program, compiled once. It is safe for concurrent use.
-type program struct {
-	text string
+// Program is a jq program, compiled once. It is safe for concurrent use.
+type Program struct {
+	Text string
 	maps bool      // it is a mapping: an order that fails leaves the others
-	uses []string  // those of variables that it names
+	Uses []string  // those of [Variables] that it names
 	free sync.Pool // of *compiled: more than one only where it is evaluated at once
 }
 
@@ -63,7 +65,7 @@ func compileBound(text string, maps bool) (*compiled, error) {
 	}
 	a := &allowance{}
 	code, err := gojq.Compile(query, slices.Concat(functions(), a.functions(), []gojq.CompilerOption{
-		gojq.WithVariables(dollars()), gojq.WithFunction(fnUnread, 1, 1, (&program{text: text}).unread),
+		gojq.WithVariables(dollars()), gojq.WithFunction(fnUnread, 1, 1, (&Program{Text: text}).unread),
 	})...)
 	if err != nil {
 		return nil, err
@@ -72,27 +74,28 @@ func compileBound(text string, maps bool) (*compiled, error) {
 }
 
 // take is a compiled program that nobody else evaluates. Give it back.
-func (p *program) take() (*compiled, error) {
+func (p *Program) take() (*compiled, error) {
 	if c, ok := p.free.Get().(*compiled); ok {
 		return c, nil
 	}
-	return compileBound(p.text, p.maps)
+	return compileBound(p.Text, p.maps)
 }
 
-// mistake is what is wrong with a text of a declaration.
-type mistake struct {
-	offset  int // in the text, in bytes counted from 1; 0 is the text as a whole
-	message string
+// Mistake is what is wrong with a text of a declaration.
+type Mistake struct {
+	Offset  int // in the text, in bytes counted from 1; 0 is the text as a whole
+	Message string
 }
 
-func compile(text string) (*program, *mistake) { return compileAs(text, false) }
+// Compile compiles a program, or says what is wrong with it.
+func Compile(text string) (*Program, *Mistake) { return compileAs(text, false) }
 
-// compileMap compiles a mapping, of whose orders one that fails leaves the others.
-func compileMap(text string) (*program, *mistake) { return compileAs(text, true) }
+// CompileMapping compiles a mapping, of whose orders one that fails leaves the others.
+func CompileMapping(text string) (*Program, *Mistake) { return compileAs(text, true) }
 
-func compileAs(text string, maps bool) (*program, *mistake) {
+func compileAs(text string, maps bool) (*Program, *Mistake) {
 	if strings.TrimSpace(text) == "" {
-		return nil, &mistake{message: "is empty: write a jq program"}
+		return nil, &Mistake{Message: "is empty: write a jq program"}
 	}
 	if _, err := gojq.Parse(text); err != nil {
 		return nil, syntaxMistake(text, err)
@@ -101,14 +104,14 @@ func compileAs(text string, maps bool) (*program, *mistake) {
 	if err != nil {
 		return nil, nameMistake(text, err)
 	}
-	p := &program{text: text, maps: maps, uses: used(text)}
+	p := &Program{Text: text, maps: maps, Uses: used(text)}
 	p.free.Put(c)
 	return p, nil
 }
 
 func dollars() []string {
-	names := make([]string, len(variables))
-	for i, v := range variables {
+	names := make([]string, len(Variables))
+	for i, v := range Variables {
 		names[i] = "$" + v
 	}
 	return names
@@ -120,7 +123,7 @@ var mentions = regexp.MustCompile(`\$([a-z_]+)`)
 
 func used(text string) (names []string) {
 	for _, m := range mentions.FindAllStringSubmatch(text, -1) {
-		if slices.Contains(variables, m[1]) && !slices.Contains(names, m[1]) {
+		if slices.Contains(Variables, m[1]) && !slices.Contains(names, m[1]) {
 			names = append(names, m[1])
 		}
 	}
@@ -128,15 +131,15 @@ func used(text string) (names []string) {
 }
 
 // syntaxMistake says where a program is no jq.
-func syntaxMistake(text string, err error) *mistake {
+func syntaxMistake(text string, err error) *Mistake {
 	e, ok := errors.AsType[*gojq.ParseError](err)
 	switch {
 	case !ok:
-		return &mistake{message: "is no jq program: " + err.Error()}
+		return &Mistake{Message: "is no jq program: " + err.Error()}
 	case e.Token == "":
-		return &mistake{offset: len(text), message: "is no jq program: it ends too early; is a bracket, a quote or an \"end\" missing?"}
+		return &Mistake{Offset: len(text), Message: "is no jq program: it ends too early; is a bracket, a quote or an \"end\" missing?"}
 	}
-	return &mistake{offset: max(1, e.Offset-len(e.Token)+1), message: fmt.Sprintf("is no jq program: %q is not expected here", e.Token)}
+	return &Mistake{Offset: max(1, e.Offset-len(e.Token)+1), Message: fmt.Sprintf("is no jq program: %q is not expected here", e.Token)}
 }
 
 // undefined are the errors of the compiler about names.
@@ -144,31 +147,31 @@ var undefined = regexp.MustCompile(`^(function|variable) not defined: (\S+)$`)
 
 // nameMistake says where a program names something that there is not. The compiler
 // does not tell: it is where the name stands first.
-func nameMistake(text string, err error) *mistake {
+func nameMistake(text string, err error) *Mistake {
 	m := undefined.FindStringSubmatch(err.Error())
 	if m == nil {
-		return &mistake{message: "is no jq program that can be used: " + err.Error()}
+		return &Mistake{Message: "is no jq program that can be used: " + err.Error()}
 	}
 	what, name := m[1], m[2]
 	word, arity, _ := strings.Cut(name, "/")
-	wrong := &mistake{}
+	wrong := &Mistake{}
 	if at := regexp.MustCompile(`(?:^|\W)` + regexp.QuoteMeta(word) + `\b`).FindStringIndex(text); at != nil {
-		wrong.offset = at[1] - len(word) + 1
+		wrong.Offset = at[1] - len(word) + 1
 	}
 	if what == "variable" {
-		wrong.message = fmt.Sprintf("there is no variable %s; there are %s", name, strings.Join(dollars(), ", "))
+		wrong.Message = fmt.Sprintf("there is no variable %s; there are %s", name, strings.Join(dollars(), ", "))
 	} else {
 		if arity += " arguments"; arity == "1 arguments" {
 			arity = "1 argument"
 		}
-		wrong.message = fmt.Sprintf("jq has no function %s with %s; beside jq's own there are %s", word, arity, strings.Join(functionNames, ", "))
+		wrong.Message = fmt.Sprintf("jq has no function %s with %s; beside jq's own there are %s", word, arity, strings.Join(functionNames, ", "))
 	}
 	return wrong
 }
 
-// each evaluates the program and hands every result on, until one of them is refused.
+// Each evaluates the program and hands every result on, until one of them is refused.
 // Its errors repeat nothing of the input.
-func (p *program) each(ctx context.Context, input any, s scope, yield func(any) error) error {
+func (p *Program) Each(ctx context.Context, input any, s Scope, yield func(any) error) error {
 	c, err := p.take()
 	if err != nil {
 		return err // it was compiled before
@@ -200,10 +203,10 @@ func (p *program) each(ctx context.Context, input any, s scope, yield func(any) 
 	}
 }
 
-// one evaluates a program that has one result; without any that is null.
-func (p *program) one(ctx context.Context, input any, s scope) (result any, err error) {
+// One evaluates a program that has one result; without any that is null.
+func (p *Program) One(ctx context.Context, input any, s Scope) (result any, err error) {
 	n := 0
-	err = p.each(ctx, input, s, func(v any) error {
+	err = p.Each(ctx, input, s, func(v any) error {
 		if n++; n > 1 {
 			return errors.New("the program has several results, where one is needed")
 		}
