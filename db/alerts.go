@@ -180,8 +180,8 @@ func (t *tx) raise(a Alert, traceparent string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	t.alarm(&a)
-	return true, t.putAlert(&a, a.Since, traceparent)
+	t.noteRaised(&a)
+	return true, t.enqueueAlert(&a, a.Since, traceparent)
 }
 
 const raiseSQL = `
@@ -203,7 +203,7 @@ func (t *tx) resolve(of account, user string, codes []clients.Code, at time.Time
 	}
 	slices.SortFunc(resolved, func(a, b Alert) int { return cmp.Compare(a.id, b.id) })
 	for i := range resolved {
-		if err := t.putAlert(&resolved[i], at, traceparent); err != nil {
+		if err := t.enqueueAlert(&resolved[i], at, traceparent); err != nil {
 			return nil, err
 		}
 	}
@@ -217,9 +217,9 @@ UPDATE alerts SET state = 'resolved', resolved_at = ?
    AND kind = ?
 RETURNING ` + alertColumns
 
-// putAlert tells of an alert that was raised or resolved at a time. The message's id is
+// enqueueAlert tells of an alert that was raised or resolved at a time. The message's id is
 // made of the row's and the state: each is told once.
-func (t *tx) putAlert(a *Alert, at time.Time, traceparent string) error {
+func (t *tx) enqueueAlert(a *Alert, at time.Time, traceparent string) error {
 	body, err := encode(a)
 	if err != nil {
 		return err
@@ -230,7 +230,7 @@ func (t *tx) putAlert(a *Alert, at time.Time, traceparent string) error {
 	}
 	key := Token(a.Provider) + "." + Token(string(a.Code))
 	id := key + "." + strconv.FormatInt(a.id, 10)
-	return t.put(&entry{
+	return t.enqueue(&outboxMessage{
 		topic: "alerts", subject: "alerts." + key, msgID: id + "." + a.State, kind: kind, ceSubject: id,
 		provider: a.Provider, time: at, traceparent: traceparent, body: body,
 	})

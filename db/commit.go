@@ -38,7 +38,7 @@ func (d *DB) BeginJob(ctx context.Context, job jobs.Job) (bool, error) {
 			return err
 		}
 		if !begun {
-			return t.knows(job.ID)
+			return t.requireJob(job.ID)
 		}
 		_, err = t.Exec(beginRunSQL, now, job.RunID)
 		return err
@@ -59,8 +59,8 @@ UPDATE jobs SET state = 'running', started_at = ?, next_attempt_at = NULL
 	knownJobSQL = `SELECT 1 FROM jobs WHERE job_id = ?`
 )
 
-// knows is [ErrUnknown] for a job that there is not.
-func (t *tx) knows(jobID string) error {
+// requireJob is [ErrUnknown] for a job that there is not.
+func (t *tx) requireJob(jobID string) error {
 	var one int
 	err := t.Row(knownJobSQL, []any{jobID}, &one)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -69,29 +69,26 @@ func (t *tx) knows(jobID string) error {
 	return err
 }
 
-// Commit keeps what one attempt at a job did, once, and all of it or nothing: how
-// the attempt ended, the orders, what changed in them, the run's counters, the
-// exchanges, and what is to be published. When it returns nil, that survives a power cut
-// (unless [Options.Synchronous] is "normal"). A waiting outcome puts the next attempt's
-// message into the outbox, and moves none of the run's counters. So does a job that
-// failed for want of a consent which came meanwhile: it is due at once.
+// Commit stores the outcome of one attempt at a job, once, in one transaction: how the attempt
+// ended, the orders and what changed in them, the run's counters, recorded exchanges, and the
+// messages to publish. When it returns nil, all of that survives a power failure (unless
+// [Options.Synchronous] is "normal"). A waiting outcome enqueues the next attempt and changes no
+// counter. So does a job that failed without a consent which was granted meanwhile: its next
+// attempt is due at once.
 //
-// A job that is dead, or failed in a way that a person should know of, raises an alert,
-// and one that succeeds resolves those of its account.
+// A job that is dead, or that failed in a way a person should know of, raises an alert; a job
+// that succeeds resolves those of its account.
 //
-// The secrets of [Options.Mask] are masked in what the provider reported, in place.
+// The secrets of [Options.Mask] are masked in the provider's data, in place.
 //
-// Whether an order changed is decided here, where the old and the new meet. An
-// order that was seen after o.AskedAt is left as it is; one that was seen then is not: an
-// answer that is mapped again is as of when it came. A despatch advice or an invoice
-// that is new or changed is a revision of every order that it belongs to, as soon as that
-// is known.
+// An order that was seen after o.AskedAt is left as it is. A despatch advice or an invoice that is
+// new or changed is a revision of every order that it belongs to, as soon as that order is known.
 func (d *DB) Commit(ctx context.Context, o jobs.Outcome) (Committed, error) {
 	if !o.State.Ended() && o.State != jobs.Waiting {
 		return Committed{}, fmt.Errorf("job %s: %q is not how an attempt ends", o.ID, o.State)
 	}
 	o.Mask(d.mask.Text)
-	list, err := observe(&o)
+	list, err := reportedOrders(&o)
 	if err != nil {
 		return Committed{}, fmt.Errorf("job %s: %w: %w", o.ID, ErrOutcome, err)
 	}
@@ -101,7 +98,7 @@ func (d *DB) Commit(ctx context.Context, o jobs.Outcome) (Committed, error) {
 	}
 	var c Committed
 	err = d.do(ctx, rowsOf(&o)+4, false, func(t *tx) (err error) {
-		c, err = t.record(&o, list, papers)
+		c, err = t.applyOutcome(&o, list, papers)
 		return err
 	})
 	if err != nil {
@@ -125,66 +122,76 @@ func rowsOf(o *jobs.Outcome) int {
 	return rows
 }
 
-func (t *tx) record(o *jobs.Outcome, list []observed, papers []document) (c Committed, err error) {
-	var state jobs.State
-	var attempts int
-	var inline bool
-	var traceparent, trigger string
-	var had jobTurn
-	err = t.Row(jobStateSQL, []any{o.ID}, &state, &attempts, &inline, sqlite.Text(&had),
-		&c.Tally.Seen, &c.Tally.Created, &c.Tally.Changed, &c.Tally.Unchanged, sqlite.Text(&traceparent), &trigger)
-	if errors.Is(err, sql.ErrNoRows) {
-		return c, errors.New("this database does not know it")
-	}
+// applyOutcome is what [DB.Commit] does within its transaction.
+func (t *tx) applyOutcome(o *jobs.Outcome, list []reportedOrder, papers []document) (c Committed, err error) {
+	job, err := t.storedJob(o.ID)
 	if err != nil {
 		return c, err
 	}
-	if state.Ended() || o.Attempt <= attempts {
-		c.Repeated = true
-		return c, nil
+	if job.state.Ended() || o.Attempt <= job.attempts {
+		return Committed{Tally: job.tally, Repeated: true}, nil
 	}
-	if err := t.reconsider(o); err != nil {
+	if err := t.retryAfterConsent(o); err != nil {
 		return c, err
 	}
-	if waits, err := t.await(o, list, papers); err != nil {
+	if waits, err := t.deferRemap(o, list, papers); err != nil {
 		return c, err
 	} else if waits {
 		list, papers = nil, nil
 	}
-	if c.Tally, err = t.keep(o, list, traceparent); err != nil {
+	if c.Tally, err = t.upsertOrders(o, list, job.traceparent); err != nil {
 		return c, err
 	}
 	if err := t.noteComplete(o); err != nil {
 		return c, err
 	}
-	if err := t.noteNotFound(o, list, traceparent); err != nil {
+	if err := t.noteNotFound(o, list, job.traceparent); err != nil {
 		return c, err
 	}
-	if err := t.tellDocuments(o, list, papers, traceparent, &c.Tally); err != nil {
+	if err := t.applyDocuments(o, list, papers, job.traceparent, &c.Tally); err != nil {
 		return c, err
 	}
 	if err := t.endAttempt(o, c.Tally); err != nil {
 		return c, err
 	}
-	if err := t.keepExchanges(o); err != nil {
+	if err := t.recordExchanges(o); err != nil {
 		return c, err
 	}
-	if err := t.freshen(o); err != nil {
+	if err := t.updateFreshness(o); err != nil {
 		return c, err
 	}
-	if err := t.judge(o, inline, traceparent); err != nil {
+	if err := t.applyAlerts(o, job.inline, job.traceparent); err != nil {
 		return c, err
 	}
-	if err := t.nextTurns(o, had, trigger); err != nil {
+	if err := t.dispatchNext(o, job.dispatch, job.trigger); err != nil {
 		return c, err
 	}
 	if o.State == jobs.Waiting {
 		next := o.Job
 		next.Attempt++
-		return c, t.putJob(&next, "", traceparent, o.FinishedAt, o.NextAt)
+		return c, t.enqueueJob(&next, "", job.traceparent, o.FinishedAt, o.NextAt)
 	}
-	c.Run, err = t.count(o, c.Tally)
+	c.Run, err = t.countJob(o, c.Tally)
 	return c, err
+}
+
+// storedJob is what is stored of the job of an outcome, and of its run.
+type storedJob struct {
+	state                jobs.State
+	attempts             int
+	inline               bool
+	dispatch             jobTurn
+	tally                jobs.Tally
+	traceparent, trigger string
+}
+
+func (t *tx) storedJob(jobID string) (j storedJob, err error) {
+	err = t.Row(jobStateSQL, []any{jobID}, &j.state, &j.attempts, &j.inline, sqlite.Text(&j.dispatch),
+		&j.tally.Seen, &j.tally.Created, &j.tally.Changed, &j.tally.Unchanged, sqlite.Text(&j.traceparent), &j.trigger)
+	if errors.Is(err, sql.ErrNoRows) {
+		return j, errors.New("this database does not know it")
+	}
+	return j, err
 }
 
 const jobStateSQL = `
@@ -211,8 +218,8 @@ UPDATE jobs SET state = ?, attempts = ?, tried = ?, next_attempt_at = ?, error_c
        turn = CASE WHEN ? THEN NULL ELSE turn END
  WHERE job_id = ?`
 
-// count adds a job that ended to its run, and ends the run with the last of them.
-func (t *tx) count(o *jobs.Outcome, n jobs.Tally) (*jobs.Run, error) {
+// countJob adds a job that ended to its run, and ends the run with the last of them.
+func (t *tx) countJob(o *jobs.Outcome, n jobs.Tally) (*jobs.Run, error) {
 	is := func(s jobs.State) bool { return o.State == s }
 	var c jobs.Counts
 	err := t.Row(countSQL, []any{

@@ -91,7 +91,7 @@ func (t *tx) storeDocuments(o *jobs.Outcome, list []document) (news []newDocumen
 	for i := range list {
 		d := &list[i]
 		if stored[d.documentKind] == nil {
-			if stored[d.documentKind], err = t.knownDocuments(o, d.documentKind, list); err != nil {
+			if stored[d.documentKind], err = t.storedDocuments(o, d.documentKind, list); err != nil {
 				return nil, err
 			}
 		}
@@ -132,8 +132,8 @@ type newDocument struct {
 	before string
 }
 
-// knownDocuments finds what is stored of documents of one kind with one statement.
-func (t *tx) knownDocuments(o *jobs.Outcome, k *documentKind, list []document) (map[string]storedDocument, error) {
+// storedDocuments finds what is stored of documents of one kind with one statement.
+func (t *tx) storedDocuments(o *jobs.Outcome, k *documentKind, list []document) (map[string]storedDocument, error) {
 	keys, err := json.Marshal(idsOf(k, list))
 	if err != nil {
 		return nil, err

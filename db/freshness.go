@@ -36,9 +36,9 @@ const freshnessSQL = `
 SELECT provider, account, last_success_at, last_failure_at, failure_code FROM freshness
  WHERE ? = '' OR provider = ? ORDER BY provider, account`
 
-// freshen notes how asking about an account went. What does not ask for orders, or asks
+// updateFreshness notes how asking about an account went. What does not ask for orders, or asks
 // nobody, says nothing about how well they are known.
-func (t *tx) freshen(o *jobs.Outcome) error {
+func (t *tx) updateFreshness(o *jobs.Outcome) error {
 	if kind := jobs.Kinds[o.Kind]; kind.Ask != nil || kind.Remaps {
 		return nil
 	}

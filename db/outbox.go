@@ -170,8 +170,8 @@ func (d *DB) Published(ctx context.Context, ids []int64) error {
 
 const publishedSQL = `DELETE FROM outbox WHERE id IN (SELECT value FROM json_each(?))`
 
-// entry is a message on its way into the outbox.
-type entry struct {
+// outboxMessage is a message on its way into the outbox.
+type outboxMessage struct {
 	topic, subject string
 	msgID, kind    string
 	ceSubject      string
@@ -185,7 +185,7 @@ type entry struct {
 	body           string
 }
 
-func (t *tx) put(e *entry) error {
+func (t *tx) enqueue(e *outboxMessage) error {
 	var headers, event any
 	if len(e.headers) > 0 {
 		text, err := encode(e.headers)

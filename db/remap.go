@@ -81,9 +81,9 @@ SELECT ` + exchangeColumns + `, ` + exchangeTexts + `
 // remapPause is how long a job waits for others of its run that map newer answers.
 const remapPause = time.Second
 
-// await makes a job that maps answers again wait, if it would change something while newer
+// deferRemap makes a job that maps answers again wait, if it would change something while newer
 // answers of its run are still to be mapped: only the newest counts that tells of an order.
-func (t *tx) await(o *jobs.Outcome, list []observed, papers []document) (bool, error) {
+func (t *tx) deferRemap(o *jobs.Outcome, list []reportedOrder, papers []document) (bool, error) {
 	if !jobs.Kinds[o.Kind].Remaps || len(list)+len(papers) == 0 {
 		return false, nil
 	}
@@ -100,8 +100,8 @@ func (t *tx) await(o *jobs.Outcome, list []observed, papers []document) (bool, e
 }
 
 // wouldChange reports whether anything of an outcome is not stored as it tells.
-func (t *tx) wouldChange(o *jobs.Outcome, list []observed, papers []document) (bool, error) {
-	orders, err := t.known(o, list)
+func (t *tx) wouldChange(o *jobs.Outcome, list []reportedOrder, papers []document) (bool, error) {
+	orders, err := t.storedOrders(o, list)
 	if err != nil {
 		return false, err
 	}
@@ -113,7 +113,7 @@ func (t *tx) wouldChange(o *jobs.Outcome, list []observed, papers []document) (b
 		}
 	}
 	for _, kind := range []*documentKind{&advices, &invoices} {
-		known, err := t.knownDocuments(o, kind, papers)
+		known, err := t.storedDocuments(o, kind, papers)
 		if err != nil {
 			return false, err
 		}

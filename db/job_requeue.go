@@ -92,7 +92,7 @@ func (t *tx) requeue(ids []string, at time.Time) (n int, err error) {
 	}
 	again := fmt.Sprintf(".again.%d", at.UnixMilli())
 	for i := range found {
-		if err := t.putJob(&found[i].Job, again, found[i].traceparent, at, at); err != nil {
+		if err := t.enqueueJob(&found[i].Job, again, found[i].traceparent, at, at); err != nil {
 			return 0, fmt.Errorf("job %s: %w", found[i].ID, err)
 		}
 	}

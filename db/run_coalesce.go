@@ -46,11 +46,11 @@ func (t *tx) earlier(key string) (jobs.Run, bool, error) {
 // perhaps, or far behind others.
 const joinFor = 15 * time.Minute
 
-// join finds a run that waits and asks the same, and notes who else wants its result. What
+// coalesce finds a run that waits and asks the same, and notes who else wants its result. What
 // a schedule asks for is its own: whether its runs may overlap is said there. A run that
 // does not move, because it is paused or waits for too long, is not joined; one of low
 // priority may wait for its turn for as long as it takes.
-func (t *tx) join(run *jobs.Run, asks []byte) (jobs.Run, bool, error) {
+func (t *tx) coalesce(run *jobs.Run, asks []byte) (jobs.Run, bool, error) {
 	if _, scheduled := jobs.ScheduleOf(run.Trigger); scheduled || asks == nil {
 		return jobs.Run{}, false, nil
 	}
@@ -124,7 +124,7 @@ func (t *tx) repeat(run *jobs.Run, r requester, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	return t.putReply(e, run, r)
+	return t.enqueueReply(e, run, r)
 }
 
 const (

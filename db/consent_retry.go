@@ -7,10 +7,10 @@ import (
 	"orderbeat/jobs"
 )
 
-// reconsider makes a job wait, and be due at once, if it failed for want of a consent
+// retryAfterConsent makes a job wait, and be due at once, if it failed for want of a consent
 // that came after the provider was asked: the runs that the consent asked for know
 // nothing of it. An attempt that began after the consent fails as it is told.
-func (t *tx) reconsider(o *jobs.Outcome) error {
+func (t *tx) retryAfterConsent(o *jobs.Outcome) error {
 	if o.State != jobs.Failed || o.Err == nil || o.Err.Code != clients.CodeConsent {
 		return nil
 	}

@@ -139,10 +139,10 @@ func (t *tx) retry(jobID string, at time.Time) (run jobs.Run, err error) {
 		return run, err
 	}
 	if turn == held {
-		return run, t.fillLane(job.Provider, at)
+		return run, t.fillSlots(job.Provider, at)
 	}
 	job.Attempt = job.Tried + 1
-	return run, t.putJob(&job, "", run.Traceparent, at, time.Time{})
+	return run, t.enqueueJob(&job, "", run.Traceparent, at, time.Time{})
 }
 
 const (

@@ -40,8 +40,8 @@ func (d *DB) Replay(ctx context.Context, f EventFilter, id, subject string) (n i
 		}
 		err = d.do(ctx, len(list), false, func(t *tx) error {
 			for i := range list {
-				e := list[i].entry(id, subject)
-				if err := t.put(&e); err != nil {
+				e := list[i].message(id, subject)
+				if err := t.enqueue(&e); err != nil {
 					return err
 				}
 			}
@@ -56,15 +56,15 @@ func (d *DB) Replay(ctx context.Context, f EventFilter, id, subject string) (n i
 
 const lastEventSQL = `SELECT coalesce(max(id), 0) FROM order_events`
 
-// told is an event that is to be told again.
-type told struct {
+// republished is an event that is to be published again.
+type republished struct {
 	row                                       int64
 	eventID, kind, provider, account, orderID string
 }
 
-func (e *told) entry(id, subject string) entry {
+func (e *republished) message(id, subject string) outboxMessage {
 	key := Token(e.provider) + "." + Token(e.account) + "." + Token(e.orderID)
-	again := entry{
+	again := outboxMessage{
 		topic: "orders", subject: "orders." + key, msgID: e.eventID + ".replay." + id, kind: e.kind,
 		ceSubject: Token(e.account) + "/" + Token(e.orderID), provider: e.provider, time: time.Now(),
 		headers: map[string]string{HeaderReplay: id}, event: e.row,
@@ -76,9 +76,9 @@ func (e *told) entry(id, subject string) entry {
 }
 
 // replayed finds the next events behind a row, up to the last.
-func (d *DB) replayed(ctx context.Context, f EventFilter, after, last int64) ([]told, error) {
+func (d *DB) replayed(ctx context.Context, f EventFilter, after, last int64) ([]republished, error) {
 	query, args := f.query(after, last)
-	return sqlite.Fetch(ctx, d.bulk, func(rows *sql.Rows) (e told, err error) {
+	return sqlite.Fetch(ctx, d.bulk, func(rows *sql.Rows) (e republished, err error) {
 		err = rows.Scan(&e.row, &e.eventID, &e.kind, &e.provider, &e.account, &e.orderID)
 		return e, err
 	}, query, args...)

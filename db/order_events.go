@@ -99,7 +99,7 @@ type event struct {
 }
 
 // addEvent appends to an order's history and puts the event into the outbox.
-func (t *tx) addEvent(o *jobs.Outcome, order *observed, e event) error {
+func (t *tx) addEvent(o *jobs.Outcome, order *reportedOrder, e event) error {
 	key := Token(order.Provider) + "." + Token(order.Account) + "." + Token(order.OrderID)
 	id := key + "." + strconv.Itoa(e.revision)
 	row, err := t.Insert(addEventSQL,
@@ -108,7 +108,7 @@ func (t *tx) addEvent(o *jobs.Outcome, order *observed, e event) error {
 	if err != nil {
 		return err
 	}
-	return t.put(&entry{
+	return t.enqueue(&outboxMessage{
 		topic: "orders", subject: "orders." + key, msgID: id, kind: e.kind,
 		ceSubject: Token(order.Account) + "/" + Token(order.OrderID), provider: order.Provider,
 		time: o.AskedAt, traceparent: e.traceparent, event: row, runID: o.RunID,

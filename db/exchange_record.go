@@ -9,8 +9,8 @@ import (
 	"orderbeat/jobs"
 )
 
-// keepExchanges keeps what went over the wire in an attempt.
-func (t *tx) keepExchanges(o *jobs.Outcome) error {
+// recordExchanges keeps what went over the wire in an attempt.
+func (t *tx) recordExchanges(o *jobs.Outcome) error {
 	for i := range o.Exchanges {
 		x := &o.Exchanges[i]
 		asked, answered := headerLines(x.RequestHeader), headerLines(x.ResponseHeader)

@@ -121,7 +121,7 @@ func (t *tx) noticeLateOf(provider, account string, ids []string, today clients.
 			return 0, err
 		}
 		o.Normalize() // documents of earlier versions lack what is derived today
-		published, err := t.putLate(&o, r.revision, r.document, today, "")
+		published, err := t.enqueueLate(&o, r.revision, r.document, today, "")
 		if err != nil {
 			return 0, fmt.Errorf("order %s: %w", o.OrderID, err)
 		}
@@ -140,7 +140,7 @@ SELECT document, revision FROM orders
 
 // noticeLate publishes those of an outcome's new or changed orders that are late now. Until
 // the account's date is on record ([DB.AccountDate]) there is no today to compare with.
-func (t *tx) noticeLate(o *jobs.Outcome, list []observed, traceparent string) error {
+func (t *tx) noticeLate(o *jobs.Outcome, list []reportedOrder, traceparent string) error {
 	var today clients.Date
 	for i := range list {
 		order := &list[i]
@@ -155,7 +155,7 @@ func (t *tx) noticeLate(o *jobs.Outcome, list []observed, traceparent string) er
 		if order.NextPromisedOn >= today {
 			continue
 		}
-		if _, err := t.putLate(order.Order, order.revision, order.document, today, traceparent); err != nil {
+		if _, err := t.enqueueLate(order.Order, order.revision, order.document, today, traceparent); err != nil {
 			return fmt.Errorf("order %s: %w", order.OrderID, err)
 		}
 	}
@@ -164,9 +164,9 @@ func (t *tx) noticeLate(o *jobs.Outcome, list []observed, traceparent string) er
 
 const todaySQL = `SELECT (SELECT local_date FROM accounts WHERE provider = ? AND account = ?)`
 
-// putLate puts the event of a late order into the outbox, and reports false when that was
+// enqueueLate puts the event of a late order into the outbox, and reports false when that was
 // done for the same promise before.
-func (t *tx) putLate(o *clients.Order, revision int, document string, today clients.Date, traceparent string) (bool, error) {
+func (t *tx) enqueueLate(o *clients.Order, revision int, document string, today clients.Date, traceparent string) (bool, error) {
 	now := time.Now()
 	n, err := t.Exec(lateNoticeSQL, o.Provider, o.Account, o.OrderID, o.NextPromisedOn, stamp(now))
 	if err != nil || n == 0 {
@@ -177,7 +177,7 @@ func (t *tx) putLate(o *clients.Order, revision int, document string, today clie
 		PromisedOn: o.NextPromisedOn, DaysLate: o.NextPromisedOn.DaysUntil(today), LocalDate: today,
 		LateLines: o.LateLines(today), Order: json.RawMessage(document),
 	}
-	return true, t.putNotice(TypeOrderLate, "late."+string(o.NextPromisedOn), now, "", traceparent, body.Notice, body)
+	return true, t.enqueueNotice(TypeOrderLate, "late."+string(o.NextPromisedOn), now, "", traceparent, body.Notice, body)
 }
 
 const lateNoticeSQL = `

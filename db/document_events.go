@@ -11,11 +11,11 @@ import (
 	"orderbeat/jobs"
 )
 
-// tellDocuments stores the documents of an outcome, and appends to the history of every
+// applyDocuments stores the documents of an outcome, and appends to the history of every
 // order that is known what it has not been told: of documents that are new or changed,
 // and, where orders of the same outcome are, of documents that came before them. It adds
 // to the tally the orders that the outcome's documents belong to.
-func (t *tx) tellDocuments(o *jobs.Outcome, orders []observed, list []document, traceparent string, tally *jobs.Tally) error {
+func (t *tx) applyDocuments(o *jobs.Outcome, orders []reportedOrder, list []document, traceparent string, tally *jobs.Tally) error {
 	news, err := t.storeDocuments(o, list)
 	if err != nil {
 		return err
@@ -39,7 +39,7 @@ func (t *tx) tellDocuments(o *jobs.Outcome, orders []observed, list []document, 
 		}
 		ids, lost = append(ids, linked...), append(lost, gone...)
 	}
-	told, err := t.tell(o, ids, news, traceparent)
+	told, err := t.recordDocumentEvents(o, ids, news, traceparent)
 	if err != nil {
 		return err
 	}
@@ -55,10 +55,10 @@ const unlinkSQL = `
 DELETE FROM order_documents
  WHERE provider = ? AND account = ? AND order_id = ? AND kind = ? AND document_id = ?`
 
-// tell appends to the history of those of the orders that are known what they have not
+// recordDocumentEvents appends to the history of those of the orders that are known what they have not
 // been told, in the order of kinds and numbers, and returns which orders those were.
-func (t *tx) tell(o *jobs.Outcome, ids []string, news []newDocument, traceparent string) (told []string, err error) {
-	untold, err := t.untold(o, ids)
+func (t *tx) recordDocumentEvents(o *jobs.Outcome, ids []string, news []newDocument, traceparent string) (told []string, err error) {
+	untold, err := t.unrecordedLinks(o, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func (t *tx) tell(o *jobs.Outcome, ids []string, news []newDocument, traceparent
 		if n < 0 {
 			n = len(untold)
 		}
-		if err := t.tellOrder(o, id, untold[:n], byID, traceparent); err != nil {
+		if err := t.recordEventsOf(o, id, untold[:n], byID, traceparent); err != nil {
 			return nil, fmt.Errorf("order %s: %w", id, err)
 		}
 		told, untold = append(told, id), untold[n:]
@@ -80,7 +80,7 @@ func (t *tx) tell(o *jobs.Outcome, ids []string, news []newDocument, traceparent
 	return told, nil
 }
 
-func (t *tx) untold(o *jobs.Outcome, ids []string) (list []link, err error) {
+func (t *tx) unrecordedLinks(o *jobs.Outcome, ids []string) (list []link, err error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
@@ -104,10 +104,10 @@ SELECT d.order_id, d.kind, d.document_id
  WHERE d.provider = ? AND d.account = ? AND d.order_id IN (SELECT value FROM json_each(?)) AND d.revision IS NULL
  ORDER BY d.order_id, d.kind, d.document_id`
 
-// tellOrder appends one event for each document to the history of an order. Each is a
+// recordEventsOf appends one event for each document to the history of an order. Each is a
 // revision of its own; the order itself stays as it is.
-func (t *tx) tellOrder(o *jobs.Outcome, id string, links []link, news map[string]newDocument, traceparent string) error {
-	order := observed{Order: &clients.Order{Provider: o.Provider, Account: o.Account, OrderID: id}}
+func (t *tx) recordEventsOf(o *jobs.Outcome, id string, links []link, news map[string]newDocument, traceparent string) error {
+	order := reportedOrder{Order: &clients.Order{Provider: o.Provider, Account: o.Account, OrderID: id}}
 	var revision int
 	err := t.Row(tellableSQL, []any{o.Provider, o.Account, id}, &revision, &order.Reference,
 		sqlite.Text(&order.Status), &order.document)
@@ -171,7 +171,7 @@ func (t *tx) describe(o *jobs.Outcome, l link, news map[string]newDocument) (kin
 
 // countOrders adds to the tally the known orders that an outcome's documents belong to,
 // but for those that it counts already.
-func (t *tx) countOrders(o *jobs.Outcome, orders []observed, list []document, told []string, tally *jobs.Tally) error {
+func (t *tx) countOrders(o *jobs.Outcome, orders []reportedOrder, list []document, told []string, tally *jobs.Tally) error {
 	counted, changed := map[string]bool{}, map[string]bool{}
 	for _, id := range told {
 		changed[id] = true

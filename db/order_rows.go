@@ -1,7 +1,7 @@
 package db
 
 // storeOrder inserts or replaces the row of an order.
-func (t *tx) storeOrder(o *observed, revision int, seenAt, changedAt string) error {
+func (t *tx) storeOrder(o *reportedOrder, revision int, seenAt, changedAt string) error {
 	_, err := t.Exec(storeOrderSQL, o.Provider, o.Account, o.OrderID, o.Reference, o.OrderedOn, o.Method, string(o.Status),
 		o.OrderedQuantity, o.ShippedQuantity, o.OpenQuantity, o.PromisedOn, o.NextPromisedOn,
 		revision, seenAt, seenAt, changedAt, o.fingerprint[:], o.document)
@@ -23,7 +23,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        not_found_since = CASE WHEN not_found_since > excluded.last_seen_at THEN not_found_since END`
 
 // storeLines inserts an order's lines, with their schedule lines and despatches.
-func (t *tx) storeLines(o *observed) error {
+func (t *tx) storeLines(o *reportedOrder) error {
 	for i := range o.Lines {
 		l := &o.Lines[i]
 		_, err := t.Exec(lineSQL, o.Provider, o.Account, o.OrderID, l.LineID, l.ArticleID, l.BuyerArticleID, l.EAN,
@@ -68,7 +68,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
 
 // dropLines removes what storeLines inserted: lines may be gone, and schedule
 // lines and despatches have no ids to be found again by.
-func (t *tx) dropLines(o *observed) error {
+func (t *tx) dropLines(o *reportedOrder) error {
 	for _, query := range []string{dropLinesSQL, dropScheduleSQL, dropDespatchesSQL} {
 		if _, err := t.Exec(query, o.Provider, o.Account, o.OrderID); err != nil {
 			return err

@@ -91,7 +91,7 @@ func (t *tx) cancel(run *jobs.Run, query, id string, at time.Time) (ids []string
 	}
 	for account := range accounts {
 		o := jobs.Outcome{Job: jobs.Job{Provider: run.Provider, Account: account}, State: jobs.Cancelled, FinishedAt: at}
-		if err := t.nextTurns(&o, out, run.Trigger); err != nil {
+		if err := t.dispatchNext(&o, out, run.Trigger); err != nil {
 			return nil, err
 		}
 	}

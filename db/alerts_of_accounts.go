@@ -37,18 +37,18 @@ func apartOf(kind string) string {
 	return ""
 }
 
-// judge raises and resolves the alerts that an outcome is about. What a caller asked
+// applyAlerts raises and resolves the alerts that an outcome is about. What a caller asked
 // in line raises none: a stranger's wrong question is nobody's trouble but theirs.
-func (t *tx) judge(o *jobs.Outcome, inline bool, traceparent string) error {
+func (t *tx) applyAlerts(o *jobs.Outcome, inline bool, traceparent string) error {
 	if jobs.Kinds[o.Kind].Remaps {
 		return nil // nobody was asked, which says nothing of how the account is
 	}
 	switch o.State {
 	case jobs.Succeeded, jobs.Partial:
 		if o.Unread > 0 && !inline {
-			return t.judgeUnread(o, traceparent)
+			return t.applyUnreadAlert(o, traceparent)
 		}
-		return t.calm(o, traceparent)
+		return t.resolveAccountAlerts(o, traceparent)
 	case jobs.Failed, jobs.Dead:
 		a, ok := alertOf(o)
 		if inline || !ok {
@@ -61,9 +61,9 @@ func (t *tx) judge(o *jobs.Outcome, inline bool, traceparent string) error {
 	}
 }
 
-// judgeUnread raises the alert about orders that could not be read, and resolves every other
+// applyUnreadAlert raises the alert about orders that could not be read, and resolves every other
 // of the account, which was asked with success.
-func (t *tx) judgeUnread(o *jobs.Outcome, traceparent string) error {
+func (t *tx) applyUnreadAlert(o *jobs.Outcome, traceparent string) error {
 	a, _ := alertOf(o)
 	others := slices.DeleteFunc(slices.Clone(jobAlerts), func(c clients.Code) bool { return c == a.Code })
 	if _, err := t.resolve(account{o.Provider, o.Account, apartOf(o.Kind)}, "", others, o.FinishedAt, traceparent); err != nil {
@@ -96,19 +96,19 @@ func alertOf(o *jobs.Outcome) (a Alert, ok bool) {
 	return a, slices.Contains(jobAlerts, a.Code)
 }
 
-// calm resolves what earlier jobs of the account raised; orders that come prove what a
+// resolveAccountAlerts resolves what earlier jobs of the account raised; orders that come prove what a
 // check does, too. Nearly always that is nothing, which the writer knows without asking
 // the database.
-func (t *tx) calm(o *jobs.Outcome, traceparent string) error {
+func (t *tx) resolveAccountAlerts(o *jobs.Outcome, traceparent string) error {
 	a := account{o.Provider, o.Account, apartOf(o.Kind)}
-	if err := t.calmAccount(a, o.FinishedAt, traceparent); err != nil || a.apart != "" {
+	if err := t.resolveAlertsOf(a, o.FinishedAt, traceparent); err != nil || a.apart != "" {
 		return err
 	}
 	a.apart = checkKind
-	return t.calmAccount(a, o.FinishedAt, traceparent)
+	return t.resolveAlertsOf(a, o.FinishedAt, traceparent)
 }
 
-func (t *tx) calmAccount(a account, at time.Time, traceparent string) error {
+func (t *tx) resolveAlertsOf(a account, at time.Time, traceparent string) error {
 	if !t.db.alarmed[a] {
 		return nil
 	}
@@ -119,9 +119,9 @@ func (t *tx) calmAccount(a account, at time.Time, traceparent string) error {
 	return nil
 }
 
-// alarm notes that an alert was raised which a success resolves. Should the
+// noteRaised notes that an alert was raised which a success resolves. Should the
 // transaction fail, the account is looked at once too often.
-func (t *tx) alarm(a *Alert) {
+func (t *tx) noteRaised(a *Alert) {
 	if a.User != "" || !slices.Contains(jobAlerts, a.Code) {
 		return
 	}

@@ -30,7 +30,7 @@ func (d *DB) ResumeRun(ctx context.Context, runID string, at time.Time) (jobs.Ru
 		if _, err := t.Exec(resumeRunSQL, run.ID); err != nil {
 			return err
 		}
-		return t.fillLane(run.Provider, at)
+		return t.fillSlots(run.Provider, at)
 	})
 }
 

@@ -39,7 +39,7 @@ func (d *DB) StartRun(ctx context.Context, run jobs.Run, js []jobs.Job) (jobs.Ru
 			return err
 		}
 		asks := asks(&kept, js)
-		if earlier, found, err = t.join(&kept, asks); found || err != nil {
+		if earlier, found, err = t.coalesce(&kept, asks); found || err != nil {
 			kept = earlier
 			return err
 		}
@@ -76,17 +76,17 @@ func (t *tx) startRun(run *jobs.Run, js []jobs.Job, turns map[string]jobTurn) er
 		if turn != none {
 			continue
 		}
-		if err := t.putJob(&js[i], "", run.Traceparent, run.RequestedAt, time.Time{}); err != nil {
+		if err := t.enqueueJob(&js[i], "", run.Traceparent, run.RequestedAt, time.Time{}); err != nil {
 			return err
 		}
 	}
 	if run.Lane > 0 {
-		if err := t.fillLane(run.Provider, run.RequestedAt); err != nil {
+		if err := t.fillSlots(run.Provider, run.RequestedAt); err != nil {
 			return err
 		}
 	}
 	if run.State.Ended() {
-		return t.putResult(run)
+		return t.enqueueResult(run)
 	}
 	if len(js) == 0 {
 		run.State, run.StartedAt, run.FinishedAt = run.Jobs.State(), &run.RequestedAt, &run.RequestedAt
@@ -134,14 +134,14 @@ const insertJobSQL = `
 INSERT INTO jobs (job_id, run_id, provider, account, kind, question, state, turn, inline, planned_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
-// putJob puts the message for one attempt at a job into the outbox. again makes its id
+// enqueueJob puts the message for one attempt at a job into the outbox. again makes its id
 // another one, "" when it is told for the first time.
-func (t *tx) putJob(job *jobs.Job, again, traceparent string, at, due time.Time) error {
+func (t *tx) enqueueJob(job *jobs.Job, again, traceparent string, at, due time.Time) error {
 	body, err := encode(job)
 	if err != nil {
 		return err
 	}
-	return t.put(&entry{
+	return t.enqueue(&outboxMessage{
 		topic:   "jobs",
 		subject: jobSubject(job.Provider, job.Account, job.Kind),
 		msgID:   fmt.Sprintf("%s.%d%s", job.ID, job.Attempt, again), kind: TypeJobPlanned, ceSubject: job.ID,
@@ -168,7 +168,7 @@ func (t *tx) endRun(run *jobs.Run) error {
 	if err != nil {
 		return err
 	}
-	return t.putResult(run)
+	return t.enqueueResult(run)
 }
 
 const (
@@ -189,13 +189,13 @@ func resultID(run *jobs.Run) string {
 	return id
 }
 
-// putResult puts the result of a run into the outbox, for everybody and for each requester.
-func (t *tx) putResult(run *jobs.Run) error {
+// enqueueResult puts the result of a run into the outbox, for everybody and for each requester.
+func (t *tx) enqueueResult(run *jobs.Run) error {
 	e, err := resultEntry(run)
 	if err != nil {
 		return err
 	}
-	if err := t.put(&e); err != nil {
+	if err := t.enqueue(&e); err != nil {
 		return err
 	}
 	requesters, err := t.requesters(run)
@@ -203,23 +203,23 @@ func (t *tx) putResult(run *jobs.Run) error {
 		return err
 	}
 	for _, r := range requesters {
-		if err := t.putReply(e, run, r); err != nil {
+		if err := t.enqueueReply(e, run, r); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (t *tx) putReply(result entry, run *jobs.Run, to requester) error {
+func (t *tx) enqueueReply(result outboxMessage, run *jobs.Run, to requester) error {
 	result.topic, result.subject, result.msgID = "reply", to.replyTo, to.replyID(run)
-	return t.put(&result)
+	return t.enqueue(&result)
 }
 
-func resultEntry(run *jobs.Run) (entry, error) {
+func resultEntry(run *jobs.Run) (outboxMessage, error) {
 	result := *run
 	result.Accounts, result.Params = nil, nil // what was asked is no result
 	body, err := encode(result)
-	return entry{
+	return outboxMessage{
 		topic: "results", subject: "results." + Token(run.Provider) + "." + Token(run.ID),
 		msgID: resultID(run), kind: TypeRunFinished, ceSubject: run.ID, provider: run.Provider,
 		time: *run.FinishedAt, traceparent: run.Traceparent, body: body,

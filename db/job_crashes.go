@@ -66,7 +66,7 @@ func (d *DB) recoverRunning(ctx context.Context, log *slog.Logger) error {
 		}
 		dead = len(culprits)
 		for i := range culprits {
-			if _, err := t.record(&culprits[i], nil, nil); err != nil {
+			if _, err := t.applyOutcome(&culprits[i], nil, nil); err != nil {
 				return fmt.Errorf("job %s: %w", culprits[i].ID, err)
 			}
 		}

@@ -21,15 +21,15 @@ type Notice struct {
 	Status    clients.Status `json:"status"`
 }
 
-// putNotice puts a notice into the outbox, behind the events of its order that are there. id
+// enqueueNotice puts a notice into the outbox, behind the events of its order that are there. id
 // tells it from all else that is published about the order.
-func (t *tx) putNotice(kind, id string, at time.Time, runID, traceparent string, n Notice, body any) error {
+func (t *tx) enqueueNotice(kind, id string, at time.Time, runID, traceparent string, n Notice, body any) error {
 	text, err := encode(body)
 	if err != nil {
 		return err
 	}
 	key := Token(n.Provider) + "." + Token(n.Account) + "." + Token(n.OrderID)
-	return t.put(&entry{
+	return t.enqueue(&outboxMessage{
 		topic: "orders", subject: "orders." + key, msgID: key + "." + id, kind: kind,
 		ceSubject: Token(n.Account) + "/" + Token(n.OrderID), provider: n.Provider,
 		time: at, traceparent: traceparent, runID: runID, body: text,
@@ -66,12 +66,12 @@ INSERT INTO complete_responses (provider, account, from_on, to_on, requested_at)
 // noteNotFound notes of orders that were requested by their numbers, and are not in a
 // complete response, since when the provider does not know them. Of those that are open it
 // publishes that they vanished, once until they are seen again.
-func (t *tx) noteNotFound(o *jobs.Outcome, list []observed, traceparent string) error {
+func (t *tx) noteNotFound(o *jobs.Outcome, list []reportedOrder, traceparent string) error {
 	if o.State != jobs.Succeeded || len(o.OrderIDs) == 0 || o.Remaps != "" {
 		return nil
 	}
 	missing := slices.DeleteFunc(slices.Clone(o.OrderIDs), func(id string) bool {
-		return slices.ContainsFunc(list, func(seen observed) bool { return seen.OrderID == id })
+		return slices.ContainsFunc(list, func(seen reportedOrder) bool { return seen.OrderID == id })
 	})
 	if len(missing) == 0 {
 		return nil
@@ -93,7 +93,7 @@ func (t *tx) noteNotFound(o *jobs.Outcome, list []observed, traceparent string) 
 		return err
 	}
 	for _, v := range vanished {
-		if err := t.putNotice(TypeOrderVanished, "vanished."+stamp(o.AskedAt), o.AskedAt, o.RunID, traceparent, v.Notice, v); err != nil {
+		if err := t.enqueueNotice(TypeOrderVanished, "vanished."+stamp(o.AskedAt), o.AskedAt, o.RunID, traceparent, v.Notice, v); err != nil {
 			return err
 		}
 	}

@@ -73,12 +73,12 @@ func overlapNote(policy string, some bool, without, after []string) string {
 	return strings.Join(notes, "; ")
 }
 
-// nextTurns gives their turns to those who wait for an attempt of an account's job to be
+// dispatchNext gives their turns to those who wait for an attempt of an account's job to be
 // over: the job had a turn, and its run a trigger.
-func (t *tx) nextTurns(o *jobs.Outcome, had jobTurn, trigger string) error {
+func (t *tx) dispatchNext(o *jobs.Outcome, had jobTurn, trigger string) error {
 	freed := had == out
 	if _, scheduled := jobs.ScheduleOf(trigger); scheduled && o.State.Ended() {
-		lined, err := t.follow(o.Provider, o.Account, trigger, o.FinishedAt)
+		lined, err := t.releaseBlocked(o.Provider, o.Account, trigger, o.FinishedAt)
 		if err != nil {
 			return err
 		}
@@ -87,15 +87,15 @@ func (t *tx) nextTurns(o *jobs.Outcome, had jobTurn, trigger string) error {
 	if !freed {
 		return nil
 	}
-	return t.fillLane(o.Provider, o.FinishedAt)
+	return t.fillSlots(o.Provider, o.FinishedAt)
 }
 
-// fillLane lets jobs of low priority go out at a provider while there is room for them: as
+// fillSlots lets jobs of low priority go out at a provider while there is room for them: as
 // many at once as their run says, and one of each account. One that waits to be tried again
 // takes no room, so that an account that cannot be asked holds up no other.
-func (t *tx) fillLane(provider string, at time.Time) error {
+func (t *tx) fillSlots(provider string, at time.Time) error {
 	for {
-		var next waiter
+		var next queuedJob
 		err := t.Row(nextHeldSQL, []any{provider, provider}, next.dest()...)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
@@ -107,16 +107,16 @@ func (t *tx) fillLane(provider string, at time.Time) error {
 		if err := t.Row(takenSQL, []any{provider}, &taken); err != nil || taken >= next.lane {
 			return err
 		}
-		if err := t.letGo(&next, out, at); err != nil {
+		if err := t.dispatch(&next, out, at); err != nil {
 			return err
 		}
 	}
 }
 
-// follow lets the jobs go that waited behind an account's earlier run, when the last job of
+// releaseBlocked lets the jobs go that waited behind an account's earlier run, when the last job of
 // that one has ended. It reports whether they wait for room in the lane now.
-func (t *tx) follow(provider, account, trigger string, at time.Time) (lined bool, err error) {
-	list, err := sqlite.FetchIn(t.Tx, func(rows *sql.Rows) (w waiter, err error) {
+func (t *tx) releaseBlocked(provider, account, trigger string, at time.Time) (lined bool, err error) {
+	list, err := sqlite.FetchIn(t.Tx, func(rows *sql.Rows) (w queuedJob, err error) {
 		err = rows.Scan(w.dest()...)
 		return w, err
 	}, behindSQL, provider, account, trigger)
@@ -132,7 +132,7 @@ func (t *tx) follow(provider, account, trigger string, at time.Time) (lined bool
 			lined = true
 			_, err = t.Exec(holdSQL, list[i].ID)
 		} else {
-			err = t.letGo(&list[i], none, at)
+			err = t.dispatch(&list[i], none, at)
 		}
 		if err != nil {
 			return false, err
@@ -141,14 +141,14 @@ func (t *tx) follow(provider, account, trigger string, at time.Time) (lined bool
 	return lined, nil
 }
 
-// waiter is a job that waits for its turn.
-type waiter struct {
+// queuedJob is a job that waits for its turn.
+type queuedJob struct {
 	jobs.Job
 	traceparent string
 	lane        int
 }
 
-func (w *waiter) dest() []any {
+func (w *queuedJob) dest() []any {
 	return []any{
 		&w.ID, &w.RunID, &w.Provider, &w.Account, &w.Kind,
 		sqlite.JSON(&w.Question),
@@ -158,13 +158,13 @@ func (w *waiter) dest() []any {
 	}
 }
 
-// letGo gives a job its turn: its message goes into the outbox, and its time begins.
-func (t *tx) letGo(w *waiter, to jobTurn, at time.Time) error {
+// dispatch gives a job its turn: its message goes into the outbox, and its time begins.
+func (t *tx) dispatch(w *queuedJob, to jobTurn, at time.Time) error {
 	w.FirstAt = at
 	if _, err := t.Exec(letGoSQL, sqlite.OrNull(string(to)), stamp(at), w.ID); err != nil {
 		return err
 	}
-	return t.putJob(&w.Job, "", w.traceparent, at, time.Time{})
+	return t.enqueueJob(&w.Job, "", w.traceparent, at, time.Time{})
 }
 
 const (

@@ -15,9 +15,9 @@ import (
 	"orderbeat/jobs"
 )
 
-// observed is one order as a provider reported it, made ready before the writer is
+// reportedOrder is one order as a provider reported it, made ready before the writer is
 // entered: nobody else should wait for its encoding.
-type observed struct {
+type reportedOrder struct {
 	*clients.Order
 	fingerprint [16]byte
 	document    string
@@ -25,10 +25,10 @@ type observed struct {
 	revision    int  // as stored, once it is touched
 }
 
-// observe makes the orders of an outcome ready, sorted by key: neighbours share
+// reportedOrders makes the orders of an outcome ready, sorted by key: neighbours share
 // pages of the file. Of an order that is told twice, the last word counts.
-func observe(o *jobs.Outcome) ([]observed, error) {
-	list := make([]observed, 0, len(o.Orders))
+func reportedOrders(o *jobs.Outcome) ([]reportedOrder, error) {
+	list := make([]reportedOrder, 0, len(o.Orders))
 	var buf []byte
 	for i := range o.Orders {
 		order := &o.Orders[i]
@@ -36,17 +36,17 @@ func observe(o *jobs.Outcome) ([]observed, error) {
 			return nil, fmt.Errorf("order %.80q of %.80q %.80q is not one of %s %s",
 				order.OrderID, order.Provider, order.Account, o.Provider, o.Account)
 		}
-		list = append(list, observed{Order: order})
+		list = append(list, reportedOrder{Order: order})
 		buf = list[i].encode(o.Volatile, buf)
 	}
 	slices.Reverse(list)
-	slices.SortStableFunc(list, func(a, b observed) int { return cmp.Compare(a.OrderID, b.OrderID) })
-	return slices.CompactFunc(list, func(a, b observed) bool { return a.OrderID == b.OrderID }), nil
+	slices.SortStableFunc(list, func(a, b reportedOrder) int { return cmp.Compare(a.OrderID, b.OrderID) })
+	return slices.CompactFunc(list, func(a, b reportedOrder) bool { return a.OrderID == b.OrderID }), nil
 }
 
 // encode makes the order's document, in buf, and its fingerprint. The fingerprint is of what
 // could not be read, too, so that an order is stored again when that alone differs.
-func (o *observed) encode(volatile []string, buf []byte) []byte {
+func (o *reportedOrder) encode(volatile []string, buf []byte) []byte {
 	buf = o.AppendJSON(buf[:0])
 	o.document = string(buf)
 	o.fingerprint = o.Fingerprint(volatile)
@@ -57,8 +57,8 @@ func (o *observed) encode(volatile []string, buf []byte) []byte {
 	return buf
 }
 
-// keepStored takes what could not be read of an order from what is stored.
-func (t *tx) keepStored(o *jobs.Outcome, order *observed) error {
+// keepUnread takes what could not be read of an order from what is stored.
+func (t *tx) keepUnread(o *jobs.Outcome, order *reportedOrder) error {
 	var stored clients.Order
 	if err := t.Row(documentSQL, []any{o.Provider, o.Account, order.OrderID}, sqlite.JSON(&stored), &stored.NextPromisedOn); err != nil {
 		return err
@@ -68,7 +68,7 @@ func (t *tx) keepStored(o *jobs.Outcome, order *observed) error {
 	return nil
 }
 
-// known is what is stored of an order that is observed again.
+// known is what is stored of an order that is reported again.
 type known struct {
 	revision          int
 	fingerprint       []byte
@@ -76,15 +76,15 @@ type known struct {
 }
 
 // is reports whether an order is observed as it is stored.
-func (k known) is(o *observed) bool { return bytes.Equal(k.fingerprint, o.fingerprint[:]) }
+func (k known) is(o *reportedOrder) bool { return bytes.Equal(k.fingerprint, o.fingerprint[:]) }
 
-// keep stores the orders of one outcome, and appends what is new to the history
+// upsertOrders stores the orders of one outcome, and appends what is new to the history
 // and to the outbox.
-func (t *tx) keep(o *jobs.Outcome, list []observed, traceparent string) (tally jobs.Tally, err error) {
+func (t *tx) upsertOrders(o *jobs.Outcome, list []reportedOrder, traceparent string) (tally jobs.Tally, err error) {
 	if len(list) == 0 {
 		return tally, nil
 	}
-	stored, err := t.known(o, list)
+	stored, err := t.storedOrders(o, list)
 	if err != nil {
 		return tally, err
 	}
@@ -94,7 +94,7 @@ func (t *tx) keep(o *jobs.Outcome, list []observed, traceparent string) (tally j
 		order := &list[i]
 		before, ok := stored[order.OrderID]
 		if ok && order.AnyUnread() {
-			if err := t.keepStored(o, order); err != nil {
+			if err := t.keepUnread(o, order); err != nil {
 				return jobs.Tally{}, fmt.Errorf("order %s: %w", order.OrderID, err)
 			}
 		}
@@ -102,14 +102,14 @@ func (t *tx) keep(o *jobs.Outcome, list []observed, traceparent string) (tally j
 		case !ok:
 			tally.Created++
 			order.touched = true
-			err = t.create(o, order, traceparent)
+			err = t.insertOrder(o, order, traceparent)
 		case asked < before.seenAt && before.seenAt <= now: // what is still to come, a clock told that was set back since
 			tally.Unchanged++ // it tells what was, not what is
 		case before.is(order):
 			tally.Unchanged++
 			same = append(same, order.OrderID)
 		default:
-			if order.touched, err = t.change(o, order, before, traceparent); order.touched {
+			if order.touched, err = t.updateOrder(o, order, before, traceparent); order.touched {
 				tally.Changed++
 			} else {
 				tally.Unchanged++
@@ -120,14 +120,14 @@ func (t *tx) keep(o *jobs.Outcome, list []observed, traceparent string) (tally j
 		}
 	}
 	tally.Seen = len(list)
-	if err := t.seen(o, same, asked); err != nil {
+	if err := t.markSeen(o, same, asked); err != nil {
 		return jobs.Tally{}, err
 	}
 	return tally, t.noticeLate(o, list, traceparent)
 }
 
-// known finds what is stored of orders with one statement.
-func (t *tx) known(o *jobs.Outcome, list []observed) (map[string]known, error) {
+// storedOrders finds what is stored of orders with one statement.
+func (t *tx) storedOrders(o *jobs.Outcome, list []reportedOrder) (map[string]known, error) {
 	stored := make(map[string]known, len(list))
 	ids := make([]string, len(list))
 	for i := range list {
@@ -151,8 +151,8 @@ const knownSQL = `
 SELECT order_id, revision, fingerprint, last_seen_at, last_changed_at FROM orders
  WHERE provider = ? AND account = ? AND order_id IN (SELECT value FROM json_each(?))`
 
-// seen notes that orders are as they were.
-func (t *tx) seen(o *jobs.Outcome, ids []string, asked string) error {
+// markSeen notes that orders are as they were.
+func (t *tx) markSeen(o *jobs.Outcome, ids []string, asked string) error {
 	if len(ids) == 0 {
 		return nil
 	}
@@ -169,7 +169,7 @@ const seenSQL = `
 UPDATE orders SET last_seen_at = ?, not_found_since = CASE WHEN not_found_since > ? THEN not_found_since END
  WHERE provider = ? AND account = ? AND order_id IN (SELECT value FROM json_each(?))`
 
-func (t *tx) create(o *jobs.Outcome, order *observed, traceparent string) error {
+func (t *tx) insertOrder(o *jobs.Outcome, order *reportedOrder, traceparent string) error {
 	order.revision = 1
 	if err := t.storeOrder(order, 1, stamp(o.AskedAt), changedAt(o)); err != nil {
 		return err
@@ -180,10 +180,10 @@ func (t *tx) create(o *jobs.Outcome, order *observed, traceparent string) error 
 	return t.addEvent(o, order, event{kind: TypeOrderCreated, revision: 1, changes: "[]", traceparent: traceparent})
 }
 
-// change stores an order whose fingerprint is another than before. It reports
+// updateOrder stores an order whose fingerprint is another than before. It reports
 // false when nothing differs that makes a change: fingerprints are also another
 // after the program learned to take them differently.
-func (t *tx) change(o *jobs.Outcome, order *observed, before known, traceparent string) (bool, error) {
+func (t *tx) updateOrder(o *jobs.Outcome, order *reportedOrder, before known, traceparent string) (bool, error) {
 	var was clients.Order
 	if err := t.Row(documentSQL, []any{o.Provider, o.Account, order.OrderID}, sqlite.JSON(&was), &was.NextPromisedOn); err != nil {
 		return false, err
