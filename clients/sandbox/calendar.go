@@ -8,10 +8,6 @@ import (
 // date is a day of the calendar, counted from 1 January 1970.
 type date int64
 
-// noDate is how Michelin says that there is no delivery date yet (OpenAPI 1.0.1,
-// deliveryDate): 9999-09-09.
-const noDate date = 2932783
-
 const dayOfSeconds = 24 * 60 * 60
 
 // dateOf is t's day in t's own zone.

@@ -7,7 +7,7 @@ type call struct {
 	op      Op
 	pattern string // as [http.ServeMux] takes it
 	whose   whose
-	answer  func(*Sandbox, http.ResponseWriter, *http.Request)
+	answer  func(moment, http.ResponseWriter, *http.Request)
 }
 
 // whose tells whose request it is, for faults that strike one account only; "" is nobody's.
@@ -19,9 +19,11 @@ func nobody(*http.Request, []byte) string { return "" }
 // callRoute sets up a call. It is counted before its token is looked at.
 func (s *Sandbox) callRoute(p provider, c call) {
 	protected := s.issuers[p.dialect].Protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c.answer(s, w, r)
+		c.answer(s.moment(), w, r)
 	}))
 	s.mux.Handle(c.pattern, s.operation(c.op, c.whose, func(w http.ResponseWriter, r *http.Request, f Fault, _ bool) {
 		f.effects().Strike(w, r, protected)
 	}))
 }
+
+func (s *Sandbox) moment() moment { return momentAt(s.options.Now(), s.options.Day) }

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"encoding/json"
 	"net/http"
 
 	"orderbeat/auth/authtest"
@@ -23,10 +22,36 @@ func (s *Sandbox) controlRoutes() {
 	})
 }
 
+// description is the answer to GET /_sandbox/.
+type description struct {
+	About     string                `json:"about"`
+	Day       string                `json:"day"`
+	Today     int64                 `json:"today"` // sandbox days since 1970
+	Paths     []string              `json:"paths"`
+	ClientID  string                `json:"client_id"`
+	Accounts  []michelinParty       `json:"accounts"`
+	Stats     Stats                 `json:"stats"`
+	Providers []providerDescription `json:"providers"`
+	Faults    []faultJSON           `json:"faults"`
+}
+
+type providerDescription struct {
+	Provider   authtest.Dialect `json:"provider"`
+	Token      string           `json:"token"`
+	Authorize  string           `json:"authorize,omitempty"`
+	Introspect string           `json:"introspect,omitempty"`
+	Ping       string           `json:"ping,omitempty"`
+	ClientID   string           `json:"client_id"`
+	Calls      []string         `json:"calls,omitempty"`    // "GET /path", behind a token
+	Requests   map[Op]int64     `json:"requests,omitempty"` // of each of the calls' operations
+	Accounts   []string         `json:"accounts,omitempty"`
+	Stats      authtest.Stats   `json:"stats"`
+}
+
 // describe answers GET /_sandbox/. The paths, client id, accounts and stats on top are
 // Michelin's.
 func (s *Sandbox) describe(w http.ResponseWriter, _ *http.Request) {
-	var each []object
+	var each []providerDescription
 	for _, p := range providers {
 		each = append(each, s.describeProvider(p))
 	}
@@ -35,48 +60,28 @@ func (s *Sandbox) describe(w http.ResponseWriter, _ *http.Request) {
 		f.Times = times
 		faults = append(faults, describeFault(f))
 	}
-	michelin := authtest.Michelin.Paths()
-	answerJSON(w, http.StatusOK, object{
-		{"about", "stand-ins for five providers; their invented orders move with each sandbox day"},
-		{"day", s.options.Day.String()},
-		{"today", s.orders.day(s.options.Now())}, // sandbox days since 1970
-		{"paths", []string{michelin.Token, michelin.Introspect, michelinStatusPath, michelinDesadvPath, michelinInvoicesPath}},
-		{"client_id", ClientID},
-		{"accounts", michelinParties},
-		{"stats", s.Stats()},
-		{"providers", each},
-		{"faults", faults},
+	paths := authtest.Michelin.Paths()
+	answerJSON(w, http.StatusOK, description{
+		About: "stand-ins for five providers; their invented orders move with each sandbox day",
+		Day:   s.options.Day.String(), Today: s.moment().today,
+		Paths:    []string{paths.Token, paths.Introspect, michelinStatusPath, michelinDesadvPath, michelinInvoicesPath},
+		ClientID: ClientID, Accounts: michelinParties, Stats: s.Stats(), Providers: each, Faults: faults,
 	})
 }
 
 // describeProvider describes a provider, with those of the paths that it has.
-func (s *Sandbox) describeProvider(p provider) object {
+func (s *Sandbox) describeProvider(p provider) providerDescription {
 	paths := p.dialect.Paths()
-	o := object{{"provider", p.dialect}, {"token", paths.Token}}.
-		unless("authorize", paths.Authorize).unless("introspect", paths.Introspect).unless("ping", p.ping)
-	o = append(o, member{"client_id", p.clientID})
-	if len(p.calls) > 0 {
-		var calls []string
-		requests := map[Op]int64{} // of each of the calls' operations
-		for _, c := range p.calls {
-			calls = append(calls, c.pattern) // "GET /path", behind a token
-			requests[c.op] = s.Requests(c.op)
+	d := providerDescription{
+		Provider: p.dialect, Token: paths.Token, Authorize: paths.Authorize, Introspect: paths.Introspect, Ping: p.ping,
+		ClientID: p.clientID, Accounts: p.accounts, Stats: s.ProviderStats(p.dialect),
+	}
+	for _, c := range p.calls {
+		if d.Requests == nil {
+			d.Requests = map[Op]int64{}
 		}
-		o = append(o, member{"calls", calls}, member{"requests", requests})
+		d.Calls = append(d.Calls, c.pattern)
+		d.Requests[c.op] = s.Requests(c.op)
 	}
-	if len(p.accounts) > 0 {
-		o = append(o, member{"accounts", p.accounts})
-	}
-	return append(o, member{"stats", s.ProviderStats(p.dialect)})
-}
-
-// answerJSON answers a document. What cannot be written has nobody left to read it.
-func answerJSON(w http.ResponseWriter, status int, document any) {
-	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
-	w.WriteHeader(status)
-	if o, ok := document.(object); ok {
-		_, _ = w.Write(append(o.appendTo(nil), '\n'))
-		return
-	}
-	_ = json.NewEncoder(w).Encode(document)
+	return d
 }

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 )
@@ -9,17 +10,9 @@ import (
 // Organizations of Mazda's documents' form, for trying things out. Every other one of
 // the form has orders too, of its own.
 const (
-	MazdaOrg      = "10030/MMD"
-	MazdaOtherOrg = "10031/MMD"
+	mazdaOrgOne = "10030/MMD"
+	mazdaOrgTwo = "10031/MMD"
 )
-
-// mazdaCalls are an example: what Mazda's API offers is not public. They have what such
-// calls usually have, a range of dates, pages that are counted, and the header
-// X-mazda-org, which Mazda does document.
-var mazdaCalls = []call{
-	{OpMazdaOrders, "GET /mazda/parts-orders", mazdaOrg, (*Sandbox).mazdaOrders},
-	{OpMazdaOrders, "GET /mazda/parts-orders/{number}", mazdaOrg, (*Sandbox).mazdaOrder},
-}
 
 const mazdaPerPage = 5
 
@@ -30,11 +23,12 @@ type mazdaPage struct {
 	Orders []mazdaOrder `json:"orders"`
 }
 
+// mazdaOrg is the organization that a request is about.
 func mazdaOrg(r *http.Request, _ []byte) string { return r.Header.Get("X-mazda-org") }
 
-// mazdaOrders lists the orders that were placed from..to, both included. An order that
+// mazdaList lists the orders that were placed from..to, both included. An order that
 // is placed between two pages moves the later ones, as counted pages do.
-func (s *Sandbox) mazdaOrders(w http.ResponseWriter, r *http.Request) {
+func mazdaList(m moment, w http.ResponseWriter, r *http.Request) {
 	org, ok := orgOf(w, r)
 	if !ok {
 		return
@@ -50,7 +44,7 @@ func (s *Sandbox) mazdaOrders(w http.ResponseWriter, r *http.Request) {
 		answerJSON(w, http.StatusBadRequest, map[string]string{"error": "want from and to as 2006-01-02, and page from 1"})
 		return
 	}
-	found := slices.DeleteFunc(s.moment().mazdaOrders(org), func(o mazdaOrder) bool { return o.placed < from || o.placed > to })
+	found := slices.DeleteFunc(mazdaOrders(m, org), func(o mazdaOrder) bool { return o.placed < from || o.placed > to })
 	begin := min((page-1)*mazdaPerPage, len(found))
 	answerJSON(w, http.StatusOK, mazdaPage{
 		Page: page, Pages: max(1, (len(found)+mazdaPerPage-1)/mazdaPerPage),
@@ -58,17 +52,41 @@ func (s *Sandbox) mazdaOrders(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// mazdaOrder answers one order, if it is the organization's.
-func (s *Sandbox) mazdaOrder(w http.ResponseWriter, r *http.Request) {
+// mazdaDetail answers one order, if it is the organization's.
+func mazdaDetail(m moment, w http.ResponseWriter, r *http.Request) {
 	org, ok := orgOf(w, r)
 	if !ok {
 		return
 	}
-	orders := s.moment().mazdaOrders(org)
+	orders := mazdaOrders(m, org)
 	i := slices.IndexFunc(orders, func(o mazdaOrder) bool { return o.Number == r.PathValue("number") })
 	if i < 0 {
 		answerJSON(w, http.StatusNotFound, struct{}{})
 		return
 	}
 	answerJSON(w, http.StatusOK, orders[i])
+}
+
+// orgForm is "<dealerNumber/marketCode>" (Mazda's Access keys for DMS (OAuth2), High
+// level steps to follow, 4).
+var orgForm = regexp.MustCompile(`^[^/\s]+/[^/\s]+$`)
+
+// orgOf is the organization in the header X-mazda-org, or answers that there is none.
+// Without it Mazda "attempts to fallback to the user's default organization"; users here
+// are anybody, and have none. "When [...] the represented user not allowed to call the
+// specific method, the Mazda web service returns HTTP 403", with what else is not told.
+func orgOf(w http.ResponseWriter, r *http.Request) (org string, ok bool) {
+	org = r.Header.Get("X-mazda-org")
+	ok = orgForm.MatchString(org)
+	if !ok {
+		answerJSON(w, http.StatusForbidden, struct{}{})
+	}
+	return org, ok
+}
+
+// mazdaPing proves a token, for an organization.
+func mazdaPing(w http.ResponseWriter, r *http.Request) {
+	if _, ok := orgOf(w, r); ok {
+		answerJSON(w, http.StatusOK, struct{}{})
+	}
 }

@@ -56,7 +56,7 @@ const (
 var mazdaStatuses = [...]string{"OPEN", "CONFIRMED", "PARTIALLY_SHIPPED", "SHIPPED", "DELIVERED"}
 
 // mazdaOrders are all orders of an organization that are known now, oldest first.
-func (m moment) mazdaOrders(org string) []mazdaOrder {
+func mazdaOrders(m moment, org string) []mazdaOrder {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(org))
 	seed := uint64(h.Sum32())
@@ -66,7 +66,7 @@ func (m moment) mazdaOrders(org string) []mazdaOrder {
 		for generation := newest; generation > newest-mazdaListed; generation-- {
 			dice := newDice(seed, i, generation)
 			number := fmt.Sprintf("MZ%05d-%d%d", seed%100_000, generation, i)
-			orders = append(orders, m.mazdaOrder(number, s.birth(generation), s.life, dice))
+			orders = append(orders, mazdaOrderAt(m, number, s.birth(generation), s.life, dice))
 		}
 	}
 	slices.SortFunc(orders, func(a, b mazdaOrder) int {
@@ -75,8 +75,8 @@ func (m moment) mazdaOrders(org string) []mazdaOrder {
 	return orders
 }
 
-// mazdaOrder is an order as it is now. Some are cancelled before anything is shipped.
-func (m moment) mazdaOrder(number string, birth, life int64, dice *rand.Rand) mazdaOrder {
+// mazdaOrderAt is an order as it is now. Some are cancelled before anything is shipped.
+func mazdaOrderAt(m moment, number string, birth, life int64, dice *rand.Rand) mazdaOrder {
 	o := mazdaOrder{Number: number, Reference: fmt.Sprintf("WORKSHOP-%d", 1000+dice.IntN(9000))}
 	o.placed = dateOf(m.begin(birth).In(mazdaZone)) - date(dice.IntN(mazdaPlaced))
 	o.Date = o.placed.String()

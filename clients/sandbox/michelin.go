@@ -3,11 +3,10 @@ package sandbox
 import (
 	"crypto/subtle"
 	"encoding/json"
-	"mime"
 	"net/http"
 	"strings"
-
-	"orderbeat/auth/authtest"
+	"sync/atomic"
+	"time"
 )
 
 // The client's credentials at Michelin's stand-in, as good as public.
@@ -40,25 +39,28 @@ var michelinParties = []michelinParty{
 	{BillTo: "3333333", ShipTo: "3456789"},
 }
 
-func (s *Sandbox) michelinRoutes() {
-	answers := func(answer func(w http.ResponseWriter, r *http.Request, fault string)) handler {
-		return func(w http.ResponseWriter, r *http.Request, f Fault, _ bool) {
-			f.effects().Strike(w, r, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				answer(w, r, f.ErrorCode)
-			}))
-		}
-	}
-	status := func(w http.ResponseWriter, r *http.Request, f Fault, struck bool) {
-		s.counts.orderStatus.Add(1)
-		answers(s.orderStatus)(w, r, f, struck)
-	}
-	s.mux.Handle("POST "+michelinStatusPath, s.operation(OpOrderStatus, billTo, status))
-	s.mux.Handle("POST "+michelinDesadvPath, s.operation(OpDesadv, billTo, answers(s.desadv)))
-	s.mux.Handle("POST "+michelinInvoicesPath, s.operation(OpInvoices, billTo, answers(s.invoices)))
+// michelinServer answers what Michelin's three operations document.
+type michelinServer struct {
+	now    func() time.Time
+	day    time.Duration // a sandbox day
+	check  func(token string) bool
+	orders michelinOrders
+
+	counts michelinCounts
 }
 
-// billTo is the bill-to that a request of any of Michelin's operations asks about.
-func billTo(_ *http.Request, body []byte) string {
+// michelinCounts counts answers: 401, 403, and those that refuse.
+type michelinCounts struct {
+	unauthorized, forbidden, refused atomic.Int64
+}
+
+// newMichelinServer makes the server. check reports whether a token lives.
+func newMichelinServer(now func() time.Time, day time.Duration, check func(token string) bool) *michelinServer {
+	return &michelinServer{now: now, day: day, check: check, orders: newMichelinOrders(day)}
+}
+
+// michelinBillTo is the bill-to that a request of any of Michelin's operations asks about.
+func michelinBillTo(_ *http.Request, body []byte) string {
 	var q struct {
 		BuyerParty requestParty `json:"buyerParty"`
 		Invoice    []struct {
@@ -73,23 +75,12 @@ func billTo(_ *http.Request, body []byte) string {
 
 // authorized reports whether the request carries a living token, or the older
 // credentials.
-func (s *Sandbox) authorized(r *http.Request) bool {
+func (s *michelinServer) authorized(r *http.Request) bool {
 	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
-		_, ok = s.issuers[authtest.Michelin].Check(token)
-		return ok
+		return s.check(token)
 	}
 	user, password, ok := r.BasicAuth()
 	return ok && same(user, Username) && same(password, Password) && same(r.Header.Get("apikey"), APIKey)
 }
 
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
-
-// contentType is the request's media type without its parameters, "" when it has none
-// or a broken one.
-func contentType(r *http.Request) string {
-	t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil {
-		return ""
-	}
-	return t
-}

@@ -1,6 +1,9 @@
 package sandbox
 
-import "net/http"
+import (
+	"net/http"
+	"strconv"
+)
 
 // The paths are those of Michelin North America Order-to-Cash, OpenAPI 1.0.1.
 const (
@@ -22,7 +25,7 @@ type desadvRequest struct {
 }
 
 // desadv answers a request for despatch advices.
-func (s *Sandbox) desadv(w http.ResponseWriter, r *http.Request, fault string) {
+func (s *michelinServer) desadv(w http.ResponseWriter, r *http.Request, fault string) {
 	var q desadvRequest
 	account, ok := s.michelinQuestion(w, r, &q)
 	if !ok {
@@ -47,8 +50,8 @@ func (s *Sandbox) desadv(w http.ResponseWriter, r *http.Request, fault string) {
 	answerJSON(w, http.StatusOK, newDesadvAnswer(code, found, account))
 }
 
-func (s *Sandbox) findTrucks(q *desadvRequest, account int) []truck {
-	now := s.options.Now()
+func (s *michelinServer) findTrucks(q *desadvRequest, account int) []truck {
+	now := s.now()
 	if ref, ok := q.References.order(); ok {
 		o, found := s.orders.byReference(account, ref, now)
 		if !found {
@@ -59,3 +62,70 @@ func (s *Sandbox) findTrucks(q *desadvRequest, account int) []truck {
 	from, to, _ := window{q.From, q.To}.days(maxDespatchDays)
 	return s.orders.leaving(account, from, to, now)
 }
+
+// newDesadvAnswer is EDIWheel-C1_0-DesadvResponse with what was found, or a refusal when code
+// says so.
+func newDesadvAnswer(code string, found []truck, account int) object {
+	a := object{
+		{"envelopeHeader", object{{"documentID", "C1"}, {"variant", "0"}, {"messageType", "desadv"}, {"numberOfMessages", len(found)}}},
+		{"errorHead", errorHead(code)},
+	}
+	if code == codeNone || code == codePartial {
+		a = append(a, member{"desadv", each(found, func(t *truck) object { return newDesadv(t, michelinParties[account]) })})
+	}
+	return a
+}
+
+// newDesadv renders a truck. Its weight is made up: 25 lbs a piece.
+func newDesadv(t *truck, p michelinParty) object {
+	consignee := object{
+		{"partyID", p.ShipTo},
+		{"agencyCode", agencyOfSeller},
+		{"name", []string{"SAMPLE TIRE SHOP"}},
+		{"address", object{
+			{"street", []any{"1 SAMPLE STREET", nil, nil}}, {"city", "SAMPLETOWN"}, {"district", "MI"}, {"postCode", "00000"}, {"countryCode", "US"},
+		}},
+	}
+	lines := make([]object, len(t.loads))
+	for i, l := range t.loads {
+		lines[i] = newDesadvLine(t, i, l)
+	}
+	return object{
+		{"issueDate", t.date.String()},
+		{"documentNumber", t.bol},
+		{"measures", object{{"grossWeight", object{{"measure", 25 * t.pieces()}, {"measureUnitCode", "lbs"}}}}},
+		{"despatchDate", t.date.String()},
+		{"arrivalDate", t.arrives.String()},
+		{"deliveryOption", []string{}},
+		{"totalQuantity", desadvQuantity(t.pieces())},
+		{"references", []object{typedReference("DQ", t.bol, "")}},
+		{"buyerParty", object{{"partyID", p.BillTo}, {"agencyCode", agencyOfSeller}}},
+		{"consignee", consignee},
+		{"carrierParty", object{{"partyID", t.carrier()}, {"agencyCode", "182"}}},
+		{"lineLevel", lines},
+	}
+}
+
+func newDesadvLine(t *truck, i int, l load) object {
+	references := []object{typedReference("BM", t.bol, ""), typedReference("VN", t.order.number, l.line.id)}
+	if t.order.reference != "" {
+		references = append(references, typedReference("ON", t.order.reference, l.line.customerItem))
+	}
+	var tracing []object
+	for _, number := range t.tracking() {
+		tracing = append(tracing, object{{"tracingID", number}})
+	}
+	return object{{"lineID", strconv.Itoa(i + 1)}, {"references", references}, {"orderedArticle", object{
+		{"articleIdentification", object{{"manufacturersArticleID", l.line.article.id}}.unless("buyersArticleID", l.line.article.buyersID)},
+		{"articleDescription", object{{"articleDescriptionText", []string{l.line.article.description}}}},
+		{"despatchedQuantity", desadvQuantity(l.quantity)},
+		{"deliveryOption", []string{}},
+		{"tracingInformation", tracing},
+	}}}
+}
+
+func typedReference(code, id, line string) object {
+	return object{{"referenceTypeCode", code}, {"documentID", id}}.unless("lineID", line)
+}
+
+func desadvQuantity(n int) object { return object{{"quantityValue", n}, {"measureUnitCode", "PCE"}} }

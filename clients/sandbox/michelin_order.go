@@ -7,6 +7,10 @@ import (
 	"strconv"
 )
 
+// noDate is how Michelin says that there is no delivery date yet (OpenAPI 1.0.1,
+// deliveryDate): 9999-09-09.
+const noDate date = 2932783
+
 // order is one order at one moment.
 type order struct {
 	number, reference, method string

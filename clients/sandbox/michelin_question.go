@@ -11,7 +11,7 @@ import (
 // refuses with an empty JSON object, a missing token with nothing at all, as the
 // developer portal says; then it reports false. account is below zero when the bill-to
 // is none.
-func (s *Sandbox) michelinQuestion(w http.ResponseWriter, r *http.Request, q any) (account int, ok bool) {
+func (s *michelinServer) michelinQuestion(w http.ResponseWriter, r *http.Request, q any) (account int, ok bool) {
 	if !s.authorized(r) {
 		s.counts.unauthorized.Add(1)
 		w.WriteHeader(http.StatusUnauthorized)
@@ -26,7 +26,7 @@ func (s *Sandbox) michelinQuestion(w http.ResponseWriter, r *http.Request, q any
 		s.refuse(w, http.StatusBadRequest)
 		return 0, false
 	}
-	asked := billTo(r, body)
+	asked := michelinBillTo(r, body)
 	account = slices.IndexFunc(michelinParties, func(p michelinParty) bool { return p.BillTo == asked })
 	if account < 0 && numeric(text(asked)) {
 		s.counts.forbidden.Add(1)
@@ -36,7 +36,7 @@ func (s *Sandbox) michelinQuestion(w http.ResponseWriter, r *http.Request, q any
 	return account, true
 }
 
-func (s *Sandbox) refuse(w http.ResponseWriter, status int) {
+func (s *michelinServer) refuse(w http.ResponseWriter, status int) {
 	s.counts.refused.Add(1)
 	answerJSON(w, status, struct{}{})
 }

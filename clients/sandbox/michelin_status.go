@@ -6,6 +6,44 @@ import (
 	"strings"
 )
 
+// statusRequest is the body of an order status request. Two profiles of it are
+// documented, and both are understood:
+//
+//   - the developer portal's sample: variant 0, numbers, a blank consignee;
+//   - the OpenAPI document: variant "1", strings, a consignee.
+type statusRequest struct {
+	DocumentID   text         `json:"documentID"`
+	Variant      text         `json:"variant"`
+	Indicator    text         `json:"orderStatusIndicator"`
+	From         text         `json:"orderDateFrom"`
+	To           text         `json:"orderDateTo"`
+	BuyerParty   requestParty `json:"buyerParty"`
+	Consignee    requestParty `json:"consignee"`
+	ReferencedTo []reference  `json:"referencedOrder"`
+}
+
+type requestParty struct {
+	PartyID    text `json:"partyID"`
+	AgencyCode text `json:"agencyCode"`
+}
+
+// reference asks for an order by Michelin's number, by the customer's, or by both.
+// The article numbers that the OpenAPI document allows here are not looked at.
+type reference struct {
+	SupplierOrderNumber documentRef `json:"supplierOrderNumber"`
+	OrderReference      documentRef `json:"orderReference"`
+}
+
+type documentRef struct {
+	DocumentID text `json:"documentID"`
+}
+
+// The variants, as the two profiles write them.
+const (
+	variantPortal  = "0"
+	variantOpenAPI = "1"
+)
+
 // The header codes of order status, from Michelin North America Order-to-Cash,
 // OpenAPI 1.0.1, errorHead. 901 also answers a reference that names no document.
 const (
@@ -23,7 +61,7 @@ const maxWindowDays = 90
 
 // orderStatus answers order status. What the document itself gets wrong is told in a 200,
 // in errorHead. fault is the error code to answer to a query that is right, or "".
-func (s *Sandbox) orderStatus(w http.ResponseWriter, r *http.Request, fault string) {
+func (s *michelinServer) orderStatus(w http.ResponseWriter, r *http.Request, fault string) {
 	var q statusRequest
 	account, ok := s.michelinQuestion(w, r, &q)
 	if ok {
@@ -32,7 +70,7 @@ func (s *Sandbox) orderStatus(w http.ResponseWriter, r *http.Request, fault stri
 }
 
 // statusDocument is the document that answers q, in the shape of its variant.
-func (s *Sandbox) statusDocument(q statusRequest, account int, fault string) any {
+func (s *michelinServer) statusDocument(q statusRequest, account int, fault string) any {
 	code := q.check(account)
 	if code == codeNone && fault != "" {
 		code = fault
@@ -51,8 +89,8 @@ func (s *Sandbox) statusDocument(q statusRequest, account int, fault string) any
 }
 
 // find collects what was asked for: by reference, or by order date.
-func (s *Sandbox) find(q statusRequest, account int) []order {
-	now := s.options.Now()
+func (s *michelinServer) find(q statusRequest, account int) []order {
+	now := s.now()
 	if account < 0 {
 		return nil
 	}

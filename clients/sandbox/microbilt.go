@@ -14,17 +14,9 @@ import (
 // social security number (none begins with 000). Where nobody may keep or show such
 // data, neither of these is found.
 const (
-	MicrobiltCanaryName   = "CANARY-SAMPLE-CONSUMER"
-	MicrobiltCanaryNumber = "000-00-4711"
+	microbiltCanaryName   = "CANARY-SAMPLE-CONSUMER"
+	microbiltCanaryNumber = "000-00-4711"
 )
-
-// microbiltCalls are those that every product has. GetReport orders a new report, which
-// costs money and is an inquiry about a person; it is there so that tests can prove that
-// nobody calls it, and changes nothing.
-var microbiltCalls = []call{
-	{OpMicrobiltArchiveReport, "GET /{product}/GetArchiveReport", microbiltAppID, (*Sandbox).archiveReport},
-	{OpMicrobiltGetReport, "POST /{product}/GetReport", microbiltAppID, (*Sandbox).getReport},
-}
 
 var microbiltProducts = []string{
 	"IBV", "iPredict", "BAV", "CriminalSearch", "TransUnion", "Equifax", "Experian", "IDVerify", "MLAVerify", "OFACWatchlistSearch",
@@ -101,7 +93,7 @@ func readAppID(r *http.Request, body []byte) (string, error) {
 
 // archiveReport answers a report that was ordered before: 202 while it is being made,
 // 404 when it was never ordered.
-func (s *Sandbox) archiveReport(w http.ResponseWriter, r *http.Request) {
+func archiveReport(m moment, w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	id, unreadable := readAppID(r, body)
 	switch {
@@ -112,11 +104,11 @@ func (s *Sandbox) archiveReport(w http.ResponseWriter, r *http.Request) {
 	case err != nil || unreadable != nil || id == "":
 		answerJSON(w, http.StatusBadRequest, struct{}{})
 	default:
-		s.moment().answerReport(w, id)
+		answerReport(m, w, id)
 	}
 }
 
-func (m moment) answerReport(w http.ResponseWriter, id string) {
+func answerReport(m moment, w http.ResponseWriter, id string) {
 	i := slices.Index(microbiltAppIDs(), id)
 	if i < 0 {
 		answerJSON(w, http.StatusNotFound, struct{}{})
@@ -143,7 +135,7 @@ func newReport(i int, generation int64, noHit bool, date time.Time) microbiltRep
 		return r
 	}
 	r.MsgRsHdr.Status.StatusDesc = "OK"
-	subject := microbiltSubject{Name: MicrobiltCanaryName, SSN: MicrobiltCanaryNumber, Score: 300 + dice.IntN(550)}
+	subject := microbiltSubject{Name: microbiltCanaryName, SSN: microbiltCanaryNumber, Score: 300 + dice.IntN(550)}
 	for n := range 1 + dice.IntN(3) {
 		subject.Trades = append(subject.Trades, microbiltTrade{fmt.Sprintf("Sample Creditor %d", n+1), 10 * dice.IntN(1000)})
 	}
@@ -151,6 +143,8 @@ func newReport(i int, generation int64, noHit bool, date time.Time) microbiltRep
 	return r
 }
 
-func (s *Sandbox) getReport(w http.ResponseWriter, _ *http.Request) {
-	answerJSON(w, http.StatusOK, newReport(0, 0, false, s.options.Now()))
+// getReport orders a new report, which costs money and is an inquiry about a person; it is
+// there so that tests can prove that nobody calls it, and changes nothing.
+func getReport(m moment, w http.ResponseWriter, _ *http.Request) {
+	answerJSON(w, http.StatusOK, newReport(0, 0, false, m.now))
 }

@@ -33,10 +33,10 @@ func each[T any](list []T, make func(*T) object) []object {
 }
 
 // MarshalJSON implements [json.Marshaler].
-func (o object) MarshalJSON() ([]byte, error) { return o.appendTo(nil), nil }
+func (o object) MarshalJSON() ([]byte, error) { return o.AppendTo(nil), nil }
 
-// appendTo appends the object's JSON: reflection over as many small values takes its time.
-func (o object) appendTo(b []byte) []byte {
+// AppendTo appends the object's JSON: reflection over as many small values takes its time.
+func (o object) AppendTo(b []byte) []byte {
 	b = append(b, '{')
 	for i, m := range o {
 		if i > 0 {
@@ -52,14 +52,14 @@ func appendValue(b []byte, value any) []byte {
 	case nil:
 		return append(b, "null"...)
 	case object:
-		return v.appendTo(b)
+		return v.AppendTo(b)
 	case []object:
 		b = append(b, '[')
 		for i, o := range v {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = o.appendTo(b)
+			b = o.AppendTo(b)
 		}
 		return append(b, ']')
 	case string:

@@ -3,7 +3,6 @@ package sandbox
 import (
 	"io"
 	"net/http"
-	"regexp"
 
 	"orderbeat/auth/authtest"
 )
@@ -22,6 +21,23 @@ const (
 
 	MazdaClientID     = "SANDBOX0-0000-0000-0000-000000000000" // called API key there
 	MazdaClientSecret = "SANDBOX+mazda/not:a=secret&%41"
+)
+
+// Accounts and customers of the stand-ins, for trying things out.
+const (
+	// Every other organization of the form has orders too, of its own.
+	MazdaOrg      = mazdaOrgOne
+	MazdaOtherOrg = mazdaOrgTwo
+
+	// What every consumer in Microbilt's reports is called, and their number. Where nobody
+	// may keep or show such data, neither of these is found.
+	MicrobiltCanaryName   = microbiltCanaryName
+	MicrobiltCanaryNumber = microbiltCanaryNumber
+
+	ShellColCoCode        = shellColCoCode
+	ShellPayerNumber      = shellPayerNumber
+	ShellOtherPayerNumber = shellOtherPayerNumber
+	ShellTimezone         = shellTimezone // the customers' local time
 )
 
 // provider is one stand-in.
@@ -49,23 +65,35 @@ var providers = []provider{
 	{ // The ping is that of the Planning API's reference. The token URL is "the Token URL from the API you want to access": ours.
 		dialect: authtest.PTV, clientID: PTVClientID, clientSecret: PTVClientSecret,
 		token: OpPTVToken, pingOp: OpPTVPing, ping: "/planning/v1/ping", pong: plainPong,
-		calls: ptvCalls,
+		calls: []call{
+			{OpPTVPlannings, "GET /planning/v1/plannings", nobody, ptvPlannings},
+			{OpPTVRelease, "GET /planning/v1/plannings/{id}/releases/latest", nobody, ptvRelease},
+		},
 	},
 	// The others document no call that proves a token. Theirs are invented.
 	{
 		dialect: authtest.Shell, clientID: ShellClientID, clientSecret: ShellClientSecret,
 		token: OpShellToken, pingOp: OpShellPing, ping: "/shell/ping", pong: emptyPong,
-		calls: shellCalls, accounts: shellAccounts(),
+		calls:    []call{{OpShellOrderCardEnquiry, "POST /card-management/v1/ordercardenquiry", shellPayer, orderCardEnquiry}},
+		accounts: shellAccounts(),
 	},
 	{
 		dialect: authtest.Microbilt, clientID: MicrobiltClientID, clientSecret: MicrobiltClientSecret,
 		token: OpMicrobiltToken, pingOp: OpMicrobiltPing, ping: "/microbilt/ping", pong: emptyPong,
-		calls: microbiltCalls, accounts: microbiltAppIDs(),
+		calls: []call{
+			{OpMicrobiltArchiveReport, "GET /{product}/GetArchiveReport", microbiltAppID, archiveReport},
+			{OpMicrobiltGetReport, "POST /{product}/GetReport", microbiltAppID, getReport},
+		},
+		accounts: microbiltAppIDs(),
 	},
 	{
 		dialect: authtest.Mazda, clientID: MazdaClientID, clientSecret: MazdaClientSecret,
-		token: OpMazdaToken, authorize: OpMazdaAuthorize, pingOp: OpMazdaPing, ping: "/mazda/ping", pong: orgPong,
-		calls: mazdaCalls, accounts: []string{MazdaOrg, MazdaOtherOrg},
+		token: OpMazdaToken, authorize: OpMazdaAuthorize, pingOp: OpMazdaPing, ping: "/mazda/ping", pong: mazdaPing,
+		calls: []call{
+			{OpMazdaOrders, "GET /mazda/parts-orders", mazdaOrg, mazdaList},
+			{OpMazdaOrders, "GET /mazda/parts-orders/{number}", mazdaOrg, mazdaDetail},
+		},
+		accounts: []string{mazdaOrgOne, mazdaOrgTwo},
 	},
 }
 
@@ -92,7 +120,7 @@ func (s *Sandbox) providerRoutes(p provider) {
 		s.callRoute(p, c)
 	}
 	if p.ping != "" {
-		pong := func(_ *Sandbox, w http.ResponseWriter, r *http.Request) { p.pong(w, r) }
+		pong := func(_ moment, w http.ResponseWriter, r *http.Request) { p.pong(w, r) }
 		s.callRoute(p, call{op: p.pingOp, pattern: "GET " + p.ping, whose: nobody, answer: pong})
 	}
 }
@@ -103,26 +131,3 @@ func plainPong(w http.ResponseWriter, _ *http.Request) {
 }
 
 func emptyPong(w http.ResponseWriter, _ *http.Request) { answerJSON(w, http.StatusOK, struct{}{}) }
-
-// orgForm is "<dealerNumber/marketCode>" (Mazda's Access keys for DMS (OAuth2), High
-// level steps to follow, 4).
-var orgForm = regexp.MustCompile(`^[^/\s]+/[^/\s]+$`)
-
-// orgOf is the organization in the header X-mazda-org, or answers that there is none.
-// Without it Mazda "attempts to fallback to the user's default organization"; users here
-// are anybody, and have none. "When [...] the represented user not allowed to call the
-// specific method, the Mazda web service returns HTTP 403", with what else is not told.
-func orgOf(w http.ResponseWriter, r *http.Request) (org string, ok bool) {
-	org = r.Header.Get("X-mazda-org")
-	ok = orgForm.MatchString(org)
-	if !ok {
-		answerJSON(w, http.StatusForbidden, struct{}{})
-	}
-	return org, ok
-}
-
-func orgPong(w http.ResponseWriter, r *http.Request) {
-	if _, ok := orgOf(w, r); ok {
-		emptyPong(w, r)
-	}
-}

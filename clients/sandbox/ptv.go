@@ -11,13 +11,6 @@ import (
 	"time"
 )
 
-// ptvCalls are those of PTV Logistics' Planning API, version 1, that tell which orders
-// are planned. No document of theirs tells of an order's execution.
-var ptvCalls = []call{
-	{OpPTVPlannings, "GET /planning/v1/plannings", nobody, (*Sandbox).ptvPlannings},
-	{OpPTVRelease, "GET /planning/v1/plannings/{id}/releases/latest", nobody, (*Sandbox).ptvRelease},
-}
-
 // The sizes of a page of plannings.
 const (
 	ptvDefaultLimit = 100
@@ -46,13 +39,13 @@ type ptvCursors struct {
 // ptvPlannings lists plannings. With released_since it lists those only of which the
 // latest release is not older; so one that was never released is left out (the
 // documents do not say so).
-func (s *Sandbox) ptvPlannings(w http.ResponseWriter, r *http.Request) {
+func ptvPlannings(m moment, w http.ResponseWriter, r *http.Request) {
 	q, err := readPTVQuery(r.URL.Query())
 	if err != nil {
 		answerJSON(w, http.StatusBadRequest, ptvError{err.Error()})
 		return
 	}
-	answerJSON(w, http.StatusOK, q.page(s.moment().plannings()))
+	answerJSON(w, http.StatusOK, q.page(plannings(m)))
 }
 
 // ptvQuery is what a request for plannings asks. A cursor holds a position and nothing
@@ -134,9 +127,8 @@ type ptvReleased struct {
 
 // ptvRelease answers the latest release. "Kept only 2 weeks": then, as before the first
 // one, it is not found.
-func (s *Sandbox) ptvRelease(w http.ResponseWriter, r *http.Request) {
-	m := s.moment()
-	all := m.plannings()
+func ptvRelease(m moment, w http.ResponseWriter, r *http.Request) {
+	all := plannings(m)
 	i := slices.IndexFunc(all, func(p planning) bool { return p.ID == r.PathValue("id") })
 	if i < 0 || all[i].ReleasedAt == nil || m.now.Sub(*all[i].ReleasedAt) > ptvKept {
 		answerJSON(w, http.StatusNotFound, ptvError{"no release of such a planning"})

@@ -56,12 +56,12 @@ type ptvOrder struct {
 }
 
 // plannings are all that are listed now, the latest created first.
-func (m moment) plannings() []planning {
+func plannings(m moment) []planning {
 	all := []planning{}
 	for i, s := range ptvSlots {
 		newest := s.generation(m.today)
 		for generation := newest; generation > newest-ptvListed; generation-- {
-			all = append(all, m.planning(i, generation))
+			all = append(all, planningAt(m, i, generation))
 		}
 	}
 	today := dateOf(m.now.UTC())
@@ -78,8 +78,8 @@ func latestFirst(a, b planning) int {
 	return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(a.ID, b.ID))
 }
 
-// planning is a generation of a slot as it is now. About every eighth is never released.
-func (m moment) planning(slot int, generation int64) planning {
+// planningAt is a generation of a slot as it is now. About every eighth is never released.
+func planningAt(m moment, slot int, generation int64) planning {
 	dice, s := newDice(ptvSeed, slot, generation), ptvSlots[slot]
 	releases := 1 + dice.Int64N(3)
 	switch {

@@ -52,12 +52,12 @@ type Options struct {
 // Sandbox is all stand-ins behind one [http.Handler]. It is safe for concurrent use
 // and starts no goroutine.
 type Sandbox struct {
-	options Options
-	mux     *http.ServeMux
-	issuers map[authtest.Dialect]*authtest.Server // one for each of providers; never changes
-	faults  authtest.Faults[Fault]
-	counts  counts
-	orders  michelinOrders
+	options  Options
+	mux      *http.ServeMux
+	issuers  map[authtest.Dialect]*authtest.Server // one for each of providers; never changes
+	faults   authtest.Faults[Fault]
+	counts   counts
+	michelin *michelinServer
 }
 
 // New makes the stand-ins.
@@ -70,13 +70,17 @@ func New(o Options) *Sandbox {
 	}
 	s := &Sandbox{
 		options: o, mux: http.NewServeMux(),
-		issuers: map[authtest.Dialect]*authtest.Server{}, orders: newMichelinOrders(o.Day),
+		issuers: map[authtest.Dialect]*authtest.Server{},
 	}
 	s.counts.init()
 	s.controlRoutes()
 	for _, p := range providers {
 		s.providerRoutes(p)
 	}
+	s.michelin = newMichelinServer(o.Now, o.Day, func(token string) bool {
+		_, ok := s.issuers[authtest.Michelin].Check(token)
+		return ok
+	})
 	s.michelinRoutes()
 	return s
 }

@@ -11,11 +11,11 @@ import (
 // The payers at Shell's stand-in, and the company that they are customers of. Either
 // may be named by its id instead; the ids are "1101", "1102" and "14".
 const (
-	ShellColCoCode        = 32
-	ShellPayerNumber      = "GB00000101"
-	ShellOtherPayerNumber = "GB00000102"
-	// ShellTimezone is the customers' local time.
-	ShellTimezone = "Europe/London"
+	shellColCoCode        = 32
+	shellPayerNumber      = "GB00000101"
+	shellOtherPayerNumber = "GB00000102"
+	// shellTimezone is the customers' local time.
+	shellTimezone = "Europe/London"
 )
 
 const shellColCoID = "14"
@@ -28,8 +28,8 @@ type shellParty struct {
 
 // shellPayers are all there are.
 var shellPayers = []shellParty{
-	{ShellPayerNumber, "1101", [2]string{"GB00000111", "GB00000112"}},
-	{ShellOtherPayerNumber, "1102", [2]string{"GB00000121", "GB00000122"}},
+	{shellPayerNumber, "1101", [2]string{"GB00000111", "GB00000112"}},
+	{shellOtherPayerNumber, "1102", [2]string{"GB00000121", "GB00000122"}},
 }
 
 func shellAccounts() []string {
@@ -38,12 +38,6 @@ func shellAccounts() []string {
 		numbers = append(numbers, p.number)
 	}
 	return numbers
-}
-
-// shellCalls is the Order Card Enquiry of Shell Card Management, version 1: an order is
-// one for fuel cards.
-var shellCalls = []call{
-	{OpShellOrderCardEnquiry, "POST /card-management/v1/ordercardenquiry", shellPayer, (*Sandbox).orderCardEnquiry},
 }
 
 // shellAnswer is the answer to an enquiry. That Errors is absent from a good one, and
@@ -62,9 +56,10 @@ type shellError struct {
 
 var uuidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
-// orderCardEnquiry answers an enquiry. The payers and companies that there are not have
+// orderCardEnquiry is the Order Card Enquiry of Shell Card Management, version 1: an order is
+// one for fuel cards. It answers an enquiry. The payers and companies that there are not have
 // no orders.
-func (s *Sandbox) orderCardEnquiry(w http.ResponseWriter, r *http.Request) {
+func orderCardEnquiry(m moment, w http.ResponseWriter, r *http.Request) {
 	answer := shellAnswer{RequestID: r.Header.Get("RequestId"), Status: "FAILED"}
 	refuse := func(status int, code, title string, err error) {
 		answer.Errors = []shellError{{code, title, err.Error()}}
@@ -72,7 +67,6 @@ func (s *Sandbox) orderCardEnquiry(w http.ResponseWriter, r *http.Request) {
 	}
 	body, err := io.ReadAll(r.Body)
 	q, unreadable := readShellFilters(body)
-	m := s.moment()
 	from, to, wrong := q.check(m.now.In(shellZone))
 	switch {
 	case !uuidForm.MatchString(answer.RequestID):

@@ -36,7 +36,7 @@ func (o shellOrder) card(dice *rand.Rand, cards int) shellCard {
 	c := shellCard{
 		MainReference: o.reference(), OrderRequestID: 500_000_000 + o.reference(), payer: o.payer(),
 		GatewaySyncStatus: "S", ProcessedDate: shellNull, ClientReferenceID: shellNull,
-		AccountNumber: payer.accounts[dice.IntN(2)], PayerNumber: payer.number, ColCoCode: ShellColCoCode,
+		AccountNumber: payer.accounts[dice.IntN(2)], PayerNumber: payer.number, ColCoCode: shellColCoCode,
 		CardTypeCode: "999", CardTypeName: "Sample Fuel Card", DriverName: shellNull,
 		CardPAN: shellNull, ExpiryDate: shellNull, BCOReference: shellNull,
 	}

@@ -90,7 +90,7 @@ func readShellDate(t text, absent date) (date, error) {
 func (q shellFilters) find(m moment, from, to date) []shellCard {
 	found := []shellCard{}
 	for _, o := range q.orders(m, from, to) {
-		for _, c := range m.shellCards(o) {
+		for _, c := range shellCards(m, o) {
 			if q.fits(c) {
 				found = append(found, c)
 			}
@@ -102,13 +102,13 @@ func (q shellFilters) find(m moment, from, to date) []shellCard {
 // orders are those that the reference or the dates are about.
 func (q shellFilters) orders(m moment, from, to date) []shellOrder {
 	if q.ReferenceNumber == "" {
-		return m.shellOrders(from, to)
+		return shellOrders(m, from, to)
 	}
 	n, err := strconv.ParseInt(string(q.ReferenceNumber), 10, 64)
 	if q.ReferenceType != shellMainReference {
 		n /= shellCardsPerOrder
 	}
-	if o, ok := m.shellOrder(n); ok && err == nil {
+	if o, ok := shellOrderOf(m, n); ok && err == nil {
 		return []shellOrder{o}
 	}
 	return nil

@@ -28,7 +28,7 @@ const shellSeed = 0x07de9
 // shellSlots give lives in sandbox days; to the first, one for each state of its order.
 var shellSlots = newSlots(shellSlotsPerPayer*2, shellSeed, 10, 60, int64(len(shellHurried)))
 
-var shellZone = zone(ShellTimezone)
+var shellZone = zone(shellTimezone)
 
 // shellState is an OrderStatus.
 type shellState string
@@ -75,13 +75,13 @@ type shellOrder struct {
 }
 
 // shellOrders are the orders that were submitted on these dates, of all payers.
-func (m moment) shellOrders(from, to date) []shellOrder {
+func shellOrders(m moment, from, to date) []shellOrder {
 	var found []shellOrder
 	for i, s := range shellSlots {
 		newest := s.generation(m.today)
 		for generation := newest; generation > newest-shellListed; generation-- {
 			o := shellOrder{i, generation}
-			if d := dateOf(m.shellSubmitted(o)); from <= d && d <= to {
+			if d := dateOf(shellSubmitted(m, o)); from <= d && d <= to {
 				found = append(found, o)
 			}
 		}
@@ -90,8 +90,8 @@ func (m moment) shellOrders(from, to date) []shellOrder {
 	return found
 }
 
-// shellOrder finds the order with a main reference.
-func (m moment) shellOrder(reference int64) (shellOrder, bool) {
+// shellOrderOf finds the order with a main reference.
+func shellOrderOf(m moment, reference int64) (shellOrder, bool) {
 	n := int64(len(shellSlots))
 	o := shellOrder{int(floorMod(reference, n)), floorDiv(reference, n)}
 	s := shellSlots[o.slot]
@@ -106,17 +106,17 @@ func (o shellOrder) reference() int64 { return o.generation*int64(len(shellSlots
 func (o shellOrder) payer() int { return o.slot % len(shellPayers) }
 
 // shellSubmitted is when the order was submitted, in the customer's local time.
-func (m moment) shellSubmitted(o shellOrder) time.Time {
+func shellSubmitted(m moment, o shellOrder) time.Time {
 	days := newDice(shellSeed, o.slot, -1-o.generation).IntN(shellPlaced)
 	return m.begin(shellSlots[o.slot].birth(o.generation)).In(shellZone).AddDate(0, 0, -days)
 }
 
 // shellCards are the order's cards as they are now. Each goes its own way.
-func (m moment) shellCards(o shellOrder) []shellCard {
+func shellCards(m moment, o shellOrder) []shellCard {
 	dice := newDice(shellSeed, o.slot, o.generation)
 	cards := make([]shellCard, 1+dice.IntN(3))
 	order := o.card(dice, len(cards))
-	order.SubmittedDate = m.shellSubmitted(o).Format(shellTime)
+	order.SubmittedDate = shellSubmitted(m, o).Format(shellTime)
 	for i := range cards {
 		way := shellWays[dice.IntN(len(shellWays))]
 		if o.slot == 0 && i == 0 {
@@ -125,13 +125,13 @@ func (m moment) shellCards(o shellOrder) []shellCard {
 		cards[i] = order
 		cards[i].OrderCardReference = order.MainReference*shellCardsPerOrder + int64(i+1)
 		cards[i].VRN = fmt.Sprintf("SAMPLE%d", 1+dice.IntN(99))
-		m.tellCard(&cards[i], o, way, dice)
+		tellCard(m, &cards[i], o, way, dice)
 	}
 	return cards
 }
 
 // tellCard sets a card to where it stands on its way.
-func (m moment) tellCard(c *shellCard, o shellOrder, way []shellState, dice *rand.Rand) {
+func tellCard(m moment, c *shellCard, o shellOrder, way []shellState, dice *rand.Rand) {
 	s := shellSlots[o.slot]
 	for i, age := range append([]int64{0}, spread(dice, int64(len(way)-1), s.life)...) {
 		if day := s.birth(o.generation) + age; day <= m.today {

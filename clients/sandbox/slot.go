@@ -61,7 +61,8 @@ type moment struct {
 	today int64 // the sandbox day
 }
 
-func (s *Sandbox) moment() moment {
-	p, now := pace(s.options.Day), s.options.Now()
+// momentAt is a moment of the clock, where a sandbox day has such a length.
+func momentAt(now time.Time, day time.Duration) moment {
+	p := pace(day)
 	return moment{p, now, p.day(now)}
 }

@@ -24,8 +24,8 @@ type Stats struct {
 }
 
 type counts struct {
-	requests                                              map[Op]*atomic.Int64 // one for each of ops; never changes
-	orderStatus, unauthorized, forbidden, refused, faults atomic.Int64
+	requests            map[Op]*atomic.Int64 // one for each of ops; never changes
+	orderStatus, faults atomic.Int64
 }
 
 func (c *counts) init() {
@@ -45,15 +45,15 @@ func (s *Sandbox) GetReports() int64 { return s.Requests(OpMicrobiltGetReport) }
 
 // Stats returns the counters as they are now.
 func (s *Sandbox) Stats() Stats {
-	c, tokens := &s.counts, s.ProviderStats(authtest.Michelin)
+	c, m, tokens := &s.counts, &s.michelin.counts, s.ProviderStats(authtest.Michelin)
 	return Stats{
 		TokenRequests:  tokens.TokenRequests,
 		TokensIssued:   tokens.TokensIssued,
 		Introspections: tokens.Introspections,
 		OrderStatus:    c.orderStatus.Load(),
-		Unauthorized:   c.unauthorized.Load(),
-		Forbidden:      c.forbidden.Load(),
-		Refused:        c.refused.Load(),
+		Unauthorized:   m.unauthorized.Load(),
+		Forbidden:      m.forbidden.Load(),
+		Refused:        m.refused.Load(),
 		Faults:         c.faults.Load(),
 	}
 }
