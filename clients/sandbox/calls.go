@@ -1,13 +1,17 @@
 package sandbox
 
-import "net/http"
+import (
+	"net/http"
+
+	"orderbeat/clients/sandbox/clock"
+)
 
 // call is an operation of a provider's API, behind its tokens.
 type call struct {
 	op      Op
 	pattern string // as [http.ServeMux] takes it
 	whose   whose
-	answer  func(moment, http.ResponseWriter, *http.Request)
+	answer  func(clock.Moment, http.ResponseWriter, *http.Request)
 }
 
 // whose tells whose request it is, for faults that strike one account only; "" is nobody's.
@@ -26,4 +30,4 @@ func (s *Sandbox) callRoute(p provider, c call) {
 	}))
 }
 
-func (s *Sandbox) moment() moment { return momentAt(s.options.Now(), s.options.Day) }
+func (s *Sandbox) moment() clock.Moment { return clock.At(s.options.Now(), s.options.Day) }

@@ -4,6 +4,8 @@ import (
 	"net/http"
 
 	"orderbeat/auth/authtest"
+	"orderbeat/clients/sandbox/michelin"
+	"orderbeat/clients/sandbox/wire"
 )
 
 // controlRoutes are the switches, for people and for tests in other processes:
@@ -29,7 +31,7 @@ type description struct {
 	Today     int64                 `json:"today"` // sandbox days since 1970
 	Paths     []string              `json:"paths"`
 	ClientID  string                `json:"client_id"`
-	Accounts  []michelinParty       `json:"accounts"`
+	Accounts  []michelin.Party      `json:"accounts"`
 	Stats     Stats                 `json:"stats"`
 	Providers []providerDescription `json:"providers"`
 	Faults    []faultJSON           `json:"faults"`
@@ -61,11 +63,11 @@ func (s *Sandbox) describe(w http.ResponseWriter, _ *http.Request) {
 		faults = append(faults, describeFault(f))
 	}
 	paths := authtest.Michelin.Paths()
-	answerJSON(w, http.StatusOK, description{
+	wire.AnswerJSON(w, http.StatusOK, description{
 		About: "stand-ins for five providers; their invented orders move with each sandbox day",
-		Day:   s.options.Day.String(), Today: s.moment().today,
-		Paths:    []string{paths.Token, paths.Introspect, michelinStatusPath, michelinDesadvPath, michelinInvoicesPath},
-		ClientID: ClientID, Accounts: michelinParties, Stats: s.Stats(), Providers: each, Faults: faults,
+		Day:   s.options.Day.String(), Today: s.moment().Today,
+		Paths:    []string{paths.Token, paths.Introspect, michelin.StatusPath, michelin.DesadvPath, michelin.InvoicesPath},
+		ClientID: ClientID, Accounts: michelin.Parties, Stats: s.Stats(), Providers: each, Faults: faults,
 	})
 }
 

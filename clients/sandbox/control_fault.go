@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"orderbeat/auth/authtest"
+	"orderbeat/clients/sandbox/wire"
 )
 
 // faultJSON is a [Fault] as POST /_sandbox/fault takes it.
@@ -28,11 +29,11 @@ func (s *Sandbox) addFault(w http.ResponseWriter, r *http.Request) {
 		var f Fault
 		if f, err = j.fault(); err == nil {
 			s.Fail(f)
-			answerJSON(w, http.StatusOK, describeFault(f))
+			wire.AnswerJSON(w, http.StatusOK, describeFault(f))
 			return
 		}
 	}
-	answerJSON(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
+	wire.AnswerJSON(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
 }
 
 var cuts = []authtest.Cut{authtest.CutBefore, authtest.CutAfter, authtest.CutHalf, authtest.CutReset}

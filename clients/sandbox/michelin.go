@@ -1,12 +1,9 @@
 package sandbox
 
 import (
-	"crypto/subtle"
-	"encoding/json"
 	"net/http"
-	"strings"
-	"sync/atomic"
-	"time"
+
+	"orderbeat/clients/sandbox/michelin"
 )
 
 // The client's credentials at Michelin's stand-in, as good as public.
@@ -18,69 +15,24 @@ const (
 // The older credentials that Michelin takes instead of a token: both together, Basic
 // authentication and the header apikey.
 const (
-	Username = "sandbox"
-	Password = "sandbox:not-a-secret"
-	APIKey   = "SANDBOX-NOT-A-KEY"
+	Username = michelin.Username
+	Password = michelin.Password
+	APIKey   = michelin.APIKey
 )
 
-// michelinStatusPath is that of Michelin North America Order-to-Cash, OpenAPI 1.0.1.
-const michelinStatusPath = "/order/amn/C1_1/status"
-
-// michelinParty is one account of the client: who pays, and where goods go.
-type michelinParty struct {
-	BillTo string `json:"bill_to"`
-	ShipTo string `json:"ship_to"`
-}
-
-// michelinParties are the accounts that the client may ask about.
-var michelinParties = []michelinParty{
-	{BillTo: "1111111", ShipTo: "1234567"},
-	{BillTo: "2222222", ShipTo: "2345678"},
-	{BillTo: "3333333", ShipTo: "3456789"},
-}
-
-// michelinServer answers what Michelin's three operations document.
-type michelinServer struct {
-	now    func() time.Time
-	day    time.Duration // a sandbox day
-	check  func(token string) bool
-	orders michelinOrders
-
-	counts michelinCounts
-}
-
-// michelinCounts counts answers: 401, 403, and those that refuse.
-type michelinCounts struct {
-	unauthorized, forbidden, refused atomic.Int64
-}
-
-// newMichelinServer makes the server. check reports whether a token lives.
-func newMichelinServer(now func() time.Time, day time.Duration, check func(token string) bool) *michelinServer {
-	return &michelinServer{now: now, day: day, check: check, orders: newMichelinOrders(day)}
-}
-
-// michelinBillTo is the bill-to that a request of any of Michelin's operations asks about.
-func michelinBillTo(_ *http.Request, body []byte) string {
-	var q struct {
-		BuyerParty requestParty `json:"buyerParty"`
-		Invoice    []struct {
-			BuyerParty requestParty `json:"buyerParty"`
-		} `json:"invoice"`
+func (s *Sandbox) michelinRoutes() {
+	answers := func(answer func(w http.ResponseWriter, r *http.Request, fault string)) handler {
+		return func(w http.ResponseWriter, r *http.Request, f Fault, _ bool) {
+			f.effects().Strike(w, r, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				answer(w, r, f.ErrorCode)
+			}))
+		}
 	}
-	if json.Unmarshal(body, &q) == nil && len(q.Invoice) > 0 {
-		return string(q.Invoice[0].BuyerParty.PartyID)
+	status := func(w http.ResponseWriter, r *http.Request, f Fault, struck bool) {
+		s.counts.orderStatus.Add(1)
+		answers(s.michelin.OrderStatus)(w, r, f, struck)
 	}
-	return string(q.BuyerParty.PartyID)
+	s.mux.Handle("POST "+michelin.StatusPath, s.operation(OpOrderStatus, michelin.BillTo, status))
+	s.mux.Handle("POST "+michelin.DesadvPath, s.operation(OpDesadv, michelin.BillTo, answers(s.michelin.Desadv)))
+	s.mux.Handle("POST "+michelin.InvoicesPath, s.operation(OpInvoices, michelin.BillTo, answers(s.michelin.Invoices)))
 }
-
-// authorized reports whether the request carries a living token, or the older
-// credentials.
-func (s *michelinServer) authorized(r *http.Request) bool {
-	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
-		return s.check(token)
-	}
-	user, password, ok := r.BasicAuth()
-	return ok && same(user, Username) && same(password, Password) && same(r.Header.Get("apikey"), APIKey)
-}
-
-func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+
+	"orderbeat/clients/sandbox/wire"
 )
 
 // maxBodyBytes bounds a request's body.
@@ -20,7 +22,7 @@ func (s *Sandbox) operation(op Op, account whose, next handler) http.HandlerFunc
 		s.counts.requests[op].Add(1)
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
 		if err != nil {
-			answerJSON(w, http.StatusRequestEntityTooLarge, struct{}{})
+			wire.AnswerJSON(w, http.StatusRequestEntityTooLarge, struct{}{})
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))

@@ -5,6 +5,12 @@ import (
 	"net/http"
 
 	"orderbeat/auth/authtest"
+	"orderbeat/clients/sandbox/clock"
+	"orderbeat/clients/sandbox/mazda"
+	"orderbeat/clients/sandbox/microbilt"
+	"orderbeat/clients/sandbox/ptv"
+	"orderbeat/clients/sandbox/shell"
+	"orderbeat/clients/sandbox/wire"
 )
 
 // The clients' credentials at the other stand-ins, as good as public. The secrets hold
@@ -26,18 +32,18 @@ const (
 // Accounts and customers of the stand-ins, for trying things out.
 const (
 	// Every other organization of the form has orders too, of its own.
-	MazdaOrg      = mazdaOrgOne
-	MazdaOtherOrg = mazdaOrgTwo
+	MazdaOrg      = mazda.Org
+	MazdaOtherOrg = mazda.OtherOrg
 
 	// What every consumer in Microbilt's reports is called, and their number. Where nobody
 	// may keep or show such data, neither of these is found.
-	MicrobiltCanaryName   = microbiltCanaryName
-	MicrobiltCanaryNumber = microbiltCanaryNumber
+	MicrobiltCanaryName   = microbilt.CanaryName
+	MicrobiltCanaryNumber = microbilt.CanaryNumber
 
-	ShellColCoCode        = shellColCoCode
-	ShellPayerNumber      = shellPayerNumber
-	ShellOtherPayerNumber = shellOtherPayerNumber
-	ShellTimezone         = shellTimezone // the customers' local time
+	ShellColCoCode        = shell.ColCoCode
+	ShellPayerNumber      = shell.PayerNumber
+	ShellOtherPayerNumber = shell.OtherPayerNumber
+	ShellTimezone         = shell.Timezone // the customers' local time
 )
 
 // provider is one stand-in.
@@ -66,34 +72,34 @@ var providers = []provider{
 		dialect: authtest.PTV, clientID: PTVClientID, clientSecret: PTVClientSecret,
 		token: OpPTVToken, pingOp: OpPTVPing, ping: "/planning/v1/ping", pong: plainPong,
 		calls: []call{
-			{OpPTVPlannings, "GET /planning/v1/plannings", nobody, ptvPlannings},
-			{OpPTVRelease, "GET /planning/v1/plannings/{id}/releases/latest", nobody, ptvRelease},
+			{OpPTVPlannings, "GET /planning/v1/plannings", nobody, ptv.Plannings},
+			{OpPTVRelease, "GET /planning/v1/plannings/{id}/releases/latest", nobody, ptv.Release},
 		},
 	},
 	// The others document no call that proves a token. Theirs are invented.
 	{
 		dialect: authtest.Shell, clientID: ShellClientID, clientSecret: ShellClientSecret,
 		token: OpShellToken, pingOp: OpShellPing, ping: "/shell/ping", pong: emptyPong,
-		calls:    []call{{OpShellOrderCardEnquiry, "POST /card-management/v1/ordercardenquiry", shellPayer, orderCardEnquiry}},
-		accounts: shellAccounts(),
+		calls:    []call{{OpShellOrderCardEnquiry, "POST /card-management/v1/ordercardenquiry", shell.Account, shell.OrderCardEnquiry}},
+		accounts: shell.Accounts(),
 	},
 	{
 		dialect: authtest.Microbilt, clientID: MicrobiltClientID, clientSecret: MicrobiltClientSecret,
 		token: OpMicrobiltToken, pingOp: OpMicrobiltPing, ping: "/microbilt/ping", pong: emptyPong,
 		calls: []call{
-			{OpMicrobiltArchiveReport, "GET /{product}/GetArchiveReport", microbiltAppID, archiveReport},
-			{OpMicrobiltGetReport, "POST /{product}/GetReport", microbiltAppID, getReport},
+			{OpMicrobiltArchiveReport, "GET /{product}/GetArchiveReport", microbilt.Account, microbilt.ArchiveReport},
+			{OpMicrobiltGetReport, "POST /{product}/GetReport", microbilt.Account, microbilt.GetReport},
 		},
-		accounts: microbiltAppIDs(),
+		accounts: microbilt.AppIDs(),
 	},
 	{
 		dialect: authtest.Mazda, clientID: MazdaClientID, clientSecret: MazdaClientSecret,
-		token: OpMazdaToken, authorize: OpMazdaAuthorize, pingOp: OpMazdaPing, ping: "/mazda/ping", pong: mazdaPing,
+		token: OpMazdaToken, authorize: OpMazdaAuthorize, pingOp: OpMazdaPing, ping: "/mazda/ping", pong: mazda.Ping,
 		calls: []call{
-			{OpMazdaOrders, "GET /mazda/parts-orders", mazdaOrg, mazdaList},
-			{OpMazdaOrders, "GET /mazda/parts-orders/{number}", mazdaOrg, mazdaDetail},
+			{OpMazdaOrders, "GET /mazda/parts-orders", mazda.Account, mazda.Orders},
+			{OpMazdaOrders, "GET /mazda/parts-orders/{number}", mazda.Account, mazda.Order},
 		},
-		accounts: []string{mazdaOrgOne, mazdaOrgTwo},
+		accounts: []string{mazda.Org, mazda.OtherOrg},
 	},
 }
 
@@ -120,7 +126,7 @@ func (s *Sandbox) providerRoutes(p provider) {
 		s.callRoute(p, c)
 	}
 	if p.ping != "" {
-		pong := func(_ moment, w http.ResponseWriter, r *http.Request) { p.pong(w, r) }
+		pong := func(_ clock.Moment, w http.ResponseWriter, r *http.Request) { p.pong(w, r) }
 		s.callRoute(p, call{op: p.pingOp, pattern: "GET " + p.ping, whose: nobody, answer: pong})
 	}
 }
@@ -130,4 +136,4 @@ func plainPong(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, "pong")
 }
 
-func emptyPong(w http.ResponseWriter, _ *http.Request) { answerJSON(w, http.StatusOK, struct{}{}) }
+func emptyPong(w http.ResponseWriter, _ *http.Request) { wire.AnswerJSON(w, http.StatusOK, struct{}{}) }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"orderbeat/auth/authtest"
+	"orderbeat/clients/sandbox/wire"
 )
 
 // Revocation says which tokens end. The zero value is every access token.
@@ -51,7 +52,7 @@ func (s *Sandbox) revoke(w http.ResponseWriter, r *http.Request) {
 		err = fmt.Errorf("provider: there is none called %q", which.Provider)
 	}
 	if err != nil {
-		answerJSON(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
+		wire.AnswerJSON(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
 		return
 	}
 	s.Revoke(which)

@@ -26,9 +26,9 @@
 // they are silent something plausible; the comments tell which. It checks credentials,
 // but these are constants that everybody can read: let it listen on a loopback address.
 //
-// Start reading at [New], then providers.go. Each provider begins in the file of its
-// name; how orders follow from the clock is in slot.go, and the life of one of Michelin's
-// in michelin_story.go.
+// Start reading at [New], then providers.go. Each provider's API is in the folder of its
+// name; how orders follow from the clock is in the folder clock. Tokens, faults and counters
+// are this package's: it knows the folders, and they do not know it.
 package sandbox
 
 import (
@@ -36,6 +36,7 @@ import (
 	"time"
 
 	"orderbeat/auth/authtest"
+	"orderbeat/clients/sandbox/michelin"
 )
 
 // Options say how time passes in the sandbox. The zero value is ready to use.
@@ -57,7 +58,7 @@ type Sandbox struct {
 	issuers  map[authtest.Dialect]*authtest.Server // one for each of providers; never changes
 	faults   authtest.Faults[Fault]
 	counts   counts
-	michelin *michelinServer
+	michelin *michelin.Server
 }
 
 // New makes the stand-ins.
@@ -77,7 +78,7 @@ func New(o Options) *Sandbox {
 	for _, p := range providers {
 		s.providerRoutes(p)
 	}
-	s.michelin = newMichelinServer(o.Now, o.Day, func(token string) bool {
+	s.michelin = michelin.New(o.Now, o.Day, func(token string) bool {
 		_, ok := s.issuers[authtest.Michelin].Check(token)
 		return ok
 	})

@@ -45,15 +45,15 @@ func (s *Sandbox) GetReports() int64 { return s.Requests(OpMicrobiltGetReport) }
 
 // Stats returns the counters as they are now.
 func (s *Sandbox) Stats() Stats {
-	c, m, tokens := &s.counts, &s.michelin.counts, s.ProviderStats(authtest.Michelin)
+	c, m, tokens := &s.counts, &s.michelin.Counts, s.ProviderStats(authtest.Michelin)
 	return Stats{
 		TokenRequests:  tokens.TokenRequests,
 		TokensIssued:   tokens.TokensIssued,
 		Introspections: tokens.Introspections,
 		OrderStatus:    c.orderStatus.Load(),
-		Unauthorized:   m.unauthorized.Load(),
-		Forbidden:      m.forbidden.Load(),
-		Refused:        m.refused.Load(),
+		Unauthorized:   m.Unauthorized.Load(),
+		Forbidden:      m.Forbidden.Load(),
+		Refused:        m.Refused.Load(),
 		Faults:         c.faults.Load(),
 	}
 }

@@ -1,0 +1,95 @@
+package mazda
+
+import (
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+
+	"orderbeat/clients/sandbox/clock"
+	"orderbeat/clients/sandbox/wire"
+)
+
+// Organizations of Mazda's documents' form, for trying things out. Every other one of
+// the form has orders too, of its own.
+const (
+	Org      = "10030/MMD"
+	OtherOrg = "10031/MMD"
+)
+
+const mazdaPerPage = 5
+
+// mazdaPage is one page of the orders of a range of dates, oldest first.
+type mazdaPage struct {
+	Page   int          `json:"page"`
+	Pages  int          `json:"pages"` // 1 at least
+	Orders []mazdaOrder `json:"orders"`
+}
+
+// Account is the organization that a request is about.
+func Account(r *http.Request, _ []byte) string { return r.Header.Get("X-mazda-org") }
+
+// Orders lists the orders that were placed from..to, both included. An order that
+// is placed between two pages moves the later ones, as counted pages do.
+func Orders(m clock.Moment, w http.ResponseWriter, r *http.Request) {
+	org, ok := orgOf(w, r)
+	if !ok {
+		return
+	}
+	q := r.URL.Query()
+	from, errFrom := clock.ParseDate(q.Get("from"))
+	to, errTo := clock.ParseDate(q.Get("to"))
+	page, errPage := 1, error(nil)
+	if text := q.Get("page"); text != "" {
+		page, errPage = strconv.Atoi(text)
+	}
+	if errFrom != nil || errTo != nil || errPage != nil || from > to || page < 1 {
+		wire.AnswerJSON(w, http.StatusBadRequest, map[string]string{"error": "want from and to as 2006-01-02, and page from 1"})
+		return
+	}
+	found := slices.DeleteFunc(mazdaOrders(m, org), func(o mazdaOrder) bool { return o.placed < from || o.placed > to })
+	begin := min((page-1)*mazdaPerPage, len(found))
+	wire.AnswerJSON(w, http.StatusOK, mazdaPage{
+		Page: page, Pages: max(1, (len(found)+mazdaPerPage-1)/mazdaPerPage),
+		Orders: found[begin:min(begin+mazdaPerPage, len(found))],
+	})
+}
+
+// Order answers one order, if it is the organization's.
+func Order(m clock.Moment, w http.ResponseWriter, r *http.Request) {
+	org, ok := orgOf(w, r)
+	if !ok {
+		return
+	}
+	orders := mazdaOrders(m, org)
+	i := slices.IndexFunc(orders, func(o mazdaOrder) bool { return o.Number == r.PathValue("number") })
+	if i < 0 {
+		wire.AnswerJSON(w, http.StatusNotFound, struct{}{})
+		return
+	}
+	wire.AnswerJSON(w, http.StatusOK, orders[i])
+}
+
+// orgForm is "<dealerNumber/marketCode>" (Mazda's Access keys for DMS (OAuth2), High
+// level steps to follow, 4).
+var orgForm = regexp.MustCompile(`^[^/\s]+/[^/\s]+$`)
+
+// orgOf is the organization in the header X-mazda-org, or answers that there is none.
+// Without it Mazda "attempts to fallback to the user's default organization"; users here
+// are anybody, and have none. "When [...] the represented user not allowed to call the
+// specific method, the Mazda web service returns HTTP 403", with what else is not told.
+func orgOf(w http.ResponseWriter, r *http.Request) (org string, ok bool) {
+	org = r.Header.Get("X-mazda-org")
+	ok = orgForm.MatchString(org)
+	if !ok {
+		wire.AnswerJSON(w, http.StatusForbidden, struct{}{})
+	}
+	return org, ok
+}
+
+// Ping proves a token, for an organization.
+func Ping(w http.ResponseWriter, r *http.Request) {
+	if _, ok := orgOf(w, r); ok {
+		wire.AnswerJSON(w, http.StatusOK, struct{}{})
+	}
+}

@@ -1,0 +1,78 @@
+package michelin
+
+import (
+	"strconv"
+
+	"orderbeat/clients/sandbox/wire"
+)
+
+// The answer of variant "0". No document of Michelin North America describes it; it
+// follows what is known of EDIWheel's C1.0, Michelin's worldwide order status API
+// 1.2.0: what was despatched stands directly under scheduleDetails, quantities are
+// numbers, an order's error is always there, and the names end in ID throughout.
+//
+// It has no backordered, scheduled and shipped quantities. So what is open or
+// backordered is told as openQuantity, what is confirmed or scheduled as
+// confirmedQuantity, scheduled being what has a delivery date, and what is shipped by
+// its despatches. A quantity that does not apply is left out.
+
+// newC10Answer renders what was found, or a refusal when code says so.
+func newC10Answer(q statusRequest, code string, found []order) object {
+	party := func(id wire.Text) object { return object{{"partyID", id}, {"agencyCode", agencyOfSeller}} }
+	a := append(statusAnswer(q, variantPortal, code), object{
+		{"buyerParty", party(q.BuyerParty.PartyID)},
+		{"consignee", party(q.Consignee.PartyID)},
+	}...)
+	if code == codeNone || code == codePartial {
+		a = append(a, member{"referencedOrder", each(found, newC10Order)})
+	}
+	return a
+}
+
+func newC10Order(o *order) object {
+	return object{
+		{"error", errorHead(codeNone)},
+		{"orderDate", o.date.String()},
+		{"supplierOrderNumber", object{{"documentID", o.number}}},
+		{"orderingMethod", o.method},
+		{"orderReference", object{{"documentID", o.reference}}},
+		{"orderLine", each(o.lines, newC10Line)},
+	}
+}
+
+func newC10Line(l *line) object {
+	article := object{
+		{"articleIdentification", object{{"manufacturersArticleID", l.article.id}}.
+			unless("buyersArticleID", l.article.buyersID).unless("eanuccArticleID", l.article.ean)},
+		{"articleDescription", object{{"articleDescriptionText", l.article.description}}},
+		{"requestedDeliveryDate", l.requested.String()},
+		{"orderedQuantity", c10Quantity(l.ordered)},
+		{"scheduleDetails", each(l.parts, newC10Schedule)},
+	}
+	return object{{"lineID", l.id}, {"orderedArticle", article}}.unless("customerLineItemNumber", l.customerItem)
+}
+
+func newC10Schedule(p *part) object {
+	var told member
+	switch p.state {
+	case open, backordered:
+		told = member{"openQuantity", c10Quantity(p.quantity)}
+	case confirmed, scheduled:
+		told = member{"confirmedQuantity", c10Quantity(p.quantity)}
+	case cancelled:
+		told = member{"cancelledQuantity", c10Quantity(p.quantity)}
+	case shipped:
+		despatches := make([]object, len(p.despatches))
+		for i, d := range p.despatches {
+			despatches[i] = object{
+				{"despatchDate", d.date.String()},
+				{"despatchAdviceReference", object{{"documentID", d.bol}, {"lineID", strconv.Itoa(i + 1)}}},
+				{"despatchedQuantity", c10Quantity(d.quantity)},
+			}
+		}
+		told = member{"scheduledArticleDespatchDetails", despatches}
+	}
+	return object{{"deliveryDate", p.due.String()}, told}
+}
+
+func c10Quantity(n int) object { return object{{"quantityValue", n}} }

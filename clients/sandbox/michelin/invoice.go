@@ -1,0 +1,160 @@
+package michelin
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"orderbeat/clients/sandbox/wire"
+)
+
+const (
+	// maxInvoiceDays is the widest range of issue dates, counting both ends.
+	maxInvoiceDays = 30
+	// maxInvoices is how many one answer has at most.
+	maxInvoices = 100
+)
+
+// commercialInvoice is the only documentTypeCode there is here.
+const commercialInvoice = "380"
+
+// invoiceRequest is EDIWheel-B3_4-InvoiceListRequest. Of its list one element is
+// understood.
+type invoiceRequest struct {
+	DocumentID wire.Text         `json:"documentID"`
+	Variant    wire.Text         `json:"variant"`
+	Invoice    []invoiceQuestion `json:"invoice"`
+}
+
+type invoiceQuestion struct {
+	neighbour
+
+	From       wire.Text `json:"invoiceIssueFromDate"`
+	To         wire.Text `json:"invoiceIssueToDate"`
+	TypeCode   wire.Text `json:"documentTypeCode"`
+	Attachment wire.Text `json:"attachment"`
+}
+
+// question is the one that is asked, an empty one when there is none.
+func (q *invoiceRequest) question() invoiceQuestion {
+	if len(q.Invoice) == 0 {
+		return invoiceQuestion{}
+	}
+	return q.Invoice[0]
+}
+
+// Invoices answers a request for invoices. None of them has a PDF, whatever attachment
+// asks for.
+func (s *Server) Invoices(w http.ResponseWriter, r *http.Request, fault string) {
+	var q invoiceRequest
+	account, ok := s.michelinQuestion(w, r, &q)
+	if !ok {
+		return
+	}
+	asked := q.question()
+	code := asked.check(account, window{asked.From, asked.To}, maxInvoiceDays)
+	switch {
+	case q.DocumentID != "B3", q.Variant != "" && q.Variant != "4", len(q.Invoice) != 1,
+		asked.Attachment != "1" && asked.Attachment != "2" && asked.Attachment != "3":
+		code = codeOther
+	case code == codeNone && fault != "":
+		code = fault
+	}
+	var found []bill
+	if (code == codeNone || code == codePartial) && (asked.TypeCode == "" || asked.TypeCode == commercialInvoice) {
+		found = s.findBills(&asked, account)
+	}
+	if code != codeNone {
+		s.Counts.Refused.Add(1)
+	}
+	wire.AnswerJSON(w, http.StatusOK, newInvoiceAnswer(code, found[:min(len(found), maxInvoices)], account))
+}
+
+func (s *Server) findBills(q *invoiceQuestion, account int) []bill {
+	now := s.now()
+	yesterday := now.Add(-s.day)
+	if ref, ok := q.References.order(); ok {
+		o, found := s.orders.byReference(account, ref, yesterday)
+		if b, billed := o.bill(); found && billed {
+			return []bill{b}
+		}
+		return nil
+	}
+	from, to, _ := window{q.From, q.To}.days(maxInvoiceDays)
+	return s.orders.billed(account, from, to, now, yesterday)
+}
+
+// cents is an amount of money. The wire has it with two decimals.
+type cents int64
+
+func (c cents) number() json.Number { return json.Number(fmt.Sprintf("%d.%02d", c/100, c%100)) }
+
+func (c cents) amount() object { return object{{"amountValue", c.number()}} }
+
+// newInvoiceAnswer is EDIWheel-B3_4-InvoiceListResponse with what was found, or a refusal when
+// code says so. What is not required of who pays whom is left out.
+func newInvoiceAnswer(code string, found []bill, account int) object {
+	return object{
+		{"documentID", "B3"},
+		{"variant", "4"},
+		{"numberOfMessages", len(found)},
+		{"errorHead", errorHead(code)},
+		{"invoice", each(found, func(b *bill) object { return newInvoice(b, Parties[account]) })},
+	}
+}
+
+// daysToPay is invented.
+const daysToPay = 30
+
+func newInvoice(b *bill, p Party) object {
+	var lines []object
+	var total cents
+	pieces := 0
+	for _, t := range b.trucks {
+		for _, l := range t.loads {
+			net := l.line.article.price() * cents(l.quantity)
+			lines = append(lines, newInvoiceLine(b, &t, l, len(lines)+1, net))
+			total, pieces = total+net, pieces+l.quantity
+		}
+	}
+	payment := object{{"paymentDueDate", (b.date + daysToPay).String()}, {"instalmentAmount", total.amount()}}
+	return object{
+		{"issueDate", b.date.String()},
+		{"documentNumber", b.number()},
+		{"documentTypeCode", commercialInvoice},
+		{"documentCurrency", "USD"},
+		{"buyerParty", object{{"partyID", p.BillTo}, {"agencyCode", agencyOfSeller}}},
+		{"consignee", object{{"partyID", p.ShipTo}, {"agencyCode", agencyOfSeller}}},
+		{"paymentTerms", []object{{{"paymentNet", []object{payment}}}}},
+		{"lineLevel", lines},
+		{"controls", object{{"numberOfLineItems", len(lines)}, {"totalQuantityValues", cents(100 * pieces).number()}}},
+		{"summary", object{{"totalAmount", total.amount()}, {"totalLineItemsAmount", total.amount()}}},
+	}
+}
+
+func newInvoiceLine(b *bill, t *truck, l load, id int, net cents) object {
+	article, price := l.line.article, object{{"priceAmount", l.line.article.price().number()}}
+	return object{
+		{"lineID", strconv.Itoa(id)},
+		{"references", object{
+			{"deliveryNoteReference", object{{"documentID", t.bol}, {"issueDate", t.date.String()}}},
+			{"suppliersOrderReference", object{{"documentID", b.order.number}, {"lineID", l.line.id}, {"issueDate", b.order.date.String()}}},
+			{"buyerOrderReference", object{{"documentID", b.order.reference}}},
+		}},
+		{"lineItemNetAmount", net.amount()},
+		{"article", object{
+			{"articleIdentification", object{{"buyersArticleID", article.buyersID}, {"suppliersArticleID", article.id}, {"eanUccArticleID", article.ean}}},
+			{"articleDescription", []object{{{"articleDescriptionText", article.description}}}},
+			{"invoicedQuantity", object{{"quantityValue", cents(100 * l.quantity).number()}, {"measureUnitCode", "EA"}}},
+			{"priceDetails", object{{"grossUnitPrice", price}, {"netUnitPrice", price}}},
+			{"lineItemTotalAmount", net.amount()},
+		}},
+	}
+}
+
+// price is what an article costs.
+func (a *article) price() cents {
+	n, _ := strconv.Atoi(a.id) // ids are numbers
+	return cents(9000 + n%97*115)
+}

@@ -1,0 +1,152 @@
+package michelin
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"orderbeat/clients/sandbox/clock"
+)
+
+// An account's orders live in slots. One slot more is the archive, with an order of
+// long ago for about every other date.
+const (
+	liveSlots    = 27
+	archiveSlot  = liveSlots
+	slotsPerHead = liveSlots + 1
+	// listed is how many generations of a slot a date range finds: the order that
+	// lives, and those before it that have ended.
+	listed = 3
+)
+
+const (
+	// The shortest and the longest life that a slot gives, in sandbox days; the first
+	// slot of an account is in a hurry: something happens to its order every day.
+	minLife, maxLife, hurriedLife = 8, 120, 7
+	// archiveLife is the same for an archived order, in real days, and archiveAge the
+	// least real days since one was placed. It is the larger: archived orders have ended.
+	archiveLife, archiveAge = 14, 15
+	// archivePercent is how many of 100 dates have an archived order.
+	archivePercent = 56
+	// memory is how long after its life an order is found by its number.
+	memory = 90 * 24 * time.Hour
+)
+
+// seed makes these orders and no others.
+const seed = 0x07de7
+
+// orders knows every order there was and will be. It never changes.
+type orders struct {
+	clock.Pace
+
+	zone  *time.Location // of the calendar that dates are told in
+	slots [][liveSlots]clock.Slot
+}
+
+// orderID says which order is meant. In the archive the generation is the date.
+type orderID struct {
+	account, slot int
+	generation    int64
+}
+
+func newOrders(dayLength time.Duration) orders {
+	m := orders{Pace: clock.Pace(dayLength), zone: clock.Zone("America/Detroit"), slots: make([][liveSlots]clock.Slot, len(Parties))}
+	for account := range m.slots {
+		for i := range m.slots[account] {
+			d := rand.New(rand.NewPCG(seed, uint64(account*slotsPerHead+i)))
+			life := minLife + d.Int64N(maxLife-minLife+1)
+			if hurried(i) {
+				life = hurriedLife
+			}
+			m.slots[account][i] = clock.Slot{Life: life, Phase: d.Int64N(life)}
+		}
+	}
+	return m
+}
+
+func hurried(slot int) bool { return slot == 0 }
+
+// between lists the account's orders of the dates from..to, oldest first.
+func (m *orders) between(account int, from, to clock.Date, now time.Time) []order {
+	var found []order
+	for i := range liveSlots {
+		newest := m.newest(account, i, now)
+		for generation := newest; generation > newest-listed; generation-- {
+			o := m.order(orderID{account, i, generation}, now)
+			if from <= o.date && o.date <= to {
+				found = append(found, o)
+			}
+		}
+	}
+	last := min(to, clock.Date(m.newest(account, archiveSlot, now)))
+	for d := max(from, 0); d <= last; d++ {
+		id := orderID{account, archiveSlot, int64(d)}
+		if m.exists(id, now) {
+			found = append(found, m.order(id, now))
+		}
+	}
+	slices.SortFunc(found, func(a, b order) int {
+		return cmp.Or(cmp.Compare(a.date, b.date), cmp.Compare(a.number, b.number))
+	})
+	return found
+}
+
+// byReference finds the order that ref names, if it is the account's. What is not
+// found is no error: no document gives order status a code for it below the header.
+func (m *orders) byReference(account int, ref reference, now time.Time) (order, bool) {
+	number, po := string(ref.SupplierOrderNumber.DocumentID), string(ref.OrderReference.DocumentID)
+	n, ok := parseNumber(number)
+	if number == "" {
+		n, ok = parsePO(po)
+	}
+	if !ok {
+		return order{}, false
+	}
+	id := identify(n, func(account, slot int) int64 { return m.newest(account, slot, now) })
+	if id.account != account || !m.exists(id, now) {
+		return order{}, false
+	}
+	o := m.order(id, now)
+	return o, po == "" || po == o.reference
+}
+
+// newest is the generation that lives in a slot, in the archive the latest date.
+func (m *orders) newest(account, i int, now time.Time) int64 {
+	if i == archiveSlot {
+		return int64(clock.DateOf(now.In(m.zone))) - archiveAge
+	}
+	return m.slots[account][i].Generation(m.Day(now))
+}
+
+// exists reports whether the order was ever placed, and not too long ago.
+func (m *orders) exists(id orderID, now time.Time) bool {
+	if id.slot == archiveSlot {
+		return id.generation >= 0 && m.dice(id).IntN(100) < archivePercent
+	}
+	end := m.birth(id) + m.slots[id.account][id.slot].Life
+	return now.Sub(m.Begin(end)) < memory
+}
+
+// order is the order as it is now.
+func (m *orders) order(id orderID, now time.Time) order {
+	if id.slot == archiveSlot {
+		placed := clock.Date(id.generation)
+		return newStory(id, m.dice(id), archiveLife, placed, func(age int64) clock.Date { return placed + clock.Date(age) }).at(archiveLife)
+	}
+	dice, birth := m.dice(id), m.birth(id)
+	calendar := func(age int64) clock.Date { return clock.DateOf(m.Begin(birth + age).In(m.zone)) }
+	// A window of 14 days back from today finds every order that lives.
+	placed := calendar(0) - clock.Date(dice.IntN(14))
+	return newStory(id, dice, m.slots[id.account][id.slot].Life, placed, calendar).at(m.Day(now) - birth)
+}
+
+// dice decides everything about one order, always the same way.
+func (m *orders) dice(id orderID) *rand.Rand {
+	return clock.NewDice(seed, id.account*slotsPerHead+id.slot, id.generation)
+}
+
+// birth is the sandbox day on which an order of a live slot is placed.
+func (m *orders) birth(id orderID) int64 {
+	return m.slots[id.account][id.slot].Birth(id.generation)
+}

@@ -1,0 +1,126 @@
+package michelin
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"orderbeat/clients/sandbox/clock"
+	"orderbeat/clients/sandbox/wire"
+)
+
+// longestWait is more days than pass between the date of an order and its last truck.
+const longestWait = 150
+
+// truck is what left of one order on one bill of lading.
+type truck struct {
+	order *order
+	despatch
+	arrives clock.Date
+	loads   []load
+}
+
+// load is what a truck has of one line.
+type load struct {
+	line     *line
+	quantity int
+}
+
+// trucks lists what left of an order, in the order of the bills of lading.
+func (o *order) trucks() (all []truck) {
+	for i := range o.lines {
+		l := &o.lines[i]
+		for _, p := range l.parts {
+			for _, d := range p.despatches {
+				at := slices.IndexFunc(all, func(t truck) bool { return t.bol == d.bol })
+				if at < 0 {
+					at = len(all)
+					all = append(all, truck{order: o, despatch: d})
+				}
+				all[at].add(l, d.quantity, p.due)
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b truck) int { return cmp.Compare(a.bol, b.bol) })
+	return all
+}
+
+func (t *truck) add(l *line, quantity int, due clock.Date) {
+	t.arrives = max(t.arrives, due)
+	if last := len(t.loads) - 1; last >= 0 && t.loads[last].line == l {
+		t.loads[last].quantity += quantity
+		return
+	}
+	t.loads = append(t.loads, load{l, quantity})
+}
+
+// pieces is how much is on the truck.
+func (t *truck) pieces() (sum int) {
+	for _, l := range t.loads {
+		sum += l.quantity
+	}
+	return sum
+}
+
+// carriers are codes of carriers that there are not.
+var carriers = []string{"SMPA", "SMPB", "SMPC"}
+
+// carrier and tracking follow from the bill of lading. Every other truck has two numbers.
+func (t *truck) carrier() string {
+	return carriers[int(t.bol[len(t.bol)-1]+t.bol[len(t.bol)-3])%len(carriers)]
+}
+
+func (t *truck) tracking() []string {
+	numbers := []string{"SAMPLE" + t.bol[len("BOL"):] + "1"}
+	if t.bol[len(t.bol)-3]%2 == 0 {
+		numbers = append(numbers, "SAMPLE"+t.bol[len("BOL"):]+"2")
+	}
+	return numbers
+}
+
+// leaving lists the account's trucks that left from..to.
+func (m *orders) leaving(account int, from, to clock.Date, now time.Time) (all []truck) {
+	orders := m.between(account, from-longestWait, to, now)
+	for i := range orders {
+		for _, t := range orders[i].trucks() {
+			if from <= t.date && t.date <= to {
+				all = append(all, t)
+			}
+		}
+	}
+	return all
+}
+
+// bill is the invoice for an order.
+type bill struct {
+	order  *order
+	date   clock.Date
+	trucks []truck
+}
+
+// number is that of a delivery's invoice: twelve digits, of which the first is 1.
+func (b *bill) number() string { return "1000" + b.order.number[len("SO"):] }
+
+// bill makes the invoice of an order of which nothing waits, a sandbox day after its last
+// truck left. What was cancelled is not invoiced.
+func (o *order) bill() (b bill, ok bool) {
+	b = bill{order: o, trucks: o.trucks()}
+	for _, t := range b.trucks {
+		b.date = max(b.date, t.invoiced)
+	}
+	waiting := slices.ContainsFunc(o.lines, func(l line) bool { return l.has(state.waits) })
+	return b, len(b.trucks) > 0 && !waiting
+}
+
+// billed lists the account's invoices of from..to, for orders that order status lists
+// too. yesterday is a sandbox day ago: what had ended by then is invoiced now.
+func (m *orders) billed(account int, from, to clock.Date, now, yesterday time.Time) (all []bill) {
+	for _, o := range m.between(account, from-longestWait, to, now) {
+		ref := reference{SupplierOrderNumber: documentRef{wire.Text(o.number)}}
+		was, _ := m.byReference(account, ref, yesterday)
+		if b, ok := was.bill(); ok && from <= b.date && b.date <= to {
+			all = append(all, b)
+		}
+	}
+	return all
+}

@@ -1,0 +1,153 @@
+package microbilt
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"time"
+
+	"orderbeat/clients/sandbox/clock"
+	"orderbeat/clients/sandbox/wire"
+)
+
+// What every consumer in Microbilt's reports is called, and their number in place of a
+// social security number (none begins with 000). Where nobody may keep or show such
+// data, neither of these is found.
+const (
+	CanaryName   = "CANARY-SAMPLE-CONSUMER"
+	CanaryNumber = "000-00-4711"
+)
+
+var microbiltProducts = []string{
+	"IBV", "iPredict", "BAV", "CriminalSearch", "TransUnion", "Equifax", "Experian", "IDVerify", "MLAVerify", "OFACWatchlistSearch",
+}
+
+// Of the archived reports each has a slot. Its first sandbox days are spent waiting for
+// the report; the next generation is another report. What becomes of a report of one
+// AppId the documents do not say: theirs may well stay as it is for ever.
+var microbiltReports = []struct {
+	appID string
+	clock.Slot
+	waits int64 // sandbox days
+	noHit bool  // nobody is ever found
+}{
+	// Of the first two, one report at least is there at any time.
+	{appID: "APP-1001", Slot: clock.Slot{Life: 8, Phase: 0}, waits: 3},
+	{appID: "APP-1002", Slot: clock.Slot{Life: 8, Phase: 4}, waits: 3},
+	{appID: "APP-1003", Slot: clock.Slot{Life: 30, Phase: 11}, waits: 10},
+	{appID: "APP-1004", Slot: clock.Slot{Life: 45, Phase: 29}, waits: 20},
+	{appID: "APP-1005", Slot: clock.Slot{Life: 12, Phase: 6}, waits: 4, noHit: true},
+	{appID: "APP-1006", Slot: clock.Slot{Life: 60, Phase: 3}, waits: 5},
+}
+
+const microbiltSeed = 0x07dea
+
+func AppIDs() []string {
+	var ids []string
+	for _, r := range microbiltReports {
+		ids = append(ids, r.appID)
+	}
+	return ids
+}
+
+// microbiltReport is the answer. Subject's members and ReportDate are invented.
+type microbiltReport struct {
+	MsgRsHdr struct {
+		RqUID      string
+		ReportDate time.Time
+		Status     struct {
+			StatusCode int
+			StatusDesc string
+		}
+	}
+	Subject []microbiltSubject `json:",omitempty"`
+}
+
+type microbiltSubject struct {
+	Name   string
+	SSN    string
+	Score  int
+	Trades []microbiltTrade
+}
+
+type microbiltTrade struct {
+	Creditor string
+	Balance  int
+}
+
+// Account is whose report is asked for: "AppId" in a JSON body, also of a GET, or
+// in the query. Which of them a product wants is documented nowhere.
+func Account(r *http.Request, body []byte) string {
+	id, _ := readAppID(r, body)
+	return id
+}
+
+func readAppID(r *http.Request, body []byte) (string, error) {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return r.URL.Query().Get("AppId"), nil
+	}
+	var q struct{ AppID wire.Text }
+	err := json.Unmarshal(body, &q)
+	return string(q.AppID), err
+}
+
+// ArchiveReport answers a report that was ordered before: 202 while it is being made,
+// 404 when it was never ordered.
+func ArchiveReport(m clock.Moment, w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	id, unreadable := readAppID(r, body)
+	switch {
+	case !slices.Contains(microbiltProducts, r.PathValue("product")):
+		wire.AnswerJSON(w, http.StatusNotFound, struct{}{})
+	case len(body) > 0 && wire.ContentType(r) != "application/json":
+		wire.AnswerJSON(w, http.StatusUnsupportedMediaType, struct{}{})
+	case err != nil || unreadable != nil || id == "":
+		wire.AnswerJSON(w, http.StatusBadRequest, struct{}{})
+	default:
+		answerReport(m, w, id)
+	}
+}
+
+func answerReport(m clock.Moment, w http.ResponseWriter, id string) {
+	i := slices.Index(AppIDs(), id)
+	if i < 0 {
+		wire.AnswerJSON(w, http.StatusNotFound, struct{}{})
+		return
+	}
+	report := microbiltReports[i]
+	generation := report.Generation(m.Today)
+	ready := report.Birth(generation) + report.waits
+	if m.Today < ready {
+		wire.AnswerJSON(w, http.StatusAccepted, struct{}{})
+		return
+	}
+	wire.AnswerJSON(w, http.StatusOK, newReport(i, generation, report.noHit, m.Begin(ready)))
+}
+
+// newReport writes a report. About every fifth finds nobody.
+func newReport(i int, generation int64, noHit bool, date time.Time) microbiltReport {
+	dice := clock.NewDice(microbiltSeed, i, generation)
+	var r microbiltReport
+	r.MsgRsHdr.RqUID = fmt.Sprintf("{00000000-0000-4000-8000-%012x}", dice.Uint64N(1<<48))
+	r.MsgRsHdr.ReportDate = date.UTC()
+	if noHit || i > 1 && dice.IntN(5) == 0 {
+		r.MsgRsHdr.Status.StatusDesc = "NOHIT"
+		return r
+	}
+	r.MsgRsHdr.Status.StatusDesc = "OK"
+	subject := microbiltSubject{Name: CanaryName, SSN: CanaryNumber, Score: 300 + dice.IntN(550)}
+	for n := range 1 + dice.IntN(3) {
+		subject.Trades = append(subject.Trades, microbiltTrade{fmt.Sprintf("Sample Creditor %d", n+1), 10 * dice.IntN(1000)})
+	}
+	r.Subject = []microbiltSubject{subject}
+	return r
+}
+
+// GetReport orders a new report, which costs money and is an inquiry about a person; it is
+// there so that tests can prove that nobody calls it, and changes nothing.
+func GetReport(m clock.Moment, w http.ResponseWriter, _ *http.Request) {
+	wire.AnswerJSON(w, http.StatusOK, newReport(0, 0, false, m.Now))
+}

@@ -1,0 +1,143 @@
+package shell
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"orderbeat/clients/sandbox/clock"
+)
+
+// A payer's orders live in slots. Those of the last generations are found by date, and
+// all of the last months by their references.
+const (
+	shellSlotsPerPayer = 8
+	shellListed        = 3
+	shellMemory        = 90 * 24 * time.Hour
+	// shellCardsPerOrder is more than an order has: a card's reference is its order's
+	// with one digit more. shellBulk is the digit for all of them.
+	shellCardsPerOrder = 10
+	shellBulk          = 9
+	// shellPlaced is the number of real days within which an order was submitted that
+	// lives. It is less than those that may be asked about.
+	shellPlaced = 6
+)
+
+const shellSeed = 0x07de9
+
+// shellSlots give lives in sandbox days; to the first, one for each state of its order.
+var shellSlots = clock.NewSlots(shellSlotsPerPayer*2, shellSeed, 10, 60, int64(len(shellHurried)))
+
+var shellZone = clock.Zone(Timezone)
+
+// shellState is an OrderStatus.
+type shellState string
+
+// The states, of which the last three are the end.
+const (
+	shellPending   shellState = "P"
+	shellPickedUp  shellState = "I"
+	shellRetrying  shellState = "PX"
+	shellProcessed shellState = "R" // and waits for its PAN
+	shellDone      shellState = "S"
+	shellFailed    shellState = "F"
+	shellGivenUp   shellState = "X"
+)
+
+var shellDescriptions = map[shellState]string{
+	shellPending: "Pending", shellPickedUp: "Picked up", shellRetrying: "Failed at queue, retries pending",
+	shellProcessed: "Processed, awaiting PAN update", shellDone: "Processed", shellFailed: "Failed", shellGivenUp: "Failed at queue",
+}
+
+// shellErrors are the states with an ErrorCode that is not "0000". The documents list
+// no codes; these are ours.
+var shellErrors = map[shellState][2]string{
+	shellRetrying: {"9001", "Sample: the queue did not answer"},
+	shellGivenUp:  {"9001", "Sample: the queue did not answer"},
+	shellFailed:   {"9002", "Sample: the vehicle has such a card already"},
+}
+
+// shellWays are the ways that a card goes; shellHurried is that with most to see.
+var (
+	shellHurried = []shellState{shellPending, shellPickedUp, shellRetrying, shellProcessed, shellDone}
+	shellUsual   = []shellState{shellPending, shellPickedUp, shellProcessed, shellDone}
+	shellWays    = [][]shellState{
+		shellUsual, shellUsual, shellUsual, shellUsual, shellHurried, shellHurried,
+		{shellPending, shellPickedUp, shellFailed},
+		{shellPending, shellPickedUp, shellRetrying, shellGivenUp},
+	}
+)
+
+// shellOrder says which order is meant. Slots are counted over all payers.
+type shellOrder struct {
+	slot       int
+	generation int64
+}
+
+// shellOrders are the orders that were submitted on these dates, of all payers.
+func shellOrders(m clock.Moment, from, to clock.Date) []shellOrder {
+	var found []shellOrder
+	for i, s := range shellSlots {
+		newest := s.Generation(m.Today)
+		for generation := newest; generation > newest-shellListed; generation-- {
+			o := shellOrder{i, generation}
+			if d := clock.DateOf(shellSubmitted(m, o)); from <= d && d <= to {
+				found = append(found, o)
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b shellOrder) int { return cmp.Compare(a.reference(), b.reference()) })
+	return found
+}
+
+// shellOrderOf finds the order with a main reference.
+func shellOrderOf(m clock.Moment, reference int64) (shellOrder, bool) {
+	n := int64(len(shellSlots))
+	o := shellOrder{int(clock.FloorMod(reference, n)), clock.FloorDiv(reference, n)}
+	s := shellSlots[o.slot]
+	placed := o.generation <= s.Generation(m.Today)
+	return o, placed && m.Now.Sub(m.Begin(s.Birth(o.generation))) < shellMemory
+}
+
+// reference is the order's main reference.
+func (o shellOrder) reference() int64 { return o.generation*int64(len(shellSlots)) + int64(o.slot) }
+
+// payer is whose order it is.
+func (o shellOrder) payer() int { return o.slot % len(shellPayers) }
+
+// shellSubmitted is when the order was submitted, in the customer's local time.
+func shellSubmitted(m clock.Moment, o shellOrder) time.Time {
+	days := clock.NewDice(shellSeed, o.slot, -1-o.generation).IntN(shellPlaced)
+	return m.Begin(shellSlots[o.slot].Birth(o.generation)).In(shellZone).AddDate(0, 0, -days)
+}
+
+// shellCards are the order's cards as they are now. Each goes its own way.
+func shellCards(m clock.Moment, o shellOrder) []shellCard {
+	dice := clock.NewDice(shellSeed, o.slot, o.generation)
+	cards := make([]shellCard, 1+dice.IntN(3))
+	order := o.card(dice, len(cards))
+	order.SubmittedDate = shellSubmitted(m, o).Format(shellTime)
+	for i := range cards {
+		way := shellWays[dice.IntN(len(shellWays))]
+		if o.slot == 0 && i == 0 {
+			way = shellHurried
+		}
+		cards[i] = order
+		cards[i].OrderCardReference = order.MainReference*shellCardsPerOrder + int64(i+1)
+		cards[i].VRN = fmt.Sprintf("SAMPLE%d", 1+dice.IntN(99))
+		tellCard(m, &cards[i], o, way, dice)
+	}
+	return cards
+}
+
+// tellCard sets a card to where it stands on its way.
+func tellCard(m clock.Moment, c *shellCard, o shellOrder, way []shellState, dice *rand.Rand) {
+	s := shellSlots[o.slot]
+	for i, age := range append([]int64{0}, clock.Spread(dice, int64(len(way)-1), s.Life)...) {
+		if day := s.Birth(o.generation) + age; day <= m.Today {
+			c.reach(way[i], m.Begin(day).In(shellZone))
+		}
+	}
+}

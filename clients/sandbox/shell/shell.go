@@ -1,0 +1,87 @@
+package shell
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+
+	"orderbeat/clients/sandbox/clock"
+	"orderbeat/clients/sandbox/wire"
+)
+
+// The payers at Shell's stand-in, and the company that they are customers of. Either
+// may be named by its id instead; the ids are "1101", "1102" and "14".
+const (
+	ColCoCode        = 32
+	PayerNumber      = "GB00000101"
+	OtherPayerNumber = "GB00000102"
+	// Timezone is the customers' local time.
+	Timezone = "Europe/London"
+)
+
+const shellColCoID = "14"
+
+// shellParty is a payer, and the accounts that it pays for.
+type shellParty struct {
+	number, id string
+	accounts   [2]string
+}
+
+// shellPayers are all there are.
+var shellPayers = []shellParty{
+	{PayerNumber, "1101", [2]string{"GB00000111", "GB00000112"}},
+	{OtherPayerNumber, "1102", [2]string{"GB00000121", "GB00000122"}},
+}
+
+func Accounts() []string {
+	var numbers []string
+	for _, p := range shellPayers {
+		numbers = append(numbers, p.number)
+	}
+	return numbers
+}
+
+// shellAnswer is the answer to an enquiry. That Errors is absent from a good one, and
+// Data from a refusal, is ours.
+type shellAnswer struct {
+	RequestID string       `json:"RequestId"`
+	Status    string       `json:"Status"`
+	Data      []shellCard  `json:"Data,omitzero"`
+	Errors    []shellError `json:"Errors,omitempty"`
+}
+
+// shellError tells what is wrong. The documents list no codes; these are ours.
+type shellError struct {
+	Code, Title, Detail string
+}
+
+var uuidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+
+// OrderCardEnquiry is the Order Card Enquiry of Shell Card Management, version 1: an order is
+// one for fuel cards. It answers an enquiry. The payers and companies that there are not have
+// no orders.
+func OrderCardEnquiry(m clock.Moment, w http.ResponseWriter, r *http.Request) {
+	answer := shellAnswer{RequestID: r.Header.Get("RequestId"), Status: "FAILED"}
+	refuse := func(status int, code, title string, err error) {
+		answer.Errors = []shellError{{code, title, err.Error()}}
+		wire.AnswerJSON(w, status, answer)
+	}
+	body, err := io.ReadAll(r.Body)
+	q, unreadable := readShellFilters(body)
+	from, to, wrong := q.check(m.Now.In(shellZone))
+	switch {
+	case !uuidForm.MatchString(answer.RequestID):
+		refuse(http.StatusBadRequest, "0001", "RequestId", fmt.Errorf("the header RequestId: want a UUID, got %q", answer.RequestID))
+	case wire.ContentType(r) != "application/json":
+		refuse(http.StatusUnsupportedMediaType, "0002", "Content-Type", errors.New("want application/json"))
+	case err != nil || unreadable != nil:
+		refuse(http.StatusBadRequest, "0003", "Body", errors.New("no JSON that is an enquiry"))
+	case wrong != nil:
+		refuse(http.StatusBadRequest, "0004", "Filters", wrong)
+	default:
+		answer.Status, answer.Data = "SUCCESS", q.find(m, from, to)
+		wire.AnswerJSON(w, http.StatusOK, answer)
+	}
+}

@@ -1,0 +1,49 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"mime"
+	"net/http"
+)
+
+// AnswerJSON answers a document. What cannot be written has nobody left to read it.
+func AnswerJSON(w http.ResponseWriter, status int, document any) {
+	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
+	w.WriteHeader(status)
+	if o, ok := document.(interface{ AppendTo([]byte) []byte }); ok {
+		_, _ = w.Write(append(o.AppendTo(nil), '\n'))
+		return
+	}
+	_ = json.NewEncoder(w).Encode(document)
+}
+
+// ContentType is the request's media type without its parameters, "" when it has none
+// or a broken one.
+func ContentType(r *http.Request) string {
+	t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil {
+		return ""
+	}
+	return t
+}
+
+// Text is a JSON string, or a number as it is written; null is "".
+type Text string
+
+// UnmarshalJSON refuses what is neither a string nor a number nor null.
+func (t *Text) UnmarshalJSON(b []byte) error {
+	if bytes.Equal(b, []byte("null")) {
+		return nil
+	}
+	if b[0] == '"' {
+		return json.Unmarshal(b, (*string)(t))
+	}
+	var n json.Number
+	if err := json.Unmarshal(b, &n); err != nil {
+		return fmt.Errorf("neither text nor number: %w", err)
+	}
+	*t = Text(n)
+	return nil
+}
