@@ -31,11 +31,11 @@ const (
 
 // Accounts and customers of the stand-ins, for trying things out.
 const (
-	// Every other organization of the form has orders too, of its own.
+	// MazdaOrg has orders, as every other organization of the form has, of its own.
 	MazdaOrg      = mazda.Org
 	MazdaOtherOrg = mazda.OtherOrg
 
-	// What every consumer in Microbilt's reports is called, and their number. Where nobody
+	// MicrobiltCanaryName and MicrobiltCanaryNumber are the name and the number of every consumer in the reports. Where nobody
 	// may keep or show such data, neither of these is found.
 	MicrobiltCanaryName   = microbilt.CanaryName
 	MicrobiltCanaryNumber = microbilt.CanaryNumber

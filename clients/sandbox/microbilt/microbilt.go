@@ -45,6 +45,7 @@ var microbiltReports = []struct {
 
 const microbiltSeed = 0x07dea
 
+// AppIDs are those of the archived reports.
 func AppIDs() []string {
 	var ids []string
 	for _, r := range microbiltReports {

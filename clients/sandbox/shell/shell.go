@@ -35,6 +35,7 @@ var shellPayers = []shellParty{
 	{OtherPayerNumber, "1102", [2]string{"GB00000121", "GB00000122"}},
 }
 
+// Accounts are the numbers of the payers.
 func Accounts() []string {
 	var numbers []string
 	for _, p := range shellPayers {
