@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
 	"orderbeat/auth"
-	"orderbeat/clients"
 )
 
 // consentPatience bounds how long a callback waits for the provider to take its code.
@@ -20,14 +18,9 @@ const consentPatience = time.Minute
 // consents are the two pages through which a user grants access: one sends the browser
 // to the provider, the other is where the provider sends it back.
 type consents struct {
-	credentials *credentials
-	providers   map[string]Provider
-	begun       *auth.Consents
-	again       *words // good for asking a user again
-	decoys      *words // states that lead nowhere, by provider
-	web         Web
-	public      string // URL of the web listener, as people reach it
-	log         *slog.Logger
+	siteConfig
+	begun  *auth.Consents
+	decoys *words // states that lead nowhere, by provider
 }
 
 // start sends a user's browser to the provider. Who has granted access already is asked
@@ -43,7 +36,7 @@ func (c *consents) start(rw http.ResponseWriter, r *http.Request) {
 	}
 	provider, user := r.PathValue("provider"), r.FormValue("user")
 	credential := c.find(provider, user)
-	known := c.web.authenticated(r) || c.again.use(r.FormValue("again"), consentOf(provider, user))
+	known := c.Web.authenticated(r) || c.Again.use(r.FormValue("again"), consentOf(provider, user))
 	if credential == nil && (known || user == "" || c.decoy(provider) == nil) {
 		c.unknown(provider).show(rw, r)
 		return
@@ -53,8 +46,8 @@ func (c *consents) start(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := credential.Prepare(r.Context()); err != nil {
-		c.log.Warn("a consent cannot be begun", "provider", provider, "user", user, "err", err)
-		failed("What is known of this user cannot be read now.", err).again(c.link(credential.Source)).show(rw, r)
+		c.Log.Warn("a consent cannot be begun", "provider", provider, "user", user, "err", err)
+		failed("What is known of this user cannot be read now.", err).again(c.link(credential)).show(rw, r)
 		return
 	}
 	if st := credential.Status(); st.State != auth.StateConsent {
@@ -67,7 +60,7 @@ func (c *consents) start(rw http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	to, err := c.begun.Begin(credential.Source, c.redirectURI(provider))
+	to, err := c.begun.Begin(credential, c.redirectURI(provider))
 	if err != nil {
 		failed("The request for access cannot be made.", err).show(rw, r)
 		return
@@ -88,8 +81,8 @@ func navigated(r *http.Request) bool {
 }
 
 // decoy is a credential of a provider that has users, nil where it has none.
-func (c *consents) decoy(provider string) *credential {
-	for _, credential := range c.credentials.of(provider, "") {
+func (c *consents) decoy(provider string) *auth.Source {
+	for _, credential := range c.Sources(provider, "") {
 		if credential.User() != "" {
 			return credential
 		}
@@ -98,7 +91,7 @@ func (c *consents) decoy(provider string) *credential {
 }
 
 // pretend sends the browser to the provider with a state that leads nowhere.
-func (c *consents) pretend(rw http.ResponseWriter, r *http.Request, credential *credential) {
+func (c *consents) pretend(rw http.ResponseWriter, r *http.Request, credential *auth.Source) {
 	to, _, err := credential.Authorize(c.redirectURI(credential.Provider()))
 	if err != nil {
 		failed("The request for access cannot be made.", err).show(rw, r)
@@ -136,7 +129,7 @@ func (c *consents) callback(rw http.ResponseWriter, r *http.Request) {
 		c.refused(provider, err).show(rw, r)
 		return
 	}
-	c.log.Info("access was granted", "provider", provider, "user", source.User())
+	c.Log.Info("access was granted", "provider", provider, "user", source.User())
 	page{Status: http.StatusOK, Title: "Access is granted"}.say(
 		fmt.Sprintf("Orderbeat may now ask %s on behalf of user %s. What was missed meanwhile is asked for by itself.", provider, source.User()),
 		"You may close this page.",
@@ -167,13 +160,13 @@ func (c *consents) refused(provider string, err error) page {
 	case e.Again:
 		p = p.say(fmt.Sprintf("To begin again: orderbeat auth login %s --user …, or the link of the alert.", provider))
 	}
-	c.log.Warn("access was not granted", "provider", provider, "user", user, "code", e.Code, "err", err)
+	c.Log.Warn("access was not granted", "provider", provider, "user", user, "code", e.Code, "err", err)
 	return p
 }
 
 // find is the credential of a user, nil when there is none.
-func (c *consents) find(provider, user string) *credential {
-	found := c.credentials.of(provider, user)
+func (c *consents) find(provider, user string) *auth.Source {
+	found := c.Sources(provider, user)
 	if user == "" || len(found) != 1 {
 		return nil
 	}
@@ -184,7 +177,7 @@ func (c *consents) find(provider, user string) *credential {
 // of what was asked for.
 func (c *consents) unknown(provider string) page {
 	p := page{Status: http.StatusNotFound, Title: "Nobody to ask for access"}
-	switch _, configured := c.providers[provider]; {
+	switch _, configured := c.Redirects[provider]; {
 	case !configured:
 		return p.say("No provider of this name is configured.", "orderbeat check tells which are, orderbeat auth status whose tokens they need.")
 	case c.decoy(provider) == nil:
@@ -209,11 +202,6 @@ func failed(what string, err error) page {
 	return page{Status: http.StatusServiceUnavailable, Title: "That did not work"}.say(what, sentence(err.Error()))
 }
 
-func (p page) again(link string) page {
-	p.Again = link
-	return p
-}
-
 // sentence begins with a capital letter and ends with a full stop.
 func sentence(s string) string {
 	if s == "" {
@@ -223,7 +211,7 @@ func sentence(s string) string {
 }
 
 // link is where a user begins.
-func (c *consents) link(s *auth.Source) string { return StartURL(c.public, s.Provider(), s.User()) }
+func (c *consents) link(s *auth.Source) string { return StartURL(c.Public, s.Provider(), s.User()) }
 
 // StartURL is where a user begins to grant access, on a web listener at public; "" when
 // there is none.
@@ -239,22 +227,17 @@ func (c *consents) redirectURI(provider string) string {
 	if own := c.own(provider); own != "" {
 		return own
 	}
-	return c.public + callbackPath + url.PathEscape(provider)
+	return c.Public + callbackPath + url.PathEscape(provider)
 }
 
 // own is the redirect URI that the provider knows itself, "" where it knows none.
-func (c *consents) own(provider string) string {
-	if p, ok := c.providers[provider].Provider.(clients.RedirectURIProvider); ok {
-		return p.RedirectURI()
-	}
-	return ""
-}
+func (c *consents) own(provider string) string { return c.Redirects[provider] }
 
 // paths are those of the redirect URIs that providers know themselves, as patterns of a
 // [http.ServeMux], and whose they are. [CheckRedirects] found nothing wrong with them.
 func (c *consents) paths() map[string]string {
 	paths := map[string]string{}
-	for provider := range c.providers {
+	for provider := range c.Redirects {
 		u, err := url.Parse(c.own(provider))
 		if err != nil || u.Path == "" {
 			continue

@@ -82,6 +82,14 @@ func (s *credentials) of(provider, user string) (found []*credential) {
 	return found
 }
 
+// sources are those of the credentials that of finds.
+func (s *credentials) sources(provider, user string) (found []*auth.Source) {
+	for _, c := range s.of(provider, user) {
+		found = append(found, c.Source)
+	}
+	return found
+}
+
 // prepare reads what an earlier process left of all credentials of which that is not
 // known yet. It asks the database alone.
 func (s *credentials) prepare(ctx context.Context) {

@@ -18,6 +18,18 @@ func byName(providers []Provider) map[string]Provider {
 	return m
 }
 
+// redirectsOf has the redirect URI that each provider knows itself, "" where it knows none.
+func redirectsOf(providers []Provider) map[string]string {
+	uris := make(map[string]string, len(providers))
+	for _, p := range providers {
+		uris[p.Name] = ""
+		if own, ok := p.Provider.(clients.RedirectURIProvider); ok {
+			uris[p.Name] = own.RedirectURI()
+		}
+	}
+	return uris
+}
+
 // accountOf finds an account by name; the zero Provider has none.
 func accountOf(p Provider, name string) (clients.Account, bool) {
 	i := slices.IndexFunc(p.Accounts, func(a clients.Account) bool { return a.Name == name })

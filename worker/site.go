@@ -2,32 +2,41 @@ package worker
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 
 	"orderbeat/auth"
 )
 
-// site is what the web listener has to show.
-type site struct {
-	standing func() error // why this process does not work, nil when it does
-	ready    http.HandlerFunc
-	metrics  http.Handler
-	consents *consents
-	web      Web
+// siteConfig is what the web listener's pages are made of.
+type siteConfig struct {
+	Web      Web
+	Public   string       // URL of the web listener, as people reach it
+	Standing func() error // why this process does not work, nil when it does
+	Ready    http.HandlerFunc
+	Metrics  http.Handler
+	// Sources are those of a provider's tokens, of one of its users only where one is named.
+	Sources func(provider, user string) []*auth.Source
+	// Redirects has the redirect URI that a provider knows itself, "" for one that leaves it
+	// to the listener, by the name of each provider there is.
+	Redirects map[string]string
+	Again     *words // good for asking a user again
+	Log       *slog.Logger
 }
 
-func newSite(c Config, creds *credentials, metrics http.Handler, l *lease, ready *readiness, public string, again *words) *site {
-	return &site{
-		standing: l.standing, ready: ready.page(c.Web), metrics: metrics, web: c.Web,
-		consents: &consents{
-			credentials: creds, providers: byName(c.Providers), begun: auth.NewConsents(), again: again, decoys: &words{}, web: c.Web, public: public, log: c.Log,
-		},
-	}
+// site is what the web listener has to show.
+type site struct {
+	siteConfig
+	consents *consents
+}
+
+func newSite(c siteConfig) *site {
+	return &site{c, &consents{siteConfig: c, begun: auth.NewConsents(), decoys: &words{}}}
 }
 
 // hosts are those by which browsers come back from a provider that knows itself where to.
 func (s *site) hosts() (hosts []string) {
-	for provider := range s.consents.providers {
+	for provider := range s.Redirects {
 		if host := hostOf(s.consents.own(provider)); host != "" {
 			hosts = append(hosts, host)
 		}
@@ -43,8 +52,8 @@ func (s *site) pages() http.Handler {
 	for _, path := range []string{"/livez", "/healthz"} {
 		mux.HandleFunc("GET "+path, func(rw http.ResponseWriter, _ *http.Request) { fmt.Fprintln(rw, "ok") })
 	}
-	mux.HandleFunc("GET /readyz", s.ready)
-	mux.Handle("GET /metrics", s.metrics)
+	mux.HandleFunc("GET /readyz", s.Ready)
+	mux.Handle("GET /metrics", s.Metrics)
 	mux.Handle(startPath+"{provider}", s.onlyWorking(s.consents.start))
 	mux.Handle(callbackPath+"{provider}", s.onlyWorking(s.consents.callback))
 	for path, provider := range s.consents.paths() {
@@ -59,9 +68,9 @@ func (s *site) pages() http.Handler {
 // onlyWorking refuses while this process stands by: the tokens are somebody else's matter.
 func (s *site) onlyWorking(h http.HandlerFunc) http.Handler {
 	return onlyGet(func(rw http.ResponseWriter, r *http.Request) {
-		if err := s.standing(); err != nil {
+		if err := s.Standing(); err != nil {
 			text := "this orderbeat does not lead now: ask the one that does"
-			if s.web.authenticated(r) {
+			if s.Web.authenticated(r) {
 				text = err.Error() // which names a host and a path
 			}
 			http.Error(rw, text, http.StatusServiceUnavailable)

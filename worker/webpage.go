@@ -55,6 +55,12 @@ func (p page) say(lines ...string) page {
 	return p
 }
 
+// again adds a link to try again.
+func (p page) again(link string) page {
+	p.Again = link
+	return p
+}
+
 // show answers with the page: as HTML, or as plain text to who asks for that alone.
 func (p page) show(rw http.ResponseWriter, r *http.Request) {
 	var b bytes.Buffer

@@ -178,7 +178,12 @@ func Run(ctx context.Context, c Config) error {
 	backing.Go(func() error { c.DB.Watch(serving); return nil })
 	backing.Go(func() error { relay.run(serving); return nil })
 	if listener != nil {
-		site := newSite(c, creds, newMetrics(c, creds, lease, ticks, consumers.foreign, consumers.unread, troubles, relay.refused, relay.conflicts), lease, newReadiness(bus, c, lease, relay.trouble, troubles, func() bool { return taken.Err() != nil }), public, again)
+		ready := newReadiness(bus, c, lease, relay.trouble, troubles, func() bool { return taken.Err() != nil })
+		site := newSite(siteConfig{
+			Web: c.Web, Public: public, Standing: lease.standing, Ready: ready.page(c.Web),
+			Metrics: newMetrics(c, creds, lease, ticks, consumers.foreign, consumers.unread, troubles, relay.refused, relay.conflicts),
+			Sources: creds.sources, Redirects: redirectsOf(c.Providers), Again: again, Log: c.Log,
+		})
 		backing.Go(func() error {
 			if err := listener.serve(serving, site.hosts(), site.pages()); err != nil {
 				fail(err)
