@@ -6,6 +6,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/worker/api"
+	"orderbeat/worker/web"
 )
 
 // ask finds the credentials that a request is about; any says that it need not name a provider.
@@ -86,9 +87,9 @@ func (s *service) authAuthorize(_ context.Context, _ *request, q api.Credential)
 	if s.public == "" {
 		return nil, invalid("there is no web listener through which access could be granted", "set web.listen")
 	}
-	word, until := s.again.make(consentOf(q.Provider, q.User))
+	word, until := s.again.Make(web.ConsentOf(q.Provider, q.User))
 	s.log.Info("a link was made that asks a user again", "provider", q.Provider, "user", q.User)
-	return api.Authorize{Link: StartURL(s.public, q.Provider, q.User) + "&again=" + word, ExpiresAt: until.UTC()}, nil
+	return api.Authorize{Link: web.StartURL(s.public, q.Provider, q.User) + "&again=" + word, ExpiresAt: until.UTC()}, nil
 }
 
 // authLogout drops the tokens of one credential, here and where it can at the provider.

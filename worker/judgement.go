@@ -6,6 +6,7 @@ import (
 	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/worker/web"
 )
 
 // codeUnreadable is the alert's about tokens that were kept and cannot be read.
@@ -49,7 +50,7 @@ func (c *credential) alert(code clients.Code, st auth.Status, public string) db.
 	case clients.CodeConsent:
 		a.Message = fmt.Sprintf("user %s must grant access: %s", c.User(), st.ConsentReason)
 		a.Hint = fmt.Sprintf("open the link in a browser, or: orderbeat auth login %s --user %s", c.Provider(), c.User())
-		a.Link = StartURL(public, c.Provider(), c.User())
+		a.Link = web.StartURL(public, c.Provider(), c.User())
 	case clients.CodeIPBlock:
 		a.Message = told(st) + ", " + suspicion(st) + ": the provider may have blocked this address"
 		a.Hint = "ask the provider; there are a few attempts an hour, and none helps that is forced"

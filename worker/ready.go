@@ -12,6 +12,7 @@ import (
 
 	"orderbeat/db"
 	"orderbeat/worker/problems"
+	"orderbeat/worker/web"
 )
 
 // readyFor is how long the result of a check is good for whoever asks: a check writes to
@@ -150,12 +151,12 @@ func (r *readiness) leading(ctx context.Context) (part string, err error) {
 
 // readyz is 200 while work moves here, or could after a take-over; with ?leader it is 200
 // for the leader alone. Hosts and paths are for who knows the password of web.auth.
-func (r *readiness) page(c Web) http.HandlerFunc {
+func (r *readiness) page(c web.Config) http.HandlerFunc {
 	return func(rw http.ResponseWriter, req *http.Request) {
 		ctx, cancel := context.WithTimeout(req.Context(), 2*checkTimeout) // one check may be under way
 		defer cancel()
 		say := func(err error) string {
-			if c.User != "" && c.admits(req) {
+			if c.User != "" && c.Admits(req) {
 				return err.Error()
 			}
 			host, _ := os.Hostname()

@@ -18,6 +18,7 @@ import (
 	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/worker"
+	"orderbeat/worker/web"
 )
 
 // readyz waits until /readyz answers with a status and a page that contains part.
@@ -47,7 +48,7 @@ func outside(t *testing.T, url string, change func(*worker.Config)) *bench {
 	t.Helper()
 	b := launch(t, t.TempDir(), func(c *worker.Config) {
 		c.NATS = worker.NATS{URL: url, Prefix: "orderbeat", User: "ops", Password: auth.NewSecret("right")}
-		c.Web = worker.Web{Listen: freeAddress(t)}
+		c.Web = web.Config{Listen: freeAddress(t)}
 		if change != nil {
 			change(c)
 		}

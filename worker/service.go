@@ -22,6 +22,7 @@ import (
 	"orderbeat/db"
 	"orderbeat/worker/api"
 	"orderbeat/worker/scheduler"
+	"orderbeat/worker/web"
 )
 
 const (
@@ -47,7 +48,7 @@ type service struct {
 	inHand      *inHand
 	clock       *scheduler.Scheduler
 	public      string // URL of the web listener, "" without one
-	again       *words
+	again       *web.Words
 	names       subjects
 	keep        db.Retention
 	responses   *clients.Memory // for what providers answer
@@ -62,7 +63,7 @@ type service struct {
 	stopping chan struct{}  // closed when the program stops
 }
 
-func newService(c Config, b *bus, p *planner, f *finished, h *inHand, creds *credentials, clock *scheduler.Scheduler, public string, again *words) *service {
+func newService(c Config, b *bus, p *planner, f *finished, h *inHand, creds *credentials, clock *scheduler.Scheduler, public string, again *web.Words) *service {
 	s := &service{
 		db: c.DB, planner: p, finished: f, inHand: h, clock: clock, public: public, again: again, providers: byName(c.Providers), schedules: c.Schedules,
 		credentials: creds, tokens: c.Tokens, responses: c.Memory, keep: c.Retention, names: subjects{c.NATS.Prefix}, conn: b.conn, maxReply: b.maxBody,

@@ -14,6 +14,7 @@ import (
 	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/worker"
+	"orderbeat/worker/web"
 )
 
 // listening has a worker listen on any port of this machine.
@@ -182,18 +183,18 @@ func TestWebListensOnIPv6(t *testing.T) {
 func TestAddressesForPeople(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		web         worker.Web
+		web         web.Config
 		listen      string
 		url, public string
 	}{
-		"a loopback address":       {worker.Web{}, "127.0.0.1:8321", "http://127.0.0.1:8321", "http://127.0.0.1:8321"},
-		"a name for this machine":  {worker.Web{}, "localhost:8321", "http://127.0.0.1:8321", "http://127.0.0.1:8321"},
-		"every interface":          {worker.Web{Cert: "c"}, "0.0.0.0:8321", "https://127.0.0.1:8321", "https://127.0.0.1:8321"},
-		"every interface of IPv6":  {worker.Web{Cert: "c"}, "[::]:8321", "https://127.0.0.1:8321", "https://127.0.0.1:8321"},
-		"no host":                  {worker.Web{Cert: "c"}, ":8321", "https://127.0.0.1:8321", "https://127.0.0.1:8321"},
-		"IPv6":                     {worker.Web{}, "[::1]:8321", "http://[::1]:8321", "http://[::1]:8321"},
-		"an address people use":    {worker.Web{Cert: "c"}, "192.0.2.1:443", "https://192.0.2.1:443", "https://192.0.2.1:443"},
-		"a proxy in front of this": {worker.Web{ExternalURL: "https://o.example.com"}, "127.0.0.1:8321", "http://127.0.0.1:8321", "https://o.example.com"},
+		"a loopback address":       {web.Config{}, "127.0.0.1:8321", "http://127.0.0.1:8321", "http://127.0.0.1:8321"},
+		"a name for this machine":  {web.Config{}, "localhost:8321", "http://127.0.0.1:8321", "http://127.0.0.1:8321"},
+		"every interface":          {web.Config{Cert: "c"}, "0.0.0.0:8321", "https://127.0.0.1:8321", "https://127.0.0.1:8321"},
+		"every interface of IPv6":  {web.Config{Cert: "c"}, "[::]:8321", "https://127.0.0.1:8321", "https://127.0.0.1:8321"},
+		"no host":                  {web.Config{Cert: "c"}, ":8321", "https://127.0.0.1:8321", "https://127.0.0.1:8321"},
+		"IPv6":                     {web.Config{}, "[::1]:8321", "http://[::1]:8321", "http://[::1]:8321"},
+		"an address people use":    {web.Config{Cert: "c"}, "192.0.2.1:443", "https://192.0.2.1:443", "https://192.0.2.1:443"},
+		"a proxy in front of this": {web.Config{ExternalURL: "https://o.example.com"}, "127.0.0.1:8321", "http://127.0.0.1:8321", "https://o.example.com"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := test.web.URL(test.listen); got != test.url {

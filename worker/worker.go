@@ -22,6 +22,7 @@ import (
 	"orderbeat/db"
 	"orderbeat/worker/problems"
 	"orderbeat/worker/scheduler"
+	"orderbeat/worker/web"
 )
 
 // Config is what a worker is made of. Everything in it is checked already.
@@ -36,7 +37,7 @@ type Config struct {
 	Drain       time.Duration // how long jobs in hand may take when the program stops
 	Stopping    func()        // called once when that begins; nil for nothing
 	QueueAlert  time.Duration // how long a job may wait in the queue before an alert is raised; 0 for any time
-	Web         Web
+	Web         web.Config
 	Tokens      *seal.Store // what the providers keep their tokens in
 	Retention   db.Retention
 	Version     string
@@ -130,13 +131,13 @@ func Run(ctx context.Context, c Config) error {
 	}
 	defer bus.close()
 	names := subjects{c.NATS.Prefix}
-	var listener *web
+	var listener *web.Listener
 	webURL, public := "", ""
 	if c.Web.Listen != "" {
-		if listener, err = openWeb(ctx, c.Web, c.Log); err != nil {
+		if listener, err = web.Open(ctx, c.Web, c.Log); err != nil {
 			return err
 		}
-		webURL, public = listener.url(), listener.public()
+		webURL, public = listener.URL(), listener.Public()
 	}
 
 	creds := newCredentials(c)
@@ -155,7 +156,7 @@ func Run(ctx context.Context, c Config) error {
 	queues := &queues{js: bus.js, explain: bus.explain, subjects: names, config: c.NATS, requeue: c.DB.Requeue, lease: lease, problems: troubles, log: c.Log}
 	relay := newRelay(c.DB, &publisher{bus: bus, subjects: names, queues: queues}, lease.maySpeak, troubles, c.Log)
 	upkeep := &upkeep{prune: func(ctx context.Context) (db.Pruned, error) { return c.DB.Prune(ctx, c.Retention, time.Now()) }, log: c.Log}
-	again := &words{}
+	again := &web.Words{}
 	service := newService(c, bus, planner, ended, consumers.inHand, creds, clock, public, again)
 
 	// Three contexts: taking ends with ctx; work, what is in hand, ends when Drain is
@@ -179,13 +180,13 @@ func Run(ctx context.Context, c Config) error {
 	backing.Go(func() error { relay.run(serving); return nil })
 	if listener != nil {
 		ready := newReadiness(bus, c, lease, relay.trouble, troubles, func() bool { return taken.Err() != nil })
-		site := newSite(siteConfig{
-			Web: c.Web, Public: public, Standing: lease.standing, Ready: ready.page(c.Web),
+		site := web.NewSite(web.SiteConfig{
+			Config: c.Web, Public: public, Standing: lease.standing, Ready: ready.page(c.Web),
 			Metrics: newMetrics(c, creds, lease, ticks, consumers.foreign, consumers.unread, troubles, relay.refused, relay.conflicts),
 			Sources: creds.sources, Redirects: redirectsOf(c.Providers), Again: again, Log: c.Log,
 		})
 		backing.Go(func() error {
-			if err := listener.serve(serving, site.hosts(), site.pages()); err != nil {
+			if err := listener.Serve(serving, site.Hosts(), site.Pages()); err != nil {
 				fail(err)
 			}
 			return nil

@@ -14,8 +14,8 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/cmd/orderbeat/config"
-	"orderbeat/worker"
 	"orderbeat/worker/api"
+	"orderbeat/worker/web"
 )
 
 // consentPatience is how long a person is waited for.
@@ -65,12 +65,12 @@ type loginOptions struct {
 }
 
 func (a *app) authLogin(ctx context.Context, conf *config.Config, o loginOptions) error {
-	web, err := newWebClient(conf.Web)
+	browser, err := newWebClient(conf.Web)
 	if err != nil {
 		return err
 	}
-	link := worker.StartURL(conf.Web.Public(conf.Web.Listen), o.Provider, o.User)
-	here := worker.StartURL(web.base, o.Provider, o.User)
+	link := web.StartURL(conf.Web.Public(conf.Web.Listen), o.Provider, o.User)
+	here := web.StartURL(browser.base, o.Provider, o.User)
 	if o.force {
 		again, err := a.authorize(ctx, conf, o.Credential)
 		if err != nil {
@@ -84,7 +84,7 @@ func (a *app) authLogin(ctx context.Context, conf *config.Config, o loginOptions
 	} else if granted, err := a.granted(ctx, conf, o.Credential); granted || err != nil {
 		return err
 	}
-	status, to, text, err := web.get(ctx, here)
+	status, to, text, err := browser.get(ctx, here)
 	switch {
 	case err != nil:
 		return err
@@ -96,7 +96,7 @@ func (a *app) authLogin(ctx context.Context, conf *config.Config, o loginOptions
 	case status != http.StatusSeeOther:
 		return &exit{failed, errors.New(text)}
 	case o.paste:
-		return a.paste(ctx, web, o, to)
+		return a.paste(ctx, browser, o, to)
 	}
 	return a.show(ctx, conf, o, link)
 }

@@ -14,32 +14,32 @@ import (
 	"strings"
 	"time"
 
-	"orderbeat/worker"
+	"orderbeat/worker/web"
 )
 
 // webClient asks the web listener of a running worker, on this machine.
 type webClient struct {
-	web    worker.Web
+	web    web.Config
 	base   string
 	client *http.Client
 }
 
 // newWebClient makes a client that trusts the listener's certificate and no other, and
 // follows no redirect.
-func newWebClient(web worker.Web) (*webClient, error) {
-	if web.Listen == "" {
+func newWebClient(c web.Config) (*webClient, error) {
+	if c.Listen == "" {
 		return nil, errors.New(`web.listen is "": the worker has no web listener; give it an address`)
 	}
 	transport := &http.Transport{} // without a proxy
-	if web.Cert != "" {
-		config, err := trusting(web.Cert)
+	if c.Cert != "" {
+		config, err := trusting(c.Cert)
 		if err != nil {
 			return nil, fmt.Errorf("web.tls.cert: %w", err)
 		}
 		transport.TLSClientConfig = config
 	}
 	return &webClient{
-		web: web, base: web.URL(web.Listen),
+		web: c, base: c.URL(c.Listen),
 		client: &http.Client{
 			Transport: transport, Timeout: 90 * time.Second,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

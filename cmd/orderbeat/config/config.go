@@ -21,6 +21,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/cmd/orderbeat/config/tomlfile"
 	"orderbeat/worker"
+	"orderbeat/worker/web"
 )
 
 // Config is a configuration that was found right.
@@ -33,7 +34,7 @@ type Config struct {
 	Worker Worker
 	// Key is the file of the key that seals tokens at rest.
 	Key Key
-	Web worker.Web
+	Web web.Config
 	Log Log
 	// Sandbox is nil when the stand-ins do not run.
 	Sandbox *Sandbox

@@ -18,7 +18,7 @@ import (
 	"orderbeat/auth/mask"
 	"orderbeat/clients"
 	"orderbeat/cmd/orderbeat/config/tomlfile"
-	"orderbeat/worker"
+	"orderbeat/worker/web"
 )
 
 // Provider is one [providers.<name>] section that its kind found right.
@@ -91,7 +91,7 @@ func (l *loader) redirects() {
 	for _, p := range l.config.Providers {
 		uris[p.Name] = p.redirectURI
 	}
-	for name, reason := range worker.CheckRedirects(uris) {
+	for name, reason := range web.CheckRedirects(uris) {
 		l.add(tomlfile.Key("providers", name)+".redirect_uri", "%s", reason)
 	}
 }

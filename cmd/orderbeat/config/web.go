@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"orderbeat/auth"
-	"orderbeat/worker"
+	"orderbeat/worker/web"
 )
 
 // webSection is the section [web] as it is written.
@@ -23,7 +23,7 @@ type webSection struct {
 	ExternalURL string `toml:"external_url"`
 }
 
-func (l *loader) web(s webSection) worker.Web {
+func (l *loader) web(s webSection) web.Config {
 	if strings.ContainsRune(s.Auth.User, ':') {
 		l.add("web.auth.user", "a user's name has no colon (RFC 7617)")
 	}
@@ -35,7 +35,7 @@ func (l *loader) web(s webSection) worker.Web {
 	}
 	l.externalURL(s.ExternalURL)
 	l.webListen(s)
-	return worker.Web{
+	return web.Config{
 		Listen: s.Listen, User: s.Auth.User, Password: s.Auth.Password,
 		Cert: l.existing("web.tls.cert", s.TLS.Cert), Key: l.private("web.tls.key", s.TLS.Key),
 		ExternalURL: strings.TrimRight(s.ExternalURL, "/"),

@@ -19,7 +19,7 @@ import (
 	"orderbeat/auth"
 	"orderbeat/auth/seal"
 	"orderbeat/cmd/orderbeat/config"
-	"orderbeat/worker"
+	"orderbeat/worker/web"
 )
 
 // certificate writes a self-signed certificate and its key.
@@ -54,23 +54,23 @@ func TestTheWebListenerMayBeForOthers(t *testing.T) {
 	secret := auth.NewSecret("canary")
 	for _, test := range []struct {
 		name, text string
-		want       worker.Web
+		want       web.Config
 	}{
 		{
 			"with a certificate", "listen = \":443\"\n" + password + fmt.Sprintf("tls = { cert = %q, key = %q }\n", cert, key),
-			worker.Web{Listen: ":443", User: "ops", Password: secret, Cert: cert, Key: key},
+			web.Config{Listen: ":443", User: "ops", Password: secret, Cert: cert, Key: key},
 		},
 		{
 			"behind a proxy that speaks https", "listen = \"0.0.0.0:8321\"\n" + password + "external_url = \"https://o.example.com/ob/\"\n",
-			worker.Web{Listen: "0.0.0.0:8321", User: "ops", Password: secret, ExternalURL: "https://o.example.com/ob"},
+			web.Config{Listen: "0.0.0.0:8321", User: "ops", Password: secret, ExternalURL: "https://o.example.com/ob"},
 		},
 		{
 			"on this machine with a password", "listen = \"[::1]:8321\"\n" + password,
-			worker.Web{Listen: "[::1]:8321", User: "ops", Password: secret},
+			web.Config{Listen: "[::1]:8321", User: "ops", Password: secret},
 		},
 		{
 			"on this machine with an address of its own", "listen = \"localhost:0\"\nexternal_url = \"http://127.0.0.1:8080\"\n",
-			worker.Web{Listen: "localhost:0", ExternalURL: "http://127.0.0.1:8080"},
+			web.Config{Listen: "localhost:0", ExternalURL: "http://127.0.0.1:8080"},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -1,4 +1,4 @@
-package worker
+package web
 
 import (
 	"context"
@@ -18,9 +18,9 @@ const consentPatience = time.Minute
 // consents are the two pages through which a user grants access: one sends the browser
 // to the provider, the other is where the provider sends it back.
 type consents struct {
-	siteConfig
+	SiteConfig
 	begun  *auth.Consents
-	decoys *words // states that lead nowhere, by provider
+	decoys *Words // states that lead nowhere, by provider
 }
 
 // start sends a user's browser to the provider. Who has granted access already is asked
@@ -36,7 +36,7 @@ func (c *consents) start(rw http.ResponseWriter, r *http.Request) {
 	}
 	provider, user := r.PathValue("provider"), r.FormValue("user")
 	credential := c.find(provider, user)
-	known := c.Web.authenticated(r) || c.Again.use(r.FormValue("again"), consentOf(provider, user))
+	known := c.Config.authenticated(r) || c.Again.use(r.FormValue("again"), ConsentOf(provider, user))
 	if credential == nil && (known || user == "" || c.decoy(provider) == nil) {
 		c.unknown(provider).show(rw, r)
 		return
@@ -104,8 +104,8 @@ func (c *consents) pretend(rw http.ResponseWriter, r *http.Request, credential *
 	rw.WriteHeader(http.StatusSeeOther)
 }
 
-// consentOf names a user's consent.
-func consentOf(provider, user string) string { return fmt.Sprintf("%q %q", provider, user) }
+// ConsentOf names a user's consent.
+func ConsentOf(provider, user string) string { return fmt.Sprintf("%q %q", provider, user) }
 
 // callback spends the code that the provider sent along. It goes on when the browser
 // leaves: a code is good once.

@@ -1,4 +1,4 @@
-package worker
+package web
 
 import (
 	"crypto/sha256"
@@ -20,7 +20,7 @@ var probes = []string{"/livez", "/healthz", "/readyz"}
 // every answer as what it is: nothing to keep, to embed, to guess at or to tell others of.
 // It answers for its own hosts and those given, so that no other site's name can be
 // pointed at it (DNS rebinding).
-func guarded(c Web, hosts []string, log *slog.Logger, pages http.Handler) http.Handler {
+func guarded(c Config, hosts []string, log *slog.Logger, pages http.Handler) http.Handler {
 	guesses := newGuesses(log)
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		h := rw.Header()
@@ -44,7 +44,7 @@ func guarded(c Web, hosts []string, log *slog.Logger, pages http.Handler) http.H
 			http.Error(rw, "too many wrong passwords from this address", http.StatusTooManyRequests)
 			return
 		}
-		if !c.admits(r) {
+		if !c.Admits(r) {
 			if tries {
 				guesses.wrong(r.RemoteAddr)
 			}
@@ -56,8 +56,8 @@ func guarded(c Web, hosts []string, log *slog.Logger, pages http.Handler) http.H
 	})
 }
 
-// admits compares in constant time: how long a refusal takes tells nothing.
-func (w Web) admits(r *http.Request) bool {
+// Admits compares in constant time: how long a refusal takes tells nothing.
+func (w Config) Admits(r *http.Request) bool {
 	if w.User == "" {
 		return true
 	}
@@ -66,7 +66,7 @@ func (w Web) admits(r *http.Request) bool {
 }
 
 // authenticated reports whether the request has the password, and there is one.
-func (w Web) authenticated(r *http.Request) bool { return w.User != "" && w.admits(r) }
+func (w Config) authenticated(r *http.Request) bool { return w.User != "" && w.Admits(r) }
 
 func same(a, b string) int {
 	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b)) // of one length
@@ -77,7 +77,7 @@ func same(a, b string) int {
 // forwarding may change: the host of web.listen, that of web.external_url, or one of
 // others. A loopback listener has every name of the loopback interface, and one that
 // listens on every interface has every address, which no other site can claim.
-func (w Web) serves(host string, others []string) bool {
+func (w Config) serves(host string, others []string) bool {
 	name := hostname(host)
 	listen, _, err := net.SplitHostPort(w.Listen)
 	if name == "" || err != nil {

@@ -1,4 +1,4 @@
-package worker
+package web
 
 import (
 	"crypto/rand"
@@ -13,9 +13,9 @@ const (
 	maxWords = 100
 )
 
-// words are random texts that are good once, for what they were made for. The oldest goes
+// Words are random texts that are good once, for what they were made for. The oldest goes
 // when there are too many. They are safe for concurrent use.
-type words struct {
+type Words struct {
 	mu   sync.Mutex // guards list
 	list []word     // oldest first
 }
@@ -25,14 +25,14 @@ type word struct {
 	until       time.Time
 }
 
-// make makes a word about something.
-func (w *words) make(about string) (text string, until time.Time) {
+// Make makes a word about something.
+func (w *Words) Make(about string) (text string, until time.Time) {
 	text, until = rand.Text(), time.Now().Add(wordLife)
 	w.add(text, about, until)
 	return text, until
 }
 
-func (w *words) add(text, about string, until time.Time) {
+func (w *Words) add(text, about string, until time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := time.Now()
@@ -45,7 +45,7 @@ func (w *words) add(text, about string, until time.Time) {
 
 // use reports whether a word is good for something, and uses it up. All are compared, in
 // constant time.
-func (w *words) use(text, about string) bool {
+func (w *Words) use(text, about string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	found := -1

@@ -1,4 +1,4 @@
-package worker // an inside test: from outside a test has one address, and no other clock
+package web // an inside test: from outside a test has one address, and no other clock
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package worker
+package web
 
 import (
 	"net"
@@ -8,8 +8,8 @@ import (
 	"orderbeat/auth"
 )
 
-// Web says where the web listener is, and who may look.
-type Web struct {
+// Config says where the web listener is, and who may look.
+type Config struct {
 	Listen string // host:port, "" for no listener
 	// User and Password are asked for (RFC 7617), except on /healthz and /readyz; ""
 	// asks nobody.
@@ -24,7 +24,7 @@ type Web struct {
 
 // URL is the listener's own address, given host:port that it listens on. It has no name
 // for this machine: redirects go to an address (RFC 8252 section 8.3).
-func (w Web) URL(listen string) string {
+func (w Config) URL(listen string) string {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
 		host = listen
@@ -40,7 +40,7 @@ func (w Web) URL(listen string) string {
 }
 
 // Public is where people reach the listener, given host:port that it listens on.
-func (w Web) Public(listen string) string {
+func (w Config) Public(listen string) string {
 	if w.ExternalURL != "" {
 		return w.ExternalURL
 	}

@@ -1,4 +1,4 @@
-package worker
+package web
 
 import (
 	"context"
@@ -10,16 +10,16 @@ import (
 	"time"
 )
 
-// web is the HTTP listener.
-type web struct {
-	config   Web
+// Listener is the HTTP listener.
+type Listener struct {
+	config   Config
 	listener net.Listener
 	log      *slog.Logger
 }
 
-// openWeb begins to listen, so that a port in use is an error at start.
-func openWeb(ctx context.Context, c Web, log *slog.Logger) (*web, error) {
-	w := &web{config: c, log: log}
+// Open begins to listen, so that a port in use is an error at start.
+func Open(ctx context.Context, c Config, log *slog.Logger) (*Listener, error) {
+	w := &Listener{config: c, log: log}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("web.listen: %w", err)
@@ -37,15 +37,17 @@ func openWeb(ctx context.Context, c Web, log *slog.Logger) (*web, error) {
 	return w, nil
 }
 
-// url is where the listener is reached on this machine, public where people reach it.
-func (w *web) url() string    { return w.config.URL(w.listener.Addr().String()) }
-func (w *web) public() string { return w.config.Public(w.listener.Addr().String()) }
+// URL is where the listener is reached on this machine, public where people reach it.
+func (w *Listener) URL() string { return w.config.URL(w.listener.Addr().String()) }
+
+// Public is where people reach it.
+func (w *Listener) Public() string { return w.config.Public(w.listener.Addr().String()) }
 
 // close gives up a listener that was never served.
-func (w *web) close() { _ = w.listener.Close() } // the port is free again, or the process ends
+func (w *Listener) close() { _ = w.listener.Close() } // the port is free again, or the process ends
 
-// serve answers until ctx ends, for the listener's own hosts and those given.
-func (w *web) serve(ctx context.Context, hosts []string, pages http.Handler) error {
+// Serve answers until ctx ends, for the listener's own hosts and those given.
+func (w *Listener) Serve(ctx context.Context, hosts []string, pages http.Handler) error {
 	server := &http.Server{
 		Handler: guarded(w.config, hosts, w.log, pages), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
 		WriteTimeout: 2 * time.Minute, // a consent waits for the provider

@@ -1,10 +1,10 @@
-package worker_test
+package web_test
 
 import (
 	"strings"
 	"testing"
 
-	"orderbeat/worker"
+	"orderbeat/worker/web"
 )
 
 func TestRedirectURIsThatCannotBeAnswered(t *testing.T) {
@@ -33,7 +33,7 @@ func TestRedirectURIsThatCannotBeAnswered(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := worker.CheckRedirects(map[string]string{"acceptance": "https://dms.example/taken", "mazda": test.uri, "shell": ""})
+			got := web.CheckRedirects(map[string]string{"acceptance": "https://dms.example/taken", "mazda": test.uri, "shell": ""})
 			reason, wrong := got["mazda"]
 			if wrong != (test.says != "") || !strings.Contains(reason, test.says) || len(got) > 1 {
 				t.Errorf("got %q, want %q about mazda alone", got, test.says)

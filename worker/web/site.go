@@ -1,4 +1,4 @@
-package worker
+package web
 
 import (
 	"fmt"
@@ -8,9 +8,9 @@ import (
 	"orderbeat/auth"
 )
 
-// siteConfig is what the web listener's pages are made of.
-type siteConfig struct {
-	Web      Web
+// SiteConfig is what the web listener's pages are made of.
+type SiteConfig struct {
+	Config   Config
 	Public   string       // URL of the web listener, as people reach it
 	Standing func() error // why this process does not work, nil when it does
 	Ready    http.HandlerFunc
@@ -20,22 +20,23 @@ type siteConfig struct {
 	// Redirects has the redirect URI that a provider knows itself, "" for one that leaves it
 	// to the listener, by the name of each provider there is.
 	Redirects map[string]string
-	Again     *words // good for asking a user again
+	Again     *Words // good for asking a user again
 	Log       *slog.Logger
 }
 
-// site is what the web listener has to show.
-type site struct {
-	siteConfig
+// Site is what the web listener has to show.
+type Site struct {
+	SiteConfig
 	consents *consents
 }
 
-func newSite(c siteConfig) *site {
-	return &site{c, &consents{siteConfig: c, begun: auth.NewConsents(), decoys: &words{}}}
+// NewSite makes the pages.
+func NewSite(c SiteConfig) *Site {
+	return &Site{c, &consents{SiteConfig: c, begun: auth.NewConsents(), decoys: &Words{}}}
 }
 
-// hosts are those by which browsers come back from a provider that knows itself where to.
-func (s *site) hosts() (hosts []string) {
+// Hosts are those by which browsers come back from a provider that knows itself where to.
+func (s *Site) Hosts() (hosts []string) {
 	for provider := range s.Redirects {
 		if host := hostOf(s.consents.own(provider)); host != "" {
 			hosts = append(hosts, host)
@@ -44,7 +45,8 @@ func (s *site) hosts() (hosts []string) {
 	return hosts
 }
 
-func (s *site) pages() http.Handler {
+// Pages answers for all of them.
+func (s *Site) Pages() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(rw http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(rw, "orderbeat is running: /livez tells that the process is there, /readyz whether it can work, /metrics how it does")
@@ -66,11 +68,11 @@ func (s *site) pages() http.Handler {
 }
 
 // onlyWorking refuses while this process stands by: the tokens are somebody else's matter.
-func (s *site) onlyWorking(h http.HandlerFunc) http.Handler {
+func (s *Site) onlyWorking(h http.HandlerFunc) http.Handler {
 	return onlyGet(func(rw http.ResponseWriter, r *http.Request) {
 		if err := s.Standing(); err != nil {
 			text := "this orderbeat does not lead now: ask the one that does"
-			if s.Web.authenticated(r) {
+			if s.Config.authenticated(r) {
 				text = err.Error() // which names a host and a path
 			}
 			http.Error(rw, text, http.StatusServiceUnavailable)
