@@ -76,7 +76,7 @@ var checks = []struct{ what, query string }{
 	{"the event that told of a document is not there", documentsToldSQL},
 	{"a run counts other jobs than it has", runsUnlikeSQL},
 	{"a run ended before its jobs, or not with them", runsEndSQL},
-	{"a job waits for a turn that nothing gives it, or has one after its end", turnsAstraySQL},
+	{"a job waits to be dispatched by nothing, or after its end", dispatchSQLCheck},
 	{"an alert is raised by a job that is not there", alertsAstraySQL},
 }
 
@@ -209,17 +209,17 @@ SELECT r.run_id FROM runs AS r
 SELECT j.job_id FROM jobs AS j JOIN runs AS r ON r.run_id = j.run_id
  WHERE j.state IN ('queued', 'running', 'waiting') AND j.state <> 'succeeded' AND r.finished_at IS NOT NULL`
 
-	turnsAstraySQL = `
+	dispatchSQLCheck = `
 WITH open AS (
   SELECT j.*, r.trigger, r.paused_at FROM jobs AS j JOIN runs AS r ON r.run_id = j.run_id WHERE j.state IN ('queued', 'running', 'waiting')
 )
-SELECT job_id FROM jobs WHERE turn IS NOT NULL AND state NOT IN ('queued', 'running', 'waiting')
+SELECT job_id FROM jobs WHERE dispatch IS NOT NULL AND state NOT IN ('queued', 'running', 'waiting')
  UNION ALL
 SELECT j.job_id FROM open AS j
- WHERE j.turn IN ('held', 'behind') AND j.state <> 'queued'
-    OR j.turn = 'held' AND j.paused_at IS NULL AND NOT EXISTS (SELECT 1 FROM open AS o WHERE o.provider = j.provider AND o.turn = 'out')
-    OR j.turn = 'behind' AND NOT EXISTS (
-         SELECT 1 FROM open AS o WHERE o.provider = j.provider AND o.account = j.account AND o.trigger = j.trigger AND o.turn IS NOT 'behind')`
+ WHERE j.dispatch IN ('pending_slot', 'blocked') AND j.state <> 'queued'
+    OR j.dispatch = 'pending_slot' AND j.paused_at IS NULL AND NOT EXISTS (SELECT 1 FROM open AS o WHERE o.provider = j.provider AND o.dispatch = 'dispatched')
+    OR j.dispatch = 'blocked' AND NOT EXISTS (
+         SELECT 1 FROM open AS o WHERE o.provider = j.provider AND o.account = j.account AND o.trigger = j.trigger AND o.dispatch IS NOT 'blocked')`
 
 	alertsAstraySQL = `
 SELECT a.provider || ' ' || a.account || ' ' || a.code || ' ' || a.job_id FROM alerts AS a

@@ -70,9 +70,9 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		{"UPDATE runs SET state = 'succeeded' WHERE state = 'running'", []string{"a run ended before its jobs, or not with them: "}},
 		{"UPDATE runs SET state = 'succeeded', finished_at = requested_at WHERE state = 'running'", []string{"a run ended before its jobs, or not with them: "}},
 		{"UPDATE runs SET jobs_failed = 1 WHERE state = 'running'", []string{"a run counts other jobs than it has: ", "a run ended before its jobs, or not with them: "}},
-		{"UPDATE jobs SET turn = 'out' WHERE job_id = (SELECT min(job_id) FROM jobs WHERE state = 'succeeded')", []string{"a job waits for a turn that nothing gives it, or has one after its end: "}},
-		{"UPDATE jobs SET turn = 'held', state = 'queued' WHERE state = 'waiting'", []string{"a job waits for a turn that nothing gives it, or has one after its end: "}},
-		{"UPDATE jobs SET turn = 'behind', state = 'queued' WHERE state = 'waiting'", []string{"a job waits for a turn that nothing gives it, or has one after its end: "}},
+		{"UPDATE jobs SET dispatch = 'dispatched' WHERE job_id = (SELECT min(job_id) FROM jobs WHERE state = 'succeeded')", []string{"a job waits to be dispatched by nothing, or after its end: "}},
+		{"UPDATE jobs SET dispatch = 'pending_slot', state = 'queued' WHERE state = 'waiting'", []string{"a job waits to be dispatched by nothing, or after its end: "}},
+		{"UPDATE jobs SET dispatch = 'blocked', state = 'queued' WHERE state = 'waiting'", []string{"a job waits to be dispatched by nothing, or after its end: "}},
 		{"UPDATE alerts SET job_id = 'J1' WHERE state = 'raised' AND account = 'toledo'", []string{"an alert is raised by a job that is not there: michelin toledo forbidden J1"}},
 	} {
 		t.Run(test.damage, func(t *testing.T) {

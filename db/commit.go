@@ -180,7 +180,7 @@ type storedJob struct {
 	state                jobs.State
 	attempts             int
 	inline               bool
-	dispatch             jobTurn
+	dispatch             dispatchState
 	tally                jobs.Tally
 	traceparent, trigger string
 }
@@ -195,7 +195,7 @@ func (t *tx) storedJob(jobID string) (j storedJob, err error) {
 }
 
 const jobStateSQL = `
-SELECT j.state, j.attempts, j.inline, j.turn, j.orders_seen, j.orders_created, j.orders_changed, j.orders_unchanged,
+SELECT j.state, j.attempts, j.inline, j.dispatch, j.orders_seen, j.orders_created, j.orders_changed, j.orders_unchanged,
        r.traceparent, r.trigger
   FROM jobs AS j JOIN runs AS r USING (run_id) WHERE j.job_id = ?`
 
@@ -215,7 +215,7 @@ const endAttemptSQL = `
 UPDATE jobs SET state = ?, attempts = ?, tried = ?, next_attempt_at = ?, error_code = ?, error = ?, hint = ?,
        started_at = coalesce(started_at, planned_at), asked_at = ?, finished_at = ?,
        orders_seen = ?, orders_created = ?, orders_changed = ?, orders_unchanged = ?, inline = 0,
-       turn = CASE WHEN ? THEN NULL ELSE turn END
+       dispatch = CASE WHEN ? THEN NULL ELSE dispatch END
  WHERE job_id = ?`
 
 // countJob adds a job that ended to its run, and ends the run with the last of them.

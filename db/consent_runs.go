@@ -37,7 +37,7 @@ func (d *DB) ResolveConsent(ctx context.Context, provider, user string, accounts
 		}
 		for _, g := range slices.SortedFunc(maps.Keys(missed), missedGroup.compare) {
 			r := jobs.Request{Provider: provider, Kind: g.kind, Trigger: jobs.ConsentTrigger(user)}
-			run, js := jobs.PlanAgain(r, missed[g], g.lane, at)
+			run, js := jobs.PlanAgain(r, missed[g], g.slots, at)
 			if err := t.startRun(&run, js, nil); err != nil {
 				return err
 			}
@@ -53,14 +53,14 @@ func (d *DB) ResolveConsent(ctx context.Context, provider, user string, accounts
 }
 
 // missedGroup is the missed jobs that one run can have again: of one kind, and of runs with
-// one lane.
+// one slots.
 type missedGroup struct {
-	kind string
-	lane int
+	kind  string
+	slots int
 }
 
 func (g missedGroup) compare(other missedGroup) int {
-	return cmp.Or(cmp.Compare(g.kind, other.kind), cmp.Compare(g.lane, other.lane))
+	return cmp.Or(cmp.Compare(g.kind, other.kind), cmp.Compare(g.slots, other.slots))
 }
 
 // missed are the jobs that failed for want of a consent since the user's last one, each
@@ -70,10 +70,10 @@ func (t *tx) missed(provider, user, accounts string) (map[missedGroup][]jobs.Job
 	groups := map[string]missedGroup{} // by job
 	err := t.Each(missedSQL, []any{provider, accounts, provider, user, stamp(time.Now())}, func(rows *sql.Rows) error {
 		var j jobs.Job
-		var lane int
-		err := rows.Scan(&j.ID, &j.Account, &j.Kind, sqlite.JSON(&j.Question), sqlite.Number(&lane))
+		var slots int
+		err := rows.Scan(&j.ID, &j.Account, &j.Kind, sqlite.JSON(&j.Question), sqlite.Number(&slots))
 		failed = append(failed, j)
-		groups[j.ID] = missedGroup{j.Kind, lane}
+		groups[j.ID] = missedGroup{j.Kind, slots}
 		return err
 	})
 	if err != nil || len(failed) == 0 {
@@ -94,7 +94,7 @@ const (
 	// Without a list of accounts an alert was resolved for another reason. A consent that is
 	// still to come is of a clock that was set back since.
 	missedSQL = `
-SELECT j.job_id, j.account, j.kind, j.question, r.lane FROM jobs AS j CROSS JOIN runs AS r USING (run_id)
+SELECT j.job_id, j.account, j.kind, j.question, r.low_priority_slots FROM jobs AS j CROSS JOIN runs AS r USING (run_id)
  WHERE j.provider = ? AND j.account IN (SELECT value FROM json_each(?))
    AND j.state = 'failed' AND j.error_code = 'consent_required'
    AND j.finished_at >= (SELECT coalesce(max(a.resolved_at), '') FROM alerts AS a

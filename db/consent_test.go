@@ -270,7 +270,7 @@ func TestAConsentLeavesOutWhatOneBeforeAskedFor(t *testing.T) {
 func TestBackfillsThatAConsentStartsHaveLowPriority(t *testing.T) {
 	d := open(t)
 	run, js := plan(2)
-	run.Provider, run.Kind, run.Lane = "mazda", "backfill", 1
+	run.Provider, run.Kind, run.LowPrioritySlots = "mazda", "backfill", 1
 	for i := range js {
 		js[i].Provider, js[i].Kind, js[i].Account = "mazda", "backfill", string(rune('a'+i))
 	}

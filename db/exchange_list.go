@@ -32,8 +32,8 @@ type ExchangeRow struct {
 	DurationMS    int64     `json:"duration_ms"`
 	ResponseBytes int64     `json:"response_bytes"`
 	Truncated     bool      `json:"truncated"`
-	// Kept is "full" or "metadata"; "" of rows from before there was the difference.
-	Kept      clients.Keep `json:"kept,omitempty"`
+	// Detail is "full" or "metadata"; "" of rows from before there was the difference.
+	Detail    clients.Keep `json:"detail,omitempty"`
 	ErrorCode clients.Code `json:"error_code,omitempty"`
 	Error     string       `json:"error,omitempty"`
 }
@@ -77,7 +77,7 @@ func (f ExchangeFilter) query() (string, []any) {
 }
 
 const exchangeColumns = `exchange_id, run_id, job_id, coalesce(attempt, 0), provider, account, op, method, url, coalesce(status, 0), started_at, duration_ms,
-       response_bytes, truncated, kept, error_code, error`
+       response_bytes, truncated, detail, error_code, error`
 
 func (x *ExchangeRow) dest() []any {
 	return []any{
@@ -89,7 +89,7 @@ func (x *ExchangeRow) dest() []any {
 		&x.Op, &x.Method, &x.URL, &x.Status,
 		sqlite.Time(&x.StartedAt),
 		&x.DurationMS, &x.ResponseBytes, &x.Truncated,
-		sqlite.Text(&x.Kept),
+		sqlite.Text(&x.Detail),
 		sqlite.Text(&x.ErrorCode),
 		sqlite.Text(&x.Error),
 	}
@@ -124,7 +124,7 @@ func scanExchange(rows *sql.Rows) (row ExchangeRow, x clients.Exchange, err erro
 	}
 	x.Op, x.Method, x.URL, x.Status, x.StartedAt = row.Op, row.Method, row.URL, row.Status, row.StartedAt
 	x.Duration, x.ResponseBytes, x.Truncated = time.Duration(row.DurationMS)*time.Millisecond, row.ResponseBytes, row.Truncated
-	x.Keep, x.Code, x.Message = row.Kept, row.ErrorCode, row.Error
+	x.Keep, x.Code, x.Message = row.Detail, row.ErrorCode, row.Error
 	x.RequestHeader, x.ResponseHeader = header(asked), header(answered)
 	return row, x, nil
 }

@@ -47,7 +47,7 @@ const (
 	keepExchangeSQL = `
 INSERT INTO exchanges (run_id, job_id, provider, account, op, method, url, status, started_at, duration_ms,
        request_headers, request_body, response_headers, response_body, response_bytes, truncated, error_code, error,
-       attempt, kept, upto, response_gzip)
+       attempt, detail, upto, response_gzip)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((` + exchangesUptoSQL + `), 0) + ?, ?)`
 
 	exchangesUptoSQL = `SELECT upto FROM exchanges WHERE exchange_id = (SELECT max(exchange_id) FROM exchanges)`

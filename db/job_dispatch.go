@@ -12,21 +12,21 @@ import (
 	"orderbeat/jobs"
 )
 
-// jobTurn says whether a job waits for its turn, before which no message tells of it.
-type jobTurn string
+// dispatchState says what a job waits for before its message is published.
+type dispatchState string
 
-// The turns.
+// The states.
 const (
-	none   jobTurn = ""       // it does not wait for one
-	held   jobTurn = "held"   // until there is room in the provider's lane
-	behind jobTurn = "behind" // until the account's earlier run of the same schedule has ended
-	out    jobTurn = "out"    // it has a place in the lane
+	direct      dispatchState = ""             // its message is published at once
+	pendingSlot dispatchState = "pending_slot" // it waits for a low-priority slot of its provider
+	blocked     dispatchState = "blocked"      // it waits for the end of the account's earlier run of the same schedule
+	dispatched  dispatchState = "dispatched"   // it occupies a low-priority slot
 )
 
 // overlap leaves out the jobs of accounts that still work at an earlier run, as
-// [jobs.Run.Overlap] says, and returns the turns of those that wait for it. note says
+// [jobs.Run.Overlap] says, and returns the dispatch states of those that wait for it. note says
 // which accounts were busy.
-func (t *tx) overlap(run *jobs.Run, js []jobs.Job) (left []jobs.Job, turns map[string]jobTurn, note string, err error) {
+func (t *tx) overlap(run *jobs.Run, js []jobs.Job) (left []jobs.Job, states map[string]dispatchState, note string, err error) {
 	if run.Overlap != jobs.OverlapSkip && run.Overlap != jobs.OverlapQueueOne {
 		return js, nil, "", nil
 	}
@@ -38,20 +38,20 @@ func (t *tx) overlap(run *jobs.Run, js []jobs.Job) (left []jobs.Job, turns map[s
 		err = rows.Scan(&b.name, &b.waits)
 		return b, err
 	}, busySQL, run.Trigger)
-	turns = map[string]jobTurn{}
+	states = map[string]dispatchState{}
 	var without, after []string
 	for _, b := range busy {
 		switch {
 		case !slices.ContainsFunc(js, func(j jobs.Job) bool { return j.Account == b.name }):
 		case run.Overlap == jobs.OverlapQueueOne && !b.waits:
-			turns[b.name] = behind
+			states[b.name] = blocked
 			after = append(after, b.name)
 		default:
 			without = append(without, b.name)
 		}
 	}
 	left = slices.DeleteFunc(slices.Clone(js), func(j jobs.Job) bool { return slices.Contains(without, j.Account) })
-	return left, turns, overlapNote(run.Overlap, len(left) > 0, without, after), err
+	return left, states, overlapNote(run.Overlap, len(left) > 0, without, after), err
 }
 
 // overlapNote says which accounts are left out, and which are asked later, for an earlier run.
@@ -73,10 +73,10 @@ func overlapNote(policy string, some bool, without, after []string) string {
 	return strings.Join(notes, "; ")
 }
 
-// dispatchNext gives their turns to those who wait for an attempt of an account's job to be
+// dispatchNext gives their states to those who wait for an attempt of an account's job to be
 // over: the job had a turn, and its run a trigger.
-func (t *tx) dispatchNext(o *jobs.Outcome, had jobTurn, trigger string) error {
-	freed := had == out
+func (t *tx) dispatchNext(o *jobs.Outcome, had dispatchState, trigger string) error {
+	freed := had == dispatched
 	if _, scheduled := jobs.ScheduleOf(trigger); scheduled && o.State.Ended() {
 		lined, err := t.releaseBlocked(o.Provider, o.Account, trigger, o.FinishedAt)
 		if err != nil {
@@ -104,17 +104,17 @@ func (t *tx) fillSlots(provider string, at time.Time) error {
 			return err
 		}
 		var taken int
-		if err := t.Row(takenSQL, []any{provider}, &taken); err != nil || taken >= next.lane {
+		if err := t.Row(takenSQL, []any{provider}, &taken); err != nil || taken >= next.slots {
 			return err
 		}
-		if err := t.dispatch(&next, out, at); err != nil {
+		if err := t.dispatch(&next, dispatched, at); err != nil {
 			return err
 		}
 	}
 }
 
 // releaseBlocked lets the jobs go that waited behind an account's earlier run, when the last job of
-// that one has ended. It reports whether they wait for room in the lane now.
+// that one has ended. It reports whether they wait for a slot now.
 func (t *tx) releaseBlocked(provider, account, trigger string, at time.Time) (lined bool, err error) {
 	list, err := sqlite.FetchIn(t.Tx, func(rows *sql.Rows) (w queuedJob, err error) {
 		err = rows.Scan(w.dest()...)
@@ -128,11 +128,11 @@ func (t *tx) releaseBlocked(provider, account, trigger string, at time.Time) (li
 		return false, err
 	}
 	for i := range list {
-		if list[i].lane > 0 {
+		if list[i].slots > 0 {
 			lined = true
-			_, err = t.Exec(holdSQL, list[i].ID)
+			_, err = t.Exec(pendSQL, list[i].ID)
 		} else {
-			err = t.dispatch(&list[i], none, at)
+			err = t.dispatch(&list[i], direct, at)
 		}
 		if err != nil {
 			return false, err
@@ -141,11 +141,11 @@ func (t *tx) releaseBlocked(provider, account, trigger string, at time.Time) (li
 	return lined, nil
 }
 
-// queuedJob is a job that waits for its turn.
+// queuedJob is a job that waits to be dispatched.
 type queuedJob struct {
 	jobs.Job
 	traceparent string
-	lane        int
+	slots       int
 }
 
 func (w *queuedJob) dest() []any {
@@ -154,14 +154,14 @@ func (w *queuedJob) dest() []any {
 		sqlite.JSON(&w.Question),
 		&w.Attempt, &w.Tried,
 		sqlite.Text(&w.traceparent),
-		sqlite.Number(&w.lane),
+		sqlite.Number(&w.slots),
 	}
 }
 
-// dispatch gives a job its turn: its message goes into the outbox, and its time begins.
-func (t *tx) dispatch(w *queuedJob, to jobTurn, at time.Time) error {
+// dispatch enqueues the message of a job, whose time begins.
+func (t *tx) dispatch(w *queuedJob, to dispatchState, at time.Time) error {
 	w.FirstAt = at
-	if _, err := t.Exec(letGoSQL, sqlite.OrNull(string(to)), stamp(at), w.ID); err != nil {
+	if _, err := t.Exec(dispatchSQL, sqlite.OrNull(string(to)), stamp(at), w.ID); err != nil {
 		return err
 	}
 	return t.enqueueJob(&w.Job, "", w.traceparent, at, time.Time{})
@@ -169,30 +169,30 @@ func (t *tx) dispatch(w *queuedJob, to jobTurn, at time.Time) error {
 
 const (
 	selectWaiter = `
-SELECT j.job_id, j.run_id, j.provider, j.account, j.kind, j.question, j.attempts + 1, j.tried, r.traceparent, r.lane
+SELECT j.job_id, j.run_id, j.provider, j.account, j.kind, j.question, j.attempts + 1, j.tried, r.traceparent, r.low_priority_slots
   FROM jobs AS j CROSS JOIN runs AS r USING (run_id)`
 
 	nextHeldSQL = selectWaiter + `
- WHERE j.provider = ? AND j.turn = 'held' AND r.paused_at IS NULL
-   AND j.account NOT IN (SELECT account FROM jobs WHERE provider = ? AND turn = 'out')
+ WHERE j.provider = ? AND j.dispatch = 'pending_slot' AND r.paused_at IS NULL
+   AND j.account NOT IN (SELECT account FROM jobs WHERE provider = ? AND dispatch = 'dispatched')
  ORDER BY j.job_id LIMIT 1`
 
-	takenSQL = `SELECT count(*) FROM jobs WHERE provider = ? AND turn = 'out' AND state <> 'waiting'`
+	takenSQL = `SELECT count(*) FROM jobs WHERE provider = ? AND dispatch = 'dispatched' AND state <> 'waiting'`
 
 	behindSQL = selectWaiter + `
- WHERE j.provider = ? AND j.turn = 'behind' AND j.account = ? AND r.trigger = ? ORDER BY j.job_id`
+ WHERE j.provider = ? AND j.dispatch = 'blocked' AND j.account = ? AND r.trigger = ? ORDER BY j.job_id`
 
 	// CROSS JOIN keeps the order of the tables: from the few open jobs to their runs.
 	busySQL = `
-SELECT j.account, max(coalesce(j.turn = 'behind', 0)) FROM jobs AS j CROSS JOIN runs AS r USING (run_id)
+SELECT j.account, max(coalesce(j.dispatch = 'blocked', 0)) FROM jobs AS j CROSS JOIN runs AS r USING (run_id)
  WHERE j.state IN ('queued', 'running', 'waiting') AND j.state <> 'succeeded' AND r.trigger = ?
  GROUP BY j.account ORDER BY j.account`
 
 	workingSQL = `
 SELECT EXISTS (SELECT 1 FROM jobs AS j CROSS JOIN runs AS r USING (run_id)
- WHERE j.state IN ('queued', 'running', 'waiting') AND j.state <> 'succeeded' AND j.turn IS NOT 'behind'
+ WHERE j.state IN ('queued', 'running', 'waiting') AND j.state <> 'succeeded' AND j.dispatch IS NOT 'blocked'
    AND j.provider = ? AND j.account = ? AND r.trigger = ?)`
 
-	letGoSQL = `UPDATE jobs SET turn = ?, turn_at = ? WHERE job_id = ?`
-	holdSQL  = `UPDATE jobs SET turn = 'held' WHERE job_id = ?`
+	dispatchSQL = `UPDATE jobs SET dispatch = ?, dispatched_at = ? WHERE job_id = ?`
+	pendSQL     = `UPDATE jobs SET dispatch = 'pending_slot' WHERE job_id = ?`
 )

@@ -17,7 +17,7 @@ import (
 // low is a run of low priority over accounts, each with as many jobs, not started yet.
 func low(lane, windows int, accounts ...string) (jobs.Run, []jobs.Job) {
 	run, js := plan(windows * len(accounts))
-	run.Kind, run.Lane = "backfill", lane
+	run.Kind, run.LowPrioritySlots = "backfill", lane
 	for i := range js {
 		js[i].Account, js[i].Kind = accounts[i%len(accounts)], "backfill"
 	}
@@ -175,7 +175,7 @@ func TestAccountsLineUpBehindTheirEarlierRun(t *testing.T) {
 	d := open(t)
 	tick := func(lane int, accounts ...string) (jobs.Run, []jobs.Job) {
 		run, js := plan(2 * len(accounts))
-		run.Trigger, run.Overlap, run.Lane = "schedule:recent", jobs.OverlapQueueOne, lane
+		run.Trigger, run.Overlap, run.LowPrioritySlots = "schedule:recent", jobs.OverlapQueueOne, lane
 		for i := range js {
 			js[i].Account = accounts[i%len(accounts)]
 		}
@@ -220,7 +220,7 @@ func TestAccountsLineUpBehindTheirEarlierRun(t *testing.T) {
 		t.Errorf("got %q out, want one: its priority is low", got)
 	}
 	rows, err := d.RunJobs(t.Context(), fourth.ID)
-	if err != nil || rows[0].Turn != "out" || rows[1].Turn != "held" {
+	if err != nil || rows[0].Dispatch != "dispatched" || rows[1].Dispatch != "pending_slot" {
 		t.Errorf("got %+v, %v, want one out and one held", rows, err)
 	}
 }

@@ -23,7 +23,7 @@ type JobRow struct {
 	State jobs.State `json:"state"`
 	// Turn is "held" for a job of low priority that waits until there is room, "out" for
 	// one that has it, "behind" for one that waits for an earlier run's; else "".
-	Turn string `json:"turn,omitempty"`
+	Dispatch string `json:"dispatch,omitempty"`
 	// Attempts counts those that ended.
 	Attempts int `json:"attempts"`
 	// Tried is how many of them do not count ([jobs.Job.Tried]).
@@ -99,7 +99,7 @@ func (f JobFilter) query() (string, []any) {
 
 const (
 	selectJob = `
-SELECT job_id, run_id, provider, account, kind, question, state, turn, attempts, tried, crashes, next_attempt_at, error_code, error, hint,
+SELECT job_id, run_id, provider, account, kind, question, state, dispatch, attempts, tried, crashes, next_attempt_at, error_code, error, hint,
        planned_at, started_at, asked_at, finished_at, retried_at, orders_seen, orders_created, orders_changed, orders_unchanged
   FROM jobs`
 	jobSQL  = selectJob + ` WHERE job_id = ?`
@@ -109,7 +109,7 @@ SELECT job_id, run_id, provider, account, kind, question, state, turn, attempts,
 func (d *DB) jobRows(ctx context.Context, query string, args ...any) iter.Seq2[JobRow, error] {
 	return sqlite.EachRow(ctx, d.bulk, query, args, func(rows *sql.Rows) (j JobRow, err error) {
 		err = rows.Scan(
-			&j.JobID, &j.RunID, &j.Provider, &j.Account, &j.Kind, sqlite.JSON(&j.Question), &j.State, sqlite.Text(&j.Turn), &j.Attempts, &j.Tried, &j.Crashes,
+			&j.JobID, &j.RunID, &j.Provider, &j.Account, &j.Kind, sqlite.JSON(&j.Question), &j.State, sqlite.Text(&j.Dispatch), &j.Attempts, &j.Tried, &j.Crashes,
 			sqlite.TimeOrNil(&j.NextAttemptAt), sqlite.Text(&j.ErrorCode), sqlite.Text(&j.Error),
 			sqlite.Text(&j.Hint), sqlite.Time(&j.PlannedAt), sqlite.TimeOrNil(&j.StartedAt), sqlite.TimeOrNil(&j.AskedAt),
 			sqlite.TimeOrNil(&j.FinishedAt), sqlite.TimeOrNil(&j.RetriedAt),

@@ -21,7 +21,7 @@ func (d *DB) StartInline(ctx context.Context, run jobs.Run, job jobs.Job) error 
 		if err := t.insertRun(&run, nil); err != nil {
 			return err
 		}
-		return t.insertJob(&job, jobs.Running, none, true)
+		return t.insertJob(&job, jobs.Running, direct, true)
 	})
 	if err != nil {
 		return fmt.Errorf("run %s: %w", run.ID, err)

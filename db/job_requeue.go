@@ -39,8 +39,8 @@ func (d *DB) PublishedJobs(ctx context.Context) ([]JobGroup, error) {
 
 // Requeue puts the messages of jobs that have not ended into the outbox again, and
 // returns how many: for when the stream that held them is gone, or another worker ended
-// them there. Those whose message is in the outbox still, and those whose turn has not
-// come, are left alone. Each has another id than before: the stream may remember that one.
+// them there. Those whose message is in the outbox still, and those that are not
+// dispatched yet, are left alone. Each has another id than before: the stream may remember that one.
 // A job that is in hand meanwhile may be asked about twice; it is committed once.
 func (d *DB) Requeue(ctx context.Context) (n int, err error) {
 	return d.requeue(ctx, publishedIDsSQL, nil)
@@ -100,13 +100,13 @@ func (t *tx) requeue(ids []string, at time.Time) (n int, err error) {
 }
 
 const (
-	// queuedAt is when a job was planned, got its turn or was retried, whatever was last: its
+	// queuedAt is when a job was planned, was dispatched or was retried, whatever was last: its
 	// time counts from then.
-	queuedAt = `max(planned_at, coalesce(turn_at, ''), coalesce(retried_at, ''))`
+	queuedAt = `max(planned_at, coalesce(dispatched_at, ''), coalesce(retried_at, ''))`
 
 	// published is which jobs have a message on the stream, or should.
 	published = `j.state IN ('queued', 'running', 'waiting') AND j.state <> 'succeeded' AND j.inline = 0
-   AND coalesce(j.turn, 'out') = 'out' AND j.job_id NOT IN (SELECT b.ce_subject FROM outbox AS b WHERE b.topic = 'jobs')`
+   AND coalesce(j.dispatch, 'dispatched') = 'dispatched' AND j.job_id NOT IN (SELECT b.ce_subject FROM outbox AS b WHERE b.topic = 'jobs')`
 
 	publishedJobsSQL = `
 SELECT j.provider, j.account, j.kind, count(*) FROM jobs AS j WHERE ` + published + ` GROUP BY 1, 2, 3`
@@ -139,7 +139,7 @@ func (d *DB) QueueDelays(ctx context.Context, at time.Time) ([]QueueDelay, error
 
 const queueDelaysSQL = `
 SELECT provider, count(*), min(` + queuedAt + `) FROM jobs
- WHERE state = 'queued' AND state <> 'succeeded' AND inline = 0 AND coalesce(turn, 'out') = 'out'
+ WHERE state = 'queued' AND state <> 'succeeded' AND inline = 0 AND coalesce(dispatch, 'dispatched') = 'dispatched'
    AND ` + queuedAt + ` <= ?
  GROUP BY provider`
 

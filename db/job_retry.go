@@ -16,7 +16,7 @@ import (
 var RetryStates = []jobs.State{jobs.Queued, jobs.Failed, jobs.Dead, jobs.Cancelled}
 
 // RetryJob queues a job again that failed, is dead or was cancelled, with all its attempts
-// and all its time before it; its run goes on. The job waits for its turn like any other:
+// and all its time before it; its run goes on. The job waits to be dispatched like any other:
 // one of low priority for room among those at its provider, and for as long as its run is
 // paused. The message of a job that is queued already is published again, in case it was
 // lost. It returns the run. The error is [ErrUnknown], or a [*StateError] for a job in
@@ -124,11 +124,11 @@ func (t *tx) retry(jobID string, at time.Time) (run jobs.Run, err error) {
 	if run, err = scanRun(t.Row, runSQL, job.RunID); err != nil {
 		return run, err
 	}
-	turn := none
-	if run.Lane > 0 {
-		turn = held
+	next := direct
+	if run.LowPrioritySlots > 0 {
+		next = pendingSlot
 	}
-	if _, err := t.Exec(retryJobSQL, stamp(at), sqlite.OrNull(string(turn)), jobID); err != nil {
+	if _, err := t.Exec(retryJobSQL, stamp(at), sqlite.OrNull(string(next)), jobID); err != nil {
 		return run, err
 	}
 	is := func(s jobs.State) bool { return state == s }
@@ -138,7 +138,7 @@ func (t *tx) retry(jobID string, at time.Time) (run jobs.Run, err error) {
 	if run, err = scanRun(t.Row, runSQL, job.RunID); err != nil {
 		return run, err
 	}
-	if turn == held {
+	if next == pendingSlot {
 		return run, t.fillSlots(job.Provider, at)
 	}
 	job.Attempt = job.Tried + 1
@@ -150,7 +150,7 @@ const (
 
 	retryJobSQL = `
 UPDATE jobs SET state = 'queued', tried = attempts, crashes = 0, retried_at = ?, next_attempt_at = NULL, finished_at = NULL, inline = 0,
-       turn = ?, turn_at = NULL
+       dispatch = ?, dispatched_at = NULL
  WHERE job_id = ?`
 
 	// A run that has not ended yet is not opened again.

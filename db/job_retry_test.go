@@ -182,7 +182,7 @@ func TestARunIsJoinedOnlyWhileItMoves(t *testing.T) {
 	if run, joined := ask(noon.Add(21*time.Minute), nil); !joined || run.ID != second.ID {
 		t.Error("the run that was started instead is not joined")
 	}
-	low := func(run *jobs.Run) { run.Lane = 1 }
+	low := func(run *jobs.Run) { run.LowPrioritySlots = 1 }
 	paused, _ := ask(noon, low)
 	if run, joined := ask(noon.Add(time.Hour), low); !joined || run.ID != paused.ID {
 		t.Error("a run of low priority that waits for its turn is not joined")

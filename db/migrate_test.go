@@ -99,7 +99,7 @@ func dumpAt(t *testing.T, path, table string, columns ...string) (all []string) 
 	t.Helper()
 	list := "*"
 	if len(columns) > 0 {
-		list = `"` + strings.Join(columns, `", "`) + `"`
+		list = strings.Join(columns, ", ")
 	}
 	rows, err := openRaw(t, path, "mode=ro").QueryContext(t.Context(), "SELECT "+list+" FROM "+table)
 	if err != nil {
@@ -127,6 +127,27 @@ func dumpAt(t *testing.T, path, table string, columns ...string) (all []string) 
 	return all
 }
 
+// renamed are the columns of earlier versions that have another name now.
+var renamed = map[string]string{
+	"jobs.turn":      "CASE dispatch WHEN 'pending_slot' THEN 'held' WHEN 'blocked' THEN 'behind' WHEN 'dispatched' THEN 'out' END",
+	"jobs.turn_at":   "dispatched_at",
+	"runs.lane":      "low_priority_slots",
+	"runs.asks":      "request_hash",
+	"exchanges.kept": "detail",
+}
+
+// selected are columns to select, those that were renamed by their names before.
+func selected(table string, names []string, renamed map[string]string) []string {
+	list := slices.Clone(names)
+	for i, name := range names {
+		list[i] = `"` + name + `"`
+		if now, ok := renamed[table+"."+name]; ok {
+			list[i] = now + " AS " + list[i]
+		}
+	}
+	return list
+}
+
 // released is the newest schema version that a released program wrote. Migrations after it
 // come together in the next release, which needs one dump.
 const released = 9
@@ -141,13 +162,13 @@ func TestADatabaseOfEveryVersionIsMigratedWithItsData(t *testing.T) {
 			columns := columnsAt(t, path)
 			before := map[string][]string{}
 			for table, names := range columns {
-				if before[table] = dumpAt(t, path, table, names...); len(before[table]) == 0 {
+				if before[table] = dumpAt(t, path, table, selected(table, names, nil)...); len(before[table]) == 0 {
 					t.Errorf("%s is empty: the test compares nothing", table)
 				}
 			}
 			d := openAt(t, path)
 			for table, names := range columns {
-				if diff := cmp.Diff(before[table], dumpAt(t, path, table, names...)); diff != "" && table != "sqlite_sequence" {
+				if diff := cmp.Diff(before[table], dumpAt(t, path, table, selected(table, names, renamed)...)); diff != "" && table != "sqlite_sequence" {
 					t.Errorf("%s (-before +after):\n%s", table, diff)
 				}
 			}

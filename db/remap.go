@@ -50,7 +50,7 @@ HAVING min(` + keptWhole + `) AND max(x.status IS NOT 401)
  ORDER BY j.asked_at DESC, j.job_id DESC`, w.Args
 }
 
-const keptWhole = `coalesce(x.kept = 'full' AND NOT x.truncated AND x.status IS NOT NULL OR x.status = 401, 0)`
+const keptWhole = `coalesce(x.detail = 'full' AND NOT x.truncated AND x.status IS NOT NULL OR x.status = 401, 0)`
 
 // Kept returns a job with the answers of its last attempt, in order; false when they are
 // not kept, or not as a whole.
@@ -62,7 +62,7 @@ func (d *DB) Kept(ctx context.Context, jobID string) (k jobs.KeptJob, answers []
 	whole := true
 	answers, err = sqlite.Fetch(ctx, d.bulk, func(rows *sql.Rows) (clients.Exchange, error) {
 		row, x, err := scanExchange(rows)
-		whole = whole && row.Kept == clients.KeepFull && !row.Truncated && row.Status != 0
+		whole = whole && row.Detail == clients.KeepFull && !row.Truncated && row.Status != 0
 		return x, err
 	}, keptSQL, jobID)
 	return found[0], answers, whole && len(answers) > 0, err

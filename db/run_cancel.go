@@ -91,7 +91,7 @@ func (t *tx) cancel(run *jobs.Run, query, id string, at time.Time) (ids []string
 	}
 	for account := range accounts {
 		o := jobs.Outcome{Job: jobs.Job{Provider: run.Provider, Account: account}, State: jobs.Cancelled, FinishedAt: at}
-		if err := t.dispatchNext(&o, out, run.Trigger); err != nil {
+		if err := t.dispatchNext(&o, dispatched, run.Trigger); err != nil {
 			return nil, err
 		}
 	}
@@ -112,12 +112,12 @@ const (
 	jobRunSQL = `SELECT state, run_id FROM jobs WHERE job_id = ?`
 
 	cancelRunSQL = `
-UPDATE jobs SET state = 'cancelled', attempts = attempts + 1, next_attempt_at = NULL, finished_at = ?, turn = NULL
+UPDATE jobs SET state = 'cancelled', attempts = attempts + 1, next_attempt_at = NULL, finished_at = ?, dispatch = NULL
  WHERE run_id = ? AND state IN ('queued', 'running', 'waiting')
 RETURNING job_id, account`
 
 	cancelJobSQL = `
-UPDATE jobs SET state = 'cancelled', attempts = attempts + 1, next_attempt_at = NULL, finished_at = ?, turn = NULL
+UPDATE jobs SET state = 'cancelled', attempts = attempts + 1, next_attempt_at = NULL, finished_at = ?, dispatch = NULL
  WHERE job_id = ? AND state IN ('queued', 'running', 'waiting')
 RETURNING job_id, account`
 

@@ -13,14 +13,14 @@ import (
 	"orderbeat/jobs"
 )
 
-// asks is a digest of what a run asks, nil where nothing is to join it: a run without jobs,
+// requestHash is a digest of what a run requests, nil where nothing is to join it: a run without jobs,
 // or one for what was missed until a consent.
-func asks(run *jobs.Run, js []jobs.Job) []byte {
+func requestHash(run *jobs.Run, js []jobs.Job) []byte {
 	if run.State != jobs.Queued || len(js) == 0 || jobs.IsConsent(run.Trigger) {
 		return nil
 	}
 	sum := sha256.New()
-	fmt.Fprintf(sum, "%q %q %d\n", run.Provider, run.Kind, run.Lane)
+	fmt.Fprintf(sum, "%q %q %d\n", run.Provider, run.Kind, run.LowPrioritySlots)
 	for i := range js {
 		fmt.Fprintf(sum, "%q %q\n", js[i].Account, js[i].Question)
 	}
@@ -50,11 +50,11 @@ const joinFor = 15 * time.Minute
 // a schedule asks for is its own: whether its runs may overlap is said there. A run that
 // does not move, because it is paused or waits for too long, is not joined; one of low
 // priority may wait for its turn for as long as it takes.
-func (t *tx) coalesce(run *jobs.Run, asks []byte) (jobs.Run, bool, error) {
-	if _, scheduled := jobs.ScheduleOf(run.Trigger); scheduled || asks == nil {
+func (t *tx) coalesce(run *jobs.Run, hash []byte) (jobs.Run, bool, error) {
+	if _, scheduled := jobs.ScheduleOf(run.Trigger); scheduled || hash == nil {
 		return jobs.Run{}, false, nil
 	}
-	waiting, err := scanRun(t.Row, runAskingSQL, asks, stamp(run.RequestedAt.Add(-joinFor)))
+	waiting, err := scanRun(t.Row, runAskingSQL, hash, stamp(run.RequestedAt.Add(-joinFor)))
 	if errors.Is(err, sql.ErrNoRows) {
 		return jobs.Run{}, false, nil
 	}
@@ -130,7 +130,7 @@ func (t *tx) repeat(run *jobs.Run, r requester, at time.Time) error {
 const (
 	runJoinedSQL = selectRun + ` WHERE run_id = (SELECT run_id FROM joined_requests WHERE key = ?)`
 	runAskingSQL = selectRun + `
- WHERE asks = ? AND state = 'queued' AND paused_at IS NULL AND (lane > 0 OR requested_at >= ?) ORDER BY run_id DESC LIMIT 1`
+ WHERE request_hash = ? AND state = 'queued' AND paused_at IS NULL AND (low_priority_slots > 0 OR requested_at >= ?) ORDER BY run_id DESC LIMIT 1`
 
 	joinSQL = `INSERT INTO joined_requests (key, run_id, reply_to, requested_at) VALUES (?, ?, ?, ?)`
 

@@ -67,7 +67,7 @@ const (
 	selectRun = `
 SELECT run_id, provider, kind, state, trigger, accounts, params, jobs_total, jobs_succeeded, jobs_partial,
        jobs_failed, jobs_dead, jobs_cancelled, orders_seen, orders_created, orders_changed, orders_unchanged,
-       errors, requested_at, started_at, finished_at, reopened, key, reply_to, traceparent, lane, paused_at, note
+       errors, requested_at, started_at, finished_at, reopened, key, reply_to, traceparent, low_priority_slots, paused_at, note
   FROM runs`
 	runSQL      = selectRun + ` WHERE run_id = ?`
 	runByKeySQL = selectRun + ` WHERE key = ?`
@@ -81,9 +81,9 @@ func scanRun(row func(query string, args []any, dest ...any) error, query string
 		&r.Orders.Seen, &r.Orders.Created, &r.Orders.Changed, &r.Orders.Unchanged,
 		sqlite.JSON(&r.Errors), sqlite.Time(&r.RequestedAt), sqlite.TimeOrNil(&r.StartedAt), sqlite.TimeOrNil(&r.FinishedAt), &r.Reopened,
 		sqlite.Text(&r.Key), sqlite.Text(&r.ReplyTo), sqlite.Text(&r.Traceparent),
-		sqlite.Number(&r.Lane), sqlite.TimeOrNil(&r.PausedAt), sqlite.Text(&r.Note),
+		sqlite.Number(&r.LowPrioritySlots), sqlite.TimeOrNil(&r.PausedAt), sqlite.Text(&r.Note),
 	)
-	if r.Lane > 0 {
+	if r.LowPrioritySlots > 0 {
 		r.Priority = jobs.Low
 	}
 	return r, err

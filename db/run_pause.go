@@ -40,7 +40,7 @@ func (d *DB) changeLowRun(ctx context.Context, runID string, change func(t *tx, 
 		if run, err = t.openRun(runID); err != nil {
 			return err
 		}
-		if run.Lane == 0 {
+		if run.LowPrioritySlots == 0 {
 			return ErrPriority
 		}
 		if err := change(t, &run); err != nil {

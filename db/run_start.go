@@ -23,7 +23,7 @@ const HeaderReplyTo = "Orderbeat-Reply-To"
 // tells its result to both.
 //
 // A job of low priority, and one that waits for an earlier run ([jobs.Run.Overlap]), has its
-// message put into the outbox when its turn comes.
+// message put into the outbox when it is dispatched.
 func (d *DB) StartRun(ctx context.Context, run jobs.Run, js []jobs.Job) (jobs.Run, bool, error) {
 	run.Jobs.Total = len(js)
 	started := false
@@ -38,12 +38,12 @@ func (d *DB) StartRun(ctx context.Context, run jobs.Run, js []jobs.Job) (jobs.Ru
 			kept = earlier
 			return err
 		}
-		asks := asks(&kept, js)
-		if earlier, found, err = t.coalesce(&kept, asks); found || err != nil {
+		hash := requestHash(&kept, js)
+		if earlier, found, err = t.coalesce(&kept, hash); found || err != nil {
 			kept = earlier
 			return err
 		}
-		left, turns, note, err := t.overlap(&kept, js)
+		left, states, note, err := t.overlap(&kept, js)
 		if err != nil {
 			return err
 		}
@@ -51,7 +51,7 @@ func (d *DB) StartRun(ctx context.Context, run jobs.Run, js []jobs.Job) (jobs.Ru
 			kept.Note = "no jobs: " + note
 		}
 		started = true
-		return t.startRun(&kept, left, turns)
+		return t.startRun(&kept, left, states)
 	})
 	if err != nil {
 		return jobs.Run{}, false, fmt.Errorf("run %s: %w", run.ID, err)
@@ -59,28 +59,28 @@ func (d *DB) StartRun(ctx context.Context, run jobs.Run, js []jobs.Job) (jobs.Ru
 	return kept, started, nil
 }
 
-// startRun stores a run with its jobs. turns are those of accounts that wait for another run.
-func (t *tx) startRun(run *jobs.Run, js []jobs.Job, turns map[string]jobTurn) error {
+// startRun stores a run with its jobs. states are those of accounts that wait for another run.
+func (t *tx) startRun(run *jobs.Run, js []jobs.Job, states map[string]dispatchState) error {
 	run.Jobs.Total = len(js)
-	if err := t.insertRun(run, asks(run, js)); err != nil {
+	if err := t.insertRun(run, requestHash(run, js)); err != nil {
 		return err
 	}
 	for i := range js {
-		turn := turns[js[i].Account]
-		if turn == none && run.Lane > 0 {
-			turn = held
+		state := states[js[i].Account]
+		if state == direct && run.LowPrioritySlots > 0 {
+			state = pendingSlot
 		}
-		if err := t.insertJob(&js[i], jobs.Queued, turn, false); err != nil {
+		if err := t.insertJob(&js[i], jobs.Queued, state, false); err != nil {
 			return err
 		}
-		if turn != none {
+		if state != direct {
 			continue
 		}
 		if err := t.enqueueJob(&js[i], "", run.Traceparent, run.RequestedAt, time.Time{}); err != nil {
 			return err
 		}
 	}
-	if run.Lane > 0 {
+	if run.LowPrioritySlots > 0 {
 		if err := t.fillSlots(run.Provider, run.RequestedAt); err != nil {
 			return err
 		}
@@ -95,7 +95,7 @@ func (t *tx) startRun(run *jobs.Run, js []jobs.Job, turns map[string]jobTurn) er
 	return nil
 }
 
-func (t *tx) insertRun(run *jobs.Run, asks []byte) error {
+func (t *tx) insertRun(run *jobs.Run, hash []byte) error {
 	errs, err := encode(run.Errors)
 	if err != nil {
 		return err
@@ -111,27 +111,27 @@ func (t *tx) insertRun(run *jobs.Run, asks []byte) error {
 	}
 	_, err = t.Exec(insertRunSQL, run.ID, run.Provider, run.Kind, string(run.State), run.Trigger, accounts,
 		sqlite.OrNull(string(run.Params)), run.Jobs.Total, errs, stamp(run.RequestedAt), sqlite.StampOf(run.StartedAt),
-		sqlite.StampOf(run.FinishedAt), sqlite.OrNull(run.Key), sqlite.OrNull(run.ReplyTo), sqlite.OrNull(run.Traceparent), sqlite.ZeroNull(run.Lane), asks, sqlite.OrNull(run.Note))
+		sqlite.StampOf(run.FinishedAt), sqlite.OrNull(run.Key), sqlite.OrNull(run.ReplyTo), sqlite.OrNull(run.Traceparent), sqlite.ZeroNull(run.LowPrioritySlots), hash, sqlite.OrNull(run.Note))
 	return err
 }
 
 const insertRunSQL = `
 INSERT INTO runs (run_id, provider, kind, state, trigger, accounts, params, jobs_total, errors,
-       requested_at, started_at, finished_at, key, reply_to, traceparent, lane, asks, note)
+       requested_at, started_at, finished_at, key, reply_to, traceparent, low_priority_slots, request_hash, note)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
-func (t *tx) insertJob(job *jobs.Job, state jobs.State, turn jobTurn, inline bool) error {
+func (t *tx) insertJob(job *jobs.Job, state jobs.State, dispatch dispatchState, inline bool) error {
 	question, err := encode(job.Question)
 	if err != nil {
 		return err
 	}
 	_, err = t.Exec(insertJobSQL, job.ID, job.RunID, job.Provider, job.Account, job.Kind, question,
-		string(state), sqlite.OrNull(string(turn)), inline, stamp(job.FirstAt))
+		string(state), sqlite.OrNull(string(dispatch)), inline, stamp(job.FirstAt))
 	return err
 }
 
 const insertJobSQL = `
-INSERT INTO jobs (job_id, run_id, provider, account, kind, question, state, turn, inline, planned_at)
+INSERT INTO jobs (job_id, run_id, provider, account, kind, question, state, dispatch, inline, planned_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 // enqueueJob puts the message for one attempt at a job into the outbox. again makes its id

@@ -69,7 +69,7 @@ func (d *DB) StartTick(ctx context.Context, tick Tick, run jobs.Run, js []jobs.J
 		if err != nil {
 			return err
 		}
-		left, turns, note, err := t.overlap(&run, js)
+		left, states, note, err := t.overlap(&run, js)
 		if err != nil {
 			return err
 		}
@@ -87,7 +87,7 @@ func (d *DB) StartTick(ctx context.Context, tick Tick, run jobs.Run, js []jobs.J
 			return nil
 		}
 		started.Run = &starting
-		return t.startRun(&starting, left, turns)
+		return t.startRun(&starting, left, states)
 	})
 	if err != nil {
 		return Started{}, fmt.Errorf("tick %s: %w", tick.Key(), err)

@@ -83,14 +83,14 @@ func (q Question) names() (names []string) {
 	return names
 }
 
-// PlanAgain makes a run of the questions of jobs that were planned before. lane is the lane
+// PlanAgain makes a run of the questions of jobs that were planned before. slots are the low-priority slots
 // of their runs, 0 for those of normal priority.
-func PlanAgain(r Request, planned []Job, lane int, now time.Time) (Run, []Job) {
+func PlanAgain(r Request, planned []Job, slots int, now time.Time) (Run, []Job) {
 	now = moment(now)
 	run := newRun(r, now)
 	run.Jobs.Total = len(planned)
-	if lane > 0 {
-		run.Priority, run.Lane = Low, lane
+	if slots > 0 {
+		run.Priority, run.LowPrioritySlots = Low, slots
 	}
 	again := make([]Job, len(planned))
 	for i, j := range planned {

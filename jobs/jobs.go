@@ -109,8 +109,8 @@ type Run struct {
 	Key         string `json:"-"`
 	ReplyTo     string `json:"-"`
 	Traceparent string `json:"-"`
-	// Lane is [Target.Lane] where the priority is low, else 0.
-	Lane int `json:"-"`
+	// LowPrioritySlots is [Target.LowPrioritySlots] where the priority is low, else 0.
+	LowPrioritySlots int `json:"-"`
 	// Overlap says what becomes of accounts that still work at an earlier run with the same
 	// trigger; "" is [OverlapAllow].
 	Overlap string `json:"-"`

@@ -25,8 +25,8 @@ type Target struct {
 	// Open holds the open orders of each account, for kinds that follow them
 	// ([Kind.Follows]).
 	Open map[string][]OpenOrder
-	// Lane is how many jobs of low priority the provider is asked at once.
-	Lane int
+	// LowPrioritySlots is how many jobs of low priority run at once.
+	LowPrioritySlots int
 	// Kept holds the jobs of each account whose answers are kept, newest first, for kinds
 	// that map these again ([Kind.Remaps]).
 	Kept map[string][]KeptJob
@@ -89,7 +89,7 @@ func Plan(r Request, targets map[string]Target, now time.Time) (Run, []Job, erro
 	}
 	run.Jobs.Total = len(jobs)
 	if r.Priority == Low || Kinds[r.Kind].Low && r.Priority != Normal {
-		run.Priority, run.Lane = Low, max(1, targets[r.Provider].Lane)
+		run.Priority, run.LowPrioritySlots = Low, max(1, targets[r.Provider].LowPrioritySlots)
 	}
 	return run, jobs, nil
 }

@@ -35,7 +35,7 @@ func newPlanner(c Config, f *finished) *planner {
 		if err != nil {
 			c.Log.Error("the provider panicked: no run of it is started", "provider", provider.Name, "err", err)
 		}
-		p.targets[provider.Name] = jobs.Target{Traits: traits, Err: err, Accounts: provider.Accounts, Lane: provider.Concurrency / 2}
+		p.targets[provider.Name] = jobs.Target{Traits: traits, Err: err, Accounts: provider.Accounts, LowPrioritySlots: provider.Concurrency / 2}
 	}
 	for _, schedule := range c.Schedules {
 		p.schedules[schedule.Name] = schedule

@@ -102,11 +102,11 @@ func TestAnAccountIsAskedOnceMoreWhenItsRunHasEnded(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, j := range list {
-			states += fmt.Sprint(j.State, j.Turn, " ")
+			states += fmt.Sprint(j.State, j.Dispatch, " ")
 		}
 		return states
 	}
-	if got := open(); got != "queuedbehind running " {
+	if got := open(); got != "queuedblocked running " {
 		t.Errorf("got detroit's jobs %s, want one in hand and one behind it", got)
 	}
 	close(answer)

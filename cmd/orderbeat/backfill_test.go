@@ -147,7 +147,7 @@ catch_up = "all"
 		p = startProcess(t, config)
 		struck = p.inHand("backfill")
 		if n == 2 {
-			if r := do(t, "runs", run.ID, "--config", config); !strings.Contains(r.stdout, "ended, paused: the supplier is busy;") || !strings.Contains(r.stdout, " held ") {
+			if r := do(t, "runs", run.ID, "--config", config); !strings.Contains(r.stdout, "ended, paused: the supplier is busy;") || !strings.Contains(r.stdout, " pending_slot ") {
 				t.Errorf("got %+v, want it told that the run is paused, and what is held", r)
 			}
 			if r := do(t, "runs", "resume", run.ID, "--config", config); r.status != done || !strings.Contains(r.stdout, "is running") {

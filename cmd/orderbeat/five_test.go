@@ -184,7 +184,7 @@ func (p *program) liveIsKept() {
 	var ids []string
 	p.rows("SELECT order_id FROM orders WHERE provider = 'michelin' LIMIT 1", &ids)
 	p.request("orders.get", fmt.Sprintf(`{"provider":"michelin","account":"detroit","order_id":%q,"max_age":"0s"}`, ids[0]))
-	if n := p.count("exchanges WHERE kept = 'full' AND run_id IN (SELECT run_id FROM runs WHERE trigger = 'live')"); n != 1 {
+	if n := p.count("exchanges WHERE detail = 'full' AND run_id IN (SELECT run_id FROM runs WHERE trigger = 'live')"); n != 1 {
 		p.t.Errorf("got %d exchanges of a question that was asked live, want 1", n)
 	}
 }

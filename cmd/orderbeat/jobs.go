@@ -75,10 +75,10 @@ func (a *app) changeJob(ctx context.Context, endpoint, id string) error {
 	return nil
 }
 
-// stateOf is a job's state, or the turn that it waits for.
+// stateOf is a job's state, or what it waits for before it is dispatched.
 func stateOf(j db.JobRow) string {
-	if j.Turn == "held" || j.Turn == "behind" {
-		return j.Turn
+	if j.Dispatch == "pending_slot" || j.Dispatch == "blocked" {
+		return j.Dispatch
 	}
 	return string(j.State)
 }

@@ -150,7 +150,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 	if created := results[0].Orders.Created; created == 0 || orders != created {
 		t.Errorf("got %d orders, the run created %d", orders, created)
 	}
-	if n := p.count("jobs AS j WHERE NOT EXISTS (SELECT 1 FROM exchanges AS x WHERE x.job_id = j.job_id AND x.attempt = j.attempts AND x.kept = 'full')"); n != 0 {
+	if n := p.count("jobs AS j WHERE NOT EXISTS (SELECT 1 FROM exchanges AS x WHERE x.job_id = j.job_id AND x.attempt = j.attempts AND x.detail = 'full')"); n != 0 {
 		t.Errorf("got %d jobs without what they were answered", n)
 	}
 	if n := p.count("exchanges WHERE status = 200"); n != many {

@@ -145,7 +145,7 @@ CREATE TABLE exchanges (
   truncated        INTEGER NOT NULL CHECK (truncated IN (0, 1)),
   error_code       TEXT,
   error            TEXT
-, attempt INTEGER, kept TEXT CHECK (kept IN ('full', 'metadata')), upto INTEGER NOT NULL DEFAULT 0, response_gzip BLOB) STRICT;
+, attempt INTEGER, detail TEXT CHECK (detail IN ('full', 'metadata')), upto INTEGER NOT NULL DEFAULT 0, response_gzip BLOB) STRICT;
 
 CREATE INDEX exchanges_job ON exchanges (job_id);
 
@@ -225,11 +225,11 @@ CREATE TABLE jobs (
   orders_created   INTEGER NOT NULL DEFAULT 0,
   orders_changed   INTEGER NOT NULL DEFAULT 0,
   orders_unchanged INTEGER NOT NULL DEFAULT 0
-, tried INTEGER NOT NULL DEFAULT 0, retried_at TEXT, turn TEXT CHECK (turn IN ('held', 'behind', 'out')), turn_at TEXT, crashes INTEGER NOT NULL DEFAULT 0) STRICT;
+, tried INTEGER NOT NULL DEFAULT 0, retried_at TEXT, dispatched_at TEXT, crashes INTEGER NOT NULL DEFAULT 0, dispatch TEXT CHECK (dispatch IN ('pending_slot', 'blocked', 'dispatched'))) STRICT;
+
+CREATE INDEX jobs_dispatch ON jobs (provider, dispatch, job_id) WHERE dispatch IS NOT NULL;
 
 CREATE INDEX jobs_run ON jobs (run_id, job_id);
-
-CREATE INDEX jobs_turn ON jobs (provider, turn, job_id) WHERE turn IS NOT NULL;
 
 CREATE INDEX jobs_unconsented ON jobs (provider, account, job_id)
   WHERE state = 'failed' AND error_code = 'consent_required';
@@ -402,13 +402,13 @@ CREATE TABLE runs (
   key              TEXT,
   reply_to         TEXT,
   traceparent      TEXT
-, reopened INTEGER NOT NULL DEFAULT 0, lane INTEGER, paused_at TEXT, note TEXT, asks BLOB) STRICT;
-
-CREATE INDEX runs_asks ON runs (asks) WHERE state = 'queued';
+, reopened INTEGER NOT NULL DEFAULT 0, low_priority_slots INTEGER, paused_at TEXT, note TEXT, request_hash BLOB) STRICT;
 
 CREATE UNIQUE INDEX runs_key ON runs (key) WHERE key IS NOT NULL;
 
 CREATE INDEX runs_provider ON runs (provider, run_id);
+
+CREATE INDEX runs_request ON runs (request_hash) WHERE state = 'queued';
 
 CREATE INDEX runs_state ON runs (state, run_id);
 
