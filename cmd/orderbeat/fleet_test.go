@@ -1,6 +1,7 @@
 package main // an inside test: a main package cannot be imported
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -212,5 +213,46 @@ func once(t *testing.T, all map[string]*member, o *outside, inHand, ended int) {
 	}
 	if total < succeeded || total > succeeded+inHand+open {
 		t.Errorf("asked %v for %d jobs that succeeded", asked, succeeded)
+	}
+}
+
+// A standby's own database has no tick of the leader. What it says of the next due time is the
+// leader's, or that it does not know: "@every" counts from the last due time.
+func TestAStandbySaysNoWrongDueTime(t *testing.T) {
+	t.Parallel() // mostly waits
+	o, nats, root := newOutside(t), newDepot(t), t.TempDir()
+	var configs []string
+	for _, name := range []string{"leader", "standby"} {
+		config := steady(t, filepath.Join(root, name), o, fmt.Sprintf("url = %q", nats.server.ClientURL()))
+		replace(t, config, "[[schedules]]\n", "[[schedules]]\nname = \"hourly\"\ncron = \"17 * * * *\"\nprovider = \"michelin\"\nkind = \"check\"\n[[schedules]]\nname = \"interval\"\ncron = \"@every 7h\"\nprovider = \"michelin\"\nkind = \"check\"\n[[schedules]]\n")
+		configs = append(configs, config)
+	}
+	leader := enlist(t, configs[0])
+	leader.says("orderbeat is running", 1)
+	standby := enlist(t, configs[1])
+	standsBy(t, standby)
+	next := func(config string) map[string]any {
+		r := do(t, "--config", config, "schedules", "--json")
+		var list struct {
+			Schedules []struct {
+				Name    string
+				NextDue any `json:"next_due_at"`
+			}
+		}
+		if err := json.Unmarshal([]byte(r.stdout), &list); err != nil {
+			t.Fatalf("%v in %+v", err, r)
+		}
+		due := map[string]any{}
+		for _, s := range list.Schedules {
+			due[s.Name] = s.NextDue
+		}
+		return due
+	}
+	ofLeader, ofStandby := next(configs[0]), next(configs[1])
+	if ofLeader["hourly"] == nil || ofLeader["hourly"] != ofStandby["hourly"] {
+		t.Errorf("hourly: got %v of the leader and %v of the standby, want the same", ofLeader["hourly"], ofStandby["hourly"])
+	}
+	if ofLeader["interval"] == nil || ofStandby["interval"] != nil && ofStandby["interval"] != ofLeader["interval"] {
+		t.Errorf("interval: got %v of the leader and %v of the standby, want the same or null", ofLeader["interval"], ofStandby["interval"])
 	}
 }
