@@ -4,5 +4,5 @@
 // All writes go through one connection ([DB.Write]). Operations that wait at the same time share
 // a transaction, each in a savepoint of its own. Readers never wait for the writer.
 //
-// Start reading at [Open], then writer.go and transact.go.
+// Start reading at [Open], then writer.go.
 package sqlite

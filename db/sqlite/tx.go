@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"iter"
+	"strings"
 )
 
 // Tx is the transaction that an operation writes in.
@@ -140,4 +141,53 @@ func Collect[T any](rows iter.Seq2[T, error]) ([]T, error) {
 		list = append(list, v)
 	}
 	return list, nil
+}
+
+// Fetch returns what scan makes of each row of a query.
+func Fetch[T any](ctx context.Context, pool *sql.DB, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
+	return Collect(EachRow(ctx, pool, query, args, scan))
+}
+
+// FetchIn is Fetch within a transaction.
+func FetchIn[T any](t *Tx, scan func(*sql.Rows) (T, error), query string, args ...any) (list []T, err error) {
+	err = t.Each(query, args, func(rows *sql.Rows) error {
+		v, err := scan(rows)
+		list = append(list, v)
+		return err
+	})
+	return list, err
+}
+
+// Column scans a row of one column.
+func Column[T any](rows *sql.Rows) (v T, err error) {
+	err = rows.Scan(&v)
+	return v, err
+}
+
+// Where collects the conditions of a query. The zero value has none.
+type Where struct {
+	conditions []string
+	// Args are the arguments of all conditions.
+	Args []any
+}
+
+// And adds a condition and its arguments.
+func (w *Where) And(condition string, args ...any) {
+	w.conditions = append(w.conditions, condition)
+	w.Args = append(w.Args, args...)
+}
+
+// Add adds a condition with one argument, unless that is empty.
+func (w *Where) Add(condition, arg string) {
+	if arg != "" {
+		w.And(condition, arg)
+	}
+}
+
+// SQL is the WHERE clause, "" without conditions.
+func (w *Where) SQL() string {
+	if len(w.conditions) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(w.conditions, " AND ")
 }
