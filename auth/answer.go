@@ -265,3 +265,13 @@ func text(raw json.RawMessage) string {
 	}
 	return s
 }
+
+// Expiry says how it is known when a token ends.
+type Expiry string
+
+// The ways to know it.
+const (
+	ExpiryServer  Expiry = "server"  // the answer told
+	ExpiryJWT     Expiry = "jwt"     // the token's own claim exp, which was earlier
+	ExpiryDefault Expiry = "default" // nobody told: the dialect's or the configured life
+)

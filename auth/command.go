@@ -24,7 +24,7 @@ type Command struct {
 
 // NewCommand makes a command of a program and its arguments, whose answers are read as the
 // configuration's dialect has them.
-func NewCommand(c Config, argv []string) *Command {
+func NewCommand(c endpointConfig, argv []string) *Command {
 	return &Command{endpoint: newEndpoint(c), argv: argv}
 }
 

@@ -80,6 +80,15 @@ type Config struct {
 	Log *slog.Logger
 }
 
+// Endpoint is what the authorization server's endpoints are asked with.
+func (c Config) Endpoint() endpointConfig {
+	return endpointConfig{
+		Dialect: c.Dialect, TokenURL: c.TokenURL, IntrospectionURL: c.IntrospectionURL, RevocationURL: c.RevocationURL,
+		ClientID: c.ClientID, ClientSecret: c.ClientSecret, Params: c.TokenParams, Headers: c.TokenHeaders, Assertion: c.Assertion,
+		UserAgent: c.UserAgent, Mask: c.Mask, Owner: c.key(), Base: c.Base,
+	}
+}
+
 func (c Config) check() error {
 	var errs []error
 	missing := func(what string, is bool) {

@@ -52,7 +52,7 @@ func (r Row) unlatched() State {
 // suspectsBlock reports whether a failure is probably a blocked address: nothing
 // answers, soon after the credentials were refused, or, where the dialect says so,
 // several times in a row.
-func (d Dialect) suspectsBlock(r Row, err *Error, inARow int, now time.Time) bool {
+func suspectsBlock(d Dialect, r Row, err *Error, inARow int, now time.Time) bool {
 	if !looksBlocked(err) {
 		return false
 	}

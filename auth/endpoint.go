@@ -33,13 +33,32 @@ type endpoint struct {
 	client       *http.Client
 }
 
+// endpointConfig is what an endpoint is made of.
+type endpointConfig struct {
+	Dialect Dialect
+	// TokenURL is the token endpoint. IntrospectionURL and RevocationURL are optional (RFC
+	// 7662, RFC 7009).
+	TokenURL, IntrospectionURL, RevocationURL string
+	ClientID, ClientSecret                    Secret
+	// Params are added to token requests, and Headers are sent with them.
+	Params, Headers map[string]Secret
+	// Assertion signs what RFC 7523 has for grants and clients.
+	Assertion *Assertion
+	UserAgent string
+	// Mask learns every token as one of Owner's; nil masks nothing.
+	Mask  *mask.Set
+	Owner string
+	// Base carries requests; nil is [http.DefaultTransport].
+	Base http.RoundTripper
+}
+
 // newEndpoint follows no redirects: a redirected request would hand the client's
 // secret to another address.
-func newEndpoint(c Config) *endpoint {
+func newEndpoint(c endpointConfig) *endpoint {
 	return &endpoint{
 		dialect: c.Dialect, url: c.TokenURL, introspect: c.IntrospectionURL, revoke: c.RevocationURL,
-		params: c.TokenParams, headers: c.TokenHeaders, clientID: c.ClientID, clientSecret: c.ClientSecret, assertion: c.Assertion, userAgent: c.UserAgent,
-		mask: c.Mask, owner: c.key(),
+		params: c.Params, headers: c.Headers, clientID: c.ClientID, clientSecret: c.ClientSecret, assertion: c.Assertion, userAgent: c.UserAgent,
+		mask: c.Mask, owner: c.Owner,
 		client: &http.Client{
 			Transport:     c.Base,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -47,7 +66,7 @@ func newEndpoint(c Config) *endpoint {
 	}
 }
 
-// Grant sends one token request. Every failure is an *[Error]; [Error.lost] tells that
+// Grant sends one token request. Every failure is an *[Error]; [Error.Lost] tells that
 // the endpoint may have done what it was asked for.
 func (e *endpoint) Grant(ctx context.Context, g Request) (Answer, error) {
 	var wrote atomic.Bool
@@ -59,9 +78,9 @@ func (e *endpoint) Grant(ctx context.Context, g Request) (Answer, error) {
 	r, err := e.send(req)
 	if err != nil {
 		failure := unreachable(err)
-		failure.lost = wrote.Load()
+		failure.Lost = wrote.Load()
 		if r.status != 0 {
-			failure.Status, failure.Reason, failure.lost = r.status, "the token endpoint's answer broke off", true
+			failure.Status, failure.Reason, failure.Lost = r.status, "the token endpoint's answer broke off", true
 		}
 		return Answer{}, failure
 	}

@@ -50,8 +50,8 @@ type Error struct {
 	// Err is the cause, for errors.Is; it is no part of the text.
 	Err error
 
-	// lost tells that the request was sent and no whole answer came.
-	lost bool
+	// Lost tells that the request was sent and no whole answer came.
+	Lost bool
 }
 
 func (e *Error) Error() string {

@@ -142,7 +142,7 @@ func (s *Source) passing(row Row, e *Error) {
 func (s *Source) fail(ctx context.Context, lease Lease, row Row, err error) error {
 	e, ok := errors.AsType[*Error](err)
 	row.Lost = lease.Lost
-	if ok && e.lost && s.config.User != "" {
+	if ok && e.Lost && s.config.User != "" {
 		// One replay at once; after that the cooldown, until the server says what the refresh
 		// token is worth.
 		row.Lost = min(row.Lost+1, maxLost)
@@ -163,7 +163,7 @@ func (s *Source) fail(ctx context.Context, lease Lease, row Row, err error) erro
 	if s.silent++; !looksBlocked(e) {
 		s.silent = 0
 	}
-	if s.dialect.suspectsBlock(row, e, s.silent, now) {
+	if suspectsBlock(s.dialect, row, e, s.silent, now) {
 		e.Class, e.Hint = ClassBlock, s.dialect.hint(ClassBlock, "")
 	}
 	s.passing(row, e)

@@ -9,10 +9,3 @@ type Granter interface {
 	// Grant asks once. The error is an *[Error], whose class decides on the next attempt.
 	Grant(ctx context.Context, r Request) (Answer, error)
 }
-
-// Request is what a source asks for: a grant type, and the parameters that belong to it (RFC
-// 6749 sections 4.1.3, 4.4.2 and 6).
-type Request struct {
-	Type   string
-	Params map[string]string
-}

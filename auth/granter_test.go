@@ -210,7 +210,7 @@ func TestATokenCommand(t *testing.T) {
 			}
 			c := config(nil)
 			c.Dialect, c.TokenURL, c.Timeout = auth.RFC6749(), "", 2*time.Second
-			c.Granter = auth.NewCommand(c, []string{script, "an argument; not a command"})
+			c.Granter = auth.NewCommand(c.Endpoint(), []string{script, "an argument; not a command"})
 			s := open(t, c)
 			if tt.want.Class == "" {
 				token := mustToken(t, s)
@@ -227,7 +227,7 @@ func TestATokenCommand(t *testing.T) {
 		})
 	}
 	c := config(nil)
-	c.Granter = auth.NewCommand(c, []string{"/nowhere/token"})
+	c.Granter = auth.NewCommand(c.Endpoint(), []string{"/nowhere/token"})
 	if e := fails(t, open(t, c)); e.Class != auth.ClassRequest || !strings.Contains(e.Reason, "cannot be run: no such file") {
 		t.Errorf("got %+v want that there is none", e)
 	}

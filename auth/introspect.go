@@ -2,30 +2,14 @@ package auth
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"net/http"
-	"strconv"
-	"strings"
-	"time"
 )
 
 // errNoToken is what tools get that need a token where there is none.
 var errNoToken = errors.New("there is no access token to tell of")
 
-// Introspection is what the authorization server says of a token (RFC 7662 section
-// 2.2). It is a hint: servers have called tokens inactive that worked.
-type Introspection struct {
-	Active    bool      `json:"active"`
-	ExpiresAt time.Time `json:"expires_at,omitzero"`
-	IssuedAt  time.Time `json:"issued_at,omitzero"`
-	Scope     string    `json:"scope,omitzero"`
-	ClientID  string    `json:"client_id,omitzero"`
-	Username  string    `json:"username,omitzero"`
-}
-
 // CanIntrospect reports whether there is an introspection endpoint.
-func (s *Source) CanIntrospect() bool { return s.endpoint.introspect != "" }
+func (s *Source) CanIntrospect() bool { return s.endpoint.CanIntrospect() }
 
 // Introspect asks the authorization server about the token in hand. It changes
 // nothing, and no call depends on it: what the endpoint refuses is not held against
@@ -42,19 +26,7 @@ func (s *Source) Introspect(ctx context.Context) (Introspection, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	encodings := s.dialect.IntrospectionEncodings
-	if len(encodings) == 0 {
-		encodings = []Encoding{Form}
-	}
-	var told Introspection
-	var err error
-	for _, enc := range encodings {
-		told, err = s.endpoint.examine(ctx, enc, token)
-		if e, ok := errors.AsType[*Error](err); !ok || e.Status != http.StatusBadRequest && e.Status != http.StatusUnsupportedMediaType {
-			break
-		}
-	}
-	return told, err
+	return s.endpoint.Introspect(ctx, token)
 }
 
 // inHand is the token that is, or was last, served.
@@ -66,50 +38,4 @@ func (s *Source) inHand() Secret {
 		return row.Token
 	}
 	return Secret{}
-}
-
-func (e *endpoint) examine(ctx context.Context, enc Encoding, token Secret) (Introspection, error) {
-	req, err := e.post(ctx, e.introspect, enc, params{"token": token.Reveal()})
-	if err != nil {
-		return Introspection{}, &Error{Class: ClassRequest, Reason: "the introspection request cannot be made", Err: err}
-	}
-	r, err := e.send(req)
-	if err != nil {
-		return Introspection{}, toolError("introspection", err)
-	}
-	if r.status != http.StatusOK {
-		return Introspection{}, &Error{Class: ClassTransient, Status: r.status, Reason: "the introspection endpoint does not take the request"}
-	}
-	var m members
-	var active bool
-	if json.Unmarshal(r.body, &m) != nil || json.Unmarshal(m["active"], &active) != nil {
-		return Introspection{}, &Error{Class: ClassTransient, Status: r.status, Reason: "the introspection endpoint's answer does not say whether the token is active"}
-	}
-	if !active {
-		return Introspection{}, nil // nothing else it says counts (RFC 7662 section 2.2)
-	}
-	return Introspection{
-		Active: true, ExpiresAt: epoch(m["exp"]), IssuedAt: epoch(m["iat"]),
-		Scope: strings.TrimSpace(text(m["scope"])), ClientID: strings.TrimSpace(text(m["client_id"])), Username: text(m["username"]),
-	}, nil
-}
-
-// epoch is a time in Unix seconds, as a number or as text; zero when it is none.
-func epoch(raw json.RawMessage) time.Time {
-	written := text(raw)
-	if written == "" {
-		written = string(raw)
-	}
-	n, err := strconv.ParseFloat(written, 64)
-	if err != nil || !(n > 0 && n < 1e11) {
-		return time.Time{}
-	}
-	return time.Unix(int64(n), 0).UTC()
-}
-
-// toolError tells of a request without an answer to one of the other endpoints.
-func toolError(name string, err error) *Error {
-	e := unreachable(err)
-	e.Reason = strings.Replace(e.Reason, "token endpoint", name+" endpoint", 1)
-	return e
 }

@@ -3,7 +3,6 @@ package auth
 import (
 	"context"
 	"errors"
-	"net/http"
 	"time"
 )
 
@@ -26,7 +25,7 @@ func (s *Source) Logout(ctx context.Context) (revoked bool, err error) {
 			row.Token, row.Generation = h.Access, h.Generation
 		}
 		var refused error
-		if s.endpoint.revoke != "" {
+		if s.endpoint.CanRevoke() {
 			refused = errors.Join(s.revoke(ctx, row.Refresh, "refresh_token"), s.revoke(ctx, row.Token, "access_token"))
 			revoked = refused == nil
 		}
@@ -53,19 +52,5 @@ func (s *Source) revoke(ctx context.Context, token Secret, hint string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	req, err := s.endpoint.post(ctx, s.endpoint.revoke, Form, params{"token": token.Reveal(), "token_type_hint": hint})
-	if err != nil {
-		return &Error{Class: ClassRequest, Reason: "the revocation request cannot be made", Err: err}
-	}
-	r, err := s.endpoint.send(req)
-	switch {
-	case err != nil:
-		return toolError("revocation", err)
-	case r.status != http.StatusOK:
-		return &Error{
-			Class: ClassTransient, Status: r.status, After: Wait(r.status, r.header, maxRetryAfter),
-			Reason: "the revocation endpoint did not revoke the " + hint, Hint: "the token was dropped here; it lives on at the provider until it ends",
-		}
-	}
-	return nil
+	return s.endpoint.Revoke(ctx, token, hint)
 }

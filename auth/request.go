@@ -22,6 +22,13 @@ const (
 	grantJWT     = "urn:ietf:params:oauth:grant-type:jwt-bearer" // RFC 7523 section 2.1
 )
 
+// Request is what a source asks for: a grant type, and the parameters that belong to it (RFC
+// 6749 sections 4.1.3, 4.4.2 and 6).
+type Request struct {
+	Type   string
+	Params map[string]string
+}
+
 // params are a request's parameters; each name stands in it once (RFC 6749 section 3.2).
 type params map[string]string
 

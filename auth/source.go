@@ -61,7 +61,7 @@ func NewSource(c Config) (*Source, error) {
 	}
 	c = c.withDefaults()
 	s := &Source{
-		dialect: c.Dialect, config: c, endpoint: newEndpoint(c), granter: c.Granter, client: c.Client, store: c.Store, limiter: c.Limiter, timeout: c.Timeout,
+		dialect: c.Dialect, config: c, endpoint: newEndpoint(c.Endpoint()), granter: c.Granter, client: c.Client, store: c.Store, limiter: c.Limiter, timeout: c.Timeout,
 		id: Lease{
 			Key: c.key(), Provider: c.Provider, Environment: c.Environment, User: c.User,
 			Credential: hash(append([]string{c.Dialect.Name, c.TokenURL, c.ClientID.Reveal(), c.ClientSecret.Reveal()}, append(pairs(c.TokenHeaders), c.Assertion.fingerprint()...)...)...),

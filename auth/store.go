@@ -76,16 +76,6 @@ type Row struct {
 	Logins, Replays, Saved int64
 }
 
-// Expiry says how it is known when a token ends.
-type Expiry string
-
-// The ways to know it.
-const (
-	ExpiryServer  Expiry = "server"  // the answer told
-	ExpiryJWT     Expiry = "jwt"     // the token's own claim exp, which was earlier
-	ExpiryDefault Expiry = "default" // nobody told: the dialect's or the configured life
-)
-
 // Failure is the last failed attempt. It stays when a later attempt succeeds.
 type Failure struct {
 	Class  Class     `json:"class"`

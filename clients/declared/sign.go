@@ -240,7 +240,7 @@ func (c *Client) signBearer(s clients.Section, set settings, particular auth.Con
 		if tokens.ClientID.Empty() { // what tells one from another
 			tokens.ClientID = auth.NewSecret(strings.Join(set.TokenCommand, "\x00"))
 		}
-		tokens.Granter = auth.NewCommand(tokens, set.TokenCommand)
+		tokens.Granter = auth.NewCommand(tokens.Endpoint(), set.TokenCommand)
 	}
 	accounts := s.Accounts
 	if !set.users() {

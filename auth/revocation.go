@@ -1,0 +1,28 @@
+package auth
+
+import (
+	"context"
+	"net/http"
+)
+
+// CanRevoke reports whether there is a revocation endpoint.
+func (e *endpoint) CanRevoke() bool { return e.revoke != "" }
+
+// Revoke revokes one token; hint is its kind (RFC 7009 section 2.1).
+func (e *endpoint) Revoke(ctx context.Context, token Secret, hint string) error {
+	req, err := e.post(ctx, e.revoke, Form, params{"token": token.Reveal(), "token_type_hint": hint})
+	if err != nil {
+		return &Error{Class: ClassRequest, Reason: "the revocation request cannot be made", Err: err}
+	}
+	r, err := e.send(req)
+	switch {
+	case err != nil:
+		return toolError("revocation", err)
+	case r.status != http.StatusOK:
+		return &Error{
+			Class: ClassTransient, Status: r.status, After: Wait(r.status, r.header, maxRetryAfter),
+			Reason: "the revocation endpoint did not revoke the " + hint, Hint: "the token was dropped here; it lives on at the provider until it ends",
+		}
+	}
+	return nil
+}
