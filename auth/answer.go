@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"orderbeat/auth/secret"
 )
 
 const (
@@ -21,8 +23,8 @@ const (
 
 // Answer is a successful answer to a token request (RFC 6749 section 5.1).
 type Answer struct {
-	Token   Secret
-	Refresh Secret        // of users' grants only: a client has no use for one (section 4.4.3)
+	Token   secret.Secret
+	Refresh secret.Secret // of users' grants only: a client has no use for one (section 4.4.3)
 	Life    time.Duration // from when the token was asked for
 	Expiry  Expiry        // how Life is known
 	// Identity is who granted access, as far as [Dialect.UserClaim] finds it; "" is unknown.
@@ -66,9 +68,9 @@ func (e *endpoint) read(g Request, r reply) (Answer, error) {
 	case !e.dialect.isBearer(kind):
 		return fail(ClassRequest, "the access token is of a type that is not supported", `ask the provider for bearer tokens, or set token_type to the type that is sent as one`)
 	}
-	a := Answer{Token: NewSecret(token), Identity: e.dialect.identity(m)}
+	a := Answer{Token: secret.New(token), Identity: e.dialect.identity(m)}
 	if g.Type == grantCode || g.Type == grantRefresh {
-		a.Refresh = NewSecret(strings.TrimSpace(text(beside("refresh_token"))))
+		a.Refresh = secret.New(strings.TrimSpace(text(beside("refresh_token"))))
 	}
 	a.Life, a.Expiry = e.dialect.lifeOf(token, beside("expires_in"), time.Now())
 	return a, nil

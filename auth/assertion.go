@@ -17,6 +17,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"orderbeat/auth/secret"
 )
 
 // clientAssertion is the type of a client's assertion (RFC 7523 section 2.2).
@@ -44,7 +46,7 @@ type Assertion struct {
 
 // NewAssertion reads a private key, in PEM (PKCS #8, PKCS #1 or SEC 1): RSA of 2048 bits or
 // more (RS256), ECDSA on P-256 or P-384 (ES256, ES384) or Ed25519 (EdDSA). No error repeats it.
-func NewAssertion(key Secret) (*Assertion, error) {
+func NewAssertion(key secret.Secret) (*Assertion, error) {
 	block, _ := pem.Decode([]byte(key.Reveal()))
 	if block == nil {
 		return nil, errors.New("it is no private key in PEM")

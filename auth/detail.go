@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"orderbeat/auth/secret"
 )
 
 // maxDetail is how many characters of what an endpoint says stand in an error.
@@ -71,9 +73,9 @@ func (e *endpoint) plain(g Request, said string) string {
 func (e *endpoint) masked(g Request, said string) string {
 	const short = 4 // what is shorter stands in any text
 	said = e.mask.Text(said)
-	id, secret := e.clientID.Reveal(), e.clientSecret.Reveal()
-	sent := []string{id + ":" + secret, secret, id}
-	for _, more := range []map[string]Secret{e.params, e.headers} {
+	id, password := e.clientID.Reveal(), e.clientSecret.Reveal()
+	sent := []string{id + ":" + password, password, id}
+	for _, more := range []map[string]secret.Secret{e.params, e.headers} {
 		for _, value := range more {
 			sent = append(sent, value.Reveal())
 		}
@@ -92,8 +94,8 @@ func (e *endpoint) masked(g Request, said string) string {
 			value, url.QueryEscape(value), url.PathEscape(value), html.EscapeString(value),
 			base64.StdEncoding.EncodeToString([]byte(value)), base64.RawURLEncoding.EncodeToString([]byte(value)),
 		} {
-			said = regexp.MustCompile("(?i)"+regexp.QuoteMeta(form)).ReplaceAllLiteralString(said, redacted)
+			said = regexp.MustCompile("(?i)"+regexp.QuoteMeta(form)).ReplaceAllLiteralString(said, secret.Redacted)
 		}
 	}
-	return webToken.ReplaceAllLiteralString(said, redacted)
+	return webToken.ReplaceAllLiteralString(said, secret.Redacted)
 }

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"orderbeat/auth/mask"
+	"orderbeat/auth/secret"
 )
 
 // maxAnswer bounds what is read of a token endpoint's answer, in bytes. Real ones
@@ -22,10 +23,10 @@ type endpoint struct {
 	url          string
 	introspect   string // introspection endpoint, "" for none
 	revoke       string // revocation endpoint, "" for none
-	clientID     Secret
-	clientSecret Secret
-	params       map[string]Secret // added to token requests
-	headers      map[string]Secret // sent with them
+	clientID     secret.Secret
+	clientSecret secret.Secret
+	params       map[string]secret.Secret // added to token requests
+	headers      map[string]secret.Secret // sent with them
 	assertion    *Assertion
 	userAgent    string
 	mask         *mask.Set
@@ -39,9 +40,9 @@ type endpointConfig struct {
 	// TokenURL is the token endpoint. IntrospectionURL and RevocationURL are optional (RFC
 	// 7662, RFC 7009).
 	TokenURL, IntrospectionURL, RevocationURL string
-	ClientID, ClientSecret                    Secret
+	ClientID, ClientSecret                    secret.Secret
 	// Params are added to token requests, and Headers are sent with them.
-	Params, Headers map[string]Secret
+	Params, Headers map[string]secret.Secret
 	// Assertion signs what RFC 7523 has for grants and clients.
 	Assertion *Assertion
 	UserAgent string

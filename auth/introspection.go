@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"orderbeat/auth/secret"
 )
 
 // Introspection is what the authorization server says of a token (RFC 7662 section
@@ -25,7 +27,7 @@ type Introspection struct {
 func (e *endpoint) CanIntrospect() bool { return e.introspect != "" }
 
 // Introspect asks about a token. The error is an *[Error].
-func (e *endpoint) Introspect(ctx context.Context, token Secret) (Introspection, error) {
+func (e *endpoint) Introspect(ctx context.Context, token secret.Secret) (Introspection, error) {
 	encodings := e.dialect.IntrospectionEncodings
 	if len(encodings) == 0 {
 		encodings = []Encoding{Form}
@@ -41,7 +43,7 @@ func (e *endpoint) Introspect(ctx context.Context, token Secret) (Introspection,
 	return told, err
 }
 
-func (e *endpoint) examine(ctx context.Context, enc Encoding, token Secret) (Introspection, error) {
+func (e *endpoint) examine(ctx context.Context, enc Encoding, token secret.Secret) (Introspection, error) {
 	req, err := e.post(ctx, e.introspect, enc, params{"token": token.Reveal()})
 	if err != nil {
 		return Introspection{}, &Error{Class: ClassRequest, Reason: "the introspection request cannot be made", Err: err}

@@ -72,13 +72,13 @@ func (e *endpoint) request(ctx context.Context, g Request) (*http.Request, error
 
 // post writes a request with the client's proof of itself.
 func (e *endpoint) post(ctx context.Context, to string, enc Encoding, with params) (*http.Request, error) {
-	id, secret := e.clientID.Reveal(), e.clientSecret.Reveal()
+	id, password := e.clientID.Reveal(), e.clientSecret.Reveal()
 	var basic string
 	switch e.dialect.ClientAuth {
 	case BasicRaw:
-		basic = id + ":" + secret
+		basic = id + ":" + password
 	case BasicForm:
-		basic = url.QueryEscape(id) + ":" + url.QueryEscape(secret)
+		basic = url.QueryEscape(id) + ":" + url.QueryEscape(password)
 	case PrivateKeyJWT:
 		var err error
 		with["client_id"], with["client_assertion_type"] = id, clientAssertion
@@ -86,8 +86,8 @@ func (e *endpoint) post(ctx context.Context, to string, enc Encoding, with param
 			return nil, err
 		}
 	default:
-		if with["client_id"] = id; secret != "" {
-			with["client_secret"] = secret
+		if with["client_id"] = id; password != "" {
+			with["client_secret"] = password
 		}
 	}
 	body, contentType, err := enc.write(with)

@@ -3,13 +3,15 @@ package auth
 import (
 	"context"
 	"net/http"
+
+	"orderbeat/auth/secret"
 )
 
 // CanRevoke reports whether there is a revocation endpoint.
 func (e *endpoint) CanRevoke() bool { return e.revoke != "" }
 
 // Revoke revokes one token; hint is its kind (RFC 7009 section 2.1).
-func (e *endpoint) Revoke(ctx context.Context, token Secret, hint string) error {
+func (e *endpoint) Revoke(ctx context.Context, token secret.Secret, hint string) error {
 	req, err := e.post(ctx, e.revoke, Form, params{"token": token.Reveal(), "token_type_hint": hint})
 	if err != nil {
 		return &Error{Class: ClassRequest, Reason: "the revocation request cannot be made", Err: err}

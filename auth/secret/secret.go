@@ -1,4 +1,4 @@
-package auth
+package secret
 
 import (
 	"fmt"
@@ -7,8 +7,8 @@ import (
 	"unique"
 )
 
-// redacted is what a secret looks like wherever it is printed.
-const redacted = "REDACTED"
+// Redacted is what a secret looks like wherever it is printed.
+const Redacted = "REDACTED"
 
 // Secret is a credential or a token. Printed, logged or encoded it is REDACTED;
 // only [Secret.Reveal] gives it away. The zero Secret is empty.
@@ -18,8 +18,8 @@ const redacted = "REDACTED"
 // equal handles, so Secrets compare with ==.
 type Secret struct{ value unique.Handle[string] }
 
-// NewSecret wraps a value. An empty one gives the zero Secret.
-func NewSecret(value string) Secret {
+// New wraps a value. An empty one gives the zero Secret.
+func New(value string) Secret {
 	if value == "" {
 		return Secret{}
 	}
@@ -45,7 +45,7 @@ func (s Secret) String() string {
 	if s.Empty() {
 		return ""
 	}
-	return redacted
+	return Redacted
 }
 
 // GoString hides the value from %#v.
