@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 )
 
 const (
@@ -22,7 +23,7 @@ const (
 // config is Michelin's, with a token endpoint that answers as granted does.
 func config(base http.RoundTripper) auth.Config {
 	return auth.Config{
-		Dialect: auth.Michelin(), Provider: "michelin", Environment: "test", TokenURL: "https://api.example/token",
+		Dialect: endpoint.Michelin(), Provider: "michelin", Environment: "test", TokenURL: "https://api.example/token",
 		ClientID: auth.NewSecret(clientID), ClientSecret: auth.NewSecret(clientSecret), Base: base,
 	}
 }
@@ -38,14 +39,14 @@ func open(tb testing.TB, c auth.Config) *auth.Source {
 	return s
 }
 
-// endpoint is a token endpoint without a network, so that its time can be a bubble's.
-type endpoint struct {
+// tokenServer is a token endpoint without a network, so that its time can be a bubble's.
+type tokenServer struct {
 	requests atomic.Int64
 	// answer is called with the number of the request, from 1; nil grants token-1, token-2 …
 	answer func(n int64, req *http.Request) (*http.Response, error)
 }
 
-func (e *endpoint) RoundTrip(req *http.Request) (*http.Response, error) {
+func (e *tokenServer) RoundTrip(req *http.Request) (*http.Response, error) {
 	n := e.requests.Add(1)
 	if e.answer == nil {
 		return grant(fmt.Sprintf("token-%d", n)), nil
@@ -53,7 +54,7 @@ func (e *endpoint) RoundTrip(req *http.Request) (*http.Response, error) {
 	return e.answer(n, req)
 }
 
-func (e *endpoint) got(tb testing.TB, want int64) {
+func (e *tokenServer) got(tb testing.TB, want int64) {
 	tb.Helper()
 	if got := e.requests.Load(); got != want {
 		tb.Errorf("token requests: got %d want %d", got, want)

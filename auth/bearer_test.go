@@ -77,7 +77,7 @@ func TestWhichRefusalsAskForAToken(t *testing.T) {
 		{"RFC 9110 section 15.5.8", "a proxy's refusal", 407, nil, "", false},
 	} {
 		t.Run(tt.document+": "+tt.name, func(t *testing.T) {
-			e, calls := &endpoint{}, 0
+			e, calls := &tokenServer{}, 0
 			client := signing(open(t, config(e)), roundTripper(func(*http.Request) (*http.Response, error) {
 				if calls++; calls > 1 {
 					return respond(200, "served"), nil
@@ -115,7 +115,7 @@ func TestARedirectTakesNoTokenElsewhere(t *testing.T) {
 	} {
 		for _, status := range []int{http.StatusFound, http.StatusTemporaryRedirect} {
 			from := server(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, to, status) })
-			client := &http.Client{Transport: &auth.Transport{Source: open(t, config(&endpoint{})), Origin: from}}
+			client := &http.Client{Transport: &auth.Transport{Source: open(t, config(&tokenServer{})), Origin: from}}
 			resp, err := client.Post(from.String()+"/orders", "application/json", strings.NewReader("{}"))
 			if err == nil {
 				resp.Body.Close()
@@ -128,7 +128,7 @@ func TestARedirectTakesNoTokenElsewhere(t *testing.T) {
 			http.Redirect(w, r, "/orders/", http.StatusTemporaryRedirect)
 		}
 	})
-	client := &http.Client{Transport: &auth.Transport{Source: open(t, config(&endpoint{})), Origin: from}}
+	client := &http.Client{Transport: &auth.Transport{Source: open(t, config(&tokenServer{})), Origin: from}}
 	resp, err := client.Get((&url.URL{Scheme: "http", Host: from.Host, Path: "/orders"}).String())
 	if err != nil || resp.StatusCode != 200 {
 		t.Fatalf("got %v, %v want a redirect within the origin to be followed", resp, err)

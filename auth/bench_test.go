@@ -15,7 +15,7 @@ import (
 func BenchmarkTransport(b *testing.B) {
 	answer := respond(http.StatusOK, "")
 	bare := roundTripper(func(*http.Request) (*http.Response, error) { return answer, nil })
-	source := open(b, config(&endpoint{}))
+	source := open(b, config(&tokenServer{}))
 	mustToken(b, source)
 	origin := &url.URL{Scheme: "https", Host: "api.example"}
 	for _, rt := range []struct {
@@ -56,7 +56,7 @@ func BenchmarkTransport(b *testing.B) {
 
 // BenchmarkToken measures a live token without a transport.
 func BenchmarkToken(b *testing.B) {
-	source := open(b, config(&endpoint{}))
+	source := open(b, config(&tokenServer{}))
 	mustToken(b, source)
 	b.ReportAllocs()
 	for b.Loop() {

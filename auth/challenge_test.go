@@ -62,7 +62,7 @@ func TestATokenIsRefusedInManyWays(t *testing.T) {
 		"a login page that it leads to": {302, http.Header{"Location": {"/login"}}, "", words},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := &endpoint{}
+			e := &tokenServer{}
 			calls := 0
 			api := roundTripper(func(req *http.Request) (*http.Response, error) {
 				calls++
@@ -83,7 +83,7 @@ func TestATokenIsRefusedInManyWays(t *testing.T) {
 		})
 	}
 	t.Run("and again with the new one", func(t *testing.T) {
-		e := &endpoint{}
+		e := &tokenServer{}
 		client := signing(open(t, config(e)), roundTripper(func(*http.Request) (*http.Response, error) {
 			resp := respond(403, "")
 			resp.Header = challenge

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"orderbeat/auth/endpoint"
 	"orderbeat/auth/mask"
 )
 
@@ -26,7 +27,7 @@ type Limiter interface {
 
 // Config is what a source is made of.
 type Config struct {
-	Dialect Dialect
+	Dialect endpoint.Dialect
 	// Provider and Environment name the credential, in the store and for people.
 	// With the grant, a hash of the client id, the user and the scope they are the
 	// key of its row: another client has another row.
@@ -59,8 +60,8 @@ type Config struct {
 	// Granter asks for tokens; nil sends requests to TokenURL.
 	Granter Granter
 	// Assertion signs what RFC 7523 has for grants and clients; needed with
-	// [Dialect.JWTBearer] and [PrivateKeyJWT].
-	Assertion *Assertion
+	// [endpoint.Dialect.JWTBearer] and [PrivateKeyJWT].
+	Assertion *endpoint.Assertion
 	// Client is shared by the sources of one client's users, so that what the endpoint says of
 	// its credentials counts for all; nil shares nothing.
 	Client *Client
@@ -81,8 +82,8 @@ type Config struct {
 }
 
 // Endpoint is what the authorization server's endpoints are asked with.
-func (c Config) Endpoint() endpointConfig {
-	return endpointConfig{
+func (c Config) Endpoint() endpoint.Config {
+	return endpoint.Config{
 		Dialect: c.Dialect, TokenURL: c.TokenURL, IntrospectionURL: c.IntrospectionURL, RevocationURL: c.RevocationURL,
 		ClientID: c.ClientID, ClientSecret: c.ClientSecret, Params: c.TokenParams, Headers: c.TokenHeaders, Assertion: c.Assertion,
 		UserAgent: c.UserAgent, Mask: c.Mask, Owner: c.key(), Base: c.Base,
@@ -98,7 +99,7 @@ func (c Config) check() error {
 	}
 	missing("dialect", c.Dialect.Name == "")
 	missing("provider", c.Provider == "")
-	signs := c.Dialect.JWTBearer || c.Dialect.ClientAuth == PrivateKeyJWT
+	signs := c.Dialect.JWTBearer || c.Dialect.ClientAuth == endpoint.PrivateKeyJWT
 	missing("client id", c.ClientID.Empty())
 	missing("client secret", c.ClientSecret.Empty() && !signs && c.Granter == nil)
 	missing("assertion, which is to sign", signs && c.Assertion == nil)
@@ -148,10 +149,10 @@ func (c Config) withDefaults() Config {
 // key is the row's. Scopes are a set (RFC 6749 section 3.3): their order makes no
 // other grant.
 func (c Config) key() string {
-	grant := grantClient
+	grant := endpoint.ClientCredentials
 	switch {
 	case c.Dialect.UserGrants:
-		grant = grantCode
+		grant = endpoint.AuthorizationCode
 	case c.Dialect.Static:
 		grant = "static"
 	}

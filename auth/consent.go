@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"orderbeat/auth/endpoint"
 )
 
 // consentLife is for how long a consent that was begun can be ended: a person has to
@@ -101,11 +103,11 @@ func (s *Source) Exchange(ctx context.Context, c *Consent, code string) error {
 		if err != nil {
 			return err
 		}
-		g := Request{Type: grantCode, Params: map[string]string{"code": code, "redirect_uri": c.redirectURI}}
+		g := endpoint.Request{Type: endpoint.AuthorizationCode, Params: map[string]string{"code": code, "redirect_uri": c.redirectURI}}
 		if c.verifier != "" {
 			g.Params["code_verifier"] = c.verifier
 		}
-		var a Answer
+		var a endpoint.Answer
 		var asked time.Time
 		if err = s.turn(ctx); err == nil {
 			a, asked, err = s.ask(ctx, g)

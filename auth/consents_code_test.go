@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 )
 
 // consenting is a real authorization server whose users always grant access. It takes
@@ -189,7 +190,7 @@ func TestACodeIsSentOnceWhateverBecomesOfIt(t *testing.T) {
 func TestACodeIsNotSentAgainWhenNoAnswerComesInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := hanging(nil)
-		c := of(auth.Mazda(), e)
+		c := of(endpoint.Mazda(), e)
 		s, consents := open(t, c), auth.NewConsents()
 		began := time.Now()
 		got := finish(t, consents, "mazda", answered(begin(t, consents, s)))
@@ -203,8 +204,8 @@ func TestACodeIsNotSentAgainWhenNoAnswerComesInTime(t *testing.T) {
 }
 
 func TestACodeIsNotSentAgainWhenItWasNeverSent(t *testing.T) {
-	e := &endpoint{answer: func(int64, *http.Request) (*http.Response, error) { return nil, syscall.ECONNREFUSED }}
-	s, consents := open(t, of(auth.Mazda(), e)), auth.NewConsents()
+	e := &tokenServer{answer: func(int64, *http.Request) (*http.Response, error) { return nil, syscall.ECONNREFUSED }}
+	s, consents := open(t, of(endpoint.Mazda(), e)), auth.NewConsents()
 	answer := answered(begin(t, consents, s))
 	if got := finish(t, consents, "mazda", answer); got.Code != "exchange_failed" {
 		t.Errorf("got %+v want exchange_failed", got)
@@ -222,7 +223,7 @@ func TestASecondConsentReplacesTheFirst(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			answers := []string{granting("first", `, "refresh_token": "old"`), tt.second}
-			c := of(auth.Mazda(), &endpoint{answer: func(n int64, _ *http.Request) (*http.Response, error) { return respond(200, answers[n-1]), nil }})
+			c := of(endpoint.Mazda(), &tokenServer{answer: func(n int64, _ *http.Request) (*http.Response, error) { return respond(200, answers[n-1]), nil }})
 			c.Store = auth.NewMemory()
 			s, consents := open(t, c), auth.NewConsents()
 			for n, want := range []string{"first", "second"} {

@@ -3,6 +3,8 @@ package auth
 import (
 	"math/rand/v2"
 	"time"
+
+	"orderbeat/auth/endpoint"
 )
 
 const (
@@ -52,8 +54,8 @@ func (r Row) unlatched() State {
 // suspectsBlock reports whether a failure is probably a blocked address: nothing
 // answers, soon after the credentials were refused, or, where the dialect says so,
 // several times in a row.
-func suspectsBlock(d Dialect, r Row, err *Error, inARow int, now time.Time) bool {
-	if !looksBlocked(err) {
+func suspectsBlock(d endpoint.Dialect, r Row, err *Error, inARow int, now time.Time) bool {
+	if !endpoint.LooksBlocked(err) {
 		return false
 	}
 	afterRefusal := r.Refusals > 0 && now.Sub(r.Failure.At) < blockMemory
@@ -87,9 +89,9 @@ func (r Row) rest(err *Error) time.Duration {
 // one that doubles where it asks for none.
 func throttled(asked time.Duration, failures int) time.Duration {
 	if asked > 0 {
-		return min(max(asked, time.Second), maxRetryAfter)
+		return min(max(asked, time.Second), endpoint.MaxRetryAfter)
 	}
-	return doubled(15*time.Second, maxRetryAfter, failures)
+	return doubled(15*time.Second, endpoint.MaxRetryAfter, failures)
 }
 
 // doubled is step after the first failure, twice as much after each further one,
@@ -113,14 +115,14 @@ func (r Row) cooling(at time.Time) bool {
 
 // resting is the error of a call that comes while the row rests, nil when an
 // attempt is allowed.
-func (r Row) resting(d Dialect, credential string, now time.Time) error {
+func (r Row) resting(d endpoint.Dialect, credential string, now time.Time) error {
 	refused := r.State == StateRefused
 	if r.Credential != credential || !refused && !r.cooling(now) {
 		return nil
 	}
 	err := &Error{
 		Class: r.Failure.Class, Status: r.Failure.Status, Code: r.Failure.Code, Reason: r.Failure.Reason,
-		Hint: d.hint(r.Failure.Class, r.Failure.Code), Cooling: true,
+		Hint: d.Hint(r.Failure.Class, r.Failure.Code), Cooling: true,
 	}
 	if !refused {
 		err.After = r.CooldownUntil.Sub(now)

@@ -15,8 +15,8 @@ import (
 )
 
 // refusing answers every request alike.
-func refusing(status int, body string) *endpoint {
-	return &endpoint{answer: func(int64, *http.Request) (*http.Response, error) { return respond(status, body), nil }}
+func refusing(status int, body string) *tokenServer {
+	return &tokenServer{answer: func(int64, *http.Request) (*http.Response, error) { return respond(status, body), nil }}
 }
 
 // fails asks for a token that must not come.
@@ -101,7 +101,7 @@ func TestTheCooldownSurvivesTheSource(t *testing.T) {
 
 func TestAnotherSecretIsTriedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{answer: func(_ int64, req *http.Request) (*http.Response, error) {
+		e := &tokenServer{answer: func(_ int64, req *http.Request) (*http.Response, error) {
 			req.ParseForm()
 			if req.PostForm.Get("client_secret") == "corrected" {
 				return grant("a"), nil
@@ -129,7 +129,7 @@ func TestAnotherSecretIsTriedAtOnce(t *testing.T) {
 func TestSuccessClearsTheCooldown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		// Refused, refused, granted; then refused again: the count begins anew.
-		e := &endpoint{answer: func(n int64, _ *http.Request) (*http.Response, error) {
+		e := &tokenServer{answer: func(n int64, _ *http.Request) (*http.Response, error) {
 			if n == 3 {
 				return grant("a"), nil
 			}
@@ -150,7 +150,7 @@ func TestSuccessClearsTheCooldown(t *testing.T) {
 
 func TestTooManyRequestsIsNeverHeldAgainstTheCredentials(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{answer: func(int64, *http.Request) (*http.Response, error) {
+		e := &tokenServer{answer: func(int64, *http.Request) (*http.Response, error) {
 			resp := respond(429, `{"error":"invalid_client"}`)
 			resp.Header.Set("Retry-After", time.Now().Add(2*time.Minute).UTC().Format(http.TimeFormat))
 			return resp, nil
@@ -171,7 +171,7 @@ func TestTooManyRequestsIsNeverHeldAgainstTheCredentials(t *testing.T) {
 // What came before a wait that the endpoint asks for makes it no longer.
 func TestEachKindOfTroubleHasStepsOfItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{answer: func(n int64, _ *http.Request) (*http.Response, error) {
+		e := &tokenServer{answer: func(n int64, _ *http.Request) (*http.Response, error) {
 			resp := respond(503, "")
 			if n == 4 || n == 5 || n == 6 {
 				resp = respond(429, "")
@@ -195,7 +195,7 @@ func TestEachKindOfTroubleHasStepsOfItsOwn(t *testing.T) {
 func TestAWrongAddressAfterAnOutageIsPartOfIt(t *testing.T) {
 	for _, status := range []int{404, 405, 302} {
 		synctest.Test(t, func(t *testing.T) {
-			e := &endpoint{answer: func(n int64, _ *http.Request) (*http.Response, error) {
+			e := &tokenServer{answer: func(n int64, _ *http.Request) (*http.Response, error) {
 				if n == 1 {
 					return respond(503, ""), nil
 				}
@@ -216,7 +216,7 @@ func TestAWrongAddressAfterAnOutageIsPartOfIt(t *testing.T) {
 func TestAWaitBeyondReasonIsCut(t *testing.T) {
 	for _, written := range []string{"86400", "Thu, 31 Dec 2099 00:00:00 GMT"} {
 		t.Run(written, func(t *testing.T) {
-			got := fails(t, open(t, config(&endpoint{answer: func(int64, *http.Request) (*http.Response, error) {
+			got := fails(t, open(t, config(&tokenServer{answer: func(int64, *http.Request) (*http.Response, error) {
 				resp := respond(503, "")
 				resp.Header.Set("Retry-After", written)
 				return resp, nil
@@ -227,7 +227,7 @@ func TestAWaitBeyondReasonIsCut(t *testing.T) {
 }
 
 func TestADateCountsFromTheAnswersOwn(t *testing.T) {
-	got := fails(t, open(t, config(&endpoint{answer: func(int64, *http.Request) (*http.Response, error) {
+	got := fails(t, open(t, config(&tokenServer{answer: func(int64, *http.Request) (*http.Response, error) {
 		resp := respond(503, "")
 		resp.Header.Set("Date", "Fri, 20 Nov 1998 06:00:00 GMT") // a clock that stands still
 		resp.Header.Set("Retry-After", "Fri, 20 Nov 1998 06:10:00 GMT")
@@ -263,7 +263,7 @@ func TestConnectionsThatFailAfterRefusalsLookLikeABlock(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := open(t, config(&endpoint{answer: func(n int64, _ *http.Request) (*http.Response, error) {
+				s := open(t, config(&tokenServer{answer: func(n int64, _ *http.Request) (*http.Response, error) {
 					if n == 1 {
 						return respond(400, `{"error":"invalid_client"}`), nil
 					}

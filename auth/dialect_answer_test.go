@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 )
 
 const (
@@ -37,19 +38,19 @@ func granting(token, more string) string {
 }
 
 func TestAnswersThatGrantAToken(t *testing.T) {
-	michelin, ptv, shell, microbilt, mazda, rfc := auth.Michelin(), auth.PTV(), auth.Shell(), auth.Microbilt(), auth.Mazda(), auth.RFC6749()
+	michelin, ptv, shell, microbilt, mazda, rfc := endpoint.Michelin(), endpoint.PTV(), endpoint.Shell(), endpoint.Microbilt(), endpoint.Mazda(), endpoint.RFC6749()
 	in := func(d time.Duration) int64 { return today.Add(d).Unix() }
 	const (
-		server, inJWS, guess = auth.ExpiryServer, auth.ExpiryJWT, auth.ExpiryDefault
+		server, inJWS, guess = endpoint.ExpiryServer, endpoint.ExpiryJWT, endpoint.ExpiryDefault
 		long                 = 120 * time.Minute // Michelin's "typical lifespan"
 		day                  = 24 * time.Hour    // Mazda's "at least a full day"
 	)
 	for _, tt := range []struct {
 		document, name string
-		dialect        auth.Dialect
+		dialect        endpoint.Dialect
 		body, token    string
 		life           time.Duration
-		expiry         auth.Expiry
+		expiry         endpoint.Expiry
 	}{
 		{michelinPage, "its sample, with an exclamation mark, lives 120 minutes", michelin, michelinAnswer, "00D9b000004Qmmi!AQEAQG34mOW2FtFjM", long, guess},
 		{michelinPage, "issued_at tells no life: long ago", michelin, granting("a", `, "issued_at": "1"`), "a", long, guess},
@@ -132,7 +133,7 @@ func TestAnswersThatGrantAToken(t *testing.T) {
 		t.Run(tt.document+": "+tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				time.Sleep(time.Until(today))
-				s := open(t, of(tt.dialect, &endpoint{answer: func(int64, *http.Request) (*http.Response, error) { return respond(200, tt.body), nil }}))
+				s := open(t, of(tt.dialect, &tokenServer{answer: func(int64, *http.Request) (*http.Response, error) { return respond(200, tt.body), nil }}))
 				if tt.dialect.UserGrants {
 					consent(t, s)
 				}
@@ -156,7 +157,7 @@ func TestAnswersThatGrantAToken(t *testing.T) {
 }
 
 // of is a configuration of a dialect; of a user's, where tokens are users'.
-func of(d auth.Dialect, base http.RoundTripper) auth.Config {
+func of(d endpoint.Dialect, base http.RoundTripper) auth.Config {
 	c := config(base)
 	if d.UserGrants {
 		c = userConfig(nil, nil)
@@ -168,12 +169,12 @@ func of(d auth.Dialect, base http.RoundTripper) auth.Config {
 
 // What endpoints write differently, and mean alike.
 func TestAnswersThatMeanAToken(t *testing.T) {
-	rfc := auth.RFC6749()
-	field := func(path string) auth.Dialect { d := auth.RFC6749(); d.TokenField = path; return d }
-	aliased := auth.RFC6749()
+	rfc := endpoint.RFC6749()
+	field := func(path string) endpoint.Dialect { d := endpoint.RFC6749(); d.TokenField = path; return d }
+	aliased := endpoint.RFC6749()
 	aliased.BearerAliases = []string{"jwt"}
 	for name, tt := range map[string]struct {
-		dialect auth.Dialect
+		dialect endpoint.Dialect
 		status  int
 		body    string
 		life    time.Duration
@@ -217,7 +218,7 @@ func TestAConfiguredLifeStandsInForOneThatIsNotTold(t *testing.T) {
 		`{"access_token":"a","expires_in":60}`: time.Minute,
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			c := config(&endpoint{answer: func(int64, *http.Request) (*http.Response, error) { return respond(200, body), nil }})
+			c := config(&tokenServer{answer: func(int64, *http.Request) (*http.Response, error) { return respond(200, body), nil }})
 			c.TTL = 45 * time.Minute
 			s := open(t, c)
 			if got := time.Until(mustToken(t, s).ExpiresAt); got != want {
@@ -234,7 +235,7 @@ func TestAConfiguredLifeStandsInForOneThatIsNotTold(t *testing.T) {
 func TestAClientsRefreshTokenIsNeitherKeptNorSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var bodies []string
-		c := config(&endpoint{answer: func(_ int64, req *http.Request) (*http.Response, error) {
+		c := config(&tokenServer{answer: func(_ int64, req *http.Request) (*http.Response, error) {
 			bodies = append(bodies, bodyOf(t, req))
 			return respond(200, `{"access_token":"a","refresh_token":"r","expires_in":60}`), nil
 		}})
@@ -267,7 +268,7 @@ func TestWhatBecomesOfARefreshToken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			answers := []string{granting("a", `, "refresh_token": "old"`), granting("b", tt.second)}
-			c := of(auth.Mazda(), &endpoint{answer: func(n int64, _ *http.Request) (*http.Response, error) { return respond(200, answers[n-1]), nil }})
+			c := of(endpoint.Mazda(), &tokenServer{answer: func(n int64, _ *http.Request) (*http.Response, error) { return respond(200, answers[n-1]), nil }})
 			c.Store = auth.NewMemory()
 			s := open(t, c)
 			consent(t, s)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 )
 
 // The IP of who fails to log in again and again is blocked, says PTV's OAUth2
@@ -26,25 +27,25 @@ func TestThreeConnectionsThatFailInARowLookLikeABlock(t *testing.T) {
 	down := errors.New("an answer: 503") // stands for one
 	for _, tt := range []struct {
 		document, name string
-		dialect        auth.Dialect
+		dialect        endpoint.Dialect
 		failures       []error
 		blocked        bool // by the last of them, and by none before
 	}{
-		{ptvPage, "three refused connections", auth.PTV(), []error{refused, refused, refused}, true},
-		{ptvPage, "three TLS handshakes that fail", auth.PTV(), []error{alert, alert, alert}, true},
-		{ptvPage, "something similar, of three sorts", auth.PTV(), []error{refused, alert, reset}, true},
-		{ptvPage, "two", auth.PTV(), []error{refused, reset}, false},
-		{ptvPage, "a name that is not found, three times", auth.PTV(), []error{unknown, unknown, unknown}, false},
-		{ptvPage, "and an answer in between", auth.PTV(), []error{refused, refused, down, refused}, false},
-		{ptvPage, "and an answer before two", auth.PTV(), []error{down, refused, refused}, false},
-		{ptvPage, "and a name that is not found in between", auth.PTV(), []error{refused, refused, unknown, refused}, false},
-		{ptvPage, "names that are not found before one", auth.PTV(), []error{unknown, unknown, refused}, false},
-		{ptvPage, "three after an answer", auth.PTV(), []error{down, down, refused, refused, refused}, true},
-		{michelinPage, "no page says so", auth.Michelin(), []error{refused, refused, refused, refused}, false},
+		{ptvPage, "three refused connections", endpoint.PTV(), []error{refused, refused, refused}, true},
+		{ptvPage, "three TLS handshakes that fail", endpoint.PTV(), []error{alert, alert, alert}, true},
+		{ptvPage, "something similar, of three sorts", endpoint.PTV(), []error{refused, alert, reset}, true},
+		{ptvPage, "two", endpoint.PTV(), []error{refused, reset}, false},
+		{ptvPage, "a name that is not found, three times", endpoint.PTV(), []error{unknown, unknown, unknown}, false},
+		{ptvPage, "and an answer in between", endpoint.PTV(), []error{refused, refused, down, refused}, false},
+		{ptvPage, "and an answer before two", endpoint.PTV(), []error{down, refused, refused}, false},
+		{ptvPage, "and a name that is not found in between", endpoint.PTV(), []error{refused, refused, unknown, refused}, false},
+		{ptvPage, "names that are not found before one", endpoint.PTV(), []error{unknown, unknown, refused}, false},
+		{ptvPage, "three after an answer", endpoint.PTV(), []error{down, down, refused, refused, refused}, true},
+		{michelinPage, "no page says so", endpoint.Michelin(), []error{refused, refused, refused, refused}, false},
 	} {
 		t.Run(tt.document+": "+tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				e := &endpoint{answer: func(n int64, _ *http.Request) (*http.Response, error) {
+				e := &tokenServer{answer: func(n int64, _ *http.Request) (*http.Response, error) {
 					if err := tt.failures[n-1]; !errors.Is(err, down) {
 						return nil, err
 					}

@@ -6,16 +6,17 @@ import (
 	"testing"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 )
 
 func TestAnswersThatDoNot(t *testing.T) {
-	michelin, ptv, shell, microbilt, rfc := auth.Michelin(), auth.PTV(), auth.Shell(), auth.Microbilt(), auth.RFC6749()
+	michelin, ptv, shell, microbilt, rfc := endpoint.Michelin(), endpoint.PTV(), endpoint.Shell(), endpoint.Microbilt(), endpoint.RFC6749()
 	fault := func(inner string) string {
 		return `{"fault":{"faultstring":"Invalid client identifier",` + inner + `}}`
 	}
 	for _, tt := range []struct {
 		document, name string
-		dialect        auth.Dialect
+		dialect        endpoint.Dialect
 		status         int
 		body           string
 		want           auth.Error // Class, Code and, where they matter, words of Reason and Hint
@@ -81,7 +82,7 @@ func TestAnswersThatDoNot(t *testing.T) {
 		{"RFC 6749 section 5.2", "nothing of what was sent in it", rfc, 400, `{"error":"invalid_client","error_description":"no client canary-client-id with canary-client-secret, Canary-Client-Secret or ` + base64.StdEncoding.EncodeToString([]byte(clientID+":"+clientSecret)) + ` eyJhbGciOiJub25lIn0.e30."}`, auth.Error{Class: auth.ClassCredential, Code: "invalid_client", Reason: "(no client REDACTED with REDACTED, REDACTED or REDACTED REDACTED)"}},
 		{"RFC 6749 section 5.2", "much of it", rfc, 400, `{"error":"invalid_client","error_description":"` + strings.Repeat("é", 300) + `"}`, auth.Error{Class: auth.ClassCredential, Code: "invalid_client", Reason: "(" + strings.Repeat("é", 200) + "…)"}},
 		{shellGuide, "its sentence", shell, 401, `{"ErrorCode": "invalid_client","Error" :"ClientId is Invalid"}`, auth.Error{Class: auth.ClassCredential, Code: "invalid_client", Reason: "(ClientId is Invalid)"}},
-		{"a gateway", "its words", auth.Microbilt(), 401, `{"fault":{"faultstring":"Invalid ApiKey","detail":{"errorcode":"oauth.v2.InvalidApiKey"}}}`, auth.Error{Class: auth.ClassCredential, Code: "oauth.v2.invalidapikey", Reason: "(Invalid ApiKey)"}},
+		{"a gateway", "its words", endpoint.Microbilt(), 401, `{"fault":{"faultstring":"Invalid ApiKey","detail":{"errorcode":"oauth.v2.InvalidApiKey"}}}`, auth.Error{Class: auth.ClassCredential, Code: "oauth.v2.invalidapikey", Reason: "(Invalid ApiKey)"}},
 		{"a firewall", "its page's title", rfc, 403, "<html><head><title>\n Attention Required! &#124; Cloudflare</title>", auth.Error{Class: auth.ClassCredential, Reason: "(Attention Required! | Cloudflare)"}},
 		{"a login page", "its title", rfc, 200, "<!doctype html><TITLE>Log in</TITLE>", auth.Error{Class: auth.ClassRequest, Reason: "(Log in)"}},
 		{"RFC 6749 section 5.1", "an answer beyond one MiB", rfc, 200, `{"access_token":"a","x":"` + strings.Repeat("x", 1<<20) + `"}`, auth.Error{Class: auth.ClassTransient}},

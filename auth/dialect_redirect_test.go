@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 )
 
 // A redirect would hand the client's secret, a token or a code to another address.
@@ -29,7 +30,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 			refused(t, err, auth.ClassRequest)
 		})
 		t.Run(fmt.Sprintf("%d from the token endpoint, for a code", status), func(t *testing.T) {
-			c := of(auth.Mazda(), nil)
+			c := of(endpoint.Mazda(), nil)
 			c.TokenURL = u.String() + "/token"
 			s := open(t, c)
 			_, begun, err := s.Authorize(redirectOfMazda)

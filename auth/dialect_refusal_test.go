@@ -8,17 +8,18 @@ import (
 	"testing"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 )
 
 // The same answers mean something else where a refresh token was sent, or a code. Mazda's Access
 // keys for DMS (OAuth2) has invalid_request for a refresh token that was revoked.
 func TestWhatARefusalIsAbout(t *testing.T) {
-	mazda, rfc := auth.Mazda(), auth.RFC6749()
+	mazda, rfc := endpoint.Mazda(), endpoint.RFC6749()
 	rfc.UserGrants = true
 	const inClear = "the code has ended"
 	for _, tt := range []struct {
 		document, name   string
-		dialect          auth.Dialect
+		dialect          endpoint.Dialect
 		status           int
 		code             string
 		refresh          auth.Class
@@ -35,7 +36,7 @@ func TestWhatARefusalIsAbout(t *testing.T) {
 	} {
 		t.Run(tt.document+": "+tt.name, func(t *testing.T) {
 			refuse := false
-			e := &endpoint{answer: func(int64, *http.Request) (*http.Response, error) {
+			e := &tokenServer{answer: func(int64, *http.Request) (*http.Response, error) {
 				if refuse {
 					return respond(tt.status, fmt.Sprintf(`{"error": %q}`, tt.code)), nil
 				}

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 )
 
 // The documents, by their own titles, that say what the providers do.
@@ -37,60 +38,60 @@ func TestTokenRequestsByteForByte(t *testing.T) {
 	raw := basic(oddID + ":" + oddSecret)
 	for _, tt := range []struct {
 		document, name string
-		dialect        auth.Dialect
-		change         func(*auth.Dialect)
+		dialect        endpoint.Dialect
+		change         func(*endpoint.Dialect)
 		scope, path    string
 		want           string
 	}{
 		{
-			michelinPage, "the credentials are form parameters", auth.Michelin(), nil, "", "/idp/v2/b2b/oauth2/token",
+			michelinPage, "the credentials are form parameters", endpoint.Michelin(), nil, "", "/idp/v2/b2b/oauth2/token",
 			posted("/idp/v2/b2b/oauth2/token", "", formType, credentials+"&"+clientGrant),
 		},
 		{
-			ptvPage, "Basic is base64 of id:secret as they are", auth.PTV(), nil, "", "/token",
+			ptvPage, "Basic is base64 of id:secret as they are", endpoint.PTV(), nil, "", "/token",
 			posted("/token", raw, formType, clientGrant),
 		},
 		{
-			ptvPage, "or the credentials are form parameters", auth.PTV(), func(d *auth.Dialect) { d.ClientAuth = auth.InBody }, "", "/token",
+			ptvPage, "or the credentials are form parameters", endpoint.PTV(), func(d *endpoint.Dialect) { d.ClientAuth = endpoint.InBody }, "", "/token",
 			posted("/token", "", formType, credentials+"&"+clientGrant),
 		},
 		{
-			ptvPage, "its sample sends multipart", auth.PTV(), func(d *auth.Dialect) { d.Encoding = auth.Multipart }, "", "/token",
+			ptvPage, "its sample sends multipart", endpoint.PTV(), func(d *endpoint.Dialect) { d.Encoding = endpoint.Multipart }, "", "/token",
 			posted("/token", raw, multipartType, parts("grant_type", "client_credentials")),
 		},
 		{
-			shellGuide, "the credentials are form parameters", auth.Shell(), nil, "", "/v2/oauth/token",
+			shellGuide, "the credentials are form parameters", endpoint.Shell(), nil, "", "/v2/oauth/token",
 			posted("/v2/oauth/token", "", formType, credentials+"&"+clientGrant),
 		},
 		{
-			microbiltPage, "a JSON body", auth.Microbilt(), nil, "", "/OAuth/GetAccessToken",
+			microbiltPage, "a JSON body", endpoint.Microbilt(), nil, "", "/OAuth/GetAccessToken",
 			posted("/OAuth/GetAccessToken", "", jsonType,
 				`{"client_id":"3MVG9.x_\u0026y","client_secret":"p@ss/w+rd=é %\u003c\"!","grant_type":"client_credentials"}`),
 		},
 		{
-			microbiltPage, "or a form, with the grant alone in the query", auth.Microbilt(),
-			func(d *auth.Dialect) { d.Encoding, d.GrantInQuery = auth.Form, true }, "", "/OAuth/GetAccessToken",
+			microbiltPage, "or a form, with the grant alone in the query", endpoint.Microbilt(),
+			func(d *endpoint.Dialect) { d.Encoding, d.GrantInQuery = endpoint.Form, true }, "", "/OAuth/GetAccessToken",
 			posted("/OAuth/GetAccessToken?"+clientGrant, "", formType, credentials),
 		},
 		{
-			microbiltPage, "and the grant stands once where the URL has it already", auth.Microbilt(),
-			func(d *auth.Dialect) { d.Encoding, d.GrantInQuery = auth.Form, true }, "", "/OAuth/GetAccessToken?grant_type=x&v=1",
+			microbiltPage, "and the grant stands once where the URL has it already", endpoint.Microbilt(),
+			func(d *endpoint.Dialect) { d.Encoding, d.GrantInQuery = endpoint.Form, true }, "", "/OAuth/GetAccessToken?grant_type=x&v=1",
 			posted("/OAuth/GetAccessToken?"+clientGrant+"&v=1", "", formType, credentials),
 		},
 		{
-			"RFC 6749 section 2.3.1", "the credentials are form parameters", auth.RFC6749(), nil, "", "/token",
+			"RFC 6749 section 2.3.1", "the credentials are form parameters", endpoint.RFC6749(), nil, "", "/token",
 			posted("/token", "", formType, credentials+"&"+clientGrant),
 		},
 		{
-			"RFC 6749 section 2.3.1", "Basic is form-encoded before base64", auth.RFC6749(), func(d *auth.Dialect) { d.ClientAuth = auth.BasicForm }, "", "/token",
+			"RFC 6749 section 2.3.1", "Basic is form-encoded before base64", endpoint.RFC6749(), func(d *endpoint.Dialect) { d.ClientAuth = endpoint.BasicForm }, "", "/token",
 			posted("/token", basic("3MVG9.x_%26y:p%40ss%2Fw%2Brd%3D%C3%A9+%25%3C%22%21"), formType, clientGrant),
 		},
 		{
-			"RFC 6749 section 4.4.2", "a scope is asked for", auth.RFC6749(), nil, "orders:read api", "/token",
+			"RFC 6749 section 4.4.2", "a scope is asked for", endpoint.RFC6749(), nil, "orders:read api", "/token",
 			posted("/token", "", formType, credentials+"&"+clientGrant+"&scope=orders%3Aread+api"),
 		},
 		{
-			"RFC 7578", "everything as multipart", auth.RFC6749(), func(d *auth.Dialect) { d.Encoding = auth.Multipart }, "api", "/token",
+			"RFC 7578", "everything as multipart", endpoint.RFC6749(), func(d *endpoint.Dialect) { d.Encoding = endpoint.Multipart }, "api", "/token",
 			posted("/token", "", multipartType, parts("client_id", oddID, "client_secret", oddSecret, "grant_type", "client_credentials", "scope", "api")),
 		},
 	} {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 )
 
 func TestConfigurationMistakesComeTogether(t *testing.T) {
@@ -22,23 +23,23 @@ func TestConfigurationMistakesComeTogether(t *testing.T) {
 func TestWhatAConfigurationMustHave(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
-		of     auth.Dialect
+		of     endpoint.Dialect
 		change func(*auth.Config)
 		want   string // "" is no mistake
 	}{
-		{"a client's", auth.Michelin(), func(*auth.Config) {}, ""},
-		{"a user's", auth.Mazda(), func(*auth.Config) {}, ""},
-		{"tokens of users are somebody's", auth.Mazda(), func(c *auth.Config) { c.User = "" }, "user is missing"},
-		{"a client's tokens are nobody's", auth.Shell(), func(c *auth.Config) { c.User = user }, "the dialect's tokens are the client's own"},
-		{"users grant access somewhere", auth.Mazda(), func(c *auth.Config) { c.AuthorizeURL = "" }, "the authorization URL must be https"},
-		{"over TLS", auth.Mazda(), func(c *auth.Config) { c.AuthorizeURL = "http://mapps.example/oauth/authorize" }, "the authorization URL must be https"},
-		{"a token comes over TLS", auth.PTV(), func(c *auth.Config) { c.TokenURL = "http://api.example/token" }, "the token URL must be https"},
-		{"or from this machine", auth.PTV(), func(c *auth.Config) { c.TokenURL = "http://127.0.0.1:8322/token" }, ""},
-		{"or from this machine, by IPv6", auth.PTV(), func(c *auth.Config) { c.TokenURL = "http://[::1]:8322/token" }, ""},
-		{"not from one that is named like it", auth.PTV(), func(c *auth.Config) { c.TokenURL = "http://127.0.0.1.example/token" }, "the token URL must be https"},
-		{"by no other scheme", auth.PTV(), func(c *auth.Config) { c.TokenURL = "ftp://127.0.0.1/token" }, "the token URL must be https"},
-		{"introspection over TLS", auth.Michelin(), func(c *auth.Config) { c.IntrospectionURL = "http://api.example/introspect" }, "the introspection URL must be https"},
-		{"revocation over TLS", auth.Michelin(), func(c *auth.Config) { c.RevocationURL = "http://api.example/revoke" }, "the revocation URL must be https"},
+		{"a client's", endpoint.Michelin(), func(*auth.Config) {}, ""},
+		{"a user's", endpoint.Mazda(), func(*auth.Config) {}, ""},
+		{"tokens of users are somebody's", endpoint.Mazda(), func(c *auth.Config) { c.User = "" }, "user is missing"},
+		{"a client's tokens are nobody's", endpoint.Shell(), func(c *auth.Config) { c.User = user }, "the dialect's tokens are the client's own"},
+		{"users grant access somewhere", endpoint.Mazda(), func(c *auth.Config) { c.AuthorizeURL = "" }, "the authorization URL must be https"},
+		{"over TLS", endpoint.Mazda(), func(c *auth.Config) { c.AuthorizeURL = "http://mapps.example/oauth/authorize" }, "the authorization URL must be https"},
+		{"a token comes over TLS", endpoint.PTV(), func(c *auth.Config) { c.TokenURL = "http://api.example/token" }, "the token URL must be https"},
+		{"or from this machine", endpoint.PTV(), func(c *auth.Config) { c.TokenURL = "http://127.0.0.1:8322/token" }, ""},
+		{"or from this machine, by IPv6", endpoint.PTV(), func(c *auth.Config) { c.TokenURL = "http://[::1]:8322/token" }, ""},
+		{"not from one that is named like it", endpoint.PTV(), func(c *auth.Config) { c.TokenURL = "http://127.0.0.1.example/token" }, "the token URL must be https"},
+		{"by no other scheme", endpoint.PTV(), func(c *auth.Config) { c.TokenURL = "ftp://127.0.0.1/token" }, "the token URL must be https"},
+		{"introspection over TLS", endpoint.Michelin(), func(c *auth.Config) { c.IntrospectionURL = "http://api.example/introspect" }, "the introspection URL must be https"},
+		{"revocation over TLS", endpoint.Michelin(), func(c *auth.Config) { c.RevocationURL = "http://api.example/revoke" }, "the revocation URL must be https"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := of(tt.of, nil)
@@ -69,11 +70,11 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(500, `{"fault":{"detail":{"errorcode":"x"}}}`)
 	f.Add(200, `{"access_token":{},"error":[],"expires_in":-1e999}`)
 	f.Add(302, ``)
-	dialects := []auth.Dialect{auth.RFC6749(), auth.Michelin(), auth.PTV(), auth.Shell(), auth.Microbilt(), auth.Mazda()}
+	dialects := []endpoint.Dialect{endpoint.RFC6749(), endpoint.Michelin(), endpoint.PTV(), endpoint.Shell(), endpoint.Microbilt(), endpoint.Mazda()}
 	f.Fuzz(func(t *testing.T, status int, body string) {
 		for _, d := range dialects {
 			d.UserGrants = false
-			s := open(t, of(d, &endpoint{answer: func(int64, *http.Request) (*http.Response, error) { return respond(status, body), nil }}))
+			s := open(t, of(d, &tokenServer{answer: func(int64, *http.Request) (*http.Response, error) { return respond(status, body), nil }}))
 			token, err := s.Token(t.Context())
 			if err == nil {
 				if token.Access.Empty() || strings.ContainsAny(token.Access.Reveal(), "\r\n\x00 ") || !token.ExpiresAt.After(time.Now()) {

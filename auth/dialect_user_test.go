@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 	"orderbeat/auth/seal"
 )
 
@@ -84,7 +85,7 @@ func TestLongTokensAreKeptWhole(t *testing.T) {
 	for _, length := range []int{1024, 1025, 100_000} {
 		t.Run(fmt.Sprint(length), func(t *testing.T) {
 			access, refresh := strings.Repeat("a", length), strings.Repeat("r", length)
-			e := &endpoint{answer: func(_ int64, req *http.Request) (*http.Response, error) {
+			e := &tokenServer{answer: func(_ int64, req *http.Request) (*http.Response, error) {
 				if body := bodyOf(t, req); strings.Contains(body, "grant_type=refresh_token") && !strings.Contains(body, "refresh_token="+refresh) {
 					t.Errorf("a refresh token of %d characters was sent in a body of %d", length, len(body))
 				}
@@ -94,7 +95,7 @@ func TestLongTokensAreKeptWhole(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c := of(auth.Mazda(), e)
+			c := of(endpoint.Mazda(), e)
 			c.Store = seal.New(auth.NewMemory(), keys)
 			consent(t, open(t, c))
 			s := open(t, c) // another process

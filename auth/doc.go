@@ -4,7 +4,7 @@
 // database; it declares the [Store] it needs.
 //
 // A [Source] is the life of one credential's tokens, the client's own or one user's. A
-// [Dialect] tells it how the provider's token endpoint wants to be asked, what its
+// [endpoint.Dialect] tells it how the provider's token endpoint wants to be asked, what its
 // answers leave out and what its errors mean; it is data, and a further provider is a
 // further value. A [Transport] signs requests with what the source serves, and sends
 // a call once more when its token was refused; [Fixed] signs where there are no

@@ -12,6 +12,7 @@ import (
 	"os"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 )
 
 // A client of an API gets an http.Client and never sees a token. The second call
@@ -36,7 +37,7 @@ func ExampleTransport() {
 	defer srv.Close()
 
 	source, err := auth.NewSource(auth.Config{
-		Dialect: auth.Michelin(), Provider: "michelin", Environment: "sandbox", TokenURL: srv.URL + "/token",
+		Dialect: endpoint.Michelin(), Provider: "michelin", Environment: "sandbox", TokenURL: srv.URL + "/token",
 		ClientID: auth.NewSecret("id"), ClientSecret: auth.NewSecret("secret"),
 	})
 	if err != nil {
@@ -73,7 +74,7 @@ func ExampleError() {
 	}))
 	defer srv.Close()
 	source, err := auth.NewSource(auth.Config{
-		Dialect: auth.RFC6749(), Provider: "supplier", Environment: "production", TokenURL: srv.URL,
+		Dialect: endpoint.RFC6749(), Provider: "supplier", Environment: "production", TokenURL: srv.URL,
 		ClientID: auth.NewSecret("id"), ClientSecret: auth.NewSecret("wrong"),
 	})
 	if err != nil {
@@ -98,7 +99,7 @@ func ExampleError() {
 
 func ExampleSource_Status() {
 	source, err := auth.NewSource(auth.Config{
-		Dialect: auth.Michelin(), Provider: "michelin", Environment: "production", TokenURL: "https://api.michelin.com/idp/v2/b2b/oauth2/token",
+		Dialect: endpoint.Michelin(), Provider: "michelin", Environment: "production", TokenURL: "https://api.michelin.com/idp/v2/b2b/oauth2/token",
 		ClientID: auth.NewSecret("id"), ClientSecret: auth.NewSecret("secret"),
 	})
 	if err != nil {

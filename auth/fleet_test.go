@@ -19,7 +19,7 @@ func TestAFleetLivesOnShortTokens(t *testing.T) {
 		const life, run = 2 * time.Second, 20 * time.Second
 		var newest, refused atomic.Int64
 		var granted atomic.Int64 // when, in Unix nanoseconds
-		e := &endpoint{answer: func(n int64, _ *http.Request) (*http.Response, error) {
+		e := &tokenServer{answer: func(n int64, _ *http.Request) (*http.Response, error) {
 			time.Sleep(50 * time.Millisecond)
 			newest.Store(n)
 			granted.Store(time.Now().UnixNano())

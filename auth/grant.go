@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"time"
+
+	"orderbeat/auth/endpoint"
 )
 
 // keepAlive is the longest that a user's tokens are left alone: refresh tokens that
@@ -56,13 +58,13 @@ func (s *Source) stale(row *Row, failures int) error {
 }
 
 // next is the grant that renews what the row holds.
-func (s *Source) next(row Row) Request {
+func (s *Source) next(row Row) endpoint.Request {
 	if s.config.User != "" {
-		return Request{Type: grantRefresh, Params: map[string]string{"refresh_token": row.Refresh.Reveal()}}
+		return endpoint.Request{Type: endpoint.RefreshToken, Params: map[string]string{"refresh_token": row.Refresh.Reveal()}}
 	}
-	g := Request{Type: grantClient, Params: map[string]string{}}
+	g := endpoint.Request{Type: endpoint.ClientCredentials, Params: map[string]string{}}
 	if s.dialect.JWTBearer {
-		g.Type = grantJWT
+		g.Type = endpoint.JWTBearer
 	}
 	if s.config.Scope != "" {
 		g.Params["scope"] = s.config.Scope
@@ -82,7 +84,7 @@ func (s *Source) turn(ctx context.Context) error {
 }
 
 // ask sends one token request and counts it.
-func (s *Source) ask(ctx context.Context, g Request) (a Answer, asked time.Time, err error) {
+func (s *Source) ask(ctx context.Context, g endpoint.Request) (a endpoint.Answer, asked time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	asked = time.Now()
@@ -94,7 +96,7 @@ func (s *Source) ask(ctx context.Context, g Request) (a Answer, asked time.Time,
 // granted is the row with a new token. Its generation is above all that were ever
 // served or refused here, also when the store lost its memory. A refresh token that
 // does not come stays (RFC 6749 section 6).
-func (s *Source) granted(row Row, a Answer, asked time.Time) Row {
+func (s *Source) granted(row Row, a endpoint.Answer, asked time.Time) Row {
 	newest := max(row.Generation, s.rejected.Load())
 	if h := s.live.Load(); h != nil {
 		newest = max(newest, h.Generation)
@@ -160,11 +162,11 @@ func (s *Source) fail(ctx context.Context, lease Lease, row Row, err error) erro
 		return s.refusedRefresh(ctx, lease, row)
 	}
 	now := time.Now()
-	if s.silent++; !looksBlocked(e) {
+	if s.silent++; !endpoint.LooksBlocked(e) {
 		s.silent = 0
 	}
 	if suspectsBlock(s.dialect, row, e, s.silent, now) {
-		e.Class, e.Hint = ClassBlock, s.dialect.hint(ClassBlock, "")
+		e.Class, e.Hint = ClassBlock, s.dialect.Hint(ClassBlock, "")
 	}
 	s.passing(row, e)
 	if row.Generation <= s.rejected.Load() {

@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 )
 
 // keys are private keys of every kind that signs, in PEM, and what checks their signatures.
@@ -91,26 +92,26 @@ func TestAssertionsProveAClientAndAskForTokens(t *testing.T) {
 	for name, k := range keys(t) {
 		for _, grants := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/grant=%t", name, grants), func(t *testing.T) {
-				a, err := auth.NewAssertion(auth.NewSecret(k.pem))
+				a, err := endpoint.NewAssertion(auth.NewSecret(k.pem))
 				if err != nil {
 					t.Fatal(err)
 				}
 				a.KeyID, a.Subject = "key-1", "orders@example.com"
 				var form url.Values
 				var seen []string
-				c := config(&endpoint{answer: func(_ int64, req *http.Request) (*http.Response, error) {
+				c := config(&tokenServer{answer: func(_ int64, req *http.Request) (*http.Response, error) {
 					_ = req.ParseForm()
 					form = req.PostForm
 					seen = append(seen, form.Get("client_assertion")+form.Get("assertion"))
 					return grant("tok"), nil
 				}})
-				c.Dialect, c.Assertion, c.ClientSecret, c.Scope = auth.RFC6749(), a, auth.Secret{}, "orders"
+				c.Dialect, c.Assertion, c.ClientSecret, c.Scope = endpoint.RFC6749(), a, auth.Secret{}, "orders"
 				c.Dialect.JWTBearer = grants
 				field, subject := "client_assertion", clientID
 				if grants {
 					field, subject = "assertion", "orders@example.com"
 				} else {
-					c.Dialect.ClientAuth = auth.PrivateKeyJWT
+					c.Dialect.ClientAuth = endpoint.PrivateKeyJWT
 				}
 				s := open(t, c)
 				token := mustToken(t, s)
@@ -157,26 +158,28 @@ func TestKeysThatSignNothing(t *testing.T) {
 		"canary": "PEM", "-----BEGIN PRIVATE KEY-----\nY2FuYXJ5\n-----END PRIVATE KEY-----\n": "PKCS", der(curve): "P-256",
 		string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(weak)})): "2048",
 	} {
-		if _, err := auth.NewAssertion(auth.NewSecret(key)); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "canary") {
+		if _, err := endpoint.NewAssertion(auth.NewSecret(key)); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "canary") {
 			t.Errorf("got %v want %s", err, want)
 		}
 	}
 }
 
 // granter is one that a test writes.
-type granter func(ctx context.Context, r auth.Request) (auth.Answer, error)
+type granter func(ctx context.Context, r endpoint.Request) (endpoint.Answer, error)
 
-func (g granter) Grant(ctx context.Context, r auth.Request) (auth.Answer, error) { return g(ctx, r) }
+func (g granter) Grant(ctx context.Context, r endpoint.Request) (endpoint.Answer, error) {
+	return g(ctx, r)
+}
 
 func TestAnotherWayToComeByATokenPlugsIn(t *testing.T) {
 	c := config(nil)
 	c.TokenURL, c.ClientSecret = "", auth.Secret{}
 	n := 0
-	c.Granter = granter(func(_ context.Context, r auth.Request) (auth.Answer, error) {
+	c.Granter = granter(func(_ context.Context, r endpoint.Request) (endpoint.Answer, error) {
 		if n++; n == 2 {
-			return auth.Answer{}, &auth.Error{Class: auth.ClassCredential, Reason: "no more"}
+			return endpoint.Answer{}, &auth.Error{Class: auth.ClassCredential, Reason: "no more"}
 		}
-		return auth.Answer{Token: auth.NewSecret("tok"), Life: time.Hour, Expiry: auth.ExpiryServer}, nil
+		return endpoint.Answer{Token: auth.NewSecret("tok"), Life: time.Hour, Expiry: endpoint.ExpiryServer}, nil
 	})
 	s := open(t, c)
 	token := mustToken(t, s)
@@ -209,8 +212,8 @@ func TestATokenCommand(t *testing.T) {
 				t.Fatal(err)
 			}
 			c := config(nil)
-			c.Dialect, c.TokenURL, c.Timeout = auth.RFC6749(), "", 2*time.Second
-			c.Granter = auth.NewCommand(c.Endpoint(), []string{script, "an argument; not a command"})
+			c.Dialect, c.TokenURL, c.Timeout = endpoint.RFC6749(), "", 2*time.Second
+			c.Granter = endpoint.NewCommand(c.Endpoint(), []string{script, "an argument; not a command"})
 			s := open(t, c)
 			if tt.want.Class == "" {
 				token := mustToken(t, s)
@@ -227,7 +230,7 @@ func TestATokenCommand(t *testing.T) {
 		})
 	}
 	c := config(nil)
-	c.Granter = auth.NewCommand(c.Endpoint(), []string{"/nowhere/token"})
+	c.Granter = endpoint.NewCommand(c.Endpoint(), []string{"/nowhere/token"})
 	if e := fails(t, open(t, c)); e.Class != auth.ClassRequest || !strings.Contains(e.Reason, "cannot be run: no such file") {
 		t.Errorf("got %+v want that there is none", e)
 	}

@@ -3,6 +3,8 @@ package auth
 import (
 	"context"
 	"errors"
+
+	"orderbeat/auth/endpoint"
 )
 
 // errNoToken is what tools get that need a token where there is none.
@@ -16,13 +18,13 @@ func (s *Source) CanIntrospect() bool { return s.endpoint.CanIntrospect() }
 // the credentials, and says nothing about the token.
 //
 // The error is an *[Error].
-func (s *Source) Introspect(ctx context.Context) (Introspection, error) {
+func (s *Source) Introspect(ctx context.Context) (endpoint.Introspection, error) {
 	if !s.CanIntrospect() {
-		return Introspection{}, &Error{Class: ClassRequest, Reason: "no introspection URL is known", Hint: "set introspection_url, if the provider has such an endpoint"}
+		return endpoint.Introspection{}, &Error{Class: ClassRequest, Reason: "no introspection URL is known", Hint: "set introspection_url, if the provider has such an endpoint"}
 	}
 	token := s.inHand()
 	if token.Empty() {
-		return Introspection{}, &Error{Class: ClassTransient, Reason: errNoToken.Error(), Err: errNoToken}
+		return endpoint.Introspection{}, &Error{Class: ClassTransient, Reason: errNoToken.Error(), Err: errNoToken}
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()

@@ -12,11 +12,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 )
 
 // inspected is a source with Michelin's token in hand, whose introspection endpoint
 // answers so.
-func inspected(t *testing.T, d auth.Dialect, answers ...reply) (*wire, *auth.Source) {
+func inspected(t *testing.T, d endpoint.Dialect, answers ...reply) (*wire, *auth.Source) {
 	t.Helper()
 	w := tap(t, answers...)
 	c := config(roundTripper(func(req *http.Request) (*http.Response, error) {
@@ -44,23 +45,23 @@ func TestIntrospectionRequestsByteForByte(t *testing.T) {
 	ok := reply{200, `{"active": true}`}
 	for _, tt := range []struct {
 		document, name string
-		dialect        auth.Dialect
+		dialect        endpoint.Dialect
 		answers        []reply
 		want           string
 		status         int // of the error, 0 for none
 	}{
-		{michelinPage, "multipart", auth.Michelin(), []reply{ok}, asMultipart, 0},
-		{michelinPage, "multipart, and a form after a 400", auth.Michelin(), []reply{{400, `{"error":"invalid_request"}`}, ok}, asMultipart + asForm, 0},
-		{michelinPage, "multipart, and a form after a 415", auth.Michelin(), []reply{{415, ""}, ok}, asMultipart + asForm, 0},
-		{michelinPage, "and that is all", auth.Michelin(), []reply{{415, ""}, {400, ""}}, asMultipart + asForm, 400},
-		{michelinPage, "no form after a 401, which tells nothing of the token", auth.Michelin(), []reply{{401, `{"active": true}`}}, asMultipart, 401},
-		{michelinPage, "no form after a 404", auth.Michelin(), []reply{{404, ""}}, asMultipart, 404},
-		{michelinPage, "no form after a 429", auth.Michelin(), []reply{{429, ""}}, asMultipart, 429},
-		{michelinPage, "no form after a 500", auth.Michelin(), []reply{{500, ""}}, asMultipart, 500},
-		{michelinPage, "no form after an answer that says nothing", auth.Michelin(), []reply{{200, "{}"}}, asMultipart, 200},
-		{"RFC 7662 section 2.1", "a form", auth.RFC6749(), []reply{ok}, asForm, 0},
-		{"RFC 7662 section 2.1", "a form, once", auth.RFC6749(), []reply{{400, ""}}, asForm, 400},
-		{"RFC 7662 section 2.1", "the client proves itself as it does for a token", auth.PTV(), []reply{ok}, posted(path, basic(clientID+":"+clientSecret), formType, token), 0},
+		{michelinPage, "multipart", endpoint.Michelin(), []reply{ok}, asMultipart, 0},
+		{michelinPage, "multipart, and a form after a 400", endpoint.Michelin(), []reply{{400, `{"error":"invalid_request"}`}, ok}, asMultipart + asForm, 0},
+		{michelinPage, "multipart, and a form after a 415", endpoint.Michelin(), []reply{{415, ""}, ok}, asMultipart + asForm, 0},
+		{michelinPage, "and that is all", endpoint.Michelin(), []reply{{415, ""}, {400, ""}}, asMultipart + asForm, 400},
+		{michelinPage, "no form after a 401, which tells nothing of the token", endpoint.Michelin(), []reply{{401, `{"active": true}`}}, asMultipart, 401},
+		{michelinPage, "no form after a 404", endpoint.Michelin(), []reply{{404, ""}}, asMultipart, 404},
+		{michelinPage, "no form after a 429", endpoint.Michelin(), []reply{{429, ""}}, asMultipart, 429},
+		{michelinPage, "no form after a 500", endpoint.Michelin(), []reply{{500, ""}}, asMultipart, 500},
+		{michelinPage, "no form after an answer that says nothing", endpoint.Michelin(), []reply{{200, "{}"}}, asMultipart, 200},
+		{"RFC 7662 section 2.1", "a form", endpoint.RFC6749(), []reply{ok}, asForm, 0},
+		{"RFC 7662 section 2.1", "a form, once", endpoint.RFC6749(), []reply{{400, ""}}, asForm, 400},
+		{"RFC 7662 section 2.1", "the client proves itself as it does for a token", endpoint.PTV(), []reply{ok}, posted(path, basic(clientID+":"+clientSecret), formType, token), 0},
 	} {
 		t.Run(tt.document+": "+tt.name, func(t *testing.T) {
 			w, s := inspected(t, tt.dialect, tt.answers...)
@@ -80,12 +81,14 @@ func TestWhatIntrospectionTells(t *testing.T) {
 		"username": "user@customer.example",    "sub": "https://test.salesforce.com/id/00D9b000004QmmiEAC/0051i0",
 		"token_type": "access_token",    "exp": 1727992153,    "iat": 1727984953,    "nbf": 1727984953}`
 	issued := time.Date(2024, time.October, 3, 19, 49, 13, 0, time.UTC)
-	active := func(exp time.Time) *auth.Introspection { return &auth.Introspection{Active: true, ExpiresAt: exp} }
+	active := func(exp time.Time) *endpoint.Introspection {
+		return &endpoint.Introspection{Active: true, ExpiresAt: exp}
+	}
 	for _, tt := range []struct {
 		document, name, body string
-		want                 *auth.Introspection // nil is an error
+		want                 *endpoint.Introspection // nil is an error
 	}{
-		{michelinPage, "its sample, with a blank after the client id", sample, &auth.Introspection{
+		{michelinPage, "its sample, with a blank after the client id", sample, &endpoint.Introspection{
 			Active: true, ExpiresAt: issued.Add(2 * time.Hour), IssuedAt: issued, Scope: "api openid",
 			ClientID: "3MVG9WcjRvm13aM4K_************.0XSjZWUFcTwElp", Username: "user@customer.example",
 		}},
@@ -95,8 +98,8 @@ func TestWhatIntrospectionTells(t *testing.T) {
 		{"RFC 7662 section 2.2", "the end with a fraction", `{"active":true,"exp":1727992153.9}`, active(issued.Add(2 * time.Hour))},
 		{"RFC 7662 section 2.2", "the end in milliseconds is none", `{"active":true,"exp":1727992153000}`, active(time.Time{})},
 		{"RFC 7662 section 2.2", "an end that is no number is none", `{"active":true,"exp":"soon"}`, active(time.Time{})},
-		{"RFC 7662 section 2.2", "not active", `{"active":false}`, &auth.Introspection{}},
-		{"RFC 7662 section 2.2", "nothing else counts of one that is not active", `{"active":false,"exp":1727992153,"scope":"api"}`, &auth.Introspection{}},
+		{"RFC 7662 section 2.2", "not active", `{"active":false}`, &endpoint.Introspection{}},
+		{"RFC 7662 section 2.2", "nothing else counts of one that is not active", `{"active":false,"exp":1727992153,"scope":"api"}`, &endpoint.Introspection{}},
 		{"RFC 7662 section 2.2", "text is no boolean", `{"active":"true"}`, nil},
 		{"RFC 7662 section 2.2", "a number is no boolean", `{"active":1}`, nil},
 		{"RFC 7662 section 2.2", "a member of another name is none", `{"Active":true}`, nil},
@@ -105,7 +108,7 @@ func TestWhatIntrospectionTells(t *testing.T) {
 		{"RFC 7662 section 2.2", "a list", `[true]`, nil},
 	} {
 		t.Run(tt.document+": "+tt.name, func(t *testing.T) {
-			_, s := inspected(t, auth.RFC6749(), reply{200, tt.body})
+			_, s := inspected(t, endpoint.RFC6749(), reply{200, tt.body})
 			got, err := s.Introspect(t.Context())
 			switch {
 			case tt.want == nil:
@@ -146,7 +149,7 @@ func TestIntrospectionChangesNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				e := &endpoint{}
+				e := &tokenServer{}
 				c := config(roundTripper(func(req *http.Request) (*http.Response, error) {
 					if strings.HasSuffix(req.URL.Path, "/introspect") {
 						return answer(req)
@@ -186,7 +189,7 @@ func TestIntrospectionChangesNothing(t *testing.T) {
 }
 
 func TestThereMustBeSomethingToIntrospect(t *testing.T) {
-	e := &endpoint{}
+	e := &tokenServer{}
 	s := open(t, config(e))
 	if _, err := s.Introspect(t.Context()); s.CanIntrospect() || err == nil || !strings.Contains(err.Error(), "introspection URL") {
 		t.Errorf("got %v want that there is no endpoint", err)
@@ -202,7 +205,7 @@ func TestThereMustBeSomethingToIntrospect(t *testing.T) {
 
 // Another process has the token: this one need not ask for one to tell of it.
 func TestATokenThatWasStoredIsIntrospected(t *testing.T) {
-	c := config(&endpoint{})
+	c := config(&tokenServer{})
 	c.Store = auth.NewMemory()
 	mustToken(t, open(t, c))
 	var sent string
@@ -210,7 +213,7 @@ func TestATokenThatWasStoredIsIntrospected(t *testing.T) {
 		sent = bodyOf(t, req)
 		return respond(200, `{"active":true}`), nil
 	})
-	c.Dialect, c.IntrospectionURL = auth.RFC6749(), "https://api.example/introspect"
+	c.Dialect, c.IntrospectionURL = endpoint.RFC6749(), "https://api.example/introspect"
 	s := open(t, c)
 	if err := s.Prepare(t.Context()); err != nil {
 		t.Fatal(err)

@@ -135,7 +135,7 @@ func TestWhoLeavesWhileARowIsReadHoldsUpNobody(t *testing.T) {
 
 func TestWhatWaitsWhenTheSourceClosesIsNotDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{answer: func(int64, *http.Request) (*http.Response, error) {
+		e := &tokenServer{answer: func(int64, *http.Request) (*http.Response, error) {
 			time.Sleep(500 * time.Millisecond)
 			return grant("a"), nil
 		}}
@@ -156,7 +156,7 @@ func TestWhatWaitsWhenTheSourceClosesIsNotDone(t *testing.T) {
 }
 
 func TestASourceTakesUpASealedToken(t *testing.T) {
-	e, inner, path := &endpoint{}, auth.NewMemory(), filepath.Join(t.TempDir(), "key")
+	e, inner, path := &tokenServer{}, auth.NewMemory(), filepath.Join(t.TempDir(), "key")
 	start := func() *auth.Source {
 		c := config(e)
 		c.Store = seal.New(inner, keyringAt(t, path))

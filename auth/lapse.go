@@ -37,7 +37,7 @@ func (s *Source) lapsed(row Row) string {
 func (s *Source) consentError(reason string) *Error {
 	return &Error{
 		Class: ClassConsent, Reason: "user " + s.config.User + " must grant access: " + reason,
-		Hint: s.dialect.hint(ClassConsent, ""), Cooling: true,
+		Hint: s.dialect.Hint(ClassConsent, ""), Cooling: true,
 	}
 }
 

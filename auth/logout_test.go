@@ -12,14 +12,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 )
 
 // revocable is a source with tokens in hand, a user's where the dialect has it so. Its
 // revocation endpoint gives these answers, in order.
-func revocable(t *testing.T, d auth.Dialect, answers ...reply) (*wire, *endpoint, *auth.Source) {
+func revocable(t *testing.T, d endpoint.Dialect, answers ...reply) (*wire, *tokenServer, *auth.Source) {
 	t.Helper()
 	w := tap(t, answers...)
-	e := &endpoint{answer: func(int64, *http.Request) (*http.Response, error) {
+	e := &tokenServer{answer: func(int64, *http.Request) (*http.Response, error) {
 		return respond(200, granting("access", `, "refresh_token": "refresh", "expires_in": 3600`)), nil
 	}}
 	c := of(d, roundTripper(func(req *http.Request) (*http.Response, error) {
@@ -44,17 +45,17 @@ func TestRevocationRequestsByteForByte(t *testing.T) {
 		refresh = "token=refresh&token_type_hint=refresh_token"
 		client  = "client_id=canary-client-id&client_secret=canary-client-secret&"
 	)
-	asBasic, users := basic(clientID+":"+clientSecret), auth.RFC6749()
+	asBasic, users := basic(clientID+":"+clientSecret), endpoint.RFC6749()
 	users.UserGrants = true
 	for name, tt := range map[string]struct {
-		dialect auth.Dialect
+		dialect endpoint.Dialect
 		want    string
 	}{
-		"a client has an access token alone":            {auth.RFC6749(), posted(path, "", formType, client+access)},
-		"and proves itself as it does for a token":      {auth.PTV(), posted(path, asBasic, formType, access)},
+		"a client has an access token alone":            {endpoint.RFC6749(), posted(path, "", formType, client+access)},
+		"and proves itself as it does for a token":      {endpoint.PTV(), posted(path, asBasic, formType, access)},
 		"a user's refresh token goes first":             {users, posted(path, "", formType, client+refresh) + posted(path, "", formType, client+access)},
-		"a user's refresh token goes first, with Basic": {auth.Mazda(), posted(path, asBasic, formType, refresh) + posted(path, asBasic, formType, access)},
-		"a form, also where token requests are JSON":    {auth.Microbilt(), posted(path, "", formType, client+access)},
+		"a user's refresh token goes first, with Basic": {endpoint.Mazda(), posted(path, asBasic, formType, refresh) + posted(path, asBasic, formType, access)},
+		"a form, also where token requests are JSON":    {endpoint.Microbilt(), posted(path, "", formType, client+access)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, _, s := revocable(t, tt.dialect, reply{200, ""}, reply{200, ""})
@@ -89,7 +90,7 @@ func TestWhatRevocationAnswers(t *testing.T) {
 		{rfc + ".1", "a client that is refused", reply{401, `{"error":"invalid_client"}`}, reply{401, ""}, false, 401},
 	} {
 		t.Run(tt.document+": "+tt.name, func(t *testing.T) {
-			w, e, s := revocable(t, auth.Mazda(), tt.refresh, tt.access)
+			w, e, s := revocable(t, endpoint.Mazda(), tt.refresh, tt.access)
 			before := s.Status()
 			revoked, err := s.Logout(t.Context())
 			if revoked != tt.revoked {
@@ -132,7 +133,7 @@ func TestWhenToTryARevocationAgain(t *testing.T) {
 
 func TestALogoutThatGetsNoAnswerDropsTheTokens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{}
+		e := &tokenServer{}
 		c := config(roundTripper(func(req *http.Request) (*http.Response, error) {
 			if strings.HasSuffix(req.URL.Path, "/revoke") {
 				return hanging(nil).RoundTrip(req)
@@ -170,7 +171,7 @@ func TestALogoutWithoutARevocationEndpointIsOurs(t *testing.T) {
 }
 
 func TestALogoutWithoutTokensSendsNothing(t *testing.T) {
-	e := &endpoint{}
+	e := &tokenServer{}
 	c := config(e)
 	c.RevocationURL = "https://api.example/revoke"
 	if _, err := open(t, c).Logout(t.Context()); err != nil {
@@ -185,7 +186,7 @@ func TestALogoutEndsATokenThatWasNotStored(t *testing.T) {
 		var is atomic.Bool
 		is.Store(true)
 		var revoked string
-		e := &endpoint{}
+		e := &tokenServer{}
 		c := config(roundTripper(func(req *http.Request) (*http.Response, error) {
 			if strings.HasSuffix(req.URL.Path, "/revoke") {
 				revoked = bodyOf(t, req)

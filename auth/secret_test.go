@@ -117,7 +117,7 @@ func hijack(answer string) http.HandlerFunc {
 func TestALiveTokenIsInNoStatusAndNoLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		c := config(&endpoint{answer: func(n int64, _ *http.Request) (*http.Response, error) {
+		c := config(&tokenServer{answer: func(n int64, _ *http.Request) (*http.Response, error) {
 			if n > 1 {
 				return nil, context.DeadlineExceeded
 			}

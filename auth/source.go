@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"orderbeat/auth/endpoint"
 )
 
 // maxTurns bounds how often a call waits for a token, because one that has just
@@ -21,11 +23,11 @@ var errClosed = errors.New("the source is closed")
 // Source is the life of one credential's tokens: the client's own, or those of one
 // user. It is safe for concurrent use.
 type Source struct {
-	dialect    Dialect
+	dialect    endpoint.Dialect
 	id         Lease  // key, provider, environment, user, credential: what every lease says
 	owner      string // of the flights' leases
 	config     Config
-	endpoint   *endpoint
+	endpoint   *endpoint.Endpoint
 	granter    Granter
 	client     *Client
 	store      Store
@@ -61,10 +63,10 @@ func NewSource(c Config) (*Source, error) {
 	}
 	c = c.withDefaults()
 	s := &Source{
-		dialect: c.Dialect, config: c, endpoint: newEndpoint(c.Endpoint()), granter: c.Granter, client: c.Client, store: c.Store, limiter: c.Limiter, timeout: c.Timeout,
+		dialect: c.Dialect, config: c, endpoint: endpoint.New(c.Endpoint()), granter: c.Granter, client: c.Client, store: c.Store, limiter: c.Limiter, timeout: c.Timeout,
 		id: Lease{
 			Key: c.key(), Provider: c.Provider, Environment: c.Environment, User: c.User,
-			Credential: hash(append([]string{c.Dialect.Name, c.TokenURL, c.ClientID.Reveal(), c.ClientSecret.Reveal()}, append(pairs(c.TokenHeaders), c.Assertion.fingerprint()...)...)...),
+			Credential: hash(append([]string{c.Dialect.Name, c.TokenURL, c.ClientID.Reveal(), c.ClientSecret.Reveal()}, append(pairs(c.TokenHeaders), c.Assertion.Fingerprint()...)...)...),
 		},
 		owner: rand.Text(),
 		log:   c.Log.With("provider", c.Provider, "user", c.User),

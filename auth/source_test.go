@@ -17,7 +17,7 @@ import (
 )
 
 func TestALiveTokenIsReused(t *testing.T) {
-	e := &endpoint{}
+	e := &tokenServer{}
 	s := open(t, config(e))
 	for range 100 {
 		mustToken(t, s)
@@ -31,7 +31,7 @@ func TestALiveTokenIsReused(t *testing.T) {
 func TestRenewalBeforeTheEndServesTheOldToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		let := make(chan struct{})
-		e := &endpoint{answer: func(n int64, _ *http.Request) (*http.Response, error) {
+		e := &tokenServer{answer: func(n int64, _ *http.Request) (*http.Response, error) {
 			if n == 2 {
 				<-let
 			}
@@ -63,7 +63,7 @@ func TestRenewalBeforeTheEndServesTheOldToken(t *testing.T) {
 
 func TestATokenIsNotServedToItsVeryEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{}
+		e := &tokenServer{}
 		s := open(t, config(e))
 		mustToken(t, s)
 		time.Sleep(120*time.Minute - 30*time.Second)
@@ -75,7 +75,7 @@ func TestATokenIsNotServedToItsVeryEnd(t *testing.T) {
 
 func TestAFailedEarlyRenewalHurtsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{answer: func(n int64, _ *http.Request) (*http.Response, error) {
+		e := &tokenServer{answer: func(n int64, _ *http.Request) (*http.Response, error) {
 			if n == 1 {
 				return grant("old"), nil
 			}
@@ -104,7 +104,7 @@ func TestAFailedEarlyRenewalHurtsNobody(t *testing.T) {
 
 func TestCallersShareOneRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{answer: func(int64, *http.Request) (*http.Response, error) {
+		e := &tokenServer{answer: func(int64, *http.Request) (*http.Response, error) {
 			time.Sleep(time.Second)
 			return grant("a"), nil
 		}}
@@ -123,8 +123,8 @@ func TestCallersShareOneRequest(t *testing.T) {
 }
 
 // hanging is an endpoint that answers when let is closed, or not at all.
-func hanging(let <-chan struct{}) *endpoint {
-	return &endpoint{answer: func(_ int64, req *http.Request) (*http.Response, error) {
+func hanging(let <-chan struct{}) *tokenServer {
+	return &tokenServer{answer: func(_ int64, req *http.Request) (*http.Response, error) {
 		select {
 		case <-let:
 			return grant("a"), nil
@@ -178,7 +178,7 @@ func TestCloseWaitsForTheAnswer(t *testing.T) {
 		time.AfterFunc(time.Second/2, func() { close(let) })
 		s.Close()
 
-		e := &endpoint{}
+		e := &tokenServer{}
 		c.Base = e
 		if got := mustToken(t, open(t, c)).Access.Reveal(); got != "a" {
 			t.Errorf("another source: got %s want the token that came while closing", got)
@@ -203,7 +203,7 @@ func TestCloseGivesUpAndLeavesNoLeaseBehind(t *testing.T) {
 		if _, err := s.Token(t.Context()); err == nil {
 			t.Error("a closed source asked for a token")
 		}
-		c.Base = &endpoint{}
+		c.Base = &tokenServer{}
 		began = time.Now()
 		mustToken(t, open(t, c))
 		if time.Since(began) != 0 {
@@ -214,7 +214,7 @@ func TestCloseGivesUpAndLeavesNoLeaseBehind(t *testing.T) {
 
 func TestSourcesThatShareAStoreShareTheToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{answer: func(int64, *http.Request) (*http.Response, error) {
+		e := &tokenServer{answer: func(int64, *http.Request) (*http.Response, error) {
 			time.Sleep(time.Second)
 			return grant("shared"), nil
 		}}
@@ -244,7 +244,7 @@ func TestSourcesThatShareAStoreShareTheToken(t *testing.T) {
 func TestALeaseThatIsNeverReturnedRunsOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &spy{Store: auth.NewMemory()}
-		c := config(&endpoint{})
+		c := config(&tokenServer{})
 		c.Store = store
 		mustToken(t, open(t, c)) // to learn the lease
 		dead := store.lease
@@ -287,7 +287,7 @@ func (o obedient) Commit(ctx context.Context, l auth.Lease, row auth.Row) (bool,
 func TestWhileAnotherRenewsTheOldTokenIsServed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &spy{Store: auth.NewMemory()}
-		e := &endpoint{}
+		e := &tokenServer{}
 		c := config(e)
 		c.Store = store
 		s := open(t, c)
@@ -311,7 +311,7 @@ func TestWhileAnotherRenewsTheOldTokenIsServed(t *testing.T) {
 func TestAStoreThatLostItsRowsDoesNotTurnGenerationsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &spy{Store: auth.NewMemory()}
-		c := config(&endpoint{})
+		c := config(&tokenServer{})
 		c.Store = store
 		s := open(t, c)
 		for want := range int64(3) {
@@ -327,7 +327,7 @@ func TestAStoreThatLostItsRowsDoesNotTurnGenerationsBack(t *testing.T) {
 
 func TestTokensThatHaveEndedWhenTheyComeAreRestedFrom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{answer: func(int64, *http.Request) (*http.Response, error) {
+		e := &tokenServer{answer: func(int64, *http.Request) (*http.Response, error) {
 			time.Sleep(2 * time.Second)
 			return respond(200, `{"access_token":"a","expires_in":1}`), nil
 		}}
@@ -343,7 +343,7 @@ func TestTokensThatHaveEndedWhenTheyComeAreRestedFrom(t *testing.T) {
 
 func TestOneSlowAnswerIsAskedForAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{answer: func(n int64, _ *http.Request) (*http.Response, error) {
+		e := &tokenServer{answer: func(n int64, _ *http.Request) (*http.Response, error) {
 			if n == 1 {
 				time.Sleep(2 * time.Second)
 			}
@@ -363,7 +363,7 @@ func (broken) Commit(context.Context, auth.Lease, auth.Row) (bool, error) {
 }
 
 func TestATokenThatCannotBeStoredIsServed(t *testing.T) {
-	e := &endpoint{}
+	e := &tokenServer{}
 	c := config(e)
 	c.Store = broken{auth.NewMemory()}
 	s := open(t, c)
@@ -374,7 +374,7 @@ func TestATokenThatCannotBeStoredIsServed(t *testing.T) {
 }
 
 func TestTheLimiterIsObeyed(t *testing.T) {
-	e := &endpoint{}
+	e := &tokenServer{}
 	c := config(e)
 	c.Limiter = limiter(func(context.Context) error { return errors.New("used up") })
 	_, err := open(t, c).Token(t.Context())
@@ -393,7 +393,7 @@ func (l limiter) Wait(ctx context.Context) error { return l(ctx) }
 func TestTheSameTokenWithAShrinkingLifeIsAskedForSeldom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		e := &endpoint{answer: func(int64, *http.Request) (*http.Response, error) {
+		e := &tokenServer{answer: func(int64, *http.Request) (*http.Response, error) {
 			left := 10*time.Minute - time.Since(began)%(10*time.Minute)
 			return respond(200, fmt.Sprintf(`{"access_token":"one","expires_in":%d}`, max(1, int(left.Seconds())))), nil
 		}}

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"orderbeat/auth/endpoint"
 )
 
 // Static is what is remembered of credentials that are sent with each call, and for
@@ -21,7 +23,7 @@ type Static struct {
 // Environment, Store, Log, of the dialect Errors[""] as the meaning of a refusal, and in ClientID and ClientSecret what tells one
 // credential from another: they are sent nowhere.
 func NewStatic(c Config) (*Static, error) {
-	c.Dialect = Dialect{Name: "static", Static: true, Life: time.Hour, Errors: c.Dialect.Errors}
+	c.Dialect = endpoint.Dialect{Name: "static", Static: true, Life: time.Hour, Errors: c.Dialect.Errors}
 	source, err := NewSource(c)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,8 @@ package auth
 import (
 	"sync/atomic"
 	"time"
+
+	"orderbeat/auth/endpoint"
 )
 
 // counts are since the source was made.
@@ -45,8 +47,8 @@ type Status struct {
 	// be more: what was granted is served until it ends.
 	LifeLeft int64 `json:"life_left_seconds"`
 	// Guessed says that nobody told how long the token lives; Expiry says who did.
-	Guessed bool   `json:"life_guessed"`
-	Expiry  Expiry `json:"expiry_source,omitzero"`
+	Guessed bool            `json:"life_guessed"`
+	Expiry  endpoint.Expiry `json:"expiry_source,omitzero"`
 
 	// NextAttemptAt is before when no token is asked for: the end of a cooldown, or
 	// the early renewal of a live token. It is zero when a token is asked for at
@@ -112,7 +114,7 @@ func StatusOf(row Row) Status {
 func (r Row) status(now time.Time, h *held, rejected int64) Status {
 	st := Status{
 		Key: r.Key, Provider: r.Provider, Environment: r.Environment, User: r.User,
-		State: StateEmpty, Generation: r.Generation, RenewedAt: r.ObtainedAt, Expiry: r.Expiry, Guessed: r.Expiry == ExpiryDefault,
+		State: StateEmpty, Generation: r.Generation, RenewedAt: r.ObtainedAt, Expiry: r.Expiry, Guessed: r.Expiry == endpoint.ExpiryDefault,
 		Failures: r.Failures, Refusals: r.Refusals, ConsentedAt: r.ConsentedAt, ConsentReason: r.ConsentReason, Unreadable: r.Unreadable,
 		Logins: r.Logins, Replays: r.Replays, Saved: r.Saved,
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"orderbeat/auth/endpoint"
 )
 
 // ErrNoKeys is wrapped by the errors of a [Store] that encrypts and cannot read its keys: nothing
@@ -46,7 +48,7 @@ type Row struct {
 	ObtainedAt time.Time // when the token was asked for: its life counts from here
 	RefreshAt  time.Time
 	ExpiresAt  time.Time
-	Expiry     Expiry // how ExpiresAt is known
+	Expiry     endpoint.Expiry // how ExpiresAt is known
 
 	// ConsentedAt is when a person granted access; zero where nobody needs to.
 	ConsentedAt time.Time

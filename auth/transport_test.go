@@ -85,7 +85,7 @@ func try(tb testing.TB, client *http.Client) (status int, wait time.Duration) {
 }
 
 func TestACallRefusedWithItsTokenIsSentOnceMore(t *testing.T) {
-	e, a := &endpoint{}, &api{accepts: only("token-2")}
+	e, a := &tokenServer{}, &api{accepts: only("token-2")}
 	s := open(t, config(e))
 	status, body := call(t, signing(s, a), strings.NewReader("question"))
 	if status != 200 || body != "token-2 question" {
@@ -100,7 +100,7 @@ func TestACallRefusedWithItsTokenIsSentOnceMore(t *testing.T) {
 // A thousand calls are refused together, after all of them have left with the old token.
 func TestCallsRefusedTogetherCostOneTokenRequest(t *testing.T) {
 	const n = 1000
-	e := &endpoint{answer: func(n int64, _ *http.Request) (*http.Response, error) {
+	e := &tokenServer{answer: func(n int64, _ *http.Request) (*http.Response, error) {
 		time.Sleep(5 * time.Millisecond)
 		return grant(fmt.Sprintf("token-%d", n)), nil
 	}}
@@ -126,7 +126,7 @@ func TestCallsRefusedTogetherCostOneTokenRequest(t *testing.T) {
 }
 
 func TestALate401LeavesTheNewTokenAlone(t *testing.T) {
-	e := &endpoint{}
+	e := &tokenServer{}
 	s := open(t, config(e))
 	old := mustToken(t, s)
 	s.Reject(old.Generation)
@@ -142,7 +142,7 @@ func TestALate401LeavesTheNewTokenAlone(t *testing.T) {
 
 func TestALate401IsSentAgainAlsoDuringATrial(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{answer: func(n int64, _ *http.Request) (*http.Response, error) {
+		e := &tokenServer{answer: func(n int64, _ *http.Request) (*http.Response, error) {
 			return respond(200, fmt.Sprintf(`{"access_token":"token-%d","expires_in":10}`, n)), nil
 		}}
 		s := open(t, config(e))
@@ -160,7 +160,7 @@ func TestALate401IsSentAgainAlsoDuringATrial(t *testing.T) {
 func TestA401DuringARenewalIsNotAnsweredWithTheOldToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		let := make(chan struct{})
-		e := &endpoint{answer: func(n int64, _ *http.Request) (*http.Response, error) {
+		e := &tokenServer{answer: func(n int64, _ *http.Request) (*http.Response, error) {
 			if n == 2 {
 				<-let
 			}
@@ -181,7 +181,7 @@ func TestA401DuringARenewalIsNotAnsweredWithTheOldToken(t *testing.T) {
 }
 
 func TestTheSameTokenAgainIsNoLoop(t *testing.T) {
-	e := &endpoint{answer: func(int64, *http.Request) (*http.Response, error) { return grant("same"), nil }}
+	e := &tokenServer{answer: func(int64, *http.Request) (*http.Response, error) { return grant("same"), nil }}
 	a := &api{accepts: only("another")}
 	client := signing(open(t, config(e)), a)
 	if status, body := call(t, client, nil); status != 401 || body != "refused" {
@@ -200,7 +200,7 @@ func TestTheSameTokenAgainIsNoLoop(t *testing.T) {
 
 // The endpoint hands out what it has, and the API takes it again since then.
 func TestTheSameTokenAgainIsSentOnceMore(t *testing.T) {
-	e := &endpoint{answer: func(int64, *http.Request) (*http.Response, error) { return grant("same"), nil }}
+	e := &tokenServer{answer: func(int64, *http.Request) (*http.Response, error) { return grant("same"), nil }}
 	a := &api{}
 	a.accepts = func(string) bool { return a.calls.Load() > 1 }
 	if status, _ := call(t, signing(open(t, config(e)), a), nil); status != 200 {
@@ -211,7 +211,7 @@ func TestTheSameTokenAgainIsSentOnceMore(t *testing.T) {
 
 func TestAFreshTokenThatIsRefusedStartsACooldown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{}
+		e := &tokenServer{}
 		a := &api{accepts: func(string) bool { return false }}
 		client := signing(open(t, config(e)), a)
 		var asked []time.Duration // when tokens were asked for
@@ -241,7 +241,7 @@ func TestAFreshTokenThatIsRefusedStartsACooldown(t *testing.T) {
 
 func TestFreshTokensRefusedTogetherCountOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{}
+		e := &tokenServer{}
 		a := &api{accepts: func(string) bool { return false }, hold: func() { time.Sleep(time.Second) }}
 		client := signing(open(t, config(e)), a)
 		together := func() {
@@ -266,7 +266,7 @@ func TestFreshTokensRefusedTogetherCountOnce(t *testing.T) {
 // are refused. They ask for no further one.
 func TestATokenOnTrialIsNotReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{}
+		e := &tokenServer{}
 		s := open(t, config(e))
 		slow := signing(s, &api{accepts: func(string) bool { return false }, hold: func() { time.Sleep(time.Second) }})
 		go call(t, slow, nil)
@@ -283,7 +283,7 @@ func TestATokenOnTrialIsNotReplaced(t *testing.T) {
 }
 
 func TestATokenThatPassedItsTrialCanBeRevokedAtOnce(t *testing.T) {
-	e := &endpoint{}
+	e := &tokenServer{}
 	valid := "token-2"
 	client := signing(open(t, config(e)), &api{accepts: func(token string) bool { return token == valid }})
 	for _, valid = range []string{"token-2", "token-3", "token-4"} {
@@ -295,7 +295,7 @@ func TestATokenThatPassedItsTrialCanBeRevokedAtOnce(t *testing.T) {
 }
 
 func TestOneRefusedAccountDoesNotTakeTheTokenFromOthers(t *testing.T) {
-	e := &endpoint{}
+	e := &tokenServer{}
 	s := open(t, config(e))
 	refused := signing(s, &api{accepts: func(string) bool { return false }})
 	served := signing(s, &api{accepts: func(string) bool { return true }})
@@ -311,7 +311,7 @@ func TestOneRefusedAccountDoesNotTakeTheTokenFromOthers(t *testing.T) {
 }
 
 func TestABodyThatCannotBeSentAgainIsNot(t *testing.T) {
-	e, a := &endpoint{}, &api{accepts: only("token-2")}
+	e, a := &tokenServer{}, &api{accepts: only("token-2")}
 	client := signing(open(t, config(e)), a)
 	status, body := call(t, client, io.MultiReader(strings.NewReader("once")))
 	if status != 401 || body != "refused" {
@@ -328,7 +328,7 @@ func TestABodyThatCannotBeSentAgainIsNot(t *testing.T) {
 func TestOtherStatusesAreNotTouched(t *testing.T) {
 	for _, status := range []int{400, 403, 407, 429, 500} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
-			e := &endpoint{}
+			e := &tokenServer{}
 			client := signing(open(t, config(e)), roundTripper(func(*http.Request) (*http.Response, error) {
 				return respond(status, "{}"), nil
 			}))
@@ -343,7 +343,7 @@ func TestOtherStatusesAreNotTouched(t *testing.T) {
 }
 
 func TestNoTokenMeansTheSourcesError(t *testing.T) {
-	c := config(&endpoint{answer: func(int64, *http.Request) (*http.Response, error) {
+	c := config(&tokenServer{answer: func(int64, *http.Request) (*http.Response, error) {
 		return respond(400, `{"error":"invalid_client"}`), nil
 	}})
 	body := &closing{Reader: strings.NewReader("x")}
@@ -376,7 +376,7 @@ func TestCredentialsStayAtTheirOrigin(t *testing.T) {
 		}
 		return u
 	}
-	s := open(t, config(&endpoint{}))
+	s := open(t, config(&tokenServer{}))
 	for _, tt := range []struct {
 		name   string
 		origin string
@@ -428,7 +428,7 @@ func TestTheRequestIsNotChanged(t *testing.T) {
 	}
 	req.Header.Set("X-Mine", "1")
 	before := req.Header.Clone()
-	if _, err := signing(open(t, config(&endpoint{})), &api{accepts: only("token-2")}).Transport.RoundTrip(req); err != nil {
+	if _, err := signing(open(t, config(&tokenServer{})), &api{accepts: only("token-2")}).Transport.RoundTrip(req); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(before, req.Header); diff != "" {
@@ -464,7 +464,7 @@ func TestBasicAndAPIKeyGoTogether(t *testing.T) {
 // One account is always refused; another's call, refused late with the old token, is
 // answered with the new one. That ends no cooldown, or each would log the other out.
 func TestAnotherAccountsSuccessEndsNoCooldown(t *testing.T) {
-	e := &endpoint{}
+	e := &tokenServer{}
 	s := open(t, config(e))
 	mustToken(t, s)
 	left, late := make(chan struct{}), make(chan struct{})
@@ -487,7 +487,7 @@ func TestAnotherAccountsSuccessEndsNoCooldown(t *testing.T) {
 func TestTokensRevokedDuringACooldownCostAWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const n = 1000
-		e := &endpoint{}
+		e := &tokenServer{}
 		s := open(t, config(e))
 		refused := signing(s, &api{accepts: func(string) bool { return false }})
 		if status, _ := call(t, refused, nil); status != 401 {
@@ -522,7 +522,7 @@ func TestTokensRevokedDuringACooldownCostAWait(t *testing.T) {
 // Each second an account is refused, and another one is served.
 func TestOneRefusedAccountAmongOthersHoldsBackHalfAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{}
+		e := &tokenServer{}
 		s := open(t, config(e))
 		refused := signing(s, &api{accepts: func(string) bool { return false }})
 		served := signing(s, &api{accepts: func(string) bool { return true }})
@@ -539,7 +539,7 @@ func TestOneRefusedAccountAmongOthersHoldsBackHalfAMinute(t *testing.T) {
 
 func TestAnAnswerCutsALongCooldown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{}
+		e := &tokenServer{}
 		s := open(t, config(e))
 		refused := signing(s, &api{accepts: func(string) bool { return false }})
 		for range 120 {
@@ -563,7 +563,7 @@ func TestAnAnswerCutsALongCooldown(t *testing.T) {
 // that is revoked by now too. Nobody has asked for a token because of a 401 yet.
 func TestA401ToATokenThatWasThereIsNotFinal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{}
+		e := &tokenServer{}
 		s := open(t, config(e))
 		mustToken(t, s)
 		time.Sleep(115 * time.Minute)
@@ -595,7 +595,7 @@ func TestARequestWithoutHeadersIsSigned(t *testing.T) {
 		t.Fatal(err)
 	}
 	req := (&http.Request{Method: http.MethodGet, URL: u}).WithContext(t.Context())
-	resp, err := signing(open(t, config(&endpoint{})), &api{accepts: only("token-1")}).Transport.RoundTrip(req)
+	resp, err := signing(open(t, config(&tokenServer{})), &api{accepts: only("token-1")}).Transport.RoundTrip(req)
 	if err != nil || resp.StatusCode != 200 || req.Header != nil {
 		t.Errorf("got %v, %v want 200, and the request as it was", resp, err)
 	}

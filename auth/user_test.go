@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 )
 
 const user = "mmd10030.johndoe"
@@ -131,7 +132,7 @@ func always(err error) func() (*http.Response, error) {
 
 func userConfig(s *strict, store auth.Store) auth.Config {
 	return auth.Config{
-		Dialect: auth.Mazda(), Provider: "mazda", Environment: "test", User: user,
+		Dialect: endpoint.Mazda(), Provider: "mazda", Environment: "test", User: user,
 		TokenURL: "https://mapps.example/oauth/token", AuthorizeURL: "https://mapps.example/oauth/authorize",
 		ClientID: auth.NewSecret(clientID), ClientSecret: auth.NewSecret(clientSecret), Base: s, Store: store, Timeout: 10 * time.Second,
 	}
@@ -221,7 +222,7 @@ func TestARefreshTokenThatDoesNotComeStays(t *testing.T) {
 func TestAGrantWithoutARefreshTokenEndsWithItsToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := userConfig(&strict{}, auth.NewMemory())
-		e := &endpoint{answer: func(int64, *http.Request) (*http.Response, error) {
+		e := &tokenServer{answer: func(int64, *http.Request) (*http.Response, error) {
 			return respond(200, `{"access_token":"a","expires_in":60}`), nil
 		}}
 		c.Base = e
@@ -779,7 +780,7 @@ func TestTokensThatCannotBeReadAreNone(t *testing.T) {
 		t.Errorf("heard %+v want unreadable", st)
 	}
 
-	e := &endpoint{}
+	e := &tokenServer{}
 	m := config(e)
 	m.Store = store
 	mustToken(t, open(t, m))

@@ -15,7 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 )
 
 const (
@@ -184,7 +184,7 @@ func (t *Transport) send(c *connections, req *http.Request) (resp *http.Response
 // a server says that refuses a certificate is often lost with the connection: where it has
 // asked for one, and has answered nothing ever, that is why.
 func (t *Transport) named(c *connections, err error) error {
-	if e := auth.ConnectionFailure(err); e != nil {
+	if e := endpoint.ConnectionFailure(err); e != nil {
 		return e
 	}
 	op, ok := errors.AsType[*net.OpError](err)
@@ -193,9 +193,9 @@ func (t *Transport) named(c *connections, err error) error {
 		return err
 	}
 	if t.config.TLS.Cert == "" {
-		return &auth.ConnectionError{Reason: "the server asks for a client certificate", Hint: "set tls = { cert, key } of the provider", Err: err}
+		return &endpoint.ConnectionError{Reason: "the server asks for a client certificate", Hint: "set tls = { cert, key } of the provider", Err: err}
 	}
-	return &auth.ConnectionError{Reason: "the server does not accept the client certificate", Hint: "check tls.cert and tls.key, and whether the provider knows them", Err: err}
+	return &endpoint.ConnectionError{Reason: "the server does not accept the client certificate", Hint: "check tls.cert and tls.key, and whether the provider knows them", Err: err}
 }
 
 type idempotentKey struct{}
@@ -236,7 +236,7 @@ func (f TLS) pair() (*tls.Certificate, error) {
 	}
 	pair, err := tls.LoadX509KeyPair(f.Cert, f.Key)
 	if err != nil {
-		return nil, &auth.ConnectionError{Reason: "the client certificate cannot be read: " + err.Error(), Hint: "check tls.cert and tls.key", Err: err}
+		return nil, &endpoint.ConnectionError{Reason: "the client certificate cannot be read: " + err.Error(), Hint: "check tls.cert and tls.key", Err: err}
 	}
 	return &pair, nil
 }
@@ -250,11 +250,11 @@ func (f TLS) config() (*tls.Config, error) {
 	}
 	pem, err := os.ReadFile(f.CA)
 	if err != nil {
-		return config, &auth.ConnectionError{Reason: "tls.ca cannot be read: " + err.Error(), Hint: "check tls.ca", Err: err}
+		return config, &endpoint.ConnectionError{Reason: "tls.ca cannot be read: " + err.Error(), Hint: "check tls.ca", Err: err}
 	}
 	config.RootCAs = x509.NewCertPool()
 	if !config.RootCAs.AppendCertsFromPEM(pem) {
-		return config, &auth.ConnectionError{Reason: "tls.ca has no certificate in PEM", Hint: "check tls.ca"}
+		return config, &endpoint.ConnectionError{Reason: "tls.ca has no certificate in PEM", Hint: "check tls.ca"}
 	}
 	return config, nil
 }
@@ -307,7 +307,7 @@ func proxyAnswered(_ context.Context, proxy *url.URL, _ *http.Request, resp *htt
 	if resp.StatusCode == http.StatusOK {
 		return nil
 	}
-	e := &auth.ConnectionError{Reason: fmt.Sprintf("the proxy %s does not connect us (status %d)", proxy.Host, resp.StatusCode), Hint: "check HTTPS_PROXY, or the provider's proxy"}
+	e := &endpoint.ConnectionError{Reason: fmt.Sprintf("the proxy %s does not connect us (status %d)", proxy.Host, resp.StatusCode), Hint: "check HTTPS_PROXY, or the provider's proxy"}
 	switch resp.StatusCode {
 	case http.StatusProxyAuthRequired:
 		e.Reason = fmt.Sprintf("the proxy %s wants a user name and a password (status 407)", proxy.Host)

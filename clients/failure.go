@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 )
 
 // maxRetryAfter is the longest wait that a provider may ask for. Beyond it a typing
@@ -22,7 +23,7 @@ const hintRefused = "the token endpoint accepts the credentials, the API does no
 
 // refusal is what an answer that is no 2xx means.
 func refusal(resp *http.Response) *Error {
-	e := &Error{Code: CodeInvalid, After: auth.Wait(resp.StatusCode, resp.Header, maxRetryAfter)}
+	e := &Error{Code: CodeInvalid, After: endpoint.Wait(resp.StatusCode, resp.Header, maxRetryAfter)}
 	switch status := resp.StatusCode; {
 	case status == http.StatusUnauthorized && auth.LacksRights(resp.Header):
 		e.Code, e.Message = CodeForbidden, "the token has not the rights that were needed"
@@ -105,7 +106,7 @@ func (h *HTTP) classify(err error) *Error {
 		return h.tokenFailure(e)
 	}
 	e := &Error{Code: CodeUnavailable, Message: describe(err), Err: err}
-	if c := auth.ConnectionFailure(err); c != nil {
+	if c := endpoint.ConnectionFailure(err); c != nil {
 		e.Hint = c.Hint
 	}
 	return e
@@ -147,7 +148,7 @@ func (h *HTTP) login() string {
 // made of addresses and system errors: other texts quote URLs and what came over
 // the wire.
 func describe(err error) string {
-	if e := auth.ConnectionFailure(err); e != nil {
+	if e := endpoint.ConnectionFailure(err); e != nil {
 		return e.Reason
 	}
 	if errors.Is(err, context.DeadlineExceeded) {

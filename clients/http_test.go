@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
 )
@@ -186,7 +187,7 @@ func TestTheRateCountsWhatIsSentAgain(t *testing.T) {
 	s := clienttest.Section("sample", server)
 	s.Rate = clients.Rate{Calls: 1, Per: time.Hour} // the second call's turn is beyond any deadline
 	source, err := auth.NewSource(auth.Config{
-		Dialect: auth.Michelin(), Provider: "sample", TokenURL: server + "/token", ClientID: s.ClientID, ClientSecret: s.ClientSecret, Log: s.Log,
+		Dialect: endpoint.Michelin(), Provider: "sample", TokenURL: server + "/token", ClientID: s.ClientID, ClientSecret: s.ClientSecret, Log: s.Log,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 )
 
 const (
@@ -70,7 +70,7 @@ func (p *pause) answered(resp *http.Response, count int64) (late bool) {
 		}
 		return late
 	}
-	length := auth.Wait(resp.StatusCode, resp.Header, maxRetryAfter)
+	length := endpoint.Wait(resp.StatusCode, resp.Header, maxRetryAfter)
 	if !late {
 		p.count++
 		p.row++

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 	"orderbeat/auth/seal"
 	"orderbeat/auth/storetest"
 	"orderbeat/db"
@@ -37,7 +38,7 @@ func tokenRow(user, sealed string) auth.Row {
 	return auth.Row{
 		Key: "mazda/test/" + user, Provider: "mazda", Environment: "test", User: user, State: auth.StateValid, Generation: 1,
 		Token: auth.NewSecret(sealed), Credential: "fingerprint of " + user, ObtainedAt: noon, RefreshAt: noon.Add(50 * time.Minute),
-		ExpiresAt: noon.Add(time.Hour), Expiry: auth.ExpiryServer, ConsentedAt: noon.Add(-time.Hour), Logins: 3,
+		ExpiresAt: noon.Add(time.Hour), Expiry: endpoint.ExpiryServer, ConsentedAt: noon.Add(-time.Hour), Logins: 3,
 	}
 }
 

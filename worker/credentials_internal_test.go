@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	tokenendpoint "orderbeat/auth/endpoint"
 	"orderbeat/clients"
 )
 
@@ -46,7 +47,7 @@ func TestGrantsOfIdleUsersAreRenewed(t *testing.T) {
 		store := &flaky{Store: auth.NewMemory()}
 		store.failures.Store(1)
 		source, err := auth.NewSource(auth.Config{
-			Dialect: auth.Mazda(), Provider: "mazda", Environment: "test", User: "johndoe", Store: store,
+			Dialect: tokenendpoint.Mazda(), Provider: "mazda", Environment: "test", User: "johndoe", Store: store,
 			TokenURL: "https://token.test/token", AuthorizeURL: "https://token.test/authorize",
 			ClientID: auth.NewSecret("id"), ClientSecret: auth.NewSecret("secret"),
 			Base: roundTrip(func(*http.Request) (*http.Response, error) {

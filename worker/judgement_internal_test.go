@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/auth"
+	tokenendpoint "orderbeat/auth/endpoint"
 	"orderbeat/clients"
 )
 
@@ -56,7 +57,7 @@ func TestJudge(t *testing.T) {
 func TestWhyABlockedAddressIsSuspected(t *testing.T) {
 	t.Parallel()
 	source, err := auth.NewSource(auth.Config{
-		Dialect: auth.PTV(), Provider: "ptv", TokenURL: "https://login.example/token", ClientID: auth.NewSecret("id"), ClientSecret: auth.NewSecret("secret"),
+		Dialect: tokenendpoint.PTV(), Provider: "ptv", TokenURL: "https://login.example/token", ClientID: auth.NewSecret("id"), ClientSecret: auth.NewSecret("secret"),
 	})
 	if err != nil {
 		t.Fatal(err)

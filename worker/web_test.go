@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 	"orderbeat/clients"
 	"orderbeat/worker"
 	"orderbeat/worker/web"
@@ -63,11 +64,11 @@ func (s refused) Load(ctx context.Context, key string) (auth.Row, error) {
 func source(t *testing.T, user string, change func(*auth.Config)) *auth.Source {
 	t.Helper()
 	c := auth.Config{
-		Dialect: auth.Michelin(), Provider: "michelin", Environment: "test", User: user, TokenURL: "https://token.test/token",
+		Dialect: endpoint.Michelin(), Provider: "michelin", Environment: "test", User: user, TokenURL: "https://token.test/token",
 		ClientID: auth.NewSecret("id"), ClientSecret: auth.NewSecret("canary-secret"), Store: auth.NewMemory(),
 	}
 	if user != "" {
-		c.Dialect, c.Provider, c.AuthorizeURL = auth.Mazda(), "mazda", "https://token.test/authorize"
+		c.Dialect, c.Provider, c.AuthorizeURL = endpoint.Mazda(), "mazda", "https://token.test/authorize"
 	}
 	if change != nil {
 		change(&c)

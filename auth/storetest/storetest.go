@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 )
 
 // Run checks the store that open gives; each check gets one of its own, empty.
@@ -56,7 +57,7 @@ func full() auth.Row {
 	return auth.Row{
 		Key: "k", Provider: "mazda", Environment: "test", User: "mmd10030.johndoe",
 		State: auth.StateValid, Generation: 1, Token: auth.NewSecret("00D!token"), Refresh: auth.NewSecret("refresh"),
-		ObtainedAt: now, RefreshAt: now.Add(time.Hour), ExpiresAt: now.Add(2 * time.Hour), Expiry: auth.ExpiryDefault,
+		ObtainedAt: now, RefreshAt: now.Add(time.Hour), ExpiresAt: now.Add(2 * time.Hour), Expiry: endpoint.ExpiryDefault,
 		ConsentedAt: now.Add(-time.Hour), ConsentReason: "a reason", Credential: "c",
 		Lost: 1, Failures: 2, Refusals: 1, CooldownUntil: now.Add(time.Second),
 		Failure: auth.Failure{Class: auth.ClassCredential, Status: 400, Code: "invalid_client", Reason: "refused", At: now},

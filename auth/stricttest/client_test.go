@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 )
 
 // The secret has reserved characters: a server that takes Basic form-encoded, as RFC
@@ -18,7 +19,7 @@ func TestBasicIsFormEncodedOrRawAsTheServerHasIt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := run(t, time.Minute)
-			for _, way := range []auth.ClientAuth{auth.BasicForm, auth.BasicRaw} {
+			for _, way := range []endpoint.ClientAuth{endpoint.BasicForm, endpoint.BasicRaw} {
 				c := s.config()
 				c.Dialect.ClientAuth = way
 				source := open(t, c)

@@ -6,11 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"orderbeat/auth/endpoint"
+
 	"github.com/ory/fosite"
 	"github.com/ory/fosite/compose"
 	"github.com/ory/fosite/storage"
-
-	"orderbeat/auth"
 )
 
 // startFosite runs ory/fosite: a refresh ends the access token before it, and a refresh
@@ -48,7 +48,7 @@ func startFosite(t *testing.T, life time.Duration) server {
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)
 	return server{
-		clientAuth: auth.BasicForm, family: true,
+		clientAuth: endpoint.BasicForm, family: true,
 		url: s.URL, authorize: "/authorize", token: "/token", introspect: "/introspect", revoke: "/revoke",
 	}
 }

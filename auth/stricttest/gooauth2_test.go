@@ -8,14 +8,14 @@ import (
 	"testing"
 	"time"
 
+	"orderbeat/auth/endpoint"
+
 	"github.com/go-oauth2/oauth2/v4"
 	"github.com/go-oauth2/oauth2/v4/errors"
 	"github.com/go-oauth2/oauth2/v4/manage"
 	"github.com/go-oauth2/oauth2/v4/models"
 	oauth2server "github.com/go-oauth2/oauth2/v4/server"
 	"github.com/go-oauth2/oauth2/v4/store"
-
-	"orderbeat/auth"
 )
 
 // startGoOAuth2 runs go-oauth2/oauth2: a refresh ends the access token and the refresh
@@ -45,7 +45,7 @@ func startGoOAuth2(t *testing.T, life time.Duration) server {
 
 	s := httptest.NewServer(goOAuth2Routes(m))
 	t.Cleanup(s.Close)
-	return server{clientAuth: auth.BasicRaw, url: s.URL, authorize: "/authorize", token: "/token"}
+	return server{clientAuth: endpoint.BasicRaw, url: s.URL, authorize: "/authorize", token: "/token"}
 }
 
 func goOAuth2Routes(m *manage.Manager) http.Handler {

@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 	"orderbeat/db"
 )
 
 // orders are what one process of a fleet does: it calls the API with johndoe's tokens.
 type orders struct {
 	TokenURL, API string
-	ClientAuth    auth.ClientAuth
+	ClientAuth    endpoint.ClientAuth
 	Folder        string // of the store
 	Callers       int
 	Pause         time.Duration // of a caller after each call

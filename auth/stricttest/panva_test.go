@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 )
 
 // startPanva runs panva's oidc-provider: a refresh token that is used twice ends the
@@ -56,7 +56,7 @@ func startPanva(t *testing.T, life time.Duration) server {
 	}
 	url := strings.TrimSpace(line)
 	return server{
-		clientAuth: auth.BasicForm, issuer: url, family: true,
+		clientAuth: endpoint.BasicForm, issuer: url, family: true,
 		url: url, authorize: "/auth", token: "/token", introspect: "/token/introspection", revoke: "/token/revocation",
 	}
 }

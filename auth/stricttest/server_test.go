@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 )
 
 // The sample client, as every server knows it. Its secret has characters that mean
@@ -22,7 +23,7 @@ const (
 // or 401 by asking the server whether the access token lives.
 type server struct {
 	// clientAuth is how it takes HTTP Basic.
-	clientAuth auth.ClientAuth
+	clientAuth endpoint.ClientAuth
 	// issuer is what it says it is in redirects (RFC 9207), "" when it does not.
 	issuer string
 	// family says that a refresh token which is used twice ends the whole grant.
@@ -42,7 +43,7 @@ func (s server) at(path string) string {
 
 // config is a source's for the sample client.
 func (s server) config() auth.Config {
-	d := auth.RFC6749()
+	d := endpoint.RFC6749()
 	d.ClientAuth = s.clientAuth
 	return auth.Config{
 		Dialect: d, Provider: "sample", Environment: "test",

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 	"orderbeat/clients"
 )
 
@@ -32,17 +33,17 @@ const (
 const dialectMicrobilt = "microbilt"
 
 // dialects are how token endpoints speak, by the values of the key dialect.
-var dialects = map[string]func() auth.Dialect{
-	"rfc6749": auth.RFC6749, "michelin": auth.Michelin, "ptv": auth.PTV, "shell": auth.Shell,
-	dialectMicrobilt: auth.Microbilt, "mazda": auth.Mazda,
+var dialects = map[string]func() endpoint.Dialect{
+	"rfc6749": endpoint.RFC6749, "michelin": endpoint.Michelin, "ptv": endpoint.PTV, "shell": endpoint.Shell,
+	dialectMicrobilt: endpoint.Microbilt, "mazda": endpoint.Mazda,
 }
 
 // usersOnly are the dialects of which only users have tokens.
 var usersOnly = map[string]bool{"mazda": true}
 
 var (
-	clientAuths = map[string]auth.ClientAuth{"body": auth.InBody, "basic": auth.BasicRaw, "basic_form": auth.BasicForm, "private_key_jwt": auth.PrivateKeyJWT}
-	encodings   = map[string]auth.Encoding{"form": auth.Form, "json": auth.JSON, "multipart": auth.Multipart}
+	clientAuths = map[string]endpoint.ClientAuth{"body": endpoint.InBody, "basic": endpoint.BasicRaw, "basic_form": endpoint.BasicForm, "private_key_jwt": endpoint.PrivateKeyJWT}
+	encodings   = map[string]endpoint.Encoding{"form": endpoint.Form, "json": endpoint.JSON, "multipart": endpoint.Multipart}
 )
 
 // tokens reports whether calls are signed with access tokens.
@@ -104,7 +105,7 @@ func (set *settings) checkScheme(s *clients.Section, wrong *clients.Mistakes) {
 
 // signs reports whether token requests carry assertions.
 func (set *settings) signs() bool {
-	return set.Grant == grantJWT || set.ClientAuth == string(auth.PrivateKeyJWT)
+	return set.Grant == grantJWT || set.ClientAuth == string(endpoint.PrivateKeyJWT)
 }
 
 // particular fills in what the section has of its own for a source.
@@ -139,7 +140,7 @@ func (set *settings) particular(wrong *clients.Mistakes) auth.Config {
 		wrong.Add("signing_key", "is missing: it signs assertions")
 		return c
 	}
-	a, err := auth.NewAssertion(set.SigningKey)
+	a, err := endpoint.NewAssertion(set.SigningKey)
 	if err != nil {
 		wrong.Add("signing_key", "%v", err)
 		return c
@@ -150,11 +151,11 @@ func (set *settings) particular(wrong *clients.Mistakes) auth.Config {
 }
 
 // dialect is how the token endpoint speaks, as the declaration wants it.
-func (set *settings) dialect(wrong *clients.Mistakes) auth.Dialect {
+func (set *settings) dialect(wrong *clients.Mistakes) endpoint.Dialect {
 	make, ok := dialects[set.Dialect]
 	if !ok {
 		wrong.Add("dialect", "must be one of %s, not %.40q", strings.Join(slices.Sorted(maps.Keys(dialects)), ", "), set.Dialect)
-		return auth.RFC6749()
+		return endpoint.RFC6749()
 	}
 	d := make()
 	if usersOnly[set.Dialect] && set.Scheme == schemeOAuth2 {
@@ -167,7 +168,7 @@ func (set *settings) dialect(wrong *clients.Mistakes) auth.Dialect {
 	if way, ok := choice(wrong, "encoding", set.Encoding, encodings); ok {
 		d.Encoding = way
 	}
-	d.GrantInQuery = d.GrantInQuery || set.GrantInQuery && d.Encoding != auth.JSON
+	d.GrantInQuery = d.GrantInQuery || set.GrantInQuery && d.Encoding != endpoint.JSON
 	if set.TokenTTL < 0 {
 		wrong.Add("token_ttl", "must be more than 0")
 	}
@@ -212,7 +213,7 @@ func (c *Client) sign(s clients.Section, set settings, tokens auth.Config) error
 func (c *Client) signFixed(s clients.Section, unsigned *clients.HTTP, origin *url.URL, header string, value auth.Secret, hint string) error {
 	static, err := auth.NewStatic(auth.Config{
 		Provider: s.Name, Environment: s.Environment, ClientID: auth.NewSecret(header), ClientSecret: value,
-		Dialect: auth.Dialect{Errors: map[string]auth.Meaning{"": {Class: auth.ClassCredential, Hint: hint}}},
+		Dialect: endpoint.Dialect{Errors: map[string]endpoint.Meaning{"": {Class: auth.ClassCredential, Hint: hint}}},
 		Store:   s.Tokens, Timeout: s.Timeout, Log: s.Log,
 	})
 	if err != nil {
@@ -240,7 +241,7 @@ func (c *Client) signBearer(s clients.Section, set settings, particular auth.Con
 		if tokens.ClientID.Empty() { // what tells one from another
 			tokens.ClientID = auth.NewSecret(strings.Join(set.TokenCommand, "\x00"))
 		}
-		tokens.Granter = auth.NewCommand(tokens.Endpoint(), set.TokenCommand)
+		tokens.Granter = endpoint.NewCommand(tokens.Endpoint(), set.TokenCommand)
 	}
 	accounts := s.Accounts
 	if !set.users() {

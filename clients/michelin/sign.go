@@ -5,13 +5,14 @@ import (
 	"net/url"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 	"orderbeat/clients"
 )
 
 // signBearer has calls signed with access tokens.
 func (c *Client) signBearer(s clients.Section, set settings, origin *url.URL) (err error) {
 	config := auth.Config{
-		Dialect: auth.Michelin(), Provider: s.Name, Environment: s.Environment,
+		Dialect: endpoint.Michelin(), Provider: s.Name, Environment: s.Environment,
 		TokenURL: s.TokenURL, IntrospectionURL: set.IntrospectionURL,
 		ClientID: s.ClientID, ClientSecret: s.ClientSecret, TTL: set.TokenTTL,
 		// Tokens have connections of their own: they must not wait for the calls that wait for them.
@@ -35,7 +36,7 @@ func (c *Client) signBasic(s clients.Section, set settings, origin *url.URL) err
 	static, err := auth.NewStatic(auth.Config{
 		Provider: s.Name, Environment: s.Environment, ClientID: auth.NewSecret(set.Username),
 		ClientSecret: auth.NewSecret(set.Password.Reveal() + "\n" + set.APIKey.Reveal()),
-		Dialect:      auth.Dialect{Errors: map[string]auth.Meaning{"": {Class: auth.ClassCredential, Hint: hintBasic}}},
+		Dialect:      endpoint.Dialect{Errors: map[string]endpoint.Meaning{"": {Class: auth.ClassCredential, Hint: hintBasic}}},
 		Store:        s.Tokens, Timeout: s.Timeout, Log: s.Log,
 	})
 	if err != nil {

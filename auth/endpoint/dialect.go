@@ -1,4 +1,4 @@
-package auth
+package endpoint
 
 import (
 	"slices"
@@ -24,7 +24,7 @@ type Dialect struct {
 	// (RFC 6749 section 4.1), and refresh tokens carry on from there. There is no
 	// client credentials grant then.
 	UserGrants bool
-	// Static says that there are no tokens: what [NewStatic] sets.
+	// Static says that there are no tokens: what NewStatic of package auth sets.
 	Static bool
 	// JWTBearer asks with an assertion of our own instead of client credentials (RFC 7523
 	// section 2.1).
@@ -107,7 +107,7 @@ type Meaning struct {
 
 // meaning looks up a code that answered a grant.
 func (d Dialect) meaning(grantType, code string) (Meaning, bool) {
-	if grantType == grantRefresh {
+	if grantType == RefreshToken {
 		if m, ok := d.RefreshErrors[code]; ok {
 			return m, true
 		}
@@ -129,8 +129,8 @@ func (d Dialect) isBearer(tokenType string) bool {
 	}
 }
 
-// hint says what a person can do about a failure.
-func (d Dialect) hint(c Class, code string) string {
+// Hint says what a person can do about a failure.
+func (d Dialect) Hint(c Class, code string) string {
 	if hint := d.Errors[code].Hint; hint != "" && d.Errors[code].Class == c {
 		return hint
 	}

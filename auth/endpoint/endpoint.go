@@ -1,4 +1,4 @@
-package auth
+package endpoint
 
 import (
 	"context"
@@ -17,8 +17,8 @@ import (
 // have about one KiB; a longer one is cut, and so no JSON.
 const maxAnswer = 1 << 20
 
-// endpoint asks one authorization server on behalf of one client.
-type endpoint struct {
+// Endpoint asks one authorization server on behalf of one client.
+type Endpoint struct {
 	dialect      Dialect
 	url          string
 	introspect   string // introspection endpoint, "" for none
@@ -34,8 +34,8 @@ type endpoint struct {
 	client       *http.Client
 }
 
-// endpointConfig is what an endpoint is made of.
-type endpointConfig struct {
+// Config is what an endpoint is made of.
+type Config struct {
 	Dialect Dialect
 	// TokenURL is the token endpoint. IntrospectionURL and RevocationURL are optional (RFC
 	// 7662, RFC 7009).
@@ -53,10 +53,10 @@ type endpointConfig struct {
 	Base http.RoundTripper
 }
 
-// newEndpoint follows no redirects: a redirected request would hand the client's
+// New follows no redirects: a redirected request would hand the client's
 // secret to another address.
-func newEndpoint(c endpointConfig) *endpoint {
-	return &endpoint{
+func New(c Config) *Endpoint {
+	return &Endpoint{
 		dialect: c.Dialect, url: c.TokenURL, introspect: c.IntrospectionURL, revoke: c.RevocationURL,
 		params: c.Params, headers: c.Headers, clientID: c.ClientID, clientSecret: c.ClientSecret, assertion: c.Assertion, userAgent: c.UserAgent,
 		mask: c.Mask, owner: c.Owner,
@@ -69,7 +69,7 @@ func newEndpoint(c endpointConfig) *endpoint {
 
 // Grant sends one token request. Every failure is an *[Error]; [Error.Lost] tells that
 // the endpoint may have done what it was asked for.
-func (e *endpoint) Grant(ctx context.Context, g Request) (Answer, error) {
+func (e *Endpoint) Grant(ctx context.Context, g Request) (Answer, error) {
 	var wrote atomic.Bool
 	trace := &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { wrote.Store(true) }}
 	req, err := e.request(httptrace.WithClientTrace(ctx, trace), g)
@@ -95,7 +95,7 @@ type reply struct {
 	body   []byte
 }
 
-func (e *endpoint) send(req *http.Request) (reply, error) {
+func (e *Endpoint) send(req *http.Request) (reply, error) {
 	resp, err := e.client.Do(req)
 	if err != nil {
 		return reply{}, err

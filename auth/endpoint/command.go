@@ -1,4 +1,4 @@
-package auth
+package endpoint
 
 import (
 	"bytes"
@@ -13,22 +13,22 @@ import (
 	"time"
 )
 
-// Command is a [Granter] that runs a program, which prints a token answer (RFC 6749 section
+// Command is a granter of package auth that runs a program, which prints a token answer (RFC 6749 section
 // 5.1, or an error of section 5.2) as JSON on its standard output, as kubectl's exec plugins
 // and AWS's credential_process do. It runs with the rights and the environment of this
 // process, without a shell. What it prints beyond a MiB is not read.
 type Command struct {
-	endpoint *endpoint
+	endpoint *Endpoint
 	argv     []string
 }
 
 // NewCommand makes a command of a program and its arguments, whose answers are read as the
 // configuration's dialect has them.
-func NewCommand(c endpointConfig, argv []string) *Command {
-	return &Command{endpoint: newEndpoint(c), argv: argv}
+func NewCommand(c Config, argv []string) *Command {
+	return &Command{endpoint: New(c), argv: argv}
 }
 
-// Grant implements [Granter].
+// Grant implements the Granter of package auth.
 func (c *Command) Grant(ctx context.Context, r Request) (Answer, error) {
 	var stdout, stderr bounded
 	cmd := exec.CommandContext(ctx, c.argv[0], c.argv[1:]...) //nolint:gosec // the program that is configured

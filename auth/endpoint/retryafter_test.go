@@ -1,11 +1,11 @@
-package auth_test
+package endpoint_test
 
 import (
 	"net/http"
 	"testing"
 	"time"
 
-	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 )
 
 func TestRetryAfterIsReadInBothForms(t *testing.T) {
@@ -46,7 +46,7 @@ func TestRetryAfterIsReadInBothForms(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := http.Header{"Retry-After": {tt.written}, "Date": {answered}}
-			if got := auth.RetryAfter(h, 15*time.Minute); got != tt.want {
+			if got := endpoint.RetryAfter(h, 15*time.Minute); got != tt.want {
 				t.Errorf("got %v want %v", got, tt.want)
 			}
 		})
@@ -81,7 +81,7 @@ func TestTheResetOfARateLimitIsAWaitToo(t *testing.T) {
 			for i := 0; i < len(tt.header); i += 2 {
 				h.Set(tt.header[i], tt.header[i+1])
 			}
-			if got := auth.Wait(tt.status, h, 15*time.Minute); got != tt.want {
+			if got := endpoint.Wait(tt.status, h, 15*time.Minute); got != tt.want {
 				t.Errorf("got %v want %v", got, tt.want)
 			}
 		})

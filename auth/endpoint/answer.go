@@ -1,4 +1,4 @@
-package auth
+package endpoint
 
 import (
 	"bytes"
@@ -36,7 +36,7 @@ type Answer struct {
 type members map[string]json.RawMessage
 
 // read understands an answer to a grant. Every failure is an *[Error].
-func (e *endpoint) read(g Request, r reply) (Answer, error) {
+func (e *Endpoint) read(g Request, r reply) (Answer, error) {
 	var m members
 	body := bytes.TrimSpace(bytes.TrimPrefix(r.body, []byte("\ufeff")))
 	unreadable := json.Unmarshal(body, &m) != nil
@@ -58,7 +58,7 @@ func (e *endpoint) read(g Request, r reply) (Answer, error) {
 	case unreadable:
 		return fail(ClassRequest, "the token endpoint's answer is not JSON, and holds no access token", look)
 	case e.dialect.Approved != "" && status != "" && !strings.EqualFold(status, e.dialect.Approved):
-		return fail(ClassCredential, "the token endpoint answers with a status that is not "+e.dialect.Approved, e.dialect.hint(ClassCredential, ""))
+		return fail(ClassCredential, "the token endpoint answers with a status that is not "+e.dialect.Approved, e.dialect.Hint(ClassCredential, ""))
 	case token == "":
 		return fail(ClassRequest, "the token endpoint's answer has no access token", look)
 	case !sendable(token):
@@ -69,7 +69,7 @@ func (e *endpoint) read(g Request, r reply) (Answer, error) {
 		return fail(ClassRequest, "the access token is of a type that is not supported", `ask the provider for bearer tokens, or set token_type to the type that is sent as one`)
 	}
 	a := Answer{Token: secret.New(token), Identity: e.dialect.identity(m)}
-	if g.Type == grantCode || g.Type == grantRefresh {
+	if g.Type == AuthorizationCode || g.Type == RefreshToken {
 		a.Refresh = secret.New(strings.TrimSpace(text(beside("refresh_token"))))
 	}
 	a.Life, a.Expiry = e.dialect.lifeOf(token, beside("expires_in"), time.Now())

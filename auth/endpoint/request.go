@@ -1,4 +1,4 @@
-package auth
+package endpoint
 
 import (
 	"bytes"
@@ -14,12 +14,12 @@ import (
 	"strings"
 )
 
-// The grants (RFC 6749 sections 4.1.3, 4.4.2 and 6).
+// The grant types (RFC 6749 sections 4.1.3, 4.4.2 and 6).
 const (
-	grantClient  = "client_credentials"
-	grantCode    = "authorization_code"
-	grantRefresh = "refresh_token"
-	grantJWT     = "urn:ietf:params:oauth:grant-type:jwt-bearer" // RFC 7523 section 2.1
+	ClientCredentials = "client_credentials"
+	AuthorizationCode = "authorization_code"
+	RefreshToken      = "refresh_token"
+	JWTBearer         = "urn:ietf:params:oauth:grant-type:jwt-bearer" // RFC 7523 section 2.1
 )
 
 // Request is what a source asks for: a grant type, and the parameters that belong to it (RFC
@@ -33,14 +33,14 @@ type Request struct {
 type params map[string]string
 
 // request writes a token request.
-func (e *endpoint) request(ctx context.Context, g Request) (*http.Request, error) {
+func (e *Endpoint) request(ctx context.Context, g Request) (*http.Request, error) {
 	with := params{}
 	for name, value := range e.params {
 		with[name] = value.Reveal()
 	}
 	maps.Copy(with, g.Params)
 	with["grant_type"] = g.Type
-	if g.Type == grantJWT {
+	if g.Type == JWTBearer {
 		var err error
 		if with["assertion"], err = e.assertion.grant(e.url, e.clientID.Reveal(), g.Params["scope"]); err != nil {
 			return nil, err
@@ -71,7 +71,7 @@ func (e *endpoint) request(ctx context.Context, g Request) (*http.Request, error
 }
 
 // post writes a request with the client's proof of itself.
-func (e *endpoint) post(ctx context.Context, to string, enc Encoding, with params) (*http.Request, error) {
+func (e *Endpoint) post(ctx context.Context, to string, enc Encoding, with params) (*http.Request, error) {
 	id, password := e.clientID.Reveal(), e.clientSecret.Reveal()
 	var basic string
 	switch e.dialect.ClientAuth {

@@ -1,4 +1,4 @@
-package auth
+package endpoint
 
 import (
 	"cmp"
@@ -30,7 +30,7 @@ var (
 // detail is what an endpoint says is wrong, for a person: its words and where they are
 // explained, or the title of its page. Nothing of what was sent stands in it, and no control
 // character; "" when it says nothing.
-func (e *endpoint) detail(g Request, r reply, m members) string {
+func (e *Endpoint) detail(g Request, r reply, m members) string {
 	said := ""
 	for _, name := range detailMembers {
 		said = e.plain(g, text(m.at(name)))
@@ -60,7 +60,7 @@ func because(reason, detail string) string {
 }
 
 // plain is a text on one line, as far as it may be shown.
-func (e *endpoint) plain(g Request, said string) string {
+func (e *Endpoint) plain(g Request, said string) string {
 	said = strings.Join(strings.FieldsFunc(e.masked(g, said), func(r rune) bool { return !unicode.IsPrint(r) || r == ' ' }), " ")
 	if runes := []rune(said); len(runes) > maxDetail {
 		return strings.TrimSpace(string(runes[:maxDetail])) + "…"
@@ -70,7 +70,7 @@ func (e *endpoint) plain(g Request, said string) string {
 
 // masked is a text without what was sent, however that is written in it, and without what
 // looks like a token.
-func (e *endpoint) masked(g Request, said string) string {
+func (e *Endpoint) masked(g Request, said string) string {
 	const short = 4 // what is shorter stands in any text
 	said = e.mask.Text(said)
 	id, password := e.clientID.Reveal(), e.clientSecret.Reveal()

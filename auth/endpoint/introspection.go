@@ -1,4 +1,4 @@
-package auth
+package endpoint
 
 import (
 	"context"
@@ -24,10 +24,10 @@ type Introspection struct {
 }
 
 // CanIntrospect reports whether there is an introspection endpoint.
-func (e *endpoint) CanIntrospect() bool { return e.introspect != "" }
+func (e *Endpoint) CanIntrospect() bool { return e.introspect != "" }
 
 // Introspect asks about a token. The error is an *[Error].
-func (e *endpoint) Introspect(ctx context.Context, token secret.Secret) (Introspection, error) {
+func (e *Endpoint) Introspect(ctx context.Context, token secret.Secret) (Introspection, error) {
 	encodings := e.dialect.IntrospectionEncodings
 	if len(encodings) == 0 {
 		encodings = []Encoding{Form}
@@ -43,7 +43,7 @@ func (e *endpoint) Introspect(ctx context.Context, token secret.Secret) (Introsp
 	return told, err
 }
 
-func (e *endpoint) examine(ctx context.Context, enc Encoding, token secret.Secret) (Introspection, error) {
+func (e *Endpoint) examine(ctx context.Context, enc Encoding, token secret.Secret) (Introspection, error) {
 	req, err := e.post(ctx, e.introspect, enc, params{"token": token.Reveal()})
 	if err != nil {
 		return Introspection{}, &Error{Class: ClassRequest, Reason: "the introspection request cannot be made", Err: err}

@@ -1,4 +1,4 @@
-package auth
+package endpoint
 
 import (
 	"net/http"
@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// maxRetryAfter bounds a wait that an endpoint asks for, and the cooldown of the
+// MaxRetryAfter bounds a wait that an endpoint asks for, and the cooldown of the
 // class throttle.
-const maxRetryAfter = 15 * time.Minute
+const MaxRetryAfter = 15 * time.Minute
 
 // refusal judges a failed answer to a grant: by its code where the dialect knows it,
 // else by its status. Too many requests are never held against the credentials.
-func (e *endpoint) refusal(g Request, r reply, m members, code string) *Error {
+func (e *Endpoint) refusal(g Request, r reply, m members, code string) *Error {
 	detail := e.detail(g, r, m)
-	err := &Error{Status: r.status, Code: e.shown(g, code), After: Wait(r.status, r.header, maxRetryAfter)}
+	err := &Error{Status: r.status, Code: e.shown(g, code), After: Wait(r.status, r.header, MaxRetryAfter)}
 	meaning, known := e.dialect.meaning(g.Type, code)
 	switch {
 	case r.status == http.StatusTooManyRequests,
 		r.status == http.StatusServiceUnavailable && err.After > 0:
 		err.Class = ClassThrottle
-	case g.Type == grantCode && code == "invalid_grant": // RFC 6749 section 5.2: it is about the code
+	case g.Type == AuthorizationCode && code == "invalid_grant": // RFC 6749 section 5.2: it is about the code
 		err.Class, err.Reason = ClassConsent, because("the token endpoint refuses the code", detail)
 		err.Hint = "begin again: the code has ended, was used before, or belongs to another redirect URI"
 		return err
@@ -29,7 +29,7 @@ func (e *endpoint) refusal(g Request, r reply, m members, code string) *Error {
 	default:
 		err.Class = classOf(r.status)
 	}
-	err.Reason, err.Hint = because(reasons(err.Class), detail), e.dialect.hint(err.Class, code)
+	err.Reason, err.Hint = because(reasons(err.Class), detail), e.dialect.Hint(err.Class, code)
 	return err
 }
 
@@ -63,7 +63,7 @@ func reasons(c Class) string {
 
 // shown is a code that may stand in a text: one that the dialect knows, or a short
 // word that repeats nothing of what was sent.
-func (e *endpoint) shown(g Request, code string) string {
+func (e *Endpoint) shown(g Request, code string) string {
 	const maxCode = 40
 	if _, known := e.dialect.meaning(g.Type, code); known {
 		return code

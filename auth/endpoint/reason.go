@@ -1,4 +1,4 @@
-package auth
+package endpoint
 
 import (
 	"context"
@@ -35,9 +35,9 @@ func reason(err error) string {
 	}
 }
 
-// looksBlocked reports whether a failure is what a blocked address gets to see: no
+// LooksBlocked reports whether a failure is what a blocked address gets to see: no
 // answer at all, although the name is known.
-func looksBlocked(e *Error) bool {
+func LooksBlocked(e *Error) bool {
 	return e.Class == ClassTransient && e.Status == 0 &&
 		!is[*net.DNSError](e.Err) && ConnectionFailure(e.Err) == nil && !errors.Is(e.Err, context.Canceled)
 }

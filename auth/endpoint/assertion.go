@@ -1,4 +1,4 @@
-package auth
+package endpoint
 
 import (
 	"cmp"
@@ -143,9 +143,9 @@ func (a *Assertion) sign(claims map[string]any) (string, error) {
 	return input + "." + encode(signature), nil
 }
 
-// fingerprint tells one key, and what is signed with it, from another: a corrected one is
+// Fingerprint tells one key, and what is signed with it, from another: a corrected one is
 // tried at once.
-func (a *Assertion) fingerprint() []string {
+func (a *Assertion) Fingerprint() []string {
 	if a == nil {
 		return nil
 	}

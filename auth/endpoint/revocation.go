@@ -1,4 +1,4 @@
-package auth
+package endpoint
 
 import (
 	"context"
@@ -8,10 +8,10 @@ import (
 )
 
 // CanRevoke reports whether there is a revocation endpoint.
-func (e *endpoint) CanRevoke() bool { return e.revoke != "" }
+func (e *Endpoint) CanRevoke() bool { return e.revoke != "" }
 
 // Revoke revokes one token; hint is its kind (RFC 7009 section 2.1).
-func (e *endpoint) Revoke(ctx context.Context, token secret.Secret, hint string) error {
+func (e *Endpoint) Revoke(ctx context.Context, token secret.Secret, hint string) error {
 	req, err := e.post(ctx, e.revoke, Form, params{"token": token.Reveal(), "token_type_hint": hint})
 	if err != nil {
 		return &Error{Class: ClassRequest, Reason: "the revocation request cannot be made", Err: err}
@@ -22,7 +22,7 @@ func (e *endpoint) Revoke(ctx context.Context, token secret.Secret, hint string)
 		return toolError("revocation", err)
 	case r.status != http.StatusOK:
 		return &Error{
-			Class: ClassTransient, Status: r.status, After: Wait(r.status, r.header, maxRetryAfter),
+			Class: ClassTransient, Status: r.status, After: Wait(r.status, r.header, MaxRetryAfter),
 			Reason: "the revocation endpoint did not revoke the " + hint, Hint: "the token was dropped here; it lives on at the provider until it ends",
 		}
 	}
