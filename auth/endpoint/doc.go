@@ -7,5 +7,5 @@
 // requested, who waits for it, or where it is stored: that is package auth's, which needs
 // [Endpoint.Grant] of it, or another way to the same answer such as a [Command].
 //
-// Start reading at [Endpoint.Grant] in endpoint.go, then request.go and answer.go.
+// Start reading at [Endpoint.Grant] in endpoint.go, then request.go and response.go.
 package endpoint
