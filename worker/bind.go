@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"orderbeat/worker/wait"
+
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -119,7 +121,7 @@ func differs(there, want jetstream.ConsumerConfig) string {
 func (r *receiver) watch(ctx context.Context, consumer jetstream.Consumer) error {
 	bound := consumer.CachedInfo().Config
 	failed, idle, received := false, 0, r.received.Load()
-	for pause(ctx, consumerLook) {
+	for wait.For(ctx, consumerLook) {
 		info, err := consumer.Info(ctx)
 		if errors.Is(err, jetstream.ErrConsumerNotFound) {
 			return err

@@ -14,7 +14,11 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"orderbeat/worker/problems"
+	"orderbeat/worker/wait"
 )
+
+// patience is how long the server may take to answer.
+const patience = 5 * time.Second
 
 // bus is the connection to NATS and, where it is embedded, the server.
 type bus struct {
@@ -182,7 +186,7 @@ func (b *bus) tend(ctx context.Context) {
 	if b.embedded != nil {
 		wg.Go(func() { b.embedded.tend(ctx) })
 	}
-	for pause(ctx, connectionLook) {
+	for wait.For(ctx, connectionLook) {
 		if err := b.conn.LastError(); err != nil && !b.conn.IsConnected() {
 			b.unconnected(err)
 		}

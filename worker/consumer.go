@@ -17,6 +17,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/jobs"
+	"orderbeat/worker/wait"
 )
 
 // storeRetry is how long a message waits when the database could not take its outcome.
@@ -284,7 +285,7 @@ func (h *held) list() []jetstream.Msg {
 
 // beat tells the server of every message in hand until ctx ends.
 func (h *held) beat(ctx context.Context) {
-	for pause(ctx, heartbeat) {
+	for wait.For(ctx, heartbeat) {
 		for _, m := range h.list() {
 			_ = m.InProgress() // not told: it comes again, and is found done
 		}

@@ -9,6 +9,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/clients"
+	"orderbeat/worker/wait"
 )
 
 // tendEvery is how often credentials are looked after that nobody uses.
@@ -108,7 +109,7 @@ func (s *credentials) prepare(ctx context.Context) {
 
 // tend renews what is due until ctx ends, whether or not anybody asks.
 func (s *credentials) tend(ctx context.Context) {
-	for pause(ctx, tendEvery) {
+	for wait.For(ctx, tendEvery) {
 		s.prepare(ctx)
 		for _, c := range s.all {
 			c.Tend() //nolint:contextcheck // a renewal outlives whoever began it

@@ -20,6 +20,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/worker/problems"
+	"orderbeat/worker/wait"
 )
 
 // embedded is the NATS server within this process. A stream of it that could not be
@@ -182,7 +183,7 @@ const (
 // tend starts the server again when its store failed and can be written again, until ctx
 // ends. For those who are connected NATS is away for a moment.
 func (e *embedded) tend(ctx context.Context) {
-	for rest := tendStore; pause(ctx, rest); {
+	for rest := tendStore; wait.For(ctx, rest); {
 		rest = tendStore
 		if e.ailment() == nil || e.probe() != nil {
 			continue

@@ -13,6 +13,7 @@ import (
 
 	"orderbeat/worker/problems"
 	"orderbeat/worker/scheduler"
+	"orderbeat/worker/wait"
 )
 
 const (
@@ -83,7 +84,7 @@ func newLease(b *bus, names subjects, c Config, activity *problems.Activity, pro
 func (l *lease) acquire(ctx context.Context) (before term, held bool, err error) {
 	var seen uint64 // the revision that was seen last, and since when
 	var since time.Time
-	for ; ctx.Err() == nil; pause(ctx, lookEvery) {
+	for ; ctx.Err() == nil; wait.For(ctx, lookEvery) {
 		last, revision, err := l.look(ctx)
 		if err != nil && !errors.Is(err, errUnreadable) {
 			seen, since = 0, time.Time{}
@@ -166,7 +167,7 @@ func outrun(err error) bool {
 
 // keep renews the lease until ctx ends. It returns [errLost] when another has it.
 func (l *lease) keep(ctx context.Context) error {
-	for rest := renewRetry; pause(ctx, rest); { // soon, with how far the schedules are
+	for rest := renewRetry; wait.For(ctx, rest); { // soon, with how far the schedules are
 		rest = renewEvery
 		err := l.renew(ctx)
 		if errors.Is(err, errLost) {

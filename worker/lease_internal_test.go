@@ -14,19 +14,19 @@ func TestALeaseThatWasNotRenewedIsNotSure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &lease{activity: problems.NewSet(slog.New(slog.DiscardHandler)).Activity("lease")}
 		l.hold(1, time.Now())
-		if !l.sure() || !l.maySpeak() || !l.certain(t.Context()) {
+		if !l.Sure() || !l.maySpeak() || !l.Certain(t.Context()) {
 			t.Error("just renewed, and not sure")
 		}
 		time.Sleep(sureFor)
-		if l.sure() || l.maySpeak() {
+		if l.Sure() || l.maySpeak() {
 			t.Error("sure, when another one may have taken over soon")
 		}
 		time.AfterFunc(time.Second, func() { l.hold(2, time.Now()) })
-		if !l.certain(t.Context()) {
+		if !l.Certain(t.Context()) {
 			t.Error("renewed, and not certain")
 		}
 		l.set(leaseElsewhere, "standing by")
-		if l.sure() || !l.maySpeak() {
+		if l.Sure() || !l.maySpeak() {
 			t.Error("one that stands by tells what it has, and takes nothing")
 		}
 		l.set(leaseOver, "over")

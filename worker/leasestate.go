@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"orderbeat/worker/wait"
 )
 
 // sureFor is how long after a renewal nobody else can have taken over.
@@ -53,7 +55,7 @@ func (l *lease) failed(msg string, err error) {
 // trouble is why the lease could not be renewed, taken or read, nil when it could.
 func (l *lease) trouble() error {
 	err := l.activity.Err()
-	if err != nil && l.now() == leaseHeld && l.sure() {
+	if err != nil && l.now() == leaseHeld && l.Sure() {
 		return nil // it is tried again in time
 	}
 	return err
@@ -81,19 +83,19 @@ func (l *lease) standing() error {
 	return errors.New(l.reason)
 }
 
-// sure reports whether nobody else can be working now. A clock that stands still while the
+// Sure reports whether nobody else can be working now. A clock that stands still while the
 // machine sleeps does not tell how long ago a renewal is; the wall clock does.
-func (l *lease) sure() bool {
+func (l *lease) Sure() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	slept := time.Now().Round(0).Sub(l.renewed.Round(0))
 	return l.state == leaseHeld && time.Since(l.renewed) < sureFor && slept < sureFor
 }
 
-// certain waits until it is sure, and reports false when ctx ended first.
-func (l *lease) certain(ctx context.Context) bool {
-	for !l.sure() {
-		if !pause(ctx, renewRetry/4) {
+// Certain waits until it is sure, and reports false when ctx ended first.
+func (l *lease) Certain(ctx context.Context) bool {
+	for !l.Sure() {
+		if !wait.For(ctx, renewRetry/4) {
 			return false
 		}
 	}
@@ -103,4 +105,4 @@ func (l *lease) certain(ctx context.Context) bool {
 // maySpeak reports whether the outbox may be told now: by the one who works, while it is
 // sure of that, and by one that stands by. What that one committed while it worked is true
 // still, and its jobs are not among it.
-func (l *lease) maySpeak() bool { return l.now() == leaseElsewhere || l.sure() }
+func (l *lease) maySpeak() bool { return l.now() == leaseElsewhere || l.Sure() }

@@ -7,6 +7,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/worker/wait"
 )
 
 // localDateEvery is how often the date in each account's time zone is looked at.
@@ -26,7 +27,7 @@ func newLocalDates(c Config) *localDates {
 
 // run records dates until ctx ends.
 func (l *localDates) run(ctx context.Context) {
-	for l.record(ctx, time.Now()); pause(ctx, localDateEvery); {
+	for l.record(ctx, time.Now()); wait.For(ctx, localDateEvery); {
 		l.record(ctx, time.Now())
 	}
 }

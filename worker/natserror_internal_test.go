@@ -1,6 +1,7 @@
 package worker // an inside test: a connection alone, without a database
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -21,6 +22,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nkeys"
 
 	"orderbeat/auth"
@@ -182,13 +185,20 @@ func TestWhyNATSCannotBeReachedIsSaid(t *testing.T) {
 			ended := make(chan struct{})
 			go func() { b.tend(t.Context()); close(ended) }()
 			t.Cleanup(func() { b.close(); <-ended })
-			l := newLease(b, subjects{"orderbeat"}, Config{}, set.Activity("lease"), nil)
 			check := func() error {
 				if err := b.usable(); err != nil {
 					return err
 				}
-				_, _, err := l.look(t.Context())
-				return err
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				defer cancel()
+				_, err := b.js.KeyValue(ctx, "none")
+				switch {
+				case errors.Is(err, jetstream.ErrBucketNotFound):
+					return nil
+				case errors.Is(err, nats.ErrNoResponders):
+					err = jetstream.ErrJetStreamNotEnabled
+				}
+				return b.explain(err)
 			}
 			told := func(text string) bool {
 				for want := range strings.SplitSeq(test.want, "|") {

@@ -11,10 +11,8 @@ import (
 	"github.com/synadia-io/orbit.go/jetstreamext"
 
 	"orderbeat/db"
+	"orderbeat/worker/wait"
 )
-
-// patience is how long the server may take to answer.
-const patience = 5 * time.Second
 
 // maxSubject bounds a subject, in bytes. A server ends the connection for good when
 // a line of the protocol, which holds two of them, is longer than 4096 bytes.
@@ -284,7 +282,7 @@ func (p *publisher) unacknowledged(ctx context.Context, t *topicRelay, messages 
 		if time.Since(looked) > patience {
 			break
 		}
-		pause(ctx, 20*time.Millisecond)
+		wait.For(ctx, 20*time.Millisecond)
 	}
 	for i := range missing {
 		out.refuse(&missing[i], fmt.Sprintf("stream %s has no_ack and did not store it", t.home.config.Name), false)

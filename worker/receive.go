@@ -87,7 +87,7 @@ func (r *receiver) receive(ctx context.Context, connected <-chan nats.Status) er
 			unbind(err)
 		}
 	})
-	for room := r.room(bound); room > 0 && r.queues.lease.certain(bound); room = r.room(bound) {
+	for room := r.room(bound); room > 0 && r.queues.lease.Certain(bound); room = r.room(bound) {
 		if err := r.fetch(ctx, bound, consumer, room, connected); err != nil {
 			return err
 		}
@@ -117,7 +117,7 @@ func (r *receiver) fetch(ctx, bound context.Context, consumer jetstream.Consumer
 				return context.Cause(bound)
 			case !more:
 				return batch.Error()
-			case !r.queues.lease.sure(): // this process was suspended since it asked, perhaps
+			case !r.queues.lease.Sure(): // this process was suspended since it asked, perhaps
 				_ = msg.Nak() // whoever works has it at once
 			default:
 				r.asking.Store(false)
@@ -135,17 +135,5 @@ func consumerConfig(durable, filter string, atOnce int) jetstream.ConsumerConfig
 	return jetstream.ConsumerConfig{
 		Durable: durable, FilterSubject: filter, AckPolicy: jetstream.AckExplicitPolicy,
 		AckWait: ackWait, MaxDeliver: -1, MaxAckPending: atOnce,
-	}
-}
-
-// pause waits for d and reports whether ctx still goes on.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"orderbeat/db"
 	"orderbeat/jobs"
 	"orderbeat/worker/problems"
+	"orderbeat/worker/wait"
 )
 
 const (
@@ -76,7 +77,7 @@ func (r *reconciler) run(ctx context.Context) {
 		if requeued > 0 {
 			rest = min(rest, reconcilePause) // perhaps the stream does not hold as many
 		}
-		if !pause(ctx, rest) {
+		if !wait.For(ctx, rest) {
 			return
 		}
 	}
@@ -84,7 +85,7 @@ func (r *reconciler) run(ctx context.Context) {
 
 // reconcile compares the jobs with the stream, and returns how many it requeued.
 func (r *reconciler) reconcile(ctx context.Context) (requeued int, err error) {
-	if !r.queues.lease.sure() {
+	if !r.queues.lease.Sure() {
 		return 0, nil // NATS is away, or another worker has the jobs
 	}
 	lost, messages, err := r.missing(ctx)
@@ -95,7 +96,7 @@ func (r *reconciler) reconcile(ctx context.Context) (requeued int, err error) {
 		return 0, err
 	}
 	for range reconcileConfirm {
-		if len(lost) == 0 || !pause(ctx, reconcilePause) {
+		if len(lost) == 0 || !wait.For(ctx, reconcilePause) {
 			return 0, ctx.Err()
 		}
 		again, _, err := r.missing(ctx)

@@ -12,6 +12,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/worker/problems"
+	"orderbeat/worker/wait"
 )
 
 const (
@@ -172,14 +173,14 @@ func (t *topicRelay) run(ctx context.Context) {
 		switch {
 		case errors.Is(err, errSilent):
 			t.activity.Pending(err)
-			pause(ctx, relayPause/4)
+			wait.For(ctx, relayPause/4)
 		case err != nil:
 			t.activity.Failed("publish failed", t.publisher.bus.explain(err), "topic", t.topic)
 			t.failing = min(max(relayPause, 2*t.failing), relayLongPause)
 			if !t.publisher.bus.conn.IsConnected() {
 				t.failing = relayPause
 			}
-			pause(ctx, t.failing)
+			wait.For(ctx, t.failing)
 		case sent == 0:
 			t.failing = 0
 			t.activity.OK()
@@ -296,8 +297,8 @@ func (t *topicRelay) conflict(ctx context.Context, m *db.Message) {
 // were deleted, also while there is nothing to publish, until ctx ends.
 func (r *relay) tidy(ctx context.Context) {
 	queues := r.publisher.queues
-	for pause(ctx, tidyEvery) {
-		if queues.lease.sure() {
+	for wait.For(ctx, tidyEvery) {
+		if queues.lease.Sure() {
 			if err := queues.ensure(ctx); err != nil && ctx.Err() == nil {
 				queues.problems.Activity("streams").Noticed("streams are not ready", err)
 			}

@@ -9,6 +9,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/jobs"
+	"orderbeat/worker/wait"
 )
 
 // The codes of the alerts about accounts whose orders are not known as well as they should be.
@@ -48,7 +49,7 @@ func (s *staleness) run(ctx context.Context) {
 		if err := s.look(ctx, time.Now()); err != nil && ctx.Err() == nil {
 			s.log.Warn("could not check which accounts are stale; trying again", "err", err)
 		}
-		if !pause(ctx, every) {
+		if !wait.For(ctx, every) {
 			return
 		}
 	}

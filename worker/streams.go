@@ -13,7 +13,11 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"orderbeat/worker/problems"
+	"orderbeat/worker/wait"
 )
+
+// provisionPause is how long making the streams rests after a failure.
+const provisionPause = time.Second
 
 // dedupeWindow is how long a stream remembers Nats-Msg-Ids.
 const dedupeWindow = 10 * time.Minute
@@ -69,6 +73,14 @@ func (c NATS) placement() *jetstream.Placement {
 	return &jetstream.Placement{Cluster: c.Cluster, Tags: c.Tags}
 }
 
+// leadership tells whether this process leads.
+type leadership interface {
+	// Sure reports whether nobody else can be leading now.
+	Sure() bool
+	// Certain waits until it is sure, and reports false when ctx ended first.
+	Certain(ctx context.Context) bool
+}
+
 // queues are the streams, and what is needed to make them and to take from them.
 type queues struct {
 	js jetstream.JetStream
@@ -77,7 +89,7 @@ type queues struct {
 	explain func(error) error // [bus.explain]
 	// requeue puts the jobs that have not ended into the outbox again.
 	requeue  func(ctx context.Context) (int, error)
-	lease    *lease // messages are for who has it
+	lease    leadership // messages are for who has it
 	problems *problems.Set
 	log      *slog.Logger
 
@@ -104,7 +116,7 @@ func (q *queues) provision(ctx context.Context) error {
 			return nil //nolint:nilerr // the program stops
 		}
 		activity.Failed("streams are not ready", err)
-		pause(ctx, receivePause)
+		wait.For(ctx, provisionPause)
 	}
 }
 

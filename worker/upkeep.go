@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"orderbeat/db"
+	"orderbeat/worker/wait"
 )
 
 // upkeepEvery is how long pruning rests when it succeeded, and at most; upkeepRetry is how
@@ -43,7 +44,7 @@ func (u *upkeep) run(ctx context.Context) {
 		default:
 			rest = min(2*rest, upkeepEvery)
 		}
-		if !pause(ctx, rest) {
+		if !wait.For(ctx, rest) {
 			return
 		}
 	}

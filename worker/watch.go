@@ -6,6 +6,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/worker/wait"
 )
 
 // watchRetry and watchRest are how long the watch rests when the database did not take
@@ -43,7 +44,7 @@ func (w *watch) insist(ctx context.Context, do func() error) {
 	rest := watchRetry
 	for err := do(); err != nil && ctx.Err() == nil; err = do() {
 		w.log.Warn("an alert could not be kept; it is tried again", "err", err)
-		if !pause(ctx, rest) {
+		if !wait.For(ctx, rest) {
 			return
 		}
 		rest = min(2*rest, watchRest)

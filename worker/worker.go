@@ -15,7 +15,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"orderbeat/auth"
 	"orderbeat/auth/mask"
 	"orderbeat/auth/seal"
 	"orderbeat/clients"
@@ -44,37 +43,6 @@ type Config struct {
 	Memory      *clients.Memory // shared by all attempts; nil shares out the process's memory limit
 	Mask        *mask.Set       // the secrets that no reply and no page may have
 	Log         *slog.Logger
-}
-
-// NATS says how to reach NATS, or how to run it.
-type NATS struct {
-	URL        string // "" runs the embedded server
-	Listen     string // embedded: host:port, "" for in-process only
-	Store      string // embedded: folder of JetStream's files
-	SyncAlways bool   // embedded: every acknowledged message is on disk
-	SyncEvery  time.Duration
-	MaxPayload int32  // embedded: largest message, in bytes
-	Prefix     string // first token of every subject
-	Creds      string // file with user credentials (JWT and seed)
-	NKey       string // file with an nkey seed
-	// User and Password, or Token, are what the embedded server demands, and what an
-	// external one is told.
-	User            string
-	Password, Token auth.Secret
-	// PasswordFile has the password of the embedded server's default user; it is made at
-	// start when it is absent. "" if User or Token is set.
-	PasswordFile string
-	// Cert and Key are PEM files: the embedded server's certificate, or the client
-	// certificate for an external one. CA has the authorities that servers are verified by.
-	CA, Cert, Key string
-	TLSFirst      bool   // the TLS handshake comes before the server's INFO
-	Domain        string // of JetStream, "" for the server's own
-	// Streams that Orderbeat makes have so many replicas, at most so many bytes (0 for no
-	// limit) and this placement in a cluster.
-	Replicas int
-	MaxBytes int64
-	Cluster  string
-	Tags     []string
 }
 
 // Provider is one configured provider.
@@ -125,11 +93,11 @@ func Run(ctx context.Context, c Config) error {
 	if c.Memory == nil {
 		c.Memory = clients.NewMemory(debug.SetMemoryLimit(-1))
 	}
-	bus, err := openBus(ctx, c.NATS, troubles, c.Log, fail)
+	conn, err := openBus(ctx, c.NATS, troubles, c.Log, fail)
 	if err != nil {
 		return err
 	}
-	defer bus.close()
+	defer conn.close()
 	names := subjects{c.NATS.Prefix}
 	var listener *web.Listener
 	webURL, public := "", ""
@@ -149,15 +117,15 @@ func Run(ctx context.Context, c Config) error {
 	consumers := newConsumers(c, ended)
 	ticks := newTicks(c.Schedules)
 	var clock *scheduler.Scheduler
-	lease := newLease(bus, names, c, troubles.Activity("lease"), func() (map[string]time.Time, bool) { return clock.Watermarks() })
+	lease := newLease(conn, names, c, troubles.Activity("lease"), func() (map[string]time.Time, bool) { return clock.Watermarks() })
 	clock = scheduler.New(scheduler.Config{
 		DB: c.DB, Schedules: c.Schedules, Start: planner.startTick, Confirm: lease.confirm, Ticks: ticks, Log: c.Log,
 	})
-	queues := &queues{js: bus.js, explain: bus.explain, subjects: names, config: c.NATS, requeue: c.DB.Requeue, lease: lease, problems: troubles, log: c.Log}
-	relay := newRelay(c.DB, &publisher{bus: bus, subjects: names, queues: queues}, lease.maySpeak, troubles, c.Log)
+	queues := &queues{js: conn.js, explain: conn.explain, subjects: names, config: c.NATS, requeue: c.DB.Requeue, lease: lease, problems: troubles, log: c.Log}
+	relay := newRelay(c.DB, &publisher{bus: conn, subjects: names, queues: queues}, lease.maySpeak, troubles, c.Log)
 	upkeep := &upkeep{prune: func(ctx context.Context) (db.Pruned, error) { return c.DB.Prune(ctx, c.Retention, time.Now()) }, log: c.Log}
 	again := &web.Words{}
-	service := newService(c, bus, planner, ended, consumers.inHand, creds, clock, public, again)
+	service := newService(c, conn, planner, ended, consumers.inHand, creds, clock, public, again)
 
 	// Three contexts: taking ends with ctx; work, what is in hand, ends when Drain is
 	// over; serving, what the work needs, ends after the work.
@@ -175,11 +143,11 @@ func Run(ctx context.Context, c Config) error {
 			return nil
 		}
 	})
-	backing.Go(func() error { bus.tend(serving); return nil })
+	backing.Go(func() error { conn.tend(serving); return nil })
 	backing.Go(func() error { c.DB.Watch(serving); return nil })
 	backing.Go(func() error { relay.run(serving); return nil })
 	if listener != nil {
-		ready := newReadiness(bus, c, lease, relay.trouble, troubles, func() bool { return taken.Err() != nil })
+		ready := newReadiness(conn, c, lease, relay.trouble, troubles, func() bool { return taken.Err() != nil })
 		site := web.NewSite(web.SiteConfig{
 			Config: c.Web, Public: public, Standing: lease.standing, Ready: ready.page(c.Web),
 			Metrics: newMetrics(c, creds, lease, ticks, consumers.foreign, consumers.unread, troubles, relay.refused, relay.conflicts),
@@ -224,14 +192,14 @@ func Run(ctx context.Context, c Config) error {
 			}
 			taking.Go(func() error { newReconciler(c, queues, consumers.held).run(taken); return nil })
 			taking.Go(func() error { planner.consume(taken, queues); return nil })
-			taking.Go(func() error { return (&repeats{db: c.DB, subjects: names, log: c.Log}).run(taken, bus.conn) })
+			taking.Go(func() error { return (&repeats{db: c.DB, subjects: names, log: c.Log}).run(taken, conn.conn) })
 			for _, p := range c.Providers {
 				taking.Go(func() error { consumers.consume(taken, work, queues, p); return nil })
 			}
 			return nil
 		})
 		taking.Go(func() error { return service.run(taken) })
-		c.Log.Info("orderbeat is running", "nats", bus.url, "web", webURL, "providers", len(c.Providers), "schedules", len(c.Schedules))
+		c.Log.Info("orderbeat is running", "nats", conn.url, "web", webURL, "providers", len(c.Providers), "schedules", len(c.Schedules))
 		return nil
 	})
 
@@ -274,7 +242,7 @@ func Run(ctx context.Context, c Config) error {
 	if released := lease.release(last); released != nil {
 		c.Log.Warn("one that stands by waits before it takes over", "err", released)
 	}
-	if err := bus.conn.FlushWithContext(last); err != nil {
+	if err := conn.conn.FlushWithContext(last); err != nil {
 		c.Log.Warn("what was not acknowledged comes again after the next start", "err", err)
 	}
 	return err
