@@ -20,6 +20,7 @@ import (
 	"orderbeat/clients/michelin"
 	"orderbeat/db"
 	"orderbeat/worker"
+	"orderbeat/worker/bus"
 )
 
 // BenchmarkJobs measures whole jobs against a supplier that answers at once:
@@ -88,7 +89,7 @@ func benchmarkJobs(b *testing.B, always, fresh bool) {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- worker.Run(ctx, worker.Config{
-			NATS: worker.NATS{Listen: "127.0.0.1:0", Store: filepath.Join(folder, "nats"), Prefix: "orderbeat", SyncAlways: always, SyncEvery: 2 * time.Minute, MaxPayload: 8 << 20},
+			NATS: bus.Config{Listen: "127.0.0.1:0", Store: filepath.Join(folder, "nats"), Prefix: "orderbeat", SyncAlways: always, SyncEvery: 2 * time.Minute, MaxPayload: 8 << 20},
 			DB:   database, Concurrency: atOnce, Drain: time.Second, Log: slog.New(watcher{Handler: log.Handler(), running: running}),
 			Providers: []worker.Provider{{Provider: provider, Name: "michelin", Accounts: []clients.Account{account}, Concurrency: atOnce, Retry: retry}},
 		})
@@ -141,7 +142,7 @@ func BenchmarkOrdersGet(b *testing.B) {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- worker.Run(ctx, worker.Config{
-			NATS: worker.NATS{Listen: "127.0.0.1:0", Store: filepath.Join(folder, "nats"), Prefix: "orderbeat"},
+			NATS: bus.Config{Listen: "127.0.0.1:0", Store: filepath.Join(folder, "nats"), Prefix: "orderbeat"},
 			DB:   database, Concurrency: 4, Drain: time.Second, Log: slog.New(watcher{Handler: log.Handler(), running: running}),
 			Providers: []worker.Provider{{Provider: provider, Name: "michelin", Accounts: []clients.Account{account}, Concurrency: 4, Retry: clients.Retry{Attempts: 1}}},
 		})

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"orderbeat/worker/bus"
 	"orderbeat/worker/wait"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -25,11 +26,11 @@ var errChanged = errors.New("the consumer was changed")
 // bind returns the consumer, made, mended or used as it is. One that works and that this
 // user may not change stays as its operator made it.
 func (r *receiver) bind(ctx context.Context) (jetstream.Consumer, error) {
-	ctx, cancel := context.WithTimeout(ctx, 4*patience)
+	ctx, cancel := context.WithTimeout(ctx, 4*bus.Patience)
 	defer cancel()
-	js := r.queues.js
+	js := r.queues.JS
 	wrap := func(err error) error {
-		return fmt.Errorf("consumer %s of %s: %w", r.config.Durable, r.stream, r.queues.explain(err))
+		return fmt.Errorf("consumer %s of %s: %w", r.config.Durable, r.stream, r.queues.Explain(err))
 	}
 	consumer, err := js.Consumer(ctx, r.stream, r.config.Durable)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
@@ -43,7 +44,7 @@ func (r *receiver) bind(ctx context.Context) (jetstream.Consumer, error) {
 	info := consumer.CachedInfo()
 	if !slices.Equal(filters(info.Config), filters(r.config)) && js.DeleteConsumer(ctx, r.stream, r.config.Durable) == nil {
 		// It has passed over messages that the stream still holds: a new one finds them.
-		r.queues.log.Warn("consumer made again: its filter was another", "stream", r.stream, "consumer", r.config.Durable, "filter", filters(info.Config))
+		r.queues.Log.Warn("consumer made again: its filter was another", "stream", r.stream, "consumer", r.config.Durable, "filter", filters(info.Config))
 		if consumer, err = js.CreateConsumer(ctx, r.stream, r.config); err != nil {
 			return nil, wrap(err)
 		}
@@ -62,7 +63,7 @@ func (r *receiver) bind(ctx context.Context) (jetstream.Consumer, error) {
 		if _, err := js.ResumeConsumer(ctx, r.stream, r.config.Durable); err != nil {
 			return nil, fmt.Errorf("is paused and could not be resumed: %w", wrap(err))
 		}
-		r.queues.log.Info("consumer resumed: it was paused", "stream", r.stream, "consumer", r.config.Durable, "paused_for", info.PauseRemaining.String())
+		r.queues.Log.Info("consumer resumed: it was paused", "stream", r.stream, "consumer", r.config.Durable, "paused_for", info.PauseRemaining.String())
 	}
 	r.begun = true
 	return consumer, nil

@@ -17,6 +17,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/jobs"
+	"orderbeat/worker/bus"
 	"orderbeat/worker/wait"
 )
 
@@ -55,12 +56,12 @@ func newConsumers(c Config, f *finished) *consumers {
 // provider's concurrency over the whole fleet, and only while this process has a
 // free slot. work is the context of the jobs themselves: it outlives ctx, so that
 // jobs in hand can finish.
-func (c *consumers) consume(ctx, work context.Context, q *queues, p Provider) {
+func (c *consumers) consume(ctx, work context.Context, q *bus.Streams, p Provider) {
 	token := db.Token(p.Name)
 	r := receiver{
-		queues: q, activity: receivingJobs(q.problems, p), stream: q.stream("jobs"), config: consumerConfig(token, q.of("jobs."+token+".>"), p.Concurrency),
+		queues: q, activity: receivingJobs(q.Problems, p), stream: q.Stream("jobs"), config: consumerConfig(token, q.Of("jobs."+token+".>"), p.Concurrency),
 		room:   c.room,
-		inHand: func() int { return c.held.count(q.of("jobs." + token + ".")) },
+		inHand: func() int { return c.held.count(q.Of("jobs." + token + ".")) },
 		handle: func(ctx context.Context, msg jetstream.Msg) { c.take(ctx, work, msg) },
 	}
 	r.run(ctx)

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/oklog/ulid/v2"
 
+	"orderbeat/worker/bus"
 	"orderbeat/worker/problems"
 	"orderbeat/worker/scheduler"
 	"orderbeat/worker/wait"
@@ -43,7 +44,7 @@ type lease struct {
 	js      jetstream.JetStream
 	bucket  jetstream.KeyValueConfig
 	mine    term
-	explain func(error) error // [bus.explain]
+	explain func(error) error // [bus.Conn.explain]
 	// connected reports whether NATS can be asked: that it cannot is the connection's failure.
 	connected func() bool
 	activity  *problems.Activity
@@ -66,15 +67,15 @@ type lease struct {
 	revision uint64
 }
 
-func newLease(b *bus, names subjects, c Config, activity *problems.Activity, progress func() (map[string]time.Time, bool)) *lease {
+func newLease(b *bus.Conn, names bus.Subjects, c Config, activity *problems.Activity, progress func() (map[string]time.Time, bool)) *lease {
 	return &lease{
-		js: b.js, explain: b.explain, connected: b.conn.IsConnected, activity: activity,
+		js: b.JS, explain: b.Explain, connected: b.NATS.IsConnected, activity: activity,
 		bucket: jetstream.KeyValueConfig{
-			Bucket: names.stream("worker"), Description: "who works", Storage: jetstream.FileStorage, Replicas: max(1, c.NATS.Replicas),
-			MaxBytes: min(c.NATS.MaxBytes, bucketBytes), Placement: c.NATS.placement(),
+			Bucket: names.Stream("worker"), Description: "who works", Storage: jetstream.FileStorage, Replicas: max(1, c.NATS.Replicas),
+			MaxBytes: min(c.NATS.MaxBytes, bucketBytes), Placement: c.NATS.Placement(),
 		},
 		mine:     term{ID: c.ID, Process: ulid.Make().String(), Place: c.Place},
-		withdraw: c.DB.WithdrawJobs, requeue: c.DB.Requeue, progress: progress, usable: b.usable, renewing: make(chan struct{}, 1),
+		withdraw: c.DB.WithdrawJobs, requeue: c.DB.Requeue, progress: progress, usable: b.Usable, renewing: make(chan struct{}, 1),
 		log: c.Log, reason: "nats: it did not tell yet who works",
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"orderbeat/db"
 	"orderbeat/jobs"
 	"orderbeat/worker"
+	"orderbeat/worker/bus"
 )
 
 const standsBy = "another orderbeat works on this NATS: standing by"
@@ -20,7 +21,7 @@ const standsBy = "another orderbeat works on this NATS: standing by"
 // everySecond is a schedule at a NATS server, that makes up for all that was missed.
 func everySecond(url string) func(*worker.Config) {
 	return func(c *worker.Config) {
-		c.NATS = worker.NATS{URL: url, Prefix: "orderbeat"}
+		c.NATS = bus.Config{URL: url, Prefix: "orderbeat"}
 		c.Schedules = []worker.Schedule{{
 			Name: "often", Cron: cron.Every(time.Second), Provider: "michelin", Kind: "sync", Accounts: []string{"detroit"},
 			Overlap: "allow", CatchUp: "all",

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"orderbeat/worker/bus"
+
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -49,7 +51,7 @@ var errUnreadable = errors.New("not a lease")
 // look reads the lease, and makes its bucket where there is none. Without a lease the
 // revision is 0. With [errUnreadable] the revision is that of the unreadable value.
 func (l *lease) look(ctx context.Context) (last term, revision uint64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, bus.Patience)
 	defer cancel()
 	l.kv, err = l.js.KeyValue(ctx, l.bucket.Bucket)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
@@ -80,7 +82,7 @@ func (l *lease) put(ctx context.Context, revision uint64) (uint64, error) {
 	if l.kv == nil {
 		return 0, errors.New("the bucket was not found")
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, bus.Patience)
 	defer cancel()
 	text, err := json.Marshal(l.mine)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"orderbeat/db"
 	"orderbeat/jobs"
 	"orderbeat/worker"
+	"orderbeat/worker/bus"
 )
 
 func TestStopFinishesWhatIsInHand(t *testing.T) {
@@ -70,7 +71,7 @@ func TestNATSAwayDelaysAndLosesNothing(t *testing.T) {
 	t.Parallel() // waits for reconnections
 	startServer := depot(t)
 	srv := startServer()
-	b := start(t, func(c *worker.Config) { c.NATS = worker.NATS{URL: srv.ClientURL(), Prefix: "orderbeat"} })
+	b := start(t, func(c *worker.Config) { c.NATS = bus.Config{URL: srv.ClientURL(), Prefix: "orderbeat"} })
 	asked, answer := make(chan struct{}), make(chan struct{})
 	b.supplier.answers(func(_ context.Context, q clients.Query) (clients.Answer, error) {
 		close(asked)

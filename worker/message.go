@@ -9,12 +9,13 @@ import (
 
 	"orderbeat/db"
 	"orderbeat/jobs"
+	"orderbeat/worker/bus"
 )
 
 // message is m as it goes on the wire: CloudEvents 1.0 in binary mode, with the
 // attribute names in lower case, as the NATS binding spells them.
-func (p *publisher) message(h *home, m *db.Message) *nats.Msg {
-	msg := &nats.Msg{Subject: p.subjects.of(m.Subject), Data: m.Body, Header: nats.Header{
+func (p *publisher) message(h *bus.Home, m *db.Message) *nats.Msg {
+	msg := &nats.Msg{Subject: p.subjects.Of(m.Subject), Data: m.Body, Header: nats.Header{
 		jetstream.MsgIDHeader: {m.MsgID},
 		"ce-id":               {eventID(m)},
 		"ce-type":             {m.Type},
@@ -41,10 +42,10 @@ func (p *publisher) message(h *home, m *db.Message) *nats.Msg {
 
 // limit is the largest body that the server takes with our headers, and the stream with
 // those of a message; 0 while it is not known.
-func (p *publisher) limit(h *home, msg *nats.Msg) int {
-	limit := int(p.bus.maxBody())
-	if h != nil && h.config.MaxMsgSize > 0 {
-		if own := max(1, int(h.config.MaxMsgSize)-headerSize(msg.Header)); limit <= 0 || own < limit {
+func (p *publisher) limit(h *bus.Home, msg *nats.Msg) int {
+	limit := int(p.bus.MaxBody())
+	if h != nil && h.Config.MaxMsgSize > 0 {
+		if own := max(1, int(h.Config.MaxMsgSize)-headerSize(msg.Header)); limit <= 0 || own < limit {
 			return own
 		}
 	}

@@ -4,18 +4,16 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/jobs"
+	"orderbeat/worker/bus"
 )
 
 // planner turns requests into runs: the one place where a run begins, whoever asks.
@@ -126,14 +124,14 @@ const (
 )
 
 // consume plans the messages of the runs stream until ctx ends.
-func (p *planner) consume(ctx context.Context, q *queues) {
+func (p *planner) consume(ctx context.Context, q *bus.Streams) {
 	lanes := newLanes(maxPlanned, maxPlanning)
 	held := newHeld()
 	beating, stopBeating := context.WithCancel(context.WithoutCancel(ctx))
 	var beat sync.WaitGroup
 	beat.Go(func() { held.beat(beating) })
 	r := receiver{
-		queues: q, activity: receivingRuns(q.problems), stream: q.stream("runs"), config: consumerConfig("planner", q.of("runs.>"), maxPlanned),
+		queues: q, activity: receivingRuns(q.Problems), stream: q.Stream("runs"), config: consumerConfig("planner", q.Of("runs.>"), maxPlanned),
 		room:   lanes.room,
 		inHand: func() int { return held.count("") },
 		handle: func(ctx context.Context, msg jetstream.Msg) {
@@ -146,7 +144,7 @@ func (p *planner) consume(ctx context.Context, q *queues) {
 					_ = msg.Nak() // not begun: another worker may have it at once
 					return
 				}
-				p.handle(ctx, msg, q.subjects)
+				p.handle(ctx, msg, q.Subjects)
 			})
 		},
 	}
@@ -158,7 +156,7 @@ func (p *planner) consume(ctx context.Context, q *queues) {
 
 // handle plans one message. It is acknowledged when the run is kept, ended for
 // good when it cannot be planned, and left to redelivery when it cannot be kept now.
-func (p *planner) handle(ctx context.Context, msg jetstream.Msg, s subjects) {
+func (p *planner) handle(ctx context.Context, msg jetstream.Msg, s bus.Subjects) {
 	request, err := decodeRequest(msg, s)
 	var run jobs.Run
 	if err != nil {
@@ -181,28 +179,28 @@ func (p *planner) handle(ctx context.Context, msg jetstream.Msg, s subjects) {
 
 // decodeRequest reads a "please run" message. Even when it cannot, the request it returns
 // says where it came from.
-func decodeRequest(msg jetstream.Msg, s subjects) (jobs.Request, error) {
+func decodeRequest(msg jetstream.Msg, s bus.Subjects) (jobs.Request, error) {
 	header := msg.Headers()
 	r := jobs.Request{
 		Trigger: "nats", Key: header.Get(jetstream.MsgIDHeader),
 		ReplyTo: header.Get(db.HeaderReplyTo), Traceparent: header.Get("traceparent"),
 	}
 	refused := ""
-	if reserved(r.Key, s.stream("runs")) {
+	if reserved(r.Key, s.Stream("runs")) {
 		refused, r.Key = r.Key, ""
 	}
 	if meta, err := msg.Metadata(); err == nil && r.Key == "" {
 		r.Key = fmt.Sprintf("%s:%d@%d", meta.Stream, meta.Sequence.Stream, meta.Timestamp.UnixNano())
 	}
-	tokens := s.tokens(msg.Subject())
+	tokens := s.Tokens(msg.Subject())
 	if len(tokens) != 3 {
-		return r, jobs.Invalid("the subject is not runs.<provider>.<kind>", "publish to "+s.of("runs.<provider>.<kind>"))
+		return r, jobs.Invalid("the subject is not runs.<provider>.<kind>", "publish to "+s.Of("runs.<provider>.<kind>"))
 	}
 	r.Provider, r.Kind = tokens[1], tokens[2]
-	if r.ReplyTo != "" && !s.foreign(r.ReplyTo) {
+	if r.ReplyTo != "" && !s.Foreign(r.ReplyTo) {
 		bad := r.ReplyTo
 		r.ReplyTo = ""
-		return r, jobs.Invalid(fmt.Sprintf("%s %.80q is not a subject to publish to", db.HeaderReplyTo, bad), s.foreignHint())
+		return r, jobs.Invalid(fmt.Sprintf("%s %.80q is not a subject to publish to", db.HeaderReplyTo, bad), s.ForeignHint())
 	}
 	if refused != "" {
 		return r, jobs.Invalid(fmt.Sprintf("the Nats-Msg-Id %.80q is reserved for Orderbeat's own requests", refused),
@@ -215,23 +213,6 @@ func decodeRequest(msg jetstream.Msg, s subjects) (jobs.Request, error) {
 // without a Nats-Msg-Id, have.
 func reserved(key, stream string) bool {
 	return jobs.IsTickKey(key) || strings.HasPrefix(key, stream+":")
-}
-
-// foreign reports whether a caller may name a subject for Orderbeat to publish to: one
-// subject, and none of NATS's or Orderbeat's own.
-func (s subjects) foreign(subject string) bool {
-	if len(subject) > maxSubject || !utf8.ValidString(subject) || strings.HasPrefix(subject, "$") || strings.HasPrefix(subject, s.of("")) {
-		return false
-	}
-	if strings.ContainsFunc(subject, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) || r == '*' || r == '>' }) {
-		return false
-	}
-	return !slices.Contains(strings.Split(subject, "."), "")
-}
-
-// foreignHint says which subjects a caller may name.
-func (s subjects) foreignHint() string {
-	return fmt.Sprintf("Name one subject of your own of at most %d bytes, without wildcards, that does not begin with %q or \"$\".", maxSubject, s.of(""))
 }
 
 // reason says on one line why a run failed.

@@ -11,18 +11,15 @@ import (
 	"github.com/synadia-io/orbit.go/jetstreamext"
 
 	"orderbeat/db"
+	"orderbeat/worker/bus"
 	"orderbeat/worker/wait"
 )
 
-// maxSubject bounds a subject, in bytes. A server ends the connection for good when
-// a line of the protocol, which holds two of them, is longer than 4096 bytes.
-const maxSubject = 1024
-
 // publisher puts messages of the outbox on the wire.
 type publisher struct {
-	bus      *bus
-	subjects subjects
-	queues   *queues
+	bus      *bus.Conn
+	subjects bus.Subjects
+	queues   *bus.Streams
 }
 
 // outcome is what became of the messages of one pass.
@@ -64,7 +61,7 @@ func (p *publisher) publish(ctx context.Context, t *topicRelay, messages []db.Me
 	if t.topic == "reply" {
 		return p.replies(ctx, t, messages)
 	}
-	if t.home, err = p.queues.home(ctx, t.topic, t.home, t.failing > 0); err != nil {
+	if t.home, err = p.queues.Home(ctx, t.topic, t.home, t.failing > 0); err != nil {
 		return out, err
 	}
 	messages = p.accepted(t, messages, &out)
@@ -74,10 +71,10 @@ func (p *publisher) publish(ctx context.Context, t *topicRelay, messages []db.Me
 	}
 	before := t.attempt.UpTo
 	t.attempt.UpTo = max(before, messages[len(messages)-1].ID)
-	if t.home.config.NoAck {
+	if t.home.Config.NoAck {
 		return out, p.unacknowledged(ctx, t, messages, &out)
 	}
-	if len(messages) > 1 && t.home.config.AllowAtomicPublish && !t.single {
+	if len(messages) > 1 && t.home.Config.AllowAtomicPublish && !t.single {
 		last, err := p.batch(ctx, t, messages)
 		if err == nil {
 			t.attempt.AfterSeq = last
@@ -85,7 +82,7 @@ func (p *publisher) publish(ctx context.Context, t *topicRelay, messages []db.Me
 			return out, nil
 		}
 		if !p.fallBack(t, err) {
-			return out, t.home.explain(err)
+			return out, t.home.Explain(err)
 		}
 	}
 	return out, p.singles(ctx, t, messages, before, &out)
@@ -94,12 +91,12 @@ func (p *publisher) publish(ctx context.Context, t *topicRelay, messages []db.Me
 // accepted leaves out the messages whose subject is none that the stream takes.
 func (p *publisher) accepted(t *topicRelay, messages []db.Message, out *outcome) (fit []db.Message) {
 	for _, m := range messages {
-		subject := p.subjects.of(m.Subject)
+		subject := p.subjects.Of(m.Subject)
 		switch {
-		case len(subject) > maxSubject:
-			out.refuse(&m, fmt.Sprintf("the subject has %d bytes, more than %d", len(subject), maxSubject), true)
-		case !t.home.covers(subject):
-			out.refuse(&m, fmt.Sprintf("stream %s does not have this subject (it has %q)", t.home.config.Name, t.home.config.Subjects), false)
+		case len(subject) > bus.MaxSubject:
+			out.refuse(&m, fmt.Sprintf("the subject has %d bytes, more than %d", len(subject), bus.MaxSubject), true)
+		case !t.home.Covers(subject):
+			out.refuse(&m, fmt.Sprintf("stream %s does not have this subject (it has %q)", t.home.Config.Name, t.home.Config.Subjects), false)
 		default:
 			fit = append(fit, m)
 		}
@@ -111,9 +108,9 @@ func (p *publisher) accepted(t *topicRelay, messages []db.Message, out *outcome)
 // that syncs always writes with one fsync instead of one for each message. It returns the
 // sequence of the last one.
 func (p *publisher) batch(ctx context.Context, t *topicRelay, messages []db.Message) (uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, bus.Patience)
 	defer cancel()
-	batch, err := jetstreamext.NewBatchPublisher(p.bus.js)
+	batch, err := jetstreamext.NewBatchPublisher(p.bus.JS)
 	if err != nil {
 		return 0, err
 	}
@@ -142,7 +139,7 @@ func (p *publisher) fallBack(t *topicRelay, err error) bool {
 	case errors.Is(err, jetstreamext.ErrBatchPublishDuplicateMsgID), errors.Is(err, nats.ErrMaxPayload):
 		return true
 	case errors.Is(err, jetstreamext.ErrBatchPublishNotEnabled), errors.Is(err, jetstreamext.ErrInvalidBatchAck):
-		t.log.Info("stream takes no atomic batches: messages go one by one", "stream", p.subjects.stream(t.topic))
+		t.log.Info("stream takes no atomic batches: messages go one by one", "stream", p.subjects.Stream(t.topic))
 		t.single = true
 		return true
 	}
@@ -168,7 +165,7 @@ func (p *publisher) singles(ctx context.Context, t *topicRelay, messages []db.Me
 		}
 		msg := p.message(t.home, m)
 		var ack jetstream.PubAckFuture
-		ack, err = p.bus.js.PublishMsgAsync(msg, jetstream.WithStallWait(patience))
+		ack, err = p.bus.JS.PublishMsgAsync(msg, jetstream.WithStallWait(bus.Patience))
 		if errors.Is(err, nats.ErrMaxPayload) {
 			out.refuse(m, fmt.Sprintf("%d bytes are more than the server takes", len(msg.Data)), true)
 			flying[m.Subject], err = true, nil
@@ -199,7 +196,7 @@ func (p *publisher) singles(ctx context.Context, t *topicRelay, messages []db.Me
 	if err == nil && last > 0 {
 		t.attempt.AfterSeq = last
 	}
-	return t.home.explain(err)
+	return t.home.Explain(err)
 }
 
 // The codes of the server's errors that are about one message (server/errors.json).
@@ -226,7 +223,7 @@ func (p *publisher) refused(ctx context.Context, t *topicRelay, m *db.Message, s
 	if e.ErrorCode != errCodeStoreFailed {
 		return failure
 	}
-	full, err := t.home.subjectIsFull(ctx, sent.Subject)
+	full, err := t.home.SubjectIsFull(ctx, sent.Subject)
 	if err != nil || !full {
 		return errors.Join(failure, err)
 	}
@@ -237,7 +234,7 @@ func (p *publisher) refused(ctx context.Context, t *topicRelay, m *db.Message, s
 // tooLarge notes a message that is larger than the stream takes, unless it can be shortened
 // to what the stream takes now.
 func (p *publisher) tooLarge(ctx context.Context, t *topicRelay, m *db.Message, sent *nats.Msg, e *jetstream.APIError, out *outcome) error {
-	fresh, err := p.queues.home(ctx, t.topic, nil, true)
+	fresh, err := p.queues.Home(ctx, t.topic, nil, true)
 	if err != nil {
 		return err
 	}
@@ -248,26 +245,26 @@ func (p *publisher) tooLarge(ctx context.Context, t *topicRelay, m *db.Message, 
 		return nil
 	}
 	out.refuse(m, fmt.Sprintf("%s: %d bytes, also without what can be left out, and max_msg_size of stream %s is %d",
-		e.Description, len(msg.Data)+headerSize(msg.Header), fresh.config.Name, fresh.config.MaxMsgSize), true)
+		e.Description, len(msg.Data)+headerSize(msg.Header), fresh.Config.Name, fresh.Config.MaxMsgSize), true)
 	return nil
 }
 
 // unacknowledged publishes to a stream that acknowledges nothing, and looks for what it
 // has then.
 func (p *publisher) unacknowledged(ctx context.Context, t *topicRelay, messages []db.Message, out *outcome) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*patience)
+	ctx, cancel := context.WithTimeout(ctx, 2*bus.Patience)
 	defer cancel()
-	fresh, err := p.queues.home(ctx, t.topic, nil, true)
+	fresh, err := p.queues.Home(ctx, t.topic, nil, true)
 	if err != nil {
 		return err
 	}
-	t.home, t.attempt.AfterSeq = fresh, fresh.last
+	t.home, t.attempt.AfterSeq = fresh, fresh.Last
 	for i := range messages {
-		if err := p.bus.conn.PublishMsg(p.message(t.home, &messages[i])); err != nil {
+		if err := p.bus.NATS.PublishMsg(p.message(t.home, &messages[i])); err != nil {
 			return err
 		}
 	}
-	if err := p.bus.conn.FlushWithContext(ctx); err != nil {
+	if err := p.bus.NATS.FlushWithContext(ctx); err != nil {
 		return err
 	}
 	missing, looked := messages, time.Now()
@@ -279,13 +276,13 @@ func (p *publisher) unacknowledged(ctx context.Context, t *topicRelay, messages 
 		if len(missing) == 0 {
 			return nil
 		}
-		if time.Since(looked) > patience {
+		if time.Since(looked) > bus.Patience {
 			break
 		}
 		wait.For(ctx, 20*time.Millisecond)
 	}
 	for i := range missing {
-		out.refuse(&missing[i], fmt.Sprintf("stream %s has no_ack and did not store it", t.home.config.Name), false)
+		out.refuse(&missing[i], fmt.Sprintf("stream %s has no_ack and did not store it", t.home.Config.Name), false)
 	}
 	return nil
 }

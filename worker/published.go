@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"orderbeat/db"
+	"orderbeat/worker/bus"
 )
 
 // freshSuffix begins what is added to a Nats-Msg-Id that another publisher had used.
@@ -35,14 +36,14 @@ func (p *publisher) unpublished(ctx context.Context, t *topicRelay, messages []d
 	if sent == 0 {
 		return messages, nil
 	}
-	fresh, err := p.queues.home(ctx, t.topic, nil, true)
+	fresh, err := p.queues.Home(ctx, t.topic, nil, true)
 	if err != nil {
 		return nil, err
 	}
 	t.home = fresh
 	missing, err := p.look(ctx, t, messages[:sent], out)
 	if err != nil {
-		return nil, fresh.explain(err)
+		return nil, fresh.Explain(err)
 	}
 	return slices.Concat(missing, messages[sent:]), nil
 }
@@ -50,7 +51,7 @@ func (p *publisher) unpublished(ctx context.Context, t *topicRelay, messages []d
 // look splits off the messages that the stream has.
 func (p *publisher) look(ctx context.Context, t *topicRelay, messages []db.Message, out *outcome) (missing []db.Message, err error) {
 	from := t.attempt.AfterSeq + 1
-	if t.home.last < t.attempt.AfterSeq {
+	if t.home.Last < t.attempt.AfterSeq {
 		from = 1 // it was made again since
 	}
 	for i := range messages {
@@ -70,7 +71,7 @@ func (p *publisher) look(ctx context.Context, t *topicRelay, messages []db.Messa
 
 // find looks for a message among those that a stream has on its subject, from a sequence on.
 func (p *publisher) find(ctx context.Context, stream jetstream.Stream, from uint64, msg *nats.Msg, m *db.Message) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, bus.Patience)
 	defer cancel()
 	for range maxLook {
 		raw, err := stream.GetMsg(ctx, max(1, from), jetstream.WithGetMsgSubject(msg.Subject))
@@ -115,9 +116,9 @@ func (p *publisher) acknowledged(ctx context.Context, ack *jetstream.PubAck, m *
 		}
 		if !mine {
 			msg.Header.Set(jetstream.MsgIDHeader, m.MsgID+freshSuffix+rand.Text())
-			ctx, cancel := context.WithTimeout(ctx, patience)
+			ctx, cancel := context.WithTimeout(ctx, bus.Patience)
 			defer cancel()
-			if _, err := p.bus.js.PublishMsg(ctx, msg); err != nil {
+			if _, err := p.bus.JS.PublishMsg(ctx, msg); err != nil {
 				return err
 			}
 			out.conflicts = append(out.conflicts, *m)
@@ -130,9 +131,9 @@ func (p *publisher) acknowledged(ctx context.Context, ack *jetstream.PubAck, m *
 // isMine reports whether the message that is there for a duplicate is this one. When it is
 // gone, it was if this one may have been sent before.
 func (p *publisher) isMine(ctx context.Context, ack *jetstream.PubAck, msg *nats.Msg, m *db.Message, before bool) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, bus.Patience)
 	defer cancel()
-	stream, err := p.bus.js.Stream(ctx, ack.Stream)
+	stream, err := p.bus.JS.Stream(ctx, ack.Stream)
 	if err != nil {
 		return false, err
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"orderbeat/db"
+	"orderbeat/worker/bus"
 	"orderbeat/worker/problems"
 	"orderbeat/worker/web"
 )
@@ -28,7 +29,7 @@ var errReceiving = errors.New("not receiving yet")
 // readiness knows whether work moves: the leader takes, does and publishes jobs; a standby
 // could take over.
 type readiness struct {
-	bus       *bus
+	bus       *bus.Conn
 	db        *db.DB
 	lease     *lease
 	outbox    func() error // [relay.trouble]
@@ -58,9 +59,9 @@ type verdict struct {
 	err     error  // why it does not, nil when all works
 }
 
-func newReadiness(b *bus, c Config, l *lease, outbox func() error, set *problems.Set, stopping func() bool) *readiness {
+func newReadiness(b *bus.Conn, c Config, l *lease, outbox func() error, set *problems.Set, stopping func() bool) *readiness {
 	r := &readiness{
-		bus: b, db: c.DB, lease: l, outbox: outbox, streams: set.Activity("streams"), jobs: subjects{c.NATS.Prefix}.stream("jobs"),
+		bus: b, db: c.DB, lease: l, outbox: outbox, streams: set.Activity("streams"), jobs: bus.Subjects{Prefix: c.NATS.Prefix}.Stream("jobs"),
 		providers: c.Providers, stopping: stopping, checking: make(chan struct{}, 1),
 	}
 	r.look = r.check
@@ -109,7 +110,7 @@ func (r *readiness) check(ctx context.Context) verdict {
 	if r.stopping() {
 		return verdict{part: "worker", err: errors.New("stopping")}
 	}
-	if err := r.bus.usable(); err != nil {
+	if err := r.bus.Usable(); err != nil {
 		return verdict{part: "nats", err: err}
 	}
 	if err := r.db.Ping(ctx); err != nil {
@@ -132,8 +133,8 @@ func (r *readiness) leading(ctx context.Context) (part string, err error) {
 	if err := r.streams.Err(); err != nil {
 		return "streams", err
 	}
-	if _, err := r.bus.js.Stream(ctx, r.jobs); err != nil {
-		return "stream " + r.jobs, r.bus.explain(err)
+	if _, err := r.bus.JS.Stream(ctx, r.jobs); err != nil {
+		return "stream " + r.jobs, r.bus.Explain(err)
 	}
 	for _, of := range r.receivers {
 		if err := of.activity.Err(); err != nil {
@@ -160,7 +161,7 @@ func (r *readiness) page(c web.Config) http.HandlerFunc {
 				return err.Error()
 			}
 			host, _ := os.Hostname()
-			return withoutPlaces(err, host)
+			return bus.WithoutPlaces(err, host)
 		}
 		_, leader := req.URL.Query()["leader"]
 		switch v := r.verdict(ctx); {

@@ -18,6 +18,7 @@ import (
 	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/worker"
+	"orderbeat/worker/bus"
 	"orderbeat/worker/web"
 )
 
@@ -47,7 +48,7 @@ func (b *bench) page(path string, status int, part string) {
 func outside(t *testing.T, url string, change func(*worker.Config)) *bench {
 	t.Helper()
 	b := launch(t, t.TempDir(), func(c *worker.Config) {
-		c.NATS = worker.NATS{URL: url, Prefix: "orderbeat", User: "ops", Password: auth.NewSecret("right")}
+		c.NATS = bus.Config{URL: url, Prefix: "orderbeat", User: "ops", Password: auth.NewSecret("right")}
 		c.Web = web.Config{Listen: freeAddress(t)}
 		if change != nil {
 			change(c)
@@ -186,7 +187,7 @@ func TestAPausedConsumerIsNamedAndResumedAtStart(t *testing.T) {
 	folder := t.TempDir()
 	first := startIn(t, folder, func(c *worker.Config) {
 		listening(c)
-		c.NATS = worker.NATS{URL: srv.ClientURL(), Prefix: "orderbeat"}
+		c.NATS = bus.Config{URL: srv.ClientURL(), Prefix: "orderbeat"}
 	})
 	first.readyz(200, "ok")
 	if _, err := js.PauseConsumer(t.Context(), "ORDERBEAT_JOBS", "michelin", time.Now().Add(time.Hour)); err != nil {
@@ -198,7 +199,7 @@ func TestAPausedConsumerIsNamedAndResumedAtStart(t *testing.T) {
 	}
 	again := startIn(t, folder, func(c *worker.Config) {
 		listening(c)
-		c.NATS = worker.NATS{URL: srv.ClientURL(), Prefix: "orderbeat"}
+		c.NATS = bus.Config{URL: srv.ClientURL(), Prefix: "orderbeat"}
 	})
 	again.readyz(200, "ok")
 	if c, err := js.Consumer(t.Context(), "ORDERBEAT_JOBS", "michelin"); err != nil || c.CachedInfo().Paused {
@@ -271,7 +272,7 @@ func TestAStandbyIsReadyAsAStandbyAndADrainingWorkerIsNot(t *testing.T) {
 	release, asked := make(chan struct{}), make(chan struct{}, 8)
 	first := startIn(t, t.TempDir(), func(c *worker.Config) {
 		listening(c)
-		c.NATS = worker.NATS{URL: srv.ClientURL(), Prefix: "orderbeat"}
+		c.NATS = bus.Config{URL: srv.ClientURL(), Prefix: "orderbeat"}
 		c.Drain = time.Minute
 		c.Providers[0].Provider = &supplier{answer: func(ctx context.Context, q clients.Query) (clients.Answer, error) {
 			asked <- struct{}{}
@@ -306,7 +307,7 @@ func TestALeaseThatIsOverwrittenIsReplaced(t *testing.T) {
 	srv := depot(t)()
 	b := startIn(t, t.TempDir(), func(c *worker.Config) {
 		listening(c)
-		c.NATS = worker.NATS{URL: srv.ClientURL(), Prefix: "orderbeat"}
+		c.NATS = bus.Config{URL: srv.ClientURL(), Prefix: "orderbeat"}
 	})
 	kv, err := b.js.KeyValue(t.Context(), "ORDERBEAT_WORKER")
 	if err != nil {
@@ -345,7 +346,7 @@ func TestGarbageInPlaceOfALeaseIsTakenOverAfterAWhile(t *testing.T) {
 	}
 	b := startIn(t, t.TempDir(), func(c *worker.Config) {
 		listening(c)
-		c.NATS = worker.NATS{URL: srv.ClientURL(), Prefix: "orderbeat"}
+		c.NATS = bus.Config{URL: srv.ClientURL(), Prefix: "orderbeat"}
 	})
 	b.publish("orderbeat.runs.michelin.sync", "", nil)
 	b.messages("ORDERBEAT_RESULTS", "orderbeat.results.michelin.>", 1)
@@ -356,7 +357,7 @@ func TestALeaseThatCannotBeRenewedIsNamed(t *testing.T) {
 	srv := depot(t)()
 	b := startIn(t, t.TempDir(), func(c *worker.Config) {
 		listening(c)
-		c.NATS = worker.NATS{URL: srv.ClientURL(), Prefix: "orderbeat"}
+		c.NATS = bus.Config{URL: srv.ClientURL(), Prefix: "orderbeat"}
 	})
 	b.readyz(200, "ok")
 	stream, err := b.js.Stream(t.Context(), "KV_ORDERBEAT_WORKER")

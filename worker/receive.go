@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"orderbeat/worker/bus"
 	"orderbeat/worker/problems"
 )
 
@@ -24,7 +25,7 @@ const (
 
 // receiver takes the messages of one durable consumer.
 type receiver struct {
-	queues *queues
+	queues *bus.Streams
 	// activity is pending until the consumer is there, and fails while receiving does.
 	activity *problems.Activity
 	stream   string
@@ -46,12 +47,12 @@ type receiver struct {
 // run receives until ctx ends. Whatever breaks it, NATS being away or coming back
 // without its streams, or somebody deleting the consumer, it begins anew.
 func (r *receiver) run(ctx context.Context) {
-	conn := r.queues.js.Conn()
+	conn := r.queues.JS.Conn()
 	connected := conn.StatusChanged(nats.CONNECTED)
 	defer conn.RemoveStatusListener(connected)
 	for ctx.Err() == nil {
 		if err := r.receive(ctx, connected); ctx.Err() == nil {
-			r.activity.Failed("receiving failed", r.queues.explain(err), "stream", r.stream, "consumer", r.config.Durable)
+			r.activity.Failed("receiving failed", r.queues.Explain(err), "stream", r.stream, "consumer", r.config.Durable)
 			select {
 			case <-ctx.Done():
 			case <-connected:
@@ -70,7 +71,7 @@ func (r *receiver) run(ctx context.Context) {
 // A request does not survive the connection that it was sent on, which the library
 // notices after 10 s: connected says that there is another one.
 func (r *receiver) receive(ctx context.Context, connected <-chan nats.Status) error {
-	if err := r.queues.ensure(ctx); err != nil {
+	if err := r.queues.Ensure(ctx); err != nil {
 		return err
 	}
 	consumer, err := r.bind(ctx)
@@ -87,7 +88,7 @@ func (r *receiver) receive(ctx context.Context, connected <-chan nats.Status) er
 			unbind(err)
 		}
 	})
-	for room := r.room(bound); room > 0 && r.queues.lease.Certain(bound); room = r.room(bound) {
+	for room := r.room(bound); room > 0 && r.queues.Lease.Certain(bound); room = r.room(bound) {
 		if err := r.fetch(ctx, bound, consumer, room, connected); err != nil {
 			return err
 		}
@@ -117,7 +118,7 @@ func (r *receiver) fetch(ctx, bound context.Context, consumer jetstream.Consumer
 				return context.Cause(bound)
 			case !more:
 				return batch.Error()
-			case !r.queues.lease.Sure(): // this process was suspended since it asked, perhaps
+			case !r.queues.Lease.Sure(): // this process was suspended since it asked, perhaps
 				_ = msg.Nak() // whoever works has it at once
 			default:
 				r.asking.Store(false)

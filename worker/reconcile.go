@@ -14,6 +14,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/jobs"
+	"orderbeat/worker/bus"
 	"orderbeat/worker/problems"
 	"orderbeat/worker/wait"
 )
@@ -40,7 +41,7 @@ const codeQueueDelayed clients.Code = "queue_delayed"
 // that wait for too long.
 type reconciler struct {
 	db        *db.DB
-	queues    *queues
+	queues    *bus.Streams
 	held      *held
 	providers map[string]Provider
 	after     time.Duration // how long a job may wait in the queue; 0 for any time
@@ -53,10 +54,10 @@ type reconciler struct {
 	stuck  map[string]bool // providers whose consumer seemed stuck at the last look
 }
 
-func newReconciler(c Config, q *queues, h *held) *reconciler {
+func newReconciler(c Config, q *bus.Streams, h *held) *reconciler {
 	return &reconciler{
 		db: c.DB, queues: q, held: h, providers: byName(c.Providers), after: c.QueueAlert, started: time.Now(),
-		activity: q.problems.Activity("reconcile"), alerts: alerts{c.DB, c.Log}, log: c.Log, stuck: map[string]bool{},
+		activity: q.Problems.Activity("reconcile"), alerts: alerts{c.DB, c.Log}, log: c.Log, stuck: map[string]bool{},
 	}
 }
 
@@ -85,7 +86,7 @@ func (r *reconciler) run(ctx context.Context) {
 
 // reconcile compares the jobs with the stream, and returns how many it requeued.
 func (r *reconciler) reconcile(ctx context.Context) (requeued int, err error) {
-	if !r.queues.lease.Sure() {
+	if !r.queues.Lease.Sure() {
 		return 0, nil // NATS is away, or another worker has the jobs
 	}
 	lost, messages, err := r.missing(ctx)
@@ -124,22 +125,22 @@ func (r *reconciler) reconcile(ctx context.Context) (requeued int, err error) {
 // jobs. A job whose message is gone but which this process works at lacks nothing. messages
 // counts the messages on the stream by subject.
 func (r *reconciler) missing(ctx context.Context) (lost []db.JobGroup, messages map[string]uint64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 6*patience)
+	ctx, cancel := context.WithTimeout(ctx, 6*bus.Patience)
 	defer cancel()
 	before, err := r.db.PublishedJobs(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	stream, err := r.queues.js.Stream(ctx, r.queues.stream("jobs"))
+	stream, err := r.queues.JS.Stream(ctx, r.queues.Stream("jobs"))
 	if err != nil {
 		return nil, nil, err
 	}
-	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(r.queues.of("jobs.>")))
+	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(r.queues.Of("jobs.>")))
 	if err != nil {
 		return nil, nil, err
 	}
 	messages = info.State.Subjects
-	fewer := func(g db.JobGroup) bool { return messages[r.queues.of(g.Subject())] < uint64(g.Jobs) }
+	fewer := func(g db.JobGroup) bool { return messages[r.queues.Of(g.Subject())] < uint64(g.Jobs) }
 	if !slices.ContainsFunc(before, fewer) {
 		return nil, messages, nil
 	}
@@ -156,7 +157,7 @@ func (r *reconciler) missing(ctx context.Context) (lost []db.JobGroup, messages 
 		if was < 0 {
 			continue // published meanwhile
 		}
-		g.Jobs = min(g.Jobs, before[was].Jobs) - gone[r.queues.of(g.Subject())]
+		g.Jobs = min(g.Jobs, before[was].Jobs) - gone[r.queues.Of(g.Subject())]
 		if g.Jobs > 0 && fewer(g) {
 			lost = append(lost, g)
 		}
@@ -190,17 +191,17 @@ func (r *reconciler) inHand() (ids []string) {
 func (r *reconciler) purge(ctx context.Context, messages map[string]uint64) error {
 	unknown := map[string]uint64{}
 	for subject, n := range messages {
-		switch tokens := r.queues.tokens(subject); {
+		switch tokens := r.queues.Tokens(subject); {
 		case len(tokens) < 3:
 			unknown[subject] += n
 		case !r.configured(tokens[1]):
-			unknown[r.queues.of("jobs."+tokens[1]+".>")] += n
+			unknown[r.queues.Of("jobs."+tokens[1]+".>")] += n
 		}
 	}
 	if len(unknown) == 0 {
 		return nil
 	}
-	stream, err := r.queues.js.Stream(ctx, r.queues.stream("jobs"))
+	stream, err := r.queues.JS.Stream(ctx, r.queues.Stream("jobs"))
 	if err != nil {
 		return err
 	}
@@ -218,13 +219,13 @@ func (r *reconciler) deleteUnknown(ctx context.Context) error {
 	if r.tidied {
 		return nil
 	}
-	stream, err := r.queues.js.Stream(ctx, r.queues.stream("jobs"))
+	stream, err := r.queues.JS.Stream(ctx, r.queues.Stream("jobs"))
 	if err != nil {
 		return err
 	}
 	list := stream.ListConsumers(ctx)
 	for info := range list.Info() {
-		if r.configured(info.Name) || info.Config.FilterSubject != r.queues.of("jobs."+info.Name+".>") {
+		if r.configured(info.Name) || info.Config.FilterSubject != r.queues.Of("jobs."+info.Name+".>") {
 			continue
 		}
 		if err := stream.DeleteConsumer(ctx, info.Name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
@@ -258,7 +259,7 @@ func (r *reconciler) replaceStuck(ctx context.Context, messages map[string]uint6
 		if present == 0 {
 			continue
 		}
-		consumer, err := r.queues.js.Consumer(ctx, r.queues.stream("jobs"), token)
+		consumer, err := r.queues.JS.Consumer(ctx, r.queues.Stream("jobs"), token)
 		if errors.Is(err, jetstream.ErrConsumerNotFound) {
 			continue // its receiver makes it
 		}
@@ -273,7 +274,7 @@ func (r *reconciler) replaceStuck(ctx context.Context, messages map[string]uint6
 			return err // it delivered them meanwhile
 		}
 		r.log.Warn("a consumer delivers nothing although the stream holds messages for it: it is replaced", "consumer", token, "messages", present)
-		if err := r.queues.js.DeleteConsumer(ctx, r.queues.stream("jobs"), token); err != nil {
+		if err := r.queues.JS.DeleteConsumer(ctx, r.queues.Stream("jobs"), token); err != nil {
 			return fmt.Errorf("consumer %s: %w", token, err)
 		}
 	}
@@ -284,7 +285,7 @@ func (r *reconciler) replaceStuck(ctx context.Context, messages map[string]uint6
 // of is how many of the messages are a provider's.
 func (r *reconciler) of(token string, messages map[string]uint64) (n uint64) {
 	for subject, count := range messages {
-		if tokens := r.queues.tokens(subject); len(tokens) > 2 && tokens[1] == token {
+		if tokens := r.queues.Tokens(subject); len(tokens) > 2 && tokens[1] == token {
 			n += count
 		}
 	}
@@ -293,11 +294,11 @@ func (r *reconciler) of(token string, messages map[string]uint64) (n uint64) {
 
 // present is how many messages the stream holds for a provider now.
 func (r *reconciler) present(ctx context.Context, token string) (uint64, error) {
-	stream, err := r.queues.js.Stream(ctx, r.queues.stream("jobs"))
+	stream, err := r.queues.JS.Stream(ctx, r.queues.Stream("jobs"))
 	if err != nil {
 		return 0, err
 	}
-	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(r.queues.of("jobs."+token+".>")))
+	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(r.queues.Of("jobs."+token+".>")))
 	if err != nil {
 		return 0, err
 	}

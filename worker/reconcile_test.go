@@ -13,6 +13,7 @@ import (
 	"orderbeat/db"
 	"orderbeat/jobs"
 	"orderbeat/worker"
+	"orderbeat/worker/bus"
 )
 
 // hold has the supplier answer nothing before release is called.
@@ -83,7 +84,7 @@ func TestJobsThatWerePurgedWhileNothingRanArePublishedAtTheStart(t *testing.T) {
 	srv := depot(t)()
 	folder := t.TempDir()
 	outside := func(c *worker.Config) {
-		c.NATS = worker.NATS{URL: srv.ClientURL(), Prefix: "orderbeat"}
+		c.NATS = bus.Config{URL: srv.ClientURL(), Prefix: "orderbeat"}
 		c.Drain = time.Second
 	}
 	b := startIn(t, folder, outside)
@@ -195,7 +196,7 @@ func TestReceivingGoesOnWhenNATSIsBack(t *testing.T) {
 	t.Parallel()
 	startServer := depot(t)
 	srv := startServer()
-	b := start(t, func(c *worker.Config) { c.NATS = worker.NATS{URL: srv.ClientURL(), Prefix: "orderbeat"} })
+	b := start(t, func(c *worker.Config) { c.NATS = bus.Config{URL: srv.ClientURL(), Prefix: "orderbeat"} })
 	for i := range 3 {
 		srv.Shutdown()
 		srv.WaitForShutdown()

@@ -11,6 +11,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/worker/bus"
 	"orderbeat/worker/problems"
 	"orderbeat/worker/wait"
 )
@@ -88,7 +89,7 @@ type topicRelay struct {
 	wake     chan struct{}
 
 	failing  time.Duration // the next pause; 0 while publishing succeeds
-	home     *home         // the topic's stream, nil until it is looked up
+	home     *bus.Home     // the topic's stream, nil until it is looked up
 	single   bool          // the stream takes no batches
 	attempt  db.Attempt    // messages up to there may have been sent
 	recorded int64         // the attempt in the database is up to there
@@ -175,9 +176,9 @@ func (t *topicRelay) run(ctx context.Context) {
 			t.activity.Pending(err)
 			wait.For(ctx, relayPause/4)
 		case err != nil:
-			t.activity.Failed("publish failed", t.publisher.bus.explain(err), "topic", t.topic)
+			t.activity.Failed("publish failed", t.publisher.bus.Explain(err), "topic", t.topic)
 			t.failing = min(max(relayPause, 2*t.failing), relayLongPause)
-			if !t.publisher.bus.conn.IsConnected() {
+			if !t.publisher.bus.NATS.IsConnected() {
 				t.failing = relayPause
 			}
 			wait.For(ctx, t.failing)
@@ -286,7 +287,7 @@ func (t *topicRelay) conflict(ctx context.Context, m *db.Message) {
 	_, err := t.db.Raise(ctx, db.Alert{
 		Provider: m.Provider(), Code: codeConflict,
 		Message: "another publisher used the Nats-Msg-Id " + m.MsgID + ": a forged message, or one of another database",
-		Hint:    "Look at the messages on subject " + t.publisher.subjects.of(m.Subject) + ", and at who may publish there. Orderbeat's own message was published with another Nats-Msg-Id.",
+		Hint:    "Look at the messages on subject " + t.publisher.subjects.Of(m.Subject) + ", and at who may publish there. Orderbeat's own message was published with another Nats-Msg-Id.",
 	})
 	if err != nil {
 		t.log.Error("could not raise an alert", "code", codeConflict, "err", err)
@@ -298,9 +299,9 @@ func (t *topicRelay) conflict(ctx context.Context, m *db.Message) {
 func (r *relay) tidy(ctx context.Context) {
 	queues := r.publisher.queues
 	for wait.For(ctx, tidyEvery) {
-		if queues.lease.Sure() {
-			if err := queues.ensure(ctx); err != nil && ctx.Err() == nil {
-				queues.problems.Activity("streams").Noticed("streams are not ready", err)
+		if queues.Lease.Sure() {
+			if err := queues.Ensure(ctx); err != nil && ctx.Err() == nil {
+				queues.Problems.Activity("streams").Noticed("streams are not ready", err)
 			}
 		}
 		raised, err := r.db.Alerts(ctx, true)

@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"orderbeat/db"
+	"orderbeat/worker/bus"
 )
 
 const (
@@ -24,7 +25,7 @@ const (
 // stream keeps is answered by the planner; to find it here too does no harm.
 type repeats struct {
 	db       *db.DB
-	subjects subjects
+	subjects bus.Subjects
 	log      *slog.Logger
 
 	seen    map[string]bool // ids of the last requests, about
@@ -40,7 +41,7 @@ type repeat struct {
 // run answers until ctx ends.
 func (r *repeats) run(ctx context.Context, conn *nats.Conn) error {
 	requests := make(chan *nats.Msg, maxRepeatsWaiting)
-	subscription, err := conn.ChanSubscribe(r.subjects.of("runs.>"), requests)
+	subscription, err := conn.ChanSubscribe(r.subjects.Of("runs.>"), requests)
 	if err != nil {
 		return err
 	}
@@ -54,7 +55,7 @@ func (r *repeats) run(ctx context.Context, conn *nats.Conn) error {
 			return nil
 		case msg := <-requests:
 			key, replyTo := msg.Header.Get(jetstream.MsgIDHeader), msg.Header.Get(db.HeaderReplyTo)
-			if key != "" && r.subjects.foreign(replyTo) && replyTo != "" && !reserved(key, r.subjects.stream("runs")) {
+			if key != "" && r.subjects.Foreign(replyTo) && replyTo != "" && !reserved(key, r.subjects.Stream("runs")) {
 				r.answer(ctx, repeat{key, replyTo, time.Now()})
 			}
 		case <-retry.C:

@@ -30,8 +30,8 @@ func (s *service) replayEvents(ctx context.Context, _ *request, q api.ReplayEven
 	if !until.IsZero() && !since.Before(until) {
 		return nil, invalid("since is not before until", "exchange them")
 	}
-	if q.Subject != "" && !s.names.foreign(q.Subject) {
-		return nil, invalid(fmt.Sprintf("subject %.80q cannot be published to", q.Subject), s.names.foreignHint()+" Leave it out for the events' own.")
+	if q.Subject != "" && !s.names.Foreign(q.Subject) {
+		return nil, invalid(fmt.Sprintf("subject %.80q cannot be published to", q.Subject), s.names.ForeignHint()+" Leave it out for the events' own.")
 	}
 	f := db.EventFilter{Provider: q.Provider, Account: q.Account, OrderID: q.OrderID, Since: since, Until: until}
 	n, err := s.db.Replay(ctx, f, id, q.Subject)

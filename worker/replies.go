@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"orderbeat/db"
+	"orderbeat/worker/bus"
 )
 
 const (
@@ -50,16 +51,16 @@ func (p *publisher) replies(ctx context.Context, t *topicRelay, messages []db.Me
 		if r.stream != nil {
 			sending.Go(func() error { p.toStream(ctx, r); return nil })
 		} else if r.err == nil {
-			r.err = p.bus.conn.PublishMsg(r.msg)
+			r.err = p.bus.NATS.PublishMsg(r.msg)
 			plain = plain || r.err == nil
 		}
 	}
 	_ = sending.Wait() // each error is its reply's
 	var flushed error
 	if plain {
-		flushing, cancel := context.WithTimeout(ctx, patience)
+		flushing, cancel := context.WithTimeout(ctx, bus.Patience)
 		defer cancel()
-		flushed = p.bus.conn.FlushWithContext(flushing)
+		flushed = p.bus.NATS.FlushWithContext(flushing)
 	}
 	for i := range list {
 		r := &list[i]
@@ -71,7 +72,7 @@ func (p *publisher) replies(ctx context.Context, t *topicRelay, messages []db.Me
 			if r.forged {
 				out.conflicts = append(out.conflicts, *r.Message)
 			}
-		case !p.bus.conn.IsConnected() || ctx.Err() != nil:
+		case !p.bus.NATS.IsConnected() || ctx.Err() != nil:
 			err = r.err
 		default:
 			out.refuse(r.Message, r.err.Error(), r.own || time.Since(r.Time) > replyLife)
@@ -85,8 +86,8 @@ func (p *publisher) prepare(ctx context.Context, t *topicRelay, messages []db.Me
 	list := make([]reply, 0, len(messages))
 	for i := range messages {
 		m := &messages[i]
-		if len(m.Subject) > maxSubject {
-			out.refuse(m, fmt.Sprintf("the subject has %d bytes, more than %d", len(m.Subject), maxSubject), true)
+		if len(m.Subject) > bus.MaxSubject {
+			out.refuse(m, fmt.Sprintf("the subject has %d bytes, more than %d", len(m.Subject), bus.MaxSubject), true)
 			continue
 		}
 		list = append(list, reply{Message: m, msg: p.message(nil, m), before: m.ID <= t.attempt.UpTo})
@@ -103,11 +104,11 @@ func (p *publisher) prepare(ctx context.Context, t *topicRelay, messages []db.Me
 // findStream looks for the stream that has a reply's subject. When NATS does not tell for
 // long, the reply goes to plain subscribers.
 func (p *publisher) findStream(ctx context.Context, r *reply) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, bus.Patience)
 	defer cancel()
-	name, err := p.bus.js.StreamNameBySubject(ctx, r.Subject)
+	name, err := p.bus.JS.StreamNameBySubject(ctx, r.Subject)
 	if err == nil {
-		r.stream, err = p.bus.js.Stream(ctx, name)
+		r.stream, err = p.bus.JS.Stream(ctx, name)
 	}
 	if err == nil || errors.Is(err, jetstream.ErrStreamNotFound) || time.Since(r.Time) > lookLife {
 		return
@@ -119,7 +120,7 @@ func (p *publisher) findStream(ctx context.Context, r *reply) {
 func (p *publisher) toStream(ctx context.Context, r *reply) {
 	config := r.stream.CachedInfo().Config
 	if config.NoAck {
-		r.err = p.bus.conn.PublishMsg(r.msg)
+		r.err = p.bus.NATS.PublishMsg(r.msg)
 		return
 	}
 	if r.before {
@@ -128,9 +129,9 @@ func (p *publisher) toStream(ctx context.Context, r *reply) {
 			return
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, bus.Patience)
 	defer cancel()
-	ack, err := p.bus.js.PublishMsg(ctx, r.msg)
+	ack, err := p.bus.JS.PublishMsg(ctx, r.msg)
 	if err == nil {
 		var out outcome
 		r.err = p.acknowledged(ctx, ack, r.Message, r.msg, r.before, &out)
@@ -147,7 +148,7 @@ func (p *publisher) toStream(ctx context.Context, r *reply) {
 // replied reports whether the stream has a reply that may have been sent before: looked for
 // among what came after it was to be sent, as far as that is not too much.
 func (p *publisher) replied(ctx context.Context, r *reply) (bool, error) {
-	limited, cancel := context.WithTimeout(ctx, patience)
+	limited, cancel := context.WithTimeout(ctx, bus.Patience)
 	defer cancel()
 	last, err := r.stream.GetLastMsgForSubject(limited, r.Subject)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {

@@ -21,6 +21,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/worker/api"
+	"orderbeat/worker/bus"
 	"orderbeat/worker/scheduler"
 	"orderbeat/worker/web"
 )
@@ -49,7 +50,7 @@ type service struct {
 	clock       *scheduler.Scheduler
 	public      string // URL of the web listener, "" without one
 	again       *web.Words
-	names       subjects
+	names       bus.Subjects
 	keep        db.Retention
 	responses   *clients.Memory // for what providers answer
 	conn        *nats.Conn
@@ -63,10 +64,10 @@ type service struct {
 	stopping chan struct{}  // closed when the program stops
 }
 
-func newService(c Config, b *bus, p *planner, f *finished, h *inHand, creds *credentials, clock *scheduler.Scheduler, public string, again *web.Words) *service {
+func newService(c Config, b *bus.Conn, p *planner, f *finished, h *inHand, creds *credentials, clock *scheduler.Scheduler, public string, again *web.Words) *service {
 	s := &service{
 		db: c.DB, planner: p, finished: f, inHand: h, clock: clock, public: public, again: again, providers: byName(c.Providers), schedules: c.Schedules,
-		credentials: creds, tokens: c.Tokens, responses: c.Memory, keep: c.Retention, names: subjects{c.NATS.Prefix}, conn: b.conn, maxReply: b.maxBody,
+		credentials: creds, tokens: c.Tokens, responses: c.Memory, keep: c.Retention, names: bus.Subjects{Prefix: c.NATS.Prefix}, conn: b.NATS, maxReply: b.MaxBody,
 		memory: semaphore.NewWeighted(replyMemory), mask: c.Mask, log: c.Log, stopping: make(chan struct{}),
 	}
 	for _, provider := range c.Providers {
@@ -130,11 +131,11 @@ func with[Q any](answer func(ctx context.Context, r *request, q Q) (any, error))
 }
 
 // open begins to answer. work is the context of the answers.
-func (s *service) open(work context.Context, names subjects, version string) (err error) {
+func (s *service) open(work context.Context, names bus.Subjects, version string) (err error) {
 	s.micro = newMicroService(s.conn, version, "where is order X?")
 	for _, e := range s.endpoints() {
 		free := make(chan struct{}, e.atOnce)
-		err = s.micro.add(e.microName(), names.of("api."+e.name), e.about, func(msg *nats.Msg, count counter) {
+		err = s.micro.add(e.microName(), names.Of("api."+e.name), e.about, func(msg *nats.Msg, count counter) {
 			select {
 			case free <- struct{}{}:
 			default:

@@ -19,6 +19,7 @@ import (
 	"orderbeat/auth/seal"
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/worker/bus"
 	"orderbeat/worker/problems"
 	"orderbeat/worker/scheduler"
 	"orderbeat/worker/web"
@@ -26,7 +27,7 @@ import (
 
 // Config is what a worker is made of. Everything in it is checked already.
 type Config struct {
-	NATS        NATS
+	NATS        bus.Config
 	DB          *db.DB
 	ID          string // the database's: a worker that is started again is the same
 	Place       string // where that database is, for people
@@ -93,12 +94,12 @@ func Run(ctx context.Context, c Config) error {
 	if c.Memory == nil {
 		c.Memory = clients.NewMemory(debug.SetMemoryLimit(-1))
 	}
-	conn, err := openBus(ctx, c.NATS, troubles, c.Log, fail)
+	conn, err := bus.Open(ctx, c.NATS, troubles, c.Log, fail)
 	if err != nil {
 		return err
 	}
-	defer conn.close()
-	names := subjects{c.NATS.Prefix}
+	defer conn.Close()
+	names := bus.Subjects{Prefix: c.NATS.Prefix}
 	var listener *web.Listener
 	webURL, public := "", ""
 	if c.Web.Listen != "" {
@@ -121,7 +122,7 @@ func Run(ctx context.Context, c Config) error {
 	clock = scheduler.New(scheduler.Config{
 		DB: c.DB, Schedules: c.Schedules, Start: planner.startTick, Confirm: lease.confirm, Ticks: ticks, Log: c.Log,
 	})
-	queues := &queues{js: conn.js, explain: conn.explain, subjects: names, config: c.NATS, requeue: c.DB.Requeue, lease: lease, problems: troubles, log: c.Log}
+	queues := &bus.Streams{JS: conn.JS, Explain: conn.Explain, Subjects: names, Config: c.NATS, Requeue: c.DB.Requeue, Lease: lease, Problems: troubles, Log: c.Log}
 	relay := newRelay(c.DB, &publisher{bus: conn, subjects: names, queues: queues}, lease.maySpeak, troubles, c.Log)
 	upkeep := &upkeep{prune: func(ctx context.Context) (db.Pruned, error) { return c.DB.Prune(ctx, c.Retention, time.Now()) }, log: c.Log}
 	again := &web.Words{}
@@ -143,7 +144,7 @@ func Run(ctx context.Context, c Config) error {
 			return nil
 		}
 	})
-	backing.Go(func() error { conn.tend(serving); return nil })
+	backing.Go(func() error { conn.Tend(serving); return nil })
 	backing.Go(func() error { c.DB.Watch(serving); return nil })
 	backing.Go(func() error { relay.run(serving); return nil })
 	if listener != nil {
@@ -187,19 +188,19 @@ func Run(ctx context.Context, c Config) error {
 			if err := consumers.prepare(work); err != nil {
 				return err
 			}
-			if err := queues.provision(taken); err != nil {
+			if err := queues.Provision(taken); err != nil {
 				return err
 			}
 			taking.Go(func() error { newReconciler(c, queues, consumers.held).run(taken); return nil })
 			taking.Go(func() error { planner.consume(taken, queues); return nil })
-			taking.Go(func() error { return (&repeats{db: c.DB, subjects: names, log: c.Log}).run(taken, conn.conn) })
+			taking.Go(func() error { return (&repeats{db: c.DB, subjects: names, log: c.Log}).run(taken, conn.NATS) })
 			for _, p := range c.Providers {
 				taking.Go(func() error { consumers.consume(taken, work, queues, p); return nil })
 			}
 			return nil
 		})
 		taking.Go(func() error { return service.run(taken) })
-		c.Log.Info("orderbeat is running", "nats", conn.url, "web", webURL, "providers", len(c.Providers), "schedules", len(c.Schedules))
+		c.Log.Info("orderbeat is running", "nats", conn.URL, "web", webURL, "providers", len(c.Providers), "schedules", len(c.Schedules))
 		return nil
 	})
 
@@ -242,7 +243,7 @@ func Run(ctx context.Context, c Config) error {
 	if released := lease.release(last); released != nil {
 		c.Log.Warn("one that stands by waits before it takes over", "err", released)
 	}
-	if err := conn.conn.FlushWithContext(last); err != nil {
+	if err := conn.NATS.FlushWithContext(last); err != nil {
 		c.Log.Warn("what was not acknowledged comes again after the next start", "err", err)
 	}
 	return err

@@ -21,6 +21,7 @@ import (
 	"orderbeat/db"
 	"orderbeat/jobs"
 	"orderbeat/worker"
+	"orderbeat/worker/bus"
 )
 
 func TestMain(m *testing.M) {
@@ -132,7 +133,7 @@ func launch(t *testing.T, folder string, change func(*worker.Config)) *bench {
 		running: make(chan map[string]string, 1), said: &sayings{}, ended: make(chan error, 1),
 	}
 	b.config = worker.Config{
-		NATS: worker.NATS{Listen: "127.0.0.1:0", Store: filepath.Join(folder, "nats"), Prefix: "orderbeat", MaxPayload: 1 << 20},
+		NATS: bus.Config{Listen: "127.0.0.1:0", Store: filepath.Join(folder, "nats"), Prefix: "orderbeat", MaxPayload: 1 << 20},
 		DB:   database, ID: folder, Place: folder, Concurrency: 8, Drain: 5 * time.Second, Version: "1.2.3", Log: log,
 		Providers: []worker.Provider{{
 			Provider: b.supplier, Name: "michelin", Kind: "michelin", Concurrency: 4, Retry: clients.Retry{Attempts: 3, For: time.Hour},

@@ -11,8 +11,8 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"orderbeat/clients"
-	"orderbeat/worker"
 	"orderbeat/worker/api"
+	"orderbeat/worker/bus"
 )
 
 // client is the request/reply service of a running worker.
@@ -38,7 +38,7 @@ func (e *nobodyError) Error() string {
 }
 
 // dial connects to the NATS that the configuration names; call Close.
-func dial(c worker.NATS) (*client, error) {
+func dial(c bus.Config) (*client, error) {
 	server, err := serverOf(c)
 	if err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func dial(c worker.NATS) (*client, error) {
 }
 
 // serverOf is the URL of the NATS that the configuration names.
-func serverOf(c worker.NATS) (string, error) {
+func serverOf(c bus.Config) (string, error) {
 	server := c.Reach(c.Listen)
 	if server == "" {
 		return "", errors.New(`nats.listen is "": the embedded NATS cannot be reached from other processes; set an address`)

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/spf13/cobra"
+	"orderbeat/worker/bus"
 
-	"orderbeat/worker"
+	"github.com/spf13/cobra"
 )
 
 func (a *app) envCommand() *cobra.Command {
@@ -35,7 +35,7 @@ password or token.`,
 }
 
 // shellEnv is what a POSIX shell evaluates.
-func shellEnv(c worker.NATS) (string, error) {
+func shellEnv(c bus.Config) (string, error) {
 	server, err := serverOf(c)
 	if err != nil {
 		return "", err

@@ -14,7 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"orderbeat/auth"
-	"orderbeat/worker"
+	"orderbeat/worker/bus"
 )
 
 // evaluated are the NATS variables of a POSIX shell that evaluated the text, in which all
@@ -42,27 +42,27 @@ func TestEnvSetsWhatTheConfigurationNames(t *testing.T) {
 	strange := "it's $HOME `id` \"x\" \\ \n* ;&é"
 	for _, test := range []struct {
 		name string
-		nats worker.NATS
+		nats bus.Config
 		want map[string]string
 	}{
 		{
 			"embedded, with a password of its own",
-			worker.NATS{Listen: "0.0.0.0:4333", User: "o'b", Password: auth.NewSecret(strange)},
+			bus.Config{Listen: "0.0.0.0:4333", User: "o'b", Password: auth.NewSecret(strange)},
 			map[string]string{"NATS_URL": "nats://127.0.0.1:4333", "NATS_USER": "o'b", "NATS_PASSWORD": strange},
 		},
 		{
 			"embedded, IPv6",
-			worker.NATS{Listen: "[::1]:4333", Token: auth.NewSecret(strange)},
+			bus.Config{Listen: "[::1]:4333", Token: auth.NewSecret(strange)},
 			map[string]string{"NATS_URL": "nats://[::1]:4333", "NATS_TOKEN": strange},
 		},
 		{
 			"elsewhere, with creds and TLS",
-			worker.NATS{URL: "tls://a:4222,tls://b:4222", Creds: "/etc/o b/creds", CA: "/ca", Cert: "/cert", Key: "/key"},
+			bus.Config{URL: "tls://a:4222,tls://b:4222", Creds: "/etc/o b/creds", CA: "/ca", Cert: "/cert", Key: "/key"},
 			map[string]string{"NATS_URL": "tls://a:4222,tls://b:4222", "NATS_CREDS": "/etc/o b/creds", "NATS_CA": "/ca", "NATS_CERT": "/cert", "NATS_KEY": "/key"},
 		},
 		{
 			"elsewhere, with an nkey",
-			worker.NATS{URL: "nats://a:4222", NKey: "/nkey", TLSFirst: true, Domain: "hub"},
+			bus.Config{URL: "nats://a:4222", NKey: "/nkey", TLSFirst: true, Domain: "hub"},
 			map[string]string{"NATS_URL": "nats://a:4222", "NATS_NKEY": "/nkey"},
 		},
 	} {

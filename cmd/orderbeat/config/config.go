@@ -20,7 +20,7 @@ import (
 	"orderbeat/auth/mask"
 	"orderbeat/clients"
 	"orderbeat/cmd/orderbeat/config/tomlfile"
-	"orderbeat/worker"
+	"orderbeat/worker/bus"
 	"orderbeat/worker/web"
 )
 
@@ -28,7 +28,7 @@ import (
 type Config struct {
 	// Path is the file that it was read from.
 	Path string
-	NATS worker.NATS
+	NATS bus.Config
 	DB   DB
 	// Worker bounds the work of this process.
 	Worker Worker

@@ -13,7 +13,7 @@ import (
 	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/cmd/orderbeat/config"
-	"orderbeat/worker"
+	"orderbeat/worker/bus"
 )
 
 // kinds has one kind of provider, which wants a bill-to of its accounts and has
@@ -91,7 +91,7 @@ func load(t *testing.T, text string, pairs ...string) *config.Config {
 func TestDefaultsHoldWhereTheFileSaysNothing(t *testing.T) {
 	c := load(t, least)
 	dir := filepath.Dir(c.Path)
-	wantNATS := worker.NATS{
+	wantNATS := bus.Config{
 		Listen: "127.0.0.1:4222", Store: filepath.Join(dir, "data/nats"), SyncAlways: true,
 		MaxPayload: 8 << 20, Prefix: "orderbeat", Replicas: 1, PasswordFile: filepath.Join(dir, "data/nats-password"),
 	}

@@ -11,7 +11,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/jobs"
-	"orderbeat/worker"
+	"orderbeat/worker/bus"
 )
 
 // natsSection is the section [nats] as it is written.
@@ -107,7 +107,7 @@ func (s *syncMode) readTOML(value any) error {
 	return nil
 }
 
-func (l *loader) nats(s natsSection) worker.NATS {
+func (l *loader) nats(s natsSection) bus.Config {
 	// Less has no room for the events of ordinary orders; NATS itself takes no more than 64 MiB.
 	const least, most = 64 << 10, 64 << 20
 	if s.MaxPayload < least || s.MaxPayload > most {
@@ -129,7 +129,7 @@ func (l *loader) nats(s natsSection) worker.NATS {
 		l.add("nats.store", "is empty: name a folder")
 	}
 	l.plainPath("nats.store", s.Store, true)
-	c := worker.NATS{
+	c := bus.Config{
 		URL: string(s.URL), Listen: s.Listen, Store: absolute(l.dir, s.Store),
 		SyncAlways: s.Sync.always, SyncEvery: s.Sync.every, MaxPayload: int32(min(s.MaxPayload, most)), Prefix: s.Prefix,
 		Creds: l.private("nats.creds", s.Creds), NKey: l.nkey(s.NKey),
@@ -184,7 +184,7 @@ func (l *loader) natsListen(s natsSection) {
 }
 
 // natsFiles checks what is in the files that the embedded server uses.
-func (l *loader) natsFiles(c *worker.NATS) {
+func (l *loader) natsFiles(c *bus.Config) {
 	if c.URL != "" || l.has("nats.url") {
 		return
 	}
@@ -192,14 +192,14 @@ func (l *loader) natsFiles(c *worker.NATS) {
 	if c.PasswordFile == "" {
 		return
 	}
-	if err := worker.CheckPasswordFile(c.PasswordFile); err != nil {
+	if err := bus.CheckPasswordFile(c.PasswordFile); err != nil {
 		l.add("nats.auth", "%v", err)
 	}
 }
 
 // passwordFile is the file with the embedded server's password, beside the one that
 // seals tokens; "" when nats.auth has what is needed.
-func passwordFile(c worker.NATS, k Key) string {
+func passwordFile(c bus.Config, k Key) string {
 	if c.URL != "" || c.User != "" || !c.Token.Empty() {
 		return ""
 	}

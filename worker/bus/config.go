@@ -1,4 +1,4 @@
-package worker
+package bus
 
 import (
 	"time"
@@ -6,8 +6,8 @@ import (
 	"orderbeat/auth"
 )
 
-// NATS says how to reach NATS, or how to run it.
-type NATS struct {
+// Config says how to reach NATS, or how to run it.
+type Config struct {
 	URL        string // "" runs the embedded server
 	Listen     string // embedded: host:port, "" for in-process only
 	Store      string // embedded: folder of JetStream's files

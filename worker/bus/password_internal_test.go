@@ -1,4 +1,4 @@
-package worker // an inside test: the file is made before anything can be seen from outside
+package bus // an inside test: the file is made before anything can be seen from outside
 
 import (
 	"log/slog"

@@ -1,4 +1,4 @@
-package worker
+package bus
 
 import (
 	"context"
@@ -15,21 +15,21 @@ import (
 // homeFor is how long what is known of a stream is taken for true while publishing succeeds.
 const homeFor = 10 * time.Second
 
-// home is the stream of a topic, as it was when it was looked up.
-type home struct {
+// Home is the stream of a topic, as it was when it was looked up.
+type Home struct {
 	jetstream.Stream
-	config jetstream.StreamConfig
-	last   uint64 // sequence of its last message then
+	Config jetstream.StreamConfig
+	Last   uint64 // sequence of its last message then
 	looked time.Time
 }
 
-// home returns the stream of a topic, and makes it when it is missing; known may serve
+// Home returns the stream of a topic, and makes it when it is missing; known may serve
 // still, unless it must be looked up anew.
-func (q *queues) home(ctx context.Context, topic string, known *home, anew bool) (*home, error) {
+func (q *Streams) Home(ctx context.Context, topic string, known *Home, anew bool) (*Home, error) {
 	if known != nil && !anew && time.Since(known.looked) < homeFor {
 		return known, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
 	want := q.wanted(topic)
 	stream, err := q.open(ctx, want)
@@ -37,51 +37,51 @@ func (q *queues) home(ctx context.Context, topic string, known *home, anew bool)
 		return nil, err
 	}
 	info := stream.CachedInfo()
-	return &home{Stream: stream, config: info.Config, last: info.State.LastSeq, looked: time.Now()}, nil
+	return &Home{Stream: stream, Config: info.Config, Last: info.State.LastSeq, looked: time.Now()}, nil
 }
 
 // wanted is what the stream of a topic is to be.
-func (q *queues) wanted(topic string) jetstream.StreamConfig {
-	all := q.streamConfigs(q.config)
-	return all[slices.IndexFunc(all, func(c jetstream.StreamConfig) bool { return c.Name == q.stream(topic) })]
+func (q *Streams) wanted(topic string) jetstream.StreamConfig {
+	all := q.streamConfigs(q.Config)
+	return all[slices.IndexFunc(all, func(c jetstream.StreamConfig) bool { return c.Name == q.Stream(topic) })]
 }
 
-// covers reports whether the stream takes messages on a subject.
-func (h *home) covers(subject string) bool {
-	return slices.ContainsFunc(h.config.Subjects, func(filter string) bool { return server.SubjectMatchesFilter(subject, filter) })
+// Covers reports whether the stream takes messages on a subject.
+func (h *Home) Covers(subject string) bool {
+	return slices.ContainsFunc(h.Config.Subjects, func(filter string) bool { return server.SubjectMatchesFilter(subject, filter) })
 }
 
-// subjectIsFull reports whether the stream takes no further message on this subject.
-func (h *home) subjectIsFull(ctx context.Context, subject string) (bool, error) {
-	if !h.config.DiscardNewPerSubject || h.config.MaxMsgsPerSubject <= 0 {
+// SubjectIsFull reports whether the stream takes no further message on this subject.
+func (h *Home) SubjectIsFull(ctx context.Context, subject string) (bool, error) {
+	if !h.Config.DiscardNewPerSubject || h.Config.MaxMsgsPerSubject <= 0 {
 		return false, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
 	info, err := h.Info(ctx, jetstream.WithSubjectFilter(subject))
 	if err != nil {
 		return false, err
 	}
-	return int64(info.State.Subjects[subject]) >= h.config.MaxMsgsPerSubject, nil //nolint:gosec // no stream has as many messages
+	return int64(info.State.Subjects[subject]) >= h.Config.MaxMsgsPerSubject, nil //nolint:gosec // no stream has as many messages
 }
 
-// explain adds to a failure to publish which stream it was, and what is wrong with it.
-func (h *home) explain(err error) error {
+// Explain adds to a failure to publish which stream it was, and what is wrong with it.
+func (h *Home) Explain(err error) error {
 	if err == nil {
 		return nil
 	}
 	switch {
-	case h.config.Sealed:
-		return fmt.Errorf("stream %s is sealed, which cannot be undone; delete it, and it is made again: %w", h.config.Name, err)
+	case h.Config.Sealed:
+		return fmt.Errorf("stream %s is sealed, which cannot be undone; delete it, and it is made again: %w", h.Config.Name, err)
 	case errors.Is(err, context.Canceled):
 		return err
 	}
-	return fmt.Errorf("stream %s: %w", h.config.Name, err)
+	return fmt.Errorf("stream %s: %w", h.Config.Name, err)
 }
 
 // check logs what is wrong with a stream that is there, once. The error is [errStream] for
 // one that cannot be worked with.
-func (q *queues) check(info *jetstream.StreamInfo, want jetstream.StreamConfig) error {
+func (q *Streams) check(info *jetstream.StreamInfo, want jetstream.StreamConfig) error {
 	got := info.Config
 	if got.Retention != want.Retention {
 		return fmt.Errorf("%w: %s has retention %s and must have %s; delete it, and it is made again", errStream, want.Name, got.Retention, want.Retention)
@@ -99,26 +99,26 @@ func (q *queues) check(info *jetstream.StreamInfo, want jetstream.StreamConfig) 
 	q.mu.Unlock()
 	switch {
 	case news && text != "":
-		q.log.Warn("stream is not as Orderbeat makes it", "stream", want.Name, "faults", text)
+		q.Log.Warn("stream is not as Orderbeat makes it", "stream", want.Name, "faults", text)
 	case news:
-		q.log.Info("stream is as it should be", "stream", want.Name)
+		q.Log.Info("stream is as it should be", "stream", want.Name)
 	}
 	return nil
 }
 
 // replicate gives a stream as many replicas as are configured, or says why it did not.
-func (q *queues) replicate(ctx context.Context, stream jetstream.Stream, want int) {
+func (q *Streams) replicate(ctx context.Context, stream jetstream.Stream, want int) {
 	config := stream.CachedInfo().Config
 	had := config.Replicas
 	if had >= want {
 		return
 	}
 	config.Replicas = want
-	if _, err := q.js.UpdateStream(ctx, config); err != nil {
-		q.problems.Activity("replicas").Noticed("replicas not raised", err, "stream", config.Name, "replicas", had, "configured", want)
+	if _, err := q.JS.UpdateStream(ctx, config); err != nil {
+		q.Problems.Activity("replicas").Noticed("replicas not raised", err, "stream", config.Name, "replicas", had, "configured", want)
 		return
 	}
-	q.log.Info("replicas raised", "stream", config.Name, "from", had, "to", want)
+	q.Log.Info("replicas raised", "stream", config.Name, "from", had, "to", want)
 }
 
 // faults lists what an operator should know about a stream that is not as it is made.

@@ -1,4 +1,4 @@
-package worker
+package bus
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -24,29 +23,13 @@ const dedupeWindow = 10 * time.Minute
 
 const day = 24 * time.Hour
 
-// subjects names what is on the wire: everything begins with the prefix.
-type subjects struct{ prefix string }
-
-// stream is the name of the stream that holds a topic.
-func (s subjects) stream(topic string) string {
-	return strings.ToUpper(s.prefix + "_" + topic)
-}
-
-// of puts the prefix before a subject that has none.
-func (s subjects) of(subject string) string { return s.prefix + "." + subject }
-
-// tokens are a subject's tokens after the prefix.
-func (s subjects) tokens(subject string) []string {
-	return strings.Split(strings.TrimPrefix(subject, s.prefix+"."), ".")
-}
-
 // streamConfigs are the streams of the public contract.
-func (s subjects) streamConfigs(c NATS) []jetstream.StreamConfig {
+func (s Subjects) streamConfigs(c Config) []jetstream.StreamConfig {
 	define := func(topic, about string, keep jetstream.RetentionPolicy, age time.Duration) jetstream.StreamConfig {
 		config := jetstream.StreamConfig{
-			Name: s.stream(topic), Description: about, Subjects: []string{s.of(topic + ".>")},
+			Name: s.Stream(topic), Description: about, Subjects: []string{s.Of(topic + ".>")},
 			Retention: keep, MaxAge: age, Storage: jetstream.FileStorage, Duplicates: dedupeWindow, Replicas: max(1, c.Replicas),
-			Placement: c.placement(), AllowAtomicPublish: true,
+			Placement: c.Placement(), AllowAtomicPublish: true,
 		}
 		if c.MaxBytes > 0 {
 			config.MaxBytes = c.MaxBytes
@@ -65,33 +48,33 @@ func (s subjects) streamConfigs(c NATS) []jetstream.StreamConfig {
 	}
 }
 
-// placement is where the streams are to be in a cluster, nil for anywhere.
-func (c NATS) placement() *jetstream.Placement {
+// Placement is where the streams are to be in a cluster, nil for anywhere.
+func (c Config) Placement() *jetstream.Placement {
 	if c.Cluster == "" && len(c.Tags) == 0 {
 		return nil
 	}
 	return &jetstream.Placement{Cluster: c.Cluster, Tags: c.Tags}
 }
 
-// leadership tells whether this process leads.
-type leadership interface {
+// Leadership tells whether this process leads.
+type Leadership interface {
 	// Sure reports whether nobody else can be leading now.
 	Sure() bool
 	// Certain waits until it is sure, and reports false when ctx ended first.
 	Certain(ctx context.Context) bool
 }
 
-// queues are the streams, and what is needed to make them and to take from them.
-type queues struct {
-	js jetstream.JetStream
-	subjects
-	config  NATS
-	explain func(error) error // [bus.explain]
-	// requeue puts the jobs that have not ended into the outbox again.
-	requeue  func(ctx context.Context) (int, error)
-	lease    leadership // messages are for who has it
-	problems *problems.Set
-	log      *slog.Logger
+// Streams are the streams, and what is needed to make them and to take from them.
+type Streams struct {
+	JS jetstream.JetStream
+	Subjects
+	Config  Config
+	Explain func(error) error // [Conn.explain]
+	// Requeue puts the jobs that have not ended into the outbox again.
+	Requeue  func(ctx context.Context) (int, error)
+	Lease    Leadership // messages are for who has it
+	Problems *problems.Set
+	Log      *slog.Logger
 
 	mu   sync.Mutex        // guards told
 	told map[string]string // by stream, what was found wrong with it and logged
@@ -100,12 +83,12 @@ type queues struct {
 // errStream is a stream that this program cannot work with.
 var errStream = errors.New("unusable stream")
 
-// provision makes the streams that are missing, and waits for NATS if it must. It
+// Provision makes the streams that are missing, and waits for NATS if it must. It
 // fails only when a stream is there that the worker cannot work with.
-func (q *queues) provision(ctx context.Context) error {
-	activity := q.problems.Activity("streams")
+func (q *Streams) Provision(ctx context.Context) error {
+	activity := q.Problems.Activity("streams")
 	for {
-		err := q.ensure(ctx)
+		err := q.Ensure(ctx)
 		if err == nil {
 			activity.OK()
 		}
@@ -120,12 +103,12 @@ func (q *queues) provision(ctx context.Context) error {
 	}
 }
 
-// ensure makes the streams that are missing, and checks those that are there; they get more
+// Ensure makes the streams that are missing, and checks those that are there; they get more
 // replicas where these are configured.
-func (q *queues) ensure(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+func (q *Streams) Ensure(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
-	for _, want := range q.streamConfigs(q.config) {
+	for _, want := range q.streamConfigs(q.Config) {
 		stream, err := q.open(ctx, want)
 		if err != nil {
 			return err
@@ -137,30 +120,30 @@ func (q *queues) ensure(ctx context.Context) error {
 
 // open returns a stream, and makes it when it is missing. One that is there stays as its
 // operator made it.
-func (q *queues) open(ctx context.Context, want jetstream.StreamConfig) (jetstream.Stream, error) {
-	stream, err := q.js.Stream(ctx, want.Name)
+func (q *Streams) open(ctx context.Context, want jetstream.StreamConfig) (jetstream.Stream, error) {
+	stream, err := q.JS.Stream(ctx, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		stream, err = q.create(ctx, want)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("stream %s: %w", want.Name, q.explain(err))
+		return nil, fmt.Errorf("stream %s: %w", want.Name, q.Explain(err))
 	}
 	return stream, q.check(stream.CachedInfo(), want)
 }
 
 // create makes a stream. With the stream of jobs gone, the jobs that it held are
 // known by the database alone.
-func (q *queues) create(ctx context.Context, want jetstream.StreamConfig) (jetstream.Stream, error) {
-	if want.Name == q.stream("jobs") {
-		n, err := q.requeue(ctx)
+func (q *Streams) create(ctx context.Context, want jetstream.StreamConfig) (jetstream.Stream, error) {
+	if want.Name == q.Stream("jobs") {
+		n, err := q.Requeue(ctx)
 		if err != nil {
 			return nil, err
 		}
 		if n > 0 {
-			q.log.Warn("NATS has lost the jobs: they are published again", "jobs", n)
+			q.Log.Warn("NATS has lost the jobs: they are published again", "jobs", n)
 		}
 	}
-	return q.js.CreateStream(ctx, want)
+	return q.JS.CreateStream(ctx, want)
 }
 
 func makeFolder(path string) error { return os.MkdirAll(path, 0o700) }

@@ -1,4 +1,4 @@
-package worker
+package bus
 
 import (
 	"context"
@@ -27,7 +27,7 @@ func (e *natsError) Unwrap() error { return e.err }
 
 // Explain adds to an error of NATS what it means for this configuration. Others stay as
 // they are.
-func (c NATS) Explain(err error) error {
+func (c Config) Explain(err error) error {
 	if _, known := errors.AsType[*natsError](err); err == nil || known {
 		return err
 	}
@@ -37,7 +37,7 @@ func (c NATS) Explain(err error) error {
 	return err
 }
 
-func (c NATS) cause(err error) string {
+func (c Config) cause(err error) string {
 	for _, of := range []func(error) string{c.loginCause, c.tlsCause, c.networkCause, c.jetStreamCause} {
 		if cause := of(err); cause != "" {
 			return cause
@@ -46,7 +46,7 @@ func (c NATS) cause(err error) string {
 	return ""
 }
 
-func (c NATS) loginCause(err error) string {
+func (c Config) loginCause(err error) string {
 	refused := errors.Is(err, nats.ErrAuthorization)
 	switch {
 	case errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAccountAuthExpired):
@@ -69,7 +69,7 @@ func (c NATS) loginCause(err error) string {
 	return "the server wants credentials: set nats.auth, nats.creds or nats.nkey"
 }
 
-func (c NATS) tlsCause(err error) string {
+func (c Config) tlsCause(err error) string {
 	text := err.Error()
 	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
 	_, name := errors.AsType[x509.HostnameError](err)
@@ -97,7 +97,7 @@ func (c NATS) tlsCause(err error) string {
 	return ""
 }
 
-func (c NATS) networkCause(err error) string {
+func (c Config) networkCause(err error) string {
 	dns, unknown := errors.AsType[*net.DNSError](err)
 	_, dialing := errors.AsType[*net.OpError](err)
 	switch {
@@ -124,7 +124,7 @@ func isTimeout(err error) bool {
 	return ok && e.Timeout()
 }
 
-func (c NATS) jetStreamCause(err error) string {
+func (c Config) jetStreamCause(err error) string {
 	switch {
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
 		return "JetStream is not enabled for this account"
@@ -148,8 +148,8 @@ var places = regexp.MustCompile(`[a-z][a-z0-9+.-]*://[^\s"',;]+|[\w.-]+:/[^\s"',
 // paths are absolute paths, which begin a word.
 var paths = regexp.MustCompile(`(^|[\s"'(=,])/[^\s"',;:)]+`)
 
-// withoutPlaces is an error for everybody: with its cause, and without hosts and paths.
-func withoutPlaces(err error, names ...string) string {
+// WithoutPlaces is an error for everybody: with its cause, and without hosts and paths.
+func WithoutPlaces(err error, names ...string) string {
 	text := err.Error()
 	if e, ok := errors.AsType[*natsError](err); ok {
 		text = e.cause

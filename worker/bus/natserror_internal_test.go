@@ -1,4 +1,4 @@
-package worker // an inside test: a connection alone, without a database
+package bus // an inside test: a connection alone, without a database
 
 import (
 	"context"
@@ -137,32 +137,32 @@ func TestWhyNATSCannotBeReachedIsSaid(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		server func(*server.Options) // nil for the client's URL
-		client NATS
+		client Config
 		want   string
 	}{
-		{"wrong password", password, NATS{User: "ops", Password: auth.NewSecret("wrong")}, "the server refused the user and password of nats.auth"},
-		{"wrong token", func(o *server.Options) { o.Authorization = "right" }, NATS{Token: auth.NewSecret("wrong")}, "the server refused the token of nats.auth"},
-		{"no credentials", password, NATS{}, "the server wants credentials: set nats.auth, nats.creds or nats.nkey"},
-		{"wrong nkey", func(o *server.Options) { o.Nkeys = []*server.NkeyUser{{Nkey: known}} }, NATS{NKey: other}, "the server refused the nkey of nats.nkey"},
-		{"a server without nkeys", open, NATS{NKey: other}, "the server has no user with an nkey: check nats.nkey"},
-		{"unknown authority", withTLS, NATS{}, "the server's certificate is signed by an unknown authority: set nats.tls.ca"},
-		{"another host name", withTLS, NATS{URL: "nats://localhost", CA: cert}, "the server's certificate is for another host name than nats.url"},
-		{"no client certificate", demanding, NATS{CA: cert}, "the server wants a client certificate: set nats.tls.cert and nats.tls.key"},
-		{"plain server", open, NATS{CA: cert}, "the server offers no TLS, and nats.url or nats.tls wants it"},
-		{"plain server, handshake first", open, NATS{CA: cert, TLSFirst: true}, "the server does not begin with a TLS handshake: unset nats.tls_first"},
-		{"server that wants the handshake first", first, NATS{CA: cert}, "if it wants the TLS handshake first, set nats.tls_first"},
-		{"refused", nil, NATS{URL: "nats://" + closed.Addr().String()}, "no server listens there: connection refused"},
-		{"unknown host", nil, NATS{URL: "nats://nats.invalid:4222"}, "unknown host: check nats.url|the name of the server could not be looked up"},
-		{"web server", nil, NATS{URL: "nats://" + web.Listener.Addr().String()}, "the server does not answer|that is not a NATS server|the server closed the connection"},
-		{"no JetStream", func(o *server.Options) { o.JetStream = false }, NATS{}, "JetStream is not enabled on the server"},
-		{"no such domain", open, NATS{Domain: "hub"}, "JetStream does not answer in the domain of nats.domain"},
+		{"wrong password", password, Config{User: "ops", Password: auth.NewSecret("wrong")}, "the server refused the user and password of nats.auth"},
+		{"wrong token", func(o *server.Options) { o.Authorization = "right" }, Config{Token: auth.NewSecret("wrong")}, "the server refused the token of nats.auth"},
+		{"no credentials", password, Config{}, "the server wants credentials: set nats.auth, nats.creds or nats.nkey"},
+		{"wrong nkey", func(o *server.Options) { o.Nkeys = []*server.NkeyUser{{Nkey: known}} }, Config{NKey: other}, "the server refused the nkey of nats.nkey"},
+		{"a server without nkeys", open, Config{NKey: other}, "the server has no user with an nkey: check nats.nkey"},
+		{"unknown authority", withTLS, Config{}, "the server's certificate is signed by an unknown authority: set nats.tls.ca"},
+		{"another host name", withTLS, Config{URL: "nats://localhost", CA: cert}, "the server's certificate is for another host name than nats.url"},
+		{"no client certificate", demanding, Config{CA: cert}, "the server wants a client certificate: set nats.tls.cert and nats.tls.key"},
+		{"plain server", open, Config{CA: cert}, "the server offers no TLS, and nats.url or nats.tls wants it"},
+		{"plain server, handshake first", open, Config{CA: cert, TLSFirst: true}, "the server does not begin with a TLS handshake: unset nats.tls_first"},
+		{"server that wants the handshake first", first, Config{CA: cert}, "if it wants the TLS handshake first, set nats.tls_first"},
+		{"refused", nil, Config{URL: "nats://" + closed.Addr().String()}, "no server listens there: connection refused"},
+		{"unknown host", nil, Config{URL: "nats://nats.invalid:4222"}, "unknown host: check nats.url|the name of the server could not be looked up"},
+		{"web server", nil, Config{URL: "nats://" + web.Listener.Addr().String()}, "the server does not answer|that is not a NATS server|the server closed the connection"},
+		{"no JetStream", func(o *server.Options) { o.JetStream = false }, Config{}, "JetStream is not enabled on the server"},
+		{"no such domain", open, Config{Domain: "hub"}, "JetStream does not answer in the domain of nats.domain"},
 		{"no JetStream in the account", func(o *server.Options) {
 			account := server.NewAccount("A")
 			o.Accounts, o.Users = []*server.Account{account}, []*server.User{{Username: "ops", Password: "right", Account: account}}
-		}, NATS{User: "ops", Password: auth.NewSecret("right")}, "JetStream is not enabled for this account|JetStream is not enabled on the server"},
-		{"all is well", demanding, NATS{CA: cert, Cert: cert, Key: key}, ""},
-		{"all is well, handshake first", first, NATS{CA: cert, TLSFirst: true}, ""},
-		{"all is well, with a password", password, NATS{User: "ops", Password: auth.NewSecret("right")}, ""},
+		}, Config{User: "ops", Password: auth.NewSecret("right")}, "JetStream is not enabled for this account|JetStream is not enabled on the server"},
+		{"all is well", demanding, Config{CA: cert, Cert: cert, Key: key}, ""},
+		{"all is well, handshake first", first, Config{CA: cert, TLSFirst: true}, ""},
+		{"all is well, with a password", password, Config{User: "ops", Password: auth.NewSecret("right")}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -178,27 +178,27 @@ func TestWhyNATSCannotBeReachedIsSaid(t *testing.T) {
 			lines := &recorded{}
 			log := slog.New(slog.NewTextHandler(lines, nil))
 			set := problems.NewSet(log)
-			b, err := openBus(t.Context(), c, set, log, func(error) {})
+			b, err := Open(t.Context(), c, set, log, func(error) {})
 			if err != nil {
 				t.Fatal(err)
 			}
 			ended := make(chan struct{})
-			go func() { b.tend(t.Context()); close(ended) }()
-			t.Cleanup(func() { b.close(); <-ended })
+			go func() { b.Tend(t.Context()); close(ended) }()
+			t.Cleanup(func() { b.Close(); <-ended })
 			check := func() error {
-				if err := b.usable(); err != nil {
+				if err := b.Usable(); err != nil {
 					return err
 				}
-				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				ctx, cancel := context.WithTimeout(t.Context(), Patience)
 				defer cancel()
-				_, err := b.js.KeyValue(ctx, "none")
+				_, err := b.JS.KeyValue(ctx, "none")
 				switch {
 				case errors.Is(err, jetstream.ErrBucketNotFound):
 					return nil
 				case errors.Is(err, nats.ErrNoResponders):
 					err = jetstream.ErrJetStreamNotEnabled
 				}
-				return b.explain(err)
+				return b.Explain(err)
 			}
 			told := func(text string) bool {
 				for want := range strings.SplitSeq(test.want, "|") {
@@ -209,7 +209,7 @@ func TestWhyNATSCannotBeReachedIsSaid(t *testing.T) {
 				return false
 			}
 			deadline := time.Now().Add(60 * time.Second)
-			for err = check(); (test.want == "" && err != nil) || (test.want != "" && (err == nil || !told(withoutPlaces(err)))); err = check() {
+			for err = check(); (test.want == "" && err != nil) || (test.want != "" && (err == nil || !told(WithoutPlaces(err)))); err = check() {
 				if time.Now().After(deadline) {
 					t.Fatalf("got %v, want %s", err, test.want)
 				}
@@ -218,7 +218,7 @@ func TestWhyNATSCannotBeReachedIsSaid(t *testing.T) {
 			if test.want == "" {
 				return
 			}
-			if text := withoutPlaces(err); strings.Contains(text, "127.0.0.1") || strings.Contains(text, "nats.invalid") || strings.Contains(text, t.TempDir()) {
+			if text := WithoutPlaces(err); strings.Contains(text, "127.0.0.1") || strings.Contains(text, "nats.invalid") || strings.Contains(text, t.TempDir()) {
 				t.Errorf("names a place: %s", text)
 			}
 			if n := lines.count("outbound buffer"); n > 0 {
@@ -253,15 +253,15 @@ func TestAReplacedNKeyIsUsedWhenItReconnects(t *testing.T) {
 	srv := start()
 	options.Port = srv.Addr().(*net.TCPAddr).Port
 	log := slog.New(slog.DiscardHandler)
-	b, err := openBus(t.Context(), NATS{URL: srv.ClientURL(), NKey: path}, problems.NewSet(log), log, func(error) {})
+	b, err := Open(t.Context(), Config{URL: srv.ClientURL(), NKey: path}, problems.NewSet(log), log, func(error) {})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer b.close()
+	defer b.Close()
 	connected := func() error {
-		for deadline := time.Now().Add(30 * time.Second); !b.conn.IsConnected(); time.Sleep(20 * time.Millisecond) {
+		for deadline := time.Now().Add(30 * time.Second); !b.NATS.IsConnected(); time.Sleep(20 * time.Millisecond) {
 			if time.Now().After(deadline) {
-				return errors.Join(errors.New("no connection"), b.conn.LastError())
+				return errors.Join(errors.New("no connection"), b.NATS.LastError())
 			}
 		}
 		return nil
@@ -290,11 +290,11 @@ func TestWhatEverybodyReadsNamesNoPlace(t *testing.T) {
 		"server big1 says no (code 10076)":                                     "server … says no (code 10076)",
 		"consumer is paused for another 1m0s":                                  "consumer is paused for another 1m0s",
 	} {
-		if got := withoutPlaces(errors.New(text), "big1"); got != want {
+		if got := WithoutPlaces(errors.New(text), "big1"); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
-	if got := withoutPlaces(fmt.Errorf("bucket X: %w", &natsError{"no server listens there", errors.New("dial tcp 127.0.0.1:1")})); got != "no server listens there" {
+	if got := WithoutPlaces(fmt.Errorf("bucket X: %w", &natsError{"no server listens there", errors.New("dial tcp 127.0.0.1:1")})); got != "no server listens there" {
 		t.Errorf("got %s", got)
 	}
 }

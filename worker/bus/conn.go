@@ -1,4 +1,4 @@
-package worker
+package bus
 
 import (
 	"context"
@@ -17,16 +17,16 @@ import (
 	"orderbeat/worker/wait"
 )
 
-// patience is how long the server may take to answer.
-const patience = 5 * time.Second
+// Patience is how long the server may take to answer.
+const Patience = 5 * time.Second
 
-// bus is the connection to NATS and, where it is embedded, the server.
-type bus struct {
-	conn     *nats.Conn
-	js       jetstream.JetStream
+// Conn is the connection to NATS and, where it is embedded, the server.
+type Conn struct {
+	NATS     *nats.Conn
+	JS       jetstream.JetStream
 	embedded *embedded // nil when NATS is somewhere else
-	url      string    // where others reach it, "" when they cannot
-	config   NATS
+	URL      string    // where others reach it, "" when they cannot
+	config   Config
 	nkey     *nkeyDialer        // nil without an nkey
 	activity *problems.Activity // the connection
 	errors   *problems.Activity // what the server says about single messages
@@ -36,14 +36,14 @@ type bus struct {
 	deniedAt time.Time
 }
 
-// openBus connects to NATS, starting the embedded server first if there is no URL.
+// Open connects to NATS, starting the embedded server first if there is no URL.
 // lost is told when the connection ends for good, which is not the same as NATS
 // being away.
-func openBus(ctx context.Context, c NATS, set *problems.Set, log *slog.Logger, lost func(error)) (_ *bus, err error) {
-	b := &bus{url: c.URL, activity: set.Activity("nats"), errors: set.Activity("nats errors")}
+func Open(ctx context.Context, c Config, set *problems.Set, log *slog.Logger, lost func(error)) (_ *Conn, err error) {
+	b := &Conn{URL: c.URL, activity: set.Activity("nats"), errors: set.Activity("nats errors")}
 	defer func() {
 		if err != nil {
-			b.close()
+			b.Close()
 		}
 	}()
 	if c.URL == "" {
@@ -56,7 +56,7 @@ func openBus(ctx context.Context, c NATS, set *problems.Set, log *slog.Logger, l
 		if b.embedded, err = openEmbedded(ctx, c, log); err != nil {
 			return nil, err
 		}
-		b.url = c.Reach(b.embedded.address())
+		b.URL = c.Reach(b.embedded.address())
 	}
 	b.config = c
 	options, err := b.connectOptions()
@@ -66,24 +66,24 @@ func openBus(ctx context.Context, c NATS, set *problems.Set, log *slog.Logger, l
 	options = append(options, nats.ClosedHandler(func(nc *nats.Conn) {
 		lost(fmt.Errorf("NATS ended the connection for good: %w", nc.LastError()))
 	}))
-	if b.conn, err = nats.Connect(c.URL, options...); err != nil {
+	if b.NATS, err = nats.Connect(c.URL, options...); err != nil {
 		return nil, fmt.Errorf("connect to NATS at %s: %w", c.URL, err)
 	}
 	if b.nkey != nil {
-		b.nkey.conn.Store(b.conn)
+		b.nkey.conn.Store(b.NATS)
 	}
 	async := jetstream.WithPublishAsyncTimeout(10 * time.Second)
 	if c.Domain != "" {
-		b.js, err = jetstream.NewWithDomain(b.conn, c.Domain, async)
+		b.JS, err = jetstream.NewWithDomain(b.NATS, c.Domain, async)
 	} else {
-		b.js, err = jetstream.New(b.conn, async)
+		b.JS, err = jetstream.New(b.NATS, async)
 	}
 	return b, err
 }
 
 // connectOptions never give up reconnecting, and never buffer what cannot be
 // sent: the outbox keeps it better.
-func (b *bus) connectOptions() ([]nats.Option, error) {
+func (b *Conn) connectOptions() ([]nats.Option, error) {
 	options := []nats.Option{
 		nats.Name("orderbeat"),
 		nats.MaxReconnects(-1),
@@ -115,17 +115,17 @@ func (b *bus) connectOptions() ([]nats.Option, error) {
 	return append(options, access...), err
 }
 
-// maxBody is the largest body that the server takes with our headers, which count
+// MaxBody is the largest body that the server takes with our headers, which count
 // too; 0 while it is not known.
-func (b *bus) maxBody() int64 {
-	limit := b.conn.MaxPayload()
+func (b *Conn) MaxBody() int64 {
+	limit := b.NATS.MaxPayload()
 	return limit - min(4<<10, limit/4)
 }
 
-// close ends the connection, then the server. Everything that uses them has ended.
-func (b *bus) close() {
-	if b.conn != nil {
-		b.conn.Close()
+// Close ends the connection, then the server. Everything that uses them has ended.
+func (b *Conn) Close() {
+	if b.NATS != nil {
+		b.NATS.Close()
 	}
 	if b.embedded != nil {
 		b.embedded.close()
@@ -133,12 +133,12 @@ func (b *bus) close() {
 }
 
 // unconnected records why a connection could not be made.
-func (b *bus) unconnected(err error) {
+func (b *Conn) unconnected(err error) {
 	b.activity.Failed("cannot connect to NATS", b.config.Explain(err), "nats", b.config.URL)
 }
 
 // reported takes what the client and the server say beside the answers to requests.
-func (b *bus) reported(nc *nats.Conn, sub *nats.Subscription, err error) {
+func (b *Conn) reported(nc *nats.Conn, sub *nats.Subscription, err error) {
 	if !nc.IsConnected() {
 		b.unconnected(err)
 		return
@@ -155,20 +155,20 @@ func (b *bus) reported(nc *nats.Conn, sub *nats.Subscription, err error) {
 	b.errors.Noticed("NATS reports an error", err, "subject", subject)
 }
 
-// explain is [NATS.Explain] with what is known of the connection: why it is not there, and
+// Explain is [Config.Explain] with what is known of the connection: why it is not there, and
 // which permission is missing when an answer does not come.
-func (b *bus) explain(err error) error {
+func (b *Conn) Explain(err error) error {
 	if err == nil {
 		return nil
 	}
-	if cause := b.activity.Err(); cause != nil && !b.conn.IsConnected() && b.config.cause(err) != "" {
+	if cause := b.activity.Err(); cause != nil && !b.NATS.IsConnected() && b.config.cause(err) != "" {
 		return cause
 	}
 	b.mu.Lock()
 	denied, at := b.denied, b.deniedAt
 	b.mu.Unlock()
 	unanswered := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, jetstream.ErrJetStreamNotEnabled)
-	if unanswered && denied != nil && time.Since(at) < 2*patience {
+	if unanswered && denied != nil && time.Since(at) < 2*Patience {
 		return &natsError{strings.TrimPrefix(denied.Error(), "nats: "), err}
 	}
 	return b.config.Explain(err)
@@ -178,29 +178,29 @@ func (b *bus) explain(err error) error {
 // report all failures of reconnecting.
 const connectionLook = time.Second
 
-// tend records why there is no connection, and looks after the embedded server, where
+// Tend records why there is no connection, and looks after the embedded server, where
 // there is one, until ctx ends.
-func (b *bus) tend(ctx context.Context) {
+func (b *Conn) Tend(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	if b.embedded != nil {
 		wg.Go(func() { b.embedded.tend(ctx) })
 	}
 	for wait.For(ctx, connectionLook) {
-		if err := b.conn.LastError(); err != nil && !b.conn.IsConnected() {
+		if err := b.NATS.LastError(); err != nil && !b.NATS.IsConnected() {
 			b.unconnected(err)
 		}
 	}
 }
 
-// usable is nil while messages can be kept, as far as that is known.
-func (b *bus) usable() error {
+// Usable is nil while messages can be kept, as far as that is known.
+func (b *Conn) Usable() error {
 	if b.embedded != nil {
 		if err := b.embedded.ailment(); err != nil {
 			return err
 		}
 	}
-	if b.conn.IsConnected() {
+	if b.NATS.IsConnected() {
 		return nil
 	}
 	if err := b.activity.Err(); err != nil {

@@ -1,4 +1,4 @@
-package worker
+package bus
 
 import (
 	"context"
@@ -39,7 +39,7 @@ type embedded struct {
 
 // openEmbedded starts it. Two servers on one folder lose messages without noticing, so the
 // folder is locked first.
-func openEmbedded(ctx context.Context, c NATS, log *slog.Logger) (_ *embedded, err error) {
+func openEmbedded(ctx context.Context, c Config, log *slog.Logger) (_ *embedded, err error) {
 	e := &embedded{log: log, said: problems.NewSet(log).Activity("nats-server"), options: &server.Options{
 		ServerName: "orderbeat", JetStream: true, StoreDir: c.Store, NoSigs: true,
 		SyncAlways: c.SyncAlways, SyncInterval: c.SyncEvery, MaxPayload: c.MaxPayload,

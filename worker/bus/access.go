@@ -1,4 +1,4 @@
-package worker
+package bus
 
 import (
 	"crypto/tls"
@@ -20,7 +20,7 @@ const natsUser = "orderbeat"
 
 // Reach is where others reach NATS: the configured URLs, or where the embedded server
 // listens, given as host:port; "" when it does not listen.
-func (c NATS) Reach(listen string) string {
+func (c Config) Reach(listen string) string {
 	if c.URL != "" || listen == "" {
 		return c.URL
 	}
@@ -43,7 +43,7 @@ func (c NATS) Reach(listen string) string {
 
 // UserPassword returns what a connection logs in with: a user with a password, or a
 // token. All are empty where nothing of that kind is configured.
-func (c NATS) UserPassword() (user string, password, token auth.Secret, err error) {
+func (c Config) UserPassword() (user string, password, token auth.Secret, err error) {
 	if c.PasswordFile == "" {
 		return c.User, c.Password, c.Token, nil
 	}
@@ -53,7 +53,7 @@ func (c NATS) UserPassword() (user string, password, token auth.Secret, err erro
 
 // Access returns the options of a connection over the network: credentials and
 // certificates. Creds and nkey files are read again whenever it reconnects.
-func (c NATS) Access() ([]nats.Option, error) {
+func (c Config) Access() ([]nats.Option, error) {
 	options, err := c.login()
 	if err != nil {
 		return nil, err
@@ -102,7 +102,7 @@ func (d *nkeyDialer) Dial(network, address string) (net.Conn, error) {
 	return d.Dialer.Dial(network, address)
 }
 
-func (c NATS) login() ([]nats.Option, error) {
+func (c Config) login() ([]nats.Option, error) {
 	user, password, token, err := c.UserPassword()
 	switch {
 	case err != nil:
@@ -118,7 +118,7 @@ func (c NATS) login() ([]nats.Option, error) {
 // trust adds what a connection to the embedded server verifies its certificate by: the
 // certificate itself, and the authority where one is named. The name that is checked is
 // the certificate's own when the address that the server listens on is not in it.
-func (c NATS) trust(options []nats.Option) ([]nats.Option, error) {
+func (c Config) trust(options []nats.Option) ([]nats.Option, error) {
 	if c.Cert == "" {
 		return options, nil
 	}
