@@ -25,30 +25,6 @@ const (
 	probeWait = 5 * time.Second
 )
 
-// BreakerState is whether calls pass a breaker.
-type BreakerState string
-
-// The states of a breaker.
-const (
-	BreakerClosed   BreakerState = "closed"    // calls pass
-	BreakerOpen     BreakerState = "open"      // none does
-	BreakerHalfOpen BreakerState = "half_open" // one does, whose end decides
-)
-
-// BreakerStates are all that there are.
-var BreakerStates = []BreakerState{BreakerClosed, BreakerOpen, BreakerHalfOpen}
-
-// BreakerStatus is where a breaker stands.
-type BreakerStatus struct {
-	State BreakerState `json:"state"`
-	// Since is when it came to stand there.
-	Since time.Time `json:"since"`
-	// Until is when an open breaker lets the next call pass; nil in the other states.
-	Until *time.Time `json:"until,omitempty"`
-	// Failures are the calls in a row that the provider has not answered.
-	Failures int `json:"failures"`
-}
-
 // breaker keeps calls back from a provider that does not answer. What a call came to is
 // judged when all is known of it, its body included: a provider may say in a 200 that
 // it cannot answer. It is safe for concurrent use.

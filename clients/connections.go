@@ -3,19 +3,17 @@ package clients
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"orderbeat/auth/endpoint"
+	"orderbeat/auth"
 )
 
 const (
@@ -24,7 +22,7 @@ const (
 	// connection without a word.
 	idleTimeout = 45 * time.Second
 	// maxPingAfter and maxPingTimeout end an HTTP/2 connection on which nothing comes any
-	// more, before the call on it runs out of time: see [Config.pings].
+	// more, before the call on it runs out of time: see [pings].
 	maxPingAfter   = 15 * time.Second
 	maxPingTimeout = 5 * time.Second
 )
@@ -75,7 +73,7 @@ func (t *Transport) connections() *connections {
 		t.asked.Store(true)
 		return c.TLS.pair()
 	}
-	pingAfter, pingTimeout := c.pings()
+	pingAfter, pingTimeout := pings(&c)
 	dialer := &net.Dialer{
 		Timeout:         connectTimeout,
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: maxPingAfter, Interval: maxPingTimeout, Count: 3},
@@ -83,7 +81,7 @@ func (t *Transport) connections() *connections {
 	return &connections{
 		born: time.Now(), err: err,
 		Transport: &http.Transport{
-			Proxy:                  c.proxyFor,
+			Proxy:                  func(req *http.Request) (*url.URL, error) { return proxyFor(&c, req) },
 			OnProxyConnectResponse: proxyAnswered,
 			DialContext:            dialer.DialContext,
 			ForceAttemptHTTP2:      true,
@@ -103,7 +101,7 @@ func (t *Transport) connections() *connections {
 
 // pings are after how long without a frame an HTTP/2 connection is tried, and how long it
 // has to answer: together less than a call has.
-func (c *Config) pings() (after, timeout time.Duration) {
+func pings(c *Config) (after, timeout time.Duration) {
 	if c.Timeout <= 0 {
 		return maxPingAfter, maxPingTimeout
 	}
@@ -184,7 +182,7 @@ func (t *Transport) send(c *connections, req *http.Request) (resp *http.Response
 // a server says that refuses a certificate is often lost with the connection: where it has
 // asked for one, and has answered nothing ever, that is why.
 func (t *Transport) named(c *connections, err error) error {
-	if e := endpoint.ConnectionFailure(err); e != nil {
+	if e := auth.ConnectionFailure(err); e != nil {
 		return e
 	}
 	op, ok := errors.AsType[*net.OpError](err)
@@ -193,9 +191,9 @@ func (t *Transport) named(c *connections, err error) error {
 		return err
 	}
 	if t.config.TLS.Cert == "" {
-		return &endpoint.ConnectionError{Reason: "the server asks for a client certificate", Hint: "set tls = { cert, key } of the provider", Err: err}
+		return &auth.ConnectionError{Reason: "the server asks for a client certificate", Hint: "set tls = { cert, key } of the provider", Err: err}
 	}
-	return &endpoint.ConnectionError{Reason: "the server does not accept the client certificate", Hint: "check tls.cert and tls.key, and whether the provider knows them", Err: err}
+	return &auth.ConnectionError{Reason: "the server does not accept the client certificate", Hint: "check tls.cert and tls.key, and whether the provider knows them", Err: err}
 }
 
 type idempotentKey struct{}
@@ -220,65 +218,9 @@ func closeBody(req *http.Request) {
 	}
 }
 
-// TLS is how a provider's server proves itself, and we to it, in files of PEM.
-type TLS struct {
-	// CA are the authorities that are trusted instead of the system's.
-	CA string `toml:"ca"`
-	// Cert and Key are the client certificate, with its chain, and its key.
-	Cert string `toml:"cert"`
-	Key  string `toml:"key"`
-}
-
-// pair reads the client certificate, which is empty where there is none.
-func (f TLS) pair() (*tls.Certificate, error) {
-	if f.Cert == "" {
-		return &tls.Certificate{}, nil
-	}
-	pair, err := tls.LoadX509KeyPair(f.Cert, f.Key)
-	if err != nil {
-		return nil, &endpoint.ConnectionError{Reason: "the client certificate cannot be read: " + err.Error(), Hint: "check tls.cert and tls.key", Err: err}
-	}
-	return &pair, nil
-}
-
-// config reads CA. The configuration is usable, and trusts what the system does, also with
-// an error.
-func (f TLS) config() (*tls.Config, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if f.CA == "" {
-		return config, nil
-	}
-	pem, err := os.ReadFile(f.CA)
-	if err != nil {
-		return config, &endpoint.ConnectionError{Reason: "tls.ca cannot be read: " + err.Error(), Hint: "check tls.ca", Err: err}
-	}
-	config.RootCAs = x509.NewCertPool()
-	if !config.RootCAs.AppendCertsFromPEM(pem) {
-		return config, &endpoint.ConnectionError{Reason: "tls.ca has no certificate in PEM", Hint: "check tls.ca"}
-	}
-	return config, nil
-}
-
-// check reports what is wrong with the files.
-func (f TLS) check(m *Mistakes) {
-	if (f.Cert == "") != (f.Key == "") {
-		m.Add("tls", "cert and key go together")
-		return
-	}
-	if _, err := f.config(); err != nil {
-		m.Add("tls.ca", "%v", err)
-	}
-	if _, err := f.pair(); err != nil {
-		m.Add("tls.cert", "%v", err)
-	}
-}
-
-// directly is what the key proxy says for no proxy, whatever the environment has.
-const directly = "none"
-
 // proxyFor is the proxy of a request: the provider's own, or the environment's
 // (HTTPS_PROXY, NO_PROXY).
-func (c *Config) proxyFor(req *http.Request) (*url.URL, error) {
+func proxyFor(c *Config, req *http.Request) (*url.URL, error) {
 	switch proxy := c.Proxy.Reveal(); proxy {
 	case "":
 		return http.ProxyFromEnvironment(req)
@@ -289,25 +231,12 @@ func (c *Config) proxyFor(req *http.Request) (*url.URL, error) {
 	}
 }
 
-// checkProxy reports what is wrong with the proxy's URL, which it does not repeat: there may
-// be a password in it.
-func (c *Config) checkProxy(m *Mistakes) {
-	proxy := c.Proxy.Reveal()
-	if proxy == "" || proxy == directly {
-		return
-	}
-	u, err := url.Parse(proxy)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "socks5" {
-		m.Add("proxy", `must be a URL like "http://proxy.example:3128" (http, https or socks5), or "none"`)
-	}
-}
-
 // proxyAnswered is why a proxy makes no connection.
 func proxyAnswered(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.Response) error {
 	if resp.StatusCode == http.StatusOK {
 		return nil
 	}
-	e := &endpoint.ConnectionError{Reason: fmt.Sprintf("the proxy %s does not connect us (status %d)", proxy.Host, resp.StatusCode), Hint: "check HTTPS_PROXY, or the provider's proxy"}
+	e := &auth.ConnectionError{Reason: fmt.Sprintf("the proxy %s does not connect us (status %d)", proxy.Host, resp.StatusCode), Hint: "check HTTPS_PROXY, or the provider's proxy"}
 	switch resp.StatusCode {
 	case http.StatusProxyAuthRequired:
 		e.Reason = fmt.Sprintf("the proxy %s wants a user name and a password (status 407)", proxy.Host)

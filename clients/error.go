@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"orderbeat/auth"
 )
 
 // Code classifies a failure by what must happen next. It is set where the HTTP
@@ -95,4 +97,26 @@ func AsError(err error) *Error {
 		return e
 	}
 	return &Error{Code: CodeInternal, Message: err.Error()}
+}
+
+// maxRetryAfter is the longest wait that a provider may ask for. Beyond it a typing
+// error of theirs is more likely than an outage that long.
+const maxRetryAfter = 6 * time.Hour
+
+// TokenError is what it means that a token endpoint did not do what it was asked for.
+// Provider and Op are the caller's to fill in.
+func TokenError(e *auth.Error) *Error {
+	f := &Error{Code: CodeUnavailable, After: min(e.After, maxRetryAfter), Message: e.Error(), Hint: e.Hint, Err: e}
+	switch e.Class {
+	case auth.ClassCredential, auth.ClassRequest:
+		f.Code = CodeAuthRejected
+	case auth.ClassBlock:
+		f.Code = CodeIPBlock
+	case auth.ClassThrottle:
+		f.Code = CodeThrottled
+	case auth.ClassConsent:
+		f.Code = CodeConsent
+	case auth.ClassTransient:
+	}
+	return f
 }

@@ -14,9 +14,6 @@ import (
 	"orderbeat/auth/endpoint"
 )
 
-// maxRetryAfter is the longest wait that a provider may ask for. Beyond it a typing
-// error of theirs is more likely than an outage that long.
-const maxRetryAfter = 6 * time.Hour
 
 // hintRefused is for tokens that the API refuses.
 const hintRefused = "the token endpoint accepts the credentials, the API does not: ask the provider whether they may use it"
@@ -117,24 +114,6 @@ func (h *HTTP) tokenFailure(e *auth.Error) *Error {
 	f := TokenError(e)
 	if f.Code == CodeConsent {
 		f.Message, f.Hint = e.Reason, e.Hint+": "+h.login()
-	}
-	return f
-}
-
-// TokenError is what it means that a token endpoint did not do what it was asked for.
-// Provider and Op are the caller's to fill in.
-func TokenError(e *auth.Error) *Error {
-	f := &Error{Code: CodeUnavailable, After: min(e.After, maxRetryAfter), Message: e.Error(), Hint: e.Hint, Err: e}
-	switch e.Class {
-	case auth.ClassCredential, auth.ClassRequest:
-		f.Code = CodeAuthRejected
-	case auth.ClassBlock:
-		f.Code = CodeIPBlock
-	case auth.ClassThrottle:
-		f.Code = CodeThrottled
-	case auth.ClassConsent:
-		f.Code = CodeConsent
-	case auth.ClassTransient:
 	}
 	return f
 }

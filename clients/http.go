@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-resty/resty/v2"
+	"golang.org/x/time/rate"
 
 	"orderbeat/auth"
 	"orderbeat/auth/mask"
@@ -202,7 +203,7 @@ func (h *HTTP) failure(ctx context.Context, op string, status int, err error) er
 // exchange returns the status of the answer, 0 when none came.
 func (h *HTTP) exchange(ctx context.Context, c Call, read func(Response) error) (status int, err error) {
 	if kept := playing(ctx); kept != nil {
-		answer, err := kept.answer(ctx, h, &c)
+		answer, err := h.replayed(ctx, kept, &c)
 		if err != nil {
 			return 0, err
 		}
@@ -280,6 +281,16 @@ func (h *HTTP) take(ctx context.Context, c *Call, raw *http.Response, read func(
 		err = &Error{Code: CodeBadResponse, Message: "the answer is not the expected document", Err: err}
 	}
 	return err
+}
+
+// Traffic tells how calls go, those of all clients that were made of the same one.
+func (h *HTTP) Traffic() Traffic {
+	now := h.base.limiter.Limit()
+	t := Traffic{Breaker: h.base.breaker.now(), PerSecond: float64(now), Rate: h.base.rate.written(now)}
+	if now == rate.Inf {
+		t.PerSecond = 0
+	}
+	return t
 }
 
 // cancelledError is a call that its caller gave up.

@@ -1,16 +1,11 @@
 package clients
 
 import (
-	"bytes"
 	"context"
-	"io"
-	"net/http"
-	"strings"
 	"sync"
-	"time"
 )
 
-// playback answers calls with what is kept of earlier ones.
+// playback holds what is kept of earlier ones.
 type playback struct {
 	mu     sync.Mutex // guards played
 	kept   []Exchange
@@ -31,55 +26,23 @@ func PlayBack(ctx context.Context, kept []Exchange) context.Context {
 // need to be slow.
 func PlaysBack(ctx context.Context) bool { return playing(ctx) != nil }
 
+// playing is what answers the calls of the context, nil for their provider.
 func playing(ctx context.Context) *playback {
 	p, _ := ctx.Value(playbackKey{}).(*playback)
 	return p
 }
 
-// answer is the kept answer to a call.
-func (p *playback) answer(ctx context.Context, h *HTTP, c *Call) (*http.Response, error) {
-	x := p.find(ctx, h, c)
-	if x == nil {
-		return nil, &Error{
-			Code: CodeInvalid, Message: "what is asked now was not asked then",
-			Hint: "more than the mapping has changed: have the provider asked again",
-		}
-	}
-	body, err := x.Body()
-	if err != nil {
-		return nil, &Error{Code: CodeInternal, Message: err.Error()}
-	}
-	return &http.Response{
-		StatusCode: x.Status, Header: x.ResponseHeader.Clone(), ContentLength: int64(len(body)),
-		Body: io.NopCloser(bytes.NewReader(body)),
-	}, nil
-}
-
-// find takes the first exchange that is of this call and was not played yet.
-func (p *playback) find(ctx context.Context, h *HTTP, c *Call) *Exchange {
-	asked := h.asked(ctx, c, c.header(), time.Time{}, 0)
+// take is the first exchange that fits and was not played yet, nil for none.
+func (p *playback) take(fits func(*Exchange) bool) *Exchange {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range p.kept {
 		x := &p.kept[i]
-		if p.played[i] || x.Method != asked.Method || behindHost(h.hide.URL(x.URL)) != behindHost(asked.URL) ||
-			h.shown(ctx, x.RequestHeader, []byte(x.RequestBody), false) != asked.RequestBody {
+		if p.played[i] || !fits(x) {
 			continue
 		}
 		p.played[i] = true
 		return x
 	}
 	return nil
-}
-
-// behindHost is what a URL is without scheme and host, which may be others now.
-func behindHost(address string) string {
-	_, rest, ok := strings.Cut(address, "://")
-	if !ok {
-		return address
-	}
-	if at := strings.IndexByte(rest, '/'); at >= 0 {
-		return rest[at:]
-	}
-	return ""
 }

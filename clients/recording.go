@@ -35,11 +35,8 @@ func Record(ctx context.Context) (context.Context, *Recording) {
 	return context.WithValue(ctx, recordingKey{}, r), r
 }
 
-// recording is where a call is recorded, nil for nowhere.
-func (h *HTTP) recording(ctx context.Context) *Recording {
-	if h.keep == KeepOff {
-		return nil
-	}
+// recordingOf is where the context's calls are recorded, nil for nowhere.
+func recordingOf(ctx context.Context) *Recording {
 	r, _ := ctx.Value(recordingKey{}).(*Recording)
 	return r
 }

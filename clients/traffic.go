@@ -17,14 +17,28 @@ type Traffic struct {
 	Rate string
 }
 
-// Traffic tells how calls go, those of all clients that were made of the same one.
-func (h *HTTP) Traffic() Traffic {
-	now := h.base.limiter.Limit()
-	t := Traffic{Breaker: h.base.breaker.now(), PerSecond: float64(now), Rate: h.base.rate.written(now)}
-	if now == rate.Inf {
-		t.PerSecond = 0
-	}
-	return t
+// BreakerState is whether calls pass a breaker.
+type BreakerState string
+
+// The states of a breaker.
+const (
+	BreakerClosed   BreakerState = "closed"    // calls pass
+	BreakerOpen     BreakerState = "open"      // none does
+	BreakerHalfOpen BreakerState = "half_open" // one does, whose end decides
+)
+
+// BreakerStates are all that there are.
+var BreakerStates = []BreakerState{BreakerClosed, BreakerOpen, BreakerHalfOpen}
+
+// BreakerStatus is where a breaker stands.
+type BreakerStatus struct {
+	State BreakerState `json:"state"`
+	// Since is when it came to stand there.
+	Since time.Time `json:"since"`
+	// Until is when an open breaker lets the next call pass; nil in the other states.
+	Until *time.Time `json:"until,omitempty"`
+	// Failures are the calls in a row that the provider has not answered.
+	Failures int `json:"failures"`
 }
 
 // written is a rate in the unit of r, with a decimal where it has some.

@@ -1,0 +1,45 @@
+package clients
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// replayed is the kept answer to a call.
+func (h *HTTP) replayed(ctx context.Context, p *playback, c *Call) (*http.Response, error) {
+	asked := h.asked(ctx, c, c.header(), time.Time{}, 0)
+	x := p.take(func(x *Exchange) bool {
+		return x.Method == asked.Method && behindHost(h.hide.URL(x.URL)) == behindHost(asked.URL) &&
+			h.shown(ctx, x.RequestHeader, []byte(x.RequestBody), false) == asked.RequestBody
+	})
+	if x == nil {
+		return nil, &Error{
+			Code: CodeInvalid, Message: "what is asked now was not asked then",
+			Hint: "more than the mapping has changed: have the provider asked again",
+		}
+	}
+	body, err := x.Body()
+	if err != nil {
+		return nil, &Error{Code: CodeInternal, Message: err.Error()}
+	}
+	return &http.Response{
+		StatusCode: x.Status, Header: x.ResponseHeader.Clone(), ContentLength: int64(len(body)),
+		Body: io.NopCloser(bytes.NewReader(body)),
+	}, nil
+}
+
+// behindHost is what a URL is without scheme and host, which may be others now.
+func behindHost(address string) string {
+	_, rest, ok := strings.Cut(address, "://")
+	if !ok {
+		return address
+	}
+	if at := strings.IndexByte(rest, '/'); at >= 0 {
+		return rest[at:]
+	}
+	return ""
+}
