@@ -99,14 +99,14 @@ func AsError(err error) *Error {
 	return &Error{Code: CodeInternal, Message: err.Error()}
 }
 
-// maxRetryAfter is the longest wait that a provider may ask for. Beyond it a typing
+// MaxRetryAfter is the longest wait that a provider may ask for. Beyond it a typing
 // error of theirs is more likely than an outage that long.
-const maxRetryAfter = 6 * time.Hour
+const MaxRetryAfter = 6 * time.Hour
 
 // TokenError is what it means that a token endpoint did not do what it was asked for.
 // Provider and Op are the caller's to fill in.
 func TokenError(e *auth.Error) *Error {
-	f := &Error{Code: CodeUnavailable, After: min(e.After, maxRetryAfter), Message: e.Error(), Hint: e.Hint, Err: e}
+	f := &Error{Code: CodeUnavailable, After: min(e.After, MaxRetryAfter), Message: e.Error(), Hint: e.Hint, Err: e}
 	switch e.Class {
 	case auth.ClassCredential, auth.ClassRequest:
 		f.Code = CodeAuthRejected

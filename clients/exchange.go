@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// wholeBytes is how much of an answer's body is kept, unpacked, where the answer was of
+// WholeBytes is how much of an answer's body is kept, unpacked, where the answer was of
 // use: all of it, so that it can be mapped again. Of a longer one, its beginning is.
-const wholeBytes = 16 << 20
+const WholeBytes = 16 << 20
 
 // Exchange is a request and what came back, as it may be kept: without secrets.
 type Exchange struct {

@@ -21,8 +21,8 @@ var packers = sync.Pool{New: func() any {
 	return w
 }}
 
-// setBody keeps an answer's body, byte for byte.
-func (x *Exchange) setBody(body []byte) {
+// SetBody keeps an answer's body, byte for byte.
+func (x *Exchange) SetBody(body []byte) {
 	if len(body) <= plainBytes && utf8.Valid(body) {
 		x.ResponseBody = string(body)
 		return
@@ -46,7 +46,7 @@ func (x *Exchange) Body() ([]byte, error) {
 		return nil, fmt.Errorf("the kept answer: %w", err)
 	}
 	const room = 2 // secrets that are hidden may become longer
-	body, err := io.ReadAll(io.LimitReader(r, room*wholeBytes))
+	body, err := io.ReadAll(io.LimitReader(r, room*WholeBytes))
 	if err != nil {
 		return nil, fmt.Errorf("the kept answer: %w", err)
 	}

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// playback holds what is kept of earlier ones.
-type playback struct {
+// Playback holds what is kept of earlier ones.
+type Playback struct {
 	mu     sync.Mutex // guards played
 	kept   []Exchange
 	played []bool
@@ -14,26 +14,26 @@ type playback struct {
 
 type playbackKey struct{}
 
-// PlayBack is a context in which [HTTP] answers every call with what is kept of the same
+// PlayBack is a context in which the HTTP client answers every call with what is kept of the same
 // call, each exchange once: nobody is asked, and no token is needed. A call is the same if
 // its method, its URL behind the host and its body are, as far as they are kept; one that
 // is not among them fails with [CodeInvalid].
 func PlayBack(ctx context.Context, kept []Exchange) context.Context {
-	return context.WithValue(ctx, playbackKey{}, &playback{kept: kept, played: make([]bool, len(kept))})
+	return context.WithValue(ctx, playbackKey{}, &Playback{kept: kept, played: make([]bool, len(kept))})
 }
 
 // PlaysBack reports whether calls are answered with what is kept, so that there is no
 // need to be slow.
-func PlaysBack(ctx context.Context) bool { return playing(ctx) != nil }
+func PlaysBack(ctx context.Context) bool { return Playing(ctx) != nil }
 
-// playing is what answers the calls of the context, nil for their provider.
-func playing(ctx context.Context) *playback {
-	p, _ := ctx.Value(playbackKey{}).(*playback)
+// Playing is what answers the calls of the context, nil for their provider.
+func Playing(ctx context.Context) *Playback {
+	p, _ := ctx.Value(playbackKey{}).(*Playback)
 	return p
 }
 
-// take is the first exchange that fits and was not played yet, nil for none.
-func (p *playback) take(fits func(*Exchange) bool) *Exchange {
+// Take is the first exchange that fits and was not played yet, nil for none.
+func (p *Playback) Take(fits func(*Exchange) bool) *Exchange {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range p.kept {

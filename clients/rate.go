@@ -53,8 +53,8 @@ func (r Rate) Limiter() *rate.Limiter {
 		return rate.NewLimiter(rate.Inf, 1)
 	}
 	perSecond := rate.Limit(float64(r.Calls) / r.Per.Seconds())
-	return rate.NewLimiter(perSecond, burst(perSecond))
+	return rate.NewLimiter(perSecond, Burst(perSecond))
 }
 
-// burst is how many calls may go at once: a tenth of a second's worth, at least one.
-func burst(perSecond rate.Limit) int { return max(1, int(perSecond/10)) }
+// Burst is how many calls may go at once: a tenth of a second's worth, at least one.
+func Burst(perSecond rate.Limit) int { return max(1, int(perSecond/10)) }

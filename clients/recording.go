@@ -27,7 +27,7 @@ type Recording struct {
 
 type recordingKey struct{}
 
-// Record is a context in which [HTTP] records its calls. It is a value of the context
+// Record is a context in which the HTTP client records its calls. It is a value of the context
 // because a provider, which is between who wants the recording and who makes it, has no
 // part in it.
 func Record(ctx context.Context) (context.Context, *Recording) {
@@ -35,8 +35,8 @@ func Record(ctx context.Context) (context.Context, *Recording) {
 	return context.WithValue(ctx, recordingKey{}, r), r
 }
 
-// recordingOf is where the context's calls are recorded, nil for nowhere.
-func recordingOf(ctx context.Context) *Recording {
+// RecordingOf is where the context's calls are recorded, nil for nowhere.
+func RecordingOf(ctx context.Context) *Recording {
 	r, _ := ctx.Value(recordingKey{}).(*Recording)
 	return r
 }
@@ -59,9 +59,9 @@ func (r *Recording) Exchanges() []Exchange {
 	return list
 }
 
-// add records what made makes, which happens beside the caller unless the one before is
+// Add records what made makes, which happens beside the caller unless the one before is
 // still at it: so answers in memory do not pile up.
-func (r *Recording) add(made func() *Exchange) {
+func (r *Recording) Add(made func() *Exchange) {
 	r.mu.Lock()
 	i := len(r.list)
 	if i == recordedExchanges {

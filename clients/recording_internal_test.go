@@ -4,8 +4,8 @@ import "testing"
 
 func TestAMistakeInPackingEndsNothing(t *testing.T) {
 	r := &Recording{packing: make(chan struct{}, 1)}
-	r.add(func() *Exchange { return &Exchange{Op: "first"} })
-	r.add(func() *Exchange { panic("oops") })
+	r.Add(func() *Exchange { return &Exchange{Op: "first"} })
+	r.Add(func() *Exchange { panic("oops") })
 	if list := r.Exchanges(); len(list) != 1 || list[0].Op != "first" || !list[0].Truncated {
 		t.Errorf("got %+v, want the first, which tells that it is not all", list)
 	}
@@ -15,7 +15,7 @@ func TestTooManyBytesAreNotAllRecorded(t *testing.T) {
 	r := &Recording{packing: make(chan struct{}, 1)}
 	large := make([]byte, recordedBytes/2)
 	for range 3 {
-		r.add(func() *Exchange { return &Exchange{Op: "sample", ResponseGzip: large, Keep: KeepFull} })
+		r.Add(func() *Exchange { return &Exchange{Op: "sample", ResponseGzip: large, Keep: KeepFull} })
 	}
 	for i, x := range r.Exchanges() {
 		if kept := len(x.ResponseGzip) > 0; kept != (i < 2) || x.Truncated == kept || x.Op != "sample" {

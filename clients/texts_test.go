@@ -9,7 +9,9 @@ import (
 	"orderbeat/clients"
 )
 
-// fill puts a canary into every text of v, and one element into every list.
+const someText = "kanarienvogel"
+
+// fill puts someText into every text of v, and one element into every list.
 func fill(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:
@@ -20,14 +22,14 @@ func fill(v reflect.Value) {
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
 		fill(v.Index(0))
 	case reflect.String:
-		v.SetString(canary)
+		v.SetString(someText)
 	default:
 	}
 }
 
 func TestEveryTextOfAProviderIsEdited(t *testing.T) {
 	ours := map[string]bool{"Provider": true, "Account": true, "Status": true, "Type": true} // names of ours
-	edit := func(s string) string { return strings.ReplaceAll(s, canary, "") }
+	edit := func(s string) string { return strings.ReplaceAll(s, someText, "") }
 	for _, v := range []interface{ EditTexts(func(string) string) }{&clients.Order{}, &clients.Advice{}, &clients.Invoice{}} {
 		fill(reflect.ValueOf(v).Elem())
 		v.EditTexts(edit)

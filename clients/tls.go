@@ -18,8 +18,8 @@ type TLS struct {
 	Key  string `toml:"key"`
 }
 
-// pair reads the client certificate, which is empty where there is none.
-func (f TLS) pair() (*tls.Certificate, error) {
+// Pair reads the client certificate, which is empty where there is none.
+func (f TLS) Pair() (*tls.Certificate, error) {
 	if f.Cert == "" {
 		return &tls.Certificate{}, nil
 	}
@@ -30,9 +30,9 @@ func (f TLS) pair() (*tls.Certificate, error) {
 	return &pair, nil
 }
 
-// config reads CA. The configuration is usable, and trusts what the system does, also with
+// Config reads CA. The configuration is usable, and trusts what the system does, also with
 // an error.
-func (f TLS) config() (*tls.Config, error) {
+func (f TLS) Config() (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if f.CA == "" {
 		return config, nil
@@ -54,22 +54,22 @@ func (f TLS) check(m *Mistakes) {
 		m.Add("tls", "cert and key go together")
 		return
 	}
-	if _, err := f.config(); err != nil {
+	if _, err := f.Config(); err != nil {
 		m.Add("tls.ca", "%v", err)
 	}
-	if _, err := f.pair(); err != nil {
+	if _, err := f.Pair(); err != nil {
 		m.Add("tls.cert", "%v", err)
 	}
 }
 
-// directly is what the key proxy says for no proxy, whatever the environment has.
-const directly = "none"
+// NoProxy is what the key proxy says for no proxy, whatever the environment has.
+const NoProxy = "none"
 
 // checkProxy reports what is wrong with the proxy's URL, which it does not repeat: there may
 // be a password in it.
 func (c *Config) checkProxy(m *Mistakes) {
 	proxy := c.Proxy.Reveal()
-	if proxy == "" || proxy == directly {
+	if proxy == "" || proxy == NoProxy {
 		return
 	}
 	u, err := url.Parse(proxy)

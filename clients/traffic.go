@@ -41,8 +41,8 @@ type BreakerStatus struct {
 	Failures int `json:"failures"`
 }
 
-// written is a rate in the unit of r, with a decimal where it has some.
-func (r Rate) written(now rate.Limit) string {
+// Written is a rate in the unit of r, with a decimal where it has some.
+func (r Rate) Written(now rate.Limit) string {
 	if now == rate.Inf {
 		return Rate{}.String()
 	}

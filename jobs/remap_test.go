@@ -15,12 +15,13 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
+	"orderbeat/clients/httpapi"
 	"orderbeat/jobs"
 )
 
 // asking is a provider with one call, of whose answer map makes orders.
 type asking struct {
-	*clients.HTTP
+	*httpapi.HTTP
 	url string
 	how func(n int) clients.Order
 }
@@ -29,7 +30,7 @@ func (p *asking) Traits() clients.Traits { return clients.Traits{} }
 
 func (p *asking) Orders(ctx context.Context, q clients.Query) (answer clients.Answer, err error) {
 	var got struct{ Orders []int }
-	err = p.Do(ctx, clients.Call{Op: "orders", Method: http.MethodGet, URL: p.url + "/orders?from=" + string(q.From)}, func(body io.Reader) error {
+	err = p.Do(ctx, httpapi.Call{Op: "orders", Method: http.MethodGet, URL: p.url + "/orders?from=" + string(q.From)}, func(body io.Reader) error {
 		return json.NewDecoder(body).Decode(&got)
 	})
 	for _, n := range got.Orders {
@@ -47,7 +48,7 @@ func TestKeptAnswersAreMappedAgain(t *testing.T) {
 		fmt.Fprint(w, `{"orders":[1,2,3]}`)
 	}))
 	defer server.Close()
-	p := &asking{clients.NewHTTP(clienttest.Section("michelin", server.URL)), server.URL, func(n int) clients.Order { return clients.Order{OrderID: fmt.Sprint("SO", n)} }}
+	p := &asking{httpapi.NewHTTP(clienttest.Section("michelin", server.URL)), server.URL, func(n int) clients.Order { return clients.Order{OrderID: fmt.Sprint("SO", n)} }}
 	asked := job(1)
 	asked.From = "2026-11-01"
 	first, err := jobs.Perform(t.Context(), p, clients.Account{}, asked, retry)

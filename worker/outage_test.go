@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/clients/httpapi"
 	"orderbeat/db"
 	"orderbeat/jobs"
 	"orderbeat/worker"
@@ -20,7 +21,7 @@ import (
 // remote is a provider behind HTTP, with everything that stands before it, which answers
 // as the test says. Its accounts are in the paths.
 type remote struct {
-	*clients.HTTP
+	*httpapi.HTTP
 	server *httptest.Server
 
 	mu     sync.Mutex // guards the rest
@@ -56,7 +57,7 @@ func (r *remote) calls() []time.Time {
 }
 
 func (r *remote) Orders(ctx context.Context, q clients.Query) (clients.Answer, error) {
-	call := clients.Call{Op: "orders", Account: q.Account.Name, Method: http.MethodGet, URL: r.server.URL + "/" + q.Account.Name}
+	call := httpapi.Call{Op: "orders", Account: q.Account.Name, Method: http.MethodGet, URL: r.server.URL + "/" + q.Account.Name}
 	err := r.Do(ctx, call, func(body io.Reader) error {
 		_, err := io.Copy(io.Discard, body)
 		return err
@@ -76,7 +77,7 @@ func (r *remote) asking(attempts int) func(*worker.Config) {
 		p.Retry = clients.Retry{Attempts: attempts, For: time.Hour}
 		p.Rate = clients.Rate{Calls: 100, Per: time.Second}
 		p.Provider = r
-		r.HTTP = clients.NewHTTP(clients.Section{Log: c.Log, Config: clients.Config{
+		r.HTTP = httpapi.NewHTTP(clients.Section{Log: c.Log, Config: clients.Config{
 			Name: p.Name, Concurrency: 4, Rate: p.Rate, Timeout: 10 * time.Second, MaxBody: 1 << 20, Accounts: p.Accounts,
 		}})
 		c.Web.Listen = "127.0.0.1:0"

@@ -10,6 +10,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/declared/jq"
+	"orderbeat/clients/httpapi"
 )
 
 // page is one answer, read.
@@ -39,7 +40,7 @@ func (g *gathering) call(ctx context.Context, a *ask, t turn, use func(*page, *u
 	}
 	call.Refused = refuses(ctx, a.rules, t.scope)
 	var nothing *page
-	call.Judge = func(r clients.Response, body []byte) *clients.Error {
+	call.Judge = func(r httpapi.Response, body []byte) *clients.Error {
 		v := a.verdict(ctx, r.Status, body, t.scope)
 		g.missing = v.outcome == "" && (r.Status == http.StatusNotFound || r.Status == http.StatusGone)
 		if v.outcome == outcomeNone {
@@ -47,7 +48,7 @@ func (g *gathering) call(ctx context.Context, a *ask, t turn, use func(*page, *u
 		}
 		return v.failed()
 	}
-	err = g.http.Answer(ctx, call, func(r clients.Response) error {
+	err = g.http.Answer(ctx, call, func(r httpapi.Response) error {
 		meter := clients.NewMeter(ctx) // of what is decoded, until it is mapped
 		defer meter.Free()
 		p, err := g.page(ctx, a, r, t.scope, meter)
@@ -68,7 +69,7 @@ func (g *gathering) call(ctx context.Context, a *ask, t turn, use func(*page, *u
 }
 
 // page reads an answer, and judges it.
-func (g *gathering) page(ctx context.Context, a *ask, r clients.Response, s jq.Scope, meter *clients.Meter) (*page, error) {
+func (g *gathering) page(ctx context.Context, a *ask, r httpapi.Response, s jq.Scope, meter *clients.Meter) (*page, error) {
 	if slices.Contains(a.empty, r.Status) {
 		return &page{status: r.Status, empty: true}, nil
 	}

@@ -9,6 +9,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/declared/jq"
+	"orderbeat/clients/httpapi"
 )
 
 // Check implements [clients.Checker]: it has a token, and sends the ping where there is
@@ -33,7 +34,7 @@ func (c *Client) Check(ctx context.Context, a clients.Account) ([]clients.Proble
 		return nil, c.unmade(ctx, "ping", err, jq.NewScope())
 	}
 	delete(header, "Accept") // a ping answers whatever it likes
-	call := clients.Call{Op: "ping", Account: a.Name, Check: true, Idempotent: true, Method: http.MethodGet, URL: c.base + c.ping, Header: header}
+	call := httpapi.Call{Op: "ping", Account: a.Name, Check: true, Idempotent: true, Method: http.MethodGet, URL: c.base + c.ping, Header: header}
 	return nil, c.explain(h.Do(ctx, call, noPage))
 }
 

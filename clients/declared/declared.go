@@ -23,6 +23,7 @@ import (
 	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/clients/declared/jq"
+	"orderbeat/clients/httpapi"
 	"orderbeat/clients/redact"
 )
 
@@ -51,8 +52,8 @@ type Client struct {
 	patience      time.Duration     // for calls after a first one that was answered
 	samples       []sample
 	account       clients.Account          // whose samples are
-	http          *clients.HTTP            // unsigned
-	byUser        map[string]*clients.HTTP // what signs with a user's tokens; "" is the client itself
+	http          *httpapi.HTTP            // unsigned
+	byUser        map[string]*httpapi.HTTP // what signs with a user's tokens; "" is the client itself
 	credentials   []*auth.Source           // in the order of the accounts
 }
 
@@ -66,7 +67,7 @@ func Open(s clients.Section) (clients.Provider, error) {
 	c := &Client{
 		name: s.Name, kind: s.Kind, base: s.BaseURL, ping: d.Ping, headers: d.headers, redirectURI: d.RedirectURI, undeclared: d.Undeclared,
 		tokens: d.tokens(), orders: d.orders, fetch: d.fetch, traits: d.traits(), guard: guardOf(s.Kind, d.Dialect, s.BaseURL),
-		hidden: map[string]bool{}, keep: d.Exchanges, redactor: d.Redactor(slices.Concat(d.Redact, d.secrets)...), uses: d.uses, params: d.params, patience: min(s.Retry.For, maxPatience), samples: d.Samples, account: s.Accounts[0], byUser: map[string]*clients.HTTP{},
+		hidden: map[string]bool{}, keep: d.Exchanges, redactor: d.Redactor(slices.Concat(d.Redact, d.secrets)...), uses: d.uses, params: d.params, patience: min(s.Retry.For, maxPatience), samples: d.Samples, account: s.Accounts[0], byUser: map[string]*httpapi.HTTP{},
 	}
 	for _, day := range d.NoDate {
 		c.noDates = append(c.noDates, clients.Date(day))
@@ -138,7 +139,7 @@ func (c *Client) Notices() []string {
 }
 
 // as is the client that signs for an account.
-func (c *Client) as(a clients.Account, op string) (*clients.HTTP, error) {
+func (c *Client) as(a clients.Account, op string) (*httpapi.HTTP, error) {
 	user := a.User
 	if !c.tokens {
 		user = ""

@@ -12,6 +12,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/declared/jq"
+	"orderbeat/clients/httpapi"
 )
 
 // The outcomes of a failure that are no failures.
@@ -134,11 +135,11 @@ func loose(body []byte) any {
 
 // refuses is [clients.Call.Refused] of calls that some rule declares to be refused; nil where
 // none does.
-func refuses(ctx context.Context, rules []rule, s jq.Scope) func(clients.Response, []byte) bool {
+func refuses(ctx context.Context, rules []rule, s jq.Scope) func(httpapi.Response, []byte) bool {
 	if !slices.ContainsFunc(rules, func(r rule) bool { return r.code == string(clients.CodeUnauthorized) }) {
 		return nil
 	}
-	return func(r clients.Response, body []byte) bool {
+	return func(r httpapi.Response, body []byte) bool {
 		v, err := judge(ctx, rules, r.Status, loose(body), s)
 		return err == nil && v.outcome == string(clients.CodeUnauthorized)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/declared/jq"
+	"orderbeat/clients/httpapi"
 )
 
 // maxOrders bounds what one question may bring.
@@ -19,7 +20,7 @@ const maxOrders = 200_000
 // gathering puts the answer to one query together.
 type gathering struct {
 	client   *Client
-	http     *clients.HTTP
+	http     *httpapi.HTTP
 	question *question
 	account  string
 	asked    bool // a call was answered: what comes after it is worth waiting for
@@ -43,7 +44,7 @@ type gathering struct {
 	first *First // what is noted of the first answer, where no more is to be asked; or nil
 }
 
-func (c *Client) gathering(ctx context.Context, h *clients.HTTP, q *question, account string) *gathering {
+func (c *Client) gathering(ctx context.Context, h *httpapi.HTTP, q *question, account string) *gathering {
 	return &gathering{client: c, http: h, question: q, account: account, kept: clients.NewMeter(ctx), byID: map[string]*gathered{}}
 }
 

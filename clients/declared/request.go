@@ -8,13 +8,13 @@ import (
 	"net/url"
 	"strings"
 
-	"orderbeat/clients"
 	"orderbeat/clients/declared/jq"
+	"orderbeat/clients/httpapi"
 )
 
 // build makes the call of an ask, and tells where it goes.
-func (a *ask) build(ctx context.Context, c *Client, t turn) (clients.Call, *url.URL, error) {
-	call := clients.Call{Op: a.op, Method: a.method, Accept: a.accept, Idempotent: a.idempotent}
+func (a *ask) build(ctx context.Context, c *Client, t turn) (httpapi.Call, *url.URL, error) {
+	call := httpapi.Call{Op: a.op, Method: a.method, Accept: a.accept, Idempotent: a.idempotent}
 	address := t.url
 	if address == nil {
 		var err error

@@ -11,6 +11,7 @@ import (
 	"orderbeat/auth"
 	"orderbeat/auth/endpoint"
 	"orderbeat/clients"
+	"orderbeat/clients/httpapi"
 )
 
 // The schemes: how calls are signed.
@@ -191,7 +192,7 @@ func (c *Client) sign(s clients.Section, set settings, tokens auth.Config) error
 	if err != nil {
 		return &clients.ConfigError{Key: "base_url", Message: "is not a URL"}
 	}
-	unsigned := clients.NewHTTP(s).Keeping(c.keep, c.redactor)
+	unsigned := httpapi.NewHTTP(s).Keeping(c.keep, c.redactor)
 	c.http = unsigned
 	switch set.Scheme {
 	case schemeAPIKey:
@@ -210,7 +211,7 @@ func (c *Client) sign(s clients.Section, set settings, tokens auth.Config) error
 
 // signFixed signs with a header that never changes. Its source has no tokens: it
 // remembers whether the credentials are refused.
-func (c *Client) signFixed(s clients.Section, unsigned *clients.HTTP, origin *url.URL, header string, value auth.Secret, hint string) error {
+func (c *Client) signFixed(s clients.Section, unsigned *httpapi.HTTP, origin *url.URL, header string, value auth.Secret, hint string) error {
 	static, err := auth.NewStatic(auth.Config{
 		Provider: s.Name, Environment: s.Environment, ClientID: auth.NewSecret(header), ClientSecret: value,
 		Dialect: endpoint.Dialect{Errors: map[string]endpoint.Meaning{"": {Class: auth.ClassCredential, Hint: hint}}},
@@ -221,19 +222,19 @@ func (c *Client) signFixed(s clients.Section, unsigned *clients.HTTP, origin *ur
 	}
 	c.credentials = append(c.credentials, static.Source)
 	c.byUser[""] = unsigned.HintRefused(hint).With(func(base http.RoundTripper) http.RoundTripper {
-		return &auth.Fixed{Base: base, Origin: origin, Source: static, Header: map[string]auth.Secret{header: value}, Refuses: clients.Refuses}
+		return &auth.Fixed{Base: base, Origin: origin, Source: static, Header: map[string]auth.Secret{header: value}, Refuses: httpapi.Refuses}
 	})
 	return nil
 }
 
-func (c *Client) signBearer(s clients.Section, set settings, particular auth.Config, unsigned *clients.HTTP, origin *url.URL) error {
+func (c *Client) signBearer(s clients.Section, set settings, particular auth.Config, unsigned *httpapi.HTTP, origin *url.URL) error {
 	tokens := auth.Config{
 		Dialect: particular.Dialect, TokenParams: particular.TokenParams, TokenHeaders: particular.TokenHeaders, AuthorizeParams: particular.AuthorizeParams,
 		Client: auth.NewClient(), Provider: s.Name, Environment: s.Environment, Scope: strings.Join(strings.Fields(set.Scope), " "), TTL: set.TokenTTL,
 		TokenURL: s.TokenURL, AuthorizeURL: set.AuthorizeURL, Issuer: set.Issuer,
 		IntrospectionURL: set.IntrospectionURL, RevocationURL: set.RevocationURL, ClientID: s.ClientID, ClientSecret: s.ClientSecret,
 		// Tokens have connections of their own: they must not wait for the calls that wait for them.
-		Store: s.Tokens, Limiter: s.TokenRate.Limiter(), Base: clients.NewTokenTransport(s.Config),
+		Store: s.Tokens, Limiter: s.TokenRate.Limiter(), Base: httpapi.NewTokenTransport(s.Config),
 		Timeout: s.Timeout, UserAgent: s.UserAgent, Mask: s.Mask, Log: s.Log,
 	}
 	tokens.Assertion = particular.Assertion

@@ -21,6 +21,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/clients"
+	"orderbeat/clients/httpapi"
 )
 
 const (
@@ -32,7 +33,7 @@ const (
 
 // Client is Michelin as a [clients.Provider]. It is safe for concurrent use.
 type Client struct {
-	http    *clients.HTTP
+	http    *httpapi.HTTP
 	name    string
 	base    string
 	profile profile
@@ -105,7 +106,7 @@ func (c *Client) Orders(ctx context.Context, q clients.Query) (clients.Answer, e
 
 // post asks one question about an account.
 func (c *Client) post(ctx context.Context, a clients.Account, op, path string, body []byte, read func(io.Reader) error) error {
-	return c.explain(c.http.Do(ctx, clients.Call{
+	return c.explain(c.http.Do(ctx, httpapi.Call{
 		Op: op, Account: a.Name, Idempotent: true, Method: http.MethodPost, URL: c.base + path, Body: body,
 		Header: map[string]string{"Content-Type": "application/json", "Accept": "application/json"},
 	}, read))

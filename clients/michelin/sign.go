@@ -7,6 +7,7 @@ import (
 	"orderbeat/auth"
 	"orderbeat/auth/endpoint"
 	"orderbeat/clients"
+	"orderbeat/clients/httpapi"
 )
 
 // signBearer has calls signed with access tokens.
@@ -16,12 +17,12 @@ func (c *Client) signBearer(s clients.Section, set settings, origin *url.URL) (e
 		TokenURL: s.TokenURL, IntrospectionURL: set.IntrospectionURL,
 		ClientID: s.ClientID, ClientSecret: s.ClientSecret, TTL: set.TokenTTL,
 		// Tokens have connections of their own: they must not wait for the calls that wait for them.
-		Store: s.Tokens, Limiter: s.TokenRate.Limiter(), Base: clients.NewTokenTransport(s.Config),
+		Store: s.Tokens, Limiter: s.TokenRate.Limiter(), Base: httpapi.NewTokenTransport(s.Config),
 		Timeout: s.Timeout, UserAgent: s.UserAgent, Mask: s.Mask, Log: s.Log,
 	}
 	set.Apply(&config, &clients.Mistakes{}) // which were found before
 	c.source, err = auth.NewSource(config)
-	c.http = clients.NewHTTP(s).Keeping(set.Exchanges, set.Redactor()).Bearer(c.source, origin)
+	c.http = httpapi.NewHTTP(s).Keeping(set.Exchanges, set.Redactor()).Bearer(c.source, origin)
 	return err
 }
 
@@ -46,7 +47,7 @@ func (c *Client) signBasic(s clients.Section, set settings, origin *url.URL) err
 	s.Mask.AddPair(set.Username, set.Password.Reveal())
 	s.Mask.Add(set.APIKey.Reveal())
 	header := map[string]auth.Secret{"Authorization": auth.Basic(set.Username, set.Password), "apikey": set.APIKey}
-	c.http = clients.NewHTTP(s).Keeping(set.Exchanges, set.Redactor()).With(func(base http.RoundTripper) http.RoundTripper {
+	c.http = httpapi.NewHTTP(s).Keeping(set.Exchanges, set.Redactor()).With(func(base http.RoundTripper) http.RoundTripper {
 		return &auth.Fixed{Base: base, Origin: origin, Header: header, Source: static}
 	})
 	return nil

@@ -1,4 +1,4 @@
-package clients_test
+package httpapi_test
 
 import (
 	"fmt"
@@ -11,6 +11,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
+	"orderbeat/clients/httpapi"
 )
 
 // BenchmarkDo asks a server on loopback for answers that are fine.
@@ -22,8 +23,8 @@ func BenchmarkDo(b *testing.B) {
 			defer server.Close()
 			s := clienttest.Section("sample", server.URL)
 			s.Rate = clients.Rate{}
-			h := clients.NewHTTP(s)
-			call := clients.Call{Op: "sample", Method: http.MethodGet, URL: server.URL}
+			h := httpapi.NewHTTP(s)
+			call := httpapi.Call{Op: "sample", Method: http.MethodGet, URL: server.URL}
 			buf := make([]byte, 32<<10)
 			b.ReportAllocs()
 			for b.Loop() {
@@ -60,8 +61,8 @@ func BenchmarkRecorded(b *testing.B) {
 		defer server.Close()
 		s := clienttest.Section("sample", server.URL)
 		s.Rate = clients.Rate{}
-		h := clients.NewHTTP(s)
-		call := clients.Call{Op: "sample", Method: http.MethodGet, URL: server.URL}
+		h := httpapi.NewHTTP(s)
+		call := httpapi.Call{Op: "sample", Method: http.MethodGet, URL: server.URL}
 		for _, recorded := range []bool{false, true} {
 			b.Run(fmt.Sprintf("bytes=%d/recorded=%t", size, recorded), func(b *testing.B) {
 				b.ReportAllocs()

@@ -1,4 +1,4 @@
-package clients // inside, to answer without a network, so that its time can be a bubble's
+package httpapi // inside, to answer without a network, so that its time can be a bubble's
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/clients"
 )
 
 // outage is a provider behind a breaker, that answers as it is told.
@@ -24,11 +25,11 @@ type outage struct {
 
 func newOutage(answer roundTripper, accounts ...string) *outage {
 	o := &outage{answer: answer}
-	c := Config{Name: "sample", Timeout: 30 * time.Second, MaxBody: 1 << 20}
+	c := clients.Config{Name: "sample", Timeout: 30 * time.Second, MaxBody: 1 << 20}
 	for _, name := range accounts {
-		c.Accounts = append(c.Accounts, Account{Name: name})
+		c.Accounts = append(c.Accounts, clients.Account{Name: name})
 	}
-	o.HTTP = NewHTTP(Section{Config: c})
+	o.HTTP = NewHTTP(clients.Section{Config: c})
 	o.base.base = roundTripper(func(req *http.Request) (*http.Response, error) {
 		o.mu.Lock()
 		o.calls++
@@ -50,9 +51,9 @@ func (o *outage) ask(ctx context.Context, account string) error {
 		b, err := io.ReadAll(body)
 		switch {
 		case string(b) == "999": // as Michelin says it
-			return &Error{Code: CodeUnavailable, Message: "errorCode 999"}
+			return &clients.Error{Code: clients.CodeUnavailable, Message: "errorCode 999"}
 		case string(b) == "901":
-			return &Error{Code: CodeInvalid, Message: "errorCode 901"}
+			return &clients.Error{Code: clients.CodeInvalid, Message: "errorCode 901"}
 		case err == nil && string(b) != "document":
 			err = errors.New("no document")
 		}
@@ -90,13 +91,13 @@ func TestABreakerOpensWhenNothingIsAnswered(t *testing.T) {
 		o := newOutage(down, "a", "b")
 		o.every(t.Context(), 2*time.Second, "a", "b", "a", "b", "a") // the fifth 8s behind the first
 		st := o.Traffic().Breaker
-		if st.State != BreakerOpen || st.Failures != 5 || st.Until == nil || st.Until.Sub(st.Since) != breakerRest || o.calls != 5 {
+		if st.State != clients.BreakerOpen || st.Failures != 5 || st.Until == nil || st.Until.Sub(st.Since) != breakerRest || o.calls != 5 {
 			t.Fatalf("got %+v after %d calls, want it open after 5", st, o.calls)
 		}
 		before := time.Now()
-		e := AsError(o.ask(t.Context(), "a"))
+		e := clients.AsError(o.ask(t.Context(), "a"))
 		want := "the provider has not answered 5 calls in a row (the provider cannot answer now, status 503); the next try is at " + st.Until.Format(time.RFC3339)
-		if e.Code != CodeUnavailable || e.Message != want || e.After != time.Until(*st.Until) || !e.NotSent || e.Provider != "sample" || e.Op != "sample" {
+		if e.Code != clients.CodeUnavailable || e.Message != want || e.After != time.Until(*st.Until) || !e.NotSent || e.Provider != "sample" || e.Op != "sample" {
 			t.Errorf("got %+v, want unavailable until then: %s", e, want)
 		}
 		if o.calls != 5 || time.Now() != before {
@@ -104,13 +105,13 @@ func TestABreakerOpensWhenNothingIsAnswered(t *testing.T) {
 		}
 		o.answers(up)
 		time.Sleep(time.Until(*st.Until))
-		if st := o.Traffic().Breaker; st.State != BreakerHalfOpen || st.Until != nil || st.Failures != 5 {
+		if st := o.Traffic().Breaker; st.State != clients.BreakerHalfOpen || st.Until != nil || st.Failures != 5 {
 			t.Errorf("got %+v, want it half open when its rest is over", st)
 		}
 		if err := o.ask(t.Context(), "a"); err != nil || o.calls != 6 {
 			t.Errorf("got %v after %d calls, want one that is answered", err, o.calls)
 		}
-		if st := o.Traffic().Breaker; st.State != BreakerClosed || st.Failures != 0 || st.Since != time.Now().UTC() {
+		if st := o.Traffic().Breaker; st.State != clients.BreakerClosed || st.Failures != 0 || st.Since != time.Now().UTC() {
 			t.Errorf("got %+v, want it closed now", st)
 		}
 	})
@@ -172,7 +173,7 @@ func TestWhatOpensABreaker(t *testing.T) {
 					cancel()
 					time.Sleep(1500 * time.Millisecond)
 				}
-				if st := o.Traffic().Breaker; (st.State != BreakerClosed) != c.opens {
+				if st := o.Traffic().Breaker; (st.State != clients.BreakerClosed) != c.opens {
 					t.Errorf("got %+v, want it opened: %t", st, c.opens)
 				}
 			})
@@ -211,7 +212,7 @@ func TestWhatIsNoOutage(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				o := newOutage(down, "a", "b")
 				do(t.Context(), o)
-				if st := o.Traffic().Breaker; st.State != BreakerClosed {
+				if st := o.Traffic().Breaker; st.State != clients.BreakerClosed {
 					t.Errorf("got %+v, want it closed", st)
 				}
 			})
@@ -232,7 +233,7 @@ func TestAnOnlyAccountNeedsNoOther(t *testing.T) {
 				for n := range 5 {
 					o.every(t.Context(), 1500*time.Millisecond, asked[n%len(asked)])
 				}
-				if st := o.Traffic().Breaker; st.State != BreakerOpen {
+				if st := o.Traffic().Breaker; st.State != clients.BreakerOpen {
 					t.Errorf("got %+v, want it open", st)
 				}
 			})
@@ -252,7 +253,7 @@ func TestAnOpenBreakerAndItsTriesHaveNewConnections(t *testing.T) {
 			t.Errorf("got %d renewals after one failure, want none", renewed)
 		}
 		o.every(t.Context(), 2*time.Second, tenOfTwo...)
-		if renewed != 4 || o.Traffic().Breaker.State != BreakerOpen {
+		if renewed != 4 || o.Traffic().Breaker.State != clients.BreakerOpen {
 			t.Errorf("got %d renewals, %+v, want one with each failure in a row and with the opening", renewed, o.Traffic().Breaker)
 		}
 		time.Sleep(breakerRest)
@@ -279,7 +280,7 @@ func TestOneCallTriesAtATime(t *testing.T) {
 			before := o.calls
 			for range 200 {
 				calls.Go(func() {
-					e := AsError(o.ask(t.Context(), "a"))
+					e := clients.AsError(o.ask(t.Context(), "a"))
 					mu.Lock()
 					defer mu.Unlock()
 					if e.NotSent {
@@ -299,7 +300,7 @@ func TestOneCallTriesAtATime(t *testing.T) {
 				t.Errorf("got %d calls sent and %d held back, want one sent", sent, held)
 			}
 		}
-		if st := o.Traffic().Breaker; st.State != BreakerOpen || st.Failures != 8 {
+		if st := o.Traffic().Breaker; st.State != clients.BreakerOpen || st.Failures != 8 {
 			t.Errorf("got %+v, want it open, with each try counted", st)
 		}
 	})
@@ -319,7 +320,7 @@ func TestATryThatSaysNothingLeavesItToTheNext(t *testing.T) {
 			o.answers(func(*http.Request) (*http.Response, error) { panic("oops") })
 			_ = o.ask(t.Context(), "a")
 		}()
-		if st := o.Traffic().Breaker; st.State != BreakerHalfOpen || o.calls != 6 {
+		if st := o.Traffic().Breaker; st.State != clients.BreakerHalfOpen || o.calls != 6 {
 			t.Errorf("got %+v after %d calls, want it half open behind a try that said nothing", st, o.calls)
 		}
 		o.answers(up)
@@ -366,13 +367,13 @@ func TestWhatWasNotSentSaysNothing(t *testing.T) {
 		_ = o.ask(t.Context(), "a")
 		for _, account := range tenOfTwo {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			if e := AsError(o.ask(ctx, account)); e == nil || !e.NotSent || ctx.Err() != nil {
+			if e := clients.AsError(o.ask(ctx, account)); e == nil || !e.NotSent || ctx.Err() != nil {
 				t.Errorf("got %v, want it given up at once", e)
 			}
 			cancel()
 			time.Sleep(2 * time.Second)
 		}
-		if st := o.Traffic().Breaker; st.State != BreakerClosed || st.Failures != 0 {
+		if st := o.Traffic().Breaker; st.State != clients.BreakerClosed || st.Failures != 0 {
 			t.Errorf("got %+v, want it closed", st)
 		}
 	})
@@ -380,7 +381,7 @@ func TestWhatWasNotSentSaysNothing(t *testing.T) {
 		o := newOutage(with(429, "", "Retry-After", "100"), "a", "b")
 		_ = o.ask(t.Context(), "a")
 		o.base.breaker.status.Failures = 3
-		if e := AsError(o.ask(t.Context(), "a")); e == nil || e.Code != CodeThrottled || !e.NotSent {
+		if e := clients.AsError(o.ask(t.Context(), "a")); e == nil || e.Code != clients.CodeThrottled || !e.NotSent {
 			t.Errorf("got %+v, want it kept back by the pause", e)
 		}
 		if st := o.Traffic().Breaker; st.Failures != 3 {
@@ -400,11 +401,11 @@ func TestACheckIsSentAllTheSame(t *testing.T) {
 		if err := check(); err != nil || o.calls != 6 {
 			t.Errorf("got %v after %d calls, want it sent and answered", err, o.calls)
 		}
-		if st := o.Traffic().Breaker; st.State != BreakerOpen {
+		if st := o.Traffic().Breaker; st.State != clients.BreakerOpen {
 			t.Errorf("got %+v, want it open still: the orders were not asked for", st)
 		}
 		o.answers(down)
-		if e := AsError(check()); e == nil || e.NotSent {
+		if e := clients.AsError(check()); e == nil || e.NotSent {
 			t.Errorf("got %+v, want the provider's own refusal", e)
 		}
 	})
@@ -414,7 +415,7 @@ func TestACheckIsSentAllTheSame(t *testing.T) {
 func TestWhatIsPlayedBackPassesABreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOutage(up, "a", "b")
-		ctx, recording := Record(t.Context())
+		ctx, recording := clients.Record(t.Context())
 		if err := o.ask(ctx, "a"); err != nil {
 			t.Fatal(err)
 		}
@@ -422,14 +423,14 @@ func TestWhatIsPlayedBackPassesABreaker(t *testing.T) {
 		o.answers(down)
 		o.every(t.Context(), 2*time.Second, tenOfTwo...)
 		open := o.Traffic().Breaker
-		if err := o.ask(PlayBack(t.Context(), kept), "a"); err != nil {
+		if err := o.ask(clients.PlayBack(t.Context(), kept), "a"); err != nil {
 			t.Errorf("an open breaker: got %v, want the kept answer", err)
 		}
 		if st := o.Traffic().Breaker; st.State != open.State || st.Failures != open.Failures {
 			t.Errorf("got %+v after %+v, want it to stay as it was", st, open)
 		}
 		time.Sleep(time.Minute)
-		if err := o.ask(PlayBack(t.Context(), kept), "a"); err != nil || o.Traffic().Breaker.State != BreakerHalfOpen {
+		if err := o.ask(clients.PlayBack(t.Context(), kept), "a"); err != nil || o.Traffic().Breaker.State != clients.BreakerHalfOpen {
 			t.Errorf("half open: got %v, %+v, want the kept answer, and nothing proved", err, o.Traffic().Breaker)
 		}
 	})

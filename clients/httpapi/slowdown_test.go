@@ -1,4 +1,4 @@
-package clients // inside, to answer without a network, so that its time can be a bubble's
+package httpapi // inside, to answer without a network, so that its time can be a bubble's
 
 import (
 	"io"
@@ -14,13 +14,15 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"orderbeat/clients"
 )
 
 func TestA429HalvesTheRateAndAnswersRaiseIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &provider{answers: strings.Split("200,429 1,200,429 1,429 1,429 1,429 1,429 1,429 1", ","), began: time.Now()}
 		l := p.limited()
-		l.rate = Rate{Calls: 16, Per: time.Second}
+		l.rate = clients.Rate{Calls: 16, Per: time.Second}
 		l.limiter = l.rate.Limiter()
 		rates := func() string { return (&HTTP{base: l}).Traffic().Rate }
 		var got []string
@@ -49,7 +51,7 @@ func TestA429HalvesTheRateAndAnswersRaiseIt(t *testing.T) {
 }
 
 func TestAnyRateIsRegainedAboutAsFast(t *testing.T) {
-	for _, r := range []Rate{{10, time.Second}, {600, time.Minute}, {120, time.Hour}} {
+	for _, r := range []clients.Rate{{Calls: 10, Per: time.Second}, {Calls: 600, Per: time.Minute}, {Calls: 120, Per: time.Hour}} {
 		synctest.Test(t, func(t *testing.T) {
 			p := &provider{answers: []string{"429 1"}, began: time.Now()}
 			l := p.limited()
@@ -72,7 +74,7 @@ func TestOne429InManySlowsDownOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &provider{answers: strings.Split("429,429,429,429,200", ","), began: time.Now()}
 		l := p.limited()
-		l.rate, l.limiter = Rate{100, time.Second}, rate.NewLimiter(100, 5)
+		l.rate, l.limiter = clients.Rate{Calls: 100, Per: time.Second}, rate.NewLimiter(100, 5)
 		l.base = roundTripper(func(req *http.Request) (*http.Response, error) {
 			time.Sleep(100 * time.Millisecond)
 			return p.RoundTrip(req)
@@ -145,12 +147,12 @@ func TestTheRateThatAProviderTakesIsFound(t *testing.T) {
 	q := &quota{most: 10}
 	server := httptest.NewServer(q)
 	defer server.Close()
-	h := NewHTTP(Section{Config: Config{Name: "sample", Rate: Rate{Calls: 100, Per: time.Second}, Timeout: 10 * time.Second, MaxBody: 1 << 20}})
+	h := NewHTTP(clients.Section{Config: clients.Config{Name: "sample", Rate: clients.Rate{Calls: 100, Per: time.Second}, Timeout: 10 * time.Second, MaxBody: 1 << 20}})
 	for answered := 0; answered < 75; {
 		err := h.Do(t.Context(), Call{Op: "sample", Method: http.MethodGet, URL: server.URL}, func(io.Reader) error { return nil })
 		if err == nil {
 			answered++
-		} else if AsError(err).Code != CodeThrottled {
+		} else if clients.AsError(err).Code != clients.CodeThrottled {
 			t.Fatal(err)
 		}
 	}
@@ -198,7 +200,7 @@ func TestABackfillFindsItsQuota(t *testing.T) {
 			next = next.Add(each)
 			return resp, nil
 		}), time.Minute)
-		l.rate = Rate{10, time.Second}
+		l.rate = clients.Rate{Calls: 10, Per: time.Second}
 		l.limiter = l.rate.Limiter()
 		began, slots := time.Now(), make(chan struct{}, 4)
 		var all sync.WaitGroup

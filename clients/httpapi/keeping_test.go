@@ -1,4 +1,4 @@
-package clients_test
+package httpapi_test
 
 import (
 	"net/http"

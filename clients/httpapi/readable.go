@@ -1,4 +1,4 @@
-package clients
+package httpapi
 
 import (
 	"bufio"
@@ -22,6 +22,8 @@ import (
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/encoding/unicode/utf32"
 	"golang.org/x/text/transform"
+
+	"orderbeat/clients"
 )
 
 // acceptEncoding is what is requested. Other encodings are decoded if they come.
@@ -41,7 +43,7 @@ const (
 // that lie are put right by the body: one that is not compressed is read as it is, and one
 // that is compressed with gzip or zstd is decompressed whatever the header says.
 //
-// Reading fails with an [*Error] of [CodeBadResponse] if the body is not what it claims to
+// Reading fails with an [*clients.Error] of [clients.CodeBadResponse] if the body is not what it claims to
 // be, or has bytes that are not valid in its charset.
 func readable(resp *http.Response) {
 	resp.Body = &readableBody{raw: resp.Body, encodings: encodingsOf(resp.Header), charset: charsetOf(resp.Header)}
@@ -113,7 +115,7 @@ func (b *readableBody) open() (io.Reader, error) {
 			return decodeCharset(r, begin, b.charset)
 		}
 		if n == maxEncodings {
-			return nil, &Error{Code: CodeBadResponse, Message: fmt.Sprintf("the response is compressed more than %d times", maxEncodings)}
+			return nil, &clients.Error{Code: clients.CodeBadResponse, Message: fmt.Sprintf("the response is compressed more than %d times", maxEncodings)}
 		}
 		decoder, err := b.decompress(name, begin, r)
 		if err != nil {
@@ -184,7 +186,7 @@ func (b *readableBody) decompress(name string, begin []byte, r io.Reader) (io.Re
 			decoder = flate.NewReader(from)
 		}
 	default:
-		return nil, &Error{Code: CodeBadResponse, Message: fmt.Sprintf("the response has the Content-Encoding %.40q, which cannot be read", name), Hint: "ask the provider to send gzip, or no Content-Encoding"}
+		return nil, &clients.Error{Code: clients.CodeBadResponse, Message: fmt.Sprintf("the response has the Content-Encoding %.40q, which cannot be read", name), Hint: "ask the provider to send gzip, or no Content-Encoding"}
 	}
 	if err != nil {
 		return nil, from.failed(name, err)
@@ -221,7 +223,7 @@ func (s *sourceReader) failed(name string, err error) error {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return io.ErrUnexpectedEOF
 	}
-	return &Error{Code: CodeBadResponse, Message: fmt.Sprintf("the response is not valid %s", name), Err: err}
+	return &clients.Error{Code: clients.CodeBadResponse, Message: fmt.Sprintf("the response is not valid %s", name), Err: err}
 }
 
 type decompressed struct {
@@ -286,7 +288,7 @@ func decodeCharset(r *bufio.Reader, begin []byte, stated string) (io.Reader, err
 		return utf8Text, nil
 	}
 	if name == "replacement" {
-		return nil, &Error{Code: CodeBadResponse, Message: fmt.Sprintf("the response has the charset %.40q, which cannot be read", stated)}
+		return nil, &clients.Error{Code: clients.CodeBadResponse, Message: fmt.Sprintf("the response has the charset %.40q, which cannot be read", stated)}
 	}
 	return &validText{Reader: transform.NewReader(r, e.NewDecoder()), charset: name, invalid: isUndefined}, nil
 }
@@ -311,8 +313,8 @@ func (v *validText) Read(p []byte) (int, error) {
 	n, err := v.Reader.Read(p)
 	if !v.failed && (!v.check(p[:n]) || err == io.EOF && v.n > 0) {
 		v.failed = true
-		return n, &Error{
-			Code: CodeBadResponse, Message: fmt.Sprintf("the response has bytes that are not valid %s", v.charset),
+		return n, &clients.Error{
+			Code: clients.CodeBadResponse, Message: fmt.Sprintf("the response has bytes that are not valid %s", v.charset),
 			Hint: "ask the provider to send UTF-8, or to state the charset in Content-Type",
 		}
 	}

@@ -1,4 +1,4 @@
-package clients
+package httpapi
 
 import (
 	"errors"
@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"orderbeat/clients"
 )
 
 const (
@@ -34,17 +36,17 @@ type breaker struct {
 	// renew has further calls use new connections: the old ones may be what does not answer.
 	renew func()
 
-	mu     sync.Mutex    // guards what follows
-	status BreakerStatus // as it was left; Until is set while it is open
-	first  time.Time     // when the failures in a row began
+	mu     sync.Mutex            // guards what follows
+	status clients.BreakerStatus // as it was left; Until is set while it is open
+	first  time.Time             // when the failures in a row began
 	// account is whom the first of them was about, others how many were not about it, as
 	// far as is known.
 	account string
 	others  int
-	last    *Error // of the failures in a row
-	probing bool   // a call tries whether the provider answers
-	changes int    // of the state, ever
-	opened  int    // how often it opened
+	last    *clients.Error // of the failures in a row
+	probing bool           // a call tries whether the provider answers
+	changes int            // of the state, ever
+	opened  int            // how often it opened
 }
 
 // What a call's end says about whether its provider is there: nil, that it answered, if only
@@ -55,7 +57,7 @@ var (
 )
 
 func newBreaker(accounts int, log *slog.Logger) *breaker {
-	return &breaker{log: log, lone: accounts < 2, renew: func() {}, status: BreakerStatus{State: BreakerClosed, Since: time.Now().UTC()}}
+	return &breaker{log: log, lone: accounts < 2, renew: func() {}, status: clients.BreakerStatus{State: clients.BreakerClosed, Since: time.Now().UTC()}}
 }
 
 // tooMany reports whether the failures in a row are an outage.
@@ -64,29 +66,29 @@ func (b *breaker) tooMany(now time.Time) bool {
 }
 
 // turn changes the state.
-func (b *breaker) turn(to BreakerState) {
+func (b *breaker) turn(to clients.BreakerState) {
 	now := time.Now().UTC()
 	b.changes++
 	b.probing = false
-	b.status = BreakerStatus{State: to, Since: now, Failures: b.status.Failures}
+	b.status = clients.BreakerStatus{State: to, Since: now, Failures: b.status.Failures}
 	switch to {
-	case BreakerOpen:
+	case clients.BreakerOpen:
 		until := now.Add(min(max(b.last.After, breakerRest), maxBreakerRest))
 		b.status.Until = &until
 		b.opened++
-	case BreakerClosed:
+	case clients.BreakerClosed:
 		b.status.Failures = 0
-	case BreakerHalfOpen:
+	case clients.BreakerHalfOpen:
 	}
 }
 
 // now is where the breaker stands: one whose rest is over waits for a call to try.
-func (b *breaker) now() BreakerStatus {
+func (b *breaker) now() clients.BreakerStatus {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	st := b.status
 	if st.Until != nil && !time.Now().Before(*st.Until) {
-		return BreakerStatus{State: BreakerHalfOpen, Since: *st.Until, Failures: st.Failures}
+		return clients.BreakerStatus{State: clients.BreakerHalfOpen, Since: *st.Until, Failures: st.Failures}
 	}
 	return st
 }
@@ -111,7 +113,7 @@ func (b *breaker) openedSince(openings int) error {
 
 // admit lets a call about an account pass, or returns why it does not. Who was let pass
 // calls leave once.
-func (b *breaker) admit(account string) (leave func(came error, last *Error), refused error) {
+func (b *breaker) admit(account string) (leave func(came error, last *clients.Error), refused error) {
 	probe, change, refused := b.pass()
 	if refused != nil {
 		return nil, refused
@@ -119,7 +121,7 @@ func (b *breaker) admit(account string) (leave func(came error, last *Error), re
 	if probe {
 		b.renew()
 	}
-	return func(came error, last *Error) {
+	return func(came error, last *clients.Error) {
 		before, after := b.leave(account, came, last, change)
 		if after.Failures > max(before.Failures, 1) {
 			b.renew()
@@ -133,19 +135,19 @@ func (b *breaker) pass() (probe bool, change int, refused error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
-	if b.status.State == BreakerOpen && !now.Before(*b.status.Until) {
-		b.turn(BreakerHalfOpen)
+	if b.status.State == clients.BreakerOpen && !now.Before(*b.status.Until) {
+		b.turn(clients.BreakerHalfOpen)
 	}
-	if b.status.State == BreakerOpen || b.probing {
+	if b.status.State == clients.BreakerOpen || b.probing {
 		return false, 0, b.refusal(now)
 	}
-	b.probing = b.status.State == BreakerHalfOpen
+	b.probing = b.status.State == clients.BreakerHalfOpen
 	return b.probing, b.changes, nil
 }
 
 // leave notes what became of a call that was let pass before a change of the state. One that
 // ends behind it says nothing any more.
-func (b *breaker) leave(account string, came error, last *Error, change int) (before, after BreakerStatus) {
+func (b *breaker) leave(account string, came error, last *clients.Error, change int) (before, after clients.BreakerStatus) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	before = b.status
@@ -156,8 +158,8 @@ func (b *breaker) leave(account string, came error, last *Error, change int) (be
 	switch {
 	case came == nil:
 		b.status.Failures = 0
-		if b.status.State == BreakerHalfOpen {
-			b.turn(BreakerClosed)
+		if b.status.State == clients.BreakerHalfOpen {
+			b.turn(clients.BreakerClosed)
 		}
 	case errors.Is(came, errDown):
 		if b.status.Failures == 0 {
@@ -168,8 +170,8 @@ func (b *breaker) leave(account string, came error, last *Error, change int) (be
 		}
 		b.status.Failures++
 		b.last = last
-		if b.status.State == BreakerHalfOpen || b.tooMany(time.Now()) {
-			b.turn(BreakerOpen)
+		if b.status.State == clients.BreakerHalfOpen || b.tooMany(time.Now()) {
+			b.turn(clients.BreakerOpen)
 		}
 	}
 	return before, b.status
@@ -177,12 +179,12 @@ func (b *breaker) leave(account string, came error, last *Error, change int) (be
 
 // tell logs that the breaker opened or closed. That a try failed is told to who looks
 // closely.
-func (b *breaker) tell(before, after BreakerStatus) {
+func (b *breaker) tell(before, after clients.BreakerStatus) {
 	switch {
 	case before.State == after.State:
-	case after.State == BreakerClosed:
+	case after.State == clients.BreakerClosed:
 		b.log.Info("the provider answers again", "breaker", after.State)
-	case before.State == BreakerClosed:
+	case before.State == clients.BreakerClosed:
 		b.log.Warn("the provider does not answer, and calls are held back", "breaker", after.State, "failures", after.Failures, "until", *after.Until)
 	default:
 		b.log.Debug("the provider still does not answer", "breaker", after.State, "failures", after.Failures, "until", *after.Until)
@@ -191,8 +193,8 @@ func (b *breaker) tell(before, after BreakerStatus) {
 
 // refusal is the failure of a call that is not let pass.
 func (b *breaker) refusal(now time.Time) error {
-	e := &Error{
-		Code: CodeUnavailable, NotSent: true, After: probeWait,
+	e := &clients.Error{
+		Code: clients.CodeUnavailable, NotSent: true, After: probeWait,
 		Message: fmt.Sprintf("the provider has not answered %d calls in a row (%s); ", b.status.Failures, b.cause()),
 		Hint:    "calls go on by themselves when it answers again",
 	}

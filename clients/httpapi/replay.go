@@ -1,4 +1,4 @@
-package clients
+package httpapi
 
 import (
 	"bytes"
@@ -7,24 +7,26 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"orderbeat/clients"
 )
 
 // replayed is the kept answer to a call.
-func (h *HTTP) replayed(ctx context.Context, p *playback, c *Call) (*http.Response, error) {
+func (h *HTTP) replayed(ctx context.Context, p *clients.Playback, c *Call) (*http.Response, error) {
 	asked := h.asked(ctx, c, c.header(), time.Time{}, 0)
-	x := p.take(func(x *Exchange) bool {
+	x := p.Take(func(x *clients.Exchange) bool {
 		return x.Method == asked.Method && behindHost(h.hide.URL(x.URL)) == behindHost(asked.URL) &&
 			h.shown(ctx, x.RequestHeader, []byte(x.RequestBody), false) == asked.RequestBody
 	})
 	if x == nil {
-		return nil, &Error{
-			Code: CodeInvalid, Message: "what is asked now was not asked then",
+		return nil, &clients.Error{
+			Code: clients.CodeInvalid, Message: "what is asked now was not asked then",
 			Hint: "more than the mapping has changed: have the provider asked again",
 		}
 	}
 	body, err := x.Body()
 	if err != nil {
-		return nil, &Error{Code: CodeInternal, Message: err.Error()}
+		return nil, &clients.Error{Code: clients.CodeInternal, Message: err.Error()}
 	}
 	return &http.Response{
 		StatusCode: x.Status, Header: x.ResponseHeader.Clone(), ContentLength: int64(len(body)),

@@ -1,4 +1,4 @@
-package clients
+package httpapi
 
 import (
 	"context"
@@ -7,7 +7,8 @@ import (
 	"sync"
 	"time"
 
-	"orderbeat/auth/endpoint"
+	"orderbeat/auth"
+	"orderbeat/clients"
 )
 
 const (
@@ -30,7 +31,7 @@ type pause struct {
 }
 
 // wait returns when no pause is on. A pause that lasts longer than the caller may, or
-// longer than [maxPauseWait], is an *[Error] at once, with [CodeThrottled].
+// longer than [maxPauseWait], is an *[clients.Error] at once, with [clients.CodeThrottled].
 func (p *pause) wait(ctx context.Context) error {
 	patience := time.Now().Add(maxPauseWait)
 	if deadline, ok := ctx.Deadline(); ok && deadline.Before(patience) {
@@ -43,7 +44,7 @@ func (p *pause) wait(ctx context.Context) error {
 		case left <= 0:
 			return nil
 		case until.After(patience):
-			return &Error{Code: CodeThrottled, NotSent: true, After: left, Message: "the provider has had too many calls, and none is sent before it takes more"}
+			return &clients.Error{Code: clients.CodeThrottled, NotSent: true, After: left, Message: "the provider has had too many calls, and none is sent before it takes more"}
 		}
 		if err := sleep(ctx, left); err != nil {
 			return fmt.Errorf("waiting for the provider to take calls: %w", err)
@@ -70,7 +71,7 @@ func (p *pause) answered(resp *http.Response, count int64) (late bool) {
 		}
 		return late
 	}
-	length := endpoint.Wait(resp.StatusCode, resp.Header, maxRetryAfter)
+	length := auth.Wait(resp.StatusCode, resp.Header, clients.MaxRetryAfter)
 	if !late {
 		p.count++
 		p.row++

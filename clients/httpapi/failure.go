@@ -1,4 +1,4 @@
-package clients
+package httpapi
 
 import (
 	"context"
@@ -11,30 +11,29 @@ import (
 	"time"
 
 	"orderbeat/auth"
-	"orderbeat/auth/endpoint"
+	"orderbeat/clients"
 )
-
 
 // hintRefused is for tokens that the API refuses.
 const hintRefused = "the token endpoint accepts the credentials, the API does not: ask the provider whether they may use it"
 
 // refusal is what an answer that is no 2xx means.
-func refusal(resp *http.Response) *Error {
-	e := &Error{Code: CodeInvalid, After: endpoint.Wait(resp.StatusCode, resp.Header, maxRetryAfter)}
+func refusal(resp *http.Response) *clients.Error {
+	e := &clients.Error{Code: clients.CodeInvalid, After: auth.Wait(resp.StatusCode, resp.Header, clients.MaxRetryAfter)}
 	switch status := resp.StatusCode; {
 	case status == http.StatusUnauthorized && auth.LacksRights(resp.Header):
-		e.Code, e.Message = CodeForbidden, "the token has not the rights that were needed"
+		e.Code, e.Message = clients.CodeForbidden, "the token has not the rights that were needed"
 		e.Hint = "check the scope, or ask the provider what these credentials may do"
 	case auth.RefusesToken(status, resp.Header):
-		e.Code, e.Message = CodeUnauthorized, "the API refuses the credentials that it was sent"
+		e.Code, e.Message = clients.CodeUnauthorized, "the API refuses the credentials that it was sent"
 		e.Hint = hintRefused
 	case status == http.StatusForbidden:
-		e.Code, e.Message = CodeForbidden, "the account may not see what was asked"
+		e.Code, e.Message = clients.CodeForbidden, "the account may not see what was asked"
 		e.Hint = "check the account's numbers, and whether the provider lets these credentials see it"
 	case status == http.StatusTooManyRequests:
-		e.Code, e.Message = CodeThrottled, "too many calls"
+		e.Code, e.Message = clients.CodeThrottled, "too many calls"
 	case status == http.StatusRequestTimeout, status == http.StatusTooEarly, status >= 500:
-		e.Code, e.Message = CodeUnavailable, "the provider cannot answer now"
+		e.Code, e.Message = clients.CodeUnavailable, "the provider cannot answer now"
 	case status >= 300 && status < 400:
 		e.Message, e.Hint = "the API redirects elsewhere", "check base_url: redirects are not followed"
 	case status == http.StatusNotFound:
@@ -56,7 +55,7 @@ const (
 // worthWaiting tells whether, and how long, a call is worth waiting that has failed n times
 // before.
 func worthWaiting(err error, n int) (time.Duration, bool) {
-	e, ok := errors.AsType[*Error](err)
+	e, ok := errors.AsType[*clients.Error](err)
 	if !ok {
 		return 0, false
 	}
@@ -64,15 +63,15 @@ func worthWaiting(err error, n int) (time.Duration, bool) {
 	if wait == 0 {
 		wait = min(firstPause<<min(n, 16), maxPause)
 	}
-	if e.Code == CodeThrottled {
+	if e.Code == clients.CodeThrottled {
 		return wait, true
 	}
-	short := e.Code == CodeUnavailable && (e.Status == http.StatusServiceUnavailable || e.NotSent)
+	short := e.Code == clients.CodeUnavailable && (e.Status == http.StatusServiceUnavailable || e.NotSent)
 	return wait, short && e.After <= longestShort && (e.After > 0 || n < mostShort)
 }
 
 // refused is what an answer means that is not accepted.
-func (c Call) refused(resp *http.Response) *Error {
+func (c Call) refused(resp *http.Response) *clients.Error {
 	usual := refusal(resp)
 	if c.Judge == nil {
 		drain(resp.Body)
@@ -95,24 +94,24 @@ func (c Call) refused(resp *http.Response) *Error {
 
 // classify says what an exchange without a usable answer means. It is the one place
 // that does.
-func (h *HTTP) classify(err error) *Error {
-	if e, ok := errors.AsType[*Error](err); ok {
+func (h *HTTP) classify(err error) *clients.Error {
+	if e, ok := errors.AsType[*clients.Error](err); ok {
 		return e
 	}
 	if e, ok := errors.AsType[*auth.Error](err); ok {
 		return h.tokenFailure(e)
 	}
-	e := &Error{Code: CodeUnavailable, Message: describe(err), Err: err}
-	if c := endpoint.ConnectionFailure(err); c != nil {
+	e := &clients.Error{Code: clients.CodeUnavailable, Message: describe(err), Err: err}
+	if c := auth.ConnectionFailure(err); c != nil {
 		e.Hint = c.Hint
 	}
 	return e
 }
 
 // tokenFailure is [TokenError], with the way on where a user is to be asked.
-func (h *HTTP) tokenFailure(e *auth.Error) *Error {
-	f := TokenError(e)
-	if f.Code == CodeConsent {
+func (h *HTTP) tokenFailure(e *auth.Error) *clients.Error {
+	f := clients.TokenError(e)
+	if f.Code == clients.CodeConsent {
 		f.Message, f.Hint = e.Reason, e.Hint+": "+h.login()
 	}
 	return f
@@ -127,7 +126,7 @@ func (h *HTTP) login() string {
 // made of addresses and system errors: other texts quote URLs and what came over
 // the wire.
 func describe(err error) string {
-	if e := endpoint.ConnectionFailure(err); e != nil {
+	if e := auth.ConnectionFailure(err); e != nil {
 		return e.Reason
 	}
 	if errors.Is(err, context.DeadlineExceeded) {

@@ -1,4 +1,4 @@
-package clients // inside, to break a connection in the very moment in which the time is up
+package httpapi // inside, to break a connection in the very moment in which the time is up
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"orderbeat/clients"
 )
 
 // closed is what a read gets whose connection was closed meanwhile.
@@ -60,11 +62,11 @@ func TestACallersTimeIsOverWhateverItsCause(t *testing.T) {
 			<-req.Context().Done()
 			return nil, context.Cause(req.Context())
 		})
-		h := NewHTTP(Section{}).With(func(http.RoundTripper) http.RoundTripper { return waits })
+		h := NewHTTP(clients.Section{}).With(func(http.RoundTripper) http.RoundTripper { return waits })
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errors.New("the job has had its time"))
 		defer cancel()
 		err := h.Do(ctx, Call{Op: "sample", Method: http.MethodGet, URL: "https://api.example"}, nil)
-		if e := AsError(err); e == nil || e.Code != CodeUnavailable || e.Message != "no complete answer in time" {
+		if e := clients.AsError(err); e == nil || e.Code != clients.CodeUnavailable || e.Message != "no complete answer in time" {
 			t.Errorf("got %v, want unavailable for want of time", err)
 		}
 	})

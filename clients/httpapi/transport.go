@@ -1,4 +1,4 @@
-package clients
+package httpapi
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"orderbeat/clients"
 )
 
 // limited keeps to the provider's rate, which 429s slow down, and to the pauses that they
@@ -18,7 +20,7 @@ import (
 // time. Waiting for a turn is no part of the exchange.
 type limited struct {
 	base    http.RoundTripper
-	rate    Rate // as configured
+	rate    clients.Rate // as configured
 	limiter *rate.Limiter
 	timeout time.Duration
 	pause   pause
@@ -26,7 +28,7 @@ type limited struct {
 	breaker *breaker // knows whether a call that waited is still wanted
 }
 
-func newLimited(s Section, log *slog.Logger) *limited {
+func newLimited(s clients.Section, log *slog.Logger) *limited {
 	l := &limited{
 		base: NewTransport(s.Config), rate: s.Rate, limiter: s.Rate.Limiter(), timeout: s.Timeout,
 		breaker: newBreaker(len(s.Accounts), log.With("provider", s.Name)),
@@ -90,7 +92,7 @@ func (l *limited) turn(ctx context.Context) (count int64, err error) {
 				return 0, err
 			}
 			// The limiter also gives up when the deadline would come before the turn.
-			return 0, &Error{Code: CodeUnavailable, NotSent: true, Message: "no turn within the provider's rate in time", Err: context.DeadlineExceeded}
+			return 0, &clients.Error{Code: clients.CodeUnavailable, NotSent: true, Message: "no turn within the provider's rate in time", Err: context.DeadlineExceeded}
 		}
 		if err := l.breaker.openedSince(openings); err != nil {
 			return 0, err

@@ -1,4 +1,4 @@
-package clients_test
+package httpapi_test
 
 import (
 	"context"
@@ -25,9 +25,9 @@ import (
 	"time"
 
 	"orderbeat/auth"
-	"orderbeat/auth/endpoint"
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
+	"orderbeat/clients/httpapi"
 )
 
 // secure is a section for a TLS server, and one that speaks HTTP/2 where it is to.
@@ -53,8 +53,8 @@ func writePEM(t *testing.T, path, kind string, der []byte) {
 }
 
 // question posts an idempotent question.
-func question(ctx context.Context, h *clients.HTTP, base string) error {
-	call := clients.Call{Op: "sample", Account: "detroit", Idempotent: true, Method: http.MethodPost, URL: base, Body: []byte("question")}
+func question(ctx context.Context, h *httpapi.HTTP, base string) error {
+	call := httpapi.Call{Op: "sample", Account: "detroit", Idempotent: true, Method: http.MethodPost, URL: base, Body: []byte("question")}
 	return h.Do(ctx, call, func(body io.Reader) error { _, err := io.ReadAll(body); return err })
 }
 
@@ -75,7 +75,7 @@ func TestAConnectionThatIsDroppedSilentlyIsReplaced(t *testing.T) {
 			relay := clienttest.NewRelay(t, server.Listener.Addr().String())
 			s := secure(t, server, http2, relay.Addr().String())
 			s.Timeout = 3 * time.Second
-			h := clients.NewHTTP(s)
+			h := httpapi.NewHTTP(s)
 			for range 4 {
 				if err := question(t.Context(), h, s.BaseURL); err != nil {
 					t.Fatal(err)
@@ -129,7 +129,7 @@ func TestADrainedBackendIsLeft(t *testing.T) {
 			})
 			s := secure(t, server, http2, "")
 			s.Accounts = append(s.Accounts, clients.Account{Name: "other"}) // the breaker stays closed
-			h := clients.NewHTTP(s)
+			h := httpapi.NewHTTP(s)
 			if err := question(t.Context(), h, s.BaseURL); err != nil {
 				t.Fatal(err)
 			}
@@ -176,17 +176,17 @@ func TestAnIdempotentQuestionIsSentAgainWhenAKeptConnectionBreaks(t *testing.T) 
 						_ = raw.Close()
 					})
 					s := secure(t, server, http2, "")
-					h := clients.NewHTTP(s)
+					h := httpapi.NewHTTP(s)
 					if err := question(t.Context(), h, s.BaseURL); err != nil {
 						t.Fatal(err)
 					}
 					breaks.Store(1)
-					err := h.Do(t.Context(), clients.Call{Op: "sample", Idempotent: twice, Method: http.MethodPost, URL: s.BaseURL, Body: []byte("question")}, func(io.Reader) error { return nil })
+					err := h.Do(t.Context(), httpapi.Call{Op: "sample", Idempotent: twice, Method: http.MethodPost, URL: s.BaseURL, Body: []byte("question")}, func(io.Reader) error { return nil })
 					if (err == nil) != twice {
 						t.Errorf("got %v, want an answer: %t", err, twice)
 					}
 					breaks.Store(1000) // a new connection that breaks is the provider's doing
-					if err := question(t.Context(), clients.NewHTTP(s), s.BaseURL); err == nil {
+					if err := question(t.Context(), httpapi.NewHTTP(s), s.BaseURL); err == nil {
 						t.Error("a connection that broke at once was tried again")
 					}
 				})
@@ -202,7 +202,7 @@ func TestNoConnectionGetsOlderThanItMay(t *testing.T) {
 	server.Config.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { last.Store(connection(r)) })
 	s := secure(t, server, true, "")
 	s.MaxConnAge = time.Hour
-	h := clients.NewHTTP(s)
+	h := httpapi.NewHTTP(s)
 	for range 3 {
 		_ = question(t.Context(), h, s.BaseURL)
 	}
@@ -210,7 +210,7 @@ func TestNoConnectionGetsOlderThanItMay(t *testing.T) {
 		t.Errorf("got %d connections in an hour, want 1", n)
 	}
 	s.MaxConnAge = time.Nanosecond
-	h = clients.NewHTTP(s)
+	h = httpapi.NewHTTP(s)
 	for range 3 {
 		_ = question(t.Context(), h, s.BaseURL)
 	}
@@ -229,7 +229,7 @@ func TestFailuresInARowAreNoConnectionsFault(t *testing.T) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	})
 	s := secure(t, server, true, "")
-	h := clients.NewHTTP(s)
+	h := httpapi.NewHTTP(s)
 	var numbers []int64
 	for range 3 {
 		_ = question(t.Context(), h, s.BaseURL)
@@ -241,7 +241,7 @@ func TestFailuresInARowAreNoConnectionsFault(t *testing.T) {
 }
 
 func TestAPostWithoutABodySaysThatItHasNone(t *testing.T) {
-	for name, c := range map[string]clients.Call{
+	for name, c := range map[string]httpapi.Call{
 		"POST":      {Method: http.MethodPost},
 		"PUT":       {Method: http.MethodPut},
 		"of nobody": {Method: http.MethodPost, Body: []byte{}},
@@ -252,7 +252,7 @@ func TestAPostWithoutABodySaysThatItHasNone(t *testing.T) {
 			}
 		})
 		c.Op, c.URL = "sample", server
-		if err := clients.NewHTTP(clienttest.Section("sample", server)).Do(t.Context(), c, func(io.Reader) error { return nil }); err != nil {
+		if err := httpapi.NewHTTP(clienttest.Section("sample", server)).Do(t.Context(), c, func(io.Reader) error { return nil }); err != nil {
 			t.Error(err)
 		}
 	}
@@ -279,7 +279,7 @@ func TestAProxyThatMakesNoConnectionIsNamed(t *testing.T) {
 		"TLS":     {"https" + proxy(t, 200)[len("http"):], "the proxy makes no connection"},
 	} {
 		s.Proxy = auth.NewSecret(c.url)
-		e := clients.AsError(question(t.Context(), clients.NewHTTP(s), s.BaseURL))
+		e := clients.AsError(question(t.Context(), httpapi.NewHTTP(s), s.BaseURL))
 		if e == nil || e.Code != clients.CodeUnavailable || !strings.Contains(e.Message, c.want) || e.Hint == "" {
 			t.Errorf("%s: got %+v, want %q", name, e, c.want)
 		}
@@ -294,7 +294,7 @@ func TestAProxyThatMakesNoConnectionIsNamed(t *testing.T) {
 		}
 	}
 	s.Proxy = auth.NewSecret(proxy(t, 200))
-	if err := question(t.Context(), clients.NewHTTP(s), s.BaseURL); err != nil {
+	if err := question(t.Context(), httpapi.NewHTTP(s), s.BaseURL); err != nil {
 		t.Errorf("got %v, want an answer through the proxy", err)
 	}
 }
@@ -303,8 +303,8 @@ func TestAProxyThatMakesNoConnectionIsNamed(t *testing.T) {
 func tokens(t *testing.T, s clients.Section) *auth.Source {
 	t.Helper()
 	source, err := auth.NewSource(auth.Config{
-		Dialect: endpoint.PTV(), Provider: "sample", Environment: "test", TokenURL: s.BaseURL + "/token",
-		ClientID: s.ClientID, ClientSecret: s.ClientSecret, Base: clients.NewTokenTransport(s.Config),
+		Dialect: auth.PTV(), Provider: "sample", Environment: "test", TokenURL: s.BaseURL + "/token",
+		ClientID: s.ClientID, ClientSecret: s.ClientSecret, Base: httpapi.NewTokenTransport(s.Config),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -335,7 +335,7 @@ func TestAServerThatWantsAClientCertificateIsNamed(t *testing.T) {
 					t.Fatal(err)
 				}
 				s := secure(t, server, http2, "")
-				e := clients.AsError(question(t.Context(), clients.NewHTTP(s), s.BaseURL))
+				e := clients.AsError(question(t.Context(), httpapi.NewHTTP(s), s.BaseURL))
 				if e == nil || e.Code != clients.CodeUnavailable || e.Message != "the server asks for a client certificate" || e.Hint == "" {
 					t.Errorf("got %+v, want the certificate named", e)
 				}
@@ -344,12 +344,12 @@ func TestAServerThatWantsAClientCertificateIsNamed(t *testing.T) {
 					t.Errorf("the token endpoint: got %v, want the certificate named", err)
 				}
 				s.TLS.Cert, s.TLS.Key = certificate(t)
-				e = clients.AsError(question(t.Context(), clients.NewHTTP(s), s.BaseURL))
+				e = clients.AsError(question(t.Context(), httpapi.NewHTTP(s), s.BaseURL))
 				if e == nil || e.Message != "the server does not accept the client certificate" {
 					t.Errorf("a certificate of nobody: got %+v, want it named", e)
 				}
 				s.TLS.Cert, s.TLS.Key = known, key
-				if err := question(t.Context(), clients.NewHTTP(s), s.BaseURL); err != nil {
+				if err := question(t.Context(), httpapi.NewHTTP(s), s.BaseURL); err != nil {
 					t.Errorf("got %v, want the certificate accepted", err)
 				}
 			})
@@ -391,7 +391,7 @@ func TestAProviderMayHaveNoProxy(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	s := secure(t, server, false, "")
 	s.Proxy = auth.NewSecret("none")
-	if err := question(t.Context(), clients.NewHTTP(s), s.BaseURL); err != nil {
+	if err := question(t.Context(), httpapi.NewHTTP(s), s.BaseURL); err != nil {
 		t.Error(err)
 	}
 }

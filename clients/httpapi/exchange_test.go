@@ -1,4 +1,4 @@
-package clients_test
+package httpapi_test
 
 import (
 	"bytes"
@@ -16,6 +16,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
+	"orderbeat/clients/httpapi"
 	"orderbeat/clients/redact"
 )
 
@@ -35,18 +36,18 @@ func decodeJSON(body io.Reader) error {
 }
 
 // keptOf has a server answer a question, and returns the failure.
-func keptOf(t *testing.T, contentType, body string, change func(*clients.HTTP) *clients.HTTP) *clients.Error {
+func keptOf(t *testing.T, contentType, body string, change func(*httpapi.HTTP) *httpapi.HTTP) *clients.Error {
 	t.Helper()
 	server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", contentType)
 		w.Header().Set("Set-Cookie", "a="+canary)
 		_, _ = io.WriteString(w, body)
 	})
-	h := clients.NewHTTP(clienttest.Section("sample", server))
+	h := httpapi.NewHTTP(clienttest.Section("sample", server))
 	if change != nil {
 		h = change(h)
 	}
-	err := h.Do(t.Context(), clients.Call{
+	err := h.Do(t.Context(), httpapi.Call{
 		Op: "sample", Method: http.MethodPost, URL: server + "/orders?window=7d&access_token=" + canary,
 		Header: map[string]string{"Content-Type": "application/json"}, Body: []byte(`{"billTo":"1111111","password":"` + canary + `"}`),
 	}, decodeJSON)
@@ -96,7 +97,7 @@ func TestAnAnswerThatCannotBeReadIsKept(t *testing.T) {
 }
 
 func TestWhatIsKeptOfTheRequest(t *testing.T) {
-	signed := func(h *clients.HTTP) *clients.HTTP {
+	signed := func(h *httpapi.HTTP) *httpapi.HTTP {
 		return h.With(func(base http.RoundTripper) http.RoundTripper {
 			return roundTripper(func(r *http.Request) (*http.Response, error) {
 				r = r.Clone(r.Context())
@@ -126,7 +127,7 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 
 func TestMetadataHasNoBodies(t *testing.T) {
 	const person = "123-45-6789"
-	metadata := func(h *clients.HTTP) *clients.HTTP {
+	metadata := func(h *httpapi.HTTP) *httpapi.HTTP {
 		return h.Keeping(clients.KeepMetadata, redact.New([]string{"X-Person"}, nil))
 	}
 	x := keptOf(t, "text/html", "<p>"+person, metadata).Exchange
@@ -139,7 +140,7 @@ func TestMetadataHasNoBodies(t *testing.T) {
 }
 
 func TestAProvidersOwnNamesAreNotKept(t *testing.T) {
-	own := func(h *clients.HTTP) *clients.HTTP {
+	own := func(h *httpapi.HTTP) *httpapi.HTTP {
 		return h.Keeping(clients.KeepFull, redact.New([]string{"bill_to"}, nil)).With(func(base http.RoundTripper) http.RoundTripper { return base })
 	}
 	if x := keptOf(t, "text/html", "<p>", own).Exchange; !strings.Contains(x.RequestBody, `"billTo":"REDACTED"`) {
@@ -152,7 +153,7 @@ func TestWhatCanBeReadIsNotKept(t *testing.T) {
 		t.Errorf("got %v, want no failure", e)
 	}
 	server := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
-	_, err := post(t.Context(), clients.NewHTTP(clienttest.Section("sample", server)), server)
+	_, err := post(t.Context(), httpapi.NewHTTP(clienttest.Section("sample", server)), server)
 	if e := clients.AsError(err); e == nil || e.Exchange != nil {
 		t.Errorf("got %+v, want a failure without an exchange", e)
 	}
@@ -164,7 +165,7 @@ func TestAnExchangeIsNeitherToldNorLogged(t *testing.T) {
 	server := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, inBody) })
 	s := clienttest.Section("sample", server)
 	s.Log = slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	err := clients.NewHTTP(s).Do(t.Context(), clients.Call{Op: "sample", Method: http.MethodGet, URL: server}, decodeJSON)
+	err := httpapi.NewHTTP(s).Do(t.Context(), httpapi.Call{Op: "sample", Method: http.MethodGet, URL: server}, decodeJSON)
 	s.Log.Error("it failed", "err", err)
 	if e := clients.AsError(err); e == nil || e.Exchange == nil || e.Exchange.ResponseBody != inBody {
 		t.Fatalf("got %+v, want the exchange", e)
@@ -191,9 +192,9 @@ func TestWhoWatchesHearsOfEveryExchange(t *testing.T) {
 	s.Watch = func(x clients.Exchange) {
 		heard = append(heard, fmt.Sprint(x.Status, " ", x.Method, " ", strings.TrimPrefix(x.URL, server), " ", x.RequestBody, " ", strings.TrimSpace(x.ResponseBody)))
 	}
-	h := clients.NewHTTP(s)
-	ask := func(h *clients.HTTP, url string) {
-		_ = h.Do(t.Context(), clients.Call{Op: "sample", Method: http.MethodPost, URL: url, Body: []byte(`{"token":"` + canary + `"}`)}, decodeJSON)
+	h := httpapi.NewHTTP(s)
+	ask := func(h *httpapi.HTTP, url string) {
+		_ = h.Do(t.Context(), httpapi.Call{Op: "sample", Method: http.MethodPost, URL: url, Body: []byte(`{"token":"` + canary + `"}`)}, decodeJSON)
 	}
 	ask(h, server+"/orders")
 	ask(h, server+"/orders")

@@ -1,4 +1,4 @@
-package clients_test
+package httpapi_test
 
 import (
 	"context"
@@ -13,9 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/auth"
-	"orderbeat/auth/endpoint"
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
+	"orderbeat/clients/httpapi"
 	"orderbeat/clients/redact"
 )
 
@@ -39,10 +39,10 @@ func TestEveryExchangeOfAnAttemptIsRecorded(t *testing.T) {
 		_, _ = io.WriteString(w, answers[0])
 		answers = answers[1:]
 	})
-	h := clients.NewHTTP(clienttest.Section("sample", server))
+	h := httpapi.NewHTTP(clienttest.Section("sample", server))
 	ctx, recording := clients.Record(t.Context())
-	ask := func(h *clients.HTTP, url string) {
-		_ = h.Do(ctx, clients.Call{Op: "sample", Method: http.MethodPost, URL: url, Body: []byte(`{"token":"` + canary + `"}`)}, decodeJSON)
+	ask := func(h *httpapi.HTTP, url string) {
+		_ = h.Do(ctx, httpapi.Call{Op: "sample", Method: http.MethodPost, URL: url, Body: []byte(`{"token":"` + canary + `"}`)}, decodeJSON)
 	}
 	ask(h, server+"/orders?state=open&id_token="+canary)
 	ask(h, server+"/orders")
@@ -97,7 +97,7 @@ func TestAnAnswerIsRecordedAsAWhole(t *testing.T) {
 				read = decodeJSON
 			}
 			ctx, recording := clients.Record(t.Context())
-			if err := clients.NewHTTP(clienttest.Section("sample", server)).Do(ctx, clients.Call{Op: "sample", Method: http.MethodGet, URL: server}, read); err != nil {
+			if err := httpapi.NewHTTP(clienttest.Section("sample", server)).Do(ctx, httpapi.Call{Op: "sample", Method: http.MethodGet, URL: server}, read); err != nil {
 				t.Fatal(err)
 			}
 			list := recording.Exchanges()
@@ -132,15 +132,15 @@ func TestACallThatWasSentAgainIsRecordedTwice(t *testing.T) {
 	})
 	s := clienttest.Section("sample", server)
 	source, err := auth.NewSource(auth.Config{
-		Dialect: endpoint.RFC6749(), Provider: "sample", Environment: "sandbox", TokenURL: server + "/token", ClientID: s.ClientID, ClientSecret: s.ClientSecret,
-		Store: s.Tokens, Limiter: s.TokenRate.Limiter(), Base: clients.NewTransport(s.Config), Timeout: s.Timeout,
+		Dialect: auth.RFC6749(), Provider: "sample", Environment: "sandbox", TokenURL: server + "/token", ClientID: s.ClientID, ClientSecret: s.ClientSecret,
+		Store: s.Tokens, Limiter: s.TokenRate.Limiter(), Base: httpapi.NewTransport(s.Config), Timeout: s.Timeout,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { source.Close() })
 	ctx, recording := clients.Record(t.Context())
-	if err := clients.NewHTTP(s).Bearer(source, origin(t, server)).Do(ctx, clients.Call{Op: "sample", Method: http.MethodGet, URL: server + "/orders"}, decodeJSON); err != nil {
+	if err := httpapi.NewHTTP(s).Bearer(source, origin(t, server)).Do(ctx, httpapi.Call{Op: "sample", Method: http.MethodGet, URL: server + "/orders"}, decodeJSON); err != nil {
 		t.Fatal(err)
 	}
 	var got []string
@@ -159,11 +159,11 @@ func TestTooManyExchangesAreNotAllRecorded(t *testing.T) {
 	server := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"documentID":"1"}`) })
 	s := clienttest.Section("sample", server)
 	s.Rate = clients.Rate{}
-	h := clients.NewHTTP(s)
+	h := httpapi.NewHTTP(s)
 	const most = 5000
 	ctx, recording := clients.Record(t.Context())
 	for range most + 1 {
-		if err := h.Do(ctx, clients.Call{Op: "sample", Method: http.MethodGet, URL: server}, decodeJSON); err != nil {
+		if err := h.Do(ctx, httpapi.Call{Op: "sample", Method: http.MethodGet, URL: server}, decodeJSON); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -188,8 +188,8 @@ func TestWhatIsRecordedCanBePlayedBack(t *testing.T) {
 	ask := func(ctx context.Context, server, page, body string) string {
 		var link string
 		var got struct{ DocumentID, Page, Echo string }
-		h := clients.NewHTTP(clienttest.Section("sample", server)).With(func(base http.RoundTripper) http.RoundTripper { return base })
-		err := h.Answer(ctx, clients.Call{Op: "sample", Method: http.MethodPost, URL: server + "/orders?pageToken=" + page + "&page=" + page, Body: []byte(body)}, func(r clients.Response) error {
+		h := httpapi.NewHTTP(clienttest.Section("sample", server)).With(func(base http.RoundTripper) http.RoundTripper { return base })
+		err := h.Answer(ctx, httpapi.Call{Op: "sample", Method: http.MethodPost, URL: server + "/orders?pageToken=" + page + "&page=" + page, Body: []byte(body)}, func(r httpapi.Response) error {
 			link = r.Header.Get("Link")
 			return json.NewDecoder(r.Body).Decode(&got)
 		})

@@ -1,4 +1,4 @@
-package clients
+package httpapi
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-resty/resty/v2"
 
+	"orderbeat/clients"
 	"orderbeat/clients/redact"
 )
 
@@ -20,22 +21,22 @@ const keptBytes = 64 << 10
 
 // Keeping is h with other rules of what is kept of an exchange, and what is hidden in it.
 // Without, it is everything but what the zero [redact.Redactor] hides. The secrets of
-// [Section.Mask] are hidden in any case.
-func (h *HTTP) Keeping(keep Keep, hide redact.Redactor) *HTTP {
+// [clients.Section.Mask] are hidden in any case.
+func (h *HTTP) Keeping(keep clients.Keep, hide redact.Redactor) *HTTP {
 	other := *h
 	other.keep, other.hide = keep, hide.Masking(h.mask)
 	return &other
 }
 
 // bodies reports whether bodies may be kept.
-func (h *HTTP) bodies() bool { return h.keep == KeepFull || h.keep == "" }
+func (h *HTTP) bodies() bool { return h.keep == clients.KeepFull || h.keep == "" }
 
 // recording is where a call is recorded, nil for nowhere.
-func (h *HTTP) recording(ctx context.Context) *Recording {
-	if h.keep == KeepOff {
+func (h *HTTP) recording(ctx context.Context) *clients.Recording {
+	if h.keep == clients.KeepOff {
 		return nil
 	}
-	return recordingOf(ctx)
+	return clients.RecordingOf(ctx)
 }
 
 // recorder is an answer's body that remembers what was read of it, in case that the
@@ -47,9 +48,9 @@ type recorder struct {
 	request *http.Request
 	answer  *http.Response
 	began   time.Time
-	into    *Recording // nil where nothing is recorded
-	most    int        // how much of the body is remembered, in bytes
-	kept    *[]byte    // from buffers; nil until something is read
+	into    *clients.Recording // nil where nothing is recorded
+	most    int                // how much of the body is remembered, in bytes
+	kept    *[]byte            // from buffers; nil until something is read
 	size    int64
 	ended   bool
 }
@@ -61,13 +62,13 @@ var buffers = sync.Pool{New: func() any { return new([]byte) }}
 const pooledBytes = 1 << 20
 
 // record puts a recorder into an answer.
-func (h *HTTP) record(into *Recording, call *Call, resp *resty.Response) *recorder {
+func (h *HTTP) record(into *clients.Recording, call *Call, resp *resty.Response) *recorder {
 	x := &recorder{
 		ReadCloser: resp.RawResponse.Body, h: h, call: call, request: resp.Request.RawRequest, answer: resp.RawResponse,
 		began: resp.Request.Time, into: into, most: keptBytes,
 	}
 	if x.into != nil {
-		x.most = wholeBytes
+		x.most = clients.WholeBytes
 	}
 	resp.RawResponse.Body = x
 	return x
@@ -91,16 +92,16 @@ func (x *recorder) Read(p []byte) (int, error) {
 // watches, and to who records, and lets the recorder's buffer go.
 func (x *recorder) end(err error) {
 	defer x.release()
-	var failure *Error
+	var failure *clients.Error
 	if err != nil {
 		failure = x.h.classify(err)
 	}
-	unreadable := failure != nil && failure.Code == CodeBadResponse
+	unreadable := failure != nil && failure.Code == clients.CodeBadResponse
 	if unreadable || x.h.watch != nil || x.into != nil {
 		x.readOn()
 	}
 	took := time.Since(x.began)
-	if unreadable && x.h.keep != KeepOff {
+	if unreadable && x.h.keep != clients.KeepOff {
 		failure.Exchange = x.exchange(took, failure)
 	}
 	if x.h.watch != nil {
@@ -110,11 +111,11 @@ func (x *recorder) end(err error) {
 	case x.into == nil:
 	case failure != nil:
 		kept := x.exchange(took, failure)
-		x.into.add(func() *Exchange { return kept })
+		x.into.Add(func() *clients.Exchange { return kept })
 	default: // what is long takes a while to be hidden in and packed, which nobody waits for
 		whole := *x
 		x.kept = nil
-		x.into.add(func() *Exchange {
+		x.into.Add(func() *clients.Exchange {
 			defer whole.release()
 			return whole.whole(took)
 		})
@@ -140,7 +141,7 @@ func (x *recorder) readOn() {
 }
 
 // exchange is what is kept of an answer that was of no use, and shown of any.
-func (x *recorder) exchange(took time.Duration, failure *Error) *Exchange {
+func (x *recorder) exchange(took time.Duration, failure *clients.Error) *clients.Exchange {
 	e := x.head(took)
 	if failure != nil {
 		e.Code, e.Message = failure.Code, x.h.mask.Text(failure.Message)
@@ -155,25 +156,25 @@ func (x *recorder) exchange(took time.Duration, failure *Error) *Exchange {
 }
 
 // whole is what is kept of an answer that was of use.
-func (x *recorder) whole(took time.Duration) *Exchange {
+func (x *recorder) whole(took time.Duration) *clients.Exchange {
 	e := x.head(took)
 	if !x.h.bodies() || x.kept == nil {
 		return e
 	}
 	e.Truncated = e.Truncated || x.size > int64(len(*x.kept)) || !x.ended
-	e.setBody(x.h.hide.Body(x.request.Context(), x.answer.Header.Get("Content-Type"), *x.kept))
+	e.SetBody(x.h.hide.Body(x.request.Context(), x.answer.Header.Get("Content-Type"), *x.kept))
 	return e
 }
 
 // head is an exchange without the answer's body.
-func (x *recorder) head(took time.Duration) *Exchange {
+func (x *recorder) head(took time.Duration) *clients.Exchange {
 	e := x.h.asked(x.request.Context(), x.call, x.request.Header, x.began, took)
 	e.Status, e.ResponseHeader, e.ResponseBytes = x.answer.StatusCode, x.h.hide.Header(x.answer.Header), x.size
 	return e
 }
 
 // unanswered is the exchange of a call that brought nothing.
-func (h *HTTP) unanswered(ctx context.Context, call *Call, began time.Time, err error) *Exchange {
+func (h *HTTP) unanswered(ctx context.Context, call *Call, began time.Time, err error) *clients.Exchange {
 	e := h.asked(ctx, call, call.header(), began, time.Since(began))
 	failure := h.classify(err)
 	e.Code, e.Message = failure.Code, h.mask.Text(failure.Message)
@@ -190,13 +191,13 @@ func (c *Call) header() http.Header {
 }
 
 // asked is the half of an exchange that is the request.
-func (h *HTTP) asked(ctx context.Context, call *Call, header http.Header, began time.Time, took time.Duration) *Exchange {
-	e := &Exchange{
+func (h *HTTP) asked(ctx context.Context, call *Call, header http.Header, began time.Time, took time.Duration) *clients.Exchange {
+	e := &clients.Exchange{
 		Op: call.Op, Method: call.Method, URL: h.hide.URL(call.URL), StartedAt: began, Duration: took,
-		RequestHeader: h.hide.Header(header), Keep: KeepFull,
+		RequestHeader: h.hide.Header(header), Keep: clients.KeepFull,
 	}
 	if !h.bodies() {
-		e.URL, e.Keep = h.hide.Names(call.URL), KeepMetadata
+		e.URL, e.Keep = h.hide.Names(call.URL), clients.KeepMetadata
 		return e
 	}
 	e.Truncated = len(call.Body) > keptBytes

@@ -1,10 +1,12 @@
-package clients
+package httpapi
 
 import (
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"orderbeat/clients"
 )
 
 const (
@@ -64,7 +66,7 @@ func (s *slowdown) answered(l *rate.Limiter, tooMany bool) {
 func setRate(l *rate.Limiter, to rate.Limit) {
 	l.SetLimit(to)
 	if to != rate.Inf {
-		l.SetBurst(burst(to))
+		l.SetBurst(clients.Burst(to))
 	}
 }
 

@@ -1,4 +1,4 @@
-package clients_test
+package httpapi_test
 
 import (
 	"bytes"
@@ -21,11 +21,12 @@ import (
 	"orderbeat/auth/endpoint"
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
+	"orderbeat/clients/httpapi"
 )
 
 // post asks url with a body, and reads the answer.
-func post(ctx context.Context, h *clients.HTTP, url string) (answer string, err error) {
-	call := clients.Call{Op: "sample", Method: http.MethodPost, URL: url, Body: []byte("question")}
+func post(ctx context.Context, h *httpapi.HTTP, url string) (answer string, err error) {
+	call := httpapi.Call{Op: "sample", Method: http.MethodPost, URL: url, Body: []byte("question")}
 	err = h.Do(ctx, call, func(body io.Reader) error {
 		b, err := io.ReadAll(body)
 		answer = string(b)
@@ -46,9 +47,9 @@ func TestDoSendsWhatItIsGiven(t *testing.T) {
 		b, _ := io.ReadAll(r.Body)
 		fmt.Fprintf(w, "%s %s %s %s", r.Method, b, r.Header.Get("User-Agent"), r.Header.Get("X-Sample"))
 	})
-	h := clients.NewHTTP(clienttest.Section("sample", server))
+	h := httpapi.NewHTTP(clienttest.Section("sample", server))
 	var got string
-	err := h.Do(t.Context(), clients.Call{Op: "sample", Method: http.MethodPut, URL: server, Header: map[string]string{"X-Sample": "x"}, Body: []byte("question")},
+	err := h.Do(t.Context(), httpapi.Call{Op: "sample", Method: http.MethodPut, URL: server, Header: map[string]string{"X-Sample": "x"}, Body: []byte("question")},
 		func(body io.Reader) error {
 			b, err := io.ReadAll(body)
 			got = string(b)
@@ -69,7 +70,7 @@ func TestA401AboutRightsIsForbidden(t *testing.T) {
 			w.Header().Set("WWW-Authenticate", challenge)
 			w.WriteHeader(http.StatusUnauthorized)
 		})
-		_, err := post(t.Context(), clients.NewHTTP(clienttest.Section("sample", server)), server)
+		_, err := post(t.Context(), httpapi.NewHTTP(clienttest.Section("sample", server)), server)
 		if e := clients.AsError(err); e == nil || e.Code != want {
 			t.Errorf("%s: got %v want %s", challenge, err, want)
 		}
@@ -93,7 +94,7 @@ func TestMaxBodyBoundsWhatIsUnpacked(t *testing.T) {
 				w.Header().Set("Content-Encoding", "gzip")
 				_, _ = w.Write(packed(c.bytes))
 			})
-			answer, err := post(t.Context(), clients.NewHTTP(clienttest.Section("sample", server)), server)
+			answer, err := post(t.Context(), httpapi.NewHTTP(clienttest.Section("sample", server)), server)
 			if c.want == "" && (err != nil || len(answer) != c.bytes) {
 				t.Errorf("got %d bytes and %v, want %d", len(answer), err, c.bytes)
 			}
@@ -108,15 +109,15 @@ func TestMaxBodyMayBeAnyNumber(t *testing.T) {
 	server := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "whole") })
 	s := clienttest.Section("sample", server)
 	s.MaxBody = math.MaxInt64
-	if answer, err := post(t.Context(), clients.NewHTTP(s), server); err != nil || answer != "whole" {
+	if answer, err := post(t.Context(), httpapi.NewHTTP(s), server); err != nil || answer != "whole" {
 		t.Errorf("got %q and %v, want the whole answer", answer, err)
 	}
 }
 
 func TestADecoderSaysWhatIsWrongWithADocument(t *testing.T) {
 	server := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "canary-body") })
-	h := clients.NewHTTP(clienttest.Section("sample", server))
-	call := clients.Call{Op: "sample", Method: http.MethodGet, URL: server + "/?key=canary"}
+	h := httpapi.NewHTTP(clienttest.Section("sample", server))
+	call := httpapi.Call{Op: "sample", Method: http.MethodGet, URL: server + "/?key=canary"}
 	for name, c := range map[string]struct {
 		err  error
 		want clients.Error
@@ -163,7 +164,7 @@ func TestEveryExchangeHasTheSameTime(t *testing.T) {
 			s := clienttest.Section("sample", server)
 			s.Timeout = 100 * time.Millisecond
 			began := time.Now()
-			_, err := post(t.Context(), clients.NewHTTP(s), server)
+			_, err := post(t.Context(), httpapi.NewHTTP(s), server)
 			if e := clients.AsError(err); err == nil || e.Code != clients.CodeUnavailable || !strings.Contains(e.Message, "in time") {
 				t.Errorf("got %v, want unavailable for want of time", err)
 			}
@@ -193,7 +194,7 @@ func TestTheRateCountsWhatIsSentAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer source.Close()
-	h := clients.NewHTTP(s).Bearer(source, origin(t, server))
+	h := httpapi.NewHTTP(s).Bearer(source, origin(t, server))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	_, err = post(ctx, h, server)
@@ -209,7 +210,7 @@ func TestA429HoldsBackTheOtherQuestionsToo(t *testing.T) {
 		w.Header().Set("Retry-After", "60")
 		w.WriteHeader(http.StatusTooManyRequests)
 	})
-	h := clients.NewHTTP(clienttest.Section("sample", server))
+	h := httpapi.NewHTTP(clienttest.Section("sample", server))
 	for _, status := range []int{429, 0} {
 		_, err := post(t.Context(), h, server)
 		e := clients.AsError(err)
@@ -224,7 +225,7 @@ func TestA429HoldsBackTheOtherQuestionsToo(t *testing.T) {
 
 func TestWhyNoConnectionCameAbout(t *testing.T) {
 	s := clienttest.Section("sample", "")
-	h := clients.NewHTTP(s)
+	h := httpapi.NewHTTP(s)
 	untrusted := httptest.NewTLSServer(http.NotFoundHandler())
 	untrusted.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	defer untrusted.Close()
@@ -256,7 +257,7 @@ func TestNothingIsLoggedThatIsSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := clients.NewHTTP(s).With(func(base http.RoundTripper) http.RoundTripper {
+	h := httpapi.NewHTTP(s).With(func(base http.RoundTripper) http.RoundTripper {
 		return &auth.Fixed{Base: base, Origin: origin(t, server), Source: static, Header: map[string]auth.Secret{
 			"Authorization": auth.Basic("u", auth.NewSecret("canary-password")), "apikey": auth.NewSecret("canary-apikey"),
 		}}

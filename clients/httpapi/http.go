@@ -1,4 +1,4 @@
-package clients
+package httpapi
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/auth/mask"
+	"orderbeat/clients"
 	"orderbeat/clients/redact"
 )
 
@@ -32,16 +33,16 @@ type HTTP struct {
 	agent    string
 	maxBody  int64
 	refused  string // hint where the credentials are refused, "" is the usual one
-	keep     Keep
+	keep     clients.Keep
 	hide     redact.Redactor
-	mask     *mask.Set      // the secrets that the process knows
-	watch    func(Exchange) // nil hears nothing
+	mask     *mask.Set              // the secrets that the process knows
+	watch    func(clients.Exchange) // nil hears nothing
 	log      *slog.Logger
 }
 
 // NewHTTP makes the client of the section's provider. It signs nothing: [HTTP.Bearer]
 // and [HTTP.With] do.
-func NewHTTP(s Section) *HTTP {
+func NewHTTP(s clients.Section) *HTTP {
 	log := s.Log
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -118,7 +119,7 @@ type Call struct {
 	// first 64 KiB; nil, or a nil error, leaves it to the status. Provider, Op, Status,
 	// After where it has none, and Hint where it has none and agrees with the status,
 	// are filled in.
-	Judge func(r Response, body []byte) *Error
+	Judge func(r Response, body []byte) *clients.Error
 	// Refused reports whether an answer means that the credentials are refused, although its
 	// status and its headers do not say so; nil is never. It gets the body as far as it has
 	// no more than 64 KiB: a longer one is no refusal. The call is then sent once more with a
@@ -130,17 +131,17 @@ type Call struct {
 type Response struct {
 	Status int
 	Header http.Header
-	// Body ends where the answer does, or with an error at [Config.MaxBody].
+	// Body ends where the answer does, or with an error at [clients.Config.MaxBody].
 	Body io.Reader
 }
 
 // Do sends a call and lets read have the body of a 2xx answer. Read takes it to its
-// end, or returns an error; an *[Error] says itself what is wrong, any other one
-// means that the body is not the expected document ([CodeBadResponse]). An answer
-// that breaks off on the way, or is longer than [Config.MaxBody], is told as such
+// end, or returns an error; an *[clients.Error] says itself what is wrong, any other one
+// means that the body is not the expected document ([clients.CodeBadResponse]). An answer
+// that breaks off on the way, or is longer than [clients.Config.MaxBody], is told as such
 // whatever read makes of it.
 //
-// A failure is an *[Error], unless ctx was cancelled: then the error wraps
+// A failure is an *[clients.Error], unless ctx was cancelled: then the error wraps
 // [context.Canceled].
 func (h *HTTP) Do(ctx context.Context, c Call, read func(body io.Reader) error) error {
 	return h.Answer(ctx, c, func(r Response) error { return read(r.Body) })
@@ -193,7 +194,7 @@ func (h *HTTP) failure(ctx context.Context, op string, status int, err error) er
 	}
 	e := h.classify(err)
 	e.Provider, e.Op, e.Status = h.provider, op, status
-	if e.Code == CodeUnauthorized && h.refused != "" && (e.Hint == "" || e.Hint == hintRefused) {
+	if e.Code == clients.CodeUnauthorized && h.refused != "" && (e.Hint == "" || e.Hint == hintRefused) {
 		e.Hint = h.refused
 	}
 	e.Message, e.Hint = h.mask.Text(e.Message), h.mask.Text(e.Hint)
@@ -202,7 +203,7 @@ func (h *HTTP) failure(ctx context.Context, op string, status int, err error) er
 
 // exchange returns the status of the answer, 0 when none came.
 func (h *HTTP) exchange(ctx context.Context, c Call, read func(Response) error) (status int, err error) {
-	if kept := playing(ctx); kept != nil {
+	if kept := clients.Playing(ctx); kept != nil {
 		answer, err := h.replayed(ctx, kept, &c)
 		if err != nil {
 			return 0, err
@@ -244,7 +245,7 @@ func (h *HTTP) exchange(ctx context.Context, c Call, read func(Response) error) 
 }
 
 // noAnswer tells who watches, and who records, of a call that brought nothing.
-func (h *HTTP) noAnswer(ctx context.Context, into *Recording, c *Call, again *notes, began time.Time, err error) {
+func (h *HTTP) noAnswer(ctx context.Context, into *clients.Recording, c *Call, again *notes, began time.Time, err error) {
 	if into == nil && h.watch == nil {
 		return
 	}
@@ -254,7 +255,7 @@ func (h *HTTP) noAnswer(ctx context.Context, into *Recording, c *Call, again *no
 	}
 	if into != nil {
 		h.sentAgain(ctx, into, c, again, 0)
-		into.add(func() *Exchange { return x })
+		into.Add(func() *clients.Exchange { return x })
 	}
 }
 
@@ -263,7 +264,7 @@ func (h *HTTP) take(ctx context.Context, c *Call, raw *http.Response, read func(
 	if (raw.StatusCode < 200 || raw.StatusCode > 299) && !slices.Contains(c.Accept, raw.StatusCode) {
 		return c.refused(raw)
 	}
-	meter := NewMeter(ctx)
+	meter := clients.NewMeter(ctx)
 	defer meter.Free()
 	body := &boundedBody{body: raw.Body, left: h.maxBody, meter: meter}
 	err := read(Response{Status: raw.StatusCode, Header: raw.Header, Body: body})
@@ -277,16 +278,16 @@ func (h *HTTP) take(ctx context.Context, c *Call, raw *http.Response, read func(
 	case err != nil && ctx.Err() != nil:
 		return timeUp(ctx, err)
 	}
-	if _, ok := errors.AsType[*Error](err); err != nil && !ok {
-		err = &Error{Code: CodeBadResponse, Message: "the answer is not the expected document", Err: err}
+	if _, ok := errors.AsType[*clients.Error](err); err != nil && !ok {
+		err = &clients.Error{Code: clients.CodeBadResponse, Message: "the answer is not the expected document", Err: err}
 	}
 	return err
 }
 
 // Traffic tells how calls go, those of all clients that were made of the same one.
-func (h *HTTP) Traffic() Traffic {
+func (h *HTTP) Traffic() clients.Traffic {
 	now := h.base.limiter.Limit()
-	t := Traffic{Breaker: h.base.breaker.now(), PerSecond: float64(now), Rate: h.base.rate.written(now)}
+	t := clients.Traffic{Breaker: h.base.breaker.now(), PerSecond: float64(now), Rate: h.base.rate.Written(now)}
 	if now == rate.Inf {
 		t.PerSecond = 0
 	}

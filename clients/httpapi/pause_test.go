@@ -1,4 +1,4 @@
-package clients // inside, to answer without a network, so that its time can be a bubble's
+package httpapi // inside, to answer without a network, so that its time can be a bubble's
 
 import (
 	"context"
@@ -14,6 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/time/rate"
+
+	"orderbeat/clients"
 )
 
 type roundTripper func(*http.Request) (*http.Response, error)
@@ -50,7 +52,7 @@ func (p *provider) limited() *limited { return limitedTo(p, time.Minute) }
 
 // limitedTo has no rate.
 func limitedTo(base http.RoundTripper, timeout time.Duration) *limited {
-	l := newLimited(Section{Config: Config{Timeout: timeout}}, slog.New(slog.DiscardHandler))
+	l := newLimited(clients.Section{Config: clients.Config{Timeout: timeout}}, slog.New(slog.DiscardHandler))
 	l.base = base
 	return l
 }
@@ -103,7 +105,7 @@ func TestAPauseIsAMinuteAtMostUnlessItSaysSo(t *testing.T) {
 		for range 101 {
 			err := send(t.Context(), t, l)
 			for err != nil {
-				e := AsError(err)
+				e := clients.AsError(err)
 				longest = max(longest, e.After)
 				time.Sleep(e.After)
 				err = send(t.Context(), t, l)
@@ -112,7 +114,7 @@ func TestAPauseIsAMinuteAtMostUnlessItSaysSo(t *testing.T) {
 		if longest != time.Minute {
 			t.Errorf("got a pause of %v, want 1m", longest)
 		}
-		if e := AsError(send(t.Context(), t, l)); e == nil || e.After != time.Hour {
+		if e := clients.AsError(send(t.Context(), t, l)); e == nil || e.After != time.Hour {
 			t.Errorf("got %v, want a wait of 1h", e)
 		}
 	})
@@ -125,8 +127,8 @@ func TestALongPauseIsToldWithoutACall(t *testing.T) {
 		_ = send(t.Context(), t, l)
 		time.Sleep(59 * time.Second)
 		before := time.Now()
-		e := AsError(send(t.Context(), t, l))
-		if e == nil || e.Code != CodeThrottled || e.After != 31*time.Second || time.Now() != before {
+		e := clients.AsError(send(t.Context(), t, l))
+		if e == nil || e.Code != clients.CodeThrottled || e.After != 31*time.Second || time.Now() != before {
 			t.Errorf("got %+v after %v, want throttled with 31s left, at once", e, time.Since(before))
 		}
 		time.Sleep(time.Second)
@@ -146,7 +148,7 @@ func TestACallerNeedNotOutlastAPause(t *testing.T) {
 		_ = send(t.Context(), t, l)
 		short, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		if e := AsError(send(short, t, l)); e == nil || e.Code != CodeThrottled || e.After != 20*time.Second {
+		if e := clients.AsError(send(short, t, l)); e == nil || e.Code != clients.CodeThrottled || e.After != 20*time.Second {
 			t.Errorf("got %+v, want throttled: the caller's time ends first", e)
 		}
 		leaving, leave := context.WithCancel(t.Context())

@@ -1,23 +1,24 @@
-package clients
+package httpapi
 
 import (
 	"context"
 	"errors"
 
 	"orderbeat/auth"
+	"orderbeat/clients"
 )
 
 // guard makes a call if the breaker lets it pass. ask's error is as [HTTP.Do] returns it.
 // What is played back asks nobody, and says nothing of the provider.
 func (h *HTTP) guard(ctx context.Context, c Call, ask func() error) error {
-	if c.Check || PlaysBack(ctx) {
+	if c.Check || clients.PlaysBack(ctx) {
 		return ask()
 	}
 	leave, refused := h.base.breaker.admit(c.Account)
 	if refused != nil {
 		return h.failure(ctx, c.Op, 0, refused)
 	}
-	came, last := errUnsure, (*Error)(nil) // should ask panic
+	came, last := errUnsure, (*clients.Error)(nil) // should ask panic
 	defer func() { leave(came, last) }()
 	err := ask()
 	last, came = meaning(ctx, err)
@@ -27,18 +28,18 @@ func (h *HTTP) guard(ctx context.Context, c Call, ask func() error) error {
 // meaning is what the end of a call says, and the failure that it was. A token endpoint
 // that is down has a cooldown of its own, and who leaves early did not give the provider
 // its time.
-func meaning(ctx context.Context, err error) (failure *Error, came error) {
+func meaning(ctx context.Context, err error) (failure *clients.Error, came error) {
 	if err == nil {
 		return nil, nil
 	}
-	e, ok := errors.AsType[*Error](err)
+	e, ok := errors.AsType[*clients.Error](err)
 	if !ok || e.NotSent || ctx.Err() != nil {
 		return nil, errUnsure
 	}
 	if _, token := errors.AsType[*auth.Error](err); token {
 		return nil, errUnsure
 	}
-	if e.Code == CodeUnavailable {
+	if e.Code == clients.CodeUnavailable {
 		return e, errDown
 	}
 	return nil, nil

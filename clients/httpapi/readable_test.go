@@ -1,4 +1,4 @@
-package clients_test
+package httpapi_test
 
 import (
 	"bytes"
@@ -20,6 +20,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
+	"orderbeat/clients/httpapi"
 )
 
 // sampleText has characters of one to four bytes, as far as a charset has them.
@@ -121,7 +122,7 @@ func TestResponsesAreReadInEveryEncoding(t *testing.T) {
 				}
 				_, _ = io.WriteString(w, c.body)
 			})
-			got, err := post(t.Context(), clients.NewHTTP(clienttest.Section("sample", server)), server)
+			got, err := post(t.Context(), httpapi.NewHTTP(clienttest.Section("sample", server)), server)
 			if e := clients.AsError(err); err != nil {
 				got = string(e.Code) + ": " + e.Message
 			}
@@ -139,7 +140,7 @@ func TestAResponseIsRecordedDecoded(t *testing.T) {
 		w.Header().Set("Content-Encoding", "br")
 		_, _ = io.WriteString(w, compressed(t, brotlied, encoded(t, charmap.ISO8859_1, sampleText)))
 	})
-	h := clients.NewHTTP(clienttest.Section("sample", server))
+	h := httpapi.NewHTTP(clienttest.Section("sample", server))
 	ctx, recording := clients.Record(t.Context())
 	if _, err := post(ctx, h, server); err != nil {
 		t.Fatal(err)

@@ -1,10 +1,12 @@
-package clients
+package httpapi
 
 import (
 	"bytes"
 	"errors"
 	"fmt"
 	"io"
+
+	"orderbeat/clients"
 )
 
 // boundedBody is an answer's body as a decoder reads it. It remembers why reading
@@ -15,9 +17,9 @@ type boundedBody struct {
 	left    int64 // bytes that may still come, unpacked
 	broken  error // why the rest did not come
 	tooLong bool
-	blanks  int    // how many came last, in a row
-	meter   *Meter // of what came
-	refused error  // why no more is taken, whatever comes
+	blanks  int            // how many came last, in a row
+	meter   *clients.Meter // of what came
+	refused error          // why no more is taken, whatever comes
 }
 
 var errTooLong = errors.New("the answer is too long")
@@ -62,14 +64,14 @@ func (b *boundedBody) take(p []byte) error {
 		b.blanks = 0
 	}
 	if b.blanks += len(p) - len(rest); b.blanks > maxBlanks {
-		return &Error{Code: CodeBadResponse, Message: fmt.Sprintf("the answer has more than %d blanks in a row", maxBlanks)}
+		return &clients.Error{Code: clients.CodeBadResponse, Message: fmt.Sprintf("the answer has more than %d blanks in a row", maxBlanks)}
 	}
 	return b.meter.Use(bytesHeld * len(p))
 }
 
-func tooLong(limit int64) *Error {
-	return &Error{
-		Code:    CodeBadResponse,
+func tooLong(limit int64) *clients.Error {
+	return &clients.Error{
+		Code:    clients.CodeBadResponse,
 		Message: fmt.Sprintf("the answer is larger than %d bytes", limit),
 		Hint:    "ask for a shorter window, or raise max_body",
 	}
