@@ -6,7 +6,7 @@ import (
 	"net/url"
 	"os"
 
-	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 )
 
 // TLS is how a provider's server proves itself, and we to it, in files of PEM.
@@ -25,7 +25,7 @@ func (f TLS) Pair() (*tls.Certificate, error) {
 	}
 	pair, err := tls.LoadX509KeyPair(f.Cert, f.Key)
 	if err != nil {
-		return nil, &auth.ConnectionError{Reason: "the client certificate cannot be read: " + err.Error(), Hint: "check tls.cert and tls.key", Err: err}
+		return nil, &endpoint.ConnectionError{Reason: "the client certificate cannot be read: " + err.Error(), Hint: "check tls.cert and tls.key", Err: err}
 	}
 	return &pair, nil
 }
@@ -39,11 +39,11 @@ func (f TLS) Config() (*tls.Config, error) {
 	}
 	pem, err := os.ReadFile(f.CA)
 	if err != nil {
-		return config, &auth.ConnectionError{Reason: "tls.ca cannot be read: " + err.Error(), Hint: "check tls.ca", Err: err}
+		return config, &endpoint.ConnectionError{Reason: "tls.ca cannot be read: " + err.Error(), Hint: "check tls.ca", Err: err}
 	}
 	config.RootCAs = x509.NewCertPool()
 	if !config.RootCAs.AppendCertsFromPEM(pem) {
-		return config, &auth.ConnectionError{Reason: "tls.ca has no certificate in PEM", Hint: "check tls.ca"}
+		return config, &endpoint.ConnectionError{Reason: "tls.ca has no certificate in PEM", Hint: "check tls.ca"}
 	}
 	return config, nil
 }

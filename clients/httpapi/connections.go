@@ -13,7 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 	"orderbeat/clients"
 )
 
@@ -183,7 +183,7 @@ func (t *Transport) send(c *connections, req *http.Request) (resp *http.Response
 // a server says that refuses a certificate is often lost with the connection: where it has
 // asked for one, and has answered nothing ever, that is why.
 func (t *Transport) named(c *connections, err error) error {
-	if e := auth.ConnectionFailure(err); e != nil {
+	if e := endpoint.ConnectionFailure(err); e != nil {
 		return e
 	}
 	op, ok := errors.AsType[*net.OpError](err)
@@ -192,9 +192,9 @@ func (t *Transport) named(c *connections, err error) error {
 		return err
 	}
 	if t.config.TLS.Cert == "" {
-		return &auth.ConnectionError{Reason: "the server asks for a client certificate", Hint: "set tls = { cert, key } of the provider", Err: err}
+		return &endpoint.ConnectionError{Reason: "the server asks for a client certificate", Hint: "set tls = { cert, key } of the provider", Err: err}
 	}
-	return &auth.ConnectionError{Reason: "the server does not accept the client certificate", Hint: "check tls.cert and tls.key, and whether the provider knows them", Err: err}
+	return &endpoint.ConnectionError{Reason: "the server does not accept the client certificate", Hint: "check tls.cert and tls.key, and whether the provider knows them", Err: err}
 }
 
 type idempotentKey struct{}
@@ -237,7 +237,7 @@ func proxyAnswered(_ context.Context, proxy *url.URL, _ *http.Request, resp *htt
 	if resp.StatusCode == http.StatusOK {
 		return nil
 	}
-	e := &auth.ConnectionError{Reason: fmt.Sprintf("the proxy %s does not connect us (status %d)", proxy.Host, resp.StatusCode), Hint: "check HTTPS_PROXY, or the provider's proxy"}
+	e := &endpoint.ConnectionError{Reason: fmt.Sprintf("the proxy %s does not connect us (status %d)", proxy.Host, resp.StatusCode), Hint: "check HTTPS_PROXY, or the provider's proxy"}
 	switch resp.StatusCode {
 	case http.StatusProxyAuthRequired:
 		e.Reason = fmt.Sprintf("the proxy %s wants a user name and a password (status 407)", proxy.Host)

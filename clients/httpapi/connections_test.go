@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
 	"orderbeat/clients/httpapi"
@@ -303,7 +304,7 @@ func TestAProxyThatMakesNoConnectionIsNamed(t *testing.T) {
 func tokens(t *testing.T, s clients.Section) *auth.Source {
 	t.Helper()
 	source, err := auth.NewSource(auth.Config{
-		Dialect: auth.PTV(), Provider: "sample", Environment: "test", TokenURL: s.BaseURL + "/token",
+		Dialect: endpoint.PTV(), Provider: "sample", Environment: "test", TokenURL: s.BaseURL + "/token",
 		ClientID: s.ClientID, ClientSecret: s.ClientSecret, Base: httpapi.NewTokenTransport(s.Config),
 	})
 	if err != nil {

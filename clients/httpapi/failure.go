@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 	"orderbeat/clients"
 )
 
@@ -19,7 +20,7 @@ const hintRefused = "the token endpoint accepts the credentials, the API does no
 
 // refusal is what an answer that is no 2xx means.
 func refusal(resp *http.Response) *clients.Error {
-	e := &clients.Error{Code: clients.CodeInvalid, After: auth.Wait(resp.StatusCode, resp.Header, clients.MaxRetryAfter)}
+	e := &clients.Error{Code: clients.CodeInvalid, After: endpoint.Wait(resp.StatusCode, resp.Header, clients.MaxRetryAfter)}
 	switch status := resp.StatusCode; {
 	case status == http.StatusUnauthorized && auth.LacksRights(resp.Header):
 		e.Code, e.Message = clients.CodeForbidden, "the token has not the rights that were needed"
@@ -102,7 +103,7 @@ func (h *HTTP) classify(err error) *clients.Error {
 		return h.tokenFailure(e)
 	}
 	e := &clients.Error{Code: clients.CodeUnavailable, Message: describe(err), Err: err}
-	if c := auth.ConnectionFailure(err); c != nil {
+	if c := endpoint.ConnectionFailure(err); c != nil {
 		e.Hint = c.Hint
 	}
 	return e
@@ -126,7 +127,7 @@ func (h *HTTP) login() string {
 // made of addresses and system errors: other texts quote URLs and what came over
 // the wire.
 func describe(err error) string {
-	if e := auth.ConnectionFailure(err); e != nil {
+	if e := endpoint.ConnectionFailure(err); e != nil {
 		return e.Reason
 	}
 	if errors.Is(err, context.DeadlineExceeded) {

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 	"orderbeat/clients"
 )
 
@@ -71,7 +71,7 @@ func (p *pause) answered(resp *http.Response, count int64) (late bool) {
 		}
 		return late
 	}
-	length := auth.Wait(resp.StatusCode, resp.Header, clients.MaxRetryAfter)
+	length := endpoint.Wait(resp.StatusCode, resp.Header, clients.MaxRetryAfter)
 	if !late {
 		p.count++
 		p.row++

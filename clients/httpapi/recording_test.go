@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
 	"orderbeat/clients/httpapi"
@@ -132,7 +133,7 @@ func TestACallThatWasSentAgainIsRecordedTwice(t *testing.T) {
 	})
 	s := clienttest.Section("sample", server)
 	source, err := auth.NewSource(auth.Config{
-		Dialect: auth.RFC6749(), Provider: "sample", Environment: "sandbox", TokenURL: server + "/token", ClientID: s.ClientID, ClientSecret: s.ClientSecret,
+		Dialect: endpoint.RFC6749(), Provider: "sample", Environment: "sandbox", TokenURL: server + "/token", ClientID: s.ClientID, ClientSecret: s.ClientSecret,
 		Store: s.Tokens, Limiter: s.TokenRate.Limiter(), Base: httpapi.NewTransport(s.Config), Timeout: s.Timeout,
 	})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
 	"orderbeat/clients/httpapi"
@@ -19,7 +20,7 @@ const sampleUser = "mmd10030.johndoe"
 
 // sourceAt makes a source of the tokens that server grants at /token; those of a user
 // where the dialect's are a user's.
-func sourceAt(t *testing.T, d auth.Dialect, server string) *auth.Source {
+func sourceAt(t *testing.T, d endpoint.Dialect, server string) *auth.Source {
 	t.Helper()
 	c := auth.Config{
 		Dialect: d, Provider: "sample", TokenURL: server + "/token", AuthorizeURL: server + "/authorize",
@@ -49,8 +50,8 @@ func TestEverySignerKeepsTheProvidersPause(t *testing.T) {
 	})
 	h := httpapi.NewHTTP(clienttest.Section("sample", server))
 	for i, signed := range []*httpapi.HTTP{
-		h.Bearer(sourceAt(t, auth.Michelin(), server), origin(t, server)),
-		h.Bearer(sourceAt(t, auth.Shell(), server), origin(t, server)),
+		h.Bearer(sourceAt(t, endpoint.Michelin(), server), origin(t, server)),
+		h.Bearer(sourceAt(t, endpoint.Shell(), server), origin(t, server)),
 		h,
 	} {
 		_, err := post(t.Context(), signed, server)
@@ -70,8 +71,8 @@ func TestSignersDoNotMixTheirTokens(t *testing.T) {
 		fmt.Fprint(w, r.Header.Get("Authorization"))
 	})
 	h := httpapi.NewHTTP(clienttest.Section("sample", server))
-	one := h.Bearer(sourceAt(t, auth.Michelin(), server), origin(t, server))
-	two := one.Bearer(sourceAt(t, auth.Michelin(), server), origin(t, server))
+	one := h.Bearer(sourceAt(t, endpoint.Michelin(), server), origin(t, server))
+	two := one.Bearer(sourceAt(t, endpoint.Michelin(), server), origin(t, server))
 	for _, c := range []struct {
 		signed *httpapi.HTTP
 		want   string
@@ -84,7 +85,7 @@ func TestSignersDoNotMixTheirTokens(t *testing.T) {
 
 func TestAUserWhoMustGrantAccessIsNotCalledFor(t *testing.T) {
 	server := serve(t, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("got a request for %s, want none", r.URL.Path) })
-	h := httpapi.NewHTTP(clienttest.Section("sample", server)).Bearer(sourceAt(t, auth.Mazda(), server), origin(t, server))
+	h := httpapi.NewHTTP(clienttest.Section("sample", server)).Bearer(sourceAt(t, endpoint.Mazda(), server), origin(t, server))
 	for name, ask := range map[string]func() error{
 		"a call":  func() error { _, err := post(t.Context(), h, server); return err },
 		"a token": func() error { return h.Token(t.Context(), "check") },
@@ -114,7 +115,7 @@ func TestToken(t *testing.T) {
 				w.WriteHeader(c.status)
 				fmt.Fprint(w, `{"access_token":"canary"}`)
 			})
-			h := httpapi.NewHTTP(clienttest.Section("sample", server)).Bearer(sourceAt(t, auth.PTV(), server), origin(t, server))
+			h := httpapi.NewHTTP(clienttest.Section("sample", server)).Bearer(sourceAt(t, endpoint.PTV(), server), origin(t, server))
 			err := h.Token(t.Context(), "check")
 			if c.want == "" && err != nil {
 				t.Fatalf("got %v, want no error", err)
@@ -130,7 +131,7 @@ func TestACallerLeavesBeforeTheTokenComes(t *testing.T) {
 	arrived := make(chan struct{}, 1)
 	leave := make(chan struct{})
 	server := serve(t, func(http.ResponseWriter, *http.Request) { arrived <- struct{}{}; <-leave })
-	h := httpapi.NewHTTP(clienttest.Section("sample", server)).Bearer(sourceAt(t, auth.PTV(), server), origin(t, server))
+	h := httpapi.NewHTTP(clienttest.Section("sample", server)).Bearer(sourceAt(t, endpoint.PTV(), server), origin(t, server))
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-arrived; cancel() }()
 	err := h.Token(ctx, "check")
