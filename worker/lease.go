@@ -13,7 +13,6 @@ import (
 
 	"orderbeat/worker/bus"
 	"orderbeat/worker/problems"
-	"orderbeat/worker/scheduler"
 	"orderbeat/worker/wait"
 )
 
@@ -67,15 +66,32 @@ type lease struct {
 	revision uint64
 }
 
-func newLease(b *bus.Conn, names bus.Subjects, c Config, activity *problems.Activity, progress func() (map[string]time.Time, bool)) *lease {
+// leaseConfig is what a lease is made of.
+type leaseConfig struct {
+	Conn     *bus.Conn
+	NATS     bus.Config
+	ID       string // the database's
+	Place    string // where that is, for people
+	Activity *problems.Activity
+	// Withdraw keeps the jobs of this database from whoever works with another one, Requeue
+	// brings them back.
+	Withdraw func(ctx context.Context) error
+	Requeue  func(ctx context.Context) (int, error)
+	// Progress has for each schedule the time until which it is accounted for, false while
+	// that is not known.
+	Progress func() (map[string]time.Time, bool)
+	Log      *slog.Logger
+}
+
+func newLease(c leaseConfig) *lease {
 	return &lease{
-		js: b.JS, explain: b.Explain, connected: b.NATS.IsConnected, activity: activity,
+		js: c.Conn.JS, explain: c.Conn.Explain, connected: c.Conn.NATS.IsConnected, activity: c.Activity,
 		bucket: jetstream.KeyValueConfig{
-			Bucket: names.Stream("worker"), Description: "who works", Storage: jetstream.FileStorage, Replicas: max(1, c.NATS.Replicas),
+			Bucket: bus.Subjects{Prefix: c.NATS.Prefix}.Stream("worker"), Description: "who works", Storage: jetstream.FileStorage, Replicas: max(1, c.NATS.Replicas),
 			MaxBytes: min(c.NATS.MaxBytes, bucketBytes), Placement: c.NATS.Placement(),
 		},
 		mine:     term{ID: c.ID, Process: ulid.Make().String(), Place: c.Place},
-		withdraw: c.DB.WithdrawJobs, requeue: c.DB.Requeue, progress: progress, usable: b.Usable, renewing: make(chan struct{}, 1),
+		withdraw: c.Withdraw, requeue: c.Requeue, progress: c.Progress, usable: c.Conn.Usable, renewing: make(chan struct{}, 1),
 		log: c.Log, reason: "nats: it did not tell yet who works",
 	}
 }
@@ -183,7 +199,7 @@ func (l *lease) keep(ctx context.Context) error {
 }
 
 // confirm renews the lease now, so that it says how far the schedules are. It returns
-// [scheduler.ErrNotLeader] when another process has the lease, and another error while that
+// [errLost] when another process has the lease, and another error while that
 // cannot be known.
 func (l *lease) confirm(ctx context.Context) error {
 	if err := l.usable(); err != nil {
@@ -193,7 +209,7 @@ func (l *lease) confirm(ctx context.Context) error {
 	defer cancel()
 	err := l.renew(ctx)
 	if errors.Is(err, errLost) || l.now() == leaseOver {
-		return scheduler.ErrNotLeader
+		return errLost
 	}
 	return err
 }

@@ -31,7 +31,7 @@ type term struct {
 // elsewhere is until when the due times of schedules are accounted for by another
 // database than id; nil when it was this one. One that had no time to say so accounted for
 // what was due before it began.
-func (t term) elsewhere(id string, schedules []Schedule) map[string]time.Time {
+func (t term) elsewhere(id string, schedules []string) map[string]time.Time {
 	if t.ID == id || t.ID == "" {
 		return nil
 	}
@@ -39,8 +39,8 @@ func (t term) elsewhere(id string, schedules []Schedule) map[string]time.Time {
 		return t.Accounted
 	}
 	since := map[string]time.Time{}
-	for _, s := range schedules {
-		since[s.Name] = t.Since
+	for _, name := range schedules {
+		since[name] = t.Since
 	}
 	return since
 }

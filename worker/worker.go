@@ -118,9 +118,13 @@ func Run(ctx context.Context, c Config) error {
 	consumers := newConsumers(c, ended)
 	ticks := newTicks(c.Schedules)
 	var clock *scheduler.Scheduler
-	lease := newLease(conn, names, c, troubles.Activity("lease"), func() (map[string]time.Time, bool) { return clock.Watermarks() })
+	lease := newLease(leaseConfig{
+		Conn: conn, NATS: c.NATS, ID: c.ID, Place: c.Place, Activity: troubles.Activity("lease"),
+		Withdraw: c.DB.WithdrawJobs, Requeue: c.DB.Requeue, Log: c.Log,
+		Progress: func() (map[string]time.Time, bool) { return clock.Watermarks() },
+	})
 	clock = scheduler.New(scheduler.Config{
-		DB: c.DB, Schedules: c.Schedules, Start: planner.startTick, Confirm: lease.confirm, Ticks: ticks, Log: c.Log,
+		DB: c.DB, Schedules: c.Schedules, Start: planner.startTick, Confirm: confirm(lease), Ticks: ticks, Log: c.Log,
 	})
 	queues := &bus.Streams{JS: conn.JS, Explain: conn.Explain, Subjects: names, Config: c.NATS, Requeue: c.DB.Requeue, Lease: lease, Problems: troubles, Log: c.Log}
 	relay := newRelay(c.DB, &publisher{bus: conn, subjects: names, queues: queues}, lease.maySpeak, troubles, c.Log)
@@ -183,7 +187,7 @@ func Run(ctx context.Context, c Config) error {
 		backing.Go(func() error { upkeep.run(taken); return nil })
 		backing.Go(func() error { stale.run(taken); return nil })
 		backing.Go(func() error { dates.run(taken); return nil })
-		taking.Go(func() error { clock.Run(taken, before.elsewhere(c.ID, c.Schedules)); return nil })
+		taking.Go(func() error { clock.Run(taken, before.elsewhere(c.ID, namesOf(c.Schedules))); return nil })
 		taking.Go(func() error {
 			if err := consumers.prepare(work); err != nil {
 				return err
@@ -247,6 +251,25 @@ func Run(ctx context.Context, c Config) error {
 		c.Log.Warn("what was not acknowledged comes again after the next start", "err", err)
 	}
 	return err
+}
+
+// confirm is the lease's, in the words of the scheduler.
+func confirm(l *lease) func(ctx context.Context) error {
+	return func(ctx context.Context) error {
+		err := l.confirm(ctx)
+		if errors.Is(err, errLost) {
+			return scheduler.ErrNotLeader
+		}
+		return err
+	}
+}
+
+func namesOf(schedules []Schedule) []string {
+	names := make([]string, len(schedules))
+	for i, s := range schedules {
+		names[i] = s.Name
+	}
+	return names
 }
 
 // beginShutdown records that the process stops, without waiting for long.
