@@ -12,6 +12,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/clients"
+	"orderbeat/worker/leader"
 )
 
 const (
@@ -51,7 +52,7 @@ func desc(name, help string, labels []string) *prometheus.Desc {
 
 // newMetrics is the page for Prometheus. It asks when it is asked, so that it shows
 // what holds now; names of users are in it, and no secret.
-func newMetrics(c Config, creds *credentials, l *lease, counters ...prometheus.Collector) http.Handler {
+func newMetrics(c Config, creds *credentials, l *leader.Lease, counters ...prometheus.Collector) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -95,8 +96,8 @@ func (m metrics) failed(d *prometheus.Desc, err error) {
 	}
 }
 
-func (m metrics) ofProcess(c Config, l *lease) {
-	m.gauge(working, oneIf(l.standing() == nil))
+func (m metrics) ofProcess(c Config, l *leader.Lease) {
+	m.gauge(working, oneIf(l.Standing() == nil))
 	m.gauge(walBytes, float64(c.DB.WALBytes()))
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"orderbeat/db"
 	"orderbeat/worker/bus"
+	"orderbeat/worker/leader"
 	"orderbeat/worker/problems"
 	"orderbeat/worker/web"
 )
@@ -31,7 +32,7 @@ var errReceiving = errors.New("not receiving yet")
 type readiness struct {
 	bus       *bus.Conn
 	db        *db.DB
-	lease     *lease
+	lease     *leader.Lease
 	outbox    func() error // [relay.trouble]
 	streams   *problems.Activity
 	receivers []receiving
@@ -59,7 +60,7 @@ type verdict struct {
 	err     error  // why it does not, nil when all works
 }
 
-func newReadiness(b *bus.Conn, c Config, l *lease, outbox func() error, set *problems.Set, stopping func() bool) *readiness {
+func newReadiness(b *bus.Conn, c Config, l *leader.Lease, outbox func() error, set *problems.Set, stopping func() bool) *readiness {
 	r := &readiness{
 		bus: b, db: c.DB, lease: l, outbox: outbox, streams: set.Activity("streams"), jobs: bus.Subjects{Prefix: c.NATS.Prefix}.Stream("jobs"),
 		providers: c.Providers, stopping: stopping, checking: make(chan struct{}, 1),
@@ -116,13 +117,13 @@ func (r *readiness) check(ctx context.Context) verdict {
 	if err := r.db.Ping(ctx); err != nil {
 		return verdict{part: "database", err: err}
 	}
-	switch state, err := r.lease.now(), r.lease.trouble(); {
+	switch state, err := r.lease.State(), r.lease.Trouble(); {
 	case err != nil:
 		return verdict{part: "lease", err: err}
-	case state == leaseElsewhere:
-		return verdict{standby: r.lease.standing()}
-	case state != leaseHeld:
-		return verdict{part: "lease", err: r.lease.standing()}
+	case state == leader.Elsewhere:
+		return verdict{standby: r.lease.Standing()}
+	case state != leader.Held:
+		return verdict{part: "lease", err: r.lease.Standing()}
 	}
 	part, err := r.leading(ctx)
 	return verdict{part: part, err: err}

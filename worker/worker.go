@@ -20,6 +20,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/worker/bus"
+	"orderbeat/worker/leader"
 	"orderbeat/worker/problems"
 	"orderbeat/worker/scheduler"
 	"orderbeat/worker/web"
@@ -118,7 +119,7 @@ func Run(ctx context.Context, c Config) error {
 	consumers := newConsumers(c, ended)
 	ticks := newTicks(c.Schedules)
 	var clock *scheduler.Scheduler
-	lease := newLease(leaseConfig{
+	lease := leader.New(leader.Config{
 		Conn: conn, NATS: c.NATS, ID: c.ID, Place: c.Place, Activity: troubles.Activity("lease"),
 		Withdraw: c.DB.WithdrawJobs, Requeue: c.DB.Requeue, Log: c.Log,
 		Progress: func() (map[string]time.Time, bool) { return clock.Watermarks() },
@@ -127,7 +128,7 @@ func Run(ctx context.Context, c Config) error {
 		DB: c.DB, Schedules: c.Schedules, Start: planner.startTick, Confirm: confirm(lease), Ticks: ticks, Log: c.Log,
 	})
 	queues := &bus.Streams{JS: conn.JS, Explain: conn.Explain, Subjects: names, Config: c.NATS, Requeue: c.DB.Requeue, Lease: lease, Problems: troubles, Log: c.Log}
-	relay := newRelay(c.DB, &publisher{bus: conn, subjects: names, queues: queues}, lease.maySpeak, troubles, c.Log)
+	relay := newRelay(c.DB, &publisher{bus: conn, subjects: names, queues: queues}, lease.CanPublish, troubles, c.Log)
 	upkeep := &upkeep{prune: func(ctx context.Context) (db.Pruned, error) { return c.DB.Prune(ctx, c.Retention, time.Now()) }, log: c.Log}
 	again := &web.Words{}
 	service := newService(c, conn, planner, ended, consumers.inHand, creds, clock, public, again)
@@ -154,7 +155,7 @@ func Run(ctx context.Context, c Config) error {
 	if listener != nil {
 		ready := newReadiness(conn, c, lease, relay.trouble, troubles, func() bool { return taken.Err() != nil })
 		site := web.NewSite(web.SiteConfig{
-			Config: c.Web, Public: public, Standing: lease.standing, Ready: ready.page(c.Web),
+			Config: c.Web, Public: public, Standing: lease.Standing, Ready: ready.page(c.Web),
 			Metrics: newMetrics(c, creds, lease, ticks, consumers.foreign, consumers.unread, troubles, relay.refused, relay.conflicts),
 			Sources: creds.sources, Redirects: redirectsOf(c.Providers), Again: again, Log: c.Log,
 		})
@@ -167,12 +168,12 @@ func Run(ctx context.Context, c Config) error {
 	}
 
 	taking.Go(func() error {
-		before, held, err := lease.acquire(taken)
+		before, held, err := lease.Acquire(taken)
 		if err != nil || !held {
 			return err
 		}
 		backing.Go(func() error {
-			if err := lease.keep(serving); err != nil {
+			if err := lease.Keep(serving); err != nil {
 				fail(err)
 			}
 			return nil
@@ -187,7 +188,7 @@ func Run(ctx context.Context, c Config) error {
 		backing.Go(func() error { upkeep.run(taken); return nil })
 		backing.Go(func() error { stale.run(taken); return nil })
 		backing.Go(func() error { dates.run(taken); return nil })
-		taking.Go(func() error { clock.Run(taken, before.elsewhere(c.ID, namesOf(c.Schedules))); return nil })
+		taking.Go(func() error { clock.Run(taken, before.AccountedElsewhere(c.ID, namesOf(c.Schedules))); return nil })
 		taking.Go(func() error {
 			if err := consumers.prepare(work); err != nil {
 				return err
@@ -210,7 +211,7 @@ func Run(ctx context.Context, c Config) error {
 
 	<-taken.Done()
 	drain := c.Drain
-	if errors.Is(context.Cause(taken), errLost) {
+	if errors.Is(context.Cause(taken), leader.ErrLost) {
 		drain = 0 // what is in hand comes again, there
 	}
 	c.Log.Info("stopping", "drain", drain.String())
@@ -244,7 +245,7 @@ func Run(ctx context.Context, c Config) error {
 	if flushed := relay.flush(last); flushed != nil {
 		c.Log.Warn("what is left in the outbox is published after the next start", "err", flushed)
 	}
-	if released := lease.release(last); released != nil {
+	if released := lease.Release(last); released != nil {
 		c.Log.Warn("one that stands by waits before it takes over", "err", released)
 	}
 	if err := conn.NATS.FlushWithContext(last); err != nil {
@@ -254,10 +255,10 @@ func Run(ctx context.Context, c Config) error {
 }
 
 // confirm is the lease's, in the words of the scheduler.
-func confirm(l *lease) func(ctx context.Context) error {
+func confirm(l *leader.Lease) func(ctx context.Context) error {
 	return func(ctx context.Context) error {
-		err := l.confirm(ctx)
-		if errors.Is(err, errLost) {
+		err := l.Confirm(ctx)
+		if errors.Is(err, leader.ErrLost) {
 			return scheduler.ErrNotLeader
 		}
 		return err

@@ -1,4 +1,4 @@
-package worker // an inside test: nobody outside sees whether a lease is sure
+package leader // an inside test: nobody outside sees whether a lease is sure
 
 import (
 	"log/slog"
@@ -12,25 +12,25 @@ import (
 // Who could not renew for long publishes nothing and takes nothing, until it could.
 func TestALeaseThatWasNotRenewedIsNotSure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := &lease{activity: problems.NewSet(slog.New(slog.DiscardHandler)).Activity("lease")}
+		l := &Lease{activity: problems.NewSet(slog.New(slog.DiscardHandler)).Activity("lease")}
 		l.hold(1, time.Now())
-		if !l.Sure() || !l.maySpeak() || !l.Certain(t.Context()) {
+		if !l.Sure() || !l.CanPublish() || !l.Certain(t.Context()) {
 			t.Error("just renewed, and not sure")
 		}
 		time.Sleep(sureFor)
-		if l.Sure() || l.maySpeak() {
+		if l.Sure() || l.CanPublish() {
 			t.Error("sure, when another one may have taken over soon")
 		}
 		time.AfterFunc(time.Second, func() { l.hold(2, time.Now()) })
 		if !l.Certain(t.Context()) {
 			t.Error("renewed, and not certain")
 		}
-		l.set(leaseElsewhere, "standing by")
-		if l.Sure() || !l.maySpeak() {
+		l.set(Elsewhere, "standing by")
+		if l.Sure() || !l.CanPublish() {
 			t.Error("one that stands by tells what it has, and takes nothing")
 		}
-		l.set(leaseOver, "over")
-		if l.maySpeak() {
+		l.set(Over, "over")
+		if l.CanPublish() {
 			t.Error("one that lost the lease goes on")
 		}
 	})

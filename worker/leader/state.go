@@ -1,4 +1,4 @@
-package worker
+package leader
 
 import (
 	"context"
@@ -11,40 +11,41 @@ import (
 // sureFor is how long after a renewal nobody else can have taken over.
 const sureFor = leaseLife - 2*time.Second
 
-type leaseState int
+// State is what a process knows of the lease.
+type State int
 
 const (
-	leaseUnknown   leaseState = iota // NATS did not tell yet
-	leaseElsewhere                   // another process has it
-	leaseHeld
-	leaseOver // it was lost, or released
+	Unknown   State = iota // NATS did not tell yet
+	Elsewhere              // another process has it
+	Held
+	Over // it was lost, or released
 )
 
-func (l *lease) hold(revision uint64, begun time.Time) {
+func (l *Lease) hold(revision uint64, begun time.Time) {
 	l.mu.Lock()
-	l.state, l.revision, l.renewed = leaseHeld, revision, begun
+	l.state, l.revision, l.renewed = Held, revision, begun
 	l.mu.Unlock()
 	l.activity.OK()
 }
 
-func (l *lease) set(state leaseState, reason string) {
+func (l *Lease) set(state State, reason string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.state, l.reason = state, reason
 }
 
 // fall records that NATS does not tell who leads.
-func (l *lease) fall(ctx context.Context, err error) {
+func (l *Lease) fall(ctx context.Context, err error) {
 	if ctx.Err() != nil {
 		return
 	}
-	l.set(leaseUnknown, "nats: "+err.Error())
+	l.set(Unknown, "nats: "+err.Error())
 	l.failed("lease could not be read or taken: standing by until it can", err)
 }
 
 // failed logs a failure, unless it is that there is no connection, which is logged where
 // the connection is.
-func (l *lease) failed(msg string, err error) {
+func (l *Lease) failed(msg string, err error) {
 	if l.connected() {
 		l.activity.Failed(msg, l.explain(err), "bucket", l.bucket.Bucket)
 	} else {
@@ -52,32 +53,33 @@ func (l *lease) failed(msg string, err error) {
 	}
 }
 
-// trouble is why the lease could not be renewed, taken or read, nil when it could.
-func (l *lease) trouble() error {
+// Trouble is why the lease could not be renewed, taken or read, nil when it could.
+func (l *Lease) Trouble() error {
 	err := l.activity.Err()
-	if err != nil && l.now() == leaseHeld && l.Sure() {
+	if err != nil && l.State() == Held && l.Sure() {
 		return nil // it is tried again in time
 	}
 	return err
 }
 
-func (l *lease) renewedAt() time.Time {
+func (l *Lease) renewedAt() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.renewed
 }
 
-func (l *lease) now() leaseState {
+// State is what is known of the lease now.
+func (l *Lease) State() State {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.state
 }
 
-// standing is why this process does not work, nil when it does.
-func (l *lease) standing() error {
+// Standing is why this process does not work, nil when it does.
+func (l *Lease) Standing() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.state == leaseHeld {
+	if l.state == Held {
 		return nil
 	}
 	return errors.New(l.reason)
@@ -85,15 +87,15 @@ func (l *lease) standing() error {
 
 // Sure reports whether nobody else can be working now. A clock that stands still while the
 // machine sleeps does not tell how long ago a renewal is; the wall clock does.
-func (l *lease) Sure() bool {
+func (l *Lease) Sure() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	slept := time.Now().Round(0).Sub(l.renewed.Round(0))
-	return l.state == leaseHeld && time.Since(l.renewed) < sureFor && slept < sureFor
+	return l.state == Held && time.Since(l.renewed) < sureFor && slept < sureFor
 }
 
 // Certain waits until it is sure, and reports false when ctx ended first.
-func (l *lease) Certain(ctx context.Context) bool {
+func (l *Lease) Certain(ctx context.Context) bool {
 	for !l.Sure() {
 		if !wait.For(ctx, renewRetry/4) {
 			return false
@@ -102,7 +104,7 @@ func (l *lease) Certain(ctx context.Context) bool {
 	return ctx.Err() == nil
 }
 
-// maySpeak reports whether the outbox may be told now: by the one who works, while it is
+// CanPublish reports whether the outbox may be told now: by the one who works, while it is
 // sure of that, and by one that stands by. What that one committed while it worked is true
 // still, and its jobs are not among it.
-func (l *lease) maySpeak() bool { return l.now() == leaseElsewhere || l.Sure() }
+func (l *Lease) CanPublish() bool { return l.State() == Elsewhere || l.Sure() }

@@ -1,4 +1,4 @@
-package worker
+package leader
 
 import (
 	"context"
@@ -33,16 +33,16 @@ const (
 	bucketBytes = 1 << 20
 )
 
-// errLost is that another process works now.
-var errLost = errors.New("another orderbeat works on this NATS now")
+// ErrLost is that another process works now.
+var ErrLost = errors.New("another orderbeat works on this NATS now")
 
-// lease is the right to work on a NATS prefix, which one process has at a time. It is a
+// Lease is the right to work on a NATS prefix, which one process has at a time. It is a
 // key that its holder renews under compare-and-set. It has no time to live: that it is not
 // renewed any more is seen by those who wait for it.
-type lease struct {
+type Lease struct {
 	js      jetstream.JetStream
 	bucket  jetstream.KeyValueConfig
-	mine    term
+	mine    Term
 	explain func(error) error // [bus.Conn.explain]
 	// connected reports whether NATS can be asked: that it cannot is the connection's failure.
 	connected func() bool
@@ -60,14 +60,14 @@ type lease struct {
 	kv jetstream.KeyValue // the bucket, once it was looked for
 
 	mu       sync.Mutex // guards the rest
-	state    leaseState
+	state    State
 	reason   string    // why it is not held, for people
 	renewed  time.Time // when the last renewal began
 	revision uint64
 }
 
-// leaseConfig is what a lease is made of.
-type leaseConfig struct {
+// Config is what a lease is made of.
+type Config struct {
 	Conn     *bus.Conn
 	NATS     bus.Config
 	ID       string // the database's
@@ -83,22 +83,23 @@ type leaseConfig struct {
 	Log      *slog.Logger
 }
 
-func newLease(c leaseConfig) *lease {
-	return &lease{
+// New makes a lease, which [Lease.Acquire] takes.
+func New(c Config) *Lease {
+	return &Lease{
 		js: c.Conn.JS, explain: c.Conn.Explain, connected: c.Conn.NATS.IsConnected, activity: c.Activity,
 		bucket: jetstream.KeyValueConfig{
 			Bucket: bus.Subjects{Prefix: c.NATS.Prefix}.Stream("worker"), Description: "who works", Storage: jetstream.FileStorage, Replicas: max(1, c.NATS.Replicas),
 			MaxBytes: min(c.NATS.MaxBytes, bucketBytes), Placement: c.NATS.Placement(),
 		},
-		mine:     term{ID: c.ID, Process: ulid.Make().String(), Place: c.Place},
+		mine:     Term{ID: c.ID, Process: ulid.Make().String(), Place: c.Place},
 		withdraw: c.Withdraw, requeue: c.Requeue, progress: c.Progress, usable: c.Conn.Usable, renewing: make(chan struct{}, 1),
 		log: c.Log, reason: "nats: it did not tell yet who works",
 	}
 }
 
-// acquire waits until this process has the lease, and returns the term before. It returns
+// Acquire waits until this process has the lease, and returns the term before. It returns
 // false when ctx ended first; an error is the database's.
-func (l *lease) acquire(ctx context.Context) (before term, held bool, err error) {
+func (l *Lease) Acquire(ctx context.Context) (before Term, held bool, err error) {
 	var seen uint64 // the revision that was seen last, and since when
 	var since time.Time
 	for ; ctx.Err() == nil; wait.For(ctx, lookEvery) {
@@ -111,17 +112,17 @@ func (l *lease) acquire(ctx context.Context) (before term, held bool, err error)
 		l.activity.OK()
 		// An unreadable value, and a lease that is gone, may be those of a leader that is
 		// about to renew it.
-		free := err == nil && (revision == 0 && l.now() != leaseElsewhere || last.Released || last.ID == l.mine.ID)
+		free := err == nil && (revision == 0 && l.State() != Elsewhere || last.Released || last.ID == l.mine.ID)
 		if err != nil {
 			l.activity.Noticed("lease is unreadable: it is replaced", err)
-			last = term{Place: "an unknown place"}
+			last = Term{Place: "an unknown place"}
 		}
 		if !free && (revision != seen || since.IsZero()) {
 			seen, since = revision, time.Now()
 		}
 		if !free && time.Since(since) < leaseLife {
 			if err := l.standBy(ctx, last); err != nil {
-				return term{}, false, err
+				return Term{}, false, err
 			}
 			continue
 		}
@@ -129,25 +130,25 @@ func (l *lease) acquire(ctx context.Context) (before term, held bool, err error)
 			return last, held, err
 		}
 	}
-	return term{}, false, nil
+	return Term{}, false, nil
 }
 
 // standBy notes that another one works, and says so once.
-func (l *lease) standBy(ctx context.Context, other term) error {
-	if l.now() == leaseElsewhere {
+func (l *Lease) standBy(ctx context.Context, other Term) error {
+	if l.State() == Elsewhere {
 		return nil
 	}
 	if err := l.withdraw(ctx); err != nil {
 		return fmt.Errorf("stand by: %w", err)
 	}
-	l.set(leaseElsewhere, "standing by: another orderbeat works on this NATS, at "+other.Place)
+	l.set(Elsewhere, "standing by: another orderbeat works on this NATS, at "+other.Place)
 	l.log.Warn("another orderbeat works on this NATS: standing by", "bucket", l.bucket.Bucket, "at", other.Place, "since", other.Since)
 	return nil
 }
 
 // take takes the lease that was seen at a revision, unless somebody else was faster.
-func (l *lease) take(ctx context.Context, last term, revision uint64) (bool, error) {
-	another := last.ID != l.mine.ID && (last.ID != "" || l.now() == leaseElsewhere)
+func (l *Lease) take(ctx context.Context, last Term, revision uint64) (bool, error) {
+	another := last.ID != l.mine.ID && (last.ID != "" || l.State() == Elsewhere)
 	if another {
 		if err := l.withdraw(ctx); err != nil {
 			return false, fmt.Errorf("take over: %w", err)
@@ -182,12 +183,12 @@ func outrun(err error) bool {
 	return errors.Is(err, jetstream.ErrKeyExists) || ok && e.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
 }
 
-// keep renews the lease until ctx ends. It returns [errLost] when another has it.
-func (l *lease) keep(ctx context.Context) error {
+// Keep renews the lease until ctx ends. It returns [ErrLost] when another has it.
+func (l *Lease) Keep(ctx context.Context) error {
 	for rest := renewRetry; wait.For(ctx, rest); { // soon, with how far the schedules are
 		rest = renewEvery
 		err := l.renew(ctx)
-		if errors.Is(err, errLost) {
+		if errors.Is(err, ErrLost) {
 			return err
 		}
 		if err != nil && ctx.Err() == nil {
@@ -198,24 +199,24 @@ func (l *lease) keep(ctx context.Context) error {
 	return nil
 }
 
-// confirm renews the lease now, so that it says how far the schedules are. It returns
-// [errLost] when another process has the lease, and another error while that
+// Confirm renews the lease now, so that it says how far the schedules are. It returns
+// [ErrLost] when another process has the lease, and another error while that
 // cannot be known.
-func (l *lease) confirm(ctx context.Context) error {
+func (l *Lease) Confirm(ctx context.Context) error {
 	if err := l.usable(); err != nil {
 		return fmt.Errorf("nats: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, confirmPatience)
 	defer cancel()
 	err := l.renew(ctx)
-	if errors.Is(err, errLost) || l.now() == leaseOver {
-		return errLost
+	if errors.Is(err, ErrLost) || l.State() == Over {
+		return ErrLost
 	}
 	return err
 }
 
 // renew renews the lease, unless another call did so since this one began.
-func (l *lease) renew(ctx context.Context) error {
+func (l *Lease) renew(ctx context.Context) error {
 	asked := time.Now()
 	select {
 	case l.renewing <- struct{}{}:
@@ -233,7 +234,7 @@ func (l *lease) renew(ctx context.Context) error {
 	revision, err := l.put(ctx, l.revision)
 	if err != nil {
 		// The answer may have been lost, or the bucket.
-		var last term
+		var last Term
 		last, revision, err = l.look(ctx)
 		unreadable := errors.Is(err, errUnreadable)
 		switch {
@@ -243,8 +244,8 @@ func (l *lease) renew(ctx context.Context) error {
 			return err
 		}
 		if revision != 0 && !unreadable && last.Process != l.mine.Process {
-			l.set(leaseOver, "this orderbeat stops")
-			return fmt.Errorf("%w, at %s: this one stops, and stands by when it is started again", errLost, last.Place)
+			l.set(Over, "this orderbeat stops")
+			return fmt.Errorf("%w, at %s: this one stops, and stands by when it is started again", ErrLost, last.Place)
 		}
 		if revision, err = l.put(ctx, revision); err != nil {
 			return err
@@ -254,12 +255,12 @@ func (l *lease) renew(ctx context.Context) error {
 	return nil
 }
 
-// release gives the lease back, for another to have it at once.
-func (l *lease) release(ctx context.Context) error {
-	if l.now() != leaseHeld {
+// Release gives the lease back, for another to have it at once.
+func (l *Lease) Release(ctx context.Context) error {
+	if l.State() != Held {
 		return nil
 	}
-	l.set(leaseOver, "this orderbeat stops")
+	l.set(Over, "this orderbeat stops")
 	if accounted, known := l.progress(); known {
 		l.mine.Accounted = accounted
 	}

@@ -1,4 +1,4 @@
-package worker
+package leader
 
 import (
 	"context"
@@ -16,8 +16,8 @@ import (
 // leaseKey is the lease's key in its bucket: who has it owns the database that counts.
 const leaseKey = "store"
 
-// term is what the lease says: who works, and how far.
-type term struct {
+// Term is what the lease says: who works, and how far.
+type Term struct {
 	ID       string    `json:"id"`      // the database's
 	Process  string    `json:"process"` // another one for each process
 	Place    string    `json:"place"`   // for people: where the database is
@@ -28,10 +28,10 @@ type term struct {
 	Accounted map[string]time.Time `json:"accounted,omitempty"`
 }
 
-// elsewhere is until when the due times of schedules are accounted for by another
+// AccountedElsewhere is until when the due times of schedules are accounted for by another
 // database than id; nil when it was this one. One that had no time to say so accounted for
 // what was due before it began.
-func (t term) elsewhere(id string, schedules []string) map[string]time.Time {
+func (t Term) AccountedElsewhere(id string, schedules []string) map[string]time.Time {
 	if t.ID == id || t.ID == "" {
 		return nil
 	}
@@ -50,7 +50,7 @@ var errUnreadable = errors.New("not a lease")
 
 // look reads the lease, and makes its bucket where there is none. Without a lease the
 // revision is 0. With [errUnreadable] the revision is that of the unreadable value.
-func (l *lease) look(ctx context.Context) (last term, revision uint64, err error) {
+func (l *Lease) look(ctx context.Context) (last Term, revision uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Patience)
 	defer cancel()
 	l.kv, err = l.js.KeyValue(ctx, l.bucket.Bucket)
@@ -61,24 +61,24 @@ func (l *lease) look(ctx context.Context) (last term, revision uint64, err error
 		err = jetstream.ErrJetStreamNotEnabled
 	}
 	if err != nil {
-		return term{}, 0, fmt.Errorf("bucket %s: %w", l.bucket.Bucket, l.explain(err))
+		return Term{}, 0, fmt.Errorf("bucket %s: %w", l.bucket.Bucket, l.explain(err))
 	}
 	entry, err := l.kv.Get(ctx, leaseKey)
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
-		return term{}, 0, nil
+		return Term{}, 0, nil
 	}
 	if err != nil {
-		return term{}, 0, fmt.Errorf("bucket %s: %w", l.bucket.Bucket, l.explain(err))
+		return Term{}, 0, fmt.Errorf("bucket %s: %w", l.bucket.Bucket, l.explain(err))
 	}
 	if json.Unmarshal(entry.Value(), &last) != nil || last.ID == "" || last.Process == "" {
-		return term{}, entry.Revision(), fmt.Errorf("bucket %s: key %s is %w: %.40q", l.bucket.Bucket, leaseKey, errUnreadable, entry.Value())
+		return Term{}, entry.Revision(), fmt.Errorf("bucket %s: key %s is %w: %.40q", l.bucket.Bucket, leaseKey, errUnreadable, entry.Value())
 	}
 	return last, entry.Revision(), nil
 }
 
 // put writes the lease if it is still at a revision, 0 if there is none, and returns the
 // next one.
-func (l *lease) put(ctx context.Context, revision uint64) (uint64, error) {
+func (l *Lease) put(ctx context.Context, revision uint64) (uint64, error) {
 	if l.kv == nil {
 		return 0, errors.New("the bucket was not found")
 	}
