@@ -18,6 +18,7 @@ import (
 	"orderbeat/db"
 	"orderbeat/jobs"
 	"orderbeat/worker/bus"
+	"orderbeat/worker/metrics"
 	"orderbeat/worker/wait"
 )
 
@@ -46,8 +47,8 @@ func newConsumers(c Config, f *finished) *consumers {
 	return &consumers{
 		db: c.DB, providers: byName(c.Providers), finished: f,
 		slots: newSlots(c.Concurrency), suspects: newSuspects(), held: newHeld(), inHand: newInHand(),
-		foreign: newCounter("foreign_jobs_total", "Jobs that this process got, and ended, because another database knows them.", "provider", names),
-		unread:  newCounter("unread_orders_total", "Orders that stood in answers of a provider and could not be read; the others of the answer were stored.", "provider", names),
+		foreign: metrics.NewCounter("foreign_jobs_total", "Jobs that this process got, and ended, because another database knows them.", "provider", names),
+		unread:  metrics.NewCounter("unread_orders_total", "Orders that stood in answers of a provider and could not be read; the others of the answer were stored.", "provider", names),
 		memory:  c.Memory, log: c.Log,
 	}
 }

@@ -56,9 +56,9 @@ func newMetrics(c Config, creds *credentials, l *leader.Lease, counters ...prome
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		collector(func(_ context.Context, m metrics) { m.ofProcess(c, l) }), collector(func(_ context.Context, m metrics) { m.ofCredentials(creds) }),
-		collector(func(_ context.Context, m metrics) { m.ofTraffic(c.Providers) }), collector(func(ctx context.Context, m metrics) { m.ofAlerts(ctx, c) }),
-		collector(func(ctx context.Context, m metrics) { m.ofAccounts(ctx, c) }), collector(func(ctx context.Context, m metrics) { m.ofOutbox(ctx, c) }),
+		collector(func(_ context.Context, m sink) { m.ofProcess(c, l) }), collector(func(_ context.Context, m sink) { m.ofCredentials(creds) }),
+		collector(func(_ context.Context, m sink) { m.ofTraffic(c.Providers) }), collector(func(ctx context.Context, m sink) { m.ofAlerts(ctx, c) }),
+		collector(func(ctx context.Context, m sink) { m.ofAccounts(ctx, c) }), collector(func(ctx context.Context, m sink) { m.ofOutbox(ctx, c) }),
 	)
 	registry.MustRegister(counters...)
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
@@ -67,7 +67,7 @@ func newMetrics(c Config, creds *credentials, l *leader.Lease, counters ...prome
 }
 
 // collector is a [prometheus.Collector] that is not asked beforehand what it has.
-type collector func(ctx context.Context, m metrics)
+type collector func(ctx context.Context, m sink)
 
 // Describe implements [prometheus.Collector].
 func (collector) Describe(chan<- *prometheus.Desc) {}
@@ -79,29 +79,29 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	c(ctx, ch)
 }
 
-// metrics takes what there is to report.
-type metrics chan<- prometheus.Metric
+// sink takes what there is to report.
+type sink chan<- prometheus.Metric
 
-func (m metrics) gauge(d *prometheus.Desc, value float64, labels ...string) {
+func (m sink) gauge(d *prometheus.Desc, value float64, labels ...string) {
 	m <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 }
 
-func (m metrics) counter(d *prometheus.Desc, value float64, labels ...string) {
+func (m sink) counter(d *prometheus.Desc, value float64, labels ...string) {
 	m <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, value, labels...)
 }
 
-func (m metrics) failed(d *prometheus.Desc, err error) {
+func (m sink) failed(d *prometheus.Desc, err error) {
 	if err != nil {
 		m <- prometheus.NewInvalidMetric(d, err)
 	}
 }
 
-func (m metrics) ofProcess(c Config, l *leader.Lease) {
+func (m sink) ofProcess(c Config, l *leader.Lease) {
 	m.gauge(working, oneIf(l.Standing() == nil))
 	m.gauge(walBytes, float64(c.DB.WALBytes()))
 }
 
-func (m metrics) ofCredentials(creds *credentials) {
+func (m sink) ofCredentials(creds *credentials) {
 	now := time.Now()
 	for _, c := range creds.all {
 		st := c.Status()
@@ -123,7 +123,7 @@ func (m metrics) ofCredentials(creds *credentials) {
 }
 
 // ofTraffic tells how calls to all providers go in this process.
-func (m metrics) ofTraffic(providers []Provider) {
+func (m sink) ofTraffic(providers []Provider) {
 	for _, p := range providers {
 		var t clients.Traffic
 		ok := false
@@ -139,7 +139,7 @@ func (m metrics) ofTraffic(providers []Provider) {
 	}
 }
 
-func (m metrics) ofAlerts(ctx context.Context, c Config) {
+func (m sink) ofAlerts(ctx context.Context, c Config) {
 	raised, err := c.DB.RaisedAlerts(ctx)
 	m.failed(alertsRaised, err)
 	for k, n := range raised {
@@ -148,7 +148,7 @@ func (m metrics) ofAlerts(ctx context.Context, c Config) {
 }
 
 // ofAccounts tells how well each account is known.
-func (m metrics) ofAccounts(ctx context.Context, c Config) {
+func (m sink) ofAccounts(ctx context.Context, c Config) {
 	list, err := c.DB.Freshness(ctx, "")
 	if err != nil {
 		m.failed(lastSuccess, err)
@@ -168,7 +168,7 @@ func (m metrics) ofAccounts(ctx context.Context, c Config) {
 }
 
 // ofOutbox tells how much is still to be published.
-func (m metrics) ofOutbox(ctx context.Context, c Config) {
+func (m sink) ofOutbox(ctx context.Context, c Config) {
 	for _, topic := range topics {
 		n, err := c.DB.Backlog(ctx, topic, maxCounted)
 		if err != nil {
@@ -190,16 +190,6 @@ func oneIf(holds bool) float64 {
 		return 1
 	}
 	return 0
-}
-
-// newCounter counts by labels; with values of the first of them it begins at 0, so that the
-// first of each is seen as one more.
-func newCounter(name, help string, label string, values []string) *prometheus.CounterVec {
-	counter := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "orderbeat_" + name, Help: help}, []string{label})
-	for _, value := range values {
-		counter.WithLabelValues(value)
-	}
-	return counter
 }
 
 // newTicks counts the due times of schedules by what became of them, from 0 likewise.

@@ -12,6 +12,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/worker/bus"
+	"orderbeat/worker/metrics"
 	"orderbeat/worker/problems"
 	"orderbeat/worker/wait"
 )
@@ -67,15 +68,26 @@ type relay struct {
 	log       *slog.Logger
 }
 
-func newRelay(d *db.DB, p *publisher, maySpeak func() bool, set *problems.Set, log *slog.Logger) *relay {
+// relayConfig is what a relay is made of.
+type relayConfig struct {
+	DB         *db.DB
+	Conn       *bus.Conn
+	Subjects   bus.Subjects
+	Streams    *bus.Streams
+	CanPublish func() bool // not while another worker may be at work
+	Problems   *problems.Set
+	Log        *slog.Logger
+}
+
+func newRelay(c relayConfig) *relay {
 	r := &relay{
-		db: d, publisher: p, maySpeak: maySpeak, log: log,
-		refused:   newCounter("unpublishable_total", "Messages that NATS refused as they are, and that were set aside or postponed.", "topic", topics),
-		conflicts: newCounter("id_conflicts_total", "Messages whose Nats-Msg-Id another publisher had used before.", "topic", topics),
+		db: c.DB, publisher: &publisher{bus: c.Conn, subjects: c.Subjects, queues: c.Streams}, maySpeak: c.CanPublish, log: c.Log,
+		refused:   metrics.NewCounter("unpublishable_total", "Messages that NATS refused as they are, and that were set aside or postponed.", "topic", topics),
+		conflicts: metrics.NewCounter("id_conflicts_total", "Messages whose Nats-Msg-Id another publisher had used before.", "topic", topics),
 	}
 	for _, topic := range topics {
 		r.topics = append(r.topics, &topicRelay{
-			relay: r, topic: topic, activity: set.Activity("publish " + topic), wake: make(chan struct{}, 1),
+			relay: r, topic: topic, activity: c.Problems.Activity("publish " + topic), wake: make(chan struct{}, 1),
 		})
 	}
 	return r
@@ -98,6 +110,11 @@ type topicRelay struct {
 
 // errSilent is that nothing may be published now.
 var errSilent = errors.New("it is not certain that no other orderbeat works")
+
+// counters are what the relay counts.
+func (r *relay) counters() []prometheus.Collector {
+	return []prometheus.Collector{r.refused, r.conflicts}
+}
 
 // run relays until ctx ends.
 func (r *relay) run(ctx context.Context) {
