@@ -13,6 +13,7 @@ import (
 	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/worker/leader"
+	"orderbeat/worker/relay"
 )
 
 const (
@@ -169,7 +170,7 @@ func (m sink) ofAccounts(ctx context.Context, c Config) {
 
 // ofOutbox tells how much is still to be published.
 func (m sink) ofOutbox(ctx context.Context, c Config) {
-	for _, topic := range topics {
+	for _, topic := range relay.Topics {
 		n, err := c.DB.Backlog(ctx, topic, maxCounted)
 		if err != nil {
 			m.failed(outboxMessages, err)

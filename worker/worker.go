@@ -22,6 +22,7 @@ import (
 	"orderbeat/worker/bus"
 	"orderbeat/worker/leader"
 	"orderbeat/worker/problems"
+	"orderbeat/worker/relay"
 	"orderbeat/worker/scheduler"
 	"orderbeat/worker/web"
 )
@@ -128,7 +129,7 @@ func Run(ctx context.Context, c Config) error {
 		DB: c.DB, Schedules: c.Schedules, Start: planner.startTick, Confirm: confirm(lease), Ticks: ticks, Log: c.Log,
 	})
 	queues := &bus.Streams{JS: conn.JS, Explain: conn.Explain, Subjects: names, Config: c.NATS, Requeue: c.DB.Requeue, Lease: lease, Problems: troubles, Log: c.Log}
-	outbox := newRelay(relayConfig{
+	outbox := relay.New(relay.Config{
 		DB: c.DB, Conn: conn, Subjects: names, Streams: queues, CanPublish: lease.CanPublish, Problems: troubles, Log: c.Log,
 	})
 	upkeep := &upkeep{prune: func(ctx context.Context) (db.Pruned, error) { return c.DB.Prune(ctx, c.Retention, time.Now()) }, log: c.Log}
@@ -153,12 +154,12 @@ func Run(ctx context.Context, c Config) error {
 	})
 	backing.Go(func() error { conn.Tend(serving); return nil })
 	backing.Go(func() error { c.DB.Watch(serving); return nil })
-	backing.Go(func() error { outbox.run(serving); return nil })
+	backing.Go(func() error { outbox.Run(serving); return nil })
 	if listener != nil {
-		ready := newReadiness(conn, c, lease, outbox.trouble, troubles, func() bool { return taken.Err() != nil })
+		ready := newReadiness(conn, c, lease, outbox.Trouble, troubles, func() bool { return taken.Err() != nil })
 		site := web.NewSite(web.SiteConfig{
 			Config: c.Web, Public: public, Standing: lease.Standing, Ready: ready.page(c.Web),
-			Metrics: newMetrics(c, creds, lease, append(outbox.counters(), ticks, consumers.foreign, consumers.unread, troubles)...),
+			Metrics: newMetrics(c, creds, lease, append(outbox.Counters(), ticks, consumers.foreign, consumers.unread, troubles)...),
 			Sources: creds.sources, Redirects: redirectsOf(c.Providers), Again: again, Log: c.Log,
 		})
 		backing.Go(func() error {
@@ -244,7 +245,7 @@ func Run(ctx context.Context, c Config) error {
 	err = errors.Join(err, backing.Wait())
 	last, done := context.WithDeadline(context.WithoutCancel(ctx), earlier(over, time.Now().Add(lastWords)))
 	defer done()
-	if flushed := outbox.flush(last); flushed != nil {
+	if flushed := outbox.Flush(last); flushed != nil {
 		c.Log.Warn("what is left in the outbox is published after the next start", "err", flushed)
 	}
 	if released := lease.Release(last); released != nil {

@@ -1,4 +1,4 @@
-package worker
+package relay
 
 import (
 	"context"
@@ -51,14 +51,14 @@ const (
 	conflictLife              = 24 * time.Hour
 )
 
-// topics are those of the outbox.
-var topics = []string{"runs", "jobs", "alerts", "orders", "results", "reply"}
+// Topics are those of the outbox.
+var Topics = []string{"runs", "jobs", "alerts", "orders", "results", "reply"}
 
-// relay takes messages out of the outbox: the only way out for events, results, jobs and
+// Relay takes messages out of the outbox: the only way out for events, results, jobs and
 // ticks. It publishes the messages of each topic in the outbox's order, at least once, with
 // the Nats-Msg-Id by which the server keeps one. No topic waits for another, except that a
 // run's result waits for the order events of that run.
-type relay struct {
+type Relay struct {
 	db        *db.DB
 	publisher *publisher
 	maySpeak  func() bool // not while another worker may be at work
@@ -68,8 +68,8 @@ type relay struct {
 	log       *slog.Logger
 }
 
-// relayConfig is what a relay is made of.
-type relayConfig struct {
+// Config is what a relay is made of.
+type Config struct {
 	DB         *db.DB
 	Conn       *bus.Conn
 	Subjects   bus.Subjects
@@ -79,15 +79,16 @@ type relayConfig struct {
 	Log        *slog.Logger
 }
 
-func newRelay(c relayConfig) *relay {
-	r := &relay{
+// New makes a relay, which publishes nothing before [Relay.Run].
+func New(c Config) *Relay {
+	r := &Relay{
 		db: c.DB, publisher: &publisher{bus: c.Conn, subjects: c.Subjects, queues: c.Streams}, maySpeak: c.CanPublish, log: c.Log,
-		refused:   metrics.NewCounter("unpublishable_total", "Messages that NATS refused as they are, and that were set aside or postponed.", "topic", topics),
-		conflicts: metrics.NewCounter("id_conflicts_total", "Messages whose Nats-Msg-Id another publisher had used before.", "topic", topics),
+		refused:   metrics.NewCounter("unpublishable_total", "Messages that NATS refused as they are, and that were set aside or postponed.", "topic", Topics),
+		conflicts: metrics.NewCounter("id_conflicts_total", "Messages whose Nats-Msg-Id another publisher had used before.", "topic", Topics),
 	}
-	for _, topic := range topics {
+	for _, topic := range Topics {
 		r.topics = append(r.topics, &topicRelay{
-			relay: r, topic: topic, activity: c.Problems.Activity("publish " + topic), wake: make(chan struct{}, 1),
+			Relay: r, topic: topic, activity: c.Problems.Activity("publish " + topic), wake: make(chan struct{}, 1),
 		})
 	}
 	return r
@@ -95,7 +96,7 @@ func newRelay(c relayConfig) *relay {
 
 // topicRelay publishes the messages of one topic. Only one goroutine uses it at a time.
 type topicRelay struct {
-	*relay
+	*Relay
 	topic    string
 	activity *problems.Activity
 	wake     chan struct{}
@@ -111,13 +112,13 @@ type topicRelay struct {
 // errSilent is that nothing may be published now.
 var errSilent = errors.New("it is not certain that no other orderbeat works")
 
-// counters are what the relay counts.
-func (r *relay) counters() []prometheus.Collector {
+// Counters are what the relay counts.
+func (r *Relay) Counters() []prometheus.Collector {
 	return []prometheus.Collector{r.refused, r.conflicts}
 }
 
-// run relays until ctx ends.
-func (r *relay) run(ctx context.Context) {
+// Run relays until ctx ends.
+func (r *Relay) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	defer running.Wait()
 	for _, t := range r.topics {
@@ -139,7 +140,7 @@ func (r *relay) run(ctx context.Context) {
 }
 
 // untilNext is how long it is until a message falls due.
-func (r *relay) untilNext(ctx context.Context) time.Duration {
+func (r *Relay) untilNext(ctx context.Context) time.Duration {
 	now := time.Now()
 	due, ok, err := r.db.NextDue(ctx, now)
 	if err != nil || !ok {
@@ -148,8 +149,8 @@ func (r *relay) untilNext(ctx context.Context) time.Duration {
 	return min(dueIdle, max(due.Sub(now), time.Millisecond))
 }
 
-// trouble is why what is in the outbox waits, nil while it does not.
-func (r *relay) trouble() error {
+// Trouble is why what is in the outbox waits, nil while it does not.
+func (r *Relay) Trouble() error {
 	var all []error
 	for _, t := range r.topics {
 		all = append(all, t.activity.Err())
@@ -157,8 +158,8 @@ func (r *relay) trouble() error {
 	return errors.Join(all...)
 }
 
-// flush publishes what is due, once more, before the program ends.
-func (r *relay) flush(ctx context.Context) error {
+// Flush publishes what is due, once more, before the program ends.
+func (r *Relay) Flush(ctx context.Context) error {
 	for {
 		total := 0
 		var failed error
@@ -287,7 +288,7 @@ func (t *topicRelay) settle(ctx context.Context, out *outcome) error {
 	for _, m := range out.conflicts {
 		t.conflict(ctx, &m)
 	}
-	t.relay.refused.WithLabelValues(t.topic).Add(float64(len(out.refused)))
+	t.Relay.refused.WithLabelValues(t.topic).Add(float64(len(out.refused)))
 	for _, m := range out.refused {
 		t.activity.Noticed("message refused by NATS", errors.New(m.Reason), "topic", t.topic, "subject", m.subject, "outbox_id", m.ID, "set_aside", m.aside)
 	}
@@ -299,7 +300,7 @@ func (t *topicRelay) settle(ctx context.Context, out *outcome) error {
 
 // conflict reports a message whose Nats-Msg-Id another publisher had used.
 func (t *topicRelay) conflict(ctx context.Context, m *db.Message) {
-	t.relay.conflicts.WithLabelValues(t.topic).Inc()
+	t.Relay.conflicts.WithLabelValues(t.topic).Inc()
 	t.log.Error("message id used by another publisher", "topic", t.topic, "subject", m.Subject, "nats_msg_id", m.MsgID)
 	_, err := t.db.Raise(ctx, db.Alert{
 		Provider: m.Provider(), Code: codeConflict,
@@ -313,7 +314,7 @@ func (t *topicRelay) conflict(ctx context.Context, m *db.Message) {
 
 // tidy resolves the alerts about publishing that hold no longer, and makes streams that
 // were deleted, also while there is nothing to publish, until ctx ends.
-func (r *relay) tidy(ctx context.Context) {
+func (r *Relay) tidy(ctx context.Context) {
 	queues := r.publisher.queues
 	for wait.For(ctx, tidyEvery) {
 		if queues.Lease.Sure() {

@@ -1,4 +1,4 @@
-package worker // an inside test: a server that takes so little refuses more than events
+package relay // an inside test: a server that takes so little refuses more than events
 
 import (
 	"encoding/json"
