@@ -270,7 +270,7 @@ func TestWhatIsPastedIsHandedToTheWorker(t *testing.T) {
 		{"the query alone", "code=C1&state=S1", done, url.Values{"code": {"C1"}, "state": {"S1"}}, ""},
 		{"the code alone", "  C1  \n", done, url.Values{"code": {"C1"}, "state": {"S0"}}, ""},
 		{"a refusal", "https://127.0.0.1/cb?error=access_denied&state=S0", done, url.Values{"error": {"access_denied"}, "state": {"S0"}}, ""},
-		{"another page's address", "https://provider.test/login?canary=1", failed, nil, "paste the whole address that the browser was sent to"},
+		{"another page's address", "https://provider.test/login?canary=1", failed, nil, "paste the whole address that the browser was redirected to"},
 		{"nothing", "\n", failed, nil, "nothing was pasted"},
 		{"no line at all", "", failed, nil, "nothing was pasted"},
 	} {

@@ -210,7 +210,7 @@ func TestOrderThatIsNotOne(t *testing.T) {
 	}
 	several := do(t, "order", "PO-7", "--config", path)
 	if several.status != usage || !strings.Contains(several.stderr, "SO1") || !strings.Contains(several.stderr, "SO3") ||
-		!strings.Contains(several.stderr, "choose one by its number, with --account or --provider") {
+		!strings.Contains(several.stderr, "give the order number, --account or --provider") {
 		t.Errorf("several: got %+v", several)
 	}
 }

@@ -66,14 +66,14 @@ func TestADeadJobIsBroughtBack(t *testing.T) {
 	}
 	for args, want := range map[string]string{
 		"jobs retry " + id:                      "is succeeded",
-		"jobs retry":                            "give a job's id, or",
+		"jobs retry":                            "give a job id, or",
 		"jobs retry --state succeeded":          "is not one of",
 		"jobs retry --since never":              "is neither",
 		"jobs retry --run none":                 "no run",
 		"jobs retry " + id + " --run " + run.ID: "give either",
 		"jobs cancel none":                      "no job",
 		"runs cancel none":                      "no run",
-		"jobs none":                             "no job",
+		"jobs none":                             "not found",
 		"jobs --state lost":                     "is not one of",
 		"runs cancel " + run.ID:                 "is succeeded",
 	} {

@@ -50,7 +50,7 @@ name = "main"
 	}{
 		{[]string{"doctor"}, "ok"},
 		{[]string{"auth", "introspect", "planning"}, "active"},
-		{[]string{"auth", "logout", "planning"}, "dropped here and at the provider"},
+		{[]string{"auth", "logout", "planning"}, "deleted here and at the provider"},
 	} {
 		if r := do(t, append([]string{"--config", path}, step.args...)...); r.status != done || !strings.Contains(r.stdout, step.says) {
 			t.Errorf("%v: got status %d, %s%s, want %q", step.args, r.status, r.stdout, r.stderr, step.says)

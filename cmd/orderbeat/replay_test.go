@@ -20,7 +20,7 @@ func TestEventsAreReplayed(t *testing.T) {
 		t.Fatalf("got status %d, %s%s, want %d events", r.status, r.stdout, r.stderr, run.Orders.Created)
 	}
 	p.eventually("they are published again", func() bool { return p.messages("ORDERBEAT_ORDERS") == before+reply.Events })
-	if r := do(t, "--config", config, "replay", "--until", "1h"); r.status != done || !strings.HasPrefix(r.stdout, "0 events are published again") {
+	if r := do(t, "--config", config, "replay", "--until", "1h"); r.status != done || !strings.HasPrefix(r.stdout, "0 events republished") {
 		t.Errorf("got status %d, %s%s, want none from before", r.status, r.stdout, r.stderr)
 	}
 	for args, want := range map[string]string{"--until soon": "--until", "--account nowhere": "unknown account"} {
