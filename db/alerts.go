@@ -113,18 +113,14 @@ func (d *DB) ResolveAlerts(ctx context.Context, list []Alert) error {
 
 // RaisedAlerts counts the alerts that are raised, by provider and code.
 func (d *DB) RaisedAlerts(ctx context.Context) (counts map[AlertKey]int, err error) {
-	rows, err := d.readers.QueryContext(ctx, countAlertsSQL)
-	if err != nil {
-		return nil, err
-	}
 	counts = map[AlertKey]int{}
-	err = sqlite.All(rows, func(rows *sql.Rows) error {
+	err = sqlite.Query(ctx, d.readers, func(rows *sql.Rows) error {
 		var key AlertKey
 		var n int
 		err := rows.Scan(&key.Provider, &key.Code, &n)
 		counts[key] = n
 		return err
-	})
+	}, countAlertsSQL)
 	return counts, err
 }
 

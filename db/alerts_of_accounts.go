@@ -136,16 +136,12 @@ func (d *DB) loadAlarmed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rows, err := d.readers.QueryContext(ctx, alarmedSQL, codes)
-	if err != nil {
-		return err
-	}
-	return sqlite.All(rows, func(rows *sql.Rows) error {
+	return sqlite.Query(ctx, d.readers, func(rows *sql.Rows) error {
 		var a account
 		err := rows.Scan(&a.provider, &a.name, &a.apart)
 		d.alarmed[a] = true
 		return err
-	})
+	}, alarmedSQL, codes)
 }
 
 const alarmedSQL = `

@@ -38,11 +38,7 @@ func (d *DB) Check(ctx context.Context) ([]Fault, error) {
 
 // check returns a fault for every row of a query, which says where it is.
 func (d *DB) check(ctx context.Context, what, query string) (faults []Fault, err error) {
-	rows, err := d.bulk.QueryContext(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	err = sqlite.All(rows, func(rows *sql.Rows) error {
+	err = sqlite.Query(ctx, d.bulk, func(rows *sql.Rows) error {
 		var where string
 		if err := rows.Scan(&where); err != nil {
 			return err
@@ -53,7 +49,7 @@ func (d *DB) check(ctx context.Context, what, query string) (faults []Fault, err
 		}
 		faults = append(faults, Fault{what, where})
 		return nil
-	})
+	}, query)
 	return faults, err
 }
 

@@ -97,15 +97,11 @@ func (x *ExchangeRow) dest() []any {
 
 // Exchange returns one exchange with what is kept of its texts, false when there is none.
 func (d *DB) Exchange(ctx context.Context, id int64) (row ExchangeRow, x clients.Exchange, ok bool, err error) {
-	rows, err := d.bulk.QueryContext(ctx, exchangeSQL, id)
-	if err != nil {
-		return row, x, false, err
-	}
-	err = sqlite.All(rows, func(rows *sql.Rows) (err error) {
+	err = sqlite.Query(ctx, d.bulk, func(rows *sql.Rows) (err error) {
 		row, x, err = scanExchange(rows)
 		ok = true
 		return err
-	})
+	}, exchangeSQL, id)
 	return row, x, ok, err
 }
 

@@ -75,16 +75,12 @@ INSERT INTO accounts (provider, account, timezone, local_date) VALUES (?, ?, ?, 
 // newlyLate are the orders of an account that are late and were not published as late for the
 // same promise, by date.
 func (d *DB) newlyLate(ctx context.Context, provider, account string, today clients.Date) (ids []string, err error) {
-	rows, err := d.bulk.QueryContext(ctx, newlyLateSQL, provider, account, string(today))
-	if err != nil {
-		return nil, err
-	}
-	err = sqlite.All(rows, func(rows *sql.Rows) error {
+	err = sqlite.Query(ctx, d.bulk, func(rows *sql.Rows) error {
 		var id string
 		err := rows.Scan(&id)
 		ids = append(ids, id)
 		return err
-	})
+	}, newlyLateSQL, provider, account, string(today))
 	return ids, err
 }
 

@@ -71,13 +71,9 @@ func (d *DB) Publishable(ctx context.Context, topic string, now time.Time, limit
 }
 
 func (d *DB) pending(ctx context.Context, query string, args ...any) ([]Message, error) {
-	rows, err := d.readers.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
 	var pending []Message
 	bytes := 0
-	err = sqlite.All(rows, func(rows *sql.Rows) error {
+	err := sqlite.Query(ctx, d.readers, func(rows *sql.Rows) error {
 		m, err := scanMessage(rows)
 		if err != nil {
 			return err
@@ -87,7 +83,7 @@ func (d *DB) pending(ctx context.Context, query string, args ...any) ([]Message,
 		}
 		pending = append(pending, m)
 		return nil
-	})
+	}, query, args...)
 	return pending, err
 }
 

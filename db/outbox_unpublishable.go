@@ -30,18 +30,14 @@ type Attempt struct {
 
 // Attempts returns the attempts that were recorded, by topic.
 func (d *DB) Attempts(ctx context.Context) (map[string]Attempt, error) {
-	rows, err := d.readers.QueryContext(ctx, `SELECT topic, up_to, after_seq FROM outbox_attempts`)
-	if err != nil {
-		return nil, err
-	}
 	attempts := map[string]Attempt{}
-	err = sqlite.All(rows, func(rows *sql.Rows) error {
+	err := sqlite.Query(ctx, d.readers, func(rows *sql.Rows) error {
 		var topic string
 		var a Attempt
 		err := rows.Scan(&topic, &a.UpTo, &a.AfterSeq)
 		attempts[topic] = a
 		return err
-	})
+	}, `SELECT topic, up_to, after_seq FROM outbox_attempts`)
 	return attempts, err
 }
 

@@ -4,8 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"orderbeat/jobs"
 	"time"
+
+	"orderbeat/jobs"
 )
 
 // Retention says how long what is over is kept; 0 is for ever. Orders, despatch advices

@@ -49,11 +49,7 @@ func (d *DB) Paused(ctx context.Context, name string) (Pause, bool, error) {
 // FailedInARow counts the last runs of a schedule that failed one after the other, most at
 // most. Those before its last pause do not count, nor do those that have not ended.
 func (d *DB) FailedInARow(ctx context.Context, name string, most int) (n int, err error) {
-	rows, err := d.readers.QueryContext(ctx, lastRunsSQL, name)
-	if err != nil {
-		return 0, err
-	}
-	err = sqlite.All(rows, func(rows *sql.Rows) error {
+	err = sqlite.Query(ctx, d.readers, func(rows *sql.Rows) error {
 		var failed bool
 		if err := rows.Scan(&failed); err != nil {
 			return err
@@ -65,7 +61,7 @@ func (d *DB) FailedInARow(ctx context.Context, name string, most int) (n int, er
 			return sqlite.ErrEnough
 		}
 		return nil
-	})
+	}, lastRunsSQL, name)
 	return n, err
 }
 

@@ -71,9 +71,9 @@ func (b *stalenessBench) run(kind, params string, state jobs.State, code clients
 }
 
 // synced has detroit asked with success.
-func (b *stalenessBench) synced(orders ...clients.Order) {
+func (b *stalenessBench) synced() {
 	b.t.Helper()
-	b.run("sync", `{}`, jobs.Succeeded, "", orders...)
+	b.run("sync", `{}`, jobs.Succeeded, "")
 }
 
 // alert is what stale says of detroit now, "" when it is not raised.

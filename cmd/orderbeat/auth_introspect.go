@@ -4,8 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"orderbeat/worker/api"
 	"strings"
+
+	"orderbeat/worker/api"
 
 	"github.com/spf13/cobra"
 )

@@ -68,7 +68,8 @@ func (a *app) exchanges(ctx context.Context, o exchangesOptions) error {
 }
 
 var exchangeListing = listing[db.ExchangeRow]{
-	"exchange", []string{"ID", "STARTED (UTC)", "PROVIDER", "ACCOUNT", "OPERATION", "METHOD", "URL", "STATUS", "MS", "BYTES", "JOB", "ERROR"},
+	"exchange",
+	[]string{"ID", "STARTED (UTC)", "PROVIDER", "ACCOUNT", "OPERATION", "METHOD", "URL", "STATUS", "MS", "BYTES", "JOB", "ERROR"},
 	func(x db.ExchangeRow) []string {
 		status := "-"
 		if x.Status != 0 {

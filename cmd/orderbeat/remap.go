@@ -2,8 +2,9 @@ package main
 
 import (
 	"context"
-	"orderbeat/worker/api"
 	"time"
+
+	"orderbeat/worker/api"
 
 	"github.com/spf13/cobra"
 )

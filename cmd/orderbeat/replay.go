@@ -3,8 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
-	"orderbeat/worker/api"
 	"time"
+
+	"orderbeat/worker/api"
 
 	"github.com/spf13/cobra"
 )

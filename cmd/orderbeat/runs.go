@@ -65,7 +65,8 @@ func (a *app) runs(ctx context.Context, o runsOptions) error {
 }
 
 var runListing = listing[jobs.Run]{
-	"run", []string{"RUN", "PROVIDER", "KIND", "STATE", "JOBS", "SEEN", "CREATED", "CHANGED", "TRIGGER", "REQUESTED (UTC)", "TOOK"},
+	"run",
+	[]string{"RUN", "PROVIDER", "KIND", "STATE", "JOBS", "SEEN", "CREATED", "CHANGED", "TRIGGER", "REQUESTED (UTC)", "TOOK"},
 	func(r jobs.Run) []string {
 		return []string{
 			r.ID, r.Provider, r.Kind, stands(r), fmt.Sprintf("%d/%d", r.Jobs.Ended(), r.Jobs.Total),

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+
 	"orderbeat/worker/api"
 
 	"github.com/spf13/cobra"

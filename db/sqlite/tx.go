@@ -88,7 +88,7 @@ func (t *Tx) Each(query string, args []any, scan func(*sql.Rows) error) error {
 	}
 	rows, err := s.sql.QueryContext(t.ctx, args...)
 	if err == nil {
-		err = All(rows, scan)
+		err = all(rows, scan)
 	}
 	t.w.outcome(query, err)
 	return err
@@ -97,8 +97,8 @@ func (t *Tx) Each(query string, args []any, scan func(*sql.Rows) error) error {
 // ErrEnough is returned by who scans rows and needs no further ones.
 var ErrEnough = errors.New("enough")
 
-// All calls scan for every row, or until it has enough, and closes rows.
-func All(rows *sql.Rows, scan func(*sql.Rows) error) error {
+// all calls scan for every row, or until it has enough, and closes rows.
+func all(rows *sql.Rows, scan func(*sql.Rows) error) error {
 	defer func() { _ = rows.Close() }() // what goes wrong is told by Err
 	for rows.Next() {
 		if err := scan(rows); errors.Is(err, ErrEnough) {
@@ -108,6 +108,15 @@ func All(rows *sql.Rows, scan func(*sql.Rows) error) error {
 		}
 	}
 	return rows.Err()
+}
+
+// Query calls scan for every row of a query, or until it returns [ErrEnough].
+func Query(ctx context.Context, pool *sql.DB, scan func(*sql.Rows) error, query string, args ...any) error {
+	rows, err := pool.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	return all(rows, scan)
 }
 
 // EachRow yields what scan makes of the rows of a query, while they are read.

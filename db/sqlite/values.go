@@ -148,6 +148,7 @@ func (j jsonInto) Scan(src any) error {
 // Raw scans a JSON text as it is; NULL is nil.
 type Raw json.RawMessage
 
+// Scan implements [sql.Scanner].
 func (r *Raw) Scan(src any) error {
 	switch v := src.(type) {
 	case nil:

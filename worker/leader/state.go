@@ -14,6 +14,7 @@ const sureFor = leaseLife - 2*time.Second
 // State is what a process knows of the lease.
 type State int
 
+// What a process may know.
 const (
 	Unknown   State = iota // NATS did not tell yet
 	Elsewhere              // another process has it
