@@ -29,9 +29,9 @@
 // seconds. Each token has a generation, one above the last; a refusal names the
 // generation it was answered to, so that a late one harms no newer token.
 //
-// Whoever needs a token that is not there joins the one flight that brings it. A
-// flight belongs to the source and not to the caller who began it: callers leave when
-// their own context ends, and the flight goes on. It reads the row from the store,
+// Whoever needs a token that is not there joins the one renewal that brings it. A
+// renewal belongs to the source and not to the caller who began it: callers leave when
+// their own context ends, and the renewal goes on. It reads the row from the store,
 // takes another process's newer token if there is one, keeps the cooldown, takes the
 // lease, sends exactly one request, and writes down what came of it before anybody
 // sees it.

@@ -7,7 +7,7 @@ import (
 )
 
 // Granter asks for access tokens. The token endpoint is one, and so is a [endpoint.Command]; another
-// way to come by a token is a further implementation. A [Source] calls it from one flight at a
+// way to come by a token is a further implementation. A [Source] calls it from one renewal at a
 // time, under its lease, and owns the waits between attempts.
 type Granter interface {
 	// Grant asks once. The error is an *[Error], whose class decides on the next attempt.

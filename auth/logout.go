@@ -13,11 +13,11 @@ import (
 //
 // The error is an *[Error], or ctx's where nothing was done.
 func (s *Source) Logout(ctx context.Context) (revoked bool, err error) {
-	err = s.alone(ctx, func(ctx context.Context) error {
+	err = s.exclusively(ctx, func(ctx context.Context) error {
 		if err := s.save(ctx); err != nil {
 			return err
 		}
-		lease, row, err := s.seize(ctx)
+		lease, row, err := s.forceLease(ctx)
 		if err != nil {
 			return err
 		}
@@ -36,7 +36,7 @@ func (s *Source) Logout(ctx context.Context) (revoked bool, err error) {
 		if s.config.User != "" {
 			row.State, row.ConsentReason = StateConsent, reasonLogout
 		}
-		if err := s.settle(ctx, lease, row); err != nil {
+		if err := s.commitForced(ctx, lease, row); err != nil {
 			return err
 		}
 		return refused

@@ -49,7 +49,7 @@ type Source struct {
 	refusedLately atomic.Bool
 
 	mu      sync.Mutex // guards what follows; held for a few lines of memory only
-	flight  *flight    // nil when there is none
+	flight  *renewal    // nil when there is none
 	closed  bool
 	refusal refusals
 
@@ -118,7 +118,7 @@ func (s *Source) get(ctx context.Context) (*held, error) {
 	}
 	s.counts.saved.Add(1)
 	if !now.Before(h.refreshAt) {
-		s.fly() //nolint:contextcheck // a flight outlives its callers
+		s.startRenewal() //nolint:contextcheck // a flight outlives its callers
 	}
 	return h, nil
 }
@@ -127,7 +127,7 @@ func (s *Source) get(ctx context.Context) (*held, error) {
 // flight that began before a 401 can bring the very token that was refused.
 func (s *Source) wait(ctx context.Context) (*held, error) {
 	for range maxTurns {
-		f := s.fly() //nolint:contextcheck // a flight outlives its callers
+		f := s.startRenewal() //nolint:contextcheck // a flight outlives its callers
 		select {
 		case <-f.done:
 		case <-ctx.Done():
@@ -155,7 +155,7 @@ func (s *Source) Tend() {
 	if s.unsaved.Load() == nil && h.usable(now, s.rejected.Load()) && now.Before(h.refreshAt) {
 		return
 	}
-	s.fly()
+	s.startRenewal()
 }
 
 // Close refuses further token requests and waits for the one under way: a second

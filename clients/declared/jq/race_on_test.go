@@ -1,5 +1,5 @@
 //go:build race
 
-package declared
+package jq
 
 const raceDetector = true

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// alone does something as the source's one flight: calls that need a token meanwhile
+// exclusively does something as the source's one flight: calls that need a token meanwhile
 // wait for it, and then look again. It waits for a flight under way. What do does is
 // not cancelled with ctx, which bounds the waiting only.
-func (s *Source) alone(ctx context.Context, do func(ctx context.Context) error) error {
+func (s *Source) exclusively(ctx context.Context, do func(ctx context.Context) error) error {
 	for {
-		f, mine := s.board()
+		f, mine := s.join()
 		if mine == nil {
 			select {
 			case <-f.done:
@@ -24,7 +24,7 @@ func (s *Source) alone(ctx context.Context, do func(ctx context.Context) error) 
 			continue
 		}
 		defer s.flights.Done()
-		defer s.land(f)
+		defer s.finish(f)
 		return do(mine) //nolint:contextcheck // what was begun goes on when the caller leaves
 	}
 }
@@ -40,10 +40,10 @@ func (s *Source) isClosed() bool {
 //
 // The error is an *[Error], or ctx's.
 func (s *Source) Prepare(ctx context.Context) error {
-	return s.alone(ctx, func(ctx context.Context) error {
+	return s.exclusively(ctx, func(ctx context.Context) error {
 		row, err := s.load(ctx)
 		if err == nil {
-			s.adopt(row, time.Now())
+			s.useStored(row, time.Now())
 		}
 		return err
 	})
@@ -52,21 +52,21 @@ func (s *Source) Prepare(ctx context.Context) error {
 // Unlatch ends a cooldown, and forgets that credentials were refused: a person knows
 // that they are right now.
 func (s *Source) Unlatch(ctx context.Context) error {
-	return s.alone(ctx, func(ctx context.Context) error {
-		lease, row, err := s.seize(ctx)
+	return s.exclusively(ctx, func(ctx context.Context) error {
+		lease, row, err := s.forceLease(ctx)
 		if err != nil {
 			return err
 		}
 		s.client.clear()
 		row.State = row.unlatched()
 		row.Failures, row.Refusals, row.CooldownUntil = 0, 0, time.Time{}
-		return s.settle(ctx, lease, row)
+		return s.commitForced(ctx, lease, row)
 	})
 }
 
-// seize takes the lease on a person's behalf, whatever state the row is in. It waits
+// forceLease takes the lease on a person's behalf, whatever state the row is in. It waits
 // for another's to end.
-func (s *Source) seize(ctx context.Context) (Lease, Row, error) {
+func (s *Source) forceLease(ctx context.Context) (Lease, Row, error) {
 	for {
 		row, err := s.load(ctx)
 		if err != nil {
@@ -88,8 +88,8 @@ func (s *Source) seize(ctx context.Context) (Lease, Row, error) {
 	}
 }
 
-// settle writes the row of a lease that was seized.
-func (s *Source) settle(ctx context.Context, lease Lease, row Row) error {
+// commitForced writes the row of a lease that was seized.
+func (s *Source) commitForced(ctx context.Context, lease Lease, row Row) error {
 	if !s.commit(ctx, lease, row) {
 		return &Error{Class: ClassTransient, Reason: "the token store did not take it; try again"}
 	}

@@ -98,8 +98,8 @@ func (s *Source) Exchange(ctx context.Context, c *Consent, code string) error {
 		return err
 	}
 	s.config.Mask.Hold(s.id.Key+" consent", code, c.verifier)
-	return s.alone(ctx, func(ctx context.Context) error {
-		lease, row, err := s.seize(ctx)
+	return s.exclusively(ctx, func(ctx context.Context) error {
+		lease, row, err := s.forceLease(ctx)
 		if err != nil {
 			return err
 		}

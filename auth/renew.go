@@ -17,38 +17,38 @@ const (
 	storeTimeout = 5 * time.Second
 )
 
-// flight is one attempt to have a usable token, shared by all who need one.
-type flight struct {
+// renewal is one attempt to have a usable token, shared by all who need one.
+type renewal struct {
 	done   chan struct{} // closed by the flight
 	err    error         // why there is no new token; read it after done
 	cancel context.CancelFunc
 }
 
-// fly starts a flight, or joins the one under way. It does not wait.
-func (s *Source) fly() *flight {
-	f, mine := s.board()
+// startRenewal starts a flight, or joins the one under way. It does not wait.
+func (s *Source) startRenewal() *renewal {
+	f, mine := s.join()
 	if mine == nil {
 		return f
 	}
 	go func() {
 		defer s.flights.Done()
 		f.err = s.obtain(mine)
-		s.land(f)
+		s.finish(f)
 	}()
 	return f
 }
 
-// board returns the flight under way, or a new one with its context, which the caller
+// join returns the flight under way, or a new one with its context, which the caller
 // then performs, lands and is Done with. No caller's context: a caller that leaves must not end
 // what others wait for. Twice the timeout leaves room for the limiter and for
 // another's lease.
-func (s *Source) board() (*flight, context.Context) {
+func (s *Source) join() (*renewal, context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.flight != nil {
 		return s.flight, nil
 	}
-	f := &flight{done: make(chan struct{})}
+	f := &renewal{done: make(chan struct{})}
 	if s.closed {
 		f.err = closedError()
 		close(f.done)
@@ -61,9 +61,9 @@ func (s *Source) board() (*flight, context.Context) {
 	return f, ctx
 }
 
-// land ends a flight. While the old token is served nobody hears of a failure but the
+// finish ends a flight. While the old token is served nobody hears of a failure but the
 // log and who is notified.
-func (s *Source) land(f *flight) {
+func (s *Source) finish(f *renewal) {
 	now := time.Now()
 	if h := s.live.Load(); f.err != nil && h.usable(now, s.rejected.Load()) {
 		rest := time.Minute // when no attempt is allowed any more, one looks whether that has changed
@@ -100,10 +100,10 @@ func (s *Source) obtain(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if s.adopt(row, now) {
+		if s.useStored(row, now) {
 			return nil
 		}
-		if err := s.barred(row, now); err != nil {
+		if err := s.blockedBy(row, now); err != nil {
 			return err
 		}
 		if !ready { // before the lease: it is the intent to send at once
@@ -188,8 +188,8 @@ func (s *Source) take(ctx context.Context, lease Lease) (won bool, err error) {
 	return won, nil
 }
 
-// adopt serves the row's token if it is newer than ours and usable.
-func (s *Source) adopt(row Row, now time.Time) bool {
+// useStored serves the row's token if it is newer than ours and usable.
+func (s *Source) useStored(row Row, now time.Time) bool {
 	s.config.Mask.Hold(s.id.Key, row.Token.Reveal(), row.Refresh.Reveal())
 	if h := s.live.Load(); row.Token.Empty() || h != nil && row.Generation <= h.Generation {
 		return false
@@ -202,9 +202,9 @@ func (s *Source) adopt(row Row, now time.Time) bool {
 	return true
 }
 
-// barred is the error of a call for which no token may be asked: the row rests, or
+// blockedBy is the error of a call for which no token may be asked: the row rests, or
 // there is nothing to ask with. It is nil when an attempt is allowed.
-func (s *Source) barred(row Row, now time.Time) error {
+func (s *Source) blockedBy(row Row, now time.Time) error {
 	if s.dialect.Static {
 		return &Error{Class: ClassRequest, Reason: "these credentials are sent as they are: there are no tokens"}
 	}

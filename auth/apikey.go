@@ -94,8 +94,8 @@ func (s *Static) answered(status int, refusedBefore int64) {
 // note writes down what has become of the credentials. What cannot be written holds
 // for this process all the same.
 func (s *Static) note(change func(Row) Row) {
-	_ = s.alone(context.Background(), func(ctx context.Context) error {
-		lease, row, err := s.seize(ctx)
+	_ = s.exclusively(context.Background(), func(ctx context.Context) error {
+		lease, row, err := s.forceLease(ctx)
 		if err != nil {
 			row = change(*s.row.Load())
 			s.row.Store(&row)
@@ -103,6 +103,6 @@ func (s *Static) note(change func(Row) Row) {
 		}
 		row = change(row)
 		s.row.Store(&row)
-		return s.settle(ctx, lease, row)
+		return s.commitForced(ctx, lease, row)
 	})
 }

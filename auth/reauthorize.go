@@ -44,7 +44,7 @@ func (s *Source) consentError(reason string) *Error {
 // refusedRefresh acts on a refresh token that is refused. Another process may have
 // spent it meanwhile, under a lease that we have lost: what that one got is good then.
 func (s *Source) refusedRefresh(ctx context.Context, lease Lease, row Row) error {
-	if newer, err := s.store.Load(ctx, s.id.Key); err == nil && newer.Generation > lease.Generation && s.adopt(newer, time.Now()) {
+	if newer, err := s.store.Load(ctx, s.id.Key); err == nil && newer.Generation > lease.Generation && s.useStored(newer, time.Now()) {
 		s.row.Store(&newer)
 		return nil
 	}

@@ -16,7 +16,7 @@ type unsaved struct {
 // served all the same: it is granted, and asking again would only cost another.
 func (s *Source) keep(ctx context.Context, lease Lease, row Row) {
 	if !s.commit(ctx, lease, row) {
-		if newer, err := s.store.Load(ctx, s.id.Key); err == nil && newer.Generation >= row.Generation && s.adopt(newer, time.Now()) {
+		if newer, err := s.store.Load(ctx, s.id.Key); err == nil && newer.Generation >= row.Generation && s.useStored(newer, time.Now()) {
 			s.row.Store(&newer)
 			return
 		}
@@ -40,12 +40,12 @@ func (s *Source) save(ctx context.Context) error {
 		s.unsaved.Store(nil)
 		return nil
 	}
-	lease, row, err := s.seize(ctx) // somebody else had the lease, or has it
+	lease, row, err := s.forceLease(ctx) // somebody else had the lease, or has it
 	if err != nil {
 		return err
 	}
 	if row.Generation < u.row.Generation {
-		if err := s.settle(ctx, lease, u.row); err != nil {
+		if err := s.commitForced(ctx, lease, u.row); err != nil {
 			return err
 		}
 	} else {
