@@ -49,7 +49,7 @@ type Source struct {
 	refusedLately atomic.Bool
 
 	mu      sync.Mutex // guards what follows; held for a few lines of memory only
-	flight  *renewal    // nil when there is none
+	flight  *renewal   // nil when there is none
 	closed  bool
 	refusal refusals
 
