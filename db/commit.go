@@ -87,7 +87,9 @@ func (d *DB) Commit(ctx context.Context, o jobs.Outcome) (Committed, error) {
 	if !o.State.Ended() && o.State != jobs.Waiting {
 		return Committed{}, fmt.Errorf("job %s: %q is not how an attempt ends", o.ID, o.State)
 	}
-	o.Mask(d.mask.Text)
+	if d.mask != nil {
+		o.Mask(d.mask.Text)
+	}
 	list, err := reportedOrders(&o)
 	if err != nil {
 		return Committed{}, fmt.Errorf("job %s: %w: %w", o.ID, ErrOutcome, err)
