@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -19,7 +18,7 @@ import (
 	"orderbeat/jobs"
 	"orderbeat/worker/bus"
 	"orderbeat/worker/metrics"
-	"orderbeat/worker/wait"
+	"orderbeat/worker/settings"
 )
 
 // storeRetry is how long a message waits when the database could not take its outcome.
@@ -32,7 +31,7 @@ type consumers struct {
 	finished  *finished
 	slots     *slots // one for each job at once in this process
 	suspects  *suspects
-	held      *held
+	held      *bus.InFlight
 	inHand    *inHand
 	foreign   *prometheus.CounterVec
 	unread    *prometheus.CounterVec
@@ -43,10 +42,11 @@ type consumers struct {
 }
 
 func newConsumers(c Config, f *finished) *consumers {
-	names := slices.Sorted(maps.Keys(byName(c.Providers)))
+	providers := settings.ByName(c.Providers)
+	names := slices.Sorted(maps.Keys(providers))
 	return &consumers{
-		db: c.DB, providers: byName(c.Providers), finished: f,
-		slots: newSlots(c.Concurrency), suspects: newSuspects(), held: newHeld(), inHand: newInHand(),
+		db: c.DB, providers: providers, finished: f,
+		slots: newSlots(c.Concurrency), suspects: newSuspects(), held: bus.NewInFlight(), inHand: newInHand(),
 		foreign: metrics.NewCounter("foreign_jobs_total", "Jobs that this process got, and ended, because another database knows them.", "provider", names),
 		unread:  metrics.NewCounter("unread_orders_total", "Orders that stood in answers of a provider and could not be read; the others of the answer were stored.", "provider", names),
 		memory:  c.Memory, log: c.Log,
@@ -59,13 +59,13 @@ func newConsumers(c Config, f *finished) *consumers {
 // jobs in hand can finish.
 func (c *consumers) consume(ctx, work context.Context, q *bus.Streams, p Provider) {
 	token := db.Token(p.Name)
-	r := receiver{
-		queues: q, activity: receivingJobs(q.Problems, p), stream: q.Stream("jobs"), config: consumerConfig(token, q.Of("jobs."+token+".>"), p.Concurrency),
-		room:   c.room,
-		inHand: func() int { return c.held.count(q.Of("jobs." + token + ".")) },
-		handle: func(ctx context.Context, msg jetstream.Msg) { c.take(ctx, work, msg) },
+	r := bus.Receiver{
+		Streams: q, Activity: receivingJobs(q.Problems, p), Stream: q.Stream("jobs"), Config: bus.ConsumerConfig(token, q.Of("jobs."+token+".>"), p.Concurrency),
+		Room:     c.room,
+		InFlight: func() int { return c.held.Count(q.Of("jobs." + token + ".")) },
+		Handle:   func(ctx context.Context, msg jetstream.Msg) { c.take(ctx, work, msg) },
 	}
-	r.run(ctx)
+	r.Run(ctx)
 }
 
 // room waits until there is a free slot and counts them, without keeping any:
@@ -80,17 +80,17 @@ func (c *consumers) room(ctx context.Context) int {
 
 // take hands a message to a goroutine with a slot.
 func (c *consumers) take(ctx, work context.Context, msg jetstream.Msg) {
-	if !c.held.add(msg) {
+	if !c.held.Add(msg) {
 		return // NATS was away for longer than it waits: this is in hand already, and acknowledged with it
 	}
 	if !c.slots.acquire(ctx) {
-		c.held.remove(msg)
+		c.held.Remove(msg)
 		_ = msg.Nak() // not begun: another worker may have it at once
 		return
 	}
 	c.working.Go(func() {
 		defer c.slots.release()
-		defer c.held.remove(msg)
+		defer c.held.Remove(msg)
 		c.handle(work, msg)
 	})
 }
@@ -221,7 +221,7 @@ func unstorable(o jobs.Outcome, err error) jobs.Outcome {
 // ask performs the job, or fails it when the configuration no longer knows whom it asks.
 func (c *consumers) ask(ctx context.Context, job jobs.Job) (jobs.Outcome, error) {
 	p := c.providers[job.Provider]
-	account, ok := accountOf(p, job.Account)
+	account, ok := p.Account(job.Account)
 	if !ok {
 		return unknown(job), nil
 	}
@@ -229,67 +229,4 @@ func (c *consumers) ask(ctx context.Context, job jobs.Job) (jobs.Outcome, error)
 		return remap(ctx, c.db, p, account, job)
 	}
 	return jobs.Perform(ctx, p.Provider, account, job, p.Retry)
-}
-
-// held are the messages in hand, by their sequence in the stream. While they are,
-// the server is told so.
-type held struct {
-	mu   sync.Mutex // guards msgs
-	msgs map[uint64]jetstream.Msg
-}
-
-func newHeld() *held { return &held{msgs: map[uint64]jetstream.Msg{}} }
-
-// add reports false when the message is in hand already.
-func (h *held) add(m jetstream.Msg) bool {
-	seq := sequence(m)
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if _, ok := h.msgs[seq]; ok {
-		return false
-	}
-	h.msgs[seq] = m
-	return true
-}
-
-// count is how many of the messages have a subject that begins so.
-func (h *held) count(prefix string) (n int) {
-	for _, m := range h.list() {
-		if strings.HasPrefix(m.Subject(), prefix) {
-			n++
-		}
-	}
-	return n
-}
-
-func (h *held) remove(m jetstream.Msg) {
-	seq := sequence(m)
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	delete(h.msgs, seq)
-}
-
-// sequence is a message's place in its stream.
-func sequence(m jetstream.Msg) uint64 {
-	meta, err := m.Metadata()
-	if err != nil {
-		return 0 // no message of a consumer: there is none
-	}
-	return meta.Sequence.Stream
-}
-
-// list are the messages in hand.
-func (h *held) list() []jetstream.Msg {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return slices.Collect(maps.Values(h.msgs))
-}
-
-// beat tells the server of every message in hand until ctx ends.
-func (h *held) beat(ctx context.Context) {
-	for wait.For(ctx, heartbeat) {
-		for _, m := range h.list() {
-			_ = m.InProgress() // not told: it comes again, and is found done
-		}
-	}
 }

@@ -94,7 +94,7 @@ func (w *watch) subject(a db.Alert) *credential {
 func (w *watch) configured(a db.Alert) bool {
 	p, ok := w.providers[a.Provider]
 	if a.Account != "" {
-		_, ok = accountOf(p, a.Account)
+		_, ok = p.Account(a.Account)
 	}
 	return ok && a.User == ""
 }

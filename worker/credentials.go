@@ -34,7 +34,7 @@ func newCredentials(c Config) *credentials {
 	s := &credentials{news: newNews(), log: c.Log}
 	for _, p := range c.Providers {
 		var sources []*auth.Source
-		if err := clients.Recover("credentials", func() error { sources = credentialsOf(p); return nil }); err != nil {
+		if err := clients.Recover("credentials", func() error { sources = p.Sources(); return nil }); err != nil {
 			c.Log.Error("the provider panicked: its credentials are not looked after", "provider", p.Name, "err", err)
 		}
 		for _, source := range sources {
@@ -53,14 +53,6 @@ func (s *credentials) hear(c *credential) {
 			s.news.add(c, func() auth.Status { return st })
 		}
 	})
-}
-
-// credentialsOf are a provider's own.
-func credentialsOf(p Provider) []*auth.Source {
-	if holder, ok := p.Provider.(clients.CredentialHolder); ok {
-		return holder.Credentials()
-	}
-	return nil
 }
 
 // accountsOf are the names of the accounts that a user's tokens serve.
@@ -115,18 +107,6 @@ func (s *credentials) tend(ctx context.Context) {
 			c.Tend() //nolint:contextcheck // a renewal outlives whoever began it
 		}
 	}
-}
-
-// latched reports whether a provider has credentials, and every one of them is refused
-// until a person does something.
-func latched(p Provider) bool {
-	sources := credentialsOf(p)
-	for _, source := range sources {
-		if source.Status().State != auth.StateRefused {
-			return false
-		}
-	}
-	return len(sources) > 0
 }
 
 // who names a credential to people.

@@ -128,7 +128,7 @@ func (m sink) ofTraffic(providers []Provider) {
 	for _, p := range providers {
 		var t clients.Traffic
 		ok := false
-		m.failed(breakerState, clients.Recover("traffic", func() error { t, ok = trafficOf(p); return nil }))
+		m.failed(breakerState, clients.Recover("traffic", func() error { t, ok = p.Stats(); return nil }))
 		if !ok {
 			continue
 		}

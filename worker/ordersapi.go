@@ -152,7 +152,7 @@ func (s *service) askLive(ctx context.Context, q api.GetOrder, traceparent strin
 // performOnce does a job that nobody will try again.
 func (s *service) performOnce(ctx context.Context, job jobs.Job) jobs.Outcome {
 	p := s.providers[job.Provider]
-	account, _ := accountOf(p, job.Account)
+	account, _ := p.Account(job.Account)
 	out, err := jobs.Perform(ctx, p.Provider, account, job, clients.Retry{Attempts: 1})
 	if err != nil {
 		now := time.Now()

@@ -126,20 +126,20 @@ const (
 // consume plans the messages of the runs stream until ctx ends.
 func (p *planner) consume(ctx context.Context, q *bus.Streams) {
 	lanes := newLanes(maxPlanned, maxPlanning)
-	held := newHeld()
+	held := bus.NewInFlight()
 	beating, stopBeating := context.WithCancel(context.WithoutCancel(ctx))
 	var beat sync.WaitGroup
-	beat.Go(func() { held.beat(beating) })
-	r := receiver{
-		queues: q, activity: receivingRuns(q.Problems), stream: q.Stream("runs"), config: consumerConfig("planner", q.Of("runs.>"), maxPlanned),
-		room:   lanes.room,
-		inHand: func() int { return held.count("") },
-		handle: func(ctx context.Context, msg jetstream.Msg) {
-			if !held.add(msg) {
+	beat.Go(func() { held.Heartbeat(beating) })
+	r := bus.Receiver{
+		Streams: q, Activity: receivingRuns(q.Problems), Stream: q.Stream("runs"), Config: bus.ConsumerConfig("planner", q.Of("runs.>"), maxPlanned),
+		Room:     lanes.room,
+		InFlight: func() int { return held.Count("") },
+		Handle: func(ctx context.Context, msg jetstream.Msg) {
+			if !held.Add(msg) {
 				return // given out again while it is in hand: it is acknowledged with the other
 			}
 			lanes.run(ctx, msg.Subject(), func() {
-				defer held.remove(msg)
+				defer held.Remove(msg)
 				if ctx.Err() != nil {
 					_ = msg.Nak() // not begun: another worker may have it at once
 					return
@@ -148,7 +148,7 @@ func (p *planner) consume(ctx context.Context, q *bus.Streams) {
 			})
 		},
 	}
-	r.run(ctx)
+	r.Run(ctx)
 	lanes.wait()
 	stopBeating()
 	beat.Wait()

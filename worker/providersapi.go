@@ -3,41 +3,10 @@ package worker
 import (
 	"context"
 	"fmt"
-	"slices"
 
-	"orderbeat/clients"
 	"orderbeat/jobs"
 	"orderbeat/worker/api"
 )
-
-func byName(providers []Provider) map[string]Provider {
-	m := make(map[string]Provider, len(providers))
-	for _, p := range providers {
-		m[p.Name] = p
-	}
-	return m
-}
-
-// redirectsOf has the redirect URI that each provider knows itself, "" where it knows none.
-func redirectsOf(providers []Provider) map[string]string {
-	uris := make(map[string]string, len(providers))
-	for _, p := range providers {
-		uris[p.Name] = ""
-		if own, ok := p.Provider.(clients.RedirectURIProvider); ok {
-			uris[p.Name] = own.RedirectURI()
-		}
-	}
-	return uris
-}
-
-// accountOf finds an account by name; the zero Provider has none.
-func accountOf(p Provider, name string) (clients.Account, bool) {
-	i := slices.IndexFunc(p.Accounts, func(a clients.Account) bool { return a.Name == name })
-	if i < 0 {
-		return clients.Account{}, false
-	}
-	return p.Accounts[i], true
-}
 
 // checkNames refuses a provider or an account that is not configured; "" is any.
 func (s *service) checkNames(provider, account string) error {
@@ -45,7 +14,7 @@ func (s *service) checkNames(provider, account string) error {
 		return invalid(fmt.Sprintf("unknown provider %.80q", provider), "providers.list has the names")
 	}
 	for name, p := range s.providers {
-		if _, ok := accountOf(p, account); ok && (provider == "" || provider == name) {
+		if _, ok := p.Account(account); ok && (provider == "" || provider == name) {
 			return nil
 		}
 	}
@@ -76,7 +45,7 @@ func (s *service) provider(ctx context.Context, p Provider) (api.Provider, error
 	if len(reply.Credentials) > 0 {
 		reply.Auth = &reply.Credentials[0]
 	}
-	if t, ok := trafficOf(p); ok {
+	if t, ok := p.Stats(); ok {
 		reply.RateNow, reply.Breaker = t.Rate, &t.Breaker
 	}
 	if p.FreshFor > 0 {
@@ -96,13 +65,4 @@ func (s *service) provider(ctx context.Context, p Provider) (api.Provider, error
 		}
 	}
 	return reply, nil
-}
-
-// trafficOf tells how calls to a provider go, false where that is not known.
-func trafficOf(p Provider) (t clients.Traffic, ok bool) {
-	reporter, ok := p.Provider.(clients.StatsReporter)
-	if ok {
-		t = reporter.Traffic()
-	}
-	return t, ok
 }

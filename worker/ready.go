@@ -145,7 +145,7 @@ func (r *readiness) leading(ctx context.Context) (part string, err error) {
 	if err := r.outbox(); err != nil {
 		return "outbox", err
 	}
-	if len(r.providers) > 0 && !slices.ContainsFunc(r.providers, func(p Provider) bool { return !latched(p) }) {
+	if len(r.providers) > 0 && !slices.ContainsFunc(r.providers, func(p Provider) bool { return !p.Latched() }) {
 		return "providers", errors.New("every one refuses its credentials; orderbeat auth status tells more")
 	}
 	return "", nil

@@ -16,6 +16,7 @@ import (
 	"orderbeat/jobs"
 	"orderbeat/worker/bus"
 	"orderbeat/worker/problems"
+	"orderbeat/worker/settings"
 	"orderbeat/worker/wait"
 )
 
@@ -42,7 +43,7 @@ const codeQueueDelayed clients.Code = "queue_delayed"
 type reconciler struct {
 	db        *db.DB
 	queues    *bus.Streams
-	held      *held
+	held      *bus.InFlight
 	providers map[string]Provider
 	after     time.Duration // how long a job may wait in the queue; 0 for any time
 	started   time.Time
@@ -54,9 +55,9 @@ type reconciler struct {
 	stuck  map[string]bool // providers whose consumer seemed stuck at the last look
 }
 
-func newReconciler(c Config, q *bus.Streams, h *held) *reconciler {
+func newReconciler(c Config, q *bus.Streams, h *bus.InFlight) *reconciler {
 	return &reconciler{
-		db: c.DB, queues: q, held: h, providers: byName(c.Providers), after: c.QueueAlert, started: time.Now(),
+		db: c.DB, queues: q, held: h, providers: settings.ByName(c.Providers), after: c.QueueAlert, started: time.Now(),
 		activity: q.Problems.Activity("reconcile"), alerts: alerts{c.DB, c.Log}, log: c.Log, stuck: map[string]bool{},
 	}
 }
@@ -168,12 +169,12 @@ func (r *reconciler) missing(ctx context.Context) (lost []db.JobGroup, messages 
 // gone counts the messages in hand that the stream does not hold any more, by subject.
 func (r *reconciler) gone(ctx context.Context, stream jetstream.Stream) (map[string]int, error) {
 	gone := map[string]int{}
-	for _, msg := range r.held.list() {
-		_, err := stream.GetMsg(ctx, sequence(msg))
+	for _, msg := range r.held.List() {
+		_, err := stream.GetMsg(ctx, bus.Sequence(msg))
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			gone[msg.Subject()]++
 		} else if err != nil {
-			return nil, fmt.Errorf("message %d: %w", sequence(msg), err)
+			return nil, fmt.Errorf("message %d: %w", bus.Sequence(msg), err)
 		}
 	}
 	return gone, nil
@@ -181,7 +182,7 @@ func (r *reconciler) gone(ctx context.Context, stream jetstream.Stream) (map[str
 
 // inHand are the ids of the jobs whose messages are in hand.
 func (r *reconciler) inHand() (ids []string) {
-	for _, msg := range r.held.list() {
+	for _, msg := range r.held.List() {
 		ids = append(ids, msg.Headers().Get("ce-subject"))
 	}
 	return ids

@@ -23,6 +23,7 @@ import (
 	"orderbeat/worker/api"
 	"orderbeat/worker/bus"
 	"orderbeat/worker/scheduler"
+	"orderbeat/worker/settings"
 	"orderbeat/worker/web"
 )
 
@@ -66,7 +67,7 @@ type service struct {
 
 func newService(c Config, b *bus.Conn, p *planner, f *finished, h *inHand, creds *credentials, clock *scheduler.Scheduler, public string, again *web.Words) *service {
 	s := &service{
-		db: c.DB, planner: p, finished: f, inHand: h, clock: clock, public: public, again: again, providers: byName(c.Providers), schedules: c.Schedules,
+		db: c.DB, planner: p, finished: f, inHand: h, clock: clock, public: public, again: again, providers: settings.ByName(c.Providers), schedules: c.Schedules,
 		credentials: creds, tokens: c.Tokens, responses: c.Memory, keep: c.Retention, names: bus.Subjects{Prefix: c.NATS.Prefix}, conn: b.NATS, maxReply: b.MaxBody,
 		memory: semaphore.NewWeighted(replyMemory), mask: c.Mask, log: c.Log, stopping: make(chan struct{}),
 	}

@@ -24,6 +24,7 @@ import (
 	"orderbeat/worker/problems"
 	"orderbeat/worker/relay"
 	"orderbeat/worker/scheduler"
+	"orderbeat/worker/settings"
 	"orderbeat/worker/web"
 )
 
@@ -48,21 +49,11 @@ type Config struct {
 	Log         *slog.Logger
 }
 
-// Provider is one configured provider.
-type Provider struct {
-	clients.Provider
-	Name        string
-	Kind        string
-	Environment string
-	Accounts    []clients.Account
-	Concurrency int // jobs at once, over the whole fleet
-	Rate        clients.Rate
-	Retry       clients.Retry
-	FreshFor    time.Duration // how long an account may go without a success, 0 for any time
-}
-
-// Schedule starts runs by the clock.
-type Schedule = scheduler.Schedule
+// The types of its parts.
+type (
+	Provider = settings.Provider
+	Schedule = settings.Schedule
+)
 
 const (
 	// stopGrace is how long jobs and requests in hand may take to end when drain is over
@@ -112,7 +103,7 @@ func Run(ctx context.Context, c Config) error {
 	}
 
 	creds := newCredentials(c)
-	watch := &watch{alerts: alerts{c.DB, c.Log}, credentials: creds, providers: byName(c.Providers), public: public}
+	watch := &watch{alerts: alerts{c.DB, c.Log}, credentials: creds, providers: settings.ByName(c.Providers), public: public}
 	ended := newFinished(c.Log)
 	stale := newStaleness(c)
 	dates := newLocalDates(c)
@@ -160,7 +151,7 @@ func Run(ctx context.Context, c Config) error {
 		site := web.NewSite(web.SiteConfig{
 			Config: c.Web, Public: public, Standing: lease.Standing, Ready: ready.page(c.Web),
 			Metrics: newMetrics(c, creds, lease, append(outbox.Counters(), ticks, consumers.foreign, consumers.unread, troubles)...),
-			Sources: creds.sources, Redirects: redirectsOf(c.Providers), Again: again, Log: c.Log,
+			Sources: creds.sources, Redirects: settings.RedirectURIs(c.Providers), Again: again, Log: c.Log,
 		})
 		backing.Go(func() error {
 			if err := listener.Serve(serving, site.Hosts(), site.Pages()); err != nil {
@@ -185,7 +176,7 @@ func Run(ctx context.Context, c Config) error {
 		if err := service.open(work, names, c.Version); err != nil {
 			return err
 		}
-		backing.Go(func() error { consumers.held.beat(serving); return nil })
+		backing.Go(func() error { consumers.held.Heartbeat(serving); return nil })
 		backing.Go(func() error { watch.run(serving); return nil })
 		backing.Go(func() error { creds.tend(serving); return nil })
 		backing.Go(func() error { upkeep.run(taken); return nil })

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"orderbeat/db"
+	"orderbeat/worker/settings"
 )
 
 // codeMissed is the alert about due times that were missed and not made up for, or that
@@ -26,7 +27,7 @@ type alerts struct {
 	late map[string]map[string]bool
 }
 
-func newAlerts(d *db.DB, schedules []Schedule, log *slog.Logger) *alerts {
+func newAlerts(d *db.DB, schedules []settings.Schedule, log *slog.Logger) *alerts {
 	a := &alerts{db: d, log: log, late: map[string]map[string]bool{}}
 	for _, s := range schedules {
 		a.add(s.Provider, s.Name) // until it begins; an earlier process may have raised the alert
@@ -41,8 +42,8 @@ func (a *alerts) add(provider, schedule string) {
 	a.late[provider][schedule] = true
 }
 
-// missed is the alert about due times that were missed.
-func (s *Schedule) missed(due []time.Time) db.Alert {
+// missedAlert is the alert about due times that were missed.
+func missedAlert(s *settings.Schedule, due []time.Time) db.Alert {
 	n := len(due)
 	return db.Alert{
 		Provider: s.Provider, Code: codeMissed,
@@ -52,8 +53,8 @@ func (s *Schedule) missed(due []time.Time) db.Alert {
 	}
 }
 
-// gaveUp is the alert about a schedule that paused itself because its runs failed.
-func (s *Schedule) gaveUp() db.Alert {
+// pausedAlert is the alert about a schedule that paused itself because its runs failed.
+func pausedAlert(s *settings.Schedule) db.Alert {
 	return db.Alert{
 		Provider: s.Provider, Code: codeMissed,
 		Message: fmt.Sprintf("schedule %s: paused after %d failed runs in a row", s.Name, s.PauseAfter),
@@ -62,7 +63,7 @@ func (s *Schedule) gaveUp() db.Alert {
 }
 
 // raise raises an alert about a schedule.
-func (a *alerts) raise(ctx context.Context, s *Schedule, alert db.Alert) error {
+func (a *alerts) raise(ctx context.Context, s *settings.Schedule, alert db.Alert) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.add(s.Provider, s.Name)
@@ -72,7 +73,7 @@ func (a *alerts) raise(ctx context.Context, s *Schedule, alert db.Alert) error {
 
 // well notes that a schedule started a run, or begins without having missed due times. Should
 // the database not take that the alert is over, the next run resolves it.
-func (a *alerts) well(ctx context.Context, s *Schedule) {
+func (a *alerts) well(ctx context.Context, s *settings.Schedule) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	late, raised := a.late[s.Provider]

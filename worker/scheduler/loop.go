@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"orderbeat/db"
+	"orderbeat/worker/settings"
 )
 
 const (
@@ -33,7 +34,7 @@ const (
 // loop waits for the due times of one schedule, one after another.
 type loop struct {
 	*Config
-	schedule *Schedule
+	schedule *settings.Schedule
 	alerts   *alerts
 	wake     chan struct{} // the clock was set; capacity 1
 
@@ -44,7 +45,7 @@ type loop struct {
 	setBack bool       // the clock was, since the loop looked last
 }
 
-func newLoop(c *Config, s *Schedule, a *alerts) *loop {
+func newLoop(c *Config, s *settings.Schedule, a *alerts) *loop {
 	return &loop{Config: c, schedule: s, alerts: a, wake: make(chan struct{}, 1)}
 }
 
@@ -266,7 +267,7 @@ func (l *loop) catchUp(ctx context.Context, started time.Time, why string) error
 	_, paused, err := l.DB.Paused(ctx, l.schedule.Name)
 	if err == nil && !paused {
 		l.insist(ctx, "", func(ctx context.Context, _ string) error {
-			return l.alerts.raise(ctx, l.schedule, l.schedule.missed(due))
+			return l.alerts.raise(ctx, l.schedule, missedAlert(l.schedule, due))
 		})
 	}
 	return err

@@ -8,43 +8,16 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/robfig/cron/v3"
 
 	"orderbeat/db"
 	"orderbeat/jobs"
+	"orderbeat/worker/settings"
 )
-
-// Schedule starts runs by the clock.
-type Schedule struct {
-	Name     string
-	Spec     string // as it is configured, for people
-	Zone     string // likewise
-	Cron     cron.Schedule
-	AtStart  bool
-	Provider string
-	Kind     string
-	Params   []byte // JSON object, or nil
-	Accounts []string
-	Priority jobs.Priority // "" for the kind's own
-	Overlap  string        // skip | queue_one | allow
-	CatchUp  string        // none | last | all
-	Jitter   time.Duration // each tick is delayed by a uniform random share of it
-	// PauseAfter is how many runs fail in a row before the schedule is paused, 0 for never.
-	PauseAfter int
-}
-
-// Request is the run that a schedule's ticks start.
-func (s *Schedule) Request() jobs.Request {
-	return jobs.Request{
-		Provider: s.Provider, Kind: s.Kind, Params: s.Params, Priority: s.Priority,
-		Accounts: s.Accounts, Trigger: jobs.ScheduleTrigger(s.Name),
-	}
-}
 
 // Config is what a scheduler is made of.
 type Config struct {
 	DB        *db.DB
-	Schedules []Schedule
+	Schedules []settings.Schedule
 	// Start plans the run that a tick starts, and records both. An error means that neither
 	// is recorded; it is tried again.
 	Start func(ctx context.Context, tick db.Tick, r jobs.Request) (db.Started, error)

@@ -19,6 +19,7 @@ import (
 	"orderbeat/db"
 	"orderbeat/jobs"
 	"orderbeat/worker/scheduler"
+	"orderbeat/worker/settings"
 )
 
 // bench runs schedules against a database of its own, in a bubble with a clock of its own.
@@ -59,7 +60,7 @@ func (b *bench) open() {
 }
 
 // start runs schedules until stop.
-func (b *bench) start(elsewhere map[string]time.Time, schedules ...scheduler.Schedule) {
+func (b *bench) start(elsewhere map[string]time.Time, schedules ...settings.Schedule) {
 	b.t.Helper()
 	b.config = scheduler.Config{
 		DB: b.db, Schedules: schedules, Log: slog.New(slog.DiscardHandler),
@@ -111,7 +112,7 @@ func (b *bench) want(what, name string, want ...string) {
 }
 
 // nextDue checks the next due time that the database tells and, while it runs, the scheduler.
-func (b *bench) nextDue(what string, s scheduler.Schedule, want string) {
+func (b *bench) nextDue(what string, s settings.Schedule, want string) {
 	b.t.Helper()
 	w, err := b.db.Watermark(context.Background(), s.Name)
 	if err != nil {
@@ -132,11 +133,11 @@ func (b *bench) nextDue(what string, s scheduler.Schedule, want string) {
 	}
 }
 
-func every(d time.Duration) scheduler.Schedule {
-	return scheduler.Schedule{Name: "s", Cron: cron.Every(d), Provider: "michelin", Kind: "sync", Overlap: "allow", CatchUp: "none"}
+func every(d time.Duration) settings.Schedule {
+	return settings.Schedule{Name: "s", Cron: cron.Every(d), Provider: "michelin", Kind: "sync", Overlap: "allow", CatchUp: "none"}
 }
 
-func spec(t *testing.T, text string) scheduler.Schedule {
+func spec(t *testing.T, text string) settings.Schedule {
 	t.Helper()
 	s := every(time.Second)
 	parsed, err := cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow).Parse("TZ=UTC " + text)

@@ -128,7 +128,7 @@ func (l *loop) giveUp(ctx context.Context) (db.Pause, bool, error) {
 	}
 	p := db.Pause{Schedule: s.Name, PausedAt: time.Now(), Note: fmt.Sprintf("%d failed runs in a row", n)}
 	// The alert comes first: what fails here is tried again only while the schedule is not paused.
-	if err := l.alerts.raise(ctx, s, s.gaveUp()); err != nil {
+	if err := l.alerts.raise(ctx, s, pausedAlert(s)); err != nil {
 		return p, false, err
 	}
 	if err := l.DB.PauseSchedule(ctx, p.Schedule, p.Note, p.PausedAt); err != nil {

@@ -13,12 +13,12 @@ import (
 	"orderbeat/cmd/orderbeat/config/cronspec"
 	"orderbeat/cmd/orderbeat/config/tomlfile"
 	"orderbeat/jobs"
-	"orderbeat/worker"
+	"orderbeat/worker/settings"
 )
 
 // Schedule is one of the [[schedules]].
 type Schedule struct {
-	worker.Schedule
+	settings.Schedule
 	// Location is the zone that the spec is read in.
 	Location *time.Location
 }
@@ -94,7 +94,7 @@ func (l *loader) schedule(path string, s scheduleSection) Schedule {
 	if err != nil {
 		l.add(path+".cron", "%v", err)
 	}
-	out := Schedule{Location: zone, Schedule: worker.Schedule{
+	out := Schedule{Location: zone, Schedule: settings.Schedule{
 		Name: s.Name, Spec: s.Cron, Zone: zone.String(), Cron: spec, AtStart: s.AtStart, Provider: s.Provider, Kind: s.Kind,
 		Accounts: s.Accounts, Priority: s.Priority, Overlap: s.Overlap, CatchUp: s.CatchUp, Jitter: s.Jitter, PauseAfter: s.PauseAfter,
 	}}

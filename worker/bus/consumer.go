@@ -1,4 +1,4 @@
-package worker
+package bus
 
 import (
 	"context"
@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"orderbeat/worker/bus"
 	"orderbeat/worker/wait"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -25,16 +24,16 @@ var errChanged = errors.New("the consumer was changed")
 
 // bind returns the consumer, made, mended or used as it is. One that works and that this
 // user may not change stays as its operator made it.
-func (r *receiver) bind(ctx context.Context) (jetstream.Consumer, error) {
-	ctx, cancel := context.WithTimeout(ctx, 4*bus.Patience)
+func (r *Receiver) bind(ctx context.Context) (jetstream.Consumer, error) {
+	ctx, cancel := context.WithTimeout(ctx, 4*Patience)
 	defer cancel()
-	js := r.queues.JS
+	js := r.Streams.JS
 	wrap := func(err error) error {
-		return fmt.Errorf("consumer %s of %s: %w", r.config.Durable, r.stream, r.queues.Explain(err))
+		return fmt.Errorf("consumer %s of %s: %w", r.Config.Durable, r.Stream, r.Streams.Explain(err))
 	}
-	consumer, err := js.Consumer(ctx, r.stream, r.config.Durable)
+	consumer, err := js.Consumer(ctx, r.Stream, r.Config.Durable)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
-		if consumer, err = js.CreateConsumer(ctx, r.stream, r.config); err != nil {
+		if consumer, err = js.CreateConsumer(ctx, r.Stream, r.Config); err != nil {
 			return nil, wrap(err)
 		}
 	}
@@ -42,28 +41,28 @@ func (r *receiver) bind(ctx context.Context) (jetstream.Consumer, error) {
 		return nil, wrap(err)
 	}
 	info := consumer.CachedInfo()
-	if !slices.Equal(filters(info.Config), filters(r.config)) && js.DeleteConsumer(ctx, r.stream, r.config.Durable) == nil {
+	if !slices.Equal(filters(info.Config), filters(r.Config)) && js.DeleteConsumer(ctx, r.Stream, r.Config.Durable) == nil {
 		// It has passed over messages that the stream still holds: a new one finds them.
-		r.queues.Log.Warn("consumer made again: its filter was another", "stream", r.stream, "consumer", r.config.Durable, "filter", filters(info.Config))
-		if consumer, err = js.CreateConsumer(ctx, r.stream, r.config); err != nil {
+		r.Streams.Log.Warn("consumer made again: its filter was another", "stream", r.Stream, "consumer", r.Config.Durable, "filter", filters(info.Config))
+		if consumer, err = js.CreateConsumer(ctx, r.Stream, r.Config); err != nil {
 			return nil, wrap(err)
 		}
 		info = consumer.CachedInfo()
 	}
-	if differs(info.Config, r.config) != "" {
-		if updated, err := js.UpdateConsumer(ctx, r.stream, like(info.Config, r.config)); err == nil {
+	if differs(info.Config, r.Config) != "" {
+		if updated, err := js.UpdateConsumer(ctx, r.Stream, like(info.Config, r.Config)); err == nil {
 			consumer = updated
-		} else if why := unusable(info.Config, r.config); why != "" {
+		} else if why := unusable(info.Config, r.Config); why != "" {
 			return nil, fmt.Errorf("%s: %w", why, wrap(err))
 		} else {
-			r.activity.Noticed("consumer could not be changed and is used as it is", wrap(err), "differs", differs(info.Config, r.config))
+			r.Activity.Noticed("consumer could not be changed and is used as it is", wrap(err), "differs", differs(info.Config, r.Config))
 		}
 	}
 	if info.Paused && !r.begun {
-		if _, err := js.ResumeConsumer(ctx, r.stream, r.config.Durable); err != nil {
+		if _, err := js.ResumeConsumer(ctx, r.Stream, r.Config.Durable); err != nil {
 			return nil, fmt.Errorf("is paused and could not be resumed: %w", wrap(err))
 		}
-		r.queues.Log.Info("consumer resumed: it was paused", "stream", r.stream, "consumer", r.config.Durable, "paused_for", info.PauseRemaining.String())
+		r.Streams.Log.Info("consumer resumed: it was paused", "stream", r.Stream, "consumer", r.Config.Durable, "paused_for", info.PauseRemaining.String())
 	}
 	r.begun = true
 	return consumer, nil
@@ -119,7 +118,7 @@ func differs(there, want jetstream.ConsumerConfig) string {
 
 // watch looks at the consumer until ctx ends or the consumer must be bound again, which is
 // the error. What else keeps messages from coming is the activity's failure until it is over.
-func (r *receiver) watch(ctx context.Context, consumer jetstream.Consumer) error {
+func (r *Receiver) watch(ctx context.Context, consumer jetstream.Consumer) error {
 	bound := consumer.CachedInfo().Config
 	failed, idle, received := false, 0, r.received.Load()
 	for wait.For(ctx, consumerLook) {
@@ -130,19 +129,19 @@ func (r *receiver) watch(ctx context.Context, consumer jetstream.Consumer) error
 		if err != nil {
 			continue // fetching fails too, or the answer comes next time
 		}
-		if differs(info.Config, r.config) != "" && differs(info.Config, bound) != "" {
-			return fmt.Errorf("%w: %s", errChanged, differs(info.Config, r.config))
+		if differs(info.Config, r.Config) != "" && differs(info.Config, bound) != "" {
+			return fmt.Errorf("%w: %s", errChanged, differs(info.Config, r.Config))
 		}
 		idle++
-		if now := r.received.Load(); now != received || !r.asking.Load() || info.NumPending == 0 || r.inHand() > 0 {
+		if now := r.received.Load(); now != received || !r.asking.Load() || info.NumPending == 0 || r.InFlight() > 0 {
 			idle, received = 0, now
 		}
 		if err := obstacle(info, idle >= stuckAfter); err != nil {
 			failed = true
-			r.activity.Failed("no messages are delivered", err, "stream", r.stream, "consumer", r.config.Durable)
+			r.Activity.Failed("no messages are delivered", err, "stream", r.Stream, "consumer", r.Config.Durable)
 		} else if failed {
 			failed = false
-			r.activity.OK()
+			r.Activity.OK()
 		}
 	}
 	return nil

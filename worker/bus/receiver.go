@@ -1,4 +1,4 @@
-package worker
+package bus
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"orderbeat/worker/bus"
 	"orderbeat/worker/problems"
 )
 
@@ -23,36 +22,36 @@ const (
 	receivePause = time.Second
 )
 
-// receiver takes the messages of one durable consumer.
-type receiver struct {
-	queues *bus.Streams
-	// activity is pending until the consumer is there, and fails while receiving does.
-	activity *problems.Activity
-	stream   string
-	config   jetstream.ConsumerConfig
-	// room waits until there is room for a message, and says for how many; it is 0
+// Receiver fetches the messages of one durable consumer.
+type Receiver struct {
+	Streams *Streams
+	// Activity is pending until the consumer exists, and fails while receiving does.
+	Activity *problems.Activity
+	Stream   string
+	Config   jetstream.ConsumerConfig
+	// Room waits until there is room for a message, and returns for how many; it is 0
 	// when ctx ended first.
-	room func(ctx context.Context) int
-	// handle is given every message, one after another.
-	handle func(ctx context.Context, msg jetstream.Msg)
-	// inHand counts the consumer's messages that this process works on, besides the one
-	// that handle has.
-	inHand func() int
+	Room func(ctx context.Context) int
+	// Handle is called with every message, one after another.
+	Handle func(ctx context.Context, msg jetstream.Msg)
+	// InFlight counts the consumer's messages that this process works on, besides the one
+	// that Handle has.
+	InFlight func() int
 
 	begun    bool          // the consumer was bound before
 	asking   atomic.Bool   // it waits for messages
 	received atomic.Uint64 // messages so far
 }
 
-// run receives until ctx ends. Whatever breaks it, NATS being away or coming back
+// Run receives until ctx ends. Whatever breaks it, NATS being away or coming back
 // without its streams, or somebody deleting the consumer, it begins anew.
-func (r *receiver) run(ctx context.Context) {
-	conn := r.queues.JS.Conn()
+func (r *Receiver) Run(ctx context.Context) {
+	conn := r.Streams.JS.Conn()
 	connected := conn.StatusChanged(nats.CONNECTED)
 	defer conn.RemoveStatusListener(connected)
 	for ctx.Err() == nil {
 		if err := r.receive(ctx, connected); ctx.Err() == nil {
-			r.activity.Failed("receiving failed", r.queues.Explain(err), "stream", r.stream, "consumer", r.config.Durable)
+			r.Activity.Failed("receiving failed", r.Streams.Explain(err), "stream", r.Stream, "consumer", r.Config.Durable)
 			select {
 			case <-ctx.Done():
 			case <-connected:
@@ -70,15 +69,15 @@ func (r *receiver) run(ctx context.Context) {
 //
 // A request does not survive the connection that it was sent on, which the library
 // notices after 10 s: connected says that there is another one.
-func (r *receiver) receive(ctx context.Context, connected <-chan nats.Status) error {
-	if err := r.queues.Ensure(ctx); err != nil {
+func (r *Receiver) receive(ctx context.Context, connected <-chan nats.Status) error {
+	if err := r.Streams.Ensure(ctx); err != nil {
 		return err
 	}
 	consumer, err := r.bind(ctx)
 	if err != nil {
 		return err
 	}
-	r.activity.OK()
+	r.Activity.OK()
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	bound, unbind := context.WithCancelCause(ctx)
@@ -88,7 +87,7 @@ func (r *receiver) receive(ctx context.Context, connected <-chan nats.Status) er
 			unbind(err)
 		}
 	})
-	for room := r.room(bound); room > 0 && r.queues.Lease.Certain(bound); room = r.room(bound) {
+	for room := r.Room(bound); room > 0 && r.Streams.Lease.Certain(bound); room = r.Room(bound) {
 		if err := r.fetch(ctx, bound, consumer, room, connected); err != nil {
 			return err
 		}
@@ -98,7 +97,7 @@ func (r *receiver) receive(ctx context.Context, connected <-chan nats.Status) er
 
 // fetch handles up to room messages of one request, and fewer when bound ends, the request
 // expires, or the connection is another one.
-func (r *receiver) fetch(ctx, bound context.Context, consumer jetstream.Consumer, room int, connected <-chan nats.Status) error {
+func (r *Receiver) fetch(ctx, bound context.Context, consumer jetstream.Consumer, room int, connected <-chan nats.Status) error {
 	r.asking.Store(true)
 	defer r.asking.Store(false)
 	request, cancel := context.WithCancel(bound)
@@ -118,21 +117,21 @@ func (r *receiver) fetch(ctx, bound context.Context, consumer jetstream.Consumer
 				return context.Cause(bound)
 			case !more:
 				return batch.Error()
-			case !r.queues.Lease.Sure(): // this process was suspended since it asked, perhaps
+			case !r.Streams.Lease.Sure(): // this process was suspended since it asked, perhaps
 				_ = msg.Nak() // whoever works has it at once
 			default:
 				r.asking.Store(false)
 				r.received.Add(1)
-				r.handle(ctx, msg)
+				r.Handle(ctx, msg)
 				r.asking.Store(true)
 			}
 		}
 	}
 }
 
-// consumerConfig is what all consumers share: explicit acknowledgement, and no
+// ConsumerConfig is what all consumers share: explicit acknowledgement, and no
 // bound on redelivery, because who decides to give up is the job, not the stream.
-func consumerConfig(durable, filter string, atOnce int) jetstream.ConsumerConfig {
+func ConsumerConfig(durable, filter string, atOnce int) jetstream.ConsumerConfig {
 	return jetstream.ConsumerConfig{
 		Durable: durable, FilterSubject: filter, AckPolicy: jetstream.AckExplicitPolicy,
 		AckWait: ackWait, MaxDeliver: -1, MaxAckPending: atOnce,

@@ -1,0 +1,78 @@
+package bus
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"orderbeat/worker/wait"
+)
+
+// InFlight are the messages of one stream that this process works on, by sequence. It
+// extends their ack deadline. It is safe for concurrent use.
+type InFlight struct {
+	mu   sync.Mutex // guards msgs
+	msgs map[uint64]jetstream.Msg
+}
+
+// NewInFlight returns an empty set.
+func NewInFlight() *InFlight { return &InFlight{msgs: map[uint64]jetstream.Msg{}} }
+
+// Add adds a message, and reports false if it is there already.
+func (f *InFlight) Add(m jetstream.Msg) bool {
+	seq := Sequence(m)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, ok := f.msgs[seq]; ok {
+		return false
+	}
+	f.msgs[seq] = m
+	return true
+}
+
+// Count is how many of the messages have a subject with this prefix.
+func (f *InFlight) Count(prefix string) (n int) {
+	for _, m := range f.List() {
+		if strings.HasPrefix(m.Subject(), prefix) {
+			n++
+		}
+	}
+	return n
+}
+
+// Remove removes a message that was acknowledged.
+func (f *InFlight) Remove(m jetstream.Msg) {
+	seq := Sequence(m)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.msgs, seq)
+}
+
+// Sequence is a message's sequence in its stream, 0 if it is not from a consumer.
+func Sequence(m jetstream.Msg) uint64 {
+	meta, err := m.Metadata()
+	if err != nil {
+		return 0
+	}
+	return meta.Sequence.Stream
+}
+
+// List lists the messages.
+func (f *InFlight) List() []jetstream.Msg {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Collect(maps.Values(f.msgs))
+}
+
+// Heartbeat extends the ack deadline of all messages until ctx ends.
+func (f *InFlight) Heartbeat(ctx context.Context) {
+	for wait.For(ctx, heartbeat) {
+		for _, m := range f.List() {
+			_ = m.InProgress() // on failure it is redelivered, and recognised
+		}
+	}
+}

@@ -1,0 +1,81 @@
+package settings
+
+import (
+	"slices"
+	"time"
+
+	"orderbeat/auth"
+	"orderbeat/clients"
+)
+
+// Provider is one configured provider.
+type Provider struct {
+	clients.Provider
+	Name        string
+	Kind        string
+	Environment string
+	Accounts    []clients.Account
+	Concurrency int // jobs at once, over the whole fleet
+	Rate        clients.Rate
+	Retry       clients.Retry
+	FreshFor    time.Duration // how long an account may go without a success, 0 for any time
+}
+
+// ByName maps the names of providers to them.
+func ByName(providers []Provider) map[string]Provider {
+	m := make(map[string]Provider, len(providers))
+	for _, p := range providers {
+		m[p.Name] = p
+	}
+	return m
+}
+
+// Account finds an account by name; the zero Provider has none.
+func (p Provider) Account(name string) (clients.Account, bool) {
+	i := slices.IndexFunc(p.Accounts, func(a clients.Account) bool { return a.Name == name })
+	if i < 0 {
+		return clients.Account{}, false
+	}
+	return p.Accounts[i], true
+}
+
+// Sources are the sources of the provider's tokens.
+func (p Provider) Sources() []*auth.Source {
+	if holder, ok := p.Provider.(clients.CredentialHolder); ok {
+		return holder.Credentials()
+	}
+	return nil
+}
+
+// Latched reports whether a provider has credentials, and every one of them is rejected
+// until somebody changes or unlatches it.
+func (p Provider) Latched() bool {
+	sources := p.Sources()
+	for _, source := range sources {
+		if source.Status().State != auth.StateRefused {
+			return false
+		}
+	}
+	return len(sources) > 0
+}
+
+// Stats are the statistics of the calls to the provider, false if it has none.
+func (p Provider) Stats() (t clients.Traffic, ok bool) {
+	reporter, ok := p.Provider.(clients.StatsReporter)
+	if ok {
+		t = reporter.Traffic()
+	}
+	return t, ok
+}
+
+// RedirectURIs maps each provider to the redirect URI that it configures itself, "" if none.
+func RedirectURIs(providers []Provider) map[string]string {
+	uris := make(map[string]string, len(providers))
+	for _, p := range providers {
+		uris[p.Name] = ""
+		if own, ok := p.Provider.(clients.RedirectURIProvider); ok {
+			uris[p.Name] = own.RedirectURI()
+		}
+	}
+	return uris
+}
