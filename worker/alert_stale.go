@@ -12,11 +12,8 @@ import (
 	"orderbeat/worker/wait"
 )
 
-// The codes of the alerts about accounts whose orders are not known as well as they should be.
-const (
-	codeStale           clients.Code = "stale"            // no success for the provider's fresh_for
-	codeTrackingStopped clients.Code = "tracking_stopped" // open orders that track no longer follows
-)
+// codeStale is the alert's about an account without a success for the provider's fresh_for.
+const codeStale clients.Code = "stale"
 
 const (
 	// staleLook is how often at most accounts are checked.
@@ -56,7 +53,7 @@ func (s *staleness) run(ctx context.Context) {
 }
 
 func (s *staleness) look(ctx context.Context, now time.Time) error {
-	raised, err := s.raised(ctx, codeStale)
+	raised, err := s.Raised(ctx, codeStale)
 	if err != nil {
 		return err
 	}
@@ -77,7 +74,7 @@ func (s *staleness) look(ctx context.Context, now time.Time) error {
 			}
 		}
 	}
-	return s.hold(ctx, raised, stale)
+	return s.Hold(ctx, raised, stale)
 }
 
 type accountKey struct{ provider, account string }

@@ -15,8 +15,8 @@ type alerts struct {
 	log *slog.Logger
 }
 
-// raised are the alerts with a code that are raised.
-func (a alerts) raised(ctx context.Context, code clients.Code) ([]db.Alert, error) {
+// Raised lists the raised alerts with a code.
+func (a alerts) Raised(ctx context.Context, code clients.Code) ([]db.Alert, error) {
 	list, err := a.db.Alerts(ctx, true)
 	return slices.DeleteFunc(list, func(r db.Alert) bool { return r.Code != code }), err
 }
@@ -48,9 +48,9 @@ func aboutOf(a db.Alert) []any {
 	return append(about, "code", a.Code)
 }
 
-// hold raises the alerts that are wanted, and resolves those of the raised ones that are not.
+// Hold raises the alerts that are wanted, and resolves those of the raised ones that are not.
 // One that is raised and says something else is reworded, which is not published.
-func (a alerts) hold(ctx context.Context, raised, wanted []db.Alert) error {
+func (a alerts) Hold(ctx context.Context, raised, wanted []db.Alert) error {
 	among := func(list []db.Alert, w db.Alert) int {
 		return slices.IndexFunc(list, func(r db.Alert) bool { return r.Provider == w.Provider && r.Account == w.Account && r.User == w.User })
 	}

@@ -84,20 +84,6 @@ func statusOf(c clients.Code) int {
 	}
 }
 
-// oneLine makes text fit for a header.
-func oneLine(text string) string {
-	line := []rune(text)
-	if len(line) > 300 {
-		line = line[:300]
-	}
-	for i, r := range line {
-		if r < ' ' {
-			line[i] = ' '
-		}
-	}
-	return string(line)
-}
-
 // oneOf refuses a value that is given and not allowed.
 func oneOf[S ~string](what, value string, allowed []S) error {
 	if value == "" || slices.Contains(allowed, S(value)) {

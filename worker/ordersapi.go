@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -119,19 +120,19 @@ func (s *service) askLive(ctx context.Context, q api.GetOrder, traceparent strin
 	if err != nil {
 		return err
 	}
-	run, planned, err := jobs.Plan(jobs.Request{
+	plan, err := s.planner.Plan(ctx, jobs.Request{
 		Provider: q.Provider, Kind: "fetch", Accounts: []string{q.Account}, Params: body, Trigger: "live", Traceparent: traceparent,
-	}, s.planner.targets, time.Now())
-	if err != nil {
+	})
+	if err := errors.Join(err, plan.Invalid); err != nil {
 		return err
 	}
 	keep := context.WithoutCancel(ctx) // what was begun is ended, also when the caller left
-	if err := s.db.StartInline(ctx, run, planned[0]); err != nil {
+	if err := s.db.StartInline(ctx, plan.Run, plan.Jobs[0]); err != nil {
 		return err
 	}
 	asking, release := s.responses.Budget(ctx, q.Provider)
 	defer release() // what was reported is held until it is committed
-	out := s.performOnce(asking, planned[0])
+	out := s.performOnce(asking, plan.Jobs[0])
 	committed, err := s.db.Commit(keep, out)
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"orderbeat/db"
 	"orderbeat/worker/bus"
 	"orderbeat/worker/leader"
+	"orderbeat/worker/planner"
 	"orderbeat/worker/problems"
 	"orderbeat/worker/web"
 )
@@ -67,7 +68,7 @@ func newReadiness(b *bus.Conn, c Config, l *leader.Lease, outbox func() error, s
 	}
 	r.look = r.check
 	r.checking <- struct{}{}
-	r.receivers = append(r.receivers, receiving{"planner", receivingRuns(set)})
+	r.receivers = append(r.receivers, receiving{"planner", planner.Activity(set)})
 	for _, p := range c.Providers {
 		r.receivers = append(r.receivers, receiving{db.Token(p.Name), receivingJobs(set, p)})
 	}
@@ -76,8 +77,6 @@ func newReadiness(b *bus.Conn, c Config, l *leader.Lease, outbox func() error, s
 	}
 	return r
 }
-
-func receivingRuns(set *problems.Set) *problems.Activity { return set.Activity("receive runs") }
 
 func receivingJobs(set *problems.Set, p Provider) *problems.Activity {
 	return set.Activity("receive jobs " + db.Token(p.Name))

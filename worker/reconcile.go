@@ -308,7 +308,7 @@ func (r *reconciler) present(ctx context.Context, token string) (uint64, error) 
 
 // alert raises or resolves the alerts about jobs that wait in the queue.
 func (r *reconciler) alert(ctx context.Context, now time.Time) error {
-	raised, err := r.alerts.raised(ctx, codeQueueDelayed)
+	raised, err := r.alerts.Raised(ctx, codeQueueDelayed)
 	if err != nil {
 		return err
 	}
@@ -327,5 +327,5 @@ func (r *reconciler) alert(ctx context.Context, now time.Time) error {
 				"\"orderbeat jobs retry --provider %[1]s --state queued\" publishes them again.", q.Provider),
 		})
 	}
-	return r.alerts.hold(ctx, raised, delayed)
+	return r.alerts.Hold(ctx, raised, delayed)
 }

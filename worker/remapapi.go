@@ -11,16 +11,6 @@ import (
 	"orderbeat/worker/api"
 )
 
-// kept finds the jobs of an account whose answers a request wants mapped again. Params
-// that cannot be read find none: planning tells what is wrong with them.
-func (p *planner) kept(ctx context.Context, r jobs.Request, account string) ([]jobs.KeptJob, error) {
-	which, err := jobs.ReadRemapping(r.Params)
-	if err != nil {
-		return nil, nil //nolint:nilerr // planning tells it
-	}
-	return p.db.KeptJobs(ctx, r.Provider, account, which)
-}
-
 // remap maps the kept answers of a job again. It fails for good where they are gone since.
 func remap(ctx context.Context, d *db.DB, p Provider, account clients.Account, job jobs.Job) (jobs.Outcome, error) {
 	kept, answers, ok, err := d.Kept(ctx, job.Remaps)
@@ -50,20 +40,20 @@ func (s *service) remapExchanges(ctx context.Context, r *request, q api.Remap) (
 	if q.Account != "" {
 		request.Accounts = []string{q.Account}
 	}
-	plan, err := s.planner.plan(ctx, request)
+	plan, err := s.planner.Plan(ctx, request)
 	switch {
 	case err != nil:
 		return nil, err
-	case plan.invalid != nil:
-		return nil, plan.invalid
-	case len(plan.jobs) == 0:
+	case plan.Invalid != nil:
+		return nil, plan.Invalid
+	case len(plan.Jobs) == 0:
 		return nil, notFound("no answer is kept that could be mapped again",
 			`those of jobs that succeeded are, where the provider has exchanges = "full", for as long as db.retention says; orderbeat exchanges lists them`)
 	}
-	run, err := s.planner.keep(ctx, plan)
+	run, err := s.planner.Store(ctx, plan)
 	if err != nil {
 		return nil, err
 	}
-	s.log.Info("kept answers are mapped again", "run_id", run.ID, "provider", q.Provider, "account", q.Account, "jobs", len(plan.jobs))
+	s.log.Info("kept answers are mapped again", "run_id", run.ID, "provider", q.Provider, "account", q.Account, "jobs", len(plan.Jobs))
 	return api.Run{Run: run}, nil
 }

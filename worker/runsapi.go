@@ -17,13 +17,13 @@ func (s *service) startRun(ctx context.Context, r *request, q api.StartRun) (any
 		Provider: q.Provider, Kind: q.Kind, Accounts: q.Accounts, Params: q.Params, Priority: q.Priority,
 		Trigger: "api", Traceparent: r.Header.Get("traceparent"),
 	}
-	plan, err := s.planner.plan(ctx, request)
-	if err := errors.Join(err, plan.invalid); err != nil {
+	plan, err := s.planner.Plan(ctx, request)
+	if err := errors.Join(err, plan.Invalid); err != nil {
 		return nil, err
 	}
-	ended, giveUp := s.finished.wait(plan.run.ID)
+	ended, giveUp := s.finished.wait(plan.Run.ID)
 	defer giveUp()
-	run, err := s.planner.keep(ctx, plan)
+	run, err := s.planner.Store(ctx, plan)
 	if err == nil && q.Wait {
 		run, err = s.waitFor(ctx, run, ended)
 	}

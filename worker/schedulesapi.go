@@ -84,7 +84,7 @@ func (s *service) triggerSchedule(ctx context.Context, r *request, q api.Schedul
 	}
 	request := schedule.Request()
 	request.Traceparent = r.Header.Get("traceparent")
-	run, err := s.planner.start(ctx, request)
+	run, err := s.planner.Start(ctx, request)
 	return api.Run{Run: run}, err
 }
 

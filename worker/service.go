@@ -22,6 +22,7 @@ import (
 	"orderbeat/db"
 	"orderbeat/worker/api"
 	"orderbeat/worker/bus"
+	"orderbeat/worker/planner"
 	"orderbeat/worker/scheduler"
 	"orderbeat/worker/settings"
 	"orderbeat/worker/web"
@@ -40,7 +41,7 @@ const headerTimeout = "Orderbeat-Timeout"
 // request gets a goroutine, as many as the endpoint allows; one more is refused at once.
 type service struct {
 	db          *db.DB
-	planner     *planner
+	planner     *planner.Planner
 	finished    *finished
 	providers   map[string]Provider
 	order       []string // of the providers, as configured
@@ -65,7 +66,7 @@ type service struct {
 	stopping chan struct{}  // closed when the program stops
 }
 
-func newService(c Config, b *bus.Conn, p *planner, f *finished, h *inHand, creds *credentials, clock *scheduler.Scheduler, public string, again *web.Words) *service {
+func newService(c Config, b *bus.Conn, p *planner.Planner, f *finished, h *inHand, creds *credentials, clock *scheduler.Scheduler, public string, again *web.Words) *service {
 	s := &service{
 		db: c.DB, planner: p, finished: f, inHand: h, clock: clock, public: public, again: again, providers: settings.ByName(c.Providers), schedules: c.Schedules,
 		credentials: creds, tokens: c.Tokens, responses: c.Memory, keep: c.Retention, names: bus.Subjects{Prefix: c.NATS.Prefix}, conn: b.NATS, maxReply: b.MaxBody,
@@ -257,7 +258,7 @@ func (s *service) refuse(msg *nats.Msg, e *api.Error) {
 	if err != nil {
 		body = nil
 	}
-	header := nats.Header{micro.ErrorCodeHeader: {strconv.Itoa(e.Status)}, micro.ErrorHeader: {oneLine(masked.Message)}}
+	header := nats.Header{micro.ErrorCodeHeader: {strconv.Itoa(e.Status)}, micro.ErrorHeader: {bus.OneLine(masked.Message)}}
 	_ = s.reply(msg, header, body) // the caller is gone, or the connection; it will ask again
 }
 

@@ -21,6 +21,7 @@ import (
 	"orderbeat/db"
 	"orderbeat/worker/bus"
 	"orderbeat/worker/leader"
+	"orderbeat/worker/planner"
 	"orderbeat/worker/problems"
 	"orderbeat/worker/relay"
 	"orderbeat/worker/scheduler"
@@ -107,7 +108,9 @@ func Run(ctx context.Context, c Config) error {
 	ended := newFinished(c.Log)
 	stale := newStaleness(c)
 	dates := newLocalDates(c)
-	planner := newPlanner(c, ended)
+	plans := planner.New(planner.Config{
+		DB: c.DB, Providers: c.Providers, Schedules: c.Schedules, RunEnded: ended.tell, Alerts: alerts{c.DB, c.Log}, Log: c.Log,
+	})
 	consumers := newConsumers(c, ended)
 	ticks := newTicks(c.Schedules)
 	var clock *scheduler.Scheduler
@@ -117,7 +120,7 @@ func Run(ctx context.Context, c Config) error {
 		Progress: func() (map[string]time.Time, bool) { return clock.Watermarks() },
 	})
 	clock = scheduler.New(scheduler.Config{
-		DB: c.DB, Schedules: c.Schedules, Start: planner.startTick, Confirm: confirm(lease), Ticks: ticks, Log: c.Log,
+		DB: c.DB, Schedules: c.Schedules, Start: plans.StartTick, Confirm: confirm(lease), Ticks: ticks, Log: c.Log,
 	})
 	queues := &bus.Streams{JS: conn.JS, Explain: conn.Explain, Subjects: names, Config: c.NATS, Requeue: c.DB.Requeue, Lease: lease, Problems: troubles, Log: c.Log}
 	outbox := relay.New(relay.Config{
@@ -125,7 +128,7 @@ func Run(ctx context.Context, c Config) error {
 	})
 	upkeep := &upkeep{prune: func(ctx context.Context) (db.Pruned, error) { return c.DB.Prune(ctx, c.Retention, time.Now()) }, log: c.Log}
 	again := &web.Words{}
-	service := newService(c, conn, planner, ended, consumers.inHand, creds, clock, public, again)
+	service := newService(c, conn, plans, ended, consumers.inHand, creds, clock, public, again)
 
 	// Three contexts: taking ends with ctx; work, what is in hand, ends when Drain is
 	// over; serving, what the work needs, ends after the work.
@@ -191,8 +194,8 @@ func Run(ctx context.Context, c Config) error {
 				return err
 			}
 			taking.Go(func() error { newReconciler(c, queues, consumers.held).run(taken); return nil })
-			taking.Go(func() error { planner.consume(taken, queues); return nil })
-			taking.Go(func() error { return (&repeats{db: c.DB, subjects: names, log: c.Log}).run(taken, conn.NATS) })
+			taking.Go(func() error { plans.Consume(taken, queues); return nil })
+			taking.Go(func() error { return (&planner.Repeats{DB: c.DB, Subjects: names, Log: c.Log}).Run(taken, conn.NATS) })
 			for _, p := range c.Providers {
 				taking.Go(func() error { consumers.consume(taken, work, queues, p); return nil })
 			}

@@ -44,3 +44,17 @@ func (s Subjects) Foreign(subject string) bool {
 func (s Subjects) ForeignHint() string {
 	return fmt.Sprintf("Name one subject of your own of at most %d bytes, without wildcards, that does not begin with %q or \"$\".", MaxSubject, s.Of(""))
 }
+
+// OneLine makes text fit for a header: one line, shortened.
+func OneLine(text string) string {
+	line := []rune(text)
+	if len(line) > 300 {
+		line = line[:300]
+	}
+	for i, r := range line {
+		if r < ' ' {
+			line[i] = ' '
+		}
+	}
+	return string(line)
+}

@@ -1,4 +1,4 @@
-package worker // an inside test: outside, no request takes long enough to be planned
+package planner // an inside test: outside, no request takes long enough to be planned
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package worker
+package planner
 
 import (
 	"context"
@@ -20,13 +20,13 @@ const (
 	repeatRetry       = 500 * time.Millisecond
 )
 
-// repeats answers requests that the runs stream drops because their Nats-Msg-Id was used
+// Repeats answers requests that the runs stream drops because their Nats-Msg-Id was used
 // before: those that name a reply subject. It sees them as a plain subscriber. One that the
 // stream keeps is answered by the planner; to find it here too does no harm.
-type repeats struct {
-	db       *db.DB
-	subjects bus.Subjects
-	log      *slog.Logger
+type Repeats struct {
+	DB       *db.DB
+	Subjects bus.Subjects
+	Log      *slog.Logger
 
 	seen    map[string]bool // ids of the last requests, about
 	before  map[string]bool // those before them
@@ -38,10 +38,10 @@ type repeat struct {
 	at           time.Time
 }
 
-// run answers until ctx ends.
-func (r *repeats) run(ctx context.Context, conn *nats.Conn) error {
+// Run answers until ctx ends.
+func (r *Repeats) Run(ctx context.Context, conn *nats.Conn) error {
 	requests := make(chan *nats.Msg, maxRepeatsWaiting)
-	subscription, err := conn.ChanSubscribe(r.subjects.Of("runs.>"), requests)
+	subscription, err := conn.ChanSubscribe(r.Subjects.Of("runs.>"), requests)
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (r *repeats) run(ctx context.Context, conn *nats.Conn) error {
 			return nil
 		case msg := <-requests:
 			key, replyTo := msg.Header.Get(jetstream.MsgIDHeader), msg.Header.Get(db.HeaderReplyTo)
-			if key != "" && r.subjects.Foreign(replyTo) && replyTo != "" && !reserved(key, r.subjects.Stream("runs")) {
+			if key != "" && r.Subjects.Foreign(replyTo) && replyTo != "" && !reserved(key, r.Subjects.Stream("runs")) {
 				r.answer(ctx, repeat{key, replyTo, time.Now()})
 			}
 		case <-retry.C:
@@ -66,10 +66,10 @@ func (r *repeats) run(ctx context.Context, conn *nats.Conn) error {
 
 // answer answers a request whose key is known. Another one waits, if its key was seen
 // before: the first request with it is still to be planned.
-func (r *repeats) answer(ctx context.Context, q repeat) {
-	known, err := r.db.AnswerRepeat(ctx, q.key, q.replyTo, q.at)
+func (r *Repeats) answer(ctx context.Context, q repeat) {
+	known, err := r.DB.AnswerRepeat(ctx, q.key, q.replyTo, q.at)
 	if err != nil && ctx.Err() == nil {
-		r.log.Warn("repeated request not answered yet", "nats_msg_id", q.key, "err", err)
+		r.Log.Warn("repeated request not answered yet", "nats_msg_id", q.key, "err", err)
 	}
 	if known {
 		return
@@ -78,7 +78,7 @@ func (r *repeats) answer(ctx context.Context, q repeat) {
 		if len(r.waiting) < maxRepeatsWaiting {
 			r.waiting = append(r.waiting, q)
 		} else {
-			r.log.Warn("repeated request not answered: too many wait", "nats_msg_id", q.key, "reply_to", q.replyTo)
+			r.Log.Warn("repeated request not answered: too many wait", "nats_msg_id", q.key, "reply_to", q.replyTo)
 		}
 		return
 	}
@@ -89,10 +89,10 @@ func (r *repeats) answer(ctx context.Context, q repeat) {
 }
 
 // again tries those that wait.
-func (r *repeats) again(ctx context.Context) {
+func (r *Repeats) again(ctx context.Context) {
 	left := r.waiting[:0]
 	for _, q := range r.waiting {
-		known, err := r.db.AnswerRepeat(ctx, q.key, q.replyTo, q.at)
+		known, err := r.DB.AnswerRepeat(ctx, q.key, q.replyTo, q.at)
 		if (!known || err != nil) && time.Since(q.at) < repeatLife {
 			left = append(left, q)
 		}

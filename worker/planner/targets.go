@@ -1,4 +1,4 @@
-package worker
+package planner
 
 import (
 	"context"
@@ -7,13 +7,14 @@ import (
 	"strings"
 	"time"
 
+	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/jobs"
 )
 
 // lookUp adds to what is known of a provider what a kind is planned with: the open orders
 // of its accounts, for one that follows them, or the jobs whose answers are kept.
-func (p *planner) lookUp(ctx context.Context, r jobs.Request) (map[string]jobs.Target, error) {
+func (p *Planner) lookUp(ctx context.Context, r jobs.Request) (map[string]jobs.Target, error) {
 	target, known := p.targets[r.Provider]
 	kind := jobs.Kinds[r.Kind]
 	if !known || !kind.Follows && !kind.Remaps {
@@ -37,10 +38,23 @@ func (p *planner) lookUp(ctx context.Context, r jobs.Request) (map[string]jobs.T
 	return map[string]jobs.Target{r.Provider: target}, nil
 }
 
+// kept finds the jobs of an account whose answers a request wants mapped again. Params
+// that cannot be read find none: planning tells what is wrong with them.
+func (p *Planner) kept(ctx context.Context, r jobs.Request, account string) ([]jobs.KeptJob, error) {
+	which, err := jobs.ReadRemapping(r.Params)
+	if err != nil {
+		return nil, nil //nolint:nilerr // planning tells it
+	}
+	return p.db.KeptJobs(ctx, r.Provider, account, which)
+}
+
+// codeTrackingStopped is the alert's about open orders that track no longer follows.
+const codeTrackingStopped clients.Code = "tracking_stopped"
+
 // stopTracking raises the alert [codeTrackingStopped] of each account with open orders that a
 // run of the kind track does not follow any more, and resolves it where there are none.
-func (p *planner) stopTracking(ctx context.Context, r jobs.Request, target jobs.Target) error {
-	raised, err := p.alerts.raised(ctx, codeTrackingStopped)
+func (p *Planner) stopTracking(ctx context.Context, r jobs.Request, target jobs.Target) error {
+	raised, err := p.alerts.Raised(ctx, codeTrackingStopped)
 	if err != nil {
 		return err
 	}
@@ -66,7 +80,7 @@ func (p *planner) stopTracking(ctx context.Context, r jobs.Request, target jobs.
 		_, asked := target.Open[a.Account]
 		return a.Provider != r.Provider || !asked
 	})
-	return p.alerts.hold(ctx, raised, stopped)
+	return p.alerts.Hold(ctx, raised, stopped)
 }
 
 // firstOf names the first few of orders.
