@@ -30,7 +30,7 @@ func (s *service) cancelJob(ctx context.Context, _ *request, q api.JobID) (any, 
 
 // ended stops what is in hand of cancelled jobs, and tells of a run that ended with them.
 func (s *service) ended(ctx context.Context, ids []string, run jobs.Run) {
-	s.inHand.cancel(ids)
+	s.runner.Cancel(ids)
 	if run.State.Ended() {
 		s.finished.tell(ctx, run)
 	}

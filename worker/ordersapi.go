@@ -126,43 +126,5 @@ func (s *service) askLive(ctx context.Context, q api.GetOrder, traceparent strin
 	if err := errors.Join(err, plan.Invalid); err != nil {
 		return err
 	}
-	keep := context.WithoutCancel(ctx) // what was begun is ended, also when the caller left
-	if err := s.db.StartInline(ctx, plan.Run, plan.Jobs[0]); err != nil {
-		return err
-	}
-	asking, release := s.responses.Budget(ctx, q.Provider)
-	defer release() // what was reported is held until it is committed
-	out := s.performOnce(asking, plan.Jobs[0])
-	committed, err := s.db.Commit(keep, out)
-	if err != nil {
-		return err
-	}
-	if committed.Run != nil {
-		s.finished.tell(ctx, *committed.Run)
-	}
-	switch {
-	case out.State == jobs.Succeeded || out.State == jobs.Partial:
-		return nil
-	case ctx.Err() != nil:
-		return ctx.Err()
-	default:
-		return out.Err
-	}
-}
-
-// performOnce does a job that nobody will try again.
-func (s *service) performOnce(ctx context.Context, job jobs.Job) jobs.Outcome {
-	p := s.providers[job.Provider]
-	account, _ := p.Account(job.Account)
-	out, err := jobs.Perform(ctx, p.Provider, account, job, clients.Retry{Attempts: 1})
-	if err != nil {
-		now := time.Now()
-		out = jobs.Outcome{Job: job, AskedAt: now, FinishedAt: now, Err: &clients.Error{
-			Provider: job.Provider, Op: "ask", Code: clients.CodeUnavailable, Message: "the worker stopped before the answer came",
-		}}
-	}
-	if out.State != jobs.Succeeded && out.State != jobs.Partial {
-		out.State, out.NextAt = jobs.Failed, time.Time{}
-	}
-	return out
+	return s.runner.Live(ctx, plan.Run, plan.Jobs[0])
 }

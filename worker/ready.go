@@ -12,6 +12,7 @@ import (
 
 	"orderbeat/db"
 	"orderbeat/worker/bus"
+	"orderbeat/worker/jobrunner"
 	"orderbeat/worker/leader"
 	"orderbeat/worker/planner"
 	"orderbeat/worker/problems"
@@ -70,16 +71,12 @@ func newReadiness(b *bus.Conn, c Config, l *leader.Lease, outbox func() error, s
 	r.checking <- struct{}{}
 	r.receivers = append(r.receivers, receiving{"planner", planner.Activity(set)})
 	for _, p := range c.Providers {
-		r.receivers = append(r.receivers, receiving{db.Token(p.Name), receivingJobs(set, p)})
+		r.receivers = append(r.receivers, receiving{db.Token(p.Name), jobrunner.Activity(set, p.Name)})
 	}
 	for _, of := range r.receivers {
 		of.activity.Pending(errReceiving)
 	}
 	return r
-}
-
-func receivingJobs(set *problems.Set, p Provider) *problems.Activity {
-	return set.Activity("receive jobs " + db.Token(p.Name))
 }
 
 // verdict is the last check, or a new one when that is older than [readyFor]. It checks

@@ -3,29 +3,10 @@ package worker
 import (
 	"context"
 	"encoding/json"
-	"time"
 
-	"orderbeat/clients"
-	"orderbeat/db"
 	"orderbeat/jobs"
 	"orderbeat/worker/api"
 )
-
-// remap maps the kept answers of a job again. It fails for good where they are gone since.
-func remap(ctx context.Context, d *db.DB, p Provider, account clients.Account, job jobs.Job) (jobs.Outcome, error) {
-	kept, answers, ok, err := d.Kept(ctx, job.Remaps)
-	if err != nil {
-		return jobs.Outcome{}, err
-	}
-	if !ok {
-		now := time.Now()
-		return jobs.Outcome{
-			Job: job, State: jobs.Failed, AskedAt: now, FinishedAt: now,
-			Err: jobs.Invalid("the answers of job "+job.Remaps+" are no longer kept", "they are older than db.retention keeps them"),
-		}, nil
-	}
-	return jobs.Remap(ctx, p.Provider, account, job, kept, answers)
-}
 
 // remapExchanges starts a run that maps kept answers again, asking no provider.
 func (s *service) remapExchanges(ctx context.Context, r *request, q api.Remap) (any, error) {

@@ -22,6 +22,7 @@ import (
 	"orderbeat/db"
 	"orderbeat/worker/api"
 	"orderbeat/worker/bus"
+	"orderbeat/worker/jobrunner"
 	"orderbeat/worker/planner"
 	"orderbeat/worker/scheduler"
 	"orderbeat/worker/settings"
@@ -48,13 +49,12 @@ type service struct {
 	schedules   []Schedule
 	credentials *credentials
 	tokens      *seal.Store
-	inHand      *inHand
+	runner      *jobrunner.Runner
 	clock       *scheduler.Scheduler
 	public      string // URL of the web listener, "" without one
 	again       *web.Words
 	names       bus.Subjects
 	keep        db.Retention
-	responses   *clients.Memory // for what providers answer
 	conn        *nats.Conn
 	maxReply    func() int64
 	memory      *semaphore.Weighted // for replies that may be large
@@ -66,10 +66,10 @@ type service struct {
 	stopping chan struct{}  // closed when the program stops
 }
 
-func newService(c Config, b *bus.Conn, p *planner.Planner, f *finished, h *inHand, creds *credentials, clock *scheduler.Scheduler, public string, again *web.Words) *service {
+func newService(c Config, b *bus.Conn, p *planner.Planner, f *finished, r *jobrunner.Runner, creds *credentials, clock *scheduler.Scheduler, public string, again *web.Words) *service {
 	s := &service{
-		db: c.DB, planner: p, finished: f, inHand: h, clock: clock, public: public, again: again, providers: settings.ByName(c.Providers), schedules: c.Schedules,
-		credentials: creds, tokens: c.Tokens, responses: c.Memory, keep: c.Retention, names: bus.Subjects{Prefix: c.NATS.Prefix}, conn: b.NATS, maxReply: b.MaxBody,
+		db: c.DB, planner: p, finished: f, runner: r, clock: clock, public: public, again: again, providers: settings.ByName(c.Providers), schedules: c.Schedules,
+		credentials: creds, tokens: c.Tokens, keep: c.Retention, names: bus.Subjects{Prefix: c.NATS.Prefix}, conn: b.NATS, maxReply: b.MaxBody,
 		memory: semaphore.NewWeighted(replyMemory), mask: c.Mask, log: c.Log, stopping: make(chan struct{}),
 	}
 	for _, provider := range c.Providers {

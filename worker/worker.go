@@ -20,6 +20,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/worker/bus"
+	"orderbeat/worker/jobrunner"
 	"orderbeat/worker/leader"
 	"orderbeat/worker/planner"
 	"orderbeat/worker/problems"
@@ -111,7 +112,9 @@ func Run(ctx context.Context, c Config) error {
 	plans := planner.New(planner.Config{
 		DB: c.DB, Providers: c.Providers, Schedules: c.Schedules, RunEnded: ended.tell, Alerts: alerts{c.DB, c.Log}, Log: c.Log,
 	})
-	consumers := newConsumers(c, ended)
+	runner := jobrunner.New(jobrunner.Config{
+		DB: c.DB, Providers: c.Providers, Concurrency: c.Concurrency, RunEnded: ended.tell, Memory: c.Memory, Log: c.Log,
+	})
 	ticks := newTicks(c.Schedules)
 	var clock *scheduler.Scheduler
 	lease := leader.New(leader.Config{
@@ -126,9 +129,12 @@ func Run(ctx context.Context, c Config) error {
 	outbox := relay.New(relay.Config{
 		DB: c.DB, Conn: conn, Subjects: names, Streams: queues, CanPublish: lease.CanPublish, Problems: troubles, Log: c.Log,
 	})
+	reconciler := runner.NewReconciler(jobrunner.ReconcilerConfig{
+		DB: c.DB, Streams: queues, Providers: c.Providers, QueueAlert: c.QueueAlert, Alerts: alerts{c.DB, c.Log}, Log: c.Log,
+	})
 	upkeep := &upkeep{prune: func(ctx context.Context) (db.Pruned, error) { return c.DB.Prune(ctx, c.Retention, time.Now()) }, log: c.Log}
 	again := &web.Words{}
-	service := newService(c, conn, plans, ended, consumers.inHand, creds, clock, public, again)
+	service := newService(c, conn, plans, ended, runner, creds, clock, public, again)
 
 	// Three contexts: taking ends with ctx; work, what is in hand, ends when Drain is
 	// over; serving, what the work needs, ends after the work.
@@ -153,7 +159,7 @@ func Run(ctx context.Context, c Config) error {
 		ready := newReadiness(conn, c, lease, outbox.Trouble, troubles, func() bool { return taken.Err() != nil })
 		site := web.NewSite(web.SiteConfig{
 			Config: c.Web, Public: public, Standing: lease.Standing, Ready: ready.page(c.Web),
-			Metrics: newMetrics(c, creds, lease, append(outbox.Counters(), ticks, consumers.foreign, consumers.unread, troubles)...),
+			Metrics: newMetrics(c, creds, lease, append(outbox.Counters(), append(runner.Counters(), ticks, troubles)...)...),
 			Sources: creds.sources, Redirects: settings.RedirectURIs(c.Providers), Again: again, Log: c.Log,
 		})
 		backing.Go(func() error {
@@ -179,7 +185,7 @@ func Run(ctx context.Context, c Config) error {
 		if err := service.open(work, names, c.Version); err != nil {
 			return err
 		}
-		backing.Go(func() error { consumers.held.Heartbeat(serving); return nil })
+		backing.Go(func() error { runner.Heartbeat(serving); return nil })
 		backing.Go(func() error { watch.run(serving); return nil })
 		backing.Go(func() error { creds.tend(serving); return nil })
 		backing.Go(func() error { upkeep.run(taken); return nil })
@@ -187,17 +193,17 @@ func Run(ctx context.Context, c Config) error {
 		backing.Go(func() error { dates.run(taken); return nil })
 		taking.Go(func() error { clock.Run(taken, before.AccountedElsewhere(c.ID, namesOf(c.Schedules))); return nil })
 		taking.Go(func() error {
-			if err := consumers.prepare(work); err != nil {
+			if err := runner.Prepare(work); err != nil {
 				return err
 			}
 			if err := queues.Provision(taken); err != nil {
 				return err
 			}
-			taking.Go(func() error { newReconciler(c, queues, consumers.held).run(taken); return nil })
+			taking.Go(func() error { reconciler.Run(taken); return nil })
 			taking.Go(func() error { plans.Consume(taken, queues); return nil })
 			taking.Go(func() error { return (&planner.Repeats{DB: c.DB, Subjects: names, Log: c.Log}).Run(taken, conn.NATS) })
 			for _, p := range c.Providers {
-				taking.Go(func() error { consumers.consume(taken, work, queues, p); return nil })
+				taking.Go(func() error { runner.Consume(taken, work, queues, p); return nil })
 			}
 			return nil
 		})
@@ -224,13 +230,13 @@ func Run(ctx context.Context, c Config) error {
 	idle := make(chan error, 1)
 	go func() { // outlived only by work that does not end
 		err := taking.Wait()
-		consumers.working.Wait()
+		runner.Wait()
 		idle <- err
 	}()
 	select {
 	case err = <-idle:
 	case <-time.After(drain + stopGrace):
-		for _, job := range consumers.inHand.jobs() {
+		for _, job := range runner.InFlight() {
 			c.Log.Error("job does not end", "job_id", job.ID, "run_id", job.RunID, "kind", job.Kind, "provider", job.Provider, "account", job.Account, "attempt", job.Attempt)
 		}
 		err = ErrAbandoned

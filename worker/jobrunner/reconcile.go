@@ -1,4 +1,4 @@
-package worker
+package jobrunner
 
 import (
 	"context"
@@ -36,34 +36,53 @@ const (
 // longer than Config.QueueAlert.
 const codeQueueDelayed clients.Code = "queue_delayed"
 
-// reconciler finds jobs that the database has published and the stream does not hold, and
+// ReconcilerConfig is what a reconciler is made of.
+type ReconcilerConfig struct {
+	DB         *db.DB
+	Streams    *bus.Streams
+	Providers  []settings.Provider
+	QueueAlert time.Duration // how long a job may wait in the queue; 0 for any time
+	Alerts     Alerts
+	Log        *slog.Logger
+}
+
+// Alerts raises and resolves alerts.
+type Alerts interface {
+	// Raised lists the raised alerts with a code.
+	Raised(ctx context.Context, code clients.Code) ([]db.Alert, error)
+	// Hold raises the wanted alerts, and resolves those of the raised ones that are not wanted.
+	Hold(ctx context.Context, raised, wanted []db.Alert) error
+}
+
+// Reconciler finds jobs that the database has published and the stream does not hold, and
 // publishes them again; it removes messages that no consumer takes, and replaces a
 // consumer that does not deliver what the stream holds. It raises the alert about jobs
 // that wait for too long.
-type reconciler struct {
+type Reconciler struct {
 	db        *db.DB
 	queues    *bus.Streams
-	held      *bus.InFlight
-	providers map[string]Provider
+	messages  *bus.InFlight
+	providers map[string]settings.Provider
 	after     time.Duration // how long a job may wait in the queue; 0 for any time
 	started   time.Time
 	activity  *problems.Activity
-	alerts    alerts
+	alerts    Alerts
 	log       *slog.Logger
 
 	tidied bool            // the consumers of providers that are gone were deleted
 	stuck  map[string]bool // providers whose consumer seemed stuck at the last look
 }
 
-func newReconciler(c Config, q *bus.Streams, h *bus.InFlight) *reconciler {
-	return &reconciler{
-		db: c.DB, queues: q, held: h, providers: settings.ByName(c.Providers), after: c.QueueAlert, started: time.Now(),
-		activity: q.Problems.Activity("reconcile"), alerts: alerts{c.DB, c.Log}, log: c.Log, stuck: map[string]bool{},
+// NewReconciler makes a reconciler that knows the messages in flight.
+func (r *Runner) NewReconciler(c ReconcilerConfig) *Reconciler {
+	return &Reconciler{
+		db: c.DB, queues: c.Streams, messages: r.messages, providers: settings.ByName(c.Providers), after: c.QueueAlert, started: time.Now(),
+		activity: c.Streams.Problems.Activity("reconcile"), alerts: c.Alerts, log: c.Log, stuck: map[string]bool{},
 	}
 }
 
-// run looks at once and then now and again until ctx ends.
-func (r *reconciler) run(ctx context.Context) {
+// Run looks at once and then now and again until ctx ends.
+func (r *Reconciler) Run(ctx context.Context) {
 	every := reconcileEvery
 	if r.after > 0 {
 		every = min(every, r.after/4)
@@ -86,7 +105,7 @@ func (r *reconciler) run(ctx context.Context) {
 }
 
 // reconcile compares the jobs with the stream, and returns how many it requeued.
-func (r *reconciler) reconcile(ctx context.Context) (requeued int, err error) {
+func (r *Reconciler) reconcile(ctx context.Context) (requeued int, err error) {
 	if !r.queues.Lease.Sure() {
 		return 0, nil // NATS is away, or another worker has the jobs
 	}
@@ -125,7 +144,7 @@ func (r *reconciler) reconcile(ctx context.Context) (requeued int, err error) {
 // missing are the groups of jobs of which the stream holds fewer messages than there are
 // jobs. A job whose message is gone but which this process works at lacks nothing. messages
 // counts the messages on the stream by subject.
-func (r *reconciler) missing(ctx context.Context) (lost []db.JobGroup, messages map[string]uint64, err error) {
+func (r *Reconciler) missing(ctx context.Context) (lost []db.JobGroup, messages map[string]uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 6*bus.Patience)
 	defer cancel()
 	before, err := r.db.PublishedJobs(ctx)
@@ -167,9 +186,9 @@ func (r *reconciler) missing(ctx context.Context) (lost []db.JobGroup, messages 
 }
 
 // gone counts the messages in hand that the stream does not hold any more, by subject.
-func (r *reconciler) gone(ctx context.Context, stream jetstream.Stream) (map[string]int, error) {
+func (r *Reconciler) gone(ctx context.Context, stream jetstream.Stream) (map[string]int, error) {
 	gone := map[string]int{}
-	for _, msg := range r.held.List() {
+	for _, msg := range r.messages.List() {
 		_, err := stream.GetMsg(ctx, bus.Sequence(msg))
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			gone[msg.Subject()]++
@@ -181,15 +200,15 @@ func (r *reconciler) gone(ctx context.Context, stream jetstream.Stream) (map[str
 }
 
 // inHand are the ids of the jobs whose messages are in hand.
-func (r *reconciler) inHand() (ids []string) {
-	for _, msg := range r.held.List() {
+func (r *Reconciler) inHand() (ids []string) {
+	for _, msg := range r.messages.List() {
 		ids = append(ids, msg.Headers().Get("ce-subject"))
 	}
 	return ids
 }
 
 // purge removes messages for providers that are not configured: no consumer takes them.
-func (r *reconciler) purge(ctx context.Context, messages map[string]uint64) error {
+func (r *Reconciler) purge(ctx context.Context, messages map[string]uint64) error {
 	unknown := map[string]uint64{}
 	for subject, n := range messages {
 		switch tokens := r.queues.Tokens(subject); {
@@ -216,7 +235,7 @@ func (r *reconciler) purge(ctx context.Context, messages map[string]uint64) erro
 }
 
 // deleteUnknown deletes, once, the consumers of providers that are not configured any more.
-func (r *reconciler) deleteUnknown(ctx context.Context) error {
+func (r *Reconciler) deleteUnknown(ctx context.Context) error {
 	if r.tidied {
 		return nil
 	}
@@ -239,7 +258,7 @@ func (r *reconciler) deleteUnknown(ctx context.Context) error {
 }
 
 // configured reports whether a token of a subject is a configured provider's.
-func (r *reconciler) configured(token string) bool {
+func (r *Reconciler) configured(token string) bool {
 	for name := range r.providers {
 		if db.Token(name) == token {
 			return true
@@ -252,7 +271,7 @@ func (r *reconciler) configured(token string) bool {
 // to deliver although the stream holds messages for them, as seen at two looks. The
 // consumer may count messages as delivered that a restored stream holds again, or have a
 // limit that somebody gave it.
-func (r *reconciler) replaceStuck(ctx context.Context, messages map[string]uint64) error {
+func (r *Reconciler) replaceStuck(ctx context.Context, messages map[string]uint64) error {
 	stuck := map[string]bool{}
 	for name := range r.providers {
 		token := db.Token(name)
@@ -284,7 +303,7 @@ func (r *reconciler) replaceStuck(ctx context.Context, messages map[string]uint6
 }
 
 // of is how many of the messages are a provider's.
-func (r *reconciler) of(token string, messages map[string]uint64) (n uint64) {
+func (r *Reconciler) of(token string, messages map[string]uint64) (n uint64) {
 	for subject, count := range messages {
 		if tokens := r.queues.Tokens(subject); len(tokens) > 2 && tokens[1] == token {
 			n += count
@@ -294,7 +313,7 @@ func (r *reconciler) of(token string, messages map[string]uint64) (n uint64) {
 }
 
 // present is how many messages the stream holds for a provider now.
-func (r *reconciler) present(ctx context.Context, token string) (uint64, error) {
+func (r *Reconciler) present(ctx context.Context, token string) (uint64, error) {
 	stream, err := r.queues.JS.Stream(ctx, r.queues.Stream("jobs"))
 	if err != nil {
 		return 0, err
@@ -307,7 +326,7 @@ func (r *reconciler) present(ctx context.Context, token string) (uint64, error) 
 }
 
 // alert raises or resolves the alerts about jobs that wait in the queue.
-func (r *reconciler) alert(ctx context.Context, now time.Time) error {
+func (r *Reconciler) alert(ctx context.Context, now time.Time) error {
 	raised, err := r.alerts.Raised(ctx, codeQueueDelayed)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package worker
+package jobrunner
 
 import (
 	"context"
@@ -18,9 +18,9 @@ type attempt struct {
 	number int
 }
 
-// inHand are the attempts that this process makes now, each until its outcome is
+// attempts are the attempts that this process makes now, each until its outcome is
 // committed, so that one can be told to stop, and none is made twice at a time.
-type inHand struct {
+type attempts struct {
 	mu   sync.Mutex // guards made
 	made map[attempt]running
 }
@@ -31,10 +31,10 @@ type running struct {
 	cancel context.CancelCauseFunc
 }
 
-func newInHand() *inHand { return &inHand{made: map[attempt]running{}} }
+func newAttempts() *attempts { return &attempts{made: map[attempt]running{}} }
 
 // jobs are those that are in hand now.
-func (h *inHand) jobs() []jobs.Job {
+func (h *attempts) jobs() []jobs.Job {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	list := make([]jobs.Job, 0, len(h.made))
@@ -46,7 +46,7 @@ func (h *inHand) jobs() []jobs.Job {
 
 // begin is the context to ask about a job with, and what to call when that is over. It is
 // false, with neither, when this attempt is in hand already.
-func (h *inHand) begin(ctx context.Context, job jobs.Job) (asking context.Context, end func(), free bool) {
+func (h *attempts) begin(ctx context.Context, job jobs.Job) (asking context.Context, end func(), free bool) {
 	a := attempt{job.ID, job.Attempt}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -65,7 +65,7 @@ func (h *inHand) begin(ctx context.Context, job jobs.Job) (asking context.Contex
 
 // cancel stops those of the jobs that are in hand. What they ask comes to nothing: they
 // ended in the database before.
-func (h *inHand) cancel(jobIDs []string) {
+func (h *attempts) cancel(jobIDs []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for a, r := range h.made {

@@ -1,0 +1,26 @@
+package jobrunner
+
+import (
+	"context"
+	"time"
+
+	"orderbeat/clients"
+	"orderbeat/jobs"
+	"orderbeat/worker/settings"
+)
+
+// remap maps the kept answers of a job again. It fails for good where they are gone since.
+func (r *Runner) remap(ctx context.Context, p settings.Provider, account clients.Account, job jobs.Job) (jobs.Outcome, error) {
+	kept, answers, ok, err := r.db.Kept(ctx, job.Remaps)
+	if err != nil {
+		return jobs.Outcome{}, err
+	}
+	if !ok {
+		now := time.Now()
+		return jobs.Outcome{
+			Job: job, State: jobs.Failed, AskedAt: now, FinishedAt: now,
+			Err: jobs.Invalid("the answers of job "+job.Remaps+" are no longer kept", "they are older than db.retention keeps them"),
+		}, nil
+	}
+	return jobs.Remap(ctx, p.Provider, account, job, kept, answers)
+}
