@@ -10,14 +10,14 @@ import (
 )
 
 // ask finds the credentials that a request is about; any says that it need not name a provider.
-func (s *service) ask(q api.Credential, any bool) ([]*credential, error) {
+func (s *service) ask(q api.Credential, any bool) ([]*auth.Source, error) {
 	if q.Provider == "" && !any {
 		return nil, invalid("give provider", "auth.status has the names")
 	}
 	if err := s.checkNames(q.Provider, ""); err != nil {
 		return nil, err
 	}
-	found := s.credentials.of(q.Provider, q.User)
+	found := s.credentials.Sources(q.Provider, q.User)
 	if len(found) == 0 && q.User != "" {
 		return nil, notFound(fmt.Sprintf("no account has user %.80q", q.User), "auth.status has the names")
 	}
@@ -36,7 +36,7 @@ func (s *service) authStatus(_ context.Context, _ *request, q api.Credential) (a
 	return api.Credentials{Credentials: statuses(found)}, nil
 }
 
-func statuses(all []*credential) []auth.Status {
+func statuses(all []*auth.Source) []auth.Status {
 	list := make([]auth.Status, len(all))
 	for i, c := range all {
 		list[i] = c.Status()
@@ -68,7 +68,7 @@ func (s *service) authIntrospect(ctx context.Context, _ *request, q api.Credenti
 }
 
 // introspect asks about the token in hand, where there is somebody to ask.
-func introspect(ctx context.Context, c *credential) (auth.Introspection, error) {
+func introspect(ctx context.Context, c *auth.Source) (auth.Introspection, error) {
 	if !c.CanIntrospect() {
 		return auth.Introspection{}, invalid("no introspection URL is known", "set introspection_url, if the provider has such an endpoint")
 	}
@@ -117,11 +117,19 @@ func (s *service) authUnlatch(ctx context.Context, _ *request, q api.Credential)
 	}
 	for _, c := range found {
 		if err := c.Unlatch(ctx); err != nil {
-			return nil, fmt.Errorf("%s: %w", c.who(), err)
+			return nil, fmt.Errorf("%s: %w", nameOf(c), err)
 		}
 		s.log.Info("unlatched", "provider", c.Provider(), "user", c.User())
 	}
 	return api.Credentials{Credentials: statuses(found)}, nil
+}
+
+// nameOf names a credential to people.
+func nameOf(c *auth.Source) string {
+	if c.User() == "" {
+		return c.Provider()
+	}
+	return fmt.Sprintf("%s, user %s", c.Provider(), c.User())
 }
 
 // authRekey seals all tokens with a new key.

@@ -12,6 +12,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/clients"
+	"orderbeat/worker/credentials"
 	"orderbeat/worker/leader"
 	"orderbeat/worker/relay"
 )
@@ -53,7 +54,7 @@ func desc(name, help string, labels []string) *prometheus.Desc {
 
 // newMetrics is the page for Prometheus. It asks when it is asked, so that it shows
 // what holds now; names of users are in it, and no secret.
-func newMetrics(c Config, creds *credentials, l *leader.Lease, counters ...prometheus.Collector) http.Handler {
+func newMetrics(c Config, creds *credentials.Credentials, l *leader.Lease, counters ...prometheus.Collector) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -102,9 +103,9 @@ func (m sink) ofProcess(c Config, l *leader.Lease) {
 	m.gauge(walBytes, float64(c.DB.WALBytes()))
 }
 
-func (m sink) ofCredentials(creds *credentials) {
+func (m sink) ofCredentials(creds *credentials.Credentials) {
 	now := time.Now()
-	for _, c := range creds.all {
+	for _, c := range creds.Sources("", "") {
 		st := c.Status()
 		for _, state := range authStates {
 			m.gauge(authState, oneIf(st.State == state), st.Provider, st.User, string(state))
@@ -155,15 +156,15 @@ func (m sink) ofAccounts(ctx context.Context, c Config) {
 		m.failed(lastSuccess, err)
 		return
 	}
-	last := map[accountKey]float64{}
+	last := map[[2]string]float64{}
 	for _, f := range list {
 		if f.LastSuccessAt != nil {
-			last[accountKey{f.Provider, f.Account}] = float64(f.LastSuccessAt.UnixMilli()) / 1000
+			last[[2]string{f.Provider, f.Account}] = float64(f.LastSuccessAt.UnixMilli()) / 1000
 		}
 	}
 	for _, p := range c.Providers {
 		for _, a := range p.Accounts {
-			m.gauge(lastSuccess, last[accountKey{p.Name, a.Name}], p.Name, a.Name)
+			m.gauge(lastSuccess, last[[2]string{p.Name, a.Name}], p.Name, a.Name)
 		}
 	}
 }

@@ -40,7 +40,7 @@ func (s *service) listProviders(ctx context.Context, _ *request, _ struct{}) (an
 func (s *service) provider(ctx context.Context, p Provider) (api.Provider, error) {
 	reply := api.Provider{
 		Provider: p.Name, Kind: p.Kind, Environment: p.Environment, Concurrency: p.Concurrency, Rate: p.Rate.String(),
-		Credentials: statuses(s.credentials.of(p.Name, "")), Accounts: make([]api.Account, len(p.Accounts)),
+		Credentials: statuses(s.credentials.Sources(p.Name, "")), Accounts: make([]api.Account, len(p.Accounts)),
 	}
 	if len(reply.Credentials) > 0 {
 		reply.Auth = &reply.Credentials[0]

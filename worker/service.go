@@ -22,6 +22,7 @@ import (
 	"orderbeat/db"
 	"orderbeat/worker/api"
 	"orderbeat/worker/bus"
+	"orderbeat/worker/credentials"
 	"orderbeat/worker/jobrunner"
 	"orderbeat/worker/planner"
 	"orderbeat/worker/scheduler"
@@ -47,7 +48,7 @@ type service struct {
 	providers   map[string]Provider
 	order       []string // of the providers, as configured
 	schedules   []Schedule
-	credentials *credentials
+	credentials *credentials.Credentials
 	tokens      *seal.Store
 	runner      *jobrunner.Runner
 	clock       *scheduler.Scheduler
@@ -66,7 +67,7 @@ type service struct {
 	stopping chan struct{}  // closed when the program stops
 }
 
-func newService(c Config, b *bus.Conn, p *planner.Planner, f *finished, r *jobrunner.Runner, creds *credentials, clock *scheduler.Scheduler, public string, again *web.Words) *service {
+func newService(c Config, b *bus.Conn, p *planner.Planner, f *finished, r *jobrunner.Runner, creds *credentials.Credentials, clock *scheduler.Scheduler, public string, again *web.Words) *service {
 	s := &service{
 		db: c.DB, planner: p, finished: f, runner: r, clock: clock, public: public, again: again, providers: settings.ByName(c.Providers), schedules: c.Schedules,
 		credentials: creds, tokens: c.Tokens, keep: c.Retention, names: bus.Subjects{Prefix: c.NATS.Prefix}, conn: b.NATS, maxReply: b.MaxBody,

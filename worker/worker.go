@@ -19,7 +19,9 @@ import (
 	"orderbeat/auth/seal"
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/worker/alerts"
 	"orderbeat/worker/bus"
+	"orderbeat/worker/credentials"
 	"orderbeat/worker/jobrunner"
 	"orderbeat/worker/leader"
 	"orderbeat/worker/planner"
@@ -104,13 +106,16 @@ func Run(ctx context.Context, c Config) error {
 		webURL, public = listener.URL(), listener.Public()
 	}
 
-	creds := newCredentials(c)
-	watch := &watch{alerts: alerts{c.DB, c.Log}, credentials: creds, providers: settings.ByName(c.Providers), public: public}
+	alert := alerts.New(c.DB, c.Log)
+	creds := credentials.New(credentials.Config{
+		DB: c.DB, Providers: c.Providers, Alerts: alert, Log: c.Log,
+		ConsentURL: func(provider, user string) string { return web.StartURL(public, provider, user) },
+	})
 	ended := newFinished(c.Log)
-	stale := newStaleness(c)
-	dates := newLocalDates(c)
+	stale := alert.NewStaleness(c.Providers)
+	dates := alerts.NewLocalDates(c.DB, c.Providers, c.Log)
 	plans := planner.New(planner.Config{
-		DB: c.DB, Providers: c.Providers, Schedules: c.Schedules, RunEnded: ended.tell, Alerts: alerts{c.DB, c.Log}, Log: c.Log,
+		DB: c.DB, Providers: c.Providers, Schedules: c.Schedules, RunEnded: ended.tell, Alerts: alert, Log: c.Log,
 	})
 	runner := jobrunner.New(jobrunner.Config{
 		DB: c.DB, Providers: c.Providers, Concurrency: c.Concurrency, RunEnded: ended.tell, Memory: c.Memory, Log: c.Log,
@@ -130,7 +135,7 @@ func Run(ctx context.Context, c Config) error {
 		DB: c.DB, Conn: conn, Subjects: names, Streams: queues, CanPublish: lease.CanPublish, Problems: troubles, Log: c.Log,
 	})
 	reconciler := runner.NewReconciler(jobrunner.ReconcilerConfig{
-		DB: c.DB, Streams: queues, Providers: c.Providers, QueueAlert: c.QueueAlert, Alerts: alerts{c.DB, c.Log}, Log: c.Log,
+		DB: c.DB, Streams: queues, Providers: c.Providers, QueueAlert: c.QueueAlert, Alerts: alert, Log: c.Log,
 	})
 	upkeep := &upkeep{prune: func(ctx context.Context) (db.Pruned, error) { return c.DB.Prune(ctx, c.Retention, time.Now()) }, log: c.Log}
 	again := &web.Words{}
@@ -160,7 +165,7 @@ func Run(ctx context.Context, c Config) error {
 		site := web.NewSite(web.SiteConfig{
 			Config: c.Web, Public: public, Standing: lease.Standing, Ready: ready.page(c.Web),
 			Metrics: newMetrics(c, creds, lease, append(outbox.Counters(), append(runner.Counters(), ticks, troubles)...)...),
-			Sources: creds.sources, Redirects: settings.RedirectURIs(c.Providers), Again: again, Log: c.Log,
+			Sources: creds.Sources, Redirects: settings.RedirectURIs(c.Providers), Again: again, Log: c.Log,
 		})
 		backing.Go(func() error {
 			if err := listener.Serve(serving, site.Hosts(), site.Pages()); err != nil {
@@ -181,16 +186,16 @@ func Run(ctx context.Context, c Config) error {
 			}
 			return nil
 		})
-		creds.prepare(taken)
+		creds.Prepare(taken)
 		if err := service.open(work, names, c.Version); err != nil {
 			return err
 		}
 		backing.Go(func() error { runner.Heartbeat(serving); return nil })
-		backing.Go(func() error { watch.run(serving); return nil })
-		backing.Go(func() error { creds.tend(serving); return nil })
+		backing.Go(func() error { creds.Watch(serving); return nil })
+		backing.Go(func() error { creds.Tend(serving); return nil })
 		backing.Go(func() error { upkeep.run(taken); return nil })
-		backing.Go(func() error { stale.run(taken); return nil })
-		backing.Go(func() error { dates.run(taken); return nil })
+		backing.Go(func() error { stale.Run(taken); return nil })
+		backing.Go(func() error { dates.Run(taken); return nil })
 		taking.Go(func() error { clock.Run(taken, before.AccountedElsewhere(c.ID, namesOf(c.Schedules))); return nil })
 		taking.Go(func() error {
 			if err := runner.Prepare(work); err != nil {

@@ -1,4 +1,4 @@
-package worker
+package alerts
 
 import (
 	"context"
@@ -9,19 +9,23 @@ import (
 	"orderbeat/db"
 )
 
-// alerts raises and resolves alerts, and logs what it did.
-type alerts struct {
+// Alerts raises and resolves alerts, and logs what it did.
+type Alerts struct {
 	db  *db.DB
 	log *slog.Logger
 }
 
+// New returns alerts that are stored in a database.
+func New(d *db.DB, log *slog.Logger) Alerts { return Alerts{d, log} }
+
 // Raised lists the raised alerts with a code.
-func (a alerts) Raised(ctx context.Context, code clients.Code) ([]db.Alert, error) {
+func (a Alerts) Raised(ctx context.Context, code clients.Code) ([]db.Alert, error) {
 	list, err := a.db.Alerts(ctx, true)
 	return slices.DeleteFunc(list, func(r db.Alert) bool { return r.Code != code }), err
 }
 
-func (a alerts) raise(ctx context.Context, alert db.Alert) error {
+// Raise raises an alert that is not raised.
+func (a Alerts) Raise(ctx context.Context, alert db.Alert) error {
 	raised, err := a.db.Raise(ctx, alert)
 	if raised {
 		a.log.Warn("alert raised", append(aboutOf(alert), "err", alert.Message, "hint", alert.Hint)...)
@@ -29,7 +33,8 @@ func (a alerts) raise(ctx context.Context, alert db.Alert) error {
 	return err
 }
 
-func (a alerts) resolve(ctx context.Context, alert db.Alert) error {
+// Resolve resolves an alert that is raised.
+func (a Alerts) Resolve(ctx context.Context, alert db.Alert) error {
 	resolved, err := a.db.Resolve(ctx, alert.Provider, alert.Account, alert.User, alert.Code)
 	if len(resolved) > 0 {
 		a.log.Info("alert resolved", aboutOf(alert)...)
@@ -50,7 +55,7 @@ func aboutOf(a db.Alert) []any {
 
 // Hold raises the alerts that are wanted, and resolves those of the raised ones that are not.
 // One that is raised and says something else is reworded, which is not published.
-func (a alerts) Hold(ctx context.Context, raised, wanted []db.Alert) error {
+func (a Alerts) Hold(ctx context.Context, raised, wanted []db.Alert) error {
 	among := func(list []db.Alert, w db.Alert) int {
 		return slices.IndexFunc(list, func(r db.Alert) bool { return r.Provider == w.Provider && r.Account == w.Account && r.User == w.User })
 	}
@@ -58,7 +63,7 @@ func (a alerts) Hold(ctx context.Context, raised, wanted []db.Alert) error {
 		var err error
 		switch i := among(raised, w); {
 		case i < 0:
-			err = a.raise(ctx, w)
+			err = a.Raise(ctx, w)
 		case raised[i].Message != w.Message || raised[i].Hint != w.Hint:
 			err = a.db.Reword(ctx, w)
 		}
@@ -70,7 +75,7 @@ func (a alerts) Hold(ctx context.Context, raised, wanted []db.Alert) error {
 		if among(wanted, r) >= 0 {
 			continue
 		}
-		if err := a.resolve(ctx, r); err != nil {
+		if err := a.Resolve(ctx, r); err != nil {
 			return err
 		}
 	}

@@ -1,4 +1,4 @@
-package worker
+package credentials
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/worker/settings"
 	"orderbeat/worker/wait"
 )
 
@@ -20,18 +21,18 @@ const (
 // and goes on to the next only when the database has taken what the last one means. What
 // is unread when the program ends, the states at the next start tell again.
 type watch struct {
-	alerts
-	credentials *credentials
-	providers   map[string]Provider
-	public      string // URL of the web listener, "" without one
-	found       map[*credential]judgement
+	*Credentials
+	providers map[string]settings.Provider
+	found     map[*credential]judgement
 }
 
-// run works until ctx ends.
-func (w *watch) run(ctx context.Context) {
+// Watch raises and resolves the alerts about credentials until ctx ends.
+func (s *Credentials) Watch(ctx context.Context) {
+	w := &watch{Credentials: s, providers: settings.ByName(s.Providers)}
+
 	w.insist(ctx, func() error { return w.recall(ctx) })
 	for {
-		r, ok := w.credentials.news.next(ctx)
+		r, ok := w.news.next(ctx)
 		if !ok {
 			return
 		}
@@ -43,7 +44,7 @@ func (w *watch) run(ctx context.Context) {
 func (w *watch) insist(ctx context.Context, do func() error) {
 	rest := watchRetry
 	for err := do(); err != nil && ctx.Err() == nil; err = do() {
-		w.log.Warn("an alert could not be kept; it is tried again", "err", err)
+		w.Log.Warn("an alert could not be kept; it is tried again", "err", err)
 		if !wait.For(ctx, rest) {
 			return
 		}
@@ -55,10 +56,10 @@ func (w *watch) insist(ctx context.Context, do func() error) {
 // not configured any more: nobody else will.
 func (w *watch) recall(ctx context.Context) error {
 	w.found = map[*credential]judgement{}
-	for _, c := range w.credentials.all {
+	for _, c := range w.all {
 		w.found[c] = judgement{}
 	}
-	raised, err := w.db.Alerts(ctx, true)
+	raised, err := w.DB.Alerts(ctx, true)
 	if err != nil {
 		return err
 	}
@@ -73,7 +74,7 @@ func (w *watch) recall(ctx context.Context) error {
 	if len(gone) == 0 {
 		return nil
 	}
-	return w.db.ResolveAlerts(ctx, gone)
+	return w.DB.ResolveAlerts(ctx, gone)
 }
 
 // subject is the credential that an alert is about, nil for one that is about something
@@ -82,7 +83,7 @@ func (w *watch) subject(a db.Alert) *credential {
 	if a.Account != "" {
 		return nil
 	}
-	for _, c := range w.credentials.of(a.Provider, "") {
+	for _, c := range w.of(a.Provider, "") {
 		if c.User() == a.User {
 			return c
 		}
@@ -120,15 +121,15 @@ func (w *watch) turn(ctx context.Context, r report, code clients.Code, raise boo
 	c := r.credential
 	switch {
 	case raise:
-		return w.raise(ctx, c.alert(code, r.status, w.public))
+		return w.Alerts.Raise(ctx, c.alert(code, r.status, w.ConsentURL))
 	case code == clients.CodeConsent:
-		runs, err := w.db.ResolveConsent(ctx, c.Provider(), c.User(), c.accounts, time.Now())
+		runs, err := w.DB.ResolveConsent(ctx, c.Provider(), c.User(), c.accounts, time.Now())
 		if err != nil {
 			return err
 		}
-		w.log.Info("alert resolved", "provider", c.Provider(), "user", c.User(), "code", code, "runs", len(runs))
+		w.Log.Info("alert resolved", "provider", c.Provider(), "user", c.User(), "code", code, "runs", len(runs))
 		return nil
 	default:
-		return w.resolve(ctx, db.Alert{Provider: c.Provider(), User: c.User(), Code: code})
+		return w.Alerts.Resolve(ctx, db.Alert{Provider: c.Provider(), User: c.User(), Code: code})
 	}
 }

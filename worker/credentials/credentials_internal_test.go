@@ -1,4 +1,4 @@
-package worker // an inside test: it takes a minute that passes at once in a bubble
+package credentials // an inside test: it takes a minute that passes at once in a bubble
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"orderbeat/auth"
 	tokenendpoint "orderbeat/auth/endpoint"
 	"orderbeat/clients"
+	"orderbeat/worker/settings"
 )
 
 type roundTrip func(*http.Request) (*http.Response, error)
@@ -60,16 +61,16 @@ func TestGrantsOfIdleUsersAreRenewed(t *testing.T) {
 			t.Fatal(err)
 		}
 		leave(t, store.Store, source)
-		all := newCredentials(Config{Log: slog.New(slog.DiscardHandler), Providers: []Provider{{
+		all := New(Config{Log: slog.New(slog.DiscardHandler), Providers: []settings.Provider{{
 			Provider: keeper{sources: []*auth.Source{source}}, Name: "mazda", Accounts: []clients.Account{{Name: "one", User: "johndoe"}},
 		}}})
-		all.prepare(t.Context())
+		all.Prepare(t.Context())
 		if all.all[0].known.Load() {
 			t.Error("what could not be read is taken for known")
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})
-		go func() { all.tend(ctx); close(ended) }()
+		go func() { all.Tend(ctx); close(ended) }()
 		time.Sleep(tendEvery + time.Second)
 		synctest.Wait()
 		if st := source.Status(); renewals.Load() != 1 || st.State != auth.StateValid || st.LifeLeft == 0 {

@@ -1,4 +1,4 @@
-package worker
+package alerts
 
 import (
 	"context"
@@ -7,26 +7,28 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/worker/settings"
 	"orderbeat/worker/wait"
 )
 
 // localDateEvery is how often the date in each account's time zone is looked at.
 const localDateEvery = time.Minute
 
-// localDates records the date in every account's time zone, by which orders become late.
-type localDates struct {
+// LocalDates records the date in every account's time zone, by which orders become late.
+type LocalDates struct {
 	db        *db.DB
-	providers []Provider
+	providers []settings.Provider
 	recorded  map[accountKey]clients.Date
 	log       *slog.Logger
 }
 
-func newLocalDates(c Config) *localDates {
-	return &localDates{db: c.DB, providers: c.Providers, recorded: map[accountKey]clients.Date{}, log: c.Log}
+// NewLocalDates returns the recorder of the local dates of the accounts of providers.
+func NewLocalDates(d *db.DB, providers []settings.Provider, log *slog.Logger) *LocalDates {
+	return &LocalDates{db: d, providers: providers, recorded: map[accountKey]clients.Date{}, log: log}
 }
 
-// run records dates until ctx ends.
-func (l *localDates) run(ctx context.Context) {
+// Run records dates until ctx ends.
+func (l *LocalDates) Run(ctx context.Context) {
 	for l.record(ctx, time.Now()); wait.For(ctx, localDateEvery); {
 		l.record(ctx, time.Now())
 	}
@@ -34,7 +36,7 @@ func (l *localDates) run(ctx context.Context) {
 
 // record records the dates that are not those of the last time. What the database does not
 // take is tried again the next time.
-func (l *localDates) record(ctx context.Context, now time.Time) {
+func (l *LocalDates) record(ctx context.Context, now time.Time) {
 	for _, p := range l.providers {
 		for _, a := range p.Accounts {
 			zone := a.Location

@@ -1,4 +1,4 @@
-package worker // inside, to say what time it is
+package alerts // inside, to say what time it is
 
 import (
 	"log/slog"
@@ -10,15 +10,17 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/jobs"
+	"orderbeat/worker/settings"
 )
 
 // stalenessBench is a staleness with a database of its own, and a clock that the test moves.
 type stalenessBench struct {
-	*staleness
-	t      *testing.T
-	config Config
-	now    time.Time
-	order  int
+	*Staleness
+	t         *testing.T
+	alerts    Alerts
+	providers []settings.Provider
+	now       time.Time
+	order     int
 }
 
 func newStalenessBench(t *testing.T, freshFor time.Duration) *stalenessBench {
@@ -28,16 +30,16 @@ func newStalenessBench(t *testing.T, freshFor time.Duration) *stalenessBench {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = d.Close() })
-	b := &stalenessBench{t: t, now: time.Now().UTC(), config: Config{DB: d, Log: slog.New(slog.DiscardHandler), Providers: []Provider{{
+	b := &stalenessBench{t: t, now: time.Now().UTC(), alerts: New(d, slog.New(slog.DiscardHandler)), providers: []settings.Provider{{
 		Name: "michelin", FreshFor: freshFor, Accounts: []clients.Account{{Name: "detroit"}, {Name: "toledo"}},
-	}}}}
+	}}}
 	b.restart()
 	return b
 }
 
 // restart is what another process begins with.
 func (b *stalenessBench) restart() {
-	b.staleness = newStaleness(b.config)
+	b.Staleness = b.alerts.NewStaleness(b.providers)
 	b.started = b.now
 }
 
@@ -160,7 +162,7 @@ func TestFreshForThatIsTakenAwayResolves(t *testing.T) {
 	b := newStalenessBench(t, time.Hour)
 	b.later(2 * time.Hour)
 	b.want("with it", true, "raised")
-	b.config.Providers[0].FreshFor = 0
+	b.providers[0].FreshFor = 0
 	b.restart()
 	b.later(0)
 	b.want("without it", false, "raised resolved")

@@ -1,4 +1,4 @@
-package worker
+package credentials
 
 import (
 	"fmt"
@@ -6,7 +6,6 @@ import (
 	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/db"
-	"orderbeat/worker/web"
 )
 
 // codeUnreadable is the alert's about tokens that were kept and cannot be read.
@@ -42,15 +41,14 @@ func judge(st auth.Status, before judgement) judgement {
 	return j
 }
 
-// alert is the one of this code about a credential; public is the web listener's URL, ""
-// without one.
-func (c *credential) alert(code clients.Code, st auth.Status, public string) db.Alert {
+// alert is the one of this code about a credential.
+func (c *credential) alert(code clients.Code, st auth.Status, consentURL func(provider, user string) string) db.Alert {
 	a := db.Alert{Provider: c.Provider(), User: c.User(), Code: code}
 	switch code {
 	case clients.CodeConsent:
 		a.Message = fmt.Sprintf("user %s must grant access: %s", c.User(), st.ConsentReason)
 		a.Hint = fmt.Sprintf("open the link in a browser, or: orderbeat auth login %s --user %s", c.Provider(), c.User())
-		a.Link = web.StartURL(public, c.Provider(), c.User())
+		a.Link = consentURL(c.Provider(), c.User())
 	case clients.CodeIPBlock:
 		a.Message = told(st) + ", " + suspicion(st) + ": the provider may have blocked this address"
 		a.Hint = "ask the provider; there are a few attempts an hour, and none helps that is forced"

@@ -1,4 +1,4 @@
-package worker
+package alerts
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/jobs"
+	"orderbeat/worker/settings"
 	"orderbeat/worker/wait"
 )
 
@@ -23,19 +24,21 @@ const (
 	staleGrace = 5 * time.Minute
 )
 
-// staleness raises the alert [codeStale].
-type staleness struct {
-	alerts
-	providers []Provider
+// Staleness raises the alert [codeStale].
+type Staleness struct {
+	Alerts
+	providers []settings.Provider
 	started   time.Time
 }
 
-func newStaleness(c Config) *staleness {
-	return &staleness{alerts: alerts{c.DB, c.Log}, providers: c.Providers, started: time.Now()}
+// NewStaleness returns the check of the accounts of providers, which counts from now where an
+// account had no success yet.
+func (a Alerts) NewStaleness(providers []settings.Provider) *Staleness {
+	return &Staleness{Alerts: a, providers: providers, started: time.Now()}
 }
 
-// run checks all accounts now and then until ctx ends.
-func (s *staleness) run(ctx context.Context) {
+// Run checks all accounts now and then until ctx ends.
+func (s *Staleness) Run(ctx context.Context) {
 	every := staleLook
 	for _, p := range s.providers {
 		if p.FreshFor > 0 {
@@ -52,7 +55,7 @@ func (s *staleness) run(ctx context.Context) {
 	}
 }
 
-func (s *staleness) look(ctx context.Context, now time.Time) error {
+func (s *Staleness) look(ctx context.Context, now time.Time) error {
 	raised, err := s.Raised(ctx, codeStale)
 	if err != nil {
 		return err
@@ -81,7 +84,7 @@ type accountKey struct{ provider, account string }
 
 // isStale reports whether an account had no success for too long. One that never had any has
 // as long since the worker started; known says that it was stale before that.
-func (s *staleness) isStale(p Provider, f db.AccountFreshness, known bool, now time.Time) bool {
+func (s *Staleness) isStale(p settings.Provider, f db.AccountFreshness, known bool, now time.Time) bool {
 	last, running := f.LastSuccessAt, now.Sub(s.started)
 	switch {
 	case p.FreshFor == 0:
@@ -93,7 +96,7 @@ func (s *staleness) isStale(p Provider, f db.AccountFreshness, known bool, now t
 	}
 }
 
-func staleAlert(p Provider, account string, f db.AccountFreshness) db.Alert {
+func staleAlert(p settings.Provider, account string, f db.AccountFreshness) db.Alert {
 	a := db.Alert{Provider: p.Name, Account: account, Code: codeStale, Message: "no success yet"}
 	if f.LastSuccessAt != nil {
 		a.Message = "last success at " + f.LastSuccessAt.UTC().Format(time.RFC3339)

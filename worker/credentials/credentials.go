@@ -1,4 +1,4 @@
-package worker
+package credentials
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/clients"
+	"orderbeat/db"
+	"orderbeat/worker/settings"
 	"orderbeat/worker/wait"
 )
 
@@ -22,16 +24,33 @@ type credential struct {
 	known    atomic.Bool // what an earlier process left was read
 }
 
-// credentials are those of all providers, in the order of the configuration.
-type credentials struct {
+// Credentials are those of all providers, in the order of the configuration.
+type Credentials struct {
+	Config
 	all  []*credential
 	news *news
-	log  *slog.Logger
 }
 
-// newCredentials finds them, and hears from now on of whatever happens to them.
-func newCredentials(c Config) *credentials {
-	s := &credentials{news: newNews(), log: c.Log}
+// Config is what credentials are made of.
+type Config struct {
+	DB        *db.DB
+	Providers []settings.Provider
+	Alerts    Alerts
+	// ConsentURL is where a user grants access, "" without a web listener.
+	ConsentURL func(provider, user string) string
+	Log        *slog.Logger
+}
+
+// Alerts raises and resolves alerts.
+type Alerts interface {
+	Raise(context.Context, db.Alert) error
+	Resolve(context.Context, db.Alert) error
+}
+
+// New finds the credentials of all providers, and is notified from now on when their status
+// changes.
+func New(c Config) *Credentials {
+	s := &Credentials{Config: c, news: newNews()}
 	for _, p := range c.Providers {
 		var sources []*auth.Source
 		if err := clients.Recover("credentials", func() error { sources = p.Sources(); return nil }); err != nil {
@@ -46,7 +65,7 @@ func newCredentials(c Config) *credentials {
 
 // hear takes in a credential. Until it is known what an earlier process left, its source
 // cannot tell what is wrong.
-func (s *credentials) hear(c *credential) {
+func (s *Credentials) hear(c *credential) {
 	s.all = append(s.all, c)
 	c.SetNotify(func(st auth.Status) {
 		if c.known.Load() {
@@ -56,7 +75,7 @@ func (s *credentials) hear(c *credential) {
 }
 
 // accountsOf are the names of the accounts that a user's tokens serve.
-func accountsOf(p Provider, user string) (names []string) {
+func accountsOf(p settings.Provider, user string) (names []string) {
 	for _, a := range p.Accounts {
 		if a.User == user {
 			names = append(names, a.Name)
@@ -66,7 +85,7 @@ func accountsOf(p Provider, user string) (names []string) {
 }
 
 // of are the credentials of a provider, of one of its users only where one is named.
-func (s *credentials) of(provider, user string) (found []*credential) {
+func (s *Credentials) of(provider, user string) (found []*credential) {
 	for _, c := range s.all {
 		if (provider == "" || c.Provider() == provider) && (user == "" || c.User() == user) {
 			found = append(found, c)
@@ -75,23 +94,24 @@ func (s *credentials) of(provider, user string) (found []*credential) {
 	return found
 }
 
-// sources are those of the credentials that of finds.
-func (s *credentials) sources(provider, user string) (found []*auth.Source) {
+// Sources are the sources of a provider, of one of its users only where one is named; "" is all
+// providers.
+func (s *Credentials) Sources(provider, user string) (found []*auth.Source) {
 	for _, c := range s.of(provider, user) {
 		found = append(found, c.Source)
 	}
 	return found
 }
 
-// prepare reads what an earlier process left of all credentials of which that is not
+// Prepare reads what an earlier process left of all credentials of which that is not
 // known yet. It asks the database alone.
-func (s *credentials) prepare(ctx context.Context) {
+func (s *Credentials) Prepare(ctx context.Context) {
 	for _, c := range s.all {
 		if c.known.Load() {
 			continue
 		}
 		if err := c.Prepare(ctx); err != nil {
-			s.log.Warn("what is kept of a credential cannot be read; it is tried again", "provider", c.Provider(), "user", c.User(), "err", err)
+			s.Log.Warn("what is kept of a credential cannot be read; it is tried again", "provider", c.Provider(), "user", c.User(), "err", err)
 			continue
 		}
 		c.known.Store(true)
@@ -99,10 +119,10 @@ func (s *credentials) prepare(ctx context.Context) {
 	}
 }
 
-// tend renews what is due until ctx ends, whether or not anybody asks.
-func (s *credentials) tend(ctx context.Context) {
+// Tend renews what is due until ctx ends, whether or not anybody asks.
+func (s *Credentials) Tend(ctx context.Context) {
 	for wait.For(ctx, tendEvery) {
-		s.prepare(ctx)
+		s.Prepare(ctx)
 		for _, c := range s.all {
 			c.Tend() //nolint:contextcheck // a renewal outlives whoever began it
 		}

@@ -1,4 +1,4 @@
-package worker // an inside test: what a state means takes cooldowns to see from outside
+package credentials // an inside test: what a state means takes cooldowns to see from outside
 
 import (
 	"testing"
@@ -80,7 +80,7 @@ func TestWhyABlockedAddressIsSuspected(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := c.alert(clients.CodeIPBlock, test.status, "").Message; got != test.want {
+			if got := c.alert(clients.CodeIPBlock, test.status, nil).Message; got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
