@@ -26,10 +26,7 @@ type upkeep struct {
 func (u *upkeep) run(ctx context.Context) {
 	failing, rest := false, upkeepEvery
 	for {
-		pruned, err := u.prune(ctx)
-		if pruned.Rows() > 0 {
-			logPruned(u.log, pruned)
-		}
+		_, err := u.prune(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -50,6 +47,11 @@ func (u *upkeep) run(ctx context.Context) {
 	}
 }
 
-func logPruned(log *slog.Logger, p db.Pruned) {
-	log.Info("database pruned", "exchanges", p.Exchanges, "jobs", p.Jobs, "runs", p.Runs, "ticks", p.Ticks, "alerts", p.Alerts, "events", p.Events)
+// prune removes from the database what is older than its retention, and logs how much that was.
+func prune(ctx context.Context, d *db.DB, r db.Retention, log *slog.Logger) (db.Pruned, error) {
+	p, err := d.Prune(ctx, r, time.Now())
+	if p.Rows() > 0 {
+		log.Info("database pruned", "exchanges", p.Exchanges, "jobs", p.Jobs, "runs", p.Runs, "ticks", p.Ticks, "alerts", p.Alerts, "events", p.Events)
+	}
+	return p, err
 }

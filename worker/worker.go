@@ -19,6 +19,7 @@ import (
 	"orderbeat/auth/seal"
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/jobs"
 	"orderbeat/worker/alerts"
 	"orderbeat/worker/bus"
 	"orderbeat/worker/credentials"
@@ -28,6 +29,7 @@ import (
 	"orderbeat/worker/problems"
 	"orderbeat/worker/relay"
 	"orderbeat/worker/scheduler"
+	"orderbeat/worker/service"
 	"orderbeat/worker/settings"
 	"orderbeat/worker/web"
 )
@@ -111,14 +113,14 @@ func Run(ctx context.Context, c Config) error {
 		DB: c.DB, Providers: c.Providers, Alerts: alert, Log: c.Log,
 		ConsentURL: func(provider, user string) string { return web.StartURL(public, provider, user) },
 	})
-	ended := newFinished(c.Log)
+	waiters := service.NewRunWaiters(c.Log)
 	stale := alert.NewStaleness(c.Providers)
 	dates := alerts.NewLocalDates(c.DB, c.Providers, c.Log)
 	plans := planner.New(planner.Config{
-		DB: c.DB, Providers: c.Providers, Schedules: c.Schedules, RunEnded: ended.tell, Alerts: alert, Log: c.Log,
+		DB: c.DB, Providers: c.Providers, Schedules: c.Schedules, RunEnded: waiters.Ended, Alerts: alert, Log: c.Log,
 	})
 	runner := jobrunner.New(jobrunner.Config{
-		DB: c.DB, Providers: c.Providers, Concurrency: c.Concurrency, RunEnded: ended.tell, Memory: c.Memory, Log: c.Log,
+		DB: c.DB, Providers: c.Providers, Concurrency: c.Concurrency, RunEnded: waiters.Ended, Memory: c.Memory, Log: c.Log,
 	})
 	ticks := newTicks(c.Schedules)
 	var clock *scheduler.Scheduler
@@ -137,9 +139,14 @@ func Run(ctx context.Context, c Config) error {
 	reconciler := runner.NewReconciler(jobrunner.ReconcilerConfig{
 		DB: c.DB, Streams: queues, Providers: c.Providers, QueueAlert: c.QueueAlert, Alerts: alert, Log: c.Log,
 	})
-	upkeep := &upkeep{prune: func(ctx context.Context) (db.Pruned, error) { return c.DB.Prune(ctx, c.Retention, time.Now()) }, log: c.Log}
+	upkeep := &upkeep{prune: func(ctx context.Context) (db.Pruned, error) { return prune(ctx, c.DB, c.Retention, c.Log) }, log: c.Log}
 	again := &web.Words{}
-	service := newService(c, conn, plans, ended, runner, creds, clock, public, again)
+	endpoints := service.New(service.Config{
+		DB: c.DB, Conn: conn, Subjects: names, Providers: c.Providers, Schedules: c.Schedules, Version: c.Version, Mask: c.Mask, Log: c.Log,
+		Start: plans.Start, StartIf: plans.StartIf, Live: live(plans, runner), Cancel: runner.Cancel, Waiters: waiters,
+		NextDue: nextDue(clock), Sources: creds.Sources, Tokens: c.Tokens, ConsentLink: consentLink(public, again),
+		Retention: c.Retention, Prune: func(ctx context.Context, r db.Retention) (db.Pruned, error) { return prune(ctx, c.DB, r, c.Log) },
+	})
 
 	// Three contexts: taking ends with ctx; work, what is in hand, ends when Drain is
 	// over; serving, what the work needs, ends after the work.
@@ -187,7 +194,7 @@ func Run(ctx context.Context, c Config) error {
 			return nil
 		})
 		creds.Prepare(taken)
-		if err := service.open(work, names, c.Version); err != nil {
+		if err := endpoints.Open(work); err != nil {
 			return err
 		}
 		backing.Go(func() error { runner.Heartbeat(serving); return nil })
@@ -212,7 +219,7 @@ func Run(ctx context.Context, c Config) error {
 			}
 			return nil
 		})
-		taking.Go(func() error { return service.run(taken) })
+		taking.Go(func() error { return endpoints.Run(taken) })
 		c.Log.Info("orderbeat is running", "nats", conn.URL, "web", webURL, "providers", len(c.Providers), "schedules", len(c.Schedules))
 		return nil
 	})
@@ -260,6 +267,38 @@ func Run(ctx context.Context, c Config) error {
 		c.Log.Warn("what was not acknowledged comes again after the next start", "err", err)
 	}
 	return err
+}
+
+// live plans a request for one job and performs it.
+func live(p *planner.Planner, r *jobrunner.Runner) func(context.Context, jobs.Request) error {
+	return func(ctx context.Context, request jobs.Request) error {
+		plan, err := p.Plan(ctx, request)
+		if err := errors.Join(err, plan.Invalid); err != nil {
+			return err
+		}
+		return r.Live(ctx, plan.Run, plan.Jobs[0])
+	}
+}
+
+// consentLink makes links through which users grant access; nil without a web listener.
+func consentLink(public string, again *web.Words) func(provider, user string) (string, time.Time) {
+	if public == "" {
+		return nil
+	}
+	return func(provider, user string) (string, time.Time) {
+		word, until := again.Make(web.ConsentOf(provider, user))
+		return web.StartURL(public, provider, user) + "&again=" + word, until
+	}
+}
+
+// nextDue is when a schedule is due next, also while its loop does not run yet.
+func nextDue(clock *scheduler.Scheduler) func(Schedule, db.Watermark) (time.Time, bool) {
+	return func(s Schedule, w db.Watermark) (time.Time, bool) {
+		if next, ok := clock.NextDue(s.Name); ok {
+			return next, true
+		}
+		return scheduler.NextDue(s.Cron, w, time.Now())
+	}
 }
 
 // confirm is the lease's, in the words of the scheduler.

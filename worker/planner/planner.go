@@ -2,6 +2,7 @@ package planner
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -68,11 +69,24 @@ func (p *Planner) Start(ctx context.Context, r jobs.Request) (jobs.Run, error) {
 	if err != nil {
 		return jobs.Run{}, err
 	}
-	run, err := p.Store(ctx, plan)
+	run, err := p.store(ctx, plan)
 	if err != nil {
 		return jobs.Run{}, err
 	}
 	return run, plan.Invalid
+}
+
+// StartIf is as [Planner.Start], but stores nothing when the request cannot be planned, or when
+// accept, which is called with the planned run, returns an error.
+func (p *Planner) StartIf(ctx context.Context, r jobs.Request, accept func(jobs.Run, []jobs.Job) error) (jobs.Run, error) {
+	plan, err := p.Plan(ctx, r)
+	if err := errors.Join(err, plan.Invalid); err != nil {
+		return jobs.Run{}, err
+	}
+	if err := accept(plan.Run, plan.Jobs); err != nil {
+		return jobs.Run{}, err
+	}
+	return p.store(ctx, plan)
 }
 
 // StartTick plans the run that a tick starts, and records both.
@@ -112,8 +126,8 @@ func (p *Planner) Plan(ctx context.Context, r jobs.Request) (Plan, error) {
 	return made, nil
 }
 
-// Store stores a planned run.
-func (p *Planner) Store(ctx context.Context, made Plan) (jobs.Run, error) {
+// store stores a planned run.
+func (p *Planner) store(ctx context.Context, made Plan) (jobs.Run, error) {
 	run, started, err := p.db.StartRun(ctx, made.Run, made.Jobs)
 	if err != nil {
 		return jobs.Run{}, err
@@ -184,7 +198,7 @@ func (p *Planner) handle(ctx context.Context, msg jetstream.Msg, s bus.Subjects)
 	var run jobs.Run
 	if err != nil {
 		run = jobs.NewFailed(request, err, time.Now())
-		run, err = p.Store(ctx, Plan{Run: run})
+		run, err = p.store(ctx, Plan{Run: run})
 	} else {
 		run, err = p.Start(ctx, request)
 	}

@@ -1,4 +1,4 @@
-package worker
+package service
 
 import (
 	"bytes"
@@ -16,18 +16,15 @@ import (
 	"github.com/nats-io/nats.go/micro"
 	"golang.org/x/sync/semaphore"
 
+	"orderbeat/auth"
 	"orderbeat/auth/mask"
 	"orderbeat/auth/seal"
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/jobs"
 	"orderbeat/worker/api"
 	"orderbeat/worker/bus"
-	"orderbeat/worker/credentials"
-	"orderbeat/worker/jobrunner"
-	"orderbeat/worker/planner"
-	"orderbeat/worker/scheduler"
 	"orderbeat/worker/settings"
-	"orderbeat/worker/web"
 )
 
 const (
@@ -39,44 +36,60 @@ const (
 // headerTimeout names a caller's deadline, such as "5s".
 const headerTimeout = "Orderbeat-Timeout"
 
-// service answers requests over NATS request/reply, as the micro service "orderbeat". Each
+// Config is what a service is made of.
+type Config struct {
+	DB        *db.DB
+	Conn      *bus.Conn
+	Subjects  bus.Subjects
+	Providers []settings.Provider // in the order of the configuration
+	Schedules []settings.Schedule
+	// Start plans a request and stores the run with its jobs; one that cannot be planned is
+	// stored as a failed run.
+	Start func(context.Context, jobs.Request) (jobs.Run, error)
+	// StartIf is as Start, but stores nothing when the request cannot be planned, or when accept,
+	// which is called with the planned run, returns an error.
+	StartIf func(ctx context.Context, r jobs.Request, accept func(jobs.Run, []jobs.Job) error) (jobs.Run, error)
+	// Live plans a request for one job and performs it before ctx ends.
+	Live func(context.Context, jobs.Request) error
+	// Cancel stops those of the jobs that are in flight.
+	Cancel  func(jobIDs []string)
+	Waiters *RunWaiters
+	// NextDue is when a schedule with this watermark is due next, false if never.
+	NextDue func(settings.Schedule, db.Watermark) (time.Time, bool)
+	// Sources are the sources of tokens of a provider, or of one of its users.
+	Sources func(provider, user string) []*auth.Source
+	Tokens  *seal.Store
+	// ConsentLink makes a link, good once, through which a user grants access; nil without a
+	// web listener.
+	ConsentLink func(provider, user string) (link string, until time.Time)
+	// Prune removes from the database what is older than its retention.
+	Prune     func(context.Context, db.Retention) (db.Pruned, error)
+	Retention db.Retention
+	Version   string
+	Mask      *mask.Set // the secrets that no reply may have
+	Log       *slog.Logger
+}
+
+// Service answers requests over NATS request/reply, as the micro service "orderbeat". Each
 // request gets a goroutine, as many as the endpoint allows; one more is refused at once.
-type service struct {
-	db          *db.DB
-	planner     *planner.Planner
-	finished    *finished
-	providers   map[string]Provider
-	order       []string // of the providers, as configured
-	schedules   []Schedule
-	credentials *credentials.Credentials
-	tokens      *seal.Store
-	runner      *jobrunner.Runner
-	clock       *scheduler.Scheduler
-	public      string // URL of the web listener, "" without one
-	again       *web.Words
-	names       bus.Subjects
-	keep        db.Retention
-	conn        *nats.Conn
-	maxReply    func() int64
-	memory      *semaphore.Weighted // for replies that may be large
-	mask        *mask.Set
-	log         *slog.Logger
+type Service struct {
+	Config
+	providers map[string]settings.Provider
+	conn      *nats.Conn
+	maxReply  func() int64
+	memory    *semaphore.Weighted // for replies that may be large
 
 	micro    *microService
 	working  sync.WaitGroup // one for each request in hand
 	stopping chan struct{}  // closed when the program stops
 }
 
-func newService(c Config, b *bus.Conn, p *planner.Planner, f *finished, r *jobrunner.Runner, creds *credentials.Credentials, clock *scheduler.Scheduler, public string, again *web.Words) *service {
-	s := &service{
-		db: c.DB, planner: p, finished: f, runner: r, clock: clock, public: public, again: again, providers: settings.ByName(c.Providers), schedules: c.Schedules,
-		credentials: creds, tokens: c.Tokens, keep: c.Retention, names: bus.Subjects{Prefix: c.NATS.Prefix}, conn: b.NATS, maxReply: b.MaxBody,
-		memory: semaphore.NewWeighted(replyMemory), mask: c.Mask, log: c.Log, stopping: make(chan struct{}),
+// New makes a service, which receives nothing before [Service.Open].
+func New(c Config) *Service {
+	return &Service{
+		Config: c, providers: settings.ByName(c.Providers), conn: c.Conn.NATS, maxReply: c.Conn.MaxBody,
+		memory: semaphore.NewWeighted(replyMemory), stopping: make(chan struct{}),
 	}
-	for _, provider := range c.Providers {
-		s.order = append(s.order, provider.Name)
-	}
-	return s
 }
 
 // endpoint is one question of the public contract.
@@ -90,7 +103,7 @@ type endpoint struct {
 // microName is the endpoint's name in the micro service, which may have no dots.
 func (e endpoint) microName() string { return strings.ReplaceAll(e.name, ".", "-") }
 
-func (s *service) endpoints() []endpoint {
+func (s *Service) endpoints() []endpoint {
 	return []endpoint{
 		{"orders.get", 256, "one order, stored or asked for live", with(s.getOrder)},
 		{"orders.list", 64, "stored orders", with(s.listOrders)},
@@ -133,12 +146,12 @@ func with[Q any](answer func(ctx context.Context, r *request, q Q) (any, error))
 	}
 }
 
-// open begins to answer. work is the context of the answers.
-func (s *service) open(work context.Context, names bus.Subjects, version string) (err error) {
-	s.micro = newMicroService(s.conn, version, "where is order X?")
+// Open subscribes to the endpoints. work is the context of the requests.
+func (s *Service) Open(work context.Context) (err error) {
+	s.micro = newMicroService(s.conn, s.Version, "where is order X?")
 	for _, e := range s.endpoints() {
 		free := make(chan struct{}, e.atOnce)
-		err = s.micro.add(e.microName(), names.Of("api."+e.name), e.about, func(msg *nats.Msg, count counter) {
+		err = s.micro.add(e.microName(), s.Subjects.Of("api."+e.name), e.about, func(msg *nats.Msg, count counter) {
 			select {
 			case free <- struct{}{}:
 			default:
@@ -162,19 +175,19 @@ func (s *service) open(work context.Context, names bus.Subjects, version string)
 
 // announce waits until the server knows the endpoints, if it is there: who reads in the
 // log that the worker runs may ask at once.
-func (s *service) announce(ctx context.Context) {
+func (s *Service) announce(ctx context.Context) {
 	if !s.conn.IsConnected() {
 		return // it is told when it comes
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	if err := s.conn.FlushWithContext(ctx); err != nil {
-		s.log.Warn("the request/reply service is not known to the server yet", "err", err)
+		s.Log.Warn("the request/reply service is not known to the server yet", "err", err)
 	}
 }
 
-// run answers until ctx ends, and then finishes the requests in hand.
-func (s *service) run(ctx context.Context) error {
+// Run answers until ctx ends, and then finishes the requests in hand.
+func (s *Service) Run(ctx context.Context) error {
 	<-ctx.Done()
 	close(s.stopping)
 	err := s.micro.stop()
@@ -185,7 +198,7 @@ func (s *service) run(ctx context.Context) error {
 // request is one question.
 type request struct {
 	*nats.Msg
-	reserved func() // gives back what the reply reserved of [service.memory], nil for nothing
+	reserved func() // gives back what the reply reserved of [Service.memory], nil for nothing
 }
 
 // free gives back what the request reserved.
@@ -216,7 +229,7 @@ func (r *request) decode(v any) error {
 // handle answers a request. It makes room for another and counts this one before the reply goes
 // out: who asks one after the other must not find their own last request in the way, nor miss it
 // in the statistics.
-func (s *service) handle(ctx context.Context, e endpoint, msg *nats.Msg, count counter, room func()) {
+func (s *Service) handle(ctx context.Context, e endpoint, msg *nats.Msg, count counter, room func()) {
 	began := time.Now()
 	r := &request{Msg: msg}
 	defer r.free()
@@ -228,7 +241,7 @@ func (s *service) handle(ctx context.Context, e endpoint, msg *nats.Msg, count c
 	room()
 	if err != nil {
 		failed := asAPIError(err)
-		count(time.Since(began), s.mask.Text(failed.Message))
+		count(time.Since(began), s.Mask.Text(failed.Message))
 		s.refuse(msg, failed)
 		return
 	}
@@ -237,7 +250,7 @@ func (s *service) handle(ctx context.Context, e endpoint, msg *nats.Msg, count c
 }
 
 // encode makes a reply that fits into one message.
-func (s *service) encode(reply any) ([]byte, error) {
+func (s *Service) encode(reply any) ([]byte, error) {
 	body, err := json.Marshal(reply)
 	if err != nil {
 		return nil, err
@@ -252,9 +265,9 @@ func (s *service) encode(reply any) ([]byte, error) {
 }
 
 // refuse sends an error reply.
-func (s *service) refuse(msg *nats.Msg, e *api.Error) {
+func (s *Service) refuse(msg *nats.Msg, e *api.Error) {
 	masked := *e
-	masked.Message, masked.Hint = s.mask.Text(e.Message), s.mask.Text(e.Hint)
+	masked.Message, masked.Hint = s.Mask.Text(e.Message), s.Mask.Text(e.Hint)
 	body, err := json.Marshal(map[string]*api.Error{"error": &masked})
 	if err != nil {
 		body = nil
@@ -263,17 +276,17 @@ func (s *service) refuse(msg *nats.Msg, e *api.Error) {
 	_ = s.reply(msg, header, body) // the caller is gone, or the connection; it will ask again
 }
 
-func (s *service) reply(msg *nats.Msg, header nats.Header, body []byte) error {
+func (s *Service) reply(msg *nats.Msg, header nats.Header, body []byte) error {
 	if msg.Reply == "" {
 		return nil // nobody listens
 	}
 	return s.conn.PublishMsg(&nats.Msg{Subject: msg.Reply, Header: header, Data: body})
 }
 
-func (s *service) answer(ctx context.Context, e endpoint, r *request) (reply any, err error) {
+func (s *Service) answer(ctx context.Context, e endpoint, r *request) (reply any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.log.Error("a request made the program panic", "endpoint", e.name, "panic", p)
+			s.Log.Error("a request made the program panic", "endpoint", e.name, "panic", p)
 			err = fmt.Errorf("panic in %s", e.name)
 		}
 	}()

@@ -1,8 +1,7 @@
-package worker
+package service
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -12,18 +11,18 @@ import (
 )
 
 // startRun starts a run at once, and with wait answers when it ended.
-func (s *service) startRun(ctx context.Context, r *request, q api.StartRun) (any, error) {
+func (s *Service) startRun(ctx context.Context, r *request, q api.StartRun) (any, error) {
 	request := jobs.Request{
 		Provider: q.Provider, Kind: q.Kind, Accounts: q.Accounts, Params: q.Params, Priority: q.Priority,
 		Trigger: "api", Traceparent: r.Header.Get("traceparent"),
 	}
-	plan, err := s.planner.Plan(ctx, request)
-	if err := errors.Join(err, plan.Invalid); err != nil {
-		return nil, err
-	}
-	ended, giveUp := s.finished.wait(plan.Run.ID)
+	var ended <-chan jobs.Run
+	giveUp := func() {}
+	run, err := s.StartIf(ctx, request, func(run jobs.Run, _ []jobs.Job) error {
+		ended, giveUp = s.Waiters.wait(run.ID)
+		return nil
+	})
 	defer giveUp()
-	run, err := s.planner.Store(ctx, plan)
 	if err == nil && q.Wait {
 		run, err = s.waitFor(ctx, run, ended)
 	}
@@ -31,14 +30,14 @@ func (s *service) startRun(ctx context.Context, r *request, q api.StartRun) (any
 }
 
 // waitFor waits until the run ended: here, or, in a fleet, elsewhere.
-func (s *service) waitFor(ctx context.Context, run jobs.Run, ended <-chan jobs.Run) (jobs.Run, error) {
+func (s *Service) waitFor(ctx context.Context, run jobs.Run, ended <-chan jobs.Run) (jobs.Run, error) {
 	look := time.NewTicker(time.Second)
 	defer look.Stop()
 	for !run.State.Ended() {
 		select {
 		case run = <-ended:
 		case <-look.C:
-			current, found, err := s.db.Run(ctx, run.ID)
+			current, found, err := s.DB.Run(ctx, run.ID)
 			if err != nil {
 				return run, err
 			}
@@ -60,17 +59,17 @@ func (s *service) waitFor(ctx context.Context, run jobs.Run, ended <-chan jobs.R
 	return run, nil
 }
 
-func (s *service) getRun(ctx context.Context, _ *request, q api.RunID) (any, error) {
+func (s *Service) getRun(ctx context.Context, _ *request, q api.RunID) (any, error) {
 	run, err := s.findRun(ctx, q.RunID)
 	if err != nil {
 		return nil, err
 	}
-	progress, err := s.db.Progress(ctx, run)
+	progress, err := s.DB.Progress(ctx, run)
 	return api.Run{Run: run, Progress: &progress}, err
 }
 
-func (s *service) findRun(ctx context.Context, id string) (jobs.Run, error) {
-	run, found, err := s.db.Run(ctx, id)
+func (s *Service) findRun(ctx context.Context, id string) (jobs.Run, error) {
+	run, found, err := s.DB.Run(ctx, id)
 	if err == nil && !found {
 		err = notFound(fmt.Sprintf("no run %.60q", id), "runs.list has the latest")
 	}
@@ -78,8 +77,8 @@ func (s *service) findRun(ctx context.Context, id string) (jobs.Run, error) {
 }
 
 // cancelRun ends a run with the jobs of it that have not ended, those in hand too.
-func (s *service) cancelRun(ctx context.Context, _ *request, q api.RunID) (any, error) {
-	ids, run, err := s.db.CancelRun(ctx, q.RunID)
+func (s *Service) cancelRun(ctx context.Context, _ *request, q api.RunID) (any, error) {
+	ids, run, err := s.DB.CancelRun(ctx, q.RunID)
 	if err != nil {
 		return nil, unfit(err, "run", q.RunID, "runs.list")
 	}
@@ -88,28 +87,28 @@ func (s *service) cancelRun(ctx context.Context, _ *request, q api.RunID) (any, 
 }
 
 // pauseRun keeps back the jobs of a run of low priority that are not on their way yet.
-func (s *service) pauseRun(ctx context.Context, _ *request, q api.RunNote) (any, error) {
+func (s *Service) pauseRun(ctx context.Context, _ *request, q api.RunNote) (any, error) {
 	if err := checkNote(q.Note); err != nil {
 		return nil, err
 	}
-	run, err := s.db.PauseRun(ctx, q.RunID, q.Note, time.Now())
+	run, err := s.DB.PauseRun(ctx, q.RunID, q.Note, time.Now())
 	if err != nil {
 		return nil, unfit(err, "run", q.RunID, "runs.list")
 	}
-	s.log.Info("run paused", "run_id", q.RunID, "note", q.Note)
+	s.Log.Info("run paused", "run_id", q.RunID, "note", q.Note)
 	return api.Run{Run: run}, nil
 }
 
 // resumeRun lets a paused run go on.
-func (s *service) resumeRun(ctx context.Context, _ *request, q api.RunNote) (any, error) {
+func (s *Service) resumeRun(ctx context.Context, _ *request, q api.RunNote) (any, error) {
 	if err := checkNote(q.Note); err != nil {
 		return nil, err
 	}
-	run, err := s.db.ResumeRun(ctx, q.RunID, time.Now())
+	run, err := s.DB.ResumeRun(ctx, q.RunID, time.Now())
 	if err != nil {
 		return nil, unfit(err, "run", q.RunID, "runs.list")
 	}
-	s.log.Info("run resumed", "run_id", q.RunID)
+	s.Log.Info("run resumed", "run_id", q.RunID)
 	return api.Run{Run: run}, nil
 }
 

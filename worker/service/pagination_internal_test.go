@@ -1,4 +1,4 @@
-package worker // an inside test: it counts the rows that a page reads
+package service // an inside test: it counts the rows that a page reads
 
 import (
 	"context"
@@ -25,7 +25,7 @@ func rowsOf(n, size int, read *int) iter.Seq2[string, error] {
 
 func pageOf(t *testing.T, limit int, rows iter.Seq2[string, error]) (listPage, error) {
 	t.Helper()
-	s := &service{maxReply: func() int64 { return 1 << 20 }, memory: semaphore.NewWeighted(replyMemory)}
+	s := &Service{maxReply: func() int64 { return 1 << 20 }, memory: semaphore.NewWeighted(replyMemory)}
 	p, _, err := readPage(t.Context(), s, &request{}, limit, func(int) iter.Seq2[string, error] { return rows }, func(string) any { return "short" })
 	return p, err
 }
@@ -74,7 +74,7 @@ func TestErrorEndsAPage(t *testing.T) {
 }
 
 func TestRepliesTogetherReserveBoundedMemory(t *testing.T) {
-	s := &service{maxReply: func() int64 { return 8 << 20 }, memory: semaphore.NewWeighted(replyMemory)}
+	s := &Service{maxReply: func() int64 { return 8 << 20 }, memory: semaphore.NewWeighted(replyMemory)}
 	var all []*request
 	for range replyMemory / (8 << 20) {
 		r := &request{}

@@ -1,4 +1,4 @@
-package worker
+package service
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 )
 
 // replayEvents publishes events of the history again, asking no provider.
-func (s *service) replayEvents(ctx context.Context, _ *request, q api.ReplayEvents) (any, error) {
+func (s *Service) replayEvents(ctx context.Context, _ *request, q api.ReplayEvents) (any, error) {
 	if err := s.checkNames(q.Provider, q.Account); err != nil {
 		return nil, err
 	}
@@ -30,30 +30,30 @@ func (s *service) replayEvents(ctx context.Context, _ *request, q api.ReplayEven
 	if !until.IsZero() && !since.Before(until) {
 		return nil, invalid("since is not before until", "exchange them")
 	}
-	if q.Subject != "" && !s.names.Foreign(q.Subject) {
-		return nil, invalid(fmt.Sprintf("subject %.80q cannot be published to", q.Subject), s.names.ForeignHint()+" Leave it out for the events' own.")
+	if q.Subject != "" && !s.Subjects.Foreign(q.Subject) {
+		return nil, invalid(fmt.Sprintf("subject %.80q cannot be published to", q.Subject), s.Subjects.ForeignHint()+" Leave it out for the events' own.")
 	}
 	f := db.EventFilter{Provider: q.Provider, Account: q.Account, OrderID: q.OrderID, Since: since, Until: until}
-	n, err := s.db.Replay(ctx, f, id, q.Subject)
+	n, err := s.DB.Replay(ctx, f, id, q.Subject)
 	if err != nil && n > 0 {
 		return nil, fmt.Errorf("%d events are republished as replay %s, and then: %w", n, id, err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	s.log.Info("events republished", "replay_id", id, "events", n, "provider", q.Provider, "account", q.Account, "subject", q.Subject)
+	s.Log.Info("events republished", "replay_id", id, "events", n, "provider", q.Provider, "account", q.Account, "subject", q.Subject)
 	return api.Replayed{ReplayID: id, Events: n}, nil
 }
 
 // republish publishes the messages again that were set aside.
-func (s *service) republish(ctx context.Context, q api.ReplayEvents, id string) (any, error) {
+func (s *Service) republish(ctx context.Context, q api.ReplayEvents, id string) (any, error) {
 	if q.Account+q.OrderID+q.Since+q.Until+q.Subject != "" {
 		return nil, invalid("unpublishable goes with provider only", "Leave out account, order_id, since, until and subject.")
 	}
-	n, err := s.db.Republish(ctx, q.Provider, id)
+	n, err := s.DB.Republish(ctx, q.Provider, id)
 	if err != nil {
 		return nil, err
 	}
-	s.log.Info("messages set aside are republished", "replay_id", id, "events", n, "provider", q.Provider)
+	s.Log.Info("messages set aside are republished", "replay_id", id, "events", n, "provider", q.Provider)
 	return api.Replayed{ReplayID: id, Events: n}, nil
 }

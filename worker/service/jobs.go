@@ -1,4 +1,4 @@
-package worker
+package service
 
 import (
 	"context"
@@ -11,16 +11,16 @@ import (
 	"orderbeat/worker/api"
 )
 
-func (s *service) getJob(ctx context.Context, _ *request, q api.JobID) (any, error) {
+func (s *Service) getJob(ctx context.Context, _ *request, q api.JobID) (any, error) {
 	return s.jobReply(ctx, q.JobID)
 }
 
 // cancelJob ends a job, also one in hand.
-func (s *service) cancelJob(ctx context.Context, _ *request, q api.JobID) (any, error) {
+func (s *Service) cancelJob(ctx context.Context, _ *request, q api.JobID) (any, error) {
 	if q.JobID == "" {
 		return nil, invalid("give a job_id", "jobs.list has them")
 	}
-	run, err := s.db.CancelJob(ctx, q.JobID)
+	run, err := s.DB.CancelJob(ctx, q.JobID)
 	if err != nil {
 		return nil, unfit(err, "job", q.JobID, "jobs.list")
 	}
@@ -29,10 +29,10 @@ func (s *service) cancelJob(ctx context.Context, _ *request, q api.JobID) (any, 
 }
 
 // ended stops what is in hand of cancelled jobs, and tells of a run that ended with them.
-func (s *service) ended(ctx context.Context, ids []string, run jobs.Run) {
-	s.runner.Cancel(ids)
+func (s *Service) ended(ctx context.Context, ids []string, run jobs.Run) {
+	s.Cancel(ids)
 	if run.State.Ended() {
-		s.finished.tell(ctx, run)
+		s.Waiters.Ended(ctx, run)
 	}
 }
 
@@ -42,13 +42,13 @@ const maxRetried = 1000
 // retryJobs queues a job again that failed, is dead, was cancelled or whose message was
 // lost; or, without a job_id, those of a run, a provider, a state or a time, up to
 // [maxRetried] of them: the reply's cursor goes on with the next ones.
-func (s *service) retryJobs(ctx context.Context, _ *request, q api.RetryJobs) (any, error) {
+func (s *Service) retryJobs(ctx context.Context, _ *request, q api.RetryJobs) (any, error) {
 	several := q.RunID + q.Provider + q.State + q.Since
 	switch {
 	case q.JobID != "" && several+q.Cursor != "":
 		return nil, invalid("give either a job_id, or which jobs", "leave out the job_id to retry several")
 	case q.JobID != "":
-		if _, err := s.db.RetryJob(ctx, q.JobID); err != nil {
+		if _, err := s.DB.RetryJob(ctx, q.JobID); err != nil {
 			return nil, unfit(err, "job", q.JobID, "jobs.list")
 		}
 		return s.jobReply(ctx, q.JobID)
@@ -68,19 +68,19 @@ func (s *service) retryJobs(ctx context.Context, _ *request, q api.RetryJobs) (a
 		}
 	}
 	f := db.RetryFilter{RunID: q.RunID, Provider: q.Provider, State: jobs.State(q.State), Since: since, After: q.Cursor, Limit: maxRetried}
-	retried, cursor, err := s.db.RetryJobs(ctx, f)
+	retried, cursor, err := s.DB.RetryJobs(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	s.log.Info("jobs retried", "jobs", retried, "run_id", q.RunID, "provider", q.Provider, "state", q.State, "since", q.Since)
+	s.Log.Info("jobs retried", "jobs", retried, "run_id", q.RunID, "provider", q.Provider, "state", q.State, "since", q.Since)
 	return api.Retried{Retried: retried, Cursor: cursor}, nil
 }
 
-func (s *service) jobReply(ctx context.Context, id string) (any, error) {
+func (s *Service) jobReply(ctx context.Context, id string) (any, error) {
 	if id == "" {
 		return nil, invalid("give a job_id", "jobs.list has them")
 	}
-	job, found, err := s.db.Job(ctx, id)
+	job, found, err := s.DB.Job(ctx, id)
 	if err != nil {
 		return nil, err
 	}

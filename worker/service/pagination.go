@@ -1,4 +1,4 @@
-package worker
+package service
 
 import (
 	"context"
@@ -18,7 +18,7 @@ type truncated struct {
 	Truncated bool `json:"truncated"`
 }
 
-func (s *service) listOrders(ctx context.Context, r *request, q api.ListOrders) (any, error) {
+func (s *Service) listOrders(ctx context.Context, r *request, q api.ListOrders) (any, error) {
 	if err := s.checkNames(q.Provider, q.Account); err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func (s *service) listOrders(ctx context.Context, r *request, q api.ListOrders) 
 	}
 	reply, err := list(ctx, s, r, "orders", q.Limit, func(limit int) iter.Seq2[db.StoredOrder, error] {
 		filter.Limit = limit
-		return s.db.EachOrder(ctx, filter)
+		return s.DB.EachOrder(ctx, filter)
 	}, short, func(last db.StoredOrder) string { return filter.CursorAfter(&last) })
 	if errors.Is(err, db.ErrCursor) {
 		return nil, invalid(err.Error(), "pass on the cursor of the page before, with the same filter")
@@ -49,7 +49,7 @@ func (s *service) listOrders(ctx context.Context, r *request, q api.ListOrders) 
 	return reply, err
 }
 
-func (s *service) listRuns(ctx context.Context, r *request, q api.ListRuns) (any, error) {
+func (s *Service) listRuns(ctx context.Context, r *request, q api.ListRuns) (any, error) {
 	if err := oneOf("state", q.State, jobs.ListedRunStates); err != nil {
 		return nil, err
 	}
@@ -61,11 +61,11 @@ func (s *service) listRuns(ctx context.Context, r *request, q api.ListRuns) (any
 		}{run, truncated{true}}
 	}
 	return list(ctx, s, r, "runs", q.Limit, func(limit int) iter.Seq2[jobs.Run, error] {
-		return s.db.EachRun(ctx, db.RunFilter{Provider: q.Provider, Kind: q.Kind, State: jobs.State(q.State), Limit: limit + 1, Before: q.Cursor})
+		return s.DB.EachRun(ctx, db.RunFilter{Provider: q.Provider, Kind: q.Kind, State: jobs.State(q.State), Limit: limit + 1, Before: q.Cursor})
 	}, short, func(last jobs.Run) string { return last.ID })
 }
 
-func (s *service) listJobs(ctx context.Context, r *request, q api.ListJobs) (any, error) {
+func (s *Service) listJobs(ctx context.Context, r *request, q api.ListJobs) (any, error) {
 	if err := oneOf("state", q.State, jobs.JobStates); err != nil {
 		return nil, err
 	}
@@ -77,14 +77,14 @@ func (s *service) listJobs(ctx context.Context, r *request, q api.ListJobs) (any
 		}{j, truncated{true}}
 	}
 	return list(ctx, s, r, "jobs", q.Limit, func(limit int) iter.Seq2[db.JobRow, error] {
-		return s.db.EachJob(ctx, db.JobFilter{
+		return s.DB.EachJob(ctx, db.JobFilter{
 			Provider: q.Provider, Account: q.Account, Kind: q.Kind, State: jobs.State(q.State), Limit: limit + 1, Before: q.Cursor,
 		})
 	}, short, func(last db.JobRow) string { return last.JobID })
 }
 
 // orderHistory lists an order's events, oldest first.
-func (s *service) orderHistory(ctx context.Context, r *request, q api.OrderHistory) (any, error) {
+func (s *Service) orderHistory(ctx context.Context, r *request, q api.OrderHistory) (any, error) {
 	if q.Provider == "" || q.Account == "" || q.OrderID == "" {
 		return nil, invalid("give provider, account and order_id", "")
 	}
@@ -99,7 +99,7 @@ func (s *service) orderHistory(ctx context.Context, r *request, q api.OrderHisto
 		}{e, truncated{true}}
 	}
 	page, _, err := readPage(ctx, s, r, q.Limit, func(limit int) iter.Seq2[db.Event, error] {
-		return s.db.EachEvent(ctx, q.Provider, q.Account, q.OrderID, q.After, limit+1)
+		return s.DB.EachEvent(ctx, q.Provider, q.Account, q.OrderID, q.After, limit+1)
 	}, short)
 	if err != nil {
 		return nil, err
@@ -111,7 +111,7 @@ func (s *service) orderHistory(ctx context.Context, r *request, q api.OrderHisto
 }
 
 // list replies with a page of rows under a name, and the cursor of the next page.
-func list[T any](ctx context.Context, s *service, r *request, name string, limit int, rows func(limit int) iter.Seq2[T, error], short func(T) any, cursor func(last T) string) (any, error) {
+func list[T any](ctx context.Context, s *Service, r *request, name string, limit int, rows func(limit int) iter.Seq2[T, error], short func(T) any, cursor func(last T) string) (any, error) {
 	page, last, err := readPage(ctx, s, r, limit, rows, short)
 	if err != nil {
 		return nil, err
@@ -135,7 +135,7 @@ type listPage struct {
 
 // readPage reads the rows of a page, and returns the last one too. rows reads at least one
 // more than its limit. A first row that is larger than a reply is made smaller by short.
-func readPage[T any](ctx context.Context, s *service, r *request, limit int, rows func(limit int) iter.Seq2[T, error], short func(T) any) (p listPage, last T, err error) {
+func readPage[T any](ctx context.Context, s *Service, r *request, limit int, rows func(limit int) iter.Seq2[T, error], short func(T) any) (p listPage, last T, err error) {
 	if limit, err = pageSize(limit); err != nil {
 		return p, last, err
 	}
@@ -184,7 +184,7 @@ const replyMemory = 64 << 20
 
 // reserve waits until there is memory for a reply of the largest size. It is free again
 // when the reply was sent.
-func (s *service) reserve(ctx context.Context, r *request) error {
+func (s *Service) reserve(ctx context.Context, r *request) error {
 	n := min(s.maxReply(), replyMemory)
 	if err := s.memory.Acquire(ctx, n); err != nil {
 		return err

@@ -1,9 +1,8 @@
-package worker
+package service
 
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -20,7 +19,7 @@ func orderReply(o db.StoredOrder, source string) api.Order {
 
 // getOrder answers from the database what is young enough, and asks the provider
 // for the rest.
-func (s *service) getOrder(ctx context.Context, r *request, q api.GetOrder) (any, error) {
+func (s *Service) getOrder(ctx context.Context, r *request, q api.GetOrder) (any, error) {
 	youngEnough, err := s.checkQuestion(q)
 	if err != nil {
 		return nil, err
@@ -63,7 +62,7 @@ func (s *service) getOrder(ctx context.Context, r *request, q api.GetOrder) (any
 }
 
 // checkQuestion refuses what cannot be answered, and returns the test of age.
-func (s *service) checkQuestion(q api.GetOrder) (youngEnough func(seen time.Time) bool, err error) {
+func (s *Service) checkQuestion(q api.GetOrder) (youngEnough func(seen time.Time) bool, err error) {
 	if q.Provider == "" {
 		return nil, invalid("give a provider", "providers.list has the names")
 	}
@@ -85,12 +84,12 @@ func (s *service) checkQuestion(q api.GetOrder) (youngEnough func(seen time.Time
 
 // find looks the order up. A reference may name several orders; then nobody can
 // tell which one was meant.
-func (s *service) find(ctx context.Context, q api.GetOrder) (db.StoredOrder, bool, error) {
+func (s *Service) find(ctx context.Context, q api.GetOrder) (db.StoredOrder, bool, error) {
 	if q.Account != "" && q.OrderID != "" {
-		return s.db.Order(ctx, q.Provider, q.Account, q.OrderID)
+		return s.DB.Order(ctx, q.Provider, q.Account, q.OrderID)
 	}
 	const enough = 10
-	found, _, err := s.db.Orders(ctx, db.OrderFilter{
+	found, _, err := s.DB.Orders(ctx, db.OrderFilter{
 		Provider: q.Provider, Account: q.Account, OrderID: q.OrderID, Reference: q.Reference, Limit: enough,
 	})
 	switch {
@@ -111,7 +110,7 @@ func (s *service) find(ctx context.Context, q api.GetOrder) (db.StoredOrder, boo
 
 // askLive asks the provider for one order, in line: a run with one job that is
 // tried once, within the caller's deadline, and kept like every other.
-func (s *service) askLive(ctx context.Context, q api.GetOrder, traceparent string) error {
+func (s *Service) askLive(ctx context.Context, q api.GetOrder, traceparent string) error {
 	params := map[string][]string{"order_ids": {q.OrderID}}
 	if q.OrderID == "" {
 		params = map[string][]string{"references": {q.Reference}}
@@ -120,11 +119,7 @@ func (s *service) askLive(ctx context.Context, q api.GetOrder, traceparent strin
 	if err != nil {
 		return err
 	}
-	plan, err := s.planner.Plan(ctx, jobs.Request{
+	return s.Live(ctx, jobs.Request{
 		Provider: q.Provider, Kind: "fetch", Accounts: []string{q.Account}, Params: body, Trigger: "live", Traceparent: traceparent,
 	})
-	if err := errors.Join(err, plan.Invalid); err != nil {
-		return err
-	}
-	return s.runner.Live(ctx, plan.Run, plan.Jobs[0])
 }

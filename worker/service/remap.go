@@ -1,4 +1,4 @@
-package worker
+package service
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 )
 
 // remapExchanges starts a run that maps kept answers again, asking no provider.
-func (s *service) remapExchanges(ctx context.Context, r *request, q api.Remap) (any, error) {
+func (s *Service) remapExchanges(ctx context.Context, r *request, q api.Remap) (any, error) {
 	if q.Provider == "" {
 		return nil, invalid("give a provider", "providers.list has the names")
 	}
@@ -21,20 +21,17 @@ func (s *service) remapExchanges(ctx context.Context, r *request, q api.Remap) (
 	if q.Account != "" {
 		request.Accounts = []string{q.Account}
 	}
-	plan, err := s.planner.Plan(ctx, request)
-	switch {
-	case err != nil:
-		return nil, err
-	case plan.Invalid != nil:
-		return nil, plan.Invalid
-	case len(plan.Jobs) == 0:
-		return nil, notFound("no answer is kept that could be mapped again",
-			`those of jobs that succeeded are, where the provider has exchanges = "full", for as long as db.retention says; orderbeat exchanges lists them`)
-	}
-	run, err := s.planner.Store(ctx, plan)
+	planned := 0
+	run, err := s.StartIf(ctx, request, func(_ jobs.Run, list []jobs.Job) error {
+		if planned = len(list); planned == 0 {
+			return notFound("no answer is kept that could be mapped again",
+				`those of jobs that succeeded are, where the provider has exchanges = "full", for as long as db.retention says; orderbeat exchanges lists them`)
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	s.log.Info("kept answers are mapped again", "run_id", run.ID, "provider", q.Provider, "account", q.Account, "jobs", len(plan.Jobs))
+	s.Log.Info("kept answers are mapped again", "run_id", run.ID, "provider", q.Provider, "account", q.Account, "jobs", planned)
 	return api.Run{Run: run}, nil
 }

@@ -1,4 +1,4 @@
-package worker
+package service
 
 import (
 	"context"
@@ -6,18 +6,17 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/worker/api"
-	"orderbeat/worker/web"
 )
 
 // ask finds the credentials that a request is about; any says that it need not name a provider.
-func (s *service) ask(q api.Credential, any bool) ([]*auth.Source, error) {
+func (s *Service) ask(q api.Credential, any bool) ([]*auth.Source, error) {
 	if q.Provider == "" && !any {
 		return nil, invalid("give provider", "auth.status has the names")
 	}
 	if err := s.checkNames(q.Provider, ""); err != nil {
 		return nil, err
 	}
-	found := s.credentials.Sources(q.Provider, q.User)
+	found := s.Sources(q.Provider, q.User)
 	if len(found) == 0 && q.User != "" {
 		return nil, notFound(fmt.Sprintf("no account has user %.80q", q.User), "auth.status has the names")
 	}
@@ -28,7 +27,7 @@ func (s *service) ask(q api.Credential, any bool) ([]*auth.Source, error) {
 }
 
 // authStatus tells the state of credentials, never a token.
-func (s *service) authStatus(_ context.Context, _ *request, q api.Credential) (any, error) {
+func (s *Service) authStatus(_ context.Context, _ *request, q api.Credential) (any, error) {
 	found, err := s.ask(q, true)
 	if err != nil {
 		return nil, err
@@ -46,7 +45,7 @@ func statuses(all []*auth.Source) []auth.Status {
 
 // authIntrospect has authorization servers tell of the tokens in hand. It changes
 // nothing.
-func (s *service) authIntrospect(ctx context.Context, _ *request, q api.Credential) (any, error) {
+func (s *Service) authIntrospect(ctx context.Context, _ *request, q api.Credential) (any, error) {
 	found, err := s.ask(q, false)
 	if err != nil {
 		return nil, err
@@ -77,23 +76,23 @@ func introspect(ctx context.Context, c *auth.Source) (auth.Introspection, error)
 
 // authAuthorize makes a link through which a user grants access, also one who has: whoever
 // may ask over NATS may have a grant replaced, and nobody else.
-func (s *service) authAuthorize(_ context.Context, _ *request, q api.Credential) (any, error) {
+func (s *Service) authAuthorize(_ context.Context, _ *request, q api.Credential) (any, error) {
 	if q.Provider == "" || q.User == "" {
 		return nil, invalid("give provider and user", "auth.status has the names")
 	}
 	if _, err := s.ask(q, false); err != nil {
 		return nil, err
 	}
-	if s.public == "" {
+	if s.ConsentLink == nil {
 		return nil, invalid("there is no web listener through which access could be granted", "set web.listen")
 	}
-	word, until := s.again.Make(web.ConsentOf(q.Provider, q.User))
-	s.log.Info("a link was made that asks a user again", "provider", q.Provider, "user", q.User)
-	return api.Authorize{Link: web.StartURL(s.public, q.Provider, q.User) + "&again=" + word, ExpiresAt: until.UTC()}, nil
+	link, until := s.ConsentLink(q.Provider, q.User)
+	s.Log.Info("a link was made that asks a user again", "provider", q.Provider, "user", q.User)
+	return api.Authorize{Link: link, ExpiresAt: until.UTC()}, nil
 }
 
 // authLogout drops the tokens of one credential, here and where it can at the provider.
-func (s *service) authLogout(ctx context.Context, _ *request, q api.Credential) (any, error) {
+func (s *Service) authLogout(ctx context.Context, _ *request, q api.Credential) (any, error) {
 	found, err := s.ask(q, false)
 	if err != nil {
 		return nil, err
@@ -105,12 +104,12 @@ func (s *service) authLogout(ctx context.Context, _ *request, q api.Credential) 
 	if err != nil {
 		return nil, err
 	}
-	s.log.Info("logged out", "provider", found[0].Provider(), "user", found[0].User(), "revoked", revoked)
+	s.Log.Info("logged out", "provider", found[0].Provider(), "user", found[0].User(), "revoked", revoked)
 	return api.LoggedOut{Revoked: revoked, Credentials: statuses(found)}, nil
 }
 
 // authUnlatch lets credentials be tried again that were refused.
-func (s *service) authUnlatch(ctx context.Context, _ *request, q api.Credential) (any, error) {
+func (s *Service) authUnlatch(ctx context.Context, _ *request, q api.Credential) (any, error) {
 	found, err := s.ask(q, false)
 	if err != nil {
 		return nil, err
@@ -119,7 +118,7 @@ func (s *service) authUnlatch(ctx context.Context, _ *request, q api.Credential)
 		if err := c.Unlatch(ctx); err != nil {
 			return nil, fmt.Errorf("%s: %w", nameOf(c), err)
 		}
-		s.log.Info("unlatched", "provider", c.Provider(), "user", c.User())
+		s.Log.Info("unlatched", "provider", c.Provider(), "user", c.User())
 	}
 	return api.Credentials{Credentials: statuses(found)}, nil
 }
@@ -133,11 +132,11 @@ func nameOf(c *auth.Source) string {
 }
 
 // authRekey seals all tokens with a new key.
-func (s *service) authRekey(ctx context.Context, _ *request, _ struct{}) (any, error) {
-	resealed, unreadable, err := s.tokens.Rekey(ctx)
+func (s *Service) authRekey(ctx context.Context, _ *request, _ struct{}) (any, error) {
+	resealed, unreadable, err := s.Tokens.Rekey(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s.log.Info("tokens are sealed with a new key", "resealed", resealed, "unreadable", unreadable)
+	s.Log.Info("tokens are sealed with a new key", "resealed", resealed, "unreadable", unreadable)
 	return api.Rekeyed{Resealed: resealed, Unreadable: unreadable}, nil
 }

@@ -1,4 +1,4 @@
-package worker
+package service
 
 import (
 	"context"
@@ -6,10 +6,11 @@ import (
 
 	"orderbeat/jobs"
 	"orderbeat/worker/api"
+	"orderbeat/worker/settings"
 )
 
 // checkNames refuses a provider or an account that is not configured; "" is any.
-func (s *service) checkNames(provider, account string) error {
+func (s *Service) checkNames(provider, account string) error {
 	if _, ok := s.providers[provider]; provider != "" && !ok {
 		return invalid(fmt.Sprintf("unknown provider %.80q", provider), "providers.list has the names")
 	}
@@ -26,21 +27,21 @@ func (s *service) checkNames(provider, account string) error {
 
 // listProviders tells of each provider what it may do, the state of its tokens
 // and when each account was last asked.
-func (s *service) listProviders(ctx context.Context, _ *request, _ struct{}) (any, error) {
-	replies := make([]api.Provider, len(s.order))
-	for i, name := range s.order {
+func (s *Service) listProviders(ctx context.Context, _ *request, _ struct{}) (any, error) {
+	replies := make([]api.Provider, len(s.Providers))
+	for i, p := range s.Providers {
 		var err error
-		if replies[i], err = s.provider(ctx, s.providers[name]); err != nil {
+		if replies[i], err = s.provider(ctx, p); err != nil {
 			return nil, err
 		}
 	}
 	return api.Providers{Providers: replies}, nil
 }
 
-func (s *service) provider(ctx context.Context, p Provider) (api.Provider, error) {
+func (s *Service) provider(ctx context.Context, p settings.Provider) (api.Provider, error) {
 	reply := api.Provider{
 		Provider: p.Name, Kind: p.Kind, Environment: p.Environment, Concurrency: p.Concurrency, Rate: p.Rate.String(),
-		Credentials: statuses(s.credentials.Sources(p.Name, "")), Accounts: make([]api.Account, len(p.Accounts)),
+		Credentials: statuses(s.Sources(p.Name, "")), Accounts: make([]api.Account, len(p.Accounts)),
 	}
 	if len(reply.Credentials) > 0 {
 		reply.Auth = &reply.Credentials[0]
@@ -51,7 +52,7 @@ func (s *service) provider(ctx context.Context, p Provider) (api.Provider, error
 	if p.FreshFor > 0 {
 		reply.FreshFor = jobs.FormatDuration(p.FreshFor)
 	}
-	fresh, err := s.db.Freshness(ctx, p.Name)
+	fresh, err := s.DB.Freshness(ctx, p.Name)
 	if err != nil {
 		return reply, err
 	}

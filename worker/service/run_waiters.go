@@ -1,4 +1,4 @@
-package worker
+package service
 
 import (
 	"context"
@@ -9,21 +9,22 @@ import (
 	"orderbeat/jobs"
 )
 
-// finished tells who waits for a run that it ended, and the log in one line.
-type finished struct {
+// RunWaiters tells who waits for a run that it ended, and the log in one line.
+type RunWaiters struct {
 	log *slog.Logger
 
 	mu      sync.Mutex // guards waiting
 	waiting map[string]chan jobs.Run
 }
 
-func newFinished(log *slog.Logger) *finished {
-	return &finished{log: log, waiting: map[string]chan jobs.Run{}}
+// NewRunWaiters returns waiters that log to log.
+func NewRunWaiters(log *slog.Logger) *RunWaiters {
+	return &RunWaiters{log: log, waiting: map[string]chan jobs.Run{}}
 }
 
 // wait returns a channel that gets the run when it ends in this process, and a
 // function that gives the channel up. One caller waits for a run: who started it.
-func (f *finished) wait(runID string) (<-chan jobs.Run, func()) {
+func (f *RunWaiters) wait(runID string) (<-chan jobs.Run, func()) {
 	ch := make(chan jobs.Run, 1)
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -35,8 +36,8 @@ func (f *finished) wait(runID string) (<-chan jobs.Run, func()) {
 	}
 }
 
-// tell reports a run that ended, once.
-func (f *finished) tell(ctx context.Context, run jobs.Run) {
+// Ended reports a run that ended, once.
+func (f *RunWaiters) Ended(ctx context.Context, run jobs.Run) {
 	f.mu.Lock()
 	if ch, ok := f.waiting[run.ID]; ok {
 		ch <- run // has room: a run ends once

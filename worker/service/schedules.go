@@ -1,4 +1,4 @@
-package worker
+package service
 
 import (
 	"context"
@@ -8,12 +8,12 @@ import (
 	"time"
 
 	"orderbeat/worker/api"
-	"orderbeat/worker/scheduler"
+	"orderbeat/worker/settings"
 )
 
-func (s *service) listSchedules(ctx context.Context, _ *request, _ struct{}) (any, error) {
-	list := make([]api.Schedule, len(s.schedules))
-	for i, schedule := range s.schedules {
+func (s *Service) listSchedules(ctx context.Context, _ *request, _ struct{}) (any, error) {
+	list := make([]api.Schedule, len(s.Schedules))
+	for i, schedule := range s.Schedules {
 		var err error
 		if list[i], err = s.schedule(ctx, schedule); err != nil {
 			return nil, err
@@ -23,24 +23,20 @@ func (s *service) listSchedules(ctx context.Context, _ *request, _ struct{}) (an
 }
 
 // schedule is a schedule as it stands.
-func (s *service) schedule(ctx context.Context, schedule Schedule) (api.Schedule, error) {
+func (s *Service) schedule(ctx context.Context, schedule settings.Schedule) (api.Schedule, error) {
 	reply := api.Schedule{
 		Name: schedule.Name, Cron: schedule.Spec, Timezone: schedule.Zone, Provider: schedule.Provider, Kind: schedule.Kind,
 		Accounts: append([]string{}, schedule.Accounts...), // a list even of none
 	}
-	w, err := s.db.Watermark(ctx, schedule.Name)
+	w, err := s.DB.Watermark(ctx, schedule.Name)
 	if err != nil {
 		return reply, err
 	}
 	reply.LastTick = w.Last
-	next, ok := s.clock.NextDue(schedule.Name)
-	if !ok { // it begins, or is never due
-		next, ok = scheduler.NextDue(schedule.Cron, w, time.Now())
-	}
-	if ok {
+	if next, ok := s.NextDue(schedule, w); ok {
 		reply.NextDue = &next
 	}
-	pause, ok, err := s.db.Paused(ctx, schedule.Name)
+	pause, ok, err := s.DB.Paused(ctx, schedule.Name)
 	if ok {
 		reply.Pause = &pause
 	}
@@ -48,28 +44,28 @@ func (s *service) schedule(ctx context.Context, schedule Schedule) (api.Schedule
 }
 
 // pauseSchedule has a schedule's due times start nothing until it is resumed.
-func (s *service) pauseSchedule(ctx context.Context, _ *request, q api.ScheduleName) (any, error) {
+func (s *Service) pauseSchedule(ctx context.Context, _ *request, q api.ScheduleName) (any, error) {
 	schedule, err := s.named(q)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.db.PauseSchedule(ctx, schedule.Name, q.Note, time.Now()); err != nil {
+	if err := s.DB.PauseSchedule(ctx, schedule.Name, q.Note, time.Now()); err != nil {
 		return nil, err
 	}
-	s.log.Info("schedule paused", "schedule", schedule.Name, "note", q.Note)
+	s.Log.Info("schedule paused", "schedule", schedule.Name, "note", q.Note)
 	reply, err := s.schedule(ctx, schedule)
 	return api.OneSchedule{Schedule: reply}, err
 }
 
-func (s *service) resumeSchedule(ctx context.Context, _ *request, q api.ScheduleName) (any, error) {
+func (s *Service) resumeSchedule(ctx context.Context, _ *request, q api.ScheduleName) (any, error) {
 	schedule, err := s.named(q)
 	if err != nil {
 		return nil, err
 	}
-	if was, err := s.db.ResumeSchedule(ctx, schedule.Name); err != nil {
+	if was, err := s.DB.ResumeSchedule(ctx, schedule.Name); err != nil {
 		return nil, err
 	} else if was {
-		s.log.Info("schedule resumed", "schedule", schedule.Name)
+		s.Log.Info("schedule resumed", "schedule", schedule.Name)
 	}
 	reply, err := s.schedule(ctx, schedule)
 	return api.OneSchedule{Schedule: reply}, err
@@ -77,26 +73,26 @@ func (s *service) resumeSchedule(ctx context.Context, _ *request, q api.Schedule
 
 // triggerSchedule starts a schedule's run now, also while it is paused: but for the
 // accounts that still work at an earlier one, where it says so.
-func (s *service) triggerSchedule(ctx context.Context, r *request, q api.ScheduleName) (any, error) {
+func (s *Service) triggerSchedule(ctx context.Context, r *request, q api.ScheduleName) (any, error) {
 	schedule, err := s.named(q)
 	if err != nil {
 		return nil, err
 	}
 	request := schedule.Request()
 	request.Traceparent = r.Header.Get("traceparent")
-	run, err := s.planner.Start(ctx, request)
+	run, err := s.Start(ctx, request)
 	return api.Run{Run: run}, err
 }
 
 // named is the schedule that a request names.
-func (s *service) named(q api.ScheduleName) (Schedule, error) {
-	names := make([]string, len(s.schedules))
-	for i := range s.schedules {
-		names[i] = s.schedules[i].Name
+func (s *Service) named(q api.ScheduleName) (settings.Schedule, error) {
+	names := make([]string, len(s.Schedules))
+	for i := range s.Schedules {
+		names[i] = s.Schedules[i].Name
 	}
 	i := slices.Index(names, q.Name)
 	if i < 0 {
-		return Schedule{}, notFound(fmt.Sprintf("no schedule %.80q", q.Name), "configured: "+strings.Join(names, ", "))
+		return settings.Schedule{}, notFound(fmt.Sprintf("no schedule %.80q", q.Name), "configured: "+strings.Join(names, ", "))
 	}
-	return s.schedules[i], checkNote(q.Note)
+	return s.Schedules[i], checkNote(q.Note)
 }
