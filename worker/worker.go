@@ -9,14 +9,11 @@ package worker
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"orderbeat/auth/mask"
-	"orderbeat/auth/seal"
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/jobs"
@@ -25,6 +22,7 @@ import (
 	"orderbeat/worker/credentials"
 	"orderbeat/worker/jobrunner"
 	"orderbeat/worker/leader"
+	"orderbeat/worker/metrics"
 	"orderbeat/worker/planner"
 	"orderbeat/worker/problems"
 	"orderbeat/worker/relay"
@@ -32,33 +30,6 @@ import (
 	"orderbeat/worker/service"
 	"orderbeat/worker/settings"
 	"orderbeat/worker/web"
-)
-
-// Config is what a worker is made of. Everything in it is checked already.
-type Config struct {
-	NATS        bus.Config
-	DB          *db.DB
-	ID          string // the database's: a worker that is started again is the same
-	Place       string // where that database is, for people
-	Providers   []Provider
-	Schedules   []Schedule
-	Concurrency int           // jobs at once in this process
-	Drain       time.Duration // how long jobs in hand may take when the program stops
-	Stopping    func()        // called once when that begins; nil for nothing
-	QueueAlert  time.Duration // how long a job may wait in the queue before an alert is raised; 0 for any time
-	Web         web.Config
-	Tokens      *seal.Store // what the providers keep their tokens in
-	Retention   db.Retention
-	Version     string
-	Memory      *clients.Memory // shared by all attempts; nil shares out the process's memory limit
-	Mask        *mask.Set       // the secrets that no reply and no page may have
-	Log         *slog.Logger
-}
-
-// The types of its parts.
-type (
-	Provider = settings.Provider
-	Schedule = settings.Schedule
 )
 
 const (
@@ -122,7 +93,7 @@ func Run(ctx context.Context, c Config) error {
 	runner := jobrunner.New(jobrunner.Config{
 		DB: c.DB, Providers: c.Providers, Concurrency: c.Concurrency, RunEnded: waiters.Ended, Memory: c.Memory, Log: c.Log,
 	})
-	ticks := newTicks(c.Schedules)
+	ticks := metrics.NewTicks(c.Schedules)
 	var clock *scheduler.Scheduler
 	lease := leader.New(leader.Config{
 		Conn: conn, NATS: c.NATS, ID: c.ID, Place: c.Place, Activity: troubles.Activity("lease"),
@@ -171,7 +142,10 @@ func Run(ctx context.Context, c Config) error {
 		ready := newReadiness(conn, c, lease, outbox.Trouble, troubles, func() bool { return taken.Err() != nil })
 		site := web.NewSite(web.SiteConfig{
 			Config: c.Web, Public: public, Standing: lease.Standing, Ready: ready.page(c.Web),
-			Metrics: newMetrics(c, creds, lease, append(outbox.Counters(), append(runner.Counters(), ticks, troubles)...)...),
+			Metrics: metrics.New(metrics.Config{
+				DB: c.DB, Providers: c.Providers, Sources: creds.Sources, Topics: relay.Topics, Log: c.Log,
+				Leading: func() bool { return lease.Standing() == nil },
+			}, append(outbox.Counters(), append(runner.Counters(), ticks, troubles)...)...),
 			Sources: creds.Sources, Redirects: settings.RedirectURIs(c.Providers), Again: again, Log: c.Log,
 		})
 		backing.Go(func() error {

@@ -1,4 +1,4 @@
-package worker
+package metrics
 
 import (
 	"context"
@@ -12,9 +12,8 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/clients"
-	"orderbeat/worker/credentials"
-	"orderbeat/worker/leader"
-	"orderbeat/worker/relay"
+	"orderbeat/db"
+	"orderbeat/worker/settings"
 )
 
 const (
@@ -52,13 +51,24 @@ func desc(name, help string, labels []string) *prometheus.Desc {
 	return prometheus.NewDesc("orderbeat_"+name, help, labels, nil)
 }
 
-// newMetrics is the page for Prometheus. It asks when it is asked, so that it shows
+// Config is what the page is made of.
+type Config struct {
+	DB        *db.DB
+	Providers []settings.Provider
+	// Sources are the sources of tokens of a provider, or of one of its users; of all for "".
+	Sources func(provider, user string) []*auth.Source
+	Leading func() bool // this process is the leader
+	Topics  []string    // of the outbox
+	Log     *slog.Logger
+}
+
+// New is the page for Prometheus. It collects when it is scraped, so that it shows
 // what holds now; names of users are in it, and no secret.
-func newMetrics(c Config, creds *credentials.Credentials, l *leader.Lease, counters ...prometheus.Collector) http.Handler {
+func New(c Config, counters ...prometheus.Collector) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		collector(func(_ context.Context, m sink) { m.ofProcess(c, l) }), collector(func(_ context.Context, m sink) { m.ofCredentials(creds) }),
+		collector(func(_ context.Context, m sink) { m.ofProcess(c) }), collector(func(_ context.Context, m sink) { m.ofCredentials(c) }),
 		collector(func(_ context.Context, m sink) { m.ofTraffic(c.Providers) }), collector(func(ctx context.Context, m sink) { m.ofAlerts(ctx, c) }),
 		collector(func(ctx context.Context, m sink) { m.ofAccounts(ctx, c) }), collector(func(ctx context.Context, m sink) { m.ofOutbox(ctx, c) }),
 	)
@@ -98,15 +108,15 @@ func (m sink) failed(d *prometheus.Desc, err error) {
 	}
 }
 
-func (m sink) ofProcess(c Config, l *leader.Lease) {
-	m.gauge(working, oneIf(l.Standing() == nil))
+func (m sink) ofProcess(c Config) {
+	m.gauge(working, oneIf(c.Leading()))
 	m.gauge(walBytes, float64(c.DB.WALBytes()))
 }
 
-func (m sink) ofCredentials(creds *credentials.Credentials) {
+func (m sink) ofCredentials(c Config) {
 	now := time.Now()
-	for _, c := range creds.Sources("", "") {
-		st := c.Status()
+	for _, source := range c.Sources("", "") {
+		st := source.Status()
 		for _, state := range authStates {
 			m.gauge(authState, oneIf(st.State == state), st.Provider, st.User, string(state))
 		}
@@ -125,7 +135,7 @@ func (m sink) ofCredentials(creds *credentials.Credentials) {
 }
 
 // ofTraffic tells how calls to all providers go in this process.
-func (m sink) ofTraffic(providers []Provider) {
+func (m sink) ofTraffic(providers []settings.Provider) {
 	for _, p := range providers {
 		var t clients.Traffic
 		ok := false
@@ -171,7 +181,7 @@ func (m sink) ofAccounts(ctx context.Context, c Config) {
 
 // ofOutbox tells how much is still to be published.
 func (m sink) ofOutbox(ctx context.Context, c Config) {
-	for _, topic := range relay.Topics {
+	for _, topic := range c.Topics {
 		n, err := c.DB.Backlog(ctx, topic, maxCounted)
 		if err != nil {
 			m.failed(outboxMessages, err)
@@ -192,17 +202,4 @@ func oneIf(holds bool) float64 {
 		return 1
 	}
 	return 0
-}
-
-// newTicks counts the due times of schedules by what became of them, from 0 likewise.
-func newTicks(schedules []Schedule) *prometheus.CounterVec {
-	ticks := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "orderbeat_ticks_total", Help: "Due times of a schedule that this process accounted for, by what became of them.",
-	}, []string{"schedule", "outcome"})
-	for _, s := range schedules {
-		for _, outcome := range []string{"started", "skipped", "missed", "caught_up"} {
-			ticks.WithLabelValues(s.Name, outcome)
-		}
-	}
-	return ticks
 }
