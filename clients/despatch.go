@@ -133,3 +133,15 @@ func orNone[T any](list []T) []T {
 	}
 	return list
 }
+
+// EditTexts is [Order.EditTexts] of a despatch advice.
+func (a *Advice) EditTexts(edit func(string) string) {
+	a.AdviceID = edit(a.AdviceID)
+	editTexts(edit, &a.BillOfLading, &a.Carrier, &a.ShipTo)
+	editAll(edit, a.Tracking)
+	for i := range a.Lines {
+		l := &a.Lines[i]
+		editTexts(edit, &l.LineID, &l.OrderID, &l.OrderLineID, &l.Reference, &l.ArticleID, &l.BuyerArticleID, &l.EAN)
+	}
+	editAll(edit, a.Unmapped)
+}

@@ -116,3 +116,14 @@ func (l InvoiceLine) compare(m InvoiceLine) int {
 		cmp.Compare(l.TotalAmount, m.TotalAmount),
 	)
 }
+
+// EditTexts is [Order.EditTexts] of an invoice.
+func (i *Invoice) EditTexts(edit func(string) string) {
+	i.Number = edit(i.Number)
+	editTexts(edit, &i.Currency, &i.ShipTo)
+	for n := range i.Lines {
+		l := &i.Lines[n]
+		editTexts(edit, &l.LineID, &l.OrderID, &l.OrderLineID, &l.Reference, &l.BillOfLading, &l.ArticleID, &l.BuyerArticleID, &l.EAN)
+	}
+	editAll(edit, i.Unmapped)
+}

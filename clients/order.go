@@ -111,3 +111,19 @@ var Statuses = []Status{
 func (s Status) Ended() bool {
 	return s == StatusShipped || s == StatusDelivered || s == StatusCancelled
 }
+
+// EditTexts passes every text of the order that a provider may have written through edit. Dates,
+// quantities and statuses are none.
+func (o *Order) EditTexts(edit func(string) string) {
+	editTexts(edit, &o.Reference, &o.Method)
+	o.OrderID = edit(o.OrderID)
+	for i := range o.Lines {
+		l := &o.Lines[i]
+		l.LineID = edit(l.LineID)
+		editTexts(edit, &l.ArticleID, &l.BuyerArticleID, &l.EAN, &l.Description)
+		for j := range l.Despatches {
+			editTexts(edit, &l.Despatches[j].AdviceID)
+		}
+	}
+	editAll(edit, o.Unmapped)
+}

@@ -58,3 +58,15 @@ func (r Rate) Limiter() *rate.Limiter {
 
 // Burst is how many calls may go at once: a tenth of a second's worth, at least one.
 func Burst(perSecond rate.Limit) int { return max(1, int(perSecond/10)) }
+
+// Written is a rate in the unit of r, with a decimal where it has some.
+func (r Rate) Written(now rate.Limit) string {
+	if now == rate.Inf {
+		return Rate{}.String()
+	}
+	if r.Per == 0 {
+		r.Per = time.Second
+	}
+	calls := float64(now) * r.Per.Seconds()
+	return strconv.FormatFloat(float64(int(calls*10+0.5))/10, 'f', -1, 64) + r.unit()
+}

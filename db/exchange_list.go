@@ -120,7 +120,7 @@ func scanExchange(rows *sql.Rows) (row ExchangeRow, x clients.Exchange, err erro
 	}
 	x.Op, x.Method, x.URL, x.Status, x.StartedAt = row.Op, row.Method, row.URL, row.Status, row.StartedAt
 	x.Duration, x.ResponseBytes, x.Truncated = time.Duration(row.DurationMS)*time.Millisecond, row.ResponseBytes, row.Truncated
-	x.Keep, x.Code, x.Message = row.Detail, row.ErrorCode, row.Error
+	x.Keep, x.Code, x.Message = row.Detail, string(row.ErrorCode), row.Error
 	x.RequestHeader, x.ResponseHeader = header(asked), header(answered)
 	return row, x, nil
 }

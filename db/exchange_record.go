@@ -19,7 +19,7 @@ func (t *tx) recordExchanges(o *jobs.Outcome) error {
 		_, err := t.Exec(keepExchangeSQL, o.RunID, o.ID, o.Provider, o.Account, x.Op, x.Method, x.URL, sqlite.ZeroNull(x.Status),
 			stamp(x.StartedAt), x.Duration.Milliseconds(), sqlite.OrNull(asked), sqlite.OrNull(x.RequestBody),
 			sqlite.OrNull(answered), sqlite.OrNull(x.ResponseBody), x.ResponseBytes, x.Truncated,
-			sqlite.OrNull(string(x.Code)), sqlite.OrNull(x.Message), o.Attempt, string(keepOf(x)), size, bytesOrNull(x.ResponseGzip))
+			sqlite.OrNull(x.Code), sqlite.OrNull(x.Message), o.Attempt, string(keepOf(x)), size, bytesOrNull(x.ResponseGzip))
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"orderbeat/auth/mask"
 	"orderbeat/clients"
 )
 
@@ -113,7 +114,7 @@ func whole[T any](answer *clients.Answer, all []T, tell func(*T) (string, client
 	kept := all[:0]
 	for i := range all {
 		text, problem := tell(&all[i])
-		if strings.Contains(text, clients.Redacted) {
+		if strings.Contains(text, mask.Redacted) {
 			answer.Partial = append(answer.Partial, problem)
 			continue
 		}

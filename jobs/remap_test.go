@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"orderbeat/auth/mask"
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
 	"orderbeat/clients/httpapi"
@@ -59,7 +60,7 @@ func TestKeptAnswersAreMappedAgain(t *testing.T) {
 		o := clients.Order{OrderID: fmt.Sprint("SO", n), Method: "FIXED"}
 		switch n {
 		case 2:
-			o.Reference = clients.Redacted
+			o.Reference = mask.Redacted
 		case 3:
 			o.OrderID = strings.Repeat("9", 200)
 		}

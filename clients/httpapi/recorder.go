@@ -144,7 +144,7 @@ func (x *recorder) readOn() {
 func (x *recorder) exchange(took time.Duration, failure *clients.Error) *clients.Exchange {
 	e := x.head(took)
 	if failure != nil {
-		e.Code, e.Message = failure.Code, x.h.mask.Text(failure.Message)
+		e.Code, e.Message = string(failure.Code), x.h.mask.Text(failure.Message)
 	}
 	if !x.h.bodies() || x.kept == nil {
 		return e
@@ -177,7 +177,7 @@ func (x *recorder) head(took time.Duration) *clients.Exchange {
 func (h *HTTP) unanswered(ctx context.Context, call *Call, began time.Time, err error) *clients.Exchange {
 	e := h.asked(ctx, call, call.header(), began, time.Since(began))
 	failure := h.classify(err)
-	e.Code, e.Message = failure.Code, h.mask.Text(failure.Message)
+	e.Code, e.Message = string(failure.Code), h.mask.Text(failure.Message)
 	return e
 }
 

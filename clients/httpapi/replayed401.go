@@ -44,7 +44,7 @@ func (h *HTTP) sentAgain(ctx context.Context, into *clients.Recording, call *Cal
 	for _, u := range list {
 		x := h.asked(ctx, call, call.header(), u.began, u.took)
 		x.Status, x.ResponseHeader, x.RequestBody, x.Truncated, x.Keep = u.status, h.hide.Header(u.header), "", false, clients.KeepMetadata
-		x.Code, x.Message = clients.CodeUnauthorized, "the token was refused; the call was sent again with another"
+		x.Code, x.Message = string(clients.CodeUnauthorized), "the token was refused; the call was sent again with another"
 		into.Add(func() *clients.Exchange { return x })
 	}
 }

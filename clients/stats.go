@@ -1,11 +1,6 @@
 package clients
 
-import (
-	"strconv"
-	"time"
-
-	"golang.org/x/time/rate"
-)
+import "time"
 
 // Traffic is how calls to a provider go now, in this process.
 type Traffic struct {
@@ -39,16 +34,4 @@ type BreakerStatus struct {
 	Until *time.Time `json:"until,omitempty"`
 	// Failures are the calls in a row that the provider has not answered.
 	Failures int `json:"failures"`
-}
-
-// Written is a rate in the unit of r, with a decimal where it has some.
-func (r Rate) Written(now rate.Limit) string {
-	if now == rate.Inf {
-		return Rate{}.String()
-	}
-	if r.Per == 0 {
-		r.Per = time.Second
-	}
-	calls := float64(now) * r.Per.Seconds()
-	return strconv.FormatFloat(float64(int(calls*10+0.5))/10, 'f', -1, 64) + r.unit()
 }

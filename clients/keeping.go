@@ -1,12 +1,6 @@
 package clients
 
-import (
-	"orderbeat/auth/mask"
-	"orderbeat/clients/redact"
-)
-
-// Redacted stands where something was that must not be kept.
-const Redacted = mask.Redacted
+import "orderbeat/clients/redact"
 
 // Keeping is what a provider's section says about what is kept of its exchanges. A kind
 // of provider has it among its own keys.

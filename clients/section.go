@@ -1,125 +1,12 @@
-// Package clients holds the words every provider speaks: [Order], [Query],
-// [Provider] and [Error], and how two reports of one order differ ([Diff]). The HTTP
-// client that all providers share is package httpapi, which this one does not know.
-//
-// A provider lives in a folder of its own below this one. It turns a Query into
-// requests and answers into Orders; it stores, publishes, sleeps and retries
-// nothing, and it never sees an access token.
 package clients
 
 import (
-	"context"
 	"log/slog"
 	"time"
 
 	"orderbeat/auth"
 	"orderbeat/auth/mask"
 )
-
-// Provider asks one supplier. Implementations are safe for concurrent use.
-type Provider interface {
-	// Orders asks one question and reports what the supplier says now. A
-	// supplier that knows no such order answers with no orders, not with an
-	// error. A failure is an *[Error]; its Code decides what happens next.
-	Orders(ctx context.Context, q Query) (Answer, error)
-
-	// Traits tells what the provider can be asked. It never changes.
-	Traits() Traits
-}
-
-// Checker is a [Provider] whose credentials can be proven, and whose API be reached,
-// without asking for an order. Implementations are safe for concurrent use.
-type Checker interface {
-	// Check proves the account's credentials as far as that touches no data. What it
-	// reports as problems is worth a look, and keeps no call from succeeding. A failure
-	// is an *[Error].
-	Check(ctx context.Context, a Account) ([]Problem, error)
-}
-
-// Traits are the limits of one provider's questions.
-type Traits struct {
-	// MaxWindowDays is the longest date window of one query, counting both
-	// ends. 0 means unlimited.
-	MaxWindowDays int
-	// HistoryDays is of how many days, today included, the provider tells at all. 0
-	// means all.
-	HistoryDays int
-	// NoWindows says that the provider cannot be asked for a date window.
-	NoWindows bool
-	// MaxReferences is how many order ids and references one query may name
-	// together. 0 means that the provider cannot be asked by reference.
-	MaxReferences int
-	// MaxDespatchDays and MaxInvoiceDays are the longest windows of an [Adviser] and an
-	// [Invoicer], counting both ends. 0 means that the provider cannot be asked so.
-	MaxDespatchDays, MaxInvoiceDays int
-	// Volatile names the fields of an order, as paths of [Change] without ids
-	// ("description", "lines/description"), that may differ from one answer to
-	// the next without meaning anything. They are stored, but alone make no
-	// change.
-	Volatile []string
-}
-
-// Account is one of a provider's accounts, as configured.
-type Account struct {
-	// Name is how the account is called in configuration, subjects and tables.
-	Name string `toml:"name"`
-	// BillTo and ShipTo are the supplier's numbers of the buyer party and of the
-	// consignee (EDIWheel).
-	BillTo string `toml:"bill_to"`
-	ShipTo string `toml:"ship_to"`
-	// User and Org name whose token is used where tokens belong to users.
-	User string `toml:"user"`
-	Org  string `toml:"org"`
-	// Timezone is the IANA name of the zone the account's dates are in; "" is UTC.
-	Timezone string `toml:"timezone"`
-	// Params are values of the user's own, for the templates of a declared provider:
-	// texts, secrets (auth.Secret), numbers (int64, float64) and booleans.
-	Params map[string]any `toml:"params" value:"secrets"`
-	// Location is the loaded Timezone.
-	Location *time.Location `toml:"-"`
-}
-
-// Query is one question about one account: either a window of order dates or a
-// handful of order ids and references, never both.
-type Query struct {
-	Account Account
-	// From and To bound the order date, both included, in the account's zone.
-	From, To Date
-	// OrderIDs are the supplier's own order numbers.
-	OrderIDs []string
-	// References are the customer's own order numbers (PO).
-	References []string
-}
-
-// ByReference reports whether the query names orders rather than a window.
-func (q Query) ByReference() bool { return len(q.OrderIDs)+len(q.References) > 0 }
-
-// Answer is what a provider reported to one query.
-type Answer struct {
-	// Orders are normalized ([Order.Normalize]); each order id appears once.
-	Orders []Order
-	// Advices and Invoices are what an [Adviser] and an [Invoicer] report, normalized;
-	// each number appears once.
-	Advices  []Advice
-	Invoices []Invoice
-	// Partial lists what the provider, or the mapping, could not tell about
-	// single orders. What could be told is there all the same.
-	Partial []Problem
-}
-
-// Problem is one order, or part of an answer, that came with an error.
-type Problem struct {
-	// OrderID and Reference name the order where the provider does.
-	OrderID   string
-	Reference string
-	// Code is the provider's own code.
-	Code    string
-	Message string
-	// Unread tells that the order stands in the answer and could not be read, or asked
-	// for: it is not among [Answer.Orders], and stays as it is stored. One of which single
-	// values could not be read, or contradict each other, is among them: see [Order.Unread].
-	Unread bool
-}
 
 // Open makes a provider from its section of the configuration. It checks the
 // whole section and reports every mistake at once, as [*ConfigError] values
@@ -226,3 +113,20 @@ type ConfigError struct {
 }
 
 func (e *ConfigError) Error() string { return e.Key + ": " + e.Message }
+
+// Kind is one kind of provider.
+type Kind struct {
+	Open Open
+	// Declaration is what sections of this kind stand upon: keys that hold where the
+	// section, and the file that its key `declaration` names, say nothing. nil for a
+	// kind that is written in Go alone, whose sections name no file.
+	Declaration *Declaration
+}
+
+// Declaration is keys of a provider's section, written down elsewhere.
+type Declaration struct {
+	// Name is what it is called in mistakes, such as "preset ptv".
+	Name string
+	// Text is TOML: the keys of a section, without its header.
+	Text []byte
+}
