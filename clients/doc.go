@@ -1,8 +1,9 @@
-// Package clients holds the words every provider speaks: [Order], [Query],
-// [Provider] and [Error], and how two reports of one order differ ([Diff]). The HTTP
-// client that all providers share is package httpapi, which this one does not know.
+// Package clients defines what every provider has in common: [Provider], [Query], [Order], its
+// despatch advices and invoices, [Error], and how two reports of one order differ ([Diff]).
 //
-// A provider lives in a folder of its own below this one. It turns a Query into
-// requests and answers into Orders; it stores, publishes, sleeps and retries
-// nothing, and it never sees an access token.
+// A provider is a package below this one. It turns a [Query] into HTTP requests and the responses
+// into Orders. It does not store, publish, sleep or retry, and it never sees an access token.
+//
+// This package may not know HTTP or configuration: packages httpapi and section do. Start reading
+// at [Provider], then [Order] and [Order.Normalize].
 package clients

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/clients/exchange"
 )
 
 // Code classifies a failure by what must happen next. It is set where the HTTP
@@ -57,7 +58,7 @@ type Error struct {
 	Err error
 	// Exchange is what went over the wire where the answer cannot be read, which is
 	// [CodeBadResponse]; nil otherwise. It is no part of the text.
-	Exchange *Exchange
+	Exchange *exchange.Exchange
 }
 
 func (e *Error) Error() string {

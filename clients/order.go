@@ -1,5 +1,7 @@
 package clients
 
+import "unsafe"
+
 // Order is one order as a provider reports it at one moment. Its JSON names are
 // the columns of the table `orders`; this is the document that is stored,
 // compared and published.
@@ -110,6 +112,12 @@ var Statuses = []Status{
 // Ended reports whether nothing is expected to happen any more.
 func (s Status) Ended() bool {
 	return s == StatusShipped || s == StatusDelivered || s == StatusCancelled
+}
+
+// Size is about how many bytes of memory a line takes.
+func (l *Line) Size() int {
+	return int(unsafe.Sizeof(*l)) + len(l.LineID) + len(l.ArticleID) + len(l.BuyerArticleID) + len(l.EAN) + len(l.Description) +
+		len(l.Schedule)*int(unsafe.Sizeof(ScheduleLine{})) + len(l.Despatches)*int(unsafe.Sizeof(Despatch{}))
 }
 
 // EditTexts passes every text of the order that a provider may have written through edit. Dates,

@@ -54,7 +54,7 @@ type Traits struct {
 // What a [Provider] can do besides, each found by a type assertion.
 type (
 	// StatsReporter knows how calls to it go.
-	StatsReporter interface{ Traffic() Traffic }
+	StatsReporter interface{ Stats() Stats }
 
 	// CredentialHolder has the sources of its tokens: one, or one for each user where tokens
 	// belong to users.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/clients/exchange"
 	"orderbeat/jobs"
 )
 
@@ -112,7 +113,7 @@ func BenchmarkCommitExchanges(b *testing.B) {
 			for i := range b.N {
 				o := succeeded(js[i+1], noon.Add(time.Duration(i)*time.Millisecond), orders...)
 				if size > 0 {
-					o.Exchanges = []clients.Exchange{{Op: "orders", Method: "GET", URL: "/", Status: 200, StartedAt: noon, ResponseGzip: packed, ResponseBytes: int64(8 * size)}}
+					o.Exchanges = []exchange.Exchange{{Op: "orders", Method: "GET", URL: "/", Status: 200, StartedAt: noon, ResponseGzip: packed, ResponseBytes: int64(8 * size)}}
 				}
 				commit(b, d, o)
 			}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/clients/exchange"
 	"orderbeat/db/sqlite"
 )
 
@@ -33,9 +34,9 @@ type ExchangeRow struct {
 	ResponseBytes int64     `json:"response_bytes"`
 	Truncated     bool      `json:"truncated"`
 	// Detail is "full" or "metadata"; "" of rows from before there was the difference.
-	Detail    clients.Keep `json:"detail,omitempty"`
-	ErrorCode clients.Code `json:"error_code,omitempty"`
-	Error     string       `json:"error,omitempty"`
+	Detail    exchange.Detail `json:"detail,omitempty"`
+	ErrorCode clients.Code    `json:"error_code,omitempty"`
+	Error     string          `json:"error,omitempty"`
 }
 
 // ExchangeFilter chooses exchanges; an empty field chooses all.
@@ -96,7 +97,7 @@ func (x *ExchangeRow) dest() []any {
 }
 
 // Exchange returns one exchange with what is kept of its texts, false when there is none.
-func (d *DB) Exchange(ctx context.Context, id int64) (row ExchangeRow, x clients.Exchange, ok bool, err error) {
+func (d *DB) Exchange(ctx context.Context, id int64) (row ExchangeRow, x exchange.Exchange, ok bool, err error) {
 	err = sqlite.Query(ctx, d.bulk, func(rows *sql.Rows) (err error) {
 		row, x, err = scanExchange(rows)
 		ok = true
@@ -111,7 +112,7 @@ const (
 	exchangeSQL = `SELECT ` + exchangeColumns + `, ` + exchangeTexts + ` FROM exchanges WHERE exchange_id = ?`
 )
 
-func scanExchange(rows *sql.Rows) (row ExchangeRow, x clients.Exchange, err error) {
+func scanExchange(rows *sql.Rows) (row ExchangeRow, x exchange.Exchange, err error) {
 	var asked, answered string
 	err = rows.Scan(append(row.dest(), sqlite.Text(&asked), sqlite.Text(&x.RequestBody), sqlite.Text(&answered),
 		sqlite.Text(&x.ResponseBody), &x.ResponseGzip)...)
@@ -120,7 +121,7 @@ func scanExchange(rows *sql.Rows) (row ExchangeRow, x clients.Exchange, err erro
 	}
 	x.Op, x.Method, x.URL, x.Status, x.StartedAt = row.Op, row.Method, row.URL, row.Status, row.StartedAt
 	x.Duration, x.ResponseBytes, x.Truncated = time.Duration(row.DurationMS)*time.Millisecond, row.ResponseBytes, row.Truncated
-	x.Keep, x.Code, x.Message = row.Detail, string(row.ErrorCode), row.Error
+	x.Detail, x.Code, x.Message = row.Detail, string(row.ErrorCode), row.Error
 	x.RequestHeader, x.ResponseHeader = header(asked), header(answered)
 	return row, x, nil
 }

@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"strings"
 
-	"orderbeat/clients"
+	"orderbeat/clients/exchange"
 	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
@@ -28,11 +28,11 @@ func (t *tx) recordExchanges(o *jobs.Outcome) error {
 }
 
 // keepOf says how much is kept of an exchange.
-func keepOf(x *clients.Exchange) clients.Keep {
-	if x.Keep == clients.KeepMetadata {
-		return x.Keep
+func keepOf(x *exchange.Exchange) exchange.Detail {
+	if x.Detail == exchange.Metadata {
+		return x.Detail
 	}
-	return clients.KeepFull
+	return exchange.Full
 }
 
 // bytesOrNull is NULL for nil.

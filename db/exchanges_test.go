@@ -13,6 +13,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
+	"orderbeat/clients/exchange"
 	"orderbeat/clients/michelin"
 	"orderbeat/db"
 	"orderbeat/jobs"
@@ -109,7 +110,7 @@ func TestAnAnswerThatCannotBeReadIsKeptWithItsJob(t *testing.T) {
 func unreadable(job jobs.Job) jobs.Outcome {
 	o := failed(job, jobs.Failed, noon)
 	o.Err = &clients.Error{Code: clients.CodeBadResponse, Message: "it is not JSON"}
-	o.Exchanges = []clients.Exchange{{Method: "GET", URL: "/", StartedAt: noon, Code: string(o.Err.Code), Message: o.Err.Message}}
+	o.Exchanges = []exchange.Exchange{{Method: "GET", URL: "/", StartedAt: noon, Code: string(o.Err.Code), Message: o.Err.Message}}
 	return o
 }
 

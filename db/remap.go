@@ -6,7 +6,7 @@ import (
 	"database/sql"
 	"time"
 
-	"orderbeat/clients"
+	"orderbeat/clients/exchange"
 	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
@@ -54,15 +54,15 @@ const keptWhole = `coalesce(x.detail = 'full' AND NOT x.truncated AND x.status I
 
 // Kept returns a job with the answers of its last attempt, in order; false when they are
 // not kept, or not as a whole.
-func (d *DB) Kept(ctx context.Context, jobID string) (k jobs.KeptJob, answers []clients.Exchange, ok bool, err error) {
+func (d *DB) Kept(ctx context.Context, jobID string) (k jobs.KeptJob, answers []exchange.Exchange, ok bool, err error) {
 	found, err := sqlite.Fetch(ctx, d.bulk, scanKeptJob, keptJobSQL, jobID)
 	if err != nil || len(found) == 0 {
 		return k, nil, false, err
 	}
 	whole := true
-	answers, err = sqlite.Fetch(ctx, d.bulk, func(rows *sql.Rows) (clients.Exchange, error) {
+	answers, err = sqlite.Fetch(ctx, d.bulk, func(rows *sql.Rows) (exchange.Exchange, error) {
 		row, x, err := scanExchange(rows)
-		whole = whole && row.Detail == clients.KeepFull && !row.Truncated && row.Status != 0
+		whole = whole && row.Detail == exchange.Full && !row.Truncated && row.Status != 0
 		return x, err
 	}, keptSQL, jobID)
 	return found[0], answers, whole && len(answers) > 0, err

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/clients"
+	"orderbeat/clients/exchange"
 	"orderbeat/db"
 	"orderbeat/jobs"
 )
@@ -17,8 +18,8 @@ import (
 // answered adds what is kept of an answer to an outcome.
 func answered(o jobs.Outcome, texts ...string) jobs.Outcome {
 	for i, text := range texts {
-		o.Exchanges = append(o.Exchanges, clients.Exchange{
-			Op: "orders", Method: "GET", URL: fmt.Sprintf("http://127.0.0.1/orders?page=%d", i+1), Status: 200, StartedAt: o.AskedAt, Keep: clients.KeepFull,
+		o.Exchanges = append(o.Exchanges, exchange.Exchange{
+			Op: "orders", Method: "GET", URL: fmt.Sprintf("http://127.0.0.1/orders?page=%d", i+1), Status: 200, StartedAt: o.AskedAt, Detail: exchange.Full,
 			RequestHeader:  http.Header{"Accept": {"application/json"}},
 			ResponseHeader: http.Header{"Content-Type": {"application/json"}, "Link": {"</a>; rel=next", "</b>"}}, ResponseBody: text, ResponseBytes: int64(len(text)),
 		})
@@ -64,7 +65,7 @@ func TestTheAnswersOfAJobAreKeptWithIt(t *testing.T) {
 	cut.Exchanges[1].Truncated = true
 	commit(t, d, cut)
 	lean := answered(succeeded(js[2], noon.Add(2*time.Hour)), "")
-	lean.Exchanges[0].Keep = clients.KeepMetadata
+	lean.Exchanges[0].Detail = exchange.Metadata
 	commit(t, d, lean)
 	commit(t, d, answered(failed(js[3], jobs.Failed, noon), "one"))
 
@@ -108,7 +109,7 @@ func TestOnlyTheLastAttemptIsMappedAgain(t *testing.T) {
 	commit(t, d, first)
 	js[0].Attempt = 2
 	second := answered(succeeded(js[0], noon.Add(time.Minute)), "refused", "all of it")
-	second.Exchanges[0].Status, second.Exchanges[0].Keep = 401, clients.KeepMetadata
+	second.Exchanges[0].Status, second.Exchanges[0].Detail = 401, exchange.Metadata
 	commit(t, d, second)
 	_, answers, ok, err := d.Kept(t.Context(), js[0].ID)
 	if err != nil || !ok || len(answers) != 1 || answers[0].ResponseBody != "all of it" {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/clients"
+	"orderbeat/clients/exchange"
 	"orderbeat/db"
 	"orderbeat/jobs"
 )
@@ -56,7 +57,7 @@ func fails(account string, state jobs.State, code clients.Code) func(*jobs.Outco
 // unread is an answer that could not be read.
 func unread(o *jobs.Outcome) {
 	fails(o.Account, jobs.Failed, clients.CodeBadResponse)(o)
-	o.Exchanges = []clients.Exchange{{Method: "GET", URL: "/", StartedAt: o.AskedAt, Code: string(o.Err.Code)}}
+	o.Exchanges = []exchange.Exchange{{Method: "GET", URL: "/", StartedAt: o.AskedAt, Code: string(o.Err.Code)}}
 }
 
 func record(tb testing.TB, d *db.DB, schedule string, at time.Time) {

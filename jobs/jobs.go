@@ -13,6 +13,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"orderbeat/clients"
+	"orderbeat/clients/exchange"
 )
 
 // State is where a run or a job stands. A run is never waiting or dead.
@@ -223,7 +224,7 @@ type Outcome struct {
 	// Volatile is the provider's [clients.Traits.Volatile].
 	Volatile []string
 	// Exchanges are what went over the wire, as far as it may be kept.
-	Exchanges []clients.Exchange
+	Exchanges []exchange.Exchange
 	// Unread is how many orders could not be read ([clients.Problem.Unread]); Err then has
 	// [clients.CodeBadResponse].
 	Unread int

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/clients/exchange"
 )
 
 // Perform asks the provider a job's question once and says what came of it,
@@ -20,7 +21,7 @@ import (
 func Perform(ctx context.Context, p clients.Provider, a clients.Account, job Job, retry clients.Retry) (Outcome, error) {
 	out := Outcome{Job: job, AskedAt: moment(time.Now())}
 	kind := Kinds[job.Kind]
-	ctx, recording := clients.Record(ctx)
+	ctx, recording := exchange.Record(ctx)
 	answer, volatile, err := ask(ctx, kind, p, job.Query(a))
 	out.Volatile = volatile
 	out.Exchanges = recording.Exchanges()

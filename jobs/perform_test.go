@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/clients/exchange"
 	"orderbeat/jobs"
 )
 
@@ -84,7 +85,7 @@ func TestPerform(t *testing.T) {
 func TestPerformSaysWhereAnAnswerIsKept(t *testing.T) {
 	for hint, want := range map[string]string{"": "", "raise max_body": "raise max_body; "} {
 		out, err := jobs.Perform(t.Context(), provider(func(context.Context, clients.Query) (clients.Answer, error) {
-			return clients.Answer{}, &clients.Error{Code: clients.CodeBadResponse, Hint: hint, Exchange: &clients.Exchange{Status: 200}}
+			return clients.Answer{}, &clients.Error{Code: clients.CodeBadResponse, Hint: hint, Exchange: &exchange.Exchange{Status: 200}}
 		}), clients.Account{}, job(1), retry)
 		if err != nil {
 			t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 
 	"orderbeat/auth/mask"
 	"orderbeat/clients"
+	"orderbeat/clients/exchange"
 )
 
 // KeptJob is a job that succeeded, at least in part, and whose answers are kept as a whole.
@@ -74,9 +75,9 @@ func planRemap(p Planning) ([]Question, error) {
 // asks nobody. What comes of it is as of when they came. There is no second try. An order
 // or a document with a value that was hidden when the answers were kept becomes a problem:
 // it cannot be known to be another than the one that is stored.
-func Remap(ctx context.Context, p clients.Provider, a clients.Account, job Job, kept KeptJob, exchanges []clients.Exchange) (Outcome, error) {
+func Remap(ctx context.Context, p clients.Provider, a clients.Account, job Job, kept KeptJob, exchanges []exchange.Exchange) (Outcome, error) {
 	out := Outcome{Job: job, AskedAt: kept.AskedAt}
-	answer, volatile, err := ask(clients.PlayBack(ctx, exchanges), Kinds[kept.Kind], p, kept.Query(a))
+	answer, volatile, err := ask(exchange.WithPlayback(ctx, exchanges), Kinds[kept.Kind], p, kept.Query(a))
 	if err != nil && errors.Is(context.Cause(ctx), context.Canceled) {
 		return Outcome{}, fmt.Errorf("job %s: %w", job.ID, context.Cause(ctx))
 	}

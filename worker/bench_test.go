@@ -18,6 +18,7 @@ import (
 	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/clients/michelin"
+	"orderbeat/clients/section"
 	"orderbeat/db"
 	"orderbeat/worker"
 	"orderbeat/worker/bus"
@@ -72,8 +73,8 @@ func benchmarkJobs(b *testing.B, always, fresh bool) {
 	defer database.Close()
 	account := clients.Account{Name: "detroit", BillTo: "1111111", ShipTo: "1234567", Location: time.UTC}
 	retry := clients.Retry{Attempts: 3, For: time.Hour}
-	provider, err := michelin.Open(clients.Section{
-		Config: clients.Config{
+	provider, err := michelin.Open(section.Section{
+		Config: section.Config{
 			Name: "michelin", Kind: "michelin", Environment: "test", BaseURL: server.URL, TokenURL: server.URL + "/token", AllowInsecureHTTP: true,
 			ClientID: auth.NewSecret("id"), ClientSecret: auth.NewSecret("secret"), Concurrency: atOnce,
 			Rate: clients.Rate{Calls: 1_000_000, Per: time.Second}, TokenRate: clients.Rate{Calls: 5, Per: time.Second},

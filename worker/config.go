@@ -6,7 +6,7 @@ import (
 
 	"orderbeat/auth/mask"
 	"orderbeat/auth/seal"
-	"orderbeat/clients"
+	"orderbeat/clients/memory"
 	"orderbeat/db"
 	"orderbeat/worker/bus"
 	"orderbeat/worker/settings"
@@ -29,8 +29,8 @@ type Config struct {
 	Tokens      *seal.Store // what the providers keep their tokens in
 	Retention   db.Retention
 	Version     string
-	Memory      *clients.Memory // shared by all attempts; nil shares out the process's memory limit
-	Mask        *mask.Set       // the secrets that no reply and no page may have
+	Memory      *memory.Pool // shared by all attempts; nil shares out the process's memory limit
+	Mask        *mask.Set    // the secrets that no reply and no page may have
 	Log         *slog.Logger
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/httpapi"
+	"orderbeat/clients/section"
 	"orderbeat/db"
 	"orderbeat/jobs"
 	"orderbeat/worker"
@@ -77,7 +78,7 @@ func (r *remote) asking(attempts int) func(*worker.Config) {
 		p.Retry = clients.Retry{Attempts: attempts, For: time.Hour}
 		p.Rate = clients.Rate{Calls: 100, Per: time.Second}
 		p.Provider = r
-		r.HTTP = httpapi.NewHTTP(clients.Section{Log: c.Log, Config: clients.Config{
+		r.HTTP = httpapi.NewHTTP(section.Section{Log: c.Log, Config: section.Config{
 			Name: p.Name, Concurrency: 4, Rate: p.Rate, Timeout: 10 * time.Second, MaxBody: 1 << 20, Accounts: p.Accounts,
 		}})
 		c.Web.Listen = "127.0.0.1:0"

@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"orderbeat/clients"
+	"orderbeat/clients/memory"
 	"orderbeat/db"
 	"orderbeat/jobs"
 	"orderbeat/worker/alerts"
@@ -62,7 +62,7 @@ func Run(ctx context.Context, c Config) error {
 		}
 	}
 	if c.Memory == nil {
-		c.Memory = clients.NewMemory(debug.SetMemoryLimit(-1))
+		c.Memory = memory.NewPool(debug.SetMemoryLimit(-1))
 	}
 	conn, err := bus.Open(ctx, c.NATS, troubles, c.Log, fail)
 	if err != nil {

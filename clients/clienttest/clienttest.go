@@ -14,6 +14,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/clients"
+	"orderbeat/clients/section"
 )
 
 // MaxBody is the limit, in bytes, that [Section] sets on an answer's body.
@@ -46,9 +47,9 @@ type Wire struct {
 
 // Section is a section as the configuration hands it to a provider, for a server on
 // a loopback address. Decode keeps the defaults.
-func Section(name, baseURL string) clients.Section {
-	return clients.Section{
-		Config: clients.Config{
+func Section(name, baseURL string) section.Section {
+	return section.Section{
+		Config: section.Config{
 			Name: name, Environment: "sandbox", BaseURL: baseURL, AllowInsecureHTTP: true,
 			ClientID: auth.NewSecret("sample-client"), ClientSecret: auth.NewSecret(ClientSecret),
 			Concurrency: 4,

@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"orderbeat/auth"
-	"orderbeat/clients"
+	"orderbeat/clients/section"
 )
 
-// Keys lists the keys of every [*clients.ConfigError] in err, sorted; any other error
+// Keys lists the keys of every [*section.ConfigError] in err, sorted; any other error
 // stands among them with its text.
 func Keys(err error) (keys []string) {
 	type joined interface {
@@ -24,7 +24,7 @@ func Keys(err error) (keys []string) {
 		for _, err := range many.Unwrap() {
 			keys = append(keys, Keys(err)...)
 		}
-	} else if one, ok := errors.AsType[*clients.ConfigError](err); ok {
+	} else if one, ok := errors.AsType[*section.ConfigError](err); ok {
 		keys = []string{one.Key}
 	} else if err != nil {
 		keys = []string{"not a ConfigError: " + err.Error()}
@@ -33,14 +33,14 @@ func Keys(err error) (keys []string) {
 	return keys
 }
 
-// Decode makes a [clients.Section.Decode] that sets a provider's own keys to values as a
+// Decode makes a [section.Section.Decode] that sets a provider's own keys to values as a
 // TOML document has them, or of the very type of a field. Keys of the frame, which all
 // providers share, are passed over.
 func Decode(keys map[string]any) func(into any) error {
 	return func(into any) error {
-		var wrong clients.Mistakes
+		var wrong section.Errors
 		frame := map[string]bool{}
-		for _, f := range reflect.VisibleFields(reflect.TypeFor[clients.Config]()) {
+		for _, f := range reflect.VisibleFields(reflect.TypeFor[section.Config]()) {
 			frame[f.Tag.Get("toml")] = true
 		}
 		own := map[string]any{}
@@ -55,7 +55,7 @@ func Decode(keys map[string]any) func(into any) error {
 }
 
 // set puts a value as TOML has it where it belongs.
-func set(wrong *clients.Mistakes, path string, dst reflect.Value, value any) {
+func set(wrong *section.Errors, path string, dst reflect.Value, value any) {
 	v := reflect.ValueOf(value)
 	switch values, isTable := value.(map[string]any); {
 	case isTable && dst.Kind() == reflect.Struct:

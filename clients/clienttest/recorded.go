@@ -8,14 +8,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"orderbeat/clients"
+	"orderbeat/clients/exchange"
 )
 
 // recorded checks that what a provider asks is recorded without secrets, and that its
 // answer can be made anew of that, as far as it is kept, without a token and a call.
 func (r *runner) recorded(t *testing.T) {
 	p, s := r.start(t, reply(http.StatusOK, r.Answer), nil)
-	ctx, recording := clients.Record(t.Context())
+	ctx, recording := exchange.Record(t.Context())
 	want, err := r.ask(ctx, p)
 	if err != nil {
 		t.Fatal(err)
@@ -35,12 +35,12 @@ func (r *runner) recorded(t *testing.T) {
 				t.Errorf("the exchange tells %q: %s", secret, text)
 			}
 		}
-		if x.Keep != clients.KeepFull {
+		if x.Detail != exchange.Full {
 			return // there is nothing to map again
 		}
 	}
 	calls, grants := s.calls.Load(), s.grants.Load()
-	got, err := r.ask(clients.PlayBack(t.Context(), list), r.open(t, s.URL))
+	got, err := r.ask(exchange.WithPlayback(t.Context(), list), r.open(t, s.URL))
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("mapped again, %v (-first +again):\n%s", err, diff)
 	}

@@ -10,7 +10,9 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/declared/jq"
+	"orderbeat/clients/exchange"
 	"orderbeat/clients/httpapi"
+	"orderbeat/clients/memory"
 )
 
 // page is one answer, read.
@@ -29,7 +31,7 @@ func (g *gathering) call(ctx context.Context, a *ask, t turn, use func(*page, *u
 	if err != nil {
 		return g.client.unmade(ctx, a.op, err, t.scope)
 	}
-	if !clients.PlaysBack(ctx) {
+	if !exchange.IsPlayback(ctx) {
 		if err := a.limiter.Wait(ctx); err != nil {
 			return g.client.late(ctx, a.op, "no turn within the operation's rate in time")
 		}
@@ -49,7 +51,7 @@ func (g *gathering) call(ctx context.Context, a *ask, t turn, use func(*page, *u
 		return v.failed()
 	}
 	err = g.http.Answer(ctx, call, func(r httpapi.Response) error {
-		meter := clients.NewMeter(ctx) // of what is decoded, until it is mapped
+		meter := memory.NewMeter(ctx) // of what is decoded, until it is mapped
 		defer meter.Free()
 		p, err := g.page(ctx, a, r, t.scope, meter)
 		if err != nil {
@@ -69,7 +71,7 @@ func (g *gathering) call(ctx context.Context, a *ask, t turn, use func(*page, *u
 }
 
 // page reads an answer, and judges it.
-func (g *gathering) page(ctx context.Context, a *ask, r httpapi.Response, s jq.Scope, meter *clients.Meter) (*page, error) {
+func (g *gathering) page(ctx context.Context, a *ask, r httpapi.Response, s jq.Scope, meter *memory.Meter) (*page, error) {
 	if slices.Contains(a.empty, r.Status) {
 		return &page{status: r.Status, empty: true}, nil
 	}

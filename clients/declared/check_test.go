@@ -19,6 +19,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
 	"orderbeat/clients/declared"
+	"orderbeat/clients/section"
 	"orderbeat/jobs"
 )
 
@@ -37,9 +38,9 @@ var tokenPaths = map[string]string{
 }
 
 // open opens a kind at a server, with what change makes of its section.
-func open(t *testing.T, kind, server string, change func(*clients.Section)) *declared.Client {
+func open(t *testing.T, kind, server string, change func(*section.Section)) *declared.Client {
 	t.Helper()
-	s := section(t, kind, server)
+	s := sectionOf(t, kind, server)
 	if change != nil {
 		change(&s)
 	}
@@ -82,15 +83,15 @@ func TestProvider(t *testing.T) {
 					"ptv": `{"error":"invalid_client"}`, "shell": `{"ErrorCode":"invalid_client","Error":"ClientId is Invalid"}`,
 					"microbilt": `{"error":"invalid_client"}`, "mazda": `{"error":"invalid_request"}`,
 				}[kind],
-				Query: clients.Query{Account: section(t, kind, "").Accounts[0]},
+				Query: clients.Query{Account: sectionOf(t, kind, "").Accounts[0]},
 				Check: true, Answer: "pong", Secrets: []string{"canary-refresh", "sample-code"},
 			})
 		})
 	}
 }
 
-// exchange is one request as a server saw it.
-type exchange struct {
+// wireRequest is one request as a server saw it.
+type wireRequest struct {
 	Request string // method, path and query
 	Header  map[string]string
 	Body    string
@@ -100,7 +101,7 @@ type exchange struct {
 type server struct {
 	*httptest.Server
 	mu  sync.Mutex // guards got
-	got []exchange
+	got []wireRequest
 }
 
 func serve(t *testing.T, kind string) *server {
@@ -108,7 +109,7 @@ func serve(t *testing.T, kind string) *server {
 	s := &server{}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		e := exchange{Request: r.Method + " " + r.URL.RequestURI(), Header: map[string]string{}, Body: string(body)}
+		e := wireRequest{Request: r.Method + " " + r.URL.RequestURI(), Header: map[string]string{}, Body: string(body)}
 		for _, name := range []string{"Authorization", "Content-Type", "X-mazda-org"} {
 			if value := r.Header.Get(name); value != "" {
 				e.Header[name] = value
@@ -133,34 +134,34 @@ func TestRequests(t *testing.T) {
 	const secret = `s+c/r=t!`
 	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte("sample-client:"+secret))
 	inBody := "client_id=sample-client&client_secret=" + url.QueryEscape(secret)
-	ping := func(path string) exchange {
-		return exchange{"GET " + path, map[string]string{"Authorization": "Bearer token!1"}, ""}
+	ping := func(path string) wireRequest {
+		return wireRequest{"GET " + path, map[string]string{"Authorization": "Bearer token!1"}, ""}
 	}
 	for name, c := range map[string]struct {
 		kind string
 		keys map[string]any
-		want []exchange
+		want []wireRequest
 	}{
-		"PTV, Basic": {"ptv", nil, []exchange{
+		"PTV, Basic": {"ptv", nil, []wireRequest{
 			{"POST /ptv/oauth2/token", map[string]string{"Authorization": basic, "Content-Type": form}, "grant_type=client_credentials"},
 			ping("/planning/v1/ping"),
 		}},
-		"PTV, Basic by name": {"ptv", map[string]any{"client_auth": "basic", "ping": ""}, []exchange{
+		"PTV, Basic by name": {"ptv", map[string]any{"client_auth": "basic", "ping": ""}, []wireRequest{
 			{"POST /ptv/oauth2/token", map[string]string{"Authorization": basic, "Content-Type": form}, "grant_type=client_credentials"},
 		}},
-		"PTV, credentials in the body": {"ptv", map[string]any{"client_auth": "body", "scope": " read  write "}, []exchange{
+		"PTV, credentials in the body": {"ptv", map[string]any{"client_auth": "body", "scope": " read  write "}, []wireRequest{
 			{"POST /ptv/oauth2/token", map[string]string{"Content-Type": form}, inBody + "&grant_type=client_credentials&scope=read+write"},
 			ping("/planning/v1/ping"),
 		}},
-		"Shell": {"shell", nil, []exchange{
+		"Shell": {"shell", nil, []wireRequest{
 			{"POST /v2/oauth/token", map[string]string{"Content-Type": form}, inBody + "&grant_type=client_credentials"},
 			ping("/shell/ping"),
 		}},
-		"Shell, with a ping of one's own": {"shell", map[string]any{"ping": "/loyalty/v1/health?probe=1"}, []exchange{
+		"Shell, with a ping of one's own": {"shell", map[string]any{"ping": "/loyalty/v1/health?probe=1"}, []wireRequest{
 			{"POST /v2/oauth/token", map[string]string{"Content-Type": form}, inBody + "&grant_type=client_credentials"},
 			ping("/loyalty/v1/health?probe=1"),
 		}},
-		"Microbilt, JSON": {"microbilt", nil, []exchange{
+		"Microbilt, JSON": {"microbilt", nil, []wireRequest{
 			{
 				"POST /OAuth/GetAccessToken",
 				map[string]string{"Content-Type": "application/json"},
@@ -168,11 +169,11 @@ func TestRequests(t *testing.T) {
 			},
 			ping("/microbilt/ping"),
 		}},
-		"Microbilt, a form with the grant in the query": {"microbilt", map[string]any{"encoding": "form"}, []exchange{
+		"Microbilt, a form with the grant in the query": {"microbilt", map[string]any{"encoding": "form"}, []wireRequest{
 			{"POST /OAuth/GetAccessToken?grant_type=client_credentials", map[string]string{"Content-Type": form}, inBody},
 			ping("/microbilt/ping"),
 		}},
-		"Mazda": {"mazda", map[string]any{"pkce": false}, []exchange{
+		"Mazda": {"mazda", map[string]any{"pkce": false}, []wireRequest{
 			{
 				"POST /oauth/token",
 				map[string]string{"Authorization": basic, "Content-Type": form},
@@ -183,12 +184,12 @@ func TestRequests(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, c.kind)
-			p := open(t, c.kind, s.URL, func(s *clients.Section) {
+			p := open(t, c.kind, s.URL, func(s *section.Section) {
 				s.ClientSecret = auth.NewSecret(secret)
 				s.Decode = over(t, s.Kind, c.keys)
 			})
 			grantAccess(t, p)
-			if out := check(t, p, section(t, c.kind, "").Accounts[0]); out.State != jobs.Succeeded {
+			if out := check(t, p, sectionOf(t, c.kind, "").Accounts[0]); out.State != jobs.Succeeded {
 				t.Fatalf("got %s with %v, want succeeded", out.State, out.Err)
 			}
 			if diff := cmp.Diff(c.want, s.got); diff != "" {
@@ -226,7 +227,7 @@ func TestConsentAsksForWhatIsConfigured(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := open(t, "mazda", "http://127.0.0.1:1", func(s *clients.Section) { s.Decode = over(t, s.Kind, c.keys) })
+			p := open(t, "mazda", "http://127.0.0.1:1", func(s *section.Section) { s.Decode = over(t, s.Kind, c.keys) })
 			link, _, err := p.Credentials()[0].Authorize("https://dms.example/code")
 			if err != nil {
 				t.Fatal(err)
@@ -247,7 +248,7 @@ func TestConsentAsksForWhatIsConfigured(t *testing.T) {
 
 func TestAccountsOfOneUserShareItsTokens(t *testing.T) {
 	s := serve(t, "mazda")
-	p := open(t, "mazda", s.URL, func(s *clients.Section) {
+	p := open(t, "mazda", s.URL, func(s *section.Section) {
 		s.Accounts = []clients.Account{
 			{Name: "a", User: "mmd10030.johndoe", Org: "10030/MMD"},
 			{Name: "b", User: "mmd10030.janedoe", Org: "10030/MMD"},
@@ -331,7 +332,7 @@ func TestWhatAPingsRefusalMeans(t *testing.T) {
 		}))
 		p := open(t, kind, s.URL, nil)
 		grantAccess(t, p)
-		out := check(t, p, section(t, kind, "").Accounts[0])
+		out := check(t, p, sectionOf(t, kind, "").Accounts[0])
 		if out.State != jobs.Failed || out.Err.Code != c.code || !strings.Contains(out.Err.Hint, c.hint) {
 			t.Errorf("%s: got %s with %v and the hint %q, want %s with %q", kind, out.State, out.Err, out.Err.Hint, c.code, c.hint)
 		}
@@ -342,7 +343,7 @@ func TestWhatAPingsRefusalMeans(t *testing.T) {
 // Mazda's API is not public: its preset has tokens, and says what is to be declared.
 func TestMazdaDeclaresNoOrders(t *testing.T) {
 	p := open(t, "mazda", "http://127.0.0.1:1", nil)
-	q := clients.Query{Account: section(t, "mazda", "").Accounts[0], From: "2026-11-20", To: "2026-11-20"}
+	q := clients.Query{Account: sectionOf(t, "mazda", "").Accounts[0], From: "2026-11-20", To: "2026-11-20"}
 	if _, err := p.Orders(t.Context(), q); clients.AsError(err).Code != clients.CodeInvalid || !strings.Contains(clients.AsError(err).Hint, "[providers.mazda.orders]") {
 		t.Errorf("got %v, want invalid, with what to declare", err)
 	}
@@ -355,7 +356,7 @@ func TestMazdaDeclaresNoOrders(t *testing.T) {
 }
 
 func TestRedirectURI(t *testing.T) {
-	p := open(t, "mazda", "http://127.0.0.1:1", func(s *clients.Section) {
+	p := open(t, "mazda", "http://127.0.0.1:1", func(s *section.Section) {
 		s.Decode = over(t, s.Kind, map[string]any{"redirect_uri": "https://127.0.0.1:8080/myGreatDms/oauth/code"})
 	})
 	if got, want := p.RedirectURI(), "https://127.0.0.1:8080/myGreatDms/oauth/code"; got != want {
@@ -378,7 +379,7 @@ func TestARedirectMustNameTheIssuerThatIsSet(t *testing.T) {
 		"any where none is set": {nil, "https://other.example", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := open(t, "mazda", serve(t, "mazda").URL, func(s *clients.Section) { s.Decode = over(t, s.Kind, c.keys) })
+			p := open(t, "mazda", serve(t, "mazda").URL, func(s *section.Section) { s.Decode = over(t, s.Kind, c.keys) })
 			begun := auth.NewConsents()
 			link, err := begun.Begin(p.Credentials()[0], "https://dms.example/code")
 			if err != nil {

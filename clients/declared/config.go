@@ -10,6 +10,7 @@ import (
 	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/clients/declared/jq"
+	"orderbeat/clients/section"
 )
 
 // declaration is a section that was found right.
@@ -25,9 +26,9 @@ type declaration struct {
 
 // configure reads and checks the whole section, compiles what is declared, and fills in
 // what the environment implies.
-func configure(s *clients.Section) (declaration, error) {
+func configure(s *section.Section) (declaration, error) {
 	d := declaration{settings: defaults()}
-	var wrong clients.Mistakes
+	var wrong section.Errors
 	if s.Decode != nil {
 		wrong.Join(s.Decode(&d.settings))
 	}
@@ -71,7 +72,7 @@ func at(base, path string) string {
 }
 
 // place is where an environment is. An unknown one is taken for the sandbox, as
-// [clients.Section.Place] does.
+// [section.Section.Place] does.
 func (set *settings) place(environment string) place {
 	switch environment {
 	case "test":
@@ -82,11 +83,11 @@ func (set *settings) place(environment string) place {
 	return set.Environments.Sandbox
 }
 
-func (set *settings) environments() clients.Environments {
-	all := clients.Environments{}
+func (set *settings) environments() section.Environments {
+	all := section.Environments{}
 	for name, p := range map[string]place{"test": set.Environments.Test, "production": set.Environments.Production} {
 		if p.BaseURL != "" || p.Host != "" {
-			all[name] = clients.Environment{BaseURL: p.BaseURL, Host: p.Host}
+			all[name] = section.Environment{BaseURL: p.BaseURL, Host: p.Host}
 		}
 	}
 	return all
@@ -94,7 +95,7 @@ func (set *settings) environments() clients.Environments {
 
 // checkURLs checks what is particular to a declared provider: base_url and token_url
 // have been checked for themselves.
-func (set *settings) checkURLs(s *clients.Section, here place, wrong *clients.Mistakes) {
+func (set *settings) checkURLs(s *section.Section, here place, wrong *section.Errors) {
 	if s.TokenURL == "" && here.Token == "" && set.tokens() && len(set.TokenCommand) == 0 {
 		wrong.Add("token_url", "is missing: the provider's documents tell none; it comes with the API that you want to ask")
 	}
@@ -139,7 +140,7 @@ func isPath(s string) bool {
 }
 
 // checkOperations checks what the operations are as a whole.
-func (set *settings) checkOperations(d declaration, g guard, wrong *clients.Mistakes) {
+func (set *settings) checkOperations(d declaration, g guard, wrong *section.Errors) {
 	g.check(set.Ping, d, wrong)
 	for key, q := range map[string]*question{"orders": d.orders, "fetch": d.fetch} {
 		if q == nil {
@@ -160,7 +161,7 @@ func (set *settings) checkOperations(d declaration, g guard, wrong *clients.Mist
 			wrong.Add("fetch."+key, "has no effect: it goes with orders")
 		}
 	}
-	set.CheckKeeping(wrong)
+	set.CheckExchanges(wrong)
 	for i, day := range set.NoDate {
 		if _, err := clients.ParseDate(day); err != nil {
 			wrong.Add(fmt.Sprintf("no_date[%d]", i), "%v", err)

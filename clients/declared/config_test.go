@@ -10,10 +10,11 @@ import (
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
 	"orderbeat/clients/declared"
+	"orderbeat/clients/section"
 )
 
-// section is the section of a kind that is right, for a server at baseURL.
-func section(tb testing.TB, kind, baseURL string) clients.Section {
+// sectionOf is the section of a kind that is right, for a server at baseURL.
+func sectionOf(tb testing.TB, kind, baseURL string) section.Section {
 	tb.Helper()
 	s := clienttest.Section(kind, baseURL)
 	s.Kind = kind
@@ -28,20 +29,20 @@ func section(tb testing.TB, kind, baseURL string) clients.Section {
 }
 
 func TestMistakes(t *testing.T) {
-	at := func(environment, base, token string) func(*clients.Section) {
-		return func(s *clients.Section) { s.Environment, s.BaseURL, s.TokenURL = environment, base, token }
+	at := func(environment, base, token string) func(*section.Section) {
+		return func(s *section.Section) { s.Environment, s.BaseURL, s.TokenURL = environment, base, token }
 	}
-	keys := func(k map[string]any) func(*clients.Section) {
-		return func(s *clients.Section) { s.Decode = over(t, s.Kind, k) }
+	keys := func(k map[string]any) func(*section.Section) {
+		return func(s *section.Section) { s.Decode = over(t, s.Kind, k) }
 	}
-	account := func(user, org string) func(*clients.Section) {
-		return func(s *clients.Section) {
+	account := func(user, org string) func(*section.Section) {
+		return func(s *section.Section) {
 			s.Accounts = append(s.Accounts, clients.Account{Name: "b", User: user, Org: org, BillTo: s.Accounts[0].BillTo, Params: s.Accounts[0].Params})
 		}
 	}
 	for name, c := range map[string]struct {
 		kind   string
-		change func(*clients.Section)
+		change func(*section.Section)
 		want   []string
 	}{
 		"an unknown environment":                     {"ptv", at("staging", "", ""), []string{"environment"}},
@@ -56,11 +57,11 @@ func TestMistakes(t *testing.T) {
 		"Microbilt's test token in production":       {"microbilt", at("production", "", "https://apitest.microbilt.com/OAuth/GetAccessToken"), []string{"token_url"}},
 		"PTV's production host in test":              {"ptv", at("test", "https://api.conundra.eu", "https://login.example/token"), []string{"base_url"}},
 		"Microbilt's production host in the sandbox": {"microbilt", at("sandbox", "https://api.microbilt.com", ""), []string{"base_url"}},
-		"Mazda's consent at another environment": {"mazda", func(s *clients.Section) {
+		"Mazda's consent at another environment": {"mazda", func(s *section.Section) {
 			s.Environment, s.BaseURL = "production", ""
 			s.Decode = over(t, s.Kind, map[string]any{"authorize_url": "https://mappsacc.mazdaeur.com/oauth/authorize"})
 		}, []string{"authorize_url"}},
-		"Mazda's other endpoints at another environment": {"mazda", func(s *clients.Section) {
+		"Mazda's other endpoints at another environment": {"mazda", func(s *section.Section) {
 			s.Environment, s.BaseURL = "production", ""
 			s.Decode = over(t, s.Kind, map[string]any{
 				"introspection_url": "https://mappsacc.mazdaeur.com/i", "revocation_url": "https://mappsacc.mazdaeur.com/r", "issuer": "https://mappsacc.mazdaeur.com",
@@ -70,12 +71,12 @@ func TestMistakes(t *testing.T) {
 		"an issuer with a query":                    {"mazda", keys(map[string]any{"issuer": "https://login.example?x=1"}), []string{"issuer"}},
 		"an issuer where nobody is sent to consent": {"ptv", keys(map[string]any{"issuer": "https://login.example"}), []string{"issuer"}},
 		"other endpoints that are right":            {"ptv", keys(map[string]any{"introspection_url": "https://login.example/i", "revocation_url": "https://login.example/r"}), nil},
-		"the sandbox in production": {"microbilt", func(s *clients.Section) {
+		"the sandbox in production": {"microbilt", func(s *section.Section) {
 			s.Environment, s.Sandbox.URL = "production", s.BaseURL
 		}, []string{"base_url"}},
 		"plain http":                              {"shell", at("production", "http://api.example", ""), []string{"base_url"}},
 		"a consent page without https":            {"mazda", keys(map[string]any{"authorize_url": "http://login.example"}), []string{"authorize_url"}},
-		"no credentials":                          {"ptv", func(s *clients.Section) { s.ClientID, s.ClientSecret = auth.Secret{}, auth.Secret{} }, []string{"client_id", "client_secret"}},
+		"no credentials":                          {"ptv", func(s *section.Section) { s.ClientID, s.ClientSecret = auth.Secret{}, auth.Secret{} }, []string{"client_id", "client_secret"}},
 		"an unknown key":                          {"ptv", keys(map[string]any{"scopes": "read"}), []string{"scopes"}},
 		"keys of users where there are none":      {"ptv", keys(map[string]any{"pkce": false, "redirect_uri": "https://dms.example/callback", "authorize_url": "https://login.example"}), []string{"authorize_url", "pkce", "redirect_uri"}},
 		"a client_auth that PTV does not know":    {"ptv", keys(map[string]any{"client_auth": "digest"}), []string{"client_auth"}},
@@ -95,13 +96,13 @@ func TestMistakes(t *testing.T) {
 		"an org that no header can carry":         {"mazda", account("john", "10030/M\x00D"), []string{"accounts[1].org"}},
 		"several users, and one of them twice":    {"mazda", account("mmd10030.johndoe", "10031/MMD"), nil},
 		"a user and an org where there are none":  {"shell", account("john", "10030/MMD"), []string{"accounts[1].org", "accounts[1].user"}},
-		"everything at once": {"mazda", func(s *clients.Section) {
+		"everything at once": {"mazda", func(s *section.Section) {
 			s.BaseURL, s.Rate, s.Accounts = "ftp://x", clients.Rate{}, nil
 			s.Decode = over(t, s.Kind, map[string]any{"ping": "ping"})
 		}, []string{"accounts", "base_url", "ping", "rate"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := section(t, c.kind, "http://127.0.0.1:8322")
+			s := sectionOf(t, c.kind, "http://127.0.0.1:8322")
 			if c.change != nil {
 				c.change(&s)
 			}
@@ -118,7 +119,7 @@ func TestMistakes(t *testing.T) {
 
 func TestWhatIsNotDocumentedIsSaid(t *testing.T) {
 	for kind, want := range map[string]string{"ptv": "token_url: is missing: the provider's documents tell none", "shell": "base_url: is missing: the provider's documents tell no address"} {
-		s := section(t, kind, "")
+		s := sectionOf(t, kind, "")
 		s.Environment = "production"
 		if _, err := declared.Open(s); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", kind, err, want)
@@ -128,9 +129,9 @@ func TestWhatIsNotDocumentedIsSaid(t *testing.T) {
 
 func TestTheSandboxLendsItsCredentials(t *testing.T) {
 	for _, kind := range []string{"ptv", "shell", "microbilt", "mazda"} {
-		s := section(t, kind, "")
+		s := sectionOf(t, kind, "")
 		s.ClientID, s.ClientSecret = auth.Secret{}, auth.Secret{}
-		s.Sandbox = clients.Sandbox{URL: "http://127.0.0.1:8322", ClientID: auth.NewSecret("sample"), ClientSecret: auth.NewSecret("sample")}
+		s.Sandbox = section.Sandbox{URL: "http://127.0.0.1:8322", ClientID: auth.NewSecret("sample"), ClientSecret: auth.NewSecret("sample")}
 		if _, err := declared.Open(s); err != nil {
 			t.Errorf("%s: %v", kind, err)
 		}

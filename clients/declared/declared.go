@@ -23,8 +23,10 @@ import (
 	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/clients/declared/jq"
+	"orderbeat/clients/exchange"
 	"orderbeat/clients/httpapi"
 	"orderbeat/clients/redact"
+	"orderbeat/clients/section"
 )
 
 // maxPatience is the longest that a job waits for one of its calls, beside the others of its
@@ -46,7 +48,7 @@ type Client struct {
 	guard         guard
 	hidden        map[string]bool // members of answers that nobody sees, by their folded names
 	noDates       []clients.Date  // that mean that there is none
-	keep          clients.Keep    // what may be kept of an exchange
+	keep          exchange.Detail // what may be kept of an exchange
 	redactor      redact.Redactor
 	uses, params  map[string]string // what is needed of accounts, and by which key
 	patience      time.Duration     // for calls after a first one that was answered
@@ -57,9 +59,9 @@ type Client struct {
 	credentials   []*auth.Source           // in the order of the accounts
 }
 
-// Open makes a client from its section of the configuration; it is a [clients.Open]
+// Open makes a client from its section of the configuration; it is a [section.Open]
 // for every kind that has a declaration.
-func Open(s clients.Section) (clients.Provider, error) {
+func Open(s section.Section) (clients.Provider, error) {
 	d, err := configure(&s)
 	if err != nil {
 		return nil, err
@@ -91,12 +93,12 @@ var presets embed.FS
 
 // Preset is the declaration that comes with the program for a kind of provider. It
 // panics when there is none.
-func Preset(kind string) *clients.Declaration {
+func Preset(kind string) *section.Declaration {
 	text, err := presets.ReadFile("presets/" + kind + ".toml")
 	if err != nil {
 		panic("declared: there is no preset for " + kind)
 	}
-	return &clients.Declaration{Name: "preset " + kind, Text: text}
+	return &section.Declaration{Name: "preset " + kind, Text: text}
 }
 
 // Close waits for token requests under way. The client must not be used any more.
@@ -120,8 +122,8 @@ func (c *Client) Credentials() []*auth.Source { return c.credentials }
 // has it; "" leaves it to the web listener.
 func (c *Client) RedirectURI() string { return c.redirectURI }
 
-// Traffic tells how calls to the API go now.
-func (c *Client) Traffic() clients.Traffic { return c.http.Traffic() }
+// Stats reports how calls to the API go now.
+func (c *Client) Stats() clients.Stats { return c.http.Stats() }
 
 // Traits implements [clients.Provider].
 func (c *Client) Traits() clients.Traits { return c.traits }

@@ -10,6 +10,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/declared"
+	"orderbeat/clients/memory"
 )
 
 // Answers that are small on the wire and large when they are decoded.
@@ -42,7 +43,7 @@ func TestHostileAnswersAreRefusedWithinTheirMemory(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ctx, release := clients.NewMemory(0).Budget(t.Context(), "acme")
+			ctx, release := memory.NewPool(0).Budget(t.Context(), "acme")
 			defer release()
 			_, err = p.Orders(ctx, window())
 			switch e := clients.AsError(err); {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"orderbeat/clients"
+	"orderbeat/clients/exchange"
 )
 
 // First is what the beginning of an answer brought.
@@ -47,7 +48,7 @@ func (c *Client) First(ctx context.Context, q clients.Query) (First, error) {
 // MaySample reports, as an error that says why, that nothing of an answer may be written
 // down.
 func (c *Client) MaySample() error {
-	if c.keep != clients.KeepFull {
+	if c.keep != exchange.Full {
 		return fmt.Errorf("the provider's exchanges = %q says that no answer may be kept: write a sample by hand, from the provider's documents", c.keep)
 	}
 	return nil

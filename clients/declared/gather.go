@@ -12,6 +12,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/clients/declared/jq"
 	"orderbeat/clients/httpapi"
+	"orderbeat/clients/memory"
 )
 
 // maxOrders bounds what one question may bring.
@@ -25,7 +26,7 @@ type gathering struct {
 	account  string
 	asked    bool // a call was answered: what comes after it is worth waiting for
 
-	kept       *clients.Meter // of what lives as long as the attempt
+	kept       *memory.Meter // of what lives as long as the attempt
 	partial    []clients.Problem
 	orders     []*gathered // in the order in which they were told first
 	byID       map[string]*gathered
@@ -45,7 +46,7 @@ type gathering struct {
 }
 
 func (c *Client) gathering(ctx context.Context, h *httpapi.HTTP, q *question, account string) *gathering {
-	return &gathering{client: c, http: h, question: q, account: account, kept: clients.NewMeter(ctx), byID: map[string]*gathered{}}
+	return &gathering{client: c, http: h, question: q, account: account, kept: memory.NewMeter(ctx), byID: map[string]*gathered{}}
 }
 
 // pages asks for every page, and maps each as it comes.

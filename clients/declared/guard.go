@@ -6,8 +6,8 @@ import (
 	"regexp"
 	"strings"
 
-	"orderbeat/clients"
 	"orderbeat/clients/declared/jq"
+	"orderbeat/clients/section"
 )
 
 // guard keeps a declaration from asking for what no job may ask for, however it is
@@ -30,7 +30,7 @@ func guardOf(kind, dialect, baseURL string) guard {
 }
 
 // check tells what of a declaration may not be asked for, as far as it stands there.
-func (g guard) check(ping string, d declaration, wrong *clients.Mistakes) {
+func (g guard) check(ping string, d declaration, wrong *section.Errors) {
 	if why := g.refuses(http.MethodPost, ""); why != "" {
 		wrong.Add("base_url", "%s", why)
 		return

@@ -5,13 +5,14 @@ import (
 	"slices"
 
 	"orderbeat/clients"
+	"orderbeat/clients/section"
 )
 
 // Lacks tells what an account has not that asking for its orders needs, as joined
-// [*clients.ConfigError] values whose keys are the account's; nil when nothing is missing.
+// [*section.ConfigError] values whose keys are the account's; nil when nothing is missing.
 // Without it, the account's credentials can be checked all the same.
 func (c *Client) Lacks(a clients.Account) error {
-	var missing clients.Mistakes
+	var missing section.Errors
 	for _, known := range []struct{ name, value string }{{"bill_to", a.BillTo}, {"ship_to", a.ShipTo}} {
 		if by := c.uses[known.name]; by != "" && known.value == "" {
 			missing.Add(known.name, "is missing: %s uses it", by)

@@ -6,15 +6,15 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
-	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
 	"orderbeat/clients/declared"
+	"orderbeat/clients/section"
 )
 
 // kinds are the presets that there are.
 var kinds = []string{"mazda", "microbilt", "ptv", "shell"}
 
-// over is a [clients.Section.Decode] of keys that stand upon a kind's preset, as the
+// over is a [section.Section.Decode] of keys that stand upon a kind's preset, as the
 // configuration lays them.
 func over(tb testing.TB, kind string, keys map[string]any) func(any) error {
 	tb.Helper()
@@ -59,7 +59,7 @@ func written(tb testing.TB, server, text string) *declared.Client {
 	return c
 }
 
-func writtenSection(tb testing.TB, server, text string) clients.Section {
+func writtenSection(tb testing.TB, server, text string) section.Section {
 	tb.Helper()
 	s := clienttest.Section("acme", server)
 	s.Kind = "declared"

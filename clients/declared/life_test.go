@@ -12,6 +12,7 @@ import (
 	"orderbeat/auth/authtest"
 	"orderbeat/clients"
 	"orderbeat/clients/declared"
+	"orderbeat/clients/section"
 	"orderbeat/jobs"
 )
 
@@ -29,7 +30,7 @@ func strict(t *testing.T, kind string, keys map[string]any) (*authtest.Server, *
 		keys = map[string]any{}
 	}
 	keys["ping"] = "/ping"
-	return tokens, open(t, kind, s.URL, func(s *clients.Section) {
+	return tokens, open(t, kind, s.URL, func(s *section.Section) {
 		s.ClientID, s.ClientSecret = auth.NewSecret(authtest.ClientID), auth.NewSecret(authtest.ClientSecret)
 		s.Decode = over(t, kind, keys)
 	})
@@ -51,7 +52,7 @@ func TestEveryDocumentedWayIsTaken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tokens, p := strict(t, c.kind, c.keys)
 			for range 2 { // the second with a token that is revoked by then
-				if out := check(t, p, section(t, c.kind, "").Accounts[0]); out.State != jobs.Succeeded {
+				if out := check(t, p, sectionOf(t, c.kind, "").Accounts[0]); out.State != jobs.Succeeded {
 					t.Fatalf("got %s with %v, want succeeded", out.State, out.Err)
 				}
 				tokens.RevokeAccess("")
@@ -92,7 +93,7 @@ func TestTheLifeOfAUsersConsent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			tokens, p := strict(t, "mazda", keys)
-			account := section(t, "mazda", "").Accounts[0]
+			account := sectionOf(t, "mazda", "").Accounts[0]
 			want := func(when string, state jobs.State, code clients.Code) {
 				t.Helper()
 				out := check(t, p, account)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/clients/memory"
 )
 
 // None of these may take the process down, or keep a caller for long.
@@ -24,7 +25,7 @@ func TestProgramsThatLoopOrExplodeAreStopped(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := answering(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{}`) })
 			p := written(t, server.URL, "scheme = \"none\"\n[orders]\npath = \"/\"\nmap = '"+c.program+"'\n")
-			ctx, release := clients.NewMemory(1<<30).Budget(t.Context(), "acme")
+			ctx, release := memory.NewPool(1<<30).Budget(t.Context(), "acme")
 			defer release()
 			_, err := p.Orders(ctx, window())
 			if e := clients.AsError(err); e == nil || e.Code != clients.CodeBadResponse || !strings.Contains(e.Message, c.want) && !strings.Contains(e.Message, "does not end") {

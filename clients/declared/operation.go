@@ -12,8 +12,8 @@ import (
 	"golang.org/x/time/rate"
 
 	"orderbeat/auth"
-	"orderbeat/clients"
 	"orderbeat/clients/declared/jq"
+	"orderbeat/clients/section"
 )
 
 // ask is a request, compiled.
@@ -45,7 +45,7 @@ type question struct {
 
 // compiler compiles a declaration, and notes every mistake in it.
 type compiler struct {
-	wrong *clients.Mistakes
+	wrong *section.Errors
 	// uses has the first key whose text uses a variable, params that of one of the
 	// account's own values.
 	uses, params map[string]string
@@ -58,7 +58,7 @@ type compiler struct {
 	secrets []string // names whose values are secrets
 }
 
-func newCompiler(set *settings, wrong *clients.Mistakes) *compiler {
+func newCompiler(set *settings, wrong *section.Errors) *compiler {
 	c := &compiler{wrong: wrong, uses: map[string]string{}, params: map[string]string{}, maps: set.Map != ""}
 	c.headers = c.headerTable("headers", set.Headers)
 	c.rules = c.ruleList("failures", set.Failures)
@@ -158,7 +158,7 @@ func (c *compiler) headerTable(key string, values map[string]any) jq.Table {
 		text, ok := value.(string)
 		at := key + "." + quoted(name)
 		switch {
-		case !clients.IsHeaderName(name):
+		case !section.IsHeaderName(name):
 			c.wrong.Add(at, "%s", noHeaderName)
 		case secretHeaders.MatchString(name) && !isSecret(value):
 			c.wrong.Add(at, `is sent with every call by scheme = "api_key", "basic" or "oauth2"; another secret is never written here: write "env:NAME", "file:PATH" or "credential:NAME"`)

@@ -22,14 +22,14 @@ func TestAnOutageIsNoticed(t *testing.T) {
 	})
 	c := written(t, server.URL, "ping = \"/ping\"\n"+simple("method = \"POST\"\nidempotent = false\n"))
 	deadline := time.Now().Add(30 * time.Second)
-	for c.Traffic().Breaker.State == clients.BreakerClosed && time.Now().Before(deadline) {
+	for c.Stats().Breaker.State == clients.BreakerClosed && time.Now().Before(deadline) {
 		_, err := c.Orders(t.Context(), window())
 		if e := clients.AsError(err); e == nil || e.Code != clients.CodeUnavailable {
 			t.Fatalf("got %v, want unavailable", err)
 		}
 		time.Sleep(500 * time.Millisecond)
 	}
-	st, sent := c.Traffic().Breaker, calls.Load()
+	st, sent := c.Stats().Breaker, calls.Load()
 	_, err := c.Orders(t.Context(), window())
 	resting := st.Until != nil && time.Now().Before(*st.Until) // else this machine is slow
 	if e := clients.AsError(err); st.State == clients.BreakerClosed || e == nil || e.Code != clients.CodeUnavailable || resting && (!e.NotSent || calls.Load() != sent) {

@@ -19,7 +19,7 @@ func TestEveryCallToMazdaNamesTheOrganization(t *testing.T) {
 		got[r.URL.Path+" "+r.Header.Get("X-mazda-org")]++
 		fmt.Fprint(w, `[{"no":"1"}]`)
 	})
-	a := section(t, "mazda", "").Accounts[0]
+	a := sectionOf(t, "mazda", "").Accounts[0]
 	for _, org := range []string{"10030/MMD", "10031/MMD"} {
 		a.Org = org
 		if _, err := p.Orders(t.Context(), clients.Query{Account: a, From: "2026-11-20", To: "2026-11-20"}); err != nil {
@@ -34,7 +34,7 @@ func TestEveryCallToMazdaNamesTheOrganization(t *testing.T) {
 			t.Errorf("got %v, want each call with its account's organization", got)
 		}
 	}
-	s := section(t, "mazda", "http://127.0.0.1:1")
+	s := sectionOf(t, "mazda", "http://127.0.0.1:1")
 	s.Accounts[0].Org = ""
 	if _, err := declared.Open(s); len(clienttest.Keys(err)) != 1 || clienttest.Keys(err)[0] != "accounts[0].org" {
 		t.Errorf("got %v, want an account without an organization refused", err)
@@ -44,7 +44,7 @@ func TestEveryCallToMazdaNamesTheOrganization(t *testing.T) {
 func TestMazdas403IsNoMatterOfTokens(t *testing.T) {
 	p, server := standing(t, "mazda", ownEndpoint, saying(http.StatusForbidden, "{}"))
 	tokens := len(server.asked())
-	_, err := p.Orders(t.Context(), clients.Query{Account: section(t, "mazda", "").Accounts[0], From: "2026-11-20", To: "2026-11-20"})
+	_, err := p.Orders(t.Context(), clients.Query{Account: sectionOf(t, "mazda", "").Accounts[0], From: "2026-11-20", To: "2026-11-20"})
 	if e := clients.AsError(err); e == nil || e.Code != clients.CodeForbidden {
 		t.Errorf("got %v, want forbidden", err)
 	}

@@ -18,7 +18,7 @@ func report(t *testing.T, status int, body string) (clients.Answer, error) {
 
 func reportsNamed(t *testing.T, appIDs ...string) clients.Query {
 	t.Helper()
-	return clients.Query{Account: section(t, "microbilt", "").Accounts[0], OrderIDs: appIDs}
+	return clients.Query{Account: sectionOf(t, "microbilt", "").Accounts[0], OrderIDs: appIDs}
 }
 
 func TestMicrobiltIsAskedWithGetAndABody(t *testing.T) {

@@ -36,7 +36,7 @@ func shellWindow(t *testing.T) clients.Query {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := section(t, "shell", "").Accounts[0]
+	a := sectionOf(t, "shell", "").Accounts[0]
 	a.Location = london
 	return clients.Query{Account: a, From: "2026-11-14", To: "2026-11-20"}
 }
@@ -62,7 +62,7 @@ func TestShellIsAskedWithARequestID(t *testing.T) {
 
 func TestShellIsAskedByNumber(t *testing.T) {
 	p, server := standing(t, "shell", "", saying(200, `{"Status":"SUCCESS","Data":[]}`))
-	q := clients.Query{Account: section(t, "shell", "").Accounts[0], OrderIDs: []string{"100001"}, References: []string{"REQ-1"}}
+	q := clients.Query{Account: sectionOf(t, "shell", "").Accounts[0], OrderIDs: []string{"100001"}, References: []string{"REQ-1"}}
 	if _, err := p.Orders(t.Context(), q); err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/declared"
+	"orderbeat/clients/section"
 )
 
 // quirk is something in a provider's documents that nobody would expect, and which tests
@@ -63,7 +64,7 @@ func standing(t *testing.T, kind, keys string, answer http.HandlerFunc) (*declar
 		}
 		answer(w, r)
 	})
-	p := open(t, kind, server.URL, func(s *clients.Section) { s.Decode = over(t, kind, table(t, keys)) })
+	p := open(t, kind, server.URL, func(s *section.Section) { s.Decode = over(t, kind, table(t, keys)) })
 	grantAccess(t, p)
 	return p, server
 }

@@ -13,10 +13,11 @@ import (
 	"strings"
 
 	"orderbeat/clients"
+	"orderbeat/clients/section"
 )
 
 // checkSamples checks what samples must be for themselves; [Client.CheckSamples] tries them.
-func (set *settings) checkSamples(wrong *clients.Mistakes) {
+func (set *settings) checkSamples(wrong *section.Errors) {
 	for i, sm := range set.Samples {
 		at := fmt.Sprintf("samples[%d]", i)
 		switch sm.Operation {
@@ -83,9 +84,9 @@ func parseJSON(text string) (v any, offset int, err error) {
 }
 
 // CheckSamples has every sample's answer mapped, and compares what comes of it, as it would be
-// stored. What differs is told as joined [*clients.ConfigError] values.
+// stored. What differs is told as joined [*section.ConfigError] values.
 func (c *Client) CheckSamples(ctx context.Context) (report clients.SampleReport, err error) {
-	var wrong clients.Mistakes
+	var wrong section.Errors
 	for i := range c.samples {
 		at, name := fmt.Sprintf("samples[%d]", i), c.samples[i].Name
 		warnings, key, err := c.checkSample(ctx, &c.samples[i])

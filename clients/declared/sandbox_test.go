@@ -10,6 +10,7 @@ import (
 	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/clients/sandbox"
+	"orderbeat/clients/section"
 	"orderbeat/jobs"
 )
 
@@ -25,28 +26,28 @@ func TestAgainstTheSandbox(t *testing.T) {
 		"mazda":     {sandbox.MazdaClientID, sandbox.MazdaClientSecret},
 	} {
 		t.Run(kind, func(t *testing.T) {
-			p := open(t, kind, "", func(s *clients.Section) {
+			p := open(t, kind, "", func(s *section.Section) {
 				s.ClientID, s.ClientSecret, s.AllowInsecureHTTP = auth.Secret{}, auth.Secret{}, false
-				s.Sandbox = clients.Sandbox{URL: server.URL, ClientID: auth.NewSecret(c.id), ClientSecret: auth.NewSecret(c.secret)}
+				s.Sandbox = section.Sandbox{URL: server.URL, ClientID: auth.NewSecret(c.id), ClientSecret: auth.NewSecret(c.secret)}
 			})
 			if kind == "mazda" {
 				if err := consent(t, p.Credentials()[0], "https://127.0.0.1:8080/myGreatDms/oauth/code"); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if out := check(t, p, section(t, kind, "").Accounts[0]); out.State != jobs.Succeeded {
+			if out := check(t, p, sectionOf(t, kind, "").Accounts[0]); out.State != jobs.Succeeded {
 				t.Errorf("got %s with %v, want succeeded", out.State, out.Err)
 			}
 		})
 	}
 	t.Run("an organization that is none is forbidden", func(t *testing.T) {
-		p := open(t, "mazda", server.URL, func(s *clients.Section) {
+		p := open(t, "mazda", server.URL, func(s *section.Section) {
 			s.ClientID, s.ClientSecret = auth.NewSecret(sandbox.MazdaClientID), auth.NewSecret(sandbox.MazdaClientSecret)
 		})
 		if err := consent(t, p.Credentials()[0], "https://127.0.0.1:8080/myGreatDms/oauth/code"); err != nil {
 			t.Fatal(err)
 		}
-		account := section(t, "mazda", "").Accounts[0]
+		account := sectionOf(t, "mazda", "").Accounts[0]
 		account.Org = "nowhere"
 		if out := check(t, p, account); out.State != jobs.Failed || out.Err.Code != clients.CodeForbidden {
 			t.Errorf("got %s with %v, want forbidden", out.State, out.Err)
@@ -101,9 +102,9 @@ func TestTheSandboxHasOrdersOfAllFour(t *testing.T) {
 		"mazda": {sandbox.MazdaClientID, sandbox.MazdaClientSecret, mazdaOrders, func(a clients.Account) clients.Query { return recent(a, now, 60) }, 10},
 	} {
 		t.Run(kind, func(t *testing.T) {
-			p := open(t, kind, "", func(s *clients.Section) {
+			p := open(t, kind, "", func(s *section.Section) {
 				s.ClientID, s.ClientSecret, s.AllowInsecureHTTP = auth.Secret{}, auth.Secret{}, false
-				s.Sandbox = clients.Sandbox{URL: server.URL, ClientID: auth.NewSecret(c.id), ClientSecret: auth.NewSecret(c.secret)}
+				s.Sandbox = section.Sandbox{URL: server.URL, ClientID: auth.NewSecret(c.id), ClientSecret: auth.NewSecret(c.secret)}
 				s.Decode = over(t, kind, table(t, c.keys))
 			})
 			if kind == "mazda" {
@@ -111,7 +112,7 @@ func TestTheSandboxHasOrdersOfAllFour(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			a := section(t, kind, "").Accounts[0]
+			a := sectionOf(t, kind, "").Accounts[0]
 			a.Location = time.UTC
 			answer, err := p.Orders(t.Context(), c.query(a))
 			if err != nil {

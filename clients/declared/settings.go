@@ -5,13 +5,15 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/clients"
+	"orderbeat/clients/exchange"
+	"orderbeat/clients/section"
 )
 
 // settings are a declaration's own keys: those that are not of the frame that all
 // providers share.
 type settings struct {
-	clients.Keeping
-	clients.TokenKeys
+	section.ExchangeKeys
+	section.TokenKeys
 	// AuthorizeParams are added to what a user's browser is sent to the provider with.
 	AuthorizeParams map[string]any `toml:"authorize_params" value:"secrets"`
 	// Scheme is how calls are signed, one of schemes.
@@ -216,5 +218,5 @@ func defaults() settings {
 		Paging:        paging{First: 1, MaxPages: 1000},
 		Each:          each{request: request{Idempotent: true}},
 	}
-	return settings{Scheme: schemeOAuth2, Dialect: "rfc6749", APIKeyHeader: "X-API-Key", PKCE: true, Grant: grantClient, LoginHint: "login_hint", Keeping: clients.Keeping{Exchanges: clients.KeepFull}, Ping: unsaid, Orders: asks, Fetch: asks}
+	return settings{Scheme: schemeOAuth2, Dialect: "rfc6749", APIKeyHeader: "X-API-Key", PKCE: true, Grant: grantClient, LoginHint: "login_hint", ExchangeKeys: section.ExchangeKeys{Exchanges: exchange.Full}, Ping: unsaid, Orders: asks, Fetch: asks}
 }

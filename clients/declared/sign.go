@@ -12,6 +12,7 @@ import (
 	"orderbeat/auth/endpoint"
 	"orderbeat/clients"
 	"orderbeat/clients/httpapi"
+	"orderbeat/clients/section"
 )
 
 // The schemes: how calls are signed.
@@ -56,7 +57,7 @@ func (set *settings) tokens() bool {
 func (set *settings) users() bool { return set.Scheme == schemeOAuth2User }
 
 // checkScheme checks what is particular to the scheme, and what has no effect with it.
-func (set *settings) checkScheme(s *clients.Section, wrong *clients.Mistakes) {
+func (set *settings) checkScheme(s *section.Section, wrong *section.Errors) {
 	need := func(key string, missing bool) {
 		if missing {
 			wrong.Add(key, "is missing: scheme %q needs it", set.Scheme)
@@ -86,7 +87,7 @@ func (set *settings) checkScheme(s *clients.Section, wrong *clients.Mistakes) {
 	switch set.Scheme {
 	case schemeAPIKey:
 		need("api_key", set.APIKey.Empty())
-		if !clients.IsHeaderName(set.APIKeyHeader) {
+		if !section.IsHeaderName(set.APIKeyHeader) {
 			wrong.Add("api_key_header", "%s", noHeaderName)
 		}
 	case schemeBasic:
@@ -110,10 +111,10 @@ func (set *settings) signs() bool {
 }
 
 // particular fills in what the section has of its own for a source.
-func (set *settings) particular(wrong *clients.Mistakes) auth.Config {
+func (set *settings) particular(wrong *section.Errors) auth.Config {
 	c := auth.Config{Dialect: set.dialect(wrong)}
 	set.Apply(&c, wrong)
-	c.AuthorizeParams = clients.Secrets("authorize_params", set.AuthorizeParams, wrong)
+	c.AuthorizeParams = section.Secrets("authorize_params", set.AuthorizeParams, wrong)
 	c.Dialect.JWTBearer = set.Grant == grantJWT
 	c.Dialect.LoginHint, c.Dialect.UserClaim = set.LoginHint, set.UserClaim
 	switch {
@@ -152,7 +153,7 @@ func (set *settings) particular(wrong *clients.Mistakes) auth.Config {
 }
 
 // dialect is how the token endpoint speaks, as the declaration wants it.
-func (set *settings) dialect(wrong *clients.Mistakes) endpoint.Dialect {
+func (set *settings) dialect(wrong *section.Errors) endpoint.Dialect {
 	make, ok := dialects[set.Dialect]
 	if !ok {
 		wrong.Add("dialect", "must be one of %s, not %.40q", strings.Join(slices.Sorted(maps.Keys(dialects)), ", "), set.Dialect)
@@ -177,7 +178,7 @@ func (set *settings) dialect(wrong *clients.Mistakes) endpoint.Dialect {
 }
 
 // choice is the way that a key names, false where it names none.
-func choice[V any](wrong *clients.Mistakes, key, named string, ways map[string]V) (V, bool) {
+func choice[V any](wrong *section.Errors, key, named string, ways map[string]V) (V, bool) {
 	way, ok := ways[named]
 	if !ok && named != "" {
 		wrong.Add(key, "must be one of %s, not %.40q", strings.Join(slices.Sorted(maps.Keys(ways)), ", "), named)
@@ -187,10 +188,10 @@ func choice[V any](wrong *clients.Mistakes, key, named string, ways map[string]V
 
 // sign makes what sends calls: for tokens of users one client for each of them, under
 // the user's name, else one under "".
-func (c *Client) sign(s clients.Section, set settings, tokens auth.Config) error {
+func (c *Client) sign(s section.Section, set settings, tokens auth.Config) error {
 	origin, err := url.Parse(s.BaseURL)
 	if err != nil {
-		return &clients.ConfigError{Key: "base_url", Message: "is not a URL"}
+		return &section.ConfigError{Key: "base_url", Message: "is not a URL"}
 	}
 	unsigned := httpapi.NewHTTP(s).Keeping(c.keep, c.redactor)
 	c.http = unsigned
@@ -211,14 +212,14 @@ func (c *Client) sign(s clients.Section, set settings, tokens auth.Config) error
 
 // signFixed signs with a header that never changes. Its source has no tokens: it
 // remembers whether the credentials are refused.
-func (c *Client) signFixed(s clients.Section, unsigned *httpapi.HTTP, origin *url.URL, header string, value auth.Secret, hint string) error {
+func (c *Client) signFixed(s section.Section, unsigned *httpapi.HTTP, origin *url.URL, header string, value auth.Secret, hint string) error {
 	static, err := auth.NewStatic(auth.Config{
 		Provider: s.Name, Environment: s.Environment, ClientID: auth.NewSecret(header), ClientSecret: value,
 		Dialect: endpoint.Dialect{Errors: map[string]endpoint.Meaning{"": {Class: auth.ClassCredential, Hint: hint}}},
 		Store:   s.Tokens, Timeout: s.Timeout, Log: s.Log,
 	})
 	if err != nil {
-		return &clients.ConfigError{Key: "scheme", Message: err.Error()}
+		return &section.ConfigError{Key: "scheme", Message: err.Error()}
 	}
 	c.credentials = append(c.credentials, static.Source)
 	c.byUser[""] = unsigned.HintRefused(hint).With(func(base http.RoundTripper) http.RoundTripper {
@@ -227,7 +228,7 @@ func (c *Client) signFixed(s clients.Section, unsigned *httpapi.HTTP, origin *ur
 	return nil
 }
 
-func (c *Client) signBearer(s clients.Section, set settings, particular auth.Config, unsigned *httpapi.HTTP, origin *url.URL) error {
+func (c *Client) signBearer(s section.Section, set settings, particular auth.Config, unsigned *httpapi.HTTP, origin *url.URL) error {
 	tokens := auth.Config{
 		Dialect: particular.Dialect, TokenParams: particular.TokenParams, TokenHeaders: particular.TokenHeaders, AuthorizeParams: particular.AuthorizeParams,
 		Client: auth.NewClient(), Provider: s.Name, Environment: s.Environment, Scope: strings.Join(strings.Fields(set.Scope), " "), TTL: set.TokenTTL,
@@ -255,7 +256,7 @@ func (c *Client) signBearer(s clients.Section, set settings, particular auth.Con
 		tokens.User = a.User
 		source, err := auth.NewSource(tokens)
 		if err != nil {
-			return &clients.ConfigError{Key: "token_url", Message: err.Error()}
+			return &section.ConfigError{Key: "token_url", Message: err.Error()}
 		}
 		c.credentials = append(c.credentials, source)
 		c.byUser[a.User] = unsigned.Bearer(source, origin)

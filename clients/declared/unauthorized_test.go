@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"orderbeat/clients"
+	"orderbeat/clients/exchange"
 )
 
 // An API may refuse a token in its own words: a new one is asked for, and the call sent once
@@ -38,7 +39,7 @@ func TestAFailureThatIsDeclaredUnauthorizedRenewsTheToken(t *testing.T) {
 			})
 			text := "[environments.sandbox]\ntoken = \"/token\"\n[orders]\npath = \"/orders\"\nmap = '.orders[] | {order_id: .id}'\n[[failures]]\ncode = \"unauthorized\"\n" + c.rule + "\n"
 			p := written(t, server.URL, text)
-			ctx, recording := clients.Record(t.Context())
+			ctx, recording := exchange.Record(t.Context())
 			answer, err := p.Orders(ctx, window())
 			if err != nil || len(answer.Orders) != 1 || grants != 2 {
 				t.Errorf("got %v, %v after %d grants, want the order after 2", ids(answer), err, grants)

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"orderbeat/clients"
+	"orderbeat/clients/section"
 )
 
 func TestA429HalvesTheRateAndAnswersRaiseIt(t *testing.T) {
@@ -24,7 +25,7 @@ func TestA429HalvesTheRateAndAnswersRaiseIt(t *testing.T) {
 		l := p.limited()
 		l.rate = clients.Rate{Calls: 16, Per: time.Second}
 		l.limiter = l.rate.Limiter()
-		rates := func() string { return (&HTTP{base: l}).Traffic().Rate }
+		rates := func() string { return (&HTTP{base: l}).Stats().Rate }
 		var got []string
 		for range 9 {
 			_ = send(t.Context(), t, l)
@@ -110,7 +111,7 @@ func TestWithoutALimitTheRateOfTheLastCallsIsHalved(t *testing.T) {
 		if got := l.limiter.Limit(); got != rate.Inf {
 			t.Errorf("got a rate of %v, want no limit again", got)
 		}
-		if got := (&HTTP{base: l}).Traffic(); got.Rate != "unlimited" || got.PerSecond != 0 {
+		if got := (&HTTP{base: l}).Stats(); got.Rate != "unlimited" || got.PerSecond != 0 {
 			t.Errorf("got %+v, want it told as unlimited", got)
 		}
 	})
@@ -147,7 +148,7 @@ func TestTheRateThatAProviderTakesIsFound(t *testing.T) {
 	q := &quota{most: 10}
 	server := httptest.NewServer(q)
 	defer server.Close()
-	h := NewHTTP(clients.Section{Config: clients.Config{Name: "sample", Rate: clients.Rate{Calls: 100, Per: time.Second}, Timeout: 10 * time.Second, MaxBody: 1 << 20}})
+	h := NewHTTP(section.Section{Config: section.Config{Name: "sample", Rate: clients.Rate{Calls: 100, Per: time.Second}, Timeout: 10 * time.Second, MaxBody: 1 << 20}})
 	for answered := 0; answered < 75; {
 		err := h.Do(t.Context(), Call{Op: "sample", Method: http.MethodGet, URL: server.URL}, func(io.Reader) error { return nil })
 		if err == nil {
@@ -168,7 +169,7 @@ func TestTheRateThatAProviderTakesIsFound(t *testing.T) {
 	if last := q.answers[len(q.answers)-30:]; slices.Contains(last, http.StatusTooManyRequests) {
 		t.Errorf("got %v at the end, want no 429 any more", last)
 	}
-	if now := h.Traffic(); now.PerSecond >= 50 {
+	if now := h.Stats(); now.PerSecond >= 50 {
 		t.Errorf("got %+v, want a rate that it takes", now)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"orderbeat/clients"
+	"orderbeat/clients/memory"
 )
 
 // boundedBody is an answer's body as a decoder reads it. It remembers why reading
@@ -17,9 +18,9 @@ type boundedBody struct {
 	left    int64 // bytes that may still come, unpacked
 	broken  error // why the rest did not come
 	tooLong bool
-	blanks  int            // how many came last, in a row
-	meter   *clients.Meter // of what came
-	refused error          // why no more is taken, whatever comes
+	blanks  int           // how many came last, in a row
+	meter   *memory.Meter // of what came
+	refused error         // why no more is taken, whatever comes
 }
 
 var errTooLong = errors.New("the answer is too long")

@@ -6,12 +6,13 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/clients"
+	"orderbeat/clients/exchange"
 )
 
 // guard makes a call if the breaker lets it pass. ask's error is as [HTTP.Do] returns it.
 // What is played back asks nobody, and says nothing of the provider.
 func (h *HTTP) guard(ctx context.Context, c Call, ask func() error) error {
-	if c.Check || clients.PlaysBack(ctx) {
+	if c.Check || exchange.IsPlayback(ctx) {
 		return ask()
 	}
 	leave, refused := h.base.breaker.admit(c.Account)

@@ -13,6 +13,8 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/clients"
+	"orderbeat/clients/exchange"
+	"orderbeat/clients/section"
 )
 
 // outage is a provider behind a breaker, that answers as it is told.
@@ -25,11 +27,11 @@ type outage struct {
 
 func newOutage(answer roundTripper, accounts ...string) *outage {
 	o := &outage{answer: answer}
-	c := clients.Config{Name: "sample", Timeout: 30 * time.Second, MaxBody: 1 << 20}
+	c := section.Config{Name: "sample", Timeout: 30 * time.Second, MaxBody: 1 << 20}
 	for _, name := range accounts {
 		c.Accounts = append(c.Accounts, clients.Account{Name: name})
 	}
-	o.HTTP = NewHTTP(clients.Section{Config: c})
+	o.HTTP = NewHTTP(section.Section{Config: c})
 	o.base.base = roundTripper(func(req *http.Request) (*http.Response, error) {
 		o.mu.Lock()
 		o.calls++
@@ -90,7 +92,7 @@ func TestABreakerOpensWhenNothingIsAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOutage(down, "a", "b")
 		o.every(t.Context(), 2*time.Second, "a", "b", "a", "b", "a") // the fifth 8s behind the first
-		st := o.Traffic().Breaker
+		st := o.Stats().Breaker
 		if st.State != clients.BreakerOpen || st.Failures != 5 || st.Until == nil || st.Until.Sub(st.Since) != breakerRest || o.calls != 5 {
 			t.Fatalf("got %+v after %d calls, want it open after 5", st, o.calls)
 		}
@@ -105,13 +107,13 @@ func TestABreakerOpensWhenNothingIsAnswered(t *testing.T) {
 		}
 		o.answers(up)
 		time.Sleep(time.Until(*st.Until))
-		if st := o.Traffic().Breaker; st.State != clients.BreakerHalfOpen || st.Until != nil || st.Failures != 5 {
+		if st := o.Stats().Breaker; st.State != clients.BreakerHalfOpen || st.Until != nil || st.Failures != 5 {
 			t.Errorf("got %+v, want it half open when its rest is over", st)
 		}
 		if err := o.ask(t.Context(), "a"); err != nil || o.calls != 6 {
 			t.Errorf("got %v after %d calls, want one that is answered", err, o.calls)
 		}
-		if st := o.Traffic().Breaker; st.State != clients.BreakerClosed || st.Failures != 0 || st.Since != time.Now().UTC() {
+		if st := o.Stats().Breaker; st.State != clients.BreakerClosed || st.Failures != 0 || st.Since != time.Now().UTC() {
 			t.Errorf("got %+v, want it closed now", st)
 		}
 	})
@@ -173,7 +175,7 @@ func TestWhatOpensABreaker(t *testing.T) {
 					cancel()
 					time.Sleep(1500 * time.Millisecond)
 				}
-				if st := o.Traffic().Breaker; (st.State != clients.BreakerClosed) != c.opens {
+				if st := o.Stats().Breaker; (st.State != clients.BreakerClosed) != c.opens {
 					t.Errorf("got %+v, want it opened: %t", st, c.opens)
 				}
 			})
@@ -212,7 +214,7 @@ func TestWhatIsNoOutage(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				o := newOutage(down, "a", "b")
 				do(t.Context(), o)
-				if st := o.Traffic().Breaker; st.State != clients.BreakerClosed {
+				if st := o.Stats().Breaker; st.State != clients.BreakerClosed {
 					t.Errorf("got %+v, want it closed", st)
 				}
 			})
@@ -233,7 +235,7 @@ func TestAnOnlyAccountNeedsNoOther(t *testing.T) {
 				for n := range 5 {
 					o.every(t.Context(), 1500*time.Millisecond, asked[n%len(asked)])
 				}
-				if st := o.Traffic().Breaker; st.State != clients.BreakerOpen {
+				if st := o.Stats().Breaker; st.State != clients.BreakerOpen {
 					t.Errorf("got %+v, want it open", st)
 				}
 			})
@@ -253,8 +255,8 @@ func TestAnOpenBreakerAndItsTriesHaveNewConnections(t *testing.T) {
 			t.Errorf("got %d renewals after one failure, want none", renewed)
 		}
 		o.every(t.Context(), 2*time.Second, tenOfTwo...)
-		if renewed != 4 || o.Traffic().Breaker.State != clients.BreakerOpen {
-			t.Errorf("got %d renewals, %+v, want one with each failure in a row and with the opening", renewed, o.Traffic().Breaker)
+		if renewed != 4 || o.Stats().Breaker.State != clients.BreakerOpen {
+			t.Errorf("got %d renewals, %+v, want one with each failure in a row and with the opening", renewed, o.Stats().Breaker)
 		}
 		time.Sleep(breakerRest)
 		o.answers(up)
@@ -300,7 +302,7 @@ func TestOneCallTriesAtATime(t *testing.T) {
 				t.Errorf("got %d calls sent and %d held back, want one sent", sent, held)
 			}
 		}
-		if st := o.Traffic().Breaker; st.State != clients.BreakerOpen || st.Failures != 8 {
+		if st := o.Stats().Breaker; st.State != clients.BreakerOpen || st.Failures != 8 {
 			t.Errorf("got %+v, want it open, with each try counted", st)
 		}
 	})
@@ -320,7 +322,7 @@ func TestATryThatSaysNothingLeavesItToTheNext(t *testing.T) {
 			o.answers(func(*http.Request) (*http.Response, error) { panic("oops") })
 			_ = o.ask(t.Context(), "a")
 		}()
-		if st := o.Traffic().Breaker; st.State != clients.BreakerHalfOpen || o.calls != 6 {
+		if st := o.Stats().Breaker; st.State != clients.BreakerHalfOpen || o.calls != 6 {
 			t.Errorf("got %+v after %d calls, want it half open behind a try that said nothing", st, o.calls)
 		}
 		o.answers(up)
@@ -335,7 +337,7 @@ func TestABreakerRestsAsLongAsItIsTold(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			o := newOutage(with(503, "", "Retry-After", after), "a", "b")
 			o.every(t.Context(), 2*time.Second, tenOfTwo[:5]...)
-			if st := o.Traffic().Breaker; st.Until == nil || st.Until.Sub(st.Since) != want {
+			if st := o.Stats().Breaker; st.Until == nil || st.Until.Sub(st.Since) != want {
 				t.Errorf("Retry-After %q: got %+v, want a rest of %s", after, st, want)
 			}
 		})
@@ -373,7 +375,7 @@ func TestWhatWasNotSentSaysNothing(t *testing.T) {
 			cancel()
 			time.Sleep(2 * time.Second)
 		}
-		if st := o.Traffic().Breaker; st.State != clients.BreakerClosed || st.Failures != 0 {
+		if st := o.Stats().Breaker; st.State != clients.BreakerClosed || st.Failures != 0 {
 			t.Errorf("got %+v, want it closed", st)
 		}
 	})
@@ -384,7 +386,7 @@ func TestWhatWasNotSentSaysNothing(t *testing.T) {
 		if e := clients.AsError(o.ask(t.Context(), "a")); e == nil || e.Code != clients.CodeThrottled || !e.NotSent {
 			t.Errorf("got %+v, want it kept back by the pause", e)
 		}
-		if st := o.Traffic().Breaker; st.Failures != 3 {
+		if st := o.Stats().Breaker; st.Failures != 3 {
 			t.Errorf("got %+v, want the failures as they were", st)
 		}
 	})
@@ -401,7 +403,7 @@ func TestACheckIsSentAllTheSame(t *testing.T) {
 		if err := check(); err != nil || o.calls != 6 {
 			t.Errorf("got %v after %d calls, want it sent and answered", err, o.calls)
 		}
-		if st := o.Traffic().Breaker; st.State != clients.BreakerOpen {
+		if st := o.Stats().Breaker; st.State != clients.BreakerOpen {
 			t.Errorf("got %+v, want it open still: the orders were not asked for", st)
 		}
 		o.answers(down)
@@ -415,23 +417,23 @@ func TestACheckIsSentAllTheSame(t *testing.T) {
 func TestWhatIsPlayedBackPassesABreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOutage(up, "a", "b")
-		ctx, recording := clients.Record(t.Context())
+		ctx, recording := exchange.Record(t.Context())
 		if err := o.ask(ctx, "a"); err != nil {
 			t.Fatal(err)
 		}
 		kept := recording.Exchanges()
 		o.answers(down)
 		o.every(t.Context(), 2*time.Second, tenOfTwo...)
-		open := o.Traffic().Breaker
-		if err := o.ask(clients.PlayBack(t.Context(), kept), "a"); err != nil {
+		open := o.Stats().Breaker
+		if err := o.ask(exchange.WithPlayback(t.Context(), kept), "a"); err != nil {
 			t.Errorf("an open breaker: got %v, want the kept answer", err)
 		}
-		if st := o.Traffic().Breaker; st.State != open.State || st.Failures != open.Failures {
+		if st := o.Stats().Breaker; st.State != open.State || st.Failures != open.Failures {
 			t.Errorf("got %+v after %+v, want it to stay as it was", st, open)
 		}
 		time.Sleep(time.Minute)
-		if err := o.ask(clients.PlayBack(t.Context(), kept), "a"); err != nil || o.Traffic().Breaker.State != clients.BreakerHalfOpen {
-			t.Errorf("half open: got %v, %+v, want the kept answer, and nothing proved", err, o.Traffic().Breaker)
+		if err := o.ask(exchange.WithPlayback(t.Context(), kept), "a"); err != nil || o.Stats().Breaker.State != clients.BreakerHalfOpen {
+			t.Errorf("half open: got %v, %+v, want the kept answer, and nothing proved", err, o.Stats().Breaker)
 		}
 	})
 }

@@ -109,7 +109,7 @@ func (h *HTTP) classify(err error) *clients.Error {
 	return e
 }
 
-// tokenFailure is [TokenError], with the way on where a user is to be asked.
+// tokenFailure is [clients.TokenError], with the way on where a user is to be asked.
 func (h *HTTP) tokenFailure(e *auth.Error) *clients.Error {
 	f := clients.TokenError(e)
 	if f.Code == clients.CodeConsent {

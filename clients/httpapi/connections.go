@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"orderbeat/auth/endpoint"
-	"orderbeat/clients"
+	"orderbeat/clients/section"
 )
 
 const (
@@ -31,10 +31,10 @@ const (
 // Transport makes the connections to one provider, and replaces them. A kept connection can
 // be worse than none: dropped by a firewall that tells nobody, or leading to a backend that
 // is being taken out of service. So none gets another request when it is older than
-// [clients.Config.MaxConnAge], or when [Transport.Renew] was called. TLS is 1.2 or newer. It is safe
+// [section.Config.MaxConnAge], or when [Transport.Renew] was called. TLS is 1.2 or newer. It is safe
 // for concurrent use. Bodies of responses are plain UTF-8: see [readable].
 type Transport struct {
-	config  clients.Config
+	config  section.Config
 	kept    bool        // connections are kept between calls
 	asked   atomic.Bool // the server asked for a client certificate
 	current atomic.Pointer[connections]
@@ -50,15 +50,15 @@ type connections struct {
 }
 
 // NewTransport makes the connections for calls: as many as jobs may ask at once
-// ([clients.Config.Concurrency]), as many again for people who wait for an answer.
-func NewTransport(c clients.Config) *Transport { return newTransport(c, true) }
+// ([section.Config.Concurrency]), as many again for people who wait for an answer.
+func NewTransport(c section.Config) *Transport { return newTransport(c, true) }
 
 // NewTokenTransport makes the connections for token requests, which are few: each has a
 // connection of its own, so that none waits for calls, and none is sent over a connection
 // that broke meanwhile.
-func NewTokenTransport(c clients.Config) *Transport { return newTransport(c, false) }
+func NewTokenTransport(c section.Config) *Transport { return newTransport(c, false) }
 
-func newTransport(c clients.Config, kept bool) *Transport {
+func newTransport(c section.Config, kept bool) *Transport {
 	t := &Transport{config: c, kept: kept}
 	t.current.Store(t.connections())
 	return t
@@ -102,7 +102,7 @@ func (t *Transport) connections() *connections {
 
 // pings are after how long without a frame an HTTP/2 connection is tried, and how long it
 // has to answer: together less than a call has.
-func pings(c *clients.Config) (after, timeout time.Duration) {
+func pings(c *section.Config) (after, timeout time.Duration) {
 	if c.Timeout <= 0 {
 		return maxPingAfter, maxPingTimeout
 	}
@@ -221,11 +221,11 @@ func closeBody(req *http.Request) {
 
 // proxyFor is the proxy of a request: the provider's own, or the environment's
 // (HTTPS_PROXY, NO_PROXY).
-func proxyFor(c *clients.Config, req *http.Request) (*url.URL, error) {
+func proxyFor(c *section.Config, req *http.Request) (*url.URL, error) {
 	switch proxy := c.Proxy.Reveal(); proxy {
 	case "":
 		return http.ProxyFromEnvironment(req)
-	case clients.NoProxy:
+	case section.NoProxy:
 		return nil, nil //nolint:nilnil // as [http.Transport.Proxy] has it
 	default:
 		return url.Parse(proxy)

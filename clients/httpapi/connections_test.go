@@ -29,10 +29,11 @@ import (
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
 	"orderbeat/clients/httpapi"
+	"orderbeat/clients/section"
 )
 
 // secure is a section for a TLS server, and one that speaks HTTP/2 where it is to.
-func secure(t *testing.T, server *httptest.Server, http2 bool, at string) clients.Section {
+func secure(t *testing.T, server *httptest.Server, http2 bool, at string) section.Section {
 	t.Helper()
 	server.EnableHTTP2 = http2
 	server.StartTLS()
@@ -301,7 +302,7 @@ func TestAProxyThatMakesNoConnectionIsNamed(t *testing.T) {
 }
 
 // tokens is a PTV source, which suspects a blocked address after three failed connections.
-func tokens(t *testing.T, s clients.Section) *auth.Source {
+func tokens(t *testing.T, s section.Section) *auth.Source {
 	t.Helper()
 	source, err := auth.NewSource(auth.Config{
 		Dialect: endpoint.PTV(), Provider: "sample", Environment: "test", TokenURL: s.BaseURL + "/token",
@@ -402,14 +403,14 @@ func TestWhatIsWrongWithConnectionsIsToldAtOnce(t *testing.T) {
 	if err := os.WriteFile(file, []byte("none"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for want, change := range map[string]func(*clients.Config){
-		"":                                     func(*clients.Config) {},
-		"proxy: must be a URL":                 func(c *clients.Config) { c.Proxy = auth.NewSecret("proxy.example:3128") },
-		"proxy: must be a URL like":            func(c *clients.Config) { c.Proxy = auth.NewSecret("ftp://proxy") },
-		"max_conn_age: must be more than 0":    func(c *clients.Config) { c.MaxConnAge = -1 },
-		"tls.ca: tls.ca has no certificate":    func(c *clients.Config) { c.TLS.CA = file },
-		"tls: cert and key go together":        func(c *clients.Config) { c.TLS.Cert = file },
-		"tls.cert: the client certificate can": func(c *clients.Config) { c.TLS.Cert, c.TLS.Key = file, file },
+	for want, change := range map[string]func(*section.Config){
+		"":                                     func(*section.Config) {},
+		"proxy: must be a URL":                 func(c *section.Config) { c.Proxy = auth.NewSecret("proxy.example:3128") },
+		"proxy: must be a URL like":            func(c *section.Config) { c.Proxy = auth.NewSecret("ftp://proxy") },
+		"max_conn_age: must be more than 0":    func(c *section.Config) { c.MaxConnAge = -1 },
+		"tls.ca: tls.ca has no certificate":    func(c *section.Config) { c.TLS.CA = file },
+		"tls: cert and key go together":        func(c *section.Config) { c.TLS.Cert = file },
+		"tls.cert: the client certificate can": func(c *section.Config) { c.TLS.Cert, c.TLS.Key = file, file },
 	} {
 		c := clienttest.Section("sample", "https://api.example").Config
 		change(&c)

@@ -20,6 +20,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
+	"orderbeat/clients/exchange"
 	"orderbeat/clients/httpapi"
 )
 
@@ -141,7 +142,7 @@ func TestAResponseIsRecordedDecoded(t *testing.T) {
 		_, _ = io.WriteString(w, compressed(t, brotlied, encoded(t, charmap.ISO8859_1, sampleText)))
 	})
 	h := httpapi.NewHTTP(clienttest.Section("sample", server))
-	ctx, recording := clients.Record(t.Context())
+	ctx, recording := exchange.Record(t.Context())
 	if _, err := post(ctx, h, server); err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +150,7 @@ func TestAResponseIsRecordedDecoded(t *testing.T) {
 	if len(list) != 1 || list[0].ResponseBody != sampleText {
 		t.Fatalf("got %+v, want %s", list, sampleText)
 	}
-	got, err := post(clients.PlayBack(t.Context(), list), h, server)
+	got, err := post(exchange.WithPlayback(t.Context(), list), h, server)
 	if err != nil || got != sampleText {
 		t.Errorf("played back %s and %v, want %s", got, err, sampleText)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
+	"orderbeat/clients/exchange"
 	"orderbeat/clients/httpapi"
 )
 
@@ -69,9 +70,9 @@ func BenchmarkRecorded(b *testing.B) {
 				var attempts, asking time.Duration
 				for b.Loop() {
 					ctx, begun := b.Context(), time.Now()
-					var r *clients.Recording
+					var r *exchange.Recording
 					if recorded {
-						ctx, r = clients.Record(ctx)
+						ctx, r = exchange.Record(ctx)
 					}
 					if err := h.Do(ctx, call, decodeJSON); err != nil {
 						b.Fatal(err)

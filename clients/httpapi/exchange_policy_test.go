@@ -5,12 +5,13 @@ import (
 	"strings"
 	"testing"
 
-	"orderbeat/clients"
+	"orderbeat/clients/exchange"
 	"orderbeat/clients/redact"
+	"orderbeat/clients/section"
 )
 
 func TestPathsAreHidden(t *testing.T) {
-	keeping := clients.Keeping{Hide: []string{"orders.Consignee_Name", "orders.*.phone", "driver", "a.b", "a.b.c", "x.y.z", "x.y"}}
+	keeping := section.ExchangeKeys{Hide: []string{"orders.Consignee_Name", "orders.*.phone", "driver", "a.b", "a.b.c", "x.y.z", "x.y"}}
 	for name, c := range map[string]struct{ body, want string }{
 		"through lists, whatever the value is": {
 			`{"orders": [ {"consigneeName":"Jo", "id":1}, {"consigneeName" : {"first":"Jo"} ,"id":2}]}`,
@@ -42,19 +43,19 @@ func TestPathsAreHidden(t *testing.T) {
 
 func TestWhatIsKeptIsChecked(t *testing.T) {
 	for _, c := range []struct {
-		keeping clients.Keeping
+		keeping section.ExchangeKeys
 		want    string
 	}{
-		{clients.Keeping{}, ""},
-		{clients.Keeping{Exchanges: clients.KeepOff, Hide: []string{"a.*.b-c", "*"}}, ""},
-		{clients.Keeping{Exchanges: "all"}, `exchanges: must be "full", "metadata" or "off", not "all"`},
-		{clients.Keeping{Hide: []string{"a", "$.a"}}, `hide: "$.a" (number 2) is no path`},
-		{clients.Keeping{Hide: []string{"a..b"}}, `hide: "a..b" (number 1) is no path`},
-		{clients.Keeping{Hide: []string{"orders[0].a"}}, `is no path`},
-		{clients.Keeping{Hide: []string{""}}, `is no path`},
+		{section.ExchangeKeys{}, ""},
+		{section.ExchangeKeys{Exchanges: exchange.Off, Hide: []string{"a.*.b-c", "*"}}, ""},
+		{section.ExchangeKeys{Exchanges: "all"}, `exchanges: must be "full", "metadata" or "off", not "all"`},
+		{section.ExchangeKeys{Hide: []string{"a", "$.a"}}, `hide: "$.a" (number 2) is no path`},
+		{section.ExchangeKeys{Hide: []string{"a..b"}}, `hide: "a..b" (number 1) is no path`},
+		{section.ExchangeKeys{Hide: []string{"orders[0].a"}}, `is no path`},
+		{section.ExchangeKeys{Hide: []string{""}}, `is no path`},
 	} {
-		var wrong clients.Mistakes
-		c.keeping.CheckKeeping(&wrong)
+		var wrong section.Errors
+		c.keeping.CheckExchanges(&wrong)
 		if err := wrong.Err(); (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: got %v, want %q", c.keeping, err, c.want)
 		}

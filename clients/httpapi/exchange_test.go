@@ -16,6 +16,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
+	"orderbeat/clients/exchange"
 	"orderbeat/clients/httpapi"
 	"orderbeat/clients/redact"
 )
@@ -107,13 +108,13 @@ func TestWhatIsKeptOfTheRequest(t *testing.T) {
 		})
 	}
 	x := keptOf(t, "text/html", "<p>", signed).Exchange
-	want := &clients.Exchange{
+	want := &exchange.Exchange{
 		Op: "sample", Method: http.MethodPost, Status: 200, RequestBody: `{"billTo":"1111111","password":"REDACTED"}`,
 		RequestHeader: http.Header{"Accept": {"application/json"}, "Accept-Encoding": {"gzip"}, "Content-Type": {"application/json"}, "User-Agent": {"orderbeat/test"}},
-		ResponseBody:  "<p>", ResponseBytes: 3, Keep: clients.KeepFull,
+		ResponseBody:  "<p>", ResponseBytes: 3, Detail: exchange.Full,
 		Code: string(clients.CodeBadResponse), Message: "the answer is not the expected document",
 	}
-	if diff := cmp.Diff(want, x, cmpopts.IgnoreFields(clients.Exchange{}, "URL", "StartedAt", "Duration", "ResponseHeader")); diff != "" {
+	if diff := cmp.Diff(want, x, cmpopts.IgnoreFields(exchange.Exchange{}, "URL", "StartedAt", "Duration", "ResponseHeader")); diff != "" {
 		t.Errorf("kept (-want +got):\n%s", diff)
 	}
 	if !strings.HasSuffix(x.URL, "/orders?window=7d&access_token=REDACTED") || x.ResponseHeader.Get("Set-Cookie") != "REDACTED" {
@@ -128,7 +129,7 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 func TestMetadataHasNoBodies(t *testing.T) {
 	const person = "123-45-6789"
 	metadata := func(h *httpapi.HTTP) *httpapi.HTTP {
-		return h.Keeping(clients.KeepMetadata, redact.New([]string{"X-Person"}, nil))
+		return h.Keeping(exchange.Metadata, redact.New([]string{"X-Person"}, nil))
 	}
 	x := keptOf(t, "text/html", "<p>"+person, metadata).Exchange
 	if x.RequestBody+x.ResponseBody != "" || x.Truncated || x.ResponseBytes == 0 || x.Status != 200 || x.ResponseHeader.Get("Content-Type") != "text/html" {
@@ -141,7 +142,7 @@ func TestMetadataHasNoBodies(t *testing.T) {
 
 func TestAProvidersOwnNamesAreNotKept(t *testing.T) {
 	own := func(h *httpapi.HTTP) *httpapi.HTTP {
-		return h.Keeping(clients.KeepFull, redact.New([]string{"bill_to"}, nil)).With(func(base http.RoundTripper) http.RoundTripper { return base })
+		return h.Keeping(exchange.Full, redact.New([]string{"bill_to"}, nil)).With(func(base http.RoundTripper) http.RoundTripper { return base })
 	}
 	if x := keptOf(t, "text/html", "<p>", own).Exchange; !strings.Contains(x.RequestBody, `"billTo":"REDACTED"`) {
 		t.Errorf("got %s, want it without billTo", x.RequestBody)
@@ -189,7 +190,7 @@ func TestWhoWatchesHearsOfEveryExchange(t *testing.T) {
 	})
 	var heard []string
 	s := clienttest.Section("sample", server)
-	s.Watch = func(x clients.Exchange) {
+	s.Watch = func(x exchange.Exchange) {
 		heard = append(heard, fmt.Sprint(x.Status, " ", x.Method, " ", strings.TrimPrefix(x.URL, server), " ", x.RequestBody, " ", strings.TrimSpace(x.ResponseBody)))
 	}
 	h := httpapi.NewHTTP(s)
@@ -199,7 +200,7 @@ func TestWhoWatchesHearsOfEveryExchange(t *testing.T) {
 	ask(h, server+"/orders")
 	ask(h, server+"/orders")
 	ask(h, server+"/refused")
-	ask(h.Keeping(clients.KeepMetadata, redact.Redactor{}), server+"/orders?id=7")
+	ask(h.Keeping(exchange.Metadata, redact.Redactor{}), server+"/orders?id=7")
 	ask(h, "http://127.0.0.1:1/nobody")
 	const body = ` {"token":"REDACTED"} `
 	want := []string{

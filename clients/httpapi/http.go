@@ -16,7 +16,10 @@ import (
 	"orderbeat/auth"
 	"orderbeat/auth/mask"
 	"orderbeat/clients"
+	"orderbeat/clients/exchange"
+	"orderbeat/clients/memory"
 	"orderbeat/clients/redact"
+	"orderbeat/clients/section"
 )
 
 // HTTP asks one provider's API. Above the connection stand, in this order, what
@@ -33,16 +36,16 @@ type HTTP struct {
 	agent    string
 	maxBody  int64
 	refused  string // hint where the credentials are refused, "" is the usual one
-	keep     clients.Keep
+	keep     exchange.Detail
 	hide     redact.Redactor
-	mask     *mask.Set              // the secrets that the process knows
-	watch    func(clients.Exchange) // nil hears nothing
+	mask     *mask.Set               // the secrets that the process knows
+	watch    func(exchange.Exchange) // nil hears nothing
 	log      *slog.Logger
 }
 
 // NewHTTP makes the client of the section's provider. It signs nothing: [HTTP.Bearer]
 // and [HTTP.With] do.
-func NewHTTP(s clients.Section) *HTTP {
+func NewHTTP(s section.Section) *HTTP {
 	log := s.Log
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -131,14 +134,14 @@ type Call struct {
 type Response struct {
 	Status int
 	Header http.Header
-	// Body ends where the answer does, or with an error at [clients.Config.MaxBody].
+	// Body ends where the answer does, or with an error at [section.Config.MaxBody].
 	Body io.Reader
 }
 
 // Do sends a call and lets read have the body of a 2xx answer. Read takes it to its
 // end, or returns an error; an *[clients.Error] says itself what is wrong, any other one
 // means that the body is not the expected document ([clients.CodeBadResponse]). An answer
-// that breaks off on the way, or is longer than [clients.Config.MaxBody], is told as such
+// that breaks off on the way, or is longer than [section.Config.MaxBody], is told as such
 // whatever read makes of it.
 //
 // A failure is an *[clients.Error], unless ctx was cancelled: then the error wraps
@@ -203,7 +206,7 @@ func (h *HTTP) failure(ctx context.Context, op string, status int, err error) er
 
 // exchange returns the status of the answer, 0 when none came.
 func (h *HTTP) exchange(ctx context.Context, c Call, read func(Response) error) (status int, err error) {
-	if kept := clients.Playing(ctx); kept != nil {
+	if kept := exchange.PlaybackOf(ctx); kept != nil {
 		answer, err := h.replayed(ctx, kept, &c)
 		if err != nil {
 			return 0, err
@@ -245,7 +248,7 @@ func (h *HTTP) exchange(ctx context.Context, c Call, read func(Response) error) 
 }
 
 // noAnswer tells who watches, and who records, of a call that brought nothing.
-func (h *HTTP) noAnswer(ctx context.Context, into *clients.Recording, c *Call, again *notes, began time.Time, err error) {
+func (h *HTTP) noAnswer(ctx context.Context, into *exchange.Recording, c *Call, again *notes, began time.Time, err error) {
 	if into == nil && h.watch == nil {
 		return
 	}
@@ -255,7 +258,7 @@ func (h *HTTP) noAnswer(ctx context.Context, into *clients.Recording, c *Call, a
 	}
 	if into != nil {
 		h.sentAgain(ctx, into, c, again, 0)
-		into.Add(func() *clients.Exchange { return x })
+		into.Add(func() *exchange.Exchange { return x })
 	}
 }
 
@@ -264,7 +267,7 @@ func (h *HTTP) take(ctx context.Context, c *Call, raw *http.Response, read func(
 	if (raw.StatusCode < 200 || raw.StatusCode > 299) && !slices.Contains(c.Accept, raw.StatusCode) {
 		return c.refused(raw)
 	}
-	meter := clients.NewMeter(ctx)
+	meter := memory.NewMeter(ctx)
 	defer meter.Free()
 	body := &boundedBody{body: raw.Body, left: h.maxBody, meter: meter}
 	err := read(Response{Status: raw.StatusCode, Header: raw.Header, Body: body})
@@ -284,10 +287,10 @@ func (h *HTTP) take(ctx context.Context, c *Call, raw *http.Response, read func(
 	return err
 }
 
-// Traffic tells how calls go, those of all clients that were made of the same one.
-func (h *HTTP) Traffic() clients.Traffic {
+// Stats reports how calls go, those of all clients that were made of the same one.
+func (h *HTTP) Stats() clients.Stats {
 	now := h.base.limiter.Limit()
-	t := clients.Traffic{Breaker: h.base.breaker.now(), PerSecond: float64(now), Rate: h.base.rate.Written(now)}
+	t := clients.Stats{Breaker: h.base.breaker.now(), PerSecond: float64(now), Rate: h.base.rate.Written(now)}
 	if now == rate.Inf {
 		t.PerSecond = 0
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/go-resty/resty/v2"
 
 	"orderbeat/clients"
+	"orderbeat/clients/exchange"
 	"orderbeat/clients/redact"
 )
 
@@ -21,22 +22,22 @@ const keptBytes = 64 << 10
 
 // Keeping is h with other rules of what is kept of an exchange, and what is hidden in it.
 // Without, it is everything but what the zero [redact.Redactor] hides. The secrets of
-// [clients.Section.Mask] are hidden in any case.
-func (h *HTTP) Keeping(keep clients.Keep, hide redact.Redactor) *HTTP {
+// [section.Section.Mask] are hidden in any case.
+func (h *HTTP) Keeping(keep exchange.Detail, hide redact.Redactor) *HTTP {
 	other := *h
 	other.keep, other.hide = keep, hide.Masking(h.mask)
 	return &other
 }
 
 // bodies reports whether bodies may be kept.
-func (h *HTTP) bodies() bool { return h.keep == clients.KeepFull || h.keep == "" }
+func (h *HTTP) bodies() bool { return h.keep == exchange.Full || h.keep == "" }
 
 // recording is where a call is recorded, nil for nowhere.
-func (h *HTTP) recording(ctx context.Context) *clients.Recording {
-	if h.keep == clients.KeepOff {
+func (h *HTTP) recording(ctx context.Context) *exchange.Recording {
+	if h.keep == exchange.Off {
 		return nil
 	}
-	return clients.RecordingOf(ctx)
+	return exchange.RecordingOf(ctx)
 }
 
 // recorder is an answer's body that remembers what was read of it, in case that the
@@ -48,9 +49,9 @@ type recorder struct {
 	request *http.Request
 	answer  *http.Response
 	began   time.Time
-	into    *clients.Recording // nil where nothing is recorded
-	most    int                // how much of the body is remembered, in bytes
-	kept    *[]byte            // from buffers; nil until something is read
+	into    *exchange.Recording // nil where nothing is recorded
+	most    int                 // how much of the body is remembered, in bytes
+	kept    *[]byte             // from buffers; nil until something is read
 	size    int64
 	ended   bool
 }
@@ -62,13 +63,13 @@ var buffers = sync.Pool{New: func() any { return new([]byte) }}
 const pooledBytes = 1 << 20
 
 // record puts a recorder into an answer.
-func (h *HTTP) record(into *clients.Recording, call *Call, resp *resty.Response) *recorder {
+func (h *HTTP) record(into *exchange.Recording, call *Call, resp *resty.Response) *recorder {
 	x := &recorder{
 		ReadCloser: resp.RawResponse.Body, h: h, call: call, request: resp.Request.RawRequest, answer: resp.RawResponse,
 		began: resp.Request.Time, into: into, most: keptBytes,
 	}
 	if x.into != nil {
-		x.most = clients.WholeBytes
+		x.most = exchange.WholeBytes
 	}
 	resp.RawResponse.Body = x
 	return x
@@ -101,7 +102,7 @@ func (x *recorder) end(err error) {
 		x.readOn()
 	}
 	took := time.Since(x.began)
-	if unreadable && x.h.keep != clients.KeepOff {
+	if unreadable && x.h.keep != exchange.Off {
 		failure.Exchange = x.exchange(took, failure)
 	}
 	if x.h.watch != nil {
@@ -111,11 +112,11 @@ func (x *recorder) end(err error) {
 	case x.into == nil:
 	case failure != nil:
 		kept := x.exchange(took, failure)
-		x.into.Add(func() *clients.Exchange { return kept })
+		x.into.Add(func() *exchange.Exchange { return kept })
 	default: // what is long takes a while to be hidden in and packed, which nobody waits for
 		whole := *x
 		x.kept = nil
-		x.into.Add(func() *clients.Exchange {
+		x.into.Add(func() *exchange.Exchange {
 			defer whole.release()
 			return whole.whole(took)
 		})
@@ -141,7 +142,7 @@ func (x *recorder) readOn() {
 }
 
 // exchange is what is kept of an answer that was of no use, and shown of any.
-func (x *recorder) exchange(took time.Duration, failure *clients.Error) *clients.Exchange {
+func (x *recorder) exchange(took time.Duration, failure *clients.Error) *exchange.Exchange {
 	e := x.head(took)
 	if failure != nil {
 		e.Code, e.Message = string(failure.Code), x.h.mask.Text(failure.Message)
@@ -156,7 +157,7 @@ func (x *recorder) exchange(took time.Duration, failure *clients.Error) *clients
 }
 
 // whole is what is kept of an answer that was of use.
-func (x *recorder) whole(took time.Duration) *clients.Exchange {
+func (x *recorder) whole(took time.Duration) *exchange.Exchange {
 	e := x.head(took)
 	if !x.h.bodies() || x.kept == nil {
 		return e
@@ -167,14 +168,14 @@ func (x *recorder) whole(took time.Duration) *clients.Exchange {
 }
 
 // head is an exchange without the answer's body.
-func (x *recorder) head(took time.Duration) *clients.Exchange {
+func (x *recorder) head(took time.Duration) *exchange.Exchange {
 	e := x.h.asked(x.request.Context(), x.call, x.request.Header, x.began, took)
 	e.Status, e.ResponseHeader, e.ResponseBytes = x.answer.StatusCode, x.h.hide.Header(x.answer.Header), x.size
 	return e
 }
 
 // unanswered is the exchange of a call that brought nothing.
-func (h *HTTP) unanswered(ctx context.Context, call *Call, began time.Time, err error) *clients.Exchange {
+func (h *HTTP) unanswered(ctx context.Context, call *Call, began time.Time, err error) *exchange.Exchange {
 	e := h.asked(ctx, call, call.header(), began, time.Since(began))
 	failure := h.classify(err)
 	e.Code, e.Message = string(failure.Code), h.mask.Text(failure.Message)
@@ -191,13 +192,13 @@ func (c *Call) header() http.Header {
 }
 
 // asked is the half of an exchange that is the request.
-func (h *HTTP) asked(ctx context.Context, call *Call, header http.Header, began time.Time, took time.Duration) *clients.Exchange {
-	e := &clients.Exchange{
+func (h *HTTP) asked(ctx context.Context, call *Call, header http.Header, began time.Time, took time.Duration) *exchange.Exchange {
+	e := &exchange.Exchange{
 		Op: call.Op, Method: call.Method, URL: h.hide.URL(call.URL), StartedAt: began, Duration: took,
-		RequestHeader: h.hide.Header(header), Keep: clients.KeepFull,
+		RequestHeader: h.hide.Header(header), Detail: exchange.Full,
 	}
 	if !h.bodies() {
-		e.URL, e.Keep = h.hide.Names(call.URL), clients.KeepMetadata
+		e.URL, e.Detail = h.hide.Names(call.URL), exchange.Metadata
 		return e
 	}
 	e.Truncated = len(call.Body) > keptBytes

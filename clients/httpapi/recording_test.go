@@ -16,18 +16,19 @@ import (
 	"orderbeat/auth/endpoint"
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
+	"orderbeat/clients/exchange"
 	"orderbeat/clients/httpapi"
 	"orderbeat/clients/redact"
 )
 
 // told is a recorded exchange in a line, with its answer's body unpacked.
-func told(t *testing.T, server string, x clients.Exchange) string {
+func told(t *testing.T, server string, x exchange.Exchange) string {
 	t.Helper()
 	body, err := x.Body()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.TrimSpace(fmt.Sprint(x.Status, " ", x.Keep, " ", strings.TrimPrefix(x.URL, server), " ", x.RequestBody, " ", strings.TrimSpace(string(body)), " ", x.Code))
+	return strings.TrimSpace(fmt.Sprint(x.Status, " ", x.Detail, " ", strings.TrimPrefix(x.URL, server), " ", x.RequestBody, " ", strings.TrimSpace(string(body)), " ", x.Code))
 }
 
 func TestEveryExchangeOfAnAttemptIsRecorded(t *testing.T) {
@@ -41,7 +42,7 @@ func TestEveryExchangeOfAnAttemptIsRecorded(t *testing.T) {
 		answers = answers[1:]
 	})
 	h := httpapi.NewHTTP(clienttest.Section("sample", server))
-	ctx, recording := clients.Record(t.Context())
+	ctx, recording := exchange.Record(t.Context())
 	ask := func(h *httpapi.HTTP, url string) {
 		_ = h.Do(ctx, httpapi.Call{Op: "sample", Method: http.MethodPost, URL: url, Body: []byte(`{"token":"` + canary + `"}`)}, decodeJSON)
 	}
@@ -49,8 +50,8 @@ func TestEveryExchangeOfAnAttemptIsRecorded(t *testing.T) {
 	ask(h, server+"/orders")
 	ask(h, server+"/refused")
 	ask(h, "http://127.0.0.1:1/nobody")
-	ask(h.Keeping(clients.KeepOff, redact.Redactor{}), server+"/refused")
-	ask(h.Keeping(clients.KeepMetadata, redact.Redactor{}), server+"/refused?id=7")
+	ask(h.Keeping(exchange.Off, redact.Redactor{}), server+"/refused")
+	ask(h.Keeping(exchange.Metadata, redact.Redactor{}), server+"/refused?id=7")
 	var got []string
 	for _, x := range recording.Exchanges() {
 		got = append(got, told(t, server, x))
@@ -97,7 +98,7 @@ func TestAnAnswerIsRecordedAsAWhole(t *testing.T) {
 			if read == nil {
 				read = decodeJSON
 			}
-			ctx, recording := clients.Record(t.Context())
+			ctx, recording := exchange.Record(t.Context())
 			if err := httpapi.NewHTTP(clienttest.Section("sample", server)).Do(ctx, httpapi.Call{Op: "sample", Method: http.MethodGet, URL: server}, read); err != nil {
 				t.Fatal(err)
 			}
@@ -140,7 +141,7 @@ func TestACallThatWasSentAgainIsRecordedTwice(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { source.Close() })
-	ctx, recording := clients.Record(t.Context())
+	ctx, recording := exchange.Record(t.Context())
 	if err := httpapi.NewHTTP(s).Bearer(source, origin(t, server)).Do(ctx, httpapi.Call{Op: "sample", Method: http.MethodGet, URL: server + "/orders"}, decodeJSON); err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +163,7 @@ func TestTooManyExchangesAreNotAllRecorded(t *testing.T) {
 	s.Rate = clients.Rate{}
 	h := httpapi.NewHTTP(s)
 	const most = 5000
-	ctx, recording := clients.Record(t.Context())
+	ctx, recording := exchange.Record(t.Context())
 	for range most + 1 {
 		if err := h.Do(ctx, httpapi.Call{Op: "sample", Method: http.MethodGet, URL: server}, decodeJSON); err != nil {
 			t.Fatal(err)
@@ -201,13 +202,13 @@ func TestWhatIsRecordedCanBePlayedBack(t *testing.T) {
 		return fmt.Sprint(got.DocumentID, got.Page, got.Echo, link)
 	}
 	questions := [][2]string{{"1", "a"}, {"2", "a"}, {"1", "b"}, {"1", "a"}, {"3", ""}}
-	ctx, recording := clients.Record(t.Context())
+	ctx, recording := exchange.Record(t.Context())
 	var want, got []string
 	for _, q := range questions {
 		want = append(want, ask(ctx, server, q[0], q[1]))
 	}
 	list, before := recording.Exchanges(), asked
-	ctx, again := clients.Record(clients.PlayBack(t.Context(), list))
+	ctx, again := exchange.Record(exchange.WithPlayback(t.Context(), list))
 	var expected []string
 	for _, i := range []int{4, 2, 1, 0, 3} { // of an API that is elsewhere now, and away
 		got, expected = append(got, ask(ctx, "http://127.0.0.1:1", questions[i][0], questions[i][1])), append(expected, want[i])

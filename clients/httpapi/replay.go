@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/clients/exchange"
 )
 
 // replayed is the kept answer to a call.
-func (h *HTTP) replayed(ctx context.Context, p *clients.Playback, c *Call) (*http.Response, error) {
+func (h *HTTP) replayed(ctx context.Context, p *exchange.Playback, c *Call) (*http.Response, error) {
 	asked := h.asked(ctx, c, c.header(), time.Time{}, 0)
-	x := p.Take(func(x *clients.Exchange) bool {
+	x := p.Take(func(x *exchange.Exchange) bool {
 		return x.Method == asked.Method && behindHost(h.hide.URL(x.URL)) == behindHost(asked.URL) &&
 			h.shown(ctx, x.RequestHeader, []byte(x.RequestBody), false) == asked.RequestBody
 	})

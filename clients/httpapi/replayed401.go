@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/clients/exchange"
 )
 
 // notes are the answers to one call, of which its signer shows the last: behind the others
@@ -36,15 +37,15 @@ func note(ctx context.Context, resp *http.Response, began time.Time) {
 
 // sentAgain records the answers behind which a call was sent again: all but the last where
 // that is the call's answer, whose status is final. Of their bodies nothing is known.
-func (h *HTTP) sentAgain(ctx context.Context, into *clients.Recording, call *Call, n *notes, final int) {
+func (h *HTTP) sentAgain(ctx context.Context, into *exchange.Recording, call *Call, n *notes, final int) {
 	list := n.list
 	if final != 0 && len(list) > 0 {
 		list = list[:len(list)-1]
 	}
 	for _, u := range list {
 		x := h.asked(ctx, call, call.header(), u.began, u.took)
-		x.Status, x.ResponseHeader, x.RequestBody, x.Truncated, x.Keep = u.status, h.hide.Header(u.header), "", false, clients.KeepMetadata
+		x.Status, x.ResponseHeader, x.RequestBody, x.Truncated, x.Detail = u.status, h.hide.Header(u.header), "", false, exchange.Metadata
 		x.Code, x.Message = string(clients.CodeUnauthorized), "the token was refused; the call was sent again with another"
-		into.Add(func() *clients.Exchange { return x })
+		into.Add(func() *exchange.Exchange { return x })
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"orderbeat/clients"
+	"orderbeat/clients/section"
 )
 
 type roundTripper func(*http.Request) (*http.Response, error)
@@ -52,7 +53,7 @@ func (p *provider) limited() *limited { return limitedTo(p, time.Minute) }
 
 // limitedTo has no rate.
 func limitedTo(base http.RoundTripper, timeout time.Duration) *limited {
-	l := newLimited(clients.Section{Config: clients.Config{Timeout: timeout}}, slog.New(slog.DiscardHandler))
+	l := newLimited(section.Section{Config: section.Config{Timeout: timeout}}, slog.New(slog.DiscardHandler))
 	l.base = base
 	return l
 }

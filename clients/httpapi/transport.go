@@ -13,6 +13,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"orderbeat/clients"
+	"orderbeat/clients/section"
 )
 
 // limited keeps to the provider's rate, which 429s slow down, and to the pauses that they
@@ -28,7 +29,7 @@ type limited struct {
 	breaker *breaker // knows whether a call that waited is still wanted
 }
 
-func newLimited(s clients.Section, log *slog.Logger) *limited {
+func newLimited(s section.Section, log *slog.Logger) *limited {
 	l := &limited{
 		base: NewTransport(s.Config), rate: s.Rate, limiter: s.Rate.Limiter(), timeout: s.Timeout,
 		breaker: newBreaker(len(s.Accounts), log.With("provider", s.Name)),

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/clients/section"
 )
 
 // closed is what a read gets whose connection was closed meanwhile.
@@ -46,7 +47,7 @@ func TestAnExchangeThatEndsWithItsTimeSaysSo(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), c.caller)
 				defer cancel()
-				err := exchange(ctx, t, limitedTo(c.base, c.timeout))
+				err := roundTrip(ctx, t, limitedTo(c.base, c.timeout))
 				if got := describe(err); got != "no complete answer in time" || !errors.Is(err, net.ErrClosed) {
 					t.Errorf("got %q for %v, want that the time was over, and the cause", got, err)
 				}
@@ -62,7 +63,7 @@ func TestACallersTimeIsOverWhateverItsCause(t *testing.T) {
 			<-req.Context().Done()
 			return nil, context.Cause(req.Context())
 		})
-		h := NewHTTP(clients.Section{}).With(func(http.RoundTripper) http.RoundTripper { return waits })
+		h := NewHTTP(section.Section{}).With(func(http.RoundTripper) http.RoundTripper { return waits })
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errors.New("the job has had its time"))
 		defer cancel()
 		err := h.Do(ctx, Call{Op: "sample", Method: http.MethodGet, URL: "https://api.example"}, nil)
@@ -74,13 +75,13 @@ func TestACallersTimeIsOverWhateverItsCause(t *testing.T) {
 
 func TestABrokenConnectionIsNotATimeOut(t *testing.T) {
 	l := limitedTo(roundTripper(func(*http.Request) (*http.Response, error) { return nil, closed }), time.Minute)
-	if got, want := describe(exchange(t.Context(), t, l)), "read: use of closed network connection"; got != want {
+	if got, want := describe(roundTrip(t.Context(), t, l)), "read: use of closed network connection"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
-// exchange sends a call and reads its answer.
-func exchange(ctx context.Context, t *testing.T, l *limited) error {
+// roundTrip sends a call and reads its answer.
+func roundTrip(ctx context.Context, t *testing.T, l *limited) error {
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://api.example/orders", http.NoBody)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
 	"orderbeat/clients/michelin"
+	"orderbeat/clients/section"
 	"orderbeat/jobs"
 )
 
@@ -21,7 +22,7 @@ const introspectPath = "/idp/v2/b2b/oauth2/introspect"
 
 // checked runs a check against a server that answers token and introspection requests
 // so, and nothing else; nil is not to be asked.
-func checked(t *testing.T, token, introspection http.HandlerFunc, change func(*clients.Section)) jobs.Outcome {
+func checked(t *testing.T, token, introspection http.HandlerFunc, change func(*section.Section)) jobs.Outcome {
 	t.Helper()
 	mux := http.NewServeMux()
 	for path, answer := range map[string]http.HandlerFunc{tokenPath: token, introspectPath: introspection, "/": nil} {
@@ -105,7 +106,7 @@ func TestIntrospectionMayBeElsewhere(t *testing.T) {
 		fmt.Fprint(w, `{"active":false}`)
 	}))
 	defer elsewhere.Close()
-	out := checked(t, answers(200, grant("sample!token")), answers(200, `{"active":true}`), func(s *clients.Section) {
+	out := checked(t, answers(200, grant("sample!token")), answers(200, `{"active":true}`), func(s *section.Section) {
 		s.Decode = clienttest.Decode(map[string]any{"introspection_url": elsewhere.URL + "/examine"})
 	})
 	close(asked)
@@ -118,7 +119,7 @@ func TestIntrospectionMayBeElsewhere(t *testing.T) {
 func TestNoIntrospectionBesideATokenURLOfItsOwn(t *testing.T) {
 	token := httptest.NewServer(answers(200, grant("sample!token")))
 	defer token.Close()
-	out := checked(t, nil, nil, func(s *clients.Section) { s.TokenURL = token.URL })
+	out := checked(t, nil, nil, func(s *section.Section) { s.TokenURL = token.URL })
 	if out.State != jobs.Succeeded {
 		t.Errorf("got %s with %v, want succeeded", out.State, out.Err)
 	}
@@ -133,7 +134,7 @@ func TestTheOlderSchemeCannotBeChecked(t *testing.T) {
 
 func TestCredentials(t *testing.T) {
 	for name, c := range map[string]struct {
-		change  func(*clients.Section)
+		change  func(*section.Section)
 		dialect string
 	}{"tokens": {nil, "michelin"}, "the older scheme": {olderScheme, "static"}} {
 		p := open(t, "http://127.0.0.1:1", c.change)

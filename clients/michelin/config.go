@@ -7,6 +7,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/clients"
+	"orderbeat/clients/section"
 )
 
 const (
@@ -15,15 +16,15 @@ const (
 )
 
 // environments are Michelin's, as the portal page lists them.
-var environments = clients.Environments{
+var environments = section.Environments{
 	"test":       {BaseURL: "https://indus.api.michelin.com"},
 	"production": {BaseURL: "https://api.michelin.com"},
 }
 
 // settings are the section's own keys.
 type settings struct {
-	clients.Keeping
-	clients.TokenKeys
+	section.ExchangeKeys
+	section.TokenKeys
 	// Scheme is how calls are signed: "oauth2", or "basic_apikey", which the portal
 	// page keeps for older customers only.
 	Scheme   string      `toml:"scheme"`
@@ -42,9 +43,9 @@ type settings struct {
 
 // configure reads and checks the whole section, and fills in the URLs and
 // credentials that the environment implies.
-func configure(s *clients.Section) (settings, error) {
+func configure(s *section.Section) (settings, error) {
 	set := settings{Scheme: schemeOAuth2, TokenTTL: 120 * time.Minute, Request: "portal"}
-	var wrong clients.Mistakes
+	var wrong section.Errors
 	if s.Decode != nil {
 		wrong.Join(s.Decode(&set))
 	}
@@ -67,7 +68,7 @@ func configure(s *clients.Section) (settings, error) {
 	if _, ok := profiles[set.Request]; !ok {
 		wrong.Add("request", `must be "portal" or "openapi", not %.40q`, set.Request)
 	}
-	set.CheckKeeping(&wrong)
+	set.CheckExchanges(&wrong)
 	set.checkAccounts(s.Accounts, &wrong)
 	if s.TokenURL == "" { // only now: it is no mistake of its own when base_url is wrong
 		s.TokenURL = s.BaseURL + tokenPath
@@ -78,7 +79,7 @@ func configure(s *clients.Section) (settings, error) {
 	return set, wrong.Err()
 }
 
-func (set *settings) checkCredentials(s *clients.Section, wrong *clients.Mistakes) {
+func (set *settings) checkCredentials(s *section.Section, wrong *section.Errors) {
 	need := func(key string, missing bool) {
 		if missing {
 			wrong.Add(key, "is missing: scheme %q needs it", set.Scheme)
@@ -102,7 +103,7 @@ func (set *settings) checkCredentials(s *clients.Section, wrong *clients.Mistake
 
 // checkAccounts checks the parties. Michelin's numbers are all digits, typically 7
 // or 9 of them (the OpenAPI's partyID).
-func (set *settings) checkAccounts(accounts []clients.Account, wrong *clients.Mistakes) {
+func (set *settings) checkAccounts(accounts []clients.Account, wrong *section.Errors) {
 	for i, a := range accounts {
 		billTo, shipTo := fmt.Sprintf("accounts[%d].bill_to", i), fmt.Sprintf("accounts[%d].ship_to", i)
 		switch {

@@ -14,18 +14,20 @@ import (
 	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
+	"orderbeat/clients/exchange"
 	"orderbeat/clients/michelin"
+	"orderbeat/clients/section"
 )
 
 func TestSections(t *testing.T) {
-	set := func(environment, base, token string) func(*clients.Section) {
-		return func(s *clients.Section) { s.Environment, s.BaseURL, s.TokenURL = environment, base, token }
+	set := func(environment, base, token string) func(*section.Section) {
+		return func(s *section.Section) { s.Environment, s.BaseURL, s.TokenURL = environment, base, token }
 	}
-	keys := func(k map[string]any) func(*clients.Section) {
-		return func(s *clients.Section) { s.Decode = clienttest.Decode(k) }
+	keys := func(k map[string]any) func(*section.Section) {
+		return func(s *section.Section) { s.Decode = clienttest.Decode(k) }
 	}
 	for name, c := range map[string]struct {
-		change func(*clients.Section)
+		change func(*section.Section)
 		want   []string
 	}{
 		"test environment":       {set("test", "", ""), nil},
@@ -36,10 +38,10 @@ func TestSections(t *testing.T) {
 		"a gateway of one's own":    {set("production", "https://gateway.example", "https://login.example/token"), nil},
 		"unknown environment":       {set("staging", "", ""), []string{"environment"}},
 		"sandbox that does not run": {set("sandbox", "", ""), []string{"environment"}},
-		"unknown environment and more": {func(s *clients.Section) {
+		"unknown environment and more": {func(s *section.Section) {
 			s.Environment, s.BaseURL, s.TokenURL, s.Timeout = "prod", "http://api.michelin.com", "ftp://x", 0
 		}, []string{"base_url", "environment", "timeout", "token_url"}},
-		"sandbox that does not run and more": {func(s *clients.Section) {
+		"sandbox that does not run and more": {func(s *section.Section) {
 			s.Environment, s.BaseURL, s.TokenURL, s.Timeout = "sandbox", "", "ftp://x", 0
 		}, []string{"environment", "timeout", "token_url"}},
 		"token URL of another":          {set("production", "", "https://indus.api.michelin.com/idp/v2/b2b/oauth2/token"), []string{"token_url"}},
@@ -60,15 +62,15 @@ func TestSections(t *testing.T) {
 			"scheme": "basic_apikey", "username": "sample:x", "password": auth.NewSecret("p"), "apikey": auth.NewSecret("k"),
 		}), []string{"username"}},
 		"a colon where no name is needed": {keys(map[string]any{"username": "sample:x"}), nil},
-		"credentials missing":             {func(s *clients.Section) { s.ClientID, s.ClientSecret = auth.Secret{}, auth.Secret{} }, []string{"client_id", "client_secret"}},
+		"credentials missing":             {func(s *section.Section) { s.ClientID, s.ClientSecret = auth.Secret{}, auth.Secret{} }, []string{"client_id", "client_secret"}},
 		"bill_to missing":                 {accounts(clients.Account{Name: "a", BillTo: "1111111"}, clients.Account{Name: "b"}), []string{"accounts[1].bill_to"}},
 		"params that nobody asks for":     {accounts(clients.Account{Name: "a", BillTo: "1111111", Params: map[string]any{"region": "north"}}), []string{"accounts[0].params"}},
 		"bill_to and ship_to not digits":  {accounts(clients.Account{Name: "a", BillTo: "11 11111", ShipTo: "x"}), []string{"accounts[0].bill_to", "accounts[0].ship_to"}},
-		"ship_to missing with openapi": {func(s *clients.Section) {
+		"ship_to missing with openapi": {func(s *section.Section) {
 			s.Accounts = []clients.Account{{Name: "a", BillTo: "111111111"}}
 			s.Decode = clienttest.Decode(map[string]any{"request": "openapi"})
 		}, []string{"accounts[0].ship_to"}},
-		"everything at once": {func(s *clients.Section) {
+		"everything at once": {func(s *section.Section) {
 			s.BaseURL, s.Rate, s.Accounts = "ftp://x", clients.Rate{}, nil
 			s.Decode = clienttest.Decode(map[string]any{"request": "soap"})
 		}, []string{"accounts", "base_url", "rate", "request"}},
@@ -87,19 +89,19 @@ func TestSections(t *testing.T) {
 	}
 }
 
-func keysAt(environment string, k map[string]any) func(*clients.Section) {
-	return func(s *clients.Section) { s.Environment, s.BaseURL, s.Decode = environment, "", clienttest.Decode(k) }
+func keysAt(environment string, k map[string]any) func(*section.Section) {
+	return func(s *section.Section) { s.Environment, s.BaseURL, s.Decode = environment, "", clienttest.Decode(k) }
 }
 
-func accounts(all ...clients.Account) func(*clients.Section) {
-	return func(s *clients.Section) { s.Accounts = all }
+func accounts(all ...clients.Account) func(*section.Section) {
+	return func(s *section.Section) { s.Accounts = all }
 }
 
 func TestTheSandboxLendsItsAddressAndCredentials(t *testing.T) {
 	url := answering(t, 200, noOrders).URL
-	p := open(t, "", func(s *clients.Section) {
+	p := open(t, "", func(s *section.Section) {
 		s.AllowInsecureHTTP, s.ClientID, s.ClientSecret = false, auth.Secret{}, auth.Secret{}
-		s.Sandbox = clients.Sandbox{URL: url, ClientID: auth.NewSecret("sample"), ClientSecret: auth.NewSecret("sample")}
+		s.Sandbox = section.Sandbox{URL: url, ClientID: auth.NewSecret("sample"), ClientSecret: auth.NewSecret("sample")}
 	})
 	if _, err := p.Orders(t.Context(), lastDays); err != nil {
 		t.Error(err)
@@ -109,7 +111,7 @@ func TestTheSandboxLendsItsAddressAndCredentials(t *testing.T) {
 func TestTheSandboxCredentialsGoNowhereElse(t *testing.T) {
 	s := clienttest.Section("michelin", "https://gateway.example")
 	s.ClientID, s.ClientSecret = auth.Secret{}, auth.Secret{}
-	s.Sandbox = clients.Sandbox{URL: "http://127.0.0.1:8322", ClientID: auth.NewSecret("sample"), ClientSecret: auth.NewSecret("sample")}
+	s.Sandbox = section.Sandbox{URL: "http://127.0.0.1:8322", ClientID: auth.NewSecret("sample"), ClientSecret: auth.NewSecret("sample")}
 	_, err := michelin.Open(s)
 	if diff := cmp.Diff([]string{"client_id", "client_secret"}, clienttest.Keys(err)); diff != "" {
 		t.Errorf("mistakes differ (-want +got):\n%s", diff)
@@ -141,13 +143,13 @@ func TestWhatIsKeptIsAsTheSectionSays(t *testing.T) {
 			if c.hide != nil {
 				keys["hide"] = c.hide
 			}
-			ctx, recording := clients.Record(t.Context())
-			if _, err := open(t, server.URL, func(s *clients.Section) { s.Decode = clienttest.Decode(keys) }).Orders(ctx, lastDays); err != nil {
+			ctx, recording := exchange.Record(t.Context())
+			if _, err := open(t, server.URL, func(s *section.Section) { s.Decode = clienttest.Decode(keys) }).Orders(ctx, lastDays); err != nil {
 				t.Fatal(err)
 			}
 			got := ""
 			for _, x := range recording.Exchanges() {
-				got += string(x.Keep) + " " + x.ResponseBody
+				got += string(x.Detail) + " " + x.ResponseBody
 			}
 			if strings.TrimSpace(got) != strings.TrimSpace(c.want) {
 				t.Errorf("%v %v: got %s, want %s", scheme["scheme"], c.exchanges, got, c.want)

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"orderbeat/clients"
+	"orderbeat/clients/memory"
 )
 
 const (
@@ -40,7 +41,7 @@ func (c *Client) Advices(ctx context.Context, q clients.Query) (answer clients.A
 		return clients.Answer{}, err
 	}
 	err = c.post(ctx, q.Account, desadvOperation, desadvPath, body, func(body io.Reader) (err error) {
-		answer, err = decodeAdvices(clients.NewMeter(ctx), body, c.name, q.Account.Name)
+		answer, err = decodeAdvices(memory.NewMeter(ctx), body, c.name, q.Account.Name)
 		return err
 	})
 	return answer, err
@@ -71,7 +72,7 @@ func (c *Client) consignee(a clients.Account) *party {
 // decodeAdvices reads EDIWheel-C1_0-DesadvResponse and nothing else, advice by advice. It
 // is known by its messageType or, where that is missing, by its list; a refusal is one
 // without either.
-func decodeAdvices(meter *clients.Meter, body io.Reader, provider, account string) (clients.Answer, error) {
+func decodeAdvices(meter *memory.Meter, body io.Reader, provider, account string) (clients.Answer, error) {
 	d := adviceDecoder{
 		reader:   newReader(meter, body, "an EDIWheel C1 despatch advice"),
 		provider: provider, account: account, advices: newDocuments(advices),

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"orderbeat/clients"
+	"orderbeat/clients/memory"
 )
 
 // wireAdvice is one desadv of an answer. The OpenAPI calls its documentNumber the bill of
@@ -50,21 +51,21 @@ type wireTracing struct {
 	IDs texts `json:"tracingID"`
 }
 
-func (w *wireAdvice) renew(m *clients.Meter) {
+func (w *wireAdvice) renew(m *memory.Meter) {
 	carrier, consignee := w.Carrier.v.Name.renewed(m), w.Consignee.v.Name.renewed(m)
 	*w = wireAdvice{References: w.References.renewed(m), Lines: w.Lines.renewed(m)}
 	w.Carrier.v.Name, w.Consignee.v.Name = carrier, consignee
 }
 
-func (w *wireReference) renew(*clients.Meter) { *w = wireReference{} }
+func (w *wireReference) renew(*memory.Meter) { *w = wireReference{} }
 
-func (w *wireAdviceLine) renew(m *clients.Meter) {
+func (w *wireAdviceLine) renew(m *memory.Meter) {
 	tracing := w.Article.v.Tracing.renewed(m)
 	*w = wireAdviceLine{References: w.References.renewed(m)}
 	w.Article.v.Tracing = tracing
 }
 
-func (w *wireTracing) renew(m *clients.Meter) { *w = wireTracing{w.IDs.renewed(m)} }
+func (w *wireTracing) renew(m *memory.Meter) { *w = wireTracing{w.IDs.renewed(m)} }
 
 // advice maps the whole entry.
 func (m *mapper) advice(w *wireAdvice, a *clients.Advice) problem {

@@ -10,6 +10,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
 	"orderbeat/clients/sandbox"
+	"orderbeat/clients/section"
 )
 
 // What the stand-in despatched and invoiced is what it says that its orders are.
@@ -20,7 +21,7 @@ func TestDocumentsAgainstTheSandbox(t *testing.T) {
 	defer server.Close()
 	for _, request := range []string{"portal", "openapi"} {
 		t.Run(request, func(t *testing.T) {
-			p := open(t, server.URL, func(s *clients.Section) {
+			p := open(t, server.URL, func(s *section.Section) {
 				s.ClientID, s.ClientSecret = auth.NewSecret(sandbox.ClientID), auth.NewSecret(sandbox.ClientSecret)
 				s.Decode = clienttest.Decode(map[string]any{"request": request})
 			})

@@ -16,6 +16,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
+	"orderbeat/clients/section"
 )
 
 const (
@@ -91,7 +92,7 @@ func TestRequestsForDocuments(t *testing.T) {
 					fmt.Fprint(w, d.none)
 				}))
 				defer s.Close()
-				p := open(t, s.URL, func(s *clients.Section) { s.Decode = clienttest.Decode(map[string]any{"request": request}) })
+				p := open(t, s.URL, func(s *section.Section) { s.Decode = clienttest.Decode(map[string]any{"request": request}) })
 				if _, err := d.ask(t.Context(), p, lastDays); err != nil {
 					t.Fatal(err)
 				}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/clients/memory"
+	"orderbeat/clients/section"
 )
 
 // Documents that are small on the wire and cost much.
@@ -36,8 +38,8 @@ func TestHostileDocumentsAreRefusedWithinTheirMemory(t *testing.T) {
 				_ = z.Close()
 			}))
 			defer server.Close()
-			p := open(t, server.URL, func(s *clients.Section) { s.MaxBody, s.Timeout = 32<<20, time.Minute })
-			ctx, release := clients.NewMemory(0).Budget(t.Context(), "michelin")
+			p := open(t, server.URL, func(s *section.Section) { s.MaxBody, s.Timeout = 32<<20, time.Minute })
+			ctx, release := memory.NewPool(0).Budget(t.Context(), "michelin")
 			defer release()
 			ctx, cancel := context.WithTimeout(ctx, time.Minute)
 			defer cancel()

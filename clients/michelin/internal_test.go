@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/clients"
+	"orderbeat/clients/memory"
 )
 
 // FuzzDecode checks that no answer makes the decoder panic, that what it takes is a
@@ -32,7 +33,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Add([]byte(`{"errorHead":{"errorCode":"1"},"referencedOrder":{"supplierOrderNumber":{"documentId":"\ud800"},"orderLine":[[{}],{"lineId":"\u0031"}]}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		answer, err := decode(clients.NewMeter(t.Context()), bytes.NewReader(body), "michelin", "detroit")
+		answer, err := decode(memory.NewMeter(t.Context()), bytes.NewReader(body), "michelin", "detroit")
 		if err != nil {
 			return
 		}
@@ -144,7 +145,7 @@ func BenchmarkDecode(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(body.Len()))
 			for b.Loop() {
-				answer, err := decode(clients.NewMeter(b.Context()), bytes.NewReader(body.Bytes()), "michelin", "detroit")
+				answer, err := decode(memory.NewMeter(b.Context()), bytes.NewReader(body.Bytes()), "michelin", "detroit")
 				if err != nil || len(answer.Orders) != n {
 					b.Fatalf("got %d orders and %v, want %d", len(answer.Orders), err, n)
 				}
@@ -158,7 +159,7 @@ func BenchmarkDecode(b *testing.B) {
 func FuzzDecodeAdvices(f *testing.F) {
 	seedDocuments(f, `{"errorHead":{"errorCode":"1"},"desadv":{"documentNumber":"\ud800","references":[[{}],{"referenceTypeCode":"BM"}],"lineLevel":[{"references":{}}]}}`)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		answer, err := decodeAdvices(clients.NewMeter(t.Context()), bytes.NewReader(body), "michelin", "detroit")
+		answer, err := decodeAdvices(memory.NewMeter(t.Context()), bytes.NewReader(body), "michelin", "detroit")
 		if err != nil {
 			return
 		}
@@ -183,7 +184,7 @@ func FuzzDecodeAdvices(f *testing.F) {
 func FuzzDecodeInvoices(f *testing.F) {
 	seedDocuments(f, `{"documentID":"B3","invoice":{"documentNumber":1,"summary":{"totalAmount":1e3},"lineLevel":{"article":{"article":{"invoicedQuantity":-1}}}}}`)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		answer, messages, err := decodeInvoices(clients.NewMeter(t.Context()), bytes.NewReader(body), "michelin", "detroit")
+		answer, messages, err := decodeInvoices(memory.NewMeter(t.Context()), bytes.NewReader(body), "michelin", "detroit")
 		if err != nil {
 			return
 		}

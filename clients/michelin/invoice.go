@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/clients/memory"
 )
 
 const (
@@ -96,7 +97,7 @@ func (c *Client) invoices(ctx context.Context, q clients.Query) (answer clients.
 		return clients.Answer{}, 0, err
 	}
 	err = c.post(ctx, q.Account, invoiceOperation, invoicePath, body, func(body io.Reader) (err error) {
-		answer, messages, err = decodeInvoices(clients.NewMeter(ctx), body, c.name, q.Account.Name)
+		answer, messages, err = decodeInvoices(memory.NewMeter(ctx), body, c.name, q.Account.Name)
 		return err
 	})
 	return answer, messages, err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"orderbeat/clients"
+	"orderbeat/clients/memory"
 )
 
 // invoiceTypes are the OpenAPI's documentTypeCode.
@@ -67,23 +68,23 @@ type wirePrice struct {
 	Gross price `json:"grossUnitPrice"`
 }
 
-func (w *wireInvoice) renew(m *clients.Meter) {
+func (w *wireInvoice) renew(m *memory.Meter) {
 	consignee := w.Consignee.v.Name.renewed(m)
 	*w = wireInvoice{Terms: w.Terms.renewed(m), Lines: w.Lines.renewed(m)}
 	w.Consignee.v.Name = consignee
 }
 
-func (w *wireTerms) renew(m *clients.Meter) { *w = wireTerms{w.Net.renewed(m)} }
+func (w *wireTerms) renew(m *memory.Meter) { *w = wireTerms{w.Net.renewed(m)} }
 
-func (w *wireNet) renew(*clients.Meter) { *w = wireNet{} }
+func (w *wireNet) renew(*memory.Meter) { *w = wireNet{} }
 
-func (w *wireInvoiceLine) renew(m *clients.Meter) {
+func (w *wireInvoiceLine) renew(m *memory.Meter) {
 	within, beside := w.Article.v.References.renewed(m), w.References.renewed(m)
 	*w = wireInvoiceLine{}
 	w.Article.v.References, w.References = within, beside
 }
 
-func (w *wireInvoiceReferences) renew(m *clients.Meter) {
+func (w *wireInvoiceReferences) renew(m *memory.Meter) {
 	*w = wireInvoiceReferences{DeliveryNote: w.DeliveryNote.renewed(m), Suppliers: w.Suppliers.renewed(m), Buyers: w.Buyers.renewed(m)}
 }
 

@@ -7,12 +7,13 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"orderbeat/clients"
+	"orderbeat/clients/memory"
 )
 
 // decodeInvoices reads EDIWheel-B3_4-InvoiceListResponse and nothing else, invoice by
 // invoice, and tells how many messages it has. Its errorHead is not required: without
 // one, both documentID and the list must be there.
-func decodeInvoices(meter *clients.Meter, body io.Reader, provider, account string) (clients.Answer, int, error) {
+func decodeInvoices(meter *memory.Meter, body io.Reader, provider, account string) (clients.Answer, int, error) {
 	d := invoiceDecoder{
 		reader:   newReader(meter, body, "an EDIWheel B3 list of invoices"),
 		provider: provider, account: account, invoices: newDocuments(invoices),

@@ -9,7 +9,7 @@ import (
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"orderbeat/clients"
+	"orderbeat/clients/memory"
 )
 
 // The types of this file decode what Michelin's documents disagree on: names in three
@@ -168,7 +168,7 @@ func (o *object[T]) UnmarshalJSONFrom(d *jsontext.Decoder) (err error) {
 // oneOrMany is a list of objects, or one object in its place. Null, and a null in the list,
 // is none.
 type oneOrMany[T any, P element[T]] struct {
-	meter *clients.Meter // charged for the memory of list, which is used again
+	meter *memory.Meter // charged for the memory of list, which is used again
 	list  []T
 	ends  []int  // where the elements of list end in the entry
 	bad   []span // the first elements that are no objects
@@ -181,10 +181,10 @@ type element[T any] interface {
 	renewer
 }
 
-type renewer interface{ renew(m *clients.Meter) }
+type renewer interface{ renew(m *memory.Meter) }
 
 // renewed is an empty list in the same memory.
-func (l *oneOrMany[T, P]) renewed(m *clients.Meter) oneOrMany[T, P] {
+func (l *oneOrMany[T, P]) renewed(m *memory.Meter) oneOrMany[T, P] {
 	return oneOrMany[T, P]{meter: m, list: l.list[:0], ends: l.ends[:0]}
 }
 
@@ -216,7 +216,7 @@ func (l *oneOrMany[T, P]) element(d *jsontext.Decoder) error {
 }
 
 // grow adds an element to a list, and charges for its memory.
-func grow[T any](m *clients.Meter, list *[]T) error {
+func grow[T any](m *memory.Meter, list *[]T) error {
 	before := cap(*list)
 	if len(*list) < before {
 		*list = (*list)[:len(*list)+1]
@@ -228,11 +228,11 @@ func grow[T any](m *clients.Meter, list *[]T) error {
 
 // texts is a list of texts, or one text in its place.
 type texts struct {
-	meter *clients.Meter
+	meter *memory.Meter
 	list  []text
 }
 
-func (l *texts) renewed(m *clients.Meter) texts { return texts{m, l.list[:0]} }
+func (l *texts) renewed(m *memory.Meter) texts { return texts{m, l.list[:0]} }
 
 // UnmarshalJSONFrom implements [jsonv2.UnmarshalerFrom].
 func (l *texts) UnmarshalJSONFrom(d *jsontext.Decoder) error {

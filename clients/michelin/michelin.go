@@ -22,6 +22,8 @@ import (
 	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/clients/httpapi"
+	"orderbeat/clients/memory"
+	"orderbeat/clients/section"
 )
 
 const (
@@ -41,15 +43,15 @@ type Client struct {
 	basic   bool // the older scheme, which has no tokens
 }
 
-// Open makes a client from its section of the configuration; it is a [clients.Open].
-func Open(s clients.Section) (clients.Provider, error) {
+// Open makes a client from its section of the configuration; it is a [section.Open].
+func Open(s section.Section) (clients.Provider, error) {
 	set, err := configure(&s)
 	if err != nil {
 		return nil, err
 	}
 	origin, err := url.Parse(s.BaseURL)
 	if err != nil {
-		return nil, &clients.ConfigError{Key: "base_url", Message: "is not a URL"}
+		return nil, &section.ConfigError{Key: "base_url", Message: "is not a URL"}
 	}
 	c := &Client{name: s.Name, base: s.BaseURL, profile: profiles[set.Request], basic: set.Scheme == schemeBasic}
 	if c.basic {
@@ -58,7 +60,7 @@ func Open(s clients.Section) (clients.Provider, error) {
 		err = c.signBearer(s, set, origin)
 	}
 	if err != nil {
-		return nil, &clients.ConfigError{Key: "token_url", Message: err.Error()}
+		return nil, &section.ConfigError{Key: "token_url", Message: err.Error()}
 	}
 	return c, nil
 }
@@ -75,8 +77,8 @@ func (c *Client) BaseURL() string { return c.base }
 // Credentials tell the state of the client's credentials, never a token.
 func (c *Client) Credentials() []*auth.Source { return []*auth.Source{c.source} }
 
-// Traffic tells how calls to the API go now.
-func (c *Client) Traffic() clients.Traffic { return c.http.Traffic() }
+// Stats reports how calls to the API go now.
+func (c *Client) Stats() clients.Stats { return c.http.Stats() }
 
 // Traits tells what Michelin can be asked: windows of 90 days counting both ends
 // (the OpenAPI's orderDateTo), of 5 for despatch advices and of 30 for invoices
@@ -95,7 +97,7 @@ func (c *Client) Orders(ctx context.Context, q clients.Query) (clients.Answer, e
 	}
 	var answer clients.Answer
 	err = c.post(ctx, q.Account, operation, statusPath, body, func(body io.Reader) error {
-		answer, err = decode(clients.NewMeter(ctx), body, c.name, q.Account.Name)
+		answer, err = decode(memory.NewMeter(ctx), body, c.name, q.Account.Name)
 		return err
 	})
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
 	"orderbeat/clients/michelin"
+	"orderbeat/clients/section"
 )
 
 const (
@@ -33,7 +34,7 @@ func grant(token string) string {
 }
 
 // open makes a client of the server at baseURL.
-func open(t *testing.T, baseURL string, change func(*clients.Section)) clients.Provider {
+func open(t *testing.T, baseURL string, change func(*section.Section)) clients.Provider {
 	t.Helper()
 	s := clienttest.Section("michelin", baseURL)
 	if change != nil {
@@ -77,7 +78,7 @@ func TestProviderWithTheOlderScheme(t *testing.T) {
 	})
 }
 
-func olderScheme(s *clients.Section) {
+func olderScheme(s *section.Section) {
 	s.ClientID, s.ClientSecret = auth.Secret{}, auth.Secret{}
 	s.Decode = clienttest.Decode(map[string]any{
 		"scheme": "basic_apikey", "username": "sample", "password": auth.NewSecret("canary-password"), "apikey": auth.NewSecret("canary-apikey"),
@@ -153,7 +154,7 @@ func TestRequests(t *testing.T) {
 				}
 			}))
 			defer s.Close()
-			p := open(t, s.URL, func(s *clients.Section) { s.Decode = clienttest.Decode(map[string]any{"request": c.request}) })
+			p := open(t, s.URL, func(s *section.Section) { s.Decode = clienttest.Decode(map[string]any{"request": c.request}) })
 			if _, err := p.Orders(t.Context(), c.query); err != nil {
 				t.Fatal(err)
 			}

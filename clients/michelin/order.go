@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"orderbeat/clients"
+	"orderbeat/clients/memory"
 )
 
 // wireOrder is one referencedOrder of an answer.
@@ -78,28 +79,28 @@ type wireDespatch struct {
 	Quantity quantity    `json:"despatchedQuantity"`
 }
 
-func (w *wireOrder) renew(m *clients.Meter) { *w = wireOrder{Lines: w.Lines.renewed(m)} }
+func (w *wireOrder) renew(m *memory.Meter) { *w = wireOrder{Lines: w.Lines.renewed(m)} }
 
-func (w *wireLine) renew(m *clients.Meter) {
+func (w *wireLine) renew(m *memory.Meter) {
 	schedule, words := w.Article.v.Schedule.renewed(m), w.Article.v.Description.v.Words.renewed(m)
 	*w = wireLine{}
 	w.Article.v.Schedule, w.Article.v.Description.v.Words = schedule, words
 }
 
-func (w *wireSchedule) renew(m *clients.Meter) {
+func (w *wireSchedule) renew(m *memory.Meter) {
 	shipped := w.Shipped.v.Despatched.v.Despatches.renewed(m)
 	*w = wireSchedule{Despatches: w.Despatches.renewed(m)}
 	w.Shipped.v.Despatched.v.Despatches = shipped
 }
 
-func (w *wireDespatch) renew(*clients.Meter) { *w = wireDespatch{} }
+func (w *wireDespatch) renew(*memory.Meter) { *w = wireDespatch{} }
 
 // mapper maps one entry of an answer to our words, and notes what it could not read.
 type mapper struct {
-	meter *clients.Meter // charged for what is mapped, which lives as long as the attempt
-	wire  *clients.Meter // charged for the memory that entries are decoded into
-	list  string         // the member of the answer that the entry stands in
-	index int            // of the entry in it
+	meter *memory.Meter // charged for what is mapped, which lives as long as the attempt
+	wire  *memory.Meter // charged for the memory that entries are decoded into
+	list  string        // the member of the answer that the entry stands in
+	index int           // of the entry in it
 	entry jsontext.Value
 	ends  []int  // where the lines that were mapped end in the entry
 	notes []note // the first few

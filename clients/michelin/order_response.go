@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"orderbeat/clients"
+	"orderbeat/clients/memory"
 )
 
 // documentID is the message's version in EDIWheel's words, of questions and answers.
@@ -16,7 +17,7 @@ const documentID = "C1"
 // nothing else: an answer that is anything less must never be read as "no orders". It is
 // known by its documentID or, where that is missing, by its orders; a refusal is one
 // without either.
-func decode(meter *clients.Meter, body io.Reader, provider, account string) (clients.Answer, error) {
+func decode(meter *memory.Meter, body io.Reader, provider, account string) (clients.Answer, error) {
 	d := decoder{
 		reader:   newReader(meter, body, "an EDIWheel C1 document"),
 		provider: provider, account: account, orders: newDocuments(orders),

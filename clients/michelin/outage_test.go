@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/clients/section"
 )
 
 // Michelin says within a 200 that it cannot answer, and which accounts it refuses.
@@ -22,11 +23,11 @@ func TestErrorCodesOfAnOutageOpenTheBreaker(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := answering(t, 200, `{"documentID":"C1","errorHead":{"errorCode":"`+c.code+`"},"referencedOrder":[]}`)
-			p := open(t, server.URL, func(s *clients.Section) {
+			p := open(t, server.URL, func(s *section.Section) {
 				s.Accounts = append(s.Accounts, clients.Account{Name: "toledo", BillTo: "2222222", ShipTo: "2345678"})
 			})
 			breaker := func() clients.BreakerStatus {
-				return p.(interface{ Traffic() clients.Traffic }).Traffic().Breaker
+				return p.(interface{ Stats() clients.Stats }).Stats().Breaker
 			}
 			for began, n := time.Now(), 0; time.Since(began) < 6*time.Second; n++ {
 				q := lastDays

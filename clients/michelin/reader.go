@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"orderbeat/clients"
+	"orderbeat/clients/memory"
 )
 
 // reader reads the JSON object of an answer member by member, and its long list
@@ -16,7 +17,7 @@ import (
 type reader struct {
 	json *jsontext.Decoder
 	// meter is charged for what is mapped, which lives as long as the attempt.
-	meter *clients.Meter
+	meter *memory.Meter
 	what  string // what the answer should be, for errors
 	head  problem
 	// headed tells that there is an errorHead. Of several, the first that is not "no
@@ -29,7 +30,7 @@ type reader struct {
 	mapper             mapper
 }
 
-func newReader(meter *clients.Meter, body io.Reader, what string) reader {
+func newReader(meter *memory.Meter, body io.Reader, what string) reader {
 	return reader{json: jsontext.NewDecoder(body, wireOptions), meter: meter, what: what, mapper: mapper{meter: meter, wire: meter.Another()}}
 }
 

@@ -9,6 +9,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
 	"orderbeat/clients/sandbox"
+	"orderbeat/clients/section"
 )
 
 // The stand-in shares no code with this package: what both read out of Michelin's
@@ -21,7 +22,7 @@ func TestAgainstTheSandbox(t *testing.T) {
 	window := clients.Query{Account: lastDays.Account, From: today.AddDays(-88), To: today.AddDays(1)}
 	for _, request := range []string{"portal", "openapi"} {
 		t.Run(request, func(t *testing.T) {
-			p := open(t, server.URL, func(s *clients.Section) {
+			p := open(t, server.URL, func(s *section.Section) {
 				s.ClientID, s.ClientSecret = auth.NewSecret(sandbox.ClientID), auth.NewSecret(sandbox.ClientSecret)
 				s.Decode = clienttest.Decode(map[string]any{"request": request})
 			})
@@ -53,7 +54,7 @@ func TestAgainstTheSandbox(t *testing.T) {
 		})
 	}
 	t.Run("another customer's bill-to", func(t *testing.T) {
-		p := open(t, server.URL, func(s *clients.Section) {
+		p := open(t, server.URL, func(s *section.Section) {
 			s.ClientID, s.ClientSecret = auth.NewSecret(sandbox.ClientID), auth.NewSecret(sandbox.ClientSecret)
 		})
 		other := window
@@ -64,7 +65,7 @@ func TestAgainstTheSandbox(t *testing.T) {
 		}
 	})
 	t.Run("a check, whose token introspection knows", func(t *testing.T) {
-		p := open(t, server.URL, func(s *clients.Section) {
+		p := open(t, server.URL, func(s *section.Section) {
 			s.ClientID, s.ClientSecret = auth.NewSecret(sandbox.ClientID), auth.NewSecret(sandbox.ClientSecret)
 		})
 		before := stand.Stats().Introspections

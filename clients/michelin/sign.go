@@ -6,12 +6,12 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/auth/endpoint"
-	"orderbeat/clients"
 	"orderbeat/clients/httpapi"
+	"orderbeat/clients/section"
 )
 
 // signBearer has calls signed with access tokens.
-func (c *Client) signBearer(s clients.Section, set settings, origin *url.URL) (err error) {
+func (c *Client) signBearer(s section.Section, set settings, origin *url.URL) (err error) {
 	config := auth.Config{
 		Dialect: endpoint.Michelin(), Provider: s.Name, Environment: s.Environment,
 		TokenURL: s.TokenURL, IntrospectionURL: set.IntrospectionURL,
@@ -20,7 +20,7 @@ func (c *Client) signBearer(s clients.Section, set settings, origin *url.URL) (e
 		Store: s.Tokens, Limiter: s.TokenRate.Limiter(), Base: httpapi.NewTokenTransport(s.Config),
 		Timeout: s.Timeout, UserAgent: s.UserAgent, Mask: s.Mask, Log: s.Log,
 	}
-	set.Apply(&config, &clients.Mistakes{}) // which were found before
+	set.Apply(&config, &section.Errors{}) // which were found before
 	c.source, err = auth.NewSource(config)
 	c.http = httpapi.NewHTTP(s).Keeping(set.Exchanges, set.Redactor()).Bearer(c.source, origin)
 	return err
@@ -33,7 +33,7 @@ const hintBasic = "check username, password and apikey: Michelin wants all three
 // together (Michelin North America Order-to-Cash, OpenAPI 1.0.1: basicAuth and apikey
 // are both required). Its source has no tokens: it remembers whether the credentials are
 // refused.
-func (c *Client) signBasic(s clients.Section, set settings, origin *url.URL) error {
+func (c *Client) signBasic(s section.Section, set settings, origin *url.URL) error {
 	static, err := auth.NewStatic(auth.Config{
 		Provider: s.Name, Environment: s.Environment, ClientID: auth.NewSecret(set.Username),
 		ClientSecret: auth.NewSecret(set.Password.Reveal() + "\n" + set.APIKey.Reveal()),

@@ -93,7 +93,7 @@ func TestDocumentedSnippets(t *testing.T) {
 }
 
 var (
-	section     = regexp.MustCompile(`(?m)^\[([a-z]+)\]`)
+	tableHeader = regexp.MustCompile(`(?m)^\[([a-z]+)\]`)
 	declaration = regexp.MustCompile(`(?m)^# (\w+\.toml)`)
 )
 
@@ -117,7 +117,7 @@ func checkTOML(t *testing.T, s snippet, all []snippet) {
 		t.Fatal(err)
 	}
 	text := string(shipped)
-	for _, m := range section.FindAllStringSubmatch(s.text, -1) {
+	for _, m := range tableHeader.FindAllStringSubmatch(s.text, -1) {
 		text = without(text, "["+m[1]+"]")
 	}
 	if strings.Contains(s.text, "[providers.michelin]") {

@@ -17,7 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"orderbeat/clients"
+	"orderbeat/clients/section"
 	"orderbeat/cmd/orderbeat/config"
 )
 
@@ -139,7 +139,7 @@ func (a *app) loadWithoutSecrets() (*config.Config, error) {
 	return a.loadWith(config.LoadWithoutSecrets)
 }
 
-func (a *app) loadWith(load func(string, map[string]clients.Kind, func(string) string) (*config.Config, error)) (*config.Config, error) {
+func (a *app) loadWith(load func(string, map[string]section.Kind, func(string) string) (*config.Config, error)) (*config.Config, error) {
 	path, err := config.Find(a.configPath, a.getenv)
 	if err != nil {
 		return nil, &exit{usage, err}

@@ -11,6 +11,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/declared"
+	"orderbeat/clients/exchange"
 	"orderbeat/jobs"
 )
 
@@ -65,7 +66,7 @@ func questionOf(q clients.Query) jobs.Question {
 	return jobs.Question{From: q.From, To: q.To, OrderIDs: q.OrderIDs, References: q.References}
 }
 
-func shownExchange(x clients.Exchange) triedExchange {
+func shownExchange(x exchange.Exchange) triedExchange {
 	return triedExchange{
 		Op: x.Op, Method: x.Method, URL: x.URL, RequestHeaders: x.RequestHeader, RequestBody: x.RequestBody, Status: x.Status,
 		Milliseconds: x.Duration.Milliseconds(), ResponseHeaders: x.ResponseHeader, ResponseBody: x.ResponseBody,

@@ -14,6 +14,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/declared"
+	"orderbeat/clients/exchange"
 	"orderbeat/cmd/orderbeat/config"
 	"orderbeat/jobs"
 )
@@ -102,7 +103,7 @@ func (a *app) try(ctx context.Context, o tryOptions) (err error) {
 	conf.MaskFiles()
 	a.stdout, a.stderr = conf.Mask.Writer(a.stdout), conf.Mask.Writer(a.stderr)
 	report := tryReport{Provider: p.Name, Account: account.Name, Question: questionOf(query), Windows: windows}
-	lend.Watch = func(x clients.Exchange) { report.Exchanges = append(report.Exchanges, shownExchange(x)) }
+	lend.Watch = func(x exchange.Exchange) { report.Exchanges = append(report.Exchanges, shownExchange(x)) }
 	tokens, closeTokens, err := sharedTokens(ctx, conf)
 	if err != nil {
 		return err

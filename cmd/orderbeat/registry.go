@@ -1,16 +1,16 @@
 package main
 
 import (
-	"orderbeat/clients"
 	"orderbeat/clients/declared"
 	"orderbeat/clients/michelin"
+	"orderbeat/clients/section"
 )
 
 // providers lists every kind of provider there is. A new one is a folder below
 // clients/ and a line here, or a preset of clients/declared and a line here; the kinds
 // of runs are listed in [orderbeat/jobs.Kinds].
-var providers = map[string]clients.Kind{
-	"declared":  {Open: declared.Open, Declaration: &clients.Declaration{Name: "declared"}},
+var providers = map[string]section.Kind{
+	"declared":  {Open: declared.Open, Declaration: &section.Declaration{Name: "declared"}},
 	"mazda":     {Open: declared.Open, Declaration: declared.Preset("mazda")},
 	"michelin":  {Open: michelin.Open},
 	"microbilt": {Open: declared.Open, Declaration: declared.Preset("microbilt")},

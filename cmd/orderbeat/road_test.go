@@ -26,6 +26,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/sandbox"
+	"orderbeat/clients/section"
 	"orderbeat/db"
 	"orderbeat/jobs"
 )
@@ -262,7 +263,7 @@ const asProgram = "ORDERBEAT_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
-		providers["wild"] = clients.Kind{Open: openWild}
+		providers["wild"] = section.Kind{Open: openWild}
 		signal.Ignore(syscall.SIGXFSZ) // a file that may not grow is an error, as on a full disk
 		main()
 	}

@@ -13,6 +13,7 @@ import (
 
 	"orderbeat/auth/seal"
 	"orderbeat/clients"
+	"orderbeat/clients/section"
 	"orderbeat/cmd/orderbeat/config"
 	"orderbeat/db"
 	"orderbeat/worker"
@@ -165,7 +166,7 @@ func work(ctx context.Context, c *config.Config, log *slog.Logger, stopping func
 }
 
 // named is an opened provider with what the worker needs to know of its section.
-func named(c clients.Config, p clients.Provider) worker.Provider {
+func named(c section.Config, p clients.Provider) worker.Provider {
 	return worker.Provider{
 		Provider: p, Name: c.Name, Kind: c.Kind, Environment: c.Environment, Accounts: c.Accounts,
 		Concurrency: c.Concurrency, Rate: c.Rate, Retry: c.Retry, FreshFor: c.FreshFor,

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/clients/section"
 	"orderbeat/db"
 	"orderbeat/jobs"
 )
@@ -34,7 +35,7 @@ type wild struct {
 	hangs   bool
 }
 
-func openWild(s clients.Section) (clients.Provider, error) {
+func openWild(s section.Section) (clients.Provider, error) {
 	w := &wild{}
 	for _, a := range s.Accounts {
 		w.hangs = w.hangs || a.Name == "hangs"

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"orderbeat/clients"
+	"orderbeat/clients/memory"
 	"orderbeat/db"
 	"orderbeat/jobs"
 	"orderbeat/worker/bus"
@@ -32,7 +33,7 @@ type Config struct {
 	Concurrency int // jobs at once in this process
 	// RunEnded is called with every run that ended with its last job.
 	RunEnded func(context.Context, jobs.Run)
-	Memory   *clients.Memory // shared by all attempts
+	Memory   *memory.Pool // shared by all attempts
 	Log      *slog.Logger
 }
 
@@ -47,7 +48,7 @@ type Runner struct {
 	attempts  *attempts
 	foreign   *prometheus.CounterVec
 	unread    *prometheus.CounterVec
-	memory    *clients.Memory
+	memory    *memory.Pool
 	log       *slog.Logger
 
 	working sync.WaitGroup // one for each job in flight

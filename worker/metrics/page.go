@@ -137,7 +137,7 @@ func (m sink) ofCredentials(c Config) {
 // ofTraffic tells how calls to all providers go in this process.
 func (m sink) ofTraffic(providers []settings.Provider) {
 	for _, p := range providers {
-		var t clients.Traffic
+		var t clients.Stats
 		ok := false
 		m.failed(breakerState, clients.Recover("traffic", func() error { t, ok = p.Stats(); return nil }))
 		if !ok {

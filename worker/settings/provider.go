@@ -60,10 +60,10 @@ func (p Provider) Latched() bool {
 }
 
 // Stats are the statistics of the calls to the provider, false if it has none.
-func (p Provider) Stats() (t clients.Traffic, ok bool) {
+func (p Provider) Stats() (t clients.Stats, ok bool) {
 	reporter, ok := p.Provider.(clients.StatsReporter)
 	if ok {
-		t = reporter.Traffic()
+		t = reporter.Stats()
 	}
 	return t, ok
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/itchyny/gojq"
 
 	"orderbeat/clients"
+	"orderbeat/clients/memory"
 )
 
 // What one evaluation of a program may do, beside the memory that its attempt's budget has
@@ -58,12 +59,12 @@ var (
 // one evaluation at a time.
 type allowance struct {
 	ctx   context.Context //nolint:containedctx // that of the evaluation under way
-	meter *clients.Meter
+	meter *memory.Meter
 }
 
 // begin gives a program a new allowance until release.
 func (a *allowance) begin(ctx context.Context) (limited context.Context, release func()) {
-	meter := clients.NewMeter(ctx)
+	meter := memory.NewMeter(ctx)
 	limited, cancel := context.WithTimeoutCause(ctx, maxEvaluation, errEndless)
 	a.ctx, a.meter = limited, meter
 	return limited, func() {

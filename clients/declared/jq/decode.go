@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"orderbeat/clients"
+	"orderbeat/clients/memory"
 )
 
 // What decoded JSON takes, in bytes, at most: strings and numbers have their text and a
@@ -32,7 +33,7 @@ const maxDigits = 1000
 
 // Decode reads a whole answer as JSON, and charges the meter for it. Blank is null where
 // that is allowed.
-func Decode(meter *clients.Meter, body io.Reader, blankToo bool) (v any, err error) {
+func Decode(meter *memory.Meter, body io.Reader, blankToo bool) (v any, err error) {
 	d := decoder{json: jsontext.NewDecoder(body, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)), meter: meter, names: map[string]string{}}
 	switch v, err = d.value(); {
 	case err == nil:
@@ -60,7 +61,7 @@ func unlike(err error) error {
 // decoder makes of JSON what encoding/json makes of it with UseNumber, and counts.
 type decoder struct {
 	json  *jsontext.Decoder
-	meter *clients.Meter
+	meter *memory.Meter
 	names map[string]string // of members, each once: answers repeat them
 }
 

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"orderbeat/clients"
+	"orderbeat/clients/memory"
 )
 
 // What is charged for a decoded answer is no less than what it takes.
@@ -39,13 +39,13 @@ func TestDecodedAnswersTakeNoMoreThanIsCharged(t *testing.T) {
 func decodeCharged(t *testing.T, text string) (v any, charged int64) {
 	t.Helper()
 	const limit, step = 1 << 30, 64 << 10
-	ctx, release := clients.NewMemory(6*limit).Budget(t.Context(), "acme")
+	ctx, release := memory.NewPool(6*limit).Budget(t.Context(), "acme")
 	defer release()
-	v, err := Decode(clients.NewMeter(ctx), strings.NewReader(text), false)
+	v, err := Decode(memory.NewMeter(ctx), strings.NewReader(text), false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for charged = limit; clients.BudgetOf(ctx).Charge(ctx, step) == nil; {
+	for charged = limit; memory.BudgetOf(ctx).Charge(ctx, step) == nil; {
 		charged -= step
 	}
 	return v, charged

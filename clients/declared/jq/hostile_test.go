@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"orderbeat/clients"
+	"orderbeat/clients/memory"
 )
 
 // hostile are programs that loop, build or recurse without a bound. What they are given is
@@ -176,7 +176,7 @@ func TestHostilePrograms(t *testing.T) {
 
 func evaluateHostile(t *testing.T) {
 	t.Helper()
-	memory := clients.NewMemory(0) // the least there is for one attempt
+	memory := memory.NewPool(0) // the least there is for one attempt
 	for _, h := range hostile {
 		fmt.Println("evaluating", h.program)
 		p, wrong := Compile(h.program)

@@ -7,8 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"orderbeat/clients"
 	"orderbeat/clients/michelin"
+	"orderbeat/clients/section"
 	"orderbeat/cmd/orderbeat/config"
 	"orderbeat/cmd/orderbeat/config/tomlfile"
 )
@@ -130,7 +130,7 @@ overlap = "wait"
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := config.Load(write(t, test.text), map[string]clients.Kind{"michelin": {Open: michelin.Open}}, env())
+			_, err := config.Load(write(t, test.text), map[string]section.Kind{"michelin": {Open: michelin.Open}}, env())
 			var got []string
 			for _, e := range flat(err) {
 				if m, ok := errors.AsType[*tomlfile.Error](e); ok {

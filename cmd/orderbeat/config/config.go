@@ -18,7 +18,7 @@ import (
 	"unicode"
 
 	"orderbeat/auth/mask"
-	"orderbeat/clients"
+	"orderbeat/clients/section"
 	"orderbeat/cmd/orderbeat/config/tomlfile"
 	"orderbeat/worker/bus"
 	"orderbeat/worker/web"
@@ -105,17 +105,17 @@ func Find(named string, getenv func(string) string) (string, error) {
 // Load reads the file at path and checks all of it. kinds are the kinds of
 // provider there are; each provider is opened once on trial. The error joins a
 // [*tomlfile.Error] for everything that is wrong.
-func Load(path string, kinds map[string]clients.Kind, getenv func(string) string) (*Config, error) {
+func Load(path string, kinds map[string]section.Kind, getenv func(string) string) (*Config, error) {
 	return load(path, kinds, getenv, false)
 }
 
 // LoadWithoutSecrets is Load for who only looks at what is configured: no secret is looked
 // up, and none is in the result, of which no provider is to be opened.
-func LoadWithoutSecrets(path string, kinds map[string]clients.Kind, getenv func(string) string) (*Config, error) {
+func LoadWithoutSecrets(path string, kinds map[string]section.Kind, getenv func(string) string) (*Config, error) {
 	return load(path, kinds, getenv, true)
 }
 
-func load(path string, kinds map[string]clients.Kind, getenv func(string) string, blind bool) (*Config, error) {
+func load(path string, kinds map[string]section.Kind, getenv func(string) string, blind bool) (*Config, error) {
 	l, err := read(path, getenv)
 	if err != nil {
 		return nil, err

@@ -12,15 +12,16 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/clients"
+	"orderbeat/clients/section"
 	"orderbeat/cmd/orderbeat/config"
 	"orderbeat/worker/bus"
 )
 
 // kinds has one kind of provider, which wants a bill-to of its accounts and has
 // three keys of its own.
-var kinds = map[string]clients.Kind{"michelin": {Open: openStandIn}}
+var kinds = map[string]section.Kind{"michelin": {Open: openStandIn}}
 
-func openStandIn(s clients.Section) (clients.Provider, error) {
+func openStandIn(s section.Section) (clients.Provider, error) {
 	own := struct {
 		Scheme   string        `toml:"scheme"`
 		Password auth.Secret   `toml:"password"`
@@ -28,11 +29,11 @@ func openStandIn(s clients.Section) (clients.Provider, error) {
 	}{Scheme: "oauth2"}
 	errs := []error{s.Decode(&own)}
 	if own.Scheme != "oauth2" {
-		errs = append(errs, &clients.ConfigError{Key: "scheme", Message: `only "oauth2"`})
+		errs = append(errs, &section.ConfigError{Key: "scheme", Message: `only "oauth2"`})
 	}
 	for i, a := range s.Accounts {
 		if a.BillTo == "" {
-			errs = append(errs, &clients.ConfigError{Key: "accounts[" + string(rune('0'+i)) + "].bill_to", Message: "is missing"})
+			errs = append(errs, &section.ConfigError{Key: "accounts[" + string(rune('0'+i)) + "].bill_to", Message: "is missing"})
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -117,7 +118,7 @@ func TestDefaultsHoldWhereTheFileSaysNothing(t *testing.T) {
 	if c.Sandbox != nil {
 		t.Errorf("sandbox: got %+v, want none without its section", *c.Sandbox)
 	}
-	wantProvider := clients.Config{
+	wantProvider := section.Config{
 		Name: "michelin", Kind: "michelin", Environment: "sandbox", Concurrency: 4,
 		Rate: clients.Rate{Calls: 10, Per: time.Second}, TokenRate: clients.Rate{Calls: 5, Per: time.Second},
 		Retry: clients.Retry{Attempts: 8, For: 6 * time.Hour}, Timeout: 30 * time.Second, MaxBody: 32 << 20, MaxConnAge: 5 * time.Minute,
@@ -190,8 +191,8 @@ jitter = "1m"
 }
 
 func TestProvidersAreOpenedAgainWithWhatTheyAreLent(t *testing.T) {
-	var lent []clients.Sandbox
-	spy := map[string]clients.Kind{"michelin": {Open: func(s clients.Section) (clients.Provider, error) {
+	var lent []section.Sandbox
+	spy := map[string]section.Kind{"michelin": {Open: func(s section.Section) (clients.Provider, error) {
 		lent = append(lent, s.Sandbox)
 		return openStandIn(s)
 	}}}

@@ -9,8 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"orderbeat/clients"
 	"orderbeat/clients/declared"
+	"orderbeat/clients/section"
 	"orderbeat/cmd/orderbeat/config"
 )
 
@@ -172,7 +172,7 @@ func shortened(want, got string) []string {
 }
 
 func TestDeclarationsMistakes(t *testing.T) {
-	kinds := map[string]clients.Kind{"declared": {Open: declared.Open, Declaration: &clients.Declaration{Name: "declared"}}}
+	kinds := map[string]section.Kind{"declared": {Open: declared.Open, Declaration: &section.Declaration{Name: "declared"}}}
 	maps.Copy(kinds, declaredKinds)
 	for _, d := range declarations {
 		t.Run(d.name, func(t *testing.T) {

@@ -9,18 +9,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/auth"
-	"orderbeat/clients"
 	"orderbeat/clients/declared"
 	"orderbeat/clients/sandbox"
+	"orderbeat/clients/section"
 	"orderbeat/cmd/orderbeat/config"
 )
 
-var declaredKinds = map[string]clients.Kind{
+var declaredKinds = map[string]section.Kind{
 	"ptv": preset("ptv"), "shell": preset("shell"), "microbilt": preset("microbilt"), "mazda": preset("mazda"),
 }
 
-func preset(kind string) clients.Kind {
-	return clients.Kind{Open: declared.Open, Declaration: declared.Preset(kind)}
+func preset(kind string) section.Kind {
+	return section.Kind{Open: declared.Open, Declaration: declared.Preset(kind)}
 }
 
 // everyKey has every key that declared providers know.

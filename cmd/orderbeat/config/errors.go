@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"orderbeat/clients"
+	"orderbeat/clients/section"
 	"orderbeat/cmd/orderbeat/config/tomlfile"
 )
 
@@ -15,7 +15,7 @@ type mistakes struct{ all []mistake }
 // mistake is an [Error] that is not located yet.
 type mistake struct {
 	key     string // its path in the configuration, whatever text it comes from
-	offset  int    // as in [clients.ConfigError]
+	offset  int    // as in [section.ConfigError]
 	message string
 }
 
@@ -42,7 +42,7 @@ func (c *mistakes) addProvider(path string, err error) {
 	if err == nil {
 		return
 	}
-	if e, ok := err.(*clients.ConfigError); ok { //nolint:errorlint // the tree is walked by hand
+	if e, ok := err.(*section.ConfigError); ok { //nolint:errorlint // the tree is walked by hand
 		c.note(mistake{key: path + "." + e.Key, offset: e.Offset, message: e.Message})
 		return
 	}

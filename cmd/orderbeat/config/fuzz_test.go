@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"orderbeat/clients"
+	"orderbeat/clients/section"
 	"orderbeat/cmd/orderbeat/config"
 	"orderbeat/cmd/orderbeat/config/tomlfile"
 )
@@ -50,7 +50,7 @@ func FuzzLayers(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
-		kinds := map[string]clients.Kind{"ledger": {Open: openLedger, Declaration: &clients.Declaration{Name: "preset", Text: []byte(preset)}}}
+		kinds := map[string]section.Kind{"ledger": {Open: openLedger, Declaration: &section.Declaration{Name: "preset", Text: []byte(preset)}}}
 		c, err := config.Load(path, kinds, env())
 		if err == nil {
 			_, err = c.CheckSamples(t.Context())

@@ -8,7 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 
-	"orderbeat/clients"
+	"orderbeat/clients/exchange"
+	"orderbeat/clients/section"
 	"orderbeat/cmd/orderbeat/config/tomlfile"
 )
 
@@ -40,18 +41,18 @@ type stack struct {
 
 // stack puts together a section, the file that it names and the declaration of its
 // kind. A kind that nobody knows is taken for a declared one.
-func (l *loader) stack(path string, section map[string]any, kind clients.Kind, known bool) *stack {
-	section = maps.Clone(section)
-	file, named := section[keyDeclaration]
-	delete(section, keyDeclaration)
+func (l *loader) stack(path string, table map[string]any, kind section.Kind, known bool) *stack {
+	table = maps.Clone(table)
+	file, named := table[keyDeclaration]
+	delete(table, keyDeclaration)
 	s := &stack{
-		layers:   []layer{{values: section, origin: origin{doc: l.doc, path: path}}},
+		layers:   []layer{{values: table, origin: origin{doc: l.doc, path: path}}},
 		declared: !known || kind.Declaration != nil, whole: true,
 	}
 	if named && s.declared {
 		l.declaration(s, tomlfile.Key(path, keyDeclaration), file)
 	} else if named {
-		l.add(tomlfile.Key(path, keyDeclaration), "has no effect: kind %q is not declared", section[keyKind])
+		l.add(tomlfile.Key(path, keyDeclaration), "has no effect: kind %q is not declared", table[keyKind])
 	}
 	if kind.Declaration != nil {
 		l.lower(s, kind.Declaration.Name, kind.Declaration.Text)
@@ -115,7 +116,7 @@ func (l *loader) values(path string, s *stack) map[string]any {
 }
 
 // kept are the values of the key exchanges, the one that keeps least first.
-var kept = []clients.Keep{clients.KeepOff, clients.KeepMetadata, clients.KeepFull}
+var kept = []exchange.Detail{exchange.Off, exchange.Metadata, exchange.Full}
 
 // checkExchanges sees to it that no layer keeps more of exchanges than one below it
 // allows: a declaration that says that answers must be stored nowhere knows why.
@@ -123,7 +124,7 @@ func (l *loader) checkExchanges(layers []layer) {
 	allowed, by := len(kept), ""
 	for _, from := range slices.Backward(layers) {
 		text, ok := from.values[keyExchanges].(string)
-		keep := slices.Index(kept, clients.Keep(text))
+		keep := slices.Index(kept, exchange.Detail(text))
 		switch {
 		case !ok || keep < 0: // what is no such text is told by the provider
 		case keep > allowed:

@@ -14,6 +14,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/clients"
+	"orderbeat/clients/section"
 	"orderbeat/cmd/orderbeat/config"
 )
 
@@ -45,11 +46,11 @@ type ledgerSample struct {
 	Orders string `toml:"orders"`
 }
 
-func openLedger(s clients.Section) (clients.Provider, error) {
+func openLedger(s section.Section) (clients.Provider, error) {
 	var l ledgerKeys
 	errs := []error{s.Decode(&l), s.CheckRest()}
 	if l.Orders.Path == "" {
-		errs = append(errs, &clients.ConfigError{Key: "orders.path", Message: "is missing"})
+		errs = append(errs, &section.ConfigError{Key: "orders.path", Message: "is missing"})
 	}
 	errs = append(errs, faultOf("orders.map", l.Orders.Map))
 	for key, value := range l.Orders.Query {
@@ -57,7 +58,7 @@ func openLedger(s clients.Section) (clients.Provider, error) {
 	}
 	for i, item := range l.Orders.Items {
 		if item.Name == "" {
-			errs = append(errs, &clients.ConfigError{Key: fmt.Sprintf("orders.items[%d].name", i), Message: "is missing"})
+			errs = append(errs, &section.ConfigError{Key: fmt.Sprintf("orders.items[%d].name", i), Message: "is missing"})
 		}
 		errs = append(errs, faultOf(fmt.Sprintf("orders.items[%d].map", i), item.Map))
 	}
@@ -72,7 +73,7 @@ func faultOf(key, text string) error {
 	var errs []error
 	for i := range len(text) {
 		if text[i] == '!' {
-			errs = append(errs, &clients.ConfigError{Key: key, Offset: i + 1, Message: "has a mark"})
+			errs = append(errs, &section.ConfigError{Key: key, Offset: i + 1, Message: "has a mark"})
 		}
 	}
 	return errors.Join(errs...)
@@ -104,8 +105,8 @@ func layered(t *testing.T, preset, file, text string, pairs ...string) (*config.
 	if err := os.WriteFile("acme.toml", []byte(file), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	kinds := map[string]clients.Kind{
-		"ledger":   {Open: openLedger, Declaration: &clients.Declaration{Name: "preset ledger", Text: []byte(preset)}},
+	kinds := map[string]section.Kind{
+		"ledger":   {Open: openLedger, Declaration: &section.Declaration{Name: "preset ledger", Text: []byte(preset)}},
 		"michelin": {Open: openStandIn},
 	}
 	return config.Load("config.toml", kinds, env(pairs...))
@@ -223,12 +224,12 @@ func TestLayersAreMergedKeyByKey(t *testing.T) {
 	const text = acme + "declaration = 'acme.toml'\ntimeout = '3s'\n[providers.acme.orders]\nquery.b.w = 3\nquery.a = 'section'\nquery.d.w = 3\n" +
 		"items = []\n[[providers.acme.samples]]\nbody = 'section'\n"
 	kept := struct {
-		clients.Config
+		section.Config
 		ledgerKeys
 	}{}
-	kinds := map[string]clients.Kind{"ledger": {
-		Declaration: &clients.Declaration{Name: "preset ledger", Text: []byte(preset)},
-		Open: func(s clients.Section) (clients.Provider, error) {
+	kinds := map[string]section.Kind{"ledger": {
+		Declaration: &section.Declaration{Name: "preset ledger", Text: []byte(preset)},
+		Open: func(s section.Section) (clients.Provider, error) {
 			kept.Config = s.Config
 			return standIn{}, s.Decode(&kept.ledgerKeys)
 		},
@@ -314,7 +315,7 @@ func TestSamplesThatAreRightAreCounted(t *testing.T) {
 
 func TestADeclarationHangsOnTheConfigurationsFolder(t *testing.T) {
 	path := write(t, acme+"declaration = 'sub/acme.toml'\n")
-	c, err := config.Load(path, map[string]clients.Kind{"ledger": {Open: openLedger, Declaration: &clients.Declaration{}}}, env())
+	c, err := config.Load(path, map[string]section.Kind{"ledger": {Open: openLedger, Declaration: &section.Declaration{}}}, env())
 	want := fmt.Sprintf("%s:4:1: providers.acme.declaration: cannot read %s: no such file or directory", path, filepath.Join(filepath.Dir(path), "sub/acme.toml"))
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, %v, want %s", c, err, want)

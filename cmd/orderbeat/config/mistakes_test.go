@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/clients"
+	"orderbeat/clients/section"
 	"orderbeat/cmd/orderbeat/config"
 	"orderbeat/cmd/orderbeat/config/tomlfile"
 )
@@ -218,7 +219,7 @@ func TestAConfigurationWithoutProviders(t *testing.T) {
 }
 
 func TestAKindWithoutKeysOfItsOwnIsStrictToo(t *testing.T) {
-	plain := map[string]clients.Kind{"michelin": {Open: func(clients.Section) (clients.Provider, error) { return standIn{}, nil }}}
+	plain := map[string]section.Kind{"michelin": {Open: func(section.Section) (clients.Provider, error) { return standIn{}, nil }}}
 	_, err := config.Load(write(t, strings.Replace(least, "[[", "speed = 3\n[[", 1)), plain, env())
 	if err == nil || !strings.Contains(err.Error(), ":3:1: providers.michelin.speed: unknown key; known: kind, ") {
 		t.Errorf("got %v", err)

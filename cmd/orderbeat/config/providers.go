@@ -17,13 +17,15 @@ import (
 	"orderbeat/auth"
 	"orderbeat/auth/mask"
 	"orderbeat/clients"
+	"orderbeat/clients/exchange"
+	"orderbeat/clients/section"
 	"orderbeat/cmd/orderbeat/config/tomlfile"
 	"orderbeat/worker/web"
 )
 
 // Provider is one [providers.<name>] section that its kind found right.
 type Provider struct {
-	clients.Config
+	section.Config
 	// Traits are what it can be asked.
 	Traits clients.Traits
 	// Origin is the base URL that it asks: what the kind's BaseURL method says, or
@@ -46,17 +48,17 @@ type Lend struct {
 	Sandbox   StandIns
 	UserAgent string
 	Log       *slog.Logger
-	Mask      *mask.Set // [clients.Section.Mask]
-	// Watch is [clients.Section.Watch].
-	Watch func(clients.Exchange)
+	Mask      *mask.Set // [section.Section.Mask]
+	// Watch is [section.Section.Watch].
+	Watch func(exchange.Exchange)
 }
 
 // Open makes the provider.
 func (p Provider) Open(l Lend) (clients.Provider, error) { return p.open(l) }
 
 // providerDefaults is what holds where a provider's section says nothing.
-func providerDefaults(name string) clients.Config {
-	return clients.Config{
+func providerDefaults(name string) section.Config {
+	return section.Config{
 		Name: name, Environment: "sandbox", Concurrency: 4,
 		Rate:      clients.Rate{Calls: 10, Per: time.Second},
 		TokenRate: clients.Rate{Calls: 5, Per: time.Second},
@@ -65,7 +67,7 @@ func providerDefaults(name string) clients.Config {
 	}
 }
 
-func (l *loader) providers(kinds map[string]clients.Kind) {
+func (l *loader) providers(kinds map[string]section.Kind) {
 	if len(l.file.Providers) == 0 {
 		l.add("providers", "there is none: write a section [providers.<name>]")
 	}
@@ -99,11 +101,11 @@ func (l *loader) redirects() {
 // provider reads the part of a section that every kind shares, and has the kind
 // read the rest. What the section says is kept even when some of it is wrong: the
 // schedules are checked against it.
-func (l *loader) provider(path, name string, section map[string]any, kinds map[string]clients.Kind) {
-	named, _ := section[keyKind].(string)
+func (l *loader) provider(path, name string, table map[string]any, kinds map[string]section.Kind) {
+	named, _ := table[keyKind].(string)
 	kind, known := kinds[named]
-	stack := l.stack(path, section, kind, known)
-	frame := tagged(reflect.TypeFor[clients.Config]())
+	stack := l.stack(path, table, kind, known)
+	frame := tagged(reflect.TypeFor[section.Config]())
 	shared, own := map[string]any{}, map[string]any{}
 	for key, value := range l.values(path, stack) {
 		if slices.ContainsFunc(frame, func(f field) bool { return f.key == key }) {
@@ -140,7 +142,7 @@ var anyTraits = clients.Traits{MaxReferences: math.MaxInt, MaxDespatchDays: 1, M
 
 // checkFrame checks what can be told of a section whose kind is not known. A kind
 // may have URLs of its own and allow http on a loopback address.
-func checkFrame(c clients.Config) error {
+func checkFrame(c section.Config) error {
 	c.AllowInsecureHTTP = true
 	if c.BaseURL == "" {
 		return c.CheckRest()
@@ -149,7 +151,7 @@ func checkFrame(c clients.Config) error {
 }
 
 // try completes p, whose kind reads its own keys and is opened once on trial.
-func (l *loader) try(path string, p *Provider, own map[string]any, frame []field, open clients.Open) {
+func (l *loader) try(path string, p *Provider, own map[string]any, frame []field, open section.Open) {
 	c := p.Config
 	var decoded bool
 	p.open = func(lend Lend) (_ clients.Provider, err error) {
@@ -158,7 +160,7 @@ func (l *loader) try(path string, p *Provider, own map[string]any, frame []field
 				err = fmt.Errorf("kind = %q panics when it is opened: %v", c.Kind, r)
 			}
 		}()
-		return open(clients.Section{
+		return open(section.Section{
 			Config: c,
 			Decode: func(into any) error {
 				decoded = true
@@ -227,7 +229,7 @@ func (l *loader) trial() Lend {
 	return lend
 }
 
-// decode fills a kind's own struct, as [clients.Section.Decode] promises.
+// decode fills a kind's own struct, as [section.Section.Decode] promises.
 func (l *loader) decode(path string, own map[string]any, into any, frame []field) error {
 	v := reflect.ValueOf(into)
 	if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct {
@@ -237,7 +239,7 @@ func (l *loader) decode(path string, own map[string]any, into any, frame []field
 	b.table(path, own, v.Elem(), frame...)
 	var all []error
 	for _, m := range b.all {
-		all = append(all, &clients.ConfigError{Key: strings.TrimPrefix(m.key, path+"."), Message: m.message})
+		all = append(all, &section.ConfigError{Key: strings.TrimPrefix(m.key, path+"."), Message: m.message})
 	}
 	return errors.Join(all...)
 }

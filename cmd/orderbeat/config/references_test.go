@@ -13,6 +13,8 @@ import (
 	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/clients/declared"
+	"orderbeat/clients/exchange"
+	"orderbeat/clients/section"
 	"orderbeat/cmd/orderbeat/config"
 )
 
@@ -37,7 +39,7 @@ name = "main"
 params = { code = "env:CODE" }
 `
 
-var plainKinds = map[string]clients.Kind{"declared": {Open: declared.Open, Declaration: &clients.Declaration{Name: "declared"}}}
+var plainKinds = map[string]section.Kind{"declared": {Open: declared.Open, Declaration: &section.Declaration{Name: "declared"}}}
 
 func TestSecretsMayBeReferredToWhereverTheyAreSent(t *testing.T) {
 	var token, call string
@@ -65,7 +67,7 @@ func TestSecretsMayBeReferredToWhereverTheyAreSent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, recording := clients.Record(t.Context())
+	ctx, recording := exchange.Record(t.Context())
 	if _, err := p.Orders(ctx, clients.Query{Account: c.Providers[0].Accounts[0], From: "2026-01-01", To: "2026-01-02"}); err != nil {
 		t.Fatal(err)
 	}

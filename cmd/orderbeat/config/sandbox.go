@@ -2,8 +2,8 @@ package config
 
 import (
 	"orderbeat/auth"
-	"orderbeat/clients"
 	"orderbeat/clients/sandbox"
+	"orderbeat/clients/section"
 )
 
 // StandIns are what the sandbox lends to the providers. The zero value lends nothing:
@@ -29,8 +29,8 @@ var lent = map[string]credentials{
 }
 
 // of is what a provider of a kind is told of its stand-in.
-func (s StandIns) of(kind string) clients.Sandbox {
-	return clients.Sandbox{
+func (s StandIns) of(kind string) section.Sandbox {
+	return section.Sandbox{
 		URL: s.URL, ClientID: auth.NewSecret(lent[kind].id), ClientSecret: auth.NewSecret(lent[kind].secret),
 	}
 }

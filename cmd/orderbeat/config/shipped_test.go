@@ -10,6 +10,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/clients/declared"
 	"orderbeat/clients/michelin"
+	"orderbeat/clients/section"
 	"orderbeat/cmd/orderbeat/config/tomlfile"
 )
 
@@ -23,9 +24,9 @@ func TestTheShippedFileSwitchesAllProvidersOn(t *testing.T) {
 	if err := os.WriteFile(path, regexp.MustCompile(`(?m)^#([^ #])`).ReplaceAll(text, []byte("$1")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	kinds := map[string]clients.Kind{"michelin": {Open: michelin.Open}}
+	kinds := map[string]section.Kind{"michelin": {Open: michelin.Open}}
 	for _, kind := range []string{"ptv", "shell", "microbilt", "mazda"} {
-		kinds[kind] = clients.Kind{Open: declared.Open, Declaration: declared.Preset(kind)}
+		kinds[kind] = section.Kind{Open: declared.Open, Declaration: declared.Preset(kind)}
 	}
 	c, err := Load(path, kinds, func(string) string { return "" })
 	if err != nil {
@@ -63,9 +64,9 @@ func TestTheShippedFileTellsOfEveryKey(t *testing.T) {
 		"log":                            reflect.TypeFor[Log](),
 		"sandbox":                        reflect.TypeFor[Sandbox](),
 		"schedules[0]":                   reflect.TypeFor[scheduleSection](),
-		"providers.michelin":             reflect.TypeFor[clients.Config](),
+		"providers.michelin":             reflect.TypeFor[section.Config](),
 		"providers.michelin.retry":       reflect.TypeFor[clients.Retry](),
-		"providers.michelin.tls":         reflect.TypeFor[clients.TLS](),
+		"providers.michelin.tls":         reflect.TypeFor[section.TLS](),
 		"providers.michelin.accounts[0]": reflect.TypeFor[clients.Account](),
 	} {
 		for _, f := range tagged(shape) {

@@ -1,4 +1,4 @@
-package clients
+package section
 
 import (
 	"log/slog"
@@ -6,6 +6,8 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/auth/mask"
+	"orderbeat/clients"
+	"orderbeat/clients/exchange"
 )
 
 // Open makes a provider from its section of the configuration. It checks the
@@ -22,9 +24,9 @@ import (
 //     asking nobody. The error joins a [*ConfigError] for everything that is wrong.
 //   - Lacks(a Account) error: what an account has not that asking for its orders needs;
 //     the error joins a [*ConfigError] for each, its Key the account's ("bill_to").
-//   - Traffic() Traffic: how calls to the API go now.
+//   - Stats() Stats: how calls to the API go now.
 //   - Close() error.
-type Open func(s Section) (Provider, error)
+type Open func(s Section) (clients.Provider, error)
 
 // Section is one [providers.<name>] section, and what the program lends its provider.
 type Section struct {
@@ -46,7 +48,7 @@ type Section struct {
 	// Watch hears of every exchange with the API as it ends, redacted, and in order where
 	// calls are. One that was not answered has Status 0. Tokens are not asked for under
 	// its eyes. nil hears nothing, and costs nothing.
-	Watch func(Exchange)
+	Watch func(exchange.Exchange)
 }
 
 // Sandbox is what a provider needs to know of its stand-in.
@@ -73,9 +75,9 @@ type Config struct {
 	// Concurrency is how many jobs ask the provider at once, over the whole fleet.
 	Concurrency int `toml:"concurrency"`
 	// Rate bounds API calls, TokenRate token endpoint calls, of this process.
-	Rate      Rate  `toml:"rate"`
-	TokenRate Rate  `toml:"token_rate"`
-	Retry     Retry `toml:"retry"`
+	Rate      clients.Rate  `toml:"rate"`
+	TokenRate clients.Rate  `toml:"token_rate"`
+	Retry     clients.Retry `toml:"retry"`
 	// Timeout bounds one HTTP exchange, its body included.
 	Timeout time.Duration `toml:"timeout"`
 	// MaxConnAge is how old a kept connection may be that gets a further call; 0 is any age.
@@ -88,15 +90,8 @@ type Config struct {
 	MaxBody int64 `toml:"max_body"`
 	// FreshFor is how long an account may go without having been asked with success before
 	// a person is told; 0 is any time.
-	FreshFor time.Duration `toml:"fresh_for"`
-	Accounts []Account     `toml:"accounts"`
-}
-
-// Retry bounds how often a job is tried: Attempts in all, none later than For
-// after the first.
-type Retry struct {
-	Attempts int           `toml:"attempts"`
-	For      time.Duration `toml:"for"`
+	FreshFor time.Duration     `toml:"fresh_for"`
+	Accounts []clients.Account `toml:"accounts"`
 }
 
 // ConfigError is one mistake in a provider's section.

@@ -1,4 +1,4 @@
-package clients
+package exchange
 
 import (
 	"bytes"
@@ -36,24 +36,24 @@ type Exchange struct {
 	ResponseBytes int64
 	// Truncated tells that a body went on after what is kept of it, or may have.
 	Truncated bool
-	// Keep is how much is kept: KeepFull, or KeepMetadata without bodies.
-	Keep Keep
+	// Detail is how much is kept: KeepFull, or KeepMetadata without bodies.
+	Detail Detail
 	// Code and Message say why the answer was of no use; both are "" of one that was.
 	Code    string
 	Message string
 }
 
-// Keep says how much of an exchange may be kept.
-type Keep string
+// Detail says how much of an exchange may be kept.
+type Detail string
 
 // What may be kept. The zero value is as good as KeepFull.
 const (
-	KeepFull Keep = "full"
-	// KeepMetadata is for answers that must be stored nowhere, such as consumer credit
+	Full Detail = "full"
+	// Metadata is for answers that must be stored nowhere, such as consumer credit
 	// data: bodies, and the values in URLs, are left out.
-	KeepMetadata Keep = "metadata"
-	// KeepOff keeps nothing at all; who watches sees what KeepMetadata leaves.
-	KeepOff Keep = "off"
+	Metadata Detail = "metadata"
+	// Off keeps nothing at all; who watches sees what KeepMetadata leaves.
+	Off Detail = "off"
 )
 
 // plainBytes is how long a body may be to be kept as it is, for people who read the table.

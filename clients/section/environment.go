@@ -1,4 +1,4 @@
-package clients
+package section
 
 import (
 	"cmp"
@@ -29,7 +29,7 @@ type Environments map[string]Environment
 // credentials, and reports whether there is a base URL to check. An unknown
 // environment is taken for the sandbox, which asks for the least: what is wrong there
 // is wrong everywhere.
-func (s *Section) Place(all Environments, wrong *Mistakes) bool {
+func (s *Section) Place(all Environments, wrong *Errors) bool {
 	host := all[s.Environment].BaseURL
 	if s.Environment == sandbox || !slices.Contains(environments, s.Environment) {
 		host = s.enterSandbox(wrong)
@@ -44,7 +44,7 @@ func (s *Section) Place(all Environments, wrong *Mistakes) bool {
 }
 
 // enterSandbox returns the stand-in's address. Its credentials go nowhere else.
-func (s *Section) enterSandbox(wrong *Mistakes) (host string) {
+func (s *Section) enterSandbox(wrong *Errors) (host string) {
 	host = s.Sandbox.URL
 	s.AllowInsecureHTTP = true // on a loopback address, which CheckURL sees to
 	if s.Environment != sandbox {

@@ -1,4 +1,4 @@
-package clients
+package exchange
 
 import (
 	"context"
@@ -14,20 +14,20 @@ type Playback struct {
 
 type playbackKey struct{}
 
-// PlayBack is a context in which the HTTP client answers every call with what is kept of the same
+// WithPlayback is a context in which the HTTP client answers every call with what is kept of the same
 // call, each exchange once: nobody is asked, and no token is needed. A call is the same if
 // its method, its URL behind the host and its body are, as far as they are kept; one that
-// is not among them fails with [CodeInvalid].
-func PlayBack(ctx context.Context, kept []Exchange) context.Context {
+// is not among them fails with [clients.CodeInvalid].
+func WithPlayback(ctx context.Context, kept []Exchange) context.Context {
 	return context.WithValue(ctx, playbackKey{}, &Playback{kept: kept, played: make([]bool, len(kept))})
 }
 
-// PlaysBack reports whether calls are answered with what is kept, so that there is no
+// IsPlayback reports whether calls are answered with what is kept, so that there is no
 // need to be slow.
-func PlaysBack(ctx context.Context) bool { return Playing(ctx) != nil }
+func IsPlayback(ctx context.Context) bool { return PlaybackOf(ctx) != nil }
 
-// Playing is what answers the calls of the context, nil for their provider.
-func Playing(ctx context.Context) *Playback {
+// PlaybackOf is what answers the calls of the context, nil for their provider.
+func PlaybackOf(ctx context.Context) *Playback {
 	p, _ := ctx.Value(playbackKey{}).(*Playback)
 	return p
 }

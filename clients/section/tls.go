@@ -1,4 +1,4 @@
-package clients
+package section
 
 import (
 	"crypto/tls"
@@ -49,7 +49,7 @@ func (f TLS) Config() (*tls.Config, error) {
 }
 
 // check reports what is wrong with the files.
-func (f TLS) check(m *Mistakes) {
+func (f TLS) check(m *Errors) {
 	if (f.Cert == "") != (f.Key == "") {
 		m.Add("tls", "cert and key go together")
 		return
@@ -67,7 +67,7 @@ const NoProxy = "none"
 
 // checkProxy reports what is wrong with the proxy's URL, which it does not repeat: there may
 // be a password in it.
-func (c *Config) checkProxy(m *Mistakes) {
+func (c *Config) checkProxy(m *Errors) {
 	proxy := c.Proxy.Reveal()
 	if proxy == "" || proxy == NoProxy {
 		return

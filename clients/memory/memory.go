@@ -1,10 +1,13 @@
-package clients
+// Package memory limits how much memory decoded responses take in this process: a [Pool] for the
+// process, a [Budget] for each attempt of a job, and a [Meter] for the loops that decode.
+package memory
 
 import (
 	"context"
 	"fmt"
 	"sync"
-	"unsafe"
+
+	"orderbeat/clients"
 
 	"golang.org/x/sync/semaphore"
 )
@@ -21,12 +24,12 @@ const (
 	maxLargeMemory = 1 << 30
 )
 
-// Memory bounds what decoded responses take in a process. An attempt that holds little
+// Pool bounds what decoded responses take in a process. An attempt that holds little
 // is never kept waiting. One that holds more than a few MB waits for one of a few places,
 // of which one provider never has all, and fails when it outgrows its place. It waits for
 // nothing else of this kind while it has one, so that no two can wait for each other. It
 // is safe for concurrent use.
-type Memory struct {
+type Pool struct {
 	limit  int64 // of one attempt, in bytes
 	count  int64 // of places
 	places *semaphore.Weighted
@@ -35,16 +38,16 @@ type Memory struct {
 	providers map[string]*semaphore.Weighted
 }
 
-// NewMemory shares out the memory of a process, in bytes; [math.MaxInt64] is one without
+// NewPool shares out the memory of a process, in bytes; [math.MaxInt64] is one without
 // a limit.
-func NewMemory(process int64) *Memory {
+func NewPool(process int64) *Pool {
 	limit := min(max(process/memoryShare, minLargeMemory), maxLargeMemory)
 	count := min(max(process/2/limit, 1), largeAtOnce)
-	return &Memory{limit: limit, count: count, places: semaphore.NewWeighted(count), providers: map[string]*semaphore.Weighted{}}
+	return &Pool{limit: limit, count: count, places: semaphore.NewWeighted(count), providers: map[string]*semaphore.Weighted{}}
 }
 
 // of is the places of one provider: all but one, where there are several.
-func (m *Memory) of(provider string) *semaphore.Weighted {
+func (m *Pool) of(provider string) *semaphore.Weighted {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.providers[provider] == nil {
@@ -69,7 +72,7 @@ type budgetKey struct{}
 // Budget is a context whose calls share a budget for an attempt at a provider, which ends
 // with release: call it when nothing of the responses is used any more. A nil Memory changes
 // nothing.
-func (m *Memory) Budget(ctx context.Context, provider string) (budgeted context.Context, release func()) {
+func (m *Pool) Budget(ctx context.Context, provider string) (budgeted context.Context, release func()) {
 	if m == nil {
 		return ctx, func() {}
 	}
@@ -86,14 +89,14 @@ func BudgetOf(ctx context.Context) *Budget {
 }
 
 // Charge adds bytes to what is held. It fails when that is too much, with
-// [CodeBadResponse], and when ctx ends while it waits for a place among the large; then
+// [clients.CodeBadResponse], and when ctx ends while it waits for a place among the large; then
 // nothing is added.
 func (b *Budget) Charge(ctx context.Context, bytes int64) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if bytes > b.limit-b.used {
-		return &Error{
-			Code: CodeBadResponse, Message: fmt.Sprintf("the response takes more than %d MB of memory when it is decoded", b.limit>>20),
+		return &clients.Error{
+			Code: clients.CodeBadResponse, Message: fmt.Sprintf("the response takes more than %d MB of memory when it is decoded", b.limit>>20),
 			Hint: "request less at once (a shorter window, smaller pages), or give the process more memory",
 		}
 	}
@@ -175,10 +178,4 @@ func (m *Meter) Err() error { return m.err }
 func (m *Meter) Free() {
 	m.budget.Free(m.charged)
 	m.charged, m.due = 0, 0
-}
-
-// Size is about how many bytes of memory a line takes.
-func (l *Line) Size() int {
-	return int(unsafe.Sizeof(*l)) + len(l.LineID) + len(l.ArticleID) + len(l.BuyerArticleID) + len(l.EAN) + len(l.Description) +
-		len(l.Schedule)*int(unsafe.Sizeof(ScheduleLine{})) + len(l.Despatches)*int(unsafe.Sizeof(Despatch{}))
 }

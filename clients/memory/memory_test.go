@@ -1,4 +1,4 @@
-package clients_test
+package memory_test
 
 import (
 	"context"
@@ -9,15 +9,16 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/clients/memory"
 )
 
 const megabyte = 1 << 20
 
 func TestBudgetRefusesWhatIsMoreThanItsShare(t *testing.T) {
-	memory := clients.NewMemory(600 * megabyte) // a hundred for each
-	ctx, release := memory.Budget(t.Context(), "acme")
+	pool := memory.NewPool(600 * megabyte) // a hundred for each
+	ctx, release := pool.Budget(t.Context(), "acme")
 	defer release()
-	b := clients.BudgetOf(ctx)
+	b := memory.BudgetOf(ctx)
 	if err := b.Charge(ctx, 99*megabyte); err != nil {
 		t.Fatal(err)
 	}
@@ -32,10 +33,10 @@ func TestBudgetRefusesWhatIsMoreThanItsShare(t *testing.T) {
 }
 
 // large charges what makes an attempt large, and tells when it may.
-func large(ctx context.Context, memory *clients.Memory, provider string) (done <-chan error, release func()) {
-	ctx, release = memory.Budget(ctx, provider)
+func large(ctx context.Context, pool *memory.Pool, provider string) (done <-chan error, release func()) {
+	ctx, release = pool.Budget(ctx, provider)
 	ended := make(chan error, 1)
-	go func() { ended <- clients.BudgetOf(ctx).Charge(ctx, 20*megabyte) }()
+	go func() { ended <- memory.BudgetOf(ctx).Charge(ctx, 20*megabyte) }()
 	return ended, release
 }
 
@@ -51,26 +52,26 @@ func waits(done <-chan error) bool {
 
 func TestLargeAttemptsWaitForEachOtherAndSmallOnesForNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		memory := clients.NewMemory(600 * megabyte)
-		first, endFirst := large(t.Context(), memory, "hostile")
-		second, endSecond := large(t.Context(), memory, "hostile")
+		pool := memory.NewPool(600 * megabyte)
+		first, endFirst := large(t.Context(), pool, "hostile")
+		second, endSecond := large(t.Context(), pool, "hostile")
 		if waits(first) || waits(second) {
 			t.Fatal("two of a provider wait")
 		}
-		third, endThird := large(t.Context(), memory, "hostile")
+		third, endThird := large(t.Context(), pool, "hostile")
 		if !waits(third) {
 			t.Error("a provider has every place")
 		}
-		healthy, endHealthy := large(t.Context(), memory, "healthy")
+		healthy, endHealthy := large(t.Context(), pool, "healthy")
 		if waits(healthy) {
 			t.Error("another provider has no place")
 		}
-		ctx, release := memory.Budget(t.Context(), "hostile")
+		ctx, release := pool.Budget(t.Context(), "hostile")
 		defer release()
-		if err := clients.BudgetOf(ctx).Charge(ctx, megabyte); err != nil {
+		if err := memory.BudgetOf(ctx).Charge(ctx, megabyte); err != nil {
 			t.Errorf("a small one: %v", err)
 		}
-		fourth, endFourth := large(t.Context(), memory, "other")
+		fourth, endFourth := large(t.Context(), pool, "other")
 		if !waits(fourth) {
 			t.Error("more are large at once than there are places")
 		}
@@ -90,9 +91,9 @@ func TestLargeAttemptsWaitForEachOtherAndSmallOnesForNobody(t *testing.T) {
 
 func TestBudgetStopsWaitingWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		memory := clients.NewMemory(600 * megabyte)
+		pool := memory.NewPool(600 * megabyte)
 		for range 2 {
-			done, end := large(t.Context(), memory, "acme")
+			done, end := large(t.Context(), pool, "acme")
 			defer end()
 			if err := <-done; err != nil {
 				t.Fatal(err)
@@ -100,7 +101,7 @@ func TestBudgetStopsWaitingWithItsContext(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		done, end := large(ctx, memory, "acme")
+		done, end := large(ctx, pool, "acme")
 		if err := <-done; !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v, want that time is up", err)
 		}
@@ -110,7 +111,7 @@ func TestBudgetStopsWaitingWithItsContext(t *testing.T) {
 
 func TestMeterEndsALoopWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	m := clients.NewMeter(ctx)
+	m := memory.NewMeter(ctx)
 	defer m.Free()
 	cancel()
 	rounds := 0

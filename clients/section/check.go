@@ -1,4 +1,4 @@
-package clients
+package section
 
 import (
 	"errors"
@@ -9,35 +9,35 @@ import (
 	"orderbeat/auth"
 )
 
-// Mistakes collects what is wrong with a provider's section, so that all of it is
+// Errors collects what is wrong with a provider's section, so that all of it is
 // reported at once. The zero Mistakes is empty.
-type Mistakes struct{ errs []error }
+type Errors struct{ errs []error }
 
 // Add notes a mistake as a [*ConfigError].
-func (m *Mistakes) Add(key, format string, args ...any) {
+func (m *Errors) Add(key, format string, args ...any) {
 	m.errs = append(m.errs, &ConfigError{Key: key, Message: fmt.Sprintf(format, args...)})
 }
 
 // AddAt is Add for a place within the text that the key holds, see [ConfigError.Offset].
-func (m *Mistakes) AddAt(key string, offset int, format string, args ...any) {
+func (m *Errors) AddAt(key string, offset int, format string, args ...any) {
 	m.errs = append(m.errs, &ConfigError{Key: key, Offset: offset, Message: fmt.Sprintf(format, args...)})
 }
 
 // Join notes what a check found; nil is nothing.
-func (m *Mistakes) Join(err error) {
+func (m *Errors) Join(err error) {
 	if err != nil {
 		m.errs = append(m.errs, err)
 	}
 }
 
 // Err is everything that was noted, joined; nil when nothing was.
-func (m *Mistakes) Err() error { return errors.Join(m.errs...) }
+func (m *Errors) Err() error { return errors.Join(m.errs...) }
 
 // Check reports every mistake in what all providers share, as joined
 // [*ConfigError] values. BaseURL must be set by now; TokenURL may be empty, for a
 // provider without tokens. The accounts' names and zones are checked where they are read.
 func (c *Config) Check() error {
-	var m Mistakes
+	var m Errors
 	m.Join(c.CheckURL("base_url", c.BaseURL))
 	m.Join(c.CheckRest())
 	return m.Err()
@@ -46,7 +46,7 @@ func (c *Config) Check() error {
 // CheckRest is [Config.Check] without BaseURL: for a section where another mistake
 // leaves that unknown.
 func (c *Config) CheckRest() error {
-	var m Mistakes
+	var m Errors
 	if c.TokenURL != "" {
 		m.Join(c.CheckURL("token_url", c.TokenURL))
 	}

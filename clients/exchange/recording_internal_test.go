@@ -1,4 +1,4 @@
-package clients // inside, to fill a recording without asking anybody for so much
+package exchange // inside, to fill a recording without asking anybody for so much
 
 import "testing"
 
@@ -15,7 +15,7 @@ func TestTooManyBytesAreNotAllRecorded(t *testing.T) {
 	r := &Recording{packing: make(chan struct{}, 1)}
 	large := make([]byte, recordedBytes/2)
 	for range 3 {
-		r.Add(func() *Exchange { return &Exchange{Op: "sample", ResponseGzip: large, Keep: KeepFull} })
+		r.Add(func() *Exchange { return &Exchange{Op: "sample", ResponseGzip: large, Detail: Full} })
 	}
 	for i, x := range r.Exchanges() {
 		if kept := len(x.ResponseGzip) > 0; kept != (i < 2) || x.Truncated == kept || x.Op != "sample" {

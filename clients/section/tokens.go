@@ -1,4 +1,4 @@
-package clients
+package section
 
 import (
 	"regexp"
@@ -20,7 +20,7 @@ type TokenKeys struct {
 }
 
 // Apply puts the keys where a source looks for them.
-func (k *TokenKeys) Apply(c *auth.Config, wrong *Mistakes) {
+func (k *TokenKeys) Apply(c *auth.Config, wrong *Errors) {
 	c.TokenParams = Secrets("token_params", k.TokenParams, wrong)
 	c.TokenHeaders = Secrets("token_headers", k.TokenHeaders, wrong)
 	if k.TokenField != "" {
@@ -51,7 +51,7 @@ var (
 )
 
 // Secrets reads a table of texts and secrets.
-func Secrets(key string, values map[string]any, wrong *Mistakes) map[string]auth.Secret {
+func Secrets(key string, values map[string]any, wrong *Errors) map[string]auth.Secret {
 	all := map[string]auth.Secret{}
 	for name, value := range values {
 		switch v := value.(type) {

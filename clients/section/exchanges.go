@@ -1,22 +1,25 @@
-package clients
+package section
 
-import "orderbeat/clients/redact"
+import (
+	"orderbeat/clients/exchange"
+	"orderbeat/clients/redact"
+)
 
-// Keeping is what a provider's section says about what is kept of its exchanges. A kind
+// ExchangeKeys is what a provider's section says about what is kept of its exchanges. A kind
 // of provider has it among its own keys.
-type Keeping struct {
+type ExchangeKeys struct {
 	// Exchanges says how much; "" is KeepFull.
-	Exchanges Keep `toml:"exchanges"`
+	Exchanges exchange.Detail `toml:"exchanges"`
 	// Hide are paths of JSON documents whose values are hidden in what is kept: names
 	// with dots between them, from the document's top. Lists are gone through, "*" is any
 	// name.
 	Hide []string `toml:"hide"`
 }
 
-// CheckKeeping notes what is wrong.
-func (k *Keeping) CheckKeeping(wrong *Mistakes) {
+// CheckExchanges notes what is wrong.
+func (k *ExchangeKeys) CheckExchanges(wrong *Errors) {
 	switch k.Exchanges {
-	case "", KeepFull, KeepMetadata, KeepOff:
+	case "", exchange.Full, exchange.Metadata, exchange.Off:
 	default:
 		wrong.Add("exchanges", `must be "full", "metadata" or "off", not %.40q`, string(k.Exchanges))
 	}
@@ -28,4 +31,4 @@ func (k *Keeping) CheckKeeping(wrong *Mistakes) {
 }
 
 // Redactor hides the paths, and what has one of the names.
-func (k *Keeping) Redactor(names ...string) redact.Redactor { return redact.New(names, k.Hide) }
+func (k *ExchangeKeys) Redactor(names ...string) redact.Redactor { return redact.New(names, k.Hide) }

@@ -1,4 +1,4 @@
-package clients_test
+package section_test
 
 import (
 	"errors"
@@ -9,12 +9,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
+	"orderbeat/clients/section"
 )
 
 func TestCheckReportsEveryMistakeAtOnce(t *testing.T) {
-	var empty clients.Config
+	var empty section.Config
 	want := []string{"accounts", "base_url", "concurrency", "max_body", "rate", "retry.attempts", "retry.for", "timeout", "token_rate"}
 	if diff := cmp.Diff(want, clienttest.Keys(empty.Check())); diff != "" {
 		t.Errorf("keys differ (-want +got):\n%s", diff)
@@ -63,12 +63,12 @@ func TestCheckURL(t *testing.T) {
 		"":                                    {false, false},
 	} {
 		for _, insecure := range []bool{false, true} {
-			c := clients.Config{AllowInsecureHTTP: insecure}
+			c := section.Config{AllowInsecureHTTP: insecure}
 			err := c.CheckURL("base_url", url)
 			if want := allowed.always || insecure && allowed.insecure; (err == nil) != want {
 				t.Errorf("%q with allow_insecure_http = %t: got %v, want allowed %t", url, insecure, err, want)
 			}
-			if e, ok := errors.AsType[*clients.ConfigError](err); err != nil && (!ok || e.Key != "base_url" || strings.Contains(e.Message, "canary")) {
+			if e, ok := errors.AsType[*section.ConfigError](err); err != nil && (!ok || e.Key != "base_url" || strings.Contains(e.Message, "canary")) {
 				t.Errorf("%q: got %#v, want a ConfigError of base_url that does not repeat it", url, err)
 			}
 		}
