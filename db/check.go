@@ -58,10 +58,8 @@ var checks = []struct{ what, query string }{
 	{"the file is damaged", `SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'`},
 	{"a reference leads nowhere", `SELECT "table" || ' row ' || rowid || ', of ' || parent FROM pragma_foreign_key_check`},
 	{"an order is not as its document says", ordersUnlikeSQL},
-	{"an order's lines are not as its document says", linesUnlikeSQL},
-	{"an order's schedule lines are not as its document says", scheduleUnlikeSQL},
 	{"an order's despatches are not as its document says", despatchesUnlikeSQL},
-	{"lines of an order that is not there", linesAstraySQL},
+	{"despatches of an order that is not there", despatchesAstraySQL},
 	{"the history of an order does not end with its revision", historyEndSQL},
 	{"an event of an order that is not there", eventsAstraySQL},
 	{"a message is about an event that is not there", outboxAstraySQL},
@@ -96,34 +94,6 @@ SELECT ` + orderName + ` FROM (SELECT *, ` + orderDocument + ` AS d FROM orders 
 
 	lineName = orderName + ` || ' line ' || coalesce(l.value ->> '$.line_id', l.key)`
 
-	linesUnlikeSQL = `
-SELECT ` + lineName + documentLines + `
-  LEFT JOIN order_lines AS r ON r.provider = o.provider AND r.account = o.account AND r.order_id = o.order_id AND r.line_id = l.value ->> '$.line_id'
- WHERE r.line_id IS NULL
-    OR (r.article_id, r.buyer_article_id, r.ean, r.description, r.status, r.requested_on, r.promised_on) IS NOT
-       (l.value ->> '$.article_id', l.value ->> '$.buyer_article_id', l.value ->> '$.ean', l.value ->> '$.description',
-        l.value ->> '$.status', l.value ->> '$.requested_on', l.value ->> '$.promised_on')
-    OR (r.ordered, r.confirmed, r.backordered, r.cancelled, r.scheduled, r.open, r.shipped) IS NOT
-       (l.value ->> '$.ordered', l.value ->> '$.confirmed', l.value ->> '$.backordered', l.value ->> '$.cancelled',
-        l.value ->> '$.scheduled', l.value ->> '$.open', l.value ->> '$.shipped')
- UNION ALL
-SELECT ` + orderName + ` || ': ' || n || ' lines' FROM (SELECT *, ` + orderDocument + ` AS d,
-       (SELECT count(*) FROM order_lines AS r WHERE r.provider = o.provider AND r.account = o.account AND r.order_id = o.order_id) AS n FROM orders AS o) AS o
- WHERE n <> coalesce(json_array_length(d, '$.lines'), 0)`
-
-	scheduleUnlikeSQL = `
-SELECT ` + lineName + ` || ' number ' || (s.key + 1)` + documentLines + `, json_each(l.value, '$.schedule') AS s
-  LEFT JOIN schedule_lines AS r ON r.provider = o.provider AND r.account = o.account AND r.order_id = o.order_id
-                               AND r.line_id = l.value ->> '$.line_id' AND r.seq = s.key + 1
- WHERE r.seq IS NULL
-    OR (r.delivery_on, r.ordered, r.confirmed, r.backordered, r.cancelled, r.scheduled, r.open, r.shipped) IS NOT
-       (s.value ->> '$.delivery_on', s.value ->> '$.ordered', s.value ->> '$.confirmed', s.value ->> '$.backordered',
-        s.value ->> '$.cancelled', s.value ->> '$.scheduled', s.value ->> '$.open', s.value ->> '$.shipped')
- UNION ALL
-SELECT ` + lineName + ` || ': ' || count(r.seq) || ' rows'` + documentLines + `
-  JOIN schedule_lines AS r ON r.provider = o.provider AND r.account = o.account AND r.order_id = o.order_id AND r.line_id = l.value ->> '$.line_id'
- GROUP BY o.provider, o.account, o.order_id, l.key HAVING count(r.seq) > coalesce(json_array_length(l.value, '$.schedule'), 0)`
-
 	despatchesUnlikeSQL = `
 SELECT ` + lineName + ` || ' number ' || (s.key + 1)` + documentLines + `, json_each(l.value, '$.despatches') AS s
   LEFT JOIN despatches AS r ON r.provider = o.provider AND r.account = o.account AND r.order_id = o.order_id
@@ -135,15 +105,9 @@ SELECT ` + lineName + ` || ': ' || count(r.seq) || ' rows'` + documentLines + `
   JOIN despatches AS r ON r.provider = o.provider AND r.account = o.account AND r.order_id = o.order_id AND r.line_id = l.value ->> '$.line_id'
  GROUP BY o.provider, o.account, o.order_id, l.key HAVING count(r.seq) > coalesce(json_array_length(l.value, '$.despatches'), 0)`
 
-	linesAstraySQL = `
-WITH l AS (
-  SELECT 'order_lines' AS t, provider, account, order_id, line_id FROM order_lines
-   UNION ALL SELECT 'schedule_lines', provider, account, order_id, line_id FROM schedule_lines
-   UNION ALL SELECT 'despatches', provider, account, order_id, line_id FROM despatches
-)
-SELECT t || ' ' || provider || ' ' || account || ' ' || order_id || ' ' || line_id FROM l
- WHERE NOT EXISTS (SELECT 1 FROM orders AS o WHERE o.provider = l.provider AND o.account = l.account AND o.order_id = l.order_id)
-    OR NOT EXISTS (SELECT 1 FROM order_lines AS r WHERE r.provider = l.provider AND r.account = l.account AND r.order_id = l.order_id AND r.line_id = l.line_id)`
+	despatchesAstraySQL = `
+SELECT DISTINCT provider || ' ' || account || ' ' || order_id FROM despatches AS d
+ WHERE NOT EXISTS (SELECT 1 FROM orders AS o WHERE o.provider = d.provider AND o.account = d.account AND o.order_id = d.order_id)`
 )
 
 const (

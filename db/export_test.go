@@ -56,8 +56,6 @@ func Queries() []Query {
 		{"newly late", newlyLateSQL, []any{"p", "a", "d"}},
 		{"late", lateSQL, []any{"p", "a", "[]", "d"}},
 		{"today", todaySQL, []any{"p", "a"}},
-		{"drop lines", dropLinesSQL, []any{"p", "a", "o"}},
-		{"drop schedule lines", dropScheduleSQL, []any{"p", "a", "o"}},
 		{"drop despatches", dropDespatchesSQL, []any{"p", "a", "o"}},
 		{"history", historySQL, []any{"p", "a", "o", 0, 1}},
 		{"open orders to track", openOrdersSQL, []any{"p", "a"}},

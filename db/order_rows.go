@@ -22,23 +22,11 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        fingerprint = excluded.fingerprint, document = excluded.document,
        not_found_since = CASE WHEN not_found_since > excluded.last_seen_at THEN not_found_since END`
 
-// storeLines inserts an order's lines, with their schedule lines and despatches.
-func (t *tx) storeLines(o *reportedOrder) error {
+// storeDespatches inserts the rows of an order's despatches, which a bill of lading is looked up in.
+// Everything else about its lines is in its document alone: order_lines and schedule_lines are views.
+func (t *tx) storeDespatches(o *reportedOrder) error {
 	for i := range o.Lines {
 		l := &o.Lines[i]
-		_, err := t.Exec(lineSQL, o.Provider, o.Account, o.OrderID, l.LineID, l.ArticleID, l.BuyerArticleID, l.EAN,
-			l.Description, string(l.Status), l.RequestedOn, l.PromisedOn, l.Ordered,
-			l.Confirmed, l.Backordered, l.Cancelled, l.Scheduled, l.Open, l.Shipped)
-		if err != nil {
-			return err
-		}
-		for seq, s := range l.Schedule {
-			_, err := t.Exec(scheduleLineSQL, o.Provider, o.Account, o.OrderID, l.LineID, seq+1, s.DeliveryOn, s.Ordered,
-				s.Confirmed, s.Backordered, s.Cancelled, s.Scheduled, s.Open, s.Shipped)
-			if err != nil {
-				return err
-			}
-		}
 		for seq, s := range l.Despatches {
 			_, err := t.Exec(despatchSQL, o.Provider, o.Account, o.OrderID, l.LineID, seq+1, s.DespatchedOn, s.AdviceID, s.Quantity)
 			if err != nil {
@@ -49,36 +37,16 @@ func (t *tx) storeLines(o *reportedOrder) error {
 	return nil
 }
 
-const (
-	lineSQL = `
-INSERT INTO order_lines (provider, account, order_id, line_id, article_id, buyer_article_id, ean,
-       description, status, requested_on, promised_on, ordered,
-       confirmed, backordered, cancelled, scheduled, open, shipped)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-
-	scheduleLineSQL = `
-INSERT INTO schedule_lines (provider, account, order_id, line_id, seq, delivery_on, ordered,
-       confirmed, backordered, cancelled, scheduled, open, shipped)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-
-	despatchSQL = `
-INSERT INTO despatches (provider, account, order_id, line_id, seq, despatched_on, advice_id, quantity)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
-)
-
-// dropLines removes what storeLines inserted: lines may be gone, and schedule
-// lines and despatches have no ids to be found again by.
-func (t *tx) dropLines(o *reportedOrder) error {
-	for _, query := range []string{dropLinesSQL, dropScheduleSQL, dropDespatchesSQL} {
-		if _, err := t.Exec(query, o.Provider, o.Account, o.OrderID); err != nil {
-			return err
-		}
-	}
-	return nil
+// dropDespatches removes the rows of an order's despatches, which have no ids of their own.
+func (t *tx) dropDespatches(o *reportedOrder) error {
+	_, err := t.Exec(dropDespatchesSQL, o.Provider, o.Account, o.OrderID)
+	return err
 }
 
 const (
-	dropLinesSQL      = `DELETE FROM order_lines WHERE provider = ? AND account = ? AND order_id = ?`
-	dropScheduleSQL   = `DELETE FROM schedule_lines WHERE provider = ? AND account = ? AND order_id = ?`
+	despatchSQL = `
+INSERT INTO despatches (provider, account, order_id, line_id, seq, despatched_on, advice_id, quantity)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
+
 	dropDespatchesSQL = `DELETE FROM despatches WHERE provider = ? AND account = ? AND order_id = ?`
 )

@@ -174,7 +174,7 @@ func (t *tx) insertOrder(o *jobs.Outcome, order *reportedOrder, traceparent stri
 	if err := t.storeOrder(order, 1, stamp(o.AskedAt), changedAt(o)); err != nil {
 		return err
 	}
-	if err := t.storeLines(order); err != nil {
+	if err := t.storeDespatches(order); err != nil {
 		return err
 	}
 	return t.addEvent(o, order, event{kind: TypeOrderCreated, revision: 1, changes: "[]", traceparent: traceparent})
@@ -197,10 +197,10 @@ func (t *tx) updateOrder(o *jobs.Outcome, order *reportedOrder, before known, tr
 	if err := t.storeOrder(order, revision, stamp(o.AskedAt), changed); err != nil {
 		return false, err
 	}
-	if err := t.dropLines(order); err != nil {
+	if err := t.dropDespatches(order); err != nil {
 		return false, err
 	}
-	if err := t.storeLines(order); err != nil {
+	if err := t.storeDespatches(order); err != nil {
 		return false, err
 	}
 	if len(changes) == 0 {

@@ -285,28 +285,6 @@ CREATE TABLE order_events (
   UNIQUE (provider, account, order_id, revision)
 ) STRICT;
 
-CREATE TABLE order_lines (
-  provider         TEXT NOT NULL,
-  account          TEXT NOT NULL,
-  order_id         TEXT NOT NULL,
-  line_id          TEXT NOT NULL,
-  article_id       TEXT,
-  buyer_article_id TEXT,
-  ean              TEXT,
-  description      TEXT,
-  status           TEXT NOT NULL,
-  requested_on     TEXT,
-  promised_on      TEXT,
-  ordered          INTEGER,
-  confirmed        INTEGER,
-  backordered      INTEGER,
-  cancelled        INTEGER,
-  scheduled        INTEGER,
-  open             INTEGER,
-  shipped          INTEGER,
-  PRIMARY KEY (provider, account, order_id, line_id)
-) STRICT, WITHOUT ROWID;
-
 CREATE TABLE orders (
   provider         TEXT NOT NULL,
   account          TEXT NOT NULL,
@@ -412,23 +390,6 @@ CREATE INDEX runs_request ON runs (request_hash) WHERE state = 'queued';
 
 CREATE INDEX runs_state ON runs (state, run_id);
 
-CREATE TABLE schedule_lines (
-  provider    TEXT NOT NULL,
-  account     TEXT NOT NULL,
-  order_id    TEXT NOT NULL,
-  line_id     TEXT NOT NULL,
-  seq         INTEGER NOT NULL,
-  delivery_on TEXT,
-  ordered     INTEGER,
-  confirmed   INTEGER,
-  backordered INTEGER,
-  cancelled   INTEGER,
-  scheduled   INTEGER,
-  open        INTEGER,
-  shipped     INTEGER,
-  PRIMARY KEY (provider, account, order_id, line_id, seq)
-) STRICT, WITHOUT ROWID;
-
 CREATE TABLE schedule_progress (
   schedule      TEXT NOT NULL PRIMARY KEY,
   first_seen_at TEXT NOT NULL,
@@ -482,21 +443,20 @@ SELECT finished_at, job_id, provider, account, kind, state, attempts, next_attem
 
 CREATE VIEW late_lines AS
 SELECT CAST(julianday(local_date) - julianday(next_promised_on) AS INTEGER) AS days_late,
-       provider, account, order_id, reference, line_id, article_id, buyer_article_id, description, status,
-       ordered, shipped, backordered, next_promised_on, promised_on
-  FROM (SELECT l.*, o.reference, coalesce(a.local_date, date('now')) AS local_date, CASE
-               WHEN EXISTS (SELECT 1 FROM schedule_lines AS s
-                             WHERE s.provider = l.provider AND s.account = l.account AND s.order_id = l.order_id AND s.line_id = l.line_id
-                               AND (s.backordered > 0 OR s.open > 0 OR s.confirmed > 0 OR s.scheduled > 0))
-               THEN (SELECT min(s.delivery_on) FROM schedule_lines AS s
-                      WHERE s.provider = l.provider AND s.account = l.account AND s.order_id = l.order_id AND s.line_id = l.line_id
-                        AND (s.backordered > 0 OR s.open > 0 OR s.confirmed > 0 OR s.scheduled > 0))
-               ELSE l.promised_on END AS next_promised_on
+       provider, account, order_id, reference, line ->> 'line_id' AS line_id, line ->> 'article_id' AS article_id,
+       line ->> 'buyer_article_id' AS buyer_article_id, line ->> 'description' AS description, line ->> 'status' AS status,
+       line ->> 'ordered' AS ordered, line ->> 'shipped' AS shipped, line ->> 'backordered' AS backordered,
+       next_promised_on, line ->> 'promised_on' AS promised_on
+  FROM (SELECT o.provider, o.account, o.order_id, o.reference, l.value AS line, coalesce(a.local_date, date('now')) AS local_date,
+               (SELECT CASE count(*) WHEN 0 THEN l.value ->> 'promised_on' ELSE min(s.value ->> 'delivery_on') END
+                  FROM json_each(l.value, '$.schedule') AS s
+                 WHERE s.value ->> 'backordered' > 0 OR s.value ->> 'open' > 0 OR s.value ->> 'confirmed' > 0 OR s.value ->> 'scheduled' > 0
+               ) AS next_promised_on
           FROM orders AS o
-          JOIN order_lines AS l ON l.provider = o.provider AND l.account = o.account AND l.order_id = o.order_id
           LEFT JOIN accounts AS a ON a.provider = o.provider AND a.account = o.account
+          JOIN json_each(o.document, '$.lines') AS l
          WHERE o.status NOT IN ('shipped', 'delivered', 'cancelled') AND o.next_promised_on < coalesce(a.local_date, date('now'))
-           AND l.status NOT IN ('shipped', 'delivered', 'cancelled', 'unknown'))
+           AND l.value ->> 'status' NOT IN ('shipped', 'delivered', 'cancelled', 'unknown'))
  WHERE next_promised_on < local_date
  ORDER BY next_promised_on;
 
@@ -526,6 +486,16 @@ SELECT d.provider, d.account, d.order_id, o.reference, o.status, i.number, i.typ
   LEFT JOIN orders AS o ON o.provider = d.provider AND o.account = d.account AND o.order_id = d.order_id
  WHERE d.kind = 'invoice'
  ORDER BY i.invoiced_on DESC, d.provider, d.account, d.order_id;
+
+CREATE VIEW order_lines AS
+SELECT o.provider, o.account, o.order_id, l.value ->> 'line_id' AS line_id, l.value ->> 'article_id' AS article_id,
+       l.value ->> 'buyer_article_id' AS buyer_article_id, l.value ->> 'ean' AS ean,
+       l.value ->> 'description' AS description, l.value ->> 'status' AS status,
+       l.value ->> 'requested_on' AS requested_on, l.value ->> 'promised_on' AS promised_on,
+       l.value ->> 'ordered' AS ordered, l.value ->> 'confirmed' AS confirmed, l.value ->> 'backordered' AS backordered,
+       l.value ->> 'cancelled' AS cancelled, l.value ->> 'scheduled' AS scheduled, l.value ->> 'open' AS open,
+       l.value ->> 'shipped' AS shipped
+  FROM orders AS o, json_each(o.document, '$.lines') AS l;
 
 CREATE VIEW provider_health AS
 WITH subjects AS (
@@ -559,6 +529,13 @@ SELECT e.observed_at, e.provider, e.account, e.order_id, e.reference, e.revision
   FROM order_events AS e
   LEFT JOIN json_each(e.changes) AS c
  ORDER BY e.id DESC, c.key;
+
+CREATE VIEW schedule_lines AS
+SELECT o.provider, o.account, o.order_id, l.value ->> 'line_id' AS line_id, s.key + 1 AS seq,
+       s.value ->> 'delivery_on' AS delivery_on, s.value ->> 'ordered' AS ordered, s.value ->> 'confirmed' AS confirmed,
+       s.value ->> 'backordered' AS backordered, s.value ->> 'cancelled' AS cancelled,
+       s.value ->> 'scheduled' AS scheduled, s.value ->> 'open' AS open, s.value ->> 'shipped' AS shipped
+  FROM orders AS o, json_each(o.document, '$.lines') AS l, json_each(l.value, '$.schedule') AS s;
 
 CREATE VIEW schedule_report AS
 SELECT t.schedule,
