@@ -48,6 +48,7 @@ type Query struct {
 func Queries() []Query {
 	list := []Query{
 		{"known", knownSQL, []any{"p", "a", "[]"}},
+		{"same", sameSQL, []any{"t", "p", "a", "{}", "t"}},
 		{"seen", seenSQL, []any{"t", "t", "p", "a", "[]"}},
 		{"complete response", completeSQL, []any{"p", "a", "d", "d", "t"}},
 		{"drop responses", dropResponsesSQL, []any{"p", "a", "t"}},

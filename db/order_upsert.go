@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -84,11 +85,14 @@ func (t *tx) upsertOrders(o *jobs.Outcome, list []reportedOrder, traceparent str
 	if len(list) == 0 {
 		return tally, nil
 	}
+	asked, now := stamp(o.AskedAt), stamp(time.Now())
+	if same, err := t.markSame(o, list, asked, now); err != nil || same {
+		return jobs.Tally{Seen: len(list), Unchanged: len(list)}, err
+	}
 	stored, err := t.storedOrders(o, list)
 	if err != nil {
 		return tally, err
 	}
-	asked, now := stamp(o.AskedAt), stamp(time.Now())
 	var same []string
 	for i := range list {
 		order := &list[i]
@@ -107,7 +111,9 @@ func (t *tx) upsertOrders(o *jobs.Outcome, list []reportedOrder, traceparent str
 			tally.Unchanged++ // it tells what was, not what is
 		case before.is(order):
 			tally.Unchanged++
-			same = append(same, order.OrderID)
+			if before.seenAt != asked { // else markSame was here
+				same = append(same, order.OrderID)
+			}
 		default:
 			if order.touched, err = t.updateOrder(o, order, before, traceparent); order.touched {
 				tally.Changed++
@@ -150,6 +156,35 @@ func (t *tx) storedOrders(o *jobs.Outcome, list []reportedOrder) (map[string]kno
 const knownSQL = `
 SELECT order_id, revision, fingerprint, last_seen_at, last_changed_at FROM orders
  WHERE provider = ? AND account = ? AND order_id IN (SELECT value FROM json_each(?))`
+
+// markSame notes when those orders were seen that are stored as they were reported, and reports
+// whether that is all of them: the usual response, which costs one statement.
+func (t *tx) markSame(o *jobs.Outcome, list []reportedOrder, asked, now string) (bool, error) {
+	reported := make([]byte, 0, 64*len(list))
+	for i := range list {
+		if list[i].AnyUnread() {
+			return false, nil // its fingerprint is known once it is completed from what is stored
+		}
+		id, err := json.Marshal(list[i].OrderID)
+		if err != nil {
+			return false, err
+		}
+		reported = append(append(append(reported, ','), id...), `:"`...)
+		reported = append(hex.AppendEncode(reported, list[i].fingerprint[:]), '"')
+	}
+	reported = append(reported, '}')
+	reported[0] = '{'
+	n, err := t.Exec(sameSQL, asked, o.Provider, o.Account, string(reported), now)
+	return n == int64(len(list)), err
+}
+
+// The last condition is that of [tx.upsertOrders]: a request that was sent later says more.
+const sameSQL = `
+UPDATE orders SET last_seen_at = ?1, not_found_since = CASE WHEN not_found_since > ?1 THEN not_found_since END
+ WHERE rowid IN (
+       SELECT o.rowid FROM json_each(?4) CROSS JOIN orders AS o
+        WHERE o.provider = ?2 AND o.account = ?3 AND o.order_id = json_each.key AND o.fingerprint = unhex(json_each.value)
+          AND (o.last_seen_at <= ?1 OR o.last_seen_at > ?5))`
 
 // markSeen notes that orders are as they were.
 func (t *tx) markSeen(o *jobs.Outcome, ids []string, asked string) error {

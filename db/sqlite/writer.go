@@ -225,24 +225,40 @@ func (w *writer) transact(t *Tx, batch []*op, errs []error) error {
 		return err
 	}
 	for i, o := range batch {
-		wake, after := t.wake, len(t.after)
-		if _, err := t.Exec("SAVEPOINT op"); err != nil {
-			return err
-		}
-		if errs[i] = o.safely(t); errs[i] != nil {
-			// After some failures, a full disk for one, SQLite has rolled back
-			// everything, and there is no savepoint any more.
-			if _, err := t.Exec("ROLLBACK TO op"); err != nil {
-				return errs[i]
-			}
-			t.wake, t.after = wake, t.after[:after]
-		}
-		if _, err := t.Exec("RELEASE op"); err != nil {
+		var err error
+		if errs[i], err = w.run(t, o, i == 0); err != nil {
 			return err
 		}
 	}
 	_, err := t.Exec("COMMIT")
 	return err
+}
+
+// run runs one operation of a transaction and undoes it when it fails; failed is its error, err
+// that of the transaction. The first one needs no savepoint: nothing was written before it.
+func (w *writer) run(t *Tx, o *op, first bool) (failed, err error) {
+	wake, after := t.wake, len(t.after)
+	if first {
+		if failed = o.safely(t); failed == nil {
+			return nil, nil
+		}
+		t.wake, t.after = wake, t.after[:after]
+		_, _ = t.Exec("ROLLBACK") // after some failures SQLite has done so already
+		return failed, w.begin(t)
+	}
+	if _, err := t.Exec("SAVEPOINT op"); err != nil {
+		return nil, err
+	}
+	if failed = o.safely(t); failed != nil {
+		// After some failures, a full disk for one, SQLite has rolled back
+		// everything, and there is no savepoint any more.
+		if _, err := t.Exec("ROLLBACK TO op"); err != nil {
+			return failed, failed
+		}
+		t.wake, t.after = wake, t.after[:after]
+	}
+	_, err = t.Exec("RELEASE op")
+	return failed, err
 }
 
 // begin begins a transaction, as soon as no other process is in one. SQLite itself would
