@@ -2,7 +2,10 @@ package auth
 
 import (
 	"context"
+	"encoding/base64"
 	"net/http"
+	"net/url"
+	"orderbeat/auth/secret"
 	"sync/atomic"
 	"time"
 
@@ -77,7 +80,7 @@ func (s *Static) answered(status int, refusedBefore int64) {
 		if s.refused.CompareAndSwap(refusedBefore, refusedBefore+1) { // else it is one of several that were refused together
 			s.proven.Store(false)
 			s.note(func(row Row) Row {
-				return row.failed(&Error{Class: ClassCredential, Status: status, Reason: "the API refuses the credentials"}, s.id.Credential, time.Now())
+				return row.failed(&endpoint.Error{Class: endpoint.ClassCredential, Status: status, Reason: "the API refuses the credentials"}, s.id.Credential, time.Now())
 			})
 		}
 	case status != 0 && status < http.StatusInternalServerError && status != http.StatusTooManyRequests && !s.proven.Swap(true):
@@ -105,4 +108,53 @@ func (s *Static) note(change func(Row) Row) {
 		s.row.Store(&row)
 		return s.commitForced(ctx, lease, row)
 	})
+}
+
+// Fixed signs requests with headers that stay as they are: an API key's, HTTP Basic
+// ([Basic]), or several together. Nothing can be renewed, so a 401 is returned as it
+// came. It is a failed login all the same: what follows keeps the cooldown of refused
+// credentials, and after it one call alone tries whether they are taken again. A call
+// for which none may be sent gets an *[endpoint.Error]. It is safe for concurrent use.
+type Fixed struct {
+	// Base sends the signed requests; nil is [http.DefaultTransport].
+	Base http.RoundTripper
+	// Origin is where signed requests may go, as in [Transport].
+	Origin *url.URL
+	// Header holds the values by their names, spelled in whichever case.
+	Header map[string]secret.Secret
+	// Source remembers refusals, see [NewStatic]; nil remembers none.
+	Source *Static
+	// Refuses is [Transport.Refuses].
+	Refuses func(req *http.Request, resp *http.Response) bool
+}
+
+// Basic is the value of the header Authorization for HTTP Basic authentication (RFC 7617).
+func Basic(username string, password secret.Secret) secret.Secret {
+	return secret.New("Basic " + base64.StdEncoding.EncodeToString([]byte(username+":"+password.Reveal())))
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (f *Fixed) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := within(f.Origin, req.URL); err != nil {
+		closeBody(req)
+		return nil, err
+	}
+	done, err := f.Source.begin(req.Context())
+	if err != nil {
+		closeBody(req)
+		return nil, err
+	}
+	status := 0
+	defer func() { done(status) }()
+	r := req.Clone(req.Context())
+	for name, value := range f.Header {
+		r.Header.Set(name, value.Reveal())
+	}
+	resp, err := base(f.Base).RoundTrip(r)
+	if err == nil {
+		if status = resp.StatusCode; RefusesToken(status, resp.Header) || f.Refuses != nil && f.Refuses(req, resp) {
+			status = http.StatusUnauthorized
+		}
+	}
+	return resp, err
 }

@@ -11,13 +11,15 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
+	"orderbeat/auth/secret"
 )
 
 func static(tb testing.TB, store auth.Store) *auth.Static {
 	tb.Helper()
 	s, err := auth.NewStatic(auth.Config{
 		Provider: "michelin", Environment: "test", Store: store,
-		ClientID: auth.NewSecret("dealer"), ClientSecret: auth.NewSecret("pass:word"),
+		ClientID: secret.New("dealer"), ClientSecret: secret.New("pass:word"),
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -36,7 +38,7 @@ func keyed(tb testing.TB, s *auth.Static, status *atomic.Int64, calls *atomic.In
 			return respond(int(status.Load()), ""), nil
 		}),
 		Origin: &url.URL{Scheme: "https", Host: "api.example"}, Source: s,
-		Header: map[string]auth.Secret{"apikey": auth.NewSecret("key")},
+		Header: map[string]secret.Secret{"apikey": secret.New("key")},
 	}
 	return func() (int, error) {
 		req, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, orders, http.NoBody)
@@ -62,7 +64,7 @@ func TestRefusedStaticCredentialsAreTriedThreeTimesInAll(t *testing.T) {
 			for range 100 {
 				wg.Go(func() {
 					got, err := call()
-					if e, ok := errors.AsType[*auth.Error](err); got != 401 && (!ok || e.Class != auth.ClassCredential || !e.Cooling) {
+					if e, ok := errors.AsType[*endpoint.Error](err); got != 401 && (!ok || e.Class != endpoint.ClassCredential || !e.Cooling) {
 						t.Errorf("got %d, %v want the 401, or the cooldown after it", got, err)
 					}
 				})

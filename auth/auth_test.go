@@ -13,6 +13,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/auth/endpoint"
+	"orderbeat/auth/secret"
 )
 
 const (
@@ -24,7 +25,7 @@ const (
 func config(base http.RoundTripper) auth.Config {
 	return auth.Config{
 		Dialect: endpoint.Michelin(), Provider: "michelin", Environment: "test", TokenURL: "https://api.example/token",
-		ClientID: auth.NewSecret(clientID), ClientSecret: auth.NewSecret(clientSecret), Base: base,
+		ClientID: secret.New(clientID), ClientSecret: secret.New(clientSecret), Base: base,
 	}
 }
 

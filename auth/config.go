@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"orderbeat/auth/secret"
 	"slices"
 	"strings"
 	"time"
@@ -48,19 +49,19 @@ type Config struct {
 	Issuer string
 	// IntrospectionURL and RevocationURL are optional (RFC 7662, RFC 7009).
 	IntrospectionURL, RevocationURL string
-	ClientID                        Secret
-	ClientSecret                    Secret
+	ClientID                        secret.Secret
+	ClientSecret                    secret.Secret
 	// TokenParams are added to token requests (audience, resource, tenant), and TokenHeaders
 	// are sent with them; AuthorizeParams are added to what a user's browser is sent with.
 	// None replaces what OAuth has of its own.
-	TokenParams, TokenHeaders, AuthorizeParams map[string]Secret
+	TokenParams, TokenHeaders, AuthorizeParams map[string]secret.Secret
 	// TTL is how long a token lives when the answer does not tell; 0 leaves that
 	// to the dialect.
 	TTL time.Duration
 	// Granter asks for tokens; nil sends requests to TokenURL.
 	Granter Granter
 	// Assertion signs what RFC 7523 has for grants and clients; needed with
-	// [endpoint.Dialect.JWTBearer] and [PrivateKeyJWT].
+	// [endpoint.Dialect.JWTBearer] and [endpoint.PrivateKeyJWT].
 	Assertion *endpoint.Assertion
 	// Client is shared by the sources of one client's users, so that what the endpoint says of
 	// its credentials counts for all; nil shares nothing.
@@ -171,21 +172,11 @@ func (c Config) key() string {
 }
 
 // pairs lists names and values, sorted.
-func pairs(values map[string]Secret) (all []string) {
+func pairs(values map[string]secret.Secret) (all []string) {
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		all = append(all, name, values[name].Reveal())
 	}
 	return all
-}
-
-// checkIssuer refuses a redirect that comes from another authorization server, or,
-// where ours is known to say who it is, does not say so (RFC 9207 section 2.4). The
-// comparison is of plain strings.
-func (c Config) checkIssuer(answer url.Values) error {
-	if c.Issuer == "" || answer.Get("iss") == c.Issuer {
-		return nil
-	}
-	return errors.New("the answer does not come from the provider's authorization server")
 }
 
 // hash is a fingerprint of values, in hexadecimal.
@@ -195,4 +186,12 @@ func hash(values ...string) string {
 		fmt.Fprintf(h, "%d:%s", len(v), v)
 	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Granter asks for access tokens. The token endpoint is one, and so is a [endpoint.Command]; another
+// way to come by a token is a further implementation. A [Source] calls it from one renewal at a
+// time, under its lease, and owns the waits between attempts.
+type Granter interface {
+	// Grant asks once. The error is an *[endpoint.Error], whose class decides on the next attempt.
+	Grant(ctx context.Context, r endpoint.Request) (endpoint.Answer, error)
 }

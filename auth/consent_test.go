@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 )
 
 var (
@@ -148,7 +149,7 @@ func TestAConsentIsGoodOnceForTenMinutesAndItsSource(t *testing.T) {
 				sent := tt.turn
 				if !tt.good {
 					sent--
-					if e, ok := errors.AsType[*auth.Error](err); !ok || e.Class != auth.ClassConsent {
+					if e, ok := errors.AsType[*endpoint.Error](err); !ok || e.Class != endpoint.ClassConsent {
 						t.Errorf("got %v want class consent", err)
 					}
 				} else if err != nil {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/auth/authorization"
 	"orderbeat/auth/endpoint"
 )
 
@@ -92,7 +93,7 @@ func (a *consenting) sent(t *testing.T, want ...string) {
 
 func TestAServerThatChecksEverythingIsContent(t *testing.T) {
 	a, c := grants(t)
-	s, consents := open(t, c), auth.NewConsents()
+	s, consents := open(t, c), authorization.NewPending()
 	for _, want := range []string{"access-1", "access-2"} {
 		authorize, err := consents.Begin(s, redirectOfMazda)
 		if err != nil {
@@ -112,7 +113,7 @@ func TestAServerThatChecksEverythingIsContent(t *testing.T) {
 // own verifier, and the server notices (RFC 7636 section 4.6).
 func TestACodeOfAnotherConsentIsRefused(t *testing.T) {
 	a, c := grants(t)
-	s, consents := open(t, c), auth.NewConsents()
+	s, consents := open(t, c), authorization.NewPending()
 	var answers []url.Values
 	for range 2 {
 		authorize, err := consents.Begin(s, redirectOfMazda)
@@ -123,7 +124,7 @@ func TestACodeOfAnotherConsentIsRefused(t *testing.T) {
 	}
 	answers[0]["code"] = answers[1]["code"]
 	e := finish(t, consents, "mazda", answers[0])
-	if cause, ok := errors.AsType[*auth.Error](e); !ok || cause.Code != "invalid_grant" || e.Code != "exchange_failed" || !e.Again || e.Hint != cause.Hint {
+	if cause, ok := errors.AsType[*endpoint.Error](e); !ok || cause.Code != "invalid_grant" || e.Code != "exchange_failed" || !e.Again || e.Hint != cause.Hint {
 		t.Errorf("got %+v want exchange_failed because of invalid_grant", e)
 	}
 	mustConsent(t, s, "never granted")
@@ -148,7 +149,7 @@ func TestACodeIsSentOnceWhateverBecomesOfIt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, c := grants(t)
-			s, consents := open(t, c), auth.NewConsents()
+			s, consents := open(t, c), authorization.NewPending()
 			authorize, err := consents.Begin(s, redirectOfMazda)
 			if err != nil {
 				t.Fatal(err)
@@ -191,7 +192,7 @@ func TestACodeIsNotSentAgainWhenNoAnswerComesInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := hanging(nil)
 		c := of(endpoint.Mazda(), e)
-		s, consents := open(t, c), auth.NewConsents()
+		s, consents := open(t, c), authorization.NewPending()
 		began := time.Now()
 		got := finish(t, consents, "mazda", answered(begin(t, consents, s)))
 		if got.Code != "exchange_failed" || time.Since(began) != c.Timeout {
@@ -205,7 +206,7 @@ func TestACodeIsNotSentAgainWhenNoAnswerComesInTime(t *testing.T) {
 
 func TestACodeIsNotSentAgainWhenItWasNeverSent(t *testing.T) {
 	e := &tokenServer{answer: func(int64, *http.Request) (*http.Response, error) { return nil, syscall.ECONNREFUSED }}
-	s, consents := open(t, of(endpoint.Mazda(), e)), auth.NewConsents()
+	s, consents := open(t, of(endpoint.Mazda(), e)), authorization.NewPending()
 	answer := answered(begin(t, consents, s))
 	if got := finish(t, consents, "mazda", answer); got.Code != "exchange_failed" {
 		t.Errorf("got %+v want exchange_failed", got)
@@ -225,7 +226,7 @@ func TestASecondConsentReplacesTheFirst(t *testing.T) {
 			answers := []string{granting("first", `, "refresh_token": "old"`), tt.second}
 			c := of(endpoint.Mazda(), &tokenServer{answer: func(n int64, _ *http.Request) (*http.Response, error) { return respond(200, answers[n-1]), nil }})
 			c.Store = auth.NewMemory()
-			s, consents := open(t, c), auth.NewConsents()
+			s, consents := open(t, c), authorization.NewPending()
 			for n, want := range []string{"first", "second"} {
 				if _, err := consents.Finish(t.Context(), "mazda", answered(begin(t, consents, s))); err != nil {
 					t.Fatal(err)
@@ -251,7 +252,7 @@ func leaves(t *testing.T) context.Context {
 }
 
 func TestABrowserThatIsClosedLosesNoConsent(t *testing.T) {
-	server, consents := &strict{life: time.Hour}, auth.NewConsents()
+	server, consents := &strict{life: time.Hour}, authorization.NewPending()
 	s := open(t, userConfig(server, nil))
 	if _, err := consents.Finish(leaves(t), "mazda", answered(begin(t, consents, s))); err != nil {
 		t.Error(err)

@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"orderbeat/auth"
+	"orderbeat/auth/authorization"
 )
 
 func TestRedirectsThatFail(t *testing.T) {
@@ -37,7 +37,7 @@ func TestRedirectsThatFail(t *testing.T) {
 		{rfc, "", "unknown_error", true},
 	} {
 		t.Run(tt.document+": "+tt.code, func(t *testing.T) {
-			server, consents := &strict{}, auth.NewConsents()
+			server, consents := &strict{}, authorization.NewPending()
 			s := open(t, userConfig(server, nil))
 			answer := answered(begin(t, consents, s)) // a code that comes with an error is none
 			answer.Set("error", tt.code)
@@ -62,7 +62,7 @@ func TestRedirectsThatFail(t *testing.T) {
 
 func TestADenialIsFinal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server, consents := &strict{life: time.Hour}, auth.NewConsents()
+		server, consents := &strict{life: time.Hour}, authorization.NewPending()
 		s := open(t, userConfig(server, nil))
 		finish(t, consents, "mazda", url.Values{"state": {begin(t, consents, s)}, "error": {"access_denied"}})
 		for range 100 {
@@ -80,7 +80,7 @@ func TestADenialIsFinal(t *testing.T) {
 
 func TestADenialTakesNothingAway(t *testing.T) {
 	_, _, s := granted(t)
-	consents := auth.NewConsents()
+	consents := authorization.NewPending()
 	finish(t, consents, "mazda", url.Values{"state": {begin(t, consents, s)}, "error": {"access_denied"}})
 	if got := accessOf(t, s); got != "access-1" {
 		t.Errorf("got %s want what was granted before", got)
@@ -106,7 +106,7 @@ func TestWhoseAnswerItIs(t *testing.T) {
 	} {
 		for _, failed := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, an error %v", tt.name, failed), func(t *testing.T) {
-				server, consents := &strict{life: time.Hour}, auth.NewConsents()
+				server, consents := &strict{life: time.Hour}, authorization.NewPending()
 				c := userConfig(server, nil)
 				c.Issuer = tt.configured
 				s := open(t, c)
@@ -144,7 +144,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 		"two errors and no code (RFC 6749 again)": func(a url.Values) { a.Del("code"); a["error"] = []string{"server_error", "access_denied"} },
 	} {
 		t.Run(name, func(t *testing.T) {
-			server, consents := &strict{}, auth.NewConsents()
+			server, consents := &strict{}, authorization.NewPending()
 			c := userConfig(server, nil)
 			c.Issuer = "https://mapps.example"
 			s := open(t, c)
@@ -160,7 +160,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 }
 
 func TestParametersThatNobodyKnowsAreIgnored(t *testing.T) {
-	server, consents := &strict{life: time.Hour}, auth.NewConsents()
+	server, consents := &strict{life: time.Hour}, authorization.NewPending()
 	answer := answered(begin(t, consents, open(t, userConfig(server, nil))))
 	answer["session_state"] = []string{"a", "b"}
 	if _, err := consents.Finish(t.Context(), "mazda", answer); err != nil {
@@ -183,7 +183,7 @@ func TestErrorsOfConsentsTellNoSecret(t *testing.T) {
 			c := userConfig(nil, nil)
 			c.Base = roundTripper(func(*http.Request) (*http.Response, error) { return answer() })
 			c.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-			s, consents := open(t, c), auth.NewConsents()
+			s, consents := open(t, c), authorization.NewPending()
 			e := finish(t, consents, "mazda", url.Values{"state": {begin(t, consents, s)}, "code": {"canary-code"}})
 			if e.Code != "exchange_failed" || e.Source != s {
 				t.Errorf("got %+v want exchange_failed", e)

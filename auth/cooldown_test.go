@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
+	"orderbeat/auth/secret"
 )
 
 // refusing answers every request alike.
@@ -20,12 +22,12 @@ func refusing(status int, body string) *tokenServer {
 }
 
 // fails asks for a token that must not come.
-func fails(t *testing.T, s *auth.Source) *auth.Error {
+func fails(t *testing.T, s *auth.Source) *endpoint.Error {
 	t.Helper()
 	_, err := s.Token(t.Context())
-	e, ok := errors.AsType[*auth.Error](err)
+	e, ok := errors.AsType[*endpoint.Error](err)
 	if !ok {
-		t.Fatalf("got %v want an *auth.Error", err)
+		t.Fatalf("got %v want an *endpoint.Error", err)
 	}
 	return e
 }
@@ -38,7 +40,7 @@ func TestManyCallersAndARefusingEndpoint(t *testing.T) {
 			var wg sync.WaitGroup
 			for range 500 {
 				wg.Go(func() {
-					if got := fails(t, s); got.Class != auth.ClassCredential || got.Code != "invalid_client" || got.Status != 400 {
+					if got := fails(t, s); got.Class != endpoint.ClassCredential || got.Code != "invalid_client" || got.Status != 400 {
 						t.Errorf("got %v want the refusal, also while cooling down", got)
 					}
 				})
@@ -116,11 +118,11 @@ func TestAnotherSecretIsTriedAtOnce(t *testing.T) {
 			time.Sleep(time.Hour)
 		}
 		fails(t, s)
-		c.ClientSecret = auth.NewSecret("wrong too")
+		c.ClientSecret = secret.New("wrong too")
 		if got := fails(t, open(t, c)); got.Cooling || got.After == 0 {
 			t.Errorf("got %+v want an attempt, and its refusal counted anew", got)
 		}
-		c.ClientSecret = auth.NewSecret("corrected")
+		c.ClientSecret = secret.New("corrected")
 		mustToken(t, open(t, c))
 		e.got(t, 5)
 	})
@@ -158,7 +160,7 @@ func TestTooManyRequestsIsNeverHeldAgainstTheCredentials(t *testing.T) {
 		s := open(t, config(e))
 		for n := range int64(10) {
 			got := fails(t, s)
-			if got.Class != auth.ClassThrottle || got.Cooling {
+			if got.Class != endpoint.ClassThrottle || got.Cooling {
 				t.Errorf("got %+v want another attempt, throttled", got)
 			}
 			between(t, "rest", got.After, 2*time.Minute-time.Second, 15*time.Minute)
@@ -202,7 +204,7 @@ func TestAWrongAddressAfterAnOutageIsPartOfIt(t *testing.T) {
 				return respond(status, ""), nil
 			}}
 			s := open(t, config(e))
-			for n, want := range []auth.Class{auth.ClassTransient, auth.ClassTransient, auth.ClassTransient, auth.ClassTransient, auth.ClassRequest} {
+			for n, want := range []endpoint.Class{endpoint.ClassTransient, endpoint.ClassTransient, endpoint.ClassTransient, endpoint.ClassTransient, endpoint.ClassRequest} {
 				got := fails(t, s)
 				if got.Class != want {
 					t.Errorf("%d, attempt %d: got %v want %s", status, n+1, got, want)
@@ -254,12 +256,12 @@ func TestConnectionsThatFailAfterRefusalsLookLikeABlock(t *testing.T) {
 		name    string
 		wait    time.Duration // between the refusal and the failure
 		failure error
-		want    auth.Class
+		want    endpoint.Class
 	}{
-		{"a refused connection soon after", 2 * time.Minute, refused, auth.ClassBlock},
-		{"a broken TLS handshake soon after", 2 * time.Minute, errors.New("tls: handshake failure"), auth.ClassBlock},
-		{"a name that is not found", 2 * time.Minute, &net.DNSError{Err: "no such host"}, auth.ClassTransient},
-		{"a refused connection much later", 3 * time.Hour, refused, auth.ClassTransient},
+		{"a refused connection soon after", 2 * time.Minute, refused, endpoint.ClassBlock},
+		{"a broken TLS handshake soon after", 2 * time.Minute, errors.New("tls: handshake failure"), endpoint.ClassBlock},
+		{"a name that is not found", 2 * time.Minute, &net.DNSError{Err: "no such host"}, endpoint.ClassTransient},
+		{"a refused connection much later", 3 * time.Hour, refused, endpoint.ClassTransient},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -275,7 +277,7 @@ func TestConnectionsThatFailAfterRefusalsLookLikeABlock(t *testing.T) {
 				if got.Class != tt.want || got.Cooling {
 					t.Errorf("got %+v want class %s", got, tt.want)
 				}
-				if tt.want == auth.ClassBlock && (got.After != 15*time.Minute || got.Hint == "") {
+				if tt.want == endpoint.ClassBlock && (got.After != 15*time.Minute || got.Hint == "") {
 					t.Errorf("got %+v want a long rest and a hint", got)
 				}
 			})
@@ -288,7 +290,7 @@ func TestAWrongRequestWaitsAQuarterOfAnHour(t *testing.T) {
 		s := open(t, config(refusing(404, "")))
 		for _, want := range []time.Duration{15 * time.Minute, 30 * time.Minute, time.Hour, time.Hour} {
 			got := fails(t, s)
-			if got.After != want || got.Class != auth.ClassRequest {
+			if got.After != want || got.Class != endpoint.ClassRequest {
 				t.Errorf("got %+v want a rest of %v", got, want)
 			}
 			time.Sleep(got.After)

@@ -12,7 +12,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"orderbeat/auth"
 	"orderbeat/auth/endpoint"
 )
 
@@ -55,7 +54,7 @@ func TestThreeConnectionsThatFailInARowLookLikeABlock(t *testing.T) {
 				for i := range tt.failures {
 					got := fails(t, s)
 					blocked := tt.blocked && i == len(tt.failures)-1
-					if (got.Class == auth.ClassBlock) != blocked || (got.After == 15*time.Minute) != blocked || strings.Contains(got.Hint, "block") != blocked {
+					if (got.Class == endpoint.ClassBlock) != blocked || (got.After == 15*time.Minute) != blocked || strings.Contains(got.Hint, "block") != blocked {
 						t.Errorf("failure %d: got %+v want blocked %v", i+1, got, blocked)
 					}
 					time.Sleep(got.After)

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"testing"
 
-	"orderbeat/auth"
 	"orderbeat/auth/endpoint"
 )
 
@@ -17,9 +16,9 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 		u := server(t, func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, elsewhere.String()+r.URL.Path, status)
 		})
-		refused := func(t *testing.T, err error, class auth.Class) {
+		refused := func(t *testing.T, err error, class endpoint.Class) {
 			t.Helper()
-			if e, ok := errors.AsType[*auth.Error](err); !ok || e.Class != class || e.Status != status {
+			if e, ok := errors.AsType[*endpoint.Error](err); !ok || e.Class != class || e.Status != status {
 				t.Errorf("got %v want class %s, status %d", err, class, status)
 			}
 		}
@@ -27,7 +26,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 			c := config(nil)
 			c.TokenURL = u.String() + "/token"
 			_, err := open(t, c).Token(t.Context())
-			refused(t, err, auth.ClassRequest)
+			refused(t, err, endpoint.ClassRequest)
 		})
 		t.Run(fmt.Sprintf("%d from the token endpoint, for a code", status), func(t *testing.T) {
 			c := of(endpoint.Mazda(), nil)
@@ -37,7 +36,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			refused(t, s.Exchange(t.Context(), begun, "code"), auth.ClassRequest)
+			refused(t, s.Exchange(t.Context(), begun, "code"), endpoint.ClassRequest)
 		})
 		t.Run(fmt.Sprintf("%d from the other endpoints", status), func(t *testing.T) {
 			c := config(nil)
@@ -46,9 +45,9 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 			s := open(t, c)
 			mustToken(t, s)
 			_, err := s.Introspect(t.Context())
-			refused(t, err, auth.ClassTransient)
+			refused(t, err, endpoint.ClassTransient)
 			_, err = s.Logout(t.Context())
-			refused(t, err, auth.ClassTransient)
+			refused(t, err, endpoint.ClassTransient)
 		})
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"orderbeat/auth"
 	"orderbeat/auth/endpoint"
 )
 
@@ -22,17 +21,17 @@ func TestWhatARefusalIsAbout(t *testing.T) {
 		dialect          endpoint.Dialect
 		status           int
 		code             string
-		refresh          auth.Class
-		exchange         auth.Class
+		refresh          endpoint.Class
+		exchange         endpoint.Class
 		hintForExchanges string
 	}{
-		{mazdaPage, "a revoked refresh token", mazda, 400, "invalid_request", auth.ClassConsent, auth.ClassRequest, "token URL"},
-		{mazdaPage, "what every other server says", mazda, 400, "invalid_grant", auth.ClassConsent, auth.ClassConsent, inClear},
-		{mazdaPage, "a client that is refused", mazda, 401, "invalid_client", auth.ClassCredential, auth.ClassCredential, "client id"},
-		{"RFC 6749 section 5.2", "a refresh token that is not good", rfc, 400, "invalid_grant", auth.ClassConsent, auth.ClassConsent, inClear},
-		{"RFC 6749 section 5.2", "a refresh token that is not good, in a 401", rfc, 401, "invalid_grant", auth.ClassConsent, auth.ClassConsent, inClear},
-		{"RFC 6749 section 5.2", "a request that is wrong", rfc, 400, "invalid_request", auth.ClassRequest, auth.ClassRequest, "token URL"},
-		{"RFC 6749 section 5.2", "a client that may not", rfc, 400, "unauthorized_client", auth.ClassCredential, auth.ClassCredential, "allow this client"},
+		{mazdaPage, "a revoked refresh token", mazda, 400, "invalid_request", endpoint.ClassConsent, endpoint.ClassRequest, "token URL"},
+		{mazdaPage, "what every other server says", mazda, 400, "invalid_grant", endpoint.ClassConsent, endpoint.ClassConsent, inClear},
+		{mazdaPage, "a client that is refused", mazda, 401, "invalid_client", endpoint.ClassCredential, endpoint.ClassCredential, "client id"},
+		{"RFC 6749 section 5.2", "a refresh token that is not good", rfc, 400, "invalid_grant", endpoint.ClassConsent, endpoint.ClassConsent, inClear},
+		{"RFC 6749 section 5.2", "a refresh token that is not good, in a 401", rfc, 401, "invalid_grant", endpoint.ClassConsent, endpoint.ClassConsent, inClear},
+		{"RFC 6749 section 5.2", "a request that is wrong", rfc, 400, "invalid_request", endpoint.ClassRequest, endpoint.ClassRequest, "token URL"},
+		{"RFC 6749 section 5.2", "a client that may not", rfc, 400, "unauthorized_client", endpoint.ClassCredential, endpoint.ClassCredential, "allow this client"},
 	} {
 		t.Run(tt.document+": "+tt.name, func(t *testing.T) {
 			refuse := false
@@ -58,7 +57,7 @@ func TestWhatARefusalIsAbout(t *testing.T) {
 				t.Fatal(err)
 			}
 			err = s.Exchange(t.Context(), begun, "code")
-			got, ok := errors.AsType[*auth.Error](err)
+			got, ok := errors.AsType[*endpoint.Error](err)
 			if !ok || got.Class != tt.exchange || got.Code != tt.code || got.Status != tt.status || !strings.Contains(got.Hint, tt.hintForExchanges) {
 				t.Errorf("an exchange: got %+v want class %s, and a hint of %s", err, tt.exchange, tt.hintForExchanges)
 			}

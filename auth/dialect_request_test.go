@@ -8,6 +8,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/auth/endpoint"
+	"orderbeat/auth/secret"
 )
 
 // The documents, by their own titles, that say what the providers do.
@@ -99,7 +100,7 @@ func TestTokenRequestsByteForByte(t *testing.T) {
 			w := tap(t, reply{200, `{"access_token":"a"}`})
 			c := config(nil)
 			c.Dialect, c.Scope, c.TokenURL, c.UserAgent = tt.dialect, tt.scope, w.url.String()+tt.path, "orderbeat/1"
-			c.ClientID, c.ClientSecret = auth.NewSecret(oddID), auth.NewSecret(oddSecret)
+			c.ClientID, c.ClientSecret = secret.New(oddID), secret.New(oddSecret)
 			if tt.change != nil {
 				tt.change(&c.Dialect)
 			}
@@ -137,7 +138,7 @@ func TestMazdasTokenRequestsByteForByte(t *testing.T) {
 			c := userConfig(nil, auth.NewMemory())
 			c.Base = nil
 			c.TokenURL, c.UserAgent, c.Scope, c.Dialect.NoPKCE = w.url.String()+"/oauth/token", "orderbeat/1", "read", tt.noPKCE
-			c.ClientID, c.ClientSecret = auth.NewSecret(oddID), auth.NewSecret(oddSecret)
+			c.ClientID, c.ClientSecret = secret.New(oddID), secret.New(oddSecret)
 			s := open(t, c)
 			_, consent, err := s.Authorize(redirectOfMazda)
 			if err != nil {

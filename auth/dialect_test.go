@@ -58,7 +58,7 @@ func TestWhatAConfigurationMustHave(t *testing.T) {
 	}
 }
 
-// Whatever comes, in any dialect, it is a token that a header can carry, or an *auth.Error.
+// Whatever comes, in any dialect, it is a token that a header can carry, or an *endpoint.Error.
 func FuzzAnswer(f *testing.F) {
 	f.Add(200, michelinAnswer)
 	f.Add(200, shellAnswer)
@@ -82,8 +82,8 @@ func FuzzAnswer(f *testing.F) {
 				}
 				continue
 			}
-			if _, ok := errors.AsType[*auth.Error](err); !ok || strings.ContainsAny(err.Error(), "\r\n\x00") {
-				t.Errorf("%s: got %q want an *auth.Error in one line", d.Name, err)
+			if _, ok := errors.AsType[*endpoint.Error](err); !ok || strings.ContainsAny(err.Error(), "\r\n\x00") {
+				t.Errorf("%s: got %q want an *endpoint.Error in one line", d.Name, err)
 			}
 		}
 	})

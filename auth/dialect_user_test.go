@@ -66,7 +66,7 @@ func TestWhenAllOfAUsersTokensAreRevoked(t *testing.T) {
 		a := &api{accepts: func(string) bool { return false }}
 		for range 100 {
 			_, err := signing(s, a).Get(orders)
-			if e, ok := errors.AsType[*auth.Error](err); !ok || e.Class != auth.ClassConsent {
+			if e, ok := errors.AsType[*endpoint.Error](err); !ok || e.Class != endpoint.ClassConsent {
 				t.Errorf("got %v want class consent", err)
 			}
 			time.Sleep(time.Minute)

@@ -22,7 +22,7 @@
 //	401 for an older generation:   is sent once more with this one; no request
 //	401 for the one that came      is returned; the token stays, and for a while
 //	because of a 401:              (30 s, doubling to 15 min) 401s renew nothing
-//	any 401 in that while:         is an [Error] that tells how long it lasts yet
+//	any 401 in that while:         is an [endpoint.Error] that tells how long it lasts yet
 //
 // A token's life counts from when it was asked for, on our own monotonic clock. It is
 // renewed early, in the last fifth or so of its life, and not served in its last
@@ -37,7 +37,7 @@
 // sees it.
 //
 // A failed request is shared by all who waited, and remembered: until its cooldown
-// ends, in this process or the next, further calls get the same [Error] at once.
+// ends, in this process or the next, further calls get the same [endpoint.Error] at once.
 // Refused credentials are tried three times in all, because a provider blocks who
 // tries more; after that the credential must change, or somebody calls
 // [Source.Unlatch].
@@ -57,7 +57,7 @@
 // # Tokens of users
 //
 // Where tokens belong to users, a person grants access once, in a browser
-// ([Consents.Begin], [Consents.Finish]); from there on refresh tokens carry the grant.
+// ([orderbeat/auth/authorization.Pending.Begin], [orderbeat/auth/authorization.Pending.Finish]); from there on refresh tokens carry the grant.
 // Many providers rotate them: each is good once, and using one twice ends the grant.
 // So the lease is taken, and the intent written, before one is spent, and the answer
 // is stored, both tokens in one row, before anybody is served:
@@ -80,6 +80,6 @@
 // clear, and rows cannot be exchanged. What cannot be read counts as no token: a
 // client logs in again, a user is asked again, and nothing crashes.
 //
-// [Secret] keeps credentials and tokens out of every text. Start reading at
+// [secret.Secret] keeps credentials and tokens out of every text. Start reading at
 // [Transport.RoundTrip], go on with [Source.Token].
 package auth

@@ -13,6 +13,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/auth/endpoint"
+	"orderbeat/auth/secret"
 )
 
 // A client of an API gets an http.Client and never sees a token. The second call
@@ -38,7 +39,7 @@ func ExampleTransport() {
 
 	source, err := auth.NewSource(auth.Config{
 		Dialect: endpoint.Michelin(), Provider: "michelin", Environment: "sandbox", TokenURL: srv.URL + "/token",
-		ClientID: auth.NewSecret("id"), ClientSecret: auth.NewSecret("secret"),
+		ClientID: secret.New("id"), ClientSecret: secret.New("secret"),
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -75,7 +76,7 @@ func ExampleError() {
 	defer srv.Close()
 	source, err := auth.NewSource(auth.Config{
 		Dialect: endpoint.RFC6749(), Provider: "supplier", Environment: "production", TokenURL: srv.URL,
-		ClientID: auth.NewSecret("id"), ClientSecret: auth.NewSecret("wrong"),
+		ClientID: secret.New("id"), ClientSecret: secret.New("wrong"),
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -86,7 +87,7 @@ func ExampleError() {
 	for range 100 {
 		_, err = source.Token(context.Background())
 	}
-	if refused, ok := errors.AsType[*auth.Error](err); ok {
+	if refused, ok := errors.AsType[*endpoint.Error](err); ok {
 		fmt.Println(refused.Class, refused.Status, refused.Code, refused.Cooling)
 		fmt.Println(refused.Hint)
 	}
@@ -100,7 +101,7 @@ func ExampleError() {
 func ExampleSource_Status() {
 	source, err := auth.NewSource(auth.Config{
 		Dialect: endpoint.Michelin(), Provider: "michelin", Environment: "production", TokenURL: "https://api.michelin.com/idp/v2/b2b/oauth2/token",
-		ClientID: auth.NewSecret("id"), ClientSecret: auth.NewSecret("secret"),
+		ClientID: secret.New("id"), ClientSecret: secret.New("secret"),
 	})
 	if err != nil {
 		fmt.Println(err)

@@ -26,6 +26,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/auth/endpoint"
+	"orderbeat/auth/secret"
 )
 
 // keys are private keys of every kind that signs, in PEM, and what checks their signatures.
@@ -92,7 +93,7 @@ func TestAssertionsProveAClientAndAskForTokens(t *testing.T) {
 	for name, k := range keys(t) {
 		for _, grants := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/grant=%t", name, grants), func(t *testing.T) {
-				a, err := endpoint.NewAssertion(auth.NewSecret(k.pem))
+				a, err := endpoint.NewAssertion(secret.New(k.pem))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -105,7 +106,7 @@ func TestAssertionsProveAClientAndAskForTokens(t *testing.T) {
 					seen = append(seen, form.Get("client_assertion")+form.Get("assertion"))
 					return grant("tok"), nil
 				}})
-				c.Dialect, c.Assertion, c.ClientSecret, c.Scope = endpoint.RFC6749(), a, auth.Secret{}, "orders"
+				c.Dialect, c.Assertion, c.ClientSecret, c.Scope = endpoint.RFC6749(), a, secret.Secret{}, "orders"
 				c.Dialect.JWTBearer = grants
 				field, subject := "client_assertion", clientID
 				if grants {
@@ -158,7 +159,7 @@ func TestKeysThatSignNothing(t *testing.T) {
 		"canary": "PEM", "-----BEGIN PRIVATE KEY-----\nY2FuYXJ5\n-----END PRIVATE KEY-----\n": "PKCS", der(curve): "P-256",
 		string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(weak)})): "2048",
 	} {
-		if _, err := endpoint.NewAssertion(auth.NewSecret(key)); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "canary") {
+		if _, err := endpoint.NewAssertion(secret.New(key)); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "canary") {
 			t.Errorf("got %v want %s", err, want)
 		}
 	}
@@ -173,13 +174,13 @@ func (g granter) Grant(ctx context.Context, r endpoint.Request) (endpoint.Answer
 
 func TestAnotherWayToComeByATokenPlugsIn(t *testing.T) {
 	c := config(nil)
-	c.TokenURL, c.ClientSecret = "", auth.Secret{}
+	c.TokenURL, c.ClientSecret = "", secret.Secret{}
 	n := 0
 	c.Granter = granter(func(_ context.Context, r endpoint.Request) (endpoint.Answer, error) {
 		if n++; n == 2 {
-			return endpoint.Answer{}, &auth.Error{Class: auth.ClassCredential, Reason: "no more"}
+			return endpoint.Answer{}, &endpoint.Error{Class: endpoint.ClassCredential, Reason: "no more"}
 		}
-		return endpoint.Answer{Token: auth.NewSecret("tok"), Life: time.Hour, Expiry: endpoint.ExpiryServer}, nil
+		return endpoint.Answer{Token: secret.New("tok"), Life: time.Hour, Expiry: endpoint.ExpiryServer}, nil
 	})
 	s := open(t, c)
 	token := mustToken(t, s)
@@ -187,7 +188,7 @@ func TestAnotherWayToComeByATokenPlugsIn(t *testing.T) {
 		t.Errorf("got %q", token.Access.Reveal())
 	}
 	s.Reject(token.Generation)
-	if e := fails(t, s); e.Class != auth.ClassCredential || e.After <= 0 {
+	if e := fails(t, s); e.Class != endpoint.ClassCredential || e.After <= 0 {
 		t.Errorf("got %+v want the granter's refusal, and a rest", e)
 	}
 }
@@ -196,16 +197,16 @@ func TestATokenCommand(t *testing.T) {
 	script := filepath.Join(t.TempDir(), "token.sh")
 	for name, tt := range map[string]struct {
 		body string
-		want auth.Error // Class "" for a token
+		want endpoint.Error // Class "" for a token
 	}{
-		"prints a token":                 {`echo '{"access_token":"tok","token_type":"Bearer","expires_in":60}'`, auth.Error{}},
-		"prints an error":                {`echo '{"error":"invalid_client","error_description":"revoked"}'; exit 1`, auth.Error{Class: auth.ClassCredential, Code: "invalid_client", Reason: "the token command refuses the credentials (revoked)"}},
-		"prints no token":                {`echo '{}'`, auth.Error{Class: auth.ClassRequest, Reason: "the token command's answer has no access token", Hint: "token_command"}},
-		"prints words":                   {`echo hello`, auth.Error{Class: auth.ClassRequest, Reason: "is not JSON"}},
-		"fails":                          {`echo "cannot log in" >&2; exit 3`, auth.Error{Class: auth.ClassTransient, Reason: "the token command failed: exit status 3 (cannot log in)"}},
-		"does not end":                   {`sleep 60 & sleep 60`, auth.Error{Class: auth.ClassTransient, Reason: "did not end in time"}},
-		"tells the secret when it fails": {`echo "no ` + clientSecret + `" >&2; exit 1`, auth.Error{Class: auth.ClassTransient, Reason: "(no REDACTED)"}},
-		"prints without end":             {`yes '{"x":"y"}'`, auth.Error{Class: auth.ClassTransient, Reason: "did not end in time"}},
+		"prints a token":                 {`echo '{"access_token":"tok","token_type":"Bearer","expires_in":60}'`, endpoint.Error{}},
+		"prints an error":                {`echo '{"error":"invalid_client","error_description":"revoked"}'; exit 1`, endpoint.Error{Class: endpoint.ClassCredential, Code: "invalid_client", Reason: "the token command refuses the credentials (revoked)"}},
+		"prints no token":                {`echo '{}'`, endpoint.Error{Class: endpoint.ClassRequest, Reason: "the token command's answer has no access token", Hint: "token_command"}},
+		"prints words":                   {`echo hello`, endpoint.Error{Class: endpoint.ClassRequest, Reason: "is not JSON"}},
+		"fails":                          {`echo "cannot log in" >&2; exit 3`, endpoint.Error{Class: endpoint.ClassTransient, Reason: "the token command failed: exit status 3 (cannot log in)"}},
+		"does not end":                   {`sleep 60 & sleep 60`, endpoint.Error{Class: endpoint.ClassTransient, Reason: "did not end in time"}},
+		"tells the secret when it fails": {`echo "no ` + clientSecret + `" >&2; exit 1`, endpoint.Error{Class: endpoint.ClassTransient, Reason: "(no REDACTED)"}},
+		"prints without end":             {`yes '{"x":"y"}'`, endpoint.Error{Class: endpoint.ClassTransient, Reason: "did not end in time"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := os.WriteFile(script, []byte("#!/bin/sh\n"+tt.body+"\n"), 0o700); err != nil {
@@ -231,7 +232,7 @@ func TestATokenCommand(t *testing.T) {
 	}
 	c := config(nil)
 	c.Granter = endpoint.NewCommand(c.Endpoint(), []string{"/nowhere/token"})
-	if e := fails(t, open(t, c)); e.Class != auth.ClassRequest || !strings.Contains(e.Reason, "cannot be run: no such file") {
+	if e := fails(t, open(t, c)); e.Class != endpoint.ClassRequest || !strings.Contains(e.Reason, "cannot be run: no such file") {
 		t.Errorf("got %+v want that there is none", e)
 	}
 }

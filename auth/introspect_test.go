@@ -66,7 +66,7 @@ func TestIntrospectionRequestsByteForByte(t *testing.T) {
 		t.Run(tt.document+": "+tt.name, func(t *testing.T) {
 			w, s := inspected(t, tt.dialect, tt.answers...)
 			_, err := s.Introspect(t.Context())
-			if e, ok := errors.AsType[*auth.Error](err); err != nil && (!ok || e.Status != tt.status) || (err != nil) != (tt.status != 0) {
+			if e, ok := errors.AsType[*endpoint.Error](err); err != nil && (!ok || e.Status != tt.status) || (err != nil) != (tt.status != 0) {
 				t.Errorf("got %v want status %d", err, tt.status)
 			}
 			if diff := cmp.Diff(tt.want, w.raw()); diff != "" {
@@ -112,7 +112,7 @@ func TestWhatIntrospectionTells(t *testing.T) {
 			got, err := s.Introspect(t.Context())
 			switch {
 			case tt.want == nil:
-				if e, ok := errors.AsType[*auth.Error](err); !ok || e.Class != auth.ClassTransient {
+				if e, ok := errors.AsType[*endpoint.Error](err); !ok || e.Class != endpoint.ClassTransient {
 					t.Errorf("got %+v, %v want class transient", got, err)
 				}
 			case err != nil:
@@ -162,8 +162,8 @@ func TestIntrospectionChangesNothing(t *testing.T) {
 				before := s.Status()
 				began := time.Now()
 				if _, err := s.Introspect(t.Context()); err != nil {
-					if _, ok := errors.AsType[*auth.Error](err); !ok {
-						t.Errorf("got %v want an *auth.Error", err)
+					if _, ok := errors.AsType[*endpoint.Error](err); !ok {
+						t.Errorf("got %v want an *endpoint.Error", err)
 					}
 					clean(t, "error", err.Error())
 					if strings.Contains(err.Error(), "token endpoint") {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 	"orderbeat/auth/seal"
 )
 
@@ -68,7 +69,7 @@ func TestALostKeyFileIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Reject(mustToken(t, s).Generation)
-	if e := fails(t, s); e.Class != auth.ClassTransient || !strings.Contains(e.Error(), path) {
+	if e := fails(t, s); e.Class != endpoint.ClassTransient || !strings.Contains(e.Error(), path) {
 		t.Errorf("got %v want the file to be named", e)
 	}
 	if st := s.Status(); !st.Unreadable || st.State != auth.StateValid {

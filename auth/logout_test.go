@@ -96,7 +96,7 @@ func TestWhatRevocationAnswers(t *testing.T) {
 			if revoked != tt.revoked {
 				t.Errorf("revoked: got %v want %v", revoked, tt.revoked)
 			}
-			if got, ok := errors.AsType[*auth.Error](err); (err == nil) != tt.revoked || err != nil && (!ok || got.Status != tt.statusOfTheError || !strings.Contains(got.Hint, "lives on")) {
+			if got, ok := errors.AsType[*endpoint.Error](err); (err == nil) != tt.revoked || err != nil && (!ok || got.Status != tt.statusOfTheError || !strings.Contains(got.Hint, "lives on")) {
 				t.Errorf("got %v want status %d, and that it lives on", err, tt.statusOfTheError)
 			}
 			if got := strings.Count(w.raw(), "POST"); got != 2 {
@@ -126,7 +126,7 @@ func TestWhenToTryARevocationAgain(t *testing.T) {
 	s := open(t, c)
 	mustToken(t, s)
 	_, err := s.Logout(t.Context())
-	if e, ok := errors.AsType[*auth.Error](err); !ok || e.After != 30*time.Second {
+	if e, ok := errors.AsType[*endpoint.Error](err); !ok || e.After != 30*time.Second {
 		t.Errorf("got %v want a wait of 30s", err)
 	}
 }

@@ -11,21 +11,23 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/auth/authorization"
+	"orderbeat/auth/endpoint"
 )
 
 // finish ends a consent that must not come about.
-func finish(t *testing.T, consents *auth.Consents, provider string, answer url.Values) *auth.ConsentError {
+func finish(t *testing.T, consents *authorization.Pending, provider string, answer url.Values) *authorization.Error {
 	t.Helper()
 	s, err := consents.Finish(t.Context(), provider, answer)
-	e, ok := errors.AsType[*auth.ConsentError](err)
+	e, ok := errors.AsType[*authorization.Error](err)
 	if !ok || s != nil {
-		t.Fatalf("got %v, %v want an *auth.ConsentError", s, err)
+		t.Fatalf("got %v, %v want an *authorization.Error", s, err)
 	}
 	return e
 }
 
 // begin begins a consent and returns its state.
-func begin(t *testing.T, consents *auth.Consents, s *auth.Source) string {
+func begin(t *testing.T, consents *authorization.Pending, s *auth.Source) string {
 	t.Helper()
 	authorize, err := consents.Begin(s, redirectOfMazda)
 	if err != nil {
@@ -45,7 +47,7 @@ func answered(state string) url.Values {
 func TestAConsentBringsTheUsersTokens(t *testing.T) {
 	server := &strict{life: time.Hour}
 	s := open(t, userConfig(server, auth.NewMemory()))
-	consents := auth.NewConsents()
+	consents := authorization.NewPending()
 	mustConsent(t, s, "never granted")
 	got, err := consents.Finish(t.Context(), "mazda", answered(begin(t, consents, s)))
 	if err != nil || got != s {
@@ -62,7 +64,7 @@ func TestAConsentBringsTheUsersTokens(t *testing.T) {
 
 func TestWhichAnswersAreTaken(t *testing.T) {
 	type begun struct {
-		consents *auth.Consents
+		consents *authorization.Pending
 		source   *auth.Source
 		state    string
 	}
@@ -111,14 +113,14 @@ func TestWhichAnswersAreTaken(t *testing.T) {
 		{"made longer", func(_ *testing.T, b begun) (string, string) { return "mazda", b.state + "A" }, false},
 		{"of another list, as after a restart", func(t *testing.T, b begun) (string, string) {
 			t.Helper()
-			return "mazda", begin(t, auth.NewConsents(), b.source)
+			return "mazda", begin(t, authorization.NewPending(), b.source)
 		}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := &strict{life: time.Hour}
 				s := open(t, userConfig(server, nil))
-				consents := auth.NewConsents()
+				consents := authorization.NewPending()
 				provider, state := tt.answer(t, begun{consents, s, begin(t, consents, s)})
 				if tt.taken {
 					if _, err := consents.Finish(t.Context(), provider, answered(state)); err != nil {
@@ -137,7 +139,7 @@ func TestWhichAnswersAreTaken(t *testing.T) {
 }
 
 func TestAStateIsOneUsersOwn(t *testing.T) {
-	server, store, consents := &strict{life: time.Hour}, auth.NewMemory(), auth.NewConsents()
+	server, store, consents := &strict{life: time.Hour}, auth.NewMemory(), authorization.NewPending()
 	of := func(user string) *auth.Source {
 		c := userConfig(server, store)
 		c.User = user
@@ -150,14 +152,14 @@ func TestAStateIsOneUsersOwn(t *testing.T) {
 	if err != nil || got != other {
 		t.Fatalf("got %v, %v want who began", got, err)
 	}
-	if fails(t, one).Class != auth.ClassConsent {
+	if fails(t, one).Class != endpoint.ClassConsent {
 		t.Error("one user was served what another one granted")
 	}
 	mustToken(t, other)
 }
 
 func TestAnAnswerIsTakenOnceHoweverManyCome(t *testing.T) {
-	server, consents := &strict{life: time.Hour}, auth.NewConsents()
+	server, consents := &strict{life: time.Hour}, authorization.NewPending()
 	s := open(t, userConfig(server, nil))
 	answer := answered(begin(t, consents, s))
 	var taken atomic.Int64
@@ -177,7 +179,7 @@ func TestAnAnswerIsTakenOnceHoweverManyCome(t *testing.T) {
 }
 
 func TestOldConsentsMakeRoom(t *testing.T) {
-	server, consents := &strict{life: time.Hour}, auth.NewConsents()
+	server, consents := &strict{life: time.Hour}, authorization.NewPending()
 	s := open(t, userConfig(server, nil))
 	first, second := begin(t, consents, s), begin(t, consents, s)
 	for range 999 {
@@ -195,7 +197,7 @@ func TestConsentsAreBoundedForEachUser(t *testing.T) {
 	mine := userConfig(server, auth.NewMemory())
 	other := mine
 	other.User, other.Store = "another", auth.NewMemory()
-	consents, a, b := auth.NewConsents(), open(t, mine), open(t, other)
+	consents, a, b := authorization.NewPending(), open(t, mine), open(t, other)
 	first, own := begin(t, consents, a), begin(t, consents, b)
 	var latest string
 	for range 2000 {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"orderbeat/auth/endpoint"
+	"orderbeat/auth/secret"
 	"time"
 )
 
@@ -67,7 +69,7 @@ func (s *Source) finish(f *renewal) {
 	now := time.Now()
 	if h := s.live.Load(); f.err != nil && h.usable(now, s.rejected.Load()) {
 		rest := time.Minute // when no attempt is allowed any more, one looks whether that has changed
-		if e, ok := errors.AsType[*Error](f.err); ok && e.After > 0 {
+		if e, ok := errors.AsType[*endpoint.Error](f.err); ok && e.After > 0 {
 			rest = e.After
 		}
 		if !now.Before(h.refreshAt) {
@@ -129,7 +131,7 @@ func (s *Source) obtain(ctx context.Context) error {
 			return nil
 		}
 		if err := pause(ctx, 20*time.Millisecond+rand.N(40*time.Millisecond)); err != nil {
-			return &Error{Class: ClassTransient, Reason: "another process renews the token, and does not end", Err: err}
+			return &endpoint.Error{Class: endpoint.ClassTransient, Reason: "another process renews the token, and does not end", Err: err}
 		}
 	}
 }
@@ -142,7 +144,7 @@ const deadGrace = 2 * time.Second
 func (s *Source) ready(ctx context.Context, row Row, usable bool) error {
 	if s.config.User != "" && usable && !row.IntentAt.IsZero() && !row.LeaseUntil.After(time.Now()) {
 		if err := pause(ctx, deadGrace); err != nil {
-			return &Error{Class: ClassTransient, Reason: "another process renews the token, and does not end", Err: err}
+			return &endpoint.Error{Class: endpoint.ClassTransient, Reason: "another process renews the token, and does not end", Err: err}
 		}
 	}
 	return s.turn(ctx)
@@ -206,7 +208,7 @@ func (s *Source) useStored(row Row, now time.Time) bool {
 // there is nothing to ask with. It is nil when an attempt is allowed.
 func (s *Source) blockedBy(row Row, now time.Time) error {
 	if s.dialect.Static {
-		return &Error{Class: ClassRequest, Reason: "these credentials are sent as they are: there are no tokens"}
+		return &endpoint.Error{Class: endpoint.ClassRequest, Reason: "these credentials are sent as they are: there are no tokens"}
 	}
 	if reason := s.lapsed(row); reason != "" {
 		return s.consentError(reason)
@@ -224,7 +226,7 @@ func (s *Source) commit(ctx context.Context, lease Lease, row Row) bool {
 	defer cancel()
 	row.Key, row.Provider, row.Environment, row.User = s.id.Key, s.id.Provider, s.id.Environment, s.id.User
 	if s.config.User == "" { // a client logs in again, and its failures are to be remembered
-		row.Unreadable, row.Kept = false, Secret{}
+		row.Unreadable, row.Kept = false, secret.Secret{}
 	}
 	tallied := s.counts.tally(&row)
 	ok, err := s.store.Commit(ctx, lease, row)
@@ -237,11 +239,11 @@ func (s *Source) commit(ctx context.Context, lease Lease, row Row) bool {
 }
 
 func closedError() error {
-	return &Error{Class: ClassTransient, Reason: errClosed.Error(), Err: errClosed}
+	return &endpoint.Error{Class: endpoint.ClassTransient, Reason: errClosed.Error(), Err: errClosed}
 }
 
 func storeError(what string, err error) error {
-	return &Error{Class: ClassTransient, Reason: "the token store " + what + ": " + err.Error(), Err: err}
+	return &endpoint.Error{Class: endpoint.ClassTransient, Reason: "the token store " + what + ": " + err.Error(), Err: err}
 }
 
 // pause waits, or returns ctx's error when it ends first.

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"math/rand/v2"
+	"orderbeat/auth/endpoint"
 	"time"
 )
 
@@ -38,7 +39,7 @@ func (s *Source) isClosed() bool {
 // Prepare reads what an earlier process left, and serves its token if that lives, so
 // that [Source.Status] can tell. It sends nothing.
 //
-// The error is an *[Error], or ctx's.
+// The error is an *[endpoint.Error], or ctx's.
 func (s *Source) Prepare(ctx context.Context) error {
 	return s.exclusively(ctx, func(ctx context.Context) error {
 		row, err := s.load(ctx)
@@ -83,7 +84,7 @@ func (s *Source) forceLease(ctx context.Context) (Lease, Row, error) {
 			return lease, row, nil
 		}
 		if err := pause(ctx, 20*time.Millisecond+rand.N(40*time.Millisecond)); err != nil {
-			return Lease{}, Row{}, &Error{Class: ClassTransient, Reason: "another process renews the token, and does not end", Err: err}
+			return Lease{}, Row{}, &endpoint.Error{Class: endpoint.ClassTransient, Reason: "another process renews the token, and does not end", Err: err}
 		}
 	}
 }
@@ -91,7 +92,7 @@ func (s *Source) forceLease(ctx context.Context) (Lease, Row, error) {
 // commitForced writes the row of a lease that was seized.
 func (s *Source) commitForced(ctx context.Context, lease Lease, row Row) error {
 	if !s.commit(ctx, lease, row) {
-		return &Error{Class: ClassTransient, Reason: "the token store did not take it; try again"}
+		return &endpoint.Error{Class: endpoint.ClassTransient, Reason: "the token store did not take it; try again"}
 	}
 	s.row.Store(&row)
 	return nil

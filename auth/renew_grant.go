@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"orderbeat/auth/secret"
 	"time"
 
 	"orderbeat/auth/endpoint"
@@ -46,7 +47,7 @@ func (s *Source) stale(row *Row, failures int) error {
 	if hold(*row, 0, now).usable(now, 0) {
 		return nil
 	}
-	e := &Error{Class: ClassTransient, Reason: "the access token had ended when it came"}
+	e := &endpoint.Error{Class: endpoint.ClassTransient, Reason: "the access token had ended when it came"}
 	row.Failures = failures
 	*row = row.failed(e, s.id.Credential, now)
 	if failures == 0 {
@@ -78,7 +79,7 @@ func (s *Source) turn(ctx context.Context) error {
 		return nil
 	}
 	if err := s.limiter.Wait(ctx); err != nil {
-		return &Error{Class: ClassTransient, Reason: "the token endpoint's own rate is used up", Err: err}
+		return &endpoint.Error{Class: endpoint.ClassTransient, Reason: "the token endpoint's own rate is used up", Err: err}
 	}
 	return nil
 }
@@ -128,21 +129,21 @@ const maxLost = 100
 const maxOdd = 3
 
 // passing makes a failure a transient one that only looks like a wrong address.
-func (s *Source) passing(row Row, e *Error) {
+func (s *Source) passing(row Row, e *endpoint.Error) {
 	looks := e.Code == "" && (e.Status == http.StatusNotFound || e.Status == http.StatusMethodNotAllowed || e.Status >= 300 && e.Status < 400)
-	if e.Class != ClassRequest || !looks || row.Failures == 0 || row.Failure.Class != ClassTransient || s.odd >= maxOdd {
+	if e.Class != endpoint.ClassRequest || !looks || row.Failures == 0 || row.Failure.Class != endpoint.ClassTransient || s.odd >= maxOdd {
 		if !looks {
 			s.odd = 0
 		}
 		return
 	}
 	s.odd++
-	e.Class, e.Hint = ClassTransient, ""
+	e.Class, e.Hint = endpoint.ClassTransient, ""
 }
 
 // fail stores a failure with the rest that follows it, and returns it for all who wait.
 func (s *Source) fail(ctx context.Context, lease Lease, row Row, err error) error {
-	e, ok := errors.AsType[*Error](err)
+	e, ok := errors.AsType[*endpoint.Error](err)
 	row.Lost = lease.Lost
 	if ok && e.Lost && s.config.User != "" {
 		// One replay at once; after that the cooldown, until the server says what the refresh
@@ -157,7 +158,7 @@ func (s *Source) fail(ctx context.Context, lease Lease, row Row, err error) erro
 	case !ok || errors.Is(err, context.Canceled):
 		s.commit(ctx, lease, row) // closed: the endpoint did not fail
 		return err
-	case e.Class == ClassConsent:
+	case e.Class == endpoint.ClassConsent:
 		s.client.accept()
 		return s.refusedRefresh(ctx, lease, row)
 	}
@@ -166,13 +167,13 @@ func (s *Source) fail(ctx context.Context, lease Lease, row Row, err error) erro
 		s.silent = 0
 	}
 	if suspectsBlock(s.dialect, row, e, s.silent, now) {
-		e.Class, e.Hint = ClassBlock, s.dialect.Hint(ClassBlock, "")
+		e.Class, e.Hint = endpoint.ClassBlock, s.dialect.Hint(endpoint.ClassBlock, "")
 	}
 	s.passing(row, e)
 	if row.Generation <= s.rejected.Load() {
-		row.Token = Secret{} // the API refused it: the next process need not try
+		row.Token = secret.Secret{} // the API refused it: the next process need not try
 	}
-	if e.Class == ClassCredential && s.config.User != "" { // the client's, whichever user it was sent for
+	if e.Class == endpoint.ClassCredential && s.config.User != "" { // the client's, whichever user it was sent for
 		row = s.client.counted(row, s.id.Credential)
 	}
 	row = row.failed(e, s.id.Credential, now)
@@ -181,4 +182,54 @@ func (s *Source) fail(ctx context.Context, lease Lease, row Row, err error) erro
 	s.row.Store(&row)
 	s.commit(ctx, lease, row)
 	return e
+}
+
+// unsaved is a user's row that the store did not take: the refresh token in it is the
+// only one there is.
+type unsaved struct {
+	lease Lease
+	row   Row
+}
+
+// keep stores a new token and serves it. A token that the store does not take is
+// served all the same: it is granted, and asking again would only cost another.
+func (s *Source) keep(ctx context.Context, lease Lease, row Row) {
+	if !s.commit(ctx, lease, row) {
+		if newer, err := s.store.Load(ctx, s.id.Key); err == nil && newer.Generation >= row.Generation && s.useStored(newer, time.Now()) {
+			s.row.Store(&newer)
+			return
+		}
+		if !row.Refresh.Empty() {
+			s.unsaved.Store(&unsaved{lease, row})
+			_ = s.save(ctx) // it is tried again, see [Source.Tend]
+		}
+	}
+	s.row.Store(&row)
+	s.live.Store(hold(row, s.remedies(row.ObtainedAt), time.Now()))
+}
+
+// save stores what could not be stored before. Until it can, nothing is asked for:
+// the store has a refresh token that is spent.
+func (s *Source) save(ctx context.Context) error {
+	u := s.unsaved.Load()
+	if u == nil {
+		return nil
+	}
+	if s.commit(ctx, u.lease, u.row) {
+		s.unsaved.Store(nil)
+		return nil
+	}
+	lease, row, err := s.forceLease(ctx) // somebody else had the lease, or has it
+	if err != nil {
+		return err
+	}
+	if row.Generation < u.row.Generation {
+		if err := s.commitForced(ctx, lease, u.row); err != nil {
+			return err
+		}
+	} else {
+		s.commit(ctx, lease, row) // it is good as it is; only the lease ends
+	}
+	s.unsaved.Store(nil)
+	return nil
 }

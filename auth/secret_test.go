@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
+	"orderbeat/auth/secret"
 )
 
 // clean fails when text holds anything that must stay secret.
@@ -27,18 +29,18 @@ func clean(t *testing.T, where, text string) {
 }
 
 func TestASecretIsPrintedByNoVerb(t *testing.T) {
-	secret := auth.NewSecret("canary")
-	type hidden struct{ inner auth.Secret }
+	canary := secret.New("canary")
+	type hidden struct{ inner secret.Secret }
 	for _, v := range []any{
-		secret, &secret,
-		[]auth.Secret{secret},
-		map[string]auth.Secret{"k": secret},
-		struct{ S auth.Secret }{secret},
-		hidden{secret},
-		&hidden{secret},
-		auth.Token{Access: secret},
-		auth.Row{Token: secret},
-		auth.Config{ClientSecret: secret},
+		canary, &canary,
+		[]secret.Secret{canary},
+		map[string]secret.Secret{"k": canary},
+		struct{ S secret.Secret }{canary},
+		hidden{canary},
+		&hidden{canary},
+		auth.Token{Access: canary},
+		auth.Row{Token: canary},
+		auth.Config{ClientSecret: canary},
 	} {
 		for _, verb := range "vTtbcdoOqxXUeEfFgGsp" {
 			for _, flag := range []string{"", "+", "#", "-20", "020", " "} {
@@ -53,13 +55,13 @@ func TestASecretIsPrintedByNoVerb(t *testing.T) {
 		slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "v", v)
 		clean(t, "log", log.String())
 	}
-	if got := secret.Reveal(); got != "canary" {
+	if got := canary.Reveal(); got != "canary" {
 		t.Errorf("revealed: got %q", got)
 	}
-	if secret != auth.NewSecret("canary") || secret == auth.NewSecret("other") {
+	if canary != secret.New("canary") || canary == secret.New("other") {
 		t.Error("== compares something else than the values")
 	}
-	if auth.NewSecret("") != (auth.Secret{}) || !auth.NewSecret("").Empty() || secret.Empty() {
+	if secret.New("") != (secret.Secret{}) || !secret.New("").Empty() || canary.Empty() {
 		t.Error("only an empty value is the zero Secret")
 	}
 }
@@ -89,8 +91,8 @@ func TestNothingSecretLeaks(t *testing.T) {
 			s := open(t, c)
 			for range 2 { // the failure, and the cooldown after it
 				_, err := s.Token(t.Context())
-				if _, ok := errors.AsType[*auth.Error](err); !ok {
-					t.Fatalf("got %v want an *auth.Error", err)
+				if _, ok := errors.AsType[*endpoint.Error](err); !ok {
+					t.Fatalf("got %v want an *endpoint.Error", err)
 				}
 				clean(t, "error", err.Error())
 			}

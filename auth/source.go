@@ -101,7 +101,7 @@ func (s *Source) notify() { (*s.notifyFunc.Load())(s.Status()) }
 // that all callers share, no longer than ctx lasts. The request itself goes on when
 // a caller leaves.
 //
-// The error is an *[Error], or wraps ctx's.
+// The error is an *[endpoint.Error], or wraps ctx's.
 func (s *Source) Token(ctx context.Context) (Token, error) {
 	h, err := s.get(ctx)
 	if err != nil {
@@ -140,7 +140,7 @@ func (s *Source) wait(ctx context.Context) (*held, error) {
 			return h, nil
 		}
 	}
-	return nil, &Error{Class: ClassTransient, Reason: "every new token is refused, or has ended, when it comes"}
+	return nil, &endpoint.Error{Class: endpoint.ClassTransient, Reason: "every new token is refused, or has ended, when it comes"}
 }
 
 // Tend renews a user's tokens that are due although nobody calls, so that an idle

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 )
 
 func TestALiveTokenIsReused(t *testing.T) {
@@ -96,7 +97,7 @@ func TestAFailedEarlyRenewalHurtsNobody(t *testing.T) {
 		if got, want := strings.Count(log.String(), "renewed early"), int(e.requests.Load()-1); got != want {
 			t.Errorf("log lines: got %d want one for each of the %d failures", got, want)
 		}
-		if st := s.Status(); st.State != auth.StateValid || st.LastFailure == nil || st.LastFailure.Class != auth.ClassTransient {
+		if st := s.Status(); st.State != auth.StateValid || st.LastFailure == nil || st.LastFailure.Class != endpoint.ClassTransient {
 			t.Errorf("got %+v want a valid token and a transient failure", st)
 		}
 	})
@@ -159,8 +160,8 @@ func TestAnEndpointThatHangsIsGivenUp(t *testing.T) {
 		s := open(t, config(hanging(nil)))
 		began := time.Now()
 		_, err := s.Token(t.Context())
-		e, ok := errors.AsType[*auth.Error](err)
-		if !ok || e.Class != auth.ClassTransient || time.Since(began) != 30*time.Second {
+		e, ok := errors.AsType[*endpoint.Error](err)
+		if !ok || e.Class != endpoint.ClassTransient || time.Since(began) != 30*time.Second {
 			t.Errorf("after %v: got %v want class transient after 30s", time.Since(began), err)
 		}
 	})
@@ -333,7 +334,7 @@ func TestTokensThatHaveEndedWhenTheyComeAreRestedFrom(t *testing.T) {
 		}}
 		s := open(t, config(e))
 		for began := time.Now(); time.Since(began) < 10*time.Minute; time.Sleep(100 * time.Millisecond) {
-			if got := fails(t, s); got.Class != auth.ClassTransient || got.After <= 0 {
+			if got := fails(t, s); got.Class != endpoint.ClassTransient || got.After <= 0 {
 				t.Errorf("got %+v want class transient, and a rest", got)
 			}
 		}
@@ -378,7 +379,7 @@ func TestTheLimiterIsObeyed(t *testing.T) {
 	c := config(e)
 	c.Limiter = limiter(func(context.Context) error { return errors.New("used up") })
 	_, err := open(t, c).Token(t.Context())
-	if a, ok := errors.AsType[*auth.Error](err); !ok || a.Class != auth.ClassTransient {
+	if a, ok := errors.AsType[*endpoint.Error](err); !ok || a.Class != endpoint.ClassTransient {
 		t.Errorf("got %v want class transient", err)
 	}
 	e.got(t, 0)

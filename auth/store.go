@@ -3,6 +3,8 @@ package auth
 import (
 	"context"
 	"errors"
+	"orderbeat/auth/secret"
+	"sync"
 	"time"
 
 	"orderbeat/auth/endpoint"
@@ -36,14 +38,14 @@ type Row struct {
 
 	// Token and Refresh are written and read back as they are: Package seal stands
 	// between a source and a database. Refresh is empty where there is none.
-	Token   Secret
-	Refresh Secret
+	Token   secret.Secret
+	Refresh secret.Secret
 	// Unreadable says that what was kept could not be read, so that it counts as no
 	// token. Kept is what that was: a row that is committed with it, and without a
 	// token, leaves it as it is, for the day the key is back. Only package seal sets and
 	// reads the two.
 	Unreadable bool
-	Kept       Secret
+	Kept       secret.Secret
 
 	ObtainedAt time.Time // when the token was asked for: its life counts from here
 	RefreshAt  time.Time
@@ -80,11 +82,11 @@ type Row struct {
 
 // Failure is the last failed attempt. It stays when a later attempt succeeds.
 type Failure struct {
-	Class  Class     `json:"class"`
-	Status int       `json:"status,omitzero"` // HTTP status, 0 when no answer came
-	Code   string    `json:"code,omitzero"`   // the answer's error code
-	Reason string    `json:"reason"`
-	At     time.Time `json:"at"`
+	Class  endpoint.Class `json:"class"`
+	Status int            `json:"status,omitzero"` // HTTP status, 0 when no answer came
+	Code   string         `json:"code,omitzero"`   // the answer's error code
+	Reason string         `json:"reason"`
+	At     time.Time      `json:"at"`
 }
 
 // Lease is the wish to be the one that renews a key's token.
@@ -123,4 +125,53 @@ type Store interface {
 	// new row says of them, if l.Owner still holds the lease and the generation
 	// is still l.Generation. Otherwise it changes nothing and reports false.
 	Commit(ctx context.Context, l Lease, row Row) (bool, error)
+}
+
+// NewMemory returns a Store that forgets everything when the process ends.
+func NewMemory() Store { return &memory{rows: map[string]Row{}} }
+
+type memory struct {
+	mu   sync.Mutex // guards rows
+	rows map[string]Row
+}
+
+func (m *memory) Load(_ context.Context, key string) (Row, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.row(key), nil
+}
+
+func (m *memory) Lease(_ context.Context, l Lease) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	row := m.row(l.Key)
+	resting := row.State == StateRefused || row.State == StateConsent || row.cooling(l.At)
+	barred := resting && row.Credential == l.Credential && !l.Override
+	if row.Generation != l.Generation || row.LeaseUntil.After(l.At) || barred {
+		return false, nil
+	}
+	if _, ok := m.rows[l.Key]; !ok {
+		row.Provider, row.Environment, row.User = l.Provider, l.Environment, l.User
+	}
+	row.LeaseOwner, row.LeaseUntil, row.IntentAt, row.Lost = l.Owner, l.Until, l.At, l.Lost
+	m.rows[l.Key] = row
+	return true, nil
+}
+
+func (m *memory) Commit(_ context.Context, l Lease, row Row) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if old := m.row(l.Key); old.Generation != l.Generation || old.LeaseOwner != l.Owner {
+		return false, nil
+	}
+	row.LeaseOwner, row.LeaseUntil, row.IntentAt = "", time.Time{}, time.Time{}
+	m.rows[l.Key] = row
+	return true, nil
+}
+
+func (m *memory) row(key string) Row {
+	if row, ok := m.rows[key]; ok {
+		return row
+	}
+	return Row{Key: key, State: StateEmpty}
 }

@@ -2,13 +2,14 @@ package auth
 
 import (
 	"math/rand/v2"
+	"orderbeat/auth/secret"
 	"time"
 )
 
 // Token is an access token in use. It is a value; a newer one replaces it.
 type Token struct {
 	// Access is the token itself. It is opaque.
-	Access Secret
+	Access secret.Secret
 	// Generation counts the tokens of a credential, from 1. [Source.Reject] takes it.
 	Generation int64
 	// ExpiresAt is when it ends, by our own clock.

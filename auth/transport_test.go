@@ -17,6 +17,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
+	"orderbeat/auth/secret"
 )
 
 // api answers 401 to tokens that are not accepted, and else says what it was sent.
@@ -76,8 +78,8 @@ func try(tb testing.TB, client *http.Client) (status int, wait time.Duration) {
 		defer resp.Body.Close()
 		return resp.StatusCode, 0
 	}
-	e, ok := errors.AsType[*auth.Error](err)
-	if !ok || e.Class != auth.ClassTransient || e.Cooling != (e.After > 0) {
+	e, ok := errors.AsType[*endpoint.Error](err)
+	if !ok || e.Class != endpoint.ClassTransient || e.Cooling != (e.After > 0) {
 		tb.Errorf("got %+v want an answer, or a wait of class transient", err)
 		return 0, 0
 	}
@@ -352,7 +354,7 @@ func TestNoTokenMeansTheSourcesError(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = signing(open(t, c), nil).Do(req)
-	if e, ok := errors.AsType[*auth.Error](err); !ok || e.Class != auth.ClassCredential {
+	if e, ok := errors.AsType[*endpoint.Error](err); !ok || e.Class != endpoint.ClassCredential {
 		t.Errorf("got %v want class credential", err)
 	}
 	if !body.closed.Load() {
@@ -444,7 +446,7 @@ func TestBasicAndAPIKeyGoTogether(t *testing.T) {
 			return respond(401, ""), nil
 		}),
 		Origin: &url.URL{Scheme: "https", Host: "api.example"},
-		Header: map[string]auth.Secret{"Authorization": auth.Basic("dealer", auth.NewSecret("pass:word")), "apikey": auth.NewSecret("key")},
+		Header: map[string]secret.Secret{"Authorization": auth.Basic("dealer", secret.New("pass:word")), "apikey": secret.New("key")},
 		Source: static(t, auth.NewMemory()),
 	}
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, orders, http.NoBody)

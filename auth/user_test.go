@@ -19,6 +19,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/auth/endpoint"
+	"orderbeat/auth/secret"
 )
 
 const user = "mmd10030.johndoe"
@@ -134,7 +135,7 @@ func userConfig(s *strict, store auth.Store) auth.Config {
 	return auth.Config{
 		Dialect: endpoint.Mazda(), Provider: "mazda", Environment: "test", User: user,
 		TokenURL: "https://mapps.example/oauth/token", AuthorizeURL: "https://mapps.example/oauth/authorize",
-		ClientID: auth.NewSecret(clientID), ClientSecret: auth.NewSecret(clientSecret), Base: s, Store: store, Timeout: 10 * time.Second,
+		ClientID: secret.New(clientID), ClientSecret: secret.New(clientSecret), Base: s, Store: store, Timeout: 10 * time.Second,
 	}
 }
 
@@ -169,7 +170,7 @@ func accessOf(t *testing.T, s *auth.Source) string {
 func mustConsent(t *testing.T, s *auth.Source, reason string) {
 	t.Helper()
 	e := fails(t, s)
-	if e.Class != auth.ClassConsent || !strings.Contains(e.Error(), reason) || !strings.Contains(e.Error(), user) {
+	if e.Class != endpoint.ClassConsent || !strings.Contains(e.Error(), reason) || !strings.Contains(e.Error(), user) {
 		t.Errorf("got %v want consent of %s because %s", e, user, reason)
 	}
 	if st := s.Status(); st.State != auth.StateConsent || !strings.Contains(st.ConsentReason, reason) {
@@ -351,7 +352,7 @@ func TestAGrantEndsOnlyWhenTheServerRefusesIt(t *testing.T) {
 					out.Store(true)
 					sent = 0
 					for began := time.Now(); time.Since(began) < 30*time.Minute; time.Sleep(time.Second) {
-						if e := fails(t, s); e.Class != auth.ClassTransient {
+						if e := fails(t, s); e.Class != endpoint.ClassTransient {
 							t.Fatalf("got %v want an outage", e)
 						}
 					}
@@ -394,11 +395,11 @@ func TestAWrongSecretCostsAClientThreeRefusalsHoweverManyItsUsers(t *testing.T) 
 	synctest.Test(t, func(t *testing.T) {
 		server, store, client := &strict{life: time.Hour}, auth.NewMemory(), auth.NewClient()
 		var users []*auth.Source
-		fleet := func(secret string, client *auth.Client) []*auth.Source {
+		fleet := func(value string, client *auth.Client) []*auth.Source {
 			var all []*auth.Source
 			for i := range 50 {
 				c := userConfig(server, store)
-				c.User, c.Client, c.ClientSecret = fmt.Sprintf("user-%d", i), client, auth.NewSecret(secret)
+				c.User, c.Client, c.ClientSecret = fmt.Sprintf("user-%d", i), client, secret.New(value)
 				all = append(all, open(t, c))
 			}
 			return all
@@ -414,7 +415,7 @@ func TestAWrongSecretCostsAClientThreeRefusalsHoweverManyItsUsers(t *testing.T) 
 			var wg sync.WaitGroup
 			for _, s := range users {
 				wg.Go(func() {
-					if e := fails(t, s); e.Class != auth.ClassCredential {
+					if e := fails(t, s); e.Class != endpoint.ClassCredential {
 						t.Errorf("got %v want refused credentials", e)
 					}
 				})
@@ -464,7 +465,7 @@ func TestARequestThatWasNeverSentLosesNothing(t *testing.T) {
 		server, _, s := granted(t)
 		server.faults(always(dialed), nil)
 		time.Sleep(time.Hour)
-		if e := fails(t, s); e.Class != auth.ClassTransient || e.After <= 0 {
+		if e := fails(t, s); e.Class != endpoint.ClassTransient || e.After <= 0 {
 			t.Errorf("got %+v want transient, with a cooldown", e)
 		}
 		server.faults(nil, nil)
@@ -483,7 +484,7 @@ func TestATokenThatWasRefusedIsNotTriedAfterARestart(t *testing.T) {
 		server.faults(func() (*http.Response, error) { return respond(503, ""), nil }, nil)
 		first := mustToken(t, s)
 		s.Reject(first.Generation)
-		if e := fails(t, s); e.Class != auth.ClassTransient {
+		if e := fails(t, s); e.Class != endpoint.ClassTransient {
 			t.Errorf("got %v want transient", e)
 		}
 		server.faults(nil, nil)
@@ -762,7 +763,7 @@ type unreadable struct{ auth.Store }
 func (u unreadable) Load(ctx context.Context, key string) (auth.Row, error) {
 	row, err := u.Store.Load(ctx, key)
 	if row.Generation > 0 {
-		row.Token, row.Refresh, row.Unreadable = auth.Secret{}, auth.Secret{}, true
+		row.Token, row.Refresh, row.Unreadable = secret.Secret{}, secret.Secret{}, true
 	}
 	return row, err
 }

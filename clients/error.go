@@ -3,10 +3,10 @@ package clients
 import (
 	"errors"
 	"fmt"
+	"orderbeat/auth/endpoint"
 	"strings"
 	"time"
 
-	"orderbeat/auth"
 	"orderbeat/clients/exchange"
 )
 
@@ -106,18 +106,18 @@ const MaxRetryAfter = 6 * time.Hour
 
 // TokenError is what it means that a token endpoint did not do what it was asked for.
 // Provider and Op are the caller's to fill in.
-func TokenError(e *auth.Error) *Error {
+func TokenError(e *endpoint.Error) *Error {
 	f := &Error{Code: CodeUnavailable, After: min(e.After, MaxRetryAfter), Message: e.Error(), Hint: e.Hint, Err: e}
 	switch e.Class {
-	case auth.ClassCredential, auth.ClassRequest:
+	case endpoint.ClassCredential, endpoint.ClassRequest:
 		f.Code = CodeAuthRejected
-	case auth.ClassBlock:
+	case endpoint.ClassBlock:
 		f.Code = CodeIPBlock
-	case auth.ClassThrottle:
+	case endpoint.ClassThrottle:
 		f.Code = CodeThrottled
-	case auth.ClassConsent:
+	case endpoint.ClassConsent:
 		f.Code = CodeConsent
-	case auth.ClassTransient:
+	case endpoint.ClassTransient:
 	}
 	return f
 }

@@ -16,7 +16,7 @@ type Account struct {
 	// Timezone is the IANA name of the zone the account's dates are in; "" is UTC.
 	Timezone string `toml:"timezone"`
 	// Params are values of the user's own, for the templates of a declared provider:
-	// texts, secrets (auth.Secret), numbers (int64, float64) and booleans.
+	// texts, secrets (secret.Secret), numbers (int64, float64) and booleans.
 	Params map[string]any `toml:"params" value:"secrets"`
 	// Location is the loaded Timezone.
 	Location *time.Location `toml:"-"`

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"orderbeat/auth/secret"
 
 	"orderbeat/auth"
 	"orderbeat/db/sqlite"
@@ -58,11 +59,11 @@ func tokenDest(r *auth.Row) []any {
 }
 
 // secretInto scans a secret; NULL is none.
-type secretInto struct{ s *auth.Secret }
+type secretInto struct{ s *secret.Secret }
 
 func (s secretInto) Scan(src any) error {
 	var text string
 	err := sqlite.Text(&text).Scan(src)
-	*s.s = auth.NewSecret(text)
+	*s.s = secret.New(text)
 	return err
 }

@@ -3,6 +3,7 @@ package db_test
 import (
 	"context"
 	"errors"
+	"orderbeat/auth/secret"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,7 +38,7 @@ func TestSealedTokensKeepAStoresPromises(t *testing.T) {
 func tokenRow(user, sealed string) auth.Row {
 	return auth.Row{
 		Key: "mazda/test/" + user, Provider: "mazda", Environment: "test", User: user, State: auth.StateValid, Generation: 1,
-		Token: auth.NewSecret(sealed), Credential: "fingerprint of " + user, ObtainedAt: noon, RefreshAt: noon.Add(50 * time.Minute),
+		Token: secret.New(sealed), Credential: "fingerprint of " + user, ObtainedAt: noon, RefreshAt: noon.Add(50 * time.Minute),
 		ExpiresAt: noon.Add(time.Hour), Expiry: endpoint.ExpiryServer, ConsentedAt: noon.Add(-time.Hour), Logins: 3,
 	}
 }
@@ -90,7 +91,7 @@ func TestARefreshTokenIsNotWrittenInTheClear(t *testing.T) {
 	row := tokenRow("johndoe", "sealed")
 	keepToken(t, d, row)
 	canary := row
-	canary.Refresh = auth.NewSecret("canary-refresh")
+	canary.Refresh = secret.New("canary-refresh")
 	l := leaseOf(row, 1)
 	if won, err := d.Tokens().Lease(t.Context(), l); !won || err != nil {
 		t.Fatal(won, err)
@@ -159,7 +160,7 @@ func TestResealChangesEveryRowOrNone(t *testing.T) {
 		if r.User == "cid" {
 			panic("oops")
 		}
-		r.Token = auth.NewSecret("lost")
+		r.Token = secret.New("lost")
 		return r
 	})
 	if err == nil {
@@ -170,14 +171,14 @@ func TestResealChangesEveryRowOrNone(t *testing.T) {
 	}
 
 	err = reseal(t.Context(), func(r auth.Row) auth.Row {
-		r.Token, r.Credential, r.State, r.Generation = auth.NewSecret(strings.Replace(r.Token.Reveal(), "old", "new", 1)), "new", "lost", 9
+		r.Token, r.Credential, r.State, r.Generation = secret.New(strings.Replace(r.Token.Reveal(), "old", "new", 1)), "new", "lost", 9
 		return r
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := before
-	want.Token, want.Credential = auth.NewSecret("new ben"), "new"
+	want.Token, want.Credential = secret.New("new ben"), "new"
 	if diff := cmp.Diff(want, loadToken(t, d, before.Key)); diff != "" {
 		t.Errorf("only the token and its credential are another (-want +got):\n%s", diff)
 	}
@@ -193,7 +194,7 @@ func TestCredentialsAreListedWithoutTokens(t *testing.T) {
 	d := openAt(t, path)
 	machine := auth.Row{
 		Key: "michelin/test", Provider: "michelin", Environment: "test", State: auth.StateRefused, Generation: 1, Credential: "fingerprint",
-		Failures: 3, Refusals: 3, Failure: auth.Failure{Class: auth.ClassCredential, Status: 400, Code: "invalid_client", Reason: "refused", At: noon},
+		Failures: 3, Refusals: 3, Failure: auth.Failure{Class: endpoint.ClassCredential, Status: 400, Code: "invalid_client", Reason: "refused", At: noon},
 	}
 	user := tokenRow("johndoe", "sealed")
 	keepToken(t, d, machine)
@@ -209,7 +210,7 @@ func TestCredentialsAreListedWithoutTokens(t *testing.T) {
 	got, err := r.Credentials(t.Context())
 	want := []auth.Row{user, machine}
 	for i := range want {
-		want[i].Token, want[i].Credential = auth.Secret{}, ""
+		want[i].Token, want[i].Credential = secret.Secret{}, ""
 	}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)

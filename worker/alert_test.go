@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	endpoint0 "orderbeat/auth/endpoint"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -67,7 +68,7 @@ func keeping(t *testing.T, key string, endpoint *moody, user string) func(*worke
 		account := clients.Account{Name: "detroit", User: user}
 		c.Providers[0].Provider = &supplier{credentials: []*auth.Source{s}, answer: func(ctx context.Context, _ clients.Query) (clients.Answer, error) {
 			if _, err := s.Token(ctx); err != nil {
-				e, _ := errors.AsType[*auth.Error](err)
+				e, _ := errors.AsType[*endpoint0.Error](err)
 				return clients.Answer{}, &clients.Error{Code: clients.CodeAuthRejected, Message: e.Error()}
 			}
 			return clients.Answer{}, nil

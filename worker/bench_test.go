@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"orderbeat/auth/secret"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -76,7 +77,7 @@ func benchmarkJobs(b *testing.B, always, fresh bool) {
 	provider, err := michelin.Open(section.Section{
 		Config: section.Config{
 			Name: "michelin", Kind: "michelin", Environment: "test", BaseURL: server.URL, TokenURL: server.URL + "/token", AllowInsecureHTTP: true,
-			ClientID: auth.NewSecret("id"), ClientSecret: auth.NewSecret("secret"), Concurrency: atOnce,
+			ClientID: secret.New("id"), ClientSecret: secret.New("secret"), Concurrency: atOnce,
 			Rate: clients.Rate{Calls: 1_000_000, Per: time.Second}, TokenRate: clients.Rate{Calls: 5, Per: time.Second},
 			Retry: retry, Timeout: 30 * time.Second, MaxBody: 32 << 20, Accounts: []clients.Account{account},
 		},

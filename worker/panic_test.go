@@ -28,7 +28,7 @@ func (r *rude) rage() {
 
 func (r *rude) Traits() clients.Traits      { r.rage(); return r.traits }
 func (r *rude) Credentials() []*auth.Source { r.rage(); return nil }
-func (r *rude) Stats() clients.Stats      { r.rage(); return clients.Stats{} }
+func (r *rude) Stats() clients.Stats        { r.rage(); return clients.Stats{} }
 
 // beside adds a rude provider to the one that is well.
 func beside(r *rude) func(c *worker.Config) {

@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"orderbeat/auth/secret"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -11,7 +12,6 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"orderbeat/auth"
 	"orderbeat/worker"
 )
 
@@ -79,7 +79,7 @@ func TestTheDocumentedPermissionsAreEnough(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, user := range []string{"worker", "bound"} { // what the first makes the second finds
-		b := outside(t, srv.ClientURL(), func(c *worker.Config) { c.NATS.User, c.NATS.Password = user, auth.NewSecret("right") })
+		b := outside(t, srv.ClientURL(), func(c *worker.Config) { c.NATS.User, c.NATS.Password = user, secret.New("right") })
 		b.page("/readyz?leader", 200, "ok")
 		if _, err := js.Publish(t.Context(), "orderbeat.runs.michelin.sync", nil); err != nil {
 			t.Errorf("%s: %v", user, err)
@@ -105,6 +105,6 @@ func TestTheDocumentedPermissionsAreEnough(t *testing.T) {
 func TestAPermissionThatIsMissingIsNamed(t *testing.T) {
 	t.Parallel()
 	srv := documented(t)
-	b := outside(t, srv.ClientURL(), func(c *worker.Config) { c.NATS.User, c.NATS.Password = "bound", auth.NewSecret("right") })
+	b := outside(t, srv.ClientURL(), func(c *worker.Config) { c.NATS.User, c.NATS.Password = "bound", secret.New("right") })
 	b.readyz(503, `permissions violation: Permissions Violation for Publish to "$JS.API.`)
 }

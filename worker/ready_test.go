@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"orderbeat/auth/secret"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +16,6 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/worker"
 	"orderbeat/worker/bus"
@@ -48,7 +48,7 @@ func (b *bench) page(path string, status int, part string) {
 func outside(t *testing.T, url string, change func(*worker.Config)) *bench {
 	t.Helper()
 	b := launch(t, t.TempDir(), func(c *worker.Config) {
-		c.NATS = bus.Config{URL: url, Prefix: "orderbeat", User: "ops", Password: auth.NewSecret("right")}
+		c.NATS = bus.Config{URL: url, Prefix: "orderbeat", User: "ops", Password: secret.New("right")}
 		c.Web = web.Config{Listen: freeAddress(t)}
 		if change != nil {
 			change(c)
@@ -282,7 +282,7 @@ func TestAStandbyIsReadyAsAStandbyAndADrainingWorkerIsNot(t *testing.T) {
 	})
 	first.page("/readyz?leader", 200, "ok")
 	second := outside(t, srv.ClientURL(), func(c *worker.Config) {
-		c.Web.User, c.Web.Password = "ops", auth.NewSecret("canary")
+		c.Web.User, c.Web.Password = "ops", secret.New("canary")
 	})
 	second.readyz(200, "ok: standing by: another orderbeat works on this NATS")
 	second.page("/readyz?leader", 503, "standing by")

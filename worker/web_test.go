@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"orderbeat/auth/secret"
 	"strings"
 	"testing"
 	"time"
@@ -56,7 +57,7 @@ type refused struct{ auth.Store }
 func (s refused) Load(ctx context.Context, key string) (auth.Row, error) {
 	row, err := s.Store.Load(ctx, key)
 	row.State, row.Refusals, row.Failures = auth.StateRefused, 3, 3
-	row.Failure = auth.Failure{Class: auth.ClassCredential, Status: 400, Code: "invalid_client", Reason: "the token endpoint refuses the credentials", At: time.Now()}
+	row.Failure = auth.Failure{Class: endpoint.ClassCredential, Status: 400, Code: "invalid_client", Reason: "the token endpoint refuses the credentials", At: time.Now()}
 	return row, err
 }
 
@@ -65,7 +66,7 @@ func source(t *testing.T, user string, change func(*auth.Config)) *auth.Source {
 	t.Helper()
 	c := auth.Config{
 		Dialect: endpoint.Michelin(), Provider: "michelin", Environment: "test", User: user, TokenURL: "https://token.test/token",
-		ClientID: auth.NewSecret("id"), ClientSecret: auth.NewSecret("canary-secret"), Store: auth.NewMemory(),
+		ClientID: secret.New("id"), ClientSecret: secret.New("canary-secret"), Store: auth.NewMemory(),
 	}
 	if user != "" {
 		c.Dialect, c.Provider, c.AuthorizeURL = endpoint.Mazda(), "mazda", "https://token.test/authorize"
@@ -112,7 +113,7 @@ func TestWebAsksForThePassword(t *testing.T) {
 	t.Parallel()
 	b := start(t, func(c *worker.Config) {
 		listening(c)
-		c.Web.User, c.Web.Password = "ops", auth.NewSecret("canary")
+		c.Web.User, c.Web.Password = "ops", secret.New("canary")
 	})
 	with := func(user, password string) func(*http.Request) {
 		return func(r *http.Request) { r.SetBasicAuth(user, password) }

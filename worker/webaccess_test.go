@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"orderbeat/auth/secret"
 	"os"
 	"path/filepath"
 	"strings"
@@ -122,7 +123,7 @@ func TestUsersCannotBeToldApartWithoutAPassword(t *testing.T) {
 
 	ops := start(t, func(c *worker.Config) {
 		asking(t)(c)
-		c.Web.User, c.Web.Password = "ops", auth.NewSecret("canary")
+		c.Web.User, c.Web.Password = "ops", secret.New("canary")
 	})
 	if resp, page := ops.send(http.MethodGet, "/oauth/start/mazda?user=nobody", func(r *http.Request) { r.SetBasicAuth("ops", "canary") }); resp.StatusCode != 404 || !strings.Contains(page, "No account of this provider has this user") {
 		t.Errorf("with the password: got %d %s, want it told", resp.StatusCode, page)
@@ -153,7 +154,7 @@ func TestWrongPasswordsAreSlowedAndLogged(t *testing.T) {
 	t.Parallel()
 	b := start(t, func(c *worker.Config) {
 		listening(c)
-		c.Web.User, c.Web.Password = "ops", auth.NewSecret("canary")
+		c.Web.User, c.Web.Password = "ops", secret.New("canary")
 	})
 	with := func(password string) int {
 		resp, _ := b.send(http.MethodGet, "/metrics", func(r *http.Request) { r.SetBasicAuth("ops", password) })

@@ -1,9 +1,16 @@
 package authtest
 
 import (
+	"bytes"
+	"io"
 	"iter"
+	"maps"
+	"net"
+	"net/http"
 	"slices"
+	"strconv"
 	"sync"
+	"time"
 )
 
 // Faults is a list of trouble of type F to come. The zero value is an empty one. It is
@@ -76,4 +83,150 @@ func (fs *Faults[F]) Pending() iter.Seq2[F, int] {
 			}
 		}
 	}
+}
+
+// Op names an operation that a [Fault] can strike.
+type Op string
+
+// The operations: one for each of [Paths], and calls of an API behind [Server.Protect].
+const (
+	OpToken      Op = "token"
+	OpAuthorize  Op = "authorize"
+	OpIntrospect Op = "introspect"
+	OpRevoke     Op = "revoke"
+	OpCall       Op = "call"
+)
+
+// Fault is trouble to come. It strikes before credentials are looked at. The zero
+// effects leave the answer as it would be.
+type Fault struct {
+	// Op is the operation to strike; "" is all of them.
+	Op Op
+	// Times is how often it strikes: 0 is once, below 0 until it is cleared.
+	Times int
+
+	// Delay holds the answer back, or until the client goes away.
+	Delay time.Duration
+	// Hang handles nothing and waits until the client goes away.
+	Hang bool
+	// Status, with Header and Body, is answered instead; 0 lets the request through.
+	Status int
+	Header http.Header
+	Body   string
+	// RefuseClient takes the right credentials for wrong ones. On the consent page
+	// it is unauthorized_client.
+	RefuseClient bool
+	// SameToken hands out the user's latest access token again, if it lives.
+	SameToken bool
+	// Cut ends the connection.
+	Cut Cut
+}
+
+// Cut is how a connection ends.
+type Cut string
+
+// The ways. The last is what a client sees whose address is blocked ("connection
+// errors, ssl/tls handshake errors or something similar", PTV Logistics' OAuth2
+// Authentication).
+const (
+	CutNever  Cut = ""
+	CutBefore Cut = "before" // nothing is handled, nothing is answered
+	CutAfter  Cut = "after"  // the request is handled, and its answer lost
+	CutHalf   Cut = "half"   // in the middle of the answer, whichever it is
+	CutReset  Cut = "reset"  // at once, by a TCP reset; nothing is handled
+)
+
+// Fail arranges for a fault. Of several that apply to a request the oldest strikes
+// alone. The fault ends by itself after its Times, or when clear is called, which
+// may be done at any time and more than once.
+func (s *Server) Fail(f Fault) (clear func()) { return s.faults.Add(f, f.Times) }
+
+func (f Fault) strikes(op Op) bool { return f.Op == "" || f.Op == op }
+
+// Strike answers a request as the fault says, whatever Op and Times it has; next is
+// how it would be answered. The request's body must have been read, and may be put
+// back: a client that goes away is not noticed before. RefuseClient and SameToken are
+// next's to obey.
+//
+// Where a connection cannot be cut Strike panics with [http.ErrAbortHandler], as
+// handlers do.
+func (f Fault) Strike(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	if !f.wait(r) {
+		return
+	}
+	if f.Cut == CutReset {
+		reset(w)
+		return
+	}
+	if f.Cut == CutBefore {
+		panic(http.ErrAbortHandler) // net/http's way to drop a connection
+	}
+	if f.Status != 0 {
+		next = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { reply{f.Status, f.Header, f.Body}.write(w) })
+	}
+	if f.Cut == CutNever {
+		next.ServeHTTP(w, r)
+		return
+	}
+	held := heldAnswer{header: http.Header{}, status: http.StatusOK}
+	next.ServeHTTP(&held, r)
+	if f.Cut == CutHalf {
+		held.writeHalf(w)
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// wait reports whether the client is still there when the time has come.
+func (f Fault) wait(r *http.Request) bool {
+	if f.Hang {
+		<-r.Context().Done()
+		return false
+	}
+	if f.Delay <= 0 {
+		return true
+	}
+	select {
+	case <-time.After(f.Delay):
+		return true
+	case <-r.Context().Done():
+		return false
+	}
+}
+
+// reset closes the connection with what has not been sent thrown away, which TCP tells
+// the other side by a reset.
+func reset(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	under := conn
+	if c, ok := conn.(interface{ NetConn() net.Conn }); ok { // TLS
+		under = c.NetConn()
+	}
+	if c, ok := under.(*net.TCPConn); ok {
+		_ = c.SetLinger(0)
+	}
+	_ = under.Close()
+}
+
+// heldAnswer is a [http.ResponseWriter] that keeps the answer.
+type heldAnswer struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (h *heldAnswer) Header() http.Header         { return h.header }
+func (h *heldAnswer) WriteHeader(status int)      { h.status = status }
+func (h *heldAnswer) Write(b []byte) (int, error) { return h.body.Write(b) }
+
+// writeHalf sends the first half of the answer. One byte more than there is gets
+// promised, so that an empty body is cut off too.
+func (h *heldAnswer) writeHalf(w http.ResponseWriter) {
+	maps.Copy(w.Header(), h.header)
+	w.Header().Set("Content-Length", strconv.Itoa(h.body.Len()+1))
+	w.WriteHeader(h.status)
+	_, _ = io.CopyN(w, &h.body, int64(h.body.Len()/2))
+	_ = http.NewResponseController(w).Flush()
 }

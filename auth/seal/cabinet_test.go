@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/auth"
+	"orderbeat/auth/secret"
 	"orderbeat/auth/storetest"
 )
 
@@ -97,7 +98,7 @@ func TestTheCabinetKeepsAStoresPromises(t *testing.T) {
 func sealedRow(key string) auth.Row {
 	return auth.Row{
 		Key: key, Provider: "mazda", Environment: "test", User: "mmd10030.johndoe", State: auth.StateValid, Generation: 1,
-		Token: auth.NewSecret("canary-access-" + key), Refresh: auth.NewSecret("canary-refresh-" + key), Credential: "canary-credential",
+		Token: secret.New("canary-access-" + key), Refresh: secret.New("canary-refresh-" + key), Credential: "canary-credential",
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/auth/seal"
+	"orderbeat/auth/secret"
 )
 
 // damaged are things that can happen to a row, of which no tokens may come.
@@ -18,24 +19,24 @@ var damaged = []struct {
 }{
 	{"another user's value", func(r *auth.Row, other auth.Row) { r.Token, r.Credential = other.Token, other.Credential }},
 	{"another generation", func(r *auth.Row, _ auth.Row) { r.Generation++ }},
-	{"clear text", func(r *auth.Row, _ auth.Row) { r.Token = auth.NewSecret("canary") }},
-	{"a refresh token in clear text", func(r *auth.Row, _ auth.Row) { r.Token, r.Refresh = auth.Secret{}, auth.NewSecret("canary") }},
+	{"clear text", func(r *auth.Row, _ auth.Row) { r.Token = secret.New("canary") }},
+	{"a refresh token in clear text", func(r *auth.Row, _ auth.Row) { r.Token, r.Refresh = secret.Secret{}, secret.New("canary") }},
 	{"a later version", reworded("enc:v1:", "enc:v2:")},
 	{"an unknown key", func(r *auth.Row, _ auth.Row) {
-		r.Token = auth.NewSecret(strings.Replace(r.Token.Reveal(), keyID(r.Token.Reveal()), "00000000", 1))
+		r.Token = secret.New(strings.Replace(r.Token.Reveal(), keyID(r.Token.Reveal()), "00000000", 1))
 	}},
 	{"no key", reworded("enc:v1:", "enc:v1::")},
 	{"nothing after the key", func(r *auth.Row, _ auth.Row) {
-		r.Token = auth.NewSecret(r.Token.Reveal()[:strings.LastIndex(r.Token.Reveal(), ":")+1])
+		r.Token = secret.New(r.Token.Reveal()[:strings.LastIndex(r.Token.Reveal(), ":")+1])
 	}},
-	{"nothing after the version", func(r *auth.Row, _ auth.Row) { r.Token = auth.NewSecret("enc:v1:") }},
-	{"the end is missing", func(r *auth.Row, _ auth.Row) { r.Token = auth.NewSecret(r.Token.Reveal()[:len(r.Token.Reveal())-4]) }},
-	{"something is added", func(r *auth.Row, _ auth.Row) { r.Token = auth.NewSecret(r.Token.Reveal() + "AAAA") }},
+	{"nothing after the version", func(r *auth.Row, _ auth.Row) { r.Token = secret.New("enc:v1:") }},
+	{"the end is missing", func(r *auth.Row, _ auth.Row) { r.Token = secret.New(r.Token.Reveal()[:len(r.Token.Reveal())-4]) }},
+	{"something is added", func(r *auth.Row, _ auth.Row) { r.Token = secret.New(r.Token.Reveal() + "AAAA") }},
 }
 
 func reworded(from, to string) func(r *auth.Row, _ auth.Row) {
 	return func(r *auth.Row, _ auth.Row) {
-		r.Token = auth.NewSecret(strings.Replace(r.Token.Reveal(), from, to, 1))
+		r.Token = secret.New(strings.Replace(r.Token.Reveal(), from, to, 1))
 	}
 }
 
@@ -53,7 +54,7 @@ func TestWhatCannotBeReadIsNoToken(t *testing.T) {
 			inner.put(raw)
 
 			want := raw // all other columns are as they are
-			want.Token, want.Refresh, want.Credential, want.Unreadable, want.Kept = auth.Secret{}, auth.Secret{}, "", true, raw.Token
+			want.Token, want.Refresh, want.Credential, want.Unreadable, want.Kept = secret.Secret{}, secret.Secret{}, "", true, raw.Token
 			comesBack(t, s, want)
 
 			// The judgement was about a credential that is not known, for Load as for Lease.
@@ -69,14 +70,14 @@ func TestAnotherKeyOpensNothing(t *testing.T) {
 	store(t, sealing(t, inner), sealedRow("k"))
 	raw := inner.row("k")
 	want := sealedRow("k")
-	want.Token, want.Refresh, want.Credential, want.Unreadable, want.Kept = auth.Secret{}, auth.Secret{}, "", true, raw.Token
+	want.Token, want.Refresh, want.Credential, want.Unreadable, want.Kept = secret.Secret{}, secret.Secret{}, "", true, raw.Token
 
 	s := seal.New(inner, load(t, writeKeys(t, keyPath(t), anotherKey)))
 	comesBack(t, s, want)
 
 	// Nor does it under the name of the right one.
 	store(t, s, sealedRow("k2"))
-	raw.Token = auth.NewSecret(strings.Replace(raw.Token.Reveal(), keyID(raw.Token.Reveal()), keyID(inner.row("k2").Token.Reveal()), 1))
+	raw.Token = secret.New(strings.Replace(raw.Token.Reveal(), keyID(raw.Token.Reveal()), keyID(inner.row("k2").Token.Reveal()), 1))
 	inner.put(raw)
 	want.Kept = raw.Token
 	comesBack(t, s, want)
@@ -88,12 +89,12 @@ func TestAnotherKeyOpensNothing(t *testing.T) {
 	comesBack(t, s, want)
 
 	granted := want // what is granted then is sealed over it
-	granted.Token = auth.NewSecret("canary-granted")
+	granted.Token = secret.New("canary-granted")
 	store(t, s, granted)
 	if inner.row("k").Unreadable {
 		t.Error("that it was unreadable is kept")
 	}
-	granted.Unreadable, granted.Kept = false, auth.Secret{}
+	granted.Unreadable, granted.Kept = false, secret.Secret{}
 	comesBack(t, s, granted)
 }
 
@@ -107,7 +108,7 @@ func TestNoDamagedByteIsOverlooked(t *testing.T) {
 		for _, mask := range []byte{1, 2, 4, 8, 16, 32, 64, 128, 255} {
 			text := []byte(whole)
 			text[i] ^= mask
-			raw.Token = auth.NewSecret(string(text))
+			raw.Token = secret.New(string(text))
 			inner.put(raw)
 			got, err := s.Load(t.Context(), "k")
 			if err != nil {
@@ -137,7 +138,7 @@ func FuzzOpen(f *testing.F) {
 	whose := sealedRow("k")
 	f.Fuzz(func(t *testing.T, text string, generation int64) {
 		row := raw
-		row.Token, row.Generation = auth.NewSecret(text), generation
+		row.Token, row.Generation = secret.New(text), generation
 		inner.put(row)
 		got, err := s.Load(t.Context(), "k")
 		if err != nil {
@@ -148,7 +149,7 @@ func FuzzOpen(f *testing.F) {
 		case text == "":
 			want.Credential = ""
 		case got.Unreadable || generation != whose.Generation:
-			want.Token, want.Credential, want.Unreadable, want.Kept = auth.Secret{}, "", true, row.Token
+			want.Token, want.Credential, want.Unreadable, want.Kept = secret.Secret{}, "", true, row.Token
 		default: // only what was sealed can be read
 			want.Token, want.Refresh, want.Credential = whose.Token, whose.Refresh, whose.Credential
 		}

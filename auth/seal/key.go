@@ -13,7 +13,7 @@ import (
 	"fmt"
 	"strings"
 
-	"orderbeat/auth"
+	"orderbeat/auth/secret"
 )
 
 const (
@@ -89,9 +89,9 @@ func (k *keys) find(id string) *sealKey {
 // sealKey is one key, and what is derived from it (RFC 5869): one thing for each
 // purpose.
 type sealKey struct {
-	id   string      // what a sealed value names it by
-	text auth.Secret // as it stands in the file
-	aead cipher.AEAD // AES-256-GCM with a random nonce: good for 2^32 values
+	id   string        // what a sealed value names it by
+	text secret.Secret // as it stands in the file
+	aead cipher.AEAD   // AES-256-GCM with a random nonce: good for 2^32 values
 	mac  []byte
 }
 
@@ -114,7 +114,7 @@ func newSealKey(raw []byte) (*sealKey, error) {
 	}
 	id := sha256.Sum256(append([]byte("orderbeat key id"), raw...))
 	return &sealKey{
-		id: hex.EncodeToString(id[:])[:8], text: auth.NewSecret(base64.StdEncoding.EncodeToString(raw)), aead: aead, mac: mac,
+		id: hex.EncodeToString(id[:])[:8], text: secret.New(base64.StdEncoding.EncodeToString(raw)), aead: aead, mac: mac,
 	}, nil
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/auth/seal"
+	"orderbeat/auth/secret"
 )
 
 func TestARefusalOutlivesAChangeOfTheKeyByHand(t *testing.T) {
@@ -67,10 +68,10 @@ func TestASealedColumnThatSomebodyClearedIsAnEmptyRow(t *testing.T) {
 	row.State = auth.StateRefused
 	store(t, s, row)
 	raw := inner.row("k")
-	raw.Token = auth.Secret{}
+	raw.Token = secret.Secret{}
 	inner.put(raw)
 	want := row
-	want.Token, want.Refresh, want.Credential = auth.Secret{}, auth.Secret{}, ""
+	want.Token, want.Refresh, want.Credential = secret.Secret{}, secret.Secret{}, ""
 	comesBack(t, s, want)
 	mayLease(t, s, leaseOf(row), true) // though the column has its HMAC: Load tells of another one
 }

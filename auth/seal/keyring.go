@@ -16,6 +16,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"orderbeat/auth"
+	"orderbeat/auth/secret"
 )
 
 const (
@@ -144,7 +145,7 @@ func (k *Keyring) read() (*keys, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read %s: %w", k.path, cause(err))
 	}
-	if err := auth.CheckPrivate(k.path, info); err != nil {
+	if err := secret.CheckPrivate(k.path, info); err != nil {
 		return nil, err
 	}
 	read, err := parseKeys(k.path, content)

@@ -15,6 +15,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/auth/seal"
+	"orderbeat/auth/secret"
 )
 
 // rekey fails unless so many rows are sealed anew.
@@ -33,16 +34,16 @@ func TestRekeySealsEveryRowWithANewKey(t *testing.T) {
 	inner, path := newCabinet(), keyPath(t)
 	s := seal.New(inner, load(t, writeKeys(t, path, anotherKey, oneKey)))
 	refused := sealedRow("refused")
-	refused.Token, refused.Refresh, refused.State = auth.Secret{}, auth.Secret{}, auth.StateRefused
+	refused.Token, refused.Refresh, refused.State = secret.Secret{}, secret.Secret{}, auth.StateRefused
 	rows := []auth.Row{sealedRow("k1"), sealedRow("k2"), refused}
 	for _, row := range rows {
 		store(t, s, row)
 	}
 	empty := sealedRow("empty")
-	empty.Token, empty.Refresh, empty.Credential = auth.Secret{}, auth.Secret{}, ""
+	empty.Token, empty.Refresh, empty.Credential = secret.Secret{}, secret.Secret{}, ""
 	store(t, s, empty)
 	lost := sealedRow("lost")
-	lost.Token = auth.NewSecret("enc:v1:00000000:AAAA")
+	lost.Token = secret.New("enc:v1:00000000:AAAA")
 	inner.put(lost)
 	held := leaseOf(rows[0])
 	mayLease(t, s, held, true)

@@ -10,6 +10,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/auth/seal"
+	"orderbeat/auth/secret"
 	"orderbeat/auth/storetest"
 )
 
@@ -32,15 +33,15 @@ func TestWhatIsSealedComesBack(t *testing.T) {
 		change func(r *auth.Row)
 	}{
 		{"a user's tokens", func(*auth.Row) {}},
-		{"an access token alone", func(r *auth.Row) { r.Refresh = auth.Secret{} }},
-		{"a refresh token alone", func(r *auth.Row) { r.Token = auth.Secret{} }},
+		{"an access token alone", func(r *auth.Row) { r.Refresh = secret.Secret{} }},
+		{"a refresh token alone", func(r *auth.Row) { r.Token = secret.Secret{} }},
 		{"a refusal before the first token", func(r *auth.Row) {
-			r.Token, r.Refresh, r.State, r.Generation = auth.Secret{}, auth.Secret{}, auth.StateRefused, 0
+			r.Token, r.Refresh, r.State, r.Generation = secret.Secret{}, secret.Secret{}, auth.StateRefused, 0
 		}},
 		{"tokens that nothing was judged of", func(r *auth.Row) { r.Credential = "" }},
-		{"nothing", func(r *auth.Row) { r.Token, r.Refresh, r.Credential = auth.Secret{}, auth.Secret{}, "" }},
-		{"a token that looks sealed", func(r *auth.Row) { r.Token = auth.NewSecret("enc:v1:00000000:AAAA") }},
-		{"characters that JSON escapes", func(r *auth.Row) { r.Token = auth.NewSecret("00D!<&>\"\\\n\x00é") }},
+		{"nothing", func(r *auth.Row) { r.Token, r.Refresh, r.Credential = secret.Secret{}, secret.Secret{}, "" }},
+		{"a token that looks sealed", func(r *auth.Row) { r.Token = secret.New("enc:v1:00000000:AAAA") }},
+		{"characters that JSON escapes", func(r *auth.Row) { r.Token = secret.New("00D!<&>\"\\\n\x00é") }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			row := sealedRow("k")
@@ -154,7 +155,7 @@ func (s *shelf) Commit(_ context.Context, _ auth.Lease, row auth.Row) (bool, err
 // file is locked and read for either.
 func BenchmarkSeal(b *testing.B) {
 	row := sealedRow("k")
-	row.Token = auth.NewSecret(strings.Repeat("t", 1024)) // Mazda's may be that long
+	row.Token = secret.New(strings.Repeat("t", 1024)) // Mazda's may be that long
 	s := sealing(b, &shelf{})
 	l := leaseOf(row)
 	b.ReportAllocs()

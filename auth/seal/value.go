@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"orderbeat/auth"
+	"orderbeat/auth/secret"
 )
 
 // sealVersion begins each sealed value, and is part of what it is bound to.
@@ -31,18 +32,18 @@ func (k *keys) seal(row auth.Row) auth.Row {
 	c := contents{Access: row.Token.Reveal(), Refresh: row.Refresh.Reveal(), Credential: row.Credential}
 	if row.Unreadable && c.Access == "" && c.Refresh == "" {
 		row.Token, row.Credential = row.Kept, k.current().fingerprint(row.Credential)
-		row.Unreadable, row.Kept = false, auth.Secret{}
+		row.Unreadable, row.Kept = false, secret.Secret{}
 		return row
 	}
-	row.Unreadable, row.Kept = false, auth.Secret{}
+	row.Unreadable, row.Kept = false, secret.Secret{}
 	if c == (contents{}) {
 		return row
 	}
 	plain, _ := json.Marshal(c) // strings can always be
 	key := k.current()
 	sealed := key.aead.Seal(nil, nil, plain, binding(row))
-	row.Token = auth.NewSecret(sealVersion + ":" + key.id + ":" + base64.StdEncoding.EncodeToString(sealed))
-	row.Refresh = auth.Secret{}
+	row.Token = secret.New(sealVersion + ":" + key.id + ":" + base64.StdEncoding.EncodeToString(sealed))
+	row.Refresh = secret.Secret{}
 	row.Credential = key.fingerprint(row.Credential)
 	return row
 }
@@ -57,7 +58,7 @@ func (k *keys) open(row auth.Row) auth.Row {
 	if key == nil {
 		row.Kept = row.Token
 	}
-	row.Token, row.Refresh, row.Unreadable = auth.NewSecret(c.Access), auth.NewSecret(c.Refresh), key == nil
+	row.Token, row.Refresh, row.Unreadable = secret.New(c.Access), secret.New(c.Refresh), key == nil
 	if key == nil || !hmac.Equal([]byte(row.Credential), []byte(key.fingerprint(c.Credential))) {
 		c.Credential = "" // unknown: it counts as another one
 	}

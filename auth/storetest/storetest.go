@@ -3,6 +3,7 @@
 package storetest
 
 import (
+	"orderbeat/auth/secret"
 	"testing"
 	"time"
 
@@ -24,7 +25,7 @@ func RunBelowSeal(t *testing.T, open func(t *testing.T) auth.Store) {
 	t.Helper()
 	run(t, open, func() auth.Row {
 		row := full()
-		row.Refresh = auth.Secret{}
+		row.Refresh = secret.Secret{}
 		return row
 	})
 }
@@ -56,11 +57,11 @@ func lease() auth.Lease {
 func full() auth.Row {
 	return auth.Row{
 		Key: "k", Provider: "mazda", Environment: "test", User: "mmd10030.johndoe",
-		State: auth.StateValid, Generation: 1, Token: auth.NewSecret("00D!token"), Refresh: auth.NewSecret("refresh"),
+		State: auth.StateValid, Generation: 1, Token: secret.New("00D!token"), Refresh: secret.New("refresh"),
 		ObtainedAt: now, RefreshAt: now.Add(time.Hour), ExpiresAt: now.Add(2 * time.Hour), Expiry: endpoint.ExpiryDefault,
 		ConsentedAt: now.Add(-time.Hour), ConsentReason: "a reason", Credential: "c",
 		Lost: 1, Failures: 2, Refusals: 1, CooldownUntil: now.Add(time.Second),
-		Failure: auth.Failure{Class: auth.ClassCredential, Status: 400, Code: "invalid_client", Reason: "refused", At: now},
+		Failure: auth.Failure{Class: endpoint.ClassCredential, Status: 400, Code: "invalid_client", Reason: "refused", At: now},
 		Logins:  7, Replays: 8, Saved: 1 << 40,
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/auth/endpoint"
+	"orderbeat/auth/secret"
 )
 
 // The secret has reserved characters: a server that takes Basic form-encoded, as RFC
@@ -30,7 +31,7 @@ func TestBasicIsFormEncodedOrRawAsTheServerHasIt(t *testing.T) {
 					}
 					continue
 				}
-				if e, ok := errors.AsType[*auth.Error](err); !ok || e.Class != auth.ClassCredential {
+				if e, ok := errors.AsType[*endpoint.Error](err); !ok || e.Class != endpoint.ClassCredential {
 					t.Errorf("%s: got %v, want the credentials refused", way, err)
 				}
 			}
@@ -82,7 +83,7 @@ func signing(t *testing.T, s server, source *auth.Source) *http.Client {
 }
 
 // status is what the API answers to a token.
-func status(t *testing.T, s server, token auth.Secret) int {
+func status(t *testing.T, s server, token secret.Secret) int {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.at("/api"), nil)
 	if err != nil {

@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/auth/authorization"
+	"orderbeat/auth/endpoint"
+	"orderbeat/auth/secret"
 )
 
 func TestAUserGrantsAccessIsLoggedOutAndGrantsItAgain(t *testing.T) {
@@ -96,7 +99,7 @@ func TestAGrantThatTheProviderEndedIsNotAskedForAgain(t *testing.T) {
 }
 
 // revoke revokes a token in the client's name (RFC 7009).
-func revoke(t *testing.T, s server, token auth.Secret) {
+func revoke(t *testing.T, s server, token secret.Secret) {
 	t.Helper()
 	form := url.Values{"token": {token.Reveal()}, "token_type_hint": {"refresh_token"}}
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.at(s.revoke), strings.NewReader(form.Encode()))
@@ -118,7 +121,7 @@ func revoke(t *testing.T, s server, token auth.Secret) {
 // consent lets johndoe grant access.
 func consent(t *testing.T, s *auth.Source) {
 	t.Helper()
-	consents := auth.NewConsents()
+	consents := authorization.NewPending()
 	page, err := consents.Begin(s, redirectURI)
 	if err != nil {
 		t.Fatal(err)
@@ -135,7 +138,7 @@ func consent(t *testing.T, s *auth.Source) {
 // wantConsent checks that an error says that the user has to grant access.
 func wantConsent(t *testing.T, err error) {
 	t.Helper()
-	if e, ok := errors.AsType[*auth.Error](err); !ok || e.Class != auth.ClassConsent {
-		t.Errorf("got %v, want the class %s", err, auth.ClassConsent)
+	if e, ok := errors.AsType[*endpoint.Error](err); !ok || e.Class != endpoint.ClassConsent {
+		t.Errorf("got %v, want the class %s", err, endpoint.ClassConsent)
 	}
 }

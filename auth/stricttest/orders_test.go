@@ -90,7 +90,7 @@ func (o orders) call(client *http.Client) report {
 					r.LastServed = time.Since(began)
 				} else {
 					r.Failed[err.Error()]++
-					if e, ok := errors.AsType[*auth.Error](err); ok && e.Class == auth.ClassCredential {
+					if e, ok := errors.AsType[*endpoint.Error](err); ok && e.Class == endpoint.ClassCredential {
 						r.Refused++
 					}
 				}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 )
 
 func TestAnOutageIsRestedFromLongerEachTime(t *testing.T) {
@@ -19,7 +20,7 @@ func TestAnOutageIsRestedFromLongerEachTime(t *testing.T) {
 			out := refuse(http.StatusServiceUnavailable, "")
 			r.proxy.next(out, out, out)
 			for i, got := range r.fleet(t, r.orders(runs)) {
-				wantRecovered(t, i, got, runs, auth.ClassTransient)
+				wantRecovered(t, i, got, runs, endpoint.ClassTransient)
 			}
 			seen := r.proxy.refreshes()
 			wantStatuses(t, seen, append([]outcome{unasked, unasked, unasked}, slices.Repeat([]outcome{granted}, max(0, len(seen)-3))...)...)
@@ -45,7 +46,7 @@ func TestAThrottledClientWaitsAsLongAsItIsTold(t *testing.T) {
 			r := newRig(t, run, 2*time.Second)
 			r.proxy.next(refuse(http.StatusTooManyRequests, "17"))
 			for i, got := range r.fleet(t, r.orders(runs)) {
-				wantRecovered(t, i, got, runs, auth.ClassThrottle)
+				wantRecovered(t, i, got, runs, endpoint.ClassThrottle)
 			}
 			seen := r.proxy.refreshes()
 			wantStatuses(t, seen[:2], unasked, granted)
@@ -58,7 +59,7 @@ func TestAThrottledClientWaitsAsLongAsItIsTold(t *testing.T) {
 
 // wantRecovered checks that a process is served again, and that nothing was held
 // against its credentials.
-func wantRecovered(t *testing.T, process int, got report, runs time.Duration, class auth.Class) {
+func wantRecovered(t *testing.T, process int, got report, runs time.Duration, class endpoint.Class) {
 	t.Helper()
 	if got.Status.State != auth.StateValid || got.LastServed < runs-time.Second {
 		t.Errorf("process %d ends in state %s, last served after %v", process, got.Status.State, got.LastServed)

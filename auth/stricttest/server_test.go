@@ -6,6 +6,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/auth/endpoint"
+	"orderbeat/auth/secret"
 )
 
 // The sample client, as every server knows it. Its secret has characters that mean
@@ -48,7 +49,7 @@ func (s server) config() auth.Config {
 	return auth.Config{
 		Dialect: d, Provider: "sample", Environment: "test",
 		TokenURL: s.at(s.token), IntrospectionURL: s.at(s.introspect), RevocationURL: s.at(s.revoke),
-		ClientID: auth.NewSecret(clientID), ClientSecret: auth.NewSecret(clientSecret),
+		ClientID: secret.New(clientID), ClientSecret: secret.New(clientSecret),
 		Timeout: 5 * time.Second,
 	}
 }

@@ -8,6 +8,7 @@ package clienttest
 import (
 	"context"
 	"log/slog"
+	"orderbeat/auth/secret"
 	"strings"
 	"testing"
 	"time"
@@ -51,7 +52,7 @@ func Section(name, baseURL string) section.Section {
 	return section.Section{
 		Config: section.Config{
 			Name: name, Environment: "sandbox", BaseURL: baseURL, AllowInsecureHTTP: true,
-			ClientID: auth.NewSecret("sample-client"), ClientSecret: auth.NewSecret(ClientSecret),
+			ClientID: secret.New("sample-client"), ClientSecret: secret.New(ClientSecret),
 			Concurrency: 4,
 			Rate:        clients.Rate{Calls: 10_000, Per: time.Second},
 			TokenRate:   clients.Rate{Calls: 10_000, Per: time.Second},

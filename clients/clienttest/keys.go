@@ -4,12 +4,12 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
+	"orderbeat/auth/secret"
 	"reflect"
 	"slices"
 	"strings"
 	"time"
 
-	"orderbeat/auth"
 	"orderbeat/clients/section"
 )
 
@@ -75,8 +75,8 @@ func set(wrong *section.Errors, path string, dst reflect.Value, value any) {
 		for i := range v.Len() {
 			set(wrong, fmt.Sprintf("%s[%d]", path, i), dst.Index(i), v.Index(i).Interface())
 		}
-	case dst.Type() == reflect.TypeFor[auth.Secret]():
-		dst.Set(reflect.ValueOf(auth.NewSecret(v.String())))
+	case dst.Type() == reflect.TypeFor[secret.Secret]():
+		dst.Set(reflect.ValueOf(secret.New(v.String())))
 	case dst.Type() == reflect.TypeFor[time.Duration]():
 		d, err := time.ParseDuration(v.String())
 		wrong.Join(err)

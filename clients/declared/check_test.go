@@ -15,7 +15,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"orderbeat/auth"
+	"orderbeat/auth/authorization"
+	"orderbeat/auth/secret"
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
 	"orderbeat/clients/declared"
@@ -131,9 +132,9 @@ const form = "application/x-www-form-urlencoded"
 // The requests are those of the providers' documents. HTTP Basic is over the values as
 // they are: PTV's Base64Encode("${clientId}:${clientSecret}").
 func TestRequests(t *testing.T) {
-	const secret = `s+c/r=t!`
-	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte("sample-client:"+secret))
-	inBody := "client_id=sample-client&client_secret=" + url.QueryEscape(secret)
+	const clientSecret = `s+c/r=t!`
+	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte("sample-client:"+clientSecret))
+	inBody := "client_id=sample-client&client_secret=" + url.QueryEscape(clientSecret)
 	ping := func(path string) wireRequest {
 		return wireRequest{"GET " + path, map[string]string{"Authorization": "Bearer token!1"}, ""}
 	}
@@ -165,7 +166,7 @@ func TestRequests(t *testing.T) {
 			{
 				"POST /OAuth/GetAccessToken",
 				map[string]string{"Content-Type": "application/json"},
-				`{"client_id":"sample-client","client_secret":"` + secret + `","grant_type":"client_credentials"}`,
+				`{"client_id":"sample-client","client_secret":"` + clientSecret + `","grant_type":"client_credentials"}`,
 			},
 			ping("/microbilt/ping"),
 		}},
@@ -185,7 +186,7 @@ func TestRequests(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, c.kind)
 			p := open(t, c.kind, s.URL, func(s *section.Section) {
-				s.ClientSecret = auth.NewSecret(secret)
+				s.ClientSecret = secret.New(clientSecret)
 				s.Decode = over(t, s.Kind, c.keys)
 			})
 			grantAccess(t, p)
@@ -380,7 +381,7 @@ func TestARedirectMustNameTheIssuerThatIsSet(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := open(t, "mazda", serve(t, "mazda").URL, func(s *section.Section) { s.Decode = over(t, s.Kind, c.keys) })
-			begun := auth.NewConsents()
+			begun := authorization.NewPending()
 			link, err := begun.Begin(p.Credentials()[0], "https://dms.example/code")
 			if err != nil {
 				t.Fatal(err)
@@ -394,7 +395,7 @@ func TestARedirectMustNameTheIssuerThatIsSet(t *testing.T) {
 				answer.Set("iss", c.iss)
 			}
 			_, err = begun.Finish(t.Context(), p.Credentials()[0].Provider(), answer)
-			e, refused := errors.AsType[*auth.ConsentError](err)
+			e, refused := errors.AsType[*authorization.Error](err)
 			if refused != (c.code != "") || refused && e.Code != c.code || !refused && err != nil {
 				t.Errorf("got %v, want %q", err, c.code)
 			}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"orderbeat/auth"
+	"orderbeat/auth/secret"
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
 	"orderbeat/clients/declared"
@@ -76,7 +76,7 @@ func TestMistakes(t *testing.T) {
 		}, []string{"base_url"}},
 		"plain http":                              {"shell", at("production", "http://api.example", ""), []string{"base_url"}},
 		"a consent page without https":            {"mazda", keys(map[string]any{"authorize_url": "http://login.example"}), []string{"authorize_url"}},
-		"no credentials":                          {"ptv", func(s *section.Section) { s.ClientID, s.ClientSecret = auth.Secret{}, auth.Secret{} }, []string{"client_id", "client_secret"}},
+		"no credentials":                          {"ptv", func(s *section.Section) { s.ClientID, s.ClientSecret = secret.Secret{}, secret.Secret{} }, []string{"client_id", "client_secret"}},
 		"an unknown key":                          {"ptv", keys(map[string]any{"scopes": "read"}), []string{"scopes"}},
 		"keys of users where there are none":      {"ptv", keys(map[string]any{"pkce": false, "redirect_uri": "https://dms.example/callback", "authorize_url": "https://login.example"}), []string{"authorize_url", "pkce", "redirect_uri"}},
 		"a client_auth that PTV does not know":    {"ptv", keys(map[string]any{"client_auth": "digest"}), []string{"client_auth"}},
@@ -130,8 +130,8 @@ func TestWhatIsNotDocumentedIsSaid(t *testing.T) {
 func TestTheSandboxLendsItsCredentials(t *testing.T) {
 	for _, kind := range []string{"ptv", "shell", "microbilt", "mazda"} {
 		s := sectionOf(t, kind, "")
-		s.ClientID, s.ClientSecret = auth.Secret{}, auth.Secret{}
-		s.Sandbox = section.Sandbox{URL: "http://127.0.0.1:8322", ClientID: auth.NewSecret("sample"), ClientSecret: auth.NewSecret("sample")}
+		s.ClientID, s.ClientSecret = secret.Secret{}, secret.Secret{}
+		s.Sandbox = section.Sandbox{URL: "http://127.0.0.1:8322", ClientID: secret.New("sample"), ClientSecret: secret.New("sample")}
 		if _, err := declared.Open(s); err != nil {
 			t.Errorf("%s: %v", kind, err)
 		}

@@ -133,7 +133,7 @@ func loose(body []byte) any {
 	return nil
 }
 
-// refuses is [clients.Call.Refused] of calls that some rule declares to be refused; nil where
+// refuses is [httpapi.Call.Refused] of calls that some rule declares to be refused; nil where
 // none does.
 func refuses(ctx context.Context, rules []rule, s jq.Scope) func(httpapi.Response, []byte) bool {
 	if !slices.ContainsFunc(rules, func(r rule) bool { return r.code == string(clients.CodeUnauthorized) }) {

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"orderbeat/auth"
+	"orderbeat/auth/secret"
 	"orderbeat/clients/declared"
 )
 
@@ -49,7 +49,7 @@ func TestTokensMayComeOtherwise(t *testing.T) {
 				}
 			})
 			s := writtenSection(t, server.URL, c.text+ordersHead)
-			s.ClientSecret = auth.Secret{}
+			s.ClientSecret = secret.Secret{}
 			p, err := declared.Open(s)
 			if err != nil {
 				t.Fatal(err)

@@ -9,7 +9,9 @@ import (
 	"testing"
 
 	"orderbeat/auth"
+	"orderbeat/auth/authorization"
 	"orderbeat/auth/authtest"
+	"orderbeat/auth/secret"
 	"orderbeat/clients"
 	"orderbeat/clients/declared"
 	"orderbeat/clients/section"
@@ -31,7 +33,7 @@ func strict(t *testing.T, kind string, keys map[string]any) (*authtest.Server, *
 	}
 	keys["ping"] = "/ping"
 	return tokens, open(t, kind, s.URL, func(s *section.Section) {
-		s.ClientID, s.ClientSecret = auth.NewSecret(authtest.ClientID), auth.NewSecret(authtest.ClientSecret)
+		s.ClientID, s.ClientSecret = secret.New(authtest.ClientID), secret.New(authtest.ClientSecret)
 		s.Decode = over(t, kind, keys)
 	})
 }
@@ -67,7 +69,7 @@ func TestEveryDocumentedWayIsTaken(t *testing.T) {
 // consent has a user's browser grant access, and follows it back.
 func consent(t *testing.T, source *auth.Source, redirectURI string) error {
 	t.Helper()
-	under := auth.NewConsents()
+	under := authorization.NewPending()
 	page, err := under.Begin(source, redirectURI)
 	if err != nil {
 		t.Fatal(err)

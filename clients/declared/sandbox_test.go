@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"orderbeat/auth"
+	"orderbeat/auth/secret"
 	"orderbeat/clients"
 	"orderbeat/clients/sandbox"
 	"orderbeat/clients/section"
@@ -27,8 +27,8 @@ func TestAgainstTheSandbox(t *testing.T) {
 	} {
 		t.Run(kind, func(t *testing.T) {
 			p := open(t, kind, "", func(s *section.Section) {
-				s.ClientID, s.ClientSecret, s.AllowInsecureHTTP = auth.Secret{}, auth.Secret{}, false
-				s.Sandbox = section.Sandbox{URL: server.URL, ClientID: auth.NewSecret(c.id), ClientSecret: auth.NewSecret(c.secret)}
+				s.ClientID, s.ClientSecret, s.AllowInsecureHTTP = secret.Secret{}, secret.Secret{}, false
+				s.Sandbox = section.Sandbox{URL: server.URL, ClientID: secret.New(c.id), ClientSecret: secret.New(c.secret)}
 			})
 			if kind == "mazda" {
 				if err := consent(t, p.Credentials()[0], "https://127.0.0.1:8080/myGreatDms/oauth/code"); err != nil {
@@ -42,7 +42,7 @@ func TestAgainstTheSandbox(t *testing.T) {
 	}
 	t.Run("an organization that is none is forbidden", func(t *testing.T) {
 		p := open(t, "mazda", server.URL, func(s *section.Section) {
-			s.ClientID, s.ClientSecret = auth.NewSecret(sandbox.MazdaClientID), auth.NewSecret(sandbox.MazdaClientSecret)
+			s.ClientID, s.ClientSecret = secret.New(sandbox.MazdaClientID), secret.New(sandbox.MazdaClientSecret)
 		})
 		if err := consent(t, p.Credentials()[0], "https://127.0.0.1:8080/myGreatDms/oauth/code"); err != nil {
 			t.Fatal(err)
@@ -103,8 +103,8 @@ func TestTheSandboxHasOrdersOfAllFour(t *testing.T) {
 	} {
 		t.Run(kind, func(t *testing.T) {
 			p := open(t, kind, "", func(s *section.Section) {
-				s.ClientID, s.ClientSecret, s.AllowInsecureHTTP = auth.Secret{}, auth.Secret{}, false
-				s.Sandbox = section.Sandbox{URL: server.URL, ClientID: auth.NewSecret(c.id), ClientSecret: auth.NewSecret(c.secret)}
+				s.ClientID, s.ClientSecret, s.AllowInsecureHTTP = secret.Secret{}, secret.Secret{}, false
+				s.Sandbox = section.Sandbox{URL: server.URL, ClientID: secret.New(c.id), ClientSecret: secret.New(c.secret)}
 				s.Decode = over(t, kind, table(t, c.keys))
 			})
 			if kind == "mazda" {

@@ -1,9 +1,9 @@
 package declared
 
 import (
+	"orderbeat/auth/secret"
 	"time"
 
-	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/clients/exchange"
 	"orderbeat/clients/section"
@@ -27,11 +27,11 @@ type settings struct {
 	TokenTTL     time.Duration `toml:"token_ttl"`
 	// Grant is "client_credentials" or "jwt_bearer" (RFC 7523). SigningKey signs its assertions,
 	// and those that prove the client with client_auth = "private_key_jwt".
-	Grant      string      `toml:"grant"`
-	SigningKey auth.Secret `toml:"signing_key"`
-	KeyID      string      `toml:"key_id"`
-	Audience   string      `toml:"audience"` // of assertions; "" is the token URL
-	Subject    string      `toml:"subject"`  // of the grant's; "" is the client id
+	Grant      string        `toml:"grant"`
+	SigningKey secret.Secret `toml:"signing_key"`
+	KeyID      string        `toml:"key_id"`
+	Audience   string        `toml:"audience"` // of assertions; "" is the token URL
+	Subject    string        `toml:"subject"`  // of the grant's; "" is the client id
 	// TokenCommand is a program, with its arguments, that prints a token answer as JSON.
 	TokenCommand []string `toml:"token_command"`
 	// LoginHint is the parameter that tells the provider whose access is asked for, "" for none;
@@ -54,11 +54,11 @@ type settings struct {
 	IntrospectionURL string `toml:"introspection_url"`
 	RevocationURL    string `toml:"revocation_url"`
 	// The credentials of the schemes without tokens.
-	APIKey       auth.Secret `toml:"api_key"`
-	APIKeyHeader string      `toml:"api_key_header"`
-	APIKeyPrefix string      `toml:"api_key_prefix"` // before the key, such as "ApiKey "
-	Username     string      `toml:"username"`
-	Password     auth.Secret `toml:"password"`
+	APIKey       secret.Secret `toml:"api_key"`
+	APIKeyHeader string        `toml:"api_key_header"`
+	APIKeyPrefix string        `toml:"api_key_prefix"` // before the key, such as "ApiKey "
+	Username     string        `toml:"username"`
+	Password     secret.Secret `toml:"password"`
 
 	// Environments say where each is.
 	Environments struct {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"orderbeat/auth/secret"
 	"slices"
 	"strings"
 
@@ -198,7 +199,7 @@ func (c *Client) sign(s section.Section, set settings, tokens auth.Config) error
 	switch set.Scheme {
 	case schemeAPIKey:
 		s.Mask.Add(set.APIKey.Reveal())
-		key := auth.NewSecret(set.APIKeyPrefix + set.APIKey.Reveal())
+		key := secret.New(set.APIKeyPrefix + set.APIKey.Reveal())
 		return c.signFixed(s, unsigned, origin, set.APIKeyHeader, key, fmt.Sprintf("check api_key, which is sent in the header %s, and api_key_header; then ask the provider whether the key may use this API", set.APIKeyHeader))
 	case schemeBasic:
 		s.Mask.AddPair(set.Username, set.Password.Reveal())
@@ -212,10 +213,10 @@ func (c *Client) sign(s section.Section, set settings, tokens auth.Config) error
 
 // signFixed signs with a header that never changes. Its source has no tokens: it
 // remembers whether the credentials are refused.
-func (c *Client) signFixed(s section.Section, unsigned *httpapi.HTTP, origin *url.URL, header string, value auth.Secret, hint string) error {
+func (c *Client) signFixed(s section.Section, unsigned *httpapi.HTTP, origin *url.URL, header string, value secret.Secret, hint string) error {
 	static, err := auth.NewStatic(auth.Config{
-		Provider: s.Name, Environment: s.Environment, ClientID: auth.NewSecret(header), ClientSecret: value,
-		Dialect: endpoint.Dialect{Errors: map[string]endpoint.Meaning{"": {Class: auth.ClassCredential, Hint: hint}}},
+		Provider: s.Name, Environment: s.Environment, ClientID: secret.New(header), ClientSecret: value,
+		Dialect: endpoint.Dialect{Errors: map[string]endpoint.Meaning{"": {Class: endpoint.ClassCredential, Hint: hint}}},
 		Store:   s.Tokens, Timeout: s.Timeout, Log: s.Log,
 	})
 	if err != nil {
@@ -223,7 +224,7 @@ func (c *Client) signFixed(s section.Section, unsigned *httpapi.HTTP, origin *ur
 	}
 	c.credentials = append(c.credentials, static.Source)
 	c.byUser[""] = unsigned.HintRefused(hint).With(func(base http.RoundTripper) http.RoundTripper {
-		return &auth.Fixed{Base: base, Origin: origin, Source: static, Header: map[string]auth.Secret{header: value}, Refuses: httpapi.Refuses}
+		return &auth.Fixed{Base: base, Origin: origin, Source: static, Header: map[string]secret.Secret{header: value}, Refuses: httpapi.Refuses}
 	})
 	return nil
 }
@@ -241,7 +242,7 @@ func (c *Client) signBearer(s section.Section, set settings, particular auth.Con
 	tokens.Assertion = particular.Assertion
 	if len(set.TokenCommand) > 0 {
 		if tokens.ClientID.Empty() { // what tells one from another
-			tokens.ClientID = auth.NewSecret(strings.Join(set.TokenCommand, "\x00"))
+			tokens.ClientID = secret.New(strings.Join(set.TokenCommand, "\x00"))
 		}
 		tokens.Granter = endpoint.NewCommand(tokens.Endpoint(), set.TokenCommand)
 	}

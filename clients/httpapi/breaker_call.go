@@ -3,8 +3,8 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"orderbeat/auth/endpoint"
 
-	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/clients/exchange"
 )
@@ -37,7 +37,7 @@ func meaning(ctx context.Context, err error) (failure *clients.Error, came error
 	if !ok || e.NotSent || ctx.Err() != nil {
 		return nil, errUnsure
 	}
-	if _, token := errors.AsType[*auth.Error](err); token {
+	if _, token := errors.AsType[*endpoint.Error](err); token {
 		return nil, errUnsure
 	}
 	if e.Code == clients.CodeUnavailable {

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"orderbeat/auth/endpoint"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/clients/exchange"
 	"orderbeat/clients/section"
@@ -129,7 +129,7 @@ func TestWhatOpensABreaker(t *testing.T) {
 		return nil, req.Context().Err()
 	}
 	tokenless := func(*http.Request) (*http.Response, error) {
-		return nil, &auth.Error{Class: auth.ClassTransient, Reason: "the token endpoint is down"}
+		return nil, &endpoint.Error{Class: endpoint.ClassTransient, Reason: "the token endpoint is down"}
 	}
 	leaving := func(ctx context.Context) (context.Context, context.CancelFunc) {
 		ctx, cancel := context.WithCancel(ctx)

@@ -99,7 +99,7 @@ func (h *HTTP) classify(err error) *clients.Error {
 	if e, ok := errors.AsType[*clients.Error](err); ok {
 		return e
 	}
-	if e, ok := errors.AsType[*auth.Error](err); ok {
+	if e, ok := errors.AsType[*endpoint.Error](err); ok {
 		return h.tokenFailure(e)
 	}
 	e := &clients.Error{Code: clients.CodeUnavailable, Message: describe(err), Err: err}
@@ -110,7 +110,7 @@ func (h *HTTP) classify(err error) *clients.Error {
 }
 
 // tokenFailure is [clients.TokenError], with the way on where a user is to be asked.
-func (h *HTTP) tokenFailure(e *auth.Error) *clients.Error {
+func (h *HTTP) tokenFailure(e *endpoint.Error) *clients.Error {
 	f := clients.TokenError(e)
 	if f.Code == clients.CodeConsent {
 		f.Message, f.Hint = e.Reason, e.Hint+": "+h.login()

@@ -24,6 +24,8 @@ import (
 	"testing"
 	"time"
 
+	"orderbeat/auth/secret"
+
 	"orderbeat/auth"
 	"orderbeat/auth/endpoint"
 	"orderbeat/clients"
@@ -280,7 +282,7 @@ func TestAProxyThatMakesNoConnectionIsNamed(t *testing.T) {
 		"SOCKS":   {"socks5" + closed.URL[len("http"):], "the proxy makes no connection: dial: connect: connection refused"},
 		"TLS":     {"https" + proxy(t, 200)[len("http"):], "the proxy makes no connection"},
 	} {
-		s.Proxy = auth.NewSecret(c.url)
+		s.Proxy = secret.New(c.url)
 		e := clients.AsError(question(t.Context(), httpapi.NewHTTP(s), s.BaseURL))
 		if e == nil || e.Code != clients.CodeUnavailable || !strings.Contains(e.Message, c.want) || e.Hint == "" {
 			t.Errorf("%s: got %+v, want %q", name, e, c.want)
@@ -295,7 +297,7 @@ func TestAProxyThatMakesNoConnectionIsNamed(t *testing.T) {
 			_ = source.Unlatch(t.Context())
 		}
 	}
-	s.Proxy = auth.NewSecret(proxy(t, 200))
+	s.Proxy = secret.New(proxy(t, 200))
 	if err := question(t.Context(), httpapi.NewHTTP(s), s.BaseURL); err != nil {
 		t.Errorf("got %v, want an answer through the proxy", err)
 	}
@@ -315,11 +317,11 @@ func tokens(t *testing.T, s section.Section) *auth.Source {
 	return source
 }
 
-func asAuth(t *testing.T, err error) *auth.Error {
+func asAuth(t *testing.T, err error) *endpoint.Error {
 	t.Helper()
-	e, ok := errors.AsType[*auth.Error](err)
+	e, ok := errors.AsType[*endpoint.Error](err)
 	if !ok {
-		t.Fatalf("got %v want an *auth.Error", err)
+		t.Fatalf("got %v want an *endpoint.Error", err)
 	}
 	return e
 }
@@ -392,7 +394,7 @@ func writeKey(t *testing.T, path string, key any) {
 func TestAProviderMayHaveNoProxy(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	s := secure(t, server, false, "")
-	s.Proxy = auth.NewSecret("none")
+	s.Proxy = secret.New("none")
 	if err := question(t.Context(), httpapi.NewHTTP(s), s.BaseURL); err != nil {
 		t.Error(err)
 	}
@@ -405,8 +407,8 @@ func TestWhatIsWrongWithConnectionsIsToldAtOnce(t *testing.T) {
 	}
 	for want, change := range map[string]func(*section.Config){
 		"":                                     func(*section.Config) {},
-		"proxy: must be a URL":                 func(c *section.Config) { c.Proxy = auth.NewSecret("proxy.example:3128") },
-		"proxy: must be a URL like":            func(c *section.Config) { c.Proxy = auth.NewSecret("ftp://proxy") },
+		"proxy: must be a URL":                 func(c *section.Config) { c.Proxy = secret.New("proxy.example:3128") },
+		"proxy: must be a URL like":            func(c *section.Config) { c.Proxy = secret.New("ftp://proxy") },
 		"max_conn_age: must be more than 0":    func(c *section.Config) { c.MaxConnAge = -1 },
 		"tls.ca: tls.ca has no certificate":    func(c *section.Config) { c.TLS.CA = file },
 		"tls: cert and key go together":        func(c *section.Config) { c.TLS.Cert = file },

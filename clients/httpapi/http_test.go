@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"orderbeat/auth/secret"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -253,13 +254,13 @@ func TestNothingIsLoggedThatIsSecret(t *testing.T) {
 	var logged bytes.Buffer
 	s := clienttest.Section("sample", server)
 	s.Log = slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	static, err := auth.NewStatic(auth.Config{Provider: "sample", ClientID: auth.NewSecret("u"), ClientSecret: auth.NewSecret("canary-password")})
+	static, err := auth.NewStatic(auth.Config{Provider: "sample", ClientID: secret.New("u"), ClientSecret: secret.New("canary-password")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	h := httpapi.NewHTTP(s).With(func(base http.RoundTripper) http.RoundTripper {
-		return &auth.Fixed{Base: base, Origin: origin(t, server), Source: static, Header: map[string]auth.Secret{
-			"Authorization": auth.Basic("u", auth.NewSecret("canary-password")), "apikey": auth.NewSecret("canary-apikey"),
+		return &auth.Fixed{Base: base, Origin: origin(t, server), Source: static, Header: map[string]secret.Secret{
+			"Authorization": auth.Basic("u", secret.New("canary-password")), "apikey": secret.New("canary-apikey"),
 		}}
 	})
 	if _, err := post(t.Context(), h, server+"/?key=canary"); err != nil {

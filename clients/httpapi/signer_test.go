@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"orderbeat/auth/secret"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -24,7 +25,7 @@ func sourceAt(t *testing.T, d endpoint.Dialect, server string) *auth.Source {
 	t.Helper()
 	c := auth.Config{
 		Dialect: d, Provider: "sample", TokenURL: server + "/token", AuthorizeURL: server + "/authorize",
-		ClientID: auth.NewSecret("sample-client"), ClientSecret: auth.NewSecret(clienttest.ClientSecret),
+		ClientID: secret.New("sample-client"), ClientSecret: secret.New(clienttest.ClientSecret),
 	}
 	if d.UserGrants {
 		c.User = sampleUser

@@ -2,6 +2,7 @@ package michelin
 
 import (
 	"fmt"
+	"orderbeat/auth/secret"
 	"strings"
 	"time"
 
@@ -27,10 +28,10 @@ type settings struct {
 	section.TokenKeys
 	// Scheme is how calls are signed: "oauth2", or "basic_apikey", which the portal
 	// page keeps for older customers only.
-	Scheme   string      `toml:"scheme"`
-	Username string      `toml:"username"`
-	Password auth.Secret `toml:"password"`
-	APIKey   auth.Secret `toml:"apikey"`
+	Scheme   string        `toml:"scheme"`
+	Username string        `toml:"username"`
+	Password secret.Secret `toml:"password"`
+	APIKey   secret.Secret `toml:"apikey"`
 	// TokenTTL is how long a token is taken to live: token answers do not tell, and
 	// the portal page says that 120 minutes are typical.
 	TokenTTL time.Duration `toml:"token_ttl"`

@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"orderbeat/auth"
+	"orderbeat/auth/secret"
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
 	"orderbeat/clients/exchange"
@@ -59,10 +59,10 @@ func TestSections(t *testing.T) {
 		"older scheme without its keys": {keys(map[string]any{"scheme": "basic_apikey"}), []string{"apikey", "password", "username"}},
 		"older scheme":                  {olderScheme, nil},
 		"older scheme, name with a colon": {keys(map[string]any{
-			"scheme": "basic_apikey", "username": "sample:x", "password": auth.NewSecret("p"), "apikey": auth.NewSecret("k"),
+			"scheme": "basic_apikey", "username": "sample:x", "password": secret.New("p"), "apikey": secret.New("k"),
 		}), []string{"username"}},
 		"a colon where no name is needed": {keys(map[string]any{"username": "sample:x"}), nil},
-		"credentials missing":             {func(s *section.Section) { s.ClientID, s.ClientSecret = auth.Secret{}, auth.Secret{} }, []string{"client_id", "client_secret"}},
+		"credentials missing":             {func(s *section.Section) { s.ClientID, s.ClientSecret = secret.Secret{}, secret.Secret{} }, []string{"client_id", "client_secret"}},
 		"bill_to missing":                 {accounts(clients.Account{Name: "a", BillTo: "1111111"}, clients.Account{Name: "b"}), []string{"accounts[1].bill_to"}},
 		"params that nobody asks for":     {accounts(clients.Account{Name: "a", BillTo: "1111111", Params: map[string]any{"region": "north"}}), []string{"accounts[0].params"}},
 		"bill_to and ship_to not digits":  {accounts(clients.Account{Name: "a", BillTo: "11 11111", ShipTo: "x"}), []string{"accounts[0].bill_to", "accounts[0].ship_to"}},
@@ -100,8 +100,8 @@ func accounts(all ...clients.Account) func(*section.Section) {
 func TestTheSandboxLendsItsAddressAndCredentials(t *testing.T) {
 	url := answering(t, 200, noOrders).URL
 	p := open(t, "", func(s *section.Section) {
-		s.AllowInsecureHTTP, s.ClientID, s.ClientSecret = false, auth.Secret{}, auth.Secret{}
-		s.Sandbox = section.Sandbox{URL: url, ClientID: auth.NewSecret("sample"), ClientSecret: auth.NewSecret("sample")}
+		s.AllowInsecureHTTP, s.ClientID, s.ClientSecret = false, secret.Secret{}, secret.Secret{}
+		s.Sandbox = section.Sandbox{URL: url, ClientID: secret.New("sample"), ClientSecret: secret.New("sample")}
 	})
 	if _, err := p.Orders(t.Context(), lastDays); err != nil {
 		t.Error(err)
@@ -110,8 +110,8 @@ func TestTheSandboxLendsItsAddressAndCredentials(t *testing.T) {
 
 func TestTheSandboxCredentialsGoNowhereElse(t *testing.T) {
 	s := clienttest.Section("michelin", "https://gateway.example")
-	s.ClientID, s.ClientSecret = auth.Secret{}, auth.Secret{}
-	s.Sandbox = section.Sandbox{URL: "http://127.0.0.1:8322", ClientID: auth.NewSecret("sample"), ClientSecret: auth.NewSecret("sample")}
+	s.ClientID, s.ClientSecret = secret.Secret{}, secret.Secret{}
+	s.Sandbox = section.Sandbox{URL: "http://127.0.0.1:8322", ClientID: secret.New("sample"), ClientSecret: secret.New("sample")}
 	_, err := michelin.Open(s)
 	if diff := cmp.Diff([]string{"client_id", "client_secret"}, clienttest.Keys(err)); diff != "" {
 		t.Errorf("mistakes differ (-want +got):\n%s", diff)

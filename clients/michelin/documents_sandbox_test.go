@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"orderbeat/auth"
+	"orderbeat/auth/secret"
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
 	"orderbeat/clients/sandbox"
@@ -22,7 +22,7 @@ func TestDocumentsAgainstTheSandbox(t *testing.T) {
 	for _, request := range []string{"portal", "openapi"} {
 		t.Run(request, func(t *testing.T) {
 			p := open(t, server.URL, func(s *section.Section) {
-				s.ClientID, s.ClientSecret = auth.NewSecret(sandbox.ClientID), auth.NewSecret(sandbox.ClientSecret)
+				s.ClientID, s.ClientSecret = secret.New(sandbox.ClientID), secret.New(sandbox.ClientSecret)
 				s.Decode = clienttest.Decode(map[string]any{"request": request})
 			})
 			today := clients.DateOf(noon)

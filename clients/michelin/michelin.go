@@ -18,8 +18,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"orderbeat/auth/secret"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 	"orderbeat/clients"
 	"orderbeat/clients/httpapi"
 	"orderbeat/clients/memory"
@@ -127,4 +129,69 @@ func (c *Client) explain(err error) error {
 		e.Hint = hintBasic
 	}
 	return e
+}
+
+// signBearer has calls signed with access tokens.
+func (c *Client) signBearer(s section.Section, set settings, origin *url.URL) (err error) {
+	config := auth.Config{
+		Dialect: endpoint.Michelin(), Provider: s.Name, Environment: s.Environment,
+		TokenURL: s.TokenURL, IntrospectionURL: set.IntrospectionURL,
+		ClientID: s.ClientID, ClientSecret: s.ClientSecret, TTL: set.TokenTTL,
+		// Tokens have connections of their own: they must not wait for the calls that wait for them.
+		Store: s.Tokens, Limiter: s.TokenRate.Limiter(), Base: httpapi.NewTokenTransport(s.Config),
+		Timeout: s.Timeout, UserAgent: s.UserAgent, Mask: s.Mask, Log: s.Log,
+	}
+	set.Apply(&config, &section.Errors{}) // which were found before
+	c.source, err = auth.NewSource(config)
+	c.http = httpapi.NewHTTP(s).Keeping(set.Exchanges, set.Redactor()).Bearer(c.source, origin)
+	return err
+}
+
+// hintBasic is for credentials that are refused in the older scheme.
+const hintBasic = "check username, password and apikey: Michelin wants all three"
+
+// signBasic has calls signed in the older scheme: HTTP Basic and the header apikey
+// together (Michelin North America Order-to-Cash, OpenAPI 1.0.1: basicAuth and apikey
+// are both required). Its source has no tokens: it remembers whether the credentials are
+// refused.
+func (c *Client) signBasic(s section.Section, set settings, origin *url.URL) error {
+	static, err := auth.NewStatic(auth.Config{
+		Provider: s.Name, Environment: s.Environment, ClientID: secret.New(set.Username),
+		ClientSecret: secret.New(set.Password.Reveal() + "\n" + set.APIKey.Reveal()),
+		Dialect:      endpoint.Dialect{Errors: map[string]endpoint.Meaning{"": {Class: endpoint.ClassCredential, Hint: hintBasic}}},
+		Store:        s.Tokens, Timeout: s.Timeout, Log: s.Log,
+	})
+	if err != nil {
+		return err
+	}
+	c.source = static.Source
+	s.Mask.AddPair(set.Username, set.Password.Reveal())
+	s.Mask.Add(set.APIKey.Reveal())
+	header := map[string]secret.Secret{"Authorization": auth.Basic(set.Username, set.Password), "apikey": set.APIKey}
+	c.http = httpapi.NewHTTP(s).Keeping(set.Exchanges, set.Redactor()).With(func(base http.RoundTripper) http.RoundTripper {
+		return &auth.Fixed{Base: base, Origin: origin, Header: header, Source: static}
+	})
+	return nil
+}
+
+// Check implements [clients.Checker] with an access token, and with what
+// introspection says of it. That is a hint only: the portal page calls it optional,
+// and authorization servers have called tokens inactive that worked. The API itself
+// cannot be reached without asking for orders.
+func (c *Client) Check(ctx context.Context, _ clients.Account) ([]clients.Problem, error) {
+	if c.basic {
+		return nil, &clients.Error{
+			Provider: c.name, Op: "check", Code: clients.CodeInvalid, Message: "nothing can be checked without asking for orders",
+			Hint: `scheme "basic_apikey" has no tokens: run a sync over one day instead`,
+		}
+	}
+	if err := c.http.Token(ctx, "check"); err != nil {
+		return nil, err
+	}
+	if told, err := c.source.Introspect(ctx); err == nil && !told.Active {
+		return []clients.Problem{{
+			Code: "inactive", Message: "a token was granted, but introspection says that it is not active; a call tells, and renews it",
+		}}, nil
+	}
+	return nil, nil
 }

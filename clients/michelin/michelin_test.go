@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"orderbeat/auth"
+	"orderbeat/auth/secret"
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
 	"orderbeat/clients/michelin"
@@ -79,9 +79,9 @@ func TestProviderWithTheOlderScheme(t *testing.T) {
 }
 
 func olderScheme(s *section.Section) {
-	s.ClientID, s.ClientSecret = auth.Secret{}, auth.Secret{}
+	s.ClientID, s.ClientSecret = secret.Secret{}, secret.Secret{}
 	s.Decode = clienttest.Decode(map[string]any{
-		"scheme": "basic_apikey", "username": "sample", "password": auth.NewSecret("canary-password"), "apikey": auth.NewSecret("canary-apikey"),
+		"scheme": "basic_apikey", "username": "sample", "password": secret.New("canary-password"), "apikey": secret.New("canary-apikey"),
 	})
 }
 

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"orderbeat/auth"
+	"orderbeat/auth/secret"
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
 	"orderbeat/clients/sandbox"
@@ -23,7 +23,7 @@ func TestAgainstTheSandbox(t *testing.T) {
 	for _, request := range []string{"portal", "openapi"} {
 		t.Run(request, func(t *testing.T) {
 			p := open(t, server.URL, func(s *section.Section) {
-				s.ClientID, s.ClientSecret = auth.NewSecret(sandbox.ClientID), auth.NewSecret(sandbox.ClientSecret)
+				s.ClientID, s.ClientSecret = secret.New(sandbox.ClientID), secret.New(sandbox.ClientSecret)
 				s.Decode = clienttest.Decode(map[string]any{"request": request})
 			})
 			all, err := p.Orders(t.Context(), window)
@@ -55,7 +55,7 @@ func TestAgainstTheSandbox(t *testing.T) {
 	}
 	t.Run("another customer's bill-to", func(t *testing.T) {
 		p := open(t, server.URL, func(s *section.Section) {
-			s.ClientID, s.ClientSecret = auth.NewSecret(sandbox.ClientID), auth.NewSecret(sandbox.ClientSecret)
+			s.ClientID, s.ClientSecret = secret.New(sandbox.ClientID), secret.New(sandbox.ClientSecret)
 		})
 		other := window
 		other.Account.BillTo = "9999999"
@@ -66,7 +66,7 @@ func TestAgainstTheSandbox(t *testing.T) {
 	})
 	t.Run("a check, whose token introspection knows", func(t *testing.T) {
 		p := open(t, server.URL, func(s *section.Section) {
-			s.ClientID, s.ClientSecret = auth.NewSecret(sandbox.ClientID), auth.NewSecret(sandbox.ClientSecret)
+			s.ClientID, s.ClientSecret = secret.New(sandbox.ClientID), secret.New(sandbox.ClientSecret)
 		})
 		before := stand.Stats().Introspections
 		problems, err := p.(clients.Checker).Check(t.Context(), lastDays.Account)

@@ -2,6 +2,7 @@ package section
 
 import (
 	"log/slog"
+	"orderbeat/auth/secret"
 	"time"
 
 	"orderbeat/auth"
@@ -56,7 +57,7 @@ type Sandbox struct {
 	// URL is the base of every URL of the stand-in, without a trailing slash.
 	URL string
 	// ClientID and ClientSecret are the credentials that the stand-in takes.
-	ClientID, ClientSecret auth.Secret
+	ClientID, ClientSecret secret.Secret
 }
 
 // Config is the part of a provider's section that every kind shares.
@@ -69,9 +70,9 @@ type Config struct {
 	BaseURL     string `toml:"base_url"`
 	TokenURL    string `toml:"token_url"`
 	// AllowInsecureHTTP lets BaseURL and TokenURL be http:// on a loopback address.
-	AllowInsecureHTTP bool        `toml:"allow_insecure_http"`
-	ClientID          auth.Secret `toml:"client_id"`
-	ClientSecret      auth.Secret `toml:"client_secret"`
+	AllowInsecureHTTP bool          `toml:"allow_insecure_http"`
+	ClientID          secret.Secret `toml:"client_id"`
+	ClientSecret      secret.Secret `toml:"client_secret"`
 	// Concurrency is how many jobs ask the provider at once, over the whole fleet.
 	Concurrency int `toml:"concurrency"`
 	// Rate bounds API calls, TokenRate token endpoint calls, of this process.
@@ -85,7 +86,7 @@ type Config struct {
 	TLS        TLS           `toml:"tls"`
 	// Proxy is the URL of the proxy of all connections, "none" for none; empty leaves it to
 	// the environment. There may be a password in it.
-	Proxy auth.Secret `toml:"proxy" value:"literal"`
+	Proxy secret.Secret `toml:"proxy" value:"literal"`
 	// MaxBody bounds an answer's body, unpacked, in bytes.
 	MaxBody int64 `toml:"max_body"`
 	// FreshFor is how long an account may go without having been asked with success before

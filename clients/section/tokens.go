@@ -1,6 +1,7 @@
 package section
 
 import (
+	"orderbeat/auth/secret"
 	"regexp"
 	"strings"
 
@@ -51,14 +52,14 @@ var (
 )
 
 // Secrets reads a table of texts and secrets.
-func Secrets(key string, values map[string]any, wrong *Errors) map[string]auth.Secret {
-	all := map[string]auth.Secret{}
+func Secrets(key string, values map[string]any, wrong *Errors) map[string]secret.Secret {
+	all := map[string]secret.Secret{}
 	for name, value := range values {
 		switch v := value.(type) {
-		case auth.Secret:
+		case secret.Secret:
 			all[name] = v
 		case string:
-			all[name] = auth.NewSecret(v)
+			all[name] = secret.New(v)
 		default:
 			wrong.Add(key+"."+name, "must be a text, or a reference to a secret")
 			continue

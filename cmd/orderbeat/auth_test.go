@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"orderbeat/auth/endpoint"
 	"strings"
 	"testing"
 	"time"
@@ -30,12 +31,12 @@ func doWith(t *testing.T, stdin string, args ...string) result {
 func everyState() []auth.Status {
 	at := time.Date(2026, 11, 20, 6, 0, 3, 0, time.UTC)
 	later := time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)
-	refusal := &auth.Failure{Class: auth.ClassCredential, Status: 400, Code: "invalid_client", Reason: "the token endpoint refuses the credentials", At: at}
+	refusal := &auth.Failure{Class: endpoint.ClassCredential, Status: 400, Code: "invalid_client", Reason: "the token endpoint refuses the credentials", At: at}
 	return []auth.Status{
 		{Provider: "mazda", User: "jane", State: auth.StateConsent, ConsentReason: "access was never granted"},
 		{Provider: "mazda", User: "johndoe", State: auth.StateValid, RenewedAt: at, LifeLeft: 3599, NextAttemptAt: later, Logins: 3, Replays: 1, Saved: 70, ConsentedAt: at},
 		{Provider: "michelin", State: auth.StateValid, RenewedAt: at, LifeLeft: 7140, Guessed: true, NextAttemptAt: later, Logins: 1, Saved: 1203},
-		{Provider: "microbilt", State: auth.StateCooling, NextAttemptAt: later, LastFailure: &auth.Failure{Class: auth.ClassTransient, Reason: "the token endpoint does not answer in time", At: at}},
+		{Provider: "microbilt", State: auth.StateCooling, NextAttemptAt: later, LastFailure: &auth.Failure{Class: endpoint.ClassTransient, Reason: "the token endpoint does not answer in time", At: at}},
 		{Provider: "ptv", State: auth.StateEmpty, Unreadable: true},
 		{Provider: "shell", State: auth.StateRefused, LastFailure: refusal, Logins: 3},
 	}

@@ -3,6 +3,7 @@ package main // an inside test: a main package cannot be imported
 import (
 	"errors"
 	"fmt"
+	secret0 "orderbeat/auth/secret"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,7 +14,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go"
 
-	"orderbeat/auth"
 	"orderbeat/worker/bus"
 )
 
@@ -47,12 +47,12 @@ func TestEnvSetsWhatTheConfigurationNames(t *testing.T) {
 	}{
 		{
 			"embedded, with a password of its own",
-			bus.Config{Listen: "0.0.0.0:4333", User: "o'b", Password: auth.NewSecret(strange)},
+			bus.Config{Listen: "0.0.0.0:4333", User: "o'b", Password: secret0.New(strange)},
 			map[string]string{"NATS_URL": "nats://127.0.0.1:4333", "NATS_USER": "o'b", "NATS_PASSWORD": strange},
 		},
 		{
 			"embedded, IPv6",
-			bus.Config{Listen: "[::1]:4333", Token: auth.NewSecret(strange)},
+			bus.Config{Listen: "[::1]:4333", Token: secret0.New(strange)},
 			map[string]string{"NATS_URL": "nats://[::1]:4333", "NATS_TOKEN": strange},
 		},
 		{

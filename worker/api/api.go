@@ -7,6 +7,7 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"orderbeat/auth/endpoint"
 	"time"
 
 	"orderbeat/auth"
@@ -269,7 +270,7 @@ type Introspections struct {
 // Introspection is what a provider says of one token, or why it says nothing.
 type Introspection struct {
 	Credential
-	*auth.Introspection
+	*endpoint.Introspection
 	Error *Error `json:"error,omitempty"`
 }
 

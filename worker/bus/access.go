@@ -6,13 +6,12 @@ import (
 	"encoding/pem"
 	"fmt"
 	"net"
+	"orderbeat/auth/secret"
 	"os"
 	"strings"
 	"sync/atomic"
 
 	"github.com/nats-io/nats.go"
-
-	"orderbeat/auth"
 )
 
 // natsUser is the user of the embedded server when nats.auth names no other.
@@ -43,12 +42,12 @@ func (c Config) Reach(listen string) string {
 
 // UserPassword returns what a connection logs in with: a user with a password, or a
 // token. All are empty where nothing of that kind is configured.
-func (c Config) UserPassword() (user string, password, token auth.Secret, err error) {
+func (c Config) UserPassword() (user string, password, token secret.Secret, err error) {
 	if c.PasswordFile == "" {
 		return c.User, c.Password, c.Token, nil
 	}
 	password, err = readPassword(c.PasswordFile)
-	return natsUser, password, auth.Secret{}, err
+	return natsUser, password, secret.Secret{}, err
 }
 
 // Access returns the options of a connection over the network: credentials and

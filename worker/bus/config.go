@@ -1,9 +1,8 @@
 package bus
 
 import (
+	"orderbeat/auth/secret"
 	"time"
-
-	"orderbeat/auth"
 )
 
 // Config says how to reach NATS, or how to run it.
@@ -20,7 +19,7 @@ type Config struct {
 	// User and Password, or Token, are what the embedded server demands, and what an
 	// external one is told.
 	User            string
-	Password, Token auth.Secret
+	Password, Token secret.Secret
 	// PasswordFile has the password of the embedded server's default user; it is made at
 	// start when it is absent. "" if User or Token is set.
 	PasswordFile string

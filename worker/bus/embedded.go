@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"orderbeat/auth/secret"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -18,7 +19,6 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/nats-io/nats-server/v2/server"
 
-	"orderbeat/auth"
 	"orderbeat/worker/problems"
 	"orderbeat/worker/wait"
 )
@@ -78,7 +78,7 @@ func openEmbedded(ctx context.Context, c Config, log *slog.Logger) (_ *embedded,
 // gate lets in who presents what is configured.
 type gate struct {
 	user            string
-	password, token auth.Secret
+	password, token secret.Secret
 }
 
 // Check implements [server.Authentication]. It compares in constant time.

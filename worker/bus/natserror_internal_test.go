@@ -14,6 +14,7 @@ import (
 	"math/big"
 	"net"
 	"net/http/httptest"
+	"orderbeat/auth/secret"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,7 +27,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nkeys"
 
-	"orderbeat/auth"
 	"orderbeat/worker/problems"
 )
 
@@ -140,8 +140,8 @@ func TestWhyNATSCannotBeReachedIsSaid(t *testing.T) {
 		client Config
 		want   string
 	}{
-		{"wrong password", password, Config{User: "ops", Password: auth.NewSecret("wrong")}, "the server refused the user and password of nats.auth"},
-		{"wrong token", func(o *server.Options) { o.Authorization = "right" }, Config{Token: auth.NewSecret("wrong")}, "the server refused the token of nats.auth"},
+		{"wrong password", password, Config{User: "ops", Password: secret.New("wrong")}, "the server refused the user and password of nats.auth"},
+		{"wrong token", func(o *server.Options) { o.Authorization = "right" }, Config{Token: secret.New("wrong")}, "the server refused the token of nats.auth"},
 		{"no credentials", password, Config{}, "the server wants credentials: set nats.auth, nats.creds or nats.nkey"},
 		{"wrong nkey", func(o *server.Options) { o.Nkeys = []*server.NkeyUser{{Nkey: known}} }, Config{NKey: other}, "the server refused the nkey of nats.nkey"},
 		{"a server without nkeys", open, Config{NKey: other}, "the server has no user with an nkey: check nats.nkey"},
@@ -159,10 +159,10 @@ func TestWhyNATSCannotBeReachedIsSaid(t *testing.T) {
 		{"no JetStream in the account", func(o *server.Options) {
 			account := server.NewAccount("A")
 			o.Accounts, o.Users = []*server.Account{account}, []*server.User{{Username: "ops", Password: "right", Account: account}}
-		}, Config{User: "ops", Password: auth.NewSecret("right")}, "JetStream is not enabled for this account|JetStream is not enabled on the server"},
+		}, Config{User: "ops", Password: secret.New("right")}, "JetStream is not enabled for this account|JetStream is not enabled on the server"},
 		{"all is well", demanding, Config{CA: cert, Cert: cert, Key: key}, ""},
 		{"all is well, handshake first", first, Config{CA: cert, TLSFirst: true}, ""},
-		{"all is well, with a password", password, Config{User: "ops", Password: auth.NewSecret("right")}, ""},
+		{"all is well, with a password", password, Config{User: "ops", Password: secret.New("right")}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

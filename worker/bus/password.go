@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"orderbeat/auth/secret"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 	"unicode"
-
-	"orderbeat/auth"
 )
 
 // errNoPassword is that a password file holds no password.
@@ -30,34 +29,34 @@ func CheckPasswordFile(path string) error {
 
 // readPassword reads the embedded server's password: one line of a file that nobody else
 // may read.
-func readPassword(path string) (auth.Secret, error) {
+func readPassword(path string) (secret.Secret, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return auth.Secret{}, fmt.Errorf("NATS password: %w", err)
+		return secret.Secret{}, fmt.Errorf("NATS password: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return auth.Secret{}, fmt.Errorf("NATS password: %s is not a file: remove it", path)
+		return secret.Secret{}, fmt.Errorf("NATS password: %s is not a file: remove it", path)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return auth.Secret{}, fmt.Errorf("NATS password: others may read %s (mode %04o): remove it, then the next start makes a new one, or chmod 600 it", path, info.Mode().Perm())
+		return secret.Secret{}, fmt.Errorf("NATS password: others may read %s (mode %04o): remove it, then the next start makes a new one, or chmod 600 it", path, info.Mode().Perm())
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return auth.Secret{}, fmt.Errorf("NATS password: %w", err)
+		return secret.Secret{}, fmt.Errorf("NATS password: %w", err)
 	}
 	const longest = 1 << 10
 	password := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
 	unprintable := func(r rune) bool { return unicode.IsControl(r) || r == unicode.ReplacementChar }
 	if password == "" || len(password) > longest || strings.ContainsFunc(password, unprintable) {
-		return auth.Secret{}, fmt.Errorf("NATS password: %s %w", path, errNoPassword)
+		return secret.Secret{}, fmt.Errorf("NATS password: %s %w", path, errNoPassword)
 	}
-	return auth.NewSecret(password), nil
+	return secret.New(password), nil
 }
 
 // openPassword reads the embedded server's password and makes its file where there is
 // none. Where the file cannot be made the password is good for this process alone, which
 // is logged: others then cannot connect.
-func openPassword(path string, log *slog.Logger) (auth.Secret, error) {
+func openPassword(path string, log *slog.Logger) (secret.Secret, error) {
 	removeUnfinished(path)
 	password, err := readPassword(path)
 	switch {
@@ -66,14 +65,14 @@ func openPassword(path string, log *slog.Logger) (auth.Secret, error) {
 	case errors.Is(err, errNoPassword):
 		log.Warn("NATS password file replaced: it held no password", "file", path)
 		if err := os.Remove(path); err != nil {
-			return auth.Secret{}, fmt.Errorf("NATS password: %w", err)
+			return secret.Secret{}, fmt.Errorf("NATS password: %w", err)
 		}
 	case !errors.Is(err, fs.ErrNotExist):
-		return auth.Secret{}, err
+		return secret.Secret{}, err
 	}
 	if err := createPassword(path); err != nil {
 		log.Warn("NATS password file could not be made: nobody else can connect to the embedded NATS; set nats.auth", "file", path, "err", err)
-		return auth.NewSecret(rand.Text()), nil
+		return secret.New(rand.Text()), nil
 	}
 	return readPassword(path) // perhaps of another process that started at the same time
 }

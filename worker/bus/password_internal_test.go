@@ -2,17 +2,16 @@ package bus // an inside test: the file is made before anything can be seen from
 
 import (
 	"log/slog"
+	"orderbeat/auth/secret"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"orderbeat/auth"
 )
 
-func openPasswordFile(t *testing.T, path string) (auth.Secret, string) {
+func openPasswordFile(t *testing.T, path string) (secret.Secret, string) {
 	t.Helper()
 	var lines strings.Builder
 	password, err := openPassword(path, slog.New(slog.NewTextHandler(&lines, nil)))
@@ -30,7 +29,7 @@ func openPasswordFile(t *testing.T, path string) (auth.Secret, string) {
 
 func TestThePasswordFileIsMadeOnceAndForItsOwnerAlone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "data", "nats-password")
-	passwords := make([]auth.Secret, 8)
+	passwords := make([]secret.Secret, 8)
 	var wg sync.WaitGroup
 	for i := range passwords {
 		wg.Go(func() { passwords[i], _ = openPasswordFile(t, path) })

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"orderbeat/auth/secret"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -50,7 +51,7 @@ func TestGrantsOfIdleUsersAreRenewed(t *testing.T) {
 		source, err := auth.NewSource(auth.Config{
 			Dialect: tokenendpoint.Mazda(), Provider: "mazda", Environment: "test", User: "johndoe", Store: store,
 			TokenURL: "https://token.test/token", AuthorizeURL: "https://token.test/authorize",
-			ClientID: auth.NewSecret("id"), ClientSecret: auth.NewSecret("secret"),
+			ClientID: secret.New("id"), ClientSecret: secret.New("secret"),
 			Base: roundTrip(func(*http.Request) (*http.Response, error) {
 				renewals.Add(1)
 				body := io.NopCloser(strings.NewReader(`{"access_token":"new","refresh_token":"newer","expires_in":3600}`))
@@ -96,7 +97,7 @@ func leave(t *testing.T, store auth.Store, source *auth.Source) {
 	}
 	row := auth.Row{
 		Key: lease.Key, Provider: "mazda", Environment: "test", User: "johndoe", State: auth.StateValid, Generation: 1,
-		Token: auth.NewSecret("old"), Refresh: auth.NewSecret("older"), ObtainedAt: now.Add(-2 * time.Hour), RefreshAt: now.Add(-time.Hour), ExpiresAt: now.Add(-time.Minute),
+		Token: secret.New("old"), Refresh: secret.New("older"), ObtainedAt: now.Add(-2 * time.Hour), RefreshAt: now.Add(-time.Hour), ExpiresAt: now.Add(-time.Minute),
 		ConsentedAt: now.Add(-2 * time.Hour),
 	}
 	if took, err := store.Commit(t.Context(), lease, row); err != nil || !took {

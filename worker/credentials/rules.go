@@ -2,6 +2,7 @@ package credentials
 
 import (
 	"fmt"
+	"orderbeat/auth/endpoint"
 
 	"orderbeat/auth"
 	"orderbeat/clients"
@@ -28,13 +29,13 @@ func judge(st auth.Status, before judgement) judgement {
 		return j
 	}
 	switch st.LastFailure.Class {
-	case auth.ClassCredential, auth.ClassRequest:
+	case endpoint.ClassCredential, endpoint.ClassRequest:
 		j[clients.CodeAuthRejected] = true
-	case auth.ClassBlock:
+	case endpoint.ClassBlock:
 		j[clients.CodeIPBlock] = true
 		j[clients.CodeAuthRejected] = before[clients.CodeAuthRejected] || st.Refusals > 0
-	case auth.ClassConsent: // the endpoint took the credentials, and refused the user's
-	case auth.ClassThrottle, auth.ClassTransient:
+	case endpoint.ClassConsent: // the endpoint took the credentials, and refused the user's
+	case endpoint.ClassThrottle, endpoint.ClassTransient:
 		j[clients.CodeIPBlock] = before[clients.CodeIPBlock]
 		j[clients.CodeAuthRejected] = before[clients.CodeAuthRejected] || st.Refusals > 0
 	}

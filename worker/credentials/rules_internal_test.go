@@ -1,6 +1,7 @@
 package credentials // an inside test: what a state means takes cooldowns to see from outside
 
 import (
+	"orderbeat/auth/secret"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -12,7 +13,7 @@ import (
 
 func TestJudge(t *testing.T) {
 	t.Parallel()
-	failure := func(class auth.Class) *auth.Failure { return &auth.Failure{Class: class} }
+	failure := func(class tokenendpoint.Class) *auth.Failure { return &auth.Failure{Class: class} }
 	rejected, blocked := judgement{clients.CodeAuthRejected: true}, judgement{clients.CodeIPBlock: true}
 	for name, test := range map[string]struct {
 		status auth.Status
@@ -21,22 +22,22 @@ func TestJudge(t *testing.T) {
 	}{
 		"a credential that nobody used":      {auth.Status{State: auth.StateEmpty}, nil, nil},
 		"a live token":                       {auth.Status{State: auth.StateValid}, rejected, nil},
-		"a token after a failure long past":  {auth.Status{State: auth.StateValid, LastFailure: failure(auth.ClassCredential)}, rejected, nil},
-		"refused credentials":                {auth.Status{State: auth.StateCooling, Failures: 1, Refusals: 1, LastFailure: failure(auth.ClassCredential)}, nil, []clients.Code{clients.CodeAuthRejected}},
-		"refused for good":                   {auth.Status{State: auth.StateRefused, Failures: 3, Refusals: 3, LastFailure: failure(auth.ClassCredential)}, nil, []clients.Code{clients.CodeAuthRejected}},
+		"a token after a failure long past":  {auth.Status{State: auth.StateValid, LastFailure: failure(tokenendpoint.ClassCredential)}, rejected, nil},
+		"refused credentials":                {auth.Status{State: auth.StateCooling, Failures: 1, Refusals: 1, LastFailure: failure(tokenendpoint.ClassCredential)}, nil, []clients.Code{clients.CodeAuthRejected}},
+		"refused for good":                   {auth.Status{State: auth.StateRefused, Failures: 3, Refusals: 3, LastFailure: failure(tokenendpoint.ClassCredential)}, nil, []clients.Code{clients.CodeAuthRejected}},
 		"refused for good, nobody knows why": {auth.Status{State: auth.StateRefused}, nil, []clients.Code{clients.CodeAuthRejected}},
-		"a request that is not understood":   {auth.Status{State: auth.StateCooling, Failures: 1, LastFailure: failure(auth.ClassRequest)}, nil, []clients.Code{clients.CodeAuthRejected}},
-		"an early renewal that is refused":   {auth.Status{State: auth.StateValid, Failures: 1, Refusals: 1, LastFailure: failure(auth.ClassCredential)}, nil, []clients.Code{clients.CodeAuthRejected}},
-		"a blocked address after refusals":   {auth.Status{State: auth.StateCooling, Failures: 2, Refusals: 1, LastFailure: failure(auth.ClassBlock)}, rejected, []clients.Code{clients.CodeAuthRejected, clients.CodeIPBlock}},
-		"a blocked address out of the blue":  {auth.Status{State: auth.StateCooling, Failures: 3, LastFailure: failure(auth.ClassBlock)}, nil, []clients.Code{clients.CodeIPBlock}},
-		"an outage":                          {auth.Status{State: auth.StateCooling, Failures: 5, LastFailure: failure(auth.ClassTransient)}, nil, nil},
-		"an outage after refusals":           {auth.Status{State: auth.StateCooling, Failures: 2, Refusals: 1, LastFailure: failure(auth.ClassTransient)}, nil, []clients.Code{clients.CodeAuthRejected}},
-		"an outage after a misunderstanding": {auth.Status{State: auth.StateCooling, Failures: 2, LastFailure: failure(auth.ClassTransient)}, rejected, []clients.Code{clients.CodeAuthRejected}},
-		"too many requests after a block":    {auth.Status{State: auth.StateCooling, Failures: 2, LastFailure: failure(auth.ClassThrottle)}, blocked, []clients.Code{clients.CodeIPBlock}},
+		"a request that is not understood":   {auth.Status{State: auth.StateCooling, Failures: 1, LastFailure: failure(tokenendpoint.ClassRequest)}, nil, []clients.Code{clients.CodeAuthRejected}},
+		"an early renewal that is refused":   {auth.Status{State: auth.StateValid, Failures: 1, Refusals: 1, LastFailure: failure(tokenendpoint.ClassCredential)}, nil, []clients.Code{clients.CodeAuthRejected}},
+		"a blocked address after refusals":   {auth.Status{State: auth.StateCooling, Failures: 2, Refusals: 1, LastFailure: failure(tokenendpoint.ClassBlock)}, rejected, []clients.Code{clients.CodeAuthRejected, clients.CodeIPBlock}},
+		"a blocked address out of the blue":  {auth.Status{State: auth.StateCooling, Failures: 3, LastFailure: failure(tokenendpoint.ClassBlock)}, nil, []clients.Code{clients.CodeIPBlock}},
+		"an outage":                          {auth.Status{State: auth.StateCooling, Failures: 5, LastFailure: failure(tokenendpoint.ClassTransient)}, nil, nil},
+		"an outage after refusals":           {auth.Status{State: auth.StateCooling, Failures: 2, Refusals: 1, LastFailure: failure(tokenendpoint.ClassTransient)}, nil, []clients.Code{clients.CodeAuthRejected}},
+		"an outage after a misunderstanding": {auth.Status{State: auth.StateCooling, Failures: 2, LastFailure: failure(tokenendpoint.ClassTransient)}, rejected, []clients.Code{clients.CodeAuthRejected}},
+		"too many requests after a block":    {auth.Status{State: auth.StateCooling, Failures: 2, LastFailure: failure(tokenendpoint.ClassThrottle)}, blocked, []clients.Code{clients.CodeIPBlock}},
 		"a user who must grant access":       {auth.Status{State: auth.StateConsent}, nil, []clients.Code{clients.CodeConsent}},
-		"a refused refresh token":            {auth.Status{State: auth.StateConsent, Failures: 2, Refusals: 1, LastFailure: failure(auth.ClassConsent)}, rejected, []clients.Code{clients.CodeConsent}},
+		"a refused refresh token":            {auth.Status{State: auth.StateConsent, Failures: 2, Refusals: 1, LastFailure: failure(tokenendpoint.ClassConsent)}, rejected, []clients.Code{clients.CodeConsent}},
 		"what cannot be read":                {auth.Status{State: auth.StateEmpty, Unreadable: true}, nil, []clients.Code{codeUnreadable}},
-		"an unlatched credential":            {auth.Status{State: auth.StateEmpty, LastFailure: failure(auth.ClassCredential)}, rejected, nil},
+		"an unlatched credential":            {auth.Status{State: auth.StateEmpty, LastFailure: failure(tokenendpoint.ClassCredential)}, rejected, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -57,14 +58,14 @@ func TestJudge(t *testing.T) {
 func TestWhyABlockedAddressIsSuspected(t *testing.T) {
 	t.Parallel()
 	source, err := auth.NewSource(auth.Config{
-		Dialect: tokenendpoint.PTV(), Provider: "ptv", TokenURL: "https://login.example/token", ClientID: auth.NewSecret("id"), ClientSecret: auth.NewSecret("secret"),
+		Dialect: tokenendpoint.PTV(), Provider: "ptv", TokenURL: "https://login.example/token", ClientID: secret.New("id"), ClientSecret: secret.New("secret"),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(source.Close)
 	c := &credential{Source: source}
-	failure := &auth.Failure{Class: auth.ClassBlock, Reason: "no connection"}
+	failure := &auth.Failure{Class: tokenendpoint.ClassBlock, Reason: "no connection"}
 	for name, test := range map[string]struct {
 		status auth.Status
 		want   string

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"fmt"
+	endpoint0 "orderbeat/auth/endpoint"
 
 	"orderbeat/auth"
 	"orderbeat/worker/api"
@@ -67,9 +68,9 @@ func (s *Service) authIntrospect(ctx context.Context, _ *request, q api.Credenti
 }
 
 // introspect asks about the token in hand, where there is somebody to ask.
-func introspect(ctx context.Context, c *auth.Source) (auth.Introspection, error) {
+func introspect(ctx context.Context, c *auth.Source) (endpoint0.Introspection, error) {
 	if !c.CanIntrospect() {
-		return auth.Introspection{}, invalid("no introspection URL is known", "set introspection_url, if the provider has such an endpoint")
+		return endpoint0.Introspection{}, invalid("no introspection URL is known", "set introspection_url, if the provider has such an endpoint")
 	}
 	return c.Introspect(ctx)
 }

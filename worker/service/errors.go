@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	endpoint0 "orderbeat/auth/endpoint"
 	"slices"
 	"strings"
 	"time"
 
-	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/worker/api"
 )
@@ -48,7 +48,7 @@ func asAPIError(err error) *api.Error {
 		}
 		return providerError(e, message)
 	}
-	if e, ok := errors.AsType[*auth.Error](err); ok {
+	if e, ok := errors.AsType[*endpoint0.Error](err); ok {
 		return providerError(clients.TokenError(e), err.Error())
 	}
 	if errors.Is(err, context.DeadlineExceeded) {

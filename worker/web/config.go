@@ -3,9 +3,8 @@ package web
 import (
 	"net"
 	"net/url"
+	"orderbeat/auth/secret"
 	"strings"
-
-	"orderbeat/auth"
 )
 
 // Config says where the web listener is, and who may look.
@@ -14,7 +13,7 @@ type Config struct {
 	// User and Password are asked for (RFC 7617), except on /healthz and /readyz; ""
 	// asks nobody.
 	User     string
-	Password auth.Secret
+	Password secret.Secret
 	// Cert and Key are PEM files; "" is plain HTTP.
 	Cert, Key string
 	// ExternalURL is where people reach the listener, without a slash at its end; ""

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/auth/authorization"
 )
 
 // consentPatience bounds how long a callback waits for the provider to take its code.
@@ -19,7 +20,7 @@ const consentPatience = time.Minute
 // to the provider, the other is where the provider sends it back.
 type consents struct {
 	SiteConfig
-	begun  *auth.Consents
+	begun  *authorization.Pending
 	decoys *Words // states that lead nowhere, by provider
 }
 
@@ -138,7 +139,7 @@ func (c *consents) callback(rw http.ResponseWriter, r *http.Request) {
 
 // refused is the page about a consent that did not come about.
 func (c *consents) refused(provider string, err error) page {
-	e, ok := errors.AsType[*auth.ConsentError](err)
+	e, ok := errors.AsType[*authorization.Error](err)
 	if !ok {
 		return failed("Access was not granted.", err)
 	}

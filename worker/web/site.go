@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"orderbeat/auth"
+	"orderbeat/auth/authorization"
 )
 
 // SiteConfig is what the web listener's pages are made of.
@@ -32,7 +33,7 @@ type Site struct {
 
 // NewSite makes the pages.
 func NewSite(c SiteConfig) *Site {
-	return &Site{c, &consents{SiteConfig: c, begun: auth.NewConsents(), decoys: &Words{}}}
+	return &Site{c, &consents{SiteConfig: c, begun: authorization.NewPending(), decoys: &Words{}}}
 }
 
 // Hosts are those by which browsers come back from a provider that knows itself where to.

@@ -2,11 +2,11 @@ package config
 
 import (
 	"math"
+	"orderbeat/auth/secret"
 	"strings"
 	"time"
 	"unicode/utf8"
 
-	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/cmd/orderbeat/config/tomlfile"
 )
@@ -39,7 +39,7 @@ func (l *loader) accounts(path string, accounts []clients.Account) {
 func (l *loader) accountParams(path string, params map[string]any) {
 	for key, value := range params {
 		switch v := value.(type) {
-		case string, bool, int64, auth.Secret:
+		case string, bool, int64, secret.Secret:
 			continue
 		case float64:
 			if !math.IsNaN(v) && !math.IsInf(v, 0) {

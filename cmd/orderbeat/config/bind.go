@@ -4,13 +4,13 @@ import (
 	"encoding"
 	"fmt"
 	"math"
+	"orderbeat/auth/secret"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"orderbeat/auth"
 	"orderbeat/cmd/orderbeat/config/tomlfile"
 	"orderbeat/jobs"
 )
@@ -38,7 +38,7 @@ func (b *binder) table(path string, values map[string]any, dst reflect.Value, al
 		}
 		into := dst.FieldByIndex(known[i].index)
 		if s, ok := value.(string); ok && known[i].literal && !isReference(s) && !strings.Contains(s, "@") {
-			into.Set(reflect.ValueOf(auth.NewSecret(s)))
+			into.Set(reflect.ValueOf(secret.New(s)))
 			continue
 		}
 		if known[i].secrets {
@@ -84,7 +84,7 @@ func (b *binder) resolved(path string, value any) any {
 // value puts one value where it belongs.
 func (b *binder) value(path string, value any, dst reflect.Value) {
 	switch into := dst.Addr().Interface().(type) {
-	case *auth.Secret:
+	case *secret.Secret:
 		if s, ok := value.(string); !ok {
 			b.add(path, "%s", wantSecret)
 		} else if secret, err := b.secrets.resolve(s); err != nil {

@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"errors"
+	"orderbeat/auth/secret"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,7 +11,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/clients/section"
 	"orderbeat/cmd/orderbeat/config"
@@ -24,7 +24,7 @@ var kinds = map[string]section.Kind{"michelin": {Open: openStandIn}}
 func openStandIn(s section.Section) (clients.Provider, error) {
 	own := struct {
 		Scheme   string        `toml:"scheme"`
-		Password auth.Secret   `toml:"password"`
+		Password secret.Secret `toml:"password"`
 		TokenTTL time.Duration `toml:"token_ttl"`
 	}{Scheme: "oauth2"}
 	errs := []error{s.Decode(&own)}
@@ -125,7 +125,7 @@ func TestDefaultsHoldWhereTheFileSaysNothing(t *testing.T) {
 		Accounts: []clients.Account{{Name: "detroit", BillTo: "1111111", Location: time.UTC}},
 	}
 	sameZone := cmp.Comparer(func(a, b *time.Location) bool { return a.String() == b.String() })
-	sameSecret := cmp.Comparer(func(a, b auth.Secret) bool { return a == b })
+	sameSecret := cmp.Comparer(func(a, b secret.Secret) bool { return a == b })
 	if diff := cmp.Diff(wantProvider, c.Providers[0].Config, sameZone, sameSecret); diff != "" {
 		t.Errorf("provider (-want +got):\n%s", diff)
 	}

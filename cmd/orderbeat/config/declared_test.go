@@ -3,6 +3,7 @@ package config_test
 import (
 	"errors"
 	"net/http/httptest"
+	"orderbeat/auth/endpoint"
 	"strings"
 	"testing"
 
@@ -149,7 +150,7 @@ func refusesOnlyTheCode(t *testing.T, source *auth.Source) {
 		t.Fatal(err)
 	}
 	err = source.Exchange(t.Context(), consent, "nobodys-code")
-	if e, ok := errors.AsType[*auth.Error](err); !ok || e.Code != "invalid_grant" {
+	if e, ok := errors.AsType[*endpoint.Error](err); !ok || e.Code != "invalid_grant" {
 		t.Errorf("got %v, want invalid_grant: the client is taken, the code is not", err)
 	}
 }

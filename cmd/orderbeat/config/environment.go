@@ -4,13 +4,13 @@ import (
 	"encoding"
 	"fmt"
 	"maps"
+	"orderbeat/auth/secret"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"orderbeat/auth"
 	"orderbeat/cmd/orderbeat/config/tomlfile"
 )
 
@@ -37,7 +37,7 @@ func variables() map[string]variable {
 		for _, f := range tagged(t) {
 			kind, key := t.FieldByIndex(f.index).Type, tomlfile.Key(path, f.key)
 			pointer := reflect.New(kind).Interface()
-			_, secret := pointer.(*auth.Secret)
+			_, secret := pointer.(*secret.Secret)
 			_, reads := pointer.(reader)
 			_, isText := pointer.(encoding.TextUnmarshaler)
 			switch {

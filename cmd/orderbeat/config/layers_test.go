@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"orderbeat/auth/secret"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,7 +13,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/clients/section"
 	"orderbeat/cmd/orderbeat/config"
@@ -26,7 +26,7 @@ type ledger struct {
 }
 
 type ledgerKeys struct {
-	Token  auth.Secret `toml:"token"`
+	Token  secret.Secret `toml:"token"`
 	Orders struct {
 		Path  string         `toml:"path"`
 		Map   string         `toml:"map"`

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"orderbeat/auth/secret"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,9 +24,9 @@ type natsSection struct {
 	MaxPayload int64    `toml:"max_payload"`
 	Prefix     string   `toml:"prefix"`
 	Auth       struct {
-		User     string      `toml:"user"`
-		Password auth.Secret `toml:"password"`
-		Token    auth.Secret `toml:"token"`
+		User     string        `toml:"user"`
+		Password secret.Secret `toml:"password"`
+		Token    secret.Secret `toml:"token"`
 	} `toml:"auth"`
 	Creds string `toml:"creds"`
 	NKey  string `toml:"nkey"`

@@ -2,12 +2,12 @@ package config_test
 
 import (
 	"fmt"
+	"orderbeat/auth/secret"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"orderbeat/auth"
 	"orderbeat/cmd/orderbeat/config"
 )
 
@@ -83,7 +83,7 @@ func TestThereIsOneWayToLogInToNATS(t *testing.T) {
 		}
 	}
 	c := load(t, least+"[nats]\n"+url+"auth = { token = \"env:SECRET\" }\ntls_first = true\ndomain = \"hub\"\nmax_bytes = \"1GB\"\nplacement = { cluster = \"east\", tags = [\"ssd\"] }", "SECRET", "canary").NATS
-	if c.Token != auth.NewSecret("canary") || !c.TLSFirst || c.Domain != "hub" || c.MaxBytes != 1<<30 || c.Cluster != "east" || len(c.Tags) != 1 || c.PasswordFile != "" {
+	if c.Token != secret.New("canary") || !c.TLSFirst || c.Domain != "hub" || c.MaxBytes != 1<<30 || c.Cluster != "east" || len(c.Tags) != 1 || c.PasswordFile != "" {
 		t.Errorf("got %+v", c)
 	}
 }

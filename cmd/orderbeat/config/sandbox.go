@@ -1,7 +1,7 @@
 package config
 
 import (
-	"orderbeat/auth"
+	"orderbeat/auth/secret"
 	"orderbeat/clients/sandbox"
 	"orderbeat/clients/section"
 )
@@ -31,6 +31,6 @@ var lent = map[string]credentials{
 // of is what a provider of a kind is told of its stand-in.
 func (s StandIns) of(kind string) section.Sandbox {
 	return section.Sandbox{
-		URL: s.URL, ClientID: auth.NewSecret(lent[kind].id), ClientSecret: auth.NewSecret(lent[kind].secret),
+		URL: s.URL, ClientID: secret.New(lent[kind].id), ClientSecret: secret.New(lent[kind].secret),
 	}
 }

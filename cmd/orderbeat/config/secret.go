@@ -10,9 +10,9 @@ import (
 	"strings"
 	"unicode/utf16"
 
-	"orderbeat/auth"
 	"orderbeat/auth/mask"
 	"orderbeat/auth/seal"
+	"orderbeat/auth/secret"
 )
 
 // wantSecret is told about whatever is not a reference to a secret. It repeats
@@ -30,35 +30,35 @@ type secrets struct {
 // resolve returns the secret that ref, "env:NAME", "file:PATH" or
 // "credential:NAME", refers to. An unset variable, and a file that is absent,
 // empty or readable by others, are errors that name it.
-func (s secrets) resolve(ref string) (auth.Secret, error) {
+func (s secrets) resolve(ref string) (secret.Secret, error) {
 	if !isReference(ref) {
-		return auth.Secret{}, errors.New(wantSecret)
+		return secret.Secret{}, errors.New(wantSecret)
 	}
 	if s.blind {
-		return auth.NewSecret("not looked up"), nil
+		return secret.New("not looked up"), nil
 	}
 	kind, name, _ := strings.Cut(ref, ":")
 	switch kind {
 	case "env":
 		value := trimmed(s.getenv(name))
 		if value == "" {
-			return auth.Secret{}, fmt.Errorf("the environment variable %s is not set", name)
+			return secret.Secret{}, fmt.Errorf("the environment variable %s is not set", name)
 		}
-		return auth.NewSecret(value), nil
+		return secret.New(value), nil
 	case "credential":
 		dir := s.getenv("CREDENTIALS_DIRECTORY")
 		if dir == "" {
-			return auth.Secret{}, fmt.Errorf("there is no credential %s: CREDENTIALS_DIRECTORY is not set; systemd sets it for a service with LoadCredential=", name)
+			return secret.Secret{}, fmt.Errorf("there is no credential %s: CREDENTIALS_DIRECTORY is not set; systemd sets it for a service with LoadCredential=", name)
 		}
 		if strings.ContainsRune(name, filepath.Separator) {
-			return auth.Secret{}, fmt.Errorf("a credential's name has no %q in it", filepath.Separator)
+			return secret.Secret{}, fmt.Errorf("a credential's name has no %q in it", filepath.Separator)
 		}
 		return fromFile(filepath.Join(dir, name))
 	default:
 		path := absolute(s.dir, name)
 		if info, err := os.Stat(path); err == nil {
 			if err := s.private(path, info); err != nil {
-				return auth.Secret{}, err
+				return secret.Secret{}, err
 			}
 		}
 		return fromFile(path)
@@ -95,23 +95,23 @@ func (s secrets) private(path string, info fs.FileInfo) error {
 	if dir := s.getenv("CREDENTIALS_DIRECTORY"); dir != "" && filepath.Dir(path) == filepath.Clean(dir) {
 		return nil
 	}
-	return auth.CheckPrivate(path, info)
+	return secret.CheckPrivate(path, info)
 }
 
 // fromFile reads a secret, as it is [trimmed].
-func fromFile(path string) (auth.Secret, error) {
+func fromFile(path string) (secret.Secret, error) {
 	content, err := os.ReadFile(path)
 	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
-		return auth.Secret{}, fmt.Errorf("cannot read %s: %w", path, pathErr.Err)
+		return secret.Secret{}, fmt.Errorf("cannot read %s: %w", path, pathErr.Err)
 	}
 	if err != nil {
-		return auth.Secret{}, err
+		return secret.Secret{}, err
 	}
 	value := trimmed(string(content))
 	if value == "" {
-		return auth.Secret{}, fmt.Errorf("%s is empty", path)
+		return secret.Secret{}, fmt.Errorf("%s is empty", path)
 	}
-	return auth.NewSecret(value), nil
+	return secret.New(value), nil
 }
 
 // absolute hangs a relative path on dir.

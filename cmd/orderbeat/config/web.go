@@ -3,6 +3,7 @@ package config
 import (
 	"crypto/tls"
 	"net/url"
+	"orderbeat/auth/secret"
 	"strings"
 
 	"orderbeat/auth"
@@ -13,8 +14,8 @@ import (
 type webSection struct {
 	Listen string `toml:"listen"`
 	Auth   struct {
-		User     string      `toml:"user"`
-		Password auth.Secret `toml:"password"`
+		User     string        `toml:"user"`
+		Password secret.Secret `toml:"password"`
 	} `toml:"auth"`
 	TLS struct {
 		Cert string `toml:"cert"`

@@ -8,6 +8,8 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"orderbeat/auth/secret"
+	secret0 "orderbeat/auth/secret"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,7 +18,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"orderbeat/auth"
 	"orderbeat/auth/seal"
 	"orderbeat/cmd/orderbeat/config"
 	"orderbeat/worker/web"
@@ -51,7 +52,7 @@ func certificate(t *testing.T) (cert, key string) {
 func TestTheWebListenerMayBeForOthers(t *testing.T) {
 	cert, key := certificate(t)
 	password := "auth = { user = \"ops\", password = \"env:PASSWORD\" }\n"
-	secret := auth.NewSecret("canary")
+	secret := secret.New("canary")
 	for _, test := range []struct {
 		name, text string
 		want       web.Config
@@ -75,7 +76,7 @@ func TestTheWebListenerMayBeForOthers(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := load(t, "[web]\n"+test.text+least, "PASSWORD", "canary")
-			if diff := cmp.Diff(test.want, c.Web, cmp.Comparer(func(a, b auth.Secret) bool { return a == b })); diff != "" {
+			if diff := cmp.Diff(test.want, c.Web, cmp.Comparer(func(a, b secret0.Secret) bool { return a == b })); diff != "" {
 				t.Errorf("web (-want +got):\n%s", diff)
 			}
 		})

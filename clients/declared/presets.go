@@ -1,11 +1,26 @@
 package declared
 
 import (
-	_ "embed"
+	"embed"
 	"strings"
+
+	"orderbeat/clients/section"
 )
 
-//go:embed blank.toml
+//go:embed presets/*.toml
+var presets embed.FS
+
+// Preset is the declaration that comes with the program for a kind of provider. It
+// panics when there is none.
+func Preset(kind string) *section.Declaration {
+	text, err := presets.ReadFile("presets/" + kind + ".toml")
+	if err != nil {
+		panic("declared: there is no preset for " + kind)
+	}
+	return &section.Declaration{Name: "preset " + kind, Text: text}
+}
+
+//go:embed template.toml
 var blankText string
 
 // Blank is a declaration to start from, of a provider with a name: it tells of every key,

@@ -3,11 +3,14 @@ package declared
 import (
 	"cmp"
 	"context"
+	"maps"
+	"orderbeat/auth/secret"
+	"slices"
 	"strings"
 
-	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/clients/declared/jq"
+	"orderbeat/clients/section"
 )
 
 // Orders implements [clients.Provider]. What is reported about orders that were not asked
@@ -96,7 +99,7 @@ func scopeOf(q clients.Query) jq.Scope {
 		switch v := value.(type) {
 		case int64:
 			value = int(v)
-		case auth.Secret:
+		case secret.Secret:
 			value = v.Reveal()
 		}
 		params[name] = value
@@ -119,4 +122,59 @@ func list(texts []string) []any {
 		values[i] = text
 	}
 	return values
+}
+
+// First is what the beginning of an answer brought.
+type First struct {
+	clients.Answer
+	// More says that the whole answer takes further calls.
+	More bool
+
+	query clients.Query
+	op    string
+	page  *page // the one that was mapped; nil where none was
+	item  any   // what it was asked about
+}
+
+// First asks as [Client.Orders] does, and makes no further call behind the first page; of
+// a list whose items are asked about, behind the first item.
+func (c *Client) First(ctx context.Context, q clients.Query) (First, error) {
+	asked, scopes, err := c.choose(q)
+	if err != nil {
+		return First{}, err
+	}
+	h, err := c.as(q.Account, asked.op)
+	if err != nil {
+		return First{}, err
+	}
+	f := First{query: q, op: "orders"}
+	if asked == c.fetch {
+		f.op = "fetch"
+	}
+	g := c.gathering(ctx, h, asked, q.Account.Name)
+	g.first = &f
+	if err := g.pages(ctx, scopes[0]); err != nil {
+		return First{}, err
+	}
+	f.More = f.More || len(scopes) > 1
+	f.Answer, err = g.done(ctx)
+	return f, err
+}
+
+// Lacks tells what an account has not that asking for its orders needs, as joined
+// [*section.ConfigError] values whose keys are the account's; nil when nothing is missing.
+// Without it, the account's credentials can be checked all the same.
+func (c *Client) Lacks(a clients.Account) error {
+	var missing section.Errors
+	for _, known := range []struct{ name, value string }{{"bill_to", a.BillTo}, {"ship_to", a.ShipTo}} {
+		if by := c.uses[known.name]; by != "" && known.value == "" {
+			missing.Add(known.name, "is missing: %s uses it", by)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.params)) {
+		if _, ok := a.Params[name]; !ok {
+			missing.Add("params."+name, "is missing: %s uses it", c.params[name])
+		}
+	}
+	return missing.Err()
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/url"
+	"orderbeat/auth/secret"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -31,13 +33,24 @@ type Consent struct {
 	used        atomic.Bool
 }
 
+// Source is the source that the consent is for.
+func (c *Consent) Source() *Source { return c.source }
+
+// Matches reports, in constant time, whether state is the consent's.
+func (c *Consent) Matches(state string) bool {
+	return subtle.ConstantTimeCompare([]byte(c.state), []byte(state)) == 1
+}
+
+// Expired reports whether the consent can no longer be finished.
+func (c *Consent) Expired(now time.Time) bool { return !now.Before(c.until) }
+
 // use uses up the consent. Its code must not be sent a second time, whoever asks.
 func (c *Consent) use(s *Source) error {
 	if c.source == s && time.Now().Before(c.until) && !c.used.Swap(true) {
 		return nil
 	}
-	return &Error{
-		Class: ClassConsent, Reason: "this consent was used before, has ended, or is another source's",
+	return &endpoint.Error{
+		Class: endpoint.ClassConsent, Reason: "this consent was used before, has ended, or is another source's",
 		Hint: "begin again: a consent can be ended once, within ten minutes",
 	}
 }
@@ -92,7 +105,7 @@ func pkce() (verifier, challenge string) {
 // code is sent once, whatever becomes of it (section 4.1.2): after a failure the
 // consent has to be begun anew. It goes on when ctx ends.
 //
-// The error is an *[Error], or ctx's where nothing was sent.
+// The error is an *[endpoint.Error], or ctx's where nothing was sent.
 func (s *Source) Exchange(ctx context.Context, c *Consent, code string) error {
 	if err := c.use(s); err != nil {
 		return err
@@ -120,10 +133,20 @@ func (s *Source) Exchange(ctx context.Context, c *Consent, code string) error {
 			s.commit(ctx, lease, row)
 			return err
 		}
-		row.ConsentedAt, row.Refresh = asked, Secret{} // an older grant's refresh token is not this one's
+		row.ConsentedAt, row.Refresh = asked, secret.Secret{} // an older grant's refresh token is not this one's
 		s.keep(ctx, lease, s.granted(row, a, asked))
 		return nil
 	})
+}
+
+// CheckIssuer refuses a redirect that comes from another authorization server, or,
+// where ours is known to say who it is, does not say so (RFC 9207 section 2.4). The
+// comparison is of plain strings.
+func (s *Source) CheckIssuer(answer url.Values) error {
+	if s.config.Issuer == "" || answer.Get("iss") == s.config.Issuer {
+		return nil
+	}
+	return errors.New("the answer does not come from the provider's authorization server")
 }
 
 // another is the refusal of access that somebody else granted, nil where it is the user, or
@@ -134,14 +157,76 @@ func (s *Source) another(identity string) error {
 	case claim == "" || strings.EqualFold(strings.TrimSpace(identity), s.config.User):
 		return nil
 	case identity == "":
-		return &Error{
-			Class: ClassConsent, Reason: "the provider does not tell who granted access: its answer has no " + claim,
+		return &endpoint.Error{
+			Class: endpoint.ClassConsent, Reason: "the provider does not tell who granted access: its answer has no " + claim,
 			Hint: "check user_claim; nothing was stored",
 		}
 	default:
-		return &Error{
-			Class: ClassConsent, Reason: fmt.Sprintf("access was granted by another user than %s: %.60q", s.config.User, identity),
+		return &endpoint.Error{
+			Class: endpoint.ClassConsent, Reason: fmt.Sprintf("access was granted by another user than %s: %.60q", s.config.User, identity),
 			Hint: "log out at the provider, begin again and log in as " + s.config.User + "; nothing was stored",
 		}
 	}
+}
+
+// Why a person must grant access. The texts stand in errors, alerts and the store.
+const (
+	reasonNever      = "access was never granted"
+	reasonRefused    = "the provider refuses to renew the access that was granted"
+	reasonLost       = "the answer to a renewal was lost, and so the new refresh token"
+	reasonEnded      = "the access that was granted has ended, and came without a refresh token"
+	reasonUnreadable = "the tokens that were stored cannot be read"
+	reasonLogout     = "somebody logged the user out"
+)
+
+// lapsed is why a person must grant access before another token can be asked for, ""
+// when nobody needs to.
+func (s *Source) lapsed(row Row) string {
+	switch {
+	case s.config.User == "" || !row.Refresh.Empty() && row.State != StateConsent:
+		return ""
+	case row.Unreadable:
+		return reasonUnreadable
+	case row.State == StateConsent:
+		return row.ConsentReason
+	case row.ConsentedAt.IsZero():
+		return reasonNever
+	default:
+		return reasonEnded
+	}
+}
+
+// consentError is the error of a call for a user who must grant access. No request
+// was sent for it.
+func (s *Source) consentError(reason string) *endpoint.Error {
+	return &endpoint.Error{
+		Class: endpoint.ClassConsent, Reason: "user " + s.config.User + " must grant access: " + reason,
+		Hint: s.dialect.Hint(endpoint.ClassConsent, ""), Cooling: true,
+	}
+}
+
+// refusedRefresh acts on a refresh token that is refused. Another process may have
+// spent it meanwhile, under a lease that we have lost: what that one got is good then.
+func (s *Source) refusedRefresh(ctx context.Context, lease Lease, row Row) error {
+	if newer, err := s.store.Load(ctx, s.id.Key); err == nil && newer.Generation > lease.Generation && s.useStored(newer, time.Now()) {
+		s.row.Store(&newer)
+		return nil
+	}
+	if row.Lost > 0 {
+		return s.lapse(ctx, lease, row, reasonLost)
+	}
+	return s.lapse(ctx, lease, row, reasonRefused)
+}
+
+// lapse gives up the refresh token. The access token is served as long as the API
+// takes it.
+func (s *Source) lapse(ctx context.Context, lease Lease, row Row, reason string) error {
+	row.State, row.ConsentReason, row.Refresh, row.Lost = StateConsent, reason, secret.Secret{}, 0
+	row.Credential = s.id.Credential
+	row.Failures++
+	row.Failure = Failure{Class: endpoint.ClassConsent, Reason: reason, At: time.Now()}
+	row.CooldownUntil = time.Time{}
+	s.row.Store(&row)
+	s.commit(ctx, lease, row)
+	return s.consentError(reason)
 }

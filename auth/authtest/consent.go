@@ -1,6 +1,9 @@
 package authtest
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
+	"html/template"
 	"maps"
 	"net"
 	"net/http"
@@ -8,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // authorize answers the authorization endpoint (RFC 6749 section 4.1.1): a GET with the
@@ -114,4 +118,118 @@ func (s *Server) sendBack(w http.ResponseWriter, r *http.Request, q url.Values, 
 	}
 	protect(w)
 	http.Redirect(w, r, to+mark+answer.Encode(), http.StatusFound)
+}
+
+// consentPage asks what Mazda's Access keys for DMS (OAuth2) shows a user. Its form
+// goes back to the URL that it came from, query and all. The buttons below the two
+// are there to try the errors that the dialect documents.
+var consentPage = template.Must(template.New("consent").Parse(`<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Grant access</title>
+<form method="post">
+<p>Dear <input name="user" value="{{.User}}" aria-label="user" required>,
+do you want to grant application '{{.Application}}' access to {{.Services}}?</p>
+<p><button name="answer" value="grant">Grant</button>
+<button name="answer" value="access_denied">Refuse</button></p>
+<details><summary>Other answers</summary>
+<p>{{range .Errors}}<button name="answer" value="{{.}}">{{.}}</button>
+{{end}}</p></details>
+</form>
+<p>This is a stand-in. It takes any name and asks for no password.</p>
+</html>
+`))
+
+var stopPage = template.Must(template.New("stop").Parse(`<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>No access</title>
+<p>{{.}}</p>
+</html>
+`))
+
+// ask shows the question.
+func (s *Server) ask(w http.ResponseWriter) {
+	show(w, http.StatusOK, consentPage, map[string]any{
+		"User": s.options.User, "Application": s.options.ClientID,
+		"Services": s.dialect.services, "Errors": s.dialect.redirectErrors,
+	})
+}
+
+// stop shows why there is nothing to be asked.
+func (s *Server) stop(w http.ResponseWriter, status int, why string) {
+	s.counts.refused.Add(1)
+	show(w, status, stopPage, why)
+}
+
+func show(w http.ResponseWriter, status int, page *template.Template, data any) {
+	w.Header().Set("Content-Type", "text/html;charset=UTF-8")
+	protect(w)
+	w.WriteHeader(status)
+	_ = page.Execute(w, data) // what cannot be written has nobody left to read it
+}
+
+// protect keeps codes and states out of other places (RFC 9700 section 4.2.4).
+func protect(w http.ResponseWriter) {
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	w.Header().Set("Cache-Control", "no-store")
+}
+
+// codeLife is how long a code can be exchanged: "very short lived", says Mazda's Access
+// keys for DMS (OAuth2); RFC 6749 section 4.1.2 recommends ten minutes at most.
+const codeLife = time.Minute
+
+// code is an authorization code, for the one client that there is.
+type code struct {
+	grant                  *grant
+	redirectURI, challenge string
+	expires                time.Time
+	used                   bool
+}
+
+// addCode keeps a code.
+func (t *tokens) addCode(text string, c *code) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.codes[text] = c
+}
+
+// redeem exchanges a code, once. A second try ends what the first one brought
+// (RFC 6749 section 4.1.2).
+func (t *tokens) redeem(p params, now time.Time) (*grant, *problem) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c, ok := t.codes[p["code"]]
+	switch {
+	case p["code"] == "" || p["redirect_uri"] == "":
+		return nil, &problem{badRequest, "code or redirect_uri is missing"}
+	case !ok || !now.Before(c.expires):
+		return nil, &problem{badCode, "the code is not known, or has ended"}
+	case c.used:
+		c.grant.ended = true
+		return nil, &problem{badCode, "the code was used before: its tokens end"}
+	case p["redirect_uri"] != c.redirectURI:
+		return nil, &problem{badCode, "the redirect_uri is not the one that the code was sent to"}
+	case !proves(p["code_verifier"], c.challenge):
+		return nil, &problem{badCode, "the code_verifier does not fit the code_challenge"}
+	}
+	c.used = true
+	return c.grant, nil
+}
+
+// verifierForm is that of RFC 7636 section 4.1, challengeForm what S256 makes of it.
+var (
+	verifierForm  = regexp.MustCompile(`^[A-Za-z0-9._~-]{43,128}$`)
+	challengeForm = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
+)
+
+// proves checks a PKCE verifier with the method S256 (RFC 7636 section 4.6). One
+// without a challenge is refused: somebody may have taken the challenge out
+// (RFC 9700 section 4.8.2).
+func proves(verifier, challenge string) bool {
+	if challenge == "" {
+		return verifier == ""
+	}
+	sum := sha256.Sum256([]byte(verifier))
+	return verifierForm.MatchString(verifier) && same(base64.RawURLEncoding.EncodeToString(sum[:]), challenge)
 }

@@ -1,14 +1,16 @@
-package auth
+package authorization
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
 	"net/url"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 )
 
 // maxConsents bounds how many consents may be under way, and maxOfUser those of one user:
@@ -19,18 +21,18 @@ const (
 	maxOfUser   = 1000
 )
 
-// Consents are those that are under way, of all sources. It is safe for concurrent use.
-type Consents struct {
-	mu   sync.Mutex // guards list
-	list []*Consent // oldest first
+// Pending are those that are under way, of all sources. It is safe for concurrent use.
+type Pending struct {
+	mu   sync.Mutex      // guards list
+	list []*auth.Consent // oldest first
 }
 
-// NewConsents returns an empty list.
-func NewConsents() *Consents { return &Consents{} }
+// NewPending returns an empty list.
+func NewPending() *Pending { return &Pending{} }
 
-// Begin begins a consent, see [Source.Authorize]. It can be ended once, within ten
+// Begin begins a consent, see [auth.Source.Authorize]. It can be ended once, within ten
 // minutes.
-func (c *Consents) Begin(s *Source, redirectURI string) (authorizeURL string, err error) {
+func (c *Pending) Begin(s *auth.Source, redirectURI string) (authorizeURL string, err error) {
 	authorizeURL, consent, err := s.Authorize(redirectURI)
 	if err != nil {
 		return "", err
@@ -38,7 +40,7 @@ func (c *Consents) Begin(s *Source, redirectURI string) (authorizeURL string, er
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
-	c.list = slices.DeleteFunc(c.list, func(old *Consent) bool { return !now.Before(old.until) })
+	c.list = slices.DeleteFunc(c.list, func(old *auth.Consent) bool { return old.Expired(now) })
 	if i := c.surplus(s); i >= 0 {
 		c.list = slices.Delete(c.list, i, i+1)
 	}
@@ -48,10 +50,10 @@ func (c *Consents) Begin(s *Source, redirectURI string) (authorizeURL string, er
 
 // surplus is the consent that makes room for one more of a source: its own oldest, or the
 // oldest of all; -1 when there is room. The mutex is held.
-func (c *Consents) surplus(s *Source) int {
+func (c *Pending) surplus(s *auth.Source) int {
 	first, own := -1, 0
 	for i, consent := range c.list {
-		if consent.source != s {
+		if consent.Source() != s {
 			continue
 		}
 		if own++; first < 0 {
@@ -71,21 +73,21 @@ func (c *Consents) surplus(s *Source) int {
 // browser back with (RFC 6749 sections 4.1.2 and 4.1.2.1), and exchanges its code. The
 // answer must name a state that was begun for this provider and was not used yet.
 //
-// Every failure is a *[ConsentError].
-func (c *Consents) Finish(ctx context.Context, provider string, answer url.Values) (*Source, error) {
+// Every failure is a *[Error].
+func (c *Pending) Finish(ctx context.Context, provider string, answer url.Values) (*auth.Source, error) {
 	consent := c.take(provider, answer.Get("state"))
 	if consent == nil {
-		return nil, &ConsentError{
+		return nil, &Error{
 			Code: "invalid_state", Reason: "this answer belongs to no request for access that is under way",
 			Hint: "begin again: a request can be answered once, within ten minutes", Again: true,
 		}
 	}
-	s := consent.source
+	s := consent.Source()
 	if len(answer["code"]) > 1 || len(answer["error"]) > 1 || len(answer["iss"]) > 1 || len(answer["state"]) > 1 {
-		return nil, &ConsentError{Code: "invalid_answer", Reason: "the provider's answer says something twice", Again: true, Source: s}
+		return nil, &Error{Code: "invalid_answer", Reason: "the provider's answer says something twice", Again: true, Source: s}
 	}
-	if err := s.config.checkIssuer(answer); err != nil {
-		return nil, &ConsentError{Code: "invalid_issuer", Reason: err.Error(), Hint: "ask the provider whether its issuer has changed", Source: s}
+	if err := s.CheckIssuer(answer); err != nil {
+		return nil, &Error{Code: "invalid_issuer", Reason: err.Error(), Hint: "ask the provider whether its issuer has changed", Source: s}
 	}
 	if answer.Has("error") {
 		e := redirected(answer.Get("error"))
@@ -94,11 +96,11 @@ func (c *Consents) Finish(ctx context.Context, provider string, answer url.Value
 	}
 	code := answer.Get("code")
 	if code == "" {
-		return nil, &ConsentError{Code: "invalid_answer", Reason: "the provider's answer has neither a code nor an error", Again: true, Source: s}
+		return nil, &Error{Code: "invalid_answer", Reason: "the provider's answer has neither a code nor an error", Again: true, Source: s}
 	}
 	if err := s.Exchange(ctx, consent, code); err != nil {
-		e := &ConsentError{Code: "exchange_failed", Reason: err.Error(), Hint: "begin again: a code can be used once", Again: true, Source: s, Err: err}
-		if cause, ok := errors.AsType[*Error](err); ok && cause.Hint != "" {
+		e := &Error{Code: "exchange_failed", Reason: err.Error(), Hint: "begin again: a code can be used once", Again: true, Source: s, Err: err}
+		if cause, ok := errors.AsType[*endpoint.Error](err); ok && cause.Hint != "" {
 			e.Hint = cause.Hint
 		}
 		return nil, e
@@ -108,12 +110,12 @@ func (c *Consents) Finish(ctx context.Context, provider string, answer url.Value
 
 // take removes and returns the consent of a provider with this state, nil when there
 // is none. All are compared, each in constant time.
-func (c *Consents) take(provider, state string) *Consent {
+func (c *Pending) take(provider, state string) *auth.Consent {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	found := -1
 	for i, consent := range c.list {
-		if subtle.ConstantTimeCompare([]byte(consent.state), []byte(state)) == 1 {
+		if consent.Matches(state) {
 			found = i
 		}
 	}
@@ -121,19 +123,19 @@ func (c *Consents) take(provider, state string) *Consent {
 		return nil
 	}
 	consent := c.list[found]
-	if consent.source.config.Provider != provider {
+	if consent.Source().Provider() != provider {
 		return nil // it stays: it is not this provider's to use up
 	}
 	c.list = slices.Delete(c.list, found, found+1)
-	if !time.Now().Before(consent.until) {
+	if consent.Expired(time.Now()) {
 		return nil
 	}
 	return consent
 }
 
-// ConsentError is why a consent did not come about. Its text holds no secret, and
+// Error is why a consent did not come about. Its text holds no secret, and
 // nothing that the redirect's sender wrote but a code that is known.
-type ConsentError struct {
+type Error struct {
 	// Code is the authorization server's, or one of ours: invalid_state,
 	// invalid_issuer, invalid_answer, exchange_failed, unknown_error.
 	Code   string
@@ -143,34 +145,34 @@ type ConsentError struct {
 	// Again says that beginning again may help, with nothing else changed.
 	Again bool
 	// Source is whose consent it was, nil when that is not known.
-	Source *Source
+	Source *auth.Source
 	Err    error
 }
 
-func (e *ConsentError) Error() string { return "consent: " + e.Reason }
+func (e *Error) Error() string { return "consent: " + e.Reason }
 
 // Unwrap returns the cause.
-func (e *ConsentError) Unwrap() error { return e.Err }
+func (e *Error) Unwrap() error { return e.Err }
 
 // redirected is the error of a redirect (RFC 6749 section 4.1.2.1). Mazda's Access
 // keys for DMS (OAuth2) spells the last one temporary_unavailable.
-func redirected(code string) *ConsentError {
+func redirected(code string) *Error {
 	switch code = strings.ToLower(strings.TrimSpace(code)); code {
 	case "access_denied":
-		return &ConsentError{Code: code, Reason: "access was denied", Hint: "nothing is asked for again until somebody begins anew"}
+		return &Error{Code: code, Reason: "access was denied", Hint: "nothing is asked for again until somebody begins anew"}
 	case "invalid_request":
-		return &ConsentError{Code: code, Reason: "the provider does not take the request", Hint: "check the redirect URI that is registered with the provider, and whether it takes PKCE"}
+		return &Error{Code: code, Reason: "the provider does not take the request", Hint: "check the redirect URI that is registered with the provider, and whether it takes PKCE"}
 	case "unauthorized_client":
-		return &ConsentError{Code: code, Reason: "the provider does not let this client ask users for access", Hint: "ask the provider to allow the authorization code grant"}
+		return &Error{Code: code, Reason: "the provider does not let this client ask users for access", Hint: "ask the provider to allow the authorization code grant"}
 	case "unsupported_response_type":
-		return &ConsentError{Code: code, Reason: "the provider gives out no authorization codes", Hint: "check the authorization URL"}
+		return &Error{Code: code, Reason: "the provider gives out no authorization codes", Hint: "check the authorization URL"}
 	case "invalid_scope":
-		return &ConsentError{Code: code, Reason: "the provider does not know the scope", Hint: "check the provider's scope in the configuration"}
+		return &Error{Code: code, Reason: "the provider does not know the scope", Hint: "check the provider's scope in the configuration"}
 	case "server_error":
-		return &ConsentError{Code: code, Reason: "the provider's authorization server failed", Hint: "try again in a while", Again: true}
+		return &Error{Code: code, Reason: "the provider's authorization server failed", Hint: "try again in a while", Again: true}
 	case "temporarily_unavailable", "temporary_unavailable":
-		return &ConsentError{Code: code, Reason: "the provider's authorization server is overloaded, or being maintained", Hint: "try again in a while", Again: true}
+		return &Error{Code: code, Reason: "the provider's authorization server is overloaded, or being maintained", Hint: "try again in a while", Again: true}
 	default:
-		return &ConsentError{Code: "unknown_error", Reason: "the provider answered with an error that is not known", Hint: "ask the provider", Again: true}
+		return &Error{Code: "unknown_error", Reason: "the provider answered with an error that is not known", Hint: "ask the provider", Again: true}
 	}
 }

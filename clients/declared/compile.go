@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"orderbeat/auth/secret"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,7 +12,6 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"orderbeat/auth"
 	"orderbeat/clients/declared/jq"
 	"orderbeat/clients/section"
 )
@@ -231,7 +231,7 @@ func (c *compiler) value(key string, value any) any {
 			list[i] = c.value(fmt.Sprintf("%s[%d]", key, i), v[i])
 		}
 		return list
-	case auth.Secret:
+	case secret.Secret:
 		c.secrets = append(c.secrets, last(key))
 		return jq.Literal(v.Reveal())
 	case bool, int64, float64:
@@ -242,7 +242,7 @@ func (c *compiler) value(key string, value any) any {
 	}
 }
 
-func isSecret(value any) bool { _, ok := value.(auth.Secret); return ok }
+func isSecret(value any) bool { _, ok := value.(secret.Secret); return ok }
 
 // last is the name at the end of a path of keys: a list's values have the list's.
 func last(key string) string {

@@ -1,6 +1,7 @@
 package declared // inside: it walks the shape of the settings
 
 import (
+	"orderbeat/auth/secret"
 	"reflect"
 	"regexp"
 	"slices"
@@ -9,7 +10,6 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
-	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/clients/clienttest"
 	"orderbeat/clients/declared/jq"
@@ -21,9 +21,9 @@ func TestTheBlankDeclarationWorks(t *testing.T) {
 	if err := toml.Unmarshal([]byte(text), &keys); err != nil {
 		t.Fatal(err)
 	}
-	keys["api_key"] = auth.NewSecret("sample")
+	keys["api_key"] = secret.New("sample")
 	s := clienttest.Section("acme-parts", "")
-	s.Environment, s.ClientID, s.ClientSecret = "production", auth.Secret{}, auth.Secret{}
+	s.Environment, s.ClientID, s.ClientSecret = "production", secret.Secret{}, secret.Secret{}
 	s.Decode = clienttest.Decode(keys)
 	p, err := Open(s)
 	if err != nil {

@@ -1,0 +1,94 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"orderbeat/auth/secret"
+	"time"
+
+	"orderbeat/auth/endpoint"
+)
+
+// errNoToken is what tools get that need a token where there is none.
+var errNoToken = errors.New("there is no access token to tell of")
+
+// CanIntrospect reports whether there is an introspection endpoint.
+func (s *Source) CanIntrospect() bool { return s.endpoint.CanIntrospect() }
+
+// Introspect asks the authorization server about the token in hand. It changes
+// nothing, and no call depends on it: what the endpoint refuses is not held against
+// the credentials, and says nothing about the token.
+//
+// The error is an *[endpoint.Error].
+func (s *Source) Introspect(ctx context.Context) (endpoint.Introspection, error) {
+	if !s.CanIntrospect() {
+		return endpoint.Introspection{}, &endpoint.Error{Class: endpoint.ClassRequest, Reason: "no introspection URL is known", Hint: "set introspection_url, if the provider has such an endpoint"}
+	}
+	token := s.inHand()
+	if token.Empty() {
+		return endpoint.Introspection{}, &endpoint.Error{Class: endpoint.ClassTransient, Reason: errNoToken.Error(), Err: errNoToken}
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	return s.endpoint.Introspect(ctx, token)
+}
+
+// inHand is the token that is, or was last, served.
+func (s *Source) inHand() secret.Secret {
+	if h := s.live.Load(); h != nil && h.Generation > s.rejected.Load() {
+		return h.Access
+	}
+	if row := s.row.Load(); row != nil {
+		return row.Token
+	}
+	return secret.Secret{}
+}
+
+// Logout drops the tokens, and tells the authorization server to revoke them where it
+// has an endpoint for that (RFC 7009), the refresh token first. They are dropped here
+// in any case; revoked reports whether they were dropped there too. A user has to
+// grant access again; a client logs in again with its next call.
+//
+// The error is an *[endpoint.Error], or ctx's where nothing was done.
+func (s *Source) Logout(ctx context.Context) (revoked bool, err error) {
+	err = s.exclusively(ctx, func(ctx context.Context) error {
+		if err := s.save(ctx); err != nil {
+			return err
+		}
+		lease, row, err := s.forceLease(ctx)
+		if err != nil {
+			return err
+		}
+		if h := s.live.Load(); h != nil && h.Generation > row.Generation { // the store did not take it
+			row.Token, row.Generation = h.Access, h.Generation
+		}
+		var refused error
+		if s.endpoint.CanRevoke() {
+			refused = errors.Join(s.revoke(ctx, row.Refresh, "refresh_token"), s.revoke(ctx, row.Token, "access_token"))
+			revoked = refused == nil
+		}
+		s.rejected.Store(max(s.rejected.Load(), row.Generation))
+		row.Unreadable, row.Kept = false, secret.Secret{}
+		row.Token, row.Refresh, row.Generation = secret.Secret{}, secret.Secret{}, row.Generation+1
+		row.State, row.ExpiresAt, row.RefreshAt, row.ObtainedAt, row.Lost = StateEmpty, time.Time{}, time.Time{}, time.Time{}, 0
+		if s.config.User != "" {
+			row.State, row.ConsentReason = StateConsent, reasonLogout
+		}
+		if err := s.commitForced(ctx, lease, row); err != nil {
+			return err
+		}
+		return refused
+	})
+	return revoked, err
+}
+
+// revoke revokes one token. A token that the server does not know is revoked (RFC
+// 7009 section 2.2); after a 503 it must be taken to live on (section 2.2.1).
+func (s *Source) revoke(ctx context.Context, token secret.Secret, hint string) error {
+	if token.Empty() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	return s.endpoint.Revoke(ctx, token, hint)
+}
