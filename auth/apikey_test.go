@@ -84,7 +84,7 @@ func TestRefusedStaticCredentialsAreTriedThreeTimesInAll(t *testing.T) {
 		if err := s.Prepare(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if st := s.Status(); st.State != auth.StateRefused || st.Refusals != 3 {
+		if st := s.Status(); st.State != auth.StateRejected || st.Refusals != 3 {
 			t.Errorf("got %+v want refused after three", st)
 		}
 		status.Store(200)

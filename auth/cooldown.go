@@ -36,7 +36,7 @@ func (r Row) failed(err *endpoint.Error, credential string, now time.Time) Row {
 	r.Failure = Failure{Class: err.Class, Status: err.Status, Code: err.Code, Reason: err.Reason, At: now}
 	r.CooldownUntil = now.Add(r.rest(err))
 	if r.Refusals >= maxRefusals {
-		r.State, r.CooldownUntil = StateRefused, time.Time{}
+		r.State, r.CooldownUntil = StateRejected, time.Time{}
 	}
 	return r
 }
@@ -44,7 +44,7 @@ func (r Row) failed(err *endpoint.Error, credential string, now time.Time) Row {
 // unlatched is the state without the latch.
 func (r Row) unlatched() State {
 	switch {
-	case r.State != StateRefused:
+	case r.State != StateRejected:
 		return r.State
 	case r.Token.Empty() && r.Refresh.Empty():
 		return StateEmpty
@@ -118,7 +118,7 @@ func (r Row) cooling(at time.Time) bool {
 // resting is the error of a call that comes while the row rests, nil when an
 // attempt is allowed.
 func (r Row) resting(d endpoint.Dialect, credential string, now time.Time) error {
-	refused := r.State == StateRefused
+	refused := r.State == StateRejected
 	if r.Credential != credential || !refused && !r.cooling(now) {
 		return nil
 	}

@@ -66,7 +66,7 @@ func TestManyCallersAndARefusingEndpoint(t *testing.T) {
 		if !got.Cooling || got.After != 0 {
 			t.Errorf("got %+v want no further attempt", got)
 		}
-		if st := s.Status(); st.State != auth.StateRefused || st.Logins != 3 {
+		if st := s.Status(); st.State != auth.StateRejected || st.Logins != 3 {
 			t.Errorf("got %+v want refused after 3", st)
 		}
 	})
@@ -82,7 +82,7 @@ func TestACooldownTellsWhenItEnds(t *testing.T) {
 			t.Errorf("got %+v after %+v want the same, cooling, ten seconds later", second, first)
 		}
 		st := s.Status()
-		if st.State != auth.StateCooling || time.Until(st.NextAttemptAt) != second.After {
+		if st.State != auth.StateCooldown || time.Until(st.NextAttemptAt) != second.After {
 			t.Errorf("got %+v want cooling for %v", st, second.After)
 		}
 	})

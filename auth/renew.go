@@ -75,7 +75,7 @@ func (s *Source) finish(f *renewal) {
 		if !now.Before(h.refreshAt) {
 			s.live.Store(h.withRefreshAt(now.Add(rest)))
 		}
-		s.log.Warn("the access token could not be renewed early; the old one is served", "expires_at", h.ExpiresAt, "err", f.err)
+		s.log.Warn("failed to renew the access token early, the old one stays in use", "expires_at", h.ExpiresAt, "err", f.err)
 	}
 	s.notify()
 	s.mu.Lock()
@@ -159,7 +159,7 @@ func (s *Source) load(ctx context.Context) (Row, error) {
 	s.client.learn(row, s.id.Credential)
 	known := s.row.Swap(&row)
 	if row.Unreadable && (known == nil || !known.Unreadable) {
-		s.log.Error("what the token store holds cannot be read; it counts as no token")
+		s.log.Error("stored token cannot be read, treated as absent")
 		s.notify()
 	}
 	return row, nil
@@ -182,7 +182,7 @@ func (s *Source) take(ctx context.Context, lease Lease) (won bool, err error) {
 	won, err = s.store.Lease(ctx, lease)
 	keyless := errors.Is(err, ErrNoKeys)
 	if s.keyless.Swap(keyless) != keyless && keyless {
-		s.log.Error("the token store lacks its keys; no token is asked for", "err", err)
+		s.log.Error("token store has no keys, no token is requested", "err", err)
 	}
 	if err != nil {
 		return false, storeError("cannot be written", err)
@@ -231,7 +231,7 @@ func (s *Source) commit(ctx context.Context, lease Lease, row Row) bool {
 	tallied := s.counts.tally(&row)
 	ok, err := s.store.Commit(ctx, lease, row)
 	if err != nil || !ok {
-		s.log.Warn("the token store did not take what became of a token request", "generation", row.Generation, "lease_lost", err == nil, "err", err)
+		s.log.Warn("failed to save the token response", "generation", row.Generation, "lease_lost", err == nil, "err", err)
 		return false
 	}
 	s.counts.tallied(tallied)

@@ -150,7 +150,7 @@ func (s *Source) fail(ctx context.Context, lease Lease, row Row, err error) erro
 		// token is worth.
 		row.Lost = min(row.Lost+1, maxLost)
 		if row.Lost == 1 && s.commit(ctx, lease, row) && !errors.Is(err, context.Canceled) {
-			s.log.Warn("the answer to a refresh was lost; it is asked for once more", "err", e)
+			s.log.Warn("no response to a refresh, sending it once more", "err", e)
 			return errReplay
 		}
 	}

@@ -131,7 +131,7 @@ func TestALiveTokenIsInNoStatusAndNoLog(t *testing.T) {
 		time.Sleep(115 * time.Minute) // an early renewal fails, and is logged
 		token := mustToken(t, s)
 		synctest.Wait()
-		if !strings.Contains(log.String(), "renewed early") {
+		if !strings.Contains(log.String(), "renew the access token early") {
 			t.Errorf("log: got %q want the failed renewal", log.String())
 		}
 		clean(t, "log", log.String())

@@ -94,7 +94,7 @@ func TestAFailedEarlyRenewalHurtsNobody(t *testing.T) {
 		}
 		synctest.Wait()
 		between(t, "token requests", e.requests.Load(), 3, 9)
-		if got, want := strings.Count(log.String(), "renewed early"), int(e.requests.Load()-1); got != want {
+		if got, want := strings.Count(log.String(), "renew the access token early"), int(e.requests.Load()-1); got != want {
 			t.Errorf("log lines: got %d want one for each of the %d failures", got, want)
 		}
 		if st := s.Status(); st.State != auth.StateValid || st.LastFailure == nil || st.LastFailure.Class != endpoint.ClassTransient {

@@ -127,10 +127,10 @@ func (r Row) status(now time.Time, h *held, rejected int64) Status {
 	case h.usable(now, rejected):
 		st.State, st.Generation, st.ExpiresAt, st.NextAttemptAt = StateValid, h.Generation, h.ExpiresAt, h.refreshAt
 		st.LifeLeft = int64(h.ExpiresAt.Sub(now) / time.Second)
-	case r.State == StateRefused:
-		st.State = StateRefused
+	case r.State == StateRejected:
+		st.State = StateRejected
 	case st.Cooling:
-		st.State = StateCooling
+		st.State = StateCooldown
 	case r.State == StateValid && (r.User != "" || r.ExpiresAt.IsZero()):
 		st.State = StateValid // a grant that the next call renews, or credentials that need no token
 	}

@@ -17,13 +17,13 @@ var ErrNoKeys = errors.New("no keys")
 // State is what a source, or its row, is in.
 type State string
 
-// The states of a row. A [Status] knows [StateCooling] besides.
+// The states of a row. A [Status] knows [StateCooldown] besides.
 const (
-	StateEmpty   State = "empty"            // no token was obtained yet
-	StateValid   State = "valid"            // a token was obtained; whether it still lives, its times tell
-	StateConsent State = "consent_required" // a person must grant access, again or for the first time
-	StateRefused State = "refused"          // the credentials were refused too often: no attempt until they change
-	StateCooling State = "cooling"          // no token, and no attempt before the cooldown ends
+	StateEmpty    State = "empty"            // no token was obtained yet
+	StateValid    State = "valid"            // a token was obtained; whether it still lives, its times tell
+	StateConsent  State = "consent_required" // a person must grant access, again or for the first time
+	StateRejected State = "rejected"         // the credentials were rejected too often: no attempt until they change
+	StateCooldown State = "cooldown"         // no token, and no attempt before the cooldown ends
 )
 
 // Row is all that is kept of one credential, in one row so that it changes at once.
@@ -116,7 +116,7 @@ type Store interface {
 	// Lease takes the lease, sets IntentAt to l.At and Lost to l.Lost and reports
 	// true, if the row has generation l.Generation, no lease that lasts beyond
 	// l.At, and, unless l.Override is set or its Credential differs from
-	// l.Credential, a state other than [StateRefused] and [StateConsent] and no
+	// l.Credential, a state other than [StateRejected] and [StateConsent] and no
 	// cooldown that lasts beyond l.At. It makes the row if generation 0 is asked
 	// for and there is none. Otherwise it changes nothing and reports false.
 	Lease(ctx context.Context, l Lease) (bool, error)
@@ -145,7 +145,7 @@ func (m *memory) Lease(_ context.Context, l Lease) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	row := m.row(l.Key)
-	resting := row.State == StateRefused || row.State == StateConsent || row.cooling(l.At)
+	resting := row.State == StateRejected || row.State == StateConsent || row.cooling(l.At)
 	barred := resting && row.Credential == l.Credential && !l.Override
 	if row.Generation != l.Generation || row.LeaseUntil.After(l.At) || barred {
 		return false, nil

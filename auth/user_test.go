@@ -744,7 +744,7 @@ func TestAUsersRefusedClientIsUnlatched(t *testing.T) {
 			time.Sleep(time.Minute)
 		}
 		server.got(t, "refresh_token", "refresh_token", "refresh_token")
-		if st := s.Status(); st.State != auth.StateRefused {
+		if st := s.Status(); st.State != auth.StateRejected {
 			t.Errorf("got %+v want refused", st)
 		}
 		server.faults(nil, nil)

@@ -16,7 +16,7 @@ func health(t *testing.T, d *db.DB) string {
 	t.Helper()
 	text, err := d.Value(t.Context(), `SELECT coalesce(group_concat(line, char(10)), '') FROM (
 		SELECT concat_ws('|', provider, account, coalesce(last_success_at, '-'), coalesce(last_failure_at, '-'), coalesce(failure_code, '-'),
-			coalesce(credential_state, '-'), CASE WHEN cooldown_until IS NULL THEN '-' ELSE 'cooling' END, coalesce(alerts, '-')) AS line FROM provider_health)`)
+			coalesce(credential_state, '-'), CASE WHEN cooldown_until IS NULL THEN '-' ELSE 'cooldown' END, coalesce(alerts, '-')) AS line FROM provider_health)`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func TestProviderHealthIsSeenAtOnce(t *testing.T) {
 
 	credential("mazda", "johndoe", auth.StateValid, noon) // the cooldown is over
 	credential("mazda", "janedoe", auth.StateConsent, time.Time{})
-	credential("mazda", "jimdoe", auth.StateRefused, time.Time{})
+	credential("mazda", "jimdoe", auth.StateRejected, time.Time{})
 	raise(t, d, consentAlert("janedoe"))
 	raise(t, d, db.Alert{Provider: "mazda", Code: "suspected_ip_block"})
 	raise(t, d, db.Alert{Provider: "mazda", Account: "a", Code: "invalid"})
@@ -58,12 +58,12 @@ func TestProviderHealthIsSeenAtOnce(t *testing.T) {
 		}
 	}
 
-	credential("ptv", "", auth.StateRefused, later)
+	credential("ptv", "", auth.StateRejected, later)
 	raise(t, d, db.Alert{Provider: "shell", Code: "stale"})
-	want := `mazda|a|-|-|-|refused|-|consent_required (janedoe), suspected_ip_block, invalid
+	want := `mazda|a|-|-|-|rejected|-|consent_required (janedoe), suspected_ip_block, invalid
 michelin|detroit|2026-11-20T12:00:00.000Z|-|-|valid|-|-
 michelin|toledo|2026-11-20T12:00:00.000Z|2026-11-20T12:01:00.000Z|forbidden|valid|-|forbidden
-ptv||-|-|-|refused|cooling|-
+ptv||-|-|-|rejected|cooldown|-
 shell||-|-|-|-|-|stale`
 	if diff := cmp.Diff(want, health(t, d)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -73,7 +73,7 @@ shell||-|-|-|-|-|stale`
 func TestHealthIsThatOfTheCredentialThatWasUsedLast(t *testing.T) {
 	d := open(t)
 	old, current := tokenRow("", "sealed"), tokenRow("", "sealed")
-	old.Key, old.State = "michelin/test", auth.StateRefused
+	old.Key, old.State = "michelin/test", auth.StateRejected
 	current.Key = "michelin/production"
 	old.Provider, current.Provider = "michelin", "michelin"
 	keepToken(t, d, old)

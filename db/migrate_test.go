@@ -189,6 +189,21 @@ func TestADatabaseOfEveryVersionIsMigratedWithItsData(t *testing.T) {
 	}
 }
 
+func TestMigrationRenamesTheStateOfRejectedCredentials(t *testing.T) {
+	path := dumped(t, released)
+	pool := openRaw(t, path, "")
+	if _, err := pool.ExecContext(t.Context(), `UPDATE credentials SET state = 'refused' WHERE user = 'johndoe'`); err != nil {
+		t.Fatal(err)
+	}
+	if err := pool.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := openAt(t, path).Value(t.Context(), `SELECT state FROM credentials WHERE user = 'johndoe'`)
+	if got != "rejected" || err != nil {
+		t.Errorf("got state %q, %v, want rejected", got, err)
+	}
+}
+
 // isThere reads what an earlier version stored.
 func isThere(t *testing.T, d *db.DB, version int64) {
 	t.Helper()

@@ -61,7 +61,7 @@ SELECT ?1, 0, ?3, ?4, ?5, ?6, ?9, ?10, ?11, 'empty', ?12
        lease_owner = ?3, lease_until = ?4, intent_at = ?5, lost = ?6, updated_at = ?12
  WHERE generation = ?2 AND (lease_until IS NULL OR lease_until <= ?5)
    AND (?7 OR credential IS NOT ?8
-        OR state NOT IN ('refused', 'consent_required') AND (cooldown_until IS NULL OR cooldown_until <= ?5 OR failed_at > ?5))`
+        OR state NOT IN ('rejected', 'consent_required') AND (cooldown_until IS NULL OR cooldown_until <= ?5 OR failed_at > ?5))`
 
 // Commit implements [auth.Store].
 func (s *tokens) Commit(ctx context.Context, l auth.Lease, row auth.Row) (took bool, err error) {

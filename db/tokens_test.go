@@ -193,7 +193,7 @@ func TestCredentialsAreListedWithoutTokens(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "orderbeat.db")
 	d := openAt(t, path)
 	machine := auth.Row{
-		Key: "michelin/test", Provider: "michelin", Environment: "test", State: auth.StateRefused, Generation: 1, Credential: "fingerprint",
+		Key: "michelin/test", Provider: "michelin", Environment: "test", State: auth.StateRejected, Generation: 1, Credential: "fingerprint",
 		Failures: 3, Refusals: 3, Failure: auth.Failure{Class: endpoint.ClassCredential, Status: 400, Code: "invalid_client", Reason: "refused", At: noon},
 	}
 	user := tokenRow("johndoe", "sealed")

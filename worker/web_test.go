@@ -56,7 +56,7 @@ type refused struct{ auth.Store }
 
 func (s refused) Load(ctx context.Context, key string) (auth.Row, error) {
 	row, err := s.Store.Load(ctx, key)
-	row.State, row.Refusals, row.Failures = auth.StateRefused, 3, 3
+	row.State, row.Refusals, row.Failures = auth.StateRejected, 3, 3
 	row.Failure = auth.Failure{Class: endpoint.ClassCredential, Status: 400, Code: "invalid_client", Reason: "the token endpoint refuses the credentials", At: time.Now()}
 	return row, err
 }
@@ -228,7 +228,7 @@ func TestMetricsTellOfEveryCredential(t *testing.T) {
 	_, body := b.get("/metrics")
 	for _, want := range []string{
 		`orderbeat_auth_state{provider="michelin",state="valid",user=""} 1`,
-		`orderbeat_auth_state{provider="michelin",state="refused",user=""} 0`,
+		`orderbeat_auth_state{provider="michelin",state="rejected",user=""} 0`,
 		`orderbeat_auth_state{provider="mazda",state="consent_required",user="john doe"} 1`,
 		`orderbeat_auth_consent_required{provider="mazda",user="john doe"} 1`,
 		`orderbeat_auth_consent_required{provider="michelin",user=""} 0`,
@@ -238,7 +238,7 @@ func TestMetricsTellOfEveryCredential(t *testing.T) {
 		`orderbeat_auth_failures{provider="michelin",user=""} 0`,
 		`orderbeat_auth_logins_total{provider="michelin",user=""} 1`,
 		`orderbeat_auth_replays_total{provider="michelin",user=""} 0`,
-		`orderbeat_auth_saved_total{provider="michelin",user=""} 2`,
+		`orderbeat_auth_reuses_total{provider="michelin",user=""} 2`,
 		"go_goroutines ", "process_resident_memory_bytes ",
 	} {
 		if !strings.Contains(body, "\n"+want) {

@@ -13,7 +13,7 @@ type Class string
 // The classes.
 const (
 	// ClassCredential: the endpoint refuses the client's credentials. Attempts are
-	// few, because repeated ones get an address blocked; see StateRefused of package auth.
+	// few, because repeated ones get an address blocked; see StateRejected of package auth.
 	ClassCredential Class = "credential"
 	// ClassBlock: no connection, soon after refused credentials. The provider
 	// probably blocks our address.

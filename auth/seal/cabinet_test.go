@@ -47,7 +47,7 @@ func (c *cabinet) Lease(_ context.Context, l auth.Lease) (bool, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	row, there := c.rows[l.Key]
-	resting := row.State == auth.StateRefused || row.State == auth.StateConsent || row.CooldownUntil.After(l.At) && !row.Failure.At.After(l.At)
+	resting := row.State == auth.StateRejected || row.State == auth.StateConsent || row.CooldownUntil.After(l.At) && !row.Failure.At.After(l.At)
 	if row.Generation != l.Generation || row.LeaseUntil.After(l.At) || resting && row.Credential == l.Credential && !l.Override {
 		return false, nil
 	}

@@ -46,7 +46,7 @@ func TestWhatCannotBeReadIsNoToken(t *testing.T) {
 			inner := newCabinet()
 			s := sealing(t, inner)
 			row, other := sealedRow("k"), sealedRow("k2")
-			row.State, row.Failures, row.ConsentedAt = auth.StateRefused, 3, time.Date(2026, 11, 20, 6, 0, 0, 0, time.UTC)
+			row.State, row.Failures, row.ConsentedAt = auth.StateRejected, 3, time.Date(2026, 11, 20, 6, 0, 0, 0, time.UTC)
 			store(t, s, row)
 			store(t, s, other)
 			raw := inner.row("k")

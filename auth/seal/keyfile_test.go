@@ -15,7 +15,7 @@ func TestARefusalOutlivesAChangeOfTheKeyByHand(t *testing.T) {
 	inner, path := newCabinet(), keyPath(t)
 	s := seal.New(inner, load(t, writeKeys(t, path, oneKey)))
 	row := sealedRow("k")
-	row.State = auth.StateRefused
+	row.State = auth.StateRejected
 	store(t, s, row)
 	writeKeys(t, path, anotherKey, oneKey)
 	comesBack(t, s, row)
@@ -50,7 +50,7 @@ func TestACredentialColumnThatSomebodyClearedEndsTheRefusal(t *testing.T) {
 	inner := newCabinet()
 	s := sealing(t, inner)
 	row := sealedRow("k")
-	row.State = auth.StateRefused
+	row.State = auth.StateRejected
 	store(t, s, row)
 	raw := inner.row("k")
 	raw.Credential = ""
@@ -65,7 +65,7 @@ func TestASealedColumnThatSomebodyClearedIsAnEmptyRow(t *testing.T) {
 	inner := newCabinet()
 	s := sealing(t, inner)
 	row := sealedRow("k")
-	row.State = auth.StateRefused
+	row.State = auth.StateRejected
 	store(t, s, row)
 	raw := inner.row("k")
 	raw.Token = secret.Secret{}

@@ -34,7 +34,7 @@ func TestRekeySealsEveryRowWithANewKey(t *testing.T) {
 	inner, path := newCabinet(), keyPath(t)
 	s := seal.New(inner, load(t, writeKeys(t, path, anotherKey, oneKey)))
 	refused := sealedRow("refused")
-	refused.Token, refused.Refresh, refused.State = secret.Secret{}, secret.Secret{}, auth.StateRefused
+	refused.Token, refused.Refresh, refused.State = secret.Secret{}, secret.Secret{}, auth.StateRejected
 	rows := []auth.Row{sealedRow("k1"), sealedRow("k2"), refused}
 	for _, row := range rows {
 		store(t, s, row)
@@ -111,7 +111,7 @@ func TestAnotherProcessTakesTheNewKey(t *testing.T) {
 	ours := seal.New(inner, load(t, writeKeys(t, path, oneKey)))
 	theirs := seal.New(inner, load(t, path))
 	refused := sealedRow("refused")
-	refused.State = auth.StateRefused
+	refused.State = auth.StateRejected
 	store(t, theirs, sealedRow("k"))
 	store(t, theirs, refused)
 	rekey(t, ours, 2, 0)
@@ -205,7 +205,7 @@ func TestRekeyDisturbsNobodyWhoWrites(t *testing.T) {
 	inner, path := newCabinet(), keyPath(t)
 	writeKeys(t, path, oneKey)
 	resting := sealedRow("resting")
-	resting.State = auth.StateRefused
+	resting.State = auth.StateRejected
 	store(t, seal.New(inner, load(t, path)), resting)
 
 	ctx, stop := context.WithCancel(t.Context())

@@ -36,7 +36,7 @@ func TestWhatIsSealedComesBack(t *testing.T) {
 		{"an access token alone", func(r *auth.Row) { r.Refresh = secret.Secret{} }},
 		{"a refresh token alone", func(r *auth.Row) { r.Token = secret.Secret{} }},
 		{"a refusal before the first token", func(r *auth.Row) {
-			r.Token, r.Refresh, r.State, r.Generation = secret.Secret{}, secret.Secret{}, auth.StateRefused, 0
+			r.Token, r.Refresh, r.State, r.Generation = secret.Secret{}, secret.Secret{}, auth.StateRejected, 0
 		}},
 		{"tokens that nothing was judged of", func(r *auth.Row) { r.Credential = "" }},
 		{"nothing", func(r *auth.Row) { r.Token, r.Refresh, r.Credential = secret.Secret{}, secret.Secret{}, "" }},

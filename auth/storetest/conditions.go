@@ -63,7 +63,7 @@ func leases(t *testing.T, open func(t *testing.T) auth.Store, full func() auth.R
 
 func keep(*auth.Row)          {}
 func cooling(r *auth.Row)     { r.CooldownUntil = now.Add(time.Second) }
-func refused(r *auth.Row)     { r.State = auth.StateRefused }
+func refused(r *auth.Row)     { r.State = auth.StateRejected }
 func unconsented(r *auth.Row) { r.State = auth.StateConsent }
 func first(l *auth.Lease)     { l.Generation = 0 }
 func plain(l *auth.Lease)     { l.Generation = 1 }

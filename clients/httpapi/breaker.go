@@ -183,9 +183,9 @@ func (b *breaker) tell(before, after clients.BreakerStatus) {
 	switch {
 	case before.State == after.State:
 	case after.State == clients.BreakerClosed:
-		b.log.Info("the provider answers again", "breaker", after.State)
+		b.log.Info("breaker closed: provider responds again", "breaker", after.State)
 	case before.State == clients.BreakerClosed:
-		b.log.Warn("the provider does not answer, and calls are held back", "breaker", after.State, "failures", after.Failures, "until", *after.Until)
+		b.log.Warn("breaker open: provider does not respond", "breaker", after.State, "failures", after.Failures, "until", *after.Until)
 	default:
 		b.log.Debug("the provider still does not answer", "breaker", after.State, "failures", after.Failures, "until", *after.Until)
 	}

@@ -131,7 +131,7 @@ func printStatuses(w io.Writer, list []auth.Status, now time.Time) error {
 		switch st.State {
 		case auth.StateConsent:
 			fmt.Fprintf(w, "\n%s must grant access to %s: %s\n  orderbeat auth login %s --user %s\n", plain(st.User), st.Provider, plain(st.ConsentReason), st.Provider, plain(st.User))
-		case auth.StateRefused:
+		case auth.StateRejected:
 			fmt.Fprintf(w, "\n%s rejected the credentials. When they are correct:\n  orderbeat auth unlatch %s\n", st.Provider, st.Provider)
 		default:
 		}
@@ -158,7 +158,7 @@ func lifeLeft(st auth.Status) string {
 // a person has to act first.
 func nextAttempt(st auth.Status, now time.Time) string {
 	switch {
-	case st.State == auth.StateRefused || st.State == auth.StateConsent:
+	case st.State == auth.StateRejected || st.State == auth.StateConsent:
 		return "never"
 	case st.NextAttemptAt.After(now):
 		return second(st.NextAttemptAt)

@@ -64,14 +64,14 @@ bill_to = "1111111"
 			endCooldowns(t, config)
 		}
 	}
-	if r := do(t, "--config", config, "auth", "status"); !strings.Contains(r.stdout, "refused") || !strings.Contains(r.stdout, "orderbeat auth unlatch michelin") {
-		t.Errorf("got %s, want it told that the credentials are refused, and the way on", r.stdout)
+	if r := do(t, "--config", config, "auth", "status"); !strings.Contains(r.stdout, "rejected") || !strings.Contains(r.stdout, "orderbeat auth unlatch michelin") {
+		t.Errorf("got %s, want the state rejected and the unlatch command", r.stdout)
 	}
 	if resp, err := http.Get(p.web + "/readyz"); err != nil || resp.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("got %v %v, want not ready: the only provider refuses for good", resp, err)
 	}
 	p.stop()
-	if r := do(t, "--config", config, "auth", "status"); !strings.Contains(r.stdout, "refused") || !strings.Contains(r.stderr, "no worker responds") {
+	if r := do(t, "--config", config, "auth", "status"); !strings.Contains(r.stdout, "rejected") || !strings.Contains(r.stderr, "no worker responds") {
 		t.Errorf("got %s%s, want the database to tell the same without a worker", r.stdout, r.stderr)
 	}
 	endCooldowns(t, config)

@@ -513,7 +513,7 @@ WITH subjects AS (
 )
 SELECT e.provider, e.account, f.last_success_at, f.last_failure_at, f.failure_code,
        (SELECT u.state FROM used AS u WHERE u.provider = e.provider
-         ORDER BY CASE u.state WHEN 'refused' THEN 1 WHEN 'consent_required' THEN 2 WHEN 'empty' THEN 3 ELSE 4 END LIMIT 1) AS credential_state,
+         ORDER BY CASE u.state WHEN 'rejected' THEN 1 WHEN 'consent_required' THEN 2 WHEN 'empty' THEN 3 ELSE 4 END LIMIT 1) AS credential_state,
        (SELECT max(u.cooldown_until) FROM used AS u
          WHERE u.provider = e.provider AND u.cooldown_until > strftime('%Y-%m-%dT%H:%M:%fZ')) AS cooldown_until,
        (SELECT group_concat(code || CASE user WHEN '' THEN '' ELSE ' (' || user || ')' END, ', ')

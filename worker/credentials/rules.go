@@ -22,7 +22,7 @@ type judgement map[clients.Code]bool
 // about credentials: what was wrong with them stays wrong until there is a token.
 func judge(st auth.Status, before judgement) judgement {
 	j := judgement{clients.CodeConsent: st.State == auth.StateConsent, codeUnreadable: st.Unreadable}
-	if st.State == auth.StateRefused {
+	if st.State == auth.StateRejected {
 		j[clients.CodeAuthRejected] = true
 	}
 	if st.Failures == 0 || st.LastFailure == nil {
@@ -84,7 +84,7 @@ func told(st auth.Status) string {
 	if f.Status != 0 {
 		text += fmt.Sprintf(" (status %d)", f.Status)
 	}
-	if st.State == auth.StateRefused {
+	if st.State == auth.StateRejected {
 		text += "; no further attempt is made"
 	}
 	return text

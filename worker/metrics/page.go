@@ -33,7 +33,7 @@ var (
 	authFailures    = desc("auth_failures", "Failed token requests since the last token.", perCredential)
 	authLogins      = desc("auth_logins_total", "Token requests sent.", perCredential)
 	authReplays     = desc("auth_replays_total", "Calls sent again after a 401.", perCredential)
-	authSaved       = desc("auth_saved_total", "Times that a token served again, without a token request.", perCredential)
+	authReuses       = desc("auth_reuses_total", "Times that a token served again, without a token request.", perCredential)
 	alertsRaised    = desc("alerts_raised", "Alerts that a person should look at now.", []string{"provider", "code"})
 	working         = desc("working", "1 while this process works, 0 while it stands by.", nil)
 	walBytes        = desc("db_wal_bytes", "Size of the database's write-ahead log; it grows while somebody reads for long.", nil)
@@ -45,7 +45,7 @@ var (
 	rateNow         = desc("rate_calls_per_second", "The rate that calls to a provider keep to now, 0 for none.", []string{"provider"})
 )
 
-var authStates = []auth.State{auth.StateEmpty, auth.StateValid, auth.StateConsent, auth.StateRefused, auth.StateCooling}
+var authStates = []auth.State{auth.StateEmpty, auth.StateValid, auth.StateConsent, auth.StateRejected, auth.StateCooldown}
 
 func desc(name, help string, labels []string) *prometheus.Desc {
 	return prometheus.NewDesc("orderbeat_"+name, help, labels, nil)
@@ -130,7 +130,7 @@ func (m sink) ofCredentials(c Config) {
 		m.gauge(authFailures, float64(st.Failures), st.Provider, st.User)
 		m.counter(authLogins, float64(st.Logins), st.Provider, st.User)
 		m.counter(authReplays, float64(st.Replays), st.Provider, st.User)
-		m.counter(authSaved, float64(st.Saved), st.Provider, st.User)
+		m.counter(authReuses, float64(st.Saved), st.Provider, st.User)
 	}
 }
 

@@ -52,7 +52,7 @@ func (p Provider) Sources() []*auth.Source {
 func (p Provider) Latched() bool {
 	sources := p.Sources()
 	for _, source := range sources {
-		if source.Status().State != auth.StateRefused {
+		if source.Status().State != auth.StateRejected {
 			return false
 		}
 	}
