@@ -9,6 +9,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"runtime/debug"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"orderbeat/jobs"
 	"orderbeat/worker/alerts"
 	"orderbeat/worker/bus"
+	"orderbeat/worker/bus/embedded"
 	"orderbeat/worker/credentials"
 	"orderbeat/worker/jobrunner"
 	"orderbeat/worker/leader"
@@ -64,7 +66,11 @@ func Run(ctx context.Context, c Config) error {
 	if c.Memory == nil {
 		c.Memory = memory.NewPool(debug.SetMemoryLimit(-1))
 	}
-	conn, err := bus.Open(ctx, c.NATS, troubles, c.Log, fail)
+	server, err := openServer(ctx, &c.NATS, c.Log)
+	if err != nil {
+		return err
+	}
+	conn, err := bus.Open(c.NATS, server, troubles, c.Log, fail)
 	if err != nil {
 		return err
 	}
@@ -241,6 +247,19 @@ func Run(ctx context.Context, c Config) error {
 		c.Log.Warn("what was not acknowledged comes again after the next start", "err", err)
 	}
 	return err
+}
+
+// openServer starts the embedded server, and sets the password that others connect with. It is nil
+// if NATS is somewhere else.
+func openServer(ctx context.Context, c *bus.Config, log *slog.Logger) (bus.Server, error) {
+	if c.URL != "" {
+		return nil, nil
+	}
+	var err error
+	if *c, err = c.WithPassword(log); err != nil {
+		return nil, err
+	}
+	return embedded.Open(ctx, *c, log)
 }
 
 // live plans a request for one job and performs it.

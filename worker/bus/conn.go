@@ -24,8 +24,8 @@ const Patience = 5 * time.Second
 type Conn struct {
 	NATS     *nats.Conn
 	JS       jetstream.JetStream
-	embedded *embedded // nil when NATS is somewhere else
-	URL      string    // where others reach it, "" when they cannot
+	server   Server // nil when NATS is somewhere else
+	URL      string // where others reach it, "" when they cannot
 	config   Config
 	nkey     *nkeyDialer        // nil without an nkey
 	activity *problems.Activity // the connection
@@ -36,27 +36,30 @@ type Conn struct {
 	deniedAt time.Time
 }
 
-// Open connects to NATS, starting the embedded server first if there is no URL.
-// lost is told when the connection ends for good, which is not the same as NATS
+// Server is the embedded server.
+type Server interface {
+	nats.InProcessConnProvider
+	// Address is where it listens, as host:port, "" when it does not.
+	Address() string
+	// Ailment is what could not be written to its store, nil while all is well.
+	Ailment() error
+	// Tend keeps it running until ctx ends.
+	Tend(ctx context.Context)
+	Close()
+}
+
+// Open connects to NATS: to the embedded server if there is one, which it closes with the
+// connection, or also when it fails. lost is told when the connection ends for good, which is not the same as NATS
 // being away.
-func Open(ctx context.Context, c Config, set *problems.Set, log *slog.Logger, lost func(error)) (_ *Conn, err error) {
-	b := &Conn{URL: c.URL, activity: set.Activity("nats"), errors: set.Activity("nats errors")}
+func Open(c Config, embedded Server, set *problems.Set, log *slog.Logger, lost func(error)) (_ *Conn, err error) {
+	b := &Conn{URL: c.URL, server: embedded, activity: set.Activity("nats"), errors: set.Activity("nats errors")}
 	defer func() {
 		if err != nil {
 			b.Close()
 		}
 	}()
-	if c.URL == "" {
-		if c.PasswordFile != "" {
-			if c.Password, err = openPassword(c.PasswordFile, log); err != nil {
-				return nil, err
-			}
-			c.User, c.PasswordFile = natsUser, ""
-		}
-		if b.embedded, err = openEmbedded(ctx, c, log); err != nil {
-			return nil, err
-		}
-		b.URL = c.Reach(b.embedded.address())
+	if embedded != nil {
+		b.URL = c.Reach(embedded.Address())
 	}
 	b.config = c
 	options, err := b.connectOptions()
@@ -103,9 +106,9 @@ func (b *Conn) connectOptions() ([]nats.Option, error) {
 		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { b.unconnected(err) }),
 		nats.ErrorHandler(b.reported),
 	}
-	if b.embedded != nil {
+	if b.server != nil {
 		login, err := b.config.login() // no TLS within the process
-		return append(options, append(login, nats.InProcessServer(b.embedded))...), err
+		return append(options, append(login, nats.InProcessServer(b.server))...), err
 	}
 	access, err := b.config.Access()
 	if b.config.NKey != "" {
@@ -127,8 +130,8 @@ func (b *Conn) Close() {
 	if b.NATS != nil {
 		b.NATS.Close()
 	}
-	if b.embedded != nil {
-		b.embedded.close()
+	if b.server != nil {
+		b.server.Close()
 	}
 }
 
@@ -183,8 +186,8 @@ const connectionLook = time.Second
 func (b *Conn) Tend(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	if b.embedded != nil {
-		wg.Go(func() { b.embedded.tend(ctx) })
+	if b.server != nil {
+		wg.Go(func() { b.server.Tend(ctx) })
 	}
 	for wait.For(ctx, connectionLook) {
 		if err := b.NATS.LastError(); err != nil && !b.NATS.IsConnected() {
@@ -195,8 +198,8 @@ func (b *Conn) Tend(ctx context.Context) {
 
 // Usable is nil while messages can be kept, as far as that is known.
 func (b *Conn) Usable() error {
-	if b.embedded != nil {
-		if err := b.embedded.ailment(); err != nil {
+	if b.server != nil {
+		if err := b.server.Ailment(); err != nil {
 			return err
 		}
 	}

@@ -178,7 +178,7 @@ func TestWhyNATSCannotBeReachedIsSaid(t *testing.T) {
 			lines := &recorded{}
 			log := slog.New(slog.NewTextHandler(lines, nil))
 			set := problems.NewSet(log)
-			b, err := Open(t.Context(), c, set, log, func(error) {})
+			b, err := Open(c, nil, set, log, func(error) {})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -253,7 +253,7 @@ func TestAReplacedNKeyIsUsedWhenItReconnects(t *testing.T) {
 	srv := start()
 	options.Port = srv.Addr().(*net.TCPAddr).Port
 	log := slog.New(slog.DiscardHandler)
-	b, err := Open(t.Context(), Config{URL: srv.ClientURL(), NKey: path}, problems.NewSet(log), log, func(error) {})
+	b, err := Open(Config{URL: srv.ClientURL(), NKey: path}, nil, problems.NewSet(log), log, func(error) {})
 	if err != nil {
 		t.Fatal(err)
 	}

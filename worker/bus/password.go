@@ -53,6 +53,18 @@ func readPassword(path string) (secret.Secret, error) {
 	return secret.New(password), nil
 }
 
+// WithPassword returns the configuration of the embedded server with the password from
+// PasswordFile as that of its default user. The file is made where there is none.
+func (c Config) WithPassword(log *slog.Logger) (Config, error) {
+	if c.PasswordFile == "" {
+		return c, nil
+	}
+	var err error
+	c.Password, err = openPassword(c.PasswordFile, log)
+	c.User, c.PasswordFile = natsUser, ""
+	return c, err
+}
+
 // openPassword reads the embedded server's password and makes its file where there is
 // none. Where the file cannot be made the password is good for this process alone, which
 // is logged: others then cannot connect.

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -48,7 +47,7 @@ func (q *Streams) wanted(topic string) jetstream.StreamConfig {
 
 // Covers reports whether the stream takes messages on a subject.
 func (h *Home) Covers(subject string) bool {
-	return slices.ContainsFunc(h.Config.Subjects, func(filter string) bool { return server.SubjectMatchesFilter(subject, filter) })
+	return slices.ContainsFunc(h.Config.Subjects, func(filter string) bool { return isSubset(subject, filter) })
 }
 
 // SubjectIsFull reports whether the stream takes no further message on this subject.
@@ -128,7 +127,7 @@ func faults(got, want *jetstream.StreamConfig) (list []string) {
 			list = append(list, fmt.Sprintf(text, args...))
 		}
 	}
-	covers := slices.ContainsFunc(got.Subjects, func(filter string) bool { return server.SubjectMatchesFilter(want.Subjects[0], filter) })
+	covers := slices.ContainsFunc(got.Subjects, func(filter string) bool { return isSubset(want.Subjects[0], filter) })
 	add(!covers, "its subjects %q do not cover %s: messages on others wait", got.Subjects, want.Subjects[0])
 	add(got.Sealed, "it is sealed and takes no messages: delete it, and it is made again")
 	add(got.NoAck, "it has no_ack: every message is looked up after it was published, which is slow")

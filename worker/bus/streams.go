@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 	"time"
 
@@ -145,5 +144,3 @@ func (q *Streams) create(ctx context.Context, want jetstream.StreamConfig) (jets
 	}
 	return q.JS.CreateStream(ctx, want)
 }
-
-func makeFolder(path string) error { return os.MkdirAll(path, 0o700) }

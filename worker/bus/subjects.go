@@ -58,3 +58,20 @@ func OneLine(text string) string {
 	}
 	return string(line)
 }
+
+// isSubset reports whether all subjects that match one filter match another, too. A subject
+// without wildcards is a filter that only it matches.
+func isSubset(filter, of string) bool {
+	tokens, want := strings.Split(filter, "."), strings.Split(of, ".")
+	for i, w := range want {
+		switch {
+		case i == len(tokens):
+			return false
+		case w == ">":
+			return true
+		case tokens[i] == ">", w != "*" && w != tokens[i]:
+			return false
+		}
+	}
+	return len(tokens) == len(want)
+}

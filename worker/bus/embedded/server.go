@@ -1,4 +1,4 @@
-package bus
+package embedded
 
 import (
 	"context"
@@ -9,24 +9,26 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"orderbeat/auth/secret"
 	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
 
+	"orderbeat/auth/secret"
+
 	"github.com/gofrs/flock"
 	"github.com/nats-io/nats-server/v2/server"
 
+	"orderbeat/worker/bus"
 	"orderbeat/worker/problems"
 	"orderbeat/worker/wait"
 )
 
-// embedded is the NATS server within this process. A stream of it that could not be
+// Server is the NATS server within this process. A stream of it that could not be
 // written once, because the disk was full, takes nothing any more for as long as the server
 // runs: that is why it is started again when the disk is well.
-type embedded struct {
+type Server struct {
 	options *server.Options
 	lock    *flock.Flock // guards its files
 	log     *slog.Logger
@@ -37,42 +39,42 @@ type embedded struct {
 	ailing string // what could not be written, "" while all is well
 }
 
-// openEmbedded starts it. Two servers on one folder lose messages without noticing, so the
+// Open starts a server. Two servers on one folder lose messages without noticing, so the
 // folder is locked first.
-func openEmbedded(ctx context.Context, c Config, log *slog.Logger) (_ *embedded, err error) {
-	e := &embedded{log: log, said: problems.NewSet(log).Activity("nats-server"), options: &server.Options{
+func Open(ctx context.Context, c bus.Config, log *slog.Logger) (_ *Server, err error) {
+	s := &Server{log: log, said: problems.NewSet(log).Activity("nats-server"), options: &server.Options{
 		ServerName: "orderbeat", JetStream: true, StoreDir: c.Store, NoSigs: true,
 		SyncAlways: c.SyncAlways, SyncInterval: c.SyncEvery, MaxPayload: c.MaxPayload,
 		DontListen: c.Listen == "",
 	}}
 	if c.User != "" || !c.Token.Empty() {
-		e.options.CustomClientAuthentication = gate{c.User, c.Password, c.Token}
+		s.options.CustomClientAuthentication = gate{c.User, c.Password, c.Token}
 	}
 	if c.Cert != "" {
 		pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
 		if err != nil {
 			return nil, fmt.Errorf("nats.tls: %w", err)
 		}
-		e.options.TLS, e.options.TLSHandshakeFirst = true, c.TLSFirst
-		e.options.TLSConfig = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+		s.options.TLS, s.options.TLSHandshakeFirst = true, c.TLSFirst
+		s.options.TLSConfig = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	}
 	if c.Listen != "" {
-		if e.options.Host, e.options.Port, err = free(ctx, c.Listen); err != nil {
+		if s.options.Host, s.options.Port, err = free(ctx, c.Listen); err != nil {
 			return nil, err
 		}
 	}
-	if err := makeFolder(c.Store); err != nil {
+	if err := os.MkdirAll(c.Store, 0o700); err != nil {
 		return nil, fmt.Errorf("nats.store: %w", err)
 	}
-	e.lock = flock.New(filepath.Join(c.Store, "lock"))
-	if locked, err := e.lock.TryLock(); err != nil || !locked {
+	s.lock = flock.New(filepath.Join(c.Store, "lock"))
+	if locked, err := s.lock.TryLock(); err != nil || !locked {
 		return nil, errors.Join(fmt.Errorf("nats.store: %s is in use by another orderbeat: stop it, or give this one a folder of its own", c.Store), err)
 	}
-	if err := e.start(); err != nil {
-		e.close()
+	if err := s.start(); err != nil {
+		s.Close()
 		return nil, err
 	}
-	return e, nil
+	return s, nil
 }
 
 // gate lets in who presents what is configured.
@@ -93,22 +95,22 @@ func equal(a, b string) int {
 }
 
 // start starts a server. The second one listens where the first one did.
-func (e *embedded) start() error {
-	srv, err := server.NewServer(e.options.Clone())
+func (s *Server) start() error {
+	srv, err := server.NewServer(s.options.Clone())
 	if err != nil {
 		return fmt.Errorf("embedded NATS: %w", err)
 	}
-	srv.SetLoggerV2(serverLog{e.log, e.said, e.fail}, false, false, false)
-	e.mu.Lock()
-	e.server, e.ailing = srv, ""
-	e.mu.Unlock()
+	srv.SetLoggerV2(serverLog{s.log, s.said, s.fail}, false, false, false)
+	s.mu.Lock()
+	s.server, s.ailing = srv, ""
+	s.mu.Unlock()
 	srv.Start()
 	const patience = 30 * time.Second // recovering large streams takes a while
 	if !srv.ReadyForConnections(patience) {
 		return fmt.Errorf("embedded NATS: not ready after %s", patience)
 	}
 	if address, ok := srv.Addr().(*net.TCPAddr); ok {
-		e.options.Port = address.Port
+		s.options.Port = address.Port
 	}
 	return nil
 }
@@ -136,41 +138,41 @@ func free(ctx context.Context, address string) (host string, port int, err error
 	return host, port, nil
 }
 
-// address is where the server listens, as host:port, "" when it does not.
-func (e *embedded) address() string {
-	if e.options.DontListen {
+// Address is where the server listens, as host:port, "" when it does not.
+func (s *Server) Address() string {
+	if s.options.DontListen {
 		return ""
 	}
-	return net.JoinHostPort(e.options.Host, strconv.Itoa(e.options.Port))
+	return net.JoinHostPort(s.options.Host, strconv.Itoa(s.options.Port))
 }
 
-func (e *embedded) current() *server.Server {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.server
+func (s *Server) current() *server.Server {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.server
 }
 
 // InProcessConn implements [nats.InProcessConnProvider]: it connects to the server that
 // runs now.
-func (e *embedded) InProcessConn() (net.Conn, error) { return e.current().InProcessConn() }
+func (s *Server) InProcessConn() (net.Conn, error) { return s.current().InProcessConn() }
 
 // fail notes what could not be written.
-func (e *embedded) fail(what string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.ailing == "" {
-		e.ailing = what
+func (s *Server) fail(what string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ailing == "" {
+		s.ailing = what
 	}
 }
 
-// ailment tells what could not be written, nil while all is well.
-func (e *embedded) ailment() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.ailing == "" {
+// Ailment tells what could not be written, nil while all is well.
+func (s *Server) Ailment() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ailing == "" {
 		return nil
 	}
-	return errors.New("the embedded server could not write its store: " + e.ailing)
+	return errors.New("the embedded server could not write its store: " + s.ailing)
 }
 
 // How often it is looked whether the store failed, and how long another try rests when
@@ -180,27 +182,27 @@ const (
 	tendFailed = 10 * time.Second
 )
 
-// tend starts the server again when its store failed and can be written again, until ctx
+// Tend starts the server again when its store failed and can be written again, until ctx
 // ends. For those who are connected NATS is away for a moment.
-func (e *embedded) tend(ctx context.Context) {
+func (s *Server) Tend(ctx context.Context) {
 	for rest := tendStore; wait.For(ctx, rest); {
 		rest = tendStore
-		if e.ailment() == nil || e.probe() != nil {
+		if s.Ailment() == nil || s.probe() != nil {
 			continue
 		}
-		e.log.Warn("the embedded NATS starts again: its store could not be written, and can be now")
-		e.stop()
-		if err := e.start(); err != nil {
-			e.log.Error("the embedded NATS does not start; it is tried again", "err", err)
-			e.fail(err.Error())
+		s.log.Warn("the embedded NATS starts again: its store could not be written, and can be now")
+		s.stop()
+		if err := s.start(); err != nil {
+			s.log.Error("the embedded NATS does not start; it is tried again", "err", err)
+			s.fail(err.Error())
 			rest = tendFailed
 		}
 	}
 }
 
 // probe writes as much to the store as a few messages need, and removes it.
-func (e *embedded) probe() (err error) {
-	file, err := os.CreateTemp(e.options.StoreDir, "probe-*")
+func (s *Server) probe() (err error) {
+	file, err := os.CreateTemp(s.options.StoreDir, "probe-*")
 	if err != nil {
 		return err
 	}
@@ -211,15 +213,15 @@ func (e *embedded) probe() (err error) {
 	return errors.Join(err, file.Close(), os.Remove(file.Name()))
 }
 
-func (e *embedded) stop() {
-	if srv := e.current(); srv != nil {
+func (s *Server) stop() {
+	if srv := s.current(); srv != nil {
 		srv.Shutdown()
 		srv.WaitForShutdown()
 	}
 }
 
-// close ends the server. Who uses it has ended.
-func (e *embedded) close() {
-	e.stop()
-	_ = e.lock.Unlock() // the process ends, and with it the lock
+// Close ends the server. Who uses it has ended.
+func (s *Server) Close() {
+	s.stop()
+	_ = s.lock.Unlock() // the process ends, and with it the lock
 }
