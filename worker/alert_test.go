@@ -236,7 +236,7 @@ func TestWhatIsNotKnownRaisesNoAlert(t *testing.T) {
 	b.ask("runs.start", `{"provider":"mazda","kind":"sync","wait":true}`)
 	b.settled()
 	if n := b.count("ORDERBEAT_ALERTS"); n != 0 {
-		t.Errorf("got %d alerts, want none while nobody knows whether access was granted", n)
+		t.Errorf("got %d alerts, want none while nobody knows whether access granted", n)
 	}
 	if resp, page := b.get("/oauth/start/mazda?user=johndoe"); resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(page, "cannot be read now") {
 		t.Errorf("got %d %s, want nobody asked while it is not known", resp.StatusCode, page)

@@ -16,7 +16,7 @@ import (
 	"orderbeat/worker/bus"
 )
 
-const standsBy = "another orderbeat works on this NATS: standing by"
+const standsBy = "another worker leads: standby"
 
 // everySecond is a schedule at a NATS server, that makes up for all that was missed.
 func everySecond(url string) func(*worker.Config) {

@@ -32,12 +32,12 @@ func (u *upkeep) run(ctx context.Context) {
 			return
 		case err == nil:
 			if failing {
-				u.log.Info("the database can be pruned again")
+				u.log.Info("pruning works again")
 			}
 			failing, rest = false, upkeepEvery
 		case !failing:
 			failing, rest = true, upkeepRetry
-			u.log.Warn("the database could not be pruned; it is tried again", "err", err)
+			u.log.Warn("pruning failed, will retry", "err", err)
 		default:
 			rest = min(2*rest, upkeepEvery)
 		}

@@ -41,8 +41,8 @@ func TestUpkeepThatFailsIsToldOnceAndTriedAgain(t *testing.T) {
 		if diff := cmp.Diff([]string{"0s", "1h0m0s", "1h1m0s", "1h3m0s", "1h7m0s", "2h7m0s"}, at); diff != "" {
 			t.Errorf("pruned at (-want +got):\n%s", diff)
 		}
-		if diff := cmp.Diff(`level=WARN msg="the database could not be pruned; it is tried again" err="disk full"
-level=INFO msg="the database can be pruned again"
+		if diff := cmp.Diff(`level=WARN msg="pruning failed, will retry" err="disk full"
+level=INFO msg="pruning works again"
 `, logged.String()); diff != "" {
 			t.Errorf("log (-want +got):\n%s", diff)
 		}

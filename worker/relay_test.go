@@ -335,7 +335,7 @@ func TestFaultsOfStreamsAreLogged(t *testing.T) {
 	}
 	again := startIn(t, folder, nil)
 	again.hasResult(again.sync("detroit").ID)
-	if n := again.said.count("stream is not as Orderbeat makes it"); n != 2 {
+	if n := again.said.count("stream configuration differs"); n != 2 {
 		t.Errorf("got %d lines about two streams, want one for each", n)
 	}
 }

@@ -217,7 +217,7 @@ func Run(ctx context.Context, c Config) error {
 	cancelWork := time.AfterFunc(drain, stopWork)
 	defer cancelWork.Stop()
 	if began := beginShutdown(ctx, c.DB); began != nil {
-		c.Log.Warn("that the process stops could not be recorded: jobs that do not end in time count as having ended it", "err", began)
+		c.Log.Warn("failed to record the shutdown: jobs that do not end in time count as crashes", "err", began)
 	}
 	idle := make(chan error, 1)
 	go func() { // outlived only by work that does not end
@@ -238,13 +238,13 @@ func Run(ctx context.Context, c Config) error {
 	last, done := context.WithDeadline(context.WithoutCancel(ctx), earlier(over, time.Now().Add(lastWords)))
 	defer done()
 	if flushed := outbox.Flush(last); flushed != nil {
-		c.Log.Warn("what is left in the outbox is published after the next start", "err", flushed)
+		c.Log.Warn("outbox not flushed: the rest is published after the next start", "err", flushed)
 	}
 	if released := lease.Release(last); released != nil {
-		c.Log.Warn("one that stands by waits before it takes over", "err", released)
+		c.Log.Warn("failed to release the lease: a standby takes over after its timeout", "err", released)
 	}
 	if err := conn.NATS.FlushWithContext(last); err != nil {
-		c.Log.Warn("what was not acknowledged comes again after the next start", "err", err)
+		c.Log.Warn("failed to close the NATS connection cleanly: unacknowledged messages are redelivered after the next start", "err", err)
 	}
 	return err
 }

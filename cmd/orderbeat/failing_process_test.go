@@ -83,7 +83,7 @@ func TestADamagedDatabaseAcknowledgesNothing(t *testing.T) {
 		return err == nil && resp.StatusCode == http.StatusServiceUnavailable && strings.Contains(string(body), "malformed") && strings.Contains(string(body), wayOn)
 	})
 	s.eventually("the log says that an outcome could not be kept", func() bool {
-		return strings.Contains(s.logged.String(), "a job's outcome could not be kept; the job comes again") && strings.Contains(s.logged.String(), wayOn)
+		return strings.Contains(s.logged.String(), "failed to store a job's outcome, the job is redelivered") && strings.Contains(s.logged.String(), wayOn)
 	})
 	for _, account := range []string{"detroit", "toledo"} {
 		if j := s.job(run, account); j.State != jobs.Running || j.Attempts != 0 {

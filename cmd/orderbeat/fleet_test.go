@@ -130,7 +130,7 @@ func TestSuspendedOneStops(t *testing.T) {
 
 func standsBy(t *testing.T, m *member) {
 	t.Helper()
-	m.says("another orderbeat works on this NATS: standing by", 1)
+	m.says("another worker leads: standby", 1)
 	if status, page := m.get("/healthz"); status != 200 {
 		t.Errorf("/healthz: got %d %s", status, page)
 	}

@@ -52,7 +52,7 @@ func (l *LocalDates) record(ctx context.Context, now time.Time) {
 			case ctx.Err() != nil:
 				return
 			case err != nil:
-				l.log.Warn("could not record the account's local date, will retry", "provider", p.Name, "account", a.Name, "err", err)
+				l.log.Warn("failed to record the local date of an account, will retry", "provider", p.Name, "account", a.Name, "err", err)
 				continue
 			case late > 0:
 				l.log.Info("orders became late", "provider", p.Name, "account", a.Name, "local_date", today, "orders", late)

@@ -47,7 +47,7 @@ func (s *Staleness) Run(ctx context.Context) {
 	}
 	for {
 		if err := s.look(ctx, time.Now()); err != nil && ctx.Err() == nil {
-			s.log.Warn("could not check which accounts are stale; trying again", "err", err)
+			s.log.Warn("failed to check for stale accounts, will retry", "err", err)
 		}
 		if !wait.For(ctx, every) {
 			return

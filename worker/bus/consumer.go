@@ -43,7 +43,7 @@ func (r *Receiver) bind(ctx context.Context) (jetstream.Consumer, error) {
 	info := consumer.CachedInfo()
 	if !slices.Equal(filters(info.Config), filters(r.Config)) && js.DeleteConsumer(ctx, r.Stream, r.Config.Durable) == nil {
 		// It has passed over messages that the stream still holds: a new one finds them.
-		r.Streams.Log.Warn("consumer made again: its filter was another", "stream", r.Stream, "consumer", r.Config.Durable, "filter", filters(info.Config))
+		r.Streams.Log.Warn("consumer recreated: its filter differed", "stream", r.Stream, "consumer", r.Config.Durable, "filter", filters(info.Config))
 		if consumer, err = js.CreateConsumer(ctx, r.Stream, r.Config); err != nil {
 			return nil, wrap(err)
 		}

@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"orderbeat/auth/secret"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 	"unicode"
+
+	"orderbeat/auth/secret"
 )
 
 // errNoPassword is that a password file holds no password.
@@ -75,7 +76,7 @@ func openPassword(path string, log *slog.Logger) (secret.Secret, error) {
 	case err == nil:
 		return password, nil
 	case errors.Is(err, errNoPassword):
-		log.Warn("NATS password file replaced: it held no password", "file", path)
+		log.Warn("NATS password file replaced: it was empty", "file", path)
 		if err := os.Remove(path); err != nil {
 			return secret.Secret{}, fmt.Errorf("NATS password: %w", err)
 		}
@@ -83,8 +84,8 @@ func openPassword(path string, log *slog.Logger) (secret.Secret, error) {
 		return secret.Secret{}, err
 	}
 	if err := createPassword(path); err != nil {
-		log.Warn("NATS password file could not be made: nobody else can connect to the embedded NATS; set nats.auth", "file", path, "err", err)
-		return secret.New(rand.Text()), nil
+		log.Warn("failed to create the NATS password file: no other client can connect to the embedded NATS; set nats.auth", "file", path, "err", err)
+		return auth.NewSecret(rand.Text()), nil
 	}
 	return readPassword(path) // perhaps of another process that started at the same time
 }

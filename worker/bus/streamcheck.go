@@ -98,9 +98,9 @@ func (q *Streams) check(info *jetstream.StreamInfo, want jetstream.StreamConfig)
 	q.mu.Unlock()
 	switch {
 	case news && text != "":
-		q.Log.Warn("stream is not as Orderbeat makes it", "stream", want.Name, "faults", text)
+		q.Log.Warn("stream configuration differs", "stream", want.Name, "faults", text)
 	case news:
-		q.Log.Info("stream is as it should be", "stream", want.Name)
+		q.Log.Info("stream configuration is correct", "stream", want.Name)
 	}
 	return nil
 }

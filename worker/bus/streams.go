@@ -139,7 +139,7 @@ func (q *Streams) create(ctx context.Context, want jetstream.StreamConfig) (jets
 			return nil, err
 		}
 		if n > 0 {
-			q.Log.Warn("NATS has lost the jobs: they are published again", "jobs", n)
+			q.Log.Warn("NATS has lost jobs: republished", "jobs", n)
 		}
 	}
 	return q.JS.CreateStream(ctx, want)

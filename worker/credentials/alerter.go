@@ -44,7 +44,7 @@ func (s *Credentials) Watch(ctx context.Context) {
 func (w *watch) insist(ctx context.Context, do func() error) {
 	rest := watchRetry
 	for err := do(); err != nil && ctx.Err() == nil; err = do() {
-		w.Log.Warn("an alert could not be kept; it is tried again", "err", err)
+		w.Log.Warn("failed to store an alert, will retry", "err", err)
 		if !wait.For(ctx, rest) {
 			return
 		}

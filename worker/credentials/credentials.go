@@ -111,7 +111,7 @@ func (s *Credentials) Prepare(ctx context.Context) {
 			continue
 		}
 		if err := c.Prepare(ctx); err != nil {
-			s.Log.Warn("what is kept of a credential cannot be read; it is tried again", "provider", c.Provider(), "user", c.User(), "err", err)
+			s.Log.Warn("failed to read a stored credential, will retry", "provider", c.Provider(), "user", c.User(), "err", err)
 			continue
 		}
 		c.known.Store(true)

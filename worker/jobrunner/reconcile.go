@@ -135,7 +135,7 @@ func (r *Reconciler) reconcile(ctx context.Context) (requeued int, err error) {
 		}
 		requeued += n
 		if n > 0 {
-			r.log.Warn("the jobs stream has lost jobs: they are published again", "provider", g.Provider, "account", g.Account, "kind", g.Kind, "jobs", n)
+			r.log.Warn("the jobs stream has lost jobs: republished", "provider", g.Provider, "account", g.Account, "kind", g.Kind, "jobs", n)
 		}
 	}
 	return requeued, nil
@@ -229,7 +229,7 @@ func (r *Reconciler) purge(ctx context.Context, messages map[string]uint64) erro
 		if err := stream.Purge(ctx, jetstream.WithPurgeSubject(subject)); err != nil {
 			return fmt.Errorf("purge %s: %w", subject, err)
 		}
-		r.log.Warn("messages on the jobs stream removed: their provider is not configured", "subject", subject, "messages", unknown[subject])
+		r.log.Warn("messages removed from the jobs stream: provider not configured", "subject", subject, "messages", unknown[subject])
 	}
 	return nil
 }
@@ -251,7 +251,7 @@ func (r *Reconciler) deleteUnknown(ctx context.Context) error {
 		if err := stream.DeleteConsumer(ctx, info.Name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
 			return fmt.Errorf("consumer %s: %w", info.Name, err)
 		}
-		r.log.Info("consumer removed: its provider is not configured", "consumer", info.Name)
+		r.log.Info("consumer removed: provider not configured", "consumer", info.Name)
 	}
 	r.tidied = list.Err() == nil
 	return list.Err()
@@ -293,7 +293,7 @@ func (r *Reconciler) replaceStuck(ctx context.Context, messages map[string]uint6
 		if present, err = r.present(ctx, token); present == 0 || err != nil {
 			return err // it delivered them meanwhile
 		}
-		r.log.Warn("a consumer delivers nothing although the stream holds messages for it: it is replaced", "consumer", token, "messages", present)
+		r.log.Warn("consumer replaced: it delivers nothing although the stream has messages", "consumer", token, "messages", present)
 		if err := r.queues.JS.DeleteConsumer(ctx, r.queues.Stream("jobs"), token); err != nil {
 			return fmt.Errorf("consumer %s: %w", token, err)
 		}

@@ -137,7 +137,7 @@ func (r *Runner) take(ctx, work context.Context, msg jetstream.Msg) {
 func (r *Runner) handle(ctx context.Context, msg jetstream.Msg) {
 	var job jobs.Job
 	if err := json.Unmarshal(msg.Data(), &job); err != nil {
-		r.log.Error("a message on the jobs stream is not a job", "subject", msg.Subject(), "err", err)
+		r.log.Error("invalid message on the jobs stream", "subject", msg.Subject(), "err", err)
 		_ = msg.TermWithReason("not a job")
 		return
 	}
@@ -146,12 +146,12 @@ func (r *Runner) handle(ctx context.Context, msg jetstream.Msg) {
 		_ = msg.Nak() // the program stops; the attempt did not happen
 	case errors.Is(err, db.ErrUnknown):
 		// Left in the stream it would come again for ever, and keep others from their turn.
-		r.log.Error("a job belongs to another database: it is ended here, and goes on when an orderbeat with that database works again",
+		r.log.Error("job belongs to another database: terminated here, it continues when a worker with that database leads",
 			"job_id", job.ID, "run_id", job.RunID, "provider", job.Provider, "account", job.Account)
 		r.foreign.WithLabelValues(job.Provider).Inc()
 		_ = msg.TermWithReason("it belongs to another database")
 	case err != nil:
-		r.log.Error("a job's outcome could not be kept; the job comes again", "job_id", job.ID, "provider", job.Provider, "account", job.Account, "err", err)
+		r.log.Error("failed to store a job's outcome, the job is redelivered", "job_id", job.ID, "provider", job.Provider, "account", job.Account, "err", err)
 		_ = msg.NakWithDelay(storeRetry)
 	default:
 		_ = msg.Ack() // lost: it comes again, and is found done
@@ -210,7 +210,7 @@ func (r *Runner) Prepare(ctx context.Context) error {
 		return err
 	}
 	if len(ids) > 0 {
-		r.log.Warn("jobs run alone because the process ended with them before", "jobs", len(ids))
+		r.log.Warn("jobs run alone: the process crashed while they were running", "jobs", len(ids))
 	}
 	r.suspects.add(ids)
 	return nil
@@ -225,7 +225,7 @@ func (r *Runner) abandon(ctx context.Context) error {
 		if err != nil || len(left) == 0 {
 			return err
 		}
-		r.log.Warn("jobs of providers that are no longer configured are failed", "jobs", len(left))
+		r.log.Warn("jobs failed: provider no longer configured", "jobs", len(left))
 		for _, job := range left {
 			committed, err := r.db.Commit(ctx, unknown(job))
 			if err != nil {

@@ -142,7 +142,7 @@ func (l *Lease) standBy(ctx context.Context, other Term) error {
 		return fmt.Errorf("stand by: %w", err)
 	}
 	l.set(Elsewhere, "standing by: another orderbeat works on this NATS, at "+other.Place)
-	l.log.Warn("another orderbeat works on this NATS: standing by", "bucket", l.bucket.Bucket, "at", other.Place, "since", other.Since)
+	l.log.Warn("another worker leads: standby", "bucket", l.bucket.Bucket, "at", other.Place, "since", other.Since)
 	return nil
 }
 
@@ -173,7 +173,7 @@ func (l *Lease) take(ctx context.Context, last Term, revision uint64) (bool, err
 	if err != nil {
 		return true, fmt.Errorf("take over: %w", err)
 	}
-	l.log.Warn("taking over from another orderbeat", "bucket", l.bucket.Bucket, "at", last.Place, "released", last.Released, "jobs", n)
+	l.log.Warn("taking over from another worker", "bucket", l.bucket.Bucket, "at", last.Place, "released", last.Released, "jobs", n)
 	return true, nil
 }
 

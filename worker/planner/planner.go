@@ -145,7 +145,7 @@ func (p *Planner) started(ctx context.Context, made Plan, run jobs.Run) {
 	}
 	if made.Invalid == nil && jobs.Kinds[run.Kind].Follows {
 		if err := p.stopTracking(ctx, made.request, made.target); err != nil {
-			p.log.Warn("could not update an alert; the next run tries again", "run_id", run.ID, "code", codeTrackingStopped, "err", err)
+			p.log.Warn("failed to update an alert, the next run retries", "run_id", run.ID, "code", codeTrackingStopped, "err", err)
 		}
 	}
 }
@@ -203,7 +203,7 @@ func (p *Planner) handle(ctx context.Context, msg jetstream.Msg, s bus.Subjects)
 		run, err = p.Start(ctx, request)
 	}
 	if run.ID == "" {
-		p.log.Error("a request could not be kept; it stays in the stream", "err", err)
+		p.log.Error("failed to store a request, it stays in the stream", "err", err)
 		_ = msg.NakWithDelay(2 * time.Second) // a lost nak is a redelivery too
 		return
 	}

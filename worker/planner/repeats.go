@@ -69,7 +69,7 @@ func (r *Repeats) Run(ctx context.Context, conn *nats.Conn) error {
 func (r *Repeats) answer(ctx context.Context, q repeat) {
 	known, err := r.DB.AnswerRepeat(ctx, q.key, q.replyTo, q.at)
 	if err != nil && ctx.Err() == nil {
-		r.Log.Warn("repeated request not answered yet", "nats_msg_id", q.key, "err", err)
+		r.Log.Warn("failed to answer a repeated request, will retry", "nats_msg_id", q.key, "err", err)
 	}
 	if known {
 		return
@@ -78,7 +78,7 @@ func (r *Repeats) answer(ctx context.Context, q repeat) {
 		if len(r.waiting) < maxRepeatsWaiting {
 			r.waiting = append(r.waiting, q)
 		} else {
-			r.Log.Warn("repeated request not answered: too many wait", "nats_msg_id", q.key, "reply_to", q.replyTo)
+			r.Log.Warn("repeated request not answered: too many are pending", "nats_msg_id", q.key, "reply_to", q.replyTo)
 		}
 		return
 	}

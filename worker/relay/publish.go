@@ -139,7 +139,7 @@ func (p *publisher) fallBack(t *topicRelay, err error) bool {
 	case errors.Is(err, jetstreamext.ErrBatchPublishDuplicateMsgID), errors.Is(err, nats.ErrMaxPayload):
 		return true
 	case errors.Is(err, jetstreamext.ErrBatchPublishNotEnabled), errors.Is(err, jetstreamext.ErrInvalidBatchAck):
-		t.log.Info("stream takes no atomic batches: messages go one by one", "stream", p.subjects.Stream(t.topic))
+		t.log.Info("stream does not accept atomic batches, publishing one by one", "stream", p.subjects.Stream(t.topic))
 		t.single = true
 		return true
 	}

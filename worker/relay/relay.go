@@ -308,7 +308,7 @@ func (t *topicRelay) conflict(ctx context.Context, m *db.Message) {
 		Hint:    "Look at the messages on subject " + t.publisher.subjects.Of(m.Subject) + ", and at who may publish there. Orderbeat's own message was published with another Nats-Msg-Id.",
 	})
 	if err != nil {
-		t.log.Error("could not raise an alert", "code", codeConflict, "err", err)
+		t.log.Error("failed to raise an alert", "code", codeConflict, "err", err)
 	}
 }
 
@@ -333,7 +333,7 @@ func (r *Relay) tidy(ctx context.Context) {
 			}
 		}
 		if err != nil && ctx.Err() == nil {
-			r.log.Warn("could not resolve alerts", "err", err)
+			r.log.Warn("failed to resolve alerts", "err", err)
 		}
 	}
 }

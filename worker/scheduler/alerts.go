@@ -81,7 +81,7 @@ func (a *alerts) well(ctx context.Context, s *settings.Schedule) {
 		return
 	}
 	if _, err := a.db.Resolve(ctx, s.Provider, "", "", codeMissed); err != nil {
-		a.log.Warn("could not resolve an alert; the next run tries again", "provider", s.Provider, "code", codeMissed, "err", err)
+		a.log.Warn("failed to resolve an alert, the next run retries", "provider", s.Provider, "code", codeMissed, "err", err)
 		return
 	}
 	delete(a.late, s.Provider)

@@ -116,7 +116,7 @@ func (l *loop) insist(ctx context.Context, why string, do func(ctx context.Conte
 			return false
 		}
 		if rest == retryFirst { // once is enough
-			l.Log.Warn("due times wait", "schedule", l.schedule.Name, "err", err)
+			l.Log.Warn("failed to record due times, will retry", "schedule", l.schedule.Name, "err", err)
 		}
 		if _, unclaimed := errors.AsType[*claimError](err); why == slept && !unclaimed {
 			why = noDatabase
@@ -278,7 +278,7 @@ func (l *loop) makeUp(ctx context.Context, due []time.Time, run int, why string)
 	if len(due) == 0 {
 		return nil
 	}
-	l.Log.Warn("due times passed without a run", "schedule", l.schedule.Name, "due", len(due), "caught_up", run, "reason", why)
+	l.Log.Warn("due times missed", "schedule", l.schedule.Name, "due", len(due), "caught_up", run, "reason", why)
 	missed, caughtUp := due[:len(due)-run], due[len(due)-run:]
 	if err := l.miss(ctx, missed, why); err != nil {
 		return err

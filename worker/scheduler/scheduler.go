@@ -70,14 +70,14 @@ func (s *Scheduler) forget(ctx context.Context) {
 		names = append(names, l.schedule.Name)
 	}
 	if err := s.config.DB.ForgetSchedules(ctx, names); err != nil && ctx.Err() == nil {
-		s.config.Log.Warn("could not drop removed schedules; the next start tries again", "err", err)
+		s.config.Log.Warn("failed to delete removed schedules, the next start retries", "err", err)
 	}
 }
 
 // clockSet has every loop look at the clock again, which was set, or stood still while the
 // machine slept. After a backward change, what waits for its time in the database moves too.
 func (s *Scheduler) clockSet(ctx context.Context, by time.Duration) {
-	s.config.Log.Warn("the clock was set, or the machine slept", "by", by.Round(time.Second).String())
+	s.config.Log.Warn("clock changed or machine suspended", "by", by.Round(time.Second).String())
 	if by < 0 {
 		if err := s.config.DB.ClockSetBack(ctx, -by); err != nil {
 			s.config.Log.Error("failed to reschedule waiting jobs after a backward clock change", "by", (-by).String(), "err", err)

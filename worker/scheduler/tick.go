@@ -134,6 +134,6 @@ func (l *loop) giveUp(ctx context.Context) (db.Pause, bool, error) {
 	if err := l.DB.PauseSchedule(ctx, p.Schedule, p.Note, p.PausedAt); err != nil {
 		return p, false, err
 	}
-	l.Log.Warn("a schedule is paused", "schedule", p.Schedule, "note", p.Note)
+	l.Log.Warn("schedule paused", "schedule", p.Schedule, "note", p.Note)
 	return p, true, nil
 }

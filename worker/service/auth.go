@@ -88,7 +88,7 @@ func (s *Service) authAuthorize(_ context.Context, _ *request, q api.Credential)
 		return nil, invalid("there is no web listener through which access could be granted", "set web.listen")
 	}
 	link, until := s.ConsentLink(q.Provider, q.User)
-	s.Log.Info("a link was made that asks a user again", "provider", q.Provider, "user", q.User)
+	s.Log.Info("consent link created", "provider", q.Provider, "user", q.User)
 	return api.Authorize{Link: link, ExpiresAt: until.UTC()}, nil
 }
 
@@ -138,6 +138,6 @@ func (s *Service) authRekey(ctx context.Context, _ *request, _ struct{}) (any, e
 	if err != nil {
 		return nil, err
 	}
-	s.Log.Info("tokens are sealed with a new key", "resealed", resealed, "unreadable", unreadable)
+	s.Log.Info("tokens resealed with a new key", "resealed", resealed, "unreadable", unreadable)
 	return api.Rekeyed{Resealed: resealed, Unreadable: unreadable}, nil
 }

@@ -54,6 +54,6 @@ func (s *Service) republish(ctx context.Context, q api.ReplayEvents, id string) 
 	if err != nil {
 		return nil, err
 	}
-	s.Log.Info("messages set aside are republished", "replay_id", id, "events", n, "provider", q.Provider)
+	s.Log.Info("unpublishable messages republished", "replay_id", id, "events", n, "provider", q.Provider)
 	return api.Replayed{ReplayID: id, Events: n}, nil
 }

@@ -182,7 +182,7 @@ func (s *Service) announce(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	if err := s.conn.FlushWithContext(ctx); err != nil {
-		s.Log.Warn("the request/reply service is not known to the server yet", "err", err)
+		s.Log.Warn("request/reply service not registered yet", "err", err)
 	}
 }
 
@@ -286,7 +286,7 @@ func (s *Service) reply(msg *nats.Msg, header nats.Header, body []byte) error {
 func (s *Service) answer(ctx context.Context, e endpoint, r *request) (reply any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.Log.Error("a request made the program panic", "endpoint", e.name, "panic", p)
+			s.Log.Error("panic in a request", "endpoint", e.name, "panic", p)
 			err = fmt.Errorf("panic in %s", e.name)
 		}
 	}()

@@ -46,13 +46,13 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	pair, stamp, err := c.read()
 	if err != nil {
 		if err.Error() != c.told {
-			c.log.Warn("cannot use the changed files of web.tls; the certificate before stays in use", "err", err)
+			c.log.Warn("failed to load the changed files of web.tls, the previous certificate stays in use", "err", err)
 			c.told = err.Error()
 		}
 		return c.pair, nil
 	}
 	c.pair, c.stamp, c.told = pair, stamp, ""
-	c.log.Info("web.tls was read again", "not_after", pair.Leaf.NotAfter)
+	c.log.Info("web.tls reloaded", "not_after", pair.Leaf.NotAfter)
 	return c.pair, nil
 }
 

@@ -47,7 +47,7 @@ func (c *consents) start(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := credential.Prepare(r.Context()); err != nil {
-		c.Log.Warn("a consent cannot be begun", "provider", provider, "user", user, "err", err)
+		c.Log.Warn("failed to begin a consent", "provider", provider, "user", user, "err", err)
 		failed("What is known of this user cannot be read now.", err).again(c.link(credential)).show(rw, r)
 		return
 	}
@@ -130,7 +130,7 @@ func (c *consents) callback(rw http.ResponseWriter, r *http.Request) {
 		c.refused(provider, err).show(rw, r)
 		return
 	}
-	c.Log.Info("access was granted", "provider", provider, "user", source.User())
+	c.Log.Info("access granted", "provider", provider, "user", source.User())
 	page{Status: http.StatusOK, Title: "Access is granted"}.say(
 		fmt.Sprintf("Orderbeat may now ask %s on behalf of user %s. What was missed meanwhile is asked for by itself.", provider, source.User()),
 		"You may close this page.",
@@ -161,7 +161,7 @@ func (c *consents) refused(provider string, err error) page {
 	case e.Again:
 		p = p.say(fmt.Sprintf("To begin again: orderbeat auth login %s --user …, or the link of the alert.", provider))
 	}
-	c.Log.Warn("access was not granted", "provider", provider, "user", user, "code", e.Code, "err", err)
+	c.Log.Warn("access not granted", "provider", provider, "user", user, "code", e.Code, "err", err)
 	return p
 }
 

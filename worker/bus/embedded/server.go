@@ -190,10 +190,10 @@ func (s *Server) Tend(ctx context.Context) {
 		if s.Ailment() == nil || s.probe() != nil {
 			continue
 		}
-		s.log.Warn("the embedded NATS starts again: its store could not be written, and can be now")
+		s.log.Warn("embedded NATS restarts: its store is writable again")
 		s.stop()
 		if err := s.start(); err != nil {
-			s.log.Error("the embedded NATS does not start; it is tried again", "err", err)
+			s.log.Error("embedded NATS failed to start, will retry", "err", err)
 			s.fail(err.Error())
 			rest = tendFailed
 		}
