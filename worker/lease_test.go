@@ -107,8 +107,8 @@ func TestWhoLostTheLeaseStops(t *testing.T) {
 	}
 	err = <-b.ended
 	b.ended <- nil
-	if err == nil || !strings.Contains(err.Error(), "another orderbeat works on this NATS now, at elsewhere:/data") {
-		t.Errorf("got %v, want it told who works now", err)
+	if err == nil || !strings.Contains(err.Error(), "another worker is the leader now, at elsewhere:/data") {
+		t.Errorf("got %v, want the current leader in it", err)
 	}
 	job, err := b.db.Jobs(t.Context(), db.JobFilter{Limit: 1})
 	if err != nil || len(job) != 1 || job[0].State.Ended() {
@@ -193,7 +193,7 @@ func TestAJobOfAnotherDatabaseIsEnded(t *testing.T) {
 	if n := b.said.count("a job belongs to another database"); n != 10 || b.supplier.calls() != 1 {
 		t.Errorf("got %d lines and %d calls, want each told of, and none asked", n, b.supplier.calls())
 	}
-	if _, page := b.get("/metrics"); !strings.Contains(page, `orderbeat_foreign_jobs_total{provider="michelin"} 10`) || !strings.Contains(page, "orderbeat_working 1\n") {
+	if _, page := b.get("/metrics"); !strings.Contains(page, `orderbeat_foreign_jobs_total{provider="michelin"} 10`) || !strings.Contains(page, "orderbeat_leader 1\n") {
 		t.Errorf("got metrics without them:\n%s", page)
 	}
 }

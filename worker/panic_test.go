@@ -50,7 +50,7 @@ func TestAProviderThatPanicsStopsNoOther(t *testing.T) {
 	if got := b.result(1); got.State != jobs.Failed || got.Errors[0].Code != clients.CodeInternal || !strings.HasPrefix(got.Errors[0].Message, "panic: oops") {
 		t.Errorf("got %+v, want a failed run that tells of the panic", got)
 	}
-	if _, page := b.get("/metrics"); !strings.Contains(page, "orderbeat_working") {
+	if _, page := b.get("/metrics"); !strings.Contains(page, "orderbeat_leader") {
 		t.Error("the metrics are gone")
 	}
 	b.publish("orderbeat.runs.michelin.sync", ``, nil)
@@ -73,7 +73,7 @@ func TestAPanicWhileAJobIsPlannedOrPerformedEndsTheJobOnly(t *testing.T) {
 	if got := b.result(2); got.State != jobs.Failed || got.Jobs.Failed != 2 || got.Errors[0].Code != clients.CodeInternal {
 		t.Errorf("got %+v, want failed jobs", got)
 	}
-	if _, page := b.get("/metrics"); !strings.Contains(page, "orderbeat_working") {
+	if _, page := b.get("/metrics"); !strings.Contains(page, "orderbeat_leader") {
 		t.Error("the metrics are gone")
 	}
 	r.panics.Store(false)

@@ -117,9 +117,9 @@ func (r *readiness) check(ctx context.Context) verdict {
 	case err != nil:
 		return verdict{part: "lease", err: err}
 	case state == leader.Elsewhere:
-		return verdict{standby: r.lease.Standing()}
+		return verdict{standby: r.lease.NotLeaderReason()}
 	case state != leader.Held:
-		return verdict{part: "lease", err: r.lease.Standing()}
+		return verdict{part: "lease", err: r.lease.NotLeaderReason()}
 	}
 	part, err := r.leading(ctx)
 	return verdict{part: part, err: err}

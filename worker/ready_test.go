@@ -284,8 +284,8 @@ func TestAStandbyIsReadyAsAStandbyAndADrainingWorkerIsNot(t *testing.T) {
 	second := outside(t, srv.ClientURL(), func(c *worker.Config) {
 		c.Web.User, c.Web.Password = "ops", secret.New("canary")
 	})
-	second.readyz(200, "ok: standing by: another orderbeat works on this NATS")
-	second.page("/readyz?leader", 503, "standing by")
+	second.readyz(200, "ok: standby: another worker leads")
+	second.page("/readyz?leader", 503, "standby")
 	if _, body := second.get("/readyz"); strings.Contains(body, first.config.Place) || strings.Contains(body, "/") {
 		t.Errorf("without a password it names a place: %s", body)
 	}
@@ -328,7 +328,7 @@ func TestALeaseThatIsOverwrittenIsReplaced(t *testing.T) {
 	}
 	b.eventually("the lease is there again", func() bool { _, err := kv.Get(t.Context(), "store"); return err == nil })
 	b.page("/readyz?leader", 200, "ok")
-	if b.said.count("lease is unreadable: it is replaced") == 0 {
+	if b.said.count("lease is unreadable, replacing it") == 0 {
 		t.Error("it was not logged")
 	}
 }
@@ -371,7 +371,7 @@ func TestALeaseThatCannotBeRenewedIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.readyz(503, "lease: message size exceeds maximum allowed")
-	if n := b.said.count("lease was not renewed"); n != 1 {
+	if n := b.said.count("failed to renew the lease"); n != 1 {
 		t.Errorf("got %d lines, want 1", n)
 	}
 	if _, err := b.js.UpdateStream(t.Context(), config); err != nil {

@@ -147,10 +147,10 @@ func Run(ctx context.Context, c Config) error {
 	if listener != nil {
 		ready := newReadiness(conn, c, lease, outbox.Trouble, troubles, func() bool { return taken.Err() != nil })
 		site := web.NewSite(web.SiteConfig{
-			Config: c.Web, Public: public, Standing: lease.Standing, Ready: ready.page(c.Web),
+			Config: c.Web, Public: public, NotLeader: lease.NotLeaderReason, Ready: ready.page(c.Web),
 			Metrics: metrics.New(metrics.Config{
 				DB: c.DB, Providers: c.Providers, Sources: creds.Sources, Topics: relay.Topics, Log: c.Log,
-				Leading: func() bool { return lease.Standing() == nil },
+				Leading: func() bool { return lease.NotLeaderReason() == nil },
 			}, append(outbox.Counters(), append(runner.Counters(), ticks, troubles)...)...),
 			Sources: creds.Sources, Redirects: settings.RedirectURIs(c.Providers), Again: again, Log: c.Log,
 		})

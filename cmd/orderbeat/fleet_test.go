@@ -104,7 +104,7 @@ func TestSuspendedOneStops(t *testing.T) {
 			return false
 		}
 	})
-	if status := a.cmd.ProcessState.ExitCode(); status != failed || !strings.Contains(a.logged.String(), "orderbeat: another orderbeat works on this NATS now, at ") {
+	if status := a.cmd.ProcessState.ExitCode(); status != failed || !strings.Contains(a.logged.String(), "orderbeat: another worker is the leader now, at ") {
 		t.Errorf("got exit status %d, want %d, and told why", status, failed)
 	}
 	inHand := howMany(t, a, "SELECT count(*) FROM jobs WHERE state = 'running'")
@@ -134,10 +134,10 @@ func standsBy(t *testing.T, m *member) {
 	if status, page := m.get("/healthz"); status != 200 {
 		t.Errorf("/healthz: got %d %s", status, page)
 	}
-	if status, page := m.get("/readyz"); status != 200 || !strings.Contains(page, "ok: standing by: another orderbeat works on this NATS, at …") {
+	if status, page := m.get("/readyz"); status != 200 || !strings.Contains(page, "ok: standby: another worker leads, at …") {
 		t.Errorf("/readyz: got %d %s", status, page)
 	}
-	if status, page := m.get("/metrics"); status != 200 || !strings.Contains(page, "\norderbeat_working 0\n") {
+	if status, page := m.get("/metrics"); status != 200 || !strings.Contains(page, "\norderbeat_leader 0\n") {
 		t.Errorf("/metrics: got %d %s", status, page)
 	}
 }

@@ -281,14 +281,14 @@ func TestAReplacedNKeyIsUsedWhenItReconnects(t *testing.T) {
 
 func TestWhatEverybodyReadsNamesNoPlace(t *testing.T) {
 	for text, want := range map[string]string{
-		"standing by: another orderbeat works on this NATS, at vm:/srv/o b.db": "standing by: another orderbeat works on this NATS, at … b.db",
-		"open /var/lib/orderbeat.db: no space left":                            "open …: no space left",
-		"dial tcp 10.1.2.3:4222: i/o timeout":                                  "dial tcp …: i/o timeout",
-		"dial tcp [fe80::1%eth0]:4222: refused":                                "dial tcp …: refused",
-		"connect to nats://hub.example.com:4222: x":                            "connect to … x",
-		"at hub.example.com:4222":                                              "at …",
-		"server big1 says no (code 10076)":                                     "server … says no (code 10076)",
-		"consumer is paused for another 1m0s":                                  "consumer is paused for another 1m0s",
+		"standby: another worker leads, at vm:/srv/o b.db": "standby: another worker leads, at … b.db",
+		"open /var/lib/orderbeat.db: no space left":        "open …: no space left",
+		"dial tcp 10.1.2.3:4222: i/o timeout":              "dial tcp …: i/o timeout",
+		"dial tcp [fe80::1%eth0]:4222: refused":            "dial tcp …: refused",
+		"connect to nats://hub.example.com:4222: x":        "connect to … x",
+		"at hub.example.com:4222":                          "at …",
+		"server big1 says no (code 10076)":                 "server … says no (code 10076)",
+		"consumer is paused for another 1m0s":              "consumer is paused for another 1m0s",
 	} {
 		if got := WithoutPlaces(errors.New(text), "big1"); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)

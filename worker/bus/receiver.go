@@ -87,7 +87,7 @@ func (r *Receiver) receive(ctx context.Context, connected <-chan nats.Status) er
 			unbind(err)
 		}
 	})
-	for room := r.Room(bound); room > 0 && r.Streams.Lease.Certain(bound); room = r.Room(bound) {
+	for room := r.Room(bound); room > 0 && r.Streams.Lease.WaitLeader(bound); room = r.Room(bound) {
 		if err := r.fetch(ctx, bound, consumer, room, connected); err != nil {
 			return err
 		}
@@ -117,7 +117,7 @@ func (r *Receiver) fetch(ctx, bound context.Context, consumer jetstream.Consumer
 				return context.Cause(bound)
 			case !more:
 				return batch.Error()
-			case !r.Streams.Lease.Sure(): // this process was suspended since it asked, perhaps
+			case !r.Streams.Lease.IsLeader(): // this process was suspended since it asked, perhaps
 				_ = msg.Nak() // whoever works has it at once
 			default:
 				r.asking.Store(false)

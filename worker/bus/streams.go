@@ -58,9 +58,9 @@ func (c Config) Placement() *jetstream.Placement {
 // Leadership tells whether this process leads.
 type Leadership interface {
 	// Sure reports whether nobody else can be leading now.
-	Sure() bool
+	IsLeader() bool
 	// Certain waits until it is sure, and reports false when ctx ended first.
-	Certain(ctx context.Context) bool
+	WaitLeader(ctx context.Context) bool
 }
 
 // Streams are the streams, and what is needed to make them and to take from them.

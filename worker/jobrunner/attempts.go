@@ -12,63 +12,63 @@ import (
 // errCancelled is the cause of a context whose job was cancelled.
 var errCancelled = errors.New("the job was cancelled")
 
-// attempt is one attempt at a job.
+// attempt identifies one attempt at a job.
 type attempt struct {
 	jobID  string
 	number int
 }
 
-// attempts are the attempts that this process makes now, each until its outcome is
-// committed, so that one can be told to stop, and none is made twice at a time.
+// attempts are the attempts in flight, each until its outcome is committed. They can be
+// cancelled, and no attempt runs twice at a time.
 type attempts struct {
-	mu   sync.Mutex // guards made
-	made map[attempt]running
+	mu      sync.Mutex // guards running
+	running map[attempt]running
 }
 
-// running is an attempt that is made now, and what ends its context.
+// running is an attempt in flight, and what cancels its context.
 type running struct {
 	job    jobs.Job
 	cancel context.CancelCauseFunc
 }
 
-func newAttempts() *attempts { return &attempts{made: map[attempt]running{}} }
+func newAttempts() *attempts { return &attempts{running: map[attempt]running{}} }
 
-// jobs are those that are in hand now.
+// jobs lists the jobs in flight.
 func (h *attempts) jobs() []jobs.Job {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	list := make([]jobs.Job, 0, len(h.made))
-	for _, r := range h.made {
+	list := make([]jobs.Job, 0, len(h.running))
+	for _, r := range h.running {
 		list = append(list, r.job)
 	}
 	return list
 }
 
-// begin is the context to ask about a job with, and what to call when that is over. It is
-// false, with neither, when this attempt is in hand already.
-func (h *attempts) begin(ctx context.Context, job jobs.Job) (asking context.Context, end func(), free bool) {
+// begin adds an attempt. It returns the attempt's context, and a function to call when its
+// outcome is committed. ok is false, with neither, if this attempt is in flight already.
+func (h *attempts) begin(ctx context.Context, job jobs.Job) (attemptCtx context.Context, end func(), ok bool) {
 	a := attempt{job.ID, job.Attempt}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if _, busy := h.made[a]; busy {
+	if _, found := h.running[a]; found {
 		return nil, nil, false
 	}
-	asking, cancel := context.WithCancelCause(ctx)
-	h.made[a] = running{job, cancel}
-	return asking, func() {
+	attemptCtx, cancel := context.WithCancelCause(ctx)
+	h.running[a] = running{job, cancel}
+	return attemptCtx, func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		delete(h.made, a)
+		delete(h.running, a)
 		cancel(nil)
 	}, true
 }
 
-// cancel stops those of the jobs that are in hand. What they ask comes to nothing: they
-// ended in the database before.
+// cancel cancels those of the jobs that are in flight. They have ended in the database before, so
+// their outcome is discarded.
 func (h *attempts) cancel(jobIDs []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for a, r := range h.made {
+	for a, r := range h.running {
 		if slices.Contains(jobIDs, a.jobID) {
 			r.cancel(errCancelled)
 		}

@@ -8,17 +8,18 @@ import (
 	"orderbeat/jobs"
 )
 
-// Live performs the only job of a new run within the deadline of ctx. It is tried once, and
-// stored like every other. The error is the job's, unless it is partial or succeeded.
+// Live performs the only job of a new run within the deadline of ctx. It makes one attempt, and
+// commits the outcome like any other. The error is the job's, unless the job succeeded or is
+// partial.
 func (r *Runner) Live(ctx context.Context, run jobs.Run, job jobs.Job) error {
-	keep := context.WithoutCancel(ctx) // what was begun is ended, also when the caller left
+
 	if err := r.db.StartInline(ctx, run, job); err != nil {
 		return err
 	}
-	asking, release := r.memory.Budget(ctx, job.Provider)
-	defer release() // what was reported is held until it is committed
-	out := r.performOnce(asking, job)
-	committed, err := r.db.Commit(keep, out)
+	attemptCtx, release := r.memory.Budget(ctx, job.Provider)
+	defer release() // the orders are in memory until they are committed
+	out := r.performOnce(attemptCtx, job)
+	committed, err := r.db.Commit(context.WithoutCancel(ctx), out) // even if the caller has left
 	if err != nil {
 		return err
 	}
@@ -35,7 +36,7 @@ func (r *Runner) Live(ctx context.Context, run jobs.Run, job jobs.Job) error {
 	}
 }
 
-// performOnce does a job that nobody will try again.
+// performOnce performs a job that is not retried.
 func (r *Runner) performOnce(ctx context.Context, job jobs.Job) jobs.Outcome {
 	p := r.providers[job.Provider]
 	account, _ := p.Account(job.Account)
@@ -43,7 +44,7 @@ func (r *Runner) performOnce(ctx context.Context, job jobs.Job) jobs.Outcome {
 	if err != nil {
 		now := time.Now()
 		out = jobs.Outcome{Job: job, AskedAt: now, FinishedAt: now, Err: &clients.Error{
-			Provider: job.Provider, Op: "ask", Code: clients.CodeUnavailable, Message: "the worker stopped before the answer came",
+			Provider: job.Provider, Op: "ask", Code: clients.CodeUnavailable, Message: "the worker stopped before the provider responded",
 		}}
 	}
 	if out.State != jobs.Succeeded && out.State != jobs.Partial {

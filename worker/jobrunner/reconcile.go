@@ -21,27 +21,27 @@ import (
 )
 
 const (
-	// reconcileEvery is how often the jobs in the database are compared with the messages
-	// on the stream.
+	// reconcileEvery is how often the jobs in the database are compared with the messages on the
+	// stream.
 	reconcileEvery = 20 * time.Second
-	// reconcileConfirm is how often, and reconcilePause after how long, a difference is
-	// looked at again: jobs come and go between looking at the one and at the other.
+	// reconcileConfirm is how often a difference is checked again, reconcilePause the pause
+	// before each check: jobs come and go between reading the database and the stream.
 	reconcileConfirm = 2
 	reconcilePause   = time.Second
-	// maxPurges bounds how many providers that are not configured one look purges.
+	// maxPurges bounds the subjects that one pass purges.
 	maxPurges = 100
 )
 
-// codeQueueDelayed is the alert's about jobs of a provider that wait in the queue for
-// longer than Config.QueueAlert.
+// codeQueueDelayed is the code of the alert about jobs that wait in the queue longer than
+// ReconcilerConfig.QueueAlert.
 const codeQueueDelayed clients.Code = "queue_delayed"
 
-// ReconcilerConfig is what a reconciler is made of.
+// ReconcilerConfig has a reconciler's dependencies.
 type ReconcilerConfig struct {
 	DB         *db.DB
 	Streams    *bus.Streams
 	Providers  []settings.Provider
-	QueueAlert time.Duration // how long a job may wait in the queue; 0 for any time
+	QueueAlert time.Duration // how long a job may wait in the queue; 0 is no limit
 	Alerts     Alerts
 	Log        *slog.Logger
 }
@@ -54,34 +54,33 @@ type Alerts interface {
 	Hold(ctx context.Context, raised, wanted []db.Alert) error
 }
 
-// Reconciler finds jobs that the database has published and the stream does not hold, and
-// publishes them again; it removes messages that no consumer takes, and replaces a
-// consumer that does not deliver what the stream holds. It raises the alert about jobs
-// that wait for too long.
+// Reconciler compares the published jobs of the database with the jobs stream. It republishes
+// jobs that the stream lost, removes messages without a consumer, and replaces a consumer that
+// does not deliver the stream's messages. It raises the alert about jobs that wait too long.
 type Reconciler struct {
 	db        *db.DB
-	queues    *bus.Streams
+	streams   *bus.Streams
 	messages  *bus.InFlight
 	providers map[string]settings.Provider
-	after     time.Duration // how long a job may wait in the queue; 0 for any time
+	after     time.Duration // how long a job may wait in the queue; 0 is no limit
 	started   time.Time
 	activity  *problems.Activity
 	alerts    Alerts
 	log       *slog.Logger
 
-	tidied bool            // the consumers of providers that are gone were deleted
-	stuck  map[string]bool // providers whose consumer seemed stuck at the last look
+	tidied bool            // the consumers of removed providers were deleted
+	stuck  map[string]bool // providers whose consumer seemed stuck in the last pass
 }
 
-// NewReconciler makes a reconciler that knows the messages in flight.
+// NewReconciler returns a reconciler that knows the messages in flight.
 func (r *Runner) NewReconciler(c ReconcilerConfig) *Reconciler {
 	return &Reconciler{
-		db: c.DB, queues: c.Streams, messages: r.messages, providers: settings.ByName(c.Providers), after: c.QueueAlert, started: time.Now(),
+		db: c.DB, streams: c.Streams, messages: r.messages, providers: settings.ByName(c.Providers), after: c.QueueAlert, started: time.Now(),
 		activity: c.Streams.Problems.Activity("reconcile"), alerts: c.Alerts, log: c.Log, stuck: map[string]bool{},
 	}
 }
 
-// Run looks at once and then now and again until ctx ends.
+// Run reconciles at once and then periodically until ctx ends.
 func (r *Reconciler) Run(ctx context.Context) {
 	every := reconcileEvery
 	if r.after > 0 {
@@ -92,11 +91,11 @@ func (r *Reconciler) Run(ctx context.Context) {
 		if err = errors.Join(r.alert(ctx, time.Now()), err); err == nil {
 			r.activity.OK()
 		} else if ctx.Err() == nil {
-			r.activity.Failed("jobs could not be compared with the jobs stream", err)
+			r.activity.Failed("failed to compare jobs with the jobs stream", err)
 		}
 		rest := every
 		if requeued > 0 {
-			rest = min(rest, reconcilePause) // perhaps the stream does not hold as many
+			rest = min(rest, reconcilePause) // the stream may have room for a part of them only
 		}
 		if !wait.For(ctx, rest) {
 			return
@@ -106,8 +105,8 @@ func (r *Reconciler) Run(ctx context.Context) {
 
 // reconcile compares the jobs with the stream, and returns how many it requeued.
 func (r *Reconciler) reconcile(ctx context.Context) (requeued int, err error) {
-	if !r.queues.Lease.Sure() {
-		return 0, nil // NATS is away, or another worker has the jobs
+	if !r.streams.Lease.IsLeader() {
+		return 0, nil // NATS is down, or another worker leads
 	}
 	lost, messages, err := r.missing(ctx)
 	if err != nil {
@@ -129,7 +128,7 @@ func (r *Reconciler) reconcile(ctx context.Context) (requeued int, err error) {
 		})
 	}
 	for _, g := range lost {
-		n, err := r.db.RequeueGroup(ctx, g, r.inHand())
+		n, err := r.db.RequeueGroup(ctx, g, r.inFlight())
 		if err != nil {
 			return requeued, err
 		}
@@ -141,9 +140,8 @@ func (r *Reconciler) reconcile(ctx context.Context) (requeued int, err error) {
 	return requeued, nil
 }
 
-// missing are the groups of jobs of which the stream holds fewer messages than there are
-// jobs. A job whose message is gone but which this process works at lacks nothing. messages
-// counts the messages on the stream by subject.
+// missing returns the groups of jobs that have fewer messages on the stream than jobs. A job in
+// flight whose message is gone is not missing. messages counts the stream's messages by subject.
 func (r *Reconciler) missing(ctx context.Context) (lost []db.JobGroup, messages map[string]uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 6*bus.Patience)
 	defer cancel()
@@ -151,20 +149,20 @@ func (r *Reconciler) missing(ctx context.Context) (lost []db.JobGroup, messages 
 	if err != nil {
 		return nil, nil, err
 	}
-	stream, err := r.queues.JS.Stream(ctx, r.queues.Stream("jobs"))
+	stream, err := r.streams.JS.Stream(ctx, r.streams.Stream("jobs"))
 	if err != nil {
 		return nil, nil, err
 	}
-	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(r.queues.Of("jobs.>")))
+	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(r.streams.Of("jobs.>")))
 	if err != nil {
 		return nil, nil, err
 	}
 	messages = info.State.Subjects
-	fewer := func(g db.JobGroup) bool { return messages[r.queues.Of(g.Subject())] < uint64(g.Jobs) }
+	fewer := func(g db.JobGroup) bool { return messages[r.streams.Of(g.Subject())] < uint64(g.Jobs) }
 	if !slices.ContainsFunc(before, fewer) {
 		return nil, messages, nil
 	}
-	after, err := r.db.PublishedJobs(ctx) // those that ended meanwhile are not missing
+	after, err := r.db.PublishedJobs(ctx) // without those that ended meanwhile
 	if err != nil {
 		return nil, nil, err
 	}
@@ -177,7 +175,7 @@ func (r *Reconciler) missing(ctx context.Context) (lost []db.JobGroup, messages 
 		if was < 0 {
 			continue // published meanwhile
 		}
-		g.Jobs = min(g.Jobs, before[was].Jobs) - gone[r.queues.Of(g.Subject())]
+		g.Jobs = min(g.Jobs, before[was].Jobs) - gone[r.streams.Of(g.Subject())]
 		if g.Jobs > 0 && fewer(g) {
 			lost = append(lost, g)
 		}
@@ -185,7 +183,7 @@ func (r *Reconciler) missing(ctx context.Context) (lost []db.JobGroup, messages 
 	return lost, messages, nil
 }
 
-// gone counts the messages in hand that the stream does not hold any more, by subject.
+// gone counts the messages in flight that the stream no longer has, by subject.
 func (r *Reconciler) gone(ctx context.Context, stream jetstream.Stream) (map[string]int, error) {
 	gone := map[string]int{}
 	for _, msg := range r.messages.List() {
@@ -199,29 +197,29 @@ func (r *Reconciler) gone(ctx context.Context, stream jetstream.Stream) (map[str
 	return gone, nil
 }
 
-// inHand are the ids of the jobs whose messages are in hand.
-func (r *Reconciler) inHand() (ids []string) {
+// inFlight lists the ids of the jobs whose messages are in flight.
+func (r *Reconciler) inFlight() (ids []string) {
 	for _, msg := range r.messages.List() {
 		ids = append(ids, msg.Headers().Get("ce-subject"))
 	}
 	return ids
 }
 
-// purge removes messages for providers that are not configured: no consumer takes them.
+// purge removes messages of providers that are not configured: no consumer receives them.
 func (r *Reconciler) purge(ctx context.Context, messages map[string]uint64) error {
 	unknown := map[string]uint64{}
 	for subject, n := range messages {
-		switch tokens := r.queues.Tokens(subject); {
+		switch tokens := r.streams.Tokens(subject); {
 		case len(tokens) < 3:
 			unknown[subject] += n
 		case !r.configured(tokens[1]):
-			unknown[r.queues.Of("jobs."+tokens[1]+".>")] += n
+			unknown[r.streams.Of("jobs."+tokens[1]+".>")] += n
 		}
 	}
 	if len(unknown) == 0 {
 		return nil
 	}
-	stream, err := r.queues.JS.Stream(ctx, r.queues.Stream("jobs"))
+	stream, err := r.streams.JS.Stream(ctx, r.streams.Stream("jobs"))
 	if err != nil {
 		return err
 	}
@@ -234,18 +232,18 @@ func (r *Reconciler) purge(ctx context.Context, messages map[string]uint64) erro
 	return nil
 }
 
-// deleteUnknown deletes, once, the consumers of providers that are not configured any more.
+// deleteUnknown deletes, once, the consumers of providers that are not configured.
 func (r *Reconciler) deleteUnknown(ctx context.Context) error {
 	if r.tidied {
 		return nil
 	}
-	stream, err := r.queues.JS.Stream(ctx, r.queues.Stream("jobs"))
+	stream, err := r.streams.JS.Stream(ctx, r.streams.Stream("jobs"))
 	if err != nil {
 		return err
 	}
 	list := stream.ListConsumers(ctx)
 	for info := range list.Info() {
-		if r.configured(info.Name) || info.Config.FilterSubject != r.queues.Of("jobs."+info.Name+".>") {
+		if r.configured(info.Name) || info.Config.FilterSubject != r.streams.Of("jobs."+info.Name+".>") {
 			continue
 		}
 		if err := stream.DeleteConsumer(ctx, info.Name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
@@ -257,7 +255,7 @@ func (r *Reconciler) deleteUnknown(ctx context.Context) error {
 	return list.Err()
 }
 
-// configured reports whether a token of a subject is a configured provider's.
+// configured reports whether a subject token is that of a configured provider.
 func (r *Reconciler) configured(token string) bool {
 	for name := range r.providers {
 		if db.Token(name) == token {
@@ -267,10 +265,9 @@ func (r *Reconciler) configured(token string) bool {
 	return false
 }
 
-// replaceStuck deletes the consumers, which their receivers make again, that have nothing
-// to deliver although the stream holds messages for them, as seen at two looks. The
-// consumer may count messages as delivered that a restored stream holds again, or have a
-// limit that somebody gave it.
+// replaceStuck deletes consumers that deliver nothing in two passes although the stream has
+// messages for them; their receivers create them again. Such a consumer may count messages of a
+// restored stream as delivered, or have a limit that an operator set.
 func (r *Reconciler) replaceStuck(ctx context.Context, messages map[string]uint64) error {
 	stuck := map[string]bool{}
 	for name := range r.providers {
@@ -279,9 +276,9 @@ func (r *Reconciler) replaceStuck(ctx context.Context, messages map[string]uint6
 		if present == 0 {
 			continue
 		}
-		consumer, err := r.queues.JS.Consumer(ctx, r.queues.Stream("jobs"), token)
+		consumer, err := r.streams.JS.Consumer(ctx, r.streams.Stream("jobs"), token)
 		if errors.Is(err, jetstream.ErrConsumerNotFound) {
-			continue // its receiver makes it
+			continue // its receiver creates it
 		}
 		if err != nil {
 			return fmt.Errorf("consumer %s: %w", token, err)
@@ -291,10 +288,10 @@ func (r *Reconciler) replaceStuck(ctx context.Context, messages map[string]uint6
 			continue
 		}
 		if present, err = r.present(ctx, token); present == 0 || err != nil {
-			return err // it delivered them meanwhile
+			return err // delivered meanwhile
 		}
 		r.log.Warn("consumer replaced: it delivers nothing although the stream has messages", "consumer", token, "messages", present)
-		if err := r.queues.JS.DeleteConsumer(ctx, r.queues.Stream("jobs"), token); err != nil {
+		if err := r.streams.JS.DeleteConsumer(ctx, r.streams.Stream("jobs"), token); err != nil {
 			return fmt.Errorf("consumer %s: %w", token, err)
 		}
 	}
@@ -302,23 +299,23 @@ func (r *Reconciler) replaceStuck(ctx context.Context, messages map[string]uint6
 	return nil
 }
 
-// of is how many of the messages are a provider's.
+// of counts the messages of a provider.
 func (r *Reconciler) of(token string, messages map[string]uint64) (n uint64) {
 	for subject, count := range messages {
-		if tokens := r.queues.Tokens(subject); len(tokens) > 2 && tokens[1] == token {
+		if tokens := r.streams.Tokens(subject); len(tokens) > 2 && tokens[1] == token {
 			n += count
 		}
 	}
 	return n
 }
 
-// present is how many messages the stream holds for a provider now.
+// present is how many messages the stream has for a provider now.
 func (r *Reconciler) present(ctx context.Context, token string) (uint64, error) {
-	stream, err := r.queues.JS.Stream(ctx, r.queues.Stream("jobs"))
+	stream, err := r.streams.JS.Stream(ctx, r.streams.Stream("jobs"))
 	if err != nil {
 		return 0, err
 	}
-	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(r.queues.Of("jobs."+token+".>")))
+	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(r.streams.Of("jobs."+token+".>")))
 	if err != nil {
 		return 0, err
 	}
@@ -332,7 +329,7 @@ func (r *Reconciler) alert(ctx context.Context, now time.Time) error {
 		return err
 	}
 	var waiting []db.QueueDelay
-	if r.after > 0 && now.Sub(r.started) >= r.after { // before, nothing could take them
+	if r.after > 0 && now.Sub(r.started) >= r.after { // until then nothing could receive them
 		if waiting, err = r.db.QueueDelays(ctx, now.Add(-r.after)); err != nil {
 			return err
 		}
@@ -341,9 +338,9 @@ func (r *Reconciler) alert(ctx context.Context, now time.Time) error {
 	for _, q := range waiting {
 		delayed = append(delayed, db.Alert{
 			Provider: q.Provider, Code: codeQueueDelayed,
-			Message: fmt.Sprintf("jobs have waited in the queue for longer than %s (worker.queue_alert): %d, the first since %s", jobs.FormatDuration(r.after), q.Jobs, q.Since.UTC().Format(time.RFC3339)),
-			Hint: fmt.Sprintf("Check /readyz and the log for why no job begins. If jobs begin but too slowly, raise concurrency of providers.%s. "+
-				"\"orderbeat jobs retry --provider %[1]s --state queued\" publishes them again.", q.Provider),
+			Message: fmt.Sprintf("%d jobs have waited in the queue longer than %s (worker.queue_alert), the first since %s", q.Jobs, jobs.FormatDuration(r.after), q.Since.UTC().Format(time.RFC3339)),
+			Hint: fmt.Sprintf("Check /readyz and the log for why no job starts. If jobs start too slowly, raise concurrency of providers.%s. "+
+				"\"orderbeat jobs retry --provider %[1]s --state queued\" republishes them.", q.Provider),
 		})
 	}
 	return r.alerts.Hold(ctx, raised, delayed)

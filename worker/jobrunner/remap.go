@@ -9,7 +9,8 @@ import (
 	"orderbeat/worker/settings"
 )
 
-// remap maps the kept answers of a job again. It fails for good where they are gone since.
+// remap re-runs the mapping over the recorded responses of a job. It fails permanently if they
+// have been pruned.
 func (r *Runner) remap(ctx context.Context, p settings.Provider, account clients.Account, job jobs.Job) (jobs.Outcome, error) {
 	kept, answers, ok, err := r.db.Kept(ctx, job.Remaps)
 	if err != nil {

@@ -23,14 +23,14 @@ import (
 	"orderbeat/worker/settings"
 )
 
-// storeRetry is how long a message waits when the database could not take its outcome.
+// storeRetry is the redelivery delay of a message whose outcome could not be committed.
 const storeRetry = 5 * time.Second
 
-// Config is what a runner is made of.
+// Config has a runner's dependencies.
 type Config struct {
 	DB          *db.DB
 	Providers   []settings.Provider
-	Concurrency int // jobs at once in this process
+	Concurrency int // concurrent jobs in this process
 	// RunEnded is called with every run that ended with its last job.
 	RunEnded func(context.Context, jobs.Run)
 	Memory   *memory.Pool // shared by all attempts
@@ -42,7 +42,7 @@ type Runner struct {
 	db        *db.DB
 	providers map[string]settings.Provider
 	runEnded  func(context.Context, jobs.Run)
-	slots     *slots // one for each job at once in this process
+	slots     *slots // one for each concurrent job
 	suspects  *suspects
 	messages  *bus.InFlight
 	attempts  *attempts
@@ -51,63 +51,62 @@ type Runner struct {
 	memory    *memory.Pool
 	log       *slog.Logger
 
-	working sync.WaitGroup // one for each job in flight
+	working sync.WaitGroup // the jobs in flight
 }
 
-// New makes a runner.
+// New returns a runner.
 func New(c Config) *Runner {
 	providers := settings.ByName(c.Providers)
 	names := slices.Sorted(maps.Keys(providers))
 	return &Runner{
 		db: c.DB, providers: providers, runEnded: c.RunEnded,
 		slots: newSlots(c.Concurrency), suspects: newSuspects(), messages: bus.NewInFlight(), attempts: newAttempts(),
-		foreign: metrics.NewCounter("foreign_jobs_total", "Jobs that this process got, and ended, because another database knows them.", "provider", names),
-		unread:  metrics.NewCounter("unread_orders_total", "Orders that stood in answers of a provider and could not be read; the others of the answer were stored.", "provider", names),
+		foreign: metrics.NewCounter("foreign_jobs_total", "Jobs that this process received and terminated because they belong to another database.", "provider", names),
+		unread:  metrics.NewCounter("unread_orders_total", "Orders in provider responses that could not be mapped; the other orders of the response were stored.", "provider", names),
 		memory:  c.Memory, log: c.Log,
 	}
 }
 
-// Counters are what the runner counts.
+// Counters are the runner's metrics.
 func (r *Runner) Counters() []prometheus.Collector {
 	return []prometheus.Collector{r.foreign, r.unread}
 }
 
-// Heartbeat extends the ack deadlines of the messages in flight until ctx ends.
+// Heartbeat extends the ack deadlines of messages in flight until ctx ends.
 func (r *Runner) Heartbeat(ctx context.Context) { r.messages.Heartbeat(ctx) }
 
 // Wait waits until no job of the stream is in flight.
 func (r *Runner) Wait() { r.working.Wait() }
 
-// InFlight lists the jobs that are attempted now.
+// InFlight lists the jobs in flight.
 func (r *Runner) InFlight() []jobs.Job { return r.attempts.jobs() }
 
-// Cancel stops those of the jobs that are in flight. What they request comes to nothing: they
-// ended in the database before.
+// Cancel cancels those of the jobs that are in flight. They have ended in the database before, so
+// their outcome is discarded.
 func (r *Runner) Cancel(jobIDs []string) { r.attempts.cancel(jobIDs) }
 
-// Activity is the receiving of a provider's jobs.
+// Activity is the activity of receiving a provider's jobs.
 func Activity(set *problems.Set, provider string) *problems.Activity {
 	return set.Activity("receive jobs " + db.Token(provider))
 }
 
-// Consume takes the jobs of one provider until ctx ends, no more than the
-// provider's concurrency over the whole fleet, and only while this process has a
-// free slot. work is the context of the jobs themselves: it outlives ctx, so that
-// jobs in hand can finish.
+// Consume receives the jobs of one provider until ctx ends, at most the provider's concurrency
+// over the whole fleet, and only while this process has a free slot. work is the context of the
+// jobs: it outlives ctx, so that jobs in flight can finish.
 func (r *Runner) Consume(ctx, work context.Context, q *bus.Streams, p settings.Provider) {
 	token := db.Token(p.Name)
 	receiver := bus.Receiver{
 		Streams: q, Activity: Activity(q.Problems, p.Name), Stream: q.Stream("jobs"), Config: bus.ConsumerConfig(token, q.Of("jobs."+token+".>"), p.Concurrency),
-		Room:     r.room,
+		Room:     r.freeSlots,
 		InFlight: func() int { return r.messages.Count(q.Of("jobs." + token + ".")) },
 		Handle:   func(ctx context.Context, msg jetstream.Msg) { r.take(ctx, work, msg) },
 	}
 	receiver.Run(ctx)
 }
 
-// room waits until there is a free slot and counts them, without keeping any:
-// while there is no job here, another provider may have one.
-func (r *Runner) room(ctx context.Context) int {
+// freeSlots waits for a free slot and returns how many are free. It reserves none: while this
+// provider has no job, another one may use them.
+func (r *Runner) freeSlots(ctx context.Context) int {
 	if !r.slots.acquire(ctx) {
 		return 0
 	}
@@ -115,14 +114,14 @@ func (r *Runner) room(ctx context.Context) int {
 	return r.slots.free()
 }
 
-// take hands a message to a goroutine with a slot.
+// take starts a message's job in a goroutine with a slot.
 func (r *Runner) take(ctx, work context.Context, msg jetstream.Msg) {
 	if !r.messages.Add(msg) {
-		return // NATS was away for longer than it waits: this is in hand already, and acknowledged with it
+		return // redelivered after a NATS outage while in flight: acknowledged with the first delivery
 	}
 	if !r.slots.acquire(ctx) {
 		r.messages.Remove(msg)
-		_ = msg.Nak() // not begun: another worker may have it at once
+		_ = msg.Nak() // not started: redelivered at once, to any worker
 		return
 	}
 	r.working.Go(func() {
@@ -132,8 +131,8 @@ func (r *Runner) take(ctx, work context.Context, msg jetstream.Msg) {
 	})
 }
 
-// handle does one job: ask, commit, acknowledge. Nothing is acknowledged that is
-// not committed, and what is committed already is acknowledged without asking again.
+// handle performs one job: call, commit, acknowledge. Nothing is acknowledged before it is
+// committed. A job whose outcome is committed already is acknowledged without another call.
 func (r *Runner) handle(ctx context.Context, msg jetstream.Msg) {
 	var job jobs.Job
 	if err := json.Unmarshal(msg.Data(), &job); err != nil {
@@ -143,9 +142,9 @@ func (r *Runner) handle(ctx context.Context, msg jetstream.Msg) {
 	}
 	switch err := r.perform(ctx, job); {
 	case errors.Is(err, context.Canceled):
-		_ = msg.Nak() // the program stops; the attempt did not happen
+		_ = msg.Nak() // shutdown: this is not a failed attempt
 	case errors.Is(err, db.ErrUnknown):
-		// Left in the stream it would come again for ever, and keep others from their turn.
+		// In the stream it would be redelivered forever and block other jobs.
 		r.log.Error("job belongs to another database: terminated here, it continues when a worker with that database leads",
 			"job_id", job.ID, "run_id", job.RunID, "provider", job.Provider, "account", job.Account)
 		r.foreign.WithLabelValues(job.Provider).Inc()
@@ -154,30 +153,31 @@ func (r *Runner) handle(ctx context.Context, msg jetstream.Msg) {
 		r.log.Error("failed to store a job's outcome, the job is redelivered", "job_id", job.ID, "provider", job.Provider, "account", job.Account, "err", err)
 		_ = msg.NakWithDelay(storeRetry)
 	default:
-		_ = msg.Ack() // lost: it comes again, and is found done
+		_ = msg.Ack() // if this is lost, the redelivered job is found done
 	}
 }
 
+// perform makes one attempt at a job and commits its outcome.
 func (r *Runner) perform(ctx context.Context, job jobs.Job) error {
-	asking, end, free := r.attempts.begin(ctx, job)
-	if !free {
-		return nil // it was published twice; what comes of it is kept with the other message
+	attemptCtx, end, ok := r.attempts.begin(ctx, job)
+	if !ok {
+		return nil // published twice: the first message has its outcome
 	}
 	defer end()
 	if r.suspects.has(job.ID) {
-		defer r.slots.alone(asking)()
+		defer r.slots.alone(attemptCtx)()
 	}
-	asking, release := r.memory.Budget(asking, job.Provider)
-	defer release() // what was reported is held until it is committed
+	attemptCtx, release := r.memory.Budget(attemptCtx, job.Provider)
+	defer release() // the orders are in memory until they are committed
 	begun, err := r.db.BeginJob(ctx, job)
 	if err != nil || !begun {
 		return err
 	}
-	out, err := r.ask(asking, job)
+	out, err := r.call(attemptCtx, job)
 	if err != nil {
 		return err
 	}
-	// What the provider answered is kept even when the program is stopping.
+	// The outcome is committed even during a shutdown.
 	committed, err := r.db.Commit(context.WithoutCancel(ctx), out)
 	if errors.Is(err, db.ErrOutcome) {
 		out = unstorable(out, err)
@@ -200,9 +200,9 @@ func (r *Runner) perform(ctx context.Context, job jobs.Job) error {
 	return nil
 }
 
-// Prepare ends the jobs of providers that are gone, and learns which are to run alone.
+// Prepare fails the jobs of removed providers, and reads which jobs must run alone.
 func (r *Runner) Prepare(ctx context.Context) error {
-	if err := r.abandon(ctx); err != nil {
+	if err := r.failOrphanedJobs(ctx); err != nil {
 		return err
 	}
 	ids, err := r.db.Suspects(ctx)
@@ -216,9 +216,9 @@ func (r *Runner) Prepare(ctx context.Context) error {
 	return nil
 }
 
-// abandon ends the jobs of providers that are no longer configured: nobody will
-// take them from the stream, and their runs would never end.
-func (r *Runner) abandon(ctx context.Context) error {
+// failOrphanedJobs fails the jobs of providers that are no longer configured: no consumer
+// receives them, and their runs would never end.
+func (r *Runner) failOrphanedJobs(ctx context.Context) error {
 	configured := slices.Collect(maps.Keys(r.providers))
 	for {
 		left, err := r.db.OpenJobsExcept(ctx, configured)
@@ -238,16 +238,16 @@ func (r *Runner) abandon(ctx context.Context) error {
 	}
 }
 
-// unknown is the outcome of a job that the configuration does not know whom to ask.
+// unknown is the outcome of a job whose account is not configured.
 func unknown(job jobs.Job) jobs.Outcome {
 	now := time.Now()
 	return jobs.Outcome{
 		Job: job, State: jobs.Failed, AskedAt: now, FinishedAt: now,
-		Err: jobs.Invalid("the account is no longer configured", "put it back into the configuration, or ask without it"),
+		Err: jobs.Invalid("the account is no longer configured", "Add it to the configuration again, or start the run without it."),
 	}
 }
 
-// unstorable is the outcome of an attempt whose own outcome the database refuses.
+// unstorable is the outcome of an attempt whose own outcome the database rejects.
 func unstorable(o jobs.Outcome, err error) jobs.Outcome {
 	return jobs.Outcome{
 		Job: o.Job, State: jobs.Failed, AskedAt: o.AskedAt, FinishedAt: o.FinishedAt, Exchanges: o.Exchanges,
@@ -255,8 +255,8 @@ func unstorable(o jobs.Outcome, err error) jobs.Outcome {
 	}
 }
 
-// ask performs the job, or fails it when the configuration no longer knows whom it asks.
-func (r *Runner) ask(ctx context.Context, job jobs.Job) (jobs.Outcome, error) {
+// call performs the job, or fails it if its account is no longer configured.
+func (r *Runner) call(ctx context.Context, job jobs.Job) (jobs.Outcome, error) {
 	p := r.providers[job.Provider]
 	account, ok := p.Account(job.Account)
 	if !ok {

@@ -9,13 +9,13 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// aloneFor bounds how long a suspect waits for the other jobs to end, and then how long it
-// keeps others from starting. A job that runs for longer beside it did so without ending
-// the process, and one stuck job must not stop all others.
+// aloneFor bounds how long a suspect waits for the other jobs to end, and then how long it keeps
+// others from starting. If it still runs afterwards, it did not crash the process, and one stuck
+// job must not stop all others.
 const aloneFor = time.Minute
 
-// slots are the places for jobs that run at once in this process. They are given out in
-// the order in which they were asked for.
+// slots limit the jobs that run concurrently in this process. They are granted in the order of
+// the calls.
 type slots struct {
 	all   int64
 	taken atomic.Int64
@@ -24,7 +24,7 @@ type slots struct {
 
 func newSlots(n int) *slots { return &slots{all: int64(n), sem: semaphore.NewWeighted(int64(n))} }
 
-// acquire takes a slot, and returns false when ctx ended first.
+// acquire takes a slot. It is false if ctx ended first.
 func (s *slots) acquire(ctx context.Context) bool {
 	if s.sem.Acquire(ctx, 1) != nil {
 		return false
@@ -38,12 +38,12 @@ func (s *slots) release() {
 	s.sem.Release(1)
 }
 
-// free is how many slots are free, but at least 1.
+// free is the number of free slots, at least 1.
 func (s *slots) free() int { return int(max(1, s.all-s.taken.Load())) }
 
-// alone waits until the caller's slot is the only one that is taken, and keeps it so until
-// the returned function is called; either for at most [aloneFor]. It gives the slot up
-// meanwhile, so that two callers do not wait for each other.
+// alone waits until the caller's slot is the only one in use, and keeps it so until the returned
+// function is called, each for at most [aloneFor]. Meanwhile the caller's slot is released, so
+// that two callers do not wait for each other.
 func (s *slots) alone(ctx context.Context) (end func()) {
 	s.sem.Release(1)
 	wait, cancel := context.WithTimeout(ctx, aloneFor)
@@ -60,7 +60,7 @@ func (s *slots) alone(ctx context.Context) (end func()) {
 	}
 }
 
-// suspects are the jobs that are to run alone ([db.DB.Suspects]).
+// suspects are the jobs that must run alone ([db.DB.Suspects]).
 type suspects struct {
 	mu  sync.Mutex // guards ids
 	ids map[string]bool

@@ -13,24 +13,24 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// leaseKey is the lease's key in its bucket: who has it owns the database that counts.
+// leaseKey is the lease's key in its bucket: its holder has the authoritative database.
 const leaseKey = "store"
 
-// Term is what the lease says: who works, and how far.
+// Term is the value of the lease: who leads, and how far its schedules are.
 type Term struct {
-	ID       string    `json:"id"`      // the database's
-	Process  string    `json:"process"` // another one for each process
-	Place    string    `json:"place"`   // for people: where the database is
+	ID       string    `json:"id"`      // of the database
+	Process  string    `json:"process"` // unique for each process
+	Place    string    `json:"place"`   // where the database is, for display
 	Since    time.Time `json:"since"`
-	Released bool      `json:"released,omitempty"` // it stopped in good order
-	// Accounted has a time for each schedule: all due times until then are accounted
-	// for, and what they asked for is told.
+	Released bool      `json:"released,omitempty"` // the process released it at shutdown
+	// Accounted has a time for each schedule: all its due times until then are recorded, and
+	// their requests are in the outbox.
 	Accounted map[string]time.Time `json:"accounted,omitempty"`
 }
 
-// AccountedElsewhere is until when the due times of schedules are accounted for by another
-// database than id; nil when it was this one. One that had no time to say so accounted for
-// what was due before it began.
+// AccountedElsewhere is until when the due times of schedules are recorded in a database other
+// than id; nil if the lease was held with id. A leader without recorded progress accounts for the
+// due times before its term.
 func (t Term) AccountedElsewhere(id string, schedules []string) map[string]time.Time {
 	if t.ID == id || t.ID == "" {
 		return nil
@@ -45,11 +45,11 @@ func (t Term) AccountedElsewhere(id string, schedules []string) map[string]time.
 	return since
 }
 
-// errUnreadable is that the lease's value is none: somebody else wrote it.
+// errUnreadable is that the value is not a lease: another program wrote it.
 var errUnreadable = errors.New("not a lease")
 
-// look reads the lease, and makes its bucket where there is none. Without a lease the
-// revision is 0. With [errUnreadable] the revision is that of the unreadable value.
+// look reads the lease, and creates its bucket if there is none. The revision is 0 without a
+// lease, and that of the value with [errUnreadable].
 func (l *Lease) look(ctx context.Context) (last Term, revision uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Patience)
 	defer cancel()
@@ -76,11 +76,11 @@ func (l *Lease) look(ctx context.Context) (last Term, revision uint64, err error
 	return last, entry.Revision(), nil
 }
 
-// put writes the lease if it is still at a revision, 0 if there is none, and returns the
-// next one.
+// put writes the lease if it is still at a revision, 0 if there is none, and returns the next
+// revision.
 func (l *Lease) put(ctx context.Context, revision uint64) (uint64, error) {
 	if l.kv == nil {
-		return 0, errors.New("the bucket was not found")
+		return 0, errors.New("bucket not found")
 	}
 	ctx, cancel := context.WithTimeout(ctx, bus.Patience)
 	defer cancel()

@@ -17,104 +17,102 @@ import (
 )
 
 const (
-	// renewEvery is how often the one who works says so, and renewRetry how soon again
-	// when NATS did not take it.
+	// renewEvery is how often the leader renews its lease, renewRetry how soon after a failure.
 	renewEvery = 3 * time.Second
 	renewRetry = time.Second
-	// leaseLife is how long one that stands by sees nothing of the one who works before
-	// it takes over. It counts by its own clock, and only while NATS answers: who comes
-	// back with NATS has time to renew.
+	// leaseLife is how long a standby must see no renewal before it takes over. It measures by
+	// its own clock, and only while NATS responds: a leader that reconnects together with NATS
+	// has time to renew.
 	leaseLife = 12 * time.Second
-	// confirmPatience is how long one who asks whether it still works waits for NATS.
-	confirmPatience = 2 * time.Second
-	// lookEvery is how often one that stands by looks.
+	// confirmTimeout bounds the confirmation that this process still leads.
+	confirmTimeout = 2 * time.Second
+	// lookEvery is how often a standby reads the lease.
 	lookEvery = time.Second
-	// bucketBytes limits the bucket where the streams have a limit: it holds one value.
+	// bucketBytes limits the bucket if the streams have a limit: it holds one value.
 	bucketBytes = 1 << 20
 )
 
-// ErrLost is that another process works now.
-var ErrLost = errors.New("another orderbeat works on this NATS now")
+// ErrLost is that another process is the leader now.
+var ErrLost = errors.New("another worker is the leader now")
 
-// Lease is the right to work on a NATS prefix, which one process has at a time. It is a
-// key that its holder renews under compare-and-set. It has no time to live: that it is not
-// renewed any more is seen by those who wait for it.
+// Lease is leadership on a NATS prefix, which one process has at a time. It is a key that the
+// leader renews by compare-and-set. It has no expiry: standbys watch whether it is renewed.
 type Lease struct {
 	js      jetstream.JetStream
 	bucket  jetstream.KeyValueConfig
 	mine    Term
 	explain func(error) error // [bus.Conn.explain]
-	// connected reports whether NATS can be asked: that it cannot is the connection's failure.
+	// connected reports whether NATS is reachable; if not, the connection logs the failure.
 	connected func() bool
 	activity  *problems.Activity
-	// withdraw keeps the jobs of this database from whoever works with another one, requeue
-	// brings them back.
+	// withdraw removes this database's jobs from the stream when another database leads, requeue
+	// restores them.
 	withdraw func(ctx context.Context) error
 	requeue  func(ctx context.Context) (int, error)
-	// progress is what goes into Accounted, false while that is not known.
+	// progress is the value of Accounted, false while it is unknown.
 	progress func() (map[string]time.Time, bool)
-	usable   func() error  // nil while NATS answers, as far as that is known
-	renewing chan struct{} // holds one value while somebody renews
+	usable   func() error  // nil while NATS responds, as far as known
+	renewing chan struct{} // holds a value during a renewal
 	log      *slog.Logger
 
-	kv jetstream.KeyValue // the bucket, once it was looked for
+	kv jetstream.KeyValue // the bucket, once it was looked up
 
 	mu       sync.Mutex // guards the rest
 	state    State
-	reason   string    // why it is not held, for people
-	renewed  time.Time // when the last renewal began
+	reason   string    // why it is not held, for display
+	renewed  time.Time // start of the last renewal
 	revision uint64
 }
 
-// Config is what a lease is made of.
+// Config has a lease's dependencies.
 type Config struct {
 	Conn     *bus.Conn
 	NATS     bus.Config
 	ID       string // the database's
-	Place    string // where that is, for people
+	Place    string // where the database is, for display
 	Activity *problems.Activity
-	// Withdraw keeps the jobs of this database from whoever works with another one, Requeue
-	// brings them back.
+	// Withdraw removes this database's jobs from the stream when another database leads, Requeue
+	// restores them.
 	Withdraw func(ctx context.Context) error
 	Requeue  func(ctx context.Context) (int, error)
-	// Progress has for each schedule the time until which it is accounted for, false while
-	// that is not known.
+	// Progress has for each schedule the time until which its due times are recorded, false while
+	// it is unknown.
 	Progress func() (map[string]time.Time, bool)
 	Log      *slog.Logger
 }
 
-// New makes a lease, which [Lease.Acquire] takes.
+// New returns a lease, which [Lease.Acquire] takes.
 func New(c Config) *Lease {
 	return &Lease{
 		js: c.Conn.JS, explain: c.Conn.Explain, connected: c.Conn.NATS.IsConnected, activity: c.Activity,
 		bucket: jetstream.KeyValueConfig{
-			Bucket: bus.Subjects{Prefix: c.NATS.Prefix}.Stream("worker"), Description: "who works", Storage: jetstream.FileStorage, Replicas: max(1, c.NATS.Replicas),
+			Bucket: bus.Subjects{Prefix: c.NATS.Prefix}.Stream("worker"), Description: "leader lease", Storage: jetstream.FileStorage, Replicas: max(1, c.NATS.Replicas),
 			MaxBytes: min(c.NATS.MaxBytes, bucketBytes), Placement: c.NATS.Placement(),
 		},
 		mine:     Term{ID: c.ID, Process: ulid.Make().String(), Place: c.Place},
 		withdraw: c.Withdraw, requeue: c.Requeue, progress: c.Progress, usable: c.Conn.Usable, renewing: make(chan struct{}, 1),
-		log: c.Log, reason: "nats: it did not tell yet who works",
+		log: c.Log, reason: "nats: the leader is not known yet",
 	}
 }
 
-// Acquire waits until this process has the lease, and returns the term before. It returns
-// false when ctx ended first; an error is the database's.
+// Acquire waits until this process holds the lease, and returns the term before. held is false if
+// ctx ended first; an error is the database's.
 func (l *Lease) Acquire(ctx context.Context) (before Term, held bool, err error) {
-	var seen uint64 // the revision that was seen last, and since when
+	var seen uint64 // the last revision seen, and since when
 	var since time.Time
 	for ; ctx.Err() == nil; wait.For(ctx, lookEvery) {
 		last, revision, err := l.look(ctx)
 		if err != nil && !errors.Is(err, errUnreadable) {
 			seen, since = 0, time.Time{}
-			l.fall(ctx, err)
+			l.setUnknown(ctx, err)
 			continue
 		}
 		l.activity.OK()
-		// An unreadable value, and a lease that is gone, may be those of a leader that is
-		// about to renew it.
+		// An unreadable value or a missing lease may belong to a leader that is about to renew
+		// it.
 		free := err == nil && (revision == 0 && l.State() != Elsewhere || last.Released || last.ID == l.mine.ID)
 		if err != nil {
-			l.activity.Noticed("lease is unreadable: it is replaced", err)
+			l.activity.Noticed("lease is unreadable, replacing it", err)
 			last = Term{Place: "an unknown place"}
 		}
 		if !free && (revision != seen || since.IsZero()) {
@@ -133,7 +131,7 @@ func (l *Lease) Acquire(ctx context.Context) (before Term, held bool, err error)
 	return Term{}, false, nil
 }
 
-// standBy notes that another one works, and says so once.
+// standBy records that another process leads, and logs it once.
 func (l *Lease) standBy(ctx context.Context, other Term) error {
 	if l.State() == Elsewhere {
 		return nil
@@ -141,12 +139,12 @@ func (l *Lease) standBy(ctx context.Context, other Term) error {
 	if err := l.withdraw(ctx); err != nil {
 		return fmt.Errorf("stand by: %w", err)
 	}
-	l.set(Elsewhere, "standing by: another orderbeat works on this NATS, at "+other.Place)
+	l.set(Elsewhere, "standby: another worker leads, at "+other.Place)
 	l.log.Warn("another worker leads: standby", "bucket", l.bucket.Bucket, "at", other.Place, "since", other.Since)
 	return nil
 }
 
-// take takes the lease that was seen at a revision, unless somebody else was faster.
+// take acquires the lease at a revision, unless another process was faster.
 func (l *Lease) take(ctx context.Context, last Term, revision uint64) (bool, error) {
 	another := last.ID != l.mine.ID && (last.ID != "" || l.State() == Elsewhere)
 	if another {
@@ -158,11 +156,11 @@ func (l *Lease) take(ctx context.Context, last Term, revision uint64) (bool, err
 	l.mine.Since, l.mine.Accounted = begun.UTC(), last.Accounted
 	revision, err := l.put(ctx, revision)
 	if outrun(err) {
-		l.log.Info("lease was taken by another process", "bucket", l.bucket.Bucket)
+		l.log.Info("lease acquired by another process", "bucket", l.bucket.Bucket)
 		return false, nil
 	}
 	if err != nil {
-		l.fall(ctx, err)
+		l.setUnknown(ctx, err)
 		return false, nil
 	}
 	l.hold(revision, begun)
@@ -177,15 +175,15 @@ func (l *Lease) take(ctx context.Context, last Term, revision uint64) (bool, err
 	return true, nil
 }
 
-// outrun reports whether somebody else wrote the lease first.
+// outrun reports whether another process wrote the lease first.
 func outrun(err error) bool {
 	e, ok := errors.AsType[*jetstream.APIError](err)
 	return errors.Is(err, jetstream.ErrKeyExists) || ok && e.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
 }
 
-// Keep renews the lease until ctx ends. It returns [ErrLost] when another has it.
+// Keep renews the lease until ctx ends. It returns [ErrLost] if another process holds it.
 func (l *Lease) Keep(ctx context.Context) error {
-	for rest := renewRetry; wait.For(ctx, rest); { // soon, with how far the schedules are
+	for rest := renewRetry; wait.For(ctx, rest); { // soon, to record the schedules' progress
 		rest = renewEvery
 		err := l.renew(ctx)
 		if errors.Is(err, ErrLost) {
@@ -193,20 +191,19 @@ func (l *Lease) Keep(ctx context.Context) error {
 		}
 		if err != nil && ctx.Err() == nil {
 			rest = renewRetry
-			l.failed("lease was not renewed", err)
+			l.failed("failed to renew the lease", err)
 		}
 	}
 	return nil
 }
 
-// Confirm renews the lease now, so that it says how far the schedules are. It returns
-// [ErrLost] when another process has the lease, and another error while that
-// cannot be known.
+// Confirm renews the lease now, with the schedules' progress. It returns [ErrLost] if another
+// process holds it, and another error while that is unknown.
 func (l *Lease) Confirm(ctx context.Context) error {
 	if err := l.usable(); err != nil {
 		return fmt.Errorf("nats: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, confirmPatience)
+	ctx, cancel := context.WithTimeout(ctx, confirmTimeout)
 	defer cancel()
 	err := l.renew(ctx)
 	if errors.Is(err, ErrLost) || l.State() == Over {
@@ -233,19 +230,19 @@ func (l *Lease) renew(ctx context.Context) error {
 	}
 	revision, err := l.put(ctx, l.revision)
 	if err != nil {
-		// The answer may have been lost, or the bucket.
+		// The response may be lost, or the bucket.
 		var last Term
 		last, revision, err = l.look(ctx)
 		unreadable := errors.Is(err, errUnreadable)
 		switch {
-		case unreadable: // nobody took over: who does writes a lease
-			l.activity.Noticed("lease is unreadable: it is replaced", err)
+		case unreadable: // no take-over: that would have written a lease
+			l.activity.Noticed("lease is unreadable, replacing it", err)
 		case err != nil:
 			return err
 		}
 		if revision != 0 && !unreadable && last.Process != l.mine.Process {
-			l.set(Over, "this orderbeat stops")
-			return fmt.Errorf("%w, at %s: this one stops, and stands by when it is started again", ErrLost, last.Place)
+			l.set(Over, "shutting down")
+			return fmt.Errorf("%w, at %s: this worker exits, and is a standby when it is restarted", ErrLost, last.Place)
 		}
 		if revision, err = l.put(ctx, revision); err != nil {
 			return err
@@ -255,12 +252,12 @@ func (l *Lease) renew(ctx context.Context) error {
 	return nil
 }
 
-// Release gives the lease back, for another to have it at once.
+// Release gives up the lease, so that a standby takes over at once.
 func (l *Lease) Release(ctx context.Context) error {
 	if l.State() != Held {
 		return nil
 	}
-	l.set(Over, "this orderbeat stops")
+	l.set(Over, "shutting down")
 	if accounted, known := l.progress(); known {
 		l.mine.Accounted = accounted
 	}

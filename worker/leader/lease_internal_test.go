@@ -14,19 +14,19 @@ func TestALeaseThatWasNotRenewedIsNotSure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &Lease{activity: problems.NewSet(slog.New(slog.DiscardHandler)).Activity("lease")}
 		l.hold(1, time.Now())
-		if !l.Sure() || !l.CanPublish() || !l.Certain(t.Context()) {
+		if !l.IsLeader() || !l.CanPublish() || !l.WaitLeader(t.Context()) {
 			t.Error("just renewed, and not sure")
 		}
 		time.Sleep(sureFor)
-		if l.Sure() || l.CanPublish() {
+		if l.IsLeader() || l.CanPublish() {
 			t.Error("sure, when another one may have taken over soon")
 		}
 		time.AfterFunc(time.Second, func() { l.hold(2, time.Now()) })
-		if !l.Certain(t.Context()) {
+		if !l.WaitLeader(t.Context()) {
 			t.Error("renewed, and not certain")
 		}
-		l.set(Elsewhere, "standing by")
-		if l.Sure() || !l.CanPublish() {
+		l.set(Elsewhere, "standby")
+		if l.IsLeader() || !l.CanPublish() {
 			t.Error("one that stands by tells what it has, and takes nothing")
 		}
 		l.set(Over, "over")

@@ -8,18 +8,18 @@ import (
 	"orderbeat/worker/wait"
 )
 
-// sureFor is how long after a renewal nobody else can have taken over.
+// sureFor is how long after a renewal no other process can have taken over.
 const sureFor = leaseLife - 2*time.Second
 
 // State is what a process knows of the lease.
 type State int
 
-// What a process may know.
+// The states.
 const (
-	Unknown   State = iota // NATS did not tell yet
-	Elsewhere              // another process has it
+	Unknown   State = iota // NATS has not responded yet
+	Elsewhere              // another process holds it
 	Held
-	Over // it was lost, or released
+	Over // lost or released
 )
 
 func (l *Lease) hold(revision uint64, begun time.Time) {
@@ -35,17 +35,16 @@ func (l *Lease) set(state State, reason string) {
 	l.state, l.reason = state, reason
 }
 
-// fall records that NATS does not tell who leads.
-func (l *Lease) fall(ctx context.Context, err error) {
+// setUnknown records that the leader is unknown because NATS failed.
+func (l *Lease) setUnknown(ctx context.Context, err error) {
 	if ctx.Err() != nil {
 		return
 	}
 	l.set(Unknown, "nats: "+err.Error())
-	l.failed("lease could not be read or taken: standing by until it can", err)
+	l.failed("failed to read or acquire the lease, waiting as standby", err)
 }
 
-// failed logs a failure, unless it is that there is no connection, which is logged where
-// the connection is.
+// failed logs a failure, unless there is no connection, which the connection logs.
 func (l *Lease) failed(msg string, err error) {
 	if l.connected() {
 		l.activity.Failed(msg, l.explain(err), "bucket", l.bucket.Bucket)
@@ -54,11 +53,11 @@ func (l *Lease) failed(msg string, err error) {
 	}
 }
 
-// Trouble is why the lease could not be renewed, taken or read, nil when it could.
+// Trouble is why the lease could not be read, acquired or renewed, nil if it could.
 func (l *Lease) Trouble() error {
 	err := l.activity.Err()
-	if err != nil && l.State() == Held && l.Sure() {
-		return nil // it is tried again in time
+	if err != nil && l.State() == Held && l.IsLeader() {
+		return nil // the next attempt is in time
 	}
 	return err
 }
@@ -76,8 +75,8 @@ func (l *Lease) State() State {
 	return l.state
 }
 
-// Standing is why this process does not work, nil when it does.
-func (l *Lease) Standing() error {
+// NotLeaderReason is why this process is not the leader, nil if it is.
+func (l *Lease) NotLeaderReason() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.state == Held {
@@ -86,18 +85,19 @@ func (l *Lease) Standing() error {
 	return errors.New(l.reason)
 }
 
-// Sure reports whether nobody else can be working now. A clock that stands still while the
-// machine sleeps does not tell how long ago a renewal is; the wall clock does.
-func (l *Lease) Sure() bool {
+// IsLeader reports whether this process is certainly the leader: no other process can have taken
+// over since the last renewal. The monotonic clock may stop while the machine is suspended, so
+// the wall clock is checked too.
+func (l *Lease) IsLeader() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	slept := time.Now().Round(0).Sub(l.renewed.Round(0))
 	return l.state == Held && time.Since(l.renewed) < sureFor && slept < sureFor
 }
 
-// Certain waits until it is sure, and reports false when ctx ended first.
-func (l *Lease) Certain(ctx context.Context) bool {
-	for !l.Sure() {
+// WaitLeader waits until [Lease.IsLeader] holds. It is false if ctx ended first.
+func (l *Lease) WaitLeader(ctx context.Context) bool {
+	for !l.IsLeader() {
 		if !wait.For(ctx, renewRetry/4) {
 			return false
 		}
@@ -105,7 +105,7 @@ func (l *Lease) Certain(ctx context.Context) bool {
 	return ctx.Err() == nil
 }
 
-// CanPublish reports whether the outbox may be told now: by the one who works, while it is
-// sure of that, and by one that stands by. What that one committed while it worked is true
-// still, and its jobs are not among it.
-func (l *Lease) CanPublish() bool { return l.State() == Elsewhere || l.Sure() }
+// CanPublish reports whether the outbox may be published: by the leader while it is sure to be,
+// and by a standby. What a standby committed while it was the leader is still true, and its jobs
+// have been withdrawn.
+func (l *Lease) CanPublish() bool { return l.State() == Elsewhere || l.IsLeader() }

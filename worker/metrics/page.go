@@ -35,7 +35,7 @@ var (
 	authReplays     = desc("auth_replays_total", "Calls sent again after a 401.", perCredential)
 	authReuses       = desc("auth_reuses_total", "Times that a token served again, without a token request.", perCredential)
 	alertsRaised    = desc("alerts_raised", "Alerts that a person should look at now.", []string{"provider", "code"})
-	working         = desc("working", "1 while this process works, 0 while it stands by.", nil)
+	leading         = desc("leader", "1 on the leader, 0 on a standby.", nil)
 	walBytes        = desc("db_wal_bytes", "Size of the database's write-ahead log; it grows while somebody reads for long.", nil)
 	outboxMessages  = desc("outbox_messages", "Messages that are still to be published, up to 100,000.", []string{"topic"})
 	setAside        = desc("unpublishable_messages", "Messages that are set aside because NATS refuses them.", nil)
@@ -109,7 +109,7 @@ func (m sink) failed(d *prometheus.Desc, err error) {
 }
 
 func (m sink) ofProcess(c Config) {
-	m.gauge(working, oneIf(c.Leading()))
+	m.gauge(leading, oneIf(c.Leading()))
 	m.gauge(walBytes, float64(c.DB.WALBytes()))
 }
 

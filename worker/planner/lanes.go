@@ -5,9 +5,8 @@ import (
 	"sync"
 )
 
-// lanes runs tasks concurrently, those of one lane one after another, in order: a task that
-// takes long delays its own lane only. The number of tasks that wait or run is bounded, and
-// so is the number of those that run.
+// lanes runs tasks concurrently, those of one lane in order: a slow task delays only its own
+// lane. The number of accepted tasks is bounded, and so is the number of running ones.
 type lanes struct {
 	free    chan struct{} // one for each task that may be accepted
 	running chan struct{} // one for each task that may run
@@ -36,8 +35,8 @@ func (l *lanes) room(ctx context.Context) int {
 	}
 }
 
-// run accepts a task for a lane, and waits while there is no room. When ctx ends meanwhile
-// the task runs at once: it finds out by itself.
+// run accepts a task for a lane, and waits while there is no room. If ctx ends meanwhile, the
+// task runs at once and must check ctx itself.
 func (l *lanes) run(ctx context.Context, lane string, task func()) {
 	select {
 	case <-l.free:
@@ -54,7 +53,7 @@ func (l *lanes) run(ctx context.Context, lane string, task func()) {
 	}
 }
 
-// drain runs the tasks of a lane until none is left.
+// drain runs the tasks of a lane until its queue is empty.
 func (l *lanes) drain(lane string) {
 	for {
 		l.mu.Lock()

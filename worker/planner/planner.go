@@ -17,12 +17,12 @@ import (
 	"orderbeat/worker/settings"
 )
 
-// Config is what a planner is made of.
+// Config has a planner's dependencies.
 type Config struct {
 	DB        *db.DB
 	Providers []settings.Provider
 	Schedules []settings.Schedule
-	// RunEnded is called with every run that ended when it was planned.
+	// RunEnded is called with every run that has ended by the time it is stored.
 	RunEnded func(context.Context, jobs.Run)
 	Alerts   Alerts
 	Log      *slog.Logger
@@ -46,7 +46,7 @@ type Planner struct {
 	log      *slog.Logger
 }
 
-// New makes a planner.
+// New returns a planner.
 func New(c Config) *Planner {
 	p := &Planner{db: c.DB, targets: map[string]jobs.Target{}, overlap: map[string]string{}, runEnded: c.RunEnded, alerts: c.Alerts, log: c.Log}
 	for _, provider := range c.Providers {
@@ -62,8 +62,8 @@ func New(c Config) *Planner {
 	return p
 }
 
-// Start plans a request and stores the run with its jobs. A request that cannot
-// be planned is stored as a failed run; the error is the reason, as a *[clients.Error].
+// Start plans a request and stores the run with its jobs. If the request cannot be planned, a
+// failed run is stored, and the error is the reason, as a *[clients.Error].
 func (p *Planner) Start(ctx context.Context, r jobs.Request) (jobs.Run, error) {
 	plan, err := p.Plan(ctx, r)
 	if err != nil {
@@ -76,7 +76,7 @@ func (p *Planner) Start(ctx context.Context, r jobs.Request) (jobs.Run, error) {
 	return run, plan.Invalid
 }
 
-// StartIf is as [Planner.Start], but stores nothing when the request cannot be planned, or when
+// StartIf is like [Planner.Start], but stores nothing if the request cannot be planned or if
 // accept, which is called with the planned run, returns an error.
 func (p *Planner) StartIf(ctx context.Context, r jobs.Request, accept func(jobs.Run, []jobs.Job) error) (jobs.Run, error) {
 	plan, err := p.Plan(ctx, r)
@@ -89,7 +89,7 @@ func (p *Planner) StartIf(ctx context.Context, r jobs.Request, accept func(jobs.
 	return p.store(ctx, plan)
 }
 
-// StartTick plans the run that a tick starts, and records both.
+// StartTick plans the run of a tick, and stores both in one transaction.
 func (p *Planner) StartTick(ctx context.Context, tick db.Tick, r jobs.Request) (db.Started, error) {
 	plan, err := p.Plan(ctx, r)
 	if err != nil {
@@ -106,7 +106,7 @@ func (p *Planner) StartTick(ctx context.Context, tick db.Tick, r jobs.Request) (
 type Plan struct {
 	Run     jobs.Run
 	Jobs    []jobs.Job
-	Invalid error // why the run failed already
+	Invalid error // why the run has failed
 	request jobs.Request
 	target  jobs.Target
 }
@@ -138,7 +138,7 @@ func (p *Planner) store(ctx context.Context, made Plan) (jobs.Run, error) {
 	return run, nil
 }
 
-// started notes what follows from a run that is stored.
+// started reports a stored run that has ended, and updates the alerts of a track run.
 func (p *Planner) started(ctx context.Context, made Plan, run jobs.Run) {
 	if run.State.Ended() {
 		p.runEnded(ctx, run)
@@ -150,11 +150,10 @@ func (p *Planner) started(ctx context.Context, made Plan, run jobs.Run) {
 	}
 }
 
-// Activity is the receiving of requests.
+// Activity is the activity of receiving requests.
 func Activity(set *problems.Set) *problems.Activity { return set.Activity("receive runs") }
 
-// maxPlanned bounds how many requests are in hand at once, and maxPlanning how many of
-// these are planned at the same time.
+// maxPlanned bounds the requests in flight, maxPlanning those that are planned concurrently.
 const (
 	maxPlanned  = 64
 	maxPlanning = 8
@@ -173,12 +172,12 @@ func (p *Planner) Consume(ctx context.Context, q *bus.Streams) {
 		InFlight: func() int { return held.Count("") },
 		Handle: func(ctx context.Context, msg jetstream.Msg) {
 			if !held.Add(msg) {
-				return // given out again while it is in hand: it is acknowledged with the other
+				return // redelivered while in flight: acknowledged once it is planned
 			}
 			lanes.run(ctx, msg.Subject(), func() {
 				defer held.Remove(msg)
 				if ctx.Err() != nil {
-					_ = msg.Nak() // not begun: another worker may have it at once
+					_ = msg.Nak() // not started: redelivered at once, to any worker
 					return
 				}
 				p.handle(ctx, msg, q.Subjects)
@@ -191,8 +190,8 @@ func (p *Planner) Consume(ctx context.Context, q *bus.Streams) {
 	beat.Wait()
 }
 
-// handle plans one message. It is acknowledged when the run is kept, ended for
-// good when it cannot be planned, and left to redelivery when it cannot be kept now.
+// handle plans one message. It acknowledges the message when the run is stored, terminates it
+// when the request is invalid, and naks it when the run cannot be stored now.
 func (p *Planner) handle(ctx context.Context, msg jetstream.Msg, s bus.Subjects) {
 	request, err := decodeRequest(msg, s)
 	var run jobs.Run
@@ -204,11 +203,11 @@ func (p *Planner) handle(ctx context.Context, msg jetstream.Msg, s bus.Subjects)
 	}
 	if run.ID == "" {
 		p.log.Error("failed to store a request, it stays in the stream", "err", err)
-		_ = msg.NakWithDelay(2 * time.Second) // a lost nak is a redelivery too
+		_ = msg.NakWithDelay(2 * time.Second) // if the nak is lost, it is redelivered after the ack wait
 		return
 	}
 	if run.State == jobs.Failed {
-		_ = msg.TermWithReason(reason(run)) // lost: it comes again, and its key finds the run
+		_ = msg.TermWithReason(reason(run)) // if this is lost, the redelivered request finds its run by key
 		return
 	}
 	_ = msg.Ack() // likewise

@@ -13,23 +13,23 @@ import (
 )
 
 const (
-	// maxRepeatsWaiting bounds how many repeated requests wait for the first to be planned,
-	// and repeatLife how long each does.
+	// maxRepeatsWaiting bounds the repeated requests that wait until the first one is planned,
+	// repeatLife how long each waits.
 	maxRepeatsWaiting = 1024
 	repeatLife        = time.Minute
 	repeatRetry       = 500 * time.Millisecond
 )
 
-// Repeats answers requests that the runs stream drops because their Nats-Msg-Id was used
-// before: those that name a reply subject. It sees them as a plain subscriber. One that the
-// stream keeps is answered by the planner; to find it here too does no harm.
+// Repeats replies to requests with a reply subject that the runs stream drops as duplicates,
+// because their Nats-Msg-Id was used before. It receives them as a plain subscriber. A request
+// that the stream accepts gets its reply by the planner; handling it here too is harmless.
 type Repeats struct {
 	DB       *db.DB
 	Subjects bus.Subjects
 	Log      *slog.Logger
 
-	seen    map[string]bool // ids of the last requests, about
-	before  map[string]bool // those before them
+	seen    map[string]bool // Nats-Msg-Ids of recent requests
+	before  map[string]bool // those before seen was reset
 	waiting []repeat
 }
 
@@ -38,17 +38,17 @@ type repeat struct {
 	at           time.Time
 }
 
-// Run answers until ctx ends.
+// Run replies until ctx ends.
 func (r *Repeats) Run(ctx context.Context, conn *nats.Conn) error {
 	requests := make(chan *nats.Msg, maxRepeatsWaiting)
 	subscription, err := conn.ChanSubscribe(r.Subjects.Of("runs.>"), requests)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = subscription.Unsubscribe() }() // fails when the connection is closed
+	defer func() { _ = subscription.Unsubscribe() }() // fails if the connection is closed
 	r.seen, r.before = map[string]bool{}, map[string]bool{}
-	retry := time.NewTicker(repeatRetry)
-	defer retry.Stop()
+	ticker := time.NewTicker(repeatRetry)
+	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -56,20 +56,20 @@ func (r *Repeats) Run(ctx context.Context, conn *nats.Conn) error {
 		case msg := <-requests:
 			key, replyTo := msg.Header.Get(jetstream.MsgIDHeader), msg.Header.Get(db.HeaderReplyTo)
 			if key != "" && r.Subjects.Foreign(replyTo) && replyTo != "" && !reserved(key, r.Subjects.Stream("runs")) {
-				r.answer(ctx, repeat{key, replyTo, time.Now()})
+				r.reply(ctx, repeat{key, replyTo, time.Now()})
 			}
-		case <-retry.C:
-			r.again(ctx)
+		case <-ticker.C:
+			r.retry(ctx)
 		}
 	}
 }
 
-// answer answers a request whose key is known. Another one waits, if its key was seen
-// before: the first request with it is still to be planned.
-func (r *Repeats) answer(ctx context.Context, q repeat) {
+// reply replies to a request whose key belongs to a run. If the key was only seen, the first
+// request with it is not planned yet, and this one waits.
+func (r *Repeats) reply(ctx context.Context, q repeat) {
 	known, err := r.DB.AnswerRepeat(ctx, q.key, q.replyTo, q.at)
 	if err != nil && ctx.Err() == nil {
-		r.Log.Warn("failed to answer a repeated request, will retry", "nats_msg_id", q.key, "err", err)
+		r.Log.Warn("failed to reply a repeated request, will retry", "nats_msg_id", q.key, "err", err)
 	}
 	if known {
 		return
@@ -88,8 +88,8 @@ func (r *Repeats) answer(ctx context.Context, q repeat) {
 	r.seen[q.key] = true
 }
 
-// again tries those that wait.
-func (r *Repeats) again(ctx context.Context) {
+// retry replies to waiting requests.
+func (r *Repeats) retry(ctx context.Context) {
 	left := r.waiting[:0]
 	for _, q := range r.waiting {
 		known, err := r.DB.AnswerRepeat(ctx, q.key, q.replyTo, q.at)

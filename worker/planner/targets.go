@@ -12,8 +12,8 @@ import (
 	"orderbeat/jobs"
 )
 
-// lookUp adds to what is known of a provider what a kind is planned with: the open orders
-// of its accounts, for one that follows them, or the jobs whose answers are kept.
+// lookUp returns the targets for planning a request: for a kind that follows open orders with
+// these orders, for remap with the jobs that have recorded responses.
 func (p *Planner) lookUp(ctx context.Context, r jobs.Request) (map[string]jobs.Target, error) {
 	target, known := p.targets[r.Provider]
 	kind := jobs.Kinds[r.Kind]
@@ -38,21 +38,21 @@ func (p *Planner) lookUp(ctx context.Context, r jobs.Request) (map[string]jobs.T
 	return map[string]jobs.Target{r.Provider: target}, nil
 }
 
-// kept finds the jobs of an account whose answers a request wants mapped again. Params
-// that cannot be read find none: planning tells what is wrong with them.
+// kept finds the jobs of an account whose recorded responses a remap request selects. Invalid
+// params select none: planning reports them.
 func (p *Planner) kept(ctx context.Context, r jobs.Request, account string) ([]jobs.KeptJob, error) {
 	which, err := jobs.ReadRemapping(r.Params)
 	if err != nil {
-		return nil, nil //nolint:nilerr // planning tells it
+		return nil, nil //nolint:nilerr // planning reports it
 	}
 	return p.db.KeptJobs(ctx, r.Provider, account, which)
 }
 
-// codeTrackingStopped is the alert's about open orders that track no longer follows.
+// codeTrackingStopped is the code of the alert about open orders that track no longer follows.
 const codeTrackingStopped clients.Code = "tracking_stopped"
 
-// stopTracking raises the alert [codeTrackingStopped] of each account with open orders that a
-// run of the kind track does not follow any more, and resolves it where there are none.
+// stopTracking raises the alert [codeTrackingStopped] for each account with open orders older
+// than max_age of a track run, and resolves it for the other accounts of the run.
 func (p *Planner) stopTracking(ctx context.Context, r jobs.Request, target jobs.Target) error {
 	raised, err := p.alerts.Raised(ctx, codeTrackingStopped)
 	if err != nil {
@@ -60,8 +60,8 @@ func (p *Planner) stopTracking(ctx context.Context, r jobs.Request, target jobs.
 	}
 	var stopped []db.Alert
 	for _, a := range target.Accounts {
-		open, asked := target.Open[a.Name]
-		if !asked {
+		open, covered := target.Open[a.Name]
+		if !covered {
 			continue
 		}
 		orders, err := jobs.Stale(jobs.Planning{Params: r.Params, Account: a, Traits: target.Traits, Open: open, Now: time.Now()})
@@ -72,18 +72,18 @@ func (p *Planner) stopTracking(ctx context.Context, r jobs.Request, target jobs.
 			stopped = append(stopped, db.Alert{
 				Provider: r.Provider, Account: a.Name, Code: codeTrackingStopped,
 				Message: "open orders older than max_age are no longer tracked: " + firstOf(orders),
-				Hint:    "Ask the supplier, or request them once more: runs." + r.Provider + ".fetch with order_ids. A longer max_age tracks them on.",
+				Hint:    "Contact the provider, or sync them once: runs." + r.Provider + ".fetch with order_ids. Raise max_age to track them longer.",
 			})
 		}
 	}
 	raised = slices.DeleteFunc(raised, func(a db.Alert) bool {
-		_, asked := target.Open[a.Account]
-		return a.Provider != r.Provider || !asked
+		_, covered := target.Open[a.Account]
+		return a.Provider != r.Provider || !covered
 	})
 	return p.alerts.Hold(ctx, raised, stopped)
 }
 
-// firstOf names the first few of orders.
+// firstOf lists the ids of the first few orders.
 func firstOf(orders []jobs.OpenOrder) string {
 	const most = 5
 	var names []string

@@ -12,8 +12,8 @@ import (
 	"orderbeat/worker/bus"
 )
 
-// message is m as it goes on the wire: CloudEvents 1.0 in binary mode, with the
-// attribute names in lower case, as the NATS binding spells them.
+// message encodes m: CloudEvents 1.0 in binary mode, with the attribute names in lower case, as
+// the NATS binding requires.
 func (p *publisher) message(h *bus.Home, m *db.Message) *nats.Msg {
 	msg := &nats.Msg{Subject: p.subjects.Of(m.Subject), Data: m.Body, Header: nats.Header{
 		jetstream.MsgIDHeader: {m.MsgID},
@@ -40,8 +40,8 @@ func (p *publisher) message(h *bus.Home, m *db.Message) *nats.Msg {
 	return msg
 }
 
-// limit is the largest body that the server takes with our headers, and the stream with
-// those of a message; 0 while it is not known.
+// limit is the largest body that the server and the stream accept with our headers; 0 while it is
+// unknown.
 func (p *publisher) limit(h *bus.Home, msg *nats.Msg) int {
 	limit := int(p.bus.MaxBody())
 	if h != nil && h.Config.MaxMsgSize > 0 {
@@ -52,7 +52,7 @@ func (p *publisher) limit(h *bus.Home, msg *nats.Msg) int {
 	return limit
 }
 
-// headerSize is how many bytes headers take on the wire.
+// headerSize is the size of headers on the wire, in bytes.
 func headerSize(h nats.Header) int {
 	size := len("NATS/1.0\r\n\r\n")
 	for name, values := range h {
@@ -63,8 +63,8 @@ func headerSize(h nats.Header) int {
 	return size
 }
 
-// eventID is the id of what a message tells: of an event that is told again, the event's;
-// of a result that goes to a requester too, the result's.
+// eventID is the CloudEvents id of a message. A republished event has the id of the event; a
+// result for a requester has the id of the result.
 func eventID(m *db.Message) string {
 	id, _ := strings.CutSuffix(m.MsgID, ".replay."+m.Headers[db.HeaderReplay])
 	if m.Topic == "reply" && m.Type == db.TypeRunFinished {
@@ -73,8 +73,8 @@ func eventID(m *db.Message) string {
 	return id
 }
 
-// truncate leaves out of a message that the server would not take what makes it
-// large: the order, and if that is not enough the changes, and what else it tells of.
+// truncate drops members of a message that is too large: the order first, then the changes, then
+// documents.
 func truncate(body []byte, limit int) []byte {
 	for _, short := range truncations(body) {
 		if body = short; len(body) <= limit {

@@ -1,7 +1,7 @@
-// Package relay publishes what the outbox holds: events, results, alerts, jobs, requests for
-// runs and replies. It is the only way out for them.
+// Package relay publishes the messages of the outbox: events, results, alerts, jobs, requests for
+// runs and replies. Nothing else publishes them.
 //
-// It owns the order in which messages go out, that none enters a stream twice, and their
-// spelling as CloudEvents. It knows neither providers nor who plans jobs; whether this process
-// may publish now it is told by [Config]. Start reading at [Relay.Run].
+// It owns the order of publishing, that no message enters a stream twice, and the CloudEvents
+// encoding. It knows neither providers nor planning; whether this process may publish is a
+// function in [Config]. Start reading at [Relay.Run].
 package relay

@@ -15,31 +15,30 @@ import (
 	"orderbeat/worker/wait"
 )
 
-// publisher puts messages of the outbox on the wire.
+// publisher publishes messages of the outbox to NATS.
 type publisher struct {
 	bus      *bus.Conn
 	subjects bus.Subjects
-	queues   *bus.Streams
+	streams  *bus.Streams
 }
 
-// outcome is what became of the messages of one pass.
+// outcome is the result of one pass.
 type outcome struct {
 	done      []int64 // the stream has them
 	again     int     // how many the next pass publishes in another form
 	refused   []refusal
-	conflicts []db.Message // of done, those whose Nats-Msg-Id another publisher had used
+	conflicts []db.Message // those of done whose Nats-Msg-Id another publisher had used
 }
 
-// refusal is a message that its stream does not take as it is. It is set aside, or
-// postponed.
+// refusal is a message that its stream rejects as it is. It is set aside or postponed.
 type refusal struct {
 	db.Refusal
 	subject string
 	aside   bool
 }
 
-// refuse notes a message that its stream does not take. Requests and jobs are never set
-// aside: a run waits for them.
+// refuse adds a message that its stream rejects. Requests and jobs are never set aside: a run
+// waits for them.
 func (o *outcome) refuse(m *db.Message, reason string, aside bool) {
 	aside = aside && m.Topic != "runs" && m.Topic != "jobs"
 	now := time.Now()
@@ -61,7 +60,7 @@ func (p *publisher) publish(ctx context.Context, t *topicRelay, messages []db.Me
 	if t.topic == "reply" {
 		return p.replies(ctx, t, messages)
 	}
-	if t.home, err = p.queues.Home(ctx, t.topic, t.home, t.failing > 0); err != nil {
+	if t.home, err = p.streams.Home(ctx, t.topic, t.home, t.failing > 0); err != nil {
 		return out, err
 	}
 	messages = p.accepted(t, messages, &out)
@@ -88,7 +87,7 @@ func (p *publisher) publish(ctx context.Context, t *topicRelay, messages []db.Me
 	return out, p.singles(ctx, t, messages, before, &out)
 }
 
-// accepted leaves out the messages whose subject is none that the stream takes.
+// accepted drops the messages whose subject the stream does not cover.
 func (p *publisher) accepted(t *topicRelay, messages []db.Message, out *outcome) (fit []db.Message) {
 	for _, m := range messages {
 		subject := p.subjects.Of(m.Subject)
@@ -104,9 +103,9 @@ func (p *publisher) accepted(t *topicRelay, messages []db.Message, out *outcome)
 	return fit
 }
 
-// batch publishes all messages or none: one atomic batch (ADR-50), which a server
-// that syncs always writes with one fsync instead of one for each message. It returns the
-// sequence of the last one.
+// batch publishes all messages or none as one atomic batch (ADR-50), which a server with
+// sync_always writes with one fsync instead of one per message. It returns the sequence of the
+// last message.
 func (p *publisher) batch(ctx context.Context, t *topicRelay, messages []db.Message) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Patience)
 	defer cancel()
@@ -131,9 +130,9 @@ func (p *publisher) batch(ctx context.Context, t *topicRelay, messages []db.Mess
 	return 0, nil
 }
 
-// fallBack decides whether what could not be published as a batch may go one by
-// one: when the stream takes no batches, when it has a part of this one, and when a
-// message is one that nobody takes.
+// fallBack decides whether messages that were not published as a batch may be published one by
+// one: if the stream does not accept batches, has a part of this one, or rejects one of its
+// messages.
 func (p *publisher) fallBack(t *topicRelay, err error) bool {
 	switch {
 	case errors.Is(err, jetstreamext.ErrBatchPublishDuplicateMsgID), errors.Is(err, nats.ErrMaxPayload):
@@ -147,9 +146,9 @@ func (p *publisher) fallBack(t *topicRelay, err error) bool {
 	return answered
 }
 
-// singles publishes messages one by one, without waiting in between. Of one order
-// only one event is on its way at a time: should that one fail, no later one can
-// overtake it. Messages up to the id before may have been sent earlier.
+// singles publishes messages one by one, without waiting for each acknowledgement. Only one event
+// of each order is in flight at a time, so that a later one cannot overtake one that fails.
+// Messages up to the id before may have been sent earlier.
 func (p *publisher) singles(ctx context.Context, t *topicRelay, messages []db.Message, before int64, out *outcome) (err error) {
 	type flight struct {
 		*db.Message
@@ -199,15 +198,15 @@ func (p *publisher) singles(ctx context.Context, t *topicRelay, messages []db.Me
 	return t.home.Explain(err)
 }
 
-// The codes of the server's errors that are about one message (server/errors.json).
+// The server's error codes about single messages (server/errors.json).
 const (
 	errCodeMessageSize jetstream.ErrorCode = 10054
 	errCodeHeaderSize  jetstream.ErrorCode = 10097
 	errCodeStoreFailed jetstream.ErrorCode = 10077
 )
 
-// refused decides whether a message was refused for its own sake, and notes it then. Any
-// other failure is the stream's, and returned.
+// refused adds a message to the refusals if the stream rejected the message itself. Any other
+// failure is the stream's, and returned.
 func (p *publisher) refused(ctx context.Context, t *topicRelay, m *db.Message, sent *nats.Msg, failure error, out *outcome) error {
 	e, ok := errors.AsType[*jetstream.APIError](failure)
 	if !ok {
@@ -231,10 +230,10 @@ func (p *publisher) refused(ctx context.Context, t *topicRelay, m *db.Message, s
 	return nil
 }
 
-// tooLarge notes a message that is larger than the stream takes, unless it can be shortened
-// to what the stream takes now.
+// tooLarge adds a message that exceeds the stream's limit to the refusals, unless it can be
+// truncated to the current limit.
 func (p *publisher) tooLarge(ctx context.Context, t *topicRelay, m *db.Message, sent *nats.Msg, e *jetstream.APIError, out *outcome) error {
-	fresh, err := p.queues.Home(ctx, t.topic, nil, true)
+	fresh, err := p.streams.Home(ctx, t.topic, nil, true)
 	if err != nil {
 		return err
 	}
@@ -244,17 +243,17 @@ func (p *publisher) tooLarge(ctx context.Context, t *topicRelay, m *db.Message, 
 		out.again++
 		return nil
 	}
-	out.refuse(m, fmt.Sprintf("%s: %d bytes, also without what can be left out, and max_msg_size of stream %s is %d",
+	out.refuse(m, fmt.Sprintf("%s: %d bytes even when truncated, and max_msg_size of stream %s is %d",
 		e.Description, len(msg.Data)+headerSize(msg.Header), fresh.Config.Name, fresh.Config.MaxMsgSize), true)
 	return nil
 }
 
-// unacknowledged publishes to a stream that acknowledges nothing, and looks for what it
-// has then.
+// unacknowledged publishes to a stream that does not acknowledge, and then looks up which
+// messages it has.
 func (p *publisher) unacknowledged(ctx context.Context, t *topicRelay, messages []db.Message, out *outcome) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*bus.Patience)
 	defer cancel()
-	fresh, err := p.queues.Home(ctx, t.topic, nil, true)
+	fresh, err := p.streams.Home(ctx, t.topic, nil, true)
 	if err != nil {
 		return err
 	}

@@ -15,28 +15,28 @@ import (
 	"orderbeat/worker/bus"
 )
 
-// freshSuffix begins what is added to a Nats-Msg-Id that another publisher had used.
+// freshSuffix is added, with a random text, to a Nats-Msg-Id that another publisher used.
 const freshSuffix = ".fresh."
 
-// maxLook bounds how many messages on one subject are compared with one of the outbox.
+// maxLook bounds how many messages on one subject are compared with a message of the outbox.
 const maxLook = 1000
 
-// unpublished leaves out the messages that the stream has already. Only those that may
-// have been sent before are looked for, and all of these: what the stream remembers of
-// Nats-Msg-Ids may be shorter than an outage was. Work queues are not looked at: their
-// messages leave them, and whoever takes one recognises it.
+// unpublished drops the messages that the stream has already. It looks up only those that may
+// have been sent before, and all of these: an outage may be longer than the stream's duplicate
+// window. Work queues are not searched: their messages are removed, and their receivers recognise
+// duplicates.
 func (p *publisher) unpublished(ctx context.Context, t *topicRelay, messages []db.Message, out *outcome) ([]db.Message, error) {
 	if t.topic == "runs" || t.topic == "jobs" {
 		return messages, nil
 	}
-	sent := 0 // ids grow
+	sent := 0 // ids ascend
 	for sent < len(messages) && messages[sent].ID <= t.attempt.UpTo {
 		sent++
 	}
 	if sent == 0 {
 		return messages, nil
 	}
-	fresh, err := p.queues.Home(ctx, t.topic, nil, true)
+	fresh, err := p.streams.Home(ctx, t.topic, nil, true)
 	if err != nil {
 		return nil, err
 	}
@@ -48,11 +48,11 @@ func (p *publisher) unpublished(ctx context.Context, t *topicRelay, messages []d
 	return slices.Concat(missing, messages[sent:]), nil
 }
 
-// look splits off the messages that the stream has.
+// look separates the messages that the stream has from the missing ones.
 func (p *publisher) look(ctx context.Context, t *topicRelay, messages []db.Message, out *outcome) (missing []db.Message, err error) {
 	from := t.attempt.AfterSeq + 1
 	if t.home.Last < t.attempt.AfterSeq {
-		from = 1 // it was made again since
+		from = 1 // the stream was recreated
 	}
 	for i := range messages {
 		m := &messages[i]
@@ -69,7 +69,7 @@ func (p *publisher) look(ctx context.Context, t *topicRelay, messages []db.Messa
 	return missing, nil
 }
 
-// find looks for a message among those that a stream has on its subject, from a sequence on.
+// find searches a stream for a message on its subject, from a sequence on.
 func (p *publisher) find(ctx context.Context, stream jetstream.Stream, from uint64, msg *nats.Msg, m *db.Message) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Patience)
 	defer cancel()
@@ -89,12 +89,12 @@ func (p *publisher) find(ctx context.Context, stream jetstream.Stream, from uint
 	return false, nil
 }
 
-// sameMessage reports whether a stored message tells what this one does. Another database counts
-// revisions of its own, and anybody can use an id: only the whole body tells, which has the
-// provider and the time in it.
+// sameMessage reports whether a stored message is this one. An id is not enough: another database
+// counts revisions of its own, and any publisher can use an id. The whole body is compared, which
+// has the provider and the time in it.
 func sameMessage(raw *jetstream.RawStreamMsg, msg *nats.Msg, m *db.Message) bool {
 	if id := raw.Header.Get(jetstream.MsgIDHeader); id != m.MsgID && !strings.HasPrefix(id, m.MsgID+freshSuffix) {
-		return false // the same for another requester
+		return false // a reply to another requester
 	}
 	for _, name := range []string{"ce-id", "ce-type", db.HeaderReplay} {
 		if raw.Header.Get(name) != msg.Header.Get(name) {
@@ -102,12 +102,11 @@ func sameMessage(raw *jetstream.RawStreamMsg, msg *nats.Msg, m *db.Message) bool
 		}
 	}
 	is := func(body []byte) bool { return string(body) == string(raw.Data) }
-	return is(msg.Data) || is(m.Body) || slices.ContainsFunc(truncations(m.Body), is) // the limit was another then
+	return is(msg.Data) || is(m.Body) || slices.ContainsFunc(truncations(m.Body), is) // the size limit may have been different
 }
 
-// acknowledged notes a message that the stream acknowledged. An acknowledgement that says
-// "duplicate" is for whatever message had the id first: unless that was this message, it is
-// published with another id.
+// acknowledged adds an acknowledged message to out. If the stream reports a duplicate of another
+// message with the same id, the message is published with a new id.
 func (p *publisher) acknowledged(ctx context.Context, ack *jetstream.PubAck, m *db.Message, msg *nats.Msg, before bool, out *outcome) error {
 	if ack.Duplicate {
 		mine, err := p.isMine(ctx, ack, msg, m, before)
@@ -128,8 +127,8 @@ func (p *publisher) acknowledged(ctx context.Context, ack *jetstream.PubAck, m *
 	return nil
 }
 
-// isMine reports whether the message that is there for a duplicate is this one. When it is
-// gone, it was if this one may have been sent before.
+// isMine reports whether the stored message of a duplicate is this one. If it is gone, it is
+// taken for this one if this one may have been sent before.
 func (p *publisher) isMine(ctx context.Context, ack *jetstream.PubAck, msg *nats.Msg, m *db.Message, before bool) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Patience)
 	defer cancel()
@@ -147,8 +146,8 @@ func (p *publisher) isMine(ctx context.Context, ack *jetstream.PubAck, msg *nats
 	return raw.Subject == msg.Subject && sameMessage(raw, msg, m), nil
 }
 
-// truncations are the forms that a body is shortened to, longest first: without the order,
-// without the changes too, and so on.
+// truncations are the truncated forms of a body, longest first: without the order, then without
+// the changes too, and so on.
 func truncations(body []byte) (list [][]byte) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(body, &fields); err != nil {

@@ -18,73 +18,71 @@ import (
 )
 
 const (
-	// relayBatch is how many messages of one topic are on their way to the server at
-	// once, and probeBatch how many while the topic fails.
+	// relayBatch is how many messages of one topic are in flight at once, probeBatch how many
+	// while the topic fails.
 	relayBatch = 512
 	probeBatch = 16
-	// relayPause is how long a topic rests after a failure, at first and while NATS is
-	// away; relayLongPause at most.
+	// relayPause is the pause of a topic after a failure, at first and while NATS is down;
+	// relayLongPause is the longest.
 	relayPause     = time.Second
 	relayLongPause = 8 * time.Second
-	// relayIdle bounds how long a topic sleeps, which guards against a wall clock that
-	// was set, and dueIdle how long nobody looks for what falls due.
+	// relayIdle bounds how long a topic sleeps, in case the wall clock is changed, dueIdle how
+	// long due messages may wait unnoticed.
 	relayIdle = 30 * time.Second
 	dueIdle   = 5 * time.Second
-	// attemptStride is how many messages are recorded as attempted together, ahead of time.
+	// attemptStride is how many messages are recorded as attempted together, in advance.
 	attemptStride = 4096
 )
 
-// A message that its stream does not take now waits for half of its age, within these bounds.
+// A message that its stream rejects is postponed by half of its age, within these bounds.
 const (
 	minPostponed = 5 * time.Second
 	maxPostponed = 5 * time.Minute
 )
 
-// tidyEvery is how often it is looked whether the streams are there, and alerts about
-// publishing hold still.
+// tidyEvery is how often missing streams are created and the alerts about publishing are checked.
 const tidyEvery = 10 * time.Second
 
-// codeConflict is the alert's about a Nats-Msg-Id that another publisher had used; it is
-// resolved when none was found for conflictLife.
+// codeConflict is the code of the alert about a Nats-Msg-Id that another publisher used. It is
+// resolved conflictLife after it was raised.
 const (
 	codeConflict clients.Code = "id_conflict"
 	conflictLife              = 24 * time.Hour
 )
 
-// Topics are those of the outbox.
+// Topics are the topics of the outbox.
 var Topics = []string{"runs", "jobs", "alerts", "orders", "results", "reply"}
 
-// Relay takes messages out of the outbox: the only way out for events, results, jobs and
-// ticks. It publishes the messages of each topic in the outbox's order, at least once, with
-// the Nats-Msg-Id by which the server keeps one. No topic waits for another, except that a
-// run's result waits for the order events of that run.
+// Relay publishes the messages of the outbox. Messages of one topic are published in the order of
+// the outbox, at least once; the server drops duplicates by Nats-Msg-Id. Topics do not wait for
+// each other, except that a run's result waits for the order events of that run.
 type Relay struct {
-	db        *db.DB
-	publisher *publisher
-	maySpeak  func() bool // not while another worker may be at work
-	topics    []*topicRelay
-	refused   *prometheus.CounterVec
-	conflicts *prometheus.CounterVec
-	log       *slog.Logger
+	db         *db.DB
+	publisher  *publisher
+	canPublish func() bool // not while another worker may lead
+	topics     []*topicRelay
+	refused    *prometheus.CounterVec
+	conflicts  *prometheus.CounterVec
+	log        *slog.Logger
 }
 
-// Config is what a relay is made of.
+// Config has a relay's dependencies.
 type Config struct {
 	DB         *db.DB
 	Conn       *bus.Conn
 	Subjects   bus.Subjects
 	Streams    *bus.Streams
-	CanPublish func() bool // not while another worker may be at work
+	CanPublish func() bool // not while another worker may lead
 	Problems   *problems.Set
 	Log        *slog.Logger
 }
 
-// New makes a relay, which publishes nothing before [Relay.Run].
+// New returns a relay, which publishes nothing before [Relay.Run].
 func New(c Config) *Relay {
 	r := &Relay{
-		db: c.DB, publisher: &publisher{bus: c.Conn, subjects: c.Subjects, queues: c.Streams}, maySpeak: c.CanPublish, log: c.Log,
-		refused:   metrics.NewCounter("unpublishable_total", "Messages that NATS refused as they are, and that were set aside or postponed.", "topic", Topics),
-		conflicts: metrics.NewCounter("id_conflicts_total", "Messages whose Nats-Msg-Id another publisher had used before.", "topic", Topics),
+		db: c.DB, publisher: &publisher{bus: c.Conn, subjects: c.Subjects, streams: c.Streams}, canPublish: c.CanPublish, log: c.Log,
+		refused:   metrics.NewCounter("unpublishable_total", "Messages that NATS rejected and that were set aside or postponed.", "topic", Topics),
+		conflicts: metrics.NewCounter("id_conflicts_total", "Messages whose Nats-Msg-Id another publisher had used.", "topic", Topics),
 	}
 	for _, topic := range Topics {
 		r.topics = append(r.topics, &topicRelay{
@@ -103,21 +101,21 @@ type topicRelay struct {
 
 	failing  time.Duration // the next pause; 0 while publishing succeeds
 	home     *bus.Home     // the topic's stream, nil until it is looked up
-	single   bool          // the stream takes no batches
-	attempt  db.Attempt    // messages up to there may have been sent
-	recorded int64         // the attempt in the database is up to there
-	loaded   bool          // it was read from the database
+	single   bool          // the stream does not accept batches
+	attempt  db.Attempt    // messages up to it may have been sent
+	recorded int64         // the id up to which the database has the attempt
+	loaded   bool          // attempt was read from the database
 }
 
-// errSilent is that nothing may be published now.
-var errSilent = errors.New("it is not certain that no other orderbeat works")
+// errNotLeader is why nothing may be published now.
+var errNotLeader = errors.New("another worker may be the leader")
 
-// Counters are what the relay counts.
+// Counters are the relay's metrics.
 func (r *Relay) Counters() []prometheus.Collector {
 	return []prometheus.Collector{r.refused, r.conflicts}
 }
 
-// Run relays until ctx ends.
+// Run publishes until ctx ends.
 func (r *Relay) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -139,7 +137,7 @@ func (r *Relay) Run(ctx context.Context) {
 	}
 }
 
-// untilNext is how long it is until a message falls due.
+// untilNext is how long it takes until a message is due.
 func (r *Relay) untilNext(ctx context.Context) time.Duration {
 	now := time.Now()
 	due, ok, err := r.db.NextDue(ctx, now)
@@ -149,7 +147,7 @@ func (r *Relay) untilNext(ctx context.Context) time.Duration {
 	return min(dueIdle, max(due.Sub(now), time.Millisecond))
 }
 
-// Trouble is why what is in the outbox waits, nil while it does not.
+// Trouble is why the outbox is not published, nil while it is.
 func (r *Relay) Trouble() error {
 	var all []error
 	for _, t := range r.topics {
@@ -158,7 +156,7 @@ func (r *Relay) Trouble() error {
 	return errors.Join(all...)
 }
 
-// Flush publishes what is due, once more, before the program ends.
+// Flush publishes all due messages before the process exits.
 func (r *Relay) Flush(ctx context.Context) error {
 	for {
 		total := 0
@@ -174,15 +172,15 @@ func (r *Relay) Flush(ctx context.Context) error {
 	}
 }
 
-// poke has a topic look at the outbox.
+// poke wakes the topic to look at the outbox.
 func (t *topicRelay) poke() {
 	select {
 	case t.wake <- struct{}{}:
-	default: // it is awake, or about to be
+	default: // it is awake already
 	}
 }
 
-// run publishes until ctx ends. It sleeps until it is poked or, after a failure, a while.
+// run publishes until ctx ends. It sleeps until it is poked or, after a failure, for a while.
 func (t *topicRelay) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		sent, err := t.pass(ctx)
@@ -190,7 +188,7 @@ func (t *topicRelay) run(ctx context.Context) {
 			return
 		}
 		switch {
-		case errors.Is(err, errSilent):
+		case errors.Is(err, errNotLeader):
 			t.activity.Pending(err)
 			wait.For(ctx, relayPause/4)
 		case err != nil:
@@ -234,7 +232,7 @@ func (t *topicRelay) published() {
 	}
 }
 
-// pass publishes what is due, up to a bound, and takes what the server has out of the
+// pass publishes a limited number of due messages, and removes those that the server has from the
 // outbox.
 func (t *topicRelay) pass(ctx context.Context) (sent int, err error) {
 	limit := relayBatch
@@ -245,21 +243,21 @@ func (t *topicRelay) pass(ctx context.Context) (sent int, err error) {
 	if err != nil || len(page) == 0 {
 		return 0, err
 	}
-	if !t.maySpeak() {
-		return 0, errSilent
+	if !t.canPublish() {
+		return 0, errNotLeader
 	}
 	if err := t.record(ctx, page[len(page)-1].ID); err != nil {
 		return 0, err
 	}
 	out, err := t.publisher.publish(ctx, t, page)
-	// What the server has must leave the outbox even when the program is stopping.
-	if kept := t.settle(context.WithoutCancel(ctx), &out); kept != nil {
-		return 0, kept
+	// Published messages are removed from the outbox even during a shutdown.
+	if stored := t.settle(context.WithoutCancel(ctx), &out); stored != nil {
+		return 0, stored
 	}
 	return len(out.done) + len(out.refused) + out.again, err
 }
 
-// record has the database know which messages may be sent, before they are.
+// record stores which messages may have been sent, before they are sent.
 func (t *topicRelay) record(ctx context.Context, last int64) error {
 	if !t.loaded {
 		attempts, err := t.db.Attempts(ctx)
@@ -280,7 +278,7 @@ func (t *topicRelay) record(ctx context.Context, last int64) error {
 	return nil
 }
 
-// settle stores what became of messages.
+// settle stores the outcome of a pass.
 func (t *topicRelay) settle(ctx context.Context, out *outcome) error {
 	if err := t.db.Published(ctx, out.done); err != nil {
 		return err
@@ -290,7 +288,7 @@ func (t *topicRelay) settle(ctx context.Context, out *outcome) error {
 	}
 	t.Relay.refused.WithLabelValues(t.topic).Add(float64(len(out.refused)))
 	for _, m := range out.refused {
-		t.activity.Noticed("message refused by NATS", errors.New(m.Reason), "topic", t.topic, "subject", m.subject, "outbox_id", m.ID, "set_aside", m.aside)
+		t.activity.Noticed("message rejected by NATS", errors.New(m.Reason), "topic", t.topic, "subject", m.subject, "outbox_id", m.ID, "set_aside", m.aside)
 	}
 	if err := t.db.SetAside(ctx, out.refusals(true)); err != nil {
 		return err
@@ -304,22 +302,22 @@ func (t *topicRelay) conflict(ctx context.Context, m *db.Message) {
 	t.log.Error("message id used by another publisher", "topic", t.topic, "subject", m.Subject, "nats_msg_id", m.MsgID)
 	_, err := t.db.Raise(ctx, db.Alert{
 		Provider: m.Provider(), Code: codeConflict,
-		Message: "another publisher used the Nats-Msg-Id " + m.MsgID + ": a forged message, or one of another database",
-		Hint:    "Look at the messages on subject " + t.publisher.subjects.Of(m.Subject) + ", and at who may publish there. Orderbeat's own message was published with another Nats-Msg-Id.",
+		Message: "another publisher used the Nats-Msg-Id " + m.MsgID + ": a forged message, or a message of another database",
+		Hint:    "Inspect the messages on subject " + t.publisher.subjects.Of(m.Subject) + ", and who may publish there. Orderbeat's message was published with another Nats-Msg-Id.",
 	})
 	if err != nil {
 		t.log.Error("failed to raise an alert", "code", codeConflict, "err", err)
 	}
 }
 
-// tidy resolves the alerts about publishing that hold no longer, and makes streams that
-// were deleted, also while there is nothing to publish, until ctx ends.
+// tidy resolves alerts about publishing that no longer apply, and creates streams that were
+// deleted, until ctx ends.
 func (r *Relay) tidy(ctx context.Context) {
-	queues := r.publisher.queues
+	streams := r.publisher.streams
 	for wait.For(ctx, tidyEvery) {
-		if queues.Lease.Sure() {
-			if err := queues.Ensure(ctx); err != nil && ctx.Err() == nil {
-				queues.Problems.Activity("streams").Noticed("streams are not ready", err)
+		if streams.Lease.IsLeader() {
+			if err := streams.Ensure(ctx); err != nil && ctx.Err() == nil {
+				streams.Problems.Activity("streams").Noticed("streams are not ready", err)
 			}
 		}
 		raised, err := r.db.Alerts(ctx, true)

@@ -15,28 +15,27 @@ import (
 )
 
 const (
-	// repliesAtOnce is how many replies are looked at and published to streams at once.
+	// repliesAtOnce limits the replies that are looked up and published to streams concurrently.
 	repliesAtOnce = 16
-	// replyLife is how long a stream of the caller's may refuse a reply until it is set aside.
+	// replyLife is how long a caller's stream may reject a reply before it is set aside.
 	replyLife = 24 * time.Hour
 	// lookLife is how long it may be unknown whether a stream has a reply's subject.
 	lookLife = time.Minute
 )
 
-// reply is a message for the subject that a caller named.
+// reply is a message for a subject that a caller named.
 type reply struct {
 	*db.Message
 	msg    *nats.Msg
-	stream jetstream.Stream // that has the subject, nil when none does
+	stream jetstream.Stream // the stream with this subject, nil if none
 	before bool             // it may have been sent before
 	err    error            // why it was not published
-	own    bool             // for its own sake
+	own    bool             // err is about this message alone
 	forged bool             // another publisher had used its Nats-Msg-Id
 }
 
-// replies publishes results, and events that are told again, to subjects that callers
-// named. Where a stream has the subject, it acknowledges each; plain subscribers get theirs
-// at least once.
+// replies publishes results and republished events to subjects that callers named. If a stream
+// has the subject, it acknowledges each; plain subscribers receive theirs at least once.
 func (p *publisher) replies(ctx context.Context, t *topicRelay, messages []db.Message) (out outcome, err error) {
 	list, err := p.prepare(ctx, t, messages, &out)
 	if err != nil || len(list) == 0 {
@@ -55,7 +54,7 @@ func (p *publisher) replies(ctx context.Context, t *topicRelay, messages []db.Me
 			plain = plain || r.err == nil
 		}
 	}
-	_ = sending.Wait() // each error is its reply's
+	_ = sending.Wait() // errors are in the replies
 	var flushed error
 	if plain {
 		flushing, cancel := context.WithTimeout(ctx, bus.Patience)
@@ -81,7 +80,7 @@ func (p *publisher) replies(ctx context.Context, t *topicRelay, messages []db.Me
 	return out, err
 }
 
-// prepare finds out which stream, if any, has the subject of each reply.
+// prepare looks up which stream, if any, has the subject of each reply.
 func (p *publisher) prepare(ctx context.Context, t *topicRelay, messages []db.Message, out *outcome) ([]reply, error) {
 	list := make([]reply, 0, len(messages))
 	for i := range messages {
@@ -101,8 +100,8 @@ func (p *publisher) prepare(ctx context.Context, t *topicRelay, messages []db.Me
 	return list, looking.Wait()
 }
 
-// findStream looks for the stream that has a reply's subject. When NATS does not tell for
-// long, the reply goes to plain subscribers.
+// findStream looks up the stream with a reply's subject. If NATS does not respond for long, the
+// reply goes to plain subscribers.
 func (p *publisher) findStream(ctx context.Context, r *reply) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Patience)
 	defer cancel()
@@ -116,7 +115,7 @@ func (p *publisher) findStream(ctx context.Context, r *reply) {
 	r.err = fmt.Errorf("look for a stream with this subject: %w", err)
 }
 
-// toStream publishes a reply to a stream, unless it is there.
+// toStream publishes a reply to a stream that does not have it yet.
 func (p *publisher) toStream(ctx context.Context, r *reply) {
 	config := r.stream.CachedInfo().Config
 	if config.NoAck {
@@ -145,8 +144,8 @@ func (p *publisher) toStream(ctx context.Context, r *reply) {
 	r.own = r.own || errors.Is(err, nats.ErrMaxPayload)
 }
 
-// replied reports whether the stream has a reply that may have been sent before: looked for
-// among what came after it was to be sent, as far as that is not too much.
+// replied reports whether the stream has a reply that may have been sent before. It searches the
+// latest messages from the time of the reply on.
 func (p *publisher) replied(ctx context.Context, r *reply) (bool, error) {
 	limited, cancel := context.WithTimeout(ctx, bus.Patience)
 	defer cancel()
@@ -160,7 +159,7 @@ func (p *publisher) replied(ctx context.Context, r *reply) (bool, error) {
 	if sameMessage(last, r.msg, r.Message) {
 		return true, nil
 	}
-	if last.Time.Before(r.Time.Add(-time.Minute)) { // by clocks that differ a little
+	if last.Time.Before(r.Time.Add(-time.Minute)) { // clocks may differ a little
 		return false, nil
 	}
 	const near = 10_000

@@ -11,11 +11,11 @@ import (
 
 // SiteConfig is what the web listener's pages are made of.
 type SiteConfig struct {
-	Config   Config
-	Public   string       // URL of the web listener, as people reach it
-	Standing func() error // why this process does not work, nil when it does
-	Ready    http.HandlerFunc
-	Metrics  http.Handler
+	Config    Config
+	Public    string       // URL of the web listener, as people reach it
+	NotLeader func() error // why this process does not work, nil when it does
+	Ready     http.HandlerFunc
+	Metrics   http.Handler
 	// Sources are those of a provider's tokens, of one of its users only where one is named.
 	Sources func(provider, user string) []*auth.Source
 	// Redirects has the redirect URI that a provider knows itself, "" for one that leaves it
@@ -71,7 +71,7 @@ func (s *Site) Pages() http.Handler {
 // onlyWorking refuses while this process stands by: the tokens are somebody else's matter.
 func (s *Site) onlyWorking(h http.HandlerFunc) http.Handler {
 	return onlyGet(func(rw http.ResponseWriter, r *http.Request) {
-		if err := s.Standing(); err != nil {
+		if err := s.NotLeader(); err != nil {
 			text := "this orderbeat does not lead now: ask the one that does"
 			if s.Config.authenticated(r) {
 				text = err.Error() // which names a host and a path
