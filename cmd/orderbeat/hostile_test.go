@@ -41,7 +41,7 @@ func TestDiskFull(t *testing.T) {
 			}
 			want := "database: write: "
 			if at != "data" {
-				want = "nats: the embedded server could not write its store: "
+				want = "nats: the embedded NATS cannot write its store: "
 			}
 			for begun := time.Now(); time.Since(begun) < hardship || notReady(t, m, want) != nil; time.Sleep(100 * time.Millisecond) {
 				for {

@@ -6,19 +6,20 @@ import (
 	"encoding/pem"
 	"fmt"
 	"net"
-	"orderbeat/auth/secret"
 	"os"
 	"strings"
 	"sync/atomic"
 
+	"orderbeat/auth/secret"
+
 	"github.com/nats-io/nats.go"
 )
 
-// natsUser is the user of the embedded server when nats.auth names no other.
+// natsUser is the default user of the embedded server.
 const natsUser = "orderbeat"
 
-// Reach is where others reach NATS: the configured URLs, or where the embedded server
-// listens, given as host:port; "" when it does not listen.
+// Reach is the URL for other clients: the configured one, or that of the embedded server, given
+// its host:port; "" if it does not listen.
 func (c Config) Reach(listen string) string {
 	if c.URL != "" || listen == "" {
 		return c.URL
@@ -40,9 +41,9 @@ func (c Config) Reach(listen string) string {
 	return scheme + "://" + net.JoinHostPort(host, port)
 }
 
-// UserPassword returns what a connection logs in with: a user with a password, or a
-// token. All are empty where nothing of that kind is configured.
-func (c Config) UserPassword() (user string, password, token secret.Secret, err error) {
+// UserPassword returns the login of a connection: a user with a password, or a token. All are
+// empty if none is configured.
+func (c Config) UserPassword() (user string, password, token auth.Secret, err error) {
 	if c.PasswordFile == "" {
 		return c.User, c.Password, c.Token, nil
 	}
@@ -50,8 +51,8 @@ func (c Config) UserPassword() (user string, password, token secret.Secret, err 
 	return natsUser, password, secret.Secret{}, err
 }
 
-// Access returns the options of a connection over the network: credentials and
-// certificates. Creds and nkey files are read again whenever it reconnects.
+// Access returns the options of a connection over the network: credentials and certificates.
+// Creds and nkey files are read again at each reconnect.
 func (c Config) Access() ([]nats.Option, error) {
 	options, err := c.login()
 	if err != nil {
@@ -82,19 +83,19 @@ func (c Config) Access() ([]nats.Option, error) {
 	return options, nil
 }
 
-// nkeyDialer has a connection that reconnects log in with the nkey that the file holds
-// by then. The client reads the public key once, when it is made.
+// nkeyDialer reads the nkey file again before each reconnect. The client itself reads the public
+// key once, when it is created.
 type nkeyDialer struct {
 	net.Dialer
 	path string
 	conn atomic.Pointer[nats.Conn]
 }
 
-// Dial implements [nats.CustomDialer]. The client calls it with its own lock held, which
-// guards the options.
+// Dial implements [nats.CustomDialer]. The client calls it with its lock held, which guards the
+// options.
 func (d *nkeyDialer) Dial(network, address string) (net.Conn, error) {
 	if conn := d.conn.Load(); conn != nil {
-		if use, err := nats.NkeyOptionFromSeed(d.path); err == nil { // else the login tells what is wrong with the file
+		if use, err := nats.NkeyOptionFromSeed(d.path); err == nil { // fallback the login fails and reports it
 			_ = use(&conn.Opts)
 		}
 	}
@@ -114,9 +115,9 @@ func (c Config) login() ([]nats.Option, error) {
 	return nil, nil
 }
 
-// trust adds what a connection to the embedded server verifies its certificate by: the
-// certificate itself, and the authority where one is named. The name that is checked is
-// the certificate's own when the address that the server listens on is not in it.
+// trust adds how a connection to the embedded server verifies its certificate: by the certificate
+// itself and the configured authority. The verified name is one of the certificate's own if the
+// listen address is not in it.
 func (c Config) trust(options []nats.Option) ([]nats.Option, error) {
 	if c.Cert == "" {
 		return options, nil
@@ -160,13 +161,13 @@ func leafOf(path string) (*x509.Certificate, error) {
 	return x509.ParseCertificate(block.Bytes)
 }
 
-// nameOf is a name that the certificate is valid for, otherwise for want of one.
-func nameOf(leaf *x509.Certificate, otherwise string) string {
+// nameOf is a name that the certificate is valid for, or the fallback if it has none.
+func nameOf(leaf *x509.Certificate, fallback string) string {
 	switch {
 	case len(leaf.DNSNames) > 0:
 		return strings.Replace(leaf.DNSNames[0], "*", "orderbeat", 1)
 	case len(leaf.IPAddresses) > 0:
 		return leaf.IPAddresses[0].String()
 	}
-	return otherwise
+	return fallback
 }

@@ -17,40 +17,40 @@ import (
 	"orderbeat/worker/wait"
 )
 
-// Patience is how long the server may take to answer.
-const Patience = 5 * time.Second
+// Timeout is how long the server may take to respond.
+const Timeout = 5 * time.Second
 
-// Conn is the connection to NATS and, where it is embedded, the server.
+// Conn is the connection to NATS, and the embedded server if there is one.
 type Conn struct {
 	NATS     *nats.Conn
 	JS       jetstream.JetStream
-	server   Server // nil when NATS is somewhere else
-	URL      string // where others reach it, "" when they cannot
+	server   Server // nil for an external NATS
+	URL      string // for other clients, "" if they cannot connect
 	config   Config
 	nkey     *nkeyDialer        // nil without an nkey
-	activity *problems.Activity // the connection
-	errors   *problems.Activity // what the server says about single messages
+	activity *problems.Activity // connecting
+	errors   *problems.Activity // errors that the server reports about single messages
 
 	mu       sync.Mutex // guards the rest
-	denied   error      // the last permission that was missing
+	denied   error      // the last permission violation
 	deniedAt time.Time
 }
 
 // Server is the embedded server.
 type Server interface {
 	nats.InProcessConnProvider
-	// Address is where it listens, as host:port, "" when it does not.
+	// Address is its host:port, "" if it does not listen.
 	Address() string
-	// Ailment is what could not be written to its store, nil while all is well.
-	Ailment() error
+	// Err is why its store is not writable, nil if it is.
+	Err() error
 	// Tend keeps it running until ctx ends.
 	Tend(ctx context.Context)
 	Close()
 }
 
-// Open connects to NATS: to the embedded server if there is one, which it closes with the
-// connection, or also when it fails. lost is told when the connection ends for good, which is not the same as NATS
-// being away.
+// Open connects to NATS: to the embedded server, if there is one. It closes that server together
+// with the connection, and also when it fails. lost is called when the connection is closed for
+// good, which a NATS outage does not cause.
 func Open(c Config, embedded Server, set *problems.Set, log *slog.Logger, lost func(error)) (_ *Conn, err error) {
 	b := &Conn{URL: c.URL, server: embedded, activity: set.Activity("nats"), errors: set.Activity("nats errors")}
 	defer func() {
@@ -67,7 +67,7 @@ func Open(c Config, embedded Server, set *problems.Set, log *slog.Logger, lost f
 		return nil, err
 	}
 	options = append(options, nats.ClosedHandler(func(nc *nats.Conn) {
-		lost(fmt.Errorf("NATS ended the connection for good: %w", nc.LastError()))
+		lost(fmt.Errorf("NATS closed the connection for good: %w", nc.LastError()))
 	}))
 	if b.NATS, err = nats.Connect(c.URL, options...); err != nil {
 		return nil, fmt.Errorf("connect to NATS at %s: %w", c.URL, err)
@@ -84,8 +84,7 @@ func Open(c Config, embedded Server, set *problems.Set, log *slog.Logger, lost f
 	return b, err
 }
 
-// connectOptions never give up reconnecting, and never buffer what cannot be
-// sent: the outbox keeps it better.
+// connectOptions reconnect forever, and never buffer what cannot be sent: the outbox has it.
 func (b *Conn) connectOptions() ([]nats.Option, error) {
 	options := []nats.Option{
 		nats.Name("orderbeat"),
@@ -98,13 +97,13 @@ func (b *Conn) connectOptions() ([]nats.Option, error) {
 		nats.IgnoreAuthErrorAbort(),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
-				b.activity.Failed("NATS connection lost: the outbox keeps what is to be published", b.config.Explain(err))
+				b.activity.Failed("NATS connection lost, messages wait in the outbox", b.config.Explain(err))
 			}
 		}),
 		nats.ConnectHandler(func(*nats.Conn) { b.activity.OK() }),
 		nats.ReconnectHandler(func(*nats.Conn) { b.activity.OK() }),
-		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { b.unconnected(err) }),
-		nats.ErrorHandler(b.reported),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { b.connectFailed(err) }),
+		nats.ErrorHandler(b.asyncError),
 	}
 	if b.server != nil {
 		login, err := b.config.login() // no TLS within the process
@@ -118,14 +117,14 @@ func (b *Conn) connectOptions() ([]nats.Option, error) {
 	return append(options, access...), err
 }
 
-// MaxBody is the largest body that the server takes with our headers, which count
-// too; 0 while it is not known.
+// MaxBody is the largest body that the server accepts with our headers, which count too; 0 while
+// it is unknown.
 func (b *Conn) MaxBody() int64 {
 	limit := b.NATS.MaxPayload()
 	return limit - min(4<<10, limit/4)
 }
 
-// Close ends the connection, then the server. Everything that uses them has ended.
+// Close closes the connection, then the embedded server. All users of them must have ended.
 func (b *Conn) Close() {
 	if b.NATS != nil {
 		b.NATS.Close()
@@ -135,15 +134,15 @@ func (b *Conn) Close() {
 	}
 }
 
-// unconnected records why a connection could not be made.
-func (b *Conn) unconnected(err error) {
+// connectFailed records why there is no connection.
+func (b *Conn) connectFailed(err error) {
 	b.activity.Failed("cannot connect to NATS", b.config.Explain(err), "nats", b.config.URL)
 }
 
-// reported takes what the client and the server say beside the answers to requests.
-func (b *Conn) reported(nc *nats.Conn, sub *nats.Subscription, err error) {
+// asyncError handles errors that the client and the server report outside of responses.
+func (b *Conn) asyncError(nc *nats.Conn, sub *nats.Subscription, err error) {
 	if !nc.IsConnected() {
-		b.unconnected(err)
+		b.connectFailed(err)
 		return
 	}
 	if errors.Is(err, nats.ErrPermissionViolation) {
@@ -158,8 +157,8 @@ func (b *Conn) reported(nc *nats.Conn, sub *nats.Subscription, err error) {
 	b.errors.Noticed("NATS reports an error", err, "subject", subject)
 }
 
-// Explain is [Config.Explain] with what is known of the connection: why it is not there, and
-// which permission is missing when an answer does not come.
+// Explain is [Config.Explain] with the state of the connection: why it is down, and which
+// permission is missing if a response does not arrive.
 func (b *Conn) Explain(err error) error {
 	if err == nil {
 		return nil
@@ -171,35 +170,34 @@ func (b *Conn) Explain(err error) error {
 	denied, at := b.denied, b.deniedAt
 	b.mu.Unlock()
 	unanswered := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, jetstream.ErrJetStreamNotEnabled)
-	if unanswered && denied != nil && time.Since(at) < 2*Patience {
+	if unanswered && denied != nil && time.Since(at) < 2*Timeout {
 		return &natsError{strings.TrimPrefix(denied.Error(), "nats: "), err}
 	}
 	return b.config.Explain(err)
 }
 
-// connectionLook is how often it is looked why there is no connection. The client does not
-// report all failures of reconnecting.
-const connectionLook = time.Second
+// connectionCheck is how often the cause of a missing connection is read: the client does not
+// report all failed reconnects.
+const connectionCheck = time.Second
 
-// Tend records why there is no connection, and looks after the embedded server, where
-// there is one, until ctx ends.
+// Tend records why there is no connection, and keeps the embedded server running, until ctx ends.
 func (b *Conn) Tend(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	if b.server != nil {
 		wg.Go(func() { b.server.Tend(ctx) })
 	}
-	for wait.For(ctx, connectionLook) {
+	for wait.For(ctx, connectionCheck) {
 		if err := b.NATS.LastError(); err != nil && !b.NATS.IsConnected() {
-			b.unconnected(err)
+			b.connectFailed(err)
 		}
 	}
 }
 
-// Usable is nil while messages can be kept, as far as that is known.
+// Usable is nil while messages can be stored, as far as that is known.
 func (b *Conn) Usable() error {
 	if b.server != nil {
-		if err := b.server.Ailment(); err != nil {
+		if err := b.server.Err(); err != nil {
 			return err
 		}
 	}

@@ -13,19 +13,19 @@ import (
 )
 
 const (
-	// consumerLook is how often the server is asked how the consumer is, and stuckAfter
-	// in how many looks in a row it must deliver nothing to be stuck: longer than ackWait.
-	consumerLook = 5 * time.Second
-	stuckAfter   = 3
+	// consumerCheck is how often the consumer's state is read. After stuckAfter checks without a
+	// delivery, which is longer than ackWait, it is stuck.
+	consumerCheck = 5 * time.Second
+	stuckAfter    = 3
 )
 
-// errChanged is that somebody changed the consumer.
+// errChanged is that the consumer's configuration was changed.
 var errChanged = errors.New("the consumer was changed")
 
-// bind returns the consumer, made, mended or used as it is. One that works and that this
-// user may not change stays as its operator made it.
+// bind returns the consumer: created, updated, or used as it is if it works and this user may not
+// update it.
 func (r *Receiver) bind(ctx context.Context) (jetstream.Consumer, error) {
-	ctx, cancel := context.WithTimeout(ctx, 4*Patience)
+	ctx, cancel := context.WithTimeout(ctx, 4*Timeout)
 	defer cancel()
 	js := r.Streams.JS
 	wrap := func(err error) error {
@@ -42,7 +42,7 @@ func (r *Receiver) bind(ctx context.Context) (jetstream.Consumer, error) {
 	}
 	info := consumer.CachedInfo()
 	if !slices.Equal(filters(info.Config), filters(r.Config)) && js.DeleteConsumer(ctx, r.Stream, r.Config.Durable) == nil {
-		// It has passed over messages that the stream still holds: a new one finds them.
+		// It has skipped messages that the stream still holds; a new consumer delivers them.
 		r.Streams.Log.Warn("consumer recreated: its filter differed", "stream", r.Stream, "consumer", r.Config.Durable, "filter", filters(info.Config))
 		if consumer, err = js.CreateConsumer(ctx, r.Stream, r.Config); err != nil {
 			return nil, wrap(err)
@@ -55,20 +55,20 @@ func (r *Receiver) bind(ctx context.Context) (jetstream.Consumer, error) {
 		} else if why := unusable(info.Config, r.Config); why != "" {
 			return nil, fmt.Errorf("%s: %w", why, wrap(err))
 		} else {
-			r.Activity.Noticed("consumer could not be changed and is used as it is", wrap(err), "differs", differs(info.Config, r.Config))
+			r.Activity.Noticed("consumer cannot be updated, using it as it is", wrap(err), "differs", differs(info.Config, r.Config))
 		}
 	}
-	if info.Paused && !r.begun {
+	if info.Paused && !r.bound {
 		if _, err := js.ResumeConsumer(ctx, r.Stream, r.Config.Durable); err != nil {
-			return nil, fmt.Errorf("is paused and could not be resumed: %w", wrap(err))
+			return nil, fmt.Errorf("consumer is paused and cannot be resumed: %w", wrap(err))
 		}
-		r.Streams.Log.Info("consumer resumed: it was paused", "stream", r.Stream, "consumer", r.Config.Durable, "paused_for", info.PauseRemaining.String())
+		r.Streams.Log.Info("consumer resumed", "stream", r.Stream, "consumer", r.Config.Durable, "paused_for", info.PauseRemaining.String())
 	}
-	r.begun = true
+	r.bound = true
 	return consumer, nil
 }
 
-// like is the consumer that is there, with what Orderbeat wants of it.
+// like is the existing configuration with Orderbeat's settings.
 func like(there, want jetstream.ConsumerConfig) jetstream.ConsumerConfig {
 	there.FilterSubject, there.FilterSubjects = want.FilterSubject, nil
 	there.AckPolicy, there.AckWait, there.BackOff = want.AckPolicy, want.AckWait, nil
@@ -83,7 +83,7 @@ func filters(c jetstream.ConsumerConfig) []string {
 	return c.FilterSubjects
 }
 
-// unusable is why messages would be lost, missed or done twice, "" when they would not.
+// unusable is why messages would be lost, missed or processed twice, "" if they would not.
 func unusable(there, want jetstream.ConsumerConfig) string {
 	switch {
 	case !slices.Equal(filters(there), filters(want)):
@@ -102,7 +102,7 @@ func unusable(there, want jetstream.ConsumerConfig) string {
 	return ""
 }
 
-// differs is what is not as Orderbeat wants it, "" when everything is.
+// differs is what differs from Orderbeat's settings, "" if nothing does.
 func differs(there, want jetstream.ConsumerConfig) string {
 	why := unusable(there, want)
 	switch {
@@ -116,18 +116,18 @@ func differs(there, want jetstream.ConsumerConfig) string {
 	return ""
 }
 
-// watch looks at the consumer until ctx ends or the consumer must be bound again, which is
-// the error. What else keeps messages from coming is the activity's failure until it is over.
+// watch checks the consumer until ctx ends, or until it must be bound again, which is the error.
+// Anything else that blocks delivery is a failure of the activity while it lasts.
 func (r *Receiver) watch(ctx context.Context, consumer jetstream.Consumer) error {
 	bound := consumer.CachedInfo().Config
 	failed, idle, received := false, 0, r.received.Load()
-	for wait.For(ctx, consumerLook) {
+	for wait.For(ctx, consumerCheck) {
 		info, err := consumer.Info(ctx)
 		if errors.Is(err, jetstream.ErrConsumerNotFound) {
 			return err
 		}
 		if err != nil {
-			continue // fetching fails too, or the answer comes next time
+			continue // fetching fails too, or the next check succeeds
 		}
 		if differs(info.Config, r.Config) != "" && differs(info.Config, bound) != "" {
 			return fmt.Errorf("%w: %s", errChanged, differs(info.Config, r.Config))
@@ -147,7 +147,7 @@ func (r *Receiver) watch(ctx context.Context, consumer jetstream.Consumer) error
 	return nil
 }
 
-// obstacle is why the consumer delivers nothing, nil when it does.
+// obstacle is why the consumer delivers nothing, nil if it does.
 func obstacle(info *jetstream.ConsumerInfo, stuck bool) error {
 	name := info.Name
 	switch {
@@ -156,8 +156,8 @@ func obstacle(info *jetstream.ConsumerInfo, stuck bool) error {
 	case !stuck:
 		return nil
 	case info.Config.MaxAckPending > 0 && info.NumAckPending >= info.Config.MaxAckPending:
-		return fmt.Errorf("consumer %s: max_ack_pending (%d) is used up by messages that another client has and does not acknowledge", name, info.Config.MaxAckPending)
+		return fmt.Errorf("consumer %s: max_ack_pending (%d) is used up by messages that another client received and has not acknowledged", name, info.Config.MaxAckPending)
 	default:
-		return fmt.Errorf("consumer %s: the server delivers none of the %d messages that wait", name, info.NumPending)
+		return fmt.Errorf("consumer %s: the server delivers none of the %d pending messages", name, info.NumPending)
 	}
 }

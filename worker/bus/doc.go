@@ -1,7 +1,8 @@
-// Package bus is the connection to NATS: who logs in and how, the embedded server, the
-// streams of the public contract and the names of subjects.
+// Package bus is the connection to NATS: login, TLS, the streams of the public contract,
+// subjects, and receiving from durable consumers.
 //
-// It owns what errors of NATS mean for a configuration, and that streams exist and are as
-// they should be. It knows neither jobs nor the database, nor who leads: that it asks by
-// [Leadership]. Start reading at [Open]; the streams are [Streams].
+// It owns what errors of NATS mean for a configuration, and that streams and consumers exist with
+// the right configuration. It knows neither jobs nor the database; who leads is [Leadership], and
+// the embedded server is a [Server]. Start reading at [Open]; the streams are [Streams], a
+// consumer is a [Receiver].
 package bus

@@ -12,8 +12,8 @@ import (
 	"orderbeat/worker/wait"
 )
 
-// InFlight are the messages of one stream that this process works on, by sequence. It
-// extends their ack deadline. It is safe for concurrent use.
+// InFlight is the set of messages of one stream that this process works on, by sequence. It is
+// safe for concurrent use.
 type InFlight struct {
 	mu   sync.Mutex // guards msgs
 	msgs map[uint64]jetstream.Msg
@@ -22,7 +22,7 @@ type InFlight struct {
 // NewInFlight returns an empty set.
 func NewInFlight() *InFlight { return &InFlight{msgs: map[uint64]jetstream.Msg{}} }
 
-// Add adds a message, and reports false if it is there already.
+// Add adds a message. It is false if the message is in the set already.
 func (f *InFlight) Add(m jetstream.Msg) bool {
 	seq := Sequence(m)
 	f.mu.Lock()
@@ -34,7 +34,7 @@ func (f *InFlight) Add(m jetstream.Msg) bool {
 	return true
 }
 
-// Count is how many of the messages have a subject with this prefix.
+// Count is the number of messages whose subject has this prefix.
 func (f *InFlight) Count(prefix string) (n int) {
 	for _, m := range f.List() {
 		if strings.HasPrefix(m.Subject(), prefix) {
@@ -68,11 +68,11 @@ func (f *InFlight) List() []jetstream.Msg {
 	return slices.Collect(maps.Values(f.msgs))
 }
 
-// Heartbeat extends the ack deadline of all messages until ctx ends.
+// Heartbeat extends the ack deadlines of all messages until ctx ends.
 func (f *InFlight) Heartbeat(ctx context.Context) {
 	for wait.For(ctx, heartbeat) {
 		for _, m := range f.List() {
-			_ = m.InProgress() // on failure it is redelivered, and recognised
+			_ = m.InProgress() // if this is lost, the message is redelivered and recognised
 		}
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// natsError is an error of NATS with its cause in words that say what to do. The cause
-// names no host and no path.
+// natsError is an error of NATS with its cause and what to do about it. The cause has no host and
+// no path.
 type natsError struct {
 	cause string
 	err   error
@@ -25,8 +25,8 @@ type natsError struct {
 func (e *natsError) Error() string { return e.cause + ": " + e.err.Error() }
 func (e *natsError) Unwrap() error { return e.err }
 
-// Explain adds to an error of NATS what it means for this configuration. Others stay as
-// they are.
+// Explain adds to an error of NATS what it means for this configuration. Other errors are
+// returned as they are.
 func (c Config) Explain(err error) error {
 	if _, known := errors.AsType[*natsError](err); err == nil || known {
 		return err
@@ -50,23 +50,23 @@ func (c Config) loginCause(err error) string {
 	refused := errors.Is(err, nats.ErrAuthorization)
 	switch {
 	case errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAccountAuthExpired):
-		return "the server says that the credentials have expired"
+		return "the server reports that the credentials have expired"
 	case errors.Is(err, nats.ErrAuthRevoked):
-		return "the server says that the credentials were revoked"
+		return "the server reports that the credentials were revoked"
 	case errors.Is(err, nats.ErrNkeysNotSupported):
 		return "the server has no user with an nkey: check nats.nkey"
 	case !refused:
 		return ""
 	case c.Creds != "":
-		return "the server refused the credentials of nats.creds"
+		return "the server rejected the credentials of nats.creds"
 	case c.NKey != "":
-		return "the server refused the nkey of nats.nkey"
+		return "the server rejected the nkey of nats.nkey"
 	case !c.Token.Empty():
-		return "the server refused the token of nats.auth"
+		return "the server rejected the token of nats.auth"
 	case c.User != "" || c.PasswordFile != "":
-		return "the server refused the user and password of nats.auth"
+		return "the server rejected the user and password of nats.auth"
 	}
-	return "the server wants credentials: set nats.auth, nats.creds or nats.nkey"
+	return "the server requires credentials: set nats.auth, nats.creds or nats.nkey"
 }
 
 func (c Config) tlsCause(err error) string {
@@ -83,16 +83,16 @@ func (c Config) tlsCause(err error) string {
 	case invalid:
 		return "the server's certificate is not valid: it has expired or is for another use"
 	case errors.Is(err, nats.ErrSecureConnWanted):
-		return "the server offers no TLS, and nats.url or nats.tls wants it"
+		return "the server offers no TLS, and nats.url or nats.tls requires it"
 	case record && c.TLSFirst:
-		return "the server does not begin with a TLS handshake: unset nats.tls_first"
+		return "the server does not start with a TLS handshake: unset nats.tls_first"
 	case record:
 		return "the server does not speak TLS"
-	// Alerts have no types that can be asked for (crypto/tls).
+	// crypto/tls has no types for these alerts.
 	case strings.Contains(text, "tls: certificate required"), strings.Contains(text, "tls: bad certificate") && c.Cert == "":
-		return "the server wants a client certificate: set nats.tls.cert and nats.tls.key"
+		return "the server requires a client certificate: set nats.tls.cert and nats.tls.key"
 	case strings.Contains(text, "remote error: tls:"):
-		return "the server refused the TLS connection or the client certificate of nats.tls"
+		return "the server rejected the TLS connection or the client certificate of nats.tls"
 	}
 	return ""
 }
@@ -102,7 +102,7 @@ func (c Config) networkCause(err error) string {
 	_, dialing := errors.AsType[*net.OpError](err)
 	switch {
 	case unknown && !dns.IsNotFound:
-		return "the name of the server could not be looked up"
+		return "the host name of the server could not be resolved"
 	case unknown:
 		return "unknown host: check nats.url"
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -112,7 +112,7 @@ func (c Config) networkCause(err error) string {
 	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return "the server closed the connection"
 	case dialing && isTimeout(err), errors.Is(err, nats.ErrTimeout) && !c.TLSFirst && c.URL != "":
-		return "the server does not answer; if it wants the TLS handshake first, set nats.tls_first"
+		return "the server does not respond; if it requires the TLS handshake first, set nats.tls_first"
 	case errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrDisconnected), errors.Is(err, nats.ErrConnectionReconnecting):
 		return "not connected"
 	}
@@ -129,11 +129,11 @@ func (c Config) jetStreamCause(err error) string {
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
 		return "JetStream is not enabled for this account"
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled) && c.Domain != "":
-		return "JetStream does not answer in the domain of nats.domain"
+		return "JetStream does not respond in the domain of nats.domain"
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled):
 		return "JetStream is not enabled on the server"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
-		return "the server does not answer in time"
+		return "the server does not respond in time"
 	}
 	if e, ok := errors.AsType[*jetstream.APIError](err); ok {
 		return e.Description
@@ -141,14 +141,13 @@ func (c Config) jetStreamCause(err error) string {
 	return ""
 }
 
-// places are the parts of an error that say where something is: URLs, paths and
-// addresses.
+// places are the parts of an error that name a location: URLs, paths and addresses.
 var places = regexp.MustCompile(`[a-z][a-z0-9+.-]*://[^\s"',;]+|[\w.-]+:/[^\s"',;:]*|(?:\[[^\]\s]+\]|[\w.-]*[\w-]):\d{2,5}\b|\b\d{1,3}(?:\.\d{1,3}){3}\b`)
 
-// paths are absolute paths, which begin a word.
+// paths are absolute paths at the start of a word.
 var paths = regexp.MustCompile(`(^|[\s"'(=,])/[^\s"',;:)]+`)
 
-// WithoutPlaces is an error for everybody: with its cause, and without hosts and paths.
+// WithoutPlaces is an error for unauthenticated readers: its cause, without hosts and paths.
 func WithoutPlaces(err error, names ...string) string {
 	text := err.Error()
 	if e, ok := errors.AsType[*natsError](err); ok {

@@ -14,13 +14,14 @@ import (
 	"math/big"
 	"net"
 	"net/http/httptest"
-	"orderbeat/auth/secret"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"orderbeat/auth/secret"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -140,22 +141,22 @@ func TestWhyNATSCannotBeReachedIsSaid(t *testing.T) {
 		client Config
 		want   string
 	}{
-		{"wrong password", password, Config{User: "ops", Password: secret.New("wrong")}, "the server refused the user and password of nats.auth"},
-		{"wrong token", func(o *server.Options) { o.Authorization = "right" }, Config{Token: secret.New("wrong")}, "the server refused the token of nats.auth"},
-		{"no credentials", password, Config{}, "the server wants credentials: set nats.auth, nats.creds or nats.nkey"},
-		{"wrong nkey", func(o *server.Options) { o.Nkeys = []*server.NkeyUser{{Nkey: known}} }, Config{NKey: other}, "the server refused the nkey of nats.nkey"},
+		{"wrong password", password, Config{User: "ops", Password: auth.NewSecret("wrong")}, "the server rejected the user and password of nats.auth"},
+		{"wrong token", func(o *server.Options) { o.Authorization = "right" }, Config{Token: auth.NewSecret("wrong")}, "the server rejected the token of nats.auth"},
+		{"no credentials", password, Config{}, "the server requires credentials: set nats.auth, nats.creds or nats.nkey"},
+		{"wrong nkey", func(o *server.Options) { o.Nkeys = []*server.NkeyUser{{Nkey: known}} }, Config{NKey: other}, "the server rejected the nkey of nats.nkey"},
 		{"a server without nkeys", open, Config{NKey: other}, "the server has no user with an nkey: check nats.nkey"},
 		{"unknown authority", withTLS, Config{}, "the server's certificate is signed by an unknown authority: set nats.tls.ca"},
 		{"another host name", withTLS, Config{URL: "nats://localhost", CA: cert}, "the server's certificate is for another host name than nats.url"},
-		{"no client certificate", demanding, Config{CA: cert}, "the server wants a client certificate: set nats.tls.cert and nats.tls.key"},
-		{"plain server", open, Config{CA: cert}, "the server offers no TLS, and nats.url or nats.tls wants it"},
-		{"plain server, handshake first", open, Config{CA: cert, TLSFirst: true}, "the server does not begin with a TLS handshake: unset nats.tls_first"},
-		{"server that wants the handshake first", first, Config{CA: cert}, "if it wants the TLS handshake first, set nats.tls_first"},
+		{"no client certificate", demanding, Config{CA: cert}, "the server requires a client certificate: set nats.tls.cert and nats.tls.key"},
+		{"plain server", open, Config{CA: cert}, "the server offers no TLS, and nats.url or nats.tls requires it"},
+		{"plain server, handshake first", open, Config{CA: cert, TLSFirst: true}, "the server does not start with a TLS handshake: unset nats.tls_first"},
+		{"server that wants the handshake first", first, Config{CA: cert}, "if it requires the TLS handshake first, set nats.tls_first"},
 		{"refused", nil, Config{URL: "nats://" + closed.Addr().String()}, "no server listens there: connection refused"},
-		{"unknown host", nil, Config{URL: "nats://nats.invalid:4222"}, "unknown host: check nats.url|the name of the server could not be looked up"},
-		{"web server", nil, Config{URL: "nats://" + web.Listener.Addr().String()}, "the server does not answer|that is not a NATS server|the server closed the connection"},
+		{"unknown host", nil, Config{URL: "nats://nats.invalid:4222"}, "unknown host: check nats.url|the host name of the server could not be resolved"},
+		{"web server", nil, Config{URL: "nats://" + web.Listener.Addr().String()}, "the server does not respond|that is not a NATS server|the server closed the connection"},
 		{"no JetStream", func(o *server.Options) { o.JetStream = false }, Config{}, "JetStream is not enabled on the server"},
-		{"no such domain", open, Config{Domain: "hub"}, "JetStream does not answer in the domain of nats.domain"},
+		{"no such domain", open, Config{Domain: "hub"}, "JetStream does not respond in the domain of nats.domain"},
 		{"no JetStream in the account", func(o *server.Options) {
 			account := server.NewAccount("A")
 			o.Accounts, o.Users = []*server.Account{account}, []*server.User{{Username: "ops", Password: "right", Account: account}}
@@ -189,7 +190,7 @@ func TestWhyNATSCannotBeReachedIsSaid(t *testing.T) {
 				if err := b.Usable(); err != nil {
 					return err
 				}
-				ctx, cancel := context.WithTimeout(t.Context(), Patience)
+				ctx, cancel := context.WithTimeout(t.Context(), Timeout)
 				defer cancel()
 				_, err := b.JS.KeyValue(ctx, "none")
 				switch {

@@ -15,11 +15,11 @@ import (
 	"orderbeat/auth/secret"
 )
 
-// errNoPassword is that a password file holds no password.
+// errNoPassword is that a password file has no password.
 var errNoPassword = errors.New("holds no password")
 
-// CheckPasswordFile reports why the file with the embedded server's password cannot be
-// used. One that is absent or holds no password can: it is made at start.
+// CheckPasswordFile reports why the file with the embedded server's password cannot be used. A
+// file that is absent or has no password is fine: it is created at start.
 func CheckPasswordFile(path string) error {
 	_, err := readPassword(path)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNoPassword) {
@@ -28,9 +28,9 @@ func CheckPasswordFile(path string) error {
 	return err
 }
 
-// readPassword reads the embedded server's password: one line of a file that nobody else
-// may read.
-func readPassword(path string) (secret.Secret, error) {
+// readPassword reads the embedded server's password: one line of a file that only its owner may
+// read.
+func readPassword(path string) (auth.Secret, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return secret.Secret{}, fmt.Errorf("NATS password: %w", err)
@@ -39,7 +39,7 @@ func readPassword(path string) (secret.Secret, error) {
 		return secret.Secret{}, fmt.Errorf("NATS password: %s is not a file: remove it", path)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return secret.Secret{}, fmt.Errorf("NATS password: others may read %s (mode %04o): remove it, then the next start makes a new one, or chmod 600 it", path, info.Mode().Perm())
+		return auth.Secret{}, fmt.Errorf("NATS password: others may read %s (mode %04o): remove it, and the next start creates a new one, or run chmod 600", path, info.Mode().Perm())
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -54,8 +54,8 @@ func readPassword(path string) (secret.Secret, error) {
 	return secret.New(password), nil
 }
 
-// WithPassword returns the configuration of the embedded server with the password from
-// PasswordFile as that of its default user. The file is made where there is none.
+// WithPassword sets the default user of the embedded server and its password, which is read from
+// PasswordFile. The file is created if absent.
 func (c Config) WithPassword(log *slog.Logger) (Config, error) {
 	if c.PasswordFile == "" {
 		return c, nil
@@ -66,10 +66,10 @@ func (c Config) WithPassword(log *slog.Logger) (Config, error) {
 	return c, err
 }
 
-// openPassword reads the embedded server's password and makes its file where there is
-// none. Where the file cannot be made the password is good for this process alone, which
-// is logged: others then cannot connect.
-func openPassword(path string, log *slog.Logger) (secret.Secret, error) {
+// openPassword reads the embedded server's password, and creates its file if absent. If the file
+// cannot be created, the password is valid for this process only and other clients cannot
+// connect, which is logged.
+func openPassword(path string, log *slog.Logger) (auth.Secret, error) {
 	removeUnfinished(path)
 	password, err := readPassword(path)
 	switch {
@@ -87,10 +87,10 @@ func openPassword(path string, log *slog.Logger) (secret.Secret, error) {
 		log.Warn("failed to create the NATS password file: no other client can connect to the embedded NATS; set nats.auth", "file", path, "err", err)
 		return auth.NewSecret(rand.Text()), nil
 	}
-	return readPassword(path) // perhaps of another process that started at the same time
+	return readPassword(path) // another process may have created the file meanwhile
 }
 
-// createPassword makes the file, whole or not at all, unless there is one.
+// createPassword creates the file atomically, unless it exists.
 func createPassword(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
@@ -104,26 +104,26 @@ func createPassword(path string) error {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	// Unlike a rename, a link does not replace what another process has put there.
+	// Unlike a rename, a link does not replace the file of another process.
 	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return nil
 }
 
-// unfinished is how the names of files begin that are not yet the password file.
+// unfinished is the name prefix of temporary password files.
 func unfinished(path string) string { return "." + filepath.Base(path) + "-" }
 
-// removeUnfinished removes what a process left that was killed while it made the file.
+// removeUnfinished removes temporary files of a process that was killed.
 func removeUnfinished(path string) {
 	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
-		return // there is no folder yet
+		return // the folder does not exist yet
 	}
 	for _, e := range entries {
 		info, err := e.Info()
 		if err == nil && strings.HasPrefix(e.Name(), unfinished(path)) && time.Since(info.ModTime()) > time.Minute {
-			_ = os.Remove(filepath.Join(filepath.Dir(path), e.Name())) // it harms nobody
+			_ = os.Remove(filepath.Join(filepath.Dir(path), e.Name())) // harmless if it stays
 		}
 	}
 }

@@ -89,7 +89,7 @@ func TestAFolderThatCannotBeWrittenKeepsOthersOut(t *testing.T) {
 	if err := os.Symlink("/proc/1/nothing", filepath.Join(filepath.Dir(file), "data")); err != nil {
 		t.Fatal(err)
 	}
-	if _, lines := openPasswordFile(t, filepath.Join(filepath.Dir(file), "data", "nats-password")); !strings.Contains(lines, "could not be made") {
+	if _, lines := openPasswordFile(t, filepath.Join(filepath.Dir(file), "data", "nats-password")); !strings.Contains(lines, "failed to create") {
 		t.Errorf("got the log %q", lines)
 	}
 }

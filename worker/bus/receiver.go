@@ -13,12 +13,11 @@ import (
 )
 
 const (
-	// ackWait is how long the server waits before it gives a message to another
-	// worker; everything in hand tells it so every heartbeat. A worker that died
-	// holds its messages up for ackWait.
+	// ackWait is the time until an unacknowledged message is redelivered; messages in flight
+	// extend it every heartbeat. The messages of a crashed worker are delayed by ackWait.
 	ackWait   = 8 * time.Second
 	heartbeat = 2500 * time.Millisecond
-	// receivePause is how long receiving rests after something broke it.
+	// receivePause is the pause after a failure to receive.
 	receivePause = time.Second
 )
 
@@ -29,22 +28,22 @@ type Receiver struct {
 	Activity *problems.Activity
 	Stream   string
 	Config   jetstream.ConsumerConfig
-	// Room waits until there is room for a message, and returns for how many; it is 0
-	// when ctx ended first.
+	// Room waits until there is capacity for messages, and returns for how many; 0 if ctx ended
+	// first.
 	Room func(ctx context.Context) int
-	// Handle is called with every message, one after another.
+	// Handle is called with one message after another.
 	Handle func(ctx context.Context, msg jetstream.Msg)
-	// InFlight counts the consumer's messages that this process works on, besides the one
-	// that Handle has.
+	// InFlight counts the consumer's messages that this process works on, except the one that
+	// Handle has.
 	InFlight func() int
 
-	begun    bool          // the consumer was bound before
-	asking   atomic.Bool   // it waits for messages
+	bound    bool          // the consumer was bound before
+	asking   atomic.Bool   // a fetch is waiting for messages
 	received atomic.Uint64 // messages so far
 }
 
-// Run receives until ctx ends. Whatever breaks it, NATS being away or coming back
-// without its streams, or somebody deleting the consumer, it begins anew.
+// Run receives until ctx ends. After any failure it starts again: a NATS outage, streams that are
+// gone, a deleted consumer.
 func (r *Receiver) Run(ctx context.Context) {
 	conn := r.Streams.JS.Conn()
 	connected := conn.StatusChanged(nats.CONNECTED)
@@ -61,14 +60,13 @@ func (r *Receiver) Run(ctx context.Context) {
 	}
 }
 
-// receive asks for as many messages as there is room for, again and again. The
-// library's iterators ask ahead, which hoards messages that another worker could
-// do; and one that is to hold a single message can miss to ask for the next until
-// its heartbeat fails (nats.go v1.55.0, pullSubscription.checkPending, seen here
-// once in some ten thousand messages).
+// receive fetches as many messages as there is room for, again and again. The library's iterators
+// prefetch, which hoards messages that another worker could process; and with a limit of one
+// message they can miss to request the next until a heartbeat fails (nats.go v1.55.0,
+// pullSubscription.checkPending, seen once in about ten thousand messages).
 //
-// A request does not survive the connection that it was sent on, which the library
-// notices after 10 s: connected says that there is another one.
+// A request does not survive its connection, which the library notices after 10 s: connected
+// reports a new connection.
 func (r *Receiver) receive(ctx context.Context, connected <-chan nats.Status) error {
 	if err := r.Streams.Ensure(ctx); err != nil {
 		return err
@@ -95,8 +93,8 @@ func (r *Receiver) receive(ctx context.Context, connected <-chan nats.Status) er
 	return context.Cause(bound)
 }
 
-// fetch handles up to room messages of one request, and fewer when bound ends, the request
-// expires, or the connection is another one.
+// fetch handles up to room messages of one request: fewer if bound ends, the request expires, or
+// the connection is replaced.
 func (r *Receiver) fetch(ctx, bound context.Context, consumer jetstream.Consumer, room int, connected <-chan nats.Status) error {
 	r.asking.Store(true)
 	defer r.asking.Store(false)
@@ -117,8 +115,8 @@ func (r *Receiver) fetch(ctx, bound context.Context, consumer jetstream.Consumer
 				return context.Cause(bound)
 			case !more:
 				return batch.Error()
-			case !r.Streams.Lease.IsLeader(): // this process was suspended since it asked, perhaps
-				_ = msg.Nak() // whoever works has it at once
+			case !r.Streams.Lease.IsLeader(): // the process may have been suspended since the request
+				_ = msg.Nak() // the leader receives it at once
 			default:
 				r.asking.Store(false)
 				r.received.Add(1)
@@ -129,8 +127,8 @@ func (r *Receiver) fetch(ctx, bound context.Context, consumer jetstream.Consumer
 	}
 }
 
-// ConsumerConfig is what all consumers share: explicit acknowledgement, and no
-// bound on redelivery, because who decides to give up is the job, not the stream.
+// ConsumerConfig is what all consumers share: explicit acknowledgement, and unlimited redelivery,
+// because the job decides when to give up, not the stream.
 func ConsumerConfig(durable, filter string, atOnce int) jetstream.ConsumerConfig {
 	return jetstream.ConsumerConfig{
 		Durable: durable, FilterSubject: filter, AckPolicy: jetstream.AckExplicitPolicy,

@@ -11,10 +11,10 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// homeFor is how long what is known of a stream is taken for true while publishing succeeds.
+// homeFor is how long a looked-up stream is used while publishing succeeds.
 const homeFor = 10 * time.Second
 
-// Home is the stream of a topic, as it was when it was looked up.
+// Home is the stream of a topic, as of its last lookup.
 type Home struct {
 	jetstream.Stream
 	Config jetstream.StreamConfig
@@ -22,13 +22,13 @@ type Home struct {
 	looked time.Time
 }
 
-// Home returns the stream of a topic, and makes it when it is missing; known may serve
-// still, unless it must be looked up anew.
-func (q *Streams) Home(ctx context.Context, topic string, known *Home, anew bool) (*Home, error) {
-	if known != nil && !anew && time.Since(known.looked) < homeFor {
+// Home returns the stream of a topic, and creates it if it is missing. known is returned if it is
+// recent, unless refresh.
+func (q *Streams) Home(ctx context.Context, topic string, known *Home, refresh bool) (*Home, error) {
+	if known != nil && !refresh && time.Since(known.looked) < homeFor {
 		return known, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, Patience)
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
 	want := q.wanted(topic)
 	stream, err := q.open(ctx, want)
@@ -39,23 +39,23 @@ func (q *Streams) Home(ctx context.Context, topic string, known *Home, anew bool
 	return &Home{Stream: stream, Config: info.Config, Last: info.State.LastSeq, looked: time.Now()}, nil
 }
 
-// wanted is what the stream of a topic is to be.
+// wanted is the configuration that the stream of a topic should have.
 func (q *Streams) wanted(topic string) jetstream.StreamConfig {
 	all := q.streamConfigs(q.Config)
 	return all[slices.IndexFunc(all, func(c jetstream.StreamConfig) bool { return c.Name == q.Stream(topic) })]
 }
 
-// Covers reports whether the stream takes messages on a subject.
+// Covers reports whether the stream has messages on a subject.
 func (h *Home) Covers(subject string) bool {
 	return slices.ContainsFunc(h.Config.Subjects, func(filter string) bool { return isSubset(subject, filter) })
 }
 
-// SubjectIsFull reports whether the stream takes no further message on this subject.
+// SubjectIsFull reports whether the stream rejects further messages on this subject.
 func (h *Home) SubjectIsFull(ctx context.Context, subject string) (bool, error) {
 	if !h.Config.DiscardNewPerSubject || h.Config.MaxMsgsPerSubject <= 0 {
 		return false, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, Patience)
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
 	info, err := h.Info(ctx, jetstream.WithSubjectFilter(subject))
 	if err != nil {
@@ -64,48 +64,48 @@ func (h *Home) SubjectIsFull(ctx context.Context, subject string) (bool, error) 
 	return int64(info.State.Subjects[subject]) >= h.Config.MaxMsgsPerSubject, nil //nolint:gosec // no stream has as many messages
 }
 
-// Explain adds to a failure to publish which stream it was, and what is wrong with it.
+// Explain adds to a publishing error the stream and what is wrong with it.
 func (h *Home) Explain(err error) error {
 	if err == nil {
 		return nil
 	}
 	switch {
 	case h.Config.Sealed:
-		return fmt.Errorf("stream %s is sealed, which cannot be undone; delete it, and it is made again: %w", h.Config.Name, err)
+		return fmt.Errorf("stream %s is sealed, which cannot be undone; delete it, and Orderbeat creates it again: %w", h.Config.Name, err)
 	case errors.Is(err, context.Canceled):
 		return err
 	}
 	return fmt.Errorf("stream %s: %w", h.Config.Name, err)
 }
 
-// check logs what is wrong with a stream that is there, once. The error is [errStream] for
-// one that cannot be worked with.
+// check logs what is wrong with an existing stream, once. The error is [errStream] if it is
+// unusable.
 func (q *Streams) check(info *jetstream.StreamInfo, want jetstream.StreamConfig) error {
 	got := info.Config
 	if got.Retention != want.Retention {
-		return fmt.Errorf("%w: %s has retention %s and must have %s; delete it, and it is made again", errStream, want.Name, got.Retention, want.Retention)
+		return fmt.Errorf("%w: %s has retention %s and must have %s; delete it, and Orderbeat creates it again", errStream, want.Name, got.Retention, want.Retention)
 	}
 	if got.Mirror != nil {
-		return fmt.Errorf("%w: %s is a mirror, which takes no messages", errStream, want.Name)
+		return fmt.Errorf("%w: %s is a mirror, which accepts no messages", errStream, want.Name)
 	}
 	text := strings.Join(faults(&got, &want), "; ")
 	q.mu.Lock()
-	news := q.told[want.Name] != text
-	if q.told == nil {
-		q.told = map[string]string{}
+	changed := q.logged[want.Name] != text
+	if q.logged == nil {
+		q.logged = map[string]string{}
 	}
-	q.told[want.Name] = text
+	q.logged[want.Name] = text
 	q.mu.Unlock()
 	switch {
-	case news && text != "":
+	case changed && text != "":
 		q.Log.Warn("stream configuration differs", "stream", want.Name, "faults", text)
-	case news:
+	case changed:
 		q.Log.Info("stream configuration is correct", "stream", want.Name)
 	}
 	return nil
 }
 
-// replicate gives a stream as many replicas as are configured, or says why it did not.
+// replicate raises a stream's replicas to the configured number, or logs why it did not.
 func (q *Streams) replicate(ctx context.Context, stream jetstream.Stream, want int) {
 	config := stream.CachedInfo().Config
 	had := config.Replicas
@@ -114,13 +114,14 @@ func (q *Streams) replicate(ctx context.Context, stream jetstream.Stream, want i
 	}
 	config.Replicas = want
 	if _, err := q.JS.UpdateStream(ctx, config); err != nil {
-		q.Problems.Activity("replicas").Noticed("replicas not raised", err, "stream", config.Name, "replicas", had, "configured", want)
+		q.Problems.Activity("replicas").Noticed("failed to raise the replicas", err, "stream", config.Name, "replicas", had, "configured", want)
 		return
 	}
 	q.Log.Info("replicas raised", "stream", config.Name, "from", had, "to", want)
 }
 
-// faults lists what an operator should know about a stream that is not as it is made.
+// faults lists what an operator should know about a stream that differs from Orderbeat's
+// configuration.
 func faults(got, want *jetstream.StreamConfig) (list []string) {
 	add := func(wrong bool, text string, args ...any) {
 		if wrong {
@@ -128,11 +129,11 @@ func faults(got, want *jetstream.StreamConfig) (list []string) {
 		}
 	}
 	covers := slices.ContainsFunc(got.Subjects, func(filter string) bool { return isSubset(want.Subjects[0], filter) })
-	add(!covers, "its subjects %q do not cover %s: messages on others wait", got.Subjects, want.Subjects[0])
-	add(got.Sealed, "it is sealed and takes no messages: delete it, and it is made again")
-	add(got.NoAck, "it has no_ack: every message is looked up after it was published, which is slow")
+	add(!covers, "its subjects %q do not cover %s: messages on other subjects wait", got.Subjects, want.Subjects[0])
+	add(got.Sealed, "it is sealed and accepts no messages: delete it, and Orderbeat creates it again")
+	add(got.NoAck, "it has no_ack: every message is looked up after publishing, which is slow")
 	add(got.Duplicates > 0 && got.Duplicates < want.Duplicates, "its duplicate window is %s, shorter than %s", got.Duplicates, want.Duplicates)
-	add(got.MaxMsgSize > 0, "max_msg_size %d: larger messages are truncated, or set aside", got.MaxMsgSize)
+	add(got.MaxMsgSize > 0, "max_msg_size %d: larger messages are truncated or set aside", got.MaxMsgSize)
 	limited := got.MaxMsgs > 0 || got.MaxBytes > 0 && got.MaxBytes != want.MaxBytes
 	add(limited && got.Discard == jetstream.DiscardNew, "discard new: when it is full, messages wait")
 	add(got.MaxMsgsPerSubject > 0 && got.DiscardNewPerSubject, "discard_new_per_subject with %d messages per subject: further ones are set aside", got.MaxMsgsPerSubject)

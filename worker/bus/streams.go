@@ -14,10 +14,10 @@ import (
 	"orderbeat/worker/wait"
 )
 
-// provisionPause is how long making the streams rests after a failure.
+// provisionPause is the pause after a failure to create the streams.
 const provisionPause = time.Second
 
-// dedupeWindow is how long a stream remembers Nats-Msg-Ids.
+// dedupeWindow is the duplicate window of the streams.
 const dedupeWindow = 10 * time.Minute
 
 const day = 24 * time.Hour
@@ -34,20 +34,20 @@ func (s Subjects) streamConfigs(c Config) []jetstream.StreamConfig {
 			config.MaxBytes = c.MaxBytes
 		}
 		if keep == jetstream.WorkQueuePolicy {
-			config.Discard = jetstream.DiscardNew // what waits to be done is never dropped
+			config.Discard = jetstream.DiscardNew // pending work is never dropped
 		}
 		return config
 	}
 	return []jetstream.StreamConfig{
-		define("runs", "please run", jetstream.WorkQueuePolicy, 0),
+		define("runs", "requests for runs", jetstream.WorkQueuePolicy, 0),
 		define("jobs", "planned jobs", jetstream.WorkQueuePolicy, 0),
-		define("orders", "orders first seen, or changed", jetstream.LimitsPolicy, 400*day),
-		define("results", "runs that ended", jetstream.LimitsPolicy, 7*day),
-		define("alerts", "what a person should look at", jetstream.LimitsPolicy, 30*day),
+		define("orders", "order events", jetstream.LimitsPolicy, 400*day),
+		define("results", "run results", jetstream.LimitsPolicy, 7*day),
+		define("alerts", "alerts", jetstream.LimitsPolicy, 30*day),
 	}
 }
 
-// Placement is where the streams are to be in a cluster, nil for anywhere.
+// Placement is where the streams are placed in a cluster, nil for anywhere.
 func (c Config) Placement() *jetstream.Placement {
 	if c.Cluster == "" && len(c.Tags) == 0 {
 		return nil
@@ -55,35 +55,35 @@ func (c Config) Placement() *jetstream.Placement {
 	return &jetstream.Placement{Cluster: c.Cluster, Tags: c.Tags}
 }
 
-// Leadership tells whether this process leads.
+// Leadership reports whether this process leads.
 type Leadership interface {
-	// Sure reports whether nobody else can be leading now.
+	// IsLeader reports whether no other process can be the leader now.
 	IsLeader() bool
-	// Certain waits until it is sure, and reports false when ctx ended first.
+	// WaitLeader waits until IsLeader holds. It is false if ctx ended first.
 	WaitLeader(ctx context.Context) bool
 }
 
-// Streams are the streams, and what is needed to make them and to take from them.
+// Streams are the streams, with what is needed to create them and to receive from them.
 type Streams struct {
 	JS jetstream.JetStream
 	Subjects
 	Config  Config
-	Explain func(error) error // [Conn.explain]
-	// Requeue puts the jobs that have not ended into the outbox again.
+	Explain func(error) error // [Conn.Explain]
+	// Requeue adds the jobs that have not ended to the outbox again.
 	Requeue  func(ctx context.Context) (int, error)
-	Lease    Leadership // messages are for who has it
+	Lease    Leadership // only the leader receives
 	Problems *problems.Set
 	Log      *slog.Logger
 
-	mu   sync.Mutex        // guards told
-	told map[string]string // by stream, what was found wrong with it and logged
+	mu     sync.Mutex        // guards logged
+	logged map[string]string // by stream, the faults that were logged
 }
 
-// errStream is a stream that this program cannot work with.
+// errStream is that a stream is unusable.
 var errStream = errors.New("unusable stream")
 
-// Provision makes the streams that are missing, and waits for NATS if it must. It
-// fails only when a stream is there that the worker cannot work with.
+// Provision creates missing streams, and waits for NATS if necessary. It fails only if an
+// existing stream is unusable.
 func (q *Streams) Provision(ctx context.Context) error {
 	activity := q.Problems.Activity("streams")
 	for {
@@ -95,17 +95,17 @@ func (q *Streams) Provision(ctx context.Context) error {
 			return err
 		}
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // the program stops
+			return nil //nolint:nilerr // shutdown
 		}
 		activity.Failed("streams are not ready", err)
 		wait.For(ctx, provisionPause)
 	}
 }
 
-// Ensure makes the streams that are missing, and checks those that are there; they get more
-// replicas where these are configured.
+// Ensure creates missing streams, checks existing ones, and raises their replicas to the
+// configured number.
 func (q *Streams) Ensure(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, Patience)
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
 	for _, want := range q.streamConfigs(q.Config) {
 		stream, err := q.open(ctx, want)
@@ -117,8 +117,8 @@ func (q *Streams) Ensure(ctx context.Context) error {
 	return nil
 }
 
-// open returns a stream, and makes it when it is missing. One that is there stays as its
-// operator made it.
+// open returns a stream, and creates it if it is missing. An existing one keeps its operator's
+// configuration.
 func (q *Streams) open(ctx context.Context, want jetstream.StreamConfig) (jetstream.Stream, error) {
 	stream, err := q.JS.Stream(ctx, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -130,8 +130,7 @@ func (q *Streams) open(ctx context.Context, want jetstream.StreamConfig) (jetstr
 	return stream, q.check(stream.CachedInfo(), want)
 }
 
-// create makes a stream. With the stream of jobs gone, the jobs that it held are
-// known by the database alone.
+// create creates a stream. If the stream of jobs was lost, its jobs are in the database alone.
 func (q *Streams) create(ctx context.Context, want jetstream.StreamConfig) (jetstream.Stream, error) {
 	if want.Name == q.Stream("jobs") {
 		n, err := q.Requeue(ctx)

@@ -8,19 +8,19 @@ import (
 	"unicode/utf8"
 )
 
-// MaxSubject bounds a subject, in bytes. A server ends the connection for good when
-// a line of the protocol, which holds two of them, is longer than 4096 bytes.
+// MaxSubject bounds a subject, in bytes. A server closes the connection for good if a protocol
+// line, which has two of them, exceeds 4096 bytes.
 const MaxSubject = 1024
 
-// Subjects names what is on the wire: everything begins with the prefix.
+// Subjects names streams and subjects: all start with the prefix.
 type Subjects struct{ Prefix string }
 
-// Stream is the name of the stream that holds a topic.
+// Stream is the name of the stream of a topic.
 func (s Subjects) Stream(topic string) string {
 	return strings.ToUpper(s.Prefix + "_" + topic)
 }
 
-// Of puts the prefix before a subject that has none.
+// Of adds the prefix to a subject.
 func (s Subjects) Of(subject string) string { return s.Prefix + "." + subject }
 
 // Tokens are a subject's tokens after the prefix.
@@ -28,8 +28,8 @@ func (s Subjects) Tokens(subject string) []string {
 	return strings.Split(strings.TrimPrefix(subject, s.Prefix+"."), ".")
 }
 
-// Foreign reports whether a caller may name a subject for Orderbeat to publish to: one
-// subject, and none of NATS's or Orderbeat's own.
+// Foreign reports whether a caller may name a subject for Orderbeat to publish to: one subject
+// without wildcards that is not NATS's or Orderbeat's own.
 func (s Subjects) Foreign(subject string) bool {
 	if len(subject) > MaxSubject || !utf8.ValidString(subject) || strings.HasPrefix(subject, "$") || strings.HasPrefix(subject, s.Of("")) {
 		return false
@@ -40,12 +40,12 @@ func (s Subjects) Foreign(subject string) bool {
 	return !slices.Contains(strings.Split(subject, "."), "")
 }
 
-// ForeignHint says which subjects a caller may name.
+// ForeignHint is which subjects a caller may name.
 func (s Subjects) ForeignHint() string {
 	return fmt.Sprintf("Name one subject of your own of at most %d bytes, without wildcards, that does not begin with %q or \"$\".", MaxSubject, s.Of(""))
 }
 
-// OneLine makes text fit for a header: one line, shortened.
+// OneLine makes text fit for a header: one line, at most 300 characters.
 func OneLine(text string) string {
 	line := []rune(text)
 	if len(line) > 300 {

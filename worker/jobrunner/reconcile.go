@@ -143,7 +143,7 @@ func (r *Reconciler) reconcile(ctx context.Context) (requeued int, err error) {
 // missing returns the groups of jobs that have fewer messages on the stream than jobs. A job in
 // flight whose message is gone is not missing. messages counts the stream's messages by subject.
 func (r *Reconciler) missing(ctx context.Context) (lost []db.JobGroup, messages map[string]uint64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 6*bus.Patience)
+	ctx, cancel := context.WithTimeout(ctx, 6*bus.Timeout)
 	defer cancel()
 	before, err := r.db.PublishedJobs(ctx)
 	if err != nil {

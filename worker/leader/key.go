@@ -51,7 +51,7 @@ var errUnreadable = errors.New("not a lease")
 // look reads the lease, and creates its bucket if there is none. The revision is 0 without a
 // lease, and that of the value with [errUnreadable].
 func (l *Lease) look(ctx context.Context) (last Term, revision uint64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, bus.Patience)
+	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
 	l.kv, err = l.js.KeyValue(ctx, l.bucket.Bucket)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
@@ -82,7 +82,7 @@ func (l *Lease) put(ctx context.Context, revision uint64) (uint64, error) {
 	if l.kv == nil {
 		return 0, errors.New("bucket not found")
 	}
-	ctx, cancel := context.WithTimeout(ctx, bus.Patience)
+	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
 	text, err := json.Marshal(l.mine)
 	if err != nil {

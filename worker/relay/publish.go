@@ -107,7 +107,7 @@ func (p *publisher) accepted(t *topicRelay, messages []db.Message, out *outcome)
 // sync_always writes with one fsync instead of one per message. It returns the sequence of the
 // last message.
 func (p *publisher) batch(ctx context.Context, t *topicRelay, messages []db.Message) (uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, bus.Patience)
+	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
 	batch, err := jetstreamext.NewBatchPublisher(p.bus.JS)
 	if err != nil {
@@ -164,7 +164,7 @@ func (p *publisher) singles(ctx context.Context, t *topicRelay, messages []db.Me
 		}
 		msg := p.message(t.home, m)
 		var ack jetstream.PubAckFuture
-		ack, err = p.bus.JS.PublishMsgAsync(msg, jetstream.WithStallWait(bus.Patience))
+		ack, err = p.bus.JS.PublishMsgAsync(msg, jetstream.WithStallWait(bus.Timeout))
 		if errors.Is(err, nats.ErrMaxPayload) {
 			out.refuse(m, fmt.Sprintf("%d bytes are more than the server takes", len(msg.Data)), true)
 			flying[m.Subject], err = true, nil
@@ -251,7 +251,7 @@ func (p *publisher) tooLarge(ctx context.Context, t *topicRelay, m *db.Message, 
 // unacknowledged publishes to a stream that does not acknowledge, and then looks up which
 // messages it has.
 func (p *publisher) unacknowledged(ctx context.Context, t *topicRelay, messages []db.Message, out *outcome) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*bus.Patience)
+	ctx, cancel := context.WithTimeout(ctx, 2*bus.Timeout)
 	defer cancel()
 	fresh, err := p.streams.Home(ctx, t.topic, nil, true)
 	if err != nil {
@@ -275,7 +275,7 @@ func (p *publisher) unacknowledged(ctx context.Context, t *topicRelay, messages 
 		if len(missing) == 0 {
 			return nil
 		}
-		if time.Since(looked) > bus.Patience {
+		if time.Since(looked) > bus.Timeout {
 			break
 		}
 		wait.For(ctx, 20*time.Millisecond)

@@ -71,7 +71,7 @@ func (p *publisher) look(ctx context.Context, t *topicRelay, messages []db.Messa
 
 // find searches a stream for a message on its subject, from a sequence on.
 func (p *publisher) find(ctx context.Context, stream jetstream.Stream, from uint64, msg *nats.Msg, m *db.Message) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, bus.Patience)
+	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
 	for range maxLook {
 		raw, err := stream.GetMsg(ctx, max(1, from), jetstream.WithGetMsgSubject(msg.Subject))
@@ -115,7 +115,7 @@ func (p *publisher) acknowledged(ctx context.Context, ack *jetstream.PubAck, m *
 		}
 		if !mine {
 			msg.Header.Set(jetstream.MsgIDHeader, m.MsgID+freshSuffix+rand.Text())
-			ctx, cancel := context.WithTimeout(ctx, bus.Patience)
+			ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 			defer cancel()
 			if _, err := p.bus.JS.PublishMsg(ctx, msg); err != nil {
 				return err
@@ -130,7 +130,7 @@ func (p *publisher) acknowledged(ctx context.Context, ack *jetstream.PubAck, m *
 // isMine reports whether the stored message of a duplicate is this one. If it is gone, it is
 // taken for this one if this one may have been sent before.
 func (p *publisher) isMine(ctx context.Context, ack *jetstream.PubAck, msg *nats.Msg, m *db.Message, before bool) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, bus.Patience)
+	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
 	stream, err := p.bus.JS.Stream(ctx, ack.Stream)
 	if err != nil {

@@ -57,7 +57,7 @@ func (p *publisher) replies(ctx context.Context, t *topicRelay, messages []db.Me
 	_ = sending.Wait() // errors are in the replies
 	var flushed error
 	if plain {
-		flushing, cancel := context.WithTimeout(ctx, bus.Patience)
+		flushing, cancel := context.WithTimeout(ctx, bus.Timeout)
 		defer cancel()
 		flushed = p.bus.NATS.FlushWithContext(flushing)
 	}
@@ -103,7 +103,7 @@ func (p *publisher) prepare(ctx context.Context, t *topicRelay, messages []db.Me
 // findStream looks up the stream with a reply's subject. If NATS does not respond for long, the
 // reply goes to plain subscribers.
 func (p *publisher) findStream(ctx context.Context, r *reply) {
-	ctx, cancel := context.WithTimeout(ctx, bus.Patience)
+	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
 	name, err := p.bus.JS.StreamNameBySubject(ctx, r.Subject)
 	if err == nil {
@@ -128,7 +128,7 @@ func (p *publisher) toStream(ctx context.Context, r *reply) {
 			return
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, bus.Patience)
+	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
 	ack, err := p.bus.JS.PublishMsg(ctx, r.msg)
 	if err == nil {
@@ -147,7 +147,7 @@ func (p *publisher) toStream(ctx context.Context, r *reply) {
 // replied reports whether the stream has a reply that may have been sent before. It searches the
 // latest messages from the time of the reply on.
 func (p *publisher) replied(ctx context.Context, r *reply) (bool, error) {
-	limited, cancel := context.WithTimeout(ctx, bus.Patience)
+	limited, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
 	last, err := r.stream.GetLastMsgForSubject(limited, r.Subject)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {

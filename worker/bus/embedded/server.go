@@ -25,24 +25,24 @@ import (
 	"orderbeat/worker/wait"
 )
 
-// Server is the NATS server within this process. A stream of it that could not be
-// written once, because the disk was full, takes nothing any more for as long as the server
-// runs: that is why it is started again when the disk is well.
+// Server is the NATS server within this process. A stream that fails to write once, because the
+// disk is full, stays read-only as long as the server runs: the server is restarted when the disk
+// is writable again.
 type Server struct {
-	options *server.Options
-	lock    *flock.Flock // guards its files
-	log     *slog.Logger
-	said    *problems.Activity // what the server itself logs
+	options  *server.Options
+	lock     *flock.Flock // guards its files
+	log      *slog.Logger
+	activity *problems.Activity // what the server logs
 
-	mu     sync.Mutex // guards the rest
-	server *server.Server
-	ailing string // what could not be written, "" while all is well
+	mu       sync.Mutex // guards the rest
+	server   *server.Server
+	storeErr string // why the store is not writable, "" if it is
 }
 
-// Open starts a server. Two servers on one folder lose messages without noticing, so the
-// folder is locked first.
+// Open starts a server. Two servers on one folder lose messages unnoticed, so the folder is
+// locked first.
 func Open(ctx context.Context, c bus.Config, log *slog.Logger) (_ *Server, err error) {
-	s := &Server{log: log, said: problems.NewSet(log).Activity("nats-server"), options: &server.Options{
+	s := &Server{log: log, activity: problems.NewSet(log).Activity("nats-server"), options: &server.Options{
 		ServerName: "orderbeat", JetStream: true, StoreDir: c.Store, NoSigs: true,
 		SyncAlways: c.SyncAlways, SyncInterval: c.SyncEvery, MaxPayload: c.MaxPayload,
 		DontListen: c.Listen == "",
@@ -68,7 +68,7 @@ func Open(ctx context.Context, c bus.Config, log *slog.Logger) (_ *Server, err e
 	}
 	s.lock = flock.New(filepath.Join(c.Store, "lock"))
 	if locked, err := s.lock.TryLock(); err != nil || !locked {
-		return nil, errors.Join(fmt.Errorf("nats.store: %s is in use by another orderbeat: stop it, or give this one a folder of its own", c.Store), err)
+		return nil, errors.Join(fmt.Errorf("nats.store: %s is in use by another orderbeat: stop it, or set another folder", c.Store), err)
 	}
 	if err := s.start(); err != nil {
 		s.Close()
@@ -77,7 +77,7 @@ func Open(ctx context.Context, c bus.Config, log *slog.Logger) (_ *Server, err e
 	return s, nil
 }
 
-// gate lets in who presents what is configured.
+// gate admits clients with the configured login.
 type gate struct {
 	user            string
 	password, token secret.Secret
@@ -94,15 +94,15 @@ func equal(a, b string) int {
 	return subtle.ConstantTimeCompare(x[:], y[:])
 }
 
-// start starts a server. The second one listens where the first one did.
+// start starts a server. After a restart it has the same address.
 func (s *Server) start() error {
 	srv, err := server.NewServer(s.options.Clone())
 	if err != nil {
 		return fmt.Errorf("embedded NATS: %w", err)
 	}
-	srv.SetLoggerV2(serverLog{s.log, s.said, s.fail}, false, false, false)
+	srv.SetLoggerV2(serverLog{s.log, s.activity, s.fail}, false, false, false)
 	s.mu.Lock()
-	s.server, s.ailing = srv, ""
+	s.server, s.storeErr = srv, ""
 	s.mu.Unlock()
 	srv.Start()
 	const patience = 30 * time.Second // recovering large streams takes a while
@@ -115,8 +115,8 @@ func (s *Server) start() error {
 	return nil
 }
 
-// free checks that the address can be listened on, because the server itself
-// would only log that it cannot. Port 0 asks for any.
+// free checks that the address is available, because the server would only log that it is not.
+// Port 0 is any port.
 func free(ctx context.Context, address string) (host string, port int, err error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
@@ -138,7 +138,7 @@ func free(ctx context.Context, address string) (host string, port int, err error
 	return host, port, nil
 }
 
-// Address is where the server listens, as host:port, "" when it does not.
+// Address is the server's host:port, "" if it does not listen.
 func (s *Server) Address() string {
 	if s.options.DontListen {
 		return ""
@@ -152,42 +152,40 @@ func (s *Server) current() *server.Server {
 	return s.server
 }
 
-// InProcessConn implements [nats.InProcessConnProvider]: it connects to the server that
-// runs now.
+// InProcessConn implements [nats.InProcessConnProvider]: it connects to the server that runs now.
 func (s *Server) InProcessConn() (net.Conn, error) { return s.current().InProcessConn() }
 
-// fail notes what could not be written.
+// fail records why the store is not writable.
 func (s *Server) fail(what string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ailing == "" {
-		s.ailing = what
+	if s.storeErr == "" {
+		s.storeErr = what
 	}
 }
 
-// Ailment tells what could not be written, nil while all is well.
-func (s *Server) Ailment() error {
+// Err is why the store is not writable, nil if it is.
+func (s *Server) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ailing == "" {
+	if s.storeErr == "" {
 		return nil
 	}
-	return errors.New("the embedded server could not write its store: " + s.ailing)
+	return errors.New("the embedded NATS cannot write its store: " + s.storeErr)
 }
 
-// How often it is looked whether the store failed, and how long another try rests when
-// one was in vain.
+// tendStore is how often the store is checked, tendFailed the pause after a failed restart.
 const (
 	tendStore  = time.Second
 	tendFailed = 10 * time.Second
 )
 
-// Tend starts the server again when its store failed and can be written again, until ctx
-// ends. For those who are connected NATS is away for a moment.
+// Tend restarts the server when its store failed and is writable again, until ctx ends. Clients
+// reconnect.
 func (s *Server) Tend(ctx context.Context) {
 	for rest := tendStore; wait.For(ctx, rest); {
 		rest = tendStore
-		if s.Ailment() == nil || s.probe() != nil {
+		if s.Err() == nil || s.probe() != nil {
 			continue
 		}
 		s.log.Warn("embedded NATS restarts: its store is writable again")
@@ -200,7 +198,7 @@ func (s *Server) Tend(ctx context.Context) {
 	}
 }
 
-// probe writes as much to the store as a few messages need, and removes it.
+// probe writes about as much as a few messages to the store, and removes it.
 func (s *Server) probe() (err error) {
 	file, err := os.CreateTemp(s.options.StoreDir, "probe-*")
 	if err != nil {
@@ -220,8 +218,8 @@ func (s *Server) stop() {
 	}
 }
 
-// Close ends the server. Who uses it has ended.
+// Close stops the server. All its users must have ended.
 func (s *Server) Close() {
 	s.stop()
-	_ = s.lock.Unlock() // the process ends, and with it the lock
+	_ = s.lock.Unlock() // the lock ends with the process anyway
 }
