@@ -53,16 +53,17 @@ var errUnreadable = errors.New("not a lease")
 func (l *Lease) look(ctx context.Context) (last Term, revision uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
-	l.kv, err = l.js.KeyValue(ctx, l.bucket.Bucket)
+	kv, err := l.js.KeyValue(ctx, l.bucket.Bucket)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		l.kv, err = l.js.CreateKeyValue(ctx, l.bucket)
+		kv, err = l.js.CreateKeyValue(ctx, l.bucket)
 	}
 	if errors.Is(err, nats.ErrNoResponders) {
 		err = jetstream.ErrJetStreamNotEnabled
 	}
 	if err != nil {
-		return Term{}, 0, fmt.Errorf("bucket %s: %w", l.bucket.Bucket, l.explain(err))
+		return Term{}, 0, fmt.Errorf("bucket %s: %w", l.bucket.Bucket, l.explain(err)) // l.kv stays usable
 	}
+	l.kv = kv
 	entry, err := l.kv.Get(ctx, leaseKey)
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return Term{}, 0, nil

@@ -263,5 +263,14 @@ func (l *Lease) Release(ctx context.Context) error {
 	}
 	l.mine.Released = true
 	_, err := l.put(ctx, l.revision)
+	if !outrun(err) {
+		return err
+	}
+	// The last renewal was written although the shutdown cancelled it.
+	last, revision, lookErr := l.look(ctx)
+	if lookErr != nil || last.Process != l.mine.Process {
+		return errors.Join(err, lookErr)
+	}
+	_, err = l.put(ctx, revision)
 	return err
 }

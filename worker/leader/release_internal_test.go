@@ -1,0 +1,66 @@
+package leader // an inside test: outside, a shutdown rarely meets a renewal
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"orderbeat/worker/bus"
+	"orderbeat/worker/bus/embedded"
+	"orderbeat/worker/problems"
+)
+
+func acquired(t *testing.T) *Lease {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	config := bus.Config{Store: t.TempDir(), Prefix: "orderbeat"}
+	server, err := embedded.Open(t.Context(), config, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := problems.NewSet(log)
+	conn, err := bus.Open(config, server, set, log, func(error) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	l := New(Config{
+		Conn: conn, NATS: config, ID: "id", Place: "here", Activity: set.Activity("lease"), Log: log,
+		Withdraw: func(context.Context) error { return nil },
+		Requeue:  func(context.Context) (int, error) { return 0, nil },
+		Progress: func() (map[string]time.Time, bool) { return nil, false },
+	})
+	if _, held, err := l.Acquire(t.Context()); !held || err != nil {
+		t.Fatal(held, err)
+	}
+	return l
+}
+
+func TestReleaseAfterACancelledRenewal(t *testing.T) {
+	for name, renewal := range map[string]func(t *testing.T, l *Lease){
+		"not written": func(t *testing.T, l *Lease) {
+			cancelled, cancel := context.WithCancel(t.Context())
+			cancel()
+			if _, _, err := l.look(cancelled); err == nil { // as a renewal does after its own failure
+				t.Fatal("a cancelled lookup succeeded")
+			}
+		},
+		"written": func(t *testing.T, l *Lease) {
+			if _, err := l.put(t.Context(), l.revision); err != nil { // the response is lost
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := acquired(t)
+			renewal(t, l)
+			if err := l.Release(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if last, _, err := l.look(t.Context()); err != nil || !last.Released {
+				t.Errorf("got %+v, %v, want a released lease", last, err)
+			}
+		})
+	}
+}
