@@ -99,7 +99,7 @@ func TestRefusedCredentialsRaiseAnAlertUntilTheyAreTaken(t *testing.T) {
 	want := db.Alert{
 		Code: clients.CodeAuthRejected, State: db.AlertRaised, Provider: "michelin",
 		Message: "the token endpoint refuses the credentials: invalid_client (status 400)",
-		Hint:    "check the credentials and URLs of providers.michelin; when they are right: orderbeat auth unlatch michelin",
+		Hint:    `Check the credentials and URLs of providers.michelin, then run "orderbeat auth unlatch michelin".`,
 	}
 	same := cmp.Comparer(func(a, b db.Alert) bool {
 		return a.Message == b.Message && a.Hint == b.Hint && a.Code == b.Code && a.State == b.State
@@ -151,7 +151,7 @@ func TestAUserWhoNeverGrantedAccessIsToldOfAtStart(t *testing.T) {
 	want := db.Alert{
 		Code: clients.CodeConsent, State: db.AlertRaised, Provider: "mazda", User: "johndoe",
 		Message: "user johndoe must grant access: access was never granted",
-		Hint:    "open the link in a browser, or: orderbeat auth login mazda --user johndoe",
+		Hint:    `Open the link in a browser, or run "orderbeat auth login mazda --user johndoe".`,
 		Link:    b.web + "/oauth/start/mazda?user=johndoe",
 	}
 	if diff := cmp.Diff(want.Message+want.Hint+want.Link+want.User, got.Message+got.Hint+got.Link+got.User); diff != "" || got.Code != want.Code {

@@ -190,7 +190,7 @@ func TestAJobOfAnotherDatabaseIsEnded(t *testing.T) {
 		t.Errorf("got %s, want succeeded", r.State)
 	}
 	b.settled()
-	if n := b.said.count("a job belongs to another database"); n != 10 || b.supplier.calls() != 1 {
+	if n := b.said.count("job belongs to another database"); n != 10 || b.supplier.calls() != 1 {
 		t.Errorf("got %d lines and %d calls, want each told of, and none asked", n, b.supplier.calls())
 	}
 	if _, page := b.get("/metrics"); !strings.Contains(page, `orderbeat_foreign_jobs_total{provider="michelin"} 10`) || !strings.Contains(page, "orderbeat_leader 1\n") {

@@ -258,7 +258,7 @@ func TestMessagesThatAnotherClientHoldsAreNamed(t *testing.T) {
 		}
 	}()
 	b := outside(t, srv.ClientURL(), func(c *worker.Config) { c.Providers[0].Concurrency = 1 })
-	b.readyz(503, "max_ack_pending (1) is used up by messages that another client has")
+	b.readyz(503, "max_ack_pending (1) is used up by messages that another client received")
 	stop()
 	if err := held.Ack(); err != nil {
 		t.Fatal(err)

@@ -61,7 +61,7 @@ func TestReplySubjects(t *testing.T) {
 		"orderbeat.api.runs.start", "orderbeat.x", "$KV.ORDERBEAT_WORKER.store", "$JS.API.INFO", "a..b", "a.", ".a", "a.*", "a.>", "a\x00b", "a\u0085b", strings.Repeat("a", 1025),
 	} {
 		b.publish("orderbeat.runs.michelin.sync", ``, nats.Header{"Orderbeat-Reply-To": {subject}})
-		if r := b.result(n + 1); r.State != jobs.Failed || !strings.Contains(r.Errors[0].Message, "not a subject") {
+		if r := b.result(n + 1); r.State != jobs.Failed || !strings.Contains(r.Errors[0].Message, "not a valid reply subject") {
 			t.Errorf("%q: got %+v, want it refused", subject, r)
 		}
 	}

@@ -142,7 +142,7 @@ func TestEveryDueTimeIsAccountedFor(t *testing.T) {
 			if count[tick.Outcome]++; i > 0 && tick.DueAt.Sub(ticks[i-1].DueAt) != time.Second {
 				return false
 			}
-			if tick.Outcome == "missed" && (tick.Reason != "the database did not answer" || tick.RunID != "") {
+			if tick.Outcome == "missed" && (tick.Reason != "database unavailable" || tick.RunID != "") {
 				t.Fatalf("got %+v, want it missed because of the database", tick)
 			}
 		}

@@ -95,7 +95,7 @@ func TestErrorReplies(t *testing.T) {
 		status, code   string
 		says           string
 	}{
-		"a body that is no JSON":       {"orders.get", `{`, "400", "invalid", "not understood"},
+		"a body that is no JSON":       {"orders.get", `{`, "400", "invalid", "invalid request"},
 		"a member that is unknown":     {"orders.get", `{"order":"SO1"}`, "400", "invalid", `unknown field "order"`},
 		"an unknown provider":          {"orders.get", `{"provider":"x","order_id":"SO1"}`, "400", "invalid", `unknown provider "x"`},
 		"an unknown account":           {"orders.get", `{"provider":"michelin","account":"x","order_id":"SO1"}`, "400", "invalid", `unknown account "x"`},
@@ -110,7 +110,7 @@ func TestErrorReplies(t *testing.T) {
 		"an unknown status":            {"orders.list", `{"status":"lost"}`, "400", "invalid", `unknown status "lost"`},
 		"a limit below nothing":        {"orders.list", `{"limit":-2}`, "400", "invalid", "limit must not be negative"},
 		"an unknown state":             {"runs.list", `{"state":"dead"}`, "400", "invalid", `unknown state "dead"`},
-		"two objects":                  {"runs.list", `{}{}`, "400", "invalid", "goes on"},
+		"two objects":                  {"runs.list", `{}{}`, "400", "invalid", "unexpected data"},
 		"a time that is none":          {"orders.list", `{"changed_since":"yesterday"}`, "400", "invalid", "changed_since"},
 		"a cursor that is none":        {"orders.list", `{"cursor":"%%%"}`, "400", "invalid", "cursor"},
 		"a history of nothing":         {"orders.history", `{"provider":"michelin","account":"detroit","order_id":"SO404"}`, "404", "not_found", "not stored"},

@@ -20,7 +20,7 @@ func TestEndlessReplySubjectIsRefused(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	b.publish("orderbeat.runs.michelin.sync", ``, nats.Header{"Orderbeat-Reply-To": {strings.Repeat("a", 5000)}})
-	if r := b.result(1); r.State != jobs.Failed || !strings.Contains(r.Errors[0].Message, "not a subject") {
+	if r := b.result(1); r.State != jobs.Failed || !strings.Contains(r.Errors[0].Message, "not a valid reply subject") {
 		t.Errorf("got %+v, want a failed run: no server takes such a subject", r)
 	}
 	b.publish("orderbeat.runs.michelin.sync", ``, nil)

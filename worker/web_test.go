@@ -265,11 +265,11 @@ func TestConsentPagesThatLeadNowhere(t *testing.T) {
 		status       int
 		says         string
 	}{
-		"an unknown provider":           {"GET", "/oauth/start/nobody?user=johndoe", 404, "No provider of this name"},
+		"an unknown provider":           {"GET", "/oauth/start/nobody?user=johndoe", 404, "No provider with this name"},
 		"no user":                       {"GET", "/oauth/start/mazda", 404, "No account of this provider has this user"},
-		"a client's own tokens":         {"GET", "/oauth/start/michelin?user=johndoe", 404, "belong to no user"},
-		"a client's own callback":       {"GET", "/oauth/callback/michelin?code=canary&state=canary", 404, "belong to no user"},
-		"a callback of nobody":          {"GET", "/oauth/callback/nobody?code=canary&state=canary", 404, "No provider of this name"},
+		"a client's own tokens":         {"GET", "/oauth/start/michelin?user=johndoe", 404, "This provider has no users"},
+		"a client's own callback":       {"GET", "/oauth/callback/michelin?code=canary&state=canary", 404, "This provider has no users"},
+		"a callback of nobody":          {"GET", "/oauth/callback/nobody?code=canary&state=canary", 404, "No provider with this name"},
 		"a state that was never begun":  {"GET", "/oauth/callback/mazda?code=canary&state=canary", 400, "belongs to no request"},
 		"no state":                      {"GET", "/oauth/callback/mazda?code=canary", 400, "belongs to no request"},
 		"an error of an unknown state":  {"GET", "/oauth/callback/mazda?error=canary&error_description=canary", 400, "belongs to no request"},

@@ -230,7 +230,7 @@ func TestAChangedCertificateIsServed(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.eventually("it is told that the changed one cannot be used", func() bool {
-		return served() == "first.test" && b.said.count("cannot use the changed files of web.tls") == 1
+		return served() == "first.test" && b.said.count("failed to load the changed files of web.tls") == 1
 	})
 	pair(t, cert, key, "second.test")
 	b.eventually("the new certificate is served", func() bool { return served() == "second.test" })

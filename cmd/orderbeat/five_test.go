@@ -197,7 +197,7 @@ func (p *program) nothingDiffersMappedAgain() {
 	for name := range fiveAsked {
 		r := do(p.t, "--config", p.config, "remap", name, "--json")
 		if name == "microbilt" { // of which no body is kept
-			if r.status != usage || !strings.Contains(r.stderr, "no answer is kept that could be mapped again") {
+			if r.status != usage || !strings.Contains(r.stderr, "no recorded response matches") {
 				p.t.Errorf("microbilt: got status %d, %s%s, want that nothing is kept", r.status, r.stdout, r.stderr)
 			}
 			continue

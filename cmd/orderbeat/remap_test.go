@@ -83,7 +83,7 @@ func TestAMappingIsPutRight(t *testing.T) {
 		t.Errorf("got the calls %v, want none", calls)
 	}
 	for args, want := range map[string]string{
-		"acme --until 1h": "no answer is kept that could be mapped again", "acme --job nobody": "no answer is kept", "acme --account nowhere": "unknown account",
+		"acme --until 1h": "no recorded response matches", "acme --job nobody": "no recorded response matches", "acme --account nowhere": "unknown account",
 		"nobody": "unknown provider", "acme --since soon": "--since", "acme --since 1h --until 2h": "since is not before until",
 	} {
 		if r := command(append([]string{"remap"}, strings.Fields(args)...)...); r.status != usage || !strings.Contains(r.stderr, want) {

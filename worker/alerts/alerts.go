@@ -9,7 +9,7 @@ import (
 	"orderbeat/db"
 )
 
-// Alerts raises and resolves alerts, and logs what it did.
+// Alerts raises and resolves alerts, and logs each transition.
 type Alerts struct {
 	db  *db.DB
 	log *slog.Logger
@@ -28,7 +28,7 @@ func (a Alerts) Raised(ctx context.Context, code clients.Code) ([]db.Alert, erro
 func (a Alerts) Raise(ctx context.Context, alert db.Alert) error {
 	raised, err := a.db.Raise(ctx, alert)
 	if raised {
-		a.log.Warn("alert raised", append(aboutOf(alert), "err", alert.Message, "hint", alert.Hint)...)
+		a.log.Warn("alert raised", append(attributes(alert), "err", alert.Message, "hint", alert.Hint)...)
 	}
 	return err
 }
@@ -37,24 +37,24 @@ func (a Alerts) Raise(ctx context.Context, alert db.Alert) error {
 func (a Alerts) Resolve(ctx context.Context, alert db.Alert) error {
 	resolved, err := a.db.Resolve(ctx, alert.Provider, alert.Account, alert.User, alert.Code)
 	if len(resolved) > 0 {
-		a.log.Info("alert resolved", aboutOf(alert)...)
+		a.log.Info("alert resolved", attributes(alert)...)
 	}
 	return err
 }
 
-func aboutOf(a db.Alert) []any {
-	about := []any{"provider", a.Provider}
+func attributes(a db.Alert) []any {
+	attrs := []any{"provider", a.Provider}
 	if a.Account != "" {
-		about = append(about, "account", a.Account)
+		attrs = append(attrs, "account", a.Account)
 	}
 	if a.User != "" {
-		about = append(about, "user", a.User)
+		attrs = append(attrs, "user", a.User)
 	}
-	return append(about, "code", a.Code)
+	return append(attrs, "code", a.Code)
 }
 
-// Hold raises the alerts that are wanted, and resolves those of the raised ones that are not.
-// One that is raised and says something else is reworded, which is not published.
+// Hold raises the wanted alerts, and resolves those of the raised ones that are not wanted. A
+// raised alert with another text is updated, which is not published.
 func (a Alerts) Hold(ctx context.Context, raised, wanted []db.Alert) error {
 	among := func(list []db.Alert, w db.Alert) int {
 		return slices.IndexFunc(list, func(r db.Alert) bool { return r.Provider == w.Provider && r.Account == w.Account && r.User == w.User })

@@ -11,10 +11,10 @@ import (
 	"orderbeat/worker/wait"
 )
 
-// localDateEvery is how often the date in each account's time zone is looked at.
+// localDateEvery is how often the local dates of accounts are checked.
 const localDateEvery = time.Minute
 
-// LocalDates records the date in every account's time zone, by which orders become late.
+// LocalDates records the date in every account's time zone, which decides when orders are late.
 type LocalDates struct {
 	db        *db.DB
 	providers []settings.Provider
@@ -34,8 +34,8 @@ func (l *LocalDates) Run(ctx context.Context) {
 	}
 }
 
-// record records the dates that are not those of the last time. What the database does not
-// take is tried again the next time.
+// record records the dates that have changed. What the database does not store is retried the
+// next time.
 func (l *LocalDates) record(ctx context.Context, now time.Time) {
 	for _, p := range l.providers {
 		for _, a := range p.Accounts {

@@ -13,14 +13,15 @@ import (
 	"orderbeat/worker/wait"
 )
 
-// codeStale is the alert's about an account without a success for the provider's fresh_for.
+// codeStale is the code of the alert about an account without a success for the provider's
+// fresh_for.
 const codeStale clients.Code = "stale"
 
 const (
-	// staleLook is how often at most accounts are checked.
-	staleLook = time.Minute
-	// staleGrace is how long a worker that has just started may take to make up for what its
-	// schedules missed, before an account is stale.
+	// staleCheck is the longest interval between checks.
+	staleCheck = time.Minute
+	// staleGrace is how long a starting worker may take to catch up on missed schedules before an
+	// account is stale.
 	staleGrace = 5 * time.Minute
 )
 
@@ -31,22 +32,22 @@ type Staleness struct {
 	started   time.Time
 }
 
-// NewStaleness returns the check of the accounts of providers, which counts from now where an
-// account had no success yet.
+// NewStaleness returns the check of the accounts of providers. An account without a success is
+// measured from now.
 func (a Alerts) NewStaleness(providers []settings.Provider) *Staleness {
 	return &Staleness{Alerts: a, providers: providers, started: time.Now()}
 }
 
-// Run checks all accounts now and then until ctx ends.
+// Run checks all accounts periodically until ctx ends.
 func (s *Staleness) Run(ctx context.Context) {
-	every := staleLook
+	every := staleCheck
 	for _, p := range s.providers {
 		if p.FreshFor > 0 {
 			every = min(every, p.FreshFor/10)
 		}
 	}
 	for {
-		if err := s.look(ctx, time.Now()); err != nil && ctx.Err() == nil {
+		if err := s.check(ctx, time.Now()); err != nil && ctx.Err() == nil {
 			s.log.Warn("failed to check for stale accounts, will retry", "err", err)
 		}
 		if !wait.For(ctx, every) {
@@ -55,7 +56,7 @@ func (s *Staleness) Run(ctx context.Context) {
 	}
 }
 
-func (s *Staleness) look(ctx context.Context, now time.Time) error {
+func (s *Staleness) check(ctx context.Context, now time.Time) error {
 	raised, err := s.Raised(ctx, codeStale)
 	if err != nil {
 		return err
@@ -82,8 +83,8 @@ func (s *Staleness) look(ctx context.Context, now time.Time) error {
 
 type accountKey struct{ provider, account string }
 
-// isStale reports whether an account had no success for too long. One that never had any has
-// as long since the worker started; known says that it was stale before that.
+// isStale reports whether an account had no success for too long. An account that never had one
+// is measured from the start of the worker, unless it was stale before (known).
 func (s *Staleness) isStale(p settings.Provider, f db.AccountFreshness, known bool, now time.Time) bool {
 	last, running := f.LastSuccessAt, now.Sub(s.started)
 	switch {
@@ -104,10 +105,10 @@ func staleAlert(p settings.Provider, account string, f db.AccountFreshness) db.A
 	a.Message += fmt.Sprintf("; expected every %s (fresh_for); ", jobs.FormatDuration(p.FreshFor))
 	if failing := f.LastFailureAt != nil && (f.LastSuccessAt == nil || f.LastFailureAt.After(*f.LastSuccessAt)); !failing {
 		a.Message += "no job has run since"
-		a.Hint = fmt.Sprintf("\"orderbeat schedules\" shows whether a schedule of this account is due, or paused; \"orderbeat sync %s --account %s\" syncs now.", p.Name, account)
+		a.Hint = fmt.Sprintf("Check \"orderbeat schedules\" for a schedule of this account, or run \"orderbeat sync %s --account %s\".", p.Name, account)
 		return a
 	}
 	a.Message += "the last failure is " + string(f.FailureCode)
-	a.Hint = fmt.Sprintf("\"orderbeat jobs --provider %s --account %s\" shows what failed, \"orderbeat doctor %s\" whether the credentials work.", p.Name, account, p.Name)
+	a.Hint = fmt.Sprintf("Run \"orderbeat jobs --provider %s --account %s\" to see the failure, \"orderbeat doctor %s\" to check the credentials.", p.Name, account, p.Name)
 	return a
 }

@@ -46,7 +46,7 @@ func (b *stalenessBench) restart() {
 // later moves the clock and has everything looked at.
 func (b *stalenessBench) later(d time.Duration) {
 	b.now = b.now.Add(d)
-	if err := b.look(b.t.Context(), b.now); err != nil {
+	if err := b.check(b.t.Context(), b.now); err != nil {
 		b.t.Error(err)
 	}
 }
@@ -126,14 +126,14 @@ func TestAnAccountThatIsNotAskedGoesStale(t *testing.T) {
 	b.later(2 * time.Minute)
 	b.want("behind it", true, "raised")
 	if got, want := b.alert(), "no success yet; expected every 2h (fresh_for); no job has run since // "+
-		`"orderbeat schedules" shows whether a schedule of this account is due, or paused; "orderbeat sync michelin --account detroit" syncs now.`; got != want {
+		`Check "orderbeat schedules" for a schedule of this account, or run "orderbeat sync michelin --account detroit".`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	b.later(time.Hour)
 	b.run("sync", `{}`, jobs.Dead, clients.CodeUnavailable)
 	b.later(time.Minute)
 	if got, want := b.alert(), "no success yet; expected every 2h (fresh_for); the last failure is unavailable // "+
-		`"orderbeat jobs --provider michelin --account detroit" shows what failed, "orderbeat doctor michelin" whether the credentials work.`; got != want {
+		`Run "orderbeat jobs --provider michelin --account detroit" to see the failure, "orderbeat doctor michelin" to check the credentials.`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	b.want("once only", true, "raised")

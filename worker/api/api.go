@@ -1,7 +1,6 @@
-// Package api has the requests and replies of the request/reply service, for the worker that
-// answers and for those who ask. It holds types alone; the subject of an endpoint is
-// "<prefix>.api.<endpoint>", such as orderbeat.api.runs.start. What each does, the worker's
-// list of endpoints says.
+// Package api has the requests and replies of the request/reply service, for the worker and its
+// clients. It has types only; the subject of an endpoint is "<prefix>.api.<endpoint>", such as
+// orderbeat.api.runs.start. The list of endpoints is in worker/service.
 package api
 
 import (
@@ -47,8 +46,8 @@ type Order struct {
 	Revision   int           `json:"revision"`
 	Source     string        `json:"source"` // "stored" or "live"
 	ObservedAt time.Time     `json:"observed_at"`
-	// NotFoundSince is since when the provider does not know the order: its response to a
-	// request for the number was "not found". Absent while it does.
+	// NotFoundSince is since when the provider's response to a request for this order is "not
+	// found". Absent while the order is found.
 	NotFoundSince *time.Time `json:"not_found_since,omitempty"`
 }
 
@@ -102,13 +101,13 @@ type ListRuns struct {
 	Cursor   string `json:"cursor"`
 }
 
-// Run is the reply of endpoints about one run; runs.get says how far it is.
+// Run is the reply of endpoints about one run; Progress is set by runs.get.
 type Run struct {
 	Run      jobs.Run       `json:"run"`
 	Progress *jobs.Progress `json:"progress,omitempty"`
 }
 
-// CancelledRun is the reply of runs.cancel, with the number of jobs that had not ended.
+// CancelledRun is the reply of runs.cancel, with the number of cancelled jobs.
 type CancelledRun struct {
 	Run       jobs.Run `json:"run"`
 	Cancelled int      `json:"cancelled"`
@@ -129,7 +128,7 @@ type ListJobs struct {
 	Cursor   string `json:"cursor"`
 }
 
-// RetryJobs is the request of jobs.retry: a job, or which jobs.
+// RetryJobs is the request of jobs.retry: one job, or a selection.
 type RetryJobs struct {
 	JobID    string `json:"job_id,omitempty"`
 	RunID    string `json:"run_id,omitempty"`
@@ -144,7 +143,7 @@ type Job struct {
 	Job db.JobRow `json:"job"`
 }
 
-// Retried is the reply of jobs.retry for several jobs. Cursor is "" with the last of them.
+// Retried is the reply of jobs.retry for several jobs. Cursor is "" after the last of them.
 type Retried struct {
 	Retried int    `json:"retried"`
 	Cursor  string `json:"cursor"`
@@ -156,16 +155,16 @@ type ScheduleName struct {
 	Note string `json:"note,omitempty"`
 }
 
-// Schedule is one schedule, and its state.
+// Schedule is one schedule with its state.
 type Schedule struct {
 	Name     string   `json:"name"`
 	Cron     string   `json:"cron"`
 	Timezone string   `json:"timezone"`
 	Provider string   `json:"provider"`
 	Kind     string   `json:"kind"`
-	Accounts []string `json:"accounts"` // none is all
-	// NextDue is nil when the schedule is never due, or when that cannot be known: "@every"
-	// counts from when a worker first has the schedule.
+	Accounts []string `json:"accounts"` // empty for all
+	// NextDue is nil if the schedule is never due, or if it is unknown: "@every" counts from when
+	// a worker first runs the schedule.
 	NextDue  *time.Time `json:"next_due_at"`
 	LastTick *db.Tick   `json:"last_tick"`
 	Pause    *db.Pause  `json:"pause"`
@@ -189,7 +188,7 @@ type ReplayEvents struct {
 	Since    string `json:"since,omitempty"`
 	Until    string `json:"until,omitempty"`
 	Subject  string `json:"subject,omitempty"`
-	// Unpublishable is for the messages that were set aside, instead of the history.
+	// Unpublishable selects the messages that were set aside instead of the history.
 	Unpublishable bool `json:"unpublishable,omitempty"`
 }
 
@@ -221,16 +220,16 @@ type Provider struct {
 	Environment string `json:"environment"`
 	Concurrency int    `json:"concurrency"`
 	Rate        string `json:"rate"`
-	// RateNow is less than Rate after a 429, until it has grown back.
+	// RateNow is below Rate after a 429, until it has recovered.
 	RateNow     string                 `json:"rate_now,omitempty"`
 	Breaker     *clients.BreakerStatus `json:"breaker,omitempty"`
-	FreshFor    string                 `json:"fresh_for,omitempty"` // "" is any time
+	FreshFor    string                 `json:"fresh_for,omitempty"` // "" is no limit
 	Auth        *auth.Status           `json:"auth,omitempty"`      // the first of Credentials
 	Credentials []auth.Status          `json:"credentials"`
 	Accounts    []Account              `json:"accounts"`
 }
 
-// Account is one account, and when its provider was last asked about it.
+// Account is one account with its last success and failure.
 type Account struct {
 	Account       string       `json:"account"`
 	BillTo        string       `json:"bill_to,omitempty"`
@@ -267,7 +266,7 @@ type Introspections struct {
 	Introspections []Introspection `json:"introspections"`
 }
 
-// Introspection is what a provider says of one token, or why it says nothing.
+// Introspection is a provider's introspection of one token, or an error.
 type Introspection struct {
 	Credential
 	*endpoint.Introspection
@@ -280,14 +279,14 @@ type Rekeyed struct {
 	Unreadable int `json:"unreadable"`
 }
 
-// Prune is the request of db.prune: lengths of time instead of the configuration's.
+// Prune is the request of db.prune: durations that override the configured retention.
 type Prune struct {
 	Exchanges string `json:"exchanges,omitempty"`
 	Jobs      string `json:"jobs,omitempty"`
 	Events    string `json:"events,omitempty"`
 }
 
-// Pruned is the reply of db.prune. Unless it is done, the request is to be repeated.
+// Pruned is the reply of db.prune. The request is repeated until it is done.
 type Pruned struct {
 	Removed db.Pruned `json:"removed"`
 	Done    bool      `json:"done"`

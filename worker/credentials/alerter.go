@@ -10,20 +10,20 @@ import (
 	"orderbeat/worker/wait"
 )
 
-// watchRetry and watchRest are how long the watch rests when the database did not take
-// what it had to say, at first and at most.
+// watchRetry and watchRest are the first and the longest pause before a failed database operation
+// is retried.
 const (
 	watchRetry = time.Second
 	watchRest  = 30 * time.Second
 )
 
-// watch raises and resolves the alerts about credentials. It reads the news in order,
-// and goes on to the next only when the database has taken what the last one means. What
-// is unread when the program ends, the states at the next start tell again.
+// watch raises and resolves the alerts about credentials. It processes status changes in order,
+// each until the database has stored its alerts. Changes that are unread at shutdown are reported
+// again by the states at the next start.
 type watch struct {
 	*Credentials
 	providers map[string]settings.Provider
-	found     map[*credential]judgement
+	found     map[*credential]alertSet
 }
 
 // Watch raises and resolves the alerts about credentials until ctx ends.
@@ -32,7 +32,7 @@ func (s *Credentials) Watch(ctx context.Context) {
 
 	w.insist(ctx, func() error { return w.recall(ctx) })
 	for {
-		r, ok := w.news.next(ctx)
+		r, ok := w.changes.next(ctx)
 		if !ok {
 			return
 		}
@@ -40,7 +40,7 @@ func (s *Credentials) Watch(ctx context.Context) {
 	}
 }
 
-// insist does something until it has come about, or ctx ended.
+// insist retries do until it succeeds, or ctx ends.
 func (w *watch) insist(ctx context.Context, do func() error) {
 	rest := watchRetry
 	for err := do(); err != nil && ctx.Err() == nil; err = do() {
@@ -52,12 +52,12 @@ func (w *watch) insist(ctx context.Context, do func() error) {
 	}
 }
 
-// recall learns which alerts an earlier process raised, and resolves those about what is
-// not configured any more: nobody else will.
+// recall reads which alerts an earlier process raised, and resolves those about what is no longer
+// configured.
 func (w *watch) recall(ctx context.Context) error {
-	w.found = map[*credential]judgement{}
+	w.found = map[*credential]alertSet{}
 	for _, c := range w.all {
-		w.found[c] = judgement{}
+		w.found[c] = alertSet{}
 	}
 	raised, err := w.DB.Alerts(ctx, true)
 	if err != nil {
@@ -77,8 +77,7 @@ func (w *watch) recall(ctx context.Context) error {
 	return w.DB.ResolveAlerts(ctx, gone)
 }
 
-// subject is the credential that an alert is about, nil for one that is about something
-// else.
+// subject is the credential that an alert is about, or nil.
 func (w *watch) subject(a db.Alert) *credential {
 	if a.Account != "" {
 		return nil
@@ -91,7 +90,7 @@ func (w *watch) subject(a db.Alert) *credential {
 	return nil
 }
 
-// configured reports whether what an alert is about is still there.
+// configured reports whether the subject of an alert is still configured.
 func (w *watch) configured(a db.Alert) bool {
 	p, ok := w.providers[a.Provider]
 	if a.Account != "" {
@@ -100,15 +99,15 @@ func (w *watch) configured(a db.Alert) bool {
 	return ok && a.User == ""
 }
 
-// act does what a report means. It may be repeated.
-func (w *watch) act(ctx context.Context, r report) error {
+// act applies a status change. It may be repeated.
+func (w *watch) act(ctx context.Context, r statusChange) error {
 	before := w.found[r.credential]
-	now := judge(r.status, before)
+	now := alertsOf(r.status, before)
 	for _, code := range credentialCodes {
 		if now[code] == before[code] {
 			continue
 		}
-		if err := w.turn(ctx, r, code, now[code]); err != nil {
+		if err := w.transition(ctx, r, code, now[code]); err != nil {
 			return err
 		}
 		before[code] = now[code]
@@ -116,8 +115,8 @@ func (w *watch) act(ctx context.Context, r report) error {
 	return nil
 }
 
-// turn raises or resolves one alert.
-func (w *watch) turn(ctx context.Context, r report, code clients.Code, raise bool) error {
+// transition raises or resolves one alert.
+func (w *watch) transition(ctx context.Context, r statusChange, code clients.Code, raise bool) error {
 	c := r.credential
 	switch {
 	case raise:

@@ -14,24 +14,24 @@ import (
 	"orderbeat/worker/wait"
 )
 
-// tendEvery is how often credentials are looked after that nobody uses.
+// tendEvery is how often credentials without calls are checked for renewal.
 const tendEvery = time.Minute
 
-// credential is one source of tokens, and whom it serves.
+// credential is one token source, with the accounts that it serves.
 type credential struct {
 	*auth.Source
-	accounts []string    // the names of those that a user's tokens serve
-	known    atomic.Bool // what an earlier process left was read
+	accounts []string    // names of the accounts that use the user's tokens
+	known    atomic.Bool // the stored state was read
 }
 
-// Credentials are those of all providers, in the order of the configuration.
+// Credentials are the credentials of all providers, in the order of the configuration.
 type Credentials struct {
 	Config
-	all  []*credential
-	news *news
+	all     []*credential
+	changes *statusQueue
 }
 
-// Config is what credentials are made of.
+// Config has the dependencies.
 type Config struct {
 	DB        *db.DB
 	Providers []settings.Provider
@@ -47,34 +47,33 @@ type Alerts interface {
 	Resolve(context.Context, db.Alert) error
 }
 
-// New finds the credentials of all providers, and is notified from now on when their status
-// changes.
+// New returns the credentials of all providers. From now on their status changes are recorded.
 func New(c Config) *Credentials {
-	s := &Credentials{Config: c, news: newNews()}
+	s := &Credentials{Config: c, changes: newStatusQueue()}
 	for _, p := range c.Providers {
 		var sources []*auth.Source
 		if err := clients.Recover("credentials", func() error { sources = p.Sources(); return nil }); err != nil {
-			c.Log.Error("the provider panicked: its credentials are not looked after", "provider", p.Name, "err", err)
+			c.Log.Error("provider panicked: its credentials are not maintained", "provider", p.Name, "err", err)
 		}
 		for _, source := range sources {
-			s.hear(&credential{Source: source, accounts: accountsOf(p, source.User())})
+			s.subscribe(&credential{Source: source, accounts: accountsOf(p, source.User())})
 		}
 	}
 	return s
 }
 
-// hear takes in a credential. Until it is known what an earlier process left, its source
-// cannot tell what is wrong.
-func (s *Credentials) hear(c *credential) {
+// subscribe adds a credential and subscribes to its changes. They are ignored until its stored
+// state is known.
+func (s *Credentials) subscribe(c *credential) {
 	s.all = append(s.all, c)
 	c.SetNotify(func(st auth.Status) {
 		if c.known.Load() {
-			s.news.add(c, func() auth.Status { return st })
+			s.changes.add(c, func() auth.Status { return st })
 		}
 	})
 }
 
-// accountsOf are the names of the accounts that a user's tokens serve.
+// accountsOf lists the accounts that use a user's tokens.
 func accountsOf(p settings.Provider, user string) (names []string) {
 	for _, a := range p.Accounts {
 		if a.User == user {
@@ -84,7 +83,7 @@ func accountsOf(p settings.Provider, user string) (names []string) {
 	return names
 }
 
-// of are the credentials of a provider, of one of its users only where one is named.
+// of returns the credentials of a provider, of all if "", and of one user only unless "".
 func (s *Credentials) of(provider, user string) (found []*credential) {
 	for _, c := range s.all {
 		if (provider == "" || c.Provider() == provider) && (user == "" || c.User() == user) {
@@ -94,8 +93,7 @@ func (s *Credentials) of(provider, user string) (found []*credential) {
 	return found
 }
 
-// Sources are the sources of a provider, of one of its users only where one is named; "" is all
-// providers.
+// Sources returns the token sources of a provider, of all if "", and of one user only unless "".
 func (s *Credentials) Sources(provider, user string) (found []*auth.Source) {
 	for _, c := range s.of(provider, user) {
 		found = append(found, c.Source)
@@ -103,8 +101,8 @@ func (s *Credentials) Sources(provider, user string) (found []*auth.Source) {
 	return found
 }
 
-// Prepare reads what an earlier process left of all credentials of which that is not
-// known yet. It asks the database alone.
+// Prepare reads the stored state of all credentials that have not been read yet, without token
+// requests.
 func (s *Credentials) Prepare(ctx context.Context) {
 	for _, c := range s.all {
 		if c.known.Load() {
@@ -115,22 +113,22 @@ func (s *Credentials) Prepare(ctx context.Context) {
 			continue
 		}
 		c.known.Store(true)
-		s.news.add(c, c.Status)
+		s.changes.add(c, c.Status)
 	}
 }
 
-// Tend renews what is due until ctx ends, whether or not anybody asks.
+// Tend renews tokens that are due until ctx ends, also without calls.
 func (s *Credentials) Tend(ctx context.Context) {
 	for wait.For(ctx, tendEvery) {
 		s.Prepare(ctx)
 		for _, c := range s.all {
-			c.Tend() //nolint:contextcheck // a renewal outlives whoever began it
+			c.Tend() //nolint:contextcheck // a renewal outlives its caller
 		}
 	}
 }
 
-// who names a credential to people.
-func (c *credential) who() string {
+// label is the credential's name for display.
+func (c *credential) label() string {
 	if c.User() == "" {
 		return c.Provider()
 	}

@@ -2,6 +2,7 @@ package credentials
 
 import (
 	"fmt"
+
 	"orderbeat/auth/endpoint"
 
 	"orderbeat/auth"
@@ -9,20 +10,20 @@ import (
 	"orderbeat/db"
 )
 
-// codeUnreadable is the alert's about tokens that were kept and cannot be read.
+// codeUnreadable is the code of the alert about stored tokens that cannot be read.
 const codeUnreadable clients.Code = "store_unreadable"
 
-// credentialCodes are those of the alerts about credentials.
+// credentialCodes are the codes of alerts about credentials.
 var credentialCodes = []clients.Code{clients.CodeAuthRejected, clients.CodeIPBlock, clients.CodeConsent, codeUnreadable}
 
-// judgement is which of the alerts about a credential hold.
-type judgement map[clients.Code]bool
+// alertSet is the set of codes of the alerts about a credential.
+type alertSet map[clients.Code]bool
 
-// judge says what a status means, after what was found before. An outage says nothing
-// about credentials: what was wrong with them stays wrong until there is a token.
-func judge(st auth.Status, before judgement) judgement {
-	j := judgement{clients.CodeConsent: st.State == auth.StateConsent, codeUnreadable: st.Unreadable}
-	if st.State == auth.StateRejected {
+// alertsOf derives the alerts from a status and the alerts before it. An outage does not resolve
+// alerts: rejected credentials count as rejected until there is a token.
+func alertsOf(st auth.Status, before alertSet) alertSet {
+	j := alertSet{clients.CodeConsent: st.State == auth.StateConsent, codeUnreadable: st.Unreadable}
+	if st.State == auth.StateRefused {
 		j[clients.CodeAuthRejected] = true
 	}
 	if st.Failures == 0 || st.LastFailure == nil {
@@ -34,31 +35,31 @@ func judge(st auth.Status, before judgement) judgement {
 	case endpoint.ClassBlock:
 		j[clients.CodeIPBlock] = true
 		j[clients.CodeAuthRejected] = before[clients.CodeAuthRejected] || st.Refusals > 0
-	case endpoint.ClassConsent: // the endpoint took the credentials, and refused the user's
-	case endpoint.ClassThrottle, endpoint.ClassTransient:
+	case auth.ClassConsent: // the endpoint accepted the client and rejected the user's grant
+	case auth.ClassThrottle, auth.ClassTransient:
 		j[clients.CodeIPBlock] = before[clients.CodeIPBlock]
 		j[clients.CodeAuthRejected] = before[clients.CodeAuthRejected] || st.Refusals > 0
 	}
 	return j
 }
 
-// alert is the one of this code about a credential.
+// alert is the alert with this code about a credential.
 func (c *credential) alert(code clients.Code, st auth.Status, consentURL func(provider, user string) string) db.Alert {
 	a := db.Alert{Provider: c.Provider(), User: c.User(), Code: code}
 	switch code {
 	case clients.CodeConsent:
 		a.Message = fmt.Sprintf("user %s must grant access: %s", c.User(), st.ConsentReason)
-		a.Hint = fmt.Sprintf("open the link in a browser, or: orderbeat auth login %s --user %s", c.Provider(), c.User())
+		a.Hint = fmt.Sprintf("Open the link in a browser, or run \"orderbeat auth login %s --user %s\".", c.Provider(), c.User())
 		a.Link = consentURL(c.Provider(), c.User())
 	case clients.CodeIPBlock:
-		a.Message = told(st) + ", " + suspicion(st) + ": the provider may have blocked this address"
-		a.Hint = "ask the provider; there are a few attempts an hour, and none helps that is forced"
+		a.Message = failure(st) + ", " + suspicion(st) + ": the provider may have blocked this IP address"
+		a.Hint = "Contact the provider. Orderbeat retries a few times per hour; forcing retries does not help."
 	case codeUnreadable:
-		a.Message = "the tokens that are kept of " + c.who() + " cannot be read"
-		a.Hint = "bring back the file of worker.key if it was replaced; else there are new tokens by and by, and users are asked again"
+		a.Message = "the stored tokens of " + c.label() + " cannot be read"
+		a.Hint = "If worker.key was replaced, restore it. Otherwise Orderbeat requests new tokens, and users must grant access again."
 	default:
-		a.Message = told(st)
-		a.Hint = fmt.Sprintf("check the credentials and URLs of providers.%s; when they are right: orderbeat auth unlatch %s", c.Provider(), c.Provider())
+		a.Message = failure(st)
+		a.Hint = fmt.Sprintf("Check the credentials and URLs of providers.%s, then run \"orderbeat auth unlatch %s\".", c.Provider(), c.Provider())
 	}
 	return a
 }
@@ -66,16 +67,16 @@ func (c *credential) alert(code clients.Code, st auth.Status, consentURL func(pr
 // suspicion is why a blocked address is suspected.
 func suspicion(st auth.Status) string {
 	if st.Refusals > 0 {
-		return "soon after refused credentials"
+		return "soon after rejected credentials"
 	}
 	return "several times in a row"
 }
 
-// told is a status's last failure in a line.
-func told(st auth.Status) string {
+// failure describes a status's last failure in one line.
+func failure(st auth.Status) string {
 	f := st.LastFailure
 	if f == nil {
-		return "the credentials are refused"
+		return "the credentials are rejected"
 	}
 	text := f.Reason
 	if f.Code != "" {
@@ -84,8 +85,8 @@ func told(st auth.Status) string {
 	if f.Status != 0 {
 		text += fmt.Sprintf(" (status %d)", f.Status)
 	}
-	if st.State == auth.StateRejected {
-		text += "; no further attempt is made"
+	if st.State == auth.StateRefused {
+		text += "; no further attempts are made"
 	}
 	return text
 }

@@ -1,8 +1,9 @@
 package credentials // an inside test: what a state means takes cooldowns to see from outside
 
 import (
-	"orderbeat/auth/secret"
 	"testing"
+
+	"orderbeat/auth/secret"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -13,11 +14,11 @@ import (
 
 func TestJudge(t *testing.T) {
 	t.Parallel()
-	failure := func(class tokenendpoint.Class) *auth.Failure { return &auth.Failure{Class: class} }
-	rejected, blocked := judgement{clients.CodeAuthRejected: true}, judgement{clients.CodeIPBlock: true}
+	failure := func(class auth.Class) *auth.Failure { return &auth.Failure{Class: class} }
+	rejected, blocked := alertSet{clients.CodeAuthRejected: true}, alertSet{clients.CodeIPBlock: true}
 	for name, test := range map[string]struct {
 		status auth.Status
-		before judgement
+		before alertSet
 		want   []clients.Code
 	}{
 		"a credential that nobody used":      {auth.Status{State: auth.StateEmpty}, nil, nil},
@@ -41,7 +42,7 @@ func TestJudge(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			now := judge(test.status, test.before)
+			now := alertsOf(test.status, test.before)
 			var got []clients.Code
 			for _, code := range credentialCodes {
 				if now[code] {
@@ -72,11 +73,11 @@ func TestWhyABlockedAddressIsSuspected(t *testing.T) {
 	}{
 		"after a refusal": {
 			auth.Status{Failures: 2, Refusals: 1, LastFailure: failure},
-			"no connection, soon after refused credentials: the provider may have blocked this address",
+			"no connection, soon after rejected credentials: the provider may have blocked this IP address",
 		},
 		"out of the blue": {
 			auth.Status{Failures: 3, LastFailure: failure},
-			"no connection, several times in a row: the provider may have blocked this address",
+			"no connection, several times in a row: the provider may have blocked this IP address",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

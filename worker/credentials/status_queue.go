@@ -7,36 +7,36 @@ import (
 	"orderbeat/auth"
 )
 
-// report is what a credential's state was at a moment.
-type report struct {
+// statusChange is a credential's status at a point in time.
+type statusChange struct {
 	credential *credential
 	status     auth.Status
 }
 
-// news are the reports that nobody has read yet, in order. Whoever adds one does not
-// wait: it is the source's own flight.
-type news struct {
+// statusQueue has the status changes that are not processed yet, in order. Adding one never
+// blocks, as it happens during a renewal.
+type statusQueue struct {
 	mu   sync.Mutex // guards list
-	list []report
-	more chan struct{} // has one when something was added
+	list []statusChange
+	more chan struct{} // has a value when a change was added
 }
 
-func newNews() *news { return &news{more: make(chan struct{}, 1)} }
+func newStatusQueue() *statusQueue { return &statusQueue{more: make(chan struct{}, 1)} }
 
-// add adds a report that status makes. Under the lock none overtakes another: what a
-// source tells next, it tells after this.
-func (n *news) add(c *credential, status func() auth.Status) {
+// add adds the status that status returns. It is called under the lock, so that changes of a
+// source stay in order.
+func (n *statusQueue) add(c *credential, status func() auth.Status) {
 	n.mu.Lock()
-	n.list = append(n.list, report{c, status()})
+	n.list = append(n.list, statusChange{c, status()})
 	n.mu.Unlock()
 	select {
 	case n.more <- struct{}{}:
-	default: // it is told already
+	default: // a wake-up is pending
 	}
 }
 
-// next waits for the oldest report and takes it; false when ctx ended first.
-func (n *news) next(ctx context.Context) (report, bool) {
+// next waits for the oldest change and removes it; false if ctx ended first.
+func (n *statusQueue) next(ctx context.Context) (statusChange, bool) {
 	for {
 		if r, ok := n.take(); ok {
 			return r, true
@@ -44,16 +44,16 @@ func (n *news) next(ctx context.Context) (report, bool) {
 		select {
 		case <-n.more:
 		case <-ctx.Done():
-			return report{}, false
+			return statusChange{}, false
 		}
 	}
 }
 
-func (n *news) take() (report, bool) {
+func (n *statusQueue) take() (statusChange, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if len(n.list) == 0 {
-		return report{}, false
+		return statusChange{}, false
 	}
 	r := n.list[0]
 	n.list = n.list[1:]

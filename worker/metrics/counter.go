@@ -6,8 +6,8 @@ import (
 	"orderbeat/worker/settings"
 )
 
-// NewCounter counts by labels; with values of the first of them it begins at 0, so that the
-// first of each is seen as one more.
+// NewCounter returns a counter with one label. The given values of the label start at 0, so that
+// the first increment is visible as one.
 func NewCounter(name, help string, label string, values []string) *prometheus.CounterVec {
 	counter := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "orderbeat_" + name, Help: help}, []string{label})
 	for _, value := range values {
@@ -16,10 +16,10 @@ func NewCounter(name, help string, label string, values []string) *prometheus.Co
 	return counter
 }
 
-// NewTicks counts the due times of schedules by what became of them, from 0 likewise.
+// NewTicks returns the counter of due times by schedule and outcome, all of which start at 0.
 func NewTicks(schedules []settings.Schedule) *prometheus.CounterVec {
 	ticks := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "orderbeat_ticks_total", Help: "Due times of a schedule that this process accounted for, by what became of them.",
+		Name: "orderbeat_ticks_total", Help: "Due times of a schedule that this process recorded, by outcome.",
 	}, []string{"schedule", "outcome"})
 	for _, s := range schedules {
 		for _, outcome := range []string{"started", "skipped", "missed", "caught_up"} {

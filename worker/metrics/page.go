@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// metricsPatience bounds how long the database may take to tell of alerts, or of accounts.
-	metricsPatience = 2 * time.Second
+	// scrapeTimeout bounds the database queries of a scrape.
+	scrapeTimeout = 2 * time.Second
 	// maxCounted bounds how many messages of a topic are counted.
 	maxCounted = 100_000
 )
@@ -26,23 +26,23 @@ const (
 var (
 	perCredential = []string{"provider", "user"}
 
-	authState       = desc("auth_state", "1 for the state that a credential is in, 0 for the others.", append(perCredential, "state"))
-	authExpiry      = desc("auth_token_expiry_seconds", "Time until the access token ends, 0 without a live one.", perCredential)
-	authConsent     = desc("auth_consent_required", "1 while a person must grant access.", perCredential)
-	authCooldown    = desc("auth_cooldown_seconds", "Time until a token may be asked for again after failures, 0 without a cooldown.", perCredential)
+	authState       = desc("auth_state", "1 for the current state of a credential, 0 for the others.", append(perCredential, "state"))
+	authExpiry      = desc("auth_token_expiry_seconds", "Time until the access token expires, 0 without a valid one.", perCredential)
+	authConsent     = desc("auth_consent_required", "1 while a user must grant access.", perCredential)
+	authCooldown    = desc("auth_cooldown_seconds", "Time until the next token request after failures, 0 without a cooldown.", perCredential)
 	authFailures    = desc("auth_failures", "Failed token requests since the last token.", perCredential)
 	authLogins      = desc("auth_logins_total", "Token requests sent.", perCredential)
-	authReplays     = desc("auth_replays_total", "Calls sent again after a 401.", perCredential)
-	authReuses       = desc("auth_reuses_total", "Times that a token served again, without a token request.", perCredential)
-	alertsRaised    = desc("alerts_raised", "Alerts that a person should look at now.", []string{"provider", "code"})
+	authReplays     = desc("auth_replays_total", "Requests replayed after a 401.", perCredential)
+	authSaved       = desc("auth_saved_total", "Times that a cached token was used instead of a token request.", perCredential)
+	alertsRaised    = desc("alerts_raised", "Raised alerts.", []string{"provider", "code"})
 	leading         = desc("leader", "1 on the leader, 0 on a standby.", nil)
-	walBytes        = desc("db_wal_bytes", "Size of the database's write-ahead log; it grows while somebody reads for long.", nil)
-	outboxMessages  = desc("outbox_messages", "Messages that are still to be published, up to 100,000.", []string{"topic"})
-	setAside        = desc("unpublishable_messages", "Messages that are set aside because NATS refuses them.", nil)
-	lastSuccess     = desc("account_last_success_timestamp_seconds", "When a provider last told of an account's orders, 0 when it never did.", []string{"provider", "account"})
-	breakerState    = desc("breaker_state", "1 for the state that a provider's breaker is in, 0 for the others.", []string{"provider", "state"})
-	breakerFailures = desc("breaker_failures", "Calls in a row that a provider has not answered.", []string{"provider"})
-	rateNow         = desc("rate_calls_per_second", "The rate that calls to a provider keep to now, 0 for none.", []string{"provider"})
+	walBytes        = desc("db_wal_bytes", "Size of the database's write-ahead log; it grows during long reads.", nil)
+	outboxMessages  = desc("outbox_messages", "Messages waiting to be published, up to 100,000.", []string{"topic"})
+	setAside        = desc("unpublishable_messages", "Messages that were set aside because NATS rejects them.", nil)
+	lastSuccess     = desc("account_last_success_timestamp_seconds", "Time of the last successful sync of an account, 0 if there was none.", []string{"provider", "account"})
+	breakerState    = desc("breaker_state", "1 for the current state of a provider's breaker, 0 for the others.", []string{"provider", "state"})
+	breakerFailures = desc("breaker_failures", "Consecutive failed calls to a provider.", []string{"provider"})
+	rateNow         = desc("rate_calls_per_second", "Current rate limit of calls to a provider, 0 for none.", []string{"provider"})
 )
 
 var authStates = []auth.State{auth.StateEmpty, auth.StateValid, auth.StateConsent, auth.StateRejected, auth.StateCooldown}
@@ -51,19 +51,20 @@ func desc(name, help string, labels []string) *prometheus.Desc {
 	return prometheus.NewDesc("orderbeat_"+name, help, labels, nil)
 }
 
-// Config is what the page is made of.
+// Config has the page's data sources.
 type Config struct {
 	DB        *db.DB
 	Providers []settings.Provider
-	// Sources are the sources of tokens of a provider, or of one of its users; of all for "".
+	// Sources returns the token sources of a provider, of all if "", and of one user only unless
+	// "".
 	Sources func(provider, user string) []*auth.Source
 	Leading func() bool // this process is the leader
 	Topics  []string    // of the outbox
 	Log     *slog.Logger
 }
 
-// New is the page for Prometheus. It collects when it is scraped, so that it shows
-// what holds now; names of users are in it, and no secret.
+// New returns the Prometheus page. Its values are collected at each scrape. It has names of
+// users, and no secret.
 func New(c Config, counters ...prometheus.Collector) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
@@ -78,7 +79,7 @@ func New(c Config, counters ...prometheus.Collector) http.Handler {
 	})
 }
 
-// collector is a [prometheus.Collector] that is not asked beforehand what it has.
+// collector is a [prometheus.Collector] that describes nothing in advance.
 type collector func(ctx context.Context, m sink)
 
 // Describe implements [prometheus.Collector].
@@ -86,12 +87,12 @@ func (collector) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements [prometheus.Collector].
 func (c collector) Collect(ch chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), metricsPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
 	c(ctx, ch)
 }
 
-// sink takes what there is to report.
+// sink receives metrics.
 type sink chan<- prometheus.Metric
 
 func (m sink) gauge(d *prometheus.Desc, value float64, labels ...string) {
@@ -134,7 +135,7 @@ func (m sink) ofCredentials(c Config) {
 	}
 }
 
-// ofTraffic tells how calls to all providers go in this process.
+// ofTraffic reports the calls of this process to all providers.
 func (m sink) ofTraffic(providers []settings.Provider) {
 	for _, p := range providers {
 		var t clients.Stats
@@ -159,7 +160,7 @@ func (m sink) ofAlerts(ctx context.Context, c Config) {
 	}
 }
 
-// ofAccounts tells how well each account is known.
+// ofAccounts reports the last success of each account.
 func (m sink) ofAccounts(ctx context.Context, c Config) {
 	list, err := c.DB.Freshness(ctx, "")
 	if err != nil {
@@ -179,7 +180,7 @@ func (m sink) ofAccounts(ctx context.Context, c Config) {
 	}
 }
 
-// ofOutbox tells how much is still to be published.
+// ofOutbox reports the messages that wait to be published.
 func (m sink) ofOutbox(ctx context.Context, c Config) {
 	for _, topic := range c.Topics {
 		n, err := c.DB.Backlog(ctx, topic, maxCounted)

@@ -1,10 +1,8 @@
-// Package problems reports what goes wrong in work that is retried until it
-// succeeds: once for each distinct cause, then with growing pauses, however often
-// it fails.
+// Package problems reports failures of work that is retried until it succeeds: each distinct
+// cause is logged once, and then with growing pauses.
 //
-// It owns the log lines, the current cause and the metrics of such failures. It
-// does not retry, and it knows neither NATS nor the database. Start reading at
-// [Activity.Failed].
+// It owns the log lines, the current cause and the metrics of such failures. It does not retry,
+// and knows neither NATS nor the database. Start reading at [Activity.Failed].
 package problems
 
 import (
@@ -18,12 +16,12 @@ import (
 )
 
 const (
-	// firstPause is the time between the first two lines about one cause; each
-	// later one doubles it, up to lastPause.
+	// firstPause is the pause between the first two log lines about one cause. It doubles with
+	// each line, up to lastPause.
 	firstPause = time.Minute
 	lastPause  = time.Hour
-	// maxCauses bounds the causes that an activity remembers. One that comes in
-	// beyond takes the place of the one that was seen the longest time ago.
+	// maxCauses bounds the causes that an activity remembers. A further one replaces the one that
+	// was seen the longest time ago.
 	maxCauses = 32
 )
 
@@ -38,8 +36,8 @@ type Set struct {
 // NewSet returns a set that logs to log.
 func NewSet(log *slog.Logger) *Set { return &Set{log: log} }
 
-// Activity returns the activity of that name, such as "lease", and adds it when
-// the set has none. The name is the value of a metric's label.
+// Activity returns the activity with that name, such as "lease", and adds it if it is new. The
+// name is the value of a metric label.
 func (s *Set) Activity(name string) *Activity {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -60,10 +58,10 @@ type Activity struct {
 	log  *slog.Logger
 
 	mu       sync.Mutex // guards the rest
-	err      error      // of the last attempt, nil when it succeeded
+	err      error      // of the last attempt, nil if it succeeded
 	failures uint64
-	failing  time.Time // since when it fails, zero when it does not
-	told     bool      // a failure was logged since the last success was
+	failing  time.Time // start of the current failure, zero if there is none
+	logged   bool      // a failure was logged since the last success
 	causes   map[string]*cause
 }
 
@@ -72,17 +70,17 @@ type cause struct {
 	since time.Time     // of its first failure
 	seen  time.Time     // of its last failure
 	next  time.Time     // when it is logged again
-	pause time.Duration // between the last line and that one
+	pause time.Duration // between the last log line and the next
 	count int
 }
 
-// over reports whether the cause is history: it has been absent for longer than
-// it may stay unmentioned. When it returns it is a new one.
+// over reports whether the cause has been absent for longer than its pause. If it returns, it is
+// a new cause.
 func (c *cause) over(now time.Time) bool { return now.Sub(c.seen) > c.pause }
 
-// Failed records that an attempt failed. msg and attrs are as in [slog.Logger.Warn];
-// the line has err too and, from the second line of one cause on, how long and how
-// often the cause was seen. Errors that differ in numbers only are one cause.
+// Failed records a failed attempt. msg and attrs are as in [slog.Logger.Warn]. The log line has
+// err too and, from the second line of one cause on, how long and how often it was seen. Errors
+// that differ only in numbers are one cause.
 func (a *Activity) Failed(msg string, err error, attrs ...any) {
 	now := time.Now()
 	a.mu.Lock()
@@ -92,15 +90,14 @@ func (a *Activity) Failed(msg string, err error, attrs ...any) {
 		a.failing = now
 	}
 	line, attrs, due := a.line(now, msg, err, attrs)
-	a.told = a.told || due
+	a.logged = a.logged || due
 	a.mu.Unlock()
 	if due {
 		a.log.Warn(line, attrs...) //nolint:sloglint // the caller's constant
 	}
 }
 
-// Noticed logs a failure as [Activity.Failed] does, of an activity that goes on
-// nevertheless.
+// Noticed logs a failure like [Activity.Failed], of an activity that still works.
 func (a *Activity) Noticed(msg string, err error, attrs ...any) {
 	a.mu.Lock()
 	a.failures++
@@ -111,7 +108,7 @@ func (a *Activity) Noticed(msg string, err error, attrs ...any) {
 	}
 }
 
-// line is what there is to log about a failure now. The caller holds the mutex.
+// line is what to log about a failure now. The caller holds the mutex.
 func (a *Activity) line(now time.Time, msg string, err error, attrs []any) (string, []any, bool) {
 	key := numbers.ReplaceAllString(msg+"\n"+err.Error(), "0")
 	c := a.causes[key]
@@ -134,8 +131,8 @@ func (a *Activity) line(now time.Time, msg string, err error, attrs []any) (stri
 	return msg, attrs, true
 }
 
-// numbers are the parts of an error that may differ without making another cause:
-// ports, sequences, ids and lengths of time.
+// numbers are the parts of an error that may differ within one cause: ports, sequences, ids and
+// durations.
 var numbers = regexp.MustCompile(`[0-9][0-9A-Za-z.]*`)
 
 // add remembers a cause. The caller holds the mutex.
@@ -152,27 +149,26 @@ func (a *Activity) add(key string, c *cause) {
 	a.causes[key] = c
 }
 
-// OK records that an attempt succeeded. Success is logged when the failure before
-// it was.
+// OK records a successful attempt. It is logged if the failure before it was.
 func (a *Activity) OK() {
 	a.mu.Lock()
-	told, failing := a.told, a.failing
-	a.err, a.failing, a.told = nil, time.Time{}, false
+	logged, failing := a.logged, a.failing
+	a.err, a.failing, a.logged = nil, time.Time{}, false
 	a.mu.Unlock()
-	if told {
+	if logged {
 		a.log.Info("recovered", "activity", a.name, "after", time.Since(failing).Round(time.Second).String())
 	}
 }
 
-// Pending records why nothing is attempted now: err is the activity's state until
-// an attempt ends. It is neither logged nor counted.
+// Pending records why nothing is attempted now: err is the activity's state until the next
+// attempt ends. It is neither logged nor counted.
 func (a *Activity) Pending(err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.err = err
 }
 
-// Err is the failure of the last attempt, nil when it succeeded.
+// Err is the error of the last attempt, nil if it succeeded.
 func (a *Activity) Err() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

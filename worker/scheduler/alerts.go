@@ -11,26 +11,26 @@ import (
 	"orderbeat/worker/settings"
 )
 
-// codeMissed is the alert about due times that were missed and not made up for, or that
-// start nothing because the schedule paused itself.
+// codeMissed is the code of the alert about due times that were missed and not caught up, or a
+// schedule that paused itself.
 const codeMissed = "missed_schedule"
 
-// alerts raises that alert, and resolves it when each such schedule of the provider has
-// started a run since.
+// alerts raises that alert, and resolves it when each such schedule of the provider has started a
+// run since.
 type alerts struct {
 	db  *db.DB
 	log *slog.Logger
 
-	mu sync.Mutex // guards late; held while the alert is changed, so that changes keep their order
-	// late are the schedules of each provider that started no run since they missed due times,
-	// or have not begun. A provider without an entry has no alert.
+	mu sync.Mutex // guards late; held while the alert changes, so that changes stay in order
+	// late has the schedules of each provider that started no run since they missed due times, or
+	// whose loop has not started. A provider without an entry has no alert.
 	late map[string]map[string]bool
 }
 
 func newAlerts(d *db.DB, schedules []settings.Schedule, log *slog.Logger) *alerts {
 	a := &alerts{db: d, log: log, late: map[string]map[string]bool{}}
 	for _, s := range schedules {
-		a.add(s.Provider, s.Name) // until it begins; an earlier process may have raised the alert
+		a.add(s.Provider, s.Name) // until its loop starts; an earlier process may have raised the alert
 	}
 	return a
 }
@@ -42,14 +42,14 @@ func (a *alerts) add(provider, schedule string) {
 	a.late[provider][schedule] = true
 }
 
-// missedAlert is the alert about due times that were missed.
+// missedAlert is the alert about missed due times.
 func missedAlert(s *settings.Schedule, due []time.Time) db.Alert {
 	n := len(due)
 	return db.Alert{
 		Provider: s.Provider, Code: codeMissed,
-		Message: fmt.Sprintf("schedule %s: %d due times were missed while nothing ran, from %s to %s",
+		Message: fmt.Sprintf("schedule %s: %d due times were missed, from %s to %s",
 			s.Name, n, due[0].UTC().Format(time.RFC3339), due[n-1].UTC().Format(time.RFC3339)),
-		Hint: "orderbeat schedules trigger " + s.Name + ` runs it now; catch_up = "last" would have`,
+		Hint: `Run "orderbeat schedules trigger ` + s.Name + `" to run it now, or set catch_up = "last".`,
 	}
 }
 
@@ -58,7 +58,7 @@ func pausedAlert(s *settings.Schedule) db.Alert {
 	return db.Alert{
 		Provider: s.Provider, Code: codeMissed,
 		Message: fmt.Sprintf("schedule %s: paused after %d failed runs in a row", s.Name, s.PauseAfter),
-		Hint:    "orderbeat runs shows why they failed; when that is mended: orderbeat schedules resume " + s.Name,
+		Hint:    `"orderbeat runs" shows why they failed. When that is fixed, run "orderbeat schedules resume ` + s.Name + `".`,
 	}
 }
 
@@ -71,8 +71,8 @@ func (a *alerts) raise(ctx context.Context, s *settings.Schedule, alert db.Alert
 	return err
 }
 
-// well notes that a schedule started a run, or begins without having missed due times. Should
-// the database not take that the alert is over, the next run resolves it.
+// recovered records that a schedule started a run, or starts without missed due times. If the
+// alert cannot be resolved in the database, the next run resolves it.
 func (a *alerts) well(ctx context.Context, s *settings.Schedule) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -6,14 +6,14 @@ import (
 )
 
 const (
-	// clockEvery is how often the wall clock is compared with the time that passed.
+	// clockEvery is how often the wall clock is compared with the monotonic clock.
 	clockEvery = 2 * time.Second
 	// clockShift is the smallest difference that counts as a change.
 	clockShift = 5 * time.Second
 )
 
-// watchClock calls set with how much the wall clock was set, each time, until ctx ends. A
-// machine that slept looks the same.
+// watchClock calls set with the shift of the wall clock, for each change, until ctx ends. A
+// suspended machine looks the same.
 func watchClock(ctx context.Context, set func(by time.Duration)) {
 	for last := time.Now(); sleep(ctx, clockEvery); {
 		now := time.Now()
@@ -24,7 +24,7 @@ func watchClock(ctx context.Context, set func(by time.Duration)) {
 	}
 }
 
-// sleep waits for d and reports whether ctx still goes on.
+// sleep waits for d and reports whether ctx is still active.
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -9,15 +9,15 @@ import (
 )
 
 const (
-	// maxMissed bounds how many passed due times of one schedule are recorded: the latest.
+	// maxMissed bounds the passed due times of one schedule that are recorded: the latest.
 	maxMissed = 1000
 	// maxCaughtUp bounds how many of them catch_up = "all" runs.
 	maxCaughtUp = 100
-	// maxPast bounds how far back due times are looked for.
+	// maxPast bounds how far back due times are computed.
 	maxPast = 400 * 24 * time.Hour
 )
 
-// passed lists the due times after last and until now, the most recent ones.
+// passed lists the due times after last until now, the most recent ones.
 func passed(c cron.Schedule, last, now time.Time) []time.Time {
 	if earliest := now.Add(-maxPast); last.Before(earliest) {
 		last = earliest
@@ -31,9 +31,9 @@ func passed(c cron.Schedule, last, now time.Time) []time.Time {
 	return due[max(0, len(due)-maxMissed):]
 }
 
-// NextDue is when a schedule is due next after now, as its watermark in the database tells:
-// what a worker does that runs, or that is started now. It is false when that cannot be
-// known, because no worker ever had an "@every" schedule, or when it is never due.
+// NextDue is the next due time after now for a watermark in the database, as a running or
+// starting worker computes it. It is false if there is none, or if it is unknown because no
+// worker ever ran an "@every" schedule.
 func NextDue(c cron.Schedule, w db.Watermark, now time.Time) (time.Time, bool) {
 	last := w.At()
 	every, counts := c.(cron.ConstantDelaySchedule)

@@ -13,22 +13,22 @@ import (
 )
 
 const (
-	// retryFirst and retryMost are how long a due time that could not be recorded waits
-	// until it is tried again, at first and at most.
+	// retryFirst and retryMost are the first and the longest pause before a due time that could
+	// not be recorded is retried.
 	retryFirst = time.Second
 	retryMost  = 10 * time.Second
-	// tolerance is how late, beyond its jitter, a due time may be recorded and still count
-	// as run in time although the next is due already.
+	// tolerance is how late, beyond its jitter, a due time may be recorded and still count as on
+	// time although the next is due already.
 	tolerance = time.Second
 	// maxSkew is how far the clocks of two workers may differ.
 	maxSkew = time.Minute
 )
 
-// Reasons of due times that passed without a run.
+// Reasons for missed due times.
 const (
 	notRunning = "not running"
-	slept      = "the machine slept, or its clock jumped"
-	noDatabase = "the database did not answer"
+	slept      = "machine suspended or clock changed"
+	noDatabase = "database unavailable"
 )
 
 // loop waits for the due times of one schedule, one after another.
@@ -36,20 +36,20 @@ type loop struct {
 	*Config
 	schedule *settings.Schedule
 	alerts   *alerts
-	wake     chan struct{} // the clock was set; capacity 1
+	wake     chan struct{} // the clock was changed; capacity 1
 
-	mu      sync.Mutex // guards what follows
-	known   bool       // until is
-	until   time.Time  // every due time until then is recorded
-	claimed time.Time  // the due time that is being started, zero when none is
-	setBack bool       // the clock was, since the loop looked last
+	mu      sync.Mutex // guards the rest
+	known   bool       // until is set
+	until   time.Time  // the watermark: all due times up to it are recorded
+	claimed time.Time  // the due time that is being started, or zero
+	setBack bool       // the clock was set back since the last check
 }
 
 func newLoop(c *Config, s *settings.Schedule, a *alerts) *loop {
 	return &loop{Config: c, schedule: s, alerts: a, wake: make(chan struct{}, 1)}
 }
 
-// run records due times until ctx ends: first those that passed before it began.
+// run records due times until ctx ends, starting with those that passed before.
 func (l *loop) run(ctx context.Context, started, elsewhere time.Time) {
 	if !l.begin(ctx, started, elsewhere) {
 		return
@@ -59,12 +59,12 @@ func (l *loop) run(ctx context.Context, started, elsewhere time.Time) {
 			return
 		}
 	}
-	// A due time that has come is recorded even when the program stops at that moment.
+	// A due time that has come is recorded even during a shutdown.
 	l.insist(ctx, slept, l.recordDue)
 }
 
-// begin finds the watermark, makes up for what passed since, and runs what is to run at
-// start. It is false when the program stops first.
+// begin reads the watermark, handles the due times since, and starts the run at start. It is
+// false if ctx ended first.
 func (l *loop) begin(ctx context.Context, started, elsewhere time.Time) bool {
 	var w db.Watermark
 	found := l.insist(ctx, "", func(ctx context.Context, _ string) (err error) {
@@ -75,8 +75,8 @@ func (l *loop) begin(ctx context.Context, started, elsewhere time.Time) bool {
 		return false
 	}
 	since := w.At()
-	// What another worker recorded ahead of this clock stands, if its clock may be right.
-	// Other times in the future are from before the clock was set back.
+	// A watermark in the future is kept if another worker recorded it and the clocks may differ
+	// that much. Otherwise the clock was set back since.
 	elsewhereAhead := since.Equal(w.AccountedAt) && !since.After(started.Add(maxSkew))
 	if since.After(started) && !elsewhereAhead {
 		since = started
@@ -100,8 +100,8 @@ func (l *loop) begin(ctx context.Context, started, elsewhere time.Time) bool {
 	})
 }
 
-// insist does something until the database takes it, or ctx ends; then it tries once more.
-// why is the reason that do records with what is late. It is false when all failed.
+// insist retries do until it succeeds, or ctx ends; then it tries once more. why is the reason
+// that do records with late due times. It is false if the last attempt failed.
 func (l *loop) insist(ctx context.Context, why string, do func(ctx context.Context, why string) error) bool {
 	for rest := retryFirst; ; rest = min(2*rest, retryMost) {
 		err := do(context.WithoutCancel(ctx), why)
@@ -112,10 +112,10 @@ func (l *loop) insist(ctx context.Context, why string, do func(ctx context.Conte
 			return false
 		}
 		if ctx.Err() != nil {
-			l.Log.Error("due times were not recorded; the next start finds them missed", "schedule", l.schedule.Name, "err", err)
+			l.Log.Error("due times not recorded, the next start records them as missed", "schedule", l.schedule.Name, "err", err)
 			return false
 		}
-		if rest == retryFirst { // once is enough
+		if rest == retryFirst { // log it once
 			l.Log.Warn("failed to record due times, will retry", "schedule", l.schedule.Name, "err", err)
 		}
 		if _, unclaimed := errors.AsType[*claimError](err); why == slept && !unclaimed {
@@ -125,15 +125,15 @@ func (l *loop) insist(ctx context.Context, why string, do func(ctx context.Conte
 	}
 }
 
-// wait waits until the next due time has come, and its jitter has passed. It is false when
-// ctx ends first.
+// wait waits until the next due time, and its jitter, have passed. It is false if ctx ended
+// first.
 func (l *loop) wait(ctx context.Context) bool {
 	var delay time.Duration
 	if l.schedule.Jitter > 0 {
 		delay = rand.N(l.schedule.Jitter)
 	}
 	for {
-		const long = time.Hour // a schedule that is never due looks now and then
+		const long = time.Hour // longest sleep, also without a due time
 		left := long
 		if next := l.schedule.Cron.Next(l.rewound()); !next.IsZero() {
 			if left = time.Until(next.Add(delay)); left <= 0 {
@@ -152,7 +152,7 @@ func (l *loop) wait(ctx context.Context) bool {
 	}
 }
 
-// clockSet has the loop look at the clock, which was set.
+// clockSet makes the loop compute its next due time again.
 func (l *loop) clockSet(by time.Duration) {
 	if by < 0 {
 		l.mu.Lock()
@@ -161,12 +161,12 @@ func (l *loop) clockSet(by time.Duration) {
 	}
 	select {
 	case l.wake <- struct{}{}:
-	default: // it looks soon
+	default: // a wake-up is pending
 	}
 }
 
-// rewound is the watermark. After a backward clock change it is not in the future: due
-// times that come again are run again, at once rather than when the clock is there again.
+// rewound is the watermark. After a backward clock change it is not in the future: due times that
+// repeat are run again, instead of waiting until the clock has caught up.
 func (l *loop) rewound() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -183,8 +183,8 @@ func (l *loop) watermark() (until time.Time, known bool) {
 	return l.until, l.known
 }
 
-// accounted is what no other worker needs to start: the watermark, or the due time that
-// is being started.
+// accounted is what no other worker needs to start: the watermark, or the due time that is being
+// started.
 func (l *loop) accounted() (until time.Time, known bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -200,9 +200,9 @@ func (l *loop) advance(to time.Time) {
 	l.known, l.until = true, to.Round(0)
 }
 
-// claim tells other workers that a due time is started here, and finds out whether this one
-// may. While nobody can be told, a due time that has just come is started all the same; one
-// that is late can wait.
+// claim announces a due time to other workers, and verifies that this one still leads. If the
+// lease cannot be confirmed, a due time that has just come is started anyway, and a late one
+// waits.
 func (l *loop) claim(ctx context.Context, due time.Time, late bool) error {
 	l.setClaimed(due)
 	err := l.Confirm(ctx)
@@ -224,8 +224,8 @@ type claimError struct{ error }
 
 func (e *claimError) Unwrap() error { return e.error }
 
-// recordDue records the due times that have come. Where several have, those that are late
-// are missed, or caught up; the last one is run, and stands for them.
+// recordDue records the due times that have come. If several have, the late ones are missed or
+// caught up, and the last one is run.
 func (l *loop) recordDue(ctx context.Context, why string) error {
 	now := time.Now()
 	due := passed(l.schedule.Cron, l.rewound(), now)
@@ -249,13 +249,13 @@ func (l *loop) recordDue(ctx context.Context, why string) error {
 	return nil
 }
 
-// catchUp makes up for the due times until started that no worker recorded.
+// catchUp handles the due times until started that no worker recorded.
 func (l *loop) catchUp(ctx context.Context, started time.Time, why string) error {
 	until, _ := l.watermark()
 	due := passed(l.schedule.Cron, until, started)
 	run := 0
 	switch {
-	case l.schedule.AtStart: // the run at start does what was missed
+	case l.schedule.AtStart: // the run at start covers what was missed
 	case l.schedule.CatchUp == "last":
 		run = min(1, len(due))
 	case l.schedule.CatchUp == "all":

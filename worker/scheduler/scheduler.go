@@ -14,33 +14,32 @@ import (
 	"orderbeat/worker/settings"
 )
 
-// Config is what a scheduler is made of.
+// Config has a scheduler's dependencies.
 type Config struct {
 	DB        *db.DB
 	Schedules []settings.Schedule
-	// Start plans the run that a tick starts, and records both. An error means that neither
-	// is recorded; it is tried again.
+	// Start plans the run of a tick, and stores both. After an error neither is stored, and it is
+	// retried.
 	Start func(ctx context.Context, tick db.Tick, r jobs.Request) (db.Started, error)
-	// Confirm tells other workers of [Scheduler.Watermarks] and finds out whether this one
-	// still leads: [ErrNotLeader] when not, another error while that cannot be known.
+	// Confirm publishes [Scheduler.Watermarks] to other workers and verifies that this one still
+	// leads: [ErrNotLeader] if not, another error if that is unknown.
 	Confirm func(ctx context.Context) error
 	// Ticks counts recorded ticks, by schedule and outcome.
 	Ticks *prometheus.CounterVec
 	Log   *slog.Logger
 }
 
-// ErrNotLeader is that another worker leads: it starts what is due.
+// ErrNotLeader is that another worker leads, which starts what is due.
 var ErrNotLeader = errors.New("another worker leads")
 
-// Scheduler runs the schedules of a configuration. Its methods may be called at the same
-// time.
+// Scheduler runs the schedules of a configuration. It is safe for concurrent use.
 type Scheduler struct {
 	config Config
 	loops  []*loop
 	alerts *alerts
 }
 
-// New makes a scheduler, which does nothing before [Scheduler.Run].
+// New returns a scheduler, which does nothing before [Scheduler.Run].
 func New(c Config) *Scheduler {
 	s := &Scheduler{config: c, alerts: newAlerts(c.DB, c.Schedules, c.Log)}
 	for i := range c.Schedules {
@@ -49,9 +48,8 @@ func New(c Config) *Scheduler {
 	return s
 }
 
-// Run runs the schedules until ctx ends, and returns when the last tick is recorded.
-// elsewhere is until when a worker with another database recorded the due times of each
-// schedule; nil when none did.
+// Run runs the schedules until ctx ends, and returns when the last tick is recorded. elsewhere is
+// until when a worker with another database recorded the due times of each schedule, or nil.
 func (s *Scheduler) Run(ctx context.Context, elsewhere map[string]time.Time) {
 	started := time.Now()
 	s.forget(ctx)
@@ -63,7 +61,7 @@ func (s *Scheduler) Run(ctx context.Context, elsewhere map[string]time.Time) {
 	loops.Wait()
 }
 
-// forget drops what is noted of schedules that are not configured any more.
+// forget deletes what is stored about schedules that are no longer configured.
 func (s *Scheduler) forget(ctx context.Context) {
 	names := make([]string, 0, len(s.loops))
 	for _, l := range s.loops {
@@ -74,8 +72,8 @@ func (s *Scheduler) forget(ctx context.Context) {
 	}
 }
 
-// clockSet has every loop look at the clock again, which was set, or stood still while the
-// machine slept. After a backward change, what waits for its time in the database moves too.
+// clockSet wakes every loop after a clock change or a suspension of the machine. After a backward
+// change, waiting jobs are rescheduled in the database too.
 func (s *Scheduler) clockSet(ctx context.Context, by time.Duration) {
 	s.config.Log.Warn("clock changed or machine suspended", "by", by.Round(time.Second).String())
 	if by < 0 {
@@ -88,8 +86,8 @@ func (s *Scheduler) clockSet(ctx context.Context, by time.Duration) {
 	}
 }
 
-// Watermarks is until when the due times of each schedule are recorded, or being started;
-// false while that is not known.
+// Watermarks is until when the due times of each schedule are recorded or being started, false
+// while that is unknown.
 func (s *Scheduler) Watermarks() (map[string]time.Time, bool) {
 	until := map[string]time.Time{}
 	for _, l := range s.loops {
@@ -102,8 +100,8 @@ func (s *Scheduler) Watermarks() (map[string]time.Time, bool) {
 	return until, true
 }
 
-// NextDue is when a schedule is due next, in UTC: the due time that the running loop waits
-// for, false while it does not run, or when there is none.
+// NextDue is the due time that the running loop of a schedule waits for, in UTC; false if it is
+// not running, or never due.
 func (s *Scheduler) NextDue(name string) (time.Time, bool) {
 	for _, l := range s.loops {
 		if t, known := l.watermark(); known && l.schedule.Name == name {

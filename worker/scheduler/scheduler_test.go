@@ -267,7 +267,7 @@ func TestCatchingUpIsBounded(t *testing.T) {
 }
 
 func TestDueTimesWaitForTheDatabase(t *testing.T) {
-	const why = ": the database did not answer"
+	const why = ": database unavailable"
 	for catchUp, passed := range map[string][]string{
 		"last": {"00:00:20 missed" + why, "00:00:30 missed" + why, "00:00:40 started"}, // the last one stands for them
 		"all":  {"00:00:20 caught_up" + why, "00:00:30 caught_up" + why, "00:00:40 started"},

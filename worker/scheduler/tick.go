@@ -9,7 +9,7 @@ import (
 	"orderbeat/db"
 )
 
-// tick records one due time and starts its run, but not while the schedule is paused.
+// tick records one due time and starts its run, unless the schedule is paused.
 func (l *loop) tick(ctx context.Context, due time.Time, outcome, why string) error {
 	tick := db.Tick{Schedule: l.schedule.Name, DueAt: due.UTC(), Outcome: outcome, Reason: why}
 	pause, paused, err := l.DB.Paused(ctx, l.schedule.Name)
@@ -26,8 +26,8 @@ func (l *loop) tick(ctx context.Context, due time.Time, outcome, why string) err
 	return l.start(ctx, tick)
 }
 
-// start records a tick with its run. A due time that is on record, because the clock was
-// set back and comes by it again, is recorded under the next second that is free.
+// start records a tick with its run. A due time that is recorded already, because the clock was
+// set back, is recorded under the next free second.
 func (l *loop) start(ctx context.Context, tick db.Tick) error {
 	if err := l.claim(ctx, tick.DueAt, tick.Outcome == "caught_up"); err != nil {
 		return err
@@ -36,7 +36,7 @@ func (l *loop) start(ctx context.Context, tick db.Tick) error {
 	started, err := l.Start(ctx, tick, l.schedule.Request())
 	if err == nil && started.Tick == nil {
 		var again bool
-		if again, err = l.comesAgain(ctx, &tick); !again || err != nil {
+		if again, err = l.repeated(ctx, &tick); !again || err != nil {
 			return err
 		}
 		started, err = l.Start(ctx, tick, l.schedule.Request())
@@ -51,10 +51,10 @@ func (l *loop) start(ctx context.Context, tick db.Tick) error {
 	return nil
 }
 
-// comesAgain moves a tick that is on record to the next free second, when the clock was set
-// back: no schedule should wait for as long as the clock was wrong. It is false when the
-// clock was not set back.
-func (l *loop) comesAgain(ctx context.Context, tick *db.Tick) (bool, error) {
+// repeated moves a tick whose due time is recorded to the next free second if the clock was set
+// back: no schedule should wait until a wrong clock has caught up. It is false if the clock was
+// not set back.
+func (l *loop) repeated(ctx context.Context, tick *db.Tick) (bool, error) {
 	last, ok, err := l.DB.LastTick(ctx, tick.Schedule)
 	if err != nil || !ok || !last.DueAt.After(time.Now()) {
 		return false, err
@@ -77,7 +77,7 @@ func (l *loop) comesAgain(ctx context.Context, tick *db.Tick) (bool, error) {
 	return false, nil
 }
 
-// miss records due times that start nothing: missed, or skipped where they fell into a pause.
+// miss records due times that start nothing: missed, or skipped if they passed during a pause.
 func (l *loop) miss(ctx context.Context, due []time.Time, why string) error {
 	if len(due) == 0 {
 		return nil
@@ -116,7 +116,7 @@ func pausedReason(p db.Pause) string {
 	return "paused: " + p.Note
 }
 
-// giveUp pauses the schedule when its last runs failed, as many as it says.
+// giveUp pauses the schedule when its last pause_after runs have failed.
 func (l *loop) giveUp(ctx context.Context) (db.Pause, bool, error) {
 	s := l.schedule
 	if s.PauseAfter == 0 {
@@ -127,7 +127,7 @@ func (l *loop) giveUp(ctx context.Context) (db.Pause, bool, error) {
 		return db.Pause{}, false, err
 	}
 	p := db.Pause{Schedule: s.Name, PausedAt: time.Now(), Note: fmt.Sprintf("%d failed runs in a row", n)}
-	// The alert comes first: what fails here is tried again only while the schedule is not paused.
+	// The alert comes first: this is retried only while the schedule is not paused.
 	if err := l.alerts.raise(ctx, s, pausedAlert(s)); err != nil {
 		return p, false, err
 	}

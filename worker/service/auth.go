@@ -3,33 +3,33 @@ package service
 import (
 	"context"
 	"fmt"
-	endpoint0 "orderbeat/auth/endpoint"
 
 	"orderbeat/auth"
 	"orderbeat/worker/api"
 )
 
-// ask finds the credentials that a request is about; any says that it need not name a provider.
-func (s *Service) ask(q api.Credential, any bool) ([]*auth.Source, error) {
-	if q.Provider == "" && !any {
-		return nil, invalid("give provider", "auth.status has the names")
+// sources finds the credentials that a request is about; optional says that it need not name a
+// provider.
+func (s *Service) sources(q api.Credential, optional bool) ([]*auth.Source, error) {
+	if q.Provider == "" && !optional {
+		return nil, invalid("provider is required", "auth.status lists the names.")
 	}
 	if err := s.checkNames(q.Provider, ""); err != nil {
 		return nil, err
 	}
 	found := s.Sources(q.Provider, q.User)
 	if len(found) == 0 && q.User != "" {
-		return nil, notFound(fmt.Sprintf("no account has user %.80q", q.User), "auth.status has the names")
+		return nil, notFound(fmt.Sprintf("no account has user %.80q", q.User), "auth.status lists the names.")
 	}
-	if len(found) == 0 && !any {
-		return nil, notFound("the provider has no credentials to tell of", "auth.status has those that there are")
+	if len(found) == 0 && !optional {
+		return nil, notFound("the provider has no credentials", "auth.status lists all credentials.")
 	}
 	return found, nil
 }
 
-// authStatus tells the state of credentials, never a token.
+// authStatus returns the state of credentials, never a token.
 func (s *Service) authStatus(_ context.Context, _ *request, q api.Credential) (any, error) {
-	found, err := s.ask(q, true)
+	found, err := s.sources(q, true)
 	if err != nil {
 		return nil, err
 	}
@@ -44,17 +44,16 @@ func statuses(all []*auth.Source) []auth.Status {
 	return list
 }
 
-// authIntrospect has authorization servers tell of the tokens in hand. It changes
-// nothing.
+// authIntrospect has authorization servers introspect the current tokens. It changes nothing.
 func (s *Service) authIntrospect(ctx context.Context, _ *request, q api.Credential) (any, error) {
-	found, err := s.ask(q, false)
+	found, err := s.sources(q, false)
 	if err != nil {
 		return nil, err
 	}
 	list := make([]api.Introspection, len(found))
 	for i, c := range found {
 		list[i].Credential = api.Credential{Provider: c.Provider(), User: c.User()}
-		told, err := introspect(ctx, c)
+		result, err := introspect(ctx, c)
 		if err != nil && len(found) == 1 {
 			return nil, err
 		}
@@ -62,44 +61,44 @@ func (s *Service) authIntrospect(ctx context.Context, _ *request, q api.Credenti
 			list[i].Error = asAPIError(err)
 			continue
 		}
-		list[i].Introspection = &told
+		list[i].Introspection = &result
 	}
 	return api.Introspections{Introspections: list}, nil
 }
 
-// introspect asks about the token in hand, where there is somebody to ask.
-func introspect(ctx context.Context, c *auth.Source) (endpoint0.Introspection, error) {
+// introspect introspects the current token if the provider has an endpoint for it.
+func introspect(ctx context.Context, c *auth.Source) (auth.Introspection, error) {
 	if !c.CanIntrospect() {
-		return endpoint0.Introspection{}, invalid("no introspection URL is known", "set introspection_url, if the provider has such an endpoint")
+		return auth.Introspection{}, invalid("no introspection URL is configured", "Set introspection_url if the provider has such an endpoint.")
 	}
 	return c.Introspect(ctx)
 }
 
-// authAuthorize makes a link through which a user grants access, also one who has: whoever
-// may ask over NATS may have a grant replaced, and nobody else.
+// authAuthorize creates a link through which a user grants access, even if access was granted
+// before: only callers on NATS may replace a grant.
 func (s *Service) authAuthorize(_ context.Context, _ *request, q api.Credential) (any, error) {
 	if q.Provider == "" || q.User == "" {
-		return nil, invalid("give provider and user", "auth.status has the names")
+		return nil, invalid("provider and user are required", "auth.status lists the names.")
 	}
-	if _, err := s.ask(q, false); err != nil {
+	if _, err := s.sources(q, false); err != nil {
 		return nil, err
 	}
 	if s.ConsentLink == nil {
-		return nil, invalid("there is no web listener through which access could be granted", "set web.listen")
+		return nil, invalid("granting access requires the web listener", "Set web.listen.")
 	}
 	link, until := s.ConsentLink(q.Provider, q.User)
 	s.Log.Info("consent link created", "provider", q.Provider, "user", q.User)
 	return api.Authorize{Link: link, ExpiresAt: until.UTC()}, nil
 }
 
-// authLogout drops the tokens of one credential, here and where it can at the provider.
+// authLogout deletes the tokens of one credential, and revokes them if the provider supports it.
 func (s *Service) authLogout(ctx context.Context, _ *request, q api.Credential) (any, error) {
-	found, err := s.ask(q, false)
+	found, err := s.sources(q, false)
 	if err != nil {
 		return nil, err
 	}
 	if len(found) > 1 {
-		return nil, invalid("give user: each of the provider's has tokens of their own", "auth.status has the names")
+		return nil, invalid("user is required: each user of this provider has separate tokens", "auth.status lists the names.")
 	}
 	revoked, err := found[0].Logout(ctx)
 	if err != nil {
@@ -109,9 +108,9 @@ func (s *Service) authLogout(ctx context.Context, _ *request, q api.Credential) 
 	return api.LoggedOut{Revoked: revoked, Credentials: statuses(found)}, nil
 }
 
-// authUnlatch lets credentials be tried again that were refused.
+// authUnlatch lets rejected credentials be tried again.
 func (s *Service) authUnlatch(ctx context.Context, _ *request, q api.Credential) (any, error) {
-	found, err := s.ask(q, false)
+	found, err := s.sources(q, false)
 	if err != nil {
 		return nil, err
 	}
@@ -119,12 +118,12 @@ func (s *Service) authUnlatch(ctx context.Context, _ *request, q api.Credential)
 		if err := c.Unlatch(ctx); err != nil {
 			return nil, fmt.Errorf("%s: %w", nameOf(c), err)
 		}
-		s.Log.Info("unlatched", "provider", c.Provider(), "user", c.User())
+		s.Log.Info("credentials unlatched", "provider", c.Provider(), "user", c.User())
 	}
 	return api.Credentials{Credentials: statuses(found)}, nil
 }
 
-// nameOf names a credential to people.
+// nameOf is a credential's name for display.
 func nameOf(c *auth.Source) string {
 	if c.User() == "" {
 		return c.Provider()

@@ -8,17 +8,17 @@ import (
 	"orderbeat/worker/api"
 )
 
-// pruneTurn is how long a request prunes: whoever wants more asks again.
-const pruneTurn = 5 * time.Second
+// pruneTimeout is how long one request prunes; the caller repeats it until done.
+const pruneTimeout = 5 * time.Second
 
-// pruneDatabase removes what is over for longer than the request says that it is kept, or
-// the configuration where it says nothing. It answers after a while, done or not.
+// pruneDatabase deletes what is older than the request's retention, or the configured one if the
+// request has none. It replies after a while, done or not.
 func (s *Service) pruneDatabase(ctx context.Context, _ *request, q api.Prune) (any, error) {
 	keep := s.Retention
 	if err := keep.Override(q.Exchanges, q.Jobs, q.Events); err != nil {
-		return nil, invalid(err.Error(), `write it like "90d"`)
+		return nil, invalid(err.Error(), `Write it like "90d".`)
 	}
-	ctx, cancel := context.WithTimeout(ctx, pruneTurn)
+	ctx, cancel := context.WithTimeout(ctx, pruneTimeout)
 	defer cancel()
 	pruned, err := s.Prune(ctx, keep)
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {

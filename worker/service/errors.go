@@ -13,7 +13,7 @@ import (
 	"orderbeat/worker/api"
 )
 
-// Codes of error replies beside those of [clients.Code].
+// Codes of error replies besides those of [clients.Code].
 const (
 	codeNotFound clients.Code = "not_found"
 	codeBusy     clients.Code = "busy"
@@ -31,17 +31,17 @@ func notFound(message, hint string) *api.Error {
 func busy(atOnce int) *api.Error {
 	return &api.Error{
 		Status: 429, Code: codeBusy, RetryAfter: "1s",
-		Message: fmt.Sprintf("%d requests of this kind are being answered already", atOnce), Hint: "ask again a little later",
+		Message: fmt.Sprintf("all %d slots of this endpoint are in use", atOnce), Hint: "Retry a little later.",
 	}
 }
 
-// asAPIError says what an error means to a caller.
+// asAPIError converts an error to an error reply.
 func asAPIError(err error) *api.Error {
 	if e, ok := errors.AsType[*api.Error](err); ok {
 		return e
 	}
 	if e, ok := errors.AsType[*clients.Error](err); ok {
-		// A panic's text goes on with its stack, which is for the log and the jobs table.
+		// The text of a panic ends with its stack, which belongs to the log and the jobs table.
 		message, _, _ := strings.Cut(e.Error(), "\n")
 		if e.Op == "plan" {
 			message = e.Message
@@ -52,15 +52,15 @@ func asAPIError(err error) *api.Error {
 		return providerError(clients.TokenError(e), err.Error())
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return &api.Error{Status: 504, Code: codeTimeout, Message: "the time that the caller gave is over"}
+		return &api.Error{Status: 504, Code: codeTimeout, Message: "the request timed out"}
 	}
 	if errors.Is(err, context.Canceled) {
-		return &api.Error{Status: 503, Code: clients.CodeUnavailable, Message: "this worker stops", Hint: "ask again"}
+		return &api.Error{Status: 503, Code: clients.CodeUnavailable, Message: "this worker is shutting down", Hint: "Retry."}
 	}
 	return &api.Error{Status: 500, Code: clients.CodeInternal, Message: err.Error()}
 }
 
-// providerError is what a provider's failure is to a caller.
+// providerError converts a provider's failure to an error reply.
 func providerError(e *clients.Error, message string) *api.Error {
 	reply := &api.Error{Status: statusOf(e.Code), Code: e.Code, Message: message, Hint: e.Hint}
 	if e.After > 0 {
@@ -84,7 +84,7 @@ func statusOf(c clients.Code) int {
 	}
 }
 
-// oneOf refuses a value that is given and not allowed.
+// oneOf rejects a value that is not allowed; "" is no value.
 func oneOf[S ~string](what, value string, allowed []S) error {
 	if value == "" || slices.Contains(allowed, S(value)) {
 		return nil
@@ -92,13 +92,13 @@ func oneOf[S ~string](what, value string, allowed []S) error {
 	return invalid(fmt.Sprintf("unknown %s %.40q", what, value), fmt.Sprintf("allowed: %v", allowed))
 }
 
-// timeOf reads a time that is given, and is zero for "".
+// timeOf parses an optional time; "" is the zero time.
 func timeOf(name, text string) (t time.Time, err error) {
 	if text == "" {
 		return t, nil
 	}
 	if t, err = time.Parse(time.RFC3339, text); err != nil {
-		return t, invalid(fmt.Sprintf("%s %.40q is not a time", name, text), `write it like "2026-01-31T06:00:00Z"`)
+		return t, invalid(fmt.Sprintf("%s %.40q is not a time", name, text), `Write it like "2026-01-31T06:00:00Z".`)
 	}
 	return t, nil
 }

@@ -15,20 +15,20 @@ func (s *Service) getJob(ctx context.Context, _ *request, q api.JobID) (any, err
 	return s.jobReply(ctx, q.JobID)
 }
 
-// cancelJob ends a job, also one in hand.
+// cancelJob cancels a job, also one in flight.
 func (s *Service) cancelJob(ctx context.Context, _ *request, q api.JobID) (any, error) {
 	if q.JobID == "" {
-		return nil, invalid("give a job_id", "jobs.list has them")
+		return nil, invalid("job_id is required", "jobs.list lists them.")
 	}
 	run, err := s.DB.CancelJob(ctx, q.JobID)
 	if err != nil {
-		return nil, unfit(err, "job", q.JobID, "jobs.list")
+		return nil, conflict(err, "job", q.JobID, "jobs.list")
 	}
 	s.ended(ctx, []string{q.JobID}, run)
 	return s.jobReply(ctx, q.JobID)
 }
 
-// ended stops what is in hand of cancelled jobs, and tells of a run that ended with them.
+// ended stops cancelled jobs in flight, and reports a run that ended with them.
 func (s *Service) ended(ctx context.Context, ids []string, run jobs.Run) {
 	s.Cancel(ids)
 	if run.State.Ended() {
@@ -36,24 +36,24 @@ func (s *Service) ended(ctx context.Context, ids []string, run jobs.Run) {
 	}
 }
 
-// maxRetried bounds how many jobs one request retries.
+// maxRetried bounds the jobs that one request retries.
 const maxRetried = 1000
 
-// retryJobs queues a job again that failed, is dead, was cancelled or whose message was
-// lost; or, without a job_id, those of a run, a provider, a state or a time, up to
-// [maxRetried] of them: the reply's cursor goes on with the next ones.
+// retryJobs queues a job again that failed, is dead, was cancelled or whose message was lost; or,
+// without a job_id, up to [maxRetried] jobs of a run, a provider, a state or since a time. The
+// reply's cursor continues with the next ones.
 func (s *Service) retryJobs(ctx context.Context, _ *request, q api.RetryJobs) (any, error) {
 	several := q.RunID + q.Provider + q.State + q.Since
 	switch {
 	case q.JobID != "" && several+q.Cursor != "":
-		return nil, invalid("give either a job_id, or which jobs", "leave out the job_id to retry several")
+		return nil, invalid("job_id excludes the other members", "Omit job_id to retry several jobs.")
 	case q.JobID != "":
 		if _, err := s.DB.RetryJob(ctx, q.JobID); err != nil {
-			return nil, unfit(err, "job", q.JobID, "jobs.list")
+			return nil, conflict(err, "job", q.JobID, "jobs.list")
 		}
 		return s.jobReply(ctx, q.JobID)
 	case several == "":
-		return nil, invalid("give a job_id, or which jobs: run_id, provider, state, since", "jobs.list has them")
+		return nil, invalid("job_id, or one of run_id, provider, state and since, is required", "jobs.list lists jobs.")
 	}
 	if err := oneOf("state", q.State, db.RetryStates); err != nil {
 		return nil, err
@@ -78,28 +78,28 @@ func (s *Service) retryJobs(ctx context.Context, _ *request, q api.RetryJobs) (a
 
 func (s *Service) jobReply(ctx context.Context, id string) (any, error) {
 	if id == "" {
-		return nil, invalid("give a job_id", "jobs.list has them")
+		return nil, invalid("job_id is required", "jobs.list lists them.")
 	}
 	job, found, err := s.DB.Job(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	if !found {
-		return nil, notFound(fmt.Sprintf("no job %.60q", id), "jobs.list has the latest")
+		return nil, notFound(fmt.Sprintf("no job %.60q", id), "jobs.list lists the latest.")
 	}
 	return api.Job{Job: job}, nil
 }
 
-// unfit is why something cannot be done with a run or a job.
-func unfit(err error, what, id, list string) error {
+// conflict converts an error about the state of a run or a job to an error reply.
+func conflict(err error, what, id, list string) error {
 	if errors.Is(err, db.ErrUnknown) {
-		return notFound(fmt.Sprintf("no %s %.60q", what, id), list+" has the latest")
+		return notFound(fmt.Sprintf("no %s %.60q", what, id), list+" lists the latest.")
 	}
 	if errors.Is(err, db.ErrPriority) {
-		return invalid(fmt.Sprintf("%s %s is not of low priority: its jobs are all on their way", what, id), "cancel it instead, or ask for it with priority low")
+		return invalid(fmt.Sprintf("%s %s is not a low-priority run, so all its jobs are queued already", what, id), "Cancel it, or start it with priority low.")
 	}
 	if e, ok := errors.AsType[*db.StateError](err); ok {
-		return &api.Error{Status: 409, Code: clients.CodeInvalid, Message: fmt.Sprintf("%s %s is %s", what, id, e.State), Hint: "there is nothing to be done about it in that state"}
+		return &api.Error{Status: 409, Code: clients.CodeInvalid, Message: fmt.Sprintf("%s %s is %s", what, id, e.State), Hint: "This is not possible in that state."}
 	}
 	return err
 }

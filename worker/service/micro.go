@@ -11,10 +11,10 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// microService is a service of the NATS micro protocol (ADR-32). The library's own counts what a
-// handler did until it returned, and calls it for one request at a time; here requests of one
-// endpoint are answered at once, and each is counted when it was answered. It is safe for
-// concurrent use after the last add.
+// microService is a service of the NATS micro protocol (ADR-32). The library's implementation
+// handles one request of an endpoint at a time and counts it when the handler returns; here
+// requests of one endpoint run concurrently, and each is counted when its reply is sent. It is
+// safe for concurrent use after the last add.
 type microService struct {
 	conn *nats.Conn
 	info micro.Info
@@ -32,10 +32,10 @@ func newMicroService(conn *nats.Conn, version, description string) *microService
 	}
 }
 
-// counter counts a request: how long it took, and its error unless that is "".
+// counter counts a request: its duration, and its error unless that is "".
 type counter func(took time.Duration, failed string)
 
-// add has handle receive the requests of an endpoint, one at a time.
+// add subscribes to the requests of an endpoint. handle is called for one at a time.
 func (m *microService) add(name, subject, about string, handle func(*nats.Msg, counter)) error {
 	m.info.Endpoints = append(m.info.Endpoints, micro.EndpointInfo{
 		Name: name, Subject: subject, QueueGroup: micro.DefaultQueueGroup, Metadata: map[string]string{"about": about},
@@ -60,8 +60,8 @@ func (m *microService) add(name, subject, about string, handle func(*nats.Msg, c
 	return err
 }
 
-// discoverable answers PING, INFO and STATS, for all services, those of the name, and this one.
-// Nothing is added after it.
+// discoverable responds to PING, INFO and STATS, addressed to all services, to the name, or to
+// this instance. Nothing is added after it.
 func (m *microService) discoverable() error {
 	for verb, value := range map[micro.Verb]func() any{
 		micro.PingVerb:  func() any { return micro.Ping{ServiceIdentity: m.info.ServiceIdentity, Type: micro.PingResponseType} },
@@ -77,7 +77,7 @@ func (m *microService) discoverable() error {
 				m.mu.Lock()
 				defer m.mu.Unlock()
 				if body, err := json.Marshal(value()); err == nil {
-					_ = msg.Respond(body) // nobody listens, or the connection is gone: it is asked again
+					_ = msg.Respond(body) // if the connection is down, the caller repeats it
 				}
 			})
 			if err != nil {
@@ -89,7 +89,7 @@ func (m *microService) discoverable() error {
 	return nil
 }
 
-// stop takes no more requests; those that have arrived are still handled.
+// stop accepts no more requests; those that have arrived are still handled.
 func (m *microService) stop() error {
 	var errs []error
 	for _, sub := range m.subs {

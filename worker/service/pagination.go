@@ -13,7 +13,7 @@ import (
 	"orderbeat/worker/api"
 )
 
-// truncated marks what is left of a row that alone is larger than a reply.
+// truncated marks a row that alone is larger than a reply, without its largest members.
 type truncated struct {
 	Truncated bool `json:"truncated"`
 }
@@ -44,7 +44,7 @@ func (s *Service) listOrders(ctx context.Context, r *request, q api.ListOrders) 
 		return s.DB.EachOrder(ctx, filter)
 	}, short, func(last db.StoredOrder) string { return filter.CursorAfter(&last) })
 	if errors.Is(err, db.ErrCursor) {
-		return nil, invalid(err.Error(), "pass on the cursor of the page before, with the same filter")
+		return nil, invalid(err.Error(), "Use the cursor of the previous page with the same filter.")
 	}
 	return reply, err
 }
@@ -86,7 +86,7 @@ func (s *Service) listJobs(ctx context.Context, r *request, q api.ListJobs) (any
 // orderHistory lists an order's events, oldest first.
 func (s *Service) orderHistory(ctx context.Context, r *request, q api.OrderHistory) (any, error) {
 	if q.Provider == "" || q.Account == "" || q.OrderID == "" {
-		return nil, invalid("give provider, account and order_id", "")
+		return nil, invalid("provider, account and order_id are required", "")
 	}
 	short := func(e db.Event) any {
 		e.Order = nil
@@ -105,7 +105,7 @@ func (s *Service) orderHistory(ctx context.Context, r *request, q api.OrderHisto
 		return nil, err
 	}
 	if len(page.rows) == 0 && q.After == 0 {
-		return nil, notFound("the order is not stored", "orders.list has what is")
+		return nil, notFound("the order is not stored", "orders.list lists stored orders.")
 	}
 	return map[string]any{"events": page.rows, "more": page.more}, nil
 }
@@ -123,18 +123,18 @@ func list[T any](ctx context.Context, s *Service, r *request, name string, limit
 	return map[string]any{name: page.rows, "cursor": next}, nil
 }
 
-// pageFrame is what a page needs beside its rows: the names, and a cursor.
+// pageFrame is the size of a page without its rows: the names, and a cursor.
 const pageFrame = 4096
 
-// listPage is the rows of a page, as JSON. It ends at the limit, or where the reply would
-// become larger than the server takes.
+// listPage has the rows of a page, as JSON. It ends at the limit, or when the reply would exceed
+// what the server accepts.
 type listPage struct {
 	rows []json.RawMessage
-	more bool // there are rows behind the last one
+	more bool // there are more rows
 }
 
-// readPage reads the rows of a page, and returns the last one too. rows reads at least one
-// more than its limit. A first row that is larger than a reply is made smaller by short.
+// readPage reads the rows of a page, and returns the last one too. rows reads at least one more
+// than its limit. A first row that is larger than a reply is shortened by short.
 func readPage[T any](ctx context.Context, s *Service, r *request, limit int, rows func(limit int) iter.Seq2[T, error], short func(T) any) (p listPage, last T, err error) {
 	if limit, err = pageSize(limit); err != nil {
 		return p, last, err
@@ -166,12 +166,12 @@ func readPage[T any](ctx context.Context, s *Service, r *request, limit int, row
 	return p, last, nil
 }
 
-// pageSize is how many rows a caller gets at once.
+// pageSize is the number of rows of a page.
 func pageSize(asked int) (int, error) {
 	const usual, most = 100, 1000
 	switch {
 	case asked < 0:
-		return 0, invalid(fmt.Sprintf("limit must not be negative, got %d", asked), "leave it out for 100")
+		return 0, invalid(fmt.Sprintf("limit must not be negative, got %d", asked), "Omit it for 100.")
 	case asked == 0:
 		return usual, nil
 	default:
@@ -179,11 +179,11 @@ func pageSize(asked int) (int, error) {
 	}
 }
 
-// replyMemory bounds what the replies of lists hold together, in bytes as they are sent.
+// replyMemory bounds the memory of all list replies, in bytes.
 const replyMemory = 64 << 20
 
-// reserve waits until there is memory for a reply of the largest size. It is free again
-// when the reply was sent.
+// reserve waits for the memory of a reply of the largest size. It is released when the reply is
+// sent.
 func (s *Service) reserve(ctx context.Context, r *request) error {
 	n := min(s.maxReply(), replyMemory)
 	if err := s.memory.Acquire(ctx, n); err != nil {

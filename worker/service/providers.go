@@ -9,10 +9,10 @@ import (
 	"orderbeat/worker/settings"
 )
 
-// checkNames refuses a provider or an account that is not configured; "" is any.
+// checkNames rejects a provider or an account that is not configured; "" is any.
 func (s *Service) checkNames(provider, account string) error {
 	if _, ok := s.providers[provider]; provider != "" && !ok {
-		return invalid(fmt.Sprintf("unknown provider %.80q", provider), "providers.list has the names")
+		return invalid(fmt.Sprintf("unknown provider %.80q", provider), "providers.list lists the names.")
 	}
 	for name, p := range s.providers {
 		if _, ok := p.Account(account); ok && (provider == "" || provider == name) {
@@ -20,13 +20,13 @@ func (s *Service) checkNames(provider, account string) error {
 		}
 	}
 	if account != "" {
-		return invalid(fmt.Sprintf("unknown account %.80q", account), "providers.list has the names")
+		return invalid(fmt.Sprintf("unknown account %.80q", account), "providers.list lists the names.")
 	}
 	return nil
 }
 
-// listProviders tells of each provider what it may do, the state of its tokens
-// and when each account was last asked.
+// listProviders lists for each provider its limits, the state of its tokens and the last result
+// of each account.
 func (s *Service) listProviders(ctx context.Context, _ *request, _ struct{}) (any, error) {
 	replies := make([]api.Provider, len(s.Providers))
 	for i, p := range s.Providers {

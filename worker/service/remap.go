@@ -8,10 +8,11 @@ import (
 	"orderbeat/worker/api"
 )
 
-// remapExchanges starts a run that maps kept answers again, asking no provider.
+// remapExchanges starts a run that re-runs the mapping over recorded responses, without provider
+// calls.
 func (s *Service) remapExchanges(ctx context.Context, r *request, q api.Remap) (any, error) {
 	if q.Provider == "" {
-		return nil, invalid("give a provider", "providers.list has the names")
+		return nil, invalid("provider is required", "providers.list lists the names.")
 	}
 	body, err := json.Marshal(api.Remap{Since: q.Since, Until: q.Until, RunID: q.RunID, JobID: q.JobID})
 	if err != nil {
@@ -24,8 +25,8 @@ func (s *Service) remapExchanges(ctx context.Context, r *request, q api.Remap) (
 	planned := 0
 	run, err := s.StartIf(ctx, request, func(_ jobs.Run, list []jobs.Job) error {
 		if planned = len(list); planned == 0 {
-			return notFound("no answer is kept that could be mapped again",
-				`those of jobs that succeeded are, where the provider has exchanges = "full", for as long as db.retention says; orderbeat exchanges lists them`)
+			return notFound("no recorded response matches",
+				`With exchanges = "full", responses of successful jobs are recorded and retained as set in db.retention; "orderbeat exchanges" lists them.`)
 		}
 		return nil
 	})

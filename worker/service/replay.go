@@ -10,7 +10,7 @@ import (
 	"orderbeat/worker/api"
 )
 
-// replayEvents publishes events of the history again, asking no provider.
+// replayEvents republishes events of the history, without provider calls.
 func (s *Service) replayEvents(ctx context.Context, _ *request, q api.ReplayEvents) (any, error) {
 	if err := s.checkNames(q.Provider, q.Account); err != nil {
 		return nil, err
@@ -28,15 +28,15 @@ func (s *Service) replayEvents(ctx context.Context, _ *request, q api.ReplayEven
 		return nil, err
 	}
 	if !until.IsZero() && !since.Before(until) {
-		return nil, invalid("since is not before until", "exchange them")
+		return nil, invalid("since must be before until", "Swap them.")
 	}
 	if q.Subject != "" && !s.Subjects.Foreign(q.Subject) {
-		return nil, invalid(fmt.Sprintf("subject %.80q cannot be published to", q.Subject), s.Subjects.ForeignHint()+" Leave it out for the events' own.")
+		return nil, invalid(fmt.Sprintf("subject %.80q cannot be published to", q.Subject), s.Subjects.ForeignHint()+" Omit it to use the events' own subjects.")
 	}
 	f := db.EventFilter{Provider: q.Provider, Account: q.Account, OrderID: q.OrderID, Since: since, Until: until}
 	n, err := s.DB.Replay(ctx, f, id, q.Subject)
 	if err != nil && n > 0 {
-		return nil, fmt.Errorf("%d events are republished as replay %s, and then: %w", n, id, err)
+		return nil, fmt.Errorf("%d events republished as replay %s, then: %w", n, id, err)
 	}
 	if err != nil {
 		return nil, err
@@ -45,10 +45,10 @@ func (s *Service) replayEvents(ctx context.Context, _ *request, q api.ReplayEven
 	return api.Replayed{ReplayID: id, Events: n}, nil
 }
 
-// republish publishes the messages again that were set aside.
+// republish publishes the messages that were set aside.
 func (s *Service) republish(ctx context.Context, q api.ReplayEvents, id string) (any, error) {
 	if q.Account+q.OrderID+q.Since+q.Until+q.Subject != "" {
-		return nil, invalid("unpublishable goes with provider only", "Leave out account, order_id, since, until and subject.")
+		return nil, invalid("unpublishable can be combined with provider only", "Omit account, order_id, since, until and subject.")
 	}
 	n, err := s.DB.Republish(ctx, q.Provider, id)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"orderbeat/jobs"
 )
 
-// RunWaiters tells who waits for a run that it ended, and the log in one line.
+// RunWaiters notifies callers that wait for a run when it ends, and logs one line for each run.
 type RunWaiters struct {
 	log *slog.Logger
 
@@ -22,9 +22,9 @@ func NewRunWaiters(log *slog.Logger) *RunWaiters {
 	return &RunWaiters{log: log, waiting: map[string]chan jobs.Run{}}
 }
 
-// wait returns a channel that gets the run when it ends in this process, and a
-// function that gives the channel up. One caller waits for a run: who started it.
-func (f *RunWaiters) wait(runID string) (<-chan jobs.Run, func()) {
+// wait returns a channel that receives the run when it ends in this process, and a function that
+// stops waiting. Only the caller that starts a run waits for it.
+func (f *RunWaiters) wait(runID string) (ended <-chan jobs.Run, stop func()) {
 	ch := make(chan jobs.Run, 1)
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -36,11 +36,11 @@ func (f *RunWaiters) wait(runID string) (<-chan jobs.Run, func()) {
 	}
 }
 
-// Ended reports a run that ended, once.
+// Ended reports a run that has ended, once.
 func (f *RunWaiters) Ended(ctx context.Context, run jobs.Run) {
 	f.mu.Lock()
 	if ch, ok := f.waiting[run.ID]; ok {
-		ch <- run // has room: a run ends once
+		ch <- run // never blocks: a run ends once
 		delete(f.waiting, run.ID)
 	}
 	f.mu.Unlock()

@@ -10,33 +10,33 @@ import (
 	"orderbeat/worker/api"
 )
 
-// startRun starts a run at once, and with wait answers when it ended.
+// startRun starts a run, and with wait replies when it has ended.
 func (s *Service) startRun(ctx context.Context, r *request, q api.StartRun) (any, error) {
 	request := jobs.Request{
 		Provider: q.Provider, Kind: q.Kind, Accounts: q.Accounts, Params: q.Params, Priority: q.Priority,
 		Trigger: "api", Traceparent: r.Header.Get("traceparent"),
 	}
 	var ended <-chan jobs.Run
-	giveUp := func() {}
+	stopWaiting := func() {}
 	run, err := s.StartIf(ctx, request, func(run jobs.Run, _ []jobs.Job) error {
-		ended, giveUp = s.Waiters.wait(run.ID)
+		ended, stopWaiting = s.Waiters.wait(run.ID)
 		return nil
 	})
-	defer giveUp()
+	defer stopWaiting()
 	if err == nil && q.Wait {
 		run, err = s.waitFor(ctx, run, ended)
 	}
 	return api.Run{Run: run}, err
 }
 
-// waitFor waits until the run ended: here, or, in a fleet, elsewhere.
+// waitFor waits until the run ends, in this process or elsewhere in a fleet.
 func (s *Service) waitFor(ctx context.Context, run jobs.Run, ended <-chan jobs.Run) (jobs.Run, error) {
-	look := time.NewTicker(time.Second)
-	defer look.Stop()
+	check := time.NewTicker(time.Second)
+	defer check.Stop()
 	for !run.State.Ended() {
 		select {
 		case run = <-ended:
-		case <-look.C:
+		case <-check.C:
 			current, found, err := s.DB.Run(ctx, run.ID)
 			if err != nil {
 				return run, err
@@ -46,13 +46,13 @@ func (s *Service) waitFor(ctx context.Context, run jobs.Run, ended <-chan jobs.R
 			}
 		case <-s.stopping:
 			return run, &api.Error{
-				Status: 503, Code: clients.CodeUnavailable, Message: "this worker stops; run " + run.ID + " goes on",
-				Hint: "ask runs.get for it",
+				Status: 503, Code: clients.CodeUnavailable, Message: "this worker is shutting down; run " + run.ID + " continues",
+				Hint: "Get its state with runs.get.",
 			}
 		case <-ctx.Done():
 			return run, &api.Error{
-				Status: 504, Code: codeTimeout, Message: "run " + run.ID + " has not ended within the time that the caller gave",
-				Hint: "it goes on; ask runs.get for it",
+				Status: 504, Code: codeTimeout, Message: "run " + run.ID + " has not ended within the caller's timeout",
+				Hint: "It continues; get its state with runs.get.",
 			}
 		}
 	}
@@ -71,53 +71,53 @@ func (s *Service) getRun(ctx context.Context, _ *request, q api.RunID) (any, err
 func (s *Service) findRun(ctx context.Context, id string) (jobs.Run, error) {
 	run, found, err := s.DB.Run(ctx, id)
 	if err == nil && !found {
-		err = notFound(fmt.Sprintf("no run %.60q", id), "runs.list has the latest")
+		err = notFound(fmt.Sprintf("no run %.60q", id), "runs.list lists the latest.")
 	}
 	return run, err
 }
 
-// cancelRun ends a run with the jobs of it that have not ended, those in hand too.
+// cancelRun cancels a run and its jobs that have not ended, also those in flight.
 func (s *Service) cancelRun(ctx context.Context, _ *request, q api.RunID) (any, error) {
 	ids, run, err := s.DB.CancelRun(ctx, q.RunID)
 	if err != nil {
-		return nil, unfit(err, "run", q.RunID, "runs.list")
+		return nil, conflict(err, "run", q.RunID, "runs.list")
 	}
 	s.ended(ctx, ids, run)
 	return api.CancelledRun{Run: run, Cancelled: len(ids)}, nil
 }
 
-// pauseRun keeps back the jobs of a run of low priority that are not on their way yet.
+// pauseRun holds back the jobs of a low-priority run that are not queued yet.
 func (s *Service) pauseRun(ctx context.Context, _ *request, q api.RunNote) (any, error) {
 	if err := checkNote(q.Note); err != nil {
 		return nil, err
 	}
 	run, err := s.DB.PauseRun(ctx, q.RunID, q.Note, time.Now())
 	if err != nil {
-		return nil, unfit(err, "run", q.RunID, "runs.list")
+		return nil, conflict(err, "run", q.RunID, "runs.list")
 	}
 	s.Log.Info("run paused", "run_id", q.RunID, "note", q.Note)
 	return api.Run{Run: run}, nil
 }
 
-// resumeRun lets a paused run go on.
+// resumeRun continues a paused run.
 func (s *Service) resumeRun(ctx context.Context, _ *request, q api.RunNote) (any, error) {
 	if err := checkNote(q.Note); err != nil {
 		return nil, err
 	}
 	run, err := s.DB.ResumeRun(ctx, q.RunID, time.Now())
 	if err != nil {
-		return nil, unfit(err, "run", q.RunID, "runs.list")
+		return nil, conflict(err, "run", q.RunID, "runs.list")
 	}
 	s.Log.Info("run resumed", "run_id", q.RunID)
 	return api.Run{Run: run}, nil
 }
 
-// mostNote bounds the note of a pause, in bytes.
-const mostNote = 500
+// maxNote bounds the note of a pause, in bytes.
+const maxNote = 500
 
 func checkNote(note string) error {
-	if len(note) > mostNote {
-		return invalid(fmt.Sprintf("the note is longer than %d bytes", mostNote), "say it shorter")
+	if len(note) > maxNote {
+		return invalid(fmt.Sprintf("the note exceeds %d bytes", maxNote), "Shorten it.")
 	}
 	return nil
 }

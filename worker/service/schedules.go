@@ -22,11 +22,11 @@ func (s *Service) listSchedules(ctx context.Context, _ *request, _ struct{}) (an
 	return api.Schedules{Schedules: list}, nil
 }
 
-// schedule is a schedule as it stands.
+// schedule is the current state of a schedule.
 func (s *Service) schedule(ctx context.Context, schedule settings.Schedule) (api.Schedule, error) {
 	reply := api.Schedule{
 		Name: schedule.Name, Cron: schedule.Spec, Timezone: schedule.Zone, Provider: schedule.Provider, Kind: schedule.Kind,
-		Accounts: append([]string{}, schedule.Accounts...), // a list even of none
+		Accounts: append([]string{}, schedule.Accounts...), // never null
 	}
 	w, err := s.DB.Watermark(ctx, schedule.Name)
 	if err != nil {
@@ -43,7 +43,7 @@ func (s *Service) schedule(ctx context.Context, schedule settings.Schedule) (api
 	return reply, err
 }
 
-// pauseSchedule has a schedule's due times start nothing until it is resumed.
+// pauseSchedule pauses a schedule: its due times start nothing until it is resumed.
 func (s *Service) pauseSchedule(ctx context.Context, _ *request, q api.ScheduleName) (any, error) {
 	schedule, err := s.named(q)
 	if err != nil {
@@ -71,8 +71,8 @@ func (s *Service) resumeSchedule(ctx context.Context, _ *request, q api.Schedule
 	return api.OneSchedule{Schedule: reply}, err
 }
 
-// triggerSchedule starts a schedule's run now, also while it is paused: but for the
-// accounts that still work at an earlier one, where it says so.
+// triggerSchedule starts a schedule's run now, also while it is paused. The schedule's overlap
+// policy applies.
 func (s *Service) triggerSchedule(ctx context.Context, r *request, q api.ScheduleName) (any, error) {
 	schedule, err := s.named(q)
 	if err != nil {
@@ -84,7 +84,7 @@ func (s *Service) triggerSchedule(ctx context.Context, r *request, q api.Schedul
 	return api.Run{Run: run}, err
 }
 
-// named is the schedule that a request names.
+// named returns the schedule that a request names.
 func (s *Service) named(q api.ScheduleName) (settings.Schedule, error) {
 	names := make([]string, len(s.Schedules))
 	for i := range s.Schedules {

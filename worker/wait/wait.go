@@ -1,4 +1,4 @@
-// Package wait has the one way in which loops of the worker rest. It knows nothing else.
+// Package wait has the pause of the worker's loops. It imports nothing else.
 package wait
 
 import (
@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// For waits for d and reports whether ctx still goes on.
+// For waits for d and reports whether ctx is still active.
 func For(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

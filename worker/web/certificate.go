@@ -9,20 +9,20 @@ import (
 	"time"
 )
 
-// certEvery is how often it is looked at most whether the certificate's files changed.
+// certEvery limits how often the certificate's files are checked for changes.
 const certEvery = time.Second
 
-// certificate is the listener's, read again when its files change. A pair that cannot be
-// used, because it is being replaced or is wrong, leaves the one before in use.
+// certificate is the listener's certificate, which is reloaded when its files change. If they
+// cannot be loaded, because they are being replaced or are wrong, the previous one stays in use.
 type certificate struct {
 	cert, key string
 	log       *slog.Logger
 
-	mu       sync.Mutex // guards the rest; files are read by one at a time, once a second at most
+	mu       sync.Mutex // guards the rest; one goroutine reads the files, at most once a second
 	pair     *tls.Certificate
-	stamp    string // of the files that pair was made of
+	stamp    string // of the files that pair was loaded from
 	lookedAt time.Time
-	told     string // the last failure that was logged
+	logged   string // the last error that was logged
 }
 
 func openCertificate(cert, key string, log *slog.Logger) (*certificate, error) {
@@ -45,24 +45,24 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	}
 	pair, stamp, err := c.read()
 	if err != nil {
-		if err.Error() != c.told {
+		if err.Error() != c.logged {
 			c.log.Warn("failed to load the changed files of web.tls, the previous certificate stays in use", "err", err)
-			c.told = err.Error()
+			c.logged = err.Error()
 		}
 		return c.pair, nil
 	}
-	c.pair, c.stamp, c.told = pair, stamp, ""
+	c.pair, c.stamp, c.logged = pair, stamp, ""
 	c.log.Info("web.tls reloaded", "not_after", pair.Leaf.NotAfter)
 	return c.pair, nil
 }
 
 func (c *certificate) read() (*tls.Certificate, string, error) {
-	stamp := c.stamped() // before: a change meanwhile is seen by the next look
+	stamp := c.stamped() // first: a change during loading is seen by the next check
 	pair, err := tls.LoadX509KeyPair(c.cert, c.key)
 	return &pair, stamp, err
 }
 
-// stamped tells states of the files apart.
+// stamped identifies the state of the files.
 func (c *certificate) stamped() (stamp string) {
 	for _, path := range []string{c.cert, c.key} {
 		info, err := os.Stat(path)

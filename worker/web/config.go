@@ -7,22 +7,22 @@ import (
 	"strings"
 )
 
-// Config says where the web listener is, and who may look.
+// Config is the address of the web listener, and its password.
 type Config struct {
 	Listen string // host:port, "" for no listener
-	// User and Password are asked for (RFC 7617), except on /healthz and /readyz; ""
-	// asks nobody.
+	// User and Password are required (RFC 7617), except on /healthz and /readyz; "" requires
+	// none.
 	User     string
 	Password secret.Secret
 	// Cert and Key are PEM files; "" is plain HTTP.
 	Cert, Key string
-	// ExternalURL is where people reach the listener, without a slash at its end; ""
-	// is its own address.
+	// ExternalURL is the URL for browsers, without a trailing slash; "" is the listener's own
+	// address.
 	ExternalURL string
 }
 
-// URL is the listener's own address, given host:port that it listens on. It has no name
-// for this machine: redirects go to an address (RFC 8252 section 8.3).
+// URL is the listener's own address, given its host:port. It never has a host name for this
+// machine: redirects use an address (RFC 8252 section 8.3).
 func (w Config) URL(listen string) string {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
@@ -38,7 +38,7 @@ func (w Config) URL(listen string) string {
 	return scheme + "://" + net.JoinHostPort(host, port)
 }
 
-// Public is where people reach the listener, given host:port that it listens on.
+// Public is the URL for browsers, given the listener's host:port.
 func (w Config) Public(listen string) string {
 	if w.ExternalURL != "" {
 		return w.ExternalURL
@@ -46,7 +46,7 @@ func (w Config) Public(listen string) string {
 	return w.URL(listen)
 }
 
-// hostOf is the host of a URL, in lower case, "" where there is none.
+// hostOf is the host of a URL, in lower case, "" if there is none.
 func hostOf(uri string) string {
 	u, err := url.Parse(uri)
 	if err != nil {

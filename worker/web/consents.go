@@ -10,28 +10,26 @@ import (
 	"time"
 
 	"orderbeat/auth"
-	"orderbeat/auth/authorization"
 )
 
-// consentPatience bounds how long a callback waits for the provider to take its code.
-const consentPatience = time.Minute
+// consentTimeout bounds the token request of a callback.
+const consentTimeout = time.Minute
 
-// consents are the two pages through which a user grants access: one sends the browser
-// to the provider, the other is where the provider sends it back.
+// consents are the two pages through which a user grants access: one redirects the browser to the
+// provider, the other is the provider's callback.
 type consents struct {
 	SiteConfig
-	begun  *authorization.Pending
-	decoys *Words // states that lead nowhere, by provider
+	begun  *auth.Consents
+	decoys *Words // states of decoys, by provider
 }
 
-// start sends a user's browser to the provider. Who has granted access already is asked
-// again only by a link of auth.authorize, or for who knows the password of web.auth. To
-// anybody else all users look alike, whether they are configured, and have granted access
-// or not: the browser goes to the provider, and nothing comes of it.
+// start redirects a user's browser to the provider. A user with a grant is redirected only with a
+// link of auth.authorize or the password of web.auth. To everybody else all users look alike,
+// whether they exist or not, have granted access or not: the browser is redirected with a decoy.
 func (c *consents) start(rw http.ResponseWriter, r *http.Request) {
 	if !navigated(r) {
-		page{Status: http.StatusForbidden, Title: "Not from here"}.say(
-			"Another site's page asked for this. Open the link yourself: it is in the alert, and orderbeat auth login prints it.",
+		page{Status: http.StatusForbidden, Title: "Request from another site"}.say(
+			"Another site's page opened this link. Open it yourself: it is in the alert, and \"orderbeat auth login\" prints it.",
 		).show(rw, r)
 		return
 	}
@@ -48,7 +46,7 @@ func (c *consents) start(rw http.ResponseWriter, r *http.Request) {
 	}
 	if err := credential.Prepare(r.Context()); err != nil {
 		c.Log.Warn("failed to begin a consent", "provider", provider, "user", user, "err", err)
-		failed("What is known of this user cannot be read now.", err).again(c.link(credential)).show(rw, r)
+		failed("The state of this user cannot be read now.", err).again(c.link(credential)).show(rw, r)
 		return
 	}
 	if st := credential.Status(); st.State != auth.StateConsent {
@@ -63,16 +61,16 @@ func (c *consents) start(rw http.ResponseWriter, r *http.Request) {
 	}
 	to, err := c.begun.Begin(credential, c.redirectURI(provider))
 	if err != nil {
-		failed("The request for access cannot be made.", err).show(rw, r)
+		failed("The authorization request cannot be created.", err).show(rw, r)
 		return
 	}
 	rw.Header().Set("Location", to)
 	rw.WriteHeader(http.StatusSeeOther)
 }
 
-// navigated reports whether a person opened the page, as far as the browser tells
-// (Fetch Metadata): pages of other sites must not begin consents with images, frames or
-// scripts. A link that is followed, in a mail or a chat, is a person's.
+// navigated reports whether a person opened the page, according to the browser (Fetch Metadata):
+// pages of other sites must not begin consents with images, frames or scripts. A link in a mail
+// or a chat that is clicked is a navigation.
 func navigated(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "", "none", "same-origin":
@@ -81,7 +79,7 @@ func navigated(r *http.Request) bool {
 	return r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document" && r.Header.Get("Sec-Fetch-User") == "?1"
 }
 
-// decoy is a credential of a provider that has users, nil where it has none.
+// decoy is a credential of a provider with users, nil if it has none.
 func (c *consents) decoy(provider string) *auth.Source {
 	for _, credential := range c.Sources(provider, "") {
 		if credential.User() != "" {
@@ -91,11 +89,11 @@ func (c *consents) decoy(provider string) *auth.Source {
 	return nil
 }
 
-// pretend sends the browser to the provider with a state that leads nowhere.
+// pretend redirects the browser to the provider with the state of a decoy.
 func (c *consents) pretend(rw http.ResponseWriter, r *http.Request, credential *auth.Source) {
 	to, _, err := credential.Authorize(c.redirectURI(credential.Provider()))
 	if err != nil {
-		failed("The request for access cannot be made.", err).show(rw, r)
+		failed("The authorization request cannot be created.", err).show(rw, r)
 		return
 	}
 	if u, err := url.Parse(to); err == nil {
@@ -105,11 +103,11 @@ func (c *consents) pretend(rw http.ResponseWriter, r *http.Request, credential *
 	rw.WriteHeader(http.StatusSeeOther)
 }
 
-// ConsentOf names a user's consent.
+// ConsentOf identifies a user's consent.
 func ConsentOf(provider, user string) string { return fmt.Sprintf("%q %q", provider, user) }
 
-// callback spends the code that the provider sent along. It goes on when the browser
-// leaves: a code is good once.
+// callback redeems the provider's code. It continues if the browser disconnects: a code is valid
+// once.
 func (c *consents) callback(rw http.ResponseWriter, r *http.Request) {
 	provider := r.PathValue("provider")
 	if c.decoy(provider) == nil {
@@ -118,28 +116,28 @@ func (c *consents) callback(rw http.ResponseWriter, r *http.Request) {
 	}
 	if c.decoys.use(r.FormValue("state"), provider) {
 		page{Status: http.StatusConflict, Title: "Nothing was changed"}.say(
-			"The user of the link has granted access already, or is none of this provider's accounts.",
-			"orderbeat auth status tells which, and orderbeat auth login --force asks a user again.",
+			"The user of the link has granted access already, or has no account at this provider.",
+			"\"orderbeat auth status\" shows which; \"orderbeat auth login --force\" requests access again.",
 		).show(rw, r)
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), consentPatience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), consentTimeout)
 	defer cancel()
 	source, err := c.begun.Finish(ctx, provider, r.URL.Query())
 	if err != nil {
-		c.refused(provider, err).show(rw, r)
+		c.rejected(provider, err).show(rw, r)
 		return
 	}
 	c.Log.Info("access granted", "provider", provider, "user", source.User())
 	page{Status: http.StatusOK, Title: "Access is granted"}.say(
-		fmt.Sprintf("Orderbeat may now ask %s on behalf of user %s. What was missed meanwhile is asked for by itself.", provider, source.User()),
+		fmt.Sprintf("Orderbeat may now access %s on behalf of user %s. Missed data is synced automatically.", provider, source.User()),
 		"You may close this page.",
 	).show(rw, r)
 }
 
-// refused is the page about a consent that did not come about.
-func (c *consents) refused(provider string, err error) page {
-	e, ok := errors.AsType[*authorization.Error](err)
+// rejected is the page about a consent that failed.
+func (c *consents) rejected(provider string, err error) page {
+	e, ok := errors.AsType[*auth.ConsentError](err)
 	if !ok {
 		return failed("Access was not granted.", err)
 	}
@@ -159,13 +157,13 @@ func (c *consents) refused(provider string, err error) page {
 	case e.Again && e.Source != nil:
 		p.Again = c.link(e.Source)
 	case e.Again:
-		p = p.say(fmt.Sprintf("To begin again: orderbeat auth login %s --user …, or the link of the alert.", provider))
+		p = p.say(fmt.Sprintf("To try again, run \"orderbeat auth login %s --user …\" or open the link of the alert.", provider))
 	}
 	c.Log.Warn("access not granted", "provider", provider, "user", user, "code", e.Code, "err", err)
 	return p
 }
 
-// find is the credential of a user, nil when there is none.
+// find is the credential of a user, nil if there is none.
 func (c *consents) find(provider, user string) *auth.Source {
 	found := c.Sources(provider, user)
 	if user == "" || len(found) != 1 {
@@ -174,36 +172,35 @@ func (c *consents) find(provider, user string) *auth.Source {
 	return found[0]
 }
 
-// unknown is the page about a provider or a user that is not there. It repeats nothing
-// of what was asked for.
+// unknown is the page about an unknown provider or user. It repeats nothing of the request.
 func (c *consents) unknown(provider string) page {
-	p := page{Status: http.StatusNotFound, Title: "Nobody to ask for access"}
+	p := page{Status: http.StatusNotFound, Title: "Unknown provider or user"}
 	switch _, configured := c.Redirects[provider]; {
 	case !configured:
-		return p.say("No provider of this name is configured.", "orderbeat check tells which are, orderbeat auth status whose tokens they need.")
+		return p.say("No provider with this name is configured.", "\"orderbeat check\" lists the providers, \"orderbeat auth status\" their users.")
 	case c.decoy(provider) == nil:
-		return p.say("This provider's tokens belong to no user: nobody needs to grant access.")
+		return p.say("This provider has no users: access is granted without them.")
 	default:
-		return p.say("No account of this provider has this user.", "orderbeat auth status tells which users there are; this page's address ends with ?user= and one of them.")
+		return p.say("No account of this provider has this user.", "\"orderbeat auth status\" lists the users; the address of this page ends with ?user= and one of them.")
 	}
 }
 
-// granted is the page for a user from whom nothing is wanted.
+// granted is the page for a user whose access is granted already.
 func granted(st auth.Status) page {
 	p := page{Status: http.StatusOK, Title: "Access is granted already"}
 	p = p.say(fmt.Sprintf("Nothing needs to be done for user %s of provider %s.", st.User, st.Provider))
 	if st.State != auth.StateValid && st.LastFailure != nil {
-		p = p.say("There is no token now, which another consent would not change: " + sentence(st.LastFailure.Reason))
+		p = p.say("There is no token now; granting access again would not help: " + sentence(st.LastFailure.Reason))
 	}
-	return p.say("To ask the user again all the same: orderbeat auth login --force, or add &again=1 to this page's address.")
+	return p.say("To request access again anyway, run \"orderbeat auth login --force\", or add &again=1 to the address of this page.")
 }
 
-// failed is the page about a failure of ours.
+// failed is the page about an internal failure.
 func failed(what string, err error) page {
-	return page{Status: http.StatusServiceUnavailable, Title: "That did not work"}.say(what, sentence(err.Error()))
+	return page{Status: http.StatusServiceUnavailable, Title: "Request failed"}.say(what, sentence(err.Error()))
 }
 
-// sentence begins with a capital letter and ends with a full stop.
+// sentence capitalizes text and adds a full stop.
 func sentence(s string) string {
 	if s == "" {
 		return s
@@ -211,11 +208,10 @@ func sentence(s string) string {
 	return strings.ToUpper(s[:1]) + s[1:] + "."
 }
 
-// link is where a user begins.
+// link is where a user starts.
 func (c *consents) link(s *auth.Source) string { return StartURL(c.Public, s.Provider(), s.User()) }
 
-// StartURL is where a user begins to grant access, on a web listener at public; "" when
-// there is none.
+// StartURL is where a user starts to grant access, on a web listener at public; "" without one.
 func StartURL(public, provider, user string) string {
 	if public == "" {
 		return ""
@@ -223,7 +219,7 @@ func StartURL(public, provider, user string) string {
 	return public + startPath + url.PathEscape(provider) + "?user=" + url.QueryEscape(user)
 }
 
-// redirectURI is where the provider sends users back to.
+// redirectURI is where the provider redirects users.
 func (c *consents) redirectURI(provider string) string {
 	if own := c.own(provider); own != "" {
 		return own
@@ -231,11 +227,11 @@ func (c *consents) redirectURI(provider string) string {
 	return c.Public + callbackPath + url.PathEscape(provider)
 }
 
-// own is the redirect URI that the provider knows itself, "" where it knows none.
+// own is the redirect URI that the provider configures, "" if none.
 func (c *consents) own(provider string) string { return c.Redirects[provider] }
 
-// paths are those of the redirect URIs that providers know themselves, as patterns of a
-// [http.ServeMux], and whose they are. [CheckRedirects] found nothing wrong with them.
+// paths maps the paths of the providers' own redirect URIs, as patterns of a [http.ServeMux], to
+// their providers. [CheckRedirects] has validated them.
 func (c *consents) paths() map[string]string {
 	paths := map[string]string{}
 	for provider := range c.Redirects {
@@ -244,7 +240,7 @@ func (c *consents) paths() map[string]string {
 			continue
 		}
 		if strings.HasSuffix(u.Path, "/") {
-			u.Path += "{$}" // the path itself, and nothing below it
+			u.Path += "{$}" // this path only, and none below it
 		}
 		paths[u.Path] = provider
 	}

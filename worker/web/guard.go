@@ -12,21 +12,19 @@ import (
 	"orderbeat/auth"
 )
 
-// probes are the pages for those who only look whether the process is there, and whether it
-// can work: they need no password, and have whatever Host header.
+// probes are the pages for health checks: they need no password and accept any Host header.
 var probes = []string{"/livez", "/healthz", "/readyz"}
 
-// guarded lets in who knows the password, where there is one, and has browsers treat
-// every answer as what it is: nothing to keep, to embed, to guess at or to tell others of.
-// It answers for its own hosts and those given, so that no other site's name can be
-// pointed at it (DNS rebinding).
+// guarded requires the password, if there is one, and sets security headers on every response. It
+// serves its own hosts and the given ones only, so that no other site's name can be resolved to
+// it (DNS rebinding).
 func guarded(c Config, hosts []string, log *slog.Logger, pages http.Handler) http.Handler {
 	guesses := newGuesses(log)
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		h := rw.Header()
 		h.Set("Cache-Control", "no-store")
 		h.Set("Content-Security-Policy", contentPolicy)
-		h.Set("Referrer-Policy", "no-referrer") // a callback's address has a code in it
+		h.Set("Referrer-Policy", "no-referrer") // the address of a callback contains a code
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
 		if slices.Contains(probes, r.URL.Path) {
@@ -65,7 +63,7 @@ func (w Config) Admits(r *http.Request) bool {
 	return same(user, w.User)&same(password, w.Password.Reveal()) == 1
 }
 
-// authenticated reports whether the request has the password, and there is one.
+// authenticated reports whether the request has the password; false if none is configured.
 func (w Config) authenticated(r *http.Request) bool { return w.User != "" && w.Admits(r) }
 
 func same(a, b string) int {
@@ -73,10 +71,10 @@ func same(a, b string) int {
 	return subtle.ConstantTimeCompare(x[:], y[:])
 }
 
-// serves reports whether a Host header names this listener, whatever its port, which a
-// forwarding may change: the host of web.listen, that of web.external_url, or one of
-// others. A loopback listener has every name of the loopback interface, and one that
-// listens on every interface has every address, which no other site can claim.
+// serves reports whether a Host header names this listener, with any port, since forwarding may
+// change it: the host of web.listen, that of web.external_url, or one of others. A loopback
+// listener accepts all loopback names, and one that listens on all interfaces accepts every IP
+// address, which no other site can claim.
 func (w Config) serves(host string, others []string) bool {
 	name := hostname(host)
 	listen, _, err := net.SplitHostPort(w.Listen)

@@ -10,17 +10,17 @@ import (
 )
 
 const (
-	// guessBurst wrong passwords of one address are answered at once, and then one every
-	// guessEvery. Right ones do not count.
+	// guessBurst wrong passwords of one address are checked at once, and then one every
+	// guessEvery. Correct ones do not count.
 	guessBurst = 5
 	guessEvery = 5 * time.Second
-	// maxGuessers bounds how many addresses are counted apart; others share one count.
+	// maxGuessers bounds how many addresses are counted separately; others share one limit.
 	maxGuessers = 1000
-	// guessLogEvery is how often wrong passwords are logged at most.
+	// guessLogEvery limits how often wrong passwords are logged.
 	guessLogEvery = 10 * time.Second
 )
 
-// guesses counts wrong passwords. It is safe for concurrent use.
+// guesses limits wrong passwords. It is safe for concurrent use.
 type guesses struct {
 	log *slog.Logger
 
@@ -37,7 +37,7 @@ func newGuesses(log *slog.Logger) *guesses {
 
 func newGuessLimiter() *rate.Limiter { return rate.NewLimiter(rate.Every(guessEvery), guessBurst) }
 
-// allowed reports whether a password from an address is looked at.
+// allowed reports whether a password from an address may be checked.
 func (g *guesses) allowed(remote string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -51,7 +51,7 @@ func (g *guesses) allowed(remote string) bool {
 	return limiter.Tokens() >= 1
 }
 
-// wrong notes a wrong password.
+// wrong counts a wrong password.
 func (g *guesses) wrong(remote string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -64,7 +64,7 @@ func (g *guesses) wrong(remote string) {
 	}
 }
 
-// limiter is the count of an address. Those that have recovered make room for new ones.
+// limiter is the limit of an address. Limits that have recovered are removed to make room.
 func (g *guesses) limiter(from netip.Prefix) *rate.Limiter {
 	if limiter := g.of[from]; limiter != nil {
 		return limiter
@@ -83,8 +83,8 @@ func (g *guesses) limiter(from netip.Prefix) *rate.Limiter {
 	return g.of[from]
 }
 
-// guesser is who counts as one: an address, or a network of IPv6, of which one machine has
-// all addresses.
+// guesser is what counts as one client: an IPv4 address, or an IPv6 network, all of whose
+// addresses one machine may have.
 func guesser(remote string) netip.Prefix {
 	at, err := netip.ParseAddrPort(remote)
 	if err != nil {
@@ -95,6 +95,6 @@ func guesser(remote string) netip.Prefix {
 	if address.Is6() {
 		bits = 64
 	}
-	prefix, _ := address.Prefix(bits) // of a right length
+	prefix, _ := address.Prefix(bits) // the length is valid
 	return prefix
 }

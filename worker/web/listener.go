@@ -17,7 +17,7 @@ type Listener struct {
 	log      *slog.Logger
 }
 
-// Open begins to listen, so that a port in use is an error at start.
+// Open starts to listen, so that a port in use is an error at start.
 func Open(ctx context.Context, c Config, log *slog.Logger) (*Listener, error) {
 	w := &Listener{config: c, log: log}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
@@ -37,16 +37,16 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (*Listener, error) {
 	return w, nil
 }
 
-// URL is where the listener is reached on this machine, public where people reach it.
+// URL is the listener's URL on this machine.
 func (w *Listener) URL() string { return w.config.URL(w.listener.Addr().String()) }
 
-// Public is where people reach it.
+// Public is the URL for browsers.
 func (w *Listener) Public() string { return w.config.Public(w.listener.Addr().String()) }
 
-// close gives up a listener that was never served.
+// close closes a listener that was never served.
 func (w *Listener) close() { _ = w.listener.Close() } // the port is free again, or the process ends
 
-// Serve answers until ctx ends, for the listener's own hosts and those given.
+// Serve serves pages until ctx ends, for the listener's own hosts and the given ones.
 func (w *Listener) Serve(ctx context.Context, hosts []string, pages http.Handler) error {
 	server := &http.Server{
 		Handler: guarded(w.config, hosts, w.log, pages), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
@@ -59,12 +59,12 @@ func (w *Listener) Serve(ctx context.Context, hosts []string, pages http.Handler
 		timeout, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer cancel()
 		if server.Shutdown(timeout) != nil {
-			_ = server.Close() // whoever still reads had their time
+			_ = server.Close() // remaining connections are cut
 		}
 	})
 	err := server.Serve(w.listener)
 	if stop() {
-		return fmt.Errorf("web.listen: %w", err) // it ended by itself
+		return fmt.Errorf("web.listen: %w", err) // it failed
 	}
 	<-closed
 	return nil

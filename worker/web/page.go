@@ -10,12 +10,12 @@ import (
 	"strings"
 )
 
-// page is what a person gets to see. It has nothing from elsewhere in it, and no script.
+// page is a page for people. It has no external content and no script.
 type page struct {
 	Status int
 	Title  string
 	Lines  []string
-	// Again is where to try again, "" where that does not help.
+	// Again is a link to try again, or "".
 	Again string
 }
 
@@ -45,7 +45,7 @@ var contentPolicy = func() string {
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }()
 
-// say adds what there is to say.
+// say adds lines.
 func (p page) say(lines ...string) page {
 	for _, line := range lines {
 		if line != "" {
@@ -61,7 +61,7 @@ func (p page) again(link string) page {
 	return p
 }
 
-// show answers with the page: as HTML, or as plain text to who asks for that alone.
+// show writes the page as HTML, or as plain text if the client accepts only that.
 func (p page) show(rw http.ResponseWriter, r *http.Request) {
 	var b bytes.Buffer
 	kind := "text/html; charset=utf-8"
@@ -70,10 +70,10 @@ func (p page) show(rw http.ResponseWriter, r *http.Request) {
 		fmt.Fprintln(&b, p.Title)
 		fmt.Fprintln(&b, strings.Join(p.Lines, "\n"))
 	} else if err := pageTemplate.Execute(&b, p); err != nil {
-		http.Error(rw, "the page cannot be shown", http.StatusInternalServerError)
+		http.Error(rw, "failed to render the page", http.StatusInternalServerError)
 		return
 	}
 	rw.Header().Set("Content-Type", kind)
 	rw.WriteHeader(p.Status)
-	_, _ = rw.Write(b.Bytes()) // whoever asked may be gone
+	_, _ = rw.Write(b.Bytes()) // the client may have disconnected
 }

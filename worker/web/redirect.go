@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Paths of the web listener's pages of consent; the provider's name follows.
+// Paths of the consent pages; the provider's name follows.
 const (
 	startPath    = "/oauth/start/"
 	callbackPath = "/oauth/callback/"
@@ -18,10 +18,9 @@ const (
 // ownPaths are the listener's other pages.
 var ownPaths = []string{"/", "/healthz", "/readyz", "/metrics"}
 
-// CheckRedirects says which redirect URIs the web listener could not answer for their
-// provider, and why. uris are those that providers know themselves, by the name of each
-// provider there is, "" for one that leaves it to the listener. Paths alone count: what
-// a proxy in front makes of hosts is not known here.
+// CheckRedirects returns which redirect URIs the web listener cannot serve for their provider,
+// and why. uris has the redirect URI that each provider configures, or "". Only paths are
+// compared: how a proxy maps hosts is unknown here.
 func CheckRedirects(uris map[string]string) map[string]string {
 	wrong, taken := map[string]string{}, map[string]string{}
 	for _, provider := range slices.Sorted(maps.Keys(uris)) {
@@ -34,15 +33,15 @@ func CheckRedirects(uris map[string]string) map[string]string {
 		_, others := uris[callback]
 		switch first, again := taken[at]; {
 		case strings.Contains(u.EscapedPath(), "%"):
-			wrong[provider] = "must have a path without braces, blanks and other characters that URLs escape: the web listener could not answer it"
+			wrong[provider] = "must have a path without braces, spaces and other characters that URLs escape: the web listener cannot serve it"
 		case strings.TrimSuffix(at, "/") != strings.TrimSuffix(path.Clean(at), "/"):
 			wrong[provider] = `must have a path without "//", "/." and "/..": browsers and the web listener change it`
 		case slices.Contains(ownPaths, at) || strings.HasPrefix(at, startPath):
-			wrong[provider] = fmt.Sprintf("must have another path: %s is a page of the web listener's own", at)
+			wrong[provider] = fmt.Sprintf("must have another path: %s is one of the web listener's own pages", at)
 		case isCallback && others && callback != provider:
-			wrong[provider] = fmt.Sprintf("must have another path: %s is where users of provider %s come back to", at, callback)
+			wrong[provider] = fmt.Sprintf("must have another path: %s is the callback of provider %s", at, callback)
 		case again:
-			wrong[provider] = fmt.Sprintf("must have another path: that of provider %s is %s already", first, at)
+			wrong[provider] = fmt.Sprintf("must have another path: provider %s uses %s already", first, at)
 		default:
 			taken[at] = provider
 		}
@@ -50,7 +49,7 @@ func CheckRedirects(uris map[string]string) map[string]string {
 	return wrong
 }
 
-// redirectPath is what a browser asks for that is sent to u.
+// redirectPath is the path that a browser requests after a redirect to u.
 func redirectPath(u *url.URL) string {
 	if u.Path == "" {
 		return "/"

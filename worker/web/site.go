@@ -9,34 +9,34 @@ import (
 	"orderbeat/auth/authorization"
 )
 
-// SiteConfig is what the web listener's pages are made of.
+// SiteConfig has the content of the web listener's pages.
 type SiteConfig struct {
 	Config    Config
 	Public    string       // URL of the web listener, as people reach it
-	NotLeader func() error // why this process does not work, nil when it does
+	NotLeader func() error // why this process is not the leader, nil if it is
 	Ready     http.HandlerFunc
 	Metrics   http.Handler
-	// Sources are those of a provider's tokens, of one of its users only where one is named.
+	// Sources returns the token sources of a provider, and of one user only unless "".
 	Sources func(provider, user string) []*auth.Source
-	// Redirects has the redirect URI that a provider knows itself, "" for one that leaves it
-	// to the listener, by the name of each provider there is.
+	// Redirects maps each provider to the redirect URI that it configures, "" if it uses the
+	// listener's.
 	Redirects map[string]string
-	Again     *Words // good for asking a user again
+	Again     *Words // single-use permissions to request access again
 	Log       *slog.Logger
 }
 
-// Site is what the web listener has to show.
+// Site has the pages of the web listener.
 type Site struct {
 	SiteConfig
 	consents *consents
 }
 
-// NewSite makes the pages.
+// NewSite returns the site.
 func NewSite(c SiteConfig) *Site {
 	return &Site{c, &consents{SiteConfig: c, begun: authorization.NewPending(), decoys: &Words{}}}
 }
 
-// Hosts are those by which browsers come back from a provider that knows itself where to.
+// Hosts are the hosts of the providers' own redirect URIs.
 func (s *Site) Hosts() (hosts []string) {
 	for provider := range s.Redirects {
 		if host := hostOf(s.consents.own(provider)); host != "" {
@@ -46,21 +46,21 @@ func (s *Site) Hosts() (hosts []string) {
 	return hosts
 }
 
-// Pages answers for all of them.
+// Pages is the handler of all pages.
 func (s *Site) Pages() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(rw http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintln(rw, "orderbeat is running: /livez tells that the process is there, /readyz whether it can work, /metrics how it does")
+		fmt.Fprintln(rw, "orderbeat is running: /livez is the process, /readyz its readiness, /metrics for Prometheus")
 	})
 	for _, path := range []string{"/livez", "/healthz"} {
 		mux.HandleFunc("GET "+path, func(rw http.ResponseWriter, _ *http.Request) { fmt.Fprintln(rw, "ok") })
 	}
 	mux.HandleFunc("GET /readyz", s.Ready)
 	mux.Handle("GET /metrics", s.Metrics)
-	mux.Handle(startPath+"{provider}", s.onlyWorking(s.consents.start))
-	mux.Handle(callbackPath+"{provider}", s.onlyWorking(s.consents.callback))
+	mux.Handle(startPath+"{provider}", s.onlyLeader(s.consents.start))
+	mux.Handle(callbackPath+"{provider}", s.onlyLeader(s.consents.callback))
 	for path, provider := range s.consents.paths() {
-		mux.Handle(path, s.onlyWorking(func(rw http.ResponseWriter, r *http.Request) {
+		mux.Handle(path, s.onlyLeader(func(rw http.ResponseWriter, r *http.Request) {
 			r.SetPathValue("provider", provider)
 			s.consents.callback(rw, r)
 		}))
@@ -68,13 +68,13 @@ func (s *Site) Pages() http.Handler {
 	return mux
 }
 
-// onlyWorking refuses while this process stands by: the tokens are somebody else's matter.
-func (s *Site) onlyWorking(h http.HandlerFunc) http.Handler {
+// onlyLeader rejects requests unless this process is the leader, which has the tokens.
+func (s *Site) onlyLeader(h http.HandlerFunc) http.Handler {
 	return onlyGet(func(rw http.ResponseWriter, r *http.Request) {
 		if err := s.NotLeader(); err != nil {
-			text := "this orderbeat does not lead now: ask the one that does"
+			text := "this worker is not the leader: use the leader's address"
 			if s.Config.authenticated(r) {
-				text = err.Error() // which names a host and a path
+				text = err.Error() // has a host and a path
 			}
 			http.Error(rw, text, http.StatusServiceUnavailable)
 			return
@@ -83,8 +83,7 @@ func (s *Site) onlyWorking(h http.HandlerFunc) http.Handler {
 	})
 }
 
-// onlyGet refuses HEAD too, which the patterns of GET would let in: whoever only looks
-// whether a page is there must not use up a code.
+// onlyGet also rejects HEAD, which patterns of GET match: a link preview must not use up a code.
 func onlyGet(h http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet {

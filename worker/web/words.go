@@ -8,13 +8,13 @@ import (
 )
 
 const (
-	// wordLife is how long a word, or a state that leads nowhere, is known.
+	// wordLife is how long a word, or the state of a decoy, is valid.
 	wordLife = 10 * time.Minute
 	maxWords = 100
 )
 
-// Words are random texts that are good once, for what they were made for. The oldest goes
-// when there are too many. They are safe for concurrent use.
+// Words are random single-use tokens, each for one purpose. If there are too many, the oldest is
+// dropped. It is safe for concurrent use.
 type Words struct {
 	mu   sync.Mutex // guards list
 	list []word     // oldest first
@@ -25,7 +25,7 @@ type word struct {
 	until       time.Time
 }
 
-// Make makes a word about something.
+// Make creates a word for a purpose.
 func (w *Words) Make(about string) (text string, until time.Time) {
 	text, until = rand.Text(), time.Now().Add(wordLife)
 	w.add(text, about, until)
@@ -43,7 +43,7 @@ func (w *Words) add(text, about string, until time.Time) {
 	w.list = append(w.list, word{text, about, until})
 }
 
-// use reports whether a word is good for something, and uses it up. All are compared, in
+// use reports whether a word is valid for a purpose, and removes it. All words are compared, in
 // constant time.
 func (w *Words) use(text, about string) bool {
 	w.mu.Lock()
