@@ -13,24 +13,24 @@ import (
 	"orderbeat/worker/web"
 )
 
-// Config is what a worker is made of. Everything in it is checked already.
+// Config has the validated configuration and the dependencies of a worker.
 type Config struct {
 	NATS        bus.Config
 	DB          *db.DB
-	ID          string // the database's: a worker that is started again is the same
-	Place       string // where that database is, for people
+	ID          string // of the database: a restarted worker has the same
+	Place       string // where the database is, for display
 	Providers   []Provider
 	Schedules   []Schedule
-	Concurrency int           // jobs at once in this process
-	Drain       time.Duration // how long jobs in hand may take when the program stops
-	Stopping    func()        // called once when that begins; nil for nothing
-	QueueAlert  time.Duration // how long a job may wait in the queue before an alert is raised; 0 for any time
+	Concurrency int           // concurrent jobs in this process
+	Drain       time.Duration // how long jobs in flight may take during a shutdown
+	Stopping    func()        // called once when a shutdown starts; may be nil
+	QueueAlert  time.Duration // how long a job may wait in the queue before an alert is raised; 0 is no limit
 	Web         web.Config
-	Tokens      *seal.Store // what the providers keep their tokens in
+	Tokens      *seal.Store // stores the providers' tokens
 	Retention   db.Retention
 	Version     string
-	Memory      *memory.Pool // shared by all attempts; nil shares out the process's memory limit
-	Mask        *mask.Set    // the secrets that no reply and no page may have
+	Memory      *memory.Pool // shared by all attempts; nil uses the process's memory limit
+	Mask        *mask.Set    // secrets that are masked in replies and pages
 	Log         *slog.Logger
 }
 

@@ -9,22 +9,22 @@ import (
 	"orderbeat/worker/wait"
 )
 
-// upkeepEvery is how long pruning rests when it succeeded, and at most; upkeepRetry is how
-// long after a first failure.
+// pruneEvery is the interval of pruning, and the longest pause after failures; pruneRetry is the
+// pause after the first failure.
 const (
-	upkeepEvery = time.Hour
-	upkeepRetry = time.Minute
+	pruneEvery = time.Hour
+	pruneRetry = time.Minute
 )
 
-// upkeep removes from the database what is over for longer than it is kept.
-type upkeep struct {
+// maintenance prunes the database.
+type maintenance struct {
 	prune func(ctx context.Context) (db.Pruned, error)
 	log   *slog.Logger
 }
 
-// run works until ctx ends. What goes on failing is told once.
-func (u *upkeep) run(ctx context.Context) {
-	failing, rest := false, upkeepEvery
+// run prunes until ctx ends. Repeated failures are logged once.
+func (u *maintenance) run(ctx context.Context) {
+	failing, rest := false, pruneEvery
 	for {
 		_, err := u.prune(ctx)
 		switch {
@@ -34,12 +34,12 @@ func (u *upkeep) run(ctx context.Context) {
 			if failing {
 				u.log.Info("pruning works again")
 			}
-			failing, rest = false, upkeepEvery
+			failing, rest = false, pruneEvery
 		case !failing:
-			failing, rest = true, upkeepRetry
+			failing, rest = true, pruneRetry
 			u.log.Warn("pruning failed, will retry", "err", err)
 		default:
-			rest = min(2*rest, upkeepEvery)
+			rest = min(2*rest, pruneEvery)
 		}
 		if !wait.For(ctx, rest) {
 			return
@@ -47,7 +47,7 @@ func (u *upkeep) run(ctx context.Context) {
 	}
 }
 
-// prune removes from the database what is older than its retention, and logs how much that was.
+// prune deletes what is older than its retention from the database, and logs how much that was.
 func prune(ctx context.Context, d *db.DB, r db.Retention, log *slog.Logger) (db.Pruned, error) {
 	p, err := d.Prune(ctx, r, time.Now())
 	if p.Rows() > 0 {

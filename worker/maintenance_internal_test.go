@@ -27,7 +27,7 @@ func TestUpkeepThatFailsIsToldOnceAndTriedAgain(t *testing.T) {
 		defer cancel()
 		begun := time.Now()
 		var at []string
-		u := upkeep{log: log, prune: func(context.Context) (db.Pruned, error) {
+		u := maintenance{log: log, prune: func(context.Context) (db.Pruned, error) {
 			at = append(at, time.Since(begun).String())
 			switch len(at) {
 			case 2, 3, 4:

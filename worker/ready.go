@@ -19,31 +19,30 @@ import (
 	"orderbeat/worker/web"
 )
 
-// readyFor is how long the result of a check is good for whoever asks: a check writes to
-// the database.
+// readyFor is how long the result of a check is reused, since a check writes to the database.
 const readyFor = time.Second
 
-// checkTimeout bounds one check, so that a locked database is named before probes give up.
+// checkTimeout bounds one check, so that a locked database is reported before probes time out.
 const checkTimeout = 3 * time.Second
 
-// errReceiving is that a consumer was not asked for messages yet.
+// errReceiving is that a consumer has not been polled yet.
 var errReceiving = errors.New("not receiving yet")
 
-// readiness knows whether work moves: the leader takes, does and publishes jobs; a standby
-// could take over.
+// readiness checks whether work proceeds: a leader receives, performs and publishes jobs; a
+// standby can take over.
 type readiness struct {
 	bus       *bus.Conn
 	db        *db.DB
 	lease     *leader.Lease
-	outbox    func() error // [relay.trouble]
+	outbox    func() error // [relay.Relay.Trouble]
 	streams   *problems.Activity
 	receivers []receiving
-	jobs      string // the stream
+	jobs      string // name of the stream
 	providers []Provider
 	stopping  func() bool
-	look      func(ctx context.Context) verdict // check
+	run       func(ctx context.Context) verdict // check
 
-	checking chan struct{} // holds one value while nobody checks
+	checking chan struct{} // has a value while no check runs
 	mu       sync.Mutex    // guards the rest
 	last     verdict
 	at       time.Time
@@ -55,11 +54,11 @@ type receiving struct {
 	activity *problems.Activity
 }
 
-// verdict is what a check found. The zero value is a leader whose work moves.
+// verdict is the result of a check. The zero value is a leader whose work proceeds.
 type verdict struct {
-	standby error  // why this process does not lead, nil when it does
+	standby error  // why this process is not the leader, nil if it is
 	part    string // what does not work
-	err     error  // why it does not, nil when all works
+	err     error  // why it does not, nil if all works
 }
 
 func newReadiness(b *bus.Conn, c Config, l *leader.Lease, outbox func() error, set *problems.Set, stopping func() bool) *readiness {
@@ -67,7 +66,7 @@ func newReadiness(b *bus.Conn, c Config, l *leader.Lease, outbox func() error, s
 		bus: b, db: c.DB, lease: l, outbox: outbox, streams: set.Activity("streams"), jobs: bus.Subjects{Prefix: c.NATS.Prefix}.Stream("jobs"),
 		providers: c.Providers, stopping: stopping, checking: make(chan struct{}, 1),
 	}
-	r.look = r.check
+	r.run = r.check
 	r.checking <- struct{}{}
 	r.receivers = append(r.receivers, receiving{"planner", planner.Activity(set)})
 	for _, p := range c.Providers {
@@ -79,14 +78,14 @@ func newReadiness(b *bus.Conn, c Config, l *leader.Lease, outbox func() error, s
 	return r
 }
 
-// verdict is the last check, or a new one when that is older than [readyFor]. It checks
-// once however many ask.
+// verdict is the last result, or that of a new check if it is older than [readyFor]. Concurrent
+// callers share one check.
 func (r *readiness) verdict(ctx context.Context) verdict {
 	select {
 	case <-r.checking:
 		defer func() { r.checking <- struct{}{} }()
 	case <-ctx.Done():
-		return verdict{part: "readiness", err: errors.New("checking takes too long")}
+		return verdict{part: "readiness", err: errors.New("the check takes too long")}
 	}
 	r.mu.Lock()
 	last, at := r.last, r.at
@@ -94,9 +93,9 @@ func (r *readiness) verdict(ctx context.Context) verdict {
 	if !at.IsZero() && time.Since(at) < readyFor && !r.stopping() {
 		return last
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout) // the next one uses it too
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout) // other callers use the result too
 	defer cancel()
-	v := r.look(ctx)
+	v := r.run(ctx)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.last, r.at = v, time.Now()
@@ -105,7 +104,7 @@ func (r *readiness) verdict(ctx context.Context) verdict {
 
 func (r *readiness) check(ctx context.Context) verdict {
 	if r.stopping() {
-		return verdict{part: "worker", err: errors.New("stopping")}
+		return verdict{part: "worker", err: errors.New("shutting down")}
 	}
 	if err := r.bus.Usable(); err != nil {
 		return verdict{part: "nats", err: err}
@@ -125,7 +124,7 @@ func (r *readiness) check(ctx context.Context) verdict {
 	return verdict{part: part, err: err}
 }
 
-// leading is what keeps the leader from taking, doing or publishing jobs.
+// leading is what prevents the leader from receiving, performing or publishing jobs.
 func (r *readiness) leading(ctx context.Context) (part string, err error) {
 	if err := r.streams.Err(); err != nil {
 		return "streams", err
@@ -142,16 +141,16 @@ func (r *readiness) leading(ctx context.Context) (part string, err error) {
 		return "outbox", err
 	}
 	if len(r.providers) > 0 && !slices.ContainsFunc(r.providers, func(p Provider) bool { return !p.Latched() }) {
-		return "providers", errors.New("every one refuses its credentials; orderbeat auth status tells more")
+		return "providers", errors.New("all have rejected their credentials; see \"orderbeat auth status\"")
 	}
 	return "", nil
 }
 
-// readyz is 200 while work moves here, or could after a take-over; with ?leader it is 200
-// for the leader alone. Hosts and paths are for who knows the password of web.auth.
+// page is /readyz: 200 while work proceeds, or could after a take-over; with ?leader 200 for the
+// leader only. Hosts and paths are shown only with the password of web.auth.
 func (r *readiness) page(c web.Config) http.HandlerFunc {
 	return func(rw http.ResponseWriter, req *http.Request) {
-		ctx, cancel := context.WithTimeout(req.Context(), 2*checkTimeout) // one check may be under way
+		ctx, cancel := context.WithTimeout(req.Context(), 2*checkTimeout) // a check may be running
 		defer cancel()
 		say := func(err error) string {
 			if c.User != "" && c.Admits(req) {

@@ -13,7 +13,7 @@ func TestReadinessIsCheckedOnceASecondHoweverManyAsk(t *testing.T) {
 		checks := 0
 		r := &readiness{checking: make(chan struct{}, 1), stopping: func() bool { return false }}
 		r.checking <- struct{}{}
-		r.look = func(ctx context.Context) verdict {
+		r.run = func(ctx context.Context) verdict {
 			if ctx.Err() != nil {
 				t.Error("whoever asked first has gone, and the check with it")
 			}

@@ -294,7 +294,7 @@ func TestAStandbyIsReadyAsAStandbyAndADrainingWorkerIsNot(t *testing.T) {
 	<-asked
 	ended := make(chan error, 1)
 	go func() { ended <- first.stop() }()
-	first.readyz(503, "stopping")
+	first.readyz(503, "shutting down")
 	close(release)
 	if err := <-ended; err != nil {
 		t.Error(err)

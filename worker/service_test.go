@@ -167,8 +167,8 @@ func TestWaitEndsWithTheCallersPatience(t *testing.T) {
 		return clients.Answer{}, nil
 	})
 	msg := b.request("runs.start", `{"provider":"michelin","kind":"sync","wait":true}`, nats.Header{"Orderbeat-Timeout": {"200ms"}})
-	if msg.Header.Get("Nats-Service-Error-Code") != "504" || !strings.Contains(string(msg.Data), "goes on") {
-		t.Errorf("got %s, want 504 and that the run goes on", msg.Data)
+	if msg.Header.Get("Nats-Service-Error-Code") != "504" || !strings.Contains(string(msg.Data), "It continues") {
+		t.Errorf("got %s, want 504 and that the run continues", msg.Data)
 	}
 	close(release)
 	if r := b.result(1); r.State != jobs.Succeeded {
@@ -295,7 +295,7 @@ func TestServiceIsDiscoverable(t *testing.T) {
 			}
 		case "orders-get":
 			counted++
-			if e.Requests != 1 || e.Errors != 1 || !strings.Contains(e.LastError, "not understood") {
+			if e.Requests != 1 || e.Errors != 1 || !strings.Contains(e.LastError, "invalid request") {
 				t.Errorf("got %+v, want one request that was an error", e)
 			}
 		}

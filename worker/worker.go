@@ -1,9 +1,9 @@
-// Package worker is everything that waits: the connection to NATS and the
-// embedded server, cron, the consumers of runs and jobs, the relay of the outbox,
-// the request/reply service and the web listener.
+// Package worker wires the rooms of the worker and runs them: the connection to NATS, the
+// scheduler, the planner, the job runner, the relay, the request/reply service, alerts and the
+// web listener.
 //
-// It knows providers and kinds only through their interfaces. Start reading at
-// [Run].
+// It is the only package that imports all of them. It knows providers and kinds only through
+// their interfaces. Start reading at [Run].
 package worker
 
 import (
@@ -35,32 +35,32 @@ import (
 )
 
 const (
-	// stopGrace is how long jobs and requests in hand may take to end when drain is over
-	// and their contexts have ended.
+	// stopGrace is how long jobs and requests in flight may take to return after Drain, when
+	// their contexts are cancelled.
 	stopGrace = 1500 * time.Millisecond
-	// lastWords is how long the outbox and the last acknowledgements may take when
-	// the jobs have ended.
-	lastWords = 5 * time.Second
-	// stopWithin is how long after drain everything has ended, lastWords included.
+	// flushTimeout bounds the last publishing and acknowledgements after the jobs have ended.
+	flushTimeout = 5 * time.Second
+	// stopWithin is how long after Drain everything has ended, including flushTimeout.
 	stopWithin = 4 * time.Second
 )
 
-// ErrAbandoned is returned by [Run] when jobs or requests in hand did not end although
-// their contexts had. They still run; the process is to end with them.
-var ErrAbandoned = errors.New("stopped with work still running, which ignores that it was cancelled; jobs are run again after the next start")
+// ErrAbandoned is returned by [Run] if jobs or requests in flight did not return although their
+// contexts were cancelled. They still run; the process must exit.
+var ErrAbandoned = errors.New("stopped with work still running that ignores its cancellation; the jobs run again after the next start")
 
-// Run works until ctx ends, then drains: it takes no new job, finishes those in
-// hand within Drain, publishes what the outbox holds and returns nil. It returns
-// [ErrAbandoned] rather than wait for a job that does not end. While another
-// worker has the lease it stands by; when another one took it, it stops with an error.
-// It is one straight line on purpose: what begins first ends last.
+// Run works until ctx ends, then drains: it receives no new jobs, finishes those in flight within
+// Drain, publishes the outbox and returns nil. It returns [ErrAbandoned] instead of waiting for a
+// job that does not return. While another worker holds the lease it is a standby; if another one
+// takes it over, Run returns an error.
+//
+// It is one straight line on purpose: what starts first ends last.
 func Run(ctx context.Context, c Config) error {
 	troubles := problems.NewSet(c.Log)
-	failed := make(chan error, 1) // what the program cannot go on with
+	failed := make(chan error, 1) // the first fatal error
 	fail := func(err error) {
 		select {
 		case failed <- err:
-		default: // one is enough
+		default: // only the first counts
 		}
 	}
 	if c.Memory == nil {
@@ -116,7 +116,7 @@ func Run(ctx context.Context, c Config) error {
 	reconciler := runner.NewReconciler(jobrunner.ReconcilerConfig{
 		DB: c.DB, Streams: queues, Providers: c.Providers, QueueAlert: c.QueueAlert, Alerts: alert, Log: c.Log,
 	})
-	upkeep := &upkeep{prune: func(ctx context.Context) (db.Pruned, error) { return prune(ctx, c.DB, c.Retention, c.Log) }, log: c.Log}
+	pruning := &maintenance{prune: func(ctx context.Context) (db.Pruned, error) { return prune(ctx, c.DB, c.Retention, c.Log) }, log: c.Log}
 	again := &web.Words{}
 	endpoints := service.New(service.Config{
 		DB: c.DB, Conn: conn, Subjects: names, Providers: c.Providers, Schedules: c.Schedules, Version: c.Version, Mask: c.Mask, Log: c.Log,
@@ -125,8 +125,8 @@ func Run(ctx context.Context, c Config) error {
 		Retention: c.Retention, Prune: func(ctx context.Context, r db.Retention) (db.Pruned, error) { return prune(ctx, c.DB, r, c.Log) },
 	})
 
-	// Three contexts: taking ends with ctx; work, what is in hand, ends when Drain is
-	// over; serving, what the work needs, ends after the work.
+	// Three contexts: taking ends with ctx; work, the jobs in flight, ends after Drain; serving,
+	// which the jobs need, ends after them.
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
@@ -180,7 +180,7 @@ func Run(ctx context.Context, c Config) error {
 		backing.Go(func() error { runner.Heartbeat(serving); return nil })
 		backing.Go(func() error { creds.Watch(serving); return nil })
 		backing.Go(func() error { creds.Tend(serving); return nil })
-		backing.Go(func() error { upkeep.run(taken); return nil })
+		backing.Go(func() error { pruning.run(taken); return nil })
 		backing.Go(func() error { stale.Run(taken); return nil })
 		backing.Go(func() error { dates.Run(taken); return nil })
 		taking.Go(func() error { clock.Run(taken, before.AccountedElsewhere(c.ID, namesOf(c.Schedules))); return nil })
@@ -207,7 +207,7 @@ func Run(ctx context.Context, c Config) error {
 	<-taken.Done()
 	drain := c.Drain
 	if errors.Is(context.Cause(taken), leader.ErrLost) {
-		drain = 0 // what is in hand comes again, there
+		drain = 0 // the new leader runs the jobs in flight again
 	}
 	c.Log.Info("stopping", "drain", drain.String())
 	if c.Stopping != nil {
@@ -220,7 +220,7 @@ func Run(ctx context.Context, c Config) error {
 		c.Log.Warn("failed to record the shutdown: jobs that do not end in time count as crashes", "err", began)
 	}
 	idle := make(chan error, 1)
-	go func() { // outlived only by work that does not end
+	go func() { // leaked only by work that does not return
 		err := taking.Wait()
 		runner.Wait()
 		idle <- err
@@ -235,7 +235,7 @@ func Run(ctx context.Context, c Config) error {
 	}
 	stopServing()
 	err = errors.Join(err, backing.Wait())
-	last, done := context.WithDeadline(context.WithoutCancel(ctx), earlier(over, time.Now().Add(lastWords)))
+	last, done := context.WithDeadline(context.WithoutCancel(ctx), earlier(over, time.Now().Add(flushTimeout)))
 	defer done()
 	if flushed := outbox.Flush(last); flushed != nil {
 		c.Log.Warn("outbox not flushed: the rest is published after the next start", "err", flushed)
@@ -249,8 +249,8 @@ func Run(ctx context.Context, c Config) error {
 	return err
 }
 
-// openServer starts the embedded server, and sets the password that others connect with. It is nil
-// if NATS is somewhere else.
+// openServer starts the embedded server, and sets the login of c. It returns nil for an external
+// NATS.
 func openServer(ctx context.Context, c *bus.Config, log *slog.Logger) (bus.Server, error) {
 	if c.URL != "" {
 		return nil, nil
@@ -273,7 +273,8 @@ func live(p *planner.Planner, r *jobrunner.Runner) func(context.Context, jobs.Re
 	}
 }
 
-// consentLink makes links through which users grant access; nil without a web listener.
+// consentLink creates single-use links through which users grant access; nil without a web
+// listener.
 func consentLink(public string, again *web.Words) func(provider, user string) (string, time.Time) {
 	if public == "" {
 		return nil
@@ -284,7 +285,7 @@ func consentLink(public string, again *web.Words) func(provider, user string) (s
 	}
 }
 
-// nextDue is when a schedule is due next, also while its loop does not run yet.
+// nextDue is the next due time of a schedule, also before its loop runs.
 func nextDue(clock *scheduler.Scheduler) func(Schedule, db.Watermark) (time.Time, bool) {
 	return func(s Schedule, w db.Watermark) (time.Time, bool) {
 		if next, ok := clock.NextDue(s.Name); ok {
@@ -294,7 +295,7 @@ func nextDue(clock *scheduler.Scheduler) func(Schedule, db.Watermark) (time.Time
 	}
 }
 
-// confirm is the lease's, in the words of the scheduler.
+// confirm is [leader.Lease.Confirm] with the scheduler's error.
 func confirm(l *leader.Lease) func(ctx context.Context) error {
 	return func(ctx context.Context) error {
 		err := l.Confirm(ctx)
@@ -313,7 +314,7 @@ func namesOf(schedules []Schedule) []string {
 	return names
 }
 
-// beginShutdown records that the process stops, without waiting for long.
+// beginShutdown records the shutdown in the database, with a short timeout.
 func beginShutdown(ctx context.Context, d *db.DB) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
