@@ -6,12 +6,13 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
-	endpoint0 "orderbeat/auth/endpoint"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	tokenendpoint "orderbeat/auth/endpoint"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -68,7 +69,7 @@ func keeping(t *testing.T, key string, endpoint *moody, user string) func(*worke
 		account := clients.Account{Name: "detroit", User: user}
 		c.Providers[0].Provider = &supplier{credentials: []*auth.Source{s}, answer: func(ctx context.Context, _ clients.Query) (clients.Answer, error) {
 			if _, err := s.Token(ctx); err != nil {
-				e, _ := errors.AsType[*endpoint0.Error](err)
+				e, _ := errors.AsType[*tokenendpoint.Error](err)
 				return clients.Answer{}, &clients.Error{Code: clients.CodeAuthRejected, Message: e.Error()}
 			}
 			return clients.Answer{}, nil

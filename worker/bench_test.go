@@ -7,11 +7,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"orderbeat/auth/secret"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"orderbeat/auth/secret"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"

@@ -1,12 +1,13 @@
 package worker_test
 
 import (
-	"orderbeat/auth/secret"
 	"os"
 	"path/filepath"
 	"regexp"
 	"testing"
 	"time"
+
+	"orderbeat/auth/secret"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"

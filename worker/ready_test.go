@@ -7,10 +7,11 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"orderbeat/auth/secret"
 	"strings"
 	"testing"
 	"time"
+
+	"orderbeat/auth/secret"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"

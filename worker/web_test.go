@@ -7,10 +7,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"orderbeat/auth/secret"
 	"strings"
 	"testing"
 	"time"
+
+	"orderbeat/auth/secret"
 
 	"orderbeat/auth"
 	"orderbeat/auth/endpoint"

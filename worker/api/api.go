@@ -6,8 +6,9 @@ package api
 import (
 	"encoding/json"
 	"fmt"
-	"orderbeat/auth/endpoint"
 	"time"
+
+	"orderbeat/auth/endpoint"
 
 	"orderbeat/auth"
 	"orderbeat/clients"

@@ -43,7 +43,7 @@ func (c Config) Reach(listen string) string {
 
 // UserPassword returns the login of a connection: a user with a password, or a token. All are
 // empty if none is configured.
-func (c Config) UserPassword() (user string, password, token auth.Secret, err error) {
+func (c Config) UserPassword() (user string, password, token secret.Secret, err error) {
 	if c.PasswordFile == "" {
 		return c.User, c.Password, c.Token, nil
 	}

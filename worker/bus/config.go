@@ -2,6 +2,8 @@ package bus
 
 import (
 	"time"
+
+	"orderbeat/auth/secret"
 )
 
 // Config is how to connect to NATS, or how to run the embedded server.
@@ -18,7 +20,7 @@ type Config struct {
 	// User and Password, or Token, are the login: the embedded server requires them, an external
 	// one is sent them.
 	User            string
-	Password, Token auth.Secret
+	Password, Token secret.Secret
 	// PasswordFile has the password of the embedded server's default user; it is created at start
 	// if absent. "" if User or Token is set.
 	PasswordFile string

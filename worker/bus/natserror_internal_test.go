@@ -141,8 +141,8 @@ func TestWhyNATSCannotBeReachedIsSaid(t *testing.T) {
 		client Config
 		want   string
 	}{
-		{"wrong password", password, Config{User: "ops", Password: auth.NewSecret("wrong")}, "the server rejected the user and password of nats.auth"},
-		{"wrong token", func(o *server.Options) { o.Authorization = "right" }, Config{Token: auth.NewSecret("wrong")}, "the server rejected the token of nats.auth"},
+		{"wrong password", password, Config{User: "ops", Password: secret.New("wrong")}, "the server rejected the user and password of nats.auth"},
+		{"wrong token", func(o *server.Options) { o.Authorization = "right" }, Config{Token: secret.New("wrong")}, "the server rejected the token of nats.auth"},
 		{"no credentials", password, Config{}, "the server requires credentials: set nats.auth, nats.creds or nats.nkey"},
 		{"wrong nkey", func(o *server.Options) { o.Nkeys = []*server.NkeyUser{{Nkey: known}} }, Config{NKey: other}, "the server rejected the nkey of nats.nkey"},
 		{"a server without nkeys", open, Config{NKey: other}, "the server has no user with an nkey: check nats.nkey"},

@@ -30,7 +30,7 @@ func CheckPasswordFile(path string) error {
 
 // readPassword reads the embedded server's password: one line of a file that only its owner may
 // read.
-func readPassword(path string) (auth.Secret, error) {
+func readPassword(path string) (secret.Secret, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return secret.Secret{}, fmt.Errorf("NATS password: %w", err)
@@ -39,7 +39,7 @@ func readPassword(path string) (auth.Secret, error) {
 		return secret.Secret{}, fmt.Errorf("NATS password: %s is not a file: remove it", path)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return auth.Secret{}, fmt.Errorf("NATS password: others may read %s (mode %04o): remove it, and the next start creates a new one, or run chmod 600", path, info.Mode().Perm())
+		return secret.Secret{}, fmt.Errorf("NATS password: others may read %s (mode %04o): remove it, and the next start creates a new one, or run chmod 600", path, info.Mode().Perm())
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -69,7 +69,7 @@ func (c Config) WithPassword(log *slog.Logger) (Config, error) {
 // openPassword reads the embedded server's password, and creates its file if absent. If the file
 // cannot be created, the password is valid for this process only and other clients cannot
 // connect, which is logged.
-func openPassword(path string, log *slog.Logger) (auth.Secret, error) {
+func openPassword(path string, log *slog.Logger) (secret.Secret, error) {
 	removeUnfinished(path)
 	password, err := readPassword(path)
 	switch {
@@ -85,7 +85,7 @@ func openPassword(path string, log *slog.Logger) (auth.Secret, error) {
 	}
 	if err := createPassword(path); err != nil {
 		log.Warn("failed to create the NATS password file: no other client can connect to the embedded NATS; set nats.auth", "file", path, "err", err)
-		return auth.NewSecret(rand.Text()), nil
+		return secret.New(rand.Text()), nil
 	}
 	return readPassword(path) // another process may have created the file meanwhile
 }

@@ -2,13 +2,14 @@ package bus // an inside test: the file is made before anything can be seen from
 
 import (
 	"log/slog"
-	"orderbeat/auth/secret"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"orderbeat/auth/secret"
 )
 
 func openPasswordFile(t *testing.T, path string) (secret.Secret, string) {

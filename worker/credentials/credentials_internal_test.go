@@ -5,12 +5,13 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"orderbeat/auth/secret"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"orderbeat/auth/secret"
 
 	"orderbeat/auth"
 	tokenendpoint "orderbeat/auth/endpoint"

@@ -35,8 +35,8 @@ func alertsOf(st auth.Status, before alertSet) alertSet {
 	case endpoint.ClassBlock:
 		j[clients.CodeIPBlock] = true
 		j[clients.CodeAuthRejected] = before[clients.CodeAuthRejected] || st.Refusals > 0
-	case auth.ClassConsent: // the endpoint accepted the client and rejected the user's grant
-	case auth.ClassThrottle, auth.ClassTransient:
+	case endpoint.ClassConsent: // the endpoint accepted the client and rejected the user's grant
+	case endpoint.ClassThrottle, endpoint.ClassTransient:
 		j[clients.CodeIPBlock] = before[clients.CodeIPBlock]
 		j[clients.CodeAuthRejected] = before[clients.CodeAuthRejected] || st.Refusals > 0
 	}

@@ -14,7 +14,7 @@ import (
 
 func TestJudge(t *testing.T) {
 	t.Parallel()
-	failure := func(class auth.Class) *auth.Failure { return &auth.Failure{Class: class} }
+	failure := func(class tokenendpoint.Class) *auth.Failure { return &auth.Failure{Class: class} }
 	rejected, blocked := alertSet{clients.CodeAuthRejected: true}, alertSet{clients.CodeIPBlock: true}
 	for name, test := range map[string]struct {
 		status auth.Status

@@ -12,7 +12,6 @@ import (
 // commits the outcome like any other. The error is the job's, unless the job succeeded or is
 // partial.
 func (r *Runner) Live(ctx context.Context, run jobs.Run, job jobs.Job) error {
-
 	if err := r.db.StartInline(ctx, run, job); err != nil {
 		return err
 	}

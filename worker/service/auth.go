@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"orderbeat/auth"
+	tokenendpoint "orderbeat/auth/endpoint"
 	"orderbeat/worker/api"
 )
 
@@ -67,9 +68,9 @@ func (s *Service) authIntrospect(ctx context.Context, _ *request, q api.Credenti
 }
 
 // introspect introspects the current token if the provider has an endpoint for it.
-func introspect(ctx context.Context, c *auth.Source) (auth.Introspection, error) {
+func introspect(ctx context.Context, c *auth.Source) (tokenendpoint.Introspection, error) {
 	if !c.CanIntrospect() {
-		return auth.Introspection{}, invalid("no introspection URL is configured", "Set introspection_url if the provider has such an endpoint.")
+		return tokenendpoint.Introspection{}, invalid("no introspection URL is configured", "Set introspection_url if the provider has such an endpoint.")
 	}
 	return c.Introspect(ctx)
 }

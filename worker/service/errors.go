@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	endpoint0 "orderbeat/auth/endpoint"
 	"slices"
 	"strings"
 	"time"
+
+	tokenendpoint "orderbeat/auth/endpoint"
 
 	"orderbeat/clients"
 	"orderbeat/worker/api"
@@ -48,7 +49,7 @@ func asAPIError(err error) *api.Error {
 		}
 		return providerError(e, message)
 	}
-	if e, ok := errors.AsType[*endpoint0.Error](err); ok {
+	if e, ok := errors.AsType[*tokenendpoint.Error](err); ok {
 		return providerError(clients.TokenError(e), err.Error())
 	}
 	if errors.Is(err, context.DeadlineExceeded) {

@@ -3,8 +3,9 @@ package web
 import (
 	"net"
 	"net/url"
-	"orderbeat/auth/secret"
 	"strings"
+
+	"orderbeat/auth/secret"
 )
 
 // Config is the address of the web listener, and its password.

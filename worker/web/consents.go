@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/auth/authorization"
 )
 
 // consentTimeout bounds the token request of a callback.
@@ -19,7 +20,7 @@ const consentTimeout = time.Minute
 // provider, the other is the provider's callback.
 type consents struct {
 	SiteConfig
-	begun  *auth.Consents
+	begun  *authorization.Pending
 	decoys *Words // states of decoys, by provider
 }
 
@@ -137,7 +138,7 @@ func (c *consents) callback(rw http.ResponseWriter, r *http.Request) {
 
 // rejected is the page about a consent that failed.
 func (c *consents) rejected(provider string, err error) page {
-	e, ok := errors.AsType[*auth.ConsentError](err)
+	e, ok := errors.AsType[*authorization.Error](err)
 	if !ok {
 		return failed("Access was not granted.", err)
 	}
