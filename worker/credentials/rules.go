@@ -23,7 +23,7 @@ type alertSet map[clients.Code]bool
 // alerts: rejected credentials count as rejected until there is a token.
 func alertsOf(st auth.Status, before alertSet) alertSet {
 	j := alertSet{clients.CodeConsent: st.State == auth.StateConsent, codeUnreadable: st.Unreadable}
-	if st.State == auth.StateRefused {
+	if st.State == auth.StateRejected {
 		j[clients.CodeAuthRejected] = true
 	}
 	if st.Failures == 0 || st.LastFailure == nil {
@@ -85,7 +85,7 @@ func failure(st auth.Status) string {
 	if f.Status != 0 {
 		text += fmt.Sprintf(" (status %d)", f.Status)
 	}
-	if st.State == auth.StateRefused {
+	if st.State == auth.StateRejected {
 		text += "; no further attempts are made"
 	}
 	return text

@@ -33,7 +33,7 @@ var (
 	authFailures    = desc("auth_failures", "Failed token requests since the last token.", perCredential)
 	authLogins      = desc("auth_logins_total", "Token requests sent.", perCredential)
 	authReplays     = desc("auth_replays_total", "Requests replayed after a 401.", perCredential)
-	authSaved       = desc("auth_saved_total", "Times that a cached token was used instead of a token request.", perCredential)
+	authReuses      = desc("auth_reuses_total", "Times that a cached token was used instead of a token request.", perCredential)
 	alertsRaised    = desc("alerts_raised", "Raised alerts.", []string{"provider", "code"})
 	leading         = desc("leader", "1 on the leader, 0 on a standby.", nil)
 	walBytes        = desc("db_wal_bytes", "Size of the database's write-ahead log; it grows during long reads.", nil)
