@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"orderbeat/clients"
+	"orderbeat/jobs"
 	"orderbeat/worker/api"
 	"orderbeat/worker/bus"
 )
@@ -98,19 +99,6 @@ func callOver[R any](ctx context.Context, w *client, endpoint string, request an
 	return reply, asked(err)
 }
 
-// dialWorker connects to the running worker.
-func (a *app) dialWorker() (*client, error) {
-	conf, err := a.loadPart("nats")
-	if err != nil {
-		return nil, err
-	}
-	w, err := dial(conf.NATS)
-	if err == nil && conf.WithoutProviders {
-		fmt.Fprintf(a.stderr, "note: the configuration has no providers; this command uses the worker at %s with prefix %q\n", w.server, w.prefix)
-	}
-	return w, err
-}
-
 // Close ends the connection.
 func (a *client) Close() { a.conn.Close() }
 
@@ -142,4 +130,17 @@ func (a *client) ask(ctx context.Context, patience time.Duration, endpoint strin
 		return fmt.Errorf("%s: unexpected reply: %w", endpoint, err)
 	}
 	return nil
+}
+
+// runRequest is what starts a run.
+type runRequest struct {
+	Provider string            `json:"provider"`
+	Kind     string            `json:"kind"`
+	Params   map[string]string `json:"params,omitempty"`
+	Accounts []string          `json:"accounts,omitempty"`
+}
+
+func startRun(ctx context.Context, w *client, request runRequest) (jobs.Run, error) {
+	reply, err := callOver[api.Run](ctx, w, "runs.start", request)
+	return reply.Run, err
 }

@@ -1,11 +1,9 @@
 package main
 
-import (
-	"github.com/spf13/cobra"
-)
+import "github.com/spf13/cobra"
 
 // authCommand is everything about tokens: files auth_*.go.
-func (a *app) authCommand() *cobra.Command {
+func authCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "auth",
 		Short: "Show tokens, let users grant access, and repair credentials",
@@ -18,6 +16,6 @@ a secret.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(a.authStatusCommand(), a.authLoginCommand(), a.authLogoutCommand(), a.authIntrospectCommand(), a.authUnlatchCommand(), a.authRekeyCommand())
+	c.AddCommand(authStatusCommand(a), authLoginCommand(a), authLogoutCommand(a), authIntrospectCommand(a), authUnlatchCommand(a), authRekeyCommand(a))
 	return c
 }

@@ -6,14 +6,14 @@ import (
 	"io"
 	"strings"
 
-	"orderbeat/worker/api"
-
 	"github.com/spf13/cobra"
+
+	"orderbeat/worker/api"
 )
 
-func (a *app) authIntrospectCommand() *cobra.Command {
+func authIntrospectCommand(a *app) *cobra.Command {
 	var asJSON bool
-	c := a.tool("introspect", "Ask the provider about the token in hand",
+	c := credentialCommand(a, "introspect", "Ask the provider about the token in hand",
 		`Ask the provider's introspection endpoint (RFC 7662) about the token in hand, and print
 what it says, never the token. It changes nothing, and it is a hint: providers have
 called tokens inactive that worked.`,
@@ -45,9 +45,9 @@ func printIntrospections(stdout, stderr io.Writer, all []api.Introspection) erro
 	case len(all):
 		return nil
 	case 0:
-		return &exit{status: failed}
+		return exit(failed, nil)
 	default:
-		return &exit{status: partialOnly}
+		return exit(partialOnly, nil)
 	}
 }
 

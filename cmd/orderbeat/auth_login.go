@@ -21,7 +21,7 @@ import (
 // consentPatience is how long a person is waited for.
 const consentPatience = 10 * time.Minute
 
-func (a *app) authLoginCommand() *cobra.Command {
+func authLoginCommand(a *app) *cobra.Command {
 	var o loginOptions
 	c := &cobra.Command{
 		Use:   "login <provider> --user <user>",
@@ -46,7 +46,7 @@ creates is valid once, for ten minutes.`,
 			if err != nil {
 				return err
 			}
-			return a.authLogin(c.Context(), conf, o)
+			return login(a, c.Context(), conf, o)
 		},
 	}
 	f := c.Flags()
@@ -64,7 +64,7 @@ type loginOptions struct {
 	printURL, paste, force bool
 }
 
-func (a *app) authLogin(ctx context.Context, conf *config.Config, o loginOptions) error {
+func login(a *app, ctx context.Context, conf *config.Config, o loginOptions) error {
 	browser, err := newWebClient(conf.Web)
 	if err != nil {
 		return err
@@ -72,16 +72,16 @@ func (a *app) authLogin(ctx context.Context, conf *config.Config, o loginOptions
 	link := web.StartURL(conf.Web.Public(conf.Web.Listen), o.Provider, o.User)
 	here := web.StartURL(browser.base, o.Provider, o.User)
 	if o.force {
-		again, err := a.authorize(ctx, conf, o.Credential)
+		again, err := authorize(a, ctx, conf, o.Credential)
 		if err != nil {
 			return err
 		}
 		link += "&again=" + again
 		here += "&again=" + again
 		if !o.paste { // the link is good once: it is the browser's
-			return a.show(ctx, conf, o, link)
+			return offerLink(a, ctx, conf, o, link)
 		}
-	} else if granted, err := a.granted(ctx, conf, o.Credential); granted || err != nil {
+	} else if granted, err := granted(a, ctx, conf, o.Credential); granted || err != nil {
 		return err
 	}
 	status, to, text, err := browser.get(ctx, here)
@@ -89,29 +89,29 @@ func (a *app) authLogin(ctx context.Context, conf *config.Config, o loginOptions
 	case err != nil:
 		return err
 	case status == http.StatusOK:
-		a.sayGranted(o.Credential)
+		printGranted(a, o.Credential)
 		return nil
 	case status == http.StatusNotFound:
 		return misuse("%s", text)
 	case status != http.StatusSeeOther:
-		return &exit{failed, errors.New(text)}
+		return exit(failed, errors.New(text))
 	case o.paste:
-		return a.paste(ctx, browser, o, to)
+		return paste(a, ctx, browser, o, to)
 	}
-	return a.show(ctx, conf, o, link)
+	return offerLink(a, ctx, conf, o, link)
 }
 
-// show prints the link, and waits for what comes of it where that is asked for.
-func (a *app) show(ctx context.Context, conf *config.Config, o loginOptions, link string) error {
+// offerLink prints the link, and waits for what comes of it where that is asked for.
+func offerLink(a *app, ctx context.Context, conf *config.Config, o loginOptions, link string) error {
 	if o.printURL {
 		fmt.Fprintln(a.stdout, link)
 		return nil
 	}
-	return a.await(ctx, conf, o, link)
+	return awaitConsent(a, ctx, conf, o, link)
 }
 
 // authorize has the worker make a word, good once, by which a user is asked again.
-func (a *app) authorize(ctx context.Context, conf *config.Config, of api.Credential) (again string, err error) {
+func authorize(a *app, ctx context.Context, conf *config.Config, of api.Credential) (again string, err error) {
 	w, err := dial(conf.NATS)
 	if err != nil {
 		return "", err
@@ -130,7 +130,7 @@ func (a *app) authorize(ctx context.Context, conf *config.Config, of api.Credent
 
 // granted asks the running worker, where there is one, whether a user has granted access,
 // and says so: its page treats all users alike. A user who is not configured is an error.
-func (a *app) granted(ctx context.Context, conf *config.Config, of api.Credential) (bool, error) {
+func granted(a *app, ctx context.Context, conf *config.Config, of api.Credential) (bool, error) {
 	t := newTeller(conf)
 	defer t.Close()
 	list, from, err := t.list(ctx)
@@ -144,16 +144,16 @@ func (a *app) granted(ctx context.Context, conf *config.Config, of api.Credentia
 	case list[i].State == auth.StateConsent:
 		return false, nil
 	}
-	a.sayGranted(of)
+	printGranted(a, of)
 	return true, nil
 }
 
-func (a *app) sayGranted(of api.Credential) {
+func printGranted(a *app, of api.Credential) {
 	fmt.Fprintf(a.stderr, "%s has already granted access; use --force to ask again\n", nameOf(of))
 }
 
-// await shows the link, and waits until access is granted.
-func (a *app) await(ctx context.Context, conf *config.Config, o loginOptions, link string) error {
+// awaitConsent shows the link, and waits until access is granted.
+func awaitConsent(a *app, ctx context.Context, conf *config.Config, o loginOptions, link string) error {
 	t := newTeller(conf)
 	defer t.Close()
 	before, err := t.consentedAt(ctx, o.Credential)
@@ -183,20 +183,6 @@ func (a *app) await(ctx context.Context, conf *config.Config, o loginOptions, li
 	}
 }
 
-// consentedAt is when a user last granted access, zero if never.
-func (t *teller) consentedAt(ctx context.Context, of api.Credential) (time.Time, error) {
-	list, _, err := t.list(ctx)
-	if err != nil {
-		return time.Time{}, err
-	}
-	for _, st := range list {
-		if st.Provider == of.Provider && st.User == of.User && st.State != auth.StateConsent {
-			return st.ConsentedAt, nil
-		}
-	}
-	return time.Time{}, nil
-}
-
 // openBrowser tries to; the link stands on the terminal in any case.
 func openBrowser(ctx context.Context, link string) {
 	for _, name := range []string{"xdg-open", "open"} {
@@ -209,13 +195,4 @@ func openBrowser(ctx context.Context, link string) {
 		_ = exec.CommandContext(ctx, path, link).Run()
 		return
 	}
-}
-
-// withoutURL is an error of an HTTP client without the address, which may have a code
-// in it.
-func withoutURL(err error) error {
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		return e.Err
-	}
-	return err
 }

@@ -12,7 +12,7 @@ import (
 
 // paste ends a consent with what a person brings back from a browser that cannot reach
 // the worker. authorize is where that person begins.
-func (a *app) paste(ctx context.Context, web *webClient, o loginOptions, authorize string) error {
+func paste(a *app, ctx context.Context, web *webClient, o loginOptions, authorize string) error {
 	begun, err := url.Parse(authorize)
 	if err != nil {
 		return errors.New("the worker returned no address")
@@ -32,7 +32,7 @@ func (a *app) paste(ctx context.Context, web *webClient, o loginOptions, authori
 		return err
 	}
 	if status != http.StatusOK {
-		return &exit{failed, errors.New(text)}
+		return exit(failed, errors.New(text))
 	}
 	fmt.Fprintln(a.stdout, text)
 	return nil

@@ -11,12 +11,10 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/cmd/orderbeat/config"
-	"orderbeat/db"
 	"orderbeat/jobs"
-	"orderbeat/worker/api"
 )
 
-func (a *app) authStatusCommand() *cobra.Command {
+func authStatusCommand(a *app) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "status",
@@ -36,14 +34,14 @@ estimate: the provider does not state it.`,
 			if err != nil {
 				return err
 			}
-			return a.authStatus(c.Context(), conf, asJSON)
+			return showStatus(a, c.Context(), conf, asJSON)
 		},
 	}
 	jsonFlag(c, &asJSON)
 	return c
 }
 
-func (a *app) authStatus(ctx context.Context, conf *config.Config, asJSON bool) error {
+func showStatus(a *app, ctx context.Context, conf *config.Config, asJSON bool) error {
 	t := newTeller(conf)
 	defer t.Close()
 	list, from, err := t.list(ctx)
@@ -61,58 +59,6 @@ func (a *app) authStatus(ctx context.Context, conf *config.Config, asJSON bool) 
 		return nil
 	}
 	return printStatuses(a.stdout, list, time.Now())
-}
-
-// Who told of credentials.
-const (
-	fromWorker   = "worker"
-	fromDatabase = "database"
-)
-
-// teller tells of credentials: a running worker, else the database.
-type teller struct {
-	worker *client // nil when NATS is not there
-	path   string
-}
-
-func newTeller(conf *config.Config) *teller {
-	t := &teller{path: conf.DB.Path}
-	if w, err := dial(conf.NATS); err == nil {
-		t.worker = w
-	}
-	return t
-}
-
-// Close ends the connection.
-func (t *teller) Close() {
-	if t.worker != nil {
-		t.worker.Close()
-	}
-}
-
-// list tells of every credential, and who told.
-func (t *teller) list(ctx context.Context) (list []auth.Status, from string, err error) {
-	if t.worker != nil {
-		var reply api.Credentials
-		const patience = 2 * time.Second
-		if err := t.worker.ask(ctx, patience, "auth.status", struct{}{}, &reply); err == nil {
-			return reply.Credentials, fromWorker, nil
-		}
-	}
-	database, err := db.OpenReadOnly(ctx, t.path)
-	if err != nil {
-		return nil, "", err
-	}
-	defer database.Close()
-	rows, err := database.Credentials(ctx)
-	if err != nil {
-		return nil, "", err
-	}
-	list = make([]auth.Status, len(rows))
-	for i, row := range rows {
-		list[i] = auth.StatusOf(row)
-	}
-	return list, fromDatabase, nil
 }
 
 func printStatuses(w io.Writer, list []auth.Status, now time.Time) error {

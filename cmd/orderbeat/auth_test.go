@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -22,8 +23,8 @@ import (
 func doWith(t *testing.T, stdin string, args ...string) result {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	a := &app{getenv: func(string) string { return "" }, stdin: strings.NewReader(stdin), stdout: &stdout, stderr: &stderr}
-	status := a.run(t.Context(), args)
+	a := newApp(func(string) string { return "" }, strings.NewReader(stdin), &stdout, &stderr)
+	status := a.run(t.Context(), root(a), args)
 	return result{status, stdout.String(), stderr.String()}
 }
 
@@ -235,7 +236,8 @@ func TestLoginSaysWhatTheWorkerSays(t *testing.T) {
 // here puts the listener's address of a configuration into a text.
 func here(t *testing.T, text, path string) string {
 	t.Helper()
-	a := &app{getenv: func(string) string { return "" }, configPath: path}
+	a := newApp(func(string) string { return "" }, strings.NewReader(""), io.Discard, io.Discard)
+	a.configPath = path
 	conf, err := a.loadPart("web")
 	if err != nil {
 		t.Fatal(err)

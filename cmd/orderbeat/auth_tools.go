@@ -14,8 +14,8 @@ import (
 // nameOf names credentials on the command line.
 func nameOf(c api.Credential) string { return strings.TrimSpace(c.Provider + " " + c.User) }
 
-// tool is a command about a provider's credentials that the running worker carries out.
-func (a *app) tool(use, short, long string, do func(ctx context.Context, of api.Credential) error) *cobra.Command {
+// credentialCommand is a command about a provider's credentials that the running worker carries out.
+func credentialCommand(a *app, use, short, long string, do func(ctx context.Context, of api.Credential) error) *cobra.Command {
 	var of api.Credential
 	c := &cobra.Command{
 		Use: use + " <provider>", Short: short, Long: long, Args: one("the provider"),
@@ -28,8 +28,8 @@ func (a *app) tool(use, short, long string, do func(ctx context.Context, of api.
 	return c
 }
 
-func (a *app) authLogoutCommand() *cobra.Command {
-	return a.tool("logout", "Drop a credential's tokens, and revoke them at the provider where that can be done",
+func authLogoutCommand(a *app) *cobra.Command {
+	return credentialCommand(a, "logout", "Drop a credential's tokens, and revoke them at the provider where that can be done",
 		`Drop the tokens of a credential, and have the provider revoke them where it has an
 endpoint for that. A user must grant access again before anything is asked on their
 behalf; the client's own credentials log in again with the next call.`,
@@ -47,8 +47,8 @@ behalf; the client's own credentials log in again with the next call.`,
 		})
 }
 
-func (a *app) authUnlatchCommand() *cobra.Command {
-	return a.tool("unlatch", "Let refused credentials be tried again",
+func authUnlatchCommand(a *app) *cobra.Command {
+	return credentialCommand(a, "unlatch", "Let refused credentials be tried again",
 		`End the cooldown of a provider's credentials and forget their refusals, so that the
 next call tries them again. Do it when they are right: providers block addresses that
 fail to log in again and again.`,
@@ -68,7 +68,7 @@ fail to log in again and again.`,
 		})
 }
 
-func (a *app) authRekeyCommand() *cobra.Command {
+func authRekeyCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "rekey",
 		Short: "Seal all stored tokens with a new key",
@@ -83,7 +83,7 @@ older copy of the database needs the key file of its time.`,
 			}
 			fmt.Fprintf(a.stdout, "%s sealed with a new key\n", count(reply.Resealed, "credential"))
 			if reply.Unreadable > 0 {
-				return &exit{partialOnly, fmt.Errorf("%s could not be read, before and now", count(reply.Unreadable, "credential"))}
+				return exit(partialOnly, fmt.Errorf("%s could not be read, before and now", count(reply.Unreadable, "credential")))
 			}
 			return nil
 		},

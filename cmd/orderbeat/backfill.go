@@ -2,7 +2,7 @@ package main
 
 import "github.com/spf13/cobra"
 
-func (a *app) backfillCommand() *cobra.Command {
+func backfillCommand(a *app) *cobra.Command {
 	var o windowOptions
 	var newest bool
 	c := &cobra.Command{
@@ -31,7 +31,7 @@ Exit status: 0 every job succeeded, 3 some did, 1 none did.`,
 			if newest {
 				params["order"] = "newest"
 			}
-			return a.askAndWatch(c.Context(), runRequest{args[0], "backfill", params, o.accounts}, o.watchOptions)
+			return startAndFollow(a, c.Context(), runRequest{args[0], "backfill", params, o.accounts}, o.watchOptions)
 		},
 	}
 	o.flags(c, "range that ends today, like 730d")

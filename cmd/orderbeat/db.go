@@ -1,11 +1,9 @@
 package main
 
-import (
-	"github.com/spf13/cobra"
-)
+import "github.com/spf13/cobra"
 
 // dbCommand is the upkeep of the database: files db_*.go.
-func (a *app) dbCommand() *cobra.Command {
+func dbCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "db",
 		Short: "Back up, restore, check, prune and migrate the database",
@@ -19,6 +17,6 @@ require that no worker runs.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(a.dbBackupCommand(), a.dbRestoreCommand(), a.dbCheckCommand(), a.dbPruneCommand(), a.dbMigrateCommand())
+	c.AddCommand(dbBackupCommand(a), dbRestoreCommand(a), dbCheckCommand(a), dbPruneCommand(a), dbMigrateCommand(a))
 	return c
 }

@@ -8,7 +8,7 @@ import (
 	"orderbeat/db/sqlite"
 )
 
-func (a *app) dbBackupCommand() *cobra.Command {
+func dbBackupCommand(a *app) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "backup <file>",

@@ -9,7 +9,7 @@ import (
 	"orderbeat/db"
 )
 
-func (a *app) dbCheckCommand() *cobra.Command {
+func dbCheckCommand(a *app) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "check",
@@ -23,13 +23,13 @@ Exit status: 0 nothing is wrong, 1 something is.`,
 		Example: `  orderbeat db check
   orderbeat db check --json`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return a.dbCheck(c.Context(), asJSON) },
+		RunE: func(c *cobra.Command, _ []string) error { return checkDatabase(a, c.Context(), asJSON) },
 	}
 	jsonFlag(c, &asJSON)
 	return c
 }
 
-func (a *app) dbCheck(ctx context.Context, asJSON bool) error {
+func checkDatabase(a *app, ctx context.Context, asJSON bool) error {
 	conf, err := a.loadPart("db")
 	if err != nil {
 		return err
@@ -53,7 +53,7 @@ func (a *app) dbCheck(ctx context.Context, asJSON bool) error {
 		}
 	}
 	if len(faults) > 0 {
-		return &exit{failed, fmt.Errorf("%s: %s", conf.DB.Path, count(len(faults), "fault"))}
+		return exit(failed, fmt.Errorf("%s: %s", conf.DB.Path, count(len(faults), "fault")))
 	}
 	if !asJSON {
 		fmt.Fprintf(a.stdout, "%s: OK\n", conf.DB.Path)

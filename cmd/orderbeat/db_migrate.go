@@ -9,7 +9,7 @@ import (
 	"orderbeat/db"
 )
 
-func (a *app) dbMigrateCommand() *cobra.Command {
+func dbMigrateCommand(a *app) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "migrate",
@@ -19,13 +19,13 @@ func (a *app) dbMigrateCommand() *cobra.Command {
 			"meanwhile. Back up first: only a backup leads back.",
 		Example: `  orderbeat db backup before-upgrade.db && orderbeat db migrate`,
 		Args:    cobra.NoArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return a.dbMigrate(c.Context(), asJSON) },
+		RunE:    func(c *cobra.Command, _ []string) error { return migrateDatabase(a, c.Context(), asJSON) },
 	}
 	jsonFlag(c, &asJSON)
 	return c
 }
 
-func (a *app) dbMigrate(ctx context.Context, asJSON bool) error {
+func migrateDatabase(a *app, ctx context.Context, asJSON bool) error {
 	conf, err := a.loadPart("db")
 	if err != nil {
 		return err

@@ -13,7 +13,7 @@ import (
 	"orderbeat/worker/api"
 )
 
-func (a *app) dbPruneCommand() *cobra.Command {
+func dbPruneCommand(a *app) *cobra.Command {
 	var o pruneOptions
 	c := &cobra.Command{
 		Use:   "prune",
@@ -32,7 +32,7 @@ days; the last tick of each schedule.`,
   orderbeat db prune
   orderbeat db prune --exchanges 7d --events 365d`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return a.dbPrune(c.Context(), o) },
+		RunE: func(c *cobra.Command, _ []string) error { return pruneDatabase(a, c.Context(), o) },
 	}
 	f := c.Flags()
 	f.StringVar(&o.Exchanges, "exchanges", "", "keep exchanges for this duration, such as 30d; 0s: forever")
@@ -55,7 +55,7 @@ const (
 	byNobody  = "nobody"
 )
 
-func (a *app) dbPrune(ctx context.Context, o pruneOptions) error {
+func pruneDatabase(a *app, ctx context.Context, o pruneOptions) error {
 	conf, err := a.loadPart("nats", "db")
 	if err != nil {
 		return err
@@ -73,11 +73,11 @@ func (a *app) dbPrune(ctx context.Context, o pruneOptions) error {
 	if pruneErr != nil && pruned.Rows() == 0 {
 		return pruneErr
 	}
-	if err := a.printPruned(by, pruned, o.asJSON); err != nil {
+	if err := printPruned(a, by, pruned, o.asJSON); err != nil {
 		return err
 	}
 	if pruneErr != nil {
-		return &exit{partialOnly, fmt.Errorf("orderbeat: pruned in part: %w", pruneErr)}
+		return exit(partialOnly, fmt.Errorf("orderbeat: pruned in part: %w", pruneErr))
 	}
 	return nil
 }
@@ -137,7 +137,7 @@ func askToPrune(ctx context.Context, conf *config.Config, o pruneOptions) (p db.
 	}
 }
 
-func (a *app) printPruned(by string, p db.Pruned, asJSON bool) error {
+func printPruned(a *app, by string, p db.Pruned, asJSON bool) error {
 	if asJSON {
 		return printJSON(a.stdout, map[string]any{"by": by, "removed": p})
 	}

@@ -9,7 +9,7 @@ import (
 	"orderbeat/db"
 )
 
-func (a *app) dbRestoreCommand() *cobra.Command {
+func dbRestoreCommand(a *app) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "restore <file>",
@@ -23,13 +23,13 @@ changed. As root, the new database gets the owner of the old one.`,
 		Example: `  orderbeat db restore /var/backups/orderbeat-monday.db
   orderbeat db restore before-upgrade.db --json`,
 		Args: one("the copy"),
-		RunE: func(c *cobra.Command, args []string) error { return a.dbRestore(c.Context(), args[0], asJSON) },
+		RunE: func(c *cobra.Command, args []string) error { return restoreDatabase(a, c.Context(), args[0], asJSON) },
 	}
 	jsonFlag(c, &asJSON)
 	return c
 }
 
-func (a *app) dbRestore(ctx context.Context, from string, asJSON bool) error {
+func restoreDatabase(a *app, ctx context.Context, from string, asJSON bool) error {
 	conf, err := a.loadPart("db")
 	if err != nil {
 		return err

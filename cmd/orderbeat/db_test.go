@@ -116,13 +116,13 @@ func TestDBPruneWithoutAWorker(t *testing.T) {
 	// One job stays, and its run, with the alert that it raised. The outbox keeps events.
 	alter(t, path, "DELETE FROM outbox")
 	want := db.Pruned{Jobs: 3, Runs: 1, Events: 1}
-	if diff := cmp.Diff(pruneReply{byNobody, want}, prune(t, path, "--dry-run")); diff != "" {
+	if diff := cmp.Diff(pruneReply{"nobody", want}, prune(t, path, "--dry-run")); diff != "" {
 		t.Errorf("--dry-run (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(pruneReply{byCommand, db.Pruned{}}, prune(t, path, "--events", "0s", "--jobs", "0s")); diff != "" {
+	if diff := cmp.Diff(pruneReply{"command", db.Pruned{}}, prune(t, path, "--events", "0s", "--jobs", "0s")); diff != "" {
 		t.Errorf("flags instead of the configuration (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(pruneReply{byCommand, want}, prune(t, path)); diff != "" {
+	if diff := cmp.Diff(pruneReply{"command", want}, prune(t, path)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	got := do(t, "db", "prune", "--config", path)
@@ -149,7 +149,7 @@ func TestDBPruneAsksTheWorkerUntilItIsDone(t *testing.T) {
 		return map[string]any{"removed": db.Pruned{Events: 1000, Jobs: 1}, "done": len(requests) == 3}
 	})
 	got := prune(t, w.config, "--events", "365d")
-	if diff := cmp.Diff(pruneReply{byWorker, db.Pruned{Events: 3000, Jobs: 3}}, got); diff != "" {
+	if diff := cmp.Diff(pruneReply{"worker", db.Pruned{Events: 3000, Jobs: 3}}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(strings.Repeat(`{"events":"365d"}`, 3), strings.Join(requests, "")); diff != "" {
@@ -190,10 +190,10 @@ func TestDBPruneAsksARealWorker(t *testing.T) {
 	if r := do(t, "db", "migrate", "--config", path); r.status != failed || !strings.Contains(r.stderr, "is in use by another orderbeat") {
 		t.Errorf("migrate beside a worker: got %+v, want it refused", r)
 	}
-	if got := prune(t, path); got != (pruneReply{By: byWorker}) {
+	if got := prune(t, path); got != (pruneReply{By: "worker"}) {
 		t.Errorf("got %+v, want that the worker's configuration keeps everything", got)
 	}
-	if got := prune(t, path, "--jobs", "90d"); got.By != byWorker || got.Removed.Runs != 1 {
+	if got := prune(t, path, "--jobs", "90d"); got.By != "worker" || got.Removed.Runs != 1 {
 		t.Errorf("got %+v, want the run of 2024 removed by the worker", got)
 	}
 	if r := do(t, "db", "check", "--config", path); r.status != done {

@@ -81,7 +81,7 @@ func TestDocumentedSnippets(t *testing.T) {
 				checkTOML(t, s, all)
 			case "sh":
 				for command := range strings.Lines(s.text) {
-					checkCommand(t, s, strings.TrimSpace(command))
+					checkSnippetCommand(t, s, strings.TrimSpace(command))
 				}
 			case "text", "": // output and drawings
 			case "yaml", "sql":
@@ -159,14 +159,14 @@ func without(text string, headers ...string) string {
 }
 
 // checkCommand checks that an orderbeat command has this name, these flags and as many arguments.
-func checkCommand(t *testing.T, s snippet, line string) {
+func checkSnippetCommand(t *testing.T, s snippet, line string) {
 	t.Helper()
 	args, ok := orderbeatArgs(line)
 	if !ok {
 		return
 	}
-	a := &app{getenv: func(string) string { return "" }, stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard}
-	root := a.root()
+	a := newApp(func(string) string { return "" }, strings.NewReader(""), io.Discard, io.Discard)
+	root := root(a)
 	disarm(root)
 	root.SetArgs(args)
 	root.SetOut(io.Discard)

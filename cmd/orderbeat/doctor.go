@@ -18,7 +18,7 @@ import (
 	"orderbeat/worker/api"
 )
 
-func (a *app) doctorCommand() *cobra.Command {
+func doctorCommand(a *app) *cobra.Command {
 	var o doctorOptions
 	c := &cobra.Command{
 		Use:   "doctor [provider]",
@@ -40,7 +40,7 @@ Exit status: 0 every account is healthy, 3 some are, 1 none is.`,
 			if err != nil {
 				return err
 			}
-			return a.doctor(c.Context(), conf, o)
+			return runDoctor(a, c.Context(), conf, o)
 		},
 	}
 	c.Flags().DurationVar(&o.timeout, "timeout", time.Minute, "how long to wait for all accounts together")
@@ -64,7 +64,7 @@ type finding struct {
 	Hint     string       `json:"hint,omitempty"`
 }
 
-func (a *app) doctor(ctx context.Context, conf *config.Config, o doctorOptions) error {
+func runDoctor(a *app, ctx context.Context, conf *config.Config, o doctorOptions) error {
 	w, err := dial(conf.NATS)
 	if err != nil {
 		return err
@@ -102,9 +102,9 @@ func (a *app) doctor(ctx context.Context, conf *config.Config, o doctorOptions) 
 		}
 	}
 	for _, provider := range providers {
-		a.tellBreaker(provider, configured[provider])
+		reportBreaker(a, provider, configured[provider])
 	}
-	return a.printFindings(found, o.asJSON)
+	return printFindings(a, found, o.asJSON)
 }
 
 // configuredProviders are the worker's providers, with where their breakers stand; nil
@@ -121,9 +121,9 @@ func configuredProviders(ctx context.Context, w *client) (map[string]*clients.Br
 	return configured, nil
 }
 
-// tellBreaker tells of a provider that answers no questions for orders, whatever it says
+// reportBreaker tells of a provider that answers no questions for orders, whatever it says
 // of credentials.
-func (a *app) tellBreaker(provider string, b *clients.BreakerStatus) {
+func reportBreaker(a *app, provider string, b *clients.BreakerStatus) {
 	if b == nil || b.State == clients.BreakerClosed {
 		return
 	}
@@ -168,7 +168,7 @@ func findingOf(job db.JobRow) finding {
 	return f
 }
 
-func (a *app) printFindings(found []finding, asJSON bool) error {
+func printFindings(a *app, found []finding, asJSON bool) error {
 	well := 0
 	for _, f := range found {
 		if f.Well {
@@ -186,9 +186,9 @@ func (a *app) printFindings(found []finding, asJSON bool) error {
 	case well == len(found):
 		return nil
 	case well == 0:
-		return &exit{status: failed}
+		return exit(failed, nil)
 	default:
-		return &exit{status: partialOnly}
+		return exit(partialOnly, nil)
 	}
 }
 

@@ -15,13 +15,15 @@ func TestDoctorProvesEveryAccount(t *testing.T) {
 	doctor := func(args ...string) (r result, found map[string]string) {
 		t.Helper()
 		r = do(t, append([]string{"--config", p.config, "doctor", "--json"}, args...)...)
-		var reply struct{ Findings []finding }
+		var reply struct {
+			Findings []struct{ Provider, Account, Code string }
+		}
 		if err := json.Unmarshal([]byte(r.stdout), &reply); err != nil && r.status != usage {
 			t.Fatalf("%v: %+v", err, r)
 		}
 		found = map[string]string{}
 		for _, f := range reply.Findings {
-			found[f.Provider+" "+f.Account] = string(f.Code)
+			found[f.Provider+" "+f.Account] = f.Code
 		}
 		return r, found
 	}

@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"strings"
 
-	"orderbeat/worker/bus"
-
 	"github.com/spf13/cobra"
+
+	"orderbeat/worker/bus"
 )
 
-func (a *app) envCommand() *cobra.Command {
+func envCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "env",
 		Short: "Print the environment for the nats command line tool",

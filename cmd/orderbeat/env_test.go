@@ -3,7 +3,6 @@ package main // an inside test: a main package cannot be imported
 import (
 	"errors"
 	"fmt"
-	secret0 "orderbeat/auth/secret"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,8 +12,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go"
-
-	"orderbeat/worker/bus"
 )
 
 // evaluated are the NATS variables of a POSIX shell that evaluated the text, in which all
@@ -39,40 +36,51 @@ func evaluated(t *testing.T, text string) map[string]string {
 }
 
 func TestEnvSetsWhatTheConfigurationNames(t *testing.T) {
+	folder := t.TempDir()
 	strange := "it's $HOME `id` \"x\" \\ \n* ;&é"
+	secret := writeSecret(t, folder, "strange", strange)
+	for _, name := range []string{"o b creds", "nkey", "ca", "cert", "key"} {
+		writeSecret(t, folder, name, "x")
+	}
+	in := func(name string) string { return filepath.Join(folder, name) }
 	for _, test := range []struct {
-		name string
-		nats bus.Config
-		want map[string]string
+		name, nats string
+		want       map[string]string
 	}{
 		{
 			"embedded, with a password of its own",
-			bus.Config{Listen: "0.0.0.0:4333", User: "o'b", Password: secret0.New(strange)},
+			fmt.Sprintf("listen = '127.0.0.1:4333'\nauth = { user = \"o'b\", password = %q }", secret),
 			map[string]string{"NATS_URL": "nats://127.0.0.1:4333", "NATS_USER": "o'b", "NATS_PASSWORD": strange},
 		},
 		{
 			"embedded, IPv6",
-			bus.Config{Listen: "[::1]:4333", Token: secret0.New(strange)},
+			fmt.Sprintf("listen = '[::1]:4333'\nauth = { token = %q }", secret),
 			map[string]string{"NATS_URL": "nats://[::1]:4333", "NATS_TOKEN": strange},
 		},
 		{
 			"elsewhere, with creds and TLS",
-			bus.Config{URL: "tls://a:4222,tls://b:4222", Creds: "/etc/o b/creds", CA: "/ca", Cert: "/cert", Key: "/key"},
-			map[string]string{"NATS_URL": "tls://a:4222,tls://b:4222", "NATS_CREDS": "/etc/o b/creds", "NATS_CA": "/ca", "NATS_CERT": "/cert", "NATS_KEY": "/key"},
+			"url = 'tls://a:4222,tls://b:4222'\ncreds = 'o b creds'\ntls = { ca = 'ca', cert = 'cert', key = 'key' }",
+			map[string]string{"NATS_URL": "tls://a:4222,tls://b:4222", "NATS_CREDS": in("o b creds"), "NATS_CA": in("ca"), "NATS_CERT": in("cert"), "NATS_KEY": in("key")},
 		},
 		{
 			"elsewhere, with an nkey",
-			bus.Config{URL: "nats://a:4222", NKey: "/nkey", TLSFirst: true, Domain: "hub"},
-			map[string]string{"NATS_URL": "nats://a:4222", "NATS_NKEY": "/nkey"},
+			"url = 'tls://a:4222'\nnkey = 'file:nkey'\ntls_first = true\ndomain = 'hub'",
+			map[string]string{"NATS_URL": "tls://a:4222", "NATS_NKEY": in("nkey")},
 		},
 	} {
-		text, err := shellEnv(test.nats)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(test.want, evaluated(t, text)); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", test.name, diff)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			config := filepath.Join(folder, "config.toml")
+			if err := os.WriteFile(config, []byte("[nats]\n"+test.nats+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			r := do(t, "--config", config, "env")
+			if r.status != done {
+				t.Fatal(r.stderr)
+			}
+			if diff := cmp.Diff(test.want, evaluated(t, r.stdout)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
 	}
 }
 

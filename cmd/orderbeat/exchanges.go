@@ -10,7 +10,7 @@ import (
 	"orderbeat/db"
 )
 
-func (a *app) exchangesCommand() *cobra.Command {
+func exchangesCommand(a *app) *cobra.Command {
 	var o exchangesOptions
 	c := &cobra.Command{
 		Use:   "exchanges [exchange-id]",
@@ -28,9 +28,9 @@ compressed; this command decompresses them.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 1 {
-				return a.oneExchange(c.Context(), args[0], o)
+				return showExchange(a, c.Context(), args[0], o)
 			}
-			return a.exchanges(c.Context(), o)
+			return listExchanges(a, c.Context(), o)
 		},
 	}
 	f := c.Flags()
@@ -51,7 +51,7 @@ type exchangesOptions struct {
 	body, asJSON bool
 }
 
-func (a *app) exchanges(ctx context.Context, o exchangesOptions) error {
+func listExchanges(a *app, ctx context.Context, o exchangesOptions) error {
 	if err := checkList[string](o.filter.Limit, "", "", nil); err != nil {
 		return err
 	}
@@ -68,9 +68,9 @@ func (a *app) exchanges(ctx context.Context, o exchangesOptions) error {
 }
 
 var exchangeListing = listing[db.ExchangeRow]{
-	"exchange",
-	[]string{"ID", "STARTED (UTC)", "PROVIDER", "ACCOUNT", "OPERATION", "METHOD", "URL", "STATUS", "MS", "BYTES", "JOB", "ERROR"},
-	func(x db.ExchangeRow) []string {
+	noun: "exchange",
+	head: []string{"ID", "STARTED (UTC)", "PROVIDER", "ACCOUNT", "OPERATION", "METHOD", "URL", "STATUS", "MS", "BYTES", "JOB", "ERROR"},
+	row: func(x db.ExchangeRow) []string {
 		status := "-"
 		if x.Status != 0 {
 			status = fmt.Sprint(x.Status)
@@ -91,7 +91,7 @@ func shortened(address string) string {
 	return address[:widest] + "…"
 }
 
-func (a *app) oneExchange(ctx context.Context, text string, o exchangesOptions) error {
+func showExchange(a *app, ctx context.Context, text string, o exchangesOptions) error {
 	id, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
 		return misuse("%q is not an exchange id (a number); list those of a job with --job", text)
@@ -106,7 +106,7 @@ func (a *app) oneExchange(ctx context.Context, text string, o exchangesOptions) 
 		return err
 	}
 	if !ok {
-		return &exit{failed, fmt.Errorf("exchange %d not found; `orderbeat exchanges` lists all recorded ones", id)}
+		return exit(failed, fmt.Errorf("exchange %d not found; `orderbeat exchanges` lists all recorded ones", id))
 	}
 	body, err := x.Body()
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func (a *app) healthCommand() *cobra.Command {
+func healthCommand(a *app) *cobra.Command {
 	var live, leader bool
 	c := &cobra.Command{
 		Use:   "health",
@@ -49,7 +49,7 @@ health checks of images without a shell or an HTTP client.`,
 				return err
 			}
 			if status != http.StatusOK {
-				return &exit{failed, errors.New("orderbeat: not ready: " + plain(text))}
+				return exit(failed, errors.New("orderbeat: not ready: "+plain(text)))
 			}
 			_, err = fmt.Fprintln(a.stdout, plain(text))
 			return err

@@ -21,5 +21,5 @@ func newLog(to io.Writer, c config.Log, secrets *mask.Set) *slog.Logger {
 	if c.Format == "text" || c.Format == "auto" && isTerminal(to) {
 		return slog.New(tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !isTerminal(to)}))
 	}
-	return slog.New(slog.NewJSONHandler(jsonLines{w}, &slog.HandlerOptions{Level: level}))
+	return slog.New(slog.NewJSONHandler(escapedLines(w), &slog.HandlerOptions{Level: level}))
 }

@@ -77,8 +77,8 @@ func TestLoginOverTLS(t *testing.T) {
 	ended := make(chan result, 1)
 	go func() {
 		var stdout, stderr bytes.Buffer
-		a := &app{getenv: func(string) string { return "" }, stdin: strings.NewReader(""), stdout: io.MultiWriter(in, &stdout), stderr: &stderr}
-		status := a.run(ctx, []string{"--config", p.config, "auth", "login", "mazda", "--user", "johndoe"})
+		a := newApp(func(string) string { return "" }, strings.NewReader(""), io.MultiWriter(in, &stdout), &stderr)
+		status := a.run(ctx, root(a), []string{"--config", p.config, "auth", "login", "mazda", "--user", "johndoe"})
 		in.Close()
 		ended <- result{status, stdout.String(), stderr.String()}
 	}()
@@ -181,8 +181,8 @@ func TestLoginByPaste(t *testing.T) {
 		ended := make(chan result, 1)
 		go func() {
 			var all, stderr bytes.Buffer
-			a := &app{getenv: func(string) string { return "" }, stdin: stdin, stdout: io.MultiWriter(&all, printed), stderr: &stderr}
-			status := a.run(t.Context(), []string{"--config", p.config, "auth", "login", "mazda", "--user", test.user, "--paste"})
+			a := newApp(func(string) string { return "" }, stdin, io.MultiWriter(&all, printed), &stderr)
+			status := a.run(t.Context(), root(a), []string{"--config", p.config, "auth", "login", "mazda", "--user", test.user, "--paste"})
 			printed.Close()
 			ended <- result{status, all.String(), stderr.String()}
 		}()

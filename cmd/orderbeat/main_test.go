@@ -2,6 +2,7 @@ package main // an inside test: a main package cannot be imported
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -13,9 +14,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"orderbeat/clients"
-	"orderbeat/cmd/orderbeat/config"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -168,26 +166,16 @@ func TestCheckShowsWhatWouldRun(t *testing.T) {
 
 func TestCheckAsJSON(t *testing.T) {
 	got := do(t, "check", "--json", "--config", writeConfig(t, ""))
-	var report checkReport
+	const dueTimes = 5 // of each schedule
+	var report struct {
+		Providers []struct{ Accounts []any }
+		Schedules []struct{ Due []time.Time }
+	}
 	if err := json.Unmarshal([]byte(got.stdout), &report); err != nil {
 		t.Fatal(err)
 	}
-	if len(report.Providers) != 1 || len(report.Providers[0].Accounts) != 2 || len(report.Schedules[0].Due) != dueShown {
+	if len(report.Providers) != 1 || len(report.Providers[0].Accounts) != 2 || len(report.Schedules[0].Due) != dueTimes {
 		t.Errorf("got %+v", report)
-	}
-}
-
-func TestCheckTellsHowManySamplesThereAre(t *testing.T) {
-	c, err := config.Load(writeConfig(t, ""), providers, func(string) string { return "" })
-	if err != nil {
-		t.Fatal(err)
-	}
-	var told strings.Builder
-	if err := checked(c, map[string]clients.SampleReport{"michelin": {Tried: 3, Warnings: []string{`"x": order A: odd`}}}, time.Now()).print(&told); err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(told.String(), "\n  3 samples tried: OK\n") || !strings.Contains(told.String(), "\nnote: provider michelin: sample \"x\": order A: odd\n") {
-		t.Errorf("got:\n%s", told.String())
 	}
 }
 
@@ -211,5 +199,18 @@ func TestVersion(t *testing.T) {
 	var b build
 	if err := json.Unmarshal([]byte(do(t, "version", "--json").stdout), &b); err != nil || b.Go == "" {
 		t.Errorf("--json: got %+v, %v", b, err)
+	}
+}
+
+// What a worker or a provider says reaches a terminal through every command alike.
+func TestErrorsControlNoTerminal(t *testing.T) {
+	const hostile = "a\x1b]0;pwned\a\x1b[31m\u009b2J\u202etxt\u2066x\u200f\r\x7f\x00"
+	var stdout, stderr bytes.Buffer
+	if status := run(context.Background(), []string{"order", hostile, "--config", writeConfig(t, "")}, func(string) string { return "" }, &stdout, &stderr); status == done {
+		t.Error("got status 0, want no such order")
+	}
+	controls := func(r rune) bool { return r != '\n' && plain(string(r)) != string(r) }
+	if text := stdout.String() + stderr.String(); strings.ContainsFunc(text, controls) {
+		t.Errorf("got %q, want no character that controls a terminal", text)
 	}
 }

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,7 +12,7 @@ import (
 	"orderbeat/db"
 )
 
-func (a *app) orderCommand() *cobra.Command {
+func orderCommand(a *app) *cobra.Command {
 	var o orderOptions
 	c := &cobra.Command{
 		Use:   "order <id|reference>",
@@ -28,7 +26,7 @@ Times are UTC.`,
 		Args: one("the order's number or reference"),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.name = args[0]
-			return a.order(c.Context(), o)
+			return showOrder(a, c.Context(), o)
 		},
 	}
 	c.Flags().StringVar(&o.provider, "provider", "", "provider of the order")
@@ -42,7 +40,7 @@ type orderOptions struct {
 	asJSON                  bool
 }
 
-func (a *app) order(ctx context.Context, o orderOptions) error {
+func showOrder(a *app, ctx context.Context, o orderOptions) error {
 	if o.name == "" {
 		return misuse("give an order number or a reference")
 	}
@@ -57,13 +55,13 @@ func (a *app) order(ctx context.Context, o orderOptions) error {
 	}
 	switch len(found) {
 	case 0:
-		return &exit{failed, fmt.Errorf("order %q not found; `orderbeat orders` lists all orders", o.name)}
+		return exit(failed, fmt.Errorf("order %q not found; `orderbeat orders` lists all orders", o.name))
 	case 1:
 	default:
 		if err := ordersTable(a.stderr, found); err != nil {
 			return err
 		}
-		return &exit{usage, fmt.Errorf("%q matches several orders: give the order number, --account or --provider", o.name)}
+		return exit(usage, fmt.Errorf("%q matches several orders: give the order number, --account or --provider", o.name))
 	}
 	events, err := readHistory(ctx, database, found[0])
 	if err != nil {
@@ -94,23 +92,6 @@ func findOrders(ctx context.Context, database *db.DB, o orderOptions) ([]db.Stor
 	f.OrderID, f.Reference = "", o.name
 	found, _, err = database.Orders(ctx, f)
 	return found, err
-}
-
-// readHistory reads every event of an order.
-func readHistory(ctx context.Context, database *db.DB, o db.StoredOrder) ([]db.Event, error) {
-	const page = 200
-	events := []db.Event{}
-	for after := 0; ; {
-		more, err := database.History(ctx, o.Provider, o.Account, o.OrderID, after, page)
-		if err != nil {
-			return nil, err
-		}
-		events = append(events, more...)
-		if len(more) < page {
-			return events, nil
-		}
-		after = more[len(more)-1].Revision
-	}
 }
 
 func printOrder(w io.Writer, o db.StoredOrder, documents db.OrderDocuments, events []db.Event) error {
@@ -192,74 +173,4 @@ func amounts(a clients.Amounts) string {
 		}
 	}
 	return orDash(strings.Join(parts, ", "))
-}
-
-func printTimeline(w io.Writer, events []db.Event) error {
-	if len(events) == 0 {
-		return nil
-	}
-	fmt.Fprintln(w)
-	var rows [][]string
-	for _, e := range events {
-		changes, err := describeEvent(e)
-		if err != nil {
-			return fmt.Errorf("event %s: %w", e.EventID, err)
-		}
-		if len(changes) == 0 {
-			changes = []string{"first seen, " + string(e.Status)}
-		}
-		for i, change := range changes {
-			row := []string{"", "", change}
-			if i == 0 {
-				row[0], row[1] = minute(e.ObservedAt), fmt.Sprint(e.Revision)
-			}
-			rows = append(rows, row)
-		}
-	}
-	return printTable(w, []string{"WHEN (UTC)", "REVISION", "WHAT"}, rows)
-}
-
-// describeChanges tells changes as "path: before -> after", those of the order itself first.
-func describeChanges(text json.RawMessage) ([]string, error) {
-	var changes []clients.Change
-	if err := json.Unmarshal(text, &changes); err != nil {
-		return nil, err
-	}
-	slices.SortStableFunc(changes, func(a, b clients.Change) int { return strings.Count(a.Path, "/") - strings.Count(b.Path, "/") })
-	told := make([]string, len(changes))
-	for i, c := range changes {
-		told[i] = c.Path + ": " + describeChange(c.Before, c.After)
-	}
-	return told, nil
-}
-
-// describeChange tells the two sides of a change. Of lines and arrays, which the
-// tables above show, it tells only what became of them.
-func describeChange(before, after any) string {
-	switch {
-	case before == nil && isBig(after):
-		return "new"
-	case after == nil && isBig(before):
-		return "gone"
-	case isBig(before) || isBig(after):
-		return "changed"
-	default:
-		return brief(before) + " -> " + brief(after)
-	}
-}
-
-func isBig(v any) bool {
-	switch v.(type) {
-	case map[string]any, []any:
-		return true
-	default:
-		return false
-	}
-}
-
-func brief(v any) string {
-	if v == nil {
-		return "-"
-	}
-	return fmt.Sprint(v)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -51,38 +50,4 @@ func shippedTo(orderID string, a clients.Advice) (sum clients.Quantity) {
 // money is an invoice's total with its currency.
 func money(i clients.Invoice) string {
 	return strings.TrimSpace(orDash(string(i.TotalAmount)) + " " + string(i.Currency))
-}
-
-// describeEvent tells what an event is about, one line for each thing.
-func describeEvent(e db.Event) ([]string, error) {
-	again := "" // of a document that was told of before
-	if e.DespatchAdvice != nil || e.Invoice != nil {
-		var changes []struct{ Before any }
-		if err := json.Unmarshal(e.Changes, &changes); err != nil {
-			return nil, err
-		}
-		if changes[0].Before != nil {
-			again = " changed"
-		}
-	}
-	switch {
-	case e.DespatchAdvice != nil:
-		var a clients.Advice
-		err := json.Unmarshal(e.DespatchAdvice, &a)
-		return []string{describeAdvice(a, again)}, err
-	case e.Invoice != nil:
-		var i clients.Invoice
-		err := json.Unmarshal(e.Invoice, &i)
-		return []string{fmt.Sprintf("invoice %s%s: %s, %s, due %s", i.Number, again, i.Type, money(i), orDash(string(i.DueOn)))}, err
-	}
-	return describeChanges(e.Changes)
-}
-
-func describeAdvice(a clients.Advice, again string) string {
-	told := fmt.Sprintf("despatch advice %s%s: left %s with %s, expected %s",
-		a.AdviceID, again, orDash(string(a.DespatchedOn)), orDash(string(a.Carrier)), orDash(string(a.ExpectedOn)))
-	if len(a.Tracking) > 0 {
-		told += ", tracking " + strings.Join(a.Tracking, " ")
-	}
-	return told
 }

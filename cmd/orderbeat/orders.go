@@ -4,22 +4,19 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"orderbeat/clients"
 	"orderbeat/db"
-	"orderbeat/jobs"
 )
 
-func (a *app) ordersCommand() *cobra.Command {
+func ordersCommand(a *app) *cobra.Command {
 	var o ordersOptions
 	c := &cobra.Command{
 		Use:   "orders",
@@ -37,7 +34,7 @@ first request for its number that was answered without it.`,
   orderbeat orders --since 24h --csv > changed.csv
   orderbeat orders --reference PO-104233 --json`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return a.orders(c.Context(), o) },
+		RunE: func(c *cobra.Command, _ []string) error { return listOrders(a, c.Context(), o) },
 	}
 	f := c.Flags()
 	f.BoolVar(&o.open, "open", false, "only orders that are not complete")
@@ -79,37 +76,7 @@ func (o ordersOptions) filter(now time.Time) (db.OrderFilter, error) {
 	return f, nil
 }
 
-// parseSince reads a length of time before now, or a day, which begins in UTC.
-func parseSince(flag, s string, now time.Time) (time.Time, error) {
-	if day, err := clients.ParseDate(s); err == nil {
-		return day.Time(), nil
-	}
-	if ago, err := jobs.ParseDuration(s); err == nil && ago >= 0 {
-		return now.Add(-ago), nil
-	}
-	return time.Time{}, misuse(`--%s: %q is neither a duration such as "24h" or "14d" nor a date such as "2026-01-31"`, flag, s)
-}
-
-// openDatabase opens the database to read it.
-func (a *app) openDatabase(ctx context.Context) (*db.DB, error) {
-	conf, err := a.loadPart("db")
-	if err != nil {
-		return nil, err
-	}
-	return db.OpenReadOnly(ctx, conf.DB.Path)
-}
-
-// read opens the database for something that reads it.
-func (a *app) read(ctx context.Context, do func(database *db.DB) error) error {
-	database, err := a.openDatabase(ctx)
-	if err != nil {
-		return err
-	}
-	defer database.Close()
-	return do(database)
-}
-
-func (a *app) orders(ctx context.Context, o ordersOptions) error {
+func listOrders(a *app, ctx context.Context, o ordersOptions) error {
 	filter, err := o.filter(time.Now())
 	if err != nil {
 		return err
@@ -126,7 +93,7 @@ func (a *app) orders(ctx context.Context, o ordersOptions) error {
 		}
 		n, more, err := eachPage(ctx, database, filter, print)
 		if more {
-			a.onlyFirst(n)
+			noteMore(a, n)
 		}
 		return err
 	}
@@ -145,7 +112,7 @@ func (a *app) orders(ctx context.Context, o ordersOptions) error {
 		fmt.Fprintln(a.stderr, "no orders match")
 		return nil
 	case more:
-		a.onlyFirst(len(found))
+		noteMore(a, len(found))
 	}
 	if o.late {
 		return lateTable(a.stdout, found)
@@ -153,7 +120,7 @@ func (a *app) orders(ctx context.Context, o ordersOptions) error {
 	return ordersTable(a.stdout, found)
 }
 
-func (a *app) onlyFirst(n int) {
+func noteMore(a *app, n int) {
 	fmt.Fprintf(a.stderr, "first %s shown; there are more, see --limit\n", count(n, "order"))
 }
 
@@ -255,50 +222,3 @@ func printOrders(w io.Writer, orders []db.StoredOrder, last string, own func(db.
 	}
 	return printTable(w, header, rows)
 }
-
-// ordersCSV writes the columns of the table orders, by their names there.
-func ordersCSV(w io.Writer) func(page []db.StoredOrder, end bool) error {
-	out := csv.NewWriter(w)
-	rows := [][]string{{
-		"provider", "account", "order_id", "reference", "ordered_on", "method", "status", "ordered_quantity", "shipped_quantity",
-		"open_quantity", "promised_on", "next_promised_on", "days_late", "revision", "first_seen_at", "last_seen_at", "last_changed_at",
-		"not_found_since",
-	}}
-	return func(page []db.StoredOrder, _ bool) error {
-		for _, o := range page {
-			notFound := ""
-			if o.NotFoundSince != nil {
-				notFound = instant(*o.NotFoundSince)
-			}
-			rows = append(rows, []string{
-				csvText(o.Provider), csvText(o.Account), csvText(o.OrderID), csvText(string(o.Reference)),
-				string(o.OrderedOn), csvText(string(o.Method)), string(o.Status),
-				number(o.OrderedQuantity), number(o.ShippedQuantity), number(o.OpenQuantity), string(o.PromisedOn), string(o.NextPromisedOn), fmt.Sprint(o.DaysLate), fmt.Sprint(o.Revision),
-				instant(o.FirstSeenAt), instant(o.LastSeenAt), instant(o.LastChangedAt),
-				notFound,
-			})
-		}
-		err := cmp.Or(out.WriteAll(rows), out.Error())
-		rows = rows[:0]
-		return err
-	}
-}
-
-// csvText is a text from elsewhere as a cell. A spreadsheet takes one that begins with one of
-// these characters for a formula, unless an apostrophe stands before it.
-func csvText(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r\n", rune(s[0])) {
-		return "'" + s
-	}
-	return s
-}
-
-// number is empty for a quantity that is not known, as CSV wants it.
-func number(q clients.Quantity) string {
-	if !q.Known {
-		return ""
-	}
-	return q.String()
-}
-
-func instant(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
+
+	"orderbeat/jobs"
 )
 
 // printJSON writes v as one indented document.
@@ -39,45 +39,6 @@ func printTable(w io.Writer, head []string, rows [][]string) error {
 	return tw.Flush()
 }
 
-// listing is how a command lists what it found.
-type listing[T any] struct {
-	noun string // "run"
-	head []string
-	row  func(T) []string
-}
-
-// print prints a list as a table, or as JSON.
-func (l listing[T]) print(a *app, list []T, asJSON bool) error {
-	if asJSON {
-		return printJSON(a.stdout, map[string]any{l.noun + "s": list})
-	}
-	if len(list) == 0 {
-		fmt.Fprintf(a.stderr, "no %ss match\n", l.noun)
-		return nil
-	}
-	rows := make([][]string, len(list))
-	for i, v := range list {
-		rows[i] = l.row(v)
-	}
-	return printTable(a.stdout, slices.Clone(l.head), rows)
-}
-
-// limitFlag bounds how many rows a list has.
-func limitFlag(c *cobra.Command, into *int, usual int) {
-	c.Flags().IntVar(into, "limit", usual, "maximum number of rows")
-}
-
-// checkList refuses a limit that is none and a value that is not allowed.
-func checkList[S ~string](limit int, flag, value string, allowed []S) error {
-	if value != "" && !slices.Contains(allowed, S(value)) {
-		return misuse("--%s: %q is not one of %s", flag, value, words(allowed))
-	}
-	if limit < 1 {
-		return misuse("--limit must be at least 1, got %d", limit)
-	}
-	return nil
-}
-
 // plain makes text from elsewhere safe for a terminal: one line, without characters that control it ([isControl]).
 func plain(s string) string {
 	return strings.Map(func(r rune) rune {
@@ -86,22 +47,6 @@ func plain(s string) string {
 		}
 		return r
 	}, s)
-}
-
-// minute is how tables show a time: UTC, to the minute; "-" for none.
-func minute(t time.Time) string {
-	if t.IsZero() {
-		return "-"
-	}
-	return t.UTC().Format("2006-01-02 15:04")
-}
-
-// second is minute to the second.
-func second(t time.Time) string {
-	if t.IsZero() {
-		return "-"
-	}
-	return t.UTC().Format(time.DateTime)
 }
 
 // orDash shows that there is nothing.
@@ -131,4 +76,13 @@ func count(n int, noun string) string {
 
 func jsonFlag(c *cobra.Command, into *bool) {
 	c.Flags().BoolVar(into, "json", false, "print JSON")
+}
+
+func printErrors(w io.Writer, errs []jobs.RunError) {
+	for _, e := range errs {
+		fmt.Fprintf(w, "%s: %s: %s\n", plain(orDash(e.Account)), e.Code, plain(e.Message))
+		if e.Hint != "" {
+			fmt.Fprintf(w, "  %s\n", plain(e.Hint))
+		}
+	}
 }

@@ -2,7 +2,7 @@ package main
 
 import "github.com/spf13/cobra"
 
-func (a *app) providerCommand() *cobra.Command {
+func providerCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "provider",
 		Short: "Declare a provider and try it",
@@ -15,6 +15,6 @@ and try it with real requests, of which nothing is stored or published.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(a.providerNewCommand(), a.providerTryCommand())
+	c.AddCommand(providerNewCommand(a), providerTryCommand(a))
 	return c
 }

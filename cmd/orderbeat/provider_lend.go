@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
-	"time"
 
 	"orderbeat/auth"
 	"orderbeat/auth/seal"
@@ -32,18 +30,4 @@ func sharedTokens(ctx context.Context, conf *config.Config) (auth.Store, io.Clos
 		return nil, nil, fmt.Errorf("db.path: %w", err)
 	}
 	return seal.New(database.Tokens(), keys), database, nil
-}
-
-// besideStandIns tells where the stand-ins listen. Where nobody runs them, they run here
-// until they are closed.
-func besideStandIns(ctx context.Context, c config.Sandbox) (io.Closer, string, error) {
-	const patience = time.Second // on this machine
-	if conn, err := (&net.Dialer{Timeout: patience}).DialContext(ctx, "tcp", c.Listen); err == nil {
-		return conn, c.Listen, nil
-	}
-	stand, err := startStandIns(ctx, c)
-	if err != nil {
-		return nil, "", err
-	}
-	return stand, stand.address, nil
 }

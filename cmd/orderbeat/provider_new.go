@@ -13,7 +13,7 @@ import (
 	"orderbeat/clients/declared"
 )
 
-func (a *app) providerNewCommand() *cobra.Command {
+func providerNewCommand(a *app) *cobra.Command {
 	var output string
 	c := &cobra.Command{
 		Use:   "new <name>",
@@ -23,7 +23,7 @@ config.toml. Existing files are never overwritten.`,
 		Example: `  orderbeat provider new acme
   orderbeat provider new acme --output /etc/orderbeat/acme.toml`,
 		Args: one("the provider's name"),
-		RunE: func(_ *cobra.Command, args []string) error { return a.providerNew(args[0], output) },
+		RunE: func(_ *cobra.Command, args []string) error { return writeDeclaration(a, args[0], output) },
 	}
 	c.Flags().StringVar(&output, "output", "", "the file to write (default <name>.toml)")
 	return c
@@ -32,7 +32,7 @@ config.toml. Existing files are never overwritten.`,
 // providerName is what the configuration takes for one.
 var providerName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-func (a *app) providerNew(name, output string) error {
+func writeDeclaration(a *app, name, output string) error {
 	if !providerName.MatchString(name) {
 		return misuse("invalid provider name %q: use up to 64 letters, digits, - and _", name)
 	}

@@ -26,7 +26,7 @@ func maySave(p config.Provider, client *declared.Client) error {
 
 // saveSample adds an answer to the provider's declaration as a sample, and sees to it
 // that the configuration is as right as before.
-func (a *app) saveSample(ctx context.Context, p config.Provider, client *declared.Client, first declared.First, name string) (*savedSample, error) {
+func saveSample(a *app, ctx context.Context, p config.Provider, client *declared.Client, first declared.First, name string) (*savedSample, error) {
 	if name == "" {
 		name = "tried on " + time.Now().Format(time.DateOnly)
 	}
@@ -39,16 +39,16 @@ func (a *app) saveSample(ctx context.Context, p config.Provider, client *declare
 	if err != nil {
 		return nil, err
 	}
-	if err := a.checkAgain(ctx, p.Name); err != nil {
+	if err := checkAgain(a, ctx, p.Name); err != nil {
 		return nil, errors.Join(fmt.Errorf("the sample would make %s invalid; it was not added: %w", path, err), replaceFile(path, before))
 	}
 	return &savedSample{File: path, Name: name, Orders: sample.Orders}, nil
 }
 
 // checkAgain loads the configuration anew, and tries the samples of a provider.
-func (a *app) checkAgain(ctx context.Context, provider string) error {
+func checkAgain(a *app, ctx context.Context, provider string) error {
 	conf, err := a.load()
-	if e, ok := errors.AsType[*exit](err); ok {
+	if e, ok := errors.AsType[*exitError](err); ok {
 		return e.err // it is not the command line that is wrong
 	}
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 	"orderbeat/jobs"
 )
 
-func (a *app) providerTryCommand() *cobra.Command {
+func providerTryCommand(a *app) *cobra.Command {
 	var o tryOptions
 	c := &cobra.Command{
 		Use:   "try <provider>",
@@ -43,7 +43,7 @@ Exit status: 0 the response was mapped, also to no orders; 1 the request or the 
 		Args: one("the provider to ask"),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.provider = args[0]
-			return a.try(c.Context(), o)
+			return tryProvider(a, c.Context(), o)
 		},
 	}
 	f := c.Flags()
@@ -74,8 +74,8 @@ type tryOptions struct {
 	save, asJSON       bool
 }
 
-// try is one straight line: what is asked, the call, what is shown, what is kept.
-func (a *app) try(ctx context.Context, o tryOptions) (err error) {
+// tryProvider is one straight line: what is asked, the call, what is shown, what is kept.
+func tryProvider(a *app, ctx context.Context, o tryOptions) (err error) {
 	given, err := o.params()
 	if err != nil {
 		return err
@@ -99,7 +99,7 @@ func (a *app) try(ctx context.Context, o tryOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	lend := config.Lend{UserAgent: "orderbeat/" + readBuild().Version, Log: slog.New(slog.DiscardHandler), Mask: conf.Mask}
+	lend := config.Lend{UserAgent: "orderbeat/" + a.version, Log: slog.New(slog.DiscardHandler), Mask: conf.Mask}
 	conf.MaskFiles()
 	a.stdout, a.stderr = conf.Mask.Writer(a.stdout), conf.Mask.Writer(a.stderr)
 	report := tryReport{Provider: p.Name, Account: account.Name, Question: questionOf(query), Windows: windows}
@@ -145,16 +145,16 @@ func (a *app) try(ctx context.Context, o tryOptions) (err error) {
 	report.answer(first, failure)
 	var saved error
 	if o.save && failure == nil {
-		report.Sample, saved = a.saveSample(ctx, p, client, first, o.name)
+		report.Sample, saved = saveSample(a, ctx, p, client, first, o.name)
 	}
-	if err := a.printTry(report, o.asJSON); err != nil {
+	if err := printTry(a, report, o.asJSON); err != nil {
 		return err
 	}
 	switch {
 	case failure != nil:
-		return &exit{status: failed}
+		return exit(failed, nil)
 	case saved != nil:
-		return &exit{failed, fmt.Errorf("no sample saved: %w", saved)}
+		return exit(failed, fmt.Errorf("no sample saved: %w", saved))
 	}
 	return nil
 }

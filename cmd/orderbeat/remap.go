@@ -4,12 +4,12 @@ import (
 	"context"
 	"time"
 
-	"orderbeat/worker/api"
-
 	"github.com/spf13/cobra"
+
+	"orderbeat/worker/api"
 )
 
-func (a *app) remapCommand() *cobra.Command {
+func remapCommand(a *app) *cobra.Command {
 	var o remapOptions
 	c := &cobra.Command{
 		Use:   "remap <provider>",
@@ -31,7 +31,7 @@ Exit status: 0 every job succeeded, 3 some did, 1 none did.`,
 		Args: one("the provider whose answers are mapped again"),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Provider = args[0]
-			return a.remap(c.Context(), o)
+			return remapResponses(a, c.Context(), o)
 		},
 	}
 	f := c.Flags()
@@ -49,7 +49,7 @@ type remapOptions struct {
 	asJSON bool
 }
 
-func (a *app) remap(ctx context.Context, o remapOptions) error {
+func remapResponses(a *app, ctx context.Context, o remapOptions) error {
 	if err := sinceAndUntil(&o.Since, &o.Until, time.Now()); err != nil {
 		return err
 	}
@@ -62,5 +62,5 @@ func (a *app) remap(ctx context.Context, o remapOptions) error {
 	if err != nil {
 		return err
 	}
-	return a.follow(ctx, w, reply.Run, o.asJSON)
+	return follow(a, ctx, w, reply.Run, o.asJSON)
 }

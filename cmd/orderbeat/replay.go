@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"time"
 
-	"orderbeat/worker/api"
-
 	"github.com/spf13/cobra"
+
+	"orderbeat/worker/api"
 )
 
-func (a *app) replayCommand() *cobra.Command {
+func replayCommand(a *app) *cobra.Command {
 	var o replayOptions
 	c := &cobra.Command{
 		Use:   "replay",
@@ -27,7 +27,7 @@ unpublishable) are published: run it when the stream accepts them again.`,
   orderbeat replay --since 2026-01-01 --until 2026-02-01 --subject backfill.orders
   orderbeat replay --unpublishable`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return a.replay(c.Context(), o) },
+		RunE: func(c *cobra.Command, _ []string) error { return replayEvents(a, c.Context(), o) },
 	}
 	f := c.Flags()
 	f.StringVar(&o.Provider, "provider", "", "only this provider")
@@ -49,7 +49,7 @@ type replayOptions struct {
 	asJSON bool
 }
 
-func (a *app) replay(ctx context.Context, o replayOptions) error {
+func replayEvents(a *app, ctx context.Context, o replayOptions) error {
 	if err := sinceAndUntil(&o.Since, &o.Until, time.Now()); err != nil {
 		return err
 	}
@@ -61,23 +61,5 @@ func (a *app) replay(ctx context.Context, o replayOptions) error {
 		return printJSON(a.stdout, reply)
 	}
 	fmt.Fprintf(a.stdout, "%s republished, with the header Orderbeat-Replay: %s\n", count(reply.Events, "event"), reply.ReplayID)
-	return nil
-}
-
-// sinceAndUntil writes two bounds of a time, where they are given, as the worker reads them.
-func sinceAndUntil(since, until *string, now time.Time) error {
-	for _, bound := range []struct {
-		name string
-		text *string
-	}{{"since", since}, {"until", until}} {
-		if *bound.text == "" {
-			continue
-		}
-		t, err := parseSince(bound.name, *bound.text, now)
-		if err != nil {
-			return err
-		}
-		*bound.text = t.UTC().Format(time.RFC3339)
-	}
 	return nil
 }

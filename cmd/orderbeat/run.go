@@ -19,7 +19,7 @@ import (
 	"orderbeat/worker"
 )
 
-func (a *app) runCommand() *cobra.Command {
+func runCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "run",
 		Short: "Run the worker: schedules, jobs, NATS, and the sandbox if configured",
@@ -78,7 +78,7 @@ func workUntil(ctx context.Context, c *config.Config, log *slog.Logger) error {
 	}
 	if errors.Is(err, worker.ErrAbandoned) {
 		log.Error("stopped while jobs were running", "drain", c.Worker.Drain.String(), "status", abandoned)
-		return &exit{status: abandoned, err: err}
+		return exit(abandoned, err)
 	}
 	return err
 }

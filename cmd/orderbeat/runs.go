@@ -15,7 +15,7 @@ import (
 	"orderbeat/jobs"
 )
 
-func (a *app) runsCommand() *cobra.Command {
+func runsCommand(a *app) *cobra.Command {
 	var o runsOptions
 	c := &cobra.Command{
 		Use:   "runs [run-id]",
@@ -29,9 +29,9 @@ worker needs to run. Times are UTC.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 1 {
-				return a.oneRun(c.Context(), args[0], o.asJSON)
+				return showRun(a, c.Context(), args[0], o.asJSON)
 			}
-			return a.runs(c.Context(), o)
+			return listRuns(a, c.Context(), o)
 		},
 	}
 	f := c.Flags()
@@ -40,7 +40,7 @@ worker needs to run. Times are UTC.`,
 	f.StringVar(&o.state, "state", "", "only runs in this state: "+words(jobs.ListedRunStates))
 	limitFlag(c, &o.filter.Limit, 20)
 	jsonFlag(c, &o.asJSON)
-	c.AddCommand(a.runsCancelCommand(), a.runsPauseCommand(), a.runsResumeCommand())
+	c.AddCommand(runsCancelCommand(a), runsPauseCommand(a), runsResumeCommand(a))
 	return c
 }
 
@@ -50,7 +50,7 @@ type runsOptions struct {
 	asJSON bool
 }
 
-func (a *app) runs(ctx context.Context, o runsOptions) error {
+func listRuns(a *app, ctx context.Context, o runsOptions) error {
 	if err := checkList(o.filter.Limit, "state", o.state, jobs.ListedRunStates); err != nil {
 		return err
 	}
@@ -65,9 +65,9 @@ func (a *app) runs(ctx context.Context, o runsOptions) error {
 }
 
 var runListing = listing[jobs.Run]{
-	"run",
-	[]string{"RUN", "PROVIDER", "KIND", "STATE", "JOBS", "SEEN", "CREATED", "CHANGED", "TRIGGER", "REQUESTED (UTC)", "TOOK"},
-	func(r jobs.Run) []string {
+	noun: "run",
+	head: []string{"RUN", "PROVIDER", "KIND", "STATE", "JOBS", "SEEN", "CREATED", "CHANGED", "TRIGGER", "REQUESTED (UTC)", "TOOK"},
+	row: func(r jobs.Run) []string {
 		return []string{
 			r.ID, r.Provider, r.Kind, stands(r), fmt.Sprintf("%d/%d", r.Jobs.Ended(), r.Jobs.Total),
 			fmt.Sprint(r.Orders.Seen), fmt.Sprint(r.Orders.Created), fmt.Sprint(r.Orders.Changed), r.Trigger, minute(r.RequestedAt), took(r),
@@ -91,14 +91,14 @@ func took(r jobs.Run) string {
 	return r.FinishedAt.Sub(r.RequestedAt).Round(time.Millisecond).String()
 }
 
-func (a *app) oneRun(ctx context.Context, id string, asJSON bool) error {
+func showRun(a *app, ctx context.Context, id string, asJSON bool) error {
 	return a.read(ctx, func(database *db.DB) error {
 		run, ok, err := database.Run(ctx, id)
 		if err != nil {
 			return err
 		}
 		if !ok {
-			return &exit{failed, fmt.Errorf("run %q not found; `orderbeat runs` lists all runs", id)}
+			return exit(failed, fmt.Errorf("run %q not found; `orderbeat runs` lists all runs", id))
 		}
 		rows, err := database.RunJobs(ctx, run.ID)
 		if err != nil {

@@ -3,12 +3,12 @@ package main
 import (
 	"fmt"
 
-	"orderbeat/worker/api"
-
 	"github.com/spf13/cobra"
+
+	"orderbeat/worker/api"
 )
 
-func (a *app) runsCancelCommand() *cobra.Command {
+func runsCancelCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "cancel <run-id>", Short: "Cancel a run and its unfinished jobs",
 		Long: `Have the running worker cancel a run with its unfinished jobs. Stored results stay.`,
@@ -24,7 +24,7 @@ func (a *app) runsCancelCommand() *cobra.Command {
 	}
 }
 
-func (a *app) runsPauseCommand() *cobra.Command {
+func runsPauseCommand(a *app) *cobra.Command {
 	var note string
 	c := &cobra.Command{
 		Use: "pause <run-id>", Short: "Pause a low-priority run, such as a backfill",
@@ -32,24 +32,24 @@ func (a *app) runsPauseCommand() *cobra.Command {
 run stays paused, also over restarts, until it is resumed.`,
 		Args: one("the run's id"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.changeRun(c, "runs.pause", api.RunNote{RunID: args[0], Note: note})
+			return changeRun(a, c, "runs.pause", api.RunNote{RunID: args[0], Note: note})
 		},
 	}
 	c.Flags().StringVar(&note, "note", "", "reason, shown with the paused run")
 	return c
 }
 
-func (a *app) runsResumeCommand() *cobra.Command {
+func runsResumeCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "resume <run-id>", Short: "Resume a paused run",
 		Args: one("the run's id"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.changeRun(c, "runs.resume", api.RunNote{RunID: args[0]})
+			return changeRun(a, c, "runs.resume", api.RunNote{RunID: args[0]})
 		},
 	}
 }
 
-func (a *app) changeRun(c *cobra.Command, endpoint string, request api.RunNote) error {
+func changeRun(a *app, c *cobra.Command, endpoint string, request api.RunNote) error {
 	reply, err := call[api.Run](c.Context(), a, endpoint, request)
 	if err != nil {
 		return err

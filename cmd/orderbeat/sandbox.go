@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"syscall"
@@ -43,4 +44,18 @@ func (s *standIns) Close() error {
 		err = errors.Join(err, fmt.Errorf("sandbox: %w", served))
 	}
 	return err
+}
+
+// besideStandIns tells where the stand-ins listen. Where nobody runs them, they run here
+// until they are closed.
+func besideStandIns(ctx context.Context, c config.Sandbox) (io.Closer, string, error) {
+	const patience = time.Second // on this machine
+	if conn, err := (&net.Dialer{Timeout: patience}).DialContext(ctx, "tcp", c.Listen); err == nil {
+		return conn, c.Listen, nil
+	}
+	stand, err := startStandIns(ctx, c)
+	if err != nil {
+		return nil, "", err
+	}
+	return stand, stand.address, nil
 }

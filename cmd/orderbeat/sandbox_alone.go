@@ -10,7 +10,7 @@ import (
 	"orderbeat/cmd/orderbeat/config"
 )
 
-func (a *app) sandboxCommand() *cobra.Command {
+func sandboxCommand(a *app) *cobra.Command {
 	var o config.Sandbox
 	c := &cobra.Command{
 		Use:   "sandbox",
@@ -22,14 +22,14 @@ the APIs, their credentials, and switches that cause failures.`,
   orderbeat sandbox --listen 127.0.0.1:9000 --day 1m
   curl 127.0.0.1:8322/_sandbox/`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return a.sandboxAlone(c.Context(), o) },
+		RunE: func(c *cobra.Command, _ []string) error { return runSandbox(a, c.Context(), o) },
 	}
 	c.Flags().StringVar(&o.Listen, "listen", "127.0.0.1:8322", "address to listen on; port 0: any free port")
 	c.Flags().DurationVar(&o.Day, "day", 20*time.Second, "duration of a day of the sample orders")
 	return c
 }
 
-func (a *app) sandboxAlone(ctx context.Context, o config.Sandbox) error {
+func runSandbox(a *app, ctx context.Context, o config.Sandbox) error {
 	const least = time.Second
 	if o.Day < least {
 		return misuse("--day: want %s or more, got %s", least, o.Day)

@@ -27,6 +27,9 @@ type terminal struct {
 	partial []byte // the beginning of a character whose end is still to come
 }
 
+// newTerminal returns a writer that replaces characters that control a terminal.
+func newTerminal(w io.Writer) io.Writer { return &terminal{w: w} }
+
 // Write implements [io.Writer].
 func (t *terminal) Write(p []byte) (int, error) {
 	text := append(t.partial, p...)
@@ -70,7 +73,10 @@ func escapeJSON(text []byte) []byte {
 	return out
 }
 
-// jsonLines escapes the lines of a log in JSON.
+// escapedLines returns a writer of a log in JSON, which escapes the characters that control
+// a terminal ([escapeJSON]).
+func escapedLines(w io.Writer) io.Writer { return jsonLines{w} }
+
 type jsonLines struct{ w io.Writer }
 
 // Write implements [io.Writer]; the handler writes whole lines.

@@ -27,8 +27,8 @@ func (o *watchOptions) flags(c *cobra.Command) {
 	jsonFlag(c, &o.asJSON)
 }
 
-// askAndWatch starts a run, watches it until it ended, and tells how.
-func (a *app) askAndWatch(ctx context.Context, request runRequest, o watchOptions) error {
+// startAndFollow starts a run, watches it until it ended, and tells how.
+func startAndFollow(a *app, ctx context.Context, request runRequest, o watchOptions) error {
 	w, err := a.dialWorker()
 	if err != nil {
 		return err
@@ -44,12 +44,12 @@ func (a *app) askAndWatch(ctx context.Context, request runRequest, o watchOption
 	if err != nil {
 		return err
 	}
-	return a.follow(ctx, w, run, o.asJSON)
+	return follow(a, ctx, w, run, o.asJSON)
 }
 
 // follow watches a run until it ended, tells how, and exits by it.
-func (a *app) follow(ctx context.Context, w *client, run jobs.Run, asJSON bool) error {
-	run, err := a.watch(ctx, w, run)
+func follow(a *app, ctx context.Context, w *client, run jobs.Run, asJSON bool) error {
+	run, err := watchRun(a, ctx, w, run)
 	if ctx.Err() != nil && !run.State.Ended() {
 		return fmt.Errorf("stopped watching; run %s continues: see `orderbeat runs %s`", run.ID, run.ID)
 	}
@@ -72,28 +72,15 @@ func outcome(s jobs.State) error {
 	case jobs.Succeeded:
 		return nil
 	case jobs.Partial:
-		return &exit{status: partialOnly}
+		return exit(partialOnly, nil)
 	default:
-		return &exit{status: failed}
+		return exit(failed, nil)
 	}
 }
 
-// runRequest is what starts a run.
-type runRequest struct {
-	Provider string            `json:"provider"`
-	Kind     string            `json:"kind"`
-	Params   map[string]string `json:"params,omitempty"`
-	Accounts []string          `json:"accounts,omitempty"`
-}
-
-func startRun(ctx context.Context, w *client, request runRequest) (jobs.Run, error) {
-	reply, err := callOver[api.Run](ctx, w, "runs.start", request)
-	return reply.Run, err
-}
-
-// watch asks for the run until it ended, and shows how far it is. While the worker
+// watchRun asks for the run until it ended, and shows how far it is. While the worker
 // does not answer, because it restarts, it keeps asking for a while.
-func (a *app) watch(ctx context.Context, w *client, run jobs.Run) (jobs.Run, error) {
+func watchRun(a *app, ctx context.Context, w *client, run jobs.Run) (jobs.Run, error) {
 	const patience, pollTimeout = 30 * time.Second, 10 * time.Second
 	every := 250 * time.Millisecond
 	if run.Priority == jobs.Low { // it takes its time
@@ -192,13 +179,4 @@ func printResult(stdout, stderr io.Writer, run jobs.Run) {
 		run.Provider, run.Kind, run.State, took(run), count(run.Jobs.Total, "job"), count(run.Orders.Seen, "order"),
 		run.Orders.Created, run.Orders.Changed, run.ID)
 	printErrors(stderr, run.Errors)
-}
-
-func printErrors(w io.Writer, errs []jobs.RunError) {
-	for _, e := range errs {
-		fmt.Fprintf(w, "%s: %s: %s\n", plain(orDash(e.Account)), e.Code, plain(e.Message))
-		if e.Hint != "" {
-			fmt.Fprintf(w, "  %s\n", plain(e.Hint))
-		}
-	}
 }

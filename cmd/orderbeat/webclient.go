@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -101,4 +102,13 @@ func (w *webClient) get(ctx context.Context, address string) (status int, locati
 		return 0, "", "", fmt.Errorf("the worker at %s rejected the user or password of web.auth: was it started with another configuration?", w.base)
 	}
 	return answer.StatusCode, answer.Header.Get("Location"), strings.TrimSpace(string(page)), nil
+}
+
+// withoutURL is an error of an HTTP client without the address, which may have a code
+// in it.
+func withoutURL(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
+	}
+	return err
 }
