@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/auth"
+	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/worker/api"
 )
 
@@ -24,7 +25,7 @@ func doWith(t *testing.T, stdin string, args ...string) result {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	a := newApp(func(string) string { return "" }, strings.NewReader(stdin), &stdout, &stderr)
-	status := a.run(t.Context(), root(a), args)
+	status := a.Run(t.Context(), root(a), args)
 	return result{status, stdout.String(), stderr.String()}
 }
 
@@ -48,7 +49,7 @@ func TestAuthStatusAsksTheWorker(t *testing.T) {
 	w := newStandInWorker(t)
 	w.answers("auth.status", func([]byte) any { return map[string]any{"credentials": everyState()} })
 	r := do(t, "--config", w.config, "auth", "status")
-	if r.status != done || r.stderr != "" {
+	if r.status != cli.Done || r.stderr != "" {
 		t.Errorf("got status %d, %q", r.status, r.stderr)
 	}
 	golden(t, "auth_status.txt", r.stdout)
@@ -81,49 +82,49 @@ func TestAuthToolsAskTheWorker(t *testing.T) {
 		{
 			"logout of a user", "logout mazda --user johndoe", "auth.logout",
 			map[string]any{"revoked": false},
-			`{"provider":"mazda","user":"johndoe"}`, done, "mazda johndoe: tokens deleted here; the provider has no endpoint", "",
+			`{"provider":"mazda","user":"johndoe"}`, cli.Done, "mazda johndoe: tokens deleted here; the provider has no endpoint", "",
 		},
 		{
 			"logout where tokens can be revoked", "logout x", "auth.logout",
 			map[string]any{"revoked": true},
-			`{"provider":"x"}`, done, "x: tokens deleted here and at the provider\n", "",
+			`{"provider":"x"}`, cli.Done, "x: tokens deleted here and at the provider\n", "",
 		},
 		{
 			"logout of nobody", "logout x", "auth.logout",
 			api.Error{Code: "invalid", Message: `unknown provider "x"`, Hint: "auth.status has the names"},
-			`{"provider":"x"}`, usage, "", `orderbeat: invalid: unknown provider "x" (auth.status has the names)`,
+			`{"provider":"x"}`, cli.Usage, "", `orderbeat: invalid: unknown provider "x" (auth.status has the names)`,
 		},
 		{
 			"unlatch", "unlatch mazda", "auth.unlatch",
 			map[string]any{"credentials": everyState()[:2]},
-			`{"provider":"mazda"}`, done, "mazda jane: still, the user must grant access\nmazda johndoe: the next call may ask for a token\n", "",
+			`{"provider":"mazda"}`, cli.Done, "mazda jane: still, the user must grant access\nmazda johndoe: the next call may ask for a token\n", "",
 		},
 		{
 			"rekey", "rekey", "auth.rekey",
 			map[string]any{"resealed": 2, "unreadable": 0},
-			`{}`, done, "2 credentials sealed with a new key\n", "",
+			`{}`, cli.Done, "2 credentials sealed with a new key\n", "",
 		},
 		{
 			"rekey of what is lost", "rekey", "auth.rekey",
 			map[string]any{"resealed": 1, "unreadable": 1},
-			`{}`, partialOnly, "1 credential sealed with a new key\n", "1 credential could not be read, before and now",
+			`{}`, cli.Partial, "1 credential sealed with a new key\n", "1 credential could not be read, before and now",
 		},
 		{
 			"introspection", "introspect michelin", "auth.introspect",
 			map[string]any{"introspections": []map[string]any{{"provider": "michelin", "active": true, "expires_at": expires, "scope": "api"}}},
-			`{"provider":"michelin"}`, done, "michelin: the token is active, until 2026-11-20 08:00:00 UTC, scope api\n", "",
+			`{"provider":"michelin"}`, cli.Done, "michelin: the token is active, until 2026-11-20 08:00:00 UTC, scope api\n", "",
 		},
 		{
 			"introspection of several", "introspect mazda", "auth.introspect",
 			map[string]any{"introspections": []map[string]any{
 				{"provider": "mazda", "user": "a", "active": false}, {"provider": "mazda", "user": "b", "error": api.Error{Code: "unavailable", Message: "down"}},
 			}},
-			`{"provider":"mazda"}`, partialOnly, "mazda a: the provider says that the token is not active\n", "mazda b: unavailable: down\n",
+			`{"provider":"mazda"}`, cli.Partial, "mazda a: the provider says that the token is not active\n", "mazda b: unavailable: down\n",
 		},
 		{
 			"a worker that fails", "rekey", "auth.rekey",
 			api.Error{Code: "internal", Message: "disk full"},
-			`{}`, failed, "", "orderbeat: internal: disk full\n",
+			`{}`, cli.Failed, "", "orderbeat: internal: disk full\n",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -154,17 +155,17 @@ func TestWithoutAWorkerCommandsSayHowToStartOne(t *testing.T) {
 		status int
 		stderr string
 	}{
-		{"logout", []string{"auth", "logout", "mazda", "--config", unreachable}, failed, "start one with `orderbeat run`"},
-		{"rekey", []string{"auth", "rekey", "--config", unreachable}, failed, "start one with `orderbeat run`"},
-		{"doctor", []string{"doctor", "--config", unreachable}, failed, "start one with `orderbeat run`"},
-		{"login", []string{"auth", "login", "mazda", "--user", "u", "--config", unreachable}, failed, "no orderbeat worker responds at http://127.0.0.1:1; start one with `orderbeat run`"},
-		{"the link alone", []string{"auth", "login", "mazda", "--user", "u", "--print-url", "--config", unreachable}, failed, "start one with `orderbeat run`"},
-		{"login without pages", []string{"auth", "login", "mazda", "--user", "u", "--config", unseen}, failed, `web.listen is ""`},
-		{"status without a database", []string{"auth", "status", "--config", unreachable}, failed, "there is no database at "},
-		{"login without a user", []string{"auth", "login", "mazda", "--config", unreachable}, usage, `required flag(s) "user" not set`},
-		{"a link and a prompt", []string{"auth", "login", "mazda", "--user", "u", "--paste", "--print-url"}, usage, "[paste print-url]"},
-		{"an unknown command of auth", []string{"auth", "logn"}, usage, `unknown command "logn" for "orderbeat auth"`},
-		{"auth alone", []string{"auth"}, done, ""},
+		{"logout", []string{"auth", "logout", "mazda", "--config", unreachable}, cli.Failed, "start one with `orderbeat run`"},
+		{"rekey", []string{"auth", "rekey", "--config", unreachable}, cli.Failed, "start one with `orderbeat run`"},
+		{"doctor", []string{"doctor", "--config", unreachable}, cli.Failed, "start one with `orderbeat run`"},
+		{"login", []string{"auth", "login", "mazda", "--user", "u", "--config", unreachable}, cli.Failed, "no orderbeat worker responds at http://127.0.0.1:1; start one with `orderbeat run`"},
+		{"the link alone", []string{"auth", "login", "mazda", "--user", "u", "--print-url", "--config", unreachable}, cli.Failed, "start one with `orderbeat run`"},
+		{"login without pages", []string{"auth", "login", "mazda", "--user", "u", "--config", unseen}, cli.Failed, `web.listen is ""`},
+		{"status without a database", []string{"auth", "status", "--config", unreachable}, cli.Failed, "there is no database at "},
+		{"login without a user", []string{"auth", "login", "mazda", "--config", unreachable}, cli.Usage, `required flag(s) "user" not set`},
+		{"a link and a prompt", []string{"auth", "login", "mazda", "--user", "u", "--paste", "--print-url"}, cli.Usage, "[paste print-url]"},
+		{"an unknown command of auth", []string{"auth", "logn"}, cli.Usage, `unknown command "logn" for "orderbeat auth"`},
+		{"auth alone", []string{"auth"}, cli.Done, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := do(t, test.args...)
@@ -209,16 +210,16 @@ func TestLoginSaysWhatTheWorkerSays(t *testing.T) {
 		stderr string
 		asked  string
 	}{
-		{"the link alone", "", []string{"--print-url"}, begins, done, "http://%s/oauth/start/mazda?user=john+doe\n", "", "/oauth/start/mazda?user=john+doe"},
+		{"the link alone", "", []string{"--print-url"}, begins, cli.Done, "http://%s/oauth/start/mazda?user=john+doe\n", "", "/oauth/start/mazda?user=john+doe"},
 		{
 			"the link of a proxy", `external_url = "https://o.example.com/ob/"`,
 			[]string{"--print-url"},
-			begins, done, "https://o.example.com/ob/oauth/start/mazda?user=john+doe\n", "", "/oauth/start/mazda?user=john+doe",
+			begins, cli.Done, "https://o.example.com/ob/oauth/start/mazda?user=john+doe\n", "", "/oauth/start/mazda?user=john+doe",
 		},
-		{"access that is granted already", "", []string{"--print-url"}, says(200, "Access is granted already"), done, "", "mazda john doe has already granted access; use --force to ask again\n", "/oauth/start/mazda?user=john+doe"},
-		{"a user who is not configured", "", nil, says(404, "Nobody to ask for access"), usage, "", "orderbeat: Nobody to ask for access\n", "/oauth/start/mazda?user=john+doe"},
-		{"a worker that cannot", "", nil, says(503, "That did not work"), failed, "", "That did not work\n", "/oauth/start/mazda?user=john+doe"},
-		{"another password", "", nil, says(401, "who are you?"), failed, "", "orderbeat: the worker at http://%s rejected the user or password of web.auth: was it started with another configuration?\n", "/oauth/start/mazda?user=john+doe"},
+		{"access that is granted already", "", []string{"--print-url"}, says(200, "Access is granted already"), cli.Done, "", "mazda john doe has already granted access; use --force to ask again\n", "/oauth/start/mazda?user=john+doe"},
+		{"a user who is not configured", "", nil, says(404, "Nobody to ask for access"), cli.Usage, "", "orderbeat: Nobody to ask for access\n", "/oauth/start/mazda?user=john+doe"},
+		{"a worker that cannot", "", nil, says(503, "That did not work"), cli.Failed, "", "That did not work\n", "/oauth/start/mazda?user=john+doe"},
+		{"another password", "", nil, says(401, "who are you?"), cli.Failed, "", "orderbeat: the worker at http://%s rejected the user or password of web.auth: was it started with another configuration?\n", "/oauth/start/mazda?user=john+doe"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			config, asked := pages(t, test.more, test.answer)
@@ -237,8 +238,8 @@ func TestLoginSaysWhatTheWorkerSays(t *testing.T) {
 func here(t *testing.T, text, path string) string {
 	t.Helper()
 	a := newApp(func(string) string { return "" }, strings.NewReader(""), io.Discard, io.Discard)
-	a.configPath = path
-	conf, err := a.loadPart("web")
+	a.ConfigPath = path
+	conf, err := a.LoadPart("web")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +257,7 @@ func TestLoginSendsThePassword(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	getenv := func(name string) string { return map[string]string{"WEB_PASSWORD": "canary"}[name] }
 	status := run(t.Context(), []string{"--config", config, "auth", "login", "mazda", "--user", "u", "--print-url"}, getenv, &stdout, &stderr)
-	if status != done || strings.Contains(stdout.String()+stderr.String(), "canary") {
+	if status != cli.Done || strings.Contains(stdout.String()+stderr.String(), "canary") {
 		t.Errorf("got status %d, %s%s", status, stdout.String(), stderr.String())
 	}
 }
@@ -268,14 +269,14 @@ func TestWhatIsPastedIsHandedToTheWorker(t *testing.T) {
 		want         url.Values // nil: nothing is handed on
 		stderr       string
 	}{
-		{"the whole address", "https://127.0.0.1:8321/oauth/callback/mazda?code=C1&state=S1\n", done, url.Values{"code": {"C1"}, "state": {"S1"}}, ""},
-		{"an address with a fragment", "https://127.0.0.1/cb?code=C1&state=S1#x", done, url.Values{"code": {"C1"}, "state": {"S1"}}, ""},
-		{"the query alone", "code=C1&state=S1", done, url.Values{"code": {"C1"}, "state": {"S1"}}, ""},
-		{"the code alone", "  C1  \n", done, url.Values{"code": {"C1"}, "state": {"S0"}}, ""},
-		{"a refusal", "https://127.0.0.1/cb?error=access_denied&state=S0", done, url.Values{"error": {"access_denied"}, "state": {"S0"}}, ""},
-		{"another page's address", "https://provider.test/login?canary=1", failed, nil, "paste the whole address that the browser was redirected to"},
-		{"nothing", "\n", failed, nil, "nothing was pasted"},
-		{"no line at all", "", failed, nil, "nothing was pasted"},
+		{"the whole address", "https://127.0.0.1:8321/oauth/callback/mazda?code=C1&state=S1\n", cli.Done, url.Values{"code": {"C1"}, "state": {"S1"}}, ""},
+		{"an address with a fragment", "https://127.0.0.1/cb?code=C1&state=S1#x", cli.Done, url.Values{"code": {"C1"}, "state": {"S1"}}, ""},
+		{"the query alone", "code=C1&state=S1", cli.Done, url.Values{"code": {"C1"}, "state": {"S1"}}, ""},
+		{"the code alone", "  C1  \n", cli.Done, url.Values{"code": {"C1"}, "state": {"S0"}}, ""},
+		{"a refusal", "https://127.0.0.1/cb?error=access_denied&state=S0", cli.Done, url.Values{"error": {"access_denied"}, "state": {"S0"}}, ""},
+		{"another page's address", "https://provider.test/login?canary=1", cli.Failed, nil, "paste the whole address that the browser was redirected to"},
+		{"nothing", "\n", cli.Failed, nil, "nothing was pasted"},
+		{"no line at all", "", cli.Failed, nil, "nothing was pasted"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var got url.Values
@@ -296,7 +297,7 @@ func TestWhatIsPastedIsHandedToTheWorker(t *testing.T) {
 				t.Errorf("handed on (-want +got):\n%s", diff)
 			}
 			want := "https://provider.test/authorize?state=S0\n"
-			if test.status == done {
+			if test.status == cli.Done {
 				want += "Access is granted\n"
 			}
 			if r.stdout != want {

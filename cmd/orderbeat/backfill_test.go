@@ -16,6 +16,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/sandbox"
+	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/jobs"
 )
 
@@ -139,7 +140,7 @@ catch_up = "all"
 			t.Fatalf("got %+v, want an estimate of what is left of a run that goes on", got)
 		}
 		if n == 2 { // it is killed while it is paused
-			if r := do(t, "runs", "pause", run.ID, "--note", "the supplier is busy", "--config", config); r.status != done || !strings.Contains(r.stdout, "is paused") {
+			if r := do(t, "runs", "pause", run.ID, "--note", "the supplier is busy", "--config", config); r.status != cli.Done || !strings.Contains(r.stdout, "is paused") {
 				t.Errorf("got %+v, want it paused", r)
 			}
 		}
@@ -150,7 +151,7 @@ catch_up = "all"
 			if r := do(t, "runs", run.ID, "--config", config); !strings.Contains(r.stdout, "ended, paused: the supplier is busy;") || !strings.Contains(r.stdout, " pending_slot ") {
 				t.Errorf("got %+v, want it told that the run is paused, and what is held", r)
 			}
-			if r := do(t, "runs", "resume", run.ID, "--config", config); r.status != done || !strings.Contains(r.stdout, "is running") {
+			if r := do(t, "runs", "resume", run.ID, "--config", config); r.status != cli.Done || !strings.Contains(r.stdout, "is running") {
 				t.Errorf("got %+v, want it resumed", r)
 			}
 		}
@@ -171,7 +172,7 @@ catch_up = "all"
 	t.Logf("%d windows, %d asked for again", len(windows), again)
 	p.keptItsTimes("live")
 	p.allTold()
-	if r := do(t, "db", "check", "--config", config); r.status != done {
+	if r := do(t, "db", "check", "--config", config); r.status != cli.Done {
 		t.Errorf("got %+v, want nothing wrong with the database", r)
 	}
 	if orders, told := p.count("orders"), p.count("order_events"); orders == 0 || told != orders {

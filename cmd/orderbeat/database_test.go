@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/clients"
+	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/db"
 	"orderbeat/jobs"
 )
@@ -123,7 +124,7 @@ func TestOrders(t *testing.T) {
 					Revision int    `json:"revision"`
 				} `json:"orders"`
 			}
-			if err := json.Unmarshal([]byte(got.stdout), &reply); err != nil || got.status != done {
+			if err := json.Unmarshal([]byte(got.stdout), &reply); err != nil || got.status != cli.Done {
 				t.Fatalf("status %d, %v: %s", got.status, err, got.stderr)
 			}
 			var ids []string
@@ -147,7 +148,7 @@ func TestOrdersAsATable(t *testing.T) {
 	path, _ := furnished(t)
 	got := do(t, "orders", "--config", path)
 	golden(t, "orders.txt", got.stdout)
-	if got.status != done || got.stderr != "" {
+	if got.status != cli.Done || got.stderr != "" {
 		t.Errorf("status %d, stderr %q", got.status, got.stderr)
 	}
 }
@@ -155,7 +156,7 @@ func TestOrdersAsATable(t *testing.T) {
 func TestNoOrdersIsSaidPlainly(t *testing.T) {
 	path, _ := furnished(t)
 	got := do(t, "orders", "--account", "nobody", "--config", path)
-	if diff := cmp.Diff(result{done, "", "no orders match\n"}, got, cmp.AllowUnexported(result{})); diff != "" {
+	if diff := cmp.Diff(result{cli.Done, "", "no orders match\n"}, got, cmp.AllowUnexported(result{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -178,7 +179,7 @@ func TestOrdersAsCSV(t *testing.T) {
 func TestOrderShowsLinesAndTimeline(t *testing.T) {
 	path, _ := furnished(t)
 	got := do(t, "order", "SO1", "--config", path)
-	if got.status != done {
+	if got.status != cli.Done {
 		t.Fatal(got.stderr)
 	}
 	golden(t, "order.txt", got.stdout)
@@ -205,11 +206,11 @@ func TestOrderAsJSON(t *testing.T) {
 func TestOrderThatIsNotOne(t *testing.T) {
 	path, _ := furnished(t)
 	none := do(t, "order", "PO-99", "--config", path)
-	if none.status != failed || !strings.Contains(none.stderr, `order "PO-99" not found`) {
+	if none.status != cli.Failed || !strings.Contains(none.stderr, `order "PO-99" not found`) {
 		t.Errorf("unknown: got %+v", none)
 	}
 	several := do(t, "order", "PO-7", "--config", path)
-	if several.status != usage || !strings.Contains(several.stderr, "SO1") || !strings.Contains(several.stderr, "SO3") ||
+	if several.status != cli.Usage || !strings.Contains(several.stderr, "SO1") || !strings.Contains(several.stderr, "SO3") ||
 		!strings.Contains(several.stderr, "give the order number, --account or --provider") {
 		t.Errorf("several: got %+v", several)
 	}
@@ -219,7 +220,7 @@ func TestRuns(t *testing.T) {
 	path, second := furnished(t)
 	got := do(t, "runs", "--config", path)
 	lines := strings.Split(got.stdout, "\n")
-	if got.status != done || len(lines) != 4 || !strings.HasPrefix(lines[1], second.ID) {
+	if got.status != cli.Done || len(lines) != 4 || !strings.HasPrefix(lines[1], second.ID) {
 		t.Errorf("want two runs, %s first; got status %d:\n%s", second.ID, got.status, got.stdout)
 	}
 	golden(t, "runs.txt", hide(got.stdout))
@@ -228,7 +229,7 @@ func TestRuns(t *testing.T) {
 		t.Errorf("partial ones: got\n%s", partial.stdout)
 	}
 	none := do(t, "runs", "--kind", "fetch", "--config", path)
-	if diff := cmp.Diff(result{done, "", "no runs match\n"}, none, cmp.AllowUnexported(result{})); diff != "" {
+	if diff := cmp.Diff(result{cli.Done, "", "no runs match\n"}, none, cmp.AllowUnexported(result{})); diff != "" {
 		t.Errorf("none (-want +got):\n%s", diff)
 	}
 }
@@ -236,7 +237,7 @@ func TestRuns(t *testing.T) {
 func TestOneRunShowsItsJobs(t *testing.T) {
 	path, second := furnished(t)
 	got := do(t, "runs", second.ID, "--config", path)
-	if got.status != done {
+	if got.status != cli.Done {
 		t.Fatal(got.stderr)
 	}
 	golden(t, "run.txt", hide(got.stdout))
@@ -251,7 +252,7 @@ func TestOneRunShowsItsJobs(t *testing.T) {
 		t.Errorf("--json: got %+v", reply)
 	}
 	none := do(t, "runs", "01J", "--config", path)
-	if none.status != failed || !strings.Contains(none.stderr, `run "01J" not found`) {
+	if none.status != cli.Failed || !strings.Contains(none.stderr, `run "01J" not found`) {
 		t.Errorf("unknown: got %+v", none)
 	}
 }
@@ -288,7 +289,7 @@ func TestManyLargeOrdersArePrintedPageByPage(t *testing.T) {
 			t.Errorf("limit %d: stderr %q", test.limit, got.stderr)
 		}
 		var again strings.Builder
-		if err := printJSON(&again, map[string]any{"orders": reply.Orders}); err != nil || again.String() != got.stdout {
+		if err := cli.PrintJSON(&again, map[string]any{"orders": reply.Orders}); err != nil || again.String() != got.stdout {
 			t.Errorf("limit %d: it is not indented as one document is (%v)", test.limit, err)
 		}
 		rows, err := csv.NewReader(strings.NewReader(do(t, "orders", "--csv", "--limit", limit, "--config", path).stdout)).ReadAll()

@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/clients"
+	"orderbeat/cmd/orderbeat/cli"
+	"orderbeat/cmd/orderbeat/lock"
 	"orderbeat/db"
 	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
@@ -56,7 +58,7 @@ func TestDBBackup(t *testing.T) {
 	version := newestSchema(t)
 	to := filepath.Join(t.TempDir(), "copy.db")
 	got := do(t, "db", "backup", to, "--config", path)
-	if got.status != done || !strings.HasPrefix(got.stdout, to+": 0.") || !strings.HasSuffix(got.stdout, fmt.Sprintf(" MB, schema version %d, checked\n", version)) {
+	if got.status != cli.Done || !strings.HasPrefix(got.stdout, to+": 0.") || !strings.HasSuffix(got.stdout, fmt.Sprintf(" MB, schema version %d, checked\n", version)) {
 		t.Errorf("got %+v, want name, size and version", got)
 	}
 	copied, err := db.OpenReadOnly(t.Context(), to)
@@ -67,7 +69,7 @@ func TestDBBackup(t *testing.T) {
 	if o, ok, err := copied.Order(t.Context(), "michelin", "detroit", "SO1"); !ok || o.Revision != 2 || err != nil {
 		t.Errorf("in the copy: got %+v, %v, %v, want the order", o, ok, err)
 	}
-	if again := do(t, "db", "backup", to, "--config", path); again.status != failed || !strings.Contains(again.stderr, "a backup overwrites nothing") {
+	if again := do(t, "db", "backup", to, "--config", path); again.status != cli.Failed || !strings.Contains(again.stderr, "a backup overwrites nothing") {
 		t.Errorf("the same name again: got %+v, want it refused", again)
 	}
 	var reply sqlite.Copied
@@ -80,18 +82,18 @@ func TestDBBackup(t *testing.T) {
 func TestDBCheck(t *testing.T) {
 	path, _ := furnished(t)
 	got := do(t, "db", "check", "--config", path)
-	if diff := cmp.Diff(result{done, databaseOf(path) + ": OK\n", ""}, got, cmp.AllowUnexported(result{})); diff != "" {
+	if diff := cmp.Diff(result{cli.Done, databaseOf(path) + ": OK\n", ""}, got, cmp.AllowUnexported(result{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	alter(t, path, "UPDATE orders SET status = 'lost' WHERE order_id = 'SO1'")
 	got = do(t, "db", "check", "--config", path)
-	want := result{failed, "an order is not as its document says: michelin detroit SO1\n", databaseOf(path) + ": 1 fault\n"}
+	want := result{cli.Failed, "an order is not as its document says: michelin detroit SO1\n", databaseOf(path) + ": 1 fault\n"}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(result{})); diff != "" {
 		t.Errorf("a fault (-want +got):\n%s", diff)
 	}
 	var reply struct{ Faults []db.Fault }
 	asJSON := do(t, "db", "check", "--json", "--config", path)
-	if err := json.Unmarshal([]byte(asJSON.stdout), &reply); err != nil || len(reply.Faults) != 1 || asJSON.status != failed {
+	if err := json.Unmarshal([]byte(asJSON.stdout), &reply); err != nil || len(reply.Faults) != 1 || asJSON.status != cli.Failed {
 		t.Errorf("--json: got %+v, %v", asJSON, err)
 	}
 }
@@ -105,7 +107,7 @@ type pruneReply struct {
 func prune(t *testing.T, path string, flags ...string) (reply pruneReply) {
 	t.Helper()
 	got := do(t, append([]string{"db", "prune", "--json", "--config", path}, flags...)...)
-	if err := json.Unmarshal([]byte(got.stdout), &reply); err != nil || got.status != done {
+	if err := json.Unmarshal([]byte(got.stdout), &reply); err != nil || got.status != cli.Done {
 		t.Fatalf("status %d, %v: %s%s", got.status, err, got.stdout, got.stderr)
 	}
 	return reply
@@ -126,11 +128,11 @@ func TestDBPruneWithoutAWorker(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	got := do(t, "db", "prune", "--config", path)
-	if diff := cmp.Diff(result{done, "TABLE         REMOVED\nexchanges     0\njobs          0\nruns          0\nticks         0\nalerts        0\norder_events  0\n", ""},
+	if diff := cmp.Diff(result{cli.Done, "TABLE         REMOVED\nexchanges     0\njobs          0\nruns          0\nticks         0\nalerts        0\norder_events  0\n", ""},
 		got, cmp.AllowUnexported(result{})); diff != "" {
 		t.Errorf("as a table (-want +got):\n%s", diff)
 	}
-	if r := do(t, "db", "check", "--config", path); r.status != done {
+	if r := do(t, "db", "check", "--config", path); r.status != cli.Done {
 		t.Errorf("after pruning: got %+v, want nothing wrong", r)
 	}
 }
@@ -138,7 +140,7 @@ func TestDBPruneWithoutAWorker(t *testing.T) {
 func TestDBPruneAsksTheWorkerUntilItIsDone(t *testing.T) {
 	w := newStandInWorker(t)
 	newDatabase(t, w.config)
-	unlock, err := lockDatabase(databaseOf(w.config))
+	unlock, err := lock.Acquire(databaseOf(w.config))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +162,7 @@ func TestDBPruneAsksTheWorkerUntilItIsDone(t *testing.T) {
 func TestDBPruneTellsWhatWasDoneBeforeItFailed(t *testing.T) {
 	w := newStandInWorker(t)
 	newDatabase(t, w.config)
-	unlock, err := lockDatabase(databaseOf(w.config))
+	unlock, err := lock.Acquire(databaseOf(w.config))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +175,7 @@ func TestDBPruneTellsWhatWasDoneBeforeItFailed(t *testing.T) {
 		return map[string]any{"removed": db.Pruned{Events: 1000}}
 	})
 	got := do(t, "db", "prune", "--config", w.config)
-	if got.status != partialOnly || !strings.Contains(got.stdout, "order_events  1000") || !strings.Contains(got.stderr, "pruned in part: internal: disk full") {
+	if got.status != cli.Partial || !strings.Contains(got.stdout, "order_events  1000") || !strings.Contains(got.stderr, "pruned in part: internal: disk full") {
 		t.Errorf("got %+v, want what was removed, and why no more", got)
 	}
 }
@@ -187,7 +189,7 @@ func TestDBPruneAsksARealWorker(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := startHere(t, path)
-	if r := do(t, "db", "migrate", "--config", path); r.status != failed || !strings.Contains(r.stderr, "is in use by another orderbeat") {
+	if r := do(t, "db", "migrate", "--config", path); r.status != cli.Failed || !strings.Contains(r.stderr, "is in use by another orderbeat") {
 		t.Errorf("migrate beside a worker: got %+v, want it refused", r)
 	}
 	if got := prune(t, path); got != (pruneReply{By: "worker"}) {
@@ -196,13 +198,13 @@ func TestDBPruneAsksARealWorker(t *testing.T) {
 	if got := prune(t, path, "--jobs", "90d"); got.By != "worker" || got.Removed.Runs != 1 {
 		t.Errorf("got %+v, want the run of 2024 removed by the worker", got)
 	}
-	if r := do(t, "db", "check", "--config", path); r.status != done {
+	if r := do(t, "db", "check", "--config", path); r.status != cli.Done {
 		t.Errorf("check beside a worker: got %+v", r)
 	}
-	if r := do(t, "db", "backup", filepath.Join(t.TempDir(), "copy.db"), "--config", path); r.status != done {
+	if r := do(t, "db", "backup", filepath.Join(t.TempDir(), "copy.db"), "--config", path); r.status != cli.Done {
 		t.Errorf("backup beside a worker: got %+v", r)
 	}
-	if status := p.stop(); status != done {
+	if status := p.stop(); status != cli.Done {
 		t.Errorf("got status %d, want the worker to end well", status)
 	}
 }
@@ -216,7 +218,7 @@ func TestAWorkerPrunesAsItIsConfigured(t *testing.T) {
 	if err := k.db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	startHere(t, path).eventually("the run of 2024 is gone", func() bool { return do(t, "runs", old.ID, "--config", path).status == failed })
+	startHere(t, path).eventually("the run of 2024 is gone", func() bool { return do(t, "runs", old.ID, "--config", path).status == cli.Failed })
 	if r := do(t, "order", "SO1", "--json", "--config", path); strings.Count(r.stdout, `"event_id"`) != 2 {
 		t.Errorf("got %+v, want that events are kept for ever, as configured", r)
 	}
@@ -231,7 +233,7 @@ func TestDBMigrate(t *testing.T) {
 	}
 	alter(t, path, string(dump))
 	for _, command := range []string{"check", "prune"} {
-		if r := do(t, "db", command, "--config", path); r.status != failed || !strings.Contains(r.stderr, fmt.Sprintf("its schema is version 3, this program needs %d: `orderbeat db migrate`", version)) {
+		if r := do(t, "db", command, "--config", path); r.status != cli.Failed || !strings.Contains(r.stderr, fmt.Sprintf("its schema is version 3, this program needs %d: `orderbeat db migrate`", version)) {
 			t.Errorf("%s: got %+v, want that it needs to be migrated", command, r)
 		}
 	}
@@ -239,12 +241,12 @@ func TestDBMigrate(t *testing.T) {
 		t.Errorf("backup: got %+v, want a copy of version 3", r)
 	}
 	for _, want := range []string{fmt.Sprintf("migrated from schema version 3 to %d", version), fmt.Sprintf("schema version %d is current", version)} {
-		if r := do(t, "db", "migrate", "--config", path); r != (result{done, databaseOf(path) + ": " + want + "\n", ""}) {
+		if r := do(t, "db", "migrate", "--config", path); r != (result{cli.Done, databaseOf(path) + ": " + want + "\n", ""}) {
 			t.Errorf("got %+v, want %s", r, want)
 		}
 	}
 	other := writeConfig(t, "")
-	if r := do(t, "db", "migrate", "--json", "--config", other); r != (result{done, fmt.Sprintf("{\n  \"from\": 0,\n  \"to\": %d\n}\n", version), ""}) {
+	if r := do(t, "db", "migrate", "--json", "--config", other); r != (result{cli.Done, fmt.Sprintf("{\n  \"from\": 0,\n  \"to\": %d\n}\n", version), ""}) {
 		t.Errorf("no database: got %+v, want it made", r)
 	}
 }
@@ -253,7 +255,7 @@ func TestDBMisused(t *testing.T) {
 	path := writeConfig(t, "[nats]\nlisten = \"127.0.0.1:1\"\n")
 	none := writeConfig(t, "")
 	newDatabase(t, path)
-	unlock, err := lockDatabase(databaseOf(path))
+	unlock, err := lock.Acquire(databaseOf(path))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -264,13 +266,13 @@ func TestDBMisused(t *testing.T) {
 		status int
 		stderr string
 	}{
-		{"no file", []string{"backup"}, usage, "expected one argument, the file to be made, got 0"},
-		{"no length of time", []string{"prune", "--jobs", "soon"}, usage, `--jobs: "soon" is not a length of time`},
-		{"too short a time", []string{"prune", "--events", "1h"}, usage, "--events: want 0s, which is for ever, or 1d and more, got 1h0m0s"},
-		{"a worker that does not answer", []string{"prune"}, failed, "no orderbeat worker responds at nats://127.0.0.1:1"},
-		{"no database to back up", []string{"backup", "x.db", "--config", none}, failed, "there is no database at "},
-		{"no database to check", []string{"check", "--config", none}, failed, "there is no database at "},
-		{"no database to prune", []string{"prune", "--config", none}, failed, "there is no database at "},
+		{"no file", []string{"backup"}, cli.Usage, "expected one argument, the file to be made, got 0"},
+		{"no length of time", []string{"prune", "--jobs", "soon"}, cli.Usage, `--jobs: "soon" is not a length of time`},
+		{"too short a time", []string{"prune", "--events", "1h"}, cli.Usage, "--events: want 0s, which is for ever, or 1d and more, got 1h0m0s"},
+		{"a worker that does not answer", []string{"prune"}, cli.Failed, "no orderbeat worker responds at nats://127.0.0.1:1"},
+		{"no database to back up", []string{"backup", "x.db", "--config", none}, cli.Failed, "there is no database at "},
+		{"no database to check", []string{"check", "--config", none}, cli.Failed, "there is no database at "},
+		{"no database to prune", []string{"prune", "--config", none}, cli.Failed, "there is no database at "},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := do(t, append([]string{"--config", path, "db"}, test.args...)...)
@@ -287,20 +289,20 @@ func TestDBMisused(t *testing.T) {
 func TestDBRestore(t *testing.T) {
 	path, _ := furnished(t)
 	copied := filepath.Join(t.TempDir(), "copy.db")
-	if r := do(t, "db", "backup", copied, "--config", path); r.status != done {
+	if r := do(t, "db", "backup", copied, "--config", path); r.status != cli.Done {
 		t.Fatal(r)
 	}
-	unlock, err := lockDatabase(databaseOf(path))
+	unlock, err := lock.Acquire(databaseOf(path))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := do(t, "db", "restore", copied, "--config", path); r.status != failed || !strings.Contains(r.stderr, "in use by another orderbeat") {
+	if r := do(t, "db", "restore", copied, "--config", path); r.status != cli.Failed || !strings.Contains(r.stderr, "in use by another orderbeat") {
 		t.Errorf("got %+v, want it refused while a worker has the database", r)
 	}
 	unlock()
 	other := writeConfig(t, "")
 	r := do(t, "db", "restore", copied, "--config", other)
-	if r.status != done || !strings.HasPrefix(r.stdout, databaseOf(other)+": restored from "+copied+", ") || strings.Contains(r.stdout, "old database") {
+	if r.status != cli.Done || !strings.HasPrefix(r.stdout, databaseOf(other)+": restored from "+copied+", ") || strings.Contains(r.stdout, "old database") {
 		t.Errorf("got %+v, want it restored where there was none", r)
 	}
 	if r := do(t, "orders", "--config", other); strings.Count(r.stdout, "michelin") != 3 {
@@ -311,7 +313,7 @@ func TestDBRestore(t *testing.T) {
 	if err := json.Unmarshal([]byte(r.stdout), &reply); err != nil || reply.Before == "" || reply.Version == 0 {
 		t.Errorf("got %+v, %v", r, err)
 	}
-	if r := do(t, "db", "restore", path, "--config", other); r.status != failed || !strings.Contains(r.stderr, "it is not an SQLite database") {
+	if r := do(t, "db", "restore", path, "--config", other); r.status != cli.Failed || !strings.Contains(r.stderr, "it is not an SQLite database") {
 		t.Errorf("got %+v, want what is no database refused", r)
 	}
 }

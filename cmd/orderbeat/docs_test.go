@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"orderbeat/cmd/orderbeat/cli"
 )
 
 // snippet is a fenced block of a document.
@@ -135,7 +137,7 @@ func checkTOML(t *testing.T, s snippet, all []snippet) {
 		}
 		return "sample-secret-of-the-documents"
 	}
-	if status := run(t.Context(), []string{"--config", path, "check"}, secret, &stdout, &stderr); status != done {
+	if status := run(t.Context(), []string{"--config", path, "check"}, secret, &stdout, &stderr); status != cli.Done {
 		t.Errorf("%s: got exit status %d\n%s%s", s, status, stdout.String(), stderr.String())
 	}
 }
@@ -253,7 +255,7 @@ func (p *program) follow(s snippet, file *sql.DB, line string) (kind string) {
 		if args[0] == "run" {
 			return "run" // it does
 		}
-		if r := do(p.t, append([]string{"--config", p.config}, args...)...); r.status != done || r.stdout == "" {
+		if r := do(p.t, append([]string{"--config", p.config}, args...)...); r.status != cli.Done || r.stdout == "" {
 			p.t.Errorf("%s: %s: got exit status %d and %q, %s", s, line, r.status, r.stdout, r.stderr)
 		}
 		return "orderbeat"

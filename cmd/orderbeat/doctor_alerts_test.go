@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"testing"
+
+	"orderbeat/cmd/orderbeat/cli"
 )
 
 // A check that succeeds says nothing about orders: their alert lasts until they come.
@@ -59,7 +61,7 @@ name = "main"
 		t.Fatalf("got %d alerts, want one about the orders", n)
 	}
 	ask("check", "succeeded")
-	if r := do(t, "--config", config, "doctor"); r.status != done {
+	if r := do(t, "--config", config, "doctor"); r.status != cli.Done {
 		t.Fatalf("doctor: got %+v, want everything well", r)
 	}
 	ended++ // the doctor's run

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"orderbeat/cmd/orderbeat/cli"
 )
 
 func TestDoctorProvesEveryAccount(t *testing.T) {
@@ -18,7 +20,7 @@ func TestDoctorProvesEveryAccount(t *testing.T) {
 		var reply struct {
 			Findings []struct{ Provider, Account, Code string }
 		}
-		if err := json.Unmarshal([]byte(r.stdout), &reply); err != nil && r.status != usage {
+		if err := json.Unmarshal([]byte(r.stdout), &reply); err != nil && r.status != cli.Usage {
 			t.Fatalf("%v: %+v", err, r)
 		}
 		found = map[string]string{}
@@ -33,17 +35,17 @@ func TestDoctorProvesEveryAccount(t *testing.T) {
 		"mazda north": "consent_required", "mazda south": "consent_required", "mazda west": "consent_required",
 		"michelin one": "", "microbilt one": "", "ptv one": "", "shell one": "",
 	}
-	if diff := cmp.Diff(want, found); diff != "" || r.status != partialOnly {
-		t.Errorf("got status %d, want %d; findings (-want +got):\n%s", r.status, partialOnly, diff)
+	if diff := cmp.Diff(want, found); diff != "" || r.status != cli.Partial {
+		t.Errorf("got status %d, want %d; findings (-want +got):\n%s", r.status, cli.Partial, diff)
 	}
-	if r := do(t, "--config", p.config, "doctor", "mazda"); r.status != failed || !strings.Contains(r.stdout, "north    consent_required: ") ||
+	if r := do(t, "--config", p.config, "doctor", "mazda"); r.status != cli.Failed || !strings.Contains(r.stdout, "north    consent_required: ") ||
 		!strings.Contains(r.stdout, "orderbeat auth login mazda --user jane") {
 		t.Errorf("got status %d, %s, want what is wrong with each account and the way on", r.status, r.stdout)
 	}
 	b := newBrowser(t)
 	b.grant(p.web+"/oauth/start/mazda?user=johndoe", "johndoe")
 	b.grant(p.web+"/oauth/start/mazda?user=jane", "jane")
-	if r := do(t, "--config", p.config, "doctor"); r.status != done || strings.Count(r.stdout, "  ok") != 7 {
+	if r := do(t, "--config", p.config, "doctor"); r.status != cli.Done || strings.Count(r.stdout, "  ok") != 7 {
 		t.Errorf("got status %d, %s%s, want seven accounts that are well", r.status, r.stdout, r.stderr)
 	}
 
@@ -51,10 +53,10 @@ func TestDoctorProvesEveryAccount(t *testing.T) {
 	stand.post("/_sandbox/fault", `{"op":"shell_ping","status":503,"times":-1}`)
 	stand.post("/_sandbox/fault", `{"op":"ptv_ping","status":403}`)
 	r, found = doctor()
-	if found["shell one"] != "unavailable" || found["ptv one"] != "forbidden" || r.status != partialOnly {
+	if found["shell one"] != "unavailable" || found["ptv one"] != "forbidden" || r.status != cli.Partial {
 		t.Errorf("got status %d, %v, want shell unavailable and ptv forbidden", r.status, found)
 	}
-	if r, _ := doctor("nobody"); r.status != usage || !strings.Contains(r.stderr, `unknown provider "nobody"`) {
+	if r, _ := doctor("nobody"); r.status != cli.Usage || !strings.Contains(r.stderr, `unknown provider "nobody"`) {
 		t.Errorf("got status %d, %s, want an unknown provider told", r.status, r.stderr)
 	}
 }

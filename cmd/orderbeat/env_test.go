@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go"
+
+	"orderbeat/cmd/orderbeat/cli"
 )
 
 // evaluated are the NATS variables of a POSIX shell that evaluated the text, in which all
@@ -74,7 +76,7 @@ func TestEnvSetsWhatTheConfigurationNames(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := do(t, "--config", config, "env")
-			if r.status != done {
+			if r.status != cli.Done {
 				t.Fatal(r.stderr)
 			}
 			if diff := cmp.Diff(test.want, evaluated(t, r.stdout)); diff != "" {
@@ -89,7 +91,7 @@ func TestTheEmbeddedNATSAsksForThePasswordThatItMade(t *testing.T) {
 	config := shipped(t, t.TempDir(), "0 0 1 1 *")
 	port := freePort(t)
 	replace(t, config, "listen      = \"127.0.0.1:0\"", fmt.Sprintf("listen = \"127.0.0.1:%s\"", port))
-	if r := do(t, "--config", config, "env"); r.status != failed || !strings.Contains(r.stderr, "no orderbeat worker responds at nats://127.0.0.1:"+port) {
+	if r := do(t, "--config", config, "env"); r.status != cli.Failed || !strings.Contains(r.stderr, "no orderbeat worker responds at nats://127.0.0.1:"+port) {
 		t.Errorf("before the first start: got %+v", r)
 	}
 	p := startHere(t, config)
@@ -108,7 +110,7 @@ func TestTheEmbeddedNATSAsksForThePasswordThatItMade(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Close()
-	if r := do(t, "--config", config, "sync", "michelin"); r.status != done {
+	if r := do(t, "--config", config, "sync", "michelin"); r.status != cli.Done {
 		t.Errorf("sync: %+v", r)
 	}
 	if strings.Contains(p.logged.String(), env["NATS_PASSWORD"]) {
@@ -135,7 +137,7 @@ func TestTheEmbeddedNATSIsReachedOverTLS(t *testing.T) {
 		port := freePort(t)
 		replace(t, config, "listen      = \"127.0.0.1:0\"", fmt.Sprintf("listen = \"0.0.0.0:%s\"\n%s\nauth = { token = %q }\n%s", port, section, writeSecret(t, folder, "token", "canary"), test.more))
 		p := startHere(t, config)
-		if r := do(t, "--config", config, "sync", "michelin"); r.status != done {
+		if r := do(t, "--config", config, "sync", "michelin"); r.status != cli.Done {
 			t.Errorf("%s: sync: %+v", test.name, r)
 		}
 		env := evaluated(t, do(t, "--config", config, "env").stdout)

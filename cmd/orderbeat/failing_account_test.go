@@ -14,6 +14,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/sandbox"
+	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/db"
 	"orderbeat/jobs"
 )
@@ -194,7 +195,7 @@ func (c trouble) retry(s supplier, run jobs.Run) {
 	if got := s.column("SELECT job_id FROM failed_jobs WHERE provider = $provider AND state = 'dead'"); !slices.Contains(got, id) {
 		s.t.Errorf("failed_jobs has %v, want %s", got, id)
 	}
-	if r := do(s.t, "--config", s.config, "jobs", "retry", id); r.status != done {
+	if r := do(s.t, "--config", s.config, "jobs", "retry", id); r.status != cli.Done {
 		s.t.Errorf("jobs retry: got status %d, %s%s", r.status, r.stdout, r.stderr)
 	}
 	if again := s.result(4); again.ID != run.ID {

@@ -10,6 +10,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/sandbox"
+	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/jobs"
 )
 
@@ -120,8 +121,8 @@ func TestABlockedAddressIsLeftAlone(t *testing.T) {
 			t.Errorf("%s: got %+v, want the credentials refused", s.name, run)
 		}
 	}
-	if code := p.stop(); code != done {
-		t.Errorf("got exit status %d, want %d", code, done)
+	if code := p.stop(); code != cli.Done {
+		t.Errorf("got exit status %d, want %d", code, cli.Done)
 	}
 	endCooldowns(t, config)
 
@@ -155,7 +156,7 @@ func TestABlockedAddressIsLeftAlone(t *testing.T) {
 	masked.mask.Store(false)
 	for _, s := range []supplier{p.supplier(t, reset, "reset"), p.supplier(t, masked.stand, "masked")} {
 		s.heal()
-		if r := do(t, "--config", config, "auth", "unlatch", s.name); r.status != done {
+		if r := do(t, "--config", config, "auth", "unlatch", s.name); r.status != cli.Done {
 			t.Errorf("auth unlatch: got status %d, %s", r.status, r.stderr)
 		}
 		if run := s.sync(window(0), 4); run.State != jobs.Succeeded || run.Orders.Created == 0 {

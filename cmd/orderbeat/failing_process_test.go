@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"orderbeat/clients/sandbox"
+	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/jobs"
 )
 
@@ -27,8 +28,8 @@ func TestASIGTERMLetsTheJobInHandFinish(t *testing.T) {
 	go func() { ended <- s.stop() }()
 	s.eventually("it is stopping", func() bool { return strings.Contains(s.logged.String(), `"msg":"stopping"`) })
 	release()
-	if code := <-ended; code != done {
-		t.Errorf("got exit status %d, want %d", code, done)
+	if code := <-ended; code != cli.Done {
+		t.Errorf("got exit status %d, want %d", code, cli.Done)
 	}
 	if d, n := len(s.calls(healthy)), len(s.calls(struck)); d != 1 || n != 0 {
 		t.Errorf("got %d and %d calls, want no job begun after SIGTERM", d, n)
@@ -93,7 +94,7 @@ func TestADamagedDatabaseAcknowledgesNothing(t *testing.T) {
 	if n := s.inStream("ORDERBEAT_JOBS", "jobs"); n != 2 {
 		t.Errorf("the stream has %d jobs, want both: none is acknowledged", n)
 	}
-	if code := s.stop(); code != done {
+	if code := s.stop(); code != cli.Done {
 		t.Errorf("got exit status %d, want it stopped as ever", code)
 	}
 
@@ -111,7 +112,7 @@ func TestADamagedDatabaseAcknowledgesNothing(t *testing.T) {
 	s.stop()
 
 	mend = spoil(t, config, 1)
-	if r := do(t, "--config", config, "run"); r.status != failed || !strings.Contains(r.stderr, "db.path") ||
+	if r := do(t, "--config", config, "run"); r.status != cli.Failed || !strings.Contains(r.stderr, "db.path") ||
 		!strings.Contains(r.stderr, "file is not a database") || !strings.Contains(r.stderr, wayOn) {
 		t.Errorf("got status %d, %s, want it refused, with what to do", r.status, r.stderr)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/sandbox"
+	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/jobs"
 )
 
@@ -99,7 +100,7 @@ func TestAFreshTokenIsRefusedToo(t *testing.T) {
 	}
 
 	s.heal()
-	if r := do(t, "--config", s.config, "runs", "cancel", again.ID); r.status != done {
+	if r := do(t, "--config", s.config, "runs", "cancel", again.ID); r.status != cli.Done {
 		t.Errorf("runs cancel: got status %d, %s", r.status, r.stderr)
 	}
 	if over := s.sync(during, 4); over.State != jobs.Succeeded || over.Orders.Created == 0 {
@@ -162,7 +163,7 @@ func TestRefusedCredentialsAskForNothing(t *testing.T) {
 		}
 
 		c.heal()
-		if r := do(t, "--config", c.config, "auth", "unlatch", c.name); r.status != done {
+		if r := do(t, "--config", c.config, "auth", "unlatch", c.name); r.status != cli.Done {
 			t.Errorf("auth unlatch: got status %d, %s", r.status, r.stderr)
 		}
 		if run = c.sync(c.params, 4); run.State != jobs.Succeeded || run.Orders.Created+run.Orders.Changed != 0 {

@@ -14,6 +14,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/sandbox"
+	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/db"
 	"orderbeat/jobs"
 )
@@ -197,7 +198,7 @@ func (p *program) nothingDiffersMappedAgain() {
 	for name := range fiveAsked {
 		r := do(p.t, "--config", p.config, "remap", name, "--json")
 		if name == "microbilt" { // of which no body is kept
-			if r.status != usage || !strings.Contains(r.stderr, "no recorded response matches") {
+			if r.status != cli.Usage || !strings.Contains(r.stderr, "no recorded response matches") {
 				p.t.Errorf("microbilt: got status %d, %s%s, want that nothing is kept", r.status, r.stdout, r.stderr)
 			}
 			continue

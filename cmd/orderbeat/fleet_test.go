@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"orderbeat/cmd/orderbeat/cli"
 )
 
 // TestOneOfThreeWorks has three processes on one NATS, each with a database of its own, and
@@ -47,8 +49,8 @@ func TestOneOfThreeWorks(t *testing.T) {
 		ran(t, all[working], 4)
 	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		if status := all[name].stop(); status != done {
-			t.Errorf("%s: got exit status %d after SIGTERM, want %d", name, status, done)
+		if status := all[name].stop(); status != cli.Done {
+			t.Errorf("%s: got exit status %d after SIGTERM, want %d", name, status, cli.Done)
 		}
 	}
 	once(t, all, o, inHand, 2)
@@ -61,8 +63,8 @@ func TestOneOfThreeWorks(t *testing.T) {
 		m.eventually(name+": every job from before is done", func() bool {
 			return m.value("SELECT count(*) FROM jobs WHERE state <> 'succeeded' AND planned_at < ?", begun) == "0"
 		})
-		if status := m.stop(); status != done {
-			t.Errorf("%s: got exit status %d, want %d", name, status, done)
+		if status := m.stop(); status != cli.Done {
+			t.Errorf("%s: got exit status %d, want %d", name, status, cli.Done)
 		}
 	}
 	once(t, all, o, inHand, 2)
@@ -104,8 +106,8 @@ func TestSuspendedOneStops(t *testing.T) {
 			return false
 		}
 	})
-	if status := a.cmd.ProcessState.ExitCode(); status != failed || !strings.Contains(a.logged.String(), "orderbeat: another worker is the leader now, at ") {
-		t.Errorf("got exit status %d, want %d, and told why", status, failed)
+	if status := a.cmd.ProcessState.ExitCode(); status != cli.Failed || !strings.Contains(a.logged.String(), "orderbeat: another worker is the leader now, at ") {
+		t.Errorf("got exit status %d, want %d, and told why", status, cli.Failed)
 	}
 	inHand := howMany(t, a, "SELECT count(*) FROM jobs WHERE state = 'running'")
 
@@ -121,8 +123,8 @@ func TestSuspendedOneStops(t *testing.T) {
 			b.value("SELECT count(*) FROM runs WHERE state IN ('queued', 'running') AND requested_at <= ?", begun) == "0"
 	})
 	for _, m := range []*member{a, b} {
-		if status := m.stop(); status != done {
-			t.Errorf("got exit status %d, want %d", status, done)
+		if status := m.stop(); status != cli.Done {
+			t.Errorf("got exit status %d, want %d", status, cli.Done)
 		}
 	}
 	once(t, map[string]*member{"a": a, "b": b}, o, inHand, 1)

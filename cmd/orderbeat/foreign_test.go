@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"orderbeat/cmd/orderbeat/cli"
 )
 
 const wildProvider = "[providers.wild]\nkind = \"wild\"\nbase_url = \"http://127.0.0.1:1\"\nallow_insecure_http = true\n[[providers.wild.accounts]]\nname = \"tame\"\nbill_to = \"1\"\n[[schedules]]\nname = \"often\"\ncron = \"@hourly\"\nprovider = \"wild\"\nkind = \"check\"\n"
@@ -30,7 +32,7 @@ func TestAConfigurationWithoutProvidersActsOnNoOtherWorker(t *testing.T) {
 	mine := config("")
 	for _, command := range []string{"schedules pause often", "schedules trigger often", "runs cancel x", "jobs retry x", "auth rekey"} {
 		r := do(t, append([]string{"--config", mine}, strings.Fields(command)...)...)
-		if r.status == done || !strings.Contains(r.stderr, "127.0.0.1:"+port) && !strings.Contains(r.stderr, "no provider") {
+		if r.status == cli.Done || !strings.Contains(r.stderr, "127.0.0.1:"+port) && !strings.Contains(r.stderr, "no provider") {
 			t.Errorf("%s: got %+v, want it refused, with where it looked", command, r)
 		}
 	}
@@ -62,7 +64,7 @@ func TestACommandWithoutProvidersSaysWhoseWorkerItUses(t *testing.T) {
 			t.Errorf("%s: got %+v, want the note whose worker it is", command, r)
 		}
 	}
-	if r := do(t, "--config", theirs, "schedules", "resume", "often"); r.status != done || strings.Contains(r.stderr, "note") {
+	if r := do(t, "--config", theirs, "schedules", "resume", "often"); r.status != cli.Done || strings.Contains(r.stderr, "note") {
 		t.Errorf("got %+v, want no note with a configuration of the worker's own", r)
 	}
 }

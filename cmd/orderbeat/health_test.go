@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"orderbeat/cmd/orderbeat/cli"
 )
 
 func TestHealthExitsByWhatTheWorkerSays(t *testing.T) {
@@ -15,17 +17,17 @@ func TestHealthExitsByWhatTheWorkerSays(t *testing.T) {
 	password := fmt.Sprintf("auth = { user = \"ops\", password = \"file:%s\" }\n", filepath.Join(folder, "web-password"))
 	writeSecret(t, folder, "web-password", "open sesame")
 	config := writeConfig(t, "[nats]\nlisten = \"127.0.0.1:0\"\n"+webOn(t, "127.0.0.1", password))
-	if r := do(t, "--config", config, "health"); r.status != failed || !strings.Contains(r.stderr, "no orderbeat worker responds at http://127.0.0.1:") {
+	if r := do(t, "--config", config, "health"); r.status != cli.Failed || !strings.Contains(r.stderr, "no orderbeat worker responds at http://127.0.0.1:") {
 		t.Errorf("without a worker: got %+v", r)
 	}
 	p := startHere(t, config)
-	p.eventually("it is ready", func() bool { return do(t, "--config", config, "health").status == done })
+	p.eventually("it is ready", func() bool { return do(t, "--config", config, "health").status == cli.Done })
 	for _, flag := range []string{"--live", "--leader"} {
-		if r := do(t, "--config", config, "health", flag); r.status != done || r.stdout != "ok\n" {
+		if r := do(t, "--config", config, "health", flag); r.status != cli.Done || r.stdout != "ok\n" {
 			t.Errorf("%s: got %+v", flag, r)
 		}
 	}
-	if r := do(t, "--config", config, "health", "--live", "--leader"); r.status != usage {
+	if r := do(t, "--config", config, "health", "--live", "--leader"); r.status != cli.Usage {
 		t.Errorf("both flags: got %+v", r)
 	}
 }
@@ -39,10 +41,10 @@ func TestHealthSaysWhyTheWorkerIsNotReady(t *testing.T) {
 	}))
 	t.Cleanup(page.Close)
 	config := writeConfig(t, fmt.Sprintf("[web]\nlisten = %q\n", page.Listener.Addr()))
-	if r := do(t, "--config", config, "health"); r.status != failed || r.stderr != "orderbeat: not ready: lease:  [31mno room\n" {
+	if r := do(t, "--config", config, "health"); r.status != cli.Failed || r.stderr != "orderbeat: not ready: lease:  [31mno room\n" {
 		t.Errorf("got %+v", r)
 	}
-	if r := do(t, "--config", config, "health", "--live"); r.status != done {
+	if r := do(t, "--config", config, "health", "--live"); r.status != cli.Done {
 		t.Errorf("--live: got %+v", r)
 	}
 }

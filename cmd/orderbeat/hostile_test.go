@@ -14,6 +14,8 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sys/unix"
+
+	"orderbeat/cmd/orderbeat/cli"
 )
 
 // hardship is how long each trouble lasts: longer than anybody's patience for one attempt.
@@ -162,8 +164,8 @@ func well(t *testing.T, m *member, o *outside) {
 			m.value("SELECT count(*) FROM ticks WHERE run_id IS NULL AND due_at <= ?", settled) == "0" &&
 			m.value("SELECT count(*) >= 2 FROM runs WHERE state = 'succeeded' AND requested_at > ?", settled) == "1"
 	})
-	if status := m.stop(); status != done {
-		t.Errorf("got exit status %d, want %d", status, done)
+	if status := m.stop(); status != cli.Done {
+		t.Errorf("got exit status %d, want %d", status, cli.Done)
 	}
 	for what, query := range map[string]string{
 		"due times that are not one second after another": `SELECT count(*) FROM (SELECT due_at - lag(due_at) OVER (ORDER BY due_at) AS step
@@ -179,7 +181,7 @@ func well(t *testing.T, m *member, o *outside) {
 	t.Logf("%s due times, %s of them late; %s orders, %s events", m.value("SELECT count(*) FROM ticks"),
 		m.value("SELECT count(*) FROM ticks WHERE outcome = 'caught_up'"), m.value("SELECT count(*) FROM orders"), m.value("SELECT count(*) FROM order_events"))
 	alter(t, m.config, "SELECT 1") // the log is written into the file
-	if r := do(t, "--config", m.config, "db", "check"); r.status != done {
+	if r := do(t, "--config", m.config, "db", "check"); r.status != cli.Done {
 		t.Errorf("db check: %s%s", r.stdout, r.stderr)
 	}
 

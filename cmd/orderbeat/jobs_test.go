@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/db"
 	"orderbeat/jobs"
 )
@@ -34,7 +35,7 @@ func TestADeadJobIsBroughtBack(t *testing.T) {
 	if r := do(t, "--config", config, "jobs", "--state", "dead"); !strings.Contains(r.stdout, id) || !strings.Contains(r.stdout, "unavailable") {
 		t.Errorf("got %s%s, want the dead job", r.stdout, r.stderr)
 	}
-	if r := do(t, "--config", config, "jobs", id); r.status != done || !strings.Contains(r.stdout, "dead") || !strings.Contains(r.stdout, "1 attempt ended") {
+	if r := do(t, "--config", config, "jobs", id); r.status != cli.Done || !strings.Contains(r.stdout, "dead") || !strings.Contains(r.stdout, "1 attempt ended") {
 		t.Errorf("got %s%s, want the job", r.stdout, r.stderr)
 	}
 	if alerts := p.alerts(1); alerts[0].Code != "dead_job" || !strings.Contains(alerts[0].Hint, "orderbeat jobs retry "+id) {
@@ -42,7 +43,7 @@ func TestADeadJobIsBroughtBack(t *testing.T) {
 	}
 
 	p.sandbox("DELETE", "/_sandbox/fault", "")
-	if r := do(t, "--config", config, "jobs", "retry", id); r.status != done || !strings.HasPrefix(r.stdout, id+" of michelin detroit is ") {
+	if r := do(t, "--config", config, "jobs", "retry", id); r.status != cli.Done || !strings.HasPrefix(r.stdout, id+" of michelin detroit is ") {
 		t.Errorf("got status %d, %s%s", r.status, r.stdout, r.stderr)
 	}
 	if again := p.results(2)[1]; again.ID != run.ID || again.State != jobs.Succeeded || again.Orders.Created == 0 {
@@ -51,14 +52,14 @@ func TestADeadJobIsBroughtBack(t *testing.T) {
 	if alerts := p.alerts(2); alerts[1].Code != "dead_job" || alerts[1].State != db.AlertResolved {
 		t.Errorf("got %+v, want the alert resolved", alerts)
 	}
-	if r := do(t, "--config", config, "jobs", "retry", "--run", run.ID); r.status != done || r.stdout != "0 jobs retried\n" {
+	if r := do(t, "--config", config, "jobs", "retry", "--run", run.ID); r.status != cli.Done || r.stdout != "0 jobs retried\n" {
 		t.Errorf("got status %d, %s%s, want nothing to retry", r.status, r.stdout, r.stderr)
 	}
 	p.sandbox("POST", "/_sandbox/fault", `{"op":"order_status","account":"1111111","status":503,"times":-1}`)
 	p.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`)
 	p.results(3)
 	p.sandbox("DELETE", "/_sandbox/fault", "")
-	if r := do(t, "--config", config, "jobs", "retry", "--provider", "michelin", "--since", "1h"); r.status != done || r.stdout != "1 job retried\n" {
+	if r := do(t, "--config", config, "jobs", "retry", "--provider", "michelin", "--since", "1h"); r.status != cli.Done || r.stdout != "1 job retried\n" {
 		t.Errorf("got status %d, %s%s, want the dead job retried", r.status, r.stdout, r.stderr)
 	}
 	if again := p.results(4)[3]; again.State != jobs.Succeeded {
@@ -78,7 +79,7 @@ func TestADeadJobIsBroughtBack(t *testing.T) {
 		"runs cancel " + run.ID:                 "is succeeded",
 	} {
 		r := do(t, append([]string{"--config", config}, strings.Fields(args)...)...)
-		if r.status == done || !strings.Contains(r.stderr, want) {
+		if r.status == cli.Done || !strings.Contains(r.stderr, want) {
 			t.Errorf("%s: got status %d, %s, want %q", args, r.status, r.stderr, want)
 		}
 	}
@@ -102,7 +103,7 @@ func TestARunIsCancelled(t *testing.T) {
 		return len(reply.Runs) == 1
 	})
 	began := time.Now()
-	if r := do(t, "--config", config, "runs", "cancel", run.ID); r.status != done || r.stdout != run.ID+" is cancelled: 3 jobs cancelled\n" {
+	if r := do(t, "--config", config, "runs", "cancel", run.ID); r.status != cli.Done || r.stdout != run.ID+" is cancelled: 3 jobs cancelled\n" {
 		t.Errorf("got status %d, %s%s", r.status, r.stdout, r.stderr)
 	}
 	if result := p.results(1)[0]; result.State != jobs.Cancelled || result.Jobs.Cancelled != 3 {

@@ -8,6 +8,7 @@ import (
 	"github.com/lmittmann/tint"
 
 	"orderbeat/auth/mask"
+	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/cmd/orderbeat/config"
 )
 
@@ -18,8 +19,8 @@ func newLog(to io.Writer, c config.Log, secrets *mask.Set) *slog.Logger {
 	level := map[string]slog.Level{
 		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
 	}[c.Level]
-	if c.Format == "text" || c.Format == "auto" && isTerminal(to) {
-		return slog.New(tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !isTerminal(to)}))
+	if c.Format == "text" || c.Format == "auto" && cli.IsTerminal(to) {
+		return slog.New(tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !cli.IsTerminal(to)}))
 	}
-	return slog.New(slog.NewJSONHandler(escapedLines(w), &slog.HandlerOptions{Level: level}))
+	return slog.New(slog.NewJSONHandler(cli.EscapedLines(w), &slog.HandlerOptions{Level: level}))
 }

@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/jobs"
 )
 
@@ -67,7 +68,7 @@ func TestLoginOverTLS(t *testing.T) {
 		t.Fatalf("got %s, want https", p.web)
 	}
 	r := do(t, "--config", p.config, "auth", "login", "mazda", "--user", "johndoe", "--print-url")
-	if want := p.web + "/oauth/start/mazda?user=johndoe\n"; r.status != done || r.stdout != want || r.stderr != "" {
+	if want := p.web + "/oauth/start/mazda?user=johndoe\n"; r.status != cli.Done || r.stdout != want || r.stderr != "" {
 		t.Fatalf("got status %d, %q, %q, want the link alone: %s", r.status, r.stdout, r.stderr, want)
 	}
 
@@ -78,7 +79,7 @@ func TestLoginOverTLS(t *testing.T) {
 	go func() {
 		var stdout, stderr bytes.Buffer
 		a := newApp(func(string) string { return "" }, strings.NewReader(""), io.MultiWriter(in, &stdout), &stderr)
-		status := a.run(ctx, root(a), []string{"--config", p.config, "auth", "login", "mazda", "--user", "johndoe"})
+		status := a.Run(ctx, root(a), []string{"--config", p.config, "auth", "login", "mazda", "--user", "johndoe"}) //nolint:contextcheck // cobra passes ctx to the commands
 		in.Close()
 		ended <- result{status, stdout.String(), stderr.String()}
 	}()
@@ -97,13 +98,13 @@ func TestLoginOverTLS(t *testing.T) {
 	if status, page := b.page(callback); status != http.StatusOK {
 		t.Fatalf("got %d %s, want access granted", status, page)
 	}
-	if r := <-ended; r.status != done || !strings.HasSuffix(r.stdout, "mazda johndoe has granted access\n") {
+	if r := <-ended; r.status != cli.Done || !strings.HasSuffix(r.stdout, "mazda johndoe has granted access\n") {
 		t.Errorf("got status %d, %s%s, want it told that access is granted", r.status, r.stdout, r.stderr)
 	}
-	if r := do(t, "--config", p.config, "auth", "login", "mazda", "--user", "johndoe"); r.status != done || r.stdout != "" || !strings.Contains(r.stderr, "has already granted access") {
+	if r := do(t, "--config", p.config, "auth", "login", "mazda", "--user", "johndoe"); r.status != cli.Done || r.stdout != "" || !strings.Contains(r.stderr, "has already granted access") {
 		t.Errorf("got status %d, %q, %q, want nobody asked again", r.status, r.stdout, r.stderr)
 	}
-	if r := do(t, "--config", p.config, "auth", "login", "mazda", "--user", "nobody"); r.status != usage || !strings.Contains(r.stderr, "No account of this provider has this user") {
+	if r := do(t, "--config", p.config, "auth", "login", "mazda", "--user", "nobody"); r.status != cli.Usage || !strings.Contains(r.stderr, "No account of this provider has this user") {
 		t.Errorf("got status %d, %q, want an unknown user told", r.status, r.stderr)
 	}
 }
@@ -117,7 +118,7 @@ func TestLoginByForceReplacesAGrant(t *testing.T) {
 	link := func(args ...string) string {
 		t.Helper()
 		r := do(t, append([]string{"--config", p.config, "auth", "login", "mazda", "--user", "johndoe", "--print-url"}, args...)...)
-		if r.status != done {
+		if r.status != cli.Done {
 			t.Fatalf("got status %d, %s", r.status, r.stderr)
 		}
 		return strings.TrimSpace(r.stdout)
@@ -136,7 +137,7 @@ func TestLoginByForceReplacesAGrant(t *testing.T) {
 			t.Errorf("%s: got %d %s, want nothing changed", used, status, page)
 		}
 	}
-	if r := do(t, "--config", p.config, "auth", "login", "mazda", "--user", "nobody", "--force"); r.status != usage {
+	if r := do(t, "--config", p.config, "auth", "login", "mazda", "--user", "nobody", "--force"); r.status != cli.Usage {
 		t.Errorf("got status %d, %s, want an unknown user told", r.status, r.stderr)
 	}
 }
@@ -170,11 +171,11 @@ func TestLoginByPaste(t *testing.T) {
 		status     int
 		says       string
 	}{
-		{"the whole address", "johndoe", func(c string) string { return c }, done, "Access is granted"},
+		{"the whole address", "johndoe", func(c string) string { return c }, cli.Done, "Access is granted"},
 		{"the code alone", "jane", func(c string) string {
 			code, _, _ := strings.Cut(c[strings.Index(c, "code=")+len("code="):], "&")
 			return code
-		}, done, "Access is granted"},
+		}, cli.Done, "Access is granted"},
 	} {
 		stdin, typed := io.Pipe()
 		stdout, printed := io.Pipe()
@@ -182,7 +183,7 @@ func TestLoginByPaste(t *testing.T) {
 		go func() {
 			var all, stderr bytes.Buffer
 			a := newApp(func(string) string { return "" }, stdin, io.MultiWriter(&all, printed), &stderr)
-			status := a.run(t.Context(), root(a), []string{"--config", p.config, "auth", "login", "mazda", "--user", test.user, "--paste"})
+			status := a.Run(t.Context(), root(a), []string{"--config", p.config, "auth", "login", "mazda", "--user", test.user, "--paste"})
 			printed.Close()
 			ended <- result{status, all.String(), stderr.String()}
 		}()

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"orderbeat/auth/authtest"
+	"orderbeat/cmd/orderbeat/cli"
 )
 
 // TestLogoutRevokesAndIntrospectAsks has a declared provider use the endpoints that its
@@ -52,7 +53,7 @@ name = "main"
 		{[]string{"auth", "introspect", "planning"}, "active"},
 		{[]string{"auth", "logout", "planning"}, "deleted here and at the provider"},
 	} {
-		if r := do(t, append([]string{"--config", path}, step.args...)...); r.status != done || !strings.Contains(r.stdout, step.says) {
+		if r := do(t, append([]string{"--config", path}, step.args...)...); r.status != cli.Done || !strings.Contains(r.stdout, step.says) {
 			t.Errorf("%v: got status %d, %s%s, want %q", step.args, r.status, r.stdout, r.stderr, step.says)
 		}
 	}

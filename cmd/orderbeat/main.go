@@ -1,9 +1,9 @@
-// Orderbeat keeps a picture of a business's orders true: it asks suppliers, keeps
-// what they report in SQLite, and tells NATS what changed.
+// Orderbeat syncs order status from supplier APIs, stores orders with their history in
+// SQLite, and publishes changes to NATS.
 //
-// This package is the commands and the wiring: registry.go lists the kinds of
-// providers, run.go puts the worker together, api.go asks a running one. Start reading
-// at road_test.go, which follows an order through the whole program.
+// This package wires the program together: registry.go lists the kinds of providers, root.go
+// the commands (package cli and the packages below it), run.go starts the worker. Start
+// reading at road_test.go, which follows an order through the whole program.
 package main
 
 import (
@@ -12,6 +12,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"orderbeat/cmd/orderbeat/cli"
 )
 
 func main() {
@@ -24,10 +26,10 @@ func main() {
 // returns the exit status.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
 	a := newApp(getenv, os.Stdin, stdout, stderr)
-	return a.run(ctx, root(a), args) //nolint:contextcheck // cobra passes ctx to the commands
+	return a.Run(ctx, root(a), args) //nolint:contextcheck // cobra passes ctx to the commands
 }
 
 // newApp returns what the commands share.
-func newApp(getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) *app {
-	return &app{providers: providers, version: readBuild().Version, getenv: getenv, stdin: stdin, stdout: stdout, stderr: stderr}
+func newApp(getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) *cli.App {
+	return &cli.App{Providers: providers, Version: readBuild().Version, Getenv: getenv, Stdin: stdin, Stdout: stdout, Stderr: stderr}
 }

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"orderbeat/cmd/orderbeat/cli"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -105,37 +107,37 @@ org = "10030/MMD"
 		status int
 		stderr string
 	}{
-		{"help", []string{"--help"}, done, ""},
-		{"an unknown command", []string{"snyc"}, usage, `unknown command "snyc" for "orderbeat"`},
-		{"an unknown flag", []string{"orders", "--lat"}, usage, "see orderbeat orders --help"},
-		{"no argument", []string{"sync"}, usage, "expected one argument, the provider to ask, got 0"},
-		{"too many arguments", []string{"order", "a", "b"}, usage, "expected one argument, the order's number or reference, got 2"},
-		{"flags that exclude each other", []string{"orders", "--json", "--csv"}, usage, "[csv json]"},
-		{"a window said twice", []string{"sync", "michelin", "--from", "2026-01-01", "--lookback", "1d"}, usage, "[from lookback]"},
-		{"an end without a beginning", []string{"sync", "michelin", "--to", "2026-01-01"}, usage, "--to needs --from"},
-		{"no day", []string{"sync", "michelin", "--from", "yesterday"}, usage, `--from: "yesterday" is not a date`},
-		{"two that are no days", []string{"sync", "michelin", "--from", "x", "--to", "y"}, usage, `--from: "x" is not a date`},
-		{"no lookback", []string{"sync", "michelin", "--lookback", "long"}, usage, `--lookback: "long" is not a length of time`},
-		{"no status", []string{"orders", "--status", "lost"}, usage, `--status: "lost" is not one of unknown, backordered`},
-		{"no time", []string{"orders", "--since", "ago"}, usage, `--since: "ago" is neither a duration`},
-		{"no limit", []string{"orders", "--limit", "0"}, usage, "--limit must be at least 1, got 0"},
-		{"no state", []string{"runs", "--state", "waiting"}, usage, `--state: "waiting" is not one of queued`},
-		{"no configuration", []string{"check"}, usage, "name one with --config or ORDERBEAT_CONFIG"},
-		{"a named configuration that is not there", []string{"check", "--config", "x.toml"}, usage, "x.toml: cannot read the configuration"},
-		{"a wrong configuration", []string{"check", "--config", bad}, usage, `:2:1: db.pth: unknown key; did you mean "path"?`},
-		{"a wrong configuration of a worker", []string{"run", "--config", bad}, usage, `:2:1: db.pth: unknown key; did you mean "path"?`},
-		{"a redirect URI that is a page of ours", []string{"check", "--config", astray}, usage, ":5:1: providers.mazda.redirect_uri: must have another path"},
-		{"a redirect URI that is a page of a worker's", []string{"run", "--config", astray}, usage, ":5:1: providers.mazda.redirect_uri: must have another path"},
-		{"no database", []string{"orders", "--config", good}, failed, "there is no database at "},
-		{"no worker", []string{"sync", "michelin", "--config", unreachable}, failed, "no orderbeat worker responds at nats://127.0.0.1:1; start one with `orderbeat run`"},
-		{"a worker that nobody reaches", []string{"sync", "michelin", "--config", secluded}, failed, `nats.listen is ""`},
+		{"help", []string{"--help"}, cli.Done, ""},
+		{"an unknown command", []string{"snyc"}, cli.Usage, `unknown command "snyc" for "orderbeat"`},
+		{"an unknown flag", []string{"orders", "--lat"}, cli.Usage, "see orderbeat orders --help"},
+		{"no argument", []string{"sync"}, cli.Usage, "expected one argument, the provider to ask, got 0"},
+		{"too many arguments", []string{"order", "a", "b"}, cli.Usage, "expected one argument, the order's number or reference, got 2"},
+		{"flags that exclude each other", []string{"orders", "--json", "--csv"}, cli.Usage, "[csv json]"},
+		{"a window said twice", []string{"sync", "michelin", "--from", "2026-01-01", "--lookback", "1d"}, cli.Usage, "[from lookback]"},
+		{"an end without a beginning", []string{"sync", "michelin", "--to", "2026-01-01"}, cli.Usage, "--to needs --from"},
+		{"no day", []string{"sync", "michelin", "--from", "yesterday"}, cli.Usage, `--from: "yesterday" is not a date`},
+		{"two that are no days", []string{"sync", "michelin", "--from", "x", "--to", "y"}, cli.Usage, `--from: "x" is not a date`},
+		{"no lookback", []string{"sync", "michelin", "--lookback", "long"}, cli.Usage, `--lookback: "long" is not a length of time`},
+		{"no status", []string{"orders", "--status", "lost"}, cli.Usage, `--status: "lost" is not one of unknown, backordered`},
+		{"no time", []string{"orders", "--since", "ago"}, cli.Usage, `--since: "ago" is neither a duration`},
+		{"no limit", []string{"orders", "--limit", "0"}, cli.Usage, "--limit must be at least 1, got 0"},
+		{"no state", []string{"runs", "--state", "waiting"}, cli.Usage, `--state: "waiting" is not one of queued`},
+		{"no configuration", []string{"check"}, cli.Usage, "name one with --config or ORDERBEAT_CONFIG"},
+		{"a named configuration that is not there", []string{"check", "--config", "x.toml"}, cli.Usage, "x.toml: cannot read the configuration"},
+		{"a wrong configuration", []string{"check", "--config", bad}, cli.Usage, `:2:1: db.pth: unknown key; did you mean "path"?`},
+		{"a wrong configuration of a worker", []string{"run", "--config", bad}, cli.Usage, `:2:1: db.pth: unknown key; did you mean "path"?`},
+		{"a redirect URI that is a page of ours", []string{"check", "--config", astray}, cli.Usage, ":5:1: providers.mazda.redirect_uri: must have another path"},
+		{"a redirect URI that is a page of a worker's", []string{"run", "--config", astray}, cli.Usage, ":5:1: providers.mazda.redirect_uri: must have another path"},
+		{"no database", []string{"orders", "--config", good}, cli.Failed, "there is no database at "},
+		{"no worker", []string{"sync", "michelin", "--config", unreachable}, cli.Failed, "no orderbeat worker responds at nats://127.0.0.1:1; start one with `orderbeat run`"},
+		{"a worker that nobody reaches", []string{"sync", "michelin", "--config", secluded}, cli.Failed, `nats.listen is ""`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := do(t, test.args...)
 			if got.status != test.status || !strings.Contains(got.stderr, test.stderr) {
 				t.Errorf("got status %d, want %d; stderr:\n%s\nwant in it: %s", got.status, test.status, got.stderr, test.stderr)
 			}
-			if got.status != done && got.stdout != "" {
+			if got.status != cli.Done && got.stdout != "" {
 				t.Errorf("stdout: got %q, want nothing", got.stdout)
 			}
 		})
@@ -145,7 +147,7 @@ org = "10030/MMD"
 func TestCheckShowsWhatWouldRun(t *testing.T) {
 	path := writeConfig(t, "")
 	got := do(t, "check", "--config", path)
-	if got.status != done {
+	if got.status != cli.Done {
 		t.Fatalf("status %d: %s", got.status, got.stderr)
 	}
 	due := regexp.MustCompile(`(?m)^  \w{3} \d{4}-\d\d-\d\d 02:30:00 E[SD]T$`)
@@ -181,7 +183,7 @@ func TestCheckAsJSON(t *testing.T) {
 
 func TestTheShippedConfigurationIsRight(t *testing.T) {
 	got := do(t, "check", "--config", "../../config.toml")
-	if got.status != done {
+	if got.status != cli.Done {
 		t.Fatalf("status %d:\n%s", got.status, got.stderr)
 	}
 	for _, want := range []string{"detroit  1111111  America/Detroit", "toledo   2222222  America/New_York", "windsor  3333333  America/Toronto", `cron "@every 20s"`} {
@@ -193,7 +195,7 @@ func TestTheShippedConfigurationIsRight(t *testing.T) {
 
 func TestVersion(t *testing.T) {
 	got := do(t, "version")
-	if got.status != done || !strings.HasPrefix(got.stdout, "orderbeat ") || !strings.Contains(got.stdout, "built with go1.") {
+	if got.status != cli.Done || !strings.HasPrefix(got.stdout, "orderbeat ") || !strings.Contains(got.stdout, "built with go1.") {
 		t.Errorf("got %+v", got)
 	}
 	var b build
@@ -206,10 +208,10 @@ func TestVersion(t *testing.T) {
 func TestErrorsControlNoTerminal(t *testing.T) {
 	const hostile = "a\x1b]0;pwned\a\x1b[31m\u009b2J\u202etxt\u2066x\u200f\r\x7f\x00"
 	var stdout, stderr bytes.Buffer
-	if status := run(context.Background(), []string{"order", hostile, "--config", writeConfig(t, "")}, func(string) string { return "" }, &stdout, &stderr); status == done {
+	if status := run(context.Background(), []string{"order", hostile, "--config", writeConfig(t, "")}, func(string) string { return "" }, &stdout, &stderr); status == cli.Done {
 		t.Error("got status 0, want no such order")
 	}
-	controls := func(r rune) bool { return r != '\n' && plain(string(r)) != string(r) }
+	controls := func(r rune) bool { return r != '\n' && cli.Plain(string(r)) != string(r) }
 	if text := stdout.String() + stderr.String(); strings.ContainsFunc(text, controls) {
 		t.Errorf("got %q, want no character that controls a terminal", text)
 	}

@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"orderbeat/cmd/orderbeat/cli"
 )
 
 // expensive are answers that are small on the wire and cost much.
@@ -110,8 +112,8 @@ func TestMemoryLimitedProcess(t *testing.T) {
 	}
 	t.Logf("%s runs of the healthy provider, %d hostile answers, %s refused attempts", m.value("SELECT count(*) FROM runs WHERE provider = 'healthy' AND state = 'succeeded'"),
 		asked.Load(), m.value("SELECT count(*) FROM exchanges WHERE provider = 'hostile' AND error_code = 'bad_response'"))
-	if status := m.stop(); status != done {
-		t.Errorf("got exit status %d, want %d", status, done)
+	if status := m.stop(); status != cli.Done {
+		t.Errorf("got exit status %d, want %d", status, cli.Done)
 	}
 }
 

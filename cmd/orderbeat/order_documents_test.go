@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/db"
 	"orderbeat/jobs"
 )
@@ -43,7 +44,7 @@ func accompanied(t *testing.T) (path string) {
 
 func TestOrderShowsShipmentsAndInvoices(t *testing.T) {
 	got := do(t, "order", "SO1", "--config", accompanied(t))
-	if got.status != done {
+	if got.status != cli.Done {
 		t.Fatal(got.stderr)
 	}
 	golden(t, "order-documents.txt", got.stdout)

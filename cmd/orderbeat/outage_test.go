@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"orderbeat/clients"
+	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/jobs"
 )
 
@@ -27,7 +28,7 @@ func TestAnOutageIsToldOf(t *testing.T) {
 	}
 	p.eventually("the breaker opens", func() bool { return breaker().State == clients.BreakerOpen })
 	r := do(t, "--config", config, "doctor", "michelin")
-	if r.status != done || strings.Count(r.stdout, "  ok") != 3 || !strings.Contains(r.stderr, "michelin: breaker open after ") {
+	if r.status != cli.Done || strings.Count(r.stdout, "  ok") != 3 || !strings.Contains(r.stderr, "michelin: breaker open after ") {
 		t.Errorf("got status %d, %s%s, want that the credentials are good, and that nothing is answered", r.status, r.stdout, r.stderr)
 	}
 	p.sandbox("DELETE", "/_sandbox/fault", "")

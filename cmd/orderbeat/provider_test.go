@@ -15,6 +15,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/sandbox"
+	"orderbeat/cmd/orderbeat/cli"
 )
 
 // acme is an API with orders, which wants a key, and notes what it is asked.
@@ -66,7 +67,7 @@ func declareAcme(t *testing.T, url string) (config, declaration string) {
 	t.Helper()
 	folder := t.TempDir()
 	config, declaration = filepath.Join(folder, "config.toml"), filepath.Join(folder, "acme.toml")
-	if r := do(t, "provider", "new", "acme", "--output", declaration); r.status != done {
+	if r := do(t, "provider", "new", "acme", "--output", declaration); r.status != cli.Done {
 		t.Fatalf("got %+v", r)
 	}
 	text := fmt.Sprintf(`
@@ -89,7 +90,7 @@ bill_to = "BILL-99887"
 func TestANewDeclarationIsRight(t *testing.T) {
 	t.Chdir(t.TempDir())
 	r := do(t, "provider", "new", "acme-parts")
-	if r.status != done {
+	if r.status != cli.Done {
 		t.Fatalf("got %+v", r)
 	}
 	text, err := os.ReadFile("acme-parts.toml")
@@ -102,16 +103,16 @@ func TestANewDeclarationIsRight(t *testing.T) {
 	}
 	var stdout, stderr strings.Builder
 	getenv := func(name string) string { return map[string]string{"ACME_PARTS_API_KEY": acmeKey}[name] }
-	if status := run(t.Context(), []string{"check"}, getenv, &stdout, &stderr); status != done || !strings.Contains(stdout.String(), "2 samples tried: OK") {
+	if status := run(t.Context(), []string{"check"}, getenv, &stdout, &stderr); status != cli.Done || !strings.Contains(stdout.String(), "2 samples tried: OK") {
 		t.Errorf("got %d, %s%s, want what was written and printed to be right", status, stdout.String(), stderr.String())
 	}
 
 	r = do(t, "provider", "new", "acme-parts")
 	again, err := os.ReadFile("acme-parts.toml")
-	if r.status != usage || !strings.Contains(r.stderr, "acme-parts.toml exists and is not overwritten") || string(again) != string(text) || err != nil {
+	if r.status != cli.Usage || !strings.Contains(r.stderr, "acme-parts.toml exists and is not overwritten") || string(again) != string(text) || err != nil {
 		t.Errorf("got %+v, %v, want a file that is there left alone", r, err)
 	}
-	if r := do(t, "provider", "new", "acme parts"); r.status != usage || !strings.Contains(r.stderr, "invalid provider name") {
+	if r := do(t, "provider", "new", "acme parts"); r.status != cli.Usage || !strings.Contains(r.stderr, "invalid provider name") {
 		t.Errorf("got %+v", r)
 	}
 }
@@ -130,7 +131,7 @@ func TestTryShowsOneCallAndStoresNothing(t *testing.T) {
 			t.Errorf("want %q in it", want)
 		}
 	}
-	if r.status != done || r.stderr != "" || len(api.asked) != 1 {
+	if r.status != cli.Done || r.stderr != "" || len(api.asked) != 1 {
 		t.Errorf("got %d, %s, calls %v, want one call that is well; stdout:\n%s", r.status, r.stderr, api.asked, r.stdout)
 	}
 	for _, secret := range []string{acmeKey, acmeToken, acmeCard} {
@@ -160,7 +161,7 @@ func TestTryAsJSON(t *testing.T) {
 		More   bool
 	}
 	err := json.Unmarshal([]byte(r.stdout), &got)
-	if err != nil || r.status != done || len(got.Orders) != 1 || got.Orders[0].OrderID != "A-1" || got.More || got.Question.OrderIDs[0] != "A-1" ||
+	if err != nil || r.status != cli.Done || len(got.Orders) != 1 || got.Orders[0].OrderID != "A-1" || got.More || got.Question.OrderIDs[0] != "A-1" ||
 		len(got.Exchanges) != 1 || got.Exchanges[0].Status != 200 || got.Exchanges[0].URL != api.url+"/v1/orders/A-1" {
 		t.Errorf("got %+v, %v from %+v", got, err, r)
 	}
@@ -185,7 +186,7 @@ func TestTryAsksForOneWindow(t *testing.T) {
 		}
 		r := do(t, args...)
 		m := days.FindStringSubmatch(r.stdout)
-		if m == nil || r.status != done {
+		if m == nil || r.status != cli.Done {
 			t.Fatalf("got %+v", r)
 		}
 		if clients.Date(m[1]).AddDays(6) != clients.Date(m[2]) || m[3] != windows {
@@ -215,7 +216,7 @@ func TestTryTellsWhatWentWrong(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := do(t, append([]string{"--config", c.config, "provider", "try", "acme"}, c.args...)...)
-			if want := map[bool]int{true: done, false: failed}[c.stderr == ""]; r.status != want || !strings.Contains(r.stdout, c.stdout) || !strings.Contains(r.stderr, c.stderr) {
+			if want := map[bool]int{true: cli.Done, false: cli.Failed}[c.stderr == ""]; r.status != want || !strings.Contains(r.stdout, c.stdout) || !strings.Contains(r.stderr, c.stderr) {
 				t.Errorf("got %d, want %d\n%s\n%s", r.status, want, r.stdout, r.stderr)
 			}
 		})
@@ -282,8 +283,8 @@ org = "10030/MMD"
 	} {
 		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
 			r := do(t, append([]string{"--config", config, "provider", "try"}, c.args...)...)
-			if r.status != usage || !strings.Contains(r.stderr, c.want) || r.stdout != "" {
-				t.Errorf("got %+v, want status %d and %q", r, usage, c.want)
+			if r.status != cli.Usage || !strings.Contains(r.stderr, c.want) || r.stdout != "" {
+				t.Errorf("got %+v, want status %d and %q", r, cli.Usage, c.want)
 			}
 		})
 	}
@@ -311,7 +312,7 @@ func TestASampleIsSavedAndChecked(t *testing.T) {
 			r := do(t, "--config", config, "provider", "try", "acme", "--lookback", "7d", "--save-sample", "--name", `four "live" ones`)
 			after, err := os.ReadFile(declaration)
 			info, statErr := os.Stat(declaration)
-			if r.status != done || err != nil || statErr != nil || !strings.HasPrefix(string(after), before) || info.Mode().Perm() != 0o640 {
+			if r.status != cli.Done || err != nil || statErr != nil || !strings.HasPrefix(string(after), before) || info.Mode().Perm() != 0o640 {
 				t.Fatalf("got %+v, %v, want the file to go on as it was", r, errors.Join(err, statErr))
 			}
 			added := string(after)[len(before):]
@@ -326,7 +327,7 @@ func TestASampleIsSavedAndChecked(t *testing.T) {
 					t.Errorf("the sample tells %q:\n%s", secret, added)
 				}
 			}
-			if checked := do(t, "--config", config, "check"); checked.status != done || !strings.Contains(checked.stdout, "3 samples tried: OK") {
+			if checked := do(t, "--config", config, "check"); checked.status != cli.Done || !strings.Contains(checked.stdout, "3 samples tried: OK") {
 				t.Errorf("got %+v", checked)
 			}
 			if left, err := os.ReadDir(filepath.Dir(config)); len(left) != 3 || err != nil {
@@ -351,7 +352,7 @@ func TestASampleThatMakesTheConfigurationWrongIsTakenBack(t *testing.T) {
 	}
 	r := do(t, "--config", config, "provider", "try", "acme", "--order-id", "A-1", "--save-sample")
 	after, err := os.ReadFile(declaration)
-	if r.status != failed || err != nil || string(after) != head || !strings.Contains(r.stderr, "no sample saved: the sample would make "+declaration+" invalid; it was not added: ") ||
+	if r.status != cli.Failed || err != nil || string(after) != head || !strings.Contains(r.stderr, "no sample saved: the sample would make "+declaration+" invalid; it was not added: ") ||
 		!strings.Contains(r.stderr, "acme.toml:") || strings.Contains(r.stdout, "is added to") {
 		t.Errorf("got %+v, %v, want the file as it was, and why", r, err)
 	}
@@ -399,7 +400,7 @@ bill_to = "1111111"
 				t.Errorf("%v shows %q", args, secret)
 			}
 		}
-		if r.status != done {
+		if r.status != cli.Done {
 			t.Fatalf("%v: got %+v", args, r)
 		}
 		return r
@@ -423,7 +424,7 @@ bill_to = "1111111"
 	if strings.Contains(string(after)[len(text):], "7077327000") {
 		t.Error("a sample has the number of a card")
 	}
-	if r := do(t, "--config", config, "check"); r.status != done || strings.Count(r.stdout, "tried: OK") != 3 {
+	if r := do(t, "--config", config, "check"); r.status != cli.Done || strings.Count(r.stdout, "tried: OK") != 3 {
 		t.Errorf("got %+v, want the samples right", r)
 	}
 	if _, err := os.Stat(filepath.Join(folder, "data")); !errors.Is(err, fs.ErrNotExist) {
@@ -436,7 +437,7 @@ bill_to = "1111111"
 func TestTryUsesTheWorkersTokens(t *testing.T) {
 	stand, folder := newOutside(t), t.TempDir()
 	p := startHere(t, dealers(t, folder, stand, webOn(t, "127.0.0.1", "")+everyKind(t, folder, stand)))
-	if r := do(t, "--config", p.config, "doctor", "michelin"); r.status != done {
+	if r := do(t, "--config", p.config, "doctor", "michelin"); r.status != cli.Done {
 		t.Fatalf("got %+v", r)
 	}
 	const login = "POST /idp/v2/b2b/oauth2/token"
@@ -444,7 +445,7 @@ func TestTryUsesTheWorkersTokens(t *testing.T) {
 	orders := func() string { return do(t, "--config", p.config, "orders", "--json").stdout }
 	before := orders()
 	r := do(t, "--config", p.config, "provider", "try", "michelin")
-	if r.status != done || !strings.Contains(r.stdout, "\nORDER ") || stand.count(login) != logins {
+	if r.status != cli.Done || !strings.Contains(r.stdout, "\nORDER ") || stand.count(login) != logins {
 		t.Errorf("got %d logins after %d, %+v, want the worker's token used", stand.count(login), logins, r)
 	}
 	if after := orders(); after != before {

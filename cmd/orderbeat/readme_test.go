@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"orderbeat/cmd/orderbeat/cli"
 )
 
 // TestTheReadmesProviderWorks adds the provider as the README says, and asks it.
@@ -50,7 +52,7 @@ func TestTheReadmesProviderWorks(t *testing.T) {
 		status := run(t.Context(), append([]string{"--config", config}, args...), env, &stdout, &stderr)
 		return result{status, stdout.String(), stderr.String()}
 	}
-	if r := command("check"); r.status != done || !strings.Contains(r.stdout, "1 sample tried: OK") || strings.Contains(r.stdout, "note:") {
+	if r := command("check"); r.status != cli.Done || !strings.Contains(r.stdout, "1 sample tried: OK") || strings.Contains(r.stdout, "note:") {
 		t.Fatalf("got %+v, want what the README says to be right", r)
 	}
 	// Nobody is to be asked at the README's address.
@@ -63,10 +65,10 @@ func TestTheReadmesProviderWorks(t *testing.T) {
 		status int
 		want   string
 	}{
-		{nil, done, "\nA-7    -          2026-01-05  shipped  2        2        0     -         1\n"},
-		{[]string{"--order-id", "A-7"}, done, "\n1 order\n"},
-		{[]string{"--order-id", "A-0"}, done, "\n0 orders\n"},
-		{[]string{"--order-id", "A-8"}, failed, "main: invalid: no such customer\n"},
+		{nil, cli.Done, "\nA-7    -          2026-01-05  shipped  2        2        0     -         1\n"},
+		{[]string{"--order-id", "A-7"}, cli.Done, "\n1 order\n"},
+		{[]string{"--order-id", "A-0"}, cli.Done, "\n0 orders\n"},
+		{[]string{"--order-id", "A-8"}, cli.Failed, "main: invalid: no such customer\n"},
 	} {
 		if r := command(append([]string{"provider", "try", "acme"}, c.args...)...); r.status != c.status || !strings.Contains(r.stdout+r.stderr, c.want) {
 			t.Errorf("%v: got %+v, want %q", c.args, r, c.want)

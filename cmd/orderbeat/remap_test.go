@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"orderbeat/clients"
+	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/jobs"
 )
 
@@ -53,7 +54,7 @@ func TestAMappingIsPutRight(t *testing.T) {
 	remap := func(args ...string) (run jobs.Run) {
 		t.Helper()
 		r := command(append([]string{"remap", "acme", "--json"}, args...)...)
-		if err := json.Unmarshal([]byte(r.stdout), &run); err != nil || r.status != done || run.Kind != "remap" || run.Trigger != "api" {
+		if err := json.Unmarshal([]byte(r.stdout), &run); err != nil || r.status != cli.Done || run.Kind != "remap" || run.Trigger != "api" {
 			t.Fatalf("remap %v: got status %d, %s%s", args, r.status, r.stdout, r.stderr)
 		}
 		return run
@@ -86,7 +87,7 @@ func TestAMappingIsPutRight(t *testing.T) {
 		"acme --until 1h": "no recorded response matches", "acme --job nobody": "no recorded response matches", "acme --account nowhere": "unknown account",
 		"nobody": "unknown provider", "acme --since soon": "--since", "acme --since 1h --until 2h": "since is not before until",
 	} {
-		if r := command(append([]string{"remap"}, strings.Fields(args)...)...); r.status != usage || !strings.Contains(r.stderr, want) {
+		if r := command(append([]string{"remap"}, strings.Fields(args)...)...); r.status != cli.Usage || !strings.Contains(r.stderr, want) {
 			t.Errorf("remap %s: got status %d, %s, want %q", args, r.status, r.stderr, want)
 		}
 	}
@@ -95,7 +96,7 @@ func TestAMappingIsPutRight(t *testing.T) {
 	p.stop()
 	replace(t, filepath.Join(folder, "acme.toml"), "order_id: .no,", "order_id: .number,")
 	p = startHere(t, config)
-	if r := command("remap", "acme"); r.status != failed || !strings.Contains(r.stderr, "bad_response: the answer cannot be mapped: orders[0].order_id: is missing") {
+	if r := command("remap", "acme"); r.status != cli.Failed || !strings.Contains(r.stderr, "bad_response: the answer cannot be mapped: orders[0].order_id: is missing") {
 		t.Errorf("got status %d, %s%s, want what is wrong", r.status, r.stdout, r.stderr)
 	}
 	if n := p.count("order_events"); n != 8 {
@@ -131,7 +132,7 @@ func TestExchangesAreShown(t *testing.T) {
 		} `json:"exchanges"`
 	}
 	r := command("--run", run.ID, "--json")
-	if err := json.Unmarshal([]byte(r.stdout), &list); err != nil || r.status != done || len(list.Exchanges) != 4 {
+	if err := json.Unmarshal([]byte(r.stdout), &list); err != nil || r.status != cli.Done || len(list.Exchanges) != 4 {
 		t.Fatalf("got status %d, %s%s, want a refusal and three pages", r.status, r.stdout, r.stderr)
 	}
 	if x := list.Exchanges[3]; x.Status != 429 || x.ErrorCode != "throttled" || x.Attempt != 1 || list.Exchanges[0].Attempt != 2 {
@@ -144,14 +145,14 @@ func TestExchangesAreShown(t *testing.T) {
 		id + " --json": `"response_body": "{\"ok\":true`,
 		id + " --body": `"no":"A-5"`,
 	} {
-		if r := command(strings.Fields(args)...); r.status != done || !strings.Contains(r.stdout, want) || strings.Contains(r.stdout, sixthKey) {
+		if r := command(strings.Fields(args)...); r.status != cli.Done || !strings.Contains(r.stdout, want) || strings.Contains(r.stdout, sixthKey) {
 			t.Errorf("exchanges %s: got status %d, %s%s, want %q", args, r.status, r.stdout, r.stderr, want)
 		}
 	}
-	if r := command("--job", "nobody"); r.status != done || r.stderr != "no exchanges match\n" {
+	if r := command("--job", "nobody"); r.status != cli.Done || r.stderr != "no exchanges match\n" {
 		t.Errorf("got %+v, want none", r)
 	}
-	for args, status := range map[string]int{"soon": usage, "99999": failed, "--limit 0": usage, "--body": usage} {
+	for args, status := range map[string]int{"soon": cli.Usage, "99999": cli.Failed, "--limit 0": cli.Usage, "--body": cli.Usage} {
 		if r := command(strings.Fields(args)...); r.status != status {
 			t.Errorf("exchanges %s: got %+v, want status %d", args, r, status)
 		}

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"orderbeat/cmd/orderbeat/cli"
 )
 
 func TestEventsAreReplayed(t *testing.T) {
@@ -20,11 +22,11 @@ func TestEventsAreReplayed(t *testing.T) {
 		t.Fatalf("got status %d, %s%s, want %d events", r.status, r.stdout, r.stderr, run.Orders.Created)
 	}
 	p.eventually("they are published again", func() bool { return p.messages("ORDERBEAT_ORDERS") == before+reply.Events })
-	if r := do(t, "--config", config, "replay", "--until", "1h"); r.status != done || !strings.HasPrefix(r.stdout, "0 events republished") {
+	if r := do(t, "--config", config, "replay", "--until", "1h"); r.status != cli.Done || !strings.HasPrefix(r.stdout, "0 events republished") {
 		t.Errorf("got status %d, %s%s, want none from before", r.status, r.stdout, r.stderr)
 	}
 	for args, want := range map[string]string{"--until soon": "--until", "--account nowhere": "unknown account"} {
-		if r := do(t, append([]string{"--config", config, "replay"}, strings.Fields(args)...)...); r.status != usage || !strings.Contains(r.stderr, want) {
+		if r := do(t, append([]string{"--config", config, "replay"}, strings.Fields(args)...)...); r.status != cli.Usage || !strings.Contains(r.stderr, want) {
 			t.Errorf("%s: got status %d, %s, want %q", args, r.status, r.stderr, want)
 		}
 	}

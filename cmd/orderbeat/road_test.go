@@ -27,6 +27,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/clients/sandbox"
 	"orderbeat/clients/section"
+	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/db"
 	"orderbeat/jobs"
 )
@@ -61,11 +62,11 @@ func TestRoad(t *testing.T) {
 	// What changed is told, and nothing else.
 	all := p.events(first.Orders.Created + second.Orders.Created + second.Orders.Changed)
 	p.inStep(all)
-	if code := p.stop(); code != done {
-		t.Errorf("got exit status %d, want %d after a stop", code, done)
+	if code := p.stop(); code != cli.Done {
+		t.Errorf("got exit status %d, want %d after a stop", code, cli.Done)
 	}
 	// The commands read the file that is left behind.
-	if r := do(t, "--config", p.config, "runs", "--json"); r.status != done || !strings.Contains(r.stdout, second.ID) {
+	if r := do(t, "--config", p.config, "runs", "--json"); r.status != cli.Done || !strings.Contains(r.stdout, second.ID) {
 		t.Errorf("orderbeat runs: got status %d, %s%s", r.status, r.stdout, r.stderr)
 	}
 }
@@ -172,7 +173,7 @@ func TestSecondProgramOnTheSameDatabaseIsRefused(t *testing.T) {
 	t.Parallel()
 	config := crowd(t, t.TempDir(), 1)
 	startHere(t, config)
-	if r := do(t, "--config", config, "run"); r.status != failed || !strings.Contains(r.stderr, "in use by another orderbeat") {
+	if r := do(t, "--config", config, "run"); r.status != cli.Failed || !strings.Contains(r.stderr, "in use by another orderbeat") {
 		t.Errorf("got status %d, %s, want it refused", r.status, r.stderr)
 	}
 }

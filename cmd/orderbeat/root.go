@@ -1,8 +1,21 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/spf13/cobra"
 
-func root(a *app) *cobra.Command {
+	"orderbeat/cmd/orderbeat/cli"
+	"orderbeat/cmd/orderbeat/cli/auth"
+	"orderbeat/cmd/orderbeat/cli/database"
+	"orderbeat/cmd/orderbeat/cli/diagnostics"
+	"orderbeat/cmd/orderbeat/cli/exchanges"
+	"orderbeat/cmd/orderbeat/cli/orders"
+	"orderbeat/cmd/orderbeat/cli/provider"
+	"orderbeat/cmd/orderbeat/cli/runs"
+	"orderbeat/cmd/orderbeat/cli/sandbox"
+	"orderbeat/cmd/orderbeat/cli/schedules"
+)
+
+func root(a *cli.App) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "orderbeat",
 		Short: "Sync order status from supplier APIs to SQLite and NATS",
@@ -25,27 +38,27 @@ while jobs were running.`,
 			HiddenDefaultCmd: true,
 		},
 	}
-	root.PersistentFlags().StringVar(&a.configPath, "config", "", "configuration file (default $ORDERBEAT_CONFIG, else ./config.toml)")
+	root.PersistentFlags().StringVar(&a.ConfigPath, "config", "", "configuration file (default $ORDERBEAT_CONFIG, else ./config.toml)")
 	root.AddCommand(
 		runCommand(a),
-		checkCommand(a),
-		sandboxCommand(a),
-		syncCommand(a),
-		backfillCommand(a),
-		ordersCommand(a),
-		orderCommand(a),
-		runsCommand(a),
-		jobsCommand(a),
-		schedulesCommand(a),
-		replayCommand(a),
-		remapCommand(a),
-		exchangesCommand(a),
-		providerCommand(a),
-		authCommand(a),
-		dbCommand(a),
-		doctorCommand(a),
-		envCommand(a),
-		healthCommand(a),
+		diagnostics.CheckCommand(a),
+		sandbox.Command(a),
+		runs.SyncCommand(a),
+		runs.BackfillCommand(a),
+		orders.ListCommand(a),
+		orders.ShowCommand(a),
+		runs.Command(a),
+		runs.JobsCommand(a),
+		schedules.Command(a),
+		orders.ReplayCommand(a),
+		runs.RemapCommand(a),
+		exchanges.Command(a),
+		provider.Command(a),
+		auth.Command(a),
+		database.Command(a),
+		diagnostics.DoctorCommand(a),
+		diagnostics.EnvCommand(a),
+		diagnostics.HealthCommand(a),
 		versionCommand(a),
 	)
 	return root

@@ -14,12 +14,16 @@ import (
 	"orderbeat/auth/seal"
 	"orderbeat/clients"
 	"orderbeat/clients/section"
+	"orderbeat/cmd/orderbeat/cli"
+	"orderbeat/cmd/orderbeat/cli/sandbox"
 	"orderbeat/cmd/orderbeat/config"
+	"orderbeat/cmd/orderbeat/lock"
+	"orderbeat/cmd/orderbeat/memory"
 	"orderbeat/db"
 	"orderbeat/worker"
 )
 
-func runCommand(a *app) *cobra.Command {
+func runCommand(a *cli.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "run",
 		Short: "Run the worker: schedules, jobs, NATS, and the sandbox if configured",
@@ -38,11 +42,11 @@ have your service manager restart it, as a standby.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			signals := survive()
-			conf, err := a.load()
+			conf, err := a.Load()
 			if err != nil {
 				return err
 			}
-			log := newLog(a.rawStderr, conf.Log, conf.Mask)
+			log := newLog(a.RawStderr, conf.Log, conf.Mask)
 			var telling sync.WaitGroup
 			ended := make(chan struct{})
 			telling.Go(func() { tellOf(signals, ended, log) })
@@ -77,8 +81,8 @@ func workUntil(ctx context.Context, c *config.Config, log *slog.Logger) error {
 		err = await(ended, c.Worker.Drain+overtime)
 	}
 	if errors.Is(err, worker.ErrAbandoned) {
-		log.Error("stopped while jobs were running", "drain", c.Worker.Drain.String(), "status", abandoned)
-		return exit(abandoned, err)
+		log.Error("stopped while jobs were running", "drain", c.Worker.Drain.String(), "status", cli.Abandoned)
+		return cli.Exit(cli.Abandoned, err)
 	}
 	return err
 }
@@ -96,13 +100,13 @@ func await(ended <-chan error, patience time.Duration) error {
 // work puts the worker together and runs it. It is one straight line on purpose:
 // what is opened first is closed last.
 func work(ctx context.Context, c *config.Config, log *slog.Logger, stopping func()) (err error) {
-	limitMemory(log)
-	unlock, err := lockDatabase(c.DB.Path)
+	memory.Limit(log)
+	unlock, err := lock.Acquire(c.DB.Path)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	id, place, err := identify(c.DB.Path)
+	id, place, err := lock.Identify(c.DB.Path)
 	if err != nil {
 		return fmt.Errorf("db.path: %w", err)
 	}
@@ -134,12 +138,12 @@ func work(ctx context.Context, c *config.Config, log *slog.Logger, stopping func
 	version := readBuild().Version
 	lend := config.Lend{Tokens: tokens, UserAgent: "orderbeat/" + version, Log: log, Mask: c.Mask}
 	if c.Sandbox != nil {
-		sandbox, err := startStandIns(ctx, *c.Sandbox)
+		server, err := sandbox.Start(ctx, *c.Sandbox)
 		if err != nil {
 			return err
 		}
-		defer closing(sandbox)
-		lend.Sandbox = config.SandboxAt(sandbox.address)
+		defer closing(server)
+		lend.Sandbox = config.SandboxAt(server.Address)
 	}
 
 	var suppliers []worker.Provider

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/cmd/orderbeat/config"
 )
 
@@ -31,8 +32,8 @@ func TestAPortInUseNamesTheKeyToChange(t *testing.T) {
 	}
 	got := do(t, "run", "--config", path)
 	want := "sandbox.listen: " + l.Addr().String() + " is in use"
-	if got.status != failed || !strings.Contains(got.stderr, want) {
-		t.Errorf("got status %d, want %d; stderr:\n%s\nwant in it: %s", got.status, failed, got.stderr, want)
+	if got.status != cli.Failed || !strings.Contains(got.stderr, want) {
+		t.Errorf("got status %d, want %d; stderr:\n%s\nwant in it: %s", got.status, cli.Failed, got.stderr, want)
 	}
 }
 
@@ -45,8 +46,8 @@ func TestAStopWhileItStartsIsNoFailure(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(after, cancel)
 		var told bytes.Buffer
-		if status := run(ctx, []string{"run", "--config", path}, func(string) string { return "" }, io.Discard, &told); status != done {
-			t.Errorf("stopped after %s: got exit status %d, want %d; %s", after, status, done, &told)
+		if status := run(ctx, []string{"run", "--config", path}, func(string) string { return "" }, io.Discard, &told); status != cli.Done {
+			t.Errorf("stopped after %s: got exit status %d, want %d; %s", after, status, cli.Done, &told)
 		}
 		cancel()
 	}

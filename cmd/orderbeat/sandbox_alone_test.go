@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"orderbeat/cmd/orderbeat/cli"
 )
 
 func TestTheSandboxRunsAlone(t *testing.T) {
@@ -33,14 +35,14 @@ func TestTheSandboxRunsAlone(t *testing.T) {
 		t.Errorf("got %s, %v, want what there is", body, err)
 	}
 	listen := strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/_sandbox/")
-	if r := do(t, "sandbox", "--listen", listen); r.status != failed || !strings.Contains(r.stderr, listen+" is in use") {
+	if r := do(t, "sandbox", "--listen", listen); r.status != cli.Failed || !strings.Contains(r.stderr, listen+" is in use") {
 		t.Errorf("a port in use: got %+v, want it told", r)
 	}
-	if r := do(t, "sandbox", "--day", "1ms"); r.status != usage || !strings.Contains(r.stderr, "--day: want 1s or more") {
+	if r := do(t, "sandbox", "--day", "1ms"); r.status != cli.Usage || !strings.Contains(r.stderr, "--day: want 1s or more") {
 		t.Errorf("a short day: got %+v, want it refused", r)
 	}
 	stop()
-	if status := <-ended; status != done {
-		t.Errorf("got exit status %d after a stop, want %d", status, done)
+	if status := <-ended; status != cli.Done {
+		t.Errorf("got exit status %d after a stop, want %d", status, cli.Done)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"orderbeat/cmd/orderbeat/cli"
 )
 
 func TestSchedulesArePausedAndExplained(t *testing.T) {
@@ -19,18 +21,18 @@ func TestSchedulesArePausedAndExplained(t *testing.T) {
 		status int
 		want   string
 	}{
-		{"schedules", done, "michelin-recent"},
-		{"schedules pause michelin-recent --note maintenance", done, "michelin-recent is paused"},
-		{"schedules", done, "maintenance"},
-		{"schedules --json", done, `"note": "maintenance"`},
-		{"schedules trigger michelin-recent", done, "see `orderbeat runs"},
-		{"schedules resume michelin-recent", done, "is due next at"},
-		{"schedules pause never", usage, "configured: michelin-recent"},
-		{"schedules explain never", usage, "schedule \"never\" not found"},
-		{"schedules explain michelin-recent --at noon", usage, "--at"},
-		{"schedules explain michelin-recent", done, "at start"},
+		{"schedules", cli.Done, "michelin-recent"},
+		{"schedules pause michelin-recent --note maintenance", cli.Done, "michelin-recent is paused"},
+		{"schedules", cli.Done, "maintenance"},
+		{"schedules --json", cli.Done, `"note": "maintenance"`},
+		{"schedules trigger michelin-recent", cli.Done, "see `orderbeat runs"},
+		{"schedules resume michelin-recent", cli.Done, "is due next at"},
+		{"schedules pause never", cli.Usage, "configured: michelin-recent"},
+		{"schedules explain never", cli.Usage, "schedule \"never\" not found"},
+		{"schedules explain michelin-recent --at noon", cli.Usage, "--at"},
+		{"schedules explain michelin-recent", cli.Done, "at start"},
 		// Clocks go forward in Detroit on 8 March 2026: 06:00 is at 11:00 and then at 10:00 UTC.
-		{"schedules explain michelin-recent --at 2026-03-08T00:00:00Z", done, "2026-03-08 10:00:00  Sun 2026-03-08 06:00:00 EDT"},
+		{"schedules explain michelin-recent --at 2026-03-08T00:00:00Z", cli.Done, "2026-03-08 10:00:00  Sun 2026-03-08 06:00:00 EDT"},
 	} {
 		r := do(t, append([]string{"--config", config}, strings.Fields(c.args)...)...)
 		if r.status != c.status || !strings.Contains(r.stdout+r.stderr, c.want) {
@@ -70,11 +72,11 @@ kind = "sync"
 	}
 	newDatabase(t, path)
 	for _, args := range [][]string{{"schedules"}, {"schedules", "explain", "michelin-recent"}, {"orders"}, {"runs"}, {"jobs"}, {"exchanges"}} {
-		if r := do(t, append(args, "--config", path)...); r.status != done || len(args) == 1 && args[0] == "schedules" && !strings.Contains(r.stdout, "michelin-recent") {
+		if r := do(t, append(args, "--config", path)...); r.status != cli.Done || len(args) == 1 && args[0] == "schedules" && !strings.Contains(r.stdout, "michelin-recent") {
 			t.Errorf("%v: got %+v, want it read without the secrets", args, r)
 		}
 	}
-	if r := do(t, "check", "--config", path); r.status != usage || !strings.Contains(r.stderr, "NO_SUCH_ID") || !strings.Contains(r.stderr, "NO_SUCH_PASSWORD") {
+	if r := do(t, "check", "--config", path); r.status != cli.Usage || !strings.Contains(r.stderr, "NO_SUCH_ID") || !strings.Contains(r.stderr, "NO_SUCH_PASSWORD") {
 		t.Errorf("check: got %+v, want every secret missed", r)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"orderbeat/clients/sandbox"
+	"orderbeat/cmd/orderbeat/cli"
 )
 
 // service is `orderbeat run` as a service manager starts it: with pipes that this test
@@ -122,7 +123,7 @@ func TestSignalsThatAreNoOrderToStopChangeNothing(t *testing.T) {
 		}
 		s.alive()
 	}
-	if status := s.end(); !status.Exited() || status.ExitStatus() != done {
+	if status := s.end(); !status.Exited() || status.ExitStatus() != cli.Done {
 		t.Errorf("it ended with %v, want status 0", status)
 	}
 	last := ""
@@ -145,7 +146,7 @@ func TestLogThatNobodyReadsDoesNotEndTheWorker(t *testing.T) {
 		}
 		s.alive()
 	}
-	if status := s.end(); !status.Exited() || status.ExitStatus() != done {
+	if status := s.end(); !status.Exited() || status.ExitStatus() != cli.Done {
 		t.Errorf("it ended with %v, want status 0: for a service manager a death by SIGPIPE is a clean end", status)
 	}
 }
@@ -169,7 +170,7 @@ func TestFailedStartWithoutALogReaderHasItsStatus(t *testing.T) {
 		cmd.Env, cmd.Stderr = append(os.Environ(), asProgram+"=1"), w
 		_ = cmd.Run()
 		status := cmd.ProcessState.Sys().(syscall.WaitStatus) //nolint:forcetypeassert // as above
-		if status.Signaled() != test.signaled || !test.signaled && status.ExitStatus() != usage {
+		if status.Signaled() != test.signaled || !test.signaled && status.ExitStatus() != cli.Usage {
 			t.Errorf("%s ended with %v", test.args[0], status)
 		}
 	}
@@ -183,7 +184,7 @@ func TestSecondSIGTERMEndsAtOnce(t *testing.T) {
 	}
 	s.line(func(entry map[string]any) bool { return entry["msg"] == "stopping" })
 	status := s.end()
-	stopped, signaled := status.Exited() && status.ExitStatus() == done, status.Signaled() && status.Signal() == syscall.SIGTERM
+	stopped, signaled := status.Exited() && status.ExitStatus() == cli.Done, status.Signaled() && status.Signal() == syscall.SIGTERM
 	if !stopped && !signaled {
 		t.Errorf("it ended with %v, want by the signal, or because it had stopped", status)
 	}

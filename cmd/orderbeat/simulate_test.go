@@ -20,6 +20,7 @@ import (
 
 	"orderbeat/clients/clienttest"
 	"orderbeat/clients/sandbox"
+	"orderbeat/cmd/orderbeat/cli"
 )
 
 // TestOddProvidersAreStoredAsMeant has providers tell orders that change in every odd way at
@@ -233,8 +234,8 @@ func (s *simulation) round(faulty bool) (whole bool) {
 // restart ends the program in good order and starts it again: it knows of no pause then.
 func (s *simulation) restart() {
 	s.t.Helper()
-	if code := s.program.stop(); code != done {
-		s.t.Errorf("got exit status %d, want %d", code, done)
+	if code := s.program.stop(); code != cli.Done {
+		s.t.Errorf("got exit status %d, want %d", code, cli.Done)
 	}
 	s.counted["restart"]++
 	s.program = startProcess(s.t, s.program.config)

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/clients"
+	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/db"
 	"orderbeat/jobs"
 )
@@ -152,7 +153,7 @@ func TestASixthProviderIsAddedByTOMLAlone(t *testing.T) {
 	acme, folder := newSixth(t), t.TempDir()
 	config := sixth(t, folder, acme.url)
 	checked := do(t, "--config", config, "check")
-	if checked.status != done || !strings.Contains(checked.stdout, "  2 samples tried: OK\n") {
+	if checked.status != cli.Done || !strings.Contains(checked.stdout, "  2 samples tried: OK\n") {
 		t.Fatalf("got status %d, %s%s, want two samples that are right", checked.status, checked.stdout, checked.stderr)
 	}
 	p := startHere(t, config)

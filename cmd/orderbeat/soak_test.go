@@ -16,6 +16,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nkeys"
+
+	"orderbeat/cmd/orderbeat/cli"
 )
 
 // TestSoakWithAnOperator has an operator do what operators do, at random, to NATS, to the
@@ -258,7 +260,7 @@ func (s *soak) replaceNKey() {
 }
 
 func (s *soak) restart(end func(*member) int) {
-	if status := end(s.member); status != done && s.member.cmd.ProcessState.Exited() {
+	if status := end(s.member); status != cli.Done && s.member.cmd.ProcessState.Exited() {
 		s.t.Logf("the worker ended with status %d", status)
 	}
 	s.rest(2 * time.Second)
@@ -294,15 +296,15 @@ func (s *soak) quiet() {
 			s.t.Fatalf("left alone for two minutes: %s", left)
 		}
 	}
-	if status := s.member.stop(); status != done {
-		s.t.Errorf("got exit status %d, want %d", status, done)
+	if status := s.member.stop(); status != cli.Done {
+		s.t.Errorf("got exit status %d, want %d", status, cli.Done)
 	}
 	s.logs = append(s.logs, s.member.logged.String())
 	if n := s.member.value("SELECT count(*) FROM ticks AS t WHERE run_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM runs AS r WHERE r.run_id = t.run_id)"); n != "0" {
 		s.t.Errorf("%s due times name a run that is not there", n)
 	}
 	alter(s.t, s.member.config, "SELECT 1") // the log is written into the file
-	if r := do(s.t, "--config", s.member.config, "db", "check"); r.status != done {
+	if r := do(s.t, "--config", s.member.config, "db", "check"); r.status != cli.Done {
 		s.t.Errorf("db check: %s%s", r.stdout, r.stderr)
 	}
 	s.publishedOnce()

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"orderbeat/cmd/orderbeat/cli"
 )
 
 // Whoever checks a mapping is warned of a status that its lines overrule.
@@ -43,7 +45,7 @@ name = "main"
 		"check":                    "note: provider acme: sample two: " + warning,
 	} {
 		r := do(t, append([]string{"--config", config}, strings.Fields(command)...)...)
-		if r.status != done || !strings.Contains(r.stdout, want) || strings.Contains(r.stdout, "order A-2: its") {
+		if r.status != cli.Done || !strings.Contains(r.stdout, want) || strings.Contains(r.stdout, "order A-2: its") {
 			t.Errorf("%s: got %+v, want %s", command, r, want)
 		}
 	}

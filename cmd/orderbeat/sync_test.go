@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
+	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/jobs"
 	"orderbeat/worker/api"
 )
@@ -93,20 +94,20 @@ func TestSyncWatchesTheRunToItsEnd(t *testing.T) {
 		{
 			"succeeded", jobs.Succeeded,
 			jobs.Counts{Total: 3, Succeeded: 3},
-			nil, done,
+			nil, cli.Done,
 			"michelin sync succeeded in 1.5s: 3 jobs, 360 orders seen, 4 created, 31 changed (run 01JRUN)\n", "",
 		},
 		{
 			"partial", jobs.Partial,
 			jobs.Counts{Total: 3, Succeeded: 2, Failed: 1},
 			[]jobs.RunError{{Account: "toledo", Code: "forbidden", Message: "not yours", Hint: "check bill_to"}},
-			partialOnly,
+			cli.Partial,
 			"michelin sync partial in 1.5s: 3 jobs, 360 orders seen, 4 created, 31 changed (run 01JRUN)\n", "toledo: forbidden: not yours\n  check bill_to\n",
 		},
 		{
 			"failed", jobs.Failed,
 			jobs.Counts{Total: 3, Failed: 3},
-			nil, failed,
+			nil, cli.Failed,
 			"michelin sync failed in 1.5s: 3 jobs, 360 orders seen, 4 created, 31 changed (run 01JRUN)\n", "",
 		},
 	} {
@@ -146,7 +147,7 @@ func TestSyncAsJSONPrintsTheRun(t *testing.T) {
 	w.answers("runs.start", func([]byte) any { return runIn(jobs.Partial, jobs.Counts{Total: 1, Partial: 1}) })
 	got := do(t, "sync", "michelin", "--from", "2026-01-01", "--to", "2026-01-31", "--json", "--config", w.config)
 	var run jobs.Run
-	if err := json.Unmarshal([]byte(got.stdout), &run); err != nil || run.ID != "01JRUN" || got.status != partialOnly {
+	if err := json.Unmarshal([]byte(got.stdout), &run); err != nil || run.ID != "01JRUN" || got.status != cli.Partial {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
@@ -157,7 +158,7 @@ func TestSyncTellsWhyItWasRefused(t *testing.T) {
 		return api.Error{Code: "invalid", Message: `unknown account "paris"`, Hint: "configured: detroit"}
 	})
 	got := do(t, "sync", "michelin", "--account", "paris", "--config", w.config)
-	want := result{usage, "", "orderbeat: invalid: unknown account \"paris\" (configured: detroit)\n"}
+	want := result{cli.Usage, "", "orderbeat: invalid: unknown account \"paris\" (configured: detroit)\n"}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(result{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -165,7 +166,7 @@ func TestSyncTellsWhyItWasRefused(t *testing.T) {
 
 func TestSyncWithoutAWorkerBesideNATS(t *testing.T) {
 	got := do(t, "sync", "michelin", "--config", newStandInWorker(t).config)
-	if got.status != failed || !strings.Contains(got.stderr, "no orderbeat worker responds at nats://127.0.0.1:") {
+	if got.status != cli.Failed || !strings.Contains(got.stderr, "no orderbeat worker responds at nats://127.0.0.1:") {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -180,7 +181,7 @@ func TestSyncInterruptedLeavesTheRun(t *testing.T) {
 	})
 	var stdout, stderr bytes.Buffer
 	status := run(ctx, []string{"sync", "michelin", "--config", w.config}, func(string) string { return "" }, &stdout, &stderr)
-	if status != failed || !strings.Contains(stderr.String(), "run 01JRUN continues: see `orderbeat runs 01JRUN`") {
+	if status != cli.Failed || !strings.Contains(stderr.String(), "run 01JRUN continues: see `orderbeat runs 01JRUN`") {
 		t.Errorf("status %d: %s", status, stderr.String())
 	}
 }
@@ -190,7 +191,7 @@ func TestSyncStopsWatchingAtItsTimeout(t *testing.T) {
 	w.answers("runs.start", func([]byte) any { return runIn(jobs.Queued, jobs.Counts{Total: 3}) })
 	w.answers("runs.get", func([]byte) any { return runIn(jobs.Running, jobs.Counts{Total: 3}) })
 	got := do(t, "sync", "michelin", "--timeout", "300ms", "--config", w.config)
-	if got.status != failed || !strings.Contains(got.stderr, "run 01JRUN continues") {
+	if got.status != cli.Failed || !strings.Contains(got.stderr, "run 01JRUN continues") {
 		t.Errorf("got %+v", got)
 	}
 }

@@ -5,9 +5,11 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"orderbeat/cmd/orderbeat/cli"
 )
 
-func versionCommand(a *app) *cobra.Command {
+func versionCommand(a *cli.App) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "version",
@@ -16,17 +18,17 @@ func versionCommand(a *app) *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			b := readBuild()
 			if asJSON {
-				return printJSON(a.stdout, b)
+				return cli.PrintJSON(a.Stdout, b)
 			}
-			fmt.Fprintf(a.stdout, "orderbeat %s\n", b.Version)
+			fmt.Fprintf(a.Stdout, "orderbeat %s\n", b.Version)
 			if b.Revision != "" {
-				fmt.Fprintf(a.stdout, "revision %s\n", b.Revision)
+				fmt.Fprintf(a.Stdout, "revision %s\n", b.Revision)
 			}
-			fmt.Fprintf(a.stdout, "built with %s\n", b.Go)
+			fmt.Fprintf(a.Stdout, "built with %s\n", b.Go)
 			return nil
 		},
 	}
-	jsonFlag(c, &asJSON)
+	cli.JSONFlag(c, &asJSON)
 	return c
 }
 

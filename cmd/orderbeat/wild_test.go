@@ -14,6 +14,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/section"
+	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/db"
 	"orderbeat/jobs"
 )
@@ -196,8 +197,8 @@ func TestAProcessThatIsToldToStopEndsWhateverAJobDoes(t *testing.T) {
 					return err == nil && strings.Count(string(made), account) == stop+1 &&
 						(account == "spins" || wildJobs(t, config)[account].State.Ended())
 				})
-				if code := p.stop(); code != abandoned {
-					t.Fatalf("got exit status %d, want %d", code, abandoned)
+				if code := p.stop(); code != cli.Abandoned {
+					t.Fatalf("got exit status %d, want %d", code, cli.Abandoned)
 				}
 				if !strings.Contains(p.logged.String(), "stopped while jobs were running") {
 					t.Error("the log does not say that it gave up")

@@ -1,0 +1,92 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"orderbeat/auth"
+	"orderbeat/cmd/orderbeat/cli"
+	"orderbeat/worker/api"
+)
+
+// nameOf names credentials on the command line.
+func nameOf(c api.Credential) string { return strings.TrimSpace(c.Provider + " " + c.User) }
+
+// credentialCommand is a command about a provider's credentials that the running worker carries out.
+func credentialCommand(use, short, long string, do func(ctx context.Context, of api.Credential) error) *cobra.Command {
+	var of api.Credential
+	c := &cobra.Command{
+		Use: use + " <provider>", Short: short, Long: long, Args: cli.OneArg("the provider"),
+		RunE: func(c *cobra.Command, args []string) error {
+			of.Provider = args[0]
+			return do(c.Context(), of)
+		},
+	}
+	c.Flags().StringVar(&of.User, "user", "", "the user, where tokens belong to users")
+	return c
+}
+
+func logoutCommand(a *cli.App) *cobra.Command {
+	return credentialCommand("logout", "Drop a credential's tokens, and revoke them at the provider where that can be done",
+		`Drop the tokens of a credential, and have the provider revoke them where it has an
+endpoint for that. A user must grant access again before anything is asked on their
+behalf; the client's own credentials log in again with the next call.`,
+		func(ctx context.Context, of api.Credential) error {
+			reply, err := cli.Call[api.LoggedOut](ctx, a, "auth.logout", of)
+			if err != nil {
+				return err
+			}
+			where := "here; the provider has no endpoint to revoke them, where they live until they end"
+			if reply.Revoked {
+				where = "here and at the provider"
+			}
+			fmt.Fprintf(a.Stdout, "%s: tokens deleted %s\n", nameOf(of), where)
+			return nil
+		})
+}
+
+func unlatchCommand(a *cli.App) *cobra.Command {
+	return credentialCommand("unlatch", "Let refused credentials be tried again",
+		`End the cooldown of a provider's credentials and forget their refusals, so that the
+next call tries them again. Do it when they are right: providers block addresses that
+fail to log in again and again.`,
+		func(ctx context.Context, of api.Credential) error {
+			reply, err := cli.Call[api.Credentials](ctx, a, "auth.unlatch", of)
+			if err != nil {
+				return err
+			}
+			for _, st := range reply.Credentials {
+				next := "the next call may ask for a token"
+				if st.State == auth.StateConsent {
+					next = "still, the user must grant access"
+				}
+				fmt.Fprintf(a.Stdout, "%s: %s\n", nameOf(api.Credential{Provider: st.Provider, User: st.User}), next)
+			}
+			return nil
+		})
+}
+
+func rekeyCommand(a *cli.App) *cobra.Command {
+	return &cobra.Command{
+		Use:   "rekey",
+		Short: "Seal all stored tokens with a new key",
+		Long: `Have the running worker create a new key, seal every stored token with it, and remove the
+old key from the file of worker.key. No login is needed, and nothing stops meanwhile. An
+older copy of the database needs the key file of its time.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			reply, err := cli.Call[api.Rekeyed](c.Context(), a, "auth.rekey", struct{}{})
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(a.Stdout, "%s sealed with a new key\n", cli.Count(reply.Resealed, "credential"))
+			if reply.Unreadable > 0 {
+				return cli.Exit(cli.Partial, fmt.Errorf("%s could not be read, before and now", cli.Count(reply.Unreadable, "credential")))
+			}
+			return nil
+		},
+	}
+}

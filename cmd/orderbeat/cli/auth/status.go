@@ -1,0 +1,130 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"orderbeat/auth"
+	"orderbeat/cmd/orderbeat/cli"
+	"orderbeat/cmd/orderbeat/config"
+	"orderbeat/jobs"
+)
+
+func statusCommand(a *cli.App) *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "Show the state of every credential",
+		Long: `Show the state of every credential: the remaining lifetime of its token, when it was
+renewed, the last failure, when the next attempt is allowed, and how many logins, replays
+after a 401, and reuses of a token (a login saved) there were.
+
+A running worker is asked; it counts since its start. Without one, the database has the
+state of the last token request and total counts. Times are UTC. A lifetime with ~ is an
+estimate: the provider does not state it.`,
+		Example: `  orderbeat auth status
+  orderbeat auth status --json`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			conf, err := a.LoadPart("nats", "db")
+			if err != nil {
+				return err
+			}
+			return showStatus(c.Context(), a, conf, asJSON)
+		},
+	}
+	cli.JSONFlag(c, &asJSON)
+	return c
+}
+
+func showStatus(ctx context.Context, a *cli.App, conf *config.Config, asJSON bool) error {
+	t := newTeller(conf)
+	defer t.Close()
+	list, from, err := t.list(ctx)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return cli.PrintJSON(a.Stdout, map[string]any{"from": from, "credentials": list})
+	}
+	if from == fromDatabase {
+		fmt.Fprintln(a.Stderr, "no worker responds; the state is from the database")
+	}
+	if len(list) == 0 {
+		fmt.Fprintln(a.Stderr, "no credential has been used yet")
+		return nil
+	}
+	return printStatuses(a.Stdout, list, time.Now())
+}
+
+func printStatuses(w io.Writer, list []auth.Status, now time.Time) error {
+	rows := make([][]string, len(list))
+	for i, st := range list {
+		rows[i] = []string{
+			st.Provider, cli.OrDash(st.User), string(st.State), lifeLeft(st), cli.Second(st.RenewedAt), nextAttempt(st, now),
+			fmt.Sprint(st.Logins), fmt.Sprint(st.Replays), fmt.Sprint(st.Saved), lastFailure(st),
+		}
+	}
+	head := []string{"PROVIDER", "USER", "STATE", "LIFE LEFT", "RENEWED (UTC)", "NEXT ATTEMPT (UTC)", "LOGINS", "REPLAYS", "SAVED", "LAST FAILURE"}
+	if err := cli.PrintTable(w, head, rows); err != nil {
+		return err
+	}
+	for _, st := range list {
+		switch st.State {
+		case auth.StateConsent:
+			fmt.Fprintf(w, "\n%s must grant access to %s: %s\n  orderbeat auth login %s --user %s\n", cli.Plain(st.User), st.Provider, cli.Plain(st.ConsentReason), st.Provider, cli.Plain(st.User))
+		case auth.StateRejected:
+			fmt.Fprintf(w, "\n%s rejected the credentials. When they are correct:\n  orderbeat auth unlatch %s\n", st.Provider, st.Provider)
+		default:
+		}
+		if st.Unreadable {
+			fmt.Fprintf(w, "\nthe stored token of %s cannot be read: was the file of worker.key replaced?\n", strings.TrimSpace(st.Provider+" "+cli.Plain(st.User)))
+		}
+	}
+	return nil
+}
+
+// lifeLeft is how long the token lives yet; "-" without one.
+func lifeLeft(st auth.Status) string {
+	if st.LifeLeft <= 0 {
+		return "-"
+	}
+	left := jobs.FormatDuration(time.Duration(st.LifeLeft) * time.Second)
+	if st.Guessed {
+		return "~" + left
+	}
+	return left
+}
+
+// nextAttempt is when a token may be asked for next: "-" when nothing says, "never" when
+// a person has to act first.
+func nextAttempt(st auth.Status, now time.Time) string {
+	switch {
+	case st.State == auth.StateRejected || st.State == auth.StateConsent:
+		return "never"
+	case st.NextAttemptAt.After(now):
+		return cli.Second(st.NextAttemptAt)
+	default:
+		return "-"
+	}
+}
+
+func lastFailure(st auth.Status) string {
+	f := st.LastFailure
+	if f == nil {
+		return "-"
+	}
+	text := fmt.Sprintf("%s %s: %s", cli.Second(f.At), f.Class, f.Reason)
+	if f.Code != "" {
+		text += ": " + f.Code
+	}
+	if f.Status != 0 {
+		text += fmt.Sprintf(" (status %d)", f.Status)
+	}
+	return text
+}

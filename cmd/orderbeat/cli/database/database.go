@@ -1,0 +1,26 @@
+package database
+
+import (
+	"github.com/spf13/cobra"
+
+	"orderbeat/cmd/orderbeat/cli"
+)
+
+// Command is the upkeep of the database: files db_*.go.
+func Command(a *cli.App) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "db",
+		Short: "Back up, restore, check, prune and migrate the database",
+		Long: `Back up, restore, check, prune and migrate the configured database. Restore and migrate
+require that no worker runs.`,
+		Example: `  orderbeat db backup /var/backups/orderbeat-monday.db   create a checked copy
+  orderbeat db restore /var/backups/orderbeat-monday.db  replace the database with that copy
+  orderbeat db check                                     check its consistency
+  orderbeat db prune --dry-run                           show what retention would delete
+  orderbeat db migrate                                   update its schema`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(backupCommand(a), restoreCommand(a), checkCommand(a), pruneCommand(a), migrateCommand(a))
+	return c
+}

@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"orderbeat/clients"
+	"orderbeat/jobs"
+	"orderbeat/worker/api"
+	"orderbeat/worker/bus"
+)
+
+// Client is the request/reply service of a running worker.
+type Client struct {
+	conn   *nats.Conn
+	prefix string
+	server string // as told to people
+}
+
+// asked makes it wrong usage that the worker does not know what it was asked about.
+func asked(err error) error {
+	if e, ok := errors.AsType[*api.Error](err); ok && (e.Code == "invalid" || e.Code == "not_found") {
+		return Misuse("%v", e)
+	}
+	return err
+}
+
+// NoWorkerError says that no worker runs.
+type NoWorkerError struct{ server string }
+
+func (e *NoWorkerError) Error() string {
+	return fmt.Sprintf("no orderbeat worker responds at %s; start one with `orderbeat run`", e.server)
+}
+
+// Dial connects to the NATS that the configuration names; call Close.
+func Dial(c bus.Config) (*Client, error) {
+	server, err := ServerURL(c)
+	if err != nil {
+		return nil, err
+	}
+	a := &Client{prefix: c.Prefix, server: server}
+	options := []nats.Option{nats.Name("orderbeat command"), nats.MaxReconnects(-1), nats.ReconnectWait(time.Second)}
+	access, err := c.Access()
+	if err != nil {
+		return nil, MissingPassword(err, server)
+	}
+	options = append(options, access...)
+	a.conn, err = nats.Connect(a.server, options...)
+	if errors.Is(err, nats.ErrNoServers) && c.URL == "" {
+		return nil, &NoWorkerError{a.server}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("connect to NATS at %s: %w", a.server, c.Explain(err))
+	}
+	return a, nil
+}
+
+// ServerURL is the URL of the NATS that the configuration names.
+func ServerURL(c bus.Config) (string, error) {
+	server := c.Reach(c.Listen)
+	if server == "" {
+		return "", errors.New(`nats.listen is "": the embedded NATS cannot be reached from other processes; set an address`)
+	}
+	return server, nil
+}
+
+// MissingPassword makes it a worker that does not run that there is no password file yet: the
+// first one makes it.
+func MissingPassword(err error, server string) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return &NoWorkerError{server}
+	}
+	return err
+}
+
+// patience is how long a worker may take that asks a provider: its own 30 s and some.
+const patience = 35 * time.Second
+
+// Call sends a request to an endpoint of the running worker, such as "runs.start", and returns
+// the reply.
+func Call[R any](ctx context.Context, a *App, endpoint string, request any) (reply R, err error) {
+	w, err := a.DialWorker()
+	if err != nil {
+		return reply, err
+	}
+	defer w.Close()
+	return CallOver[R](ctx, w, endpoint, request)
+}
+
+// CallOver is call over a connection that is there.
+func CallOver[R any](ctx context.Context, w *Client, endpoint string, request any) (reply R, err error) {
+	err = w.Request(ctx, patience, endpoint, request, &reply)
+	return reply, asked(err)
+}
+
+// Close ends the connection.
+func (a *Client) Close() { a.conn.Close() }
+
+// Request sends a request to an endpoint and decodes the reply. An error reply is an [*api.Error].
+func (a *Client) Request(ctx context.Context, patience time.Duration, endpoint string, request, reply any) error {
+	body, err := json.Marshal(request)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	msg, err := a.conn.RequestWithContext(ctx, a.prefix+".api."+endpoint, body)
+	if errors.Is(err, nats.ErrNoResponders) {
+		return &NoWorkerError{a.server}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", endpoint, err)
+	}
+	if msg.Header.Get("Nats-Service-Error-Code") != "" {
+		var e struct {
+			Error api.Error `json:"error"`
+		}
+		if json.Unmarshal(msg.Data, &e) != nil || e.Error.Code == "" {
+			e.Error = api.Error{Code: clients.Code(msg.Header.Get("Nats-Service-Error-Code")), Message: msg.Header.Get("Nats-Service-Error")}
+		}
+		return &e.Error
+	}
+	if err := json.Unmarshal(msg.Data, reply); err != nil {
+		return fmt.Errorf("%s: unexpected reply: %w", endpoint, err)
+	}
+	return nil
+}
+
+// RunRequest is what starts a run.
+type RunRequest struct {
+	Provider string            `json:"provider"`
+	Kind     string            `json:"kind"`
+	Params   map[string]string `json:"params,omitempty"`
+	Accounts []string          `json:"accounts,omitempty"`
+}
+
+// StartRun starts a run and returns it as it was accepted.
+func StartRun(ctx context.Context, w *Client, request RunRequest) (jobs.Run, error) {
+	reply, err := CallOver[api.Run](ctx, w, "runs.start", request)
+	return reply.Run, err
+}

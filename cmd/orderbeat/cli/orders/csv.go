@@ -1,0 +1,60 @@
+package orders
+
+import (
+	"cmp"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+)
+
+// ordersCSV writes the columns of the table orders, by their names there.
+func ordersCSV(w io.Writer) func(page []db.StoredOrder, end bool) error {
+	out := csv.NewWriter(w)
+	rows := [][]string{{
+		"provider", "account", "order_id", "reference", "ordered_on", "method", "status", "ordered_quantity", "shipped_quantity",
+		"open_quantity", "promised_on", "next_promised_on", "days_late", "revision", "first_seen_at", "last_seen_at", "last_changed_at",
+		"not_found_since",
+	}}
+	return func(page []db.StoredOrder, _ bool) error {
+		for _, o := range page {
+			notFound := ""
+			if o.NotFoundSince != nil {
+				notFound = instant(*o.NotFoundSince)
+			}
+			rows = append(rows, []string{
+				csvText(o.Provider), csvText(o.Account), csvText(o.OrderID), csvText(string(o.Reference)),
+				string(o.OrderedOn), csvText(string(o.Method)), string(o.Status),
+				number(o.OrderedQuantity), number(o.ShippedQuantity), number(o.OpenQuantity), string(o.PromisedOn), string(o.NextPromisedOn), fmt.Sprint(o.DaysLate), fmt.Sprint(o.Revision),
+				instant(o.FirstSeenAt), instant(o.LastSeenAt), instant(o.LastChangedAt),
+				notFound,
+			})
+		}
+		err := cmp.Or(out.WriteAll(rows), out.Error())
+		rows = rows[:0]
+		return err
+	}
+}
+
+// csvText is a text from elsewhere as a cell. A spreadsheet takes one that begins with one of
+// these characters for a formula, unless an apostrophe stands before it.
+func csvText(s string) string {
+	if s != "" && strings.ContainsRune("=+-@\t\r\n", rune(s[0])) {
+		return "'" + s
+	}
+	return s
+}
+
+// number is empty for a quantity that is not known, as CSV wants it.
+func number(q clients.Quantity) string {
+	if !q.Known {
+		return ""
+	}
+	return q.String()
+}
+
+func instant(t time.Time) string { return t.UTC().Format(time.RFC3339) }

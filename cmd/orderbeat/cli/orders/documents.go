@@ -1,0 +1,54 @@
+package orders
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"orderbeat/clients"
+	"orderbeat/cmd/orderbeat/cli"
+	"orderbeat/db"
+)
+
+// printDocuments lists an order's shipments and invoices. Of what they hold, only this
+// order's part is counted.
+func printDocuments(w io.Writer, orderID string, d db.OrderDocuments) error {
+	var sent, billed [][]string
+	for _, a := range d.Advices {
+		sent = append(sent, []string{
+			cli.OrDash(string(a.BillOfLading)), cli.OrDash(string(a.Carrier)), cli.OrDash(strings.Join(a.Tracking, " ")),
+			cli.OrDash(string(a.DespatchedOn)), cli.OrDash(string(a.ExpectedOn)), shippedTo(orderID, a).String(),
+		})
+	}
+	for _, i := range d.Invoices {
+		billed = append(billed, []string{
+			i.Number, string(i.Type), cli.OrDash(string(i.InvoicedOn)), cli.OrDash(string(i.DueOn)), money(i),
+		})
+	}
+	if len(sent) > 0 {
+		fmt.Fprintln(w)
+		if err := cli.PrintTable(w, []string{"SHIPMENT", "CARRIER", "TRACKING", "DESPATCHED", "EXPECTED", "QUANTITY"}, sent); err != nil {
+			return err
+		}
+	}
+	if len(billed) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w)
+	return cli.PrintTable(w, []string{"INVOICE", "TYPE", "INVOICED", "DUE", "TOTAL"}, billed)
+}
+
+// shippedTo is how much of an order an advice tells of.
+func shippedTo(orderID string, a clients.Advice) (sum clients.Quantity) {
+	for _, l := range a.Lines {
+		if string(l.OrderID) == orderID {
+			sum = sum.Plus(l.Quantity)
+		}
+	}
+	return sum
+}
+
+// money is an invoice's total with its currency.
+func money(i clients.Invoice) string {
+	return strings.TrimSpace(cli.OrDash(string(i.TotalAmount)) + " " + string(i.Currency))
+}

@@ -1,0 +1,226 @@
+package orders
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"orderbeat/clients"
+	"orderbeat/cmd/orderbeat/cli"
+	"orderbeat/db"
+)
+
+// ListCommand returns the command that lists orders.
+func ListCommand(a *cli.App) *cobra.Command {
+	var o ordersOptions
+	c := &cobra.Command{
+		Use:   "orders",
+		Short: "List orders",
+		Long: `List orders as last reported, by account and number; with --since in the order of their
+last change. Reads the database; no worker needs to run. Times are UTC.
+
+--late lists orders with an open promise before today, in the account's time zone. PROMISED
+is the earliest such promise.
+
+NOT FOUND SINCE is shown if the provider no longer knows one of the orders: the time of the
+first request for its number that was answered without it.`,
+		Example: `  orderbeat orders --late
+  orderbeat orders --open --account detroit
+  orderbeat orders --since 24h --csv > changed.csv
+  orderbeat orders --reference PO-104233 --json`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return listOrders(c.Context(), a, o) },
+	}
+	f := c.Flags()
+	f.BoolVar(&o.open, "open", false, "only orders that are not complete")
+	f.BoolVar(&o.late, "late", false, "only late orders")
+	f.StringVar(&o.provider, "provider", "", "only this provider")
+	f.StringVar(&o.account, "account", "", "only this account")
+	f.StringVar(&o.status, "status", "", "only this status: "+cli.Words(clients.Statuses))
+	f.StringVar(&o.since, "since", "", "only changed since: 24h, 14d, or a date such as 2026-01-31 (UTC)")
+	f.StringVar(&o.reference, "reference", "", "only orders with this reference (PO)")
+	cli.LimitFlag(c, &o.limit, 50)
+	cli.JSONFlag(c, &o.asJSON)
+	f.BoolVar(&o.asCSV, "csv", false, "print CSV")
+	c.MarkFlagsMutuallyExclusive("json", "csv")
+	return c
+}
+
+type ordersOptions struct {
+	open, late                                  bool
+	provider, account, status, since, reference string
+	limit                                       int
+	asJSON, asCSV                               bool
+}
+
+func (o ordersOptions) filter(now time.Time) (db.OrderFilter, error) {
+	f := db.OrderFilter{
+		Provider: o.provider, Account: o.account, Status: clients.Status(o.status), Reference: o.reference,
+		Open: o.open, Late: o.late, Limit: o.limit,
+	}
+	if err := cli.CheckList(o.limit, "status", o.status, clients.Statuses); err != nil {
+		return f, err
+	}
+	if o.since != "" {
+		since, err := cli.ParseSince("since", o.since, now)
+		if err != nil {
+			return f, err
+		}
+		f.ChangedSince = since
+	}
+	return f, nil
+}
+
+func listOrders(ctx context.Context, a *cli.App, o ordersOptions) error {
+	filter, err := o.filter(time.Now())
+	if err != nil {
+		return err
+	}
+	database, err := a.OpenDatabase(ctx)
+	if err != nil {
+		return err
+	}
+	defer database.Close()
+	if o.asJSON || o.asCSV {
+		print := ordersCSV(a.Stdout)
+		if o.asJSON {
+			print = ordersJSON(a.Stdout)
+		}
+		n, more, err := eachPage(ctx, database, filter, print)
+		if more {
+			noteMore(a, n)
+		}
+		return err
+	}
+	var found []db.StoredOrder
+	_, more, err := eachPage(ctx, database, filter, func(page []db.StoredOrder, _ bool) error {
+		for _, o := range page {
+			o.Lines = nil // which no table shows, and which may be large
+			found = append(found, o)
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case len(found) == 0:
+		fmt.Fprintln(a.Stderr, "no orders match")
+		return nil
+	case more:
+		noteMore(a, len(found))
+	}
+	if o.late {
+		return lateTable(a.Stdout, found)
+	}
+	return ordersTable(a.Stdout, found)
+}
+
+func noteMore(a *cli.App, n int) {
+	fmt.Fprintf(a.Stderr, "first %s shown; there are more, see --limit\n", cli.Count(n, "order"))
+}
+
+// printBytes is about how many bytes of orders are read before they are printed.
+const printBytes = 4 << 20
+
+// eachPage calls print for the orders that a filter chooses, a few megabytes at a time, the
+// last time with end true. Nothing is read while it prints: a pager or a pipe that waits
+// does not hold on to an old state of the database. It returns how many orders there were,
+// and whether there are more than the filter's limit.
+func eachPage(ctx context.Context, database *db.DB, f db.OrderFilter, print func(page []db.StoredOrder, end bool) error) (n int, more bool, err error) {
+	for most := f.Limit; ; {
+		f.Limit = most - n
+		page, size := []db.StoredOrder{}, 0
+		more = false
+		for o, err := range database.EachOrder(ctx, f) {
+			if err != nil {
+				return n, false, err
+			}
+			if more = len(page) == f.Limit || size >= printBytes; more {
+				break
+			}
+			page, size = append(page, o), size+256+512*len(o.Lines)
+		}
+		n += len(page)
+		end := !more || n == most
+		if err := print(page, end); err != nil || end {
+			return n, more, err
+		}
+		f.Cursor = f.CursorAfter(&page[len(page)-1])
+	}
+}
+
+// ordersJSON writes one document, {"orders": […]}.
+func ordersJSON(w io.Writer) func(page []db.StoredOrder, end bool) error {
+	before := "{\n  \"orders\": ["
+	written := false
+	return func(page []db.StoredOrder, end bool) error {
+		var out bytes.Buffer
+		enc := json.NewEncoder(&out)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("    ", "  ")
+		for _, o := range page {
+			out.WriteString(before + "\n    ")
+			if err := enc.Encode(o); err != nil {
+				return err
+			}
+			out.Truncate(out.Len() - 1) // the line's end
+			before, written = ",", true
+		}
+		switch {
+		case end && written:
+			out.WriteString("\n  ]\n}\n")
+		case end:
+			out.WriteString(before + "]\n}\n")
+		}
+		_, err := w.Write(cli.EscapeJSON(out.Bytes()))
+		return err
+	}
+}
+
+// lateTable lists orders by how late they are.
+func lateTable(w io.Writer, orders []db.StoredOrder) error {
+	slices.SortStableFunc(orders, func(a, b db.StoredOrder) int { return cmp.Compare(b.DaysLate, a.DaysLate) })
+	return printOrders(w, orders, "DAYS LATE", func(o db.StoredOrder) (promised clients.Date, last string) {
+		return o.NextPromisedOn, fmt.Sprint(o.DaysLate)
+	})
+}
+
+func ordersTable(w io.Writer, orders []db.StoredOrder) error {
+	return printOrders(w, orders, "CHANGED (UTC)", func(o db.StoredOrder) (promised clients.Date, last string) {
+		return o.PromisedOn, cli.Minute(o.LastChangedAt)
+	})
+}
+
+// printOrders prints a table of orders. The column of what the provider no longer knows is
+// there when there is such an order.
+func printOrders(w io.Writer, orders []db.StoredOrder, last string, own func(db.StoredOrder) (promised clients.Date, last string)) error {
+	header := []string{"ORDER", "REFERENCE", "ACCOUNT", "STATUS", "ORDERED", "SHIPPED", "OPEN", "PROMISED", last}
+	lost := slices.ContainsFunc(orders, func(o db.StoredOrder) bool { return o.NotFoundSince != nil })
+	if lost {
+		header = append(header, "NOT FOUND SINCE")
+	}
+	rows := make([][]string, len(orders))
+	for i, o := range orders {
+		promised, last := own(o)
+		rows[i] = []string{
+			o.OrderID, cli.OrDash(string(o.Reference)), o.Provider + "/" + o.Account, string(o.Status),
+			o.OrderedQuantity.String(), o.ShippedQuantity.String(), o.OpenQuantity.String(),
+			cli.OrDash(string(promised)), last,
+		}
+		if lost {
+			since := "-"
+			if o.NotFoundSince != nil {
+				since = cli.Minute(*o.NotFoundSince)
+			}
+			rows[i] = append(rows[i], since)
+		}
+	}
+	return cli.PrintTable(w, header, rows)
+}

@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"orderbeat/jobs"
+)
+
+// PrintJSON writes v as one indented document.
+func PrintJSON(w io.Writer, v any) error {
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(EscapeJSON(out.Bytes()))
+	return err
+}
+
+// PrintTable writes rows below their head, in aligned columns.
+func PrintTable(w io.Writer, head []string, rows [][]string) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, row := range append([][]string{head}, rows...) {
+		for i, cell := range row {
+			row[i] = Plain(cell)
+		}
+		// Without the padding of a last column that is empty.
+		fmt.Fprintln(tw, strings.TrimRight(strings.Join(row, "\t"), "\t"))
+	}
+	return tw.Flush()
+}
+
+// Plain makes text from elsewhere safe for a terminal: one line, without characters that control it ([isControl]).
+func Plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if isControl(r) {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+// OrDash shows that there is nothing.
+func OrDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// Words lists values in one line, "a, b, c".
+func Words[T ~string](all []T) string {
+	list := make([]string, len(all))
+	for i, s := range all {
+		list[i] = string(s)
+	}
+	return strings.Join(list, ", ")
+}
+
+// Count is "1 order", "2 orders".
+func Count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// JSONFlag adds the flag --json.
+func JSONFlag(c *cobra.Command, into *bool) {
+	c.Flags().BoolVar(into, "json", false, "print JSON")
+}
+
+// PrintErrors writes the errors of a run with their hints.
+func PrintErrors(w io.Writer, errs []jobs.RunError) {
+	for _, e := range errs {
+		fmt.Fprintf(w, "%s: %s: %s\n", Plain(OrDash(e.Account)), e.Code, Plain(e.Message))
+		if e.Hint != "" {
+			fmt.Fprintf(w, "  %s\n", Plain(e.Hint))
+		}
+	}
+}

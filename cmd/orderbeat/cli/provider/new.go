@@ -1,0 +1,87 @@
+package provider
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+
+	"github.com/spf13/cobra"
+
+	"orderbeat/clients/declared"
+	"orderbeat/cmd/orderbeat/cli"
+)
+
+func newCommand(a *cli.App) *cobra.Command {
+	var output string
+	c := &cobra.Command{
+		Use:   "new <name>",
+		Short: "Write a declaration to start from",
+		Long: `Write a declaration that explains every key and works as it is, and print what to add to
+config.toml. Existing files are never overwritten.`,
+		Example: `  orderbeat provider new acme
+  orderbeat provider new acme --output /etc/orderbeat/acme.toml`,
+		Args: cli.OneArg("the provider's name"),
+		RunE: func(_ *cobra.Command, args []string) error { return writeDeclaration(a, args[0], output) },
+	}
+	c.Flags().StringVar(&output, "output", "", "the file to write (default <name>.toml)")
+	return c
+}
+
+// providerName is what the configuration takes for one.
+var providerName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+func writeDeclaration(a *cli.App, name, output string) error {
+	if !providerName.MatchString(name) {
+		return cli.Misuse("invalid provider name %q: use up to 64 letters, digits, - and _", name)
+	}
+	if output == "" {
+		output = name + ".toml"
+	}
+	f, err := os.OpenFile(output, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return cli.Misuse("%s exists and is not overwritten: give another file with --output", output)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(declared.Blank(name))
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("%s is incomplete: %w", output, err)
+	}
+	fmt.Fprintf(a.Stdout, nextSteps, output, name, filepath.ToSlash(output), declared.SecretName(name))
+	return nil
+}
+
+// nextSteps is about a file that was written, of a provider, as config.toml in the
+// working folder names it, and its secret.
+const nextSteps = `# %[1]s is written. Add to config.toml, in the same folder:
+
+[providers.%[2]s]
+kind        = "declared"
+declaration = %[3]q   # relative paths hang on config.toml's folder
+environment = "production"
+# base_url  = "https://api.example.com"   # instead of the declaration's
+api_key     = "env:%[4]s"
+
+[[providers.%[2]s.accounts]]
+name     = "main"
+bill_to  = "1000001"
+timezone = "UTC"
+
+[[schedules]]
+name     = "%[2]s-recent"
+cron     = "*/15 * * * *"
+provider = "%[2]s"
+kind     = "sync"
+params   = { lookback = "14d" }
+
+# Then:
+#   export %[4]s=...
+#   orderbeat check                               is it right? It works as it stands
+#   orderbeat provider try %[2]s                  one real call, and the orders it maps to
+#   orderbeat provider try %[2]s --save-sample    ... kept as a sample, which check tries
+#   orderbeat run
+`

@@ -1,0 +1,108 @@
+package provider
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"orderbeat/clients/declared"
+	"orderbeat/cmd/orderbeat/cli"
+	"orderbeat/cmd/orderbeat/config"
+)
+
+// maySave says why no sample can be made of what a provider answers; nil when one can.
+func maySave(p config.Provider, client *declared.Client) error {
+	if path, _ := p.SamplesAt(); path == "" || client == nil {
+		return cli.Misuse("--save-sample: kind %q is not declared and has no samples", p.Kind)
+	}
+	if err := client.MaySample(); err != nil {
+		return cli.Misuse("--save-sample: %w", err)
+	}
+	return nil
+}
+
+// saveSample adds an answer to the provider's declaration as a sample, and sees to it
+// that the configuration is as right as before.
+func saveSample(ctx context.Context, a *cli.App, p config.Provider, client *declared.Client, first declared.First, name string) (*savedSample, error) {
+	if name == "" {
+		name = "tried on " + time.Now().Format(time.DateOnly)
+	}
+	sample, err := client.Sample(ctx, first, name)
+	if err != nil {
+		return nil, err
+	}
+	path, table := p.SamplesAt()
+	before, err := appendTable(path, "[["+table+"]]\n"+sample.Text)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkAgain(ctx, a, p.Name); err != nil {
+		return nil, errors.Join(fmt.Errorf("the sample would make %s invalid; it was not added: %w", path, err), replaceFile(path, before))
+	}
+	return &savedSample{File: path, Name: name, Orders: sample.Orders}, nil
+}
+
+// checkAgain loads the configuration anew, and tries the samples of a provider.
+func checkAgain(ctx context.Context, a *cli.App, provider string) error {
+	conf, err := a.Load()
+	if e, ok := errors.AsType[*cli.ExitError](err); ok {
+		return e.Err // it is not the command line that is wrong
+	}
+	if err != nil {
+		return err
+	}
+	for _, p := range conf.Providers {
+		if p.Name == provider {
+			return p.CheckSamples(ctx)
+		}
+	}
+	return fmt.Errorf("provider %s no longer exists", provider)
+}
+
+// appendTable adds a TOML table to the end of a file, in the file's own kind of lines,
+// and returns what the file held before, which stays byte for byte.
+func appendTable(path, table string) (before []byte, err error) {
+	if before, err = os.ReadFile(path); err != nil {
+		return nil, err
+	}
+	newline := []byte("\n")
+	if bytes.Contains(before, []byte("\r\n")) {
+		newline = []byte("\r\n")
+	}
+	after := bytes.Clone(before)
+	if len(after) > 0 && !bytes.HasSuffix(after, []byte("\n")) {
+		after = append(after, newline...)
+	}
+	after = append(after, newline...)
+	after = append(after, bytes.ReplaceAll([]byte(table), []byte("\n"), newline)...)
+	return before, replaceFile(path, after)
+}
+
+// replaceFile puts a file with another content, and the same mode, into the place of one:
+// whole, or not at all. A link goes on leading to it.
+func replaceFile(path string, content []byte) error {
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Chmod(info.Mode().Perm()), f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}

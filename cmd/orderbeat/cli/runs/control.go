@@ -1,0 +1,60 @@
+package runs
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"orderbeat/cmd/orderbeat/cli"
+	"orderbeat/worker/api"
+)
+
+func cancelCommand(a *cli.App) *cobra.Command {
+	return &cobra.Command{
+		Use: "cancel <run-id>", Short: "Cancel a run and its unfinished jobs",
+		Long: `Have the running worker cancel a run with its unfinished jobs. Stored results stay.`,
+		Args: cli.OneArg("the run's id"),
+		RunE: func(c *cobra.Command, args []string) error {
+			reply, err := cli.Call[api.CancelledRun](c.Context(), a, "runs.cancel", api.RunID{RunID: args[0]})
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(a.Stdout, "%s is %s: %s cancelled\n", reply.Run.ID, reply.Run.State, cli.Count(reply.Cancelled, "job"))
+			return nil
+		},
+	}
+}
+
+func pauseCommand(a *cli.App) *cobra.Command {
+	var note string
+	c := &cobra.Command{
+		Use: "pause <run-id>", Short: "Pause a low-priority run, such as a backfill",
+		Long: `Have the running worker hold the queued jobs of a low-priority run. Running jobs finish. The
+run stays paused, also over restarts, until it is resumed.`,
+		Args: cli.OneArg("the run's id"),
+		RunE: func(c *cobra.Command, args []string) error {
+			return changeRun(a, c, "runs.pause", api.RunNote{RunID: args[0], Note: note})
+		},
+	}
+	c.Flags().StringVar(&note, "note", "", "reason, shown with the paused run")
+	return c
+}
+
+func resumeCommand(a *cli.App) *cobra.Command {
+	return &cobra.Command{
+		Use: "resume <run-id>", Short: "Resume a paused run",
+		Args: cli.OneArg("the run's id"),
+		RunE: func(c *cobra.Command, args []string) error {
+			return changeRun(a, c, "runs.resume", api.RunNote{RunID: args[0]})
+		},
+	}
+}
+
+func changeRun(a *cli.App, c *cobra.Command, endpoint string, request api.RunNote) error {
+	reply, err := cli.Call[api.Run](c.Context(), a, endpoint, request)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.Stdout, "%s is %s: %d of %s ended\n", reply.Run.ID, stands(reply.Run), reply.Run.Jobs.Ended(), cli.Count(reply.Run.Jobs.Total, "job"))
+	return nil
+}

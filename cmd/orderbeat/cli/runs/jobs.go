@@ -1,0 +1,151 @@
+package runs
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"orderbeat/cmd/orderbeat/cli"
+	"orderbeat/db"
+	"orderbeat/jobs"
+	"orderbeat/worker/api"
+)
+
+// JobsCommand returns the command that lists, shows, retries and cancels jobs.
+func JobsCommand(a *cli.App) *cobra.Command {
+	var o jobsOptions
+	c := &cobra.Command{
+		Use:   "jobs [job-id]",
+		Short: "List, show, retry and cancel jobs",
+		Long: `List jobs, newest first; with a job id, show it. Reads the database; no worker needs to
+run. Times are UTC.
+
+"jobs retry" retries dead or failed jobs, and "jobs cancel" cancels one that has not ended;
+both need a running worker.`,
+		Example: `  orderbeat jobs --state dead
+  orderbeat jobs 01JDC3M3V8S5Y0QZ7W2K4H6N9P-00001
+  orderbeat jobs retry 01JDC3M3V8S5Y0QZ7W2K4H6N9P-00001`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return showJob(c.Context(), a, args[0], o.asJSON)
+			}
+			return listJobs(c.Context(), a, o)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.filter.Provider, "provider", "", "only jobs of this provider")
+	f.StringVar(&o.filter.Account, "account", "", "only jobs of this account")
+	f.StringVar(&o.filter.Kind, "kind", "", "only jobs of this kind: "+cli.Words(slices.Sorted(maps.Keys(jobs.Kinds))))
+	f.StringVar(&o.state, "state", "", "only jobs in this state: "+cli.Words(jobs.JobStates))
+	cli.LimitFlag(c, &o.filter.Limit, 20)
+	cli.JSONFlag(c, &o.asJSON)
+	c.AddCommand(
+		retryCommand(a), cancelJobCommand(a),
+	)
+	return c
+}
+
+type jobsOptions struct {
+	filter db.JobFilter
+	state  string
+	asJSON bool
+}
+
+func cancelJobCommand(a *cli.App) *cobra.Command {
+	return &cobra.Command{
+		Use: "cancel <job-id>", Short: "Cancel a job", Args: cli.OneArg("the job's id"),
+		Long: `Have the running worker cancel a job that has not ended. A running request is aborted, and
+its response discarded.`,
+		RunE: func(c *cobra.Command, args []string) error { return changeJob(c.Context(), a, "jobs.cancel", args[0]) },
+	}
+}
+
+// changeJob has the running worker do something with one job, and prints what it is then.
+func changeJob(ctx context.Context, a *cli.App, endpoint, id string) error {
+	reply, err := cli.Call[api.Job](ctx, a, endpoint, api.JobID{JobID: id})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.Stdout, "%s of %s %s is %s\n", reply.Job.JobID, cli.Plain(reply.Job.Provider), cli.Plain(reply.Job.Account), stateOf(reply.Job))
+	return nil
+}
+
+// stateOf is a job's state, or what it waits for before it is dispatched.
+func stateOf(j db.JobRow) string {
+	if j.Dispatch == "pending_slot" || j.Dispatch == "blocked" {
+		return j.Dispatch
+	}
+	return string(j.State)
+}
+
+func listJobs(ctx context.Context, a *cli.App, o jobsOptions) error {
+	if err := cli.CheckList(o.filter.Limit, "state", o.state, jobs.JobStates); err != nil {
+		return err
+	}
+	o.filter.State = jobs.State(o.state)
+	return a.ReadDatabase(ctx, func(database *db.DB) error {
+		list, err := database.Jobs(ctx, o.filter)
+		if err != nil {
+			return err
+		}
+		return jobListing.Print(a, list, o.asJSON)
+	})
+}
+
+var jobListing = cli.Listing[db.JobRow]{
+	Noun: "job",
+	Head: append([]string{"JOB", "PROVIDER", "KIND"}, jobHead[1:]...),
+	Row:  func(j db.JobRow) []string { return append([]string{j.JobID, j.Provider, j.Kind}, jobCells(j)[1:]...) },
+}
+
+func showJob(ctx context.Context, a *cli.App, id string, asJSON bool) error {
+	return a.ReadDatabase(ctx, func(database *db.DB) error {
+		job, ok, err := database.Job(ctx, id)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return cli.Exit(cli.Failed, fmt.Errorf("job %q not found; `orderbeat jobs` lists all jobs", id))
+		}
+		if asJSON {
+			return cli.PrintJSON(a.Stdout, map[string]any{"job": job})
+		}
+		printJob(a.Stdout, job)
+		return nil
+	})
+}
+
+// uncounted tells of attempts that do not count.
+func uncounted(tried int) string {
+	if tried == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d of which do not count: nothing was sent, or the job was brought back since", tried)
+}
+
+func printJob(w io.Writer, j db.JobRow) {
+	fmt.Fprintf(w, "%s  %s/%s %s  %s\n", j.JobID, cli.Plain(j.Provider), cli.Plain(j.Account), cli.Plain(j.Kind), j.State)
+	fmt.Fprintf(w, "request %s; run %s\n", cli.OrDash(cli.Plain(asks(j.Question))), j.RunID)
+	fmt.Fprintf(w, "planned %s, %s ended%s\n", cli.Second(j.PlannedAt), cli.Count(j.Attempts, "attempt"), uncounted(j.Tried))
+	if j.RetriedAt != nil {
+		fmt.Fprintf(w, "retried %s\n", cli.Second(*j.RetriedAt))
+	}
+	if j.FinishedAt != nil {
+		fmt.Fprintf(w, "last ended %s: %s seen, %d created, %d changed\n", cli.Second(*j.FinishedAt), cli.Count(j.Orders.Seen, "order"), j.Orders.Created, j.Orders.Changed)
+	}
+	if j.NextAttemptAt != nil && !j.State.Ended() {
+		fmt.Fprintf(w, "next attempt %s\n", cli.Second(*j.NextAttemptAt))
+	}
+	if j.ErrorCode != "" {
+		fmt.Fprintf(w, "%s: %s\n", j.ErrorCode, cli.Plain(strings.TrimSpace(j.Error)))
+	}
+	if j.Hint != "" {
+		fmt.Fprintf(w, "  %s\n", cli.Plain(j.Hint))
+	}
+}

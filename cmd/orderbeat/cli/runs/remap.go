@@ -1,0 +1,68 @@
+package runs
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"orderbeat/cmd/orderbeat/cli"
+	"orderbeat/worker/api"
+)
+
+// RemapCommand returns the command that re-runs the mapping over recorded responses.
+func RemapCommand(a *cli.App) *cobra.Command {
+	var o remapOptions
+	c := &cobra.Command{
+		Use:   "remap <provider>",
+		Short: "Re-run the mapping over recorded responses, and show progress",
+		Long: `Have the running worker re-run the current mapping over recorded responses, and show
+progress until it ends. No request is sent: the provider may be down. An order that comes
+out as it is stored causes no event; a difference is a change like any other, observed when
+the response was received. Only the newest response about an order counts, and none that is
+older than what is stored. Correct the mapping and restart the worker first.
+
+Responses can be mapped while they are recorded in full (exchanges = "full" of the provider,
+for as long as db.retention keeps them). An order with a redacted value stays as it is and
+is reported as a problem. A mapping that uses the current time may report false changes.
+
+Exit status: 0 every job succeeded, 3 some did, 1 none did.`,
+		Example: `  orderbeat remap acme
+  orderbeat remap acme --account main --since 7d
+  orderbeat remap michelin --run 01JDC3M3V8S5Y0QZ7W2K4H6N9P --json`,
+		Args: cli.OneArg("the provider whose answers are mapped again"),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.Provider = args[0]
+			return remapResponses(c.Context(), a, o)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.Account, "account", "", "only this account")
+	f.StringVar(&o.Since, "since", "", "only responses since: 24h, 14d, or a date such as 2026-01-31")
+	f.StringVar(&o.Until, "until", "", "only responses before, in the same format")
+	f.StringVar(&o.RunID, "run", "", "only responses of this run")
+	f.StringVar(&o.JobID, "job", "", "only responses of this job")
+	cli.JSONFlag(c, &o.asJSON)
+	return c
+}
+
+type remapOptions struct {
+	api.Remap
+	asJSON bool
+}
+
+func remapResponses(ctx context.Context, a *cli.App, o remapOptions) error {
+	if err := cli.ParsePeriod(&o.Since, &o.Until, time.Now()); err != nil {
+		return err
+	}
+	w, err := a.DialWorker()
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	reply, err := cli.CallOver[api.Run](ctx, w, "exchanges.remap", o.Remap)
+	if err != nil {
+		return err
+	}
+	return follow(ctx, a, w, reply.Run, o.asJSON)
+}

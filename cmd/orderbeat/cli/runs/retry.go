@@ -1,0 +1,84 @@
+package runs
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"orderbeat/cmd/orderbeat/cli"
+	"orderbeat/db"
+	"orderbeat/jobs"
+	"orderbeat/worker/api"
+)
+
+func retryCommand(a *cli.App) *cobra.Command {
+	var q api.RetryJobs
+	c := &cobra.Command{
+		Use:   "retry [job-id]",
+		Short: "Retry one job, or jobs by run, provider, state or time",
+		Long: `Have the running worker queue jobs again that failed, are dead or were cancelled, with all
+their attempts and their full time. Their runs are reopened and end again. Jobs of low
+priority wait for a free slot, and while their run is paused.
+
+Without a job id, the flags choose the jobs; without --state, failed and dead ones. Jobs in
+state queued are published to NATS again, in case their messages were lost.`,
+		Example: `  orderbeat jobs retry 01JDC3M3V8S5Y0QZ7W2K4H6N9P-00001
+  orderbeat jobs retry --run 01JDC3M3V8S5Y0QZ7W2K4H6N9P
+  orderbeat jobs retry --provider michelin --state dead --since 6h`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			several := q != (api.RetryJobs{})
+			switch {
+			case len(args) == 1 && several:
+				return cli.Misuse("give either a job id or flags")
+			case len(args) == 1:
+				return changeJob(c.Context(), a, "jobs.retry", args[0])
+			case !several:
+				return cli.Misuse("give a job id, or --run, --provider, --state or --since")
+			}
+			return retryJobs(c.Context(), a, q)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&q.RunID, "run", "", "only jobs of this run")
+	f.StringVar(&q.Provider, "provider", "", "only jobs of this provider")
+	f.StringVar(&q.State, "state", "", "only jobs in this state: "+cli.Words(db.RetryStates)+" (default failed and dead)")
+	f.StringVar(&q.Since, "since", "", "only jobs that ended since: 24h, 14d, or a date such as 2026-01-31")
+	return c
+}
+
+// retryJobs retries all jobs that q chooses, as many at a time as the worker takes.
+func retryJobs(ctx context.Context, a *cli.App, q api.RetryJobs) error {
+	if q.State != "" && !slices.Contains(db.RetryStates, jobs.State(q.State)) {
+		return cli.Misuse("--state: %q is not one of %s", q.State, cli.Words(db.RetryStates))
+	}
+	if q.Since != "" {
+		since, err := cli.ParseSince("since", q.Since, time.Now())
+		if err != nil {
+			return err
+		}
+		q.Since = since.UTC().Format(time.RFC3339)
+	}
+	w, err := a.DialWorker()
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	retried := 0
+	for more := true; more; more = q.Cursor != "" {
+		reply, err := cli.CallOver[api.Retried](ctx, w, "jobs.retry", q)
+		if err != nil {
+			if retried > 0 {
+				fmt.Fprintf(a.Stdout, "%s retried\n", cli.Count(retried, "job"))
+			}
+			return err
+		}
+		retried += reply.Retried
+		q.Cursor = reply.Cursor
+	}
+	fmt.Fprintf(a.Stdout, "%s retried\n", cli.Count(retried, "job"))
+	return nil
+}

@@ -1,0 +1,177 @@
+package runs
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"orderbeat/cmd/orderbeat/cli"
+	"orderbeat/db"
+	"orderbeat/jobs"
+)
+
+// Command returns the command that lists, shows, pauses, resumes and cancels runs.
+func Command(a *cli.App) *cobra.Command {
+	var o runsOptions
+	c := &cobra.Command{
+		Use:   "runs [run-id]",
+		Short: "List, show, pause, resume and cancel runs",
+		Long: `List runs, newest first; with a run id, show the run and its jobs. Reads the database; no
+worker needs to run. Times are UTC.`,
+		Example: `  orderbeat runs
+  orderbeat runs --state failed --limit 5
+  orderbeat runs 01JDC3M3V8S5Y0QZ7W2K4H6N9P --json
+  orderbeat runs cancel 01JDC3M3V8S5Y0QZ7W2K4H6N9P`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return showRun(c.Context(), a, args[0], o.asJSON)
+			}
+			return listRuns(c.Context(), a, o)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.filter.Provider, "provider", "", "only runs of this provider")
+	f.StringVar(&o.filter.Kind, "kind", "", "only runs of this kind: "+cli.Words(slices.Sorted(maps.Keys(jobs.Kinds))))
+	f.StringVar(&o.state, "state", "", "only runs in this state: "+cli.Words(jobs.ListedRunStates))
+	cli.LimitFlag(c, &o.filter.Limit, 20)
+	cli.JSONFlag(c, &o.asJSON)
+	c.AddCommand(cancelCommand(a), pauseCommand(a), resumeCommand(a))
+	return c
+}
+
+type runsOptions struct {
+	filter db.RunFilter
+	state  string
+	asJSON bool
+}
+
+func listRuns(ctx context.Context, a *cli.App, o runsOptions) error {
+	if err := cli.CheckList(o.filter.Limit, "state", o.state, jobs.ListedRunStates); err != nil {
+		return err
+	}
+	o.filter.State = jobs.State(o.state)
+	return a.ReadDatabase(ctx, func(database *db.DB) error {
+		list, err := database.Runs(ctx, o.filter)
+		if err != nil {
+			return err
+		}
+		return runListing.Print(a, list, o.asJSON)
+	})
+}
+
+var runListing = cli.Listing[jobs.Run]{
+	Noun: "run",
+	Head: []string{"RUN", "PROVIDER", "KIND", "STATE", "JOBS", "SEEN", "CREATED", "CHANGED", "TRIGGER", "REQUESTED (UTC)", "TOOK"},
+	Row: func(r jobs.Run) []string {
+		return []string{
+			r.ID, r.Provider, r.Kind, stands(r), fmt.Sprintf("%d/%d", r.Jobs.Ended(), r.Jobs.Total),
+			fmt.Sprint(r.Orders.Seen), fmt.Sprint(r.Orders.Created), fmt.Sprint(r.Orders.Changed), r.Trigger, cli.Minute(r.RequestedAt), took(r),
+		}
+	},
+}
+
+// stands is the run's state, or that it is paused.
+func stands(r jobs.Run) string {
+	if r.PausedAt != nil && !r.State.Ended() {
+		return "paused"
+	}
+	return string(r.State)
+}
+
+// took is how long a run was on its way; "-" before its end.
+func took(r jobs.Run) string {
+	if r.FinishedAt == nil {
+		return "-"
+	}
+	return r.FinishedAt.Sub(r.RequestedAt).Round(time.Millisecond).String()
+}
+
+func showRun(ctx context.Context, a *cli.App, id string, asJSON bool) error {
+	return a.ReadDatabase(ctx, func(database *db.DB) error {
+		run, ok, err := database.Run(ctx, id)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return cli.Exit(cli.Failed, fmt.Errorf("run %q not found; `orderbeat runs` lists all runs", id))
+		}
+		rows, err := database.RunJobs(ctx, run.ID)
+		if err != nil {
+			return err
+		}
+		far, err := database.Progress(ctx, run)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			return cli.PrintJSON(a.Stdout, map[string]any{"run": run, "jobs": rows, "progress": far})
+		}
+		return printRun(a.Stdout, run, rows, far)
+	})
+}
+
+func printRun(w io.Writer, r jobs.Run, js []db.JobRow, far jobs.Progress) error {
+	fmt.Fprintf(w, "%s  %s %s  %s\n", r.ID, cli.Plain(r.Provider), cli.Plain(r.Kind), stands(r))
+	fmt.Fprintf(w, "requested %s by %s, took %s\n", cli.Minute(r.RequestedAt), cli.Plain(r.Trigger), took(r))
+	if len(r.Params) > 0 {
+		fmt.Fprintf(w, "params %s\n", cli.Plain(string(r.Params)))
+	}
+	if r.Note != "" {
+		fmt.Fprintf(w, "note: %s\n", cli.Plain(r.Note))
+	}
+	fmt.Fprintf(w, "%d of %s ended%s; %s seen, %d created, %d changed\n",
+		r.Jobs.Ended(), cli.Count(r.Jobs.Total, "job"), rest(r, far), cli.Count(r.Orders.Seen, "order"), r.Orders.Created, r.Orders.Changed)
+	if len(r.Errors) > 0 {
+		fmt.Fprintln(w)
+		cli.PrintErrors(w, r.Errors)
+	}
+	if len(js) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w)
+	rows := make([][]string, len(js))
+	for i, j := range js {
+		rows[i] = jobCells(j)
+	}
+	return cli.PrintTable(w, slices.Clone(jobHead), rows)
+}
+
+// jobHead names jobCells.
+var jobHead = []string{"JOB", "ACCOUNT", "STATE", "ATTEMPTS", "ASKS", "SEEN", "CREATED", "CHANGED", "NEXT (UTC)", "ERROR"}
+
+func jobCells(j db.JobRow) []string {
+	next, problem := "-", string(j.ErrorCode)
+	if j.NextAttemptAt != nil && !j.State.Ended() {
+		next = j.NextAttemptAt.UTC().Format("01-02 15:04:05")
+	}
+	if j.Error != "" {
+		problem += ": " + j.Error
+	}
+	return []string{
+		strings.TrimPrefix(j.JobID, j.RunID+"-"), j.Account, stateOf(j), fmt.Sprint(j.Attempts), asks(j.Question),
+		fmt.Sprint(j.Orders.Seen), fmt.Sprint(j.Orders.Created), fmt.Sprint(j.Orders.Changed), next, cli.OrDash(problem),
+	}
+}
+
+// asks says what a job asks for.
+func asks(q jobs.Question) string {
+	if q.Remaps != "" {
+		return "what is kept of " + q.Remaps
+	}
+	if q.From != "" {
+		return fmt.Sprintf("%s..%s", q.From, q.To)
+	}
+	names := slices.Concat(q.OrderIDs, q.References)
+	const most = 2
+	if len(names) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}

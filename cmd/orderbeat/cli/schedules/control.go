@@ -1,0 +1,66 @@
+package schedules
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"orderbeat/cmd/orderbeat/cli"
+	"orderbeat/worker/api"
+)
+
+// scheduleCommand is a command about one schedule that the running worker carries out.
+func scheduleCommand(use, short, long string, do func(ctx context.Context, name string) error) *cobra.Command {
+	return &cobra.Command{
+		Use: use + " <schedule>", Short: short, Long: long, Args: cli.OneArg("the schedule's name"),
+		RunE: func(c *cobra.Command, args []string) error { return do(c.Context(), args[0]) },
+	}
+}
+
+func pauseCommand(a *cli.App) *cobra.Command {
+	var note string
+	c := scheduleCommand("pause", "Have a schedule start nothing until it is resumed",
+		`Have a schedule start nothing until it is resumed, also over restarts. Its due times are
+recorded as skipped, with the note.`,
+		func(ctx context.Context, name string) error {
+			if _, err := cli.Call[api.OneSchedule](ctx, a, "schedules.pause", api.ScheduleName{Name: name, Note: note}); err != nil {
+				return err
+			}
+			fmt.Fprintf(a.Stdout, "%s is paused; resume it with `orderbeat schedules resume %s`\n", name, name)
+			return nil
+		})
+	c.Flags().StringVar(&note, "note", "", "reason, shown with the paused schedule")
+	return c
+}
+
+func resumeCommand(a *cli.App) *cobra.Command {
+	return scheduleCommand("resume", "End a schedule's pause",
+		"End a schedule's pause. What was due meanwhile stays skipped.",
+		func(ctx context.Context, name string) error {
+			reply, err := cli.Call[api.OneSchedule](ctx, a, "schedules.resume", api.ScheduleName{Name: name})
+			if err != nil {
+				return err
+			}
+			next := "never due"
+			if reply.Schedule.NextDue != nil {
+				next = "due next at " + cli.Second(*reply.Schedule.NextDue) + " UTC"
+			}
+			fmt.Fprintf(a.Stdout, "%s is %s\n", name, next)
+			return nil
+		})
+}
+
+func triggerCommand(a *cli.App) *cobra.Command {
+	return scheduleCommand("trigger", "Start a schedule's run now",
+		`Start a schedule's run now, also while it is paused: but for the accounts that still work
+at an earlier one, where its overlap is skip. It does not wait for the run.`,
+		func(ctx context.Context, name string) error {
+			reply, err := cli.Call[api.Run](ctx, a, "schedules.trigger", api.ScheduleName{Name: name})
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(a.Stdout, "run %s is %s; see `orderbeat runs %s`\n", reply.Run.ID, reply.Run.State, reply.Run.ID)
+			return nil
+		})
+}

@@ -1,0 +1,152 @@
+package schedules
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/robfig/cron/v3"
+	"github.com/spf13/cobra"
+
+	"orderbeat/cmd/orderbeat/cli"
+	"orderbeat/cmd/orderbeat/config"
+	"orderbeat/db"
+	"orderbeat/worker/scheduler"
+)
+
+func explainCommand(a *cli.App) *cobra.Command {
+	var at string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "explain <schedule>",
+		Short: "Show the due times of a schedule and their outcomes",
+		Long: `Show the outcomes of a schedule's due times around a time (now, or --at), and the next due
+time. Due times that have passed without a record are shown too. Reads the configuration
+and the database.`,
+		Example: `  orderbeat schedules explain michelin-recent
+  orderbeat schedules explain michelin-recent --at 2026-11-20T06:00:00Z`,
+		Args: cli.OneArg("the schedule's name"),
+		RunE: func(c *cobra.Command, args []string) error {
+			when := time.Now()
+			if at != "" {
+				var err error
+				if when, err = time.Parse(time.RFC3339, at); err != nil {
+					return cli.Misuse(`--at: %q is not a time such as "2026-01-31T06:00:00Z"`, at)
+				}
+			}
+			conf, err := a.LoadWithoutSecrets()
+			if err != nil {
+				return err
+			}
+			return explainSchedule(c.Context(), a, conf, args[0], when, asJSON)
+		},
+	}
+	c.Flags().StringVar(&at, "at", "", "the time, such as 2026-01-31T06:00:00Z (default now)")
+	cli.JSONFlag(c, &asJSON)
+	return c
+}
+
+// explained is one due time, and what became of it.
+type explained struct {
+	DueAt   time.Time `json:"due_at"`
+	Local   string    `json:"local"`
+	Outcome string    `json:"outcome"`
+	Reason  string    `json:"reason,omitempty"`
+	RunID   string    `json:"run_id,omitempty"`
+}
+
+func explainSchedule(ctx context.Context, a *cli.App, conf *config.Config, name string, at time.Time, asJSON bool) error {
+	i := slices.IndexFunc(conf.Schedules, func(s config.Schedule) bool { return s.Name == name })
+	if i < 0 {
+		return cli.Misuse("schedule %q not found; `orderbeat schedules` lists all schedules", name)
+	}
+	database, err := db.OpenReadOnly(ctx, conf.DB.Path)
+	if err != nil {
+		return err
+	}
+	defer database.Close()
+	list, err := dueTimes(ctx, database, conf.Schedules[i], at)
+	if err != nil {
+		return err
+	}
+	pause, paused, err := database.Paused(ctx, name)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		reply := map[string]any{"schedule": name, "due": list}
+		if paused {
+			reply["pause"] = pause
+		}
+		return cli.PrintJSON(a.Stdout, reply)
+	}
+	if paused {
+		fmt.Fprintln(a.Stdout, strings.TrimSpace(name+" is paused since "+cli.Minute(pause.PausedAt)+" UTC: "+pause.Note))
+	}
+	rows := make([][]string, len(list))
+	for i, d := range list {
+		rows[i] = []string{cli.Second(d.DueAt), d.Local, d.Outcome, cli.OrDash(d.Reason), cli.OrDash(d.RunID)}
+	}
+	return cli.PrintTable(a.Stdout, []string{"DUE (UTC)", "LOCAL", "OUTCOME", "REASON", "RUN"}, rows)
+}
+
+// dueTimes are up to shown due times before at, with what is recorded besides, and as
+// many behind it.
+func dueTimes(ctx context.Context, database *db.DB, s config.Schedule, at time.Time) ([]explained, error) {
+	const shown = 5
+	begin := earlier(s, at, shown)
+	ticks, err := database.Ticks(ctx, s.Name, begin, at)
+	if err != nil {
+		return nil, err
+	}
+	recorded := map[int64]bool{}
+	list := []explained{}
+	local := func(t time.Time) string { return t.In(s.Location).Format("Mon 2006-01-02 15:04:05 MST") }
+	for _, t := range ticks {
+		recorded[t.DueAt.Unix()] = true
+		list = append(list, explained{DueAt: t.DueAt, Local: local(t.DueAt), Outcome: t.Outcome, Reason: t.Reason, RunID: t.RunID})
+	}
+	w, err := database.Watermark(ctx, s.Name)
+	if err != nil {
+		return nil, err
+	}
+	if w.At().After(at) { // it was not known then
+		w = db.Watermark{}
+		if n := len(ticks); n > 0 {
+			w.Last = &ticks[n-1]
+		}
+	}
+	// An "@every" schedule counts from tick to tick: what was due before is on record, or not known.
+	_, counts := s.Cron.(cron.ConstantDelaySchedule)
+	for due := s.Cron.Next(begin.Add(-time.Second)); !counts && !due.IsZero() && !due.After(at) && len(list) < 1000; due = s.Cron.Next(due) {
+		if !recorded[due.Unix()] {
+			list = append(list, explained{DueAt: due.UTC(), Local: local(due), Outcome: "not recorded", Reason: "no worker with this schedule ran, or has looked since"})
+		}
+	}
+	slices.SortFunc(list, func(a, b explained) int { return a.DueAt.Compare(b.DueAt) })
+	list = list[max(0, len(list)-2*shown):]
+	due, ok := scheduler.NextDue(s.Cron, w, at)
+	for n := 0; ok && n < shown; n++ {
+		list = append(list, explained{DueAt: due, Local: local(due), Outcome: "due"})
+		due = s.Cron.Next(due).UTC()
+		ok = !due.IsZero()
+	}
+	return list, nil
+}
+
+// earlier is a moment before at behind which the schedule is due about n times.
+func earlier(s config.Schedule, at time.Time, n int) time.Time {
+	const longest = 2 * 366 * 24 * time.Hour
+	for back := time.Minute; ; back *= 2 {
+		begin := at.Add(-back)
+		count := 0
+		for due := s.Cron.Next(begin); !due.IsZero() && !due.After(at) && count < n; due = s.Cron.Next(due) {
+			count++
+		}
+		if count >= n || back > longest {
+			return begin
+		}
+	}
+}

@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"orderbeat/worker/web"
+)
+
+// WebClient asks the web listener of a running worker, on this machine.
+type WebClient struct {
+	web    web.Config
+	Base   string
+	client *http.Client
+}
+
+// NewWebClient makes a client that trusts the listener's certificate and no other, and
+// follows no redirect.
+func NewWebClient(c web.Config) (*WebClient, error) {
+	if c.Listen == "" {
+		return nil, errors.New(`web.listen is "": the worker has no web listener; give it an address`)
+	}
+	transport := &http.Transport{} // without a proxy
+	if c.Cert != "" {
+		config, err := trusting(c.Cert)
+		if err != nil {
+			return nil, fmt.Errorf("web.tls.cert: %w", err)
+		}
+		transport.TLSClientConfig = config
+	}
+	return &WebClient{
+		web: c, Base: c.URL(c.Listen),
+		client: &http.Client{
+			Transport: transport, Timeout: 90 * time.Second,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}, nil
+}
+
+// trusting trusts the certificate in a file. The name that is checked is one of its own,
+// because the listener is asked by its address.
+func trusting(file string) (*tls.Config, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return nil, fmt.Errorf("%s contains no certificate", file)
+	}
+	leaf, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(leaf)
+	config := &tls.Config{RootCAs: roots}
+	switch {
+	case len(leaf.DNSNames) > 0:
+		config.ServerName = strings.Replace(leaf.DNSNames[0], "*", "x", 1)
+	case len(leaf.IPAddresses) > 0:
+		config.ServerName = leaf.IPAddresses[0].String()
+	}
+	return config, nil
+}
+
+// Get asks for a page as plain text.
+func (w *WebClient) Get(ctx context.Context, address string) (status int, location, text string, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return 0, "", "", errors.New("invalid address")
+	}
+	request.Header.Set("Accept", "text/plain")
+	if w.web.User != "" {
+		request.SetBasicAuth(w.web.User, w.web.Password.Reveal())
+	}
+	answer, err := w.client.Do(request)
+	if _, ok := errors.AsType[*net.OpError](err); ok {
+		return 0, "", "", &NoWorkerError{w.Base}
+	}
+	if err != nil {
+		return 0, "", "", fmt.Errorf("request to the worker at %s: %w", w.Base, withoutURL(err))
+	}
+	defer answer.Body.Close()
+	const enough = 64 << 10
+	page, err := io.ReadAll(io.LimitReader(answer.Body, enough))
+	if err != nil {
+		return 0, "", "", fmt.Errorf("request to the worker at %s: %w", w.Base, err)
+	}
+	if answer.StatusCode == http.StatusUnauthorized {
+		return 0, "", "", fmt.Errorf("the worker at %s rejected the user or password of web.auth: was it started with another configuration?", w.Base)
+	}
+	return answer.StatusCode, answer.Header.Get("Location"), strings.TrimSpace(string(page)), nil
+}
+
+// withoutURL is an error of an HTTP client without the address, which may have a code
+// in it.
+func withoutURL(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
+	}
+	return err
+}

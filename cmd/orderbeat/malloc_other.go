@@ -1,6 +1,0 @@
-//go:build !linux
-
-package main
-
-// oneArena does nothing: it is glibc that reserves an arena for each thread.
-func oneArena() {}
