@@ -34,8 +34,8 @@ type Config struct {
 	Log         *slog.Logger
 }
 
-// The types of its parts.
-type (
-	Provider = settings.Provider
-	Schedule = settings.Schedule
-)
+// Provider is one configured provider.
+type Provider = settings.Provider
+
+// Schedule starts runs at the due times of a cron spec.
+type Schedule = settings.Schedule

@@ -40,6 +40,7 @@ func acquired(t *testing.T) *Lease {
 func TestReleaseAfterACancelledRenewal(t *testing.T) {
 	for name, renewal := range map[string]func(t *testing.T, l *Lease){
 		"not written": func(t *testing.T, l *Lease) {
+			t.Helper()
 			cancelled, cancel := context.WithCancel(t.Context())
 			cancel()
 			if _, _, err := l.look(cancelled); err == nil { // as a renewal does after its own failure
@@ -47,6 +48,7 @@ func TestReleaseAfterACancelledRenewal(t *testing.T) {
 			}
 		},
 		"written": func(t *testing.T, l *Lease) {
+			t.Helper()
 			if _, err := l.put(t.Context(), l.revision); err != nil { // the response is lost
 				t.Fatal(err)
 			}
