@@ -31,7 +31,15 @@ type Config struct {
 	Version     string
 	Memory      *memory.Pool // shared by all attempts; nil uses the process's memory limit
 	Mask        *mask.Set    // secrets that are masked in replies and pages
+	Intervals   Intervals
 	Log         *slog.Logger
+}
+
+// Intervals are how often a worker checks state that it is not notified of. 0 is the default.
+type Intervals struct {
+	Jobs      time.Duration // the jobs stream against the database, 20s
+	Streams   time.Duration // streams, and alerts about publishing, 10s
+	Consumers time.Duration // consumers, 5s
 }
 
 // Provider is one configured provider.

@@ -109,12 +109,15 @@ func Run(ctx context.Context, c Config) error {
 	clock = scheduler.New(scheduler.Config{
 		DB: c.DB, Schedules: c.Schedules, Start: plans.StartTick, Confirm: confirm(lease), Ticks: ticks, Log: c.Log,
 	})
-	queues := &bus.Streams{JS: conn.JS, Explain: conn.Explain, Subjects: names, Config: c.NATS, Requeue: c.DB.Requeue, Lease: lease, Problems: troubles, Log: c.Log}
+	queues := &bus.Streams{
+		JS: conn.JS, Explain: conn.Explain, Subjects: names, Config: c.NATS, Requeue: c.DB.Requeue, Lease: lease, Problems: troubles, Log: c.Log,
+		CheckStreams: c.Intervals.Streams, CheckConsumers: c.Intervals.Consumers,
+	}
 	outbox := relay.New(relay.Config{
 		DB: c.DB, Conn: conn, Subjects: names, Streams: queues, CanPublish: lease.CanPublish, Problems: troubles, Log: c.Log,
 	})
 	reconciler := runner.NewReconciler(jobrunner.ReconcilerConfig{
-		DB: c.DB, Streams: queues, Providers: c.Providers, QueueAlert: c.QueueAlert, Alerts: alert, Log: c.Log,
+		DB: c.DB, Streams: queues, Providers: c.Providers, QueueAlert: c.QueueAlert, Every: c.Intervals.Jobs, Alerts: alert, Log: c.Log,
 	})
 	pruning := &maintenance{prune: func(ctx context.Context) (db.Pruned, error) { return prune(ctx, c.DB, c.Retention, c.Log) }, log: c.Log}
 	again := &web.Words{}

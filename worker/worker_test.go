@@ -135,6 +135,7 @@ func launch(t *testing.T, folder string, change func(*worker.Config)) *bench {
 	b.config = worker.Config{
 		NATS: bus.Config{Listen: "127.0.0.1:0", Store: filepath.Join(folder, "nats"), Prefix: "orderbeat", MaxPayload: 1 << 20},
 		DB:   database, ID: folder, Place: folder, Concurrency: 8, Drain: 5 * time.Second, Version: "1.2.3", Log: log,
+		Intervals: worker.Intervals{Jobs: 2 * time.Second, Streams: time.Second, Consumers: 2 * time.Second},
 		Providers: []worker.Provider{{
 			Provider: b.supplier, Name: "michelin", Kind: "michelin", Concurrency: 4, Retry: clients.Retry{Attempts: 3, For: time.Hour},
 			Accounts: []clients.Account{{Name: "detroit"}, {Name: "st. paul"}},

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,8 +14,8 @@ import (
 )
 
 const (
-	// consumerCheck is how often the consumer's state is read. After stuckAfter checks without a
-	// delivery, which is longer than ackWait, it is stuck.
+	// consumerCheck is the default of [Streams.CheckConsumers]. After stuckAfter checks without a
+	// delivery, which is longer than ackWait, a consumer is stuck.
 	consumerCheck = 5 * time.Second
 	stuckAfter    = 3
 )
@@ -121,7 +122,7 @@ func differs(there, want jetstream.ConsumerConfig) string {
 func (r *Receiver) watch(ctx context.Context, consumer jetstream.Consumer) error {
 	bound := consumer.CachedInfo().Config
 	failed, idle, received := false, 0, r.received.Load()
-	for wait.For(ctx, consumerCheck) {
+	for every := cmp.Or(r.Streams.CheckConsumers, consumerCheck); wait.For(ctx, every); {
 		info, err := consumer.Info(ctx)
 		if errors.Is(err, jetstream.ErrConsumerNotFound) {
 			return err

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,8 +12,11 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// homeFor is how long a looked-up stream is used while publishing succeeds.
-const homeFor = 10 * time.Second
+// streamCheck is the default of [Streams.CheckStreams].
+const streamCheck = 10 * time.Second
+
+// CheckEvery is how often the streams are checked.
+func (q *Streams) CheckEvery() time.Duration { return cmp.Or(q.CheckStreams, streamCheck) }
 
 // Home is the stream of a topic, as of its last lookup.
 type Home struct {
@@ -25,7 +29,7 @@ type Home struct {
 // Home returns the stream of a topic, and creates it if it is missing. known is returned if it is
 // recent, unless refresh.
 func (q *Streams) Home(ctx context.Context, topic string, known *Home, refresh bool) (*Home, error) {
-	if known != nil && !refresh && time.Since(known.looked) < homeFor {
+	if known != nil && !refresh && time.Since(known.looked) < q.CheckEvery() {
 		return known, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, Timeout)

@@ -70,7 +70,11 @@ type Streams struct {
 	Config  Config
 	Explain func(error) error // [Conn.Explain]
 	// Requeue adds the jobs that have not ended to the outbox again.
-	Requeue  func(ctx context.Context) (int, error)
+	Requeue func(ctx context.Context) (int, error)
+	// CheckStreams and CheckConsumers are how often streams, and the state of consumers, are read
+	// while nothing fails; 0 is 10s and 5s.
+	CheckStreams, CheckConsumers time.Duration
+
 	Lease    Leadership // only the leader receives
 	Problems *problems.Set
 	Log      *slog.Logger

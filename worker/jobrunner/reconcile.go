@@ -1,6 +1,7 @@
 package jobrunner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,8 +22,7 @@ import (
 )
 
 const (
-	// reconcileEvery is how often the jobs in the database are compared with the messages on the
-	// stream.
+	// reconcileEvery is the default of [ReconcilerConfig.Every].
 	reconcileEvery = 20 * time.Second
 	// reconcileConfirm is how often a difference is checked again, reconcilePause the pause
 	// before each check: jobs come and go between reading the database and the stream.
@@ -42,8 +42,11 @@ type ReconcilerConfig struct {
 	Streams    *bus.Streams
 	Providers  []settings.Provider
 	QueueAlert time.Duration // how long a job may wait in the queue; 0 is no limit
-	Alerts     Alerts
-	Log        *slog.Logger
+	// Every is how often the jobs in the database are compared with the messages on the stream; 0 is
+	// 20s.
+	Every  time.Duration
+	Alerts Alerts
+	Log    *slog.Logger
 }
 
 // Alerts raises and resolves alerts.
@@ -62,6 +65,7 @@ type Reconciler struct {
 	streams   *bus.Streams
 	messages  *bus.InFlight
 	providers map[string]settings.Provider
+	every     time.Duration
 	after     time.Duration // how long a job may wait in the queue; 0 is no limit
 	started   time.Time
 	activity  *problems.Activity
@@ -75,14 +79,14 @@ type Reconciler struct {
 // NewReconciler returns a reconciler that knows the messages in flight.
 func (r *Runner) NewReconciler(c ReconcilerConfig) *Reconciler {
 	return &Reconciler{
-		db: c.DB, streams: c.Streams, messages: r.messages, providers: settings.ByName(c.Providers), after: c.QueueAlert, started: time.Now(),
+		db: c.DB, streams: c.Streams, messages: r.messages, providers: settings.ByName(c.Providers), every: cmp.Or(c.Every, reconcileEvery), after: c.QueueAlert, started: time.Now(),
 		activity: c.Streams.Problems.Activity("reconcile"), alerts: c.Alerts, log: c.Log, stuck: map[string]bool{},
 	}
 }
 
 // Run reconciles at once and then periodically until ctx ends.
 func (r *Reconciler) Run(ctx context.Context) {
-	every := reconcileEvery
+	every := r.every
 	if r.after > 0 {
 		every = min(every, r.after/4)
 	}

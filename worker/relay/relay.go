@@ -40,9 +40,6 @@ const (
 	maxPostponed = 5 * time.Minute
 )
 
-// tidyEvery is how often missing streams are created and the alerts about publishing are checked.
-const tidyEvery = 10 * time.Second
-
 // codeConflict is the code of the alert about a Nats-Msg-Id that another publisher used. It is
 // resolved conflictLife after it was raised.
 const (
@@ -314,7 +311,7 @@ func (t *topicRelay) conflict(ctx context.Context, m *db.Message) {
 // deleted, until ctx ends.
 func (r *Relay) tidy(ctx context.Context) {
 	streams := r.publisher.streams
-	for wait.For(ctx, tidyEvery) {
+	for wait.For(ctx, streams.CheckEvery()) {
 		if streams.Lease.IsLeader() {
 			if err := streams.Ensure(ctx); err != nil && ctx.Err() == nil {
 				streams.Problems.Activity("streams").Noticed("streams are not ready", err)
