@@ -314,16 +314,14 @@ func TestALeaseThatIsOverwrittenIsReplaced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, garbage := range []string{"{}", "", "not JSON", `{"id":"x"}`, "null"} {
-		written, err := kv.Put(t.Context(), "store", []byte(garbage))
-		if err != nil {
-			t.Fatal(err)
-		}
-		b.eventually("the lease is replaced", func() bool {
-			entry, err := kv.Get(t.Context(), "store")
-			return err == nil && entry.Revision() > written && strings.Contains(string(entry.Value()), `"process":"`)
-		})
+	written, err := kv.Put(t.Context(), "store", []byte("{}")) // leader.TestUnreadableLeaseIsReplaced has other values
+	if err != nil {
+		t.Fatal(err)
 	}
+	b.eventually("the lease is replaced", func() bool {
+		entry, err := kv.Get(t.Context(), "store")
+		return err == nil && entry.Revision() > written && strings.Contains(string(entry.Value()), `"process":"`)
+	})
 	if err := kv.Delete(t.Context(), "store"); err != nil {
 		t.Fatal(err)
 	}

@@ -181,7 +181,7 @@ func startRenamed(t *testing.T, folder string) *bench {
 func (b *bench) connect(url string) {
 	b.t.Helper()
 	var err error
-	if b.conn, err = nats.Connect(url); err != nil {
+	if b.conn, err = nats.Connect(url, nats.MaxReconnects(-1), nats.ReconnectWait(20*time.Millisecond), nats.ReconnectJitter(0, 0)); err != nil {
 		b.t.Fatal(err)
 	}
 	b.t.Cleanup(b.conn.Close)

@@ -2,6 +2,7 @@ package leader // an inside test: outside, a shutdown rarely meets a renewal
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"testing"
 	"time"
@@ -64,5 +65,23 @@ func TestReleaseAfterACancelledRenewal(t *testing.T) {
 				t.Errorf("got %+v, %v, want a released lease", last, err)
 			}
 		})
+	}
+}
+
+func TestUnreadableLeaseIsReplaced(t *testing.T) {
+	l := acquired(t)
+	for _, garbage := range []string{"{}", "", "not JSON", `{"id":"x"}`, "null"} {
+		if _, err := l.kv.Put(t.Context(), leaseKey, []byte(garbage)); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := l.look(t.Context()); !errors.Is(err, errUnreadable) {
+			t.Errorf("%q: got %v, want it unreadable", garbage, err)
+		}
+		if err := l.renew(t.Context()); err != nil {
+			t.Errorf("%q: %v", garbage, err)
+		}
+		if last, _, err := l.look(t.Context()); err != nil || last.Process != l.mine.Process {
+			t.Errorf("%q: got %+v, %v, want the lease of this process", garbage, last, err)
+		}
 	}
 }
