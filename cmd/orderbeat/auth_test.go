@@ -8,10 +8,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"orderbeat/auth/endpoint"
 	"strings"
 	"testing"
 	"time"
+
+	"orderbeat/auth/endpoint"
 
 	"github.com/google/go-cmp/cmp"
 

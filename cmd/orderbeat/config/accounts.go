@@ -2,10 +2,11 @@ package config
 
 import (
 	"math"
-	"orderbeat/auth/secret"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"orderbeat/auth/secret"
 
 	"orderbeat/clients"
 	"orderbeat/cmd/orderbeat/config/tomlfile"

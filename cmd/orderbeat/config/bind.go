@@ -4,12 +4,13 @@ import (
 	"encoding"
 	"fmt"
 	"math"
-	"orderbeat/auth/secret"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"orderbeat/auth/secret"
 
 	"orderbeat/cmd/orderbeat/config/tomlfile"
 	"orderbeat/jobs"

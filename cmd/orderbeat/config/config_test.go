@@ -2,12 +2,13 @@ package config_test
 
 import (
 	"errors"
-	"orderbeat/auth/secret"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"orderbeat/auth/secret"
 
 	"github.com/google/go-cmp/cmp"
 

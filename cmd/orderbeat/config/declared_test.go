@@ -3,9 +3,10 @@ package config_test
 import (
 	"errors"
 	"net/http/httptest"
-	"orderbeat/auth/endpoint"
 	"strings"
 	"testing"
+
+	"orderbeat/auth/endpoint"
 
 	"github.com/google/go-cmp/cmp"
 

@@ -4,12 +4,13 @@ import (
 	"encoding"
 	"fmt"
 	"maps"
-	"orderbeat/auth/secret"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"orderbeat/auth/secret"
 
 	"orderbeat/cmd/orderbeat/config/tomlfile"
 )

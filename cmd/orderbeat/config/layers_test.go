@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"orderbeat/auth/secret"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"orderbeat/auth/secret"
 
 	"github.com/google/go-cmp/cmp"
 

@@ -4,11 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"orderbeat/auth/secret"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"orderbeat/auth/secret"
 
 	"orderbeat/auth"
 	"orderbeat/jobs"

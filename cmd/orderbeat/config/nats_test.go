@@ -2,11 +2,12 @@ package config_test
 
 import (
 	"fmt"
-	"orderbeat/auth/secret"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"orderbeat/auth/secret"
 
 	"orderbeat/cmd/orderbeat/config"
 )

@@ -3,8 +3,9 @@ package config
 import (
 	"crypto/tls"
 	"net/url"
-	"orderbeat/auth/secret"
 	"strings"
+
+	"orderbeat/auth/secret"
 
 	"orderbeat/auth"
 	"orderbeat/worker/web"

@@ -8,13 +8,13 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
-	"orderbeat/auth/secret"
-	secret0 "orderbeat/auth/secret"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"orderbeat/auth/secret"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -35,13 +35,13 @@ func certificate(t *testing.T) (cert, key string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	secret, err := x509.MarshalPKCS8PrivateKey(private)
+	privateDER, err := x509.MarshalPKCS8PrivateKey(private)
 	if err != nil {
 		t.Fatal(err)
 	}
 	folder := t.TempDir()
 	cert, key = filepath.Join(folder, "cert.pem"), filepath.Join(folder, "key.pem")
-	for path, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: secret}} {
+	for path, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: privateDER}} {
 		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -52,22 +52,22 @@ func certificate(t *testing.T) (cert, key string) {
 func TestTheWebListenerMayBeForOthers(t *testing.T) {
 	cert, key := certificate(t)
 	password := "auth = { user = \"ops\", password = \"env:PASSWORD\" }\n"
-	secret := secret.New("canary")
+	canary := secret.New("canary")
 	for _, test := range []struct {
 		name, text string
 		want       web.Config
 	}{
 		{
 			"with a certificate", "listen = \":443\"\n" + password + fmt.Sprintf("tls = { cert = %q, key = %q }\n", cert, key),
-			web.Config{Listen: ":443", User: "ops", Password: secret, Cert: cert, Key: key},
+			web.Config{Listen: ":443", User: "ops", Password: canary, Cert: cert, Key: key},
 		},
 		{
 			"behind a proxy that speaks https", "listen = \"0.0.0.0:8321\"\n" + password + "external_url = \"https://o.example.com/ob/\"\n",
-			web.Config{Listen: "0.0.0.0:8321", User: "ops", Password: secret, ExternalURL: "https://o.example.com/ob"},
+			web.Config{Listen: "0.0.0.0:8321", User: "ops", Password: canary, ExternalURL: "https://o.example.com/ob"},
 		},
 		{
 			"on this machine with a password", "listen = \"[::1]:8321\"\n" + password,
-			web.Config{Listen: "[::1]:8321", User: "ops", Password: secret},
+			web.Config{Listen: "[::1]:8321", User: "ops", Password: canary},
 		},
 		{
 			"on this machine with an address of its own", "listen = \"localhost:0\"\nexternal_url = \"http://127.0.0.1:8080\"\n",
@@ -76,7 +76,7 @@ func TestTheWebListenerMayBeForOthers(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := load(t, "[web]\n"+test.text+least, "PASSWORD", "canary")
-			if diff := cmp.Diff(test.want, c.Web, cmp.Comparer(func(a, b secret0.Secret) bool { return a == b })); diff != "" {
+			if diff := cmp.Diff(test.want, c.Web, cmp.Comparer(func(a, b secret.Secret) bool { return a == b })); diff != "" {
 				t.Errorf("web (-want +got):\n%s", diff)
 			}
 		})
