@@ -12,19 +12,19 @@ import (
 	"orderbeat/auth/endpoint"
 )
 
-// Static is what is remembered of credentials that are sent with each call, and for
-// which there are no tokens: whether they were refused, and until when they rest. Its
-// [Source] tells and unlatches like any other, and serves no token.
+// Static remembers whether credentials that are sent with every call, without tokens, were rejected,
+// and their cooldown. Its [Source] has a status and can be unlatched like any other, and serves no
+// token.
 type Static struct {
 	*Source
-	proven  atomic.Bool   // the API took them, and has not refused them since
-	refused atomic.Int64  // counts refusals
-	trial   chan struct{} // holds one when a call may try credentials that are not proven
+	proven  atomic.Bool   // the API accepted the credentials and has not rejected them since
+	refused atomic.Int64  // number of rejections
+	trial   chan struct{} // capacity 1: the call that may try unproven credentials
 }
 
-// NewStatic makes what remembers. Of the configuration it needs Provider,
-// Environment, Store, Log, of the dialect Errors[""] as the meaning of a refusal, and in ClientID and ClientSecret what tells one
-// credential from another: they are sent nowhere.
+// NewStatic makes a Static. It uses Provider, Environment, Store and Log of the configuration,
+// Errors[""] of the dialect as the meaning of a rejection, and ClientID and ClientSecret only to tell
+// credentials apart: they are not sent.
 func NewStatic(c Config) (*Static, error) {
 	c.Dialect = endpoint.Dialect{Name: "static", Static: true, Life: time.Hour, Errors: c.Dialect.Errors}
 	source, err := NewSource(c)
@@ -36,8 +36,8 @@ func NewStatic(c Config) (*Static, error) {
 	return s, nil
 }
 
-// begin allows a call to be sent, and returns what to do with its answer's status, 0
-// when there was none. Credentials that are not proven are tried by one call at a time.
+// begin allows a call to be sent. The caller passes the status of the response to done, 0 for none.
+// Unproven credentials are tried by one call at a time.
 func (s *Static) begin(ctx context.Context) (done func(status int), err error) {
 	if s == nil {
 		return func(int) {}, nil
@@ -63,7 +63,7 @@ func (s *Static) begin(ctx context.Context) (done func(status int), err error) {
 	}, nil
 }
 
-// allowed reports whether a call may be sent: no cooldown is on.
+// allowed returns an error while a cooldown lasts.
 func (s *Static) allowed(ctx context.Context) error {
 	if s.row.Load() == nil {
 		if err := s.Prepare(ctx); err != nil {
@@ -73,11 +73,11 @@ func (s *Static) allowed(ctx context.Context) error {
 	return s.row.Load().resting(s.dialect, s.id.Credential, time.Now())
 }
 
-// answered notes an answer to a call that began after so many refusals.
+// answered notes the response to a call that began after refusedBefore rejections.
 func (s *Static) answered(status int, refusedBefore int64) {
 	switch {
 	case status == http.StatusUnauthorized:
-		if s.refused.CompareAndSwap(refusedBefore, refusedBefore+1) { // else it is one of several that were refused together
+		if s.refused.CompareAndSwap(refusedBefore, refusedBefore+1) { // otherwise another call of the same batch counted already
 			s.proven.Store(false)
 			s.note(func(row Row) Row {
 				return row.failed(&endpoint.Error{Class: endpoint.ClassCredential, Status: status, Reason: "the API refuses the credentials"}, s.id.Credential, time.Now())
@@ -94,8 +94,7 @@ func (s *Static) answered(status int, refusedBefore int64) {
 	}
 }
 
-// note writes down what has become of the credentials. What cannot be written holds
-// for this process all the same.
+// note stores a change of the row. If it cannot be stored, it holds for this process.
 func (s *Static) note(change func(Row) Row) {
 	_ = s.exclusively(context.Background(), func(ctx context.Context) error {
 		lease, row, err := s.forceLease(ctx)
@@ -110,19 +109,18 @@ func (s *Static) note(change func(Row) Row) {
 	})
 }
 
-// Fixed signs requests with headers that stay as they are: an API key's, HTTP Basic
-// ([Basic]), or several together. Nothing can be renewed, so a 401 is returned as it
-// came. It is a failed login all the same: what follows keeps the cooldown of refused
-// credentials, and after it one call alone tries whether they are taken again. A call
-// for which none may be sent gets an *[endpoint.Error]. It is safe for concurrent use.
+// Fixed signs requests with constant headers: an API key, HTTP Basic ([Basic]), or several. Nothing
+// can be renewed, so a 401 is returned as it came and counts as a failed login: following calls
+// respect the cooldown for rejected credentials, and after it one call alone tries them again. A call
+// that may not be sent returns an *[endpoint.Error]. It is safe for concurrent use.
 type Fixed struct {
 	// Base sends the signed requests; nil is [http.DefaultTransport].
 	Base http.RoundTripper
 	// Origin is where signed requests may go, as in [Transport].
 	Origin *url.URL
-	// Header holds the values by their names, spelled in whichever case.
+	// Header holds the values by header name, in any case.
 	Header map[string]secret.Secret
-	// Source remembers refusals, see [NewStatic]; nil remembers none.
+	// Source remembers rejections, see [NewStatic]; nil remembers none.
 	Source *Static
 	// Refuses is [Transport.Refuses].
 	Refuses func(req *http.Request, resp *http.Response) bool

@@ -26,17 +26,15 @@ type Limiter interface {
 	Wait(ctx context.Context) error
 }
 
-// Config is what a source is made of.
+// Config configures a [Source].
 type Config struct {
 	Dialect endpoint.Dialect
-	// Provider and Environment name the credential, in the store and for people.
-	// With the grant, a hash of the client id, the user and the scope they are the
-	// key of its row: another client has another row.
+	// Provider and Environment name the credential. With the grant and hashes of the client id, the user
+	// and the scope they are the key of its row: another client has another row.
 	Provider, Environment string
-	// User is whose tokens these are; it is needed, and only allowed, where the
-	// dialect has UserGrants.
+	// User is the owner of the tokens; required, and only allowed, where the dialect has UserGrants.
 	User string
-	// Scope is asked for (RFC 6749 section 3.3); "" leaves it to the provider.
+	// Scope is requested (RFC 6749 section 3.3); "" leaves it to the provider.
 	Scope string
 	// TokenURL is the token endpoint. It, and the other URLs, must be https, or
 	// http on a loopback address.
@@ -44,45 +42,43 @@ type Config struct {
 	// AuthorizeURL is the authorization endpoint, where users grant access; needed
 	// with UserGrants.
 	AuthorizeURL string
-	// Issuer is the authorization server's identifier; where it is set, a redirect
-	// must name it (RFC 9207 section 2.4).
+	// Issuer is the authorization server's identifier; if set, a redirect must state it (RFC 9207
+	// section 2.4).
 	Issuer string
 	// IntrospectionURL and RevocationURL are optional (RFC 7662, RFC 7009).
 	IntrospectionURL, RevocationURL string
 	ClientID                        secret.Secret
 	ClientSecret                    secret.Secret
-	// TokenParams are added to token requests (audience, resource, tenant), and TokenHeaders
-	// are sent with them; AuthorizeParams are added to what a user's browser is sent with.
-	// None replaces what OAuth has of its own.
+	// TokenParams and TokenHeaders are added to token requests (audience, resource, tenant),
+	// AuthorizeParams to the authorization URL. They do not replace parameters of OAuth.
 	TokenParams, TokenHeaders, AuthorizeParams map[string]secret.Secret
-	// TTL is how long a token lives when the answer does not tell; 0 leaves that
-	// to the dialect.
+	// TTL is the lifetime of a token whose response states none; 0 leaves that to the dialect.
 	TTL time.Duration
-	// Granter asks for tokens; nil sends requests to TokenURL.
+	// Granter obtains tokens; nil sends requests to TokenURL.
 	Granter Granter
-	// Assertion signs what RFC 7523 has for grants and clients; needed with
+	// Assertion signs JWT assertions (RFC 7523) for grants and client authentication; required with
 	// [endpoint.Dialect.JWTBearer] and [endpoint.PrivateKeyJWT].
 	Assertion *endpoint.Assertion
-	// Client is shared by the sources of one client's users, so that what the endpoint says of
-	// its credentials counts for all; nil shares nothing.
+	// Client is shared by the sources of one client's users, so that rejected client credentials count
+	// for all of them; nil shares nothing.
 	Client *Client
-	// Store keeps the token; nil keeps it in memory, for this source alone.
+	// Store stores the tokens; nil is memory of this source.
 	Store Store
 	// Limiter spaces token requests; nil does not.
 	Limiter Limiter
 	// Base carries token requests; nil is [http.DefaultTransport].
 	Base http.RoundTripper
-	// Timeout bounds one token request, its answer included; 0 is 30 s.
+	// Timeout bounds one token request, with its response; 0 is 30 s.
 	Timeout   time.Duration
 	UserAgent string
-	// Mask learns the client's secret and every token, so that they are masked wherever they
-	// appear; nil masks nothing.
+	// Mask receives the client secret and every token, so that they are masked wherever they appear; nil
+	// masks nothing.
 	Mask *mask.Set
-	// Log hears of failures that nobody waits for; nil is silent.
+	// Log receives failures that no caller waits for; nil is silent.
 	Log *slog.Logger
 }
 
-// Endpoint is what the authorization server's endpoints are asked with.
+// Endpoint is the configuration of the authorization server's endpoints.
 func (c Config) Endpoint() endpoint.Config {
 	return endpoint.Config{
 		Dialect: c.Dialect, TokenURL: c.TokenURL, IntrospectionURL: c.IntrospectionURL, RevocationURL: c.RevocationURL,
@@ -147,8 +143,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// key is the row's. Scopes are a set (RFC 6749 section 3.3): their order makes no
-// other grant.
+// key is the row's key. Scopes are a set (RFC 6749 section 3.3): their order makes no difference.
 func (c Config) key() string {
 	grant := endpoint.ClientCredentials
 	switch {
@@ -165,7 +160,7 @@ func (c Config) key() string {
 		slices.Sort(scopes)
 		key += "/" + hash(slices.Compact(scopes)...)[:16]
 	}
-	if len(c.TokenParams) > 0 { // another audience makes another token
+	if len(c.TokenParams) > 0 { // another audience needs another token
 		key += "/" + hash(pairs(c.TokenParams)...)[:16]
 	}
 	return key
@@ -188,10 +183,10 @@ func hash(values ...string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// Granter asks for access tokens. The token endpoint is one, and so is a [endpoint.Command]; another
-// way to come by a token is a further implementation. A [Source] calls it from one renewal at a
-// time, under its lease, and owns the waits between attempts.
+// Granter obtains access tokens. The token endpoint is one, [endpoint.Command] another. A [Source]
+// calls it from one renewal at a time, under its lease, and decides on the waits between attempts.
 type Granter interface {
-	// Grant asks once. The error is an *[endpoint.Error], whose class decides on the next attempt.
+	// Grant requests one token. The error is an *[endpoint.Error], whose class decides on the next
+	// attempt.
 	Grant(ctx context.Context, r endpoint.Request) (endpoint.Answer, error)
 }

@@ -17,13 +17,12 @@ import (
 	"orderbeat/auth/endpoint"
 )
 
-// consentLife is for how long a consent that was begun can be ended: a person has to
-// log in, and read.
+// consentLife is how long a consent can be finished after it was begun: a person has to log in and
+// read.
 const consentLife = 10 * time.Minute
 
-// Consent is one asking of a user for access (RFC 6749 section 4.1): what was sent to
-// the authorization endpoint, and what its answer has to be about. It is used once,
-// within ten minutes.
+// Consent is one authorization request to a user (RFC 6749 section 4.1), with the values that the
+// redirect is checked against. It is used once, within ten minutes.
 type Consent struct {
 	source      *Source
 	state       string // at least 128 random bits (section 10.12)
@@ -44,7 +43,7 @@ func (c *Consent) Matches(state string) bool {
 // Expired reports whether the consent can no longer be finished.
 func (c *Consent) Expired(now time.Time) bool { return !now.Before(c.until) }
 
-// use uses up the consent. Its code must not be sent a second time, whoever asks.
+// use marks the consent as used. Its code must not be sent twice.
 func (c *Consent) use(s *Source) error {
 	if c.source == s && time.Now().Before(c.until) && !c.used.Swap(true) {
 		return nil
@@ -55,9 +54,8 @@ func (c *Consent) use(s *Source) error {
 	}
 }
 
-// Authorize begins a consent: it returns the URL of the authorization endpoint to
-// which the user's browser goes. The answer comes to redirectURI, which must be the
-// one that is registered with the provider, byte for byte.
+// Authorize begins a consent: it returns the authorization URL for the user's browser. The redirect
+// goes to redirectURI, which must equal the one registered with the provider, byte for byte.
 func (s *Source) Authorize(redirectURI string) (string, *Consent, error) {
 	if s.config.User == "" {
 		return "", nil, errors.New("auth: nobody needs to grant access here: the tokens are the client's own")
@@ -91,8 +89,8 @@ func (s *Source) Authorize(redirectURI string) (string, *Consent, error) {
 	return u.String(), c, nil
 }
 
-// pkce makes a code verifier of 32 random bytes, and its challenge (RFC 7636 sections
-// 4.1 and 4.2). The method plain is never used.
+// pkce makes a code verifier of 32 random bytes and its S256 challenge (RFC 7636 sections 4.1 and
+// 4.2). The method plain is never used.
 func pkce() (verifier, challenge string) {
 	random := make([]byte, 32)
 	_, _ = rand.Read(random) // never fails
@@ -101,11 +99,11 @@ func pkce() (verifier, challenge string) {
 	return verifier, base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// Exchange spends the code that ended a consent, stores the tokens and serves them. A
-// code is sent once, whatever becomes of it (section 4.1.2): after a failure the
-// consent has to be begun anew. It goes on when ctx ends.
+// Exchange exchanges the code of a consent, stores the tokens and serves them. A code is sent once,
+// whatever the outcome (section 4.1.2): after a failure the consent must begin again. The exchange is
+// not cancelled with ctx.
 //
-// The error is an *[endpoint.Error], or ctx's where nothing was sent.
+// The error is an *[endpoint.Error], or ctx's if nothing was sent.
 func (s *Source) Exchange(ctx context.Context, c *Consent, code string) error {
 	if err := c.use(s); err != nil {
 		return err
@@ -133,15 +131,14 @@ func (s *Source) Exchange(ctx context.Context, c *Consent, code string) error {
 			s.commit(ctx, lease, row)
 			return err
 		}
-		row.ConsentedAt, row.Refresh = asked, secret.Secret{} // an older grant's refresh token is not this one's
+		row.ConsentedAt, row.Refresh = asked, secret.Secret{} // an older grant's refresh token does not belong to this one
 		s.keep(ctx, lease, s.granted(row, a, asked))
 		return nil
 	})
 }
 
-// CheckIssuer refuses a redirect that comes from another authorization server, or,
-// where ours is known to say who it is, does not say so (RFC 9207 section 2.4). The
-// comparison is of plain strings.
+// CheckIssuer rejects a redirect from another authorization server, or one without the issuer where
+// it is configured (RFC 9207 section 2.4). It compares plain strings.
 func (s *Source) CheckIssuer(answer url.Values) error {
 	if s.config.Issuer == "" || answer.Get("iss") == s.config.Issuer {
 		return nil
@@ -149,8 +146,8 @@ func (s *Source) CheckIssuer(answer url.Values) error {
 	return errors.New("the answer does not come from the provider's authorization server")
 }
 
-// another is the refusal of access that somebody else granted, nil where it is the user, or
-// where the provider does not tell.
+// another is the error if another user than the configured one granted access; nil if it is the user,
+// or if no claim is configured.
 func (s *Source) another(identity string) error {
 	claim := s.dialect.UserClaim
 	switch {
@@ -169,7 +166,7 @@ func (s *Source) another(identity string) error {
 	}
 }
 
-// Why a person must grant access. The texts stand in errors, alerts and the store.
+// Why a user must grant access. The texts appear in errors, alerts and the store.
 const (
 	reasonNever      = "access was never granted"
 	reasonRefused    = "the provider refuses to renew the access that was granted"
@@ -179,8 +176,8 @@ const (
 	reasonLogout     = "somebody logged the user out"
 )
 
-// lapsed is why a person must grant access before another token can be asked for, ""
-// when nobody needs to.
+// lapsed is why a user must grant access before another token can be requested, "" if that is not
+// needed.
 func (s *Source) lapsed(row Row) string {
 	switch {
 	case s.config.User == "" || !row.Refresh.Empty() && row.State != StateConsent:
@@ -196,8 +193,7 @@ func (s *Source) lapsed(row Row) string {
 	}
 }
 
-// consentError is the error of a call for a user who must grant access. No request
-// was sent for it.
+// consentError is the error of a call for a user who must grant access. Nothing was sent.
 func (s *Source) consentError(reason string) *endpoint.Error {
 	return &endpoint.Error{
 		Class: endpoint.ClassConsent, Reason: "user " + s.config.User + " must grant access: " + reason,
@@ -205,8 +201,8 @@ func (s *Source) consentError(reason string) *endpoint.Error {
 	}
 }
 
-// refusedRefresh acts on a refresh token that is refused. Another process may have
-// spent it meanwhile, under a lease that we have lost: what that one got is good then.
+// refusedRefresh handles a rejected refresh token. Another process may have used it after our lease
+// expired: then its newer token is used.
 func (s *Source) refusedRefresh(ctx context.Context, lease Lease, row Row) error {
 	if newer, err := s.store.Load(ctx, s.id.Key); err == nil && newer.Generation > lease.Generation && s.useStored(newer, time.Now()) {
 		s.row.Store(&newer)
@@ -218,8 +214,7 @@ func (s *Source) refusedRefresh(ctx context.Context, lease Lease, row Row) error
 	return s.lapse(ctx, lease, row, reasonRefused)
 }
 
-// lapse gives up the refresh token. The access token is served as long as the API
-// takes it.
+// lapse drops the refresh token. The access token is served until it expires.
 func (s *Source) lapse(ctx context.Context, lease Lease, row Row, reason string) error {
 	row.State, row.ConsentReason, row.Refresh, row.Lost = StateConsent, reason, secret.Secret{}, 0
 	row.Credential = s.id.Credential

@@ -10,23 +10,23 @@ import (
 )
 
 const (
-	// maxRefusals is how often refused credentials are tried in all. PTV, for one,
-	// blocks addresses after repeated failed logins.
+	// maxRefusals is how often rejected credentials are tried in all. PTV, for one, blocks addresses
+	// after repeated failed logins.
 	maxRefusals = 3
-	// blockMemory is for how long after refused credentials a connection that fails
-	// is taken for a blocked address. It is longer than any cooldown.
+	// blockMemory is how long after rejected credentials a failing connection is taken for a blocked
+	// address. It is longer than any cooldown.
 	blockMemory = 2 * time.Hour
 	blockRest   = 15 * time.Minute
 )
 
-// failed is the row after a failed attempt: what happened, and the rest that follows.
-// credential is the fingerprint of what was sent.
+// failed is the row after a failed attempt, with the cooldown that follows. credential is the
+// fingerprint of what was sent.
 func (r Row) failed(err *endpoint.Error, credential string, now time.Time) Row {
 	if r.Credential != credential {
 		r.Credential, r.Failures, r.Refusals = credential, 0, 0
 		r.State = r.unlatched()
 	}
-	if r.Failure.Class != err.Class { // each kind of trouble has steps of its own
+	if r.Failure.Class != err.Class { // each class counts its own failures
 		r.Failures = 0
 	}
 	r.Failures++
@@ -53,9 +53,8 @@ func (r Row) unlatched() State {
 	}
 }
 
-// suspectsBlock reports whether a failure is probably a blocked address: nothing
-// answers, soon after the credentials were refused, or, where the dialect says so,
-// several times in a row.
+// suspectsBlock reports whether a failure is probably a blocked address: connections fail soon after
+// the credentials were rejected, or, if the dialect says so, several times in a row.
 func suspectsBlock(d endpoint.Dialect, r Row, err *endpoint.Error, inARow int, now time.Time) bool {
 	if !endpoint.LooksBlocked(err) {
 		return false
@@ -64,14 +63,14 @@ func suspectsBlock(d endpoint.Dialect, r Row, err *endpoint.Error, inARow int, n
 	return afterRefusal || d.BlockAfter > 0 && inARow >= d.BlockAfter
 }
 
-// rest is how long no attempt is made after the failures that the row counts.
+// rest is the cooldown after the failures that the row counts.
 func (r Row) rest(err *endpoint.Error) time.Duration {
 	switch err.Class {
 	case endpoint.ClassCredential:
 		if r.Refusals == 1 {
 			return spread(time.Minute)
 		}
-		return spread(5 * time.Minute) // the third refusal is the last
+		return spread(5 * time.Minute) // the third rejection latches
 	case endpoint.ClassBlock:
 		return blockRest
 	case endpoint.ClassRequest:
@@ -83,12 +82,12 @@ func (r Row) rest(err *endpoint.Error) time.Duration {
 			return throttled(err.After, r.Failures)
 		}
 		step := doubled(time.Second, 5*time.Minute, r.Failures)
-		return step/2 + rand.N(step/2) // never next to nothing, never in step with others
+		return step/2 + rand.N(step/2) // never close to 0, and different in each process
 	}
 }
 
-// throttled is the wait that an endpoint asks for, from a second to a quarter of an hour, or
-// one that doubles where it asks for none.
+// throttled is the wait that an endpoint requests, from 1 s to 15 min, or one that doubles if it
+// requests none.
 func throttled(asked time.Duration, failures int) time.Duration {
 	if asked > 0 {
 		return min(max(asked, time.Second), endpoint.MaxRetryAfter)
@@ -99,24 +98,22 @@ func throttled(asked time.Duration, failures int) time.Duration {
 // doubled is step after the first failure, twice as much after each further one,
 // at most ceiling.
 func doubled(step, ceiling time.Duration, failures int) time.Duration {
-	const most = 16 // no ceiling is further away, and no duration overflows
+	const most = 16 // beyond every ceiling, without overflow
 	return min(step<<min(failures-1, most), ceiling)
 }
 
-// spread is d, a fifth more or less.
+// spread is d plus or minus a fifth.
 func spread(d time.Duration) time.Duration {
 	return d*4/5 + rand.N(d*2/5)
 }
 
-// cooling reports whether the row rests at a time. A failure that is not past yet was noted
-// by a clock that was set back since: how much of the rest is left nobody knows, and it is
-// over rather than as long as the clock was wrong.
+// cooling reports whether a cooldown lasts at a time. A failure in the future was recorded before the
+// clock was set back: the rest of its cooldown is unknown, and it counts as over.
 func (r Row) cooling(at time.Time) bool {
 	return r.CooldownUntil.After(at) && !r.Failure.At.After(at)
 }
 
-// resting is the error of a call that comes while the row rests, nil when an
-// attempt is allowed.
+// resting is the error of a call during the cooldown, nil when an attempt is allowed.
 func (r Row) resting(d endpoint.Dialect, credential string, now time.Time) error {
 	refused := r.State == StateRejected
 	if r.Credential != credential || !refused && !r.cooling(now) {
@@ -132,25 +129,25 @@ func (r Row) resting(d endpoint.Dialect, credential string, now time.Time) error
 	return err
 }
 
-// provenFor is for how long after an answer that accepted them a client's credentials are
-// sent by several requests at once. Else one goes ahead, because each that is refused counts.
+// provenFor is how long after a success several requests may send a client's credentials at once.
+// Otherwise one goes first, because each rejection counts.
 const provenFor = time.Minute
 
-// Client is what a token endpoint says of one client's credentials, on behalf of whichever
-// user they were sent. It is safe for concurrent use.
+// Client holds what a token endpoint said about one client's credentials, for whichever user they
+// were sent. It is safe for concurrent use.
 type Client struct {
-	ahead chan struct{} // held by the request that goes ahead
+	ahead chan struct{} // capacity 1: held by the request that goes first
 
-	mu      sync.Mutex // guards what follows
-	row     Row        // the last refusal, as a row tells of it; empty when there is none
+	mu      sync.Mutex // guards the following fields
+	row     Row        // the last rejection; empty when there is none
 	proven  time.Time  // when they were last accepted
-	cleared time.Time  // refusals from before count no more
+	cleared time.Time  // rejections before this time no longer count
 }
 
-// NewClient returns a client of which nothing is known.
+// NewClient returns a client without history.
 func NewClient() *Client { return &Client{ahead: make(chan struct{}, 1)} }
 
-// learn takes up the refusals of a row that was judged with these credentials.
+// learn takes over the rejections in a row, if they are about these credentials.
 func (c *Client) learn(row Row, credential string) {
 	if row.Refusals == 0 || row.Credential != credential || row.Failure.Class != endpoint.ClassCredential {
 		return
@@ -164,7 +161,7 @@ func (c *Client) learn(row Row, credential string) {
 	}
 }
 
-// counted is the row with the client's refusals, which are more than one user's.
+// counted is the row with the client's rejections, which include other users'.
 func (c *Client) counted(row Row, credential string) Row {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -175,7 +172,7 @@ func (c *Client) counted(row Row, credential string) Row {
 	return row
 }
 
-// resting is the error of a call of a source while the client's credentials rest.
+// resting is the error of a user's call while the client's credentials are in cooldown.
 func (c *Client) resting(s *Source, now time.Time) error {
 	c.mu.Lock()
 	row := c.row
@@ -186,8 +183,8 @@ func (c *Client) resting(s *Source, now time.Time) error {
 	return row.resting(s.dialect, s.id.Credential, now)
 }
 
-// begin waits until a user's source may send the credentials, and returns what to call when
-// it is known what came of it.
+// begin waits until a user's source may send the credentials. The caller calls release when it knows
+// the outcome.
 func (c *Client) begin(ctx context.Context, s *Source) (release func(), err error) {
 	c.mu.Lock()
 	proven := time.Since(c.proven) < provenFor
@@ -207,7 +204,7 @@ func (c *Client) begin(ctx context.Context, s *Source) (release func(), err erro
 	return func() { <-c.ahead }, nil
 }
 
-// accept notes that the endpoint took the credentials.
+// accept notes that the endpoint accepted the credentials.
 func (c *Client) accept() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -215,8 +212,7 @@ func (c *Client) accept() {
 	c.cleared = c.proven
 }
 
-// refuse notes a refusal before the next request goes ahead; the source's row follows.
-// clear forgets refusals: a person knows that the credentials are right now.
+// clear forgets rejections: an operator says that the credentials are correct now.
 func (c *Client) clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -9,15 +9,14 @@ import (
 	"orderbeat/auth/endpoint"
 )
 
-// errNoToken is what tools get that need a token where there is none.
+// errNoToken is returned when there is no token to introspect.
 var errNoToken = errors.New("there is no access token to tell of")
 
 // CanIntrospect reports whether there is an introspection endpoint.
 func (s *Source) CanIntrospect() bool { return s.endpoint.CanIntrospect() }
 
-// Introspect asks the authorization server about the token in hand. It changes
-// nothing, and no call depends on it: what the endpoint refuses is not held against
-// the credentials, and says nothing about the token.
+// Introspect sends the current token to the introspection endpoint (RFC 7662). It changes nothing: a
+// failure counts neither against the credentials nor against the token.
 //
 // The error is an *[endpoint.Error].
 func (s *Source) Introspect(ctx context.Context) (endpoint.Introspection, error) {
@@ -33,7 +32,7 @@ func (s *Source) Introspect(ctx context.Context) (endpoint.Introspection, error)
 	return s.endpoint.Introspect(ctx, token)
 }
 
-// inHand is the token that is, or was last, served.
+// inHand is the token that is served, or was served last.
 func (s *Source) inHand() secret.Secret {
 	if h := s.live.Load(); h != nil && h.Generation > s.rejected.Load() {
 		return h.Access
@@ -44,12 +43,11 @@ func (s *Source) inHand() secret.Secret {
 	return secret.Secret{}
 }
 
-// Logout drops the tokens, and tells the authorization server to revoke them where it
-// has an endpoint for that (RFC 7009), the refresh token first. They are dropped here
-// in any case; revoked reports whether they were dropped there too. A user has to
-// grant access again; a client logs in again with its next call.
+// Logout drops the tokens and revokes them at the authorization server if it has an endpoint for that
+// (RFC 7009), the refresh token first. They are dropped here in any case; revoked reports whether the
+// server revoked them. A user has to grant access again; a client obtains a token with its next call.
 //
-// The error is an *[endpoint.Error], or ctx's where nothing was done.
+// The error is an *[endpoint.Error], or ctx's if nothing was done.
 func (s *Source) Logout(ctx context.Context) (revoked bool, err error) {
 	err = s.exclusively(ctx, func(ctx context.Context) error {
 		if err := s.save(ctx); err != nil {
@@ -59,7 +57,7 @@ func (s *Source) Logout(ctx context.Context) (revoked bool, err error) {
 		if err != nil {
 			return err
 		}
-		if h := s.live.Load(); h != nil && h.Generation > row.Generation { // the store did not take it
+		if h := s.live.Load(); h != nil && h.Generation > row.Generation { // it was not stored
 			row.Token, row.Generation = h.Access, h.Generation
 		}
 		var refused error
@@ -82,8 +80,8 @@ func (s *Source) Logout(ctx context.Context) (revoked bool, err error) {
 	return revoked, err
 }
 
-// revoke revokes one token. A token that the server does not know is revoked (RFC
-// 7009 section 2.2); after a 503 it must be taken to live on (section 2.2.1).
+// revoke revokes one token. A token unknown to the server is revoked (RFC 7009 section 2.2); after a
+// 503 it may still be valid (section 2.2.1).
 func (s *Source) revoke(ctx context.Context, token secret.Secret, hint string) error {
 	if token.Empty() {
 		return nil

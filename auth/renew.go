@@ -10,23 +10,23 @@ import (
 )
 
 const (
-	// closeGrace is how long Close waits for an answer. Whoever closes has waited
-	// already for the calls that wanted the token.
+	// closeGrace is how long Close waits for a response. The calls that needed the token have ended by
+	// then.
 	closeGrace = time.Second
-	// closeGraceUser is the same where the answer may be the only way on.
+	// closeGraceUser is the same for a user's refresh token, which would be lost with the response.
 	closeGraceUser = 10 * time.Second
-	// storeTimeout bounds the write of an outcome, which no one may cancel.
+	// storeTimeout bounds the write of an outcome, which is not cancelled with the caller.
 	storeTimeout = 5 * time.Second
 )
 
-// renewal is one attempt to have a usable token, shared by all who need one.
+// renewal is one attempt to obtain a usable token, shared by all callers that need one.
 type renewal struct {
-	done   chan struct{} // closed by the flight
+	done   chan struct{} // closed when the renewal ends
 	err    error         // why there is no new token; read it after done
 	cancel context.CancelFunc
 }
 
-// startRenewal starts a flight, or joins the one under way. It does not wait.
+// startRenewal starts a renewal, or joins the running one. It does not wait.
 func (s *Source) startRenewal() *renewal {
 	f, mine := s.join()
 	if mine == nil {
@@ -40,10 +40,9 @@ func (s *Source) startRenewal() *renewal {
 	return f
 }
 
-// join returns the flight under way, or a new one with its context, which the caller
-// then performs, lands and is Done with. No caller's context: a caller that leaves must not end
-// what others wait for. Twice the timeout leaves room for the limiter and for
-// another's lease.
+// join returns the running renewal, or a new one with its context, which the caller performs and
+// finishes. The context is not a caller's: a caller that leaves must not end what others wait for.
+// Twice the timeout leaves room for the limiter and another process's lease.
 func (s *Source) join() (*renewal, context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -63,12 +62,12 @@ func (s *Source) join() (*renewal, context.Context) {
 	return f, ctx
 }
 
-// finish ends a flight. While the old token is served nobody hears of a failure but the
-// log and who is notified.
+// finish ends a renewal. While the old token is still served, a failure only reaches the log and the
+// notify function.
 func (s *Source) finish(f *renewal) {
 	now := time.Now()
 	if h := s.live.Load(); f.err != nil && h.usable(now, s.rejected.Load()) {
-		rest := time.Minute // when no attempt is allowed any more, one looks whether that has changed
+		rest := time.Minute // without another attempt allowed, check again after a minute
 		if e, ok := errors.AsType[*endpoint.Error](f.err); ok && e.After > 0 {
 			rest = e.After
 		}
@@ -85,8 +84,8 @@ func (s *Source) finish(f *renewal) {
 	f.cancel()
 }
 
-// obtain brings a usable token: the one in the store if it is newer than ours, else
-// one that the endpoint grants to the holder of the lease.
+// obtain provides a usable token: the stored one if it is newer than ours, otherwise one that the
+// endpoint grants to the holder of the lease.
 func (s *Source) obtain(ctx context.Context) error {
 	if err := s.save(ctx); err != nil {
 		return err
@@ -108,7 +107,7 @@ func (s *Source) obtain(ctx context.Context) error {
 		if err := s.blockedBy(row, now); err != nil {
 			return err
 		}
-		if !ready { // before the lease: it is the intent to send at once
+		if !ready { // before the lease, which states the intent to send at once
 			if err := s.ready(ctx, row, usable); err != nil {
 				return err
 			}
@@ -126,7 +125,7 @@ func (s *Source) obtain(ctx context.Context) error {
 			}
 			ready = false
 			continue
-		case usable: // somebody else renews it
+		case usable: // another process renews it
 			s.live.Store(h.withRefreshAt(now.Add(time.Second)))
 			return nil
 		}
@@ -136,11 +135,11 @@ func (s *Source) obtain(ctx context.Context) error {
 	}
 }
 
-// deadGrace is how long the request of a process that died may still be under way.
+// deadGrace is how long the request of a process that died may still be in progress.
 const deadGrace = 2 * time.Second
 
-// ready waits until a request may be sent. A process that died may have sent one whose answer
-// is still to come: while another token lives, that is given time.
+// ready waits until a request may be sent. A process that died may have sent one without reading the
+// response: while another token is valid, that request gets time to end.
 func (s *Source) ready(ctx context.Context, row Row, usable bool) error {
 	if s.config.User != "" && usable && !row.IntentAt.IsZero() && !row.LeaseUntil.After(time.Now()) {
 		if err := pause(ctx, deadGrace); err != nil {
@@ -150,7 +149,7 @@ func (s *Source) ready(ctx context.Context, row Row, usable bool) error {
 	return s.turn(ctx)
 }
 
-// load reads the row, and tells of one that cannot be read.
+// load reads the row, and reports one that cannot be read.
 func (s *Source) load(ctx context.Context) (Row, error) {
 	row, err := s.store.Load(ctx, s.id.Key)
 	if err != nil {
@@ -165,19 +164,19 @@ func (s *Source) load(ctx context.Context) (Row, error) {
 	return row, nil
 }
 
-// lease is the wish to renew what the row holds. It outlives the flight.
+// lease describes the lease to renew the row's token. It outlasts the renewal.
 func (s *Source) lease(row Row, now time.Time) Lease {
 	l := s.id
 	l.Generation, l.Owner, l.At = row.Generation, s.owner, now
 	l.Until = now.Add(2*s.timeout + storeTimeout)
 	l.Lost = row.Lost
-	if !row.IntentAt.IsZero() && s.config.User != "" { // its holder was killed, or did not get to write
+	if !row.IntentAt.IsZero() && s.config.User != "" { // its holder was killed or could not write
 		l.Lost++
 	}
 	return l
 }
 
-// take asks the store for the lease, and notes whether it has the keys to write with.
+// take requests the lease from the store, and notes whether the store has its keys.
 func (s *Source) take(ctx context.Context, lease Lease) (won bool, err error) {
 	won, err = s.store.Lease(ctx, lease)
 	keyless := errors.Is(err, ErrNoKeys)
@@ -204,8 +203,8 @@ func (s *Source) useStored(row Row, now time.Time) bool {
 	return true
 }
 
-// blockedBy is the error of a call for which no token may be asked: the row rests, or
-// there is nothing to ask with. It is nil when an attempt is allowed.
+// blockedBy is the error of a call for which no token may be requested: a cooldown lasts, or a user
+// must grant access. It is nil when an attempt is allowed.
 func (s *Source) blockedBy(row Row, now time.Time) error {
 	if s.dialect.Static {
 		return &endpoint.Error{Class: endpoint.ClassRequest, Reason: "these credentials are sent as they are: there are no tokens"}
@@ -219,13 +218,13 @@ func (s *Source) blockedBy(row Row, now time.Time) error {
 	return s.client.resting(s, now)
 }
 
-// commit writes the row under the lease and reports whether the store took it. It
-// is not cancelled with the flight: an outcome that is not written is forgotten.
+// commit writes the row under the lease and reports whether it was stored. It is not cancelled with
+// the renewal: an outcome that is not stored is lost.
 func (s *Source) commit(ctx context.Context, lease Lease, row Row) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
 	row.Key, row.Provider, row.Environment, row.User = s.id.Key, s.id.Provider, s.id.Environment, s.id.User
-	if s.config.User == "" { // a client logs in again, and its failures are to be remembered
+	if s.config.User == "" { // a client obtains a new token, and its failures are to be remembered
 		row.Unreadable, row.Kept = false, secret.Secret{}
 	}
 	tallied := s.counts.tally(&row)

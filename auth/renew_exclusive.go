@@ -7,9 +7,8 @@ import (
 	"time"
 )
 
-// exclusively does something as the source's one flight: calls that need a token meanwhile
-// wait for it, and then look again. It waits for a flight under way. What do does is
-// not cancelled with ctx, which bounds the waiting only.
+// exclusively runs do in place of a renewal: calls that need a token wait for it and then check
+// again. It first waits for a running renewal; ctx bounds that wait only.
 func (s *Source) exclusively(ctx context.Context, do func(ctx context.Context) error) error {
 	for {
 		f, mine := s.join()
@@ -36,8 +35,8 @@ func (s *Source) isClosed() bool {
 	return s.closed
 }
 
-// Prepare reads what an earlier process left, and serves its token if that lives, so
-// that [Source.Status] can tell. It sends nothing.
+// Prepare reads the stored row and serves its token if it is valid, so that [Source.Status] is known.
+// It sends nothing.
 //
 // The error is an *[endpoint.Error], or ctx's.
 func (s *Source) Prepare(ctx context.Context) error {
@@ -50,8 +49,8 @@ func (s *Source) Prepare(ctx context.Context) error {
 	})
 }
 
-// Unlatch ends a cooldown, and forgets that credentials were refused: a person knows
-// that they are right now.
+// Unlatch ends a cooldown and forgets rejections: an operator says that the credentials are correct
+// now.
 func (s *Source) Unlatch(ctx context.Context) error {
 	return s.exclusively(ctx, func(ctx context.Context) error {
 		lease, row, err := s.forceLease(ctx)
@@ -65,8 +64,8 @@ func (s *Source) Unlatch(ctx context.Context) error {
 	})
 }
 
-// forceLease takes the lease on a person's behalf, whatever state the row is in. It waits
-// for another's to end.
+// forceLease takes the lease for an operator, whatever the state of the row. It waits for another
+// lease to end.
 func (s *Source) forceLease(ctx context.Context) (Lease, Row, error) {
 	for {
 		row, err := s.load(ctx)
@@ -80,7 +79,7 @@ func (s *Source) forceLease(ctx context.Context) (Lease, Row, error) {
 		case err != nil:
 			return Lease{}, Row{}, err
 		case won:
-			row.Lost = lease.Lost // an answer that was lost stays lost
+			row.Lost = lease.Lost // a lost response stays lost
 			return lease, row, nil
 		}
 		if err := pause(ctx, 20*time.Millisecond+rand.N(40*time.Millisecond)); err != nil {
@@ -89,7 +88,7 @@ func (s *Source) forceLease(ctx context.Context) (Lease, Row, error) {
 	}
 }
 
-// commitForced writes the row of a lease that was seized.
+// commitForced writes the row under a lease of forceLease.
 func (s *Source) commitForced(ctx context.Context, lease Lease, row Row) error {
 	if !s.commit(ctx, lease, row) {
 		return &endpoint.Error{Class: endpoint.ClassTransient, Reason: "the token store did not take it; try again"}

@@ -10,15 +10,14 @@ import (
 	"orderbeat/auth/endpoint"
 )
 
-// keepAlive is the longest that a user's tokens are left alone: refresh tokens that
-// nobody uses lapse.
+// keepAlive is the longest time between renewals of a user's tokens: unused refresh tokens expire.
 const keepAlive = 24 * time.Hour
 
-// errReplay tells that the answer to a refresh was lost, and that the one replay is due.
+// errReplay says that the response to a refresh was lost, and that its one replay is due.
 var errReplay = errors.New("the answer was lost")
 
-// grant asks the endpoint, once, and writes down what comes of it before anybody
-// gets to see it. It holds the lease, with which the intent was written.
+// grant sends one token request and stores the outcome before any caller sees it. It holds the lease,
+// which includes the intent.
 func (s *Source) grant(ctx context.Context, lease Lease, row Row) error {
 	release, err := s.client.begin(ctx, s)
 	if err != nil { // nothing was sent
@@ -39,9 +38,9 @@ func (s *Source) grant(ctx context.Context, lease Lease, row Row) error {
 	return err
 }
 
-// stale rests after tokens that had ended when they came: who asks at once gets another
-// such one. The failures are those before it; after none, one slow answer means nothing
-// yet, and whoever waits asks again.
+// stale starts a cooldown after tokens that had expired on arrival: another request would bring
+// another such token. failures is the count before; after none, one slow response proves nothing, and
+// waiting callers request again.
 func (s *Source) stale(row *Row, failures int) error {
 	now := time.Now()
 	if hold(*row, 0, now).usable(now, 0) {
@@ -58,7 +57,7 @@ func (s *Source) stale(row *Row, failures int) error {
 	return e
 }
 
-// next is the grant that renews what the row holds.
+// next is the request that renews the row's token.
 func (s *Source) next(row Row) endpoint.Request {
 	if s.config.User != "" {
 		return endpoint.Request{Type: endpoint.RefreshToken, Params: map[string]string{"refresh_token": row.Refresh.Reveal()}}
@@ -94,9 +93,9 @@ func (s *Source) ask(ctx context.Context, g endpoint.Request) (a endpoint.Answer
 	return a, asked, err
 }
 
-// granted is the row with a new token. Its generation is above all that were ever
-// served or refused here, also when the store lost its memory. A refresh token that
-// does not come stays (RFC 6749 section 6).
+// granted is the row with a new token. Its generation is above all that were ever served or rejected
+// here, even if the store lost its data. Without a new refresh token the old one stays (RFC 6749
+// section 6).
 func (s *Source) granted(row Row, a endpoint.Answer, asked time.Time) Row {
 	newest := max(row.Generation, s.rejected.Load())
 	if h := s.live.Load(); h != nil {
@@ -106,7 +105,7 @@ func (s *Source) granted(row Row, a endpoint.Answer, asked time.Time) Row {
 	refreshAt := expiresAt.Add(-earlyBy(a.Life))
 	switch idle := asked.Add(keepAlive); {
 	case a.Token == row.Token:
-		refreshAt = expiresAt // the endpoint hands out what it has until it ends: asking early brings nothing
+		refreshAt = expiresAt // the endpoint returns the same token until it expires: renewing early is useless
 	case s.config.User != "" && refreshAt.After(idle):
 		refreshAt = idle
 	}
@@ -120,15 +119,14 @@ func (s *Source) granted(row Row, a endpoint.Answer, asked time.Time) Row {
 	}
 }
 
-// maxLost bounds the count of lost answers: beyond one they make no difference.
+// maxLost bounds the count of lost responses: beyond one it makes no difference.
 const maxLost = 100
 
-// maxOdd is how many answers in a row that look like a wrong address are taken for a part of
-// the outage that they follow: a gateway answers 404 or a redirect while what stands behind
-// it starts.
+// maxOdd is how many responses in a row that look like a wrong URL are taken for part of the outage
+// before them: a gateway responds 404 or redirects while its backend starts.
 const maxOdd = 3
 
-// passing makes a failure a transient one that only looks like a wrong address.
+// passing makes a failure transient that only looks like a wrong URL.
 func (s *Source) passing(row Row, e *endpoint.Error) {
 	looks := e.Code == "" && (e.Status == http.StatusNotFound || e.Status == http.StatusMethodNotAllowed || e.Status >= 300 && e.Status < 400)
 	if e.Class != endpoint.ClassRequest || !looks || row.Failures == 0 || row.Failure.Class != endpoint.ClassTransient || s.odd >= maxOdd {
@@ -141,13 +139,12 @@ func (s *Source) passing(row Row, e *endpoint.Error) {
 	e.Class, e.Hint = endpoint.ClassTransient, ""
 }
 
-// fail stores a failure with the rest that follows it, and returns it for all who wait.
+// fail stores a failure with its cooldown, and returns it for all waiting callers.
 func (s *Source) fail(ctx context.Context, lease Lease, row Row, err error) error {
 	e, ok := errors.AsType[*endpoint.Error](err)
 	row.Lost = lease.Lost
 	if ok && e.Lost && s.config.User != "" {
-		// One replay at once; after that the cooldown, until the server says what the refresh
-		// token is worth.
+		// One replay at once; then the cooldown, until the server accepts or rejects the refresh token.
 		row.Lost = min(row.Lost+1, maxLost)
 		if row.Lost == 1 && s.commit(ctx, lease, row) && !errors.Is(err, context.Canceled) {
 			s.log.Warn("no response to a refresh, sending it once more", "err", e)
@@ -171,9 +168,9 @@ func (s *Source) fail(ctx context.Context, lease Lease, row Row, err error) erro
 	}
 	s.passing(row, e)
 	if row.Generation <= s.rejected.Load() {
-		row.Token = secret.Secret{} // the API refused it: the next process need not try
+		row.Token = secret.Secret{} // the API rejected it: the next process need not try it
 	}
-	if e.Class == endpoint.ClassCredential && s.config.User != "" { // the client's, whichever user it was sent for
+	if e.Class == endpoint.ClassCredential && s.config.User != "" { // the client's rejections, for whichever user they were sent
 		row = s.client.counted(row, s.id.Credential)
 	}
 	row = row.failed(e, s.id.Credential, now)
@@ -184,15 +181,14 @@ func (s *Source) fail(ctx context.Context, lease Lease, row Row, err error) erro
 	return e
 }
 
-// unsaved is a user's row that the store did not take: the refresh token in it is the
-// only one there is.
+// unsaved is a user's row that could not be stored: it has the only valid refresh token.
 type unsaved struct {
 	lease Lease
 	row   Row
 }
 
-// keep stores a new token and serves it. A token that the store does not take is
-// served all the same: it is granted, and asking again would only cost another.
+// keep stores a new token and serves it. A token that cannot be stored is served all the same: it is
+// valid, and another request would only cost another.
 func (s *Source) keep(ctx context.Context, lease Lease, row Row) {
 	if !s.commit(ctx, lease, row) {
 		if newer, err := s.store.Load(ctx, s.id.Key); err == nil && newer.Generation >= row.Generation && s.useStored(newer, time.Now()) {
@@ -201,15 +197,15 @@ func (s *Source) keep(ctx context.Context, lease Lease, row Row) {
 		}
 		if !row.Refresh.Empty() {
 			s.unsaved.Store(&unsaved{lease, row})
-			_ = s.save(ctx) // it is tried again, see [Source.Tend]
+			_ = s.save(ctx) // retried by [Source.Tend]
 		}
 	}
 	s.row.Store(&row)
 	s.live.Store(hold(row, s.remedies(row.ObtainedAt), time.Now()))
 }
 
-// save stores what could not be stored before. Until it can, nothing is asked for:
-// the store has a refresh token that is spent.
+// save stores what could not be stored before. Until then no token is requested: the stored refresh
+// token is used up.
 func (s *Source) save(ctx context.Context) error {
 	u := s.unsaved.Load()
 	if u == nil {
@@ -219,7 +215,7 @@ func (s *Source) save(ctx context.Context) error {
 		s.unsaved.Store(nil)
 		return nil
 	}
-	lease, row, err := s.forceLease(ctx) // somebody else had the lease, or has it
+	lease, row, err := s.forceLease(ctx) // another process had the lease, or has it
 	if err != nil {
 		return err
 	}
@@ -228,7 +224,7 @@ func (s *Source) save(ctx context.Context) error {
 			return err
 		}
 	} else {
-		s.commit(ctx, lease, row) // it is good as it is; only the lease ends
+		s.commit(ctx, lease, row) // the stored row is newer; this only ends the lease
 	}
 	s.unsaved.Store(nil)
 	return nil

@@ -13,19 +13,18 @@ import (
 	"orderbeat/auth/endpoint"
 )
 
-// maxTurns bounds how often a call waits for a token, because one that has just
-// come may have been refused meanwhile.
+// maxTurns bounds how often a call waits for a token: a new one may have been rejected meanwhile.
 const maxTurns = 3
 
-// errClosed is what a call gets that needs a token request after [Source.Close].
+// errClosed is returned to a call that needs a token request after [Source.Close].
 var errClosed = errors.New("the source is closed")
 
-// Source is the life of one credential's tokens: the client's own, or those of one
-// user. It is safe for concurrent use.
+// Source manages one credential's tokens: the client's own, or those of one user. It is safe for
+// concurrent use.
 type Source struct {
 	dialect    endpoint.Dialect
-	id         Lease  // key, provider, environment, user, credential: what every lease says
-	owner      string // of the flights' leases
+	id         Lease  // key, provider, environment, user, credential: common to all leases
+	owner      string // of the leases
 	config     Config
 	endpoint   *endpoint.Endpoint
 	granter    Granter
@@ -36,19 +35,18 @@ type Source struct {
 	log        *slog.Logger
 	notifyFunc atomic.Pointer[func(Status)]
 
-	live     atomic.Pointer[held] // written by the flight alone
-	row      atomic.Pointer[Row]  // as last seen; written by the flight alone
+	live     atomic.Pointer[held] // written by the renewal only
+	row      atomic.Pointer[Row]  // as last read; written by the renewal only
 	unsaved  atomic.Pointer[unsaved]
-	keyless  atomic.Bool  // the store lacks the keys to write with
-	rejected atomic.Int64 // highest generation that the API refused
+	keyless  atomic.Bool  // the store has no keys to write with
+	rejected atomic.Int64 // highest generation that the API rejected
 	counts   counts
-	silent   int // connections in a row that failed; used by the flight alone
-	odd      int // answers in a row that looked like a wrong address; used by the flight alone
-	// refusedLately is whether refusal.rest is not 0; calls that are answered need
-	// no lock to read it.
+	silent   int // connections in a row that failed; used by the renewal only
+	odd      int // responses in a row that looked like a wrong URL; used by the renewal only
+	// refusedLately is whether refusal.rest is not 0; successful calls read it without a lock.
 	refusedLately atomic.Bool
 
-	mu      sync.Mutex // guards what follows; held for a few lines of memory only
+	mu      sync.Mutex // guards the following fields; held for a few lines of memory only
 	flight  *renewal   // nil when there is none
 	closed  bool
 	refusal refusals
@@ -56,7 +54,7 @@ type Source struct {
 	flights sync.WaitGroup
 }
 
-// NewSource checks the configuration, every mistake at once. It sends nothing.
+// NewSource checks the configuration and reports all mistakes at once. It sends nothing.
 func NewSource(c Config) (*Source, error) {
 	if err := c.check(); err != nil {
 		return nil, err
@@ -79,14 +77,14 @@ func NewSource(c Config) (*Source, error) {
 	return s, nil
 }
 
-// User is whose tokens these are, "" for the client's own.
+// User is the owner of the tokens, "" for the client's own.
 func (s *Source) User() string { return s.config.User }
 
-// Provider is the provider whose tokens these are.
+// Provider is the provider that the tokens are for.
 func (s *Source) Provider() string { return s.config.Provider }
 
-// SetNotify has f hear of everything that may have changed the source's state, one
-// after the other, with the state it led to. It must not block; nil hears nothing.
+// SetNotify calls f, one call at a time, after everything that may have changed the source's state,
+// with the new status. f must not block; nil removes it.
 func (s *Source) SetNotify(f func(Status)) {
 	if f == nil {
 		f = func(Status) {}
@@ -96,10 +94,9 @@ func (s *Source) SetNotify(f func(Status)) {
 
 func (s *Source) notify() { (*s.notifyFunc.Load())(s.Status()) }
 
-// Token returns an access token to send. A live one comes at once, also while it
-// is renewed in the background; otherwise Token waits for the one token request
-// that all callers share, no longer than ctx lasts. The request itself goes on when
-// a caller leaves.
+// Token returns an access token to send. A valid one is returned at once, also while it is renewed in
+// the background; otherwise Token waits, no longer than ctx lasts, for the one token request that all
+// callers share. That request continues when a caller leaves.
 //
 // The error is an *[endpoint.Error], or wraps ctx's.
 func (s *Source) Token(ctx context.Context) (Token, error) {
@@ -123,8 +120,8 @@ func (s *Source) get(ctx context.Context) (*held, error) {
 	return h, nil
 }
 
-// wait waits for flights until one brings a token that is not refused already: a
-// flight that began before a 401 can bring the very token that was refused.
+// wait waits for renewals until one brings a token that is not rejected yet: a renewal that began
+// before a 401 can bring the rejected token.
 func (s *Source) wait(ctx context.Context) (*held, error) {
 	for range maxTurns {
 		f := s.startRenewal() //nolint:contextcheck // a flight outlives its callers
@@ -143,10 +140,9 @@ func (s *Source) wait(ctx context.Context) (*held, error) {
 	return nil, &endpoint.Error{Class: endpoint.ClassTransient, Reason: "every new token is refused, or has ended, when it comes"}
 }
 
-// Tend renews a user's tokens that are due although nobody calls, so that an idle
-// refresh token does not lapse: at least once a day. It stores what the store did not
-// take before. It does not wait. Whoever owns the
-// source calls it every minute or so; the client's own tokens need no tending.
+// Tend renews a user's tokens when due even without calls, at least once a day, so that an idle
+// refresh token does not expire. It also stores what could not be stored before. It does not wait.
+// Call it about once a minute; the client's own tokens do not need it.
 func (s *Source) Tend() {
 	if s.config.User == "" {
 		return
@@ -158,10 +154,9 @@ func (s *Source) Tend() {
 	s.startRenewal()
 }
 
-// Close refuses further token requests and waits for the one under way: a second
-// for its answer, which was asked for and may as well be kept, or ten where it spends
-// a user's refresh token, which would be lost with it. Tokens in hand are served until
-// they end. Close may be called more than once.
+// Close stops further token requests and waits for the running one: 1 s for its response, or 10 s if
+// it uses a user's refresh token, which would be lost with it. Current tokens are served until they
+// expire. Close may be called more than once.
 func (s *Source) Close() {
 	s.mu.Lock()
 	s.closed = true

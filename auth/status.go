@@ -12,15 +12,15 @@ type counts struct {
 	logins  atomic.Int64
 	replays atomic.Int64
 	saved   atomic.Int64
-	// stored is what of them the store knows; used by the flight alone.
+	// stored is the part that is stored; used by the renewal only.
 	stored tally
 }
 
-// tally is a reading of the counts.
+// tally is a snapshot of the counts.
 type tally struct{ logins, replays, saved int64 }
 
-// tally adds to the row what the store does not know yet, and returns the reading
-// that it then knows.
+// tally adds the counts that are not stored yet to the row, and returns the snapshot that is stored
+// with it.
 func (c *counts) tally(row *Row) tally {
 	now := tally{c.logins.Load(), c.replays.Load(), c.saved.Load()}
 	row.Logins += now.logins - c.stored.logins
@@ -31,7 +31,7 @@ func (c *counts) tally(row *Row) tally {
 
 func (c *counts) tallied(t tally) { c.stored = t }
 
-// Status is what can be told of a source. It holds no secret.
+// Status is the state of a source. It contains no secret.
 type Status struct {
 	Key         string `json:"key"`
 	Provider    string `json:"provider"`
@@ -43,23 +43,21 @@ type Status struct {
 
 	RenewedAt time.Time `json:"renewed_at,omitzero"`
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
-	// LifeLeft is in whole seconds, 0 without a live token. In [StateConsent] it can
-	// be more: what was granted is served until it ends.
+	// LifeLeft is in whole seconds, 0 without a valid token. In [StateConsent] it can be more: the token
+	// is served until it expires.
 	LifeLeft int64 `json:"life_left_seconds"`
-	// Guessed says that nobody told how long the token lives; Expiry says who did.
+	// Guessed reports that the lifetime is a default; Expiry says where it comes from.
 	Guessed bool            `json:"life_guessed"`
 	Expiry  endpoint.Expiry `json:"expiry_source,omitzero"`
 
-	// NextAttemptAt is before when no token is asked for: the end of a cooldown, or
-	// the early renewal of a live token. It is zero when a token is asked for at
-	// the next call, and when none will be.
+	// NextAttemptAt is when the next token is requested at the earliest: the end of a cooldown, or the
+	// early renewal of a valid token. It is zero when the next call requests one, and when no token will
+	// be requested.
 	NextAttemptAt time.Time `json:"next_attempt_at,omitzero"`
-	// Cooling says that a failed attempt is rested from until NextAttemptAt, also
-	// while the old token is served.
+	// Cooling reports a cooldown until NextAttemptAt, also while the old token is served.
 	Cooling bool `json:"cooling"`
-	// LastFailure is the last attempt that failed, nil if none did; Failures
-	// counts those of its class in a row, and Refusals those that refused the credentials,
-	// since the last token.
+	// LastFailure is the last failed attempt, nil if there was none; Failures counts those of its class
+	// in a row, and Refusals the rejections of the credentials, since the last token.
 	LastFailure *Failure `json:"last_failure,omitempty"`
 	Failures    int      `json:"failures"`
 	Refusals    int      `json:"refusals"`
@@ -68,8 +66,8 @@ type Status struct {
 	// so again.
 	ConsentedAt   time.Time `json:"consented_at,omitzero"`
 	ConsentReason string    `json:"consent_reason,omitzero"`
-	// Unreadable says that what the store holds cannot be read, or that it lacks the
-	// keys to write with, so that no token is asked for.
+	// Unreadable reports that the stored token cannot be read, or that the store has no keys to write
+	// with, so that no token is requested.
 	Unreadable bool `json:"unreadable,omitzero"`
 
 	Logins  int64 `json:"logins"`  // token requests sent
@@ -77,9 +75,8 @@ type Status struct {
 	Saved   int64 `json:"saved"`   // tokens served without a token request
 }
 
-// Status tells what this source knows now. It asks neither the store nor the
-// endpoint: what other processes did since the last attempt is not in it. The counts
-// are this source's.
+// Status returns what this source knows. It reads neither the store nor the endpoint: what other
+// processes did since the last attempt is missing. The counts are this source's.
 func (s *Source) Status() Status {
 	now := time.Now()
 	row := Row{State: StateEmpty}
@@ -87,7 +84,7 @@ func (s *Source) Status() Status {
 		row = *r
 	}
 	row.Key, row.Provider, row.Environment, row.User = s.id.Key, s.id.Provider, s.id.Environment, s.id.User
-	if row.Credential != "" && row.Credential != s.id.Credential { // its judgement was about another credential
+	if row.Credential != "" && row.Credential != s.id.Credential { // the row is about another credential
 		row.State, row.CooldownUntil = row.unlatched(), time.Time{}
 	}
 	st := row.status(now, s.live.Load(), s.rejected.Load())
@@ -100,8 +97,8 @@ func (s *Source) Status() Status {
 	return st
 }
 
-// StatusOf tells of a row what a source would that had just read it. The counts are
-// those of all processes, as of the last time that anything was asked for.
+// StatusOf is the status of a source that has just read the row. The counts are those of all
+// processes, as of the last commit.
 func StatusOf(row Row) Status {
 	now := time.Now()
 	st := row.status(now, hold(row, 0, now), 0)
@@ -132,7 +129,7 @@ func (r Row) status(now time.Time, h *held, rejected int64) Status {
 	case st.Cooling:
 		st.State = StateCooldown
 	case r.State == StateValid && (r.User != "" || r.ExpiresAt.IsZero()):
-		st.State = StateValid // a grant that the next call renews, or credentials that need no token
+		st.State = StateValid // a grant that the next call renews, or credentials without tokens
 	}
 	if st.Cooling {
 		st.NextAttemptAt = r.CooldownUntil

@@ -10,68 +10,66 @@ import (
 	"orderbeat/auth/endpoint"
 )
 
-// ErrNoKeys is wrapped by the errors of a [Store] that encrypts and cannot read its keys: nothing
-// that a token request returned could be stored.
+// ErrNoKeys is wrapped by the errors of a [Store] that encrypts and cannot read its keys: a token
+// response could not be stored.
 var ErrNoKeys = errors.New("no keys")
 
-// State is what a source, or its row, is in.
+// State is the state of a source or of its row.
 type State string
 
-// The states of a row. A [Status] knows [StateCooldown] besides.
+// The states of a row. [StateCooldown] occurs in a [Status] only.
 const (
 	StateEmpty    State = "empty"            // no token was obtained yet
-	StateValid    State = "valid"            // a token was obtained; whether it still lives, its times tell
+	StateValid    State = "valid"            // a token was obtained; ExpiresAt says whether it is still valid
 	StateConsent  State = "consent_required" // a person must grant access, again or for the first time
 	StateRejected State = "rejected"         // the credentials were rejected too often: no attempt until they change
 	StateCooldown State = "cooldown"         // no token, and no attempt before the cooldown ends
 )
 
-// Row is all that is kept of one credential, in one row so that it changes at once.
+// Row is the stored state of one credential, in one row so that it changes atomically.
 type Row struct {
 	Key string
-	// Provider, Environment and User name the credential for people; they are parts
-	// of Key. User is "" where tokens are the client's own.
+	// Provider, Environment and User name the credential; they are parts of Key. User is "" where tokens
+	// are the client's own.
 	Provider, Environment, User string
 
 	State      State
 	Generation int64 // counts the tokens, 0 before the first
 
-	// Token and Refresh are written and read back as they are: Package seal stands
-	// between a source and a database. Refresh is empty where there is none.
+	// Token and Refresh are in clear here: package seal encrypts them between a source and a database.
+	// Refresh is empty if there is none.
 	Token   secret.Secret
 	Refresh secret.Secret
-	// Unreadable says that what was kept could not be read, so that it counts as no
-	// token. Kept is what that was: a row that is committed with it, and without a
-	// token, leaves it as it is, for the day the key is back. Only package seal sets and
-	// reads the two.
+	// Unreadable reports that the stored token could not be decrypted, so that it counts as absent. Kept
+	// is the stored value: committing the row with it, and without a token, leaves the value unchanged
+	// until the key is back. Only package seal sets and reads the two.
 	Unreadable bool
 	Kept       secret.Secret
 
-	ObtainedAt time.Time // when the token was asked for: its life counts from here
+	ObtainedAt time.Time // when the token was requested: its lifetime starts here
 	RefreshAt  time.Time
 	ExpiresAt  time.Time
 	Expiry     endpoint.Expiry // how ExpiresAt is known
 
-	// ConsentedAt is when a person granted access; zero where nobody needs to.
+	// ConsentedAt is when the user granted access; zero for a client's own tokens.
 	ConsentedAt time.Time
-	// ConsentReason says why a person must grant access, in [StateConsent].
+	// ConsentReason says why the user must grant access, in [StateConsent].
 	ConsentReason string
 
-	// Credential is a fingerprint of what the endpoint last judged. Another one
-	// ends the cooldown and the refusal of this one.
+	// Credential is a fingerprint of the credential that the endpoint last accepted or rejected. Another
+	// credential ends its cooldown and its latch.
 	Credential string
 
-	LeaseOwner string // who renews now, "" nobody
+	LeaseOwner string // the process that renews now, "" for none
 	LeaseUntil time.Time
-	// IntentAt is when the lease holder was about to send its request, zero when
-	// the request's outcome is known. An intent under a lease that ran out means
-	// that an answer was lost.
+	// IntentAt is when the lease holder was about to send its request, zero when the outcome is known.
+	// An intent under an expired lease means that a response was lost.
 	IntentAt time.Time
-	// Lost counts the requests that spent Refresh and whose answers were lost.
+	// Lost counts the requests that used Refresh and whose responses were lost.
 	Lost int
 
-	Failures      int // failed attempts of the last one's class in a row, since the last token
-	Refusals      int // those of them that refused the credentials
+	Failures      int // failed attempts of the last class in a row, since the last token
+	Refusals      int // those of them that rejected the credentials
 	Failure       Failure
 	CooldownUntil time.Time
 
@@ -83,51 +81,48 @@ type Row struct {
 // Failure is the last failed attempt. It stays when a later attempt succeeds.
 type Failure struct {
 	Class  endpoint.Class `json:"class"`
-	Status int            `json:"status,omitzero"` // HTTP status, 0 when no answer came
-	Code   string         `json:"code,omitzero"`   // the answer's error code
+	Status int            `json:"status,omitzero"` // HTTP status, 0 without a response
+	Code   string         `json:"code,omitzero"`   // error code of the response
 	Reason string         `json:"reason"`
 	At     time.Time      `json:"at"`
 }
 
-// Lease is the wish to be the one that renews a key's token.
+// Lease is a request for the lease to renew a key's token.
 type Lease struct {
 	Key                         string
-	Provider, Environment, User string // for a row that is made
+	Provider, Environment, User string // for a new row
 
-	Generation int64  // the generation that shall be replaced
-	Credential string // fingerprint of what will be sent
+	Generation int64  // the generation to replace
+	Credential string // fingerprint of the credential to be sent
 	Owner      string // unique to the source
 	At, Until  time.Time
-	// Lost becomes the row's: requests before this one whose answers were lost.
+	// Lost is stored in the row: earlier requests whose responses were lost.
 	Lost int
-	// Override takes the lease whatever the row's state and cooldown are: a person
-	// wants it, and not a call.
+	// Override takes the lease in any state and during a cooldown: for an operator, not for a call.
 	Override bool
 }
 
-// Store keeps the rows of all credentials. Implementations are safe for concurrent
-// use, by several processes where they share it: the two writes are conditional, and
-// each condition and its write are one step.
+// Store stores the rows of all credentials. Implementations are safe for concurrent use, also by
+// several processes that share the store: the two writes are conditional, and each is atomic with its
+// condition.
 type Store interface {
-	// Load returns the row of a key. One that is not there is empty: state
-	// [StateEmpty], generation 0.
+	// Load returns the row of a key. A missing row is empty: state [StateEmpty], generation 0.
 	Load(ctx context.Context, key string) (Row, error)
 
-	// Lease takes the lease, sets IntentAt to l.At and Lost to l.Lost and reports
-	// true, if the row has generation l.Generation, no lease that lasts beyond
-	// l.At, and, unless l.Override is set or its Credential differs from
-	// l.Credential, a state other than [StateRejected] and [StateConsent] and no
-	// cooldown that lasts beyond l.At. It makes the row if generation 0 is asked
-	// for and there is none. Otherwise it changes nothing and reports false.
+	// Lease takes the lease, sets IntentAt to l.At and Lost to l.Lost and reports true, if the row has
+	// generation l.Generation, no lease that lasts beyond l.At, and, unless l.Override is set or its
+	// Credential differs from l.Credential, a state other than [StateRejected] and [StateConsent] and no
+	// cooldown that lasts beyond l.At. It creates the row if l.Generation is 0 and there is none.
+	// Otherwise it changes nothing and reports false.
 	Lease(ctx context.Context, l Lease) (bool, error)
 
-	// Commit replaces the row, and ends the lease and the intent whatever the
-	// new row says of them, if l.Owner still holds the lease and the generation
-	// is still l.Generation. Otherwise it changes nothing and reports false.
+	// Commit replaces the row and ends the lease and the intent, whatever the new row says of them, if
+	// l.Owner still holds the lease and the generation is still l.Generation. Otherwise it changes
+	// nothing and reports false.
 	Commit(ctx context.Context, l Lease, row Row) (bool, error)
 }
 
-// NewMemory returns a Store that forgets everything when the process ends.
+// NewMemory returns a Store in memory.
 func NewMemory() Store { return &memory{rows: map[string]Row{}} }
 
 type memory struct {

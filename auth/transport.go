@@ -11,35 +11,31 @@ import (
 	"strings"
 )
 
-// maxDrained bounds what is read of a refused call's answer, in bytes.
+// maxDrained bounds what is read of the body of a rejected call's response, in bytes.
 const maxDrained = 64 << 10
 
-// Transport signs requests with the access tokens of a source, as bearer tokens
-// (RFC 6750 section 2.1). A call that is answered 401, or otherwise in a way that refuses the
-// token ([RefusesToken], [Transport.Refuses]), is sent once more with a newer
-// token if its body can be sent again (it has none, or GetBody is set). A 401 that a
-// caller sees is final: it was answered to a token that was asked for because of this
-// refusal, or to a call that cannot be sent again. Where no such token was to be had,
-// because 401s may ask for none for a while or because the newer token was there
-// already, the 401 says nothing yet, and the error is an *[endpoint.Error] of [endpoint.ClassTransient]
-// with the time after which the call is worth another try. No other answer is
-// touched, nor a 401 that is about rights (insufficient_scope, RFC 6750 section 3.1): a
-// 403 alone says nothing about the token.
+// Transport signs requests with the access tokens of a source, as bearer tokens (RFC 6750 section
+// 2.1). A call whose response is a 401, or rejects the token in another way ([RefusesToken],
+// [Transport.Refuses]), is sent once more with a newer token if its body can be sent again (it has
+// none, or GetBody is set). A 401 that a caller sees is final: the token was requested because of
+// this rejection, or the call could not be sent again. If no such token was available, because 401s
+// may request none for a while or because the newer token existed already, the error is an
+// *[endpoint.Error] of [endpoint.ClassTransient] with the time after which to retry. Other responses
+// are returned unchanged, also a 401 about rights (insufficient_scope, RFC 6750 section 3.1): a 403
+// alone says nothing about the token.
 //
-// The error of a call without a token is the source's, see [Source.Token]. A
-// Transport is safe for concurrent use.
+// Without a token the error is the source's, see [Source.Token]. A Transport is safe for concurrent
+// use.
 type Transport struct {
 	// Base sends the signed requests; nil is [http.DefaultTransport].
 	Base http.RoundTripper
-	// Source gives the tokens.
+	// Source provides the tokens.
 	Source *Source
-	// Origin is where signed requests may go: its scheme, host and port; it must
-	// be https, or http on a loopback address. A request to anywhere else is
-	// refused with an error, so that no redirect carries a token away.
+	// Origin is where signed requests may go: its scheme, host and port; it must be https, or http on a
+	// loopback address. A request to another origin is an error, so that no redirect leaks a token.
 	Origin *url.URL
-	// Refuses reports whether an answer that is not refused by its status and its challenge
-	// means that the token is, for APIs that say so in words of their own. It may read the
-	// body, which it then replaces. nil is none.
+	// Refuses reports whether a response rejects the token although its status and challenge do not, for
+	// APIs that say so in their body. It may read the body, and must then replace it. nil means never.
 	Refuses func(req *http.Request, resp *http.Response) bool
 }
 
@@ -62,20 +58,20 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		t.Source.accepted(token.Generation)
 		return resp, nil
 	}
-	// A call that cannot be sent again still tells the source that the token is refused.
+	// A call that cannot be sent again still reports the rejected token.
 	after, again := t.Source.reject(token.Generation)
 	if again && !replayable(req) {
 		return resp, nil
 	}
-	drain(resp) // now: the connection is needed by others, also while this call waits for a token
+	drain(resp) // now: others need the connection, also while this call waits for a token
 	if !again {
 		return nil, notFinal(after)
 	}
 	return t.again(req, token)
 }
 
-// again sends a refused call once more, with a newer token. That may be the same text
-// again: an endpoint that hands out what it has until it ends can have made it good.
+// again sends a rejected call once more with a newer token. That may have the same text: an endpoint
+// that returns a token until it expires may have repaired it.
 func (t *Transport) again(req *http.Request, old *held) (*http.Response, error) {
 	token, err := t.Source.get(req.Context())
 	if err != nil {
@@ -104,19 +100,19 @@ func (t *Transport) again(req *http.Request, old *held) (*http.Response, error) 
 	return resp, nil
 }
 
-// refused reports whether an answer refuses the token.
+// refused reports whether a response rejects the token.
 func (t *Transport) refused(req *http.Request, resp *http.Response) bool {
 	return RefusesToken(resp.StatusCode, resp.Header) || t.Refuses != nil && t.Refuses(req, resp)
 }
 
-// drain reads what is left of an answer that nobody gets to see, and closes it.
+// drain reads the rest of a response that is not returned, and closes it.
 func drain(resp *http.Response) {
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxDrained)) // what cannot be read is not missed
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxDrained)) // an unread rest only costs the connection
 	_ = resp.Body.Close()
 }
 
-// signed is the request with the token. The request itself must not be changed, and
-// what a base transport does not change is shared with it.
+// signed is the request with the token. It leaves the original unchanged, and shares with it what a
+// base transport does not change.
 func signed(req *http.Request, token *held) *http.Request {
 	r := *req
 	if r.Header = maps.Clone(req.Header); r.Header == nil {
@@ -145,8 +141,8 @@ func closeBody(req *http.Request) {
 	}
 }
 
-// within refuses a request that would carry a credential elsewhere. Its text names
-// no path and no query.
+// within rejects a request that would send a credential to another origin. Its text has no path and
+// no query.
 func within(origin, u *url.URL) error {
 	switch {
 	case origin == nil:
@@ -159,11 +155,11 @@ func within(origin, u *url.URL) error {
 	return nil
 }
 
-// SameOrigin compares scheme, host and port as RFC 3986, section 6.2, has it: without case,
-// and with the scheme's port where none is named.
+// SameOrigin compares scheme, host and port as in RFC 3986 section 6.2: ignoring case, and with the
+// scheme's default port.
 func SameOrigin(a, b *url.URL) bool {
 	if a.Scheme == b.Scheme && a.Host == b.Host {
-		return true // nearly always, and at no cost
+		return true // the usual case, without allocation
 	}
 	return strings.EqualFold(a.Scheme, b.Scheme) && strings.EqualFold(a.Hostname(), b.Hostname()) && port(a) == port(b)
 }
@@ -179,7 +175,7 @@ func port(u *url.URL) string {
 	}
 }
 
-// confidential reports whether what is sent to u stays between the two ends.
+// confidential reports whether a URL is https or on a loopback address.
 func confidential(u *url.URL) bool {
 	switch u.Scheme {
 	case "https":
@@ -191,8 +187,8 @@ func confidential(u *url.URL) bool {
 	}
 }
 
-// IsLoopback reports whether a host, a name or an address without a port, is this
-// machine alone. Of names only "localhost" is; none is looked up.
+// IsLoopback reports whether a host, a name or an address without a port, is this machine.
+// "localhost" is the only such name; none is looked up.
 func IsLoopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || net.ParseIP(host).IsLoopback()
 }

@@ -12,31 +12,30 @@ const (
 	maxRefusalRest   = 15 * time.Minute
 )
 
-// refusals keeps 401s from asking for one token after the other. A token that was
-// asked for because of a 401 is on trial until a call that is sent again with it is
-// answered. Where that call is refused too, new tokens do not help it, and 401s ask
-// for none until the rest is over.
+// refusals keeps 401s from requesting one token after another. A token requested because of a 401 is
+// on trial until the call that is sent again with it ends. If that call is rejected too, new tokens
+// do not help, and 401s request none during the rest that follows.
 type refusals struct {
-	at      time.Time     // when a 401 last asked for a token
-	until   time.Time     // before it no 401 asks for a token
-	trial   bool          // until bounds a trial, not a rest
-	refused int64         // the last generation that was refused in its trial
-	rest    time.Duration // the rest after it; 0 once a call was answered
+	at      time.Time     // when a 401 last requested a token
+	until   time.Time     // before this time a 401 requests no token
+	trial   bool          // until is the end of a trial, not of a rest
+	refused int64         // the last generation that was rejected in its trial
+	rest    time.Duration // the last rest; 0 after a successful call
 }
 
-// Reject tells that the API answered 401 to a token of this generation. That very
-// token is served no more; one that is newer stays. It reports whether sending the
-// call once more can help, because there is a newer token or one may be asked for.
+// Reject notes that the API responded 401 to a token of this generation. That token is no longer
+// served; a newer one stays. It reports whether sending the call again can help, because there is a
+// newer token or one may be requested.
 //
-// [Transport] does this for its callers, and tells how the second attempt went. Who
-// calls Reject by hand gets a token for a 401 every 30 s at most.
+// [Transport] does this for its callers, and notes the outcome of the second attempt. Calling Reject
+// directly requests at most one token every 30 s.
 func (s *Source) Reject(generation int64) (again bool) {
 	_, again = s.reject(generation)
 	return again
 }
 
-// reject is Reject, and tells how long it will be before a 401 may ask for a token,
-// if the call cannot be sent again.
+// reject is Reject; it also returns how long a 401 may request no token, if the call cannot be sent
+// again.
 func (s *Source) reject(generation int64) (after time.Duration, again bool) {
 	h := s.live.Load()
 	if h == nil || h.Generation > generation {
@@ -45,7 +44,7 @@ func (s *Source) reject(generation int64) (after time.Duration, again bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.rejected.Load() >= generation {
-		return 0, true // refused before: a newer one is on its way
+		return 0, true // rejected before: a newer one is on its way
 	}
 	now := time.Now()
 	if h.Generation < generation || now.Before(s.refusal.until) {
@@ -56,8 +55,8 @@ func (s *Source) reject(generation int64) (after time.Duration, again bool) {
 	return 0, true
 }
 
-// remedies is the generation whose refusal a token answers that was asked for at
-// this time; 0 when it was asked for before, or for another reason.
+// remedies is the rejected generation that caused a token request sent at this time; 0 if it had
+// another cause.
 func (s *Source) remedies(asked time.Time) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -67,23 +66,23 @@ func (s *Source) remedies(asked time.Time) int64 {
 	return s.rejected.Load()
 }
 
-// refusedFresh tells that a call was refused with a token, and again with this newer
-// one. The newer one stays: other accounts may be served with it.
+// refusedFresh notes that a call was rejected with a token, and again with this newer one. The newer
+// one stays: it may be valid for other accounts.
 func (s *Source) refusedFresh(generation int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := &s.refusal
 	if generation <= r.refused {
-		return // one of several calls that were refused together
+		return // one of several calls that were rejected together
 	}
 	r.rest = min(max(2*r.rest, firstRefusalRest), maxRefusalRest)
 	r.refused, r.until, r.trial = generation, time.Now().Add(r.rest), false
 	s.refusedLately.Store(true)
 }
 
-// acceptedFresh tells that a call was refused with a token, and answered with this
-// newer one. That ends a trial. It ends no rest: the one account that is always
-// refused would have a new token asked for each time another one is served.
+// acceptedFresh notes that a call was rejected with a token and succeeded with this newer one. That
+// ends a trial. It ends no rest: one account that is always rejected would request a token each time
+// another succeeds.
 func (s *Source) acceptedFresh(generation int64) {
 	s.accepted(generation)
 	s.mu.Lock()
@@ -93,12 +92,12 @@ func (s *Source) acceptedFresh(generation int64) {
 	}
 }
 
-// accepted tells that a call was answered with a token of this generation. Where a
-// refused token is good for others, its refusals say something about an account and
-// nothing about tokens: the rest is cut to the first one, and starts anew from it.
+// accepted notes a successful call with a token of this generation. If a rejected token works for
+// other accounts, its rejections are about an account and not about tokens: the rest is cut to the
+// first one and starts again from there.
 func (s *Source) accepted(generation int64) {
 	if !s.refusedLately.Load() || generation <= s.rejected.Load() {
-		return // nearly always, and without a lock
+		return // the usual case, without a lock
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,9 +109,8 @@ func (s *Source) accepted(generation int64) {
 	s.refusedLately.Store(false)
 }
 
-// notFinal is the error of a call whose 401 says nothing yet: it was answered to a
-// token that was not asked for because of a 401. After is how long no such token is
-// asked for, 0 when the next call gets one.
+// notFinal is the error of a call whose 401 proves nothing: its token was not requested because of a
+// 401. after is how long no such token is requested, 0 when the next call gets one.
 func notFinal(after time.Duration) *endpoint.Error {
 	e := &endpoint.Error{Class: endpoint.ClassTransient, Reason: "the API refused it, and the newer one that was there", Cooling: after > 0, After: after}
 	if e.Cooling {
@@ -121,16 +119,16 @@ func notFinal(after time.Duration) *endpoint.Error {
 	return e
 }
 
-// bearerError is the error of the challenge Bearer (RFC 6750 section 3) in the fields
-// WWW-Authenticate, in lower case; "" when there is none. A field may hold several
-// challenges, and several fields may (RFC 9110 section 11.6.1).
+// bearerError is the lower-case error of the Bearer challenge (RFC 6750 section 3) in
+// WWW-Authenticate; "" if there is none. A field may have several challenges, and there may be
+// several fields (RFC 9110 section 11.6.1).
 func bearerError(h http.Header) string {
 	for _, field := range h.Values("WWW-Authenticate") {
 		scheme := ""
 		for _, word := range words(field) {
 			name, value, isParam := strings.Cut(word, "=")
 			name = strings.TrimSpace(name)
-			if before, after, ok := strings.Cut(name, " "); ok { // a scheme stands before its first parameter
+			if before, after, ok := strings.Cut(name, " "); ok { // a scheme precedes its first parameter
 				scheme, name = before, strings.TrimSpace(after)
 			} else if !isParam {
 				scheme = name
@@ -143,7 +141,7 @@ func bearerError(h http.Header) string {
 	return ""
 }
 
-// words cuts a field at its commas, but for those in quotes.
+// words splits a field at commas outside quotes.
 func words(field string) (all []string) {
 	quoted, begin := false, 0
 	for i := 0; i < len(field); i++ {
@@ -160,12 +158,12 @@ func words(field string) (all []string) {
 	return append(all, strings.TrimSpace(field[begin:]))
 }
 
-// LacksRights reports whether an answer with these headers says that the token is good,
-// and has not the rights that were needed (insufficient_scope, RFC 6750 section 3.1).
+// LacksRights reports whether a response with these headers says that the token is valid and lacks
+// the required rights (insufficient_scope, RFC 6750 section 3.1).
 func LacksRights(h http.Header) bool { return bearerError(h) == "insufficient_scope" }
 
-// RefusesToken reports whether an answer says that the token is not good: a 401, or a 400 or
-// 403 whose challenge says so (invalid_token, RFC 6750 section 3.1).
+// RefusesToken reports whether a response rejects the token: a 401, or a 400 or 403 with the
+// challenge error invalid_token (RFC 6750 section 3.1).
 func RefusesToken(status int, h http.Header) bool {
 	switch status {
 	case http.StatusUnauthorized:

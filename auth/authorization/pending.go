@@ -13,25 +13,24 @@ import (
 	"orderbeat/auth/endpoint"
 )
 
-// maxConsents bounds how many consents may be under way, and maxOfUser those of one user:
-// whoever can open the page that begins one must not fill the memory, nor push out another
-// user's.
+// maxConsents bounds the pending consents, and maxOfUser those of one user: opening the start page
+// must neither fill the memory nor drop another user's consent.
 const (
 	maxConsents = 20_000
 	maxOfUser   = 1000
 )
 
-// Pending are those that are under way, of all sources. It is safe for concurrent use.
+// Pending holds the consents that are begun and not finished, of all sources. It is safe for
+// concurrent use.
 type Pending struct {
 	mu   sync.Mutex      // guards list
 	list []*auth.Consent // oldest first
 }
 
-// NewPending returns an empty list.
+// NewPending returns an empty Pending.
 func NewPending() *Pending { return &Pending{} }
 
-// Begin begins a consent, see [auth.Source.Authorize]. It can be ended once, within ten
-// minutes.
+// Begin begins a consent, see [auth.Source.Authorize]. It can be finished once, within ten minutes.
 func (c *Pending) Begin(s *auth.Source, redirectURI string) (authorizeURL string, err error) {
 	authorizeURL, consent, err := s.Authorize(redirectURI)
 	if err != nil {
@@ -48,8 +47,8 @@ func (c *Pending) Begin(s *auth.Source, redirectURI string) (authorizeURL string
 	return authorizeURL, nil
 }
 
-// surplus is the consent that makes room for one more of a source: its own oldest, or the
-// oldest of all; -1 when there is room. The mutex is held.
+// surplus is the index of the consent to drop for one more of a source: its own oldest, or the oldest
+// of all; -1 when there is room. The mutex is held.
 func (c *Pending) surplus(s *auth.Source) int {
 	first, own := -1, 0
 	for i, consent := range c.list {
@@ -69,11 +68,11 @@ func (c *Pending) surplus(s *auth.Source) int {
 	return -1
 }
 
-// Finish ends a consent with the query that the authorization server sent the user's
-// browser back with (RFC 6749 sections 4.1.2 and 4.1.2.1), and exchanges its code. The
-// answer must name a state that was begun for this provider and was not used yet.
+// Finish ends a consent with the query of the redirect back from the authorization server (RFC 6749
+// sections 4.1.2 and 4.1.2.1), and exchanges its code. The query must have the state of a pending
+// consent of this provider.
 //
-// Every failure is a *[Error].
+// Every failure is an *[Error].
 func (c *Pending) Finish(ctx context.Context, provider string, answer url.Values) (*auth.Source, error) {
 	consent := c.take(provider, answer.Get("state"))
 	if consent == nil {
@@ -108,8 +107,8 @@ func (c *Pending) Finish(ctx context.Context, provider string, answer url.Values
 	return s, nil
 }
 
-// take removes and returns the consent of a provider with this state, nil when there
-// is none. All are compared, each in constant time.
+// take removes and returns the consent of a provider with this state, nil when there is none. All are
+// compared, each in constant time.
 func (c *Pending) take(provider, state string) *auth.Consent {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -124,7 +123,7 @@ func (c *Pending) take(provider, state string) *auth.Consent {
 	}
 	consent := c.list[found]
 	if consent.Source().Provider() != provider {
-		return nil // it stays: it is not this provider's to use up
+		return nil // another provider's consent stays pending
 	}
 	c.list = slices.Delete(c.list, found, found+1)
 	if consent.Expired(time.Now()) {
@@ -133,18 +132,18 @@ func (c *Pending) take(provider, state string) *auth.Consent {
 	return consent
 }
 
-// Error is why a consent did not come about. Its text holds no secret, and
-// nothing that the redirect's sender wrote but a code that is known.
+// Error is why a consent failed. Its text has no secret, and nothing from the redirect except known
+// error codes.
 type Error struct {
-	// Code is the authorization server's, or one of ours: invalid_state,
-	// invalid_issuer, invalid_answer, exchange_failed, unknown_error.
+	// Code is the authorization server's, or one of: invalid_state, invalid_issuer, invalid_answer,
+	// exchange_failed, unknown_error.
 	Code   string
 	Reason string
-	// Hint says what a person can do about it.
+	// Hint says what the user can do.
 	Hint string
-	// Again says that beginning again may help, with nothing else changed.
+	// Again reports whether beginning again may succeed with nothing else changed.
 	Again bool
-	// Source is whose consent it was, nil when that is not known.
+	// Source is the source of the consent, nil when unknown.
 	Source *auth.Source
 	Err    error
 }
@@ -154,8 +153,8 @@ func (e *Error) Error() string { return "consent: " + e.Reason }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// redirected is the error of a redirect (RFC 6749 section 4.1.2.1). Mazda's Access
-// keys for DMS (OAuth2) spells the last one temporary_unavailable.
+// redirected is the error of a redirect (RFC 6749 section 4.1.2.1). Mazda's "Access keys for DMS
+// (OAuth2)" spells the last code temporary_unavailable.
 func redirected(code string) *Error {
 	switch code = strings.ToLower(strings.TrimSpace(code)); code {
 	case "access_denied":

@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// authorize answers the authorization endpoint (RFC 6749 section 4.1.1): a GET with the
-// question to the user, a POST with a redirect that carries the user's answer. A browser
-// is never sent to an address that is not the client's (section 4.1.2.1).
+// authorize serves the authorization endpoint (RFC 6749 section 4.1.1): a GET shows the consent page,
+// a POST redirects with the user's decision. A browser is only redirected to a registered address
+// (section 4.1.2.1).
 func (s *Server) authorize(w http.ResponseWriter, r *http.Request, f Fault) {
 	if r.Method != http.MethodGet && r.Method != http.MethodPost {
 		w.Header().Set("Allow", "GET, POST")
@@ -43,7 +43,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request, f Fault) {
 	s.ask(w)
 }
 
-// registered reports whether the client may be answered at this address.
+// registered reports whether a redirect URI is allowed.
 func (s *Server) registered(redirectURI string) bool {
 	if len(s.options.RedirectURIs) > 0 {
 		return slices.Contains(s.options.RedirectURIs, redirectURI)
@@ -55,10 +55,10 @@ func (s *Server) registered(redirectURI string) bool {
 	return u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()
 }
 
-// scopeForm is that of RFC 6749 section 3.3.
+// scopeForm is the syntax of RFC 6749 section 3.3.
 var scopeForm = regexp.MustCompile(`^[!#-\[\]-~]+( [!#-\[\]-~]+)*$`)
 
-// wrong returns the error that the request is sent back with, "" when there is none.
+// wrong returns the error code for the redirect, "" when there is none.
 func (s *Server) wrong(q url.Values, f Fault) string {
 	challenge, method := q.Get("code_challenge"), q.Get("code_challenge_method")
 	switch {
@@ -78,8 +78,8 @@ func (s *Server) wrong(q url.Values, f Fault) string {
 	return ""
 }
 
-// decide reads the user's answer: the name, and "grant" or one of the errors that the
-// dialect documents.
+// decide reads the user's decision: the name, and "grant" or one of the errors that the dialect
+// documents.
 func (s *Server) decide(w http.ResponseWriter, r *http.Request, q url.Values) {
 	if err := r.ParseForm(); err != nil {
 		s.stop(w, http.StatusBadRequest, "The form cannot be read.")
@@ -102,8 +102,7 @@ func (s *Server) decide(w http.ResponseWriter, r *http.Request, q url.Values) {
 	}
 }
 
-// sendBack sends the browser to the client with one result, and with what the client
-// wants to know it by.
+// sendBack redirects the browser to the client with one result and the client's state.
 func (s *Server) sendBack(w http.ResponseWriter, r *http.Request, q url.Values, name, value string) {
 	answer := url.Values{name: {value}}
 	if state := q.Get("state"); state != "" {
@@ -114,15 +113,14 @@ func (s *Server) sendBack(w http.ResponseWriter, r *http.Request, q url.Values, 
 	}
 	to, mark := q.Get("redirect_uri"), "?"
 	if strings.Contains(to, "?") {
-		mark = "&" // RFC 6749 section 3.1.2: what is there stays
+		mark = "&" // RFC 6749 section 3.1.2: the query is preserved
 	}
 	protect(w)
 	http.Redirect(w, r, to+mark+answer.Encode(), http.StatusFound)
 }
 
-// consentPage asks what Mazda's Access keys for DMS (OAuth2) shows a user. Its form
-// goes back to the URL that it came from, query and all. The buttons below the two
-// are there to try the errors that the dialect documents.
+// consentPage shows what Mazda's Access keys for DMS (OAuth2) shows a user. Its form posts to its own
+// URL with the query. The buttons below the two produce the other errors that the dialect documents.
 var consentPage = template.Must(template.New("consent").Parse(`<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -148,7 +146,7 @@ var stopPage = template.Must(template.New("stop").Parse(`<!doctype html>
 </html>
 `))
 
-// ask shows the question.
+// ask shows the consent page.
 func (s *Server) ask(w http.ResponseWriter) {
 	show(w, http.StatusOK, consentPage, map[string]any{
 		"User": s.options.User, "Application": s.options.ClientID,
@@ -156,7 +154,7 @@ func (s *Server) ask(w http.ResponseWriter) {
 	})
 }
 
-// stop shows why there is nothing to be asked.
+// stop shows why there is no consent page.
 func (s *Server) stop(w http.ResponseWriter, status int, why string) {
 	s.counts.refused.Add(1)
 	show(w, status, stopPage, why)
@@ -166,20 +164,20 @@ func show(w http.ResponseWriter, status int, page *template.Template, data any) 
 	w.Header().Set("Content-Type", "text/html;charset=UTF-8")
 	protect(w)
 	w.WriteHeader(status)
-	_ = page.Execute(w, data) // what cannot be written has nobody left to read it
+	_ = page.Execute(w, data) // the client is gone if it cannot be written
 }
 
-// protect keeps codes and states out of other places (RFC 9700 section 4.2.4).
+// protect prevents leaks of codes and states (RFC 9700 section 4.2.4).
 func protect(w http.ResponseWriter) {
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	w.Header().Set("Cache-Control", "no-store")
 }
 
-// codeLife is how long a code can be exchanged: "very short lived", says Mazda's Access
-// keys for DMS (OAuth2); RFC 6749 section 4.1.2 recommends ten minutes at most.
+// codeLife is how long a code can be exchanged: "very short lived" in Mazda's Access keys for DMS
+// (OAuth2); RFC 6749 section 4.1.2 recommends at most ten minutes.
 const codeLife = time.Minute
 
-// code is an authorization code, for the one client that there is.
+// code is an authorization code of the one client.
 type code struct {
 	grant                  *grant
 	redirectURI, challenge string
@@ -187,15 +185,15 @@ type code struct {
 	used                   bool
 }
 
-// addCode keeps a code.
+// addCode stores a code.
 func (t *tokens) addCode(text string, c *code) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.codes[text] = c
 }
 
-// redeem exchanges a code, once. A second try ends what the first one brought
-// (RFC 6749 section 4.1.2).
+// redeem exchanges a code once. A second exchange ends the tokens of the first (RFC 6749 section
+// 4.1.2).
 func (t *tokens) redeem(p params, now time.Time) (*grant, *problem) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -217,15 +215,14 @@ func (t *tokens) redeem(p params, now time.Time) (*grant, *problem) {
 	return c.grant, nil
 }
 
-// verifierForm is that of RFC 7636 section 4.1, challengeForm what S256 makes of it.
+// verifierForm is the syntax of RFC 7636 section 4.1, challengeForm that of an S256 challenge.
 var (
 	verifierForm  = regexp.MustCompile(`^[A-Za-z0-9._~-]{43,128}$`)
 	challengeForm = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
 )
 
-// proves checks a PKCE verifier with the method S256 (RFC 7636 section 4.6). One
-// without a challenge is refused: somebody may have taken the challenge out
-// (RFC 9700 section 4.8.2).
+// proves checks a PKCE verifier with the method S256 (RFC 7636 section 4.6). One without a challenge
+// is rejected: an attacker may have removed it (RFC 9700 section 4.8.2).
 func proves(verifier, challenge string) bool {
 	if challenge == "" {
 		return verifier == ""

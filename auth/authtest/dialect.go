@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Dialect names how one provider's authorization server speaks OAuth 2.0.
+// Dialect names a provider's variant of OAuth 2.0.
 type Dialect string
 
 // The dialects, after Michelin's developer portal page of 1 April 2025, PTV Logistics'
@@ -21,11 +21,10 @@ const (
 	RFC6749   Dialect = "rfc6749"
 )
 
-// Paths are where a server answers. One that is "" does not exist there.
+// Paths are the paths of a server's endpoints, "" for none.
 type Paths struct{ Token, Authorize, Introspect, Revoke string }
 
-// Paths are those that the dialect's document names. It panics when there is no such
-// dialect.
+// Paths are those in the provider's document. It panics for an unknown dialect.
 func (d Dialect) Paths() Paths { return d.data().paths }
 
 func (d Dialect) data() dialect {
@@ -36,14 +35,14 @@ func (d Dialect) data() dialect {
 	return data
 }
 
-// dialect is all that differs between providers.
+// dialect is everything that differs between providers.
 type dialect struct {
 	paths  Paths
 	grants []string
-	// clientAuth are the ways in which it lets the client prove itself.
+	// clientAuth are the accepted ways of client authentication.
 	clientAuth []clientAuth
-	// bodies are how a token request may be written, inspectBodies one to
-	// introspection and revocation.
+	// bodies are the accepted encodings of token requests, inspectBodies those of introspection and
+	// revocation.
 	bodies, inspectBodies []body
 
 	life, refreshLife time.Duration
@@ -54,29 +53,29 @@ type dialect struct {
 	answer, introspection document
 	errors                errorDocument
 	refusals              refusals
-	// unauthorized is what the API answers where no living token came along.
+	// unauthorized is the API's response without a valid token.
 	unauthorized reply
-	// services is what the consent page asks about, redirectErrors what it can answer
-	// besides a code; the user's refusal is access_denied.
+	// services is the text of the consent page, redirectErrors are the errors that the redirect can
+	// have; a denial is access_denied.
 	services       string
 	redirectErrors []string
-	// perSecond is how many requests of one address are taken in a second, 0 is any number.
+	// perSecond is the limit of requests for each address in a second, 0 for none.
 	perSecond int
 }
 
-// clientAuth is a way for the client to prove itself (RFC 6749 section 2.3.1).
+// clientAuth is a way of client authentication (RFC 6749 section 2.3.1).
 type clientAuth int
 
 const (
 	inBody    clientAuth = iota // parameters client_id and client_secret
-	basicRaw                    // Basic over the values as they are
-	basicForm                   // Basic over the form-encoded values, as the RFC has it
+	basicRaw                    // Basic with the values unencoded
+	basicForm                   // Basic with the values form-encoded, as in the RFC
 )
 
-// body is a way to write a request.
+// body is an encoding of a request.
 type body struct {
 	mediaType string
-	// grantInQuery says that grant_type is in the URL's query, and nothing else is.
+	// grantInQuery requires grant_type, and nothing else, in the query.
 	grantInQuery bool
 }
 
@@ -86,7 +85,7 @@ const (
 	mediaMultipart = "multipart/form-data"
 )
 
-// reason is why a request is refused.
+// reason is why a request is rejected.
 type reason int
 
 const (
@@ -99,13 +98,13 @@ const (
 	badScope
 )
 
-// problem is a refusal to come. What is its detail, for people.
+// problem is a reason with a detail for people.
 type problem struct {
 	reason reason
 	what   string
 }
 
-// refusal is how a dialect tells a reason. A "{}" in its text becomes the detail.
+// refusal is a dialect's error response for a reason. "{}" in its text is replaced by the detail.
 type refusal struct {
 	status     int
 	code, text string
@@ -113,20 +112,20 @@ type refusal struct {
 
 type refusals map[reason]refusal
 
-// with is a copy that tells some reasons otherwise.
+// with is a copy with other responses for some reasons.
 func (r refusals) with(others refusals) refusals {
 	r = maps.Clone(r)
 	maps.Copy(r, others)
 	return r
 }
 
-// errorDocument is how an error is written: the names of its two members.
+// errorDocument has the names of the two members of an error.
 type errorDocument struct {
 	layout     layout
 	code, text string
 }
 
-// reply is an answer that is always the same.
+// reply is a constant response.
 type reply struct {
 	status int
 	header http.Header

@@ -29,23 +29,22 @@ var gatewayRefusals = refusals{
 	badClient:    {http.StatusUnauthorized, "invalid_client", "ClientId is Invalid"},
 }
 
-// unauthorizedBearer is what RFC 6750 section 3.1 demands.
+// unauthorizedBearer is required by RFC 6750 section 3.1.
 var unauthorizedBearer = reply{
 	status: http.StatusUnauthorized,
 	header: http.Header{"Www-Authenticate": {`Bearer realm="api", error="invalid_token"`}},
 }
 
-// jsonHeader is what documents are sent with.
+// jsonHeader is sent with JSON responses.
 var jsonHeader = http.Header{"Content-Type": {"application/json;charset=UTF-8"}}
 
-// dialects is the table of all that differs. It never changes.
+// dialects is the table of all differences. It never changes.
 var dialects = map[Dialect]dialect{
-	// Michelin's developer portal page of 1 April 2025. Its list gives the token URL
-	// for introspection too, its sample another one; the sample's is taken. A request
-	// of whatever fault is unsupported_grant_type, and the blanks in it are the page's.
-	// The member error_description is from Michelin North America Order-to-Cash,
-	// OpenAPI 1.0.1; what it says is not told. Introspection is declared multipart and
-	// shown half as a form.
+	// Michelin's developer portal page of 1 April 2025. Its list gives the token URL for introspection
+	// too, its sample another one; the sample's is used. Every invalid request is
+	// unsupported_grant_type, with the page's blanks. The member error_description is from Michelin
+	// North America Order-to-Cash, OpenAPI 1.0.1, which does not give its text. Introspection is
+	// declared multipart and shown half as a form.
 	Michelin: {
 		paths:         Paths{Token: "/idp/v2/b2b/oauth2/token", Introspect: "/idp/v2/b2b/oauth2/introspect"},
 		grants:        []string{grantClient},
@@ -54,12 +53,12 @@ var dialects = map[Dialect]dialect{
 		inspectBodies: []body{{mediaType: mediaMultipart}, {mediaType: mediaForm}},
 		life:          120 * time.Minute,
 		expiry:        ExpiryNone,
-		access:        random{"00DSB0000000001!AQEAQ", 73}, // the exclamation mark is the sample's
+		access:        random{"00DSB0000000001!AQEAQ", 73}, // the exclamation mark is from the sample
 		answer: document{layout{"{  ", ": ", ",  ", "}"}, []member{
 			{"access_token", access},
 			{"signature", signature},
 			{"scope", fixed("openid api")},
-			{"instance_url", fixed("https://sandbox.invalid")}, // nobody should ask it
+			{"instance_url", fixed("https://sandbox.invalid")}, // not to be used
 			{"id", fixed("https://sandbox.invalid/id/00DSB0000000001EAC/005SB0000000001AAW")},
 			{"token_type", fixed("Bearer")},
 			{"issued_at", issuedAt},
@@ -67,7 +66,7 @@ var dialects = map[Dialect]dialect{
 		}},
 		introspection: document{layout{"{    ", ": ", ",    ", "}"}, []member{
 			{"active", fixed(true)},
-			{"scope", fixed("api openid")}, // the other way around than above
+			{"scope", fixed("api openid")}, // in another order than above
 			{"client_id", clientIDBlank},
 			{"username", fixed("orderbeat@sandbox.invalid")},
 			{"sub", fixed("https://sandbox.invalid/id/00DSB0000000001EAC/005SB0")},
@@ -85,12 +84,11 @@ var dialects = map[Dialect]dialect{
 		unauthorized: reply{status: http.StatusUnauthorized}, // "(empty body)"
 	},
 
-	// PTV Logistics' OAuth2 Authentication. The token URL is told with each API, so
-	// this path is ours. The request's sample is sent as multipart by curl, though the
-	// text names the other encoding. There is no sample of an answer or of an error:
-	// they follow RFC 6749. "Up to 50 requests per second from the same IP are allowed,
-	// further requests will be rejected with a 429", with what else is not told. The
-	// API's 401 is that of the Planning API's reference.
+	// PTV Logistics' OAuth2 Authentication. The token URL is given with each API, so this path is ours.
+	// The sample request is sent as multipart by curl, though the text names the other encoding. There
+	// is no sample of a response or of an error: they follow RFC 6749. "Up to 50 requests per second
+	// from the same IP are allowed, further requests will be rejected with a 429", without further
+	// details. The API's 401 is that of the Planning API's reference.
 	PTV: {
 		paths:      Paths{Token: "/ptv/oauth2/token"},
 		grants:     []string{grantClient},
@@ -110,10 +108,9 @@ var dialects = map[Dialect]dialect{
 		perSecond: 50,
 	},
 
-	// Shell's Loyalty APIs Authentication Guide. Its prose also names /token.oauth2;
-	// table and sample agree on this path. "All error scenarios are returned with a
-	// response body and identifier", and the samples show no identifier. How the API
-	// refuses a token is not told: like the token endpoint refuses a client.
+	// Shell's Loyalty APIs Authentication Guide. Its prose also names /token.oauth2; table and sample
+	// agree on this path. "All error scenarios are returned with a response body and identifier", and
+	// the samples show no identifier. The API's 401 is not documented: it is like the token endpoint's.
 	Shell: {
 		paths:      Paths{Token: "/v2/oauth/token"},
 		grants:     []string{grantClient},
@@ -132,11 +129,10 @@ var dialects = map[Dialect]dialect{
 		},
 	},
 
-	// Microbilt API's OAuth Documentation: JSON, or a form with the grant in the
-	// query. issued_at is "the UNIX timestamp of our system in central standard time",
-	// which contradicts itself; the true one is sent. Errors are not documented. The
-	// answer is that of the same make of gateway as Shell's, so the errors are too; its
-	// API refuses tokens with a fault.
+	// Microbilt API's OAuth Documentation: JSON, or a form with the grant in the query. issued_at is
+	// "the UNIX timestamp of our system in central standard time", which contradicts itself; the true
+	// one is sent. Errors are not documented. The responses are those of the same gateway product as
+	// Shell's, so the errors are too; its API rejects tokens with a fault.
 	Microbilt: {
 		paths:      Paths{Token: "/OAuth/GetAccessToken"},
 		grants:     []string{grantClient},
@@ -160,11 +156,10 @@ var dialects = map[Dialect]dialect{
 		},
 	},
 
-	// Mazda's Access keys for DMS (OAuth2). Answers have no sample, and no token_type
-	// in the list of their attributes. Tokens are up to 1024 characters long and look
-	// like a JWT, whose contents nobody may rely on: these claim to have ended in 2016.
-	// Of refusals only that of a refresh token is told; the others follow RFC 6749, and
-	// so does the API's 401.
+	// Mazda's Access keys for DMS (OAuth2). Responses have no sample, and no token_type in the list of
+	// attributes. Tokens have up to 1024 characters and look like a JWT whose contents are not to be
+	// used: these claim to have expired in 2016. Only the rejection of a refresh token is documented;
+	// the others follow RFC 6749, and so does the API's 401.
 	Mazda: {
 		paths:       Paths{Token: "/oauth/token", Authorize: "/oauth/authorize"},
 		grants:      []string{grantCode, grantRefresh},
@@ -187,7 +182,7 @@ var dialects = map[Dialect]dialect{
 		services:     "the Mazda DMS web services",
 		redirectErrors: []string{
 			"invalid_request", "unauthorized_client", "access_denied", "unsupported_response_type", "invalid_scope", "server_error",
-			"temporary_unavailable", // so spelt
+			"temporary_unavailable", // spelled so
 		},
 	},
 

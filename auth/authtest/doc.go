@@ -1,23 +1,21 @@
-// Package authtest stands in for the side of a provider that issues tokens: its token
-// endpoint and, where there are any, its consent page, introspection and revocation.
-// It is the other end of what package orderbeat/auth does, read out of the same
-// documents a second time and sharing no code with it, so that the two check each
-// other. Tests ask it, and so does the sandbox.
+// Package authtest simulates the authorization server of a provider: its token endpoint and, where
+// documented, its consent page, introspection and revocation. It is the counterpart of package
+// orderbeat/auth, written from the same documents and sharing no code with it, so that the two check
+// each other. Tests and the sandbox use it.
 //
 // A [Server] is one provider, an [http.Handler]:
 //
-//	request -> fault? -> body read as one of the dialect's encodings, strictly
-//	                      -> grant -> client -> code or refresh token -> answer
+//	request -> fault? -> body parsed in one of the dialect's encodings, strictly
+//	                      -> grant -> client -> code or refresh token -> response
 //
-// How a provider speaks is data, one entry for each [Dialect]: paths, grants, how the
-// client proves itself, the members of an answer in the order of the document's
-// sample, and what a refusal looks like. Where a document is silent the entry says so,
-// and does what RFC 6749 or the provider's gateway would.
+// A provider is data, one entry for each [Dialect]: paths, grants, client authentication, the members
+// of a response in the order of the document's sample, and error responses. Where a document is
+// silent the entry says so, and follows RFC 6749 or the provider's gateway.
 //
-// It is stricter than most real servers, because what it lets pass nobody notices: a
-// parameter that is there twice, a secret in a URL, or two ways of client
-// authentication in one request are refused, in the dialect's own words.
+// It is stricter than most real servers, so that mistakes show up: a repeated parameter, a secret in
+// a URL, or two ways of client authentication in one request are rejected, in the dialect's own
+// format.
 //
-// Nothing here keeps secrets: the credentials are constants, and with Options.Record
-// whole requests are remembered. Start reading at [New], then dialects.go.
+// Nothing here protects secrets: the credentials are constants, and with Options.Record whole
+// requests are stored. Start reading at [New], then dialects.go.
 package authtest

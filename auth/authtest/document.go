@@ -9,32 +9,31 @@ import (
 	"time"
 )
 
-// document is a JSON object: its members in the order of the sample that it follows,
-// written the way the sample is.
+// document is a JSON object, with the members and the layout of the sample that it follows.
 type document struct {
 	layout  layout
 	members []member
 }
 
-// layout is what stands before, between and behind members, and between a name and its
-// value. No parser of JSON may care.
+// layout is the text before, between and after members, and between a name and its value. JSON
+// parsers ignore it.
 type layout struct{ open, colon, comma, end string }
 
 var compact = layout{"{", ":", ",", "}\n"}
 
-// member is one of a document's members. A nil value leaves it out.
+// member is one member of a document. A nil value omits it.
 type member struct {
 	name  string
 	value func(issued) any
 }
 
-// issued is an access token together with what may be told of it.
+// issued is an access token and what a response may say about it.
 type issued struct {
 	options *Options
 	now     time.Time
 	access  *accessToken
 	refresh string
-	// life is how long the token lives yet, as far as the answer says.
+	// life is the remaining lifetime that the response states.
 	life time.Duration
 }
 
@@ -51,7 +50,7 @@ type pair struct {
 	value any
 }
 
-// write leaves out what is nil or "".
+// write omits nil and "".
 func (l layout) write(pairs ...pair) []byte {
 	var b bytes.Buffer
 	before := l.open
@@ -66,18 +65,18 @@ func (l layout) write(pairs ...pair) []byte {
 	return b.Bytes()
 }
 
-// quote writes a value as JSON, with the characters of HTML as they are.
+// quote encodes a value as JSON without HTML escapes.
 func quote(v any) string {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
-		panic(err) // a value that no dialect has
+		panic(err) // no dialect has such a value
 	}
 	return string(bytes.TrimSpace(b.Bytes()))
 }
 
-// What the members of an answer are made of.
+// The values of the members of a response.
 
 func fixed(v any) func(issued) any { return func(issued) any { return v } }
 
@@ -89,13 +88,13 @@ func expires(i issued) any  { return i.access.expires.Unix() }
 func begins(i issued) any   { return i.access.issued.Unix() }
 func clientID(i issued) any { return i.options.ClientID }
 
-// clientIDBlank is the client's id with the blank that follows it in Michelin's sample.
+// clientIDBlank is the client id with the trailing blank of Michelin's sample.
 func clientIDBlank(i issued) any { return i.options.ClientID + " " }
 
 // issuedAt is in milliseconds, as text.
 func issuedAt(i issued) any { return strconv.FormatInt(i.now.UnixMilli(), 10) }
 
-// signature is one of nothing: nobody is told how to check it.
+// signature is random: no document says how to verify it.
 func signature(issued) any {
 	b := make([]byte, 32)
 	_, _ = rand.Read(b) // never fails
@@ -116,7 +115,7 @@ func expiresIn(i issued) any {
 	}
 }
 
-// random is a text that begins with a prefix and is length characters long.
+// random is a random text of a length that begins with a prefix.
 type random struct {
 	prefix string
 	length int

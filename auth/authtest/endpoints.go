@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// token answers the token endpoint.
+// token serves the token endpoint.
 func (s *Server) token(w http.ResponseWriter, r *http.Request, f Fault) {
 	p, refused := s.params(r, s.dialect.bodies)
 	if refused == nil {
@@ -25,7 +25,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request, f Fault) {
 	answer(w, http.StatusOK, s.dialect.answer.write(i))
 }
 
-// admit checks what is asked for, and who asks.
+// admit checks the grant type and authenticates the client.
 func (s *Server) admit(r *http.Request, p params, f Fault) *problem {
 	kind := p["grant_type"]
 	if kind == "" {
@@ -37,7 +37,7 @@ func (s *Server) admit(r *http.Request, p params, f Fault) *problem {
 	return s.authenticate(r, p, f)
 }
 
-// exchange makes a token of what the request carries.
+// exchange issues a token for the request.
 func (s *Server) exchange(p params, f Fault) (issued, *problem) {
 	now := s.options.Now()
 	g := &grant{scope: p["scope"]} // the client's own
@@ -65,8 +65,8 @@ func (s *Server) exchange(p params, f Fault) (issued, *problem) {
 	return s.issue(a, renewable, f), nil
 }
 
-// issue keeps the access token, or takes the one before where that is handed out again,
-// and makes a refresh token where there is one.
+// issue stores the access token, or reuses the last one where the server returns it again, and adds a
+// refresh token if there is one.
 func (s *Server) issue(fresh *accessToken, renewable bool, f Fault) issued {
 	now := fresh.issued
 	i := issued{options: &s.options, now: now, life: s.options.Life}
@@ -82,16 +82,16 @@ func (s *Server) issue(fresh *accessToken, renewable bool, f Fault) issued {
 	return i
 }
 
-// within reports whether every scope asked for was granted (RFC 6749 section 6).
+// within reports whether every requested scope was granted (RFC 6749 section 6).
 func within(asked, granted string) bool {
 	all := strings.Fields(granted)
 	return !slices.ContainsFunc(strings.Fields(asked), func(one string) bool { return !slices.Contains(all, one) })
 }
 
-// inactive is all that RFC 7662 section 2.2 tells of a token that does not live.
+// inactive is the complete response for an invalid token (RFC 7662 section 2.2).
 var inactive = compact.write(pair{"active", false})
 
-// introspect answers the introspection endpoint (RFC 7662).
+// introspect serves the introspection endpoint (RFC 7662).
 func (s *Server) introspect(w http.ResponseWriter, r *http.Request, f Fault) {
 	p, refused := s.inspected(r, f)
 	if refused != nil {
@@ -106,8 +106,7 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request, f Fault) {
 	answer(w, http.StatusOK, s.dialect.introspection.write(issued{options: &s.options, access: a}))
 }
 
-// revoke answers the revocation endpoint (RFC 7009). A token that is not known is as
-// good as revoked (section 2.2).
+// revoke serves the revocation endpoint (RFC 7009). An unknown token counts as revoked (section 2.2).
 func (s *Server) revoke(w http.ResponseWriter, r *http.Request, f Fault) {
 	p, refused := s.inspected(r, f)
 	if refused != nil {
@@ -117,7 +116,7 @@ func (s *Server) revoke(w http.ResponseWriter, r *http.Request, f Fault) {
 	s.tokens.revoke(p["token"])
 }
 
-// inspected reads a request that is about one token.
+// inspected parses a request about one token.
 func (s *Server) inspected(r *http.Request, f Fault) (params, *problem) {
 	p, refused := s.params(r, s.dialect.inspectBodies)
 	if refused == nil {
@@ -129,13 +128,12 @@ func (s *Server) inspected(r *http.Request, f Fault) (params, *problem) {
 	return p, refused
 }
 
-// RevokeAccess ends all access tokens of a user, of everybody for "".
+// RevokeAccess ends all access tokens of a user, of all users for "".
 func (s *Server) RevokeAccess(user string) { s.tokens.revokeAccess(user) }
 
-// RevokeRefresh ends all refresh tokens of a user, of everybody for "", and the codes
-// that were not exchanged yet.
+// RevokeRefresh ends all refresh tokens of a user, of all users for "", and the pending codes.
 func (s *Server) RevokeRefresh(user string) { s.tokens.revokeRefresh(user) }
 
-// Revoke ends one token, and reports whether it was there. A refresh token takes with
-// it whatever came of the same grant.
+// Revoke ends one token, and reports whether it existed. A refresh token ends all tokens of its
+// grant.
 func (s *Server) Revoke(token string) bool { return s.tokens.revoke(token) }

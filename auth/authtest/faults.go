@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// Faults is a list of trouble of type F to come. The zero value is an empty one. It is
-// safe for concurrent use.
+// Faults is a list of pending faults of type F. The zero value is empty. It is safe for concurrent
+// use.
 type Faults[F any] struct {
-	mu   sync.Mutex // guards the list and each one's times
+	mu   sync.Mutex // guards the list and the counts
 	list []*pending[F]
 }
 
@@ -25,8 +25,8 @@ type pending[F any] struct {
 	times int
 }
 
-// Add puts a fault at the end of the list. It strikes as often as times says: 0 is
-// once, below 0 until clear is called, which may be done at any time and more than once.
+// Add appends a fault. It applies times times: 0 is once, below 0 until clear is called, which may
+// happen at any time and more than once.
 func (fs *Faults[F]) Add(f F, times int) (clear func()) {
 	if times == 0 {
 		times = 1
@@ -42,7 +42,7 @@ func (fs *Faults[F]) Add(f F, times int) (clear func()) {
 	}
 }
 
-// Take uses up the oldest fault that strikes, once. Strikes must not call back.
+// Take uses the oldest fault that strikes accepts, once. strikes must not call back.
 func (fs *Faults[F]) Take(strikes func(F) bool) (f F, ok bool) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
@@ -60,15 +60,14 @@ func (fs *Faults[F]) Take(strikes func(F) bool) (f F, ok bool) {
 	return p.fault, true
 }
 
-// Clear ends all faults.
+// Clear removes all faults.
 func (fs *Faults[F]) Clear() {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	fs.list = nil
 }
 
-// Pending are the faults that have not ended when it is called, oldest first, each with
-// how often it will strike yet, -1 without end.
+// Pending are the current faults, oldest first, each with its remaining count, -1 without limit.
 func (fs *Faults[F]) Pending() iter.Seq2[F, int] {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
@@ -85,7 +84,7 @@ func (fs *Faults[F]) Pending() iter.Seq2[F, int] {
 	}
 }
 
-// Op names an operation that a [Fault] can strike.
+// Op names an operation that a [Fault] applies to.
 type Op string
 
 // The operations: one for each of [Paths], and calls of an API behind [Server.Protect].
@@ -97,26 +96,25 @@ const (
 	OpCall       Op = "call"
 )
 
-// Fault is trouble to come. It strikes before credentials are looked at. The zero
-// effects leave the answer as it would be.
+// Fault is a fault to inject. It applies before credentials are checked. Its zero value changes
+// nothing.
 type Fault struct {
-	// Op is the operation to strike; "" is all of them.
+	// Op is the operation; "" is all of them.
 	Op Op
-	// Times is how often it strikes: 0 is once, below 0 until it is cleared.
+	// Times is how often it applies: 0 is once, below 0 until it is cleared.
 	Times int
 
-	// Delay holds the answer back, or until the client goes away.
+	// Delay delays the response, or until the client disconnects.
 	Delay time.Duration
-	// Hang handles nothing and waits until the client goes away.
+	// Hang handles nothing and waits until the client disconnects.
 	Hang bool
-	// Status, with Header and Body, is answered instead; 0 lets the request through.
+	// Status, with Header and Body, is the response instead; 0 handles the request.
 	Status int
 	Header http.Header
 	Body   string
-	// RefuseClient takes the right credentials for wrong ones. On the consent page
-	// it is unauthorized_client.
+	// RefuseClient rejects correct credentials. On the consent page it is unauthorized_client.
 	RefuseClient bool
-	// SameToken hands out the user's latest access token again, if it lives.
+	// SameToken returns the user's latest access token again, if it is valid.
 	SameToken bool
 	// Cut ends the connection.
 	Cut Cut
@@ -125,31 +123,27 @@ type Fault struct {
 // Cut is how a connection ends.
 type Cut string
 
-// The ways. The last is what a client sees whose address is blocked ("connection
-// errors, ssl/tls handshake errors or something similar", PTV Logistics' OAuth2
-// Authentication).
+// The ways. The last is what a client with a blocked address sees ("connection errors, ssl/tls
+// handshake errors or something similar", PTV Logistics' OAuth2 Authentication).
 const (
 	CutNever  Cut = ""
-	CutBefore Cut = "before" // nothing is handled, nothing is answered
-	CutAfter  Cut = "after"  // the request is handled, and its answer lost
-	CutHalf   Cut = "half"   // in the middle of the answer, whichever it is
-	CutReset  Cut = "reset"  // at once, by a TCP reset; nothing is handled
+	CutBefore Cut = "before" // without handling the request
+	CutAfter  Cut = "after"  // the request is handled, and its response lost
+	CutHalf   Cut = "half"   // in the middle of the response
+	CutReset  Cut = "reset"  // at once, by a TCP reset, without handling the request
 )
 
-// Fail arranges for a fault. Of several that apply to a request the oldest strikes
-// alone. The fault ends by itself after its Times, or when clear is called, which
-// may be done at any time and more than once.
+// Fail adds a fault. Of several that apply to a request only the oldest takes effect. The fault ends
+// after its Times, or when clear is called, which may happen at any time and more than once.
 func (s *Server) Fail(f Fault) (clear func()) { return s.faults.Add(f, f.Times) }
 
 func (f Fault) strikes(op Op) bool { return f.Op == "" || f.Op == op }
 
-// Strike answers a request as the fault says, whatever Op and Times it has; next is
-// how it would be answered. The request's body must have been read, and may be put
-// back: a client that goes away is not noticed before. RefuseClient and SameToken are
-// next's to obey.
+// Strike responds to a request as the fault says, whatever Op and Times it has; next is the normal
+// handler. The request's body must have been read, and may be restored: otherwise a disconnect is not
+// noticed. next implements RefuseClient and SameToken.
 //
-// Where a connection cannot be cut Strike panics with [http.ErrAbortHandler], as
-// handlers do.
+// Where a connection cannot be cut Strike panics with [http.ErrAbortHandler], as handlers do.
 func (f Fault) Strike(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	if !f.wait(r) {
 		return
@@ -176,7 +170,7 @@ func (f Fault) Strike(w http.ResponseWriter, r *http.Request, next http.Handler)
 	panic(http.ErrAbortHandler)
 }
 
-// wait reports whether the client is still there when the time has come.
+// wait reports whether the client is still connected after the delay.
 func (f Fault) wait(r *http.Request) bool {
 	if f.Hang {
 		<-r.Context().Done()
@@ -193,8 +187,7 @@ func (f Fault) wait(r *http.Request) bool {
 	}
 }
 
-// reset closes the connection with what has not been sent thrown away, which TCP tells
-// the other side by a reset.
+// reset closes the connection and drops unsent data, which TCP signals by a reset.
 func reset(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -210,7 +203,7 @@ func reset(w http.ResponseWriter) {
 	_ = under.Close()
 }
 
-// heldAnswer is a [http.ResponseWriter] that keeps the answer.
+// heldAnswer is a [http.ResponseWriter] that buffers the response.
 type heldAnswer struct {
 	header http.Header
 	status int
@@ -221,8 +214,8 @@ func (h *heldAnswer) Header() http.Header         { return h.header }
 func (h *heldAnswer) WriteHeader(status int)      { h.status = status }
 func (h *heldAnswer) Write(b []byte) (int, error) { return h.body.Write(b) }
 
-// writeHalf sends the first half of the answer. One byte more than there is gets
-// promised, so that an empty body is cut off too.
+// writeHalf sends the first half of the response. It announces one byte more, so that an empty body
+// is cut too.
 func (h *heldAnswer) writeHalf(w http.ResponseWriter) {
 	maps.Copy(w.Header(), h.header)
 	w.Header().Set("Content-Length", strconv.Itoa(h.body.Len()+1))

@@ -2,55 +2,52 @@ package authtest
 
 import "time"
 
-// The client's credentials where [Options] give none. The secret is made of what
-// encodings get wrong.
+// The client credentials if [Options] have none. The secret has characters that encodings get wrong.
 const (
 	ClientID     = "authtest-client"
 	ClientSecret = "not a+secret/of=anybody&%41:?"
 )
 
-// User is the name that the consent page is filled in with where [Options] give none:
-// the sample of Mazda's Access keys for DMS (OAuth2), Glossary.
+// User is the user name on the consent page if [Options] have none: the sample of Mazda's Access keys
+// for DMS (OAuth2), Glossary.
 const User = "mmd10030.johndoe"
 
-// Options say which provider to be, and how. The zero value is a strict server of
-// RFC 6749.
+// Options select and configure a provider. The zero value is a strict server of RFC 6749.
 type Options struct {
-	// Dialect is RFC6749 when "".
+	// Dialect is RFC6749 if "".
 	Dialect Dialect
-	// Now is the clock; time.Now when nil.
+	// Now is the clock; time.Now if nil.
 	Now func() time.Time
-	// Life and RefreshLife are how long access and refresh tokens live; when zero, as
-	// long as the dialect's document says.
+	// Life and RefreshLife are the lifetimes of access and refresh tokens; zero is the one in the
+	// dialect's document.
 	Life, RefreshLife time.Duration
-	// ClientID and ClientSecret are those of the one client there is; the constants
-	// of these names when both are "".
+	// ClientID and ClientSecret are those of the one client; the constants of these names if both are
+	// "".
 	ClientID, ClientSecret string
-	// RedirectURIs are the client's, compared byte for byte. None allows every
-	// http and https URI on a loopback address.
+	// RedirectURIs are the registered URIs, compared byte for byte. None allows every http and https URI
+	// on a loopback address.
 	RedirectURIs []string
-	// User is the name that the consent page is filled in with.
+	// User is the user name on the consent page.
 	User string
-	// Issuer comes along with every redirect, as iss (RFC 9207); "" leaves it out.
+	// Issuer is sent with every redirect, as iss (RFC 9207); "" omits it.
 	Issuer string
 
-	// Expiry is how expires_in is written; the dialect's own way when "".
+	// Expiry is how expires_in is written; the dialect's way if "".
 	Expiry Expiry
-	// Refresh is what becomes of a refresh token when it is used.
+	// Refresh is what happens to a refresh token that is used.
 	Refresh Refresh
-	// Reuse is what happens when a refresh token is used that was replaced.
+	// Reuse is what happens when a replaced refresh token is used.
 	Reuse Reuse
-	// SingleToken ends a user's access tokens when there is a new one. Otherwise
-	// they live side by side.
+	// SingleToken ends a user's older access tokens when a new one is issued.
 	SingleToken bool
-	// SameToken hands out a user's access token again as long as it lives.
+	// SameToken returns a user's access token again while it is valid.
 	SameToken SameToken
 
-	// Record keeps the last requests for [Server.Requests], secrets and all.
+	// Record stores the last requests for [Server.Requests], with secrets.
 	Record bool
 }
 
-// Expiry is how an answer tells how long its access token lives.
+// Expiry is how a response states the lifetime of its access token.
 type Expiry string
 
 // The ways. Mazda's Access keys for DMS (OAuth2) has three of them: "life time of
@@ -62,39 +59,39 @@ const (
 	ExpiryEpoch   Expiry = "epoch"   // 1795201200, when it ends
 )
 
-// Refresh is what becomes of a refresh token when it is used.
+// Refresh is what happens to a refresh token that is used.
 type Refresh string
 
-// The ways. RFC 6749 section 6 allows each; "it usually also returns an additional
-// refresh_token", says Mazda's Access keys for DMS (OAuth2).
+// The ways. RFC 6749 section 6 allows each; "it usually also returns an additional refresh_token"
+// (Mazda's Access keys for DMS (OAuth2)).
 const (
 	RefreshRotates Refresh = ""     // a new one replaces it
-	RefreshStays   Refresh = "stay" // the answer has none, and it stays good
-	RefreshAbsent  Refresh = "none" // there never is one, not even for a code
+	RefreshStays   Refresh = "stay" // the response has none, and it stays valid
+	RefreshAbsent  Refresh = "none" // no refresh tokens, not even for a code
 )
 
-// Reuse is what happens when a refresh token is used that was replaced already.
+// Reuse is what happens when a replaced refresh token is used.
 type Reuse string
 
 // The ways, from strict to lenient (RFC 9700 section 4.14.2).
 const (
-	ReuseRevokes Reuse = ""       // it is refused, and all tokens of its grant end
-	ReuseRefused Reuse = "refuse" // it is refused
-	ReuseAllowed Reuse = "allow"  // it is as good as the first time
+	ReuseRevokes Reuse = ""       // it is rejected, and all tokens of its grant end
+	ReuseRefused Reuse = "refuse" // it is rejected
+	ReuseAllowed Reuse = "allow"  // it is accepted
 )
 
-// SameToken is whether an access token is handed out again while it lives.
+// SameToken is whether a valid access token is returned again.
 type SameToken string
 
-// The ways: never; with a life that shrinks; and with the whole life told every time,
-// although the token ends when it was said to first.
+// The ways: never; with a decreasing lifetime; and with the whole lifetime stated every time,
+// although the token expires as stated first.
 const (
 	SameNever     SameToken = ""
 	SameShrinking SameToken = "shrinking"
 	SameConstant  SameToken = "constant"
 )
 
-// complete fills in what was left out.
+// complete fills in defaults.
 func (o Options) complete() Options {
 	if o.Dialect == "" {
 		o.Dialect = RFC6749

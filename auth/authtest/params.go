@@ -13,17 +13,17 @@ import (
 	"slices"
 )
 
-// params are a request's parameters. One that was left out is "", and so one without a
-// value counts as left out (RFC 6749 section 3.2).
+// params are a request's parameters. A missing one is "", and one without a value counts as missing
+// (RFC 6749 section 3.2).
 type params map[string]string
 
-// bodyOnly are the parameters that have no business in a URL (RFC 6749 section 2.3.1:
-// the client's credentials "MUST NOT be included in the request URI").
+// bodyOnly are the parameters that must not be in a URL (RFC 6749 section 2.3.1: the client's
+// credentials "MUST NOT be included in the request URI").
 var bodyOnly = []string{
 	"client_id", "client_secret", "grant_type", "code", "code_verifier", "redirect_uri", "refresh_token", "scope", "token",
 }
 
-// params reads a POST whose body is written in one of the ways given.
+// params parses a POST with one of the given encodings.
 func (s *Server) params(r *http.Request, bodies []body) (params, *problem) {
 	if r.Method != http.MethodPost {
 		return nil, &problem{badMethod, "a token request is a POST"}
@@ -54,7 +54,7 @@ func (s *Server) params(r *http.Request, bodies []body) (params, *problem) {
 	return p, nil
 }
 
-// merge adds to the body's values those of the query that may be there.
+// merge adds the allowed query parameters to those of the body.
 func merge(values, query url.Values, grantInQuery bool) error {
 	for _, name := range bodyOnly {
 		inQuery := grantInQuery && name == "grant_type"
@@ -68,7 +68,7 @@ func merge(values, query url.Values, grantInQuery bool) error {
 	return nil
 }
 
-// parse reads a body. A name that is there twice has two values.
+// parse parses a body. A repeated name has two values.
 func parse(r io.Reader, media, boundary string) (url.Values, error) {
 	switch media {
 	case mediaJSON:
@@ -84,8 +84,7 @@ func parse(r io.Reader, media, boundary string) (url.Values, error) {
 	}
 }
 
-// parseJSON reads one object of strings. Decoding it into a map would hide names that
-// are there twice.
+// parseJSON parses one object of strings. Decoding it into a map would hide repeated names.
 func parseJSON(r io.Reader) (url.Values, error) {
 	d := json.NewDecoder(r)
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
@@ -101,7 +100,7 @@ func parseJSON(r io.Reader) (url.Values, error) {
 		if err := d.Decode(&value); err != nil {
 			return nil, err
 		}
-		values.Add(name.(string), value) // the decoder takes nothing else for a name
+		values.Add(name.(string), value) // the decoder guarantees a string
 	}
 	if _, err := d.Token(); err != nil {
 		return nil, err
@@ -130,9 +129,8 @@ func parseMultipart(r *multipart.Reader) (url.Values, error) {
 	}
 }
 
-// authenticate checks that the client proved itself in one of the dialect's ways, and
-// in one only (RFC 6749 section 2.3). On the wire a wrong secret and the wrong way look
-// alike.
+// authenticate checks that the client authenticates in exactly one of the dialect's ways (RFC 6749
+// section 2.3). A wrong secret and the wrong way get the same response.
 func (s *Server) authenticate(r *http.Request, p params, f Fault) *problem {
 	headers := r.Header.Values("Authorization")
 	inForm := p["client_id"] != "" || p["client_secret"] != ""

@@ -14,8 +14,8 @@ import (
 // maxBodyBytes bounds a request's body.
 const maxBodyBytes = 1 << 20
 
-// Server is the side of one provider that issues tokens, an [http.Handler] at the
-// dialect's [Paths]. It is safe for concurrent use and starts no goroutine.
+// Server is the authorization server of one provider, an [http.Handler] for the dialect's [Paths]. It
+// is safe for concurrent use and starts no goroutine.
 type Server struct {
 	options   Options
 	dialect   dialect
@@ -27,14 +27,14 @@ type Server struct {
 	pace      pace
 }
 
-// endpoint is one operation. What is left of a fault for it to obey is in f.
+// endpoint is one operation; f is the part of a fault that it implements.
 type endpoint struct {
 	op     Op
 	count  *atomic.Int64
 	answer func(w http.ResponseWriter, r *http.Request, f Fault)
 }
 
-// New makes a server. It panics when there is no such dialect.
+// New makes a server. It panics for an unknown dialect.
 func New(o Options) *Server {
 	o = o.complete()
 	s := &Server{options: o, dialect: o.Dialect.data(), tokens: newTokens()}
@@ -45,15 +45,15 @@ func New(o Options) *Server {
 		p.Introspect: {OpIntrospect, &s.counts.introspections, s.introspect},
 		p.Revoke:     {OpRevoke, &s.counts.revocations, s.revoke},
 	}
-	delete(s.endpoints, "") // what the dialect does not have
+	delete(s.endpoints, "") // endpoints that the dialect lacks
 	return s
 }
 
 // Paths are where the server answers.
 func (s *Server) Paths() Paths { return s.dialect.paths }
 
-// ServeHTTP answers as the provider would, or as a [Fault] says. Other paths than the
-// dialect's are answered 404.
+// ServeHTTP responds as the provider would, or as a [Fault] says. Other paths than the dialect's are
+// 404.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	op := s.endpoints[r.URL.Path].op
 	f, struck := s.faults.Take(func(f Fault) bool { return op != "" && f.strikes(op) })
@@ -64,8 +64,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.serve(w, r, Fault{})
 }
 
-// ServeFault answers one request as f says, whatever Op and Times it has. It is for
-// those who keep the faults of several servers in one list.
+// ServeFault responds to one request as f says, whatever Op and Times it has. It is for callers with
+// one list of faults for several servers.
 func (s *Server) ServeFault(w http.ResponseWriter, r *http.Request, f Fault) {
 	s.counts.faults.Add(1)
 	s.serve(w, r, f)
@@ -95,16 +95,16 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, f Fault) {
 	}))
 }
 
-// keepBody reads the request's body and puts it back. net/http notices that a client
-// has gone only after its body was read.
+// keepBody reads the request's body and restores it. net/http notices a disconnect only after the
+// body was read.
 func keepBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	return body, err
 }
 
-// refuse tells a problem in the dialect's words. RFC 6749 section 5.2 wants a challenge
-// with a 401 where Basic is taken.
+// refuse writes a problem in the dialect's format. RFC 6749 section 5.2 requires a challenge with a
+// 401 where Basic is accepted.
 func (s *Server) refuse(w http.ResponseWriter, p *problem) {
 	s.counts.refused.Add(1)
 	told, ok := s.dialect.refusals[p.reason]
@@ -123,8 +123,8 @@ func (s *Server) refuse(w http.ResponseWriter, p *problem) {
 	answer(w, told.status, e.layout.write(pair{e.code, told.code}, pair{e.text, text}))
 }
 
-// answer writes a document that nobody may keep (RFC 6749 section 5.1). What cannot be
-// written has nobody left to read it.
+// answer writes a response that must not be cached (RFC 6749 section 5.1). If it cannot be written
+// the client is gone.
 func answer(w http.ResponseWriter, status int, document []byte) {
 	maps.Copy(w.Header(), jsonHeader)
 	w.Header().Set("Cache-Control", "no-store")
@@ -133,8 +133,8 @@ func answer(w http.ResponseWriter, status int, document []byte) {
 	_, _ = w.Write(document)
 }
 
-// Check reports whether an access token lives, and whose it is: "" is the client's
-// own. Refresh tokens are none. It counts as a call of the API.
+// Check reports whether an access token is valid, and its user: "" is the client. Refresh tokens are
+// not accepted. It counts as a call of the API.
 func (s *Server) Check(token string) (user string, ok bool) {
 	a, ok := s.tokens.find(token, s.options.Now())
 	if !ok {
@@ -145,9 +145,9 @@ func (s *Server) Check(token string) (user string, ok bool) {
 	return a.grant.user, true
 }
 
-// Protect lets those calls of an API through that carry a living token in the header
-// Authorization, and answers the others as the dialect's API does. Faults for [OpCall]
-// strike here, before the token is looked at.
+// Protect passes calls of an API with a valid token in the header Authorization to next, and responds
+// to the others as the dialect's API does. Faults for [OpCall] apply here, before the token is
+// checked.
 func (s *Server) Protect(next http.Handler) http.Handler {
 	door := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, ok := s.Check(bearer(r)); !ok {
@@ -171,8 +171,8 @@ func (s *Server) Protect(next http.Handler) http.Handler {
 	})
 }
 
-// bearer is the token in the header, the only place that is looked at (RFC 6750
-// section 2.1), or "". The scheme's name may be written in any case.
+// bearer is the token in the header (RFC 6750 section 2.1), or "". The scheme's name is
+// case-insensitive.
 func bearer(r *http.Request) string {
 	headers := r.Header.Values("Authorization")
 	if len(headers) != 1 {

@@ -7,25 +7,25 @@ import (
 	"sync/atomic"
 )
 
-// Stats counts what a [Server] was asked since [New]. A request that a [Fault] answered
-// instead is counted as a request and in Faults, and nowhere else.
+// Stats counts the requests to a [Server] since [New]. A request with the response of a [Fault] is
+// counted as a request and in Faults only.
 type Stats struct {
 	TokenRequests int64 `json:"token_requests"`
-	// TokensIssued is how many of TokenRequests were granted, Refreshes how many of
-	// these with a refresh token.
+	// TokensIssued is the number of TokenRequests that were granted, Refreshes of these with a refresh
+	// token.
 	TokensIssued int64 `json:"tokens_issued"`
 	Refreshes    int64 `json:"refreshes"`
-	// Authorizations is how often the consent page was asked for or answered.
+	// Authorizations is the number of requests to the consent page.
 	Authorizations int64 `json:"authorizations"`
 	Introspections int64 `json:"introspections"`
 	Revocations    int64 `json:"revocations"`
-	// Refused are those of all these requests that were answered with an error. One
-	// that a browser is sent back with is none.
+	// Refused is the number of these requests with an error response. A redirect with an error is not
+	// one.
 	Refused int64 `json:"refused"`
-	// CallsAuthorized and CallsRefused are the API's answers, see [Server.Check].
+	// CallsAuthorized and CallsRefused count the calls of the API, see [Server.Check].
 	CallsAuthorized int64 `json:"calls_authorized"`
 	CallsRefused    int64 `json:"calls_refused"`
-	// Faults is how often a fault struck.
+	// Faults is how often a fault applied.
 	Faults int64 `json:"faults"`
 }
 
@@ -34,7 +34,7 @@ type counts struct {
 	refused, callsAuthorized, callsRefused, faults                                      atomic.Int64
 }
 
-// Stats returns the counters as they are now.
+// Stats returns the current counters.
 func (s *Server) Stats() Stats {
 	c := &s.counts
 	return Stats{
@@ -51,10 +51,10 @@ func (s *Server) Stats() Stats {
 	}
 }
 
-// maxRecorded is how many requests are remembered.
+// maxRecorded is how many requests are stored.
 const maxRecorded = 64
 
-// Request is a request as it came, before anything was made of it.
+// Request is a request as received.
 type Request struct {
 	Method string
 	URI    string // path and query
@@ -77,8 +77,8 @@ func (c *record) add(r *http.Request, body []byte) {
 	c.list = append(c.list, Request{Method: r.Method, URI: r.URL.RequestURI(), Header: r.Header.Clone(), Body: string(body)})
 }
 
-// Requests returns the last 64 requests at the server's paths, oldest first, those that
-// a fault struck included. There are none unless Options.Record was set.
+// Requests returns the last 64 requests at the server's paths, oldest first, including those with
+// faults. There are none unless Options.Record was set.
 func (s *Server) Requests() []Request {
 	s.record.mu.Lock()
 	defer s.record.mu.Unlock()

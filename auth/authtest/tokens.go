@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// grant is what a user allowed, or the client for itself, whose user is "". All tokens
-// that come of it end with it.
+// grant is a user's grant, or the client's own with the user "". Its end is the end of all its
+// tokens.
 type grant struct {
 	user, scope string
 	ended       bool
@@ -27,8 +27,8 @@ type refreshToken struct {
 	used    bool // and replaced
 }
 
-// tokens are all that were issued and not thrown away. The mutex guards the maps and
-// what is in them; a grant's user and scope never change.
+// tokens are the issued tokens. The mutex guards the maps and their contents; a grant's user and
+// scope never change.
 type tokens struct {
 	mu      sync.Mutex
 	access  map[string]*accessToken
@@ -44,8 +44,8 @@ func newTokens() tokens {
 	}
 }
 
-// add keeps a new access token, or returns the user's latest one instead when that
-// lives and is to be handed out again. single ends the user's others.
+// add stores a new access token, or returns the user's latest one if it is valid and to be returned
+// again. single ends the user's others.
 func (t *tokens) add(fresh *accessToken, again, single bool) *accessToken {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -67,7 +67,7 @@ func (t *tokens) addRefresh(text string, r *refreshToken) {
 	t.refresh[text] = r
 }
 
-// find returns an access token that lives.
+// find returns a valid access token.
 func (t *tokens) find(text string, now time.Time) (*accessToken, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -78,7 +78,7 @@ func (t *tokens) find(text string, now time.Time) (*accessToken, bool) {
 	return a, true
 }
 
-// spend uses up the refresh token that came, unless it stays, and returns its grant.
+// spend uses a refresh token, unless it stays valid, and returns its grant.
 func (t *tokens) spend(p params, o Options, now time.Time) (*grant, *problem) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -100,7 +100,7 @@ func (t *tokens) spend(p params, o Options, now time.Time) (*grant, *problem) {
 	return r.grant, nil
 }
 
-// revoke ends one token. A refresh token takes its grant with it (RFC 7009 section 2.1).
+// revoke ends one token. A refresh token ends its grant (RFC 7009 section 2.1).
 func (t *tokens) revoke(text string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -114,15 +114,14 @@ func (t *tokens) revoke(text string) bool {
 	return ok
 }
 
-// revokeAccess ends a user's access tokens, everybody's for "".
+// revokeAccess ends a user's access tokens, all users' for "".
 func (t *tokens) revokeAccess(user string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.drop(func(a *accessToken) bool { return user == "" || a.grant.user == user })
 }
 
-// revokeRefresh ends a user's refresh tokens, everybody's for "", and codes that were
-// not exchanged yet.
+// revokeRefresh ends a user's refresh tokens, all users' for "", and the pending codes.
 func (t *tokens) revokeRefresh(user string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -130,7 +129,7 @@ func (t *tokens) revokeRefresh(user string) {
 	maps.DeleteFunc(t.codes, func(_ string, c *code) bool { return user == "" || c.grant.user == user })
 }
 
-// drop forgets access tokens. The mutex is held.
+// drop removes access tokens. The mutex is held.
 func (t *tokens) drop(which func(*accessToken) bool) {
 	gone := func(_ string, a *accessToken) bool { return which(a) }
 	maps.DeleteFunc(t.access, gone)

@@ -24,19 +24,19 @@ import (
 // clientAssertion is the type of a client's assertion (RFC 7523 section 2.2).
 const clientAssertion = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-// assertionLife is how long an assertion is good: long enough for clocks that differ, and no
-// longer than servers allow.
+// assertionLife is how long an assertion is valid: enough for clock skew, and within what servers
+// allow.
 const assertionLife = 5 * time.Minute
 
-// Assertion signs JWTs that prove a client, or ask for a token (RFC 7523). It is safe for
+// Assertion signs JWTs that authenticate a client or request a token (RFC 7523). It is safe for
 // concurrent use.
 type Assertion struct {
 	// KeyID is sent as kid, "" leaves it out.
 	KeyID string
 	// Audience is the authorization server's name for itself, "" is the token URL.
 	Audience string
-	// Issuer and Subject are the claims iss and sub of a grant, "" is the client id. An
-	// assertion that proves the client has the client id as both.
+	// Issuer and Subject are the claims iss and sub of a grant, "" is the client id. An assertion that
+	// authenticates the client has the client id in both.
 	Issuer, Subject string
 
 	key       crypto.Signer
@@ -44,8 +44,8 @@ type Assertion struct {
 	hash      crypto.Hash
 }
 
-// NewAssertion reads a private key, in PEM (PKCS #8, PKCS #1 or SEC 1): RSA of 2048 bits or
-// more (RS256), ECDSA on P-256 or P-384 (ES256, ES384) or Ed25519 (EdDSA). No error repeats it.
+// NewAssertion reads a private key in PEM (PKCS #8, PKCS #1 or SEC 1): RSA of at least 2048 bits
+// (RS256), ECDSA on P-256 or P-384 (ES256, ES384) or Ed25519 (EdDSA). Errors do not contain the key.
 func NewAssertion(key secret.Secret) (*Assertion, error) {
 	block, _ := pem.Decode([]byte(key.Reveal()))
 	if block == nil {
@@ -81,12 +81,12 @@ func NewAssertion(key secret.Secret) (*Assertion, error) {
 	return nil, errors.New("the key must be RSA, ECDSA on P-256 or P-384, or Ed25519")
 }
 
-// client proves a client.
+// client authenticates a client.
 func (a *Assertion) client(tokenURL, clientID string) (string, error) {
 	return a.sign(a.claims(tokenURL, clientID, clientID))
 }
 
-// grant asks for a token.
+// grant requests a token.
 func (a *Assertion) grant(tokenURL, clientID, scope string) (string, error) {
 	claims := a.claims(tokenURL, cmp.Or(a.Issuer, clientID), cmp.Or(a.Subject, clientID))
 	if scope != "" {
@@ -125,7 +125,7 @@ func (a *Assertion) sign(claims map[string]any) (string, error) {
 		h.Write(digest)
 		digest = h.Sum(nil)
 	}
-	if k, ok := a.key.(*ecdsa.PrivateKey); ok { // fixed width, and not ASN.1 (RFC 7518 section 3.4)
+	if k, ok := a.key.(*ecdsa.PrivateKey); ok { // fixed width instead of ASN.1 (RFC 7518 section 3.4)
 		r, s, err := ecdsa.Sign(rand.Reader, k, digest)
 		if err != nil {
 			return "", err
@@ -143,8 +143,7 @@ func (a *Assertion) sign(claims map[string]any) (string, error) {
 	return input + "." + encode(signature), nil
 }
 
-// Fingerprint tells one key, and what is signed with it, from another: a corrected one is
-// tried at once.
+// Fingerprint distinguishes keys and claims: a corrected one is tried at once.
 func (a *Assertion) Fingerprint() []string {
 	if a == nil {
 		return nil

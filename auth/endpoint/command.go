@@ -13,17 +13,17 @@ import (
 	"time"
 )
 
-// Command is a granter of package auth that runs a program, which prints a token answer (RFC 6749 section
-// 5.1, or an error of section 5.2) as JSON on its standard output, as kubectl's exec plugins
-// and AWS's credential_process do. It runs with the rights and the environment of this
-// process, without a shell. What it prints beyond a MiB is not read.
+// Command is a Granter of package auth that runs a program. The program prints a token response (RFC
+// 6749 section 5.1, or an error of section 5.2) as JSON on its standard output, like kubectl's exec
+// plugins and AWS's credential_process. It runs with the rights and the environment of this process,
+// without a shell. Output beyond 1 MiB is dropped.
 type Command struct {
 	endpoint *Endpoint
 	argv     []string
 }
 
-// NewCommand makes a command of a program and its arguments, whose answers are read as the
-// configuration's dialect has them.
+// NewCommand makes a Command of a program and its arguments. Its output is read in the
+// configuration's dialect.
 func NewCommand(c Config, argv []string) *Command {
 	return &Command{endpoint: New(c), argv: argv}
 }
@@ -33,7 +33,7 @@ func (c *Command) Grant(ctx context.Context, r Request) (Answer, error) {
 	var stdout, stderr bounded
 	cmd := exec.CommandContext(ctx, c.argv[0], c.argv[1:]...) //nolint:gosec // the program that is configured
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what it starts ends with it
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // child processes end with it
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
 	err := cmd.Run()
@@ -57,7 +57,7 @@ func (c *Command) Grant(ctx context.Context, r Request) (Answer, error) {
 	return a, nil
 }
 
-// reasonOf is why a program was not started, without its arguments.
+// reasonOf is why a program could not start, without its arguments.
 func reasonOf(err error) string {
 	if e, ok := errors.AsType[*exec.Error](err); ok {
 		return e.Err.Error()
@@ -68,7 +68,7 @@ func reasonOf(err error) string {
 	return "it does not start"
 }
 
-// bounded keeps the beginning of what is written to it.
+// bounded stores the beginning of what is written to it.
 type bounded struct{ bytes.Buffer }
 
 func (b *bounded) Write(p []byte) (int, error) {
@@ -79,7 +79,7 @@ func (b *bounded) Write(p []byte) (int, error) {
 	return b.Buffer.Write(p)
 }
 
-// ReadFrom hides the buffer's own, which has no bound.
+// ReadFrom hides the buffer's own method, which has no limit.
 func (b *bounded) ReadFrom(r io.Reader) (int64, error) {
 	return io.Copy(struct{ io.Writer }{b}, r)
 }

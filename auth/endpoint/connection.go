@@ -12,13 +12,12 @@ import (
 	"syscall"
 )
 
-// ConnectionError is why a request has no answer, where that is neither the server's nor the
-// network's doing in general: a proxy, or a certificate of ours. It says nothing about the
-// credentials. Its text holds no secret and no URL.
+// ConnectionError is why a request failed because of a proxy or a certificate of ours. It says
+// nothing about the credentials. Its text has no secret and no URL.
 type ConnectionError struct {
-	// Reason says what happened, Hint what a person can do about it.
+	// Reason says what happened, Hint what to do.
 	Reason, Hint string
-	// Err is the cause; it is no part of the text.
+	// Err is the cause; it is not part of the text.
 	Err error
 }
 
@@ -27,7 +26,8 @@ func (e *ConnectionError) Error() string { return e.Reason }
 // Unwrap returns the cause.
 func (e *ConnectionError) Unwrap() error { return e.Err }
 
-// ConnectionFailure is the [*ConnectionError] that err is, or is about; nil when it is none.
+// ConnectionFailure returns the [*ConnectionError] in err's chain, or the one that describes it; nil
+// for other errors.
 func ConnectionFailure(err error) *ConnectionError {
 	if e, ok := errors.AsType[*ConnectionError](err); ok {
 		return e
@@ -50,7 +50,7 @@ func ConnectionFailure(err error) *ConnectionError {
 	}
 }
 
-// reason says in our own words why no answer came.
+// reason describes why there was no response.
 func reason(err error) string {
 	connection := ConnectionFailure(err)
 	switch {
@@ -75,8 +75,8 @@ func reason(err error) string {
 	}
 }
 
-// LooksBlocked reports whether a failure is what a blocked address gets to see: no
-// answer at all, although the name is known.
+// LooksBlocked reports whether a failure looks like a blocked address: no response at all, although
+// the name resolves.
 func LooksBlocked(e *Error) bool {
 	return e.Class == ClassTransient && e.Status == 0 &&
 		!is[*net.DNSError](e.Err) && ConnectionFailure(e.Err) == nil && !errors.Is(e.Err, context.Canceled)

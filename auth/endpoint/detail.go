@@ -13,10 +13,10 @@ import (
 	"orderbeat/auth/secret"
 )
 
-// maxDetail is how many characters of what an endpoint says stand in an error.
+// maxDetail bounds the characters of a server's message in an error.
 const maxDetail = 200
 
-// detailMembers are where answers say in words what is wrong, the most telling first.
+// detailMembers are the members that describe an error, the most specific first.
 var detailMembers = []string{
 	"error_description", "errorDescription", "error.message", "errorMessage", "error_message", "errorSummary", "message", "Message",
 	"Error", "fault.faultstring", "error.description", "detail", "title", "msg", "error",
@@ -27,14 +27,14 @@ var (
 	webToken  = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*`)
 )
 
-// detail is what an endpoint says is wrong, for a person: its words and where they are
-// explained, or the title of its page. Nothing of what was sent stands in it, and no control
-// character; "" when it says nothing.
+// detail is the server's description of an error: its message and the link to its documentation, or
+// the title of its page. It contains nothing that was sent, and no control characters; "" if there is
+// none.
 func (e *Endpoint) detail(g Request, r reply, m members) string {
 	said := ""
 	for _, name := range detailMembers {
 		said = e.plain(g, text(m.at(name)))
-		code := name == "error" && !strings.Contains(said, " ") // which stands in the error anyway
+		code := name == "error" && !strings.Contains(said, " ") // the error has the code already
 		if said != "" && !code && !noError(m.at(name)) {
 			break
 		}
@@ -51,7 +51,7 @@ func (e *Endpoint) detail(g Request, r reply, m members) string {
 	return said
 }
 
-// because is a reason with what the endpoint says about it.
+// because appends a detail to a reason.
 func because(reason, detail string) string {
 	if detail == "" {
 		return reason
@@ -59,7 +59,7 @@ func because(reason, detail string) string {
 	return reason + " (" + detail + ")"
 }
 
-// plain is a text on one line, as far as it may be shown.
+// plain is a text on one line, masked.
 func (e *Endpoint) plain(g Request, said string) string {
 	said = strings.Join(strings.FieldsFunc(e.masked(g, said), func(r rune) bool { return !unicode.IsPrint(r) || r == ' ' }), " ")
 	if runes := []rune(said); len(runes) > maxDetail {
@@ -68,10 +68,9 @@ func (e *Endpoint) plain(g Request, said string) string {
 	return said
 }
 
-// masked is a text without what was sent, however that is written in it, and without what
-// looks like a token.
+// masked removes what was sent, in any spelling, and what looks like a token.
 func (e *Endpoint) masked(g Request, said string) string {
-	const short = 4 // what is shorter stands in any text
+	const short = 4 // shorter values occur in any text
 	said = e.mask.Text(said)
 	id, password := e.clientID.Reveal(), e.clientSecret.Reveal()
 	sent := []string{id + ":" + password, password, id}

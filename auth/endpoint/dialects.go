@@ -5,10 +5,9 @@ import (
 	"time"
 )
 
-// RFC6749 is the dialect of the specification, with the client's credentials in the
-// request body (RFC 6749 section 2.3.1). Tokens that do not tell live an hour. With
-// [Dialect.ClientAuth] and [Dialect.UserGrants] set otherwise it serves what speaks
-// plain OAuth 2.0.
+// RFC6749 is the dialect of the specification, with the client credentials in the request body (RFC
+// 6749 section 2.3.1). Tokens without expires_in last an hour. With other values of
+// [Dialect.ClientAuth] and [Dialect.UserGrants] it suits any plain OAuth 2.0 server.
 func RFC6749() Dialect {
 	return Dialect{
 		Name: "rfc6749",
@@ -26,18 +25,17 @@ func RFC6749() Dialect {
 			"temporarily_unavailable": {Class: ClassTransient},
 		},
 		RefreshErrors: map[string]Meaning{
-			"invalid_grant": {Class: ClassConsent}, // RFC 6749 section 5.2: expired, revoked, or used before
+			"invalid_grant": {Class: ClassConsent}, // RFC 6749 section 5.2: expired, revoked, or used
 		},
 	}
 }
 
-// Michelin is the dialect of Michelin's B2B token endpoint, after Michelin's
-// developer portal page of 1 April 2025 and Michelin North America Order-to-Cash,
-// OpenAPI 1.0.1: answers have no expires_in ("typical lifespan is 120 minutes"; once
-// tokens are JWS, they tell it themselves), and refused credentials are a 400. The
-// OpenAPI document describes token_type as any string, and the page knows one scheme
-// only, Bearer. The page declares an introspection request as multipart and writes
-// most of it as a form.
+// Michelin is the dialect of Michelin's B2B token endpoint, after Michelin's developer portal page of
+// 1 April 2025 and Michelin North America Order-to-Cash, OpenAPI 1.0.1: responses have no expires_in
+// ("typical lifespan is 120 minutes"; tokens that are JWS state it themselves), and rejected
+// credentials are a 400. The OpenAPI document describes token_type as any string, and the page knows
+// only the scheme Bearer. The page declares an introspection request as multipart and writes most of
+// it as a form.
 func Michelin() Dialect {
 	d := RFC6749()
 	d.Name = "michelin"
@@ -52,10 +50,10 @@ func Michelin() Dialect {
 	return d
 }
 
-// PTV is the dialect of PTV Logistics' token endpoints, after their page OAUth2
-// Authentication: Basic over the values as they are, or [InBody]. It has no sample of
-// an answer, so a token that does not tell lives five minutes. An address is blocked
-// after repeated failed logins, which then looks like connections that fail.
+// PTV is the dialect of PTV Logistics' token endpoints, after their page OAUth2 Authentication: Basic
+// with the values unencoded, or [InBody]. It has no sample of a response, so a token without
+// expires_in lasts five minutes. An address is blocked after repeated failed logins; connections then
+// fail.
 func PTV() Dialect {
 	d := RFC6749()
 	d.Name = "ptv"
@@ -66,9 +64,9 @@ func PTV() Dialect {
 	return d
 }
 
-// Shell is the dialect of Shell's Loyalty APIs Authentication Guide: a life of "899"
-// seconds, as text, and errors as {"ErrorCode", "Error"}, where Error is a sentence.
-// Shell's mobility APIs answer errors with a member error, as the RFC has it.
+// Shell is the dialect of Shell's Loyalty APIs Authentication Guide: a lifetime of "899" seconds, as
+// text, and errors as {"ErrorCode", "Error"}, where Error is a sentence. Shell's mobility APIs use a
+// member error, as in the RFC.
 func Shell() Dialect {
 	d := RFC6749()
 	d.Name = "shell"
@@ -77,11 +75,11 @@ func Shell() Dialect {
 	return d
 }
 
-// Microbilt is the dialect of Microbilt API's OAuth Documentation: the request is
-// JSON, or, with [Form] and [Dialect.GrantInQuery], a form with the grant in the query.
-// A success says so in a member status, and its type BearerToken means Bearer. The
-// member issued_at is in a time zone and cannot be relied on. Errors are not
-// documented; its gateway is known to answer {"fault": {"detail": {"errorcode"}}}.
+// Microbilt is the dialect of Microbilt API's OAuth Documentation: the request is JSON, or, with
+// [Form] and [Dialect.GrantInQuery], a form with the grant in the query. A success is stated in a
+// member status, and the type BearerToken means Bearer. The member issued_at is in a time zone and is
+// ignored. Errors are not documented; its gateway is known to respond {"fault": {"detail":
+// {"errorcode"}}}.
 func Microbilt() Dialect {
 	d := RFC6749()
 	d.Name = "microbilt"
@@ -92,10 +90,10 @@ func Microbilt() Dialect {
 	return d
 }
 
-// Mazda is the dialect of Mazda's Access keys for DMS (OAuth2): tokens of users, Basic
-// over the values as they are, and an expiry that the page describes as seconds and as
-// a Unix time. A refresh token that was revoked is refused with invalid_request. An
-// access token is "usually valid for at least a full day", and opaque.
+// Mazda is the dialect of Mazda's Access keys for DMS (OAuth2): tokens of users, Basic with the
+// values unencoded, and an expiry that the page describes as seconds and as a Unix time. A revoked
+// refresh token is rejected with invalid_request. An access token is "usually valid for at least a
+// full day", and opaque.
 func Mazda() Dialect {
 	d := RFC6749()
 	d.Name = "mazda"
@@ -103,7 +101,7 @@ func Mazda() Dialect {
 	d.UserGrants = true
 	d.Life = 24 * time.Hour
 	d.EpochExpiry = true
-	d.AnyTokenType = true // the page lists no token_type, and one scheme only, Bearer
+	d.AnyTokenType = true // the page lists no token_type, and only the scheme Bearer
 	d.RefreshErrors["invalid_request"] = Meaning{Class: ClassConsent}
 	return d
 }

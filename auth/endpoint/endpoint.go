@@ -13,11 +13,11 @@ import (
 	"orderbeat/auth/secret"
 )
 
-// maxAnswer bounds what is read of a token endpoint's answer, in bytes. Real ones
-// have about one KiB; a longer one is cut, and so no JSON.
+// maxAnswer bounds what is read of a token endpoint's response, in bytes. Real ones have about 1 KiB;
+// a longer one is cut and therefore invalid JSON.
 const maxAnswer = 1 << 20
 
-// Endpoint asks one authorization server on behalf of one client.
+// Endpoint sends requests to one authorization server for one client.
 type Endpoint struct {
 	dialect      Dialect
 	url          string
@@ -30,11 +30,11 @@ type Endpoint struct {
 	assertion    *Assertion
 	userAgent    string
 	mask         *mask.Set
-	owner        string // of the tokens in mask
+	owner        string // owner of the tokens in mask
 	client       *http.Client
 }
 
-// Config is what an endpoint is made of.
+// Config configures an [Endpoint].
 type Config struct {
 	Dialect Dialect
 	// TokenURL is the token endpoint. IntrospectionURL and RevocationURL are optional (RFC
@@ -43,18 +43,17 @@ type Config struct {
 	ClientID, ClientSecret                    secret.Secret
 	// Params are added to token requests, and Headers are sent with them.
 	Params, Headers map[string]secret.Secret
-	// Assertion signs what RFC 7523 has for grants and clients.
+	// Assertion signs JWT assertions (RFC 7523).
 	Assertion *Assertion
 	UserAgent string
-	// Mask learns every token as one of Owner's; nil masks nothing.
+	// Mask receives every token as one of Owner's; nil masks nothing.
 	Mask  *mask.Set
 	Owner string
 	// Base carries requests; nil is [http.DefaultTransport].
 	Base http.RoundTripper
 }
 
-// New follows no redirects: a redirected request would hand the client's
-// secret to another address.
+// New follows no redirects: a redirect would send the client secret to another address.
 func New(c Config) *Endpoint {
 	return &Endpoint{
 		dialect: c.Dialect, url: c.TokenURL, introspect: c.IntrospectionURL, revoke: c.RevocationURL,
@@ -67,8 +66,8 @@ func New(c Config) *Endpoint {
 	}
 }
 
-// Grant sends one token request. Every failure is an *[Error]; [Error.Lost] tells that
-// the endpoint may have done what it was asked for.
+// Grant sends one token request. Every failure is an *[Error]; [Error.Lost] reports that the endpoint
+// may have processed the request.
 func (e *Endpoint) Grant(ctx context.Context, g Request) (Answer, error) {
 	var wrote atomic.Bool
 	trace := &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { wrote.Store(true) }}
@@ -88,7 +87,7 @@ func (e *Endpoint) Grant(ctx context.Context, g Request) (Answer, error) {
 	return e.read(g, r)
 }
 
-// reply is an HTTP answer that was read to its end; its status is 0 when none came.
+// reply is an HTTP response that was read to its end; its status is 0 if there was none.
 type reply struct {
 	status int
 	header http.Header
@@ -105,8 +104,8 @@ func (e *Endpoint) send(req *http.Request) (reply, error) {
 	return reply{status: resp.StatusCode, header: resp.Header, body: body}, err
 }
 
-// unreachable tells of a request without an answer. The cause's own text is left
-// out: net/http quotes in it the URL and what a server sent instead of HTTP.
+// unreachable is the error of a request without a response. It omits the cause's text: net/http
+// quotes the URL, and what a server sent instead of HTTP.
 func unreachable(err error) *Error {
 	if cause, ok := errors.AsType[*url.Error](err); ok {
 		err = cause.Err

@@ -7,51 +7,51 @@ import (
 	"time"
 )
 
-// Class says what a failure at the token endpoint means for the next attempt.
+// Class classifies a failure of a token request by what it means for the next attempt.
 type Class string
 
 // The classes.
 const (
-	// ClassCredential: the endpoint refuses the client's credentials. Attempts are
-	// few, because repeated ones get an address blocked; see StateRejected of package auth.
+	// ClassCredential: the endpoint rejects the client's credentials. Attempts are few, because repeated
+	// ones get an address blocked; see StateRejected of package auth.
 	ClassCredential Class = "credential"
-	// ClassBlock: no connection, soon after refused credentials. The provider
-	// probably blocks our address.
+	// ClassBlock: no connection, soon after rejected credentials. The provider probably blocks our
+	// address.
 	ClassBlock Class = "block"
-	// ClassRequest: the endpoint does not understand what we send, or is not there.
+	// ClassRequest: the endpoint does not understand the request, or is not there.
 	ClassRequest Class = "request"
 	// ClassThrottle: too many requests. It says nothing about the credentials.
 	ClassThrottle Class = "throttle"
-	// ClassConsent: there is nothing to renew a user's token with, or it is refused.
-	// A person must grant access; no attempt is made before.
+	// ClassConsent: a user has no refresh token, or it was rejected. The user must grant access; no
+	// attempt is made before.
 	ClassConsent Class = "consent"
-	// ClassTransient: the endpoint, or the way to it, is down; it may answer later.
+	// ClassTransient: the endpoint or the network is down; a later attempt may succeed.
 	ClassTransient Class = "transient"
 )
 
-// Error is why there is no access token. Everybody who waited for the same
-// attempt gets the same one. Its text holds no secret, and of what the endpoint says a line at most.
+// Error is why there is no access token. All callers that waited for the same attempt get the same
+// one. Its text has no secret, and at most one line of the server's message.
 type Error struct {
 	Class Class
-	// Status is the token endpoint's HTTP status, 0 when no answer came.
+	// Status is the token endpoint's HTTP status, 0 without a response.
 	Status int
-	// Code is the answer's error code (RFC 6749 section 5.2), trimmed and in lower
-	// case, "" when it had none that can be shown.
+	// Code is the response's error code (RFC 6749 section 5.2), trimmed and in lower case, "" if there
+	// is none that can be shown.
 	Code string
 	// Reason says what happened.
 	Reason string
-	// Hint says what a person can do about it, "" when nothing is known.
+	// Hint says what to do, "" if unknown.
 	Hint string
-	// Cooling is set when no token was asked for on behalf of this call: the source
-	// rests after the failure that is described here.
+	// Cooling reports that no token was requested for this call: the source is in cooldown after the
+	// failure described here.
 	Cooling bool
-	// After is the time until the next attempt is allowed. With [ClassCredential] 0
-	// means that none is, until the credential changes; else, that one is at once.
+	// After is the time until the next attempt is allowed. With [ClassCredential] 0 means never, until
+	// the credential changes; otherwise 0 means at once.
 	After time.Duration
-	// Err is the cause, for errors.Is; it is no part of the text.
+	// Err is the cause, for errors.Is; it is not part of the text.
 	Err error
 
-	// Lost tells that the request was sent and no whole answer came.
+	// Lost reports that the request was sent and no complete response came.
 	Lost bool
 }
 
@@ -77,12 +77,11 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// MaxRetryAfter bounds a wait that an endpoint asks for, and the cooldown of the
-// class throttle.
+// MaxRetryAfter bounds a requested wait, and the cooldown of the class throttle.
 const MaxRetryAfter = 15 * time.Minute
 
-// refusal judges a failed answer to a grant: by its code where the dialect knows it,
-// else by its status. Too many requests are never held against the credentials.
+// refusal classifies a failed response to a grant: by its code if the dialect knows it, otherwise by
+// its status. Too many requests never count against the credentials.
 func (e *Endpoint) refusal(g Request, r reply, m members, code string) *Error {
 	detail := e.detail(g, r, m)
 	err := &Error{Status: r.status, Code: e.shown(g, code), After: Wait(r.status, r.header, MaxRetryAfter)}
@@ -110,7 +109,7 @@ func classOf(status int) Class {
 		return ClassCredential
 	case status == http.StatusRequestTimeout, status == http.StatusTooEarly:
 		return ClassTransient
-	case status < 500: // a success without a token, too: asking again brings none
+	case status < 500: // also a success without a token: another request would bring none
 		return ClassRequest
 	default:
 		return ClassTransient
@@ -132,8 +131,8 @@ func reasons(c Class) string {
 	}
 }
 
-// shown is a code that may stand in a text: one that the dialect knows, or a short
-// word that repeats nothing of what was sent.
+// shown is a code that may appear in a text: one that the dialect knows, or a short word that repeats
+// nothing that was sent.
 func (e *Endpoint) shown(g Request, code string) string {
 	const maxCode = 40
 	if _, known := e.dialect.meaning(g.Type, code); known {

@@ -12,8 +12,8 @@ import (
 	"orderbeat/auth/secret"
 )
 
-// Introspection is what the authorization server says of a token (RFC 7662 section
-// 2.2). It is a hint: servers have called tokens inactive that worked.
+// Introspection is the authorization server's view of a token (RFC 7662 section 2.2). It is a hint:
+// servers have reported working tokens as inactive.
 type Introspection struct {
 	Active    bool      `json:"active"`
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
@@ -26,7 +26,7 @@ type Introspection struct {
 // CanIntrospect reports whether there is an introspection endpoint.
 func (e *Endpoint) CanIntrospect() bool { return e.introspect != "" }
 
-// Introspect asks about a token. The error is an *[Error].
+// Introspect introspects a token. The error is an *[Error].
 func (e *Endpoint) Introspect(ctx context.Context, token secret.Secret) (Introspection, error) {
 	encodings := e.dialect.IntrospectionEncodings
 	if len(encodings) == 0 {
@@ -61,7 +61,7 @@ func (e *Endpoint) examine(ctx context.Context, enc Encoding, token secret.Secre
 		return Introspection{}, &Error{Class: ClassTransient, Status: r.status, Reason: "the introspection endpoint's answer does not say whether the token is active"}
 	}
 	if !active {
-		return Introspection{}, nil // nothing else it says counts (RFC 7662 section 2.2)
+		return Introspection{}, nil // other members do not count (RFC 7662 section 2.2)
 	}
 	return Introspection{
 		Active: true, ExpiresAt: epoch(m["exp"]), IssuedAt: epoch(m["iat"]),
@@ -69,7 +69,7 @@ func (e *Endpoint) examine(ctx context.Context, enc Encoding, token secret.Secre
 	}, nil
 }
 
-// epoch is a time in Unix seconds, as a number or as text; zero when it is none.
+// epoch is a time in Unix seconds, as a number or as text; zero if it is neither.
 func epoch(raw json.RawMessage) time.Time {
 	written := text(raw)
 	if written == "" {
@@ -82,7 +82,7 @@ func epoch(raw json.RawMessage) time.Time {
 	return time.Unix(int64(n), 0).UTC()
 }
 
-// toolError tells of a request without an answer to one of the other endpoints.
+// toolError is the error of a request to one of the other endpoints that got no response.
 func toolError(name string, err error) *Error {
 	e := unreachable(err)
 	e.Reason = strings.Replace(e.Reason, "token endpoint", name+" endpoint", 1)

@@ -22,14 +22,13 @@ const (
 	JWTBearer         = "urn:ietf:params:oauth:grant-type:jwt-bearer" // RFC 7523 section 2.1
 )
 
-// Request is what a source asks for: a grant type, and the parameters that belong to it (RFC
-// 6749 sections 4.1.3, 4.4.2 and 6).
+// Request is a token request: a grant type and its parameters (RFC 6749 sections 4.1.3, 4.4.2 and 6).
 type Request struct {
 	Type   string
 	Params map[string]string
 }
 
-// params are a request's parameters; each name stands in it once (RFC 6749 section 3.2).
+// params are the parameters of a request, each at most once (RFC 6749 section 3.2).
 type params map[string]string
 
 // request writes a token request.
@@ -70,7 +69,7 @@ func (e *Endpoint) request(ctx context.Context, g Request) (*http.Request, error
 	return req, nil
 }
 
-// post writes a request with the client's proof of itself.
+// post writes a request with the client authentication.
 func (e *Endpoint) post(ctx context.Context, to string, enc Encoding, with params) (*http.Request, error) {
 	id, password := e.clientID.Reveal(), e.clientSecret.Reveal()
 	var basic string

@@ -14,28 +14,27 @@ import (
 )
 
 const (
-	// maxLife bounds a life that can be believed. Beyond it a number is no number
-	// of seconds, and the life counts as not told.
+	// maxLife bounds a plausible lifetime. A larger number is not in seconds, and counts as missing.
 	maxLife = 10 * 365 * 24 * time.Hour
-	// maxEpochLife bounds a life that was told by its end.
+	// maxEpochLife bounds a lifetime stated as a Unix time.
 	maxEpochLife = 2 * 365 * 24 * time.Hour
 )
 
-// Answer is a successful answer to a token request (RFC 6749 section 5.1).
+// Answer is a successful token response (RFC 6749 section 5.1).
 type Answer struct {
 	Token   secret.Secret
-	Refresh secret.Secret // of users' grants only: a client has no use for one (section 4.4.3)
-	Life    time.Duration // from when the token was asked for
-	Expiry  Expiry        // how Life is known
-	// Identity is who granted access, as far as [Dialect.UserClaim] finds it; "" is unknown.
+	Refresh secret.Secret // of users' grants only: a client does not need one (section 4.4.3)
+	Life    time.Duration // from the time of the request
+	Expiry  Expiry        // where Life comes from
+	// Identity is the user who granted access, from [Dialect.UserClaim]; "" if unknown.
 	Identity string
 }
 
-// members are a JSON object's, by their exact names: encoding/json would take Error
-// for error.
+// members are the members of a JSON object, by their exact names: encoding/json would match Error
+// with error.
 type members map[string]json.RawMessage
 
-// read understands an answer to a grant. Every failure is an *[Error].
+// read reads a response to a grant. Every failure is an *[Error].
 func (e *Endpoint) read(g Request, r reply) (Answer, error) {
 	var m members
 	body := bytes.TrimSpace(bytes.TrimPrefix(r.body, []byte("\ufeff")))
@@ -53,7 +52,7 @@ func (e *Endpoint) read(g Request, r reply) (Answer, error) {
 	kind := strings.ToLower(strings.TrimSpace(text(beside("token_type"))))
 	const look = "check token_url, and where the token stands in the answer (token_field)"
 	switch status := text(m["status"]); {
-	case unreadable && len(body) > 0 && body[0] == '{': // cut off
+	case unreadable && len(body) > 0 && body[0] == '{': // truncated
 		return fail(ClassTransient, "the token endpoint's answer is not JSON", "")
 	case unreadable:
 		return fail(ClassRequest, "the token endpoint's answer is not JSON, and holds no access token", look)
@@ -76,9 +75,9 @@ func (e *Endpoint) read(g Request, r reply) (Answer, error) {
 	return a, nil
 }
 
-// identity is who granted access: a member of the answer, or a claim of its id_token, which is
-// read without verification: it comes straight from the token endpoint (OpenID Connect Core
-// section 3.1.3.7).
+// identity is the user who granted access: a member of the response, or a claim of its id_token,
+// which is read without verification because it comes straight from the token endpoint (OpenID
+// Connect Core section 3.1.3.7).
 func (d Dialect) identity(m members) string {
 	if d.UserClaim == "" {
 		return ""
@@ -93,11 +92,10 @@ func (d Dialect) identity(m members) string {
 	return text(claims.at(d.UserClaim))
 }
 
-// tokenField is the path of the access token in an answer.
+// tokenField is the path of the access token in a response.
 func (d Dialect) tokenField() string { return cmp.Or(d.TokenField, "access_token") }
 
-// beside finds members that stand in the same object as the one at a path, or else at the
-// top.
+// beside finds members in the same object as the one at a path, or at the top.
 func (m members) beside(path string) func(name string) json.RawMessage {
 	return func(name string) json.RawMessage {
 		if i := strings.LastIndexByte(path, '.'); i >= 0 {
@@ -109,7 +107,7 @@ func (m members) beside(path string) func(name string) json.RawMessage {
 	}
 }
 
-// bare is a token without blanks and line ends around it, and without the name of its scheme.
+// bare is a token without surrounding blanks and line ends, and without the name of its scheme.
 func bare(token string) string {
 	token = strings.TrimSpace(token)
 	const scheme = "bearer "
@@ -119,9 +117,8 @@ func bare(token string) string {
 	return token
 }
 
-// failure reads the error code, trimmed and in lower case, and whether an answer tells
-// of a failure at all. An error member that is no text does, without a code, unless it says
-// that there is none.
+// failure reads the error code, trimmed and in lower case, and whether a response reports a failure
+// at all. An error member that is not a text does, without a code, unless it is empty.
 func (d Dialect) failure(m members) (code string, failed bool) {
 	names := d.ErrorMembers
 	if len(names) == 0 {
@@ -137,7 +134,7 @@ func (d Dialect) failure(m members) (code string, failed bool) {
 	return "", false
 }
 
-// noError reports whether an error member says that there is no error.
+// noError reports whether an error member means that there is no error.
 func noError(raw json.RawMessage) bool {
 	var v any
 	if json.Unmarshal(raw, &v) != nil {
@@ -161,7 +158,7 @@ func noError(raw json.RawMessage) bool {
 	return false
 }
 
-// at is the member at a path, nil when there is none. A number leads into a list.
+// at is the member at a path, nil if there is none. A number is an index into a list.
 func (m members) at(path string) json.RawMessage {
 	name, rest, deeper := strings.Cut(path, ".")
 	raw := m[name]
@@ -181,8 +178,8 @@ func (m members) at(path string) json.RawMessage {
 	return inner.at(rest)
 }
 
-// lifeOf is how long a token lives from now on, and how that is known: what the
-// answer told, or the token itself if that is earlier, else what the dialect says.
+// lifeOf is the remaining lifetime of a token and its source: the response, or the token itself if
+// that is earlier, otherwise the dialect.
 func (d Dialect) lifeOf(token string, expiresIn json.RawMessage, now time.Time) (time.Duration, Expiry) {
 	life, expiry := d.told(expiresIn, now), ExpiryServer
 	if life == 0 {
@@ -196,18 +193,17 @@ func (d Dialect) lifeOf(token string, expiresIn json.RawMessage, now time.Time) 
 	return life, expiry
 }
 
-// told reads expires_in: seconds, as a number or as text, or where the dialect has it
-// so the moment of the end. 0 means that the answer does not tell, or nothing that
-// can be believed.
+// told reads expires_in: seconds, as a number or as text, or in some dialects the expiry as a Unix
+// time. 0 means that it is missing or implausible.
 func (d Dialect) told(raw json.RawMessage, now time.Time) time.Duration {
-	const millis = 1e12 // as seconds since 1970 this is in the year 33658
+	const millis = 1e12 // in seconds since 1970 this is the year 33658
 	written := text(raw)
 	if written == "" {
 		written = string(raw)
 	}
 	n, err := strconv.ParseFloat(strings.TrimSpace(written), 64)
 	switch {
-	case err != nil || !(n > 0): // also refuses NaN
+	case err != nil || !(n > 0): // also rejects NaN
 		return 0
 	case n <= maxLife.Seconds():
 		return time.Duration(n * float64(time.Second))
@@ -223,8 +219,7 @@ func (d Dialect) told(raw json.RawMessage, now time.Time) time.Duration {
 	return life
 }
 
-// jwtExpiry reads the claim exp of a token that is a JWT (RFC 7519 section 4.1.4);
-// the zero time when it is none.
+// jwtExpiry reads the claim exp of a JWT (RFC 7519 section 4.1.4); the zero time if there is none.
 func jwtExpiry(token string) time.Time {
 	var claims struct {
 		Exp float64 `json:"exp"`
@@ -235,7 +230,7 @@ func jwtExpiry(token string) time.Time {
 	return time.UnixMilli(int64(claims.Exp * 1000))
 }
 
-// jwtClaims are the claims of a token that is a JWT, as JSON; nil when it is none.
+// jwtClaims are the claims of a JWT, as JSON; nil if the token is not a JWT.
 func jwtClaims(token string) []byte {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
@@ -248,8 +243,8 @@ func jwtClaims(token string) []byte {
 	return claims
 }
 
-// sendable reports whether a header can carry the token. RFC 6750's alphabet is no
-// measure: Michelin's tokens have an exclamation mark.
+// sendable reports whether a header can carry the token. RFC 6750's alphabet is too narrow:
+// Michelin's tokens have an exclamation mark.
 func sendable(token string) bool {
 	for i := range len(token) {
 		if c := token[i]; c <= ' ' || c == 0x7f {
@@ -268,12 +263,12 @@ func text(raw json.RawMessage) string {
 	return s
 }
 
-// Expiry says how it is known when a token ends.
+// Expiry says where a token's lifetime comes from.
 type Expiry string
 
-// The ways to know it.
+// The sources of a lifetime.
 const (
-	ExpiryServer  Expiry = "server"  // the answer told
-	ExpiryJWT     Expiry = "jwt"     // the token's own claim exp, which was earlier
-	ExpiryDefault Expiry = "default" // nobody told: the dialect's or the configured life
+	ExpiryServer  Expiry = "server"  // stated in the response
+	ExpiryJWT     Expiry = "jwt"     // the claim exp of the token, which was earlier
+	ExpiryDefault Expiry = "default" // not stated: the dialect's or the configured lifetime
 )

@@ -9,17 +9,17 @@ import (
 	"time"
 )
 
-// RetryAfter reads the header Retry-After as the time to wait from now, at most most; 0 when
-// there is none that can be read. It is seconds or a date (RFC 9110 section 10.2.3); read are
-// also fractions, units ("8s"), dates with a numeric zone or in RFC 3339, and Unix times in
-// seconds or milliseconds. A date counts from the answer's own, because clocks differ.
+// RetryAfter reads the header Retry-After as the time to wait from now, at most most; 0 if it is
+// missing or unreadable. It is seconds or a date (RFC 9110 section 10.2.3); fractions, units ("8s"),
+// dates with a numeric zone or in RFC 3339, and Unix times in seconds or milliseconds are read too. A
+// date is relative to the response's own date, because clocks differ.
 func RetryAfter(h http.Header, most time.Duration) time.Duration {
 	return waitOf(h, "Retry-After", most)
 }
 
-// Wait is how long an answer asks to wait: its Retry-After or, where the answer says that
-// there have been too many calls, the reset of its rate limit: RateLimit-Reset,
-// X-RateLimit-Reset or the t of RateLimit (IETF drafts of RateLimit header fields for HTTP).
+// Wait is how long a response asks to wait: its Retry-After or, after too many calls, the reset of
+// its rate limit: RateLimit-Reset, X-RateLimit-Reset or the t of RateLimit (IETF drafts of RateLimit
+// header fields for HTTP).
 func Wait(status int, h http.Header, most time.Duration) time.Duration {
 	if wait := RetryAfter(h, most); wait > 0 {
 		return wait
@@ -45,7 +45,7 @@ func waitOf(h http.Header, name string, most time.Duration) time.Duration {
 	return 0
 }
 
-// answered is when an answer was given, by the clock of who gave it.
+// answered is the date of a response, by the server's clock.
 func answered(h http.Header) time.Time {
 	if now, err := http.ParseTime(h.Get("Date")); err == nil {
 		return now
@@ -53,7 +53,7 @@ func answered(h http.Header) time.Time {
 	return time.Now()
 }
 
-// waitFrom reads a wait that begins at a time; what is over is 0.
+// waitFrom reads a wait that begins at now; a past one is 0.
 func waitFrom(written string, now time.Time) time.Duration {
 	if n, err := strconv.ParseFloat(written, 64); err == nil {
 		return waitOfNumber(n, now)
@@ -74,16 +74,16 @@ func waitFrom(written string, now time.Time) time.Duration {
 // inSeconds is a number with its unit spelled out.
 var inSeconds = regexp.MustCompile(`(?i)^([0-9.]+)\s*(?:sec|secs|second|seconds)$`)
 
-// waitOfNumber reads seconds, or a Unix time in seconds or milliseconds: what would be a wait
-// of more than 30 years is no wait.
+// waitOfNumber reads seconds, or a Unix time in seconds or milliseconds: more than 30 years is not a
+// wait.
 func waitOfNumber(n float64, now time.Time) time.Duration {
 	const (
 		epoch       = 1e9  // 2001
-		epochMillis = 1e12 // likewise
+		epochMillis = 1e12 // the same in milliseconds
 		most        = float64(math.MaxInt64 / int64(time.Second))
 	)
 	switch {
-	case !(n > 0): // also refuses NaN
+	case !(n > 0): // also rejects NaN
 		return 0
 	case n >= epochMillis:
 		n = n/1000 - float64(now.UnixMilli())/1000
@@ -118,9 +118,9 @@ var (
 	limitSpent = regexp.MustCompile(`(?i)(?:^|[;,\s])(?:r|remaining)\s*=\s*0+\s*(?:[;,]|$)`)
 )
 
-// limitReset reads the header RateLimit: "policy";r=0;t=30, or limit=5, remaining=0, reset=30
-// in earlier drafts. Of several policies the ones that are used up count, and of these the
-// longest; where none says so, the shortest.
+// limitReset reads the header RateLimit: "policy";r=0;t=30, or limit=5, remaining=0, reset=30 in
+// earlier drafts. Of several policies the exhausted ones count, and of these the longest; if none is
+// marked so, the shortest.
 func limitReset(field string) time.Duration {
 	items := []string{field}
 	if strings.Contains(field, ";") {

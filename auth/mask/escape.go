@@ -8,11 +8,10 @@ import (
 	"unicode/utf8"
 )
 
-// maxViews is how many levels of escapes are looked through, such as JSON in a JSON string in
-// a URL.
+// maxViews is how many levels of escapes are removed, such as JSON in a JSON string in a URL.
 const maxViews = 3
 
-// escapes are the characters that begin an escape: of JSON, of URLs, of HTML.
+// escapes are the first characters of escapes: of JSON, of URLs, of HTML.
 type escapes *[256]bool
 
 var (
@@ -27,7 +26,7 @@ func escapesOf(chars string) escapes {
 	return &a
 }
 
-// unescape is a text without one level of escapes of some kinds; nil where it has none.
+// unescape removes one level of escapes of some kinds from a text; nil if it has none.
 func unescape(text []byte, kinds escapes) []byte {
 	var plain []byte
 	var buf [utf8.UTFMax]byte
@@ -51,11 +50,11 @@ func unescape(text []byte, kinds escapes) []byte {
 	return append(plain, text[done:]...)
 }
 
-// escaped moves spans of unescape(text, kinds), in order, to where they are in text. An escape
-// is in a span as a whole.
+// escaped moves spans of unescape(text, kinds), in order, to their place in text. A span includes
+// whole escapes.
 func escaped(text []byte, kinds escapes, spans []span) {
 	var buf [utf8.UTFMax]byte
-	at, shift := 0, 0 // the next end to move; how much longer text is than what was unescaped so far
+	at, shift := 0, 0 // the next end to move; the difference in length so far
 	move := func(i, size, decoded int) {
 		for ; at < 2*len(spans); at++ {
 			s := &spans[at/2]
@@ -90,7 +89,7 @@ func escaped(text []byte, kinds escapes, spans []span) {
 	move(len(text)+1, 0, 0)
 }
 
-// nextEscape is where the next character is, from i on, that may begin an escape.
+// nextEscape is the position, from i on, of the next character that may begin an escape.
 func nextEscape(text []byte, kinds escapes, i int) int {
 	for i < len(text) && !kinds[text[i]] {
 		i++
@@ -98,8 +97,7 @@ func nextEscape(text []byte, kinds escapes, i int) int {
 	return i
 }
 
-// escapeAt is the length of the escape at text[i], and what it stands for; 0 where there is
-// none.
+// escapeAt is the length of the escape at text[i], and the character it encodes; 0 if there is none.
 func escapeAt(text []byte, i int, buf *[utf8.UTFMax]byte) (size int, decoded []byte) {
 	rest := text[i+1:]
 	switch text[i] {
@@ -124,7 +122,7 @@ func escapeAt(text []byte, i int, buf *[utf8.UTFMax]byte) (size int, decoded []b
 	return 0, nil
 }
 
-// backslash is escapeAt behind a backslash.
+// backslash is escapeAt after a backslash.
 func backslash(rest []byte, buf *[utf8.UTFMax]byte) (size int, decoded []byte) {
 	if len(rest) == 0 {
 		return 0, nil
@@ -160,7 +158,7 @@ func backslash(rest []byte, buf *[utf8.UTFMax]byte) (size int, decoded []byte) {
 	}
 }
 
-// hexNumber reads as many hexadecimal digits as a number must have.
+// hexNumber reads exactly that many hexadecimal digits.
 func hexNumber(text []byte, digits int) (n int, ok bool) {
 	if len(text) < digits {
 		return 0, false

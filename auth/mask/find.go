@@ -9,17 +9,17 @@ import (
 )
 
 const (
-	// keyBytes is how long the beginning of a pattern is by which it is looked up.
+	// keyBytes is the length of the beginning of a pattern that is used as its key.
 	keyBytes = shortest
-	// enough is how much of a pattern's beginning is masked also where the rest does not
-	// follow, because a text was cut. It also bounds what a comparison costs that finds nothing.
-	// At the end of a text less is enough.
+	// enough is how much of a pattern's beginning is masked even if the rest does not follow, because a
+	// text was cut. It also bounds the cost of a comparison without a result. At the end of a text less
+	// is enough.
 	enough, enoughAtEnd = 24, 16
-	// filterBits is the size of the filter that most positions of a text do not pass.
+	// filterBits is the size of the filter that rejects most positions of a text.
 	filterBits = 16
 )
 
-// alphabet says which characters continue an encoded secret; nil is none.
+// alphabet is the set of characters that continue an encoded secret; nil is none.
 type alphabet *[256]bool
 
 var (
@@ -40,9 +40,9 @@ type pattern struct {
 	extra alphabet
 }
 
-// patterns are found in a text by their first bytes: a filter says that there is none, a bucket
-// has those that begin so. A text costs a time that grows with its length alone, whatever is in
-// it: a comparison ends after [enough] bytes, or masks what it has compared.
+// patterns are found by their first bytes: a filter rejects most positions, a bucket has the patterns
+// with the same beginning. The cost grows with the length of the text only: a comparison ends after
+// [enough] bytes, or masks what it has compared.
 type patterns struct {
 	filter  *[1 << filterBits]uint16 // how many patterns have a hash
 	buckets map[uint64][]entry
@@ -52,7 +52,7 @@ type patterns struct {
 type entry struct {
 	pattern
 	uses int
-	// prefix is the longest entry before that this one begins with, -1 for none.
+	// prefix is the longest earlier entry that is a prefix of this one, -1 for none.
 	prefix int
 }
 
@@ -60,7 +60,7 @@ func newPatterns() patterns {
 	return patterns{filter: new([1 << filterBits]uint16), buckets: map[uint64][]entry{}}
 }
 
-// key is the beginning of a text, without case. Some other characters fall together too.
+// key is the beginning of a text, ignoring case. Some other characters collide too.
 func key(b []byte) uint64 { return binary.LittleEndian.Uint64(b) | 0x2020202020202020 }
 
 func hash(k uint64) uint64 { return k * 0x9e3779b97f4a7c15 >> (64 - filterBits) }
@@ -97,7 +97,7 @@ func (ps *patterns) remove(p pattern) {
 
 func (e entry) compare(text string) int { return cmp.Compare(e.text, text) }
 
-// linked notes which entries begin with others.
+// linked sets the prefixes of entries.
 func linked(bucket []entry) []entry {
 	for i := range bucket {
 		p := i - 1
@@ -112,7 +112,7 @@ func linked(bucket []entry) []entry {
 // span is a part of a text.
 type span struct{ from, to int }
 
-// find appends where patterns are in a text, in order and without overlaps.
+// find appends the places of patterns in a text, in order and without overlaps.
 func (ps *patterns) find(text []byte, found []span) []span {
 	last := 0
 	filter := ps.filter
@@ -135,7 +135,7 @@ func (ps *patterns) find(text []byte, found []span) []span {
 			}
 		}
 		for to < len(text) && !utf8.RuneStart(text[to]) {
-			to++ // no half of a character stays
+			to++ // include a whole character
 		}
 		found = append(found, span{from, to})
 		last, i = to, to-1
@@ -143,14 +143,14 @@ func (ps *patterns) find(text []byte, found []span) []span {
 	return found
 }
 
-// match is how much of a text is a secret, or the beginning of one; 0 for nothing.
+// match is the length of the secret, or of the beginning of one, at the start of a text; 0 for none.
 func (ps *patterns) match(k uint64, text []byte) (n int, extra alphabet) {
 	bucket := ps.buckets[k]
 	at, _ := slices.BinarySearchFunc(bucket, text, func(e entry, text []byte) int {
 		n := common(e.text, text)
 		switch {
 		case n == len(e.text):
-			return -1 // also where it is the text: what matters is the one before
+			return -1 // also if equal: the entry before is what matters
 		case n == len(text):
 			return 1
 		}
@@ -177,7 +177,7 @@ func (ps *patterns) match(k uint64, text []byte) (n int, extra alphabet) {
 	return n, extra
 }
 
-// common is how many bytes of a pattern a text begins with.
+// common is the number of bytes that a pattern and a text begin with in common.
 func common(pattern string, text []byte) int {
 	n := 0
 	for n < len(pattern) && n < len(text) && pattern[n] == lowerByte(text[n]) {

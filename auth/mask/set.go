@@ -10,32 +10,31 @@ import (
 	"time"
 )
 
-// Redacted stands in the place of a secret.
+// Redacted replaces a secret.
 const Redacted = "REDACTED"
 
 const (
-	// shortest is the length, in bytes, from which on a secret is masked. A shorter one is
-	// found in ordinary text too often; of digits alone, as in dates and order numbers, more
-	// are needed.
+	// shortest is the length in bytes from which a secret is masked. A shorter one occurs in ordinary
+	// text too often; digits only, as in dates and order numbers, need more.
 	shortest       = 8
 	shortestDigits = 12
 	// grace is how long a token is masked after another has replaced it.
 	grace = time.Hour
-	// maxRetired bounds how many replaced tokens are remembered; the oldest go first.
+	// maxRetired bounds the replaced tokens that are remembered; the oldest go first.
 	maxRetired = 4096
-	// encodedBytes is how much of an encoded secret is looked for. What is found is extended
-	// to the whole run of its alphabet.
+	// encodedBytes is how much of an encoded secret is searched for. A match is extended to the whole
+	// run of its alphabet.
 	encodedBytes = 32
 )
 
-// Set is the secrets that a process knows. A nil Set knows none. It is safe for concurrent use.
+// Set is the set of secrets that a process knows. A nil Set is empty. It is safe for concurrent use.
 type Set struct {
 	mu       sync.RWMutex // guards the rest
 	uses     map[string]int
 	owned    map[string][]string
 	retired  []retired // oldest first
 	patterns patterns
-	escaped  int // how many of the secrets look as if they had escapes
+	escaped  int // the number of secrets that look as if they had escapes
 }
 
 // retired is a replaced token.
@@ -49,7 +48,7 @@ func New() *Set {
 	return &Set{uses: map[string]int{}, owned: map[string][]string{}, patterns: newPatterns()}
 }
 
-// Add masks values for good. Values that are too short are passed over.
+// Add masks values for ever. Values that are too short are ignored.
 func (s *Set) Add(values ...string) {
 	if s == nil {
 		return
@@ -61,9 +60,8 @@ func (s *Set) Add(values ...string) {
 	}
 }
 
-// AddPair masks a user's password, and the pair as HTTP Basic authentication has it (RFC 7617;
-// RFC 6749 section 2.3.1 encodes both halves as forms do), also where the password alone is too
-// short to be masked.
+// AddPair masks a user's password, and the pair as in HTTP Basic authentication (RFC 7617; RFC 6749
+// section 2.3.1 form-encodes both halves), also if the password alone is too short to be masked.
 func (s *Set) AddPair(user, password string) {
 	if s == nil || password == "" {
 		return
@@ -75,13 +73,13 @@ func (s *Set) AddPair(user, password string) {
 	}
 }
 
-// encoded is a pair's base64 without what the end of the pair alone decides.
+// encoded is a pair's base64 without the part that depends on what follows the pair.
 func encoded(pair string) string {
 	return base64.RawStdEncoding.EncodeToString([]byte(pair))
 }
 
-// Hold masks values as the live tokens of owner. Tokens that owner held before, and are not
-// among them, stay masked for an hour.
+// Hold masks values as the current tokens of owner. Tokens of owner from before that are not among
+// them stay masked for an hour.
 func (s *Set) Hold(owner string, values ...string) {
 	if s == nil {
 		return
@@ -98,7 +96,7 @@ func (s *Set) Hold(owner string, values ...string) {
 	}
 	now := time.Now()
 	for _, v := range before {
-		s.retired = append(s.retired, retired{v, now.Add(grace)}) // its use goes with it
+		s.retired = append(s.retired, retired{v, now.Add(grace)}) // takes over its use
 	}
 	if s.owned[owner] = values; len(values) == 0 {
 		delete(s.owned, owner)
@@ -106,7 +104,7 @@ func (s *Set) Hold(owner string, values ...string) {
 	s.forget(now)
 }
 
-// forget drops replaced tokens whose time is over, and those beyond the limit.
+// forget drops replaced tokens after their time, and those beyond the limit.
 func (s *Set) forget(now time.Time) {
 	n := 0
 	for n < len(s.retired) && (now.After(s.retired[n].until) || len(s.retired)-n > maxRetired) {
@@ -151,7 +149,7 @@ func looksEscaped(value string) int {
 	return 0
 }
 
-// patternsOf are the texts by which a secret is found.
+// patternsOf are the spellings by which a secret is found.
 func patternsOf(value string) (list []pattern) {
 	add := func(text string, kind alphabet) {
 		p := pattern{lower(text), kind}
@@ -159,10 +157,10 @@ func patternsOf(value string) (list []pattern) {
 			list = append(list, p)
 		}
 	}
-	for _, value := range []string{value, strings.ReplaceAll(value, " ", "+")} { // as forms encode blanks
+	for _, value := range []string{value, strings.ReplaceAll(value, " ", "+")} { // forms encode blanks as +
 		add(value, nil)
 	}
-	begin := value[:min(len(value), encodedBytes)] // is enough for what is looked for
+	begin := value[:min(len(value), encodedBytes)] // enough for the search
 	for _, e := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
 		for before := range 3 { // bytes before the secret, modulo 3
 			text := e.EncodeToString(append(make([]byte, before), begin...))

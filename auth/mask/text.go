@@ -6,12 +6,12 @@ import (
 	"unsafe"
 )
 
-// Text is a text without the secrets; the same text where it has none.
+// Text returns a text without the secrets; the same text if it has none.
 func (s *Set) Text(text string) string {
 	if s == nil || len(text) < shortest {
 		return text
 	}
-	bytes := unsafe.Slice(unsafe.StringData(text), len(text)) // is only read
+	bytes := unsafe.Slice(unsafe.StringData(text), len(text)) // only read
 	spans := s.find(bytes)
 	if len(spans) == 0 {
 		return text
@@ -19,7 +19,7 @@ func (s *Set) Text(text string) string {
 	return string(replaced(bytes, spans))
 }
 
-// Bytes is [Set.Text] of bytes. The result may be text itself, which is never changed.
+// Bytes is [Set.Text] for bytes. The result may be text itself, which is never changed.
 func (s *Set) Bytes(text []byte) []byte {
 	spans := s.find(text)
 	if len(spans) == 0 {
@@ -28,10 +28,10 @@ func (s *Set) Bytes(text []byte) []byte {
 	return replaced(text, spans)
 }
 
-// find is where secrets are, in order and without overlaps: in the text as it is, and behind
-// one level of escapes after the other. All kinds of escapes are removed at once. Where a secret
-// has characters of escapes itself, that may remove some of its own; the kinds are then removed
-// one at a time too, in every order.
+// find returns the places of secrets, in order and without overlaps: in the text as it is, and under
+// one level of escapes after another. All kinds of escapes are removed at once. If a secret has
+// escape characters itself, that may remove some of its own; then the kinds are also removed one at a
+// time, in every order.
 func (s *Set) find(text []byte) []span {
 	if s == nil || len(text) < shortest {
 		return nil
@@ -56,14 +56,14 @@ func (s *Set) find(text []byte) []span {
 	return merged(found)
 }
 
-// view is a text, and the kinds of escapes that are removed from it.
+// view is a text, and the kinds of escapes that were removed from it.
 type view struct {
 	text  []byte
 	kinds escapes
 }
 
-// behind appends where secrets are behind the escapes of the last view, each kind of which was
-// behind those of the view before. Its result is of the first.
+// behind appends the places of secrets under the escapes of the last view, in terms of the first
+// view.
 func (s *Set) behind(views []view, next []escapes, found []span) []span {
 	last := views[len(views)-1]
 	plain := unescape(last.text, last.kinds)
@@ -102,7 +102,7 @@ func merged(spans []span) []span {
 }
 
 func replaced(text []byte, spans []span) []byte {
-	out := make([]byte, 0, len(text)+len(Redacted)) // most secrets are longer than that
+	out := make([]byte, 0, len(text)+len(Redacted)) // most secrets are longer than Redacted
 	done := 0
 	for _, s := range spans {
 		out = append(append(out, text[done:s.from]...), Redacted...)

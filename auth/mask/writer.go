@@ -2,8 +2,8 @@ package mask
 
 import "io"
 
-// Writer passes on what is written to it without the secrets. Each Write is masked by itself: a
-// secret must not be divided between two.
+// Writer passes on what is written to it without the secrets. Each Write is masked on its own: a
+// secret must not be split between two.
 func (s *Set) Writer(w io.Writer) io.Writer { return writer{s, w} }
 
 type writer struct {

@@ -24,13 +24,13 @@ const (
 `
 )
 
-// base64Strict reads a value in one spelling only.
+// base64Strict accepts only one spelling of a value.
 var base64Strict = base64.StdEncoding.Strict()
 
-// keys is what a key file held when it was read. It never changes.
+// keys is the content of a key file. It is immutable.
 type keys struct {
-	content []byte     // the file's
-	ring    []*sealKey // the first one seals; never empty
+	content []byte     // of the file
+	ring    []*sealKey // the first one encrypts; never empty
 }
 
 // parseKeys reads a key file. The path is for the errors.
@@ -64,7 +64,7 @@ func parseKeys(path string, content []byte) (*keys, error) {
 	return k, nil
 }
 
-// keyFile is the opposite of parseKeys.
+// keyFile is the inverse of parseKeys.
 func keyFile(ring []*sealKey) []byte {
 	var b strings.Builder
 	b.WriteString(keyFileHead)
@@ -86,12 +86,11 @@ func (k *keys) find(id string) *sealKey {
 	return nil
 }
 
-// sealKey is one key, and what is derived from it (RFC 5869): one thing for each
-// purpose.
+// sealKey is one key and what is derived from it (RFC 5869), one value for each purpose.
 type sealKey struct {
-	id   string        // what a sealed value names it by
-	text secret.Secret // as it stands in the file
-	aead cipher.AEAD   // AES-256-GCM with a random nonce: good for 2^32 values
+	id   string        // the key's name in a sealed value
+	text secret.Secret // as in the file
+	aead cipher.AEAD   // AES-256-GCM with a random nonce: safe for 2^32 values
 	mac  []byte
 }
 
@@ -118,15 +117,15 @@ func newSealKey(raw []byte) (*sealKey, error) {
 	}, nil
 }
 
-// freshKey makes a key that nobody has yet.
+// freshKey generates a random key.
 func freshKey() (*sealKey, error) {
 	raw := make([]byte, keyBytes)
-	_, _ = rand.Read(raw) // it never fails
+	_, _ = rand.Read(raw) // never fails
 	return newSealKey(raw)
 }
 
-// fingerprint hides a credential's fingerprint, so that who reads the database
-// cannot try out guesses of the credential. None stays none.
+// fingerprint hides a credential's fingerprint, so that the database alone does not allow guesses of
+// the credential. An empty one stays empty.
 func (k *sealKey) fingerprint(credential string) string {
 	if credential == "" {
 		return ""

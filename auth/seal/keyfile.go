@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// createKeyFile makes a key file with a fresh key, unless there is one already. It
-// appears whole or not at all.
+// createKeyFile makes a key file with a new key, unless there is one. The file appears complete or
+// not at all.
 func createKeyFile(path string) error {
 	key, err := freshKey()
 	if err != nil {
@@ -26,17 +26,17 @@ func createKeyFile(path string) error {
 		return err
 	}
 	defer os.Remove(temp)
-	// Unlike a rename, a link does not replace what another process has put there.
+	// Unlike a rename, a link does not replace another process's file.
 	if err := os.Link(temp, path); err != nil && !errors.Is(err, fs.ErrExist) {
-		if _, there := os.Stat(path); there != nil { // else another process made it, and removed this as a leftover
+		if _, there := os.Stat(path); there != nil { // otherwise another process made it, and removed this as a leftover
 			return fmt.Errorf("cannot make %s: %w", path, err)
 		}
 	}
 	return syncFolder(folder)
 }
 
-// replaceKeyFile replaces what a key file holds, at once, and keeps its mode. A
-// symbolic link stays, and what it leads to is replaced.
+// replaceKeyFile replaces the content of a key file atomically, and preserves its mode. A symbolic
+// link stays, and its target is replaced.
 func replaceKeyFile(path string, content []byte) error {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -56,8 +56,7 @@ func replaceKeyFile(path string, content []byte) error {
 	return syncFolder(filepath.Dir(path))
 }
 
-// writeBeside writes a file next to path that survives a power cut, and returns its
-// name.
+// writeBeside writes a file next to path that survives a power failure, and returns its name.
 func writeBeside(path string, content []byte, mode fs.FileMode) (string, error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // with mode 0600
 	if err != nil {
@@ -70,8 +69,7 @@ func writeBeside(path string, content []byte, mode fs.FileMode) (string, error) 
 	return f.Name(), nil
 }
 
-// removeBeside removes the files that writeBeside made for path, and returns how many
-// there were.
+// removeBeside removes the files that writeBeside made for path, and returns their number.
 func removeBeside(path string) (n int, err error) {
 	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
@@ -90,7 +88,7 @@ func removeBeside(path string) (n int, err error) {
 	return n, nil
 }
 
-// syncFolder makes a folder's entries survive a power cut.
+// syncFolder makes a folder's entries survive a power failure.
 func syncFolder(path string) error {
 	f, err := os.Open(path)
 	if err != nil {

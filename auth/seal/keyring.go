@@ -20,36 +20,34 @@ import (
 )
 
 const (
-	// lockPoll is how often a folder is tried that another process has locked.
+	// lockPoll is how often a lock of another process is retried.
 	lockPoll = 2 * time.Millisecond
-	// lockTimeout bounds the wait for it at the start. It is longer than any use of
-	// a store takes.
+	// lockTimeout bounds the wait for it at the start. It is longer than any use of a store takes.
 	lockTimeout = 10 * time.Second
 )
 
-// Keyring is the keys that seal tokens at rest; see [New]. They stand in a file,
-// each on a line of its own: 32 random bytes in base64 (RFC 4648 section 4). The first
-// one seals, the others only open what they sealed when they were the first. Empty
-// lines, and lines that begin with #, say nothing.
+// Keyring holds the keys that encrypt tokens at rest; see [New]. They are in a file, one a line: 32
+// random bytes in base64 (RFC 4648 section 4). The first one encrypts, the others only decrypt what
+// they encrypted earlier. Empty lines and lines that begin with # are ignored.
 //
-// The file is read each time, so that a change by hand, or another process's
-// [Store.Rekey], counts at once. While a store is used the file's folder is locked
-// (flock), shared, and while the keys are changed exclusively: nobody seals with a key
-// that is about to go. A Keyring is safe for concurrent use.
+// The file is read each time, so that a manual change, or another process's [Store.Rekey], takes
+// effect at once. While a store is in use the file's folder is locked (flock), shared, and while the
+// keys change exclusively, so that no value is encrypted with a key about to be removed. A Keyring is
+// safe for concurrent use.
 type Keyring struct {
 	path string
-	// mu is within the process what the folder's lock is between processes; it lets
-	// in who waits to be alone. It is held while the store works.
+	// mu is within the process what the folder's lock is between processes, and prefers a waiting
+	// writer. It is held while the store works.
 	mu   sync.RWMutex
 	last atomic.Pointer[keys] // as last read; never nil
 }
 
-// LoadKeyring reads the keys. With create, a file that is absent is made first, with a
-// key of its own and mode 0600, in a folder that is made with mode 0700 if need be;
-// processes that start together end up with the same key.
+// LoadKeyring reads the keys. With create, a missing file is made, with a new key and mode 0600, in a
+// folder that is made with mode 0700 if needed; processes that start together end up with the same
+// key.
 //
-// The error names the file, the line and what to do, and repeats no key. A file that
-// others may read is an error.
+// The error names the file, the line and what to do, and contains no key. A file that others may read
+// is an error.
 func LoadKeyring(path string, create bool) (*Keyring, error) {
 	k := &Keyring{path: path}
 	_, err := k.read()
@@ -67,7 +65,7 @@ func LoadKeyring(path string, create bool) (*Keyring, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), lockTimeout)
 	defer cancel()
-	_, unlock, err := k.share(ctx) // a folder that cannot be locked is told of now
+	_, unlock, err := k.share(ctx) // report now a folder that cannot be locked
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +78,7 @@ func (k *Keyring) share(ctx context.Context) (*keys, func(), error) {
 	return k.hold(ctx, k.mu.RLocker(), (*flock.Flock).TryRLockContext)
 }
 
-// seize returns the keys, which nobody else uses until unlock is called.
+// seize returns the keys for exclusive use until unlock is called.
 func (k *Keyring) seize(ctx context.Context) (*keys, func(), error) {
 	return k.hold(ctx, &k.mu, (*flock.Flock).TryLockContext)
 }
@@ -104,13 +102,12 @@ func (k *Keyring) hold(ctx context.Context, mu sync.Locker, try func(*flock.Floc
 	return held, unlock, nil
 }
 
-// RemoveLeftovers removes what a process left beside the key file that was killed while it
-// replaced the keys: files that hold the old and the new key. It returns how many there
-// were.
+// RemoveLeftovers removes files with old and new keys beside the key file, left by a process that was
+// killed while it replaced the keys. It returns their number.
 func (k *Keyring) RemoveLeftovers(ctx context.Context) (n int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, lockTimeout)
 	defer cancel()
-	_, unlock, err := k.seize(ctx) // nobody replaces them now
+	_, unlock, err := k.seize(ctx) // no process replaces them now
 	if err != nil {
 		return 0, err
 	}
@@ -127,7 +124,7 @@ type keyError struct{ error }
 
 func (e *keyError) Unwrap() []error { return []error{auth.ErrNoKeys, e.error} }
 
-// read returns what the file holds now.
+// read returns the current content of the file.
 func (k *Keyring) read() (*keys, error) {
 	f, err := os.Open(k.path)
 	if err != nil {
@@ -156,8 +153,8 @@ func (k *Keyring) read() (*keys, error) {
 	return read, nil
 }
 
-// replace makes the file hold these keys, the first of which seals. The caller has
-// seized the keyring.
+// replace writes these keys to the file; the first one encrypts. The caller has exclusive use of the
+// keyring.
 func (k *Keyring) replace(ring []*sealKey) (*keys, error) {
 	if err := replaceKeyFile(k.path, keyFile(ring)); err != nil {
 		return nil, err
@@ -165,7 +162,7 @@ func (k *Keyring) replace(ring []*sealKey) (*keys, error) {
 	return k.read()
 }
 
-// cause is the error without the path, which our own texts name.
+// cause is the error without the path, which our texts name.
 func cause(err error) error {
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		return e.Err

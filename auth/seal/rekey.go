@@ -8,24 +8,22 @@ import (
 	"orderbeat/auth"
 )
 
-// Resealer is a [auth.Store] whose rows can be sealed anew, all in one step.
+// Resealer is a [auth.Store] whose rows can be re-encrypted in one step.
 type Resealer interface {
-	// Reseal passes every row to change and writes what it returns, in one
-	// transaction that survives a power cut when Reseal returns. Only Token, Refresh
-	// and Credential differ then. After an error no row has changed. change may be
-	// called again with a row.
+	// Reseal passes every row to change and writes the result, in one transaction that is durable when
+	// Reseal returns. Only Token, Refresh and Credential differ. After an error no row has changed.
+	// change may be called again with a row.
 	Reseal(ctx context.Context, change func(auth.Row) auth.Row) error
 }
 
-// Rekey seals every row with a fresh key and removes the keys from before. It
-// returns how many rows it has sealed, and how many it could not read and left as
-// they were. The store below must be a [Resealer].
+// Rekey encrypts every row with a new key and removes the old keys. It returns the number of rows
+// that it encrypted, and of those that it could not decrypt and left unchanged. The store below must
+// be a [Resealer].
 //
-// Meanwhile live tokens are served as ever; who needs the store waits until it is
-// done. Other processes take the new key at their next call. The old keys leave the
-// file last: after an error, or a crash at any point, everything can be read, and
-// Rekey can be called again. A copy of the database from before needs a copy of the
-// file from before. Comments in the file are not kept.
+// Meanwhile valid tokens are served from memory; other uses of the store wait. Other processes read
+// the new key at their next call. The old keys leave the file last: after an error, or a crash at any
+// point, everything can be decrypted, and Rekey can be repeated. An older copy of the database needs
+// the matching copy of the file. Comments in the file are lost.
 func (s *Store) Rekey(ctx context.Context) (resealed, unreadable int, err error) {
 	inner, ok := s.inner.(Resealer)
 	if !ok {
@@ -44,7 +42,7 @@ func (s *Store) Rekey(ctx context.Context) (resealed, unreadable int, err error)
 	if err != nil {
 		return 0, 0, err
 	}
-	done := make(map[string]bool) // by row, whether it could be read
+	done := make(map[string]bool) // by row, whether it could be decrypted
 	if err := inner.Reseal(ctx, func(row auth.Row) auth.Row { return both.reseal(row, done) }); err != nil {
 		return 0, 0, fmt.Errorf("no token is sealed with the new key yet, and the old ones stay in %s: %w", s.keys.path, err)
 	}
@@ -61,8 +59,8 @@ func (s *Store) Rekey(ctx context.Context) (resealed, unreadable int, err error)
 	return resealed, unreadable, nil
 }
 
-// reseal returns a row of the inner store under the current key, and writes down
-// whether it could be read. One that cannot stays as it is.
+// reseal returns a row of the inner store under the current key, and notes whether it could be
+// decrypted. Otherwise it stays unchanged.
 func (k *keys) reseal(row auth.Row, done map[string]bool) auth.Row {
 	if row.Token.Empty() && row.Refresh.Empty() {
 		return row

@@ -11,23 +11,23 @@ import (
 	"orderbeat/auth/secret"
 )
 
-// sealVersion begins each sealed value, and is part of what it is bound to.
+// sealVersion is the prefix of each sealed value, and part of its binding.
 const sealVersion = "enc:v1"
 
-// contents is what is sealed of a row.
+// contents are the encrypted parts of a row.
 type contents struct {
 	Access     string `json:"access,omitzero"`
 	Refresh    string `json:"refresh,omitzero"`
-	Credential string `json:"credential,omitzero"` // what the endpoint judged, also without a token
+	Credential string `json:"credential,omitzero"` // of the last response of the endpoint, also without a token
 }
 
-// binding is what a sealed value belongs to. The row's key comes last, as it may
-// hold anything.
+// binding is the additional data of a sealed value. The row's key is last because it may contain
+// anything.
 func binding(row auth.Row) []byte {
 	return []byte(sealVersion + "|" + strconv.FormatInt(row.Generation, 10) + "|" + row.Key)
 }
 
-// seal returns the row as the inner store shall have it.
+// seal returns the row for the inner store.
 func (k *keys) seal(row auth.Row) auth.Row {
 	c := contents{Access: row.Token.Reveal(), Refresh: row.Refresh.Reveal(), Credential: row.Credential}
 	if row.Unreadable && c.Access == "" && c.Refresh == "" {
@@ -39,7 +39,7 @@ func (k *keys) seal(row auth.Row) auth.Row {
 	if c == (contents{}) {
 		return row
 	}
-	plain, _ := json.Marshal(c) // strings can always be
+	plain, _ := json.Marshal(c) // strings always encode
 	key := k.current()
 	sealed := key.aead.Seal(nil, nil, plain, binding(row))
 	row.Token = secret.New(sealVersion + ":" + key.id + ":" + base64.StdEncoding.EncodeToString(sealed))
@@ -48,10 +48,10 @@ func (k *keys) seal(row auth.Row) auth.Row {
 	return row
 }
 
-// open returns a row of the inner store as it was before it was sealed.
+// open returns the row for the caller.
 func (k *keys) open(row auth.Row) auth.Row {
 	if row.Token.Empty() && row.Refresh.Empty() {
-		row.Credential = "" // nothing was sealed, so nothing was judged
+		row.Credential = "" // nothing was encrypted: no credential is known
 		return row
 	}
 	c, key := k.unseal(row)
@@ -66,8 +66,7 @@ func (k *keys) open(row auth.Row) auth.Row {
 	return row
 }
 
-// unseal returns what is sealed of a row, and the key that had sealed it: nil if it
-// cannot be read.
+// unseal returns the encrypted parts of a row and their key: nil if they cannot be decrypted.
 func (k *keys) unseal(row auth.Row) (contents, *sealKey) {
 	value, ok := strings.CutPrefix(row.Token.Reveal(), sealVersion+":")
 	if !ok {
@@ -90,8 +89,8 @@ func (k *keys) unseal(row auth.Row) (contents, *sealKey) {
 	return c, key
 }
 
-// credential is what the inner store shall compare with the row's column: the column
-// itself if the credential is the one that open tells of, else something different.
+// credential is the value for the inner store to compare with the row's column: the column itself if
+// the credential is the one of the row, otherwise a different value.
 func (k *keys) credential(row auth.Row, credential string) string {
 	if k.open(row).Credential == credential {
 		return row.Credential

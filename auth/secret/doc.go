@@ -1,5 +1,5 @@
-// Package secret holds the type of credentials and tokens, which shows its value to nobody who
-// prints, logs or encodes it.
+// Package secret defines the type of credentials and tokens, which never shows its value when it is
+// printed, logged or encoded.
 //
-// It knows no other package of this program. Start reading at [Secret].
+// It imports no other package of this program. Start reading at [Secret].
 package secret

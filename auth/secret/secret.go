@@ -10,12 +10,12 @@ import (
 // Redacted is what a secret looks like wherever it is printed.
 const Redacted = "REDACTED"
 
-// Secret is a credential or a token. Printed, logged or encoded it is REDACTED;
-// only [Secret.Reveal] gives it away. The zero Secret is empty.
+// Secret is a credential or a token. Printed, logged or encoded it is REDACTED; only [Secret.Reveal]
+// returns the value. The zero Secret is empty.
 //
-// The value stands behind a handle because fmt calls no methods on unexported fields:
-// a struct that holds a Secret prints an address, not the value. Equal values have
-// equal handles, so Secrets compare with ==.
+// The value is behind a handle because fmt calls no methods on unexported fields: a struct that
+// contains a Secret prints an address, not the value. Equal values have equal handles, so Secrets
+// compare with ==.
 type Secret struct{ value unique.Handle[string] }
 
 // New wraps a value. An empty one gives the zero Secret.

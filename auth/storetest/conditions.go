@@ -7,9 +7,8 @@ import (
 	"orderbeat/auth"
 )
 
-// leases checks every condition of a lease. Unless a case says otherwise the row is
-// full, with its cooldown over, and the lease asks for its generation with the
-// credential that it was judged with.
+// leases checks every condition of a lease. Unless a case says otherwise the row is full, with its
+// cooldown over, and the lease has its generation and its credential.
 func leases(t *testing.T, open func(t *testing.T) auth.Store, full func() auth.Row) {
 	t.Helper()
 	for _, tt := range []struct {
@@ -78,15 +77,15 @@ func commits(t *testing.T, s auth.Store, full auth.Row) {
 
 	second := first
 	second.Owner = "you"
-	take(t, s, second, false) // it is held
+	take(t, s, second, false) // it is taken
 	forced := second
 	forced.Override, forced.Credential = true, "other"
-	take(t, s, forced, false) // nothing but its end takes a lease away
+	take(t, s, forced, false) // an override does not break a lease
 	commit(t, s, second, full, false)
 	second.At, second.Until = first.Until.Add(-100*time.Microsecond), first.Until.Add(time.Minute)
-	take(t, s, second, false) // for the tenth of a millisecond
+	take(t, s, second, false) // valid for another 100 µs
 	second.At = first.Until
-	take(t, s, second, true) // it ran out
+	take(t, s, second, true) // it expired
 	commit(t, s, first, full, false)
 	outdated := second
 	outdated.Generation = 7

@@ -32,7 +32,7 @@ func contended(t *testing.T, s auth.Store) {
 	}
 }
 
-// inTurn has many renew one row. Each renewal builds on the one before it, so that the
+// inTurn renews one row from many goroutines. Each renewal builds on the one before it, so that the
 // last row counts them all.
 func inTurn(t *testing.T, s auth.Store) {
 	t.Helper()

@@ -1,5 +1,5 @@
-// Package storetest checks that a store keeps its promises to auth. Every
-// implementation of [auth.Store] runs it in its own tests.
+// Package storetest tests the contract of [auth.Store]. Every implementation runs it in its own
+// tests.
 package storetest
 
 import (
@@ -13,14 +13,14 @@ import (
 	"orderbeat/auth/endpoint"
 )
 
-// Run checks the store that open gives; each check gets one of its own, empty.
+// Run tests the stores that open returns; each check gets a new, empty one.
 func Run(t *testing.T, open func(t *testing.T) auth.Store) {
 	t.Helper()
 	run(t, open, full)
 }
 
-// RunBelowSeal is [Run] for a store that is made to stand below [seal.New]: what it
-// is given has no refresh token beside the token.
+// RunBelowSeal is [Run] for a store that is used below [seal.New]: its rows have no separate refresh
+// token.
 func RunBelowSeal(t *testing.T, open func(t *testing.T) auth.Store) {
 	t.Helper()
 	run(t, open, func() auth.Row {
@@ -43,7 +43,7 @@ func run(t *testing.T, open func(t *testing.T) auth.Store, full func() auth.Row)
 	t.Run("who commits in turn loses nothing", func(t *testing.T) { inTurn(t, open(t)) })
 }
 
-// now has whole milliseconds, so that a database may round.
+// now has whole milliseconds: a database may round.
 var now = time.Date(2026, 11, 20, 6, 0, 0, int(3*time.Millisecond), time.UTC)
 
 func lease() auth.Lease {
@@ -53,7 +53,7 @@ func lease() auth.Lease {
 	}
 }
 
-// full has every field set that is kept, but for the lease's.
+// full has every stored field set, except those of the lease.
 func full() auth.Row {
 	return auth.Row{
 		Key: "k", Provider: "mazda", Environment: "test", User: "mmd10030.johndoe",
@@ -82,7 +82,7 @@ func made(t *testing.T, s auth.Store) {
 	})
 }
 
-// roundTrip commits a row that claims a lease and an intent, which end all the same.
+// roundTrip commits a row with a lease and an intent, which end all the same.
 func roundTrip(t *testing.T, s auth.Store, full auth.Row) {
 	t.Helper()
 	row := full
@@ -119,14 +119,14 @@ func leased(t *testing.T, s auth.Store, full auth.Row) {
 	holds(t, s, want)
 }
 
-// put makes the row what it shall be, over a lease.
+// put stores the row under a lease.
 func put(t *testing.T, s auth.Store, row auth.Row) {
 	t.Helper()
 	take(t, s, lease(), true)
 	commit(t, s, lease(), row, true)
 }
 
-// holds checks what the store has of the key.
+// holds checks the stored row of the key.
 func holds(t *testing.T, s auth.Store, want auth.Row) {
 	t.Helper()
 	got, err := s.Load(t.Context(), "k")
