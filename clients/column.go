@@ -7,15 +7,15 @@ import (
 	"slices"
 )
 
-// column is one named value of an order or a line. Name is the path of a [Change]
-// without ids, which is what [Traits.Volatile] holds.
+// column is one named value of an order or a line. The name is the path of a [Change] without ids, as
+// in [Traits.Volatile].
 type column struct {
 	name string
 	cell
 }
 
-// cell is the value of a column: nothing, a text or a number. Cells are equal
-// exactly when their values are.
+// cell is the value of a column: null, a text or a number. Cells are equal exactly if their values
+// are.
 type cell struct {
 	kind cellKind
 	text string
@@ -30,8 +30,8 @@ const (
 	number
 )
 
-// columns lists what [Diff] and [Order.Fingerprint] compare of an order itself. The
-// names that identify it are no part of that, nor is what could not be read.
+// columns lists what [Diff] and [Order.Fingerprint] compare of an order itself, without its identity
+// and without unread values.
 func (o *Order) columns() [9]column {
 	return [...]column{
 		{"reference", textCell(o.Reference)},
@@ -46,16 +46,16 @@ func (o *Order) columns() [9]column {
 	}
 }
 
-// linesPrefix begins the names of a line's columns.
+// linesPrefix is the prefix of the names of a line's columns.
 const linesPrefix = "lines/"
 
-// The names of a line's arrays, which are compared as wholes.
+// The names of a line's arrays, which are compared as a whole.
 const (
 	scheduleName   = linesPrefix + "schedule"
 	despatchesName = linesPrefix + "despatches"
 )
 
-// columns lists what is compared of a line, but for its arrays.
+// columns lists what is compared of a line, except its arrays.
 func (l *Line) columns() [14]column {
 	return [...]column{
 		{linesPrefix + "article_id", textCell(l.ArticleID)},
@@ -89,7 +89,7 @@ func (q Quantity) cell() cell {
 	return cell{kind: number, n: q.N}
 }
 
-// value is the cell as [Change] holds it: nil, a string or an int64.
+// value is the value of a [Change]: nil, a string or an int64.
 func (c cell) value() any {
 	switch c.kind {
 	case text:
@@ -115,7 +115,7 @@ func (c cell) appendTo(b []byte) []byte {
 	return b
 }
 
-// appendTo appends everything that is compared of the line.
+// appendTo appends everything compared of the line.
 func (l *Line) appendTo(b []byte, volatile []string) []byte {
 	b = textCell(l.LineID).appendTo(b)
 	columns := l.columns()
@@ -158,10 +158,9 @@ func (d *Despatch) appendTo(b []byte) []byte {
 	return d.Quantity.cell().appendTo(b)
 }
 
-// Fingerprint is equal for two normalized reports of one order exactly when [Diff]
-// finds no change between them, given the same volatile. It is the same in every
-// process and may be stored; a new version of the program that compares more or
-// other fields gives other fingerprints, so that Diff has the last word.
+// Fingerprint is equal for two normalized reports of one order exactly if [Diff] finds no change
+// between them, given the same volatile. It is the same in every process and may be stored. A new
+// version of the program may compare other fields and return other fingerprints: then Diff decides.
 func (o *Order) Fingerprint(volatile []string) [16]byte {
 	var onStack [4 << 10]byte // holds most orders
 	b := onStack[:0]
@@ -175,7 +174,7 @@ func (o *Order) Fingerprint(volatile []string) [16]byte {
 	return [16]byte(sum[:16])
 }
 
-// fingerprintOf is of everything that the JSON of a document tells.
+// fingerprintOf is the fingerprint of a document's JSON.
 func fingerprintOf(document any) [16]byte {
 	text, err := json.Marshal(document)
 	if err != nil {

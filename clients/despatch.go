@@ -7,49 +7,48 @@ import (
 	"strings"
 )
 
-// Adviser is a [Provider] that can be asked what it despatched. Implementations are
-// safe for concurrent use.
-type Adviser interface {
-	// Advices asks for the despatch advices of a window of despatch dates: From and To
-	// of the query, at most [Traits.MaxDespatchDays] days. An answer without any is a
-	// supplier that despatched nothing; a failure is an *[Error].
+// DespatchSource is a [Provider] that reports despatch advices. Implementations are safe for
+// concurrent use.
+type DespatchSource interface {
+	// Advices requests the despatch advices of a range of despatch dates: From and To of the query, at
+	// most [Traits.MaxDespatchDays] days. An empty answer means that nothing was despatched; a failure
+	// is an *[Error].
 	Advices(ctx context.Context, q Query) (Answer, error)
 }
 
-// Advice is one despatch advice as a provider reports it: what left on one truck. Its
-// JSON names are the columns of the table `despatch_advices`.
+// Advice is one despatch advice as a provider reports it: the contents of one truck. Its JSON names
+// are the columns of the table `despatch_advices`.
 type Advice struct {
 	Provider string `json:"provider"`
 	Account  string `json:"account"`
-	// AdviceID is the advice's own number. (Provider, Account, AdviceID) identify it.
+	// AdviceID is the advice's number. (Provider, Account, AdviceID) identify it.
 	AdviceID string `json:"advice_id"`
-	// BillOfLading is what an order's despatches call their advice ([Despatch.AdviceID]).
+	// BillOfLading is the advice's number in an order's despatches ([Despatch.AdviceID]).
 	BillOfLading Text `json:"bill_of_lading"`
 	IssuedOn     Date `json:"issued_on"`
 	DespatchedOn Date `json:"despatched_on"`
-	// ExpectedOn is the day on which the goods should arrive.
+	// ExpectedOn is the expected day of arrival.
 	ExpectedOn Date `json:"expected_on"`
-	// Carrier is the carrier's code (in North America its SCAC), or its name where
-	// there is no code.
+	// Carrier is the carrier's code (in North America its SCAC), or its name.
 	Carrier Text `json:"carrier"`
-	// Tracking are the carrier's tracking numbers, sorted, each once.
+	// Tracking are the carrier's tracking numbers, sorted, without duplicates.
 	Tracking []string `json:"tracking"`
 	// ShipTo is the supplier's number of the consignee.
 	ShipTo Text `json:"ship_to"`
-	// Quantity is what the advice says that it holds in all.
+	// Quantity is the total that the advice states.
 	Quantity Quantity     `json:"quantity"`
 	Lines    []AdviceLine `json:"lines"`
-	// Unmapped lists, sorted, the values of the answer that could not be read, as
-	// "path: value". It alone makes no change.
+	// Unmapped lists, sorted, the values of the response that could not be read, as "path: value". It
+	// alone is not a change.
 	Unmapped []string `json:"unmapped,omitempty"`
 	// Unread are the fields that could not be read. It is not stored.
 	Unread Unread `json:"-"`
 }
 
-// AdviceLine is what an advice says of one line of one order.
+// AdviceLine is what an advice says about one line of one order.
 type AdviceLine struct {
 	LineID Text `json:"line_id"`
-	// OrderID is the supplier's number of the order, OrderLineID its line there.
+	// OrderID is the supplier's number of the order, OrderLineID the line in it.
 	OrderID     Text `json:"order_id"`
 	OrderLineID Text `json:"order_line_id"`
 	// Reference is the customer's own number (PO).
@@ -60,9 +59,8 @@ type AdviceLine struct {
 	Quantity       Quantity `json:"quantity"`
 }
 
-// Normalize brings the advice into its one canonical form: lines sorted by their
-// contents, texts without blanks, dates that mean "no date" NULL, nil slices empty
-// ones. A mapping calls it once, last. Normalizing twice changes nothing.
+// Normalize brings the advice into canonical form: lines sorted by content, texts trimmed, dates that
+// mean "no date" NULL, nil slices empty. A mapping calls it once, last. It is idempotent.
 func (a *Advice) Normalize() {
 	trim(&a.BillOfLading, &a.Carrier, &a.ShipTo)
 	a.IssuedOn, a.DespatchedOn, a.ExpectedOn = a.IssuedOn.real(), a.DespatchedOn.real(), a.ExpectedOn.real()
@@ -81,17 +79,16 @@ func (a *Advice) Normalize() {
 	a.Unmapped = slices.Compact(a.Unmapped)
 }
 
-// Fingerprint is equal for two normalized reports of one advice exactly when nothing
-// but Unmapped differs between them. A later version of the program may take it
-// another way.
+// Fingerprint is equal for two normalized reports of one advice exactly if they differ in nothing but
+// Unmapped. It may change with the version of the program.
 func (a *Advice) Fingerprint() [16]byte {
 	told := *a
 	told.Unmapped = nil
 	return fingerprintOf(told)
 }
 
-// OrderIDs are the orders that the advice names, each once and sorted. Unnamed tells
-// that some line names none: then the bill of lading says whose it is.
+// OrderIDs are the orders that the advice names, sorted, without duplicates. unnamed reports that a
+// line names none: then the bill of lading identifies the order.
 func (a *Advice) OrderIDs() (ids []string, unnamed bool) {
 	for i := range a.Lines {
 		ids, unnamed = noteOrder(ids, unnamed, a.Lines[i].OrderID)
@@ -126,7 +123,7 @@ func trim(all ...*Text) {
 	}
 }
 
-// orNone makes no list an empty one.
+// orNone makes a nil list an empty one.
 func orNone[T any](list []T) []T {
 	if list == nil {
 		return []T{}

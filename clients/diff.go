@@ -5,12 +5,11 @@ import (
 	"strings"
 )
 
-// Change is one difference between two reports of an order. Path is an order's
-// own column ("status"), "lines/<line_id>/<column>", "lines/<line_id>" for a line
-// that is new (Before is nil) or gone (After is nil), or
-// "lines/<line_id>/schedule" and "lines/<line_id>/despatches" for whole arrays,
-// whose elements have no ids. What a despatch advice or an invoice changes about an order
-// is told as [AdvicePath] and [InvoicePath], with the whole of it.
+// Change is one difference between two reports of an order. Path is an order's own column ("status"),
+// "lines/<line_id>/<column>", "lines/<line_id>" for a line that was added (Before is nil) or removed
+// (After is nil), or "lines/<line_id>/schedule" and "lines/<line_id>/despatches" for whole arrays,
+// whose elements have no ids. A despatch advice or an invoice has the path [AdvicePath] or
+// [InvoicePath], with the whole document.
 type Change struct {
 	Path   string `json:"path"`
 	Before any    `json:"before"`
@@ -23,11 +22,10 @@ func AdvicePath(id string) string { return "despatch_advices/" + escapeID.Replac
 // InvoicePath is the path of an invoice among an order's changes.
 func InvoicePath(number string) string { return "invoices/" + escapeID.Replace(number) }
 
-// Diff lists what changed from one normalized report of an order to the next: the
-// order's own columns first, then line by line in the order of their ids. Values
-// are nil for NULL, strings and int64s; whole lines and arrays are a [Line], a
-// []ScheduleLine or a []Despatch, shared with the order. Fields that volatile names
-// ([Traits.Volatile]) are passed over, and so is Unmapped.
+// Diff lists the changes from one normalized report of an order to the next: the order's own columns
+// first, then line by line in the order of their ids. Values are nil for NULL, strings and int64s;
+// whole lines and arrays are a [Line], a []ScheduleLine or a []Despatch, shared with the order.
+// Fields in volatile ([Traits.Volatile]) and Unmapped are ignored.
 func Diff(before, after *Order, volatile []string) []Change {
 	d := differ{volatile: volatile}
 	old, now := before.columns(), after.columns()
@@ -60,8 +58,7 @@ func (d *differ) add(path string, before, after any) {
 
 func (d *differ) ignores(name string) bool { return slices.Contains(d.volatile, name) }
 
-// columns compares two lists of the same columns. Those of a line are told below
-// the line's path.
+// columns compares two lists of the same columns, those of a line below the line's path.
 func (d *differ) columns(line string, before, after []column) {
 	for i, was := range before {
 		if is := after[i]; was.cell != is.cell && !d.ignores(was.name) {
@@ -82,12 +79,12 @@ func (d *differ) line(before, after *Line) {
 	}
 }
 
-// escapeID keeps a line's id one step of a path.
+// escapeID makes a line's id one segment of a path.
 var escapeID = strings.NewReplacer("%", "%25", "/", "%2F")
 
 func linePath(id string) string { return linesPrefix + escapeID.Replace(id) }
 
-// columnPath is the path of a column: its name, with the line's id where it has one.
+// columnPath is the path of a column: its name, with the line's path if it has one.
 func columnPath(line, name string) string {
 	if line == "" {
 		return name

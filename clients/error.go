@@ -10,54 +10,54 @@ import (
 	"orderbeat/clients/exchange"
 )
 
-// Code classifies a failure by what must happen next. It is set where the HTTP
-// status or the provider's own code is known, and nowhere else.
+// Code classifies a failure by what must happen next. It is set where the HTTP status or the
+// provider's own code is known, and nowhere else.
 type Code string
 
-// The codes. CodeThrottled, CodeUnavailable and CodeBadResponse are tried again.
+// The codes. CodeThrottled, CodeUnavailable and CodeBadResponse are retried.
 const (
-	CodeUnauthorized Code = "unauthorized"       // the API refuses a fresh token
-	CodeAuthRejected Code = "auth_rejected"      // the token endpoint refuses the credentials
+	CodeUnauthorized Code = "unauthorized"       // the API rejects a fresh token
+	CodeAuthRejected Code = "auth_rejected"      // the token endpoint rejects the credentials
 	CodeIPBlock      Code = "suspected_ip_block" // connections fail soon after rejected credentials
-	CodeConsent      Code = "consent_required"   // a person must grant access again
-	CodeForbidden    Code = "forbidden"          // the account may not see what was asked
-	CodeInvalid      Code = "invalid"            // the question is wrong; asking again does not help
+	CodeConsent      Code = "consent_required"   // a user must grant access again
+	CodeForbidden    Code = "forbidden"          // the account has no access to the data
+	CodeInvalid      Code = "invalid"            // the request is invalid; retrying does not help
 	CodeThrottled    Code = "throttled"          // too many calls
-	CodeUnavailable  Code = "unavailable"        // the provider, or the way to it, is down
+	CodeUnavailable  Code = "unavailable"        // the provider or the network is down
 	CodeBadResponse  Code = "bad_response"       // a success that is not the expected document
-	CodeInternal     Code = "internal"           // a mistake of ours
+	CodeInternal     Code = "internal"           // a bug of ours
 )
 
-// Retryable reports whether the same question can be answered later without
-// anybody changing anything.
+// Retryable reports whether the same request can succeed later without a change to the configuration
+// or the credentials.
 func (c Code) Retryable() bool {
 	return c == CodeThrottled || c == CodeUnavailable || c == CodeBadResponse
 }
 
-// Error is a failed call to a provider. Its text never holds a token, a secret,
-// a URL's query or a body.
+// Error is a failed call to a provider. Its text never contains a token, a secret, a URL's query or a
+// body.
 type Error struct {
 	Provider string
 	// Op is the operation in the provider's words, such as "order status".
 	Op   string
 	Code Code
-	// Status is the HTTP status, 0 when no answer came.
+	// Status is the HTTP status, 0 without a response.
 	Status int
-	// After is the least time to wait before asking again, as the provider said;
-	// 0 when it did not.
+	// After is the least time to wait before the next request, as the provider stated it; 0 if it did
+	// not.
 	After time.Duration
-	// NotSent tells that the provider was not asked at all, because it wants no calls
-	// now, or answers none. What was not sent is no attempt.
+	// NotSent reports that no request was sent, because of a rate limit or an open breaker. That uses up
+	// no attempt.
 	NotSent bool
-	// Message says what the provider said, or what is wrong with its answer.
+	// Message is the provider's message, or what is wrong with its response.
 	Message string
-	// Hint says what a person can do about it.
+	// Hint says what to do.
 	Hint string
-	// Err is the cause, for errors.Is and errors.As; it is no part of the text,
-	// because causes quote URLs and what came over the wire.
+	// Err is the cause, for errors.Is and errors.As; it is not part of the text, because causes quote
+	// URLs and data from the wire.
 	Err error
-	// Exchange is what went over the wire where the answer cannot be read, which is
-	// [CodeBadResponse]; nil otherwise. It is no part of the text.
+	// Exchange is the exchange whose response cannot be read ([CodeBadResponse]); nil otherwise. It is
+	// not part of the text.
 	Exchange *exchange.Exchange
 }
 
@@ -73,8 +73,8 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Reason is the message with the HTTP status of a refused request: what is stored of a failed
-// job, beside the provider and the code.
+// Reason is the message with the HTTP status of a rejected request: what is stored for a failed job,
+// beside the provider and the code.
 func (e *Error) Reason() string {
 	switch {
 	case e.Message == "":
@@ -88,8 +88,8 @@ func (e *Error) Reason() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// AsError returns the *Error in err's chain; an error that is none becomes one
-// with [CodeInternal]. It returns nil for nil.
+// AsError returns the *Error in err's chain; any other error becomes one with [CodeInternal]. It
+// returns nil for nil.
 func AsError(err error) *Error {
 	if err == nil {
 		return nil
@@ -100,12 +100,11 @@ func AsError(err error) *Error {
 	return &Error{Code: CodeInternal, Message: err.Error()}
 }
 
-// MaxRetryAfter is the longest wait that a provider may ask for. Beyond it a typing
-// error of theirs is more likely than an outage that long.
+// MaxRetryAfter is the longest wait that a provider may request. A longer one is more likely a
+// mistake than an outage.
 const MaxRetryAfter = 6 * time.Hour
 
-// TokenError is what it means that a token endpoint did not do what it was asked for.
-// Provider and Op are the caller's to fill in.
+// TokenError is the failure of a call without a token. The caller sets Provider and Op.
 func TokenError(e *endpoint.Error) *Error {
 	f := &Error{Code: CodeUnavailable, After: min(e.After, MaxRetryAfter), Message: e.Error(), Hint: e.Hint, Err: e}
 	switch e.Class {

@@ -6,43 +6,42 @@ import (
 	"slices"
 )
 
-// Invoicer is a [Provider] that can be asked for its invoices. Implementations are
-// safe for concurrent use.
-type Invoicer interface {
-	// Invoices asks for the invoices of a window of issue dates: From and To of the
-	// query, at most [Traits.MaxInvoiceDays] days. An answer without any is a supplier
-	// that invoiced nothing; a failure is an *[Error].
+// InvoiceSource is a [Provider] that reports invoices. Implementations are safe for concurrent use.
+type InvoiceSource interface {
+	// Invoices requests the invoices of a range of issue dates: From and To of the query, at most
+	// [Traits.MaxInvoiceDays] days. An empty answer means that nothing was invoiced; a failure is an
+	// *[Error].
 	Invoices(ctx context.Context, q Query) (Answer, error)
 }
 
-// Invoice is one invoice or note as a provider reports it, without the document itself
-// and without anybody's bank. Its JSON names are the columns of the table `invoices`.
+// Invoice is one invoice or note as a provider reports it, without the document itself and without
+// bank details. Its JSON names are the columns of the table `invoices`.
 type Invoice struct {
 	Provider string `json:"provider"`
 	Account  string `json:"account"`
-	// Number is the document's own. (Provider, Account, Number) identify it.
+	// Number is the document's number. (Provider, Account, Number) identify it.
 	Number     string      `json:"number"`
 	Type       InvoiceType `json:"type"`
 	InvoicedOn Date        `json:"invoiced_on"`
-	// DueOn is the first day on which something of it is due.
+	// DueOn is the first due date.
 	DueOn Date `json:"due_on"`
-	// Currency is a code of ISO 4217.
+	// Currency is an ISO 4217 code.
 	Currency    Text          `json:"currency"`
 	TotalAmount Amount        `json:"total_amount"`
 	ShipTo      Text          `json:"ship_to"` // the supplier's number of the consignee
 	Lines       []InvoiceLine `json:"lines"`
-	// Unmapped lists, sorted, the values of the answer that could not be read, as
-	// "path: value". It alone makes no change.
+	// Unmapped lists, sorted, the values of the response that could not be read, as "path: value". It
+	// alone is not a change.
 	Unmapped []string `json:"unmapped,omitempty"`
 	// Unread are the fields that could not be read. It is not stored.
 	Unread Unread `json:"-"`
 }
 
-// InvoiceLine is what an invoice says of one line of one order. Amounts and quantities
-// have the supplier's sign: what is credited may be less than zero.
+// InvoiceLine is what an invoice says about one line of one order. Amounts and quantities have the
+// supplier's sign: credits may be negative.
 type InvoiceLine struct {
 	LineID Text `json:"line_id"`
-	// OrderID is the supplier's number of the order, OrderLineID its line there.
+	// OrderID is the supplier's number of the order, OrderLineID the line in it.
 	OrderID     Text `json:"order_id"`
 	OrderLineID Text `json:"order_line_id"`
 	// Reference is the customer's own number (PO).
@@ -54,11 +53,11 @@ type InvoiceLine struct {
 	Quantity       Quantity `json:"quantity"`
 	UnitPrice      Amount   `json:"unit_price"`
 	NetAmount      Amount   `json:"net_amount"`
-	// TotalAmount is the net amount after what is allowed or charged on the line.
+	// TotalAmount is the net amount after the line's allowances and charges.
 	TotalAmount Amount `json:"total_amount"`
 }
 
-// InvoiceType says what kind of document an invoice is.
+// InvoiceType is the kind of a document.
 type InvoiceType string
 
 // The types.
@@ -69,7 +68,7 @@ const (
 	InvoiceUnknown    InvoiceType = "unknown"
 )
 
-// Normalize brings the invoice into its one canonical form, as [Advice.Normalize] does.
+// Normalize brings the invoice into canonical form, as [Advice.Normalize] does.
 func (i *Invoice) Normalize() {
 	trim(&i.Currency, &i.ShipTo)
 	i.InvoicedOn, i.DueOn = i.InvoicedOn.real(), i.DueOn.real()
@@ -84,14 +83,14 @@ func (i *Invoice) Normalize() {
 	i.Unmapped = slices.Compact(i.Unmapped)
 }
 
-// Fingerprint is what [Advice.Fingerprint] is of an advice.
+// Fingerprint is [Advice.Fingerprint] for an invoice.
 func (i *Invoice) Fingerprint() [16]byte {
 	told := *i
 	told.Unmapped = nil
 	return fingerprintOf(told)
 }
 
-// OrderIDs are the orders that the invoice names, each once and sorted.
+// OrderIDs are the orders that the invoice names, sorted, without duplicates.
 func (i *Invoice) OrderIDs() (ids []string) {
 	for n := range i.Lines {
 		ids, _ = noteOrder(ids, false, i.Lines[n].OrderID)

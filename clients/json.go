@@ -6,10 +6,9 @@ import (
 	"strconv"
 )
 
-// AppendJSON appends the order as JSON, byte for byte what encoding/json makes of a
-// normalized order, but that "&", "<" and ">" stay what they are, at a tenth of its
-// cost: every order of every answer is encoded. (It is no MarshalJSON, which types that embed Order would
-// inherit, losing their own fields.)
+// AppendJSON appends the order as JSON: the output of encoding/json for a normalized order, but
+// without HTML escapes, at a tenth of the cost, because every order of every response is encoded. (It
+// is not a MarshalJSON: types that embed Order would inherit it and lose their own fields.)
 func (o *Order) AppendJSON(b []byte) []byte {
 	b = appendString(append(b, `{"provider":`...), o.Provider)
 	b = appendString(append(b, `,"account":`...), o.Account)
@@ -32,7 +31,7 @@ func (l *Line) appendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
-// appendMembers appends columns as members behind others, by their names without a prefix.
+// appendMembers appends columns as further members, by their names without a prefix.
 func appendMembers(b []byte, columns []column, prefix string) []byte {
 	for i := range columns {
 		c := &columns[i]
@@ -49,7 +48,7 @@ func appendMembers(b []byte, columns []column, prefix string) []byte {
 	return b
 }
 
-// appendJSON appends the amounts as members behind others.
+// appendJSON appends the amounts as further members.
 func (a *Amounts) appendJSON(b []byte) []byte {
 	b = a.Confirmed.appendJSON(append(b, `,"confirmed":`...))
 	b = a.Backordered.appendJSON(append(b, `,"backordered":`...))
@@ -100,7 +99,7 @@ func appendNullable[T ~string](b []byte, s T) []byte {
 	return appendString(b, s)
 }
 
-// appendString leaves to encoding/json every string that needs escaping.
+// appendString uses encoding/json only for strings that need escaping.
 func appendString[T ~string](b []byte, s T) []byte {
 	for i := range len(s) {
 		switch c := s[i]; {

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Rate is a number of calls per second, minute or hour, written "10/s", "600/m"
-// or "1000/h". The zero Rate means no limit.
+// Rate is a number of calls per second, minute or hour, written "10/s", "600/m" or "1000/h". The zero
+// Rate is unlimited.
 type Rate struct {
 	Calls int
 	Per   time.Duration
@@ -47,7 +47,7 @@ func (r Rate) unit() string {
 	}
 }
 
-// Limiter spaces calls evenly at the rate, but for a [Burst].
+// Limiter spaces calls evenly at the rate, with a [Burst].
 func (r Rate) Limiter() *rate.Limiter {
 	if r.Per == 0 {
 		return rate.NewLimiter(rate.Inf, 1)
@@ -56,10 +56,10 @@ func (r Rate) Limiter() *rate.Limiter {
 	return rate.NewLimiter(perSecond, Burst(perSecond))
 }
 
-// Burst is how many calls may go at once: a tenth of a second's worth, at least one.
+// Burst is the number of calls at once: a tenth of a second's worth, at least one.
 func Burst(perSecond rate.Limit) int { return max(1, int(perSecond/10)) }
 
-// Written is a rate in the unit of r, with a decimal where it has some.
+// Written formats a rate in the unit of r, with at most one decimal.
 func (r Rate) Written(now rate.Limit) string {
 	if now == rate.Inf {
 		return Rate{}.String()
@@ -71,43 +71,42 @@ func (r Rate) Written(now rate.Limit) string {
 	return strconv.FormatFloat(float64(int(calls*10+0.5))/10, 'f', -1, 64) + r.unit()
 }
 
-// Retry bounds how often a job is tried: Attempts in all, none later than For
-// after the first.
+// Retry limits the attempts of a job: Attempts in all, none later than For after the first.
 type Retry struct {
 	Attempts int           `toml:"attempts"`
 	For      time.Duration `toml:"for"`
 }
 
-// Stats is how calls to a provider go now, in this process.
+// Stats is the current state of calls to a provider in this process.
 type Stats struct {
 	Breaker BreakerStatus
-	// PerSecond is the rate that holds now, in calls per second: less than configured
-	// after a 429. It is 0 without a limit.
+	// PerSecond is the current rate, in calls per second: lower than configured after a 429. It is 0
+	// without a limit.
 	PerSecond float64
-	// Rate is PerSecond as people write it, in the unit that is configured: "7.5/s".
+	// Rate is PerSecond in the configured unit: "7.5/s".
 	Rate string
 }
 
-// BreakerState is whether calls pass a breaker.
+// BreakerState is the state of a circuit breaker.
 type BreakerState string
 
 // The states of a breaker.
 const (
 	BreakerClosed   BreakerState = "closed"    // calls pass
-	BreakerOpen     BreakerState = "open"      // none does
-	BreakerHalfOpen BreakerState = "half_open" // one does, whose end decides
+	BreakerOpen     BreakerState = "open"      // no calls pass
+	BreakerHalfOpen BreakerState = "half_open" // one call passes and decides
 )
 
-// BreakerStates are all that there are.
+// BreakerStates lists all states.
 var BreakerStates = []BreakerState{BreakerClosed, BreakerOpen, BreakerHalfOpen}
 
-// BreakerStatus is where a breaker stands.
+// BreakerStatus is the status of a breaker.
 type BreakerStatus struct {
 	State BreakerState `json:"state"`
-	// Since is when it came to stand there.
+	// Since is when it entered the state.
 	Since time.Time `json:"since"`
 	// Until is when an open breaker lets the next call pass; nil in the other states.
 	Until *time.Time `json:"until,omitempty"`
-	// Failures are the calls in a row that the provider has not answered.
+	// Failures is the number of failed calls in a row.
 	Failures int `json:"failures"`
 }

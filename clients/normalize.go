@@ -8,17 +8,16 @@ import (
 	"strings"
 )
 
-// Normalize brings the order into its one canonical form and derives what is
-// rolled up. A mapping calls it once, last. Normalizing twice changes nothing.
+// Normalize brings the order into canonical form and rolls up its lines. A mapping calls it once,
+// last. It is idempotent.
 //
-// Lines are sorted by id, schedule lines and despatches by their contents; a line
-// without an id gets its position, and no two lines share an id. Blank texts and
-// dates that mean "no date" become NULL, nil slices empty ones.
+// Lines are sorted by id, schedule lines and despatches by content; a line without an id gets its
+// position, and line ids are unique. Blank texts and dates that mean "no date" become NULL, nil
+// slices empty.
 //
-// Quantities of a line are sums over its schedule lines, NULL when none says; a
-// line without schedule lines keeps its own. Where no schedule line says what was
-// shipped, the despatches do. Statuses, dates and quantities of the order follow
-// from the lines; see [rollUp].
+// Quantities of a line are sums over its schedule lines, NULL if none states one; a line without
+// schedule lines has its own. If no schedule line states what was shipped, the despatches do. Status,
+// dates and quantities of the order follow from the lines; see [rollUp].
 func (o *Order) Normalize() {
 	o.Reference, o.Method = o.Reference.trimmed(), o.Method.trimmed()
 	o.OrderedOn, o.PromisedOn = o.OrderedOn.real(), o.PromisedOn.real()
@@ -63,11 +62,11 @@ func (l *Line) normalize(position int) {
 
 func (t Text) trimmed() Text { return Text(strings.TrimSpace(string(t))) }
 
-// firstDate is the earliest day that means one. Systems write earlier ones where there is
-// none: 0001-01-01, 1753-01-01, 1900-01-01, 1970-01-01.
+// firstDate is the earliest plausible date. Systems write earlier ones for "no date": 0001-01-01,
+// 1753-01-01, 1900-01-01, 1970-01-01.
 const firstDate Date = "1990-01-01"
 
-// real is the date, or none where suppliers write a day that never comes, or never was.
+// real is the date, or "" for the days that mean "no date".
 func (d Date) real() Date {
 	switch {
 	case d < firstDate, d == "9999-09-09", d == "9999-12-31", d == "2999-12-31": // Michelin's OpenAPI 1.0.1
@@ -97,7 +96,7 @@ func (d Despatch) compare(e Despatch) int {
 	)
 }
 
-// compare sorts what is not known first.
+// compare sorts unknown quantities first.
 func (q Quantity) compare(r Quantity) int {
 	switch {
 	case q.Known && r.Known:
@@ -112,10 +111,9 @@ func (q Quantity) compare(r Quantity) int {
 
 func byID(a, b Line) int { return cmp.Compare(a.LineID, b.LineID) }
 
-// separateLines makes the ids of sorted lines unique, because changes and tables
-// name a line by its id alone. What was told twice in the same words is told once;
-// what merely shares its id gets a number behind it, the same in every answer that
-// says the same.
+// separateLines makes the ids of sorted lines unique, because changes and tables identify a line by
+// its id alone. Identical lines become one; other lines with the same id get a number appended, which
+// is the same for the same response.
 func (o *Order) separateLines() {
 	taken := map[string]bool{}
 	for i := 1; i < len(o.Lines); i++ {
@@ -138,7 +136,7 @@ func (o *Order) separateLines() {
 			continue
 		}
 		for taken[l.LineID] {
-			n++ // never starts over: each number is tried once
+			n++ // never restarts: each number is tried once
 			l.LineID = first + "~" + strconv.Itoa(n)
 		}
 		taken[l.LineID] = true
@@ -146,8 +144,8 @@ func (o *Order) separateLines() {
 	slices.SortFunc(o.Lines, byID)
 }
 
-// distinctLines sorts lines by id and contents and drops the repeated ones. The contents
-// of a line are encoded once, not at every comparison.
+// distinctLines sorts lines by id and content and removes duplicates. The content of a line is
+// encoded once, not for every comparison.
 func distinctLines(lines []Line) []Line {
 	type encoded struct {
 		at       int
@@ -168,5 +166,5 @@ func distinctLines(lines []Line) []Line {
 	return distinct
 }
 
-// Contents encodes everything that a line says: it is equal for equal lines only.
+// Contents encodes everything that a line states: equal lines have equal contents.
 func (l *Line) Contents() []byte { return l.appendTo(nil, nil) }

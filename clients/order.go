@@ -21,17 +21,17 @@ type Order struct {
 	OrderedQuantity Quantity `json:"ordered_quantity"`
 	ShippedQuantity Quantity `json:"shipped_quantity"`
 	OpenQuantity    Quantity `json:"open_quantity"`
-	// PromisedOn is the latest promise that still waits, NextPromisedOn the earliest.
+	// PromisedOn is the latest date promised for open parts, NextPromisedOn the earliest.
 	PromisedOn     Date   `json:"promised_on"`
 	NextPromisedOn Date   `json:"next_promised_on"`
 	Lines          []Line `json:"lines"`
-	// Unmapped lists, sorted, the values of the answer that could not be read, as
-	// "path: value". It alone makes no change.
+	// Unmapped lists, sorted, the values of the response that could not be read, as "path: value". It
+	// alone is not a change.
 	Unmapped []string `json:"unmapped,omitempty"`
 	// Unread are the fields that could not be read. It is not stored.
 	Unread Unread `json:"-"`
-	// Stated is the status that the provider states for the order itself, where that is
-	// neither Status nor "". It is not stored: it is for those who check a mapping.
+	// Stated is the status that the provider states for the order itself, if it differs from Status. It
+	// is not stored: it helps to check a mapping.
 	Stated Status `json:"-"`
 }
 
@@ -44,12 +44,11 @@ type Line struct {
 	Description    Text   `json:"description"`
 	// Status, PromisedOn and the sums are rolled up by [Order.Normalize].
 	Status Status `json:"status"`
-	// RequestedOn is what the customer asked for, PromisedOn what the supplier
-	// promises; the date of despatch stands in Despatches. They are never merged.
+	// RequestedOn is the customer's date, PromisedOn the supplier's promise; the date of despatch is in
+	// Despatches. They are never merged.
 	RequestedOn Date `json:"requested_on"`
 	PromisedOn  Date `json:"promised_on"`
-	// Ordered is what the line says was ordered; the other quantities are sums
-	// over Schedule.
+	// Ordered is the quantity that the line states; the other quantities are sums over Schedule.
 	Ordered Quantity `json:"ordered"`
 	Amounts
 	Schedule   []ScheduleLine `json:"schedule"`
@@ -58,8 +57,8 @@ type Line struct {
 	Unread Unread `json:"-"`
 }
 
-// Amounts says how much of something is in which state. A unit is in one state
-// only; NULL means that the provider does not say.
+// Amounts are quantities by state. A unit is in one state only; NULL means that the provider does not
+// state it.
 type Amounts struct {
 	Confirmed   Quantity `json:"confirmed"`
 	Backordered Quantity `json:"backordered"`
@@ -69,10 +68,10 @@ type Amounts struct {
 	Shipped     Quantity `json:"shipped"`
 }
 
-// ScheduleLine is one part of a line with a promise of its own (EDIWheel
-// scheduleDetails). Schedule lines have no ids; they are kept sorted.
+// ScheduleLine is one part of a line with its own promise (EDIWheel scheduleDetails). Schedule lines
+// have no ids; they are sorted.
 type ScheduleLine struct {
-	// DeliveryOn is the date the supplier promises.
+	// DeliveryOn is the promised date.
 	DeliveryOn Date     `json:"delivery_on"`
 	Ordered    Quantity `json:"ordered"`
 	Amounts
@@ -86,8 +85,7 @@ type Despatch struct {
 	Quantity Quantity `json:"quantity"`
 }
 
-// Status says where an order or a line stands. The rules that derive it stand
-// at [Order.Normalize].
+// Status is the status of an order or a line. [Order.Normalize] has the rules that derive it.
 type Status string
 
 // The statuses.
@@ -103,13 +101,13 @@ const (
 	StatusUnknown          Status = "unknown"
 )
 
-// Statuses lists every status, in the order of an order's life.
+// Statuses lists every status, in the usual order of events.
 var Statuses = []Status{
 	StatusUnknown, StatusBackordered, StatusOpen, StatusConfirmed, StatusScheduled,
 	StatusPartiallyShipped, StatusShipped, StatusDelivered, StatusCancelled,
 }
 
-// Ended reports whether nothing is expected to happen any more.
+// Ended reports whether no further change is expected.
 func (s Status) Ended() bool {
 	return s == StatusShipped || s == StatusDelivered || s == StatusCancelled
 }
@@ -120,8 +118,8 @@ func (l *Line) Size() int {
 		len(l.Schedule)*int(unsafe.Sizeof(ScheduleLine{})) + len(l.Despatches)*int(unsafe.Sizeof(Despatch{}))
 }
 
-// EditTexts passes every text of the order that a provider may have written through edit. Dates,
-// quantities and statuses are none.
+// EditTexts passes every text of the order that comes from the provider through edit, but not dates,
+// quantities and statuses.
 func (o *Order) EditTexts(edit func(string) string) {
 	editTexts(edit, &o.Reference, &o.Method)
 	o.OrderID = edit(o.OrderID)

@@ -8,79 +8,79 @@ import (
 	"orderbeat/auth"
 )
 
-// Provider asks one supplier. Implementations are safe for concurrent use.
+// Provider is the API of one supplier. Implementations are safe for concurrent use.
 type Provider interface {
-	// Orders asks one question and reports what the supplier says now. A
-	// supplier that knows no such order answers with no orders, not with an
-	// error. A failure is an *[Error]; its Code decides what happens next.
+	// Orders sends one query and reports the supplier's current orders. A supplier that does not know an
+	// order answers without orders, not with an error. A failure is an *[Error]; its Code decides what
+	// happens next.
 	Orders(ctx context.Context, q Query) (Answer, error)
 
-	// Traits tells what the provider can be asked. It never changes.
+	// Traits are the limits of the provider's queries. They never change.
 	Traits() Traits
 }
 
-// Checker is a [Provider] whose credentials can be proven, and whose API be reached,
-// without asking for an order. Implementations are safe for concurrent use.
+// Checker is a [Provider] whose credentials and API can be checked without requesting an order.
+// Implementations are safe for concurrent use.
 type Checker interface {
-	// Check proves the account's credentials as far as that touches no data. What it
-	// reports as problems is worth a look, and keeps no call from succeeding. A failure
-	// is an *[Error].
+	// Check proves the account's credentials as far as possible without touching data. Problems that it
+	// reports are warnings and make no call fail. A failure is an *[Error].
 	Check(ctx context.Context, a Account) ([]Problem, error)
 }
 
-// Traits are the limits of one provider's questions.
+// Traits are the limits of one provider's queries.
 type Traits struct {
-	// MaxWindowDays is the longest date window of one query, counting both
-	// ends. 0 means unlimited.
+	// MaxWindowDays is the longest date range of one query, including both ends. 0 is unlimited.
 	MaxWindowDays int
-	// HistoryDays is of how many days, today included, the provider tells at all. 0
-	// means all.
+	// HistoryDays is the number of days, including today, that the provider reports. 0 is unlimited.
 	HistoryDays int
-	// NoWindows says that the provider cannot be asked for a date window.
+	// NoWindows says that the provider has no queries by date range.
 	NoWindows bool
-	// MaxReferences is how many order ids and references one query may name
-	// together. 0 means that the provider cannot be asked by reference.
+	// MaxReferences is the number of order ids and references that one query may name. 0 means that the
+	// provider has no queries by reference.
 	MaxReferences int
-	// MaxDespatchDays and MaxInvoiceDays are the longest windows of an [Adviser] and an
-	// [Invoicer], counting both ends. 0 means that the provider cannot be asked so.
+	// MaxDespatchDays and MaxInvoiceDays are the longest date ranges of a [DespatchSource] and an
+	// [InvoiceSource], including both ends. 0 means that it has no such queries.
 	MaxDespatchDays, MaxInvoiceDays int
-	// Volatile names the fields of an order, as paths of [Change] without ids
-	// ("description", "lines/description"), that may differ from one answer to
-	// the next without meaning anything. They are stored, but alone make no
-	// change.
+	// Volatile lists fields of an order, as paths of [Change] without ids ("description",
+	// "lines/description"), that may differ between responses without meaning. They are stored, but
+	// alone are not a change.
 	Volatile []string
 }
 
-// What a [Provider] can do besides, each found by a type assertion.
+// Optional abilities of a [Provider], found by type assertion. A provider may also have Close()
+// error.
 type (
-	// StatsReporter knows how calls to it go.
+	// StatsReporter reports the state of its calls.
 	StatsReporter interface{ Stats() Stats }
 
-	// CredentialHolder has the sources of its tokens: one, or one for each user where tokens
-	// belong to users.
+	// CredentialHolder has the sources of its tokens: one, or one for each user where tokens belong to
+	// users.
 	CredentialHolder interface{ Credentials() []*auth.Source }
 
-	// RedirectURIProvider knows itself where it sends users back to: the URI that is
-	// registered with it; "" leaves it to the web listener.
+	// RedirectURIProvider has its own redirect URI, registered with the provider; "" leaves it to the
+	// web listener.
 	RedirectURIProvider interface{ RedirectURI() string }
 
-	// BaseURLProvider knows which base URL it requests.
+	// BaseURLProvider has a base URL, which the paths of all calls are relative to.
 	BaseURLProvider interface{ BaseURL() string }
 
-	// Noticer knows what is worth knowing of its section although nothing is wrong.
+	// Noticer has notices about its section that are not errors, such as "declares no orders yet: add
+	// [providers.mazda.orders]".
 	Noticer interface{ Notices() []string }
 
-	// AccountChecker says what an account lacks that requests for its orders need.
+	// AccountChecker returns what an account lacks that requests for its orders need: a joined
+	// [orderbeat/clients/section.ConfigError] for each key of the account ("bill_to").
 	AccountChecker interface{ Lacks(a Account) error }
 
-	// SampleChecker tries its samples.
+	// SampleChecker checks the samples of its section without a request. The error joins a
+	// [orderbeat/clients/section.ConfigError] for each mistake.
 	SampleChecker interface {
 		CheckSamples(ctx context.Context) (SampleReport, error)
 	}
 )
 
-// Recover calls a provider's code, and returns what it returns. A panic in it becomes an
-// error with [CodeInternal] and the stack, so that it ends the call and not the process.
+// Recover calls a provider's code and returns its result. A panic becomes an error with
+// [CodeInternal] and the stack, so that it ends the call and not the process.
 func Recover(op string, call func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -90,7 +90,7 @@ func Recover(op string, call func() error) (err error) {
 	return call()
 }
 
-// TraitsOf is p.Traits. The error says that it panicked.
+// TraitsOf is p.Traits. The error reports a panic.
 func TraitsOf(p Provider) (t Traits, err error) {
 	err = Recover("traits", func() error {
 		t = p.Traits()
@@ -99,9 +99,9 @@ func TraitsOf(p Provider) (t Traits, err error) {
 	return t, err
 }
 
-// SampleReport is what trying the samples of a section found that is not wrong.
+// SampleReport is the result of checking the samples of a section, except errors.
 type SampleReport struct {
-	// Tried is how many samples there are.
+	// Tried is the number of samples.
 	Tried int
 	// Warnings are about single samples.
 	Warnings []string

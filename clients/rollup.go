@@ -5,26 +5,23 @@ import (
 	"time"
 )
 
-// rollUp derives the order's status, promise and quantities from its lines, which
-// are rolled up already.
+// rollUp derives the order's status, promise and quantities from its lines, which are rolled up
+// already.
 //
-// The rules are the same for a line over its schedule lines and for an order over
-// its lines. Something still waits and something has shipped: partially shipped.
-// Something still waits: the worst of what waits (backordered, open, confirmed,
-// scheduled, in that order). Nothing waits: shipped if anything shipped, else
-// cancelled. Delivered is what a provider calls so, and an order all of whose
-// lines are, cancelled ones aside. Unknown is what says nothing; a line of unknown
-// status keeps its order from ending.
+// The rules are the same for a line over its schedule lines and for an order over its lines.
+// Something is open and something has shipped: partially shipped. Something is open: the worst of it
+// (backordered, open, confirmed, scheduled, in that order). Nothing is open: shipped if anything
+// shipped, else cancelled. Delivered is stated by the provider, or follows if all lines are delivered
+// or cancelled. Unknown is the rest; a line of unknown status prevents its order from ending.
 //
-// Promised is the latest date of what still waits, NULL when any of it has none;
-// when nothing waits, the latest date there was.
+// PromisedOn is the latest date of the open parts, NULL if one of them has none; if nothing is open,
+// the latest date.
 //
-// NextPromised is the earliest date of what still waits, NULL when the order has ended.
+// NextPromisedOn is the earliest date of the open parts, NULL if the order has ended.
 //
-// A status "cancelled" or "delivered" that the mapping set for the order itself stands,
-// whatever its lines say: the provider ended it. Any other is kept as [Order.Stated] when
-// it differs from the roll-up. An order without lines keeps what the mapping set; a status
-// that is none is unknown.
+// A status "cancelled" or "delivered" that the mapping set for the order itself wins over its lines:
+// the provider ended it. Any other is stored as [Order.Stated] if it differs. An order without lines
+// has the status that the mapping set; an invalid status is unknown.
 func rollUp(o *Order) {
 	stated := o.Status
 	if len(o.Lines) == 0 {
@@ -62,7 +59,7 @@ func (o *Order) rollUpLines() {
 	}
 }
 
-// rollUpAlone completes an order of which no line is told.
+// rollUpAlone completes an order without lines.
 func (o *Order) rollUpAlone() {
 	if o.Status == "" {
 		o.Status = StatusUnknown
@@ -79,7 +76,7 @@ func (o *Order) rollUpAlone() {
 // rollUp derives the line's sums, status and promise from its sorted parts.
 func (l *Line) rollUp() {
 	parts := l.Schedule
-	if len(parts) == 0 { // the line itself is all there is to say
+	if len(parts) == 0 { // the line itself is its only part
 		parts = []ScheduleLine{{DeliveryOn: l.PromisedOn, Ordered: l.Ordered, Amounts: l.Amounts}}
 	}
 	var sums Amounts
@@ -103,8 +100,8 @@ func (l *Line) rollUp() {
 	l.Status = l.status()
 }
 
-// status is what the line's sums say. Where they say nothing, what the mapping set
-// stands, and a line that it calls delivered is.
+// status follows from the line's sums. Without sums the mapping's status counts, and a line that it
+// calls delivered is delivered.
 func (l *Line) status() Status {
 	if l.Status == StatusDelivered {
 		return l.Status
@@ -113,7 +110,7 @@ func (l *Line) status() Status {
 		backordered: l.Backordered.Some(), open: l.Open.Some(), confirmed: l.Confirmed.Some(), scheduled: l.Scheduled.Some(),
 		shipped: l.Shipped.Some(), cancelled: l.Cancelled.Some(),
 	}
-	// All is zero: that cancels nothing which the line still calls ordered.
+	// All are zero: that does not cancel a line with an ordered quantity.
 	if l.known() && !l.Ordered.Some() {
 		state.cancelled = true
 	}
@@ -123,13 +120,13 @@ func (l *Line) status() Status {
 	return l.Status
 }
 
-// standing is what is the case somewhere in a line or an order.
+// standing is the set of states in a line or an order.
 type standing struct {
 	backordered, open, confirmed, scheduled, shipped, cancelled bool
 	delivered, partly, unknown                                  bool // of an order's lines only
 }
 
-// addLine notes a line's status and reports whether the line still waits.
+// addLine adds a line's status and reports whether the line is open.
 func (s *standing) addLine(status Status) (waits bool) {
 	switch status {
 	case StatusBackordered:
@@ -179,10 +176,10 @@ func (s standing) status() Status {
 	return StatusUnknown
 }
 
-// promise finds when the last of what waits is promised.
+// promise finds the latest promised date of the open parts.
 type promise struct {
-	waiting, past    Date // the latest of what waits, and of what does not
-	waits, undecided bool // something waits; some of it without a date
+	waiting, past    Date // the latest date of the open parts, and of the others
+	waits, undecided bool // a part is open; an open part has no date
 }
 
 func (p *promise) add(d Date, waits bool) {
@@ -210,7 +207,7 @@ func (a *Amounts) waits() bool {
 	return a.Backordered.Some() || a.Open.Some() || a.Confirmed.Some() || a.Scheduled.Some()
 }
 
-// known reports whether the amounts say anything, zero included.
+// known reports whether any amount is stated, including zero.
 func (a *Amounts) known() bool {
 	return a.Confirmed.Known || a.Backordered.Known || a.Cancelled.Known ||
 		a.Scheduled.Known || a.Open.Known || a.Shipped.Known
@@ -225,21 +222,21 @@ func (a *Amounts) add(b *Amounts) {
 	a.Shipped = a.Shipped.Plus(b.Shipped)
 }
 
-// LateLine is a line of an order that still waits although it was promised for an earlier day.
+// LateLine is an open line of an order whose promised date has passed.
 type LateLine struct {
 	LineID         string `json:"line_id"`
 	ArticleID      Text   `json:"article_id"`
 	BuyerArticleID Text   `json:"buyer_article_id"`
 	Description    Text   `json:"description"`
 	Status         Status `json:"status"`
-	// NextPromisedOn is the earliest date promised for what still waits of the line.
+	// NextPromisedOn is the earliest date promised for the open parts of the line.
 	NextPromisedOn Date `json:"next_promised_on"`
 	// DaysLate is the number of days from NextPromisedOn to today, at least 1.
 	DaysLate int `json:"days_late"`
 }
 
-// LateLines returns the lines of a normalized order that are late on the day today, which is
-// the account's own. An order that has ended has none.
+// LateLines returns the lines of a normalized order that are late on the day today, in the account's
+// zone. An order that has ended has none.
 func (o *Order) LateLines(today Date) []LateLine {
 	late := []LateLine{}
 	if o.Status.Ended() {
@@ -257,11 +254,11 @@ func (o *Order) LateLines(today Date) []LateLine {
 	return late
 }
 
-// DaysUntil is the number of days from d to e, negative when e is earlier.
+// DaysUntil is the number of days from d to e, negative if e is earlier.
 func (d Date) DaysUntil(e Date) int { return int(e.Time().Sub(d.Time()) / (24 * time.Hour)) }
 
-// nextPromise is the earliest date promised for what still waits of the order, "" when
-// nothing waits or nothing that waits has a date.
+// nextPromise is the earliest date promised for the open parts of the order, "" if nothing is open or
+// has a date.
 func (o *Order) nextPromise() Date {
 	if o.Status.Ended() {
 		return ""
@@ -279,8 +276,8 @@ func (o *Order) nextPromise() Date {
 	return next
 }
 
-// nextPromise is the earliest date promised for what still waits of the line. A line that
-// says how much of it waits only by its status waits as a whole.
+// nextPromise is the earliest date promised for the open parts of the line. A line without open
+// quantities is open as a whole if its status says so.
 func (l *Line) nextPromise() Date {
 	if l.Status.Ended() || l.Status == StatusUnknown {
 		return ""
@@ -299,7 +296,7 @@ func (l *Line) nextPromise() Date {
 	return next
 }
 
-// earlier is the earlier of two dates, of which "" is none.
+// earlier is the earlier of two dates; "" is no date.
 func earlier(d, e Date) Date {
 	if d == "" || e != "" && e < d {
 		return e
@@ -307,8 +304,8 @@ func earlier(d, e Date) Date {
 	return d
 }
 
-// StatusWarnings says of the first few orders whose provider states another status than their
-// lines have ([Order.Stated]) which of the two is stored.
+// StatusWarnings lists the first few orders whose provider states another status than follows from
+// their lines ([Order.Stated]), with the status that is stored.
 func StatusWarnings(orders []Order) (warnings []string) {
 	const most = 5
 	more := 0

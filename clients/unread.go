@@ -1,8 +1,7 @@
 package clients
 
-// Unread names fields of an order, a line or a document that stand in the answer with a value
-// that could not be read. Where there is nothing instead, what is stored of them stays: see
-// [Order.KeepStored].
+// Unread is a set of fields of an order, a line or a document whose value in the response could not
+// be read. If a field has no value, the stored one remains: see [Order.KeepStored].
 type Unread uint16
 
 // The fields of an order.
@@ -10,7 +9,7 @@ const (
 	UnreadReference Unread = 1 << iota
 	UnreadOrderedOn
 	UnreadMethod
-	// UnreadLines says that a line, or something in place of one, could not be read.
+	// UnreadLines says that a line, or something in its place, could not be read.
 	UnreadLines
 )
 
@@ -20,7 +19,7 @@ const (
 	UnreadDescription
 	UnreadRequestedOn
 	UnreadOrdered
-	// UnreadSchedule is the schedule, the despatches, and what follows from them.
+	// UnreadSchedule is the schedule, the despatches, and what is derived from them.
 	UnreadSchedule
 	UnreadLine = UnreadArticle | UnreadDescription | UnreadRequestedOn | UnreadOrdered | UnreadSchedule
 )
@@ -39,7 +38,7 @@ const (
 // has reports whether any of the fields is unread.
 func (u Unread) has(fields Unread) bool { return u&fields != 0 }
 
-// AnyUnread reports whether anything of the order is unread.
+// AnyUnread reports whether any field of the order is unread.
 func (o *Order) AnyUnread() bool {
 	for i := range o.Lines {
 		if o.Lines[i].Unread != 0 {
@@ -49,9 +48,8 @@ func (o *Order) AnyUnread() bool {
 	return o.Unread != 0
 }
 
-// KeepStored takes from the stored report of the order what is unread in this one, so that
-// what is known is not lost, and normalizes the order. It is for orders whose status follows
-// from their lines.
+// KeepStored copies unread values from the stored order, so that known values are not lost, and
+// normalizes the order. It is for orders whose status follows from their lines.
 func (o *Order) KeepStored(stored *Order) {
 	restore(o.Unread.has(UnreadReference), &o.Reference, stored.Reference)
 	restore(o.Unread.has(UnreadOrderedOn), &o.OrderedOn, stored.OrderedOn)
@@ -66,7 +64,7 @@ func (o *Order) KeepStored(stored *Order) {
 		switch line := here[l.LineID]; {
 		case line != nil:
 			line.keepStored(l)
-		case o.Unread.has(UnreadLines): // it may be the one that could not be read
+		case o.Unread.has(UnreadLines): // it may be the line that could not be read
 			missing = append(missing, *l)
 		}
 	}
@@ -82,13 +80,13 @@ func (l *Line) keepStored(stored *Line) {
 	restore(l.Unread.has(UnreadDescription), &l.Description, stored.Description)
 	restore(l.Unread.has(UnreadRequestedOn), &l.RequestedOn, stored.RequestedOn)
 	restore(l.Unread.has(UnreadOrdered), &l.Ordered, stored.Ordered)
-	if l.Unread.has(UnreadSchedule) { // as a whole: a part of it would be another promise
+	if l.Unread.has(UnreadSchedule) { // as a whole: a part of it would be a different promise
 		l.Schedule, l.Despatches, l.Amounts = stored.Schedule, stored.Despatches, stored.Amounts
 		l.Status, l.PromisedOn = stored.Status, stored.PromisedOn
 	}
 }
 
-// KeepStored is [Order.KeepStored] of a despatch advice. Its lines stay as a whole.
+// KeepStored is [Order.KeepStored] for a despatch advice. Its lines are copied as a whole.
 func (a *Advice) KeepStored(stored *Advice) {
 	restore(a.Unread.has(UnreadBillOfLading), &a.BillOfLading, stored.BillOfLading)
 	restore(a.Unread.has(UnreadDates), &a.IssuedOn, stored.IssuedOn)
@@ -106,7 +104,7 @@ func (a *Advice) KeepStored(stored *Advice) {
 	a.Normalize()
 }
 
-// KeepStored is [Order.KeepStored] of an invoice. Its lines stay as a whole.
+// KeepStored is [Order.KeepStored] for an invoice. Its lines are copied as a whole.
 func (i *Invoice) KeepStored(stored *Invoice) {
 	restore(i.Unread.has(UnreadDates), &i.InvoicedOn, stored.InvoicedOn)
 	restore(i.Unread.has(UnreadDates), &i.DueOn, stored.DueOn)
@@ -122,7 +120,7 @@ func (i *Invoice) KeepStored(stored *Invoice) {
 	i.Normalize()
 }
 
-// restore takes the stored value of a field that is unread and has none.
+// restore copies the stored value of a field that is unread and empty.
 func restore[T comparable](unread bool, into *T, stored T) {
 	var none T
 	if unread && *into == none {

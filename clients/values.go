@@ -12,7 +12,7 @@ import (
 	"unicode"
 )
 
-// Text is a string whose "" means that there is none: null in JSON, NULL in SQL.
+// Text is a string whose "" means no value: null in JSON, NULL in SQL.
 type Text string
 
 // MarshalJSON writes null for "".
@@ -24,8 +24,8 @@ func (t Text) Value() (driver.Value, error) { return nullable(string(t)), nil }
 // Scan reads a string or NULL.
 func (t *Text) Scan(src any) error { return scanNullable((*string)(t), src) }
 
-// Date is a calendar day without a zone, written "2006-01-02", so that text order
-// is time order. "" means that there is none: null in JSON, NULL in SQL.
+// Date is a calendar day without a zone, written "2006-01-02", so that text order is time order. ""
+// means no date: null in JSON, NULL in SQL.
 type Date string
 
 // DateOf returns t's day in t's own zone.
@@ -60,8 +60,8 @@ func (d Date) Value() (driver.Value, error) { return nullable(string(d)), nil }
 // Scan reads a string or NULL.
 func (d *Date) Scan(src any) error { return scanNullable((*string)(d), src) }
 
-// Quantity is a number of pieces, or, when Known is false, nothing at all: null
-// in JSON, NULL in SQL. Absence is not zero.
+// Quantity is a number of pieces or, if Known is false, unknown: null in JSON, NULL in SQL. Unknown
+// is not zero.
 type Quantity struct {
 	N     int64
 	Known bool
@@ -70,7 +70,7 @@ type Quantity struct {
 // Pieces is a known quantity.
 func Pieces(n int64) Quantity { return Quantity{N: n, Known: true} }
 
-// Plus adds what is known: it is unknown only when both are.
+// Plus adds known quantities: the sum is unknown only if both are.
 func (q Quantity) Plus(r Quantity) Quantity {
 	return Quantity{N: q.N + r.N, Known: q.Known || r.Known}
 }
@@ -150,25 +150,23 @@ func scanNullable(into *string, src any) error {
 	return nil
 }
 
-// Amount is an amount of money as decimal text with at least two decimals, "652.80" or
-// "-16.32", so that nothing is lost to binary fractions. "" means that there is none:
-// null in JSON, NULL in SQL.
+// Amount is an amount of money as decimal text with at least two decimals, "652.80" or "-16.32",
+// without binary rounding. "" means no amount: null in JSON, NULL in SQL.
 type Amount string
 
-// The most digits that an amount has before and behind its point: more than money needs.
+// The maximum number of digits before and after the point: more than money needs.
 const maxWhole, maxDecimals = 15, 6
 
-// ParseAmount reads a decimal number, "652.8", "-1e3" or "+7", into its one canonical
-// form, rounded to six decimals: what is behind them is what binary fractions leave. A
-// blank is none.
+// ParseAmount reads a decimal number, "652.8", "-1e3" or "+7", into its canonical form, rounded to
+// six decimals: further ones are artefacts of binary fractions. A blank is no amount.
 func ParseAmount(s string) (Amount, error) {
 	s = strings.TrimSpace(s)
 	if s == "" {
 		return "", nil
 	}
 	wrong := fmt.Errorf("%.40q is not an amount: write it like \"652.80\"", s)
-	// Of what else a Rat can be, fractions and other bases are no decimals, and a large
-	// exponent would take its time.
+	// A Rat can also be a fraction or in another base, which are not amounts; a large exponent would
+	// take long.
 	exponent := s[strings.LastIndexAny(s, "eE")+1:]
 	if strings.Trim(s, "0123456789+-.eE") != "" || len(s) > 2*maxWhole+maxDecimals || len(s) > len(exponent) && len(exponent) > len("+15") {
 		return "", wrong
@@ -203,8 +201,8 @@ func editAll(edit func(string) string, list []string) {
 	}
 }
 
-// Decimal is the character in front of the decimals of a number, '.' or ','. DecimalEither
-// reads a lone comma as one unless groups of three digits follow, as in North America.
+// Decimal is the decimal separator of a number, '.' or ','. DecimalEither reads a single comma as one
+// unless groups of three digits follow, as in North America.
 type Decimal byte
 
 // The decimal separators.
@@ -216,11 +214,10 @@ const (
 
 var typographic = strings.NewReplacer("\u2212", "-", "\u2019", "'")
 
-// PlainNumber writes a number without what people and ERP systems add: separators of
-// thousands, which stand before groups of three digits, a sign behind it, and an accountant's
-// brackets for a minus. Where both separators occur, or one of them repeats, there is one
-// reading, whatever the decimal separator is. False is what can be no number; whether the
-// text is one is left to a parser.
+// PlainNumber removes what people and ERP systems add to a number: thousands separators, a trailing
+// sign, and brackets for a minus. If both separators occur, or one of them repeats, the reading is
+// unambiguous whatever the decimal separator is. False means that it cannot be a number; a parser
+// decides on the rest.
 func PlainNumber(s string, decimal Decimal) (plain string, ok bool) {
 	s = strings.TrimSpace(typographic.Replace(s))
 	if strings.HasPrefix(s, "(") && strings.HasSuffix(s, ")") {
@@ -252,7 +249,7 @@ func PlainNumber(s string, decimal Decimal) (plain string, ok bool) {
 	return sign + whole + decimals, true
 }
 
-// cutDecimals cuts a number at its decimal separator, for which the decimals have a point.
+// cutDecimals splits a number at its decimal separator; the decimals begin with a point.
 func cutDecimals(s string, decimal Decimal) (whole, decimals string) {
 	commas, points := strings.Count(s, ","), strings.Count(s, ".")
 	at := -1
@@ -268,8 +265,8 @@ func cutDecimals(s string, decimal Decimal) (whole, decimals string) {
 	return s[:at], "." + s[at+1:]
 }
 
-// groupsOf are the groups of three digits that one kind of separator makes; nil when there are
-// none. "0,500" has none: no number of thousands begins with a zero.
+// groupsOf are the groups of three digits between thousands separators; nil if there are none.
+// "0,500" has none: no number of thousands begins with a zero.
 func groupsOf(s string) []string {
 	separator := strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' })
 	if separator < 1 || s[0] == '0' {

@@ -32,7 +32,7 @@ func planDocuments(what string, p Planning, usual string, most int) ([]Question,
 }
 
 func askAdvices(ctx context.Context, p clients.Provider, q clients.Query) (clients.Answer, error) {
-	adviser, ok := p.(clients.Adviser)
+	adviser, ok := p.(clients.DespatchSource)
 	if !ok {
 		return clients.Answer{}, &clients.Error{Op: "despatch", Code: clients.CodeInvalid, Message: "the provider cannot be asked for despatch advices"}
 	}
@@ -48,7 +48,7 @@ func planInvoice(p Planning) ([]Question, error) {
 }
 
 func askInvoices(ctx context.Context, p clients.Provider, q clients.Query) (clients.Answer, error) {
-	invoicer, ok := p.(clients.Invoicer)
+	invoicer, ok := p.(clients.InvoiceSource)
 	if !ok {
 		return clients.Answer{}, &clients.Error{Op: "invoice", Code: clients.CodeInvalid, Message: "the provider cannot be asked for invoices"}
 	}

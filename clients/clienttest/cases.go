@@ -176,7 +176,7 @@ func (r *runner) contexts(t *testing.T) {
 	})
 }
 
-// valid answers calls with one token and refuses those with any other.
+// valid accepts calls with one token and rejects all others.
 func (r *runner) valid(token string) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
 		if req.Header.Get("Authorization") != "Bearer "+token {
@@ -189,7 +189,7 @@ func (r *runner) valid(token string) http.HandlerFunc {
 
 func (r *runner) reauthorization(t *testing.T) {
 	p, s := r.start(t, r.valid(accessToken(2)), nil)
-	for range 2 { // the second question reuses what the first one got
+	for range 2 { // the second query reuses the token of the first
 		if _, err := r.ask(t.Context(), p); err != nil {
 			t.Fatal(err)
 		}
@@ -256,7 +256,7 @@ func (r *runner) consent(t *testing.T) {
 			}
 			reply(400, r.Refusal)(w, req)
 		})
-		for range 2 { // the second question is not sent at all
+		for range 2 { // the second query is not sent at all
 			_, err := r.ask(t.Context(), p)
 			r.want(t, err, clients.CodeConsent)
 		}

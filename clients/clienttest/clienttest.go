@@ -1,8 +1,7 @@
-// Package clienttest checks what every provider must do alike: which failure gets
-// which code, that a 401 is answered with one new token and one more try, that an
-// answer which is not whole is never read as one, and that no error tells a secret.
+// Package clienttest tests what all providers must do alike: the code of each failure, one new token
+// and one further attempt after a 401, incomplete responses as errors, and no secret in any error.
 //
-// A provider's tests call [Run] with what is particular to it.
+// A provider's tests call [Run] with its particulars.
 package clienttest
 
 import (
@@ -18,36 +17,34 @@ import (
 	"orderbeat/clients/section"
 )
 
-// MaxBody is the limit, in bytes, that [Section] sets on an answer's body.
+// MaxBody is the limit, in bytes, that [Section] sets for a response's body.
 const MaxBody = 1 << 20
 
-// Wire is what is particular to a provider.
+// Wire has the particulars of a provider.
 type Wire struct {
-	// TokenPath is the path of token requests; any other path is the API. "" means
-	// that calls carry no bearer token, and leaves out what is about tokens.
+	// TokenPath is the path of token requests; any other path is the API. "" means that calls carry no
+	// bearer token, and skips the cases about tokens.
 	TokenPath string
-	// Grant is the body of a token answer with the given access token.
+	// Grant is the body of a token response with the given access token.
 	Grant func(accessToken string) string
-	// Users says that tokens belong to users. They grant access before each case;
-	// Refusal then refuses a refresh token.
+	// Users says that tokens belong to users. They grant access before each case; Refusal then rejects a
+	// refresh token.
 	Users bool
-	// Refusal is the body of a 400 by which the token endpoint refuses the
-	// credentials.
+	// Refusal is the body of a 400 with which the token endpoint rejects the credentials.
 	Refusal string
-	// Query is a question that the provider can be asked.
+	// Query is a valid query of the provider.
 	Query clients.Query
-	// Check has the provider checked, with the account of Query, instead of asked: a
-	// [clients.Checker], whose answers are no documents that could be wrong.
+	// Check runs the check with the account of Query instead of the query: for a [clients.Checker],
+	// whose responses are not documents that could be wrong.
 	Check bool
-	// Answer is a complete answer, without orders.
+	// Answer is a complete response without orders.
 	Answer string
-	// Secrets are the credentials that open configures. They and access tokens must
-	// stand in no error.
+	// Secrets are the configured credentials. They and access tokens must not appear in any error.
 	Secrets []string
 }
 
-// Section is a section as the configuration hands it to a provider, for a server on
-// a loopback address. Decode keeps the defaults.
+// Section is a section for a server on a loopback address, as package config passes it to a provider.
+// Decode keeps the defaults.
 func Section(name, baseURL string) section.Section {
 	return section.Section{
 		Config: section.Config{
@@ -70,8 +67,8 @@ func Section(name, baseURL string) section.Section {
 // ClientSecret is the client secret of [Section].
 const ClientSecret = "canary-client-secret"
 
-// Run checks a provider. Open makes one that asks the server at baseURL, with the
-// limits of [Section]; Run calls it for every case anew.
+// Run tests a provider. open makes one for the server at baseURL, with the limits of [Section]; Run
+// calls it for every case.
 func Run(t *testing.T, open func(t *testing.T, baseURL string) clients.Provider, w Wire) {
 	t.Helper()
 	r := runner{open: open, Wire: w}
@@ -100,7 +97,7 @@ type runner struct {
 	Wire
 }
 
-// ask puts the question.
+// ask sends the query.
 func (r *runner) ask(ctx context.Context, p clients.Provider) (clients.Answer, error) {
 	if !r.Check {
 		return p.Orders(ctx, r.Query)
@@ -109,7 +106,7 @@ func (r *runner) ask(ctx context.Context, p clients.Provider) (clients.Answer, e
 	return clients.Answer{Partial: problems}, err
 }
 
-// want checks an error's code, and that its text is fit to be shown.
+// want checks an error's code and its text.
 func (r *runner) want(t *testing.T, err error, code clients.Code) {
 	t.Helper()
 	if err == nil {

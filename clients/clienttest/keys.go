@@ -13,8 +13,8 @@ import (
 	"orderbeat/clients/section"
 )
 
-// Keys lists the keys of every [*section.ConfigError] in err, sorted; any other error
-// stands among them with its text.
+// Keys lists the keys of every [*section.ConfigError] in err, sorted; any other error is listed with
+// its text.
 func Keys(err error) (keys []string) {
 	type joined interface {
 		error
@@ -33,9 +33,8 @@ func Keys(err error) (keys []string) {
 	return keys
 }
 
-// Decode makes a [section.Section.Decode] that sets a provider's own keys to values as a
-// TOML document has them, or of the very type of a field. Keys of the frame, which all
-// providers share, are passed over.
+// Decode makes a [section.Section.Decode] that sets a provider's own keys to values as in a TOML
+// document, or of the type of the field. Shared keys are skipped.
 func Decode(keys map[string]any) func(into any) error {
 	return func(into any) error {
 		var wrong section.Errors
@@ -54,7 +53,7 @@ func Decode(keys map[string]any) func(into any) error {
 	}
 }
 
-// set puts a value as TOML has it where it belongs.
+// set assigns a TOML value.
 func set(wrong *section.Errors, path string, dst reflect.Value, value any) {
 	v := reflect.ValueOf(value)
 	switch values, isTable := value.(map[string]any); {

@@ -11,8 +11,8 @@ import (
 	"orderbeat/clients/exchange"
 )
 
-// recorded checks that what a provider asks is recorded without secrets, and that its
-// answer can be made anew of that, as far as it is kept, without a token and a call.
+// recorded checks that exchanges are recorded without secrets, and that the answer can be reproduced
+// from them, as far as they are recorded, without a token and a call.
 func (r *runner) recorded(t *testing.T) {
 	p, s := r.start(t, reply(http.StatusOK, r.Answer), nil)
 	ctx, recording := exchange.Record(t.Context())
@@ -36,7 +36,7 @@ func (r *runner) recorded(t *testing.T) {
 			}
 		}
 		if x.Detail != exchange.Full {
-			return // there is nothing to map again
+			return // there is nothing to remap
 		}
 	}
 	calls, grants := s.calls.Load(), s.grants.Load()

@@ -10,17 +10,17 @@ import (
 	"testing"
 )
 
-// Relay forwards connections to a server. After [Relay.Drop] it forwards nothing more on the
-// connections that exist and closes neither end, as a firewall that forgets them does. New
-// connections are forwarded.
+// Relay forwards connections to a server. After [Relay.Drop] it forwards nothing more on existing
+// connections and closes neither end, like a firewall that forgets them. New connections are
+// forwarded.
 type Relay struct {
 	net.Listener
 	over chan struct{} // closed when the test ends
 	mu   sync.Mutex    // guards drop
-	drop chan struct{} // closed when the connections made before are dropped
+	drop chan struct{} // closed when the earlier connections are dropped
 }
 
-// NewRelay starts a relay to an address that lasts until the test ends.
+// NewRelay starts a relay to an address; it runs until the test ends.
 func NewRelay(t *testing.T, target string) *Relay {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -43,7 +43,7 @@ func NewRelay(t *testing.T, target string) *Relay {
 	return r
 }
 
-// Drop drops the connections that exist.
+// Drop drops the existing connections.
 func (r *Relay) Drop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -57,7 +57,7 @@ func (r *Relay) dropped() <-chan struct{} {
 	return r.drop
 }
 
-// forward copies both ways until drop. From then on it reads and discards.
+// forward copies both ways until drop, then reads and discards.
 func forward(ctx context.Context, inside net.Conn, target string, drop, over <-chan struct{}) {
 	defer inside.Close()
 	outside, err := new(net.Dialer).DialContext(ctx, "tcp", target)
@@ -94,8 +94,8 @@ func forward(ctx context.Context, inside net.Conn, target string, drop, over <-c
 	}
 }
 
-// Proxy starts an HTTP proxy that lasts until the test ends. It answers each CONNECT with the
-// status that connect returns, and makes the connection if that is 200.
+// Proxy starts an HTTP proxy that runs until the test ends. It responds to each CONNECT with the
+// status that connect returns, and connects if that is 200.
 func Proxy(t *testing.T, connect func() int) (url string) {
 	t.Helper()
 	over := make(chan struct{})

@@ -12,19 +12,19 @@ import (
 	"orderbeat/clients"
 )
 
-// The canaries are in what the server sends, and must be in no error.
+// The canaries are in what the server sends, and must not appear in any error.
 const (
 	tokenCanary = "canary-token"
 	bodyCanary  = "canary-body"
 )
 
-// server is a provider's server: it grants tokens and answers as a case wants.
+// server is a provider's server: it grants tokens and responds as a case wants.
 type server struct {
 	*httptest.Server
 	grants, calls atomic.Int64
 }
 
-// start runs a server with a provider that asks it, whose users have granted access.
+// start runs a server and a provider for it, whose users have granted access.
 func (r *runner) start(t *testing.T, api, token http.HandlerFunc) (clients.Provider, *server) {
 	t.Helper()
 	s := r.serve(t, api, token)
@@ -35,13 +35,12 @@ func (r *runner) start(t *testing.T, api, token http.HandlerFunc) (clients.Provi
 	return p, s
 }
 
-// serve runs a server. Api answers what is not a token request; token, where it is not
-// nil, token requests.
+// serve runs a server. api handles API requests; token, unless nil, token requests.
 func (r *runner) serve(t *testing.T, api, token http.HandlerFunc) *server {
 	t.Helper()
 	s := &server{}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		_, _ = io.Copy(io.Discard, req.Body) // or its end is not seen when the caller leaves
+		_, _ = io.Copy(io.Discard, req.Body) // otherwise the end of the caller is not noticed
 		switch {
 		case r.TokenPath == "" || req.URL.Path != r.TokenPath:
 			s.calls.Add(1)
@@ -58,8 +57,7 @@ func (r *runner) serve(t *testing.T, api, token http.HandlerFunc) *server {
 	return s
 }
 
-// grantAccess grants access for all users of a provider, as far as its side of a
-// consent goes.
+// grantAccess grants access for all users of a provider.
 func grantAccess(t *testing.T, p clients.Provider) {
 	t.Helper()
 	for _, source := range p.(interface{ Credentials() []*auth.Source }).Credentials() {
@@ -76,7 +74,7 @@ func grantAccess(t *testing.T, p clients.Provider) {
 // accessToken is the nth token that a server grants.
 func accessToken(n int64) string { return fmt.Sprintf("%s-%d", tokenCanary, n) }
 
-// reply answers with a status and a body.
+// reply responds with a status and a body.
 func reply(status int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -85,7 +83,7 @@ func reply(status int, body string) http.HandlerFunc {
 	}
 }
 
-// cutOff promises a longer body than it sends, and closes the connection.
+// cutOff announces a longer body than it sends, and closes the connection.
 func cutOff(body string, chunked bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		conn, buf, err := w.(http.Hijacker).Hijack()
@@ -103,7 +101,7 @@ func cutOff(body string, chunked bool) http.HandlerFunc {
 	}
 }
 
-// hangUp closes the connection without an answer.
+// hangUp closes the connection without a response.
 func hangUp(w http.ResponseWriter, _ *http.Request) {
 	conn, _, err := w.(http.Hijacker).Hijack()
 	if err != nil {

@@ -11,64 +11,64 @@ import (
 	"unicode/utf8"
 )
 
-// WholeBytes is how much of an answer's body is kept, unpacked, where the answer was of
-// use: all of it, so that it can be mapped again. Of a longer one, its beginning is.
+// WholeBytes is the limit for recorded bodies of successful responses, uncompressed: they are
+// complete for a remap. Of a longer one the beginning is recorded.
 const WholeBytes = 16 << 20
 
-// Exchange is a request and what came back, as it may be kept: without secrets.
+// Exchange is a request and its response, redacted for storage.
 type Exchange struct {
 	Op, Method, URL string
-	// Status is the answer's, 0 where none came.
+	// Status is the HTTP status, 0 without a response.
 	Status int
-	// StartedAt is when the call was made. Until it was sent it may have waited for its
-	// turn and for a token.
+	// StartedAt is when the call was made. Before it was sent it may have waited for the rate limit and
+	// for a token.
 	StartedAt time.Time
 	Duration  time.Duration
-	// RequestHeader lacks what signed the request.
+	// RequestHeader lacks the headers that sign the request.
 	RequestHeader, ResponseHeader http.Header
-	// RequestBody, and ResponseBody of an answer that was of no use, are no more than the
-	// first 64 KiB, as UTF-8. All are "" where there is none, or none may be kept.
+	// RequestBody, and ResponseBody of a failed call, are at most the first 64 KiB, as UTF-8. They are
+	// "" if there is no body, or none may be recorded.
 	RequestBody, ResponseBody string
-	// ResponseGzip is the body of an answer, compressed (RFC 1952), where it was of use and
-	// is long; ResponseBody is "" then. [Exchange.Body] is whichever it is.
+	// ResponseGzip is the body of a long successful response, compressed (RFC 1952); ResponseBody is ""
+	// then. [Exchange.Body] returns either.
 	ResponseGzip []byte
-	// ResponseBytes is how long the answer's body was, unpacked, as far as it was read.
+	// ResponseBytes is the length of the response's body, uncompressed, as far as it was read.
 	ResponseBytes int64
-	// Truncated tells that a body went on after what is kept of it, or may have.
+	// Truncated reports that a recorded body is, or may be, incomplete.
 	Truncated bool
-	// Detail is how much is kept: KeepFull, or KeepMetadata without bodies.
+	// Detail is how much is recorded.
 	Detail Detail
-	// Code and Message say why the answer was of no use; both are "" of one that was.
+	// Code and Message are the failure of the call; both are "" for a success.
 	Code    string
 	Message string
 }
 
-// Detail says how much of an exchange may be kept.
+// Detail is how much of an exchange is recorded.
 type Detail string
 
-// What may be kept. The zero value is as good as KeepFull.
+// The levels of detail. The zero value means Full.
 const (
 	Full Detail = "full"
-	// Metadata is for answers that must be stored nowhere, such as consumer credit
-	// data: bodies, and the values in URLs, are left out.
+	// Metadata is for responses that must not be stored, such as consumer credit data: bodies and the
+	// values in URLs are omitted.
 	Metadata Detail = "metadata"
-	// Off keeps nothing at all; who watches sees what KeepMetadata leaves.
+	// Off records nothing; Watch gets what Metadata leaves.
 	Off Detail = "off"
 )
 
-// plainBytes is how long a body may be to be kept as it is, for people who read the table.
+// plainBytes is the longest body that is stored uncompressed, readable in the table.
 const plainBytes = 4 << 10
 
-// packers are used again: one takes more than a megabyte.
+// packers are reused: one takes more than 1 MB.
 var packers = sync.Pool{New: func() any {
 	w, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
 	if err != nil {
-		panic(err) // there is such a level
+		panic(err) // the level is valid
 	}
 	return w
 }}
 
-// SetBody keeps an answer's body, byte for byte.
+// SetBody records a response's body, byte for byte.
 func (x *Exchange) SetBody(body []byte) {
 	if len(body) <= plainBytes && utf8.Valid(body) {
 		x.ResponseBody = string(body)
@@ -78,12 +78,12 @@ func (x *Exchange) SetBody(body []byte) {
 	w := packers.Get().(*gzip.Writer)
 	defer packers.Put(w)
 	w.Reset(&packed)
-	_, _ = w.Write(body) // a Buffer takes everything
+	_, _ = w.Write(body) // writing to a Buffer never fails
 	_ = w.Close()
 	x.ResponseGzip = packed.Bytes()
 }
 
-// Body is what is kept of the answer's body. The error is that of a damaged one.
+// Body is the recorded body of the response. The error reports a damaged one.
 func (x *Exchange) Body() ([]byte, error) {
 	if x.ResponseGzip == nil {
 		return []byte(x.ResponseBody), nil
@@ -92,7 +92,7 @@ func (x *Exchange) Body() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the kept answer: %w", err)
 	}
-	const room = 2 // secrets that are hidden may become longer
+	const room = 2 // redaction may make a body longer
 	body, err := io.ReadAll(io.LimitReader(r, room*WholeBytes))
 	if err != nil {
 		return nil, fmt.Errorf("the kept answer: %w", err)

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// Playback holds what is kept of earlier ones.
+// Playback serves recorded exchanges.
 type Playback struct {
 	mu     sync.Mutex // guards played
 	kept   []Exchange
@@ -14,25 +14,25 @@ type Playback struct {
 
 type playbackKey struct{}
 
-// WithPlayback is a context in which the HTTP client answers every call with what is kept of the same
-// call, each exchange once: nobody is asked, and no token is needed. A call is the same if
-// its method, its URL behind the host and its body are, as far as they are kept; one that
-// is not among them fails with [clients.CodeInvalid].
+// WithPlayback is a context in which the HTTP client answers every call with the recorded exchange of
+// the same call, each once, without a request and without a token. A call is the same if its method,
+// its URL without the host and its body are, as far as they are recorded; any other call fails with
+// [clients.CodeInvalid].
 func WithPlayback(ctx context.Context, kept []Exchange) context.Context {
 	return context.WithValue(ctx, playbackKey{}, &Playback{kept: kept, played: make([]bool, len(kept))})
 }
 
-// IsPlayback reports whether calls are answered with what is kept, so that there is no
-// need to be slow.
+// IsPlayback reports whether calls are answered from recorded exchanges, so that no rate limit is
+// needed.
 func IsPlayback(ctx context.Context) bool { return PlaybackOf(ctx) != nil }
 
-// PlaybackOf is what answers the calls of the context, nil for their provider.
+// PlaybackOf is the playback of a context, nil for none.
 func PlaybackOf(ctx context.Context) *Playback {
 	p, _ := ctx.Value(playbackKey{}).(*Playback)
 	return p
 }
 
-// Take is the first exchange that fits and was not played yet, nil for none.
+// Take returns the first unused exchange that fits, nil for none.
 func (p *Playback) Take(fits func(*Exchange) bool) *Exchange {
 	p.mu.Lock()
 	defer p.mu.Unlock()

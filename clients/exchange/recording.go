@@ -5,16 +5,16 @@ import (
 	"sync"
 )
 
-// What one attempt at a job may have kept: so many exchanges, and so many bytes of bodies
-// as they are stored. Of what goes beyond, the bodies are not kept, or nothing at all.
+// The limits for one attempt of a job: the number of exchanges, and the bytes of their bodies as
+// stored. Beyond them bodies, or whole exchanges, are dropped.
 const (
 	recordedExchanges = 5000
 	recordedBytes     = 64 << 20
 )
 
-// Recording collects the exchanges of one attempt at a job, in the order in which they
-// ended. What has to be hidden and packed is so beside the asking, one answer at a time. It
-// is safe for concurrent use.
+// Recording collects the exchanges of one attempt of a job, in the order in which they ended.
+// Redaction and compression run beside the calls, one response at a time. It is safe for concurrent
+// use.
 type Recording struct {
 	packing chan struct{} // capacity 1
 	working sync.WaitGroup
@@ -22,27 +22,25 @@ type Recording struct {
 	mu      sync.Mutex // guards the rest
 	list    []*Exchange
 	bytes   int
-	dropped bool // there was more than is kept
+	dropped bool // exchanges were dropped
 }
 
 type recordingKey struct{}
 
-// Record is a context in which the HTTP client records its calls. It is a value of the context
-// because a provider, which is between who wants the recording and who makes it, has no
-// part in it.
+// Record is a context in which the HTTP client records its calls. It is a context value because the
+// provider between the caller and the HTTP client does not take part.
 func Record(ctx context.Context) (context.Context, *Recording) {
 	r := &Recording{packing: make(chan struct{}, 1)}
 	return context.WithValue(ctx, recordingKey{}, r), r
 }
 
-// RecordingOf is where the context's calls are recorded, nil for nowhere.
+// RecordingOf is the recording of a context, nil for none.
 func RecordingOf(ctx context.Context) *Recording {
 	r, _ := ctx.Value(recordingKey{}).(*Recording)
 	return r
 }
 
-// Exchanges waits until all that was recorded is packed, and returns it. Call it once the
-// asking is over.
+// Exchanges waits until everything is compressed, and returns it. Call it after the last call.
 func (r *Recording) Exchanges() []Exchange {
 	r.working.Wait()
 	r.mu.Lock()
@@ -54,13 +52,13 @@ func (r *Recording) Exchanges() []Exchange {
 		}
 	}
 	if r.dropped && len(list) > 0 {
-		list[len(list)-1].Truncated = true // it is not all that there was
+		list[len(list)-1].Truncated = true // the list is incomplete
 	}
 	return list
 }
 
-// Add records what made makes, which happens beside the caller unless the one before is
-// still at it: so answers in memory do not pile up.
+// Add records the result of made, which runs in the background unless the previous one is still
+// running: so responses do not pile up in memory.
 func (r *Recording) Add(made func() *Exchange) {
 	r.mu.Lock()
 	i := len(r.list)
@@ -75,7 +73,7 @@ func (r *Recording) Add(made func() *Exchange) {
 	r.working.Go(func() {
 		defer func() { <-r.packing }()
 		defer func() {
-			if recover() != nil { // a mistake of ours: the answer is the provider's all the same
+			if recover() != nil { // a bug of ours: the response is valid all the same
 				r.drop()
 			}
 		}()
@@ -83,14 +81,14 @@ func (r *Recording) Add(made func() *Exchange) {
 	})
 }
 
-// drop notes that there was more than is kept.
+// drop notes that an exchange was dropped.
 func (r *Recording) drop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.dropped = true
 }
 
-// put takes the place of an exchange, without its bodies where there are too many.
+// put stores an exchange in its place, without bodies beyond the limit.
 func (r *Recording) put(i int, x *Exchange) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -103,7 +101,7 @@ func (r *Recording) put(i int, x *Exchange) {
 	r.list[i] = x
 }
 
-// stored is about how many bytes an exchange takes.
+// stored is the approximate size of an exchange in bytes.
 func (x *Exchange) stored() int {
 	return len(x.RequestBody) + len(x.ResponseBody) + len(x.ResponseGzip)
 }

@@ -10,27 +10,26 @@ import (
 )
 
 const (
-	// regained is by how much each answer that is no 429 raises a rate that was slowed
-	// down: by a call a minute, so that half of any rate is regained within a minute of
-	// calls at it.
+	// regained is how much each response other than a 429 raises a reduced rate: by one call a minute,
+	// so that calls at half of any rate regain it within a minute.
 	regained = rate.Limit(1.0 / 60)
-	// slowest is the part of the usual rate that is left at least.
+	// slowest is the lowest fraction of the usual rate.
 	slowest = 1.0 / 16
 )
 
-// slowdown finds the rate that a provider takes: each 429 halves it, but for those that
-// were on their way together, and what else is answered raises it step by step, until it
-// is what it was (additive increase, multiplicative decrease). The zero slowdown has
-// changed nothing; it is safe for concurrent use.
+// slowdown finds the rate that a provider accepts: each 429 halves it, except for those of calls in
+// flight together, and each other response raises it by a step up to the usual rate (additive
+// increase, multiplicative decrease). The zero slowdown has changed nothing; it is safe for
+// concurrent use.
 type slowdown struct {
-	mu    sync.Mutex // guards what follows, and changes of the limiter's rate
+	mu    sync.Mutex // guards the following fields, and changes of the limiter's rate
 	on    bool
-	usual rate.Limit // what holds when it is over
-	goal  rate.Limit // where it is over: usual or, without a limit, the rate of the last calls
-	calls recent     // where there is no limit
+	usual rate.Limit // the rate without a slowdown
+	goal  rate.Limit // the end of the slowdown: usual or, without a limit, the rate of the last calls
+	calls recent     // if there is no limit
 }
 
-// sent notes a call, which is of interest where nothing limits them.
+// sent notes a call, which matters only without a limit.
 func (s *slowdown) sent(l *rate.Limiter) {
 	if l.Limit() != rate.Inf {
 		return
@@ -40,7 +39,7 @@ func (s *slowdown) sent(l *rate.Limiter) {
 	s.calls.add(time.Now())
 }
 
-// answered changes the limiter's rate after an answer.
+// answered changes the limiter's rate after a response.
 func (s *slowdown) answered(l *rate.Limiter, tooMany bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,7 +61,7 @@ func (s *slowdown) answered(l *rate.Limiter, tooMany bool) {
 	}
 }
 
-// setRate changes a rate, and with it how many calls may go at once.
+// setRate changes a rate, and with it the burst.
 func setRate(l *rate.Limiter, to rate.Limit) {
 	l.SetLimit(to)
 	if to != rate.Inf {
@@ -70,7 +69,7 @@ func setRate(l *rate.Limiter, to rate.Limit) {
 	}
 }
 
-// recent are the times of the last calls, of which there were n.
+// recent are the times of the last n calls.
 type recent struct {
 	at [64]time.Time
 	n  int
@@ -81,8 +80,8 @@ func (r *recent) add(now time.Time) {
 	r.n++
 }
 
-// rate is how many calls there were in a second, as far as they are remembered: over the
-// time since the oldest of them, a second at least. Of a few, there is no rate.
+// rate is the number of calls per second, over the time since the oldest remembered call, at least
+// one second. Too few calls have no rate.
 func (r *recent) rate(now time.Time) rate.Limit {
 	const few = 10
 	known := min(r.n, len(r.at))

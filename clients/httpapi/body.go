@@ -10,27 +10,26 @@ import (
 	"orderbeat/clients/memory"
 )
 
-// boundedBody is an answer's body as a decoder reads it. It remembers why reading
-// ended, so that a connection that broke can be told from a document that is wrong,
-// whatever the decoder makes of the error.
+// boundedBody is a response's body for a decoder. It remembers why reading ended, so that a broken
+// connection can be distinguished from an invalid document, whatever the decoder makes of the error.
 type boundedBody struct {
 	body    io.Reader
-	left    int64 // bytes that may still come, unpacked
+	left    int64 // bytes that may still come, uncompressed
 	broken  error // why the rest did not come
 	tooLong bool
-	blanks  int           // how many came last, in a row
-	meter   *memory.Meter // of what came
-	refused error         // why no more is taken, whatever comes
+	blanks  int           // blanks at the end of what was read
+	meter   *memory.Meter // of what was read
+	refused error         // why no more is accepted
 }
 
 var errTooLong = errors.New("the answer is too long")
 
-// maxBlanks is how many blanks in a row a document may have: nobody indents that far, and
-// decoders hold what they skip.
+// maxBlanks is the limit of blanks in a row: no document indents that far, and decoders buffer what
+// they skip.
 const maxBlanks = 1 << 20
 
-// bytesHeld is how many bytes of memory a byte of a body takes while it is read: its place
-// in the decoder's buffer and in the recorder's.
+// bytesHeld is the memory for each byte of a body while it is read: in the decoder's buffer and in
+// the recorder's.
 const bytesHeld = 2
 
 func (b *boundedBody) Read(p []byte) (int, error) {
@@ -40,7 +39,7 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	if b.refused != nil {
 		return 0, b.refused
 	}
-	if int64(len(p)) > b.left { // one byte more tells a body that fits from one that does not
+	if int64(len(p)) > b.left { // one byte more shows whether a body fits
 		p = p[:b.left+1]
 	}
 	n, err := b.body.Read(p)
@@ -52,13 +51,13 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	if b.refused = b.take(p[:n]); b.refused != nil {
 		return 0, b.refused
 	}
-	if err != nil && err != io.EOF { // itself: a wrapped EOF is no end of the body
+	if err != nil && err != io.EOF { // the error itself: a wrapped EOF is not the end of the body
 		b.broken = err
 	}
 	return n, err
 }
 
-// take accounts for bytes that came.
+// take checks and accounts for bytes that were read.
 func (b *boundedBody) take(p []byte) error {
 	rest := bytes.TrimRight(p, " \t\r\n")
 	if len(rest) > 0 {
@@ -78,8 +77,7 @@ func tooLong(limit int64) *clients.Error {
 	}
 }
 
-// drain reads a little of a body that nobody wants, so that the connection can be
-// used again.
+// drain reads a little of an unwanted body, so that the connection can be reused.
 func drain(body io.Reader) {
 	const most = 64 << 10
 	_, _ = io.CopyN(io.Discard, body, most)

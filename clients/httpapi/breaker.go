@@ -11,46 +11,42 @@ import (
 )
 
 const (
-	// breakerFailures calls in a row, over breakerSpan at least, open a breaker: a
-	// connection that breaks takes all calls on it along, and is no outage. What is about
-	// one account of several may be that account's trouble: breakerOthers of them must be
-	// about other ones.
+	// breakerFailures calls in a row, over at least breakerSpan, open a breaker: a broken connection
+	// fails all of its calls at once, and is not an outage. Failures of one account of several may be
+	// about that account: breakerOthers of them must be about other accounts.
 	breakerFailures = 5
 	breakerSpan     = 5 * time.Second
 	breakerOthers   = 2
-	// breakerRest is how long an open breaker lets nothing pass. A Retry-After makes it
-	// longer, up to maxBreakerRest: it may have been meant for one call alone.
+	// breakerRest is how long an open breaker lets no call pass. A Retry-After extends it, up to
+	// maxBreakerRest: it may concern one call only.
 	breakerRest    = 15 * time.Second
 	maxBreakerRest = 5 * time.Minute
-	// probeWait is how long others wait at least while one call tries whether the
-	// provider answers.
+	// probeWait is how long other calls wait at least while a probe is in flight.
 	probeWait = 5 * time.Second
 )
 
-// breaker keeps calls back from a provider that does not answer. What a call came to is
-// judged when all is known of it, its body included: a provider may say in a 200 that
-// it cannot answer. It is safe for concurrent use.
+// breaker blocks calls to a provider that does not respond. The outcome of a call is known after its
+// body: a provider may report an outage in a 200. It is safe for concurrent use.
 type breaker struct {
 	log  *slog.Logger
-	lone bool // the provider has no more than one account
-	// renew has further calls use new connections: the old ones may be what does not answer.
+	lone bool // the provider has at most one account
+	// renew makes further calls use new connections: the old ones may be the cause.
 	renew func()
 
-	mu     sync.Mutex            // guards what follows
-	status clients.BreakerStatus // as it was left; Until is set while it is open
+	mu     sync.Mutex            // guards the following fields
+	status clients.BreakerStatus // the last recorded status; Until is set while it is open
 	first  time.Time             // when the failures in a row began
-	// account is whom the first of them was about, others how many were not about it, as
-	// far as is known.
+	// account is the account of the first failure in a row, others the number of failures of other
+	// accounts, as far as known.
 	account string
 	others  int
-	last    *clients.Error // of the failures in a row
-	probing bool           // a call tries whether the provider answers
-	changes int            // of the state, ever
+	last    *clients.Error // the last failure in a row
+	probing bool           // a probe is in flight
+	changes int            // state changes so far
 	opened  int            // how often it opened
 }
 
-// What a call's end says about whether its provider is there: nil, that it answered, if only
-// to refuse.
+// What the end of a call says about the provider: nil means that it responded, even with a rejection.
 var (
 	errDown   = errors.New("it did not answer")
 	errUnsure = errors.New("it was not asked, or not for long enough")
@@ -82,7 +78,7 @@ func (b *breaker) turn(to clients.BreakerState) {
 	}
 }
 
-// now is where the breaker stands: one whose rest is over waits for a call to try.
+// now is the current status: after the rest an open breaker is half open.
 func (b *breaker) now() clients.BreakerStatus {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -100,8 +96,7 @@ func (b *breaker) openings() int {
 	return b.opened
 }
 
-// openedSince is the refusal of a call that waited while the breaker opened, nil when it
-// did not.
+// openedSince is the error of a call that waited while the breaker opened, nil if it did not.
 func (b *breaker) openedSince(openings int) error {
 	if b.openings() == openings {
 		return nil
@@ -111,8 +106,8 @@ func (b *breaker) openedSince(openings int) error {
 	return b.refusal(time.Now())
 }
 
-// admit lets a call about an account pass, or returns why it does not. Who was let pass
-// calls leave once.
+// admit lets a call about an account pass, or returns why not. A call that passes must call leave
+// once.
 func (b *breaker) admit(account string) (leave func(came error, last *clients.Error), refused error) {
 	probe, change, refused := b.pass()
 	if refused != nil {
@@ -130,7 +125,7 @@ func (b *breaker) admit(account string) (leave func(came error, last *clients.Er
 	}, nil
 }
 
-// pass decides whether a call may be sent, and whether it is the one that tries.
+// pass decides whether a call may be sent, and whether it is the probe.
 func (b *breaker) pass() (probe bool, change int, refused error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -145,8 +140,7 @@ func (b *breaker) pass() (probe bool, change int, refused error) {
 	return b.probing, b.changes, nil
 }
 
-// leave notes what became of a call that was let pass before a change of the state. One that
-// ends behind it says nothing any more.
+// leave records the outcome of a call. It is ignored if the state has changed since the call passed.
 func (b *breaker) leave(account string, came error, last *clients.Error, change int) (before, after clients.BreakerStatus) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -177,8 +171,7 @@ func (b *breaker) leave(account string, came error, last *clients.Error, change 
 	return before, b.status
 }
 
-// tell logs that the breaker opened or closed. That a try failed is told to who looks
-// closely.
+// tell logs that the breaker opened or closed; failed probes are logged at debug level.
 func (b *breaker) tell(before, after clients.BreakerStatus) {
 	switch {
 	case before.State == after.State:
@@ -191,7 +184,7 @@ func (b *breaker) tell(before, after clients.BreakerStatus) {
 	}
 }
 
-// refusal is the failure of a call that is not let pass.
+// refusal is the error of a blocked call.
 func (b *breaker) refusal(now time.Time) error {
 	e := &clients.Error{
 		Code: clients.CodeUnavailable, NotSent: true, After: probeWait,
@@ -207,7 +200,7 @@ func (b *breaker) refusal(now time.Time) error {
 	return e
 }
 
-// cause is what the last of the failures in a row was.
+// cause is the last failure in a row.
 func (b *breaker) cause() string {
 	if b.last.Status != 0 {
 		return fmt.Sprintf("%s, status %d", b.last.Message, b.last.Status)

@@ -9,8 +9,8 @@ import (
 	"orderbeat/clients/exchange"
 )
 
-// guard makes a call if the breaker lets it pass. ask's error is as [HTTP.Do] returns it.
-// What is played back asks nobody, and says nothing of the provider.
+// guard makes a call if the breaker lets it pass. ask returns errors like [HTTP.Do]. Playback sends
+// nothing and says nothing about the provider.
 func (h *HTTP) guard(ctx context.Context, c Call, ask func() error) error {
 	if c.Check || exchange.IsPlayback(ctx) {
 		return ask()
@@ -19,16 +19,15 @@ func (h *HTTP) guard(ctx context.Context, c Call, ask func() error) error {
 	if refused != nil {
 		return h.failure(ctx, c.Op, 0, refused)
 	}
-	came, last := errUnsure, (*clients.Error)(nil) // should ask panic
+	came, last := errUnsure, (*clients.Error)(nil) // if ask panics
 	defer func() { leave(came, last) }()
 	err := ask()
 	last, came = meaning(ctx, err)
 	return err
 }
 
-// meaning is what the end of a call says, and the failure that it was. A token endpoint
-// that is down has a cooldown of its own, and who leaves early did not give the provider
-// its time.
+// meaning is the outcome of a call, and its failure. A token endpoint has a cooldown of its own, and
+// a cancelled call did not give the provider its time.
 func meaning(ctx context.Context, err error) (failure *clients.Error, came error) {
 	if err == nil {
 		return nil, nil

@@ -15,10 +15,10 @@ import (
 	"orderbeat/clients"
 )
 
-// hintRefused is for tokens that the API refuses.
+// hintRefused is the hint for tokens that the API rejects.
 const hintRefused = "the token endpoint accepts the credentials, the API does not: ask the provider whether they may use it"
 
-// refusal is what an answer that is no 2xx means.
+// refusal is the meaning of a response outside 2xx.
 func refusal(resp *http.Response) *clients.Error {
 	e := &clients.Error{Code: clients.CodeInvalid, After: endpoint.Wait(resp.StatusCode, resp.Header, clients.MaxRetryAfter)}
 	switch status := resp.StatusCode; {
@@ -47,14 +47,13 @@ func refusal(resp *http.Response) *clients.Error {
 }
 
 const (
-	// longestShort is the longest Retry-After of a 503 that is worth waiting for with the
-	// answers of earlier calls in hand, and mostShort how often one that does not tell is.
+	// longestShort is the longest Retry-After of a 503 worth waiting for during paging, and mostShort
+	// how often a 503 without one is waited for.
 	longestShort = 30 * time.Second
 	mostShort    = 4
 )
 
-// worthWaiting tells whether, and how long, a call is worth waiting that has failed n times
-// before.
+// worthWaiting reports whether and how long to wait for a call that has failed n times before.
 func worthWaiting(err error, n int) (time.Duration, bool) {
 	e, ok := errors.AsType[*clients.Error](err)
 	if !ok {
@@ -71,7 +70,7 @@ func worthWaiting(err error, n int) (time.Duration, bool) {
 	return wait, short && e.After <= longestShort && (e.After > 0 || n < mostShort)
 }
 
-// refused is what an answer means that is not accepted.
+// refused is the meaning of a response that is not accepted.
 func (c Call) refused(resp *http.Response) *clients.Error {
 	usual := refusal(resp)
 	if c.Judge == nil {
@@ -79,7 +78,7 @@ func (c Call) refused(resp *http.Response) *clients.Error {
 		return usual
 	}
 	const most = 64 << 10
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, most)) // cut off, it is judged by what came
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, most)) // a truncated body is judged by its beginning
 	e := c.Judge(Response{Status: resp.StatusCode, Header: resp.Header}, body)
 	if e == nil {
 		return usual
@@ -93,8 +92,7 @@ func (c Call) refused(resp *http.Response) *clients.Error {
 	return e
 }
 
-// classify says what an exchange without a usable answer means. It is the one place
-// that does.
+// classify classifies the failure of an exchange. It is the only place that does.
 func (h *HTTP) classify(err error) *clients.Error {
 	if e, ok := errors.AsType[*clients.Error](err); ok {
 		return e
@@ -109,7 +107,7 @@ func (h *HTTP) classify(err error) *clients.Error {
 	return e
 }
 
-// tokenFailure is [clients.TokenError], with the way on where a user is to be asked.
+// tokenFailure is [clients.TokenError], with the login command if a user must grant access.
 func (h *HTTP) tokenFailure(e *endpoint.Error) *clients.Error {
 	f := clients.TokenError(e)
 	if f.Code == clients.CodeConsent {
@@ -118,14 +116,13 @@ func (h *HTTP) tokenFailure(e *endpoint.Error) *clients.Error {
 	return f
 }
 
-// login is the command that asks the user for access.
+// login is the command with which a user grants access.
 func (h *HTTP) login() string {
 	return fmt.Sprintf("orderbeat auth login %s --user %s", h.provider, h.source.User())
 }
 
-// describe says why no answer, or only a part of one, came. It repeats only what is
-// made of addresses and system errors: other texts quote URLs and what came over
-// the wire.
+// describe says why there is no complete response. It is built from addresses and system errors only:
+// other texts quote URLs and data from the wire.
 func describe(err error) string {
 	if e := endpoint.ConnectionFailure(err); e != nil {
 		return e.Reason

@@ -19,43 +19,41 @@ import (
 
 const (
 	connectTimeout = 10 * time.Second
-	// idleTimeout is shorter than the 60 s after which common load balancers drop an idle
-	// connection without a word.
+	// idleTimeout is shorter than the 60 s after which common load balancers silently drop an idle
+	// connection.
 	idleTimeout = 45 * time.Second
-	// maxPingAfter and maxPingTimeout end an HTTP/2 connection on which nothing comes any
-	// more, before the call on it runs out of time: see [pings].
+	// maxPingAfter and maxPingTimeout end an HTTP/2 connection without incoming frames before its call
+	// times out: see [pings].
 	maxPingAfter   = 15 * time.Second
 	maxPingTimeout = 5 * time.Second
 )
 
-// Transport makes the connections to one provider, and replaces them. A kept connection can
-// be worse than none: dropped by a firewall that tells nobody, or leading to a backend that
-// is being taken out of service. So none gets another request when it is older than
-// [section.Config.MaxConnAge], or when [Transport.Renew] was called. TLS is 1.2 or newer. It is safe
+// Transport opens the connections to one provider, and replaces them. A kept connection may be dead:
+// dropped by a firewall, or to a backend that is being removed. So none gets another request if it is
+// older than [section.Config.MaxConnAge], or after [Transport.Renew]. TLS is 1.2 or newer. It is safe
 // for concurrent use. Bodies of responses are plain UTF-8: see [readable].
 type Transport struct {
 	config  section.Config
-	kept    bool        // connections are kept between calls
-	asked   atomic.Bool // the server asked for a client certificate
+	kept    bool        // connections are reused
+	asked   atomic.Bool // the server requested a client certificate
 	current atomic.Pointer[connections]
 	mu      sync.Mutex // held while current is replaced
 }
 
-// connections are those that were made between two renewals.
+// connections are those opened between two renewals.
 type connections struct {
 	*http.Transport
 	born   time.Time
-	err    error       // why none can be made
-	served atomic.Bool // an answer came over one of them
+	err    error       // why none can be opened
+	served atomic.Bool // a response came over one of them
 }
 
-// NewTransport makes the connections for calls: as many as jobs may ask at once
-// ([section.Config.Concurrency]), as many again for people who wait for an answer.
+// NewTransport opens the connections for calls: as many as concurrent jobs
+// ([section.Config.Concurrency]), and as many again for live requests.
 func NewTransport(c section.Config) *Transport { return newTransport(c, true) }
 
-// NewTokenTransport makes the connections for token requests, which are few: each has a
-// connection of its own, so that none waits for calls, and none is sent over a connection
-// that broke meanwhile.
+// NewTokenTransport opens the connections for token requests, which are few: each has a connection of
+// its own, so that none waits for calls or uses a broken connection.
 func NewTokenTransport(c section.Config) *Transport { return newTransport(c, false) }
 
 func newTransport(c section.Config, kept bool) *Transport {
@@ -64,8 +62,8 @@ func newTransport(c section.Config, kept bool) *Transport {
 	return t
 }
 
-// connections makes a new set. Certificates are read anew, so that renewed files are taken
-// up.
+// connections makes a new set. It reads the certificate files again, so that renewed files take
+// effect.
 func (t *Transport) connections() *connections {
 	c := t.config
 	most := 2 * c.Concurrency
@@ -100,8 +98,8 @@ func (t *Transport) connections() *connections {
 	}
 }
 
-// pings are after how long without a frame an HTTP/2 connection is tried, and how long it
-// has to answer: together less than a call has.
+// pings are the time without a frame after which an HTTP/2 connection is pinged, and the time for its
+// response: together less than the timeout of a call.
 func pings(c *section.Config) (after, timeout time.Duration) {
 	if c.Timeout <= 0 {
 		return maxPingAfter, maxPingTimeout
@@ -109,8 +107,8 @@ func pings(c *section.Config) (after, timeout time.Duration) {
 	return min(c.Timeout/2, maxPingAfter), min(c.Timeout/4, maxPingTimeout)
 }
 
-// Renew has no further request use a connection that was made before a time. Requests that
-// are under way end where they are.
+// Renew makes further requests use connections opened after a time. Requests in flight are not
+// affected.
 func (t *Transport) Renew(before time.Time) {
 	if !t.current.Load().born.Before(before) {
 		return
@@ -122,7 +120,7 @@ func (t *Transport) Renew(before time.Time) {
 		return
 	}
 	next := t.connections()
-	if next.err != nil && old.err == nil { // half-written files: what was read before is good still
+	if next.err != nil && old.err == nil { // half-written files: the earlier ones are still valid
 		next.err, next.TLSClientConfig = nil, old.TLSClientConfig.Clone()
 	}
 	t.current.Store(next)
@@ -132,8 +130,8 @@ func (t *Transport) Renew(before time.Time) {
 // CloseIdleConnections renews all connections.
 func (t *Transport) CloseIdleConnections() { t.Renew(time.Now()) }
 
-// RoundTrip implements [http.RoundTripper]. A request that may be sent twice
-// ([Idempotent]) is, on a new connection, where a kept one broke before any answer.
+// RoundTrip implements [http.RoundTripper]. A request that may be sent twice (see [Call.Idempotent])
+// is sent again on a new connection if a kept one broke before any response.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if age := t.config.MaxConnAge; age > 0 {
 		t.Renew(time.Now().Add(-age))
@@ -159,7 +157,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// send sends a request once; broke tells that it may be sent again.
+// send sends a request once; broke reports that it may be sent again.
 func (t *Transport) send(c *connections, req *http.Request) (resp *http.Response, broke bool, err error) {
 	if c.err != nil {
 		closeBody(req)
@@ -179,9 +177,9 @@ func (t *Transport) send(c *connections, req *http.Request) (resp *http.Response
 	return resp, broke, err
 }
 
-// named is err, with its cause in words where that is a proxy or a client certificate. What
-// a server says that refuses a certificate is often lost with the connection: where it has
-// asked for one, and has answered nothing ever, that is why.
+// named is err, with its cause in words if that is a proxy or a client certificate. A server's alert
+// about a certificate is often lost with the connection: if it requested one and never responded,
+// that is the cause.
 func (t *Transport) named(c *connections, err error) error {
 	if e := endpoint.ConnectionFailure(err); e != nil {
 		return e
@@ -199,12 +197,12 @@ func (t *Transport) named(c *connections, err error) error {
 
 type idempotentKey struct{}
 
-// idempotent marks the requests of a context as ones that may be sent twice.
+// idempotent marks the requests of a context as safe to send twice.
 func idempotent(ctx context.Context) context.Context {
 	return context.WithValue(ctx, idempotentKey{}, true)
 }
 
-// twice reports whether a request may, and can, be sent a second time.
+// twice reports whether a request may and can be sent a second time.
 func twice(req *http.Request) bool {
 	if req.Body != nil && req.Body != http.NoBody && req.GetBody == nil {
 		return false
@@ -232,7 +230,7 @@ func proxyFor(c *section.Config, req *http.Request) (*url.URL, error) {
 	}
 }
 
-// proxyAnswered is why a proxy makes no connection.
+// proxyAnswered is why a proxy does not connect.
 func proxyAnswered(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.Response) error {
 	if resp.StatusCode == http.StatusOK {
 		return nil

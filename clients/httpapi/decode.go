@@ -32,22 +32,22 @@ const acceptEncoding = "gzip"
 const (
 	// maxEncodings bounds how often a body is decompressed.
 	maxEncodings = 4
-	// peekBytes of a body tell whether it is compressed, and in which Unicode encoding it is.
+	// peekBytes of a body show whether it is compressed, and its Unicode encoding.
 	peekBytes = 512
-	// maxZstdWindow is what RFC 8878, section 3.1.1.1.2, recommends that decoders support.
+	// maxZstdWindow is the limit that RFC 8878 section 3.1.1.1.2 recommends for decoders.
 	maxZstdWindow = 8 << 20
 )
 
-// readable replaces the body of a response by what it is as plain UTF-8: decompressed, and
-// decoded from the charset of its Content-Type or from what its first bytes tell. Headers
-// that lie are put right by the body: one that is not compressed is read as it is, and one
-// that is compressed with gzip or zstd is decompressed whatever the header says.
+// readable replaces the body of a response by plain UTF-8: decompressed, and decoded from the charset
+// of its Content-Type or of its first bytes. Wrong headers are corrected by the body: an uncompressed
+// one is read as it is, and one that is compressed with gzip or zstd is decompressed whatever the
+// header says.
 //
-// Reading fails with an [*clients.Error] of [clients.CodeBadResponse] if the body is not what it claims to
-// be, or has bytes that are not valid in its charset.
+// Reading fails with an [*clients.Error] of [clients.CodeBadResponse] if the body is not what it
+// claims to be, or has bytes that are invalid in its charset.
 func readable(resp *http.Response) {
 	resp.Body = &readableBody{raw: resp.Body, encodings: encodingsOf(resp.Header), charset: charsetOf(resp.Header)}
-	if resp.Header.Get("Content-Encoding") != "" { // as net/http has it
+	if resp.Header.Get("Content-Encoding") != "" { // as net/http does
 		resp.Header.Del("Content-Encoding")
 		resp.Header.Del("Content-Length")
 		resp.ContentLength, resp.Uncompressed = -1, true
@@ -82,7 +82,7 @@ func (b *readableBody) Close() error {
 	return b.raw.Close()
 }
 
-// encodingsOf lists what was applied to a body, outermost first.
+// encodingsOf lists the encodings of a body, outermost first.
 func encodingsOf(h http.Header) (names []string) {
 	for name := range strings.SplitSeq(strings.Join(h.Values("Content-Encoding"), ","), ",") {
 		if name = strings.ToLower(strings.TrimSpace(name)); name != "" && name != "identity" {
@@ -93,7 +93,7 @@ func encodingsOf(h http.Header) (names []string) {
 	return names
 }
 
-// charsetParam finds the charset also in a Content-Type that is not well formed.
+// charsetParam finds the charset also in a malformed Content-Type.
 var charsetParam = regexp.MustCompile(`(?i);\s*charset\s*=\s*["']?([^\s"';,]+)`)
 
 func charsetOf(h http.Header) string {
@@ -130,7 +130,7 @@ var (
 	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd} // RFC 8878, section 3.1.1
 )
 
-// encoding is how a body that begins like this is compressed, "" if it is not.
+// encoding is the compression of a body by its first bytes, "" for none.
 func (b *readableBody) encoding(begin []byte) string {
 	for {
 		name := ""
@@ -160,7 +160,7 @@ func looksLikeText(begin []byte) bool {
 		!bytes.ContainsFunc(begin, func(r rune) bool { return r < ' ' && r != '\t' && r != '\r' && r != '\n' })
 }
 
-// beginsText reports whether JSON or a web page may begin so.
+// beginsText reports whether JSON or a web page may begin with a byte.
 func beginsText(b byte) bool { return strings.IndexByte(" \t\r\n{[\"<-0123456789tfn", b) >= 0 }
 
 func (b *readableBody) decompress(name string, begin []byte, r io.Reader) (io.Reader, error) {
@@ -179,7 +179,7 @@ func (b *readableBody) decompress(name string, begin []byte, r io.Reader) (io.Re
 		}
 	case "br":
 		decoder = brotli.NewReader(from)
-	case "deflate": // RFC 9110, section 8.4.1.2: with the zlib header, which some omit
+	case "deflate": // RFC 9110 section 8.4.1.2: with the zlib header, which some omit
 		if isZlib(begin) {
 			decoder, err = zlib.NewReader(from)
 		} else {
@@ -194,7 +194,7 @@ func (b *readableBody) decompress(name string, begin []byte, r io.Reader) (io.Re
 	return &decompressed{Reader: decoder, from: from, name: name}, nil
 }
 
-// isZlib reports whether a zlib header begins (RFC 1950, section 2.2).
+// isZlib reports whether a zlib header follows (RFC 1950 section 2.2).
 func isZlib(begin []byte) bool {
 	const deflated, check = 8, 31
 	return len(begin) > 1 && begin[0]&0x0f == deflated && (int(begin[0])<<8|int(begin[1]))%check == 0
@@ -214,8 +214,8 @@ func (s *sourceReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// failed is the error of a decoder: the connection's if that failed, an unexpected end, or
-// bytes that cannot be decompressed.
+// failed is the error of a decoder: the connection's error, an unexpected end, or invalid compressed
+// bytes.
 func (s *sourceReader) failed(name string, err error) error {
 	switch {
 	case s.err != nil:
@@ -242,9 +242,9 @@ func (d *decompressed) Read(p []byte) (int, error) {
 
 var utf8BOM = []byte("\ufeff")
 
-// unicodeOf is the encoding, other than UTF-8, that a body is in by its byte order mark or
-// by where its zeros are: JSON begins with two ASCII characters. Bom is how many bytes of
-// the mark are to be skipped; a nil encoding is UTF-8 or any other charset.
+// unicodeOf is the encoding, other than UTF-8, of a body by its byte order mark or by the position of
+// zeros: JSON begins with two ASCII characters. bom is the length of the mark; a nil encoding is
+// UTF-8 or any other charset.
 func unicodeOf(begin []byte) (e encoding.Encoding, bom int) {
 	var b [4]byte
 	n := copy(b[:], begin)
@@ -271,11 +271,11 @@ func unicodeOf(begin []byte) (e encoding.Encoding, bom int) {
 
 func isASCII(b byte) bool { return 0 < b && b < utf8.RuneSelf }
 
-// decodeCharset reads a body as UTF-8. A byte order mark goes before the charset that is
-// stated (WHATWG Encoding, section 6); an unknown charset is read as UTF-8.
+// decodeCharset reads a body as UTF-8. A byte order mark takes precedence over the stated charset
+// (WHATWG Encoding, section 6); an unknown charset is read as UTF-8.
 func decodeCharset(r *bufio.Reader, begin []byte, stated string) (io.Reader, error) {
 	if e, bom := unicodeOf(begin); e != nil {
-		_, _ = r.Discard(bom) // was peeked
+		_, _ = r.Discard(bom) // peeked before
 		return &validText{Reader: transform.NewReader(r, e.NewDecoder()), charset: "Unicode", invalid: isReplacement}, nil
 	}
 	utf8Text := &validText{Reader: r, charset: "UTF-8"}
@@ -284,7 +284,7 @@ func decodeCharset(r *bufio.Reader, begin []byte, stated string) (io.Reader, err
 		return utf8Text, nil
 	}
 	e, name := charset.Lookup(stated)
-	if e == nil || name == "utf-8" || strings.HasPrefix(name, "utf-16") { // UTF-16 without a zero is none
+	if e == nil || name == "utf-8" || strings.HasPrefix(name, "utf-16") { // UTF-16 has a zero
 		return utf8Text, nil
 	}
 	if name == "replacement" {
@@ -293,18 +293,18 @@ func decodeCharset(r *bufio.Reader, begin []byte, stated string) (io.Reader, err
 	return &validText{Reader: transform.NewReader(r, e.NewDecoder()), charset: name, invalid: isUndefined}, nil
 }
 
-// isReplacement is what decoders write for invalid bytes.
+// isReplacement is the rune that decoders write for invalid bytes.
 func isReplacement(r rune) bool { return r == utf8.RuneError }
 
-// isUndefined also is what they write for bytes that a charset leaves undefined: C1 controls.
+// isUndefined also matches what they write for bytes that a charset leaves undefined: C1 controls.
 func isUndefined(r rune) bool { return r == utf8.RuneError || r >= 0x80 && r <= 0x9f }
 
-// validText fails once at text that is not valid, and hands it on for the record.
+// validText fails once at invalid text, and passes it on for the record.
 type validText struct {
 	io.Reader                   // of UTF-8
-	charset   string            // that was decoded, for people
-	invalid   func(rune) bool   // nil for UTF-8 as it came
-	part      [utf8.UTFMax]byte // of a character whose rest is to come
+	charset   string            // the decoded charset, for messages
+	invalid   func(rune) bool   // nil for UTF-8 without decoding
+	part      [utf8.UTFMax]byte // an incomplete character at the end
 	n         int               // bytes in part
 	failed    bool
 }
@@ -321,7 +321,7 @@ func (v *validText) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// check reports whether text is valid that goes on with b.
+// check reports whether text that continues with b is valid.
 func (v *validText) check(b []byte) bool {
 	for v.n > 0 && len(b) > 0 {
 		v.part[v.n] = b[0]

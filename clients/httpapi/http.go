@@ -22,29 +22,28 @@ import (
 	"orderbeat/clients/section"
 )
 
-// HTTP asks one provider's API. Above the connection stand, in this order, what
-// signs requests (package auth), the provider's rate limit, which counts what auth
-// sends again and rests after a 429, and the time limit of each exchange. Before it all
-// stands a breaker, which keeps calls back while the provider does not answer. It retries
-// nothing and follows no redirect: both would hide from the caller where a question
-// went. It is safe for concurrent use.
+// HTTP calls one provider's API. A call passes, in this order: the breaker, which blocks calls while
+// the provider does not respond, the signer (package auth), the provider's rate limit, which also
+// counts what auth sends again and pauses after a 429, and the timeout of each exchange. It does not
+// retry failed calls and follows no redirects: both would hide from the caller where a request went.
+// It is safe for concurrent use.
 type HTTP struct {
 	client   *resty.Client
-	base     *limited     // what all signers of the provider share
-	source   *auth.Source // whose tokens sign; nil for any other signer
+	base     *limited     // shared by all signers of the provider
+	source   *auth.Source // the source of the tokens; nil for other signers
 	provider string
 	agent    string
 	maxBody  int64
-	refused  string // hint where the credentials are refused, "" is the usual one
+	refused  string // hint for rejected credentials, "" is the default
 	keep     exchange.Detail
 	hide     redact.Redactor
 	mask     *mask.Set               // the secrets that the process knows
-	watch    func(exchange.Exchange) // nil hears nothing
+	watch    func(exchange.Exchange) // nil for none
 	log      *slog.Logger
 }
 
-// NewHTTP makes the client of the section's provider. It signs nothing: [HTTP.Bearer]
-// and [HTTP.With] do.
+// NewHTTP makes the client of the section's provider. It does not sign: use [HTTP.Bearer] or
+// [HTTP.With].
 func NewHTTP(s section.Section) *HTTP {
 	log := s.Log
 	if log == nil {
@@ -57,8 +56,8 @@ func NewHTTP(s section.Section) *HTTP {
 	return h.With(func(base http.RoundTripper) http.RoundTripper { return base })
 }
 
-// Bearer is h with the tokens of a source on every call, which may go to origin only.
-// A provider whose tokens belong to users has one for each of them.
+// Bearer is h with the tokens of a source on every call, which may only go to origin. Where tokens
+// belong to users, each user has one.
 func (h *HTTP) Bearer(source *auth.Source, origin *url.URL) *HTTP {
 	signed := h.With(func(base http.RoundTripper) http.RoundTripper {
 		return &auth.Transport{Base: base, Source: source, Origin: origin, Refuses: Refuses}
@@ -67,8 +66,8 @@ func (h *HTTP) Bearer(source *auth.Source, origin *url.URL) *HTTP {
 	return signed
 }
 
-// With is h with another signer: sign puts it above the round tripper that it is
-// given. All that are made of one client share its connections, rate limit and pauses.
+// With is h with another signer: sign wraps the given round tripper. All clients derived from one
+// share its connections, rate limit and pauses.
 func (h *HTTP) With(sign func(http.RoundTripper) http.RoundTripper) *HTTP {
 	signed := *h
 	signed.source = nil
@@ -78,7 +77,7 @@ func (h *HTTP) With(sign func(http.RoundTripper) http.RoundTripper) *HTTP {
 	})
 	signed.client.SetLogger(restyLog{h.log}).SetDoNotParseResponse(true).SetAllowGetMethodPayload(true).SetHeader("Accept-Encoding", acceptEncoding)
 	signed.client.SetPreRequestHook(func(_ *resty.Client, req *http.Request) error {
-		if req.ContentLength == 0 { // no body at all, where resty has an empty one of unknown length
+		if req.ContentLength == 0 { // no body at all; resty sends an empty one of unknown length
 			req.Body, req.GetBody = http.NoBody, nil
 		}
 		return nil
@@ -89,60 +88,57 @@ func (h *HTTP) With(sign func(http.RoundTripper) http.RoundTripper) *HTTP {
 	return &signed
 }
 
-// HintRefused is h with another hint where the API refuses the credentials.
+// HintRefused is h with another hint for credentials that the API rejects.
 func (h *HTTP) HintRefused(hint string) *HTTP {
 	hinting := *h
 	hinting.refused = hint
 	return &hinting
 }
 
-// Call is one question to an API.
+// Call is one request to an API.
 type Call struct {
 	// Op is the operation in the provider's words, for errors and logs.
 	Op string
-	// Account is the name of the account that it is about, "" for none in particular.
+	// Account is the name of the account, "" for none.
 	Account string
-	// Check marks a call that a person waits for, to see whether the provider answers: it
-	// is sent also while the breaker keeps others back, and moves that neither way.
+	// Check marks a call that checks the provider for a person: it is sent also while the breaker is
+	// open, and does not change it.
 	Check bool
-	// Idempotent says that asking twice harms nobody: the call is sent again on a new
-	// connection where a kept one broke before any answer.
+	// Idempotent marks a call that may be sent twice: it is sent again on a new connection if a kept one
+	// broke before any response.
 	Idempotent bool
-	// Patience is how long in all the call waits, and is sent again, after a 429 or a short
-	// 503: for one of several calls that are worth nothing without each other. 0 is not at all.
+	// Patience is how long the call waits in all, and is sent again, after a 429 or a short 503: for one
+	// of several calls that are useless without each other. 0 is not at all.
 	Patience time.Duration
 	Method   string
 	URL      string
 	Header   map[string]string
-	// Body is sent as it is, with whichever method; nil sends none.
+	// Body is sent unchanged, with any method; nil sends none.
 	Body []byte
-	// Accept lists statuses, beside 2xx, whose bodies are answers too.
+	// Accept lists statuses outside 2xx whose bodies are read as well.
 	Accept []int
-	// Judge says what an answer means that is not accepted, of whose body it gets the
-	// first 64 KiB; nil, or a nil error, leaves it to the status. Provider, Op, Status,
-	// After where it has none, and Hint where it has none and agrees with the status,
-	// are filled in.
+	// Judge classifies a response that is not accepted, given the first 64 KiB of its body; nil, or a
+	// nil result, leaves that to the status. Provider, Op, Status, After if it is 0, and Hint if it is
+	// empty and fits the status, are filled in.
 	Judge func(r Response, body []byte) *clients.Error
-	// Refused reports whether an answer means that the credentials are refused, although its
-	// status and its headers do not say so; nil is never. It gets the body as far as it has
-	// no more than 64 KiB: a longer one is no refusal. The call is then sent once more with a
-	// new token, as after a 401.
+	// Refused reports whether a response rejects the credentials although its status and headers do not;
+	// nil is never. It gets bodies up to 64 KiB: a longer one is not a rejection. The call is then sent
+	// once more with a new token, as after a 401.
 	Refused func(r Response, body []byte) bool
 }
 
-// Response is an answer as it comes in.
+// Response is a response while it is read.
 type Response struct {
 	Status int
 	Header http.Header
-	// Body ends where the answer does, or with an error at [section.Config.MaxBody].
+	// Body ends with the response, or with an error at [section.Config.MaxBody].
 	Body io.Reader
 }
 
-// Do sends a call and lets read have the body of a 2xx answer. Read takes it to its
-// end, or returns an error; an *[clients.Error] says itself what is wrong, any other one
-// means that the body is not the expected document ([clients.CodeBadResponse]). An answer
-// that breaks off on the way, or is longer than [section.Config.MaxBody], is told as such
-// whatever read makes of it.
+// Do sends a call and passes the body of a 2xx response to read. read reads it to its end, or returns
+// an error; an *[clients.Error] is returned as it is, any other error means that the body is not the
+// expected document ([clients.CodeBadResponse]). A response that is truncated, or longer than
+// [section.Config.MaxBody], is reported as such whatever read returns.
 //
 // A failure is an *[clients.Error], unless ctx was cancelled: then the error wraps
 // [context.Canceled].
@@ -150,7 +146,7 @@ func (h *HTTP) Do(ctx context.Context, c Call, read func(body io.Reader) error) 
 	return h.Answer(ctx, c, func(r Response) error { return read(r.Body) })
 }
 
-// Answer is [HTTP.Do] for who looks at more than the body.
+// Answer is [HTTP.Do] for callers that need more than the body.
 func (h *HTTP) Answer(ctx context.Context, c Call, read func(Response) error) error {
 	end := time.Now().Add(c.Patience)
 	if deadline, ok := ctx.Deadline(); ok && deadline.Before(end) {
@@ -176,9 +172,8 @@ func (h *HTTP) send(ctx context.Context, c Call, read func(Response) error) erro
 	return h.failure(ctx, c.Op, status, err)
 }
 
-// Token sees to it that there is a token to sign calls with, which proves the
-// credentials at the token endpoint. It is for a client that [HTTP.Bearer] made; its
-// errors are those of [HTTP.Do].
+// Token obtains a token to sign calls with, which proves the credentials at the token endpoint. It is
+// for a client made by [HTTP.Bearer]; its errors are those of [HTTP.Do].
 func (h *HTTP) Token(ctx context.Context, op string) error {
 	_, err := h.source.Token(ctx)
 	if err != nil {
@@ -187,7 +182,7 @@ func (h *HTTP) Token(ctx context.Context, op string) error {
 	return h.failure(ctx, op, 0, err)
 }
 
-// failure is what the caller gets for err; nil for nil.
+// failure converts err for the caller; nil for nil.
 func (h *HTTP) failure(ctx context.Context, op string, status int, err error) error {
 	if err == nil {
 		return nil
@@ -204,7 +199,7 @@ func (h *HTTP) failure(ctx context.Context, op string, status int, err error) er
 	return e
 }
 
-// exchange returns the status of the answer, 0 when none came.
+// exchange returns the status of the response, 0 for none.
 func (h *HTTP) exchange(ctx context.Context, c Call, read func(Response) error) (status int, err error) {
 	if kept := exchange.PlaybackOf(ctx); kept != nil {
 		answer, err := h.replayed(ctx, kept, &c)
@@ -247,7 +242,7 @@ func (h *HTTP) exchange(ctx context.Context, c Call, read func(Response) error) 
 	return raw.StatusCode, h.take(ctx, &c, raw, read)
 }
 
-// noAnswer tells who watches, and who records, of a call that brought nothing.
+// noAnswer reports a call without a response to Watch and to the recording.
 func (h *HTTP) noAnswer(ctx context.Context, into *exchange.Recording, c *Call, again *notes, began time.Time, err error) {
 	if into == nil && h.watch == nil {
 		return
@@ -262,7 +257,7 @@ func (h *HTTP) noAnswer(ctx context.Context, into *exchange.Recording, c *Call, 
 	}
 }
 
-// take lets read have an answer that is accepted, and says what is wrong with it.
+// take passes an accepted response to read, and classifies the others.
 func (h *HTTP) take(ctx context.Context, c *Call, raw *http.Response, read func(Response) error) error {
 	if (raw.StatusCode < 200 || raw.StatusCode > 299) && !slices.Contains(c.Accept, raw.StatusCode) {
 		return c.refused(raw)
@@ -287,7 +282,7 @@ func (h *HTTP) take(ctx context.Context, c *Call, raw *http.Response, read func(
 	return err
 }
 
-// Stats reports how calls go, those of all clients that were made of the same one.
+// Stats reports the current state of calls, over all clients derived from the same one.
 func (h *HTTP) Stats() clients.Stats {
 	now := h.base.limiter.Limit()
 	t := clients.Stats{Breaker: h.base.breaker.now(), PerSecond: float64(now), Rate: h.base.rate.Written(now)}
@@ -297,15 +292,14 @@ func (h *HTTP) Stats() clients.Stats {
 	return t
 }
 
-// cancelledError is a call that its caller gave up.
+// cancelledError is a call that its caller cancelled.
 type cancelledError struct{ provider, op string }
 
 func (e *cancelledError) Error() string { return e.provider + ": " + e.op + ": cancelled" }
 
 func (e *cancelledError) Unwrap() error { return context.Canceled }
 
-// restyLog passes on what resty remarks, without what it remarks it about: the
-// arguments are URLs, headers and bodies.
+// restyLog passes on resty's messages without their arguments, which are URLs, headers and bodies.
 type restyLog struct{ log *slog.Logger }
 
 func (l restyLog) Errorf(format string, _ ...any) { l.log.Warn("resty", "remark", format) }

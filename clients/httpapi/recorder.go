@@ -16,23 +16,23 @@ import (
 	"orderbeat/clients/redact"
 )
 
-// keptBytes is how much is kept of a request's body, of that of an answer that was of no
-// use, and of what is shown to who watches.
+// keptBytes is the limit for recorded bodies of requests and of failed responses, and for bodies
+// passed to Watch.
 const keptBytes = 64 << 10
 
-// Keeping is h with other rules of what is kept of an exchange, and what is hidden in it.
-// Without, it is everything but what the zero [redact.Redactor] hides. The secrets of
-// [section.Section.Mask] are hidden in any case.
+// Keeping is h with another level of detail and another redactor for recorded exchanges. The default
+// is full detail with the zero [redact.Redactor]. The secrets of [section.Section.Mask] are always
+// masked.
 func (h *HTTP) Keeping(keep exchange.Detail, hide redact.Redactor) *HTTP {
 	other := *h
 	other.keep, other.hide = keep, hide.Masking(h.mask)
 	return &other
 }
 
-// bodies reports whether bodies may be kept.
+// bodies reports whether bodies may be recorded.
 func (h *HTTP) bodies() bool { return h.keep == exchange.Full || h.keep == "" }
 
-// recording is where a call is recorded, nil for nowhere.
+// recording is the recording of a call, nil for none.
 func (h *HTTP) recording(ctx context.Context) *exchange.Recording {
 	if h.keep == exchange.Off {
 		return nil
@@ -40,8 +40,7 @@ func (h *HTTP) recording(ctx context.Context) *exchange.Recording {
 	return exchange.RecordingOf(ctx)
 }
 
-// recorder is an answer's body that remembers what was read of it, in case that the
-// exchange must be kept.
+// recorder is a response's body that remembers what was read, in case the exchange is recorded.
 type recorder struct {
 	io.ReadCloser
 	h       *HTTP
@@ -49,20 +48,19 @@ type recorder struct {
 	request *http.Request
 	answer  *http.Response
 	began   time.Time
-	into    *exchange.Recording // nil where nothing is recorded
-	most    int                 // how much of the body is remembered, in bytes
+	into    *exchange.Recording // nil without recording
+	most    int                 // limit of the remembered body, in bytes
 	kept    *[]byte             // from buffers; nil until something is read
 	size    int64
 	ended   bool
 }
 
-// buffers are those of recorders. They grow as answers need it; one that grew beyond
-// pooledBytes is not used again.
+// buffers of recorders. They grow as needed; one above pooledBytes is not reused.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 const pooledBytes = 1 << 20
 
-// record puts a recorder into an answer.
+// record wraps the body of a response in a recorder.
 func (h *HTTP) record(into *exchange.Recording, call *Call, resp *resty.Response) *recorder {
 	x := &recorder{
 		ReadCloser: resp.RawResponse.Body, h: h, call: call, request: resp.Request.RawRequest, answer: resp.RawResponse,
@@ -89,8 +87,8 @@ func (x *recorder) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// end gives the exchange to an error that says that the answer cannot be read, to who
-// watches, and to who records, and lets the recorder's buffer go.
+// end attaches the exchange to an error about an unreadable response, passes it to Watch and to the
+// recording, and frees the buffer.
 func (x *recorder) end(err error) {
 	defer x.release()
 	var failure *clients.Error
@@ -113,7 +111,7 @@ func (x *recorder) end(err error) {
 	case failure != nil:
 		kept := x.exchange(took, failure)
 		x.into.Add(func() *exchange.Exchange { return kept })
-	default: // what is long takes a while to be hidden in and packed, which nobody waits for
+	default: // redacting and compressing a long body takes time, in the background
 		whole := *x
 		x.kept = nil
 		x.into.Add(func() *exchange.Exchange {
@@ -131,17 +129,16 @@ func (x *recorder) release() {
 	x.kept = nil
 }
 
-// readOn reads what is to be kept where a decoder has given up early, and a byte more,
-// which tells whether that is all.
+// readOn reads the rest of a failed response up to the limit, and one byte more to detect truncation.
 func (x *recorder) readOn() {
-	for range 2 { // reading goes on behind invalid bytes
+	for range 2 { // reading continues after invalid bytes
 		if x.h.bodies() && !x.ended {
-			_, _ = io.CopyN(io.Discard, x, keptBytes+1-min(x.size, keptBytes)) // what does not come is not kept
+			_, _ = io.CopyN(io.Discard, x, keptBytes+1-min(x.size, keptBytes)) // the rest is not recorded
 		}
 	}
 }
 
-// exchange is what is kept of an answer that was of no use, and shown of any.
+// exchange is the exchange to record for a failed response, and to show for any.
 func (x *recorder) exchange(took time.Duration, failure *clients.Error) *exchange.Exchange {
 	e := x.head(took)
 	if failure != nil {
@@ -156,7 +153,7 @@ func (x *recorder) exchange(took time.Duration, failure *clients.Error) *exchang
 	return e
 }
 
-// whole is what is kept of an answer that was of use.
+// whole is the exchange to record for a successful response.
 func (x *recorder) whole(took time.Duration) *exchange.Exchange {
 	e := x.head(took)
 	if !x.h.bodies() || x.kept == nil {
@@ -167,14 +164,14 @@ func (x *recorder) whole(took time.Duration) *exchange.Exchange {
 	return e
 }
 
-// head is an exchange without the answer's body.
+// head is an exchange without the response's body.
 func (x *recorder) head(took time.Duration) *exchange.Exchange {
 	e := x.h.asked(x.request.Context(), x.call, x.request.Header, x.began, took)
 	e.Status, e.ResponseHeader, e.ResponseBytes = x.answer.StatusCode, x.h.hide.Header(x.answer.Header), x.size
 	return e
 }
 
-// unanswered is the exchange of a call that brought nothing.
+// unanswered is the exchange of a call without a response.
 func (h *HTTP) unanswered(ctx context.Context, call *Call, began time.Time, err error) *exchange.Exchange {
 	e := h.asked(ctx, call, call.header(), began, time.Since(began))
 	failure := h.classify(err)
@@ -182,7 +179,7 @@ func (h *HTTP) unanswered(ctx context.Context, call *Call, began time.Time, err 
 	return e
 }
 
-// header is what a call itself adds to a request.
+// header are the headers that a call itself adds.
 func (c *Call) header() http.Header {
 	header := http.Header{}
 	for name, value := range c.Header {
@@ -191,7 +188,7 @@ func (c *Call) header() http.Header {
 	return header
 }
 
-// asked is the half of an exchange that is the request.
+// asked is the request part of an exchange.
 func (h *HTTP) asked(ctx context.Context, call *Call, header http.Header, began time.Time, took time.Duration) *exchange.Exchange {
 	e := &exchange.Exchange{
 		Op: call.Op, Method: call.Method, URL: h.hide.URL(call.URL), StartedAt: began, Duration: took,
@@ -206,8 +203,8 @@ func (h *HTTP) asked(ctx context.Context, call *Call, header http.Header, began 
 	return e
 }
 
-// shown is what may be kept of a body. Of a card number there is to be no half: where a
-// body is cut, the digits before go too.
+// shown is the part of a body that may be recorded. If the cut may be within a card number, the
+// digits before it are dropped too.
 func (h *HTTP) shown(ctx context.Context, header http.Header, body []byte, cut bool) string {
 	if cut {
 		body = bytes.TrimRight(body, "0123456789 -")

@@ -8,7 +8,7 @@ import (
 
 type refusedKey struct{}
 
-// Refuses is [auth.Transport.Refuses] for calls of an [HTTP]: what their [Call.Refused] says.
+// Refuses is [auth.Transport.Refuses] for calls of an [HTTP]: the result of their [Call.Refused].
 func Refuses(req *http.Request, resp *http.Response) bool {
 	refused, ok := req.Context().Value(refusedKey{}).(func(Response, []byte) bool)
 	if !ok {
@@ -20,13 +20,13 @@ func Refuses(req *http.Request, resp *http.Response) bool {
 	return err == nil && len(body) <= most && refused(Response{Status: resp.StatusCode, Header: resp.Header}, body)
 }
 
-// peeked is a body whose beginning was read before.
+// peeked is a body whose beginning was read.
 type peeked struct {
 	io.Reader
 	io.Closer
 }
 
-// failed is where a body broke off; without an error it is empty.
+// failed is the rest of a body that broke off; without an error it is empty.
 type failed struct{ err error }
 
 func (f failed) Read([]byte) (int, error) {

@@ -12,7 +12,7 @@ import (
 	"orderbeat/clients/exchange"
 )
 
-// replayed is the kept answer to a call.
+// replayed is the recorded response to a call.
 func (h *HTTP) replayed(ctx context.Context, p *exchange.Playback, c *Call) (*http.Response, error) {
 	asked := h.asked(ctx, c, c.header(), time.Time{}, 0)
 	x := p.Take(func(x *exchange.Exchange) bool {
@@ -35,7 +35,7 @@ func (h *HTTP) replayed(ctx context.Context, p *exchange.Playback, c *Call) (*ht
 	}, nil
 }
 
-// behindHost is what a URL is without scheme and host, which may be others now.
+// behindHost is a URL without scheme and host, which may have changed.
 func behindHost(address string) string {
 	_, rest, ok := strings.Cut(address, "://")
 	if !ok {

@@ -9,8 +9,8 @@ import (
 	"orderbeat/clients/exchange"
 )
 
-// notes are the answers to one call, of which its signer shows the last: behind the others
-// it sent the call again. They belong to the goroutine of the call.
+// notes are the responses to one call, of which its signer returns the last: after the others it sent
+// the call again. They belong to the goroutine of the call.
 type notes struct{ list []answered }
 
 type answered struct {
@@ -22,21 +22,21 @@ type answered struct {
 
 type notesKey struct{}
 
-// noting is a context in which answers are noted.
+// noting is a context in which responses are noted.
 func noting(ctx context.Context) (context.Context, *notes) {
 	n := &notes{}
 	return context.WithValue(ctx, notesKey{}, n), n
 }
 
-// note notes an answer, where somebody wants to know.
+// note notes a response, if requested.
 func note(ctx context.Context, resp *http.Response, began time.Time) {
 	if n, ok := ctx.Value(notesKey{}).(*notes); ok {
 		n.list = append(n.list, answered{resp.StatusCode, resp.Header, began, time.Since(began)})
 	}
 }
 
-// sentAgain records the answers behind which a call was sent again: all but the last where
-// that is the call's answer, whose status is final. Of their bodies nothing is known.
+// sentAgain records the responses after which a call was sent again: all but the last if that is the
+// call's response, whose status is final. Their bodies are unknown.
 func (h *HTTP) sentAgain(ctx context.Context, into *exchange.Recording, call *Call, n *notes, final int) {
 	list := n.list
 	if final != 0 && len(list) > 0 {

@@ -12,26 +12,25 @@ import (
 )
 
 const (
-	// maxPauseWait is the longest that a call waits for the end of a pause.
+	// maxPauseWait is the longest wait of a call for the end of a pause.
 	maxPauseWait = 30 * time.Second
-	// firstPause and maxPause bound a pause whose 429 does not say how long it is.
+	// firstPause and maxPause bound a pause whose 429 states no duration.
 	firstPause = time.Second
 	maxPause   = time.Minute
 )
 
-// pause keeps back all calls to a provider that has answered 429 (RFC 6585 section
-// 4), until the time of its Retry-After is over. Without one, the pause doubles from
-// 429 to 429 until there is another answer. The zero pause is over; it is safe for
-// concurrent use.
+// pause blocks all calls to a provider after a 429 (RFC 6585 section 4) until its Retry-After is
+// over. Without one, the pause doubles with each 429 until there is another response. The zero pause
+// is over; it is safe for concurrent use.
 type pause struct {
-	mu    sync.Mutex // guards what follows
+	mu    sync.Mutex // guards the following fields
 	until time.Time
-	count int64 // pauses that ever began
-	row   int   // 429s without another answer between them
+	count int64 // number of pauses so far
+	row   int   // 429s in a row
 }
 
-// wait returns when no pause is on. A pause that lasts longer than the caller may, or
-// longer than [maxPauseWait], is an *[clients.Error] at once, with [clients.CodeThrottled].
+// wait waits for the end of a pause. If that takes longer than the caller's deadline or
+// [maxPauseWait], it returns an *[clients.Error] with [clients.CodeThrottled] at once.
 func (p *pause) wait(ctx context.Context) error {
 	patience := time.Now().Add(maxPauseWait)
 	if deadline, ok := ctx.Deadline(); ok && deadline.Before(patience) {
@@ -58,9 +57,9 @@ func (p *pause) state() (until time.Time, count int64) {
 	return p.until, p.count
 }
 
-// answered notes the answer to a call that was sent after count pauses had begun. An
-// answer that was on its way already when the last one began says nothing about what
-// follows on it, but for a wait that it asks for itself: late tells so.
+// answered notes the response to a call that was sent after count pauses had begun. A 429 of a call
+// that was in flight when the last pause began does not extend it, unless it states a wait; late
+// reports that.
 func (p *pause) answered(resp *http.Response, count int64) (late bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

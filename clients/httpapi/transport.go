@@ -16,9 +16,9 @@ import (
 	"orderbeat/clients/section"
 )
 
-// limited keeps to the provider's rate, which 429s slow down, and to the pauses that they
-// ask for, and gives every exchange, from the first byte sent to the closing of the body, the same
-// time. Waiting for a turn is no part of the exchange.
+// limited applies the provider's rate limit, which 429s reduce, and the pauses after them, and gives
+// every exchange, from the first byte sent to the closing of the body, the same timeout. Waiting for
+// the rate limit is not part of the exchange.
 type limited struct {
 	base    http.RoundTripper
 	rate    clients.Rate // as configured
@@ -26,7 +26,7 @@ type limited struct {
 	timeout time.Duration
 	pause   pause
 	slow    slowdown
-	breaker *breaker // knows whether a call that waited is still wanted
+	breaker *breaker // decides whether a call that waited may still be sent
 }
 
 func newLimited(s section.Section, log *slog.Logger) *limited {
@@ -38,7 +38,7 @@ func newLimited(s section.Section, log *slog.Logger) *limited {
 	return l
 }
 
-// renew has no further call use a connection from before a time.
+// renew makes further calls use connections opened after a time.
 func (l *limited) renew(before time.Time) {
 	if t, ok := l.base.(*Transport); ok {
 		t.Renew(before)
@@ -70,8 +70,8 @@ func (l *limited) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// timeUp is [timeUp]. A connection on which nothing came in time may be dead, and so may
-// those that are as old.
+// timeUp is [timeUp]. A connection without incoming data may be dead, and so may those of the same
+// age.
 func (l *limited) timeUp(ctx context.Context, began time.Time, err error) error {
 	if err = timeUp(ctx, err); isTimeout(err) {
 		l.renew(began)
@@ -79,9 +79,8 @@ func (l *limited) timeUp(ctx context.Context, began time.Time, err error) error 
 	return err
 }
 
-// turn waits until a call may be sent, and returns how many pauses began before. A
-// pause that begins while the call waits for the rate keeps it back too, and so does a
-// breaker that opens meanwhile.
+// turn waits until a call may be sent, and returns the number of pauses so far. A pause or an open
+// breaker that begins during the wait for the rate limit blocks it too.
 func (l *limited) turn(ctx context.Context) (count int64, err error) {
 	openings := l.breaker.openings()
 	for {
@@ -92,7 +91,7 @@ func (l *limited) turn(ctx context.Context) (count int64, err error) {
 			if errors.Is(err, context.Canceled) {
 				return 0, err
 			}
-			// The limiter also gives up when the deadline would come before the turn.
+			// The limiter also gives up if the deadline is before the turn.
 			return 0, &clients.Error{Code: clients.CodeUnavailable, NotSent: true, Message: "no turn within the provider's rate in time", Err: context.DeadlineExceeded}
 		}
 		if err := l.breaker.openedSince(openings); err != nil {
@@ -105,8 +104,8 @@ func (l *limited) turn(ctx context.Context) (count int64, err error) {
 	}
 }
 
-// timeUp is err, and [context.DeadlineExceeded] where that is why: a connection is
-// closed when ctx ends, and who is about to read it then only sees that.
+// timeUp is err, and [context.DeadlineExceeded] if that is the cause: a connection is closed when ctx
+// ends, and a reader only sees the closed connection.
 func timeUp(ctx context.Context, err error) error {
 	if !errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
 		return err
@@ -114,7 +113,7 @@ func timeUp(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", context.DeadlineExceeded, err)
 }
 
-// timedBody ends its exchange's time limit when it is closed.
+// timedBody ends its exchange's timeout when it is closed.
 type timedBody struct {
 	io.ReadCloser
 	timeUp func(error) error
@@ -135,7 +134,7 @@ func (b *timedBody) Close() error {
 	return err
 }
 
-// isTimeout reports whether nothing came in time.
+// isTimeout reports whether an error is a timeout.
 func isTimeout(err error) bool {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return true

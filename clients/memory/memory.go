@@ -13,22 +13,20 @@ import (
 )
 
 const (
-	// smallResponse, in bytes, is what one attempt may hold without asking anybody.
+	// smallResponse, in bytes, is what an attempt may hold without waiting.
 	smallResponse = 4 << 20
-	// A large attempt may hold a sixth of the process's memory, within these bounds, and
-	// three may be large at once, fewer where that is more than half of the memory: the
-	// rest is left to everything else.
+	// A large attempt may hold a sixth of the process's memory, within these bounds. Up to three may be
+	// large at once, fewer if that is more than half of the memory: the rest is for everything else.
 	memoryShare    = 6
 	largeAtOnce    = 3
 	minLargeMemory = 64 << 20
 	maxLargeMemory = 1 << 30
 )
 
-// Pool bounds what decoded responses take in a process. An attempt that holds little
-// is never kept waiting. One that holds more than a few MB waits for one of a few places,
-// of which one provider never has all, and fails when it outgrows its place. It waits for
-// nothing else of this kind while it has one, so that no two can wait for each other. It
-// is safe for concurrent use.
+// Pool limits the memory of decoded responses in a process. A small attempt never waits. One that
+// holds more than a few MB waits for one of a few places, of which one provider never has all, and
+// fails when it exceeds its place. It waits for nothing else while it has one, so that there is no
+// deadlock. It is safe for concurrent use.
 type Pool struct {
 	limit  int64 // of one attempt, in bytes
 	count  int64 // of places
@@ -38,15 +36,14 @@ type Pool struct {
 	providers map[string]*semaphore.Weighted
 }
 
-// NewPool shares out the memory of a process, in bytes; [math.MaxInt64] is one without
-// a limit.
+// NewPool divides the memory of a process, in bytes; [math.MaxInt64] is unlimited.
 func NewPool(process int64) *Pool {
 	limit := min(max(process/memoryShare, minLargeMemory), maxLargeMemory)
 	count := min(max(process/2/limit, 1), largeAtOnce)
 	return &Pool{limit: limit, count: count, places: semaphore.NewWeighted(count), providers: map[string]*semaphore.Weighted{}}
 }
 
-// of is the places of one provider: all but one, where there are several.
+// of returns the places of one provider: all but one, if there are several.
 func (m *Pool) of(provider string) *semaphore.Weighted {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -56,11 +53,11 @@ func (m *Pool) of(provider string) *semaphore.Weighted {
 	return m.providers[provider]
 }
 
-// Budget is what one attempt holds in memory: responses, what is decoded and mapped of
-// them. It is safe for concurrent use.
+// Budget is the memory of one attempt: responses, and what is decoded and mapped from them. It is
+// safe for concurrent use.
 type Budget struct {
 	limit  int64
-	places []*semaphore.Weighted // one of each is needed to be large, taken in this order
+	places []*semaphore.Weighted // a large attempt holds one of each, acquired in this order
 
 	mu    sync.Mutex // guards the rest; held while waiting for a place
 	used  int64
@@ -69,9 +66,8 @@ type Budget struct {
 
 type budgetKey struct{}
 
-// Budget is a context whose calls share a budget for an attempt at a provider, which ends
-// with release: call it when nothing of the responses is used any more. A nil Memory changes
-// nothing.
+// Budget is a context whose calls share a budget for an attempt at a provider. Call release when
+// nothing of the responses is used any more. A nil Pool changes nothing.
 func (m *Pool) Budget(ctx context.Context, provider string) (budgeted context.Context, release func()) {
 	if m == nil {
 		return ctx, func() {}
@@ -80,7 +76,7 @@ func (m *Pool) Budget(ctx context.Context, provider string) (budgeted context.Co
 	return context.WithValue(ctx, budgetKey{}, b), b.close
 }
 
-// BudgetOf is the budget of a context or, where it has none, a new one that nobody shares.
+// BudgetOf is the budget of a context or a new one that is not shared.
 func BudgetOf(ctx context.Context) *Budget {
 	if b, ok := ctx.Value(budgetKey{}).(*Budget); ok {
 		return b
@@ -88,9 +84,8 @@ func BudgetOf(ctx context.Context) *Budget {
 	return &Budget{limit: maxLargeMemory}
 }
 
-// Charge adds bytes to what is held. It fails when that is too much, with
-// [clients.CodeBadResponse], and when ctx ends while it waits for a place among the large; then
-// nothing is added.
+// Charge adds bytes to the budget. It fails with [clients.CodeBadResponse] if that is too much, and
+// if ctx ends while it waits for a place; then nothing is added.
 func (b *Budget) Charge(ctx context.Context, bytes int64) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -113,7 +108,7 @@ func (b *Budget) Charge(ctx context.Context, bytes int64) error {
 	return nil
 }
 
-// Free takes back what was charged.
+// Free returns charged bytes.
 func (b *Budget) Free(bytes int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -124,7 +119,7 @@ func (b *Budget) Free(bytes int64) {
 	}
 }
 
-// leave gives back the first n places.
+// leave releases the first n places.
 func (b *Budget) leave(n int) {
 	for _, place := range b.places[:n] {
 		place.Release(1)
@@ -138,8 +133,8 @@ func (b *Budget) close() {
 	b.Free(used)
 }
 
-// Meter charges a budget in steps that are worth it, and looks at its context at each, so
-// that a long loop which uses one ends with its context. It is for one goroutine.
+// Meter charges a budget in larger steps, and checks its context at each, so that a long loop ends
+// with its context. It is for one goroutine.
 type Meter struct {
 	ctx     context.Context //nolint:containedctx // a meter lives within one call
 	budget  *Budget
@@ -148,16 +143,16 @@ type Meter struct {
 	err     error
 }
 
-// NewMeter makes a meter of the context's budget.
+// NewMeter makes a meter for the context's budget.
 func NewMeter(ctx context.Context) *Meter { return &Meter{ctx: ctx, budget: BudgetOf(ctx)} }
 
-// Another makes a meter of the same budget, for what is freed earlier.
+// Another makes a meter for the same budget, for memory that is freed earlier.
 func (m *Meter) Another() *Meter { return &Meter{ctx: m.ctx, budget: m.budget} }
 
-// meterStep is how much is charged at once, in bytes.
+// meterStep is the number of bytes that are charged at once.
 const meterStep = 64 << 10
 
-// Use charges bytes, sooner or later. Once it has failed it fails for ever.
+// Use charges bytes, with a delay. After an error it always fails.
 func (m *Meter) Use(bytes int) error {
 	if m.due += int64(bytes); m.due < meterStep || m.err != nil {
 		return m.err
@@ -171,10 +166,10 @@ func (m *Meter) Use(bytes int) error {
 	return m.err
 }
 
-// Err is why the meter failed, nil when it did not.
+// Err is the error of Use, nil if there was none.
 func (m *Meter) Err() error { return m.err }
 
-// Free gives back everything that was charged.
+// Free returns all charged bytes.
 func (m *Meter) Free() {
 	m.budget.Free(m.charged)
 	m.charged, m.due = 0, 0

@@ -30,7 +30,7 @@ type desadvRequest struct {
 	Consignee  *party       `json:"consignee,omitempty"`
 }
 
-// Advices implements [clients.Adviser].
+// Advices implements [clients.DespatchSource].
 func (c *Client) Advices(ctx context.Context, q clients.Query) (answer clients.Answer, err error) {
 	if err := c.needsWindow(desadvOperation, q); err != nil {
 		return clients.Answer{}, err

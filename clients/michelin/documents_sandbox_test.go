@@ -29,11 +29,11 @@ func TestDocumentsAgainstTheSandbox(t *testing.T) {
 			window := func(days int) clients.Query {
 				return clients.Query{Account: lastDays.Account, From: today.AddDays(1 - days), To: today}
 			}
-			sent, err := p.(clients.Adviser).Advices(t.Context(), window(5))
+			sent, err := p.(clients.DespatchSource).Advices(t.Context(), window(5))
 			if err != nil {
 				t.Fatal(err)
 			}
-			billed, err := p.(clients.Invoicer).Invoices(t.Context(), window(30))
+			billed, err := p.(clients.InvoiceSource).Invoices(t.Context(), window(30))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -38,11 +38,11 @@ func (n neighbour) Orders(ctx context.Context, q clients.Query) (clients.Answer,
 }
 
 func askAdvices(ctx context.Context, p clients.Provider, q clients.Query) (clients.Answer, error) {
-	return p.(clients.Adviser).Advices(ctx, q)
+	return p.(clients.DespatchSource).Advices(ctx, q)
 }
 
 func askInvoices(ctx context.Context, p clients.Provider, q clients.Query) (clients.Answer, error) {
-	return p.(clients.Invoicer).Invoices(ctx, q)
+	return p.(clients.InvoiceSource).Invoices(ctx, q)
 }
 
 // documents are what is told beside orders.

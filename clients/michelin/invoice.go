@@ -40,7 +40,7 @@ type invoiceQuestion struct {
 	Attachment string       `json:"attachment"`
 }
 
-// Invoices implements [clients.Invoicer]. An answer with as many invoices as it can have
+// Invoices implements [clients.InvoiceSource]. An answer with as many invoices as it can have
 // may have lost others: the halves of its window are asked for instead, down to single
 // days. A day that is full is told as a problem.
 func (c *Client) Invoices(ctx context.Context, q clients.Query) (clients.Answer, error) {

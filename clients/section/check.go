@@ -9,33 +9,33 @@ import (
 	"orderbeat/auth"
 )
 
-// Errors collects what is wrong with a provider's section, so that all of it is
-// reported at once. The zero Mistakes is empty.
+// Errors collects the mistakes of a provider's section, so that all of them are reported at once. The
+// zero value is empty.
 type Errors struct{ errs []error }
 
-// Add notes a mistake as a [*ConfigError].
+// Add adds a [*ConfigError].
 func (m *Errors) Add(key, format string, args ...any) {
 	m.errs = append(m.errs, &ConfigError{Key: key, Message: fmt.Sprintf(format, args...)})
 }
 
-// AddAt is Add for a place within the text that the key holds, see [ConfigError.Offset].
+// AddAt is Add for a position in the text of the key, see [ConfigError.Offset].
 func (m *Errors) AddAt(key string, offset int, format string, args ...any) {
 	m.errs = append(m.errs, &ConfigError{Key: key, Offset: offset, Message: fmt.Sprintf(format, args...)})
 }
 
-// Join notes what a check found; nil is nothing.
+// Join adds the result of a check; nil adds nothing.
 func (m *Errors) Join(err error) {
 	if err != nil {
 		m.errs = append(m.errs, err)
 	}
 }
 
-// Err is everything that was noted, joined; nil when nothing was.
+// Err joins all errors; nil if there are none.
 func (m *Errors) Err() error { return errors.Join(m.errs...) }
 
-// Check reports every mistake in what all providers share, as joined
-// [*ConfigError] values. BaseURL must be set by now; TokenURL may be empty, for a
-// provider without tokens. The accounts' names and zones are checked where they are read.
+// Check reports every mistake in the shared keys, as joined [*ConfigError] values. BaseURL must be
+// set by now; TokenURL may be empty, for a provider without tokens. Package config checks the names
+// and zones of accounts.
 func (c *Config) Check() error {
 	var m Errors
 	m.Join(c.CheckURL("base_url", c.BaseURL))
@@ -43,8 +43,8 @@ func (c *Config) Check() error {
 	return m.Err()
 }
 
-// CheckRest is [Config.Check] without BaseURL: for a section where another mistake
-// leaves that unknown.
+// CheckRest is [Config.Check] without BaseURL: for a section in which another mistake leaves that
+// unknown.
 func (c *Config) CheckRest() error {
 	var m Errors
 	if c.TokenURL != "" {
@@ -76,10 +76,9 @@ func (c *Config) CheckRest() error {
 	return m.Err()
 }
 
-// CheckURL reports, as a [*ConfigError], why credentials cannot be sent to a URL: it
-// must be absolute, https (or http on a loopback address, where that is allowed),
-// and hold no user, query or fragment. The text does not repeat the URL, in which a
-// password may stand.
+// CheckURL reports, as a [*ConfigError], why credentials cannot be sent to a URL: it must be
+// absolute, https (or http on a loopback address, if allowed), and have no user, query or fragment.
+// The text does not contain the URL, which may have a password.
 func (c *Config) CheckURL(key, raw string) error {
 	wrong := func(message string) error { return &ConfigError{Key: key, Message: message} }
 	u, err := url.Parse(raw)

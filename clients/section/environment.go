@@ -8,27 +8,25 @@ import (
 	"strings"
 )
 
-// sandbox is the environment of the stand-ins, which every provider has.
+// sandbox is the environment of the simulators, which every provider has.
 const sandbox = "sandbox"
 
 var environments = []string{sandbox, "test", "production"}
 
-// Environment is one of a provider's environments, as its documents tell of it.
+// Environment is one documented environment of a provider.
 type Environment struct {
-	// BaseURL is asked where the key base_url says nothing; "" where the documents
-	// tell none, so that base_url must.
+	// BaseURL is the default of base_url; "" if the documents give none: then base_url is required.
 	BaseURL string
-	// Host is the host that tells the environment's URLs from another's; "" is BaseURL's.
+	// Host is the host that identifies the environment's URLs; "" is BaseURL's.
 	Host string
 }
 
-// Environments are a provider's: "test" and "production", as far as they are documented.
+// Environments are the documented environments of a provider: "test" and "production".
 type Environments map[string]Environment
 
-// Place fills in the section's base URL, and in the sandbox the stand-in's
-// credentials, and reports whether there is a base URL to check. An unknown
-// environment is taken for the sandbox, which asks for the least: what is wrong there
-// is wrong everywhere.
+// Place sets the section's base URL, and in the sandbox the simulator's credentials, and reports
+// whether there is a base URL to check. An unknown environment is treated as the sandbox, which has
+// the fewest requirements: a mistake there is a mistake everywhere.
 func (s *Section) Place(all Environments, wrong *Errors) bool {
 	host := all[s.Environment].BaseURL
 	if s.Environment == sandbox || !slices.Contains(environments, s.Environment) {
@@ -43,10 +41,10 @@ func (s *Section) Place(all Environments, wrong *Errors) bool {
 	return s.BaseURL != ""
 }
 
-// enterSandbox returns the stand-in's address. Its credentials go nowhere else.
+// enterSandbox returns the simulator's URL. Its credentials are only used there.
 func (s *Section) enterSandbox(wrong *Errors) (host string) {
 	host = s.Sandbox.URL
-	s.AllowInsecureHTTP = true // on a loopback address, which CheckURL sees to
+	s.AllowInsecureHTTP = true // on a loopback address only, as CheckURL verifies
 	if s.Environment != sandbox {
 		wrong.Add("environment", `must be "sandbox", "test" or "production", not %.40q`, s.Environment)
 	} else if s.BaseURL == "" && host == "" {
@@ -59,10 +57,9 @@ func (s *Section) enterSandbox(wrong *Errors) (host string) {
 	return host
 }
 
-// CheckEnvironment reports, as a [*ConfigError], that a URL belongs to another
-// environment than the section's: credentials of one would be tried at the other, and
-// repeated failures get an address blocked. An address of one's own, such as a
-// gateway's, belongs to none.
+// CheckEnvironment reports, as a [*ConfigError], that a URL belongs to another environment than the
+// section's: the credentials would be rejected there, and repeated failures get an address blocked.
+// Other addresses, such as a gateway's, belong to no environment.
 func (s *Section) CheckEnvironment(all Environments, key, raw string) error {
 	owner := all.owner(raw)
 	if stand := parse(s.Sandbox.URL).Host; stand != "" && stand == parse(raw).Host {
@@ -74,7 +71,7 @@ func (s *Section) CheckEnvironment(all Environments, key, raw string) error {
 	return &ConfigError{Key: key, Message: fmt.Sprintf("is of the %s environment, but environment is %q", owner, s.Environment)}
 }
 
-// owner names the environment that a URL belongs to, "" for none.
+// owner is the environment that a URL belongs to, "" for none.
 func (all Environments) owner(raw string) string {
 	host := parse(raw).Hostname()
 	for name, e := range all {
@@ -85,7 +82,7 @@ func (all Environments) owner(raw string) string {
 	return ""
 }
 
-// parse reads a URL; one that cannot be read is empty, which [Config.CheckURL] tells.
+// parse parses a URL; an invalid one is empty, which [Config.CheckURL] reports.
 func parse(raw string) *url.URL {
 	u, err := url.Parse(raw)
 	if err != nil {

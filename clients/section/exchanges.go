@@ -5,18 +5,17 @@ import (
 	"orderbeat/clients/redact"
 )
 
-// ExchangeKeys is what a provider's section says about what is kept of its exchanges. A kind
-// of provider has it among its own keys.
+// ExchangeKeys are the keys of a provider's section about recorded exchanges. A kind embeds it among
+// its own keys.
 type ExchangeKeys struct {
-	// Exchanges says how much; "" is KeepFull.
+	// Exchanges is how much is recorded; "" is [exchange.Full].
 	Exchanges exchange.Detail `toml:"exchanges"`
-	// Hide are paths of JSON documents whose values are hidden in what is kept: names
-	// with dots between them, from the document's top. Lists are gone through, "*" is any
-	// name.
+	// Hide are paths in JSON documents whose values are redacted: names with dots between them, from the
+	// top of the document. Lists are traversed, "*" is any name.
 	Hide []string `toml:"hide"`
 }
 
-// CheckExchanges notes what is wrong.
+// CheckExchanges reports mistakes in the keys.
 func (k *ExchangeKeys) CheckExchanges(wrong *Errors) {
 	switch k.Exchanges {
 	case "", exchange.Full, exchange.Metadata, exchange.Off:
@@ -30,5 +29,5 @@ func (k *ExchangeKeys) CheckExchanges(wrong *Errors) {
 	}
 }
 
-// Redactor hides the paths, and what has one of the names.
+// Redactor redacts the paths, and members with one of the names.
 func (k *ExchangeKeys) Redactor(names ...string) redact.Redactor { return redact.New(names, k.Hide) }

@@ -9,16 +9,16 @@ import (
 	"orderbeat/auth/endpoint"
 )
 
-// TLS is how a provider's server proves itself, and we to it, in files of PEM.
+// TLS configures server and client certificates, in PEM files.
 type TLS struct {
-	// CA are the authorities that are trusted instead of the system's.
+	// CA is a file of authorities that are trusted instead of the system's.
 	CA string `toml:"ca"`
-	// Cert and Key are the client certificate, with its chain, and its key.
+	// Cert and Key are the files of the client certificate, with its chain, and its key.
 	Cert string `toml:"cert"`
 	Key  string `toml:"key"`
 }
 
-// Pair reads the client certificate, which is empty where there is none.
+// Pair reads the client certificate; empty if there is none.
 func (f TLS) Pair() (*tls.Certificate, error) {
 	if f.Cert == "" {
 		return &tls.Certificate{}, nil
@@ -30,8 +30,8 @@ func (f TLS) Pair() (*tls.Certificate, error) {
 	return &pair, nil
 }
 
-// Config reads CA. The configuration is usable, and trusts what the system does, also with
-// an error.
+// Config reads CA. After an error the returned configuration is usable and trusts the system's
+// authorities.
 func (f TLS) Config() (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if f.CA == "" {
@@ -48,7 +48,7 @@ func (f TLS) Config() (*tls.Config, error) {
 	return config, nil
 }
 
-// check reports what is wrong with the files.
+// check reports mistakes in the files.
 func (f TLS) check(m *Errors) {
 	if (f.Cert == "") != (f.Key == "") {
 		m.Add("tls", "cert and key go together")
@@ -62,11 +62,10 @@ func (f TLS) check(m *Errors) {
 	}
 }
 
-// NoProxy is what the key proxy says for no proxy, whatever the environment has.
+// NoProxy is the value of the key proxy for no proxy, whatever the environment says.
 const NoProxy = "none"
 
-// checkProxy reports what is wrong with the proxy's URL, which it does not repeat: there may
-// be a password in it.
+// checkProxy reports a mistake in the proxy's URL without repeating it: it may contain a password.
 func (c *Config) checkProxy(m *Errors) {
 	proxy := c.Proxy.Reveal()
 	if proxy == "" || proxy == NoProxy {

@@ -8,19 +8,19 @@ import (
 	"orderbeat/auth"
 )
 
-// TokenKeys are the keys by which a section says what is particular to its token endpoint.
+// TokenKeys are the keys of a section for non-standard token endpoints.
 type TokenKeys struct {
 	// TokenParams and TokenHeaders are added to token requests; their values may be
 	// references to secrets.
 	TokenParams  map[string]any `toml:"token_params" value:"secrets"`
 	TokenHeaders map[string]any `toml:"token_headers" value:"secrets"`
-	// TokenField is the path of the token in an answer, such as "data.access_token".
+	// TokenField is the path of the token in a response, such as "data.access_token".
 	TokenField string `toml:"token_field"`
-	// TokenType is a token_type that is sent as a bearer token too.
+	// TokenType is a further token_type that means bearer.
 	TokenType string `toml:"token_type"`
 }
 
-// Apply puts the keys where a source looks for them.
+// Apply copies the keys into a source's configuration.
 func (k *TokenKeys) Apply(c *auth.Config, wrong *Errors) {
 	c.TokenParams = Secrets("token_params", k.TokenParams, wrong)
 	c.TokenHeaders = Secrets("token_headers", k.TokenHeaders, wrong)
