@@ -17,16 +17,16 @@ import (
 	"orderbeat/clients/memory"
 )
 
-// page is one answer, read.
+// page is one decoded response.
 type page struct {
 	status int
 	header http.Header
-	body   any // null where there is nothing
+	body   any // null if empty
 	empty  bool
 }
 
-// call asks once, and has the answer used while the exchange is at hand, which is kept
-// where the answer cannot be read.
+// call sends a request and passes the response to use while the exchange is at hand, so that an
+// unreadable response can be recorded.
 func (g *gathering) call(ctx context.Context, a *ask, t turn, use func(*page, *url.URL) error) error {
 	g.missing = false
 	call, address, err := a.build(ctx, g.client, t)
@@ -53,7 +53,7 @@ func (g *gathering) call(ctx context.Context, a *ask, t turn, use func(*page, *u
 		return v.failed()
 	}
 	err = g.http.Answer(ctx, call, func(r httpapi.Response) error {
-		meter := memory.NewMeter(ctx) // of what is decoded, until it is mapped
+		meter := memory.NewMeter(ctx) // of decoded data, until it is mapped
 		defer meter.Free()
 		p, err := g.page(ctx, a, r, t.scope, meter)
 		if err != nil {
@@ -72,7 +72,7 @@ func (g *gathering) call(ctx context.Context, a *ask, t turn, use func(*page, *u
 	return nil
 }
 
-// page reads an answer, and judges it.
+// page decodes a response and applies the failure rules.
 func (g *gathering) page(ctx context.Context, a *ask, r httpapi.Response, s jq.Scope, meter *memory.Meter) (*page, error) {
 	if slices.Contains(a.empty, r.Status) {
 		return &page{status: r.Status, empty: true}, nil
@@ -99,8 +99,8 @@ func (g *gathering) page(ctx context.Context, a *ask, r httpapi.Response, s jq.S
 	return p, nil
 }
 
-// unmade is the failure of a call that could not be put together. Where it is about an
-// item, that came with an answer.
+// unmade is the error of a call that could not be built. If it is about an item, the item came with a
+// response.
 func (c *Client) unmade(ctx context.Context, op string, err error, s jq.Scope) error {
 	if ctx.Err() != nil {
 		return c.late(ctx, op, "no time to ask")
@@ -112,7 +112,7 @@ func (c *Client) unmade(ctx context.Context, op string, err error, s jq.Scope) e
 	return e
 }
 
-// late is what ctx has come to: a failure when time is up, and else the caller's leaving.
+// late is the error of an ended ctx: a failure at the deadline, otherwise the cancellation.
 func (c *Client) late(ctx context.Context, op, message string) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return fmt.Errorf("%s: %s: %w", c.name, op, context.Canceled)
@@ -120,7 +120,7 @@ func (c *Client) late(ctx context.Context, op, message string) error {
 	return &clients.Error{Provider: c.name, Op: op, Code: clients.CodeUnavailable, Message: message, Err: context.DeadlineExceeded}
 }
 
-// verdict is what an answer means that is not accepted.
+// verdict is the meaning of a response that is not accepted.
 func (a *ask) verdict(ctx context.Context, status int, body []byte, s jq.Scope) verdict {
 	if slices.Contains(a.empty, status) {
 		return verdict{outcome: outcomeNone}
@@ -132,7 +132,7 @@ func (a *ask) verdict(ctx context.Context, status int, body []byte, s jq.Scope) 
 	return v
 }
 
-// explain makes the failure of a call what it is to who asked.
+// explain adds a hint, and makes the failure of a call final that must not be repeated.
 func (a *ask) explain(err error) error {
 	e, ok := errors.AsType[*clients.Error](err)
 	if !ok {
@@ -148,7 +148,7 @@ func (a *ask) explain(err error) error {
 	return e
 }
 
-// build makes the call of an ask, and tells where it goes.
+// build makes the call of a request, and returns its URL.
 func (a *ask) build(ctx context.Context, c *Client, t turn) (httpapi.Call, *url.URL, error) {
 	call := httpapi.Call{Op: a.op, Method: a.method, Accept: a.accept, Idempotent: a.idempotent}
 	address := t.url
@@ -158,7 +158,7 @@ func (a *ask) build(ctx context.Context, c *Client, t turn) (httpapi.Call, *url.
 			return call, nil, err
 		}
 	}
-	// The address may be a link of the provider's, which was not looked at yet.
+	// The URL may be a link of the provider's, which was not checked yet.
 	if wrong := c.guard.refuses(a.method, strings.TrimPrefix(address.EscapedPath(), c.guard.base)); wrong != "" {
 		return call, nil, errors.New("path: " + wrong)
 	}
@@ -198,7 +198,7 @@ func (a *ask) address(ctx context.Context, c *Client, s jq.Scope) (*url.URL, err
 		return nil, fmt.Errorf("path: %w", err)
 	}
 	for step := range strings.SplitSeq(path, "/") {
-		if step == "." || step == ".." { // what was put in cannot lead elsewhere
+		if step == "." || step == ".." { // inserted values must not change the path
 			return nil, errors.New("path: there is a step . or .. in it")
 		}
 	}
@@ -230,11 +230,10 @@ func (a *ask) header(ctx context.Context, s jq.Scope) (map[string]string, error)
 	return header, nil
 }
 
-// hidden stands for what a declaration has taken out of answers.
+// hidden replaces values that a declaration redacts.
 const hidden = "REDACTED"
 
-// hide takes the values out of an answer that nobody may see: before it is mapped, so
-// that no mapping can let one through.
+// hide removes redacted values from a response before it is mapped, so that no mapping can see them.
 func (c *Client) hide(v any) {
 	if len(c.hidden) == 0 {
 		return

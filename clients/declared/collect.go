@@ -15,41 +15,41 @@ import (
 	"orderbeat/clients/memory"
 )
 
-// maxOrders bounds what one question may bring.
+// maxOrders is the limit of orders in one answer.
 const maxOrders = 200_000
 
-// gathering puts the answer to one query together.
+// gathering collects the answer to one query.
 type gathering struct {
 	client   *Client
 	http     *httpapi.HTTP
 	question *question
 	account  string
-	asked    bool // a call was answered: what comes after it is worth waiting for
+	asked    bool // a call succeeded: later ones are worth waiting for
 
-	kept       *memory.Meter // of what lives as long as the attempt
+	kept       *memory.Meter // of data that lasts as long as the attempt
 	partial    []clients.Problem
-	orders     []*gathered // in the order in which they were told first
+	orders     []*gathered // in the order of their first appearance
 	byID       map[string]*gathered
-	pageNumber int   // of the page that is being mapped, over all scopes, from 1
-	mapped     int   // orders that programs made so far
-	only       bool  // there is one question
-	strict     bool  // an order that cannot be read is a failure
-	unread     error // the first order that could not be read, nil for none
-	unnamed    bool  // one of these is not known by its id
-	failing    int   // items in a row that could not be asked about
-	missing    bool  // the last call was answered 404 or 410, and the declaration says nothing of that
+	pageNumber int   // number of the page that is mapped, over all scopes, from 1
+	mapped     int   // orders that programs returned so far
+	only       bool  // there is only one request
+	strict     bool  // an unreadable order is a failure
+	unread     error // the first unreadable order, nil for none
+	unnamed    bool  // the id of an unreadable order is unknown
+	failing    int   // items in a row that failed
+	missing    bool  // the last response was 404 or 410, without a declared meaning
 
-	seen     *visited // pages; nil where there is one only
-	contents uint64   // digest of what the page holds, 0 for nothing
+	seen     *visited // earlier pages; nil without paging
+	contents uint64   // digest of the page, 0 for an empty one
 
-	first *First // what is noted of the first answer, where no more is to be asked; or nil
+	first *First // set if only the first page is requested, otherwise nil
 }
 
 func (c *Client) gathering(ctx context.Context, h *httpapi.HTTP, q *question, account string) *gathering {
 	return &gathering{client: c, http: h, question: q, account: account, kept: memory.NewMeter(ctx), byID: map[string]*gathered{}}
 }
 
-// pages asks for every page, and maps each as it comes.
+// pages requests every page, and maps each as it arrives.
 func (g *gathering) pages(ctx context.Context, s jq.Scope) error {
 	q := g.question
 	next := turn{scope: q.paging.start(s)}
@@ -62,7 +62,7 @@ func (g *gathering) pages(ctx context.Context, s jq.Scope) error {
 			return g.bad("there are more than %d pages", q.paging.MaxPages)
 		}
 		here, items, again := next, []any(nil), ""
-		next.done, g.contents = true, 0 // unless the answer says otherwise
+		next.done, g.contents = true, 0 // unless the response says otherwise
 		err := g.call(ctx, &q.ask, here, func(p *page, address *url.URL) (err error) {
 			if p.empty {
 				return nil
@@ -81,7 +81,7 @@ func (g *gathering) pages(ctx context.Context, s jq.Scope) error {
 		if err != nil {
 			return err
 		}
-		if again != "" { // what came is good; what would have come is missing
+		if again != "" { // the page is valid; the next ones are missing
 			g.skip(g.bad("%s", again), clients.Problem{Message: "paging: " + again + "; no further page is requested"})
 			return nil
 		}
@@ -101,7 +101,7 @@ func (g *gathering) pages(ctx context.Context, s jq.Scope) error {
 	return nil
 }
 
-// read maps a page, or finds the items in it that are to be asked about.
+// read maps a page, or finds the items in it to be requested.
 func (g *gathering) read(ctx context.Context, p *page, s jq.Scope) (items []any, err error) {
 	if g.question.items == nil {
 		return nil, g.mapPage(ctx, p, s)
@@ -117,7 +117,7 @@ func (g *gathering) read(ctx context.Context, p *page, s jq.Scope) (items []any,
 	return items, nil
 }
 
-// about asks about an item, and maps what is said.
+// about requests an item, and maps the response.
 func (g *gathering) about(ctx context.Context, item any, s jq.Scope) error {
 	s = s.With("item", item)
 	err := g.call(ctx, &g.question.each, turn{scope: s}, func(p *page, _ *url.URL) error {
@@ -133,8 +133,8 @@ func (g *gathering) about(ctx context.Context, item any, s jq.Scope) error {
 	return g.skipItem(err, jq.OrderName(item))
 }
 
-// mapNothing has the mapping, which gets null, make an order of the item alone. An order
-// without an id, or a mapping that fails, is none: the item is skipped.
+// mapNothing maps null with the item alone. An order without an id, or a failing mapping, is no
+// order: the item is skipped.
 func (g *gathering) mapNothing(ctx context.Context, p *page, s jq.Scope) error {
 	g.noteFirst(p, s)
 	var made []any
@@ -146,7 +146,7 @@ func (g *gathering) mapNothing(ctx context.Context, p *page, s jq.Scope) error {
 		return nil
 	})
 	if err != nil && ctx.Err() == nil {
-		return nil // there is nothing to be mapped
+		return nil // there is nothing to map
 	}
 	for _, v := range made {
 		if err == nil {
@@ -156,11 +156,11 @@ func (g *gathering) mapNothing(ctx context.Context, p *page, s jq.Scope) error {
 	return err
 }
 
-// maxFailing is how many items in a row may fail before it is the provider that fails.
+// maxFailing is how many items in a row may fail before the provider counts as failing.
 const maxFailing = 3
 
-// skipItem notes an item that the provider does not answer about, or not so that it can be
-// read. What is about more than the item is returned.
+// skipItem notes an item without a readable response. A failure that is not about the item is
+// returned.
 func (g *gathering) skipItem(err error, name string) error {
 	e, ok := errors.AsType[*clients.Error](err)
 	if !ok || g.strict || g.first != nil || g.kept.Err() != nil {
@@ -180,7 +180,7 @@ func (g *gathering) skipItem(err error, name string) error {
 
 // skip notes an order that is missing from the answer.
 func (g *gathering) skip(err error, p clients.Problem) {
-	const most = 1000 // problems that are told; the first are enough for a person
+	const most = 1000 // problems that are listed
 	if g.unread == nil {
 		g.unread = err
 	}
@@ -189,21 +189,21 @@ func (g *gathering) skip(err error, p clients.Problem) {
 	}
 }
 
-// note adds a part of a page to what is compared with the pages before.
+// note adds a part of a page to its digest.
 func (g *gathering) note(v any) {
 	if g.seen != nil {
 		g.contents = g.contents*31 + digest(g.seen.seed, v)
 	}
 }
 
-// noteFirst keeps the page that is mapped where only the first is requested.
+// noteFirst keeps the mapped page if only the first is requested.
 func (g *gathering) noteFirst(p *page, s jq.Scope) {
 	if g.first != nil {
 		g.first.page, g.first.item = p, s.Value("item")
 	}
 }
 
-// mapPage adds the orders that the mapping makes of a page.
+// mapPage adds the orders that the mapping returns for a page.
 func (g *gathering) mapPage(ctx context.Context, p *page, s jq.Scope) error {
 	s = s.With("status", p.status)
 	g.noteFirst(p, s)
@@ -233,9 +233,9 @@ func (g *gathering) mapPage(ctx context.Context, p *page, s jq.Scope) error {
 	return g.badWith(spelled(g.question.mapping.Text, err))
 }
 
-// useless is the failure of an only question whose first page has orders, none of which can
-// be read: it is told while the exchange is at hand, which is then kept. Of several questions
-// others may bring orders.
+// useless is the failure of an only request whose first page has orders of which none can be read:
+// reported while the exchange is at hand, so that it is recorded. With several requests others may
+// return orders.
 func (g *gathering) useless() error {
 	if !g.only || g.unread == nil || g.question.items != nil || g.first != nil ||
 		slices.ContainsFunc(g.orders, func(o *gathered) bool { return !o.unread }) {
@@ -244,7 +244,7 @@ func (g *gathering) useless() error {
 	return g.unread
 }
 
-// add keeps an order.
+// add adds an order.
 func (g *gathering) add(v any) error {
 	at := fmt.Sprintf("orders[%d]", g.mapped)
 	if g.mapped++; g.mapped > maxOrders {
@@ -268,7 +268,7 @@ func (g *gathering) add(v any) error {
 		id, _ := jq.PlainText(object["order_id"])
 		if id = strings.TrimSpace(id); id == "" {
 			g.unnamed = true
-		} else { // no order is half told
+		} else { // an order is reported completely or not at all
 			g.gathered(id).unread = true
 		}
 		return g.unreadable(below(at, err), id)
@@ -281,7 +281,7 @@ func (g *gathering) add(v any) error {
 	return nil
 }
 
-// gathered is what was told of an order so far.
+// gathered is what was reported of an order so far.
 func (g *gathering) gathered(id string) *gathered {
 	known := g.byID[id]
 	if known == nil {
@@ -292,7 +292,7 @@ func (g *gathering) gathered(id string) *gathered {
 	return known
 }
 
-// unreadable notes an order that could not be read; where every one must be, it is the error.
+// unreadable notes an unreadable order; in strict mode it is the error.
 func (g *gathering) unreadable(err error, name string) error {
 	if g.strict {
 		return err
@@ -304,11 +304,11 @@ func (g *gathering) unreadable(err error, name string) error {
 	return nil
 }
 
-// problemBytes is about what a problem takes.
+// problemBytes is the approximate size of a problem.
 const problemBytes = 200
 
-// done is the answer. An order that rows were put together of is left out where one of them,
-// nobody knows of which order, could not be read. It fails when ctx ends first.
+// done is the answer. An order that was merged from rows is left out if an unreadable row of an
+// unknown order may belong to it. It fails if ctx ends first.
 func (g *gathering) done(ctx context.Context) (clients.Answer, error) {
 	answer := clients.Answer{Orders: make([]clients.Order, 0, len(g.orders))}
 	for _, o := range g.orders {
@@ -337,7 +337,7 @@ func (g *gathering) bad(format string, args ...any) error {
 	return g.badWith(fmt.Errorf(format, args...))
 }
 
-// badWith is the failure of an answer that could not be read.
+// badWith is the failure of a response that could not be read.
 func (g *gathering) badWith(err error) error {
 	return &clients.Error{Provider: g.client.name, Op: g.question.op, Code: clients.CodeBadResponse, Message: "the answer cannot be mapped: " + err.Error()}
 }

@@ -16,7 +16,7 @@ import (
 	"orderbeat/clients/section"
 )
 
-// ask is a request, compiled.
+// ask is a compiled request.
 type ask struct {
 	op         string // for errors and logs
 	method     string
@@ -31,30 +31,30 @@ type ask struct {
 	rules      []rule
 }
 
-// question is an operation, compiled.
+// question is a compiled operation.
 type question struct {
 	ask
-	uses    map[string]bool // those of variables that its call depends on
-	sound   bool            // all jq of its call was understood
+	uses    map[string]bool // the variables that its call depends on
+	sound   bool            // all jq of its call compiled
 	mapping *jq.Program
 	paging  pager
 	lines   string      // "" or linesAdd
-	items   *jq.Program // what is asked again about; nil for none
+	items   *jq.Program // the items to request; nil for none
 	each    ask
 }
 
-// compiler compiles a declaration, and notes every mistake in it.
+// compiler compiles a declaration, and collects its mistakes.
 type compiler struct {
 	wrong *section.Errors
-	// uses has the first key whose text uses a variable, params that of one of the
-	// account's own values.
+	// uses has the first key that uses a variable, params the first that uses a custom value of the
+	// account.
 	uses, params map[string]string
-	// What holds for every operation.
+	// Shared by all operations.
 	headers jq.Table
 	rules   []rule
 	mapping *jq.Program
-	maps    bool     // there is a mapping, right or wrong
-	broken  int      // texts whose jq was not understood
+	maps    bool     // there is a mapping, valid or not
+	broken  int      // number of texts whose jq did not compile
 	secrets []string // names whose values are secrets
 }
 
@@ -68,10 +68,10 @@ func newCompiler(set *settings, wrong *section.Errors) *compiler {
 	return c
 }
 
-// methods are those that an operation may have.
+// methods are the allowed methods of an operation.
 var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch}
 
-// operation compiles an operation that is declared; of one that is not it returns nil.
+// operation compiles a declared operation; otherwise it returns nil.
 func (c *compiler) operation(key string, o operation) *question {
 	if o.undeclared() {
 		return nil
@@ -109,7 +109,7 @@ func (c *compiler) operation(key string, o operation) *question {
 	return q
 }
 
-// undeclared reports whether nothing is said of an operation that makes it one.
+// undeclared reports whether an operation is not declared.
 func (o *operation) undeclared() bool { return o.Path == "" && o.Map == "" && o.Method == "" }
 
 func (c *compiler) request(key string, r request) ask {
@@ -150,7 +150,7 @@ func (c *compiler) request(key string, r request) ask {
 
 const noHeaderName = `is not the name of a header, which has letters, digits and -, like "X-Acme-Org"`
 
-// secretHeaders are the names of headers that hold what is never written down.
+// secretHeaders are the names of headers with secrets.
 var secretHeaders = regexp.MustCompile(`(?i)^(authorization|proxy-authorization|cookie|.*(api[-_]?key|secret|password|token))$`)
 
 func (c *compiler) headerTable(key string, values map[string]any) jq.Table {
@@ -189,7 +189,7 @@ func (c *compiler) compiled(key, text string, p *jq.Program, wrong *jq.Mistake) 
 	return p
 }
 
-// optional is program for a text that may say nothing.
+// optional is program for a text that may be empty.
 func (c *compiler) optional(key, text string) *jq.Program {
 	if text == "" {
 		return nil
@@ -244,7 +244,7 @@ func (c *compiler) value(key string, value any) any {
 
 func isSecret(value any) bool { _, ok := value.(secret.Secret); return ok }
 
-// last is the name at the end of a path of keys: a list's values have the list's.
+// last is the last name in a path of keys, without an index.
 func last(key string) string {
 	key = listIndex.ReplaceAllString(key, "")
 	if i := strings.Index(key, `."`); i >= 0 {
@@ -255,10 +255,10 @@ func last(key string) string {
 
 var listIndex = regexp.MustCompile(`\[\d+\]$`)
 
-// paramOf finds one of the account's own values that a program names.
+// paramOf finds a custom value of the account in a program.
 var paramOf = regexp.MustCompile(`\$params\.([A-Za-z_][A-Za-z0-9_]*)`)
 
-// used notes which variables the text of a key uses.
+// used notes the variables that the text of a key uses.
 func (c *compiler) used(key, text string, names []string) {
 	for _, name := range names {
 		if _, noted := c.uses[name]; !noted {
@@ -283,7 +283,7 @@ func (a *ask) uses() (names []string) {
 	return names
 }
 
-// quoted is a key as paths of keys have it.
+// quoted is a key as written in paths of keys.
 func quoted(key string) string {
 	if key != "" && strings.Trim(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == "" {
 		return key

@@ -14,19 +14,19 @@ import (
 	"orderbeat/clients/section"
 )
 
-// declaration is a section that was found right.
+// declaration is a checked section.
 type declaration struct {
 	settings
-	tokenConfig   auth.Config // what is particular to the token endpoint
+	tokenConfig   auth.Config // for the token endpoint
 	secrets       []string    // names of parameters and headers whose values are secrets
 	orders, fetch *question
 	headers       jq.Table // of a ping
-	// uses and params are what is needed of accounts, and by which key.
+	// uses and params are required of accounts, by the key that uses them.
 	uses, params map[string]string
 }
 
-// configure reads and checks the whole section, compiles what is declared, and fills in
-// what the environment implies.
+// configure reads and checks the whole section, compiles it, and sets what follows from the
+// environment.
 func configure(s *section.Section) (declaration, error) {
 	d := declaration{settings: defaults()}
 	var wrong section.Errors
@@ -55,7 +55,7 @@ func configure(s *section.Section) (declaration, error) {
 	set.checkOperations(d, guardOf(s.Kind, set.Dialect, s.BaseURL), &wrong)
 	set.checkAccounts(s.Accounts, c)
 	set.checkSamples(&wrong)
-	if s.TokenURL == "" && set.tokens() && here.Token != "" { // only now: it is no mistake of its own when base_url is wrong
+	if s.TokenURL == "" && set.tokens() && here.Token != "" { // only now: it is not a mistake of its own if base_url is wrong
 		s.TokenURL = at(s.BaseURL, here.Token)
 	}
 	if set.AuthorizeURL == "" && set.users() {
@@ -64,7 +64,7 @@ func configure(s *section.Section) (declaration, error) {
 	return d, wrong.Err()
 }
 
-// at is a path on a base URL, or a URL of its own.
+// at is a path on a base URL, or an absolute URL.
 func at(base, path string) string {
 	if strings.HasPrefix(path, "https://") || strings.HasPrefix(path, "http://") {
 		return path
@@ -72,8 +72,8 @@ func at(base, path string) string {
 	return base + path
 }
 
-// place is where an environment is. An unknown one is taken for the sandbox, as
-// [section.Section.Place] does.
+// place is the place of an environment. An unknown one is treated as the sandbox, as in
+// [section.Section.Place].
 func (set *settings) place(environment string) place {
 	switch environment {
 	case "test":
@@ -94,8 +94,8 @@ func (set *settings) environments() section.Environments {
 	return all
 }
 
-// checkURLs checks what is particular to a declared provider: base_url and token_url
-// have been checked for themselves.
+// checkURLs checks the URLs that only declared providers have; base_url and token_url have been
+// checked.
 func (set *settings) checkURLs(s *section.Section, here place, wrong *section.Errors) {
 	if s.TokenURL == "" && here.Token == "" && set.tokens() && len(set.TokenCommand) == 0 {
 		wrong.Add("token_url", "is missing: the provider's documents tell none; it comes with the API that you want to ask")
@@ -140,7 +140,7 @@ func isPath(s string) bool {
 	return err == nil && strings.HasPrefix(s, "/") && u.Host == "" && u.Fragment == ""
 }
 
-// checkOperations checks what the operations are as a whole.
+// checkOperations checks the operations as a whole.
 func (set *settings) checkOperations(d declaration, g guard, wrong *section.Errors) {
 	g.check(set.Ping, d, wrong)
 	for key, q := range map[string]*question{"orders": d.orders, "fetch": d.fetch} {
@@ -219,10 +219,9 @@ func printable(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
-// guard keeps a declaration from asking for what no job may ask for, however it is
-// declared. At Microbilt GetReport orders a report: a paid inquiry about a consumer, which
-// the Fair Credit Reporting Act regulates. What was ordered elsewhere is fetched with
-// GetArchiveReport; only IBV's own GetReport fetches, too.
+// guard rejects calls that no job may make, however they are declared. At Microbilt GetReport orders
+// a report: a paid inquiry about a consumer, which the Fair Credit Reporting Act regulates. Existing
+// reports are fetched with GetArchiveReport; only IBV's own GetReport fetches, too.
 type guard struct {
 	microbilt bool
 	base      string // the path of the base URL
@@ -238,7 +237,7 @@ func guardOf(kind, dialect, baseURL string) guard {
 	return g
 }
 
-// check tells what of a declaration may not be asked for, as far as it stands there.
+// check reports forbidden calls in the constant parts of a declaration.
 func (g guard) check(ping string, d declaration, wrong *section.Errors) {
 	if why := g.refuses(http.MethodPost, ""); why != "" {
 		wrong.Add("base_url", "%s", why)
@@ -258,12 +257,11 @@ func (g guard) check(ping string, d declaration, wrong *section.Errors) {
 }
 
 var (
-	ordersReport  = regexp.MustCompile(`(?i)/GetReport([^a-z0-9]|$)`) // what follows it may be dropped on their side
+	ordersReport  = regexp.MustCompile(`(?i)/GetReport([^a-z0-9]|$)`) // the server may ignore what follows
 	fetchesReport = regexp.MustCompile(`(?i)^/ibv/GetReport$`)
 )
 
-// refuses says why a call of a path below the base URL may not be made, "" for one that
-// may.
+// refuses returns why a call of a path below the base URL is forbidden, "" if it is not.
 func (g guard) refuses(method, path string) string {
 	path = g.base + path
 	if plain, err := url.PathUnescape(path); err == nil {

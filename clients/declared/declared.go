@@ -1,17 +1,15 @@
-// Package declared holds the providers that are told of by TOML rather than by code: how
-// calls are signed, what is asked, how an answer goes on, what a refusal means, and a jq
-// program that makes our orders of an answer. PTV, Shell, Microbilt and Mazda are presets:
-// declarations that come with the program (the files presets/*.toml), which a section of
-// the configuration stands upon and may override key by key.
+// Package declared implements providers that are described by TOML instead of code: how calls are
+// signed, which requests are sent, how responses are paged, what failures mean, and a jq program that
+// maps a response to orders. PTV, Shell, Microbilt and Mazda are presets: declarations in the program
+// (presets/*.toml), which a section of the configuration may override key by key.
 //
-// Everything is compiled once, when the section is read; every mistake is told with its
-// place. Texts of a call are templates, in which \(…) is jq; jq is all there is to learn.
-// Programs have limits of time and memory. What a program makes is read strictly: an
-// answer that cannot be mapped as a whole is a failure, and no order is half told.
+// Everything is compiled once, when the section is read; every mistake is reported with its position.
+// Texts of a request are templates in which \(…) is jq. Programs have limits of time and memory.
+// Their results are read strictly: a response that cannot be mapped as a whole is a failure, and an
+// order is reported completely or not at all.
 //
-// Start reading at the settings, which are the keys of a declaration, then [Open],
-// operation.go, which compiles them, and ask.go, gather.go and call.go, which ask. Package jq
-// runs the programs.
+// Start reading at the settings, which are the keys of a declaration, then [Open], compile.go, and
+// query.go, collect.go and call.go, which send requests. Package jq runs the programs.
 package declared
 
 import (
@@ -33,8 +31,8 @@ import (
 	"orderbeat/clients/section"
 )
 
-// maxPatience is the longest that a job waits for one of its calls, beside the others of its
-// provider that could be made meanwhile.
+// maxPatience is the longest that a job waits for one of its calls while it holds a slot of its
+// provider.
 const maxPatience = 5 * time.Minute
 
 // Client is a declared provider, as a [clients.Provider] and a [clients.Checker]. It
@@ -50,16 +48,16 @@ type Client struct {
 	orders, fetch *question
 	traits        clients.Traits
 	guard         guard
-	hidden        map[string]bool // members of answers that nobody sees, by their folded names
-	noDates       []clients.Date  // that mean that there is none
-	keep          exchange.Detail // what may be kept of an exchange
+	hidden        map[string]bool // redacted members of responses, by their folded names
+	noDates       []clients.Date  // dates that mean "no date"
+	keep          exchange.Detail // detail of recorded exchanges
 	redactor      redact.Redactor
-	uses, params  map[string]string // what is needed of accounts, and by which key
-	patience      time.Duration     // for calls after a first one that was answered
+	uses, params  map[string]string // required of accounts, by the key that uses them
+	patience      time.Duration     // for calls after a first successful one
 	samples       []sample
-	account       clients.Account          // whose samples are
+	account       clients.Account          // the account of samples
 	http          *httpapi.HTTP            // unsigned
-	byUser        map[string]*httpapi.HTTP // what signs with a user's tokens; "" is the client itself
+	byUser        map[string]*httpapi.HTTP // signs with a user's tokens; "" is the client itself
 	credentials   []*auth.Source           // in the order of the accounts
 }
 
@@ -92,7 +90,7 @@ func (d *declaration) traits() clients.Traits {
 	return t
 }
 
-// Close waits for token requests under way. The client must not be used any more.
+// Close waits for running token requests. The client must not be used any more.
 func (c *Client) Close() error {
 	var closing sync.WaitGroup
 	for _, source := range c.credentials {
@@ -102,24 +100,22 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// BaseURL is what the paths of every call hang on.
+// BaseURL is the URL that the paths of all calls are relative to.
 func (c *Client) BaseURL() string { return c.base }
 
-// Credentials tell the state of the client's credentials, one for each user where
-// tokens belong to users; never a token.
+// Credentials returns the sources of the tokens, one for each user where tokens belong to users.
 func (c *Client) Credentials() []*auth.Source { return c.credentials }
 
-// RedirectURI is where users' browsers come back to with their consent, as the section
-// has it; "" leaves it to the web listener.
+// RedirectURI is the section's redirect URI; "" leaves it to the web listener.
 func (c *Client) RedirectURI() string { return c.redirectURI }
 
-// Stats reports how calls to the API go now.
+// Stats reports the current state of calls to the API.
 func (c *Client) Stats() clients.Stats { return c.http.Stats() }
 
 // Traits implements [clients.Provider].
 func (c *Client) Traits() clients.Traits { return c.traits }
 
-// Notices tell what is worth knowing of the declaration though nothing in it is wrong.
+// Notices are remarks on the declaration that are not mistakes.
 func (c *Client) Notices() []string {
 	if c.orders != nil || c.fetch != nil {
 		return nil
@@ -131,7 +127,7 @@ func (c *Client) Notices() []string {
 	return []string{"no orders are declared, so that its credentials can be checked and nothing else: " + why}
 }
 
-// as is the client that signs for an account.
+// as returns the client that signs for an account.
 func (c *Client) as(a clients.Account, op string) (*httpapi.HTTP, error) {
 	user := a.User
 	if !c.tokens {
@@ -140,15 +136,15 @@ func (c *Client) as(a clients.Account, op string) (*httpapi.HTTP, error) {
 	if h, ok := c.byUser[user]; ok {
 		return h, nil
 	}
-	if h, ok := c.byUser[""]; ok { // a user who is only a word in templates
+	if h, ok := c.byUser[""]; ok { // the user is used in templates only
 		return h, nil
 	}
 	return nil, c.cannot(op, "the account names a user who is not configured", "")
 }
 
-// Check implements [clients.Checker]: it has a token, and sends the ping where there is
-// one, also while the breaker keeps other calls back. Any answer of success to that will do that is not a web page: what an API
-// answers is documented for PTV only ("pong").
+// Check implements [clients.Checker]: it obtains a token, and sends the ping if there is one, also
+// while the breaker is open. Any successful response is accepted that is not a web page: the response
+// is documented for PTV only ("pong").
 func (c *Client) Check(ctx context.Context, a clients.Account) ([]clients.Problem, error) {
 	h, err := c.as(a, "check")
 	if err != nil {
@@ -167,12 +163,12 @@ func (c *Client) Check(ctx context.Context, a clients.Account) ([]clients.Proble
 	if err != nil {
 		return nil, c.unmade(ctx, "ping", err, jq.NewScope())
 	}
-	delete(header, "Accept") // a ping answers whatever it likes
+	delete(header, "Accept") // a ping may respond in any format
 	call := httpapi.Call{Op: "ping", Account: a.Name, Check: true, Idempotent: true, Method: http.MethodGet, URL: c.base + c.ping, Header: header}
 	return nil, c.explain(h.Do(ctx, call, noPage))
 }
 
-// explain adds what a refused ping may be about.
+// explain adds hints to a rejected ping.
 func (c *Client) explain(err error) error {
 	e, ok := errors.AsType[*clients.Error](err)
 	switch {
@@ -187,7 +183,7 @@ func (c *Client) explain(err error) error {
 	return err
 }
 
-// noPage reads where an answer begins, and refuses a web page.
+// noPage rejects a web page by its beginning.
 func noPage(body io.Reader) error {
 	const enough = 512
 	begin, err := io.ReadAll(io.LimitReader(body, enough))

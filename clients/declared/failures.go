@@ -15,19 +15,19 @@ import (
 	"orderbeat/clients/httpapi"
 )
 
-// The outcomes of a failure that are no failures.
+// The outcomes of a failure rule that are not errors.
 const (
-	outcomeNone    = "none"    // there are no such orders
+	outcomeNone    = "none"    // no orders match
 	outcomePartial = "partial" // there are orders, and a problem
 )
 
-// codes are what a failure may be declared to be.
+// codes are the allowed codes of a failure rule.
 var codes = []string{
 	string(clients.CodeInvalid), string(clients.CodeForbidden), string(clients.CodeThrottled),
 	string(clients.CodeUnavailable), string(clients.CodeBadResponse), outcomeNone, outcomePartial, string(clients.CodeUnauthorized),
 }
 
-// rule is a failure, compiled.
+// rule is a compiled failure rule.
 type rule struct {
 	statuses []int
 	when     *jq.Program
@@ -62,14 +62,14 @@ func (c *compiler) ruleList(key string, failures []failure) (rules []rule) {
 	return rules
 }
 
-// verdict is what an answer means: nothing in particular when its outcome is "".
+// verdict is the result of the failure rules: outcome is "" if none applies.
 type verdict struct {
 	outcome string
 	message string
 	hint    string
 }
 
-// failed is the verdict as an error, nil when it is none.
+// failed is the verdict as an error, nil if it is not one.
 func (v verdict) failed() *clients.Error {
 	switch v.outcome {
 	case "", outcomeNone, outcomePartial:
@@ -78,8 +78,8 @@ func (v verdict) failed() *clients.Error {
 	return &clients.Error{Code: clients.Code(v.outcome), Message: v.message, Hint: v.hint}
 }
 
-// judge finds the first rule that an answer meets. Body is the answer as JSON, as a text
-// where it is none, or null.
+// judge applies the first matching rule to a response. body is the response as JSON, otherwise as a
+// text, or null.
 func judge(ctx context.Context, rules []rule, status int, body any, s jq.Scope) (verdict, error) {
 	s = s.With("status", status)
 	for _, r := range rules {
@@ -92,7 +92,7 @@ func judge(ctx context.Context, rules []rule, status int, body any, s jq.Scope) 
 		if r.when != nil {
 			met, err := r.when.One(ctx, body, s)
 			if err != nil || met == nil || met == false {
-				continue // jq's way: what cannot be asked of this answer does not hold
+				continue // a condition that fails on this response is false, as in jq
 			}
 		}
 		v := verdict{outcome: r.code, hint: r.hint, message: "the provider's answer means so"}
@@ -107,7 +107,7 @@ func judge(ctx context.Context, rules []rule, status int, body any, s jq.Scope) 
 	return verdict{}, ctx.Err()
 }
 
-// oneLine is what a provider says, on one line of a readable length.
+// oneLine is a provider's message, on one line of a readable length.
 func oneLine(text string) string {
 	const most = 200 // characters
 	clean := []rune(strings.Map(func(r rune) rune {
@@ -119,7 +119,7 @@ func oneLine(text string) string {
 	return strings.TrimSpace(string(clean[:min(len(clean), most)]))
 }
 
-// loose reads a body that may be anything: JSON, else a text, null when it is blank.
+// loose decodes any body: as JSON, else as a text, null if it is blank.
 func loose(body []byte) any {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
@@ -133,8 +133,7 @@ func loose(body []byte) any {
 	return nil
 }
 
-// refuses is [httpapi.Call.Refused] of calls that some rule declares to be refused; nil where
-// none does.
+// refuses is [httpapi.Call.Refused] for rules with the code "unauthorized"; nil without such rules.
 func refuses(ctx context.Context, rules []rule, s jq.Scope) func(httpapi.Response, []byte) bool {
 	if !slices.ContainsFunc(rules, func(r rule) bool { return r.code == string(clients.CodeUnauthorized) }) {
 		return nil

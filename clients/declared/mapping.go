@@ -13,11 +13,11 @@ import (
 	"orderbeat/clients/declared/jq"
 )
 
-// What a mapping makes of an answer are orders as the table and the events have them,
-// without what is derived and what the question says already. It is read strictly: a
-// name that there is not, or a value that cannot be read, is an error that says where.
+// A mapping returns orders as in the table and the events, without derived values and without those
+// that the query states. They are read strictly: an unknown name or an unreadable value is an error
+// with its path.
 
-// readOrder reads one order that a mapping made.
+// readOrder reads one order that a mapping returned.
 func readOrder(v any, provider, account string) (clients.Order, error) {
 	o := clients.Order{Provider: provider, Account: account}
 	err := orderShape.read(v, reflect.ValueOf(&o).Elem())
@@ -27,10 +27,10 @@ func readOrder(v any, provider, account string) (clients.Order, error) {
 	return o, err
 }
 
-// shape is an object that a mapping makes of a struct of ours: the members that it may have, by
-// their JSON names.
+// shape describes an object that a mapping returns for a struct: its allowed members by their JSON
+// names.
 type shape struct {
-	names  []string         // for people
+	names  []string         // for messages
 	fields map[string][]int // indexes, as [reflect.Value.FieldByIndex] takes them
 }
 
@@ -52,8 +52,7 @@ func shapeOf[T any](names ...string) shape {
 	return sh
 }
 
-// read reads every member of an object that is not null. Of several that cannot be read it
-// tells the first by name.
+// read reads every member of an object that is not null. It reports the first error by name.
 func (sh shape) read(v any, into reflect.Value) error {
 	object, ok := v.(map[string]any)
 	if !ok {
@@ -76,7 +75,7 @@ func (sh shape) read(v any, into reflect.Value) error {
 	return below("."+failed, failure)
 }
 
-// errNoMember is the answer to a name that is none of an object's.
+// errNoMember is the error of an unknown name.
 var errNoMember = errors.New("there is no such member")
 
 // readMember reads a value into a field of a struct.
@@ -137,7 +136,7 @@ func readStatus(v any) (clients.Status, error) {
 	return clients.Status(text), nil
 }
 
-// dropDates takes the days out of an order that mean none by the declaration.
+// dropDates removes the dates that the declaration defines as "no date".
 func (c *Client) dropDates(o *clients.Order) {
 	if len(c.noDates) == 0 {
 		return
@@ -162,8 +161,8 @@ func (c *Client) dropDates(o *clients.Order) {
 	}
 }
 
-// readDate reads a day: "2026-01-31", "20260131", or either with a time or a zone behind it,
-// which is dropped. A blank is NULL, and so is a day of zeros.
+// readDate reads a day: "2026-01-31", "20260131", or either followed by a time or a zone, which is
+// dropped. A blank is NULL, and so is a day of zeros.
 func readDate(v any) (clients.Date, error) {
 	text, ok := jq.PlainText(v)
 	text = strings.TrimSpace(text)
@@ -179,7 +178,7 @@ func readDate(v any) (clients.Date, error) {
 
 // readQuantity reads a whole number of pieces: 2, "2", "2.0" or 2e0. A blank is NULL.
 func readQuantity(v any) (clients.Quantity, error) {
-	const most = 1_000_000_000 // more than anybody orders, and little enough for sums
+	const most = 1_000_000_000 // more than any order has, and small enough for sums
 	text, ok := jq.PlainText(v)
 	text = strings.TrimSpace(text)
 	if ok && text == "" {
@@ -196,19 +195,18 @@ func readQuantity(v any) (clients.Quantity, error) {
 	return clients.Pieces(n), nil
 }
 
-// pathError is a value that cannot be read, and where it stands.
+// pathError is an unreadable value with its path.
 type pathError struct {
 	path string
-	// foreign is the last name of the path where that is none of ours: the program may have
-	// made it of the provider's data, and it is not shown before [spelled].
+	// foreign is the last name of the path if it is unknown: the program may have made it from the
+	// provider's data, and it is not shown before [spelled].
 	foreign string
 	message string
-	// declared tells that it is the mapping that is wrong, whatever was sent.
+	// declared reports that the mapping is wrong for any response.
 	declared bool
 }
 
-// spelled is err with the name in it that there is no member of, if the text of the program
-// has that.
+// spelled is err with the unknown name, if the text of the program contains it.
 func spelled(text string, err error) error {
 	e, ok := errors.AsType[*pathError](err)
 	switch {
@@ -231,7 +229,7 @@ func unreadable(format string, args ...any) error {
 	return &pathError{message: fmt.Sprintf(format, args...)}
 }
 
-// below is err, of a part of something; nil for nil.
+// below prefixes the path of err; nil for nil.
 func below(part string, err error) error {
 	if e, ok := errors.AsType[*pathError](err); ok {
 		return &pathError{path: part + e.path, foreign: e.foreign, message: e.message, declared: e.declared}

@@ -7,35 +7,34 @@ import (
 	"orderbeat/clients"
 )
 
-// linesAdd is the value of the key lines of an operation whose equal lines without ids are
-// different ones.
+// linesAdd is the value of the key lines of an operation whose equal lines without ids are separate
+// lines.
 const linesAdd = "add"
 
-// gathered is one order, put together of everything that is told of it: an answer may
-// list lines instead of orders, and a page may repeat what the one before told, because
-// rows move while pages are requested.
+// gathered is one order, merged from all reports of it: a response may list lines instead of orders,
+// and a page may repeat orders of the one before, because rows move during paging.
 //
-// What is told last counts. A line is replaced by one with its id. Lines without ids from
-// one page replace those from an earlier page, and of equal ones there is one, unless the
-// declaration says that they add up.
+// The last report counts. A line replaces an earlier one with its id. Lines without ids from one page
+// replace those from an earlier page, and equal ones are one, unless the declaration says that they
+// add up.
 type gathered struct {
 	order clients.Order // without lines
 	lines []clients.Line
-	gone  []bool           // which of the lines were replaced
-	pages []int            // that told of the lines
+	gone  []bool           // replaced lines
+	pages []int            // the page of each line
 	byID  map[string][]int // indexes into lines of those that have an id
-	page  int              // that told of the lines without ids
-	told  int              // the page that told of it last
-	// parts says that a page told of it in several parts, each with lines of its own, and
-	// rows are the contents of the lines without ids of a page that told of it twice.
+	page  int              // the page of the lines without ids
+	told  int              // the last page with the order
+	// parts reports that a page had the order in several parts, each with lines of its own, and rows are
+	// the contents of the lines without ids of a page that had it twice.
 	parts bool
 	rows  map[string]bool
-	// unread says that something that was told of it could not be read.
+	// unread reports that a part of the order could not be read.
 	unread bool
 }
 
-// tell adds what a page tells, and returns the index of a line that has the id of another
-// one of the page and other contents, or -1. Its cost is that of what is told.
+// tell adds a page's report, and returns the index of a line with the id of another one of the page
+// and other contents, or -1. Its cost grows with the report only.
 func (g *gathered) tell(o clients.Order, page int, mode string) (contradicts int) {
 	lines := o.Lines
 	o.Lines = nil
@@ -75,8 +74,8 @@ func (g *gathered) tell(o clients.Order, page int, mode string) (contradicts int
 	return contradicts
 }
 
-// contradicts reports whether the page has told of a line with the id of this one, and of
-// none with its contents.
+// contradicts reports whether the page has a line with the id of this one, and none with its
+// contents.
 func (g *gathered) contradicts(l clients.Line, page int) bool {
 	told := false
 	for _, i := range g.byID[l.LineID] {
@@ -90,7 +89,7 @@ func (g *gathered) contradicts(l clients.Line, page int) bool {
 	return told
 }
 
-// further reports whether a page that has told of the order tells of further lines now.
+// further reports whether a page that has had the order already adds lines now.
 func (g *gathered) further(lines []clients.Line, mode string) bool {
 	known := func(l clients.Line) bool {
 		if l.LineID != "" {
@@ -112,7 +111,7 @@ func (g *gathered) further(lines []clients.Line, mode string) bool {
 	return !g.parts && slices.ContainsFunc(lines, func(l clients.Line) bool { return !known(l) })
 }
 
-// contentsOf is equal for lines that say the same.
+// contentsOf is equal for equal lines.
 func contentsOf(l clients.Line) string {
 	l.Schedule, l.Despatches = slices.Clone(l.Schedule), slices.Clone(l.Despatches)
 	o := clients.Order{Lines: []clients.Line{l}}
@@ -122,7 +121,7 @@ func contentsOf(l clients.Line) string {
 
 func unnumbered(l clients.Line) bool { return l.LineID == "" }
 
-// done is the order as all of it was told.
+// done is the order with all its lines.
 func (g *gathered) done(mode string) clients.Order {
 	told := map[string]bool{}
 	lines := g.lines[:0]
@@ -144,10 +143,9 @@ func (g *gathered) done(mode string) clients.Order {
 	return o
 }
 
-// orderBytes is about how much memory an order takes that is read of what a program made,
-// in bytes.
+// orderBytes is the approximate size of an order that is read from a program's result, in bytes.
 func orderBytes(v any) int {
-	const room = 2 // lists have room to grow in
+	const room = 2 // spare capacity of lists
 	n := int(unsafe.Sizeof(gathered{})) + textBytes(v)
 	for _, l := range listIn(v, "lines") {
 		n += room*int(unsafe.Sizeof(clients.Line{})) + textBytes(l)
@@ -163,7 +161,7 @@ func listIn(v any, name string) []any {
 	return list
 }
 
-// textBytes is how long the texts in an object are.
+// textBytes is the length of the texts in an object.
 func textBytes(v any) (n int) {
 	object, _ := v.(map[string]any)
 	for _, v := range object {

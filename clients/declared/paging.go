@@ -17,12 +17,12 @@ import (
 	"orderbeat/clients/declared/jq"
 )
 
-// The ways in which an answer goes on.
+// The ways of paging.
 const (
-	byCursor = "cursor" // each page tells where the next begins
+	byCursor = "cursor" // each page has the cursor of the next
 	byPage   = "page"   // pages are numbered
-	byOffset = "offset" // a page begins behind so many items
-	byLink   = "link"   // the header Link (RFC 8288), or the answer, has the address
+	byOffset = "offset" // a page begins after a number of items
+	byLink   = "link"   // the header Link (RFC 8288), or the response, has the URL
 )
 
 // followPath is the value of the key follow.
@@ -30,7 +30,7 @@ const followPath = "path"
 
 var pagings = []string{byCursor, byPage, byOffset, byLink}
 
-// pager is a paging, compiled.
+// pager is a compiled paging.
 type pager struct {
 	paging
 	next, items, total, pages, more, nextURL *jq.Program
@@ -95,7 +95,7 @@ func (c *compiler) paging(key string, p paging) pager {
 	return g
 }
 
-// needs reports which variable must reach the provider for pages to differ, "" for none.
+// needs is the variable that the request must use, "" for none.
 func (g *pager) needs() string {
 	switch g.By {
 	case byCursor, byPage, byOffset:
@@ -118,16 +118,15 @@ func (g *pager) start(s jq.Scope) jq.Scope {
 	return s
 }
 
-// turn is where the next page is: its scope, or its address. Done tells that there is
-// none.
+// turn identifies a page: by its scope, or by its URL. done means that there is no such page.
 type turn struct {
 	scope  jq.Scope
 	url    *url.URL
-	cursor string // that leads there, "" for none
+	cursor string // the cursor of the page, "" for none
 	done   bool
 }
 
-// after is the turn behind a page that was asked for at address with s.
+// after is the page after the one requested at address with s.
 func (g *pager) after(ctx context.Context, page *page, address *url.URL, s jq.Scope) (turn, error) {
 	switch g.By {
 	case byCursor:
@@ -176,10 +175,10 @@ func (g *pager) afterNumber(ctx context.Context, page *page, s jq.Scope) (turn, 
 	return turn{scope: s.With(variable, at+step)}, nil
 }
 
-// tells reports whether an answer says itself that it is the last.
+// tells reports whether a response states that it is the last.
 func (g *pager) tells() bool { return g.pages != nil || g.total != nil || g.more != nil }
 
-// last reports whether a page says that the one that begins at next is behind the end.
+// last reports whether a page states that a page beginning at next is past the end.
 func (g *pager) last(ctx context.Context, page *page, s jq.Scope, next int) (bool, error) {
 	if pages, told, err := g.count(ctx, "pages", g.pages, page, s); err != nil || told && next-g.First >= pages {
 		return true, err
@@ -197,7 +196,7 @@ func (g *pager) last(ctx context.Context, page *page, s jq.Scope, next int) (boo
 	return more == nil || more == false, nil
 }
 
-// count evaluates a program that counts; told is false where there is none.
+// count evaluates a program that counts; told is false if there is none.
 func (g *pager) count(ctx context.Context, name string, p *jq.Program, page *page, s jq.Scope) (n int, told bool, err error) {
 	if p == nil {
 		return 0, false, nil
@@ -213,9 +212,9 @@ func (g *pager) count(ctx context.Context, name string, p *jq.Program, page *pag
 	return n, true, nil
 }
 
-// afterLink follows the link whose relation is next (RFC 8288), or the address in the
-// answer. Credentials go with it, so that it may lead to no other host; with follow =
-// "path" the host that it names does not matter.
+// afterLink follows the link with the relation next (RFC 8288), or the URL in the response.
+// Credentials are sent along, so that it must stay on the host; with follow = "path" the host in the
+// link is ignored.
 func (g *pager) afterLink(ctx context.Context, page *page, address *url.URL, s jq.Scope) (turn, error) {
 	target, ok := nextLink(page.header.Values("Link"))
 	if g.nextURL != nil {
@@ -242,8 +241,8 @@ func (g *pager) afterLink(ctx context.Context, page *page, address *url.URL, s j
 	return turn{scope: s, url: &url.URL{Scheme: address.Scheme, Host: address.Host, Path: next.Path, RawPath: next.RawPath, RawQuery: next.RawQuery}}, nil
 }
 
-// visited are the pages of one question that came before. A provider that sends one of
-// them again would do so for ever.
+// visited are the earlier pages of one query. A provider that repeats one of them would do so
+// forever.
 type visited struct {
 	seed     maphash.Seed
 	cursors  map[string]bool
@@ -255,8 +254,8 @@ func newVisited() *visited {
 	return &visited{seed: maphash.MakeSeed(), cursors: map[string]bool{}, urls: map[string]bool{}, contents: map[uint64]int{}}
 }
 
-// again says what was there before: what a page holds, or where it leads. It is "" for
-// what is new. Contents are 0 where there are none: they may repeat.
+// again reports what is repeated: the content of a page, or its successor. It is "" for a new page.
+// Empty pages have the content 0, which may repeat.
 func (v *visited) again(number int, contents uint64, address *url.URL, next turn) string {
 	v.urls[address.String()] = true
 	before := v.contents[contents]
@@ -279,14 +278,14 @@ func (v *visited) again(number int, contents uint64, address *url.URL, next turn
 	return ""
 }
 
-// digest is equal for equal values, and hardly ever for others.
+// digest is equal for equal values, and almost never for others.
 func digest(seed maphash.Seed, v any) uint64 {
 	var h maphash.Hash
 	h.SetSeed(seed)
 	switch v := v.(type) {
 	case map[string]any:
 		sum := uint64(len(v)) + 1
-		for name, v := range v { // in no order
+		for name, v := range v { // in any order
 			sum += maphash.String(seed, name)*31 ^ digest(seed, v)
 		}
 		maphash.WriteComparable(&h, sum)
@@ -306,7 +305,7 @@ func digest(seed maphash.Seed, v any) uint64 {
 // links finds <address>; parameters in a header Link. An address may have commas in it.
 var links = regexp.MustCompile(`<([^>]*)>([^<]*)`)
 
-// relationNext finds the relation among a link's parameters.
+// relationNext finds the relation next among a link's parameters.
 var relationNext = regexp.MustCompile(`(?i);\s*rel\s*=\s*(?:next\b|"(?:[^"]*\s)?next(?:\s[^"]*)?")`)
 
 func nextLink(values []string) (target string, ok bool) {

@@ -13,10 +13,10 @@ import (
 	"orderbeat/clients/section"
 )
 
-// Orders implements [clients.Provider]. What is reported about orders that were not asked
-// for is reported too. Of an answer that cannot be mapped as a whole, nothing is. A 404 or 410
-// to the request for one order means that there is no such order, if the API answers about
-// another one: else the path may be wrong.
+// Orders implements [clients.Provider]. Orders in the response that were not requested are reported
+// too. A response that cannot be mapped as a whole is a failure. A 404 or 410 to the request for one
+// order means that it does not exist, if the API responds for another one: otherwise the path may be
+// wrong.
 func (c *Client) Orders(ctx context.Context, q clients.Query) (clients.Answer, error) {
 	asked, scopes, err := c.choose(q)
 	if err != nil {
@@ -28,7 +28,7 @@ func (c *Client) Orders(ctx context.Context, q clients.Query) (clients.Answer, e
 	}
 	g := c.gathering(ctx, h, asked, q.Account.Name)
 	g.only = len(scopes) == 1
-	var missing error // the answer to the first order that the API does not know
+	var missing error // the error of the first order that the API does not know
 	for _, s := range scopes {
 		err := g.pages(ctx, s)
 		switch {
@@ -47,8 +47,8 @@ func (c *Client) Orders(ctx context.Context, q clients.Query) (clients.Answer, e
 // namesOne reports whether a call is about one order.
 func namesOne(s jq.Scope) bool { return s.Value("order_id") != nil || s.Value("reference") != nil }
 
-// choose finds the operation that a query needs, and the scopes of its calls: one for a
-// window, and one for each order that is named where they cannot be named together.
+// choose finds the operation for a query, and the scopes of its calls: one for a date range, and one
+// for each named order if they cannot be requested together.
 func (c *Client) choose(q clients.Query) (*question, []jq.Scope, error) {
 	if err := c.Lacks(q.Account); err != nil {
 		return nil, nil, c.cannot("orders", "the account lacks what the declaration asks with: "+strings.ReplaceAll(err.Error(), "\n", "; "), "complete the account in the configuration")
@@ -87,7 +87,7 @@ func (c *Client) cannot(op, message, hint string) error {
 	return &clients.Error{Provider: c.name, Op: op, Code: clients.CodeInvalid, Message: message, Hint: hint}
 }
 
-// scopeOf is what a query tells its programs.
+// scopeOf are the variables of a query for its programs.
 func scopeOf(q clients.Query) jq.Scope {
 	a := q.Account
 	zone := "UTC"
@@ -124,20 +124,20 @@ func list(texts []string) []any {
 	return values
 }
 
-// First is what the beginning of an answer brought.
+// First is the result of the first page.
 type First struct {
 	clients.Answer
-	// More says that the whole answer takes further calls.
+	// More reports that the whole answer takes further calls.
 	More bool
 
 	query clients.Query
 	op    string
-	page  *page // the one that was mapped; nil where none was
-	item  any   // what it was asked about
+	page  *page // the mapped page; nil if there is none
+	item  any   // the item that it is about
 }
 
-// First asks as [Client.Orders] does, and makes no further call behind the first page; of
-// a list whose items are asked about, behind the first item.
+// First is [Client.Orders] without further calls after the first page or, if items are requested one
+// by one, after the first item.
 func (c *Client) First(ctx context.Context, q clients.Query) (First, error) {
 	asked, scopes, err := c.choose(q)
 	if err != nil {
@@ -161,9 +161,9 @@ func (c *Client) First(ctx context.Context, q clients.Query) (First, error) {
 	return f, err
 }
 
-// Lacks tells what an account has not that asking for its orders needs, as joined
-// [*section.ConfigError] values whose keys are the account's; nil when nothing is missing.
-// Without it, the account's credentials can be checked all the same.
+// Lacks returns what the account lacks that requests for its orders need, as joined
+// [*section.ConfigError] values whose keys are the account's; nil if nothing is missing. The
+// account's credentials can be checked without it.
 func (c *Client) Lacks(a clients.Account) error {
 	var missing section.Errors
 	for _, known := range []struct{ name, value string }{{"bill_to", a.BillTo}, {"ship_to", a.ShipTo}} {

@@ -16,7 +16,7 @@ import (
 	"orderbeat/clients/section"
 )
 
-// checkSamples checks what samples must be for themselves; [Client.CheckSamples] tries them.
+// checkSamples checks the keys of samples; [Client.CheckSamples] runs them.
 func (set *settings) checkSamples(wrong *section.Errors) {
 	for i, sm := range set.Samples {
 		at := fmt.Sprintf("samples[%d]", i)
@@ -55,7 +55,7 @@ func (set *settings) checkSamples(wrong *section.Errors) {
 	}
 }
 
-// eachOf is what the operation of a sample asks about items.
+// eachOf is the key each of a sample's operation.
 func (set *settings) eachOf(operation string) each {
 	if operation == "fetch" {
 		return set.Fetch.Each
@@ -63,7 +63,7 @@ func (set *settings) eachOf(operation string) each {
 	return set.Orders.Each
 }
 
-// parseJSON reads one JSON text, or tells where it is none.
+// parseJSON parses one JSON text; offset is the position of an error.
 func parseJSON(text string) (v any, offset int, err error) {
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
@@ -83,8 +83,8 @@ func parseJSON(text string) (v any, offset int, err error) {
 	return nil, 0, err
 }
 
-// CheckSamples has every sample's answer mapped, and compares what comes of it, as it would be
-// stored. What differs is told as joined [*section.ConfigError] values.
+// CheckSamples maps every sample's response, and compares the result, as it would be stored.
+// Differences are joined [*section.ConfigError] values.
 func (c *Client) CheckSamples(ctx context.Context) (report clients.SampleReport, err error) {
 	var wrong section.Errors
 	for i := range c.samples {
@@ -105,7 +105,7 @@ func (c *Client) CheckSamples(ctx context.Context) (report clients.SampleReport,
 	return report, wrong.Err()
 }
 
-// checkSample returns the key of the sample that is not met, and why.
+// checkSample returns the key of the sample that does not match, and why.
 func (c *Client) checkSample(ctx context.Context, sm *sample) (warnings []string, key string, err error) {
 	got, outcome, err := c.mapSample(ctx, sm)
 	if err != nil {
@@ -130,7 +130,7 @@ func (c *Client) checkSample(ctx context.Context, sm *sample) (warnings []string
 	return clients.StatusWarnings(got), "orders", err
 }
 
-// mapSample does with an answer what is done with one that comes over the wire.
+// mapSample treats a sample like a response from the provider.
 func (c *Client) mapSample(ctx context.Context, sm *sample) (orders []clients.Order, outcome string, err error) {
 	q := c.asked(sm)
 	query := clients.Query{Account: c.account, From: "2026-01-01", To: "2026-01-31"}
@@ -178,7 +178,7 @@ func (c *Client) mapSample(ctx context.Context, sm *sample) (orders []clients.Or
 	return answer.Orders, v.outcome, err
 }
 
-// asked is the operation that a sample is of.
+// asked is the operation of a sample.
 func (c *Client) asked(sm *sample) *question {
 	if sm.Operation == "fetch" {
 		return c.fetch
@@ -186,10 +186,10 @@ func (c *Client) asked(sm *sample) *question {
 	return c.orders
 }
 
-// expected is an order of a sample: as it is written, and as it would be stored.
+// expected is an order of a sample: as written, and as it would be stored.
 type expected struct{ written, stored clients.Order }
 
-// readSample reads the orders that are expected, written as a mapping makes them.
+// readSample reads the expected orders, written as a mapping returns them.
 func (c *Client) readSample(ctx context.Context, sm *sample) ([]expected, error) {
 	v, _, err := parseJSON(sm.Orders)
 	if err != nil {
@@ -218,7 +218,7 @@ func (c *Client) readSample(ctx context.Context, sm *sample) ([]expected, error)
 	return orders, nil
 }
 
-// compareOrders tells the first difference.
+// compareOrders returns the first difference.
 func compareOrders(want []expected, got []clients.Order) error {
 	if len(want) != len(got) {
 		return fmt.Errorf("the program makes %d orders, not %d", len(got), len(want))
@@ -237,8 +237,8 @@ func compareOrders(want []expected, got []clients.Order) error {
 	return nil
 }
 
-// overruled is the first value that is written of an order, or of a line of it, and stored
-// differently.
+// overruled is the first value of an order, or of one of its lines, that is stored differently than
+// written.
 func (e expected) overruled() (clients.Change, bool) {
 	for i := range e.written.Lines {
 		if l := &e.written.Lines[i]; l.LineID == "" {
@@ -259,7 +259,7 @@ func (e expected) overruled() (clients.Change, bool) {
 	return clients.Change{}, false
 }
 
-// text is a value as JSON, short.
+// text is a value as JSON, truncated.
 func text(v any) string {
 	const most = 200 // bytes
 	b, err := json.Marshal(v)

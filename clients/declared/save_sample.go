@@ -12,19 +12,19 @@ import (
 	"orderbeat/clients/exchange"
 )
 
-// Sample is a [[samples]] table to be.
+// Sample is a new [[samples]] table.
 type Sample struct {
 	// Text is TOML: the table's keys, without its header.
 	Text string
-	// Orders is how many orders are made of it.
+	// Orders is the number of mapped orders.
 	Orders int
 }
 
-// maxSample bounds the answer of a sample, in bytes: a person is to review it.
+// maxSample is the limit for the response of a sample, in bytes: a person reviews it.
 const maxSample = 256 << 10
 
-// Sample makes a sample of an answer as it came, redacted as a recorded exchange is. What is
-// to be made of it is what the mapping makes of it then. The error says why there can be none.
+// Sample makes a sample of a response, redacted like a recorded exchange. The expected orders are
+// what the mapping returns for it. The error says why no sample is possible.
 func (c *Client) Sample(ctx context.Context, f First, name string) (Sample, error) {
 	switch {
 	case c.MaySample() != nil:
@@ -48,8 +48,7 @@ func (c *Client) Sample(ctx context.Context, f First, name string) (Sample, erro
 	return Sample{Text: text, Orders: len(orders)}, err
 }
 
-// MaySample reports, as an error that says why, that nothing of an answer may be written
-// down.
+// MaySample returns an error if responses of the provider must not be stored.
 func (c *Client) MaySample() error {
 	if c.keep != exchange.Full {
 		return fmt.Errorf("the provider's exchanges = %q says that no answer may be kept: write a sample by hand, from the provider's documents", c.keep)
@@ -57,7 +56,7 @@ func (c *Client) MaySample() error {
 	return nil
 }
 
-// presentable is what was mapped, without secrets. It is nobody else's.
+// presentable is a copy of the mapped response, without secrets.
 func (c *Client) presentable(ctx context.Context, f First) (answer, item any, err error) {
 	both, err := json.Marshal([]any{f.page.body, f.item})
 	if err != nil {
@@ -74,7 +73,7 @@ func (c *Client) presentable(ctx context.Context, f First) (answer, item any, er
 	return list[0], list[1], nil
 }
 
-// trial is an answer as a sample, tried.
+// trial is a sample in the making.
 type trial struct {
 	client       *Client
 	first        First
@@ -99,7 +98,7 @@ func (t trial) sample() (sample, error) {
 	return sm, err
 }
 
-// orders are what the mapping makes of it.
+// orders are what the mapping returns for it.
 func (t trial) orders(ctx context.Context) ([]clients.Order, error) {
 	sm, err := t.sample()
 	if err != nil {
@@ -112,7 +111,7 @@ func (t trial) orders(ctx context.Context) ([]clients.Order, error) {
 	return orders, err
 }
 
-// text is the table.
+// text is the table as TOML.
 func (t trial) text(name string, orders []clients.Order) (string, error) {
 	sm, err := t.sample()
 	if err != nil {
@@ -141,7 +140,7 @@ func (t trial) text(name string, orders []clients.Order) (string, error) {
 	return b.String(), nil
 }
 
-// asMapped are orders as they would be stored, written as a mapping makes them.
+// asMapped are orders as they would be stored, written as a mapping returns them.
 func asMapped(orders []clients.Order) (list []any) {
 	for i := range orders {
 		stored, _, err := parseJSON(string(orders[i].AppendJSON(nil)))
@@ -152,10 +151,10 @@ func asMapped(orders []clients.Order) (list []any) {
 	return list
 }
 
-// listMembers are the members of each object in a list of this name.
+// listMembers are the members of the elements of lists with this name.
 var listMembers = map[string][]string{"lines": lineShape.names, "schedule": scheduleShape.names, "despatches": despatchShape.names}
 
-// members takes those members of an object that a mapping may make and that say something.
+// members selects the members of an object that a mapping may return and that are not null.
 func members(v any, names []string) map[string]any {
 	object, _ := v.(map[string]any)
 	some := map[string]any{}
@@ -175,7 +174,7 @@ func members(v any, names []string) map[string]any {
 	return some
 }
 
-// pretty is a value as JSON on several lines.
+// pretty is a value as indented JSON.
 func pretty(v any) (string, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -185,17 +184,16 @@ func pretty(v any) (string, error) {
 	return strings.TrimSuffix(b.String(), "\n"), err
 }
 
-// quotedTOML is a text as a basic string of TOML 1.0, which escapes as JSON does.
+// quotedTOML is a text as a TOML 1.0 basic string, which is escaped like JSON.
 func quotedTOML(s string) string {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	_ = e.Encode(s) // a text can be encoded
+	_ = e.Encode(s) // a text always encodes
 	return strings.ReplaceAll(strings.TrimSuffix(b.String(), "\n"), "\x7f", `\u007F`)
 }
 
-// longTOML is a text on lines of its own: as it is, or, where a literal cannot hold it,
-// with TOML's escapes.
+// longTOML is a text as a multi-line literal string or, if it cannot be one, with TOML's escapes.
 func longTOML(s string) string {
 	switch {
 	case s == "":

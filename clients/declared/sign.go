@@ -19,7 +19,7 @@ import (
 // The schemes: how calls are signed.
 const (
 	schemeOAuth2     = "oauth2"      // tokens of the client (RFC 6749 section 4.4)
-	schemeOAuth2User = "oauth2_user" // tokens of users, who grant access (RFC 6749 section 4.1)
+	schemeOAuth2User = "oauth2_user" // tokens of users (RFC 6749 section 4.1)
 	schemeAPIKey     = "api_key"     // a key in a header
 	schemeBasic      = "basic"       // HTTP Basic (RFC 7617)
 	schemeNone       = "none"
@@ -35,13 +35,13 @@ const (
 
 const dialectMicrobilt = "microbilt"
 
-// dialects are how token endpoints speak, by the values of the key dialect.
+// dialects are the dialects of token endpoints, by the values of the key dialect.
 var dialects = map[string]func() endpoint.Dialect{
 	"rfc6749": endpoint.RFC6749, "michelin": endpoint.Michelin, "ptv": endpoint.PTV, "shell": endpoint.Shell,
 	dialectMicrobilt: endpoint.Microbilt, "mazda": endpoint.Mazda,
 }
 
-// usersOnly are the dialects of which only users have tokens.
+// usersOnly are the dialects without tokens of the client.
 var usersOnly = map[string]bool{"mazda": true}
 
 var (
@@ -57,7 +57,7 @@ func (set *settings) tokens() bool {
 // users reports whether tokens belong to users.
 func (set *settings) users() bool { return set.Scheme == schemeOAuth2User }
 
-// checkScheme checks what is particular to the scheme, and what has no effect with it.
+// checkScheme checks the keys of the scheme, and those without effect.
 func (set *settings) checkScheme(s *section.Section, wrong *section.Errors) {
 	need := func(key string, missing bool) {
 		if missing {
@@ -111,7 +111,7 @@ func (set *settings) signs() bool {
 	return set.Grant == grantJWT || set.ClientAuth == string(endpoint.PrivateKeyJWT)
 }
 
-// particular fills in what the section has of its own for a source.
+// particular is the section's own part of a source's configuration.
 func (set *settings) particular(wrong *section.Errors) auth.Config {
 	c := auth.Config{Dialect: set.dialect(wrong)}
 	set.Apply(&c, wrong)
@@ -153,7 +153,7 @@ func (set *settings) particular(wrong *section.Errors) auth.Config {
 	return c
 }
 
-// dialect is how the token endpoint speaks, as the declaration wants it.
+// dialect is the dialect of the token endpoint, with the declaration's changes.
 func (set *settings) dialect(wrong *section.Errors) endpoint.Dialect {
 	make, ok := dialects[set.Dialect]
 	if !ok {
@@ -178,7 +178,7 @@ func (set *settings) dialect(wrong *section.Errors) endpoint.Dialect {
 	return d
 }
 
-// choice is the way that a key names, false where it names none.
+// choice is the value that a key names, false for none.
 func choice[V any](wrong *section.Errors, key, named string, ways map[string]V) (V, bool) {
 	way, ok := ways[named]
 	if !ok && named != "" {
@@ -187,8 +187,8 @@ func choice[V any](wrong *section.Errors, key, named string, ways map[string]V) 
 	return way, ok
 }
 
-// sign makes what sends calls: for tokens of users one client for each of them, under
-// the user's name, else one under "".
+// sign makes the clients that sign calls: one for each user under the user's name, otherwise one
+// under "".
 func (c *Client) sign(s section.Section, set settings, tokens auth.Config) error {
 	origin, err := url.Parse(s.BaseURL)
 	if err != nil {
@@ -211,8 +211,8 @@ func (c *Client) sign(s section.Section, set settings, tokens auth.Config) error
 	return c.signBearer(s, set, tokens, unsigned, origin)
 }
 
-// signFixed signs with a header that never changes. Its source has no tokens: it
-// remembers whether the credentials are refused.
+// signFixed signs with a constant header. Its source has no tokens: it remembers whether the
+// credentials were rejected.
 func (c *Client) signFixed(s section.Section, unsigned *httpapi.HTTP, origin *url.URL, header string, value secret.Secret, hint string) error {
 	static, err := auth.NewStatic(auth.Config{
 		Provider: s.Name, Environment: s.Environment, ClientID: secret.New(header), ClientSecret: value,
@@ -235,13 +235,14 @@ func (c *Client) signBearer(s section.Section, set settings, particular auth.Con
 		Client: auth.NewClient(), Provider: s.Name, Environment: s.Environment, Scope: strings.Join(strings.Fields(set.Scope), " "), TTL: set.TokenTTL,
 		TokenURL: s.TokenURL, AuthorizeURL: set.AuthorizeURL, Issuer: set.Issuer,
 		IntrospectionURL: set.IntrospectionURL, RevocationURL: set.RevocationURL, ClientID: s.ClientID, ClientSecret: s.ClientSecret,
-		// Tokens have connections of their own: they must not wait for the calls that wait for them.
+		// Token requests have connections of their own: they must not wait for the calls that wait for a
+		// token.
 		Store: s.Tokens, Limiter: s.TokenRate.Limiter(), Base: httpapi.NewTokenTransport(s.Config),
 		Timeout: s.Timeout, UserAgent: s.UserAgent, Mask: s.Mask, Log: s.Log,
 	}
 	tokens.Assertion = particular.Assertion
 	if len(set.TokenCommand) > 0 {
-		if tokens.ClientID.Empty() { // what tells one from another
+		if tokens.ClientID.Empty() { // distinguishes commands
 			tokens.ClientID = secret.New(strings.Join(set.TokenCommand, "\x00"))
 		}
 		tokens.Granter = endpoint.NewCommand(tokens.Endpoint(), set.TokenCommand)

@@ -26,24 +26,24 @@ var environments = section.Environments{
 type settings struct {
 	section.ExchangeKeys
 	section.TokenKeys
-	// Scheme is how calls are signed: "oauth2", or "basic_apikey", which the portal
-	// page keeps for older customers only.
+	// Scheme is how calls are signed: "oauth2", or "basic_apikey", which the portal page keeps for older
+	// customers only.
 	Scheme   string        `toml:"scheme"`
 	Username string        `toml:"username"`
 	Password secret.Secret `toml:"password"`
 	APIKey   secret.Secret `toml:"apikey"`
-	// TokenTTL is how long a token is taken to live: token answers do not tell, and
-	// the portal page says that 120 minutes are typical.
+	// TokenTTL is the assumed lifetime of a token: token responses do not state it, and the portal page
+	// says that 120 minutes are typical.
 	TokenTTL time.Duration `toml:"token_ttl"`
-	// IntrospectionURL is where a token can be examined, which only a check does. The
-	// portal page lists the token URL for it; its example has this one.
+	// IntrospectionURL is used by a check only. The portal page lists the token URL for it; its example
+	// has this one.
 	IntrospectionURL string `toml:"introspection_url"`
-	// Request is how questions are written: "portal" or "openapi".
+	// Request is the format of requests: "portal" or "openapi".
 	Request string `toml:"request"`
 }
 
-// configure reads and checks the whole section, and fills in the URLs and
-// credentials that the environment implies.
+// configure reads and checks the whole section, and sets the URLs and credentials that follow from
+// the environment.
 func configure(s *section.Section) (settings, error) {
 	set := settings{Scheme: schemeOAuth2, TokenTTL: 120 * time.Minute, Request: "portal"}
 	var wrong section.Errors
@@ -71,9 +71,9 @@ func configure(s *section.Section) (settings, error) {
 	}
 	set.CheckExchanges(&wrong)
 	set.checkAccounts(s.Accounts, &wrong)
-	if s.TokenURL == "" { // only now: it is no mistake of its own when base_url is wrong
+	if s.TokenURL == "" { // only now: it is not a mistake of its own if base_url is wrong
 		s.TokenURL = s.BaseURL + tokenPath
-		if set.IntrospectionURL == "" { // the secret goes to no other host than the token's
+		if set.IntrospectionURL == "" { // the secret is sent to the token endpoint's host only
 			set.IntrospectionURL = s.BaseURL + introspectionPath
 		}
 	}
@@ -102,8 +102,8 @@ func (set *settings) checkCredentials(s *section.Section, wrong *section.Errors)
 	}
 }
 
-// checkAccounts checks the parties. Michelin's numbers are all digits, typically 7
-// or 9 of them (the OpenAPI's partyID).
+// checkAccounts checks the party numbers. Michelin's are all digits, typically 7 or 9 of them (the
+// OpenAPI's partyID).
 func (set *settings) checkAccounts(accounts []clients.Account, wrong *section.Errors) {
 	for i, a := range accounts {
 		billTo, shipTo := fmt.Sprintf("accounts[%d].bill_to", i), fmt.Sprintf("accounts[%d].ship_to", i)

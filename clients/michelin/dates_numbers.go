@@ -8,11 +8,11 @@ import (
 	"orderbeat/clients"
 )
 
-// maxPieces is more than anybody orders, and little enough for sums.
+// maxPieces is more than any order has, and small enough for sums.
 const maxPieces = 1_000_000_000
 
-// readPieces reads a number of pieces, which is not negative; why says what is wrong with
-// it. A blank is NULL.
+// readPieces reads a number of pieces, which must not be negative; why is what is wrong with it. A
+// blank is NULL.
 func readPieces(s string) (q clients.Quantity, why string) {
 	q, why = readSigned(s)
 	if q.N < 0 {
@@ -24,7 +24,7 @@ func readPieces(s string) (q clients.Quantity, why string) {
 // readSigned reads a whole number of pieces: 2, "2.0", 20e-1, "1,200", "-4" or "4-". A blank
 // is NULL.
 func readSigned(s string) (q clients.Quantity, why string) {
-	if n, err := strconv.ParseUint(s, 10, 31); err == nil && n <= maxPieces { // nearly all
+	if n, err := strconv.ParseUint(s, 10, 31); err == nil && n <= maxPieces { // the usual case
 		return clients.Pieces(int64(n)), ""
 	}
 	const notWhole = "is not a whole number of pieces"
@@ -56,12 +56,11 @@ func readAmount(s string) (a clients.Amount, why string) {
 	return a, ""
 }
 
-// readDate reads a day: "2026-01-31", "20260131", "2026/01/31", or any of them with a zone
-// or a time behind it, as written: no zone changes the day. A blank is NULL, and so is a day
-// of zeros or nines only, which means "no date". Other days that do are left to
-// [clients.Order.Normalize].
+// readDate reads a day: "2026-01-31", "20260131", "2026/01/31", or any of them followed by a zone or
+// a time, which does not change the day. A blank is NULL, and so is a day of zeros or nines only,
+// which means "no date". Other such days are left to [clients.Order.Normalize].
 func readDate(s string) (d clients.Date, why string) {
-	if t, err := time.Parse(time.DateOnly, s); err == nil && t.Year() > 0 { // nearly all
+	if t, err := time.Parse(time.DateOnly, s); err == nil && t.Year() > 0 { // the usual case
 		return clients.Date(s), ""
 	}
 	day, behind := s, ""
@@ -86,7 +85,7 @@ func readDate(s string) (d clients.Date, why string) {
 	return clients.DateOf(t), ""
 }
 
-// withoutZone cuts off the zone that XML Schema allows behind a date: "Z", "+01:00".
+// withoutZone removes the zone that XML Schema allows after a date: "Z", "+01:00".
 func withoutZone(day string) string {
 	at := strings.IndexAny(day, "Zz+")
 	if at < 0 && strings.Count(day, "-") == 3 {

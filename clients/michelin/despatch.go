@@ -19,8 +19,8 @@ const (
 	desadvOperation = "despatch advice"
 )
 
-// desadvRequest is EDIWheel-C1_0-DesadvRequest. Only the OpenAPI tells of it, so that
-// there is one way of writing it.
+// desadvRequest is EDIWheel-C1_0-DesadvRequest. Only the OpenAPI describes it, so there is one
+// format.
 type desadvRequest struct {
 	DocumentID string       `json:"documentID"`
 	Variant    string       `json:"variant"`
@@ -48,7 +48,7 @@ func (c *Client) Advices(ctx context.Context, q clients.Query) (answer clients.A
 	return answer, err
 }
 
-// needsWindow refuses a question about documents that has no window.
+// needsWindow rejects a query for documents without a date range.
 func (c *Client) needsWindow(op string, q clients.Query) error {
 	if q.From != "" && q.To != "" {
 		return nil
@@ -56,13 +56,12 @@ func (c *Client) needsWindow(op string, q clients.Query) error {
 	return &clients.Error{Provider: c.name, Op: op, Code: clients.CodeInvalid, Message: "a question needs a window of days"}
 }
 
-// agencyOfSeller is the agencyCode of numbers that the seller assigned.
+// agencyOfSeller is the agencyCode of numbers assigned by the seller.
 const agencyOfSeller = "91"
 
 func buyer(a clients.Account) party { return party{PartyID: a.BillTo, AgencyCode: agencyOfSeller} }
 
-// consignee is the ship-to where the account is asked about by it; without one the
-// answer is about all of the bill-to's.
+// consignee is the account's ship-to if it has one; otherwise the response covers the whole bill-to.
 func (c *Client) consignee(a clients.Account) *party {
 	if !c.profile.consignee {
 		return nil
@@ -70,9 +69,9 @@ func (c *Client) consignee(a clients.Account) *party {
 	return &party{PartyID: a.ShipTo, AgencyCode: agencyOfSeller}
 }
 
-// decodeAdvices reads EDIWheel-C1_0-DesadvResponse and nothing else, advice by advice. It
-// is known by its messageType or, where that is missing, by its list; a refusal is one
-// without either.
+// decodeAdvices reads EDIWheel-C1_0-DesadvResponse, advice by advice, and rejects anything else. The
+// document is identified by its messageType or, if that is missing, by its list; an error response
+// has neither.
 func decodeAdvices(meter *memory.Meter, body io.Reader, provider, account string) (clients.Answer, error) {
 	d := adviceDecoder{
 		reader:   newReader(meter, body, "an EDIWheel C1 despatch advice"),
@@ -99,11 +98,11 @@ func decodeAdvices(meter *memory.Meter, body io.Reader, provider, account string
 
 type adviceDecoder struct {
 	reader
-	wire              wireAdvice // used again for every entry
+	wire              wireAdvice // reused for every entry
 	provider, account string
 	answer            clients.Answer
 	advices           documents[clients.Advice, clients.AdviceLine]
-	identified        bool // its messageType is there
+	identified        bool // its messageType was read
 }
 
 func (d *adviceDecoder) member(name string, value jsontext.Value) error {
@@ -113,7 +112,7 @@ func (d *adviceDecoder) member(name string, value jsontext.Value) error {
 	return d.envelope(name, value)
 }
 
-// envelope reads a member of envelopeHeader, which may stand beside it as well.
+// envelope reads a member of envelopeHeader, which may also be at the top.
 func (d *adviceDecoder) envelope(name string, value jsontext.Value) error {
 	switch {
 	case strings.EqualFold(name, "documentID"):
@@ -127,7 +126,7 @@ func (d *adviceDecoder) envelope(name string, value jsontext.Value) error {
 	return nil
 }
 
-// advice maps one entry, and puts it together with earlier ones of the same number.
+// advice maps one entry, and merges it with earlier ones of the same number.
 func (d *adviceDecoder) advice(entry jsontext.Value) error {
 	m := &d.mapper
 	w := &d.wire
@@ -149,7 +148,7 @@ func (d *adviceDecoder) advice(entry jsontext.Value) error {
 	return nil
 }
 
-// documentProblem tells about a document that is no order.
+// documentProblem is a problem of a document, not of an order.
 func documentProblem(kind, id, message string) clients.Problem {
 	if id != "" {
 		kind += " " + fmt.Sprintf("%.40s", id)
@@ -157,8 +156,8 @@ func documentProblem(kind, id, message string) clients.Problem {
 	return clients.Problem{Message: kind + ": " + message}
 }
 
-// wireAdvice is one desadv of an answer. The OpenAPI calls its documentNumber the bill of
-// lading, and lists that among the references too, as "DQ".
+// wireAdvice is one desadv of a response. The OpenAPI calls its documentNumber the bill of lading,
+// and lists that among the references too, as "DQ".
 type wireAdvice struct {
 	Error        object[wireProblem]                        `json:"error"`
 	Number       text                                       `json:"documentNumber"`
@@ -219,7 +218,7 @@ func (w *wireTracing) renew(m *memory.Meter) { *w = wireTracing{w.IDs.renewed(m)
 func (m *mapper) advice(w *wireAdvice, a *clients.Advice) problem {
 	a.AdviceID = m.text(w.Number)
 	trouble := m.problem(&w.Error)
-	m.marked = m.count // there is nothing to keep of these
+	m.marked = m.count // KeepStored does not cover these
 	a.IssuedOn, a.DespatchedOn, a.ExpectedOn = m.date(w.IssueDate), m.date(w.DespatchDate), m.date(w.ArrivalDate)
 	m.mark(&a.Unread, clients.UnreadDates)
 	a.Carrier, a.ShipTo = m.party(&w.Carrier), m.party(&w.Consignee)
@@ -264,7 +263,7 @@ func (m *mapper) adviceLine(w *wireAdviceLine, a *clients.Advice) (l clients.Adv
 	l.ArticleID, l.BuyerArticleID, l.EAN = m.articleIDs(&article.IDs)
 	l.Quantity = m.pieces(article.Quantity)
 	m.mark(&a.Unread, clients.UnreadContent)
-	for i := range article.Tracing.list { // repeated at every line, and kept once
+	for i := range article.Tracing.list { // repeated at every line, stored once
 		a.Tracking = append(a.Tracking, m.texts(&article.Tracing.list[i].IDs)...)
 	}
 	m.loose(article.Tracing.bad)
@@ -292,7 +291,7 @@ func (m *mapper) reference(w *wireReference) reference {
 	return reference{m.text(w.Code), clients.Text(m.text(w.ID)), clients.Text(m.text(w.Line))}
 }
 
-// party is who somebody is: the number or code or, where there is none, the first name.
+// party identifies a party: by number or code, otherwise by the first name.
 func (m *mapper) party(w *object[wireParty]) clients.Text {
 	isObject(m, w)
 	id := clients.Text(m.text(w.v.ID))
@@ -302,7 +301,7 @@ func (m *mapper) party(w *object[wireParty]) clients.Text {
 	return id
 }
 
-// advices says that the lines of an advice are told apart by what they belong to, and their id.
+// advices defines that the lines of an advice are identified by their order and their id.
 var advices = shape[clients.Advice, clients.AdviceLine]{
 	parts: func(a *clients.Advice) parts[clients.AdviceLine] {
 		return parts[clients.AdviceLine]{a.AdviceID, &a.Lines, &a.Unread, &a.Unmapped}

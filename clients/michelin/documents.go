@@ -2,21 +2,21 @@ package michelin
 
 import "orderbeat/clients"
 
-// documents are the orders or documents of an answer, put together of its entries.
+// documents are the orders or documents of a response, merged from its entries.
 type documents[D any, L any] struct {
 	shape[D, L]
 	list  []D
 	byID  map[string]int // index into list
 	lines lineSets[L]
-	entry D // used again for every entry
+	entry D // reused for every entry
 }
 
-// shape says what documents of one kind have in common with the others.
+// shape is what differs between kinds of documents.
 type shape[D any, L any] struct {
 	parts func(*D) parts[L]
-	// problem is one of a document, as the answer tells it.
+	// problem is a problem of a document.
 	problem func(d *D, message string) clients.Problem
-	noID    string // says that an entry has no number
+	noID    string // the message for an entry without a number
 	keyed[L]
 }
 
@@ -37,8 +37,8 @@ func (c *documents[D, L]) next() *D {
 	return &c.entry
 }
 
-// add adds the entry that was mapped, with the trouble that it tells of. Merge adds to a document
-// what a further entry of the same number says.
+// add adds the mapped entry, with the problem that it states. merge adds a further entry of the same
+// number to a document.
 func (c *documents[D, L]) add(m *mapper, trouble problem, answer *clients.Answer, merge func(into *D)) {
 	d := &c.entry
 	tell := func(code, message string, unread bool) {
@@ -62,7 +62,7 @@ func (c *documents[D, L]) add(m *mapper, trouble problem, answer *clients.Answer
 		into = c.parts(&c.list[at])
 		*into.unread |= *entry.unread
 		m.contradict(c.lines.further(at, *into.lines, *entry.lines, m.use))
-	case trouble.failed() && len(*entry.lines) == 0: // there is nothing to tell about it
+	case trouble.failed() && len(*entry.lines) == 0: // there is nothing to report about it
 	default:
 		at = len(c.list)
 		c.byID[entry.id] = at
@@ -77,7 +77,7 @@ func (c *documents[D, L]) add(m *mapper, trouble problem, answer *clients.Answer
 	}
 }
 
-// done are the documents with all their lines.
+// done returns the documents with all their lines.
 func (c *documents[D, L]) done(normalize func(*D)) []D {
 	for i, set := range c.lines.byIndex {
 		*c.parts(&c.list[i]).lines = set.rest()

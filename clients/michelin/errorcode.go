@@ -11,13 +11,13 @@ import (
 // problem is an errorHead, or the error of one order.
 type problem struct{ code, text string }
 
-// failed reports whether the code says more than "no errors occurred".
+// failed reports whether the code is other than "no errors occurred".
 func (p problem) failed() bool { return strings.Trim(p.code, "0") != "" }
 
-// none reports whether the code says "no errors occurred".
+// none reports whether the code is "no errors occurred".
 func (p problem) none() bool { return p.code != "" && !p.failed() }
 
-// message is what Michelin says, on one line of a readable length.
+// message is Michelin's message, on one line of a readable length.
 func (p problem) message() string {
 	const most = 200 // characters; EDIWheel allows 60
 	clean := []rune(strings.Map(func(r rune) rune {
@@ -35,20 +35,20 @@ func (p problem) message() string {
 	return "the order came with an error"
 }
 
-// meaning is what an errorCode says, and what a person can do about it.
+// meaning is the meaning of an errorCode, and a hint.
 type meaning struct {
 	code    clients.Code
 	message string
 	hint    string
 }
 
-// partly is the errorCode of an answer in which single orders are wrong.
+// partly is the errorCode of a response with errors in single orders.
 const partly = "1"
 
-// meanings of the codes in errorHead. 1, 901, 907, 915, 920, 987 and 999 are the
-// OpenAPI's for order status and despatch advices, all but 901 and 920 for invoices; 303, 405 and 925 are its for other documents; 304, 399
-// and 499 stand in the worldwide EDIWheel order status API 1.2.0, which does not say
-// what they mean. A code that is not here is a question that Michelin refuses.
+// meanings of the codes in errorHead. 1, 901, 907, 915, 920, 987 and 999 are the OpenAPI's for order
+// status and despatch advices, all but 901 and 920 for invoices; 303, 405 and 925 are its for other
+// documents; 304, 399 and 499 are in the worldwide EDIWheel order status API 1.2.0, without a
+// meaning. Any other code means that Michelin rejects the request.
 var meanings = map[string]meaning{
 	partly: {message: "at least one item is incorrect"},
 	"901":  {clients.CodeInvalid, "a document number is invalid", "check the order numbers and references that were asked for"},
@@ -68,7 +68,7 @@ var meanings = map[string]meaning{
 	"999": {clients.CodeUnavailable, "miscellaneous error", ""},
 }
 
-// judge decides what an answer is worth by its errorHead: a 200 is no success by itself.
+// judge classifies a response by its errorHead: a 200 alone is not a success.
 func judge(head problem, answer *clients.Answer) error {
 	switch {
 	case !head.failed():

@@ -17,11 +17,10 @@ import (
 const (
 	invoicePath      = "/invoice/amn/B3_4/invoices"
 	invoiceOperation = "invoices"
-	invoiceID        = "B3" // the documentID of questions and answers
-	// maxMessages is how many invoices one answer has at most (the OpenAPI's
-	// numberOfMessages).
+	invoiceID        = "B3" // the documentID of requests and responses
+	// maxMessages is the maximum number of invoices in one response (the OpenAPI's numberOfMessages).
 	maxMessages = 100
-	// dataOnly is the attachment for invoices without their PDF.
+	// dataOnly is the attachment value for invoices without their PDF.
 	dataOnly = "1"
 )
 
@@ -40,9 +39,9 @@ type invoiceQuestion struct {
 	Attachment string       `json:"attachment"`
 }
 
-// Invoices implements [clients.InvoiceSource]. An answer with as many invoices as it can have
-// may have lost others: the halves of its window are asked for instead, down to single
-// days. A day that is full is told as a problem.
+// Invoices implements [clients.InvoiceSource]. A full response may lack invoices: then the halves of
+// its date range are requested instead, down to single days. A single day that is full is reported as
+// a problem.
 func (c *Client) Invoices(ctx context.Context, q clients.Query) (clients.Answer, error) {
 	if err := c.needsWindow(invoiceOperation, q); err != nil {
 		return clients.Answer{}, err
@@ -62,7 +61,7 @@ func (c *Client) Invoices(ctx context.Context, q clients.Query) (clients.Answer,
 	return c.halves(ctx, q)
 }
 
-// halves asks for the window in two parts.
+// halves requests the date range in two parts.
 func (c *Client) halves(ctx context.Context, q clients.Query) (clients.Answer, error) {
 	first, second := q, q
 	first.To = q.From.AddDays(int(q.To.Time().Sub(q.From.Time())/(24*time.Hour)) / 2)
@@ -75,7 +74,7 @@ func (c *Client) halves(ctx context.Context, q clients.Query) (clients.Answer, e
 	if err != nil {
 		return clients.Answer{}, err
 	}
-	// One of both halves was issued anew between the two requests: the later answer counts.
+	// An invoice in both halves was reissued between the two requests: the later response counts.
 	at := make(map[string]int, len(answer.Invoices))
 	for i := range answer.Invoices {
 		at[answer.Invoices[i].Number] = i
@@ -91,7 +90,7 @@ func (c *Client) halves(ctx context.Context, q clients.Query) (clients.Answer, e
 	return answer, nil
 }
 
-// invoices asks one question, and tells how many messages the answer had.
+// invoices sends one request, and returns the number of messages in the response.
 func (c *Client) invoices(ctx context.Context, q clients.Query) (answer clients.Answer, messages int, err error) {
 	body, err := json.Marshal(invoiceRequest{DocumentID: invoiceID, Variant: "4", Invoice: []invoiceQuestion{{
 		From: q.From, To: q.To, BuyerParty: buyer(q.Account), Consignee: c.consignee(q.Account), Attachment: dataOnly,
@@ -106,9 +105,9 @@ func (c *Client) invoices(ctx context.Context, q clients.Query) (answer clients.
 	return answer, messages, err
 }
 
-// decodeInvoices reads EDIWheel-B3_4-InvoiceListResponse and nothing else, invoice by
-// invoice, and tells how many messages it has. Its errorHead is not required: without
-// one, both documentID and the list must be there.
+// decodeInvoices reads EDIWheel-B3_4-InvoiceListResponse, invoice by invoice, rejects anything else,
+// and returns the number of messages. Its errorHead is not required: without one, both documentID and
+// the list must be present.
 func decodeInvoices(meter *memory.Meter, body io.Reader, provider, account string) (clients.Answer, int, error) {
 	d := invoiceDecoder{
 		reader:   newReader(meter, body, "an EDIWheel B3 list of invoices"),
@@ -135,11 +134,11 @@ func decodeInvoices(meter *memory.Meter, body io.Reader, provider, account strin
 
 type invoiceDecoder struct {
 	reader
-	wire              wireInvoice // used again for every entry
+	wire              wireInvoice // reused for every entry
 	provider, account string
 	answer            clients.Answer
 	invoices          documents[clients.Invoice, clients.InvoiceLine]
-	identified        bool // there is a documentID
+	identified        bool // a documentID was read
 }
 
 func (d *invoiceDecoder) member(name string, value jsontext.Value) error {
@@ -153,7 +152,7 @@ func (d *invoiceDecoder) member(name string, value jsontext.Value) error {
 	return nil
 }
 
-// invoice maps one entry, and puts it together with earlier ones of the same number.
+// invoice maps one entry, and merges it with earlier ones of the same number.
 func (d *invoiceDecoder) invoice(entry jsontext.Value) error {
 	m := &d.mapper
 	w := &d.wire

@@ -12,7 +12,7 @@ var invoiceTypes = map[string]clients.InvoiceType{
 	"380": clients.InvoiceCommercial, "381": clients.InvoiceCredit, "383": clients.InvoiceDebit,
 }
 
-// wireInvoice is one invoice of an answer. Who pays, whom and how is left out.
+// wireInvoice is one invoice of a response. Payment details are omitted.
 type wireInvoice struct {
 	Error     object[wireProblem]                          `json:"error"`
 	Number    text                                         `json:"documentNumber"`
@@ -37,8 +37,8 @@ type wireSummary struct {
 	Total amount `json:"totalAmount"`
 }
 
-// wireInvoiceLine is an entry of lineLevel. The OpenAPI has most of it one level down, in
-// article; either place will do.
+// wireInvoiceLine is an entry of lineLevel. The OpenAPI has most of it one level down, in article;
+// both places are read.
 type wireInvoiceLine struct {
 	wireInvoiceItem
 	Article object[wireInvoiceItem] `json:"article"`
@@ -54,8 +54,8 @@ type wireInvoiceItem struct {
 	Total      amount                                                   `json:"lineItemTotalAmount"`
 }
 
-// wireInvoiceReferences are the references of a line: an object of named ones or, as
-// despatch advices have it, typed ones.
+// wireInvoiceReferences are the references of a line: an object of named ones or, as in despatch
+// advices, typed ones.
 type wireInvoiceReferences struct {
 	wireReference
 	DeliveryNote oneOrMany[wireReference, *wireReference] `json:"deliveryNoteReference"`
@@ -92,7 +92,7 @@ func (w *wireInvoiceReferences) renew(m *memory.Meter) {
 func (m *mapper) invoice(w *wireInvoice, i *clients.Invoice) problem {
 	i.Number = m.text(w.Number)
 	trouble := m.problem(&w.Error)
-	m.marked = m.count // there is nothing to keep of these
+	m.marked = m.count // KeepStored does not cover these
 	i.InvoicedOn, i.DueOn = m.date(w.IssueDate), m.due(&w.Terms)
 	m.mark(&i.Unread, clients.UnreadDates)
 	i.ShipTo = m.party(&w.Consignee)
@@ -120,7 +120,7 @@ func readInvoiceType(code string) (t clients.InvoiceType, why string) {
 	return t, why
 }
 
-// due is the first day of all payments.
+// due is the first due date of all payments.
 func (m *mapper) due(terms *oneOrMany[wireTerms, *wireTerms]) (first clients.Date) {
 	for i := range terms.list {
 		net := &terms.list[i].Net
@@ -135,7 +135,7 @@ func (m *mapper) due(terms *oneOrMany[wireTerms, *wireTerms]) (first clients.Dat
 	return first
 }
 
-// invoiceLine maps what stands in article or, where there is none, beside it.
+// invoiceLine maps the members in article or, without one, those beside it.
 func (m *mapper) invoiceLine(w *wireInvoiceLine) clients.InvoiceLine {
 	isObject(m, &w.Article)
 	l, beside := m.invoiceItem(&w.Article.v), m.invoiceItem(&w.wireInvoiceItem)
@@ -162,7 +162,7 @@ func (m *mapper) invoiceItem(w *wireInvoiceItem) (l clients.InvoiceLine) {
 	l.ArticleID, l.BuyerArticleID, l.EAN = m.articleIDs(&w.IDs)
 	l.Quantity = m.credited(w.Quantity)
 	isObject(m, &w.Price)
-	l.UnitPrice = m.amount(w.Price.v.Net.text) // or the gross one, where there is none
+	l.UnitPrice = m.amount(w.Price.v.Net.text) // or the gross one
 	keep(&l.UnitPrice, m.amount(w.Price.v.Gross.text))
 	l.NetAmount, l.TotalAmount = m.amount(w.Net.text), m.amount(w.Total.text)
 	return l
@@ -187,7 +187,7 @@ func (m *mapper) invoiceReferences(w *oneOrMany[wireInvoiceReferences, *wireInvo
 	m.loose(w.bad)
 }
 
-// invoices says that the lines of an invoice are told apart by what they belong to, and their id.
+// invoices defines that the lines of an invoice are identified by their order and their id.
 var invoices = shape[clients.Invoice, clients.InvoiceLine]{
 	parts: func(i *clients.Invoice) parts[clients.InvoiceLine] {
 		return parts[clients.InvoiceLine]{i.Number, &i.Lines, &i.Unread, &i.Unmapped}

@@ -12,23 +12,23 @@ import (
 	"orderbeat/clients/memory"
 )
 
-// The types of this file decode what Michelin's documents disagree on: names in three
-// casings, numbers as strings, strings as numbers, one element in place of a list, a value
-// in place of an object that holds it. Decoding never fails on valid JSON: a value of
-// another type is marked as bad, with its place, and [mapper] reports it.
+// The types of this file decode what Michelin's documents disagree on: names in three casings,
+// numbers as strings, strings as numbers, one element instead of a list, a value instead of an object
+// with it. Decoding never fails on valid JSON: a value of another type is marked as bad, with its
+// position, and [mapper] reports it.
 
-// wireOptions are encoding/json's rules: of members with one name the last counts, names
-// match in any casing, and invalid UTF-8 is replaced.
+// wireOptions are encoding/json's rules: the last of duplicate members counts, names match in any
+// casing, and invalid UTF-8 is replaced.
 var wireOptions = jsonv2.JoinOptions(
 	jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true), jsonv2.MatchCaseInsensitiveNames(true),
 )
 
-// unmarshal decodes one entry of an answer, which is valid JSON.
+// unmarshal decodes one entry of a response, which is valid JSON.
 func unmarshal(entry jsontext.Value, into any) error {
 	return jsonv2.Unmarshal(entry, into, wireOptions)
 }
 
-// span is the place of a value in the JSON of its entry, in bytes.
+// span is the position of a value in the JSON of its entry, in bytes.
 type span struct{ from, to int }
 
 // readValue reads a value of any type.
@@ -38,7 +38,7 @@ func readValue(d *jsontext.Decoder) (v jsontext.Value, at span, err error) {
 	return v, span{to - len(v), to}, err
 }
 
-// text is a string without the blanks around it, or a number as it is written; null is "".
+// text is a trimmed string, or a number as written; null is "".
 type text struct {
 	s   string
 	at  span
@@ -63,7 +63,7 @@ func textOf(v jsontext.Value) (t text) {
 		if plain(inside) {
 			t.s = string(bytes.TrimSpace(inside))
 		} else {
-			s, _ := jsontext.AppendUnquote(nil, v) // what is invalid in it is replaced
+			s, _ := jsontext.AppendUnquote(nil, v) // invalid parts are replaced
 			t.s = strings.TrimSpace(string(s))
 		}
 	case '0':
@@ -75,7 +75,7 @@ func textOf(v jsontext.Value) (t text) {
 	return t
 }
 
-// plain reports whether a string stands for itself.
+// plain reports whether a string needs no unescaping.
 func plain(b []byte) bool {
 	for _, c := range b {
 		if c == '\\' || c >= 0x80 {
@@ -85,7 +85,7 @@ func plain(b []byte) bool {
 	return true
 }
 
-// numberText is a JSON number as an id would be written: 7.0 and 70e-1 are 7.
+// numberText writes a JSON number like an id: 7.0 and 70e-1 are 7.
 func numberText(s string) string {
 	if !strings.ContainsAny(s, ".eE") {
 		return s
@@ -165,17 +165,16 @@ func (o *object[T]) UnmarshalJSONFrom(d *jsontext.Decoder) (err error) {
 	}
 }
 
-// oneOrMany is a list of objects, or one object in its place. Null, and a null in the list,
-// is none.
+// oneOrMany is a list of objects, or one object instead. Null, and a null in the list, is no element.
 type oneOrMany[T any, P element[T]] struct {
-	meter *memory.Meter // charged for the memory of list, which is used again
+	meter *memory.Meter // charged for the memory of list, which is reused
 	list  []T
 	ends  []int  // where the elements of list end in the entry
-	bad   []span // the first elements that are no objects
+	bad   []span // the first elements that are not objects
 }
 
-// element is a wire type that stands in a list or is an entry. Renew makes it a new one,
-// except that the memory of its own lists is used again.
+// element is a wire type that is an element of a list or an entry. renew resets it and reuses the
+// memory of its lists.
 type element[T any] interface {
 	*T
 	renewer
@@ -215,7 +214,7 @@ func (l *oneOrMany[T, P]) element(d *jsontext.Decoder) error {
 	}
 }
 
-// grow adds an element to a list, and charges for its memory.
+// grow appends an element to a list, and charges for its memory.
 func grow[T any](m *memory.Meter, list *[]T) error {
 	before := cap(*list)
 	if len(*list) < before {
@@ -226,7 +225,7 @@ func grow[T any](m *memory.Meter, list *[]T) error {
 	return m.Use((cap(*list) - before) * sizeOf[T]())
 }
 
-// texts is a list of texts, or one text in its place.
+// texts is a list of texts, or one text instead.
 type texts struct {
 	meter *memory.Meter
 	list  []text
@@ -244,7 +243,7 @@ func (l *texts) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	})
 }
 
-// eachElement reads a list, or its only element.
+// eachElement reads a list, or a single element instead.
 func eachElement(d *jsontext.Decoder, element func(*jsontext.Decoder) error) error {
 	if d.PeekKind() != '[' {
 		return element(d)
@@ -261,7 +260,7 @@ func eachElement(d *jsontext.Decoder, element func(*jsontext.Decoder) error) err
 	return err
 }
 
-// eachMember calls use for every member of an object; anything else has none.
+// eachMember calls use for every member of an object, and not at all for other values.
 func eachMember(v jsontext.Value, use func(name string, value jsontext.Value) error) error {
 	d := jsontext.NewDecoder(bytes.NewBuffer(v), wireOptions)
 	if d.PeekKind() != '{' {
@@ -314,14 +313,14 @@ func locate(entry jsontext.Value, notes []note) []located {
 			continue
 		}
 		var line bytes.Buffer
-		_ = json.Compact(&line, entry[n.at.from:n.at.to]) // it is JSON
+		_ = json.Compact(&line, entry[n.at.from:n.at.to]) // it is valid JSON
 		value := []rune(strings.Trim(string(line.Next(4*most)), `"`))
 		found = append(found, located{pathOf(d.StackPointer()), string(value[:min(len(value), most)]), n.why})
 	}
 	return found
 }
 
-// pathOf writes a JSON pointer as people do.
+// pathOf writes a JSON pointer in dot notation.
 func pathOf(p jsontext.Pointer) string {
 	var path strings.Builder
 	for name := range p.Tokens() {

@@ -1,15 +1,13 @@
-// Package michelin asks Michelin North America for the status of orders: EDIWheel
-// C1.1, POST /order/amn/C1_1/status; and for what belongs to them, despatch advices
-// (desadv.go) and invoices (invoice.go). It owns Michelin's wire format and rules; what
-// it reports is in the words of package clients.
+// Package michelin calls Michelin North America's API for the status of orders (EDIWheel C1.1, POST
+// /order/amn/C1_1/status), despatch advices (despatch.go) and invoices (invoice.go). It owns
+// Michelin's wire format and rules, and reports in the types of package clients.
 //
-// Its sources are Michelin's developer portal page of 1 April 2025 (called the
-// portal page below) and Michelin North America Order-to-Cash, OpenAPI 1.0.1 (the
-// OpenAPI). They disagree on how a question is written, so that is a setting, and
-// answers of both kinds are read.
+// Its sources are Michelin's developer portal page of 1 April 2025 (the portal page below) and
+// Michelin North America Order-to-Cash, OpenAPI 1.0.1 (the OpenAPI). They disagree on the format of
+// requests, so that is a setting, and both kinds of responses are read.
 //
-// Start reading at [Open], then request.go, answer.go, reader.go, order.go and, for what
-// documents disagree on, lenient.go.
+// Start reading at [Open], then request.go, order_response.go, reader.go, order.go and, for what the
+// documents disagree on, lenient.go and dates_numbers.go.
 package michelin
 
 import (
@@ -42,7 +40,7 @@ type Client struct {
 	base    string
 	profile profile
 	source  *auth.Source
-	basic   bool // the older scheme, which has no tokens
+	basic   bool // the older scheme, without tokens
 }
 
 // Open makes a client from its section of the configuration; it is a [section.Open].
@@ -67,31 +65,30 @@ func Open(s section.Section) (clients.Provider, error) {
 	return c, nil
 }
 
-// Close waits for a token request under way. The client must not be used any more.
+// Close waits for a running token request. The client must not be used any more.
 func (c *Client) Close() error {
 	c.source.Close()
 	return nil
 }
 
-// BaseURL is what the paths of every call hang on.
+// BaseURL is the URL that the paths of all calls are relative to.
 func (c *Client) BaseURL() string { return c.base }
 
-// Credentials tell the state of the client's credentials, never a token.
+// Credentials returns the source of the tokens.
 func (c *Client) Credentials() []*auth.Source { return []*auth.Source{c.source} }
 
-// Stats reports how calls to the API go now.
+// Stats reports the current state of calls to the API.
 func (c *Client) Stats() clients.Stats { return c.http.Stats() }
 
-// Traits tells what Michelin can be asked: windows of 90 days counting both ends
-// (the OpenAPI's orderDateTo), of 5 for despatch advices and of 30 for invoices
-// (despatchToDate and invoiceIssueFromDate). How many orders one question may name is
-// not documented; fifty keep it small.
+// Traits returns the limits: 90 days counting both ends (the OpenAPI's orderDateTo), 5 for despatch
+// advices and 30 for invoices (despatchToDate and invoiceIssueFromDate). How many orders one request
+// may name is not documented; fifty keep it small.
 func (c *Client) Traits() clients.Traits {
 	return clients.Traits{MaxWindowDays: 90, MaxReferences: 50, MaxDespatchDays: 5, MaxInvoiceDays: 30}
 }
 
-// Orders implements [clients.Provider]. What Michelin reports about orders that were
-// not asked for is reported too.
+// Orders implements [clients.Provider]. Orders in the response that were not requested are reported
+// too.
 func (c *Client) Orders(ctx context.Context, q clients.Query) (clients.Answer, error) {
 	body, err := c.profile.encode(q)
 	if err != nil {
@@ -108,7 +105,7 @@ func (c *Client) Orders(ctx context.Context, q clients.Query) (clients.Answer, e
 	return answer, nil
 }
 
-// post asks one question about an account.
+// post sends one request about an account.
 func (c *Client) post(ctx context.Context, a clients.Account, op, path string, body []byte, read func(io.Reader) error) error {
 	return c.explain(c.http.Do(ctx, httpapi.Call{
 		Op: op, Account: a.Name, Idempotent: true, Method: http.MethodPost, URL: c.base + path, Body: body,
@@ -116,7 +113,7 @@ func (c *Client) post(ctx context.Context, a clients.Account, op, path string, b
 	}, read))
 }
 
-// explain adds what is known of Michelin's refusals.
+// explain adds hints to Michelin's errors.
 func (c *Client) explain(err error) error {
 	e, ok := errors.AsType[*clients.Error](err)
 	if !ok {
@@ -131,29 +128,29 @@ func (c *Client) explain(err error) error {
 	return e
 }
 
-// signBearer has calls signed with access tokens.
+// signBearer signs calls with access tokens.
 func (c *Client) signBearer(s section.Section, set settings, origin *url.URL) (err error) {
 	config := auth.Config{
 		Dialect: endpoint.Michelin(), Provider: s.Name, Environment: s.Environment,
 		TokenURL: s.TokenURL, IntrospectionURL: set.IntrospectionURL,
 		ClientID: s.ClientID, ClientSecret: s.ClientSecret, TTL: set.TokenTTL,
-		// Tokens have connections of their own: they must not wait for the calls that wait for them.
+		// Token requests have connections of their own: they must not wait for the calls that wait for a
+		// token.
 		Store: s.Tokens, Limiter: s.TokenRate.Limiter(), Base: httpapi.NewTokenTransport(s.Config),
 		Timeout: s.Timeout, UserAgent: s.UserAgent, Mask: s.Mask, Log: s.Log,
 	}
-	set.Apply(&config, &section.Errors{}) // which were found before
+	set.Apply(&config, &section.Errors{}) // reported before
 	c.source, err = auth.NewSource(config)
 	c.http = httpapi.NewHTTP(s).Keeping(set.Exchanges, set.Redactor()).Bearer(c.source, origin)
 	return err
 }
 
-// hintBasic is for credentials that are refused in the older scheme.
+// hintBasic is the hint for credentials rejected in the older scheme.
 const hintBasic = "check username, password and apikey: Michelin wants all three"
 
-// signBasic has calls signed in the older scheme: HTTP Basic and the header apikey
-// together (Michelin North America Order-to-Cash, OpenAPI 1.0.1: basicAuth and apikey
-// are both required). Its source has no tokens: it remembers whether the credentials are
-// refused.
+// signBasic signs calls in the older scheme: HTTP Basic and the header apikey together (Michelin
+// North America Order-to-Cash, OpenAPI 1.0.1: basicAuth and apikey are both required). Its source has
+// no tokens: it remembers whether the credentials were rejected.
 func (c *Client) signBasic(s section.Section, set settings, origin *url.URL) error {
 	static, err := auth.NewStatic(auth.Config{
 		Provider: s.Name, Environment: s.Environment, ClientID: secret.New(set.Username),
@@ -174,10 +171,9 @@ func (c *Client) signBasic(s section.Section, set settings, origin *url.URL) err
 	return nil
 }
 
-// Check implements [clients.Checker] with an access token, and with what
-// introspection says of it. That is a hint only: the portal page calls it optional,
-// and authorization servers have called tokens inactive that worked. The API itself
-// cannot be reached without asking for orders.
+// Check implements [clients.Checker] with an access token and its introspection. The latter is a hint
+// only: the portal page calls it optional, and authorization servers have reported working tokens as
+// inactive. The API itself cannot be reached without requesting orders.
 func (c *Client) Check(ctx context.Context, _ clients.Account) ([]clients.Problem, error) {
 	if c.basic {
 		return nil, &clients.Error{

@@ -11,7 +11,7 @@ import (
 	"orderbeat/clients/memory"
 )
 
-// wireOrder is one referencedOrder of an answer.
+// wireOrder is one referencedOrder of a response.
 type wireOrder struct {
 	Error     object[wireProblem]            `json:"error"`
 	OrderDate text                           `json:"orderDate"`
@@ -26,7 +26,7 @@ type wireProblem struct {
 	Text text `json:"errorText"`
 }
 
-// wireLine has two places for what was ordered: EDIWheel's here, and the OpenAPI's in
+// wireLine has two places for the ordered quantity: EDIWheel's here, and the OpenAPI's in
 // orderedArticle.
 type wireLine struct {
 	ID      text                `json:"lineId"`
@@ -95,21 +95,22 @@ func (w *wireSchedule) renew(m *memory.Meter) {
 
 func (w *wireDespatch) renew(*memory.Meter) { *w = wireDespatch{} }
 
-// mapper maps one entry of an answer to our words, and notes what it could not read.
+// mapper maps one entry of a response to the types of package clients, and notes what it could not
+// read.
 type mapper struct {
-	meter *memory.Meter // charged for what is mapped, which lives as long as the attempt
-	wire  *memory.Meter // charged for the memory that entries are decoded into
-	list  string        // the member of the answer that the entry stands in
-	index int           // of the entry in it
+	meter *memory.Meter // charged for mapped data, which lasts as long as the attempt
+	wire  *memory.Meter // charged for the memory of decoded entries
+	list  string        // the member of the response with the entry
+	index int           // of the entry in the list
 	entry jsontext.Value
-	ends  []int  // where the lines that were mapped end in the entry
+	ends  []int  // where the mapped lines end in the entry
 	notes []note // the first few
 	count int    // of all notes
-	// marked is count when mark was called last.
+	// marked is count at the last mark.
 	marked int
 }
 
-// What is mapped takes, in bytes, beside its texts, and the room that lists grow in.
+// The memory of mapped data, in bytes, without its texts but with the spare capacity of lists.
 const (
 	listRoom      = 2
 	lineBytes     = listRoom * int(unsafe.Sizeof(clients.Line{}))
@@ -119,7 +120,7 @@ const (
 	problemBytes  = listRoom * int(unsafe.Sizeof(clients.Problem{}))
 )
 
-// maxUnmapped is how many values of an entry are named that cannot be read.
+// maxUnmapped is how many unread values of an entry are listed.
 const maxUnmapped = 20
 
 func sizeOf[T any]() int { return int(unsafe.Sizeof(*new(T))) }
@@ -128,12 +129,12 @@ func sizeOf[T any]() int { return int(unsafe.Sizeof(*new(T))) }
 func (m *mapper) begin(entry jsontext.Value, index int, into renewer) error {
 	m.index, m.entry = index, entry
 	m.ends, m.notes, m.count, m.marked = m.ends[:0], m.notes[:0], 0, 0
-	m.use(len(entry) + lineBytes) // no less than its texts, and its own columns
+	m.use(len(entry) + lineBytes) // at least its texts, and its own columns
 	into.renew(m.wire)
 	return unmarshal(entry, into)
 }
 
-// use charges for what is to be kept, and reports whether it may be.
+// use charges for mapped data, and reports whether it fits the budget.
 func (m *mapper) use(bytes int) bool { return m.meter.Use(bytes) == nil }
 
 func (m *mapper) note(at span, why string) {
@@ -142,7 +143,7 @@ func (m *mapper) note(at span, why string) {
 	}
 }
 
-// mark adds fields to unread if something was noted since the last mark.
+// mark adds fields to unread if a value was noted since the last mark.
 func (m *mapper) mark(unread *clients.Unread, fields clients.Unread) {
 	if m.count > m.marked {
 		*unread |= fields
@@ -150,15 +151,15 @@ func (m *mapper) mark(unread *clients.Unread, fields clients.Unread) {
 	}
 }
 
-// contradict notes lines, by their index among those that were mapped.
+// contradict notes contradictory lines, by their index among the mapped ones.
 func (m *mapper) contradict(lines []int) {
 	for _, i := range lines {
 		m.note(span{m.ends[i], m.ends[i]}, lineTwice)
 	}
 }
 
-// report ends an entry: unmapped are its values that could not be read, as "path: value",
-// and message says where in the answer, and why, "" when there is nothing to say.
+// report ends an entry: unmapped are its unread values, as "path: value", and message says where in
+// the response, and why, "" if there is nothing to report.
 func (m *mapper) report() (unmapped []string, message string) {
 	if m.count == 0 {
 		return nil, ""
@@ -189,7 +190,7 @@ func (m *mapper) report() (unmapped []string, message string) {
 func (m *mapper) order(w *wireOrder, o *clients.Order) problem {
 	o.OrderID = m.text(w.Number.text)
 	trouble := m.problem(&w.Error)
-	m.marked = m.count // there is nothing to keep of these
+	m.marked = m.count // KeepStored does not cover these
 	o.OrderedOn = m.date(w.OrderDate)
 	m.mark(&o.Unread, clients.UnreadOrderedOn)
 	o.Reference = clients.Text(m.text(w.Reference.text))
@@ -254,7 +255,7 @@ func (m *mapper) articleIDs(w *object[wireArticleIDs]) (sellers, buyers, ean cli
 	return sellers, clients.Text(m.text(w.v.Buyers)), clients.Text(m.text(w.v.EAN))
 }
 
-// description joins the words; it is "" when one of them cannot be read.
+// description joins the words; it is "" if one of them cannot be read.
 func (m *mapper) description(w *object[wireDescription]) clients.Text {
 	isObject(m, w)
 	before := m.count
@@ -265,9 +266,9 @@ func (m *mapper) description(w *object[wireDescription]) clients.Text {
 	return clients.Text(strings.Join(words, " "))
 }
 
-// schedule maps one entry of scheduleDetails. In variant 1 what was shipped stands in
-// shippedDetails and is no longer among what is confirmed; in variant 0 the despatches
-// stand in the entry itself, and what they took is taken off what is confirmed here.
+// schedule maps one entry of scheduleDetails. In variant 1 the shipped quantity is in shippedDetails
+// and no longer in the confirmed one; in variant 0 the despatches are in the entry itself, and their
+// quantity is subtracted from the confirmed one here.
 func (m *mapper) schedule(w *wireSchedule, l *clients.Line) {
 	s := clients.ScheduleLine{DeliveryOn: m.date(w.DeliveryDate), Amounts: clients.Amounts{
 		Confirmed: m.pieces(w.Confirmed), Backordered: m.pieces(w.Backordered), Cancelled: m.pieces(w.Cancelled),
@@ -296,7 +297,7 @@ func (m *mapper) despatches(w *oneOrMany[wireDespatch, *wireDespatch], l *client
 			DespatchedOn: m.date(e.Date), AdviceID: clients.Text(m.text(e.Advice.text)), Quantity: m.pieces(e.Quantity),
 		}
 		if d == (clients.Despatch{}) || !m.use(despatchBytes) {
-			continue // an empty object stands for none
+			continue // an empty object means none
 		}
 		l.Despatches = append(l.Despatches, d)
 		sum = sum.Plus(d.Quantity)
@@ -305,7 +306,7 @@ func (m *mapper) despatches(w *oneOrMany[wireDespatch, *wireDespatch], l *client
 	return sum
 }
 
-// keep lets the first value stand.
+// keep sets a value if there is none yet.
 func keep[T ~string](into *T, value T) {
 	if *into == "" {
 		*into = value
@@ -320,7 +321,7 @@ func isObject[T any](m *mapper, o *object[T]) bool {
 	return !o.bad
 }
 
-// loose notes elements of a list that are no objects.
+// loose notes elements of a list that are not objects.
 func (m *mapper) loose(bad []span) {
 	for _, at := range bad {
 		m.note(at, "is not an object")
@@ -334,7 +335,7 @@ func (m *mapper) text(t text) string {
 	return t.s
 }
 
-// texts are those that are not blank.
+// texts are the texts that are not blank.
 func (m *mapper) texts(w *texts) (all []string) {
 	for _, t := range w.list {
 		if s := m.text(t); s != "" && m.use(textBytes) {
@@ -349,7 +350,7 @@ func (m *mapper) pieces(q quantity) clients.Quantity   { return parsed(m, q.text
 func (m *mapper) credited(q quantity) clients.Quantity { return parsed(m, q.text, readSigned) }
 func (m *mapper) amount(t text) clients.Amount         { return parsed(m, t, readAmount) }
 
-// parsed parses a text, and notes what cannot be.
+// parsed parses a text, and notes one that cannot be parsed.
 func parsed[T any](m *mapper, t text, parse func(string) (T, string)) (v T) {
 	why := ""
 	switch {

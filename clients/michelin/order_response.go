@@ -10,13 +10,12 @@ import (
 	"orderbeat/clients/memory"
 )
 
-// documentID is the message's version in EDIWheel's words, of questions and answers.
+// documentID is EDIWheel's version of the message, in requests and responses.
 const documentID = "C1"
 
-// decode reads an answer order by order. It takes a complete EDIWheel C1 document and
-// nothing else: an answer that is anything less must never be read as "no orders". It is
-// known by its documentID or, where that is missing, by its orders; a refusal is one
-// without either.
+// decode reads a response order by order. It accepts only a complete EDIWheel C1 document: an
+// incomplete response must never be read as "no orders". The document is identified by its documentID
+// or, if that is missing, by its orders; an error response has neither.
 func decode(meter *memory.Meter, body io.Reader, provider, account string) (clients.Answer, error) {
 	d := decoder{
 		reader:   newReader(meter, body, "an EDIWheel C1 document"),
@@ -40,11 +39,11 @@ func decode(meter *memory.Meter, body io.Reader, provider, account string) (clie
 
 type decoder struct {
 	reader
-	wire              wireOrder // used again for every entry
+	wire              wireOrder // reused for every entry
 	provider, account string
 	answer            clients.Answer
 	orders            documents[clients.Order, clients.Line]
-	identified        bool // there is a documentID
+	identified        bool // a documentID was read
 }
 
 func (d *decoder) member(name string, value jsontext.Value) error {
@@ -55,8 +54,8 @@ func (d *decoder) member(name string, value jsontext.Value) error {
 	return d.is("documentID", value, documentID)
 }
 
-// order maps one entry and puts it together with earlier ones of the same number:
-// the worldwide variant of the document has one entry for each line.
+// order maps one entry and merges it with earlier ones of the same number: the worldwide variant of
+// the document has one entry for each line.
 func (d *decoder) order(entry jsontext.Value) error {
 	m := &d.mapper
 	w := &d.wire

@@ -12,20 +12,18 @@ import (
 	"orderbeat/clients/memory"
 )
 
-// reader reads the JSON object of an answer member by member, and its long list
-// element by element, so that no more of its text than one element is held.
+// reader reads the JSON object of a response member by member, and its long list element by element,
+// so that no more than one element is in memory.
 type reader struct {
 	json *jsontext.Decoder
-	// meter is charged for what is mapped, which lives as long as the attempt.
+	// meter is charged for mapped data, which lasts as long as the attempt.
 	meter *memory.Meter
-	what  string // what the answer should be, for errors
+	what  string // the name of the expected document, for errors
 	head  problem
-	// headed tells that there is an errorHead. Of several, the first that is not "no
-	// errors occurred" is head.
+	// headed reports an errorHead. Of several, head is the first that is not "no errors occurred".
 	headed bool
-	listed bool // the list is there
-	// elements is how many entries were read, messages how many numberOfMessages
-	// states; it is 0 where that is missing.
+	listed bool // the list was read
+	// elements is the number of entries read, messages that of numberOfMessages, 0 if missing.
 	elements, messages int
 	mapper             mapper
 }
@@ -34,9 +32,8 @@ func newReader(meter *memory.Meter, body io.Reader, what string) reader {
 	return reader{json: jsontext.NewDecoder(body, wireOptions), meter: meter, what: what, mapper: mapper{meter: meter, wire: meter.Another()}}
 }
 
-// read reads the whole document. Members may come in any order, and in any casing. What
-// is in the list goes to element, one after another; every other member but errorHead
-// goes to member.
+// read reads the whole document. Members may come in any order and casing. Each element of the list
+// is passed to element, every other member except errorHead to member.
 func (d *reader) read(list string, element func(jsontext.Value) error, member func(name string, value jsontext.Value) error) error {
 	defer d.mapper.wire.Free()
 	d.mapper.list = list
@@ -91,7 +88,7 @@ func (d *reader) member(name string, member func(string, jsontext.Value) error) 
 	return nil
 }
 
-// list reads a list, a single element in its place, or null.
+// list reads a list, a single element instead, or null.
 func (d *reader) list(name string, element func(jsontext.Value) error) error {
 	switch d.json.PeekKind() {
 	case '[':
@@ -143,7 +140,7 @@ func (d *reader) begin(entry jsontext.Value, into renewer) error {
 	return nil
 }
 
-// is checks a member that says which document this is.
+// is checks a member that identifies the document.
 func (d *reader) is(name string, value jsontext.Value, want string) error {
 	if stated := textOf(value); stated.bad || !strings.EqualFold(stated.s, want) {
 		return d.wrong(fmt.Sprintf("its %s is not %q", name, want))
@@ -151,7 +148,7 @@ func (d *reader) is(name string, value jsontext.Value, want string) error {
 	return nil
 }
 
-// count reads numberOfMessages. What cannot be read is a problem of the answer.
+// count reads numberOfMessages. An unreadable value is a problem of the answer.
 func (d *reader) count(value jsontext.Value, answer *clients.Answer) {
 	t := textOf(value)
 	q, why := readPieces(t.s)
@@ -164,7 +161,7 @@ func (d *reader) count(value jsontext.Value, answer *clients.Answer) {
 	d.messages = int(q.N)
 }
 
-// complete refuses an answer that tells of messages and has none.
+// complete rejects a response that announces messages and has none.
 func (d *reader) complete() error {
 	if d.messages > 0 && d.elements == 0 {
 		return d.wrong(fmt.Sprintf("it tells of %d messages and has none", d.messages))
@@ -172,12 +169,12 @@ func (d *reader) complete() error {
 	return nil
 }
 
-// wrong is the error of an answer that is not the document.
+// wrong is the error of a response that is not the document.
 func (d *reader) wrong(why string) *clients.Error {
 	return &clients.Error{Code: clients.CodeBadResponse, Message: "the answer is not " + d.what + ": " + why}
 }
 
-// notJSON leaves the decoder's own words out: they quote the answer.
+// notJSON omits the decoder's message, which quotes the response.
 func (d *reader) notJSON(err error) error {
 	if failed := d.meter.Err(); failed != nil {
 		return failed
@@ -191,7 +188,7 @@ func (d *reader) notJSON(err error) error {
 	return e
 }
 
-// withoutHead is the error of a document that does not tell whether it is one.
+// withoutHead is the error of a document without an errorHead.
 func (d *reader) withoutHead() *clients.Error {
 	return d.wrong("it has no errorHead with an errorCode")
 }

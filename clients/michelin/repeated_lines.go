@@ -6,34 +6,34 @@ import (
 	"orderbeat/clients"
 )
 
-// An answer may repeat an order or a document, as a whole or line by line (the worldwide
-// variant of the order status has an entry for each line). Every line counts once:
+// A response may repeat an order or a document, as a whole or line by line (the worldwide variant of
+// the order status has an entry for each line). Every line counts once:
 //
 //   - Equal lines are one.
 //   - Of different lines with one id the last counts, and the contradiction is reported.
-//   - Different lines of one article without an id are several lines if they stand in one
+//   - Different lines of one article without an id are several lines if they are in one
 //     entry. Of two entries those of the last count, and that is reported: adding them up
 //     could double the order.
 
-// What is wrong where an answer contradicts itself.
+// The messages for responses that contradict themselves.
 const (
 	lineTwice  = "is there twice with different contents: the last counts"
 	valueTwice = "differs from an earlier entry: the last counts"
 )
 
-// keyed says how lines of one kind are told apart.
+// keyed is how lines of one kind are identified.
 type keyed[L any] struct {
-	// key is what a line is known by; numbered says that it is its id.
+	// key identifies a line; numbered reports that it is the line's id.
 	key func(*L) (key string, numbered bool)
 	// contents are equal for equal lines only.
 	contents func(*L) string
 }
 
-// lineSet are the lines of an order or a document, put together of its entries.
+// lineSet are the lines of an order or a document, merged from its entries.
 type lineSet[L any] struct {
 	keyed[L]
 	lines  []L
-	gone   []bool // which of lines were replaced
+	gone   []bool // replaced lines
 	groups map[string]*lineGroup
 }
 
@@ -43,11 +43,11 @@ type lineGroup struct {
 	contents map[string]bool
 }
 
-// groupBytes is about what a line takes in a set, beside its contents.
+// groupBytes is the approximate size of a line in a set, besides its contents.
 const groupBytes = 200
 
-// add adds the lines of an entry, and returns the indexes of those that contradict others.
-// It stops when use reports that nothing more may be kept.
+// add adds the lines of an entry, and returns the indexes of those that contradict others. It stops
+// when use reports that the budget is exhausted.
 func (s *lineSet[L]) add(lines []L, use func(bytes int) bool) (contradicts []int) {
 	entry := map[string]*lineGroup{}
 	var keys []string
@@ -93,7 +93,7 @@ func (s *lineSet[L]) add(lines []L, use func(bytes int) bool) (contradicts []int
 	return contradicts
 }
 
-// has reports whether every line of another group is one of the group's.
+// has reports whether every line of another group is in the group.
 func (g *lineGroup) has(other *lineGroup) bool {
 	for contents := range other.contents {
 		if !g.contents[contents] {
@@ -103,7 +103,7 @@ func (g *lineGroup) has(other *lineGroup) bool {
 	return true
 }
 
-// rest are the lines that were not replaced, in the order of the answer.
+// rest are the lines that were not replaced, in the order of the response.
 func (s *lineSet[L]) rest() []L {
 	lines := s.lines[:0]
 	for i, l := range s.lines {
@@ -114,20 +114,20 @@ func (s *lineSet[L]) rest() []L {
 	return lines
 }
 
-// lineSets are the sets of those entries that need one, by the index of their order or
-// document in the answer.
+// lineSets are the sets of entries that need one, by the index of their order or document in the
+// response.
 type lineSets[L any] struct {
 	keyed[L]
 	byIndex map[int]*lineSet[L]
-	seen    map[string]bool // used again for every entry
+	seen    map[string]bool // reused for every entry
 }
 
 func newLineSets[L any](k keyed[L]) lineSets[L] {
 	return lineSets[L]{keyed: k, byIndex: map[int]*lineSet[L]{}, seen: map[string]bool{}}
 }
 
-// first notes the lines of the first entry of an order or a document. Nearly always they
-// have ids of their own, and nothing is to be done.
+// first notes the lines of the first entry of an order or a document. Usually they have ids of their
+// own, and need no set.
 func (s *lineSets[L]) first(index int, lines []L, use func(bytes int) bool) (contradicts []int) {
 	clear(s.seen)
 	for i := range lines {
@@ -156,7 +156,7 @@ func (s *lineSets[L]) further(index int, known, lines []L, use func(bytes int) b
 	return s.of(index, known, use).add(lines, use)
 }
 
-// later takes a value that a further entry states, and notes one that differs.
+// later takes a value that a further entry states, and notes a different one.
 func later[T comparable](m *mapper, into *T, further T, at span) {
 	var none T
 	if further == none || further == *into {
@@ -168,7 +168,7 @@ func later[T comparable](m *mapper, into *T, further T, at span) {
 	*into = further
 }
 
-// orders says that the lines of an order are told apart by their id, or by their article.
+// orders defines that the lines of an order are identified by their id, or by their article.
 var orders = shape[clients.Order, clients.Line]{
 	parts: func(o *clients.Order) parts[clients.Line] {
 		return parts[clients.Line]{o.OrderID, &o.Lines, &o.Unread, &o.Unmapped}

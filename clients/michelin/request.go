@@ -7,23 +7,22 @@ import (
 	"orderbeat/clients"
 )
 
-// profile is one way of writing a question.
+// profile is a format of requests.
 type profile struct {
 	variant    any // 0 or "1"
 	agencyCode any // 91 or "91": "assigned by the seller"
 	consignee  bool
 }
 
-// profiles lists the ways by the values of the key request. The portal page's
-// sample has variant 0, numbers and a blank consignee; the OpenAPI demands variant
-// "1", texts and the Ship-to number.
+// profiles are the formats by the values of the key request. The portal page's sample has variant 0,
+// numbers and a blank consignee; the OpenAPI requires variant "1", texts and the Ship-to number.
 var profiles = map[string]profile{
 	"portal":  {variant: 0, agencyCode: 91},
 	"openapi": {variant: "1", agencyCode: "91", consignee: true},
 }
 
-// statusRequest is EDIWheel-C1_1-OrderStatusRequest, its members in the order of the
-// portal page's sample.
+// statusRequest is EDIWheel-C1_1-OrderStatusRequest, with its members in the order of the portal
+// page's sample.
 type statusRequest struct {
 	DocumentID    string            `json:"documentID"`
 	Variant       any               `json:"variant"`
@@ -49,12 +48,12 @@ type document struct {
 	DocumentID string `json:"documentID"`
 }
 
-// allLines is the orderStatusIndicator for lines of every status. With any other
-// one an order that was shipped would look like one that never was.
+// allLines is the orderStatusIndicator for lines of every status. With any other value a shipped
+// order would look like a missing one.
 const allLines = "2"
 
-// encode writes a question. Orders by name and a window exclude each other at
-// Michelin (errorCode 987).
+// encode writes a request. Order numbers and a date range exclude each other at Michelin (errorCode
+// 987).
 func (p profile) encode(q clients.Query) ([]byte, error) {
 	r := statusRequest{
 		DocumentID: documentID, Variant: p.variant, Indicator: allLines,
