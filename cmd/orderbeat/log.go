@@ -12,10 +12,10 @@ import (
 	"orderbeat/cmd/orderbeat/config"
 )
 
-// newLog writes lines for people to a terminal, and JSON elsewhere, unless the
-// configuration says otherwise. No line has one of the secrets.
+// newLog returns a logger that writes text to a terminal and JSON elsewhere, unless the
+// configuration says otherwise. Secrets are masked.
 func newLog(to io.Writer, c config.Log, secrets *mask.Set) *slog.Logger {
-	w := secrets.Writer(to) // handlers write a line at once
+	w := secrets.Writer(to) // handlers write one line per call
 	level := map[string]slog.Level{
 		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
 	}[c.Level]

@@ -22,14 +22,14 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
 }
 
-// run is the program: it does what args say until it is done or ctx ends, and
-// returns the exit status.
+// run executes the command line args until it is done or ctx ends, and returns the exit
+// status.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
 	a := newApp(getenv, os.Stdin, stdout, stderr)
 	return a.Run(ctx, root(a), args) //nolint:contextcheck // cobra passes ctx to the commands
 }
 
-// newApp returns what the commands share.
+// newApp returns the app that the commands share.
 func newApp(getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 	return &cli.App{Providers: providers, Version: readBuild().Version, Getenv: getenv, Stdin: stdin, Stdout: stdout, Stderr: stderr}
 }

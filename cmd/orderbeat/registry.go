@@ -6,9 +6,8 @@ import (
 	"orderbeat/clients/section"
 )
 
-// providers lists every kind of provider there is. A new one is a folder below
-// clients/ and a line here, or a preset of clients/declared and a line here; the kinds
-// of runs are listed in [orderbeat/jobs.Kinds].
+// providers lists every kind of provider. To add one, add a folder below clients/ or a preset
+// of clients/declared, and a line here. The kinds of runs are in [orderbeat/jobs.Kinds].
 var providers = map[string]section.Kind{
 	"declared":  {Open: declared.Open, Declaration: &section.Declaration{Name: "declared"}},
 	"mazda":     {Open: declared.Open, Declaration: declared.Preset("mazda")},

@@ -41,20 +41,20 @@ have your service manager restart it, as a standby.`,
   orderbeat run --config /etc/orderbeat/config.toml`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			signals := survive()
+			signals := ignoreSignals()
 			conf, err := a.Load()
 			if err != nil {
 				return err
 			}
 			log := newLog(a.RawStderr, conf.Log, conf.Mask)
-			var telling sync.WaitGroup
+			var logging sync.WaitGroup
 			ended := make(chan struct{})
-			telling.Go(func() { tellOf(signals, ended, log) })
+			logging.Go(func() { logSignals(signals, ended, log) })
 			err = workUntil(c.Context(), conf, log)
 			close(ended)
-			telling.Wait()
+			logging.Wait()
 			if c.Context().Err() != nil && errors.Is(err, context.Canceled) {
-				err = nil // it was stopped before it worked: nothing was in hand
+				err = nil // stopped during startup: no job was running
 			}
 			if err == nil {
 				log.Info("stopped")
@@ -64,11 +64,11 @@ have your service manager restart it, as a standby.`,
 	}
 }
 
-// overtime is how long after worker.drain the process ends, whatever does not.
+// overtime is how long after worker.drain the process exits, whatever still runs.
 const overtime = 4500 * time.Millisecond
 
-// workUntil runs the worker, and returns soon after worker.drain is over even if
-// something in it does not end: a provider, or a transaction.
+// workUntil runs the worker. It returns at most overtime after worker.drain has passed, even
+// if a provider call or a transaction does not end.
 func workUntil(ctx context.Context, c *config.Config, log *slog.Logger) error {
 	stopping, ended := make(chan struct{}), make(chan error, 1)
 	go func() { ended <- work(ctx, c, log, sync.OnceFunc(func() { close(stopping) })) }()
@@ -87,7 +87,7 @@ func workUntil(ctx context.Context, c *config.Config, log *slog.Logger) error {
 	return err
 }
 
-// await waits for how the worker ended, but not for longer than patience.
+// await returns the worker's result, or ErrAbandoned after patience.
 func await(ended <-chan error, patience time.Duration) error {
 	select {
 	case err := <-ended:
@@ -97,8 +97,8 @@ func await(ended <-chan error, patience time.Duration) error {
 	}
 }
 
-// work puts the worker together and runs it. It is one straight line on purpose:
-// what is opened first is closed last.
+// work opens what the worker needs and runs it. It is one straight line on purpose: what is
+// opened first is closed last.
 func work(ctx context.Context, c *config.Config, log *slog.Logger, stopping func()) (err error) {
 	memory.Limit(log)
 	unlock, err := lock.Acquire(c.DB.Path)
@@ -116,14 +116,14 @@ func work(ctx context.Context, c *config.Config, log *slog.Logger, stopping func
 	}
 	closing := func(c io.Closer) { err = errors.Join(err, c.Close()) }
 	defer closing(database)
-	if err := database.EndLeases(ctx); err != nil { // the lock says that nobody else works with this database
+	if err := database.EndLeases(ctx); err != nil { // the lock excludes other workers
 		return fmt.Errorf("db.path: %w", err)
 	}
 
 	for _, notice := range c.Notices {
 		log.Warn("configuration", "notice", notice)
 	}
-	keys, err := seal.LoadKeyring(c.Key.Path, c.Key.Make) //nolint:contextcheck // a file is read before anything waits
+	keys, err := seal.LoadKeyring(c.Key.Path, c.Key.Make) //nolint:contextcheck // the file is read before anything waits
 	if err != nil {
 		return fmt.Errorf("worker.key: %w", err)
 	}
@@ -169,7 +169,7 @@ func work(ctx context.Context, c *config.Config, log *slog.Logger, stopping func
 	})
 }
 
-// named is an opened provider with what the worker needs to know of its section.
+// named returns an opened provider with the settings of its section that the worker uses.
 func named(c section.Config, p clients.Provider) worker.Provider {
 	return worker.Provider{
 		Provider: p, Name: c.Name, Kind: c.Kind, Environment: c.Environment, Accounts: c.Accounts,

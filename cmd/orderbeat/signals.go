@@ -7,23 +7,22 @@ import (
 	"syscall"
 )
 
-// unmoved are the signals that end a program which does not expect them, and that others
-// send to services: for a new configuration, or for new log files.
-var unmoved = []os.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2}
+// ignoredSignals are sent to services to reload a configuration or reopen log files. By
+// default they would end the process.
+var ignoredSignals = []os.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2}
 
-// survive has the process outlive signals that are no order to stop, until its end. To
-// write to a log that nobody reads any more is an error that is passed over: Go would
-// raise SIGPIPE for standard output and error, and systemd take that for a clean end that
-// needs no restart. It returns the other signals, which are to be told in the log.
-func survive() <-chan os.Signal {
+// ignoreSignals keeps signals other than SIGINT and SIGTERM from ending the process, and
+// returns them, to be logged. SIGPIPE is ignored too: Go raises it when standard output or
+// error is closed, and systemd treats it as a clean exit that needs no restart.
+func ignoreSignals() <-chan os.Signal {
 	signal.Ignore(syscall.SIGPIPE)
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, unmoved...)
+	signal.Notify(signals, ignoredSignals...)
 	return signals
 }
 
-// tellOf logs signals that change nothing, until ended is closed.
-func tellOf(signals <-chan os.Signal, ended <-chan struct{}, log *slog.Logger) {
+// logSignals logs ignored signals until ended is closed.
+func logSignals(signals <-chan os.Signal, ended <-chan struct{}, log *slog.Logger) {
 	for {
 		select {
 		case s := <-signals:

@@ -134,7 +134,7 @@ func TestAnOrderThatShipsMuchLaterIsSeenToBeShipped(t *testing.T) {
 	ask("track", `"max_age":"30d"`)
 	s.alarms("tracking_stopped toledo raised")
 	alert := s.column("SELECT message || ' ' || hint FROM alerts WHERE provider = $provider")[0]
-	if !strings.Contains(alert, left[0]) || !strings.Contains(alert, "Ask the supplier") {
+	if !strings.Contains(alert, left[0]) || !strings.Contains(alert, "Contact the provider") {
 		t.Errorf("got %s, want the orders named, and what to do", alert)
 	}
 	if kept := s.column("SELECT order_id FROM open_orders WHERE provider = $provider ORDER BY order_id"); !slices.Equal(kept, left) || s.count("order_events") != events {

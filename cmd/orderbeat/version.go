@@ -32,10 +32,10 @@ func versionCommand(a *cli.App) *cobra.Command {
 	return c
 }
 
-// build is what the program knows of its own making.
+// build describes how the program was built.
 type build struct {
 	Version  string `json:"version"`
-	Revision string `json:"revision"` // of the sources; "+dirty" when they were changed, "" when unknown
+	Revision string `json:"revision"` // of the source; with "+dirty" if it was modified, "" if unknown
 	Go       string `json:"go"`
 }
 

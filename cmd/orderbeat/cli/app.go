@@ -20,18 +20,18 @@ type App struct {
 	Version        string
 	Getenv         func(string) string
 	Stdin          io.Reader
-	Stdout, Stderr io.Writer // each a [terminal]
-	// RawStdout and RawStderr are what is below them: for the log and the progress bar, which
-	// control the terminal, and for the body of a response that goes into a file.
+	Stdout, Stderr io.Writer // control characters are replaced ([NewTerminal])
+	// RawStdout and RawStderr are the unfiltered streams: for the log and the progress bar,
+	// which control the terminal, and for a response body that is written to a file.
 	RawStdout, RawStderr io.Writer
 	ConfigPath           string // the flag --config
-	began                bool   // the command line was right; what fails now is not its fault
+	began                bool   // the command line was valid: later errors are no usage errors
 }
 
 // Load reads the whole configuration.
 func (a *App) Load() (*config.Config, error) { return a.loadWith(config.Load) }
 
-// LoadWithoutSecrets reads the whole configuration, but no secret.
+// LoadWithoutSecrets reads the whole configuration without resolving secrets.
 func (a *App) LoadWithoutSecrets() (*config.Config, error) {
 	return a.loadWith(config.LoadWithoutSecrets)
 }
@@ -49,7 +49,7 @@ func (a *App) loadWith(load func(string, map[string]section.Kind, func(string) s
 	return c, nil
 }
 
-// LoadPart reads some sections of the configuration; nothing else needs to be right.
+// LoadPart reads some sections of the configuration; errors in others do not matter.
 func (a *App) LoadPart(sections ...string) (*config.Config, error) {
 	path, err := config.Find(a.ConfigPath, a.Getenv)
 	if err != nil {
@@ -89,7 +89,7 @@ func (a *App) Run(ctx context.Context, root *cobra.Command, args []string) int {
 	return Usage
 }
 
-// notice has every command below c say that it began.
+// notice makes every command below c set began.
 func (a *App) notice(c *cobra.Command) {
 	for _, c := range c.Commands() {
 		a.notice(c)
@@ -114,7 +114,7 @@ func (a *App) DialWorker() (*Client, error) {
 	return w, err
 }
 
-// OpenDatabase opens the database to read it.
+// OpenDatabase opens the database read-only; call Close.
 func (a *App) OpenDatabase(ctx context.Context) (*db.DB, error) {
 	conf, err := a.LoadPart("db")
 	if err != nil {
@@ -123,7 +123,7 @@ func (a *App) OpenDatabase(ctx context.Context) (*db.DB, error) {
 	return db.OpenReadOnly(ctx, conf.DB.Path)
 }
 
-// ReadDatabase opens the database for something that reads it.
+// ReadDatabase calls do with the database, opened read-only.
 func (a *App) ReadDatabase(ctx context.Context, do func(database *db.DB) error) error {
 	database, err := a.OpenDatabase(ctx)
 	if err != nil {

@@ -11,28 +11,28 @@ const (
 	Done      = 0
 	Failed    = 1
 	Usage     = 2 // the command line or the configuration is wrong
-	Partial   = 3 // some of it was done
+	Partial   = 3 // part of it was done
 	Abandoned = 4 // `run` stopped while jobs were still running
 )
 
-// ExitError ends the program with a status. Its cause is printed as it is, if there is one.
+// ExitError ends the program with a status. Its cause, if any, is printed unchanged.
 type ExitError struct {
 	status int
 	Err    error
 }
 
-// Exit returns the error that ends the program with a status. err is printed as it is; nil
+// Exit returns the error that ends the program with a status. err is printed unchanged; nil
 // if everything is printed already.
 func Exit(status int, err error) error { return &ExitError{status, err} }
 
 func (e *ExitError) Error() string { return fmt.Sprintf("exit status %d: %v", e.status, e.Err) }
 
-// Misuse is an error of the command line that the flags alone do not show.
+// Misuse returns a usage error that cobra cannot detect.
 func Misuse(format string, args ...any) error {
 	return Exit(Usage, fmt.Errorf("orderbeat: "+format, args...))
 }
 
-// OneArg wants exactly one argument, and says which when it is missing.
+// OneArg requires exactly one argument; what names it in the error.
 func OneArg(what string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) != 1 {

@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Listing is how a command lists what it found.
+// Listing formats a list.
 type Listing[T any] struct {
 	Noun string // "run"
 	Head []string
@@ -30,12 +30,12 @@ func (l Listing[T]) Print(a *App, list []T, asJSON bool) error {
 	return PrintTable(a.Stdout, slices.Clone(l.Head), rows)
 }
 
-// LimitFlag bounds how many rows a list has.
+// LimitFlag adds the flag --limit.
 func LimitFlag(c *cobra.Command, into *int, usual int) {
 	c.Flags().IntVar(into, "limit", usual, "maximum number of rows")
 }
 
-// CheckList refuses a limit that is none and a value that is not allowed.
+// CheckList returns a usage error if the limit is below 1 or the value is not allowed.
 func CheckList[S ~string](limit int, flag, value string, allowed []S) error {
 	if value != "" && !slices.Contains(allowed, S(value)) {
 		return Misuse("--%s: %q is not one of %s", flag, value, Words(allowed))

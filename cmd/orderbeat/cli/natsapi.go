@@ -16,29 +16,29 @@ import (
 	"orderbeat/worker/bus"
 )
 
-// Client is the request/reply service of a running worker.
+// Client calls the request/reply API of a running worker.
 type Client struct {
 	conn   *nats.Conn
 	prefix string
-	server string // as told to people
+	server string // URL, for messages
 }
 
-// asked makes it wrong usage that the worker does not know what it was asked about.
-func asked(err error) error {
+// usageError turns the errors "invalid" and "not_found" of the worker into usage errors.
+func usageError(err error) error {
 	if e, ok := errors.AsType[*api.Error](err); ok && (e.Code == "invalid" || e.Code == "not_found") {
 		return Misuse("%v", e)
 	}
 	return err
 }
 
-// NoWorkerError says that no worker runs.
+// NoWorkerError reports that no worker responds.
 type NoWorkerError struct{ server string }
 
 func (e *NoWorkerError) Error() string {
 	return fmt.Sprintf("no orderbeat worker responds at %s; start one with `orderbeat run`", e.server)
 }
 
-// Dial connects to the NATS that the configuration names; call Close.
+// Dial connects to the configured NATS; call Close.
 func Dial(c bus.Config) (*Client, error) {
 	server, err := ServerURL(c)
 	if err != nil {
@@ -61,7 +61,7 @@ func Dial(c bus.Config) (*Client, error) {
 	return a, nil
 }
 
-// ServerURL is the URL of the NATS that the configuration names.
+// ServerURL returns the URL of the configured NATS.
 func ServerURL(c bus.Config) (string, error) {
 	server := c.Reach(c.Listen)
 	if server == "" {
@@ -70,8 +70,8 @@ func ServerURL(c bus.Config) (string, error) {
 	return server, nil
 }
 
-// MissingPassword makes it a worker that does not run that there is no password file yet: the
-// first one makes it.
+// MissingPassword turns a missing password file into a NoWorkerError: the first start of a
+// worker creates it.
 func MissingPassword(err error, server string) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return &NoWorkerError{server}
@@ -79,8 +79,8 @@ func MissingPassword(err error, server string) error {
 	return err
 }
 
-// patience is how long a worker may take that asks a provider: its own 30 s and some.
-const patience = 35 * time.Second
+// requestTimeout is longer than the worker's own limit of 30 s for a provider call.
+const requestTimeout = 35 * time.Second
 
 // Call sends a request to an endpoint of the running worker, such as "runs.start", and returns
 // the reply.
@@ -93,22 +93,22 @@ func Call[R any](ctx context.Context, a *App, endpoint string, request any) (rep
 	return CallOver[R](ctx, w, endpoint, request)
 }
 
-// CallOver is call over a connection that is there.
+// CallOver is [Call] over an existing connection.
 func CallOver[R any](ctx context.Context, w *Client, endpoint string, request any) (reply R, err error) {
-	err = w.Request(ctx, patience, endpoint, request, &reply)
-	return reply, asked(err)
+	err = w.Request(ctx, requestTimeout, endpoint, request, &reply)
+	return reply, usageError(err)
 }
 
 // Close ends the connection.
 func (a *Client) Close() { a.conn.Close() }
 
 // Request sends a request to an endpoint and decodes the reply. An error reply is an [*api.Error].
-func (a *Client) Request(ctx context.Context, patience time.Duration, endpoint string, request, reply any) error {
+func (a *Client) Request(ctx context.Context, timeout time.Duration, endpoint string, request, reply any) error {
 	body, err := json.Marshal(request)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	msg, err := a.conn.RequestWithContext(ctx, a.prefix+".api."+endpoint, body)
 	if errors.Is(err, nats.ErrNoResponders) {
@@ -132,7 +132,7 @@ func (a *Client) Request(ctx context.Context, patience time.Duration, endpoint s
 	return nil
 }
 
-// RunRequest is what starts a run.
+// RunRequest is the request of runs.start.
 type RunRequest struct {
 	Provider string            `json:"provider"`
 	Kind     string            `json:"kind"`

@@ -26,20 +26,20 @@ func PrintJSON(w io.Writer, v any) error {
 	return err
 }
 
-// PrintTable writes rows below their head, in aligned columns.
+// PrintTable writes a header and rows in aligned columns.
 func PrintTable(w io.Writer, head []string, rows [][]string) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, row := range append([][]string{head}, rows...) {
 		for i, cell := range row {
 			row[i] = Plain(cell)
 		}
-		// Without the padding of a last column that is empty.
+		// Trailing tabs would pad empty last columns.
 		fmt.Fprintln(tw, strings.TrimRight(strings.Join(row, "\t"), "\t"))
 	}
 	return tw.Flush()
 }
 
-// Plain makes text from elsewhere safe for a terminal: one line, without characters that control it ([isControl]).
+// Plain makes foreign text safe for a terminal: one line, without control characters ([isControl]).
 func Plain(s string) string {
 	return strings.Map(func(r rune) rune {
 		if isControl(r) {
@@ -49,7 +49,7 @@ func Plain(s string) string {
 	}, s)
 }
 
-// OrDash shows that there is nothing.
+// OrDash returns s, or "-" if it is empty.
 func OrDash(s string) string {
 	if s == "" {
 		return "-"
@@ -57,7 +57,7 @@ func OrDash(s string) string {
 	return s
 }
 
-// Words lists values in one line, "a, b, c".
+// Words joins values as "a, b, c".
 func Words[T ~string](all []T) string {
 	list := make([]string, len(all))
 	for i, s := range all {
@@ -66,7 +66,7 @@ func Words[T ~string](all []T) string {
 	return strings.Join(list, ", ")
 }
 
-// Count is "1 order", "2 orders".
+// Count returns "1 order", "2 orders".
 func Count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun

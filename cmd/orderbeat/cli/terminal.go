@@ -20,11 +20,11 @@ func isControl(r rune) bool {
 	return unicode.Is(unicode.Bidi_Control, r)
 }
 
-// terminal is what a command writes to: whatever comes from providers, the database or NATS,
-// nothing that controls a terminal goes through but line feeds and tabs.
+// terminal is a writer that replaces control characters other than line feeds and tabs: text
+// from providers, the database or NATS must not control the terminal.
 type terminal struct {
 	w       io.Writer
-	partial []byte // the beginning of a character whose end is still to come
+	partial []byte // an incomplete UTF-8 character at the end of the last write
 }
 
 // NewTerminal returns a writer that replaces characters that control a terminal.
@@ -51,7 +51,7 @@ func (t *terminal) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// EscapeJSON writes the characters that control a terminal of a JSON text as \u escapes, which mean the same.
+// EscapeJSON replaces control characters in a JSON text by equivalent \u escapes.
 func EscapeJSON(text []byte) []byte {
 	const hex = "0123456789abcdef"
 	out := make([]byte, 0, len(text))
@@ -73,8 +73,8 @@ func EscapeJSON(text []byte) []byte {
 	return out
 }
 
-// EscapedLines returns a writer of a log in JSON, which escapes the characters that control
-// a terminal ([escapeJSON]).
+// EscapedLines returns a writer for a JSON log that escapes control characters
+// ([EscapeJSON]).
 func EscapedLines(w io.Writer) io.Writer { return jsonLines{w} }
 
 type jsonLines struct{ w io.Writer }
@@ -87,7 +87,7 @@ func (l jsonLines) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// IsTerminal reports whether a person may be reading w.
+// IsTerminal reports whether w is a terminal.
 func IsTerminal(w io.Writer) bool {
 	if t, ok := w.(*terminal); ok {
 		w = t.w

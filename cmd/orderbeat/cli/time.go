@@ -7,7 +7,7 @@ import (
 	"orderbeat/jobs"
 )
 
-// ParseSince reads a length of time before now, or a day, which begins in UTC.
+// ParseSince parses a duration before now, or a date (midnight UTC).
 func ParseSince(flag, s string, now time.Time) (time.Time, error) {
 	if day, err := clients.ParseDate(s); err == nil {
 		return day.Time(), nil
@@ -18,7 +18,7 @@ func ParseSince(flag, s string, now time.Time) (time.Time, error) {
 	return time.Time{}, Misuse(`--%s: %q is neither a duration such as "24h" or "14d" nor a date such as "2026-01-31"`, flag, s)
 }
 
-// ParsePeriod writes two bounds of a time, where they are given, as the worker reads them.
+// ParsePeriod replaces two bounds, each if it is set, by the times that the worker expects.
 func ParsePeriod(since, until *string, now time.Time) error {
 	for _, bound := range []struct {
 		name string
@@ -36,7 +36,7 @@ func ParsePeriod(since, until *string, now time.Time) error {
 	return nil
 }
 
-// Minute is how tables show a time: UTC, to the minute; "-" for none.
+// Minute formats a time for tables: UTC, to the minute; "-" if zero.
 func Minute(t time.Time) string {
 	if t.IsZero() {
 		return "-"
@@ -44,7 +44,7 @@ func Minute(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04")
 }
 
-// Second is minute to the second.
+// Second is [Minute] to the second.
 func Second(t time.Time) string {
 	if t.IsZero() {
 		return "-"
@@ -52,10 +52,10 @@ func Second(t time.Time) string {
 	return t.UTC().Format(time.DateTime)
 }
 
-// DayRange are the days that a run asks for, as they are given.
+// DayRange is a date range as given by flags.
 type DayRange struct{ From, To, Lookback string }
 
-// Params are those of a window.
+// Params returns the parameters of a run over the date range.
 func (o DayRange) Params() (map[string]string, error) {
 	given := map[string]string{}
 	for _, end := range []struct{ name, day string }{{"from", o.From}, {"to", o.To}} {

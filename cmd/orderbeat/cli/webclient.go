@@ -18,15 +18,15 @@ import (
 	"orderbeat/worker/web"
 )
 
-// WebClient asks the web listener of a running worker, on this machine.
+// WebClient sends requests to the web listener of a running worker on this machine.
 type WebClient struct {
 	web    web.Config
 	Base   string
 	client *http.Client
 }
 
-// NewWebClient makes a client that trusts the listener's certificate and no other, and
-// follows no redirect.
+// NewWebClient returns a client that trusts only the listener's certificate and follows no
+// redirects.
 func NewWebClient(c web.Config) (*WebClient, error) {
 	if c.Listen == "" {
 		return nil, errors.New(`web.listen is "": the worker has no web listener; give it an address`)
@@ -48,8 +48,8 @@ func NewWebClient(c web.Config) (*WebClient, error) {
 	}, nil
 }
 
-// trusting trusts the certificate in a file. The name that is checked is one of its own,
-// because the listener is asked by its address.
+// trusting returns a TLS configuration that trusts the certificate in a file. It verifies one
+// of the certificate's own names, because the listener is reached by its address.
 func trusting(file string) (*tls.Config, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -75,7 +75,7 @@ func trusting(file string) (*tls.Config, error) {
 	return config, nil
 }
 
-// Get asks for a page as plain text.
+// Get requests a page as plain text.
 func (w *WebClient) Get(ctx context.Context, address string) (status int, location, text string, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
@@ -85,27 +85,27 @@ func (w *WebClient) Get(ctx context.Context, address string) (status int, locati
 	if w.web.User != "" {
 		request.SetBasicAuth(w.web.User, w.web.Password.Reveal())
 	}
-	answer, err := w.client.Do(request)
+	response, err := w.client.Do(request)
 	if _, ok := errors.AsType[*net.OpError](err); ok {
 		return 0, "", "", &NoWorkerError{w.Base}
 	}
 	if err != nil {
 		return 0, "", "", fmt.Errorf("request to the worker at %s: %w", w.Base, withoutURL(err))
 	}
-	defer answer.Body.Close()
+	defer response.Body.Close()
 	const enough = 64 << 10
-	page, err := io.ReadAll(io.LimitReader(answer.Body, enough))
+	page, err := io.ReadAll(io.LimitReader(response.Body, enough))
 	if err != nil {
 		return 0, "", "", fmt.Errorf("request to the worker at %s: %w", w.Base, err)
 	}
-	if answer.StatusCode == http.StatusUnauthorized {
+	if response.StatusCode == http.StatusUnauthorized {
 		return 0, "", "", fmt.Errorf("the worker at %s rejected the user or password of web.auth: was it started with another configuration?", w.Base)
 	}
-	return answer.StatusCode, answer.Header.Get("Location"), strings.TrimSpace(string(page)), nil
+	return response.StatusCode, response.Header.Get("Location"), strings.TrimSpace(string(page)), nil
 }
 
-// withoutURL is an error of an HTTP client without the address, which may have a code
-// in it.
+// withoutURL returns an error of the HTTP client without the URL, which may contain an
+// authorization code.
 func withoutURL(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		return e.Err

@@ -14,11 +14,11 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// ErrInUse is that another process has the database's lock.
+// ErrInUse reports that another process holds the lock.
 var ErrInUse = errors.New("in use by another orderbeat")
 
-// Acquire keeps a second worker away from the database: there is one writer,
-// one relay and one clock for its schedules. Reading commands need no lock.
+// Acquire locks the database for this process: a database has one writer, one relay and one
+// scheduler. Commands that only read need no lock.
 func Acquire(path string) (unlock func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("db.path: %w", err)
@@ -29,14 +29,14 @@ func Acquire(path string) (unlock func(), err error) {
 	} else if !locked {
 		return nil, fmt.Errorf("db.path: %s is %w: stop it, or configure another file", path, ErrInUse)
 	}
-	return func() { _ = lock.Unlock() }, nil // the process ends, and with it the lock
+	return func() { _ = lock.Unlock() }, nil // the lock ends with the process in any case
 }
 
 func lockOf(path string) string { return path + ".lock" }
 
-// Identify is by what other workers know that this is the one with this database, and
-// where that is. It is the same after a restart, and another one for a copy: of the
-// file on another machine, or of the whole folder. The lock is held.
+// Identify returns the identity of the worker with this database, and its place (host and
+// path), for other workers. It survives restarts and differs for a copy of the file on
+// another machine or of the whole folder. The caller holds the lock.
 func Identify(path string) (id, place string, err error) {
 	if path, err = filepath.Abs(path); err != nil {
 		return "", "", err
@@ -45,10 +45,10 @@ func Identify(path string) (id, place string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	const length = 26 // of what [rand.Text] makes
+	const length = 26 // of [rand.Text]
 	own, err := os.ReadFile(lockOf(path))
 	if err == nil && len(own) != length {
-		own = []byte(rand.Text()) // machines may have one name, and one layout
+		own = []byte(rand.Text()) // host names and paths are not unique
 		err = os.WriteFile(lockOf(path), own, 0o600)
 	}
 	if err != nil {

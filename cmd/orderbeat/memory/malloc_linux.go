@@ -11,6 +11,6 @@ static void one_arena(void) {}
 */
 import "C"
 
-// oneArena has C's allocator, which SQLite uses, keep one arena: glibc reserves 64 MB of
-// address space for each thread that has one of its own.
+// oneArena makes C's allocator, which SQLite uses, share one arena: glibc reserves 64 MB of
+// address space for each further one.
 func oneArena() { C.one_arena() }

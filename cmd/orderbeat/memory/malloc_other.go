@@ -2,5 +2,5 @@
 
 package memory
 
-// oneArena does nothing: it is glibc that reserves an arena for each thread.
+// oneArena does nothing: only glibc has an arena per thread.
 func oneArena() {}

@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Limit makes the garbage collector keep to what the process may have: nine tenths
-// of the cgroup's limit or else of the machine's memory, less where the address space
-// is limited (ulimit -v). GOMEMLIMIT has the last word.
+// Limit sets the soft memory limit of the garbage collector: nine tenths of the cgroup's
+// limit or else of the machine's memory, less if the address space is limited (ulimit -v).
+// GOMEMLIMIT takes precedence.
 func Limit(log *slog.Logger) {
 	source := "GOMEMLIMIT"
 	if os.Getenv(source) == "" {
@@ -35,8 +35,8 @@ func Limit(log *slog.Logger) {
 	log.Info("memory limit", "megabytes", limit>>20, "source", source)
 }
 
-// addressSpace is what the heap may take where the address space is limited: half of what
-// is left of it, because threads and C need theirs, and the heap grows in pieces of 64 MB.
+// addressSpace returns the limit of the heap if the address space is limited: half of the
+// rest, because threads and C need some too, and the heap grows in steps of 64 MB.
 func addressSpace() (bytes int64, ok bool) {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_AS, &limit); err != nil || limit.Cur >= math.MaxInt64 {

@@ -12,10 +12,10 @@ import (
 	"orderbeat/worker/api"
 )
 
-// nameOf names credentials on the command line.
+// nameOf returns the name of a credential as shown by commands.
 func nameOf(c api.Credential) string { return strings.TrimSpace(c.Provider + " " + c.User) }
 
-// credentialCommand is a command about a provider's credentials that the running worker carries out.
+// credentialCommand returns a command about a provider's credentials; the running worker executes it.
 func credentialCommand(use, short, long string, do func(ctx context.Context, of api.Credential) error) *cobra.Command {
 	var of api.Credential
 	c := &cobra.Command{

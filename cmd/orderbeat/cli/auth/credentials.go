@@ -11,20 +11,20 @@ import (
 	"orderbeat/worker/api"
 )
 
-// Who told of credentials.
+// The sources of credential states.
 const (
 	fromWorker   = "worker"
 	fromDatabase = "database"
 )
 
-// teller tells of credentials: a running worker, else the database.
-type teller struct {
-	worker *cli.Client // nil when NATS is not there
+// credentialReader reads credential states from a running worker, or else from the database.
+type credentialReader struct {
+	worker *cli.Client // nil if NATS cannot be reached
 	path   string
 }
 
-func newTeller(conf *config.Config) *teller {
-	t := &teller{path: conf.DB.Path}
+func newCredentialReader(conf *config.Config) *credentialReader {
+	t := &credentialReader{path: conf.DB.Path}
 	if w, err := cli.Dial(conf.NATS); err == nil {
 		t.worker = w
 	}
@@ -32,18 +32,18 @@ func newTeller(conf *config.Config) *teller {
 }
 
 // Close ends the connection.
-func (t *teller) Close() {
+func (t *credentialReader) Close() {
 	if t.worker != nil {
 		t.worker.Close()
 	}
 }
 
-// list tells of every credential, and who told.
-func (t *teller) list(ctx context.Context) (list []auth.Status, from string, err error) {
+// list returns the state of every credential, and its source.
+func (t *credentialReader) list(ctx context.Context) (list []auth.Status, from string, err error) {
 	if t.worker != nil {
 		var reply api.Credentials
-		const patience = 2 * time.Second
-		if err := t.worker.Request(ctx, patience, "auth.status", struct{}{}, &reply); err == nil {
+		const timeout = 2 * time.Second
+		if err := t.worker.Request(ctx, timeout, "auth.status", struct{}{}, &reply); err == nil {
 			return reply.Credentials, fromWorker, nil
 		}
 	}
@@ -63,8 +63,8 @@ func (t *teller) list(ctx context.Context) (list []auth.Status, from string, err
 	return list, fromDatabase, nil
 }
 
-// consentedAt is when a user last granted access, zero if never.
-func (t *teller) consentedAt(ctx context.Context, of api.Credential) (time.Time, error) {
+// consentedAt returns when a user last granted access, zero if never.
+func (t *credentialReader) consentedAt(ctx context.Context, of api.Credential) (time.Time, error) {
 	list, _, err := t.list(ctx)
 	if err != nil {
 		return time.Time{}, err

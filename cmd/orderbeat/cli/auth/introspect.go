@@ -33,16 +33,16 @@ called tokens inactive that worked.`,
 }
 
 func printIntrospections(stdout, stderr io.Writer, all []api.Introspection) error {
-	told := 0
+	succeeded := 0
 	for _, i := range all {
 		if i.Error != nil {
 			fmt.Fprintf(stderr, "%s: %s\n", nameOf(i.Credential), cli.Plain(i.Error.Error()))
 			continue
 		}
-		told++
+		succeeded++
 		fmt.Fprintln(stdout, describe(i))
 	}
-	switch told {
+	switch succeeded {
 	case len(all):
 		return nil
 	case 0:
@@ -52,19 +52,19 @@ func printIntrospections(stdout, stderr io.Writer, all []api.Introspection) erro
 	}
 }
 
-// describe is an introspection in a line.
+// describe formats an introspection as one line.
 func describe(i api.Introspection) string {
 	if !i.Active {
 		return nameOf(i.Credential) + ": the provider says that the token is not active"
 	}
-	said := []string{nameOf(i.Credential) + ": the token is active"}
+	parts := []string{nameOf(i.Credential) + ": the token is active"}
 	if !i.ExpiresAt.IsZero() {
-		said = append(said, "until "+cli.Second(i.ExpiresAt)+" UTC")
+		parts = append(parts, "until "+cli.Second(i.ExpiresAt)+" UTC")
 	}
 	for _, member := range []struct{ name, value string }{{"scope", i.Scope}, {"client", i.ClientID}, {"user", i.Username}} {
 		if member.value != "" {
-			said = append(said, member.name+" "+cli.Plain(member.value))
+			parts = append(parts, member.name+" "+cli.Plain(member.value))
 		}
 	}
-	return strings.Join(said, ", ")
+	return strings.Join(parts, ", ")
 }

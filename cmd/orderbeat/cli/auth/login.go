@@ -19,8 +19,8 @@ import (
 	"orderbeat/worker/web"
 )
 
-// consentPatience is how long a person is waited for.
-const consentPatience = 10 * time.Minute
+// consentTimeout is how long login waits for a user.
+const consentTimeout = 10 * time.Minute
 
 func loginCommand(a *cli.App) *cobra.Command {
 	var o loginOptions
@@ -55,7 +55,7 @@ creates is valid once, for ten minutes.`,
 	f.BoolVar(&o.printURL, "print-url", false, "print the link and exit")
 	f.BoolVar(&o.paste, "paste", false, "read the address that the browser was redirected to from standard input")
 	f.BoolVar(&o.force, "force", false, "ask again even if access is granted")
-	_ = c.MarkFlagRequired("user") // there is such a flag
+	_ = c.MarkFlagRequired("user") // the flag exists
 	c.MarkFlagsMutuallyExclusive("print-url", "paste")
 	return c
 }
@@ -79,7 +79,7 @@ func login(ctx context.Context, a *cli.App, conf *config.Config, o loginOptions)
 		}
 		link += "&again=" + again
 		here += "&again=" + again
-		if !o.paste { // the link is good once: it is the browser's
+		if !o.paste { // the link is valid once: leave it to the browser
 			return offerLink(ctx, a, conf, o, link)
 		}
 	} else if granted, err := granted(ctx, a, conf, o.Credential); granted || err != nil {
@@ -102,7 +102,7 @@ func login(ctx context.Context, a *cli.App, conf *config.Config, o loginOptions)
 	return offerLink(ctx, a, conf, o, link)
 }
 
-// offerLink prints the link, and waits for what comes of it where that is asked for.
+// offerLink prints the link and, without --print-url, waits for consent.
 func offerLink(ctx context.Context, a *cli.App, conf *config.Config, o loginOptions, link string) error {
 	if o.printURL {
 		fmt.Fprintln(a.Stdout, link)
@@ -111,7 +111,7 @@ func offerLink(ctx context.Context, a *cli.App, conf *config.Config, o loginOpti
 	return awaitConsent(ctx, a, conf, o, link)
 }
 
-// authorize has the worker make a word, good once, by which a user is asked again.
+// authorize requests a one-time code with which a user can grant access again.
 func authorize(ctx context.Context, conf *config.Config, of api.Credential) (again string, err error) {
 	w, err := cli.Dial(conf.NATS)
 	if err != nil {
@@ -129,14 +129,14 @@ func authorize(ctx context.Context, conf *config.Config, of api.Credential) (aga
 	return link.Query().Get("again"), nil
 }
 
-// granted asks the running worker, where there is one, whether a user has granted access,
-// and says so: its page treats all users alike. A user who is not configured is an error.
+// granted reports whether a user has granted access, and prints it, if a worker is running:
+// the worker's page treats all users alike. A user who is not configured is an error.
 func granted(ctx context.Context, a *cli.App, conf *config.Config, of api.Credential) (bool, error) {
-	t := newTeller(conf)
+	t := newCredentialReader(conf)
 	defer t.Close()
 	list, from, err := t.list(ctx)
 	if err != nil || from != fromWorker {
-		return false, nil // the page tells what is wrong
+		return false, nil // the page shows what is wrong
 	}
 	i := slices.IndexFunc(list, func(st auth.Status) bool { return st.Provider == of.Provider && st.User == of.User })
 	switch {
@@ -153,9 +153,9 @@ func printGranted(a *cli.App, of api.Credential) {
 	fmt.Fprintf(a.Stderr, "%s has already granted access; use --force to ask again\n", nameOf(of))
 }
 
-// awaitConsent shows the link, and waits until access is granted.
+// awaitConsent shows the link and waits until access is granted.
 func awaitConsent(ctx context.Context, a *cli.App, conf *config.Config, o loginOptions, link string) error {
-	t := newTeller(conf)
+	t := newCredentialReader(conf)
 	defer t.Close()
 	before, err := t.consentedAt(ctx, o.Credential)
 	if err != nil {
@@ -166,17 +166,17 @@ func awaitConsent(ctx context.Context, a *cli.App, conf *config.Config, o loginO
 		openBrowser(ctx, link)
 	}
 	fmt.Fprintf(a.Stderr, "waiting until %s grants access\n", o.User)
-	ctx, cancel := context.WithTimeout(ctx, consentPatience)
+	ctx, cancel := context.WithTimeout(ctx, consentTimeout)
 	defer cancel()
-	look := time.NewTicker(time.Second)
-	defer look.Stop()
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return errors.New("stopped waiting; the link stays valid: see `orderbeat auth status`")
-		case <-look.C:
+		case <-ticker.C:
 		}
-		// A worker that restarts is asked again.
+		// The worker may be restarting: try again.
 		if at, err := t.consentedAt(ctx, o.Credential); err == nil && at.After(before.Add(time.Millisecond)) {
 			fmt.Fprintf(a.Stdout, "%s has granted access\n", nameOf(o.Credential))
 			return nil
@@ -184,7 +184,7 @@ func awaitConsent(ctx context.Context, a *cli.App, conf *config.Config, o loginO
 	}
 }
 
-// openBrowser tries to; the link stands on the terminal in any case.
+// openBrowser tries to open the link in a browser; it is on the terminal in any case.
 func openBrowser(ctx context.Context, link string) {
 	for _, name := range []string{"xdg-open", "open"} {
 		path, err := exec.LookPath(name)

@@ -12,8 +12,8 @@ import (
 	"orderbeat/cmd/orderbeat/cli"
 )
 
-// paste ends a consent with what a person brings back from a browser that cannot reach
-// the worker. authorize is where that person begins.
+// paste completes a consent with the redirect address that a user copies from a browser that
+// cannot reach the worker. authorize is the address to open.
 func paste(ctx context.Context, a *cli.App, web *cli.WebClient, o loginOptions, authorize string) error {
 	begun, err := url.Parse(authorize)
 	if err != nil {
@@ -25,11 +25,11 @@ func paste(ctx context.Context, a *cli.App, web *cli.WebClient, o loginOptions, 
 	if err != nil {
 		return err
 	}
-	answer, err := redirectQuery(pasted, begun.Query().Get("state"))
+	query, err := redirectQuery(pasted, begun.Query().Get("state"))
 	if err != nil {
 		return err
 	}
-	status, _, text, err := web.Get(ctx, web.Base+"/oauth/callback/"+url.PathEscape(o.Provider)+"?"+answer.Encode())
+	status, _, text, err := web.Get(ctx, web.Base+"/oauth/callback/"+url.PathEscape(o.Provider)+"?"+query.Encode())
 	if err != nil {
 		return err
 	}
@@ -40,11 +40,11 @@ func paste(ctx context.Context, a *cli.App, web *cli.WebClient, o loginOptions, 
 	return nil
 }
 
-// readLine reads what a person typed, or ends with ctx.
+// readLine reads a line of input, or returns when ctx ends.
 func readLine(ctx context.Context, from *bufio.Reader) (string, error) {
 	typed := make(chan string, 1)
-	go func() { // ends with the line, or with the program
-		line, _ := from.ReadString('\n') // what came before an end is all there is
+	go func() { // ends with the line or with the program
+		line, _ := from.ReadString('\n') // at the end of input, what was read is the line
 		typed <- strings.TrimSpace(line)
 	}()
 	select {
@@ -58,8 +58,8 @@ func readLine(ctx context.Context, from *bufio.Reader) (string, error) {
 	}
 }
 
-// redirectQuery is the query of the redirect that was pasted. A code alone is taken to
-// answer the request for access that was just made. No error repeats what was pasted.
+// redirectQuery returns the query of a pasted redirect address. A code alone is taken as the
+// response to the authorization request just made. Errors do not repeat the pasted text.
 func redirectQuery(pasted, state string) (url.Values, error) {
 	_, query, has := strings.Cut(pasted, "?")
 	if !has && strings.Contains(pasted, "=") {
@@ -71,7 +71,7 @@ func redirectQuery(pasted, state string) (url.Values, error) {
 	query, _, _ = strings.Cut(query, "#")
 	values, err := url.ParseQuery(query)
 	if err != nil || !values.Has("code") && !values.Has("error") {
-		return nil, errors.New("the pasted text has no response of the provider: paste the whole address that the browser was redirected to")
+		return nil, errors.New("the pasted text is not a response of the provider: paste the whole address that the browser was redirected to")
 	}
 	return values, nil
 }

@@ -43,7 +43,7 @@ estimate: the provider does not state it.`,
 }
 
 func showStatus(ctx context.Context, a *cli.App, conf *config.Config, asJSON bool) error {
-	t := newTeller(conf)
+	t := newCredentialReader(conf)
 	defer t.Close()
 	list, from, err := t.list(ctx)
 	if err != nil {
@@ -89,7 +89,7 @@ func printStatuses(w io.Writer, list []auth.Status, now time.Time) error {
 	return nil
 }
 
-// lifeLeft is how long the token lives yet; "-" without one.
+// lifeLeft returns the remaining lifetime of the token; "-" without one.
 func lifeLeft(st auth.Status) string {
 	if st.LifeLeft <= 0 {
 		return "-"
@@ -101,8 +101,8 @@ func lifeLeft(st auth.Status) string {
 	return left
 }
 
-// nextAttempt is when a token may be asked for next: "-" when nothing says, "never" when
-// a person has to act first.
+// nextAttempt returns when a token may be requested next: "-" for any time, "never" if
+// someone has to act first.
 func nextAttempt(st auth.Status, now time.Time) string {
 	switch {
 	case st.State == auth.StateRejected || st.State == auth.StateConsent:

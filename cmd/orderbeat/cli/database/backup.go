@@ -43,5 +43,5 @@ it are sealed; the file of worker.key, which opens them, is not included.`,
 	return c
 }
 
-// megabytes is the size of a file.
+// megabytes formats the size of a file.
 func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }

@@ -6,7 +6,7 @@ import (
 	"orderbeat/cmd/orderbeat/cli"
 )
 
-// Command is the upkeep of the database: files db_*.go.
+// Command returns the command db with its subcommands.
 func Command(a *cli.App) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "db",

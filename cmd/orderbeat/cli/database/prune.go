@@ -50,7 +50,7 @@ type pruneOptions struct {
 	dryRun, asJSON bool
 }
 
-// What carries out, or only counts, what is to be pruned.
+// Who prunes; nobody with --dry-run.
 const (
 	byWorker  = "worker"
 	byCommand = "command"
@@ -93,10 +93,10 @@ func prunable(ctx context.Context, path string, keep db.Retention) (db.Pruned, e
 	return database.Prunable(ctx, keep, time.Now())
 }
 
-// pruneNow prunes here if no worker has the database, else has the worker prune. The lock
-// knows: a worker may run and not be reached.
+// pruneNow prunes the database, or requests it from the worker that has it. The lock decides:
+// a worker may be running and unreachable.
 func pruneNow(ctx context.Context, conf *config.Config, o pruneOptions, keep db.Retention) (by string, p db.Pruned, err error) {
-	reader, err := db.OpenReadOnly(ctx, conf.DB.Path) // which makes and migrates nothing
+	reader, err := db.OpenReadOnly(ctx, conf.DB.Path) // fails if there is no database; neither creates nor migrates one
 	if err != nil {
 		return "", p, err
 	}
@@ -105,7 +105,7 @@ func pruneNow(ctx context.Context, conf *config.Config, o pruneOptions, keep db.
 	}
 	unlock, err := lock.Acquire(conf.DB.Path)
 	if errors.Is(err, lock.ErrInUse) {
-		p, err = askToPrune(ctx, conf, o)
+		p, err = pruneByWorker(ctx, conf, o)
 		return byWorker, p, err
 	}
 	if err != nil {
@@ -120,8 +120,9 @@ func pruneNow(ctx context.Context, conf *config.Config, o pruneOptions, keep db.
 	return byCommand, p, errors.Join(err, database.Close())
 }
 
-// askToPrune asks the worker again and again, because it prunes for some seconds at a time.
-func askToPrune(ctx context.Context, conf *config.Config, o pruneOptions) (p db.Pruned, err error) {
+// pruneByWorker requests pruning until it is done: the worker prunes for some seconds per
+// request.
+func pruneByWorker(ctx context.Context, conf *config.Config, o pruneOptions) (p db.Pruned, err error) {
 	w, err := cli.Dial(conf.NATS)
 	if err != nil {
 		return p, err

@@ -8,7 +8,7 @@ import (
 	"orderbeat/cmd/orderbeat/cli"
 )
 
-// dueShown is how many due times of a schedule are shown.
+// dueShown is the number of due times shown per schedule.
 const dueShown = 5
 
 // CheckCommand returns the command that checks the configuration.

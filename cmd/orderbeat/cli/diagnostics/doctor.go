@@ -56,7 +56,7 @@ type doctorOptions struct {
 	asJSON   bool
 }
 
-// finding is what was found of one account.
+// finding is the result for one account.
 type finding struct {
 	Provider string       `json:"provider"`
 	Account  string       `json:"account,omitempty"`
@@ -109,8 +109,8 @@ func runDoctor(ctx context.Context, a *cli.App, conf *config.Config, o doctorOpt
 	return printFindings(a, found, o.asJSON)
 }
 
-// configuredProviders are the worker's providers, with where their breakers stand; nil
-// where that is not known.
+// configuredProviders returns the worker's providers with the state of their breakers, nil if
+// unknown.
 func configuredProviders(ctx context.Context, w *cli.Client) (map[string]*clients.BreakerStatus, error) {
 	reply, err := cli.CallOver[api.Providers](ctx, w, "providers.list", struct{}{})
 	if err != nil {
@@ -123,8 +123,8 @@ func configuredProviders(ctx context.Context, w *cli.Client) (map[string]*client
 	return configured, nil
 }
 
-// reportBreaker tells of a provider that answers no questions for orders, whatever it says
-// of credentials.
+// reportBreaker prints that a provider's breaker is open: order requests fail even if the
+// credentials work.
 func reportBreaker(a *cli.App, provider string, b *clients.BreakerStatus) {
 	if b == nil || b.State == clients.BreakerClosed {
 		return
@@ -132,11 +132,11 @@ func reportBreaker(a *cli.App, provider string, b *clients.BreakerStatus) {
 	fmt.Fprintf(a.Stderr, "%s: breaker open after %d failed requests in a row; a probe is sent now and then\n", cli.Plain(provider), b.Failures)
 }
 
-// triedJobs waits until each job of a run was tried once, or ctx ended, and returns them
-// all. Jobs that are to be tried again go on by themselves.
+// triedJobs waits until each job of a run was tried once or ctx ends, and returns all of
+// them. Jobs that will be retried continue by themselves.
 func triedJobs(ctx context.Context, database *db.DB, runID string) ([]db.JobRow, error) {
-	look := time.NewTicker(100 * time.Millisecond)
-	defer look.Stop()
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
 	for {
 		rows, err := database.RunJobs(context.WithoutCancel(ctx), runID)
 		if err != nil {
@@ -152,7 +152,7 @@ func triedJobs(ctx context.Context, database *db.DB, runID string) ([]db.JobRow,
 			return rows, nil
 		}
 		select {
-		case <-look.C:
+		case <-ticker.C:
 		case <-ctx.Done():
 			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 				return rows, nil

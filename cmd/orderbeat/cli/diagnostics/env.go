@@ -36,7 +36,7 @@ password or token.`,
 	}
 }
 
-// shellEnv is what a POSIX shell evaluates.
+// shellEnv returns commands for a POSIX shell.
 func shellEnv(c bus.Config) (string, error) {
 	server, err := cli.ServerURL(c)
 	if err != nil {
@@ -81,5 +81,5 @@ func shellEnv(c bus.Config) (string, error) {
 	return b.String(), nil
 }
 
-// quoted is the text as one word of a POSIX shell.
+// quoted returns text as one word of a POSIX shell.
 func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }

@@ -11,7 +11,7 @@ import (
 	"orderbeat/jobs"
 )
 
-// checkReport is what `orderbeat check` tells of a configuration.
+// checkReport is the result of `orderbeat check`.
 type checkReport struct {
 	Config    string            `json:"config"`
 	Database  string            `json:"database"`

@@ -84,7 +84,7 @@ var exchangeListing = cli.Listing[db.ExchangeRow]{
 	},
 }
 
-// shortened is a URL that fits into a table; --json has all of it.
+// shortened truncates a URL for the table; --json has all of it.
 func shortened(address string) string {
 	const widest = 60
 	if len(address) <= widest {
@@ -125,7 +125,7 @@ func showExchange(ctx context.Context, a *cli.App, text string, o exchangesOptio
 	shown := ViewOf(x)
 	shown.ResponseBody = string(body)
 	if o.asJSON {
-		return cli.PrintJSON(a.Stdout, map[string]any{"exchange": keptExchange{row, shown.RequestHeaders, shown.RequestBody, shown.ResponseHeaders, shown.ResponseBody}})
+		return cli.PrintJSON(a.Stdout, map[string]any{"exchange": exchangeDetail{row, shown.RequestHeaders, shown.RequestBody, shown.ResponseHeaders, shown.ResponseBody}})
 	}
 	fmt.Fprintf(a.Stdout, "exchange %d, %s: %s %s, %s\n", id, cli.Second(row.StartedAt), cli.Plain(row.Provider), cli.Plain(cli.OrDash(row.Account)), cli.Plain(row.Op))
 	fmt.Fprintf(a.Stdout, "of job %s, attempt %d\n", cli.OrDash(row.JobID), row.Attempt)
@@ -136,8 +136,8 @@ func showExchange(ctx context.Context, a *cli.App, text string, o exchangesOptio
 	return nil
 }
 
-// keptExchange is an exchange as --json has it.
-type keptExchange struct {
+// exchangeDetail is one exchange as printed by --json.
+type exchangeDetail struct {
 	db.ExchangeRow
 	RequestHeaders  map[string][]string `json:"request_headers"`
 	RequestBody     string              `json:"request_body,omitempty"`

@@ -27,7 +27,7 @@ type View struct {
 	Truncated       bool                `json:"truncated"`
 }
 
-// ViewOf returns the view of an exchange; it keeps x's headers.
+// ViewOf returns the view of an exchange. It shares the headers with x.
 func ViewOf(x exchange.Exchange) View {
 	return View{
 		Op: x.Op, Method: x.Method, URL: x.URL, RequestHeaders: x.RequestHeader, RequestBody: x.RequestBody, Status: x.Status,
@@ -36,8 +36,8 @@ func ViewOf(x exchange.Exchange) View {
 	}
 }
 
-// dull are headers of answers that tell nothing of orders.
-var dull = []string{
+// hiddenHeaders are response headers that say nothing about orders.
+var hiddenHeaders = []string{
 	"Alt-Svc", "Cache-Control", "Connection", "Content-Encoding", "Content-Length", "Date", "Etag", "Expires", "Keep-Alive", "Pragma",
 	"Server", "Set-Cookie", "Strict-Transport-Security", "Transfer-Encoding", "Vary", "Via", "X-Content-Type-Options", "X-Frame-Options",
 }
@@ -52,11 +52,11 @@ func (x View) Print(w io.Writer) {
 		return
 	}
 	fmt.Fprintf(w, "\n< %d %s, %d bytes in %d ms\n", x.Status, http.StatusText(x.Status), x.ResponseBytes, x.Milliseconds)
-	telling := maps.Clone(x.ResponseHeaders)
-	for _, name := range dull {
-		delete(telling, name)
+	shown := maps.Clone(x.ResponseHeaders)
+	for _, name := range hiddenHeaders {
+		delete(shown, name)
 	}
-	printHeaders(w, "< ", telling)
+	printHeaders(w, "< ", shown)
 	PrintBody(w, x.ResponseBody)
 	switch {
 	case x.Truncated:
@@ -74,7 +74,7 @@ func printHeaders(w io.Writer, mark string, headers map[string][]string) {
 	}
 }
 
-// PrintBody writes a body, indented where it is JSON, and cut at a length that can be read.
+// PrintBody writes a body, indented if it is JSON and truncated to a readable length.
 func PrintBody(w io.Writer, body string) {
 	const most, widest = 120, 400 // lines, and bytes in one
 	body = strings.TrimSpace(body)
@@ -96,12 +96,12 @@ func PrintBody(w io.Writer, body string) {
 	}
 }
 
-// indent puts JSON on lines. Unlike [json.Indent] it does with one that ends too early,
-// as what is kept of a long answer does.
+// indent indents JSON. Unlike [json.Indent] it accepts truncated JSON, as of a long response
+// that was recorded in part.
 func indent(text string) string {
 	var b strings.Builder
 	depth, quoted := 0, false
-	turn := func() { b.WriteString("\n" + strings.Repeat("  ", max(0, depth))) }
+	newline := func() { b.WriteString("\n" + strings.Repeat("  ", max(0, depth))) }
 	for i := 0; i < len(text); i++ {
 		c := text[i]
 		switch {
@@ -123,14 +123,14 @@ func indent(text string) string {
 			}
 			b.WriteByte(c)
 			depth++
-			turn()
+			newline()
 			continue
 		case c == '}' || c == ']':
 			depth--
-			turn()
+			newline()
 		case c == ',':
 			b.WriteByte(c)
-			turn()
+			newline()
 			continue
 		case c == ':':
 			b.WriteString(": ")

@@ -12,7 +12,7 @@ import (
 	"orderbeat/db"
 )
 
-// ordersCSV writes the columns of the table orders, by their names there.
+// ordersCSV writes orders as CSV, with the column names of the table orders.
 func ordersCSV(w io.Writer) func(page []db.StoredOrder, end bool) error {
 	out := csv.NewWriter(w)
 	rows := [][]string{{
@@ -40,8 +40,8 @@ func ordersCSV(w io.Writer) func(page []db.StoredOrder, end bool) error {
 	}
 }
 
-// csvText is a text from elsewhere as a cell. A spreadsheet takes one that begins with one of
-// these characters for a formula, unless an apostrophe stands before it.
+// csvText returns foreign text as a cell. Spreadsheets treat a cell that begins with one of
+// these characters as a formula; an apostrophe before it prevents that.
 func csvText(s string) string {
 	if s != "" && strings.ContainsRune("=+-@\t\r\n", rune(s[0])) {
 		return "'" + s
@@ -49,7 +49,7 @@ func csvText(s string) string {
 	return s
 }
 
-// number is empty for a quantity that is not known, as CSV wants it.
+// number formats a quantity; "" if unknown.
 func number(q clients.Quantity) string {
 	if !q.Known {
 		return ""

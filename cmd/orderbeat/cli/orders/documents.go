@@ -10,8 +10,8 @@ import (
 	"orderbeat/db"
 )
 
-// printDocuments lists an order's shipments and invoices. Of what they hold, only this
-// order's part is counted.
+// printDocuments lists an order's shipments and invoices. Only quantities of this order are
+// counted.
 func printDocuments(w io.Writer, orderID string, d db.OrderDocuments) error {
 	var sent, billed [][]string
 	for _, a := range d.Advices {
@@ -38,7 +38,7 @@ func printDocuments(w io.Writer, orderID string, d db.OrderDocuments) error {
 	return cli.PrintTable(w, []string{"INVOICE", "TYPE", "INVOICED", "DUE", "TOTAL"}, billed)
 }
 
-// shippedTo is how much of an order an advice tells of.
+// shippedTo returns the quantity of an order in a despatch advice.
 func shippedTo(orderID string, a clients.Advice) (sum clients.Quantity) {
 	for _, l := range a.Lines {
 		if string(l.OrderID) == orderID {
@@ -48,7 +48,7 @@ func shippedTo(orderID string, a clients.Advice) (sum clients.Quantity) {
 	return sum
 }
 
-// money is an invoice's total with its currency.
+// money returns an invoice's total with its currency.
 func money(i clients.Invoice) string {
 	return strings.TrimSpace(cli.OrDash(string(i.TotalAmount)) + " " + string(i.Currency))
 }

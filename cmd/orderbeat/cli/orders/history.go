@@ -55,22 +55,22 @@ func printTimeline(w io.Writer, events []db.Event) error {
 	return cli.PrintTable(w, []string{"WHEN (UTC)", "REVISION", "WHAT"}, rows)
 }
 
-// describeChanges tells changes as "path: before -> after", those of the order itself first.
+// describeChanges formats changes as "path: before -> after", those of the order itself first.
 func describeChanges(text json.RawMessage) ([]string, error) {
 	var changes []clients.Change
 	if err := json.Unmarshal(text, &changes); err != nil {
 		return nil, err
 	}
 	slices.SortStableFunc(changes, func(a, b clients.Change) int { return strings.Count(a.Path, "/") - strings.Count(b.Path, "/") })
-	told := make([]string, len(changes))
+	lines := make([]string, len(changes))
 	for i, c := range changes {
-		told[i] = c.Path + ": " + describeChange(c.Before, c.After)
+		lines[i] = c.Path + ": " + describeChange(c.Before, c.After)
 	}
-	return told, nil
+	return lines, nil
 }
 
-// describeChange tells the two sides of a change. Of lines and arrays, which the
-// tables above show, it tells only what became of them.
+// describeChange formats the two sides of a change. For objects and arrays, which the tables
+// above show, it says only "new", "gone" or "changed".
 func describeChange(before, after any) string {
 	switch {
 	case before == nil && isBig(after):
@@ -100,9 +100,9 @@ func brief(v any) string {
 	return fmt.Sprint(v)
 }
 
-// describeEvent tells what an event is about, one line for each thing.
+// describeEvent returns one line for each thing that an event reports.
 func describeEvent(e db.Event) ([]string, error) {
-	again := "" // of a document that was told of before
+	again := "" // " changed" for a document that was published before
 	if e.DespatchAdvice != nil || e.Invoice != nil {
 		var changes []struct{ Before any }
 		if err := json.Unmarshal(e.Changes, &changes); err != nil {
@@ -126,10 +126,10 @@ func describeEvent(e db.Event) ([]string, error) {
 }
 
 func describeAdvice(a clients.Advice, again string) string {
-	told := fmt.Sprintf("despatch advice %s%s: left %s with %s, expected %s",
+	text := fmt.Sprintf("despatch advice %s%s: left %s with %s, expected %s",
 		a.AdviceID, again, cli.OrDash(string(a.DespatchedOn)), cli.OrDash(string(a.Carrier)), cli.OrDash(string(a.ExpectedOn)))
 	if len(a.Tracking) > 0 {
-		told += ", tracking " + strings.Join(a.Tracking, " ")
+		text += ", tracking " + strings.Join(a.Tracking, " ")
 	}
-	return told
+	return text
 }

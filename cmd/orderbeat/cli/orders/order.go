@@ -81,8 +81,7 @@ func showOrder(ctx context.Context, a *cli.App, o orderOptions) error {
 	return printOrder(a.Stdout, found[0], documents, events)
 }
 
-// findOrders looks for orders by the supplier's number, and when there is none by
-// the customer's.
+// findOrders finds orders by the supplier's number, or else by the customer's.
 func findOrders(ctx context.Context, database *db.DB, o orderOptions) ([]db.StoredOrder, error) {
 	const most = 50
 	f := db.OrderFilter{Provider: o.provider, Account: o.account, Limit: most}
@@ -124,7 +123,7 @@ func printOrder(w io.Writer, o db.StoredOrder, documents db.OrderDocuments, even
 	return printTimeline(w, events)
 }
 
-// lateness says how late an order is: ", 3 days late (2026-11-24)".
+// lateness returns how late an order is: ", 3 days late (2026-11-24)".
 func lateness(o db.StoredOrder) string {
 	if o.DaysLate == 0 {
 		return ""
@@ -132,7 +131,7 @@ func lateness(o db.StoredOrder) string {
 	return fmt.Sprintf(", %s late (%s)", cli.Count(o.DaysLate, "day"), o.NextPromisedOn)
 }
 
-// printDeliveries lists what is scheduled for which day, and what was despatched.
+// printDeliveries lists scheduled quantities by date, and despatches.
 func printDeliveries(w io.Writer, lines []clients.Line) error {
 	var waiting, sent [][]string
 	for _, l := range lines {
@@ -156,7 +155,7 @@ func printDeliveries(w io.Writer, lines []clients.Line) error {
 	return cli.PrintTable(w, []string{"LINE", "DESPATCHED", "QUANTITY", "ADVICE"}, sent)
 }
 
-// amounts says what there is of each state: "2 scheduled, 1 open".
+// amounts formats the quantities by state: "2 scheduled, 1 open".
 func amounts(a clients.Amounts) string {
 	var parts []string
 	for _, p := range []struct {

@@ -102,7 +102,7 @@ func listOrders(ctx context.Context, a *cli.App, o ordersOptions) error {
 	var found []db.StoredOrder
 	_, more, err := eachPage(ctx, database, filter, func(page []db.StoredOrder, _ bool) error {
 		for _, o := range page {
-			o.Lines = nil // which no table shows, and which may be large
+			o.Lines = nil // not shown in tables, and possibly large
 			found = append(found, o)
 		}
 		return nil
@@ -126,13 +126,13 @@ func noteMore(a *cli.App, n int) {
 	fmt.Fprintf(a.Stderr, "first %s shown; there are more, see --limit\n", cli.Count(n, "order"))
 }
 
-// printBytes is about how many bytes of orders are read before they are printed.
+// printBytes is roughly how many bytes of orders are read before they are printed.
 const printBytes = 4 << 20
 
-// eachPage calls print for the orders that a filter chooses, a few megabytes at a time, the
-// last time with end true. Nothing is read while it prints: a pager or a pipe that waits
-// does not hold on to an old state of the database. It returns how many orders there were,
-// and whether there are more than the filter's limit.
+// eachPage calls print for the orders that match a filter, a few megabytes at a time, the last
+// time with end true. No read transaction is open while it prints, so that a slow pager or
+// pipe does not keep an old snapshot of the database. It returns the number of orders, and
+// whether there are more than the filter's limit.
 func eachPage(ctx context.Context, database *db.DB, f db.OrderFilter, print func(page []db.StoredOrder, end bool) error) (n int, more bool, err error) {
 	for most := f.Limit; ; {
 		f.Limit = most - n
@@ -170,7 +170,7 @@ func ordersJSON(w io.Writer) func(page []db.StoredOrder, end bool) error {
 			if err := enc.Encode(o); err != nil {
 				return err
 			}
-			out.Truncate(out.Len() - 1) // the line's end
+			out.Truncate(out.Len() - 1) // the newline
 			before, written = ",", true
 		}
 		switch {
@@ -198,8 +198,8 @@ func ordersTable(w io.Writer, orders []db.StoredOrder) error {
 	})
 }
 
-// printOrders prints a table of orders. The column of what the provider no longer knows is
-// there when there is such an order.
+// printOrders prints a table of orders. The column NOT FOUND SINCE appears if the provider no
+// longer knows one of them.
 func printOrders(w io.Writer, orders []db.StoredOrder, last string, own func(db.StoredOrder) (promised clients.Date, last string)) error {
 	header := []string{"ORDER", "REFERENCE", "ACCOUNT", "STATUS", "ORDERED", "SHIPPED", "OPEN", "PROMISED", last}
 	lost := slices.ContainsFunc(orders, func(o db.StoredOrder) bool { return o.NotFoundSince != nil })

@@ -30,7 +30,7 @@ config.toml. Existing files are never overwritten.`,
 	return c
 }
 
-// providerName is what the configuration takes for one.
+// providerName matches valid names of providers in the configuration.
 var providerName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 func writeDeclaration(a *cli.App, name, output string) error {
@@ -55,8 +55,8 @@ func writeDeclaration(a *cli.App, name, output string) error {
 	return nil
 }
 
-// nextSteps is about a file that was written, of a provider, as config.toml in the
-// working folder names it, and its secret.
+// nextSteps is printed after the file was written. Its arguments are the file, the provider,
+// the path for config.toml and the variable of the secret.
 const nextSteps = `# %[1]s is written. Add to config.toml, in the same folder:
 
 [providers.%[2]s]

@@ -14,24 +14,24 @@ import (
 	"orderbeat/jobs"
 )
 
-// tryReport is what `orderbeat provider try` tells.
+// tryReport is the result of `orderbeat provider try`.
 type tryReport struct {
 	Provider string        `json:"provider"`
 	Account  string        `json:"account"`
 	Question jobs.Question `json:"question"`
-	// Windows is how many questions the window takes, of which this was the newest.
+	// Windows is the number of requests that the date range needs; this was the newest.
 	Windows   int              `json:"windows"`
 	Exchanges []exchanges.View `json:"exchanges"`
 	Orders    []clients.Order  `json:"orders"`
 	Problems  []triedProblem   `json:"problems"`
-	// Warnings are about orders whose mapped status is not the one that is stored.
+	// Warnings name orders whose stored status differs from the mapped one.
 	Warnings []string       `json:"warnings"`
 	More     bool           `json:"more"`
 	Error    *jobs.RunError `json:"error"`
 	Sample   *savedSample   `json:"sample,omitempty"`
 }
 
-// triedProblem is what could not be told about an order.
+// triedProblem is something about an order that could not be mapped.
 type triedProblem struct {
 	OrderID   string `json:"order_id,omitempty"`
 	Reference string `json:"reference,omitempty"`
@@ -50,8 +50,8 @@ func questionOf(q clients.Query) jobs.Question {
 	return jobs.Question{From: q.From, To: q.To, OrderIDs: q.OrderIDs, References: q.References}
 }
 
-// answer adds what came of the question.
-func (r *tryReport) answer(first declared.First, failure error) {
+// addResult adds the result of the call.
+func (r *tryReport) addResult(first declared.First, failure error) {
 	r.Orders, r.Problems, r.More = append([]clients.Order{}, first.Orders...), []triedProblem{}, first.More
 	r.Warnings = append([]string{}, clients.StatusWarnings(first.Orders)...)
 	for _, p := range first.Partial {
@@ -66,7 +66,7 @@ func printTry(a *cli.App, r tryReport, asJSON bool) error {
 	if asJSON {
 		return cli.PrintJSON(a.Stdout, r)
 	}
-	fmt.Fprintf(a.Stdout, "%s, account %s: %s\n", r.Provider, r.Account, r.asks())
+	fmt.Fprintf(a.Stdout, "%s, account %s: %s\n", r.Provider, r.Account, r.request())
 	hidden := false
 	for _, x := range r.Exchanges {
 		x.Print(a.Stdout)
@@ -93,8 +93,8 @@ func printTry(a *cli.App, r tryReport, asJSON bool) error {
 	return nil
 }
 
-// asks is the question in words.
-func (r tryReport) asks() string {
+// request describes the request.
+func (r tryReport) request() string {
 	if named := slices.Concat(r.Question.OrderIDs, r.Question.References); len(named) > 0 {
 		return "order " + cli.Plain(named[0])
 	}
@@ -105,7 +105,7 @@ func (r tryReport) asks() string {
 	return days
 }
 
-// printOrders lists the orders, and shows the first of them in full.
+// printOrders lists the orders and shows the first one in full.
 func (r tryReport) printOrders(w io.Writer) error {
 	fmt.Fprintf(w, "\n%s\n", cli.Count(len(r.Orders), "order"))
 	for _, p := range r.Problems {

@@ -14,8 +14,8 @@ import (
 	"orderbeat/cmd/orderbeat/config"
 )
 
-// maySave says why no sample can be made of what a provider answers; nil when one can.
-func maySave(p config.Provider, client *declared.Client) error {
+// checkSampleable returns an error if responses of a provider cannot be saved as samples.
+func checkSampleable(p config.Provider, client *declared.Client) error {
 	if path, _ := p.SamplesAt(); path == "" || client == nil {
 		return cli.Misuse("--save-sample: kind %q is not declared and has no samples", p.Kind)
 	}
@@ -25,8 +25,8 @@ func maySave(p config.Provider, client *declared.Client) error {
 	return nil
 }
 
-// saveSample adds an answer to the provider's declaration as a sample, and sees to it
-// that the configuration is as right as before.
+// saveSample adds a response to the provider's declaration as a sample. If that would make
+// the configuration invalid, it restores the file.
 func saveSample(ctx context.Context, a *cli.App, p config.Provider, client *declared.Client, first declared.First, name string) (*savedSample, error) {
 	if name == "" {
 		name = "tried on " + time.Now().Format(time.DateOnly)
@@ -46,11 +46,11 @@ func saveSample(ctx context.Context, a *cli.App, p config.Provider, client *decl
 	return &savedSample{File: path, Name: name, Orders: sample.Orders}, nil
 }
 
-// checkAgain loads the configuration anew, and tries the samples of a provider.
+// checkAgain reloads the configuration and tries the samples of a provider.
 func checkAgain(ctx context.Context, a *cli.App, provider string) error {
 	conf, err := a.Load()
 	if e, ok := errors.AsType[*cli.ExitError](err); ok {
-		return e.Err // it is not the command line that is wrong
+		return e.Err // it is no usage error
 	}
 	if err != nil {
 		return err
@@ -63,8 +63,8 @@ func checkAgain(ctx context.Context, a *cli.App, provider string) error {
 	return fmt.Errorf("provider %s no longer exists", provider)
 }
 
-// appendTable adds a TOML table to the end of a file, in the file's own kind of lines,
-// and returns what the file held before, which stays byte for byte.
+// appendTable appends a TOML table to a file with the file's own line endings, and returns
+// the previous content, which is not changed.
 func appendTable(path, table string) (before []byte, err error) {
 	if before, err = os.ReadFile(path); err != nil {
 		return nil, err
@@ -82,8 +82,8 @@ func appendTable(path, table string) (before []byte, err error) {
 	return before, replaceFile(path, after)
 }
 
-// replaceFile puts a file with another content, and the same mode, into the place of one:
-// whole, or not at all. A link goes on leading to it.
+// replaceFile replaces the content of a file atomically and keeps its mode. Symbolic links
+// are followed.
 func replaceFile(path string, content []byte) error {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {

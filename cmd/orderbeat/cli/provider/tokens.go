@@ -13,8 +13,8 @@ import (
 	"orderbeat/db"
 )
 
-// sharedTokens are the worker's tokens, where there are any. It makes neither a database
-// nor a key.
+// sharedTokens opens the worker's token store, or an empty one in memory if there is no
+// database or key. It creates neither.
 func sharedTokens(ctx context.Context, conf *config.Config) (auth.Store, io.Closer, error) {
 	for _, path := range []string{conf.DB.Path, conf.Key.Path} {
 		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {

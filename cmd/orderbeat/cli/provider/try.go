@@ -77,7 +77,7 @@ type tryOptions struct {
 	save, asJSON       bool
 }
 
-// tryProvider is one straight line: what is asked, the call, what is shown, what is kept.
+// tryProvider is one straight line: the request, the call, the output, the sample.
 func tryProvider(ctx context.Context, a *cli.App, o tryOptions) (err error) {
 	given, err := o.Params()
 	if err != nil {
@@ -131,7 +131,7 @@ func tryProvider(ctx context.Context, a *cli.App, o tryOptions) (err error) {
 	}
 	client, isDeclared := supplier.(*declared.Client)
 	if o.save {
-		if err := maySave(p, client); err != nil {
+		if err := checkSampleable(p, client); err != nil {
 			return err
 		}
 	}
@@ -145,7 +145,7 @@ func tryProvider(ctx context.Context, a *cli.App, o tryOptions) (err error) {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	report.answer(first, failure)
+	report.addResult(first, failure)
 	var saved error
 	if o.save && failure == nil {
 		report.Sample, saved = saveSample(ctx, a, p, client, first, o.name)
@@ -162,7 +162,7 @@ func tryProvider(ctx context.Context, a *cli.App, o tryOptions) (err error) {
 	return nil
 }
 
-// choose finds the provider and the account that are named.
+// choose finds the named provider and account.
 func (o tryOptions) choose(conf *config.Config) (p config.Provider, account clients.Account, err error) {
 	var names []string
 	for _, one := range conf.Providers {
@@ -188,10 +188,10 @@ func (o tryOptions) choose(conf *config.Config) (p config.Provider, account clie
 	return p, p.Accounts[i], nil
 }
 
-// query is the question, planned as a run's is. Of a window that takes several questions
-// it is the newest; windows is how many.
+// query returns the request, planned as for a run. If the date range needs several requests,
+// it is the newest; windows is their number.
 func (o tryOptions) query(p config.Provider, a clients.Account, params json.RawMessage, now time.Time) (q clients.Query, windows int, err error) {
-	const usual = 14 // days, as sync looks back
+	const usual = 14 // days, the default of sync
 	r := jobs.Request{Provider: p.Name, Kind: "sync", Params: params, Accounts: []string{a.Name}}
 	named := map[string][]string{}
 	for name, value := range map[string]string{"order_ids": o.orderID, "references": o.reference} {
@@ -208,7 +208,7 @@ func (o tryOptions) query(p config.Provider, a clients.Account, params json.RawM
 	case p.Traits.NoWindows:
 		return q, 0, cli.Misuse("%s has no operation for date ranges: give --order-id or --reference", p.Name)
 	case o.From == "" && o.Lookback == "" && most > 0 && most <= usual:
-		given = map[string]string{"lookback": fmt.Sprintf("%dd", most-1)} // today is a day of it
+		given = map[string]string{"lookback": fmt.Sprintf("%dd", most-1)} // today counts
 	}
 	if given != nil {
 		if r.Params, err = json.Marshal(given); err != nil {

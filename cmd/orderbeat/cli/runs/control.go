@@ -55,6 +55,6 @@ func changeRun(a *cli.App, c *cobra.Command, endpoint string, request api.RunNot
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.Stdout, "%s is %s: %d of %s ended\n", reply.Run.ID, stands(reply.Run), reply.Run.Jobs.Ended(), cli.Count(reply.Run.Jobs.Total, "job"))
+	fmt.Fprintf(a.Stdout, "%s is %s: %d of %s ended\n", reply.Run.ID, stateOfRun(reply.Run), reply.Run.Jobs.Ended(), cli.Count(reply.Run.Jobs.Total, "job"))
 	return nil
 }

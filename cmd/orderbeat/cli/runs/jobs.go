@@ -66,7 +66,7 @@ its response discarded.`,
 	}
 }
 
-// changeJob has the running worker do something with one job, and prints what it is then.
+// changeJob calls an endpoint of the running worker for one job, and prints its new state.
 func changeJob(ctx context.Context, a *cli.App, endpoint, id string) error {
 	reply, err := cli.Call[api.Job](ctx, a, endpoint, api.JobID{JobID: id})
 	if err != nil {
@@ -76,7 +76,7 @@ func changeJob(ctx context.Context, a *cli.App, endpoint, id string) error {
 	return nil
 }
 
-// stateOf is a job's state, or what it waits for before it is dispatched.
+// stateOf returns a job's state, or why it is not dispatched yet.
 func stateOf(j db.JobRow) string {
 	if j.Dispatch == "pending_slot" || j.Dispatch == "blocked" {
 		return j.Dispatch
@@ -121,17 +121,17 @@ func showJob(ctx context.Context, a *cli.App, id string, asJSON bool) error {
 	})
 }
 
-// uncounted tells of attempts that do not count.
+// uncounted describes attempts that do not count.
 func uncounted(tried int) string {
 	if tried == 0 {
 		return ""
 	}
-	return fmt.Sprintf(", %d of which do not count: nothing was sent, or the job was brought back since", tried)
+	return fmt.Sprintf(", %d not counted: nothing was sent, or the job was retried since", tried)
 }
 
 func printJob(w io.Writer, j db.JobRow) {
 	fmt.Fprintf(w, "%s  %s/%s %s  %s\n", j.JobID, cli.Plain(j.Provider), cli.Plain(j.Account), cli.Plain(j.Kind), j.State)
-	fmt.Fprintf(w, "request %s; run %s\n", cli.OrDash(cli.Plain(asks(j.Question))), j.RunID)
+	fmt.Fprintf(w, "request %s; run %s\n", cli.OrDash(cli.Plain(describeQuery(j.Question))), j.RunID)
 	fmt.Fprintf(w, "planned %s, %s ended%s\n", cli.Second(j.PlannedAt), cli.Count(j.Attempts, "attempt"), uncounted(j.Tried))
 	if j.RetriedAt != nil {
 		fmt.Fprintf(w, "retried %s\n", cli.Second(*j.RetriedAt))

@@ -50,7 +50,7 @@ state queued are published to NATS again, in case their messages were lost.`,
 	return c
 }
 
-// retryJobs retries all jobs that q chooses, as many at a time as the worker takes.
+// retryJobs retries all jobs that match q, in batches of the worker's limit.
 func retryJobs(ctx context.Context, a *cli.App, q api.RetryJobs) error {
 	if q.State != "" && !slices.Contains(db.RetryStates, jobs.State(q.State)) {
 		return cli.Misuse("--state: %q is not one of %s", q.State, cli.Words(db.RetryStates))

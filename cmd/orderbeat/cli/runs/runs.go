@@ -71,22 +71,22 @@ var runListing = cli.Listing[jobs.Run]{
 	Head: []string{"RUN", "PROVIDER", "KIND", "STATE", "JOBS", "SEEN", "CREATED", "CHANGED", "TRIGGER", "REQUESTED (UTC)", "TOOK"},
 	Row: func(r jobs.Run) []string {
 		return []string{
-			r.ID, r.Provider, r.Kind, stands(r), fmt.Sprintf("%d/%d", r.Jobs.Ended(), r.Jobs.Total),
-			fmt.Sprint(r.Orders.Seen), fmt.Sprint(r.Orders.Created), fmt.Sprint(r.Orders.Changed), r.Trigger, cli.Minute(r.RequestedAt), took(r),
+			r.ID, r.Provider, r.Kind, stateOfRun(r), fmt.Sprintf("%d/%d", r.Jobs.Ended(), r.Jobs.Total),
+			fmt.Sprint(r.Orders.Seen), fmt.Sprint(r.Orders.Created), fmt.Sprint(r.Orders.Changed), r.Trigger, cli.Minute(r.RequestedAt), elapsed(r),
 		}
 	},
 }
 
-// stands is the run's state, or that it is paused.
-func stands(r jobs.Run) string {
+// stateOfRun returns the run's state, or "paused".
+func stateOfRun(r jobs.Run) string {
 	if r.PausedAt != nil && !r.State.Ended() {
 		return "paused"
 	}
 	return string(r.State)
 }
 
-// took is how long a run was on its way; "-" before its end.
-func took(r jobs.Run) string {
+// elapsed returns the time from request to end; "-" before the end.
+func elapsed(r jobs.Run) string {
 	if r.FinishedAt == nil {
 		return "-"
 	}
@@ -118,8 +118,8 @@ func showRun(ctx context.Context, a *cli.App, id string, asJSON bool) error {
 }
 
 func printRun(w io.Writer, r jobs.Run, js []db.JobRow, far jobs.Progress) error {
-	fmt.Fprintf(w, "%s  %s %s  %s\n", r.ID, cli.Plain(r.Provider), cli.Plain(r.Kind), stands(r))
-	fmt.Fprintf(w, "requested %s by %s, took %s\n", cli.Minute(r.RequestedAt), cli.Plain(r.Trigger), took(r))
+	fmt.Fprintf(w, "%s  %s %s  %s\n", r.ID, cli.Plain(r.Provider), cli.Plain(r.Kind), stateOfRun(r))
+	fmt.Fprintf(w, "requested %s by %s, took %s\n", cli.Minute(r.RequestedAt), cli.Plain(r.Trigger), elapsed(r))
 	if len(r.Params) > 0 {
 		fmt.Fprintf(w, "params %s\n", cli.Plain(string(r.Params)))
 	}
@@ -127,7 +127,7 @@ func printRun(w io.Writer, r jobs.Run, js []db.JobRow, far jobs.Progress) error 
 		fmt.Fprintf(w, "note: %s\n", cli.Plain(r.Note))
 	}
 	fmt.Fprintf(w, "%d of %s ended%s; %s seen, %d created, %d changed\n",
-		r.Jobs.Ended(), cli.Count(r.Jobs.Total, "job"), rest(r, far), cli.Count(r.Orders.Seen, "order"), r.Orders.Created, r.Orders.Changed)
+		r.Jobs.Ended(), cli.Count(r.Jobs.Total, "job"), remaining(r, far), cli.Count(r.Orders.Seen, "order"), r.Orders.Created, r.Orders.Changed)
 	if len(r.Errors) > 0 {
 		fmt.Fprintln(w)
 		cli.PrintErrors(w, r.Errors)
@@ -143,8 +143,8 @@ func printRun(w io.Writer, r jobs.Run, js []db.JobRow, far jobs.Progress) error 
 	return cli.PrintTable(w, slices.Clone(jobHead), rows)
 }
 
-// jobHead names jobCells.
-var jobHead = []string{"JOB", "ACCOUNT", "STATE", "ATTEMPTS", "ASKS", "SEEN", "CREATED", "CHANGED", "NEXT (UTC)", "ERROR"}
+// jobHead is the header of jobCells.
+var jobHead = []string{"JOB", "ACCOUNT", "STATE", "ATTEMPTS", "REQUEST", "SEEN", "CREATED", "CHANGED", "NEXT (UTC)", "ERROR"}
 
 func jobCells(j db.JobRow) []string {
 	next, problem := "-", string(j.ErrorCode)
@@ -155,15 +155,15 @@ func jobCells(j db.JobRow) []string {
 		problem += ": " + j.Error
 	}
 	return []string{
-		strings.TrimPrefix(j.JobID, j.RunID+"-"), j.Account, stateOf(j), fmt.Sprint(j.Attempts), asks(j.Question),
+		strings.TrimPrefix(j.JobID, j.RunID+"-"), j.Account, stateOf(j), fmt.Sprint(j.Attempts), describeQuery(j.Question),
 		fmt.Sprint(j.Orders.Seen), fmt.Sprint(j.Orders.Created), fmt.Sprint(j.Orders.Changed), next, cli.OrDash(problem),
 	}
 }
 
-// asks says what a job asks for.
-func asks(q jobs.Question) string {
+// describeQuery describes what a job requests.
+func describeQuery(q jobs.Question) string {
 	if q.Remaps != "" {
-		return "what is kept of " + q.Remaps
+		return "responses recorded by " + q.Remaps
 	}
 	if q.From != "" {
 		return fmt.Sprintf("%s..%s", q.From, q.To)

@@ -17,7 +17,7 @@ import (
 	"orderbeat/worker/api"
 )
 
-// watchOptions say how a run is watched.
+// watchOptions are flags of commands that follow a run.
 type watchOptions struct {
 	timeout time.Duration
 	asJSON  bool
@@ -28,7 +28,7 @@ func (o *watchOptions) flags(c *cobra.Command) {
 	cli.JSONFlag(c, &o.asJSON)
 }
 
-// startAndFollow starts a run, watches it until it ended, and tells how.
+// startAndFollow starts a run, waits for its end and prints the result.
 func startAndFollow(ctx context.Context, a *cli.App, request cli.RunRequest, o watchOptions) error {
 	w, err := a.DialWorker()
 	if err != nil {
@@ -48,7 +48,7 @@ func startAndFollow(ctx context.Context, a *cli.App, request cli.RunRequest, o w
 	return follow(ctx, a, w, run, o.asJSON)
 }
 
-// follow watches a run until it ended, tells how, and exits by it.
+// follow waits for the end of a run, prints the result and returns its exit status.
 func follow(ctx context.Context, a *cli.App, w *cli.Client, run jobs.Run, asJSON bool) error {
 	run, err := watchRun(ctx, a, w, run)
 	if ctx.Err() != nil && !run.State.Ended() {
@@ -67,7 +67,7 @@ func follow(ctx context.Context, a *cli.App, w *cli.Client, run jobs.Run, asJSON
 	return outcome(run.State)
 }
 
-// outcome is the exit status of a run that ended.
+// outcome returns the exit status for the final state of a run.
 func outcome(s jobs.State) error {
 	switch s {
 	case jobs.Succeeded:
@@ -79,19 +79,19 @@ func outcome(s jobs.State) error {
 	}
 }
 
-// watchRun asks for the run until it ended, and shows how far it is. While the worker
-// does not answer, because it restarts, it keeps asking for a while.
+// watchRun polls the run until it ends, and shows its progress. It tolerates a worker that
+// does not respond for a while, for example during a restart.
 func watchRun(ctx context.Context, a *cli.App, w *cli.Client, run jobs.Run) (jobs.Run, error) {
-	const patience, pollTimeout = 30 * time.Second, 10 * time.Second
+	const retryFor, pollTimeout = 30 * time.Second, 10 * time.Second
 	every := 250 * time.Millisecond
-	if run.Priority == jobs.Low { // it takes its time
+	if run.Priority == jobs.Low { // a long run
 		every = time.Second
 	}
 	bar := newBar(a.RawStderr)
 	defer bar.Close()
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
-	answered := time.Now()
+	responded := time.Now()
 	var far jobs.Progress
 	for !run.State.Ended() {
 		bar.show(run, far)
@@ -104,11 +104,11 @@ func watchRun(ctx context.Context, a *cli.App, w *cli.Client, run jobs.Run) (job
 		err := w.Request(ctx, pollTimeout, "runs.get", api.RunID{RunID: run.ID}, &reply)
 		switch {
 		case err == nil:
-			run, answered = reply.Run, time.Now()
+			run, responded = reply.Run, time.Now()
 			if reply.Progress != nil {
 				far = *reply.Progress
 			}
-		case !passes(err) || time.Since(answered) > patience:
+		case !isTemporary(err) || time.Since(responded) > retryFor:
 			return run, fmt.Errorf("run %s: %w", run.ID, err)
 		}
 	}
@@ -116,8 +116,8 @@ func watchRun(ctx context.Context, a *cli.App, w *cli.Client, run jobs.Run) (job
 	return run, nil
 }
 
-// passes reports whether an error is one of a worker that stops, starts or is busy.
-func passes(err error) bool {
+// isTemporary reports whether an error is that of a worker that stops, starts or is busy.
+func isTemporary(err error) bool {
 	if e, ok := errors.AsType[*api.Error](err); ok {
 		return e.Code == "busy" || e.Code == "timeout" || e.Code == clients.CodeUnavailable
 	}
@@ -127,7 +127,7 @@ func passes(err error) bool {
 	return errors.Is(err, nats.ErrTimeout) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// progress shows a run's jobs on a terminal, and nothing elsewhere.
+// progress is a progress bar of a run's jobs; it prints nothing if there is no terminal.
 type progress struct{ bar *progressbar.ProgressBar }
 
 func newBar(w io.Writer) progress {
@@ -147,13 +147,13 @@ func (p progress) show(run jobs.Run, far jobs.Progress) {
 	if p.bar == nil || run.Jobs.Total == 0 {
 		return
 	}
-	p.bar.Describe("jobs" + rest(run, far))
+	p.bar.Describe("jobs" + remaining(run, far))
 	p.bar.ChangeMax(run.Jobs.Total)
 	_ = p.bar.Set(run.Jobs.Ended()) // drawing may fail; the run does not
 }
 
-// rest says how long the rest of a run takes, or that it is paused; "" when nobody knows.
-func rest(run jobs.Run, far jobs.Progress) string {
+// remaining describes the remaining time of a run, or that it is paused; "" if unknown.
+func remaining(run jobs.Run, far jobs.Progress) string {
 	switch {
 	case run.State.Ended():
 		return ""
@@ -167,17 +167,17 @@ func rest(run jobs.Run, far jobs.Progress) string {
 	return fmt.Sprintf(", about %s left", time.Duration(*far.LeftSeconds*float64(time.Second)).Round(time.Second))
 }
 
-// Close takes the bar off the terminal.
+// Close removes the bar from the terminal.
 func (p progress) Close() {
 	if p.bar != nil {
 		_ = p.bar.Exit()
 	}
 }
 
-// printResult tells how a run ended, in one line, and its errors on stderr.
+// printResult prints the result of a run as one line, and its errors to stderr.
 func printResult(stdout, stderr io.Writer, run jobs.Run) {
 	fmt.Fprintf(stdout, "%s %s %s in %s: %s, %s seen, %d created, %d changed (run %s)\n",
-		run.Provider, run.Kind, run.State, took(run), cli.Count(run.Jobs.Total, "job"), cli.Count(run.Orders.Seen, "order"),
+		run.Provider, run.Kind, run.State, elapsed(run), cli.Count(run.Jobs.Total, "job"), cli.Count(run.Orders.Seen, "order"),
 		run.Orders.Created, run.Orders.Changed, run.ID)
 	cli.PrintErrors(stderr, run.Errors)
 }

@@ -6,7 +6,7 @@ import (
 	"orderbeat/cmd/orderbeat/cli"
 )
 
-// windowOptions choose the accounts and the days that a run asks for.
+// windowOptions are the flags for the accounts and the date range of a run.
 type windowOptions struct {
 	accounts []string
 	cli.DayRange

@@ -14,14 +14,14 @@ import (
 	"orderbeat/cmd/orderbeat/config"
 )
 
-// Server are the sandbox, listening.
+// Server is a listening sandbox.
 type Server struct {
 	server  http.Server
 	Address string
 	ended   chan error // what Serve returned; one value
 }
 
-// Start listens for the stand-ins and serves them until Close.
+// Start listens and serves the sandbox until Close.
 func Start(ctx context.Context, c config.Sandbox) (*Server, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -37,7 +37,7 @@ func Start(ctx context.Context, c config.Sandbox) (*Server, error) {
 	return s, nil
 }
 
-// Close stops listening. Whoever would still wait for an answer has ended before.
+// Close stops the server and aborts open requests.
 func (s *Server) Close() error {
 	err := s.server.Close()
 	if served := <-s.ended; !errors.Is(served, http.ErrServerClosed) {
@@ -46,11 +46,11 @@ func (s *Server) Close() error {
 	return err
 }
 
-// Attach tells where the stand-ins listen. Where nobody runs them, they run here
-// until they are closed.
+// Attach returns the address of the running sandbox. If none listens, it starts one, which
+// runs until it is closed.
 func Attach(ctx context.Context, c config.Sandbox) (io.Closer, string, error) {
-	const patience = time.Second // on this machine
-	if conn, err := (&net.Dialer{Timeout: patience}).DialContext(ctx, "tcp", c.Listen); err == nil {
+	const timeout = time.Second // a local address
+	if conn, err := (&net.Dialer{Timeout: timeout}).DialContext(ctx, "tcp", c.Listen); err == nil {
 		return conn, c.Listen, nil
 	}
 	stand, err := Start(ctx, c)

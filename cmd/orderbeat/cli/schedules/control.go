@@ -10,7 +10,7 @@ import (
 	"orderbeat/worker/api"
 )
 
-// scheduleCommand is a command about one schedule that the running worker carries out.
+// scheduleCommand returns a command about one schedule; the running worker executes it.
 func scheduleCommand(use, short, long string, do func(ctx context.Context, name string) error) *cobra.Command {
 	return &cobra.Command{
 		Use: use + " <schedule>", Short: short, Long: long, Args: cli.OneArg("the schedule's name"),

@@ -48,7 +48,7 @@ and the database.`,
 	return c
 }
 
-// explained is one due time, and what became of it.
+// explained is one due time and its outcome.
 type explained struct {
 	DueAt   time.Time `json:"due_at"`
 	Local   string    `json:"local"`
@@ -92,8 +92,8 @@ func explainSchedule(ctx context.Context, a *cli.App, conf *config.Config, name 
 	return cli.PrintTable(a.Stdout, []string{"DUE (UTC)", "LOCAL", "OUTCOME", "REASON", "RUN"}, rows)
 }
 
-// dueTimes are up to shown due times before at, with what is recorded besides, and as
-// many behind it.
+// dueTimes returns up to shown due times before at and as many after it, and the recorded
+// ticks.
 func dueTimes(ctx context.Context, database *db.DB, s config.Schedule, at time.Time) ([]explained, error) {
 	const shown = 5
 	begin := earlier(s, at, shown)
@@ -112,13 +112,13 @@ func dueTimes(ctx context.Context, database *db.DB, s config.Schedule, at time.T
 	if err != nil {
 		return nil, err
 	}
-	if w.At().After(at) { // it was not known then
+	if w.At().After(at) { // it was recorded later
 		w = db.Watermark{}
 		if n := len(ticks); n > 0 {
 			w.Last = &ticks[n-1]
 		}
 	}
-	// An "@every" schedule counts from tick to tick: what was due before is on record, or not known.
+	// An "@every" schedule counts from the last tick: earlier due times are recorded or unknown.
 	_, counts := s.Cron.(cron.ConstantDelaySchedule)
 	for due := s.Cron.Next(begin.Add(-time.Second)); !counts && !due.IsZero() && !due.After(at) && len(list) < 1000; due = s.Cron.Next(due) {
 		if !recorded[due.Unix()] {
@@ -136,7 +136,7 @@ func dueTimes(ctx context.Context, database *db.DB, s config.Schedule, at time.T
 	return list, nil
 }
 
-// earlier is a moment before at behind which the schedule is due about n times.
+// earlier returns a time after which the schedule is due about n times before at.
 func earlier(s config.Schedule, at time.Time, n int) time.Time {
 	const longest = 2 * 366 * 24 * time.Hour
 	for back := time.Minute; ; back *= 2 {

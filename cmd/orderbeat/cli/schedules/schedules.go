@@ -94,7 +94,7 @@ func printSchedules(w io.Writer, list []api.Schedule) error {
 	return cli.PrintTable(w, []string{"SCHEDULE", "PROVIDER", "KIND", "CRON", "ZONE", "NEXT DUE (UTC)", "LAST DUE (UTC)", "PAUSED"}, rows)
 }
 
-// outcomeText is what became of a due time: "skipped: paused".
+// outcomeText formats the outcome of a due time: "skipped: paused".
 func outcomeText(t db.Tick) string {
 	if t.Reason == "" {
 		return t.Outcome
