@@ -136,19 +136,19 @@ func work(ctx context.Context, c *config.Config, log *slog.Logger, stopping func
 	}
 	tokens := seal.New(database.Tokens(), keys)
 	version := readBuild().Version
-	lend := config.Lend{Tokens: tokens, UserAgent: "orderbeat/" + version, Log: log, Mask: c.Mask}
+	deps := config.ProviderDeps{Tokens: tokens, UserAgent: "orderbeat/" + version, Log: log, Mask: c.Mask}
 	if c.Sandbox != nil {
 		server, err := sandbox.Start(ctx, *c.Sandbox)
 		if err != nil {
 			return err
 		}
 		defer closing(server)
-		lend.Sandbox = config.SandboxAt(server.Address)
+		deps.Sandbox = config.SandboxAt(server.Address)
 	}
 
 	var suppliers []worker.Provider
 	for _, p := range c.Providers {
-		supplier, err := p.Open(lend)
+		supplier, err := p.Open(deps)
 		if err != nil {
 			return fmt.Errorf("provider %s: %w", p.Name, err)
 		}
@@ -161,7 +161,7 @@ func work(ctx context.Context, c *config.Config, log *slog.Logger, stopping func
 	for _, s := range c.Schedules {
 		schedules = append(schedules, s.Schedule)
 	}
-	log.Info("starting", "config", c.Path, "database", c.DB.Path, "sandbox", lend.Sandbox.URL, "version", version)
+	log.Info("starting", "config", c.Path, "database", c.DB.Path, "sandbox", deps.Sandbox.URL, "version", version)
 	return worker.Run(ctx, worker.Config{
 		NATS: c.NATS, DB: database, ID: id, Place: place, Providers: suppliers, Schedules: schedules,
 		Concurrency: c.Worker.Concurrency, Drain: c.Worker.Drain, Stopping: stopping, QueueAlert: c.Worker.QueueAlert, Web: c.Web, Tokens: tokens,

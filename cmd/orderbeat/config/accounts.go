@@ -15,8 +15,8 @@ import (
 // maxName bounds names, in characters.
 const maxName = 64
 
-// accounts checks the names of a provider's accounts, by which tables and subjects
-// tell them apart, and their params, and loads their zones.
+// accounts checks the names of a provider's accounts, which identify them in tables and
+// subjects, and their params, and loads their time zones.
 func (l *loader) accounts(path string, accounts []clients.Account) {
 	seen := map[string]string{}
 	for i := range accounts {
@@ -36,7 +36,7 @@ func (l *loader) accounts(path string, accounts []clients.Account) {
 	}
 }
 
-// accountParams checks that a template can write each value down.
+// accountParams checks that templates can render each value.
 func (l *loader) accountParams(path string, params map[string]any) {
 	for key, value := range params {
 		switch v := value.(type) {
@@ -51,7 +51,7 @@ func (l *loader) accountParams(path string, params map[string]any) {
 	}
 }
 
-// zone loads a zone by its IANA name; "" is UTC.
+// zone loads a time zone by its IANA name; "" is UTC.
 func (l *loader) zone(key, name string) *time.Location {
 	zone, err := time.LoadLocation(name)
 	if err != nil || name == "Local" {

@@ -16,19 +16,19 @@ import (
 	"orderbeat/jobs"
 )
 
-// reader is a type that reads its own TOML value.
+// reader is implemented by types that parse their own TOML value.
 type reader interface{ readTOML(value any) error }
 
-// binder puts a document's values into structs by their `toml` tags, leaving
-// defaults alone, and notes every key that does not fit. An int64 is a number of
-// bytes and may be written "8MB"; a [time.Duration] is written "30s" or "14d".
+// binder decodes a document's values into structs by their `toml` tags, keeps defaults, and
+// records an error for every key that does not fit. An int64 is a number of bytes and may be
+// written "8MB"; a [time.Duration] is written "30s" or "14d".
 type binder struct {
 	*mistakes
 	secrets secrets
 }
 
-// table fills the struct that dst is with the table at path. The keys in also are
-// known too, and read by somebody else.
+// table decodes the table at path into the struct dst. The keys in also are allowed too; other
+// code reads them.
 func (b *binder) table(path string, values map[string]any, dst reflect.Value, also ...field) {
 	known := tagged(dst.Type())
 	for key, value := range values {
@@ -54,7 +54,7 @@ func (b *binder) table(path string, values map[string]any, dst reflect.Value, al
 	}
 }
 
-// resolved is a value in which references to secrets are what they refer to.
+// resolved returns a value with references to secrets replaced by the secrets.
 func (b *binder) resolved(path string, value any) any {
 	switch v := value.(type) {
 	case string:
@@ -82,7 +82,7 @@ func (b *binder) resolved(path string, value any) any {
 	return value
 }
 
-// value puts one value where it belongs.
+// value decodes one value.
 func (b *binder) value(path string, value any, dst reflect.Value) {
 	switch into := dst.Addr().Interface().(type) {
 	case *secret.Secret:
@@ -92,7 +92,7 @@ func (b *binder) value(path string, value any, dst reflect.Value) {
 			b.add(path, "%v", err)
 		} else {
 			*into = secret
-			if !strings.HasSuffix(path, "client_id") { // which stands in URLs and is shown
+			if !strings.HasSuffix(path, "client_id") { // client ids are in URLs and are shown
 				b.secrets.mask.Add(secret.Reveal())
 			}
 		}
@@ -115,7 +115,7 @@ func (b *binder) value(path string, value any, dst reflect.Value) {
 	b.kind(path, value, dst)
 }
 
-// kind puts a value into what has no reading of its own.
+// kind decodes a value into a type that is no reader.
 func (b *binder) kind(path string, value any, dst reflect.Value) {
 	switch dst.Kind() {
 	case reflect.String:
@@ -144,7 +144,7 @@ func (b *binder) kind(path string, value any, dst reflect.Value) {
 		} else {
 			b.wrong(path, value, "a table")
 		}
-	case reflect.Map: // of anything: its owner reads it
+	case reflect.Map: // of any values: its owner decodes it
 		if values, ok := value.(map[string]any); ok {
 			dst.Set(reflect.ValueOf(values))
 		} else {
@@ -169,7 +169,7 @@ func (b *binder) list(path string, value any, dst reflect.Value) {
 	}
 }
 
-// text hands a string on, and says what was wanted when the value is none.
+// text passes a string to set, and records an error if value is not a string.
 func (b *binder) text(path string, value any, want string, set func(string) error) {
 	s, ok := value.(string)
 	if !ok {
@@ -202,16 +202,16 @@ func describe(value any) string {
 	}
 }
 
-// field is one key that a struct knows.
+// field is one key of a struct.
 type field struct {
 	key      string
 	index    []int
 	required bool // `toml:"name,required"`
-	secrets  bool // `value:"secrets"`: a table in which references to secrets may stand
-	literal  bool // `value:"literal"`: a secret that may stand in the file where there is no password in it
+	secrets  bool // `value:"secrets"`: a table that may contain references to secrets
+	literal  bool // `value:"literal"`: a secret that may be in the file if it contains no password
 }
 
-// tagged lists the keys of a struct, those of embedded structs included.
+// tagged lists the keys of a struct and of its embedded structs.
 func tagged(t reflect.Type) []field {
 	var fields []field
 	for _, sf := range reflect.VisibleFields(t) {
@@ -224,7 +224,7 @@ func tagged(t reflect.Type) []field {
 	return fields
 }
 
-// unknown says that there is no such key, and which there are.
+// unknown returns the error for an unknown key, with the known ones.
 func unknown(key string, known []field) string {
 	keys := make([]string, len(known))
 	for i, f := range known {
@@ -236,7 +236,7 @@ func unknown(key string, known []field) string {
 	return "unknown key; known: " + strings.Join(keys, ", ")
 }
 
-// bytesOf reads a number of bytes: 1024, "64KB", "8MB", "1GB" (steps of 1024).
+// bytesOf parses a number of bytes: 1024, "64KB", "8MB", "1GB" (steps of 1024).
 func bytesOf(value any) (int64, error) {
 	if n, ok := value.(int64); ok && n >= 0 {
 		return n, nil

@@ -1,9 +1,10 @@
-// Package config reads config.toml: strictly, with every mistake told at once by
-// file, line, column and key, and before anything is opened.
+// Package config reads config.toml strictly. It reports all errors at once, with file, line,
+// column and key, before anything is opened. It makes values; it opens no connection and runs
+// no worker.
 //
-// Start reading at [Load]. The sections that every installation has are in
-// sections.go, those of the providers in providers.go, what these stand upon in
-// layers.go, the schedules in schedules.go; bind.go puts TOML values into structs.
+// Start reading at [Load]. The fixed sections are in sections.go, those of providers in
+// providers.go, the declarations and presets below them in layers.go, the schedules in
+// schedules.go; bind.go decodes TOML values into structs.
 package config
 
 import (
@@ -24,39 +25,38 @@ import (
 	"orderbeat/worker/web"
 )
 
-// Config is a configuration that was found right.
+// Config is a valid configuration.
 type Config struct {
-	// Path is the file that it was read from.
+	// Path is the file it was read from.
 	Path string
 	NATS bus.Config
 	DB   DB
-	// Worker bounds the work of this process.
+	// Worker limits the work of this process.
 	Worker Worker
 	// Key is the file of the key that seals tokens at rest.
 	Key Key
 	Web web.Config
 	Log Log
-	// Sandbox is nil when the stand-ins do not run.
+	// Sandbox is nil if the sandbox does not run.
 	Sandbox *Sandbox
 	// Providers are sorted by name, Schedules are in the order of the file.
 	Providers []Provider
 	Schedules []Schedule
-	// Notices tell of keys that are set and have no effect, and of what else is worth
-	// knowing though nothing is wrong.
+	// Notices are warnings, for example about keys that have no effect.
 	Notices []string
 	// Mask has the secrets that the configuration refers to.
 	Mask *mask.Set
 
-	// WithoutProviders is set when the file has no section [providers].
+	// WithoutProviders is true if the file has no section [providers].
 	WithoutProviders bool
 
-	asSecret map[string]bool // variables that the file names as secrets
+	asSecret map[string]bool // variables that the file uses as secrets
 }
 
-// MaskFiles masks the keys and credentials that are files: the key that seals tokens, and those
-// of NATS and of TLS. A file that cannot be read is left to who opens it.
+// MaskFiles masks keys and credentials in files: the key that seals tokens, and those of NATS
+// and TLS. Files that cannot be read are skipped; opening them fails later.
 func (c *Config) MaskFiles() {
-	const shortest = 20 // of a line that may be a secret: a seed, or a part of a PEM file
+	const shortest = 20 // length of a line that may be secret: a seed, or part of a PEM file
 	for _, path := range []string{c.Key.Path, c.NATS.Creds, c.NATS.NKey, c.NATS.Key, c.Web.Key} {
 		content, err := os.ReadFile(path)
 		if err != nil {
@@ -84,8 +84,8 @@ type file struct {
 	Schedules []scheduleSection `toml:"schedules"`
 }
 
-// Find names the configuration file: named, else $ORDERBEAT_CONFIG, else
-// config.toml in the working folder.
+// Find returns the path of the configuration file: named, else $ORDERBEAT_CONFIG, else
+// config.toml in the working directory.
 func Find(named string, getenv func(string) string) (string, error) {
 	const usual = "config.toml"
 	if named != "" {
@@ -102,15 +102,14 @@ func Find(named string, getenv func(string) string) (string, error) {
 	return usual, nil
 }
 
-// Load reads the file at path and checks all of it. kinds are the kinds of
-// provider there are; each provider is opened once on trial. The error joins a
-// [*tomlfile.Error] for everything that is wrong.
+// Load reads and checks the file at path. kinds are the kinds of providers; each provider is
+// opened once as a test. The error joins one [*tomlfile.Error] per mistake.
 func Load(path string, kinds map[string]section.Kind, getenv func(string) string) (*Config, error) {
 	return load(path, kinds, getenv, false)
 }
 
-// LoadWithoutSecrets is Load for who only looks at what is configured: no secret is looked
-// up, and none is in the result, of which no provider is to be opened.
+// LoadWithoutSecrets is [Load] without resolving secrets: the result has placeholders, and its
+// providers must not be opened.
 func LoadWithoutSecrets(path string, kinds map[string]section.Kind, getenv func(string) string) (*Config, error) {
 	return load(path, kinds, getenv, true)
 }
@@ -138,10 +137,9 @@ func load(path string, kinds map[string]section.Kind, getenv func(string) string
 	return &l.config, nil
 }
 
-// LoadPart reads some sections, such as "db"; the rest of the result is not to be used.
-// With "nats" comes "worker", which tells where the embedded server's password is.
-// It looks up no secret of another section and passes over what is wrong there, so that
-// one can look at the orders whatever state the rest is in.
+// LoadPart reads some sections, such as "db"; the rest of the result is undefined. "nats"
+// includes "worker", which has the path of the embedded server's password. Secrets and errors
+// of other sections are ignored, so that orders can be shown whatever state the rest is in.
 func LoadPart(path string, getenv func(string) string, sections ...string) (*Config, error) {
 	l, err := read(path, getenv)
 	if err != nil {
@@ -165,14 +163,14 @@ func LoadPart(path string, getenv func(string) string, sections ...string) (*Con
 	return &l.config, nil
 }
 
-// loader is one reading of one file, and of those that it names.
+// loader reads one file and the files that it refers to.
 type loader struct {
 	binder
-	dir      string // what relative paths hang on
+	dir      string // base of relative paths
 	doc      *tomlfile.Document
 	origins  map[string]origin
-	asSecret map[string]bool   // variables that the file names as secrets
-	told     []*tomlfile.Error // what is wrong with a text, rather than with the configuration
+	asSecret map[string]bool   // variables that the file uses as secrets
+	placed   []*tomlfile.Error // errors with a known position
 	file     file
 	config   Config
 }
@@ -209,11 +207,13 @@ func read(path string, getenv func(string) string) (*loader, error) {
 	return l, nil
 }
 
-// err is everything that is wrong, located; nil when nothing is.
-func (l *loader) err() error { return tomlfile.Errors(l.doc.Name, append(l.told, l.located(l.all)...)) }
+// err joins all errors with their positions; nil if there are none.
+func (l *loader) err() error {
+	return tomlfile.Errors(l.doc.Name, append(l.placed, l.located(l.all)...))
+}
 
-// sections binds values, which are all of the file or a part of it, and checks the
-// sections that are not providers or schedules.
+// sections decodes values, which are the whole file or a part of it, and checks the sections
+// other than providers and schedules.
 func (l *loader) sections(values map[string]any) {
 	l.table("", values, reflect.ValueOf(&l.file).Elem())
 	l.config.NATS = l.nats(l.file.NATS)

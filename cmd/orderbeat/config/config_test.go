@@ -192,9 +192,9 @@ jitter = "1m"
 }
 
 func TestProvidersAreOpenedAgainWithWhatTheyAreLent(t *testing.T) {
-	var lent []section.Sandbox
+	var seen []section.Sandbox
 	spy := map[string]section.Kind{"michelin": {Open: func(s section.Section) (clients.Provider, error) {
-		lent = append(lent, s.Sandbox)
+		seen = append(seen, s.Sandbox)
 		return openStandIn(s)
 	}}}
 	c, err := config.Load(write(t, "[sandbox]\nlisten = \"127.0.0.1:0\"\n"+least), spy, env())
@@ -202,13 +202,13 @@ func TestProvidersAreOpenedAgainWithWhatTheyAreLent(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := config.SandboxAt("127.0.0.1:4711")
-	if _, err := c.Providers[0].Open(config.Lend{Sandbox: at}); err != nil {
+	if _, err := c.Providers[0].Open(config.ProviderDeps{Sandbox: at}); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"http://127.0.0.1:0", "http://127.0.0.1:4711"}
-	got := []string{lent[0].URL, lent[1].URL}
+	got := []string{seen[0].URL, seen[1].URL}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the sandbox lent (-want +got):\n%s", diff)
+		t.Errorf("sandbox (-want +got):\n%s", diff)
 	}
 }
 

@@ -30,7 +30,7 @@ func TestHowAProvidersConnectionsAreMade(t *testing.T) {
 		}
 	}
 	for lines, want := range map[string]string{
-		`proxy = "http://user:password@proxy.example"`: "proxy: a secret is never written into the file",
+		`proxy = "http://user:password@proxy.example"`: "proxy: secrets must not be in the file",
 		`tls = { ca = "/nowhere/ca.pem" }`:             "tls.ca: cannot find /nowhere/ca.pem",
 	} {
 		if got := strings.Join(told(t, providerWith(lines)), "\n"); !strings.Contains(got, want) || strings.Contains(got, "password@") {

@@ -106,7 +106,7 @@ acme.toml:10:1: samples[1].code: cannot stand beside orders: an answer is orders
 	{"a scheme that there is not", "", "scheme = \"apikey\"\n[orders]\npath = \"/orders\"\nmap = '.'\n", `acme.toml:1:1: scheme: must be one of oauth2, oauth2_user, api_key, basic, none, not "apikey"`},
 	{"no key", "", "scheme = \"api_key\"\napi_key_header = \"X Acme\"\n[orders]\npath = \"/orders\"\nmap = '.'\n", `config.toml:1:12: providers.acme.api_key: is missing: scheme "api_key" needs it
 acme.toml:2:1: api_key_header: is not the name of a header, which has letters, digits and -, like "X-Acme-Org"`},
-	{"a key that is written down", "scheme = \"api_key\"\napi_key = \"canary-key\"\norders = { path = \"/orders\", map = '.' }\n", "", `config.toml:6:1: providers.acme.api_key: a secret is never written into the file: write "env:NAME", "file:PATH" or "credential:NAME" (a systemd credential)`},
+	{"a key that is written down", "scheme = \"api_key\"\napi_key = \"canary-key\"\norders = { path = \"/orders\", map = '.' }\n", "", `config.toml:6:1: providers.acme.api_key: secrets must not be in the file: write "env:NAME", "file:PATH" or "credential:NAME" (a systemd credential)`},
 	{"a key without its scheme", "", "api_key = \"env:SAMPLE\"\ntoken_url = \"https://acme.example/token\"\n[orders]\npath = \"/orders\"\nmap = '.'\n", `config.toml:1:12: providers.acme.client_id: is missing: scheme "oauth2" needs it
 config.toml:1:12: providers.acme.client_secret: is missing: scheme "oauth2" needs it
 acme.toml:1:1: api_key: has no effect with scheme = "oauth2": it goes with "api_key"`},
@@ -122,8 +122,8 @@ config.toml:10:1: providers.acme.token_ttl: must be more than 0`},
 config.toml:4:13: providers.acme.accounts[0].user: is missing: tokens belong to users, and the account needs one whose tokens it uses`},
 	// The rest of a declaration.
 	{"what may be kept of exchanges", "", "exchanges = \"nothing\"\n" + ordersOf, `acme.toml:1:1: exchanges: must be "full", "metadata" or "off", not "nothing"`},
-	{"more kept of exchanges than the file allows", "declaration = \"acme.toml\"\nexchanges = \"full\"\n", "exchanges = \"metadata\"\n" + ordersOf, `config.toml:6:1: providers.acme.exchanges: is "full", where acme.toml allows "metadata" and no more: leave it out`},
-	{"more kept of exchanges than the preset allows", strings.Replace(reportsOf, "accounts", "exchanges = \"full\"\naccounts", 1) + "path = '/\\($params.product)/GetArchiveReport'\n", "", `config.toml:7:1: providers.reports.exchanges: is "full", where preset microbilt allows "metadata" and no more: leave it out`},
+	{"more kept of exchanges than the file allows", "declaration = \"acme.toml\"\nexchanges = \"full\"\n", "exchanges = \"metadata\"\n" + ordersOf, `config.toml:6:1: providers.acme.exchanges: is "full", but acme.toml allows at most "metadata": remove it`},
+	{"more kept of exchanges than the preset allows", strings.Replace(reportsOf, "accounts", "exchanges = \"full\"\naccounts", 1) + "path = '/\\($params.product)/GetArchiveReport'\n", "", `config.toml:7:1: providers.reports.exchanges: is "full", but preset microbilt allows at most "metadata": remove it`},
 	{"paths that are none", "declaration = \"acme.toml\"\nhide = [\"orders[0].name\", \"orders.name\"]\n", ordersOf, `config.toml:6:1: providers.acme.hide: "orders[0].name" (number 1) is no path: write names with dots between them, like "orders.consignee.name"; lists are gone through, * is any name`},
 	{"a pattern that is none", "", "org_pattern = '[a-'\n" + ordersOf, "acme.toml:1:1: org_pattern: is no regular expression: error parsing regexp: missing closing ]: `[a-`"},
 	{"a ping that is a URL", "", "ping = \"https://acme.example/ping\"\n" + ordersOf, `acme.toml:1:1: ping: must be a path below base_url, like "/ping"`},

@@ -77,7 +77,7 @@ func TestDeclaredProvidersAreRead(t *testing.T) {
 	origins := map[string]string{}
 	for _, p := range c.Providers {
 		origins[p.Name] = p.Origin
-		opened, err := p.Open(config.Lend{Tokens: auth.NewMemory()})
+		opened, err := p.Open(config.ProviderDeps{Tokens: auth.NewMemory()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -129,7 +129,7 @@ func TestEveryKindIsLentWhatItsStandInTakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range c.Providers {
-		opened, err := p.Open(config.Lend{Tokens: auth.NewMemory(), Sandbox: config.SandboxAt(strings.TrimPrefix(server.URL, "http://"))})
+		opened, err := p.Open(config.ProviderDeps{Tokens: auth.NewMemory(), Sandbox: config.SandboxAt(strings.TrimPrefix(server.URL, "http://"))})
 		if err != nil {
 			t.Fatal(err)
 		}

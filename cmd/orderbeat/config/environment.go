@@ -15,22 +15,21 @@ import (
 	"orderbeat/cmd/orderbeat/config/tomlfile"
 )
 
-// variablePrefix begins the name of every variable that sets a key: ORDERBEAT_DB_PATH sets
-// db.path. What a variable sets replaces what the file says; a flag replaces both.
+// variablePrefix is the prefix of variables that set a key: ORDERBEAT_DB_PATH sets db.path. A
+// variable overrides the file; a flag overrides both.
 const variablePrefix = "ORDERBEAT_"
 
-// notKeys are variables with that prefix that set no key.
+// notKeys are variables with this prefix that set no key.
 var notKeys = []string{"ORDERBEAT_CONFIG"}
 
-// variable is a key that a variable of the environment can set.
+// variable is a key that an environment variable can set.
 type variable struct {
 	key    string // "db.path"
 	kind   reflect.Type
-	secret bool // it cannot: the file names where a secret is
+	secret bool // cannot be set: the file refers to secrets
 }
 
-// variables are all that there are, by name: the keys of the fixed sections that hold one
-// value.
+// variables are all variables by name: the keys of the fixed sections with a single value.
 func variables() map[string]variable {
 	found := map[string]variable{}
 	var collect func(t reflect.Type, path string)
@@ -54,7 +53,7 @@ func variables() map[string]variable {
 	return found
 }
 
-// value reads a variable's text as the TOML value that its key wants.
+// value converts a variable's text to the TOML value that its key expects.
 func (v variable) value(text string) any {
 	switch {
 	case v.kind == reflect.TypeFor[time.Duration]():
@@ -67,16 +66,16 @@ func (v variable) value(text string) any {
 			return text == "true"
 		}
 	}
-	return text // where it is none, binding says what is wanted
+	return text // if invalid, the binder reports what is expected
 }
 
-// environment puts the variables that are set into the document's values. A mistake about
-// such a value names the variable.
+// environment overrides the document's values by environment variables. Errors about such a
+// value name the variable.
 func (l *loader) environment(getenv func(string) string) {
 	all := variables()
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		v, text := all[name], getenv(name)
-		if text == "" || v.secret || l.asSecret[name] { // the file asks for it as a secret
+		if text == "" || v.secret || l.asSecret[name] { // the file refers to it as a secret
 			continue
 		}
 		l.origins[v.key] = origin{doc: &tomlfile.Document{Name: name}, path: v.key}
@@ -89,7 +88,7 @@ func (l *loader) environment(getenv func(string) string) {
 	}
 }
 
-// put sets a value in nested tables. What is no table stays: binding says so.
+// put sets a value in nested tables. A value that is not a table stays: the binder reports it.
 func put(table map[string]any, path []string, value any) {
 	for _, name := range path[:len(path)-1] {
 		if table[name] == nil {
@@ -104,8 +103,8 @@ func put(table map[string]any, path []string, value any) {
 	table[path[len(path)-1]] = value
 }
 
-// UnknownVariables says which variables of an environment look as if they set a key, and
-// set none. Those that the file names as secrets do not.
+// UnknownVariables returns a warning for each variable of an environment that has the prefix
+// but sets no key, unless the file refers to it as a secret.
 func (c *Config) UnknownVariables(environ []string) (notices []string) {
 	known := variables()
 	names := slices.Concat(slices.Sorted(maps.Keys(known)), notKeys)
@@ -126,7 +125,7 @@ func (c *Config) UnknownVariables(environ []string) (notices []string) {
 	return notices
 }
 
-// secretVariables finds the variables that values of a document name as secrets, "env:NAME".
+// secretVariables finds the variables that a document refers to as secrets, "env:NAME".
 func secretVariables(value any, into map[string]bool) {
 	switch v := value.(type) {
 	case string:

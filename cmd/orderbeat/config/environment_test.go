@@ -65,9 +65,9 @@ func TestWhatWouldBeIgnoredIsRefused(t *testing.T) {
 	for text, want := range map[string]string{
 		"[db]\npath = \"env:DB\"":                                    `db.path: "env:DB" is a reference to a secret: this key wants the path of a file. The environment variable ORDERBEAT_DB_PATH sets it`,
 		"[db]\npath = \"credential:db\"":                             `db.path: "credential:db" is a reference to a secret`,
-		"[db]\npath = \"~/x.db\"":                                    `db.path: "~/x.db": no shell reads this key`,
-		"[db]\npath = \"$HOME/x.db\"":                                `db.path: "$HOME/x.db": no shell reads this key`,
-		"[db]\npath = \":memory:\"":                                  `db.path: ":memory:" is a database that ends with the process`,
+		"[db]\npath = \"~/x.db\"":                                    `db.path: "~/x.db": ~ and $ are not expanded`,
+		"[db]\npath = \"$HOME/x.db\"":                                `db.path: "$HOME/x.db": ~ and $ are not expanded`,
+		"[db]\npath = \":memory:\"":                                  `db.path: ":memory:" would be lost when the process ends`,
 		"[db]\npath = \"file:x.db\"":                                 `db.path: "file:x.db" is a URI`,
 		"[db]\npath = \"file:x.db?mode=memory\"":                     `db.path: "file:x.db?mode=memory": a path with "?"`,
 		"[db]\npath = \"sqlite://x.db\"":                             `db.path: "sqlite://x.db" is a URI`,
@@ -76,14 +76,14 @@ func TestWhatWouldBeIgnoredIsRefused(t *testing.T) {
 		"[db]\npath = \"data/\"":                                     `db.path: "data/" is a folder`,
 		"[db]\npath = \" x.db\"":                                     `db.path: " x.db" begins or ends with a blank`,
 		"[db]\npath = \"\"":                                          `db.path: is empty`,
-		"[nats]\nstore = \"~/nats\"":                                 `nats.store: "~/nats": no shell reads this key`,
+		"[nats]\nstore = \"~/nats\"":                                 `nats.store: "~/nats": ~ and $ are not expanded`,
 		"[nats]\nstore = \"env:STORE\"":                              `nats.store: "env:STORE" is a reference to a secret: this key wants the path of a folder`,
-		"[worker]\nkey = \"file:~/key\"":                             `worker.key: "~/key": no shell reads this key`,
+		"[worker]\nkey = \"file:~/key\"":                             `worker.key: "~/key": ~ and $ are not expanded`,
 		"[web]\ntls = { cert = \"env:C\", key = \"k\" }":             `web.tls.cert: "env:C" is a reference to a secret`,
-		"[web]\nlisten = \"127.0.0.1:4222\"":                         `web.listen: "127.0.0.1:4222" has the port of nats.listen, "127.0.0.1:4222"`,
-		"[web]\nlisten = \"localhost:4222\"":                         `web.listen: "localhost:4222" has the port of nats.listen`,
-		"[nats]\nlisten = \"127.0.0.1:8322\"\n[sandbox]":             `sandbox.listen: "127.0.0.1:8322" has the port of nats.listen`,
-		"[sandbox]\nlisten = \"127.0.0.1:8321\"":                     `sandbox.listen: "127.0.0.1:8321" has the port of web.listen`,
+		"[web]\nlisten = \"127.0.0.1:4222\"":                         `web.listen: "127.0.0.1:4222" uses the same port as nats.listen, "127.0.0.1:4222"`,
+		"[web]\nlisten = \"localhost:4222\"":                         `web.listen: "localhost:4222" uses the same port as nats.listen`,
+		"[nats]\nlisten = \"127.0.0.1:8322\"\n[sandbox]":             `sandbox.listen: "127.0.0.1:8322" uses the same port as nats.listen`,
+		"[sandbox]\nlisten = \"127.0.0.1:8321\"":                     `sandbox.listen: "127.0.0.1:8321" uses the same port as web.listen`,
 		"[web]\nlisten = \"\"\nexternal_url = \"https://x.example\"": `web.external_url: has no effect: web.listen is ""`,
 	} {
 		_, err := config.Load(write(t, least+text+"\n"), kinds, env())
@@ -93,7 +93,7 @@ func TestWhatWouldBeIgnoredIsRefused(t *testing.T) {
 	}
 	// Every address of the machine is 127.0.0.1 too.
 	_, err := config.Load(write(t, least+"[web]\nlisten = \"0.0.0.0:4222\"\nexternal_url = \"https://x.example\"\nauth = { user = \"u\", password = \"env:P\" }\n"), kinds, env("P", "secret"))
-	if err == nil || !strings.Contains(err.Error(), `web.listen: "0.0.0.0:4222" has the port of nats.listen`) {
+	if err == nil || !strings.Contains(err.Error(), `web.listen: "0.0.0.0:4222" uses the same port as nats.listen`) {
 		t.Errorf("got %v", err)
 	}
 	// Other ports, another NATS, and port 0 are none of these.
@@ -104,7 +104,7 @@ func TestWhatWouldBeIgnoredIsRefused(t *testing.T) {
 	}
 	const twice = "[[schedules]]\nname = \"s\"\ncron = \"@hourly\"\nprovider = \"michelin\"\nkind = \"sync\"\n"
 	for text, want := range map[string]string{
-		"accounts = [\"detroit\", \"detroit\"]": `schedules[0].accounts[1]: "detroit" is in the list already`,
+		"accounts = [\"detroit\", \"detroit\"]": `schedules[0].accounts[1]: "detroit" is listed twice`,
 		"jitter = \"25h\"":                      `schedules[0].jitter: want 24h or less`,
 	} {
 		if _, err := config.Load(write(t, least+twice+text+"\n"), kinds, env()); err == nil || !strings.Contains(err.Error(), want) {

@@ -9,23 +9,23 @@ import (
 	"orderbeat/cmd/orderbeat/config/tomlfile"
 )
 
-// mistakes collects everything that is wrong, to be told at once.
+// mistakes collects errors, to report all of them at once.
 type mistakes struct{ all []mistake }
 
-// mistake is an [Error] that is not located yet.
+// mistake is an error without a position.
 type mistake struct {
-	key     string // its path in the configuration, whatever text it comes from
+	key     string // its path in the configuration, also if a declaration has it
 	offset  int    // as in [section.ConfigError]
 	message string
 }
 
-// add notes a mistake at a key.
+// add records a mistake at a key.
 func (c *mistakes) add(key, format string, args ...any) {
 	c.note(mistake{key: key, message: fmt.Sprintf(format, args...)})
 }
 
-// note keeps the first of several mistakes at one place: what follows from a mistake
-// is no news.
+// note records a mistake, unless there is one at the same place already: later ones usually
+// follow from the first.
 func (c *mistakes) note(m mistake) {
 	known := slices.ContainsFunc(c.all, func(k mistake) bool { return k.key == m.key && k.offset == m.offset })
 	if !known {
@@ -37,7 +37,7 @@ func (c *mistakes) has(key string) bool {
 	return slices.ContainsFunc(c.all, func(m mistake) bool { return m.key == key })
 }
 
-// addProvider notes what a provider says about its section, which is at path.
+// addProvider records the errors of a provider about its section, which is at path.
 func (c *mistakes) addProvider(path string, err error) {
 	if err == nil {
 		return
@@ -59,23 +59,23 @@ func (c *mistakes) addProvider(path string, err error) {
 	c.add(path, "%v", err)
 }
 
-// origin is where a key comes from: a text, and the key's path there.
+// origin is where a key is set: a document, and the key's path in it.
 type origin struct {
 	doc  *tomlfile.Document
 	path string
 }
 
-// tell notes what is wrong with a text, whoever stands upon it.
-func (l *loader) tell(at origin, format string, args ...any) {
-	l.told = append(l.told, at.err(0, fmt.Sprintf(format, args...)))
+// addAt records an error at a position, independent of the sections that use the document.
+func (l *loader) addAt(at origin, format string, args ...any) {
+	l.placed = append(l.placed, at.err(0, fmt.Sprintf(format, args...)))
 }
 
 func (o origin) err(offset int, message string) *tomlfile.Error {
 	return o.doc.Error(o.path, offset, message)
 }
 
-// located says of each mistake where it stands, in the text that its key comes from. A
-// key that no text has is looked for at the nearest thing around it.
+// located adds positions to mistakes, in the document that sets the key. A key that is not
+// set gets the position of the nearest enclosing table.
 func (l *loader) located(all []mistake) []*tomlfile.Error {
 	var errs []*tomlfile.Error
 	for _, m := range all {

@@ -13,8 +13,8 @@ import (
 	"orderbeat/cmd/orderbeat/config/tomlfile"
 )
 
-// The keys that say where a section's other keys come from, and that only the section
-// itself has; and the one whose tables are added up.
+// Keys that only the section itself may have: they select the layers below it. And the key
+// whose tables of all layers are concatenated.
 const (
 	keyKind        = "kind"
 	keyDeclaration = "declaration"
@@ -23,29 +23,28 @@ const (
 	keyExchanges   = "exchanges"
 )
 
-// layer is a provider's section as one text has it.
+// layer is a provider's section in one document.
 type layer struct {
 	values map[string]any
 	origin
 }
 
-// stack is a provider's section together with what it stands upon.
-type stack struct {
-	layers []layer // the highest first
-	// declared says that there may be more than the section itself, and whole that all
-	// of it could be read.
+// overlay is a provider's section with the declaration file and the preset below it.
+type overlay struct {
+	layers []layer // highest precedence first
+	// declared is true if there may be further layers; whole is true if all could be read.
 	declared, whole bool
-	// file is the path of the declaration that the section names, "" for none.
+	// file is the path of the declaration file, "" for none.
 	file string
 }
 
-// stack puts together a section, the file that it names and the declaration of its
-// kind. A kind that nobody knows is taken for a declared one.
-func (l *loader) stack(path string, table map[string]any, kind section.Kind, known bool) *stack {
+// overlay combines a section, its declaration file and the preset of its kind. An unknown kind
+// is treated as declared.
+func (l *loader) overlay(path string, table map[string]any, kind section.Kind, known bool) *overlay {
 	table = maps.Clone(table)
 	file, named := table[keyDeclaration]
 	delete(table, keyDeclaration)
-	s := &stack{
+	s := &overlay{
 		layers:   []layer{{values: table, origin: origin{doc: l.doc, path: path}}},
 		declared: !known || kind.Declaration != nil, whole: true,
 	}
@@ -60,8 +59,8 @@ func (l *loader) stack(path string, table map[string]any, kind section.Kind, kno
 	return s
 }
 
-// declaration reads the file that a section's key names.
-func (l *loader) declaration(s *stack, key string, value any) {
+// declaration reads the declaration file of a section.
+func (l *loader) declaration(s *overlay, key string, value any) {
 	file, ok := value.(string)
 	if !ok {
 		l.wrong(key, value, "a text in quotes, the path of a file")
@@ -83,26 +82,26 @@ func (l *loader) declaration(s *stack, key string, value any) {
 	l.lower(s, s.file, text)
 }
 
-// lower adds a text that the section stands upon.
-func (l *loader) lower(s *stack, name string, text []byte) {
+// lower adds a layer below the others.
+func (l *loader) lower(s *overlay, name string, text []byte) {
 	doc, mistake := tomlfile.Parse(name, text)
 	if mistake != nil {
-		l.told = append(l.told, mistake)
+		l.placed = append(l.placed, mistake)
 		s.whole = false
 		return
 	}
 	for _, key := range []string{keyKind, keyDeclaration, keyAccounts} {
 		if _, ok := doc.Values[key]; ok {
-			l.tell(origin{doc: doc, path: key}, "has no place in a declaration: write it into the provider's section of %s", l.doc.Name)
+			l.addAt(origin{doc: doc, path: key}, "is not allowed in a declaration: set it in the provider's section of %s", l.doc.Name)
 			delete(doc.Values, key)
 		}
 	}
 	s.layers = append(s.layers, layer{values: doc.Values, origin: origin{doc: doc}})
 }
 
-// values are those of the whole section, which is at path: each key from the highest
-// layer that has it, and tables key by key. Samples alone are those of every layer.
-func (l *loader) values(path string, s *stack) map[string]any {
+// values merges the layers of the section at path: each key from the highest layer that sets
+// it, tables key by key. Samples of all layers are concatenated.
+func (l *loader) values(path string, s *overlay) map[string]any {
 	if !s.declared {
 		return l.merge(path, s.layers)
 	}
@@ -115,28 +114,27 @@ func (l *loader) values(path string, s *stack) map[string]any {
 	return values
 }
 
-// kept are the values of the key exchanges, the one that keeps least first.
+// kept are the values of the key exchanges, in ascending order of detail.
 var kept = []exchange.Detail{exchange.Off, exchange.Metadata, exchange.Full}
 
-// checkExchanges sees to it that no layer keeps more of exchanges than one below it
-// allows: a declaration that says that answers must be stored nowhere knows why.
+// checkExchanges checks that no layer records more of exchanges than a layer below it allows:
+// a declaration may forbid storing responses.
 func (l *loader) checkExchanges(layers []layer) {
 	allowed, by := len(kept), ""
 	for _, from := range slices.Backward(layers) {
 		text, ok := from.values[keyExchanges].(string)
 		keep := slices.Index(kept, exchange.Detail(text))
 		switch {
-		case !ok || keep < 0: // what is no such text is told by the provider
+		case !ok || keep < 0: // the provider reports other values
 		case keep > allowed:
-			l.tell(origin{doc: from.doc, path: tomlfile.Key(from.path, keyExchanges)}, "is %q, where %s allows %q and no more: leave it out", text, by, kept[allowed])
+			l.addAt(origin{doc: from.doc, path: tomlfile.Key(from.path, keyExchanges)}, "is %q, but %s allows at most %q: remove it", text, by, kept[allowed])
 		default:
 			allowed, by = keep, from.doc.Name
 		}
 	}
 }
 
-// samples takes the samples out of all layers and puts them together, the lowest
-// layer's first.
+// samples removes the samples from all layers and concatenates them, lowest layer first.
 func (l *loader) samples(key string, layers []layer) []any {
 	var all []any
 	for _, from := range slices.Backward(layers) {
@@ -145,7 +143,7 @@ func (l *loader) samples(key string, layers []layer) []any {
 		own := origin{doc: from.doc, path: tomlfile.Key(from.path, keySamples)}
 		list, isList := value.([]any)
 		if ok && !isList {
-			l.tell(own, "want a list of tables, [[%s]], got %s", own.path, describe(value))
+			l.addAt(own, "want a list of tables, [[%s]], got %s", own.path, describe(value))
 		}
 		for i, sample := range list {
 			l.origins[tomlfile.Index(key, len(all))] = origin{doc: own.doc, path: tomlfile.Index(own.path, i)}
@@ -155,8 +153,7 @@ func (l *loader) samples(key string, layers []layer) []any {
 	return all
 }
 
-// merge makes one table of those at path, the highest first, and notes where its keys
-// come from.
+// merge merges the tables at path, highest precedence first, and records where keys are set.
 func (l *loader) merge(path string, layers []layer) map[string]any {
 	merged := map[string]any{}
 	for i, top := range layers {
@@ -175,7 +172,7 @@ func (l *loader) merge(path string, layers []layer) map[string]any {
 	return merged
 }
 
-// tables are the layers' tables at key, down to where something else stands.
+// tables returns the layers' tables at key, up to the first value that is not a table.
 func tables(key string, layers []layer) []layer {
 	var found []layer
 	for _, from := range layers {

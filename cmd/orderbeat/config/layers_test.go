@@ -155,13 +155,13 @@ func TestMistakesAreToldWhereTheirKeyComesFrom(t *testing.T) {
 			"config.toml:5:24: providers.acme.orders.items: want a list, got a table",
 		}},
 		{"a secret of a file", path, "client_secret = 'canary'\ntoken = 'env:UNSET'\n", acme + file, []string{
-			"acme.toml:1:1: client_secret: a secret is never written into the file",
+			"acme.toml:1:1: client_secret: secrets must not be in the file",
 			"acme.toml:2:1: token: the environment variable UNSET is not set",
 		}},
 		{"what is the user's", "kind = 'ledger'\n" + path, "declaration = 'more.toml'\n[[accounts]]\nname = 'x'\n", acme + file, []string{
-			"acme.toml:1:1: declaration: has no place in a declaration: write it into the provider's section of config.toml",
-			"acme.toml:2:3: accounts: has no place in a declaration: write it into the provider's section of config.toml",
-			"preset ledger:1:1: kind: has no place in a declaration: write it into the provider's section of config.toml",
+			"acme.toml:1:1: declaration: is not allowed in a declaration: set it in the provider's section of config.toml",
+			"acme.toml:2:3: accounts: is not allowed in a declaration: set it in the provider's section of config.toml",
+			"preset ledger:1:1: kind: is not allowed in a declaration: set it in the provider's section of config.toml",
 		}},
 		{"samples that are none", "samples = 'x'\n" + path, "[[samples]]\nbody = ''\n", acme + "[providers.acme.samples]\nx = 1\n", []string{
 			"config.toml:4:17: providers.acme.samples: want a list of tables, [[providers.acme.samples]], got a table",

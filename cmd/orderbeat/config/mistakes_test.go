@@ -76,13 +76,13 @@ func TestMistakes(t *testing.T) {
 		{"a NATS URL of another scheme", "[nats]\nurl = \"http://host\"", "7:1 nats.url: number 1 is not the URL of a NATS server"},
 		{"a NATS URL in a list", "[nats]\nurl = [\"nats://a\", 3]", `7:1 nats.url: want texts like "nats://host:4222" in the list, got the number 3`},
 		{"a NATS URL with credentials in it", "[nats]\nurl = \"nats://me:canary@host\"", "7:1 nats.url: number 1 has credentials in it: use nats.auth"},
-		{"no sync", "[nats]\nsync = \"never\"", `7:1 nats.sync: "never": want "always", or a length of time`},
-		{"a prefix of two tokens", "[nats]\nprefix = \"a.b\"", `7:1 nats.prefix: "a.b" is not one token of a subject`},
+		{"no sync", "[nats]\nsync = \"never\"", `7:1 nats.sync: "never": want "always", or a duration`},
+		{"a prefix of two tokens", "[nats]\nprefix = \"a.b\"", `7:1 nats.prefix: "a.b" is not a single token of a subject`},
 		{"too many replicas", "[nats]\nurl = \"nats://h\"\nreplicas = 9", "8:1 nats.replicas: want 1 to 5, got 9"},
-		{"replicas of the embedded server", "[nats]\nreplicas = 3", "7:1 nats.replicas: is for a NATS server that nats.url names"},
+		{"replicas of the embedded server", "[nats]\nreplicas = 3", "7:1 nats.replicas: applies only to an external NATS server"},
 		{"a file that is not there", "[nats]\nurl = \"nats://h\"\ncreds = \"/nowhere/x\"", "8:1 nats.creds: cannot find /nowhere/x: no such file or directory"},
 		{"an nkey in the file itself", "[nats]\nurl = \"nats://h\"\nnkey = \"SUcanary\"", `8:1 nats.nkey: want "file:PATH", a file with the seed`},
-		{"a certificate without its key", "[nats]\nurl = \"nats://h\"\ntls = { cert = \"/dev/null\" }", "8:1 nats.tls: cert and key go together"},
+		{"a certificate without its key", "[nats]\nurl = \"nats://h\"\ntls = { cert = \"/dev/null\" }", "8:1 nats.tls: cert and key must be set together"},
 		{"no address", "[nats]\nlisten = \"4222\"", `7:1 nats.listen: "4222" is not an address`},
 		{"an empty path", "[db]\npath = \"\"", "7:1 db.path: is empty"},
 		{"not one of the words", "[db]\nsynchronous = \"off\"", `7:1 db.synchronous: "off" is not one of full, normal`},
@@ -98,15 +98,15 @@ func TestMistakes(t *testing.T) {
 		{"an unknown priority", schedule("cron = \"@hourly\"\npriority = \"high\""), `11:1 schedules[0].priority: "high" is not one of normal, low`},
 		{"a sealing key that is not there", "[worker]\nkey = \"file:/nowhere/key\"", "7:1 worker.key: cannot read /nowhere/key: no such file or directory: bring it back, or make one"},
 		{"a sealing key that is none", "[worker]\nkey = \"file:/dev/null\"", "7:1 worker.key: "},
-		{"a user without a password", "[web]\nauth = { user = \"ops\" }", "7:1 web.auth: user and password go together"},
-		{"a literal password", "[web]\nauth = { user = \"ops\", password = \"canary\" }", "7:24 web.auth.password: a secret is never written into the file"},
-		{"a user's name that cannot be sent", "[web]\nauth = { user = \"o:ps\", password = \"env:PASSWORD\" }", "7:10 web.auth.user: a user's name has no colon"},
-		{"a web certificate without its key", "[web]\ntls = { cert = \"/dev/null\" }", "7:1 web.tls: cert and key go together"},
-		{"a web certificate that is none", "[web]\ntls = { cert = \"/dev/null\", key = \"/dev/null\" }", "7:1 web.tls: is no certificate with its key: failed to find any PEM data"},
+		{"a user without a password", "[web]\nauth = { user = \"ops\" }", "7:1 web.auth: user and password must be set together"},
+		{"a literal password", "[web]\nauth = { user = \"ops\", password = \"canary\" }", "7:24 web.auth.password: secrets must not be in the file"},
+		{"a user's name that cannot be sent", "[web]\nauth = { user = \"o:ps\", password = \"env:PASSWORD\" }", "7:10 web.auth.user: must not contain a colon"},
+		{"a web certificate without its key", "[web]\ntls = { cert = \"/dev/null\" }", "7:1 web.tls: cert and key must be set together"},
+		{"a web certificate that is none", "[web]\ntls = { cert = \"/dev/null\", key = \"/dev/null\" }", "7:1 web.tls: is not a certificate with its key: failed to find any PEM data"},
 		{"an external URL that is none", "[web]\nexternal_url = \"x.example.com\"", "7:1 web.external_url: is not a URL"},
-		{"an external URL with a query", "[web]\nexternal_url = \"https://x.example.com/?a=b\"", "7:1 web.external_url: wants a scheme, a host and a path at most"},
+		{"an external URL with a query", "[web]\nexternal_url = \"https://x.example.com/?a=b\"", "7:1 web.external_url: must have only a scheme, a host and a path"},
 		{"an external URL that everybody reads", "[web]\nexternal_url = \"http://x.example.com\"", "7:1 web.external_url: must be https"},
-		{"an external URL by name", "[web]\nexternal_url = \"http://localhost:8321\"", `7:1 web.external_url: wants "127.0.0.1" or "[::1]" instead of "localhost"`},
+		{"an external URL by name", "[web]\nexternal_url = \"http://localhost:8321\"", `7:1 web.external_url: must use "127.0.0.1" or "[::1]" instead of "localhost"`},
 		{"a web listener for everybody", "[web]\nlisten = \"0.0.0.0:8321\"", `7:1 web.listen: "0.0.0.0:8321" can be reached from other machines: set web.auth`},
 		{"a web listener for every interface", "[web]\nlisten = \":8321\"", `7:1 web.listen: ":8321" can be reached from other machines: set web.auth`},
 		{"a password that everybody reads", "[web]\nlisten = \"[::]:8321\"\nauth = { user = \"ops\", password = \"env:PASSWORD\" }", `7:1 web.listen: "[::]:8321" can be reached from other machines, and over plain http the password would be readable`},
@@ -127,7 +127,7 @@ func TestMistakes(t *testing.T) {
 		{"a schedule without a spec", schedule(""), "6:3 schedules[0].cron: is missing"},
 		{"a spec of six fields", schedule("cron = \"0 */15 * * * *\""), `10:1 schedules[0].cron: "0 */15 * * * *" is not a cron spec: want 5 fields, got 6`},
 		{"a spec with a zone", schedule("cron = \"TZ=UTC\""), `10:1 schedules[0].cron: "TZ=UTC": the zone goes into the key timezone`},
-		{"a spec that never comes", schedule("cron = \"0 0 31 2 *\""), `10:1 schedules[0].cron: "0 0 31 2 *" never comes`},
+		{"a spec that never comes", schedule("cron = \"0 0 31 2 *\""), `10:1 schedules[0].cron: "0 0 31 2 *" is never due`},
 		{"a spec faster than a second", schedule("cron = \"@every 500ms\""), `10:1 schedules[0].cron: "@every 500ms": write "@every" and whole seconds`},
 		{"a spec of a part of a second", schedule("cron = \"@every 1500ms\""), `10:1 schedules[0].cron: "@every 1500ms": write "@every" and whole seconds`},
 		{"a schedule's name twice", schedule("cron = \"@hourly\"\n") + schedule("cron = \"@daily\""), `12:1 schedules[1].name: "s" is the name of schedules[0] already`},
@@ -141,7 +141,7 @@ func TestMistakes(t *testing.T) {
 		{"an unknown catch_up", schedule("cron = \"@hourly\"\ncatch_up = \"some\""), `11:1 schedules[0].catch_up: "some" is not one of none, last, all`},
 		{"an unknown dst", schedule("cron = \"@hourly\"\ndst = \"twice\""), `11:1 schedules[0].dst: "twice" is not one of once, strict`},
 		{"a negative jitter", schedule("cron = \"@hourly\"\njitter = \"-1s\""), "11:1 schedules[0].jitter: want 0s or more, got -1s"},
-		{"a negative pause_after", schedule("cron = \"@hourly\"\npause_after = -1"), "11:1 schedules[0].pause_after: want 0, which is for never, to 1000 failed runs, got -1"},
+		{"a negative pause_after", schedule("cron = \"@hourly\"\npause_after = -1"), "11:1 schedules[0].pause_after: want 0 (never) to 1000 failed runs, got -1"},
 		{"no TOML", "x = \"open", "6:10 : "},
 		{"a key twice", "bill_to = \"2\"", "6:1 : key bill_to is already defined"},
 	} {
@@ -212,7 +212,7 @@ func TestAFileThatIsNotThere(t *testing.T) {
 
 func TestAConfigurationWithoutProviders(t *testing.T) {
 	got := told(t, "[log]\n")
-	want := []string{"0:0 providers: there is none: write a section [providers.<name>]"}
+	want := []string{"0:0 providers: no provider is configured: add a section [providers.<name>]"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("mistakes (-want +got):\n%s", diff)
 	}

@@ -16,7 +16,7 @@ import (
 	"orderbeat/worker/bus"
 )
 
-// natsSection is the section [nats] as it is written.
+// natsSection is the section [nats].
 type natsSection struct {
 	URL        urls     `toml:"url"`
 	Listen     string   `toml:"listen"`
@@ -85,14 +85,14 @@ func (u *urls) readTOML(value any) error {
 	return nil
 }
 
-// syncMode is "always", or the time between two syncs of the disk.
+// syncMode is "always" or the interval of syncs to disk.
 type syncMode struct {
 	always bool
 	every  time.Duration
 }
 
 func (s *syncMode) readTOML(value any) error {
-	const want = `want "always", or a length of time like "2m"`
+	const want = `want "always", or a duration like "2m"`
 	text, ok := value.(string)
 	if !ok {
 		return fmt.Errorf("%s, got %s", want, describe(value))
@@ -110,13 +110,13 @@ func (s *syncMode) readTOML(value any) error {
 }
 
 func (l *loader) nats(s natsSection) bus.Config {
-	// Less has no room for the events of ordinary orders; NATS itself takes no more than 64 MiB.
+	// Smaller messages cannot carry ordinary orders; 64 MiB is the limit of NATS.
 	const least, most = 64 << 10, 64 << 20
 	if s.MaxPayload < least || s.MaxPayload > most {
 		l.add("nats.max_payload", `want "64KB" to "64MB"`)
 	}
 	if !isToken(s.Prefix) {
-		l.add("nats.prefix", "%.40q is not one token of a subject: use letters, digits, - and _", s.Prefix)
+		l.add("nats.prefix", "%.40q is not a single token of a subject: use letters, digits, - and _", s.Prefix)
 	}
 	if s.Domain != "" && !isToken(s.Domain) {
 		l.add("nats.domain", "%.40q is not the name of a JetStream domain: use letters, digits, - and _", s.Domain)
@@ -141,7 +141,7 @@ func (l *loader) nats(s natsSection) bus.Config {
 		Cluster: s.Placement.Cluster, Tags: s.Placement.Tags,
 	}
 	if (c.Cert == "") != (c.Key == "") {
-		l.add("nats.tls", "cert and key go together")
+		l.add("nats.tls", "cert and key must be set together")
 	}
 	l.natsAuth(s)
 	if c.URL == "" && !l.has("nats.url") {
@@ -154,7 +154,7 @@ func (l *loader) nats(s natsSection) bus.Config {
 	return c
 }
 
-// natsAuth checks that there is one way of logging in at most.
+// natsAuth checks that at most one login method is set.
 func (l *loader) natsAuth(s natsSection) {
 	a := s.Auth
 	password, token := !a.Password.Empty() || l.has("nats.auth.password"), !a.Token.Empty() || l.has("nats.auth.token")
@@ -166,13 +166,13 @@ func (l *loader) natsAuth(s natsSection) {
 	}
 	switch {
 	case (a.User != "") != password:
-		l.add("nats.auth", "user and password go together")
+		l.add("nats.auth", "user and password must be set together")
 	case ways > 1:
 		l.add("nats.auth", "want one way to log in: user and password, token, nats.creds or nats.nkey")
 	}
 }
 
-// natsListen refuses what would let strangers in, or let them read the password.
+// natsListen rejects an open listener without login, and one that exposes the password.
 func (l *loader) natsListen(s natsSection) {
 	if s.Listen == "" || auth.IsLoopback(l.address("nats.listen", s.Listen)) {
 		return
@@ -185,7 +185,7 @@ func (l *loader) natsListen(s natsSection) {
 	}
 }
 
-// natsFiles checks what is in the files that the embedded server uses.
+// natsFiles checks the files of the embedded server.
 func (l *loader) natsFiles(c *bus.Config) {
 	if c.URL != "" || l.has("nats.url") {
 		return
@@ -199,8 +199,8 @@ func (l *loader) natsFiles(c *bus.Config) {
 	}
 }
 
-// passwordFile is the file with the embedded server's password, beside the one that
-// seals tokens; "" when nats.auth has what is needed.
+// passwordFile returns the file with the embedded server's password, in the folder of the key
+// file; "" if nats.auth is set.
 func passwordFile(c bus.Config, k Key) string {
 	if c.URL != "" || c.User != "" || !c.Token.Empty() {
 		return ""
@@ -208,8 +208,8 @@ func passwordFile(c bus.Config, k Key) string {
 	return filepath.Join(filepath.Dir(k.Path), "nats-password")
 }
 
-// nkey is the file that "file:PATH" names. Anything else may be the seed itself, and
-// is not repeated.
+// nkey returns the path in "file:PATH". Any other value may be the seed itself and is not
+// repeated in the error.
 func (l *loader) nkey(ref string) string {
 	path, ok := strings.CutPrefix(ref, "file:")
 	if ref != "" && !ok {
@@ -219,7 +219,7 @@ func (l *loader) nkey(ref string) string {
 	return l.private("nats.nkey", path)
 }
 
-// onlyWithURL refuses what the embedded server would not heed.
+// onlyWithURL rejects keys that have no effect on the embedded server.
 func (l *loader) onlyWithURL(s natsSection) {
 	set := map[string]bool{
 		"nats.creds": s.Creds != "", "nats.nkey": s.NKey != "", "nats.replicas": s.Replicas > 1, "nats.domain": s.Domain != "",
@@ -227,7 +227,7 @@ func (l *loader) onlyWithURL(s natsSection) {
 	}
 	for key, is := range set {
 		if is {
-			l.add(key, "is for a NATS server that nats.url names, and none is: the embedded one has nats.auth and nats.tls")
+			l.add(key, "applies only to an external NATS server: set nats.url; the embedded one uses nats.auth and nats.tls")
 		}
 	}
 }

@@ -65,16 +65,16 @@ func TestThereIsOneWayToLogInToNATS(t *testing.T) {
 	creds := fmt.Sprintf("creds = %q\n", file("creds"))
 	const url = "url = \"nats://hub:4222\"\n"
 	for _, test := range []struct{ name, text, want string }{
-		{"a user without password", `auth = { user = "ops" }`, "nats.auth: user and password go together"},
-		{"a password without user", `auth = { password = "env:SECRET" }`, "nats.auth: user and password go together"},
+		{"a user without password", `auth = { user = "ops" }`, "nats.auth: user and password must be set together"},
+		{"a password without user", `auth = { password = "env:SECRET" }`, "nats.auth: user and password must be set together"},
 		{"user and token", `auth = { user = "ops", password = "env:SECRET", token = "env:SECRET" }`, "nats.auth: want one way to log in"},
 		{"token and creds", url + creds + `auth = { token = "env:SECRET" }`, "nats.auth: want one way to log in"},
-		{"the secret itself", `auth = { token = "canary" }`, "nats.auth.token: a secret is never written into the file"},
+		{"the secret itself", `auth = { token = "canary" }`, "nats.auth.token: secrets must not be in the file"},
 		{"an unknown key", `auth = { name = "ops" }`, "nats.auth.name: unknown key"},
 		{"credentials in the URL", `url = "nats://ops:canary@hub:4222"`, "use nats.auth, nats.creds or nats.nkey"},
-		{"creds for the embedded server", creds, "nats.creds: is for a NATS server that nats.url names"},
-		{"half a certificate", fmt.Sprintf("tls = { cert = %q }", file("cert")), "nats.tls: cert and key go together"},
-		{"no certificate", fmt.Sprintf("tls = { cert = %q, key = %q }", file("cert"), file("key")), "nats.tls: is no certificate with its key"},
+		{"creds for the embedded server", creds, "nats.creds: applies only to an external NATS server"},
+		{"half a certificate", fmt.Sprintf("tls = { cert = %q }", file("cert")), "nats.tls: cert and key must be set together"},
+		{"no certificate", fmt.Sprintf("tls = { cert = %q, key = %q }", file("cert"), file("key")), "nats.tls: is not a certificate with its key"},
 		{"a domain", `domain = "a.b"`, `nats.domain: "a.b" is not the name of a JetStream domain`},
 		{"too few bytes", `max_bytes = "1KB"`, `nats.max_bytes: want "1MB" or more`},
 	} {

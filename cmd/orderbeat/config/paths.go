@@ -8,8 +8,8 @@ import (
 	"orderbeat/auth"
 )
 
-// plainPath refuses what looks like a path and would become a file of a strange name.
-// folder says that the path is a folder's.
+// plainPath rejects values that would create oddly named files. folder is true for the path of
+// a folder.
 func (l *loader) plainPath(key, path string, folder bool) {
 	kind := "file"
 	if folder {
@@ -22,20 +22,20 @@ func (l *loader) plainPath(key, path string, folder bool) {
 	case scheme == "file" || strings.Contains(path, "://"):
 		l.add(key, "%.60q is a URI: this key wants the plain path of a %s", path, kind)
 	case strings.HasPrefix(path, "~") || strings.HasPrefix(path, "$"):
-		l.add(key, "%.60q: no shell reads this key, so that ~ and $ are not expanded: write the whole path", path)
+		l.add(key, "%.60q: ~ and $ are not expanded: write the full path", path)
 	case strings.TrimSpace(path) != path || strings.ContainsFunc(path, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		l.add(key, "%.60q begins or ends with a blank, or has control characters", path)
+		l.add(key, "%.60q begins or ends with a blank, or contains control characters", path)
 	}
 }
 
-// databasePath refuses what SQLite would take for something else than a file.
+// databasePath rejects values that SQLite does not treat as a file name.
 func (l *loader) databasePath(path string) {
 	const key = "db.path"
 	switch {
 	case path == "":
 		l.add(key, "is empty: name a file")
 	case path == ":memory:":
-		l.add(key, `":memory:" is a database that ends with the process: name a file`)
+		l.add(key, `":memory:" would be lost when the process ends: set a file`)
 	case strings.ContainsAny(path, "?#"):
 		l.add(key, `%.60q: a path with "?" or "#" would be read as a URI with options: choose another name`, path)
 	case strings.HasSuffix(path, "/"):
@@ -50,7 +50,7 @@ func (l *loader) databasePath(path string) {
 // listener is a key that names an address to listen on.
 type listener struct{ key, address string }
 
-// listeners refuses two listeners on one port, which only one of them could have.
+// listeners rejects two listeners on the same port.
 func (l *loader) listeners(withSandbox bool) {
 	var all []listener
 	if l.config.NATS.URL == "" {
@@ -63,13 +63,13 @@ func (l *loader) listeners(withSandbox bool) {
 	for i, b := range all {
 		for _, a := range all[:i] {
 			if collide(a.address, b.address) {
-				l.add(b.key, "%.60q has the port of %s, %.60q: choose another", b.address, a.key, a.address)
+				l.add(b.key, "%.60q uses the same port as %s, %.60q: choose another", b.address, a.key, a.address)
 			}
 		}
 	}
 }
 
-// collide reports whether two addresses cannot be listened on at the same time.
+// collide reports whether two addresses cannot be used at the same time.
 func collide(a, b string) bool {
 	hostA, portA, errA := net.SplitHostPort(a)
 	hostB, portB, errB := net.SplitHostPort(b)

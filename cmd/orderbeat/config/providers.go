@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 	"time"
-	_ "time/tzdata" // zones are known on machines without a zone database too
+	_ "time/tzdata" // for machines without a time zone database
 
 	"orderbeat/auth"
 	"orderbeat/auth/mask"
@@ -23,27 +23,27 @@ import (
 	"orderbeat/worker/web"
 )
 
-// Provider is one [providers.<name>] section that its kind found right.
+// Provider is one valid section [providers.<name>].
 type Provider struct {
 	section.Config
-	// Traits are what it can be asked.
+	// Traits are the requests that it supports.
 	Traits clients.Traits
-	// Origin is the base URL that it asks: what the kind's BaseURL method says, or
-	// what is configured.
+	// Origin is the base URL of its requests: that of the kind's BaseURL method, or the
+	// configured one.
 	Origin string
-	// redirectURI is where the kind's users come back to, "" for the web listener's own.
+	// redirectURI is the kind's own redirect URI, "" for that of the web listener.
 	redirectURI string
-	open        func(Lend) (clients.Provider, error)
+	open        func(ProviderDeps) (clients.Provider, error)
 	samples     func(context.Context) (clients.SampleReport, []*tomlfile.Error)
-	// lacks tells what an account has not that asking for its orders needs; nil for a
-	// kind whose accounts are complete.
+	// lacks returns what an account lacks for order requests; nil if accounts of this kind are
+	// always complete.
 	lacks func(clients.Account) error
-	// samplesPath and samplesTable are where further samples belong.
+	// samplesPath and samplesTable are where new samples are added.
 	samplesPath, samplesTable string
 }
 
-// Lend is what the program lends to a provider.
-type Lend struct {
+// ProviderDeps is what a provider needs from the program.
+type ProviderDeps struct {
 	Tokens    auth.Store
 	Sandbox   StandIns
 	UserAgent string
@@ -53,10 +53,10 @@ type Lend struct {
 	Watch func(exchange.Exchange)
 }
 
-// Open makes the provider.
-func (p Provider) Open(l Lend) (clients.Provider, error) { return p.open(l) }
+// Open opens the provider.
+func (p Provider) Open(l ProviderDeps) (clients.Provider, error) { return p.open(l) }
 
-// providerDefaults is what holds where a provider's section says nothing.
+// providerDefaults are the defaults of a provider's section.
 func providerDefaults(name string) section.Config {
 	return section.Config{
 		Name: name, Environment: "sandbox", Concurrency: 4,
@@ -69,7 +69,7 @@ func providerDefaults(name string) section.Config {
 
 func (l *loader) providers(kinds map[string]section.Kind) {
 	if len(l.file.Providers) == 0 {
-		l.add("providers", "there is none: write a section [providers.<name>]")
+		l.add("providers", "no provider is configured: add a section [providers.<name>]")
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.file.Providers)) {
 		path := tomlfile.Key("providers", name)
@@ -86,8 +86,8 @@ func (l *loader) providers(kinds map[string]section.Kind) {
 	l.redirects()
 }
 
-// redirects checks the redirect URIs of all providers against each other and against
-// the web listener's pages.
+// redirects checks that the redirect URIs of all providers are distinct and do not collide
+// with the web listener's pages.
 func (l *loader) redirects() {
 	uris := map[string]string{}
 	for _, p := range l.config.Providers {
@@ -98,23 +98,22 @@ func (l *loader) redirects() {
 	}
 }
 
-// provider reads the part of a section that every kind shares, and has the kind
-// read the rest. What the section says is kept even when some of it is wrong: the
-// schedules are checked against it.
+// provider reads the keys that all kinds share, and lets the kind read the rest. An invalid
+// section is kept: schedules are checked against it.
 func (l *loader) provider(path, name string, table map[string]any, kinds map[string]section.Kind) {
 	named, _ := table[keyKind].(string)
 	kind, known := kinds[named]
-	stack := l.stack(path, table, kind, known)
+	stacked := l.overlay(path, table, kind, known)
 	frame := tagged(reflect.TypeFor[section.Config]())
 	shared, own := map[string]any{}, map[string]any{}
-	for key, value := range l.values(path, stack) {
+	for key, value := range l.values(path, stacked) {
 		if slices.ContainsFunc(frame, func(f field) bool { return f.key == key }) {
 			shared[key] = value
 		} else {
 			own[key] = value
 		}
 	}
-	if stack.declared {
+	if stacked.declared {
 		frame = append(frame, field{key: keyDeclaration})
 	}
 	c := providerDefaults(name)
@@ -123,12 +122,12 @@ func (l *loader) provider(path, name string, table map[string]any, kinds map[str
 	c.TLS.Key = l.private(path+".tls.key", c.TLS.Key)
 	l.accounts(path+".accounts", c.Accounts)
 	p := Provider{Config: c, Traits: anyTraits}
-	p.samplesPath, p.samplesTable = stack.samplesAt(l.doc.Name, path)
+	p.samplesPath, p.samplesTable = stacked.samplesAt(l.doc.Name, path)
 	switch {
 	case !known:
 		l.add(path+".kind", "%.40q is not a kind of provider; known kinds: %s", c.Kind, strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
 		l.addProvider(path, checkFrame(c))
-	case !stack.whole: // what the section lacks may stand in what could not be read
+	case !stacked.whole: // missing keys may be in a layer that could not be read
 		l.addProvider(path, checkFrame(c))
 	default:
 		l.try(path, &p, own, frame, kind.Open)
@@ -136,12 +135,12 @@ func (l *loader) provider(path, name string, table map[string]any, kinds map[str
 	l.config.Providers = append(l.config.Providers, p)
 }
 
-// anyTraits are those of a provider that could not be opened: whatever is asked, it
-// might be able to answer.
+// anyTraits are the traits of a provider that could not be opened: it may support any
+// request.
 var anyTraits = clients.Traits{MaxReferences: math.MaxInt, MaxDespatchDays: 1, MaxInvoiceDays: 1}
 
-// checkFrame checks what can be told of a section whose kind is not known. A kind
-// may have URLs of its own and allow http on a loopback address.
+// checkFrame checks the shared keys of a section of unknown kind. A kind may have default URLs
+// and allow http on a loopback address.
 func checkFrame(c section.Config) error {
 	c.AllowInsecureHTTP = true
 	if c.BaseURL == "" {
@@ -150,11 +149,11 @@ func checkFrame(c section.Config) error {
 	return c.Check()
 }
 
-// try completes p, whose kind reads its own keys and is opened once on trial.
+// try completes p: the kind reads its own keys, and the provider is opened once as a test.
 func (l *loader) try(path string, p *Provider, own map[string]any, frame []field, open section.Open) {
 	c := p.Config
 	var decoded bool
-	p.open = func(lend Lend) (_ clients.Provider, err error) {
+	p.open = func(deps ProviderDeps) (_ clients.Provider, err error) {
 		defer func() {
 			if r := recover(); r != nil {
 				err = fmt.Errorf("kind = %q panics when it is opened: %v", c.Kind, r)
@@ -166,7 +165,7 @@ func (l *loader) try(path string, p *Provider, own map[string]any, frame []field
 				decoded = true
 				return l.decode(path, own, into, frame)
 			},
-			Tokens: lend.Tokens, Sandbox: lend.Sandbox.of(c.Kind), UserAgent: lend.UserAgent, Log: lend.Log, Mask: lend.Mask, Watch: lend.Watch,
+			Tokens: deps.Tokens, Sandbox: deps.Sandbox.of(c.Kind), UserAgent: deps.UserAgent, Log: deps.Log, Mask: deps.Mask, Watch: deps.Watch,
 		})
 	}
 	trial, err := p.open(l.trial())
@@ -178,7 +177,7 @@ func (l *loader) try(path string, p *Provider, own map[string]any, frame []field
 		return
 	}
 	if p.Traits, err = clients.TraitsOf(trial); err != nil {
-		l.addProvider(path, fmt.Errorf("kind = %q panics when it is asked for its traits", c.Kind))
+		l.addProvider(path, fmt.Errorf("kind = %q panics in Traits", c.Kind))
 		return
 	}
 	p.Origin = c.BaseURL
@@ -197,7 +196,7 @@ func (l *loader) try(path string, p *Provider, own map[string]any, frame []field
 		p.lacks = teller.Lacks
 		for _, a := range c.Accounts {
 			if err := p.lacks(a); err != nil {
-				l.notice(fmt.Sprintf("%s: account %s cannot be asked for orders: %s", path, a.Name, strings.ReplaceAll(err.Error(), "\n", "; ")))
+				l.notice(fmt.Sprintf("%s: orders of account %s cannot be requested: %s", path, a.Name, strings.ReplaceAll(err.Error(), "\n", "; ")))
 			}
 		}
 	}
@@ -207,7 +206,7 @@ func (l *loader) try(path string, p *Provider, own map[string]any, frame []field
 	l.addProvider(path, closing(trial))
 }
 
-// closing closes a provider that was opened on trial.
+// closing closes a provider that was opened as a test.
 func closing(p clients.Provider) error {
 	if closer, ok := p.(io.Closer); ok {
 		return closer.Close()
@@ -215,18 +214,18 @@ func closing(p clients.Provider) error {
 	return nil
 }
 
-// trial is what a provider is lent while its section is checked: nothing that is
-// opened, and the sandbox as it will be.
-func (l *loader) trial() Lend {
-	lend := Lend{Tokens: auth.NewMemory(), UserAgent: "orderbeat", Log: slog.New(slog.DiscardHandler)}
+// trial returns the dependencies for checking a section: nothing is opened, and the sandbox
+// has its configured address.
+func (l *loader) trial() ProviderDeps {
+	deps := ProviderDeps{Tokens: auth.NewMemory(), UserAgent: "orderbeat", Log: slog.New(slog.DiscardHandler)}
 	if l.config.Sandbox != nil {
 		listen := l.config.Sandbox.Listen
-		if l.has("sandbox.listen") { // which is told already, and no provider's mistake
+		if l.has("sandbox.listen") { // reported already
 			listen = defaults().Sandbox.Listen
 		}
-		lend.Sandbox = SandboxAt(listen)
+		deps.Sandbox = SandboxAt(listen)
 	}
-	return lend
+	return deps
 }
 
 // decode fills a kind's own struct, as [section.Section.Decode] promises.

@@ -63,7 +63,7 @@ func TestSecretsMayBeReferredToWhereverTheyAreSent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := c.Providers[0].Open(config.Lend{Tokens: auth.NewMemory()})
+	p, err := c.Providers[0].Open(config.ProviderDeps{Tokens: auth.NewMemory()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,9 +9,8 @@ import (
 	"orderbeat/cmd/orderbeat/config/tomlfile"
 )
 
-// CheckSamples has every provider try its samples, and returns what each found, by its
-// name. The error joins an [*tomlfile.Error] for everything that is wrong; it is ctx's when
-// that ended.
+// CheckSamples tries the samples of every provider and returns the reports by name. The error
+// joins one [*tomlfile.Error] per mistake; it is ctx's error if ctx ended.
 func (c *Config) CheckSamples(ctx context.Context) (map[string]clients.SampleReport, error) {
 	tried := map[string]clients.SampleReport{}
 	var wrong []*tomlfile.Error
@@ -25,20 +24,19 @@ func (c *Config) CheckSamples(ctx context.Context) (map[string]clients.SampleRep
 	return tried, tomlfile.Errors(c.Path, wrong)
 }
 
-// CheckSamples has the provider alone try its samples. The error joins an [*tomlfile.Error] for
-// everything that is wrong.
+// CheckSamples tries the samples of this provider. The error joins one [*tomlfile.Error] per
+// mistake.
 func (p Provider) CheckSamples(ctx context.Context) error {
 	_, wrong := p.samples(ctx)
 	return cmp.Or(ctx.Err(), tomlfile.Errors(p.samplesPath, wrong))
 }
 
-// SamplesAt tells where a further sample of the provider belongs: the file of its
-// declaration, or else of its section, and the name of the [[table]] there. Both are ""
-// for a kind that is not declared.
+// SamplesAt returns where a new sample belongs: the file of the declaration, or else of the
+// section, and the name of the [[table]] there. Both are "" if the kind is not declared.
 func (p Provider) SamplesAt() (path, table string) { return p.samplesPath, p.samplesTable }
 
-// samplesAt is where further samples belong of a section at path of the file main.
-func (s *stack) samplesAt(main, path string) (file, table string) {
+// samplesAt returns where new samples of the section at path of the file main belong.
+func (s *overlay) samplesAt(main, path string) (file, table string) {
 	switch {
 	case !s.declared:
 		return "", ""
@@ -48,8 +46,8 @@ func (s *stack) samplesAt(main, path string) (file, table string) {
 	return main, tomlfile.Key(path, keySamples)
 }
 
-// checkSamples opens the provider at path once more and has it try its samples.
-func (l *loader) checkSamples(ctx context.Context, path string, open func(Lend) (clients.Provider, error)) (report clients.SampleReport, wrong []*tomlfile.Error) {
+// checkSamples opens the provider at path again and tries its samples.
+func (l *loader) checkSamples(ctx context.Context, path string, open func(ProviderDeps) (clients.Provider, error)) (report clients.SampleReport, wrong []*tomlfile.Error) {
 	var found mistakes
 	provider, err := open(l.trial())
 	if err == nil {

@@ -6,21 +6,20 @@ import (
 	"orderbeat/clients/section"
 )
 
-// StandIns are what the sandbox lends to the providers. The zero value lends nothing:
-// the stand-ins do not run.
+// StandIns is the running sandbox as providers see it. The zero value is no sandbox.
 type StandIns struct {
-	// URL is the base of every URL of the stand-ins, without a trailing slash.
+	// URL is the base URL of the sandbox, without a trailing slash.
 	URL string
 }
 
-// SandboxAt is what providers are told of stand-ins that listen on address.
+// SandboxAt returns the sandbox that listens on address.
 func SandboxAt(address string) StandIns { return StandIns{URL: "http://" + address} }
 
-// credentials are a client id and its secret, which everybody can read.
+// credentials are a client id and its secret. They are public.
 type credentials struct{ id, secret string }
 
-// lent are the credentials that the stand-in of each kind of provider takes.
-var lent = map[string]credentials{
+// sandboxCredentials are the credentials that the sandbox accepts, by kind of provider.
+var sandboxCredentials = map[string]credentials{
 	"mazda":     {sandbox.MazdaClientID, sandbox.MazdaClientSecret},
 	"michelin":  {sandbox.ClientID, sandbox.ClientSecret},
 	"microbilt": {sandbox.MicrobiltClientID, sandbox.MicrobiltClientSecret},
@@ -28,9 +27,9 @@ var lent = map[string]credentials{
 	"shell":     {sandbox.ShellClientID, sandbox.ShellClientSecret},
 }
 
-// of is what a provider of a kind is told of its stand-in.
+// of returns the sandbox for a provider of a kind.
 func (s StandIns) of(kind string) section.Sandbox {
 	return section.Sandbox{
-		URL: s.URL, ClientID: secret.New(lent[kind].id), ClientSecret: secret.New(lent[kind].secret),
+		URL: s.URL, ClientID: secret.New(sandboxCredentials[kind].id), ClientSecret: secret.New(sandboxCredentials[kind].secret),
 	}
 }

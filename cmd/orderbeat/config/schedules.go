@@ -19,7 +19,7 @@ import (
 // Schedule is one of the [[schedules]].
 type Schedule struct {
 	settings.Schedule
-	// Location is the zone that the spec is read in.
+	// Location is the time zone of the spec.
 	Location *time.Location
 }
 
@@ -32,13 +32,13 @@ func (s Schedule) Due(t time.Time, n int) []time.Time {
 	return due
 }
 
-// maxPauseAfter bounds how many failed runs a schedule may wait for.
+// maxPauseAfter is the maximum of pause_after.
 const maxPauseAfter = 1000
 
-// maxJitter bounds how long a tick may be delayed.
+// maxJitter is the maximum of jitter.
 const maxJitter = 24 * time.Hour
 
-// scheduleSection is one of the [[schedules]] as it is written.
+// scheduleSection is one of the [[schedules]] before it is checked.
 type scheduleSection struct {
 	Name     string         `toml:"name,required"`
 	Cron     string         `toml:"cron,required"`
@@ -80,7 +80,7 @@ func (l *loader) schedule(path string, s scheduleSection) Schedule {
 		l.add(path+".jitter", "want 24h or less, got %s", s.Jitter)
 	}
 	if s.PauseAfter < 0 || s.PauseAfter > maxPauseAfter {
-		l.add(path+".pause_after", "want 0, which is for never, to %d failed runs, got %d", maxPauseAfter, s.PauseAfter)
+		l.add(path+".pause_after", "want 0 (never) to %d failed runs, got %d", maxPauseAfter, s.PauseAfter)
 	}
 	s.Overlap, s.CatchUp, s.DST = cmp.Or(s.Overlap, "skip"), cmp.Or(s.CatchUp, "last"), cmp.Or(s.DST, "once")
 	l.oneOf(path+".overlap", s.Overlap, "skip", "queue_one", "allow")
@@ -103,13 +103,13 @@ func (l *loader) schedule(path string, s scheduleSection) Schedule {
 			l.add(path+".params", "%v", err)
 		}
 	}
-	l.asks(path, out, s.Params)
+	l.request(path, out, s.Params)
 	return out
 }
 
-// asks checks what a schedule's runs would ask, against what the file says of their
-// provider, whether or not all of that is right.
-func (l *loader) asks(path string, s Schedule, params map[string]any) {
+// request checks the requests of a schedule's runs against the provider's section, even if
+// that has errors.
+func (l *loader) request(path string, s Schedule, params map[string]any) {
 	if _, ok := l.file.Providers[s.Provider]; !ok {
 		l.add(path+".provider", "%.80q is not configured; configured: %s", s.Provider, strings.Join(slices.Sorted(maps.Keys(l.file.Providers)), ", "))
 	}
@@ -119,7 +119,7 @@ func (l *loader) asks(path string, s Schedule, params map[string]any) {
 		target = jobs.Target{Traits: p.Traits, Accounts: l.chosen(path+".accounts", s.Accounts, p)}
 	}
 	if len(target.Accounts) == 0 {
-		target.Accounts = []clients.Account{{}} // any will do for the params
+		target.Accounts = []clients.Account{{}} // params do not depend on accounts
 	}
 	kind, ok := jobs.Kinds[s.Kind]
 	if !ok {
@@ -132,7 +132,7 @@ func (l *loader) asks(path string, s Schedule, params map[string]any) {
 	l.params(path+".params", params, func(params map[string]any) *clients.Error {
 		text, err := json.Marshal(params)
 		if err != nil {
-			return clients.AsError(err) // which is told already
+			return clients.AsError(err) // reported already
 		}
 		request := jobs.Request{Provider: s.Provider, Kind: s.Kind, Params: text}
 		_, _, err = jobs.Plan(request, map[string]jobs.Target{s.Provider: target}, time.Now())
@@ -140,7 +140,7 @@ func (l *loader) asks(path string, s Schedule, params map[string]any) {
 	})
 }
 
-// complete checks that the accounts have what asking for their orders needs.
+// complete checks that accounts have what order requests need.
 func (l *loader) complete(provider string, accounts []clients.Account) {
 	for _, p := range l.config.Providers {
 		if p.Name != provider || p.lacks == nil {
@@ -154,9 +154,8 @@ func (l *loader) complete(provider string, accounts []clients.Account) {
 	}
 }
 
-// chosen checks the names of a schedule's accounts, none of which means all, and
-// returns those that the provider has. While one of the provider's names cannot be
-// read, it may be any.
+// chosen checks the names of a schedule's accounts (none means all) and returns the
+// provider's accounts among them. A provider's account without a readable name matches any.
 func (l *loader) chosen(path string, names []string, p Provider) []clients.Account {
 	if len(names) == 0 {
 		return p.Accounts
@@ -170,7 +169,7 @@ func (l *loader) chosen(path string, names []string, p Provider) []clients.Accou
 	var chosen []clients.Account
 	for i, name := range names {
 		if slices.Contains(names[:i], name) {
-			l.add(tomlfile.Index(path, i), "%.80q is in the list already", name)
+			l.add(tomlfile.Index(path, i), "%.80q is listed twice", name)
 			continue
 		}
 		at := slices.IndexFunc(p.Accounts, func(a clients.Account) bool { return a.Name == name })
@@ -184,8 +183,8 @@ func (l *loader) chosen(path string, names []string, p Provider) []clients.Accou
 	return chosen
 }
 
-// params checks a schedule's params, at path, by planning a run: first each name
-// alone, then what is left together.
+// params checks a schedule's params, at path, by planning a run: first each param alone, then
+// the valid ones together.
 func (l *loader) params(path string, params map[string]any, plan func(params map[string]any) *clients.Error) {
 	add := func(key string, err *clients.Error) {
 		l.add(key, "%s; %s", strings.TrimPrefix(err.Message, "params: "), err.Hint)
@@ -194,7 +193,7 @@ func (l *loader) params(path string, params map[string]any, plan func(params map
 	without := plan(nil)
 	known := maps.Clone(params)
 	for _, key := range slices.Sorted(maps.Keys(params)) {
-		// null is as good as nothing, but not where the name is unknown.
+		// null means unset, but unknown names are errors.
 		if err := plan(map[string]any{key: nil}); err != nil && !same(err, without) {
 			add(tomlfile.Key(path, key), err)
 			delete(known, key)

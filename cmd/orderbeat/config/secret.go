@@ -15,16 +15,16 @@ import (
 	"orderbeat/auth/secret"
 )
 
-// wantSecret is told about whatever is not a reference to a secret. It repeats
-// nothing: what stands there may be the secret itself.
-const wantSecret = `a secret is never written into the file: write "env:NAME", "file:PATH" or "credential:NAME" (a systemd credential)`
+// wantSecret is the error for a value that is not a reference to a secret. It does not repeat
+// the value, which may be the secret itself.
+const wantSecret = `secrets must not be in the file: write "env:NAME", "file:PATH" or "credential:NAME" (a systemd credential)`
 
-// secrets finds what the references to secrets mean.
+// secrets resolves references to secrets.
 type secrets struct {
 	getenv func(string) string
-	dir    string // what a relative PATH hangs on
+	dir    string // base of relative PATHs
 	mask   *mask.Set
-	blind  bool // no secret is looked up; all are a placeholder
+	blind  bool // resolves nothing: all secrets are placeholders
 }
 
 // resolve returns the secret that ref, "env:NAME", "file:PATH" or
@@ -48,10 +48,10 @@ func (s secrets) resolve(ref string) (secret.Secret, error) {
 	case "credential":
 		dir := s.getenv("CREDENTIALS_DIRECTORY")
 		if dir == "" {
-			return secret.Secret{}, fmt.Errorf("there is no credential %s: CREDENTIALS_DIRECTORY is not set; systemd sets it for a service with LoadCredential=", name)
+			return secret.Secret{}, fmt.Errorf("credential %s not found: CREDENTIALS_DIRECTORY is not set; systemd sets it for services with LoadCredential=", name)
 		}
 		if strings.ContainsRune(name, filepath.Separator) {
-			return secret.Secret{}, fmt.Errorf("a credential's name has no %q in it", filepath.Separator)
+			return secret.Secret{}, fmt.Errorf("credential names must not contain %q", filepath.Separator)
 		}
 		return fromFile(filepath.Join(dir, name))
 	default:
@@ -71,8 +71,8 @@ func isReference(s string) bool {
 	return ok && name != "" && (kind == "env" || kind == "file" || kind == "credential")
 }
 
-// trimmed is a value without what editors and shells leave around it: line ends, and a byte
-// order mark. What Windows wrote as UTF-16 is read as such.
+// trimmed removes trailing line ends and a byte order mark, which editors and shells add, and
+// decodes UTF-16, as Windows writes it.
 func trimmed(value string) string {
 	for mark, order := range map[string]binary.ByteOrder{"\xff\xfe": binary.LittleEndian, "\xfe\xff": binary.BigEndian} {
 		if wide, ok := strings.CutPrefix(value, mark); ok {
@@ -86,8 +86,8 @@ func trimmed(value string) string {
 	return strings.Trim(value, "\r\n\ufeff")
 }
 
-// private is an error when others may read a file that holds a secret. systemd gives the
-// service its credentials by other means than the mode.
+// private returns an error if other users may read a file with a secret. systemd protects
+// credentials by other means than the mode.
 func (s secrets) private(path string, info fs.FileInfo) error {
 	if s.blind {
 		return nil
@@ -98,7 +98,7 @@ func (s secrets) private(path string, info fs.FileInfo) error {
 	return secret.CheckPrivate(path, info)
 }
 
-// fromFile reads a secret, as it is [trimmed].
+// fromFile reads a secret, [trimmed].
 func fromFile(path string) (secret.Secret, error) {
 	content, err := os.ReadFile(path)
 	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
@@ -114,7 +114,7 @@ func fromFile(path string) (secret.Secret, error) {
 	return secret.New(value), nil
 }
 
-// absolute hangs a relative path on dir.
+// absolute resolves a relative path against dir.
 func absolute(dir, path string) string {
 	if filepath.IsAbs(path) {
 		return path
@@ -122,19 +122,19 @@ func absolute(dir, path string) string {
 	return filepath.Join(dir, path)
 }
 
-// defaultKey is made when it is absent. A file that somebody named is not: tokens that
-// were sealed with another key would be lost without a word.
+// defaultKey is created if it is absent. A configured file is not: tokens sealed with another
+// key would be lost silently.
 const defaultKey = "file:data/key"
 
-// Key is where the key is that seals tokens at rest.
+// Key is the file of the key that seals tokens at rest.
 type Key struct {
 	Path string // absolute
-	Make bool   // it is made when it is absent
+	Make bool   // create it if absent
 }
 
 func (l *loader) key(ref string) Key {
 	path, ok := strings.CutPrefix(ref, "file:")
-	if !ok || path == "" { // what else stands there may be the key itself
+	if !ok || path == "" { // another value may be the key itself
 		l.add("worker.key", `want "file:PATH", a file with the key`)
 	}
 	if ok {
@@ -143,7 +143,7 @@ func (l *loader) key(ref string) Key {
 	return Key{Path: absolute(l.dir, path), Make: ref == defaultKey}
 }
 
-// keyFile checks what is in the file.
+// keyFile checks the content of the file.
 func (l *loader) keyFile(k Key) {
 	if l.has("worker.key") {
 		return

@@ -55,7 +55,7 @@ func TestSecretsThatAreRefused(t *testing.T) {
 		}
 	}
 	const key = "3:1 providers.michelin.client_secret: "
-	literal := key + `a secret is never written into the file: write "env:NAME", "file:PATH" or "credential:NAME" (a systemd credential)`
+	literal := key + `secrets must not be in the file: write "env:NAME", "file:PATH" or "credential:NAME" (a systemd credential)`
 	for _, test := range []struct{ name, ref, want string }{
 		{"a literal", `"canary"`, literal},
 		{"a literal with a colon", `"canary:canary"`, literal},
@@ -65,7 +65,7 @@ func TestSecretsThatAreRefused(t *testing.T) {
 		{"a file that is not there", `"file:/nowhere/x"`, key + "cannot read /nowhere/x: no such file or directory"},
 		{"an empty file", `"file:` + dir + `/empty"`, key + dir + "/empty is empty"},
 		{"a file that others may read", `"file:` + dir + `/open"`, key + "others may read " + dir + "/open (mode 0640): chmod 600 it"},
-		{"a credential without systemd", `"credential:x"`, key + "there is no credential x: CREDENTIALS_DIRECTORY is not set; systemd sets it for a service with LoadCredential="},
+		{"a credential without systemd", `"credential:x"`, key + "credential x not found: CREDENTIALS_DIRECTORY is not set; systemd sets it for services with LoadCredential="},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := told(t, secretConfig(test.ref))
@@ -79,7 +79,7 @@ func TestSecretsThatAreRefused(t *testing.T) {
 func TestASecretOfTheKindsOwnIsRefusedLikewise(t *testing.T) {
 	text := strings.Replace(least, "kind = \"michelin\"", "kind = \"michelin\"\npassword = \"canary\"", 1)
 	got := told(t, text)
-	if len(got) != 1 || !strings.HasPrefix(got[0], "3:1 providers.michelin.password: a secret is never written") || strings.Contains(got[0], "canary") {
+	if len(got) != 1 || !strings.HasPrefix(got[0], "3:1 providers.michelin.password: secrets must not be in the file") || strings.Contains(got[0], "canary") {
 		t.Errorf("got %q", got)
 	}
 }

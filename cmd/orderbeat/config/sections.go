@@ -20,16 +20,16 @@ type DB struct {
 	Path string `toml:"path"`
 	// Synchronous is "full" or "normal".
 	Synchronous string `toml:"synchronous"`
-	// Retention says how long what is over is kept.
+	// Retention is how long old records are retained.
 	Retention db.Retention `toml:"retention"`
 }
 
 // Worker is the section [worker].
 type Worker struct {
 	Role string `toml:"role"`
-	// Concurrency is how many jobs this process does at once.
+	// Concurrency is the number of jobs at once in this process.
 	Concurrency int `toml:"concurrency"`
-	// Drain is how long jobs in hand may take when the program stops.
+	// Drain is how long running jobs may take during shutdown.
 	Drain time.Duration `toml:"drain"`
 	// QueueAlert is how long a job may wait in the queue before an alert is raised.
 	QueueAlert time.Duration `toml:"queue_alert"`
@@ -47,11 +47,11 @@ type Log struct {
 type Sandbox struct {
 	// Listen is a loopback address.
 	Listen string `toml:"listen"`
-	// Day is how long a day of the stand-ins' orders lasts.
+	// Day is the duration of a day of the sample orders.
 	Day time.Duration `toml:"day"`
 }
 
-// defaults is what holds where the file says nothing.
+// defaults are the values of keys that are not set.
 func defaults() file {
 	const day = 24 * time.Hour
 	return file{
@@ -102,7 +102,7 @@ func (l *loader) worker(s Worker) {
 
 func (l *loader) sandbox(s Sandbox) {
 	if host := l.address("sandbox.listen", s.Listen); !auth.IsLoopback(host) {
-		l.add("sandbox.listen", `%.60q can be reached from other machines, and nothing here asks who is there: use a loopback address, like "127.0.0.1:8322"`, s.Listen)
+		l.add("sandbox.listen", `%.60q can be reached from other machines, and the sandbox has no authentication: use a loopback address, like "127.0.0.1:8322"`, s.Listen)
 	}
 	if s.Day < time.Second {
 		l.add("sandbox.day", "want 1s or more, got %s", s.Day)
@@ -118,7 +118,7 @@ func (l *loader) address(key, s string) (host string) {
 	return host
 }
 
-// notice tells of what is worth knowing though nothing is wrong.
+// notice adds a warning.
 func (l *loader) notice(text string) { l.config.Notices = append(l.config.Notices, text) }
 
 func (l *loader) oneOf(key, value string, allowed ...string) {
@@ -127,13 +127,13 @@ func (l *loader) oneOf(key, value string, allowed ...string) {
 	}
 }
 
-// existing makes path absolute and checks that there is such a file; "" is none.
+// existing makes path absolute and checks that the file exists; "" is no file.
 func (l *loader) existing(key, path string) string {
 	path, _ = l.found(key, path)
 	return path
 }
 
-// private is existing for a file that holds a key or credentials: nobody else may read it.
+// private is existing for a file with a key or credentials, which other users may not read.
 func (l *loader) private(key, path string) string {
 	path, info := l.found(key, path)
 	if info != nil {
@@ -144,7 +144,8 @@ func (l *loader) private(key, path string) string {
 	return path
 }
 
-// found is the absolute path of a file that a key names, and its info; nil when there is none.
+// found returns the absolute path of a file that a key names, and its info, nil if it does not
+// exist.
 func (l *loader) found(key, path string) (string, fs.FileInfo) {
 	if path == "" {
 		return "", nil
@@ -162,7 +163,7 @@ func (l *loader) found(key, path string) (string, fs.FileInfo) {
 	return path, info
 }
 
-// isToken reports whether s can be a token of a NATS subject as it is.
+// isToken reports whether s is a valid token of a NATS subject.
 func isToken(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
 		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'

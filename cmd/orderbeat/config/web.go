@@ -11,7 +11,7 @@ import (
 	"orderbeat/worker/web"
 )
 
-// webSection is the section [web] as it is written.
+// webSection is the section [web].
 type webSection struct {
 	Listen string `toml:"listen"`
 	Auth   struct {
@@ -27,13 +27,13 @@ type webSection struct {
 
 func (l *loader) web(s webSection) web.Config {
 	if strings.ContainsRune(s.Auth.User, ':') {
-		l.add("web.auth.user", "a user's name has no colon (RFC 7617)")
+		l.add("web.auth.user", "must not contain a colon (RFC 7617)")
 	}
 	if (s.Auth.User == "") != s.Auth.Password.Empty() && !l.has("web.auth.password") {
-		l.add("web.auth", "user and password go together")
+		l.add("web.auth", "user and password must be set together")
 	}
 	if (s.TLS.Cert == "") != (s.TLS.Key == "") {
-		l.add("web.tls", "cert and key go together")
+		l.add("web.tls", "cert and key must be set together")
 	}
 	l.externalURL(s.ExternalURL)
 	l.webListen(s)
@@ -44,7 +44,7 @@ func (l *loader) web(s webSection) web.Config {
 	}
 }
 
-// webListen refuses what would let strangers in, or let them read the password.
+// webListen rejects an open listener without login, and one that exposes the password.
 func (l *loader) webListen(s webSection) {
 	if s.Listen == "" {
 		for key, set := range map[string]bool{"web.auth": s.Auth.User != "", "web.tls": s.TLS.Cert != "", "web.external_url": s.ExternalURL != ""} {
@@ -65,8 +65,8 @@ func (l *loader) webListen(s webSection) {
 	}
 }
 
-// externalURL checks where redirects with authorization codes go: codes are not for
-// everybody on the way (RFC 6749 section 3.1.2.1).
+// externalURL checks the URL of redirects, which carry authorization codes and must be
+// protected (RFC 6749 section 3.1.2.1).
 func (l *loader) externalURL(s string) {
 	const key = "web.external_url"
 	if s == "" {
@@ -77,25 +77,25 @@ func (l *loader) externalURL(s string) {
 	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
 		l.add(key, `is not a URL: write it like "https://orderbeat.example.com"`)
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		l.add(key, "wants a scheme, a host and a path at most")
+		l.add(key, "must have only a scheme, a host and a path")
 	case strings.EqualFold(u.Hostname(), "localhost"):
-		l.add(key, `wants "127.0.0.1" or "[::1]" instead of "localhost" (RFC 8252 section 8.3)`)
+		l.add(key, `must use "127.0.0.1" or "[::1]" instead of "localhost" (RFC 8252 section 8.3)`)
 	case u.Scheme == "http" && !auth.IsLoopback(u.Hostname()):
-		l.add(key, "must be https: what comes there must not be readable on the way")
+		l.add(key, "must be https: authorization codes must not be readable on the network")
 	}
 }
 
-// certificate checks that the files hold a certificate and its key.
+// certificate checks that the files contain a certificate and its key.
 func (l *loader) certificate(at, cert, key string) {
 	if cert == "" || key == "" || l.has(at+".cert") || l.has(at+".key") {
 		return
 	}
 	if _, err := tls.LoadX509KeyPair(cert, key); err != nil {
-		l.add(at, "is no certificate with its key: %s", strings.TrimPrefix(err.Error(), "tls: "))
+		l.add(at, "is not a certificate with its key: %s", strings.TrimPrefix(err.Error(), "tls: "))
 	}
 }
 
-// files checks what is in the files that the sections name.
+// files checks the content of files that the sections name.
 func (l *loader) files() {
 	l.keyFile(l.config.Key)
 	l.certificate("web.tls", l.config.Web.Cert, l.config.Web.Key)

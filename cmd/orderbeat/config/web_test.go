@@ -87,7 +87,7 @@ func TestACertificateWithAnothersKeyIsTold(t *testing.T) {
 	cert, _ := certificate(t)
 	_, key := certificate(t)
 	got := told(t, least+fmt.Sprintf("[web]\ntls = { cert = %q, key = %q }\n", cert, key))
-	if len(got) != 1 || !strings.HasPrefix(got[0], "7:1 web.tls: is no certificate with its key: private key does not match") {
+	if len(got) != 1 || !strings.HasPrefix(got[0], "7:1 web.tls: is not a certificate with its key: private key does not match") {
 		t.Errorf("got %q", got)
 	}
 }

@@ -102,27 +102,27 @@ func tryProvider(ctx context.Context, a *cli.App, o tryOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	lend := config.Lend{UserAgent: "orderbeat/" + a.Version, Log: slog.New(slog.DiscardHandler), Mask: conf.Mask}
+	deps := config.ProviderDeps{UserAgent: "orderbeat/" + a.Version, Log: slog.New(slog.DiscardHandler), Mask: conf.Mask}
 	conf.MaskFiles()
 	a.Stdout, a.Stderr = conf.Mask.Writer(a.Stdout), conf.Mask.Writer(a.Stderr)
 	report := tryReport{Provider: p.Name, Account: account.Name, Question: questionOf(query), Windows: windows}
-	lend.Watch = func(x exchange.Exchange) { report.Exchanges = append(report.Exchanges, exchanges.ViewOf(x)) }
+	deps.Watch = func(x exchange.Exchange) { report.Exchanges = append(report.Exchanges, exchanges.ViewOf(x)) }
 	tokens, closeTokens, err := sharedTokens(ctx, conf)
 	if err != nil {
 		return err
 	}
 	closing := func(c io.Closer) { err = errors.Join(err, c.Close()) }
 	defer closing(closeTokens)
-	lend.Tokens = tokens
+	deps.Tokens = tokens
 	if conf.Sandbox != nil && p.Environment == "sandbox" {
 		stand, address, err := sandbox.Attach(ctx, *conf.Sandbox)
 		if err != nil {
 			return err
 		}
 		defer closing(stand)
-		lend.Sandbox = config.SandboxAt(address)
+		deps.Sandbox = config.SandboxAt(address)
 	}
-	supplier, err := p.Open(lend)
+	supplier, err := p.Open(deps)
 	if err != nil {
 		return fmt.Errorf("provider %s: %w", p.Name, err)
 	}

@@ -1,5 +1,5 @@
-// Package cronspec reads the cron specs of schedules: what a spec says, and what it means
-// where a zone's clocks change. It owns no loop and no state. Start reading at [Parse];
+// Package cronspec parses the cron specs of schedules, and defines their due times around
+// clock changes of a zone. It has no loop and no state. Start reading at [Parse];
 // fields.go reads the five fields, zone.go finds due times in a zone.
 package cronspec
 
@@ -19,17 +19,17 @@ const (
 	maxEvery = 366 * 24 * time.Hour
 )
 
-// descriptors are the names that stand for five fields.
+// descriptors are names for five fields.
 const descriptors = "@yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly"
 
-// Parse reads a spec: five fields, a descriptor such as "@hourly", or "@every 10m".
+// Parse parses a spec: five fields, a descriptor such as "@hourly", or "@every 10m".
 //
 // Where the zone's clocks change, a spec with "*" or a step in its minutes or hours keeps
 // real time: "*/15 * * * *" is due every 15 minutes, also while an hour is repeated. Other
 // specs name times of the day. With dst "once" each is due once a day: a skipped time at
 // the end of the gap, a repeated one at its first occurrence. With "strict" a skipped time
-// is not due, and a repeated one is due twice. This is Vixie cron's rule. "@every" knows no
-// zone.
+// is not due, and a repeated one is due twice. This is Vixie cron's rule. "@every" does
+// not depend on the zone.
 func Parse(spec string, zone *time.Location, dst string) (cron.Schedule, error) {
 	switch {
 	case strings.HasPrefix(spec, "TZ=") || strings.HasPrefix(spec, "CRON_TZ="):
@@ -52,7 +52,7 @@ func Parse(spec string, zone *time.Location, dst string) (cron.Schedule, error) 
 		return nil, fmt.Errorf("%.60q: %w", spec, err)
 	}
 	if wall.Next(time.Unix(0, 0).UTC()).IsZero() {
-		return nil, fmt.Errorf("%.60q never comes: no month has such a day", spec)
+		return nil, fmt.Errorf("%.60q is never due: no month has such a day", spec)
 	}
 	return inZone(wall, zone, dst, realTime)
 }
@@ -67,7 +67,7 @@ func parseEvery(spec string) (cron.Schedule, error) {
 	return cron.Every(d), nil
 }
 
-// inZone reads a parsed spec against a zone's clock.
+// inZone applies a parsed spec to a zone's clock.
 func inZone(wall cron.Schedule, zone *time.Location, dst string, realTime bool) (cron.Schedule, error) {
 	fields, ok := wall.(*cron.SpecSchedule)
 	if !ok {

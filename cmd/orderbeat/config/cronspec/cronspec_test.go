@@ -86,7 +86,7 @@ func TestErrorsNameTheFieldTheValueAndWhatIsAllowed(t *testing.T) {
 		"@every 1.5s":         `from 1s to 366d`,
 		"@every 367d":         `from 1s to 366d`,
 		"@everyday":           `"@everyday": want one of`,
-		"0 0 30 FEB *":        `never comes: no month has such a day`,
+		"0 0 30 FEB *":        `is never due: no month has such a day`,
 		"TZ=UTC * * * * *":    `the zone goes into the key timezone`,
 		"CRON_TZ=X * * * * *": `the zone goes into the key timezone`,
 	} {

@@ -12,7 +12,7 @@ type field struct {
 	name     string
 	min, max int
 	names    []string // of the values from min on, in upper case
-	// last is the largest number that may be written: 7 is Sunday too.
+	// last is the largest allowed number: 7 is Sunday too.
 	last int
 }
 
@@ -24,7 +24,7 @@ var fields = []field{
 	{name: "weekday", min: 0, max: 6, last: 7, names: []string{"SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"}},
 }
 
-// parseFields checks the five fields of a spec and writes them as robfig/cron reads them:
+// parseFields checks the five fields of a spec and converts them for robfig/cron:
 // weekday 7 is 0, and a range that passes the end of its field, like FRI-SUN or 22-2, is a
 // list. realTime reports whether the minutes or hours have "*" or a step.
 func parseFields(spec string) (standard string, realTime bool, err error) {
@@ -47,7 +47,7 @@ func parseFields(spec string) (standard string, realTime bool, err error) {
 	return strings.Join(given, " "), realTime, nil
 }
 
-// parse reads one item of a field's list: "*", a value or a range, and perhaps a step.
+// parse parses one item of a field's list: "*", a value or a range, with an optional step.
 func (f field) parse(item string) (string, error) {
 	base, step, stepped := strings.Cut(item, "/")
 	by := 1
@@ -78,7 +78,7 @@ func (f field) parse(item string) (string, error) {
 	return f.list(from, to, by), nil
 }
 
-// value reads a number or a name.
+// value parses a number or a name.
 func (f field) value(s string) (int, error) {
 	if i := slices.Index(f.names, strings.ToUpper(s)); i >= 0 {
 		return f.min + i, nil
@@ -90,7 +90,7 @@ func (f field) value(s string) (int, error) {
 	return n, nil
 }
 
-// digits keeps "+5" out, which is a number to strconv.
+// digits rejects "+5", which strconv accepts.
 func digits(s string) bool { return strings.Trim(s, "0123456789") == "" }
 
 func (f field) allowed() string {
@@ -104,7 +104,7 @@ func (f field) allowed() string {
 	return text
 }
 
-// list writes every by-th value of a range, which may pass the end of the field.
+// list lists every by-th value of a range, which may wrap around the end of the field.
 func (f field) list(from, to, by int) string {
 	size := f.max - f.min + 1
 	if to < from {

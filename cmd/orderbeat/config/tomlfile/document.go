@@ -13,23 +13,23 @@ import (
 
 // Document is a TOML text: its values, and the position of each key.
 type Document struct {
-	// Name is the path of its file, or what else errors call it.
+	// Name is the path of the file, or another name for errors.
 	Name   string
 	Values map[string]any
 	text   []byte
-	// places maps a key's path, such as "providers.michelin.accounts[1].ship_to".
+	// places has the position of each key by its path, such as "providers.michelin.accounts[1].ship_to".
 	places map[string]place
 }
 
-// place is where a key, or an element of a list, stands in a document.
+// place is the position of a key or list element in a document.
 type place struct {
-	at int // in bytes from the beginning
-	// written is its value with the quotes, where that is a text; else empty.
+	at int // offset in bytes
+	// written is the quoted value if it is a string, else empty.
 	written unstable.Range
 }
 
-// Parse reads a TOML text. A syntax error has its position but not the text there, which
-// may be a secret.
+// Parse parses a TOML text. A syntax error has its position but not the text there, which may
+// be a secret.
 func Parse(name string, text []byte) (*Document, *Error) {
 	doc := &Document{Name: name, text: text, Values: map[string]any{}, places: map[string]place{}}
 	if err := toml.Unmarshal(text, &doc.Values); err != nil {
@@ -60,8 +60,8 @@ func (d *Document) Error(path string, offset int, message string) *Error {
 }
 
 // Position is the position of the key at path, or of the nearest table or list around it; line
-// 0 is the document as a whole. An offset, in bytes counted from 1, leads into the text that is
-// the key's value.
+// 0 is the document as a whole. An offset, in bytes from 1, is a position within the key's
+// string value.
 func (d *Document) Position(path string, offset int) (line, column int) {
 	for ; path != ""; path, offset = Parent(path), 0 {
 		p, ok := d.places[path]
@@ -77,8 +77,8 @@ func (d *Document) Position(path string, offset int) (line, column int) {
 	return 0, 0
 }
 
-// lineAt is the line and the column of the character that the byte at an offset is
-// part of. Both count from 1, columns in characters.
+// lineAt returns the line and column of the character at a byte offset. Both count from 1,
+// columns in characters.
 func (d *Document) lineAt(offset int) (line, column int) {
 	for 0 < offset && offset < len(d.text) && !utf8.RuneStart(d.text[offset]) {
 		offset--
@@ -88,7 +88,7 @@ func (d *Document) lineAt(offset int) (line, column int) {
 	return bytes.Count(before, []byte("\n")) + 1, utf8.RuneCount(before[begin:]) + 1
 }
 
-// characters turns go-toml's columns, which count bytes, into ours.
+// characters converts go-toml's columns, which count bytes.
 func (d *Document) characters(line, column int) (int, int) {
 	begin := 0
 	for range line - 1 {
@@ -105,8 +105,8 @@ func Parent(path string) string { return path[:max(0, strings.LastIndexAny(path,
 type walker struct {
 	parser unstable.Parser
 	places map[string]place
-	arrays map[string]int // how many [[path]] headers there were so far
-	header string         // path of the table that the keys to come are in
+	arrays map[string]int // number of [[path]] headers so far
+	header string         // path of the current table
 }
 
 func (w *walker) expression(n *unstable.Node) {
@@ -124,8 +124,8 @@ func (w *walker) expression(n *unstable.Node) {
 	}
 }
 
-// key notes every part of n's dotted key below prefix, and returns the path and where
-// its last part stands. A part that names an array of tables means its latest element.
+// key records every part of n's dotted key below prefix, and returns the path and position of
+// its last part. A part that names an array of tables means its latest element.
 func (w *walker) key(prefix string, n *unstable.Node) (path string, at int) {
 	path = prefix
 	for parts := n.Key(); parts.Next(); {
@@ -146,7 +146,7 @@ func (w *walker) keyValue(prefix string, n *unstable.Node) {
 	w.value(path, at, n.Value())
 }
 
-// value notes the value of what stands at a place, and the keys and elements within.
+// value records the value at a place, and the keys and elements within.
 func (w *walker) value(path string, at int, n *unstable.Node) {
 	switch n.Kind {
 	case unstable.String:
@@ -169,7 +169,7 @@ func (w *walker) value(path string, at int, n *unstable.Node) {
 	}
 }
 
-// Key is the path of a key below path, quoted where TOML requires it.
+// Key returns the path of a key below path, quoted if TOML requires it.
 func Key(path, key string) string {
 	bare := key != "" && strings.Trim(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == ""
 	if !bare {
@@ -181,5 +181,5 @@ func Key(path, key string) string {
 	return path + "." + key
 }
 
-// Index is the path of element i of the list at path.
+// Index returns the path of element i of the list at path.
 func Index(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }

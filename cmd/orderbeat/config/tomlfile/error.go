@@ -8,21 +8,21 @@ import (
 	"strings"
 )
 
-// Error is one thing that is wrong in a file.
+// Error is one mistake in a file.
 type Error struct {
-	// File is the path of the file as it can be opened from here, or what is no file
-	// as its kind calls it: "preset ptv".
+	// File is the path of the file relative to the working directory, or the name of a text
+	// that is no file: "preset ptv".
 	File string
 	// Line and Column count from 1, columns in characters. Line 0 is the file as a
 	// whole, and Column 0 with it.
 	Line, Column int
 	// Key is the key's path in that file, such as "providers.michelin.rate"; "" for none.
 	Key string
-	// Message says what is wrong and what is allowed. It never repeats a secret.
+	// Message says what is wrong and what is allowed. It never contains a secret.
 	Message string
 }
 
-// Error tells it as "config.toml:12:5: providers.michelin.rate: …".
+// Error formats it as "config.toml:12:5: providers.michelin.rate: …".
 func (m *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(m.File)
@@ -36,8 +36,8 @@ func (m *Error) Error() string {
 	return b.String()
 }
 
-// Errors joins errors in the order of their positions, those of file first; nil when there are
-// none. Equal errors, as of a file that two sections name, are one.
+// Errors joins errors in the order of their positions, those of file first; nil if there are
+// none. Duplicates, as from a file that two sections use, are removed.
 func Errors(file string, all []*Error) error {
 	others := func(m *Error) int {
 		if m.File == file {

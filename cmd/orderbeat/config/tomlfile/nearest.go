@@ -1,6 +1,6 @@
 package tomlfile
 
-// Nearest is the word most similar to s, or "" when none is similar.
+// Nearest returns the word most similar to s, or "" if none is similar.
 func Nearest(s string, words []string) string {
 	best, least := "", max(2, len(s)/3)+1
 	for _, w := range words {
@@ -11,7 +11,7 @@ func Nearest(s string, words []string) string {
 	return best
 }
 
-// distance counts the letters to insert, delete or replace to make b of a.
+// distance is the number of letters to insert, delete or replace to turn a into b.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
