@@ -12,7 +12,7 @@ import (
 
 // An account that is never asked is told of when fresh_for has passed since the worker
 // started, once over all processes, until it is asked or is no longer configured.
-func TestAnAccountThatNobodyAsksIsToldOf(t *testing.T) {
+func TestStaleAccountRaisesAnAlert(t *testing.T) {
 	t.Parallel()
 	const freshFor = 500 * time.Millisecond
 	fresh := func(d time.Duration) func(c *worker.Config) {

@@ -90,7 +90,7 @@ func (b *bench) alerts(n int) []db.Alert {
 	return list
 }
 
-func TestRefusedCredentialsRaiseAnAlertUntilTheyAreTaken(t *testing.T) {
+func TestRejectedCredentialsRaiseAnAlert(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	endpoint := newMoody(t, refuses)
@@ -143,7 +143,7 @@ func TestRefusedCredentialsRaiseAnAlertUntilTheyAreTaken(t *testing.T) {
 	}
 }
 
-func TestAUserWhoNeverGrantedAccessIsToldOfAtStart(t *testing.T) {
+func TestMissingConsentRaisesAnAlertAtStart(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	endpoint := newMoody(t, grants)
@@ -163,7 +163,7 @@ func TestAUserWhoNeverGrantedAccessIsToldOfAtStart(t *testing.T) {
 	}
 }
 
-func TestAlertsAboutWhatIsGoneAreResolvedAtStart(t *testing.T) {
+func TestAlertsOfRemovedSubjectsAreResolvedAtStart(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	endpoint := newMoody(t, grants)
@@ -192,7 +192,7 @@ func TestAlertsAboutWhatIsGoneAreResolvedAtStart(t *testing.T) {
 	})
 }
 
-func TestAlertsThatHoldNoMoreAreResolvedAtStart(t *testing.T) {
+func TestObsoleteAlertsAreResolvedAtStart(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	endpoint := newMoody(t, grants)
@@ -223,7 +223,7 @@ func (broken) Load(context.Context, string) (auth.Row, error) {
 	return auth.Row{}, errors.New("disk full")
 }
 
-func TestWhatIsNotKnownRaisesNoAlert(t *testing.T) {
+func TestUnknownCredentialStateRaisesNoAlert(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	b := startIn(t, folder, func(c *worker.Config) {
@@ -244,7 +244,7 @@ func TestWhatIsNotKnownRaisesNoAlert(t *testing.T) {
 	}
 }
 
-func TestTokensThatCannotBeReadRaiseAnAlertUntilThereAreOthers(t *testing.T) {
+func TestUnreadableTokensRaiseAnAlertUntilReplaced(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	endpoint := newMoody(t, grants)
@@ -266,7 +266,7 @@ func TestTokensThatCannotBeReadRaiseAnAlertUntilThereAreOthers(t *testing.T) {
 	}
 }
 
-func TestALiveTokenIsUsedAgainAfterARestart(t *testing.T) {
+func TestValidTokenIsReusedAfterARestart(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	endpoint := newMoody(t, grants)
@@ -282,7 +282,7 @@ func TestALiveTokenIsUsedAgainAfterARestart(t *testing.T) {
 	}
 }
 
-func TestAnAlertThatCannotBeKeptIsTriedAgain(t *testing.T) {
+func TestFailedAlertIsRetried(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	endpoint := newMoody(t, refuses)

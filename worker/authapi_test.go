@@ -66,7 +66,7 @@ func crowded(t *testing.T, endpoint *moody) *bench {
 	})
 }
 
-func TestCredentialsAreTold(t *testing.T) {
+func TestCredentialsAreListed(t *testing.T) {
 	t.Parallel()
 	b := crowded(t, newMoody(t, grants))
 	b.ask("runs.start", `{"provider":"michelin","kind":"sync","wait":true}`)
@@ -93,7 +93,7 @@ func TestCredentialsAreTold(t *testing.T) {
 	}
 }
 
-func TestRequestsAboutCredentialsThatAreRefused(t *testing.T) {
+func TestInvalidCredentialRequests(t *testing.T) {
 	t.Parallel()
 	b := crowded(t, newMoody(t, grants))
 	for name, test := range map[string]struct{ endpoint, body, code, says string }{
@@ -121,7 +121,7 @@ func TestRequestsAboutCredentialsThatAreRefused(t *testing.T) {
 	}
 }
 
-func TestLogoutEndsAToken(t *testing.T) {
+func TestLogoutRevokesAToken(t *testing.T) {
 	t.Parallel()
 	endpoint := newMoody(t, grants)
 	b := crowded(t, endpoint)
@@ -137,7 +137,7 @@ func TestLogoutEndsAToken(t *testing.T) {
 }
 
 // What is wrong with a credential is called the same, whoever asks.
-func TestARefusedToolSaysWhenToAskAgain(t *testing.T) {
+func TestFailedLogoutHasRetryAfter(t *testing.T) {
 	t.Parallel()
 	revocation := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("Retry-After", "120")
@@ -158,7 +158,7 @@ func TestARefusedToolSaysWhenToAskAgain(t *testing.T) {
 	}
 }
 
-func TestRekeyWhileWorking(t *testing.T) {
+func TestRekeyWhileRunning(t *testing.T) {
 	t.Parallel()
 	endpoint := newMoody(t, grants)
 	b := crowded(t, endpoint)

@@ -34,7 +34,7 @@ func (b *bench) jobIn(state jobs.State) db.JobRow {
 	return reply.Jobs[0]
 }
 
-func TestACancelledRunStopsWhatIsInHand(t *testing.T) {
+func TestCancelledRunStopsJobsInFlight(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	asked, gone := b.held()
@@ -58,7 +58,7 @@ func TestACancelledRunStopsWhatIsInHand(t *testing.T) {
 	b.settled()
 }
 
-func TestACancelledJobIsBroughtBack(t *testing.T) {
+func TestCancelledJobCanBeRetried(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	asked, gone := b.held()

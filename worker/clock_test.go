@@ -13,7 +13,7 @@ import (
 )
 
 // The clock was two hours ahead, and due times are on record that come again.
-func TestDueTimesThatComeAgainAreRun(t *testing.T) {
+func TestDueTimesRunAgainAfterABackwardClockChange(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	first := startIn(t, folder, nil)

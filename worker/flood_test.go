@@ -15,7 +15,7 @@ import (
 
 // A schedule keeps its times while requests wait to be planned, and each of its ticks that
 // says started has its run.
-func TestTicksDoNotWaitBehindRequests(t *testing.T) {
+func TestTicksDoNotWaitForRequests(t *testing.T) {
 	t.Parallel()
 	b := start(t, func(c *worker.Config) {
 		c.Schedules = []worker.Schedule{often}

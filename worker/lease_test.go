@@ -39,7 +39,7 @@ func (b *bench) ticks() []db.Tick {
 	return list
 }
 
-func TestOneThatStandsByTakesOver(t *testing.T) {
+func TestStandbyTakesOver(t *testing.T) {
 	t.Parallel()
 	srv := depot(t)()
 	first := startIn(t, t.TempDir(), everySecond(srv.ClientURL()))
@@ -87,7 +87,7 @@ func TestOneThatStandsByTakesOver(t *testing.T) {
 	}
 }
 
-func TestWhoLostTheLeaseStops(t *testing.T) {
+func TestWorkerStopsWhenTheLeaseIsLost(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	asked := make(chan struct{})
@@ -116,7 +116,7 @@ func TestWhoLostTheLeaseStops(t *testing.T) {
 	}
 }
 
-func TestTheLeaseOutlivesNATSBeingAway(t *testing.T) {
+func TestLeaseSurvivesANATSOutage(t *testing.T) {
 	t.Parallel() // NATS is away for longer than a lease lives
 	startServer := depot(t)
 	srv := startServer()
@@ -142,7 +142,7 @@ func TestTheLeaseOutlivesNATSBeingAway(t *testing.T) {
 	}
 }
 
-func TestALeaseThatIsGoneIsMadeAgain(t *testing.T) {
+func TestDeletedLeaseIsRecreated(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	for _, lose := range []func() error{
@@ -174,7 +174,7 @@ func TestALeaseThatIsGoneIsMadeAgain(t *testing.T) {
 }
 
 // A job of another database is no reason to stand still, and none to be silent.
-func TestAJobOfAnotherDatabaseIsEnded(t *testing.T) {
+func TestJobOfAnotherDatabaseIsTerminated(t *testing.T) {
 	t.Parallel()
 	b := start(t, listening)
 	for range 10 { // more than are in hand at once
@@ -200,7 +200,7 @@ func TestAJobOfAnotherDatabaseIsEnded(t *testing.T) {
 
 // Jobs that another one ended in the stream go on when their own worker works again, soon
 // after as well, when the stream still knows their ids.
-func TestJobsGoOnWithTheirDatabase(t *testing.T) {
+func TestJobsContinueWithTheirDatabase(t *testing.T) {
 	t.Parallel()
 	startServer, folder := depot(t), t.TempDir()
 	srv := startServer()

@@ -15,7 +15,7 @@ import (
 	"orderbeat/worker/bus"
 )
 
-func TestStopFinishesWhatIsInHand(t *testing.T) {
+func TestShutdownFinishesJobsInFlight(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	asked, answer := make(chan struct{}), make(chan struct{})
@@ -41,7 +41,7 @@ func TestStopFinishesWhatIsInHand(t *testing.T) {
 	}
 }
 
-func TestStopThatTakesTooLongIsNotAFailure(t *testing.T) {
+func TestShutdownTimeoutIsNotAFailedAttempt(t *testing.T) {
 	t.Parallel() // waits until the server gives the job out again
 	b := start(t, func(c *worker.Config) { c.Drain = 50 * time.Millisecond })
 	asked := make(chan struct{})
@@ -67,7 +67,7 @@ func folderOf(b *bench) string {
 	return store[:len(store)-len("/nats")]
 }
 
-func TestNATSAwayDelaysAndLosesNothing(t *testing.T) {
+func TestNATSOutageLosesNothing(t *testing.T) {
 	t.Parallel() // waits for reconnections
 	startServer := depot(t)
 	srv := startServer()
@@ -115,7 +115,7 @@ func depot(t *testing.T) func() *server.Server {
 	}
 }
 
-func TestDeletedConsumerComesBack(t *testing.T) {
+func TestDeletedConsumerIsRecreated(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	if err := b.js.DeleteConsumer(t.Context(), "ORDERBEAT_JOBS", "michelin"); err != nil {
@@ -171,7 +171,7 @@ func TestScheduleStartsRunsAndSkipsBusyAccounts(t *testing.T) {
 	}
 }
 
-func TestTickWithNobodyToAskIsSkipped(t *testing.T) {
+func TestTickWithoutIdleAccountsIsSkipped(t *testing.T) {
 	t.Parallel()
 	answer := make(chan struct{})
 	b := start(t, func(c *worker.Config) {
@@ -260,7 +260,7 @@ func TestMissedTicksAreCaughtUp(t *testing.T) {
 	}
 }
 
-func TestLongJobIsNotGivenOutAgain(t *testing.T) {
+func TestLongJobIsNotRedelivered(t *testing.T) {
 	t.Parallel() // takes longer than the server waits without a heartbeat
 	b := start(t, nil)
 	b.supplier.answers(func(context.Context, clients.Query) (clients.Answer, error) {
@@ -277,7 +277,7 @@ func TestLongJobIsNotGivenOutAgain(t *testing.T) {
 	}
 }
 
-func TestSecondWorkerOnTheSameFolderIsRefused(t *testing.T) {
+func TestSecondWorkerOnTheSameFolderIsRejected(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	config := b.config

@@ -14,7 +14,7 @@ import (
 	"orderbeat/db"
 )
 
-func TestUpkeepThatFailsIsToldOnceAndTriedAgain(t *testing.T) {
+func TestFailingPruneIsLoggedOnceAndRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var logged strings.Builder
 		log := slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {

@@ -47,14 +47,14 @@ func (b *bench) known(ids []string) (known []bool) {
 	return known
 }
 
-func TestAWorkerPrunesItsDatabase(t *testing.T) {
+func TestWorkerPrunesItsDatabase(t *testing.T) {
 	t.Parallel()
 	folder, ids := aged(t, 100*day, 91*day, 89*day)
 	b := startIn(t, folder, func(c *worker.Config) { c.Retention = db.Retention{Jobs: 90 * day} })
 	b.eventually("old runs are gone", func() bool { return fmt.Sprint(b.known(ids)) == "[false false true]" })
 }
 
-func TestAWorkerPrunesWhenItIsAsked(t *testing.T) {
+func TestPruneRequest(t *testing.T) {
 	t.Parallel()
 	folder, ids := aged(t, 100*day, 50*day, 10*day)
 	b := startIn(t, folder, nil)
@@ -88,7 +88,7 @@ func TestAWorkerPrunesWhenItIsAsked(t *testing.T) {
 }
 
 // An endpoint that answers one request at a time has answered when the reply is there.
-func TestWhoAsksOneAfterTheOtherIsNotTurnedAway(t *testing.T) {
+func TestSequentialRequestsAreNeverBusy(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	for n := range 200 {

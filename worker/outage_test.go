@@ -120,7 +120,7 @@ func (b *bench) jobsOf(state jobs.State) []db.JobRow {
 
 // A provider that is down is not asked while it stays so, nobody's attempts are used up
 // meanwhile, and everything is asked for when it is back.
-func TestAnOutageIsWaitedOut(t *testing.T) {
+func TestOutageDelaysJobsUntilTheBreakerCloses(t *testing.T) {
 	t.Parallel()
 	r := newRemote(t, status(http.StatusServiceUnavailable))
 	b := start(t, r.asking(8))
@@ -192,7 +192,7 @@ func TestAnOutageIsWaitedOut(t *testing.T) {
 }
 
 // An account whose calls go on failing stops no other.
-func TestOneBadAccountStopsNoOther(t *testing.T) {
+func TestFailingAccountDoesNotBlockOthers(t *testing.T) {
 	t.Parallel()
 	r := newRemote(t, nil)
 	r.answers(func(w http.ResponseWriter, req *http.Request) {
@@ -221,7 +221,7 @@ func TestOneBadAccountStopsNoOther(t *testing.T) {
 }
 
 // Retry-After is kept to in all its forms, and stands in the job's row.
-func TestRetryAfterIsKeptTo(t *testing.T) {
+func TestRetryAfterIsHonoured(t *testing.T) {
 	t.Parallel()
 	const long = 3 * time.Second
 	forms := map[string]struct {
@@ -273,7 +273,7 @@ func TestRetryAfterIsKeptTo(t *testing.T) {
 }
 
 // A 429 slows the provider down, and is told of.
-func TestA429IsSeenInTheRate(t *testing.T) {
+func Test429LowersTheRate(t *testing.T) {
 	t.Parallel()
 	r := newRemote(t, nil)
 	r.answers(func(w http.ResponseWriter, req *http.Request) {

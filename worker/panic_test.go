@@ -41,7 +41,7 @@ func beside(r *rude) func(c *worker.Config) {
 	}
 }
 
-func TestAProviderThatPanicsStopsNoOther(t *testing.T) {
+func TestPanickingProviderDoesNotStopOthers(t *testing.T) {
 	t.Parallel()
 	r := &rude{}
 	r.panics.Store(true)
@@ -60,7 +60,7 @@ func TestAProviderThatPanicsStopsNoOther(t *testing.T) {
 	b.settled()
 }
 
-func TestAPanicWhileAJobIsPlannedOrPerformedEndsTheJobOnly(t *testing.T) {
+func TestPanicFailsOnlyItsJob(t *testing.T) {
 	t.Parallel()
 	r := &rude{traits: clients.Traits{MaxWindowDays: 90, MaxReferences: -1}}
 	b := start(t, beside(r))

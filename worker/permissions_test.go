@@ -62,7 +62,7 @@ func as(t *testing.T, srv *server.Server, user string) *nats.Conn {
 	return conn
 }
 
-func TestTheDocumentedPermissionsAreEnough(t *testing.T) {
+func TestDocumentedPermissionsAreSufficient(t *testing.T) {
 	t.Parallel()
 	srv := documented(t)
 	reader := as(t, srv, "reader")
@@ -103,7 +103,7 @@ func TestTheDocumentedPermissionsAreEnough(t *testing.T) {
 	}
 }
 
-func TestAPermissionThatIsMissingIsNamed(t *testing.T) {
+func TestMissingPermissionIsReported(t *testing.T) {
 	t.Parallel()
 	srv := documented(t)
 	b := outside(t, srv.ClientURL(), func(c *worker.Config) { c.NATS.User, c.NATS.Password = "bound", secret.New("right") })

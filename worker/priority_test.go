@@ -16,9 +16,9 @@ import (
 	"orderbeat/worker"
 )
 
-// TestLiveRunsGoBeforeABackfill has a backfill of many windows hang: it leaves room for the
+// TestLiveRunsPrecedeABackfill has a backfill of many windows hang: it leaves room for the
 // others, and none of them waits for it.
-func TestLiveRunsGoBeforeABackfill(t *testing.T) {
+func TestLiveRunsPrecedeABackfill(t *testing.T) {
 	t.Parallel()
 	answer := make(chan struct{})
 	b := start(t, nil)
@@ -48,8 +48,8 @@ func TestLiveRunsGoBeforeABackfill(t *testing.T) {
 	b.settled()
 }
 
-// TestAnAccountIsAskedOnceMoreWhenItsRunHasEnded is overlap = "queue_one".
-func TestAnAccountIsAskedOnceMoreWhenItsRunHasEnded(t *testing.T) {
+// TestQueuedTickRunsAfterTheAccountIsIdle is overlap = "queue_one".
+func TestQueuedTickRunsAfterTheAccountIsIdle(t *testing.T) {
 	t.Parallel()
 	answer := make(chan struct{})
 	b := start(t, func(c *worker.Config) {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func TestReadinessIsCheckedOnceASecondHoweverManyAsk(t *testing.T) {
+func TestReadinessChecksAreShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		checks := 0
 		r := &readiness{checking: make(chan struct{}, 1), stopping: func() bool { return false }}

@@ -115,7 +115,7 @@ func jobsStream(change func(*jetstream.StreamConfig)) jetstream.StreamConfig {
 	return c
 }
 
-func TestReadyzFailsWhileNoJobCanBeTaken(t *testing.T) {
+func TestReadyzFailsWhileNoJobCanBeReceived(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		before func(t *testing.T, js jetstream.JetStream) // the worker starts
@@ -163,7 +163,7 @@ func TestReadyzFailsWhileNoJobCanBeTaken(t *testing.T) {
 	}
 }
 
-func TestReadyzFailsWithoutRoomForStreams(t *testing.T) {
+func TestReadyzFailsWithoutSpaceForStreams(t *testing.T) {
 	t.Parallel()
 	srv, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true})
 	if err != nil {
@@ -181,7 +181,7 @@ func TestReadyzFailsWithoutRoomForStreams(t *testing.T) {
 	b.readyz(503, "maximum number of streams reached")
 }
 
-func TestAPausedConsumerIsNamedAndResumedAtStart(t *testing.T) {
+func TestPausedConsumerIsReportedAndResumedAtStart(t *testing.T) {
 	t.Parallel()
 	srv := depot(t)()
 	js := manage(t, srv)
@@ -208,7 +208,7 @@ func TestAPausedConsumerIsNamedAndResumedAtStart(t *testing.T) {
 	}
 }
 
-func TestAnEditedConsumerIsMended(t *testing.T) {
+func TestEditedConsumerIsRestored(t *testing.T) {
 	t.Parallel()
 	b := start(t, listening)
 	b.readyz(200, "ok")
@@ -226,7 +226,7 @@ func TestAnEditedConsumerIsMended(t *testing.T) {
 	b.readyz(200, "ok")
 }
 
-func TestMessagesThatAnotherClientHoldsAreNamed(t *testing.T) {
+func TestMessagesHeldByAnotherClientAreReported(t *testing.T) {
 	t.Parallel()
 	srv := depot(t)()
 	js := manage(t, srv)
@@ -267,7 +267,7 @@ func TestMessagesThatAnotherClientHoldsAreNamed(t *testing.T) {
 	b.readyz(200, "ok")
 }
 
-func TestAStandbyIsReadyAsAStandbyAndADrainingWorkerIsNot(t *testing.T) {
+func TestReadyzOfAStandbyAndADrainingWorker(t *testing.T) {
 	t.Parallel()
 	srv := depot(t)()
 	release, asked := make(chan struct{}), make(chan struct{}, 8)
@@ -303,7 +303,7 @@ func TestAStandbyIsReadyAsAStandbyAndADrainingWorkerIsNot(t *testing.T) {
 	second.page("/readyz?leader", 200, "ok")
 }
 
-func TestALeaseThatIsOverwrittenIsReplaced(t *testing.T) {
+func TestOverwrittenLeaseIsReplaced(t *testing.T) {
 	t.Parallel()
 	srv := depot(t)()
 	b := startIn(t, t.TempDir(), func(c *worker.Config) {
@@ -332,7 +332,7 @@ func TestALeaseThatIsOverwrittenIsReplaced(t *testing.T) {
 	}
 }
 
-func TestGarbageInPlaceOfALeaseIsTakenOverAfterAWhile(t *testing.T) {
+func TestUnreadableLeaseIsTakenOver(t *testing.T) {
 	t.Parallel()
 	srv := depot(t)()
 	js := manage(t, srv)
@@ -351,7 +351,7 @@ func TestGarbageInPlaceOfALeaseIsTakenOverAfterAWhile(t *testing.T) {
 	b.messages("ORDERBEAT_RESULTS", "orderbeat.results.michelin.>", 1)
 }
 
-func TestALeaseThatCannotBeRenewedIsNamed(t *testing.T) {
+func TestFailedRenewalOfTheLeaseIsReported(t *testing.T) {
 	t.Parallel()
 	srv := depot(t)()
 	b := startIn(t, t.TempDir(), func(c *worker.Config) {

@@ -58,7 +58,7 @@ func (b *bench) doneOnce(before int) {
 
 const manyJobs = `{"provider":"michelin","kind":"sync","params":{"from":"2020-01-01","to":"2021-12-31"}}`
 
-func TestJobsThatWerePurgedArePublishedAgain(t *testing.T) {
+func TestPurgedJobsAreRepublished(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	release := b.hold()
@@ -79,7 +79,7 @@ func TestJobsThatWerePurgedArePublishedAgain(t *testing.T) {
 	b.doneOnce(0)
 }
 
-func TestJobsThatWerePurgedWhileNothingRanArePublishedAtTheStart(t *testing.T) {
+func TestPurgedJobsAreRepublishedAtStart(t *testing.T) {
 	t.Parallel()
 	srv := depot(t)()
 	folder := t.TempDir()
@@ -105,7 +105,7 @@ func TestJobsThatWerePurgedWhileNothingRanArePublishedAtTheStart(t *testing.T) {
 	b.doneOnce(0)
 }
 
-func TestAStreamThatDropsOldJobsLosesNone(t *testing.T) {
+func TestStreamThatDropsOldJobsLosesNone(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	stream, err := b.js.Stream(t.Context(), "ORDERBEAT_JOBS")
@@ -121,7 +121,7 @@ func TestAStreamThatDropsOldJobsLosesNone(t *testing.T) {
 	b.doneOnce(0)
 }
 
-func TestMessagesThatNobodyTakesLeaveTheJobsStream(t *testing.T) {
+func TestMessagesOfUnknownProvidersAreRemoved(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	old := startIn(t, folder, func(c *worker.Config) { c.Providers[0].Name = "renamed" })
@@ -143,7 +143,7 @@ func TestMessagesThatNobodyTakesLeaveTheJobsStream(t *testing.T) {
 	}
 }
 
-func TestAConsumerThatDeliversNothingIsReplaced(t *testing.T) {
+func TestConsumerWithAWrongFilterIsReplaced(t *testing.T) {
 	t.Parallel()
 	b := start(t, func(c *worker.Config) { c.QueueAlert = 2 * time.Second })
 	consumer, err := b.js.Consumer(t.Context(), "ORDERBEAT_JOBS", "michelin")
@@ -161,7 +161,7 @@ func TestAConsumerThatDeliversNothingIsReplaced(t *testing.T) {
 	}
 }
 
-func TestJobsThatWaitForTooLongRaiseAnAlertUntilTheyBegin(t *testing.T) {
+func TestLongQueueRaisesAnAlert(t *testing.T) {
 	t.Parallel()
 	b := start(t, func(c *worker.Config) { c.QueueAlert, c.Providers[0].Concurrency = time.Second, 1 })
 	release := b.hold()
@@ -191,8 +191,8 @@ func TestJobsThatWaitForTooLongRaiseAnAlertUntilTheyBegin(t *testing.T) {
 	}
 }
 
-// TestReceivingGoesOnWhenNATSIsBack restarts the server while requests for messages wait at it.
-func TestReceivingGoesOnWhenNATSIsBack(t *testing.T) {
+// TestReceivingResumesAfterReconnect restarts the server while requests for messages wait at it.
+func TestReceivingResumesAfterReconnect(t *testing.T) {
 	t.Parallel()
 	startServer := depot(t)
 	srv := startServer()

@@ -112,7 +112,7 @@ func (b *bench) revisions(order string) (list []string) {
 
 // A stream that takes no order events holds up the results of these runs only, and
 // everything is published, in order, when it takes them again.
-func TestStuckStreamHoldsUpNoOtherTopic(t *testing.T) {
+func TestStuckStreamDoesNotBlockOtherTopics(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		stick, mend func(*bench)
@@ -180,7 +180,7 @@ func TestStuckStreamHoldsUpNoOtherTopic(t *testing.T) {
 }
 
 // A stream that is deleted is made again by whoever publishes to it.
-func TestDeletedStreamIsMadeAgain(t *testing.T) {
+func TestDeletedStreamIsRecreated(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	b.sync("detroit")
@@ -212,7 +212,7 @@ func TestDeletedStreamIsMadeAgain(t *testing.T) {
 
 // Events on subjects that an operator's stream does not have wait; others, and the results
 // of other runs, do not wait for them. They are published in order when it has them.
-func TestNarrowerSubjectsHoldUpTheirOwnEventsOnly(t *testing.T) {
+func TestUncoveredSubjectsDelayOnlyTheirEvents(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	b.reconfigure("ORDERBEAT_ORDERS", func(c *jetstream.StreamConfig) { c.Subjects = []string{"orderbeat.orders.michelin.st%2E%20paul.>"} })
@@ -243,7 +243,7 @@ func TestNarrowerSubjectsHoldUpTheirOwnEventsOnly(t *testing.T) {
 
 // An event larger than the stream takes is shortened; one that still is too large is set
 // aside and can be published again. Later revisions of the order do not wait for it.
-func TestEventLargerThanItsStreamTakes(t *testing.T) {
+func TestEventThatExceedsTheStreamLimit(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	limit := func(n int32) { b.reconfigure("ORDERBEAT_ORDERS", func(c *jetstream.StreamConfig) { c.MaxMsgSize = n }) }
@@ -288,7 +288,7 @@ func TestEventLargerThanItsStreamTakes(t *testing.T) {
 }
 
 // A limit of messages on one subject sets aside what is beyond it, and nothing else.
-func TestSubjectThatIsFull(t *testing.T) {
+func TestFullSubject(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	b.reconfigure("ORDERBEAT_ORDERS", func(c *jetstream.StreamConfig) {
@@ -307,7 +307,7 @@ func TestSubjectThatIsFull(t *testing.T) {
 }
 
 // A stream that acknowledges nothing has every message once.
-func TestStreamWithoutAcknowledgements(t *testing.T) {
+func TestStreamWithNoAck(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	for _, name := range []string{"ORDERBEAT_ORDERS", "ORDERBEAT_RESULTS"} {
@@ -341,7 +341,7 @@ func TestFaultsOfStreamsAreLogged(t *testing.T) {
 }
 
 // An id that somebody used before keeps no event out of the stream.
-func TestForgedEventDoesNotReplaceTheRealOne(t *testing.T) {
+func TestForgedEventDoesNotSuppressTheRealOne(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	b.publish("orderbeat.orders.michelin.detroit.SO1", `{"order_id":"SO1","status":"delivered","forged":true}`,
@@ -359,7 +359,7 @@ func TestForgedEventDoesNotReplaceTheRealOne(t *testing.T) {
 }
 
 // A job whose id somebody used before is done all the same.
-func TestForgedJobDoesNotReplaceTheRealOne(t *testing.T) {
+func TestForgedJobDoesNotSuppressTheRealOne(t *testing.T) {
 	t.Parallel()
 	b := start(t, func(c *worker.Config) { c.Providers[0].Retry = clients.Retry{Attempts: 3, For: time.Hour} })
 	fail := make(chan struct{})
@@ -383,7 +383,7 @@ func TestForgedJobDoesNotReplaceTheRealOne(t *testing.T) {
 
 // What may have been published is looked for, however short the stream's memory of ids is:
 // here the program was killed between publishing and noting it.
-func TestNothingIsPublishedTwiceWithAShortDuplicateWindow(t *testing.T) {
+func TestNoDuplicatesWithAShortDuplicateWindow(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	b := startIn(t, folder, nil)
@@ -438,7 +438,7 @@ func TestNothingIsPublishedTwiceWithAShortDuplicateWindow(t *testing.T) {
 }
 
 // An alert is not taken for published because a later one, or another database's, is there.
-func TestAlertOfAnotherDatabaseIsNotTakenForThisOne(t *testing.T) {
+func TestAlertOfAnotherDatabaseIsNotADuplicate(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	b.publish("orderbeat.alerts.michelin.test", `{"code":"test","state":"raised","provider":"michelin","message":"another"}`,

@@ -7,7 +7,7 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-func TestEventsAreToldAgain(t *testing.T) {
+func TestEventsAreRepublished(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	b.ask("runs.start", `{"provider":"michelin","kind":"sync","accounts":["detroit"],"wait":true}`)

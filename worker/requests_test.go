@@ -87,7 +87,7 @@ func (b *bench) asks(n int, subject func(int) string) {
 
 // A stream that keeps the replies has one for each request, also of one that was repeated
 // with another subject, of those that joined a run, and when the run is cancelled.
-func TestEachRequesterHasItsReply(t *testing.T) {
+func TestEveryRequesterGetsAReply(t *testing.T) {
 	t.Parallel()
 	for name, cancel := range map[string]bool{"succeeded": false, "cancelled": true} {
 		t.Run(name, func(t *testing.T) {
@@ -140,7 +140,7 @@ func TestEachRequesterHasItsReply(t *testing.T) {
 }
 
 // A caller's stream that is full holds up its own replies, and no others.
-func TestFullStreamOfACallerHoldsUpNobodyElse(t *testing.T) {
+func TestFullStreamOfACallerDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	full, err := b.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "FULL", Subjects: []string{"full.>"}, MaxMsgs: 1, Discard: jetstream.DiscardNew})
@@ -165,7 +165,7 @@ func TestFullStreamOfACallerHoldsUpNobodyElse(t *testing.T) {
 }
 
 // What the provider no longer knows is answered from the database, and says since when.
-func TestOrderThatTheProviderNoLongerKnows(t *testing.T) {
+func TestOrderThatIsNoLongerFound(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	const question = `{"provider":"michelin","account":"detroit","order_id":"SO1","max_age":"0s"}`

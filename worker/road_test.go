@@ -67,7 +67,7 @@ func TestMessageBecomesEventsAndAResult(t *testing.T) {
 	b.settled()
 }
 
-func TestOnlyChangesAreTold(t *testing.T) {
+func TestOnlyChangesArePublished(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nil)
@@ -142,7 +142,7 @@ func TestBadRequestsEndWithAResult(t *testing.T) {
 	}
 }
 
-func TestOneMessageIDIsOneRunForEver(t *testing.T) {
+func TestMessageIDStartsOneRun(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	id := nats.Header{"Nats-Msg-Id": {"only-once"}}
@@ -172,7 +172,7 @@ func TestOneMessageIDIsOneRunForEver(t *testing.T) {
 	}
 }
 
-func TestFailedAttemptIsTriedAgainLater(t *testing.T) {
+func TestFailedAttemptIsRetriedLater(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	ok := lists(0, "SO1")
@@ -190,7 +190,7 @@ func TestFailedAttemptIsTriedAgainLater(t *testing.T) {
 	b.settled()
 }
 
-func TestAttemptsUsedUpIsDead(t *testing.T) {
+func TestJobWithoutAttemptsLeftIsDead(t *testing.T) {
 	t.Parallel()
 	b := start(t, func(c *worker.Config) { c.Providers[0].Retry.Attempts = 1 })
 	b.supplier.answers(func(_ context.Context, q clients.Query) (clients.Answer, error) {
@@ -207,7 +207,7 @@ func TestAttemptsUsedUpIsDead(t *testing.T) {
 	b.settled()
 }
 
-func TestPanicIsAFailedJob(t *testing.T) {
+func TestPanicFailsTheJob(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	b.supplier.answers(func(context.Context, clients.Query) (clients.Answer, error) { panic("oops") })
@@ -231,7 +231,7 @@ func TestPanicIsAFailedJob(t *testing.T) {
 	}
 }
 
-func TestJobThatIsDoneIsNotAskedAgain(t *testing.T) {
+func TestFinishedJobIsNotPerformedAgain(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	seen, err := b.conn.SubscribeSync("orderbeat.jobs.>")
@@ -254,7 +254,7 @@ func TestJobThatIsDoneIsNotAskedAgain(t *testing.T) {
 	b.settled()
 }
 
-func TestLargeEventGoesWithoutItsOrder(t *testing.T) {
+func TestLargeEventIsTruncated(t *testing.T) {
 	t.Parallel()
 	b := start(t, func(c *worker.Config) { c.NATS.MaxPayload = 64 << 10 })
 	b.supplier.answers(func(_ context.Context, q clients.Query) (clients.Answer, error) {
@@ -269,7 +269,7 @@ func TestLargeEventGoesWithoutItsOrder(t *testing.T) {
 	}
 }
 
-func TestAnOrderIsPublishedAsLateInItsAccountsZone(t *testing.T) {
+func TestOrderIsLateInItsAccountsTimeZone(t *testing.T) {
 	t.Parallel()
 	kiritimati, err := time.LoadLocation("Pacific/Kiritimati") // UTC+14
 	if err != nil {

@@ -31,7 +31,7 @@ func scheduled(t *testing.T) *bench {
 	return start(t, func(c *worker.Config) { c.Schedules = []worker.Schedule{often} })
 }
 
-func TestAPausedScheduleStartsNothing(t *testing.T) {
+func TestPausedScheduleStartsNothing(t *testing.T) {
 	t.Parallel()
 	b := scheduled(t)
 	var reply struct {
@@ -90,7 +90,7 @@ func TestAPausedScheduleStartsNothing(t *testing.T) {
 }
 
 // A run that is triggered leaves out the accounts that still work at an earlier one.
-func TestATriggerKeepsToTheOverlap(t *testing.T) {
+func TestTriggerHonoursTheOverlapPolicy(t *testing.T) {
 	t.Parallel()
 	b := scheduled(t)
 	asked, _ := b.held()
@@ -101,7 +101,7 @@ func TestATriggerKeepsToTheOverlap(t *testing.T) {
 }
 
 // While the database takes nothing, due times wait; none is left out.
-func TestEveryDueTimeIsAccountedFor(t *testing.T) {
+func TestEveryDueTimeIsRecorded(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	b := startIn(t, folder, func(c *worker.Config) {
@@ -164,7 +164,7 @@ func TestEveryDueTimeIsAccountedFor(t *testing.T) {
 	}
 }
 
-func TestMissedDueTimesRaiseAnAlertUntilTheScheduleIsKept(t *testing.T) {
+func TestMissedDueTimesRaiseAnAlert(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	at := func(every time.Duration, catchUp string) func(*worker.Config) {
@@ -197,7 +197,7 @@ func TestMissedDueTimesRaiseAnAlertUntilTheScheduleIsKept(t *testing.T) {
 	}
 }
 
-func TestAScheduleWhoseRunsFailIsPaused(t *testing.T) {
+func TestFailingScheduleIsPaused(t *testing.T) {
 	t.Parallel()
 	var mended atomic.Bool
 	b := start(t, func(c *worker.Config) {

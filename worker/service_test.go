@@ -132,7 +132,7 @@ func TestErrorReplies(t *testing.T) {
 	}
 }
 
-func TestCallersDeadlineReachesTheSupplier(t *testing.T) {
+func TestCallersDeadlineReachesTheProvider(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	left := make(chan time.Duration, 1)
@@ -158,7 +158,7 @@ func TestCallersDeadlineReachesTheSupplier(t *testing.T) {
 	}
 }
 
-func TestWaitEndsWithTheCallersPatience(t *testing.T) {
+func TestWaitEndsWithTheCallersTimeout(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	release := make(chan struct{})
@@ -176,7 +176,7 @@ func TestWaitEndsWithTheCallersPatience(t *testing.T) {
 	}
 }
 
-func TestSaturatedEndpointAnswersAtOnce(t *testing.T) {
+func TestSaturatedEndpointRespondsAtOnce(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	release := make(chan struct{})

@@ -14,7 +14,7 @@ import (
 
 // An order that opens, leaves every window and is shipped 120 days later is seen to be
 // shipped, and one that its provider has forgotten is no longer tracked.
-func TestALateOrderIsFollowedToItsEnd(t *testing.T) {
+func TestLateOrderIsTrackedUntilDelivered(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	today := clients.DateOf(time.Now().UTC())

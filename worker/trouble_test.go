@@ -16,7 +16,7 @@ import (
 	"orderbeat/worker"
 )
 
-func TestEndlessReplySubjectIsRefused(t *testing.T) {
+func TestTooLongReplySubjectIsRejected(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	b.publish("orderbeat.runs.michelin.sync", ``, nats.Header{"Orderbeat-Reply-To": {strings.Repeat("a", 5000)}})
@@ -29,7 +29,7 @@ func TestEndlessReplySubjectIsRefused(t *testing.T) {
 	}
 }
 
-func TestEndlessOrderIDIsAProblemOfItsOwn(t *testing.T) {
+func TestTooLongOrderIDDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	b.supplier.answers(func(_ context.Context, q clients.Query) (clients.Answer, error) {
@@ -44,7 +44,7 @@ func TestEndlessOrderIDIsAProblemOfItsOwn(t *testing.T) {
 	b.settled()
 }
 
-func TestStreamsThatAreGoneComeBack(t *testing.T) {
+func TestLostStreamsAreRecreated(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	for _, name := range []string{"RUNS", "JOBS", "ORDERS", "RESULTS", "ALERTS"} {
@@ -63,7 +63,7 @@ func TestStreamsThatAreGoneComeBack(t *testing.T) {
 	b.settled()
 }
 
-func TestJobsThatTheStreamLostAreDone(t *testing.T) {
+func TestJobsOfALostStreamAreRun(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	answer := make(chan struct{})
@@ -91,7 +91,7 @@ func TestJobsThatTheStreamLostAreDone(t *testing.T) {
 	})
 }
 
-func TestRunOfAProviderThatIsGoneEnds(t *testing.T) {
+func TestRunOfARemovedProviderFails(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	b := startIn(t, folder, func(c *worker.Config) { c.Providers[0].Retry.Attempts = 9 })
@@ -108,7 +108,7 @@ func TestRunOfAProviderThatIsGoneEnds(t *testing.T) {
 	}
 }
 
-func TestTriggerIsNotTheCallersToSay(t *testing.T) {
+func TestCallersCannotSetTheTrigger(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	b.publish("orderbeat.runs.michelin.sync", ``, nats.Header{"Orderbeat-Trigger": {"schedule:nightly"}, "Nats-Msg-Id": {"nightly@2026-11-20T06:00:00Z"}})
@@ -136,7 +136,7 @@ func TestOrderTooLargeForAReply(t *testing.T) {
 	}
 }
 
-func TestWhatABatchDoesNotGetThroughGoesOneByOne(t *testing.T) {
+func TestRejectedBatchIsPublishedOneByOne(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*bench){
 		"a stream that takes no batches": func(b *bench) {

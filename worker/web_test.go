@@ -83,7 +83,7 @@ func source(t *testing.T, user string, change func(*auth.Config)) *auth.Source {
 	return s
 }
 
-func TestWebTellsWhetherItIsReady(t *testing.T) {
+func TestReadyz(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		credentials []*auth.Source
@@ -110,7 +110,7 @@ func TestWebTellsWhetherItIsReady(t *testing.T) {
 
 func latchedStore(c *auth.Config) { c.Store = refused{auth.NewMemory()} }
 
-func TestWebAsksForThePassword(t *testing.T) {
+func TestWebRequiresThePassword(t *testing.T) {
 	t.Parallel()
 	b := start(t, func(c *worker.Config) {
 		listening(c)
@@ -151,7 +151,7 @@ func TestWebAsksForThePassword(t *testing.T) {
 	}
 }
 
-func TestEveryAnswerForbidsWhatItDoesNotNeed(t *testing.T) {
+func TestSecurityHeaders(t *testing.T) {
 	t.Parallel()
 	b := start(t, listening)
 	for _, path := range []string{"/", "/healthz", "/metrics", "/nowhere", "/oauth/start/nobody?user=x", "/oauth/callback/nobody"} {
@@ -183,7 +183,7 @@ func TestWebListensOnIPv6(t *testing.T) {
 	}
 }
 
-func TestAddressesForPeople(t *testing.T) {
+func TestPublicAddresses(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		web         web.Config
@@ -210,7 +210,7 @@ func TestAddressesForPeople(t *testing.T) {
 	}
 }
 
-func TestMetricsTellOfEveryCredential(t *testing.T) {
+func TestMetricsOfCredentials(t *testing.T) {
 	t.Parallel()
 	endpoint := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(rw, `{"access_token":"canary-token","token_type":"Bearer"}`)
@@ -251,7 +251,7 @@ func TestMetricsTellOfEveryCredential(t *testing.T) {
 	}
 }
 
-func TestConsentPagesThatLeadNowhere(t *testing.T) {
+func TestConsentPagesOfInvalidRequests(t *testing.T) {
 	t.Parallel()
 	b := start(t, func(c *worker.Config) {
 		listening(c)
@@ -292,7 +292,7 @@ func TestConsentPagesThatLeadNowhere(t *testing.T) {
 	}
 }
 
-func TestConsentBeginsAtTheProvider(t *testing.T) {
+func TestConsentRedirectsToTheProvider(t *testing.T) {
 	t.Parallel()
 	b := start(t, func(c *worker.Config) {
 		listening(c)
@@ -330,7 +330,7 @@ type elsewhere struct {
 
 func (e elsewhere) RedirectURI() string { return e.uri }
 
-func TestARegisteredRedirectURIIsAnsweredToo(t *testing.T) {
+func TestConfiguredRedirectURIIsServed(t *testing.T) {
 	t.Parallel()
 	const uri = "https://127.0.0.1:8080/dms/oauth/code"
 	b := start(t, func(c *worker.Config) {

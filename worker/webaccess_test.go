@@ -39,7 +39,7 @@ func asking(t *testing.T) func(c *worker.Config) {
 	}
 }
 
-func TestOtherSitesNamesAreNotAnswered(t *testing.T) {
+func TestForeignHostHeadersAreRejected(t *testing.T) {
 	t.Parallel()
 	b := start(t, func(c *worker.Config) {
 		asking(t)(c)
@@ -62,7 +62,7 @@ func TestOtherSitesNamesAreNotAnswered(t *testing.T) {
 	}
 }
 
-func TestOtherSitesPagesBeginNoConsent(t *testing.T) {
+func TestOtherSitesCannotBeginConsents(t *testing.T) {
 	t.Parallel()
 	b := start(t, asking(t))
 	for name, test := range map[string]struct {
@@ -106,7 +106,7 @@ func shape(resp *http.Response, body string) string {
 	return fmt.Sprintf("%d %s %q", resp.StatusCode, to, body)
 }
 
-func TestUsersCannotBeToldApartWithoutAPassword(t *testing.T) {
+func TestUsersAreIndistinguishableWithoutThePassword(t *testing.T) {
 	t.Parallel()
 	b := start(t, asking(t))
 	known, unknown := shape(b.get("/oauth/start/mazda?user=johndoe")), shape(b.get("/oauth/start/mazda?user=nobody"))
@@ -131,7 +131,7 @@ func TestUsersCannotBeToldApartWithoutAPassword(t *testing.T) {
 	}
 }
 
-func TestWordsThatAskAUserAgainAreForOneUser(t *testing.T) {
+func TestConsentLinkIsForOneUser(t *testing.T) {
 	t.Parallel()
 	b := start(t, asking(t))
 	var reply struct {
@@ -151,7 +151,7 @@ func TestWordsThatAskAUserAgainAreForOneUser(t *testing.T) {
 	}
 }
 
-func TestWrongPasswordsAreSlowedAndLogged(t *testing.T) {
+func TestWrongPasswordsAreLimitedAndLogged(t *testing.T) {
 	t.Parallel()
 	b := start(t, func(c *worker.Config) {
 		listening(c)
@@ -207,7 +207,7 @@ func pair(t *testing.T, cert, key, name string) {
 	}
 }
 
-func TestAChangedCertificateIsServed(t *testing.T) {
+func TestChangedCertificateIsReloaded(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	cert, key := filepath.Join(folder, "cert.pem"), filepath.Join(folder, "key.pem")

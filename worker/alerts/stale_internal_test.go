@@ -119,7 +119,7 @@ func (b *stalenessBench) want(what string, stale bool, told string) {
 	}
 }
 
-func TestAnAccountThatIsNotAskedGoesStale(t *testing.T) {
+func TestAccountWithoutJobsIsStale(t *testing.T) {
 	b := newStalenessBench(t, 2*time.Hour)
 	b.later(time.Hour + 59*time.Minute)
 	b.want("before fresh_for has passed since the start", false, "")
@@ -151,14 +151,14 @@ func TestAnAccountThatIsNotAskedGoesStale(t *testing.T) {
 	}
 }
 
-func TestWithoutFreshForNothingGoesStale(t *testing.T) {
+func TestWithoutFreshForNothingIsStale(t *testing.T) {
 	b := newStalenessBench(t, 0)
 	b.synced()
 	b.later(1000 * time.Hour)
 	b.want("in any time", false, "")
 }
 
-func TestFreshForThatIsTakenAwayResolves(t *testing.T) {
+func TestRemovingFreshForResolvesTheAlert(t *testing.T) {
 	b := newStalenessBench(t, time.Hour)
 	b.later(2 * time.Hour)
 	b.want("with it", true, "raised")
@@ -169,7 +169,7 @@ func TestFreshForThatIsTakenAwayResolves(t *testing.T) {
 }
 
 // What was told before a start holds behind it, also of an account that has as long again.
-func TestSilenceOutlivesItsProcess(t *testing.T) {
+func TestStaleAlertSurvivesARestart(t *testing.T) {
 	for name, before := range map[string]func(b *stalenessBench){
 		"of one that was never asked": func(*stalenessBench) {},
 		"of one that was asked":       func(b *stalenessBench) { b.synced() },
@@ -192,7 +192,7 @@ func TestSilenceOutlivesItsProcess(t *testing.T) {
 }
 
 // A worker that was away asks for what it missed before anybody is told.
-func TestAfterAStartThereIsTimeToAsk(t *testing.T) {
+func TestGracePeriodAfterAStart(t *testing.T) {
 	b := newStalenessBench(t, time.Hour)
 	b.synced()
 	b.now = b.now.Add(24 * time.Hour)

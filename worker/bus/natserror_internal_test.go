@@ -112,7 +112,7 @@ func seed(t *testing.T, path string) (public string) {
 	return public
 }
 
-func TestWhyNATSCannotBeReachedIsSaid(t *testing.T) {
+func TestConnectionErrorsAreExplained(t *testing.T) {
 	t.Parallel()
 	cert, key, loaded, pool := pair(t)
 	withTLS := func(o *server.Options) {
@@ -232,7 +232,7 @@ func TestWhyNATSCannotBeReachedIsSaid(t *testing.T) {
 	}
 }
 
-func TestAReplacedNKeyIsUsedWhenItReconnects(t *testing.T) {
+func TestReplacedNKeyIsUsedAtReconnect(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "seed")
 	users := func(public string) func(*server.Options) {
@@ -280,7 +280,7 @@ func TestAReplacedNKeyIsUsedWhenItReconnects(t *testing.T) {
 	}
 }
 
-func TestWhatEverybodyReadsNamesNoPlace(t *testing.T) {
+func TestPublicErrorsHaveNoHostsAndPaths(t *testing.T) {
 	for text, want := range map[string]string{
 		"standby: another worker leads, at vm:/srv/o b.db": "standby: another worker leads, at … b.db",
 		"open /var/lib/orderbeat.db: no space left":        "open …: no space left",

@@ -28,7 +28,7 @@ func openPasswordFile(t *testing.T, path string) (secret.Secret, string) {
 	return password, lines.String()
 }
 
-func TestThePasswordFileIsMadeOnceAndForItsOwnerAlone(t *testing.T) {
+func TestPasswordFileIsCreatedOnceWithMode0600(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "data", "nats-password")
 	passwords := make([]secret.Secret, 8)
 	var wg sync.WaitGroup
@@ -54,7 +54,7 @@ func TestThePasswordFileIsMadeOnceAndForItsOwnerAlone(t *testing.T) {
 	}
 }
 
-func TestAPasswordFileWithoutPasswordIsReplaced(t *testing.T) {
+func TestEmptyPasswordFileIsReplaced(t *testing.T) {
 	for _, left := range []string{"", "\n", "\x00\x00\x00\x00", "two\nlines\n", strings.Repeat("x", 2000)} {
 		path := filepath.Join(t.TempDir(), "nats-password")
 		if err := os.WriteFile(path, []byte(left), 0o600); err != nil {
@@ -66,7 +66,7 @@ func TestAPasswordFileWithoutPasswordIsReplaced(t *testing.T) {
 	}
 }
 
-func TestWhatAKilledProcessLeftIsRemoved(t *testing.T) {
+func TestTemporaryPasswordFileIsRemoved(t *testing.T) {
 	folder := t.TempDir()
 	left := filepath.Join(folder, ".nats-password-123")
 	if err := os.WriteFile(left, []byte("half"), 0o600); err != nil {
@@ -82,7 +82,7 @@ func TestWhatAKilledProcessLeftIsRemoved(t *testing.T) {
 	}
 }
 
-func TestAFolderThatCannotBeWrittenKeepsOthersOut(t *testing.T) {
+func TestUnwritableFolderHasATemporaryPassword(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)

@@ -44,7 +44,7 @@ func (s *flaky) Load(ctx context.Context, key string) (auth.Row, error) {
 	return s.Store.Load(ctx, key)
 }
 
-func TestGrantsOfIdleUsersAreRenewed(t *testing.T) {
+func TestTokensOfIdleUsersAreRenewed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var renewals atomic.Int64
 		store := &flaky{Store: auth.NewMemory()}

@@ -12,7 +12,7 @@ import (
 	"orderbeat/clients"
 )
 
-func TestJudge(t *testing.T) {
+func TestAlertsOfAStatus(t *testing.T) {
 	t.Parallel()
 	failure := func(class tokenendpoint.Class) *auth.Failure { return &auth.Failure{Class: class} }
 	rejected, blocked := alertSet{clients.CodeAuthRejected: true}, alertSet{clients.CodeIPBlock: true}
@@ -56,7 +56,7 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-func TestWhyABlockedAddressIsSuspected(t *testing.T) {
+func TestReasonForASuspectedIPBlock(t *testing.T) {
 	t.Parallel()
 	source, err := auth.NewSource(auth.Config{
 		Dialect: tokenendpoint.PTV(), Provider: "ptv", TokenURL: "https://login.example/token", ClientID: secret.New("id"), ClientSecret: secret.New("secret"),

@@ -10,7 +10,7 @@ import (
 )
 
 // Who could not renew for long publishes nothing and takes nothing, until it could.
-func TestALeaseThatWasNotRenewedIsNotSure(t *testing.T) {
+func TestLeaseWithoutRenewalDoesNotLead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &Lease{activity: problems.NewSet(slog.New(slog.DiscardHandler)).Activity("lease")}
 		l.hold(1, time.Now())

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-func TestALongTaskDelaysItsLaneOnly(t *testing.T) {
+func TestLongTaskDelaysOnlyItsLane(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLanes(6, 2)
 		var mu sync.Mutex

@@ -42,7 +42,7 @@ func equal(t *testing.T, got, want []string) {
 	}
 }
 
-func TestOneCauseIsLoggedOnceAndThenWithGrowingPauses(t *testing.T) {
+func TestRepeatedCauseIsLoggedWithGrowingPauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		set, lines := open()
 		a := set.Activity("lease")
@@ -62,7 +62,7 @@ func TestOneCauseIsLoggedOnceAndThenWithGrowingPauses(t *testing.T) {
 	})
 }
 
-func TestEachCauseIsLoggedAlsoWhenTheyAlternate(t *testing.T) {
+func TestAlternatingCausesAreLoggedOnceEach(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		set, lines := open()
 		a := set.Activity("connection")
@@ -74,7 +74,7 @@ func TestEachCauseIsLoggedAlsoWhenTheyAlternate(t *testing.T) {
 	})
 }
 
-func TestAnActivityThatFlapsIsQuiet(t *testing.T) {
+func TestFlappingActivityIsQuiet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		set, lines := open()
 		a := set.Activity("outbox")
@@ -88,7 +88,7 @@ func TestAnActivityThatFlapsIsQuiet(t *testing.T) {
 	})
 }
 
-func TestACauseThatComesBackLaterIsNew(t *testing.T) {
+func TestCauseIsNewAfterALongAbsence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		set, lines := open()
 		a := set.Activity("outbox")
@@ -101,7 +101,7 @@ func TestACauseThatComesBackLaterIsNew(t *testing.T) {
 	})
 }
 
-func TestTheStateAndTheMetricsFollowTheLastAttempt(t *testing.T) {
+func TestStateAndMetricsFollowTheLastAttempt(t *testing.T) {
 	set, _ := open()
 	a := set.Activity("lease")
 	pending := errors.New("not yet")
@@ -141,7 +141,7 @@ func TestTheStateAndTheMetricsFollowTheLastAttempt(t *testing.T) {
 	metrics(0, 2)
 }
 
-func TestTheCausesOfAnActivityAreBounded(t *testing.T) {
+func TestCausesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		set, lines := open()
 		a := set.Activity("outbox")

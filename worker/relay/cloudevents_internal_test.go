@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestWhatMakesAMessageLargeIsLeftOut(t *testing.T) {
+func TestLargeMembersAreTruncated(t *testing.T) {
 	large := json.RawMessage(`"` + strings.Repeat("x", 1000) + `"`)
 	small := json.RawMessage(`"x"`)
 	for name, c := range map[string]struct {

@@ -149,7 +149,7 @@ func spec(t *testing.T, text string) settings.Schedule {
 }
 
 // A bubble's clock begins at midnight.
-func TestEveryCountsFromWhenItWasFirstSeen(t *testing.T) {
+func TestEveryCountsFromItsFirstStart(t *testing.T) {
 	bubble(t, func(b *bench) {
 		s := every(10 * time.Minute)
 		b.nextDue("before any worker has it", s, "unknown")
@@ -170,7 +170,7 @@ func TestEveryCountsFromWhenItWasFirstSeen(t *testing.T) {
 	})
 }
 
-func TestNextDueIsTheTimeThatComes(t *testing.T) {
+func TestNextDue(t *testing.T) {
 	bubble(t, func(b *bench) {
 		s := every(time.Minute)
 		b.start(nil, s)
@@ -193,7 +193,7 @@ func TestNextDueIsTheTimeThatComes(t *testing.T) {
 	})
 }
 
-func TestAStandbyKnowsWhatTheLeaderRecorded(t *testing.T) {
+func TestStandbyKnowsTheLeadersTicks(t *testing.T) {
 	bubble(t, func(b *bench) {
 		s := every(10 * time.Minute)
 		s.CatchUp = "all"
@@ -217,7 +217,7 @@ func TestNextDueAfterATakeOver(t *testing.T) {
 	})
 }
 
-func TestCatchUpMakesUpForWhatPassed(t *testing.T) {
+func TestCatchUp(t *testing.T) {
 	for name, test := range map[string]struct {
 		catchUp string
 		atStart bool
@@ -249,7 +249,7 @@ func TestCatchUpMakesUpForWhatPassed(t *testing.T) {
 }
 
 // At most 100 are caught up, and at most 1,000 recorded.
-func TestCatchingUpIsBounded(t *testing.T) {
+func TestCatchUpIsBounded(t *testing.T) {
 	bubble(t, func(b *bench) {
 		s := every(time.Minute)
 		s.CatchUp = "all"
@@ -289,7 +289,7 @@ func TestDueTimesWaitForTheDatabase(t *testing.T) {
 }
 
 // Who does not lead any more starts nothing: another worker does.
-func TestWhoDoesNotLeadStartsNothing(t *testing.T) {
+func TestStandbyStartsNothing(t *testing.T) {
 	bubble(t, func(b *bench) {
 		b.start(nil, every(10*time.Second))
 		time.Sleep(15 * time.Second)
@@ -302,7 +302,7 @@ func TestWhoDoesNotLeadStartsNothing(t *testing.T) {
 
 // While nobody knows who leads, what has just come is started. What is late can wait:
 // perhaps this process was suspended, and another one started it.
-func TestWhatIsLateWaitsUntilItIsKnownWhoLeads(t *testing.T) {
+func TestLateDueTimesWaitForTheLeader(t *testing.T) {
 	bubble(t, func(b *bench) {
 		s := every(10 * time.Second)
 		s.CatchUp = "all"
@@ -324,7 +324,7 @@ func TestWhatIsLateWaitsUntilItIsKnownWhoLeads(t *testing.T) {
 }
 
 // What the database does not take until the end is found missed by the next start.
-func TestADueTimeIsLostWithTheProgramOnly(t *testing.T) {
+func TestUnrecordedDueTimeIsMissedAfterARestart(t *testing.T) {
 	bubble(t, func(b *bench) {
 		s := every(10 * time.Second)
 		b.start(nil, s)
@@ -340,7 +340,7 @@ func TestADueTimeIsLostWithTheProgramOnly(t *testing.T) {
 	})
 }
 
-func TestOneScheduleDoesNotWaitForAnother(t *testing.T) {
+func TestSchedulesDoNotWaitForEachOther(t *testing.T) {
 	bubble(t, func(b *bench) {
 		heavy, light := every(10*time.Second), every(10*time.Second)
 		light.Name = "light"
@@ -406,7 +406,7 @@ func TestJitterMayBeLongerThanTheInterval(t *testing.T) {
 }
 
 // The alert of one provider is about all its schedules, and outlives a restart.
-func TestTheAlertEndsWhenEverySchedulesHasRun(t *testing.T) {
+func TestAlertIsResolvedWhenEveryScheduleHasRun(t *testing.T) {
 	bubble(t, func(b *bench) {
 		slow, quick := every(time.Hour), every(time.Minute)
 		quick.Name = "quick"

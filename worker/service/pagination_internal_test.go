@@ -30,7 +30,7 @@ func pageOf(t *testing.T, limit int, rows iter.Seq2[string, error]) (listPage, e
 	return p, err
 }
 
-func TestListPageEndsByBytesWhileItIsRead(t *testing.T) {
+func TestPageEndsBySize(t *testing.T) {
 	for _, c := range []struct {
 		name       string
 		rows, size int
@@ -65,7 +65,7 @@ func TestRowLargerThanAReplyIsShortened(t *testing.T) {
 	}
 }
 
-func TestErrorEndsAPage(t *testing.T) {
+func TestErrorEndsThePage(t *testing.T) {
 	broken := errors.New("broken")
 	_, err := pageOf(t, 100, func(yield func(string, error) bool) { _ = yield("a", nil) && yield("", broken) })
 	if !errors.Is(err, broken) {
@@ -73,7 +73,7 @@ func TestErrorEndsAPage(t *testing.T) {
 	}
 }
 
-func TestRepliesTogetherReserveBoundedMemory(t *testing.T) {
+func TestMemoryOfRepliesIsBounded(t *testing.T) {
 	s := &Service{maxReply: func() int64 { return 8 << 20 }, memory: semaphore.NewWeighted(replyMemory)}
 	var all []*request
 	for range replyMemory / (8 << 20) {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func TestGuessesAreCountedByAddressWithinABound(t *testing.T) {
+func TestWrongPasswordsAreCountedByAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGuesses(slog.New(slog.DiscardHandler))
 		for range 100 {

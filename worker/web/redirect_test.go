@@ -7,7 +7,7 @@ import (
 	"orderbeat/worker/web"
 )
 
-func TestRedirectURIsThatCannotBeAnswered(t *testing.T) {
+func TestInvalidRedirectURIs(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ uri, says string }{
 		"a path of one's own":                  {"https://dms.example/oauth/code", ""},

@@ -10,7 +10,7 @@ import (
 )
 
 // The embedded server repeats its warnings with every attempt.
-func TestWhatTheEmbeddedServerRepeatsIsLoggedOnce(t *testing.T) {
+func TestRepeatedServerMessagesAreLoggedOnce(t *testing.T) {
 	var out bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&out, nil))
 	var failed []string
