@@ -10,8 +10,8 @@ import (
 	"orderbeat/worker"
 )
 
-// An account that is never asked is told of when fresh_for has passed since the worker
-// started, once over all processes, until it is asked or is no longer configured.
+// An account without jobs is stale fresh_for after the worker has started. The alert survives
+// restarts, until a job succeeds or the account is no longer configured.
 func TestStaleAccountRaisesAnAlert(t *testing.T) {
 	t.Parallel()
 	const freshFor = 500 * time.Millisecond
@@ -25,26 +25,26 @@ func TestStaleAccountRaisesAnAlert(t *testing.T) {
 		b.decode(m.Data(), &a)
 		if a.Code != "stale" || a.State != db.AlertRaised || a.Account == "" || a.Since.Before(began.Add(freshFor).Truncate(time.Millisecond)) ||
 			!strings.Contains(a.Message, "every 500ms (fresh_for); no job has run") || !strings.Contains(a.Hint, "orderbeat sync michelin --account "+a.Account) {
-			t.Errorf("got %+v, want it told of, no earlier than %s", a, began.Add(freshFor))
+			t.Errorf("got %+v, want an alert, no earlier than %s", a, began.Add(freshFor))
 		}
 	}
 	if err := b.stop(); err != nil {
 		t.Fatal(err)
 	}
 
-	// The alert outlives its process, and ends with a success.
+	// The alert survives the restart, and is resolved by a success.
 	again := startIn(t, folder, fresh(time.Hour))
 	again.settled()
 	if n := again.count("ORDERBEAT_ALERTS"); n != 2 {
-		t.Errorf("got %d messages about alerts, want none anew", n)
+		t.Errorf("got %d messages about alerts, want no new ones", n)
 	}
 	again.ask("runs.start", `{"provider":"michelin","kind":"sync","accounts":["detroit"],"wait":true}`)
-	if err := again.stop(); err != nil { // so that the next looks at once
+	if err := again.stop(); err != nil { // so that the next process checks at once
 		t.Fatal(err)
 	}
 	third := startIn(t, folder, fresh(time.Hour))
 	if a := third.alerts(3)[2]; a.Account != "detroit" || a.State != db.AlertResolved {
-		t.Errorf("got %+v, want the account that was asked resolved", a)
+		t.Errorf("got %+v, want the alert of the synced account resolved", a)
 	}
 	if err := third.stop(); err != nil {
 		t.Fatal(err)

@@ -23,10 +23,10 @@ import (
 	"orderbeat/worker"
 )
 
-// moody is a token endpoint that answers as it is told.
-type moody struct {
+// tokenEndpoint is a token endpoint with a configurable response.
+type tokenEndpoint struct {
 	*httptest.Server
-	answer atomic.Pointer[string] // the body; one with an error goes with status 400
+	answer atomic.Pointer[string] // the body; one with an error has status 400
 	asked  atomic.Int64
 }
 
@@ -35,9 +35,9 @@ const (
 	refuses = `{"error":"invalid_client"}`
 )
 
-func newMoody(t *testing.T, answer string) *moody {
+func newTokenEndpoint(t *testing.T, answer string) *tokenEndpoint {
 	t.Helper()
-	m := &moody{}
+	m := &tokenEndpoint{}
 	m.answers(answer)
 	m.Server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		m.asked.Add(1)
@@ -51,11 +51,10 @@ func newMoody(t *testing.T, answer string) *moody {
 	return m
 }
 
-func (m *moody) answers(body string) { m.answer.Store(&body) }
+func (m *tokenEndpoint) answers(body string) { m.answer.Store(&body) }
 
-// keeping has a provider with this credential whose tokens are kept sealed in the
-// bench's database.
-func keeping(t *testing.T, key string, endpoint *moody, user string) func(*worker.Config) {
+// keeping gives the provider a credential whose tokens are sealed in the bench's database.
+func keeping(t *testing.T, key string, endpoint *tokenEndpoint, user string) func(*worker.Config) {
 	t.Helper()
 	return func(c *worker.Config) {
 		keys, err := seal.LoadKeyring(key, true)
@@ -79,7 +78,7 @@ func keeping(t *testing.T, key string, endpoint *moody, user string) func(*worke
 	}
 }
 
-// alerts waits until there are n messages about alerts, and returns what they say.
+// alerts waits until n messages about alerts are published, and returns them.
 func (b *bench) alerts(n int) []db.Alert {
 	b.t.Helper()
 	list := make([]db.Alert, n)
@@ -93,10 +92,10 @@ func (b *bench) alerts(n int) []db.Alert {
 func TestRejectedCredentialsRaiseAnAlert(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	endpoint := newMoody(t, refuses)
+	endpoint := newTokenEndpoint(t, refuses)
 	b := startIn(t, folder, keeping(t, filepath.Join(folder, "key"), endpoint, ""))
 	b.ask("runs.start", `{"provider":"michelin","kind":"sync","wait":true}`)
-	b.ask("runs.start", `{"provider":"michelin","kind":"sync","wait":true}`) // within the cooldown: not asked
+	b.ask("runs.start", `{"provider":"michelin","kind":"sync","wait":true}`) // within the cooldown: no token request
 	want := db.Alert{
 		Code: clients.CodeAuthRejected, State: db.AlertRaised, Provider: "michelin",
 		Message: "the token endpoint refuses the credentials: invalid_client (status 400)",
@@ -118,8 +117,8 @@ func TestRejectedCredentialsRaiseAnAlert(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	// The next process knows of it, raises nothing anew, and resolves it when the
-	// credentials are taken.
+	// The next process raises no new alert, and resolves this one when the credentials are
+	// accepted.
 	again := startIn(t, folder, keeping(t, filepath.Join(folder, "key"), endpoint, ""))
 	again.ask("runs.start", `{"provider":"michelin","kind":"sync","wait":true}`)
 	if n := endpoint.asked.Load(); n != 1 {
@@ -146,7 +145,7 @@ func TestRejectedCredentialsRaiseAnAlert(t *testing.T) {
 func TestMissingConsentRaisesAnAlertAtStart(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	endpoint := newMoody(t, grants)
+	endpoint := newTokenEndpoint(t, grants)
 	b := startIn(t, folder, keeping(t, filepath.Join(folder, "key"), endpoint, "johndoe"))
 	got := b.alerts(1)[0]
 	want := db.Alert{
@@ -166,7 +165,7 @@ func TestMissingConsentRaisesAnAlertAtStart(t *testing.T) {
 func TestAlertsOfRemovedSubjectsAreResolvedAtStart(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	endpoint := newMoody(t, grants)
+	endpoint := newTokenEndpoint(t, grants)
 	b := startIn(t, folder, keeping(t, filepath.Join(folder, "key"), endpoint, "johndoe"))
 	b.alerts(1)
 	for _, a := range []db.Alert{
@@ -195,7 +194,7 @@ func TestAlertsOfRemovedSubjectsAreResolvedAtStart(t *testing.T) {
 func TestObsoleteAlertsAreResolvedAtStart(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	endpoint := newMoody(t, grants)
+	endpoint := newTokenEndpoint(t, grants)
 	b := startIn(t, folder, keeping(t, filepath.Join(folder, "key"), endpoint, ""))
 	b.ask("runs.start", `{"provider":"michelin","kind":"sync","wait":true}`)
 	if err := b.stop(); err != nil {
@@ -203,7 +202,7 @@ func TestObsoleteAlertsAreResolvedAtStart(t *testing.T) {
 	}
 	again := startIn(t, folder, func(c *worker.Config) {
 		keeping(t, filepath.Join(folder, "key"), endpoint, "")(c)
-		for _, code := range []clients.Code{clients.CodeAuthRejected, clients.CodeIPBlock} { // as a process leaves them that is killed
+		for _, code := range []clients.Code{clients.CodeAuthRejected, clients.CodeIPBlock} { // as after a crash
 			if _, err := c.DB.Raise(t.Context(), db.Alert{Provider: "michelin", Code: code}); err != nil {
 				t.Fatal(err)
 			}
@@ -227,7 +226,7 @@ func TestUnknownCredentialStateRaisesNoAlert(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	b := startIn(t, folder, func(c *worker.Config) {
-		keeping(t, filepath.Join(folder, "key"), newMoody(t, grants), "johndoe")(c)
+		keeping(t, filepath.Join(folder, "key"), newTokenEndpoint(t, grants), "johndoe")(c)
 		s := source(t, "johndoe", func(a *auth.Config) { a.Store = broken{auth.NewMemory()} })
 		c.Providers[0].Provider = &supplier{credentials: []*auth.Source{s}, answer: func(ctx context.Context, _ clients.Query) (clients.Answer, error) {
 			_, err := s.Token(ctx)
@@ -237,17 +236,17 @@ func TestUnknownCredentialStateRaisesNoAlert(t *testing.T) {
 	b.ask("runs.start", `{"provider":"mazda","kind":"sync","wait":true}`)
 	b.settled()
 	if n := b.count("ORDERBEAT_ALERTS"); n != 0 {
-		t.Errorf("got %d alerts, want none while nobody knows whether access granted", n)
+		t.Errorf("got %d alerts, want none while it is unknown whether access was granted", n)
 	}
 	if resp, page := b.get("/oauth/start/mazda?user=johndoe"); resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(page, "cannot be read now") {
-		t.Errorf("got %d %s, want nobody asked while it is not known", resp.StatusCode, page)
+		t.Errorf("got %d %s, want no token request while it is unknown", resp.StatusCode, page)
 	}
 }
 
 func TestUnreadableTokensRaiseAnAlertUntilReplaced(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	endpoint := newMoody(t, grants)
+	endpoint := newTokenEndpoint(t, grants)
 	b := startIn(t, folder, keeping(t, filepath.Join(folder, "key"), endpoint, ""))
 	b.ask("runs.start", `{"provider":"michelin","kind":"sync","wait":true}`)
 	if err := b.stop(); err != nil {
@@ -269,7 +268,7 @@ func TestUnreadableTokensRaiseAnAlertUntilReplaced(t *testing.T) {
 func TestValidTokenIsReusedAfterARestart(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	endpoint := newMoody(t, grants)
+	endpoint := newTokenEndpoint(t, grants)
 	for range 3 {
 		b := startIn(t, folder, keeping(t, filepath.Join(folder, "key"), endpoint, ""))
 		b.ask("runs.start", `{"provider":"michelin","kind":"sync","wait":true}`)
@@ -285,7 +284,7 @@ func TestValidTokenIsReusedAfterARestart(t *testing.T) {
 func TestFailedAlertIsRetried(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	endpoint := newMoody(t, refuses)
+	endpoint := newTokenEndpoint(t, refuses)
 	b := startIn(t, folder, keeping(t, filepath.Join(folder, "key"), endpoint, ""))
 	file, err := sql.Open("sqlite3", filepath.Join(folder, "orderbeat.db"))
 	if err != nil {
@@ -304,11 +303,11 @@ func TestFailedAlertIsRetried(t *testing.T) {
 	b.request("auth.unlatch", `{"provider":"michelin"}`, nil)
 	b.ask("runs.start", `{"provider":"michelin","kind":"sync","wait":true}`)
 	if n := b.count("ORDERBEAT_ALERTS"); n != 0 {
-		t.Fatalf("got %d messages while nothing can be kept", n)
+		t.Fatalf("got %d messages while nothing can be stored", n)
 	}
 	change(`DROP TRIGGER full`)
 	got := b.alerts(2)
 	if got[0].State != db.AlertRaised || got[1].State != db.AlertResolved {
-		t.Errorf("got %+v, want what happened told in order", got)
+		t.Errorf("got %+v, want the transitions in order", got)
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"orderbeat/worker"
 )
 
-// told is any reply about credentials.
-type told struct {
+// credentialsReply is any reply about credentials.
+type credentialsReply struct {
 	Credentials []auth.Status
 	Providers   []struct {
 		Auth        *auth.Status
@@ -34,20 +34,20 @@ type told struct {
 	}
 }
 
-func (b *bench) tell(endpoint, body string) told {
+func (b *bench) askCredentials(endpoint, body string) credentialsReply {
 	b.t.Helper()
 	data := b.request(endpoint, body, nil).Data
 	if strings.Contains(string(data), "canary") {
 		b.t.Errorf("%s tells a secret: %s", endpoint, data)
 	}
-	var r told
+	var r credentialsReply
 	b.decode(data, &r)
 	return r
 }
 
-// crowded has a provider with its own credential and one with those of two users, and
-// one that has none.
-func crowded(t *testing.T, endpoint *moody) *bench {
+// crowded is a worker with a provider with one credential, one with two users, and one without
+// credentials.
+func crowded(t *testing.T, endpoint *tokenEndpoint) *bench {
 	t.Helper()
 	folder := t.TempDir()
 	return startIn(t, folder, func(c *worker.Config) {
@@ -68,7 +68,7 @@ func crowded(t *testing.T, endpoint *moody) *bench {
 
 func TestCredentialsAreListed(t *testing.T) {
 	t.Parallel()
-	b := crowded(t, newMoody(t, grants))
+	b := crowded(t, newTokenEndpoint(t, grants))
 	b.ask("runs.start", `{"provider":"michelin","kind":"sync","wait":true}`)
 	names := func(all []auth.Status) (list []string) {
 		for _, st := range all {
@@ -83,11 +83,11 @@ func TestCredentialsAreListed(t *testing.T) {
 		`{"user":"jane"}`:                    {"mazda jane consent_required"},
 		`{"provider":"plain"}`:               nil,
 	} {
-		if diff := cmp.Diff(want, names(b.tell("auth.status", body).Credentials)); diff != "" {
+		if diff := cmp.Diff(want, names(b.askCredentials("auth.status", body).Credentials)); diff != "" {
 			t.Errorf("auth.status %s (-want +got):\n%s", body, diff)
 		}
 	}
-	providers := b.tell("providers.list", ``).Providers
+	providers := b.askCredentials("providers.list", ``).Providers
 	if len(providers) != 3 || providers[0].Auth == nil || providers[0].Auth.State != auth.StateValid || len(providers[1].Credentials) != 2 || providers[2].Auth != nil || providers[2].Credentials == nil {
 		t.Errorf("got %+v, want the credentials of each provider, and the first as auth", providers)
 	}
@@ -95,7 +95,7 @@ func TestCredentialsAreListed(t *testing.T) {
 
 func TestInvalidCredentialRequests(t *testing.T) {
 	t.Parallel()
-	b := crowded(t, newMoody(t, grants))
+	b := crowded(t, newTokenEndpoint(t, grants))
 	for name, test := range map[string]struct{ endpoint, body, code, says string }{
 		"status of an unknown provider":   {"auth.status", `{"provider":"x"}`, "invalid", `unknown provider "x"`},
 		"status of an unknown user":       {"auth.status", `{"provider":"mazda","user":"x"}`, "not_found", `no account has user "x"`},
@@ -109,13 +109,13 @@ func TestInvalidCredentialRequests(t *testing.T) {
 		"rekey of something":              {"auth.rekey", `{"provider":"mazda"}`, "invalid", `unknown field "provider"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := b.tell(test.endpoint, test.body).Error
+			got := b.askCredentials(test.endpoint, test.body).Error
 			if got.Code != test.code || !strings.Contains(got.Message, test.says) {
 				t.Errorf("got %+v, want %s: %s", got, test.code, test.says)
 			}
 		})
 	}
-	several := b.tell("auth.introspect", `{"provider":"mazda"}`).Introspections
+	several := b.askCredentials("auth.introspect", `{"provider":"mazda"}`).Introspections
 	if len(several) != 2 || several[0].Error == nil || several[0].User != "johndoe" || several[0].Active != nil {
 		t.Errorf("got %+v, want one for each user, with what is wrong", several)
 	}
@@ -123,10 +123,10 @@ func TestInvalidCredentialRequests(t *testing.T) {
 
 func TestLogoutRevokesAToken(t *testing.T) {
 	t.Parallel()
-	endpoint := newMoody(t, grants)
+	endpoint := newTokenEndpoint(t, grants)
 	b := crowded(t, endpoint)
 	b.ask("runs.start", `{"provider":"michelin","kind":"sync","wait":true}`)
-	r := b.tell("auth.logout", `{"provider":"michelin"}`)
+	r := b.askCredentials("auth.logout", `{"provider":"michelin"}`)
 	if r.Revoked != false || r.Credentials[0].State != auth.StateEmpty {
 		t.Errorf("got %+v, want the token dropped, and nothing revoked without an endpoint for it", r)
 	}
@@ -136,7 +136,7 @@ func TestLogoutRevokesAToken(t *testing.T) {
 	}
 }
 
-// What is wrong with a credential is called the same, whoever asks.
+// Errors about credentials have the same code for all callers.
 func TestFailedLogoutHasRetryAfter(t *testing.T) {
 	t.Parallel()
 	revocation := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
@@ -144,7 +144,7 @@ func TestFailedLogoutHasRetryAfter(t *testing.T) {
 		rw.WriteHeader(http.StatusServiceUnavailable)
 	}))
 	t.Cleanup(revocation.Close)
-	endpoint := newMoody(t, grants)
+	endpoint := newTokenEndpoint(t, grants)
 	b := start(t, func(c *worker.Config) {
 		s := source(t, "", func(a *auth.Config) { a.TokenURL, a.RevocationURL = endpoint.URL, revocation.URL })
 		if _, err := s.Token(t.Context()); err != nil {
@@ -152,7 +152,7 @@ func TestFailedLogoutHasRetryAfter(t *testing.T) {
 		}
 		c.Providers[0].Provider = &supplier{answer: lists(0), credentials: []*auth.Source{s}}
 	})
-	got := b.tell("auth.logout", `{"provider":"michelin"}`).Error
+	got := b.askCredentials("auth.logout", `{"provider":"michelin"}`).Error
 	if got.Code != "unavailable" || got.RetryAfter != "2m0s" || !strings.Contains(got.Hint, "it lives on") {
 		t.Errorf("got %+v, want unavailable for two minutes", got)
 	}
@@ -160,25 +160,25 @@ func TestFailedLogoutHasRetryAfter(t *testing.T) {
 
 func TestRekeyWhileRunning(t *testing.T) {
 	t.Parallel()
-	endpoint := newMoody(t, grants)
+	endpoint := newTokenEndpoint(t, grants)
 	b := crowded(t, endpoint)
 	b.ask("runs.start", `{"provider":"michelin","kind":"sync","wait":true}`)
 	sealed := func() string {
 		t.Helper()
-		row, err := b.db.Tokens().Load(t.Context(), b.tell("auth.status", `{"provider":"michelin"}`).Credentials[0].Key)
+		row, err := b.db.Tokens().Load(t.Context(), b.askCredentials("auth.status", `{"provider":"michelin"}`).Credentials[0].Key)
 		if err != nil || row.Token.Empty() {
 			t.Fatalf("got %v and no sealed token", err)
 		}
 		return row.Token.Reveal()
 	}
 	before := sealed()
-	if r := b.tell("auth.rekey", ``); r.Resealed != float64(1) || r.Unreadable != float64(0) {
-		t.Errorf("got %+v, want one row sealed anew", r)
+	if r := b.askCredentials("auth.rekey", ``); r.Resealed != float64(1) || r.Unreadable != float64(0) {
+		t.Errorf("got %+v, want one row resealed", r)
 	}
 	if after := sealed(); after == before || strings.Split(after, ":")[2] == strings.Split(before, ":")[2] {
 		t.Errorf("got %s after %s, want it sealed with another key", after[:20], before[:20])
 	}
-	// What is sealed anew can be read, here and by the next process.
+	// Resealed tokens can be read, here and by the next process.
 	if err := b.stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +193,7 @@ func TestRekeyWhileRunning(t *testing.T) {
 
 func TestStatusRepliesHaveTheDocumentedMembers(t *testing.T) {
 	t.Parallel()
-	b := crowded(t, newMoody(t, grants))
+	b := crowded(t, newTokenEndpoint(t, grants))
 	var reply struct{ Credentials []map[string]json.RawMessage }
 	b.decode(b.request("auth.status", `{"provider":"mazda","user":"jane"}`, nil).Data, &reply)
 	for _, name := range []string{"provider", "environment", "user", "key", "state", "generation", "life_left_seconds", "life_guessed", "failures", "refusals", "consent_reason", "logins", "replays", "saved"} {

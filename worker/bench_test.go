@@ -26,9 +26,9 @@ import (
 	"orderbeat/worker/bus"
 )
 
-// BenchmarkJobs measures whole jobs against a supplier that answers at once:
-// JetStream, HTTP, decoding, commit, outbox, publishing and acknowledgement. Each
-// job asks for one order of one line: a new one each time, or always the same.
+// BenchmarkJobs measures whole jobs against a provider that responds at once: JetStream, HTTP,
+// decoding, commit, outbox, publishing and acknowledgement. Each job requests one order of one
+// line: a new one each time, or always the same.
 func BenchmarkJobs(b *testing.B) {
 	for _, sync := range []string{"2m", "always"} {
 		for _, orders := range []string{"new", "unchanged"} {
@@ -44,7 +44,7 @@ const answerOfOne = `{"documentID":"C1","variant":"1","orderStatusIndicator":"2"
 "articleDescription":{"articleDescriptionText":"265/70R17 SAMPLE"},"requestedDeliveryDate":"2026-11-20",
 "scheduleDetails":[{"deliveryDate":"2099-11-25","openQuantity":{"quantityValue":"4"}}],"orderedQuantity":{"quantityValue":"4"}}}]}]}`
 
-// answering is a supplier's API that takes no time.
+// answering is a provider's API without delay.
 func answering(fresh bool) http.Handler {
 	var number atomic.Int64
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -111,7 +111,7 @@ func benchmarkJobs(b *testing.B, always, fresh bool) {
 	b.ResetTimer()
 	const perRun = 200 // one job for each 90 days of a long range
 	for left := b.N; left > 0; left -= perRun {
-		from := clients.Date("1971-01-01").AddDays(left / perRun) // no run joins another
+		from := clients.Date("1971-01-01").AddDays(left / perRun) // no run coalesces with another
 		to := from.AddDays(90*min(left, perRun) - 1)
 		body := fmt.Sprintf(`{"provider":"michelin","kind":"sync","params":{"from":%q,"to":%q}}`, from, to)
 		msg, err := conn.Request("orderbeat.api.runs.start", []byte(body), 30*time.Second)
@@ -179,7 +179,7 @@ func BenchmarkOrdersGet(b *testing.B) {
 	})
 }
 
-// quiet reports whether nothing is left to do or to publish.
+// quiet reports whether all jobs are done and all messages published.
 func quiet(b *testing.B, js jetstream.JetStream, database *db.DB) bool {
 	b.Helper()
 	pending, err := database.Pending(b.Context(), time.Now(), 1)

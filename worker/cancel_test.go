@@ -10,8 +10,8 @@ import (
 	"orderbeat/jobs"
 )
 
-// held has the supplier hold every answer back until it is told to stop asking. It
-// returns what tells that a question has come, and that it was given up.
+// held makes the provider wait until its context ends. It returns channels that receive a value
+// when a call starts, and when it is cancelled.
 func (b *bench) held() (asked, gone chan string) {
 	asked, gone = make(chan string, 10), make(chan string, 10)
 	b.supplier.answers(func(ctx context.Context, q clients.Query) (clients.Answer, error) {
@@ -50,7 +50,7 @@ func TestCancelledRunStopsJobsInFlight(t *testing.T) {
 	if g := b.ask("runs.cancel", fmt.Sprintf(`{"run_id":%q}`, run.ID)); g.Error.Code != "invalid" {
 		t.Errorf("cancelling it again: got %+v, want invalid", g.Error)
 	}
-	// The next run works: nothing is left behind of the one that was cancelled.
+	// The next run works: the cancelled one left nothing behind.
 	b.supplier.answers(lists(0, "SO1"))
 	if g := b.ask("runs.start", `{"provider":"michelin","kind":"sync","accounts":["detroit"],"wait":true}`); g.Run.State != jobs.Succeeded {
 		t.Errorf("got %+v, want succeeded", g.Run)

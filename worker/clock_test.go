@@ -12,7 +12,7 @@ import (
 	"orderbeat/worker"
 )
 
-// The clock was two hours ahead, and due times are on record that come again.
+// The clock was two hours ahead, so that coming due times are recorded already.
 func TestDueTimesRunAgainAfterABackwardClockChange(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()

@@ -13,8 +13,7 @@ import (
 	"orderbeat/worker"
 )
 
-// A schedule keeps its times while requests wait to be planned, and each of its ticks that
-// says started has its run.
+// A schedule is on time while requests wait to be planned, and each tick "started" has its run.
 func TestTicksDoNotWaitForRequests(t *testing.T) {
 	t.Parallel()
 	b := start(t, func(c *worker.Config) {

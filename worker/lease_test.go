@@ -18,7 +18,7 @@ import (
 
 const standsBy = "another worker leads: standby"
 
-// everySecond is a schedule at a NATS server, that makes up for all that was missed.
+// everySecond is a schedule on a NATS server that catches up on everything missed.
 func everySecond(url string) func(*worker.Config) {
 	return func(c *worker.Config) {
 		c.NATS = bus.Config{URL: url, Prefix: "orderbeat"}
@@ -29,7 +29,7 @@ func everySecond(url string) func(*worker.Config) {
 	}
 }
 
-// ticks are the due times of a bench's database, with what became of them.
+// ticks are the ticks of a bench's database.
 func (b *bench) ticks() []db.Tick {
 	b.t.Helper()
 	list, err := b.db.Ticks(b.t.Context(), "often", time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
@@ -44,9 +44,9 @@ func TestStandbyTakesOver(t *testing.T) {
 	srv := depot(t)()
 	first := startIn(t, t.TempDir(), everySecond(srv.ClientURL()))
 	second := launch(t, t.TempDir(), everySecond(srv.ClientURL()))
-	second.eventually("the second one stands by", func() bool { return second.said.count(standsBy) == 1 })
+	second.eventually("the second one stands by", func() bool { return second.logged.count(standsBy) == 1 })
 
-	// What it committed while it worked is told all the same.
+	// A standby publishes what it has committed.
 	run := jobs.NewFailed(jobs.Request{Provider: "michelin", Kind: "sync", Trigger: "nats"}, jobs.Invalid("no", "no"), time.Now())
 	if _, _, err := second.db.StartRun(t.Context(), run, nil); err != nil {
 		t.Fatal(err)
@@ -57,12 +57,12 @@ func TestStandbyTakesOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	stopped := time.Now()
-	second.works()
+	second.waitRunning()
 	if took := time.Since(stopped); took > 5*time.Second {
 		t.Errorf("it took over after %s: the lease was released", took)
 	}
 	second.eventually("it asks", func() bool { return second.supplier.calls() >= 2 })
-	if second.said.count(standsBy) != 1 {
+	if second.logged.count(standsBy) != 1 {
 		t.Error("it said more than once that it stands by")
 	}
 	list := second.ticks()
@@ -117,12 +117,12 @@ func TestWorkerStopsWhenTheLeaseIsLost(t *testing.T) {
 }
 
 func TestLeaseSurvivesANATSOutage(t *testing.T) {
-	t.Parallel() // NATS is away for longer than a lease lives
+	t.Parallel() // the outage is longer than the lease
 	startServer := depot(t)
 	srv := startServer()
 	b := startIn(t, t.TempDir(), everySecond(srv.ClientURL()))
 	other := launch(t, t.TempDir(), everySecond(srv.ClientURL()))
-	other.eventually("the other one stands by", func() bool { return other.said.count(standsBy) == 1 })
+	other.eventually("the other one stands by", func() bool { return other.logged.count(standsBy) == 1 })
 	srv.Shutdown()
 	srv.WaitForShutdown()
 	before := len(b.ticks())
@@ -132,7 +132,7 @@ func TestLeaseSurvivesANATSOutage(t *testing.T) {
 	b.settled()
 	before = len(b.ticks())
 	b.eventually("it goes on", func() bool { return len(b.ticks()) >= before+5 })
-	if other.said.count("taking over") != 0 || b.said.count("stopping") != 0 {
+	if other.logged.count("taking over") != 0 || b.logged.count("stopping") != 0 {
 		t.Error("the other one took over")
 	}
 	for _, tick := range b.ticks() {
@@ -173,11 +173,11 @@ func TestDeletedLeaseIsRecreated(t *testing.T) {
 	}
 }
 
-// A job of another database is no reason to stand still, and none to be silent.
+// Jobs of another database do not block the stream, and are logged.
 func TestJobOfAnotherDatabaseIsTerminated(t *testing.T) {
 	t.Parallel()
 	b := start(t, listening)
-	for range 10 { // more than are in hand at once
+	for range 10 { // more than are in flight at once
 		job := jobs.Job{ID: jobs.NewID(time.Now()), RunID: jobs.NewID(time.Now()), Provider: "michelin", Account: "detroit", Kind: "sync", Attempt: 1}
 		body, err := json.Marshal(job)
 		if err != nil {
@@ -190,16 +190,16 @@ func TestJobOfAnotherDatabaseIsTerminated(t *testing.T) {
 		t.Errorf("got %s, want succeeded", r.State)
 	}
 	b.settled()
-	if n := b.said.count("job belongs to another database"); n != 10 || b.supplier.calls() != 1 {
-		t.Errorf("got %d lines and %d calls, want each told of, and none asked", n, b.supplier.calls())
+	if n := b.logged.count("job belongs to another database"); n != 10 || b.supplier.calls() != 1 {
+		t.Errorf("got %d lines and %d calls, want each job logged and no call", n, b.supplier.calls())
 	}
 	if _, page := b.get("/metrics"); !strings.Contains(page, `orderbeat_foreign_jobs_total{provider="michelin"} 10`) || !strings.Contains(page, "orderbeat_leader 1\n") {
 		t.Errorf("got metrics without them:\n%s", page)
 	}
 }
 
-// Jobs that another one ended in the stream go on when their own worker works again, soon
-// after as well, when the stream still knows their ids.
+// Jobs that another worker terminated continue when a worker with their database leads again,
+// also while the stream still remembers their ids.
 func TestJobsContinueWithTheirDatabase(t *testing.T) {
 	t.Parallel()
 	startServer, folder := depot(t), t.TempDir()
@@ -230,7 +230,7 @@ func TestJobsContinueWithTheirDatabase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := jobsStream.Purge(t.Context()); err != nil { // as the other one does
+	if err := jobsStream.Purge(t.Context()); err != nil { // as the other worker does
 		t.Fatal(err)
 	}
 	if err := b.stop(); err != nil {
@@ -248,7 +248,7 @@ func TestJobsContinueWithTheirDatabase(t *testing.T) {
 		}
 		return err == nil && len(runs) > 0 && open == 0
 	})
-	if n := again.said.count("taking over"); n != 1 {
+	if n := again.logged.count("taking over"); n != 1 {
 		t.Errorf("took over %d times, want once", n)
 	}
 }

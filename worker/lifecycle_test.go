@@ -42,7 +42,7 @@ func TestShutdownFinishesJobsInFlight(t *testing.T) {
 }
 
 func TestShutdownTimeoutIsNotAFailedAttempt(t *testing.T) {
-	t.Parallel() // waits until the server gives the job out again
+	t.Parallel() // waits until the job is redelivered
 	b := start(t, func(c *worker.Config) { c.Drain = 50 * time.Millisecond })
 	asked := make(chan struct{})
 	b.supplier.answers(func(ctx context.Context, _ clients.Query) (clients.Answer, error) {
@@ -61,7 +61,7 @@ func TestShutdownTimeoutIsNotAFailedAttempt(t *testing.T) {
 	}
 }
 
-// folderOf is where a stopped bench kept its files.
+// folderOf is the folder of a stopped bench.
 func folderOf(b *bench) string {
 	store := b.config.NATS.Store
 	return store[:len(store)-len("/nats")]
@@ -96,8 +96,8 @@ func TestNATSOutageLosesNothing(t *testing.T) {
 	}
 }
 
-// depot is a NATS server outside of the workers: what it returns starts it, again and
-// again at the same place.
+// depot is an external NATS server: the returned function starts it, repeatedly with the same
+// address and files.
 func depot(t *testing.T) func() *server.Server {
 	t.Helper()
 	options := &server.Options{Host: "127.0.0.1", Port: freePort(t), JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true}
@@ -149,7 +149,7 @@ func TestScheduleStartsRunsAndSkipsBusyAccounts(t *testing.T) {
 			return clients.Answer{}, nil
 		})
 	})
-	// detroit hangs in the first run; st. paul goes on in later ones.
+	// detroit hangs in the first run; st. paul continues in later ones.
 	b.eventually("runs without detroit end", func() bool {
 		runs, err := b.db.Runs(t.Context(), db.RunFilter{Limit: 10})
 		ended := 0
@@ -261,7 +261,7 @@ func TestMissedTicksAreCaughtUp(t *testing.T) {
 }
 
 func TestLongJobIsNotRedelivered(t *testing.T) {
-	t.Parallel() // takes longer than the server waits without a heartbeat
+	t.Parallel() // takes longer than the ack wait
 	b := start(t, nil)
 	b.supplier.answers(func(context.Context, clients.Query) (clients.Answer, error) {
 		time.Sleep(10 * time.Second)

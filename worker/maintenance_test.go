@@ -14,7 +14,7 @@ import (
 
 const day = 24 * time.Hour
 
-// aged is a folder with a database that has runs which ended so long ago, and their ids.
+// aged is a folder with a database that has runs of these ages, and their ids.
 func aged(t *testing.T, ages ...time.Duration) (folder string, ids []string) {
 	t.Helper()
 	folder = t.TempDir()
@@ -26,7 +26,7 @@ func aged(t *testing.T, ages ...time.Duration) (folder string, ids []string) {
 	for _, age := range ages {
 		at := time.Now().Add(-age)
 		run := jobs.Run{ID: jobs.NewID(at), Provider: "michelin", Kind: "sync", State: jobs.Queued, Trigger: "nats", RequestedAt: at}
-		if _, _, err := d.StartRun(t.Context(), run, nil); err != nil { // without a job it ends at once
+		if _, _, err := d.StartRun(t.Context(), run, nil); err != nil { // a run without jobs ends at once
 			t.Fatal(err)
 		}
 		ids = append(ids, run.ID)
@@ -34,7 +34,7 @@ func aged(t *testing.T, ages ...time.Duration) (folder string, ids []string) {
 	return folder, ids
 }
 
-// known tells which runs are known.
+// known reports which runs exist.
 func (b *bench) known(ids []string) (known []bool) {
 	b.t.Helper()
 	for _, id := range ids {
@@ -58,7 +58,7 @@ func TestPruneRequest(t *testing.T) {
 	t.Parallel()
 	folder, ids := aged(t, 100*day, 50*day, 10*day)
 	b := startIn(t, folder, nil)
-	b.settled() // what waits to be told is kept
+	b.settled() // unpublished messages are never pruned
 	var reply struct {
 		Removed db.Pruned
 		Done    bool
@@ -83,11 +83,11 @@ func TestPruneRequest(t *testing.T) {
 		}
 	}
 	if got := b.known(ids); fmt.Sprint(got) != "[false false true]" {
-		t.Errorf("got runs %v, want none removed by a request that is refused", got)
+		t.Errorf("got runs %v, want none removed by a rejected request", got)
 	}
 }
 
-// An endpoint that answers one request at a time has answered when the reply is there.
+// A slot is free before the reply is sent.
 func TestSequentialRequestsAreNeverBusy(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)

@@ -19,8 +19,8 @@ import (
 	"orderbeat/worker"
 )
 
-// remote is a provider behind HTTP, with everything that stands before it, which answers
-// as the test says. Its accounts are in the paths.
+// remote is a provider behind HTTP, with the real HTTP client, that responds as the test says.
+// Its accounts are in the paths.
 type remote struct {
 	*httpapi.HTTP
 	server *httptest.Server
@@ -50,7 +50,7 @@ func (r *remote) answers(answer http.HandlerFunc) {
 	r.answer = answer
 }
 
-// calls are when it was asked.
+// calls are the times of its calls.
 func (r *remote) calls() []time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -70,7 +70,7 @@ func (r *remote) Traits() clients.Traits {
 	return clients.Traits{MaxWindowDays: 90, MaxReferences: 50}
 }
 
-// asking has the worker's provider be the remote one.
+// asking makes this the worker's provider.
 func (r *remote) asking(attempts int) func(*worker.Config) {
 	return func(c *worker.Config) {
 		p := &c.Providers[0]
@@ -94,7 +94,7 @@ func status(code int, header ...string) http.HandlerFunc {
 	}
 }
 
-// traffic is what providers.list tells of how calls go.
+// traffic has the call statistics of providers.list.
 type traffic struct {
 	Rate    string
 	RateNow string `json:"rate_now"`
@@ -118,8 +118,8 @@ func (b *bench) jobsOf(state jobs.State) []db.JobRow {
 	return list
 }
 
-// A provider that is down is not asked while it stays so, nobody's attempts are used up
-// meanwhile, and everything is asked for when it is back.
+// While a provider is down it is not called, no attempts are used up, and all jobs are performed
+// when it is back.
 func TestOutageDelaysJobsUntilTheBreakerCloses(t *testing.T) {
 	t.Parallel()
 	r := newRemote(t, status(http.StatusServiceUnavailable))
@@ -131,7 +131,7 @@ func TestOutageDelaysJobsUntilTheBreakerCloses(t *testing.T) {
 	if st.Until == nil || st.Failures < 5 || st.Failures > calls || calls > 16 || st.Since.IsZero() {
 		t.Fatalf("got %+v after %d calls, want it open after a few", st, calls)
 	}
-	resting := func() bool { return time.Now().Before(*st.Until) } // else this machine is slow, and a call may have tried
+	resting := func() bool { return time.Now().Before(*st.Until) } // on a slow machine a probe may have been sent
 	_, metrics := b.get("/metrics")
 	for _, want := range []string{
 		`orderbeat_breaker_state{provider="michelin",state="open"} 1`, `orderbeat_breaker_state{provider="michelin",state="closed"} 0`,
@@ -156,7 +156,7 @@ func TestOutageDelaysJobsUntilTheBreakerCloses(t *testing.T) {
 		t.Errorf("got %+v with status %s, want unavailable until the next try", live.Error, msg.Header.Get("Nats-Service-Error-Code"))
 	}
 
-	for n := range 10 { // each asks something else: none joins another
+	for n := range 10 { // different params: no run coalesces with another
 		b.ask("runs.start", fmt.Sprintf(`{"provider":"michelin","kind":"sync","params":{"lookback":"%dd"}}`, n+1))
 	}
 	b.eventually("the new jobs wait", func() bool { return len(b.jobsOf(jobs.Waiting)) == 22 })
@@ -164,7 +164,7 @@ func TestOutageDelaysJobsUntilTheBreakerCloses(t *testing.T) {
 		if j.ErrorCode != clients.CodeUnavailable || j.NextAttemptAt == nil {
 			t.Errorf("got %+v, want it to wait", j)
 		} else if j.RunID != first && resting() && (j.Attempts != j.Tried || j.NextAttemptAt.Before(st.Until.Truncate(time.Millisecond))) {
-			t.Errorf("got %+v, want it due when there is a try, as if it had not been asked", j)
+			t.Errorf("got %+v, want it due at the next probe, without an attempt", j)
 		}
 	}
 	if n := len(r.calls()); n != calls && resting() {
@@ -191,7 +191,7 @@ func TestOutageDelaysJobsUntilTheBreakerCloses(t *testing.T) {
 	}
 }
 
-// An account whose calls go on failing stops no other.
+// An account whose calls keep failing does not block others.
 func TestFailingAccountDoesNotBlockOthers(t *testing.T) {
 	t.Parallel()
 	r := newRemote(t, nil)
@@ -206,7 +206,7 @@ func TestFailingAccountDoesNotBlockOthers(t *testing.T) {
 	for time.Since(began) < 8*time.Second {
 		run := b.ask("runs.start", `{"provider":"michelin","kind":"sync","accounts":["toledo"],"wait":true}`).Run
 		if run.State != jobs.Succeeded {
-			t.Fatalf("got %+v, want the other account asked", run)
+			t.Fatalf("got %+v, want the other account synced", run)
 		}
 		time.Sleep(200 * time.Millisecond)
 	}
@@ -215,12 +215,12 @@ func TestFailingAccountDoesNotBlockOthers(t *testing.T) {
 	}
 	for _, j := range b.jobsOf(jobs.Succeeded) {
 		if j.Attempts != 1 {
-			t.Errorf("got %+v, want it asked at once", j)
+			t.Errorf("got %+v, want one attempt", j)
 		}
 	}
 }
 
-// Retry-After is kept to in all its forms, and stands in the job's row.
+// Retry-After is honoured in all its forms, and recorded in the job's row.
 func TestRetryAfterIsHonoured(t *testing.T) {
 	t.Parallel()
 	const long = 3 * time.Second
@@ -254,14 +254,14 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 						want = clients.CodeThrottled
 					}
 					if j.ErrorCode != want || j.NextAttemptAt == nil || j.NextAttemptAt.Sub(*j.AskedAt) < form.want || j.Attempts != 1 || j.Tried != 0 {
-						t.Errorf("got %+v, want %s, and due no earlier than %s after it was asked", j, want, form.want)
+						t.Errorf("got %+v, want %s, and due no earlier than %s after the attempt", j, want, form.want)
 					}
 				}
 				b.result(1)
 				calls := r.calls()
 				least := form.want
 				if code == http.StatusTooManyRequests {
-					least = max(least, time.Second) // of a pause that is not said how long it is
+					least = max(least, time.Second) // the pause without Retry-After
 				}
 				const cut = 5 * time.Millisecond // times in the database are cut to milliseconds
 				if j := b.jobsOf(jobs.Succeeded); len(calls) != 2 || len(j) != 1 || j[0].Attempts != 2 || calls[1].Sub(calls[0]) < least-cut {
@@ -272,7 +272,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 	}
 }
 
-// A 429 slows the provider down, and is told of.
+// A 429 lowers the rate, which providers.list shows.
 func Test429LowersTheRate(t *testing.T) {
 	t.Parallel()
 	r := newRemote(t, nil)
@@ -285,7 +285,7 @@ func Test429LowersTheRate(t *testing.T) {
 		t.Errorf("got %+v, want the configured rate", now)
 	}
 	if run := b.ask("runs.start", `{"provider":"michelin","kind":"sync","accounts":["detroit"],"wait":true}`).Run; run.State != jobs.Succeeded {
-		t.Errorf("got %+v, want it asked again", run)
+		t.Errorf("got %+v, want it retried", run)
 	}
 	if now := b.traffic(); now.Rate != "100/s" || now.RateNow != "50/s" || now.Breaker.State != clients.BreakerClosed {
 		t.Errorf("got %+v, want half the rate", now)

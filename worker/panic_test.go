@@ -13,25 +13,25 @@ import (
 	"orderbeat/worker"
 )
 
-// rude is a provider that panics wherever it can be called, for as long as it is told to.
-type rude struct {
+// panicking is a provider that panics in every method while it is set to.
+type panicking struct {
 	*supplier
 	panics atomic.Bool
 	traits clients.Traits
 }
 
-func (r *rude) rage() {
+func (r *panicking) rage() {
 	if r.panics.Load() {
 		panic("oops")
 	}
 }
 
-func (r *rude) Traits() clients.Traits      { r.rage(); return r.traits }
-func (r *rude) Credentials() []*auth.Source { r.rage(); return nil }
-func (r *rude) Stats() clients.Stats        { r.rage(); return clients.Stats{} }
+func (r *panicking) Traits() clients.Traits      { r.rage(); return r.traits }
+func (r *panicking) Credentials() []*auth.Source { r.rage(); return nil }
+func (r *panicking) Stats() clients.Stats        { r.rage(); return clients.Stats{} }
 
-// beside adds a rude provider to the one that is well.
-func beside(r *rude) func(c *worker.Config) {
+// beside adds a panicking provider to the healthy one.
+func beside(r *panicking) func(c *worker.Config) {
 	return func(c *worker.Config) {
 		r.supplier = &supplier{answer: lists(0, "SO1")}
 		other := c.Providers[0]
@@ -43,33 +43,33 @@ func beside(r *rude) func(c *worker.Config) {
 
 func TestPanickingProviderDoesNotStopOthers(t *testing.T) {
 	t.Parallel()
-	r := &rude{}
+	r := &panicking{}
 	r.panics.Store(true)
 	b := start(t, beside(r))
-	b.publish("orderbeat.runs.rude.sync", ``, nil)
+	b.publish("orderbeat.runs.panicking.sync", ``, nil)
 	if got := b.result(1); got.State != jobs.Failed || got.Errors[0].Code != clients.CodeInternal || !strings.HasPrefix(got.Errors[0].Message, "panic: oops") {
-		t.Errorf("got %+v, want a failed run that tells of the panic", got)
+		t.Errorf("got %+v, want a failed run with the panic", got)
 	}
 	if _, page := b.get("/metrics"); !strings.Contains(page, "orderbeat_leader") {
 		t.Error("the metrics are gone")
 	}
 	b.publish("orderbeat.runs.michelin.sync", ``, nil)
 	if got := b.result(2); got.State != jobs.Succeeded {
-		t.Errorf("got %+v, want the other provider asked", got)
+		t.Errorf("got %+v, want the other provider synced", got)
 	}
 	b.settled()
 }
 
 func TestPanicFailsOnlyItsJob(t *testing.T) {
 	t.Parallel()
-	r := &rude{traits: clients.Traits{MaxWindowDays: 90, MaxReferences: -1}}
+	r := &panicking{traits: clients.Traits{MaxWindowDays: 90, MaxReferences: -1}}
 	b := start(t, beside(r))
-	b.publish("orderbeat.runs.rude.fetch", `{"order_ids":["SO1"]}`, nil)
+	b.publish("orderbeat.runs.panicking.fetch", `{"order_ids":["SO1"]}`, nil)
 	if got := b.result(1); got.State != jobs.Failed || got.Jobs.Total != 0 {
 		t.Errorf("got %+v, want a failed run", got)
 	}
 	r.panics.Store(true)
-	b.publish("orderbeat.runs.rude.sync", ``, nil)
+	b.publish("orderbeat.runs.panicking.sync", ``, nil)
 	if got := b.result(2); got.State != jobs.Failed || got.Jobs.Failed != 2 || got.Errors[0].Code != clients.CodeInternal {
 		t.Errorf("got %+v, want failed jobs", got)
 	}
@@ -77,20 +77,20 @@ func TestPanicFailsOnlyItsJob(t *testing.T) {
 		t.Error("the metrics are gone")
 	}
 	r.panics.Store(false)
-	b.publish("orderbeat.runs.rude.sync", ``, nil) // whose orders are another provider's
+	b.publish("orderbeat.runs.panicking.sync", ``, nil) // whose orders are another provider's
 	if got := b.result(3); got.State != jobs.Failed || got.Errors[0].Code != clients.CodeInternal || !strings.Contains(got.Errors[0].Message, "cannot be stored") {
 		t.Errorf("got %+v, want failed jobs, whose outcome cannot be stored", got)
 	}
 	r.answers(func(context.Context, clients.Query) (clients.Answer, error) { return clients.Answer{}, nil })
-	b.publish("orderbeat.runs.rude.sync", ``, nil)
+	b.publish("orderbeat.runs.panicking.sync", ``, nil)
 	if got := b.result(4); got.State != jobs.Succeeded {
 		t.Errorf("got %+v, want it asked again", got)
 	}
 	b.settled()
 }
 
-// TestAlertsOfARemovedAccountAreResolved starts a worker again without an account of which
-// despatch advices were refused.
+// TestAlertsOfARemovedAccountAreResolved restarts a worker without an account whose despatch
+// advices were rejected.
 func TestAlertsOfARemovedAccountAreResolved(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()

@@ -16,8 +16,8 @@ import (
 	"orderbeat/worker"
 )
 
-// documented starts a server that grants what docs/security.md lists, to users whose
-// password is "right".
+// documented starts a server with the permissions of docs/security.md, for users whose password
+// is "right".
 func documented(t *testing.T) *server.Server {
 	t.Helper()
 	text, err := os.ReadFile("../docs/security.md")
@@ -79,7 +79,7 @@ func TestDocumentedPermissionsAreSufficient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, user := range []string{"worker", "bound"} { // what the first makes the second finds
+	for _, user := range []string{"worker", "bound"} { // the second finds what the first created
 		b := outside(t, srv.ClientURL(), func(c *worker.Config) { c.NATS.User, c.NATS.Password = user, secret.New("right") })
 		b.page("/readyz?leader", 200, "ok")
 		if _, err := js.Publish(t.Context(), "orderbeat.runs.michelin.sync", nil); err != nil {
@@ -97,7 +97,7 @@ func TestDocumentedPermissionsAreSufficient(t *testing.T) {
 		if err := b.stop(); err != nil {
 			t.Error(err)
 		}
-		if n := b.said.count("NATS reports an error"); n != 0 {
+		if n := b.logged.count("NATS reports an error"); n != 0 {
 			t.Errorf("%s: a permission is missing", user)
 		}
 	}

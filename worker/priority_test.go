@@ -16,8 +16,8 @@ import (
 	"orderbeat/worker"
 )
 
-// TestLiveRunsPrecedeABackfill has a backfill of many windows hang: it leaves room for the
-// others, and none of them waits for it.
+// TestLiveRunsPrecedeABackfill has a backfill of many windows hang: it leaves slots for other
+// runs, and none of them waits.
 func TestLiveRunsPrecedeABackfill(t *testing.T) {
 	t.Parallel()
 	answer := make(chan struct{})
@@ -43,12 +43,12 @@ func TestLiveRunsPrecedeABackfill(t *testing.T) {
 	close(answer)
 	first, second := b.result(6), b.result(7)
 	if first.Kind != "backfill" || first.Jobs.Succeeded != 82 || second.Priority != jobs.Low || second.Jobs.Succeeded != 10 {
-		t.Errorf("got %+v and %+v, want the backfill, and then what was asked behind it", first, second)
+		t.Errorf("got %+v and %+v, want the backfill, then the run that was requested after it", first, second)
 	}
 	b.settled()
 }
 
-// TestQueuedTickRunsAfterTheAccountIsIdle is overlap = "queue_one".
+// TestQueuedTickRunsAfterTheAccountIsIdle covers overlap = "queue_one".
 func TestQueuedTickRunsAfterTheAccountIsIdle(t *testing.T) {
 	t.Parallel()
 	answer := make(chan struct{})
@@ -76,7 +76,7 @@ func TestQueuedTickRunsAfterTheAccountIsIdle(t *testing.T) {
 		slices.SortFunc(list, func(a, b db.Tick) int { return a.DueAt.Compare(b.DueAt) })
 		return list
 	}
-	has := func(reason string) func() bool { // on a busy machine st. paul may be at work as well
+	has := func(reason string) func() bool { // on a busy machine st. paul may be running as well
 		return func() bool {
 			return slices.ContainsFunc(ticks(), func(t db.Tick) bool { return t.Outcome == "started" && strings.Contains(t.Reason, reason) })
 		}
@@ -94,7 +94,7 @@ func TestQueuedTickRunsAfterTheAccountIsIdle(t *testing.T) {
 		return n
 	}
 	if n := asked("detroit"); n != 1 || asked("st. paul") < 2 {
-		t.Errorf("got detroit asked %d times, and st. paul %d, want the one to wait and the other to go on", n, asked("st. paul"))
+		t.Errorf("got %d calls for detroit and %d for st. paul, want the first to wait and the second to continue", n, asked("st. paul"))
 	}
 	open := func() (states string) {
 		list, err := b.db.Jobs(t.Context(), db.JobFilter{Account: "detroit"})

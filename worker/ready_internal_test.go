@@ -1,4 +1,4 @@
-package worker // an inside test: how often the database is written to shows nowhere outside
+package worker // an inside test: the number of checks is not visible from outside
 
 import (
 	"context"

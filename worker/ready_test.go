@@ -23,7 +23,7 @@ import (
 	"orderbeat/worker/web"
 )
 
-// readyz waits until /readyz answers with a status and a page that contains part.
+// readyz waits until /readyz has this status and a page that contains part.
 func (b *bench) readyz(status int, part string) {
 	b.t.Helper()
 	b.page("/readyz", status, part)
@@ -45,7 +45,7 @@ func (b *bench) page(path string, status int, part string) {
 	}
 }
 
-// outside is a worker at a NATS server outside, with a web listener; it need not work.
+// outside is a worker on an external NATS server, with a web listener; it may not become ready.
 func outside(t *testing.T, url string, change func(*worker.Config)) *bench {
 	t.Helper()
 	b := launch(t, t.TempDir(), func(c *worker.Config) {
@@ -66,7 +66,7 @@ func outside(t *testing.T, url string, change func(*worker.Config)) *bench {
 	return b
 }
 
-// manage connects to a server outside.
+// manage connects to an external server.
 func manage(t *testing.T, srv *server.Server) jetstream.JetStream {
 	t.Helper()
 	conn, err := nats.Connect(srv.ClientURL())
@@ -81,9 +81,8 @@ func manage(t *testing.T, srv *server.Server) jetstream.JetStream {
 	return js
 }
 
-// freeAddress is one that nobody listens on now. Its port is below those that the system
-// gives to connections and to listeners on port 0, so that none of them takes it before the
-// test does.
+// freeAddress is an address without a listener. Its port is below those that the system assigns
+// to connections and to listeners on port 0, so that none of them takes it before the test does.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	for range 100 {
@@ -327,7 +326,7 @@ func TestOverwrittenLeaseIsReplaced(t *testing.T) {
 	}
 	b.eventually("the lease is there again", func() bool { _, err := kv.Get(t.Context(), "store"); return err == nil })
 	b.page("/readyz?leader", 200, "ok")
-	if b.said.count("lease is unreadable, replacing it") == 0 {
+	if b.logged.count("lease is unreadable, replacing it") == 0 {
 		t.Error("it was not logged")
 	}
 }
@@ -370,7 +369,7 @@ func TestFailedRenewalOfTheLeaseIsReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.readyz(503, "lease: message size exceeds maximum allowed")
-	if n := b.said.count("failed to renew the lease"); n != 1 {
+	if n := b.logged.count("failed to renew the lease"); n != 1 {
 		t.Errorf("got %d lines, want 1", n)
 	}
 	if _, err := b.js.UpdateStream(t.Context(), config); err != nil {

@@ -16,7 +16,7 @@ import (
 	"orderbeat/worker/bus"
 )
 
-// hold has the supplier answer nothing before release is called.
+// hold makes the provider wait until release is called.
 func (b *bench) hold() (release func()) {
 	gate := make(chan struct{})
 	b.supplier.answers(func(ctx context.Context, _ clients.Query) (clients.Answer, error) {
@@ -30,7 +30,7 @@ func (b *bench) hold() (release func()) {
 	return func() { close(gate) }
 }
 
-// published waits until n calls are in hand and the outbox is empty.
+// published waits until n calls are in flight and the outbox is empty.
 func (b *bench) published(n int) {
 	b.t.Helper()
 	b.eventually("some jobs are in hand, and the others in the stream", func() bool {
@@ -39,7 +39,7 @@ func (b *bench) published(n int) {
 	})
 }
 
-// doneOnce waits until the only run has succeeded, and checks that no question was put twice.
+// doneOnce waits until the only run has succeeded, and checks that each job was performed once.
 func (b *bench) doneOnce(before int) {
 	b.t.Helper()
 	var run jobs.Run
@@ -191,7 +191,7 @@ func TestLongQueueRaisesAnAlert(t *testing.T) {
 	}
 }
 
-// TestReceivingResumesAfterReconnect restarts the server while requests for messages wait at it.
+// TestReceivingResumesAfterReconnect restarts the server while fetch requests are pending.
 func TestReceivingResumesAfterReconnect(t *testing.T) {
 	t.Parallel()
 	startServer := depot(t)
@@ -204,7 +204,7 @@ func TestReceivingResumesAfterReconnect(t *testing.T) {
 		b.eventually("the test's own connection is back", func() bool { return b.conn.Stats().Reconnects > uint64(i) && b.conn.IsConnected() })
 		back := time.Now()
 		b.publish("orderbeat.runs.michelin.sync", fmt.Sprintf(`{"from":"2026-01-0%d","to":"2026-01-09"}`, i+1), nil)
-		// The library notices after 10 s that a request is lost.
+		// The library would notice a lost request after 10 s.
 		b.eventuallyWithin(8*time.Second, "the run ends", func() bool {
 			runs, err := b.db.Runs(t.Context(), db.RunFilter{State: jobs.Succeeded})
 			return err == nil && len(runs) == i+1

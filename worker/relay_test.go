@@ -33,7 +33,7 @@ func (b *bench) reconfigure(name string, change func(*jetstream.StreamConfig)) {
 	}
 }
 
-// sync asks for a run, and returns it when it has ended.
+// sync starts a run, and returns it when it has ended.
 func (b *bench) sync(account string) jobs.Run {
 	b.t.Helper()
 	run := b.ask("runs.start", fmt.Sprintf(`{"provider":"michelin","kind":"sync","accounts":[%q],"wait":true}`, account)).Run
@@ -100,7 +100,7 @@ func (b *bench) alerted(code clients.Code, state string) (found db.Alert) {
 	return found
 }
 
-// revisions are those of an order in the stream, as they stand.
+// revisions are those of an order in the stream, in order.
 func (b *bench) revisions(order string) (list []string) {
 	b.t.Helper()
 	subject := "orderbeat.orders.michelin.detroit." + order
@@ -110,8 +110,8 @@ func (b *bench) revisions(order string) (list []string) {
 	return list
 }
 
-// A stream that takes no order events holds up the results of these runs only, and
-// everything is published, in order, when it takes them again.
+// A stream that rejects order events delays only the results of these runs. Everything is
+// published, in order, when it accepts them again.
 func TestStuckStreamDoesNotBlockOtherTopics(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -150,7 +150,7 @@ func TestStuckStreamDoesNotBlockOtherTopics(t *testing.T) {
 			b.sync("detroit") // SO1 and SO2, before
 			b.settled()
 			c.stick(b)
-			ids := make([]string, 700) // more than one pass takes
+			ids := make([]string, 700) // more than one pass publishes
 			for i := range ids {
 				ids[i] = fmt.Sprintf("SO%04d", i)
 			}
@@ -179,7 +179,7 @@ func TestStuckStreamDoesNotBlockOtherTopics(t *testing.T) {
 	}
 }
 
-// A stream that is deleted is made again by whoever publishes to it.
+// A deleted stream is recreated by the next publisher.
 func TestDeletedStreamIsRecreated(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
@@ -210,8 +210,8 @@ func TestDeletedStreamIsRecreated(t *testing.T) {
 	}
 }
 
-// Events on subjects that an operator's stream does not have wait; others, and the results
-// of other runs, do not wait for them. They are published in order when it has them.
+// Events on subjects that an operator's stream does not cover wait; other events, and the results
+// of other runs, do not. They are published in order when the stream covers them.
 func TestUncoveredSubjectsDelayOnlyTheirEvents(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
@@ -241,8 +241,8 @@ func TestUncoveredSubjectsDelayOnlyTheirEvents(t *testing.T) {
 	b.alerted(db.CodeUnpublishable, db.AlertResolved)
 }
 
-// An event larger than the stream takes is shortened; one that still is too large is set
-// aside and can be published again. Later revisions of the order do not wait for it.
+// An event larger than the stream's limit is truncated; one that is still too large is set aside
+// and can be republished. Later revisions of the order do not wait for it.
 func TestEventThatExceedsTheStreamLimit(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
@@ -287,7 +287,7 @@ func TestEventThatExceedsTheStreamLimit(t *testing.T) {
 	b.alerted(db.CodeUnpublishable, db.AlertResolved)
 }
 
-// A limit of messages on one subject sets aside what is beyond it, and nothing else.
+// A limit of messages per subject sets aside only the messages beyond it.
 func TestFullSubject(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
@@ -306,7 +306,7 @@ func TestFullSubject(t *testing.T) {
 	b.settled()
 }
 
-// A stream that acknowledges nothing has every message once.
+// A stream with no_ack gets every message once.
 func TestStreamWithNoAck(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
@@ -323,7 +323,7 @@ func TestStreamWithNoAck(t *testing.T) {
 	}
 }
 
-// What is wrong with a stream that is there is logged, once, at start.
+// Differences of an existing stream are logged once at start.
 func TestFaultsOfStreamsAreLogged(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -335,12 +335,12 @@ func TestFaultsOfStreamsAreLogged(t *testing.T) {
 	}
 	again := startIn(t, folder, nil)
 	again.hasResult(again.sync("detroit").ID)
-	if n := again.said.count("stream configuration differs"); n != 2 {
+	if n := again.logged.count("stream configuration differs"); n != 2 {
 		t.Errorf("got %d lines about two streams, want one for each", n)
 	}
 }
 
-// An id that somebody used before keeps no event out of the stream.
+// A message id that another publisher used before does not suppress an event.
 func TestForgedEventDoesNotSuppressTheRealOne(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
@@ -352,13 +352,13 @@ func TestForgedEventDoesNotSuppressTheRealOne(t *testing.T) {
 	if h := real.Headers(); h.Get("ce-id") != "michelin.detroit.SO1.1" || !strings.HasPrefix(h.Get("Nats-Msg-Id"), "michelin.detroit.SO1.1.fresh.") || strings.Contains(string(real.Data()), "forged") {
 		t.Errorf("got %v %s, want the event under a fresh id", h, real.Data())
 	}
-	b.eventually("it is logged", func() bool { return b.said.count("message id used by another publisher") == 1 })
+	b.eventually("it is logged", func() bool { return b.logged.count("message id used by another publisher") == 1 })
 	if a := b.alerted("id_conflict", db.AlertRaised); !strings.Contains(a.Message, "michelin.detroit.SO1.1") {
 		t.Errorf("got %+v, want it to name the id", a)
 	}
 }
 
-// A job whose id somebody used before is done all the same.
+// A job whose message id another publisher used before is performed.
 func TestForgedJobDoesNotSuppressTheRealOne(t *testing.T) {
 	t.Parallel()
 	b := start(t, func(c *worker.Config) { c.Providers[0].Retry = clients.Retry{Attempts: 3, For: time.Hour} })
@@ -381,8 +381,8 @@ func TestForgedJobDoesNotSuppressTheRealOne(t *testing.T) {
 	}
 }
 
-// What may have been published is looked for, however short the stream's memory of ids is:
-// here the program was killed between publishing and noting it.
+// Messages that may have been published are looked up, however short the stream's duplicate
+// window is: here the process crashed between publishing and recording it.
 func TestNoDuplicatesWithAShortDuplicateWindow(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -398,7 +398,7 @@ func TestNoDuplicatesWithAShortDuplicateWindow(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	// Deleted rows of the outbox are kept aside by a trigger, and put back after the "crash".
+	// A trigger saves deleted rows of the outbox, which are restored after the "crash".
 	if _, err := file.Exec(`CREATE TABLE outbox_gone AS SELECT * FROM outbox WHERE 0;
 		CREATE TRIGGER outbox_keep BEFORE DELETE ON outbox WHEN old.topic IN ('orders', 'results', 'alerts', 'reply') BEGIN INSERT INTO outbox_gone SELECT * FROM outbox WHERE id = old.id; END;`); err != nil {
 		t.Fatal(err)
@@ -422,7 +422,7 @@ func TestNoDuplicatesWithAShortDuplicateWindow(t *testing.T) {
 	if err := b.stop(); err != nil {
 		t.Fatal(err)
 	}
-	// Another requester with the same subject has not had its reply yet.
+	// Another requester with the same subject has no reply yet.
 	if _, err := file.Exec(`DROP TRIGGER outbox_keep; INSERT INTO outbox SELECT * FROM outbox_gone;
 		UPDATE outbox_gone SET id = id + 1000, msg_id = msg_id || '0' WHERE topic = 'reply'; INSERT INTO outbox SELECT * FROM outbox_gone WHERE topic = 'reply'; DROP TABLE outbox_gone`); err != nil {
 		t.Fatal(err)
@@ -437,7 +437,8 @@ func TestNoDuplicatesWithAShortDuplicateWindow(t *testing.T) {
 	}
 }
 
-// An alert is not taken for published because a later one, or another database's, is there.
+// An alert does not count as published because a later one, or one of another database, is in the
+// stream.
 func TestAlertOfAnotherDatabaseIsNotADuplicate(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
@@ -449,7 +450,7 @@ func TestAlertOfAnotherDatabaseIsNotADuplicate(t *testing.T) {
 	b.eventually("both are there", func() bool { return b.holds("ORDERBEAT_ALERTS", "orderbeat.alerts.michelin.test") == 2 })
 }
 
-// Of a provider that is not configured any more, the jobs stream keeps nothing.
+// The jobs stream has no messages of a provider that is no longer configured.
 func TestRemovedProviderLeavesNothingInTheJobsStream(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()

@@ -31,7 +31,7 @@ func TestEventsAreRepublished(t *testing.T) {
 		was := first[i].Headers()
 		if id := m.Headers().Get("ce-id"); id != was.Get("ce-id") || m.Headers().Get("Nats-Msg-Id") != id+".replay."+reply.ReplayID ||
 			m.Headers().Get("Orderbeat-Replay") != reply.ReplayID || string(m.Data()) != string(first[i].Data()) || m.Subject() != first[i].Subject() {
-			t.Errorf("got %v %s, want what was told first, marked", m.Headers(), m.Data())
+			t.Errorf("got %v %s, want the first events, marked as republished", m.Headers(), m.Data())
 		}
 	}
 	b.request("events.replay", `{"since":"2020-01-01T00:00:00Z","subject":"mine.again"}`, nil)

@@ -46,7 +46,7 @@ func TestCallersCannotClaimDueTimes(t *testing.T) {
 	})
 }
 
-// Callers name subjects of their own for replies, and what is accepted is sent.
+// Callers choose reply subjects; a reply is sent to each accepted one.
 func TestReplySubjects(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
@@ -74,8 +74,7 @@ func TestReplySubjects(t *testing.T) {
 	}
 }
 
-// asks publishes requests that ask the same while the run waits, with ids and reply
-// subjects of their own.
+// asks publishes equal requests while the run waits, with ids and reply subjects of their own.
 func (b *bench) asks(n int, subject func(int) string) {
 	b.t.Helper()
 	for i := range n {
@@ -85,8 +84,8 @@ func (b *bench) asks(n int, subject func(int) string) {
 	}
 }
 
-// A stream that keeps the replies has one for each request, also of one that was repeated
-// with another subject, of those that joined a run, and when the run is cancelled.
+// A stream of replies has one for each request: also for one that was repeated with another
+// subject, for those that joined a run, and after the run was cancelled.
 func TestEveryRequesterGetsAReply(t *testing.T) {
 	t.Parallel()
 	for name, cancel := range map[string]bool{"succeeded": false, "cancelled": true} {
@@ -104,7 +103,7 @@ func TestEveryRequesterGetsAReply(t *testing.T) {
 				}
 				return lists(0, "SO1")(ctx, q)
 			})
-			b.ask("runs.start", `{"provider":"michelin","kind":"sync","accounts":["st. paul"]}`) // holds the one slot
+			b.ask("runs.start", `{"provider":"michelin","kind":"sync","accounts":["st. paul"]}`) // occupies the only slot
 			b.eventually("it is in hand", func() bool { return b.supplier.calls() == 1 })
 			const requests = 9
 			b.asks(requests, func(i int) string { return fmt.Sprint("replies.", i%3) }) // some share a subject
@@ -129,7 +128,7 @@ func TestEveryRequesterGetsAReply(t *testing.T) {
 				}
 			}
 			b.settled()
-			if n := b.said.count("message id used by another publisher"); n != 0 {
+			if n := b.logged.count("message id used by another publisher"); n != 0 {
 				t.Errorf("got %d replies with the id of another, want none", n)
 			}
 			if n := b.holds("REPLIES", "replies.>"); n != requests+3 {
@@ -139,7 +138,7 @@ func TestEveryRequesterGetsAReply(t *testing.T) {
 	}
 }
 
-// A caller's stream that is full holds up its own replies, and no others.
+// A full stream of a caller delays only its own replies.
 func TestFullStreamOfACallerDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
@@ -164,7 +163,7 @@ func TestFullStreamOfACallerDelaysNoOther(t *testing.T) {
 	b.eventuallyWithin(time.Minute, "the reply comes when there is room", func() bool { return b.holds("FULL", "full.mine") == 1 })
 }
 
-// What the provider no longer knows is answered from the database, and says since when.
+// An order that the provider no longer has is returned from the database, with not_found_since.
 func TestOrderThatIsNoLongerFound(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)

@@ -149,7 +149,7 @@ func TestMessageIDStartsOneRun(t *testing.T) {
 	b.publish("orderbeat.runs.michelin.sync", ``, id)
 	first := b.result(1)
 	b.settled()
-	// What the stream forgot, the database remembers.
+	// The database recognises it when the stream no longer does.
 	stream, err := b.js.Stream(t.Context(), "ORDERBEAT_RUNS")
 	if err != nil {
 		t.Fatal(err)
@@ -214,7 +214,7 @@ func TestPanicFailsTheJob(t *testing.T) {
 	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nil)
 	r := b.result(1)
 	if r.State != jobs.Failed || r.Errors[0].Code != clients.CodeInternal || !strings.HasPrefix(r.Errors[0].Message, "panic: oops\n") || len(r.Errors[0].Message) > 1000 {
-		t.Errorf("got %+v, want a failed run that tells of the panic, and where it began", r)
+		t.Errorf("got %+v, want a failed run with the panic and its stack", r)
 	}
 	list, err := b.db.RunJobs(t.Context(), r.ID)
 	if err != nil || len(list) != 1 || list[0].State != jobs.Failed || !strings.Contains(list[0].Error, "road_test.go") || len(list[0].Error) <= 1000 {
@@ -245,7 +245,7 @@ func TestFinishedJobIsNotPerformedAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.publish(job.Subject, string(job.Data), nil) // as when an acknowledgement was lost
+	b.publish(job.Subject, string(job.Data), nil) // as if an acknowledgement was lost
 	b.settled()
 	if b.supplier.calls() != 1 {
 		t.Errorf("got %d calls, want 1", b.supplier.calls())

@@ -19,7 +19,7 @@ import (
 	"orderbeat/worker"
 )
 
-// often is a schedule that is due each second.
+// often is a schedule that is due every second.
 var often = worker.Schedule{
 	Name: "often", Spec: "@every 1s", Zone: "UTC", Cron: cron.Every(time.Second), Provider: "michelin", Kind: "sync",
 	Accounts: []string{"detroit"}, Overlap: "skip", CatchUp: "none",
@@ -59,7 +59,7 @@ func TestPausedScheduleStartsNothing(t *testing.T) {
 		}
 		return skipped >= 2
 	})
-	// Somebody starts it all the same.
+	// It is triggered while it is paused.
 	if g := b.ask("schedules.trigger", `{"name":"often"}`); g.Run.Trigger != "schedule:often" || g.Run.Jobs.Total != 1 {
 		t.Errorf("got %+v, want a run of its account", g.Run)
 	}
@@ -89,7 +89,7 @@ func TestPausedScheduleStartsNothing(t *testing.T) {
 	}
 }
 
-// A run that is triggered leaves out the accounts that still work at an earlier one.
+// A triggered run leaves out the accounts that still have jobs of an earlier one.
 func TestTriggerHonoursTheOverlapPolicy(t *testing.T) {
 	t.Parallel()
 	b := scheduled(t)
@@ -100,7 +100,7 @@ func TestTriggerHonoursTheOverlapPolicy(t *testing.T) {
 	}
 }
 
-// While the database takes nothing, due times wait; none is left out.
+// While the database rejects writes, due times wait; none is lost.
 func TestEveryDueTimeIsRecorded(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -190,7 +190,7 @@ func TestMissedDueTimesRaiseAnAlert(t *testing.T) {
 	if err := b.stop(); err != nil {
 		t.Fatal(err)
 	}
-	// It is raised once, and lasts over a start.
+	// It is raised once, and survives a restart.
 	b = startIn(t, folder, at(time.Second, "last"))
 	if resolved := b.alerts(2)[1]; resolved.Code != "missed_schedule" || resolved.State != db.AlertResolved || resolved.Message != raised.Message {
 		t.Errorf("got %+v, want it resolved", resolved)
@@ -231,7 +231,7 @@ func TestFailingScheduleIsPaused(t *testing.T) {
 	if a := alerts[1]; a.Code != "missed_schedule" || a.State != db.AlertRaised || a.Message != "schedule often: paused after 2 failed runs in a row" {
 		t.Errorf("got %+v, want that it is paused", a)
 	}
-	// It has all its runs before it again.
+	// The count of failed runs starts again.
 	mended.Store(true)
 	b.decode(b.request("schedules.resume", `{"name":"often"}`, nil).Data, &struct{}{})
 	b.eventually("it starts runs again", func() bool { return strings.Count(states(), failed) >= began+3 })

@@ -80,9 +80,9 @@ func TestOrdersGet(t *testing.T) {
 	}
 	b.supplier.answers(lists(0, "SO7"))
 	if unknown := b.ask("orders.get", `{"provider":"michelin","account":"detroit","reference":"PO-SO7"}`); unknown.Source != "live" || unknown.Order.OrderID != "SO7" {
-		t.Errorf("got %+v, want an order that was not stored asked for live", unknown)
+		t.Errorf("got %+v, want a live request for an order that is not stored", unknown)
 	}
-	b.messages("ORDERBEAT_ORDERS", "orderbeat.orders.michelin.detroit.SO7", 1) // a live answer is told like every other
+	b.messages("ORDERBEAT_ORDERS", "orderbeat.orders.michelin.detroit.SO7", 1) // a live order is published like any other
 }
 
 func TestErrorReplies(t *testing.T) {
@@ -189,7 +189,7 @@ func TestSaturatedEndpointRespondsAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const more = 300 // than the endpoint answers at once
+	const more = 300 // than the endpoint's limit
 	for range more {
 		if err := b.conn.PublishRequest("orderbeat.api.orders.get", inbox, []byte(`{"provider":"michelin","account":"detroit","order_id":"SO1"}`)); err != nil {
 			t.Fatal(err)
@@ -240,7 +240,7 @@ func TestListsPageThroughEverything(t *testing.T) {
 	}
 	if p := b.ask("providers.list", ``); len(p.Providers) != 1 || len(p.Providers[0].Accounts) != 2 ||
 		p.Providers[0].Accounts[0].LastSuccessAt == nil || p.Providers[0].Accounts[1].LastSuccessAt != nil {
-		t.Errorf("got %+v, want one provider, of which only detroit was asked", p.Providers)
+		t.Errorf("got %+v, want one provider with a success of detroit only", p.Providers)
 	}
 	if r := b.ask("runs.list", `{"limit":5}`); len(r.Runs) != 1 {
 		t.Errorf("got %d runs, want 1", len(r.Runs))

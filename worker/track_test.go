@@ -12,8 +12,8 @@ import (
 	"orderbeat/jobs"
 )
 
-// An order that opens, leaves every window and is shipped 120 days later is seen to be
-// shipped, and one that its provider has forgotten is no longer tracked.
+// An order that is open, leaves every window and is shipped 120 days later is seen as shipped;
+// one that its provider has deleted is no longer tracked.
 func TestLateOrderIsTrackedUntilDelivered(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
@@ -51,21 +51,21 @@ func TestLateOrderIsTrackedUntilDelivered(t *testing.T) {
 		t.Errorf("got %+v, want the alert to name SO2", alert)
 	}
 	if o, _, err := b.db.Order(t.Context(), "michelin", "detroit", "SO2"); err != nil || o.Status != clients.StatusOpen {
-		t.Errorf("got %s, %v: want SO2 kept as it was", o.Status, err)
+		t.Errorf("got %s, %v: want SO2 unchanged", o.Status, err)
 	}
-	// With more patience it is followed on, and told of no more.
+	// With a longer max_age it is tracked again, and the alert resolved.
 	if run := b.ask("runs.start", `{"provider":"michelin","kind":"track","params":{"max_age":"500d"},"wait":true}`).Run; run.Jobs.Total != 1 {
-		t.Errorf("got %+v, want SO2 asked for", run)
+		t.Errorf("got %+v, want SO2 requested", run)
 	}
 	if got := <-asked; strings.Join(got, ",") != "SO2" {
-		t.Errorf("got %v asked for, want SO2", got)
+		t.Errorf("got %v requested, want SO2", got)
 	}
 	if alert := b.alerts(2)[1]; alert.Code != "tracking_stopped" || alert.State != db.AlertResolved {
 		t.Errorf("got %+v, want it resolved", alert)
 	}
-	// A message starts it as well, and nothing is left to ask for.
+	// A message starts it as well, and no order is left to track.
 	b.publish("orderbeat.runs.michelin.track", `{"older_than":"0d","max_age":"500d","accounts":["detroit"]}`, nil)
 	if r := b.result(4); r.Kind != "track" || r.Jobs.Total != 1 {
-		t.Errorf("got %+v, want what is still open asked for", r)
+		t.Errorf("got %+v, want the open orders requested", r)
 	}
 }

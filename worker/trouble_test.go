@@ -39,7 +39,7 @@ func TestTooLongOrderIDDelaysNoOther(t *testing.T) {
 	})
 	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nil)
 	if r := b.result(1); r.State != jobs.Partial || r.Orders.Created != 1 {
-		t.Errorf("got %+v, want a partial run that kept the other order", r)
+		t.Errorf("got %+v, want a partial run that stored the other order", r)
 	}
 	b.settled()
 }
@@ -104,7 +104,7 @@ func TestRunOfARemovedProviderFails(t *testing.T) {
 	again := startRenamed(t, folder)
 	r := again.result(1)
 	if r.State != jobs.Failed || r.Jobs.Failed != 2 || r.Errors[0].Code != clients.CodeInvalid {
-		t.Errorf("got %+v, want the run ended: nobody can ask that provider any more", r)
+		t.Errorf("got %+v, want the run ended: the provider is no longer configured", r)
 	}
 }
 
@@ -166,8 +166,8 @@ func TestRejectedBatchIsPublishedOneByOne(t *testing.T) {
 	}
 }
 
-// An event that was published just before the program died is found in the outbox
-// when it starts again. Within minutes the server knows its id; later it does not.
+// An event that was published just before a crash is still in the outbox at the restart. Within
+// minutes the server recognises its id, later it does not.
 func TestOldEventIsNotPublishedTwice(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -197,7 +197,7 @@ INSERT INTO outbox (topic, subject, msg_id, type, ce_subject, source, time, even
 SELECT 'orders', 'orders.michelin.detroit.' || order_id, event_id, type, '', '', '2026-01-01T00:00:00.000Z', id FROM order_events`); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(3 * config.Duplicates) // the server forgets
+	time.Sleep(3 * config.Duplicates) // until the server has forgotten the id
 	again := startIn(t, folder, nil)
 	again.settled()
 	if n := again.count("ORDERBEAT_ORDERS"); n != 2 {

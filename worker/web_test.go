@@ -20,10 +20,10 @@ import (
 	"orderbeat/worker/web"
 )
 
-// listening has a worker listen on any port of this machine.
+// listening sets a web listener on any loopback port.
 func listening(c *worker.Config) { c.Web.Listen = "127.0.0.1:0" }
 
-// get asks the web listener, and follows no redirect.
+// get requests a page without following redirects.
 func (b *bench) get(path string) (*http.Response, string) {
 	b.t.Helper()
 	return b.send(http.MethodGet, path, nil)
@@ -52,7 +52,7 @@ func (b *bench) send(method, path string, change func(*http.Request)) (*http.Res
 	return resp, string(body)
 }
 
-// refused is a store in which every credential was refused too often.
+// refused is a store whose credentials are all latched.
 type refused struct{ auth.Store }
 
 func (s refused) Load(ctx context.Context, key string) (auth.Row, error) {
@@ -62,7 +62,7 @@ func (s refused) Load(ctx context.Context, key string) (auth.Row, error) {
 	return row, err
 }
 
-// source makes a credential of michelin, or of a user of mazda.
+// source is a credential of michelin, or of a user of mazda.
 func source(t *testing.T, user string, change func(*auth.Config)) *auth.Source {
 	t.Helper()
 	c := auth.Config{
@@ -322,7 +322,7 @@ func TestConsentRedirectsToTheProvider(t *testing.T) {
 	}
 }
 
-// elsewhere is a provider that knows where it sends users back to.
+// elsewhere is a provider that configures its own redirect URI.
 type elsewhere struct {
 	*supplier
 	uri string

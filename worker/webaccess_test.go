@@ -27,7 +27,7 @@ import (
 	"orderbeat/worker"
 )
 
-// asking has a worker listen, with a provider whose user johndoe must grant access.
+// asking sets a web listener and a provider whose user johndoe must grant access.
 func asking(t *testing.T) func(c *worker.Config) {
 	t.Helper()
 	return func(c *worker.Config) {
@@ -92,7 +92,7 @@ func TestOtherSitesCannotBeginConsents(t *testing.T) {
 	}
 }
 
-// shape is what a page answers, but for what is random.
+// shape is a response without its random parts.
 func shape(resp *http.Response, body string) string {
 	to, err := url.Parse(resp.Header.Get("Location"))
 	if err != nil {
@@ -179,7 +179,7 @@ func TestWrongPasswordsAreLimitedAndLogged(t *testing.T) {
 	if resp, _ := b.get("/readyz"); resp.StatusCode != 200 {
 		t.Errorf("got %d, want probes answered", resp.StatusCode)
 	}
-	if n := b.said.count("wrong password for the web listener"); n < 1 || n > 5 {
+	if n := b.logged.count("wrong password for the web listener"); n < 1 || n > 5 {
 		t.Errorf("got %d lines about 50 guesses, want few", n)
 	}
 }
@@ -231,7 +231,7 @@ func TestChangedCertificateIsReloaded(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.eventually("it is told that the changed one cannot be used", func() bool {
-		return served() == "first.test" && b.said.count("failed to load the changed files of web.tls") == 1
+		return served() == "first.test" && b.logged.count("failed to load the changed files of web.tls") == 1
 	})
 	pair(t, cert, key, "second.test")
 	b.eventually("the new certificate is served", func() bool { return served() == "second.test" })

@@ -25,14 +25,14 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// Most tests wait for clocks, and not for the processor. The flag -parallel says otherwise.
+	// Most tests wait for timers, not for the processor. The flag -parallel overrides this.
 	if err := flag.Set("test.parallel", "6"); err != nil {
 		panic(err)
 	}
 	os.Exit(m.Run())
 }
 
-// supplier is a provider that answers as the test says.
+// supplier is a provider that responds as the test says.
 type supplier struct {
 	credentials []*auth.Source // set before the worker starts
 
@@ -67,7 +67,7 @@ func (s *supplier) calls() int {
 	return len(s.asked)
 }
 
-// lists answers with the same orders always, of which so much is shipped.
+// lists always responds with the same orders, with this shipped quantity.
 func lists(shipped int64, ids ...string) func(context.Context, clients.Query) (clients.Answer, error) {
 	return func(_ context.Context, q clients.Query) (clients.Answer, error) {
 		var a clients.Answer
@@ -92,7 +92,7 @@ func order(account, id string, shipped int64, description string) clients.Order 
 	return o
 }
 
-// bench is a running worker with everything real but the supplier.
+// bench is a running worker in which everything but the provider is real.
 type bench struct {
 	t        *testing.T
 	config   worker.Config
@@ -101,13 +101,13 @@ type bench struct {
 	conn     *nats.Conn
 	js       jetstream.JetStream
 	web      string                 // the web listener's URL
-	running  chan map[string]string // where it listens, when it works
-	said     *sayings
-	ended    chan error   // what Run did, once
-	stop     func() error // stops the worker and returns what Run did
+	running  chan map[string]string // its addresses, when it is running
+	logged   *logged
+	ended    chan error   // the result of Run, once
+	stop     func() error // stops the worker and returns the result of Run
 }
 
-// start runs a worker on folders of its own. change may alter its configuration.
+// start runs a worker in a folder of its own. change may modify its configuration.
 func start(t *testing.T, change func(*worker.Config)) *bench {
 	t.Helper()
 	return startIn(t, t.TempDir(), change)
@@ -116,11 +116,11 @@ func start(t *testing.T, change func(*worker.Config)) *bench {
 func startIn(t *testing.T, folder string, change func(*worker.Config)) *bench {
 	t.Helper()
 	b := launch(t, folder, change)
-	b.works()
+	b.waitRunning()
 	return b
 }
 
-// launch runs a worker, which need not work at once.
+// launch runs a worker, and does not wait until it is running.
 func launch(t *testing.T, folder string, change func(*worker.Config)) *bench {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
@@ -130,7 +130,7 @@ func launch(t *testing.T, folder string, change func(*worker.Config)) *bench {
 	}
 	b := &bench{
 		t: t, supplier: &supplier{answer: lists(0, "SO1", "SO2")}, db: database,
-		running: make(chan map[string]string, 1), said: &sayings{}, ended: make(chan error, 1),
+		running: make(chan map[string]string, 1), logged: &logged{}, ended: make(chan error, 1),
 	}
 	b.config = worker.Config{
 		NATS: bus.Config{Listen: "127.0.0.1:0", Store: filepath.Join(folder, "nats"), Prefix: "orderbeat", MaxPayload: 1 << 20},
@@ -145,7 +145,7 @@ func launch(t *testing.T, folder string, change func(*worker.Config)) *bench {
 		change(&b.config)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	b.config.Log = slog.New(watcher{Handler: log.Handler(), running: b.running, said: b.said})
+	b.config.Log = slog.New(watcher{Handler: log.Handler(), running: b.running, logged: b.logged})
 	go func() { b.ended <- worker.Run(ctx, b.config) }()
 	b.stop = sync.OnceValue(func() error {
 		cancel()
@@ -159,8 +159,8 @@ func launch(t *testing.T, folder string, change func(*worker.Config)) *bench {
 	return b
 }
 
-// works waits until the worker works.
-func (b *bench) works() {
+// waitRunning waits until the worker is running.
+func (b *bench) waitRunning() {
 	b.t.Helper()
 	select {
 	case at := <-b.running:
@@ -172,7 +172,7 @@ func (b *bench) works() {
 	}
 }
 
-// startRenamed runs a worker whose only provider has another name than before.
+// startRenamed runs a worker whose only provider has another name.
 func startRenamed(t *testing.T, folder string) *bench {
 	t.Helper()
 	return startIn(t, folder, func(c *worker.Config) { c.Providers[0].Name = "renamed" })
@@ -195,30 +195,30 @@ func (b *bench) connect(url string) {
 	})
 }
 
-// watcher passes log records on, and tells where the worker listens.
+// watcher forwards log records, and reports the worker's addresses.
 type watcher struct {
 	slog.Handler
 	running chan<- map[string]string
-	said    *sayings
+	logged  *logged
 }
 
-// sayings are the messages that were logged.
-type sayings struct {
+// logged are the messages in the log.
+type logged struct {
 	mu   sync.Mutex // guards list
 	list []string
 }
 
-func (s *sayings) add(message string) {
+func (s *logged) add(message string) {
 	if s == nil {
-		return // a benchmark's
+		return // in benchmarks
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.list = append(s.list, message)
 }
 
-// count is how many of them begin so.
-func (s *sayings) count(message string) (n int) {
+// count is the number of messages with this prefix.
+func (s *logged) count(message string) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range s.list {
@@ -232,7 +232,7 @@ func (s *sayings) count(message string) (n int) {
 func (w watcher) Enabled(context.Context, slog.Level) bool { return true }
 
 func (w watcher) Handle(ctx context.Context, r slog.Record) error {
-	w.said.add(r.Message)
+	w.logged.add(r.Message)
 	if r.Message == "orderbeat is running" {
 		at := map[string]string{}
 		r.Attrs(func(a slog.Attr) bool {
@@ -247,7 +247,7 @@ func (w watcher) Handle(ctx context.Context, r slog.Record) error {
 	return nil
 }
 
-// testWriter is the test's log.
+// testWriter writes to the test's log.
 type testWriter struct{ t *testing.T }
 
 func (w testWriter) Write(p []byte) (int, error) {
@@ -261,18 +261,18 @@ func (b *bench) eventually(what string, holds func() bool) {
 	b.eventuallyWithin(time.Minute, what, holds)
 }
 
-func (b *bench) eventuallyWithin(patience time.Duration, what string, holds func() bool) {
+func (b *bench) eventuallyWithin(timeout time.Duration, what string, holds func() bool) {
 	b.t.Helper()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(timeout)
 	for !holds() {
 		if time.Now().After(deadline) {
-			b.t.Fatalf("waited in vain: %s", what)
+			b.t.Fatalf("timed out waiting for: %s", what)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
 }
 
-// publish puts a message on a stream.
+// publish publishes a message to a stream.
 func (b *bench) publish(subject, body string, header nats.Header) {
 	b.t.Helper()
 	if _, err := b.js.PublishMsg(b.t.Context(), &nats.Msg{Subject: subject, Data: []byte(body), Header: header}); err != nil {
@@ -280,7 +280,7 @@ func (b *bench) publish(subject, body string, header nats.Header) {
 	}
 }
 
-// messages waits until a stream's subject has n messages, and returns them in order.
+// messages waits until a stream has n messages on a subject, and returns them in order.
 func (b *bench) messages(stream, subject string, n int) []jetstream.Msg {
 	b.t.Helper()
 	consumer, err := b.js.OrderedConsumer(b.t.Context(), stream, jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject}})
@@ -320,7 +320,7 @@ func (b *bench) decode(data []byte, v any) {
 	}
 }
 
-// count is how many messages a stream holds.
+// count is the number of messages in a stream.
 func (b *bench) count(stream string) int {
 	b.t.Helper()
 	s, err := b.js.Stream(b.t.Context(), stream)
@@ -330,7 +330,7 @@ func (b *bench) count(stream string) int {
 	return int(s.CachedInfo().State.Msgs)
 }
 
-// settled waits until nothing is on its way.
+// settled waits until the work queues and the outbox are empty.
 func (b *bench) settled() {
 	b.t.Helper()
 	b.eventually("the work queues are empty", func() bool {
@@ -342,7 +342,7 @@ func (b *bench) settled() {
 	})
 }
 
-// request asks the service.
+// request sends a request to the service.
 func (b *bench) request(endpoint, body string, header nats.Header) *nats.Msg {
 	b.t.Helper()
 	msg, err := b.conn.RequestMsg(&nats.Msg{Subject: "orderbeat.api." + endpoint, Data: []byte(body), Header: header}, 10*time.Second)
@@ -352,7 +352,7 @@ func (b *bench) request(endpoint, body string, header nats.Header) *nats.Msg {
 	return msg
 }
 
-// unavailable is a failure that passes.
+// unavailable is a temporary failure.
 func unavailable() error {
 	return &clients.Error{Provider: "michelin", Op: "order status", Code: clients.CodeUnavailable, Status: 503, Message: "down"}
 }
