@@ -31,8 +31,8 @@ type tokenEndpoint struct {
 }
 
 const (
-	grants  = `{"access_token":"canary-token","token_type":"Bearer"}`
-	refuses = `{"error":"invalid_client"}`
+	grants        = `{"access_token":"canary-token","token_type":"Bearer"}`
+	rejectsClient = `{"error":"invalid_client"}`
 )
 
 func newTokenEndpoint(t *testing.T, answer string) *tokenEndpoint {
@@ -92,7 +92,7 @@ func (b *bench) alerts(n int) []db.Alert {
 func TestRejectedCredentialsRaiseAnAlert(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	endpoint := newTokenEndpoint(t, refuses)
+	endpoint := newTokenEndpoint(t, rejectsClient)
 	b := startIn(t, folder, keeping(t, filepath.Join(folder, "key"), endpoint, ""))
 	b.ask("runs.start", `{"provider":"michelin","kind":"sync","wait":true}`)
 	b.ask("runs.start", `{"provider":"michelin","kind":"sync","wait":true}`) // within the cooldown: no token request
@@ -111,7 +111,7 @@ func TestRejectedCredentialsRaiseAnAlert(t *testing.T) {
 		t.Errorf("the endpoint was asked %d times, want once", n)
 	}
 	if _, body := b.get("/metrics"); !strings.Contains(body, `orderbeat_alerts_raised{code="auth_rejected",provider="michelin"} 1`) {
-		t.Error("/metrics does not tell of the alert")
+		t.Error("/metrics does not have the alert")
 	}
 	if err := b.stop(); err != nil {
 		t.Fatal(err)
@@ -284,7 +284,7 @@ func TestValidTokenIsReusedAfterARestart(t *testing.T) {
 func TestFailedAlertIsRetried(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	endpoint := newTokenEndpoint(t, refuses)
+	endpoint := newTokenEndpoint(t, rejectsClient)
 	b := startIn(t, folder, keeping(t, filepath.Join(folder, "key"), endpoint, ""))
 	file, err := sql.Open("sqlite3", filepath.Join(folder, "orderbeat.db"))
 	if err != nil {

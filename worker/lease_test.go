@@ -44,7 +44,7 @@ func TestStandbyTakesOver(t *testing.T) {
 	srv := depot(t)()
 	first := startIn(t, t.TempDir(), everySecond(srv.ClientURL()))
 	second := launch(t, t.TempDir(), everySecond(srv.ClientURL()))
-	second.eventually("the second one stands by", func() bool { return second.logged.count(standsBy) == 1 })
+	second.eventually("the second one is a standby", func() bool { return second.logged.count(standsBy) == 1 })
 
 	// A standby publishes what it has committed.
 	run := jobs.NewFailed(jobs.Request{Provider: "michelin", Kind: "sync", Trigger: "nats"}, jobs.Invalid("no", "no"), time.Now())
@@ -59,11 +59,11 @@ func TestStandbyTakesOver(t *testing.T) {
 	stopped := time.Now()
 	second.waitRunning()
 	if took := time.Since(stopped); took > 5*time.Second {
-		t.Errorf("it took over after %s: the lease was released", took)
+		t.Errorf("it took over after %s although the lease was released", took)
 	}
-	second.eventually("it asks", func() bool { return second.supplier.calls() >= 2 })
+	second.eventually("it calls the provider", func() bool { return second.supplier.calls() >= 2 })
 	if second.logged.count(standsBy) != 1 {
-		t.Error("it said more than once that it stands by")
+		t.Error("it logged more than once that it is a standby")
 	}
 	list := second.ticks()
 	if len(list) == 0 {
@@ -122,7 +122,7 @@ func TestLeaseSurvivesANATSOutage(t *testing.T) {
 	srv := startServer()
 	b := startIn(t, t.TempDir(), everySecond(srv.ClientURL()))
 	other := launch(t, t.TempDir(), everySecond(srv.ClientURL()))
-	other.eventually("the other one stands by", func() bool { return other.logged.count(standsBy) == 1 })
+	other.eventually("the other one is a standby", func() bool { return other.logged.count(standsBy) == 1 })
 	srv.Shutdown()
 	srv.WaitForShutdown()
 	before := len(b.ticks())
@@ -131,7 +131,7 @@ func TestLeaseSurvivesANATSOutage(t *testing.T) {
 	b.eventually("the test's own connection is back", b.conn.IsConnected)
 	b.settled()
 	before = len(b.ticks())
-	b.eventually("it goes on", func() bool { return len(b.ticks()) >= before+5 })
+	b.eventually("it continues", func() bool { return len(b.ticks()) >= before+5 })
 	if other.logged.count("taking over") != 0 || b.logged.count("stopping") != 0 {
 		t.Error("the other one took over")
 	}
@@ -210,7 +210,7 @@ func TestJobsContinueWithTheirDatabase(t *testing.T) {
 		return clients.Answer{}, ctx.Err()
 	})
 	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["st. paul"]}`, nil)
-	b.eventually("jobs are in hand", func() bool { return b.supplier.calls() >= 2 })
+	b.eventually("jobs are in flight", func() bool { return b.supplier.calls() >= 2 })
 	kv, err := b.js.KeyValue(t.Context(), "ORDERBEAT_WORKER")
 	if err != nil {
 		t.Fatal(err)

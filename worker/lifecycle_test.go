@@ -34,7 +34,7 @@ func TestShutdownFinishesJobsInFlight(t *testing.T) {
 	}
 	again := startIn(t, folderOf(b), nil)
 	if r := again.result(1); r.State != jobs.Succeeded {
-		t.Errorf("got %s, want the job in hand finished and its result published before the stop", r.State)
+		t.Errorf("got %s, want the job in flight finished and its result published before the stop", r.State)
 	}
 	if again.supplier.calls() != 0 {
 		t.Error("the job was asked again after the stop")
@@ -57,7 +57,7 @@ func TestShutdownTimeoutIsNotAFailedAttempt(t *testing.T) {
 	}
 	again := startIn(t, folderOf(b), nil)
 	if r := again.result(1); r.State != jobs.Succeeded || len(r.Errors) != 0 {
-		t.Errorf("got %+v, want the job done after the restart as if nothing had been", r)
+		t.Errorf("got %+v, want the job done after the restart, without an error", r)
 	}
 }
 
@@ -273,7 +273,7 @@ func TestLongJobIsNotRedelivered(t *testing.T) {
 		return err == nil && len(runs) == 1
 	})
 	if b.supplier.calls() != 1 {
-		t.Errorf("the supplier was asked %d times, want once", b.supplier.calls())
+		t.Errorf("got %d calls, want one", b.supplier.calls())
 	}
 }
 

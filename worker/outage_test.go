@@ -151,8 +151,8 @@ func TestOutageDelaysJobsUntilTheBreakerCloses(t *testing.T) {
 	}
 	b.decode(msg.Data, &live)
 	after, err := time.ParseDuration(live.Error.RetryAfter)
-	if told := strings.Contains(live.Error.Message, "; the next try is at "+st.Until.Format(time.RFC3339)); resting() &&
-		(!told || msg.Header.Get("Nats-Service-Error-Code") != "503" || live.Error.Code != "unavailable" || err != nil || after < time.Second || after > 15*time.Second) {
+	if named := strings.Contains(live.Error.Message, "; the next try is at "+st.Until.Format(time.RFC3339)); resting() &&
+		(!named || msg.Header.Get("Nats-Service-Error-Code") != "503" || live.Error.Code != "unavailable" || err != nil || after < time.Second || after > 15*time.Second) {
 		t.Errorf("got %+v with status %s, want unavailable until the next try", live.Error, msg.Header.Get("Nats-Service-Error-Code"))
 	}
 
@@ -171,16 +171,16 @@ func TestOutageDelaysJobsUntilTheBreakerCloses(t *testing.T) {
 		t.Errorf("got %d calls while the breaker was open, want none", n-calls)
 	}
 
-	b.eventually("a call tries, in vain", func() bool { return len(r.calls()) > calls })
+	b.eventually("a probe fails", func() bool { return len(r.calls()) > calls })
 	if n := len(r.calls()) - calls; n != 1 {
-		t.Errorf("got %d calls together, want one", n)
+		t.Errorf("got %d probes, want one", n)
 	}
-	b.eventually("it is open again", func() bool {
+	b.eventually("the breaker is open again", func() bool {
 		now := b.traffic().Breaker
 		return now.State == clients.BreakerOpen && now.Failures == st.Failures+1 && now.Since.After(st.Since)
 	})
 	r.answers(status(http.StatusOK))
-	b.eventuallyWithin(90*time.Second, "everything is asked for", func() bool { return len(b.jobsOf(jobs.Succeeded)) == 22 })
+	b.eventuallyWithin(90*time.Second, "all jobs succeed", func() bool { return len(b.jobsOf(jobs.Succeeded)) == 22 })
 	if now := b.traffic().Breaker; now.State != clients.BreakerClosed || now.Failures != 0 {
 		t.Errorf("got %+v, want it closed", now)
 	}
@@ -291,6 +291,6 @@ func Test429LowersTheRate(t *testing.T) {
 		t.Errorf("got %+v, want half the rate", now)
 	}
 	if _, body := b.get("/metrics"); !strings.Contains(body, `orderbeat_rate_calls_per_second{provider="michelin"} 50.0`) {
-		t.Error("/metrics does not tell of the rate")
+		t.Error("/metrics does not have the rate")
 	}
 }

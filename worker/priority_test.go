@@ -32,7 +32,7 @@ func TestLiveRunsPrecedeABackfill(t *testing.T) {
 		return clients.Answer{}, nil
 	})
 	b.ask("runs.start", `{"provider":"michelin","kind":"backfill","params":{"from":"2015-01-01","to":"2024-12-31"}}`)
-	b.eventually("one job of each account is in hand", func() bool { return b.supplier.calls() == 2 })
+	b.eventually("one job of each account is in flight", func() bool { return b.supplier.calls() == 2 })
 	for n := range 5 {
 		b.publish("orderbeat.runs.michelin.sync", `{"lookback":"2d"}`, nil)
 		if r := b.result(n + 1); r.Kind != "sync" || r.State != jobs.Succeeded {
@@ -107,8 +107,8 @@ func TestQueuedTickRunsAfterTheAccountIsIdle(t *testing.T) {
 		return states
 	}
 	if got := open(); got != "queuedblocked running " {
-		t.Errorf("got detroit's jobs %s, want one in hand and one behind it", got)
+		t.Errorf("got detroit's jobs %s, want one in flight and one queued", got)
 	}
 	close(answer)
-	b.eventually("detroit was asked once more, and goes on", func() bool { return asked("detroit") >= 3 })
+	b.eventually("detroit is synced once more, and continues", func() bool { return asked("detroit") >= 3 })
 }

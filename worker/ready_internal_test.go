@@ -15,7 +15,7 @@ func TestReadinessChecksAreShared(t *testing.T) {
 		r.checking <- struct{}{}
 		r.run = func(ctx context.Context) verdict {
 			if ctx.Err() != nil {
-				t.Error("whoever asked first has gone, and the check with it")
+				t.Error("the check was cancelled with its first caller")
 			}
 			checks++
 			time.Sleep(10 * time.Millisecond)

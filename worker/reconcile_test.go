@@ -33,7 +33,7 @@ func (b *bench) hold() (release func()) {
 // published waits until n calls are in flight and the outbox is empty.
 func (b *bench) published(n int) {
 	b.t.Helper()
-	b.eventually("some jobs are in hand, and the others in the stream", func() bool {
+	b.eventually("some jobs are in flight, and the others in the stream", func() bool {
 		pending, err := b.db.Pending(b.t.Context(), time.Now(), 1)
 		return err == nil && len(pending) == 0 && b.supplier.calls() == n
 	})
@@ -71,7 +71,7 @@ func TestPurgedJobsAreRepublished(t *testing.T) {
 	if err := stream.Purge(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	b.eventuallyWithin(time.Minute, "what is not in hand is published again", func() bool {
+	b.eventuallyWithin(time.Minute, "jobs that are not in flight are republished", func() bool {
 		runs, err := b.db.Runs(t.Context(), db.RunFilter{})
 		return err == nil && b.count("ORDERBEAT_JOBS") == runs[0].Jobs.Total-4
 	})

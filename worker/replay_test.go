@@ -42,7 +42,7 @@ func TestEventsAreRepublished(t *testing.T) {
 				t.Errorf("got %s %v", m.Subject, m.Header)
 			}
 		case <-time.After(10 * time.Second):
-			t.Fatal("nothing was told on the other subject")
+			t.Fatal("nothing was published on the other subject")
 		}
 	}
 	b.settled()
@@ -50,7 +50,7 @@ func TestEventsAreRepublished(t *testing.T) {
 		t.Errorf("got %d messages in the stream, want 4", n)
 	}
 	for name, body := range map[string]string{
-		"a time that is none":       `{"since":"yesterday"}`,
+		"an invalid time":           `{"since":"yesterday"}`,
 		"an empty span":             `{"since":"2026-01-02T00:00:00Z","until":"2026-01-01T00:00:00Z"}`,
 		"a subject of ours":         `{"subject":"orderbeat.runs.michelin.sync"}`,
 		"a subject with a wildcard": `{"subject":"mine.*"}`,

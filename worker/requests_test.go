@@ -56,7 +56,7 @@ func TestReplySubjects(t *testing.T) {
 	} {
 		b.publish("orderbeat.runs.michelin.sync", ``, nats.Header{"Orderbeat-Reply-To": {subject}})
 		if r := b.result(n + 1); r.State != jobs.Failed || !strings.Contains(r.Errors[0].Message, "not a valid reply subject") {
-			t.Errorf("%q: got %+v, want it refused", subject, r)
+			t.Errorf("%q: got %+v, want it rejected", subject, r)
 		}
 	}
 	for _, subject := range []string{strings.Repeat("b", 1024), "_INBOX.abc.def", "orderbeats.mine"} {
@@ -104,7 +104,7 @@ func TestEveryRequesterGetsAReply(t *testing.T) {
 				return lists(0, "SO1")(ctx, q)
 			})
 			b.ask("runs.start", `{"provider":"michelin","kind":"sync","accounts":["st. paul"]}`) // occupies the only slot
-			b.eventually("it is in hand", func() bool { return b.supplier.calls() == 1 })
+			b.eventually("it is in flight", func() bool { return b.supplier.calls() == 1 })
 			const requests = 9
 			b.asks(requests, func(i int) string { return fmt.Sprint("replies.", i%3) }) // some share a subject
 			b.eventually("they are one run", func() bool { return b.value("SELECT count(*) FROM joined_requests") == fmt.Sprint(requests-1) })

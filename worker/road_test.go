@@ -129,8 +129,8 @@ func TestBadRequestsEndWithAResult(t *testing.T) {
 		if r.State != jobs.Failed || len(r.Errors) != 1 || r.Errors[0].Code != clients.CodeInvalid || !strings.Contains(r.Errors[0].Message, c.want) {
 			t.Errorf("%s %.60s: got %s %+v, want failed and invalid: %s", c.subject, c.body, r.State, r.Errors, c.want)
 		}
-		if kept, found, err := b.db.Run(t.Context(), r.ID); err != nil || !found || kept.State != jobs.Failed {
-			t.Errorf("run %s is kept as %+v (%v), want failed", r.ID, kept, err)
+		if stored, found, err := b.db.Run(t.Context(), r.ID); err != nil || !found || stored.State != jobs.Failed {
+			t.Errorf("run %s is stored as %+v (%v), want failed", r.ID, stored, err)
 		}
 		if advisory, err := ended.NextMsg(5 * time.Second); err != nil || !strings.Contains(string(advisory.Data), "reason") {
 			t.Errorf("%s %.60s: got %v, want the message terminated with its reason", c.subject, c.body, err)

@@ -121,18 +121,18 @@ func TestEveryDueTimeIsRecorded(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	refuse := func(statement string) {
+	exec := func(statement string) {
 		if _, err := file.ExecContext(t.Context(), statement); err != nil {
 			t.Fatal(err)
 		}
 	}
-	refuse("CREATE TRIGGER full BEFORE INSERT ON ticks BEGIN SELECT raise(ABORT, 'database or disk is full'); END")
+	exec("CREATE TRIGGER full BEFORE INSERT ON ticks BEGIN SELECT raise(ABORT, 'database or disk is full'); END")
 	before := len(recorded())
 	time.Sleep(3 * time.Second) // two due times at least
 	if n := len(recorded()); n != before {
 		t.Fatalf("got %d ticks, want no more than the %d before", n, before)
 	}
-	refuse("DROP TRIGGER full")
+	exec("DROP TRIGGER full")
 	well := time.Now().Truncate(time.Second)
 	count := map[string]int{}
 	b.eventually("every due time is recorded", func() bool {
@@ -175,8 +175,8 @@ func TestMissedDueTimesRaiseAnAlert(t *testing.T) {
 		}
 	}
 	b := startIn(t, folder, at(time.Hour, "none"))
-	kept := db.Tick{Schedule: "often", DueAt: time.Now().Add(-3*time.Hour - time.Minute), Outcome: "started"}
-	if _, err := b.db.RecordTicks(t.Context(), kept); err != nil {
+	recorded := db.Tick{Schedule: "often", DueAt: time.Now().Add(-3*time.Hour - time.Minute), Outcome: "started"}
+	if _, err := b.db.RecordTicks(t.Context(), recorded); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.stop(); err != nil {

@@ -95,24 +95,24 @@ func TestErrorReplies(t *testing.T) {
 		status, code   string
 		says           string
 	}{
-		"a body that is no JSON":       {"orders.get", `{`, "400", "invalid", "invalid request"},
-		"a member that is unknown":     {"orders.get", `{"order":"SO1"}`, "400", "invalid", `unknown field "order"`},
+		"an invalid body":              {"orders.get", `{`, "400", "invalid", "invalid request"},
+		"an unknown member":            {"orders.get", `{"order":"SO1"}`, "400", "invalid", `unknown field "order"`},
 		"an unknown provider":          {"orders.get", `{"provider":"x","order_id":"SO1"}`, "400", "invalid", `unknown provider "x"`},
 		"an unknown account":           {"orders.get", `{"provider":"michelin","account":"x","order_id":"SO1"}`, "400", "invalid", `unknown account "x"`},
 		"neither id nor reference":     {"orders.get", `{"provider":"michelin"}`, "400", "invalid", "order_id"},
-		"a max_age that is none":       {"orders.get", `{"provider":"michelin","order_id":"SO1","max_age":"old"}`, "400", "invalid", "max_age"},
-		"an order nobody stored":       {"orders.get", `{"provider":"michelin","order_id":"SO404"}`, "404", "not_found", "not stored"},
+		"an invalid max_age":           {"orders.get", `{"provider":"michelin","order_id":"SO1","max_age":"old"}`, "400", "invalid", "max_age"},
+		"an unknown order":             {"orders.get", `{"provider":"michelin","order_id":"SO404"}`, "404", "not_found", "not stored"},
 		"an order in two accounts":     {"orders.get", `{"provider":"michelin","order_id":"SO1"}`, "409", "invalid", "detroit/SO1"},
 		"a supplier that is down":      {"orders.get", `{"provider":"michelin","account":"detroit","order_id":"SO1","max_age":"0s"}`, "503", "unavailable", "down"},
 		"a run that cannot be planned": {"runs.start", `{"provider":"michelin","kind":"dance"}`, "400", "invalid", `unknown kind "dance"`},
-		"a run nobody started":         {"runs.get", `{"run_id":"x"}`, "404", "not_found", "no run"},
+		"an unknown run":               {"runs.get", `{"run_id":"x"}`, "404", "not_found", "no run"},
 		"an unknown account in a list": {"orders.list", `{"account":"x"}`, "400", "invalid", `unknown account "x"`},
 		"an unknown status":            {"orders.list", `{"status":"lost"}`, "400", "invalid", `unknown status "lost"`},
-		"a limit below nothing":        {"orders.list", `{"limit":-2}`, "400", "invalid", "limit must not be negative"},
+		"a negative limit":             {"orders.list", `{"limit":-2}`, "400", "invalid", "limit must not be negative"},
 		"an unknown state":             {"runs.list", `{"state":"dead"}`, "400", "invalid", `unknown state "dead"`},
 		"two objects":                  {"runs.list", `{}{}`, "400", "invalid", "unexpected data"},
-		"a time that is none":          {"orders.list", `{"changed_since":"yesterday"}`, "400", "invalid", "changed_since"},
-		"a cursor that is none":        {"orders.list", `{"cursor":"%%%"}`, "400", "invalid", "cursor"},
+		"an invalid time":              {"orders.list", `{"changed_since":"yesterday"}`, "400", "invalid", "changed_since"},
+		"an invalid cursor":            {"orders.list", `{"cursor":"%%%"}`, "400", "invalid", "cursor"},
 		"a history of nothing":         {"orders.history", `{"provider":"michelin","account":"detroit","order_id":"SO404"}`, "404", "not_found", "not stored"},
 		"as much as the server takes":  {"orders.get", `{"provider":"` + strings.Repeat("x", 1<<20-300) + `"}`, "400", "invalid", "unknown provider"},
 	}
@@ -149,12 +149,12 @@ func TestCallersDeadlineReachesTheProvider(t *testing.T) {
 	if got := msg.Header.Get("Nats-Service-Error-Code"); got != "504" {
 		t.Errorf("got %s %s, want 504", got, msg.Data)
 	}
-	b.eventually("the attempt is kept as failed", func() bool {
+	b.eventually("the attempt is stored as failed", func() bool {
 		r := b.ask("runs.list", `{"state":"failed"}`)
 		return len(r.Runs) == 1 && r.Runs[0].Trigger == "live"
 	})
 	if msg := b.request("orders.get", `{}`, nats.Header{"Orderbeat-Timeout": {"soon"}}); msg.Header.Get("Nats-Service-Error-Code") != "400" {
-		t.Errorf("got %s, want 400 for a deadline that is none", msg.Data)
+		t.Errorf("got %s, want 400 for an invalid deadline", msg.Data)
 	}
 }
 

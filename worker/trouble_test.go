@@ -25,7 +25,7 @@ func TestTooLongReplySubjectIsRejected(t *testing.T) {
 	}
 	b.publish("orderbeat.runs.michelin.sync", ``, nil)
 	if r := b.result(2); r.State != jobs.Succeeded {
-		t.Errorf("got %s, want everything to go on", r.State)
+		t.Errorf("got %s, want other runs to succeed", r.State)
 	}
 }
 
@@ -53,7 +53,7 @@ func TestLostStreamsAreRecreated(t *testing.T) {
 		}
 	}
 	b.ask("runs.start", `{"provider":"michelin","kind":"sync"}`)
-	b.eventually("the streams are made anew", func() bool {
+	b.eventually("the streams are recreated", func() bool {
 		_, err := b.js.Stream(t.Context(), "ORDERBEAT_RESULTS")
 		return err == nil
 	})
@@ -75,7 +75,7 @@ func TestJobsOfALostStreamAreRun(t *testing.T) {
 		return clients.Answer{}, nil
 	})
 	b.ask("runs.start", `{"provider":"michelin","kind":"sync","params":{"from":"2020-01-01","to":"2021-12-31"}}`)
-	b.eventually("some jobs are in hand, and the others in the stream", func() bool {
+	b.eventually("some jobs are in flight, and the others in the stream", func() bool {
 		pending, err := b.db.Pending(t.Context(), time.Now(), 1)
 		return err == nil && len(pending) == 0 && b.supplier.calls() == 4
 	})
@@ -125,7 +125,7 @@ func TestOrderTooLargeForAReply(t *testing.T) {
 	})
 	b.ask("runs.start", `{"provider":"michelin","kind":"sync","accounts":["detroit"],"wait":true}`)
 	if g := b.ask("orders.get", `{"provider":"michelin","account":"detroit","order_id":"SO1"}`); g.Error.Code != "internal" || !strings.Contains(g.Error.Hint, "max_payload") {
-		t.Errorf("got %+v, want an error that tells what to do", g.Error)
+		t.Errorf("got %+v, want an error with a hint", g.Error)
 	}
 	first := b.ask("orders.list", `{}`)
 	if len(first.Orders) != 2 || first.Orders[0].OrderID != "SO1" || !first.Orders[0].Truncated || first.Orders[1].Truncated || first.Cursor != "" {

@@ -52,10 +52,10 @@ func (b *bench) send(method, path string, change func(*http.Request)) (*http.Res
 	return resp, string(body)
 }
 
-// refused is a store whose credentials are all latched.
-type refused struct{ auth.Store }
+// latchedRows is a store whose credentials are all latched.
+type latchedRows struct{ auth.Store }
 
-func (s refused) Load(ctx context.Context, key string) (auth.Row, error) {
+func (s latchedRows) Load(ctx context.Context, key string) (auth.Row, error) {
 	row, err := s.Store.Load(ctx, key)
 	row.State, row.Refusals, row.Failures = auth.StateRejected, 3, 3
 	row.Failure = auth.Failure{Class: endpoint.ClassCredential, Status: 400, Code: "invalid_client", Reason: "the token endpoint refuses the credentials", At: time.Now()}
@@ -89,9 +89,9 @@ func TestReadyz(t *testing.T) {
 		credentials []*auth.Source
 		status      int
 	}{
-		"no credentials to tell of":    {nil, 200},
-		"one of two is refused":        {[]*auth.Source{source(t, "", nil), source(t, "", latchedStore)}, 200},
-		"every one is refused":         {[]*auth.Source{source(t, "", latchedStore)}, 503},
+		"no credentials":               {nil, 200},
+		"one of two is latched":        {[]*auth.Source{source(t, "", nil), source(t, "", latchedStore)}, 200},
+		"all are latched":              {[]*auth.Source{source(t, "", latchedStore)}, 503},
 		"a user who must grant access": {[]*auth.Source{source(t, "johndoe", nil)}, 200},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -108,7 +108,7 @@ func TestReadyz(t *testing.T) {
 	}
 }
 
-func latchedStore(c *auth.Config) { c.Store = refused{auth.NewMemory()} }
+func latchedStore(c *auth.Config) { c.Store = latchedRows{auth.NewMemory()} }
 
 func TestWebRequiresThePassword(t *testing.T) {
 	t.Parallel()
@@ -266,19 +266,19 @@ func TestConsentPagesOfInvalidRequests(t *testing.T) {
 		status       int
 		says         string
 	}{
-		"an unknown provider":           {"GET", "/oauth/start/nobody?user=johndoe", 404, "No provider with this name"},
-		"no user":                       {"GET", "/oauth/start/mazda", 404, "No account of this provider has this user"},
-		"a client's own tokens":         {"GET", "/oauth/start/michelin?user=johndoe", 404, "This provider has no users"},
-		"a client's own callback":       {"GET", "/oauth/callback/michelin?code=canary&state=canary", 404, "This provider has no users"},
-		"a callback of nobody":          {"GET", "/oauth/callback/nobody?code=canary&state=canary", 404, "No provider with this name"},
-		"a state that was never begun":  {"GET", "/oauth/callback/mazda?code=canary&state=canary", 400, "belongs to no request"},
-		"no state":                      {"GET", "/oauth/callback/mazda?code=canary", 400, "belongs to no request"},
-		"an error of an unknown state":  {"GET", "/oauth/callback/mazda?error=canary&error_description=canary", 400, "belongs to no request"},
-		"a code by POST":                {"POST", "/oauth/callback/mazda?code=canary", 405, "only GET"},
-		"a code by HEAD":                {"HEAD", "/oauth/callback/mazda?code=canary", 405, ""},
-		"a start by HEAD":               {"HEAD", "/oauth/start/mazda?user=johndoe", 405, ""},
-		"a longer path":                 {"GET", "/oauth/callback/mazda/more", 404, ""},
-		"the callback of nobody at all": {"GET", "/oauth/callback/", 404, ""},
+		"an unknown provider":               {"GET", "/oauth/start/nobody?user=johndoe", 404, "No provider with this name"},
+		"no user":                           {"GET", "/oauth/start/mazda", 404, "No account of this provider has this user"},
+		"a client's own tokens":             {"GET", "/oauth/start/michelin?user=johndoe", 404, "This provider has no users"},
+		"a client's own callback":           {"GET", "/oauth/callback/michelin?code=canary&state=canary", 404, "This provider has no users"},
+		"a callback of an unknown provider": {"GET", "/oauth/callback/nobody?code=canary&state=canary", 404, "No provider with this name"},
+		"a state that was never begun":      {"GET", "/oauth/callback/mazda?code=canary&state=canary", 400, "belongs to no request"},
+		"no state":                          {"GET", "/oauth/callback/mazda?code=canary", 400, "belongs to no request"},
+		"an error of an unknown state":      {"GET", "/oauth/callback/mazda?error=canary&error_description=canary", 400, "belongs to no request"},
+		"a code by POST":                    {"POST", "/oauth/callback/mazda?code=canary", 405, "only GET"},
+		"a code by HEAD":                    {"HEAD", "/oauth/callback/mazda?code=canary", 405, ""},
+		"a start by HEAD":                   {"HEAD", "/oauth/start/mazda?user=johndoe", 405, ""},
+		"a longer path":                     {"GET", "/oauth/callback/mazda/more", 404, ""},
+		"a callback without a provider":     {"GET", "/oauth/callback/", 404, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			resp, body := b.send(test.method, test.path, nil)
@@ -286,7 +286,7 @@ func TestConsentPagesOfInvalidRequests(t *testing.T) {
 				t.Errorf("got %d %s, want %d: %s", resp.StatusCode, body, test.status, test.says)
 			}
 			if strings.Contains(body, "canary") || strings.Contains(body, "<b>") {
-				t.Errorf("the page repeats what it was asked: %s", body)
+				t.Errorf("the page repeats the request: %s", body)
 			}
 		})
 	}
@@ -315,7 +315,7 @@ func TestConsentRedirectsToTheProvider(t *testing.T) {
 	}
 	denied, page := b.get("/oauth/callback/mazda?error=access_denied&state=" + query.Get("state"))
 	if denied.StatusCode != http.StatusForbidden || !strings.Contains(page, "Access was denied.") || strings.Contains(page, "Try again") {
-		t.Errorf("got %d %s, want a refusal that is final", denied.StatusCode, page)
+		t.Errorf("got %d %s, want a final rejection", denied.StatusCode, page)
 	}
 	if used, page := b.get("/oauth/callback/mazda?error=access_denied&state=" + query.Get("state")); used.StatusCode != 400 {
 		t.Errorf("got %d %s, want a state to be good once", used.StatusCode, page)

@@ -69,15 +69,15 @@ func TestOtherSitesCannotBeginConsents(t *testing.T) {
 		site, mode, dest, user string
 		want                   int
 	}{
-		"curl":                          {"", "", "", "", 303},
-		"an address that is typed":      {"none", "navigate", "document", "?1", 303},
-		"a page of our own":             {"same-origin", "navigate", "document", "", 303},
-		"a link in a mail":              {"cross-site", "navigate", "document", "?1", 303},
-		"an image":                      {"cross-site", "no-cors", "image", "", 403},
-		"a frame":                       {"cross-site", "navigate", "iframe", "?1", 403},
-		"a script":                      {"cross-site", "cors", "empty", "", 403},
-		"a page that goes on by itself": {"cross-site", "navigate", "document", "", 403},
-		"another port of this machine":  {"same-site", "no-cors", "image", "", 403},
+		"curl":                         {"", "", "", "", 303},
+		"an address that is typed":     {"none", "navigate", "document", "?1", 303},
+		"a page of our own":            {"same-origin", "navigate", "document", "", 303},
+		"a link in a mail":             {"cross-site", "navigate", "document", "?1", 303},
+		"an image":                     {"cross-site", "no-cors", "image", "", 403},
+		"a frame":                      {"cross-site", "navigate", "iframe", "?1", 403},
+		"a script":                     {"cross-site", "cors", "empty", "", 403},
+		"an automatic redirect":        {"cross-site", "navigate", "document", "", 403},
+		"another port of this machine": {"same-site", "no-cors", "image", "", 403},
 	} {
 		resp, body := b.send(http.MethodGet, "/oauth/start/mazda?user=johndoe", func(r *http.Request) {
 			for key, value := range map[string]string{"Site": test.site, "Mode": test.mode, "Dest": test.dest, "User": test.user} {
@@ -127,7 +127,7 @@ func TestUsersAreIndistinguishableWithoutThePassword(t *testing.T) {
 		c.Web.User, c.Web.Password = "ops", secret.New("canary")
 	})
 	if resp, page := ops.send(http.MethodGet, "/oauth/start/mazda?user=nobody", func(r *http.Request) { r.SetBasicAuth("ops", "canary") }); resp.StatusCode != 404 || !strings.Contains(page, "No account of this provider has this user") {
-		t.Errorf("with the password: got %d %s, want it told", resp.StatusCode, page)
+		t.Errorf("with the password: got %d %s, want 404", resp.StatusCode, page)
 	}
 }
 
@@ -230,7 +230,7 @@ func TestChangedCertificateIsReloaded(t *testing.T) {
 	if err := os.WriteFile(cert, []byte("half a file"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b.eventually("it is told that the changed one cannot be used", func() bool {
+	b.eventually("the failure is logged", func() bool {
 		return served() == "first.test" && b.logged.count("failed to load the changed files of web.tls") == 1
 	})
 	pair(t, cert, key, "second.test")

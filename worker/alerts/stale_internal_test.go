@@ -1,4 +1,4 @@
-package alerts // inside, to say what time it is
+package alerts // an inside test: it sets the clock
 
 import (
 	"log/slog"
@@ -13,7 +13,8 @@ import (
 	"orderbeat/worker/settings"
 )
 
-// stalenessBench is a staleness with a database of its own, and a clock that the test moves.
+// stalenessBench is a staleness check with a database of its own, and a clock that the test
+// moves.
 type stalenessBench struct {
 	*Staleness
 	t         *testing.T
@@ -37,13 +38,13 @@ func newStalenessBench(t *testing.T, freshFor time.Duration) *stalenessBench {
 	return b
 }
 
-// restart is what another process begins with.
+// restart starts the check of another process.
 func (b *stalenessBench) restart() {
 	b.Staleness = b.alerts.NewStaleness(b.providers)
 	b.started = b.now
 }
 
-// later moves the clock and has everything looked at.
+// later moves the clock and checks all accounts.
 func (b *stalenessBench) later(d time.Duration) {
 	b.now = b.now.Add(d)
 	if err := b.check(b.t.Context(), b.now); err != nil {
@@ -51,7 +52,7 @@ func (b *stalenessBench) later(d time.Duration) {
 	}
 }
 
-// run has detroit asked now, and keeps a run of a kind with these params.
+// run stores a run of detroit that ended now.
 func (b *stalenessBench) run(kind, params string, state jobs.State, code clients.Code, orders ...clients.Order) {
 	b.t.Helper()
 	b.order++
@@ -72,13 +73,13 @@ func (b *stalenessBench) run(kind, params string, state jobs.State, code clients
 	}
 }
 
-// synced has detroit asked with success.
+// synced stores a successful sync of detroit.
 func (b *stalenessBench) synced() {
 	b.t.Helper()
 	b.run("sync", `{}`, jobs.Succeeded, "")
 }
 
-// alert is what stale says of detroit now, "" when it is not raised.
+// alert is the text of detroit's alert, "" if it is not raised.
 func (b *stalenessBench) alert() string {
 	b.t.Helper()
 	raised, err := b.db.Alerts(b.t.Context(), true)
@@ -93,8 +94,8 @@ func (b *stalenessBench) alert() string {
 	return ""
 }
 
-// told are the messages about an account so far: of each alert that it was raised, and resolved.
-func (b *stalenessBench) told(account string) string {
+// transitions are the published transitions of an account's alert.
+func (b *stalenessBench) transitions(account string) string {
 	b.t.Helper()
 	pending, err := b.db.Pending(b.t.Context(), time.Now(), 1000)
 	if err != nil {
@@ -109,13 +110,13 @@ func (b *stalenessBench) told(account string) string {
 	return strings.Join(states, " ")
 }
 
-func (b *stalenessBench) want(what string, stale bool, told string) {
+func (b *stalenessBench) want(what string, stale bool, transitions string) {
 	b.t.Helper()
 	if got := b.alert(); (got != "") != stale {
 		b.t.Errorf("%s: got the alert %q, want it raised: %t", what, got, stale)
 	}
-	if got := b.told("detroit"); got != told {
-		b.t.Errorf("%s: got told %q, want %q", what, got, told)
+	if got := b.transitions("detroit"); got != transitions {
+		b.t.Errorf("%s: got transitions %q, want %q", what, got, transitions)
 	}
 }
 
@@ -146,8 +147,8 @@ func TestAccountWithoutJobsIsStale(t *testing.T) {
 	if got := b.alert(); !strings.HasPrefix(got, "last success at "+last+"; expected every 2h (fresh_for); no job has run since // ") {
 		t.Errorf("got %s, want since when, and why", got)
 	}
-	if b.told("toledo") != "raised" {
-		t.Errorf("got %q about the other account, want it raised still", b.told("toledo"))
+	if b.transitions("toledo") != "raised" {
+		t.Errorf("got %q about the other account, want it raised still", b.transitions("toledo"))
 	}
 }
 
@@ -168,7 +169,8 @@ func TestRemovingFreshForResolvesTheAlert(t *testing.T) {
 	b.want("without it", false, "raised resolved")
 }
 
-// What was told before a start holds behind it, also of an account that has as long again.
+// An alert that was raised before a restart remains, also for an account that is measured from
+// the start.
 func TestStaleAlertSurvivesARestart(t *testing.T) {
 	for name, before := range map[string]func(b *stalenessBench){
 		"of one that was never asked": func(*stalenessBench) {},
@@ -191,7 +193,7 @@ func TestStaleAlertSurvivesARestart(t *testing.T) {
 	}
 }
 
-// A worker that was away asks for what it missed before anybody is told.
+// A restarted worker syncs what it missed before an alert is raised.
 func TestGracePeriodAfterAStart(t *testing.T) {
 	b := newStalenessBench(t, time.Hour)
 	b.synced()

@@ -31,7 +31,7 @@ import (
 	"orderbeat/worker/problems"
 )
 
-// pair makes a certificate for the loopback address, signed by itself, in PEM files.
+// pair writes a self-signed certificate for the loopback address, as PEM files.
 func pair(t *testing.T) (cert, key string, loaded tls.Certificate, pool *x509.CertPool) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -201,7 +201,7 @@ func TestConnectionErrorsAreExplained(t *testing.T) {
 				}
 				return b.Explain(err)
 			}
-			told := func(text string) bool {
+			explained := func(text string) bool {
 				for want := range strings.SplitSeq(test.want, "|") {
 					if strings.Contains(text, want) {
 						return true
@@ -210,7 +210,7 @@ func TestConnectionErrorsAreExplained(t *testing.T) {
 				return false
 			}
 			deadline := time.Now().Add(60 * time.Second)
-			for err = check(); (test.want == "" && err != nil) || (test.want != "" && (err == nil || !told(WithoutPlaces(err)))); err = check() {
+			for err = check(); (test.want == "" && err != nil) || (test.want != "" && (err == nil || !explained(WithoutPlaces(err)))); err = check() {
 				if time.Now().After(deadline) {
 					t.Fatalf("got %v, want %s", err, test.want)
 				}

@@ -1,4 +1,4 @@
-package credentials // an inside test: it takes a minute that passes at once in a bubble
+package credentials // an inside test: it uses a synctest clock
 
 import (
 	"context"
@@ -23,7 +23,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// keeper is a provider that has credentials and nothing else.
+// keeper is a provider that only has credentials.
 type keeper struct {
 	clients.Provider
 	sources []*auth.Source
@@ -76,7 +76,7 @@ func TestTokensOfIdleUsersAreRenewed(t *testing.T) {
 		time.Sleep(tendEvery + time.Second)
 		synctest.Wait()
 		if st := source.Status(); renewals.Load() != 1 || st.State != auth.StateValid || st.LifeLeft == 0 {
-			t.Errorf("got %d renewals, %+v, want the grant renewed although nobody called", renewals.Load(), st)
+			t.Errorf("got %d renewals, %+v, want the token renewed without calls", renewals.Load(), st)
 		}
 		time.Sleep(10 * tendEvery)
 		if renewals.Load() != 1 {
@@ -88,7 +88,7 @@ func TestTokensOfIdleUsersAreRenewed(t *testing.T) {
 	})
 }
 
-// leave puts into the store what an earlier process was granted and had to end with.
+// leave stores the expired token of an earlier process.
 func leave(t *testing.T, store auth.Store, source *auth.Source) {
 	t.Helper()
 	now := time.Now()

@@ -1,4 +1,4 @@
-package credentials // an inside test: what a state means takes cooldowns to see from outside
+package credentials // an inside test: from outside, these states take long cooldowns
 
 import (
 	"testing"
@@ -21,24 +21,24 @@ func TestAlertsOfAStatus(t *testing.T) {
 		before alertSet
 		want   []clients.Code
 	}{
-		"a credential that nobody used":      {auth.Status{State: auth.StateEmpty}, nil, nil},
-		"a live token":                       {auth.Status{State: auth.StateValid}, rejected, nil},
-		"a token after a failure long past":  {auth.Status{State: auth.StateValid, LastFailure: failure(tokenendpoint.ClassCredential)}, rejected, nil},
-		"refused credentials":                {auth.Status{State: auth.StateCooldown, Failures: 1, Refusals: 1, LastFailure: failure(tokenendpoint.ClassCredential)}, nil, []clients.Code{clients.CodeAuthRejected}},
-		"refused for good":                   {auth.Status{State: auth.StateRejected, Failures: 3, Refusals: 3, LastFailure: failure(tokenendpoint.ClassCredential)}, nil, []clients.Code{clients.CodeAuthRejected}},
-		"refused for good, nobody knows why": {auth.Status{State: auth.StateRejected}, nil, []clients.Code{clients.CodeAuthRejected}},
-		"a request that is not understood":   {auth.Status{State: auth.StateCooldown, Failures: 1, LastFailure: failure(tokenendpoint.ClassRequest)}, nil, []clients.Code{clients.CodeAuthRejected}},
-		"an early renewal that is refused":   {auth.Status{State: auth.StateValid, Failures: 1, Refusals: 1, LastFailure: failure(tokenendpoint.ClassCredential)}, nil, []clients.Code{clients.CodeAuthRejected}},
-		"a blocked address after refusals":   {auth.Status{State: auth.StateCooldown, Failures: 2, Refusals: 1, LastFailure: failure(tokenendpoint.ClassBlock)}, rejected, []clients.Code{clients.CodeAuthRejected, clients.CodeIPBlock}},
-		"a blocked address out of the blue":  {auth.Status{State: auth.StateCooldown, Failures: 3, LastFailure: failure(tokenendpoint.ClassBlock)}, nil, []clients.Code{clients.CodeIPBlock}},
-		"an outage":                          {auth.Status{State: auth.StateCooldown, Failures: 5, LastFailure: failure(tokenendpoint.ClassTransient)}, nil, nil},
-		"an outage after refusals":           {auth.Status{State: auth.StateCooldown, Failures: 2, Refusals: 1, LastFailure: failure(tokenendpoint.ClassTransient)}, nil, []clients.Code{clients.CodeAuthRejected}},
-		"an outage after a misunderstanding": {auth.Status{State: auth.StateCooldown, Failures: 2, LastFailure: failure(tokenendpoint.ClassTransient)}, rejected, []clients.Code{clients.CodeAuthRejected}},
-		"too many requests after a block":    {auth.Status{State: auth.StateCooldown, Failures: 2, LastFailure: failure(tokenendpoint.ClassThrottle)}, blocked, []clients.Code{clients.CodeIPBlock}},
-		"a user who must grant access":       {auth.Status{State: auth.StateConsent}, nil, []clients.Code{clients.CodeConsent}},
-		"a refused refresh token":            {auth.Status{State: auth.StateConsent, Failures: 2, Refusals: 1, LastFailure: failure(tokenendpoint.ClassConsent)}, rejected, []clients.Code{clients.CodeConsent}},
-		"what cannot be read":                {auth.Status{State: auth.StateEmpty, Unreadable: true}, nil, []clients.Code{codeUnreadable}},
-		"an unlatched credential":            {auth.Status{State: auth.StateEmpty, LastFailure: failure(tokenendpoint.ClassCredential)}, rejected, nil},
+		"an unused credential":                 {auth.Status{State: auth.StateEmpty}, nil, nil},
+		"a valid token":                        {auth.Status{State: auth.StateValid}, rejected, nil},
+		"a token after a failure long past":    {auth.Status{State: auth.StateValid, LastFailure: failure(tokenendpoint.ClassCredential)}, rejected, nil},
+		"rejected credentials":                 {auth.Status{State: auth.StateCooldown, Failures: 1, Refusals: 1, LastFailure: failure(tokenendpoint.ClassCredential)}, nil, []clients.Code{clients.CodeAuthRejected}},
+		"latched":                              {auth.Status{State: auth.StateRejected, Failures: 3, Refusals: 3, LastFailure: failure(tokenendpoint.ClassCredential)}, nil, []clients.Code{clients.CodeAuthRejected}},
+		"latched, without a failure":           {auth.Status{State: auth.StateRejected}, nil, []clients.Code{clients.CodeAuthRejected}},
+		"a malformed request":                  {auth.Status{State: auth.StateCooldown, Failures: 1, LastFailure: failure(tokenendpoint.ClassRequest)}, nil, []clients.Code{clients.CodeAuthRejected}},
+		"a rejected early renewal":             {auth.Status{State: auth.StateValid, Failures: 1, Refusals: 1, LastFailure: failure(tokenendpoint.ClassCredential)}, nil, []clients.Code{clients.CodeAuthRejected}},
+		"a blocked address after rejections":   {auth.Status{State: auth.StateCooldown, Failures: 2, Refusals: 1, LastFailure: failure(tokenendpoint.ClassBlock)}, rejected, []clients.Code{clients.CodeAuthRejected, clients.CodeIPBlock}},
+		"a blocked address without rejections": {auth.Status{State: auth.StateCooldown, Failures: 3, LastFailure: failure(tokenendpoint.ClassBlock)}, nil, []clients.Code{clients.CodeIPBlock}},
+		"an outage":                            {auth.Status{State: auth.StateCooldown, Failures: 5, LastFailure: failure(tokenendpoint.ClassTransient)}, nil, nil},
+		"an outage after rejections":           {auth.Status{State: auth.StateCooldown, Failures: 2, Refusals: 1, LastFailure: failure(tokenendpoint.ClassTransient)}, nil, []clients.Code{clients.CodeAuthRejected}},
+		"an outage after a malformed request":  {auth.Status{State: auth.StateCooldown, Failures: 2, LastFailure: failure(tokenendpoint.ClassTransient)}, rejected, []clients.Code{clients.CodeAuthRejected}},
+		"too many requests after a block":      {auth.Status{State: auth.StateCooldown, Failures: 2, LastFailure: failure(tokenendpoint.ClassThrottle)}, blocked, []clients.Code{clients.CodeIPBlock}},
+		"a user who must grant access":         {auth.Status{State: auth.StateConsent}, nil, []clients.Code{clients.CodeConsent}},
+		"a rejected refresh token":             {auth.Status{State: auth.StateConsent, Failures: 2, Refusals: 1, LastFailure: failure(tokenendpoint.ClassConsent)}, rejected, []clients.Code{clients.CodeConsent}},
+		"unreadable tokens":                    {auth.Status{State: auth.StateEmpty, Unreadable: true}, nil, []clients.Code{codeUnreadable}},
+		"an unlatched credential":              {auth.Status{State: auth.StateEmpty, LastFailure: failure(tokenendpoint.ClassCredential)}, rejected, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -71,11 +71,11 @@ func TestReasonForASuspectedIPBlock(t *testing.T) {
 		status auth.Status
 		want   string
 	}{
-		"after a refusal": {
+		"after a rejection": {
 			auth.Status{Failures: 2, Refusals: 1, LastFailure: failure},
 			"no connection, soon after rejected credentials: the provider may have blocked this IP address",
 		},
-		"out of the blue": {
+		"without rejections": {
 			auth.Status{Failures: 3, LastFailure: failure},
 			"no connection, several times in a row: the provider may have blocked this IP address",
 		},

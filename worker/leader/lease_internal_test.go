@@ -1,4 +1,4 @@
-package leader // an inside test: nobody outside sees whether a lease is sure
+package leader // an inside test: IsLeader is not visible outside
 
 import (
 	"log/slog"
@@ -9,29 +9,29 @@ import (
 	"orderbeat/worker/problems"
 )
 
-// Who could not renew for long publishes nothing and takes nothing, until it could.
+// A leader without a recent renewal neither publishes nor receives until it has renewed.
 func TestLeaseWithoutRenewalDoesNotLead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &Lease{activity: problems.NewSet(slog.New(slog.DiscardHandler)).Activity("lease")}
 		l.hold(1, time.Now())
 		if !l.IsLeader() || !l.CanPublish() || !l.WaitLeader(t.Context()) {
-			t.Error("just renewed, and not sure")
+			t.Error("not the leader right after a renewal")
 		}
 		time.Sleep(sureFor)
 		if l.IsLeader() || l.CanPublish() {
-			t.Error("sure, when another one may have taken over soon")
+			t.Error("still the leader when another one may take over")
 		}
 		time.AfterFunc(time.Second, func() { l.hold(2, time.Now()) })
 		if !l.WaitLeader(t.Context()) {
-			t.Error("renewed, and not certain")
+			t.Error("not the leader after another renewal")
 		}
 		l.set(Elsewhere, "standby")
 		if l.IsLeader() || !l.CanPublish() {
-			t.Error("one that stands by tells what it has, and takes nothing")
+			t.Error("a standby must publish what it has, and not lead")
 		}
 		l.set(Over, "over")
 		if l.CanPublish() {
-			t.Error("one that lost the lease goes on")
+			t.Error("a worker that lost the lease must not publish")
 		}
 	})
 }

@@ -1,4 +1,4 @@
-package planner // an inside test: outside, no request takes long enough to be planned
+package planner // an inside test: no real request takes long to plan
 
 import (
 	"context"

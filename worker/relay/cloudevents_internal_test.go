@@ -1,4 +1,4 @@
-package relay // an inside test: a server that takes so little refuses more than events
+package relay // an inside test: a server with such a limit rejects other messages too
 
 import (
 	"encoding/json"
@@ -18,7 +18,7 @@ func TestLargeMembersAreTruncated(t *testing.T) {
 	}{
 		"a large order":                 {map[string]json.RawMessage{"order": large, "changes": small, "order_id": small}, "changes order_id truncated"},
 		"large changes":                 {map[string]json.RawMessage{"order": small, "changes": large, "order_id": small}, "order_id truncated"},
-		"a large advice, told in both":  {map[string]json.RawMessage{"order": small, "changes": large, "despatch_advice": large, "order_id": small}, "order_id truncated"},
+		"a large advice, in both":       {map[string]json.RawMessage{"order": small, "changes": large, "despatch_advice": large, "order_id": small}, "order_id truncated"},
 		"an advice that fits by itself": {map[string]json.RawMessage{"order": large, "changes": small, "despatch_advice": small}, "changes despatch_advice truncated"},
 		"a large invoice":               {map[string]json.RawMessage{"order": small, "changes": large, "invoice": large, "order_id": small}, "order_id truncated"},
 	} {

@@ -22,7 +22,7 @@ import (
 	"orderbeat/worker/settings"
 )
 
-// bench runs schedules against a database of its own, in a bubble with a clock of its own.
+// bench runs schedules with a database and a synctest clock of its own.
 type bench struct {
 	t      *testing.T
 	path   string
@@ -30,7 +30,7 @@ type bench struct {
 	config scheduler.Config
 	*scheduler.Scheduler
 	stop func()
-	fail atomic.Bool  // the database takes no run
+	fail atomic.Bool  // the database rejects runs
 	lead atomic.Value // of error: what confirming leadership returns
 }
 
@@ -84,7 +84,7 @@ func (b *bench) start(elsewhere map[string]time.Time, schedules ...settings.Sche
 	b.stop = func() { cancel(); <-ended; b.stop = func() {} }
 }
 
-// ticks lists what became of the due times of a schedule, as "12:00:10 started: reason".
+// ticks lists the ticks of a schedule, as "12:00:10 started: reason".
 func (b *bench) ticks(name string) (list []string) {
 	b.t.Helper()
 	ticks, err := b.db.Ticks(context.Background(), name, time.Time{}, time.Now().Add(100*24*time.Hour))
@@ -111,25 +111,25 @@ func (b *bench) want(what, name string, want ...string) {
 	}
 }
 
-// nextDue checks the next due time that the database tells and, while it runs, the scheduler.
+// nextDue checks the next due time according to the database and, while it runs, the scheduler.
 func (b *bench) nextDue(what string, s settings.Schedule, want string) {
 	b.t.Helper()
 	w, err := b.db.Watermark(context.Background(), s.Name)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	told := "unknown"
+	stored := "unknown"
 	if next, ok := scheduler.NextDue(s.Cron, w, time.Now()); ok {
-		told = next.Format("15:04:05")
+		stored = next.Format("15:04:05")
 	}
-	if told != want {
-		b.t.Errorf("%s: the database tells %s, want %s", what, told, want)
+	if stored != want {
+		b.t.Errorf("%s: the database has %s, want %s", what, stored, want)
 	}
 	if b.Scheduler == nil {
 		return
 	}
 	if next, ok := b.NextDue(s.Name); !ok || next.Format("15:04:05") != want {
-		b.t.Errorf("%s: the scheduler tells %s, %v, want %s", what, next, ok, want)
+		b.t.Errorf("%s: the scheduler has %s, %v, want %s", what, next, ok, want)
 	}
 }
 
@@ -148,7 +148,7 @@ func spec(t *testing.T, text string) settings.Schedule {
 	return s
 }
 
-// A bubble's clock begins at midnight.
+// The clock of a bubble starts at midnight.
 func TestEveryCountsFromItsFirstStart(t *testing.T) {
 	bubble(t, func(b *bench) {
 		s := every(10 * time.Minute)
@@ -175,7 +175,7 @@ func TestNextDue(t *testing.T) {
 		s := every(time.Minute)
 		b.start(nil, s)
 		time.Sleep(90 * time.Second)
-		for range 3 { // it does not move with the question
+		for range 3 { // it is the same each time
 			b.nextDue("while it runs", s, "00:02:00")
 			time.Sleep(10*time.Second - time.Millisecond)
 		}
@@ -198,15 +198,15 @@ func TestStandbyKnowsTheLeadersTicks(t *testing.T) {
 		s := every(10 * time.Minute)
 		s.CatchUp = "all"
 		time.Sleep(26 * time.Minute)
-		from := time.Now().Add(-23 * time.Minute) // elsewhere it was 00:03 last
+		from := time.Now().Add(-23 * time.Minute) // the last tick elsewhere was at 00:03
 		b.start(map[string]time.Time{"s": from}, s)
 		time.Sleep(time.Second)
-		b.want("what nobody recorded is caught up", "s", "00:13:00 caught_up: not running", "00:23:00 caught_up: not running")
+		b.want("unrecorded due times are caught up", "s", "00:13:00 caught_up: not running", "00:23:00 caught_up: not running")
 		b.nextDue("next", s, "00:33:00")
 	})
 }
 
-// What the worker elsewhere recorded is known to the database before the first tick here.
+// The database has the progress of the previous leader before the first tick here.
 func TestNextDueAfterATakeOver(t *testing.T) {
 	bubble(t, func(b *bench) {
 		s := every(10 * time.Minute)
@@ -288,7 +288,7 @@ func TestDueTimesWaitForTheDatabase(t *testing.T) {
 	}
 }
 
-// Who does not lead any more starts nothing: another worker does.
+// A worker that is no longer the leader starts nothing.
 func TestStandbyStartsNothing(t *testing.T) {
 	bubble(t, func(b *bench) {
 		b.start(nil, every(10*time.Second))
@@ -300,8 +300,8 @@ func TestStandbyStartsNothing(t *testing.T) {
 	})
 }
 
-// While nobody knows who leads, what has just come is started. What is late can wait:
-// perhaps this process was suspended, and another one started it.
+// While the leader is unknown, due times that have just come are started. Late ones wait: this
+// process may have been suspended while another one started them.
 func TestLateDueTimesWaitForTheLeader(t *testing.T) {
 	bubble(t, func(b *bench) {
 		s := every(10 * time.Second)
@@ -323,7 +323,7 @@ func TestLateDueTimesWaitForTheLeader(t *testing.T) {
 	})
 }
 
-// What the database does not take until the end is found missed by the next start.
+// A due time that the database rejects until shutdown is missed at the next start.
 func TestUnrecordedDueTimeIsMissedAfterARestart(t *testing.T) {
 	bubble(t, func(b *bench) {
 		s := every(10 * time.Second)
@@ -405,7 +405,7 @@ func TestJitterMayBeLongerThanTheInterval(t *testing.T) {
 	})
 }
 
-// The alert of one provider is about all its schedules, and outlives a restart.
+// The alert of a provider is about all its schedules, and survives a restart.
 func TestAlertIsResolvedWhenEveryScheduleHasRun(t *testing.T) {
 	bubble(t, func(b *bench) {
 		slow, quick := every(time.Hour), every(time.Minute)

@@ -1,4 +1,4 @@
-package web // an inside test: from outside a test has one address, and no other clock
+package web // an inside test: it needs several addresses and a synctest clock
 
 import (
 	"fmt"
@@ -27,7 +27,7 @@ func TestWrongPasswordsAreCountedByAddress(t *testing.T) {
 		}
 		time.Sleep(guessEvery)
 		if !g.allowed("192.0.2.1:1") {
-			t.Error("an address that rested is still refused")
+			t.Error("an address is still rejected after the pause")
 		}
 		for n := range 3 * maxGuessers {
 			g.wrong(fmt.Sprintf("10.%d.%d.1:1", n/256, n%256))

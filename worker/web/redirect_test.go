@@ -14,7 +14,7 @@ func TestInvalidRedirectURIs(t *testing.T) {
 		"a path of one's own that ends so":     {"https://dms.example/oauth/code/", ""},
 		"a path and a query":                   {"https://dms.example/oauth/code?from=orderbeat", ""},
 		"what the listener would say":          {"https://dms.example/oauth/callback/mazda", ""},
-		"nobody's callback":                    {"https://dms.example/oauth/callback/dms", ""},
+		"the callback of an unknown provider":  {"https://dms.example/oauth/callback/dms", ""},
 		"another provider's callback":          {"https://dms.example/oauth/callback/shell", "/oauth/callback/shell is the callback of provider shell"},
 		"another provider's redirect URI":      {"https://dms.example/taken", "provider acceptance uses /taken already"},
 		"its path at another host":             {"https://127.0.0.1:8080/taken?x=1", "provider acceptance uses /taken already"},
