@@ -20,7 +20,7 @@ func (r *Runner) remap(ctx context.Context, p settings.Provider, account clients
 		now := time.Now()
 		return jobs.Outcome{
 			Job: job, State: jobs.Failed, AskedAt: now, FinishedAt: now,
-			Err: jobs.Invalid("the answers of job "+job.Remaps+" are no longer kept", "they are older than db.retention keeps them"),
+			Err: jobs.Invalid("the recorded responses of job "+job.Remaps+" were pruned", "They were older than db.retention."),
 		}, nil
 	}
 	return jobs.Remap(ctx, p.Provider, account, job, kept, answers)

@@ -137,7 +137,7 @@ func (l *Lease) standBy(ctx context.Context, other Term) error {
 		return nil
 	}
 	if err := l.withdraw(ctx); err != nil {
-		return fmt.Errorf("stand by: %w", err)
+		return fmt.Errorf("become a standby: %w", err)
 	}
 	l.set(Elsewhere, "standby: another worker leads, at "+other.Place)
 	l.log.Warn("another worker leads: standby", "bucket", l.bucket.Bucket, "at", other.Place, "since", other.Since)

@@ -167,15 +167,15 @@ func readPage[T any](ctx context.Context, s *Service, r *request, limit int, row
 }
 
 // pageSize is the number of rows of a page.
-func pageSize(asked int) (int, error) {
+func pageSize(requested int) (int, error) {
 	const usual, most = 100, 1000
 	switch {
-	case asked < 0:
-		return 0, invalid(fmt.Sprintf("limit must not be negative, got %d", asked), "Omit it for 100.")
-	case asked == 0:
+	case requested < 0:
+		return 0, invalid(fmt.Sprintf("limit must not be negative, got %d", requested), "Omit it for 100.")
+	case requested == 0:
 		return usual, nil
 	default:
-		return min(asked, most), nil
+		return min(requested, most), nil
 	}
 }
 

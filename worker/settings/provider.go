@@ -47,8 +47,8 @@ func (p Provider) Sources() []*auth.Source {
 	return nil
 }
 
-// Latched reports whether a provider has credentials, and every one of them is rejected
-// until somebody changes or unlatches it.
+// Latched reports whether the provider has credentials, and all of them are latched after
+// rejections.
 func (p Provider) Latched() bool {
 	sources := p.Sources()
 	for _, source := range sources {

@@ -54,7 +54,8 @@ func guarded(c Config, hosts []string, log *slog.Logger, pages http.Handler) htt
 	})
 }
 
-// Admits compares in constant time: how long a refusal takes tells nothing.
+// Admits reports whether the request has the password, or none is required. It compares in
+// constant time.
 func (w Config) Admits(r *http.Request) bool {
 	if w.User == "" {
 		return true

@@ -105,9 +105,9 @@ func (s *Server) start() error {
 	s.server, s.storeErr = srv, ""
 	s.mu.Unlock()
 	srv.Start()
-	const patience = 30 * time.Second // recovering large streams takes a while
-	if !srv.ReadyForConnections(patience) {
-		return fmt.Errorf("embedded NATS: not ready after %s", patience)
+	const timeout = 30 * time.Second // recovering large streams takes a while
+	if !srv.ReadyForConnections(timeout) {
+		return fmt.Errorf("embedded NATS: not ready after %s", timeout)
 	}
 	if address, ok := srv.Addr().(*net.TCPAddr); ok {
 		s.options.Port = address.Port
