@@ -55,7 +55,7 @@ func TestMessageBecomesEventsAndAResult(t *testing.T) {
 	if !subjects["orderbeat.orders.michelin.st%2E%20paul.SO1"] || !subjects["orderbeat.orders.michelin.detroit.SO2"] {
 		t.Errorf("got subjects %v, want tokens percent-encoded", subjects)
 	}
-	reply, err := inbox.NextMsg(5 * time.Second)
+	reply, err := inbox.NextMsg(time.Minute)
 	if err != nil {
 		t.Fatalf("no result at the reply subject: %v", err)
 	}
@@ -132,7 +132,7 @@ func TestBadRequestsEndWithAResult(t *testing.T) {
 		if stored, found, err := b.db.Run(t.Context(), r.ID); err != nil || !found || stored.State != jobs.Failed {
 			t.Errorf("run %s is stored as %+v (%v), want failed", r.ID, stored, err)
 		}
-		if advisory, err := ended.NextMsg(5 * time.Second); err != nil || !strings.Contains(string(advisory.Data), "reason") {
+		if advisory, err := ended.NextMsg(time.Minute); err != nil || !strings.Contains(string(advisory.Data), "reason") {
 			t.Errorf("%s %.60s: got %v, want the message terminated with its reason", c.subject, c.body, err)
 		}
 	}
@@ -241,7 +241,7 @@ func TestFinishedJobIsNotPerformedAgain(t *testing.T) {
 	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nil)
 	b.result(1)
 	b.settled()
-	job, err := seen.NextMsg(5 * time.Second)
+	job, err := seen.NextMsg(time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -268,7 +268,7 @@ func (b *bench) eventuallyWithin(timeout time.Duration, what string, holds func(
 		if time.Now().After(deadline) {
 			b.t.Fatalf("timed out waiting for: %s", what)
 		}
-		time.Sleep(5 * time.Millisecond)
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 
@@ -289,7 +289,7 @@ func (b *bench) messages(stream, subject string, n int) []jetstream.Msg {
 	}
 	var got []jetstream.Msg
 	for len(got) < n {
-		batch, err := consumer.Fetch(n-len(got), jetstream.FetchMaxWait(15*time.Second))
+		batch, err := consumer.Fetch(n-len(got), jetstream.FetchMaxWait(time.Minute))
 		if err != nil {
 			b.t.Fatal(err)
 		}
@@ -345,7 +345,7 @@ func (b *bench) settled() {
 // request sends a request to the service.
 func (b *bench) request(endpoint, body string, header nats.Header) *nats.Msg {
 	b.t.Helper()
-	msg, err := b.conn.RequestMsg(&nats.Msg{Subject: "orderbeat.api." + endpoint, Data: []byte(body), Header: header}, 10*time.Second)
+	msg, err := b.conn.RequestMsg(&nats.Msg{Subject: "orderbeat.api." + endpoint, Data: []byte(body), Header: header}, time.Minute)
 	if err != nil {
 		b.t.Fatalf("%s %s: %v", endpoint, body, err)
 	}
