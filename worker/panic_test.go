@@ -35,7 +35,7 @@ func beside(r *panicking) func(c *worker.Config) {
 	return func(c *worker.Config) {
 		r.supplier = &supplier{answer: lists(0, "SO1")}
 		other := c.Providers[0]
-		other.Provider, other.Name = r, "rude"
+		other.Provider, other.Name = r, "panicking"
 		c.Providers = append(c.Providers, other)
 		c.Web.Listen = "127.0.0.1:0"
 	}
@@ -77,7 +77,7 @@ func TestPanicFailsOnlyItsJob(t *testing.T) {
 		t.Error("the metrics are gone")
 	}
 	r.panics.Store(false)
-	b.publish("orderbeat.runs.panicking.sync", ``, nil) // whose orders are another provider's
+	b.publish("orderbeat.runs.panicking.sync", ``, nil) // it returns orders of another provider
 	if got := b.result(3); got.State != jobs.Failed || got.Errors[0].Code != clients.CodeInternal || !strings.Contains(got.Errors[0].Message, "cannot be stored") {
 		t.Errorf("got %+v, want failed jobs, whose outcome cannot be stored", got)
 	}
