@@ -45,7 +45,7 @@ func everyState() []auth.Status {
 	}
 }
 
-func TestAuthStatusAsksTheWorker(t *testing.T) {
+func TestAuthStatusReadsTheWorker(t *testing.T) {
 	t.Parallel()
 	w := newStandInWorker(t)
 	w.answers("auth.status", func([]byte) any { return map[string]any{"credentials": everyState()} })
@@ -68,7 +68,7 @@ func TestAuthStatusAsksTheWorker(t *testing.T) {
 	}
 }
 
-func TestAuthToolsAskTheWorker(t *testing.T) {
+func TestAuthCommandsCallTheWorker(t *testing.T) {
 	t.Parallel()
 	expires := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
 	for _, test := range []struct {
@@ -147,7 +147,7 @@ func TestAuthToolsAskTheWorker(t *testing.T) {
 	}
 }
 
-func TestWithoutAWorkerCommandsSayHowToStartOne(t *testing.T) {
+func TestCommandsWithoutAWorkerSayHowToStartOne(t *testing.T) {
 	unreachable := writeConfig(t, "[nats]\nlisten = \"127.0.0.1:1\"\n[web]\nlisten = \"127.0.0.1:1\"\n")
 	unseen := writeConfig(t, "[nats]\nlisten = \"127.0.0.1:1\"\n[web]\nlisten = \"\"\n")
 	for _, test := range []struct {
@@ -190,7 +190,7 @@ func pages(t *testing.T, more string, answer http.HandlerFunc) (config string, a
 	return writeConfig(t, fmt.Sprintf("[nats]\nlisten = \"127.0.0.1:1\"\n[web]\nlisten = %q\n%s", address, more)), asked
 }
 
-func TestLoginSaysWhatTheWorkerSays(t *testing.T) {
+func TestLoginShowsTheWorkersResponse(t *testing.T) {
 	begins := func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("Location", "https://provider.test/authorize?state=canary")
 		rw.WriteHeader(http.StatusSeeOther)
@@ -263,7 +263,7 @@ func TestLoginSendsThePassword(t *testing.T) {
 	}
 }
 
-func TestWhatIsPastedIsHandedToTheWorker(t *testing.T) {
+func TestPastedRedirectIsSentToTheWorker(t *testing.T) {
 	for _, test := range []struct {
 		name, pasted string
 		status       int

@@ -74,10 +74,10 @@ func (a *archive) windows() map[string]int {
 	return found
 }
 
-// TestABackfillIsKilledAgainAndAgain asks for two years of 20 accounts, and kills the
+// TestBackfillSurvivesRepeatedKills asks for two years of 20 accounts, and kills the
 // process with -9 five times meanwhile: each window is asked for once, or twice if it was
 // in hand, and the schedule beside it keeps its times.
-func TestABackfillIsKilledAgainAndAgain(t *testing.T) {
+func TestBackfillSurvivesRepeatedKills(t *testing.T) {
 	t.Parallel()
 	const accounts, kills = 20, 5
 	stand, folder := newArchive(t), t.TempDir()

@@ -19,10 +19,10 @@ import (
 	"orderbeat/db"
 )
 
-// TestNoSecretIsToldAnywhere takes the whole program through everything that has to do
+// TestSecretsAppearNowhere takes the whole program through everything that has to do
 // with tokens, with every line of the log, and then looks for what went over the wire
 // in all that it wrote, said and kept.
-func TestNoSecretIsToldAnywhere(t *testing.T) {
+func TestSecretsAppearNowhere(t *testing.T) {
 	t.Parallel()
 	stand, folder := newOutside(t), t.TempDir()
 	const webPassword = "canary web password"

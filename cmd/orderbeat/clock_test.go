@@ -86,10 +86,10 @@ func init() {
 	return binary
 }
 
-// TestClockIsSet sets the clock of a working process two hours ahead, and back: nothing
+// TestWorkerHandlesClockChanges sets the clock of a working process two hours ahead, and back: nothing
 // stands still for two hours, and nothing is there twice. It takes minutes to build, so it
 // is there with the build tag setclock only.
-func TestClockIsSet(t *testing.T) {
+func TestWorkerHandlesClockChanges(t *testing.T) {
 	binary := settable(t)
 	for name, set := range map[string][]syscall.Signal{
 		"ahead":          {syscall.SIGUSR1},

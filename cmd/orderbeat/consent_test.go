@@ -145,7 +145,7 @@ func (p *program) rows(query string, into *[]string) {
 	}
 }
 
-func TestConsentsThatComeToNothing(t *testing.T) {
+func TestFailedConsents(t *testing.T) {
 	t.Parallel()
 	stand := newOutside(t)
 	p := startHere(t, dealers(t, t.TempDir(), stand, webOn(t, "127.0.0.1", "")))

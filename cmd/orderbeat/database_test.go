@@ -153,7 +153,7 @@ func TestOrdersAsATable(t *testing.T) {
 	}
 }
 
-func TestNoOrdersIsSaidPlainly(t *testing.T) {
+func TestOrdersWithoutMatch(t *testing.T) {
 	path, _ := furnished(t)
 	got := do(t, "orders", "--account", "nobody", "--config", path)
 	if diff := cmp.Diff(result{cli.Done, "", "no orders match\n"}, got, cmp.AllowUnexported(result{})); diff != "" {
@@ -203,7 +203,7 @@ func TestOrderAsJSON(t *testing.T) {
 	}
 }
 
-func TestOrderThatIsNotOne(t *testing.T) {
+func TestUnknownOrder(t *testing.T) {
 	path, _ := furnished(t)
 	none := do(t, "order", "PO-99", "--config", path)
 	if none.status != cli.Failed || !strings.Contains(none.stderr, `order "PO-99" not found`) {

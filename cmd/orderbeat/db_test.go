@@ -137,7 +137,7 @@ func TestDBPruneWithoutAWorker(t *testing.T) {
 	}
 }
 
-func TestDBPruneAsksTheWorkerUntilItIsDone(t *testing.T) {
+func TestDBPruneCallsTheWorkerUntilDone(t *testing.T) {
 	w := newStandInWorker(t)
 	newDatabase(t, w.config)
 	unlock, err := lock.Acquire(databaseOf(w.config))
@@ -159,7 +159,7 @@ func TestDBPruneAsksTheWorkerUntilItIsDone(t *testing.T) {
 	}
 }
 
-func TestDBPruneTellsWhatWasDoneBeforeItFailed(t *testing.T) {
+func TestDBPruneReportsPartialProgress(t *testing.T) {
 	w := newStandInWorker(t)
 	newDatabase(t, w.config)
 	unlock, err := lock.Acquire(databaseOf(w.config))
@@ -180,7 +180,7 @@ func TestDBPruneTellsWhatWasDoneBeforeItFailed(t *testing.T) {
 	}
 }
 
-func TestDBPruneAsksARealWorker(t *testing.T) {
+func TestDBPruneByARunningWorker(t *testing.T) {
 	t.Parallel()
 	path := writeConfig(t, fmt.Sprintf("[nats]\nlisten = \"127.0.0.1:%s\"\nsync = \"2m\"\n[web]\nlisten = \"127.0.0.1:0\"\n[db]\nretention = { jobs = \"0s\", events = \"0s\" }\n", freePort(t)))
 	k := newDatabase(t, path)
@@ -209,7 +209,7 @@ func TestDBPruneAsksARealWorker(t *testing.T) {
 	}
 }
 
-func TestAWorkerPrunesAsItIsConfigured(t *testing.T) {
+func TestWorkerPrunesByItsConfiguration(t *testing.T) {
 	t.Parallel()
 	path := writeConfig(t, fmt.Sprintf("[nats]\nlisten = \"127.0.0.1:%s\"\nsync = \"2m\"\n[web]\nlisten = \"127.0.0.1:0\"\n[db]\nretention = { events = \"0s\" }\n", freePort(t)))
 	k := newDatabase(t, path)
@@ -251,7 +251,7 @@ func TestDBMigrate(t *testing.T) {
 	}
 }
 
-func TestDBMisused(t *testing.T) {
+func TestDBUsageErrors(t *testing.T) {
 	path := writeConfig(t, "[nats]\nlisten = \"127.0.0.1:1\"\n")
 	none := writeConfig(t, "")
 	newDatabase(t, path)

@@ -341,9 +341,9 @@ var (
 	funcName = regexp.MustCompile("^`(?:(\\w+)\\.)?(\\w+)`$")
 )
 
-// TestDocumentedLinksLead checks that links lead to files, and that those which name a
+// TestDocumentedLinksResolve checks that links lead to files, and that those which name a
 // function or a type lead to the file that has it.
-func TestDocumentedLinksLead(t *testing.T) {
+func TestDocumentedLinksResolve(t *testing.T) {
 	checked := 0
 	for _, name := range append(documents(t), "CHANGELOG.md") {
 		text, err := os.ReadFile("../../" + name)

@@ -13,7 +13,7 @@ import (
 )
 
 // A check that succeeds says nothing about orders: their alert lasts until they come.
-func TestAChecksSuccessResolvesNoAlertAboutOrders(t *testing.T) {
+func TestSuccessfulCheckResolvesNoOrderAlert(t *testing.T) {
 	t.Parallel()
 	var allowed atomic.Bool
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

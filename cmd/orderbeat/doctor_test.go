@@ -10,7 +10,7 @@ import (
 	"orderbeat/cmd/orderbeat/cli"
 )
 
-func TestDoctorProvesEveryAccount(t *testing.T) {
+func TestDoctorTestsEveryAccount(t *testing.T) {
 	t.Parallel()
 	stand, folder := newOutside(t), t.TempDir()
 	p := startHere(t, dealers(t, folder, stand, webOn(t, "127.0.0.1", "")+everyKind(t, folder, stand)))
@@ -61,7 +61,7 @@ func TestDoctorProvesEveryAccount(t *testing.T) {
 	}
 }
 
-func TestDoctorsTimeoutIsForAllAccountsTogether(t *testing.T) {
+func TestDoctorTimeoutCoversAllAccounts(t *testing.T) {
 	t.Parallel()
 	if r := do(t, "doctor", "--help"); !strings.Contains(r.stdout, "wait for all accounts together (default 1m0s)") {
 		t.Errorf("got %s, want --timeout explained as what it bounds", r.stdout)

@@ -10,9 +10,9 @@ import (
 	"orderbeat/jobs"
 )
 
-// TestRoadOfDocuments asks for what was despatched before its orders are known, for what
+// TestDocumentsEndToEnd asks for what was despatched before its orders are known, for what
 // was invoiced after, and follows both to their events.
-func TestRoadOfDocuments(t *testing.T) {
+func TestDocumentsEndToEnd(t *testing.T) {
 	t.Parallel()
 	config := shipped(t, t.TempDir(), "@every 1h")
 	replace(t, config, "at_start = true ", "at_start = false")

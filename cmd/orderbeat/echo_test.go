@@ -42,10 +42,10 @@ func spellings(secret string) []string {
 	}
 }
 
-// TestAProviderThatRepeatsSecretsTellsNobody has providers repeat the credentials that they
+// TestSecretsEchoedByAProviderAreMasked has providers repeat the credentials that they
 // were called with, in every spelling, in headers and bodies of successes and failures, and
 // looks into everything that the program wrote, stored, published and printed.
-func TestAProviderThatRepeatsSecretsTellsNobody(t *testing.T) {
+func TestSecretsEchoedByAProviderAreMasked(t *testing.T) {
 	t.Parallel()
 	basic := func(user, password string) string {
 		return base64.StdEncoding.EncodeToString([]byte(user + ":" + password))

@@ -37,7 +37,7 @@ func evaluated(t *testing.T, text string) map[string]string {
 	return got
 }
 
-func TestEnvSetsWhatTheConfigurationNames(t *testing.T) {
+func TestEnvPrintsTheConfiguredConnection(t *testing.T) {
 	folder := t.TempDir()
 	strange := "it's $HOME `id` \"x\" \\ \n* ;&é"
 	secret := writeSecret(t, folder, "strange", strange)
@@ -86,7 +86,7 @@ func TestEnvSetsWhatTheConfigurationNames(t *testing.T) {
 	}
 }
 
-func TestTheEmbeddedNATSAsksForThePasswordThatItMade(t *testing.T) {
+func TestEmbeddedNATSRequiresItsGeneratedPassword(t *testing.T) {
 	t.Parallel()
 	config := shipped(t, t.TempDir(), "0 0 1 1 *")
 	port := freePort(t)
@@ -122,7 +122,7 @@ func TestTheEmbeddedNATSAsksForThePasswordThatItMade(t *testing.T) {
 	}
 }
 
-func TestTheEmbeddedNATSIsReachedOverTLS(t *testing.T) {
+func TestEmbeddedNATSOverTLS(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name, host, more string

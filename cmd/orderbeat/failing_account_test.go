@@ -108,10 +108,10 @@ func troubles() []trouble {
 	return list
 }
 
-// TestOneAccountInTrouble runs one program with a provider for each trouble. Of each, one
+// TestFailuresOfOneAccountLeaveOthersAlone runs one program with a provider for each trouble. Of each, one
 // account is struck, and everything that anybody can see is looked at: while it lasts,
 // and when it is over.
-func TestOneAccountInTrouble(t *testing.T) {
+func TestFailuresOfOneAccountLeaveOthersAlone(t *testing.T) {
 	t.Parallel()
 	folder, list := t.TempDir(), troubles()
 	stands := make([]*stand, len(list))

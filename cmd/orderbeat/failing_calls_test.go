@@ -14,10 +14,10 @@ import (
 	"orderbeat/jobs"
 )
 
-// TestAThrottledProviderIsLeftAlone has the first of two jobs be answered 429, with
+// TestThrottledProviderIsPaused has the first of two jobs be answered 429, with
 // each form of Retry-After (RFC 9110 section 10.2.3), and no call of either go out before
 // that is over.
-func TestAThrottledProviderIsLeftAlone(t *testing.T) {
+func TestThrottledProviderIsPaused(t *testing.T) {
 	t.Parallel()
 	until := func(first question) time.Time { return first.ended.Add(time.Second) }
 	at := time.Now().Add(4 * time.Second).UTC().Truncate(time.Second)
@@ -68,9 +68,9 @@ func TestAThrottledProviderIsLeftAlone(t *testing.T) {
 	_ = all.Wait()
 }
 
-// TestALongRetryAfterIsWaitedFor has a provider ask for an hour: every job waits that
+// TestLongRetryAfterIsHonoured has a provider ask for an hour: every job waits that
 // long, without a call, and nobody is called for it.
-func TestALongRetryAfterIsWaitedFor(t *testing.T) {
+func TestLongRetryAfterIsHonoured(t *testing.T) {
 	t.Parallel()
 	s := alone(t, "concurrency = 1\nretry = { attempts = 2, for = \"6h\" }")
 	s.sync(window(0), 1)
@@ -100,10 +100,10 @@ func TestALongRetryAfterIsWaitedFor(t *testing.T) {
 	s.toldOnce()
 }
 
-// TestABlockedAddressIsLeftAlone has credentials be refused, and then the connection fail
+// TestBlockedAddressStopsRequests has credentials be refused, and then the connection fail
 // before anything could be said: by a reset, and by a certificate that nobody vouches
 // for, which is never accepted.
-func TestABlockedAddressIsLeftAlone(t *testing.T) {
+func TestBlockedAddressStopsRequests(t *testing.T) {
 	t.Parallel()
 	folder, elsewhere := t.TempDir(), t.TempDir()
 	reset, masked := newStand(t, sandbox.Options{}), newMasked(t, folder, elsewhere)

@@ -74,9 +74,9 @@ func (s supplier) grant(user string) {
 	newBrowser(s.t).grant(link, user)
 }
 
-// TestARefusedRefreshAsksTheUser has refresh tokens be refused in both ways, and the
+// TestRejectedRefreshTokenRequiresConsent has refresh tokens be refused in both ways, and the
 // users grant access again.
-func TestARefusedRefreshAsksTheUser(t *testing.T) {
+func TestRejectedRefreshTokenRequiresConsent(t *testing.T) {
 	t.Parallel()
 	folder, dealers := t.TempDir(), newDealers(t)
 	s := startHere(t, suppliers(t, folder, dealers.mazda(t, folder))).supplier(t, dealers, "mazda")
@@ -147,9 +147,9 @@ func TestARefusedRefreshAsksTheUser(t *testing.T) {
 	}
 }
 
-// TestTokensThatCannotBeRead loses the key that tokens are sealed with, and damages a row
+// TestUnreadableTokens loses the key that tokens are sealed with, and damages a row
 // in which one is: a client logs in again, and users are asked again.
-func TestTokensThatCannotBeRead(t *testing.T) {
+func TestUnreadableTokens(t *testing.T) {
 	t.Parallel()
 	folder, one, two := t.TempDir(), newStand(t, sandbox.Options{}), newDealers(t)
 	config := suppliers(t, folder, one.section(t, folder, "michelin", "")+two.mazda(t, folder))

@@ -12,8 +12,8 @@ import (
 	"orderbeat/jobs"
 )
 
-// TestNATSAwayDelaysAndLosesNothing has NATS go away within a job, and come back.
-func TestNATSAwayDelaysAndLosesNothing(t *testing.T) {
+// TestNATSOutageDelaysWithoutLoss has NATS go away within a job, and come back.
+func TestNATSOutageDelaysWithoutLoss(t *testing.T) {
 	t.Parallel()
 	options := &server.Options{Host: "127.0.0.1", Port: freePortNumber(t), JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true}
 	srv := startNATS(t, options)

@@ -14,9 +14,9 @@ import (
 	"orderbeat/jobs"
 )
 
-// TestASIGTERMLetsTheJobInHandFinish stops a process within a job, with another one
+// TestSIGTERMLetsRunningJobsFinish stops a process within a job, with another one
 // behind it.
-func TestASIGTERMLetsTheJobInHandFinish(t *testing.T) {
+func TestSIGTERMLetsRunningJobsFinish(t *testing.T) {
 	t.Parallel()
 	folder, stand := t.TempDir(), newStand(t, sandbox.Options{})
 	config := suppliers(t, folder, stand.section(t, folder, "michelin", "concurrency = 1"))
@@ -56,9 +56,9 @@ func TestASIGTERMLetsTheJobInHandFinish(t *testing.T) {
 	s.toldOnce()
 }
 
-// TestADamagedDatabaseAcknowledgesNothing damages a page that a job's outcome needs, and
+// TestCorruptDatabaseAcknowledgesNothing damages a page that a job's outcome needs, and
 // puts it back; and makes the file none of SQLite's.
-func TestADamagedDatabaseAcknowledgesNothing(t *testing.T) {
+func TestCorruptDatabaseAcknowledgesNothing(t *testing.T) {
 	t.Parallel()
 	folder, stand := t.TempDir(), newStand(t, sandbox.Options{})
 	config := suppliers(t, folder, stand.section(t, folder, "michelin", ""))
@@ -149,9 +149,9 @@ func spoil(t *testing.T, config string, page int64) (mend func()) {
 	return func() { write(before) }
 }
 
-// TestAKillRepeatsNothing kills a process -9 when the first of its jobs has ended, with
-// one account refused. [TestKilledInTheMiddle] does so with a thousand jobs.
-func TestAKillRepeatsNothing(t *testing.T) {
+// TestKillRepeatsNoEffects kills a process -9 when the first of its jobs has ended, with
+// one account refused. [TestKillDuringARun] does so with a thousand jobs.
+func TestKillRepeatsNoEffects(t *testing.T) {
 	t.Parallel() // waits until the server gives the job in hand out again
 	const runs = 4
 	folder, stand := t.TempDir(), newStand(t, sandbox.Options{})

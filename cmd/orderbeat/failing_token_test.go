@@ -21,8 +21,8 @@ func alone(t *testing.T, more string) supplier {
 	return startHere(t, suppliers(t, folder, s.section(t, folder, "michelin", more))).supplier(t, s, "michelin")
 }
 
-// TestARefusedTokenIsReplacedOnce has the API refuse a token while two jobs use it.
-func TestARefusedTokenIsReplacedOnce(t *testing.T) {
+// TestRejectedTokenIsRenewedOnce has the API refuse a token while two jobs use it.
+func TestRejectedTokenIsRenewedOnce(t *testing.T) {
 	t.Parallel()
 	s := alone(t, "")
 	before, during := window(0), window(1)
@@ -51,8 +51,8 @@ func TestARefusedTokenIsReplacedOnce(t *testing.T) {
 	s.alarms()
 }
 
-// TestAFreshTokenIsRefusedToo has the API refuse one account whatever token it brings.
-func TestAFreshTokenIsRefusedToo(t *testing.T) {
+// TestNewTokenIsRejectedToo has the API refuse one account whatever token it brings.
+func TestNewTokenIsRejectedToo(t *testing.T) {
 	t.Parallel()
 	s := alone(t, "")
 	before, during := window(0), window(1)
@@ -111,10 +111,10 @@ func TestAFreshTokenIsRefusedToo(t *testing.T) {
 	s.toldOnce()
 }
 
-// TestRefusedCredentialsAskForNothing has the token endpoint refuse credentials that it
+// TestRejectedCredentialsSendNoRequests has the token endpoint refuse credentials that it
 // took before, in Michelin's way and in Shell's. That three refusals are the last, over
-// all processes, is seen by [TestRefusedCredentialsAreTriedThreeTimes].
-func TestRefusedCredentialsAskForNothing(t *testing.T) {
+// all processes, is seen by [TestRejectedCredentialsAreTriedThreeTimes].
+func TestRejectedCredentialsSendNoRequests(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	began := time.Now() // Shell tells of the last days alone, so its time stands still

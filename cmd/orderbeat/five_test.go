@@ -101,10 +101,10 @@ func allFive(t *testing.T) (config string) {
 	return config
 }
 
-// TestOrdersOfAllFive starts the whole program with all five providers, has Mazda's user
+// TestOrdersOfAllFiveProviders starts the whole program with all five providers, has Mazda's user
 // grant access in a browser, and sees orders of all of them kept and published, and then
 // a change of each.
-func TestOrdersOfAllFive(t *testing.T) {
+func TestOrdersOfAllFiveProviders(t *testing.T) {
 	t.Parallel()
 	p := startHere(t, allFive(t))
 	started := map[string]jobs.Run{}

@@ -15,9 +15,9 @@ import (
 	"orderbeat/cmd/orderbeat/cli"
 )
 
-// TestOneOfThreeWorks has three processes on one NATS, each with a database of its own, and
+// TestOneOfThreeWorkersLeads has three processes on one NATS, each with a database of its own, and
 // kills the one that works twice: every due time becomes one run, in one database.
-func TestOneOfThreeWorks(t *testing.T) {
+func TestOneOfThreeWorkersLeads(t *testing.T) {
 	t.Parallel() // mostly waits
 	o, nats, root := newOutside(t), newDepot(t), t.TempDir()
 	configs := map[string]string{}
@@ -80,9 +80,9 @@ func howMany(t *testing.T, m *member, query string) int {
 	return n
 }
 
-// TestSuspendedOneStops suspends the process that works until another one has taken over:
+// TestSuspendedLeaderStops suspends the process that works until another one has taken over:
 // when it goes on it stops, and nothing is done twice.
-func TestSuspendedOneStops(t *testing.T) {
+func TestSuspendedLeaderStops(t *testing.T) {
 	t.Parallel() // mostly waits
 	o, nats, root := newOutside(t), newDepot(t), t.TempDir()
 	configs := map[string]string{}
@@ -220,7 +220,7 @@ func once(t *testing.T, all map[string]*member, o *outside, inHand, ended int) {
 
 // A standby's own database has no tick of the leader. What it says of the next due time is the
 // leader's, or that it does not know: "@every" counts from the last due time.
-func TestAStandbySaysNoWrongDueTime(t *testing.T) {
+func TestStandbyReportsNoStaleDueTime(t *testing.T) {
 	t.Parallel() // mostly waits
 	o, nats, root := newOutside(t), newDepot(t), t.TempDir()
 	var configs []string

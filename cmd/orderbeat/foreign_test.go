@@ -16,7 +16,7 @@ const wildProvider = "[providers.wild]\nkind = \"wild\"\nbase_url = \"http://127
 
 // A configuration without providers does not act on the worker of another one that happens to
 // listen where it looks: it has not the password, and the error says where it looked.
-func TestAConfigurationWithoutProvidersActsOnNoOtherWorker(t *testing.T) {
+func TestConfigurationWithoutProvidersActsOnNoOtherWorker(t *testing.T) {
 	t.Parallel()
 	port := freePort(t)
 	config := func(rest string) string {
@@ -43,7 +43,7 @@ func TestAConfigurationWithoutProvidersActsOnNoOtherWorker(t *testing.T) {
 
 // On an external NATS, a configuration without providers can reach another one's worker: the
 // command says which.
-func TestACommandWithoutProvidersSaysWhoseWorkerItUses(t *testing.T) {
+func TestCommandWithoutProvidersNamesTheWorkerItUses(t *testing.T) {
 	t.Parallel()
 	srv := startNATS(t, &server.Options{Host: "127.0.0.1", Port: freePortNumber(t), JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true})
 	config := func(rest string) string {

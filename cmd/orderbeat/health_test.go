@@ -11,7 +11,7 @@ import (
 	"orderbeat/cmd/orderbeat/cli"
 )
 
-func TestHealthExitsByWhatTheWorkerSays(t *testing.T) {
+func TestHealthExitStatusFollowsReadiness(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	password := fmt.Sprintf("auth = { user = \"ops\", password = \"file:%s\" }\n", filepath.Join(folder, "web-password"))
@@ -32,7 +32,7 @@ func TestHealthExitsByWhatTheWorkerSays(t *testing.T) {
 	}
 }
 
-func TestHealthSaysWhyTheWorkerIsNotReady(t *testing.T) {
+func TestHealthReportsWhyTheWorkerIsNotReady(t *testing.T) {
 	t.Parallel()
 	page := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/readyz" {

@@ -66,9 +66,9 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
-// TestNoFileMayGrow is what a full disk is, for those who may not mount one: nothing can be
+// TestFileSizeLimit is what a full disk is, for those who may not mount one: nothing can be
 // written behind the first kilobytes of any file.
-func TestNoFileMayGrow(t *testing.T) {
+func TestFileSizeLimit(t *testing.T) {
 	t.Parallel() // mostly waits
 	o, folder := newOutside(t), t.TempDir()
 	m := enlist(t, steady(t, folder, o, fmt.Sprintf("listen = \"127.0.0.1:%s\"", freePort(t))))
@@ -86,7 +86,7 @@ func TestNoFileMayGrow(t *testing.T) {
 	well(t, m, o)
 }
 
-func TestDatabaseLockedByAnother(t *testing.T) {
+func TestDatabaseLockedByAnotherProcess(t *testing.T) {
 	t.Parallel() // mostly waits
 	o, folder := newOutside(t), t.TempDir()
 	m := enlist(t, steady(t, folder, o, fmt.Sprintf("listen = \"127.0.0.1:%s\"", freePort(t))))

@@ -11,9 +11,9 @@ import (
 	"orderbeat/jobs"
 )
 
-// TestADeadJobIsBroughtBack has a provider fail until a job's attempts are used up, and a
+// TestDeadJobIsRetried has a provider fail until a job's attempts are used up, and a
 // person bring the job back when the provider works again.
-func TestADeadJobIsBroughtBack(t *testing.T) {
+func TestDeadJobIsRetried(t *testing.T) {
 	t.Parallel()
 	config := shipped(t, t.TempDir(), "@every 1h")
 	replace(t, config, "at_start = true ", "at_start = false")
@@ -85,7 +85,7 @@ func TestADeadJobIsBroughtBack(t *testing.T) {
 	}
 }
 
-func TestARunIsCancelled(t *testing.T) {
+func TestRunIsCancelled(t *testing.T) {
 	t.Parallel()
 	config := shipped(t, t.TempDir(), "@every 1h")
 	replace(t, config, "at_start = true ", "at_start = false")

@@ -14,9 +14,9 @@ import (
 	"orderbeat/jobs"
 )
 
-// TestRefusedCredentialsAreTriedThreeTimes restarts the program between refusals, with
+// TestRejectedCredentialsAreTriedThreeTimes restarts the program between refusals, with
 // the cooldowns over by then: they are counted over all processes.
-func TestRefusedCredentialsAreTriedThreeTimes(t *testing.T) {
+func TestRejectedCredentialsAreTriedThreeTimes(t *testing.T) {
 	t.Parallel()
 	stand, folder := newOutside(t), t.TempDir()
 	config := filepath.Join(folder, "config.toml")

@@ -109,8 +109,8 @@ func TestLoginOverTLS(t *testing.T) {
 	}
 }
 
-// TestLoginByForceReplacesAGrant asks a user again, by a link that is good once.
-func TestLoginByForceReplacesAGrant(t *testing.T) {
+// TestForcedLoginReplacesAGrant asks a user again, by a link that is good once.
+func TestForcedLoginReplacesAGrant(t *testing.T) {
 	t.Parallel()
 	stand := newOutside(t)
 	p := startHere(t, dealers(t, t.TempDir(), stand, webOn(t, "127.0.0.1", "")))

@@ -181,7 +181,7 @@ func TestCheckAsJSON(t *testing.T) {
 	}
 }
 
-func TestTheShippedConfigurationIsRight(t *testing.T) {
+func TestShippedConfigurationIsValid(t *testing.T) {
 	got := do(t, "check", "--config", "../../config.toml")
 	if got.status != cli.Done {
 		t.Fatalf("status %d:\n%s", got.status, got.stderr)

@@ -9,9 +9,9 @@ import (
 	"orderbeat/jobs"
 )
 
-// TestAnOutageIsToldOf has Michelin say that it cannot answer until the breaker opens, and
+// TestOutageIsReported has Michelin say that it cannot answer until the breaker opens, and
 // sees who is told. When it answers again, the run goes on by itself.
-func TestAnOutageIsToldOf(t *testing.T) {
+func TestOutageIsReported(t *testing.T) {
 	t.Parallel()
 	config := shipped(t, t.TempDir(), "@every 1h")
 	replace(t, config, "at_start = true ", "at_start = false")

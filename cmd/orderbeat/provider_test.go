@@ -87,7 +87,7 @@ bill_to = "BILL-99887"
 	return config, declaration
 }
 
-func TestANewDeclarationIsRight(t *testing.T) {
+func TestNewDeclarationIsValid(t *testing.T) {
 	t.Chdir(t.TempDir())
 	r := do(t, "provider", "new", "acme-parts")
 	if r.status != cli.Done {
@@ -167,7 +167,7 @@ func TestTryAsJSON(t *testing.T) {
 	}
 }
 
-func TestTryAsksForOneWindow(t *testing.T) {
+func TestTryRequestsOneWindow(t *testing.T) {
 	api := newAcme(t)
 	config, _ := declareAcme(t, api.url)
 	text, err := os.ReadFile(config)
@@ -198,7 +198,7 @@ func TestTryAsksForOneWindow(t *testing.T) {
 	}
 }
 
-func TestTryTellsWhatWentWrong(t *testing.T) {
+func TestTryReportsFailures(t *testing.T) {
 	api := newAcme(t)
 	config, _ := declareAcme(t, api.url)
 	nobody, _ := declareAcme(t, "http://127.0.0.1:1")
@@ -223,7 +223,7 @@ func TestTryTellsWhatWentWrong(t *testing.T) {
 	}
 }
 
-func TestTryMisused(t *testing.T) {
+func TestTryUsageErrors(t *testing.T) {
 	folder := t.TempDir()
 	config := filepath.Join(folder, "config.toml")
 	text := `[sandbox]
@@ -293,7 +293,7 @@ org = "10030/MMD"
 	}
 }
 
-func TestASampleIsSavedAndChecked(t *testing.T) {
+func TestSampleIsSavedAndChecked(t *testing.T) {
 	for name, ending := range map[string]string{"lines as here": "\n", "lines as elsewhere": "\r\n", "no end of the last line": ""} {
 		t.Run(name, func(t *testing.T) {
 			api := newAcme(t)
@@ -337,7 +337,7 @@ func TestASampleIsSavedAndChecked(t *testing.T) {
 	}
 }
 
-func TestASampleThatMakesTheConfigurationWrongIsTakenBack(t *testing.T) {
+func TestSampleThatInvalidatesTheConfigurationIsRemoved(t *testing.T) {
 	api := newAcme(t)
 	// The list of samples is written in a way that a table cannot be added to.
 	config, declaration := declareAcme(t, api.url)

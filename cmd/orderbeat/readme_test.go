@@ -13,8 +13,8 @@ import (
 	"orderbeat/cmd/orderbeat/cli"
 )
 
-// TestTheReadmesProviderWorks adds the provider as the README says, and asks it.
-func TestTheReadmesProviderWorks(t *testing.T) {
+// TestReadmeProviderWorks adds the provider as the README says, and asks it.
+func TestReadmeProviderWorks(t *testing.T) {
 	readme, err := os.ReadFile("../../docs/add-a-provider.md")
 	if err != nil {
 		t.Fatal(err)

@@ -12,9 +12,9 @@ import (
 	"orderbeat/jobs"
 )
 
-// TestAMappingIsPutRight has a declared provider's orders mapped wrongly, puts the mapping
+// TestRemapCorrectsOrders has a declared provider's orders mapped wrongly, puts the mapping
 // right, and has what is kept mapped again while the provider is away.
-func TestAMappingIsPutRight(t *testing.T) {
+func TestRemapCorrectsOrders(t *testing.T) {
 	t.Parallel()
 	acme, folder := newSixth(t), t.TempDir()
 	config := sixth(t, folder, acme.url)

@@ -95,8 +95,8 @@ func TestSandboxDaysBecomeChanges(t *testing.T) {
 	p.inStep(p.events(all.Created + all.Changed))
 }
 
-// TestStormOfRefusals has a thousand jobs in flight when all tokens are revoked.
-func TestStormOfRefusals(t *testing.T) {
+// TestStormOfRejections has a thousand jobs in flight when all tokens are revoked.
+func TestStormOfRejections(t *testing.T) {
 	const many = 1000
 	folder, stand := t.TempDir(), newStand(t, sandbox.Options{})
 	config := crowd(t, folder, many)
@@ -120,9 +120,9 @@ func TestStormOfRefusals(t *testing.T) {
 	}
 }
 
-// TestKilledInTheMiddle kills the process with -9 within a run of a thousand jobs,
+// TestKillDuringARun kills the process with -9 within a run of a thousand jobs,
 // and starts it again: everything is there once.
-func TestKilledInTheMiddle(t *testing.T) {
+func TestKillDuringARun(t *testing.T) {
 	const many = 1000
 	config := crowd(t, t.TempDir(), many)
 	replace(t, config, "concurrency = 1000", "concurrency = 16")
@@ -169,7 +169,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 	}
 }
 
-func TestSecondProgramOnTheSameDatabaseIsRefused(t *testing.T) {
+func TestSecondWorkerOnTheSameDatabaseIsRejected(t *testing.T) {
 	t.Parallel()
 	config := crowd(t, t.TempDir(), 1)
 	startHere(t, config)

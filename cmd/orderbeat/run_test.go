@@ -15,7 +15,7 @@ import (
 	"orderbeat/cmd/orderbeat/config"
 )
 
-func TestAPortInUseNamesTheKeyToChange(t *testing.T) {
+func TestPortInUseNamesTheKeyToChange(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -37,9 +37,9 @@ func TestAPortInUseNamesTheKeyToChange(t *testing.T) {
 	}
 }
 
-// TestAStopWhileItStartsIsNoFailure stops the program at moments of its start, and starts it
+// TestStopDuringStartupIsNoFailure stops the program at moments of its start, and starts it
 // again.
-func TestAStopWhileItStartsIsNoFailure(t *testing.T) {
+func TestStopDuringStartupIsNoFailure(t *testing.T) {
 	t.Parallel()
 	path := shipped(t, t.TempDir(), "@every 1h")
 	for _, after := range []time.Duration{0, time.Millisecond, 4 * time.Millisecond, 20 * time.Millisecond, 80 * time.Millisecond} {
@@ -54,7 +54,7 @@ func TestAStopWhileItStartsIsNoFailure(t *testing.T) {
 	startHere(t, path)
 }
 
-func TestLogIsJSONWhereNobodyReads(t *testing.T) {
+func TestLogIsJSONWithoutATerminal(t *testing.T) {
 	var out bytes.Buffer
 	log := newLog(&out, config.Log{Level: "warn", Format: "auto"}, nil)
 	log.Info("not told")

@@ -108,7 +108,7 @@ func (s *service) end() syscall.WaitStatus {
 	return s.cmd.ProcessState.Sys().(syscall.WaitStatus) //nolint:forcetypeassert // on a system with signals
 }
 
-func TestSignalsThatAreNoOrderToStopChangeNothing(t *testing.T) {
+func TestOtherSignalsAreIgnored(t *testing.T) {
 	t.Parallel()
 	s := startService(t)
 	for _, signal := range []syscall.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGHUP, syscall.SIGPIPE} {
@@ -135,7 +135,7 @@ func TestSignalsThatAreNoOrderToStopChangeNothing(t *testing.T) {
 	}
 }
 
-func TestLogThatNobodyReadsDoesNotEndTheWorker(t *testing.T) {
+func TestClosedLogDoesNotEndTheWorker(t *testing.T) {
 	t.Parallel()
 	s := startService(t)
 	s.stdout.Close()
@@ -151,9 +151,9 @@ func TestLogThatNobodyReadsDoesNotEndTheWorker(t *testing.T) {
 	}
 }
 
-// TestFailedStartWithoutALogReaderHasItsStatus is about `run` alone: other commands end by
+// TestFailedStartWithAClosedLogHasItsExitStatus is about `run` alone: other commands end by
 // SIGPIPE, as commands in a pipe do.
-func TestFailedStartWithoutALogReaderHasItsStatus(t *testing.T) {
+func TestFailedStartWithAClosedLogHasItsExitStatus(t *testing.T) {
 	t.Parallel()
 	r, w, err := os.Pipe()
 	if err != nil {

@@ -23,13 +23,13 @@ import (
 	"orderbeat/cmd/orderbeat/cli"
 )
 
-// TestOddProvidersAreStoredAsMeant has providers tell orders that change in every odd way at
+// TestOddResponsesAreStoredCorrectly has providers tell orders that change in every odd way at
 // random: charsets, compressions, spellings of dates and numbers, pages that shift or repeat,
 // orders that cannot be read or that vanish, refused tokens, refusals, and connections and
 // proxies that fail. After each run what is stored is what was meant, or the job says what is
 // missing, and nothing else changed. It lasts 8 seconds, or as long as ORDERBEAT_TEST_SIMULATE
 // says; ORDERBEAT_TEST_SEED repeats a sequence.
-func TestOddProvidersAreStoredAsMeant(t *testing.T) {
+func TestOddResponsesAreStoredCorrectly(t *testing.T) {
 	t.Parallel() // mostly waits
 	lasts, seed := campaign(t, "ORDERBEAT_TEST_SIMULATE", 8*time.Second)
 	s := newSimulation(t, seed)

@@ -145,10 +145,10 @@ timezone = "Europe/London"
 	return path
 }
 
-// TestASixthProviderIsAddedByTOMLAlone adds an API that nobody planned for, and follows
+// TestSixthProviderIsAddedByTOMLAlone adds an API that nobody planned for, and follows
 // its orders: through a 429, a change, a failure in a success, and an answer that is
 // nonsense.
-func TestASixthProviderIsAddedByTOMLAlone(t *testing.T) {
+func TestSixthProviderIsAddedByTOMLAlone(t *testing.T) {
 	t.Parallel()
 	acme, folder := newSixth(t), t.TempDir()
 	config := sixth(t, folder, acme.url)

@@ -13,7 +13,7 @@ import (
 )
 
 // Whoever checks a mapping is warned of a status that its lines overrule.
-func TestTryAndCheckWarnOfAStatusThatTheLinesOverrule(t *testing.T) {
+func TestTryAndCheckWarnAboutAnOverriddenStatus(t *testing.T) {
 	t.Parallel()
 	const answer = `{"orders":[{"id":"A-1","state":"confirmed"},{"id":"A-2","state":"cancelled"}]}`
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, answer) }))

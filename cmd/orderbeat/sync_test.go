@@ -152,7 +152,7 @@ func TestSyncAsJSONPrintsTheRun(t *testing.T) {
 	}
 }
 
-func TestSyncTellsWhyItWasRefused(t *testing.T) {
+func TestSyncReportsWhyItWasRejected(t *testing.T) {
 	w := newStandInWorker(t)
 	w.answers("runs.start", func([]byte) any {
 		return api.Error{Code: "invalid", Message: `unknown account "paris"`, Hint: "configured: detroit"}
@@ -164,7 +164,7 @@ func TestSyncTellsWhyItWasRefused(t *testing.T) {
 	}
 }
 
-func TestSyncWithoutAWorkerBesideNATS(t *testing.T) {
+func TestSyncWithNATSButNoWorker(t *testing.T) {
 	got := do(t, "sync", "michelin", "--config", newStandInWorker(t).config)
 	if got.status != cli.Failed || !strings.Contains(got.stderr, "no orderbeat worker responds at nats://127.0.0.1:") {
 		t.Errorf("got %+v", got)

@@ -13,11 +13,11 @@ import (
 	"orderbeat/jobs"
 )
 
-// TestAnOrderThatShipsMuchLaterIsSeenToBeShipped follows an order of the sandbox that is
+// TestTrackingFindsLateShipments follows an order of the sandbox that is
 // placed, leaves every window, and is shipped 123 days after it was placed; and then
 // orders that their provider no longer lists. A sandbox day is as long as a real one
 // here, and begins to count long ago.
-func TestAnOrderThatShipsMuchLaterIsSeenToBeShipped(t *testing.T) {
+func TestTrackingFindsLateShipments(t *testing.T) {
 	t.Parallel()
 	const late = "SO10014899" // of toledo: ordered on 7 March 2025, the last of it despatched on 8 July
 	var now atomic.Int64      // the stand-in's time, in Unix nanoseconds

@@ -17,7 +17,7 @@ import (
 
 // An order that its provider forgets, of its list and by its number, is published as vanished
 // once each time, behind its own events, however the process ends.
-func TestAnOrderThatVanishesIsPublishedOnceDespiteKills(t *testing.T) {
+func TestVanishedOrderIsPublishedOnceDespiteKills(t *testing.T) {
 	t.Parallel()
 	var forgotten atomic.Bool
 	var down atomic.Bool

@@ -132,9 +132,9 @@ func wildJobs(t *testing.T, config string) map[string]db.JobRow {
 	return byAccount
 }
 
-// TestAJobThatKillsTheProcessIsDeadAfterThreeTimes runs a job that kills the process
+// TestJobThatKillsTheProcessIsDeadAfterThreeAttempts runs a job that kills the process
 // beside one that is innocent, and starts the process again as a supervisor would.
-func TestAJobThatKillsTheProcessIsDeadAfterThreeTimes(t *testing.T) {
+func TestJobThatKillsTheProcessIsDeadAfterThreeAttempts(t *testing.T) {
 	t.Parallel()
 	config := wildConfig(t, "1s", "kills", "waits")
 	p := startProcess(t, config)
@@ -178,9 +178,9 @@ func TestAJobThatKillsTheProcessIsDeadAfterThreeTimes(t *testing.T) {
 	}
 }
 
-// TestAProcessThatIsToldToStopEndsWhateverAJobDoes stops a process in which a job does not
+// TestProcessStopsWhateverAJobDoes stops a process in which a job does not
 // look at its context, and one in which a provider cannot be closed.
-func TestAProcessThatIsToldToStopEndsWhateverAJobDoes(t *testing.T) {
+func TestProcessStopsWhateverAJobDoes(t *testing.T) {
 	t.Parallel()
 	for _, account := range []string{"spins", "hangs"} {
 		t.Run(account, func(t *testing.T) {

@@ -20,7 +20,7 @@ func controls(text string) (found []rune) {
 	return found
 }
 
-func TestNothingControlsATerminal(t *testing.T) {
+func TestTerminalReplacesControlCharacters(t *testing.T) {
 	var out bytes.Buffer
 	w := &terminal{w: &out}
 	for _, b := range []byte("a" + hostile + "é€\U0001f600\n\tb") { // one byte after the other
@@ -39,7 +39,7 @@ func TestNothingControlsATerminal(t *testing.T) {
 	}
 }
 
-func TestJSONIsEscapedAndMeansTheSame(t *testing.T) {
+func TestPrintJSONEscapesControlCharacters(t *testing.T) {
 	var out bytes.Buffer
 	if err := PrintJSON(&out, map[string]string{"text": hostile + "\U000e0041é"}); err != nil {
 		t.Fatal(err)

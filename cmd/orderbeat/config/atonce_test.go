@@ -13,8 +13,8 @@ import (
 	"orderbeat/cmd/orderbeat/config/tomlfile"
 )
 
-// TestWhatCanBeJudgedIsToldAtOnce has mistakes of which each could hide others.
-func TestWhatCanBeJudgedIsToldAtOnce(t *testing.T) {
+// TestAllErrorsAreReportedAtOnce has mistakes of which each could hide others.
+func TestAllErrorsAreReportedAtOnce(t *testing.T) {
 	for name, test := range map[string]struct {
 		text string
 		want []string

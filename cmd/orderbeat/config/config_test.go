@@ -90,7 +90,7 @@ func load(t *testing.T, text string, pairs ...string) *config.Config {
 	return c
 }
 
-func TestDefaultsHoldWhereTheFileSaysNothing(t *testing.T) {
+func TestDefaults(t *testing.T) {
 	c := load(t, least)
 	dir := filepath.Dir(c.Path)
 	wantNATS := bus.Config{
@@ -132,7 +132,7 @@ func TestDefaultsHoldWhereTheFileSaysNothing(t *testing.T) {
 	}
 }
 
-func TestEveryTypeOfValueIsRead(t *testing.T) {
+func TestEveryTypeOfValueIsDecoded(t *testing.T) {
 	c := load(t, `
 sandbox = { listen = "localhost:0", day = "1m30s" }
 [nats]
@@ -191,7 +191,7 @@ jitter = "1m"
 	}
 }
 
-func TestProvidersAreOpenedAgainWithWhatTheyAreLent(t *testing.T) {
+func TestProvidersAreOpenedWithTheirDeps(t *testing.T) {
 	var seen []section.Sandbox
 	spy := map[string]section.Kind{"michelin": {Open: func(s section.Section) (clients.Provider, error) {
 		seen = append(seen, s.Sandbox)
@@ -212,7 +212,7 @@ func TestProvidersAreOpenedAgainWithWhatTheyAreLent(t *testing.T) {
 	}
 }
 
-func TestAPartIsReadWhateverElseIsWrong(t *testing.T) {
+func TestLoadPartIgnoresErrorsElsewhere(t *testing.T) {
 	path := write(t, "[db]\npath = \"x.db\"\n[nats]\nurl = 3\n[providers.michelin]\nclient_secret = \"env:UNSET\"\nspeed = 3\n")
 	c, err := config.LoadPart(path, env(), "db")
 	if err != nil {

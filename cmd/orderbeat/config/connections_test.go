@@ -14,7 +14,7 @@ func providerWith(lines string) string {
 	return strings.Replace(least, "kind = \"michelin\"", "kind = \"michelin\"\n"+lines, 1)
 }
 
-func TestHowAProvidersConnectionsAreMade(t *testing.T) {
+func TestProviderConnectionSettings(t *testing.T) {
 	c := load(t, secretConfig(`"env:SECRET"`), "SECRET", "x").Providers[0]
 	if c.MaxConnAge != 5*time.Minute || !c.Proxy.Empty() {
 		t.Errorf("got %+v, want connections of five minutes, by the environment's proxy", c.Config)
@@ -40,7 +40,7 @@ func TestHowAProvidersConnectionsAreMade(t *testing.T) {
 }
 
 // What an editor, a shell or Windows leaves around a secret is no part of it.
-func TestASecretIsTrimmed(t *testing.T) {
+func TestSecretsAreTrimmed(t *testing.T) {
 	dir := t.TempDir()
 	for name, content := range map[string]string{
 		"crlf": "canary\r\n", "lines": "\n\ncanary\n\n", "cr": "canary\r", "bom": "\ufeffcanary\r\n", "blanks": "canary",

@@ -93,7 +93,7 @@ func TestDeclaredProvidersAreRead(t *testing.T) {
 	}
 }
 
-func TestDeclaredProvidersMistakesHavePositions(t *testing.T) {
+func TestMistakesInDeclarationsHavePositions(t *testing.T) {
 	text := strings.NewReplacer(
 		`client_auth   = "body"`, `client_auth   = "digest"`,
 		`encoding      = "form"`, `pkce          = false`,
@@ -114,7 +114,7 @@ func TestDeclaredProvidersMistakesHavePositions(t *testing.T) {
 }
 
 // The stand-ins take no other credentials than their own.
-func TestEveryKindIsLentWhatItsStandInTakes(t *testing.T) {
+func TestEveryKindGetsItsSandboxCredentials(t *testing.T) {
 	server := httptest.NewServer(sandbox.New(sandbox.Options{}))
 	defer server.Close()
 	needs := map[string]string{

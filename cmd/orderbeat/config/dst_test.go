@@ -17,7 +17,7 @@ func schedule(t *testing.T, spec, zone, dst string) config.Schedule {
 		spec, zone, dst)).Schedules[0]
 }
 
-func TestDueTimesWhereClocksChange(t *testing.T) {
+func TestDueTimesAroundClockChanges(t *testing.T) {
 	for _, test := range []struct {
 		name, spec, zone, dst, after string
 		want                         []string
@@ -177,7 +177,7 @@ func TestStepsKeepTheirDistanceAllYear(t *testing.T) {
 	}
 }
 
-func TestDueTimesAlwaysMoveOn(t *testing.T) {
+func TestDueTimesAlwaysAdvance(t *testing.T) {
 	for _, zone := range []string{"America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "Pacific/Apia"} {
 		for _, spec := range []string{"*/7 * * * *", "0,7,14,45 1,2,3,4 * * *"} {
 			s := schedule(t, spec, zone, "once")

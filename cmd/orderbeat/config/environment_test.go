@@ -11,7 +11,7 @@ import (
 	"orderbeat/cmd/orderbeat/config"
 )
 
-func TestTheEnvironmentReplacesWhatTheFileSays(t *testing.T) {
+func TestEnvironmentOverridesTheFile(t *testing.T) {
 	text := least + "[log]\nlevel = \"warn\"\nformat = \"json\"\n[db]\npath = \"file.db\"\n"
 	c := load(t, text,
 		"ORDERBEAT_LOG_LEVEL", "debug", "ORDERBEAT_DB_PATH", "/srv/x.db", "ORDERBEAT_NATS_URL", "nats://a:4222,nats://b:4222",
@@ -30,7 +30,7 @@ func TestTheEnvironmentReplacesWhatTheFileSays(t *testing.T) {
 	}
 }
 
-func TestMistakesOfTheEnvironmentNameTheVariable(t *testing.T) {
+func TestEnvironmentErrorsNameTheVariable(t *testing.T) {
 	for name, test := range map[string]struct{ value, want string }{
 		"ORDERBEAT_LOG_LEVEL":          {"loud", `ORDERBEAT_LOG_LEVEL: log.level: "loud" is not one of debug, info, warn, error`},
 		"ORDERBEAT_WORKER_CONCURRENCY": {"many", `ORDERBEAT_WORKER_CONCURRENCY: worker.concurrency: want a whole number, got a text`},
@@ -46,7 +46,7 @@ func TestMistakesOfTheEnvironmentNameTheVariable(t *testing.T) {
 	}
 }
 
-func TestVariablesThatSetNothingAreTold(t *testing.T) {
+func TestUnknownVariablesAreReported(t *testing.T) {
 	c := load(t, least+"[web]\nauth = { user = \"ops\", password = \"env:ORDERBEAT_WEB_AUTH_PASSWORD\" }\n", "ORDERBEAT_WEB_AUTH_PASSWORD", "secret")
 	got := c.UnknownVariables([]string{
 		"PATH=/bin", "ORDERBEAT_CONFIG=x", "ORDERBEAT_DB_PATH=x", "ORDERBEAT_WEB_AUTH_PASSWORD=secret",
@@ -61,7 +61,7 @@ func TestVariablesThatSetNothingAreTold(t *testing.T) {
 	}
 }
 
-func TestWhatWouldBeIgnoredIsRefused(t *testing.T) {
+func TestIneffectiveValuesAreRejected(t *testing.T) {
 	for text, want := range map[string]string{
 		"[db]\npath = \"env:DB\"":                                    `db.path: "env:DB" is a reference to a secret: this key wants the path of a file. The environment variable ORDERBEAT_DB_PATH sets it`,
 		"[db]\npath = \"credential:db\"":                             `db.path: "credential:db" is a reference to a secret`,

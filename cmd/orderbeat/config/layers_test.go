@@ -116,7 +116,7 @@ func layered(t *testing.T, preset, file, text string, pairs ...string) (*config.
 // acme begins a section that a declaration completes; what follows it is line 4.
 const acme = "[providers.acme]\nkind = \"ledger\"\naccounts = [{ name = \"main\" }]\n"
 
-func TestMistakesAreToldWhereTheirKeyComesFrom(t *testing.T) {
+func TestMistakesAreReportedWhereTheirKeyIsSet(t *testing.T) {
 	const path = "orders.path = '/orders'\n"
 	const file = "declaration = \"acme.toml\"\n"
 	for _, test := range []struct {
@@ -290,7 +290,7 @@ acme.toml:7:3: samples[1].orders: has a mark`
 	}
 }
 
-func TestSamplesThatAreRightAreCounted(t *testing.T) {
+func TestValidSamplesAreCounted(t *testing.T) {
 	c, err := layered(t, "orders.path = '/'\n[[samples]]\norders = 'right'\n", "",
 		acme+"[[providers.acme.samples]]\n"+strings.ReplaceAll(acme, "acme]", "bolt]")+"declaration = 'acme.toml'\n"+least)
 	if err != nil {
@@ -314,7 +314,7 @@ func TestSamplesThatAreRightAreCounted(t *testing.T) {
 	}
 }
 
-func TestADeclarationHangsOnTheConfigurationsFolder(t *testing.T) {
+func TestDeclarationPathIsRelativeToTheConfiguration(t *testing.T) {
 	path := write(t, acme+"declaration = 'sub/acme.toml'\n")
 	c, err := config.Load(path, map[string]section.Kind{"ledger": {Open: openLedger, Declaration: &section.Declaration{}}}, env())
 	want := fmt.Sprintf("%s:4:1: providers.acme.declaration: cannot read %s: no such file or directory", path, filepath.Join(filepath.Dir(path), "sub/acme.toml"))

@@ -166,7 +166,7 @@ func contains(all []string, prefix string) bool {
 	return false
 }
 
-func TestAllMistakesAreToldAtOnceInTheOrderOfTheFile(t *testing.T) {
+func TestMistakesAreReportedInTheOrderOfTheFile(t *testing.T) {
 	path := write(t, `[worker]
 drain = "soon"
 role = "store"
@@ -203,14 +203,14 @@ config.toml:16:1: schedules[0].cron: "* * *" is not a cron spec: want 5 fields, 
 	}
 }
 
-func TestAFileThatIsNotThere(t *testing.T) {
+func TestMissingFile(t *testing.T) {
 	_, err := config.Load(filepath.Join(t.TempDir(), "none.toml"), kinds, env())
 	if err == nil || !strings.HasSuffix(err.Error(), "none.toml: cannot read the configuration: no such file or directory") {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestAConfigurationWithoutProviders(t *testing.T) {
+func TestConfigurationWithoutProviders(t *testing.T) {
 	got := told(t, "[log]\n")
 	want := []string{"0:0 providers: no provider is configured: add a section [providers.<name>]"}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -218,7 +218,7 @@ func TestAConfigurationWithoutProviders(t *testing.T) {
 	}
 }
 
-func TestAKindWithoutKeysOfItsOwnIsStrictToo(t *testing.T) {
+func TestKindWithoutKeysIsStrictToo(t *testing.T) {
 	plain := map[string]section.Kind{"michelin": {Open: func(section.Section) (clients.Provider, error) { return standIn{}, nil }}}
 	_, err := config.Load(write(t, strings.Replace(least, "[[", "speed = 3\n[[", 1)), plain, env())
 	if err == nil || !strings.Contains(err.Error(), ":3:1: providers.michelin.speed: unknown key; known: kind, ") {

@@ -22,7 +22,7 @@ func refusal(t *testing.T, text string, pairs ...string) string {
 	return err.Error()
 }
 
-func TestTheEmbeddedNATSIsForThisMachineUnlessItIsProtected(t *testing.T) {
+func TestEmbeddedNATSListensLocallyUnlessProtected(t *testing.T) {
 	cert, key := certificate(t)
 	tls := fmt.Sprintf("tls = { cert = %q, key = %q }\n", cert, key)
 	password := "auth = { user = \"ops\", password = \"env:PASSWORD\" }\n"
@@ -53,7 +53,7 @@ func TestTheEmbeddedNATSIsForThisMachineUnlessItIsProtected(t *testing.T) {
 	load(t, least+"[nats]\nurl = \"nats://hub:4222\"\nlisten = \"0.0.0.0:4222\"\n") // nothing listens
 }
 
-func TestThereIsOneWayToLogInToNATS(t *testing.T) {
+func TestOnlyOneNATSLoginMethodIsAllowed(t *testing.T) {
 	folder := t.TempDir()
 	file := func(name string) string {
 		path := filepath.Join(folder, name)
@@ -89,7 +89,7 @@ func TestThereIsOneWayToLogInToNATS(t *testing.T) {
 	}
 }
 
-func TestAPasswordFileThatOthersMayReadIsRefused(t *testing.T) {
+func TestPasswordFileReadableByOthersIsRejected(t *testing.T) {
 	path := write(t, least)
 	file := filepath.Join(filepath.Dir(path), "data", "nats-password")
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {

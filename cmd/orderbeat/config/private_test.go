@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestFilesWithKeysThatOthersMayReadAreRefused(t *testing.T) {
+func TestKeyFilesReadableByOthersAreRejected(t *testing.T) {
 	cert, key := certificate(t)
 	secret := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(secret, []byte("canary\n"), 0o600); err != nil {

@@ -7,7 +7,7 @@ import (
 	"orderbeat/cmd/orderbeat/config"
 )
 
-func TestRedirectURIsThatCollide(t *testing.T) {
+func TestCollidingRedirectURIs(t *testing.T) {
 	section := func(name, uri string) string {
 		return `[providers.` + name + `]
 kind = "mazda"

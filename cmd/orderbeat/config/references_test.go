@@ -41,7 +41,7 @@ params = { code = "env:CODE" }
 
 var plainKinds = map[string]section.Kind{"declared": {Open: declared.Open, Declaration: &section.Declaration{Name: "declared"}}}
 
-func TestSecretsMayBeReferredToWhereverTheyAreSent(t *testing.T) {
+func TestSecretReferencesAreAllowedWhereverSecretsAreSent(t *testing.T) {
 	var token, call string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)

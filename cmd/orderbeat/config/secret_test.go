@@ -11,7 +11,7 @@ func secretConfig(ref string) string {
 	return strings.Replace(least, "kind = \"michelin\"", "kind = \"michelin\"\nclient_secret = "+ref, 1)
 }
 
-func TestSecretsComeFromElsewhere(t *testing.T) {
+func TestSecretsAreResolved(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "secret")
 	if err := os.WriteFile(file, []byte(" from file \n"), 0o600); err != nil {
@@ -31,7 +31,7 @@ func TestSecretsComeFromElsewhere(t *testing.T) {
 	}
 }
 
-func TestARelativeSecretFileHangsOnTheFoldersConfiguration(t *testing.T) {
+func TestSecretFilePathIsRelativeToTheConfiguration(t *testing.T) {
 	path := write(t, "")
 	if err := os.WriteFile(filepath.Join(filepath.Dir(path), "s"), []byte("x"), 0o644); err != nil {
 		t.Fatal(err)
@@ -42,7 +42,7 @@ func TestARelativeSecretFileHangsOnTheFoldersConfiguration(t *testing.T) {
 	}
 }
 
-func TestSecretsThatAreRefused(t *testing.T) {
+func TestInvalidSecrets(t *testing.T) {
 	dir := t.TempDir()
 	for name, mode := range map[string]os.FileMode{"empty": 0o600, "open": 0o640} {
 		content := map[string]string{"open": "canary"}[name]
@@ -76,7 +76,7 @@ func TestSecretsThatAreRefused(t *testing.T) {
 	}
 }
 
-func TestASecretOfTheKindsOwnIsRefusedLikewise(t *testing.T) {
+func TestInvalidSecretsOfAKind(t *testing.T) {
 	text := strings.Replace(least, "kind = \"michelin\"", "kind = \"michelin\"\npassword = \"canary\"", 1)
 	got := told(t, text)
 	if len(got) != 1 || !strings.HasPrefix(got[0], "3:1 providers.michelin.password: secrets must not be in the file") || strings.Contains(got[0], "canary") {

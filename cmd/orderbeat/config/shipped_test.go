@@ -15,7 +15,7 @@ import (
 )
 
 // The other providers run as they stand when the # before their lines is taken away.
-func TestTheShippedFileSwitchesAllProvidersOn(t *testing.T) {
+func TestShippedFileEnablesAllProviders(t *testing.T) {
 	text, err := os.ReadFile("../../../config.toml")
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +41,7 @@ func TestTheShippedFileSwitchesAllProvidersOn(t *testing.T) {
 	}
 }
 
-func TestTheShippedFileTellsOfEveryKey(t *testing.T) {
+func TestShippedFileDocumentsEveryKey(t *testing.T) {
 	text, err := os.ReadFile("../../../config.toml")
 	if err != nil {
 		t.Fatal(err)

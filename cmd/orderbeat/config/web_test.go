@@ -49,7 +49,7 @@ func certificate(t *testing.T) (cert, key string) {
 	return cert, key
 }
 
-func TestTheWebListenerMayBeForOthers(t *testing.T) {
+func TestWebListenerForOtherMachines(t *testing.T) {
 	cert, key := certificate(t)
 	password := "auth = { user = \"ops\", password = \"env:PASSWORD\" }\n"
 	canary := secret.New("canary")
@@ -83,7 +83,7 @@ func TestTheWebListenerMayBeForOthers(t *testing.T) {
 	}
 }
 
-func TestACertificateWithAnothersKeyIsTold(t *testing.T) {
+func TestCertificateWithAnotherKey(t *testing.T) {
 	cert, _ := certificate(t)
 	_, key := certificate(t)
 	got := told(t, least+fmt.Sprintf("[web]\ntls = { cert = %q, key = %q }\n", cert, key))
@@ -92,7 +92,7 @@ func TestACertificateWithAnothersKeyIsTold(t *testing.T) {
 	}
 }
 
-func TestTheSealingKey(t *testing.T) {
+func TestSealingKey(t *testing.T) {
 	c := load(t, least)
 	if want := (config.Key{Path: filepath.Join(filepath.Dir(c.Path), "data/key"), Make: true}); c.Key != want {
 		t.Errorf("got %+v, want %+v by default", c.Key, want)

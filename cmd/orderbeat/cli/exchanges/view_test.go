@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestABodyThatEndsTooEarlyIsIndented(t *testing.T) {
+func TestTruncatedBodyIsIndented(t *testing.T) {
 	for _, text := range []string{`{}`, `[]`, `{"a":[1,2,{"b":"x\\\"{,:","c":{}}],"d":[ ],"e":null}`, "{\n \"a\": 1 }"} {
 		var want bytes.Buffer
 		if err := json.Indent(&want, []byte(text), "", "  "); err != nil {

@@ -11,7 +11,7 @@ import (
 	"orderbeat/db"
 )
 
-func TestCellsAreNoFormulas(t *testing.T) {
+func TestCSVCellsAreNoFormulas(t *testing.T) {
 	var out bytes.Buffer
 	const hostile = "=cmd|' /C calc'!A0\x1b]0;pwned\a\x1b[31m\u009b2J\u202etxt\u2066x\u200f\r\x7f\x00"
 	controls := func(r rune) bool { return r != '\n' && r != '\t' && cli.Plain(string(r)) != string(r) }

@@ -25,7 +25,7 @@ func due(t *testing.T, spec string, n int) (list []string) {
 	return list
 }
 
-func TestRangesMayPassTheEndOfAField(t *testing.T) {
+func TestRangesMayWrapAround(t *testing.T) {
 	for _, test := range []struct {
 		spec string
 		want []string
@@ -53,7 +53,7 @@ func TestRangesMayPassTheEndOfAField(t *testing.T) {
 	}
 }
 
-func TestErrorsNameTheFieldTheValueAndWhatIsAllowed(t *testing.T) {
+func TestErrorsNameFieldValueAndAllowedValues(t *testing.T) {
 	for spec, want := range map[string]string{
 		"60 * * * *":          `"60 * * * *": minute "60": "60" must be a number from 0 to 59`,
 		"* 24 * * *":          `hour "24": "24" must be a number from 0 to 23`,

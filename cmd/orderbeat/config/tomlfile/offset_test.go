@@ -94,7 +94,7 @@ func (f *form) write() (means string) {
 	return means
 }
 
-func TestEveryByteOfATextIsFoundWhereItIsWritten(t *testing.T) {
+func TestEveryByteOfAStringIsLocated(t *testing.T) {
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0))
 	for _, quotes := range []string{`"`, `'`, `"""`, `'''`} {
@@ -125,7 +125,7 @@ func TestEveryByteOfATextIsFoundWhereItIsWritten(t *testing.T) {
 	}
 }
 
-func TestAnOffsetBeyondTheTextIsItsEnd(t *testing.T) {
+func TestOffsetBeyondTheStringIsItsEnd(t *testing.T) {
 	doc, mistake := Parse("x", []byte("a.b = 'one'\nn = 3\n"))
 	if mistake != nil {
 		t.Fatal(mistake)
@@ -150,8 +150,8 @@ func TestAnOffsetBeyondTheTextIsItsEnd(t *testing.T) {
 	}
 }
 
-// FuzzWritten looks for texts whose bytes are found where something else is written.
-func FuzzWritten(f *testing.F) {
+// FuzzOffsets looks for texts whose bytes are found where something else is written.
+func FuzzOffsets(f *testing.F) {
 	for _, raw := range []string{`"a\tb\u00e4"`, `'a'`, "\"\"\"\n a \\\n  b\"\"\"\"\"", "'''\r\n''a'''", `["", 'x']`, "\"\"\"a\r\n\"\"\""} {
 		f.Add(raw)
 	}
