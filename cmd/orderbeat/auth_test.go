@@ -98,7 +98,7 @@ func TestAuthCommandsCallTheWorker(t *testing.T) {
 		{
 			"unlatch", "unlatch mazda", "auth.unlatch",
 			map[string]any{"credentials": everyState()[:2]},
-			`{"provider":"mazda"}`, cli.Done, "mazda jane: still, the user must grant access\nmazda johndoe: the next call may ask for a token\n", "",
+			`{"provider":"mazda"}`, cli.Done, "mazda jane: the user must still grant access\nmazda johndoe: the next call may request a token\n", "",
 		},
 		{
 			"rekey", "rekey", "auth.rekey",
@@ -108,7 +108,7 @@ func TestAuthCommandsCallTheWorker(t *testing.T) {
 		{
 			"rekey of what is lost", "rekey", "auth.rekey",
 			map[string]any{"resealed": 1, "unreadable": 1},
-			`{}`, cli.Partial, "1 credential sealed with a new key\n", "1 credential could not be read, before and now",
+			`{}`, cli.Partial, "1 credential sealed with a new key\n", "1 credential could not be decrypted, before and after",
 		},
 		{
 			"introspection", "introspect michelin", "auth.introspect",
@@ -120,7 +120,7 @@ func TestAuthCommandsCallTheWorker(t *testing.T) {
 			map[string]any{"introspections": []map[string]any{
 				{"provider": "mazda", "user": "a", "active": false}, {"provider": "mazda", "user": "b", "error": api.Error{Code: "unavailable", Message: "down"}},
 			}},
-			`{"provider":"mazda"}`, cli.Partial, "mazda a: the provider says that the token is not active\n", "mazda b: unavailable: down\n",
+			`{"provider":"mazda"}`, cli.Partial, "mazda a: the provider reports the token as inactive\n", "mazda b: unavailable: down\n",
 		},
 		{
 			"a worker that fails", "rekey", "auth.rekey",

@@ -80,7 +80,7 @@ bill_to = "1111111"
 	p = startHere(t, config)
 	ask(p)
 	logins(3, "after the third refusal")
-	if r := do(t, "--config", config, "auth", "unlatch", "michelin"); r.status != cli.Done || r.stdout != "michelin: the next call may ask for a token\n" {
+	if r := do(t, "--config", config, "auth", "unlatch", "michelin"); r.status != cli.Done || r.stdout != "michelin: the next call may request a token\n" {
 		t.Errorf("got status %d, %s%s", r.status, r.stdout, r.stderr)
 	}
 	ask(p)

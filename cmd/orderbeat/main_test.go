@@ -110,7 +110,7 @@ org = "10030/MMD"
 		{"help", []string{"--help"}, cli.Done, ""},
 		{"an unknown command", []string{"snyc"}, cli.Usage, `unknown command "snyc" for "orderbeat"`},
 		{"an unknown flag", []string{"orders", "--lat"}, cli.Usage, "see orderbeat orders --help"},
-		{"no argument", []string{"sync"}, cli.Usage, "expected one argument, the provider to ask, got 0"},
+		{"no argument", []string{"sync"}, cli.Usage, "expected one argument, the provider, got 0"},
 		{"too many arguments", []string{"order", "a", "b"}, cli.Usage, "expected one argument, the order's number or reference, got 2"},
 		{"flags that exclude each other", []string{"orders", "--json", "--csv"}, cli.Usage, "[csv json]"},
 		{"a window said twice", []string{"sync", "michelin", "--from", "2026-01-01", "--lookback", "1d"}, cli.Usage, "[from lookback]"},

@@ -261,7 +261,7 @@ org = "10030/MMD"
 		args []string
 		want string
 	}{
-		{[]string{}, "expected one argument, the provider to ask, got 0"},
+		{[]string{}, "expected one argument, the provider, got 0"},
 		{[]string{"nobody"}, `unknown provider "nobody"; configured: mazda, michelin, microbilt, shell`},
 		{[]string{"michelin"}, "choose an account with --account: detroit, toledo"},
 		{[]string{"michelin", "--account", "paris"}, `--account: michelin has no account "paris"; configured: detroit, toledo`},

@@ -34,9 +34,9 @@ once. Nothing that was acknowledged is lost either way. SIGHUP, SIGUSR1 and SIGU
 effect, and the worker continues if the reader of its log ends.
 
 Of several workers on one NATS with the same prefix, each with its own database, one leads
-and the others are standbys. A standby takes over when the leader has stopped or was not
-heard of for 12 seconds. A worker that finds that another took over exits with status 1:
-have your service manager restart it, as a standby.`,
+and the others are standbys. A standby takes over when the leader has stopped or has not
+been heard from for 12 seconds. A worker that was replaced as leader exits with status 1;
+let your service manager restart it, as a standby.`,
 		Example: `  orderbeat run
   orderbeat run --config /etc/orderbeat/config.toml`,
 		Args: cobra.NoArgs,

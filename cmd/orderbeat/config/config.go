@@ -97,7 +97,7 @@ func Find(named string, getenv func(string) string) (string, error) {
 	if _, err := os.Stat(usual); errors.Is(err, fs.ErrNotExist) {
 		here, _ := filepath.Abs(".")
 		return "", &tomlfile.Error{File: usual, Message: fmt.Sprintf(
-			"there is none in %s: name one with --config or ORDERBEAT_CONFIG, or copy the one that comes with the sources, which runs as it is", here)}
+			"not found in %s: use --config or ORDERBEAT_CONFIG, or copy the config.toml of the source tree, which works unchanged", here)}
 	}
 	return usual, nil
 }

@@ -30,16 +30,16 @@ func credentialCommand(use, short, long string, do func(ctx context.Context, of 
 }
 
 func logoutCommand(a *cli.App) *cobra.Command {
-	return credentialCommand("logout", "Drop a credential's tokens, and revoke them at the provider where that can be done",
-		`Drop the tokens of a credential, and have the provider revoke them where it has an
-endpoint for that. A user must grant access again before anything is asked on their
-behalf; the client's own credentials log in again with the next call.`,
+	return credentialCommand("logout", "Delete a credential's tokens and revoke them at the provider",
+		`Delete the tokens of a credential, and revoke them at the provider if it has a revocation
+endpoint. A user must grant access again before requests on their behalf; client
+credentials log in again with the next call.`,
 		func(ctx context.Context, of api.Credential) error {
 			reply, err := cli.Call[api.LoggedOut](ctx, a, "auth.logout", of)
 			if err != nil {
 				return err
 			}
-			where := "here; the provider has no endpoint to revoke them, where they live until they end"
+			where := "here; the provider has no revocation endpoint: they stay valid there until they expire"
 			if reply.Revoked {
 				where = "here and at the provider"
 			}
@@ -49,19 +49,19 @@ behalf; the client's own credentials log in again with the next call.`,
 }
 
 func unlatchCommand(a *cli.App) *cobra.Command {
-	return credentialCommand("unlatch", "Let refused credentials be tried again",
-		`End the cooldown of a provider's credentials and forget their refusals, so that the
-next call tries them again. Do it when they are right: providers block addresses that
-fail to log in again and again.`,
+	return credentialCommand("unlatch", "Retry rejected credentials",
+		`End the cooldown of a provider's credentials and clear their rejections, so that the next
+call tries them again. Correct them first: providers block addresses whose logins fail
+repeatedly.`,
 		func(ctx context.Context, of api.Credential) error {
 			reply, err := cli.Call[api.Credentials](ctx, a, "auth.unlatch", of)
 			if err != nil {
 				return err
 			}
 			for _, st := range reply.Credentials {
-				next := "the next call may ask for a token"
+				next := "the next call may request a token"
 				if st.State == auth.StateConsent {
-					next = "still, the user must grant access"
+					next = "the user must still grant access"
 				}
 				fmt.Fprintf(a.Stdout, "%s: %s\n", nameOf(api.Credential{Provider: st.Provider, User: st.User}), next)
 			}
@@ -84,7 +84,7 @@ older copy of the database needs the key file of its time.`,
 			}
 			fmt.Fprintf(a.Stdout, "%s sealed with a new key\n", cli.Count(reply.Resealed, "credential"))
 			if reply.Unreadable > 0 {
-				return cli.Exit(cli.Partial, fmt.Errorf("%s could not be read, before and now", cli.Count(reply.Unreadable, "credential")))
+				return cli.Exit(cli.Partial, fmt.Errorf("%s could not be decrypted, before and after", cli.Count(reply.Unreadable, "credential")))
 			}
 			return nil
 		},

@@ -14,10 +14,10 @@ import (
 
 func introspectCommand(a *cli.App) *cobra.Command {
 	var asJSON bool
-	c := credentialCommand("introspect", "Ask the provider about the token in hand",
-		`Ask the provider's introspection endpoint (RFC 7662) about the token in hand, and print
-what it says, never the token. It changes nothing, and it is a hint: providers have
-called tokens inactive that worked.`,
+	c := credentialCommand("introspect", "Introspect the current token at the provider",
+		`Query the provider's introspection endpoint (RFC 7662) for the current token, and print
+the response, never the token. Nothing is changed. The response is only a hint: providers
+have reported working tokens as inactive.`,
 		func(ctx context.Context, of api.Credential) error {
 			reply, err := cli.Call[api.Introspections](ctx, a, "auth.introspect", of)
 			if err != nil {
@@ -55,7 +55,7 @@ func printIntrospections(stdout, stderr io.Writer, all []api.Introspection) erro
 // describe formats an introspection as one line.
 func describe(i api.Introspection) string {
 	if !i.Active {
-		return nameOf(i.Credential) + ": the provider says that the token is not active"
+		return nameOf(i.Credential) + ": the provider reports the token as inactive"
 	}
 	parts := []string{nameOf(i.Credential) + ": the token is active"}
 	if !i.ExpiresAt.IsZero() {

@@ -35,7 +35,7 @@ listener.
 If no browser can reach the worker, use --paste: it prints the provider's own address, and
 reads the address that the browser was redirected to at the end, or the code in it.
 
-A user who has granted access is not asked again without --force. The link that --force
+Without --force, a user who has granted access need not do so again. The link that --force
 creates is valid once, for ten minutes.`,
 		Example: `  orderbeat auth login mazda --user johndoe
   orderbeat auth login mazda --user johndoe --print-url
@@ -54,7 +54,7 @@ creates is valid once, for ten minutes.`,
 	f.StringVar(&o.User, "user", "", "the user, as named by the accounts")
 	f.BoolVar(&o.printURL, "print-url", false, "print the link and exit")
 	f.BoolVar(&o.paste, "paste", false, "read the address that the browser was redirected to from standard input")
-	f.BoolVar(&o.force, "force", false, "ask again even if access is granted")
+	f.BoolVar(&o.force, "force", false, "request consent again even if access is granted")
 	_ = c.MarkFlagRequired("user") // the flag exists
 	c.MarkFlagsMutuallyExclusive("print-url", "paste")
 	return c
@@ -150,7 +150,7 @@ func granted(ctx context.Context, a *cli.App, conf *config.Config, of api.Creden
 }
 
 func printGranted(a *cli.App, of api.Credential) {
-	fmt.Fprintf(a.Stderr, "%s has already granted access; use --force to ask again\n", nameOf(of))
+	fmt.Fprintf(a.Stderr, "%s has already granted access; use --force to request consent again\n", nameOf(of))
 }
 
 // awaitConsent shows the link and waits until access is granted.

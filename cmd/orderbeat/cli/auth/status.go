@@ -24,8 +24,8 @@ func statusCommand(a *cli.App) *cobra.Command {
 renewed, the last failure, when the next attempt is allowed, and how many logins, replays
 after a 401, and reuses of a token (a login saved) there were.
 
-A running worker is asked; it counts since its start. Without one, the database has the
-state of the last token request and total counts. Times are UTC. A lifetime with ~ is an
+The state is that of the running worker, counted since its start. Without a worker, it is
+that of the last token request in the database, with total counts. Times are UTC. A lifetime with ~ is an
 estimate: the provider does not state it.`,
 		Example: `  orderbeat auth status
   orderbeat auth status --json`,

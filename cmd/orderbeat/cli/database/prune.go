@@ -21,8 +21,8 @@ func pruneCommand(a *cli.App) *cobra.Command {
 		Use:   "prune",
 		Short: "Delete records that are older than db.retention",
 		Long: `Delete records that are older than db.retention, or than a flag. A running worker does so
-by itself every hour; this command asks it to, or prunes by itself if none runs. It deletes
-in small steps: what is deleted when it is interrupted stays deleted.
+by itself every hour; this command requests it from the worker, or prunes by itself if none
+runs. It deletes in small steps and can be interrupted.
 
 If exchanges take more than db.retention.exchanges_size, the oldest are deleted too.
 

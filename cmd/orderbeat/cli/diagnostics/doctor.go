@@ -165,7 +165,7 @@ func triedJobs(ctx context.Context, database *db.DB, runID string) ([]db.JobRow,
 func findingOf(job db.JobRow) finding {
 	f := finding{Provider: job.Provider, Account: job.Account, Well: job.State == jobs.Succeeded, Code: job.ErrorCode, Message: job.Error, Hint: job.Hint}
 	if !f.Well && f.Message == "" {
-		f.Code, f.Message = clients.CodeUnavailable, "there is no answer yet"
+		f.Code, f.Message = clients.CodeUnavailable, "no result yet"
 	}
 	return f
 }

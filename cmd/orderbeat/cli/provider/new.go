@@ -61,7 +61,7 @@ const nextSteps = `# %[1]s is written. Add to config.toml, in the same folder:
 
 [providers.%[2]s]
 kind        = "declared"
-declaration = %[3]q   # relative paths hang on config.toml's folder
+declaration = %[3]q   # relative to the folder of config.toml
 environment = "production"
 # base_url  = "https://api.example.com"   # instead of the declaration's
 api_key     = "env:%[4]s"
@@ -80,8 +80,8 @@ params   = { lookback = "14d" }
 
 # Then:
 #   export %[4]s=...
-#   orderbeat check                               is it right? It works as it stands
-#   orderbeat provider try %[2]s                  one real call, and the orders it maps to
-#   orderbeat provider try %[2]s --save-sample    ... kept as a sample, which check tries
+#   orderbeat check                               check it (it works unchanged)
+#   orderbeat provider try %[2]s                  send one request, show the orders
+#   orderbeat provider try %[2]s --save-sample    save the response as a sample for check
 #   orderbeat run
 `

@@ -43,7 +43,7 @@ Exit status: 0 the response was mapped, also to no orders; 1 the request or the 
   orderbeat provider try acme --account main --lookback 7d
   orderbeat provider try acme --from 2026-01-01 --to 2026-01-31 --json
   orderbeat provider try acme --order-id A-1001 --save-sample --name "a cancelled order"`,
-		Args: cli.OneArg("the provider to ask"),
+		Args: cli.OneArg("the provider"),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.provider = args[0]
 			return tryProvider(c.Context(), a, o)

@@ -24,7 +24,7 @@ Show its progress later with "orderbeat runs <run-id>"; pause, resume and cancel
 Exit status: 0 every job succeeded, 3 some did, 1 none did.`,
 		Example: `  orderbeat backfill michelin --from 2024-01-01
   orderbeat backfill michelin --lookback 730d --newest-first --account detroit`,
-		Args: cli.OneArg("the provider to ask"),
+		Args: cli.OneArg("the provider"),
 		RunE: func(c *cobra.Command, args []string) error {
 			params, err := o.Params()
 			if err != nil {

@@ -30,7 +30,7 @@ func pauseCommand(a *cli.App) *cobra.Command {
 	c := &cobra.Command{
 		Use: "pause <run-id>", Short: "Pause a low-priority run, such as a backfill",
 		Long: `Have the running worker hold the queued jobs of a low-priority run. Running jobs finish. The
-run stays paused, also over restarts, until it is resumed.`,
+run stays paused, also across restarts, until it is resumed.`,
 		Args: cli.OneArg("the run's id"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return changeRun(a, c, "runs.pause", api.RunNote{RunID: args[0], Note: note})

@@ -30,7 +30,7 @@ Exit status: 0 every job succeeded, 3 some did, 1 none did.`,
 		Example: `  orderbeat remap acme
   orderbeat remap acme --account main --since 7d
   orderbeat remap michelin --run 01JDC3M3V8S5Y0QZ7W2K4H6N9P --json`,
-		Args: cli.OneArg("the provider whose answers are mapped again"),
+		Args: cli.OneArg("the provider"),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Provider = args[0]
 			return remapResponses(c.Context(), a, o)

@@ -20,7 +20,7 @@ Exit status: 0 every job succeeded, 3 some did, 1 none did.`,
 		Example: `  orderbeat sync michelin
   orderbeat sync michelin --account detroit --lookback 30d
   orderbeat sync michelin --from 2026-01-01 --to 2026-03-31 --json`,
-		Args: cli.OneArg("the provider to ask"),
+		Args: cli.OneArg("the provider"),
 		RunE: func(c *cobra.Command, args []string) error {
 			params, err := o.Params()
 			if err != nil {

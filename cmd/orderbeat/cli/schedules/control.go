@@ -20,9 +20,9 @@ func scheduleCommand(use, short, long string, do func(ctx context.Context, name 
 
 func pauseCommand(a *cli.App) *cobra.Command {
 	var note string
-	c := scheduleCommand("pause", "Have a schedule start nothing until it is resumed",
-		`Have a schedule start nothing until it is resumed, also over restarts. Its due times are
-recorded as skipped, with the note.`,
+	c := scheduleCommand("pause", "Pause a schedule",
+		`Pause a schedule until it is resumed, also across restarts. Its due times are recorded as
+skipped, with the note.`,
 		func(ctx context.Context, name string) error {
 			if _, err := cli.Call[api.OneSchedule](ctx, a, "schedules.pause", api.ScheduleName{Name: name, Note: note}); err != nil {
 				return err
@@ -35,8 +35,8 @@ recorded as skipped, with the note.`,
 }
 
 func resumeCommand(a *cli.App) *cobra.Command {
-	return scheduleCommand("resume", "End a schedule's pause",
-		"End a schedule's pause. What was due meanwhile stays skipped.",
+	return scheduleCommand("resume", "Resume a schedule",
+		"Resume a paused schedule. Due times during the pause stay skipped.",
 		func(ctx context.Context, name string) error {
 			reply, err := cli.Call[api.OneSchedule](ctx, a, "schedules.resume", api.ScheduleName{Name: name})
 			if err != nil {
@@ -53,8 +53,8 @@ func resumeCommand(a *cli.App) *cobra.Command {
 
 func triggerCommand(a *cli.App) *cobra.Command {
 	return scheduleCommand("trigger", "Start a schedule's run now",
-		`Start a schedule's run now, also while it is paused: but for the accounts that still work
-at an earlier one, where its overlap is skip. It does not wait for the run.`,
+		`Start a schedule's run now, also while it is paused. With overlap skip, accounts that are
+still in an earlier run are left out. The command does not wait for the run.`,
 		func(ctx context.Context, name string) error {
 			reply, err := cli.Call[api.Run](ctx, a, "schedules.trigger", api.ScheduleName{Name: name})
 			if err != nil {
