@@ -21,7 +21,7 @@ import (
 	"orderbeat/worker/api"
 )
 
-// doWith is do with something to read on standard input.
+// doWith is [do] with standard input.
 func doWith(t *testing.T, stdin string, args ...string) result {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -30,7 +30,7 @@ func doWith(t *testing.T, stdin string, args ...string) result {
 	return result{status, stdout.String(), stderr.String()}
 }
 
-// everyState is a credential in every state.
+// everyState returns a credential in each state.
 func everyState() []auth.Status {
 	at := time.Date(2026, 11, 20, 6, 0, 3, 0, time.UTC)
 	later := time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -177,7 +177,7 @@ func TestCommandsWithoutAWorkerSayHowToStartOne(t *testing.T) {
 	}
 }
 
-// pages is a web listener that answers as a worker's, and what it was asked.
+// pages starts a web listener like a worker's, and records the requests to it.
 func pages(t *testing.T, more string, answer http.HandlerFunc) (config string, asked *[]string) {
 	t.Helper()
 	asked = new([]string)
@@ -235,7 +235,7 @@ func TestLoginShowsTheWorkersResponse(t *testing.T) {
 	}
 }
 
-// here puts the listener's address of a configuration into a text.
+// here replaces %s in a text by the address of a configuration's listener.
 func here(t *testing.T, text, path string) string {
 	t.Helper()
 	a := newApp(func(string) string { return "" }, strings.NewReader(""), io.Discard, io.Discard)
@@ -267,7 +267,7 @@ func TestPastedRedirectIsSentToTheWorker(t *testing.T) {
 	for _, test := range []struct {
 		name, pasted string
 		status       int
-		want         url.Values // nil: nothing is handed on
+		want         url.Values // nil: no request is sent
 		stderr       string
 	}{
 		{"the whole address", "https://127.0.0.1:8321/oauth/callback/mazda?code=C1&state=S1\n", cli.Done, url.Values{"code": {"C1"}, "state": {"S1"}}, ""},

@@ -20,9 +20,8 @@ import (
 	"orderbeat/jobs"
 )
 
-// archive is Michelin with as many bill-to numbers as anybody likes, outside of the
-// program: it answers each window with the orders of its first day, and remembers how often
-// it was asked for it.
+// archive is a Michelin server with any number of bill-to numbers. It returns the orders of
+// the first day of each window, and counts the requests per window.
 type archive struct {
 	url string
 
@@ -45,7 +44,7 @@ func newArchive(t *testing.T) *archive {
 			a.note(fmt.Sprintf("%s %s..%s", q.BuyerParty.PartyID, q.From, q.To))
 			body = bytes.ReplaceAll(body, []byte(`"`+q.To+`"`), []byte(`"`+q.From+`"`))
 			body = bytes.ReplaceAll(body, []byte(q.BuyerParty.PartyID), []byte("1111111"))
-			time.Sleep(60 * time.Millisecond) // so that there is something in hand when the program is killed
+			time.Sleep(60 * time.Millisecond) // so that jobs are running when the process is killed
 		}
 		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 		stand.ServeHTTP(w, r)
@@ -61,7 +60,7 @@ func (a *archive) note(window string) {
 	a.asked[window]++
 }
 
-// windows are those that do not end today, which the schedule's do.
+// windows returns the windows that do not end today, as those of the schedule do.
 func (a *archive) windows() map[string]int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -74,9 +73,9 @@ func (a *archive) windows() map[string]int {
 	return found
 }
 
-// TestBackfillSurvivesRepeatedKills asks for two years of 20 accounts, and kills the
-// process with -9 five times meanwhile: each window is asked for once, or twice if it was
-// in hand, and the schedule beside it keeps its times.
+// TestBackfillSurvivesRepeatedKills runs a backfill of two years of 20 accounts and kills the
+// process (SIGKILL) five times: each window is requested once, or twice if it was running, and
+// a schedule stays on time.
 func TestBackfillSurvivesRepeatedKills(t *testing.T) {
 	t.Parallel()
 	const accounts, kills = 20, 5
@@ -130,7 +129,7 @@ catch_up = "all"
 		p.decode(p.request("runs.get", fmt.Sprintf(`{"run_id":%q}`, run.ID)), &reply)
 		return reply
 	}
-	var struck []string // the jobs that were in hand at the last kill: two kills may not strike one
+	var struck []string // jobs running at the last kill: two kills must not hit the same one
 	for n := range kills {
 		want := run.Jobs.Total * (n + 1) / (kills + 2)
 		p.eventually("a part of the backfill is there", func() bool {
@@ -139,7 +138,7 @@ catch_up = "all"
 		if got := far(); got.Run.State != jobs.Running || got.Progress.LeftSeconds == nil || *got.Progress.LeftSeconds <= 0 {
 			t.Fatalf("got %+v, want an estimate of what is left of a run that goes on", got)
 		}
-		if n == 2 { // it is killed while it is paused
+		if n == 2 { // killed while paused
 			if r := do(t, "runs", "pause", run.ID, "--note", "the supplier is busy", "--config", config); r.status != cli.Done || !strings.Contains(r.stdout, "is paused") {
 				t.Errorf("got %+v, want it paused", r)
 			}
@@ -180,7 +179,7 @@ catch_up = "all"
 	}
 }
 
-// inHand are the jobs of a kind that are being asked, or were when the program was killed.
+// inHand returns the jobs of a kind that are running, or were when the process was killed.
 func (p *program) inHand(kind string) (ids []string) {
 	p.t.Helper()
 	var reply struct {
@@ -195,7 +194,7 @@ func (p *program) inHand(kind string) (ids []string) {
 	return ids
 }
 
-// keptItsTimes checks that a schedule of every second has a tick for each, and that its runs
+// keptItsTimes checks that a schedule of every second has a tick per second, and that its runs
 // succeeded.
 func (p *program) keptItsTimes(schedule string) {
 	p.t.Helper()
@@ -223,7 +222,7 @@ func (p *program) keptItsTimes(schedule string) {
 		switch outcome {
 		case "started":
 			started++
-		case "caught_up": // what passed while the program was not there
+		case "caught_up": // due while the process was not running
 		default:
 			p.t.Errorf("%s: the tick is %s, %s", due, outcome, reason)
 		}
@@ -234,13 +233,13 @@ func (p *program) keptItsTimes(schedule string) {
 	if err := rows.Err(); err != nil {
 		p.t.Fatal(err)
 	}
-	const onTheirWay = 12 // those that were in hand at the last kill come again after eight seconds
+	const onTheirWay = 12 // jobs running at the last kill are redelivered after eight seconds
 	if started < 3 || succeeded < started-onTheirWay {
 		p.t.Errorf("got %d ticks that started a run, and %d runs that succeeded", started, succeeded)
 	}
 }
 
-// allTold waits until everything was told.
+// allTold waits until the outbox is empty.
 func (p *program) allTold() {
 	p.t.Helper()
 	p.eventually("all is told", func() bool {

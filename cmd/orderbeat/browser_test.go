@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// browser is a person's, who answers a provider's question.
+// browser is a user's browser at a provider's consent page.
 type browser struct {
 	t      *testing.T
 	client *http.Client
@@ -42,7 +42,7 @@ func (b *browser) read(resp *http.Response) (status int, page, location string) 
 	return resp.StatusCode, string(body), resp.Header.Get("Location")
 }
 
-// page shows a page of the program and keeps what it says.
+// page gets a page of the program and records its text.
 func (b *browser) page(address string) (status int, page string) {
 	b.t.Helper()
 	status, page, _ = b.open(address)
@@ -50,7 +50,7 @@ func (b *browser) page(address string) (status int, page string) {
 	return status, page
 }
 
-// begin opens a link of the program, and returns the provider's page that it leads to.
+// begin opens a link of the program, and returns the provider's page that it redirects to.
 func (b *browser) begin(link string) (authorize string) {
 	b.t.Helper()
 	status, page, to := b.open(link)
@@ -60,7 +60,7 @@ func (b *browser) begin(link string) (authorize string) {
 	return to
 }
 
-// answer fills in the provider's form, and returns where it sends the browser.
+// answer submits the provider's form, and returns the redirect address.
 func (b *browser) answer(authorize, user, answer string) (callback string) {
 	b.t.Helper()
 	status, page, _ := b.open(authorize)
@@ -78,7 +78,7 @@ func (b *browser) answer(authorize, user, answer string) (callback string) {
 	return to
 }
 
-// grant walks the whole way, and returns the last page.
+// grant goes through all steps, and returns the last page.
 func (b *browser) grant(link, user string) string {
 	b.t.Helper()
 	status, page := b.page(b.answer(b.begin(link), user, "grant"))

@@ -19,9 +19,8 @@ import (
 	"orderbeat/db"
 )
 
-// TestSecretsAppearNowhere takes the whole program through everything that has to do
-// with tokens, with every line of the log, and then looks for what went over the wire
-// in all that it wrote, said and kept.
+// TestSecretsAppearNowhere exercises everything about tokens with the log at level debug, and
+// then searches all output, files, messages and the database for secrets seen on the wire.
 func TestSecretsAppearNowhere(t *testing.T) {
 	t.Parallel()
 	stand, folder := newOutside(t), t.TempDir()
@@ -43,24 +42,24 @@ func TestSecretsAppearNowhere(t *testing.T) {
 	b.grant(p.web+"/oauth/start/mazda?user=johndoe", "johndoe")
 	b.page(b.answer(b.begin(p.web+"/oauth/start/mazda?user=jane"), "jane", "access_denied"))
 	forged := b.answer(b.begin(p.web+"/oauth/start/mazda?user=jane"), "jane", "grant")
-	b.page(strings.Replace(forged, "code=", "code=x", 1)) // a code that nobody gave out
+	b.page(strings.Replace(forged, "code=", "code=x", 1)) // a code that was never issued
 	b.page(forged)
 	b.page(p.web + "/oauth/callback/mazda?code=canary-code&state=canary-state&error_description=canary-words")
 	command("canary-paste", "auth", "login", "mazda", "--user", "jane", "--paste")
 	command("", "auth", "login", "mazda", "--user", "jane", "--print-url")
 
 	command("", "sync", "michelin")
-	stand.post("/_sandbox/revoke", "") // calls are refused, and sent again with new tokens
+	stand.post("/_sandbox/revoke", "") // calls return 401 and are replayed with new tokens
 	command("", "doctor", "--json")
-	stand.post("/_sandbox/revoke", `{"provider":"mazda","user":"johndoe","refresh":true}`) // a refresh is refused
+	stand.post("/_sandbox/revoke", `{"provider":"mazda","user":"johndoe","refresh":true}`) // the refresh is rejected
 	stand.post("/_sandbox/fault", `{"op":"shell_token","status":500,"body":"<b>trouble</b>"}`)
 	stand.post("/_sandbox/fault", `{"op":"token","refuse_client":true}`)
 	command("", "doctor")
-	command("", "sync", "michelin") // is refused
+	command("", "sync", "michelin") // is rejected
 	command("", "auth", "unlatch", "michelin")
 	command("", "sync", "michelin")
 	stand.post("/_sandbox/fault", `{"op":"order_status","status":200,"body":"{\"client_secret\":\"canary-echo\",\"card\":4111111111111111,\"note\":\"kept as it is\""}`)
-	command("", "sync", "michelin") // cannot be read at first, and is kept
+	command("", "sync", "michelin") // unreadable at first, and recorded
 	command("", "auth", "introspect", "michelin")
 	command("", "auth", "rekey")
 	command("", "auth", "status")
@@ -139,7 +138,7 @@ func everyKind(t *testing.T, folder string, o *outside) string {
 	return b.String()
 }
 
-// everyMessage is what all streams hold, headers and all.
+// everyMessage returns the content of all streams, headers included.
 func (p *program) everyMessage() string {
 	p.t.Helper()
 	var all bytes.Buffer
@@ -148,7 +147,7 @@ func (p *program) everyMessage() string {
 		consumer, err := p.js.OrderedConsumer(p.t.Context(), info.Config.Name, jetstream.OrderedConsumerConfig{})
 		if err != nil {
 			if info.Config.Retention == jetstream.WorkQueuePolicy {
-				continue // what is taken is gone, and its files are looked at
+				continue // consumed messages are gone; the files are searched too
 			}
 			p.t.Fatal(err)
 		}
@@ -166,7 +165,7 @@ func (p *program) everyMessage() string {
 	return all.String()
 }
 
-// exchangesIn are all exchanges in a database, with their answers unpacked.
+// exchangesIn returns all exchanges in a database, with responses decompressed.
 func exchangesIn(t *testing.T, path string) map[string]string {
 	t.Helper()
 	database, err := db.OpenReadOnly(t.Context(), path)

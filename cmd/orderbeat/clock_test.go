@@ -15,8 +15,8 @@ import (
 )
 
 // settable builds the program with a wall clock that two signals set: SIGUSR1 two hours
-// ahead, SIGUSR2 two hours back. Everything in the process sees it, and the machine's clock
-// stays as it is. Every package is compiled anew, SQLite among them.
+// ahead, SIGUSR2 two hours back. Only this process sees it, not the machine. Every package is
+// recompiled, SQLite included.
 func settable(t *testing.T) (binary string) {
 	t.Helper()
 	root, err := exec.CommandContext(t.Context(), "go", "env", "GOROOT").Output()

@@ -21,7 +21,7 @@ func TestUsersGrantAccess(t *testing.T) {
 	config := dealers(t, t.TempDir(), stand, webOn(t, "127.0.0.1", ""))
 	p := startHere(t, config)
 
-	// Jobs of users without a grant fail at once, and nobody is called.
+	// Jobs of users without a grant fail at once, without a provider call.
 	p.publish("orderbeat.runs.mazda.check", "")
 	first := p.results(1)[0]
 	if first.State != jobs.Failed || first.Jobs.Failed != 3 || first.Errors[0].Code != "consent_required" ||
@@ -50,7 +50,7 @@ func TestUsersGrantAccess(t *testing.T) {
 			t.Errorf("the page does not say %q: %s", want, page)
 		}
 	}
-	// What was missed is asked for by itself, of this user's accounts alone.
+	// Missed jobs of this user's accounts are retried automatically.
 	missed := p.results(2)[1]
 	if missed.State != jobs.Succeeded || missed.Trigger != "consent:johndoe" || missed.Jobs.Succeeded != 2 {
 		t.Errorf("got %+v, want the two jobs that johndoe's accounts missed", missed)
@@ -68,7 +68,7 @@ func TestUsersGrantAccess(t *testing.T) {
 		t.Errorf("the table has %s", got)
 	}
 	p.sealed()
-	// Who opens the old link goes to the provider again, and nothing comes of it.
+	// The old link leads to the provider again, without effect.
 	consented := func() (at []string) {
 		p.rows("SELECT consented_at FROM credentials WHERE user = 'johndoe'", &at)
 		return at
@@ -98,7 +98,7 @@ func TestUsersGrantAccess(t *testing.T) {
 	}
 }
 
-// sealed checks that the database has tokens, and that they are sealed.
+// sealed checks that the tokens in the database are sealed.
 func (p *program) sealed() {
 	p.t.Helper()
 	var tokens []string
@@ -127,7 +127,7 @@ func (p *program) alerts(n int) []db.Alert {
 func (p *program) rows(query string, into *[]string) {
 	p.t.Helper()
 	file := openFile(p.t, p.config)
-	defer file.Close() // who looks keeps the program from leaving one file behind
+	defer file.Close() // an open reader prevents the last checkpoint
 	rows, err := file.Query(query)
 	if err != nil {
 		p.t.Fatal(err)
@@ -157,7 +157,7 @@ func TestFailedConsents(t *testing.T) {
 		name, answer string
 		status       int
 		says         string
-		again        bool // may be tried again, from the page
+		again        bool // the page offers to retry
 	}{
 		{"the user refuses", "access_denied", 403, "Access was denied", false},
 		{"the server is overloaded, as Mazda spells it", "temporary_unavailable", 502, "overloaded", true},
@@ -176,7 +176,7 @@ func TestFailedConsents(t *testing.T) {
 		t.Errorf("got %d token requests without a code, want none", n)
 	}
 
-	// A state that was changed, left out, or sent to another provider spends nothing.
+	// A changed, missing or misdirected state does not use up the consent.
 	callback, err := url.Parse(b.answer(b.begin(link), "johndoe", "grant"))
 	if err != nil {
 		t.Fatal(err)
@@ -196,7 +196,7 @@ func TestFailedConsents(t *testing.T) {
 			t.Errorf("%s: got %d %s and %d token requests, want neither", name, status, page, exchanges())
 		}
 	}
-	// The right answer still counts, once; and a second code of the same consent not at all.
+	// The right response still works, once; a second code of the same consent does not.
 	if status, page := b.page(callback.String()); status != http.StatusOK {
 		t.Errorf("got %d %s, want access granted", status, page)
 	}
@@ -213,7 +213,7 @@ func TestFailedConsents(t *testing.T) {
 		t.Errorf("got %d token requests, want one for one code", n)
 	}
 
-	// A code that the provider refuses leaves the user asked, with a way on.
+	// If the provider rejects the code, consent is still pending and can be repeated.
 	jane := strings.Replace(link, "johndoe", "jane", 1)
 	forged, _ := url.Parse(b.answer(b.begin(jane), "jane", "grant"))
 	query := forged.Query()

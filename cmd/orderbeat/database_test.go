@@ -17,7 +17,7 @@ import (
 	"orderbeat/jobs"
 )
 
-// noon is when the orders of these tests were first asked for.
+// noon is the time of the first sync in these tests.
 var noon = time.Date(2024, 11, 18, 12, 0, 0, 0, time.UTC)
 
 // keeper fills a database as a worker does.
@@ -26,7 +26,7 @@ type keeper struct {
 	db *db.DB
 }
 
-// newDatabase makes the database of the configuration at path.
+// newDatabase creates the database of the configuration at path.
 func newDatabase(t *testing.T, path string) keeper {
 	t.Helper()
 	database, err := db.Open(t.Context(), db.Options{Path: filepath.Join(filepath.Dir(path), "data", "orderbeat.db"), Synchronous: "normal"})
@@ -37,7 +37,7 @@ func newDatabase(t *testing.T, path string) keeper {
 	return keeper{t, database}
 }
 
-// run plans a sync of two accounts at a time, and ends its jobs with what outcomes say.
+// run plans a sync of two accounts at a time, and ends its jobs with outcomes.
 func (k keeper) run(at time.Time, outcomes map[string]jobs.Outcome) jobs.Run {
 	k.t.Helper()
 	targets := map[string]jobs.Target{"michelin": {
@@ -81,8 +81,8 @@ func order(account, id, reference string, shipped int64) clients.Order {
 	return o
 }
 
-// furnished is a configuration whose database has two runs and three orders; the
-// second run saw one order change, and one account fail.
+// furnished is a configuration whose database has two runs and three orders. In the second
+// run one order changed, and one account failed.
 func furnished(t *testing.T) (path string, second jobs.Run) {
 	t.Helper()
 	path = writeConfig(t, "")
@@ -257,7 +257,7 @@ func TestOneRunShowsItsJobs(t *testing.T) {
 	}
 }
 
-// hide makes the ids of runs the same always.
+// hide replaces the ids of runs by a constant.
 func hide(s string) string { return ulids.ReplaceAllString(s, "01JRUN00000000000000000000") }
 
 func TestManyLargeOrdersArePrintedPageByPage(t *testing.T) {

@@ -26,7 +26,7 @@ func databaseOf(path string) string {
 	return filepath.Join(filepath.Dir(path), "data", "orderbeat.db")
 }
 
-// alter runs a statement on the database of a configuration, making it if need be.
+// alter runs a statement on the database of a configuration, creating it if necessary.
 func alter(t *testing.T, path, statement string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(databaseOf(path)), 0o700); err != nil {

@@ -178,7 +178,7 @@ func checkSnippetCommand(t *testing.T, s snippet, line string) {
 	}
 }
 
-// disarm makes commands do nothing but check their flags and arguments.
+// disarm makes commands only check their flags and arguments.
 func disarm(c *cobra.Command) {
 	for _, sub := range c.Commands() {
 		disarm(sub)
@@ -215,8 +215,8 @@ func shellWords(line string) (words []string) {
 	return words
 }
 
-// TestTourWorks runs the commands of the README and of the tour, in their order, beside the
-// program with the shipped configuration.
+// TestTourWorks runs the commands of the README and of the tour in order, while the program
+// runs with the shipped configuration.
 func TestTourWorks(t *testing.T) {
 	t.Parallel()
 	config := shipped(t, t.TempDir(), "@every 1s")
@@ -341,8 +341,8 @@ var (
 	funcName = regexp.MustCompile("^`(?:(\\w+)\\.)?(\\w+)`$")
 )
 
-// TestDocumentedLinksResolve checks that links lead to files, and that those which name a
-// function or a type lead to the file that has it.
+// TestDocumentedLinksResolve checks that linked files exist and contain the function or type
+// that a link names.
 func TestDocumentedLinksResolve(t *testing.T) {
 	checked := 0
 	for _, name := range append(documents(t), "CHANGELOG.md") {

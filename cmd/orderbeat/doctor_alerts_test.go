@@ -12,7 +12,7 @@ import (
 	"orderbeat/cmd/orderbeat/cli"
 )
 
-// A check that succeeds says nothing about orders: their alert lasts until they come.
+// A successful check says nothing about orders: their alert stays raised until a sync succeeds.
 func TestSuccessfulCheckResolvesNoOrderAlert(t *testing.T) {
 	t.Parallel()
 	var allowed atomic.Bool

@@ -49,7 +49,7 @@ func TestDoctorTestsEveryAccount(t *testing.T) {
 		t.Errorf("got status %d, %s%s, want seven accounts that are well", r.status, r.stdout, r.stderr)
 	}
 
-	// One that is down is told of at once, though its job goes on by itself.
+	// A provider that is down is reported at once, although its job is retried.
 	stand.post("/_sandbox/fault", `{"op":"shell_ping","status":503,"times":-1}`)
 	stand.post("/_sandbox/fault", `{"op":"ptv_ping","status":403}`)
 	r, found = doctor()

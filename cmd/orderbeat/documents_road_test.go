@@ -10,8 +10,8 @@ import (
 	"orderbeat/jobs"
 )
 
-// TestDocumentsEndToEnd asks for what was despatched before its orders are known, for what
-// was invoiced after, and follows both to their events.
+// TestDocumentsEndToEnd requests despatches before their orders are known and invoices after,
+// and follows both to their events.
 func TestDocumentsEndToEnd(t *testing.T) {
 	t.Parallel()
 	config := shipped(t, t.TempDir(), "@every 1h")
@@ -36,12 +36,12 @@ func TestDocumentsEndToEnd(t *testing.T) {
 		t.Errorf("got events %v, want each order created, some despatched, %d invoiced", told, invoiced.Orders.Changed)
 	}
 
-	// The same again changes nothing.
+	// A second sync changes nothing.
 	p.publish("orderbeat.runs.michelin.despatch", `{"lookback":"4d"}`)
 	if again := p.results(4)[3].Orders; again.Changed != 0 || again.Unchanged == 0 {
 		t.Errorf("got %+v, want nothing changed", again)
 	}
-	// And so does all that is kept, mapped again.
+	// A remap of all recorded responses changes nothing.
 	events := p.count("order_events")
 	p.request("exchanges.remap", `{"provider":"michelin"}`)
 	if again := p.results(5)[4]; again.State != jobs.Succeeded || again.Orders.Created+again.Orders.Changed != 0 || again.Jobs.Total < 4 || p.count("order_events") != events {
@@ -50,8 +50,8 @@ func TestDocumentsEndToEnd(t *testing.T) {
 	p.showsDocuments()
 }
 
-// documentsInStep checks that events are their orders' revisions, one after another, and
-// that those of documents tell of one; it counts the types.
+// documentsInStep checks that events have consecutive revisions of their orders, and that
+// document events have one document; it counts the types.
 func (p *program) documentsInStep(events []db.EventBody) map[string]int {
 	p.t.Helper()
 	last, told := map[string]db.EventBody{}, map[string]int{}
@@ -81,8 +81,7 @@ func (p *program) documentsInStep(events []db.EventBody) map[string]int {
 	return told
 }
 
-// showsDocuments looks at one order of which something was invoiced, over NATS and with
-// the command.
+// showsDocuments checks one invoiced order by the NATS API and by the command.
 func (p *program) showsDocuments() {
 	p.t.Helper()
 	var account, id string

@@ -25,7 +25,7 @@ const (
 	echoPass   = "canary:pass/word&55 66"
 )
 
-// spellings are the ways in which a provider may repeat a secret.
+// spellings are the encodings in which a provider may echo a secret.
 func spellings(secret string) []string {
 	quoted, _ := json.Marshal(secret)
 	inner := string(quoted[1 : len(quoted)-1])
@@ -42,9 +42,9 @@ func spellings(secret string) []string {
 	}
 }
 
-// TestSecretsEchoedByAProviderAreMasked has providers repeat the credentials that they
-// were called with, in every spelling, in headers and bodies of successes and failures, and
-// looks into everything that the program wrote, stored, published and printed.
+// TestSecretsEchoedByAProviderAreMasked has providers echo the credentials of the request, in
+// every encoding, in headers and bodies of successes and failures, and searches everything
+// that the program logged, stored, published and printed.
 func TestSecretsEchoedByAProviderAreMasked(t *testing.T) {
 	t.Parallel()
 	basic := func(user, password string) string {

@@ -16,8 +16,8 @@ import (
 	"orderbeat/cmd/orderbeat/cli"
 )
 
-// evaluated are the NATS variables of a POSIX shell that evaluated the text, in which all
-// of them were set before.
+// evaluated returns the NATS variables of a POSIX shell after it evaluated text. All of them
+// are set before.
 func evaluated(t *testing.T, text string) map[string]string {
 	t.Helper()
 	shell := exec.Command("sh", "-euc", `eval "$1"; env -0`, "sh", text)

@@ -19,9 +19,9 @@ import (
 	"orderbeat/jobs"
 )
 
-// trouble is what goes wrong with one account of two, and what becomes of it.
+// trouble is a failure of one account of two, and its expected effects.
 type trouble struct {
-	// name is that of the provider it happens to, which has a stand-in of its own.
+	// name is the name of the provider, which has a server of its own.
 	name  string
 	fault string // the effect, as POST /_sandbox/fault takes it
 	times int    // how often it strikes, -1 until it is switched off
@@ -36,22 +36,22 @@ type trouble struct {
 	alert    clients.Code // "" raises none
 }
 
-// refused is trouble that asking again does not help against.
+// refused is a failure that retries do not help against.
 func refused(name, fault string, code clients.Code, says, hint string) trouble {
 	return trouble{name: name, fault: fault, times: -1, state: jobs.Failed, attempts: 1, code: code, says: says, hint: hint, alert: code}
 }
 
-// fleeting is trouble that is over when the job is tried again.
+// fleeting is a failure that is over when the job is retried.
 func fleeting(name, fault, more string) trouble {
 	return trouble{name: name, fault: fault, times: 1, more: more, state: jobs.Succeeded, attempts: 2}
 }
 
-// dropped is a connection that is closed before any answer: the call is sent again on a fresh one.
+// dropped is a connection that is closed before the response: the request is resent on a new one.
 func dropped(name, fault string) trouble {
 	return trouble{name: name, fault: fault, times: 1, state: jobs.Succeeded, attempts: 2, resent: true}
 }
 
-// unreadable is an answer that is not the document.
+// unreadable is an invalid response body.
 func unreadable(name, fault, more, says string) trouble {
 	return trouble{
 		name: name, fault: fault, times: -1, more: more, state: jobs.Failed, attempts: 2, code: clients.CodeBadResponse,
@@ -108,9 +108,9 @@ func troubles() []trouble {
 	return list
 }
 
-// TestFailuresOfOneAccountLeaveOthersAlone runs one program with a provider for each trouble. Of each, one
-// account is struck, and everything that anybody can see is looked at: while it lasts,
-// and when it is over.
+// TestFailuresOfOneAccountLeaveOthersAlone runs one program with a provider per kind of failure.
+// One account of each fails; results, jobs, alerts and exchanges are checked during the failure
+// and after it.
 func TestFailuresOfOneAccountLeaveOthersAlone(t *testing.T) {
 	t.Parallel()
 	folder, list := t.TempDir(), troubles()
@@ -122,7 +122,7 @@ func TestFailuresOfOneAccountLeaveOthersAlone(t *testing.T) {
 	}
 	p := startHere(t, suppliers(t, folder, sections.String()))
 	var all errgroup.Group
-	all.SetLimit(16) // they mostly wait: more go on at once than there are processors
+	all.SetLimit(16) // they mostly wait: more than there are processors
 	for i, c := range list {
 		all.Go(func() error {
 			t.Run(c.name, func(t *testing.T) { c.follow(p.supplier(t, stands[i], c.name)) })
@@ -143,7 +143,7 @@ func suppliers(t *testing.T, folder, sections string) (path string) {
 	return path
 }
 
-// follow walks through the trouble from before until after it.
+// follow checks the states before, during and after the failure.
 func (c trouble) follow(s supplier) {
 	before, during := window(0), window(1)
 	if run := s.sync(before, 1); run.State != jobs.Succeeded || run.Orders.Created == 0 {
@@ -164,7 +164,7 @@ func (c trouble) follow(s supplier) {
 	}
 }
 
-// lasts has the next run ask again, and then the trouble end.
+// lasts starts another run during the failure, and then ends the failure.
 func (c trouble) lasts(s supplier, params string, first jobs.Run) {
 	run := s.sync(params, 3)
 	c.look(s, run)
@@ -189,7 +189,7 @@ func (c trouble) lasts(s supplier, params string, first jobs.Run) {
 	s.toldOnce()
 }
 
-// retry brings back a dead job as a person does.
+// retry retries a dead job by the API.
 func (c trouble) retry(s supplier, run jobs.Run) {
 	id := s.job(run, "toledo").JobID
 	if got := s.column("SELECT job_id FROM failed_jobs WHERE provider = $provider AND state = 'dead'"); !slices.Contains(got, id) {
@@ -203,8 +203,8 @@ func (c trouble) retry(s supplier, run jobs.Run) {
 	}
 }
 
-// called checks how often the stand-in was asked, after runs during the trouble of which
-// so many were refused.
+// called checks the number of requests after runs during the failure, of which some were
+// rejected.
 func (c trouble) called(s supplier, runs, refused int) {
 	s.t.Helper()
 	if d, t := len(s.calls(healthy)), len(s.calls(struck)); d != 1+runs || t != 1+refused*c.attempts {
@@ -215,7 +215,7 @@ func (c trouble) called(s supplier, runs, refused int) {
 	}
 }
 
-// look checks a run during the trouble: its result, its jobs, and the alert.
+// look checks a run during the failure: its result, its jobs, and the alert.
 func (c trouble) look(s supplier, run jobs.Run) {
 	s.t.Helper()
 	if j := s.job(run, "detroit"); j.State != jobs.Succeeded || j.Attempts != 1 {
@@ -250,7 +250,7 @@ func (c trouble) look(s supplier, run jobs.Run) {
 	}
 }
 
-// kept checks that what came instead of the document is kept, 64 KiB of it.
+// kept checks that 64 KiB of the invalid response are recorded.
 func (c trouble) kept(s supplier, j db.JobRow) {
 	s.t.Helper()
 	if !strings.Contains(j.Hint, "'"+j.JobID+"'") {

@@ -14,9 +14,8 @@ import (
 	"orderbeat/jobs"
 )
 
-// TestThrottledProviderIsPaused has the first of two jobs be answered 429, with
-// each form of Retry-After (RFC 9110 section 10.2.3), and no call of either go out before
-// that is over.
+// TestThrottledProviderIsPaused responds 429 to the first of two jobs, with each form of
+// Retry-After (RFC 9110 section 10.2.3): no request of either is sent before that has passed.
 func TestThrottledProviderIsPaused(t *testing.T) {
 	t.Parallel()
 	until := func(first question) time.Time { return first.ended.Add(time.Second) }
@@ -68,8 +67,8 @@ func TestThrottledProviderIsPaused(t *testing.T) {
 	_ = all.Wait()
 }
 
-// TestLongRetryAfterIsHonoured has a provider ask for an hour: every job waits that
-// long, without a call, and nobody is called for it.
+// TestLongRetryAfterIsHonoured has a provider respond with Retry-After of an hour: every job
+// waits that long without a request and without an alert.
 func TestLongRetryAfterIsHonoured(t *testing.T) {
 	t.Parallel()
 	s := alone(t, "concurrency = 1\nretry = { attempts = 2, for = \"6h\" }")
@@ -100,9 +99,8 @@ func TestLongRetryAfterIsHonoured(t *testing.T) {
 	s.toldOnce()
 }
 
-// TestBlockedAddressStopsRequests has credentials be refused, and then the connection fail
-// before anything could be said: by a reset, and by a certificate that nobody vouches
-// for, which is never accepted.
+// TestBlockedAddressStopsRequests rejects credentials and then lets connections fail: by a
+// reset, and by an untrusted certificate, which is never accepted.
 func TestBlockedAddressStopsRequests(t *testing.T) {
 	t.Parallel()
 	folder, elsewhere := t.TempDir(), t.TempDir()
@@ -152,7 +150,7 @@ func TestBlockedAddressStopsRequests(t *testing.T) {
 		t.Errorf("got %d calls and %d logins through a connection that cannot be trusted, want none", n, masked.Requests(sandbox.OpToken)-1)
 	}
 
-	// A person who knows better ends it.
+	// An operator ends the cooldown.
 	masked.mask.Store(false)
 	for _, s := range []supplier{p.supplier(t, reset, "reset"), p.supplier(t, masked.stand, "masked")} {
 		s.heal()

@@ -22,10 +22,10 @@ const (
 	west         = "10032/MMD"                             // jane's
 )
 
-// lastMonth is what Mazda is asked for.
+// lastMonth is the requested date range.
 const lastMonth = `{"lookback":"30d"}`
 
-// mazda is a section of Mazda's kind at the stand-in.
+// mazda returns a section of kind mazda for the server.
 func (s *stand) mazda(t *testing.T, folder string) string {
 	t.Helper()
 	orders := five[strings.Index(five, "[providers.mazda.orders]"):]
@@ -53,14 +53,14 @@ org = %q
 		north, south, west, orders)
 }
 
-// newDealers is a stand-in for Mazda in which nothing moves.
+// newDealers returns a Mazda sandbox whose orders do not change.
 func newDealers(t *testing.T) *stand {
 	t.Helper()
 	began := time.Now()
 	return newStand(t, sandbox.Options{Now: func() time.Time { return began }})
 }
 
-// grant has a user grant access through the link of the alert that is raised.
+// grant lets a user grant access by the link in the alert.
 func (s supplier) grant(user string) {
 	s.t.Helper()
 	var link string
@@ -74,8 +74,8 @@ func (s supplier) grant(user string) {
 	newBrowser(s.t).grant(link, user)
 }
 
-// TestRejectedRefreshTokenRequiresConsent has refresh tokens be refused in both ways, and the
-// users grant access again.
+// TestRejectedRefreshTokenRequiresConsent rejects refresh tokens in both ways; then the users
+// grant access again.
 func TestRejectedRefreshTokenRequiresConsent(t *testing.T) {
 	t.Parallel()
 	folder, dealers := t.TempDir(), newDealers(t)
@@ -92,7 +92,7 @@ func TestRejectedRefreshTokenRequiresConsent(t *testing.T) {
 	for n, c := range []struct {
 		user    string
 		missed  []string // accounts
-		asked   []string // organizations of these, in the order in which they are asked
+		asked   []string // organizations of these, in the order of the requests
 		trouble func()
 	}{
 		{"johndoe", []string{"north", "south"}, []string{north, south}, func() { // 400 invalid_request
@@ -111,7 +111,7 @@ func TestRejectedRefreshTokenRequiresConsent(t *testing.T) {
 		}
 		c.trouble()
 		want, logins := calls(), s.Requests(sandbox.OpMazdaToken)
-		want[0]++ // it is refused, and the refresh after it; whoever comes next calls nobody
+		want[0]++ // the call and then the refresh are rejected; later jobs send no request
 		for again := range 2 {
 			run := s.sync(lastMonth, 2+3*n+again)
 			if run.State != jobs.Partial || run.Jobs.Failed != len(c.missed) || len(run.Errors) != len(c.missed) {
@@ -132,7 +132,7 @@ func TestRejectedRefreshTokenRequiresConsent(t *testing.T) {
 			t.Errorf("%s: orders (-before +after):\n%s", c.user, diff)
 		}
 
-		// What was missed is asked for when access is granted, and nothing else.
+		// After consent only the missed jobs are retried.
 		s.grant(c.user)
 		run := s.result(4 + 3*n)
 		if run.State != jobs.Succeeded || run.Trigger != "consent:"+c.user || run.Jobs.Total != len(c.missed) || run.Orders.Seen == 0 || run.Orders.Created+run.Orders.Changed != 0 {
@@ -147,8 +147,8 @@ func TestRejectedRefreshTokenRequiresConsent(t *testing.T) {
 	}
 }
 
-// TestUnreadableTokens loses the key that tokens are sealed with, and damages a row
-// in which one is: a client logs in again, and users are asked again.
+// TestUnreadableTokens deletes the sealing key, and corrupts a sealed token: client credentials
+// log in again, and users must grant access again.
 func TestUnreadableTokens(t *testing.T) {
 	t.Parallel()
 	folder, one, two := t.TempDir(), newStand(t, sandbox.Options{}), newDealers(t)
@@ -171,7 +171,7 @@ func TestUnreadableTokens(t *testing.T) {
 	known := users.column("SELECT provider || account || order_id || revision FROM orders ORDER BY 1")
 
 	p.stop()
-	if err := os.Remove(filepath.Join(folder, "data", "key")); err != nil { // a new one is made
+	if err := os.Remove(filepath.Join(folder, "data", "key")); err != nil { // a new one is created
 		t.Fatal(err)
 	}
 	restart()
@@ -220,7 +220,7 @@ func TestUnreadableTokens(t *testing.T) {
 	users.toldOnce()
 }
 
-// damage changes the database of a program that has ended.
+// damage modifies the database of a stopped program.
 func damage(t *testing.T, config, statement string) {
 	t.Helper()
 	file, err := sql.Open("sqlite3", filepath.Join(filepath.Dir(config), "data", "orderbeat.db"))

@@ -12,7 +12,7 @@ import (
 	"orderbeat/jobs"
 )
 
-// TestNATSOutageDelaysWithoutLoss has NATS go away within a job, and come back.
+// TestNATSOutageDelaysWithoutLoss stops NATS during a job, and starts it again.
 func TestNATSOutageDelaysWithoutLoss(t *testing.T) {
 	t.Parallel()
 	options := &server.Options{Host: "127.0.0.1", Port: freePortNumber(t), JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true}
@@ -73,7 +73,7 @@ kind = "check"
 	s.stop() // before its server ends
 }
 
-// startNATS starts a server that listens outside of the program.
+// startNATS starts an external server.
 func startNATS(t *testing.T, options *server.Options) *server.Server {
 	t.Helper()
 	srv, err := server.NewServer(options)

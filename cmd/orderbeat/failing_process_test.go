@@ -14,8 +14,7 @@ import (
 	"orderbeat/jobs"
 )
 
-// TestSIGTERMLetsRunningJobsFinish stops a process within a job, with another one
-// behind it.
+// TestSIGTERMLetsRunningJobsFinish stops a process during a job, with another one queued.
 func TestSIGTERMLetsRunningJobsFinish(t *testing.T) {
 	t.Parallel()
 	folder, stand := t.TempDir(), newStand(t, sandbox.Options{})
@@ -56,8 +55,8 @@ func TestSIGTERMLetsRunningJobsFinish(t *testing.T) {
 	s.toldOnce()
 }
 
-// TestCorruptDatabaseAcknowledgesNothing damages a page that a job's outcome needs, and
-// puts it back; and makes the file none of SQLite's.
+// TestCorruptDatabaseAcknowledgesNothing corrupts a page that a job's outcome needs, and
+// restores it; then it overwrites the file header.
 func TestCorruptDatabaseAcknowledgesNothing(t *testing.T) {
 	t.Parallel()
 	folder, stand := t.TempDir(), newStand(t, sandbox.Options{})
@@ -124,8 +123,8 @@ func TestCorruptDatabaseAcknowledgesNothing(t *testing.T) {
 	s.toldOnce()
 }
 
-// spoil overwrites a page, counted from 1, of the database of a program that has ended,
-// and returns what puts it back.
+// spoil overwrites a page, counted from 1, of the database of a stopped program, and returns a
+// function that restores it.
 func spoil(t *testing.T, config string, page int64) (mend func()) {
 	t.Helper()
 	const size = 4096
@@ -149,10 +148,10 @@ func spoil(t *testing.T, config string, page int64) (mend func()) {
 	return func() { write(before) }
 }
 
-// TestKillRepeatsNoEffects kills a process -9 when the first of its jobs has ended, with
-// one account refused. [TestKillDuringARun] does so with a thousand jobs.
+// TestKillRepeatsNoEffects kills a process (SIGKILL) after the first of its jobs, with one
+// account rejected. [TestKillDuringARun] does so with a thousand jobs.
 func TestKillRepeatsNoEffects(t *testing.T) {
-	t.Parallel() // waits until the server gives the job in hand out again
+	t.Parallel() // waits until the server redelivers the running job
 	const runs = 4
 	folder, stand := t.TempDir(), newStand(t, sandbox.Options{})
 	config := suppliers(t, folder, stand.section(t, folder, "michelin", "concurrency = 1"))

@@ -19,23 +19,23 @@ import (
 	"orderbeat/clients/sandbox"
 )
 
-// stand is a sandbox that listens outside of the program, with trouble on demand, and
-// remembers who was asked about when. Unlike [outside] it can break connections.
+// stand is an external sandbox with injected failures; it records the requests for orders.
+// Unlike [outside] it can break connections.
 type stand struct {
 	*sandbox.Sandbox
 
-	url      string // where the program asks
-	switches string // where the test switches
+	url      string // for the program
+	switches string // for the test
 
 	mu    sync.Mutex // guards what follows
 	asked []question
-	gate  chan struct{} // questions wait until it is closed; nil lets them through
+	gate  chan struct{} // requests wait until it is closed; nil lets them through
 }
 
-// question is one call for orders, of a bill-to at Michelin or an organization at Mazda.
+// question is one request for orders, of a bill-to at Michelin or an organization at Mazda.
 type question struct {
 	of           string
-	began, ended time.Time // ended is zero while it is not answered
+	began, ended time.Time // ended is zero before the response
 }
 
 func newStand(t *testing.T, o sandbox.Options) *stand {
@@ -49,7 +49,7 @@ func newStand(t *testing.T, o sandbox.Options) *stand {
 
 var buyer = regexp.MustCompile(`"buyerParty":\{"partyID":"(\d+)"`)
 
-// ServeHTTP answers as the sandbox does.
+// ServeHTTP responds like the sandbox.
 func (s *stand) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	r.Body = io.NopCloser(bytes.NewReader(body))
@@ -77,7 +77,7 @@ func (s *stand) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.Sandbox.ServeHTTP(w, r)
 }
 
-// hold keeps questions from being answered until they are released.
+// hold delays responses until they are released.
 func (s *stand) hold() (release func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -91,7 +91,7 @@ func (s *stand) hold() (release func()) {
 	}
 }
 
-// calls are those for orders of one of whom so far.
+// calls returns the requests for orders of one account so far.
 func (s *stand) calls(of string) []question {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,7 +104,7 @@ const (
 	struck  = "2222222" // toledo's, which faults are about
 )
 
-// section configures a provider of Michelin's kind at a stand-in. more comes before its
+// section configures a provider of kind michelin for the server. more comes before its
 // accounts.
 func (s *stand) section(t *testing.T, folder, name, more string) string {
 	t.Helper()
@@ -125,7 +125,7 @@ bill_to = %[7]q
 `, name, s.url, writeSecret(t, folder, "id", sandbox.ClientID), writeSecret(t, folder, "secret", sandbox.ClientSecret), more, healthy, struck)
 }
 
-// shell is a section of Shell's kind at the stand-in.
+// shell is a section of kind shell for the server.
 func (s *stand) shell(t *testing.T, folder string) string {
 	t.Helper()
 	return fmt.Sprintf(`
@@ -149,8 +149,7 @@ timezone = %[6]q
 		sandbox.ShellPayerNumber, sandbox.ShellColCoCode, sandbox.ShellTimezone, sandbox.ShellOtherPayerNumber)
 }
 
-// masked is a stand that is asked over TLS, and can hide behind a certificate that
-// nobody trusts.
+// masked is a stand with TLS that can switch to an untrusted certificate.
 type masked struct {
 	*stand
 
@@ -172,7 +171,7 @@ func newMasked(t *testing.T, folder, elsewhere string) *masked {
 		pairs[i] = pair
 	}
 	server := httptest.NewUnstartedServer(m.stand)
-	server.Config.ErrorLog = stdlog.New(io.Discard, "", 0) // a refused certificate is what is wanted
+	server.Config.ErrorLog = stdlog.New(io.Discard, "", 0) // the certificate is expected to be rejected
 	server.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		m.handshakes.Add(1)
 		if m.mask.Load() {

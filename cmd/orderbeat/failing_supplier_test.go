@@ -18,7 +18,7 @@ import (
 	"orderbeat/jobs"
 )
 
-// supplier is one provider of a running program, seen by one test.
+// supplier is one provider of a running program, for one test.
 type supplier struct {
 	*program
 	*stand
@@ -26,7 +26,7 @@ type supplier struct {
 	name string
 }
 
-// supplier is a part of the program for one test, which may run beside others.
+// supplier returns a provider of the program for one test, which may run in parallel with others.
 func (p *program) supplier(t *testing.T, s *stand, name string) supplier {
 	t.Helper()
 	own := *p
@@ -34,19 +34,19 @@ func (p *program) supplier(t *testing.T, s *stand, name string) supplier {
 	return supplier{&own, s, name}
 }
 
-// fault switches trouble on.
+// fault switches a failure on.
 func (s supplier) fault(what string) {
 	s.t.Helper()
 	s.control(http.MethodPost, "fault", what)
 }
 
-// heal switches all trouble off.
+// heal switches all failures off.
 func (s supplier) heal() {
 	s.t.Helper()
 	s.control(http.MethodDelete, "fault", "")
 }
 
-// control uses one of the stand-in's switches.
+// control uses one of the server's switches.
 func (s supplier) control(method, path, body string) {
 	s.t.Helper()
 	r, err := http.NewRequestWithContext(s.t.Context(), method, s.switches+"/_sandbox/"+path, strings.NewReader(body))
@@ -70,14 +70,14 @@ func window(n int) string {
 	return fmt.Sprintf(`{"from":%q,"to":%q}`, from, from.AddDays(9))
 }
 
-// sync asks for a window, and waits for the n-th result of the provider.
+// sync syncs a window, and waits for the n-th result of the provider.
 func (s supplier) sync(params string, n int) jobs.Run {
 	s.t.Helper()
 	s.publish("orderbeat.runs."+s.name+".sync", params)
 	return s.result(n)
 }
 
-// start asks for a window, and waits for nothing.
+// start starts a sync of a window without waiting.
 func (s supplier) start(params string) jobs.Run {
 	s.t.Helper()
 	var reply struct{ Run jobs.Run }
@@ -93,7 +93,7 @@ func (s supplier) result(n int) jobs.Run {
 	return run
 }
 
-// told waits for the first n messages about a subject.
+// told waits for the first n messages on a subject.
 func (p *program) told(stream, subject string, n int) []jetstream.Msg {
 	p.t.Helper()
 	consumer, err := p.js.OrderedConsumer(p.t.Context(), stream, jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject}})
@@ -155,8 +155,8 @@ func (s supplier) orders(account string) []string {
 }
 
 // alarms waits until the provider's alerts are these in the table, oldest first, each
-// "code account-or-user state", and checks that NATS was told of exactly them: that each
-// was raised and, where it is, that it was resolved.
+// "code account-or-user state", and checks that exactly these were published as raised and,
+// if so, as resolved.
 func (s supplier) alarms(want ...string) {
 	s.t.Helper()
 	s.eventually(fmt.Sprintf("the alerts are %q", want), func() bool {
@@ -188,7 +188,7 @@ func (s supplier) alarms(want ...string) {
 	}
 }
 
-// flushed waits until the outbox has nothing of the provider that is due.
+// flushed waits until the outbox has no due message of the provider.
 func (s supplier) flushed() {
 	s.t.Helper()
 	s.eventually("the outbox is empty", func() bool {
@@ -196,7 +196,7 @@ func (s supplier) flushed() {
 	})
 }
 
-// inStream counts what a stream has of the provider.
+// inStream counts the messages of the provider in a stream.
 func (s supplier) inStream(stream, topic string) (n int) {
 	s.t.Helper()
 	for _, count := range s.subjects(stream, topic) {
@@ -205,7 +205,7 @@ func (s supplier) inStream(stream, topic string) (n int) {
 	return n
 }
 
-// subjects are those of the provider that a stream has, each with how many messages.
+// subjects returns the subjects of the provider in a stream with their numbers of messages.
 func (s supplier) subjects(stream, topic string) map[string]uint64 {
 	s.t.Helper()
 	handle, err := s.js.Stream(s.t.Context(), stream)
@@ -219,7 +219,7 @@ func (s supplier) subjects(stream, topic string) map[string]uint64 {
 	return info.State.Subjects
 }
 
-// toldOnce checks that every order that is stored was told of once, and no other.
+// toldOnce checks that every stored order was published once, and no other.
 func (s supplier) toldOnce() {
 	s.t.Helper()
 	s.flushed()

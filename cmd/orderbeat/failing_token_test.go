@@ -14,14 +14,14 @@ import (
 	"orderbeat/jobs"
 )
 
-// alone is a program with one supplier of Michelin's kind.
+// alone is a program with one provider of kind michelin.
 func alone(t *testing.T, more string) supplier {
 	t.Helper()
 	folder, s := t.TempDir(), newStand(t, sandbox.Options{})
 	return startHere(t, suppliers(t, folder, s.section(t, folder, "michelin", more))).supplier(t, s, "michelin")
 }
 
-// TestRejectedTokenIsRenewedOnce has the API refuse a token while two jobs use it.
+// TestRejectedTokenIsRenewedOnce rejects a token while two jobs use it.
 func TestRejectedTokenIsRenewedOnce(t *testing.T) {
 	t.Parallel()
 	s := alone(t, "")
@@ -51,7 +51,7 @@ func TestRejectedTokenIsRenewedOnce(t *testing.T) {
 	s.alarms()
 }
 
-// TestNewTokenIsRejectedToo has the API refuse one account whatever token it brings.
+// TestNewTokenIsRejectedToo rejects every token for one account.
 func TestNewTokenIsRejectedToo(t *testing.T) {
 	t.Parallel()
 	s := alone(t, "")
@@ -60,7 +60,7 @@ func TestNewTokenIsRejectedToo(t *testing.T) {
 	known := s.orders("toledo")
 	s.fault(fmt.Sprintf(`{"op":"order_status","account":%q,"status":401,"times":-1}`, struck))
 
-	// It is asked twice, with two tokens, and no third time.
+	// Two requests with two tokens, and no third one.
 	run := s.sync(during, 2)
 	first := s.job(run, "toledo")
 	if first.State != jobs.Failed || first.Attempts != 1 || first.ErrorCode != clients.CodeUnauthorized || !strings.Contains(first.Hint, "ask the provider") {
@@ -80,7 +80,7 @@ func TestNewTokenIsRejectedToo(t *testing.T) {
 	called("a token refused, and a fresh one", 2, 3, 2)
 	s.alarms("unauthorized toledo raised")
 
-	// The token stays for the others, and a 401 gets no other one before the cooldown is over.
+	// Other accounts keep the token; a 401 causes no renewal before the end of the cooldown.
 	again := s.start(during)
 	var waits time.Time
 	s.eventually("toledo's next job waits", func() bool {
@@ -111,13 +111,13 @@ func TestNewTokenIsRejectedToo(t *testing.T) {
 	s.toldOnce()
 }
 
-// TestRejectedCredentialsSendNoRequests has the token endpoint refuse credentials that it
-// took before, in Michelin's way and in Shell's. That three refusals are the last, over
-// all processes, is seen by [TestRejectedCredentialsAreTriedThreeTimes].
+// TestRejectedCredentialsSendNoRequests has the token endpoint reject credentials that it
+// accepted before, as Michelin and as Shell do. [TestRejectedCredentialsAreTriedThreeTimes]
+// checks the limit of three rejections across processes.
 func TestRejectedCredentialsSendNoRequests(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	began := time.Now() // Shell tells of the last days alone, so its time stands still
+	began := time.Now() // Shell reports only the last days, so its time stands still
 	one, two := newStand(t, sandbox.Options{}), newStand(t, sandbox.Options{Now: func() time.Time { return began }})
 	p := startHere(t, suppliers(t, folder, one.section(t, folder, "michelin", "concurrency = 1")+two.shell(t, folder)))
 	for _, c := range []struct {
@@ -138,7 +138,7 @@ func TestRejectedCredentialsSendNoRequests(t *testing.T) {
 		c.control("POST", "revoke", "")
 		c.fault(fmt.Sprintf(`{"op":%q,"refuse_client":true,"times":-1}`, c.token))
 		for n := range 2 {
-			// The first job's call is refused, and with it a login; the others call nobody.
+			// The first job's call and its login are rejected; other jobs send no request.
 			run = c.sync(c.params, 2+n)
 			if run.State != jobs.Failed || run.Jobs.Failed != 2 || len(run.Errors) != 2 {
 				t.Errorf("%s: got %+v, want both jobs failed", c.name, run)

@@ -78,7 +78,7 @@ map = '''
 '''
 `
 
-// fiveAsked are what each provider is asked for.
+// fiveAsked are the requests per provider.
 var fiveAsked = map[string]struct{ kind, params, toml string }{
 	"michelin":  {"sync", `{"lookback":"14d"}`, `{ lookback = "14d" }`},
 	"ptv":       {"sync", `{"lookback":"14d"}`, `{ lookback = "14d" }`},
@@ -101,9 +101,9 @@ func allFive(t *testing.T) (config string) {
 	return config
 }
 
-// TestOrdersOfAllFiveProviders starts the whole program with all five providers, has Mazda's user
-// grant access in a browser, and sees orders of all of them kept and published, and then
-// a change of each.
+// TestOrdersOfAllFiveProviders starts the whole program with all five providers, lets Mazda's
+// user grant access in a browser, and checks that orders of all of them are stored and
+// published, and then a change of each.
 func TestOrdersOfAllFiveProviders(t *testing.T) {
 	t.Parallel()
 	p := startHere(t, allFive(t))
@@ -164,7 +164,7 @@ func TestOrdersOfAllFiveProviders(t *testing.T) {
 			if diff := cmp.Diff(p.order(e), &reply.Order); diff != "" || reply.Revision != e.Revision {
 				t.Errorf("%s %s: what is published and what is replied differ, revisions %d and %d (-published +replied):\n%s", name, e.OrderID, e.Revision, reply.Revision, diff)
 			}
-			break // one of each will do
+			break // one of each suffices
 		}
 	}
 	kept := map[string]int{}
@@ -179,7 +179,7 @@ func TestOrdersOfAllFiveProviders(t *testing.T) {
 	p.nothingThatNobodyMaySee()
 }
 
-// liveIsKept asks for an order live, which leaves an exchange like every job.
+// liveIsKept requests a live order, which is recorded as an exchange like every job.
 func (p *program) liveIsKept() {
 	p.t.Helper()
 	var ids []string
@@ -190,14 +190,14 @@ func (p *program) liveIsKept() {
 	}
 }
 
-// nothingDiffersMappedAgain has all that is kept mapped again: what was hidden in it is
-// nothing that an order is made of.
+// nothingDiffersMappedAgain remaps all recorded responses: redacted values are not part of
+// orders.
 func (p *program) nothingDiffersMappedAgain() {
 	p.t.Helper()
 	events := p.count("order_events")
 	for name := range fiveAsked {
 		r := do(p.t, "--config", p.config, "remap", name, "--json")
-		if name == "microbilt" { // of which no body is kept
+		if name == "microbilt" { // whose bodies are not recorded
 			if r.status != cli.Usage || !strings.Contains(r.stderr, "no recorded response matches") {
 				p.t.Errorf("microbilt: got status %d, %s%s, want that nothing is kept", r.status, r.stdout, r.stderr)
 			}
@@ -217,8 +217,8 @@ func (p *program) nothingDiffersMappedAgain() {
 // neverSeen are a consumer in a report, and the numbers of fuel cards.
 var neverSeen = regexp.MustCompile(sandbox.MicrobiltCanaryName + "|" + sandbox.MicrobiltCanaryNumber + `|7077327\d{12}`)
 
-// nothingThatNobodyMaySee looks for consumers' data and card numbers in all that the
-// program wrote, and whether it ordered a report.
+// nothingThatNobodyMaySee searches everything that the program wrote for consumers' data and
+// card numbers, and checks that it ordered no report.
 func (p *program) nothingThatNobodyMaySee() {
 	p.t.Helper()
 	var d struct {

@@ -16,7 +16,7 @@ import (
 )
 
 // TestOneOfThreeWorkersLeads has three processes on one NATS, each with a database of its own, and
-// kills the one that works twice: every due time becomes one run, in one database.
+// kills the leader twice: every due time becomes one run, in one database.
 func TestOneOfThreeWorkersLeads(t *testing.T) {
 	t.Parallel() // mostly waits
 	o, nats, root := newOutside(t), newDepot(t), t.TempDir()
@@ -55,7 +55,7 @@ func TestOneOfThreeWorkersLeads(t *testing.T) {
 	}
 	once(t, all, o, inHand, 2)
 
-	// What was in hand when one was killed goes on when it works again.
+	// Jobs that were running when a leader was killed continue when it leads again.
 	for name, config := range configs {
 		m := enlist(t, config)
 		m.says("orderbeat is running", 1)
@@ -70,7 +70,7 @@ func TestOneOfThreeWorkersLeads(t *testing.T) {
 	once(t, all, o, inHand, 2)
 }
 
-// howMany is a value of the database that is one.
+// howMany returns a number from the database.
 func howMany(t *testing.T, m *member, query string) int {
 	t.Helper()
 	n, err := strconv.Atoi(m.value(query))
@@ -80,8 +80,8 @@ func howMany(t *testing.T, m *member, query string) int {
 	return n
 }
 
-// TestSuspendedLeaderStops suspends the process that works until another one has taken over:
-// when it goes on it stops, and nothing is done twice.
+// TestSuspendedLeaderStops suspends the leader until another process has taken over: when it
+// continues it stops, and nothing is done twice.
 func TestSuspendedLeaderStops(t *testing.T) {
 	t.Parallel() // mostly waits
 	o, nats, root := newOutside(t), newDepot(t), t.TempDir()
@@ -111,11 +111,11 @@ func TestSuspendedLeaderStops(t *testing.T) {
 	}
 	inHand := howMany(t, a, "SELECT count(*) FROM jobs WHERE state = 'running'")
 
-	// Started again it stands by, and tells what it has. Its due times are the other one's.
+	// Restarted, it is a standby and shows its data. Its due times are the leader's.
 	a = enlist(t, configs["a"])
 	standsBy(t, a)
 	a.eventually("its outbox is empty", func() bool { return a.value("SELECT count(*) FROM outbox") == "0" })
-	// What was given to the suspended one comes again after a while.
+	// Messages delivered to the suspended process are redelivered.
 	begun := time.Now().UTC().Format(time.RFC3339)
 	b.eventually("every due time until now was run, by one of them", func() bool {
 		theirs := a.value("SELECT json_group_array(key) FROM runs")
@@ -153,8 +153,8 @@ func ran(t *testing.T, m *member, n int) {
 	}
 }
 
-// once checks that every due time was run, in one of the databases, and that nobody was
-// asked more than once for any, but for the jobs that were in hand of one that was killed.
+// once checks that every due time has a run in one of the databases, and that requests were
+// sent once, except for jobs that were running when their process was killed.
 func once(t *testing.T, all map[string]*member, o *outside, inHand, ended int) {
 	t.Helper()
 	runs := map[int64][]string{} // by due time
@@ -218,8 +218,8 @@ func once(t *testing.T, all map[string]*member, o *outside, inHand, ended int) {
 	}
 }
 
-// A standby's own database has no tick of the leader. What it says of the next due time is the
-// leader's, or that it does not know: "@every" counts from the last due time.
+// A standby's own database has no tick of the leader. It reports the leader's next due time, or
+// none: "@every" counts from the last due time.
 func TestStandbyReportsNoStaleDueTime(t *testing.T) {
 	t.Parallel() // mostly waits
 	o, nats, root := newOutside(t), newDepot(t), t.TempDir()

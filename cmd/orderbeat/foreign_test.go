@@ -14,8 +14,8 @@ import (
 
 const wildProvider = "[providers.wild]\nkind = \"wild\"\nbase_url = \"http://127.0.0.1:1\"\nallow_insecure_http = true\n[[providers.wild.accounts]]\nname = \"tame\"\nbill_to = \"1\"\n[[schedules]]\nname = \"often\"\ncron = \"@hourly\"\nprovider = \"wild\"\nkind = \"check\"\n"
 
-// A configuration without providers does not act on the worker of another one that happens to
-// listen where it looks: it has not the password, and the error says where it looked.
+// A configuration without providers does not act on another worker that happens to listen at
+// its address: it lacks the password, and the error names the address.
 func TestConfigurationWithoutProvidersActsOnNoOtherWorker(t *testing.T) {
 	t.Parallel()
 	port := freePort(t)
@@ -41,8 +41,8 @@ func TestConfigurationWithoutProvidersActsOnNoOtherWorker(t *testing.T) {
 	}
 }
 
-// On an external NATS, a configuration without providers can reach another one's worker: the
-// command says which.
+// On an external NATS, a configuration without providers can reach another worker: the command
+// says which.
 func TestCommandWithoutProvidersNamesTheWorkerItUses(t *testing.T) {
 	t.Parallel()
 	srv := startNATS(t, &server.Options{Host: "127.0.0.1", Port: freePortNumber(t), JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true})

@@ -18,7 +18,7 @@ import (
 	"orderbeat/cmd/orderbeat/cli"
 )
 
-// hardship is how long each trouble lasts: longer than anybody's patience for one attempt.
+// hardship is the duration of each failure: longer than the timeout of one attempt.
 const hardship = 6500 * time.Millisecond
 
 func TestDiskFull(t *testing.T) {
@@ -48,7 +48,7 @@ func TestDiskFull(t *testing.T) {
 			for begun := time.Now(); time.Since(begun) < hardship || notReady(t, m, want) != nil; time.Sleep(100 * time.Millisecond) {
 				for {
 					if _, err := filler.Write(make([]byte, 4096)); err != nil {
-						break // what others gave back is taken too
+						break // fill space that others freed, too
 					}
 				}
 				if time.Since(begun) > 5*hardship {
@@ -66,8 +66,8 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
-// TestFileSizeLimit is what a full disk is, for those who may not mount one: nothing can be
-// written behind the first kilobytes of any file.
+// TestFileSizeLimit simulates a full disk without mounting one: no file can grow beyond its
+// first kilobytes.
 func TestFileSizeLimit(t *testing.T) {
 	t.Parallel() // mostly waits
 	o, folder := newOutside(t), t.TempDir()
@@ -110,7 +110,7 @@ func TestDatabaseLockedByAnotherProcess(t *testing.T) {
 	well(t, m, o)
 }
 
-// TestNATSStopped has NATS away for 15 seconds, which is longer than a lease lives, or as long as ORDERBEAT_TEST_AWAY says.
+// TestNATSStopped stops NATS for 15 seconds, longer than the lease, or for $ORDERBEAT_TEST_AWAY.
 func TestNATSStopped(t *testing.T) {
 	t.Parallel() // mostly waits
 	away := 15 * time.Second
@@ -123,7 +123,7 @@ func TestNATSStopped(t *testing.T) {
 	o, depot, folder := newOutside(t), newDepot(t), t.TempDir()
 	m := enlist(t, steady(t, folder, o, fmt.Sprintf("url = %q", depot.server.ClientURL())))
 	m.says("run finished", 3)
-	o.post("/_sandbox/fault", `{"op":"order_status","delay":"3s","times":2}`) // in hand when it goes
+	o.post("/_sandbox/fault", `{"op":"order_status","delay":"3s","times":2}`) // running when NATS stops
 	m.eventually("jobs are in hand", func() bool { return m.value("SELECT count(*) FROM jobs WHERE state = 'running'") != "0" })
 	depot.stop()
 	stopped := time.Now()
@@ -139,7 +139,7 @@ func TestNATSStopped(t *testing.T) {
 	well(t, m, o)
 }
 
-// notReady is nil while /readyz fails for this reason, and the process is alive.
+// notReady returns nil if /readyz fails for this reason and the process is alive.
 func notReady(t *testing.T, m *member, reason string) error {
 	t.Helper()
 	if status, page := m.get("/healthz"); status != 200 {
@@ -151,9 +151,8 @@ func notReady(t *testing.T, m *member, reason string) error {
 	return nil
 }
 
-// well waits until everything is as if nothing had been: it is ready, every due time became
-// a run that ended, every event is in the stream once, and what is stored is what the
-// stand-in tells.
+// well waits for full recovery: the worker is ready, every due time has a run that ended, every
+// event is in the stream once, and the stored orders are those of the server.
 func well(t *testing.T, m *member, o *outside) {
 	t.Helper()
 	m.eventually("it is ready", func() bool { status, _ := m.get("/readyz"); return status == 200 })
@@ -192,7 +191,7 @@ func well(t *testing.T, m *member, o *outside) {
 	sameAsFresh(t, again, o)
 }
 
-// toldOnce checks that each event is in the stream, once, and in order.
+// toldOnce checks that each event is in the stream once and in order.
 func toldOnce(t *testing.T, m *member) {
 	t.Helper()
 	m.eventually("the outbox is empty", func() bool { return m.value("SELECT count(*) FROM outbox") == "0" })
@@ -222,8 +221,8 @@ func toldOnce(t *testing.T, m *member) {
 	}
 }
 
-// sameAsFresh compares the orders with those that a new worker gets, whose stand-in's clock
-// stands still.
+// sameAsFresh compares the orders with those of a new worker with a sandbox whose clock stands
+// still.
 func sameAsFresh(t *testing.T, m *member, o *outside) {
 	t.Helper()
 	fresh := enlist(t, steady(t, t.TempDir(), o, fmt.Sprintf("listen = \"127.0.0.1:%s\"", freePort(t))))

@@ -11,8 +11,8 @@ import (
 	"orderbeat/jobs"
 )
 
-// TestDeadJobIsRetried has a provider fail until a job's attempts are used up, and a
-// person bring the job back when the provider works again.
+// TestDeadJobIsRetried lets a provider fail until a job's attempts are used up, and retries the
+// job by command when the provider works again.
 func TestDeadJobIsRetried(t *testing.T) {
 	t.Parallel()
 	config := shipped(t, t.TempDir(), "@every 1h")
@@ -109,7 +109,7 @@ func TestRunIsCancelled(t *testing.T) {
 	if result := p.results(1)[0]; result.State != jobs.Cancelled || result.Jobs.Cancelled != 3 {
 		t.Errorf("got %+v, want it cancelled", result)
 	}
-	p.stop() // nothing is in hand that would have to be waited for
+	p.stop() // no job is running
 	if took := time.Since(began); took > 20*time.Second {
 		t.Errorf("it took %s to end: what hung was still in hand", took)
 	}

@@ -14,8 +14,8 @@ import (
 	"orderbeat/jobs"
 )
 
-// TestRejectedCredentialsAreTriedThreeTimes restarts the program between refusals, with
-// the cooldowns over by then: they are counted over all processes.
+// TestRejectedCredentialsAreTriedThreeTimes restarts the program between rejections, after the
+// cooldowns: rejections are counted across processes.
 func TestRejectedCredentialsAreTriedThreeTimes(t *testing.T) {
 	t.Parallel()
 	stand, folder := newOutside(t), t.TempDir()
@@ -108,8 +108,7 @@ bill_to = "1111111"
 	}
 }
 
-// endCooldowns lets the time of all cooldowns be over, in the database of a program that
-// has ended.
+// endCooldowns ends all cooldowns in the database of a stopped program.
 func endCooldowns(t *testing.T, config string) {
 	t.Helper()
 	damage(t, config, "UPDATE credentials SET cooldown_until = NULL")

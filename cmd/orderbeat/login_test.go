@@ -55,8 +55,8 @@ func selfSigned(t *testing.T, folder string, names ...string) (section string, t
 	return `tls = { cert = "cert.pem", key = "key.pem" }`, &tls.Config{RootCAs: roots}
 }
 
-// TestLoginOverTLS has a user grant access through a listener with a certificate of its
-// own and a password, with the command waiting for it.
+// TestLoginOverTLS lets a user grant access through a listener with a certificate and a
+// password while the command waits.
 func TestLoginOverTLS(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -109,7 +109,7 @@ func TestLoginOverTLS(t *testing.T) {
 	}
 }
 
-// TestForcedLoginReplacesAGrant asks a user again, by a link that is good once.
+// TestForcedLoginReplacesAGrant requests consent again by a link that is valid once.
 func TestForcedLoginReplacesAGrant(t *testing.T) {
 	t.Parallel()
 	stand := newOutside(t)
@@ -142,7 +142,7 @@ func TestForcedLoginReplacesAGrant(t *testing.T) {
 	}
 }
 
-// passing gives the password to one site alone, as a browser does.
+// passing sends the password to one site only, as a browser does.
 type passing struct {
 	base               http.RoundTripper
 	to, user, password string
@@ -156,8 +156,7 @@ func (p *passing) RoundTrip(r *http.Request) (*http.Response, error) {
 	return p.base.RoundTrip(r)
 }
 
-// TestLoginByPaste grants access where no browser reaches the listener, which listens
-// on IPv6 here.
+// TestLoginByPaste grants access when no browser reaches the listener, here on IPv6.
 func TestLoginByPaste(t *testing.T) {
 	t.Parallel()
 	stand := newOutside(t)

@@ -12,8 +12,8 @@ import (
 	"orderbeat/cmd/orderbeat/cli"
 )
 
-// TestLogoutRevokesAndIntrospectAsks has a declared provider use the endpoints that its
-// section names.
+// TestLogoutRevokesAndIntrospectAsks uses the revocation and introspection endpoints of a
+// declared provider.
 func TestLogoutRevokesAndIntrospectAsks(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()

@@ -20,10 +20,10 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// ulids finds the ids of runs.
+// ulids matches the ids of runs.
 var ulids = regexp.MustCompile(`01[0-9A-HJKMNP-TV-Z]{24}`)
 
-// result is what one command did.
+// result is the result of one command.
 type result struct {
 	status         int
 	stdout, stderr string

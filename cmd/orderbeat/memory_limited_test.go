@@ -20,7 +20,7 @@ import (
 	"orderbeat/cmd/orderbeat/cli"
 )
 
-// expensive are answers that are small on the wire and cost much.
+// expensive returns responses that are small on the wire and large in memory.
 func expensive(t *testing.T) (answers [][]byte) {
 	t.Helper()
 	const many = 5_000_000
@@ -46,12 +46,12 @@ func expensive(t *testing.T) (answers [][]byte) {
 	return answers
 }
 
-// crash are the lines in which Go and C say why a process ends.
+// crash matches the lines in which Go and C report why a process ends.
 var crash = regexp.MustCompile(`(?m)^.*(?:fatal error|^runtime: |panic: |SIG[A-Z]+: |pthread_create).*$`)
 
-// TestMemoryLimitedProcess runs one hostile and one healthy provider in a process with 2 GB
-// of address space, for 20 s or as long as ORDERBEAT_TEST_HOSTILE says ("10m"): the process
-// does not end, the healthy provider keeps its times, and the hostile one's jobs fail.
+// TestMemoryLimitedProcess runs one hostile and one healthy provider in a process with 2 GB of
+// address space, for 20 s or $ORDERBEAT_TEST_HOSTILE ("10m"): the process survives, the healthy
+// provider stays on schedule, and the hostile one's jobs fail.
 func TestMemoryLimitedProcess(t *testing.T) {
 	t.Parallel() // mostly waits
 	duration := 20 * time.Second
