@@ -179,7 +179,7 @@ func well(t *testing.T, m *member, o *outside) {
 	}
 	t.Logf("%s due times, %s of them late; %s orders, %s events", m.value("SELECT count(*) FROM ticks"),
 		m.value("SELECT count(*) FROM ticks WHERE outcome = 'caught_up'"), m.value("SELECT count(*) FROM orders"), m.value("SELECT count(*) FROM order_events"))
-	alter(t, m.config, "SELECT 1") // the log is written into the file
+	alter(t, m.config, "SELECT 1") // a writer checkpoints the WAL
 	if r := do(t, "--config", m.config, "db", "check"); r.status != cli.Done {
 		t.Errorf("db check: %s%s", r.stdout, r.stderr)
 	}

@@ -20,7 +20,7 @@ import (
 	"orderbeat/clients/sandbox"
 )
 
-// member is a process of the program, which need not work to be watched.
+// member is a process of the program; it may be a standby or fail.
 type member struct {
 	t      *testing.T
 	config string
@@ -35,7 +35,7 @@ func enlist(t *testing.T, config string) *member {
 	return enlistBinary(t, os.Args[0], config)
 }
 
-// enlistBinary starts a binary that is the program, or can be.
+// enlistBinary starts a binary of the program.
 func enlistBinary(t *testing.T, binary, config string) *member {
 	t.Helper()
 	m := &member{t: t, config: config, logged: &log{}, ended: make(chan struct{})}
@@ -55,7 +55,7 @@ func enlistBinary(t *testing.T, binary, config string) *member {
 		for lines.Scan() {
 			m.logged.add(lines.Bytes())
 		}
-		_ = m.cmd.Wait() // the status is looked at by who wants to know
+		_ = m.cmd.Wait() // tests check the status if they need it
 	}()
 	t.Cleanup(func() {
 		m.signal(syscall.SIGKILL)
@@ -67,7 +67,7 @@ func enlistBinary(t *testing.T, binary, config string) *member {
 	return m
 }
 
-// tail are the last lines of a text, without those about runs.
+// tail returns the last lines of a text, without those about runs.
 func tail(text string, lines int) string {
 	text = regexp.MustCompile(`(?m)^.*"msg":"run finished".*\n`).ReplaceAllString(text, "")
 	all := strings.Split(text, "\n")
@@ -76,13 +76,13 @@ func tail(text string, lines int) string {
 
 func (m *member) signal(s os.Signal) { _ = m.cmd.Process.Signal(s) } // it may have ended
 
-// kill ends it with -9.
+// kill sends SIGKILL.
 func (m *member) kill() {
 	m.signal(syscall.SIGKILL)
 	<-m.ended
 }
 
-// stop ends it in good order, and returns its exit status.
+// stop stops it gracefully, and returns its exit status.
 func (m *member) stop() int {
 	m.signal(syscall.SIGTERM)
 	select {
@@ -112,7 +112,7 @@ func (m *member) eventually(what string, holds func() bool) {
 	}
 }
 
-// get asks the web listener.
+// get sends a request to the web listener.
 func (m *member) get(path string) (status int, page string) {
 	m.t.Helper()
 	text, err := os.ReadFile(m.config)
@@ -130,7 +130,7 @@ func (m *member) get(path string) (status int, page string) {
 	return resp.StatusCode, string(body)
 }
 
-// value reads one value of the database, as somebody with sqlite3 would.
+// value reads one value from the database file.
 func (m *member) value(query string, args ...any) (value string) {
 	m.t.Helper()
 	if err := openFile(m.t, m.config).QueryRow(query, args...).Scan(&value); err != nil {
@@ -139,7 +139,7 @@ func (m *member) value(query string, args ...any) (value string) {
 	return value
 }
 
-// depot is a NATS server outside of the program, which can be stopped and started again.
+// depot is an external NATS server that can be stopped and restarted.
 type depot struct {
 	t       *testing.T
 	options *server.Options
@@ -171,8 +171,8 @@ func (d *depot) stop() {
 	d.server.WaitForShutdown()
 }
 
-// steady configures two accounts at a stand-in outside, asked by a schedule that is due
-// every second and makes up for all that it missed. nats is the section's text.
+// steady configures two accounts at an external sandbox with a schedule that is due every
+// second and catches up on all missed due times. nats is the text of its section.
 func steady(t *testing.T, folder string, o *outside, nats string) (path string) {
 	t.Helper()
 	if err := os.MkdirAll(folder, 0o700); err != nil {
@@ -210,7 +210,7 @@ catch_up = "all"
 	return path
 }
 
-// accountsAsked is how often each account's orders were asked for.
+// accountsAsked counts the order requests per account.
 func (o *outside) accountsAsked() map[string]int {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -8,8 +8,8 @@ import (
 	"orderbeat/cmd/orderbeat/config"
 )
 
-// connectNATS connects to the NATS of a configuration, at the URL where a running worker
-// reaches it, with the credentials that its commands use.
+// connectNATS connects to the NATS of a configuration, at the URL of the running worker, with
+// the credentials of the commands.
 func connectNATS(t *testing.T, path, url string) (*nats.Conn, error) {
 	t.Helper()
 	c, err := config.LoadPart(path, func(string) string { return "" }, "nats")

@@ -11,8 +11,8 @@ import (
 	"orderbeat/jobs"
 )
 
-// accompanied is a furnished configuration, whose order SO1 has an advice, which came to
-// have a tracking number, and an invoice.
+// accompanied is a furnished configuration whose order SO1 has an invoice and a despatch advice
+// that got a tracking number later.
 func accompanied(t *testing.T) (path string) {
 	t.Helper()
 	path, _ = furnished(t)

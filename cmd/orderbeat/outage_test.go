@@ -9,8 +9,8 @@ import (
 	"orderbeat/jobs"
 )
 
-// TestOutageIsReported has Michelin say that it cannot answer until the breaker opens, and
-// sees who is told. When it answers again, the run goes on by itself.
+// TestOutageIsReported lets Michelin fail until the breaker opens, and checks what is reported.
+// When it responds again, the run continues by itself.
 func TestOutageIsReported(t *testing.T) {
 	t.Parallel()
 	config := shipped(t, t.TempDir(), "@every 1h")

@@ -18,13 +18,13 @@ import (
 	"orderbeat/cmd/orderbeat/cli"
 )
 
-// acme is an API with orders, which wants a key, and notes what it is asked.
+// acme is an API with orders that requires a key and records requests.
 type acme struct {
 	url   string
 	asked []string
 }
 
-// What acme says may be seen in an answer, or nowhere.
+// Markers in responses of acme; some may be shown, others not.
 const (
 	acmeKey    = "canary-api-key"
 	acmeToken  = "canary-token-in-the-answer"
@@ -97,7 +97,7 @@ func TestNewDeclarationIsValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What it prints is TOML: add it as it is.
+	// The output is TOML: append it unchanged.
 	if err := os.WriteFile("config.toml", []byte(r.stdout), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -339,7 +339,7 @@ func TestSampleIsSavedAndChecked(t *testing.T) {
 
 func TestSampleThatInvalidatesTheConfigurationIsRemoved(t *testing.T) {
 	api := newAcme(t)
-	// The list of samples is written in a way that a table cannot be added to.
+	// The inline list of samples cannot be extended by a table.
 	config, declaration := declareAcme(t, api.url)
 	text, err := os.ReadFile(declaration)
 	if err != nil {
@@ -358,7 +358,7 @@ func TestSampleThatInvalidatesTheConfigurationIsRemoved(t *testing.T) {
 	}
 }
 
-// TestTryAgainstTheSandbox has the stand-ins run within the command.
+// TestTryAgainstTheSandbox runs the sandbox within the command.
 func TestTryAgainstTheSandbox(t *testing.T) {
 	folder := t.TempDir()
 	config := filepath.Join(folder, "config.toml")
@@ -432,8 +432,8 @@ bill_to = "1111111"
 	}
 }
 
-// TestTryUsesTheWorkersTokens: what the worker has stored is used, and only tokens are
-// written beside it.
+// TestTryUsesTheWorkersTokens checks that try uses the stored tokens, and writes only tokens to
+// the database.
 func TestTryUsesTheWorkersTokens(t *testing.T) {
 	stand, folder := newOutside(t), t.TempDir()
 	p := startHere(t, dealers(t, folder, stand, webOn(t, "127.0.0.1", "")+everyKind(t, folder, stand)))

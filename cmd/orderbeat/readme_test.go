@@ -13,7 +13,7 @@ import (
 	"orderbeat/cmd/orderbeat/cli"
 )
 
-// TestReadmeProviderWorks adds the provider as the README says, and asks it.
+// TestReadmeProviderWorks adds a provider as the README says, and sends a request to it.
 func TestReadmeProviderWorks(t *testing.T) {
 	readme, err := os.ReadFile("../../docs/add-a-provider.md")
 	if err != nil {
@@ -55,7 +55,7 @@ func TestReadmeProviderWorks(t *testing.T) {
 	if r := command("check"); r.status != cli.Done || !strings.Contains(r.stdout, "1 sample tried: OK") || strings.Contains(r.stdout, "note:") {
 		t.Fatalf("got %+v, want what the README says to be right", r)
 	}
-	// Nobody is to be asked at the README's address.
+	// Send no request to the README's address.
 	here := strings.Replace(blocks[1][1], `"production"`, fmt.Sprintf("\"test\"\nallow_insecure_http = true\nbase_url = %q", api.URL), 1)
 	if err := os.WriteFile(config, []byte(here), 0o600); err != nil {
 		t.Fatal(err)

@@ -12,8 +12,8 @@ import (
 	"orderbeat/jobs"
 )
 
-// TestRemapCorrectsOrders has a declared provider's orders mapped wrongly, puts the mapping
-// right, and has what is kept mapped again while the provider is away.
+// TestRemapCorrectsOrders maps a declared provider's orders wrongly, corrects the mapping, and
+// remaps the recorded responses while the provider is down.
 func TestRemapCorrectsOrders(t *testing.T) {
 	t.Parallel()
 	acme, folder := newSixth(t), t.TempDir()
@@ -45,7 +45,7 @@ func TestRemapCorrectsOrders(t *testing.T) {
 
 	replace(t, filepath.Join(folder, "acme.toml"), wrong, right)
 	acme.set(func() { acme.orders = nil })
-	replace(t, config, acme.url, "http://127.0.0.1:1") // where nobody is
+	replace(t, config, acme.url, "http://127.0.0.1:1") // where nothing listens
 	p = startHere(t, config)
 	command := func(args ...string) result {
 		t.Helper()
@@ -92,7 +92,7 @@ func TestRemapCorrectsOrders(t *testing.T) {
 		}
 	}
 
-	// A mapping that is wrong altogether fails, and changes nothing.
+	// An invalid mapping fails and changes nothing.
 	p.stop()
 	replace(t, filepath.Join(folder, "acme.toml"), "order_id: .no,", "order_id: .number,")
 	p = startHere(t, config)

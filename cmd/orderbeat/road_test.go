@@ -32,8 +32,8 @@ import (
 	"orderbeat/jobs"
 )
 
-// TestRoad starts the whole program as shipped, on other ports, and follows orders
-// from a trigger to their events, through a 401 and a 503.
+// TestRoad starts the whole program with the shipped configuration on other ports, and follows
+// orders from a trigger to their events, through a 401 and a 503.
 func TestRoad(t *testing.T) {
 	folder := t.TempDir()
 	p := startHere(t, shipped(t, folder, "@every 1h"))
@@ -45,7 +45,7 @@ func TestRoad(t *testing.T) {
 	created := p.events(first.Orders.Created)
 	p.inStep(created)
 
-	// All tokens are refused, and then the API is down for one call.
+	// All tokens are rejected, and then the API fails once.
 	before := p.stats()
 	p.sandbox("POST", "/_sandbox/revoke", "")
 	p.sandbox("POST", "/_sandbox/fault", `{"op":"order_status","account":"2222222","status":503,"times":1}`)
@@ -59,13 +59,13 @@ func TestRoad(t *testing.T) {
 		t.Errorf("got %+v after %+v, want one token request for all who were refused, and one 503", after, before)
 	}
 
-	// What changed is told, and nothing else.
+	// Changes are published, and nothing else.
 	all := p.events(first.Orders.Created + second.Orders.Created + second.Orders.Changed)
 	p.inStep(all)
 	if code := p.stop(); code != cli.Done {
 		t.Errorf("got exit status %d, want %d after a stop", code, cli.Done)
 	}
-	// The commands read the file that is left behind.
+	// Commands read the database after the program has stopped.
 	if r := do(t, "--config", p.config, "runs", "--json"); r.status != cli.Done || !strings.Contains(r.stdout, second.ID) {
 		t.Errorf("orderbeat runs: got status %d, %s%s", r.status, r.stdout, r.stderr)
 	}
@@ -77,7 +77,7 @@ func TestSandboxDaysBecomeChanges(t *testing.T) {
 	config := shipped(t, t.TempDir(), "@every 1s")
 	replace(t, config, `day    = "20s"`, `day    = "1s"`)
 	p := startHere(t, config)
-	// On a busy machine a tick may find every account at work, or two of them one day.
+	// On a busy machine a tick may find all accounts busy, or two ticks may fall on one day.
 	var all jobs.Tally
 	for n, days := 1, 0; days < 3; n++ {
 		if n > 30 {
@@ -120,14 +120,14 @@ func TestStormOfRejections(t *testing.T) {
 	}
 }
 
-// TestKillDuringARun kills the process with -9 within a run of a thousand jobs,
-// and starts it again: everything is there once.
+// TestKillDuringARun kills the process (SIGKILL) during a run of a thousand jobs, and restarts
+// it: everything happens once.
 func TestKillDuringARun(t *testing.T) {
 	const many = 1000
 	config := crowd(t, t.TempDir(), many)
 	replace(t, config, "concurrency = 1000", "concurrency = 16")
 	p := startProcess(t, config)
-	from := clients.DateOf(time.Now()).AddDays(-60) // each account has a few orders there, which move no more
+	from := clients.DateOf(time.Now()).AddDays(-60) // each account has a few orders there, which no longer change
 	p.publish("orderbeat.runs.michelin.sync", fmt.Sprintf(`{"from":%q,"to":%q}`, from, from.AddDays(9)))
 	var run jobs.Run
 	p.eventually("a part of the jobs ended", func() bool {
@@ -186,13 +186,13 @@ type program struct {
 	js      jetstream.JetStream
 	stand   string // the sandbox's URL
 	web     string // the web listener's URL
-	logged  *log   // everything that it logged
+	logged  *log   // its log
 	stop    func() int
 	kill    func()
-	endings chan struct{} // closed when it ended
+	endings chan struct{} // closed when it has ended
 }
 
-// log is what a program logged so far.
+// log collects the log of a program.
 type log struct {
 	mu   sync.Mutex // guards text
 	text bytes.Buffer
@@ -211,7 +211,7 @@ func (l *log) String() string {
 	return l.text.String()
 }
 
-// startHere runs the program within the test.
+// startHere runs the program within the test process.
 func startHere(t *testing.T, config string) *program {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -229,7 +229,7 @@ func startHere(t *testing.T, config string) *program {
 	return p
 }
 
-// startProcess runs the program as a process of its own, with env on top of the test's
+// startProcess runs the program as a separate process, with env added to the test's
 // environment.
 func startProcess(t *testing.T, config string, env ...string) *program {
 	t.Helper()
@@ -244,12 +244,12 @@ func startProcess(t *testing.T, config string, env ...string) *program {
 	}
 	p := &program{t: t, config: config, logged: &log{}, endings: make(chan struct{})}
 	end := sync.OnceValue(func() int {
-		<-p.endings // all of its log is read
+		<-p.endings // its whole log is read
 		_ = cmd.Wait()
 		return cmd.ProcessState.ExitCode()
 	})
 	signal := func(s os.Signal) int {
-		_ = cmd.Process.Signal(s) // one that has ended needs none
+		_ = cmd.Process.Signal(s) // it may have ended
 		return end()
 	}
 	p.stop = func() int { return signal(syscall.SIGTERM) }
@@ -259,23 +259,23 @@ func startProcess(t *testing.T, config string, env ...string) *program {
 	return p
 }
 
-// asProgram makes the test binary be the program.
+// asProgram makes the test binary run as the program.
 const asProgram = "ORDERBEAT_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		providers["wild"] = section.Kind{Open: openWild}
-		signal.Ignore(syscall.SIGXFSZ) // a file that may not grow is an error, as on a full disk
+		signal.Ignore(syscall.SIGXFSZ) // make the file size limit an error, like a full disk
 		main()
 	}
-	// Most tests wait for clocks, and not for the processor. The flag -parallel says otherwise.
+	// Most tests wait rather than compute: run more than one per processor, unless -parallel is set.
 	if err := flag.Set("test.parallel", "6"); err != nil {
 		panic(err)
 	}
 	os.Exit(m.Run())
 }
 
-// watch reads the log until the program tells where it listens, and connects.
+// watch reads the log until the program logs its address, and connects.
 func (p *program) watch(logs io.Reader) {
 	p.t.Helper()
 	running := make(chan string, 1)
@@ -355,7 +355,7 @@ func (p *program) decode(data []byte, v any) {
 	}
 }
 
-// fetch waits for the first n messages of a stream, but for those of orders that are late.
+// fetch waits for the first n messages of a stream, except those about late orders.
 func (p *program) fetch(stream string, n int) []jetstream.Msg {
 	p.t.Helper()
 	consumer, err := p.js.OrderedConsumer(p.t.Context(), stream, jetstream.OrderedConsumerConfig{})
@@ -404,8 +404,8 @@ func (p *program) events(n int) []db.EventBody {
 	return events
 }
 
-// inStep checks that the events of each order are its revisions without a gap, and
-// that each tells exactly what differs from the one before.
+// inStep checks that the events of each order have consecutive revisions, and that each has
+// exactly the differences from the previous one.
 func (p *program) inStep(events []db.EventBody) {
 	p.t.Helper()
 	last := map[string]db.EventBody{}
@@ -429,7 +429,7 @@ func (p *program) inStep(events []db.EventBody) {
 	}
 }
 
-// order is the document within an event.
+// order returns the document of an event.
 func (p *program) order(e db.EventBody) *clients.Order {
 	p.t.Helper()
 	var o clients.Order
@@ -437,7 +437,7 @@ func (p *program) order(e db.EventBody) *clients.Order {
 	return &o
 }
 
-// plain is v as JSON tells it.
+// plain returns v as decoded from its JSON.
 func (p *program) plain(v any) (plain any) {
 	p.t.Helper()
 	p.decode(p.encode(v), &plain)
@@ -462,7 +462,7 @@ func (p *program) messages(stream string) int {
 	return int(s.CachedInfo().State.Msgs)
 }
 
-// count counts a table's rows as somebody with sqlite3 would, while the program runs.
+// count counts a table's rows in the database file while the program runs.
 func (p *program) count(table string) (n int) {
 	p.t.Helper()
 	file := openFile(p.t, p.config)
@@ -498,7 +498,7 @@ func (p *program) stats() sandbox.Stats {
 	return d.Stats
 }
 
-// shipped copies the configuration as shipped, on free ports and another schedule.
+// shipped copies the shipped configuration, with free ports and another schedule.
 func shipped(t *testing.T, folder, cron string) (path string) {
 	t.Helper()
 	text, err := os.ReadFile("../../config.toml")
@@ -516,7 +516,7 @@ func shipped(t *testing.T, folder, cron string) (path string) {
 	return path
 }
 
-// crowd configures very many accounts, and no schedule.
+// crowd configures very many accounts without a schedule.
 func crowd(t *testing.T, folder string, many int) (path string) {
 	t.Helper()
 	var b bytes.Buffer

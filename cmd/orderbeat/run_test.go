@@ -37,8 +37,8 @@ func TestPortInUseNamesTheKeyToChange(t *testing.T) {
 	}
 }
 
-// TestStopDuringStartupIsNoFailure stops the program at moments of its start, and starts it
-// again.
+// TestStopDuringStartupIsNoFailure stops the program at several moments of its startup, and
+// restarts it.
 func TestStopDuringStartupIsNoFailure(t *testing.T) {
 	t.Parallel()
 	path := shipped(t, t.TempDir(), "@every 1h")

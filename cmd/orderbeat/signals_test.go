@@ -17,8 +17,8 @@ import (
 	"orderbeat/cmd/orderbeat/cli"
 )
 
-// service is `orderbeat run` as a service manager starts it: with pipes that this test
-// reads, or closes.
+// service is `orderbeat run` as started by a service manager, with pipes that the test reads or
+// closes.
 type service struct {
 	t              *testing.T
 	cmd            *exec.Cmd
@@ -58,7 +58,7 @@ func startService(t *testing.T) *service {
 	return s
 }
 
-// line reads the log, byte by byte, until a line is the one that is meant.
+// line reads the log, byte by byte, until a line matches.
 func (s *service) line(is func(map[string]any) bool) {
 	s.t.Helper()
 	if err := s.stderr.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
@@ -81,7 +81,7 @@ func (s *service) line(is func(map[string]any) bool) {
 	}
 }
 
-// alive asks the program whether it is ready.
+// alive checks that the program is ready.
 func (s *service) alive() {
 	s.t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
@@ -98,7 +98,7 @@ func (s *service) alive() {
 	}
 }
 
-// end ends the program, and returns how it ended.
+// end stops the program, and returns its exit status.
 func (s *service) end() syscall.WaitStatus {
 	s.t.Helper()
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -151,8 +151,8 @@ func TestClosedLogDoesNotEndTheWorker(t *testing.T) {
 	}
 }
 
-// TestFailedStartWithAClosedLogHasItsExitStatus is about `run` alone: other commands end by
-// SIGPIPE, as commands in a pipe do.
+// TestFailedStartWithAClosedLogHasItsExitStatus is about `run` only: other commands end by
+// SIGPIPE, as usual in a pipe.
 func TestFailedStartWithAClosedLogHasItsExitStatus(t *testing.T) {
 	t.Parallel()
 	r, w, err := os.Pipe()

@@ -13,14 +13,14 @@ import (
 	"orderbeat/db"
 )
 
-// simStored is an order as it is stored, and since when it is not found.
+// simStored is a stored order, and since when it is not found.
 type simStored struct{ document, missing string }
 
 func (s simStored) same(other simStored) bool {
 	return s.missing == other.missing && sameJSON(s.document, other.document)
 }
 
-// storedOrders are a provider's, by account and number.
+// storedOrders returns a provider's orders by account and number.
 func (s *simulation) storedOrders(provider string) map[string]map[string]simStored {
 	s.t.Helper()
 	all := map[string]map[string]simStored{}
@@ -36,7 +36,7 @@ func (s *simulation) storedOrders(provider string) map[string]map[string]simStor
 // simJob is a job that ended.
 type simJob struct {
 	account, state, code, message string
-	before                        string // what earlier attempts came to
+	before                        string // errors of earlier attempts
 	again                         bool   // it took more than one attempt
 }
 
@@ -55,7 +55,7 @@ func (s *simulation) jobsOf(run string) (list []simJob) {
 	return list
 }
 
-// judge compares the jobs of a sync, and what is stored, with what was told.
+// judge compares the jobs of a sync and the stored orders with the responses.
 func (s *simulation) judge(provider, run string) {
 	s.t.Helper()
 	all := s.storedOrders(provider)
@@ -83,7 +83,7 @@ func (s *simulation) judge(provider, run string) {
 	}
 }
 
-// judgeListed compares an order that was told in a list with what is stored of it.
+// judgeListed compares an order in a list response with the stored one.
 func (s *simulation) judgeListed(where string, a *simAccount, j simJob, o *simOrder, stored simStored) {
 	s.t.Helper()
 	same, untouched := sameJSON(o.meant(a), stored.document), sameJSON(a.stored[o.id].document, stored.document)
@@ -100,8 +100,8 @@ func (s *simulation) judgeListed(where string, a *simAccount, j simJob, o *simOr
 	}
 }
 
-// judgeState checks that a job ended as it did for a reason. Bad says that it was told of an
-// order that cannot be read.
+// judgeState checks that the final state of a job has a reason. bad is true if its response had
+// an unreadable order.
 func (s *simulation) judgeState(where string, a *simAccount, j simJob, bad bool) {
 	s.t.Helper()
 	if j.again && len(s.causes[a.provider]) == 0 && !bad && !a.faults["bad_response"] {
@@ -147,8 +147,8 @@ func (s *simulation) judgeFailure(where, provider string, j simJob) {
 	}
 }
 
-// judgeTracked compares the jobs that asked for open orders by their numbers, and what is
-// stored, with what was told.
+// judgeTracked compares the jobs that requested open orders by number, and the stored orders,
+// with the responses.
 func (s *simulation) judgeTracked(provider, run string) {
 	s.t.Helper()
 	all, asked := s.storedOrders(provider), map[string]simJob{}
@@ -204,7 +204,7 @@ func (s *simulation) judgeMichelin(run string) {
 	}
 }
 
-// forgetCauses forgets the causes of failures of providers whose jobs came through.
+// forgetCauses clears the causes of failures of providers whose jobs succeeded.
 func (s *simulation) forgetCauses(runs map[string][]string) {
 	for provider, list := range runs {
 		if !slices.ContainsFunc(list, func(run string) bool {
@@ -223,10 +223,10 @@ func sameJSON(a, b string) bool {
 	return json.Unmarshal([]byte(a), &x) == nil && json.Unmarshal([]byte(b), &y) == nil && cmp.Equal(x, y)
 }
 
-// michelinTables are where what Michelin tells is stored.
+// michelinTables are the tables with data of Michelin.
 var michelinTables = map[string]string{"orders": "order_id", "despatch_advices": "advice_id", "invoices": "number"}
 
-// sameAsSandbox compares what is stored of Michelin with what a new worker gets without
+// sameAsSandbox compares the stored data of Michelin with that of a new worker without injected
 // oddities.
 func (s *simulation) sameAsSandbox() {
 	s.t.Helper()
@@ -251,8 +251,8 @@ func (s *simulation) sameAsSandbox() {
 	}
 }
 
-// published checks that the events are each order's revisions, one after another, with what
-// changed, and that an order that vanished was published so each time.
+// published checks that events have the consecutive revisions of each order with their changes,
+// and that every vanished order was published as vanished.
 func (s *simulation) published() {
 	s.t.Helper()
 	p := s.program

@@ -9,17 +9,17 @@ import (
 	"sync"
 )
 
-// simNetwork is what happens to connections. They have numbers, from 1.
+// simNetwork disturbs connections, which are numbered from 1.
 type simNetwork struct {
-	// failed is called for a request that gets no answer, or a 503, with what its path begins with.
+	// failed is called for a request without a response or with a 503, with its path prefix.
 	failed func(begin string)
 
 	mu      sync.Mutex // guards the rest
 	made    int        // connections
-	hung    int        // up to this one, none gets an answer
-	drained int        // up to this one, each call is answered 503
-	leaving int        // up to this one, the server asks for a new one (GOAWAY)
-	refused []int      // how the proxy answers the next CONNECTs
+	hung    int        // up to this one, no response
+	drained int        // up to this one, status 503
+	leaving int        // up to this one, the server sends GOAWAY
+	refused []int      // status of the next CONNECTs
 }
 
 type simConnectionKey struct{}
@@ -32,7 +32,7 @@ func (n *simNetwork) number(ctx context.Context, _ net.Conn) context.Context {
 	return context.WithValue(ctx, simConnectionKey{}, n.made)
 }
 
-// connect is how the proxy answers CONNECT.
+// connect returns the status of the next CONNECT.
 func (n *simNetwork) connect() (status int) {
 	n.mu.Lock()
 	status = http.StatusOK
@@ -70,8 +70,8 @@ func (n *simNetwork) handler(next http.Handler) http.Handler {
 	})
 }
 
-// disturb has something happen to the connections that exist, or to the proxy. One that is
-// dropped while it is idle costs no job anything, nor does one that is left.
+// disturb disturbs the existing connections or the proxy. Dropping idle connections and GOAWAY
+// make no job fail.
 func (s *simulation) disturb(r *rand.Rand, idle bool) {
 	kind := pick(r, "dropped", "dropped", "hung", "drained", "leaving", "proxy", "proxy")
 	s.counted[kind]++
@@ -82,7 +82,7 @@ func (s *simulation) disturb(r *rand.Rand, idle bool) {
 	case "dropped":
 		s.relay.Drop()
 		for p := range simProviders {
-			if !idle { // the first call on a connection is not sent again
+			if !idle { // the first call on a connection is not resent
 				s.cause(p, "unavailable")
 			}
 		}

@@ -11,27 +11,27 @@ import (
 	"orderbeat/clients"
 )
 
-// simWindow is how many days back a sync of the declared providers asks.
+// simWindow is the lookback in days of a sync of the declared providers.
 const simWindow = 30
 
-// simAccount is one account's orders, in the order in which they are told. Its random
-// numbers are its own, so that a sequence does not depend on what others do.
+// simAccount has the orders of one account in list order. It has its own random numbers, so
+// that a sequence does not depend on other accounts.
 type simAccount struct {
 	provider, name string
 	random         *rand.Rand
 	orders         []*simOrder
 	unlisted       []*simOrder // known by their numbers only
-	forgotten      []*simOrder // not known any more
+	forgotten      []*simOrder // no longer known
 	made           int
 	stored         map[string]simStored // after the last run
-	// Of the round under way:
+	// In the current round:
 	bad    map[string]bool // orders that cannot be read
 	paging bool            // the last page leads to one that came before
-	faults map[string]bool // that were told
+	faults map[string]bool // injected
 	calls  int
-	last   []string        // what the last page held
-	told   map[string]bool // orders that were told by number
-	denied map[string]bool // orders of which was told that there are none
+	last   []string        // the last page
+	told   map[string]bool // orders returned by number
+	denied map[string]bool // orders reported as not found
 }
 
 type simOrder struct {
@@ -47,7 +47,7 @@ type simLine struct {
 	due               string // "" for none
 }
 
-// begin decides what the next run is told.
+// begin chooses the faults of the next run.
 func (a *simAccount) begin(faulty bool) {
 	a.bad, a.faults, a.paging, a.calls, a.last = map[string]bool{}, map[string]bool{}, false, 0, nil
 	a.told, a.denied = map[string]bool{}, map[string]bool{}
@@ -98,12 +98,12 @@ func (a *simAccount) evolve() {
 	}
 }
 
-// list has an order told somewhere among the others.
+// list inserts an order at a random position of the list.
 func (a *simAccount) list(o *simOrder) {
 	a.orders = slices.Insert(a.orders, a.random.IntN(len(a.orders)+1), o)
 }
 
-// known is an order that the provider knows by its number, or nil.
+// known returns an order that the provider knows by its number, or nil.
 func (a *simAccount) known(id string) *simOrder {
 	for _, o := range slices.Concat(a.orders, a.unlisted) {
 		if o.id == id {
@@ -131,7 +131,7 @@ func (a *simAccount) day() string {
 	return time.Date(2026, 1, 1+a.random.IntN(700), 0, 0, 0, 0, time.UTC).Format(time.DateOnly)
 }
 
-// meant is the order as it is to be stored.
+// meant returns the order as it should be stored.
 func (o *simOrder) meant(a *simAccount) string {
 	order := clients.Order{Provider: a.provider, Account: a.name, OrderID: o.id, Reference: clients.Text(o.reference), OrderedOn: clients.Date(o.placed), Status: clients.Status(o.stated)}
 	for _, l := range o.lines {
@@ -142,7 +142,7 @@ func (o *simOrder) meant(a *simAccount) string {
 	order.Normalize()
 	text, err := json.Marshal(order)
 	if err != nil {
-		panic(err) // it has nothing that JSON has not
+		panic(err) // it is always valid JSON
 	}
 	return string(text)
 }

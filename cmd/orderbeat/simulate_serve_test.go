@@ -2,7 +2,7 @@ package main // an inside test: a main package cannot be imported
 
 import (
 	"bytes"
-	"compress/gzip" // serveToken grants tokens, in words of all kinds.
+	"compress/gzip"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -13,6 +13,7 @@ import (
 	"time"
 )
 
+// serveToken grants tokens, in responses of all kinds.
 func (s *simulation) serveToken(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -40,7 +41,7 @@ func (s *simulation) serveToken(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, `%s{%s"data":{"access_token":"%s","expires_in":%s,"token_type":"%s"}}`, bom, extra, told, pick(s.random, "3600", `"3600"`), pick(s.random, "Bearer", "bearer", "JWT"))
 }
 
-// account finds whose orders are asked for, and refuses the call at random.
+// account finds the account of a request, and rejects the request at random.
 func (s *simulation) account(w http.ResponseWriter, r *http.Request) *simAccount {
 	a := s.accounts[r.PathValue("account")]
 	if a == nil {
@@ -72,14 +73,13 @@ func (s *simulation) account(w http.ResponseWriter, r *http.Request) *simAccount
 
 func (a *simAccount) fault(name string) { a.faults[name] = true }
 
-// simLong is a Retry-After that no provider means, of which 6 hours and a minute are waited at
-// most.
+// simLong is an absurd Retry-After; at most 6 hours and a minute are honoured.
 const (
 	simLong    = "99999999999"
 	simLongest = 6*time.Hour + time.Minute
 )
 
-// retryAfter is a wait of a second or two, or seldom one that does not end.
+// retryAfter returns a wait of one or two seconds, rarely a very long one.
 func (s *simulation) retryAfter(r *rand.Rand, provider string) string {
 	if r.IntN(12) == 0 {
 		s.cause(provider, simLong)
@@ -91,7 +91,7 @@ func (s *simulation) retryAfter(r *rand.Rand, provider string) string {
 		soon.Format("Mon, 02 Jan 2006 15:04:05 UTC"), soon.Format(http.TimeFormat), soon.Format(time.RFC1123Z), soon.Format(time.RFC3339), "soon", "-1", "")
 }
 
-// refuse answers a call to a provider in one of the ways in which calls fail.
+// refuse fails a request to a provider in a random way.
 func (s *simulation) refuse(w http.ResponseWriter, r *rand.Rand, provider string, note func(string), login bool) bool {
 	kind := pick(r, "429", "429", "503", "500", "reset", "html", "truncated", "bytes", "login")
 	s.counted[kind]++
@@ -135,7 +135,7 @@ func (s *simulation) refuse(w http.ResponseWriter, r *rand.Rand, provider string
 
 const simPage = 3
 
-// serveOrders tells a page: of orders, or of what is to be asked about.
+// serveOrders returns a page of orders, or of items to request one by one.
 func (s *simulation) serveOrders(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -155,8 +155,8 @@ func (s *simulation) serveOrders(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	last := (len(a.orders) + simPage - 1) / simPage
-	circle := a.paging && last > 1 && page >= last // the last page leads to another one
-	again := page > last && a.last != nil          // the provider tells its last page once more
+	circle := a.paging && last > 1 && page >= last // the last page links to another one
+	again := page > last && a.last != nil          // the provider repeats its last page
 	if page = min(page, last); circle {
 		a.faults["paging"] = true
 		s.counted["paging"]++
@@ -196,7 +196,7 @@ func (s *simulation) serveOrders(w http.ResponseWriter, r *http.Request) {
 	s.write(w, a.random, fmt.Sprintf(`{"at":%d,"orders":[%s],"more":%t,"next":%s,"@odata.nextLink":%q}`, time.Now().UnixNano(), strings.Join(items, ","), more, next, link))
 }
 
-// serveItem tells one order of the list.
+// serveItem returns one order of the list.
 func (s *simulation) serveItem(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -221,7 +221,7 @@ func (s *simulation) serveItem(w http.ResponseWriter, r *http.Request) {
 	s.write(w, a.random, a.tell(o, s.faulty))
 }
 
-// serveNumber tells one order, listed or not.
+// serveNumber returns one order, listed or not.
 func (s *simulation) serveNumber(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -240,7 +240,7 @@ func (s *simulation) serveNumber(w http.ResponseWriter, r *http.Request) {
 	s.write(w, a.random, a.tell(o, s.faulty))
 }
 
-// serveMichelin passes calls on to the sandbox, and what it answers back, oddly.
+// serveMichelin forwards requests to the sandbox, and distorts its responses.
 func (s *simulation) serveMichelin(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	req, err := http.NewRequestWithContext(r.Context(), r.Method, s.outside.url+r.URL.RequestURI(), bytes.NewReader(body))

@@ -21,8 +21,7 @@ import (
 	"golang.org/x/text/encoding/unicode"
 )
 
-// tell spells an order in one of many ways, none of which changes its meaning, unless it is
-// one that cannot be read.
+// tell encodes an order in one of many equivalent ways, or unreadably if odd is set.
 func (a *simAccount) tell(o *simOrder, odd bool) string {
 	r := a.random
 	date, number := func(d string) string { return spellDate(r, d, odd) }, func(n int64) string { return spellNumber(r, n, odd) }
@@ -46,7 +45,7 @@ func (a *simAccount) tell(o *simOrder, odd bool) string {
 		lines = append(lines, line)
 	}
 	if odd && broken < 0 && r.IntN(4) == 0 {
-		lines = append(lines, lines...) // told twice
+		lines = append(lines, lines...) // repeated
 	}
 	return fmt.Sprintf(`{"no":%q,"po":%q,"state":%q,"placed":%s,"lines":[%s]}`, o.id, o.reference, o.stated, date(o.placed), strings.Join(lines, ","))
 }
@@ -97,7 +96,7 @@ func spellNumber(r *rand.Rand, n int64, odd bool) string {
 	return fmt.Sprintf(`"%d%s%03d"`, n/1000, format, n%1000)
 }
 
-// write sends a document in any charset and compression, with headers that may lie.
+// write sends a document in any charset and compression, with possibly misleading headers.
 func (s *simulation) write(w http.ResponseWriter, r *rand.Rand, text string) {
 	if !s.faulty {
 		_, _ = io.WriteString(w, text)
@@ -124,7 +123,7 @@ func (s *simulation) write(w http.ResponseWriter, r *rand.Rand, text string) {
 	if name == "raw" {
 		name = "deflate"
 	}
-	switch { // headers that lie
+	switch { // misleading headers
 	case name == "" && utf8.ValidString(body):
 		name = pick(r, "", "", "gzip", "br", "deflate", "UTF-8")
 	case name == "gzip" || name == "zstd":
@@ -168,5 +167,5 @@ func squeezed(name, text string) string {
 	return b.String()
 }
 
-// pick is one of several.
+// pick returns one of several values.
 func pick[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }

@@ -23,12 +23,12 @@ import (
 	"orderbeat/cmd/orderbeat/cli"
 )
 
-// TestOddResponsesAreStoredCorrectly has providers tell orders that change in every odd way at
-// random: charsets, compressions, spellings of dates and numbers, pages that shift or repeat,
-// orders that cannot be read or that vanish, refused tokens, refusals, and connections and
-// proxies that fail. After each run what is stored is what was meant, or the job says what is
-// missing, and nothing else changed. It lasts 8 seconds, or as long as ORDERBEAT_TEST_SIMULATE
-// says; ORDERBEAT_TEST_SEED repeats a sequence.
+// TestOddResponsesAreStoredCorrectly runs providers whose responses vary at random: charsets,
+// compressions, formats of dates and numbers, pages that shift or repeat, orders that are
+// unreadable or vanish, rejected tokens and requests, failing connections and proxies. After
+// each run the stored orders are correct, or the job reports what is missing, and nothing else
+// changed. It lasts 8 seconds or $ORDERBEAT_TEST_SIMULATE; ORDERBEAT_TEST_SEED repeats a
+// sequence.
 func TestOddResponsesAreStoredCorrectly(t *testing.T) {
 	t.Parallel() // mostly waits
 	lasts, seed := campaign(t, "ORDERBEAT_TEST_SIMULATE", 8*time.Second)
@@ -50,10 +50,10 @@ func TestOddResponsesAreStoredCorrectly(t *testing.T) {
 	t.Logf("%d rounds, %s jobs; outcomes %v; oddities %v", rounds, s.value("SELECT count(*) FROM jobs"), s.outcomes, s.counted)
 }
 
-// simProviders are the declared ones, and the names of their accounts.
+// simProviders are the declared providers with the names of their accounts.
 var simProviders = map[string][]string{"pages": {"a", "b", "c"}, "cursors": {"d", "e", "f"}, "items": {"g", "h", "i"}}
 
-// simulation is the outside world: what is meant, and how it is told.
+// simulation has the true orders of all providers and serves them.
 type simulation struct {
 	t        *testing.T
 	program  *program
@@ -69,15 +69,15 @@ type simulation struct {
 
 	mu       sync.Mutex // guards the rest
 	faulty   bool
-	random   *rand.Rand // of what no account has
+	random   *rand.Rand // for what belongs to no account
 	accounts map[string]*simAccount
-	token    string // that the API accepts, "" for none
+	token    string // accepted by the API, "" for none
 	tokens   int
 	counted  map[string]int
-	// causes are, by provider, why calls may fail. They last until none does: an open breaker
-	// or a pause outlives the run.
+	// causes are the reasons why requests may fail, by provider. They last until none fails: an
+	// open breaker or a pause outlives the run.
 	causes map[string]map[string]bool
-	paused bool // a provider has asked for a pause that ends with the process
+	paused bool // a provider requested a pause that ends with the process
 }
 
 func newSimulation(t *testing.T, seed uint64) *simulation {
@@ -128,7 +128,7 @@ const (
 	simFetch  = "[fetch]\npath = '/\\($bill_to)/numbers/\\($order_id)'\nempty = [404, 410]\nmap = '''" + simMap + "'''\n"
 )
 
-// simDeclarations are the ways in which the declared providers list their orders.
+// simDeclarations are the list operations of the declared providers.
 var simDeclarations = map[string]string{
 	"pages": "scheme = \"oauth2\"\ntoken_field = \"data.access_token\"\ntoken_type = \"JWT\"\ntoken_params = { audience = \"api\" }\n" + simOrders +
 		"query = { page = '\\($page)' }\nmap = '''.orders[] | " + simMap + "'''\npaging = { by = \"page\", more = \".more\" }\n" +
@@ -172,11 +172,11 @@ func (s *simulation) configure(folder string) (path string) {
 	return filepath.Join(folder, "config.toml")
 }
 
-// michelinRuns are the kinds that Michelin is asked for in every round.
+// michelinRuns are the kinds of runs of Michelin in every round.
 var michelinRuns = map[string]string{"sync": `{"lookback":"3d"}`, "despatch": `{"lookback":"4d"}`, "invoice": `{"lookback":"29d"}`}
 
-// round changes what is meant, has every provider synced and its open orders tracked, and
-// compares. It reports whether all jobs succeeded.
+// round changes orders, syncs every provider, tracks its open orders, and compares. It reports
+// whether all jobs succeeded.
 func (s *simulation) round(faulty bool) (whole bool) {
 	s.t.Helper()
 	s.mu.Lock()
@@ -231,7 +231,7 @@ func (s *simulation) round(faulty bool) (whole bool) {
 	return whole
 }
 
-// restart ends the program in good order and starts it again: it knows of no pause then.
+// restart stops the program gracefully and restarts it, which clears pauses.
 func (s *simulation) restart() {
 	s.t.Helper()
 	if code := s.program.stop(); code != cli.Done {
@@ -241,7 +241,7 @@ func (s *simulation) restart() {
 	s.program = startProcess(s.t, s.program.config)
 }
 
-// start begins a run.
+// start starts a run.
 func (s *simulation) start(provider, kind, params string) (run string) {
 	s.t.Helper()
 	var reply struct {
@@ -253,8 +253,8 @@ func (s *simulation) start(provider, kind, params string) (run string) {
 	return reply.Run.ID
 }
 
-// ended waits until runs have, and reports whether all of them succeeded. A run with a job
-// that waits for longer than anybody means is cancelled, as a person would.
+// ended waits for the end of runs, and reports whether all of them succeeded. A run with a job
+// that waits for an absurd time is cancelled.
 func (s *simulation) ended(runs []string) (whole bool) {
 	s.t.Helper()
 	const stamp = "2006-01-02T15:04:05.000Z"
@@ -288,7 +288,7 @@ func (s *simulation) value(query string, args ...any) (value string) {
 	return value
 }
 
-// rows hands the columns of every row on, as texts.
+// rows calls use with the columns of every row, as texts.
 func (s *simulation) rows(query, arg string, use func(columns []string)) {
 	s.t.Helper()
 	rows, err := s.file.QueryContext(s.t.Context(), query, arg)
@@ -312,7 +312,7 @@ func (s *simulation) rows(query, arg string, use func(columns []string)) {
 	}
 }
 
-// texts are the rows of a query with two columns, the first of which is a key.
+// texts returns the rows of a query with two columns, by the first.
 func (s *simulation) texts(query, arg string) map[string]string {
 	s.t.Helper()
 	texts := map[string]string{}
@@ -320,7 +320,7 @@ func (s *simulation) texts(query, arg string) map[string]string {
 	return texts
 }
 
-// cause notes why calls to a provider may fail from now on.
+// cause records a reason why requests to a provider may fail from now on.
 func (s *simulation) cause(provider, code string) {
 	if s.causes[provider] == nil {
 		s.causes[provider] = map[string]bool{}
@@ -328,7 +328,7 @@ func (s *simulation) cause(provider, code string) {
 	s.causes[provider][code] = true
 }
 
-// noted is the text of what an account was told, for failures of the test.
+// noted formats the faults of an account, for test failures.
 func noted(faults map[string]bool) string {
 	return strings.Join(slices.Sorted(maps.Keys(faults)), ",")
 }

@@ -22,7 +22,7 @@ import (
 	"orderbeat/jobs"
 )
 
-// acmeLine and sixthOrder are an invented API's orders.
+// acmeLine and sixthOrder are the orders of an invented API.
 type acmeLine struct {
 	Pos   int    `json:"pos"`
 	SKU   string `json:"sku"`
@@ -44,10 +44,10 @@ type sixthOrder struct {
 type sixthAPI struct {
 	url string
 
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex // guards the rest
 	orders []sixthOrder
-	busy   int    // calls to answer 429
-	wrong  string // why every call fails, in a success
+	busy   int    // number of requests that get 429
+	wrong  string // error message in every successful response
 	asked  []string
 }
 
@@ -97,7 +97,7 @@ func (a *sixthAPI) serve(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// set changes something while nobody asks, and forgets what was asked so far.
+// set changes something while no request runs, and clears the recorded requests.
 func (a *sixthAPI) set(change func()) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -145,9 +145,8 @@ timezone = "Europe/London"
 	return path
 }
 
-// TestSixthProviderIsAddedByTOMLAlone adds an API that nobody planned for, and follows
-// its orders: through a 429, a change, a failure in a success, and an answer that is
-// nonsense.
+// TestSixthProviderIsAddedByTOMLAlone adds an unknown API, and follows its orders: through a
+// 429, a change, an error in a successful response, and an invalid response.
 func TestSixthProviderIsAddedByTOMLAlone(t *testing.T) {
 	t.Parallel()
 	acme, folder := newSixth(t), t.TempDir()
@@ -181,7 +180,7 @@ func TestSixthProviderIsAddedByTOMLAlone(t *testing.T) {
 		t.Errorf("got %+v, want its odd dates and quantities read", o)
 	}
 
-	// A change is told, with what was before.
+	// A change is published with the value before.
 	acme.set(func() {
 		line := &acme.orders[2].Lines[0]
 		line.State, line.Sent, line.Due = "PART SENT", "1", "3"
@@ -200,13 +199,13 @@ func TestSixthProviderIsAddedByTOMLAlone(t *testing.T) {
 		}
 	}
 
-	// A success that says no is a failure, with what it says.
+	// An error in a successful response is a failure with its message.
 	acme.set(func() { acme.wrong = "no such customer" })
 	if r := ask(); r.State != jobs.Failed || r.Errors[0].Code != clients.CodeInvalid || !strings.Contains(r.Errors[0].Message, "no such customer") || !strings.Contains(r.Errors[0].Hint, "customer number") {
 		t.Errorf("got %+v, want what the answer says", r)
 	}
 
-	// An order that cannot be mapped is named, and stays as it is stored; the others are stored.
+	// An order that cannot be mapped is reported and not changed; the others are stored.
 	acme.set(func() {
 		acme.wrong = ""
 		acme.orders[0].Lines[0].State = "SENT"
@@ -238,7 +237,7 @@ func TestSixthProviderIsAddedByTOMLAlone(t *testing.T) {
 	}
 }
 
-// told are the changes of an event, as "before -> after" by their paths.
+// told returns the changes of an event, as "before -> after" by path.
 func told(t *testing.T, e db.EventBody) map[string]string {
 	t.Helper()
 	var changes []struct {

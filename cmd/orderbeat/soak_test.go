@@ -20,10 +20,10 @@ import (
 	"orderbeat/cmd/orderbeat/cli"
 )
 
-// TestSoakWithAnOperator has an operator do what operators do, at random, to NATS, to the
-// process and to its credentials, while a schedule is due every second. Left alone, everything
-// is stored, published once and answered. It lasts 30 seconds, or as long as
-// ORDERBEAT_TEST_SOAK says; ORDERBEAT_TEST_SEED repeats a sequence.
+// TestSoakWithAnOperator does what operators do, at random, to NATS, the process and its
+// credentials, while a schedule is due every second. Afterwards everything is stored, published
+// once and acknowledged. It lasts 30 seconds or $ORDERBEAT_TEST_SOAK; ORDERBEAT_TEST_SEED
+// repeats a sequence.
 func TestSoakWithAnOperator(t *testing.T) {
 	t.Parallel() // mostly waits
 	lasts, seed := campaign(t, "ORDERBEAT_TEST_SOAK", 30*time.Second)
@@ -34,8 +34,8 @@ func TestSoakWithAnOperator(t *testing.T) {
 	s.quiet()
 }
 
-// campaign is how long a test of random actions lasts, which the environment variable name says,
-// and the seed of what it does, which ORDERBEAT_TEST_SEED says.
+// campaign returns the duration of a test of random actions, from the environment variable name,
+// and its seed, from ORDERBEAT_TEST_SEED.
 func campaign(t *testing.T, name string, short time.Duration) (lasts time.Duration, seed uint64) {
 	t.Helper()
 	lasts, seed = short, uint64(time.Now().UnixNano())
@@ -61,13 +61,13 @@ type soak struct {
 	outside  *outside
 	depot    *depot
 	member   *member
-	operator nkey   // whom the test connects as
+	operator nkey   // the user of the test
 	seed     string // path of the worker's nkey
 	conn     *nats.Conn
 	js       jetstream.JetStream
 	done     map[string]int
 	removed  time.Time // when the stream of events was last removed, or purged
-	logs     []string  // of the processes that have ended
+	logs     []string  // of ended processes
 }
 
 // nkey is a user of a NATS server.
@@ -76,7 +76,7 @@ type nkey struct {
 	public string
 }
 
-// newNKey makes a user, and writes its seed into a file.
+// newNKey creates a user, and writes its seed into a file.
 func newNKey(t *testing.T, path string) nkey {
 	t.Helper()
 	pair, err := nkeys.CreateUser()
@@ -119,7 +119,7 @@ func newSoak(t *testing.T, seed uint64) *soak {
 	return s
 }
 
-// act does one thing, and leaves the worker alone for a moment.
+// act does one thing, and waits a moment.
 func (s *soak) act() {
 	s.t.Helper()
 	actions := []struct {
@@ -148,7 +148,7 @@ func (s *soak) act() {
 	a.do()
 	s.rest(3 * time.Second)
 	select {
-	case <-s.member.ended: // it lost its lease, or the like: a supervisor starts it again
+	case <-s.member.ended: // it lost its lease, for example: a supervisor restarts it
 		s.start()
 	default:
 	}
@@ -158,7 +158,7 @@ func (s *soak) rest(most time.Duration) { time.Sleep(time.Duration(s.random.Int6
 
 func (s *soak) pick(names ...string) string { return "ORDERBEAT_" + names[s.random.IntN(len(names))] }
 
-// try ignores what is not there: an earlier action may have removed it.
+// try ignores "not found" errors: an earlier action may have removed the object.
 func (s *soak) try(err error) {
 	if err != nil {
 		s.t.Logf("the operator was told: %v", err)
@@ -206,7 +206,7 @@ func (s *soak) pauseConsumer() {
 	s.try(err)
 }
 
-// edit bounds a stream for some seconds.
+// edit limits a stream for some seconds.
 func (s *soak) edit(discard jetstream.DiscardPolicy) {
 	name := s.pick("RUNS", "JOBS", "RESULTS", "ALERTS")
 	if discard == jetstream.DiscardNew {
@@ -221,7 +221,7 @@ func (s *soak) edit(discard jetstream.DiscardPolicy) {
 	bounded := was
 	bounded.MaxMsgs, bounded.Discard = 5, discard
 	if discard == jetstream.DiscardNew {
-		bounded.MaxMsgs = int64(stream.CachedInfo().State.Msgs) + 5 // nothing that is there goes
+		bounded.MaxMsgs = int64(stream.CachedInfo().State.Msgs) + 5 // existing messages stay
 	}
 	if _, err = s.js.UpdateStream(s.t.Context(), bounded); err != nil {
 		s.try(err)
@@ -250,7 +250,7 @@ func (s *soak) restartNATS() {
 	s.depot.start()
 }
 
-// replaceNKey gives the worker another nkey, and takes the old one from it.
+// replaceNKey replaces the nkey of the worker.
 func (s *soak) replaceNKey() {
 	s.t.Helper()
 	s.depot.stop()
@@ -267,7 +267,7 @@ func (s *soak) restart(end func(*member) int) {
 	s.start()
 }
 
-// start starts the worker again.
+// start restarts the worker.
 func (s *soak) start() {
 	<-s.member.ended
 	s.logs = append(s.logs, s.member.logged.String())
@@ -280,7 +280,7 @@ func (s *soak) requests() {
 	}
 }
 
-// quiet leaves the worker alone for two minutes at most, and looks at what there is then.
+// quiet waits for recovery, two minutes at most, and checks the result.
 func (s *soak) quiet() {
 	s.t.Helper()
 	s.t.Logf("left alone after %v", s.done)
@@ -303,7 +303,7 @@ func (s *soak) quiet() {
 	if n := s.member.value("SELECT count(*) FROM ticks AS t WHERE run_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM runs AS r WHERE r.run_id = t.run_id)"); n != "0" {
 		s.t.Errorf("%s due times name a run that is not there", n)
 	}
-	alter(s.t, s.member.config, "SELECT 1") // the log is written into the file
+	alter(s.t, s.member.config, "SELECT 1") // a writer checkpoints the WAL
 	if r := do(s.t, "--config", s.member.config, "db", "check"); r.status != cli.Done {
 		s.t.Errorf("db check: %s%s", r.stdout, r.stderr)
 	}
@@ -312,7 +312,7 @@ func (s *soak) quiet() {
 	s.namedOnce()
 }
 
-// healed ends the faults of the provider.
+// healed ends the failures of the provider.
 func (s *soak) healed() {
 	s.t.Helper()
 	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodDelete, s.outside.url+"/_sandbox/fault", nil)
@@ -326,7 +326,7 @@ func (s *soak) healed() {
 	resp.Body.Close()
 }
 
-// left says what is not done yet.
+// left describes what is not done yet.
 func (s *soak) left(settled string) string {
 	if status, page := s.member.get("/readyz"); status != 200 {
 		return fmt.Sprintf("/readyz is %d %s", status, page)
@@ -373,7 +373,7 @@ func (s *soak) publishedOnce() {
 	s.t.Logf("%d events in the stream, %d of them since it was last removed", len(found), len(ids))
 }
 
-// lateMessages is how many messages about late orders are in the stream.
+// lateMessages counts the messages about late orders in the stream.
 func (s *soak) lateMessages() (n int) {
 	s.t.Helper()
 	stream, err := s.js.Stream(s.t.Context(), "ORDERBEAT_ORDERS")
@@ -388,8 +388,8 @@ func (s *soak) lateMessages() (n int) {
 	return n
 }
 
-// namedOnce checks that no problem fills the log: the same line comes at most twice for each
-// thing that was done, whatever lasted.
+// namedOnce checks that no problem floods the log: the same line appears at most twice per
+// action, however long the problem lasts.
 func (s *soak) namedOnce() {
 	s.t.Helper()
 	most := 4

@@ -24,8 +24,7 @@ import (
 	"orderbeat/clients/sandbox"
 )
 
-// outside is the sandbox, listening outside of the program, so that it outlives it. It
-// keeps everything that goes over the wire.
+// outside is an external sandbox, which outlives the program and records all traffic.
 type outside struct {
 	t   *testing.T
 	url string
@@ -63,7 +62,7 @@ func (o *outside) now() time.Time {
 	return o.stopped
 }
 
-// stopClock has the orders stay as they are.
+// stopClock stops changes of orders.
 func (o *outside) stopClock() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -82,14 +81,14 @@ func headers(h http.Header) string {
 	return b.String()
 }
 
-// count is how often a method and path were asked for.
+// count returns the number of requests with a method and path.
 func (o *outside) count(asked string) int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return len(regexp.MustCompile(`(?m)^`+regexp.QuoteMeta(asked)+`(\?.*)?$`).FindAll(o.wire.Bytes(), -1))
 }
 
-// secret are the values on the wire that nobody else may ever see.
+// secret matches values on the wire that must not appear anywhere else.
 var secret = []*regexp.Regexp{
 	regexp.MustCompile(`"(?:access|refresh)_token" ?: ?"([^"]+)"`),
 	regexp.MustCompile(`(?m)[?&](?:code|state)=([^&\s]+)`),
@@ -98,7 +97,7 @@ var secret = []*regexp.Regexp{
 	regexp.MustCompile(`(?m)^Authorization: (?:Basic|Bearer) (\S+)`),
 }
 
-// secrets are all of them, in every spelling that they could be repeated in.
+// secrets returns all of them, in every encoding in which they could be echoed.
 func (o *outside) secrets(more ...string) []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -123,7 +122,7 @@ func (o *outside) secrets(more ...string) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// post uses one of the sandbox's switches.
+// post calls one of the sandbox's control endpoints.
 func (o *outside) post(path, body string) {
 	o.t.Helper()
 	resp, err := http.Post(o.url+path, "application/json", strings.NewReader(body))
@@ -136,15 +135,14 @@ func (o *outside) post(path, body string) {
 	}
 }
 
-// freePort is a port of this machine that nobody listens on now.
+// freePort returns a free port of this machine.
 func freePort(t *testing.T) string {
 	t.Helper()
 	return strconv.Itoa(freePortNumber(t))
 }
 
-// freePortNumber is a port that nobody listens on now. It is below those that the
-// system gives to connections and to listeners on port 0, so that none of them takes it
-// before the test does.
+// freePortNumber returns a free port below the ephemeral range, so that no other connection or
+// listener takes it before the test does.
 func freePortNumber(t *testing.T) int {
 	t.Helper()
 	for range 100 {
@@ -167,8 +165,8 @@ func writeSecret(t *testing.T, folder, name, value string) string {
 	return "file:" + name
 }
 
-// dealers is a configuration with Mazda at a stand-in outside: two accounts of johndoe
-// and one of jane. more comes before the providers.
+// dealers is a configuration with Mazda at an external sandbox: two accounts of johndoe and one
+// of jane. more comes before the providers.
 func dealers(t *testing.T, folder string, o *outside, more string) (path string) {
 	t.Helper()
 	text := fmt.Sprintf(`

@@ -12,7 +12,7 @@ import (
 	"orderbeat/cmd/orderbeat/cli"
 )
 
-// Whoever checks a mapping is warned of a status that its lines overrule.
+// try and check warn if the lines of an order override its mapped status.
 func TestTryAndCheckWarnAboutAnOverriddenStatus(t *testing.T) {
 	t.Parallel()
 	const answer = `{"orders":[{"id":"A-1","state":"confirmed"},{"id":"A-2","state":"cancelled"}]}`

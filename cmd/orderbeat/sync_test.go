@@ -19,8 +19,7 @@ import (
 	"orderbeat/worker/api"
 )
 
-// standInWorker answers as a worker does, on a NATS server of its own. Nothing is
-// kept there.
+// standInWorker is a fake worker on its own NATS server; it stores nothing.
 type standInWorker struct {
 	config string // path of a configuration that names the server
 	conn   *nats.Conn

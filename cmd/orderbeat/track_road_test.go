@@ -13,14 +13,13 @@ import (
 	"orderbeat/jobs"
 )
 
-// TestTrackingFindsLateShipments follows an order of the sandbox that is
-// placed, leaves every window, and is shipped 123 days after it was placed; and then
-// orders that their provider no longer lists. A sandbox day is as long as a real one
-// here, and begins to count long ago.
+// TestTrackingFindsLateShipments follows an order of the sandbox that leaves every sync window
+// and is shipped 123 days after it was placed, and then orders that the provider no longer
+// lists. Sandbox days are real days here, counted from long ago.
 func TestTrackingFindsLateShipments(t *testing.T) {
 	t.Parallel()
 	const late = "SO10014899" // of toledo: ordered on 7 March 2025, the last of it despatched on 8 July
-	var now atomic.Int64      // the stand-in's time, in Unix nanoseconds
+	var now atomic.Int64      // the sandbox's time, in Unix nanoseconds
 	at := func(day string) {
 		noon, err := time.Parse(time.DateOnly, day)
 		if err != nil {
@@ -57,7 +56,7 @@ func TestTrackingFindsLateShipments(t *testing.T) {
 	}
 	const patient = `"max_age":"36500d"` // it is tracked years after it was placed
 
-	// As a sync that looks back for 14 days asks on that day.
+	// A sync with a lookback of 14 days on that day.
 	if run := ask("sync", `"from":"2025-03-05","to":"2025-03-19"`); run.Orders.Created == 0 {
 		t.Fatalf("got %+v, want the orders of that time", run)
 	}
@@ -105,7 +104,7 @@ func TestTrackingFindsLateShipments(t *testing.T) {
 		t.Errorf("got revision %d, want nothing told of what does not change", e.Revision)
 	}
 
-	// Of what is still open the provider says nothing any more.
+	// The provider no longer knows the open orders.
 	at("2026-05-01")
 	events := s.count("order_events")
 	left := s.column("SELECT order_id FROM open_orders WHERE provider = $provider ORDER BY order_id")
@@ -113,7 +112,7 @@ func TestTrackingFindsLateShipments(t *testing.T) {
 		t.Errorf("got %+v, want %d orders asked for, and nothing heard", run, len(left))
 	}
 	s.alarms()
-	ask("track", patient) // nothing is told twice
+	ask("track", patient) // nothing is published twice
 	vanished := s.column("SELECT order_id FROM open_orders WHERE provider = $provider AND not_found_since IS NOT NULL ORDER BY order_id")
 	told := 0
 	for _, id := range left {

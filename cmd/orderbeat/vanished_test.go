@@ -15,8 +15,8 @@ import (
 	"orderbeat/jobs"
 )
 
-// An order that its provider forgets, of its list and by its number, is published as vanished
-// once each time, behind its own events, however the process ends.
+// An order that its provider no longer lists or finds is published as vanished exactly once,
+// after its own events, however the process ends.
 func TestVanishedOrderIsPublishedOnceDespiteKills(t *testing.T) {
 	t.Parallel()
 	var forgotten atomic.Bool
@@ -75,7 +75,7 @@ name = "main"
 	for range rounds {
 		forgotten.Store(true)
 		down.Store(true)
-		ask("sync", `{"from":"2026-01-01","to":"2026-01-02"}`) // nothing can be said of it
+		ask("sync", `{"from":"2026-01-01","to":"2026-01-02"}`) // it is not in this window
 		down.Store(false)
 		ask("fetch", `{"order_ids":["B-404"]}`)
 		ask("sync", ``)

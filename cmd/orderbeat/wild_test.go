@@ -19,17 +19,17 @@ import (
 	"orderbeat/jobs"
 )
 
-// wildTame names the environment variable that has a [wild] provider behave; wildCalls the
-// one that names the file to which it writes the account of every call.
+// wildTame is the environment variable that makes a [wild] provider behave; wildCalls names the
+// file to which it writes the account of every call.
 const (
 	wildTame  = "ORDERBEAT_TEST_WILD_TAME"
 	wildCalls = "ORDERBEAT_TEST_WILD_CALLS"
 )
 
-// wild is a provider that does what none should. An account's name says what:
-// "spins" computes for ever and ignores its context, "kills" kills the process once
-// another call is under way or it waited for long, "waits" answers unless the process is
-// about to be killed, and "hangs" answers, but its provider cannot be closed.
+// wild is a misbehaving provider. The account's name selects how: "spins" computes forever and
+// ignores its context, "kills" kills the process once another call is running or after a long
+// wait, "waits" responds unless the process is about to be killed, and "hangs" responds, but its
+// provider cannot be closed.
 type wild struct {
 	killing atomic.Bool
 	calls   atomic.Int32
@@ -83,7 +83,7 @@ func (w *wild) Orders(_ context.Context, q clients.Query) (clients.Answer, error
 			time.Sleep(10 * time.Millisecond)
 		}
 	case "hangs":
-		w.calls.Add(1) // from now on, for ever
+		w.calls.Add(1) // from now on, forever
 	}
 	return clients.Answer{}, nil
 }
@@ -132,8 +132,8 @@ func wildJobs(t *testing.T, config string) map[string]db.JobRow {
 	return byAccount
 }
 
-// TestJobThatKillsTheProcessIsDeadAfterThreeAttempts runs a job that kills the process
-// beside one that is innocent, and starts the process again as a supervisor would.
+// TestJobThatKillsTheProcessIsDeadAfterThreeAttempts runs a job that kills the process and an
+// innocent one, and restarts the process as a supervisor would.
 func TestJobThatKillsTheProcessIsDeadAfterThreeAttempts(t *testing.T) {
 	t.Parallel()
 	config := wildConfig(t, "1s", "kills", "waits")
@@ -178,8 +178,8 @@ func TestJobThatKillsTheProcessIsDeadAfterThreeAttempts(t *testing.T) {
 	}
 }
 
-// TestProcessStopsWhateverAJobDoes stops a process in which a job does not
-// look at its context, and one in which a provider cannot be closed.
+// TestProcessStopsWhateverAJobDoes stops a process with a job that ignores its context, and one
+// with a provider that cannot be closed.
 func TestProcessStopsWhateverAJobDoes(t *testing.T) {
 	t.Parallel()
 	for _, account := range []string{"spins", "hangs"} {

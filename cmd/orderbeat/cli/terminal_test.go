@@ -10,7 +10,7 @@ import (
 // hostile controls a terminal or disguises text.
 const hostile = "a\x1b]0;pwned\a\x1b[31m\u009b2J\u202etxt\u2066x\u200f\r\x7f\x00"
 
-// controls are the characters that may not reach a terminal.
+// controls returns the characters that must not reach a terminal.
 func controls(text string) (found []rune) {
 	for _, r := range text {
 		if isControl(r) && r != '\n' && r != '\t' {

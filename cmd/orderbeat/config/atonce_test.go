@@ -13,7 +13,7 @@ import (
 	"orderbeat/cmd/orderbeat/config/tomlfile"
 )
 
-// TestAllErrorsAreReportedAtOnce has mistakes of which each could hide others.
+// TestAllErrorsAreReportedAtOnce has mistakes that could hide each other.
 func TestAllErrorsAreReportedAtOnce(t *testing.T) {
 	for name, test := range map[string]struct {
 		text string

@@ -18,8 +18,7 @@ import (
 	"orderbeat/worker/bus"
 )
 
-// kinds has one kind of provider, which wants a bill-to of its accounts and has
-// three keys of its own.
+// kinds has one kind of provider, which requires a bill-to and has three keys of its own.
 var kinds = map[string]section.Kind{"michelin": {Open: openStandIn}}
 
 func openStandIn(s section.Section) (clients.Provider, error) {
@@ -50,7 +49,7 @@ func (standIn) Traits() clients.Traits {
 }
 func (standIn) BaseURL() string { return "https://api.example.com" }
 
-// least is the least that a configuration needs.
+// least is a minimal configuration.
 const least = `[providers.michelin]
 kind = "michelin"
 [[providers.michelin.accounts]]
@@ -58,7 +57,7 @@ name = "detroit"
 bill_to = "1111111"
 `
 
-// write puts a configuration into a folder of its own.
+// write writes a configuration into a new folder.
 func write(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "config.toml")
@@ -68,7 +67,7 @@ func write(t *testing.T, text string) string {
 	return path
 }
 
-// env is an environment of the given variables alone.
+// env is an environment with only the given variables.
 func env(pairs ...string) func(string) string {
 	return func(name string) string {
 		for i := 0; i < len(pairs); i += 2 {
@@ -80,7 +79,7 @@ func env(pairs ...string) func(string) string {
 	}
 }
 
-// load reads a text that is right.
+// load loads a valid text.
 func load(t *testing.T, text string, pairs ...string) *config.Config {
 	t.Helper()
 	c, err := config.Load(write(t, text), kinds, env(pairs...))

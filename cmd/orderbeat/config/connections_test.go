@@ -39,7 +39,7 @@ func TestProviderConnectionSettings(t *testing.T) {
 	}
 }
 
-// What an editor, a shell or Windows leaves around a secret is no part of it.
+// Line ends and byte order marks around a secret are not part of it.
 func TestSecretsAreTrimmed(t *testing.T) {
 	dir := t.TempDir()
 	for name, content := range map[string]string{

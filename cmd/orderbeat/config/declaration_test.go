@@ -14,8 +14,8 @@ import (
 	"orderbeat/cmd/orderbeat/config"
 )
 
-// declaration is a provider's section and the file that it names; want is everything
-// that is told of them, one mistake a line.
+// declaration is a provider's section and its declaration file; want has all reported mistakes,
+// one per line.
 type declaration struct {
 	name string
 	// section stands below declaredHead, so that it begins on line 5; one that begins with
@@ -33,7 +33,7 @@ const (
 	fetchOf  = "scheme = \"none\"\nmap = '.'\n[fetch]\n"
 )
 
-// reportsOf is a provider that stands upon a preset, and a question of its own.
+// reportsOf is a provider with a preset and an operation of its own.
 const reportsOf = "[providers.reports]\nkind = \"microbilt\"\nbase_url = \"https://acme.example\"\ntoken_url = \"https://acme.example/token\"\n" +
 	"client_id = \"env:SAMPLE\"\nclient_secret = \"env:SAMPLE\"\naccounts = [{ name = \"main\" }]\n[providers.reports.fetch]\n"
 
@@ -158,8 +158,8 @@ acme.toml:15:12: samples[0].orders: is no JSON: invalid character ',' looking fo
 	{"a file that is not there", "declaration = \"amce.toml\"\n", "", `config.toml:5:1: providers.acme.declaration: cannot read amce.toml: no such file or directory`},
 }
 
-// shortened are the lines of got, and of those that want tells with "…" at their end no
-// more than that: lists of keys grow.
+// shortened returns the lines of got, truncated where the line of want ends with "…": lists of
+// keys grow.
 func shortened(want, got string) []string {
 	lines := strings.Split(got, "\n")
 	for i, line := range strings.Split(want, "\n") {

@@ -25,7 +25,7 @@ func preset(kind string) section.Kind {
 	return section.Kind{Open: declared.Open, Declaration: declared.Preset(kind)}
 }
 
-// everyKey has every key that declared providers know.
+// everyKey has every key of declared providers.
 const everyKey = `
 [providers.planning]
 kind          = "ptv"
@@ -113,7 +113,7 @@ func TestMistakesInDeclarationsHavePositions(t *testing.T) {
 	}
 }
 
-// The stand-ins take no other credentials than their own.
+// The sandbox accepts only its own credentials.
 func TestEveryKindGetsItsSandboxCredentials(t *testing.T) {
 	server := httptest.NewServer(sandbox.New(sandbox.Options{}))
 	defer server.Close()
@@ -142,8 +142,8 @@ func TestEveryKindGetsItsSandboxCredentials(t *testing.T) {
 	}
 }
 
-// refusesOnlyTheCode has a code refused that nobody was given, by a server that has
-// looked at the client's credentials before.
+// refusesOnlyTheCode checks that an unknown code is rejected by a server that has accepted the
+// client's credentials.
 func refusesOnlyTheCode(t *testing.T, source *auth.Source) {
 	t.Helper()
 	_, consent, err := source.Authorize("https://127.0.0.1:8080/myGreatDms/oauth/code")

@@ -162,7 +162,7 @@ func TestDueTimesAroundClockChanges(t *testing.T) {
 	}
 }
 
-// A zone's clock must not silence a schedule that is due every few minutes, nor hurry it.
+// Clock changes must neither stop nor accelerate a schedule that is due every few minutes.
 func TestStepsKeepTheirDistanceAllYear(t *testing.T) {
 	for _, zone := range []string{"America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Africa/Casablanca"} {
 		s := schedule(t, "*/15 * * * *", zone, "once")

@@ -91,12 +91,12 @@ func TestIneffectiveValuesAreRejected(t *testing.T) {
 			t.Errorf("%s: got %v, want %s", text, err, want)
 		}
 	}
-	// Every address of the machine is 127.0.0.1 too.
+	// 0.0.0.0 includes 127.0.0.1.
 	_, err := config.Load(write(t, least+"[web]\nlisten = \"0.0.0.0:4222\"\nexternal_url = \"https://x.example\"\nauth = { user = \"u\", password = \"env:P\" }\n"), kinds, env("P", "secret"))
 	if err == nil || !strings.Contains(err.Error(), `web.listen: "0.0.0.0:4222" uses the same port as nats.listen`) {
 		t.Errorf("got %v", err)
 	}
-	// Other ports, another NATS, and port 0 are none of these.
+	// Other ports, an external NATS and port 0 do not collide.
 	for _, text := range []string{"[web]\nlisten = \"127.0.0.1:0\"\n[nats]\nlisten = \"127.0.0.1:0\"", "[nats]\nurl = \"nats://127.0.0.1:4222\"\n[web]\nlisten = \"127.0.0.1:4222\""} {
 		if _, err := config.Load(write(t, least+text+"\n"), kinds, env()); err != nil {
 			t.Errorf("%s: %v", text, err)

@@ -12,7 +12,7 @@ import (
 	"orderbeat/cmd/orderbeat/config/tomlfile"
 )
 
-// FuzzLoad looks for texts that are neither read nor refused.
+// FuzzLoad looks for texts that are neither accepted nor rejected with an error.
 func FuzzLoad(f *testing.F) {
 	shipped, err := os.ReadFile("../../../config.toml")
 	if err != nil {
@@ -34,7 +34,7 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
-// FuzzLayers looks for mistakes that are told where no text is.
+// FuzzLayers looks for mistakes that are reported outside of the text.
 func FuzzLayers(f *testing.F) {
 	f.Add("orders.path = '/'\n", "[[samples]]\nbody = 3\n", acme+"declaration = 'acme.toml'\n")
 	f.Add("orders = 3\nsamples = [[1], {}]\n", "orders.query.\"a.b\" = '''\n!'''\n", acme+"declaration = 'acme.toml'\norders.items = [{}]\n")

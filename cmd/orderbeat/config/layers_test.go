@@ -19,8 +19,7 @@ import (
 	"orderbeat/cmd/orderbeat/config"
 )
 
-// ledger is a provider of a kind that is declared. Wherever a text has a "!", it finds
-// fault with it.
+// ledger is a provider of a declared kind. It reports a mistake at every "!" in a text.
 type ledger struct {
 	clients.Provider
 	keys ledgerKeys
@@ -69,7 +68,7 @@ func openLedger(s section.Section) (clients.Provider, error) {
 	return ledger{keys: l}, nil
 }
 
-// faultOf finds fault with each "!" of a text.
+// faultOf reports a mistake at each "!" of a text.
 func faultOf(key, text string) error {
 	var errs []error
 	for i := range len(text) {

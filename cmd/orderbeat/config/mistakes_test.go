@@ -15,7 +15,7 @@ import (
 	"orderbeat/cmd/orderbeat/config/tomlfile"
 )
 
-// told is what a load says is wrong, as "line:column key: message".
+// told returns the mistakes of a load, as "line:column key: message".
 func told(t *testing.T, text string) []string {
 	t.Helper()
 	_, err := config.Load(write(t, text), kinds, env())

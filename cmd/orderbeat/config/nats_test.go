@@ -12,7 +12,7 @@ import (
 	"orderbeat/cmd/orderbeat/config"
 )
 
-// refusal is what Load says about a text that is wrong.
+// refusal returns the error of Load for an invalid text.
 func refusal(t *testing.T, text string, pairs ...string) string {
 	t.Helper()
 	_, err := config.Load(write(t, text), kinds, env(pairs...))

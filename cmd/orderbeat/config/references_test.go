@@ -18,7 +18,7 @@ import (
 	"orderbeat/cmd/orderbeat/config"
 )
 
-// references is a provider whose calls and token requests carry secrets.
+// references is a provider whose requests and token requests carry secrets.
 const references = `
 [providers.acme]
 kind = "declared"

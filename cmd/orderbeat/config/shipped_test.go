@@ -1,4 +1,4 @@
-package config // an inside test: it walks the unexported shape of the file
+package config // an inside test: it walks the unexported structs
 
 import (
 	"os"
@@ -14,7 +14,7 @@ import (
 	"orderbeat/cmd/orderbeat/config/tomlfile"
 )
 
-// The other providers run as they stand when the # before their lines is taken away.
+// The other providers work unchanged when their lines are uncommented.
 func TestShippedFileEnablesAllProviders(t *testing.T) {
 	text, err := os.ReadFile("../../../config.toml")
 	if err != nil {
@@ -46,7 +46,7 @@ func TestShippedFileDocumentsEveryKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Keys that are only shown stand behind "# ".
+	// Commented keys begin with "# ".
 	text = regexp.MustCompile(`(?m)^# (\w+ +=)`).ReplaceAll(text, []byte("$1"))
 	doc, mistake := tomlfile.Parse("config.toml", text)
 	if mistake != nil {

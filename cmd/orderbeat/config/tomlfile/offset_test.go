@@ -1,4 +1,4 @@
-package tomlfile // an inside test: places in a text have no name outside
+package tomlfile // an inside test: offsets are not exported
 
 import (
 	"fmt"
@@ -8,14 +8,14 @@ import (
 	"unicode/utf8"
 )
 
-// form writes a text down as TOML and notes where each of its bytes is written.
+// form encodes a text as a TOML string and records the offset of each of its bytes.
 type form struct {
 	quotes, raw string
 	places      []int
 	random      *rand.Rand
 }
 
-// add writes what means the given text.
+// add appends raw text with the given meaning.
 func (f *form) add(written, means string) {
 	for range len(means) {
 		f.places = append(f.places, len(f.raw))
@@ -23,7 +23,7 @@ func (f *form) add(written, means string) {
 	f.raw += written
 }
 
-// char writes a character as it is, or as one of its escape sequences.
+// char appends a character literally, or as one of its escape sequences.
 func (f *form) char(r rune, escaped bool) {
 	short := map[rune]string{'\n': `\n`, '\t': `\t`, '\r': `\r`, '"': `\"`, '\\': `\\`, 0x1b: `\e`}[r]
 	ways := []string{string(r)}
@@ -40,7 +40,7 @@ func (f *form) char(r rune, escaped bool) {
 		}
 	}
 	way := ways[f.random.IntN(len(ways))]
-	for i := range utf8.RuneLen(r) { // as it is, each byte stands for itself
+	for i := range utf8.RuneLen(r) { // literally
 		at := len(f.raw)
 		if !escaped {
 			at += i
@@ -50,7 +50,7 @@ func (f *form) char(r rune, escaped bool) {
 	f.raw += way
 }
 
-// write writes a random text of a form, and returns what it means.
+// write appends a random string, and returns its value.
 func (f *form) write() (means string) {
 	basic, lines := f.quotes[0] == '"', len(f.quotes) == 3
 	if lines {
@@ -61,7 +61,7 @@ func (f *form) write() (means string) {
 		r := []rune("abc .[\t\n\r'\"\\ä日😀\x1b")[f.random.IntN(16)]
 		control := r == '\n' || r == '\r' || r == 0x1b
 		switch {
-		case basic && lines && r == '.': // the end of a line that goes on
+		case basic && lines && r == '.': // a line continuation
 			f.raw += []string{"\\\n", "\\ \t\r\n \n\t", "\\\n\n  "}[f.random.IntN(3)]
 			f.char('x', f.random.IntN(2) == 0)
 			means += "x"
@@ -82,7 +82,7 @@ func (f *form) write() (means string) {
 		}
 		means += string(r)
 	}
-	if lines { // up to two quotes may stand before the closing three
+	if lines { // up to two quotes may precede the closing three
 		own := strings.Repeat(f.quotes[:1], f.random.IntN(3))
 		for _, r := range own {
 			f.char(r, false)
@@ -110,7 +110,7 @@ func TestEveryByteOfAStringIsLocated(t *testing.T) {
 			if got := doc.Values["t"].([]any)[0].(map[string]any)["ключ.[0]"]; got != means {
 				t.Fatalf("seed %d: %q means %q, want %q", seed, text, got, means)
 			}
-			for i, at := range f.places { // the last is that of the closing quotes
+			for i, at := range f.places { // the last is the offset of the closing quotes
 				begin := text[:len(before)+at]
 				for !utf8.ValidString(begin) {
 					begin = begin[:len(begin)-1]
@@ -150,7 +150,7 @@ func TestOffsetBeyondTheStringIsItsEnd(t *testing.T) {
 	}
 }
 
-// FuzzOffsets looks for texts whose bytes are found where something else is written.
+// FuzzOffsets looks for strings whose bytes are located at wrong offsets.
 func FuzzOffsets(f *testing.F) {
 	for _, raw := range []string{`"a\tb\u00e4"`, `'a'`, "\"\"\"\n a \\\n  b\"\"\"\"\"", "'''\r\n''a'''", `["", 'x']`, "\"\"\"a\r\n\"\"\""} {
 		f.Add(raw)
