@@ -83,7 +83,7 @@ func TestAuthCommandsCallTheWorker(t *testing.T) {
 		{
 			"logout of a user", "logout mazda --user johndoe", "auth.logout",
 			map[string]any{"revoked": false},
-			`{"provider":"mazda","user":"johndoe"}`, cli.Done, "mazda johndoe: tokens deleted here; the provider has no endpoint", "",
+			`{"provider":"mazda","user":"johndoe"}`, cli.Done, "mazda johndoe: tokens deleted here; the provider has no revocation endpoint", "",
 		},
 		{
 			"logout where tokens can be revoked", "logout x", "auth.logout",
@@ -217,7 +217,7 @@ func TestLoginShowsTheWorkersResponse(t *testing.T) {
 			[]string{"--print-url"},
 			begins, cli.Done, "https://o.example.com/ob/oauth/start/mazda?user=john+doe\n", "", "/oauth/start/mazda?user=john+doe",
 		},
-		{"access that is granted already", "", []string{"--print-url"}, says(200, "Access is granted already"), cli.Done, "", "mazda john doe has already granted access; use --force to ask again\n", "/oauth/start/mazda?user=john+doe"},
+		{"access that is granted already", "", []string{"--print-url"}, says(200, "Access is granted already"), cli.Done, "", "mazda john doe has already granted access; use --force to request consent again\n", "/oauth/start/mazda?user=john+doe"},
 		{"a user who is not configured", "", nil, says(404, "Nobody to ask for access"), cli.Usage, "", "orderbeat: Nobody to ask for access\n", "/oauth/start/mazda?user=john+doe"},
 		{"a worker that cannot", "", nil, says(503, "That did not work"), cli.Failed, "", "That did not work\n", "/oauth/start/mazda?user=john+doe"},
 		{"another password", "", nil, says(401, "who are you?"), cli.Failed, "", "orderbeat: the worker at http://%s rejected the user or password of web.auth: was it started with another configuration?\n", "/oauth/start/mazda?user=john+doe"},
