@@ -17,6 +17,7 @@ func (d *DB) ClockSetBack(ctx context.Context, by time.Duration) error {
 		}
 		_, err := t.Exec(moveAttemptsSQL, shift, now)
 		t.Wake() // something may be due now
+		t.AfterCommit(t.db.queues.pokeAll)
 		return err
 	})
 }

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"time"
 
 	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
@@ -24,50 +23,6 @@ type Committed struct {
 // ErrOutcome is wrapped by the error of [DB.Commit] when the outcome itself cannot be
 // stored: the same one will not be another time.
 var ErrOutcome = errors.New("the outcome cannot be stored")
-
-// BeginJob reports whether this attempt is still to be made: the job has not ended, and
-// this attempt at it is not recorded. The job and its run are then marked as running,
-// without waiting for the disk: the mark is for people. The error is [ErrUnknown] for a
-// job that there is not.
-func (d *DB) BeginJob(ctx context.Context, job jobs.Job) (bool, error) {
-	begun := false
-	now := stamp(time.Now())
-	err := d.do(ctx, 2, true, func(t *tx) error {
-		n, err := t.Exec(beginJobSQL, now, job.ID, job.Attempt)
-		if begun = n == 1; err != nil {
-			return err
-		}
-		if !begun {
-			return t.requireJob(job.ID)
-		}
-		_, err = t.Exec(beginRunSQL, now, job.RunID)
-		return err
-	})
-	if err != nil {
-		return false, fmt.Errorf("job %s: %w", job.ID, err)
-	}
-	return begun, nil
-}
-
-const (
-	beginJobSQL = `
-UPDATE jobs SET state = 'running', started_at = ?, next_attempt_at = NULL
- WHERE job_id = ? AND attempts < ? AND state IN ('queued', 'running', 'waiting')`
-
-	beginRunSQL = `UPDATE runs SET state = 'running', started_at = ? WHERE run_id = ? AND state = 'queued'`
-
-	knownJobSQL = `SELECT 1 FROM jobs WHERE job_id = ?`
-)
-
-// requireJob is [ErrUnknown] for a job that there is not.
-func (t *tx) requireJob(jobID string) error {
-	var one int
-	err := t.Row(knownJobSQL, []any{jobID}, &one)
-	if errors.Is(err, sql.ErrNoRows) {
-		return ErrUnknown
-	}
-	return err
-}
 
 // Commit stores the outcome of one attempt at a job, once, in one transaction: how the attempt
 // ended, the orders and what changed in them, the run's counters, recorded exchanges, and the
@@ -169,9 +124,8 @@ func (t *tx) applyOutcome(o *jobs.Outcome, list []reportedOrder, papers []docume
 		return c, err
 	}
 	if o.State == jobs.Waiting {
-		next := o.Job
-		next.Attempt++
-		return c, t.enqueueJob(&next, "", job.traceparent, o.FinishedAt, o.NextAt)
+		t.runnable(o.Provider)
+		return c, nil
 	}
 	c.Run, err = t.countJob(o, c.Tally)
 	return c, err

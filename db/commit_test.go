@@ -1,7 +1,7 @@
 package db_test
 
 import (
-	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,8 +17,8 @@ import (
 func TestCommitKeepsAnAttemptOnce(t *testing.T) {
 	d := open(t)
 	_, js := start(t, d, 1)
-	if begun, err := d.BeginJob(t.Context(), js[0]); err != nil || !begun {
-		t.Fatalf("begin: got %v, %v", begun, err)
+	if !taken(t, d, js[0]) {
+		t.Fatal("the job was not claimed")
 	}
 	outcome := succeeded(js[0], noon, order("SO1", false), order("SO2", false))
 	c := commit(t, d, outcome)
@@ -35,31 +35,91 @@ func TestCommitKeepsAnAttemptOnce(t *testing.T) {
 	if diff := cmp.Diff(before, pending(t, d, noon)); diff != "" {
 		t.Errorf("a second commit changed the outbox:\n%s", diff)
 	}
-	if begun, err := d.BeginJob(t.Context(), js[0]); begun || err != nil {
-		t.Errorf("begin after commit: got %v, %v", begun, err)
+	if taken(t, d, js[0]) {
+		t.Error("the job was claimed again")
 	}
 }
 
-func TestBeginJobMarksTheJobAndItsRunAsRunning(t *testing.T) {
+func TestClaimTakesEachJobOnce(t *testing.T) {
 	d := open(t)
-	run, js := start(t, d, 2)
-	for range 2 { // a redelivery begins again: nobody knows what became of the first
-		if begun, err := d.BeginJob(t.Context(), js[0]); !begun || err != nil {
-			t.Fatalf("begin: got %v, %v", begun, err)
+	run, js := start(t, d, 3)
+	claim := func(limit int) string {
+		t.Helper()
+		claimed, err := d.Claim(t.Context(), "michelin", noon, limit)
+		if err != nil {
+			t.Fatal(err)
 		}
+		var ids []string
+		for i, j := range claimed {
+			if diff := cmp.Diff(js[slices.IndexFunc(js, func(of jobs.Job) bool { return of.ID == j.ID })], claimed[i], cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("claimed (-planned +claimed):\n%s", diff)
+			}
+			ids = append(ids, j.ID[len(j.ID)-1:])
+		}
+		return strings.Join(ids, " ")
 	}
-	got, _, err := d.Run(t.Context(), run.ID)
-	if err != nil || got.State != jobs.Running || got.StartedAt == nil {
-		t.Errorf("got %+v, %v: want the run running", got, err)
+	if got := claim(2); got != "1 2" {
+		t.Errorf("got jobs %s, want the first two", got)
 	}
-	if state := jobStates(t, d, run.ID); state != "running queued" {
+	if state := jobStates(t, d, run.ID); state != "running running queued" {
 		t.Errorf("got jobs %s", state)
 	}
-	unknown := js[0]
-	unknown.ID = "unknown"
-	if begun, err := d.BeginJob(t.Context(), unknown); begun || !errors.Is(err, db.ErrUnknown) {
-		t.Errorf("an unknown job: got %v, %v", begun, err)
+	if got, _, err := d.Run(t.Context(), run.ID); err != nil || got.State != jobs.Running || got.StartedAt == nil {
+		t.Errorf("got %+v, %v: want the run running", got, err)
 	}
+	if got := claim(2); got != "3" {
+		t.Errorf("got jobs %s, want the last one", got)
+	}
+	if got := claim(2); got != "" {
+		t.Errorf("got jobs %s, want none", got)
+	}
+	if other, err := d.Claim(t.Context(), "ptv", noon, 2); len(other) != 0 || err != nil {
+		t.Errorf("got %+v, %v of another provider, want none", other, err)
+	}
+}
+
+func TestAReleasedJobIsClaimedAgainWhenItIsDue(t *testing.T) {
+	d := open(t)
+	start(t, d, 1)
+	job := claim(t, d)[0]
+	<-d.Runnable("michelin") // from its start
+	due := time.Now().Add(time.Hour)
+	if err := d.Release(t.Context(), job, due); err != nil {
+		t.Fatal(err)
+	}
+	<-d.Runnable("michelin")
+	if got, ok, err := d.NextAttempt(t.Context(), "michelin"); !ok || !got.Equal(due.Truncate(time.Millisecond)) || err != nil {
+		t.Errorf("got %v, %v, %v, want %v", got, ok, err, due)
+	}
+	if early, err := d.Claim(t.Context(), "michelin", due.Add(-time.Minute), 1); len(early) != 0 || err != nil {
+		t.Errorf("got %+v, %v before it is due", early, err)
+	}
+	if again, err := d.Claim(t.Context(), "michelin", due, 1); len(again) != 1 || again[0].Attempt != 1 || err != nil {
+		t.Errorf("got %+v, %v, want the same attempt", again, err)
+	}
+	commit(t, d, succeeded(job, noon))
+	if err := d.Release(t.Context(), job, due); err != nil {
+		t.Fatal(err)
+	}
+	if again := claim(t, d); len(again) != 0 {
+		t.Errorf("got %+v, want a job that ended left alone", again)
+	}
+}
+
+// claim claims every job of the queue, also those that are due within a year.
+func claim(tb testing.TB, d *db.DB) []jobs.Job {
+	tb.Helper()
+	claimed, err := d.Claim(tb.Context(), "michelin", time.Now().AddDate(1, 0, 0), 10_000)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return claimed
+}
+
+// taken claims the queue and reports whether this attempt at a job was in it.
+func taken(tb testing.TB, d *db.DB, job jobs.Job) bool {
+	tb.Helper()
+	return slices.ContainsFunc(claim(tb, d), func(j jobs.Job) bool { return j.ID == job.ID && j.Attempt == job.Attempt })
 }
 
 func jobStates(t *testing.T, d *db.DB, runID string) string {
@@ -79,23 +139,19 @@ func TestAWaitingJobIsDueAgain(t *testing.T) {
 	d := open(t)
 	run, js := start(t, d, 1)
 	publish(t, d)
-	if begun, err := d.BeginJob(t.Context(), js[0]); !begun || err != nil {
-		t.Fatalf("begin: got %v, %v", begun, err)
+	if !taken(t, d, js[0]) {
+		t.Fatal("the job was not claimed")
 	}
 	first := failed(js[0], jobs.Waiting, noon)
 	if c := commit(t, d, first); c.Run != nil || c.Repeated {
 		t.Errorf("got %+v", c)
 	}
-	if m := pending(t, d, first.NextAt.Add(-time.Millisecond)); len(m) != 0 {
-		t.Errorf("due too early: %v", m)
-	}
-	due, ok, err := d.NextDue(t.Context(), noon)
+	due, ok, err := d.NextAttempt(t.Context(), run.Provider)
 	if !ok || !due.Equal(first.NextAt) || err != nil {
-		t.Errorf("next due: got %v %v %v, want %v", due, ok, err, first.NextAt)
+		t.Errorf("next attempt: got %v %v %v, want %v", due, ok, err, first.NextAt)
 	}
-	m := pending(t, d, first.NextAt)
-	if len(m) != 1 || m[0].MsgID != js[0].ID+".2" || !strings.Contains(string(m[0].Body), `"attempt":2`) {
-		t.Fatalf("got %+v, want the message of the second attempt", m)
+	if early, err := d.Claim(t.Context(), run.Provider, due.Add(-time.Millisecond), 1); len(early) != 0 || err != nil {
+		t.Errorf("due too early: %v, %v", early, err)
 	}
 	rows, err := d.RunJobs(t.Context(), run.ID)
 	if err != nil || len(rows) != 1 {
@@ -112,13 +168,10 @@ func TestAWaitingJobIsDueAgain(t *testing.T) {
 	if c := commit(t, d, late); !c.Repeated {
 		t.Errorf("a late first attempt: got %+v", c)
 	}
-	if begun, err := d.BeginJob(t.Context(), js[0]); begun || err != nil {
-		t.Errorf("begin an attempt that is recorded: got %v, %v", begun, err)
-	}
 	second := js[0]
 	second.Attempt = 2
-	if begun, err := d.BeginJob(t.Context(), second); !begun || err != nil {
-		t.Errorf("begin the second attempt: got %v, %v", begun, err)
+	if !taken(t, d, second) {
+		t.Error("the job was not claimed")
 	}
 	c := commit(t, d, succeeded(second, noon.Add(time.Hour)))
 	if c.Run == nil || c.Run.State != jobs.Succeeded || len(c.Run.Errors) != 0 {

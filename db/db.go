@@ -62,10 +62,16 @@ type DB struct {
 	// alarmed are the accounts that have alerts which a success resolves, and perhaps others.
 	// Only transactions use it.
 	alarmed map[account]bool
+	queues  queues
+	// orderText reads one order ([DB.OrderText]).
+	orderText *sqlite.Statement
 }
 
 func newDB(file *sqlite.DB) *DB {
-	return &DB{file: file, readers: file.Readers(), bulk: file.Bulk(), alarmed: map[account]bool{}}
+	return &DB{
+		file: file, readers: file.Readers(), bulk: file.Bulk(), alarmed: map[account]bool{},
+		orderText: sqlite.NewStatement(file.Bulk(), orderTextSQL),
+	}
 }
 
 // Open opens the database for writing, creates it if there is none, and migrates its

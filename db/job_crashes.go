@@ -29,11 +29,22 @@ func (d *DB) BeginShutdown(ctx context.Context) error {
 	})
 }
 
-// Suspects returns the ids of the jobs that the process ended with so often that the next
-// time is the last: whoever runs one runs nothing else, so that a job which only happened
-// to run beside the cause is never dead because of it.
-func (d *DB) Suspects(ctx context.Context) ([]string, error) {
-	return sqlite.Fetch(ctx, d.readers, sqlite.Column[string], suspectsSQL, suspectCrashes)
+// Suspects counts the jobs that the process crashed with so often that the next time is the last.
+// [DB.Claim] leaves them out: they are claimed by [DB.ClaimSuspect], to run alone, so that a job
+// which only happened to run beside the cause is never dead because of it. due is how many of them
+// can be claimed now.
+func (d *DB) Suspects(ctx context.Context, now time.Time) (n, due int, err error) {
+	err = d.readers.QueryRowContext(ctx, suspectsSQL, stamp(now), suspectCrashes).Scan(&n, &due)
+	return n, due, err
+}
+
+// ClaimSuspect is [DB.Claim] for one suspect of any provider. It is false when none is due.
+func (d *DB) ClaimSuspect(ctx context.Context, now time.Time) (job jobs.Job, ok bool, err error) {
+	claimed, err := d.claim(ctx, 1, now, claimSuspectSQL, stamp(now), suspectCrashes)
+	if err != nil || len(claimed) == 0 {
+		return job, false, err
+	}
+	return claimed[0], true, nil
 }
 
 // recoverRunning puts the jobs that an earlier process left running back into the queue.
@@ -94,6 +105,16 @@ UPDATE jobs SET state = 'queued', crashes = crashes + ?
  WHERE state = 'running' AND state <> 'succeeded' AND inline = 0
 RETURNING job_id, run_id, provider, account, kind, attempts + 1, tried, coalesce(started_at, planned_at), crashes`
 
+	claimSuspectSQL = `
+UPDATE jobs SET state = 'running', started_at = ?1, next_attempt_at = NULL
+ WHERE job_id = (
+       SELECT job_id FROM jobs
+        WHERE state IN ('queued', 'waiting') AND state <> 'succeeded' AND crashes >= ?2 AND ` + suspectDue + `
+        LIMIT 1)
+RETURNING ` + claimedColumns
+
+	suspectDue = `inline = 0 AND coalesce(dispatch, 'dispatched') = 'dispatched' AND coalesce(next_attempt_at, '') <= ?1`
+
 	suspectsSQL = `
-SELECT job_id FROM jobs WHERE state IN ('queued', 'running', 'waiting') AND state <> 'succeeded' AND crashes >= ?`
+SELECT count(*), count(iif(state <> 'running' AND ` + suspectDue + `, 1, NULL)) FROM jobs WHERE state IN ('queued', 'running', 'waiting') AND state <> 'succeeded' AND crashes >= ?2`
 )

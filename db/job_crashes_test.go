@@ -1,7 +1,6 @@
 package db_test
 
 import (
-	"slices"
 	"testing"
 
 	"orderbeat/clients"
@@ -18,10 +17,10 @@ func TestJobsThatWereRunningWhenTheProcessEndedAreCounted(t *testing.T) {
 	if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
 		t.Fatal(err)
 	}
-	begin := func(job jobs.Job) {
+	begun := func(job jobs.Job) {
 		t.Helper()
-		if begun, err := d.BeginJob(t.Context(), job); err != nil || !begun {
-			t.Fatalf("got %t, %v, want the job begun", begun, err)
+		if !taken(t, d, job) {
+			t.Fatal("the job was not claimed")
 		}
 	}
 	again := func() {
@@ -39,19 +38,18 @@ func TestJobsThatWereRunningWhenTheProcessEndedAreCounted(t *testing.T) {
 		}
 		return row
 	}
-	suspects := func() []string {
+	suspects := func() int {
 		t.Helper()
-		ids, err := d.Suspects(t.Context())
-		if err != nil {
-			t.Fatal(err)
+		n, due, err := d.Suspects(t.Context(), noon)
+		if err != nil || n != due {
+			t.Fatalf("got %d suspects, %d of them due, %v", n, due, err)
 		}
-		return ids
+		return n
 	}
 
 	for crash := 1; crash <= 2; crash++ {
-		begin(js[0])
+		begun(js[0])
 		if crash == 1 {
-			begin(js[1])
 			if _, err := d.Commit(t.Context(), succeeded(js[1], noon)); err != nil {
 				t.Fatal(err)
 			}
@@ -64,11 +62,20 @@ func TestJobsThatWereRunningWhenTheProcessEndedAreCounted(t *testing.T) {
 	if j := job(1); j.Crashes != 0 || j.State != jobs.Succeeded {
 		t.Errorf("got %+v, want nothing counted against a job that had ended", j)
 	}
-	if got := suspects(); !slices.Equal(got, []string{js[0].ID}) {
-		t.Errorf("got suspects %v, want %s", got, js[0].ID)
+	if n := suspects(); n != 1 {
+		t.Errorf("got %d suspects, want 1", n)
+	}
+	if claimed := claim(t, d); len(claimed) != 0 {
+		t.Errorf("got %+v, want the suspect left for who runs it alone", claimed)
+	}
+	alone := func() {
+		t.Helper()
+		if job, ok, err := d.ClaimSuspect(t.Context(), noon); !ok || job.ID != js[0].ID || job.Attempt != 1 || err != nil {
+			t.Fatalf("got %+v, %v, %v, want the suspect", job, ok, err)
+		}
 	}
 
-	begin(js[0])
+	alone()
 	if err := d.BeginShutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -80,18 +87,18 @@ func TestJobsThatWereRunningWhenTheProcessEndedAreCounted(t *testing.T) {
 		t.Fatalf("got %+v, want a stop not counted", j)
 	}
 
-	begin(js[0])
+	alone()
 	again()
 	j := job(0)
 	if j.State != jobs.Dead || j.Crashes != 3 || j.Attempts != 1 || j.ErrorCode != clients.CodeInternal ||
 		j.Error != "the process ended 3 times while this job was running" {
 		t.Fatalf("got %+v, want it dead after 3 crashes", j)
 	}
-	if begun, err := d.BeginJob(t.Context(), js[0]); begun || err != nil {
-		t.Errorf("got %t, %v, want a dead job not begun", begun, err)
+	if taken(t, d, js[0]) {
+		t.Error("the job was claimed again")
 	}
-	if got := suspects(); len(got) != 0 {
-		t.Errorf("got suspects %v, want none", got)
+	if n := suspects(); n != 0 {
+		t.Errorf("got %d suspects, want none", n)
 	}
 	if r, _, err := d.Run(t.Context(), run.ID); err != nil || r.State != jobs.Partial || r.Jobs.Dead != 1 {
 		t.Errorf("got %+v, %v, want the run ended", r, err)

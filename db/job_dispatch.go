@@ -12,12 +12,12 @@ import (
 	"orderbeat/jobs"
 )
 
-// dispatchState says what a job waits for before its message is published.
+// dispatchState says what a job waits for before it can be claimed.
 type dispatchState string
 
 // The states.
 const (
-	direct      dispatchState = ""             // its message is published at once
+	direct      dispatchState = ""             // it can be claimed at once
 	pendingSlot dispatchState = "pending_slot" // it waits for a low-priority slot of its provider
 	blocked     dispatchState = "blocked"      // it waits for the end of the account's earlier run of the same schedule
 	dispatched  dispatchState = "dispatched"   // it occupies a low-priority slot
@@ -130,7 +130,7 @@ func (t *tx) releaseBlocked(provider, account, trigger string, at time.Time) (li
 	for i := range list {
 		if list[i].slots > 0 {
 			lined = true
-			_, err = t.Exec(pendSQL, list[i].ID)
+			_, err = t.Exec(pendSQL, list[i].id)
 		} else {
 			err = t.dispatch(&list[i], direct, at)
 		}
@@ -143,33 +143,22 @@ func (t *tx) releaseBlocked(provider, account, trigger string, at time.Time) (li
 
 // queuedJob is a job that waits to be dispatched.
 type queuedJob struct {
-	jobs.Job
-	traceparent string
-	slots       int
+	id, provider string
+	slots        int
 }
 
-func (w *queuedJob) dest() []any {
-	return []any{
-		&w.ID, &w.RunID, &w.Provider, &w.Account, &w.Kind,
-		sqlite.JSON(&w.Question),
-		&w.Attempt, &w.Tried,
-		sqlite.Text(&w.traceparent),
-		sqlite.Number(&w.slots),
-	}
-}
+func (w *queuedJob) dest() []any { return []any{&w.id, &w.provider, sqlite.Number(&w.slots)} }
 
-// dispatch enqueues the message of a job, whose time begins.
+// dispatch lets a job be claimed, whose time begins.
 func (t *tx) dispatch(w *queuedJob, to dispatchState, at time.Time) error {
-	w.FirstAt = at
-	if _, err := t.Exec(dispatchSQL, sqlite.OrNull(string(to)), stamp(at), w.ID); err != nil {
-		return err
-	}
-	return t.enqueueJob(&w.Job, "", w.traceparent, at, time.Time{})
+	_, err := t.Exec(dispatchSQL, sqlite.OrNull(string(to)), stamp(at), w.id)
+	t.runnable(w.provider)
+	return err
 }
 
 const (
 	selectWaiter = `
-SELECT j.job_id, j.run_id, j.provider, j.account, j.kind, j.question, j.attempts + 1, j.tried, r.traceparent, r.low_priority_slots
+SELECT j.job_id, j.provider, r.low_priority_slots
   FROM jobs AS j CROSS JOIN runs AS r USING (run_id)`
 
 	nextHeldSQL = selectWaiter + `

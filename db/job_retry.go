@@ -12,14 +12,16 @@ import (
 	"orderbeat/jobs"
 )
 
+// retryBatch is how many jobs one transaction retries: others write in between.
+const retryBatch = 500
+
 // RetryStates are the states that a job is retried from.
 var RetryStates = []jobs.State{jobs.Queued, jobs.Failed, jobs.Dead, jobs.Cancelled}
 
 // RetryJob queues a job again that failed, is dead or was cancelled, with all its attempts
 // and all its time before it; its run goes on. The job waits to be dispatched like any other:
 // one of low priority for room among those at its provider, and for as long as its run is
-// paused. The message of a job that is queued already is published again, in case it was
-// lost. It returns the run. The error is [ErrUnknown], or a [*StateError] for a job in
+// paused. A job that is queued already stays so. It returns the run. The error is [ErrUnknown], or a [*StateError] for a job in
 // another state.
 func (d *DB) RetryJob(ctx context.Context, jobID string) (run jobs.Run, err error) {
 	err = d.do(ctx, 3, false, func(t *tx) error {
@@ -58,7 +60,7 @@ func (d *DB) RetryJobs(ctx context.Context, f RetryFilter) (retried int, more st
 		ids = ids[:f.Limit]
 		more = ids[f.Limit-1]
 	}
-	for batch := range slices.Chunk(ids, requeueBatch) {
+	for batch := range slices.Chunk(ids, retryBatch) {
 		n := 0
 		err := d.do(ctx, 3*len(batch), false, func(t *tx) error {
 			n = 0
@@ -105,9 +107,9 @@ func stampText(t time.Time) string {
 }
 
 func (t *tx) retry(jobID string, at time.Time) (run jobs.Run, err error) {
-	job := jobs.Job{ID: jobID, FirstAt: at}
+	var job jobs.Job
 	var state jobs.State
-	err = t.Row(retriedJobSQL, []any{jobID}, &state, &job.RunID, &job.Provider, &job.Account, &job.Kind, sqlite.JSON(&job.Question), &job.Tried)
+	err = t.Row(retriedJobSQL, []any{jobID}, &state, &job.RunID, &job.Provider)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return run, ErrUnknown
@@ -116,9 +118,7 @@ func (t *tx) retry(jobID string, at time.Time) (run jobs.Run, err error) {
 	case !slices.Contains(RetryStates, state):
 		return run, &StateError{state}
 	case state == jobs.Queued:
-		if _, err := t.requeue([]string{jobID}, at); err != nil {
-			return run, err
-		}
+		t.runnable(job.Provider)
 		return scanRun(t.Row, runSQL, job.RunID)
 	}
 	if run, err = scanRun(t.Row, runSQL, job.RunID); err != nil {
@@ -141,12 +141,12 @@ func (t *tx) retry(jobID string, at time.Time) (run jobs.Run, err error) {
 	if next == pendingSlot {
 		return run, t.fillSlots(job.Provider, at)
 	}
-	job.Attempt = job.Tried + 1
-	return run, t.enqueueJob(&job, "", run.Traceparent, at, time.Time{})
+	t.runnable(job.Provider)
+	return run, nil
 }
 
 const (
-	retriedJobSQL = `SELECT state, run_id, provider, account, kind, question, attempts FROM jobs WHERE job_id = ?`
+	retriedJobSQL = `SELECT state, run_id, provider FROM jobs WHERE job_id = ?`
 
 	retryJobSQL = `
 UPDATE jobs SET state = 'queued', tried = attempts, crashes = 0, retried_at = ?, next_attempt_at = NULL, finished_at = NULL, inline = 0,

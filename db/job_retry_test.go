@@ -1,7 +1,6 @@
 package db_test
 
 import (
-	"slices"
 	"testing"
 	"time"
 
@@ -63,23 +62,16 @@ func TestARetriedJobOfLowPriorityWaitsForItsTurn(t *testing.T) {
 	sound(t, d)
 }
 
-func TestAQueuedJobIsPublishedAgain(t *testing.T) {
+func TestAQueuedJobStaysQueued(t *testing.T) {
 	d := open(t)
 	run, js := plan(1)
 	keep(t, d, run, js)
 	retry(t, d, js[0])
-	list := pending(t, d, noon.AddDate(1, 0, 0))
-	if len(list) != 1 {
-		t.Fatalf("got %d messages, want only the one that is not published yet", len(list))
+	if claimed := claim(t, d); len(claimed) != 1 || claimed[0].Attempt != 1 {
+		t.Errorf("got %+v, want the job once", claimed)
 	}
-	publish(t, d)
-	retry(t, d, js[0])
-	again := pending(t, d, noon.AddDate(1, 0, 0))
-	if len(again) != 1 || again[0].MsgID == list[0].MsgID || string(again[0].Body) != string(list[0].Body) {
-		t.Errorf("got %+v, want the same job under another id", again)
-	}
-	if r, _, err := d.Run(t.Context(), run.ID); err != nil || r.Reopened != 0 || r.State != jobs.Queued {
-		t.Errorf("got %+v, %v, want the run as it was", r, err)
+	if r, _, err := d.Run(t.Context(), run.ID); err != nil || r.Reopened != 0 || r.State != jobs.Running {
+		t.Errorf("got %+v, %v, want the run to go on", r, err)
 	}
 }
 
@@ -127,32 +119,6 @@ func TestManyJobsAreRetriedAFewAtATime(t *testing.T) {
 		}
 	}
 	sound(t, d)
-}
-
-func TestJobsAreRequeuedByGroup(t *testing.T) {
-	d := open(t)
-	run, js := plan(6)
-	for i := range js {
-		js[i].Account = []string{"detroit", "toledo"}[i%2]
-	}
-	keep(t, d, run, js)
-	if groups, err := d.PublishedJobs(t.Context()); err != nil || len(groups) != 0 {
-		t.Errorf("got %+v, %v, want none while they are in the outbox", groups, err)
-	}
-	publish(t, d)
-	commit(t, d, succeeded(js[0], noon))
-	commit(t, d, failed(js[2], jobs.Waiting, noon))
-	groups, err := d.PublishedJobs(t.Context())
-	if err != nil || len(groups) != 2 || groups[0].Jobs+groups[1].Jobs != 4 {
-		t.Fatalf("got %+v, %v, want what is neither ended nor in the outbox", groups, err)
-	}
-	toledo := groups[slices.IndexFunc(groups, func(g db.JobGroup) bool { return g.Account == "toledo" })]
-	if n, err := d.RequeueGroup(t.Context(), toledo, []string{js[1].ID}); n != 2 || err != nil {
-		t.Errorf("got %d, %v, want those of the account but the one in hand", n, err)
-	}
-	if n, err := d.RequeueGroup(t.Context(), toledo, nil); n != 1 || err != nil {
-		t.Errorf("got %d, %v, want the one that is not in the outbox", n, err)
-	}
 }
 
 func TestARunIsJoinedOnlyWhileItMoves(t *testing.T) {

@@ -165,6 +165,9 @@ func TestADatabaseOfEveryVersionIsMigratedWithItsData(t *testing.T) {
 				if before[table] = dumpAt(t, path, table, selected(table, names, nil)...); len(before[table]) == 0 {
 					t.Errorf("%s is empty: the test compares nothing", table)
 				}
+				if table == "outbox" { // jobs are no messages since version 20
+					before[table] = slices.DeleteFunc(before[table], func(row string) bool { return strings.Contains(row, "orderbeat.job.planned.v1") })
+				}
 			}
 			d := openAt(t, path)
 			for table, names := range columns {

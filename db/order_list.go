@@ -1,6 +1,7 @@
 package db
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/base64"
@@ -51,6 +52,35 @@ func scanOrder(row interface{ Scan(dest ...any) error }) (o StoredOrder, err err
 		sqlite.TimeOrNil(&o.NotFoundSince))
 	return o, err
 }
+
+// OrderText is an order with its document as it is stored.
+type OrderText struct {
+	Document      json.RawMessage // a [clients.Order]
+	Revision      int
+	LastSeenAt    time.Time
+	NotFoundSince *time.Time // [StoredOrder.NotFoundSince]
+}
+
+// OrderText returns one order, false when there is none. It costs less than [DB.Order].
+func (d *DB) OrderText(ctx context.Context, provider, account, orderID string) (t OrderText, found bool, err error) {
+	err = d.orderText.Row(ctx, []any{provider, account, orderID}, (*sqlite.Raw)(&t.Document), &t.Revision, sqlite.Time(&t.LastSeenAt), sqlite.TimeOrNil(&t.NotFoundSince))
+	if errors.Is(err, sql.ErrNoRows) {
+		return t, false, nil
+	}
+	if err != nil || bytes.Contains(t.Document, []byte(`"next_promised_on":`)) {
+		return t, err == nil, err
+	}
+	// The document is of an earlier version, and lacks what is derived today.
+	o, found, err := d.Order(ctx, provider, account, orderID)
+	if err != nil || !found {
+		return t, false, err
+	}
+	t.Document, err = o.AppendJSON(nil), nil
+	return t, true, err
+}
+
+const orderTextSQL = `
+SELECT document, revision, last_seen_at, not_found_since FROM orders WHERE provider = ? AND account = ? AND order_id = ?`
 
 // OrderFilter chooses orders; an empty field chooses all.
 type OrderFilter struct {

@@ -19,7 +19,6 @@ const (
 	TypeOrderVanished   = "orderbeat.order.vanished.v1"
 	TypeRunFinished     = "orderbeat.run.finished.v1"
 	TypeRunRequested    = "orderbeat.run.requested.v1"
-	TypeJobPlanned      = "orderbeat.job.planned.v1"
 	TypeAlertRaised     = "orderbeat.alert.raised.v1"
 	TypeAlertResolved   = "orderbeat.alert.resolved.v1"
 )

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"strconv"
-	"time"
 
 	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
@@ -15,15 +14,14 @@ import (
 // result goes.
 const HeaderReplyTo = "Orderbeat-Reply-To"
 
-// StartRun keeps a run and its jobs, and puts a message for each job into the
-// outbox. A run that has ended already, or that has no jobs, ends at once with its
+// StartRun keeps a run and queues its jobs ([DB.Claim]). A run that has ended already, or that has no jobs, ends at once with its
 // result in the outbox. When a run with the same key was kept before, that one is
 // returned with false, and nothing is written. One that asks the same as a run which
 // still waits joins it, but for those of schedules: that one is returned with false, and
 // tells its result to both.
 //
-// A job of low priority, and one that waits for an earlier run ([jobs.Run.Overlap]), has its
-// message put into the outbox when it is dispatched.
+// A job of low priority, and one that waits for an earlier run ([jobs.Run.Overlap]), can be claimed
+// once it is dispatched.
 func (d *DB) StartRun(ctx context.Context, run jobs.Run, js []jobs.Job) (jobs.Run, bool, error) {
 	run.Jobs.Total = len(js)
 	started := false
@@ -73,13 +71,8 @@ func (t *tx) startRun(run *jobs.Run, js []jobs.Job, states map[string]dispatchSt
 		if err := t.insertJob(&js[i], jobs.Queued, state, false); err != nil {
 			return err
 		}
-		if state != direct {
-			continue
-		}
-		if err := t.enqueueJob(&js[i], "", run.Traceparent, run.RequestedAt, time.Time{}); err != nil {
-			return err
-		}
 	}
+	t.runnable(run.Provider)
 	if run.LowPrioritySlots > 0 {
 		if err := t.fillSlots(run.Provider, run.RequestedAt); err != nil {
 			return err
@@ -133,21 +126,6 @@ func (t *tx) insertJob(job *jobs.Job, state jobs.State, dispatch dispatchState, 
 const insertJobSQL = `
 INSERT INTO jobs (job_id, run_id, provider, account, kind, question, state, dispatch, inline, planned_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-
-// enqueueJob puts the message for one attempt at a job into the outbox. again makes its id
-// another one, "" when it is told for the first time.
-func (t *tx) enqueueJob(job *jobs.Job, again, traceparent string, at, due time.Time) error {
-	body, err := encode(job)
-	if err != nil {
-		return err
-	}
-	return t.enqueue(&outboxMessage{
-		topic:   "jobs",
-		subject: jobSubject(job.Provider, job.Account, job.Kind),
-		msgID:   fmt.Sprintf("%s.%d%s", job.ID, job.Attempt, again), kind: TypeJobPlanned, ceSubject: job.ID,
-		provider: job.Provider, time: at, due: due, traceparent: traceparent, body: body,
-	})
-}
 
 // endRun stores how a run ended, with the errors of its jobs, and puts its result
 // into the outbox.

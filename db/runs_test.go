@@ -92,8 +92,8 @@ func TestAnInlineRunHasNoJobMessage(t *testing.T) {
 	retried, job := begin()
 	commit(t, d, failed(job, jobs.Waiting, noon))
 	job.Attempt = 2 // it is on the common road now, and its message will come again
-	if begun, err := d.BeginJob(t.Context(), job); !begun || err != nil {
-		t.Fatalf("begin: got %v, %v", begun, err)
+	if !taken(t, d, job) {
+		t.Fatal("the job was not claimed")
 	}
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
@@ -134,8 +134,8 @@ func TestATickStartsItsRunOnce(t *testing.T) {
 		t.Errorf("%v %v (-want +got):\n%s", ok, err, diff)
 	}
 	m := pending(t, d, noon)
-	if len(m) != 1 || m[0].Topic != "jobs" || m[0].MsgID != js[0].ID+".1" {
-		t.Errorf("got the messages %+v, want the job's alone", m)
+	if len(m) != 0 || !taken(t, d, js[0]) {
+		t.Errorf("got the messages %+v, want none, and the job in the queue", m)
 	}
 	if _, ok, err := d.LastTick(t.Context(), "another"); ok || err != nil {
 		t.Errorf("a schedule without ticks: got %v, %v", ok, err)
@@ -281,8 +281,8 @@ func TestOpenJobsExcept(t *testing.T) {
 	for i, state := range []jobs.State{jobs.Waiting, jobs.Succeeded, jobs.Failed, jobs.Dead, jobs.Cancelled} {
 		commit(t, d, failed(gone[i], state, noon))
 	}
-	if _, err := d.BeginJob(t.Context(), gone[5]); err != nil {
-		t.Fatal(err)
+	if claimed, err := d.Claim(t.Context(), "gone", noon, 1); err != nil || len(claimed) != 1 || claimed[0].ID != gone[5].ID {
+		t.Fatalf("got %+v, %v, want the first job of the queue", claimed, err)
 	}
 	queued, running, waiting := gone[6], gone[5], gone[0]
 	waiting.Attempt = 2
@@ -374,30 +374,5 @@ func TestFreshnessTellsTheLastSuccessAndFailure(t *testing.T) {
 	}
 	if got, err := d.Freshness(t.Context(), "ptv"); len(got) != 0 || err != nil {
 		t.Errorf("got %v, %v", got, err)
-	}
-}
-
-// What another worker ended in the stream comes back under ids that the stream does not know.
-func TestJobsThatWereWithdrawnComeBackAsOthers(t *testing.T) {
-	d := open(t)
-	_, js := start(t, d, 2)
-	commit(t, d, failed(js[1], jobs.Waiting, noon))
-	if err := d.WithdrawJobs(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if left := pending(t, d, time.Now().Add(24*time.Hour)); len(left) != 0 {
-		t.Fatalf("got %+v, want nothing", left)
-	}
-	if n, err := d.Requeue(t.Context()); n != 2 || err != nil {
-		t.Fatal(n, err)
-	}
-	if n, err := d.Requeue(t.Context()); n != 0 || err != nil {
-		t.Errorf("what is in the outbox still: got %d again, %v", n, err)
-	}
-	back := pending(t, d, time.Now())
-	for i, first := range []string{js[0].ID + ".1", js[1].ID + ".2"} {
-		if !strings.HasPrefix(back[i].MsgID, first+".again.") {
-			t.Errorf("got id %s, want another one than %s", back[i].MsgID, first)
-		}
 	}
 }

@@ -3,12 +3,13 @@ package db_test
 import (
 	"context"
 	"errors"
-	"orderbeat/auth/secret"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"orderbeat/auth/secret"
 
 	"github.com/google/go-cmp/cmp"
 

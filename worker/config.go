@@ -37,7 +37,6 @@ type Config struct {
 
 // Intervals are how often a worker checks state that it is not notified of. 0 is the default.
 type Intervals struct {
-	Jobs      time.Duration // the jobs stream against the database, 20s
 	Streams   time.Duration // streams, and alerts about publishing, 10s
 	Consumers time.Duration // consumers, 5s
 }

@@ -173,33 +173,7 @@ func TestDeletedLeaseIsRecreated(t *testing.T) {
 	}
 }
 
-// Jobs of another database do not block the stream, and are logged.
-func TestJobOfAnotherDatabaseIsTerminated(t *testing.T) {
-	t.Parallel()
-	b := start(t, listening)
-	for range 10 { // more than are in flight at once
-		job := jobs.Job{ID: jobs.NewID(time.Now()), RunID: jobs.NewID(time.Now()), Provider: "michelin", Account: "detroit", Kind: "sync", Attempt: 1}
-		body, err := json.Marshal(job)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b.publish("orderbeat.jobs.michelin.detroit.sync", string(body), nil)
-	}
-	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nil)
-	if r := b.result(1); r.State != jobs.Succeeded {
-		t.Errorf("got %s, want succeeded", r.State)
-	}
-	b.settled()
-	if n := b.logged.count("job belongs to another database"); n != 10 || b.supplier.calls() != 1 {
-		t.Errorf("got %d lines and %d calls, want each job logged and no call", n, b.supplier.calls())
-	}
-	if _, page := b.get("/metrics"); !strings.Contains(page, `orderbeat_foreign_jobs_total{provider="michelin"} 10`) || !strings.Contains(page, "orderbeat_leader 1\n") {
-		t.Errorf("got metrics without them:\n%s", page)
-	}
-}
-
-// Jobs that another worker terminated continue when a worker with their database leads again,
-// also while the stream still remembers their ids.
+// Jobs continue when a worker with their database leads again.
 func TestJobsContinueWithTheirDatabase(t *testing.T) {
 	t.Parallel()
 	startServer, folder := depot(t), t.TempDir()
@@ -226,13 +200,6 @@ func TestJobsContinueWithTheirDatabase(t *testing.T) {
 		t.Error("it did not lose the lease")
 	}
 	b.ended <- nil
-	jobsStream, err := b.js.Stream(t.Context(), "ORDERBEAT_JOBS")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := jobsStream.Purge(t.Context()); err != nil { // as the other worker does
-		t.Fatal(err)
-	}
 	if err := b.stop(); err != nil {
 		t.Fatal(err)
 	}

@@ -118,9 +118,6 @@ func depot(t *testing.T) func() *server.Server {
 func TestDeletedConsumerIsRecreated(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
-	if err := b.js.DeleteConsumer(t.Context(), "ORDERBEAT_JOBS", "michelin"); err != nil {
-		t.Fatal(err)
-	}
 	if err := b.js.DeleteConsumer(t.Context(), "ORDERBEAT_RUNS", "planner"); err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ type readiness struct {
 	outbox    func() error // [relay.Relay.Trouble]
 	streams   *problems.Activity
 	receivers []receiving
-	jobs      string // name of the stream
+	runs      string // name of the stream
 	providers []Provider
 	stopping  func() bool
 	run       func(ctx context.Context) verdict // check
@@ -48,9 +48,9 @@ type readiness struct {
 	at       time.Time
 }
 
-// receiving is the state of one consumer.
+// receiving is the state of one receiver of work.
 type receiving struct {
-	consumer string
+	part     string
 	activity *problems.Activity
 }
 
@@ -63,14 +63,14 @@ type verdict struct {
 
 func newReadiness(b *bus.Conn, c Config, l *leader.Lease, outbox func() error, set *problems.Set, stopping func() bool) *readiness {
 	r := &readiness{
-		bus: b, db: c.DB, lease: l, outbox: outbox, streams: set.Activity("streams"), jobs: bus.Subjects{Prefix: c.NATS.Prefix}.Stream("jobs"),
+		bus: b, db: c.DB, lease: l, outbox: outbox, streams: set.Activity("streams"), runs: bus.Subjects{Prefix: c.NATS.Prefix}.Stream("runs"),
 		providers: c.Providers, stopping: stopping, checking: make(chan struct{}, 1),
 	}
 	r.run = r.check
 	r.checking <- struct{}{}
-	r.receivers = append(r.receivers, receiving{"planner", planner.Activity(set)})
+	r.receivers = append(r.receivers, receiving{"consumer planner", planner.Activity(set)})
 	for _, p := range c.Providers {
-		r.receivers = append(r.receivers, receiving{db.Token(p.Name), jobrunner.Activity(set, p.Name)})
+		r.receivers = append(r.receivers, receiving{"jobs of " + p.Name, jobrunner.Activity(set, p.Name)})
 	}
 	for _, of := range r.receivers {
 		of.activity.Pending(errReceiving)
@@ -129,12 +129,12 @@ func (r *readiness) leading(ctx context.Context) (part string, err error) {
 	if err := r.streams.Err(); err != nil {
 		return "streams", err
 	}
-	if _, err := r.bus.JS.Stream(ctx, r.jobs); err != nil {
-		return "stream " + r.jobs, r.bus.Explain(err)
+	if _, err := r.bus.JS.Stream(ctx, r.runs); err != nil {
+		return "stream " + r.runs, r.bus.Explain(err)
 	}
 	for _, of := range r.receivers {
 		if err := of.activity.Err(); err != nil {
-			return "consumer " + of.consumer, err
+			return of.part, err
 		}
 	}
 	if err := r.outbox(); err != nil {

@@ -106,46 +106,40 @@ func freePort(t *testing.T) int {
 	return int(address.Port())
 }
 
-func jobsStream(change func(*jetstream.StreamConfig)) jetstream.StreamConfig {
-	c := jetstream.StreamConfig{Name: "ORDERBEAT_JOBS", Subjects: []string{"orderbeat.jobs.>"}, Retention: jetstream.WorkQueuePolicy, AllowAtomicPublish: true}
+func runsStream(change func(*jetstream.StreamConfig)) jetstream.StreamConfig {
+	c := jetstream.StreamConfig{Name: "ORDERBEAT_RUNS", Subjects: []string{"orderbeat.runs.>"}, Retention: jetstream.WorkQueuePolicy, AllowAtomicPublish: true}
 	if change != nil {
 		change(&c)
 	}
 	return c
 }
 
-func TestReadyzFailsWhileNoJobCanBeReceived(t *testing.T) {
+func TestReadyzFailsWhileNoRequestCanBeReceived(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		before func(t *testing.T, js jetstream.JetStream) // the worker starts
 		want   string
 	}{
-		"max_consumers": {func(t *testing.T, js jetstream.JetStream) {
-			t.Helper()
-			if _, err := js.CreateStream(t.Context(), jobsStream(func(c *jetstream.StreamConfig) { c.MaxConsumers = 1 })); err != nil {
-				t.Fatal(err)
-			}
-		}, ": maximum consumers limit reached"},
 		"another's overlapping consumer": {func(t *testing.T, js jetstream.JetStream) {
 			t.Helper()
-			stream, err := js.CreateStream(t.Context(), jobsStream(nil))
+			stream, err := js.CreateStream(t.Context(), runsStream(nil))
 			if err == nil {
 				_, err = stream.CreateConsumer(t.Context(), jetstream.ConsumerConfig{Durable: "x", AckPolicy: jetstream.AckExplicitPolicy})
 			}
 			if err != nil {
 				t.Fatal(err)
 			}
-		}, "consumer michelin: "},
+		}, "consumer planner: "},
 		"a push consumer of that name": {func(t *testing.T, js jetstream.JetStream) {
 			t.Helper()
-			stream, err := js.CreateStream(t.Context(), jobsStream(nil))
+			stream, err := js.CreateStream(t.Context(), runsStream(nil))
 			if err == nil {
-				_, err = stream.CreatePushConsumer(t.Context(), jetstream.ConsumerConfig{Durable: "michelin", FilterSubject: "orderbeat.jobs.michelin.>", DeliverSubject: "x", AckPolicy: jetstream.AckExplicitPolicy})
+				_, err = stream.CreatePushConsumer(t.Context(), jetstream.ConsumerConfig{Durable: "planner", FilterSubject: "orderbeat.runs.>", DeliverSubject: "x", AckPolicy: jetstream.AckExplicitPolicy})
 			}
 			if err != nil {
 				t.Fatal(err)
 			}
-		}, "consumer michelin: "},
+		}, "consumer planner: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -190,10 +184,10 @@ func TestPausedConsumerIsReportedAndResumedAtStart(t *testing.T) {
 		c.NATS = bus.Config{URL: srv.ClientURL(), Prefix: "orderbeat"}
 	})
 	first.readyz(200, "ok")
-	if _, err := js.PauseConsumer(t.Context(), "ORDERBEAT_JOBS", "michelin", time.Now().Add(time.Hour)); err != nil {
+	if _, err := js.PauseConsumer(t.Context(), "ORDERBEAT_RUNS", "planner", time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	first.readyz(503, "consumer michelin: consumer michelin is paused for another ")
+	first.readyz(503, "consumer planner: consumer planner is paused for another ")
 	if err := first.stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +196,7 @@ func TestPausedConsumerIsReportedAndResumedAtStart(t *testing.T) {
 		c.NATS = bus.Config{URL: srv.ClientURL(), Prefix: "orderbeat"}
 	})
 	again.readyz(200, "ok")
-	if c, err := js.Consumer(t.Context(), "ORDERBEAT_JOBS", "michelin"); err != nil || c.CachedInfo().Paused {
+	if c, err := js.Consumer(t.Context(), "ORDERBEAT_RUNS", "planner"); err != nil || c.CachedInfo().Paused {
 		t.Errorf("got %v, want it resumed", err)
 	}
 }
@@ -211,13 +205,13 @@ func TestEditedConsumerIsRestored(t *testing.T) {
 	t.Parallel()
 	b := start(t, listening)
 	b.readyz(200, "ok")
-	consumer, err := b.js.Consumer(t.Context(), "ORDERBEAT_JOBS", "michelin")
+	consumer, err := b.js.Consumer(t.Context(), "ORDERBEAT_RUNS", "planner")
 	if err != nil {
 		t.Fatal(err)
 	}
 	config := consumer.CachedInfo().Config
-	config.FilterSubject = "orderbeat.jobs.other.>"
-	if _, err := b.js.UpdateConsumer(t.Context(), "ORDERBEAT_JOBS", config); err != nil {
+	config.FilterSubject = "orderbeat.runs.other.>"
+	if _, err := b.js.UpdateConsumer(t.Context(), "ORDERBEAT_RUNS", config); err != nil {
 		t.Fatal(err)
 	}
 	b.publish("orderbeat.runs.michelin.sync", "", nil)
@@ -225,43 +219,55 @@ func TestEditedConsumerIsRestored(t *testing.T) {
 	b.readyz(200, "ok")
 }
 
+func collect[T any](from <-chan T) (all []T) {
+	for v := range from {
+		all = append(all, v)
+	}
+	return all
+}
+
 func TestMessagesHeldByAnotherClientAreReported(t *testing.T) {
 	t.Parallel()
+	const planned = 64 // requests in flight
 	srv := depot(t)()
 	js := manage(t, srv)
-	stream, err := js.CreateStream(t.Context(), jobsStream(nil))
+	stream, err := js.CreateStream(t.Context(), runsStream(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
 	consumer, err := stream.CreateConsumer(t.Context(), jetstream.ConsumerConfig{
-		Durable: "michelin", FilterSubject: "orderbeat.jobs.michelin.>", AckPolicy: jetstream.AckExplicitPolicy, MaxDeliver: -1, MaxAckPending: 1, AckWait: time.Hour,
+		Durable: "planner", FilterSubject: "orderbeat.runs.>", AckPolicy: jetstream.AckExplicitPolicy, MaxDeliver: -1, MaxAckPending: planned, AckWait: time.Hour,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 3 {
-		if _, err := js.Publish(t.Context(), "orderbeat.jobs.michelin.detroit.sync", []byte("{}")); err != nil {
+	for range planned + 1 {
+		if _, err := js.Publish(t.Context(), "orderbeat.runs.michelin.sync", []byte("{}")); err != nil {
 			t.Fatal(err)
 		}
 	}
-	batch, err := consumer.Fetch(1)
+	batch, err := consumer.Fetch(planned)
 	if err != nil {
 		t.Fatal(err)
 	}
-	held := <-batch.Messages()
+	held := collect(batch.Messages())
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	go func() {
 		for ctx.Err() == nil {
-			_ = held.InProgress()
+			for _, msg := range held {
+				_ = msg.InProgress()
+			}
 			time.Sleep(time.Second)
 		}
 	}()
-	b := outside(t, srv.ClientURL(), func(c *worker.Config) { c.Providers[0].Concurrency = 1 })
-	b.readyz(503, "max_ack_pending (1) is used up by messages that another client received")
+	b := outside(t, srv.ClientURL(), nil)
+	b.readyz(503, "max_ack_pending (64) is used up by messages that another client received")
 	stop()
-	if err := held.Ack(); err != nil {
-		t.Fatal(err)
+	for _, msg := range held {
+		if err := msg.Ack(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	b.readyz(200, "ok")
 }

@@ -3,7 +3,6 @@ package worker_test
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -16,7 +15,6 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/jobs"
-	"orderbeat/worker"
 )
 
 // reconfigure changes the configuration of a stream.
@@ -329,7 +327,7 @@ func TestFaultsOfStreamsAreLogged(t *testing.T) {
 	folder := t.TempDir()
 	b := startIn(t, folder, nil)
 	b.reconfigure("ORDERBEAT_ORDERS", func(c *jetstream.StreamConfig) { c.Duplicates, c.MaxMsgSize = 30*time.Second, 1<<20 })
-	b.reconfigure("ORDERBEAT_JOBS", func(c *jetstream.StreamConfig) { c.MaxMsgs = 5 })
+	b.reconfigure("ORDERBEAT_RUNS", func(c *jetstream.StreamConfig) { c.MaxMsgs = 5 })
 	if err := b.stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -355,29 +353,6 @@ func TestForgedEventDoesNotSuppressTheRealOne(t *testing.T) {
 	b.eventually("it is logged", func() bool { return b.logged.count("message id used by another publisher") == 1 })
 	if a := b.alerted("id_conflict", db.AlertRaised); !strings.Contains(a.Message, "michelin.detroit.SO1.1") {
 		t.Errorf("got %+v, want it to name the id", a)
-	}
-}
-
-// A job whose message id another publisher used before is performed.
-func TestForgedJobDoesNotSuppressTheRealOne(t *testing.T) {
-	t.Parallel()
-	b := start(t, func(c *worker.Config) { c.Providers[0].Retry = clients.Retry{Attempts: 3, For: time.Hour} })
-	fail := make(chan struct{})
-	b.supplier.answers(func(ctx context.Context, q clients.Query) (clients.Answer, error) {
-		select {
-		case <-fail:
-			return lists(0, "SO1")(ctx, q)
-		default:
-			return clients.Answer{}, unavailable()
-		}
-	})
-	run := b.ask("runs.start", `{"provider":"michelin","kind":"sync","accounts":["detroit"]}`).Run
-	b.eventually("the job waits", func() bool { return len(b.jobsOf(jobs.Waiting)) == 1 })
-	b.publish("orderbeat.jobs.michelin.detroit.sync", `{}`, nats.Header{"Nats-Msg-Id": {b.jobsOf(jobs.Waiting)[0].JobID + ".2"}})
-	close(fail)
-	b.hasResult(run.ID)
-	if r := b.result(1); r.State != jobs.Succeeded {
-		t.Errorf("got %+v, want it done", r)
 	}
 }
 
@@ -448,20 +423,4 @@ func TestAlertOfAnotherDatabaseIsNotADuplicate(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.eventually("both are there", func() bool { return b.holds("ORDERBEAT_ALERTS", "orderbeat.alerts.michelin.test") == 2 })
-}
-
-// The jobs stream has no messages of a provider that is no longer configured.
-func TestRemovedProviderLeavesNothingInTheJobsStream(t *testing.T) {
-	t.Parallel()
-	folder := t.TempDir()
-	b := startIn(t, folder, nil)
-	b.publish("orderbeat.jobs.nobody.detroit.sync", `junk`, nil)
-	if err := b.stop(); err != nil {
-		t.Fatal(err)
-	}
-	again := startRenamed(t, folder)
-	again.eventually("consumer and messages are gone", func() bool {
-		_, err := again.js.Consumer(t.Context(), "ORDERBEAT_JOBS", "michelin")
-		return errors.Is(err, jetstream.ErrConsumerNotFound) && again.count("ORDERBEAT_JOBS") == 0
-	})
 }

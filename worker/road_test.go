@@ -231,29 +231,6 @@ func TestPanicFailsTheJob(t *testing.T) {
 	}
 }
 
-func TestFinishedJobIsNotPerformedAgain(t *testing.T) {
-	t.Parallel()
-	b := start(t, nil)
-	seen, err := b.conn.SubscribeSync("orderbeat.jobs.>")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nil)
-	b.result(1)
-	b.settled()
-	job, err := seen.NextMsg(time.Minute)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.publish(job.Subject, string(job.Data), nil) // as if an acknowledgement was lost
-	b.settled()
-	if b.supplier.calls() != 1 {
-		t.Errorf("got %d calls, want 1", b.supplier.calls())
-	}
-	b.publish(job.Subject, `no job`, nil)
-	b.settled()
-}
-
 func TestLargeEventIsTruncated(t *testing.T) {
 	t.Parallel()
 	b := start(t, func(c *worker.Config) { c.NATS.MaxPayload = 64 << 10 })

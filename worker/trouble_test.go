@@ -47,15 +47,16 @@ func TestTooLongOrderIDDelaysNoOther(t *testing.T) {
 func TestLostStreamsAreRecreated(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
-	for _, name := range []string{"RUNS", "JOBS", "ORDERS", "RESULTS", "ALERTS"} {
+	for _, name := range []string{"RUNS", "ORDERS", "RESULTS", "ALERTS"} {
 		if err := b.js.DeleteStream(t.Context(), "ORDERBEAT_"+name); err != nil {
 			t.Fatal(err)
 		}
 	}
 	b.ask("runs.start", `{"provider":"michelin","kind":"sync"}`)
 	b.eventually("the streams are recreated", func() bool {
-		_, err := b.js.Stream(t.Context(), "ORDERBEAT_RESULTS")
-		return err == nil
+		_, results := b.js.Stream(t.Context(), "ORDERBEAT_RESULTS")
+		_, runs := b.js.Stream(t.Context(), "ORDERBEAT_RUNS")
+		return results == nil && runs == nil
 	})
 	if r := b.result(1); r.State != jobs.Succeeded {
 		t.Errorf("got %s, want succeeded", r.State)
@@ -63,7 +64,7 @@ func TestLostStreamsAreRecreated(t *testing.T) {
 	b.settled()
 }
 
-func TestJobsOfALostStreamAreRun(t *testing.T) {
+func TestJobsContinueWhenEveryStreamIsLost(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	answer := make(chan struct{})
@@ -75,11 +76,11 @@ func TestJobsOfALostStreamAreRun(t *testing.T) {
 		return clients.Answer{}, nil
 	})
 	b.ask("runs.start", `{"provider":"michelin","kind":"sync","params":{"from":"2020-01-01","to":"2021-12-31"}}`)
-	b.eventually("some jobs are in flight, and the others in the stream", func() bool {
+	b.eventually("some jobs are running, and the others queued", func() bool {
 		pending, err := b.db.Pending(t.Context(), time.Now(), 1)
 		return err == nil && len(pending) == 0 && b.supplier.calls() == 4
 	})
-	for _, name := range []string{"RUNS", "JOBS", "ORDERS", "RESULTS", "ALERTS"} {
+	for _, name := range []string{"RUNS", "ORDERS", "RESULTS", "ALERTS"} {
 		if err := b.js.DeleteStream(t.Context(), "ORDERBEAT_"+name); err != nil {
 			t.Fatal(err)
 		}

@@ -96,28 +96,28 @@ func Run(ctx context.Context, c Config) error {
 	plans := planner.New(planner.Config{
 		DB: c.DB, Providers: c.Providers, Schedules: c.Schedules, RunEnded: waiters.Ended, Alerts: alert, Log: c.Log,
 	})
-	runner := jobrunner.New(jobrunner.Config{
-		DB: c.DB, Providers: c.Providers, Concurrency: c.Concurrency, RunEnded: waiters.Ended, Memory: c.Memory, Log: c.Log,
-	})
 	ticks := metrics.NewTicks(c.Schedules)
 	var clock *scheduler.Scheduler
 	lease := leader.New(leader.Config{
 		Conn: conn, NATS: c.NATS, ID: c.ID, Place: c.Place, Activity: troubles.Activity("lease"),
-		Withdraw: c.DB.WithdrawJobs, Requeue: c.DB.Requeue, Log: c.Log,
+		Log:      c.Log,
 		Progress: func() (map[string]time.Time, bool) { return clock.Watermarks() },
 	})
 	clock = scheduler.New(scheduler.Config{
 		DB: c.DB, Schedules: c.Schedules, Start: plans.StartTick, Confirm: confirm(lease), Ticks: ticks, Log: c.Log,
 	})
 	queues := &bus.Streams{
-		JS: conn.JS, Explain: conn.Explain, Subjects: names, Config: c.NATS, Requeue: c.DB.Requeue, Lease: lease, Problems: troubles, Log: c.Log,
+		JS: conn.JS, Explain: conn.Explain, Subjects: names, Config: c.NATS, Lease: lease, Problems: troubles, Log: c.Log,
 		CheckStreams: c.Intervals.Streams, CheckConsumers: c.Intervals.Consumers,
 	}
 	outbox := relay.New(relay.Config{
 		DB: c.DB, Conn: conn, Subjects: names, Streams: queues, CanPublish: lease.CanPublish, Problems: troubles, Log: c.Log,
 	})
-	reconciler := runner.NewReconciler(jobrunner.ReconcilerConfig{
-		DB: c.DB, Streams: queues, Providers: c.Providers, QueueAlert: c.QueueAlert, Every: c.Intervals.Jobs, Alerts: alert, Log: c.Log,
+	runner := jobrunner.New(jobrunner.Config{
+		DB: c.DB, Providers: c.Providers, Concurrency: c.Concurrency, RunEnded: waiters.Ended, Memory: c.Memory, Lease: lease, Log: c.Log,
+	})
+	delays := jobrunner.NewDelays(jobrunner.DelaysConfig{
+		DB: c.DB, QueueAlert: c.QueueAlert, Alerts: alert, Activity: troubles.Activity("check the queue"),
 	})
 	pruning := &maintenance{prune: func(ctx context.Context) (db.Pruned, error) { return prune(ctx, c.DB, c.Retention, c.Log) }, log: c.Log}
 	again := &web.Words{}
@@ -166,9 +166,9 @@ func Run(ctx context.Context, c Config) error {
 	}
 
 	taking.Go(func() error {
-		before, held, err := lease.Acquire(taken)
-		if err != nil || !held {
-			return err
+		before, held := lease.Acquire(taken)
+		if !held {
+			return nil
 		}
 		backing.Go(func() error {
 			if err := lease.Keep(serving); err != nil {
@@ -180,7 +180,6 @@ func Run(ctx context.Context, c Config) error {
 		if err := endpoints.Open(work); err != nil {
 			return err
 		}
-		backing.Go(func() error { runner.Heartbeat(serving); return nil })
 		backing.Go(func() error { creds.Watch(serving); return nil })
 		backing.Go(func() error { creds.Tend(serving); return nil })
 		backing.Go(func() error { pruning.run(taken); return nil })
@@ -188,18 +187,19 @@ func Run(ctx context.Context, c Config) error {
 		backing.Go(func() error { dates.Run(taken); return nil })
 		taking.Go(func() error { clock.Run(taken, before.AccountedElsewhere(c.ID, namesOf(c.Schedules))); return nil })
 		taking.Go(func() error {
-			if err := runner.Prepare(work); err != nil {
+			if err := runner.FailOrphanedJobs(work); err != nil {
 				return err
 			}
+			for _, p := range c.Providers {
+				taking.Go(func() error { runner.Consume(taken, work, p, jobrunner.Activity(troubles, p.Name)); return nil })
+			}
+			taking.Go(func() error { runner.RunSuspects(taken, work); return nil })
+			taking.Go(func() error { delays.Run(taken); return nil })
 			if err := queues.Provision(taken); err != nil {
 				return err
 			}
-			taking.Go(func() error { reconciler.Run(taken); return nil })
 			taking.Go(func() error { plans.Consume(taken, queues); return nil })
 			taking.Go(func() error { return (&planner.Repeats{DB: c.DB, Subjects: names, Log: c.Log}).Run(taken, conn.NATS) })
-			for _, p := range c.Providers {
-				taking.Go(func() error { runner.Consume(taken, work, queues, p); return nil })
-			}
 			return nil
 		})
 		taking.Go(func() error { return endpoints.Run(taken) })

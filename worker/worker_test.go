@@ -137,7 +137,7 @@ func launch(t *testing.T, folder string, change func(*worker.Config)) *bench {
 	b.config = worker.Config{
 		NATS: bus.Config{Listen: "127.0.0.1:0", Store: filepath.Join(folder, "nats"), Prefix: "orderbeat", MaxPayload: 1 << 20},
 		DB:   database, ID: folder, Place: folder, Concurrency: 8, Drain: 5 * time.Second, Version: "1.2.3", Log: log,
-		Intervals: worker.Intervals{Jobs: 2 * time.Second, Streams: time.Second, Consumers: 2 * time.Second},
+		Intervals: worker.Intervals{Streams: time.Second, Consumers: 2 * time.Second},
 		Providers: []worker.Provider{{
 			Provider: b.supplier, Name: "michelin", Kind: "michelin", Concurrency: 4, Retry: clients.Retry{Attempts: 3, For: time.Hour},
 			Accounts: []clients.Account{{Name: "detroit"}, {Name: "st. paul"}},
@@ -224,10 +224,9 @@ func (b *bench) connect(url string) {
 	if b.js, err = jetstream.New(b.conn); err != nil {
 		b.t.Fatal(err)
 	}
-	b.eventually("the consumers are there", func() bool {
-		_, takes := b.js.Consumer(b.t.Context(), "ORDERBEAT_JOBS", b.config.Providers[0].Name)
-		_, plans := b.js.Consumer(b.t.Context(), "ORDERBEAT_RUNS", "planner")
-		return takes == nil && plans == nil
+	b.eventually("the consumer is there", func() bool {
+		_, err := b.js.Consumer(b.t.Context(), "ORDERBEAT_RUNS", "planner")
+		return err == nil
 	})
 }
 
@@ -369,8 +368,9 @@ func (b *bench) count(stream string) int {
 // settled waits until the work queues and the outbox are empty.
 func (b *bench) settled() {
 	b.t.Helper()
-	b.eventually("the work queues are empty", func() bool {
-		return b.count("ORDERBEAT_RUNS") == 0 && b.count("ORDERBEAT_JOBS") == 0
+	b.eventually("the work queue is empty", func() bool { return b.count("ORDERBEAT_RUNS") == 0 })
+	b.eventually("no job is queued or running", func() bool {
+		return len(b.jobsOf(jobs.Queued)) == 0 && len(b.jobsOf(jobs.Running)) == 0
 	})
 	b.eventually("the outbox is empty", func() bool {
 		pending, err := b.db.Pending(b.t.Context(), time.Now(), 1)

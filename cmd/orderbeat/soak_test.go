@@ -126,8 +126,8 @@ func (s *soak) act() {
 		name string
 		do   func()
 	}{
-		{"purge", func() { s.purge(s.pick("RUNS", "JOBS", "RESULTS", "ALERTS")) }},
-		{"remove a stream", func() { s.remove(s.pick("RUNS", "JOBS", "ORDERS", "RESULTS", "ALERTS")) }},
+		{"purge", func() { s.purge(s.pick("RUNS", "RESULTS", "ALERTS")) }},
+		{"remove a stream", func() { s.remove(s.pick("RUNS", "ORDERS", "RESULTS", "ALERTS")) }},
 		{"remove a consumer", s.removeConsumer},
 		{"pause a consumer", s.pauseConsumer},
 		{"a stream that takes five messages and drops the oldest", func() { s.edit(jetstream.DiscardOld) }},
@@ -181,7 +181,7 @@ func (s *soak) remove(name string) {
 }
 
 func (s *soak) consumer() (stream jetstream.Stream, name string, err error) {
-	if stream, err = s.js.Stream(s.t.Context(), s.pick("RUNS", "JOBS")); err != nil {
+	if stream, err = s.js.Stream(s.t.Context(), "ORDERBEAT_RUNS"); err != nil {
 		return nil, "", err
 	}
 	for name := range stream.ConsumerNames(s.t.Context()).Name() {
@@ -208,9 +208,9 @@ func (s *soak) pauseConsumer() {
 
 // edit limits a stream for some seconds.
 func (s *soak) edit(discard jetstream.DiscardPolicy) {
-	name := s.pick("RUNS", "JOBS", "RESULTS", "ALERTS")
+	name := s.pick("RUNS", "RESULTS", "ALERTS")
 	if discard == jetstream.DiscardNew {
-		name = s.pick("JOBS", "ORDERS", "RESULTS")
+		name = s.pick("ORDERS", "RESULTS")
 	}
 	stream, err := s.js.Stream(s.t.Context(), name)
 	if err != nil {

@@ -229,12 +229,17 @@ CREATE TABLE jobs (
 
 CREATE INDEX jobs_dispatch ON jobs (provider, dispatch, job_id) WHERE dispatch IS NOT NULL;
 
+CREATE INDEX jobs_queued ON jobs (provider, job_id)
+  WHERE state = 'queued' AND inline = 0 AND coalesce(dispatch, 'dispatched') = 'dispatched';
+
 CREATE INDEX jobs_run ON jobs (run_id, job_id);
 
 CREATE INDEX jobs_unconsented ON jobs (provider, account, job_id)
   WHERE state = 'failed' AND error_code = 'consent_required';
 
 CREATE INDEX jobs_unfinished ON jobs (state, job_id) WHERE state <> 'succeeded';
+
+CREATE INDEX jobs_waiting ON jobs (provider, next_attempt_at) WHERE state = 'waiting';
 
 CREATE TABLE joined_requests (
   key          TEXT NOT NULL PRIMARY KEY,

@@ -43,10 +43,10 @@ type GetOrder struct {
 
 // Order is the reply of orders.get.
 type Order struct {
-	Order      clients.Order `json:"order"`
-	Revision   int           `json:"revision"`
-	Source     string        `json:"source"` // "stored" or "live"
-	ObservedAt time.Time     `json:"observed_at"`
+	Order      json.RawMessage `json:"order"` // a [clients.Order]
+	Revision   int             `json:"revision"`
+	Source     string          `json:"source"` // "stored" or "live"
+	ObservedAt time.Time       `json:"observed_at"`
 	// NotFoundSince is since when the provider's response to a request for this order is "not
 	// found". Absent while the order is found.
 	NotFoundSince *time.Time `json:"not_found_since,omitempty"`

@@ -40,7 +40,6 @@ func (s Subjects) streamConfigs(c Config) []jetstream.StreamConfig {
 	}
 	return []jetstream.StreamConfig{
 		define("runs", "requests for runs", jetstream.WorkQueuePolicy, 0),
-		define("jobs", "planned jobs", jetstream.WorkQueuePolicy, 0),
 		define("orders", "order events", jetstream.LimitsPolicy, 400*day),
 		define("results", "run results", jetstream.LimitsPolicy, 7*day),
 		define("alerts", "alerts", jetstream.LimitsPolicy, 30*day),
@@ -69,8 +68,6 @@ type Streams struct {
 	Subjects
 	Config  Config
 	Explain func(error) error // [Conn.Explain]
-	// Requeue adds the jobs that have not ended to the outbox again.
-	Requeue func(ctx context.Context) (int, error)
 	// CheckStreams and CheckConsumers are how often streams, and the state of consumers, are read
 	// while nothing fails; 0 is 10s and 5s.
 	CheckStreams, CheckConsumers time.Duration
@@ -94,6 +91,7 @@ func (q *Streams) Provision(ctx context.Context) error {
 		err := q.Ensure(ctx)
 		if err == nil {
 			activity.OK()
+			q.deleteRetired(ctx)
 		}
 		if err == nil || errors.Is(err, errStream) {
 			return err
@@ -104,6 +102,21 @@ func (q *Streams) Provision(ctx context.Context) error {
 		activity.Failed("streams are not ready", err)
 		wait.For(ctx, provisionPause)
 	}
+}
+
+// deleteRetired deletes the stream that had the jobs of earlier versions: the database has them.
+func (q *Streams) deleteRetired(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	name := q.Stream("jobs")
+	if _, err := q.JS.Stream(ctx, name); err != nil {
+		return // it does not exist: deleting it might not be permitted
+	}
+	if err := q.JS.DeleteStream(ctx, name); err != nil {
+		q.Log.Warn("stream is no longer used and could not be deleted", "stream", name, "err", q.Explain(err))
+		return
+	}
+	q.Log.Info("stream deleted: jobs are queued in the database", "stream", name)
 }
 
 // Ensure creates missing streams, checks existing ones, and raises their replicas to the
@@ -126,24 +139,10 @@ func (q *Streams) Ensure(ctx context.Context) error {
 func (q *Streams) open(ctx context.Context, want jetstream.StreamConfig) (jetstream.Stream, error) {
 	stream, err := q.JS.Stream(ctx, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		stream, err = q.create(ctx, want)
+		stream, err = q.JS.CreateStream(ctx, want)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("stream %s: %w", want.Name, q.Explain(err))
 	}
 	return stream, q.check(stream.CachedInfo(), want)
-}
-
-// create creates a stream. If the stream of jobs was lost, its jobs are in the database alone.
-func (q *Streams) create(ctx context.Context, want jetstream.StreamConfig) (jetstream.Stream, error) {
-	if want.Name == q.Stream("jobs") {
-		n, err := q.Requeue(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if n > 0 {
-			q.Log.Warn("NATS has lost jobs: republished", "jobs", n)
-		}
-	}
-	return q.JS.CreateStream(ctx, want)
 }

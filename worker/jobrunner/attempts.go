@@ -18,8 +18,7 @@ type attempt struct {
 	number int
 }
 
-// attempts are the attempts in flight, each until its outcome is committed. They can be
-// cancelled, and no attempt runs twice at a time.
+// attempts are the attempts in flight, each until its outcome is committed. They can be cancelled.
 type attempts struct {
 	mu      sync.Mutex // guards running
 	running map[attempt]running
@@ -45,14 +44,11 @@ func (h *attempts) jobs() []jobs.Job {
 }
 
 // begin adds an attempt. It returns the attempt's context, and a function to call when its
-// outcome is committed. ok is false, with neither, if this attempt is in flight already.
-func (h *attempts) begin(ctx context.Context, job jobs.Job) (attemptCtx context.Context, end func(), ok bool) {
+// outcome is committed.
+func (h *attempts) begin(ctx context.Context, job jobs.Job) (attemptCtx context.Context, end func()) {
 	a := attempt{job.ID, job.Attempt}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if _, found := h.running[a]; found {
-		return nil, nil, false
-	}
 	attemptCtx, cancel := context.WithCancelCause(ctx)
 	h.running[a] = running{job, cancel}
 	return attemptCtx, func() {
@@ -60,7 +56,7 @@ func (h *attempts) begin(ctx context.Context, job jobs.Job) (attemptCtx context.
 		defer h.mu.Unlock()
 		delete(h.running, a)
 		cancel(nil)
-	}, true
+	}
 }
 
 // cancel cancels those of the jobs that are in flight. They have ended in the database before, so

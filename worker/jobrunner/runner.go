@@ -2,7 +2,6 @@ package jobrunner
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"maps"
@@ -10,21 +9,28 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"orderbeat/clients"
 	"orderbeat/clients/memory"
 	"orderbeat/db"
 	"orderbeat/jobs"
-	"orderbeat/worker/bus"
 	"orderbeat/worker/metrics"
 	"orderbeat/worker/problems"
 	"orderbeat/worker/settings"
+	"orderbeat/worker/wait"
 )
 
-// storeRetry is the redelivery delay of a message whose outcome could not be committed.
-const storeRetry = 5 * time.Second
+const (
+	// storeRetry is the delay before a job is released whose outcome could not be committed, and
+	// claimRetry the one after jobs could not be claimed.
+	storeRetry = 5 * time.Second
+	claimRetry = time.Second
+	// maxClaimed bounds the jobs of one claim.
+	maxClaimed = 64
+	// maxSleep bounds how long the queue is not looked at: the wall clock may be set.
+	maxSleep = 5 * time.Second
+)
 
 // Config has a runner's dependencies.
 type Config struct {
@@ -34,21 +40,26 @@ type Config struct {
 	// RunEnded is called with every run that ended with its last job.
 	RunEnded func(context.Context, jobs.Run)
 	Memory   *memory.Pool // shared by all attempts
+	Lease    Leadership
 	Log      *slog.Logger
 }
 
-// Runner receives the jobs of all providers and performs them. It is safe for concurrent use.
+// Leadership reports whether this process leads.
+type Leadership interface {
+	// WaitLeader waits until no other process can be the leader. It is false if ctx ended first.
+	WaitLeader(ctx context.Context) bool
+}
+
+// Runner claims the jobs of all providers and performs them. It is safe for concurrent use.
 type Runner struct {
 	db        *db.DB
 	providers map[string]settings.Provider
 	runEnded  func(context.Context, jobs.Run)
 	slots     *slots // one for each concurrent job
-	suspects  *suspects
-	messages  *bus.InFlight
 	attempts  *attempts
-	foreign   *prometheus.CounterVec
 	unread    *prometheus.CounterVec
 	memory    *memory.Pool
+	lease     Leadership
 	log       *slog.Logger
 
 	working sync.WaitGroup // the jobs in flight
@@ -60,22 +71,18 @@ func New(c Config) *Runner {
 	names := slices.Sorted(maps.Keys(providers))
 	return &Runner{
 		db: c.DB, providers: providers, runEnded: c.RunEnded,
-		slots: newSlots(c.Concurrency), suspects: newSuspects(), messages: bus.NewInFlight(), attempts: newAttempts(),
-		foreign: metrics.NewCounter("foreign_jobs_total", "Jobs that this process received and terminated because they belong to another database.", "provider", names),
-		unread:  metrics.NewCounter("unread_orders_total", "Orders in provider responses that could not be mapped; the other orders of the response were stored.", "provider", names),
-		memory:  c.Memory, log: c.Log,
+		slots: newSlots(c.Concurrency), attempts: newAttempts(),
+		unread: metrics.NewCounter("unread_orders_total", "Orders in provider responses that could not be mapped; the other orders of the response were stored.", "provider", names),
+		memory: c.Memory, lease: c.Lease, log: c.Log,
 	}
 }
 
 // Counters are the runner's metrics.
 func (r *Runner) Counters() []prometheus.Collector {
-	return []prometheus.Collector{r.foreign, r.unread}
+	return []prometheus.Collector{r.unread}
 }
 
-// Heartbeat extends the ack deadlines of messages in flight until ctx ends.
-func (r *Runner) Heartbeat(ctx context.Context) { r.messages.Heartbeat(ctx) }
-
-// Wait waits until no job of the stream is in flight.
+// Wait waits until no claimed job is in flight.
 func (r *Runner) Wait() { r.working.Wait() }
 
 // InFlight lists the jobs in flight.
@@ -85,94 +92,102 @@ func (r *Runner) InFlight() []jobs.Job { return r.attempts.jobs() }
 // their outcome is discarded.
 func (r *Runner) Cancel(jobIDs []string) { r.attempts.cancel(jobIDs) }
 
-// Activity is the activity of receiving a provider's jobs.
+// Activity is the activity of claiming a provider's jobs.
 func Activity(set *problems.Set, provider string) *problems.Activity {
-	return set.Activity("receive jobs " + db.Token(provider))
+	return set.Activity("claim jobs " + db.Token(provider))
 }
 
-// Consume receives the jobs of one provider until ctx ends, at most the provider's concurrency
-// over the whole fleet, and only while this process has a free slot. work is the context of the
-// jobs: it outlives ctx, so that jobs in flight can finish.
-func (r *Runner) Consume(ctx, work context.Context, q *bus.Streams, p settings.Provider) {
-	token := db.Token(p.Name)
-	receiver := bus.Receiver{
-		Streams: q, Activity: Activity(q.Problems, p.Name), Stream: q.Stream("jobs"), Config: bus.ConsumerConfig(token, q.Of("jobs."+token+".>"), p.Concurrency),
-		Room:     r.freeSlots,
-		InFlight: func() int { return r.messages.Count(q.Of("jobs." + token + ".")) },
-		Handle:   func(ctx context.Context, msg jetstream.Msg) { r.take(ctx, work, msg) },
+// Consume performs the jobs of one provider until ctx ends, at most the provider's concurrency at a
+// time, and only while this process leads and has a free slot. work is the context of the jobs: it
+// outlives ctx, so that jobs in flight can finish.
+func (r *Runner) Consume(ctx, work context.Context, p settings.Provider, activity *problems.Activity) {
+	own := newSlots(p.Concurrency)
+	queued := r.db.Runnable(p.Name)
+	for r.lease.WaitLeader(ctx) {
+		started, err := r.start(ctx, work, p, own)
+		if ctx.Err() != nil {
+			return
+		}
+		switch {
+		case err != nil:
+			activity.Failed("failed to claim jobs", err)
+			wait.For(ctx, claimRetry)
+		case started == 0:
+			activity.OK()
+			r.sleep(ctx, p.Name, queued)
+		}
 	}
-	receiver.Run(ctx)
 }
 
-// freeSlots waits for a free slot and returns how many are free. It reserves none: while this
-// provider has no job, another one may use them.
-func (r *Runner) freeSlots(ctx context.Context) int {
+// sleep waits until jobs of the provider are queued, or the next retry is due.
+func (r *Runner) sleep(ctx context.Context, provider string, queued <-chan struct{}) {
+	rest := maxSleep
+	if due, ok, err := r.db.NextAttempt(ctx, provider); err == nil && ok {
+		rest = min(rest, max(time.Until(due), time.Millisecond))
+	}
+	timer := time.NewTimer(rest)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-queued:
+	case <-timer.C:
+	}
+}
+
+// start waits for a free slot, of the provider's own and of the process, claims as many jobs as
+// there are free slots, and starts them. It returns their number.
+func (r *Runner) start(ctx, work context.Context, p settings.Provider, own *slots) (started int, err error) {
+	if !own.acquire(ctx) {
+		return 0, nil
+	}
 	if !r.slots.acquire(ctx) {
-		return 0
+		own.release()
+		return 0, nil
 	}
-	r.slots.release()
-	return r.slots.free()
+	free := 1
+	for free < maxClaimed && own.tryAcquire() {
+		if !r.slots.tryAcquire() {
+			own.release()
+			break
+		}
+		free++
+	}
+	claimed, err := r.db.Claim(ctx, p.Name, time.Now(), free)
+	for range free - len(claimed) {
+		r.slots.release()
+		own.release()
+	}
+	for _, job := range claimed {
+		r.working.Go(func() {
+			defer own.release()
+			defer r.slots.release()
+			r.handle(work, job)
+		})
+	}
+	return len(claimed), err
 }
 
-// take starts a message's job in a goroutine with a slot.
-func (r *Runner) take(ctx, work context.Context, msg jetstream.Msg) {
-	if !r.messages.Add(msg) {
-		return // redelivered after a NATS outage while in flight: acknowledged with the first delivery
+// handle performs a claimed job. If its outcome could not be committed, it is released as soon as
+// the database is writable again.
+func (r *Runner) handle(ctx context.Context, job jobs.Job) {
+	err := r.perform(ctx, job)
+	if err == nil || errors.Is(err, context.Canceled) {
+		return // cancelled: the job has ended in the database, or the next start queues it again
 	}
-	if !r.slots.acquire(ctx) {
-		r.messages.Remove(msg)
-		_ = msg.Nak() // not started: redelivered at once, to any worker
-		return
-	}
-	r.working.Go(func() {
-		defer r.slots.release()
-		defer r.messages.Remove(msg)
-		r.handle(work, msg)
-	})
-}
-
-// handle performs one job: call, commit, acknowledge. Nothing is acknowledged before it is
-// committed. A job whose outcome is committed already is acknowledged without another call.
-func (r *Runner) handle(ctx context.Context, msg jetstream.Msg) {
-	var job jobs.Job
-	if err := json.Unmarshal(msg.Data(), &job); err != nil {
-		r.log.Error("invalid message on the jobs stream", "subject", msg.Subject(), "err", err)
-		_ = msg.TermWithReason("not a job")
-		return
-	}
-	switch err := r.perform(ctx, job); {
-	case errors.Is(err, context.Canceled):
-		_ = msg.Nak() // shutdown: this is not a failed attempt
-	case errors.Is(err, db.ErrUnknown):
-		// In the stream it would be redelivered forever and block other jobs.
-		r.log.Error("job belongs to another database: terminated here, it continues when a worker with that database leads",
-			"job_id", job.ID, "run_id", job.RunID, "provider", job.Provider, "account", job.Account)
-		r.foreign.WithLabelValues(job.Provider).Inc()
-		_ = msg.TermWithReason("it belongs to another database")
-	case err != nil:
-		r.log.Error("failed to store a job's outcome, the job is redelivered", "job_id", job.ID, "provider", job.Provider, "account", job.Account, "err", err)
-		_ = msg.NakWithDelay(storeRetry)
-	default:
-		_ = msg.Ack() // if this is lost, the redelivered job is found done
+	r.log.Error("failed to store a job's outcome, the job is retried", "job_id", job.ID, "provider", job.Provider, "account", job.Account, "err", err)
+	for wait.For(ctx, storeRetry) {
+		if r.db.Release(ctx, job, time.Now()) == nil {
+			return
+		}
 	}
 }
 
 // perform makes one attempt at a job and commits its outcome.
 func (r *Runner) perform(ctx context.Context, job jobs.Job) error {
-	attemptCtx, end, ok := r.attempts.begin(ctx, job)
-	if !ok {
-		return nil // published twice: the first message has its outcome
-	}
+	attemptCtx, end := r.attempts.begin(ctx, job)
 	defer end()
-	if r.suspects.has(job.ID) {
-		defer r.slots.alone(attemptCtx)()
-	}
 	attemptCtx, release := r.memory.Budget(attemptCtx, job.Provider)
 	defer release() // the orders are in memory until they are committed
-	begun, err := r.db.BeginJob(ctx, job)
-	if err != nil || !begun {
-		return err
-	}
 	out, err := r.call(attemptCtx, job)
 	if err != nil {
 		return err
@@ -189,9 +204,6 @@ func (r *Runner) perform(ctx context.Context, job jobs.Job) error {
 	if !committed.Repeated {
 		r.unread.WithLabelValues(job.Provider).Add(float64(out.Unread))
 	}
-	if out.State.Ended() {
-		r.suspects.remove(job.ID)
-	}
 	r.log.Debug("job", "job_id", job.ID, "provider", job.Provider, "account", job.Account, "attempt", job.Attempt,
 		"state", out.State, "orders", committed.Tally.Seen, "changed", committed.Tally.Changed, "err", out.Err)
 	if committed.Run != nil {
@@ -200,25 +212,41 @@ func (r *Runner) perform(ctx context.Context, job jobs.Job) error {
 	return nil
 }
 
-// Prepare fails the jobs of removed providers, and reads which jobs must run alone.
-func (r *Runner) Prepare(ctx context.Context) error {
-	if err := r.failOrphanedJobs(ctx); err != nil {
-		return err
+// RunSuspects performs the jobs that the process crashed with, one after another and each alone,
+// until all have ended or ctx ends.
+func (r *Runner) RunSuspects(ctx, work context.Context) {
+	for warned := false; r.lease.WaitLeader(ctx); {
+		n, due, err := r.db.Suspects(ctx, time.Now())
+		if err == nil && n == 0 {
+			return
+		}
+		if n > 0 && !warned {
+			warned = true
+			r.log.Warn("jobs run alone: the process crashed while they were running", "jobs", n)
+		}
+		if due > 0 && r.runSuspect(ctx, work) {
+			continue
+		}
+		if !wait.For(ctx, claimRetry) {
+			return
+		}
 	}
-	ids, err := r.db.Suspects(ctx)
-	if err != nil {
-		return err
-	}
-	if len(ids) > 0 {
-		r.log.Warn("jobs run alone: the process crashed while they were running", "jobs", len(ids))
-	}
-	r.suspects.add(ids)
-	return nil
 }
 
-// failOrphanedJobs fails the jobs of providers that are no longer configured: no consumer
-// receives them, and their runs would never end.
-func (r *Runner) failOrphanedJobs(ctx context.Context) error {
+// runSuspect performs one suspect. It is false when none is due.
+func (r *Runner) runSuspect(ctx, work context.Context) bool {
+	defer r.slots.alone(ctx)()
+	job, ok, err := r.db.ClaimSuspect(ctx, time.Now())
+	if err != nil || !ok {
+		return false
+	}
+	r.handle(work, job)
+	return true
+}
+
+// FailOrphanedJobs fails the jobs of providers that are no longer configured: nothing
+// claims them, and their runs would never end.
+func (r *Runner) FailOrphanedJobs(ctx context.Context) error {
 	configured := slices.Collect(maps.Keys(r.providers))
 	for {
 		left, err := r.db.OpenJobsExcept(ctx, configured)

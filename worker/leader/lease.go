@@ -45,10 +45,6 @@ type Lease struct {
 	// connected reports whether NATS is reachable; if not, the connection logs the failure.
 	connected func() bool
 	activity  *problems.Activity
-	// withdraw removes this database's jobs from the stream when another database leads, requeue
-	// restores them.
-	withdraw func(ctx context.Context) error
-	requeue  func(ctx context.Context) (int, error)
 	// progress is the value of Accounted, false while it is unknown.
 	progress func() (map[string]time.Time, bool)
 	usable   func() error  // nil while NATS responds, as far as known
@@ -71,10 +67,6 @@ type Config struct {
 	ID       string // the database's
 	Place    string // where the database is, for display
 	Activity *problems.Activity
-	// Withdraw removes this database's jobs from the stream when another database leads, Requeue
-	// restores them.
-	Withdraw func(ctx context.Context) error
-	Requeue  func(ctx context.Context) (int, error)
 	// Progress has for each schedule the time until which its due times are recorded, false while
 	// it is unknown.
 	Progress func() (map[string]time.Time, bool)
@@ -90,14 +82,14 @@ func New(c Config) *Lease {
 			MaxBytes: min(c.NATS.MaxBytes, bucketBytes), Placement: c.NATS.Placement(),
 		},
 		mine:     Term{ID: c.ID, Process: ulid.Make().String(), Place: c.Place},
-		withdraw: c.Withdraw, requeue: c.Requeue, progress: c.Progress, usable: c.Conn.Usable, renewing: make(chan struct{}, 1),
+		progress: c.Progress, usable: c.Conn.Usable, renewing: make(chan struct{}, 1),
 		log: c.Log, reason: "nats: the leader is not known yet",
 	}
 }
 
 // Acquire waits until this process holds the lease, and returns the term before. held is false if
-// ctx ended first; an error is the database's.
-func (l *Lease) Acquire(ctx context.Context) (before Term, held bool, err error) {
+// ctx ended first.
+func (l *Lease) Acquire(ctx context.Context) (before Term, held bool) {
 	var seen uint64 // the last revision seen, and since when
 	var since time.Time
 	for ; ctx.Err() == nil; wait.For(ctx, lookEvery) {
@@ -119,60 +111,44 @@ func (l *Lease) Acquire(ctx context.Context) (before Term, held bool, err error)
 			seen, since = revision, time.Now()
 		}
 		if !free && time.Since(since) < leaseLife {
-			if err := l.standBy(ctx, last); err != nil {
-				return Term{}, false, err
-			}
+			l.standBy(last)
 			continue
 		}
-		if held, err := l.take(ctx, last, revision); held || err != nil {
-			return last, held, err
+		if l.take(ctx, last, revision) {
+			return last, true
 		}
 	}
-	return Term{}, false, nil
+	return Term{}, false
 }
 
 // standBy records that another process leads, and logs it once.
-func (l *Lease) standBy(ctx context.Context, other Term) error {
+func (l *Lease) standBy(other Term) {
 	if l.State() == Elsewhere {
-		return nil
-	}
-	if err := l.withdraw(ctx); err != nil {
-		return fmt.Errorf("become a standby: %w", err)
+		return
 	}
 	l.set(Elsewhere, "standby: another worker leads, at "+other.Place)
 	l.log.Warn("another worker leads: standby", "bucket", l.bucket.Bucket, "at", other.Place, "since", other.Since)
-	return nil
 }
 
 // take acquires the lease at a revision, unless another process was faster.
-func (l *Lease) take(ctx context.Context, last Term, revision uint64) (bool, error) {
+func (l *Lease) take(ctx context.Context, last Term, revision uint64) bool {
 	another := last.ID != l.mine.ID && (last.ID != "" || l.State() == Elsewhere)
-	if another {
-		if err := l.withdraw(ctx); err != nil {
-			return false, fmt.Errorf("take over: %w", err)
-		}
-	}
 	begun := time.Now()
 	l.mine.Since, l.mine.Accounted = begun.UTC(), last.Accounted
 	revision, err := l.put(ctx, revision)
 	if outrun(err) {
 		l.log.Info("lease acquired by another process", "bucket", l.bucket.Bucket)
-		return false, nil
+		return false
 	}
 	if err != nil {
 		l.setUnknown(ctx, err)
-		return false, nil
+		return false
 	}
 	l.hold(revision, begun)
-	if !another {
-		return true, nil
+	if another {
+		l.log.Warn("taking over from another worker", "bucket", l.bucket.Bucket, "at", last.Place, "released", last.Released)
 	}
-	n, err := l.requeue(ctx)
-	if err != nil {
-		return true, fmt.Errorf("take over: %w", err)
-	}
-	l.log.Warn("taking over from another worker", "bucket", l.bucket.Bucket, "at", last.Place, "released", last.Released, "jobs", n)
-	return true, nil
+	return true
 }
 
 // outrun reports whether another process wrote the lease first.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strconv"
 	"sync"
 	"time"
 
@@ -156,7 +157,7 @@ func Activity(set *problems.Set) *problems.Activity { return set.Activity("recei
 // maxPlanned bounds the requests in flight, maxPlanning those that are planned concurrently.
 const (
 	maxPlanned  = 64
-	maxPlanning = 8
+	maxPlanning = 32
 )
 
 // Consume plans the messages of the runs stream until ctx ends.
@@ -174,7 +175,7 @@ func (p *Planner) Consume(ctx context.Context, q *bus.Streams) {
 			if !held.Add(msg) {
 				return // redelivered while in flight: acknowledged once it is planned
 			}
-			lanes.run(ctx, msg.Subject(), func() {
+			lanes.run(ctx, lane(msg, q.Subjects), func() {
 				defer held.Remove(msg)
 				if ctx.Err() != nil {
 					_ = msg.Nak() // not started: redelivered at once, to any worker
@@ -188,6 +189,17 @@ func (p *Planner) Consume(ctx context.Context, q *bus.Streams) {
 	lanes.wait()
 	stopBeating()
 	beat.Wait()
+}
+
+// lane is the lane of a request. Those that read much of the database to be planned wait for each
+// other, by subject; all others are planned concurrently, so that one commit stores many runs.
+func lane(msg jetstream.Msg, s bus.Subjects) string {
+	if tokens := s.Tokens(msg.Subject()); len(tokens) == 3 {
+		if kind := jobs.Kinds[tokens[2]]; kind.Follows || kind.Remaps {
+			return msg.Subject()
+		}
+	}
+	return msg.Subject() + "#" + strconv.FormatUint(bus.Sequence(msg), 10)
 }
 
 // handle plans one message. It acknowledges the message when the run is stored, terminates it

@@ -1,4 +1,4 @@
-// Package relay publishes the messages of the outbox: events, results, alerts, jobs, requests for
+// Package relay publishes the messages of the outbox: events, results, alerts, requests for
 // runs and replies. Nothing else publishes them.
 //
 // It owns the order of publishing, that no message enters a stream twice, and the CloudEvents

@@ -15,6 +15,10 @@ import (
 	"orderbeat/worker/wait"
 )
 
+// maxSingles is the number of messages up to which they are published one by one although the stream
+// takes atomic batches: a batch takes longer than a few messages that are in flight together.
+const maxSingles = 3
+
 // publisher publishes messages of the outbox to NATS.
 type publisher struct {
 	bus      *bus.Conn
@@ -37,10 +41,10 @@ type refusal struct {
 	aside   bool
 }
 
-// refuse adds a message that its stream rejects. Requests and jobs are never set aside: a run
+// refuse adds a message that its stream rejects. Requests are never set aside: a run
 // waits for them.
 func (o *outcome) refuse(m *db.Message, reason string, aside bool) {
-	aside = aside && m.Topic != "runs" && m.Topic != "jobs"
+	aside = aside && m.Topic != "runs"
 	now := time.Now()
 	until := now.Add(min(max(now.Sub(m.Time)/2, minPostponed), maxPostponed))
 	o.refused = append(o.refused, refusal{db.Refusal{ID: m.ID, Reason: reason, Until: until}, m.Subject, aside})
@@ -73,7 +77,7 @@ func (p *publisher) publish(ctx context.Context, t *topicRelay, messages []db.Me
 	if t.home.Config.NoAck {
 		return out, p.unacknowledged(ctx, t, messages, &out)
 	}
-	if len(messages) > 1 && t.home.Config.AllowAtomicPublish && !t.single {
+	if len(messages) > maxSingles && t.home.Config.AllowAtomicPublish && !t.single {
 		last, err := p.batch(ctx, t, messages)
 		if err == nil {
 			t.attempt.AfterSeq = last

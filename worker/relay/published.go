@@ -26,7 +26,7 @@ const maxLook = 1000
 // window. Work queues are not searched: their messages are removed, and their receivers recognise
 // duplicates.
 func (p *publisher) unpublished(ctx context.Context, t *topicRelay, messages []db.Message, out *outcome) ([]db.Message, error) {
-	if t.topic == "runs" || t.topic == "jobs" {
+	if t.topic == "runs" {
 		return messages, nil
 	}
 	sent := 0 // ids ascend

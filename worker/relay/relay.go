@@ -48,7 +48,7 @@ const (
 )
 
 // Topics are the topics of the outbox.
-var Topics = []string{"runs", "jobs", "alerts", "orders", "results", "reply"}
+var Topics = []string{"runs", "alerts", "orders", "results", "reply"}
 
 // Relay publishes the messages of the outbox. Messages of one topic are published in the order of
 // the outbox, at least once; the server drops duplicates by Nats-Msg-Id. Topics do not wait for

@@ -13,8 +13,8 @@ import (
 	"orderbeat/worker/api"
 )
 
-func orderReply(o db.StoredOrder, source string) api.Order {
-	return api.Order{Order: o.Order, Revision: o.Revision, Source: source, ObservedAt: o.LastSeenAt, NotFoundSince: o.NotFoundSince}
+func orderReply(o db.OrderText, source string) api.Order {
+	return api.Order{Order: o.Document, Revision: o.Revision, Source: source, ObservedAt: o.LastSeenAt, NotFoundSince: o.NotFoundSince}
 }
 
 // getOrder replies with the stored order if it is recent enough, and requests it from the
@@ -27,15 +27,12 @@ func (s *Service) getOrder(ctx context.Context, r *request, q api.GetOrder) (any
 	if err := s.reserve(ctx, r); err != nil { // an order can be as large as a page of orders
 		return nil, err
 	}
-	stored, found, err := s.find(ctx, q)
+	stored, found, err := s.find(ctx, &q)
 	if err != nil {
 		return nil, err
 	}
 	if found && recentEnough(stored.LastSeenAt) {
 		return orderReply(stored, "stored"), nil
-	}
-	if found {
-		q.Account, q.OrderID, q.Reference = stored.Account, stored.OrderID, ""
 	}
 	if q.Account == "" {
 		return nil, notFound("the order is not stored", "Name an account to request it from the provider.")
@@ -48,7 +45,7 @@ func (s *Service) getOrder(ctx context.Context, r *request, q api.GetOrder) (any
 	if err := s.reserve(ctx, r); err != nil {
 		return nil, err
 	}
-	if stored, found, err = s.find(ctx, q); err != nil {
+	if stored, found, err = s.find(ctx, &q); err != nil {
 		return nil, err
 	}
 	if !found {
@@ -82,10 +79,11 @@ func (s *Service) checkGetOrder(q api.GetOrder) (recentEnough func(seen time.Tim
 	return func(seen time.Time) bool { return maxAge > 0 && time.Since(seen) <= maxAge }, nil
 }
 
-// find looks the order up. If a reference matches several orders, the request is ambiguous.
-func (s *Service) find(ctx context.Context, q api.GetOrder) (db.StoredOrder, bool, error) {
+// find looks the order up, and completes the request with its account and number. If a reference
+// matches several orders, the request is ambiguous.
+func (s *Service) find(ctx context.Context, q *api.GetOrder) (db.OrderText, bool, error) {
 	if q.Account != "" && q.OrderID != "" {
-		return s.DB.Order(ctx, q.Provider, q.Account, q.OrderID)
+		return s.DB.OrderText(ctx, q.Provider, q.Account, q.OrderID)
 	}
 	const enough = 10
 	found, _, err := s.DB.Orders(ctx, db.OrderFilter{
@@ -93,15 +91,16 @@ func (s *Service) find(ctx context.Context, q api.GetOrder) (db.StoredOrder, boo
 	})
 	switch {
 	case err != nil || len(found) == 0:
-		return db.StoredOrder{}, false, err
+		return db.OrderText{}, false, err
 	case len(found) == 1:
-		return found[0], true, nil
+		q.Account, q.OrderID, q.Reference = found[0].Account, found[0].OrderID, ""
+		return s.DB.OrderText(ctx, q.Provider, q.Account, q.OrderID)
 	}
 	names := make([]string, len(found))
 	for i, o := range found {
 		names[i] = o.Account + "/" + o.OrderID
 	}
-	return db.StoredOrder{}, false, &api.Error{
+	return db.OrderText{}, false, &api.Error{
 		Status: 409, Code: clients.CodeInvalid,
 		Message: "several orders match: " + strings.Join(names, ", "), Hint: "Name account and order_id.",
 	}

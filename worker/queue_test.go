@@ -33,7 +33,7 @@ func (b *bench) hold() (release func()) {
 // published waits until n calls are in flight and the outbox is empty.
 func (b *bench) published(n int) {
 	b.t.Helper()
-	b.eventually("some jobs are in flight, and the others in the stream", func() bool {
+	b.eventually("some jobs are running, and the others queued", func() bool {
 		pending, err := b.db.Pending(b.t.Context(), time.Now(), 1)
 		return err == nil && len(pending) == 0 && b.supplier.calls() == n
 	})
@@ -58,28 +58,7 @@ func (b *bench) doneOnce(before int) {
 
 const manyJobs = `{"provider":"michelin","kind":"sync","params":{"from":"2020-01-01","to":"2021-12-31"}}`
 
-func TestPurgedJobsAreRepublished(t *testing.T) {
-	t.Parallel()
-	b := start(t, nil)
-	release := b.hold()
-	b.ask("runs.start", manyJobs)
-	b.published(4)
-	stream, err := b.js.Stream(t.Context(), "ORDERBEAT_JOBS")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := stream.Purge(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	b.eventuallyWithin(time.Minute, "jobs that are not in flight are republished", func() bool {
-		runs, err := b.db.Runs(t.Context(), db.RunFilter{})
-		return err == nil && b.count("ORDERBEAT_JOBS") == runs[0].Jobs.Total-4
-	})
-	release()
-	b.doneOnce(0)
-}
-
-func TestPurgedJobsAreRepublishedAtStart(t *testing.T) {
+func TestJobsContinueAfterARestart(t *testing.T) {
 	t.Parallel()
 	srv := depot(t)()
 	folder := t.TempDir()
@@ -94,70 +73,30 @@ func TestPurgedJobsAreRepublishedAtStart(t *testing.T) {
 	if err := b.stop(); err != nil {
 		t.Fatal(err)
 	}
-	stream, err := b.js.Stream(t.Context(), "ORDERBEAT_JOBS")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := stream.Purge(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	b = startIn(t, folder, outside)
 	b.doneOnce(0)
 }
 
-func TestStreamThatDropsOldJobsLosesNone(t *testing.T) {
+// The jobs stream of an earlier version is deleted; its messages are not performed.
+func TestJobsStreamOfAnEarlierVersionIsDeleted(t *testing.T) {
 	t.Parallel()
-	b := start(t, nil)
-	stream, err := b.js.Stream(t.Context(), "ORDERBEAT_JOBS")
-	if err != nil {
+	srv := depot(t)()
+	js := manage(t, srv)
+	config := jetstream.StreamConfig{Name: "ORDERBEAT_JOBS", Subjects: []string{"orderbeat.jobs.>"}, Retention: jetstream.WorkQueuePolicy}
+	if _, err := js.CreateStream(t.Context(), config); err != nil {
 		t.Fatal(err)
 	}
-	config := stream.CachedInfo().Config
-	config.MaxMsgs, config.Discard = 5, jetstream.DiscardOld
-	if _, err := b.js.UpdateStream(t.Context(), config); err != nil {
+	if _, err := js.Publish(t.Context(), "orderbeat.jobs.michelin.detroit.sync", []byte(`{"job_id":"x"}`)); err != nil {
 		t.Fatal(err)
 	}
-	b.ask("runs.start", manyJobs)
-	b.doneOnce(0)
-}
-
-func TestMessagesOfUnknownProvidersAreRemoved(t *testing.T) {
-	t.Parallel()
-	folder := t.TempDir()
-	old := startIn(t, folder, func(c *worker.Config) { c.Providers[0].Name = "renamed" })
-	if err := old.stop(); err != nil {
-		t.Fatal(err)
-	}
-	b := startIn(t, folder, func(c *worker.Config) { c.QueueAlert = 2 * time.Second })
-	for _, subject := range []string{"orderbeat.jobs.nobody.detroit.sync", "orderbeat.jobs.nobody", "orderbeat.jobs.michelin", "orderbeat.jobs.michelin.x.y.z"} {
-		b.publish(subject, `{"job_id":"x"}`, nil)
-	}
-	b.eventuallyWithin(time.Minute, "they are gone", func() bool { return b.count("ORDERBEAT_JOBS") == 0 })
-	b.eventuallyWithin(time.Minute, "the consumer of the removed provider is gone", func() bool {
-		_, err := b.js.Consumer(t.Context(), "ORDERBEAT_JOBS", "renamed")
-		return errors.Is(err, jetstream.ErrConsumerNotFound)
+	b := start(t, func(c *worker.Config) { c.NATS = bus.Config{URL: srv.ClientURL(), Prefix: "orderbeat"} })
+	b.eventually("the stream is deleted", func() bool {
+		_, err := js.Stream(t.Context(), "ORDERBEAT_JOBS")
+		return errors.Is(err, jetstream.ErrStreamNotFound)
 	})
-	b.publish("orderbeat.runs.michelin.sync", ``, nil)
-	if r := b.result(1); r.State != jobs.Succeeded {
-		t.Errorf("got %s, want succeeded", r.State)
-	}
-}
-
-func TestConsumerWithAWrongFilterIsReplaced(t *testing.T) {
-	t.Parallel()
-	b := start(t, func(c *worker.Config) { c.QueueAlert = 2 * time.Second })
-	consumer, err := b.js.Consumer(t.Context(), "ORDERBEAT_JOBS", "michelin")
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := consumer.CachedInfo().Config
-	config.FilterSubject = "orderbeat.jobs.other.>"
-	if _, err := b.js.UpdateConsumer(t.Context(), "ORDERBEAT_JOBS", config); err != nil {
-		t.Fatal(err)
-	}
-	b.publish("orderbeat.runs.michelin.sync", ``, nil)
-	if r := b.result(1); r.State != jobs.Succeeded {
-		t.Errorf("got %s, want succeeded", r.State)
+	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nil)
+	if r := b.result(1); r.State != jobs.Succeeded || b.supplier.calls() != 1 {
+		t.Errorf("got %s after %d calls, want the requested job alone", r.State, b.supplier.calls())
 	}
 }
 

@@ -1,0 +1,86 @@
+package jobrunner
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+	"orderbeat/jobs"
+	"orderbeat/worker/problems"
+	"orderbeat/worker/wait"
+)
+
+// delaysEvery is the interval of the check for jobs that wait in the queue too long.
+const delaysEvery = 20 * time.Second
+
+// codeQueueDelayed is the code of the alert about jobs that wait in the queue longer than
+// DelaysConfig.QueueAlert.
+const codeQueueDelayed clients.Code = "queue_delayed"
+
+// DelaysConfig has the dependencies of Delays.
+type DelaysConfig struct {
+	DB         *db.DB
+	QueueAlert time.Duration // how long a job may wait in the queue; 0 is no limit
+	Alerts     Alerts
+	Activity   *problems.Activity
+}
+
+// Alerts raises and resolves alerts.
+type Alerts interface {
+	// Raised lists the raised alerts with a code.
+	Raised(ctx context.Context, code clients.Code) ([]db.Alert, error)
+	// Hold raises the wanted alerts, and resolves those of the raised ones that are not wanted.
+	Hold(ctx context.Context, raised, wanted []db.Alert) error
+}
+
+// Delays raises and resolves the alert about jobs that wait in the queue too long.
+type Delays struct {
+	c       DelaysConfig
+	started time.Time
+}
+
+// NewDelays returns delays; their time counts from now.
+func NewDelays(c DelaysConfig) *Delays { return &Delays{c: c, started: time.Now()} }
+
+// Run checks at once and then periodically until ctx ends.
+func (d *Delays) Run(ctx context.Context) {
+	every := delaysEvery
+	if d.c.QueueAlert > 0 {
+		every = min(every, d.c.QueueAlert/4)
+	}
+	for {
+		if err := d.check(ctx, time.Now()); err == nil {
+			d.c.Activity.OK()
+		} else if ctx.Err() == nil {
+			d.c.Activity.Failed("failed to check how long jobs wait in the queue", err)
+		}
+		if !wait.For(ctx, every) {
+			return
+		}
+	}
+}
+
+func (d *Delays) check(ctx context.Context, now time.Time) error {
+	raised, err := d.c.Alerts.Raised(ctx, codeQueueDelayed)
+	if err != nil {
+		return err
+	}
+	var waiting []db.QueueDelay
+	if d.c.QueueAlert > 0 && now.Sub(d.started) >= d.c.QueueAlert { // earlier, no worker could claim them
+		if waiting, err = d.c.DB.QueueDelays(ctx, now.Add(-d.c.QueueAlert)); err != nil {
+			return err
+		}
+	}
+	var delayed []db.Alert
+	for _, q := range waiting {
+		delayed = append(delayed, db.Alert{
+			Provider: q.Provider, Code: codeQueueDelayed,
+			Message: fmt.Sprintf("%d jobs have waited in the queue longer than %s (worker.queue_alert), the first since %s",
+				q.Jobs, jobs.FormatDuration(d.c.QueueAlert), q.Since.UTC().Format(time.RFC3339)),
+			Hint: fmt.Sprintf("Check /readyz and the log for why no job starts. If jobs start too slowly, raise concurrency of providers.%s.", q.Provider),
+		})
+	}
+	return d.c.Alerts.Hold(ctx, raised, delayed)
+}
