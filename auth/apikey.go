@@ -80,7 +80,7 @@ func (s *Static) answered(status int, refusedBefore int64) {
 		if s.refused.CompareAndSwap(refusedBefore, refusedBefore+1) { // otherwise another call of the same batch counted already
 			s.proven.Store(false)
 			s.note(func(row Row) Row {
-				return row.failed(&endpoint.Error{Class: endpoint.ClassCredential, Status: status, Reason: "the API refuses the credentials"}, s.id.Credential, time.Now())
+				return row.failed(&endpoint.Error{Class: endpoint.ClassCredential, Status: status, Reason: "the API rejects the credentials"}, s.id.Credential, time.Now())
 			})
 		}
 	case status != 0 && status < http.StatusInternalServerError && status != http.StatusTooManyRequests && !s.proven.Swap(true):

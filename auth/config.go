@@ -99,11 +99,11 @@ func (c Config) check() error {
 	signs := c.Dialect.JWTBearer || c.Dialect.ClientAuth == endpoint.PrivateKeyJWT
 	missing("client id", c.ClientID.Empty())
 	missing("client secret", c.ClientSecret.Empty() && !signs && c.Granter == nil)
-	missing("assertion, which is to sign", signs && c.Assertion == nil)
-	missing("a token's life, in the dialect or as TTL", c.Dialect.Life <= 0 && c.TTL <= 0)
+	missing("assertion to sign with", signs && c.Assertion == nil)
+	missing("token lifetime, in the dialect or as TTL", c.Dialect.Life <= 0 && c.TTL <= 0)
 	missing("user", c.Dialect.UserGrants && c.User == "")
 	if !c.Dialect.UserGrants && c.User != "" {
-		errs = append(errs, errors.New("auth: a user is named, but the dialect's tokens are the client's own"))
+		errs = append(errs, errors.New("auth: a user is set, but the dialect's tokens belong to the client"))
 	}
 	for _, e := range []struct {
 		name, url string

@@ -49,8 +49,8 @@ func (c *Consent) use(s *Source) error {
 		return nil
 	}
 	return &endpoint.Error{
-		Class: endpoint.ClassConsent, Reason: "this consent was used before, has ended, or is another source's",
-		Hint: "begin again: a consent can be ended once, within ten minutes",
+		Class: endpoint.ClassConsent, Reason: "this consent was used before, has expired, or belongs to another source",
+		Hint: "begin again: a consent can be finished once, within ten minutes",
 	}
 }
 
@@ -58,11 +58,11 @@ func (c *Consent) use(s *Source) error {
 // goes to redirectURI, which must equal the one registered with the provider, byte for byte.
 func (s *Source) Authorize(redirectURI string) (string, *Consent, error) {
 	if s.config.User == "" {
-		return "", nil, errors.New("auth: nobody needs to grant access here: the tokens are the client's own")
+		return "", nil, errors.New("auth: no user grants access here: the tokens belong to the client")
 	}
 	u, err := url.Parse(s.config.AuthorizeURL)
 	if err != nil {
-		return "", nil, errors.New("auth: the authorization URL is not a URL")
+		return "", nil, errors.New("auth: the authorization URL is invalid")
 	}
 	c := &Consent{source: s, state: rand.Text(), redirectURI: redirectURI, until: time.Now().Add(consentLife)}
 	query := u.Query()
@@ -125,7 +125,7 @@ func (s *Source) Exchange(ctx context.Context, c *Consent, code string) error {
 		}
 		if err != nil {
 			s.commit(ctx, lease, row)
-			return fmt.Errorf("the code could not be exchanged: %w", err)
+			return fmt.Errorf("exchange of the code failed: %w", err)
 		}
 		if err := s.another(a.Identity); err != nil {
 			s.commit(ctx, lease, row)
@@ -143,7 +143,7 @@ func (s *Source) CheckIssuer(answer url.Values) error {
 	if s.config.Issuer == "" || answer.Get("iss") == s.config.Issuer {
 		return nil
 	}
-	return errors.New("the answer does not come from the provider's authorization server")
+	return errors.New("the redirect does not come from the provider's authorization server")
 }
 
 // another is the error if another user than the configured one granted access; nil if it is the user,
@@ -155,7 +155,7 @@ func (s *Source) another(identity string) error {
 		return nil
 	case identity == "":
 		return &endpoint.Error{
-			Class: endpoint.ClassConsent, Reason: "the provider does not tell who granted access: its answer has no " + claim,
+			Class: endpoint.ClassConsent, Reason: "the token response does not name the user who granted access: it has no " + claim,
 			Hint: "check user_claim; nothing was stored",
 		}
 	default:
@@ -169,11 +169,11 @@ func (s *Source) another(identity string) error {
 // Why a user must grant access. The texts appear in errors, alerts and the store.
 const (
 	reasonNever      = "access was never granted"
-	reasonRefused    = "the provider refuses to renew the access that was granted"
-	reasonLost       = "the answer to a renewal was lost, and so the new refresh token"
-	reasonEnded      = "the access that was granted has ended, and came without a refresh token"
-	reasonUnreadable = "the tokens that were stored cannot be read"
-	reasonLogout     = "somebody logged the user out"
+	reasonRefused    = "the provider rejected the refresh token"
+	reasonLost       = "the response to a refresh was lost, and with it the new refresh token"
+	reasonEnded      = "the access has expired, and there is no refresh token"
+	reasonUnreadable = "the stored tokens cannot be read"
+	reasonLogout     = "the user was logged out"
 )
 
 // lapsed is why a user must grant access before another token can be requested, "" if that is not

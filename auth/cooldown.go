@@ -195,7 +195,7 @@ func (c *Client) begin(ctx context.Context, s *Source) (release func(), err erro
 	select {
 	case c.ahead <- struct{}{}:
 	case <-ctx.Done():
-		return nil, &endpoint.Error{Class: endpoint.ClassTransient, Reason: "another user's request, which tries the client's credentials, does not end", Err: ctx.Err()}
+		return nil, &endpoint.Error{Class: endpoint.ClassTransient, Reason: "timed out waiting for another user's token request with the client's credentials", Err: ctx.Err()}
 	}
 	if err := c.resting(s, time.Now()); err != nil {
 		<-c.ahead

@@ -41,9 +41,9 @@ func TestAnswersThatDoNot(t *testing.T) {
 		{shellGuide, "a success with a code", shell, 200, `{"ErrorCode": "invalid_client","access_token": "a"}`, endpoint.Error{Class: endpoint.ClassCredential, Code: "invalid_client"}},
 		{shellGuide, "errors as RFC 6749 has them", shell, 401, `{"error": "invalid_client"}`, endpoint.Error{Class: endpoint.ClassCredential, Code: "invalid_client"}},
 
-		{microbiltPage, "a 200 that is not approved", microbilt, 200, `{"access_token": "a", "expires_in": "3599", "status": "denied"}`, endpoint.Error{Class: endpoint.ClassCredential, Reason: "not approved"}},
+		{microbiltPage, "a 200 that is not approved", microbilt, 200, `{"access_token": "a", "expires_in": "3599", "status": "denied"}`, endpoint.Error{Class: endpoint.ClassCredential, Reason: "other than approved"}},
 		{microbiltPage, "a 200 that is pending", microbilt, 200, `{"access_token": "a", "expires_in": "3599", "status": "pending"}`, endpoint.Error{Class: endpoint.ClassCredential}},
-		{microbiltPage, "a 200 that is almost approved", microbilt, 200, `{"access_token": "a", "status": "not approved"}`, endpoint.Error{Class: endpoint.ClassCredential}},
+		{microbiltPage, "a 200 that is almost approved", microbilt, 200, `{"access_token": "a", "status": "other than approved"}`, endpoint.Error{Class: endpoint.ClassCredential}},
 		{microbiltPage, "errors are not documented: its gateway's fault", microbilt, 401, fault(`"detail":{"errorcode":"oauth.v2.InvalidClientIdentifier"}`), endpoint.Error{Class: endpoint.ClassCredential, Code: "oauth.v2.invalidclientidentifier"}},
 		{microbiltPage, "errors are not documented: a fault in a 200", microbilt, 200, fault(`"access_token":"a"`), endpoint.Error{Class: endpoint.ClassRequest}},
 		{microbiltPage, "errors are not documented: a fault without a code", microbilt, 401, fault(`"detail":{}`), endpoint.Error{Class: endpoint.ClassCredential}},

@@ -14,7 +14,7 @@ import (
 func TestConfigurationMistakesComeTogether(t *testing.T) {
 	_, err := auth.NewSource(auth.Config{TokenURL: "http://api.example/token"})
 	want := "auth: dialect is missing\nauth: provider is missing\nauth: client id is missing\nauth: client secret is missing\n" +
-		"auth: a token's life, in the dialect or as TTL is missing\nauth: the token URL must be https, or http on a loopback address"
+		"auth: token lifetime, in the dialect or as TTL is missing\nauth: the token URL must be https, or http on a loopback address"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v want %v", err, want)
 	}
@@ -30,7 +30,7 @@ func TestWhatAConfigurationMustHave(t *testing.T) {
 		{"a client's", endpoint.Michelin(), func(*auth.Config) {}, ""},
 		{"a user's", endpoint.Mazda(), func(*auth.Config) {}, ""},
 		{"tokens of users are somebody's", endpoint.Mazda(), func(c *auth.Config) { c.User = "" }, "user is missing"},
-		{"a client's tokens are nobody's", endpoint.Shell(), func(c *auth.Config) { c.User = user }, "the dialect's tokens are the client's own"},
+		{"a client's tokens are nobody's", endpoint.Shell(), func(c *auth.Config) { c.User = user }, "the dialect's tokens belong to the client"},
 		{"users grant access somewhere", endpoint.Mazda(), func(c *auth.Config) { c.AuthorizeURL = "" }, "the authorization URL must be https"},
 		{"over TLS", endpoint.Mazda(), func(c *auth.Config) { c.AuthorizeURL = "http://mapps.example/oauth/authorize" }, "the authorization URL must be https"},
 		{"a token comes over TLS", endpoint.PTV(), func(c *auth.Config) { c.TokenURL = "http://api.example/token" }, "the token URL must be https"},

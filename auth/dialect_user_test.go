@@ -47,7 +47,7 @@ func TestARefreshTokenIsNeverSentToTheAPI(t *testing.T) {
 		for _, answer = range []int{200, 401} {
 			try()
 		}
-		mustConsent(t, s, "refuses to renew")
+		mustConsent(t, s, "rejected the refresh token")
 		consent(t, s)
 		answer = 200
 		try()
@@ -75,7 +75,7 @@ func TestWhenAllOfAUsersTokensAreRevoked(t *testing.T) {
 		if got := a.calls.Load(); got != 1 {
 			t.Errorf("calls: got %d want 1", got)
 		}
-		mustConsent(t, open(t, userConfig(server, store)), "refuses to renew")
+		mustConsent(t, open(t, userConfig(server, store)), "rejected the refresh token")
 		server.got(t)
 	})
 }

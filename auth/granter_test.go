@@ -201,12 +201,12 @@ func TestATokenCommand(t *testing.T) {
 	}{
 		"prints a token":                 {`echo '{"access_token":"tok","token_type":"Bearer","expires_in":60}'`, endpoint.Error{}},
 		"prints an error":                {`echo '{"error":"invalid_client","error_description":"revoked"}'; exit 1`, endpoint.Error{Class: endpoint.ClassCredential, Code: "invalid_client", Reason: "the token command refuses the credentials (revoked)"}},
-		"prints no token":                {`echo '{}'`, endpoint.Error{Class: endpoint.ClassRequest, Reason: "the token command's answer has no access token", Hint: "token_command"}},
+		"prints no token":                {`echo '{}'`, endpoint.Error{Class: endpoint.ClassRequest, Reason: "the output of the token command has no access token", Hint: "token_command"}},
 		"prints words":                   {`echo hello`, endpoint.Error{Class: endpoint.ClassRequest, Reason: "is not JSON"}},
 		"fails":                          {`echo "cannot log in" >&2; exit 3`, endpoint.Error{Class: endpoint.ClassTransient, Reason: "the token command failed: exit status 3 (cannot log in)"}},
-		"does not end":                   {`sleep 60 & sleep 60`, endpoint.Error{Class: endpoint.ClassTransient, Reason: "did not end in time"}},
+		"does not end":                   {`sleep 60 & sleep 60`, endpoint.Error{Class: endpoint.ClassTransient, Reason: "timed out"}},
 		"tells the secret when it fails": {`echo "no ` + clientSecret + `" >&2; exit 1`, endpoint.Error{Class: endpoint.ClassTransient, Reason: "(no REDACTED)"}},
-		"prints without end":             {`yes '{"x":"y"}'`, endpoint.Error{Class: endpoint.ClassTransient, Reason: "did not end in time"}},
+		"prints without end":             {`yes '{"x":"y"}'`, endpoint.Error{Class: endpoint.ClassTransient, Reason: "timed out"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := os.WriteFile(script, []byte("#!/bin/sh\n"+tt.body+"\n"), 0o700); err != nil {
@@ -250,8 +250,8 @@ func TestAccessThatAnotherUserGrantedIsNotTaken(t *testing.T) {
 		"the id_token names another":  {"sub", `, "id_token": "` + claims("bob") + `"`, `by another user than mmd10030.johndoe: "bob"`},
 		"a member names another":      {"profile.login", `, "profile": {"login": "bob"}`, `"bob"`},
 		"a member names the user":     {"profile.login", `, "profile": {"login": "` + user + `"}`, ""},
-		"nothing tells who":           {"sub", ``, "does not tell who granted access"},
-		"the id_token is none":        {"sub", `, "id_token": "x.y.z"`, "does not tell who granted access"},
+		"nothing tells who":           {"sub", ``, "does not name the user who granted access"},
+		"the id_token is none":        {"sub", `, "id_token": "x.y.z"`, "does not name the user who granted access"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := userConfig(nil, auth.NewMemory())

@@ -10,7 +10,7 @@ import (
 )
 
 // errNoToken is returned when there is no token to introspect.
-var errNoToken = errors.New("there is no access token to tell of")
+var errNoToken = errors.New("there is no access token")
 
 // CanIntrospect reports whether there is an introspection endpoint.
 func (s *Source) CanIntrospect() bool { return s.endpoint.CanIntrospect() }
@@ -21,7 +21,7 @@ func (s *Source) CanIntrospect() bool { return s.endpoint.CanIntrospect() }
 // The error is an *[endpoint.Error].
 func (s *Source) Introspect(ctx context.Context) (endpoint.Introspection, error) {
 	if !s.CanIntrospect() {
-		return endpoint.Introspection{}, &endpoint.Error{Class: endpoint.ClassRequest, Reason: "no introspection URL is known", Hint: "set introspection_url, if the provider has such an endpoint"}
+		return endpoint.Introspection{}, &endpoint.Error{Class: endpoint.ClassRequest, Reason: "there is no introspection URL", Hint: "set introspection_url, if the provider has such an endpoint"}
 	}
 	token := s.inHand()
 	if token.Empty() {

@@ -96,13 +96,13 @@ func TestWhatRevocationAnswers(t *testing.T) {
 			if revoked != tt.revoked {
 				t.Errorf("revoked: got %v want %v", revoked, tt.revoked)
 			}
-			if got, ok := errors.AsType[*endpoint.Error](err); (err == nil) != tt.revoked || err != nil && (!ok || got.Status != tt.statusOfTheError || !strings.Contains(got.Hint, "lives on")) {
+			if got, ok := errors.AsType[*endpoint.Error](err); (err == nil) != tt.revoked || err != nil && (!ok || got.Status != tt.statusOfTheError || !strings.Contains(got.Hint, "stays valid")) {
 				t.Errorf("got %v want status %d, and that it lives on", err, tt.statusOfTheError)
 			}
 			if got := strings.Count(w.raw(), "POST"); got != 2 {
 				t.Errorf("got %d requests want each token sent once", got)
 			}
-			mustConsent(t, s, "logged the user out")
+			mustConsent(t, s, "user was logged out")
 			e.got(t, 1)
 			if after := s.Status(); after.Refusals != before.Refusals || after.LifeLeft != 0 {
 				t.Errorf("got %+v want nothing to be held against the credentials, and no token", after)
@@ -161,8 +161,8 @@ func TestALogoutWithoutARevocationEndpointIsOurs(t *testing.T) {
 	if revoked, err := s.Logout(t.Context()); revoked || err != nil {
 		t.Errorf("got %v, %v want it dropped here alone", revoked, err)
 	}
-	mustConsent(t, s, "logged the user out")
-	mustConsent(t, open(t, userConfig(server, store)), "logged the user out") // and after a restart
+	mustConsent(t, s, "user was logged out")
+	mustConsent(t, open(t, userConfig(server, store)), "user was logged out") // and after a restart
 	row, err := store.Load(t.Context(), s.Status().Key)
 	if err != nil || !row.Token.Empty() || !row.Refresh.Empty() {
 		t.Errorf("got %+v, %v want no tokens in the store", row, err)
@@ -242,9 +242,9 @@ func TestALogoutEndsAGrantThatWasNotStored(t *testing.T) {
 		if diff := cmp.Diff(want, revoked); diff != "" {
 			t.Errorf("revoked (-want +got):\n%s", diff)
 		}
-		mustConsent(t, s, "logged the user out")
+		mustConsent(t, s, "user was logged out")
 		s.Tend()
 		synctest.Wait()
-		mustConsent(t, open(t, userConfig(server, store)), "logged the user out")
+		mustConsent(t, open(t, userConfig(server, store)), "user was logged out")
 	})
 }

@@ -130,7 +130,7 @@ func (s *Source) obtain(ctx context.Context) error {
 			return nil
 		}
 		if err := pause(ctx, 20*time.Millisecond+rand.N(40*time.Millisecond)); err != nil {
-			return &endpoint.Error{Class: endpoint.ClassTransient, Reason: "another process renews the token, and does not end", Err: err}
+			return &endpoint.Error{Class: endpoint.ClassTransient, Reason: "timed out waiting for another process to renew the token", Err: err}
 		}
 	}
 }
@@ -143,7 +143,7 @@ const deadGrace = 2 * time.Second
 func (s *Source) ready(ctx context.Context, row Row, usable bool) error {
 	if s.config.User != "" && usable && !row.IntentAt.IsZero() && !row.LeaseUntil.After(time.Now()) {
 		if err := pause(ctx, deadGrace); err != nil {
-			return &endpoint.Error{Class: endpoint.ClassTransient, Reason: "another process renews the token, and does not end", Err: err}
+			return &endpoint.Error{Class: endpoint.ClassTransient, Reason: "timed out waiting for another process to renew the token", Err: err}
 		}
 	}
 	return s.turn(ctx)
@@ -207,7 +207,7 @@ func (s *Source) useStored(row Row, now time.Time) bool {
 // must grant access. It is nil when an attempt is allowed.
 func (s *Source) blockedBy(row Row, now time.Time) error {
 	if s.dialect.Static {
-		return &endpoint.Error{Class: endpoint.ClassRequest, Reason: "these credentials are sent as they are: there are no tokens"}
+		return &endpoint.Error{Class: endpoint.ClassRequest, Reason: "these credentials have no tokens"}
 	}
 	if reason := s.lapsed(row); reason != "" {
 		return s.consentError(reason)

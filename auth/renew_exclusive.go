@@ -83,7 +83,7 @@ func (s *Source) forceLease(ctx context.Context) (Lease, Row, error) {
 			return lease, row, nil
 		}
 		if err := pause(ctx, 20*time.Millisecond+rand.N(40*time.Millisecond)); err != nil {
-			return Lease{}, Row{}, &endpoint.Error{Class: endpoint.ClassTransient, Reason: "another process renews the token, and does not end", Err: err}
+			return Lease{}, Row{}, &endpoint.Error{Class: endpoint.ClassTransient, Reason: "timed out waiting for another process to renew the token", Err: err}
 		}
 	}
 }
@@ -91,7 +91,7 @@ func (s *Source) forceLease(ctx context.Context) (Lease, Row, error) {
 // commitForced writes the row under a lease of forceLease.
 func (s *Source) commitForced(ctx context.Context, lease Lease, row Row) error {
 	if !s.commit(ctx, lease, row) {
-		return &endpoint.Error{Class: endpoint.ClassTransient, Reason: "the token store did not take it; try again"}
+		return &endpoint.Error{Class: endpoint.ClassTransient, Reason: "the token store rejected the write; try again"}
 	}
 	s.row.Store(&row)
 	return nil

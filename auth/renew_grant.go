@@ -14,7 +14,7 @@ import (
 const keepAlive = 24 * time.Hour
 
 // errReplay says that the response to a refresh was lost, and that its one replay is due.
-var errReplay = errors.New("the answer was lost")
+var errReplay = errors.New("the response was lost")
 
 // grant sends one token request and stores the outcome before any caller sees it. It holds the lease,
 // which includes the intent.
@@ -46,7 +46,7 @@ func (s *Source) stale(row *Row, failures int) error {
 	if hold(*row, 0, now).usable(now, 0) {
 		return nil
 	}
-	e := &endpoint.Error{Class: endpoint.ClassTransient, Reason: "the access token had ended when it came"}
+	e := &endpoint.Error{Class: endpoint.ClassTransient, Reason: "the access token had expired on arrival"}
 	row.Failures = failures
 	*row = row.failed(e, s.id.Credential, now)
 	if failures == 0 {
@@ -78,7 +78,7 @@ func (s *Source) turn(ctx context.Context) error {
 		return nil
 	}
 	if err := s.limiter.Wait(ctx); err != nil {
-		return &endpoint.Error{Class: endpoint.ClassTransient, Reason: "the token endpoint's own rate is used up", Err: err}
+		return &endpoint.Error{Class: endpoint.ClassTransient, Reason: "the rate limit of the token endpoint (token_rate) is exhausted", Err: err}
 	}
 	return nil
 }

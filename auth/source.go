@@ -137,7 +137,7 @@ func (s *Source) wait(ctx context.Context) (*held, error) {
 			return h, nil
 		}
 	}
-	return nil, &endpoint.Error{Class: endpoint.ClassTransient, Reason: "every new token is refused, or has ended, when it comes"}
+	return nil, &endpoint.Error{Class: endpoint.ClassTransient, Reason: "the token endpoint keeps returning rejected or expired tokens"}
 }
 
 // Tend renews a user's tokens when due even without calls, at least once a day, so that an idle

@@ -146,7 +146,7 @@ func closeBody(req *http.Request) {
 func within(origin, u *url.URL) error {
 	switch {
 	case origin == nil:
-		return errors.New("auth: no origin is set, so no request may be signed")
+		return errors.New("auth: no origin is set")
 	case !SameOrigin(origin, u):
 		return fmt.Errorf("auth: a request to %s://%s is not sent with the credentials for %s://%s", u.Scheme, u.Host, origin.Scheme, origin.Host)
 	case !confidential(u):

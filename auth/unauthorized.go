@@ -112,9 +112,9 @@ func (s *Source) accepted(generation int64) {
 // notFinal is the error of a call whose 401 proves nothing: its token was not requested because of a
 // 401. after is how long no such token is requested, 0 when the next call gets one.
 func notFinal(after time.Duration) *endpoint.Error {
-	e := &endpoint.Error{Class: endpoint.ClassTransient, Reason: "the API refused it, and the newer one that was there", Cooling: after > 0, After: after}
+	e := &endpoint.Error{Class: endpoint.ClassTransient, Reason: "the API returned 401 for this token and for the newer cached one", Cooling: after > 0, After: after}
 	if e.Cooling {
-		e.Reason = "the API refused it, and a 401 may not ask for a new one yet"
+		e.Reason = "the API returned 401, and no new token may be requested yet"
 	}
 	return e
 }

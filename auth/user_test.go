@@ -231,7 +231,7 @@ func TestAGrantWithoutARefreshTokenEndsWithItsToken(t *testing.T) {
 		consent(t, s)
 		mustToken(t, s)
 		time.Sleep(time.Minute)
-		mustConsent(t, s, "without a refresh token")
+		mustConsent(t, s, "there is no refresh token")
 		e.got(t, 1)
 	})
 }
@@ -265,7 +265,7 @@ func TestALostAnswerIsAskedForOnceMore(t *testing.T) {
 		sent          int
 		reason        string // why consent is needed then, "" when it is not
 	}{
-		{"and a strict server refuses it", false, nil, once(nil, reset), 2, "answer to a renewal was lost"},
+		{"and a strict server refuses it", false, nil, once(nil, reset), 2, "response to a refresh was lost"},
 		{"and a server with a grace period answers it", true, nil, once(nil, reset), 2, ""},
 		{"and it was cut off before the server saw it", false, nil, nil, 2, ""},
 		{"and half an answer is no answer", true, nil, once(&http.Response{StatusCode: 200, Body: io.NopCloser(io.MultiReader(strings.NewReader(`{"acc`), failing{}))}, nil), 2, ""},
@@ -525,9 +525,9 @@ func TestAfterACrashTheOneReplayIsLeft(t *testing.T) {
 		reason  string
 	}{
 		{"which a server with a grace period answers", 1, true, []string{"refresh_token"}, ""},
-		{"which a strict server refuses", 1, false, []string{"refresh_token"}, "answer to a renewal was lost"},
-		{"which one refuses after many", 5, false, []string{"refresh_token"}, "answer to a renewal was lost"},
-		{"also after a second one", 2, true, []string{"refresh_token"}, "answer to a renewal was lost"},
+		{"which a strict server refuses", 1, false, []string{"refresh_token"}, "response to a refresh was lost"},
+		{"which one refuses after many", 5, false, []string{"refresh_token"}, "response to a refresh was lost"},
+		{"also after a second one", 2, true, []string{"refresh_token"}, "response to a refresh was lost"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -629,10 +629,10 @@ func TestARefusedRefreshAsksAPerson(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		var wg sync.WaitGroup
 		for range 500 {
-			wg.Go(func() { mustConsent(t, s, "refuses to renew") })
+			wg.Go(func() { mustConsent(t, s, "rejected the refresh token") })
 		}
 		wg.Wait()
-		mustConsent(t, open(t, userConfig(server, store)), "refuses to renew")
+		mustConsent(t, open(t, userConfig(server, store)), "rejected the refresh token")
 		server.got(t)
 
 		consent(t, s)

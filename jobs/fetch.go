@@ -25,7 +25,7 @@ func planFetch(planning Planning) ([]Question, error) {
 	}
 	most := planning.Traits.MaxReferences
 	if most == 0 {
-		return nil, Invalid("the provider cannot be asked for single orders", "use sync")
+		return nil, Invalid("the provider has no requests for single orders", "use sync")
 	}
 	for _, id := range slices.Concat(p.OrderIDs, p.References) {
 		if strings.TrimSpace(id) == "" {

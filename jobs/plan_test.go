@@ -175,8 +175,8 @@ func TestPlanRefuses(t *testing.T) {
 		"a range that begins before the provider's memory": {
 			jobs.Request{Provider: "forgetful", Kind: "sync", Params: json.RawMessage(`{"from":"2026-11-13"}`)}, `begins before 2026-11-14`,
 		},
-		"a window where there is no way": {jobs.Request{Provider: "windowless", Kind: "sync"}, `cannot be asked for the orders of a window`},
-		"a fetch where there is no way":  {jobs.Request{Provider: "unbounded", Kind: "fetch", Params: json.RawMessage(`{"order_ids":["A"]}`)}, `cannot be asked for single orders`},
+		"a window where there is no way": {jobs.Request{Provider: "windowless", Kind: "sync"}, `has no requests for orders by date range`},
+		"a fetch where there is no way":  {jobs.Request{Provider: "unbounded", Kind: "fetch", Params: json.RawMessage(`{"order_ids":["A"]}`)}, `has no requests for single orders`},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

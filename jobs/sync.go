@@ -29,7 +29,7 @@ func planSync(p Planning) ([]Question, error) {
 
 // errNoWindows is why a provider's orders cannot be asked for by their dates.
 func errNoWindows() error {
-	return Invalid("the provider cannot be asked for the orders of a window", "use fetch with order_ids or references")
+	return Invalid("the provider has no requests for orders by date range", "use fetch with order_ids or references")
 }
 
 // windowParams are the params of kinds that ask for the days of a window: {"lookback":

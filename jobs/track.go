@@ -37,7 +37,7 @@ func planTrack(p Planning) ([]Question, error) {
 		return nil, err
 	}
 	if p.Traits.MaxReferences == 0 {
-		return nil, Invalid("the provider cannot be asked for single orders", "it cannot be tracked: widen the window of its sync")
+		return nil, Invalid("the provider has no requests for single orders", "it cannot be tracked: widen the window of its sync")
 	}
 	var questions []Question
 	for some := range slices.Chunk(followed, p.Traits.MaxReferences) {

@@ -70,7 +70,7 @@ func TestTrackAsksForOpenOrdersThatNoWindowReaches(t *testing.T) {
 
 func TestTrackRefuses(t *testing.T) {
 	for name, c := range map[string]struct{ provider, params, want string }{
-		"a provider that takes no numbers": {"unbounded", ``, "cannot be asked for single orders"},
+		"a provider that takes no numbers": {"unbounded", ``, "has no requests for single orders"},
 		"ages that cross":                  {"michelin", `{"older_than":"30d","max_age":"30d"}`, "max_age is not more than older_than"},
 		"an age that is none":              {"michelin", `{"max_age":"long"}`, `max_age "long" is not a length of time`},
 		"a param of sync":                  {"michelin", `{"lookback":"14d"}`, `unknown field "lookback"`},

@@ -77,13 +77,13 @@ func (c *Pending) Finish(ctx context.Context, provider string, answer url.Values
 	consent := c.take(provider, answer.Get("state"))
 	if consent == nil {
 		return nil, &Error{
-			Code: "invalid_state", Reason: "this answer belongs to no request for access that is under way",
-			Hint: "begin again: a request can be answered once, within ten minutes", Again: true,
+			Code: "invalid_state", Reason: "there is no pending consent with this state",
+			Hint: "begin again: a consent can be finished once, within ten minutes", Again: true,
 		}
 	}
 	s := consent.Source()
 	if len(answer["code"]) > 1 || len(answer["error"]) > 1 || len(answer["iss"]) > 1 || len(answer["state"]) > 1 {
-		return nil, &Error{Code: "invalid_answer", Reason: "the provider's answer says something twice", Again: true, Source: s}
+		return nil, &Error{Code: "invalid_answer", Reason: "the redirect has a repeated parameter", Again: true, Source: s}
 	}
 	if err := s.CheckIssuer(answer); err != nil {
 		return nil, &Error{Code: "invalid_issuer", Reason: err.Error(), Hint: "ask the provider whether its issuer has changed", Source: s}
@@ -95,7 +95,7 @@ func (c *Pending) Finish(ctx context.Context, provider string, answer url.Values
 	}
 	code := answer.Get("code")
 	if code == "" {
-		return nil, &Error{Code: "invalid_answer", Reason: "the provider's answer has neither a code nor an error", Again: true, Source: s}
+		return nil, &Error{Code: "invalid_answer", Reason: "the redirect has neither a code nor an error", Again: true, Source: s}
 	}
 	if err := s.Exchange(ctx, consent, code); err != nil {
 		e := &Error{Code: "exchange_failed", Reason: err.Error(), Hint: "begin again: a code can be used once", Again: true, Source: s, Err: err}
@@ -158,13 +158,13 @@ func (e *Error) Unwrap() error { return e.Err }
 func redirected(code string) *Error {
 	switch code = strings.ToLower(strings.TrimSpace(code)); code {
 	case "access_denied":
-		return &Error{Code: code, Reason: "access was denied", Hint: "nothing is asked for again until somebody begins anew"}
+		return &Error{Code: code, Reason: "access was denied", Hint: "access is not requested again until the user begins again"}
 	case "invalid_request":
-		return &Error{Code: code, Reason: "the provider does not take the request", Hint: "check the redirect URI that is registered with the provider, and whether it takes PKCE"}
+		return &Error{Code: code, Reason: "the provider rejects the authorization request", Hint: "check the redirect URI that is registered with the provider, and whether the provider supports PKCE"}
 	case "unauthorized_client":
-		return &Error{Code: code, Reason: "the provider does not let this client ask users for access", Hint: "ask the provider to allow the authorization code grant"}
+		return &Error{Code: code, Reason: "this client may not request access from users", Hint: "ask the provider to allow the authorization code grant"}
 	case "unsupported_response_type":
-		return &Error{Code: code, Reason: "the provider gives out no authorization codes", Hint: "check the authorization URL"}
+		return &Error{Code: code, Reason: "the provider issues no authorization codes", Hint: "check the authorization URL"}
 	case "invalid_scope":
 		return &Error{Code: code, Reason: "the provider does not know the scope", Hint: "check the provider's scope in the configuration"}
 	case "server_error":
@@ -172,6 +172,6 @@ func redirected(code string) *Error {
 	case "temporarily_unavailable", "temporary_unavailable":
 		return &Error{Code: code, Reason: "the provider's authorization server is overloaded, or being maintained", Hint: "try again in a while", Again: true}
 	default:
-		return &Error{Code: "unknown_error", Reason: "the provider answered with an error that is not known", Hint: "ask the provider", Again: true}
+		return &Error{Code: "unknown_error", Reason: "the provider returned an unknown error", Hint: "ask the provider", Again: true}
 	}
 }

@@ -49,7 +49,7 @@ type Assertion struct {
 func NewAssertion(key secret.Secret) (*Assertion, error) {
 	block, _ := pem.Decode([]byte(key.Reveal()))
 	if block == nil {
-		return nil, errors.New("it is no private key in PEM")
+		return nil, errors.New("it is not a private key in PEM")
 	}
 	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
@@ -58,7 +58,7 @@ func NewAssertion(key secret.Secret) (*Assertion, error) {
 		} else if ecKey, err := x509.ParseECPrivateKey(block.Bytes); err == nil {
 			parsed = ecKey
 		} else {
-			return nil, errors.New("it is no private key in PKCS #8, PKCS #1 or SEC 1")
+			return nil, errors.New("it is not a private key in PKCS #8, PKCS #1 or SEC 1")
 		}
 	}
 	const leastBits = 2048 // RFC 7518 section 3.3

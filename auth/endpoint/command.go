@@ -41,7 +41,7 @@ func (c *Command) Grant(ctx context.Context, r Request) (Answer, error) {
 	_, ended := errors.AsType[*exec.ExitError](err)
 	switch {
 	case ctx.Err() != nil:
-		return Answer{}, &Error{Class: ClassTransient, Reason: because("the token command did not end in time", said), Err: ctx.Err()}
+		return Answer{}, &Error{Class: ClassTransient, Reason: because("the token command timed out", said), Err: ctx.Err()}
 	case err != nil && !ended:
 		return Answer{}, &Error{Class: ClassRequest, Reason: "the token command cannot be run: " + reasonOf(err), Hint: "check token_command: a program with its arguments, which is not run by a shell", Err: err}
 	case err != nil && stdout.Len() == 0:
@@ -50,7 +50,7 @@ func (c *Command) Grant(ctx context.Context, r Request) (Answer, error) {
 	a, err := c.endpoint.read(r, reply{status: http.StatusOK, body: stdout.Bytes()})
 	if e, ok := errors.AsType[*Error](err); ok {
 		e.Status = 0
-		e.Reason = strings.ReplaceAll(e.Reason, "token endpoint", "token command")
+		e.Reason = strings.ReplaceAll(e.Reason, "token response", "output of the token command")
 		e.Hint = strings.ReplaceAll(e.Hint, "token_url", "token_command")
 		return Answer{}, e
 	}

@@ -45,7 +45,7 @@ func ConnectionFailure(err error) *ConnectionError {
 		cause = "it does not answer in time"
 	}
 	return &ConnectionError{
-		Reason: "the proxy makes no connection: " + cause,
+		Reason: "the proxy does not connect: " + cause,
 		Hint:   "check HTTPS_PROXY, or the provider's proxy", Err: err,
 	}
 }
@@ -57,21 +57,21 @@ func reason(err error) string {
 	case connection != nil:
 		return "the token endpoint cannot be reached: " + connection.Reason
 	case errors.Is(err, context.DeadlineExceeded), isTimeout(err):
-		return "the token endpoint does not answer in time"
+		return "the token endpoint timed out"
 	case errors.Is(err, context.Canceled):
 		return "the source was closed"
 	case is[*net.DNSError](err):
-		return "the token endpoint's name is not found"
+		return "the host name of the token endpoint is not found"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "the token endpoint refuses the connection"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "the token endpoint broke the connection"
+		return "the token endpoint closed the connection"
 	case is[*tls.CertificateVerificationError](err), is[x509.UnknownAuthorityError](err), is[x509.HostnameError](err):
 		return "the token endpoint's certificate is not valid"
 	case is[tls.RecordHeaderError](err), is[tls.AlertError](err):
-		return "the token endpoint does not speak TLS with us"
+		return "the TLS handshake with the token endpoint failed"
 	default:
-		return "the token endpoint cannot be asked"
+		return "the token request failed"
 	}
 }
 

@@ -80,7 +80,7 @@ func (e *Endpoint) Grant(ctx context.Context, g Request) (Answer, error) {
 		failure := unreachable(err)
 		failure.Lost = wrote.Load()
 		if r.status != 0 {
-			failure.Status, failure.Reason, failure.Lost = r.status, "the token endpoint's answer broke off", true
+			failure.Status, failure.Reason, failure.Lost = r.status, "the token response was truncated", true
 		}
 		return Answer{}, failure
 	}

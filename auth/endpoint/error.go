@@ -91,7 +91,7 @@ func (e *Endpoint) refusal(g Request, r reply, m members, code string) *Error {
 		r.status == http.StatusServiceUnavailable && err.After > 0:
 		err.Class = ClassThrottle
 	case g.Type == AuthorizationCode && code == "invalid_grant": // RFC 6749 section 5.2: it is about the code
-		err.Class, err.Reason = ClassConsent, because("the token endpoint refuses the code", detail)
+		err.Class, err.Reason = ClassConsent, because("the token endpoint rejects the code", detail)
 		err.Hint = "begin again: the code has ended, was used before, or belongs to another redirect URI"
 		return err
 	case known:
@@ -121,13 +121,13 @@ func reasons(c Class) string {
 	case ClassCredential:
 		return "the token endpoint refuses the credentials"
 	case ClassRequest:
-		return "the token endpoint does not take the request"
+		return "the token endpoint rejects the request"
 	case ClassThrottle:
-		return "the token endpoint has had too many requests"
+		return "the token endpoint received too many requests"
 	case ClassConsent:
-		return "the token endpoint refuses the refresh token"
+		return "the token endpoint rejects the refresh token"
 	default:
-		return "the token endpoint is out of order"
+		return "the token endpoint is unavailable"
 	}
 }
 

@@ -53,12 +53,12 @@ func (e *Endpoint) examine(ctx context.Context, enc Encoding, token secret.Secre
 		return Introspection{}, toolError("introspection", err)
 	}
 	if r.status != http.StatusOK {
-		return Introspection{}, &Error{Class: ClassTransient, Status: r.status, Reason: "the introspection endpoint does not take the request"}
+		return Introspection{}, &Error{Class: ClassTransient, Status: r.status, Reason: "the introspection endpoint rejects the request"}
 	}
 	var m members
 	var active bool
 	if json.Unmarshal(r.body, &m) != nil || json.Unmarshal(m["active"], &active) != nil {
-		return Introspection{}, &Error{Class: ClassTransient, Status: r.status, Reason: "the introspection endpoint's answer does not say whether the token is active"}
+		return Introspection{}, &Error{Class: ClassTransient, Status: r.status, Reason: "the introspection response does not say whether the token is active"}
 	}
 	if !active {
 		return Introspection{}, nil // other members do not count (RFC 7662 section 2.2)

@@ -50,18 +50,18 @@ func (e *Endpoint) read(g Request, r reply) (Answer, error) {
 	beside := m.beside(e.dialect.TokenField)
 	token := bare(text(m.at(e.dialect.tokenField())))
 	kind := strings.ToLower(strings.TrimSpace(text(beside("token_type"))))
-	const look = "check token_url, and where the token stands in the answer (token_field)"
+	const look = "check token_url, and the path of the token in the response (token_field)"
 	switch status := text(m["status"]); {
 	case unreadable && len(body) > 0 && body[0] == '{': // truncated
-		return fail(ClassTransient, "the token endpoint's answer is not JSON", "")
+		return fail(ClassTransient, "the token response is not JSON", "")
 	case unreadable:
-		return fail(ClassRequest, "the token endpoint's answer is not JSON, and holds no access token", look)
+		return fail(ClassRequest, "the token response is not JSON, and has no access token", look)
 	case e.dialect.Approved != "" && status != "" && !strings.EqualFold(status, e.dialect.Approved):
-		return fail(ClassCredential, "the token endpoint answers with a status that is not "+e.dialect.Approved, e.dialect.Hint(ClassCredential, ""))
+		return fail(ClassCredential, "the token response has a status other than "+e.dialect.Approved, e.dialect.Hint(ClassCredential, ""))
 	case token == "":
-		return fail(ClassRequest, "the token endpoint's answer has no access token", look)
+		return fail(ClassRequest, "the token response has no access token", look)
 	case !sendable(token):
-		return fail(ClassRequest, "the access token has characters that no header can carry", look)
+		return fail(ClassRequest, "the access token has characters that are invalid in a header", look)
 	case kind == "dpop":
 		return fail(ClassRequest, "the access token is bound to a key (DPoP, RFC 9449), which is not supported", "ask the provider for bearer tokens")
 	case !e.dialect.isBearer(kind):

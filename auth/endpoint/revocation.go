@@ -23,7 +23,7 @@ func (e *Endpoint) Revoke(ctx context.Context, token secret.Secret, hint string)
 	case r.status != http.StatusOK:
 		return &Error{
 			Class: ClassTransient, Status: r.status, After: Wait(r.status, r.header, MaxRetryAfter),
-			Reason: "the revocation endpoint did not revoke the " + hint, Hint: "the token was dropped here; it lives on at the provider until it ends",
+			Reason: "the revocation endpoint did not revoke the " + hint, Hint: "the token was dropped here; at the provider it stays valid until it expires",
 		}
 	}
 	return nil

@@ -46,20 +46,20 @@ func parseKeys(path string, content []byte) (*keys, error) {
 		}
 		raw, err := base64Strict.DecodeString(text)
 		if err != nil || len(raw) != keyBytes {
-			return nil, fmt.Errorf("%s line %d: this is no key; a key is %d random bytes in base64: %s", path, number, keyBytes, howToMakeAKey)
+			return nil, fmt.Errorf("%s line %d: this is not a key; a key is %d random bytes in base64: %s", path, number, keyBytes, howToMakeAKey)
 		}
 		key, err := newSealKey(raw)
 		if err != nil {
 			return nil, fmt.Errorf("%s line %d: %w", path, number, err)
 		}
 		if other, twice := lines[key.id]; twice {
-			return nil, fmt.Errorf("%s line %d: this key stands in line %d already: remove one of them", path, number, other)
+			return nil, fmt.Errorf("%s line %d: this key is in line %d already: remove one of them", path, number, other)
 		}
 		lines[key.id] = number
 		k.ring = append(k.ring, key)
 	}
 	if len(k.ring) == 0 {
-		return nil, fmt.Errorf("%s holds no key: write one on a line of its own: %s", path, howToMakeAKey)
+		return nil, fmt.Errorf("%s has no key: write one on a line of its own: %s", path, howToMakeAKey)
 	}
 	return k, nil
 }

@@ -60,7 +60,7 @@ func replaceKeyFile(path string, content []byte) error {
 func writeBeside(path string, content []byte, mode fs.FileMode) (string, error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // with mode 0600
 	if err != nil {
-		return "", fmt.Errorf("cannot write beside %s: %w", path, cause(err))
+		return "", fmt.Errorf("cannot write next to %s: %w", path, cause(err))
 	}
 	_, err = f.Write(content)
 	if err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
@@ -73,7 +73,7 @@ func writeBeside(path string, content []byte, mode fs.FileMode) (string, error) 
 func removeBeside(path string) (n int, err error) {
 	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
-		return 0, fmt.Errorf("cannot look beside %s: %w", path, cause(err))
+		return 0, fmt.Errorf("cannot list the folder of %s: %w", path, cause(err))
 	}
 	for _, e := range entries {
 		number, ours := strings.CutPrefix(e.Name(), "."+filepath.Base(path)+"-")
@@ -81,7 +81,7 @@ func removeBeside(path string) (n int, err error) {
 			continue
 		}
 		if err := os.Remove(filepath.Join(filepath.Dir(path), e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return n, fmt.Errorf("cannot remove what is left of an earlier change of keys: %w", err)
+			return n, fmt.Errorf("cannot remove the leftovers of an earlier change of keys: %w", err)
 		}
 		n++
 	}

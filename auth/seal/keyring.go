@@ -58,7 +58,7 @@ func LoadKeyring(path string, create bool) (*Keyring, error) {
 		_, err = k.read()
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: bring it back, or make one that only you may read: %s", err, howToMakeAKey)
+		return nil, fmt.Errorf("%w: restore it, or create one with mode 0600: %s", err, howToMakeAKey)
 	}
 	if err != nil {
 		return nil, err

@@ -146,17 +146,17 @@ func TestMistakesInAKeyFileAreToldWithTheirPlace(t *testing.T) {
 		mode    os.FileMode
 		want    []string
 	}{
-		{"no key", "# none yet\n\n", 0o600, []string{"holds no key", "head -c 32"}},
-		{"an empty file", "", 0o600, []string{"holds no key"}},
-		{"not base64", "# mine\ncanary canary\n", 0o600, []string{"line 2", "this is no key", "head -c 32"}},
+		{"no key", "# none yet\n\n", 0o600, []string{"has no key", "head -c 32"}},
+		{"an empty file", "", 0o600, []string{"has no key"}},
+		{"not base64", "# mine\ncanary canary\n", 0o600, []string{"line 2", "this is not a key", "head -c 32"}},
 		{"too short", oneKey + "\nY2FuYXJ5\n", 0o600, []string{"line 2", "32 random bytes"}},
 		{"too long", oneKey[:40] + oneKey + "\n", 0o600, []string{"line 1", "32 random bytes"}},
 		{"two keys in a line", oneKey + " " + anotherKey + "\n", 0o600, []string{"line 1"}},
 		{"a comment after the key", oneKey + " # canary\n", 0o600, []string{"line 1"}},
 		{"another spelling of the same bytes", strings.TrimSuffix(oneKey, "4=") + "5=\n", 0o600, []string{"line 1"}},
 		{"the same key twice", oneKey + "\n#\n" + oneKey + "\n", 0o600, []string{"line 3", "line 1", "remove one"}},
-		{"readable by the group", oneKey + "\n", 0o640, []string{"others may read", "mode 0640", "chmod 600"}},
-		{"readable by everybody", oneKey + "\n", 0o604, []string{"others may read", "mode 0604", "chmod 600"}},
+		{"readable by the group", oneKey + "\n", 0o640, []string{"other users may read", "mode 0640", "chmod 600"}},
+		{"readable by everybody", oneKey + "\n", 0o604, []string{"other users may read", "mode 0604", "chmod 600"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			path := keyPath(t)
@@ -180,7 +180,7 @@ func TestMistakesInAKeyFileAreToldWithTheirPlace(t *testing.T) {
 func TestAnAbsentKeyFileIsAnErrorThatHelps(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "nowhere", "key")
 	_, err := seal.LoadKeyring(path, false)
-	tells(t, err, path, "no such file", "bring it back", "head -c 32")
+	tells(t, err, path, "no such file", "restore it", "head -c 32")
 	_, err = seal.LoadKeyring(filepath.Dir(t.TempDir()), true)
 	tells(t, err, "is a directory")
 	file := writeKeys(t, keyPath(t), oneKey)

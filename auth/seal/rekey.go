@@ -27,7 +27,7 @@ type Resealer interface {
 func (s *Store) Rekey(ctx context.Context) (resealed, unreadable int, err error) {
 	inner, ok := s.inner.(Resealer)
 	if !ok {
-		return 0, 0, errors.New("the token store cannot seal its rows anew")
+		return 0, 0, errors.New("the token store cannot re-encrypt its rows")
 	}
 	old, unlock, err := s.keys.seize(ctx)
 	if err != nil {
@@ -44,7 +44,7 @@ func (s *Store) Rekey(ctx context.Context) (resealed, unreadable int, err error)
 	}
 	done := make(map[string]bool) // by row, whether it could be decrypted
 	if err := inner.Reseal(ctx, func(row auth.Row) auth.Row { return both.reseal(row, done) }); err != nil {
-		return 0, 0, fmt.Errorf("no token is sealed with the new key yet, and the old ones stay in %s: %w", s.keys.path, err)
+		return 0, 0, fmt.Errorf("no token is encrypted with the new key yet, and the old keys stay in %s: %w", s.keys.path, err)
 	}
 	for _, readable := range done {
 		if readable {
@@ -54,7 +54,7 @@ func (s *Store) Rekey(ctx context.Context) (resealed, unreadable int, err error)
 		}
 	}
 	if _, err := s.keys.replace([]*sealKey{fresh}); err != nil {
-		return resealed, unreadable, fmt.Errorf("every token is sealed with a new key, but the old ones stay in the file: %w", err)
+		return resealed, unreadable, fmt.Errorf("every token is encrypted with a new key, but the old keys stay in the file: %w", err)
 	}
 	return resealed, unreadable, nil
 }

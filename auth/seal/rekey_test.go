@@ -100,7 +100,7 @@ func TestRekeyKeepsTheModeAndTheLink(t *testing.T) {
 func TestAStoreThatCannotBeResealedKeepsItsKey(t *testing.T) {
 	path := writeKeys(t, keyPath(t), oneKey)
 	_, _, err := seal.New(auth.NewMemory(), load(t, path)).Rekey(t.Context())
-	tells(t, err, "cannot seal its rows anew")
+	tells(t, err, "cannot re-encrypt its rows")
 	if got := keyLines(t, path); len(got) != 1 || got[0] != oneKey {
 		t.Error("the key file has changed")
 	}

@@ -9,7 +9,7 @@ import (
 // given. It is for keys, credentials and secret files; pipes and devices pass.
 func CheckPrivate(path string, info fs.FileInfo) error {
 	if info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
-		return fmt.Errorf("others may read %s (mode %04o): chmod 600 it", path, info.Mode().Perm())
+		return fmt.Errorf("other users may read %s (mode %04o): run chmod 600", path, info.Mode().Perm())
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ func (g *gathering) call(ctx context.Context, a *ask, t turn, use func(*page, *u
 	}
 	if !exchange.IsPlayback(ctx) {
 		if err := a.limiter.Wait(ctx); err != nil {
-			return g.client.late(ctx, a.op, "no turn within the operation's rate in time")
+			return g.client.late(ctx, a.op, "timed out waiting for the operation's rate limit")
 		}
 	}
 	call.Account = g.account
@@ -103,9 +103,9 @@ func (g *gathering) page(ctx context.Context, a *ask, r httpapi.Response, s jq.S
 // response.
 func (c *Client) unmade(ctx context.Context, op string, err error, s jq.Scope) error {
 	if ctx.Err() != nil {
-		return c.late(ctx, op, "no time to ask")
+		return c.late(ctx, op, "timed out before the request")
 	}
-	e := &clients.Error{Provider: c.name, Op: op, Code: clients.CodeInvalid, Message: "the call cannot be made: " + err.Error(), Hint: "check the declaration, and the account's keys"}
+	e := &clients.Error{Provider: c.name, Op: op, Code: clients.CodeInvalid, Message: "the request cannot be built: " + err.Error(), Hint: "check the declaration and the account's keys"}
 	if s.Value("item") != nil {
 		e.Code, e.Hint = clients.CodeBadResponse, ""
 	}
@@ -139,7 +139,7 @@ func (a *ask) explain(err error) error {
 		return err
 	}
 	if e.Status == http.StatusNotFound && e.Code == clients.CodeInvalid && e.Hint == "check base_url" {
-		e.Hint = "check base_url, and the declaration's path; if the API answers so for what it does not know, declare empty = [404]"
+		e.Hint = "check base_url, and the declaration's path; if the API responds 404 for unknown orders, declare empty = [404]"
 	}
 	if !a.idempotent && !e.NotSent && e.Code == clients.CodeUnavailable && e.Status != http.StatusServiceUnavailable && e.Status != http.StatusTooEarly {
 		e.Code = clients.CodeInvalid
@@ -199,7 +199,7 @@ func (a *ask) address(ctx context.Context, c *Client, s jq.Scope) (*url.URL, err
 	}
 	for step := range strings.SplitSeq(path, "/") {
 		if step == "." || step == ".." { // inserted values must not change the path
-			return nil, errors.New("path: there is a step . or .. in it")
+			return nil, errors.New("path: must not contain the segment . or ..")
 		}
 	}
 	values, err := a.query.Values(ctx, s)
@@ -208,7 +208,7 @@ func (a *ask) address(ctx context.Context, c *Client, s jq.Scope) (*url.URL, err
 	}
 	address, err := url.Parse(c.base + path)
 	if err != nil {
-		return nil, errors.New("path: it makes no URL")
+		return nil, errors.New("path: is not valid in a URL")
 	}
 	address.RawQuery = values.Encode()
 	return address, nil
@@ -223,7 +223,7 @@ func (a *ask) header(ctx context.Context, s jq.Scope) (map[string]string, error)
 	for name, value := range filled {
 		text, ok := jq.Word(value)
 		if !ok {
-			return nil, fmt.Errorf("headers.%s: is %s, where a text was expected", name, jq.TypeName(value))
+			return nil, fmt.Errorf("headers.%s: is %s, expected a text", name, jq.TypeName(value))
 		}
 		header[name] = text
 	}

@@ -248,7 +248,7 @@ func (g *gathering) useless() error {
 func (g *gathering) add(v any) error {
 	at := fmt.Sprintf("orders[%d]", g.mapped)
 	if g.mapped++; g.mapped > maxOrders {
-		return unreadable("the program makes more than %d orders", maxOrders)
+		return unreadable("the program returns more than %d orders", maxOrders)
 	}
 	if err := g.kept.Use(orderBytes(v)); err != nil {
 		return err
@@ -316,11 +316,11 @@ func (g *gathering) done(ctx context.Context) (clients.Answer, error) {
 			continue
 		}
 		if g.unnamed && o.parts {
-			g.skip(g.unread, clients.Problem{OrderID: o.order.OrderID, Message: "what could not be read may be a part of it"})
+			g.skip(g.unread, clients.Problem{OrderID: o.order.OrderID, Message: "an unreadable row may belong to it"})
 			continue
 		}
 		if err := context.Cause(ctx); err != nil {
-			return clients.Answer{}, g.client.late(ctx, g.question.op, "no time to put the orders together")
+			return clients.Answer{}, g.client.late(ctx, g.question.op, "timed out while merging the orders")
 		}
 		order := o.done(g.question.lines)
 		order.Normalize()
@@ -339,5 +339,5 @@ func (g *gathering) bad(format string, args ...any) error {
 
 // badWith is the failure of a response that could not be read.
 func (g *gathering) badWith(err error) error {
-	return &clients.Error{Provider: g.client.name, Op: g.question.op, Code: clients.CodeBadResponse, Message: "the answer cannot be mapped: " + err.Error()}
+	return &clients.Error{Provider: g.client.name, Op: g.question.op, Code: clients.CodeBadResponse, Message: "the response cannot be mapped: " + err.Error()}
 }

@@ -85,12 +85,12 @@ func (c *compiler) operation(key string, o operation) *question {
 	if q.mapping = c.mapping; o.Map != "" {
 		q.mapping = c.mapped(key+".map", o.Map)
 	} else if !c.maps {
-		c.wrong.Add(key+".map", "is missing: a jq program that makes orders of an answer")
+		c.wrong.Add(key+".map", "is missing: a jq program that maps a response to orders")
 	}
 	q.paging = c.paging(key+".paging", o.Paging)
 	if o.Each.Items != "" || o.Each.Path != "" {
 		if o.Each.Items == "" {
-			c.wrong.Add(key+".each.items", "is missing: a jq program that finds the items to ask about")
+			c.wrong.Add(key+".each.items", "is missing: a jq program that finds the items to request")
 		}
 		q.items = c.optional(key+".each.items", o.Each.Items)
 		q.each = c.request(key+".each", o.Each.request)
@@ -101,7 +101,7 @@ func (c *compiler) operation(key string, o operation) *question {
 		}
 	}
 	if q.lines = o.Lines; o.Lines != "" && o.Lines != linesAdd {
-		c.wrong.Add(key+".lines", "must be %q, not %.40q; leave it out where lines that are told twice are one", linesAdd, o.Lines)
+		c.wrong.Add(key+".lines", "must be %q, not %.40q; omit it if equal lines are one line", linesAdd, o.Lines)
 	}
 	if o.MaxReferences < 1 {
 		c.wrong.Add(key+".max_references", "must be 1 or more")
@@ -123,7 +123,7 @@ func (c *compiler) request(key string, r request) ask {
 	if a.path = c.template(key+".path", r.Path); r.Path == "" {
 		c.wrong.Add(key+".path", `is missing: a path below base_url, like "/orders"`)
 	} else if !strings.HasPrefix(r.Path, "/") || strings.HasPrefix(r.Path, "//") || strings.ContainsAny(a.path.Literals(), "?#") {
-		c.wrong.Add(key+".path", `must be a path below base_url, like "/orders"; what follows a question mark is declared as query`)
+		c.wrong.Add(key+".path", `must be a path below base_url, like "/orders"; declare query parameters in the table query`)
 	}
 	a.query = c.table(key+".query", r.Query)
 	a.headers = maps.Clone(c.headers)
@@ -135,7 +135,7 @@ func (c *compiler) request(key string, r request) ask {
 		a.form = c.table(key+".form", r.Form)
 	}
 	if r.JSON != nil && r.Form != nil {
-		c.wrong.Add(key+".form", "cannot be sent beside json: a call has one body")
+		c.wrong.Add(key+".form", "cannot be combined with json: a call has one body")
 	}
 	a.rules = append(c.ruleList(key+".failures", r.Failures), c.rules...)
 	for name, statuses := range map[string][]int{"accept": r.Accept, "empty": r.Empty} {
@@ -161,9 +161,9 @@ func (c *compiler) headerTable(key string, values map[string]any) jq.Table {
 		case !section.IsHeaderName(name):
 			c.wrong.Add(at, "%s", noHeaderName)
 		case secretHeaders.MatchString(name) && !isSecret(value):
-			c.wrong.Add(at, `is sent with every call by scheme = "api_key", "basic" or "oauth2"; another secret is never written here: write "env:NAME", "file:PATH" or "credential:NAME"`)
+			c.wrong.Add(at, `is sent with every call by scheme = "api_key", "basic" or "oauth2"; other secrets must be references: write "env:NAME", "file:PATH" or "credential:NAME"`)
 		case ok && strings.ContainsFunc(text, unicode.IsControl):
-			c.wrong.Add(at, "has a character that no header can carry: write it on one line, without tabs")
+			c.wrong.Add(at, "has a character that is invalid in a header: write it on one line, without tabs")
 		}
 	}
 	return c.table(key, values)

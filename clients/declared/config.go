@@ -98,7 +98,7 @@ func (set *settings) environments() section.Environments {
 // checked.
 func (set *settings) checkURLs(s *section.Section, here place, wrong *section.Errors) {
 	if s.TokenURL == "" && here.Token == "" && set.tokens() && len(set.TokenCommand) == 0 {
-		wrong.Add("token_url", "is missing: the provider's documents tell none; it comes with the API that you want to ask")
+		wrong.Add("token_url", "is missing: the provider's documents state none; it comes with the API that you use")
 	}
 	if set.AuthorizeURL == "" && here.Authorize == "" && set.users() {
 		wrong.Add("authorize_url", "is missing: where users grant access")
@@ -148,11 +148,11 @@ func (set *settings) checkOperations(d declaration, g guard, wrong *section.Erro
 			continue
 		}
 		if v := q.paging.needs(); v != "" && q.sound && !q.uses[v] {
-			wrong.Add(key+".paging.by", "is %q, but nothing of the call uses $%s: every page would be the first", v, v)
+			wrong.Add(key+".paging.by", "is %q, but the call does not use $%s: every page would be the first", v, v)
 		}
 	}
 	if q := d.fetch; q != nil && q.sound && !q.uses["order_id"] && !q.uses["order_ids"] && !q.uses["reference"] && !q.uses["references"] {
-		wrong.Add("fetch", "uses none of $order_id, $order_ids, $reference, $references: every question would be the same")
+		wrong.Add("fetch", "uses none of $order_id, $order_ids, $reference, $references: every request would be the same")
 	}
 	if set.Orders.MaxReferences != defaults().Orders.MaxReferences {
 		wrong.Add("orders.max_references", "has no effect: it goes with fetch")
@@ -169,7 +169,7 @@ func (set *settings) checkOperations(d declaration, g guard, wrong *section.Erro
 		}
 	}
 	if _, err := regexp.Compile(set.OrgPattern); err != nil {
-		wrong.Add("org_pattern", "is no regular expression: %v", err)
+		wrong.Add("org_pattern", "is not a regular expression: %v", err)
 	}
 }
 
@@ -183,17 +183,17 @@ func (set *settings) checkAccounts(accounts []clients.Account, c *compiler) {
 		user, org := key("user"), key("org")
 		switch {
 		case a.User == "" && set.users():
-			wrong.Add(user, "is missing: tokens belong to users, and the account needs one whose tokens it uses")
+			wrong.Add(user, "is missing: tokens belong to users, and the account must name one")
 		case a.User != "" && !set.users() && uses["user"] == "":
-			wrong.Add(user, "has no effect: this provider has no tokens of users")
+			wrong.Add(user, "has no effect: this provider's tokens belong to the client")
 		case strings.ContainsFunc(a.User, unicode.IsSpace), !printable(a.User):
-			wrong.Add(user, "must have no blanks in it")
+			wrong.Add(user, "must not contain blanks")
 		}
 		switch {
 		case a.Org == "" && uses["org"] != "":
 			wrong.Add(org, "is missing: %s uses it%s", uses["org"], set.orgForm(": "))
 		case a.Org != "" && uses["org"] == "":
-			wrong.Add(org, "has no effect: nothing that is declared uses it")
+			wrong.Add(org, "has no effect: the declaration does not use it")
 		case a.Org != "" && !set.isOrg(a.Org):
 			wrong.Add(org, "must be %s", set.orgForm(""))
 		}

@@ -124,7 +124,7 @@ func (c *Client) Notices() []string {
 	if why == "" {
 		why = "declare [providers." + c.name + ".orders] or [providers." + c.name + ".fetch]"
 	}
-	return []string{"no orders are declared, so that its credentials can be checked and nothing else: " + why}
+	return []string{"no orders are declared, only its credentials can be checked: " + why}
 }
 
 // as returns the client that signs for an account.
@@ -139,7 +139,7 @@ func (c *Client) as(a clients.Account, op string) (*httpapi.HTTP, error) {
 	if h, ok := c.byUser[""]; ok { // the user is used in templates only
 		return h, nil
 	}
-	return nil, c.cannot(op, "the account names a user who is not configured", "")
+	return nil, c.cannot(op, "the account's user is not configured", "")
 }
 
 // Check implements [clients.Checker]: it obtains a token, and sends the ping if there is one, also
@@ -153,7 +153,7 @@ func (c *Client) Check(ctx context.Context, a clients.Account) ([]clients.Proble
 	if c.tokens {
 		err = h.Token(ctx, "check")
 	} else if c.ping == "" {
-		err = c.cannot("check", "nothing can be checked without asking for orders", "declare a ping: a path that proves the credentials and touches no data")
+		err = c.cannot("check", "nothing can be checked without requesting orders", "declare a ping: a path that proves the credentials and touches no data")
 	}
 	if err != nil || c.ping == "" {
 		return nil, err
@@ -176,9 +176,9 @@ func (c *Client) explain(err error) error {
 	case e.Status == http.StatusNotFound:
 		e.Hint = "check base_url and ping"
 	case e.Code == clients.CodeForbidden && len(c.headers.Uses()) > 0:
-		e.Hint = "the token is taken, and refused this call: check the account's user and org, or ask the provider"
+		e.Hint = "the token is valid, but the call is forbidden: check the account's user and org, or contact the provider"
 	case e.Code == clients.CodeForbidden:
-		e.Hint = "the token is taken, and refused this call: ask the provider what these credentials may do"
+		e.Hint = "the token is valid, but the call is forbidden: ask the provider about the rights of these credentials"
 	}
 	return err
 }
@@ -188,7 +188,7 @@ func noPage(body io.Reader) error {
 	const enough = 512
 	begin, err := io.ReadAll(io.LimitReader(body, enough))
 	if err == nil && bytes.HasPrefix(bytes.TrimSpace(begin), []byte("<")) {
-		return errors.New("the answer is a web page")
+		return errors.New("the response is a web page")
 	}
 	return err
 }

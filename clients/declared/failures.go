@@ -50,7 +50,7 @@ func (c *compiler) ruleList(key string, failures []failure) (rules []rule) {
 			c.wrong.Add(at+".code", "must be one of %s, not %.40q", strings.Join(codes, ", "), f.Code)
 		}
 		if len(f.Status) == 0 && f.When == "" {
-			c.wrong.Add(at, "needs a status, or a condition in when: it would make every answer a failure")
+			c.wrong.Add(at, "needs a status, or a condition in when: otherwise every response would be a failure")
 		}
 		for j, s := range f.Status {
 			if s < 100 || s > 599 || s == http.StatusUnauthorized {
@@ -95,7 +95,7 @@ func judge(ctx context.Context, rules []rule, status int, body any, s jq.Scope) 
 				continue // a condition that fails on this response is false, as in jq
 			}
 		}
-		v := verdict{outcome: r.code, hint: r.hint, message: "the provider's answer means so"}
+		v := verdict{outcome: r.code, hint: r.hint, message: "declared as a failure"}
 		if r.message != nil {
 			text, err := r.message.Text(ctx, body, s, func(s string) string { return s })
 			if err == nil && oneLine(text) != "" {

@@ -15,7 +15,7 @@ import (
 func TestOneBadOrderLeavesTheOthers(t *testing.T) {
 	const orders = `{"orders":[{"id":"a","due":"2026-01-31"},{"id":"b","due":%s},{"id":"c","due":""}]}`
 	for name, c := range map[string]struct{ mapping, due, want string }{
-		"a day that is none":                     {`.orders[] | {order_id: .id, ordered_on: .due}`, `"2026-02-31"`, "a c; b: orders[1].ordered_on: is no date"},
+		"a day that is none":                     {`.orders[] | {order_id: .id, ordered_on: .due}`, `"2026-02-31"`, "a c; b: orders[1].ordered_on: is not a date"},
 		"a day of zeros":                         {`.orders[] | {order_id: .id, ordered_on: .due}`, `"0000-00-00"`, "a b c"},
 		"zeros with a time":                      {`.orders[] | {order_id: .id, ordered_on: .due}`, `"0000-00-00T00:00:00"`, "a b c"},
 		"zeros in a format":                      {`.orders[] | {order_id: .id, ordered_on: (.due | day("%Y-%m-%d"))}`, `"0000-00-00"`, "a b c"},
@@ -68,7 +68,7 @@ func TestWhatContradictsOrMayBeMissingIsNamed(t *testing.T) {
 		"one fails, another is twice":     {rows, `{"id":"a","n":1,"q":4},{"id":"b","n":1,"q":"x"},{"id":"a","n":1,"q":4}`, "a(1:4); b: orders[1]: cannot add string and number"},
 		"one fails, another has no ids":   {unnumbered, `{"id":"a","q":4},{"id":"b","q":"x"},{"id":"a","q":4}`, "a(1:4); b: orders[1]: cannot add string and number"},
 		"one fails, another has no lines": {`.orders[] | {order_id: (.id + .q)}`, `{"id":"a"},{"id":"b","q":4},{"id":"a"}`, "a(); b: orders[1]: cannot add string and number"},
-		"one fails, another has rows":     {rows, `{"id":"a","n":1,"q":4},{"id":"c","n":1,"q":1},{"id":"b","n":2,"q":"x"},{"id":"a","n":3,"q":4}`, "c(1:1); b: orders[2]: cannot add string and number; a: what could not be read may be a part of it"},
+		"one fails, another has rows":     {rows, `{"id":"a","n":1,"q":4},{"id":"c","n":1,"q":1},{"id":"b","n":2,"q":"x"},{"id":"a","n":3,"q":4}`, "c(1:1); b: orders[2]: cannot add string and number; a: an unreadable row may belong to it"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := answering(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, `{"orders":[%s]}`, c.orders) })

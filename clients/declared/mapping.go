@@ -56,7 +56,7 @@ func shapeOf[T any](names ...string) shape {
 func (sh shape) read(v any, into reflect.Value) error {
 	object, ok := v.(map[string]any)
 	if !ok {
-		return unreadable("is %s, where an object was expected", jq.TypeName(v))
+		return unreadable("is %s, expected an object", jq.TypeName(v))
 	}
 	var failed string
 	var failure error
@@ -109,7 +109,7 @@ func readMember(v, field any) (err error) {
 func readList[T any](v any, element shape) ([]T, error) {
 	list, ok := v.([]any)
 	if !ok {
-		return nil, unreadable("is %s, where a list was expected", jq.TypeName(v))
+		return nil, unreadable("is %s, expected a list", jq.TypeName(v))
 	}
 	elements := make([]T, len(list))
 	for i := range list {
@@ -123,7 +123,7 @@ func readList[T any](v any, element shape) ([]T, error) {
 func readText[T ~string](v any) (T, error) {
 	text, ok := jq.PlainText(v)
 	if !ok {
-		return "", unreadable("is %s, where a text was expected", jq.TypeName(v))
+		return "", unreadable("is %s, expected a text", jq.TypeName(v))
 	}
 	return T(strings.TrimSpace(text)), nil
 }
@@ -131,7 +131,7 @@ func readText[T ~string](v any) (T, error) {
 func readStatus(v any) (clients.Status, error) {
 	text, _ := v.(string)
 	if !slices.Contains(clients.Statuses, clients.Status(text)) {
-		return "", unreadable("is no status: write one of %v", clients.Statuses)
+		return "", unreadable("is not a status: write one of %v", clients.Statuses)
 	}
 	return clients.Status(text), nil
 }
@@ -171,7 +171,7 @@ func readDate(v any) (clients.Date, error) {
 	}
 	day, ok := jq.ISODay(text)
 	if !ok {
-		return "", unreadable(`is no date like "2026-01-31"; the jq functions date and day read others: day("%%d.%%m.%%Y")`)
+		return "", unreadable(`is not a date like "2026-01-31"; the jq functions date and day read other formats: day("%%d.%%m.%%Y")`)
 	}
 	return clients.Date(day), nil
 }
@@ -190,7 +190,7 @@ func readQuantity(v any) (clients.Quantity, error) {
 		n, fraction, err = int64(f), "", nil
 	}
 	if err != nil || n < 0 || n > most || strings.Trim(fraction, "0") != "" {
-		return clients.Quantity{}, unreadable("is no whole number of pieces; the jq function number reads others")
+		return clients.Quantity{}, unreadable("is not a whole number; the jq function number reads other formats")
 	}
 	return clients.Pieces(n), nil
 }
@@ -215,7 +215,7 @@ func spelled(text string, err error) error {
 	case strings.Contains(text, e.foreign):
 		return &pathError{path: e.path + "." + e.foreign, message: e.message, declared: e.declared}
 	}
-	return &pathError{path: e.path, message: "the program makes a member of the data: " + e.message, declared: e.declared}
+	return &pathError{path: e.path, message: "the program uses data as a member name: " + e.message, declared: e.declared}
 }
 
 func (e *pathError) Error() string {

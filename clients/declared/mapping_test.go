@@ -66,25 +66,25 @@ func TestAnOrderWithoutLinesKeepsItsStatus(t *testing.T) {
 // Whatever cannot be read is told with its place, and leaves no order behind.
 func TestWhatCannotBeReadIsToldWithItsPlace(t *testing.T) {
 	for name, c := range map[string]struct{ document, want string }{
-		"an unknown member":           {`[{"order_id":"a"},{"order_id":"b","oder_id":"c"}]`, "orders[1]: the program makes a member of the data: there is no such member; there are order_id, reference"},
-		"an unknown member of a line": {`[{"order_id":"a","lines":[{"id":1}]}]`, "orders[0].lines[0]: the program makes a member of the data: there is no such member"},
-		"a day that is none":          {`[{"order_id":"a","ordered_on":"31.12.2025"}]`, `orders[0].ordered_on: is no date like "2026-01-31"`},
-		"a day that never was":        {`[{"order_id":"a","ordered_on":"2026-02-30"}]`, "orders[0].ordered_on: is no date"},
-		"a day that is true":          {`[{"order_id":"a","ordered_on":true}]`, "orders[0].ordered_on: is no date"},
-		"half a piece":                {`[{"order_id":"a","lines":[{"ordered":1.5}]}]`, "orders[0].lines[0].ordered: is no whole number"},
-		"less than nothing":           {`[{"order_id":"a","lines":[{},{"schedule":[{"open":-1}]}]}]`, "orders[0].lines[1].schedule[0].open: is no whole number"},
-		"a quantity that is a list":   {`[{"order_id":"a","lines":[{"despatches":[{"quantity":[]}]}]}]`, "orders[0].lines[0].despatches[0].quantity: is no whole number"},
+		"an unknown member":           {`[{"order_id":"a"},{"order_id":"b","oder_id":"c"}]`, "orders[1]: the program uses data as a member name: there is no such member; there are order_id, reference"},
+		"an unknown member of a line": {`[{"order_id":"a","lines":[{"id":1}]}]`, "orders[0].lines[0]: the program uses data as a member name: there is no such member"},
+		"a day that is none":          {`[{"order_id":"a","ordered_on":"31.12.2025"}]`, `orders[0].ordered_on: is not a date like "2026-01-31"`},
+		"a day that never was":        {`[{"order_id":"a","ordered_on":"2026-02-30"}]`, "orders[0].ordered_on: is not a date"},
+		"a day that is true":          {`[{"order_id":"a","ordered_on":true}]`, "orders[0].ordered_on: is not a date"},
+		"half a piece":                {`[{"order_id":"a","lines":[{"ordered":1.5}]}]`, "orders[0].lines[0].ordered: is not a whole number"},
+		"less than nothing":           {`[{"order_id":"a","lines":[{},{"schedule":[{"open":-1}]}]}]`, "orders[0].lines[1].schedule[0].open: is not a whole number"},
+		"a quantity that is a list":   {`[{"order_id":"a","lines":[{"despatches":[{"quantity":[]}]}]}]`, "orders[0].lines[0].despatches[0].quantity: is not a whole number"},
 		"a status that is none":       {`[{"order_id":"a","status":"on its way"}]`, "orders[0].status: is no status"},
-		"lines that are an object":    {`[{"order_id":"a","lines":{}}]`, "orders[0].lines: is an object, where a list was expected"},
-		"a reference that is a list":  {`[{"order_id":"a","reference":["x"]}]`, "orders[0].reference: is an array, where a text was expected"},
-		"an order that is a text":     {`["a"]`, "orders[0]: is a string, where an object was expected"},
+		"lines that are an object":    {`[{"order_id":"a","lines":{}}]`, "orders[0].lines: is an object, expected a list"},
+		"a reference that is a list":  {`[{"order_id":"a","reference":["x"]}]`, "orders[0].reference: is an array, expected a text"},
+		"an order that is a text":     {`["a"]`, "orders[0]: is a string, expected an object"},
 		"an order without a number":   {`[{"reference":"x"}]`, "orders[0].order_id: is missing"},
 		"a number that is blank":      {`[{"order_id":"  "}]`, "orders[0].order_id: is missing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			answer, err := mapped(t, c.document)
 			e := clients.AsError(err)
-			if e == nil || e.Code != clients.CodeBadResponse || !strings.HasPrefix(e.Message, "the answer cannot be mapped: "+c.want) || len(answer.Orders) != 0 {
+			if e == nil || e.Code != clients.CodeBadResponse || !strings.HasPrefix(e.Message, "the response cannot be mapped: "+c.want) || len(answer.Orders) != 0 {
 				t.Errorf("got %v with %d orders, want %q and none", err, len(answer.Orders), c.want)
 			}
 		})
@@ -105,7 +105,7 @@ func TestFunctionsOfOurs(t *testing.T) {
 		`[null, "", " "] | map(day("%Y"), local_day("UTC"), start_of_day("UTC")) | unique == [null] | tostring`:            "true",
 		`try ("x" | day("%Y")) catch .`:                     `day: the text is not a date like "%Y"`,
 		`try ("x" | local_day("UTC")) catch .`:              `local_day: the text is not an instant like "2026-01-31T12:00:00Z"`,
-		`try (1e300 | local_day("UTC")) catch .`:            "local_day: the number is no instant",
+		`try (1e300 | local_day("UTC")) catch .`:            "local_day: the number is not an instant",
 		`try ("2026-01-31" | start_of_day("Mars")) catch .`: "start_of_day: the argument must be the name of a time zone, like $timezone",
 		`try ([] | day("%Y")) catch .`:                      "day: a date cannot be read from an array",
 	} {

@@ -51,20 +51,20 @@ func (c *compiler) paging(key string, p paging) pager {
 	case byCursor:
 		switch {
 		case p.Next == "" && p.Header == "":
-			c.wrong.Add(key+".next", "is missing: a jq program that finds the next cursor in an answer; or header, the name of the header that it stands in")
+			c.wrong.Add(key+".next", "is missing: a jq program that finds the next cursor in a response; or header, the name of the header with it")
 		case p.Next != "" && p.Header != "":
-			c.wrong.Add(key+".header", "cannot stand beside next: an answer tells its next cursor in one place")
+			c.wrong.Add(key+".header", "cannot be combined with next: the cursor is in one place")
 		}
 	case byPage:
 		if p.Pages == "" && p.More == "" && p.Items == "" {
-			c.wrong.Add(key, "needs pages, more or items: a jq program that tells when the last page has come")
+			c.wrong.Add(key, "needs pages, more or items: a jq program that detects the last page")
 		}
 	case byOffset:
 		if p.Items == "" {
 			c.wrong.Add(key+".items", "is missing: a jq program that counts the items of a page")
 		}
 	default:
-		c.wrong.Add(key+".by", `must be "cursor", "page", "offset" or "link", not %.40q; leave it out where there are no pages`, p.By)
+		c.wrong.Add(key+".by", `must be "cursor", "page", "offset" or "link", not %.40q; omit it without paging`, p.By)
 	}
 	for _, only := range []struct {
 		name, text string
@@ -84,7 +84,7 @@ func (c *compiler) paging(key string, p paging) pager {
 		}
 	}
 	if p.Follow != "" && p.Follow != followPath {
-		c.wrong.Add(key+".follow", `must be "path", for links of which only path and query are followed, not %.40q`, p.Follow)
+		c.wrong.Add(key+".follow", `must be "path", to use only path and query of links, not %.40q`, p.Follow)
 	}
 	if p.MaxPages < 1 {
 		c.wrong.Add(key+".max_pages", "must be 1 or more")
@@ -152,7 +152,7 @@ func (g *pager) afterCursor(ctx context.Context, page *page, s jq.Scope) (turn, 
 	}
 	cursor, ok := jq.PlainText(next)
 	if !ok {
-		return turn{}, fmt.Errorf("paging.next is %s, where a cursor was expected", jq.TypeName(next))
+		return turn{}, fmt.Errorf("paging.next is %s, expected a cursor", jq.TypeName(next))
 	}
 	return turn{scope: s.With("cursor", cursor), cursor: cursor}, nil
 }
@@ -207,7 +207,7 @@ func (g *pager) count(ctx context.Context, name string, p *jq.Program, page *pag
 	}
 	text, _ := jq.PlainText(v)
 	if n, err = strconv.Atoi(strings.TrimSpace(text)); err != nil || n < 0 {
-		return 0, false, fmt.Errorf("paging.%s is %s, where a whole number was expected", name, jq.TypeName(v))
+		return 0, false, fmt.Errorf("paging.%s is %s, expected a whole number", name, jq.TypeName(v))
 	}
 	return n, true, nil
 }
@@ -224,7 +224,7 @@ func (g *pager) afterLink(ctx context.Context, page *page, address *url.URL, s j
 		}
 		if ok = !jq.Blank(v) && v != false; ok {
 			if target, ok = v.(string); !ok {
-				return turn{}, fmt.Errorf("paging.next_url is %s, where a URL was expected", jq.TypeName(v))
+				return turn{}, fmt.Errorf("paging.next_url is %s, expected a URL", jq.TypeName(v))
 			}
 		}
 	}
@@ -233,7 +233,7 @@ func (g *pager) afterLink(ctx context.Context, page *page, address *url.URL, s j
 	}
 	next, err := address.Parse(strings.TrimSpace(target))
 	if err != nil {
-		return turn{}, errors.New("the link to the next page is no URL")
+		return turn{}, errors.New("the link to the next page is not a URL")
 	}
 	if g.Follow != followPath && !auth.SameOrigin(next, address) {
 		return turn{}, errors.New("the link to the next page leads to another host")
@@ -263,11 +263,11 @@ func (v *visited) again(number int, contents uint64, address *url.URL, next turn
 	case next.done && before == 0:
 		return ""
 	case contents != 0 && before > 0:
-		return fmt.Sprintf("page %d holds what page %d held", number, before)
+		return fmt.Sprintf("page %d has the content of page %d", number, before)
 	case next.cursor != "" && v.cursors[next.cursor]:
-		return fmt.Sprintf("page %d leads to a cursor that came before", number)
+		return fmt.Sprintf("page %d leads to an earlier cursor", number)
 	case next.url != nil && v.urls[next.url.String()]:
-		return fmt.Sprintf("page %d links to a page that came before", number)
+		return fmt.Sprintf("page %d links to an earlier page", number)
 	}
 	if contents != 0 {
 		v.contents[contents] = number

@@ -18,22 +18,22 @@ func TestAPageThatCameBeforeEndsPaging(t *testing.T) {
 		answer func(n int) (body, link string)
 		want   string
 	}{
-		"one page for all": {page + `more = "true" }`, func(int) (string, string) { return `{"orders":[{"id":"a"},{"id":"b"}]}`, "" }, "a b; page 2 holds what page 1 held"},
+		"one page for all": {page + `more = "true" }`, func(int) (string, string) { return `{"orders":[{"id":"a"},{"id":"b"}]}`, "" }, "a b; page 2 has the content of page 1"},
 		"with a clock in it": {page + `more = "true" }`, func(n int) (string, string) {
 			return fmt.Sprintf(`{"at":%d,"orders":[{"id":"a"},{"id":"b"}]}`, n), ""
-		}, "a b; page 2 holds what page 1 held"},
+		}, "a b; page 2 has the content of page 1"},
 		"the last one for ever": {page + `items = ".orders | length" }`, func(n int) (string, string) {
 			return fmt.Sprintf(`{"orders":[{"id":"o%d"}]}`, min(n, 3)), ""
-		}, "o1 o2 o3; page 4 holds what page 3 held"},
+		}, "o1 o2 o3; page 4 has the content of page 3"},
 		"cursors in a circle": {"query = { c = '\\($cursor)' }\npaging = { by = \"cursor\", next = \".next\" }", func(n int) (string, string) {
 			return fmt.Sprintf(`{"orders":[{"id":"o%d"}],"next":"c%d"}`, n, n%3), ""
-		}, "o1 o2 o3 o4; page 4 leads to a cursor that came before"},
+		}, "o1 o2 o3 o4; page 4 leads to an earlier cursor"},
 		"new cursors for one page": {"query = { c = '\\($cursor)' }\npaging = { by = \"cursor\", next = \".next\" }", func(n int) (string, string) {
 			return fmt.Sprintf(`{"orders":[{"id":"a"}],"next":"c%d"}`, n), ""
-		}, "a; page 2 holds what page 1 held"},
+		}, "a; page 2 has the content of page 1"},
 		"links in a circle": {`paging = { by = "link" }`, func(n int) (string, string) {
 			return fmt.Sprintf(`{"orders":[{"id":"o%d"}]}`, n), fmt.Sprintf(`</orders?p=%d>; rel="next"`, n%2)
-		}, "o1 o2 o3; page 3 links to a page that came before"},
+		}, "o1 o2 o3; page 3 links to an earlier page"},
 		"pages that are empty": {"query = { c = '\\($cursor)' }\npaging = { by = \"cursor\", next = \".next\" }", func(n int) (string, string) {
 			if n == 4 {
 				return `{"orders":[{"id":"a"}],"next":null}`, ""
@@ -116,7 +116,7 @@ func TestLinksAreFollowedWhereTheyMayLead(t *testing.T) {
 
 func TestAStatusOfSuccessMayMeanNothing(t *testing.T) {
 	server := answering(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
-	for text, want := range map[string]string{"empty = [204]\n": "", "empty = [404]\n": "the answer is empty"} {
+	for text, want := range map[string]string{"empty = [204]\n": "", "empty = [404]\n": "the response is empty"} {
 		answer, err := written(t, server.URL, simple(text)).Orders(t.Context(), window())
 		if want == "" && (err != nil || len(answer.Orders) > 0) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%s: got %v and %v, want %q", text, ids(answer), err, want)

@@ -51,17 +51,17 @@ func namesOne(s jq.Scope) bool { return s.Value("order_id") != nil || s.Value("r
 // for each named order if they cannot be requested together.
 func (c *Client) choose(q clients.Query) (*question, []jq.Scope, error) {
 	if err := c.Lacks(q.Account); err != nil {
-		return nil, nil, c.cannot("orders", "the account lacks what the declaration asks with: "+strings.ReplaceAll(err.Error(), "\n", "; "), "complete the account in the configuration")
+		return nil, nil, c.cannot("orders", "the account lacks keys that the declaration uses: "+strings.ReplaceAll(err.Error(), "\n", "; "), "complete the account in the configuration")
 	}
 	base := scopeOf(q)
 	if !q.ByReference() {
 		if c.orders == nil {
-			return nil, nil, c.cannot("orders", "the provider cannot be asked for the orders of a window", "declare [providers."+c.name+".orders]")
+			return nil, nil, c.cannot("orders", "the provider has no requests for orders by date range", "declare [providers."+c.name+".orders]")
 		}
 		return c.orders, []jq.Scope{base}, nil
 	}
 	if c.fetch == nil {
-		return nil, nil, c.cannot("fetch", "the provider cannot be asked for single orders", "declare [providers."+c.name+".fetch]")
+		return nil, nil, c.cannot("fetch", "the provider has no requests for single orders", "declare [providers."+c.name+".fetch]")
 	}
 	var scopes []jq.Scope
 	for _, named := range []struct {
@@ -77,7 +77,7 @@ func (c *Client) choose(q clients.Query) (*question, []jq.Scope, error) {
 				scopes = append(scopes, base.With(named.one, name))
 			}
 		default:
-			return nil, nil, c.cannot("fetch", "the provider cannot be asked by "+named.one, "fetch uses neither $"+named.one+" nor $"+named.many)
+			return nil, nil, c.cannot("fetch", "the provider has no requests by "+named.one, "fetch uses neither $"+named.one+" nor $"+named.many)
 		}
 	}
 	return c.fetch, scopes, nil

@@ -193,10 +193,10 @@ func TestEveryPageIsAskedForOnce(t *testing.T) {
 
 func TestPagesThatDoNotEndAreRefused(t *testing.T) {
 	for name, c := range map[string]struct{ text, answer, link, want string }{
-		"the same cursor again":     {"query = { c = '\\($cursor)' }\npaging = { by = \"cursor\", next = \".next\" }", `{"orders":[],"next":"x"}`, "", "cursor that came before"},
+		"the same cursor again":     {"query = { c = '\\($cursor)' }\npaging = { by = \"cursor\", next = \".next\" }", `{"orders":[],"next":"x"}`, "", "earlier cursor"},
 		"too many pages":            {"query = { c = '\\($page)' }\npaging = { by = \"page\", more = \"true\", max_pages = 3 }", `{"orders":[]}`, "", "more than 3 pages"},
 		"a link to another host":    {"paging = { by = \"link\" }", `{"orders":[]}`, `<https://evil.example/orders?page=2>; rel=next`, "another host"},
-		"a link to the same page":   {"paging = { by = \"link\" }", `{"orders":[]}`, `</orders>; rel=next`, "page that came before"},
+		"a link to the same page":   {"paging = { by = \"link\" }", `{"orders":[]}`, `</orders>; rel=next`, "earlier page"},
 		"a cursor that is none":     {"query = { c = '\\($cursor)' }\npaging = { by = \"cursor\", next = \".next\" }", `{"orders":[],"next":{"a":1}}`, "", "an object"},
 		"a number that is none":     {"query = { c = '\\($page)' }\npaging = { by = \"page\", pages = \".pages\" }", `{"orders":[],"pages":"many"}`, "", "whole number"},
 		"a second page that breaks": {"query = { c = '\\($page)' }\npaging = { by = \"page\", pages = \".pages\" }", `{"orders":[{"id":"a"}],"pages":2}`, "", "cannot be mapped"},
@@ -298,12 +298,12 @@ message = '\(.nothing.there)'
 		"a refusal whose body tells nothing":          {400, `oops`, "invalid", "does not take the question"},
 		"orders with a problem":                       {200, `{"Status":"PARTIAL","Errors":[{"Title":"one is missing"}],"orders":[{"id":"a"}]}`, "", "1 orders, 1 problems: one is missing"},
 		"a status that says that there are none":      {409, ``, "", "0 orders, 0 problems"},
-		"a text that is no JSON, in a refusal":        {503, `busy`, "throttled", "means so"},
-		"a message that cannot be made":               {418, `{}`, "unavailable", "means so"},
+		"a text that is no JSON, in a refusal":        {503, `busy`, "throttled", "declared as a failure"},
+		"a message that cannot be made":               {418, `{}`, "unavailable", "declared as a failure"},
 		"a status that nothing is declared of":        {500, `{}`, "unavailable", "cannot answer now"},
 		"a document that is not JSON":                 {200, `<html>`, "bad_response", "not JSON"},
 		"nothing":                                     {200, ``, "bad_response", "empty"},
-		"two documents":                               {200, `{"orders":[]} {}`, "bad_response", "goes on"},
+		"two documents":                               {200, `{"orders":[]} {}`, "bad_response", "there is data after"},
 		"an object without orders":                    {200, `{}`, "bad_response", "orders[0]: cannot iterate over: null"},
 		"an order without a number":                   {200, `{"orders":[{"id":"a"},{"id":null}]}`, "", "1 orders, 1 problems: orders[1].order_id: is missing: the supplier's own number of the order"},
 		"what an error of jq would quote":             {200, `{"orders":[{"id":"a"},"canary-body"]}`, "", "1 orders, 1 problems: orders[1]: expected an object but got: string"},

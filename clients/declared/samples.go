@@ -33,13 +33,13 @@ func (set *settings) checkSamples(wrong *section.Errors) {
 			wrong.Add(at+".operation", `must be "orders" or "fetch", not %.40q`, sm.Operation)
 		}
 		if sm.Item != "" && set.eachOf(sm.Operation).Items == "" {
-			wrong.Add(at+".item", "has no effect: the operation asks about no items, and has no each")
+			wrong.Add(at+".item", "has no effect: the operation has no each")
 		}
 		switch {
 		case sm.Orders == "" && sm.Code == "":
-			wrong.Add(at+".orders", "is missing: what is to be made of the answer, as JSON; or code, the failure that it is")
+			wrong.Add(at+".orders", "is missing: the expected orders, as JSON; or code, the expected failure")
 		case sm.Orders != "" && sm.Code != "":
-			wrong.Add(at+".code", "cannot stand beside orders: an answer is orders, or a failure")
+			wrong.Add(at+".code", "cannot be combined with orders: a response is orders or a failure")
 		}
 		if sm.Code != "" && !slices.Contains(codes, sm.Code) {
 			wrong.Add(at+".code", "must be one of %s, not %.40q", strings.Join(codes, ", "), sm.Code)
@@ -49,7 +49,7 @@ func (set *settings) checkSamples(wrong *section.Errors) {
 				continue
 			}
 			if _, offset, err := parseJSON(text); err != nil {
-				wrong.AddAt(at+"."+key, offset, "is no JSON: %v", err)
+				wrong.AddAt(at+"."+key, offset, "is not JSON: %v", err)
 			}
 		}
 	}
@@ -70,7 +70,7 @@ func parseJSON(text string) (v any, offset int, err error) {
 	err = d.Decode(&v)
 	if err == nil {
 		if _, more := d.Token(); !errors.Is(more, io.EOF) {
-			return nil, int(d.InputOffset()), errors.New("something follows it")
+			return nil, int(d.InputOffset()), errors.New("there is data after it")
 		}
 		return v, 0, nil
 	}
@@ -113,12 +113,12 @@ func (c *Client) checkSample(ctx context.Context, sm *sample) (warnings []string
 	}
 	if outcome != sm.Code {
 		if sm.Code == "" {
-			return nil, "answer", fmt.Errorf("the answer is %s, where orders were expected", outcome)
+			return nil, "answer", fmt.Errorf("the response is %s, expected orders", outcome)
 		}
 		if outcome == "" {
 			outcome = fmt.Sprintf("%d orders", len(got))
 		}
-		return nil, "code", fmt.Errorf("the answer is %s, not %s", outcome, sm.Code)
+		return nil, "code", fmt.Errorf("the response is %s, expected %s", outcome, sm.Code)
 	}
 	if sm.Code != "" {
 		return nil, "", nil
@@ -158,7 +158,7 @@ func (c *Client) mapSample(ctx context.Context, sm *sample) (orders []clients.Or
 		v := a.verdict(ctx, status, []byte(sm.Answer), s)
 		switch {
 		case v.outcome == "":
-			return nil, "", fmt.Errorf("status %d is neither accepted nor told by failures", status)
+			return nil, "", fmt.Errorf("status %d is neither accepted nor covered by failures", status)
 		case v.outcome != outcomeNone || a != &q.each:
 			return nil, v.outcome, nil
 		}
@@ -221,14 +221,14 @@ func (c *Client) readSample(ctx context.Context, sm *sample) ([]expected, error)
 // compareOrders returns the first difference.
 func compareOrders(want []expected, got []clients.Order) error {
 	if len(want) != len(got) {
-		return fmt.Errorf("the program makes %d orders, not %d", len(got), len(want))
+		return fmt.Errorf("the program returns %d orders, expected %d", len(got), len(want))
 	}
 	for i := range want {
 		if id := want[i].stored.OrderID; id != got[i].OrderID {
-			return fmt.Errorf("orders[%d].order_id: the program makes %q, not %q", i, got[i].OrderID, id)
+			return fmt.Errorf("orders[%d].order_id: the program returns %q, expected %q", i, got[i].OrderID, id)
 		}
 		for _, change := range clients.Diff(&want[i].stored, &got[i], nil) {
-			return fmt.Errorf("orders[%d].%s: the program makes %s, not %s", i, change.Path, text(change.After), text(change.Before))
+			return fmt.Errorf("orders[%d].%s: the program returns %s, expected %s", i, change.Path, text(change.After), text(change.Before))
 		}
 		if change, differs := want[i].overruled(); differs {
 			return fmt.Errorf("orders[%d].%s: %s is stored, not %s: it follows from the lines", i, change.Path, text(change.After), text(change.Before))

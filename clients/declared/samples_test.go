@@ -17,7 +17,7 @@ func TestSamplesCompareTheOrderAsStored(t *testing.T) {
 	for name, c := range map[string]struct{ state, orders, want string }{
 		"cancelled wins over open lines":    {"cancelled", `{"order_id": "A", "status": "cancelled", "lines": [{"ordered": 2, "open": 2}]}`, ""},
 		"delivered does too":                {"delivered", `{"order_id": "A", "status": "delivered", "lines": [{"ordered": 2, "open": 2}]}`, ""},
-		"open is not cancelled":             {"cancelled", `{"order_id": "A", "status": "open", "lines": [{"ordered": 2, "open": 2}]}`, `orders[0].status: the program makes "cancelled", not "open"`},
+		"open is not cancelled":             {"cancelled", `{"order_id": "A", "status": "open", "lines": [{"ordered": 2, "open": 2}]}`, `orders[0].status: the program returns "cancelled", expected "open"`},
 		"confirmed is stored as open":       {"confirmed", `{"order_id": "A", "status": "confirmed", "lines": [{"ordered": 2, "open": 2}]}`, `orders[0].status: "open" is stored, not "confirmed"`},
 		"what is stored is right":           {"confirmed", `{"order_id": "A", "status": "open", "lines": [{"ordered": 2, "open": 2}]}`, ""},
 		"what follows need not be said":     {"confirmed", `{"order_id": "A", "lines": [{"ordered": 2, "open": 2}]}`, ""},

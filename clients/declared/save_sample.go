@@ -30,7 +30,7 @@ func (c *Client) Sample(ctx context.Context, f First, name string) (Sample, erro
 	case c.MaySample() != nil:
 		return Sample{}, c.MaySample()
 	case f.page == nil || len(f.Orders) == 0:
-		return Sample{}, errors.New("the answer has no orders to make a sample of")
+		return Sample{}, errors.New("the response has no orders for a sample")
 	}
 	answer, item, err := c.presentable(ctx, f)
 	if err != nil {
@@ -40,9 +40,9 @@ func (c *Client) Sample(ctx context.Context, f First, name string) (Sample, erro
 	orders, err := t.orders(ctx)
 	switch {
 	case err != nil:
-		return Sample{}, fmt.Errorf("the redacted answer cannot be mapped; write the sample by hand: %w", err)
+		return Sample{}, fmt.Errorf("the redacted response cannot be mapped; write the sample by hand: %w", err)
 	case len(orders) == 0:
-		return Sample{}, errors.New("the mapping makes no orders of the redacted answer; write the sample by hand")
+		return Sample{}, errors.New("the mapping returns no orders for the redacted response; write the sample by hand")
 	}
 	text, err := t.text(name, orders)
 	return Sample{Text: text, Orders: len(orders)}, err
@@ -51,7 +51,7 @@ func (c *Client) Sample(ctx context.Context, f First, name string) (Sample, erro
 // MaySample returns an error if responses of the provider must not be stored.
 func (c *Client) MaySample() error {
 	if c.keep != exchange.Full {
-		return fmt.Errorf("the provider's exchanges = %q says that no answer may be kept: write a sample by hand, from the provider's documents", c.keep)
+		return fmt.Errorf("the provider's exchanges = %q forbids storing responses: write a sample by hand, from the provider's documents", c.keep)
 	}
 	return nil
 }
@@ -63,12 +63,12 @@ func (c *Client) presentable(ctx context.Context, f First) (answer, item any, er
 		return nil, nil, err
 	}
 	if len(both) > maxSample {
-		return nil, nil, fmt.Errorf("the answer has %d bytes, more than the %d of a sample; request one order, or fewer days", len(both), maxSample)
+		return nil, nil, fmt.Errorf("the response has %d bytes, a sample at most %d; request one order, or fewer days", len(both), maxSample)
 	}
 	v, _, err := parseJSON(string(c.redactor.Body(ctx, "application/json", both)))
 	list, ok := v.([]any)
 	if err != nil || !ok || len(list) != 2 {
-		return nil, nil, errors.New("the answer cannot be shown without its secrets")
+		return nil, nil, errors.New("the response cannot be redacted")
 	}
 	return list[0], list[1], nil
 }

@@ -114,7 +114,7 @@ func TestWhatNoSampleIsMadeOf(t *testing.T) {
 	for name, c := range map[string]struct{ text, body, want string }{
 		"nothing":                        {simple(""), `{"orders": []}`, "has no orders"},
 		"what must be kept nowhere":      {"exchanges = \"metadata\"\n" + simple(""), `{"orders": [{"id": "A1"}]}`, `exchanges = "metadata"`},
-		"a mapping that needs a secret":  {with(`.orders[] | select(.token == "x1") | {order_id: .id}`), `{"orders": [{"id": "A1", "token": "x1"}]}`, "makes no orders of the redacted answer"},
+		"a mapping that needs a secret":  {with(`.orders[] | select(.token == "x1") | {order_id: .id}`), `{"orders": [{"id": "A1", "token": "x1"}]}`, "returns no orders for the redacted response"},
 		"a mapping that fails without":   {with(`.orders[] | if .token != "x1" then error("who") else {order_id: .id} end`), `{"orders": [{"id": "A1", "token": "x1"}]}`, "cannot be mapped"},
 		"more than anybody would review": {simple(""), `{"orders": [{"id": "A1", "note": "` + strings.Repeat("x", 300<<10) + `"}]}`, "request one order, or fewer days"},
 	} {

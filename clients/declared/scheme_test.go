@@ -94,14 +94,14 @@ func TestSamples(t *testing.T) {
 		"one that is met":                           {"answer = '{\"orders\":[{\"id\":1,\"state\":\"open\"}]}'\norders = '[{\"order_id\":\"1\",\"status\":\"open\"}]'", nil},
 		"a failure that is met":                     {"answer = '{\"fail\":true}'\ncode = \"invalid\"", nil},
 		"a refusal that is met":                     {"status = 409\nanswer = '{\"fail\":true}'\ncode = \"invalid\"", nil},
-		"another status of the order":               {"name = \"Sample A\"\nanswer = '{\"orders\":[{\"id\":1,\"state\":\"shipped\"}]}'\norders = '[{\"order_id\":\"1\",\"status\":\"open\"}]'", []string{`samples[0].orders: Sample A: orders[0].status: the program makes "shipped", not "open"`}},
-		"an order too many":                         {"answer = '{\"orders\":[{\"id\":1},{\"id\":2}]}'\norders = '[{\"order_id\":\"1\"}]'", []string{"samples[0].orders: the program makes 2 orders, not 1"}},
-		"another order":                             {"answer = '{\"orders\":[{\"id\":1}]}'\norders = '[{\"order_id\":\"2\"}]'", []string{`samples[0].orders: orders[0].order_id: the program makes "1", not "2"`}},
-		"orders where a failure was":                {"answer = '{\"fail\":true}'\norders = '[]'", []string{"samples[0].answer: the answer is invalid, where orders were expected"}},
-		"a failure where orders were":               {"answer = '{\"orders\":[]}'\ncode = \"invalid\"", []string{"samples[0].code: the answer is 0 orders, not invalid"}},
-		"an answer that is not mapped":              {"answer = '{}'\norders = '[]'", []string{"samples[0].answer: the answer cannot be mapped: orders[0]: cannot iterate over: null"}},
+		"another status of the order":               {"name = \"Sample A\"\nanswer = '{\"orders\":[{\"id\":1,\"state\":\"shipped\"}]}'\norders = '[{\"order_id\":\"1\",\"status\":\"open\"}]'", []string{`samples[0].orders: Sample A: orders[0].status: the program returns "shipped", expected "open"`}},
+		"an order too many":                         {"answer = '{\"orders\":[{\"id\":1},{\"id\":2}]}'\norders = '[{\"order_id\":\"1\"}]'", []string{"samples[0].orders: the program returns 2 orders, expected 1"}},
+		"another order":                             {"answer = '{\"orders\":[{\"id\":1}]}'\norders = '[{\"order_id\":\"2\"}]'", []string{`samples[0].orders: orders[0].order_id: the program returns "1", expected "2"`}},
+		"orders where a failure was":                {"answer = '{\"fail\":true}'\norders = '[]'", []string{"samples[0].answer: the response is invalid, expected orders"}},
+		"a failure where orders were":               {"answer = '{\"orders\":[]}'\ncode = \"invalid\"", []string{"samples[0].code: the response is 0 orders, expected invalid"}},
+		"an answer that is not mapped":              {"answer = '{}'\norders = '[]'", []string{"samples[0].answer: the response cannot be mapped: orders[0]: cannot iterate over: null"}},
 		"an expectation with a member that is none": {"answer = '{\"orders\":[]}'\norders = '[{\"order_id\":\"1\",\"x\":1}]'", []string{"samples[0].orders: orders[0].x: there is no such member; there are order_id, reference, ordered_on, method, status, promised_on, ordered_quantity, shipped_quantity, open_quantity, lines"}},
-		"a status that nothing is said of":          {"status = 500\nanswer = ''\ncode = \"unavailable\"", []string{"samples[0].answer: status 500 is neither accepted nor told by failures"}},
+		"a status that nothing is said of":          {"status = 500\nanswer = ''\ncode = \"unavailable\"", []string{"samples[0].answer: status 500 is neither accepted nor covered by failures"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := written(t, "http://127.0.0.1:1", head+"[[samples]]\n"+c.sample+"\n")

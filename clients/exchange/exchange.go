@@ -90,12 +90,12 @@ func (x *Exchange) Body() ([]byte, error) {
 	}
 	r, err := gzip.NewReader(bytes.NewReader(x.ResponseGzip))
 	if err != nil {
-		return nil, fmt.Errorf("the kept answer: %w", err)
+		return nil, fmt.Errorf("the recorded response: %w", err)
 	}
 	const room = 2 // redaction may make a body longer
 	body, err := io.ReadAll(io.LimitReader(r, room*WholeBytes))
 	if err != nil {
-		return nil, fmt.Errorf("the kept answer: %w", err)
+		return nil, fmt.Errorf("the recorded response: %w", err)
 	}
 	return body, nil
 }

@@ -22,7 +22,7 @@ type boundedBody struct {
 	refused error         // why no more is accepted
 }
 
-var errTooLong = errors.New("the answer is too long")
+var errTooLong = errors.New("the response is too long")
 
 // maxBlanks is the limit of blanks in a row: no document indents that far, and decoders buffer what
 // they skip.
@@ -64,7 +64,7 @@ func (b *boundedBody) take(p []byte) error {
 		b.blanks = 0
 	}
 	if b.blanks += len(p) - len(rest); b.blanks > maxBlanks {
-		return &clients.Error{Code: clients.CodeBadResponse, Message: fmt.Sprintf("the answer has more than %d blanks in a row", maxBlanks)}
+		return &clients.Error{Code: clients.CodeBadResponse, Message: fmt.Sprintf("the response has more than %d blanks in a row", maxBlanks)}
 	}
 	return b.meter.Use(bytesHeld * len(p))
 }
@@ -72,8 +72,8 @@ func (b *boundedBody) take(p []byte) error {
 func tooLong(limit int64) *clients.Error {
 	return &clients.Error{
 		Code:    clients.CodeBadResponse,
-		Message: fmt.Sprintf("the answer is larger than %d bytes", limit),
-		Hint:    "ask for a shorter window, or raise max_body",
+		Message: fmt.Sprintf("the response is larger than %d bytes", limit),
+		Hint:    "request a shorter date range, or raise max_body",
 	}
 }
 

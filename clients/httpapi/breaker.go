@@ -48,8 +48,8 @@ type breaker struct {
 
 // What the end of a call says about the provider: nil means that it responded, even with a rejection.
 var (
-	errDown   = errors.New("it did not answer")
-	errUnsure = errors.New("it was not asked, or not for long enough")
+	errDown   = errors.New("it did not respond")
+	errUnsure = errors.New("it was not called, or not for long enough")
 )
 
 func newBreaker(accounts int, log *slog.Logger) *breaker {
@@ -180,7 +180,7 @@ func (b *breaker) tell(before, after clients.BreakerStatus) {
 	case before.State == clients.BreakerClosed:
 		b.log.Warn("breaker open: provider does not respond", "breaker", after.State, "failures", after.Failures, "until", *after.Until)
 	default:
-		b.log.Debug("the provider still does not answer", "breaker", after.State, "failures", after.Failures, "until", *after.Until)
+		b.log.Debug("breaker stays open: provider does not respond", "breaker", after.State, "failures", after.Failures, "until", *after.Until)
 	}
 }
 
@@ -189,7 +189,7 @@ func (b *breaker) refusal(now time.Time) error {
 	e := &clients.Error{
 		Code: clients.CodeUnavailable, NotSent: true, After: probeWait,
 		Message: fmt.Sprintf("the provider has not answered %d calls in a row (%s); ", b.status.Failures, b.cause()),
-		Hint:    "calls go on by themselves when it answers again",
+		Hint:    "calls resume automatically when the provider responds again",
 	}
 	if until := b.status.Until; until != nil && now.Before(*until) {
 		e.After = until.Sub(now)

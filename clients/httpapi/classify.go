@@ -26,7 +26,7 @@ func refusal(resp *http.Response) *clients.Error {
 		e.Code, e.Message = clients.CodeForbidden, "the token has not the rights that were needed"
 		e.Hint = "check the scope, or ask the provider what these credentials may do"
 	case auth.RefusesToken(status, resp.Header):
-		e.Code, e.Message = clients.CodeUnauthorized, "the API refuses the credentials that it was sent"
+		e.Code, e.Message = clients.CodeUnauthorized, "the API rejects the credentials that it was sent"
 		e.Hint = hintRefused
 	case status == http.StatusForbidden:
 		e.Code, e.Message = clients.CodeForbidden, "the account may not see what was asked"

@@ -190,7 +190,7 @@ func (t *Transport) named(c *connections, err error) error {
 		return err
 	}
 	if t.config.TLS.Cert == "" {
-		return &endpoint.ConnectionError{Reason: "the server asks for a client certificate", Hint: "set tls = { cert, key } of the provider", Err: err}
+		return &endpoint.ConnectionError{Reason: "the server requires a client certificate", Hint: "set tls = { cert, key } of the provider", Err: err}
 	}
 	return &endpoint.ConnectionError{Reason: "the server does not accept the client certificate", Hint: "check tls.cert and tls.key, and whether the provider knows them", Err: err}
 }
@@ -235,7 +235,7 @@ func proxyAnswered(_ context.Context, proxy *url.URL, _ *http.Request, resp *htt
 	if resp.StatusCode == http.StatusOK {
 		return nil
 	}
-	e := &endpoint.ConnectionError{Reason: fmt.Sprintf("the proxy %s does not connect us (status %d)", proxy.Host, resp.StatusCode), Hint: "check HTTPS_PROXY, or the provider's proxy"}
+	e := &endpoint.ConnectionError{Reason: fmt.Sprintf("the proxy %s does not connect (status %d)", proxy.Host, resp.StatusCode), Hint: "check HTTPS_PROXY, or the provider's proxy"}
 	switch resp.StatusCode {
 	case http.StatusProxyAuthRequired:
 		e.Reason = fmt.Sprintf("the proxy %s wants a user name and a password (status 407)", proxy.Host)

@@ -275,12 +275,12 @@ func TestAProxyThatMakesNoConnectionIsNamed(t *testing.T) {
 	closed.Close()
 	for name, c := range map[string]struct{ url, want string }{
 		"407":     {proxy(t, 407), "wants a user name and a password (status 407)"},
-		"403":     {proxy(t, 403), "does not connect us (status 403)"},
-		"502":     {proxy(t, 502), "does not connect us (status 502)"},
-		"503":     {proxy(t, 503), "does not connect us (status 503)"},
-		"is down": {closed.URL, "the proxy makes no connection: dial: connect: connection refused"},
-		"SOCKS":   {"socks5" + closed.URL[len("http"):], "the proxy makes no connection: dial: connect: connection refused"},
-		"TLS":     {"https" + proxy(t, 200)[len("http"):], "the proxy makes no connection"},
+		"403":     {proxy(t, 403), "does not connect (status 403)"},
+		"502":     {proxy(t, 502), "does not connect (status 502)"},
+		"503":     {proxy(t, 503), "does not connect (status 503)"},
+		"is down": {closed.URL, "the proxy does not connect: dial: connect: connection refused"},
+		"SOCKS":   {"socks5" + closed.URL[len("http"):], "the proxy does not connect: dial: connect: connection refused"},
+		"TLS":     {"https" + proxy(t, 200)[len("http"):], "the proxy does not connect"},
 	} {
 		s.Proxy = secret.New(c.url)
 		e := clients.AsError(question(t.Context(), httpapi.NewHTTP(s), s.BaseURL))
@@ -340,11 +340,11 @@ func TestAServerThatWantsAClientCertificateIsNamed(t *testing.T) {
 				}
 				s := secure(t, server, http2, "")
 				e := clients.AsError(question(t.Context(), httpapi.NewHTTP(s), s.BaseURL))
-				if e == nil || e.Code != clients.CodeUnavailable || e.Message != "the server asks for a client certificate" || e.Hint == "" {
+				if e == nil || e.Code != clients.CodeUnavailable || e.Message != "the server requires a client certificate" || e.Hint == "" {
 					t.Errorf("got %+v, want the certificate named", e)
 				}
 				_, err := tokens(t, s).Token(t.Context())
-				if e := asAuth(t, err); !strings.Contains(e.Reason, "the server asks for a client certificate") {
+				if e := asAuth(t, err); !strings.Contains(e.Reason, "the server requires a client certificate") {
 					t.Errorf("the token endpoint: got %v, want the certificate named", err)
 				}
 				s.TLS.Cert, s.TLS.Key = certificate(t)

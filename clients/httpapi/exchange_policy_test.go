@@ -49,10 +49,10 @@ func TestWhatIsKeptIsChecked(t *testing.T) {
 		{section.ExchangeKeys{}, ""},
 		{section.ExchangeKeys{Exchanges: exchange.Off, Hide: []string{"a.*.b-c", "*"}}, ""},
 		{section.ExchangeKeys{Exchanges: "all"}, `exchanges: must be "full", "metadata" or "off", not "all"`},
-		{section.ExchangeKeys{Hide: []string{"a", "$.a"}}, `hide: "$.a" (number 2) is no path`},
-		{section.ExchangeKeys{Hide: []string{"a..b"}}, `hide: "a..b" (number 1) is no path`},
-		{section.ExchangeKeys{Hide: []string{"orders[0].a"}}, `is no path`},
-		{section.ExchangeKeys{Hide: []string{""}}, `is no path`},
+		{section.ExchangeKeys{Hide: []string{"a", "$.a"}}, `hide: "$.a" (number 2) is not a path`},
+		{section.ExchangeKeys{Hide: []string{"a..b"}}, `hide: "a..b" (number 1) is not a path`},
+		{section.ExchangeKeys{Hide: []string{"orders[0].a"}}, `is not a path`},
+		{section.ExchangeKeys{Hide: []string{""}}, `is not a path`},
 	} {
 		var wrong section.Errors
 		c.keeping.CheckExchanges(&wrong)

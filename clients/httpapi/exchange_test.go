@@ -112,7 +112,7 @@ func TestWhatIsKeptOfTheRequest(t *testing.T) {
 		Op: "sample", Method: http.MethodPost, Status: 200, RequestBody: `{"billTo":"1111111","password":"REDACTED"}`,
 		RequestHeader: http.Header{"Accept": {"application/json"}, "Accept-Encoding": {"gzip"}, "Content-Type": {"application/json"}, "User-Agent": {"orderbeat/test"}},
 		ResponseBody:  "<p>", ResponseBytes: 3, Detail: exchange.Full,
-		Code: string(clients.CodeBadResponse), Message: "the answer is not the expected document",
+		Code: string(clients.CodeBadResponse), Message: "the response is not the expected document",
 	}
 	if diff := cmp.Diff(want, x, cmpopts.IgnoreFields(exchange.Exchange{}, "URL", "StartedAt", "Duration", "ResponseHeader")); diff != "" {
 		t.Errorf("kept (-want +got):\n%s", diff)

@@ -277,7 +277,7 @@ func (h *HTTP) take(ctx context.Context, c *Call, raw *http.Response, read func(
 		return timeUp(ctx, err)
 	}
 	if _, ok := errors.AsType[*clients.Error](err); err != nil && !ok {
-		err = &clients.Error{Code: clients.CodeBadResponse, Message: "the answer is not the expected document", Err: err}
+		err = &clients.Error{Code: clients.CodeBadResponse, Message: "the response is not the expected document", Err: err}
 	}
 	return err
 }

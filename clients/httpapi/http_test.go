@@ -129,7 +129,7 @@ func TestADecoderSaysWhatIsWrongWithADocument(t *testing.T) {
 		},
 		"as any error": {
 			errors.New("unexpected canary-body"),
-			clients.Error{Provider: "sample", Op: "sample", Code: clients.CodeBadResponse, Status: 200, Message: "the answer is not the expected document"},
+			clients.Error{Provider: "sample", Op: "sample", Code: clients.CodeBadResponse, Status: 200, Message: "the response is not the expected document"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

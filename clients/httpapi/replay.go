@@ -21,8 +21,8 @@ func (h *HTTP) replayed(ctx context.Context, p *exchange.Playback, c *Call) (*ht
 	})
 	if x == nil {
 		return nil, &clients.Error{
-			Code: clients.CodeInvalid, Message: "what is asked now was not asked then",
-			Hint: "more than the mapping has changed: have the provider asked again",
+			Code: clients.CodeInvalid, Message: "no recorded response matches this request",
+			Hint: "more than the mapping has changed: run a new sync instead",
 		}
 	}
 	body, err := x.Body()

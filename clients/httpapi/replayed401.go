@@ -45,7 +45,7 @@ func (h *HTTP) sentAgain(ctx context.Context, into *exchange.Recording, call *Ca
 	for _, u := range list {
 		x := h.asked(ctx, call, call.header(), u.began, u.took)
 		x.Status, x.ResponseHeader, x.RequestBody, x.Truncated, x.Detail = u.status, h.hide.Header(u.header), "", false, exchange.Metadata
-		x.Code, x.Message = string(clients.CodeUnauthorized), "the token was refused; the call was sent again with another"
+		x.Code, x.Message = string(clients.CodeUnauthorized), "the token was rejected; the call was sent again with another"
 		into.Add(func() *exchange.Exchange { return x })
 	}
 }

@@ -43,10 +43,10 @@ func (p *pause) wait(ctx context.Context) error {
 		case left <= 0:
 			return nil
 		case until.After(patience):
-			return &clients.Error{Code: clients.CodeThrottled, NotSent: true, After: left, Message: "the provider has had too many calls, and none is sent before it takes more"}
+			return &clients.Error{Code: clients.CodeThrottled, NotSent: true, After: left, Message: "rate limited by the provider (429); calls resume after the pause"}
 		}
 		if err := sleep(ctx, left); err != nil {
-			return fmt.Errorf("waiting for the provider to take calls: %w", err)
+			return fmt.Errorf("waiting for the end of a rate limit pause: %w", err)
 		}
 	}
 }

@@ -92,7 +92,7 @@ func (l *limited) turn(ctx context.Context) (count int64, err error) {
 				return 0, err
 			}
 			// The limiter also gives up if the deadline is before the turn.
-			return 0, &clients.Error{Code: clients.CodeUnavailable, NotSent: true, Message: "no turn within the provider's rate in time", Err: context.DeadlineExceeded}
+			return 0, &clients.Error{Code: clients.CodeUnavailable, NotSent: true, Message: "timed out waiting for the provider's rate limit", Err: context.DeadlineExceeded}
 		}
 		if err := l.breaker.openedSince(openings); err != nil {
 			return 0, err

@@ -127,7 +127,7 @@ func TestNoIntrospectionBesideATokenURLOfItsOwn(t *testing.T) {
 
 func TestTheOlderSchemeCannotBeChecked(t *testing.T) {
 	out := checked(t, nil, nil, olderScheme)
-	if out.State != jobs.Failed || out.Err.Code != clients.CodeInvalid || !strings.Contains(out.Err.Message, "without asking for orders") {
+	if out.State != jobs.Failed || out.Err.Code != clients.CodeInvalid || !strings.Contains(out.Err.Message, "without requesting orders") {
 		t.Errorf("got %s with %v, want failed: nothing can be checked", out.State, out.Err)
 	}
 }

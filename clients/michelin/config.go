@@ -120,7 +120,7 @@ func (set *settings) checkAccounts(accounts []clients.Account, wrong *section.Er
 			wrong.Add(shipTo, "must be digits only")
 		}
 		if len(a.Params) > 0 {
-			wrong.Add(fmt.Sprintf("accounts[%d].params", i), "has no effect: Michelin's questions have no place for values of one's own")
+			wrong.Add(fmt.Sprintf("accounts[%d].params", i), "has no effect: Michelin's requests have no custom values")
 		}
 	}
 }

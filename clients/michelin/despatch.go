@@ -53,7 +53,7 @@ func (c *Client) needsWindow(op string, q clients.Query) error {
 	if q.From != "" && q.To != "" {
 		return nil
 	}
-	return &clients.Error{Provider: c.name, Op: op, Code: clients.CodeInvalid, Message: "a question needs a window of days"}
+	return &clients.Error{Provider: c.name, Op: op, Code: clients.CodeInvalid, Message: "a date range is required"}
 }
 
 // agencyOfSeller is the agencyCode of numbers assigned by the seller.

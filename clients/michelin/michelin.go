@@ -177,7 +177,7 @@ func (c *Client) signBasic(s section.Section, set settings, origin *url.URL) err
 func (c *Client) Check(ctx context.Context, _ clients.Account) ([]clients.Problem, error) {
 	if c.basic {
 		return nil, &clients.Error{
-			Provider: c.name, Op: "check", Code: clients.CodeInvalid, Message: "nothing can be checked without asking for orders",
+			Provider: c.name, Op: "check", Code: clients.CodeInvalid, Message: "nothing can be checked without requesting orders",
 			Hint: `scheme "basic_apikey" has no tokens: run a sync over one day instead`,
 		}
 	}
@@ -186,7 +186,7 @@ func (c *Client) Check(ctx context.Context, _ clients.Account) ([]clients.Proble
 	}
 	if told, err := c.source.Introspect(ctx); err == nil && !told.Active {
 		return []clients.Problem{{
-			Code: "inactive", Message: "a token was granted, but introspection says that it is not active; a call tells, and renews it",
+			Code: "inactive", Message: "a token was granted, but introspection reports it as inactive; the next call renews it if that is true",
 		}}, nil
 	}
 	return nil, nil

@@ -171,7 +171,7 @@ func (d *reader) complete() error {
 
 // wrong is the error of a response that is not the document.
 func (d *reader) wrong(why string) *clients.Error {
-	return &clients.Error{Code: clients.CodeBadResponse, Message: "the answer is not " + d.what + ": " + why}
+	return &clients.Error{Code: clients.CodeBadResponse, Message: "the response is not " + d.what + ": " + why}
 }
 
 // notJSON omits the decoder's message, which quotes the response.

@@ -71,7 +71,7 @@ func (p profile) encode(q clients.Query) ([]byte, error) {
 	}
 	if !q.ByReference() {
 		if q.From == "" || q.To == "" {
-			return nil, errors.New("a question needs a window of order dates, or orders by name")
+			return nil, errors.New("a date range or order numbers are required")
 		}
 		r.OrderDateFrom, r.OrderDateTo = q.From, q.To
 	}

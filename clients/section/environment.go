@@ -32,7 +32,7 @@ func (s *Section) Place(all Environments, wrong *Errors) bool {
 	if s.Environment == sandbox || !slices.Contains(environments, s.Environment) {
 		host = s.enterSandbox(wrong)
 	} else if s.BaseURL == "" && host == "" {
-		wrong.Add("base_url", "is missing: the provider's documents tell no address for environment = %q", s.Environment)
+		wrong.Add("base_url", "is missing: the provider documents no base URL for environment = %q", s.Environment)
 	}
 	if s.BaseURL == "" {
 		s.BaseURL = host
@@ -68,7 +68,7 @@ func (s *Section) CheckEnvironment(all Environments, key, raw string) error {
 	if owner == "" || owner == s.Environment || !slices.Contains(environments, s.Environment) {
 		return nil
 	}
-	return &ConfigError{Key: key, Message: fmt.Sprintf("is of the %s environment, but environment is %q", owner, s.Environment)}
+	return &ConfigError{Key: key, Message: fmt.Sprintf("belongs to the %s environment, but environment is %q", owner, s.Environment)}
 }
 
 // owner is the environment that a URL belongs to, "" for none.

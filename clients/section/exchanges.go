@@ -24,7 +24,7 @@ func (k *ExchangeKeys) CheckExchanges(wrong *Errors) {
 	}
 	for i, path := range k.Hide {
 		if !redact.ValidPath(path) {
-			wrong.Add("hide", `%.60q (number %d) is no path: write names with dots between them, like "orders.consignee.name"; lists are gone through, * is any name`, path, i+1)
+			wrong.Add("hide", `%.60q (number %d) is not a path: write names with dots between them, like "orders.consignee.name"; lists are traversed, * is any name`, path, i+1)
 		}
 	}
 }

@@ -39,7 +39,7 @@ func everyState() []auth.Status {
 		{Provider: "mazda", User: "jane", State: auth.StateConsent, ConsentReason: "access was never granted"},
 		{Provider: "mazda", User: "johndoe", State: auth.StateValid, RenewedAt: at, LifeLeft: 3599, NextAttemptAt: later, Logins: 3, Replays: 1, Saved: 70, ConsentedAt: at},
 		{Provider: "michelin", State: auth.StateValid, RenewedAt: at, LifeLeft: 7140, Guessed: true, NextAttemptAt: later, Logins: 1, Saved: 1203},
-		{Provider: "microbilt", State: auth.StateCooldown, NextAttemptAt: later, LastFailure: &auth.Failure{Class: endpoint.ClassTransient, Reason: "the token endpoint does not answer in time", At: at}},
+		{Provider: "microbilt", State: auth.StateCooldown, NextAttemptAt: later, LastFailure: &auth.Failure{Class: endpoint.ClassTransient, Reason: "the token endpoint timed out", At: at}},
 		{Provider: "ptv", State: auth.StateEmpty, Unreadable: true},
 		{Provider: "shell", State: auth.StateRejected, LastFailure: refusal, Logins: 3},
 	}

@@ -207,8 +207,8 @@ func TestTryReportsFailures(t *testing.T) {
 		args           []string
 		stdout, stderr string
 	}{
-		"an answer that cannot be mapped":  {config, []string{"--order-id", "wrong"}, `"ordered": "soon"`, "main: bad_response: the answer cannot be mapped: orders[0]: day: the text is not a date"},
-		"a refusal":                        {config, []string{"--reference", "PO-1"}, "", "the provider cannot be asked by reference"},
+		"an answer that cannot be mapped":  {config, []string{"--order-id", "wrong"}, `"ordered": "soon"`, "main: bad_response: the response cannot be mapped: orders[0]: day: the text is not a date"},
+		"a refusal":                        {config, []string{"--reference", "PO-1"}, "", "the provider has no requests by reference"},
 		"nobody there":                     {nobody, nil, "< no response", "main: unavailable: "},
 		"an order that there is not":       {config, []string{"--order-id", "A-0"}, "\n0 orders\n", ""},
 		"no sample of what cannot be read": {config, []string{"--order-id", "wrong", "--save-sample"}, "", "bad_response"},

@@ -96,7 +96,7 @@ func TestRemapCorrectsOrders(t *testing.T) {
 	p.stop()
 	replace(t, filepath.Join(folder, "acme.toml"), "order_id: .no,", "order_id: .number,")
 	p = startHere(t, config)
-	if r := command("remap", "acme"); r.status != cli.Failed || !strings.Contains(r.stderr, "bad_response: the answer cannot be mapped: orders[0].order_id: is missing") {
+	if r := command("remap", "acme"); r.status != cli.Failed || !strings.Contains(r.stderr, "bad_response: the response cannot be mapped: orders[0].order_id: is missing") {
 		t.Errorf("got status %d, %s%s, want what is wrong", r.status, r.stdout, r.stderr)
 	}
 	if n := p.count("order_events"); n != 8 {

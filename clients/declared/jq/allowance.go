@@ -47,10 +47,10 @@ const (
 )
 
 var (
-	errEndless = errors.New("the program does not end: it was stopped after " + maxEvaluation.String())
-	errGreedy  = errors.New("the program needs too much memory, and was stopped")
+	errEndless = errors.New("the program was stopped after " + maxEvaluation.String())
+	errGreedy  = errors.New("the program was stopped: it needs too much memory")
 	errDeep    = fmt.Errorf("a value is nested more than %d deep", maxDepth)
-	errLarge   = errors.New("a value is too large to be worked on in one step")
+	errLarge   = errors.New("a value is too large for one step")
 	errNumber  = errors.New("a number is too large")
 	errLong    = fmt.Errorf("a text is longer than %d bytes", maxText)
 )
@@ -323,11 +323,11 @@ func atMost(v, limit any) error {
 	switch v := v.(type) {
 	case string:
 		if len(v) > most {
-			return fmt.Errorf("a text of %d bytes is too long here; %d are taken", len(v), most)
+			return fmt.Errorf("a text of %d bytes is too long here; the limit is %d", len(v), most)
 		}
 	case []any:
 		if len(v) > most {
-			return fmt.Errorf("a list of %d elements is too long here; %d are taken", len(v), most)
+			return fmt.Errorf("a list of %d elements is too long here; the limit is %d", len(v), most)
 		}
 	default:
 		if n, ok := gojq.ToFloat64(v); ok && n > float64(most) {

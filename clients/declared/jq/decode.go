@@ -40,12 +40,12 @@ func Decode(meter *memory.Meter, body io.Reader, blankToo bool) (v any, err erro
 	case errors.Is(err, io.EOF) && blankToo:
 		return nil, nil //nolint:nilnil // null is the value
 	case errors.Is(err, io.EOF):
-		return nil, &clients.Error{Code: clients.CodeBadResponse, Message: "the answer is empty", Err: err}
+		return nil, &clients.Error{Code: clients.CodeBadResponse, Message: "the response is empty", Err: err}
 	default:
 		return nil, unlike(err)
 	}
 	if _, err := d.json.ReadToken(); !errors.Is(err, io.EOF) {
-		return nil, &clients.Error{Code: clients.CodeBadResponse, Message: "the answer goes on behind its JSON"}
+		return nil, &clients.Error{Code: clients.CodeBadResponse, Message: "there is data after the JSON of the response"}
 	}
 	return v, nil
 }
@@ -55,7 +55,7 @@ func unlike(err error) error {
 	if _, told := errors.AsType[*clients.Error](err); told || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	return &clients.Error{Code: clients.CodeBadResponse, Message: "the answer is not JSON", Err: err}
+	return &clients.Error{Code: clients.CodeBadResponse, Message: "the response is not JSON", Err: err}
 }
 
 // decoder makes of JSON what encoding/json makes of it with UseNumber, and counts.
@@ -81,7 +81,7 @@ func (d *decoder) value() (any, error) {
 	case '0':
 		text := token.String()
 		if len(text) > maxDigits {
-			return nil, &clients.Error{Code: clients.CodeBadResponse, Message: fmt.Sprintf("the answer has a number of %d characters at %s; %d are read", len(text), pathIn(d.json), maxDigits)}
+			return nil, &clients.Error{Code: clients.CodeBadResponse, Message: fmt.Sprintf("the response has a number of %d characters at %s; the limit is %d", len(text), pathIn(d.json), maxDigits)}
 		}
 		return json.Number(text), d.meter.Use(scalarBytes + len(text))
 	case '[':

@@ -29,7 +29,7 @@ var (
 	// Those of our functions quote nothing.
 	jqWhole = regexp.MustCompile(`^(date: the text is not a date that can be read without its format; use day\("%d/%m/%Y"\)|` +
 		`number: the text is not a number with the decimal separator "[.,]"; number\(\[\]; ","\) and number\(\[\]; "\."\) say which it is|` +
-		`local_day: the text is not an instant like "2026-01-31T12:00:00Z"|local_day: the number is no instant|start_of_day: the input is not a day like "2026-01-31"|` +
+		`local_day: the text is not an instant like "2026-01-31T12:00:00Z"|local_day: the number is not an instant|start_of_day: the input is not a day like "2026-01-31"|` +
 		`(?:date|day|local_day|number): an? [a-z]+ cannot be read from (?:null|an? [a-z]+)|length mismatch|expected an array of 8 numbers|number of seconds is out of range|number is out of range|input\(s\)/0 is not allowed)$`)
 	// These quote a text that the program may spell, and are not of gojq's own types.
 	jqQuoted = regexp.MustCompile(`(?s)^(unsupported regular expression flag:|invalid regular expression|day: the text is not a date like) "`)

@@ -83,7 +83,7 @@ func localDay(input any, args []any) any {
 		seconds /= 1000
 	}
 	if math.Abs(seconds) >= lastSecond {
-		return errors.New("local_day: the number is no instant")
+		return errors.New("local_day: the number is not an instant")
 	}
 	return time.Unix(int64(math.Floor(seconds)), 0).In(zone).Format(time.DateOnly)
 }

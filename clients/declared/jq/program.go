@@ -135,11 +135,11 @@ func syntaxMistake(text string, err error) *Mistake {
 	e, ok := errors.AsType[*gojq.ParseError](err)
 	switch {
 	case !ok:
-		return &Mistake{Message: "is no jq program: " + err.Error()}
+		return &Mistake{Message: "is not a jq program: " + err.Error()}
 	case e.Token == "":
-		return &Mistake{Offset: len(text), Message: "is no jq program: it ends too early; is a bracket, a quote or an \"end\" missing?"}
+		return &Mistake{Offset: len(text), Message: "is not a jq program: it ends too early; is a bracket, a quote or an \"end\" missing?"}
 	}
-	return &Mistake{Offset: max(1, e.Offset-len(e.Token)+1), Message: fmt.Sprintf("is no jq program: %q is not expected here", e.Token)}
+	return &Mistake{Offset: max(1, e.Offset-len(e.Token)+1), Message: fmt.Sprintf("is not a jq program: %q is not expected here", e.Token)}
 }
 
 // undefined are the errors of the compiler about names.
@@ -150,7 +150,7 @@ var undefined = regexp.MustCompile(`^(function|variable) not defined: (\S+)$`)
 func nameMistake(text string, err error) *Mistake {
 	m := undefined.FindStringSubmatch(err.Error())
 	if m == nil {
-		return &Mistake{Message: "is no jq program that can be used: " + err.Error()}
+		return &Mistake{Message: "is not a valid jq program: " + err.Error()}
 	}
 	what, name := m[1], m[2]
 	word, arity, _ := strings.Cut(name, "/")
@@ -208,7 +208,7 @@ func (p *Program) One(ctx context.Context, input any, s Scope) (result any, err 
 	n := 0
 	err = p.Each(ctx, input, s, func(v any) error {
 		if n++; n > 1 {
-			return errors.New("the program has several results, where one is needed")
+			return errors.New("the program has several results, expected one")
 		}
 		result = v
 		return nil

@@ -80,9 +80,9 @@ func insideLen(text string) (int, *Mistake) {
 	case first != nil:
 		return 0, first
 	case last > 0:
-		return 0, &Mistake{Offset: last, Message: `the jq behind \( is not complete where this bracket closes it: is something missing, or another bracket?`}
+		return 0, &Mistake{Offset: last, Message: `the jq after \( is incomplete at this closing bracket: is something missing, or another bracket?`}
 	}
-	return 0, &Mistake{Offset: 1, Message: `the jq behind \( ends nowhere: a closing bracket is missing`}
+	return 0, &Mistake{Offset: 1, Message: `the jq after \( does not end: a closing bracket is missing`}
 }
 
 // sole is the program of a template that is one value.
@@ -125,7 +125,7 @@ func (t *Template) Text(ctx context.Context, input any, s Scope, fit func(string
 		}
 		text, ok := Word(v)
 		if !ok {
-			return "", fmt.Errorf(`\(%s) is %s, where a text is needed`, p.source, TypeName(v))
+			return "", fmt.Errorf(`\(%s) is %s, expected a text`, p.source, TypeName(v))
 		}
 		b.WriteString(fit(text))
 	}
@@ -235,7 +235,7 @@ func (t Table) Values(ctx context.Context, s Scope) (url.Values, error) {
 			}
 			text, ok := Word(v)
 			if !ok {
-				return nil, fmt.Errorf("%s: is %s, where a text was expected", name, TypeName(v))
+				return nil, fmt.Errorf("%s: is %s, expected a text", name, TypeName(v))
 			}
 			values.Add(name, text)
 		}

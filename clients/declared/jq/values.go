@@ -54,7 +54,7 @@ func sentinels(name string, args []any) (map[string]bool, error) {
 	}
 	list, ok := args[0].([]any)
 	if !ok {
-		return nil, fmt.Errorf("%s: the argument must be a list of values that mean nothing", name)
+		return nil, fmt.Errorf("%s: the argument must be a list of values that mean \"no value\"", name)
 	}
 	for _, v := range list {
 		text, _ := PlainText(v)

@@ -96,7 +96,7 @@ func TestMistakes(t *testing.T) {
 		{"a retention that is too short", "[db]\nretention = { events = \"23h\" }", "7:15 db.retention.events: want 0s, which is for ever, or 1d and more, got 23h0m0s"},
 		{"a literal sealing key", "[worker]\nkey = \"canary\"", `7:1 worker.key: want "file:PATH"`},
 		{"an unknown priority", schedule("cron = \"@hourly\"\npriority = \"high\""), `11:1 schedules[0].priority: "high" is not one of normal, low`},
-		{"a sealing key that is not there", "[worker]\nkey = \"file:/nowhere/key\"", "7:1 worker.key: cannot read /nowhere/key: no such file or directory: bring it back, or make one"},
+		{"a sealing key that is not there", "[worker]\nkey = \"file:/nowhere/key\"", "7:1 worker.key: cannot read /nowhere/key: no such file or directory: restore it, or create one"},
 		{"a sealing key that is none", "[worker]\nkey = \"file:/dev/null\"", "7:1 worker.key: "},
 		{"a user without a password", "[web]\nauth = { user = \"ops\" }", "7:1 web.auth: user and password must be set together"},
 		{"a literal password", "[web]\nauth = { user = \"ops\", password = \"canary\" }", "7:24 web.auth.password: secrets must not be in the file"},

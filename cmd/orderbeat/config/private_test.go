@@ -27,7 +27,7 @@ func TestKeyFilesReadableByOthersAreRejected(t *testing.T) {
 					t.Fatal(err)
 				}
 				got := strings.Join(told(t, least+test.text), "\n")
-				want := fmt.Sprintf("%s: others may read %s (mode %04o): chmod 600 it", test.name, test.path, mode)
+				want := fmt.Sprintf("%s: other users may read %s (mode %04o): run chmod 600", test.name, test.path, mode)
 				if mode&0o077 == 0 {
 					if got != "" {
 						t.Errorf("mode %04o: got %q, want it taken", mode, got)

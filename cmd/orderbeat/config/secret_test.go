@@ -64,7 +64,7 @@ func TestInvalidSecrets(t *testing.T) {
 		{"an unset variable", `"env:UNSET"`, key + "the environment variable UNSET is not set"},
 		{"a file that is not there", `"file:/nowhere/x"`, key + "cannot read /nowhere/x: no such file or directory"},
 		{"an empty file", `"file:` + dir + `/empty"`, key + dir + "/empty is empty"},
-		{"a file that others may read", `"file:` + dir + `/open"`, key + "others may read " + dir + "/open (mode 0640): chmod 600 it"},
+		{"a file that others may read", `"file:` + dir + `/open"`, key + "other users may read " + dir + "/open (mode 0640): run chmod 600"},
 		{"a credential without systemd", `"credential:x"`, key + "credential x not found: CREDENTIALS_DIRECTORY is not set; systemd sets it for services with LoadCredential="},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -108,7 +108,7 @@ func TestSealingKey(t *testing.T) {
 	if err := os.Chmod(path, 0o640); err != nil {
 		t.Fatal(err)
 	}
-	if got := told(t, named); len(got) != 1 || !strings.HasPrefix(got[0], "7:1 worker.key: others may read "+path) {
+	if got := told(t, named); len(got) != 1 || !strings.HasPrefix(got[0], "7:1 worker.key: other users may read "+path) {
 		t.Errorf("got %q, want a key that others may read refused", got)
 	}
 	if _, err := config.LoadPart(write(t, named), env(), "worker"); err != nil {
