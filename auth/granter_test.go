@@ -200,7 +200,7 @@ func TestATokenCommand(t *testing.T) {
 		want endpoint.Error // Class "" for a token
 	}{
 		"prints a token":                 {`echo '{"access_token":"tok","token_type":"Bearer","expires_in":60}'`, endpoint.Error{}},
-		"prints an error":                {`echo '{"error":"invalid_client","error_description":"revoked"}'; exit 1`, endpoint.Error{Class: endpoint.ClassCredential, Code: "invalid_client", Reason: "the token command refuses the credentials (revoked)"}},
+		"prints an error":                {`echo '{"error":"invalid_client","error_description":"revoked"}'; exit 1`, endpoint.Error{Class: endpoint.ClassCredential, Code: "invalid_client", Reason: "the token command rejects the credentials (revoked)"}},
 		"prints no token":                {`echo '{}'`, endpoint.Error{Class: endpoint.ClassRequest, Reason: "the output of the token command has no access token", Hint: "token_command"}},
 		"prints words":                   {`echo hello`, endpoint.Error{Class: endpoint.ClassRequest, Reason: "is not JSON"}},
 		"fails":                          {`echo "cannot log in" >&2; exit 3`, endpoint.Error{Class: endpoint.ClassTransient, Reason: "the token command failed: exit status 3 (cannot log in)"}},

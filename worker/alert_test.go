@@ -98,7 +98,7 @@ func TestRejectedCredentialsRaiseAnAlert(t *testing.T) {
 	b.ask("runs.start", `{"provider":"michelin","kind":"sync","wait":true}`) // within the cooldown: no token request
 	want := db.Alert{
 		Code: clients.CodeAuthRejected, State: db.AlertRaised, Provider: "michelin",
-		Message: "the token endpoint refuses the credentials: invalid_client (status 400)",
+		Message: "the token endpoint rejects the credentials: invalid_client (status 400)",
 		Hint:    `Check the credentials and URLs of providers.michelin, then run "orderbeat auth unlatch michelin".`,
 	}
 	same := cmp.Comparer(func(a, b db.Alert) bool {

@@ -58,7 +58,7 @@ type latchedRows struct{ auth.Store }
 func (s latchedRows) Load(ctx context.Context, key string) (auth.Row, error) {
 	row, err := s.Store.Load(ctx, key)
 	row.State, row.Refusals, row.Failures = auth.StateRejected, 3, 3
-	row.Failure = auth.Failure{Class: endpoint.ClassCredential, Status: 400, Code: "invalid_client", Reason: "the token endpoint refuses the credentials", At: time.Now()}
+	row.Failure = auth.Failure{Class: endpoint.ClassCredential, Status: 400, Code: "invalid_client", Reason: "the token endpoint rejects the credentials", At: time.Now()}
 	return row, err
 }
 

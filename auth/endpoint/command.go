@@ -50,7 +50,7 @@ func (c *Command) Grant(ctx context.Context, r Request) (Answer, error) {
 	a, err := c.endpoint.read(r, reply{status: http.StatusOK, body: stdout.Bytes()})
 	if e, ok := errors.AsType[*Error](err); ok {
 		e.Status = 0
-		e.Reason = strings.ReplaceAll(e.Reason, "token response", "output of the token command")
+		e.Reason = strings.NewReplacer("token response", "output of the token command", "token endpoint", "token command").Replace(e.Reason)
 		e.Hint = strings.ReplaceAll(e.Hint, "token_url", "token_command")
 		return Answer{}, e
 	}

@@ -119,7 +119,7 @@ func classOf(status int) Class {
 func reasons(c Class) string {
 	switch c {
 	case ClassCredential:
-		return "the token endpoint refuses the credentials"
+		return "the token endpoint rejects the credentials"
 	case ClassRequest:
 		return "the token endpoint rejects the request"
 	case ClassThrottle:

@@ -118,7 +118,7 @@ func TestMistakes(t *testing.T) {
 }
 
 func TestWhatIsNotDocumentedIsSaid(t *testing.T) {
-	for kind, want := range map[string]string{"ptv": "token_url: is missing: the provider's documents state none", "shell": "base_url: is missing: the provider's documents no base URL"} {
+	for kind, want := range map[string]string{"ptv": "token_url: is missing: the provider's documents state none", "shell": "base_url: is missing: the provider documents no base URL"} {
 		s := sectionOf(t, kind, "")
 		s.Environment = "production"
 		if _, err := declared.Open(s); err == nil || !strings.Contains(err.Error(), want) {

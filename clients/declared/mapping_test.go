@@ -74,7 +74,7 @@ func TestWhatCannotBeReadIsToldWithItsPlace(t *testing.T) {
 		"half a piece":                {`[{"order_id":"a","lines":[{"ordered":1.5}]}]`, "orders[0].lines[0].ordered: is not a whole number"},
 		"less than nothing":           {`[{"order_id":"a","lines":[{},{"schedule":[{"open":-1}]}]}]`, "orders[0].lines[1].schedule[0].open: is not a whole number"},
 		"a quantity that is a list":   {`[{"order_id":"a","lines":[{"despatches":[{"quantity":[]}]}]}]`, "orders[0].lines[0].despatches[0].quantity: is not a whole number"},
-		"a status that is none":       {`[{"order_id":"a","status":"on its way"}]`, "orders[0].status: is no status"},
+		"a status that is none":       {`[{"order_id":"a","status":"on its way"}]`, "orders[0].status: is not a status"},
 		"lines that are an object":    {`[{"order_id":"a","lines":{}}]`, "orders[0].lines: is an object, expected a list"},
 		"a reference that is a list":  {`[{"order_id":"a","reference":["x"]}]`, "orders[0].reference: is an array, expected a text"},
 		"an order that is a text":     {`["a"]`, "orders[0]: is a string, expected an object"},

@@ -6,16 +6,16 @@ import (
 	"orderbeat/auth/mask"
 )
 
-// The lengths of card numbers that are looked for, in digits: 19 is the longest that
-// ISO/IEC 7812-1 allows, and what is shorter than 15 is too often something else.
+// The lengths of card numbers, in digits: 19 is the longest that ISO/IEC 7812-1 allows, and less than
+// 15 is too often something else.
 const (
 	shortestCard = 15
 	longestCard  = 19
 )
 
-// cardEnd returns the end of the card number that begins at s[i], where a run of digits
-// begins, and 0 when there is none. It is one run, or groups of four (or six, as American
-// Express prints them) with a blank or hyphen between them.
+// cardEnd returns the end of the card number that begins at s[i], where a run of digits begins, and 0
+// if there is none. It is one run, or groups of four (or six, as on American Express cards) separated
+// by a blank or hyphen.
 func cardEnd(s []byte, i int) int {
 	for first, n, j := i, 0, i; ; j++ { // n digits so far, the last group from first
 		if j < len(s) && isDigit(s[j]) {
@@ -56,7 +56,7 @@ func luhn(s []byte) bool {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// withoutCards is a text without card numbers.
+// withoutCards masks card numbers in a text.
 func withoutCards(s []byte) []byte {
 	w := walk{doc: s}
 	for i := 0; i < len(s); {

@@ -10,10 +10,10 @@ import (
 	"orderbeat/auth/mask"
 )
 
-// quoted is what stands in the place of a value that was no string.
+// quoted replaces a value that was not a string.
 const quoted = `"` + mask.Redacted + `"`
 
-// json redacts a valid document, which stays one.
+// json redacts a valid document, which stays valid.
 func (s *scan) json(document []byte, hidden paths, depth int) []byte {
 	w := walk{scan: s, doc: document, depth: depth}
 	var at []paths
@@ -26,15 +26,15 @@ func (s *scan) json(document []byte, hidden paths, depth int) []byte {
 	return w.shown()
 }
 
-// walk goes through a valid document once.
+// walk traverses a valid document once.
 type walk struct {
 	*scan
 	doc   []byte
-	depth int // how many documents this one is in
+	depth int // how many documents enclose this one
 	cuts  []cut
 }
 
-// cut is a part of a document that is replaced.
+// cut is a part of a document to be replaced.
 type cut struct {
 	from, to int
 	text     string
@@ -42,7 +42,7 @@ type cut struct {
 
 func (w *walk) cut(from, to int, text string) { w.cuts = append(w.cuts, cut{from, to, text}) }
 
-// shown is the document without what was cut. A cut that contains others wins.
+// shown is the document without the cuts. A cut wins over those inside it.
 func (w *walk) shown() []byte {
 	if len(w.cuts) == 0 {
 		return w.doc
@@ -59,7 +59,7 @@ func (w *walk) shown() []byte {
 	return append(out, w.doc[done:]...)
 }
 
-// value goes over the value at i, which is at some places of the paths, and returns its end.
+// value reads the value at i, with its places in the paths, and returns its end.
 func (w *walk) value(i int, at []paths) int {
 	if w.stop() {
 		return len(w.doc)
@@ -85,14 +85,14 @@ func (w *walk) value(i int, at []paths) int {
 	return w.literal(i)
 }
 
-// object is value behind the opening brace.
+// object is value after the opening brace.
 func (w *walk) object(i int, at []paths) int {
-	var value cut      // the content of a member that is called "value"
-	var sensitive bool // the member that is called "name" names a secret
+	var value cut      // the content of a member named "value"
+	var sensitive bool // the member named "name" names a secret
 	for i = w.blank(i); i < len(w.doc) && w.doc[i] != '}'; {
 		nameEnd := stringEnd(w.doc, i+1)
 		name := unquote(w.doc[i+1 : nameEnd])
-		i = w.blank(w.blank(nameEnd+1) + 1) // behind the colon
+		i = w.blank(w.blank(nameEnd+1) + 1) // after the colon
 		below, hidden := under(at, name)
 		from := i
 		if secret := w.secret(name); secret || hidden {
@@ -117,8 +117,7 @@ func (w *walk) object(i int, at []paths) int {
 	return i + 1
 }
 
-// hide cuts a value, unless it says nothing: null, "", and, where that is not asked for by a
-// path, true and false.
+// hide cuts a value, except null, "" and, unless a path demands it, true and false.
 func (w *walk) hide(from, to int, path bool) {
 	switch value := string(w.doc[from:min(to, from+len("false"))]); {
 	case value == "null", value == `""`, !path && (value == "true" || value == "false"):
@@ -140,7 +139,7 @@ func (w *walk) string(from, to int) {
 	}
 }
 
-// number hides a number with a card number in it.
+// number cuts a number that contains a card number.
 func (w *walk) number(i int) (end int) {
 	for end = i + 1; end < len(w.doc) && (isDigit(w.doc[end]) || strings.IndexByte(".eE+-", w.doc[end]) >= 0); end++ {
 	}
@@ -168,7 +167,7 @@ func (w *walk) literal(i int) int {
 	return i
 }
 
-// blank is the first place from i on that is no white space.
+// blank is the first position from i on that is not white space.
 func (w *walk) blank(i int) int {
 	for i < len(w.doc) && strings.IndexByte(" \t\r\n", w.doc[i]) >= 0 {
 		i++
@@ -176,7 +175,7 @@ func (w *walk) blank(i int) int {
 	return i
 }
 
-// at is the byte at i, 0 behind the document.
+// at is the byte at i, 0 after the end.
 func (w *walk) at(i int) byte {
 	if i < len(w.doc) {
 		return w.doc[i]
@@ -184,8 +183,8 @@ func (w *walk) at(i int) byte {
 	return 0
 }
 
-// harmless reports whether nothing in a string could be hidden, as in most: no separator stands
-// behind a name, nothing is spelled otherwise, and there are no digits enough.
+// harmless reports whether a string certainly needs no redaction, as most: it has no separator after
+// a name, no escapes, and too few digits.
 func harmless(s []byte) bool {
 	digits := 0
 	for _, c := range s {
@@ -199,8 +198,8 @@ func harmless(s []byte) bool {
 	return digits < shortestCard
 }
 
-// stringEnd is where the string ends whose content begins at s[i]: at its closing quotation
-// mark, or with s.
+// stringEnd is the end of the string whose content begins at s[i]: its closing quotation mark, or the
+// end of s.
 func stringEnd(s []byte, i int) int {
 	for ; i < len(s); i++ {
 		switch s[i] {
@@ -213,7 +212,7 @@ func stringEnd(s []byte, i int) int {
 	return len(s)
 }
 
-// compositeEnd is behind the object or list that begins at s[i], or the end of s.
+// compositeEnd is the position after the object or list that begins at s[i], or the end of s.
 func compositeEnd(s []byte, i int) int {
 	for depth := 0; i < len(s); i++ {
 		switch s[i] {
@@ -230,7 +229,7 @@ func compositeEnd(s []byte, i int) int {
 	return len(s)
 }
 
-// unquote is the content of a string without JSON's escapes. What is no escape stays.
+// unquote is the content of a string without JSON's escapes. Invalid escapes stay.
 func unquote(content []byte) []byte {
 	if bytes.IndexByte(content, '\\') < 0 {
 		return content

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// The names are folded. Those of RFC 6749 and OpenID Connect that hold secrets are here, those of
-// the card schemes and of people's papers, and what APIs call their keys.
+// The names are folded. They are those of RFC 6749 and OpenID Connect with secrets, those of card
+// schemes and personal documents, and usual names of API keys.
 var (
 	secretNames = []string{
 		"authorization", "proxyauthorization", "cookie", "setcookie", "credential", "credentials",
@@ -17,14 +17,14 @@ var (
 	secretParts  = []string{"password", "passwd", "passphrase", "secret", "apikey", "privatekey", "accesskey", "subscriptionkey"}
 	secretEnds   = []string{"token", "tokens"}
 	headerParts  = []string{"authorization", "cookie", "token", "secret", "password", "key", "credential", "session", "signature"}
-	addressNames = []string{"key", "sig", "signature"} // in a query or a form: keys, as APIs call them there
+	addressNames = []string{"key", "sig", "signature"} // keys in a query or a form, as APIs name them
 
-	// What the parts of a parameter are called that has its name and its value apart.
+	// The members of a parameter whose name and value are separate.
 	partNames  = []string{"name", "key", "id"}
 	partValues = []string{"value", "content"}
 )
 
-// secret reports whether the value of a folded name is hidden.
+// secret reports whether the value of a folded name is redacted.
 func (r Redactor) secret(name string) bool {
 	part := func(p string) bool { return strings.Contains(name, p) }
 	end := func(e string) bool { return strings.HasSuffix(name, e) }
@@ -39,19 +39,18 @@ func (r Redactor) secret(name string) bool {
 	return slices.Contains(secretNames, name) || slices.ContainsFunc(secretParts, part) || slices.ContainsFunc(secretEnds, end)
 }
 
-// pageTokens are names of what tells where the next page of an answer begins. They open
-// nothing.
+// pageTokens are names of cursors to the next page. They grant no access.
 var pageTokens = []string{"nexttoken", "pagetoken", "nextpagetoken", "prevpagetoken", "previouspagetoken", "continuationtoken", "nextcontinuationtoken", "cursortoken", "scrolltoken"}
 
-// isPageToken reports whether a folded name, which may be a header's, is one of them.
+// isPageToken reports whether a folded name, possibly a header's, is one of them.
 func isPageToken(name string) bool { return slices.Contains(pageTokens, strings.TrimPrefix(name, "x")) }
 
-// isOAuthSecret reports whether a folded name is a secret in what belongs to OAuth 2.0 (RFC 6749
-// sections 4.1.1 to 4.1.3). Everywhere else these are ordinary words.
+// isOAuthSecret reports whether a folded name is a secret in OAuth 2.0 (RFC 6749 sections 4.1.1 to
+// 4.1.3). Elsewhere these are ordinary words.
 func isOAuthSecret(name string) bool { return name == "code" || name == "state" }
 
-// In a URL, a form or a text that belongs to OAuth 2.0 is one of the parameters of its requests
-// and responses, or one of the paths that its endpoints usually have.
+// A URL, a form or a text of OAuth 2.0 has one of the parameters of its requests and responses, or
+// one of the usual paths of its endpoints.
 var (
 	oauthParams = []string{
 		"grant_type", "response_type", "client_id", "client_secret", "client%5fsecret", "redirect_uri", "code_verifier", "session_state",
@@ -60,7 +59,7 @@ var (
 	oauthPaths = []string{"/callback", "/oauth", "/authorize", "/token"}
 )
 
-// isOAuth reports whether a text belongs to OAuth 2.0, as far as that can be seen.
+// isOAuth reports whether a text looks like OAuth 2.0.
 func isOAuth(text []byte) bool {
 	text = bytes.ToLower(text)
 	in := func(path string) bool { return bytes.Contains(text, []byte(path)) }
@@ -83,7 +82,7 @@ func hasParam(text []byte, name string) bool {
 	}
 }
 
-// fold is a name without what people write differently.
+// fold normalizes a name.
 func fold(name string) string {
 	return strings.Map(func(c rune) rune {
 		switch {

@@ -2,11 +2,10 @@ package redact
 
 import "strings"
 
-// anyName stands for every name in a path.
+// anyName is any name in a path.
 const anyName = "*"
 
-// paths are places in JSON documents, as a tree by folded names. What has nothing below it
-// is hidden.
+// paths are places in JSON documents, as a tree by folded names. A leaf is redacted.
 type paths map[string]paths
 
 func newPaths(list []string) paths {
@@ -19,7 +18,7 @@ func newPaths(list []string) paths {
 			switch {
 			case i == len(names)-1:
 				at[name] = nil
-			case known && below == nil: // all that is there is hidden already
+			case known && below == nil: // everything there is redacted already
 			case !known:
 				below = paths{}
 				at[name] = below
@@ -32,13 +31,13 @@ func newPaths(list []string) paths {
 	return all
 }
 
-// hides reports whether what stands at a name on the top is hidden.
+// hides reports whether the value of a top-level name is redacted.
 func (p paths) hides(name string) bool {
 	below, ok := p[fold(name)]
 	return ok && below == nil
 }
 
-// last are the names that paths end with.
+// last are the last names of the paths.
 func (p paths) last() (names []string) {
 	for name, below := range p {
 		if below == nil && name != anyName {
@@ -49,8 +48,8 @@ func (p paths) last() (names []string) {
 	return names
 }
 
-// under is where a member is in the paths, given where its object is, and whether its value is
-// hidden.
+// under returns the places of a member in the paths, given those of its object, and whether its value
+// is redacted.
 func under(at []paths, name []byte) (below []paths, hidden bool) {
 	if len(at) == 0 {
 		return nil, false
@@ -70,8 +69,8 @@ func under(at []paths, name []byte) (below []paths, hidden bool) {
 	return below, false
 }
 
-// ValidPath reports whether a text is a path: names with dots between them, from the top of a
-// JSON document. Lists are gone through, "*" is any name.
+// ValidPath reports whether a text is a path: names with dots between them, from the top of a JSON
+// document. Lists are traversed, "*" is any name.
 func ValidPath(path string) bool {
 	_, ok := parsePath(path)
 	return ok

@@ -14,18 +14,17 @@ import (
 )
 
 // Redactor removes secrets: the values of headers, query and form parameters, JSON members, XML
-// elements and HTML inputs that are known by their names, card numbers, and what the process
-// itself knows to be secret. Names are compared without case, "_" and "-". Everything else stays
-// byte for byte, and in its order. The zero value knows the usual names. It is safe for
-// concurrent use.
+// elements and HTML inputs with known names, card numbers, and the secrets that the process knows.
+// Names are compared ignoring case, "_" and "-". Everything else stays unchanged, byte for byte. The
+// zero value knows the usual names. It is safe for concurrent use.
 type Redactor struct {
 	names map[string]bool
 	paths paths
 	mask  *mask.Set
 }
 
-// New returns a redactor that also hides what has one of the names, and what is at one of the
-// paths of JSON documents (see [ValidPath]).
+// New returns a redactor that also removes values with one of the names, and at one of the paths of
+// JSON documents (see [ValidPath]).
 func New(names, paths []string) Redactor {
 	r := Redactor{names: map[string]bool{}, paths: newPaths(paths)}
 	for _, name := range names {
@@ -34,15 +33,15 @@ func New(names, paths []string) Redactor {
 	return r
 }
 
-// Masking is r with the secrets that are masked by value.
+// Masking is r with secrets that are masked by value.
 func (r Redactor) Masking(s *mask.Set) Redactor {
 	r.mask = s
 	return r
 }
 
-// Header returns a copy that can be shown. Beside what is hidden everywhere, that is every header
-// with "token", "secret", "password", "key", "session", "signature", "credential", "cookie" or
-// "authorization" in its name.
+// Header returns a redacted copy. Besides the known names it redacts every header with "token",
+// "secret", "password", "key", "session", "signature", "credential", "cookie" or "authorization" in
+// its name.
 func (r Redactor) Header(h http.Header) http.Header {
 	shown := http.Header{}
 	for name, values := range h {
@@ -68,17 +67,17 @@ func (r Redactor) Header(h http.Header) http.Header {
 	return shown
 }
 
-// URL hides the values of a URL's query and fragment that are secret, and a password.
-// The path and all names stay.
+// URL redacts secret values in a URL's query and fragment, and its password. The path and all names
+// stay.
 func (r Redactor) URL(address string) string { return r.address(address, false, r.param) }
 
-// Names is a URL with no value in its query or fragment.
+// Names is a URL without the values of its query and fragment.
 func (r Redactor) Names(address string) string {
 	return r.address(address, false, func(string, string, bool) (string, bool) { return mask.Redacted, true })
 }
 
-// address passes the parameters of a URL through param. oauth says that it is one of OAuth 2.0
-// whatever it looks like.
+// address passes the parameters of a URL through param. oauth says that it belongs to OAuth 2.0 in
+// any case.
 func (r Redactor) address(address string, oauth bool, param paramFunc) string {
 	address = r.mask.Text(address)
 	oauth = oauth || isOAuth([]byte(address))
@@ -103,9 +102,8 @@ func (r Redactor) address(address string, oauth bool, param paramFunc) string {
 	return rest
 }
 
-// Body hides what is secret in a body of the content type, which need not be right, and the body
-// not whole. What is no text, a multipart form, and everything once ctx is cancelled is hidden as
-// one.
+// Body redacts a body of the content type, which may be wrong, as the body may be incomplete. Binary
+// data, a multipart form, and everything after ctx is cancelled is redacted as a whole.
 func (r Redactor) Body(ctx context.Context, contentType string, body []byte) []byte {
 	contentType = strings.ToLower(contentType)
 	switch trimmed := bytes.TrimSpace(body); {
@@ -118,7 +116,7 @@ func (r Redactor) Body(ctx context.Context, contentType string, body []byte) []b
 	return r.document(cancelled, contentType, r.mask.Bytes(body))
 }
 
-// document is Body behind the first layer.
+// document is Body without the first layer.
 func (r Redactor) document(cancelled func() bool, contentType string, body []byte) []byte {
 	s := &scan{r: r, known: map[string]bool{}, cancelled: cancelled}
 	trimmed := bytes.TrimSpace(body)
@@ -139,18 +137,18 @@ func (r Redactor) document(cancelled func() bool, contentType string, body []byt
 	return shown
 }
 
-// scan is one reading of one document, with the documents within it.
+// scan is one reading of a document, with the documents inside it.
 type scan struct {
 	r       Redactor
-	known   map[string]bool // the names that were seen, which are few and come again
-	work    int             // steps until now; about one for each name, value or piece of text
-	scanned int             // bytes that were looked at to find where values end
+	known   map[string]bool // cache of names, which are few and repeat
+	work    int             // steps so far; about one for each name, value or piece of text
+	scanned int             // bytes that were read to find the ends of values
 	stopped bool
-	// cancelled reports whether nobody waits for the result any more; nil is never.
+	// cancelled reports whether the result is no longer needed; nil is never.
 	cancelled func() bool
 }
 
-// stop reports whether nobody waits for the result any more.
+// stop reports whether the result is no longer needed.
 func (s *scan) stop() bool {
 	const often = 1 << 12
 	if s.work++; s.work%often == 0 && s.cancelled != nil && s.cancelled() {
@@ -159,8 +157,7 @@ func (s *scan) stop() bool {
 	return s.stopped
 }
 
-// nameLast hides, in what is not one JSON document, the names that paths end with, wherever they
-// stand.
+// nameLast redacts, outside JSON documents, the last names of paths, wherever they are.
 func (s *scan) nameLast() {
 	last := s.r.paths.last()
 	if len(last) == 0 {
@@ -176,7 +173,7 @@ func (s *scan) nameLast() {
 	s.r.names, s.r.paths = names, nil
 }
 
-// secret reports whether the value of a name is hidden.
+// secret reports whether the value of a name is redacted.
 func (s *scan) secret(name []byte) bool {
 	const most = 1000
 	known, ok := s.known[string(name)]
@@ -189,11 +186,10 @@ func (s *scan) secret(name []byte) bool {
 	return known
 }
 
-// maxDepth is how many documents in each other's strings are read as documents; what is deeper
-// is text.
+// maxDepth is how many levels of documents in strings are parsed; deeper ones are text.
 const maxDepth = 3
 
-// content is what may be shown of a string's content, which may be a document itself.
+// content redacts a string's content, which may be a document itself.
 func (s *scan) content(plain []byte, depth int) []byte {
 	switch trimmed := bytes.TrimSpace(plain); {
 	case depth < maxDepth && len(trimmed) > 0 && strings.IndexByte(`{["`, trimmed[0]) >= 0 && json.Valid(plain):
@@ -203,11 +199,11 @@ func (s *scan) content(plain []byte, depth int) []byte {
 	}
 }
 
-// paramFunc returns what is shown of a parameter, and whether that is anything else. oauth tells
-// that the parameter is one of OAuth 2.0.
+// paramFunc returns the redacted value of a parameter, and whether it differs. oauth reports a
+// parameter of OAuth 2.0.
 type paramFunc func(name, value string, oauth bool) (shown string, changed bool)
 
-// param decides about a query's or a form's parameter.
+// param redacts a parameter of a query or a form.
 func (r Redactor) param(name, value string, oauth bool) (string, bool) {
 	folded := fold(name)
 	if r.secret(folded) || r.paths.hides(name) || slices.Contains(addressNames, folded) || oauth && isOAuthSecret(folded) && !isStatus(value) {
@@ -223,7 +219,7 @@ func params(query string, oauth bool, f paramFunc) string {
 	pairs := strings.Split(query, "&")
 	for i, pair := range pairs {
 		name, value, ok := strings.Cut(pair, "=")
-		if !ok { // a word alone, or no query at all
+		if !ok { // a single word, or not a query
 			name, value = "", pair
 		}
 		shown, changed := f(unescaped(name), unescaped(value), oauth)
@@ -238,7 +234,7 @@ func params(query string, oauth bool, f paramFunc) string {
 	return strings.Join(pairs, "&")
 }
 
-// unescaped is s as it is meant, or s where it cannot be told.
+// unescaped is s unescaped, or s if that fails.
 func unescaped(s string) string {
 	if plain, err := url.QueryUnescape(s); err == nil {
 		return plain
@@ -246,8 +242,8 @@ func unescaped(s string) string {
 	return s
 }
 
-// isStatus reports whether a "code" is a number of at most three digits, which is an
-// answer's status and no secret.
+// isStatus reports whether a "code" is a number of at most three digits, which is a status and not a
+// secret.
 func isStatus(value string) bool {
 	return len(value) <= 3 && strings.Trim(value, "0123456789") == ""
 }

@@ -8,9 +8,9 @@ import (
 	"orderbeat/auth/mask"
 )
 
-// text redacts what is no JSON document: HTML, XML, headers, plain text, and JSON that is cut off
-// or wrong. It looks for names in front of a separator, in whichever spelling, and looks for the
-// end of a value only where the value is hidden, so that it reads everything once.
+// text redacts what is not a JSON document: HTML, XML, headers, plain text, and truncated or invalid
+// JSON. It looks for names before a separator, in any spelling, and for the end of a value only if it
+// is redacted, so that everything is read once.
 func (s *scan) text(text []byte) []byte {
 	t := reader{scan: s, s: text, tag: -1}
 	for i := 0; i < len(text); {
@@ -29,18 +29,18 @@ func (s *scan) text(text []byte) []byte {
 	return t.shown()
 }
 
-// reader goes over a text once.
+// reader reads a text once.
 type reader struct {
 	*scan
 	s    []byte
 	cuts []cut
 
 	// An HTML input has its name and its value apart.
-	tag       int  // where the tag begins that is not closed, -1 for none
+	tag       int  // where the unclosed tag begins, -1 for none
 	sensitive bool // the tag's name attribute names a secret
 	value     cut  // the content of its value attribute
 
-	oauthKnown, isOAuth bool // whether the text has a URL of OAuth 2.0
+	oauthKnown, isOAuth bool // cached result of oauth
 }
 
 func (t *reader) shown() []byte {
@@ -48,7 +48,7 @@ func (t *reader) shown() []byte {
 	return w.shown()
 }
 
-// digits goes over a run of digits, and hides a card number that begins there.
+// digits reads a run of digits, and redacts a card number that begins there.
 func (t *reader) digits(i int) int {
 	end := cardEnd(t.s, i)
 	if end == 0 {
@@ -62,24 +62,23 @@ func (t *reader) digits(i int) int {
 		before--
 	}
 	if rest := bytes.TrimRight(t.s[max(0, before-blanks):before], " \t\r\n"); len(rest) > 0 && strings.IndexByte(":[,", rest[len(rest)-1]) >= 0 && isJSONish(t.s, end) {
-		from, text = before, quoted // a number of JSON
+		from, text = before, quoted // a number in JSON
 	}
 	t.cuts = append(t.cuts, cut{from, end, text})
 	return end
 }
 
-// isJSONish reports whether a number that ends at i may be one of a JSON document that was cut.
+// isJSONish reports whether a number that ends at i may belong to a truncated JSON document.
 func isJSONish(s []byte, i int) bool { return i == len(s) || strings.IndexByte(",]}\r\n", s[i]) >= 0 }
 
 const (
-	// longestName bounds how far a name reaches back from its separator.
+	// longestName bounds the length of a name before its separator.
 	longestName = 64
-	// blanks bounds how much white space may be between a name and its separator.
+	// blanks bounds the white space between a name and its separator.
 	blanks = 64
 )
 
-// separator goes over what stands between a name and its value, and over the value where that is
-// hidden.
+// separator reads the text between a name and its value, and the value if it is redacted.
 func (t *reader) separator(i int) int {
 	if t.stop() {
 		return len(t.s)
@@ -97,7 +96,7 @@ func (t *reader) separator(i int) int {
 	} else {
 		name, a = t.assigned(i, sep, n)
 	}
-	next := max(i+n, a.value) // what was skipped on the way to the value is not looked at again
+	next := max(i+n, a.value) // what was skipped before the value is not read again
 	t.scanned += next - i
 	if len(name) == 0 || a.value >= len(t.s) {
 		return next
@@ -108,7 +107,7 @@ func (t *reader) separator(i int) int {
 	case note:
 		from, to, _ := t.find(a)
 		t.value = cut{from, to, mask.Redacted}
-		return next // what is in it is looked at too
+		return next // its content is read too
 	case hide:
 	}
 	from, to, marked := t.find(a)
@@ -117,26 +116,26 @@ func (t *reader) separator(i int) int {
 	switch {
 	case word == "", isStatus(word) && isOAuthSecret(fold(string(name))), marked == 0 && (word == "null" || word == "true" || word == "false"):
 	case marked == 0 && a.quoted && sep == ':':
-		t.cuts = append(t.cuts, cut{from, to, quoted}) // where JSON had a number, an object or a list
+		t.cuts = append(t.cuts, cut{from, to, quoted}) // a number, an object or a list in JSON
 	default:
 		t.cuts = append(t.cuts, cut{from, to, mask.Redacted})
 	}
 	return max(end, next)
 }
 
-// find is where the content of a value is, and the length of the mark around it.
+// find returns the position of a value's content, and the length of its quotation mark.
 func (t *reader) find(a assigned) (from, to, marked int) {
 	from, to, marked = a.find(t.s)
 	t.scanned += to - a.value
 	return from, to, marked
 }
 
-// treatment is what becomes of a value.
+// treatment says what to do with a value.
 type treatment int
 
 const (
 	keep treatment = iota
-	note           // of a tag's value whose name may follow
+	note           // of a tag whose name may follow
 	hide
 )
 
@@ -165,7 +164,7 @@ func (t *reader) treat(name []byte, a assigned) treatment {
 	return keep
 }
 
-// endTag hides the value of a tag whose name names a secret.
+// endTag redacts the value of a tag whose name names a secret.
 func (t *reader) endTag() {
 	if t.sensitive && t.value.from < t.value.to {
 		t.cuts = append(t.cuts, t.value)
@@ -181,8 +180,7 @@ func (t *reader) oauth() bool {
 	return t.isOAuth
 }
 
-// element is the name of the XML element whose tag ends at i, nil for a closing tag and where
-// there is none.
+// element is the name of the XML element whose tag ends at i, nil for a closing tag and for none.
 func (t *reader) element(i int) []byte {
 	if t.tag < 0 || i-t.tag < 2 || t.s[t.tag+1] == '/' || t.s[i-1] == '/' {
 		return nil
@@ -194,7 +192,7 @@ func (t *reader) element(i int) []byte {
 	return name[bytes.IndexByte(name, ':')+1:]
 }
 
-// assigned is the name in front of the separator at i, and where its value is.
+// assigned is the name before the separator at i, and the position of its value.
 func (t *reader) assigned(i int, sep byte, n int) (name []byte, a assigned) {
 	end := i
 	for end > 0 && i-end < blanks && strings.IndexByte(" \t\r\n", t.s[end-1]) >= 0 {
@@ -221,7 +219,7 @@ func (t *reader) assigned(i int, sep byte, n int) (name []byte, a assigned) {
 			a.value++
 		}
 	}
-	if sep == '=' { // "=>" and "==" are the same to us
+	if sep == '=' { // "=>" and "==" are treated like "="
 		skip("=>")
 	}
 	if a.quoted {
@@ -234,8 +232,7 @@ func (t *reader) assigned(i int, sep byte, n int) (name []byte, a assigned) {
 
 func isNamePart(c byte) bool { return isLetter(c) || isDigit(c) || c == '-' || c == '\\' || c == '%' }
 
-// plainName is the end of what stands in front of a separator that is a name: "\ntoken" and
-// "a%22token" are.
+// plainName is the trailing part of a text that is a name: of "\ntoken" and "a%22token".
 func plainName(run []byte) []byte {
 	if bytes.IndexByte(run, '\\') >= 0 {
 		run = unquote(run)
@@ -251,16 +248,16 @@ func plainName(run []byte) []byte {
 	return run
 }
 
-// assigned is a value behind its name.
+// assigned is a value after its name.
 type assigned struct {
 	value  int
-	sep    byte // ':', '=', or '>' behind an XML element's name
-	quoted bool // the name stands in quotation marks, as JSON has it
-	inURL  bool // all of it is spelled as in a URL's parameter
-	query  bool // the name begins a parameter, as far as can be seen
+	sep    byte // ':', '=', or '>' after an XML element's name
+	quoted bool // the name is in quotation marks, as in JSON
+	inURL  bool // everything is escaped as in a URL
+	query  bool // the name seems to begin a parameter
 }
 
-// separator is the one that s begins with, as it is or as URLs spell it, and its length.
+// separator is the separator at the beginning of s, in clear or URL-escaped, and its length.
 func separator(s []byte) (sep byte, n int) {
 	switch {
 	case s[0] != '%':
@@ -273,10 +270,10 @@ func separator(s []byte) (sep byte, n int) {
 	return 0, 0
 }
 
-// marks are quotation marks as HTML and URLs spell them inside of something else.
+// marks are nested quotation marks in the escapes of HTML and URLs.
 var marks = []string{"&quot;", "&#34;", "&apos;", "&#39;", "%22", "%27"}
 
-// mark is the length of the quotation mark that s begins with, in whichever spelling; 0 for none.
+// mark is the length of the quotation mark at the beginning of s, in any spelling; 0 for none.
 func mark(s []byte) int {
 	n := 0
 	for n < len(s) && s[n] == '\\' {
@@ -293,7 +290,7 @@ func mark(s []byte) int {
 	return 0
 }
 
-// markBefore is the length of the quotation mark that s ends with.
+// markBefore is the length of the quotation mark at the end of s.
 func markBefore(s []byte) int {
 	if n := len(s) - 1; n >= 0 && (s[n] == '"' || s[n] == '\'') {
 		for n > 0 && s[n-1] == '\\' && len(s)-n < longestName {
@@ -314,7 +311,7 @@ func hasPrefix(s []byte, prefix string) bool {
 	return len(s) >= len(prefix) && strings.EqualFold(string(s[:len(prefix)]), prefix)
 }
 
-// find returns where a value's content is, and the length of the mark around it.
+// find returns the position of a value's content, and the length of its quotation mark.
 func (a assigned) find(s []byte) (from, to, marked int) {
 	if a.sep == '>' {
 		return a.value, until(s, a.value, "<"), 0
@@ -336,9 +333,9 @@ func (a assigned) find(s []byte) (from, to, marked int) {
 	return a.value, a.value + len(bytes.TrimRight(s[a.value:to], " \t")), 0
 }
 
-// markEnd is where the mark is that ends what began with one like it, or the end of s. In
-// a string that stands in a string, and so on, a mark has k backslashes, a backslash of
-// the content is k+1 of them twice over, and a mark with less ends what is around.
+// markEnd is the position of the closing mark, or the end of s. In nested strings a mark has k
+// backslashes, an escaped backslash of the content has twice k+1, and a mark with fewer closes an
+// outer string.
 func markEnd(s []byte, i int, mark []byte) int {
 	k := len(mark) - 1
 	if c := mark[k]; c != '"' && c != '\'' {
@@ -361,7 +358,7 @@ func markEnd(s []byte, i int, mark []byte) int {
 	return len(s)
 }
 
-// until is where the first of some characters is, or the end.
+// until is the position of the first of some characters, or the end.
 func until(s []byte, i int, stops string) int {
 	if n := bytes.IndexAny(s[i:], stops); n >= 0 {
 		return i + n

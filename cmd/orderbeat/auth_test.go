@@ -34,7 +34,7 @@ func doWith(t *testing.T, stdin string, args ...string) result {
 func everyState() []auth.Status {
 	at := time.Date(2026, 11, 20, 6, 0, 3, 0, time.UTC)
 	later := time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)
-	refusal := &auth.Failure{Class: endpoint.ClassCredential, Status: 400, Code: "invalid_client", Reason: "the token endpoint refuses the credentials", At: at}
+	refusal := &auth.Failure{Class: endpoint.ClassCredential, Status: 400, Code: "invalid_client", Reason: "the token endpoint rejects the credentials", At: at}
 	return []auth.Status{
 		{Provider: "mazda", User: "jane", State: auth.StateConsent, ConsentReason: "access was never granted"},
 		{Provider: "mazda", User: "johndoe", State: auth.StateValid, RenewedAt: at, LifeLeft: 3599, NextAttemptAt: later, Logins: 3, Replays: 1, Saved: 70, ConsentedAt: at},

@@ -14,35 +14,34 @@ import (
 	"orderbeat/clients/memory"
 )
 
-// What one evaluation of a program may do, beside the memory that its attempt's budget has
-// for it.
+// The limits of one evaluation of a program, besides the memory budget of its attempt.
 const (
-	// maxEvaluation is how long it may take. The mapping of the largest answer that is
-	// taken by default takes less than a second.
+	// maxEvaluation is how long it may take. The mapping of the largest default response takes less than
+	// a second.
 	maxEvaluation = 10 * time.Second
-	// maxDepth is how deep a value may be nested, and how long a path may be: as deep as
-	// an answer may be. Functions of jq recurse over values.
+	// maxDepth is how deep a value may be nested, and how long a path may be: as deep as a response may
+	// be. Functions of jq recurse over values.
 	maxDepth = 10_000
-	// maxNodes is how many values one step may walk over, and maxText how long a text may
-	// be that one step makes, in bytes.
+	// maxNodes is how many values one step may walk over, and maxText the length of a text that one step
+	// builds, in bytes.
 	maxNodes = 4_000_000
 	maxText  = 16 << 20
-	// fewElements is how far an index may lead behind the end of a list at no charge.
+	// fewElements is how far an index may be beyond the end of a list without a charge.
 	fewElements = 1000
-	// maxElements is how long a list may be that an operator copies.
+	// maxElements is the length of a list that an operator copies.
 	maxElements = 4_000_000
 	// maxWork is how many comparisons one step may make.
 	maxWork = 100_000_000
-	// maxBits is how large a whole number may be.
+	// maxBits is the size of a whole number.
 	maxBits = 100_000
 )
 
-// What values take that a program makes, in bytes.
+// The memory of values that a program builds, in bytes.
 const (
 	valueBytes = 48
 	stepBytes  = 64
 	frameBytes = 512
-	// fewPieces is how long a text is whose pieces are not worth counting.
+	// fewPieces is the length of a text whose pieces are not counted.
 	fewPieces = 4096
 )
 
@@ -55,8 +54,7 @@ var (
 	errLong    = fmt.Errorf("a text is longer than %d bytes", maxText)
 )
 
-// allowance is what an evaluation has left. A compiled program has one, which belongs to
-// one evaluation at a time.
+// allowance is what an evaluation has left. A compiled program has one, for one evaluation at a time.
 type allowance struct {
 	ctx   context.Context //nolint:containedctx // that of the evaluation under way
 	meter *memory.Meter
@@ -74,7 +72,7 @@ func (a *allowance) begin(ctx context.Context) (limited context.Context, release
 	}
 }
 
-// failed is why the allowance is used up, nil while it is not.
+// failed is why the allowance is exhausted, nil while it is not.
 func (a *allowance) failed() error {
 	if cause := context.Cause(a.ctx); cause != nil {
 		return cause
@@ -86,8 +84,8 @@ func (a *allowance) failed() error {
 	return err
 }
 
-// functions are the checks, by the names that [bound] and bounded.jq call them by. Each leaves
-// its input as it is, or fails.
+// functions are the checks, by the names that [bound] and bounded.jq use. Each returns its input
+// unchanged, or fails.
 func (a *allowance) functions() (options []gojq.CompilerOption) {
 	for name, check := range map[string]func(v any) error{
 		fnBuilt:  func(v any) error { return a.meter.Use(valueBytes + shallow(v)) },
@@ -99,12 +97,12 @@ func (a *allowance) functions() (options []gojq.CompilerOption) {
 		options = append(options, gojq.WithFunction(name, 0, 0, func(v any, _ []any) any { return checked(v, check(v)) }))
 	}
 	for name, check := range map[string]func(v, arg any) error{
-		"_ob_addable": a.addable, // bounds and charges what is added to something
+		"_ob_addable": a.addable, // bounds and charges an addition
 		"_ob_atmost":  atMost,    // bounds the length of a text or a list, or a number
 		fnComparable:  a.comparable,
-		"_ob_each":    a.each,  // bounds work on each of the input for each of the argument
-		"_ob_paths":   a.paths, // bounds a list of paths, and what values at them would make
-		"_ob_sum":     a.sum,   // bounds the sum of a list with its argument between the elements
+		"_ob_each":    a.each,  // bounds work on each element of the input for each of the argument
+		"_ob_paths":   a.paths, // bounds a list of paths, and the values built at them
+		"_ob_sum":     a.sum,   // bounds the sum of a list with its argument as separator
 		"_ob_times":   a.times, // bounds a multiplication
 		"_ob_use":     a.use,   // charges for each byte of a long text, or each element
 	} {
@@ -120,7 +118,7 @@ func checked(v any, err error) any {
 	return v
 }
 
-// shallow is about how much memory a value takes without what it holds.
+// shallow is the approximate memory of a value without its elements.
 func shallow(v any) int {
 	switch v := v.(type) {
 	case string:
@@ -141,7 +139,7 @@ func objectSize(members int) int {
 	return objectBytes + members*memberBytes
 }
 
-// object charges for a new object, and for what of its members nobody else may hold.
+// object charges for a new object and for its members.
 func (a *allowance) object(v any) error {
 	members := v.(map[string]any)
 	n := objectSize(len(members))
@@ -196,14 +194,14 @@ func (m *measure) walk(v any, depth int) error {
 	return nil
 }
 
-// whole reports, as an error, a value that cannot be walked over in one step. One that
-// holds itself in many places counts as often.
+// whole returns an error for a value that is too large to be walked in one step. A shared value
+// counts at each occurrence.
 func (a *allowance) whole(v any) error {
 	m := measure{ctx: a.ctx}
 	return m.walk(v, 0)
 }
 
-// size is how long a text is, in bytes, and how many elements a list or an object has.
+// size is the length of a text, in bytes, and the number of elements of a list or an object.
 func size(v any) (bytes, elements int) {
 	switch v := v.(type) {
 	case string:
@@ -216,7 +214,7 @@ func size(v any) (bytes, elements int) {
 	return 0, 0
 }
 
-// copied reports, as an error, what is too large to be copied in one step.
+// copied returns an error for what is too large to be copied in one step.
 func copied(bytes, elements int) error {
 	switch {
 	case bytes > maxText:
@@ -239,7 +237,7 @@ func (a *allowance) addable(left, right any) error {
 	return a.meter.Use(shallow(right))
 }
 
-// use charges so many bytes for each byte of a long text, or each element.
+// use charges a number of bytes for each byte of a long text, or each element.
 func (a *allowance) use(v, each any) error {
 	bytes, elements := size(v)
 	if bytes > maxText {
@@ -251,7 +249,7 @@ func (a *allowance) use(v, each any) error {
 	return a.meter.Use((bytes + elements) * each.(int))
 }
 
-// sum bounds what the elements of a list make together, with a separator between each.
+// sum bounds the concatenation of a list's elements with a separator.
 func (a *allowance) sum(v, separator any) error {
 	between, _ := size(separator)
 	bytes, elements := 0, 0
@@ -277,8 +275,7 @@ func (a *allowance) sum(v, separator any) error {
 	return a.meter.Use(stepBytes)
 }
 
-// paths bounds paths, and charges for the lists that become longer where something is put
-// at one of them.
+// paths bounds paths, and charges for lists that grow when a value is set at one of them.
 func (a *allowance) paths(v, paths any) error {
 	list, _ := paths.([]any)
 	for _, path := range list {
@@ -337,7 +334,7 @@ func atMost(v, limit any) error {
 	return nil
 }
 
-// times bounds a multiplication: a text is repeated, an object merged, a number grows.
+// times bounds a multiplication: repetition of a text, merge of an object, growth of a number.
 func (a *allowance) times(left, right any) error {
 	for _, v := range []any{left, right} {
 		switch v := v.(type) {
@@ -363,7 +360,7 @@ func (a *allowance) times(left, right any) error {
 	return nil
 }
 
-// each bounds work on each of one value for each of another.
+// each bounds work on each element of one value for each of another.
 func (a *allowance) each(v, arg any) error {
 	left, right := measure{ctx: a.ctx}, measure{ctx: a.ctx}
 	if err := left.walk(v, 0); err != nil {
@@ -374,7 +371,7 @@ func (a *allowance) each(v, arg any) error {
 	}
 	_, text := v.(string)
 	if pattern, ok := arg.(string); text && ok {
-		// Finding is linear, but where one place overlaps the next it starts at each.
+		// Searching is linear, but overlapping matches restart at each.
 		if len(pattern) > 1 && left.bytes > maxWork/len(pattern) {
 			return errLarge
 		}
@@ -387,7 +384,7 @@ func (a *allowance) each(v, arg any) error {
 	return nil
 }
 
-// comparable bounds a comparison, which walks over two values of one type.
+// comparable bounds a comparison, which walks two values of one type.
 func (a *allowance) comparable(left, right any) error {
 	if gojq.TypeOf(left) != gojq.TypeOf(right) {
 		return nil
@@ -403,7 +400,7 @@ func (a *allowance) comparable(left, right any) error {
 	return nil
 }
 
-// fromJSON is jq's fromjson, of a text whose values are counted.
+// fromJSON is jq's fromjson, with a limit on the values of the text.
 func (a *allowance) fromJSON(v any) any {
 	text, ok := v.(string)
 	if !ok {

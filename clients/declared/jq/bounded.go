@@ -11,15 +11,14 @@ import (
 	"github.com/itchyny/gojq"
 )
 
-// bound rewrites a program so that nothing it does can take the process down. gojq looks at
-// its context at every step, which bounds loops; but one step can build gigabytes, or
-// recurse over a value as deep as the program nested it, and nothing counts what is built.
-// So every place that builds or loops charges the evaluation's allowance, and what one step
-// cannot bound has its input measured first.
+// bound rewrites a program so that it cannot exhaust the process. gojq checks its context at every
+// step, which bounds loops; but one step can build gigabytes, or recurse over a value as deep as the
+// program nested it, and nothing limits what is built. So every expression that builds or loops
+// charges the evaluation's allowance, and the input of an unbounded step is measured first.
 //
-// There are two parts. The functions of jq that need it, and assignments, have bounded
-// definitions, in bounded.jq, which come before the program. What no definition can replace,
-// as brackets, texts and loops, is rewritten here. Both call the checks of allowance.go.
+// There are two parts. Functions of jq that need it, and assignments, have bounded definitions in
+// bounded.jq, which precede the program. What no definition can replace, such as brackets, texts and
+// loops, is rewritten here. Both call the checks of allowance.go.
 func bound(q *gojq.Query) error {
 	if err := refuseStreams(q); err != nil {
 		return err
@@ -30,21 +29,21 @@ func bound(q *gojq.Query) error {
 	return nil
 }
 
-// The checks; a program cannot know better than to leave them alone. Those that only
-// bounded.jq calls are named in allowance.go.
+// The checks; programs cannot call them usefully. Those that only bounded.jq calls are in
+// allowance.go.
 const (
 	fnBuilt  = "_ob_built"  // charges for a new value
 	fnObject = "_ob_object" // charges for a new object
-	fnStep   = "_ob_step"   // charges for a round of a loop
-	fnFrame  = "_ob_frame"  // charges for a call of a function that calls itself
-	fnWhole  = "_ob_whole"  // measures a value that is to be walked
+	fnStep   = "_ob_step"   // charges for an iteration of a loop
+	fnFrame  = "_ob_frame"  // charges for a call of a recursive function
+	fnWhole  = "_ob_whole"  // measures a value before it is walked
 	fnDay    = "_ob_day"    // is date without arguments
 
 	fnComparable = "_ob_comparable" // bounds a comparison
 )
 
-// operands are operators whose operands are checked: the left one by a check that is told the
-// right one, which jq evaluates first.
+// operands are operators whose operands are checked: the check of the left one gets the right one,
+// which jq evaluates first.
 var operands = map[gojq.Operator]string{
 	gojq.OpAdd: "_ob_addable", gojq.OpSub: "_ob_each", gojq.OpMul: "_ob_times", gojq.OpDiv: "_ob_each",
 	gojq.OpEq: fnComparable, gojq.OpNe: fnComparable, gojq.OpLt: fnComparable, gojq.OpLe: fnComparable, gojq.OpGt: fnComparable, gojq.OpGe: fnComparable,
@@ -62,7 +61,7 @@ func boundSyntax(node any) {
 	switch n := node.(type) {
 	case *gojq.Query:
 		boundOperator(n)
-	case *gojq.String: // the values in it become texts
+	case *gojq.String: // its values are converted to texts
 		for i, q := range n.Queries {
 			if q.Term == nil || q.Term.Str == nil {
 				n.Queries[i] = paren(pipe(q, named(fnWhole)))
@@ -89,8 +88,8 @@ func boundOperator(q *gojq.Query) {
 	*q = *bound
 }
 
-// plain reports whether an operand is written out with which nothing can grow or be walked
-// over: a number and, to compare with, a text, true, false or null.
+// plain reports whether an operand is a literal with which nothing can grow or be walked: a number
+// and, in comparisons, a text, true, false or null.
 func plain(q *gojq.Query, op gojq.Operator) bool {
 	if q.Term == nil || len(q.FuncDefs) > 0 || len(q.Term.SuffixList) > 0 {
 		return false
@@ -126,11 +125,11 @@ func boundTerm(t *gojq.Term) {
 	}
 }
 
-// boundRecursion charges for each call of a function that calls itself, and for what it
-// binds, which is held for each call.
+// boundRecursion charges for each call of a recursive function, and for its bindings, which are held
+// during the call.
 func boundRecursion(node any) {
 	f, ok := node.(*gojq.FuncDef)
-	if !ok || !regexp.MustCompile(`\b`+f.Name+`\b`).MatchString(f.Body.String()) { // where it only looks so, that costs little
+	if !ok || !regexp.MustCompile(`\b`+f.Name+`\b`).MatchString(f.Body.String()) { // a false match costs little
 		return
 	}
 	visitAll(f.Body, func(node any) {
@@ -146,12 +145,12 @@ func boundRecursion(node any) {
 	f.Body = binding(named(fnFrame), f.Body)
 }
 
-// refuseStreams has programs do without the one function of jq that they cannot have: they
-// have no use for fromstream, and nothing bounds it.
+// refuseStreams rejects fromstream, the only function that cannot be bounded; mappings do not need
+// it.
 func refuseStreams(q *gojq.Query) (err error) {
 	visitAll(q, func(node any) {
 		if f, ok := node.(*gojq.Func); ok && f.Name == "fromstream" && len(f.Args) == 1 {
-			err = errors.New("function not defined: fromstream/1") // as gojq has it
+			err = errors.New("function not defined: fromstream/1") // gojq's message
 		}
 	})
 	return err
@@ -160,9 +159,8 @@ func refuseStreams(q *gojq.Query) (err error) {
 //go:embed bounded.jq
 var boundedText string
 
-// boundedPrefix begins the names of what bounded.jq defines, so that a definition can call
-// jq's own function by its name, and a program's own functions hide none of what boundSyntax
-// calls.
+// boundedPrefix is the prefix of the names in bounded.jq, so that a definition can call jq's own
+// function, and a program's functions do not hide those that boundSyntax calls.
 const boundedPrefix = "_bounded_"
 
 // function identifies a function of jq.
@@ -171,7 +169,7 @@ type function struct {
 	arity int
 }
 
-// boundedDefinitions are those of bounded.jq, in their order.
+// boundedDefinitions are the definitions of bounded.jq, in their order.
 var boundedDefinitions = sync.OnceValue(func() []*gojq.FuncDef {
 	q, err := gojq.Parse(boundedText)
 	if err != nil {
@@ -180,8 +178,8 @@ var boundedDefinitions = sync.OnceValue(func() []*gojq.FuncDef {
 	return q.FuncDefs
 })
 
-// definitionsFor are the bounded definitions that a program needs: first under names of their
-// own, then, for the program, under those of jq's functions.
+// definitionsFor are the bounded definitions that a program needs: first under their own names, then,
+// for the program, under the names of jq's functions.
 func definitionsFor(q *gojq.Query) (defs []*gojq.FuncDef) {
 	called := map[function]bool{}
 	note := func(node any) {
@@ -214,7 +212,7 @@ func definitionsFor(q *gojq.Query) (defs []*gojq.FuncDef) {
 	return append(defs, aliases...)
 }
 
-// visitAll visits all that a node of a program is made of, parts before the whole.
+// visitAll visits all nodes of a program, parts before the whole.
 func visitAll(node any, visit func(node any)) { visitIn(reflect.ValueOf(node), visit) }
 
 func visitIn(v reflect.Value, visit func(node any)) {
@@ -236,7 +234,7 @@ func visitIn(v reflect.Value, visit func(node any)) {
 	}
 }
 
-// The rest makes pieces of programs.
+// The rest builds parts of programs.
 
 func query(t *gojq.Term) *gojq.Query { return &gojq.Query{Term: t} }
 
@@ -258,18 +256,18 @@ func bindAs(value *gojq.Query, name string, body *gojq.Query) *gojq.Query {
 	return &gojq.Query{Left: value, Op: gojq.OpPipe, Patterns: []*gojq.Pattern{{Name: name}}, Right: body}
 }
 
-// checkVariable is what binding binds, which nobody reads.
+// checkVariable is the unused variable of binding.
 const checkVariable = "$_ob"
 
-// binding has a check made before body, which sees the same input. Where body is a path
-// expression, so is this.
+// binding evaluates a check before body, with the same input. If body is a path expression, so is the
+// result.
 func binding(check, body *gojq.Query) *gojq.Query { return bindAs(check, checkVariable, body) }
 
 func paren(q *gojq.Query) *gojq.Query {
 	return query(&gojq.Term{Type: gojq.TermTypeQuery, Query: q})
 }
 
-// enclose puts what is made of a term into its place, before what is behind it.
+// enclose wraps a term in with, before its suffixes.
 func enclose(t *gojq.Term, with func(*gojq.Query) *gojq.Query) {
 	inner, suffixes := *t, t.SuffixList
 	inner.SuffixList = nil

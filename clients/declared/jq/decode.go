@@ -14,9 +14,8 @@ import (
 	"orderbeat/clients/memory"
 )
 
-// What decoded JSON takes, in bytes, at most: strings and numbers have their text and a
-// header that an interface points to, lists room to grow in, objects room for eight
-// members.
+// The maximum memory of decoded JSON, in bytes: strings and numbers have their text and a header that
+// an interface points to, lists have spare capacity, objects room for eight members.
 const (
 	scalarBytes  = 32
 	elementBytes = 40
@@ -27,12 +26,12 @@ const (
 	fewMembers   = 8
 )
 
-// maxDigits is how long a number may be. Reading one takes time that grows with the square
-// of its length, and nobody counts that far.
+// maxDigits is the length of a number. Parsing takes time that grows with the square of its length,
+// and no real number is that long.
 const maxDigits = 1000
 
-// Decode reads a whole answer as JSON, and charges the meter for it. Blank is null where
-// that is allowed.
+// Decode reads a whole response as JSON, and charges the meter for it. A blank one is null if
+// allowed.
 func Decode(meter *memory.Meter, body io.Reader, blankToo bool) (v any, err error) {
 	d := decoder{json: jsontext.NewDecoder(body, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)), meter: meter, names: map[string]string{}}
 	switch v, err = d.value(); {
@@ -50,7 +49,7 @@ func Decode(meter *memory.Meter, body io.Reader, blankToo bool) (v any, err erro
 	return v, nil
 }
 
-// unlike is the failure of an answer that could not be decoded.
+// unlike is the error of a response that could not be decoded.
 func unlike(err error) error {
 	if _, told := errors.AsType[*clients.Error](err); told || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
@@ -58,11 +57,11 @@ func unlike(err error) error {
 	return &clients.Error{Code: clients.CodeBadResponse, Message: "the response is not JSON", Err: err}
 }
 
-// decoder makes of JSON what encoding/json makes of it with UseNumber, and counts.
+// decoder decodes JSON like encoding/json with UseNumber, and charges a meter.
 type decoder struct {
 	json  *jsontext.Decoder
 	meter *memory.Meter
-	names map[string]string // of members, each once: answers repeat them
+	names map[string]string // names of members, each once: responses repeat them
 }
 
 func (d *decoder) value() (any, error) {
@@ -143,7 +142,7 @@ func (d *decoder) object() (any, error) {
 	return object, err
 }
 
-// name is a member's name, the same string for all that have it.
+// name returns a member's name, shared by all members with it.
 func (d *decoder) name(name string) (string, error) {
 	if known, ok := d.names[name]; ok {
 		return known, nil
@@ -152,7 +151,7 @@ func (d *decoder) name(name string) (string, error) {
 	return name, d.meter.Use(memberBytes + len(name))
 }
 
-// pathIn is where a decoder is, as people write it.
+// pathIn is the position of a decoder in dot notation.
 func pathIn(d *jsontext.Decoder) string {
 	if pointer := string(d.StackPointer()); pointer != "" {
 		const most = 80 // characters

@@ -11,31 +11,31 @@ import (
 	"github.com/itchyny/gojq"
 )
 
-// The errors of jq quote the values that they are about, which are the provider's. What is kept
-// of one is its fixed words, the function, and the types of the values; and a text that the
-// program itself spells. An error of a shape that is not known keeps nothing.
+// The errors of jq quote values, which are the provider's data. Only their fixed words, the function,
+// and the types of the values are kept; and a text that the program itself contains. An error of
+// unknown form is dropped completely.
 const jqType = `(null|boolean|number|string|array|object)\b`
 
 var (
-	// What comes behind the type is dropped.
+	// What follows the type is dropped.
 	jqTyped = regexp.MustCompile(`(?s)^(expected an? [a-z ]+ but got|expected "start" and "end" for slicing but got|cannot iterate over|` +
 		`invalid path against|invalid path on iterating against|cannot plus|cannot negate|@[a-z0-9]+ cannot format an array including): ` + jqType)
 	jqOperator = regexp.MustCompile(`(?s)^cannot ([a-z]+):? ` + jqType + `.* (and|by:) ` + jqType)
-	// A function says the type of its input, or quotes that alone.
+	// A function names the type of its input, or quotes only that.
 	jqFunction = regexp.MustCompile(`(?s)^(@?[a-z_][a-z0-9_]*)(?:\(.*?\))? cannot be applied to(?:: ` + jqType + `| (.))`)
-	// What comes behind the colon is dropped.
+	// What follows the colon is dropped.
 	jqWords = regexp.MustCompile(`(?s)^(array index should not be negative|array index too large|repeat string result too large|` +
 		`flatten depth should not be negative|format not defined|label not defined): `)
-	// Those of our functions quote nothing.
+	// Errors of our functions quote nothing.
 	jqWhole = regexp.MustCompile(`^(date: the text is not a date that can be read without its format; use day\("%d/%m/%Y"\)|` +
 		`number: the text is not a number with the decimal separator "[.,]"; number\(\[\]; ","\) and number\(\[\]; "\."\) say which it is|` +
 		`local_day: the text is not an instant like "2026-01-31T12:00:00Z"|local_day: the number is not an instant|start_of_day: the input is not a day like "2026-01-31"|` +
 		`(?:date|day|local_day|number): an? [a-z]+ cannot be read from (?:null|an? [a-z]+)|length mismatch|expected an array of 8 numbers|number of seconds is out of range|number is out of range|input\(s\)/0 is not allowed)$`)
-	// These quote a text that the program may spell, and are not of gojq's own types.
+	// These quote a text that may be in the program, and are not of gojq's own types.
 	jqQuoted = regexp.MustCompile(`(?s)^(unsupported regular expression flag:|invalid regular expression|day: the text is not a date like) "`)
 )
 
-// discreet is an error of an evaluation without what it quotes of the input.
+// discreet is the error of an evaluation without quotations of the input.
 func (p *Program) discreet(err error) error {
 	if halt, ok := errors.AsType[*gojq.HaltError](err); ok {
 		return fmt.Errorf("the program halts with %d", halt.ExitCode())
@@ -49,11 +49,10 @@ func (p *Program) discreet(err error) error {
 	if jqQuoted.MatchString(err.Error()) || isJQ(err) {
 		return errors.New(p.discreetText(err.Error()))
 	}
-	return err // one of ours, which quotes nothing
+	return err // one of ours, without quotations
 }
 
-// discreetCaught is what a program caught, likewise: the text of an error, or the value of
-// one of its own.
+// discreetCaught is the same for a caught error or value.
 func (p *Program) discreetCaught(caught any) string {
 	text, ok := caught.(string)
 	switch {
@@ -65,7 +64,7 @@ func (p *Program) discreetCaught(caught any) string {
 	return p.discreetText(text)
 }
 
-// discreetText is the text of one of jq's errors without what it quotes of the input.
+// discreetText is the text of one of jq's errors without quotations of the input.
 func (p *Program) discreetText(text string) string {
 	if m := jqQuoted.FindStringSubmatch(text); m != nil {
 		if quoted, err := strconv.QuotedPrefix(text[len(m[0])-1:]); err == nil && p.spells(quoted) {
@@ -93,7 +92,7 @@ func (p *Program) discreetText(text string) string {
 	return "the program fails"
 }
 
-// spells reports whether a text stands in the program.
+// spells reports whether the program contains a text.
 func (p *Program) spells(text string) bool { return strings.Contains(p.Text, text) }
 
 // isJQ reports whether an error is one of gojq's own.
@@ -105,7 +104,7 @@ func isJQ(err error) bool {
 	return t.PkgPath() == reflect.TypeFor[gojq.HaltError]().PkgPath()
 }
 
-// quotedType is the type of a value whose JSON begins so.
+// quotedType is the type of a value by the first byte of its JSON.
 func quotedType(first byte) string {
 	switch first {
 	case '"':

@@ -12,7 +12,7 @@ import (
 	"github.com/itchyny/gojq"
 )
 
-// functionNames are jq's functions that are ours, for people.
+// functionNames are the functions added to jq, for messages.
 var functionNames = []string{`day("%d.%m.%Y")`, "date", "number", "local_day($timezone)", "start_of_day($timezone)", "uuid"}
 
 func functions() []gojq.CompilerOption {
@@ -27,8 +27,8 @@ func functions() []gojq.CompilerOption {
 	}
 }
 
-// day reads a date that is written in a format of strftime(3), and writes it
-// "2006-01-02"; a time of day behind it is dropped. Null and blanks are null.
+// day reads a date in a format of strftime(3), and writes it "2006-01-02"; a time of day after it is
+// dropped. Null and blanks are null.
 func day(input any, args []any) any {
 	format, ok := args[0].(string)
 	if !ok {
@@ -52,9 +52,8 @@ func day(input any, args []any) any {
 }
 
 // localDay is the day of an instant in a zone: of a text with a time and its zone, of
-// "/Date(1769817600000)/", or of a number of seconds, or of milliseconds where that is past
-// all seconds, since 1970. 24:00 is the instant at which the next day begins. Null, blanks
-// and days of zeros are null.
+// "/Date(1769817600000)/", or of a number of seconds, or milliseconds if it is too large for seconds,
+// since 1970. 24:00 is the beginning of the next day. Null, blanks and days of zeros are null.
 func localDay(input any, args []any) any {
 	zone, err := zoneOf(args[0])
 	if err != nil {
@@ -88,8 +87,8 @@ func localDay(input any, args []any) any {
 	return time.Unix(int64(math.Floor(seconds)), 0).In(zone).Format(time.DateOnly)
 }
 
-// startOfDay is the instant, as RFC 3339 has it, at which a day like "2026-01-31" begins in
-// a zone. Null and blanks are null.
+// startOfDay is the instant, in RFC 3339, at which a day like "2026-01-31" begins in a zone. Null and
+// blanks are null.
 func startOfDay(input any, args []any) any {
 	zone, err := zoneOf(args[0])
 	if err != nil {
@@ -137,7 +136,7 @@ func number(v any) (float64, bool) {
 	return 0, false
 }
 
-// PlainText is a text, or a number as it is written.
+// PlainText is a text, or a number as written.
 func PlainText(v any) (string, bool) {
 	switch v := v.(type) {
 	case string:
@@ -163,7 +162,7 @@ func TypeName(v any) string {
 	}
 }
 
-// FoldName makes names alike that differ in case, _ and - only.
+// FoldName folds names that differ only in case, _ and -.
 func FoldName(name string) string {
 	return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name))
 }

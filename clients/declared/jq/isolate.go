@@ -7,15 +7,14 @@ import (
 	"github.com/itchyny/gojq"
 )
 
-// fnUnread makes of an error, and of what the program failed at, a value that says so.
+// fnUnread converts an error and its input to a value.
 const fnUnread = "_ob_unread"
 
-// UnreadMember is the member that such a value has, and no other: no JSON text in a
-// declaration is likely to have it.
+// UnreadMember is the member of such a value: no JSON text in a declaration is likely to have it.
 const UnreadMember = "\x00unread"
 
-// isolate has a mapping go on behind an order that it fails at: what follows a list that
-// is gone through, as in .orders[] | {…}, is tried for each of its elements.
+// isolate makes a mapping continue after an order that fails: what follows an iteration, as in
+// .orders[] | {…}, is tried for each element.
 func isolate(q *gojq.Query) {
 	if q == nil {
 		return
@@ -40,7 +39,7 @@ func isolate(q *gojq.Query) {
 	}
 }
 
-// iterates reports whether a program goes through a list at its end.
+// iterates reports whether a program ends with an iteration.
 func iterates(q *gojq.Query) bool {
 	if q.Op == gojq.OpPipe {
 		return iterates(q.Right)
@@ -55,15 +54,15 @@ func tried(q *gojq.Query) *gojq.Query {
 	return bindAs(identity(), "$_ob_in", try)
 }
 
-// unread is what fnUnread makes. Its text repeats nothing of the input.
+// unread is the result of fnUnread. Its text repeats nothing of the input.
 func (p *Program) unread(caught any, args []any) any {
 	return map[string]any{UnreadMember: p.discreetCaught(caught), "order": OrderName(args[0])}
 }
 
-// names are how providers call the number of an order, folded, the likelier ones first.
+// names are usual names of an order's number, folded, the likelier ones first.
 var names = []string{"orderid", "ordernumber", "orderno", "salesorder", "salesordernumber", "number", "no", "id"}
 
-// OrderName is what an element of an answer calls itself, "" where that is not known.
+// OrderName is the order number in an element of a response, "" if unknown.
 func OrderName(v any) string {
 	object, _ := v.(map[string]any)
 	found, best := "", len(names)

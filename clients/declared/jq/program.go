@@ -12,13 +12,12 @@ import (
 	"github.com/itchyny/gojq"
 )
 
-// Variables are what every program may ask, written $account and so on. One that says
-// nothing at the moment is null.
+// Variables are available in every program, as $account and so on. One without a value is null.
 var Variables = []string{
 	"account", "bill_to", "ship_to", "user", "org", "timezone", "params", // the account's
-	"from", "to", "order_id", "order_ids", "reference", "references", // the question's
+	"from", "to", "order_id", "order_ids", "reference", "references", // the query's
 	"cursor", "page", "offset", "size", // the page's
-	"item", "status", // of an answer: the item that was asked about, and the HTTP status
+	"item", "status", // of a response: the item it is about, and the HTTP status
 }
 
 // Scope holds a value for each of [Variables].
@@ -34,18 +33,18 @@ func (s Scope) With(name string, value any) Scope {
 	return s
 }
 
-// Value is that of a variable.
+// Value is the value of a variable.
 func (s Scope) Value(name string) any { return s[slices.Index(Variables, name)] }
 
-// Program is a jq program, compiled once. It is safe for concurrent use.
+// Program is a compiled jq program. It is safe for concurrent use.
 type Program struct {
 	Text string
-	maps bool      // it is a mapping: an order that fails leaves the others
-	Uses []string  // those of [Variables] that it names
-	free sync.Pool // of *compiled: more than one only where it is evaluated at once
+	maps bool      // a mapping: a failing order does not affect the others
+	Uses []string  // those of [Variables] that it uses
+	free sync.Pool // of *compiled: more than one for concurrent evaluations
 }
 
-// compiled is a program that can be evaluated once at a time.
+// compiled is a program for one evaluation at a time.
 type compiled struct {
 	code      *gojq.Code
 	allowance *allowance
@@ -73,7 +72,7 @@ func compileBound(text string, maps bool) (*compiled, error) {
 	return &compiled{code: code, allowance: a}, nil
 }
 
-// take is a compiled program that nobody else evaluates. Give it back.
+// take returns a compiled program for exclusive use. Return it to free.
 func (p *Program) take() (*compiled, error) {
 	if c, ok := p.free.Get().(*compiled); ok {
 		return c, nil
@@ -81,16 +80,16 @@ func (p *Program) take() (*compiled, error) {
 	return compileBound(p.Text, p.maps)
 }
 
-// Mistake is what is wrong with a text of a declaration.
+// Mistake is an error in a text of a declaration.
 type Mistake struct {
 	Offset  int // in the text, in bytes counted from 1; 0 is the text as a whole
 	Message string
 }
 
-// Compile compiles a program, or says what is wrong with it.
+// Compile compiles a program, or reports a mistake.
 func Compile(text string) (*Program, *Mistake) { return compileAs(text, false) }
 
-// CompileMapping compiles a mapping, of whose orders one that fails leaves the others.
+// CompileMapping compiles a mapping, in which a failing order does not affect the others.
 func CompileMapping(text string) (*Program, *Mistake) { return compileAs(text, true) }
 
 func compileAs(text string, maps bool) (*Program, *Mistake) {
@@ -117,8 +116,7 @@ func dollars() []string {
 	return names
 }
 
-// mentions finds what looks like a variable. One within a text is found too, which
-// harms nobody.
+// mentions finds variables. A match within a text is harmless.
 var mentions = regexp.MustCompile(`\$([a-z_]+)`)
 
 func used(text string) (names []string) {
@@ -130,7 +128,7 @@ func used(text string) (names []string) {
 	return names
 }
 
-// syntaxMistake says where a program is no jq.
+// syntaxMistake locates a syntax error.
 func syntaxMistake(text string, err error) *Mistake {
 	e, ok := errors.AsType[*gojq.ParseError](err)
 	switch {
@@ -142,11 +140,11 @@ func syntaxMistake(text string, err error) *Mistake {
 	return &Mistake{Offset: max(1, e.Offset-len(e.Token)+1), Message: fmt.Sprintf("is not a jq program: %q is not expected here", e.Token)}
 }
 
-// undefined are the errors of the compiler about names.
+// undefined matches the compiler's errors about names.
 var undefined = regexp.MustCompile(`^(function|variable) not defined: (\S+)$`)
 
-// nameMistake says where a program names something that there is not. The compiler
-// does not tell: it is where the name stands first.
+// nameMistake locates an undefined name: its first occurrence, because the compiler does not report a
+// position.
 func nameMistake(text string, err error) *Mistake {
 	m := undefined.FindStringSubmatch(err.Error())
 	if m == nil {
@@ -169,8 +167,8 @@ func nameMistake(text string, err error) *Mistake {
 	return wrong
 }
 
-// Each evaluates the program and hands every result on, until one of them is refused.
-// Its errors repeat nothing of the input.
+// Each evaluates the program and passes every result to yield, until it returns an error. Errors
+// repeat nothing of the input.
 func (p *Program) Each(ctx context.Context, input any, s Scope, yield func(any) error) error {
 	c, err := p.take()
 	if err != nil {
@@ -192,7 +190,7 @@ func (p *Program) Each(ctx context.Context, input any, s Scope, yield func(any) 
 			return p.discreet(err)
 		}
 		if spent := c.allowance.failed(); spent != nil {
-			return spent // a program may have caught it
+			return spent // the program may have caught it
 		}
 		if err := c.allowance.whole(result); err != nil {
 			return err
@@ -203,7 +201,7 @@ func (p *Program) Each(ctx context.Context, input any, s Scope, yield func(any) 
 	}
 }
 
-// One evaluates a program that has one result; without any that is null.
+// One evaluates a program with at most one result; null if there is none.
 func (p *Program) One(ctx context.Context, input any, s Scope) (result any, err error) {
 	n := 0
 	err = p.Each(ctx, input, s, func(v any) error {

@@ -12,20 +12,20 @@ import (
 	"github.com/itchyny/gojq"
 )
 
-// Template is a text in which \(…) is jq, over the variables that every program has. A
-// text that is one \(…) and nothing else stands for the value itself, whatever its type.
+// Template is a text in which \(…) is jq with the variables of all programs. A text that is a
+// single \(…) has the result's own type.
 type Template struct {
 	parts []part
 }
 
-// part is a piece of text, or a program whose result is put in its place.
+// part is a piece of text, or a program whose result replaces it.
 type part struct {
 	literal string
 	program *Program
 	source  string
 }
 
-// ParseTemplate reads a template, or says what is wrong with it.
+// ParseTemplate parses a template, or reports a mistake.
 func ParseTemplate(text string) (*Template, *Mistake) {
 	t := &Template{}
 	for at := 0; at < len(text); {
@@ -55,11 +55,11 @@ func ParseTemplate(text string) (*Template, *Mistake) {
 	return t, nil
 }
 
-// insideLen is how long the program is that text begins with and a bracket ends: up to
-// the first bracket before which it is one.
+// insideLen is the length of the program at the beginning of text, up to the first closing bracket at
+// which it is complete.
 func insideLen(text string) (int, *Mistake) {
 	var first *Mistake
-	last := 0 // of the brackets before which it is none
+	last := 0 // of the brackets at which it is incomplete
 	for at := 0; ; {
 		end := strings.IndexByte(text[at:], ')')
 		if end < 0 {
@@ -85,7 +85,7 @@ func insideLen(text string) (int, *Mistake) {
 	return 0, &Mistake{Offset: 1, Message: `the jq after \( does not end: a closing bracket is missing`}
 }
 
-// sole is the program of a template that is one value.
+// sole is the program of a template that is a single value.
 func (t *Template) sole() *Program {
 	if len(t.parts) == 1 {
 		return t.parts[0].program
@@ -103,7 +103,7 @@ func (t *Template) Uses() (names []string) {
 	return names
 }
 
-// value is what the template stands for. Input is what its programs see as ".".
+// value is the value of the template. input is "." in its programs.
 func (t *Template) value(ctx context.Context, input any, s Scope) (any, error) {
 	if p := t.sole(); p != nil {
 		return p.One(ctx, input, s)
@@ -111,7 +111,7 @@ func (t *Template) value(ctx context.Context, input any, s Scope) (any, error) {
 	return t.Text(ctx, input, s, func(s string) string { return s })
 }
 
-// Text puts every result where its program stands, in a form that fits there.
+// Text is the template with each result in the form that fit returns.
 func (t *Template) Text(ctx context.Context, input any, s Scope, fit func(string) string) (string, error) {
 	var b strings.Builder
 	for _, p := range t.parts {
@@ -132,7 +132,7 @@ func (t *Template) Text(ctx context.Context, input any, s Scope, fit func(string
 	return b.String(), nil
 }
 
-// Word is a value within a text: a text, a number, true or false.
+// Word is a scalar value as text: a text, a number, true or false.
 func Word(v any) (string, bool) {
 	if b, ok := v.(bool); ok {
 		return fmt.Sprint(b), true
@@ -141,9 +141,9 @@ func Word(v any) (string, bool) {
 }
 
 // Table is a table of a declaration whose texts are templates.
-type Table map[string]any // *Template, Table, []any of these, or a value as it is
+type Table map[string]any // *Template, Table, []any of these, or a constant
 
-// Fill is the table with its templates' values. What a template makes null is left out.
+// Fill is the table with its templates' values, without those that are null.
 func (t Table) Fill(ctx context.Context, s Scope) (map[string]any, error) {
 	filled := make(map[string]any, len(t))
 	for _, key := range slices.Sorted(maps.Keys(t)) {
@@ -201,10 +201,10 @@ func usesOf(v any) (names []string) {
 	return names
 }
 
-// Literal is a template that stands for a text as it is.
+// Literal is a template of a constant text.
 func Literal(text string) *Template { return &Template{parts: []part{{literal: text}}} }
 
-// Literals is what a template says without its programs.
+// Literals is the constant text of a template.
 func (t *Template) Literals() string {
 	if t == nil {
 		return ""
@@ -216,8 +216,7 @@ func (t *Template) Literals() string {
 	return b.String()
 }
 
-// Values are the table's as a query or a form has them: a list is a parameter given
-// several times.
+// Values is the table as a query or a form: a list is a repeated parameter.
 func (t Table) Values(ctx context.Context, s Scope) (url.Values, error) {
 	filled, err := t.Fill(ctx, s)
 	if err != nil {

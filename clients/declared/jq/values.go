@@ -15,12 +15,12 @@ import (
 	"orderbeat/clients"
 )
 
-// Functions of jq that read dates and numbers in the spellings that providers use. What has
-// two readings is an error that says which function takes a format.
+// Functions of jq that read dates and numbers in the spellings that providers use. An ambiguous one
+// is an error that names the function with a format.
 
-// dayOf is the jq function date: it reads a date in any spelling that has one reading, and
-// writes it "2006-01-02". A time of day behind it is dropped, so that 24:00 belongs to the
-// day before. Null, blanks, days of zeros and the sentinels in its argument are null.
+// dayOf is the jq function date: it reads a date in any unambiguous spelling, and writes it
+// "2006-01-02". A time of day after it is dropped, so that 24:00 belongs to the day before. Null,
+// blanks, days of zeros and the sentinels in its argument are null.
 func dayOf(input any, args []any) any {
 	none, err := sentinels("date", args)
 	if err != nil {
@@ -46,7 +46,7 @@ func dayOf(input any, args []any) any {
 	return day
 }
 
-// sentinels reads the argument of date and number: a list of values that mean nothing.
+// sentinels reads the argument of date and number: a list of values that mean "no value".
 func sentinels(name string, args []any) (map[string]bool, error) {
 	none := map[string]bool{}
 	if len(args) == 0 {
@@ -63,8 +63,8 @@ func sentinels(name string, args []any) (map[string]bool, error) {
 	return none, nil
 }
 
-// layouts are spellings with one reading: years have four digits, months are named or stand
-// between year and day. With points the day comes first.
+// layouts are unambiguous spellings: years have four digits, months are names or between year and
+// day. With points the day comes first.
 var layouts = []string{
 	"2006/1/2", "2006.1.2", "2.1.2006",
 	"2 Jan 2006", "2-Jan-2006", "2/Jan/2006", "2 January 2006", "2. January 2006",
@@ -72,7 +72,7 @@ var layouts = []string{
 	"Mon, 2 Jan 2006", "Monday, 2-Jan-06", "Mon Jan _2 15:04:05 2006", "Mon Jan _2 15:04:05 MST 2006",
 }
 
-// behindDay finds a time of day behind a date, with or without a zone.
+// behindDay finds a time of day after a date, with or without a zone.
 var behindDay = regexp.MustCompile(`(?i)[T, ]+\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s*([AP]M)?\s*(Z|[A-Z]{3,4}|[+-]\d{2}:?(\d{2})?)?$`)
 
 func readDay(text string) (string, bool) {
@@ -92,8 +92,8 @@ func readDay(text string) (string, bool) {
 	return "", false
 }
 
-// ISODay is the day of a date as ISO 8601, XML Schema and databases write it: "2026-01-31"
-// or "20260131", with anything behind it that begins a time or a zone.
+// ISODay is the day of a date in the spelling of ISO 8601, XML Schema and databases: "2026-01-31" or
+// "20260131", followed by anything that begins a time or a zone.
 func ISODay(text string) (string, bool) {
 	day, rest := text, ""
 	if len(text) >= len("2006-01-02") && text[4] == '-' {
@@ -112,17 +112,17 @@ func ISODay(text string) (string, bool) {
 }
 
 var (
-	// jsonDate is how ASP.NET writes instants, "/Date(1769817600000+0100)/": milliseconds, and
+	// jsonDate is an instant in the spelling of ASP.NET, "/Date(1769817600000+0100)/": milliseconds, and
 	// the zone to show them in.
 	jsonDate = regexp.MustCompile(`^\\?/Date\((-?\d{1,15})(?:([+-])(\d{2}):?(\d{2}))?\)\\?/$`)
 	seconds  = regexp.MustCompile(`^-?\d{1,15}(\.\d+)?$`)
-	// isoInstant is RFC 3339 and its neighbours: a blank instead of T, no seconds, a comma, and
-	// zones without a colon, without minutes or named UTC.
+	// isoInstant is RFC 3339 and its variants: a blank instead of T, no seconds, a comma, and zones
+	// without a colon, without minutes or named UTC.
 	isoInstant = regexp.MustCompile(`(?i)^(\d{4}-?\d{2}-?\d{2})[T ](\d{2}):?(\d{2})(?::?(\d{2})(?:[.,](\d+))?)?\s*(?:(Z|UTC|GMT)|([+-])(\d{2}):?(\d{2})?)$`)
 )
 
-// epoch reads an instant that counts from 1970, in UTC or in the zone that it names: of
-// seconds, or of milliseconds where that is past all seconds.
+// epoch reads an instant since 1970, in UTC or in the given zone: in seconds, or in milliseconds if
+// it is too large.
 func epoch(text string) (time.Time, bool) {
 	if m := jsonDate.FindStringSubmatch(text); m != nil {
 		ms, _ := strconv.ParseInt(m[1], 10, 64) // at most 15 digits
@@ -131,7 +131,7 @@ func epoch(text string) (time.Time, bool) {
 	if !seconds.MatchString(text) {
 		return time.Time{}, false
 	}
-	const least, lastSecond = 1e8, 1e11 // in the years 1973 and 5138; what is less counts something else
+	const least, lastSecond = 1e8, 1e11 // in the years 1973 and 5138; smaller numbers count something else
 	n, err := strconv.ParseFloat(text, 64)
 	if math.Abs(n) >= lastSecond {
 		n /= 1000
@@ -139,7 +139,7 @@ func epoch(text string) (time.Time, bool) {
 	return time.Unix(int64(math.Floor(n)), 0).UTC(), err == nil && (n == 0 || math.Abs(n) >= least)
 }
 
-// instant reads an instant, that is, a time with its zone.
+// instant reads an instant: a time with its zone.
 func instant(text string) (time.Time, bool) {
 	if t, ok := epoch(text); ok && len(strings.TrimLeft(text, "-")) > len("20060102") {
 		return t, true
@@ -170,17 +170,17 @@ func offset(sign, hours, minutes string) *time.Location {
 	return time.FixedZone("", east)
 }
 
-// atoi is a number of digits that a regular expression has found; none is 0.
+// atoi is a number of digits matched by a regular expression; none is 0.
 func atoi(digits string) int { n, _ := strconv.Atoi(digits); return n }
 
-// composed are formats of strftime that stand for others.
+// composed are formats of strftime that abbreviate others.
 var composed = strings.NewReplacer("%%", "%%", "%F", "%Y-%m-%d", "%D", "%m/%d/%y", "%x", "%m/%d/%y", "%v", "%e-%b-%Y", "%c", "%a %b %e %H:%M:%S %Y", "%+", "%a %b %e %H:%M:%S %Z %Y")
 
-// countingDays are the directives whose values may pass what their month or year has, which
-// [timefmt.Parse] carries over into the next.
+// countingDays are the directives whose values may exceed their month or year, which [timefmt.Parse]
+// carries over.
 var countingDays = regexp.MustCompile(`%[dejVUW]`)
 
-// parseStrictly is [timefmt.Parse], and fails for days and weeks that there are not.
+// parseStrictly is [timefmt.Parse], and fails for days and weeks that do not exist.
 func parseStrictly(text, format string) (time.Time, bool) {
 	t, err := timefmt.Parse(text, format)
 	if err != nil {
@@ -202,7 +202,7 @@ func parseStrictly(text, format string) (time.Time, bool) {
 	return t, true
 }
 
-// parsed is how much of a text the beginning of its format reads, -1 if it cannot be told.
+// parsed is the length of the text that the beginning of its format matches, -1 if unknown.
 func parsed(text, format string) int {
 	if format == "" {
 		return 0
@@ -215,9 +215,9 @@ func parsed(text, format string) int {
 	return -1
 }
 
-// numberOf is the jq function number: it reads a number as people and programs write it.
-// Its arguments are a list of values that mean nothing, and the decimal separator, "." or
-// ",". Null, blanks and sentinels are null.
+// numberOf is the jq function number: it reads a number as people and programs write it. Its
+// arguments are a list of values that mean "no value", and the decimal separator, "." or ",". Null,
+// blanks and sentinels are null.
 func numberOf(input any, args []any) any {
 	none, err := sentinels("number", args)
 	if err != nil {
@@ -252,10 +252,10 @@ func numberOf(input any, args []any) any {
 	return n
 }
 
-// PlainNumber is a number without separators of thousands.
+// PlainNumber is a number without thousands separators.
 var PlainNumber = regexp.MustCompile(`^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$`)
 
-// readNumber reads a number that is whole as an int.
+// readNumber reads a number, a whole one as an int.
 func readNumber(text, decimal string) (any, bool) {
 	text, ok := clients.PlainNumber(text, clients.Decimal(decimal[0]))
 	n, err := strconv.ParseFloat(text, 64)
@@ -269,8 +269,8 @@ func readNumber(text, decimal string) (any, bool) {
 	return n, true
 }
 
-// NoDay reports whether a text is a day that is none: "0000-00-00", "00000000",
-// "00.00.0000", or one of these with a time behind it, as databases have it.
+// NoDay reports whether a text is a day of zeros: "0000-00-00", "00000000", "00.00.0000", or one of
+// these with a time, as databases write it.
 func NoDay(text string) bool {
 	day, _, _ := strings.Cut(text, "T")
 	day, _, _ = strings.Cut(day, " ")
