@@ -6,21 +6,21 @@ import (
 	"orderbeat/clients/sandbox/clock"
 )
 
-// call is an operation of a provider's API, behind its tokens.
+// call is an operation of a provider's API that requires a token.
 type call struct {
 	op      Op
-	pattern string // as [http.ServeMux] takes it
+	pattern string // as in [http.ServeMux]
 	whose   whose
 	answer  func(clock.Moment, http.ResponseWriter, *http.Request)
 }
 
-// whose tells whose request it is, for faults that strike one account only; "" is nobody's.
+// whose returns the account of a request, for faults of one account; "" is none.
 type whose func(r *http.Request, body []byte) string
 
-// nobody is whose requests are that belong to no account.
+// nobody is for requests without an account.
 func nobody(*http.Request, []byte) string { return "" }
 
-// callRoute sets up a call. It is counted before its token is looked at.
+// callRoute registers a call. It is counted before its token is checked.
 func (s *Sandbox) callRoute(p provider, c call) {
 	protected := s.issuers[p.dialect].Protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c.answer(s.moment(), w, r)

@@ -24,7 +24,7 @@ func (s *Sandbox) controlRoutes() {
 	})
 }
 
-// description is the answer to GET /_sandbox/.
+// description is the response to GET /_sandbox/.
 type description struct {
 	About     string                `json:"about"`
 	Day       string                `json:"day"`
@@ -45,13 +45,12 @@ type providerDescription struct {
 	Ping       string           `json:"ping,omitempty"`
 	ClientID   string           `json:"client_id"`
 	Calls      []string         `json:"calls,omitempty"`    // "GET /path", behind a token
-	Requests   map[Op]int64     `json:"requests,omitempty"` // of each of the calls' operations
+	Requests   map[Op]int64     `json:"requests,omitempty"` // of each operation of the calls
 	Accounts   []string         `json:"accounts,omitempty"`
 	Stats      authtest.Stats   `json:"stats"`
 }
 
-// describe answers GET /_sandbox/. The paths, client id, accounts and stats on top are
-// Michelin's.
+// describe serves GET /_sandbox/. The paths, client id, accounts and stats at the top are Michelin's.
 func (s *Sandbox) describe(w http.ResponseWriter, _ *http.Request) {
 	var each []providerDescription
 	for _, p := range providers {
@@ -71,7 +70,7 @@ func (s *Sandbox) describe(w http.ResponseWriter, _ *http.Request) {
 	})
 }
 
-// describeProvider describes a provider, with those of the paths that it has.
+// describeProvider describes a provider with its paths.
 func (s *Sandbox) describeProvider(p provider) providerDescription {
 	paths := p.dialect.Paths()
 	d := providerDescription{

@@ -12,7 +12,7 @@ import (
 	"orderbeat/clients/sandbox/wire"
 )
 
-// faultJSON is a [Fault] as POST /_sandbox/fault takes it.
+// faultJSON is the JSON of a [Fault] for POST /_sandbox/fault.
 type faultJSON struct {
 	Fault
 
@@ -38,7 +38,7 @@ func (s *Sandbox) addFault(w http.ResponseWriter, r *http.Request) {
 
 var cuts = []authtest.Cut{authtest.CutBefore, authtest.CutAfter, authtest.CutHalf, authtest.CutReset}
 
-// fault checks what a person typed. A fault without any effect is a mistake.
+// fault checks the input. A fault without any effect is a mistake.
 func (j faultJSON) fault() (Fault, error) {
 	f := j.Fault
 	f.Header = http.Header{}

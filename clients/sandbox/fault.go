@@ -7,7 +7,7 @@ import (
 	"orderbeat/auth/authtest"
 )
 
-// Op names an operation that a [Fault] can strike.
+// Op names an operation that a [Fault] applies to.
 type Op string
 
 // The operations. The first five are Michelin's.
@@ -42,44 +42,43 @@ var ops = []Op{
 	OpMazdaToken, OpMazdaAuthorize, OpMazdaPing, OpMazdaOrders,
 }
 
-// Fault is trouble to come. It strikes before credentials are looked at. The zero
-// effects leave the answer as it would be.
+// Fault is a fault to inject. It applies before credentials are checked. Its zero value changes
+// nothing.
 type Fault struct {
-	// Op is the operation to strike; "" is all of them.
+	// Op is the operation; "" is all of them.
 	Op Op `json:"op,omitempty"`
 	// Account restricts the fault to calls for one account: a bill-to at Michelin, a
 	// PayerNumber at Shell, an AppId at Microbilt, an organization at Mazda. PTV has none.
 	Account string `json:"account,omitempty"`
-	// Times is how often it strikes: 0 is once, below 0 until it is cleared.
+	// Times is how often it applies: 0 is once, below 0 until it is cleared.
 	Times int `json:"times,omitempty"`
 
-	// Delay holds the answer back, or until the client goes away.
+	// Delay delays the response, or until the client disconnects.
 	Delay time.Duration `json:"delay,omitempty"`
-	// Hang handles nothing and waits until the client goes away.
+	// Hang handles nothing and waits until the client disconnects.
 	Hang bool `json:"hang,omitempty"`
-	// Status, with Header and Body, is answered instead; 0 lets the request through.
+	// Status, with Header and Body, is the response instead; 0 handles the request.
 	Status int         `json:"status,omitempty"`
 	Header http.Header `json:"header,omitempty"`
 	Body   string      `json:"body,omitempty"`
-	// ErrorCode is answered in errorHead by Michelin's documents, in a 200 that is complete
-	// otherwise: "1" (partial) comes with the orders, any other without.
+	// ErrorCode is returned in errorHead by Michelin's documents, in an otherwise complete 200: "1"
+	// (partial) with the orders, any other without.
 	ErrorCode string `json:"error_code,omitempty"`
-	// RefuseClient takes the right credentials for wrong ones, where tokens are issued.
+	// RefuseClient rejects correct credentials in token requests.
 	RefuseClient bool `json:"refuse_client,omitempty"`
-	// SameToken hands out the user's latest access token again, if it lives.
+	// SameToken returns the user's latest access token again, if it is valid.
 	SameToken bool `json:"same_token,omitempty"`
-	// CutOff ends the connection in the middle of the answer, whichever it is.
+	// CutOff closes the connection in the middle of the response.
 	CutOff bool `json:"cut_off,omitempty"`
-	// Cut ends the connection in one of several ways; CutOff is one of them.
+	// Cut closes the connection in one of several ways; CutOff is one of them.
 	Cut authtest.Cut `json:"cut,omitempty"`
 }
 
-// Fail arranges for a fault. Of several that apply to a request the oldest strikes
-// alone. The fault ends by itself after its Times, or when clear is called, which
-// may be done at any time and more than once.
+// Fail adds a fault. Of several that apply to a request only the oldest takes effect. The fault ends
+// after its Times, or when clear is called, which may happen at any time and more than once.
 func (s *Sandbox) Fail(f Fault) (clear func()) { return s.faults.Add(f, f.Times) }
 
-// effects is what the fault does to whichever request.
+// effects is the part of the fault that applies to any request.
 func (f Fault) effects() authtest.Fault {
 	if f.CutOff {
 		f.Cut = authtest.CutHalf

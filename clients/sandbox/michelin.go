@@ -6,14 +6,14 @@ import (
 	"orderbeat/clients/sandbox/michelin"
 )
 
-// The client's credentials at Michelin's stand-in, as good as public.
+// The client credentials of Michelin's simulator, which are public.
 const (
 	ClientID     = "3MVG9SANDBOX.orderbeat"
 	ClientSecret = "SANDBOX+not/a=secret&0F8"
 )
 
-// The older credentials that Michelin takes instead of a token: both together, Basic
-// authentication and the header apikey.
+// The older credentials that Michelin accepts instead of a token: both together, Basic authentication
+// and the header apikey.
 const (
 	Username = michelin.Username
 	Password = michelin.Password

@@ -11,12 +11,11 @@ import (
 // maxBodyBytes bounds a request's body.
 const maxBodyBytes = 1 << 20
 
-// handler answers one operation. f is the fault to obey when struck is true, and does
-// nothing otherwise.
+// handler serves one operation. f is the fault to apply if struck is true, and empty otherwise.
 type handler func(w http.ResponseWriter, r *http.Request, f Fault, struck bool)
 
-// operation puts the door before a provider's operation that is common to all: it
-// counts the request, reads its body within the limit and takes the fault that strikes.
+// operation wraps a provider's operation: it counts the request, reads its body within the limit and
+// selects the fault.
 func (s *Sandbox) operation(op Op, account whose, next handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		s.counts.requests[op].Add(1)

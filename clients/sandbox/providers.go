@@ -13,8 +13,8 @@ import (
 	"orderbeat/clients/sandbox/wire"
 )
 
-// The clients' credentials at the other stand-ins, as good as public. The secrets hold
-// what encodings get wrong.
+// The client credentials of the other simulators, which are public. The secrets have characters that
+// encodings get wrong.
 const (
 	PTVClientID     = "sandbox-ptv"
 	PTVClientSecret = "SANDBOX+ptv/not:a=secret&%41"
@@ -29,14 +29,14 @@ const (
 	MazdaClientSecret = "SANDBOX+mazda/not:a=secret&%41"
 )
 
-// Accounts and customers of the stand-ins, for trying things out.
+// Accounts and customers of the simulators, for trials.
 const (
-	// MazdaOrg has orders, as every other organization of the form has, of its own.
+	// MazdaOrg has orders, like any other organization of that form.
 	MazdaOrg      = mazda.Org
 	MazdaOtherOrg = mazda.OtherOrg
 
-	// MicrobiltCanaryName and MicrobiltCanaryNumber are the name and the number of every consumer in the reports. Where nobody
-	// may keep or show such data, neither of these is found.
+	// MicrobiltCanaryName and MicrobiltCanaryNumber are the name and the number of every consumer in the
+	// reports. Where such data must not be stored or shown, neither may be found.
 	MicrobiltCanaryName   = microbilt.CanaryName
 	MicrobiltCanaryNumber = microbilt.CanaryNumber
 
@@ -46,19 +46,19 @@ const (
 	ShellTimezone         = shell.Timezone // the customers' local time
 )
 
-// provider is one stand-in.
+// provider is one simulator.
 type provider struct {
 	dialect                authtest.Dialect // and its name
 	clientID, clientSecret string
 	// token and so on are the operations, "" where it has none.
 	token, authorize, introspect, pingOp Op
 
-	// ping is the path of a GET that proves a token, answered by pong.
+	// ping is the path of a GET that proves a token, with the response pong.
 	ping string
 	pong http.HandlerFunc
 
-	// calls is the rest of its API, accounts are those that it has, or some of them: what
-	// [Fault] calls an account. Michelin's are elsewhere.
+	// calls is the rest of its API, accounts are its accounts, or some of them, as [Fault] names them.
+	// Michelin's are elsewhere.
 	calls    []call
 	accounts []string
 }
@@ -76,7 +76,7 @@ var providers = []provider{
 			{OpPTVRelease, "GET /planning/v1/plannings/{id}/releases/latest", nobody, ptv.Release},
 		},
 	},
-	// The others document no call that proves a token. Theirs are invented.
+	// The others document no call that proves a token. These are invented.
 	{
 		dialect: authtest.Shell, clientID: ShellClientID, clientSecret: ShellClientSecret,
 		token: OpShellToken, pingOp: OpShellPing, ping: "/shell/ping", pong: emptyPong,
@@ -103,7 +103,7 @@ var providers = []provider{
 	},
 }
 
-// providerRoutes sets up the side of a provider that issues tokens, and what they open.
+// providerRoutes registers a provider's authorization server and API.
 func (s *Sandbox) providerRoutes(p provider) {
 	issuer := authtest.New(authtest.Options{
 		Dialect: p.dialect, Now: s.options.Now, Life: s.options.TokenTTL, ClientID: p.clientID, ClientSecret: p.clientSecret,
@@ -119,7 +119,7 @@ func (s *Sandbox) providerRoutes(p provider) {
 	paths := issuer.Paths()
 	for op, path := range map[Op]string{p.token: paths.Token, p.authorize: paths.Authorize, p.introspect: paths.Introspect} {
 		if op != "" {
-			s.mux.Handle(path, s.operation(op, nobody, issue)) // any method: the issuer knows which it takes
+			s.mux.Handle(path, s.operation(op, nobody, issue)) // any method: the issuer checks it
 		}
 	}
 	for _, c := range p.calls {

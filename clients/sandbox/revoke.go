@@ -11,19 +11,18 @@ import (
 	"orderbeat/clients/sandbox/wire"
 )
 
-// Revocation says which tokens end. The zero value is every access token.
+// Revocation says which tokens to revoke. The zero value is every access token.
 type Revocation struct {
-	// Provider is whose tokens; "" is every provider's.
+	// Provider is the provider; "" is all.
 	Provider authtest.Dialect `json:"provider"`
-	// User is who granted them; "" is everybody.
+	// User is the user who granted them; "" is all.
 	User string `json:"user"`
-	// Refresh ends refresh tokens too, and codes that were not exchanged yet, as a
-	// revoked signing key does (Mazda's Access keys for DMS (OAuth2), Local client
-	// storage of access tokens): the user has to be asked again.
+	// Refresh also revokes refresh tokens and pending codes, like a revoked signing key (Mazda's Access
+	// keys for DMS (OAuth2), Local client storage of access tokens): the user must grant access again.
 	Refresh bool `json:"refresh"`
 }
 
-// Revoke makes tokens invalid at once. Unknown providers and users have none.
+// Revoke revokes tokens at once. Unknown providers and users have none.
 func (s *Sandbox) Revoke(r Revocation) {
 	for name, issuer := range s.issuers {
 		if r.Provider != "" && r.Provider != name {
@@ -36,10 +35,10 @@ func (s *Sandbox) Revoke(r Revocation) {
 	}
 }
 
-// RevokeTokens makes every access token issued so far invalid at once.
+// RevokeTokens revokes every access token issued so far.
 func (s *Sandbox) RevokeTokens() { s.Revoke(Revocation{}) }
 
-// revoke takes a [Revocation]. No body is the zero one.
+// revoke serves a [Revocation]. No body is the zero one.
 func (s *Sandbox) revoke(w http.ResponseWriter, r *http.Request) {
 	var which Revocation
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBodyBytes))

@@ -1,34 +1,32 @@
-// Package sandbox stands in for the providers, so that everything else can be tried
-// and tested without them. It is the other side of the wire: its own reading of what
-// the providers document, sharing no code with the clients that ask it, so that the
-// two check each other.
+// Package sandbox simulates the providers' APIs, so that everything else can be tried and tested
+// without them. It is written from the providers' documents and shares no code with the clients, so
+// that the two check each other.
 //
-// One handler serves every provider, at the paths that the provider itself uses: the
-// side that issues tokens, a call that proves one, and what comes nearest to orders.
+// One handler serves every provider, at the provider's own paths: the authorization server, a call
+// that proves a token, and what comes nearest to orders.
 //
 //   - Michelin: the orders of three accounts.
-//   - PTV: plannings, and which orders their latest releases plan.
+//   - PTV: plannings, and the orders that their latest releases plan.
 //   - Shell: the orders for fuel cards of two payers.
-//   - Microbilt: archived reports, which are made sooner or later.
-//   - Mazda: parts orders of an organization, as an example: nothing of theirs is public.
+//   - Microbilt: archived reports, which are ready after a while.
+//   - Mazda: parts orders of an organization, as an example: its API is not public.
 //
-// All are invented, and they move: a sandbox day is short (20 seconds unless told
-// otherwise), and with each one some orders of each account are placed, confirmed,
-// scheduled, put off, shipped or cancelled. What an order is at one moment depends on
-// the clock alone; nothing is stored, so a restart never takes an order back to where
-// it was.
+// All are invented, and they change: a sandbox day is short (20 seconds by default), and on each day
+// some orders of each account are placed, confirmed, scheduled, delayed, shipped or cancelled. The
+// state of an order depends on the clock alone; nothing is stored, so a restart never takes an order
+// back.
 //
-// Tokens, of which a restart forgets all, are orderbeat/auth/authtest's matter. Trouble
-// comes on demand: [Sandbox.Revoke], [Sandbox.Fail], or from a terminal the same below
-// /_sandbox/, which also tells what there is and what was asked.
+// Tokens, which a restart forgets, are issued by orderbeat/auth/authtest. Faults are injected by
+// [Sandbox.Revoke] and [Sandbox.Fail], or from a terminal below /_sandbox/, which also shows what
+// exists and how often it was called.
 //
-// It is no proof of how a provider behaves. It does what the documents say, and where
-// they are silent something plausible; the comments tell which. It checks credentials,
-// but these are constants that everybody can read: let it listen on a loopback address.
+// It is no proof of how a provider behaves. It does what the documents say, and where they are silent
+// something plausible; comments say which. It checks credentials, but these are public constants: it
+// should listen on a loopback address.
 //
-// Start reading at [New], then providers.go. Each provider's API is in the folder of its
-// name; how orders follow from the clock is in the folder clock. Tokens, faults and counters
-// are this package's: it knows the folders, and they do not know it.
+// Start reading at [New], then providers.go. Each provider's API is in the folder of its name; how
+// orders follow from the clock is in the folder clock. Tokens, faults and counters are here: this
+// package knows the folders, and they do not know it.
 package sandbox
 
 import (
@@ -39,29 +37,29 @@ import (
 	"orderbeat/clients/sandbox/michelin"
 )
 
-// Options say how time passes in the sandbox. The zero value is ready to use.
+// Options configure time in the sandbox. The zero value is ready to use.
 type Options struct {
-	// Now is the clock; time.Now when nil.
+	// Now is the clock; time.Now if nil.
 	Now func() time.Time
-	// Day is the length of a sandbox day; 20 s when zero. Another length makes other orders.
+	// Day is the length of a sandbox day; 20 s if zero. Another length makes other orders.
 	Day time.Duration
-	// TokenTTL is how long an access token lives. When zero it is what each provider's
-	// document says: 120 min at Michelin (developer portal page of 1 April 2025).
+	// TokenTTL is the lifetime of access tokens. Zero is the one in each provider's document: 120 min at
+	// Michelin (developer portal page of 1 April 2025).
 	TokenTTL time.Duration
 }
 
-// Sandbox is all stand-ins behind one [http.Handler]. It is safe for concurrent use
-// and starts no goroutine.
+// Sandbox has all simulators behind one [http.Handler]. It is safe for concurrent use and starts no
+// goroutine.
 type Sandbox struct {
 	options  Options
 	mux      *http.ServeMux
-	issuers  map[authtest.Dialect]*authtest.Server // one for each of providers; never changes
+	issuers  map[authtest.Dialect]*authtest.Server // one for each provider; never changes
 	faults   authtest.Faults[Fault]
 	counts   counts
 	michelin *michelin.Server
 }
 
-// New makes the stand-ins.
+// New makes the simulators.
 func New(o Options) *Sandbox {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -86,5 +84,5 @@ func New(o Options) *Sandbox {
 	return s
 }
 
-// ServeHTTP answers as the providers would, or as a [Fault] says.
+// ServeHTTP responds as the providers would, or as a [Fault] says.
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }

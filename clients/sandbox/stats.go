@@ -6,20 +6,20 @@ import (
 	"orderbeat/auth/authtest"
 )
 
-// Stats counts what Michelin's stand-in was asked since [New]. A request that a [Fault]
-// answered is counted as a request and in Faults, and nowhere else.
+// Stats counts the requests to Michelin's simulator since [New]. A request with the response of a
+// [Fault] is counted as a request and in Faults only.
 type Stats struct {
 	TokenRequests int64 `json:"token_requests"`
-	// TokensIssued is how many of TokenRequests were granted.
+	// TokensIssued is the number of TokenRequests that were granted.
 	TokensIssued   int64 `json:"tokens_issued"`
 	Introspections int64 `json:"introspections"`
 	OrderStatus    int64 `json:"order_status_requests"`
-	// Unauthorized and Forbidden are requests for Michelin's documents answered 401 and 403.
+	// Unauthorized and Forbidden are requests for Michelin's documents with the response 401 and 403.
 	Unauthorized int64 `json:"unauthorized"`
 	Forbidden    int64 `json:"forbidden"`
-	// Refused are such requests answered 400 or 415, or with an error code in a 200.
+	// Refused are such requests with the response 400 or 415, or with an error code in a 200.
 	Refused int64 `json:"refused"`
-	// Faults is how often a fault struck, at whichever provider.
+	// Faults is how often a fault applied, at any provider.
 	Faults int64 `json:"faults"`
 }
 
@@ -35,15 +35,14 @@ func (c *counts) init() {
 	}
 }
 
-// Requests is how often an operation was asked since [New], with whatever success. It
-// panics when there is no such operation.
+// Requests is the number of requests to an operation since [New]. It panics for an unknown operation.
 func (s *Sandbox) Requests(op Op) int64 { return s.counts.requests[op].Load() }
 
-// GetReports is how often Microbilt was asked for a new report, which would cost money
-// and be an inquiry about a person. Nothing that runs by itself may ask.
+// GetReports is the number of requests for a new report at Microbilt, which would cost money and be
+// an inquiry about a person. No automatic process may request one.
 func (s *Sandbox) GetReports() int64 { return s.Requests(OpMicrobiltGetReport) }
 
-// Stats returns the counters as they are now.
+// Stats returns the current counters.
 func (s *Sandbox) Stats() Stats {
 	c, m, tokens := &s.counts, &s.michelin.Counts, s.ProviderStats(authtest.Michelin)
 	return Stats{
@@ -58,8 +57,8 @@ func (s *Sandbox) Stats() Stats {
 	}
 }
 
-// ProviderStats are the counters of the side of a provider that issues tokens, and of
-// the calls that brought one. It panics when the sandbox has no such provider.
+// ProviderStats are the counters of a provider's authorization server, and of the calls with a token.
+// It panics for an unknown provider.
 func (s *Sandbox) ProviderStats(provider authtest.Dialect) authtest.Stats {
 	return s.issuers[provider].Stats()
 }

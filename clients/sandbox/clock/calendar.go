@@ -2,13 +2,13 @@ package clock
 
 import (
 	"time"
-	_ "time/tzdata" // the calendar must be the same where no zone files are installed
+	_ "time/tzdata" // the calendar must be the same without installed zone files
 )
 
-// Date is a day of the calendar, counted from 1 January 1970.
+// Date is a day, counted from 1 January 1970.
 type Date int64
 
-// DaySeconds is how long a day of the calendar is.
+// DaySeconds is the length of a day.
 const DaySeconds = 24 * 60 * 60
 
 // DateOf is t's day in t's own zone.
@@ -26,12 +26,12 @@ func ParseDate(s string) (Date, error) {
 	return DateOf(t), nil
 }
 
-// String is the date as the wire has it, "2006-01-02".
+// String is the date as "2006-01-02".
 func (d Date) String() string {
 	return time.Unix(int64(d)*DaySeconds, 0).UTC().Format(time.DateOnly)
 }
 
-// Zone is where a provider's customers live.
+// Zone is the time zone of a provider's customers.
 func Zone(name string) *time.Location {
 	z, err := time.LoadLocation(name)
 	if err != nil {
@@ -43,5 +43,5 @@ func Zone(name string) *time.Location {
 // FloorDiv divides rounding down, also below zero.
 func FloorDiv(a, b int64) int64 { return (a - FloorMod(a, b)) / b }
 
-// FloorMod is what [FloorDiv] leaves.
+// FloorMod is the remainder of [FloorDiv].
 func FloorMod(a, b int64) int64 { return ((a % b) + b) % b }

@@ -11,22 +11,21 @@ type Pace time.Duration
 // Day is the sandbox day of t.
 func (p Pace) Day(t time.Time) int64 { return FloorDiv(t.UnixNano(), int64(p)) }
 
-// Begin is the moment when a day begins.
+// Begin is the beginning of a day.
 func (p Pace) Begin(day int64) time.Time { return time.Unix(0, day*int64(p)) }
 
-// Slot is where one order after the other lives: each for as many sandbox days as the
-// slot gives it, then the next generation takes its place. So what lives at any moment
-// follows from the clock by division.
+// Slot holds one order after another: each for Life sandbox days, then the next generation follows.
+// So the current order follows from the clock by division.
 type Slot struct{ Life, Phase int64 } // sandbox days
 
-// Generation is the one that lives on a day.
+// Generation is the current one on a day.
 func (s Slot) Generation(day int64) int64 { return FloorDiv(day+s.Phase, s.Life) }
 
-// Birth is the day on which a generation begins to live.
+// Birth is the first day of a generation.
 func (s Slot) Birth(generation int64) int64 { return generation*s.Life - s.Phase }
 
-// NewSlots makes n slots, which give lives of shortest to longest sandbox days. The
-// first is in a hurry: enough happens in its short life for something every day.
+// NewSlots makes n slots with lives of shortest to longest sandbox days. The first has the life
+// hurried: something happens in it every day.
 func NewSlots(n int, seed uint64, shortest, longest, hurried int64) []Slot {
 	slots := make([]Slot, n)
 	for i := range slots {
@@ -40,14 +39,14 @@ func NewSlots(n int, seed uint64, shortest, longest, hurried int64) []Slot {
 	return slots
 }
 
-// NewDice makes the dice that decide everything about one generation of a slot, always
-// the same way. Each stand-in has a seed of its own.
+// NewDice makes the dice that decide everything about one generation of a slot, always the same way.
+// Each simulator has its own seed.
 func NewDice(seed uint64, slot int, generation int64) *rand.Rand {
 	return rand.New(rand.NewPCG(seed<<32|uint64(slot), uint64(generation)))
 }
 
-// Spread spreads events over a life: one in each of equal spans, none on the day of
-// its birth. It returns the ages at which they happen, in sandbox days.
+// Spread spreads events over a life: one in each of equal spans, none on the first day. It returns
+// the ages at which they happen, in sandbox days.
 func Spread(dice *rand.Rand, events, life int64) []int64 {
 	var ages []int64
 	for i := range events {
@@ -57,7 +56,7 @@ func Spread(dice *rand.Rand, events, life int64) []int64 {
 	return ages
 }
 
-// Moment is the clock as orders see it.
+// Moment is the clock for orders.
 type Moment struct {
 	Pace
 
@@ -65,7 +64,7 @@ type Moment struct {
 	Today int64 // the sandbox day
 }
 
-// At is a moment of the clock, where a sandbox day has such a length.
+// At is a moment of the clock with this length of a sandbox day.
 func At(now time.Time, day time.Duration) Moment {
 	p := Pace(day)
 	return Moment{p, now, p.Day(now)}

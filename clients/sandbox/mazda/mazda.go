@@ -10,8 +10,8 @@ import (
 	"orderbeat/clients/sandbox/wire"
 )
 
-// Organizations of Mazda's documents' form, for trying things out. Every other one of
-// the form has orders too, of its own.
+// Organizations in the form of Mazda's documents, for trials. Any other one of that form has orders
+// of its own, too.
 const (
 	Org      = "10030/MMD"
 	OtherOrg = "10031/MMD"
@@ -19,18 +19,18 @@ const (
 
 const mazdaPerPage = 5
 
-// mazdaPage is one page of the orders of a range of dates, oldest first.
+// mazdaPage is one page of the orders of a date range, oldest first.
 type mazdaPage struct {
 	Page   int          `json:"page"`
-	Pages  int          `json:"pages"` // 1 at least
+	Pages  int          `json:"pages"` // at least 1
 	Orders []mazdaOrder `json:"orders"`
 }
 
-// Account is the organization that a request is about.
+// Account is the organization of a request.
 func Account(r *http.Request, _ []byte) string { return r.Header.Get("X-mazda-org") }
 
-// Orders lists the orders that were placed from..to, both included. An order that
-// is placed between two pages moves the later ones, as counted pages do.
+// Orders lists the orders placed from..to, both included. An order placed between two page requests
+// shifts the later ones, as usual with numbered pages.
 func Orders(m clock.Moment, w http.ResponseWriter, r *http.Request) {
 	org, ok := orgOf(w, r)
 	if !ok {
@@ -55,7 +55,7 @@ func Orders(m clock.Moment, w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// Order answers one order, if it is the organization's.
+// Order returns one order of the organization.
 func Order(m clock.Moment, w http.ResponseWriter, r *http.Request) {
 	org, ok := orgOf(w, r)
 	if !ok {
@@ -74,10 +74,10 @@ func Order(m clock.Moment, w http.ResponseWriter, r *http.Request) {
 // level steps to follow, 4).
 var orgForm = regexp.MustCompile(`^[^/\s]+/[^/\s]+$`)
 
-// orgOf is the organization in the header X-mazda-org, or answers that there is none.
-// Without it Mazda "attempts to fallback to the user's default organization"; users here
-// are anybody, and have none. "When [...] the represented user not allowed to call the
-// specific method, the Mazda web service returns HTTP 403", with what else is not told.
+// orgOf is the organization in the header X-mazda-org; without it the response is an error. Mazda
+// "attempts to fallback to the user's default organization"; users of the sandbox have none. "When
+// [...] the represented user not allowed to call the specific method, the Mazda web service returns
+// HTTP 403", without further details.
 func orgOf(w http.ResponseWriter, r *http.Request) (org string, ok bool) {
 	org = r.Header.Get("X-mazda-org")
 	ok = orgForm.MatchString(org)

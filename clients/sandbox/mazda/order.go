@@ -10,13 +10,13 @@ import (
 	"orderbeat/clients/sandbox/clock"
 )
 
-// An organization's orders live in slots, and those of the last generations are known.
+// An organization's orders are in slots, and those of the last generations are known.
 const (
 	mazdaSlots  = 9
 	mazdaListed = 2
-	// mazdaPlaced is the number of real days within which an order was placed that lives.
+	// mazdaPlaced is the number of real days within which a current order was placed.
 	mazdaPlaced = 14
-	// mazdaHurried is the life of the first slot: each of its days something happens.
+	// mazdaHurried is the life of the first slot: something happens on each of its days.
 	mazdaHurried = 5
 )
 
@@ -40,12 +40,12 @@ type mazdaLine struct {
 	Ordered     int     `json:"ordered"`
 	Shipped     int     `json:"shipped"`
 	Backordered int     `json:"backordered"`
-	ETA         *string `json:"eta"` // null while nobody knows
+	ETA         *string `json:"eta"` // null while unknown
 }
 
 var mazdaParts = []string{"Brake pad set", "Oil filter", "Wiper blade", "Mirror glass", "Floor mat", "Air filter"}
 
-// The steps of an order. With the last but one a part of some lines is backordered.
+// The steps of an order. At the last but one a part of some lines is backordered.
 const (
 	mazdaOpen = iota
 	mazdaConfirmed
@@ -57,7 +57,7 @@ const (
 
 var mazdaStatuses = [...]string{"OPEN", "CONFIRMED", "PARTIALLY_SHIPPED", "SHIPPED", "DELIVERED"}
 
-// mazdaOrders are all orders of an organization that are known now, oldest first.
+// mazdaOrders are all known orders of an organization, oldest first.
 func mazdaOrders(m clock.Moment, org string) []mazdaOrder {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(org))
@@ -77,7 +77,7 @@ func mazdaOrders(m clock.Moment, org string) []mazdaOrder {
 	return orders
 }
 
-// mazdaOrderAt is an order as it is now. Some are cancelled before anything is shipped.
+// mazdaOrderAt is the current state of an order. Some are cancelled before anything is shipped.
 func mazdaOrderAt(m clock.Moment, number string, birth, life int64, dice *rand.Rand) mazdaOrder {
 	o := mazdaOrder{Number: number, Reference: fmt.Sprintf("WORKSHOP-%d", 1000+dice.IntN(9000))}
 	o.placed = clock.DateOf(m.Begin(birth).In(mazdaZone)) - clock.Date(dice.IntN(mazdaPlaced))
@@ -111,8 +111,8 @@ func newMazdaLine(n int, dice *rand.Rand) mazdaLine {
 	}
 }
 
-// tell sets a line to where it stands after so many steps of its order. Of the first
-// line a half is shipped before the rest.
+// tell sets a line to its state after a number of steps of its order. Half of the first line is
+// shipped before the rest.
 func (l *mazdaLine) tell(i, step int, due clock.Date) {
 	if step >= mazdaConfirmed {
 		eta := due.String()

@@ -2,7 +2,7 @@ package michelin
 
 import "fmt"
 
-// article is a tyre that nobody makes.
+// article is a fictitious tyre.
 type article struct {
 	id, buyersID, ean, description string // buyersID and ean may be ""
 }
@@ -15,10 +15,10 @@ var (
 	treads = []string{"A", "B", "C", "D", "E", "F"}
 )
 
-// catalog is every article there is.
+// catalog has all articles.
 var catalog = newCatalog()
 
-// methods are ways in which an order was received (OpenAPI 1.0.1, orderingMethod).
+// methods are ways of ordering (OpenAPI 1.0.1, orderingMethod).
 var methods = []string{"CSR KEYED", "INTERNET", "EDI PO", "TELEPHONY", "VMI", "ERPEBIB", "S2S INTEGRATION"}
 
 func newCatalog() []article {
@@ -37,8 +37,7 @@ func newCatalog() []article {
 	return all
 }
 
-// internalEAN is an EAN-13 from the range 20-29, which GS1 leaves to shops for their
-// own use.
+// internalEAN is an EAN-13 from the range 20-29, which GS1 reserves for internal use.
 func internalEAN(n int) string {
 	digits := fmt.Sprintf("20%010d", n)
 	sum := 0

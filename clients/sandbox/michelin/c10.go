@@ -6,17 +6,16 @@ import (
 	"orderbeat/clients/sandbox/wire"
 )
 
-// The answer of variant "0". No document of Michelin North America describes it; it
-// follows what is known of EDIWheel's C1.0, Michelin's worldwide order status API
-// 1.2.0: what was despatched stands directly under scheduleDetails, quantities are
-// numbers, an order's error is always there, and the names end in ID throughout.
+// The response of variant "0". No document of Michelin North America describes it; it follows what is
+// known of EDIWheel's C1.0, Michelin's worldwide order status API 1.2.0: despatches are directly
+// under scheduleDetails, quantities are numbers, an order's error is always present, and all names
+// end in ID.
 //
-// It has no backordered, scheduled and shipped quantities. So what is open or
-// backordered is told as openQuantity, what is confirmed or scheduled as
-// confirmedQuantity, scheduled being what has a delivery date, and what is shipped by
-// its despatches. A quantity that does not apply is left out.
+// It has no backordered, scheduled and shipped quantities. So open and backordered quantities are
+// openQuantity, confirmed and scheduled ones confirmedQuantity (a scheduled one has a delivery date),
+// and shipped ones are in the despatches. Other quantities are omitted.
 
-// newC10Answer renders what was found, or a refusal when code says so.
+// newC10Answer renders the orders found, or an error with a code.
 func newC10Answer(q statusRequest, code string, found []order) object {
 	party := func(id wire.Text) object { return object{{"partyID", id}, {"agencyCode", agencyOfSeller}} }
 	a := append(statusAnswer(q, variantPortal, code), object{

@@ -9,13 +9,12 @@ import (
 // agencyOfSeller says that the seller assigned a number (EDIWheel agency code 91).
 const agencyOfSeller = "91"
 
-// The answer of variant "1" is EDIWheel-C1_1-OrderStatusResponse of Michelin North
-// America Order-to-Cash, OpenAPI 1.0.1, its casings included. Where that document
-// requires a member under another name or in another place than it describes it, both
-// are sent: a consignee's partyID, and a line's orderedQuantity. Quantities are numbers
-// in quotes; null says that there is none.
+// The response of variant "1" is EDIWheel-C1_1-OrderStatusResponse of Michelin North America
+// Order-to-Cash, OpenAPI 1.0.1, in its casings. Where that document requires a member under another
+// name or in another place than it describes it, both are sent: a consignee's partyID, and a line's
+// orderedQuantity. Quantities are numbers in quotes; null means none.
 
-// newC11Answer renders what was found, or a refusal when code says so.
+// newC11Answer renders the orders found, or an error with a code.
 func newC11Answer(q statusRequest, code string, found []order) object {
 	party := func(id wire.Text) object {
 		return object{{"partyID", id}, {"agencyCode", agencyOfSeller}, {"name", []string{}}, {"address", nil}, {"informationContact", nil}}
@@ -32,7 +31,7 @@ func newC11Answer(q statusRequest, code string, found []order) object {
 	return a
 }
 
-// statusAnswer is what both variants have in common. A window is echoed if it was sent.
+// statusAnswer is common to both variants. A date range is echoed if it was sent.
 func statusAnswer(q statusRequest, variant, code string) object {
 	return object{{"documentID", "C1"}, {"variant", variant}, {"errorHead", errorHead(code)}, {"orderStatusIndicator", q.Indicator}}.
 		unless("orderDateFrom", string(q.From)).unless("orderDateTo", string(q.To))
@@ -78,7 +77,7 @@ func newC11Line(l *line) object {
 	}
 }
 
-// newC11Schedule puts a part's quantity where its state says.
+// newC11Schedule puts a part's quantity into the member of its state.
 func newC11Schedule(p *part) object {
 	w := object{{"deliveryDate", p.due.String()}, {"deliveryTime", "00:00:00Z"}}
 	for _, q := range []struct {
@@ -100,7 +99,7 @@ func newC11Schedule(p *part) object {
 	return append(w, member{"shippedDetails", c11Shipped(p)})
 }
 
-// c11Shipped is nil where nothing was shipped.
+// c11Shipped is nil if nothing was shipped.
 func c11Shipped(p *part) any {
 	if p.state != shipped {
 		return nil

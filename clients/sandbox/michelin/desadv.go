@@ -13,7 +13,7 @@ const (
 	InvoicesPath = "/invoice/amn/B3_4/invoices"
 )
 
-// maxDespatchDays is the widest range of despatch dates, counting both ends.
+// maxDespatchDays is the longest range of despatch dates, counting both ends.
 const maxDespatchDays = 5
 
 // desadvRequest is EDIWheel-C1_0-DesadvRequest.
@@ -26,7 +26,7 @@ type desadvRequest struct {
 	To         wire.Text `json:"despatchToDate"`
 }
 
-// Desadv answers a request for despatch advices.
+// Desadv serves requests for despatch advices.
 func (s *Server) Desadv(w http.ResponseWriter, r *http.Request, fault string) {
 	var q desadvRequest
 	account, ok := s.michelinQuestion(w, r, &q)
@@ -65,8 +65,7 @@ func (s *Server) findTrucks(q *desadvRequest, account int) []truck {
 	return s.orders.leaving(account, from, to, now)
 }
 
-// newDesadvAnswer is EDIWheel-C1_0-DesadvResponse with what was found, or a refusal when code
-// says so.
+// newDesadvAnswer is EDIWheel-C1_0-DesadvResponse with the trucks found, or an error with a code.
 func newDesadvAnswer(code string, found []truck, account int) object {
 	a := object{
 		{"envelopeHeader", object{{"documentID", "C1"}, {"variant", "0"}, {"messageType", "desadv"}, {"numberOfMessages", len(found)}}},
@@ -78,7 +77,7 @@ func newDesadvAnswer(code string, found []truck, account int) object {
 	return a
 }
 
-// newDesadv renders a truck. Its weight is made up: 25 lbs a piece.
+// newDesadv renders a truck. Its weight is invented: 25 lbs a piece.
 func newDesadv(t *truck, p Party) object {
 	consignee := object{
 		{"partyID", p.ShipTo},

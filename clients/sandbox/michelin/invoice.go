@@ -10,17 +10,16 @@ import (
 )
 
 const (
-	// maxInvoiceDays is the widest range of issue dates, counting both ends.
+	// maxInvoiceDays is the longest range of issue dates, counting both ends.
 	maxInvoiceDays = 30
-	// maxInvoices is how many one answer has at most.
+	// maxInvoices is the maximum in one response.
 	maxInvoices = 100
 )
 
-// commercialInvoice is the only documentTypeCode there is here.
+// commercialInvoice is the only documentTypeCode here.
 const commercialInvoice = "380"
 
-// invoiceRequest is EDIWheel-B3_4-InvoiceListRequest. Of its list one element is
-// understood.
+// invoiceRequest is EDIWheel-B3_4-InvoiceListRequest. Only one element of its list is read.
 type invoiceRequest struct {
 	DocumentID wire.Text         `json:"documentID"`
 	Variant    wire.Text         `json:"variant"`
@@ -36,7 +35,7 @@ type invoiceQuestion struct {
 	Attachment wire.Text `json:"attachment"`
 }
 
-// question is the one that is asked, an empty one when there is none.
+// question is the requested one, empty if there is none.
 func (q *invoiceRequest) question() invoiceQuestion {
 	if len(q.Invoice) == 0 {
 		return invoiceQuestion{}
@@ -44,8 +43,7 @@ func (q *invoiceRequest) question() invoiceQuestion {
 	return q.Invoice[0]
 }
 
-// Invoices answers a request for invoices. None of them has a PDF, whatever attachment
-// asks for.
+// Invoices serves requests for invoices. None has a PDF, whatever attachment says.
 func (s *Server) Invoices(w http.ResponseWriter, r *http.Request, fault string) {
 	var q invoiceRequest
 	account, ok := s.michelinQuestion(w, r, &q)
@@ -85,15 +83,15 @@ func (s *Server) findBills(q *invoiceQuestion, account int) []bill {
 	return s.orders.billed(account, from, to, now, yesterday)
 }
 
-// cents is an amount of money. The wire has it with two decimals.
+// cents is an amount of money, written with two decimals.
 type cents int64
 
 func (c cents) number() json.Number { return json.Number(fmt.Sprintf("%d.%02d", c/100, c%100)) }
 
 func (c cents) amount() object { return object{{"amountValue", c.number()}} }
 
-// newInvoiceAnswer is EDIWheel-B3_4-InvoiceListResponse with what was found, or a refusal when
-// code says so. What is not required of who pays whom is left out.
+// newInvoiceAnswer is EDIWheel-B3_4-InvoiceListResponse with the invoices found, or an error with a
+// code. Optional payment details are omitted.
 func newInvoiceAnswer(code string, found []bill, account int) object {
 	return object{
 		{"documentID", "B3"},
@@ -153,7 +151,7 @@ func newInvoiceLine(b *bill, t *truck, l load, id int, net cents) object {
 	}
 }
 
-// price is what an article costs.
+// price is the price of an article.
 func (a *article) price() cents {
 	n, _ := strconv.Atoi(a.id) // ids are numbers
 	return cents(9000 + n%97*115)

@@ -9,32 +9,31 @@ import (
 	"orderbeat/clients/sandbox/wire"
 )
 
-// Numbers of orders are made from an [orderID], and taken apart again when somebody
-// asks for one. Eight digits hold a million generations of each slot, at the default
-// length of a day more than four years of the most hurried; then they repeat.
+// Order numbers are computed from an [orderID], and back for a request. Eight digits hold a million
+// generations of each slot, at the default length of a day more than four years of the shortest; then
+// they repeat.
 const (
 	generations = 1_000_000
 	firstNumber = 10_000_000
 )
 
-// A customer's numbers are in another order than Michelin's: poFactor spreads them
-// over the same range, poInverse undoes it (the product is 1 modulo the range).
+// A customer's numbers have another order than Michelin's: poFactor spreads them over the same range,
+// poInverse reverses it (the product is 1 modulo the range).
 const (
 	poFactor  = 31_415_927
 	poInverse = 66_465_863
 )
 
-// numberRange is how many numbers there are.
+// numberRange is the number of numbers.
 func numberRange() int64 { return generations * int64(len(Parties)) * slotsPerHead }
 
-// number counts an order within the range.
+// number numbers an order within the range.
 func (id orderID) number() int64 {
 	generation := clock.FloorMod(id.generation, generations)
 	return (generation*int64(len(Parties))+int64(id.account))*slotsPerHead + int64(id.slot)
 }
 
-// identify finds the latest order that has the number. newest tells which generation
-// a slot is at.
+// identify finds the latest order with the number. newest returns the current generation of a slot.
 func identify(n int64, newest func(account, slot int) int64) orderID {
 	heads := int64(len(Parties))
 	id := orderID{slot: int(n % slotsPerHead), account: int(n / slotsPerHead % heads)}
@@ -50,7 +49,7 @@ func formatPO(n int64) string {
 	return fmt.Sprintf("PO-%08d", firstNumber+n*poFactor%numberRange())
 }
 
-// formatBOL is the bill of lading of one of the trucks that an order leaves on.
+// formatBOL is the bill of lading of one of an order's trucks.
 func formatBOL(n int64, truck int) string { return fmt.Sprintf("BOL%08d%02d", firstNumber+n, truck) }
 
 func parseNumber(s string) (n int64, ok bool) { return parse(s, "SO") }

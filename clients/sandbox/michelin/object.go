@@ -9,7 +9,7 @@ import (
 	"orderbeat/clients/sandbox/wire"
 )
 
-// object is a JSON object, its members in the order of the document that it follows.
+// object is a JSON object with its members in the order of the document that it follows.
 type object []member
 
 type member struct {
@@ -25,7 +25,7 @@ func (o object) unless(name, value string) object {
 	return append(o, member{name, value})
 }
 
-// each are the objects that make makes of the elements of a list.
+// each calls make for the elements of a list.
 func each[T any](list []T, make func(*T) object) []object {
 	all := []object{}
 	for i := range list {
@@ -37,7 +37,7 @@ func each[T any](list []T, make func(*T) object) []object {
 // MarshalJSON implements [json.Marshaler].
 func (o object) MarshalJSON() ([]byte, error) { return o.AppendTo(nil), nil }
 
-// AppendTo appends the object's JSON: reflection over as many small values takes its time.
+// AppendTo appends the object's JSON: reflection would be slow for so many small values.
 func (o object) AppendTo(b []byte) []byte {
 	b = append(b, '{')
 	for i, m := range o {
@@ -73,13 +73,13 @@ func appendValue(b []byte, value any) []byte {
 	default:
 		other, err := json.Marshal(v)
 		if err != nil {
-			panic(err) // a value that no document has
+			panic(err) // no document has such a value
 		}
 		return append(b, other...)
 	}
 }
 
 func appendText(b []byte, s string) []byte {
-	b, _ = jsontext.AppendQuote(b, s) // what is no UTF-8 is replaced
+	b, _ = jsontext.AppendQuote(b, s) // invalid UTF-8 is replaced
 	return b
 }

@@ -9,8 +9,7 @@ import (
 	"orderbeat/clients/sandbox/clock"
 )
 
-// noDate is how Michelin says that there is no delivery date yet (OpenAPI 1.0.1,
-// deliveryDate): 9999-09-09.
+// noDate is Michelin's "no delivery date yet" (OpenAPI 1.0.1, deliveryDate): 9999-09-09.
 const noDate clock.Date = 2932783
 
 // order is one order at one moment.
@@ -29,11 +28,11 @@ type line struct {
 	parts            []part
 }
 
-// part is a share of a line that has one state and one promise.
+// part is a part of a line with one state and one promise.
 type part struct {
 	quantity   int
 	state      state
-	due        clock.Date // noDate while nobody knows
+	due        clock.Date // noDate while unknown
 	despatches []despatch
 }
 
@@ -45,7 +44,7 @@ type despatch struct {
 	quantity int
 }
 
-// state is where a part stands, in the order of its life.
+// state is the state of a part, in chronological order.
 type state int
 
 const (
@@ -65,7 +64,7 @@ func (l *line) has(such func(state) bool) bool {
 	return slices.ContainsFunc(l.parts, func(p part) bool { return such(p.state) })
 }
 
-// newOrder decides what is ordered. A hurried order has two lines at least.
+// newOrder decides what is ordered. An order in the hurried slot has at least two lines.
 func newOrder(number int64, dice *rand.Rand, placed clock.Date, hurried bool) order {
 	o := order{number: formatNumber(number), reference: formatPO(number), date: placed}
 	o.method = methods[dice.IntN(len(methods))]
@@ -91,7 +90,7 @@ func newOrder(number int64, dice *rand.Rand, placed clock.Date, hurried bool) or
 	return o
 }
 
-// split makes one part of most lines, of a few two, of fewer three.
+// split makes one part of most lines, two of a few, three of fewer.
 func split(ordered, roll int) []part {
 	switch {
 	case roll == 0 && ordered >= 12:

@@ -9,23 +9,23 @@ import (
 	"orderbeat/clients/sandbox/clock"
 )
 
-// An account's orders live in slots. One slot more is the archive, with an order of
-// long ago for about every other date.
+// An account's orders are in slots. One more slot is the archive, with an old order for about every
+// other date.
 const (
 	liveSlots    = 27
 	archiveSlot  = liveSlots
 	slotsPerHead = liveSlots + 1
-	// listed is how many generations of a slot a date range finds: the order that
-	// lives, and those before it that have ended.
+	// listed is how many generations of a slot a date range finds: the current order and those before
+	// it, which have ended.
 	listed = 3
 )
 
 const (
-	// The shortest and the longest life that a slot gives, in sandbox days; the first
-	// slot of an account is in a hurry: something happens to its order every day.
+	// The shortest and the longest life in a slot, in sandbox days; the first slot of an account is
+	// hurried: something happens to its order every day.
 	minLife, maxLife, hurriedLife = 8, 120, 7
-	// archiveLife is the same for an archived order, in real days, and archiveAge the
-	// least real days since one was placed. It is the larger: archived orders have ended.
+	// archiveLife is the same for an archived order, in real days, and archiveAge the least real days
+	// since it was placed. It is larger, so that archived orders have ended.
 	archiveLife, archiveAge = 14, 15
 	// archivePercent is how many of 100 dates have an archived order.
 	archivePercent = 56
@@ -33,18 +33,18 @@ const (
 	memory = 90 * 24 * time.Hour
 )
 
-// seed makes these orders and no others.
+// seed selects these orders.
 const seed = 0x07de7
 
-// orders knows every order there was and will be. It never changes.
+// orders knows all past and future orders. It never changes.
 type orders struct {
 	clock.Pace
 
-	zone  *time.Location // of the calendar that dates are told in
+	zone  *time.Location // of the calendar
 	slots [][liveSlots]clock.Slot
 }
 
-// orderID says which order is meant. In the archive the generation is the date.
+// orderID identifies an order. In the archive the generation is the date.
 type orderID struct {
 	account, slot int
 	generation    int64
@@ -92,8 +92,8 @@ func (m *orders) between(account int, from, to clock.Date, now time.Time) []orde
 	return found
 }
 
-// byReference finds the order that ref names, if it is the account's. What is not
-// found is no error: no document gives order status a code for it below the header.
+// byReference finds the order of ref, if it is the account's. A missing order is not an error: no
+// document defines a code for it below the header.
 func (m *orders) byReference(account int, ref reference, now time.Time) (order, bool) {
 	number, po := string(ref.SupplierOrderNumber.DocumentID), string(ref.OrderReference.DocumentID)
 	n, ok := parseNumber(number)
@@ -111,7 +111,7 @@ func (m *orders) byReference(account int, ref reference, now time.Time) (order, 
 	return o, po == "" || po == o.reference
 }
 
-// newest is the generation that lives in a slot, in the archive the latest date.
+// newest is the current generation of a slot, in the archive the latest date.
 func (m *orders) newest(account, i int, now time.Time) int64 {
 	if i == archiveSlot {
 		return int64(clock.DateOf(now.In(m.zone))) - archiveAge
@@ -128,7 +128,7 @@ func (m *orders) exists(id orderID, now time.Time) bool {
 	return now.Sub(m.Begin(end)) < memory
 }
 
-// order is the order as it is now.
+// order is the current state of an order.
 func (m *orders) order(id orderID, now time.Time) order {
 	if id.slot == archiveSlot {
 		placed := clock.Date(id.generation)
@@ -136,17 +136,17 @@ func (m *orders) order(id orderID, now time.Time) order {
 	}
 	dice, birth := m.dice(id), m.birth(id)
 	calendar := func(age int64) clock.Date { return clock.DateOf(m.Begin(birth + age).In(m.zone)) }
-	// A window of 14 days back from today finds every order that lives.
+	// A range of 14 days back from today finds every current order.
 	placed := calendar(0) - clock.Date(dice.IntN(14))
 	return newStory(id, dice, m.slots[id.account][id.slot].Life, placed, calendar).at(m.Day(now) - birth)
 }
 
-// dice decides everything about one order, always the same way.
+// dice decide everything about one order, always the same way.
 func (m *orders) dice(id orderID) *rand.Rand {
 	return clock.NewDice(seed, id.account*slotsPerHead+id.slot, id.generation)
 }
 
-// birth is the sandbox day on which an order of a live slot is placed.
+// birth is the sandbox day on which an order of a slot is placed.
 func (m *orders) birth(id orderID) int64 {
 	return m.slots[id.account][id.slot].Birth(id.generation)
 }

@@ -10,10 +10,9 @@ import (
 	"orderbeat/clients/sandbox/wire"
 )
 
-// michelinQuestion reads a request of Michelin's API into q. What HTTP can refuse it
-// refuses with an empty JSON object, a missing token with nothing at all, as the
-// developer portal says; then it reports false. account is below zero when the bill-to
-// is none.
+// michelinQuestion reads a request of Michelin's API into q. It rejects invalid HTTP with an empty
+// JSON object, and a missing token without a body, as the developer portal says; then it returns
+// false. account is below zero if the bill-to is unknown.
 func (s *Server) michelinQuestion(w http.ResponseWriter, r *http.Request, q any) (account int, ok bool) {
 	if !s.authorized(r) {
 		s.Counts.Unauthorized.Add(1)
@@ -44,21 +43,21 @@ func (s *Server) refuse(w http.ResponseWriter, status int) {
 	wire.AnswerJSON(w, status, struct{}{})
 }
 
-// neighbour is what the questions about despatch advices and invoices have in common.
+// neighbour is common to requests for despatch advices and invoices.
 type neighbour struct {
 	BuyerParty requestParty       `json:"buyerParty"`
 	Consignee  requestParty       `json:"consignee"`
 	References neighbourReference `json:"references"`
 }
 
-// neighbourReference asks by one number. Examples of the OpenAPI document write the
-// names of its members with another casing than the schema; both are understood.
+// neighbourReference requests one number. Examples of the OpenAPI document write its members in
+// another casing than the schema; both are read.
 type neighbourReference struct {
 	TypeCode   wire.Text `json:"referenceTypeCode"`
 	DocumentID wire.Text `json:"documentID"`
 }
 
-// order is the order that is asked for: "VN" by Michelin's number, "ON" by the customer's.
+// order is the requested order: "VN" by Michelin's number, "ON" by the customer's.
 func (r neighbourReference) order() (ref reference, ok bool) {
 	switch r.TypeCode {
 	case "VN":
@@ -71,8 +70,8 @@ func (r neighbourReference) order() (ref reference, ok bool) {
 	return ref, r.DocumentID != ""
 }
 
-// check returns the header code that the question about a window deserves, when it may have so
-// many days. A consignee is not needed: without one all of the bill-to's are meant.
+// check returns the header code for a date range of at most mostDays. Without a consignee the whole
+// bill-to is meant.
 func (q *neighbour) check(account int, w window, mostDays int) string {
 	byReference := q.References != neighbourReference{}
 	_, byName := q.References.order()
@@ -93,7 +92,7 @@ func (q *neighbour) check(account int, w window, mostDays int) string {
 // window is a range of dates, both included.
 type window struct{ from, to wire.Text }
 
-// days reads a window, and reports whether it may be asked about.
+// days parses a date range, and reports whether it is allowed.
 func (w window) days(most int) (from, to clock.Date, ok bool) {
 	from, errFrom := clock.ParseDate(string(w.from))
 	to, errTo := clock.ParseDate(string(w.to))

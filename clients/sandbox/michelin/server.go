@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// The older credentials that Michelin takes instead of a token: both together, Basic
-// authentication and the header apikey.
+// The older credentials that Michelin accepts instead of a token: both together, Basic authentication
+// and the header apikey.
 const (
 	Username = "sandbox"
 	Password = "sandbox:not-a-secret"
@@ -20,20 +20,20 @@ const (
 // StatusPath is that of Michelin North America Order-to-Cash, OpenAPI 1.0.1.
 const StatusPath = "/order/amn/C1_1/status"
 
-// Party is one account of the client: who pays, and where goods go.
+// Party is one account of the client: bill-to and ship-to.
 type Party struct {
 	BillTo string `json:"bill_to"`
 	ShipTo string `json:"ship_to"`
 }
 
-// Parties are the accounts that the client may ask about.
+// Parties are the client's accounts.
 var Parties = []Party{
 	{BillTo: "1111111", ShipTo: "1234567"},
 	{BillTo: "2222222", ShipTo: "2345678"},
 	{BillTo: "3333333", ShipTo: "3456789"},
 }
 
-// Server answers what Michelin's three operations document.
+// Server implements Michelin's three documented operations.
 type Server struct {
 	now    func() time.Time
 	day    time.Duration // a sandbox day
@@ -43,17 +43,17 @@ type Server struct {
 	Counts Counts
 }
 
-// Counts counts answers: 401, 403, and those that refuse.
+// Counts counts responses: 401, 403, and errors.
 type Counts struct {
 	Unauthorized, Forbidden, Refused atomic.Int64
 }
 
-// New makes the server. check reports whether a token lives.
+// New makes the server. check reports whether a token is valid.
 func New(now func() time.Time, day time.Duration, check func(token string) bool) *Server {
 	return &Server{now: now, day: day, check: check, orders: newOrders(day)}
 }
 
-// BillTo is the bill-to that a request of any of Michelin's operations asks about.
+// BillTo is the bill-to of a request of any of Michelin's operations.
 func BillTo(_ *http.Request, body []byte) string {
 	var q struct {
 		BuyerParty requestParty `json:"buyerParty"`
@@ -67,8 +67,7 @@ func BillTo(_ *http.Request, body []byte) string {
 	return string(q.BuyerParty.PartyID)
 }
 
-// authorized reports whether the request carries a living token, or the older
-// credentials.
+// authorized reports whether the request has a valid token, or the older credentials.
 func (s *Server) authorized(r *http.Request) bool {
 	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
 		return s.check(token)

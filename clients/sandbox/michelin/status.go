@@ -8,8 +8,7 @@ import (
 	"orderbeat/clients/sandbox/wire"
 )
 
-// statusRequest is the body of an order status request. Two profiles of it are
-// documented, and both are understood:
+// statusRequest is the body of an order status request. Both documented formats are read:
 //
 //   - the developer portal's sample: variant 0, numbers, a blank consignee;
 //   - the OpenAPI document: variant "1", strings, a consignee.
@@ -29,8 +28,8 @@ type requestParty struct {
 	AgencyCode wire.Text `json:"agencyCode"`
 }
 
-// reference asks for an order by Michelin's number, by the customer's, or by both.
-// The article numbers that the OpenAPI document allows here are not looked at.
+// reference requests an order by Michelin's number, by the customer's, or by both. The article
+// numbers that the OpenAPI document allows here are ignored.
 type reference struct {
 	SupplierOrderNumber documentRef `json:"supplierOrderNumber"`
 	OrderReference      documentRef `json:"orderReference"`
@@ -40,14 +39,14 @@ type documentRef struct {
 	DocumentID wire.Text `json:"documentID"`
 }
 
-// The variants, as the two profiles write them.
+// The variants in the two formats.
 const (
 	variantPortal  = "0"
 	variantOpenAPI = "1"
 )
 
-// The header codes of order status, from Michelin North America Order-to-Cash,
-// OpenAPI 1.0.1, errorHead. 901 also answers a reference that names no document.
+// The header codes of order status, from Michelin North America Order-to-Cash, OpenAPI 1.0.1,
+// errorHead. 901 is also the response to a reference without a document.
 const (
 	codeNone       = "0"
 	codePartial    = "1"
@@ -58,11 +57,11 @@ const (
 	codeOther      = "999"
 )
 
-// maxWindowDays is the widest range of order dates, counting both ends.
+// maxWindowDays is the longest range of order dates, counting both ends.
 const maxWindowDays = 90
 
-// OrderStatus answers order status. What the document itself gets wrong is told in a 200,
-// in errorHead. fault is the error code to answer to a query that is right, or "".
+// OrderStatus serves order status. Errors in the document are returned in a 200, in errorHead. fault
+// is the error code for a valid request, or "".
 func (s *Server) OrderStatus(w http.ResponseWriter, r *http.Request, fault string) {
 	var q statusRequest
 	account, ok := s.michelinQuestion(w, r, &q)
@@ -71,7 +70,7 @@ func (s *Server) OrderStatus(w http.ResponseWriter, r *http.Request, fault strin
 	}
 }
 
-// statusDocument is the document that answers q, in the shape of its variant.
+// statusDocument is the response to q, in its variant.
 func (s *Server) statusDocument(q statusRequest, account int, fault string) any {
 	code := q.check(account)
 	if code == codeNone && fault != "" {
@@ -90,7 +89,7 @@ func (s *Server) statusDocument(q statusRequest, account int, fault string) any 
 	return newC11Answer(q, code, found)
 }
 
-// find collects what was asked for: by reference, or by order date.
+// find collects the requested orders: by reference, or by order date.
 func (s *Server) find(q statusRequest, account int) []order {
 	now := s.now()
 	if account < 0 {
@@ -110,8 +109,7 @@ func (s *Server) find(q statusRequest, account int) []order {
 	return found
 }
 
-// check returns the header code that q deserves. account is below zero when the
-// bill-to is none of the client's.
+// check returns the header code for q. account is below zero if the bill-to is unknown.
 func (q *statusRequest) check(account int) string {
 	byReference := len(q.ReferencedTo) > 0
 	byDate := q.From != "" || q.To != ""
@@ -137,8 +135,8 @@ func (q *statusRequest) check(account int) string {
 	return codeNone
 }
 
-// consigneeFits reports whether the ship-to is the account's. In the portal's profile
-// it may be blank, which is taken to mean every ship-to; the OpenAPI document demands it.
+// consigneeFits reports whether the ship-to is the account's. In the portal's format it may be blank,
+// for every ship-to; the OpenAPI document requires it.
 func (q *statusRequest) consigneeFits(p Party) bool {
 	if q.Consignee.PartyID == "" {
 		return q.Variant == variantPortal
@@ -150,8 +148,8 @@ func (r reference) empty() bool {
 	return r.SupplierOrderNumber.DocumentID == "" && r.OrderReference.DocumentID == ""
 }
 
-// shown keeps the lines that the indicator asks for: "0" those of which something
-// waits, "1" the cancelled ones too, "2" all. An order without lines is left out.
+// shown selects lines by the indicator: "0" open ones, "1" also cancelled ones, "2" all. An order
+// without lines is omitted.
 func shown(orders []order, indicator string) []order {
 	if indicator == "2" {
 		return orders
@@ -168,5 +166,5 @@ func shown(orders []order, indicator string) []order {
 	return kept
 }
 
-// numeric reports whether the text is digits only, and some.
+// numeric reports whether the text is all digits, and not empty.
 func numeric(t wire.Text) bool { return t != "" && strings.Trim(string(t), "0123456789") == "" }

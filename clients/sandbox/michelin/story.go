@@ -6,17 +6,16 @@ import (
 	"orderbeat/clients/sandbox/clock"
 )
 
-// story is everything that will happen to one order, decided when it is placed. It
-// happens in events, each at an age of the order in sandbox days. All but one are
-// steps: with every step the order's parts go on, from waiting to confirmed, to
-// scheduled, to shipped; some of them lag behind, some are cancelled on the way. The
-// remaining event puts off what is scheduled, in the orders that it happens to.
+// story is everything that will happen to one order, decided when it is placed. It consists of
+// events, each at an age of the order in sandbox days. All but one are steps: with every step the
+// order's parts advance, from open to confirmed, to scheduled, to shipped; some of them lag, some are
+// cancelled. The remaining event delays what is scheduled, in some orders.
 type story struct {
 	number   int64
-	order    order // as it never changes; its parts have their quantities only
+	order    order // the constant part; its parts have their quantities only
 	fates    []fate
 	steps    int
-	slip     clock.Date // days by which delivery is put off; 0 is never
+	slip     clock.Date // the delay in days; 0 is none
 	ages     []int64
 	calendar func(age int64) clock.Date
 }
@@ -24,13 +23,13 @@ type story struct {
 // fate is what will happen to one part.
 type fate struct {
 	first    state      // open or backordered
-	lag      int        // steps that it is behind
-	cancelAt int        // the step of its own that cancels it; 0 is never
+	lag      int        // steps that it lags
+	cancelAt int        // the step of its own that cancels it; 0 is none
 	transit  clock.Date // days from despatch to delivery
 	trucks   int
 }
 
-// The steps of a part. The one event that is no step comes after the second.
+// The steps of a part. The one event that is not a step comes after the second.
 const (
 	stepConfirmed = 1
 	stepScheduled = 2
@@ -38,7 +37,7 @@ const (
 	slipEvent     = 2
 )
 
-// newStory decides the story of an order that lives for so many days.
+// newStory decides the story of an order with this life in days.
 func newStory(id orderID, dice *rand.Rand, life int64, placed clock.Date, calendar func(age int64) clock.Date) *story {
 	s := &story{number: id.number(), calendar: calendar}
 	s.order = newOrder(s.number, dice, placed, hurried(id.slot))
@@ -47,7 +46,7 @@ func newStory(id orderID, dice *rand.Rand, life int64, placed clock.Date, calend
 		s.slip = clock.Date(2 + dice.IntN(8))
 	}
 	doomed := dice.IntN(20) == 0
-	if hurried(id.slot) { // three steps, two more for what lags, one delay: each of its days
+	if hurried(id.slot) { // three steps, two more for lagging parts, one delay: one for each of its days
 		maxLag, s.slip, doomed = 2, 7, false
 	}
 	s.decideFates(dice, maxLag, doomed)
@@ -59,9 +58,8 @@ func newStory(id orderID, dice *rand.Rand, life int64, placed clock.Date, calend
 	return s
 }
 
-// decideFates gives every part its fate. The first part does not lag and the last
-// lags most; both are shipped, so that each step changes something. A doomed order is
-// cancelled as a whole.
+// decideFates gives every part its fate. The first part does not lag and the last lags most; both are
+// shipped, so that each step changes something. A doomed order is cancelled as a whole.
 func (s *story) decideFates(dice *rand.Rand, maxLag int, doomed bool) {
 	parts := 0
 	for _, l := range s.order.lines {
@@ -93,7 +91,7 @@ func (s *story) decideFates(dice *rand.Rand, maxLag int, doomed bool) {
 	}
 }
 
-// at tells the order as it is at an age in sandbox days. A story is told once.
+// at returns the order at an age in sandbox days. Call it once for a story.
 func (s *story) at(age int64) order {
 	steps, late := 0, s.slip
 	for i, a := range s.ages {
@@ -115,8 +113,8 @@ func (s *story) at(age int64) order {
 	return s.order
 }
 
-// tell sets a part to where it stands after so many steps of the order. late is by how
-// many days its delivery will yet be put off.
+// tell sets a part to its state after a number of steps of the order. late is the remaining delay of
+// its delivery in days.
 func (s *story) tell(p *part, f fate, steps int, late clock.Date) {
 	own := steps - f.lag
 	p.due = noDate
@@ -137,7 +135,7 @@ func (s *story) tell(p *part, f fate, steps int, late clock.Date) {
 	}
 }
 
-// shipsOn is the date on which a part leaves.
+// shipsOn is the date on which a part is shipped.
 func (s *story) shipsOn(f fate) clock.Date { return s.calendar(s.ageOf(f.lag + stepShipped)) }
 
 // ageOf is the order's age at a step, counted from 1.
@@ -148,7 +146,7 @@ func (s *story) ageOf(step int) int64 {
 	return s.ages[step-1]
 }
 
-// despatch loads a part on its trucks. Parts that leave with the same step share them.
+// despatch loads a part on its trucks. Parts shipped at the same step share them.
 func (s *story) despatch(quantity int, f fate) []despatch {
 	if f.trucks > quantity {
 		f.trucks = quantity

@@ -9,10 +9,10 @@ import (
 	"orderbeat/clients/sandbox/wire"
 )
 
-// longestWait is more days than pass between the date of an order and its last truck.
+// longestWait is more than the days between the date of an order and its last truck.
 const longestWait = 150
 
-// truck is what left of one order on one bill of lading.
+// truck is the shipment of one order on one bill of lading.
 type truck struct {
 	order *order
 	despatch
@@ -20,13 +20,13 @@ type truck struct {
 	loads   []load
 }
 
-// load is what a truck has of one line.
+// load is the part of one line on a truck.
 type load struct {
 	line     *line
 	quantity int
 }
 
-// trucks lists what left of an order, in the order of the bills of lading.
+// trucks lists an order's shipments, in the order of the bills of lading.
 func (o *order) trucks() (all []truck) {
 	for i := range o.lines {
 		l := &o.lines[i]
@@ -54,7 +54,7 @@ func (t *truck) add(l *line, quantity int, due clock.Date) {
 	t.loads = append(t.loads, load{l, quantity})
 }
 
-// pieces is how much is on the truck.
+// pieces is the quantity on the truck.
 func (t *truck) pieces() (sum int) {
 	for _, l := range t.loads {
 		sum += l.quantity
@@ -62,7 +62,7 @@ func (t *truck) pieces() (sum int) {
 	return sum
 }
 
-// carriers are codes of carriers that there are not.
+// carriers are codes of fictitious carriers.
 var carriers = []string{"SMPA", "SMPB", "SMPC"}
 
 // carrier and tracking follow from the bill of lading. Every other truck has two numbers.
@@ -98,11 +98,11 @@ type bill struct {
 	trucks []truck
 }
 
-// number is that of a delivery's invoice: twelve digits, of which the first is 1.
+// number is that of a delivery's invoice: twelve digits, the first of which is 1.
 func (b *bill) number() string { return "1000" + b.order.number[len("SO"):] }
 
-// bill makes the invoice of an order of which nothing waits, a sandbox day after its last
-// truck left. What was cancelled is not invoiced.
+// bill makes the invoice of an order without open parts, a sandbox day after its last truck left.
+// Cancelled quantities are not invoiced.
 func (o *order) bill() (b bill, ok bool) {
 	b = bill{order: o, trucks: o.trucks()}
 	for _, t := range b.trucks {
@@ -112,8 +112,8 @@ func (o *order) bill() (b bill, ok bool) {
 	return b, len(b.trucks) > 0 && !waiting
 }
 
-// billed lists the account's invoices of from..to, for orders that order status lists
-// too. yesterday is a sandbox day ago: what had ended by then is invoiced now.
+// billed lists the account's invoices of from..to, for orders that order status lists too. yesterday
+// is a sandbox day ago: orders that had ended by then are invoiced.
 func (m *orders) billed(account int, from, to clock.Date, now, yesterday time.Time) (all []bill) {
 	for _, o := range m.between(account, from-longestWait, to, now) {
 		ref := reference{SupplierOrderNumber: documentRef{wire.Text(o.number)}}

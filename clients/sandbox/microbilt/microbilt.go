@@ -13,9 +13,8 @@ import (
 	"orderbeat/clients/sandbox/wire"
 )
 
-// What every consumer in Microbilt's reports is called, and their number in place of a
-// social security number (none begins with 000). Where nobody may keep or show such
-// data, neither of these is found.
+// The name of every consumer in Microbilt's reports, and the number in place of a social security
+// number (none begins with 000). Where such data must not be stored or shown, neither may be found.
 const (
 	CanaryName   = "CANARY-SAMPLE-CONSUMER"
 	CanaryNumber = "000-00-4711"
@@ -25,16 +24,15 @@ var microbiltProducts = []string{
 	"IBV", "iPredict", "BAV", "CriminalSearch", "TransUnion", "Equifax", "Experian", "IDVerify", "MLAVerify", "OFACWatchlistSearch",
 }
 
-// Of the archived reports each has a slot. Its first sandbox days are spent waiting for
-// the report; the next generation is another report. What becomes of a report of one
-// AppId the documents do not say: theirs may well stay as it is for ever.
+// Each archived report has a slot. Its first sandbox days are spent waiting for the report; the next
+// generation is another report. The documents do not say whether a report of one AppId ever changes.
 var microbiltReports = []struct {
 	appID string
 	clock.Slot
 	waits int64 // sandbox days
-	noHit bool  // nobody is ever found
+	noHit bool  // no consumer is ever found
 }{
-	// Of the first two, one report at least is there at any time.
+	// Of the first two, at least one report exists at any time.
 	{appID: "APP-1001", Slot: clock.Slot{Life: 8, Phase: 0}, waits: 3},
 	{appID: "APP-1002", Slot: clock.Slot{Life: 8, Phase: 4}, waits: 3},
 	{appID: "APP-1003", Slot: clock.Slot{Life: 30, Phase: 11}, waits: 10},
@@ -45,7 +43,7 @@ var microbiltReports = []struct {
 
 const microbiltSeed = 0x07dea
 
-// AppIDs are those of the archived reports.
+// AppIDs are the ids of the archived reports.
 func AppIDs() []string {
 	var ids []string
 	for _, r := range microbiltReports {
@@ -54,7 +52,7 @@ func AppIDs() []string {
 	return ids
 }
 
-// microbiltReport is the answer. Subject's members and ReportDate are invented.
+// microbiltReport is the response. Subject's members and ReportDate are invented.
 type microbiltReport struct {
 	MsgRsHdr struct {
 		RqUID      string
@@ -79,8 +77,8 @@ type microbiltTrade struct {
 	Balance  int
 }
 
-// Account is whose report is asked for: "AppId" in a JSON body, also of a GET, or
-// in the query. Which of them a product wants is documented nowhere.
+// Account is the id of the requested report: "AppId" in a JSON body, also of a GET, or in the query.
+// The documents do not say which of them a product requires.
 func Account(r *http.Request, body []byte) string {
 	id, _ := readAppID(r, body)
 	return id
@@ -95,8 +93,8 @@ func readAppID(r *http.Request, body []byte) (string, error) {
 	return string(q.AppID), err
 }
 
-// ArchiveReport answers a report that was ordered before: 202 while it is being made,
-// 404 when it was never ordered.
+// ArchiveReport returns a report that was ordered before: 202 while it is being made, 404 if it was
+// never ordered.
 func ArchiveReport(m clock.Moment, w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	id, unreadable := readAppID(r, body)
@@ -128,7 +126,7 @@ func answerReport(m clock.Moment, w http.ResponseWriter, id string) {
 	wire.AnswerJSON(w, http.StatusOK, newReport(i, generation, report.noHit, m.Begin(ready)))
 }
 
-// newReport writes a report. About every fifth finds nobody.
+// newReport writes a report. About every fifth finds no consumer.
 func newReport(i int, generation int64, noHit bool, date time.Time) microbiltReport {
 	dice := clock.NewDice(microbiltSeed, i, generation)
 	var r microbiltReport
@@ -147,8 +145,8 @@ func newReport(i int, generation int64, noHit bool, date time.Time) microbiltRep
 	return r
 }
 
-// GetReport orders a new report, which costs money and is an inquiry about a person; it is
-// there so that tests can prove that nobody calls it, and changes nothing.
+// GetReport orders a new report, which costs money and is an inquiry about a person; it exists so
+// that tests can prove that it is never called, and changes nothing.
 func GetReport(m clock.Moment, w http.ResponseWriter, _ *http.Request) {
 	wire.AnswerJSON(w, http.StatusOK, newReport(0, 0, false, m.Now))
 }

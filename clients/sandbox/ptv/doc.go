@@ -1,5 +1,5 @@
-// Package ptv answers for PTV Logistics: the calls of the Planning API, version 1, that tell which
-// orders are planned. No document of theirs tells of an order's execution.
+// Package ptv simulates PTV Logistics' Planning API, version 1: the calls that return which orders
+// are planned. Its documents do not cover the execution of orders.
 //
 // It knows neither tokens nor faults, and shares no code with the client of the provider. Start
 // reading at [Plannings]; the life of a planning is in planning.go.

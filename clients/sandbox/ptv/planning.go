@@ -9,9 +9,9 @@ import (
 	"orderbeat/clients/sandbox/clock"
 )
 
-// Plannings live in slots: created, released, and released again now and then. Those of
-// the last generations are listed. One slot more is the archive, with a planning for
-// every other date of the last month: of the older ones the release is gone.
+// Plannings are in slots: created, released, and released again now and then. Those of the last
+// generations are listed. One more slot is the archive, with a planning for every other date of the
+// last month: the releases of the older ones are gone.
 const (
 	ptvListed      = 3
 	ptvLive        = 12
@@ -22,12 +22,12 @@ const (
 
 const ptvSeed = 0x07de8
 
-// ptvSlots give lives in sandbox days; to the first, as many as it has releases and one.
+// ptvSlots have lives in sandbox days; the first has one more day than releases.
 var ptvSlots = clock.NewSlots(ptvLive, ptvSeed, 18, 45, ptvHurriedReleases+1)
 
 const ptvHurriedReleases = 5
 
-// planning is one of PTV's plannings at one moment.
+// planning is the current state of a planning.
 type planning struct {
 	ID         string     `json:"id"`
 	CreatedAt  time.Time  `json:"created_at"`
@@ -35,7 +35,7 @@ type planning struct {
 
 	slot       int
 	generation int64 // in the archive, the date
-	releases   int   // how many there were yet
+	releases   int   // the number of releases so far
 }
 
 type ptvRoute struct {
@@ -57,7 +57,7 @@ type ptvOrder struct {
 	BusinessID string `json:"business_id"`
 }
 
-// plannings are all that are listed now, the latest created first.
+// plannings are all that are listed, the latest created first.
 func plannings(m clock.Moment) []planning {
 	all := []planning{}
 	for i, s := range ptvSlots {
@@ -80,7 +80,7 @@ func latestFirst(a, b planning) int {
 	return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(a.ID, b.ID))
 }
 
-// planningAt is a generation of a slot as it is now. About every eighth is never released.
+// planningAt is the current state of a generation of a slot. About every eighth is never released.
 func planningAt(m clock.Moment, slot int, generation int64) planning {
 	dice, s := clock.NewDice(ptvSeed, slot, generation), ptvSlots[slot]
 	releases := 1 + dice.Int64N(3)
@@ -99,7 +99,7 @@ func planningAt(m clock.Moment, slot int, generation int64) planning {
 	return p
 }
 
-// archivedPlanning was made and released on the morning of its date.
+// archivedPlanning was created and released on the morning of its date.
 func archivedPlanning(d clock.Date) planning {
 	midnight := time.Unix(int64(d)*clock.DaySeconds, 0)
 	return newPlanning(ptvArchiveSlot, int64(d), midnight.Add(5*time.Hour)).released(midnight.Add(6 * time.Hour))
@@ -117,8 +117,7 @@ func (p planning) released(at time.Time) planning {
 	return p
 }
 
-// routes are those of the latest release. With each release the orders change trips,
-// and the hours at which they arrive.
+// routes are those of the latest release. With each release orders move to other trips and hours.
 func (p planning) routes() []ptvRoute {
 	trips := make([]ptvTrip, 2+clock.FloorMod(p.generation, 3))
 	for i := range trips {
@@ -142,9 +141,8 @@ func (p planning) routes() []ptvRoute {
 	return []ptvRoute{first, {ID: p.ID + "-R2", Trips: trips[2:]}}
 }
 
-// orders are those of a planning. In some slots the last one before is planned again:
-// "it can be released from both" plannings that an order is in the scope of (Release a
-// planning).
+// orders are those of a planning. In some slots the last one of the planning before is planned again:
+// "it can be released from both" plannings that an order is in the scope of (Release a planning).
 func (p planning) orders() []ptvOrder {
 	var orders []ptvOrder
 	if p.slot%3 == 1 {
@@ -156,10 +154,10 @@ func (p planning) orders() []ptvOrder {
 	return orders
 }
 
-// ptvOrders is how many orders are new in a planning: one for each trip at least.
+// ptvOrders is the number of new orders in a planning: at least one for each trip.
 func ptvOrders(generation int64) int { return 4 + int(clock.FloorMod(generation, 5)) }
 
-// ptvBusinessID uses what the documents allow: ^[a-zA-Z0-9.~\-_]+$.
+// ptvBusinessID uses the allowed characters: ^[a-zA-Z0-9.~\-_]+$.
 func ptvBusinessID(slot int, generation int64, i int) ptvOrder {
 	return ptvOrder{fmt.Sprintf("ORD~%02d-%d.%d", slot, generation, i)}
 }

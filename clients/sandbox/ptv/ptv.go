@@ -20,7 +20,7 @@ const (
 	ptvMaxLimit     = 1000
 )
 
-// ptvError answers a wrong query. What PTV answers is not public; this is ours.
+// ptvError is the response to an invalid query. PTV's own is not public.
 type ptvError struct {
 	Error string `json:"error"`
 }
@@ -31,17 +31,15 @@ type ptvPage struct {
 	Cursor    ptvCursors `json:"cursor"`
 }
 
-// ptvCursors lead to this page, to the one before and to the one after. Those that
-// lead nowhere are absent.
+// ptvCursors are the cursors of this page, the one before and the one after. Missing pages have none.
 type ptvCursors struct {
 	Self string `json:"self,omitempty"`
 	Prev string `json:"prev,omitempty"`
 	Next string `json:"next,omitempty"`
 }
 
-// Plannings lists plannings. With released_since it lists those only of which the
-// latest release is not older; so one that was never released is left out (the
-// documents do not say so).
+// Plannings lists plannings. With released_since it lists only those whose latest release is not
+// older; so a planning without a release is left out (the documents do not say so).
 func Plannings(m clock.Moment, w http.ResponseWriter, r *http.Request) {
 	q, err := readPTVQuery(r.URL.Query())
 	if err != nil {
@@ -51,11 +49,11 @@ func Plannings(m clock.Moment, w http.ResponseWriter, r *http.Request) {
 	wire.AnswerJSON(w, http.StatusOK, q.page(plannings(m)))
 }
 
-// ptvQuery is what a request for plannings asks. A cursor holds a position and nothing
-// of the query, which has to be sent again with it; the documents do not say.
+// ptvQuery is a request for plannings. A cursor contains a position and nothing of the query, which
+// has to be sent again with it; the documents do not say.
 type ptvQuery struct {
 	since  time.Time // zero for any
-	cursor *planning // the page begins there; nil is the beginning
+	cursor *planning // where the page begins; nil is the beginning
 	limit  int
 }
 
@@ -84,8 +82,8 @@ func readPTVQuery(v url.Values) (ptvQuery, error) {
 	return q, nil
 }
 
-// page picks a page of all plannings. A position stays good while plannings are created
-// and released: it is that of a planning, not its number in the list.
+// page selects a page of all plannings. A cursor stays valid while plannings are created and
+// released: it is the position of a planning, not its index.
 func (q ptvQuery) page(all []planning) ptvPage {
 	listed := slices.DeleteFunc(all, func(p planning) bool {
 		return !q.since.IsZero() && (p.ReleasedAt == nil || p.ReleasedAt.Before(q.since))
@@ -108,7 +106,7 @@ func (q ptvQuery) page(all []planning) ptvPage {
 	return page
 }
 
-// cursor is the planning's position, and opaque.
+// cursor is the planning's opaque position.
 func (p planning) cursor() string {
 	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d %s", p.CreatedAt.UnixNano(), p.ID))
 }
@@ -120,16 +118,16 @@ func parseCursor(text string) (planning, bool) {
 	return planning{ID: id, CreatedAt: time.Unix(0, nanos)}, err == nil && notNumber == nil && id != ""
 }
 
-// ptvReleased is a planning's latest release. Its body is not public; this one is
-// invented out of the words that the documents use.
+// ptvReleased is a planning's latest release. Its body is not public; this one is invented in the
+// terms of the documents.
 type ptvReleased struct {
 	PlanningID string     `json:"planning_id"`
 	ReleasedAt time.Time  `json:"released_at"`
 	Routes     []ptvRoute `json:"routes"`
 }
 
-// Release answers the latest release. "Kept only 2 weeks": then, as before the first
-// one, it is not found.
+// Release returns the latest release. "Kept only 2 weeks": then, as before the first one, it is not
+// found.
 func Release(m clock.Moment, w http.ResponseWriter, r *http.Request) {
 	all := plannings(m)
 	i := slices.IndexFunc(all, func(p planning) bool { return p.ID == r.PathValue("id") })

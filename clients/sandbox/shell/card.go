@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// shellNull is how a text that there is none of arrives.
+// shellNull is a missing text in a response.
 const shellNull = "null"
 
-// shellTime is how moments are written, in the customer's local time.
+// shellTime is the format of times, in the customer's local time.
 const shellTime = "20060102 15:04:05"
 
-// shellCard is one card of an order, as an enquiry answers it.
+// shellCard is one card of an order, as in the response to an enquiry.
 type shellCard struct {
 	MainReference, OrderCardReference      int64
 	OrderStatus                            shellState
@@ -29,8 +29,7 @@ type shellCard struct {
 	payer int
 }
 
-// card is what all cards of an order have in common, and what a card has that nothing
-// has happened to.
+// card has what all cards of an order have in common, in the initial state.
 func (o shellOrder) card(dice *rand.Rand, cards int) shellCard {
 	payer := shellPayers[o.payer()]
 	c := shellCard{
@@ -52,8 +51,7 @@ func (o shellOrder) card(dice *rand.Rand, cards int) shellCard {
 	return c
 }
 
-// reach puts the card into a state. It has been processed when that is R or an end; its
-// number comes with S.
+// reach puts the card into a state. It has been processed from state R on; its number comes with S.
 func (c *shellCard) reach(state shellState, at time.Time) {
 	c.OrderStatus, c.StatusDescription = state, shellDescriptions[state]
 	c.ErrorCode, c.ErrorDescription = "0000", shellNull
@@ -68,11 +66,11 @@ func (c *shellCard) reach(state shellState, at time.Time) {
 	}
 }
 
-// samplePAN is a card number of 19 digits that nobody has. Its last digit is Luhn's.
+// samplePAN is a card number of 19 digits that is not issued. Its last digit is the Luhn check digit.
 func samplePAN(n int64) string {
 	digits := fmt.Sprintf("7077327%011d", n%100_000_000_000)
 	sum := 0
-	for i, d := range digits { // of 18: the last of these counts twice
+	for i, d := range digits { // of 18: the last of these is doubled
 		v := int(d-'0') * (1 + i%2)
 		sum += v/10 + v%10
 	}

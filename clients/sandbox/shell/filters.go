@@ -13,7 +13,7 @@ import (
 	"orderbeat/clients/sandbox/wire"
 )
 
-// shellFilters is what an enquiry asks. Numbers may be text.
+// shellFilters are the filters of an enquiry. Numbers may be text.
 type shellFilters struct {
 	ColCoCode, ColCoID, PayerNumber, PayerID wire.Text
 	AccountNumber, OrderRequestID            wire.Text
@@ -21,18 +21,18 @@ type shellFilters struct {
 	FromDate, ToDate                         wire.Text
 }
 
-// The types of reference. What a bulk reference is the documents do not tell: ours is
-// that of all cards of one order, its BCOReference.
+// The types of reference. The documents do not say what a bulk reference is: here it is that of all
+// cards of one order, its BCOReference.
 const (
 	shellMainReference = "1"
 	shellCardReference = "2"
 	shellBulkReference = "3"
 )
 
-// shellDate is how dates are written in an enquiry.
+// shellDate is the format of dates in an enquiry.
 const shellDate = "20060102"
 
-// shellWindow is how many days before today may be asked about.
+// shellWindow is the number of days before today that an enquiry may cover.
 const shellWindow = 7
 
 func readShellFilters(body []byte) (shellFilters, error) {
@@ -41,7 +41,7 @@ func readShellFilters(body []byte) (shellFilters, error) {
 	return q.Filters, err
 }
 
-// Account is the payer's number of an enquiry that names one, by number or by id.
+// Account is the payer of an enquiry, by number or by id.
 func Account(_ *http.Request, body []byte) string {
 	q, err := readShellFilters(body)
 	if err != nil {
@@ -55,7 +55,7 @@ func Account(_ *http.Request, body []byte) string {
 	return string(q.PayerNumber)
 }
 
-// check reads the dates of the enquiry, both included, and tells what is wrong with it.
+// check reads the dates of the enquiry, both included, and returns what is wrong with it.
 func (q shellFilters) check(local time.Time) (from, to clock.Date, err error) {
 	if q.ReferenceNumber != "" {
 		types := []wire.Text{shellMainReference, shellCardReference, shellBulkReference}
@@ -88,8 +88,7 @@ func readShellDate(t wire.Text, absent clock.Date) (clock.Date, error) {
 	return clock.DateOf(d), err
 }
 
-// find collects the cards that were asked for. What else is given narrows the search,
-// with a reference too.
+// find collects the requested cards. Further filters narrow the search, also with a reference.
 func (q shellFilters) find(m clock.Moment, from, to clock.Date) []shellCard {
 	found := []shellCard{}
 	for _, o := range q.orders(m, from, to) {
@@ -102,7 +101,7 @@ func (q shellFilters) find(m clock.Moment, from, to clock.Date) []shellCard {
 	return found
 }
 
-// orders are those that the reference or the dates are about.
+// orders are the orders of the reference or the dates.
 func (q shellFilters) orders(m clock.Moment, from, to clock.Date) []shellOrder {
 	if q.ReferenceNumber == "" {
 		return shellOrders(m, from, to)
@@ -117,7 +116,7 @@ func (q shellFilters) orders(m clock.Moment, from, to clock.Date) []shellOrder {
 	return nil
 }
 
-// fits reports whether the card is what was asked for.
+// fits reports whether the card passes the filters.
 func (q shellFilters) fits(c shellCard) bool {
 	payer := shellPayers[c.payer]
 	reference := map[wire.Text]string{

@@ -10,24 +10,24 @@ import (
 	"orderbeat/clients/sandbox/clock"
 )
 
-// A payer's orders live in slots. Those of the last generations are found by date, and
-// all of the last months by their references.
+// A payer's orders are in slots. Those of the last generations are found by date, and all of the last
+// months by their references.
 const (
 	shellSlotsPerPayer = 8
 	shellListed        = 3
 	shellMemory        = 90 * 24 * time.Hour
-	// shellCardsPerOrder is more than an order has: a card's reference is its order's
-	// with one digit more. shellBulk is the digit for all of them.
+	// shellCardsPerOrder is more than an order has: a card's reference is its order's with one more
+	// digit. shellBulk is the digit for all of them.
 	shellCardsPerOrder = 10
 	shellBulk          = 9
-	// shellPlaced is the number of real days within which an order was submitted that
-	// lives. It is less than those that may be asked about.
+	// shellPlaced is the number of real days within which a current order was submitted. It is less than
+	// an enquiry may cover.
 	shellPlaced = 6
 )
 
 const shellSeed = 0x07de9
 
-// shellSlots give lives in sandbox days; to the first, one for each state of its order.
+// shellSlots have lives in sandbox days; the first has one for each state of its order.
 var shellSlots = clock.NewSlots(shellSlotsPerPayer*2, shellSeed, 10, 60, int64(len(shellHurried)))
 
 var shellZone = clock.Zone(Timezone)
@@ -35,12 +35,12 @@ var shellZone = clock.Zone(Timezone)
 // shellState is an OrderStatus.
 type shellState string
 
-// The states, of which the last three are the end.
+// The states; the last three are final.
 const (
 	shellPending   shellState = "P"
 	shellPickedUp  shellState = "I"
 	shellRetrying  shellState = "PX"
-	shellProcessed shellState = "R" // and waits for its PAN
+	shellProcessed shellState = "R" // waits for its PAN
 	shellDone      shellState = "S"
 	shellFailed    shellState = "F"
 	shellGivenUp   shellState = "X"
@@ -59,7 +59,7 @@ var shellErrors = map[shellState][2]string{
 	shellFailed:   {"9002", "Sample: the vehicle has such a card already"},
 }
 
-// shellWays are the ways that a card goes; shellHurried is that with most to see.
+// shellWays are the possible sequences of a card's states; shellHurried is the longest.
 var (
 	shellHurried = []shellState{shellPending, shellPickedUp, shellRetrying, shellProcessed, shellDone}
 	shellUsual   = []shellState{shellPending, shellPickedUp, shellProcessed, shellDone}
@@ -70,13 +70,13 @@ var (
 	}
 )
 
-// shellOrder says which order is meant. Slots are counted over all payers.
+// shellOrder identifies an order. Slots are counted over all payers.
 type shellOrder struct {
 	slot       int
 	generation int64
 }
 
-// shellOrders are the orders that were submitted on these dates, of all payers.
+// shellOrders are the orders submitted on these dates, of all payers.
 func shellOrders(m clock.Moment, from, to clock.Date) []shellOrder {
 	var found []shellOrder
 	for i, s := range shellSlots {
@@ -104,7 +104,7 @@ func shellOrderOf(m clock.Moment, reference int64) (shellOrder, bool) {
 // reference is the order's main reference.
 func (o shellOrder) reference() int64 { return o.generation*int64(len(shellSlots)) + int64(o.slot) }
 
-// payer is whose order it is.
+// payer is the payer of the order.
 func (o shellOrder) payer() int { return o.slot % len(shellPayers) }
 
 // shellSubmitted is when the order was submitted, in the customer's local time.
@@ -113,7 +113,7 @@ func shellSubmitted(m clock.Moment, o shellOrder) time.Time {
 	return m.Begin(shellSlots[o.slot].Birth(o.generation)).In(shellZone).AddDate(0, 0, -days)
 }
 
-// shellCards are the order's cards as they are now. Each goes its own way.
+// shellCards is the current state of the order's cards. Each has its own sequence.
 func shellCards(m clock.Moment, o shellOrder) []shellCard {
 	dice := clock.NewDice(shellSeed, o.slot, o.generation)
 	cards := make([]shellCard, 1+dice.IntN(3))
@@ -132,7 +132,7 @@ func shellCards(m clock.Moment, o shellOrder) []shellCard {
 	return cards
 }
 
-// tellCard sets a card to where it stands on its way.
+// tellCard sets a card to its current state.
 func tellCard(m clock.Moment, c *shellCard, o shellOrder, way []shellState, dice *rand.Rand) {
 	s := shellSlots[o.slot]
 	for i, age := range append([]int64{0}, clock.Spread(dice, int64(len(way)-1), s.Life)...) {

@@ -11,8 +11,8 @@ import (
 	"orderbeat/clients/sandbox/wire"
 )
 
-// The payers at Shell's stand-in, and the company that they are customers of. Either
-// may be named by its id instead; the ids are "1101", "1102" and "14".
+// The payers of Shell's simulator, and their company. Each may also be identified by its id; the ids
+// are "1101", "1102" and "14".
 const (
 	ColCoCode        = 32
 	PayerNumber      = "GB00000101"
@@ -23,19 +23,19 @@ const (
 
 const shellColCoID = "14"
 
-// shellParty is a payer, and the accounts that it pays for.
+// shellParty is a payer with its accounts.
 type shellParty struct {
 	number, id string
 	accounts   [2]string
 }
 
-// shellPayers are all there are.
+// shellPayers are all payers.
 var shellPayers = []shellParty{
 	{PayerNumber, "1101", [2]string{"GB00000111", "GB00000112"}},
 	{OtherPayerNumber, "1102", [2]string{"GB00000121", "GB00000122"}},
 }
 
-// Accounts are the numbers of the payers.
+// Accounts are the payers' numbers.
 func Accounts() []string {
 	var numbers []string
 	for _, p := range shellPayers {
@@ -44,8 +44,8 @@ func Accounts() []string {
 	return numbers
 }
 
-// shellAnswer is the answer to an enquiry. That Errors is absent from a good one, and
-// Data from a refusal, is ours.
+// shellAnswer is the response to an enquiry. It is an assumption that Errors is absent from a
+// success, and Data from an error.
 type shellAnswer struct {
 	RequestID string       `json:"RequestId"`
 	Status    string       `json:"Status"`
@@ -53,16 +53,15 @@ type shellAnswer struct {
 	Errors    []shellError `json:"Errors,omitempty"`
 }
 
-// shellError tells what is wrong. The documents list no codes; these are ours.
+// shellError describes an error. The documents list no codes; these are ours.
 type shellError struct {
 	Code, Title, Detail string
 }
 
 var uuidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
-// OrderCardEnquiry is the Order Card Enquiry of Shell Card Management, version 1: an order is
-// one for fuel cards. It answers an enquiry. The payers and companies that there are not have
-// no orders.
+// OrderCardEnquiry is the Order Card Enquiry of Shell Card Management, version 1: an order is one for
+// fuel cards. Unknown payers and companies have no orders.
 func OrderCardEnquiry(m clock.Moment, w http.ResponseWriter, r *http.Request) {
 	answer := shellAnswer{RequestID: r.Header.Get("RequestId"), Status: "FAILED"}
 	refuse := func(status int, code, title string, err error) {

@@ -8,7 +8,7 @@ import (
 	"net/http"
 )
 
-// AnswerJSON answers a document. What cannot be written has nobody left to read it.
+// AnswerJSON sends a JSON response. If it cannot be written the client is gone.
 func AnswerJSON(w http.ResponseWriter, status int, document any) {
 	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
 	w.WriteHeader(status)
@@ -19,8 +19,7 @@ func AnswerJSON(w http.ResponseWriter, status int, document any) {
 	_ = json.NewEncoder(w).Encode(document)
 }
 
-// ContentType is the request's media type without its parameters, "" when it has none
-// or a broken one.
+// ContentType is the request's media type without its parameters, "" if it is missing or invalid.
 func ContentType(r *http.Request) string {
 	t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil {
@@ -29,10 +28,10 @@ func ContentType(r *http.Request) string {
 	return t
 }
 
-// Text is a JSON string, or a number as it is written; null is "".
+// Text is a JSON string, or a number as written; null is "".
 type Text string
 
-// UnmarshalJSON refuses what is neither a string nor a number nor null.
+// UnmarshalJSON rejects other values.
 func (t *Text) UnmarshalJSON(b []byte) error {
 	if bytes.Equal(b, []byte("null")) {
 		return nil
