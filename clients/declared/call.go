@@ -27,7 +27,7 @@ type page struct {
 
 // call sends a request and passes the response to use while the exchange is at hand, so that an
 // unreadable response can be recorded.
-func (g *gathering) call(ctx context.Context, a *ask, t turn, use func(*page, *url.URL) error) error {
+func (g *collector) call(ctx context.Context, a *requestSpec, t pageRef, use func(*page, *url.URL) error) error {
 	g.missing = false
 	call, address, err := a.build(ctx, g.client, t)
 	if err != nil {
@@ -73,7 +73,7 @@ func (g *gathering) call(ctx context.Context, a *ask, t turn, use func(*page, *u
 }
 
 // page decodes a response and applies the failure rules.
-func (g *gathering) page(ctx context.Context, a *ask, r httpapi.Response, s jq.Scope, meter *memory.Meter) (*page, error) {
+func (g *collector) page(ctx context.Context, a *requestSpec, r httpapi.Response, s jq.Scope, meter *memory.Meter) (*page, error) {
 	if slices.Contains(a.empty, r.Status) {
 		return &page{status: r.Status, empty: true}, nil
 	}
@@ -121,7 +121,7 @@ func (c *Client) late(ctx context.Context, op, message string) error {
 }
 
 // verdict is the meaning of a response that is not accepted.
-func (a *ask) verdict(ctx context.Context, status int, body []byte, s jq.Scope) verdict {
+func (a *requestSpec) verdict(ctx context.Context, status int, body []byte, s jq.Scope) verdict {
 	if slices.Contains(a.empty, status) {
 		return verdict{outcome: outcomeNone}
 	}
@@ -133,7 +133,7 @@ func (a *ask) verdict(ctx context.Context, status int, body []byte, s jq.Scope) 
 }
 
 // explain adds a hint, and makes the failure of a call final that must not be repeated.
-func (a *ask) explain(err error) error {
+func (a *requestSpec) explain(err error) error {
 	e, ok := errors.AsType[*clients.Error](err)
 	if !ok {
 		return err
@@ -149,7 +149,7 @@ func (a *ask) explain(err error) error {
 }
 
 // build makes the call of a request, and returns its URL.
-func (a *ask) build(ctx context.Context, c *Client, t turn) (httpapi.Call, *url.URL, error) {
+func (a *requestSpec) build(ctx context.Context, c *Client, t pageRef) (httpapi.Call, *url.URL, error) {
 	call := httpapi.Call{Op: a.op, Method: a.method, Accept: a.accept, Idempotent: a.idempotent}
 	address := t.url
 	if address == nil {
@@ -192,7 +192,7 @@ func (a *ask) build(ctx context.Context, c *Client, t turn) (httpapi.Call, *url.
 	return call, address, nil
 }
 
-func (a *ask) address(ctx context.Context, c *Client, s jq.Scope) (*url.URL, error) {
+func (a *requestSpec) address(ctx context.Context, c *Client, s jq.Scope) (*url.URL, error) {
 	path, err := a.path.Text(ctx, nil, s, url.PathEscape)
 	if err != nil {
 		return nil, fmt.Errorf("path: %w", err)
@@ -214,7 +214,7 @@ func (a *ask) address(ctx context.Context, c *Client, s jq.Scope) (*url.URL, err
 	return address, nil
 }
 
-func (a *ask) header(ctx context.Context, s jq.Scope) (map[string]string, error) {
+func (a *requestSpec) header(ctx context.Context, s jq.Scope) (map[string]string, error) {
 	header := map[string]string{"Accept": "application/json"}
 	filled, err := a.headers.Fill(ctx, s)
 	if err != nil {

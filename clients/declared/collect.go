@@ -18,18 +18,18 @@ import (
 // maxOrders is the limit of orders in one answer.
 const maxOrders = 200_000
 
-// gathering collects the answer to one query.
-type gathering struct {
-	client   *Client
-	http     *httpapi.HTTP
-	question *question
-	account  string
-	asked    bool // a call succeeded: later ones are worth waiting for
+// collector collects the answer to one query.
+type collector struct {
+	client  *Client
+	http    *httpapi.HTTP
+	spec    *operationSpec
+	account string
+	asked   bool // a call succeeded: later ones are worth waiting for
 
 	kept       *memory.Meter // of data that lasts as long as the attempt
 	partial    []clients.Problem
-	orders     []*gathered // in the order of their first appearance
-	byID       map[string]*gathered
+	orders     []*mergedOrder // in the order of their first appearance
+	byID       map[string]*mergedOrder
 	pageNumber int   // number of the page that is mapped, over all scopes, from 1
 	mapped     int   // orders that programs returned so far
 	only       bool  // there is only one request
@@ -45,14 +45,14 @@ type gathering struct {
 	first *First // set if only the first page is requested, otherwise nil
 }
 
-func (c *Client) gathering(ctx context.Context, h *httpapi.HTTP, q *question, account string) *gathering {
-	return &gathering{client: c, http: h, question: q, account: account, kept: memory.NewMeter(ctx), byID: map[string]*gathered{}}
+func (c *Client) collector(ctx context.Context, h *httpapi.HTTP, q *operationSpec, account string) *collector {
+	return &collector{client: c, http: h, spec: q, account: account, kept: memory.NewMeter(ctx), byID: map[string]*mergedOrder{}}
 }
 
 // pages requests every page, and maps each as it arrives.
-func (g *gathering) pages(ctx context.Context, s jq.Scope) error {
-	q := g.question
-	next := turn{scope: q.paging.start(s)}
+func (g *collector) pages(ctx context.Context, s jq.Scope) error {
+	q := g.spec
+	next := pageRef{scope: q.paging.start(s)}
 	if g.seen = nil; q.paging.By != "" {
 		g.seen = newVisited()
 	}
@@ -63,7 +63,7 @@ func (g *gathering) pages(ctx context.Context, s jq.Scope) error {
 		}
 		here, items, again := next, []any(nil), ""
 		next.done, g.contents = true, 0 // unless the response says otherwise
-		err := g.call(ctx, &q.ask, here, func(p *page, address *url.URL) (err error) {
+		err := g.call(ctx, &q.requestSpec, here, func(p *page, address *url.URL) (err error) {
 			if p.empty {
 				return nil
 			}
@@ -102,11 +102,11 @@ func (g *gathering) pages(ctx context.Context, s jq.Scope) error {
 }
 
 // read maps a page, or finds the items in it to be requested.
-func (g *gathering) read(ctx context.Context, p *page, s jq.Scope) (items []any, err error) {
-	if g.question.items == nil {
+func (g *collector) read(ctx context.Context, p *page, s jq.Scope) (items []any, err error) {
+	if g.spec.items == nil {
 		return nil, g.mapPage(ctx, p, s)
 	}
-	err = g.question.items.Each(ctx, p.body, s, func(v any) error {
+	err = g.spec.items.Each(ctx, p.body, s, func(v any) error {
 		g.note(v)
 		items = append(items, v)
 		return nil
@@ -118,9 +118,9 @@ func (g *gathering) read(ctx context.Context, p *page, s jq.Scope) (items []any,
 }
 
 // about requests an item, and maps the response.
-func (g *gathering) about(ctx context.Context, item any, s jq.Scope) error {
+func (g *collector) about(ctx context.Context, item any, s jq.Scope) error {
 	s = s.With("item", item)
-	err := g.call(ctx, &g.question.each, turn{scope: s}, func(p *page, _ *url.URL) error {
+	err := g.call(ctx, &g.spec.each, pageRef{scope: s}, func(p *page, _ *url.URL) error {
 		if p.empty {
 			return g.mapNothing(ctx, p, s)
 		}
@@ -135,10 +135,10 @@ func (g *gathering) about(ctx context.Context, item any, s jq.Scope) error {
 
 // mapNothing maps null with the item alone. An order without an id, or a failing mapping, is no
 // order: the item is skipped.
-func (g *gathering) mapNothing(ctx context.Context, p *page, s jq.Scope) error {
+func (g *collector) mapNothing(ctx context.Context, p *page, s jq.Scope) error {
 	g.noteFirst(p, s)
 	var made []any
-	err := g.question.mapping.Each(ctx, nil, s.With("status", p.status), func(v any) error {
+	err := g.spec.mapping.Each(ctx, nil, s.With("status", p.status), func(v any) error {
 		object, _ := v.(map[string]any)
 		if id, ok := jq.PlainText(object["order_id"]); ok && strings.TrimSpace(id) != "" {
 			made = append(made, v)
@@ -161,7 +161,7 @@ const maxFailing = 3
 
 // skipItem notes an item without a readable response. A failure that is not about the item is
 // returned.
-func (g *gathering) skipItem(err error, name string) error {
+func (g *collector) skipItem(err error, name string) error {
 	e, ok := errors.AsType[*clients.Error](err)
 	if !ok || g.strict || g.first != nil || g.kept.Err() != nil {
 		return err
@@ -179,7 +179,7 @@ func (g *gathering) skipItem(err error, name string) error {
 }
 
 // skip notes an order that is missing from the answer.
-func (g *gathering) skip(err error, p clients.Problem) {
+func (g *collector) skip(err error, p clients.Problem) {
 	const most = 1000 // problems that are listed
 	if g.unread == nil {
 		g.unread = err
@@ -190,24 +190,24 @@ func (g *gathering) skip(err error, p clients.Problem) {
 }
 
 // note adds a part of a page to its digest.
-func (g *gathering) note(v any) {
+func (g *collector) note(v any) {
 	if g.seen != nil {
 		g.contents = g.contents*31 + digest(g.seen.seed, v)
 	}
 }
 
 // noteFirst keeps the mapped page if only the first is requested.
-func (g *gathering) noteFirst(p *page, s jq.Scope) {
+func (g *collector) noteFirst(p *page, s jq.Scope) {
 	if g.first != nil {
 		g.first.page, g.first.item = p, s.Value("item")
 	}
 }
 
 // mapPage adds the orders that the mapping returns for a page.
-func (g *gathering) mapPage(ctx context.Context, p *page, s jq.Scope) error {
+func (g *collector) mapPage(ctx context.Context, p *page, s jq.Scope) error {
 	s = s.With("status", p.status)
 	g.noteFirst(p, s)
-	err := g.question.mapping.Each(ctx, p.body, s, func(v any) error {
+	err := g.spec.mapping.Each(ctx, p.body, s, func(v any) error {
 		if several, ok := v.([]any); ok {
 			for _, v := range several {
 				if err := g.add(v); err != nil {
@@ -230,22 +230,22 @@ func (g *gathering) mapPage(ctx context.Context, p *page, s jq.Scope) error {
 	if _, told := errors.AsType[*pathError](err); !told {
 		err = below(fmt.Sprintf("orders[%d]", g.mapped), unreadable("%v", err))
 	}
-	return g.badWith(spelled(g.question.mapping.Text, err))
+	return g.badWith(spelled(g.spec.mapping.Text, err))
 }
 
 // useless is the failure of an only request whose first page has orders of which none can be read:
 // reported while the exchange is at hand, so that it is recorded. With several requests others may
 // return orders.
-func (g *gathering) useless() error {
-	if !g.only || g.unread == nil || g.question.items != nil || g.first != nil ||
-		slices.ContainsFunc(g.orders, func(o *gathered) bool { return !o.unread }) {
+func (g *collector) useless() error {
+	if !g.only || g.unread == nil || g.spec.items != nil || g.first != nil ||
+		slices.ContainsFunc(g.orders, func(o *mergedOrder) bool { return !o.unread }) {
 		return nil
 	}
 	return g.unread
 }
 
 // add adds an order.
-func (g *gathering) add(v any) error {
+func (g *collector) add(v any) error {
 	at := fmt.Sprintf("orders[%d]", g.mapped)
 	if g.mapped++; g.mapped > maxOrders {
 		return unreadable("the program returns more than %d orders", maxOrders)
@@ -269,23 +269,23 @@ func (g *gathering) add(v any) error {
 		if id = strings.TrimSpace(id); id == "" {
 			g.unnamed = true
 		} else { // an order is reported completely or not at all
-			g.gathered(id).unread = true
+			g.mergedOrder(id).unread = true
 		}
 		return g.unreadable(below(at, err), id)
 	}
 	g.client.dropDates(&o)
-	if n := g.gathered(o.OrderID).tell(o, g.pageNumber, g.question.lines); n >= 0 {
+	if n := g.mergedOrder(o.OrderID).tell(o, g.pageNumber, g.spec.lines); n >= 0 {
 		at += fmt.Sprintf(".lines[%d].line_id", n)
 		return g.unreadable(below(at, unreadable("is that of another line with other contents")), o.OrderID)
 	}
 	return nil
 }
 
-// gathered is what was reported of an order so far.
-func (g *gathering) gathered(id string) *gathered {
+// mergedOrder is what was reported of an order so far.
+func (g *collector) mergedOrder(id string) *mergedOrder {
 	known := g.byID[id]
 	if known == nil {
-		known = &gathered{}
+		known = &mergedOrder{}
 		g.byID[id] = known
 		g.orders = append(g.orders, known)
 	}
@@ -293,7 +293,7 @@ func (g *gathering) gathered(id string) *gathered {
 }
 
 // unreadable notes an unreadable order; in strict mode it is the error.
-func (g *gathering) unreadable(err error, name string) error {
+func (g *collector) unreadable(err error, name string) error {
 	if g.strict {
 		return err
 	}
@@ -309,7 +309,7 @@ const problemBytes = 200
 
 // done is the answer. An order that was merged from rows is left out if an unreadable row of an
 // unknown order may belong to it. It fails if ctx ends first.
-func (g *gathering) done(ctx context.Context) (clients.Answer, error) {
+func (g *collector) done(ctx context.Context) (clients.Answer, error) {
 	answer := clients.Answer{Orders: make([]clients.Order, 0, len(g.orders))}
 	for _, o := range g.orders {
 		if o.unread {
@@ -320,9 +320,9 @@ func (g *gathering) done(ctx context.Context) (clients.Answer, error) {
 			continue
 		}
 		if err := context.Cause(ctx); err != nil {
-			return clients.Answer{}, g.client.late(ctx, g.question.op, "timed out while merging the orders")
+			return clients.Answer{}, g.client.late(ctx, g.spec.op, "timed out while merging the orders")
 		}
-		order := o.done(g.question.lines)
+		order := o.done(g.spec.lines)
 		order.Normalize()
 		answer.Orders = append(answer.Orders, order)
 	}
@@ -333,11 +333,11 @@ func (g *gathering) done(ctx context.Context) (clients.Answer, error) {
 	return answer, nil
 }
 
-func (g *gathering) bad(format string, args ...any) error {
+func (g *collector) bad(format string, args ...any) error {
 	return g.badWith(fmt.Errorf(format, args...))
 }
 
 // badWith is the failure of a response that could not be read.
-func (g *gathering) badWith(err error) error {
-	return &clients.Error{Provider: g.client.name, Op: g.question.op, Code: clients.CodeBadResponse, Message: "the response cannot be mapped: " + err.Error()}
+func (g *collector) badWith(err error) error {
+	return &clients.Error{Provider: g.client.name, Op: g.spec.op, Code: clients.CodeBadResponse, Message: "the response cannot be mapped: " + err.Error()}
 }

@@ -16,8 +16,8 @@ import (
 	"orderbeat/clients/section"
 )
 
-// ask is a compiled request.
-type ask struct {
+// requestSpec is a compiled request.
+type requestSpec struct {
 	op         string // for errors and logs
 	method     string
 	path       *jq.Template
@@ -31,16 +31,16 @@ type ask struct {
 	rules      []rule
 }
 
-// question is a compiled operation.
-type question struct {
-	ask
+// operationSpec is a compiled operation.
+type operationSpec struct {
+	requestSpec
 	uses    map[string]bool // the variables that its call depends on
 	sound   bool            // all jq of its call compiled
 	mapping *jq.Program
 	paging  pager
 	lines   string      // "" or linesAdd
 	items   *jq.Program // the items to request; nil for none
-	each    ask
+	each    requestSpec
 }
 
 // compiler compiles a declaration, and collects its mistakes.
@@ -72,14 +72,14 @@ func newCompiler(set *settings, wrong *section.Errors) *compiler {
 var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch}
 
 // operation compiles a declared operation; otherwise it returns nil.
-func (c *compiler) operation(key string, o operation) *question {
+func (c *compiler) operation(key string, o operation) *operationSpec {
 	if o.undeclared() {
 		return nil
 	}
 	broken := c.broken
-	q := &question{ask: c.request(key, o.request), uses: map[string]bool{}}
+	q := &operationSpec{requestSpec: c.request(key, o.request), uses: map[string]bool{}}
 	q.sound = c.broken == broken
-	for _, name := range q.ask.uses() {
+	for _, name := range q.requestSpec.uses() {
 		q.uses[name] = true
 	}
 	if q.mapping = c.mapping; o.Map != "" {
@@ -112,8 +112,8 @@ func (c *compiler) operation(key string, o operation) *question {
 // undeclared reports whether an operation is not declared.
 func (o *operation) undeclared() bool { return o.Path == "" && o.Map == "" && o.Method == "" }
 
-func (c *compiler) request(key string, r request) ask {
-	a := ask{op: strings.ReplaceAll(key, ".", " "), method: r.Method, accept: r.Accept, empty: r.Empty, idempotent: r.Idempotent, limiter: r.Rate.Limiter()}
+func (c *compiler) request(key string, r request) requestSpec {
+	a := requestSpec{op: strings.ReplaceAll(key, ".", " "), method: r.Method, accept: r.Accept, empty: r.Empty, idempotent: r.Idempotent, limiter: r.Rate.Limiter()}
 	if a.method == "" {
 		a.method = http.MethodGet
 	}
@@ -273,7 +273,7 @@ func (c *compiler) used(key, text string, names []string) {
 }
 
 // uses lists the variables that the call depends on.
-func (a *ask) uses() (names []string) {
+func (a *requestSpec) uses() (names []string) {
 	if a.path != nil {
 		names = a.path.Uses()
 	}

@@ -19,7 +19,7 @@ type declaration struct {
 	settings
 	tokenConfig   auth.Config // for the token endpoint
 	secrets       []string    // names of parameters and headers whose values are secrets
-	orders, fetch *question
+	orders, fetch *operationSpec
 	headers       jq.Table // of a ping
 	// uses and params are required of accounts, by the key that uses them.
 	uses, params map[string]string
@@ -143,7 +143,7 @@ func isPath(s string) bool {
 // checkOperations checks the operations as a whole.
 func (set *settings) checkOperations(d declaration, g guard, wrong *section.Errors) {
 	g.check(set.Ping, d, wrong)
-	for key, q := range map[string]*question{"orders": d.orders, "fetch": d.fetch} {
+	for key, q := range map[string]*operationSpec{"orders": d.orders, "fetch": d.fetch} {
 		if q == nil {
 			continue
 		}
@@ -243,10 +243,10 @@ func (g guard) check(ping string, d declaration, wrong *section.Errors) {
 		wrong.Add("base_url", "%s", why)
 		return
 	}
-	asks := map[string]*ask{"ping": {method: http.MethodGet, path: jq.Literal(ping)}}
-	for key, q := range map[string]*question{"orders": d.orders, "fetch": d.fetch} {
+	asks := map[string]*requestSpec{"ping": {method: http.MethodGet, path: jq.Literal(ping)}}
+	for key, q := range map[string]*operationSpec{"orders": d.orders, "fetch": d.fetch} {
 		if q != nil {
-			asks[key+".path"], asks[key+".each.path"] = &q.ask, &q.each
+			asks[key+".path"], asks[key+".each.path"] = &q.requestSpec, &q.each
 		}
 	}
 	for key, a := range asks {
@@ -270,5 +270,5 @@ func (g guard) refuses(method, path string) string {
 	if !g.microbilt || !ordersReport.MatchString(path) || method == http.MethodGet && fetchesReport.MatchString(path) {
 		return ""
 	}
-	return "GetReport orders a paid report about a consumer, which no job may do; ask for GetArchiveReport, or IBV's with GET"
+	return "GetReport orders a paid report about a consumer, which no job may do; request GetArchiveReport, or IBV's with GET"
 }

@@ -45,7 +45,7 @@ type Client struct {
 	redirectURI   string
 	undeclared    string
 	tokens        bool // calls are signed with access tokens
-	orders, fetch *question
+	orders, fetch *operationSpec
 	traits        clients.Traits
 	guard         guard
 	hidden        map[string]bool // redacted members of responses, by their folded names
@@ -158,7 +158,7 @@ func (c *Client) Check(ctx context.Context, a clients.Account) ([]clients.Proble
 	if err != nil || c.ping == "" {
 		return nil, err
 	}
-	signed := ask{headers: c.headers}
+	signed := requestSpec{headers: c.headers}
 	header, err := signed.header(ctx, scopeOf(clients.Query{Account: a}))
 	if err != nil {
 		return nil, c.unmade(ctx, "ping", err, jq.NewScope())

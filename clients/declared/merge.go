@@ -11,13 +11,13 @@ import (
 // lines.
 const linesAdd = "add"
 
-// gathered is one order, merged from all reports of it: a response may list lines instead of orders,
+// mergedOrder is one order, merged from all reports of it: a response may list lines instead of orders,
 // and a page may repeat orders of the one before, because rows move during paging.
 //
 // The last report counts. A line replaces an earlier one with its id. Lines without ids from one page
 // replace those from an earlier page, and equal ones are one, unless the declaration says that they
 // add up.
-type gathered struct {
+type mergedOrder struct {
 	order clients.Order // without lines
 	lines []clients.Line
 	gone  []bool           // replaced lines
@@ -35,7 +35,7 @@ type gathered struct {
 
 // tell adds a page's report, and returns the index of a line with the id of another one of the page
 // and other contents, or -1. Its cost grows with the report only.
-func (g *gathered) tell(o clients.Order, page int, mode string) (contradicts int) {
+func (g *mergedOrder) tell(o clients.Order, page int, mode string) (contradicts int) {
 	lines := o.Lines
 	o.Lines = nil
 	again := page == g.told
@@ -76,7 +76,7 @@ func (g *gathered) tell(o clients.Order, page int, mode string) (contradicts int
 
 // contradicts reports whether the page has a line with the id of this one, and none with its
 // contents.
-func (g *gathered) contradicts(l clients.Line, page int) bool {
+func (g *mergedOrder) contradicts(l clients.Line, page int) bool {
 	told := false
 	for _, i := range g.byID[l.LineID] {
 		if g.pages[i] == page {
@@ -90,7 +90,7 @@ func (g *gathered) contradicts(l clients.Line, page int) bool {
 }
 
 // further reports whether a page that has had the order already adds lines now.
-func (g *gathered) further(lines []clients.Line, mode string) bool {
+func (g *mergedOrder) further(lines []clients.Line, mode string) bool {
 	known := func(l clients.Line) bool {
 		if l.LineID != "" {
 			return slices.ContainsFunc(g.byID[l.LineID], func(i int) bool { return g.pages[i] == g.told })
@@ -122,7 +122,7 @@ func contentsOf(l clients.Line) string {
 func unnumbered(l clients.Line) bool { return l.LineID == "" }
 
 // done is the order with all its lines.
-func (g *gathered) done(mode string) clients.Order {
+func (g *mergedOrder) done(mode string) clients.Order {
 	told := map[string]bool{}
 	lines := g.lines[:0]
 	for i, l := range g.lines {
@@ -146,7 +146,7 @@ func (g *gathered) done(mode string) clients.Order {
 // orderBytes is the approximate size of an order that is read from a program's result, in bytes.
 func orderBytes(v any) int {
 	const room = 2 // spare capacity of lists
-	n := int(unsafe.Sizeof(gathered{})) + textBytes(v)
+	n := int(unsafe.Sizeof(mergedOrder{})) + textBytes(v)
 	for _, l := range listIn(v, "lines") {
 		n += room*int(unsafe.Sizeof(clients.Line{})) + textBytes(l)
 		n += room * int(unsafe.Sizeof(clients.ScheduleLine{})) * len(listIn(l, "schedule"))

@@ -118,8 +118,8 @@ func (g *pager) start(s jq.Scope) jq.Scope {
 	return s
 }
 
-// turn identifies a page: by its scope, or by its URL. done means that there is no such page.
-type turn struct {
+// pageRef identifies a page: by its scope, or by its URL. done means that there is no such page.
+type pageRef struct {
 	scope  jq.Scope
 	url    *url.URL
 	cursor string // the cursor of the page, "" for none
@@ -127,7 +127,7 @@ type turn struct {
 }
 
 // after is the page after the one requested at address with s.
-func (g *pager) after(ctx context.Context, page *page, address *url.URL, s jq.Scope) (turn, error) {
+func (g *pager) after(ctx context.Context, page *page, address *url.URL, s jq.Scope) (pageRef, error) {
 	switch g.By {
 	case byCursor:
 		return g.afterCursor(ctx, page, s)
@@ -136,32 +136,32 @@ func (g *pager) after(ctx context.Context, page *page, address *url.URL, s jq.Sc
 	case byLink:
 		return g.afterLink(ctx, page, address, s)
 	}
-	return turn{done: true}, nil
+	return pageRef{done: true}, nil
 }
 
-func (g *pager) afterCursor(ctx context.Context, page *page, s jq.Scope) (turn, error) {
+func (g *pager) afterCursor(ctx context.Context, page *page, s jq.Scope) (pageRef, error) {
 	var next any = page.header.Get(g.Header)
 	if g.next != nil {
 		var err error
 		if next, err = g.next.One(ctx, page.body, s); err != nil {
-			return turn{}, fmt.Errorf("paging.next: %w", err)
+			return pageRef{}, fmt.Errorf("paging.next: %w", err)
 		}
 	}
 	if jq.Blank(next) || next == false {
-		return turn{done: true}, nil
+		return pageRef{done: true}, nil
 	}
 	cursor, ok := jq.PlainText(next)
 	if !ok {
-		return turn{}, fmt.Errorf("paging.next is %s, expected a cursor", jq.TypeName(next))
+		return pageRef{}, fmt.Errorf("paging.next is %s, expected a cursor", jq.TypeName(next))
 	}
-	return turn{scope: s.With("cursor", cursor), cursor: cursor}, nil
+	return pageRef{scope: s.With("cursor", cursor), cursor: cursor}, nil
 }
 
-func (g *pager) afterNumber(ctx context.Context, page *page, s jq.Scope) (turn, error) {
+func (g *pager) afterNumber(ctx context.Context, page *page, s jq.Scope) (pageRef, error) {
 	variable, step := byPage, 1
 	items, counted, err := g.count(ctx, "items", g.items, page, s)
 	if err != nil {
-		return turn{}, err
+		return pageRef{}, err
 	}
 	if g.By == byOffset {
 		variable, step = byOffset, items
@@ -170,9 +170,9 @@ func (g *pager) afterNumber(ctx context.Context, page *page, s jq.Scope) (turn, 
 	last, err := g.last(ctx, page, s, at+step)
 	short := counted && (items == 0 || g.Size > 0 && items < g.Size && !g.tells())
 	if err != nil || last || short {
-		return turn{done: true}, err
+		return pageRef{done: true}, err
 	}
-	return turn{scope: s.With(variable, at+step)}, nil
+	return pageRef{scope: s.With(variable, at+step)}, nil
 }
 
 // tells reports whether a response states that it is the last.
@@ -215,30 +215,30 @@ func (g *pager) count(ctx context.Context, name string, p *jq.Program, page *pag
 // afterLink follows the link with the relation next (RFC 8288), or the URL in the response.
 // Credentials are sent along, so that it must stay on the host; with follow = "path" the host in the
 // link is ignored.
-func (g *pager) afterLink(ctx context.Context, page *page, address *url.URL, s jq.Scope) (turn, error) {
+func (g *pager) afterLink(ctx context.Context, page *page, address *url.URL, s jq.Scope) (pageRef, error) {
 	target, ok := nextLink(page.header.Values("Link"))
 	if g.nextURL != nil {
 		v, err := g.nextURL.One(ctx, page.body, s)
 		if err != nil {
-			return turn{}, fmt.Errorf("paging.next_url: %w", err)
+			return pageRef{}, fmt.Errorf("paging.next_url: %w", err)
 		}
 		if ok = !jq.Blank(v) && v != false; ok {
 			if target, ok = v.(string); !ok {
-				return turn{}, fmt.Errorf("paging.next_url is %s, expected a URL", jq.TypeName(v))
+				return pageRef{}, fmt.Errorf("paging.next_url is %s, expected a URL", jq.TypeName(v))
 			}
 		}
 	}
 	if !ok {
-		return turn{done: true}, nil
+		return pageRef{done: true}, nil
 	}
 	next, err := address.Parse(strings.TrimSpace(target))
 	if err != nil {
-		return turn{}, errors.New("the link to the next page is not a URL")
+		return pageRef{}, errors.New("the link to the next page is not a URL")
 	}
 	if g.Follow != followPath && !auth.SameOrigin(next, address) {
-		return turn{}, errors.New("the link to the next page leads to another host")
+		return pageRef{}, errors.New("the link to the next page leads to another host")
 	}
-	return turn{scope: s, url: &url.URL{Scheme: address.Scheme, Host: address.Host, Path: next.Path, RawPath: next.RawPath, RawQuery: next.RawQuery}}, nil
+	return pageRef{scope: s, url: &url.URL{Scheme: address.Scheme, Host: address.Host, Path: next.Path, RawPath: next.RawPath, RawQuery: next.RawQuery}}, nil
 }
 
 // visited are the earlier pages of one query. A provider that repeats one of them would do so
@@ -256,7 +256,7 @@ func newVisited() *visited {
 
 // again reports what is repeated: the content of a page, or its successor. It is "" for a new page.
 // Empty pages have the content 0, which may repeat.
-func (v *visited) again(number int, contents uint64, address *url.URL, next turn) string {
+func (v *visited) again(number int, contents uint64, address *url.URL, next pageRef) string {
 	v.urls[address.String()] = true
 	before := v.contents[contents]
 	switch {

@@ -26,7 +26,7 @@ func (c *Client) Orders(ctx context.Context, q clients.Query) (clients.Answer, e
 	if err != nil {
 		return clients.Answer{}, err
 	}
-	g := c.gathering(ctx, h, asked, q.Account.Name)
+	g := c.collector(ctx, h, asked, q.Account.Name)
 	g.only = len(scopes) == 1
 	var missing error // the error of the first order that the API does not know
 	for _, s := range scopes {
@@ -49,7 +49,7 @@ func namesOne(s jq.Scope) bool { return s.Value("order_id") != nil || s.Value("r
 
 // choose finds the operation for a query, and the scopes of its calls: one for a date range, and one
 // for each named order if they cannot be requested together.
-func (c *Client) choose(q clients.Query) (*question, []jq.Scope, error) {
+func (c *Client) choose(q clients.Query) (*operationSpec, []jq.Scope, error) {
 	if err := c.Lacks(q.Account); err != nil {
 		return nil, nil, c.cannot("orders", "the account lacks keys that the declaration uses: "+strings.ReplaceAll(err.Error(), "\n", "; "), "complete the account in the configuration")
 	}
@@ -151,7 +151,7 @@ func (c *Client) First(ctx context.Context, q clients.Query) (First, error) {
 	if asked == c.fetch {
 		f.op = "fetch"
 	}
-	g := c.gathering(ctx, h, asked, q.Account.Name)
+	g := c.collector(ctx, h, asked, q.Account.Name)
 	g.first = &f
 	if err := g.pages(ctx, scopes[0]); err != nil {
 		return First{}, err

@@ -141,7 +141,7 @@ func (c *Client) mapSample(ctx context.Context, sm *sample) (orders []clients.Or
 	if sm.Reference != "" {
 		s = s.With("reference", sm.Reference).With("references", []any{sm.Reference})
 	}
-	a := &q.ask
+	a := &q.requestSpec
 	if sm.Item != "" {
 		item, _, err := parseJSON(sm.Item)
 		if err != nil {
@@ -169,7 +169,7 @@ func (c *Client) mapSample(ctx context.Context, sm *sample) (orders []clients.Or
 	if err != nil || v.failed() != nil || v.outcome == outcomeNone && a != &q.each {
 		return nil, v.outcome, err
 	}
-	g := c.gathering(ctx, nil, q, c.account.Name)
+	g := c.collector(ctx, nil, q, c.account.Name)
 	g.strict = true
 	if err := g.mapPage(ctx, p, s); err != nil {
 		return nil, "", errors.New(clients.AsError(err).Message)
@@ -179,7 +179,7 @@ func (c *Client) mapSample(ctx context.Context, sm *sample) (orders []clients.Or
 }
 
 // asked is the operation of a sample.
-func (c *Client) asked(sm *sample) *question {
+func (c *Client) asked(sm *sample) *operationSpec {
 	if sm.Operation == "fetch" {
 		return c.fetch
 	}
@@ -196,7 +196,7 @@ func (c *Client) readSample(ctx context.Context, sm *sample) ([]expected, error)
 		return nil, err
 	}
 	q := c.asked(sm)
-	g := c.gathering(ctx, nil, q, c.account.Name)
+	g := c.collector(ctx, nil, q, c.account.Name)
 	g.strict = true
 	list, several := v.([]any)
 	if !several {
