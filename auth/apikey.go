@@ -5,9 +5,10 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
-	"orderbeat/auth/secret"
 	"sync/atomic"
 	"time"
+
+	"orderbeat/auth/secret"
 
 	"orderbeat/auth/endpoint"
 )

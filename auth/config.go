@@ -10,10 +10,11 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"orderbeat/auth/secret"
 	"slices"
 	"strings"
 	"time"
+
+	"orderbeat/auth/secret"
 
 	"orderbeat/auth/endpoint"
 	"orderbeat/auth/mask"

@@ -9,10 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"orderbeat/auth/secret"
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"orderbeat/auth/secret"
 
 	"orderbeat/auth/endpoint"
 )

@@ -3,8 +3,9 @@ package auth
 import (
 	"context"
 	"errors"
-	"orderbeat/auth/secret"
 	"time"
+
+	"orderbeat/auth/secret"
 
 	"orderbeat/auth/endpoint"
 )

@@ -139,7 +139,7 @@ func TestIntrospectionChangesNothing(t *testing.T) {
 		"says it is not active":   func(*http.Request) (*http.Response, error) { return respond(200, `{"active":false}`), nil },
 		"refuses the credentials": func(*http.Request) (*http.Response, error) { return respond(401, `{"error":"invalid_client"}`), nil },
 		"has had too many":        func(*http.Request) (*http.Response, error) { return respond(429, ""), nil },
-		"is unavailable":         func(*http.Request) (*http.Response, error) { return respond(500, ""), nil },
+		"is unavailable":          func(*http.Request) (*http.Response, error) { return respond(500, ""), nil },
 		"says nothing in time": func(req *http.Request) (*http.Response, error) {
 			<-req.Context().Done()
 			return nil, req.Context().Err()

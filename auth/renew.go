@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"time"
+
 	"orderbeat/auth/endpoint"
 	"orderbeat/auth/secret"
-	"time"
 )
 
 const (

@@ -3,8 +3,9 @@ package auth
 import (
 	"context"
 	"math/rand/v2"
-	"orderbeat/auth/endpoint"
 	"time"
+
+	"orderbeat/auth/endpoint"
 )
 
 // exclusively runs do in place of a renewal: calls that need a token wait for it and then check

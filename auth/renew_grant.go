@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"orderbeat/auth/secret"
 	"time"
+
+	"orderbeat/auth/secret"
 
 	"orderbeat/auth/endpoint"
 )

@@ -3,9 +3,10 @@ package auth
 import (
 	"context"
 	"errors"
-	"orderbeat/auth/secret"
 	"sync"
 	"time"
+
+	"orderbeat/auth/secret"
 
 	"orderbeat/auth/endpoint"
 )

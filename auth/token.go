@@ -2,8 +2,9 @@ package auth
 
 import (
 	"math/rand/v2"
-	"orderbeat/auth/secret"
 	"time"
+
+	"orderbeat/auth/secret"
 )
 
 // Token is an access token. It is a value; a newer one replaces it.

@@ -2,9 +2,10 @@ package auth
 
 import (
 	"net/http"
-	"orderbeat/auth/endpoint"
 	"strings"
 	"time"
+
+	"orderbeat/auth/endpoint"
 )
 
 const (

@@ -82,9 +82,9 @@ func (a *Advice) Normalize() {
 // Fingerprint is equal for two normalized reports of one advice exactly if they differ in nothing but
 // Unmapped. It may change with the version of the program.
 func (a *Advice) Fingerprint() [16]byte {
-	told := *a
-	told.Unmapped = nil
-	return fingerprintOf(told)
+	compared := *a
+	compared.Unmapped = nil
+	return fingerprintOf(compared)
 }
 
 // OrderIDs are the orders that the advice names, sorted, without duplicates. unnamed reports that a

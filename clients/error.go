@@ -3,9 +3,10 @@ package clients
 import (
 	"errors"
 	"fmt"
-	"orderbeat/auth/endpoint"
 	"strings"
 	"time"
+
+	"orderbeat/auth/endpoint"
 
 	"orderbeat/clients/exchange"
 )

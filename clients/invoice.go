@@ -85,9 +85,9 @@ func (i *Invoice) Normalize() {
 
 // Fingerprint is [Advice.Fingerprint] for an invoice.
 func (i *Invoice) Fingerprint() [16]byte {
-	told := *i
-	told.Unmapped = nil
-	return fingerprintOf(told)
+	compared := *i
+	compared.Unmapped = nil
+	return fingerprintOf(compared)
 }
 
 // OrderIDs are the orders that the invoice names, sorted, without duplicates.

@@ -107,20 +107,20 @@ func keepBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 // 401 where Basic is accepted.
 func (s *Server) refuse(w http.ResponseWriter, p *problem) {
 	s.counts.refused.Add(1)
-	told, ok := s.dialect.refusals[p.reason]
+	response, ok := s.dialect.refusals[p.reason]
 	if !ok {
-		told = s.dialect.refusals[badRequest]
+		response = s.dialect.refusals[badRequest]
 	}
 	if p.reason == badMethod {
-		told.status = http.StatusMethodNotAllowed
+		response.status = http.StatusMethodNotAllowed
 		w.Header().Set("Allow", http.MethodPost)
 	}
-	if told.status == http.StatusUnauthorized && s.dialect.takesBasic() {
+	if response.status == http.StatusUnauthorized && s.dialect.takesBasic() {
 		w.Header().Set("WWW-Authenticate", `Basic realm="token"`)
 	}
 	e := s.dialect.errors
-	text := strings.ReplaceAll(told.text, "{}", p.what)
-	answer(w, told.status, e.layout.write(pair{e.code, told.code}, pair{e.text, text}))
+	text := strings.ReplaceAll(response.text, "{}", p.what)
+	answer(w, response.status, e.layout.write(pair{e.code, response.code}, pair{e.text, text}))
 }
 
 // answer writes a response that must not be cached (RFC 6749 section 5.1). If it cannot be written

@@ -32,15 +32,15 @@ func (e *Endpoint) Introspect(ctx context.Context, token secret.Secret) (Introsp
 	if len(encodings) == 0 {
 		encodings = []Encoding{Form}
 	}
-	var told Introspection
+	var result Introspection
 	var err error
 	for _, enc := range encodings {
-		told, err = e.examine(ctx, enc, token)
+		result, err = e.examine(ctx, enc, token)
 		if e, ok := errors.AsType[*Error](err); !ok || e.Status != http.StatusBadRequest && e.Status != http.StatusUnsupportedMediaType {
 			break
 		}
 	}
-	return told, err
+	return result, err
 }
 
 func (e *Endpoint) examine(ctx context.Context, enc Encoding, token secret.Secret) (Introspection, error) {

@@ -181,7 +181,7 @@ func (m members) at(path string) json.RawMessage {
 // lifeOf is the remaining lifetime of a token and its source: the response, or the token itself if
 // that is earlier, otherwise the dialect.
 func (d Dialect) lifeOf(token string, expiresIn json.RawMessage, now time.Time) (time.Duration, Expiry) {
-	life, expiry := d.told(expiresIn, now), ExpiryServer
+	life, expiry := d.statedLife(expiresIn, now), ExpiryServer
 	if life == 0 {
 		life, expiry = d.Life, ExpiryDefault
 	}
@@ -193,9 +193,9 @@ func (d Dialect) lifeOf(token string, expiresIn json.RawMessage, now time.Time) 
 	return life, expiry
 }
 
-// told reads expires_in: seconds, as a number or as text, or in some dialects the expiry as a Unix
+// statedLife reads expires_in: seconds, as a number or as text, or in some dialects the expiry as a Unix
 // time. 0 means that it is missing or implausible.
-func (d Dialect) told(raw json.RawMessage, now time.Time) time.Duration {
+func (d Dialect) statedLife(raw json.RawMessage, now time.Time) time.Duration {
 	const millis = 1e12 // in seconds since 1970 this is the year 33658
 	written := text(raw)
 	if written == "" {

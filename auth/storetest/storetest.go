@@ -3,9 +3,10 @@
 package storetest
 
 import (
-	"orderbeat/auth/secret"
 	"testing"
 	"time"
+
+	"orderbeat/auth/secret"
 
 	"github.com/google/go-cmp/cmp"
 

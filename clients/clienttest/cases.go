@@ -30,7 +30,7 @@ func (r *runner) statuses(t *testing.T) {
 				t.Errorf("got status %d and wait %v, want %d and none", e.Status, e.After, status)
 			}
 			if !code.Retryable() && e.Hint == "" {
-				t.Errorf("got %v without a hint: a person must do something, and is not told what", e)
+				t.Errorf("got %v without a hint: a person must do something, and the hint is empty", e)
 			}
 			if calls := s.calls.Load(); calls != 1 {
 				t.Errorf("got %d calls, want 1: trying again is not the client's to decide", calls)
@@ -131,7 +131,7 @@ func (r *runner) broken(t *testing.T) {
 			r.want(t, err, clients.CodeUnavailable)
 		})
 	}
-	t.Run("because nobody listens", func(t *testing.T) {
+	t.Run("because no server listens", func(t *testing.T) {
 		p, s := r.start(t, reply(200, r.Answer), nil)
 		s.Close()
 		_, err := r.ask(t.Context(), p)
@@ -167,7 +167,7 @@ func (r *runner) contexts(t *testing.T) {
 			t.Errorf("got %v after %d calls, want context.Canceled after none", err, s.calls.Load())
 		}
 	})
-	t.Run("whose time is up is told unavailable", func(t *testing.T) {
+	t.Run("past its deadline is unavailable", func(t *testing.T) {
 		p, _ := r.start(t, hang, nil)
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		defer cancel()

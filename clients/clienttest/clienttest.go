@@ -7,10 +7,11 @@ package clienttest
 import (
 	"context"
 	"log/slog"
-	"orderbeat/auth/secret"
 	"strings"
 	"testing"
 	"time"
+
+	"orderbeat/auth/secret"
 
 	"orderbeat/auth"
 	"orderbeat/clients"
@@ -130,7 +131,7 @@ func (r *runner) wantDiscreet(t *testing.T, err error) {
 	}
 	for _, secret := range append(r.Secrets, ClientSecret, tokenCanary, bodyCanary, "?") {
 		if strings.Contains(text, secret) {
-			t.Errorf("the error tells %q: %s", secret, text)
+			t.Errorf("the error contains %q: %s", secret, text)
 		}
 	}
 }

@@ -4,11 +4,12 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
-	"orderbeat/auth/secret"
 	"reflect"
 	"slices"
 	"strings"
 	"time"
+
+	"orderbeat/auth/secret"
 
 	"orderbeat/clients/section"
 )

@@ -32,7 +32,7 @@ func (r *runner) recorded(t *testing.T) {
 		text := fmt.Sprintf("%+v\n%s", x, body)
 		for _, secret := range append(r.Secrets, ClientSecret, tokenCanary) {
 			if strings.Contains(text, secret) {
-				t.Errorf("the exchange tells %q: %s", secret, text)
+				t.Errorf("the exchange contains %q: %s", secret, text)
 			}
 		}
 		if x.Detail != exchange.Full {

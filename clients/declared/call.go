@@ -199,7 +199,7 @@ func (a *requestSpec) address(ctx context.Context, c *Client, s jq.Scope) (*url.
 	}
 	for step := range strings.SplitSeq(path, "/") {
 		if step == "." || step == ".." { // inserted values must not change the path
-			return nil, errors.New("path: must not contain the segment . or ..")
+			return nil, errors.New("path: must not contain . or .. segments")
 		}
 	}
 	values, err := a.query.Values(ctx, s)

@@ -4,11 +4,12 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"orderbeat/auth/secret"
 	"regexp"
 	"slices"
 	"strings"
 	"unicode"
+
+	"orderbeat/auth/secret"
 
 	"golang.org/x/time/rate"
 

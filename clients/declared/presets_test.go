@@ -1,12 +1,13 @@
 package declared // inside: it walks the shape of the settings
 
 import (
-	"orderbeat/auth/secret"
 	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"orderbeat/auth/secret"
 
 	"github.com/pelletier/go-toml/v2"
 

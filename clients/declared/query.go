@@ -4,9 +4,10 @@ import (
 	"cmp"
 	"context"
 	"maps"
-	"orderbeat/auth/secret"
 	"slices"
 	"strings"
+
+	"orderbeat/auth/secret"
 
 	"orderbeat/clients"
 	"orderbeat/clients/declared/jq"

@@ -1,8 +1,9 @@
 package declared
 
 import (
-	"orderbeat/auth/secret"
 	"time"
+
+	"orderbeat/auth/secret"
 
 	"orderbeat/clients"
 	"orderbeat/clients/exchange"

@@ -5,9 +5,10 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"orderbeat/auth/secret"
 	"slices"
 	"strings"
+
+	"orderbeat/auth/secret"
 
 	"orderbeat/auth"
 	"orderbeat/auth/endpoint"

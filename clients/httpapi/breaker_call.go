@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"errors"
+
 	"orderbeat/auth/endpoint"
 
 	"orderbeat/clients"

@@ -5,12 +5,13 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"orderbeat/auth/endpoint"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"orderbeat/auth/endpoint"
 
 	"orderbeat/clients"
 	"orderbeat/clients/exchange"

@@ -12,11 +12,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"orderbeat/auth/secret"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"orderbeat/auth/secret"
 
 	"orderbeat/auth"
 	"orderbeat/auth/endpoint"

@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"orderbeat/auth/secret"
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"orderbeat/auth/secret"
 
 	"orderbeat/auth"
 	"orderbeat/auth/endpoint"

@@ -2,9 +2,10 @@ package michelin
 
 import (
 	"fmt"
-	"orderbeat/auth/secret"
 	"strings"
 	"time"
+
+	"orderbeat/auth/secret"
 
 	"orderbeat/auth"
 	"orderbeat/clients"

@@ -16,6 +16,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+
 	"orderbeat/auth/secret"
 
 	"orderbeat/auth"
@@ -184,7 +185,7 @@ func (c *Client) Check(ctx context.Context, _ clients.Account) ([]clients.Proble
 	if err := c.http.Token(ctx, "check"); err != nil {
 		return nil, err
 	}
-	if told, err := c.source.Introspect(ctx); err == nil && !told.Active {
+	if introspection, err := c.source.Introspect(ctx); err == nil && !introspection.Active {
 		return []clients.Problem{{
 			Code: "inactive", Message: "a token was granted, but introspection reports it as inactive; the next call renews it if that is true",
 		}}, nil

@@ -164,7 +164,7 @@ func (d *reader) count(value jsontext.Value, answer *clients.Answer) {
 // complete rejects a response that announces messages and has none.
 func (d *reader) complete() error {
 	if d.messages > 0 && d.elements == 0 {
-		return d.wrong(fmt.Sprintf("it tells of %d messages and has none", d.messages))
+		return d.wrong(fmt.Sprintf("it announces %d messages and has none", d.messages))
 	}
 	return nil
 }

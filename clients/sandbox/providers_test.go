@@ -205,7 +205,7 @@ func TestControlRevokesWhatItIsTold(t *testing.T) {
 	}
 	b := newBench(t)
 	for body, want := range map[string]string{
-		`{"provider":"Mazda"}`: `there is none called`, `{"everything":true}`: `unknown field`, `1`: `cannot unmarshal`,
+		`{"provider":"Mazda"}`: `unknown provider`, `{"everything":true}`: `unknown field`, `1`: `cannot unmarshal`,
 	} {
 		a := b.send(t, http.MethodPost, "/_sandbox/revoke", body)
 		if text, _ := decode(t, a.body)["error"].(string); a.status != http.StatusBadRequest || !strings.Contains(text, want) {

@@ -48,7 +48,7 @@ func (s *Sandbox) revoke(w http.ResponseWriter, r *http.Request) {
 		err = nil
 	}
 	if _, known := s.issuers[which.Provider]; err == nil && !known && which.Provider != "" {
-		err = fmt.Errorf("provider: there is none called %q", which.Provider)
+		err = fmt.Errorf("provider: unknown provider %q", which.Provider)
 	}
 	if err != nil {
 		wire.AnswerJSON(w, http.StatusBadRequest, map[string]string{"error": err.Error()})

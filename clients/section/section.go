@@ -2,8 +2,9 @@ package section
 
 import (
 	"log/slog"
-	"orderbeat/auth/secret"
 	"time"
+
+	"orderbeat/auth/secret"
 
 	"orderbeat/auth"
 	"orderbeat/auth/mask"

@@ -1,9 +1,10 @@
 package section
 
 import (
-	"orderbeat/auth/secret"
 	"regexp"
 	"strings"
+
+	"orderbeat/auth/secret"
 
 	"orderbeat/auth"
 )

@@ -162,7 +162,7 @@ func TestFailedConsents(t *testing.T) {
 		{"the user refuses", "access_denied", 403, "Access was denied", false},
 		{"the server is overloaded, as Mazda spells it", "temporary_unavailable", 502, "overloaded", true},
 		{"the server fails", "server_error", 502, "failed", true},
-		{"the client may not", "unauthorized_client", 502, "does not let this client", false},
+		{"the client may not", "unauthorized_client", 502, "may not request access", false},
 	} {
 		status, page := b.page(b.answer(b.begin(link), "johndoe", test.answer))
 		if status != test.status || !strings.Contains(page, test.says) {
@@ -205,7 +205,7 @@ func TestFailedConsents(t *testing.T) {
 		"a second code":           with(func(q url.Values) { q.Set("code", "another") }),
 		"an error after the code": with(func(q url.Values) { q.Del("code"); q.Set("error", "access_denied") }),
 	} {
-		if status, page := b.page(address); status != http.StatusBadRequest || !strings.Contains(page, "belongs to no request") {
+		if status, page := b.page(address); status != http.StatusBadRequest || !strings.Contains(page, "no pending consent") {
 			t.Errorf("%s: got %d %s, want it refused", name, status, page)
 		}
 	}

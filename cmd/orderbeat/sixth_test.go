@@ -212,7 +212,7 @@ func TestSixthProviderIsAddedByTOMLAlone(t *testing.T) {
 		acme.orders[2].Lines[0].Sent = "several"
 	})
 	r := ask()
-	if r.State != jobs.Partial || r.Orders.Changed != 1 || r.Errors[0].Code != clients.CodeBadResponse || !strings.Contains(r.Errors[0].Message, "orders[2].lines[0].shipped: is no whole number of pieces") {
+	if r.State != jobs.Partial || r.Orders.Changed != 1 || r.Errors[0].Code != clients.CodeBadResponse || !strings.Contains(r.Errors[0].Message, "orders[2].lines[0].shipped: is not a whole number") {
 		t.Errorf("got %+v, want the job partial, bad_response and where", r)
 	}
 	if n := p.count("order_events"); n != 7 {

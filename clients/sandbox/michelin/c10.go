@@ -52,14 +52,14 @@ func newC10Line(l *line) object {
 }
 
 func newC10Schedule(p *part) object {
-	var told member
+	var quantity member
 	switch p.state {
 	case open, backordered:
-		told = member{"openQuantity", c10Quantity(p.quantity)}
+		quantity = member{"openQuantity", c10Quantity(p.quantity)}
 	case confirmed, scheduled:
-		told = member{"confirmedQuantity", c10Quantity(p.quantity)}
+		quantity = member{"confirmedQuantity", c10Quantity(p.quantity)}
 	case cancelled:
-		told = member{"cancelledQuantity", c10Quantity(p.quantity)}
+		quantity = member{"cancelledQuantity", c10Quantity(p.quantity)}
 	case shipped:
 		despatches := make([]object, len(p.despatches))
 		for i, d := range p.despatches {
@@ -69,9 +69,9 @@ func newC10Schedule(p *part) object {
 				{"despatchedQuantity", c10Quantity(d.quantity)},
 			}
 		}
-		told = member{"scheduledArticleDespatchDetails", despatches}
+		quantity = member{"scheduledArticleDespatchDetails", despatches}
 	}
-	return object{{"deliveryDate", p.due.String()}, told}
+	return object{{"deliveryDate", p.due.String()}, quantity}
 }
 
 func c10Quantity(n int) object { return object{{"quantityValue", n}} }
