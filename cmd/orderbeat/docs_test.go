@@ -35,7 +35,7 @@ func documents(t *testing.T) []string {
 	if err != nil || len(docs) == 0 {
 		t.Fatalf("got %d documents, %v", len(docs), err)
 	}
-	names := []string{"README.md"}
+	names := []string{"README.md", "CONTRIBUTING.md", "SECURITY.md"}
 	for _, path := range docs {
 		names = append(names, "docs/"+filepath.Base(path))
 	}

@@ -313,6 +313,9 @@ CREATE TABLE orders (
 
 CREATE INDEX orders_changed ON orders (last_changed_at, provider, account, order_id);
 
+CREATE INDEX orders_next_promised ON orders (next_promised_on)
+  WHERE status NOT IN ('shipped', 'delivered', 'cancelled');
+
 CREATE INDEX orders_open ON orders (provider, account, order_id)
   WHERE status NOT IN ('shipped', 'delivered', 'cancelled');
 
@@ -474,11 +477,11 @@ SELECT CAST(julianday(coalesce(a.local_date, date('now'))) - julianday(o.next_pr
  ORDER BY o.next_promised_on;
 
 CREATE VIEW open_orders AS
-SELECT provider, account, order_id, reference, ordered_on, status, ordered_quantity,
-       shipped_quantity, open_quantity, promised_on, last_changed_at, last_seen_at, not_found_since
+SELECT provider, account, order_id, reference, ordered_on, status, ordered_quantity, shipped_quantity,
+       open_quantity, next_promised_on, promised_on, last_changed_at, last_seen_at, not_found_since
   FROM orders
  WHERE status NOT IN ('shipped', 'delivered', 'cancelled')
- ORDER BY promised_on IS NULL, promised_on;
+ ORDER BY next_promised_on NULLS LAST;
 
 CREATE VIEW order_invoices AS
 SELECT d.provider, d.account, d.order_id, o.reference, o.status, i.number, i.type, i.invoiced_on, i.due_on,
