@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/db/sqlite"
 	"orderbeat/clients/exchange"
 	"orderbeat/jobs"
 )
@@ -43,9 +44,13 @@ func benchmarkCommit(b *testing.B, n int, rows float64, orders func(i int) []cli
 	var js []jobs.Job
 	var spent time.Duration
 	for i := -1; i < b.N; i++ {
+		if i == 0 { sqlite.PrintStats(1) }
 		if (i+1)%most == 0 {
 			_, js = start(b, d, min(most, b.N-i))
 			publish(b, d)
+			if claimed, err := d.Claim(b.Context(), "michelin", noon, most); err != nil || len(claimed) != len(js) {
+				b.Fatalf("claimed %d of %d jobs: %v", len(claimed), len(js), err)
+			}
 		}
 		outcome := succeeded(js[(i+1)%most], noon.Add(time.Duration(i)*time.Millisecond), orders(i+1)...)
 		begun := time.Now()
@@ -54,6 +59,7 @@ func benchmarkCommit(b *testing.B, n int, rows float64, orders func(i int) []cli
 			spent += time.Since(begun)
 		}
 	}
+	sqlite.PrintStats(b.N)
 	report(b, n, rows, spent)
 }
 
