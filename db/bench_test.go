@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"orderbeat/clients"
-	"orderbeat/db/sqlite"
 	"orderbeat/clients/exchange"
 	"orderbeat/jobs"
 )
@@ -44,7 +43,6 @@ func benchmarkCommit(b *testing.B, n int, rows float64, orders func(i int) []cli
 	var js []jobs.Job
 	var spent time.Duration
 	for i := -1; i < b.N; i++ {
-		if i == 0 { sqlite.PrintStats(1) }
 		if (i+1)%most == 0 {
 			_, js = start(b, d, min(most, b.N-i))
 			publish(b, d)
@@ -59,7 +57,6 @@ func benchmarkCommit(b *testing.B, n int, rows float64, orders func(i int) []cli
 			spent += time.Since(begun)
 		}
 	}
-	sqlite.PrintStats(b.N)
 	report(b, n, rows, spent)
 }
 

@@ -99,9 +99,6 @@ func (t *tx) applyOutcome(o *jobs.Outcome, list []reportedOrder, papers []docume
 	if c.Tally, err = t.upsertOrders(o, list, job.traceparent); err != nil {
 		return c, err
 	}
-	if err := t.noteComplete(o); err != nil {
-		return c, err
-	}
 	if err := t.noteNotFound(o, list, job.traceparent); err != nil {
 		return c, err
 	}

@@ -50,7 +50,7 @@ func Queries() []Query {
 		{"known", knownSQL, []any{"p", "a", "[]"}},
 		{"same", sameSQL, []any{"t", "p", "a", "{}", "t"}},
 		{"seen", seenSQL, []any{"t", "t", "p", "a", "[]"}},
-		{"complete response", completeSQL, []any{"p", "a", "d", "d", "t"}},
+
 		{"drop responses", dropResponsesSQL, []any{"p", "a", "t"}},
 		{"not found", notFoundSQL, []any{"t", "p", "a", "[]", "t"}},
 		{"document", documentSQL, []any{"p", "a", "o"}},

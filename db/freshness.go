@@ -36,8 +36,9 @@ const freshnessSQL = `
 SELECT provider, account, last_success_at, last_failure_at, failure_code FROM freshness
  WHERE ? = '' OR provider = ? ORDER BY provider, account`
 
-// updateFreshness notes how asking about an account went. What does not ask for orders, or asks
-// nobody, says nothing about how well they are known.
+// updateFreshness records the result of a request about an account's orders, and that a response
+// about a range of order dates was complete: the open orders of that range that were not seen since
+// are unlisted ([DB.OpenOrders]). Kinds that do not request orders, or nothing at all, are left out.
 func (t *tx) updateFreshness(o *jobs.Outcome) error {
 	if kind := jobs.Kinds[o.Kind]; kind.Ask != nil || kind.Remaps {
 		return nil
@@ -45,7 +46,11 @@ func (t *tx) updateFreshness(o *jobs.Outcome) error {
 	asked := stamp(o.AskedAt)
 	switch o.State {
 	case jobs.Succeeded, jobs.Partial:
-		_, err := t.Exec(succeededSQL, o.Provider, o.Account, asked)
+		query, args := succeededSQL, []any{o.Provider, o.Account, asked}
+		if o.State == jobs.Succeeded && o.From != "" {
+			query, args = completeSQL, append(args, o.From, o.To)
+		}
+		_, err := t.Exec(query, args...)
 		return err
 	case jobs.Failed, jobs.Dead, jobs.Waiting:
 		var code any
@@ -54,20 +59,27 @@ func (t *tx) updateFreshness(o *jobs.Outcome) error {
 		}
 		_, err := t.Exec(failedSQL, o.Provider, o.Account, asked, code)
 		return err
-	default: // cancelled: nobody asked
+	default: // cancelled: nothing was requested
 		return nil
 	}
 }
 
 const (
+	latestRequest = `
+    ON CONFLICT (provider, account, from_on, to_on) DO UPDATE SET
+       requested_at = max(coalesce(requested_at, ''), excluded.requested_at)`
+
 	succeededSQL = `
-INSERT INTO freshness (provider, account, last_success_at) VALUES (?, ?, ?)
-    ON CONFLICT (provider, account) DO UPDATE SET
-       last_success_at = max(coalesce(last_success_at, ''), excluded.last_success_at)`
+INSERT INTO responses (provider, account, from_on, to_on, requested_at)
+VALUES (?1, ?2, '', '', ?3)` + latestRequest
+
+	completeSQL = `
+INSERT INTO responses (provider, account, from_on, to_on, requested_at)
+VALUES (?1, ?2, '', '', ?3), (?1, ?2, ?4, ?5, ?3)` + latestRequest
 
 	failedSQL = `
-INSERT INTO freshness (provider, account, last_failure_at, failure_code) VALUES (?, ?, ?, ?)
-    ON CONFLICT (provider, account) DO UPDATE SET
+INSERT INTO responses (provider, account, from_on, to_on, last_failure_at, failure_code) VALUES (?, ?, '', '', ?, ?)
+    ON CONFLICT (provider, account, from_on, to_on) DO UPDATE SET
        last_failure_at = excluded.last_failure_at, failure_code = excluded.failure_code
  WHERE coalesce(last_failure_at, '') <= excluded.last_failure_at`
 )

@@ -69,7 +69,7 @@ const (
 INSERT INTO accounts (provider, account, timezone, local_date) VALUES (?, ?, ?, ?)
     ON CONFLICT (provider, account) DO UPDATE SET timezone = excluded.timezone, local_date = excluded.local_date`
 
-	dropResponsesSQL = `DELETE FROM complete_responses WHERE provider = ? AND account = ? AND requested_at < ?`
+	dropResponsesSQL = `DELETE FROM responses WHERE provider = ? AND account = ? AND from_on > '' AND requested_at < ?`
 )
 
 // newlyLate are the orders of an account that are late and were not published as late for the

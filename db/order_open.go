@@ -20,9 +20,9 @@ func (d *DB) OpenOrders(ctx context.Context, provider, account string) ([]jobs.O
 
 const openOrdersSQL = `
 SELECT o.order_id, coalesce(o.ordered_on, substr(o.first_seen_at, 1, 10)),
-       EXISTS (SELECT 1 FROM complete_responses AS c
+       EXISTS (SELECT 1 FROM responses AS c
                 WHERE c.provider = o.provider AND c.account = o.account
-                  AND c.from_on <= o.ordered_on AND c.to_on >= o.ordered_on AND c.requested_at > o.last_seen_at)
+                  AND c.from_on > '' AND c.from_on <= o.ordered_on AND c.to_on >= o.ordered_on AND c.requested_at > o.last_seen_at)
   FROM orders AS o INDEXED BY orders_open
  WHERE o.provider = ? AND o.account = ? AND o.status NOT IN ('shipped', 'delivered', 'cancelled')
  ORDER BY o.order_id`

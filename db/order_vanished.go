@@ -49,20 +49,6 @@ type VanishedBody struct {
 	JobID string          `json:"job_id"`
 }
 
-// noteComplete records that a complete response about a range of order dates came: the open
-// orders of that range that were not seen since then are unlisted ([DB.OpenOrders]).
-func (t *tx) noteComplete(o *jobs.Outcome) error {
-	if o.State != jobs.Succeeded || o.From == "" || o.Remaps != "" || jobs.Kinds[o.Kind].Ask != nil {
-		return nil
-	}
-	_, err := t.Exec(completeSQL, o.Provider, o.Account, o.From, o.To, stamp(o.AskedAt))
-	return err
-}
-
-const completeSQL = `
-INSERT INTO complete_responses (provider, account, from_on, to_on, requested_at) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT (provider, account, from_on, to_on) DO UPDATE SET requested_at = max(requested_at, excluded.requested_at)`
-
 // noteNotFound notes of orders that were requested by their numbers, and are not in a
 // complete response, since when the provider does not know them. Of those that are open it
 // publishes that they vanished, once until they are seen again.

@@ -27,15 +27,6 @@ CREATE INDEX alerts_consents ON alerts (provider, resolved_at)
 
 CREATE UNIQUE INDEX alerts_raised ON alerts (provider, account, user, code, kind) WHERE state = 'raised';
 
-CREATE TABLE complete_responses (
-  provider     TEXT NOT NULL,
-  account      TEXT NOT NULL,
-  from_on      TEXT NOT NULL,
-  to_on        TEXT NOT NULL,
-  requested_at TEXT NOT NULL,
-  PRIMARY KEY (provider, account, from_on, to_on)
-) STRICT, WITHOUT ROWID;
-
 CREATE TABLE credentials (
   key            TEXT NOT NULL PRIMARY KEY,
   provider       TEXT NOT NULL,
@@ -150,15 +141,6 @@ CREATE TABLE exchanges (
 CREATE INDEX exchanges_job ON exchanges (job_id);
 
 CREATE INDEX exchanges_provider ON exchanges (provider, exchange_id);
-
-CREATE TABLE freshness (
-  provider        TEXT NOT NULL,
-  account         TEXT NOT NULL,
-  last_success_at TEXT,
-  last_failure_at TEXT,
-  failure_code    TEXT,
-  PRIMARY KEY (provider, account)
-) STRICT, WITHOUT ROWID;
 
 CREATE TABLE invoice_lines (
   provider         TEXT NOT NULL,
@@ -363,6 +345,17 @@ CREATE TABLE repeated_requests (
 
 CREATE INDEX repeated_requests_run ON repeated_requests (run_id);
 
+CREATE TABLE responses (
+  provider        TEXT NOT NULL,
+  account         TEXT NOT NULL,
+  from_on         TEXT NOT NULL,
+  to_on           TEXT NOT NULL,
+  requested_at    TEXT,
+  last_failure_at TEXT,
+  failure_code    TEXT,
+  PRIMARY KEY (provider, account, from_on, to_on)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE runs (
   run_id           TEXT NOT NULL PRIMARY KEY,
   provider         TEXT NOT NULL,
@@ -448,6 +441,9 @@ SELECT finished_at, job_id, provider, account, kind, state, attempts, next_attem
   FROM jobs
  WHERE state IN ('failed', 'dead', 'partial', 'waiting') AND state <> 'succeeded'
  ORDER BY job_id DESC;
+
+CREATE VIEW freshness AS
+SELECT provider, account, requested_at AS last_success_at, last_failure_at, failure_code FROM responses WHERE from_on = '';
 
 CREATE VIEW late_lines AS
 SELECT CAST(julianday(local_date) - julianday(next_promised_on) AS INTEGER) AS days_late,
