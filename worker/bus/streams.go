@@ -40,6 +40,7 @@ func (s Subjects) streamConfigs(c Config) []jetstream.StreamConfig {
 	}
 	return []jetstream.StreamConfig{
 		define("runs", "requests for runs", jetstream.WorkQueuePolicy, 0),
+		define("jobs", "jobs for other workers", jetstream.WorkQueuePolicy, 0),
 		define("orders", "order events", jetstream.LimitsPolicy, 400*day),
 		define("results", "run results", jetstream.LimitsPolicy, 7*day),
 		define("alerts", "alerts", jetstream.LimitsPolicy, 30*day),
@@ -91,7 +92,7 @@ func (q *Streams) Provision(ctx context.Context) error {
 		err := q.Ensure(ctx)
 		if err == nil {
 			activity.OK()
-			q.deleteRetired(ctx)
+			q.purgeJobs(ctx)
 		}
 		if err == nil || errors.Is(err, errStream) {
 			return err
@@ -104,19 +105,19 @@ func (q *Streams) Provision(ctx context.Context) error {
 	}
 }
 
-// deleteRetired deletes the stream that had the jobs of earlier versions: the database has them.
-func (q *Streams) deleteRetired(ctx context.Context) {
+// purgeJobs removes what an earlier version left on the stream of jobs: the database has those jobs.
+func (q *Streams) purgeJobs(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
-	name := q.Stream("jobs")
-	if _, err := q.JS.Stream(ctx, name); err != nil {
-		return // it does not exist: deleting it might not be permitted
-	}
-	if err := q.JS.DeleteStream(ctx, name); err != nil {
-		q.Log.Warn("stream is no longer used and could not be deleted", "stream", name, "err", q.Explain(err))
+	stream, err := q.JS.Stream(ctx, q.Stream("jobs"))
+	if err != nil || stream.CachedInfo().State.Msgs == 0 {
 		return
 	}
-	q.Log.Info("stream deleted: jobs are queued in the database", "stream", name)
+	if err := stream.Purge(ctx); err != nil {
+		q.Log.Warn("failed to remove job messages of an earlier version", "err", q.Explain(err))
+		return
+	}
+	q.Log.Info("job messages of an earlier version removed: jobs are queued in the database", "messages", stream.CachedInfo().State.Msgs)
 }
 
 // Ensure creates missing streams, checks existing ones, and raises their replicas to the
