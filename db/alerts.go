@@ -20,43 +20,41 @@ const (
 	AlertResolved = "resolved"
 )
 
-// maxAlerts bounds how many alerts are listed, but for those that are raised: of these
-// there is one at most of each provider, account, user, code and kind.
+// maxAlerts limits the list of all alerts. Raised alerts are not limited: there is at most one per
+// provider, account, user, code and kind.
 const maxAlerts = 1000
 
-// Alert is something that a person should look at, or should have. Its JSON is the
-// message that tells of it. There is one that is raised, at most, of a provider,
-// account, user, code and kind.
+// Alert is a problem that needs the attention of an operator. Its JSON is the body of the alert
+// message. At most one alert is raised per provider, account, user, code and kind.
 type Alert struct {
 	Code clients.Code `json:"code"`
 	// State is [AlertRaised] or [AlertResolved].
 	State    string `json:"state"`
 	Provider string `json:"provider"`
-	// Account and User are "" where it is about neither.
+	// Account and User are "" if the alert is not about one.
 	Account string `json:"account,omitzero"`
 	User    string `json:"user,omitzero"`
 	Message string `json:"message"`
-	// Hint says what a person can do about it.
+	// Hint is what the operator can do.
 	Hint string `json:"hint"`
-	// Link is where they do so, "" when there is no such page.
+	// Link is the page to do so, "" if there is none.
 	Link string `json:"link,omitzero"`
-	// Since is when it was raised; Raise takes the zero time for now.
+	// Since is when it was raised; [DB.Raise] sets a zero time to now.
 	Since time.Time `json:"since"`
-	// RunID and JobID are the job that raised it, "" when none did.
+	// RunID and JobID identify the job that raised it, "" if it was not raised by a job.
 	RunID string `json:"run_id,omitzero"`
 	JobID string `json:"job_id,omitzero"`
-	// Kind is despatch, invoice or check where a job of that kind raised it, else "".
+	// Kind is despatch, invoice or check if a job of that kind raised it, else "".
 	Kind string `json:"kind,omitzero"`
 
-	id int64 // of its row
+	id int64 // row id
 }
 
-// Raise raises an alert, and tells of it, unless it is raised already: then it
-// returns false and changes nothing. The alert's State is not looked at. Of the
-// message the first 1,000 characters are kept.
+// Raise raises an alert and puts its message into the outbox. If the alert is already raised, it
+// returns false and changes nothing. It ignores State and cuts Message to 1,000 characters.
 func (d *DB) Raise(ctx context.Context, a Alert) (raised bool, err error) {
 	if a.Provider == "" || a.Code == "" {
-		return false, fmt.Errorf("an alert names its provider and code, not %q and %q", a.Provider, a.Code)
+		return false, fmt.Errorf("alert requires a provider and a code, got provider %q and code %q", a.Provider, a.Code)
 	}
 	if a.Since.IsZero() {
 		a.Since = time.Now()
@@ -71,9 +69,8 @@ func (d *DB) Raise(ctx context.Context, a Alert) (raised bool, err error) {
 	return raised, nil
 }
 
-// Reword has an alert that is raised say something else: its message, cut as Raise does,
-// and hint. It is the same alert still, so that nobody is told. One that is not raised is
-// left alone.
+// Reword updates the message (cut as in [DB.Raise]) and hint of a raised alert without publishing
+// it. It does nothing if the alert is not raised.
 func (d *DB) Reword(ctx context.Context, a Alert) error {
 	if _, err := d.write(ctx, rewordSQL, a.Message, a.Hint, a.Provider, a.Account, a.User, string(a.Code)); err != nil {
 		return fmt.Errorf("alert %s of %s: %w", a.Code, a.Provider, err)
@@ -85,8 +82,8 @@ const rewordSQL = `
 UPDATE alerts SET message = substr(?, 1, 1000), hint = ?
  WHERE state = 'raised' AND provider = ? AND account = ? AND user = ? AND code = ? AND kind = ''`
 
-// Resolve resolves those alerts with these codes that are raised of exactly this
-// provider, account and user, and of no kind, tells of each, and returns them.
+// Resolve resolves the raised alerts with these codes for exactly this provider, account and user
+// and without a kind. It puts a message for each into the outbox and returns them.
 func (d *DB) Resolve(ctx context.Context, provider, name, user string, codes ...clients.Code) (resolved []Alert, err error) {
 	err = d.do(ctx, 2, false, func(t *tx) (err error) {
 		resolved, err = t.resolve(account{provider: provider, name: name}, user, codes, time.Now(), "")
@@ -98,11 +95,12 @@ func (d *DB) Resolve(ctx context.Context, provider, name, user string, codes ...
 	return resolved, nil
 }
 
-// ResolveAlerts resolves those of the alerts that are still raised, and tells of each.
+// ResolveAlerts resolves the alerts in the list that are still raised and puts a message for each
+// into the outbox.
 func (d *DB) ResolveAlerts(ctx context.Context, list []Alert) error {
 	return d.do(ctx, 2*len(list), false, func(t *tx) error {
 		for _, a := range list {
-			of := account{provider: a.Provider, name: a.Account, apart: a.Kind}
+			of := account{provider: a.Provider, name: a.Account, kind: a.Kind}
 			if _, err := t.resolve(of, a.User, []clients.Code{a.Code}, time.Now(), ""); err != nil {
 				return fmt.Errorf("alert %s of %s: %w", a.Code, a.Provider, err)
 			}
@@ -111,7 +109,7 @@ func (d *DB) ResolveAlerts(ctx context.Context, list []Alert) error {
 	})
 }
 
-// RaisedAlerts counts the alerts that are raised, by provider and code.
+// RaisedAlerts counts the raised alerts by provider and code.
 func (d *DB) RaisedAlerts(ctx context.Context) (counts map[AlertKey]int, err error) {
 	counts = map[AlertKey]int{}
 	err = sqlite.Query(ctx, d.readers, func(rows *sql.Rows) error {
@@ -124,13 +122,13 @@ func (d *DB) RaisedAlerts(ctx context.Context) (counts map[AlertKey]int, err err
 	return counts, err
 }
 
-// AlertKey is what [DB.RaisedAlerts] counts by.
+// AlertKey is the key of [DB.RaisedAlerts].
 type AlertKey struct {
 	Provider string
 	Code     clients.Code
 }
 
-// Alerts returns all alerts that are raised, or the latest 1,000 of all, newest first.
+// Alerts returns all raised alerts, or the latest 1,000 alerts in any state, newest first.
 func (d *DB) Alerts(ctx context.Context, raisedOnly bool) ([]Alert, error) {
 	if raisedOnly {
 		return sqlite.Fetch(ctx, d.readers, scanAlert, raisedAlertsSQL)
@@ -153,7 +151,7 @@ const (
 SELECT provider, code, count(*) FROM alerts INDEXED BY alerts_raised WHERE state = 'raised' GROUP BY provider, code`
 )
 
-// dest is where alertColumns are scanned into.
+// dest returns the scan destinations for alertColumns.
 func (a *Alert) dest() []any {
 	return []any{
 		&a.id, &a.Provider, &a.Account, &a.User, &a.Code, &a.State, &a.Message, &a.Hint,
@@ -165,7 +163,7 @@ func (a *Alert) dest() []any {
 	}
 }
 
-// raise keeps an alert and puts the message into the outbox, unless it is raised already.
+// raise stores an alert and puts its message into the outbox, unless it is already raised.
 func (t *tx) raise(a Alert, traceparent string) (bool, error) {
 	err := t.Row(raiseSQL, []any{
 		a.Provider, a.Account, a.User, string(a.Code), a.Message, a.Hint, sqlite.OrNull(a.Link), stamp(a.Since), sqlite.OrNull(a.RunID), sqlite.OrNull(a.JobID), a.Kind,
@@ -186,14 +184,14 @@ VALUES (?, ?, ?, ?, 'raised', substr(?, 1, 1000), ?, ?, ?, ?, ?, ?)
     ON CONFLICT (provider, account, user, code, kind) WHERE state = 'raised' DO NOTHING
 RETURNING ` + alertColumns
 
-// resolve ends the alerts with these codes that are raised of somebody, and puts their
+// resolve resolves the raised alerts of an account and user with these codes and puts their
 // messages into the outbox.
 func (t *tx) resolve(of account, user string, codes []clients.Code, at time.Time, traceparent string) ([]Alert, error) {
 	list, err := encode(codes)
 	if err != nil {
 		return nil, err
 	}
-	resolved, err := sqlite.FetchIn(t.Tx, scanAlert, resolveSQL, stamp(at), of.provider, of.name, user, list, of.apart)
+	resolved, err := sqlite.FetchIn(t.Tx, scanAlert, resolveSQL, stamp(at), of.provider, of.name, user, list, of.kind)
 	if err != nil {
 		return nil, err
 	}
@@ -213,8 +211,8 @@ UPDATE alerts SET state = 'resolved', resolved_at = ?
    AND kind = ?
 RETURNING ` + alertColumns
 
-// enqueueAlert tells of an alert that was raised or resolved at a time. The message's id is
-// made of the row's and the state: each is told once.
+// enqueueAlert puts the message of a raised or resolved alert into the outbox. The message id
+// consists of the row id and the state, so that each change is published once.
 func (t *tx) enqueueAlert(a *Alert, at time.Time, traceparent string) error {
 	body, err := encode(a)
 	if err != nil {

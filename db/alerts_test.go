@@ -16,7 +16,7 @@ import (
 	"orderbeat/jobs"
 )
 
-// consentAlert is about a user of whom consent is wanted.
+// consentAlert is an alert for a missing consent of a user.
 func consentAlert(user string) db.Alert {
 	return db.Alert{
 		Provider: "mazda", User: user, Code: clients.CodeConsent, Message: "user " + user + " must grant access",
@@ -48,8 +48,8 @@ func alerts(tb testing.TB, d *db.DB, raisedOnly bool) []string {
 	return text
 }
 
-// told lists the ids of the messages about alerts, and empties the outbox.
-func told(tb testing.TB, d *db.DB) []string {
+// publishedAlerts returns the ids of the alert messages and empties the outbox.
+func publishedAlerts(tb testing.TB, d *db.DB) []string {
 	tb.Helper()
 	ids := []string{}
 	for _, m := range pending(tb, d, noon.AddDate(1, 0, 0)) {
@@ -69,7 +69,7 @@ func TestAlertMessagesArePublic(t *testing.T) {
 	if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
 		t.Fatal(err)
 	}
-	commit(t, d, refused(js[1], clients.CodeForbidden, noon.Add(2*time.Second)))
+	commit(t, d, failedWith(js[1], clients.CodeForbidden, noon.Add(2*time.Second)))
 	js[0].Account = "toledo"
 	if err := d.OnWriter(t.Context(), "UPDATE jobs SET account = 'toledo'"); err != nil {
 		t.Fatal(err)
@@ -85,8 +85,8 @@ func TestAlertMessagesArePublic(t *testing.T) {
 	golden(t, "alert-resolved.txt", messages(t, list[3:]))
 }
 
-// refused is the outcome of a job that failed for good with a code.
-func refused(job jobs.Job, code clients.Code, at time.Time) jobs.Outcome {
+// failedWith is the outcome of a failed job with an error code.
+func failedWith(job jobs.Job, code clients.Code, at time.Time) jobs.Outcome {
 	o := failed(job, jobs.Failed, at)
 	o.Err = &clients.Error{
 		Provider: job.Provider, Op: "order status", Code: code, Status: 403,
@@ -95,7 +95,7 @@ func refused(job jobs.Job, code clients.Code, at time.Time) jobs.Outcome {
 	return o
 }
 
-func TestAnAlertIsToldOncePerTransition(t *testing.T) {
+func TestAlertIsPublishedOncePerTransition(t *testing.T) {
 	d := open(t)
 	a := consentAlert("johndoe")
 	for i, want := range []bool{true, false} {
@@ -113,7 +113,7 @@ func TestAnAlertIsToldOncePerTransition(t *testing.T) {
 			t.Errorf("%s: it was raised before", name)
 		}
 	}
-	if got := told(t, d); len(got) != 5 || got[0] != "mazda.consent_required.1.raised" {
+	if got := publishedAlerts(t, d); len(got) != 5 || got[0] != "mazda.consent_required.1.raised" {
 		t.Errorf("got messages %v", got)
 	}
 
@@ -131,13 +131,13 @@ func TestAnAlertIsToldOncePerTransition(t *testing.T) {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	}
-	if got := told(t, d); len(got) != 1 || got[0] != "mazda.consent_required.1.resolved" {
+	if got := publishedAlerts(t, d); len(got) != 1 || got[0] != "mazda.consent_required.1.resolved" {
 		t.Errorf("got messages %v", got)
 	}
 	if !raise(t, d, a) {
 		t.Error("what was resolved cannot be raised again")
 	}
-	if got := told(t, d); len(got) != 1 || !strings.HasPrefix(got[0], "mazda.consent_required.") || got[0] == "mazda.consent_required.1.raised" {
+	if got := publishedAlerts(t, d); len(got) != 1 || !strings.HasPrefix(got[0], "mazda.consent_required.") || got[0] == "mazda.consent_required.1.raised" {
 		t.Errorf("got messages %v, want one with an id of its own", got)
 	}
 	if _, err := d.Raise(t.Context(), db.Alert{Code: "stale"}); err == nil {
@@ -173,7 +173,7 @@ func TestAlertsAreListedNewestFirst(t *testing.T) {
 	}
 }
 
-func TestFailedJobsRaiseAlertsAboutTheirAccount(t *testing.T) {
+func TestFailedJobsRaiseAlertsForTheirAccount(t *testing.T) {
 	job := func(o func(jobs.Job) jobs.Outcome) func(*testing.T, *db.DB) {
 		return func(t *testing.T, d *db.DB) {
 			t.Helper()
@@ -192,13 +192,13 @@ func TestFailedJobsRaiseAlertsAboutTheirAccount(t *testing.T) {
 		}
 	}
 	code := func(c clients.Code) func(jobs.Job) jobs.Outcome {
-		return func(j jobs.Job) jobs.Outcome { return refused(j, c, noon) }
+		return func(j jobs.Job) jobs.Outcome { return failedWith(j, c, noon) }
 	}
 	state := func(s jobs.State) func(jobs.Job) jobs.Outcome {
 		return func(j jobs.Job) jobs.Outcome { return failed(j, s, noon) }
 	}
 	partly := func(j jobs.Job) jobs.Outcome {
-		o := refused(j, clients.CodeInvalid, noon)
+		o := failedWith(j, clients.CodeInvalid, noon)
 		o.State = jobs.Partial
 		return o
 	}
@@ -209,15 +209,15 @@ func TestFailedJobsRaiseAlertsAboutTheirAccount(t *testing.T) {
 	elsewhere := func(j jobs.Job) jobs.Outcome { j.Account = "toledo"; return succeeded(j, noon) }
 	type steps []func(*testing.T, *db.DB)
 	for name, test := range map[string]struct {
-		steps steps
-		want  []string // of those that are raised at the end
-		told  int
+		steps    steps
+		want     []string // of those that are raised at the end
+		messages int
 	}{
 		"unauthorized":                              {steps{job(code("unauthorized"))}, []string{"unauthorized"}, 1},
 		"forbidden":                                 {steps{job(code("forbidden"))}, []string{"forbidden"}, 1},
 		"invalid":                                   {steps{job(code("invalid"))}, []string{"invalid"}, 1},
 		"a check that is not possible":              {steps{job(check(code("invalid")))}, nil, 0},
-		"a check that is refused":                   {steps{job(check(code("forbidden")))}, []string{"forbidden"}, 1},
+		"a rejected check":                          {steps{job(check(code("forbidden")))}, []string{"forbidden"}, 1},
 		"the same twice":                            {steps{job(code("forbidden")), job(code("forbidden"))}, []string{"forbidden"}, 1},
 		"two codes":                                 {steps{job(code("forbidden")), job(code("invalid"))}, []string{"invalid", "forbidden"}, 2},
 		"consent, which is the user's alert":        {steps{job(code("consent_required"))}, nil, 0},
@@ -225,7 +225,7 @@ func TestFailedJobsRaiseAlertsAboutTheirAccount(t *testing.T) {
 		"an outage":                                 {steps{job(state(jobs.Failed))}, nil, 0},
 		"attempts that are used up":                 {steps{job(state(jobs.Dead))}, []string{"dead_job"}, 1},
 		"two dead jobs":                             {steps{job(state(jobs.Dead)), job(state(jobs.Dead))}, []string{"dead_job"}, 1},
-		"a dead job, then a refusal":                {steps{job(state(jobs.Dead)), job(code("forbidden"))}, []string{"forbidden", "dead_job"}, 2},
+		"a dead job, then a rejection":              {steps{job(state(jobs.Dead)), job(code("forbidden"))}, []string{"forbidden", "dead_job"}, 2},
 		"a failure does not resolve a dead job":     {steps{job(state(jobs.Dead)), job(state(jobs.Failed)), job(state(jobs.Waiting))}, []string{"dead_job"}, 1},
 		"success resolves a dead job":               {steps{job(state(jobs.Dead)), job(success)}, nil, 2},
 		"success in part resolves a dead job":       {steps{job(state(jobs.Dead)), nil, job(partly)}, nil, 2},
@@ -270,14 +270,14 @@ func TestFailedJobsRaiseAlertsAboutTheirAccount(t *testing.T) {
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("raised (-want +got):\n%s", diff)
 			}
-			if got := told(t, d); len(got) != test.told {
-				t.Errorf("got messages %v, want %d", got, test.told)
+			if got := publishedAlerts(t, d); len(got) != test.messages {
+				t.Errorf("got messages %v, want %d", got, test.messages)
 			}
 		})
 	}
 }
 
-// byHand raises an alert that nothing but its code has in common with a job's.
+// byHand raises an alert that shares only the code with a job's alert.
 func byHand(provider, account, user string) func(*testing.T, *db.DB) {
 	return func(t *testing.T, d *db.DB) {
 		t.Helper()
@@ -285,18 +285,18 @@ func byHand(provider, account, user string) func(*testing.T, *db.DB) {
 	}
 }
 
-func TestAJobsAlertSaysWhichJobItWas(t *testing.T) {
+func TestAlertNamesItsJob(t *testing.T) {
 	for name, test := range map[string]struct {
 		outcome func(jobs.Job) jobs.Outcome
 		want    db.Alert
 	}{
 		"one that failed": {
-			func(j jobs.Job) jobs.Outcome { return refused(j, clients.CodeForbidden, noon) },
+			func(j jobs.Job) jobs.Outcome { return failedWith(j, clients.CodeForbidden, noon) },
 			db.Alert{Code: clients.CodeForbidden, Message: "the account may not see this", Hint: "the bill-to must match"},
 		},
 		"one that is dead": {
 			func(j jobs.Job) jobs.Outcome { return failed(j, jobs.Dead, noon) },
-			db.Alert{Code: "dead_job", Message: "the server is in maintenance", Hint: "the next run asks again; or bring it back: orderbeat jobs retry JOB"},
+			db.Alert{Code: "dead_job", Message: "the server is in maintenance", Hint: "The next run requests the data again. To retry this job, run: orderbeat jobs retry JOB"},
 		},
 		"one whose error has no message": {
 			func(j jobs.Job) jobs.Outcome {
@@ -304,7 +304,7 @@ func TestAJobsAlertSaysWhichJobItWas(t *testing.T) {
 				o.Err.Message = ""
 				return o
 			},
-			db.Alert{Code: "dead_job", Message: "michelin: order status: unavailable (status 503)", Hint: "the next run asks again; or bring it back: orderbeat jobs retry JOB"},
+			db.Alert{Code: "dead_job", Message: "michelin: order status: unavailable (status 503)", Hint: "The next run requests the data again. To retry this job, run: orderbeat jobs retry JOB"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -328,7 +328,7 @@ func TestAJobsAlertSaysWhichJobItWas(t *testing.T) {
 	}
 }
 
-func TestAnAccountWithoutAlertsCostsNoStatement(t *testing.T) {
+func TestAccountWithoutAlertsRequiresNoStatement(t *testing.T) {
 	d := open(t)
 	observe(t, d, noon, order("SO1", false))
 	for _, query := range d.Inspect().Statements() {
@@ -338,13 +338,13 @@ func TestAnAccountWithoutAlertsCostsNoStatement(t *testing.T) {
 	}
 }
 
-// TestAlertsStayInStepWithWhatIsCommitted undoes what resolves an alert, in every way
-// that it can be undone: the next success must find it all the same.
-func TestAlertsStayInStepWithWhatIsCommitted(t *testing.T) {
+// TestAlertIsResolvedAfterARollback rolls back the resolution of an alert in every possible way: the next
+// success must still resolve it.
+func TestAlertIsResolvedAfterARollback(t *testing.T) {
 	for name, undo := range map[string]func(t *testing.T, d *db.DB, job jobs.Job){
 		"the operation fails": func(t *testing.T, d *db.DB, job jobs.Job) {
 			t.Helper()
-			// The run's row is gone when the alert was resolved already.
+			// The row of the run is missing after the alert was resolved.
 			if err := d.OnWriter(t.Context(), "CREATE TRIGGER no BEFORE UPDATE ON runs BEGIN SELECT raise(FAIL, 'no'); END"); err != nil {
 				t.Fatal(err)
 			}
@@ -387,7 +387,7 @@ func TestAlertsStayInStepWithWhatIsCommitted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := open(t)
 			_, js := start(t, d, 3)
-			commit(t, d, refused(js[0], clients.CodeForbidden, noon))
+			commit(t, d, failedWith(js[0], clients.CodeForbidden, noon))
 			undo(t, d, js[1])
 			if got := alerts(t, d, true); len(got) != 1 {
 				t.Fatalf("got raised %v, want the one that was undone", got)
@@ -400,13 +400,13 @@ func TestAlertsStayInStepWithWhatIsCommitted(t *testing.T) {
 	}
 }
 
-func TestAnAlertOfTheSameTransactionIsFound(t *testing.T) {
+func TestAlertRaisedInTheSameTransactionIsResolved(t *testing.T) {
 	d := open(t)
 	_, js := start(t, d, 3)
 	release := held(t, d)
 	done := make(chan error, 3)
 	outcomes := []jobs.Outcome{
-		refused(js[0], clients.CodeForbidden, noon), succeeded(js[1], noon), refused(js[2], clients.CodeInvalid, noon),
+		failedWith(js[0], clients.CodeForbidden, noon), succeeded(js[1], noon), failedWith(js[2], clients.CodeInvalid, noon),
 	}
 	for i, o := range outcomes {
 		go func() { _, err := d.Commit(t.Context(), o); done <- err }()
@@ -427,7 +427,7 @@ func TestAnAlertOfTheSameTransactionIsFound(t *testing.T) {
 	}
 }
 
-func TestAnAlertIsItsMessage(t *testing.T) {
+func TestAlertEqualsItsMessage(t *testing.T) {
 	text, err := json.Marshal(db.Alert{Provider: "ptv", Code: "stale", State: db.AlertRaised, Message: "m", Since: noon})
 	want := `{"code":"stale","state":"raised","provider":"ptv","message":"m","hint":"","since":"2026-11-20T12:00:00Z"}`
 	if string(text) != want || err != nil {
@@ -435,8 +435,8 @@ func TestAnAlertIsItsMessage(t *testing.T) {
 	}
 }
 
-// Orders that could not be read are told of once, whatever else comes of the account.
-func TestOrdersThatCouldNotBeReadRaiseAnAlert(t *testing.T) {
+// Unreadable orders raise one alert, whatever other alerts the account has.
+func TestUnreadableOrdersRaiseAnAlert(t *testing.T) {
 	d := open(t)
 	unread := func(job jobs.Job, at time.Time) jobs.Outcome {
 		o := succeeded(job, at)
@@ -449,18 +449,18 @@ func TestOrdersThatCouldNotBeReadRaiseAnAlert(t *testing.T) {
 		outcome jobs.Outcome
 		want    []string
 	}{
-		{refused(js[0], clients.CodeForbidden, noon), []string{"michelin detroit  forbidden raised"}},
+		{failedWith(js[0], clients.CodeForbidden, noon), []string{"michelin detroit  forbidden raised"}},
 		{unread(js[1], noon.Add(time.Minute)), []string{"michelin detroit  bad_response raised"}},
 		{unread(js[2], noon.Add(2*time.Minute)), []string{"michelin detroit  bad_response raised"}},
 		{succeeded(js[3], noon.Add(3*time.Minute)), []string{}},
-		{refused(js[4], clients.CodeBadResponse, noon.Add(4*time.Minute)), []string{"michelin detroit  bad_response raised"}},
+		{failedWith(js[4], clients.CodeBadResponse, noon.Add(4*time.Minute)), []string{"michelin detroit  bad_response raised"}},
 	} {
 		commit(t, d, step.outcome)
 		if diff := cmp.Diff(step.want, alerts(t, d, true)); diff != "" {
 			t.Errorf("step %d: alerts (-want +got):\n%s", i, diff)
 		}
 	}
-	if got := told(t, d); len(got) != 5 {
+	if got := publishedAlerts(t, d); len(got) != 5 {
 		t.Errorf("got the messages %q, want five: two alerts raised and resolved, one raised again", got)
 	}
 }

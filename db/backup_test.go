@@ -19,14 +19,14 @@ import (
 	"orderbeat/db/sqlite"
 )
 
-func TestABackupIsTheDatabase(t *testing.T) {
+func TestBackupEqualsTheDatabase(t *testing.T) {
 	path := blankAt(t)
 	d := openAt(t, path)
 	for i := range 100 {
 		observe(t, d, noon, order("SO"+itoa(i), i%2 == 0))
 	}
 	to := filepath.Join(t.TempDir(), "copy.db")
-	// The writer has it open, and nothing of this is in the database file yet.
+	// The writer is open and the data is only in the write-ahead log.
 	c, err := sqlite.Backup(t.Context(), path, to)
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +36,7 @@ func TestABackupIsTheDatabase(t *testing.T) {
 		t.Errorf("got %+v, %v, mode %v, want a file of version %d that only its owner reads", c, err, info.Mode(), newest(t))
 	}
 	again := openAt(t, to)
-	sound(t, again)
+	checkConsistent(t, again)
 	for _, table := range []string{"orders", "order_lines", "despatches", "order_events", "runs", "jobs", "outbox", "sqlite_sequence"} {
 		if diff := cmp.Diff(dumpAt(t, path, table), dumpAt(t, to, table)); diff != "" {
 			t.Errorf("%s (-database +copy):\n%s", table, diff)
@@ -48,7 +48,7 @@ func TestABackupIsTheDatabase(t *testing.T) {
 	}
 }
 
-func TestABackupOverwritesNothing(t *testing.T) {
+func TestBackupDoesNotOverwriteFiles(t *testing.T) {
 	path, folder := blankAt(t), t.TempDir()
 	if err := os.WriteFile(filepath.Join(folder, "mine"), []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
@@ -70,7 +70,7 @@ func TestABackupOverwritesNothing(t *testing.T) {
 	left(t, folder, "link", "mine")
 }
 
-func TestWhatFailsLeavesNothing(t *testing.T) {
+func TestFailedBackupLeavesNoFile(t *testing.T) {
 	folder := t.TempDir()
 	to := filepath.Join(folder, "copy.db")
 	if _, err := sqlite.Backup(t.Context(), filepath.Join(folder, "none.db"), to); !errors.Is(err, fs.ErrNotExist) {
@@ -98,11 +98,11 @@ func TestWhatFailsLeavesNothing(t *testing.T) {
 	}
 	left(t, folder)
 	if version, err := sqlite.CheckCopy(t.Context(), damaged); err == nil {
-		t.Errorf("a damaged copy was found sound, of version %d", version)
+		t.Errorf("a corrupt copy passed the check with version %d", version)
 	}
 }
 
-// left compares what is in a folder.
+// left compares the files in a folder.
 func left(t *testing.T, folder string, want ...string) {
 	t.Helper()
 	entries, err := os.ReadDir(folder)
@@ -118,9 +118,9 @@ func left(t *testing.T, folder string, want ...string) {
 	}
 }
 
-// TestBackupBesideCommits copies a database while callers commit: every copy has of each
-// commit all or nothing, and all that was committed before it began.
-func TestBackupBesideCommits(t *testing.T) {
+// TestBackupDuringCommits copies a database while callers commit: every copy has each commit completely or
+// not at all, and all commits from before it began.
+func TestBackupDuringCommits(t *testing.T) {
 	path := history(t, 200, 5)
 	d := openAt(t, path)
 	var committed atomic.Int64
@@ -134,7 +134,7 @@ func TestBackupBesideCommits(t *testing.T) {
 	})
 	for i := range 5 {
 		for before := committed.Load(); committed.Load() == before && !t.Failed(); {
-			runtime.Gosched() // wait until somebody commits
+			runtime.Gosched() // wait for a commit
 		}
 		before := committed.Load()
 		to := filepath.Join(t.TempDir(), itoa(i))
@@ -146,7 +146,7 @@ func TestBackupBesideCommits(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		sound(t, c)
+		checkConsistent(t, c)
 		both, err := c.Value(t.Context(), "SELECT (SELECT count(*) FROM orders WHERE order_id LIKE 'A%') - (SELECT count(*) FROM orders WHERE order_id LIKE 'B%')")
 		if both != "0" || err != nil {
 			t.Errorf("%s commits are in the copy by half, %v", both, err)
@@ -160,7 +160,7 @@ func TestBackupBesideCommits(t *testing.T) {
 	committer.Wait()
 }
 
-func TestMigrateSaysFromWhereToWhere(t *testing.T) {
+func TestMigrateReturnsBothVersions(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "data", "orderbeat.db")
 	for _, want := range []sqlite.Migrated{{From: 0, To: newest(t)}, {From: newest(t), To: newest(t)}} {
 		got, err := db.Migrate(t.Context(), db.Options{Path: path})

@@ -35,7 +35,7 @@ func BenchmarkCommit(b *testing.B) {
 	}
 }
 
-// benchmarkCommit commits one job per iteration, after one that is not measured.
+// benchmarkCommit commits one job per iteration, after one unmeasured job.
 func benchmarkCommit(b *testing.B, n int, rows float64, orders func(i int) []clients.Order) {
 	b.Helper()
 	d := open(b)
@@ -99,8 +99,8 @@ func batch(from, n int, shipped bool) []clients.Order {
 	return orders
 }
 
-// BenchmarkCommitExchanges commits jobs of 64 orders that are as they were, with an answer
-// of as many packed bytes as these take, about, and without any.
+// BenchmarkCommitExchanges commits jobs of 64 unchanged orders, with and without a recorded response of
+// about their compressed size.
 func BenchmarkCommitExchanges(b *testing.B) {
 	for _, size := range []int{0, 8 << 10, 64 << 10} {
 		b.Run(fmt.Sprintf("packed=%d", size), func(b *testing.B) {

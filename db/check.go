@@ -8,19 +8,18 @@ import (
 	"orderbeat/db/sqlite"
 )
 
-// Fault is something in the database that is not as it should be.
+// Fault is an inconsistency in the database.
 type Fault struct {
-	// What should not be, and Where it is.
+	// What describes the fault; Where is the affected row or table.
 	What  string `json:"what"`
 	Where string `json:"where"`
 }
 
-// maxFaults bounds how many of one kind are told.
+// maxFaults limits the reported faults per check.
 const maxFaults = 20
 
-// Check reads the whole database and tells what is wrong with it: with the file, with
-// references, and with what tables say of each other. Each question is answered as of
-// one moment, so that a worker may write meanwhile.
+// Check reads the whole database and reports inconsistencies in the file, in references and between
+// tables. Each query reads one snapshot, so a worker may write at the same time.
 func (d *DB) Check(ctx context.Context) ([]Fault, error) {
 	faults := []Fault{}
 	for _, c := range checks {
@@ -29,14 +28,14 @@ func (d *DB) Check(ctx context.Context) ([]Fault, error) {
 			return faults, ctx.Err()
 		}
 		faults = append(faults, found...)
-		if err != nil { // a damaged file can be read in parts
+		if err != nil { // parts of a corrupt file may still be readable
 			faults = append(faults, Fault{c.what, err.Error()})
 		}
 	}
 	return faults, nil
 }
 
-// check returns a fault for every row of a query, which says where it is.
+// check returns a fault for every row of a query.
 func (d *DB) check(ctx context.Context, what, query string) (faults []Fault, err error) {
 	err = sqlite.Query(ctx, d.bulk, func(rows *sql.Rows) error {
 		var where string
@@ -44,7 +43,7 @@ func (d *DB) check(ctx context.Context, what, query string) (faults []Fault, err
 			return err
 		}
 		if len(faults) == maxFaults {
-			faults = append(faults, Fault{what, fmt.Sprintf("and more than these %d", maxFaults)})
+			faults = append(faults, Fault{what, fmt.Sprintf("and more, only %d are listed", maxFaults)})
 			return sqlite.ErrEnough
 		}
 		faults = append(faults, Fault{what, where})
@@ -53,34 +52,34 @@ func (d *DB) check(ctx context.Context, what, query string) (faults []Fault, err
 	return faults, err
 }
 
-// checks are what must never be, and the queries that find it.
+// checks are the faults and the queries that find them.
 var checks = []struct{ what, query string }{
-	{"the file is damaged", `SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'`},
-	{"a reference leads nowhere", `SELECT "table" || ' row ' || rowid || ', of ' || parent FROM pragma_foreign_key_check`},
-	{"an order is not as its document says", ordersUnlikeSQL},
-	{"an order's despatches are not as its document says", despatchesUnlikeSQL},
-	{"despatches of an order that is not there", despatchesAstraySQL},
-	{"the history of an order does not end with its revision", historyEndSQL},
-	{"an event of an order that is not there", eventsAstraySQL},
-	{"a message is about an event that is not there", outboxAstraySQL},
-	{"a despatch advice's lines are not as its document says", adviceLinesUnlikeSQL},
-	{"an invoice's lines are not as its document says", invoiceLinesUnlikeSQL},
-	{"an order belongs to a document that is not there", documentsAstraySQL},
-	{"an order was not told of its document", documentsUntoldSQL},
-	{"the event that told of a document is not there", documentsToldSQL},
-	{"a run counts other jobs than it has", runsUnlikeSQL},
-	{"a run ended before its jobs, or not with them", runsEndSQL},
-	{"a job waits to be dispatched by nothing, or after its end", dispatchSQLCheck},
-	{"an alert is raised by a job that is not there", alertsAstraySQL},
+	{"file is corrupt", `SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'`},
+	{"missing referenced row", `SELECT "table" || ' row ' || rowid || ', of ' || parent FROM pragma_foreign_key_check`},
+	{"order row differs from its document", inconsistentOrdersSQL},
+	{"despatches of an order differ from its document", inconsistentDespatchesSQL},
+	{"despatches of a missing order", orphanedDespatchesSQL},
+	{"history of an order does not end with its revision", incompleteHistorySQL},
+	{"event of a missing order", orphanedEventsSQL},
+	{"outbox message of a missing event", orphanedMessagesSQL},
+	{"lines of a despatch advice differ from its document", inconsistentAdviceLinesSQL},
+	{"lines of an invoice differ from its document", inconsistentInvoiceLinesSQL},
+	{"order linked to a missing document", orphanedLinksSQL},
+	{"document of an order without an event", linksWithoutEventSQL},
+	{"missing event of a document", linksWithMissingEventSQL},
+	{"job counts of a run differ from its jobs", inconsistentRunsSQL},
+	{"run state differs from the state of its jobs", inconsistentRunStatesSQL},
+	{"job with an invalid dispatch state", inconsistentDispatchSQL},
+	{"alert of a missing job", orphanedAlertsSQL},
 }
 
 const (
-	// A document that is not JSON is NULL here: no query may stumble over it.
+	// NULL for a document that is not valid JSON, so that queries do not fail.
 	orderDocument = `CASE WHEN json_valid(o.document) THEN o.document END`
 
 	orderName = `o.provider || ' ' || o.account || ' ' || o.order_id`
 
-	ordersUnlikeSQL = `
+	inconsistentOrdersSQL = `
 SELECT ` + orderName + ` FROM (SELECT *, ` + orderDocument + ` AS d FROM orders AS o) AS o
  WHERE d IS NULL OR (provider, account, order_id) IS NOT (d ->> '$.provider', d ->> '$.account', d ->> '$.order_id')
     OR (reference, ordered_on, method, status, promised_on) IS NOT
@@ -94,7 +93,7 @@ SELECT ` + orderName + ` FROM (SELECT *, ` + orderDocument + ` AS d FROM orders 
 
 	lineName = orderName + ` || ' line ' || coalesce(l.value ->> '$.line_id', l.key)`
 
-	despatchesUnlikeSQL = `
+	inconsistentDespatchesSQL = `
 SELECT ` + lineName + ` || ' number ' || (s.key + 1)` + documentLines + `, json_each(l.value, '$.despatches') AS s
   LEFT JOIN despatches AS r ON r.provider = o.provider AND r.account = o.account AND r.order_id = o.order_id
                            AND r.line_id = l.value ->> '$.line_id' AND r.seq = s.key + 1
@@ -105,55 +104,55 @@ SELECT ` + lineName + ` || ': ' || count(r.seq) || ' rows'` + documentLines + `
   JOIN despatches AS r ON r.provider = o.provider AND r.account = o.account AND r.order_id = o.order_id AND r.line_id = l.value ->> '$.line_id'
  GROUP BY o.provider, o.account, o.order_id, l.key HAVING count(r.seq) > coalesce(json_array_length(l.value, '$.despatches'), 0)`
 
-	despatchesAstraySQL = `
+	orphanedDespatchesSQL = `
 SELECT DISTINCT provider || ' ' || account || ' ' || order_id FROM despatches AS d
  WHERE NOT EXISTS (SELECT 1 FROM orders AS o WHERE o.provider = d.provider AND o.account = d.account AND o.order_id = d.order_id)`
 )
 
 const (
-	historyEndSQL = `
+	incompleteHistorySQL = `
 SELECT ` + orderName + ` || ' revision ' || o.revision FROM orders AS o
  WHERE o.revision IS NOT (SELECT max(e.revision) FROM order_events AS e
                            WHERE e.provider = o.provider AND e.account = o.account AND e.order_id = o.order_id)`
 
-	eventsAstraySQL = `
+	orphanedEventsSQL = `
 SELECT e.event_id FROM order_events AS e
  WHERE NOT EXISTS (SELECT 1 FROM orders AS o WHERE o.provider = e.provider AND o.account = e.account AND o.order_id = e.order_id)`
 
-	outboxAstraySQL = `
+	orphanedMessagesSQL = `
 SELECT b.msg_id FROM outbox AS b
  WHERE b.event IS NOT NULL AND NOT EXISTS (SELECT 1 FROM order_events AS e WHERE e.id = b.event)`
 
-	adviceLinesUnlikeSQL = `
+	inconsistentAdviceLinesSQL = `
 SELECT a.provider || ' ' || a.account || ' ' || a.advice_id FROM despatch_advices AS a
  WHERE (SELECT count(*) FROM despatch_advice_lines AS l WHERE l.provider = a.provider AND l.account = a.account AND l.advice_id = a.advice_id)
        IS NOT CASE WHEN json_valid(a.document) THEN coalesce(json_array_length(a.document, '$.lines'), 0) END`
 
-	invoiceLinesUnlikeSQL = `
+	inconsistentInvoiceLinesSQL = `
 SELECT i.provider || ' ' || i.account || ' ' || i.number FROM invoices AS i
  WHERE (SELECT count(*) FROM invoice_lines AS l WHERE l.provider = i.provider AND l.account = i.account AND l.number = i.number)
        IS NOT CASE WHEN json_valid(i.document) THEN coalesce(json_array_length(i.document, '$.lines'), 0) END`
 
 	documentName = `d.provider || ' ' || d.account || ' ' || d.order_id || ' ' || d.kind || ' ' || d.document_id`
 
-	documentsAstraySQL = `
+	orphanedLinksSQL = `
 SELECT ` + documentName + ` FROM order_documents AS d
  WHERE NOT CASE d.kind WHEN 'invoice'
            THEN EXISTS (SELECT 1 FROM invoices AS i WHERE i.provider = d.provider AND i.account = d.account AND i.number = d.document_id)
            ELSE EXISTS (SELECT 1 FROM despatch_advices AS a WHERE a.provider = d.provider AND a.account = d.account AND a.advice_id = d.document_id) END`
 
-	documentsUntoldSQL = `
+	linksWithoutEventSQL = `
 SELECT ` + documentName + ` FROM order_documents AS d
   JOIN orders AS o ON o.provider = d.provider AND o.account = d.account AND o.order_id = d.order_id
  WHERE d.revision IS NULL`
 
-	documentsToldSQL = `
+	linksWithMissingEventSQL = `
 SELECT ` + documentName + ` || ' revision ' || d.revision FROM order_documents AS d
  WHERE d.revision IS NOT NULL AND NOT EXISTS (
    SELECT 1 FROM order_events AS e WHERE e.provider = d.provider AND e.account = d.account AND e.order_id = d.order_id AND e.revision = d.revision)`
 
-	// Of a run that ended some jobs may be pruned already, also when another goes on since.
-	runsUnlikeSQL = `
+	// Jobs of finished and of reopened runs may have been pruned.
+	inconsistentRunsSQL = `
 SELECT r.run_id FROM runs AS r LEFT JOIN jobs AS j ON j.run_id = r.run_id
  WHERE r.finished_at IS NULL AND r.reopened = 0
  GROUP BY r.run_id
@@ -161,7 +160,7 @@ HAVING (r.jobs_total, r.jobs_succeeded, r.jobs_partial, r.jobs_failed, r.jobs_de
        (count(j.job_id), count(iif(j.state = 'succeeded', 1, NULL)), count(iif(j.state = 'partial', 1, NULL)),
         count(iif(j.state = 'failed', 1, NULL)), count(iif(j.state = 'dead', 1, NULL)), count(iif(j.state = 'cancelled', 1, NULL)))`
 
-	runsEndSQL = `
+	inconsistentRunStatesSQL = `
 SELECT r.run_id FROM runs AS r
  WHERE (r.finished_at IS NULL) IS NOT (r.state IN ('queued', 'running'))
     OR (r.finished_at IS NULL AND r.jobs_total = r.jobs_succeeded + r.jobs_partial + r.jobs_failed + r.jobs_dead + r.jobs_cancelled)
@@ -169,7 +168,7 @@ SELECT r.run_id FROM runs AS r
 SELECT j.job_id FROM jobs AS j JOIN runs AS r ON r.run_id = j.run_id
  WHERE j.state IN ('queued', 'running', 'waiting') AND j.state <> 'succeeded' AND r.finished_at IS NOT NULL`
 
-	dispatchSQLCheck = `
+	inconsistentDispatchSQL = `
 WITH open AS (
   SELECT j.*, r.trigger, r.paused_at FROM jobs AS j JOIN runs AS r ON r.run_id = j.run_id WHERE j.state IN ('queued', 'running', 'waiting')
 )
@@ -181,7 +180,7 @@ SELECT j.job_id FROM open AS j
     OR j.dispatch = 'blocked' AND NOT EXISTS (
          SELECT 1 FROM open AS o WHERE o.provider = j.provider AND o.account = j.account AND o.trigger = j.trigger AND o.dispatch IS NOT 'blocked')`
 
-	alertsAstraySQL = `
+	orphanedAlertsSQL = `
 SELECT a.provider || ' ' || a.account || ' ' || a.code || ' ' || a.job_id FROM alerts AS a
  WHERE a.state = 'raised' AND a.job_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM jobs AS j WHERE j.job_id = a.job_id)`
 )

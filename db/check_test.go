@@ -11,7 +11,7 @@ import (
 	"orderbeat/db"
 )
 
-// whole is a database with something in every table that is checked.
+// whole is a database with rows in every checked table.
 func whole(t *testing.T) *db.DB {
 	t.Helper()
 	d := needed(t)
@@ -19,49 +19,49 @@ func whole(t *testing.T) *db.DB {
 	return d
 }
 
-func TestNothingIsWrongWithADatabase(t *testing.T) {
-	sound(t, open(t))
+func TestCheckFindsNoFaultInAConsistentDatabase(t *testing.T) {
+	checkConsistent(t, open(t))
 	d := whole(t)
-	sound(t, d)
+	checkConsistent(t, d)
 	prune(t, d, db.Retention{Exchanges: day, Jobs: day, Events: day})
-	sound(t, d)
+	checkConsistent(t, d)
 }
 
-func TestWhatIsWrongIsFound(t *testing.T) {
+func TestCheckFindsFaults(t *testing.T) {
 	const so1, so2 = "michelin detroit SO1", "michelin detroit SO2"
 	for _, test := range []struct {
 		damage string
-		want   []string // what, and where
+		want   []string // what and where
 	}{
-		{"PRAGMA foreign_keys = OFF; DELETE FROM runs WHERE kind = 'invoice'; PRAGMA foreign_keys = ON", []string{"a reference leads nowhere: jobs row "}},
-		{"UPDATE orders SET status = 'lost' WHERE order_id = 'SO1'", []string{"an order is not as its document says: " + so1}},
-		{"UPDATE orders SET reference = NULL WHERE order_id = 'SO1'", []string{"an order is not as its document says: " + so1}},
-		{"UPDATE orders SET shipped_quantity = 99 WHERE order_id = 'SO1'", []string{"an order is not as its document says: " + so1}},
-		{"UPDATE orders SET document = '{' WHERE order_id = 'SO3'", []string{"an order is not as its document says: michelin detroit SO3"}},
-		{"DELETE FROM despatches WHERE order_id = 'SO1'", []string{"an order's despatches are not as its document says: " + so1 + " line 001 number 1"}},
+		{"PRAGMA foreign_keys = OFF; DELETE FROM runs WHERE kind = 'invoice'; PRAGMA foreign_keys = ON", []string{"missing referenced row: jobs row "}},
+		{"UPDATE orders SET status = 'lost' WHERE order_id = 'SO1'", []string{"order row differs from its document: " + so1}},
+		{"UPDATE orders SET reference = NULL WHERE order_id = 'SO1'", []string{"order row differs from its document: " + so1}},
+		{"UPDATE orders SET shipped_quantity = 99 WHERE order_id = 'SO1'", []string{"order row differs from its document: " + so1}},
+		{"UPDATE orders SET document = '{' WHERE order_id = 'SO3'", []string{"order row differs from its document: michelin detroit SO3"}},
+		{"DELETE FROM despatches WHERE order_id = 'SO1'", []string{"despatches of an order differ from its document: " + so1 + " line 001 number 1"}},
 		{"INSERT INTO despatches (provider, account, order_id, line_id, seq) VALUES ('michelin', 'detroit', 'SO1', '001', 2)", []string{
-			"an order's despatches are not as its document says: " + so1 + " line 001: 2 rows",
+			"despatches of an order differ from its document: " + so1 + " line 001: 2 rows",
 		}},
 		{"INSERT INTO despatches (provider, account, order_id, line_id, seq) VALUES ('michelin', 'detroit', 'SO9', '001', 1)", []string{
-			"despatches of an order that is not there: michelin detroit SO9",
+			"despatches of a missing order: michelin detroit SO9",
 		}},
-		{"DELETE FROM order_events WHERE order_id = 'SO3'", []string{"the history of an order does not end with its revision: michelin detroit SO3 revision 1"}},
-		{"UPDATE orders SET revision = 9 WHERE order_id = 'SO3'", []string{"the history of an order does not end with its revision: michelin detroit SO3 revision 9"}},
-		{"UPDATE order_events SET order_id = 'SO9' WHERE order_id = 'SO1' AND revision = 1", []string{"an event of an order that is not there: michelin.detroit.SO1.1"}},
-		{"DELETE FROM order_events WHERE order_id = 'SO1' AND revision = 1", []string{"a message is about an event that is not there: michelin.detroit.SO1.1"}},
-		{"DELETE FROM despatch_advice_lines", []string{"a despatch advice's lines are not as its document says: michelin detroit BOL1"}},
-		{"DELETE FROM invoice_lines", []string{"an invoice's lines are not as its document says: michelin detroit I1"}},
-		{"DELETE FROM invoices", []string{"an order belongs to a document that is not there: " + so2 + " invoice I1"}},
-		{"UPDATE order_documents SET revision = NULL WHERE kind = 'invoice'", []string{"an order was not told of its document: " + so2 + " invoice I1"}},
-		{"DELETE FROM order_events WHERE order_id = 'SO2' AND revision = 2", []string{"the event that told of a document is not there: " + so2 + " despatch_advice BOL1 revision 2"}},
-		{"UPDATE runs SET jobs_succeeded = 0 WHERE state = 'running'", []string{"a run counts other jobs than it has: "}},
-		{"UPDATE runs SET state = 'succeeded' WHERE state = 'running'", []string{"a run ended before its jobs, or not with them: "}},
-		{"UPDATE runs SET state = 'succeeded', finished_at = requested_at WHERE state = 'running'", []string{"a run ended before its jobs, or not with them: "}},
-		{"UPDATE runs SET jobs_failed = 1 WHERE state = 'running'", []string{"a run counts other jobs than it has: ", "a run ended before its jobs, or not with them: "}},
-		{"UPDATE jobs SET dispatch = 'dispatched' WHERE job_id = (SELECT min(job_id) FROM jobs WHERE state = 'succeeded')", []string{"a job waits to be dispatched by nothing, or after its end: "}},
-		{"UPDATE jobs SET dispatch = 'pending_slot', state = 'queued' WHERE state = 'waiting'", []string{"a job waits to be dispatched by nothing, or after its end: "}},
-		{"UPDATE jobs SET dispatch = 'blocked', state = 'queued' WHERE state = 'waiting'", []string{"a job waits to be dispatched by nothing, or after its end: "}},
-		{"UPDATE alerts SET job_id = 'J1' WHERE state = 'raised' AND account = 'toledo'", []string{"an alert is raised by a job that is not there: michelin toledo forbidden J1"}},
+		{"DELETE FROM order_events WHERE order_id = 'SO3'", []string{"history of an order does not end with its revision: michelin detroit SO3 revision 1"}},
+		{"UPDATE orders SET revision = 9 WHERE order_id = 'SO3'", []string{"history of an order does not end with its revision: michelin detroit SO3 revision 9"}},
+		{"UPDATE order_events SET order_id = 'SO9' WHERE order_id = 'SO1' AND revision = 1", []string{"event of a missing order: michelin.detroit.SO1.1"}},
+		{"DELETE FROM order_events WHERE order_id = 'SO1' AND revision = 1", []string{"outbox message of a missing event: michelin.detroit.SO1.1"}},
+		{"DELETE FROM despatch_advice_lines", []string{"lines of a despatch advice differ from its document: michelin detroit BOL1"}},
+		{"DELETE FROM invoice_lines", []string{"lines of an invoice differ from its document: michelin detroit I1"}},
+		{"DELETE FROM invoices", []string{"order linked to a missing document: " + so2 + " invoice I1"}},
+		{"UPDATE order_documents SET revision = NULL WHERE kind = 'invoice'", []string{"document of an order without an event: " + so2 + " invoice I1"}},
+		{"DELETE FROM order_events WHERE order_id = 'SO2' AND revision = 2", []string{"missing event of a document: " + so2 + " despatch_advice BOL1 revision 2"}},
+		{"UPDATE runs SET jobs_succeeded = 0 WHERE state = 'running'", []string{"job counts of a run differ from its jobs: "}},
+		{"UPDATE runs SET state = 'succeeded' WHERE state = 'running'", []string{"run state differs from the state of its jobs: "}},
+		{"UPDATE runs SET state = 'succeeded', finished_at = requested_at WHERE state = 'running'", []string{"run state differs from the state of its jobs: "}},
+		{"UPDATE runs SET jobs_failed = 1 WHERE state = 'running'", []string{"job counts of a run differ from its jobs: ", "run state differs from the state of its jobs: "}},
+		{"UPDATE jobs SET dispatch = 'dispatched' WHERE job_id = (SELECT min(job_id) FROM jobs WHERE state = 'succeeded')", []string{"job with an invalid dispatch state: "}},
+		{"UPDATE jobs SET dispatch = 'pending_slot', state = 'queued' WHERE state = 'waiting'", []string{"job with an invalid dispatch state: "}},
+		{"UPDATE jobs SET dispatch = 'blocked', state = 'queued' WHERE state = 'waiting'", []string{"job with an invalid dispatch state: "}},
+		{"UPDATE alerts SET job_id = 'J1' WHERE state = 'raised' AND account = 'toledo'", []string{"alert of a missing job: michelin toledo forbidden J1"}},
 	} {
 		t.Run(test.damage, func(t *testing.T) {
 			d := whole(t)
@@ -75,7 +75,7 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 			var got []string
 			for i, f := range faults {
 				text := f.What + ": " + f.Where
-				if i < len(test.want) && strings.HasSuffix(test.want[i], " ") { // the rest is not the same each time
+				if i < len(test.want) && strings.HasSuffix(test.want[i], " ") { // the rest differs each time
 					text = text[:min(len(text), len(test.want[i]))]
 				}
 				got = append(got, text)
@@ -87,7 +87,7 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 	}
 }
 
-func TestADamagedFileIsFound(t *testing.T) {
+func TestCheckFindsACorruptFile(t *testing.T) {
 	path := history(t, 50, 20)
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
@@ -103,8 +103,8 @@ func TestADamagedFileIsFound(t *testing.T) {
 	}
 	defer d.Close()
 	faults, err := d.Check(t.Context())
-	if err != nil || len(faults) == 0 || faults[0].What != "the file is damaged" {
-		t.Errorf("got %v, %v, want that the file is damaged", faults, err)
+	if err != nil || len(faults) == 0 || faults[0].What != "file is corrupt" {
+		t.Errorf("got %v, %v, want that file is corrupt", faults, err)
 	}
 }
 
@@ -114,13 +114,13 @@ func TestFaultsAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	faults, err := d.Check(t.Context())
-	if len(faults) != 21 || faults[20].Where != "and more than these 20" || err != nil {
-		t.Errorf("got %d faults, %v, want 20, and that there are more", len(faults), err)
+	if len(faults) != 21 || faults[20].Where != "and more, only 20 are listed" || err != nil {
+		t.Errorf("got %d faults, %v, want 20 and a note about more", len(faults), err)
 	}
 }
 
-// TestCheckBesideCommits checks a database again and again that is written meanwhile.
-func TestCheckBesideCommits(t *testing.T) {
+// TestCheckDuringCommits checks a database repeatedly while it is written.
+func TestCheckDuringCommits(t *testing.T) {
 	d := open(t)
 	done := make(chan error, 1)
 	go func() {
@@ -140,7 +140,7 @@ func TestCheckBesideCommits(t *testing.T) {
 		done <- err
 	}()
 	for {
-		sound(t, d)
+		checkConsistent(t, d)
 		select {
 		case err := <-done:
 			if err != nil {

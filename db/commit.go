@@ -10,37 +10,36 @@ import (
 	"orderbeat/jobs"
 )
 
-// Committed is what came of an outcome.
+// Committed is the result of committing an outcome.
 type Committed struct {
 	Tally jobs.Tally
-	// Repeated tells that this attempt, or a later one, was recorded before:
-	// nothing was changed.
+	// Repeated is set if this attempt or a later one was already recorded: nothing was
+	// changed.
 	Repeated bool
-	// Run is the finished run when this ended it, else nil.
+	// Run is the finished run if this job was its last, else nil.
 	Run *jobs.Run
 }
 
-// ErrOutcome is wrapped by the error of [DB.Commit] when the outcome itself cannot be
-// stored: the same one will not be another time.
+// ErrOutcome is returned by [DB.Commit] if the outcome is invalid: retrying does not help.
 var ErrOutcome = errors.New("the outcome cannot be stored")
 
 // Commit stores the outcome of one attempt at a job, once, in one transaction: how the attempt
 // ended, the orders and what changed in them, the run's counters, recorded exchanges, and the
 // messages to publish. When it returns nil, all of that survives a power failure (unless
 // [Options.Synchronous] is "normal"). A waiting outcome enqueues the next attempt and changes no
-// counter. So does a job that failed without a consent which was granted meanwhile: its next
-// attempt is due at once.
+// counter. A job that failed with a missing consent that was granted in the meantime is retried
+// immediately.
 //
-// A job that is dead, or that failed in a way a person should know of, raises an alert; a job
-// that succeeds resolves those of its account.
+// A dead job, or a failed job with an error that needs attention, raises an alert. A job that
+// succeeds resolves the alerts of its account.
 //
 // The secrets of [Options.Mask] are masked in the provider's data, in place.
 //
-// An order that was seen after o.AskedAt is left as it is. A despatch advice or an invoice that is
-// new or changed is a revision of every order that it belongs to, as soon as that order is known.
+// An order that was seen after o.AskedAt is not changed. A new or changed despatch advice or invoice
+// adds a revision to every order it belongs to, as soon as that order is known.
 func (d *DB) Commit(ctx context.Context, o jobs.Outcome) (Committed, error) {
 	if !o.State.Ended() && o.State != jobs.Waiting {
-		return Committed{}, fmt.Errorf("job %s: %q is not how an attempt ends", o.ID, o.State)
+		return Committed{}, fmt.Errorf("job %s: invalid state %q for a finished attempt", o.ID, o.State)
 	}
 	if d.mask != nil {
 		o.Mask(d.mask.Text)
@@ -49,13 +48,13 @@ func (d *DB) Commit(ctx context.Context, o jobs.Outcome) (Committed, error) {
 	if err != nil {
 		return Committed{}, fmt.Errorf("job %s: %w: %w", o.ID, ErrOutcome, err)
 	}
-	papers, err := documents(&o)
+	docs, err := documents(&o)
 	if err != nil {
 		return Committed{}, fmt.Errorf("job %s: %w: %w", o.ID, ErrOutcome, err)
 	}
 	var c Committed
 	err = d.do(ctx, rowsOf(&o)+4, false, func(t *tx) (err error) {
-		c, err = t.applyOutcome(&o, list, papers)
+		c, err = t.applyOutcome(&o, list, docs)
 		return err
 	})
 	if err != nil {
@@ -64,7 +63,7 @@ func (d *DB) Commit(ctx context.Context, o jobs.Outcome) (Committed, error) {
 	return c, nil
 }
 
-// rowsOf estimates how many rows are written for what was reported.
+// rowsOf estimates the number of rows that are written for an outcome.
 func rowsOf(o *jobs.Outcome) int {
 	rows := len(o.Exchanges) + 3*len(o.Orders) + 5*(len(o.Advices)+len(o.Invoices))
 	for i := range o.Orders {
@@ -79,8 +78,8 @@ func rowsOf(o *jobs.Outcome) int {
 	return rows
 }
 
-// applyOutcome is what [DB.Commit] does within its transaction.
-func (t *tx) applyOutcome(o *jobs.Outcome, list []reportedOrder, papers []document) (c Committed, err error) {
+// applyOutcome is the transaction of [DB.Commit].
+func (t *tx) applyOutcome(o *jobs.Outcome, list []reportedOrder, docs []document) (c Committed, err error) {
 	job, err := t.storedJob(o.ID)
 	if err != nil {
 		return c, err
@@ -91,10 +90,10 @@ func (t *tx) applyOutcome(o *jobs.Outcome, list []reportedOrder, papers []docume
 	if err := t.retryAfterConsent(o); err != nil {
 		return c, err
 	}
-	if waits, err := t.deferRemap(o, list, papers); err != nil {
+	if waits, err := t.deferRemap(o, list, docs); err != nil {
 		return c, err
 	} else if waits {
-		list, papers = nil, nil
+		list, docs = nil, nil
 	}
 	if c.Tally, err = t.upsertOrders(o, list, job.traceparent); err != nil {
 		return c, err
@@ -102,7 +101,7 @@ func (t *tx) applyOutcome(o *jobs.Outcome, list []reportedOrder, papers []docume
 	if err := t.noteNotFound(o, list, job.traceparent); err != nil {
 		return c, err
 	}
-	if err := t.applyDocuments(o, list, papers, job.traceparent, &c.Tally); err != nil {
+	if err := t.applyDocuments(o, list, docs, job.traceparent, &c.Tally); err != nil {
 		return c, err
 	}
 	if err := t.endAttempt(o, c.Tally); err != nil {
@@ -128,7 +127,7 @@ func (t *tx) applyOutcome(o *jobs.Outcome, list []reportedOrder, papers []docume
 	return c, err
 }
 
-// storedJob is what is stored of the job of an outcome, and of its run.
+// storedJob is the stored state of a job and its run.
 type storedJob struct {
 	state                jobs.State
 	attempts             int
@@ -142,7 +141,7 @@ func (t *tx) storedJob(jobID string) (j storedJob, err error) {
 	err = t.Row(jobStateSQL, []any{jobID}, &j.state, &j.attempts, &j.inline, sqlite.Text(&j.dispatch),
 		&j.tally.Seen, &j.tally.Created, &j.tally.Changed, &j.tally.Unchanged, sqlite.Text(&j.traceparent), &j.trigger)
 	if errors.Is(err, sql.ErrNoRows) {
-		return j, errors.New("this database does not know it")
+		return j, errors.New("not found in this database")
 	}
 	return j, err
 }
@@ -163,7 +162,7 @@ func (t *tx) endAttempt(o *jobs.Outcome, n jobs.Tally) error {
 	return err
 }
 
-// A job that waits is on the common road, even if it began in line.
+// A waiting job is in the queue, even if its first attempt was live.
 const endAttemptSQL = `
 UPDATE jobs SET state = ?, attempts = ?, tried = ?, next_attempt_at = ?, error_code = ?, error = ?, hint = ?,
        started_at = coalesce(started_at, planned_at), asked_at = ?, finished_at = ?,
@@ -171,7 +170,7 @@ UPDATE jobs SET state = ?, attempts = ?, tried = ?, next_attempt_at = ?, error_c
        dispatch = CASE WHEN ? THEN NULL ELSE dispatch END
  WHERE job_id = ?`
 
-// countJob adds a job that ended to its run, and ends the run with the last of them.
+// countJob adds a finished job to the counters of its run and ends the run with its last job.
 func (t *tx) countJob(o *jobs.Outcome, n jobs.Tally) (*jobs.Run, error) {
 	is := func(s jobs.State) bool { return o.State == s }
 	var c jobs.Counts

@@ -14,7 +14,7 @@ import (
 	"orderbeat/jobs"
 )
 
-func TestCommitKeepsAnAttemptOnce(t *testing.T) {
+func TestCommitStoresAnAttemptOnce(t *testing.T) {
 	d := open(t)
 	_, js := start(t, d, 1)
 	if !taken(t, d, js[0]) {
@@ -40,7 +40,7 @@ func TestCommitKeepsAnAttemptOnce(t *testing.T) {
 	}
 }
 
-func TestClaimTakesEachJobOnce(t *testing.T) {
+func TestClaimReturnsEachJobOnce(t *testing.T) {
 	d := open(t)
 	run, js := start(t, d, 3)
 	claim := func(limit int) string {
@@ -78,7 +78,7 @@ func TestClaimTakesEachJobOnce(t *testing.T) {
 	}
 }
 
-func TestAReleasedJobIsClaimedAgainWhenItIsDue(t *testing.T) {
+func TestReleasedJobIsClaimedAgainWhenDue(t *testing.T) {
 	d := open(t)
 	start(t, d, 1)
 	job := claim(t, d)[0]
@@ -102,11 +102,11 @@ func TestAReleasedJobIsClaimedAgainWhenItIsDue(t *testing.T) {
 		t.Fatal(err)
 	}
 	if again := claim(t, d); len(again) != 0 {
-		t.Errorf("got %+v, want a job that ended left alone", again)
+		t.Errorf("got %+v, want a finished job unchanged", again)
 	}
 }
 
-// claim claims every job of the queue, also those that are due within a year.
+// claim claims every queued job and every job that is due within a year.
 func claim(tb testing.TB, d *db.DB) []jobs.Job {
 	tb.Helper()
 	claimed, err := d.Claim(tb.Context(), "michelin", time.Now().AddDate(1, 0, 0), 10_000)
@@ -116,7 +116,7 @@ func claim(tb testing.TB, d *db.DB) []jobs.Job {
 	return claimed
 }
 
-// taken claims the queue and reports whether this attempt at a job was in it.
+// taken claims all jobs and reports whether this attempt of a job was among them.
 func taken(tb testing.TB, d *db.DB, job jobs.Job) bool {
 	tb.Helper()
 	return slices.ContainsFunc(claim(tb, d), func(j jobs.Job) bool { return j.ID == job.ID && j.Attempt == job.Attempt })
@@ -135,7 +135,7 @@ func jobStates(t *testing.T, d *db.DB, runID string) string {
 	return strings.Join(states, " ")
 }
 
-func TestAWaitingJobIsDueAgain(t *testing.T) {
+func TestWaitingJobIsRetriedWhenDue(t *testing.T) {
 	d := open(t)
 	run, js := start(t, d, 1)
 	publish(t, d)
@@ -164,7 +164,7 @@ func TestAWaitingJobIsDueAgain(t *testing.T) {
 		t.Errorf("the run moved: %+v", got)
 	}
 
-	late := succeeded(js[0], noon, order("SO1", false)) // the first attempt again, by a worker thought dead
+	late := succeeded(js[0], noon, order("SO1", false)) // the first attempt again, from a worker that was assumed dead
 	if c := commit(t, d, late); !c.Repeated {
 		t.Errorf("a late first attempt: got %+v", c)
 	}
@@ -179,7 +179,7 @@ func TestAWaitingJobIsDueAgain(t *testing.T) {
 	}
 }
 
-func TestARunRollsUpItsJobs(t *testing.T) {
+func TestRunCountsItsJobs(t *testing.T) {
 	for name, test := range map[string]struct {
 		states []jobs.State
 		want   jobs.State
@@ -224,7 +224,7 @@ func repeat(s jobs.State, n int) []jobs.State {
 	return list
 }
 
-func TestWhatChangesIsDecidedWhereOldAndNewMeet(t *testing.T) {
+func TestCommitRecordsChangesAgainstTheStoredOrder(t *testing.T) {
 	volatile := order("SO1", false)
 	volatile.Lines[0].Description = "225/45R17 94W XL PILOT SPORT 4 (NEW)"
 	less := order("SO1", true)
@@ -236,11 +236,11 @@ func TestWhatChangesIsDecidedWhereOldAndNewMeet(t *testing.T) {
 		want   jobs.Tally
 		paths  []string
 	}{
-		"the same again":                      {order("SO1", false), time.Hour, jobs.Tally{Seen: 1, Unchanged: 1}, nil},
-		"shipped":                             {order("SO1", true), time.Hour, jobs.Tally{Seen: 1, Changed: 1}, []string{"status", "lines/001/shipped"}},
-		"a line is gone":                      {less, time.Hour, jobs.Tally{Seen: 1, Changed: 1}, []string{"lines/002"}},
-		"another text of a volatile field":    {volatile, time.Hour, jobs.Tally{Seen: 1, Unchanged: 1}, nil},
-		"shipped, but asked before the first": {order("SO1", true), -time.Hour, jobs.Tally{Seen: 1, Unchanged: 1}, nil},
+		"the same again":                          {order("SO1", false), time.Hour, jobs.Tally{Seen: 1, Unchanged: 1}, nil},
+		"shipped":                                 {order("SO1", true), time.Hour, jobs.Tally{Seen: 1, Changed: 1}, []string{"status", "lines/001/shipped"}},
+		"a line is gone":                          {less, time.Hour, jobs.Tally{Seen: 1, Changed: 1}, []string{"lines/002"}},
+		"another text of a volatile field":        {volatile, time.Hour, jobs.Tally{Seen: 1, Unchanged: 1}, nil},
+		"shipped, but requested before the first": {order("SO1", true), -time.Hour, jobs.Tally{Seen: 1, Unchanged: 1}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := open(t)
@@ -287,7 +287,7 @@ func rowCounts(o clients.Order) string {
 	return strings.Join([]string{itoa(len(o.Lines)), itoa(schedule), itoa(despatches)}, " ")
 }
 
-func TestAFingerprintOfAnotherVersionAloneIsNoChange(t *testing.T) {
+func TestFingerprintOfAnotherVersionIsNoChange(t *testing.T) {
 	d := open(t)
 	observe(t, d, noon, order("SO1", false))
 	if err := d.OnWriter(t.Context(), "UPDATE orders SET fingerprint = x'00'"); err != nil {
@@ -301,11 +301,11 @@ func TestAFingerprintOfAnotherVersionAloneIsNoChange(t *testing.T) {
 	}
 	got, err := d.Value(t.Context(), "SELECT length(fingerprint) || ' ' || revision || ' ' || (first_seen_at = last_changed_at) FROM orders")
 	if got != "16 1 1" || err != nil {
-		t.Errorf("got fingerprint, revision and first change %s, %v: want a new fingerprint alone", got, err)
+		t.Errorf("got fingerprint, revision and first change %s, %v: want only a new fingerprint", got, err)
 	}
 }
 
-func TestColumnsAreThoseOfTheDocument(t *testing.T) {
+func TestColumnsMatchTheDocument(t *testing.T) {
 	d := open(t)
 	observe(t, d, noon, order("SO1", false))
 	observe(t, d, noon.Add(time.Hour), order("SO1", true))
@@ -322,7 +322,7 @@ func TestColumnsAreThoseOfTheDocument(t *testing.T) {
 	}
 }
 
-func TestCommitRefusesWhatCannotBe(t *testing.T) {
+func TestCommitRejectsInvalidOutcomes(t *testing.T) {
 	d := open(t)
 	_, js := start(t, d, 1)
 	foreign := order("SO1", false)
@@ -346,9 +346,9 @@ func TestCommitRefusesWhatCannotBe(t *testing.T) {
 		})
 	}
 	if c := commit(t, d, succeeded(js[0], noon, order("SO1", true), order("SO1", false))); c.Tally.Seen != 1 {
-		t.Errorf("an order that is told twice: got %+v", c.Tally)
+		t.Errorf("an order that is reported twice: got %+v", c.Tally)
 	}
 	if got, _, err := d.Order(t.Context(), "michelin", "detroit", "SO1"); got.Status != clients.StatusScheduled || err != nil {
-		t.Errorf("an order that is told twice is %s, %v: want what was told last", got.Status, err)
+		t.Errorf("an order that is reported twice is %s, %v: want the last version", got.Status, err)
 	}
 }

@@ -7,24 +7,24 @@ import (
 	"orderbeat/jobs"
 )
 
-// retryAfterConsent makes a job wait, and be due at once, if it failed for want of a consent
-// that came after the provider was asked: the runs that the consent asked for know
-// nothing of it. An attempt that began after the consent fails as it is told.
+// retryAfterConsent schedules an immediate retry of a job that failed with a missing consent if the
+// consent was granted after the attempt started: the catch-up runs do not include this job. An
+// attempt that started after the consent fails.
 func (t *tx) retryAfterConsent(o *jobs.Outcome) error {
 	if o.State != jobs.Failed || o.Err == nil || o.Err.Code != clients.CodeConsent {
 		return nil
 	}
-	var came bool
-	if err := t.Row(cameSQL, []any{o.Provider, stamp(o.AskedAt), stamp(time.Now()), o.Account}, &came); err != nil || !came {
+	var granted bool
+	if err := t.Row(consentGrantedSQL, []any{o.Provider, stamp(o.AskedAt), stamp(time.Now()), o.Account}, &granted); err != nil || !granted {
 		return err
 	}
 	o.State, o.NextAt = jobs.Waiting, o.FinishedAt
 	return nil
 }
 
-// Times are cut to milliseconds: within the same one, nobody knows what was first. A time
-// that is still to come is of a clock that was set back since, and tells nothing.
-const cameSQL = `
+// Times have millisecond precision: within the same millisecond the order is unknown. A time in the
+// future was recorded before a backward clock change and is ignored.
+const consentGrantedSQL = `
 SELECT EXISTS (SELECT 1 FROM alerts
  WHERE provider = ? AND code = 'consent_required' AND state = 'resolved' AND resolved_at >= ? AND resolved_at <= ?
    AND ? IN (SELECT value FROM json_each(accounts)))`

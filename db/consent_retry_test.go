@@ -11,7 +11,7 @@ import (
 	"orderbeat/jobs"
 )
 
-// inHand keeps a run of one job of mazda's account, whose message is published.
+// inHand starts a run with one job of mazda's account and empties the outbox.
 func inHand(tb testing.TB, d *db.DB, account string) (jobs.Run, jobs.Job) {
 	tb.Helper()
 	run, js := plan(1)
@@ -23,17 +23,17 @@ func inHand(tb testing.TB, d *db.DB, account string) (jobs.Run, jobs.Job) {
 	return run, js[0]
 }
 
-func TestConsentThatCameMeanwhileIsNotMissed(t *testing.T) {
-	const came = time.Hour // after noon, as consent does
+func TestJobIsRetriedAfterAConsentDuringItsAttempt(t *testing.T) {
+	const came = time.Hour // after noon, like consent
 	for name, test := range map[string]struct {
-		account string
-		code    clients.Code
-		asked   time.Duration
-		want    jobs.State
+		account   string
+		code      clients.Code
+		requested time.Duration
+		want      jobs.State
 	}{
-		"asked before the consent came":             {"a", clients.CodeConsent, came - time.Millisecond, jobs.Waiting},
-		"asked in the very millisecond":             {"b", clients.CodeConsent, came + time.Microsecond, jobs.Waiting},
-		"asked after the consent came":              {"a", clients.CodeConsent, came + time.Millisecond, jobs.Failed},
+		"requested before the consent":              {"a", clients.CodeConsent, came - time.Millisecond, jobs.Waiting},
+		"requested in the same millisecond":         {"b", clients.CodeConsent, came + time.Microsecond, jobs.Waiting},
+		"requested after the consent":               {"a", clients.CodeConsent, came + time.Millisecond, jobs.Failed},
 		"another user's account":                    {"c", clients.CodeConsent, 0, jobs.Failed},
 		"an account whose name the other's is like": {"A", clients.CodeConsent, 0, jobs.Failed},
 		"another reason to fail":                    {"a", clients.CodeForbidden, 0, jobs.Failed},
@@ -46,11 +46,11 @@ func TestConsentThatCameMeanwhileIsNotMissed(t *testing.T) {
 			if made := consent(t, d); len(made) != 0 {
 				t.Fatalf("got %v, of a job that did not fail yet", made)
 			}
-			if err := d.Close(); err != nil { // what is known of a consent outlives the program
+			if err := d.Close(); err != nil { // a consent survives a restart
 				t.Fatal(err)
 			}
 			d = openAt(t, path)
-			commit(t, d, refused(job, test.code, noon.Add(test.asked)))
+			commit(t, d, failedWith(job, test.code, noon.Add(test.requested)))
 			if got := jobStates(t, d, run.ID); got != string(test.want) {
 				t.Errorf("got the job %s, want %s", got, test.want)
 			}
@@ -58,10 +58,10 @@ func TestConsentThatCameMeanwhileIsNotMissed(t *testing.T) {
 	}
 }
 
-func TestConsentIsThatOfTheProviderAndStillHolds(t *testing.T) {
+func TestOnlyAConsentOfTheAccountCausesARetry(t *testing.T) {
 	for name, before := range map[string]func(d *db.DB) error{
-		"nobody asked the user": func(*db.DB) error { return nil },
-		"the user did not answer": func(d *db.DB) error {
+		"without a consent alert": func(*db.DB) error { return nil },
+		"the user did not grant access": func(d *db.DB) error {
 			_, err := d.Raise(t.Context(), consentAlert("johndoe"))
 			return err
 		},
@@ -74,7 +74,7 @@ func TestConsentIsThatOfTheProviderAndStillHolds(t *testing.T) {
 			_, err := d.ResolveConsent(t.Context(), "ptv", "johndoe", []string{"a"}, noon.Add(time.Hour))
 			return err
 		},
-		"the user is no longer asked, without a consent": func(d *db.DB) error {
+		"the alert was resolved without a consent": func(d *db.DB) error {
 			if _, err := d.Raise(t.Context(), consentAlert("johndoe")); err != nil {
 				return err
 			}
@@ -88,8 +88,8 @@ func TestConsentIsThatOfTheProviderAndStillHolds(t *testing.T) {
 			if err := before(d); err != nil {
 				t.Fatal(err)
 			}
-			long := time.Unix(0, 0) // before whatever is noted as of now
-			commit(t, d, refused(job, clients.CodeConsent, long))
+			long := time.Unix(0, 0) // before all recorded times
+			commit(t, d, failedWith(job, clients.CodeConsent, long))
 			if got := jobStates(t, d, run.ID); got != string(jobs.Failed) {
 				t.Errorf("got the job %s, want it failed", got)
 			}
@@ -97,13 +97,13 @@ func TestConsentIsThatOfTheProviderAndStillHolds(t *testing.T) {
 	}
 }
 
-func TestAJobThatWaitsForNoConsentAnyMoreIsDueAtOnce(t *testing.T) {
+func TestJobIsDueImmediatelyAfterTheConsent(t *testing.T) {
 	d := open(t)
 	run, job := inHand(t, d, "a")
 	raise(t, d, consentAlert("johndoe"))
 	consent(t, d)
 	publish(t, d)
-	out := refused(job, clients.CodeConsent, noon)
+	out := failedWith(job, clients.CodeConsent, noon)
 	if c := commit(t, d, out); c.Run != nil || c.Repeated {
 		t.Errorf("got %+v, want the run to go on", c)
 	}
@@ -118,19 +118,18 @@ func TestAJobThatWaitsForNoConsentAnyMoreIsDueAtOnce(t *testing.T) {
 		t.Errorf("the first attempt again: got %+v", c)
 	}
 
-	// Refused again, by a provider that was asked after the consent: that is the answer,
-	// and the next consent makes up for it.
+	// Rejected again after the consent: the job fails, and the next consent starts a catch-up run.
 	job.Attempt = 2
-	if c := commit(t, d, refused(job, clients.CodeConsent, noon.Add(2*time.Hour))); c.Run == nil || c.Run.State != jobs.Failed {
+	if c := commit(t, d, failedWith(job, clients.CodeConsent, noon.Add(2*time.Hour))); c.Run == nil || c.Run.State != jobs.Failed {
 		t.Errorf("got %+v, want a run that failed", c.Run)
 	}
 	raise(t, d, consentAlert("johndoe"))
-	if diff := cmp.Diff([]string{"sync a 2026-11-06..2026-11-20"}, asked(t, d, consentAt(t, d, noon.Add(3*time.Hour)))); diff != "" {
+	if diff := cmp.Diff([]string{"sync a 2026-11-06..2026-11-20"}, queriesOf(t, d, consentAt(t, d, noon.Add(3*time.Hour)))); diff != "" {
 		t.Errorf("the next consent (-want +got):\n%s", diff)
 	}
 }
 
-func TestAJobInLineThatMissedAConsentGoesTheCommonRoad(t *testing.T) {
+func TestLiveJobWithAMissedConsentIsQueued(t *testing.T) {
 	d := open(t)
 	run, js := plan(1)
 	run.Provider, js[0].Provider, js[0].Account = "mazda", "mazda", "a"
@@ -140,7 +139,7 @@ func TestAJobInLineThatMissedAConsentGoesTheCommonRoad(t *testing.T) {
 	raise(t, d, consentAlert("johndoe"))
 	consent(t, d)
 	publish(t, d)
-	commit(t, d, refused(js[0], clients.CodeConsent, noon))
+	commit(t, d, failedWith(js[0], clients.CodeConsent, noon))
 	claimed, err := d.Claim(t.Context(), "mazda", noon.Add(time.Hour), 10)
 	if err != nil || len(claimed) != 1 || claimed[0].ID != js[0].ID || claimed[0].Attempt != 2 {
 		t.Errorf("got %+v, %v, want the second attempt", claimed, err)

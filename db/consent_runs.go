@@ -14,13 +14,12 @@ import (
 	"orderbeat/jobs"
 )
 
-// ResolveConsent records that a user granted access at a time. If the alert that asks for
-// it is raised, it is resolved, and in the same transaction runs start that ask for what was
-// missed: what the jobs of these accounts asked for that failed for want of the consent since
-// the user's last one, each thing once. A job that is in hand meanwhile is in none of these
-// runs: [DB.Commit] retries it should it fail so. It returns the runs.
+// ResolveConsent records that a user granted access. If the consent alert is raised, it resolves the
+// alert and, in the same transaction, starts catch-up runs for the jobs of these accounts that failed
+// with a missing consent since the user's last consent, without duplicate queries. It returns the
+// runs. Jobs that are running are not included: [DB.Commit] retries them if they fail.
 func (d *DB) ResolveConsent(ctx context.Context, provider, user string, accounts []string, at time.Time) (runs []jobs.Run, err error) {
-	names, err := encode(append([]string{}, accounts...)) // a list even of none
+	names, err := encode(append([]string{}, accounts...)) // encodes an empty list as [], not null
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +42,7 @@ func (d *DB) ResolveConsent(ctx context.Context, provider, user string, accounts
 			}
 			runs = append(runs, run)
 		}
-		_, err = t.Exec(consentedSQL, names, resolved[0].id)
+		_, err = t.Exec(setConsentAccountsSQL, names, resolved[0].id)
 		return err
 	})
 	if err != nil {
@@ -52,8 +51,8 @@ func (d *DB) ResolveConsent(ctx context.Context, provider, user string, accounts
 	return runs, nil
 }
 
-// missedGroup is the missed jobs that one run can have again: of one kind, and of runs with
-// one slots.
+// missedGroup groups the missed jobs that one catch-up run can contain: same kind and same number of
+// low-priority slots.
 type missedGroup struct {
 	kind  string
 	slots int
@@ -63,11 +62,11 @@ func (g missedGroup) compare(other missedGroup) int {
 	return cmp.Or(cmp.Compare(g.kind, other.kind), cmp.Compare(g.slots, other.slots))
 }
 
-// missed are the jobs that failed for want of a consent since the user's last one, each
-// question once. accounts is a JSON list.
+// missed returns the jobs that failed with a missing consent since the user's last consent, without
+// duplicate queries. accounts is a JSON list.
 func (t *tx) missed(provider, user, accounts string) (map[missedGroup][]jobs.Job, error) {
 	var failed []jobs.Job
-	groups := map[string]missedGroup{} // by job
+	groups := map[string]missedGroup{} // by job id
 	err := t.Each(missedSQL, []any{provider, accounts, provider, user, stamp(time.Now())}, func(rows *sql.Rows) error {
 		var j jobs.Job
 		var slots int
@@ -91,8 +90,8 @@ func (t *tx) missed(provider, user, accounts string) (map[missedGroup][]jobs.Job
 }
 
 const (
-	// Without a list of accounts an alert was resolved for another reason. A consent that is
-	// still to come is of a clock that was set back since.
+	// An alert without a list of accounts was not resolved by a consent. A consent in the future was
+	// recorded before a backward clock change.
 	missedSQL = `
 SELECT j.job_id, j.account, j.kind, j.question, r.low_priority_slots FROM jobs AS j CROSS JOIN runs AS r USING (run_id)
  WHERE j.provider = ? AND j.account IN (SELECT value FROM json_each(?))
@@ -106,5 +105,5 @@ SELECT j.job_id, j.account, j.kind, j.question, r.low_priority_slots FROM jobs A
 SELECT job_id, account, kind, question FROM jobs
  WHERE provider = ? AND account IN (SELECT value FROM json_each(?)) AND state = 'succeeded' AND job_id > ?`
 
-	consentedSQL = `UPDATE alerts SET accounts = ? WHERE alert_id = ?`
+	setConsentAccountsSQL = `UPDATE alerts SET accounts = ? WHERE alert_id = ?`
 )

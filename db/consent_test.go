@@ -13,12 +13,12 @@ import (
 	"orderbeat/jobs"
 )
 
-// did is a job that ended, planned some minutes after noon.
+// did is a finished job that was planned some minutes after noon.
 type did struct {
 	minute        int
 	account, kind string
 	question      jobs.Question
-	// code is why it failed, "" when it succeeded, "waiting" when it will be tried again.
+	// code is its error code, "" if it succeeded, "waiting" if it will be retried.
 	code clients.Code
 }
 
@@ -26,7 +26,7 @@ func window(from, to clients.Date) jobs.Question { return jobs.Question{From: fr
 
 func ids(list ...string) jobs.Question { return jobs.Question{OrderIDs: list} }
 
-// keep keeps a run of one job that ended so.
+// keep stores a run with this job.
 func (w did) keep(tb testing.TB, d *db.DB) {
 	tb.Helper()
 	planned := noon.Add(time.Duration(w.minute) * time.Minute)
@@ -44,12 +44,12 @@ func (w did) keep(tb testing.TB, d *db.DB) {
 		commit(tb, d, failed(job, jobs.Waiting, planned))
 	case "queued":
 	default:
-		commit(tb, d, refused(job, w.code, planned))
+		commit(tb, d, failedWith(job, w.code, planned))
 	}
 }
 
-// asked are the jobs of runs as text: kind, account and question.
-func asked(tb testing.TB, d *db.DB, runs []jobs.Run) []string {
+// queriesOf returns the jobs of runs as text: kind, account and query.
+func queriesOf(tb testing.TB, d *db.DB, runs []jobs.Run) []string {
 	tb.Helper()
 	text := []string{}
 	for _, r := range runs {
@@ -68,7 +68,7 @@ func asked(tb testing.TB, d *db.DB, runs []jobs.Run) []string {
 	return text
 }
 
-// consent resolves johndoe's alert, as who has the accounts a and b.
+// consent resolves johndoe's alert for the accounts a and b.
 func consent(tb testing.TB, d *db.DB) []jobs.Run {
 	tb.Helper()
 	return consentAt(tb, d, noon.Add(time.Hour))
@@ -83,7 +83,7 @@ func consentAt(tb testing.TB, d *db.DB, at time.Time) []jobs.Run {
 	return list
 }
 
-func TestConsentMakesUpForWhatWasMissed(t *testing.T) {
+func TestConsentStartsCatchUpRuns(t *testing.T) {
 	const raised = 10 // minutes after noon
 	missing := clients.CodeConsent
 	daily := make([]did, 20) // each 14 days long
@@ -108,7 +108,7 @@ func TestConsentMakesUpForWhatWasMissed(t *testing.T) {
 			},
 			[]string{"sync a 2026-11-06..2026-11-19", "sync b 2026-11-07..2026-11-20", "sync a 2026-10-01..2026-10-31"},
 		},
-		"windows that slide are asked as few times as they need": {
+		"sliding windows need few jobs": {
 			daily, []string{"sync a 2026-10-01..2026-10-14", "sync a 2026-10-15..2026-10-28", "sync a 2026-10-20..2026-11-02"},
 		},
 		"a window within another": {
@@ -132,7 +132,7 @@ func TestConsentMakesUpForWhatWasMissed(t *testing.T) {
 			[]did{{1, "a", "check", jobs.Question{}, missing}, {2, "a", "sync", window("2026-11-06", "2026-11-20"), missing}},
 			[]string{"check a", "sync a 2026-11-06..2026-11-20"},
 		},
-		"what failed for another reason, or did not end, is nobody's": {
+		"jobs with another error and unfinished jobs are excluded": {
 			[]did{
 				{1, "a", "sync", window("2026-11-06", "2026-11-20"), "forbidden"},
 				{2, "a", "sync", window("2026-11-06", "2026-11-20"), "waiting"},
@@ -219,14 +219,14 @@ func TestConsentMakesUpForWhatWasMissed(t *testing.T) {
 			alert := consentAlert("johndoe")
 			alert.Since = noon.Add(raised * time.Minute)
 			raise(t, d, alert)
-			if diff := cmp.Diff(test.want, asked(t, d, consent(t, d))); diff != "" {
+			if diff := cmp.Diff(test.want, queriesOf(t, d, consent(t, d))); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-func TestARunThatConsentAskedForIsLikeEveryOther(t *testing.T) {
+func TestCatchUpRunIsAnOrdinaryRun(t *testing.T) {
 	d := open(t)
 	did{1, "a", "sync", window("2026-11-06", "2026-11-20"), clients.CodeConsent}.keep(t, d)
 	alert := consentAlert("joe.doe@example")
@@ -249,7 +249,7 @@ func TestARunThatConsentAskedForIsLikeEveryOther(t *testing.T) {
 	if claimed, err := d.Claim(t.Context(), "mazda", noon, 10); err != nil || len(claimed) != 1 || claimed[0].ID != list[0].ID+"-00001" {
 		t.Errorf("got %+v, %v, want the job in the queue", claimed, err)
 	}
-	// What asks the same does not join it: it would not have the trigger.
+	// An equal request does not join it, because its trigger differs.
 	run, js := plan(1)
 	run.Provider, js[0].Provider, js[0].Account, js[0].Question = "mazda", "mazda", "a", window("2026-11-06", "2026-11-20")
 	if _, started, err := d.StartRun(t.Context(), run, js); !started || err != nil {
@@ -257,12 +257,12 @@ func TestARunThatConsentAskedForIsLikeEveryOther(t *testing.T) {
 	}
 }
 
-func TestAConsentLeavesOutWhatOneBeforeAskedFor(t *testing.T) {
+func TestConsentExcludesJobsOfEarlierCatchUpRuns(t *testing.T) {
 	d := open(t)
 	did{1, "a", "sync", window("2026-11-06", "2026-11-20"), clients.CodeConsent}.keep(t, d)
 	for n, want := range []string{"sync a 2026-11-06..2026-11-20", "check a"} {
 		raise(t, d, consentAlert("johndoe"))
-		got := asked(t, d, consentAt(t, d, noon.Add(time.Duration(n+1)*time.Hour)))
+		got := queriesOf(t, d, consentAt(t, d, noon.Add(time.Duration(n+1)*time.Hour)))
 		if diff := cmp.Diff([]string{want}, got); diff != "" {
 			t.Errorf("consent %d (-want +got):\n%s", n+1, diff)
 		}
@@ -270,7 +270,7 @@ func TestAConsentLeavesOutWhatOneBeforeAskedFor(t *testing.T) {
 	}
 }
 
-func TestBackfillsThatAConsentStartsHaveLowPriority(t *testing.T) {
+func TestCatchUpBackfillsHaveLowPriority(t *testing.T) {
 	d := open(t)
 	run, js := plan(2)
 	run.Provider, run.Kind, run.LowPrioritySlots = "mazda", "backfill", 1
@@ -281,7 +281,7 @@ func TestBackfillsThatAConsentStartsHaveLowPriority(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range js {
-		commit(t, d, refused(js[i], clients.CodeConsent, noon))
+		commit(t, d, failedWith(js[i], clients.CodeConsent, noon))
 	}
 	raise(t, d, consentAlert("johndoe"))
 	publish(t, d)
@@ -290,11 +290,11 @@ func TestBackfillsThatAConsentStartsHaveLowPriority(t *testing.T) {
 		t.Fatalf("got %+v, want one run of low priority", runs)
 	}
 	if claimed, err := d.Claim(t.Context(), "mazda", noon, 10); err != nil || len(claimed) != 1 {
-		t.Errorf("got %+v, %v, want the second job to wait for its turn", claimed, err)
+		t.Errorf("got %+v, %v, want the second job to wait for a slot", claimed, err)
 	}
 }
 
-func TestConsentAsksOnceAndAllOrNothing(t *testing.T) {
+func TestConsentIsAtomicAndStartsRunsOnce(t *testing.T) {
 	path := blankAt(t)
 	d := openAt(t, path)
 	did{1, "a", "sync", window("2026-11-06", "2026-11-20"), clients.CodeConsent}.keep(t, d)

@@ -14,7 +14,7 @@ import (
 	"orderbeat/db"
 )
 
-// childPath names, in a child process of the test, the database to be written.
+// childPath is the environment variable with the database path for a child process.
 const childPath = "ORDERBEAT_TEST_CRASH_DB"
 
 func TestMain(m *testing.M) {
@@ -47,8 +47,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// commitForEver commits jobs of three orders each, eight at a time, and prints
-// each job's id once its commit is acknowledged.
+// commitForEver commits jobs with three orders each, eight at a time, and prints each job id after its
+// commit.
 func commitForEver(path string) error {
 	ctx := context.Background()
 	d, err := db.Open(ctx, db.Options{Path: path})
@@ -66,7 +66,7 @@ func commitForEver(path string) error {
 				if _, err := d.Claim(ctx, js[i].Provider, noon, 1); err != nil {
 					panic(err)
 				}
-				// The third order is one that every job changes.
+				// Every job changes the third order.
 				if _, err := d.Commit(ctx, succeeded(js[i], noon, order(fmt.Sprintf("A%06d", i), false),
 					order(fmt.Sprintf("B%06d", i), false), order("C", i%2 == 0))); err != nil {
 					panic(err)
@@ -79,7 +79,7 @@ func commitForEver(path string) error {
 	return nil
 }
 
-func TestNothingAcknowledgedIsLostWhenTheProcessIsKilled(t *testing.T) {
+func TestAcknowledgedCommitsSurviveAKill(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "orderbeat.db")
 	for _, acknowledged := range []int{1, 300} {
 		done := killAfter(t, path, acknowledged)
@@ -90,7 +90,7 @@ func TestNothingAcknowledgedIsLostWhenTheProcessIsKilled(t *testing.T) {
 		for _, id := range done {
 			got, err := d.Value(t.Context(), `SELECT state || ' ' || (SELECT count(*) FROM order_events WHERE job_id = j.job_id AND order_id <> 'C')
 				FROM jobs AS j WHERE job_id = ?`, id)
-			if got != "succeeded 2" && got != "succeeded 0" || err != nil { // none new when an earlier process stored them
+			if got != "succeeded 2" && got != "succeeded 0" || err != nil { // not created if an earlier process stored them
 				t.Fatalf("job %s was acknowledged: got %q, %v", id, got, err)
 			}
 		}
@@ -111,8 +111,7 @@ func TestNothingAcknowledgedIsLostWhenTheProcessIsKilled(t *testing.T) {
 	}
 }
 
-// killAfter kills a child in the middle of its commits, when it printed n of them,
-// and returns all that it printed.
+// killAfter kills a child during its commits after it printed n ids, and returns all printed ids.
 func killAfter(t *testing.T, path string, n int) (done []string) {
 	t.Helper()
 	child := exec.CommandContext(t.Context(), os.Args[0])
@@ -129,7 +128,7 @@ func killAfter(t *testing.T, path string, n int) (done []string) {
 	for {
 		line, err := lines.ReadString('\n')
 		if err != nil {
-			break // a line that was cut off was not acknowledged in full
+			break // an incomplete line is not acknowledged
 		}
 		if done = append(done, strings.TrimSpace(line)); len(done) == n {
 			if err := child.Process.Kill(); err != nil {

@@ -10,11 +10,11 @@ import (
 	"orderbeat/db"
 )
 
-const wayOn = "stop orderbeat, keep the file, and put a copy in its place"
+const wayOn = "stop orderbeat, keep the file and restore a backup"
 
-// TestADamagedTableIsTold damages the first page of one table: everything else still
-// works, and who asks whether all is well hears of it all the same.
-func TestADamagedTableIsTold(t *testing.T) {
+// TestPingReportsACorruptTable corrupts the first page of one table: other operations still work, but Ping
+// reports it.
+func TestPingReportsACorruptTable(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "orderbeat.db")
 	d, err := db.Open(t.Context(), db.Options{Path: path})
 	if err != nil {
@@ -40,15 +40,15 @@ func TestADamagedTableIsTold(t *testing.T) {
 	for range 2 {
 		err := d.Write(t.Context(), false, func(run db.Exec) error { return insertTick(run, 1) })
 		if err == nil || !strings.Contains(err.Error(), "malformed") || !strings.Contains(err.Error(), wayOn) {
-			t.Errorf("got %v, want the file damaged, and what to do", err)
+			t.Errorf("got %v, want a corrupt file and what to do", err)
 		}
 		if err := d.Ping(t.Context()); err == nil || !strings.Contains(err.Error(), wayOn) {
-			t.Errorf("ping: got %v, want the damage told until the program is started anew", err)
+			t.Errorf("ping: got %v, want the corruption reported until a restart", err)
 		}
 	}
 }
 
-func TestAFileThatIsNoDatabaseIsRefused(t *testing.T) {
+func TestOpenRejectsAFileThatIsNotADatabase(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "orderbeat.db")
 	if err := openAt(t, path).Close(); err != nil {
 		t.Fatal(err)
@@ -70,7 +70,7 @@ func TestAFileThatIsNoDatabaseIsRefused(t *testing.T) {
 	}
 }
 
-// overwrite damages a page of a file.
+// overwrite corrupts a page of a file.
 func overwrite(t *testing.T, path string, at int64) {
 	t.Helper()
 	file, err := os.OpenFile(path, os.O_RDWR, 0)

@@ -1,10 +1,9 @@
-// Package db owns the data: the schema, the outbox, and every query. It knows no NATS and
-// no HTTP.
+// Package db owns the data: the schema, the outbox and every query. It does not depend on NATS or
+// HTTP.
 //
-// Whatever changes goes through one connection, in group commits ([DB.Commit] is
-// the one that matters most); what is to be published is put into the outbox in
-// the same transaction as what it reports. How the file is opened, written and backed up
-// is package sqlite's.
+// All writes go through one connection with group commits ([DB.Commit] is the most important). A
+// message is put into the outbox in the same transaction as the change it reports. Package sqlite
+// opens, writes and backs up the file.
 //
 // Start reading at [DB.Commit], then migrations/.
 package db
@@ -30,21 +29,21 @@ var files embed.FS
 func migrations() fs.FS {
 	folder, err := fs.Sub(files, "migrations")
 	if err != nil {
-		panic(err) // it is embedded
+		panic(err) // embedded, so it always exists
 	}
 	return folder
 }
 
-// Options say how the database is opened.
+// Options configure how the database is opened.
 type Options struct {
 	// Path is the file. Its folder is created, with mode 0700, if it does not exist.
 	Path string
-	// Synchronous is "full", the default, where what is committed survives a power
-	// failure, or "normal", where it survives the end of the process only.
+	// Synchronous is "full" (the default: commits survive a power failure) or "normal" (commits
+	// survive only a process crash).
 	Synchronous string
-	// Mask is the secrets that no job's outcome may bring into the database; nil is none.
+	// Mask is the set of secrets that are masked in outcomes before they are stored; may be nil.
 	Mask *mask.Set
-	// Log reports changes of the schema; nil discards.
+	// Log receives log messages, for example about migrations; nil discards them.
 	Log *slog.Logger
 }
 
@@ -52,16 +51,16 @@ func (o Options) sqlite() sqlite.Options {
 	return sqlite.Options{Path: o.Path, Synchronous: o.Synchronous, Migrations: migrations(), Log: o.Log}
 }
 
-// DB is the database. It is safe for concurrent use. One process at a time has it
-// open for writing; any number may read, and share the tokens.
+// DB is the database. It is safe for concurrent use. One process at a time can open it for writing;
+// any number can read it and share the tokens.
 type DB struct {
 	file          *sqlite.DB
-	readers, bulk *sql.DB // those of the file
-	writable      bool    // everything may be written, and not only tokens
+	readers, bulk *sql.DB // from file
+	writable      bool    // false if only tokens can be written
 	mask          *mask.Set
-	// alarmed are the accounts that have alerts which a success resolves, and perhaps others.
-	// Only transactions use it.
-	alarmed map[account]bool
+	// alerted has the accounts with alerts that a success resolves. It may have accounts without
+	// alerts. Only transactions use it.
+	alerted map[account]bool
 	queues  queues
 	// orderText reads one order ([DB.OrderText]).
 	orderText *sqlite.Statement
@@ -69,15 +68,14 @@ type DB struct {
 
 func newDB(file *sqlite.DB) *DB {
 	return &DB{
-		file: file, readers: file.Readers(), bulk: file.Bulk(), alarmed: map[account]bool{},
+		file: file, readers: file.Readers(), bulk: file.Bulk(), alerted: map[account]bool{},
 		orderText: sqlite.NewStatement(file.Bulk(), orderTextSQL),
 	}
 }
 
-// Open opens the database for writing, creates it if there is none, and migrates its
-// schema. A schema newer than this program is an error. Jobs that a
-// caller performed in line when the process ended are ended as well, and those that were
-// running are queued again, or dead when the process ended with them too often. Close it.
+// Open opens the database for writing, creates it if it does not exist and migrates its schema. A
+// schema newer than this program is an error. It cancels live jobs of an earlier process and queues
+// its running jobs again, or marks them dead after too many crashes. The caller must close it.
 func Open(ctx context.Context, o Options) (*DB, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -88,7 +86,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	}
 	d := newDB(file)
 	d.mask, d.writable = o.Mask, true
-	err = d.loadAlarmed(ctx)
+	err = d.loadAlerted(ctx)
 	if err == nil {
 		err = d.endInline(ctx)
 	}
@@ -101,9 +99,9 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	return d, nil
 }
 
-// OpenTokens opens the database for a process that shares the tokens with a running
-// worker, or with others that do. [DB.Tokens] can be written, everything else can be
-// read; nothing is created or migrated, as with [OpenReadOnly]. Close it.
+// OpenTokens opens the database for a process that shares tokens with a running worker or other
+// processes. [DB.Tokens] can be written, everything else is read-only. As with [OpenReadOnly],
+// nothing is created or migrated. The caller must close it.
 func OpenTokens(ctx context.Context, o Options) (*DB, error) {
 	file, err := sqlite.OpenShared(ctx, o.sqlite())
 	if err != nil {
@@ -112,9 +110,9 @@ func OpenTokens(ctx context.Context, o Options) (*DB, error) {
 	return newDB(file), nil
 }
 
-// OpenReadOnly opens the database for reading, beside a running worker or without
-// one. It creates and changes nothing: that there is no such file, or that its
-// schema is another version's, is an error. Close it.
+// OpenReadOnly opens the database for reading, with or without a running worker. It creates and
+// changes nothing: a missing file or a different schema version is an error. The caller must close
+// it.
 func OpenReadOnly(ctx context.Context, path string) (*DB, error) {
 	file, err := sqlite.OpenReadOnly(ctx, Options{Path: path}.sqlite())
 	if err != nil {
@@ -123,21 +121,20 @@ func OpenReadOnly(ctx context.Context, path string) (*DB, error) {
 	return newDB(file), nil
 }
 
-// Close waits for operations that are under way, refuses new ones and closes the
-// files.
+// Close waits for running operations, rejects new ones and closes the files.
 func (d *DB) Close() error { return d.file.Close() }
 
-// Ping reports whether the database can be read and written now: see [sqlite.DB.Ping].
+// Ping checks that the database can be read and written: see [sqlite.DB.Ping].
 func (d *DB) Ping(ctx context.Context) error { return d.file.Ping(ctx) }
 
-// Watch looks after the files until ctx ends: see [sqlite.DB.Watch].
+// Watch monitors the files until ctx is done: see [sqlite.DB.Watch].
 func (d *DB) Watch(ctx context.Context) { d.file.Watch(ctx) }
 
-// WALBytes is the size of the write-ahead log.
+// WALBytes returns the size of the write-ahead log.
 func (d *DB) WALBytes() int64 { return d.file.WALBytes() }
 
-// Wake receives when something was put into the outbox. Its capacity is one:
-// whoever receives looks at all that is [DB.Pending].
+// Wake receives after messages were put into the outbox. Its capacity is one: the receiver must
+// process everything in [DB.Pending].
 func (d *DB) Wake() <-chan struct{} {
 	if !d.writable {
 		return nil
@@ -145,7 +142,7 @@ func (d *DB) Wake() <-chan struct{} {
 	return d.file.Woken()
 }
 
-// Migrate creates the database, or updates its schema, as [Open] does.
+// Migrate creates the database or migrates its schema, as [Open] does.
 func Migrate(ctx context.Context, o Options) (m sqlite.Migrated, err error) {
 	if m.From, err = sqlite.Version(ctx, o.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return m, err
@@ -161,20 +158,20 @@ func Migrate(ctx context.Context, o Options) (m sqlite.Migrated, err error) {
 	return m, err
 }
 
-// Restore puts a copy of a database in the place of the one at path: see [sqlite.Restore].
+// Restore replaces the database at path with a copy: see [sqlite.Restore].
 func Restore(ctx context.Context, from, path string) (sqlite.Restored, error) {
 	return sqlite.Restore(ctx, from, path, migrations())
 }
 
-// tx is the transaction that an operation writes in.
+// tx is the transaction of an operation.
 type tx struct {
 	*sqlite.Tx
 	db *DB
 }
 
-// do runs an operation in a transaction, perhaps together with others, and returns when that
-// is committed. rows is about how many rows it writes. A relaxed operation does not wait for
-// the disk: a power failure may undo it.
+// do runs an operation in a transaction, possibly together with others, and returns after the
+// commit. rows is the approximate number of rows it writes. A relaxed operation does not wait for
+// fsync: a power failure may undo it.
 func (d *DB) do(ctx context.Context, rows int, relaxed bool, run func(*tx) error) error {
 	if !d.writable {
 		return sqlite.ErrReadOnly
@@ -190,7 +187,7 @@ func (d *DB) do(ctx context.Context, rows int, relaxed bool, run func(*tx) error
 	return err
 }
 
-// write runs one statement in a transaction, and returns how many rows it changed.
+// write runs one statement in a transaction and returns the number of changed rows.
 func (d *DB) write(ctx context.Context, query string, args ...any) (changed int64, err error) {
 	err = d.do(ctx, 1, false, func(t *tx) error {
 		changed, err = t.Exec(query, args...)
@@ -199,8 +196,8 @@ func (d *DB) write(ctx context.Context, query string, args ...any) (changed int6
 	return changed, err
 }
 
-// stamp is a time as it is stored.
+// stamp formats a time for storage.
 func stamp(t time.Time) string { return sqlite.Stamp(t) }
 
-// encode writes v as JSON.
+// encode encodes v as JSON.
 func encode(v any) (string, error) { return sqlite.EncodeJSON(v) }

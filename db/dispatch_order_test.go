@@ -7,8 +7,7 @@ import (
 	"orderbeat/jobs"
 )
 
-// Attempts in which nothing was sent are told apart from those that count, also when the
-// messages were lost.
+// Attempts that sent nothing do not count, also after a restart.
 func TestAttemptsThatWereNotSentDoNotCount(t *testing.T) {
 	d := open(t)
 	_, js := start(t, d, 1)
@@ -17,7 +16,7 @@ func TestAttemptsThatWereNotSentDoNotCount(t *testing.T) {
 	for n := 1; n <= 3; n++ {
 		o := failed(job, jobs.Waiting, noon)
 		o.Err = &clients.Error{Code: clients.CodeUnavailable, NotSent: true, Message: "the provider has not answered 5 calls in a row"}
-		o.Tried++ // as jobs.Perform does
+		o.Tried++ // like jobs.Perform
 		commit(t, d, o)
 		if c := commit(t, d, o); !c.Repeated {
 			t.Errorf("got %+v, want it recorded once", c)
@@ -34,5 +33,5 @@ func TestAttemptsThatWereNotSentDoNotCount(t *testing.T) {
 	if err != nil || row.Attempts != 3 || row.Tried != 3 {
 		t.Errorf("got %+v, %v, want three attempts that do not count", row, err)
 	}
-	sound(t, d)
+	checkConsistent(t, d)
 }

@@ -11,12 +11,12 @@ import (
 	"orderbeat/jobs"
 )
 
-// applyDocuments stores the documents of an outcome, and appends to the history of every
-// order that is known what it has not been told: of documents that are new or changed,
-// and, where orders of the same outcome are, of documents that came before them. It adds
-// to the tally the orders that the outcome's documents belong to.
+// applyDocuments stores the documents of an outcome and appends events for new or changed documents
+// to the history of the known orders they belong to. For new or changed orders of the same outcome
+// it appends events for documents that were stored before. It adds the orders of the documents to
+// the tally.
 func (t *tx) applyDocuments(o *jobs.Outcome, orders []reportedOrder, list []document, traceparent string, tally *jobs.Tally) error {
-	news, err := t.storeDocuments(o, list)
+	changed, err := t.storeDocuments(o, list)
 	if err != nil {
 		return err
 	}
@@ -31,53 +31,53 @@ func (t *tx) applyDocuments(o *jobs.Outcome, orders []reportedOrder, list []docu
 			return err
 		}
 	}
-	var lost []link
-	for _, d := range news {
-		linked, gone, err := t.linkDocument(o, d.document)
+	var removed []link
+	for _, d := range changed {
+		linked, unlinked, err := t.linkDocument(o, d.document)
 		if err != nil {
 			return err
 		}
-		ids, lost = append(ids, linked...), append(lost, gone...)
+		ids, removed = append(ids, linked...), append(removed, unlinked...)
 	}
-	told, err := t.recordDocumentEvents(o, ids, news, traceparent)
+	recorded, err := t.recordDocumentEvents(o, ids, changed, traceparent)
 	if err != nil {
 		return err
 	}
-	for _, l := range lost {
+	for _, l := range removed {
 		if _, err := t.Exec(unlinkSQL, o.Provider, o.Account, l.orderID, l.kind, l.documentID); err != nil {
 			return err
 		}
 	}
-	return t.countOrders(o, orders, list, told, tally)
+	return t.countOrders(o, orders, list, recorded, tally)
 }
 
 const unlinkSQL = `
 DELETE FROM order_documents
  WHERE provider = ? AND account = ? AND order_id = ? AND kind = ? AND document_id = ?`
 
-// recordDocumentEvents appends to the history of those of the orders that are known what they have not
-// been told, in the order of kinds and numbers, and returns which orders those were.
-func (t *tx) recordDocumentEvents(o *jobs.Outcome, ids []string, news []newDocument, traceparent string) (told []string, err error) {
-	untold, err := t.unrecordedLinks(o, ids)
+// recordDocumentEvents appends events for the unrecorded document links of known orders, sorted by
+// kind and number, and returns the ids of these orders.
+func (t *tx) recordDocumentEvents(o *jobs.Outcome, ids []string, changed []changedDocument, traceparent string) (recorded []string, err error) {
+	links, err := t.unrecordedLinks(o, ids)
 	if err != nil {
 		return nil, err
 	}
-	byID := make(map[string]newDocument, len(news))
-	for _, d := range news {
+	byID := make(map[string]changedDocument, len(changed))
+	for _, d := range changed {
 		byID[d.name+" "+d.id] = d
 	}
-	for len(untold) > 0 {
-		id := untold[0].orderID
-		n := slices.IndexFunc(untold, func(l link) bool { return l.orderID != id })
+	for len(links) > 0 {
+		id := links[0].orderID
+		n := slices.IndexFunc(links, func(l link) bool { return l.orderID != id })
 		if n < 0 {
-			n = len(untold)
+			n = len(links)
 		}
-		if err := t.recordEventsOf(o, id, untold[:n], byID, traceparent); err != nil {
+		if err := t.recordEventsOf(o, id, links[:n], byID, traceparent); err != nil {
 			return nil, fmt.Errorf("order %s: %w", id, err)
 		}
-		told, untold = append(told, id), untold[n:]
+		recorded, links = append(recorded, id), links[n:]
 	}
-	return told, nil
+	return recorded, nil
 }
 
 func (t *tx) unrecordedLinks(o *jobs.Outcome, ids []string) (list []link, err error) {
@@ -88,7 +88,7 @@ func (t *tx) unrecordedLinks(o *jobs.Outcome, ids []string) (list []link, err er
 	if err != nil {
 		return nil, err
 	}
-	err = t.Each(untoldSQL, []any{o.Provider, o.Account, string(keys)}, func(rows *sql.Rows) error {
+	err = t.Each(unrecordedLinksSQL, []any{o.Provider, o.Account, string(keys)}, func(rows *sql.Rows) error {
 		var l link
 		err := rows.Scan(&l.orderID, &l.kind, &l.documentID)
 		list = append(list, l)
@@ -97,25 +97,25 @@ func (t *tx) unrecordedLinks(o *jobs.Outcome, ids []string) (list []link, err er
 	return list, err
 }
 
-const untoldSQL = `
+const unrecordedLinksSQL = `
 SELECT d.order_id, d.kind, d.document_id
   FROM order_documents AS d
   JOIN orders AS o ON o.provider = d.provider AND o.account = d.account AND o.order_id = d.order_id
  WHERE d.provider = ? AND d.account = ? AND d.order_id IN (SELECT value FROM json_each(?)) AND d.revision IS NULL
  ORDER BY d.order_id, d.kind, d.document_id`
 
-// recordEventsOf appends one event for each document to the history of an order. Each is a
-// revision of its own; the order itself stays as it is.
-func (t *tx) recordEventsOf(o *jobs.Outcome, id string, links []link, news map[string]newDocument, traceparent string) error {
+// recordEventsOf appends one event per document to the history of an order. Each event is a new
+// revision; the order itself does not change.
+func (t *tx) recordEventsOf(o *jobs.Outcome, id string, links []link, changed map[string]changedDocument, traceparent string) error {
 	order := reportedOrder{Order: &clients.Order{Provider: o.Provider, Account: o.Account, OrderID: id}}
 	var revision int
-	err := t.Row(tellableSQL, []any{o.Provider, o.Account, id}, &revision, &order.Reference,
+	err := t.Row(orderRevisionSQL, []any{o.Provider, o.Account, id}, &revision, &order.Reference,
 		sqlite.Text(&order.Status), &order.document)
 	if err != nil {
 		return err
 	}
 	for _, l := range links {
-		kind, changes, err := t.describe(o, l, news)
+		kind, changes, err := t.describe(o, l, changed)
 		if err != nil {
 			return err
 		}
@@ -126,7 +126,7 @@ func (t *tx) recordEventsOf(o *jobs.Outcome, id string, links []link, news map[s
 		if err != nil {
 			return err
 		}
-		if _, err := t.Exec(toldSQL, revision, o.Provider, o.Account, id, l.kind, l.documentID); err != nil {
+		if _, err := t.Exec(recordLinkSQL, revision, o.Provider, o.Account, id, l.kind, l.documentID); err != nil {
 			return err
 		}
 	}
@@ -135,9 +135,9 @@ func (t *tx) recordEventsOf(o *jobs.Outcome, id string, links []link, news map[s
 }
 
 const (
-	tellableSQL = `SELECT revision, reference, status, document FROM orders WHERE provider = ? AND account = ? AND order_id = ?`
+	orderRevisionSQL = `SELECT revision, reference, status, document FROM orders WHERE provider = ? AND account = ? AND order_id = ?`
 
-	toldSQL = `
+	recordLinkSQL = `
 UPDATE order_documents SET revision = ?
  WHERE provider = ? AND account = ? AND order_id = ? AND kind = ? AND document_id = ?`
 
@@ -146,8 +146,8 @@ UPDATE orders SET revision = ?, last_changed_at = max(last_changed_at, ?)
  WHERE provider = ? AND account = ? AND order_id = ?`
 )
 
-// describe makes the changes of an event: one, with the whole document on either side.
-func (t *tx) describe(o *jobs.Outcome, l link, news map[string]newDocument) (kind *documentKind, changes string, err error) {
+// describe returns the changes of an event: one change with the whole document before and after.
+func (t *tx) describe(o *jobs.Outcome, l link, changed map[string]changedDocument) (kind *documentKind, changes string, err error) {
 	kind = &advices
 	if l.kind == invoices.name {
 		kind = &invoices
@@ -157,7 +157,7 @@ func (t *tx) describe(o *jobs.Outcome, l link, news map[string]newDocument) (kin
 		Before json.RawMessage `json:"before"`
 		After  json.RawMessage `json:"after"`
 	}{Path: kind.path(l.documentID)}
-	if d, ok := news[l.kind+" "+l.documentID]; ok {
+	if d, ok := changed[l.kind+" "+l.documentID]; ok {
 		change.After = json.RawMessage(d.text)
 		if d.before != "" {
 			change.Before = json.RawMessage(d.before)
@@ -169,11 +169,11 @@ func (t *tx) describe(o *jobs.Outcome, l link, news map[string]newDocument) (kin
 	return kind, changes, err
 }
 
-// countOrders adds to the tally the known orders that an outcome's documents belong to,
-// but for those that it counts already.
-func (t *tx) countOrders(o *jobs.Outcome, orders []reportedOrder, list []document, told []string, tally *jobs.Tally) error {
+// countOrders adds the known orders that an outcome's documents belong to to the tally, except
+// those that are already counted.
+func (t *tx) countOrders(o *jobs.Outcome, orders []reportedOrder, list []document, recorded []string, tally *jobs.Tally) error {
 	counted, changed := map[string]bool{}, map[string]bool{}
-	for _, id := range told {
+	for _, id := range recorded {
 		changed[id] = true
 	}
 	for i := range orders {

@@ -9,8 +9,8 @@ import (
 
 var advices = documentKind{
 	name: "despatch_advice", event: TypeOrderDespatched, path: clients.AdvicePath,
-	refresh: func(text string) ([16]byte, error) { return fingerprintAnew(text, (*clients.Advice).Fingerprint) },
-	known:   knownAdvicesSQL, store: adviceSQL, line: adviceLineSQL, dropLines: dropAdviceLinesSQL, text: adviceTextSQL,
+	refresh: func(text string) ([16]byte, error) { return recomputeFingerprint(text, (*clients.Advice).Fingerprint) },
+	known:   knownAdvicesSQL, store: adviceSQL, line: adviceLineSQL, deleteLines: deleteAdviceLinesSQL, text: adviceTextSQL,
 }
 
 func adviceRows(a *clients.Advice) documentRows {
@@ -45,15 +45,15 @@ INSERT INTO despatch_advice_lines (provider, account, advice_id, seq, line_id, o
        article_id, buyer_article_id, ean, quantity)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
-	dropAdviceLinesSQL = `DELETE FROM despatch_advice_lines WHERE provider = ? AND account = ? AND advice_id = ?`
+	deleteAdviceLinesSQL = `DELETE FROM despatch_advice_lines WHERE provider = ? AND account = ? AND advice_id = ?`
 
 	adviceTextSQL = `SELECT document FROM despatch_advices WHERE provider = ? AND account = ? AND advice_id = ?`
 )
 
 var invoices = documentKind{
 	name: "invoice", event: TypeOrderInvoiced, path: clients.InvoicePath,
-	refresh: func(text string) ([16]byte, error) { return fingerprintAnew(text, (*clients.Invoice).Fingerprint) },
-	known:   knownInvoicesSQL, store: invoiceSQL, line: invoiceLineSQL, dropLines: dropInvoiceLinesSQL, text: invoiceTextSQL,
+	refresh: func(text string) ([16]byte, error) { return recomputeFingerprint(text, (*clients.Invoice).Fingerprint) },
+	known:   knownInvoicesSQL, store: invoiceSQL, line: invoiceLineSQL, deleteLines: deleteInvoiceLinesSQL, text: invoiceTextSQL,
 }
 
 func invoiceRows(i *clients.Invoice) documentRows {
@@ -86,7 +86,7 @@ INSERT INTO invoice_lines (provider, account, number, seq, line_id, order_id, or
        article_id, buyer_article_id, ean, quantity, unit_price, net_amount, total_amount)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
-	dropInvoiceLinesSQL = `DELETE FROM invoice_lines WHERE provider = ? AND account = ? AND number = ?`
+	deleteInvoiceLinesSQL = `DELETE FROM invoice_lines WHERE provider = ? AND account = ? AND number = ?`
 
 	invoiceTextSQL = `SELECT document FROM invoices WHERE provider = ? AND account = ? AND number = ?`
 )

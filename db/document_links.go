@@ -9,33 +9,32 @@ import (
 	"orderbeat/jobs"
 )
 
-// link is that a document belongs to an order.
+// link connects a document to an order.
 type link struct{ orderID, kind, documentID string }
 
-// linkDocument brings order_documents in step with a document that is new or changed:
-// every order that it belongs to, known or not, is still to be told of it. So is one that
-// it belonged to and belongs to no longer: those are returned as lost. orders are all of
-// them.
-func (t *tx) linkDocument(o *jobs.Outcome, d *document) (orders []string, lost []link, err error) {
+// linkDocument updates order_documents for a new or changed document. It marks every order of the
+// document, known or not, as unrecorded, including orders that it no longer belongs to. It returns
+// all of these orders, and the links to the latter as removed.
+func (t *tx) linkDocument(o *jobs.Outcome, d *document) (orders []string, removed []link, err error) {
 	orders = slices.Clone(d.orders)
 	if d.bill != "" {
-		of, err := sqlite.FetchIn(t.Tx, sqlite.Column[string], ordersOfBillSQL, o.Provider, o.Account, d.bill)
+		matching, err := sqlite.FetchIn(t.Tx, sqlite.Column[string], ordersOfBillSQL, o.Provider, o.Account, d.bill)
 		if err != nil {
 			return nil, nil, err
 		}
-		orders = append(orders, of...)
+		orders = append(orders, matching...)
 	}
 	belongs := make(map[string]bool, len(orders))
 	for _, id := range orders {
 		belongs[id] = true
 	}
-	untold, err := sqlite.FetchIn(t.Tx, sqlite.Column[string], untellSQL, o.Provider, o.Account, d.name, d.id)
+	linked, err := sqlite.FetchIn(t.Tx, sqlite.Column[string], clearRecordedSQL, o.Provider, o.Account, d.name, d.id)
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, id := range untold {
+	for _, id := range linked {
 		if !belongs[id] {
-			lost = append(lost, link{id, d.name, d.id})
+			removed = append(removed, link{id, d.name, d.id})
 		}
 	}
 	for _, id := range orders {
@@ -43,10 +42,10 @@ func (t *tx) linkDocument(o *jobs.Outcome, d *document) (orders []string, lost [
 			return nil, nil, err
 		}
 	}
-	for _, l := range lost {
+	for _, l := range removed {
 		orders = append(orders, l.orderID)
 	}
-	return orders, lost, nil
+	return orders, removed, nil
 }
 
 func (t *tx) link(o *jobs.Outcome, l link) error {
@@ -57,7 +56,7 @@ func (t *tx) link(o *jobs.Outcome, l link) error {
 const (
 	ordersOfBillSQL = `SELECT DISTINCT order_id FROM despatches WHERE provider = ? AND account = ? AND advice_id = ?`
 
-	untellSQL = `
+	clearRecordedSQL = `
 UPDATE order_documents SET revision = NULL
  WHERE provider = ? AND account = ? AND kind = ? AND document_id = ?
 RETURNING order_id`
@@ -67,8 +66,8 @@ INSERT INTO order_documents (provider, account, order_id, kind, document_id) VAL
     ON CONFLICT DO NOTHING`
 )
 
-// linkOrders links orders that are new or changed to the advices that came before and
-// name no order, but a bill of lading that is now among the orders' despatches.
+// linkOrders links new or changed orders to stored despatch advices that have no order number but a
+// bill of lading of one of the orders' despatches.
 func (t *tx) linkOrders(o *jobs.Outcome, ids []string) error {
 	keys, err := json.Marshal(ids)
 	if err != nil {
@@ -78,7 +77,7 @@ func (t *tx) linkOrders(o *jobs.Outcome, ids []string) error {
 		l := link{kind: advices.name}
 		err := rows.Scan(&l.orderID, &l.documentID)
 		return l, err
-	}, unnamedSQL, o.Provider, o.Account, string(keys))
+	}, advicesByBillSQL, o.Provider, o.Account, string(keys))
 	if err != nil {
 		return err
 	}
@@ -90,7 +89,7 @@ func (t *tx) linkOrders(o *jobs.Outcome, ids []string) error {
 	return nil
 }
 
-const unnamedSQL = `
+const advicesByBillSQL = `
 SELECT DISTINCT d.order_id, a.advice_id
   FROM despatches AS d
   JOIN despatch_advices AS a ON a.provider = d.provider AND a.account = d.account AND a.bill_of_lading = d.advice_id

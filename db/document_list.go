@@ -8,14 +8,14 @@ import (
 	"orderbeat/db/sqlite"
 )
 
-// OrderDocuments are what belongs to one order beside the order itself.
+// OrderDocuments are the documents of an order.
 type OrderDocuments struct {
 	Advices  []clients.Advice  `json:"despatch_advices"`
 	Invoices []clients.Invoice `json:"invoices"`
 }
 
-// Documents returns the despatch advices and the invoices of an order, by day and
-// number. An order that is not known may have some.
+// Documents returns the despatch advices and invoices of an order, sorted by date and number. An
+// unknown order may have documents.
 func (d *DB) Documents(ctx context.Context, provider, account, orderID string) (docs OrderDocuments, err error) {
 	if docs.Advices, err = sqlite.Fetch(ctx, d.bulk, scanJSON[clients.Advice], advicesOfSQL, provider, account, orderID); err != nil {
 		return OrderDocuments{}, err
@@ -24,7 +24,7 @@ func (d *DB) Documents(ctx context.Context, provider, account, orderID string) (
 	return docs, err
 }
 
-// scanJSON scans a row that is one JSON text.
+// scanJSON scans a row with one JSON column.
 func scanJSON[T any](rows *sql.Rows) (v T, err error) {
 	err = rows.Scan(sqlite.JSON(&v))
 	return v, err

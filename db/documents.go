@@ -13,48 +13,47 @@ import (
 	"orderbeat/jobs"
 )
 
-// document is a despatch advice or an invoice as a provider reported it, made ready
-// before the writer is entered.
+// document is a reported despatch advice or invoice, encoded before the write transaction.
 type document struct {
 	*documentKind
 	id     string
-	orders []string // those that it names
-	// bill says whose it is where a line names no order; "" where every line does.
+	orders []string // order ids in the document
+	// bill is the bill of lading if a line has no order id, else "".
 	bill        string
 	fingerprint [16]byte
 	text        string // JSON
 	rows        documentRows
-	// merged is the document with what is stored of what could not be read of it; nil where
-	// everything could.
+	// merged fills in unreadable values from the stored document; nil if all values could be
+	// read.
 	merged func(stored string) (document, error)
 }
 
-// documentRows are a document's own columns and those of its lines.
+// documentRows are the columns of a document and of its lines.
 type documentRows struct {
 	head  []any
 	lines [][]any
 }
 
-// documentKind is what despatch advices and invoices have of their own.
+// documentKind is what differs between despatch advices and invoices.
 type documentKind struct {
-	name      string // in order_documents
-	event     string // the type of the events that tell of one
-	path      func(id string) string
-	refresh   func(text string) ([16]byte, error) // the fingerprint of one that is stored
-	known     string                              // the statements
-	store     string
-	line      string
-	dropLines string
-	text      string
+	name        string // in order_documents
+	event       string // event type
+	path        func(id string) string
+	refresh     func(text string) ([16]byte, error) // recomputes the fingerprint of a stored document
+	known       string                              // this and the following are SQL statements
+	store       string
+	line        string
+	deleteLines string
+	text        string
 }
 
-// documents makes the documents of an outcome ready, sorted by kind and id. Of one that
-// is told twice, the last word counts.
+// documents encodes the documents of an outcome, sorted by kind and id. If a document is reported
+// twice, the last one wins.
 func documents(o *jobs.Outcome) ([]document, error) {
 	list := make([]document, 0, len(o.Advices)+len(o.Invoices))
 	add := func(provider, account string, d document, content any) (err error) {
 		if provider != o.Provider || account != o.Account || d.id == "" {
-			return fmt.Errorf("%s %.80q of %.80q %.80q is not one of %s %s", d.name, d.id, provider, account, o.Provider, o.Account)
+			return fmt.Errorf("%s %.80q belongs to %.80q %.80q, not to %s %s", d.name, d.id, provider, account, o.Provider, o.Account)
 		}
 		d.text, err = encode(content)
 		list = append(list, d)
@@ -77,17 +76,17 @@ func documents(o *jobs.Outcome) ([]document, error) {
 	return slices.CompactFunc(list, func(a, b document) bool { return a.name == b.name && a.id == b.id }), nil
 }
 
-// storedDocument is what is stored of a document that is reported again.
+// storedDocument is the stored version of a reported document.
 type storedDocument struct {
 	fingerprint     []byte
 	changedAt, text string
 }
 
-// storeDocuments stores what is new or changed of an outcome's documents, and returns
-// those that are, with the text that each had before.
-func (t *tx) storeDocuments(o *jobs.Outcome, list []document) (news []newDocument, err error) {
+// storeDocuments stores the new and changed documents of an outcome and returns them with their
+// previous texts.
+func (t *tx) storeDocuments(o *jobs.Outcome, list []document) (changed []changedDocument, err error) {
 	stored := map[*documentKind]map[string]storedDocument{}
-	asked, now := stamp(o.AskedAt), stamp(time.Now())
+	requestedAt, now := stamp(o.AskedAt), stamp(time.Now())
 	for i := range list {
 		d := &list[i]
 		if stored[d.documentKind] == nil {
@@ -96,8 +95,8 @@ func (t *tx) storeDocuments(o *jobs.Outcome, list []document) (news []newDocumen
 			}
 		}
 		before, known := stored[d.documentKind][d.id]
-		if known && asked < before.changedAt && before.changedAt <= now {
-			continue // it tells what was
+		if known && requestedAt < before.changedAt && before.changedAt <= now {
+			continue // older than the stored version
 		}
 		if known && d.merged != nil {
 			if *d, err = d.merged(before.text); err != nil {
@@ -108,31 +107,31 @@ func (t *tx) storeDocuments(o *jobs.Outcome, list []document) (news []newDocumen
 		if same && before.text == d.text {
 			continue
 		}
-		changedAt := asked
-		if same { // but for what could not be read of it
+		changedAt := requestedAt
+		if same { // only unreadable values differ
 			changedAt = before.changedAt
 		}
 		if err := t.storeDocument(o, d, known, changedAt); err != nil {
 			return nil, fmt.Errorf("%s %s: %w", d.name, d.id, err)
 		}
 		if known {
-			// A fingerprint is another one too after the program learned to take it differently.
+			// The fingerprint also differs if a newer program version computes it differently.
 			if was, err := d.refresh(before.text); err != nil || was == d.fingerprint {
 				continue
 			}
 		}
-		news = append(news, newDocument{d, before.text})
+		changed = append(changed, changedDocument{d, before.text})
 	}
-	return news, nil
+	return changed, nil
 }
 
-// newDocument is one that is new or changed; before is "" for a new one.
-type newDocument struct {
+// changedDocument is a new or changed document; before is the previous text, "" for a new one.
+type changedDocument struct {
 	*document
 	before string
 }
 
-// storedDocuments finds what is stored of documents of one kind with one statement.
+// storedDocuments looks up the stored versions of documents of one kind with one statement.
 func (t *tx) storedDocuments(o *jobs.Outcome, k *documentKind, list []document) (map[string]storedDocument, error) {
 	keys, err := json.Marshal(idsOf(k, list))
 	if err != nil {
@@ -149,7 +148,7 @@ func (t *tx) storedDocuments(o *jobs.Outcome, k *documentKind, list []document) 
 	return stored, err
 }
 
-// idsOf lists the documents of one kind.
+// idsOf returns the ids of the documents of one kind.
 func idsOf(k *documentKind, list []document) (ids []string) {
 	for i := range list {
 		if list[i].documentKind == k {
@@ -160,14 +159,14 @@ func idsOf(k *documentKind, list []document) (ids []string) {
 }
 
 // storeDocument inserts or replaces the rows of a document.
-func (t *tx) storeDocument(o *jobs.Outcome, d *document, known bool, asked string) error {
+func (t *tx) storeDocument(o *jobs.Outcome, d *document, known bool, requestedAt string) error {
 	key := []any{o.Provider, o.Account, d.id}
 	if known {
-		if _, err := t.Exec(d.dropLines, key...); err != nil {
+		if _, err := t.Exec(d.deleteLines, key...); err != nil {
 			return err
 		}
 	}
-	if _, err := t.Exec(d.store, slices.Concat(key, d.rows.head, []any{asked, asked, d.fingerprint[:], d.text})...); err != nil {
+	if _, err := t.Exec(d.store, slices.Concat(key, d.rows.head, []any{requestedAt, requestedAt, d.fingerprint[:], d.text})...); err != nil {
 		return err
 	}
 	for seq, line := range d.rows.lines {
@@ -178,8 +177,9 @@ func (t *tx) storeDocument(o *jobs.Outcome, d *document, known bool, asked strin
 	return nil
 }
 
-// fingerprintAnew is what a stored document's fingerprint is as this program takes it.
-func fingerprintAnew[T any](text string, of func(*T) [16]byte) ([16]byte, error) {
+// recomputeFingerprint returns the fingerprint of a stored document as this program version computes
+// it.
+func recomputeFingerprint[T any](text string, of func(*T) [16]byte) ([16]byte, error) {
 	var v T
 	err := json.Unmarshal([]byte(text), &v)
 	return of(&v), err
@@ -205,15 +205,14 @@ func invoiceDocument(i *clients.Invoice) document {
 	return d
 }
 
-// mergedDocument makes a document ready after it took what could not be read of it from what
-// is stored.
-func mergedDocument[T any](text string, content *T, keepStored func(stored *T), ready func(*T) document) (document, error) {
+// mergedDocument encodes a document after filling in unreadable values from the stored document.
+func mergedDocument[T any](text string, content *T, keepStored func(stored *T), build func(*T) document) (document, error) {
 	var stored T
 	if err := json.Unmarshal([]byte(text), &stored); err != nil {
 		return document{}, err
 	}
 	keepStored(&stored)
-	d := ready(content)
+	d := build(content)
 	var err error
 	d.text, err = encode(content)
 	return d, err

@@ -13,8 +13,8 @@ import (
 	"orderbeat/jobs"
 )
 
-// TestAlertsAboutDocumentsComeAndGoApart has an account of which invoices may not be seen.
-func TestAlertsAboutDocumentsComeAndGoApart(t *testing.T) {
+// TestDocumentAlertsAreSeparate uses an account without access to invoices.
+func TestDocumentAlertsAreSeparate(t *testing.T) {
 	d := open(t)
 	forbidden := func(o *jobs.Outcome) {
 		o.State, o.Err = jobs.Failed, &clients.Error{Code: clients.CodeForbidden, Message: "not yours", Hint: "ask"}
@@ -22,7 +22,7 @@ func TestAlertsAboutDocumentsComeAndGoApart(t *testing.T) {
 	fine := func(*jobs.Outcome) {}
 	const raised = "michelin detroit  forbidden raised"
 	outcome(t, d, "invoice", noon, forbidden)
-	for _, kind := range []string{"sync", "despatch", "check"} { // which succeed
+	for _, kind := range []string{"sync", "despatch", "check"} { // these succeed
 		outcome(t, d, kind, noon, fine)
 		if diff := cmp.Diff([]string{raised}, alerts(t, d, true)); diff != "" {
 			t.Fatalf("after a %s that succeeded (-want +got):\n%s", kind, diff)
@@ -46,12 +46,12 @@ func TestAlertsAboutDocumentsComeAndGoApart(t *testing.T) {
 	if diff := cmp.Diff([]string{}, alerts(t, d, true)); diff != "" {
 		t.Errorf("after a sync that succeeded (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"michelin.forbidden.1.raised", "michelin.forbidden.1.resolved", "michelin.forbidden.2.raised", "michelin.forbidden.2.resolved"}, told(t, d)); diff != "" {
-		t.Errorf("told (-want +got):\n%s", diff)
+	if diff := cmp.Diff([]string{"michelin.forbidden.1.raised", "michelin.forbidden.1.resolved", "michelin.forbidden.2.raised", "michelin.forbidden.2.resolved"}, publishedAlerts(t, d)); diff != "" {
+		t.Errorf("published (-want +got):\n%s", diff)
 	}
 }
 
-func TestAlertsAboutDocumentsAreRememberedOverARestart(t *testing.T) {
+func TestDocumentAlertsSurviveARestart(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "orderbeat.db")
 	first, err := db.Open(t.Context(), db.Options{Path: path})
 	if err != nil {
@@ -74,8 +74,9 @@ func TestAlertsAboutDocumentsAreRememberedOverARestart(t *testing.T) {
 	}
 }
 
-// TestAlertsOfOneCodeAreToldByKind has an account refused for orders, for invoices and by a check.
-func TestAlertsOfOneCodeAreToldByKind(t *testing.T) {
+// TestAlertsWithOneCodeDifferByKind uses an account that is rejected for orders, for invoices and by a
+// check.
+func TestAlertsWithOneCodeDifferByKind(t *testing.T) {
 	d := open(t)
 	forbidden := func(o *jobs.Outcome) {
 		o.State, o.Err = jobs.Failed, &clients.Error{Code: clients.CodeForbidden, Message: "not yours", Hint: "ask"}
@@ -124,7 +125,7 @@ func TestAlertsOfOneCodeAreToldByKind(t *testing.T) {
 	}
 }
 
-// TestAllRaisedAlertsAreListed raises more than are listed of all.
+// TestAllRaisedAlertsAreListed raises more alerts than the limit of the list of all.
 func TestAllRaisedAlertsAreListed(t *testing.T) {
 	d := open(t)
 	const many = 1200

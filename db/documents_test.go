@@ -14,7 +14,8 @@ import (
 	"orderbeat/jobs"
 )
 
-// advice is of one bill of lading, for four pieces of each order; an order "" is not named.
+// advice is a despatch advice with one bill of lading and four pieces of each order; "" is a line without
+// an order id.
 func advice(id string, orders ...clients.Text) clients.Advice {
 	a := clients.Advice{
 		Provider: "michelin", Account: "detroit", AdviceID: id, BillOfLading: clients.Text(id), IssuedOn: "2026-11-21", DespatchedOn: "2026-11-21",
@@ -30,7 +31,7 @@ func advice(id string, orders ...clients.Text) clients.Advice {
 	return a
 }
 
-// invoice is one over four pieces of each order.
+// invoice is an invoice for four pieces of each order.
 func invoice(number string, orders ...clients.Text) clients.Invoice {
 	i := clients.Invoice{
 		Provider: "michelin", Account: "detroit", Number: number, Type: clients.InvoiceCommercial, InvoicedOn: "2026-11-22", DueOn: "2026-12-22",
@@ -46,8 +47,8 @@ func invoice(number string, orders ...clients.Text) clients.Invoice {
 	return i
 }
 
-// outcome is of a job of the kind, which was told at a time what tell says.
-func outcome(tb testing.TB, d *db.DB, kind string, at time.Time, tell func(*jobs.Outcome)) db.Committed {
+// outcome is the outcome of a job of the kind at a time; setDocuments sets its documents.
+func outcome(tb testing.TB, d *db.DB, kind string, at time.Time, setDocuments func(*jobs.Outcome)) db.Committed {
 	tb.Helper()
 	run, js := plan(1)
 	run.Kind, js[0].Kind = kind, kind
@@ -55,7 +56,7 @@ func outcome(tb testing.TB, d *db.DB, kind string, at time.Time, tell func(*jobs
 		tb.Fatal(err)
 	}
 	o := succeeded(js[0], at)
-	tell(&o)
+	setDocuments(&o)
 	return commit(tb, d, o)
 }
 
@@ -69,8 +70,7 @@ func bill(tb testing.TB, d *db.DB, at time.Time, list ...clients.Invoice) {
 	outcome(tb, d, "invoice", at, func(o *jobs.Outcome) { o.Invoices = list })
 }
 
-// story is what happened to an order, one word for each revision, with what a document
-// that is told of was before.
+// story returns the history of an order, one word per revision, with the previous version of a document.
 func story(tb testing.TB, d *db.DB, id string) string {
 	tb.Helper()
 	events, err := d.History(tb.Context(), "michelin", "detroit", id, 0, 100)
@@ -98,7 +98,7 @@ func story(tb testing.TB, d *db.DB, id string) string {
 	return strings.Join(words, " ")
 }
 
-func TestDocumentsAreRevisionsOfTheirOrders(t *testing.T) {
+func TestDocumentsAddRevisionsToTheirOrders(t *testing.T) {
 	later, now := noon.Add(time.Hour), noon.Add(2*time.Hour)
 	otherCarrier := advice("BOL1", "SO1")
 	otherCarrier.Carrier = "SMPB"
@@ -128,19 +128,19 @@ func TestDocumentsAreRevisionsOfTheirOrders(t *testing.T) {
 				observe(t, d, now, order("SO1", false))
 			}
 		}, "created despatched invoiced"},
-		"what changed is told with what it was": {func(d *db.DB) {
+		"a change has the previous version": {func(d *db.DB) {
 			observe(t, d, noon, order("SO1", false))
 			advise(t, d, later, advice("BOL1", "SO1"))
 			advise(t, d, now, otherCarrier)
 			bill(t, d, later, invoice("1", "SO1"))
 			bill(t, d, now, credited)
 		}, "created despatched despatched(again) invoiced invoiced(again)"},
-		"what changed before the order is told once": {func(d *db.DB) {
+		"changes before the order are one event": {func(d *db.DB) {
 			advise(t, d, noon, advice("BOL1", "SO1"))
 			advise(t, d, later, otherCarrier)
 			observe(t, d, now, order("SO1", false))
 		}, "created despatched"},
-		"what was asked earlier and comes later is left out": {func(d *db.DB) {
+		"a late response of an earlier request is ignored": {func(d *db.DB) {
 			observe(t, d, noon, order("SO1", false))
 			advise(t, d, now, otherCarrier)
 			advise(t, d, later, advice("BOL1", "SO1"))
@@ -179,7 +179,7 @@ func TestDocumentsAreRevisionsOfTheirOrders(t *testing.T) {
 			advise(t, d, noon, advice("BOL1", "SO2"))
 			observe(t, d, later, order("SO1", true))
 		}, "created"},
-		"an advice that comes to name another order is told to the one it left": {func(d *db.DB) {
+		"an advice that moves to another order adds an event to the previous one": {func(d *db.DB) {
 			observe(t, d, noon, order("SO1", false))
 			advise(t, d, later, advice("BOL9", "SO1"))
 			advise(t, d, now, advice("BOL9", "SO2"))
@@ -204,15 +204,15 @@ func TestDocumentsAreRevisionsOfTheirOrders(t *testing.T) {
 			if got := story(t, d, "SO1"); got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
-			untold, err := d.Value(t.Context(), `SELECT count(*) FROM order_documents WHERE (order_id IN (SELECT order_id FROM orders)) <> (revision IS NOT NULL)`)
-			if untold != "0" || err != nil {
-				t.Errorf("%s documents are told to nobody who is there, or to who is not, %v", untold, err)
+			inconsistent, err := d.Value(t.Context(), `SELECT count(*) FROM order_documents WHERE (order_id IN (SELECT order_id FROM orders)) <> (revision IS NOT NULL)`)
+			if inconsistent != "0" || err != nil {
+				t.Errorf("%s documents without an event for a known order, or with one for an unknown order, %v", inconsistent, err)
 			}
 		})
 	}
 }
 
-func TestWhatIsReportedAgainUnchangedWritesNothing(t *testing.T) {
+func TestUnchangedDocumentsWriteNothing(t *testing.T) {
 	d := open(t)
 	observe(t, d, noon, order("SO1", false))
 	advise(t, d, noon, advice("BOL1", "SO1"))
@@ -231,7 +231,7 @@ func TestWhatIsReportedAgainUnchangedWritesNothing(t *testing.T) {
 	}
 }
 
-func TestTheTallyOfDocumentsCountsTheirOrders(t *testing.T) {
+func TestDocumentTallyCountsTheirOrders(t *testing.T) {
 	d := open(t)
 	observe(t, d, noon, order("SO1", false), order("SO2", false))
 	first := advise(t, d, noon.Add(time.Hour), advice("BOL1", "SO1"), advice("BOL2", "SO1", "SO9"))
@@ -250,11 +250,11 @@ func TestTheTallyOfDocumentsCountsTheirOrders(t *testing.T) {
 	}
 }
 
-func TestADocumentMovesItsOrderAndNotItsStatus(t *testing.T) {
+func TestDocumentAddsARevisionWithoutAStatusChange(t *testing.T) {
 	d := open(t)
 	observe(t, d, noon, order("SO1", true))
 	advise(t, d, noon.Add(time.Hour), advice("BOL1", "SO1"))
-	advise(t, d, noon.Add(-time.Hour), advice("BOL2", "SO1")) // asked before
+	advise(t, d, noon.Add(-time.Hour), advice("BOL2", "SO1")) // requested before
 	got, _, err := d.Order(t.Context(), "michelin", "detroit", "SO1")
 	if err != nil {
 		t.Fatal(err)
@@ -265,11 +265,11 @@ func TestADocumentMovesItsOrderAndNotItsStatus(t *testing.T) {
 	}
 	observe(t, d, noon.Add(2*time.Hour), order("SO1", false))
 	if got := story(t, d, "SO1"); got != "created despatched despatched changed" {
-		t.Errorf("got %s, want the order's next change behind them", got)
+		t.Errorf("got %s, want the order's next change after them", got)
 	}
 }
 
-func TestAFingerprintOfAnotherVersionAloneIsNoNews(t *testing.T) {
+func TestFingerprintOfAnotherVersionIsNoEvent(t *testing.T) {
 	d := open(t)
 	observe(t, d, noon, order("SO1", false))
 	advise(t, d, noon, advice("BOL1", "SO1"))
@@ -328,7 +328,7 @@ func TestColumnsAndViewsOfDocuments(t *testing.T) {
 	}
 }
 
-func TestCommitRefusesDocumentsThatCannotBe(t *testing.T) {
+func TestCommitRejectsInvalidDocuments(t *testing.T) {
 	d := open(t)
 	_, js := start(t, d, 1)
 	foreign, nameless := advice("BOL1", "SO1"), invoice("", "SO1")
@@ -340,7 +340,7 @@ func TestCommitRefusesDocumentsThatCannotBe(t *testing.T) {
 		o := succeeded(js[0], noon)
 		change(&o)
 		if c, err := d.Commit(t.Context(), o); err == nil || !strings.HasPrefix(err.Error(), "job ") {
-			t.Errorf("%s: got %+v and %v, want it refused", name, c, err)
+			t.Errorf("%s: got %+v and %v, want it rejected", name, c, err)
 		}
 	}
 	last := advice("BOL1", "SO1")
@@ -349,11 +349,11 @@ func TestCommitRefusesDocumentsThatCannotBe(t *testing.T) {
 	o.Advices = []clients.Advice{advice("BOL1", "SO1"), last}
 	commit(t, d, o)
 	if got, err := d.Value(t.Context(), "SELECT carrier FROM despatch_advices"); got != "SMPC" || err != nil {
-		t.Errorf("an advice that is told twice is %s, %v: want what was told last", got, err)
+		t.Errorf("an advice that is reported twice is %s, %v: want the last version", got, err)
 	}
 }
 
-func TestDocumentsSayNothingAboutTheFreshnessOfOrders(t *testing.T) {
+func TestDocumentsDoNotAffectFreshness(t *testing.T) {
 	d := open(t)
 	advise(t, d, noon, advice("BOL1", "SO1"))
 	bill(t, d, noon)

@@ -15,40 +15,40 @@ import (
 	"orderbeat/db/sqlite"
 )
 
-// ExchangeRow is an exchange as it is kept.
+// ExchangeRow is a recorded exchange without its headers and bodies.
 type ExchangeRow struct {
 	ExchangeID int64  `json:"exchange_id"`
 	RunID      string `json:"run_id"`
 	JobID      string `json:"job_id"`
-	// Attempt is the job's; 0 where it is not known.
+	// Attempt is the attempt of the job; 0 if unknown.
 	Attempt  int    `json:"attempt,omitempty"`
 	Provider string `json:"provider"`
 	Account  string `json:"account"`
 	Op       string `json:"op"`
 	Method   string `json:"method"`
 	URL      string `json:"url"`
-	// Status is 0 where no answer came.
+	// Status is 0 if no response was received.
 	Status        int       `json:"status"`
 	StartedAt     time.Time `json:"started_at"`
 	DurationMS    int64     `json:"duration_ms"`
 	ResponseBytes int64     `json:"response_bytes"`
 	Truncated     bool      `json:"truncated"`
-	// Detail is "full" or "metadata"; "" of rows from before there was the difference.
+	// Detail is "full" or "metadata"; "" for rows of versions that did not record it.
 	Detail    exchange.Detail `json:"detail,omitempty"`
 	ErrorCode clients.Code    `json:"error_code,omitempty"`
 	Error     string          `json:"error,omitempty"`
 }
 
-// ExchangeFilter chooses exchanges; an empty field chooses all.
+// ExchangeFilter selects exchanges; an empty field matches all.
 type ExchangeFilter struct {
 	Provider, Account, RunID, JobID string
-	// Failed chooses those whose answer was of no use.
+	// Failed selects exchanges with an error.
 	Failed bool
-	// Limit is 100 when it is 0.
+	// Limit defaults to 100.
 	Limit int
 }
 
-// Exchanges returns exchanges without their texts, newest first.
+// Exchanges returns exchanges without headers and bodies, newest first.
 func (d *DB) Exchanges(ctx context.Context, f ExchangeFilter) ([]ExchangeRow, error) {
 	query, args := f.query()
 	return sqlite.Fetch(ctx, d.bulk, func(rows *sql.Rows) (x ExchangeRow, err error) {
@@ -59,7 +59,7 @@ func (d *DB) Exchanges(ctx context.Context, f ExchangeFilter) ([]ExchangeRow, er
 
 func (f ExchangeFilter) query() (string, []any) {
 	var w sqlite.Where
-	switch { // by the index that finds the fewest
+	switch { // use the most selective index
 	case f.JobID != "":
 		w.And("job_id = ?", f.JobID)
 	case f.RunID != "":
@@ -96,7 +96,8 @@ func (x *ExchangeRow) dest() []any {
 	}
 }
 
-// Exchange returns one exchange with what is kept of its texts, false when there is none.
+// Exchange returns one exchange with its recorded headers and bodies; ok is false if it does not
+// exist.
 func (d *DB) Exchange(ctx context.Context, id int64) (row ExchangeRow, x exchange.Exchange, ok bool, err error) {
 	err = sqlite.Query(ctx, d.bulk, func(rows *sql.Rows) (err error) {
 		row, x, err = scanExchange(rows)
@@ -113,8 +114,8 @@ const (
 )
 
 func scanExchange(rows *sql.Rows) (row ExchangeRow, x exchange.Exchange, err error) {
-	var asked, answered string
-	err = rows.Scan(append(row.dest(), sqlite.Text(&asked), sqlite.Text(&x.RequestBody), sqlite.Text(&answered),
+	var requestHeader, responseHeader string
+	err = rows.Scan(append(row.dest(), sqlite.Text(&requestHeader), sqlite.Text(&x.RequestBody), sqlite.Text(&responseHeader),
 		sqlite.Text(&x.ResponseBody), &x.ResponseGzip)...)
 	if err != nil {
 		return row, x, fmt.Errorf("exchange %d: %w", row.ExchangeID, err)
@@ -122,12 +123,12 @@ func scanExchange(rows *sql.Rows) (row ExchangeRow, x exchange.Exchange, err err
 	x.Op, x.Method, x.URL, x.Status, x.StartedAt = row.Op, row.Method, row.URL, row.Status, row.StartedAt
 	x.Duration, x.ResponseBytes, x.Truncated = time.Duration(row.DurationMS)*time.Millisecond, row.ResponseBytes, row.Truncated
 	x.Detail, x.Code, x.Message = row.Detail, string(row.ErrorCode), row.Error
-	x.RequestHeader, x.ResponseHeader = header(asked), header(answered)
+	x.RequestHeader, x.ResponseHeader = parseHeader(requestHeader), parseHeader(responseHeader)
 	return row, x, nil
 }
 
-// header reads what headerLines wrote. A line that is none, and what follows it, is left out.
-func header(lines string) http.Header {
+// parseHeader parses the output of headerLines. It ignores an invalid line and everything after it.
+func parseHeader(lines string) http.Header {
 	h, _ := textproto.NewReader(bufio.NewReader(strings.NewReader(lines + "\n"))).ReadMIMEHeader()
 	return http.Header(h)
 }

@@ -9,17 +9,17 @@ import (
 	"orderbeat/jobs"
 )
 
-// recordExchanges keeps what went over the wire in an attempt.
+// recordExchanges stores the HTTP exchanges of an attempt.
 func (t *tx) recordExchanges(o *jobs.Outcome) error {
 	for i := range o.Exchanges {
 		x := &o.Exchanges[i]
-		asked, answered := headerLines(x.RequestHeader), headerLines(x.ResponseHeader)
-		const rest = 200 // of a row, beside its long texts
-		size := rest + len(x.URL) + len(asked) + len(x.RequestBody) + len(answered) + len(x.ResponseBody) + len(x.ResponseGzip)
-		_, err := t.Exec(keepExchangeSQL, o.RunID, o.ID, o.Provider, o.Account, x.Op, x.Method, x.URL, sqlite.ZeroNull(x.Status),
-			stamp(x.StartedAt), x.Duration.Milliseconds(), sqlite.OrNull(asked), sqlite.OrNull(x.RequestBody),
-			sqlite.OrNull(answered), sqlite.OrNull(x.ResponseBody), x.ResponseBytes, x.Truncated,
-			sqlite.OrNull(x.Code), sqlite.OrNull(x.Message), o.Attempt, string(keepOf(x)), size, bytesOrNull(x.ResponseGzip))
+		requestHeader, responseHeader := headerLines(x.RequestHeader), headerLines(x.ResponseHeader)
+		const rest = 200 // approximate size of the other columns
+		size := rest + len(x.URL) + len(requestHeader) + len(x.RequestBody) + len(responseHeader) + len(x.ResponseBody) + len(x.ResponseGzip)
+		_, err := t.Exec(insertExchangeSQL, o.RunID, o.ID, o.Provider, o.Account, x.Op, x.Method, x.URL, sqlite.ZeroNull(x.Status),
+			stamp(x.StartedAt), x.Duration.Milliseconds(), sqlite.OrNull(requestHeader), sqlite.OrNull(x.RequestBody),
+			sqlite.OrNull(responseHeader), sqlite.OrNull(x.ResponseBody), x.ResponseBytes, x.Truncated,
+			sqlite.OrNull(x.Code), sqlite.OrNull(x.Message), o.Attempt, string(detailOf(x)), size, bytesOrNull(x.ResponseGzip))
 		if err != nil {
 			return err
 		}
@@ -27,15 +27,15 @@ func (t *tx) recordExchanges(o *jobs.Outcome) error {
 	return nil
 }
 
-// keepOf says how much is kept of an exchange.
-func keepOf(x *exchange.Exchange) exchange.Detail {
+// detailOf returns the level of detail that is recorded of an exchange.
+func detailOf(x *exchange.Exchange) exchange.Detail {
 	if x.Detail == exchange.Metadata {
 		return x.Detail
 	}
 	return exchange.Full
 }
 
-// bytesOrNull is NULL for nil.
+// bytesOrNull returns NULL for nil.
 func bytesOrNull(b []byte) any {
 	if b == nil {
 		return nil
@@ -44,7 +44,7 @@ func bytesOrNull(b []byte) any {
 }
 
 const (
-	keepExchangeSQL = `
+	insertExchangeSQL = `
 INSERT INTO exchanges (run_id, job_id, provider, account, op, method, url, status, started_at, duration_ms,
        request_headers, request_body, response_headers, response_body, response_bytes, truncated, error_code, error,
        attempt, detail, upto, response_gzip)
@@ -53,9 +53,9 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((` 
 	exchangesUptoSQL = `SELECT upto FROM exchanges WHERE exchange_id = (SELECT max(exchange_id) FROM exchanges)`
 )
 
-// headerLines are a header's lines, by name.
+// headerLines formats a header, one line per value, sorted by name.
 func headerLines(h http.Header) string {
 	var b strings.Builder
-	_ = h.Write(&b) // a Builder takes everything
+	_ = h.Write(&b) // writing to a Builder does not fail
 	return strings.ToValidUTF8(strings.ReplaceAll(b.String(), "\r\n", "\n"), "\uFFFD")
 }

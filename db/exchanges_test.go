@@ -24,7 +24,7 @@ const (
 	pageShown = `<html><h1>Maintenance</h1><input name="state" value="REDACTED"></html>`
 )
 
-// michelinWith is Michelin whose order status API answers with body.
+// michelinWith is Michelin with body as the response of the order status API.
 func michelinWith(t *testing.T, body string) clients.Provider {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -56,7 +56,7 @@ func perform(t *testing.T, p clients.Provider, job jobs.Job) jobs.Outcome {
 	return out
 }
 
-// exchanges are the rows of a job, oldest first, with the columns that are the same every time.
+// exchanges returns the rows of a job, oldest first, with the deterministic columns.
 func exchanges(t *testing.T, d *db.DB, job string) string {
 	t.Helper()
 	rows, err := d.Value(t.Context(), `SELECT coalesce(group_concat(concat_ws('|', run_id = substr(job_id, 1, 26), provider, account, op, method,
@@ -68,7 +68,7 @@ func exchanges(t *testing.T, d *db.DB, job string) string {
 	return rows
 }
 
-func TestAnAnswerThatCannotBeReadIsKeptWithItsJob(t *testing.T) {
+func TestUnreadableResponseIsRecordedWithItsJob(t *testing.T) {
 	d, p := open(t), michelinWith(t, page)
 	_, js := start(t, d, 1)
 	job := js[0]
@@ -76,10 +76,10 @@ func TestAnAnswerThatCannotBeReadIsKeptWithItsJob(t *testing.T) {
 
 	first := perform(t, p, job)
 	if first.State != jobs.Waiting {
-		t.Fatalf("got %s, %v, want that it is asked for again", first.State, first.Err)
+		t.Fatalf("got %s, %v, want a retry", first.State, first.Err)
 	}
 	commit(t, d, first)
-	row := fmt.Sprintf("1|michelin|detroit|order status|POST|1|200|24|1|1|%s|%d|0|bad_response|the answer is not an EDIWheel C1 document: it is not JSON", pageShown, len(page))
+	row := fmt.Sprintf("1|michelin|detroit|order status|POST|1|200|24|1|1|%s|%d|0|bad_response|the response is not an EDIWheel C1 document: it is not JSON", pageShown, len(page))
 	if diff := cmp.Diff(row, exchanges(t, d, job.ID)); diff != "" {
 		t.Errorf("after one attempt (-want +got):\n%s", diff)
 	}
@@ -96,9 +96,9 @@ func TestAnAnswerThatCannotBeReadIsKeptWithItsJob(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, query, ok := strings.Cut(hint, "the answer is kept: ")
+	_, query, ok := strings.Cut(hint, "the response is recorded: ")
 	if !ok {
-		t.Fatalf("got the hint %q, want where the answer is kept", hint)
+		t.Fatalf("got the hint %q, want the location of the recorded response", hint)
 	}
 	headers, err := d.Value(t.Context(), strings.Replace(query, "*", "request_headers || response_headers", 1))
 	if err != nil || !strings.Contains(headers, "Set-Cookie: REDACTED\n") || strings.Contains(headers, "canary") || strings.Contains(headers, "\r") {
@@ -106,7 +106,7 @@ func TestAnAnswerThatCannotBeReadIsKeptWithItsJob(t *testing.T) {
 	}
 }
 
-// unreadable is the outcome of a job whose answer was of no use.
+// unreadable is the outcome of a job with an unreadable response.
 func unreadable(job jobs.Job) jobs.Outcome {
 	o := failed(job, jobs.Failed, noon)
 	o.Err = &clients.Error{Code: clients.CodeBadResponse, Message: "it is not JSON"}
@@ -114,7 +114,7 @@ func unreadable(job jobs.Job) jobs.Outcome {
 	return o
 }
 
-func TestWhatIsNotThereIsNULL(t *testing.T) {
+func TestMissingExchangeFieldsAreNULL(t *testing.T) {
 	d := open(t)
 	_, js := start(t, d, 1)
 	commit(t, d, unreadable(js[0]))
@@ -125,7 +125,7 @@ func TestWhatIsNotThereIsNULL(t *testing.T) {
 	}
 }
 
-func TestAnExchangeGoesWithItsJob(t *testing.T) {
+func TestExchangeIsDeletedWithItsJob(t *testing.T) {
 	d := open(t)
 	run, js := start(t, d, 1)
 	commit(t, d, unreadable(js[0]))
@@ -151,7 +151,7 @@ func TestExchangesAreListed(t *testing.T) {
 		"of a job":              {db.ExchangeFilter{JobID: js[0].ID}, "/orders?page=2 /orders?page=1"},
 		"of a run":              {db.ExchangeFilter{RunID: js[0].RunID, Limit: 2}, "/ /orders?page=2"},
 		"of a provider":         {db.ExchangeFilter{Provider: "michelin", Account: "detroit", Failed: true}, "/"},
-		"of nobody":             {db.ExchangeFilter{Provider: "mazda", JobID: js[0].ID}, ""},
+		"of another provider":   {db.ExchangeFilter{Provider: "mazda", JobID: js[0].ID}, ""},
 	} {
 		list, err := d.Exchanges(t.Context(), c.filter)
 		var got []string
@@ -184,7 +184,7 @@ func TestExchangesBeyondTheirSizeArePruned(t *testing.T) {
 		o.Exchanges[0].ResponseGzip = []byte(large)
 		commit(t, d, o)
 	}
-	const each = 1300 // with the rest of the row, at least
+	const each = 1300 // minimum size with the other columns
 	keep := db.Retention{ExchangesSize: 100 * each}
 	pruned := prune(t, d, keep)
 	left, err := d.Value(t.Context(), "SELECT count(*) || ' ' || (max(exchange_id) - min(exchange_id) + 1) || ' ' || max(exchange_id) FROM exchanges")
@@ -192,7 +192,7 @@ func TestExchangesBeyondTheirSizeArePruned(t *testing.T) {
 	if err != nil || left != fmt.Sprintf("%d %d 600", n, n) || n < 80 || n > 101 {
 		t.Errorf("got %s rows, %v after %d were pruned, want the newest 100 at most", left, err, pruned.Exchanges)
 	}
-	// What comes then counts on from there.
+	// Later exchanges continue the sum.
 	_, more := start(t, d, 1)
 	commit(t, d, answered(succeeded(more[0], noon), large))
 	if again := prune(t, d, keep); again.Exchanges > 2 {
@@ -201,5 +201,5 @@ func TestExchangesBeyondTheirSizeArePruned(t *testing.T) {
 	if none := prune(t, d, db.Retention{ExchangesSize: 1}); none.Exchanges < 79 {
 		t.Errorf("got %+v, want all but the last pruned", none)
 	}
-	sound(t, d)
+	checkConsistent(t, d)
 }

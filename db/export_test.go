@@ -1,4 +1,4 @@
-package db // an inside file: it lets the tests reach the writer and the queries
+package db // internal: gives external tests access to the writer and the queries
 
 import (
 	"context"
@@ -8,22 +8,22 @@ import (
 	"orderbeat/jobs"
 )
 
-// Exec runs a statement within an operation of the writer.
+// Exec runs a statement in a transaction of the writer.
 type Exec func(query string, args ...any) (int64, error)
 
-// Write runs an operation of the writer.
+// Write runs an operation in a transaction.
 func (d *DB) Write(ctx context.Context, relaxed bool, run func(Exec) error) error {
 	return d.do(ctx, 1, relaxed, func(t *tx) error { return run(t.Exec) })
 }
 
 // OnWriter runs a statement on the writer's connection, outside of a transaction.
-// Nothing else may write meanwhile.
+// Nothing else may write at the same time.
 func (d *DB) OnWriter(ctx context.Context, query string) error {
 	_, err := d.Inspect().Conn().ExecContext(ctx, query)
 	return err
 }
 
-// WriterValue reads one value on the writer's connection. Nothing else may write meanwhile.
+// WriterValue reads one value on the writer's connection. Nothing else may write at the same time.
 func (d *DB) WriterValue(ctx context.Context, query string) (value string, err error) {
 	err = d.Inspect().Conn().QueryRowContext(ctx, query).Scan(&value)
 	return value, err
@@ -35,46 +35,45 @@ func (d *DB) Value(ctx context.Context, query string, args ...any) (value string
 	return value, err
 }
 
-// Inspect shows the inside of the file.
+// Inspect gives access to the internals of the file.
 func (d *DB) Inspect() sqlite.Inspector { return d.file.Inspect() }
 
-// Query is a query as it is run, with a name for tests.
+// Query is a query with a name for tests.
 type Query struct {
 	Name, SQL string
 	Args      []any
 }
 
-// Queries lists every query whose tables grow.
+// Queries returns every query on growing tables.
 func Queries() []Query {
 	list := []Query{
 		{"known", knownSQL, []any{"p", "a", "[]"}},
 		{"same", sameSQL, []any{"t", "p", "a", "{}", "t"}},
 		{"seen", seenSQL, []any{"t", "t", "p", "a", "[]"}},
-
-		{"drop responses", dropResponsesSQL, []any{"p", "a", "t"}},
+		{"delete responses", deleteResponsesSQL, []any{"p", "a", "t"}},
 		{"not found", notFoundSQL, []any{"t", "p", "a", "[]", "t"}},
 		{"document", documentSQL, []any{"p", "a", "o"}},
 		{"newly late", newlyLateSQL, []any{"p", "a", "d"}},
 		{"late", lateSQL, []any{"p", "a", "[]", "d"}},
 		{"today", todaySQL, []any{"p", "a"}},
-		{"drop despatches", dropDespatchesSQL, []any{"p", "a", "o"}},
+		{"delete despatches", deleteDespatchesSQL, []any{"p", "a", "o"}},
 		{"history", historySQL, []any{"p", "a", "o", 0, 1}},
 		{"open orders to track", openOrdersSQL, []any{"p", "a"}},
 		{"order", orderSQL, []any{"p", "a", "o"}},
 		{"order text", orderTextSQL, []any{"p", "a", "o"}},
 		{"known advices", knownAdvicesSQL, []any{"p", "a", "[]"}},
-		{"drop advice lines", dropAdviceLinesSQL, []any{"p", "a", "d"}},
+		{"delete advice lines", deleteAdviceLinesSQL, []any{"p", "a", "d"}},
 		{"advice text", adviceTextSQL, []any{"p", "a", "d"}},
 		{"known invoices", knownInvoicesSQL, []any{"p", "a", "[]"}},
-		{"drop invoice lines", dropInvoiceLinesSQL, []any{"p", "a", "d"}},
+		{"delete invoice lines", deleteInvoiceLinesSQL, []any{"p", "a", "d"}},
 		{"invoice text", invoiceTextSQL, []any{"p", "a", "d"}},
 		{"orders of a bill of lading", ordersOfBillSQL, []any{"p", "a", "b"}},
-		{"untell", untellSQL, []any{"p", "a", "k", "d"}},
+		{"clear recorded", clearRecordedSQL, []any{"p", "a", "k", "d"}},
 		{"unlink", unlinkSQL, []any{"p", "a", "o", "k", "d"}},
-		{"unnamed", unnamedSQL, []any{"p", "a", "[]"}},
-		{"untold", untoldSQL, []any{"p", "a", "[]"}},
-		{"tellable", tellableSQL, []any{"p", "a", "o"}},
-		{"told", toldSQL, make([]any, 6)},
+		{"advices by bill", advicesByBillSQL, []any{"p", "a", "[]"}},
+		{"unrecorded links", unrecordedLinksSQL, []any{"p", "a", "[]"}},
+		{"order revision", orderRevisionSQL, []any{"p", "a", "o"}},
+		{"record link", recordLinkSQL, make([]any, 6)},
 		{"revise", reviseSQL, make([]any, 5)},
 		{"orders of documents", ordersOfSQL, []any{"p", "a", "k", "[]"}},
 		{"advices of an order", advicesOfSQL, []any{"p", "a", "o"}},
@@ -94,23 +93,23 @@ func Queries() []Query {
 		{"exchange", exchangeSQL, []any{1}},
 		{"kept job", keptJobSQL, []any{"j"}},
 		{"kept", keptSQL, []any{"j"}},
-		{"newer answers", newerSQL, []any{"r", "a", "j"}},
+		{"newer pending remaps", newerPendingSQL, []any{"r", "a", "j"}},
 		{"count", countSQL, make([]any, 11)},
 		{"cancel run", cancelRunSQL, []any{"t", "r"}},
 		{"cancel job", cancelJobSQL, []any{"t", "j"}},
-		{"cancelled", cancelledSQL, []any{1, "t", "r"}},
+		{"count cancelled", countCancelledSQL, []any{1, "t", "r"}},
 		{"job and its run", jobRunSQL, []any{"j"}},
 		{"retried job", retriedJobSQL, []any{"j"}},
 		{"retry job", retryJobSQL, []any{"t", "pending_slot", "j"}},
 		{"reopen", reopenSQL, []any{0, 1, 0, "r"}},
 		{"end run", endRunSQL, make([]any, 5)},
-		{"run that was joined", runJoinedSQL, []any{"k"}},
-		{"run that asks the same", runAskingSQL, []any{"a", "t"}},
+		{"joined run", runJoinedSQL, []any{"k"}},
+		{"run by hash", runByHashSQL, []any{"a", "t"}},
 		{"queue delays", queueDelaysSQL, []any{"t"}},
 		{"suspects", suspectsSQL, []any{"t", 2}},
 		{"recover running", recoverRunningSQL, []any{true}},
 		{"requesters", requestersSQL, []any{"r", "r"}},
-		{"answered", answeredSQL, []any{"k", "k", "k", "s", "k", "s", "k", "s"}},
+		{"subject registered", subjectRegisteredSQL, []any{"k", "k", "k", "s", "k", "s", "k", "s"}},
 		{"repeat", repeatSQL, []any{"k", "s", "r", "t", "k", "s", "k", 1}},
 		{"publishable", publishableSQL, []any{"alerts", "t", 1}},
 		{"publishable orders", publishableOrdersSQL, []any{"t", "t", 1}},
@@ -118,20 +117,20 @@ func Queries() []Query {
 		{"backlog of a topic", topicBacklogSQL, []any{"alerts", 1}},
 		{"postpone", postponeSQL, []any{"t", "r", 1}},
 		{"set aside", setAsideSQL, []any{"t", "r", 1}},
-		{"trim what is set aside", trimSetAsideSQL, []any{1}},
-		{"refused", refusedSQL, []any{1}},
-		{"refused count", refusedCountSQL, []any{"s", "s"}},
+		{"trim set aside", trimSetAsideSQL, []any{1}},
+		{"message", messageSQL, []any{1}},
+		{"rejected count", rejectedCountSQL, []any{"s", "s"}},
 		{"republish", republishSQL, []any{"i", "h", "[]"}},
-		{"next held", nextHeldSQL, []any{"p", "p"}},
+		{"next pending", nextPendingSQL, []any{"p", "p"}},
 		{"pace", paceSQL, []any{"r"}},
-		{"taken", takenSQL, []any{"p"}},
-		{"behind", behindSQL, []any{"p", "a", "t"}},
-		{"working", workingSQL, []any{"p", "a", "t"}},
-		{"let go", dispatchSQL, []any{"out", "t", "j"}},
-		{"hold", pendSQL, []any{"j"}},
+		{"used slots", usedSlotsSQL, []any{"p"}},
+		{"blocked jobs", blockedJobsSQL, []any{"p", "a", "t"}},
+		{"earlier run active", earlierRunActiveSQL, []any{"p", "a", "t"}},
+		{"dispatch", dispatchSQL, []any{"dispatched", "t", "j"}},
+		{"set pending", setPendingSQL, []any{"j"}},
 		{"pause run", pauseRunSQL, []any{"t", "n", "r"}},
 		{"resume run", resumeRunSQL, []any{"r"}},
-		{"in line", inlineSQL, nil},
+		{"live jobs", inlineSQL, nil},
 		{"last event", lastEventSQL, nil},
 		{"last tick", lastTickSQL, []any{"s"}},
 		{"schedule progress", progressSQL, []any{"s"}},
@@ -144,8 +143,8 @@ func Queries() []Query {
 		{"busy", busySQL, []any{"t"}},
 		{"open jobs", openJobsSQL, []any{"[]"}},
 		{"next due", nextDueSQL, []any{"t"}},
-		{"move due", moveDueSQL, []any{"s", "t"}},
-		{"move attempts", moveAttemptsSQL, []any{"s", "t"}},
+		{"shift messages", shiftMessagesSQL, []any{"s", "t"}},
+		{"shift jobs", shiftJobsSQL, []any{"s", "t"}},
 		{"published", publishedSQL, []any{"[]"}},
 		{"schedules", schedulesSQL, nil},
 		{"load token", loadTokenSQL, []any{"k"}},
@@ -158,9 +157,9 @@ func Queries() []Query {
 		{"alerts", allAlertsSQL, []any{1}},
 		{"raised alerts", raisedAlertsSQL, nil},
 		{"raised alerts counted", countAlertsSQL, nil},
-		{"alarmed", alarmedSQL, []any{"[]"}},
-		{"consented", consentedSQL, []any{"[]", 1}},
-		{"consent came", cameSQL, []any{"p", "t", "t", "a"}},
+		{"alerted", alertedSQL, []any{"[]"}},
+		{"set consent accounts", setConsentAccountsSQL, []any{"[]", 1}},
+		{"consent granted", consentGrantedSQL, []any{"p", "t", "t", "a"}},
 		{"missed", missedSQL, []any{"p", "[]", "p", "u", "t"}},
 		{"succeeded after", succeededAfterSQL, []any{"p", "[]", "j"}},
 	}
@@ -184,7 +183,7 @@ func Queries() []Query {
 		list = append(list, Query{name, query, args})
 	}
 	for name, r := range map[string]jobs.Remapping{"kept jobs": {}, "kept jobs of a run": {RunID: "r"}, "kept jobs of a job": {JobID: "j"}} {
-		query, args := keptJobs("p", "a", r)
+		query, args := keptJobsQuery("p", "a", r)
 		list = append(list, Query{name, query, args})
 	}
 	for name, f := range map[string]RunFilter{
@@ -211,7 +210,7 @@ func Queries() []Query {
 	return list
 }
 
-// Explain returns the steps of a query's plan.
+// Explain returns the query plan.
 func (d *DB) Explain(ctx context.Context, q Query) (steps []string, err error) {
 	rows, err := d.readers.QueryContext(ctx, "EXPLAIN QUERY PLAN "+q.SQL, q.Args...)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"orderbeat/db/sqlite"
 )
 
-func TestFilesAreTheOwnersAloneWhateverTheUmask(t *testing.T) {
+func TestFilesArePrivateWhateverTheUmask(t *testing.T) {
 	before := syscall.Umask(0)
 	defer syscall.Umask(before)
 	for _, existing := range []os.FileMode{0, 0o644, 0o660, 0o666} {
@@ -46,7 +46,7 @@ func TestFilesAreTheOwnersAloneWhateverTheUmask(t *testing.T) {
 				t.Errorf("existing %04o: %s%s: %v, %v, want mode 0600", existing, path, part, info, err)
 			}
 		}
-		if told := strings.Contains(log.String(), "database file was open to other users"); told != (existing != 0) {
+		if warned := strings.Contains(log.String(), "database file was accessible to other users"); warned != (existing != 0) {
 			t.Errorf("existing %04o: log %q", existing, log.String())
 		}
 		if err := d.Close(); err != nil {
@@ -55,7 +55,7 @@ func TestFilesAreTheOwnersAloneWhateverTheUmask(t *testing.T) {
 	}
 }
 
-func TestDanglingLinkLeadsToAPrivateFile(t *testing.T) {
+func TestDanglingLinkCreatesAPrivateFile(t *testing.T) {
 	before := syscall.Umask(0)
 	defer syscall.Umask(before)
 	folder := t.TempDir()
@@ -71,8 +71,8 @@ func TestDanglingLinkLeadsToAPrivateFile(t *testing.T) {
 	}
 }
 
-// copyFile copies a file, also one that SQLite has open in this process: a test that does
-// so writes with one process alone.
+// copyFile copies a file, which SQLite may have open in this process. Closing it releases POSIX locks, so
+// no other process may write.
 func copyFile(tb testing.TB, from, to string) {
 	tb.Helper()
 	content, err := os.ReadFile(from)
@@ -84,8 +84,8 @@ func copyFile(tb testing.TB, from, to string) {
 	}
 }
 
-// crashed is a database as it is after its process was killed, with commits that are in
-// its write-ahead log only; backups are copies of it from before, by how they were made.
+// crashed is a database after its process was killed, with commits only in its write-ahead log; backups are
+// earlier copies by method.
 func crashed(t *testing.T) (path string, backups map[string]string) {
 	t.Helper()
 	folder := t.TempDir()
@@ -135,7 +135,7 @@ func crashed(t *testing.T) (path string, backups map[string]string) {
 	return path, backups
 }
 
-func TestLogOfAnotherFileIsRecognised(t *testing.T) {
+func TestWALOfAnotherFileIsDetected(t *testing.T) {
 	path, backups := crashed(t)
 	for name, from := range backups {
 		t.Run(name, func(t *testing.T) {
@@ -157,7 +157,7 @@ func TestLogOfAnotherFileIsRecognised(t *testing.T) {
 			if err := os.Remove(here + "-wal"); err != nil {
 				t.Fatal(err)
 			}
-			openAt(t, here) // as the hint says
+			openAt(t, here) // according to the hint
 		})
 	}
 	d := openAt(t, path)
@@ -166,9 +166,9 @@ func TestLogOfAnotherFileIsRecognised(t *testing.T) {
 	}
 }
 
-// TestLogOfTheFileItselfIsAlwaysTaken copies database and log at random moments between
-// transactions of several connections, checkpoints and starts.
-func TestLogOfTheFileItselfIsAlwaysTaken(t *testing.T) {
+// TestOwnWALIsAlwaysAccepted copies database and log at random times between transactions of several
+// connections, checkpoints and restarts.
+func TestOwnWALIsAlwaysAccepted(t *testing.T) {
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0))
 	folder := t.TempDir()
@@ -183,7 +183,7 @@ func TestLogOfTheFileItselfIsAlwaysTaken(t *testing.T) {
 	}
 	pools := open()
 	exec := func(statement string) {
-		_, _ = pools[random.IntN(len(pools))].Exec(statement) // a lock may be in the way
+		_, _ = pools[random.IntN(len(pools))].Exec(statement) // may be locked
 	}
 	exec("CREATE TABLE t (a INTEGER PRIMARY KEY, b BLOB)")
 	for i := range 100 {
@@ -224,7 +224,7 @@ func TestFileMovedOrReplacedUnderTheWorkerStopsCommits(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		do     func(t *testing.T, path, other string) error
-		undo   func(path, other string) error // nil when there is no way back
+		undo   func(path, other string) error // nil if not recoverable
 		reason string
 	}{
 		{"removed", func(_ *testing.T, path, _ string) error { return os.Remove(path) }, nil, "orderbeat.db was removed or moved"},
@@ -304,7 +304,7 @@ func TestFileMovedOrReplacedUnderTheWorkerStopsCommits(t *testing.T) {
 	}
 }
 
-func TestTriggerThatFailsIsTold(t *testing.T) {
+func TestPingReportsAFailingTrigger(t *testing.T) {
 	d := open(t)
 	_, js := start(t, d, 2)
 	for _, test := range []struct{ trigger, text string }{
@@ -336,14 +336,14 @@ func TestTriggerThatFailsIsTold(t *testing.T) {
 	}
 }
 
-func TestLockedDatabaseIsWaitedForAndNamed(t *testing.T) {
+func TestOpenWaitsForALockedDatabase(t *testing.T) {
 	path := blankAt(t)
 	locker := openRaw(t, path, "_locking_mode=exclusive")
 	if _, err := locker.Exec("BEGIN EXCLUSIVE"); err != nil {
 		t.Fatal(err)
 	}
-	told := make(chan string, 10)
-	log := slog.New(slog.NewTextHandler(writerFunc(func(b []byte) (int, error) { told <- string(b); return len(b), nil }), nil))
+	logged := make(chan string, 10)
+	log := slog.New(slog.NewTextHandler(writerFunc(func(b []byte) (int, error) { logged <- string(b); return len(b), nil }), nil))
 	opened := make(chan error, 1)
 	go func() {
 		d, err := db.Open(t.Context(), db.Options{Path: path, Log: log})
@@ -353,7 +353,7 @@ func TestLockedDatabaseIsWaitedForAndNamed(t *testing.T) {
 		opened <- err
 	}()
 	select {
-	case line := <-told:
+	case line := <-logged:
 		if !strings.Contains(line, "database is locked, waiting") || !strings.Contains(line, path) {
 			t.Errorf("log: %s", line)
 		}
@@ -368,14 +368,14 @@ func TestLockedDatabaseIsWaitedForAndNamed(t *testing.T) {
 	}
 }
 
-func TestDatabaseThatStaysLockedIsAnError(t *testing.T) {
+func TestOpenFailsIfTheDatabaseStaysLocked(t *testing.T) {
 	path := blankAt(t)
 	if _, err := openRaw(t, path, "").Exec("BEGIN EXCLUSIVE"); err != nil {
 		t.Fatal(err)
 	}
 	began := time.Now()
 	_, err := db.Open(t.Context(), db.Options{Path: path})
-	if err == nil || !strings.Contains(err.Error(), "it has been locked for 5s by ") || time.Since(began) < 5*time.Second {
+	if err == nil || !strings.Contains(err.Error(), "locked for 5s by ") || time.Since(began) < 5*time.Second {
 		t.Errorf("after %s: %v, want it waited for as long as for a transaction", time.Since(began), err)
 	}
 }
@@ -384,7 +384,7 @@ type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 
-func TestAnotherUserIsToldWhoMayRead(t *testing.T) {
+func TestErrorNamesTheOwnerOfTheDatabase(t *testing.T) {
 	if path := os.Getenv(asNobody); path != "" {
 		_, err := db.OpenReadOnly(t.Context(), path)
 		fmt.Println(err)
@@ -408,7 +408,7 @@ func TestAnotherUserIsToldWhoMayRead(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		child := exec.CommandContext(t.Context(), program, "-test.run", "^TestAnotherUserIsToldWhoMayRead$")
+		child := exec.CommandContext(t.Context(), program, "-test.run", "^TestErrorNamesTheOwnerOfTheDatabase$")
 		child.Env = append(os.Environ(), asNobody+"="+path)
 		child.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 		child.Dir = "/"
@@ -421,5 +421,5 @@ func TestAnotherUserIsToldWhoMayRead(t *testing.T) {
 	}
 }
 
-// asNobody names, in a child process, the database that another user is to open.
+// asNobody is the environment variable with the database path for a child process of another user.
 const asNobody = "ORDERBEAT_TEST_AS_NOBODY"

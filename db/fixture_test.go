@@ -15,16 +15,16 @@ import (
 	"orderbeat/jobs"
 )
 
-// noon is when the tests begin.
+// noon is the start time of the tests.
 var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
-// open opens a new database, and closes it when the test ends.
+// open opens a new database and closes it at the end of the test.
 func open(tb testing.TB) *db.DB {
 	tb.Helper()
 	return openAt(tb, blankAt(tb))
 }
 
-// blankAt puts a new database of today's schema into a folder of the test's own.
+// blankAt creates a new database with the current schema in a folder of the test.
 func blankAt(tb testing.TB) string {
 	tb.Helper()
 	file, err := blank()
@@ -38,8 +38,7 @@ func blankAt(tb testing.TB) string {
 	return path
 }
 
-// blank is the file of a new database. It is made once: to migrate takes longer than
-// many a test.
+// blank is the file of a new database. It is created once, because migrating takes longer than many tests.
 var blank = sync.OnceValues(func() ([]byte, error) {
 	folder, err := os.MkdirTemp("", "orderbeat")
 	if err != nil {
@@ -71,7 +70,7 @@ func openAt(tb testing.TB, path string) *db.DB {
 	return d
 }
 
-// order is an order of two lines, one of which may have been shipped.
+// order is an order with two lines; one may be shipped.
 func order(id string, shipped bool) clients.Order {
 	lines := make([]clients.Line, 2)
 	for i := range lines {
@@ -94,7 +93,7 @@ func order(id string, shipped bool) clients.Order {
 	return o
 }
 
-// plan is a run of n jobs, not started yet. No other one asks the same.
+// plan is a run of n jobs with a unique query, not started yet.
 func plan(n int) (jobs.Run, []jobs.Job) {
 	run := jobs.Run{
 		ID: jobs.NewID(noon), Provider: "michelin", Kind: "sync", State: jobs.Queued, Trigger: "nats",
@@ -110,7 +109,7 @@ func plan(n int) (jobs.Run, []jobs.Job) {
 	return run, js
 }
 
-// start keeps a run of n jobs.
+// start starts a run of n jobs.
 func start(tb testing.TB, d *db.DB, n int) (jobs.Run, []jobs.Job) {
 	tb.Helper()
 	run, js := plan(n)
@@ -121,7 +120,7 @@ func start(tb testing.TB, d *db.DB, n int) (jobs.Run, []jobs.Job) {
 	return run, js
 }
 
-// succeeded is the outcome of a job that was told orders at a time.
+// succeeded is the outcome of a job that received orders at a time.
 func succeeded(job jobs.Job, at time.Time, orders ...clients.Order) jobs.Outcome {
 	return jobs.Outcome{
 		Job: job, State: jobs.Succeeded, Orders: orders, Volatile: []string{"lines/description"},
@@ -129,7 +128,7 @@ func succeeded(job jobs.Job, at time.Time, orders ...clients.Order) jobs.Outcome
 	}
 }
 
-// failed is the outcome of a job that failed for now or for good.
+// failed is the outcome of a failed or waiting job.
 func failed(job jobs.Job, state jobs.State, at time.Time) jobs.Outcome {
 	o := jobs.Outcome{Job: job, State: state, AskedAt: at, FinishedAt: at.Add(2 * time.Second), Err: &clients.Error{
 		Provider: "michelin", Op: "order status", Code: clients.CodeUnavailable, Status: 503,
@@ -141,7 +140,7 @@ func failed(job jobs.Job, state jobs.State, at time.Time) jobs.Outcome {
 	return o
 }
 
-// commit commits an outcome that must be taken.
+// commit commits an outcome that must be accepted.
 func commit(tb testing.TB, d *db.DB, o jobs.Outcome) db.Committed {
 	tb.Helper()
 	c, err := d.Commit(tb.Context(), o)
@@ -151,14 +150,14 @@ func commit(tb testing.TB, d *db.DB, o jobs.Outcome) db.Committed {
 	return c
 }
 
-// observe starts a run of one job, which is told orders at a time.
+// observe starts a run with one job that receives orders at a time.
 func observe(tb testing.TB, d *db.DB, at time.Time, orders ...clients.Order) db.Committed {
 	tb.Helper()
 	_, js := start(tb, d, 1)
 	return commit(tb, d, succeeded(js[0], at, orders...))
 }
 
-// pending returns all messages that are due at a time.
+// pending returns all due messages.
 func pending(tb testing.TB, d *db.DB, at time.Time) []db.Message {
 	tb.Helper()
 	m, err := d.Pending(tb.Context(), at, 100_000)
@@ -168,7 +167,7 @@ func pending(tb testing.TB, d *db.DB, at time.Time) []db.Message {
 	return m
 }
 
-// publish empties the outbox of what is due.
+// publish removes all due messages from the outbox.
 func publish(tb testing.TB, d *db.DB) {
 	tb.Helper()
 	var ids []int64

@@ -10,20 +10,20 @@ import (
 	"orderbeat/jobs"
 )
 
-// AccountFreshness says how well an account is known.
+// AccountFreshness is the time of the last successful and failed sync of an account.
 type AccountFreshness struct {
 	Provider string `json:"provider"`
 	Account  string `json:"account"`
-	// LastSuccessAt is when the provider was last asked with success, if only in
-	// part; nil when it never was.
+	// LastSuccessAt is when the last succeeded or partial request was sent; nil if there was
+	// none.
 	LastSuccessAt *time.Time `json:"last_success_at"`
-	// LastFailureAt is when it was last asked without; nil when it never was.
+	// LastFailureAt is when the last failed request was sent; nil if there was none.
 	LastFailureAt *time.Time   `json:"last_failure_at"`
 	FailureCode   clients.Code `json:"failure_code,omitempty"`
 }
 
-// Freshness returns the accounts of a provider that were ever asked about, by
-// name; those of all providers when it is "".
+// Freshness returns the accounts of a provider ("" for all) for which orders were requested, sorted
+// by name.
 func (d *DB) Freshness(ctx context.Context, provider string) ([]AccountFreshness, error) {
 	return sqlite.Fetch(ctx, d.readers, func(rows *sql.Rows) (f AccountFreshness, err error) {
 		err = rows.Scan(&f.Provider, &f.Account, sqlite.TimeOrNil(&f.LastSuccessAt), sqlite.TimeOrNil(&f.LastFailureAt),
@@ -36,17 +36,17 @@ const freshnessSQL = `
 SELECT provider, account, last_success_at, last_failure_at, failure_code FROM freshness
  WHERE ? = '' OR provider = ? ORDER BY provider, account`
 
-// updateFreshness records the result of a request about an account's orders, and that a response
-// about a range of order dates was complete: the open orders of that range that were not seen since
-// are unlisted ([DB.OpenOrders]). Kinds that do not request orders, or nothing at all, are left out.
+// updateFreshness records the result of a request for orders and, for a complete response for a range
+// of order dates, the range: open orders of that range that were not seen since are unlisted
+// ([DB.OpenOrders]). Kinds that do not request orders do not affect freshness.
 func (t *tx) updateFreshness(o *jobs.Outcome) error {
-	if kind := jobs.Kinds[o.Kind]; kind.Ask != nil || kind.Remaps {
+	if kind := jobs.Kinds[o.Kind]; kind.Request != nil || kind.Remaps {
 		return nil
 	}
-	asked := stamp(o.AskedAt)
+	requestedAt := stamp(o.AskedAt)
 	switch o.State {
 	case jobs.Succeeded, jobs.Partial:
-		query, args := succeededSQL, []any{o.Provider, o.Account, asked}
+		query, args := succeededSQL, []any{o.Provider, o.Account, requestedAt}
 		if o.State == jobs.Succeeded && o.From != "" {
 			query, args = completeSQL, append(args, o.From, o.To)
 		}
@@ -57,9 +57,9 @@ func (t *tx) updateFreshness(o *jobs.Outcome) error {
 		if o.Err != nil {
 			code = string(o.Err.Code)
 		}
-		_, err := t.Exec(failedSQL, o.Provider, o.Account, asked, code)
+		_, err := t.Exec(failedSQL, o.Provider, o.Account, requestedAt, code)
 		return err
-	default: // cancelled: nothing was requested
+	default: // cancelled: no result
 		return nil
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// golden compares got with a file of testdata.
+// golden compares got with a file in testdata.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	path := filepath.Join("testdata", name)
@@ -28,11 +28,11 @@ func golden(t *testing.T, name, got string) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s is public (-want +got); write it anew with -update:\n%s", path, diff)
+		t.Errorf("%s is public (-want +got); update it with -update:\n%s", path, diff)
 	}
 }
 
-// indented keeps the order of a JSON text's keys.
+// indented indents JSON without changing the order of keys.
 func indented(t *testing.T, body []byte) string {
 	t.Helper()
 	var b bytes.Buffer

@@ -11,7 +11,7 @@ import (
 	"orderbeat/db"
 )
 
-// health is the view, a line for each of its rows.
+// health returns the view, one line per row.
 func health(t *testing.T, d *db.DB) string {
 	t.Helper()
 	text, err := d.Value(t.Context(), `SELECT coalesce(group_concat(line, char(10)), '') FROM (
@@ -23,7 +23,7 @@ func health(t *testing.T, d *db.DB) string {
 	return text
 }
 
-func TestProviderHealthIsSeenAtOnce(t *testing.T) {
+func TestProviderHealthReflectsTheCurrentState(t *testing.T) {
 	d := open(t)
 	if got := health(t, d); got != "" {
 		t.Errorf("of nothing: got %s", got)
@@ -42,7 +42,7 @@ func TestProviderHealthIsSeenAtOnce(t *testing.T) {
 	}
 	commit(t, d, succeeded(js[0], noon))
 	commit(t, d, succeeded(js[1], noon))
-	commit(t, d, refused(js[2], clients.CodeForbidden, noon.Add(time.Minute)))
+	commit(t, d, failedWith(js[2], clients.CodeForbidden, noon.Add(time.Minute)))
 	credential("michelin", "", auth.StateValid, time.Time{})
 
 	credential("mazda", "johndoe", auth.StateValid, noon) // the cooldown is over
@@ -70,7 +70,7 @@ shell||-|-|-|-|-|stale`
 	}
 }
 
-func TestHealthIsThatOfTheCredentialThatWasUsedLast(t *testing.T) {
+func TestHealthUsesTheLastUsedCredential(t *testing.T) {
 	d := open(t)
 	old, current := tokenRow("", "sealed"), tokenRow("", "sealed")
 	old.Key, old.State = "michelin/test", auth.StateRejected

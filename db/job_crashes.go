@@ -13,15 +13,15 @@ import (
 )
 
 const (
-	// maxCrashes is how often the process may end while a job is running before the job is dead.
+	// maxCrashes is the number of process crashes during a job after which the job is dead.
 	maxCrashes = 3
-	// suspectCrashes is after how many of them the job is a suspect ([DB.Suspects]): it runs
-	// once more, and alone.
+	// suspectCrashes is the number of crashes after which the job is a suspect ([DB.Suspects])
+	// that runs once more, alone.
 	suspectCrashes = maxCrashes - 1
 )
 
-// BeginShutdown records that the process was told to stop. Whatever ends it from here on
-// counts against no job that is running.
+// BeginShutdown records that an orderly shutdown started. If the process ends after this, its
+// running jobs are not counted as crashed.
 func (d *DB) BeginShutdown(ctx context.Context) error {
 	return d.do(ctx, 1, true, func(t *tx) error {
 		_, err := t.Exec(beginShutdownSQL, stamp(time.Now()))
@@ -29,16 +29,15 @@ func (d *DB) BeginShutdown(ctx context.Context) error {
 	})
 }
 
-// Suspects counts the jobs that the process crashed with so often that the next time is the last.
-// [DB.Claim] leaves them out: they are claimed by [DB.ClaimSuspect], to run alone, so that a job
-// which only happened to run beside the cause is never dead because of it. due is how many of them
-// can be claimed now.
+// Suspects counts the jobs that are dead after one more crash. [DB.Claim] excludes them; they are
+// claimed with [DB.ClaimSuspect] and run alone, so that a job does not become dead because of
+// another job that caused the crashes. due is the number of suspects that can be claimed now.
 func (d *DB) Suspects(ctx context.Context, now time.Time) (n, due int, err error) {
 	err = d.readers.QueryRowContext(ctx, suspectsSQL, stamp(now), suspectCrashes).Scan(&n, &due)
 	return n, due, err
 }
 
-// ClaimSuspect is [DB.Claim] for one suspect of any provider. It is false when none is due.
+// ClaimSuspect claims one suspect of any provider, like [DB.Claim]. ok is false if none is due.
 func (d *DB) ClaimSuspect(ctx context.Context, now time.Time) (job jobs.Job, ok bool, err error) {
 	claimed, err := d.claim(ctx, 1, now, claimSuspectSQL, stamp(now), suspectCrashes)
 	if err != nil || len(claimed) == 0 {
@@ -47,38 +46,38 @@ func (d *DB) ClaimSuspect(ctx context.Context, now time.Time) (job jobs.Job, ok 
 	return claimed[0], true, nil
 }
 
-// recoverRunning puts the jobs that an earlier process left running back into the queue.
-// Where that process was not told to stop, each of them may be why it ended: that is
-// counted, and a job with [maxCrashes] is dead.
+// recoverRunning queues the jobs that an earlier process left running. Without an orderly shutdown
+// each of them may have caused the crash: their crashes are counted, and a job with [maxCrashes] is
+// dead.
 func (d *DB) recoverRunning(ctx context.Context, log *slog.Logger) error {
 	var running, dead int
 	err := d.do(ctx, 1, false, func(t *tx) error {
-		stopped, err := t.Exec(endShutdownSQL)
+		orderly, err := t.Exec(endShutdownSQL)
 		if err != nil {
 			return err
 		}
-		var culprits []jobs.Outcome
-		err = t.Each(recoverRunningSQL, []any{stopped == 0}, func(rows *sql.Rows) error {
+		var crashedJobs []jobs.Outcome
+		err = t.Each(recoverRunningSQL, []any{orderly == 0}, func(rows *sql.Rows) error {
 			o := jobs.Outcome{State: jobs.Dead, FinishedAt: time.Now()}
 			crashes := 0
 			err := rows.Scan(&o.ID, &o.RunID, &o.Provider, &o.Account, &o.Kind, &o.Attempt, &o.Tried, sqlite.Time(&o.AskedAt), &crashes)
 			running++
 			if crashes >= maxCrashes {
-				o.Err = crashed(crashes)
-				culprits = append(culprits, o)
+				o.Err = crashError(crashes)
+				crashedJobs = append(crashedJobs, o)
 			}
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		if stopped > 0 {
+		if orderly > 0 {
 			running = 0
 		}
-		dead = len(culprits)
-		for i := range culprits {
-			if _, err := t.applyOutcome(&culprits[i], nil, nil); err != nil {
-				return fmt.Errorf("job %s: %w", culprits[i].ID, err)
+		dead = len(crashedJobs)
+		for i := range crashedJobs {
+			if _, err := t.applyOutcome(&crashedJobs[i], nil, nil); err != nil {
+				return fmt.Errorf("job %s: %w", crashedJobs[i].ID, err)
 			}
 		}
 		return nil
@@ -89,10 +88,10 @@ func (d *DB) recoverRunning(ctx context.Context, log *slog.Logger) error {
 	return err
 }
 
-func crashed(times int) *clients.Error {
+func crashError(times int) *clients.Error {
 	return &clients.Error{
 		Op: "run", Code: clients.CodeInternal, Message: fmt.Sprintf("the process ended %d times while this job was running", times),
-		Hint: "The log from before each restart says why the process ended. When the cause is fixed, bring the job back with \"orderbeat jobs retry\".",
+		Hint: "Check the log before each restart for the cause. After fixing it, run \"orderbeat jobs retry\".",
 	}
 }
 

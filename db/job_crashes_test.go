@@ -8,9 +8,8 @@ import (
 	"orderbeat/jobs"
 )
 
-// TestJobsThatWereRunningWhenTheProcessEndedAreCounted opens a database again and again
-// while jobs are running in it.
-func TestJobsThatWereRunningWhenTheProcessEndedAreCounted(t *testing.T) {
+// TestCrashesOfRunningJobsAreCounted reopens a database repeatedly while jobs are running.
+func TestCrashesOfRunningJobsAreCounted(t *testing.T) {
 	path := blankAt(t)
 	d := openAt(t, path)
 	run, js := plan(2)
@@ -66,7 +65,7 @@ func TestJobsThatWereRunningWhenTheProcessEndedAreCounted(t *testing.T) {
 		t.Errorf("got %d suspects, want 1", n)
 	}
 	if claimed := claim(t, d); len(claimed) != 0 {
-		t.Errorf("got %+v, want the suspect left for who runs it alone", claimed)
+		t.Errorf("got %+v, want the suspect not claimed with others", claimed)
 	}
 	alone := func() {
 		t.Helper()

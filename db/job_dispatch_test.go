@@ -14,7 +14,7 @@ import (
 	"orderbeat/jobs"
 )
 
-// low is a run of low priority over accounts, each with as many jobs, not started yet.
+// low is a low-priority run, not started yet, with the same number of jobs per account.
 func low(lane, windows int, accounts ...string) (jobs.Run, []jobs.Job) {
 	run, js := plan(windows * len(accounts))
 	run.Kind, run.LowPrioritySlots = "backfill", lane
@@ -33,8 +33,8 @@ func keep(tb testing.TB, d *db.DB, run jobs.Run, js []jobs.Job) jobs.Run {
 	return kept
 }
 
-// wentOut claims the jobs that were dispatched: the last digits of their ids.
-func wentOut(tb testing.TB, d *db.DB) string {
+// claimedIDs claims the dispatched jobs and returns the last digits of their ids.
+func claimedIDs(tb testing.TB, d *db.DB) string {
 	tb.Helper()
 	var list []string
 	claimed, err := d.Claim(tb.Context(), "michelin", noon, 10_000)
@@ -48,9 +48,9 @@ func wentOut(tb testing.TB, d *db.DB) string {
 	return strings.Join(list, " ")
 }
 
-func TestJobsOfLowPriorityGoOutOneByOne(t *testing.T) {
+func TestLowPriorityJobsAreDispatchedOneByOne(t *testing.T) {
 	d := open(t)
-	run, js := low(2, 3, "detroit", "toledo", "flint") // 1 to 9, in turn
+	run, js := low(2, 3, "detroit", "toledo", "flint") // 1 to 9, interleaved
 	keep(t, d, run, js)
 	steps := []struct {
 		name string
@@ -61,7 +61,7 @@ func TestJobsOfLowPriorityGoOutOneByOne(t *testing.T) {
 		{"one is begun", func() { taken(t, d, js[0]) }, ""},
 		{"one has ended", func() { commit(t, d, succeeded(js[0], noon)) }, "3"},
 		{"one has ended, and its account is free", func() { commit(t, d, succeeded(js[1], noon)) }, "4"},
-		{"one waits: its account is not asked, and its place is taken", func() { commit(t, d, failed(js[2], jobs.Waiting, noon)) }, "5"},
+		{"a waiting job frees its slot but blocks its account", func() { commit(t, d, failed(js[2], jobs.Waiting, noon)) }, "5"},
 		{"the other account's next", func() { commit(t, d, succeeded(js[3], noon)) }, "7"},
 		{"the account that waits is passed over", func() { commit(t, d, succeeded(js[4], noon)) }, "8"},
 		{"what waited has ended, but there is no room", func() {
@@ -72,41 +72,41 @@ func TestJobsOfLowPriorityGoOutOneByOne(t *testing.T) {
 	}
 	for _, step := range steps {
 		step.do()
-		if got := wentOut(t, d); got != step.want {
+		if got := claimedIDs(t, d); got != step.want {
 			t.Errorf("%s: got %q out, want %q", step.name, got, step.want)
 		}
-		sound(t, d)
+		checkConsistent(t, d)
 	}
 }
 
-func TestALowRunIsPausedResumedAndCancelled(t *testing.T) {
+func TestLowPriorityRunIsPausedResumedAndCancelled(t *testing.T) {
 	d := open(t)
 	run, js := low(1, 4, "detroit")
 	keep(t, d, run, js)
 	other, others := low(1, 2, "toledo")
 	keep(t, d, other, others)
-	wentOut(t, d)
+	claimedIDs(t, d)
 	paused, err := d.PauseRun(t.Context(), run.ID, "the supplier is busy", noon)
 	if err != nil || !paused.PausedAt.Equal(noon) || paused.Note != "the supplier is busy" || paused.Priority != jobs.Low {
 		t.Errorf("got %+v, %v, want it paused", paused, err)
 	}
 	commit(t, d, succeeded(js[0], noon))
-	if got := wentOut(t, d); got != "1" { // of the other run
+	if got := claimedIDs(t, d); got != "1" { // of the other run
 		t.Errorf("paused: got %q out, want the other run to go on", got)
 	}
 	commit(t, d, succeeded(others[0], noon))
-	if got := wentOut(t, d); got != "2" {
+	if got := claimedIDs(t, d); got != "2" {
 		t.Errorf("paused: got %q out, want the other run's next", got)
 	}
 	commit(t, d, succeeded(others[1], noon))
-	if got := wentOut(t, d); got != "" {
+	if got := claimedIDs(t, d); got != "" {
 		t.Errorf("paused: got %q out, want no job of the paused run", got)
 	}
 	resumed, err := d.ResumeRun(t.Context(), run.ID, noon)
 	if err != nil || resumed.PausedAt != nil || resumed.Note != "" {
 		t.Errorf("got %+v, %v, want it resumed", resumed, err)
 	}
-	if got := wentOut(t, d); got != "2" {
+	if got := claimedIDs(t, d); got != "2" {
 		t.Errorf("resumed: got %q out, want the next", got)
 	}
 	again, more := low(1, 1, "flint")
@@ -114,12 +114,12 @@ func TestALowRunIsPausedResumedAndCancelled(t *testing.T) {
 	if ids, got, err := d.CancelRun(t.Context(), run.ID); err != nil || len(ids) != 3 || got.State != jobs.Partial {
 		t.Errorf("got %v, %+v, %v, want three jobs cancelled", ids, got, err)
 	}
-	if got := wentOut(t, d); got != "1" {
+	if got := claimedIDs(t, d); got != "1" {
 		t.Errorf("cancelled: got %q out, want the next run's", got)
 	}
 }
 
-func TestOnlyALowRunThatGoesOnIsPaused(t *testing.T) {
+func TestOnlyAnUnfinishedLowPriorityRunCanBePaused(t *testing.T) {
 	d := open(t)
 	normal, _ := start(t, d, 1)
 	run, js := low(1, 1, "detroit")
@@ -142,9 +142,8 @@ func TestOnlyALowRunThatGoesOnIsPaused(t *testing.T) {
 	}
 }
 
-// TestTheTimeOfAJobBeginsWithItsTurn: a job is given up when it has been tried for long, and
-// not because the backfill is long.
-func TestTheTimeOfAJobBeginsWithItsTurn(t *testing.T) {
+// TestTimeOfAJobStartsWhenDispatched: waiting for a slot does not use up the time limit of a job.
+func TestTimeOfAJobStartsWhenDispatched(t *testing.T) {
 	d := open(t)
 	run, js := low(1, 2, "detroit")
 	keep(t, d, run, js)
@@ -160,7 +159,7 @@ func TestTheTimeOfAJobBeginsWithItsTurn(t *testing.T) {
 	}
 }
 
-func TestAccountsLineUpBehindTheirEarlierRun(t *testing.T) {
+func TestAccountsWaitForTheirEarlierRun(t *testing.T) {
 	d := open(t)
 	tick := func(lane int, accounts ...string) (jobs.Run, []jobs.Job) {
 		run, js := plan(2 * len(accounts))
@@ -171,22 +170,22 @@ func TestAccountsLineUpBehindTheirEarlierRun(t *testing.T) {
 		return keep(t, d, run, js), js
 	}
 	_, first := tick(0, "detroit", "toledo")
-	if got := wentOut(t, d); got != "1 2 3 4" {
+	if got := claimedIDs(t, d); got != "1 2 3 4" {
 		t.Fatalf("got %q out, want all", got)
 	}
 	commit(t, d, succeeded(first[1], noon))
 	commit(t, d, succeeded(first[3], noon)) // toledo's
-	second, behind := tick(0, "detroit", "toledo")
-	if got := wentOut(t, d); got != "2 4" || second.Jobs.Total != 4 {
+	second, blocked := tick(0, "detroit", "toledo")
+	if got := claimedIDs(t, d); got != "2 4" || second.Jobs.Total != 4 {
 		t.Errorf("got %q of %d out, want toledo's", got, second.Jobs.Total)
 	}
 	third, _ := tick(0, "detroit", "flint")
-	if got := wentOut(t, d); got != "2 4" || third.Jobs.Total != 2 {
-		t.Errorf("got %q of %d out, want flint's alone: detroit waits behind already", got, third.Jobs.Total)
+	if got := claimedIDs(t, d); got != "2 4" || third.Jobs.Total != 2 {
+		t.Errorf("dispatched %q of %d, want only flint's: detroit is already blocked", got, third.Jobs.Total)
 	}
 	commit(t, d, succeeded(first[0], noon))
-	if got := wentOut(t, d); got != "" {
-		t.Errorf("got %q out, want none: one of detroit's first run is left", got)
+	if got := claimedIDs(t, d); got != "" {
+		t.Errorf("dispatched %q, want none: one job of detroit's first run is left", got)
 	}
 	commit(t, d, failed(first[2], jobs.Waiting, noon))
 	if next := claim(t, d); len(next) != 1 || next[0].ID != first[2].ID {
@@ -195,17 +194,17 @@ func TestAccountsLineUpBehindTheirEarlierRun(t *testing.T) {
 	if _, err := d.CancelJob(t.Context(), first[2].ID); err != nil {
 		t.Fatal(err)
 	}
-	if got := wentOut(t, d); got != "1 3" {
+	if got := claimedIDs(t, d); got != "1 3" {
 		t.Errorf("got %q out, want detroit's second run", got)
 	}
-	sound(t, d)
+	checkConsistent(t, d)
 	fourth, _ := tick(1, "detroit")
-	if got := wentOut(t, d); got != "" || fourth.Jobs.Total != 2 {
+	if got := claimedIDs(t, d); got != "" || fourth.Jobs.Total != 2 {
 		t.Errorf("got %q of %d out, want them to wait", got, fourth.Jobs.Total)
 	}
-	commit(t, d, succeeded(behind[0], noon))
-	commit(t, d, succeeded(behind[2], noon))
-	if got := wentOut(t, d); got != "1" {
+	commit(t, d, succeeded(blocked[0], noon))
+	commit(t, d, succeeded(blocked[2], noon))
+	if got := claimedIDs(t, d); got != "1" {
 		t.Errorf("got %q out, want one: its priority is low", got)
 	}
 	rows, err := d.RunJobs(t.Context(), fourth.ID)
@@ -214,7 +213,7 @@ func TestAccountsLineUpBehindTheirEarlierRun(t *testing.T) {
 	}
 }
 
-func TestTheSameRunAskedTwiceWhileItWaitsIsOne(t *testing.T) {
+func TestEqualRequestJoinsAQueuedRun(t *testing.T) {
 	d := open(t)
 	run, js := plan(2)
 	run.Key, run.ReplyTo = "first", "inbox.1"
@@ -266,12 +265,12 @@ func TestTheSameRunAskedTwiceWhileItWaitsIsOne(t *testing.T) {
 	publish(t, d)
 	commit(t, d, succeeded(js[0], noon))
 	commit(t, d, succeeded(js[1], noon))
-	var told []string
+	var published []string
 	for _, m := range pending(t, d, noon.Add(time.Hour)) {
-		told = append(told, fmt.Sprint(m.Topic, " ", strings.TrimPrefix(m.Subject, "results.michelin."+run.ID)))
+		published = append(published, fmt.Sprint(m.Topic, " ", strings.TrimPrefix(m.Subject, "results.michelin."+run.ID)))
 	}
-	slices.Sort(told)
-	if diff := cmp.Diff([]string{"reply inbox.1", "reply inbox.2", "results "}, told); diff != "" {
-		t.Errorf("the result is told (-want +got):\n%s", diff)
+	slices.Sort(published)
+	if diff := cmp.Diff([]string{"reply inbox.1", "reply inbox.2", "results "}, published); diff != "" {
+		t.Errorf("result messages (-want +got):\n%s", diff)
 	}
 }

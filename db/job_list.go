@@ -12,7 +12,7 @@ import (
 	"orderbeat/jobs"
 )
 
-// JobRow is a job, and how it went.
+// JobRow is a job with its state and results.
 type JobRow struct {
 	JobID    string `json:"job_id"`
 	RunID    string `json:"run_id"`
@@ -21,17 +21,17 @@ type JobRow struct {
 	Kind     string `json:"kind"`
 	jobs.Question
 	State jobs.State `json:"state"`
-	// Turn is "held" for a job of low priority that waits until there is room, "out" for
-	// one that has it, "behind" for one that waits for an earlier run's; else "".
+	// Dispatch is "pending_slot" for a low-priority job waiting for a slot, "dispatched" for one
+	// with a slot, "blocked" for a job waiting for an earlier run, else "".
 	Dispatch string `json:"dispatch,omitempty"`
-	// Attempts counts those that ended.
+	// Attempts counts the finished attempts.
 	Attempts int `json:"attempts"`
-	// Tried is how many of them do not count ([jobs.Job.Tried]).
+	// Tried is the number of attempts that do not count ([jobs.Job.Tried]).
 	Tried int `json:"tried,omitempty"`
-	// Crashes is how often the process ended while the job was running.
+	// Crashes counts the process crashes during the job.
 	Crashes       int        `json:"crashes,omitempty"`
 	NextAttemptAt *time.Time `json:"next_attempt_at"`
-	// ErrorCode, Error and Hint are the last attempt's.
+	// ErrorCode, Error and Hint describe the last attempt.
 	ErrorCode  clients.Code `json:"error_code,omitempty"`
 	Error      string       `json:"error,omitempty"`
 	Hint       string       `json:"hint,omitempty"`
@@ -39,30 +39,29 @@ type JobRow struct {
 	StartedAt  *time.Time   `json:"started_at"`
 	AskedAt    *time.Time   `json:"asked_at"`
 	FinishedAt *time.Time   `json:"finished_at"`
-	// RetriedAt is when the job was last brought back after its end.
+	// RetriedAt is when the finished job was last retried by hand.
 	RetriedAt *time.Time `json:"retried_at,omitempty"`
 	Orders    jobs.Tally `json:"orders"`
 }
 
-// JobFilter chooses jobs; an empty field chooses all.
+// JobFilter selects jobs; an empty field matches all.
 type JobFilter struct {
 	Provider string
 	Account  string
 	Kind     string
 	State    jobs.State
-	// Limit is 100 when it is 0.
+	// Limit defaults to 100.
 	Limit int
-	// Before chooses jobs that are older than the one with this id.
+	// Before selects jobs older than the job with this id.
 	Before string
 }
 
-// RunJobs returns the jobs of a run in the order they were planned; there are never more
-// than [jobs.MaxJobs].
+// RunJobs returns the jobs of a run in planning order, at most [jobs.MaxJobs].
 func (d *DB) RunJobs(ctx context.Context, runID string) ([]JobRow, error) {
 	return sqlite.Collect(d.jobRows(ctx, jobsSQL, runID))
 }
 
-// Job returns one job, false when there is none.
+// Job returns one job; ok is false if it does not exist.
 func (d *DB) Job(ctx context.Context, id string) (JobRow, bool, error) {
 	list, err := sqlite.Collect(d.jobRows(ctx, jobSQL, id))
 	if err != nil || len(list) == 0 {
@@ -82,8 +81,8 @@ func (d *DB) EachJob(ctx context.Context, f JobFilter) iter.Seq2[JobRow, error] 
 	return d.jobRows(ctx, query, args...)
 }
 
-// query walks along the jobs from the newest, or for a state other than succeeded along
-// the index of those that are not.
+// query scans the jobs from the newest, or the index of jobs that did not succeed if the filter
+// allows it.
 func (f JobFilter) query() (string, []any) {
 	var w sqlite.Where
 	w.Add("provider = ?", f.Provider)

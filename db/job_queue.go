@@ -14,11 +14,10 @@ import (
 	"orderbeat/jobs"
 )
 
-// Claim takes up to limit jobs of a provider off the queue and returns them, in the order of
-// their ids: first those that wait to be tried again, when their time has come, then those that
-// are queued. They and their runs are then running, without waiting for the disk: should the
-// process end, [Open] queues them again. Every job is claimed once until its outcome is
-// committed ([DB.Commit]) or it is given back ([DB.Release]).
+// Claim marks up to limit jobs of a provider, and their runs, as running and returns the jobs sorted
+// by id: due retries first, then queued jobs. It does not wait for fsync: after a crash [Open] queues
+// the jobs again. A job cannot be claimed again until its outcome is committed ([DB.Commit]) or it is
+// released ([DB.Release]).
 func (d *DB) Claim(ctx context.Context, provider string, now time.Time, limit int) (claimed []jobs.Job, err error) {
 	claimed, err = d.claim(ctx, limit, now, claimSQL, stamp(now), provider, limit, suspectCrashes)
 	if err != nil {
@@ -54,8 +53,8 @@ func scanJob(rows *sql.Rows) (j jobs.Job, err error) {
 	return j, err
 }
 
-// Release gives back a job that was claimed, and whose outcome could not be committed: it is
-// due again at a time. It does nothing if the job has ended.
+// Release returns a claimed job, whose outcome could not be committed, to the queue. The job is due
+// at the given time. Release does nothing if the job has ended.
 func (d *DB) Release(ctx context.Context, job jobs.Job, due time.Time) error {
 	err := d.do(ctx, 1, true, func(t *tx) error {
 		_, err := t.Exec(releaseSQL, stamp(due), job.ID, job.Attempt)
@@ -68,17 +67,17 @@ func (d *DB) Release(ctx context.Context, job jobs.Job, due time.Time) error {
 	return nil
 }
 
-// NextAttempt returns when the next of a provider's jobs that wait to be tried again is due.
+// NextAttempt returns when the next retry of a provider's jobs is due; ok is false if there is none.
 func (d *DB) NextAttempt(ctx context.Context, provider string) (due time.Time, ok bool, err error) {
 	err = d.readers.QueryRowContext(ctx, nextAttemptSQL, provider).Scan(sqlite.Time(&due))
 	return due, !due.IsZero(), err
 }
 
-// Runnable receives after jobs of a provider were queued, or made to wait: [DB.Claim] or
-// [DB.NextAttempt] may find another answer than before. One goroutine may wait for it.
+// Runnable receives after jobs of a provider were queued or scheduled for a retry: the results of
+// [DB.Claim] and [DB.NextAttempt] may have changed. Only one goroutine may receive from it.
 func (d *DB) Runnable(provider string) <-chan struct{} { return d.queues.of(provider) }
 
-// runnable has [DB.Runnable] receive once the transaction is committed.
+// runnable notifies [DB.Runnable] after the commit of the transaction.
 func (t *tx) runnable(provider string) { t.AfterCommit(func() { t.db.queues.poke(provider) }) }
 
 // queues are the channels of [DB.Runnable], by provider. The zero value is ready.
@@ -102,11 +101,11 @@ func (q *queues) of(provider string) chan struct{} {
 func (q *queues) poke(provider string) {
 	select {
 	case q.of(provider) <- struct{}{}:
-	default: // it is awake, or about to be
+	default: // already notified
 	}
 }
 
-// pokeAll pokes every provider that somebody waits for.
+// pokeAll notifies every provider.
 func (q *queues) pokeAll() {
 	q.mu.Lock()
 	providers := slices.Collect(maps.Keys(q.wakes))
@@ -117,8 +116,8 @@ func (q *queues) pokeAll() {
 }
 
 const (
-	// queuedAt is when a job was planned, was dispatched or was retried, whatever was last: its
-	// time counts from then.
+	// queuedAt is when a job was planned, dispatched or retried, whichever was last. Its time
+	// limit starts then.
 	queuedAt = `max(planned_at, coalesce(dispatched_at, ''), coalesce(retried_at, ''))`
 
 	claimable = `state = 'queued' AND inline = 0 AND coalesce(dispatch, 'dispatched') = 'dispatched'`
@@ -147,16 +146,15 @@ UPDATE jobs SET state = 'waiting', next_attempt_at = ?
 	nextAttemptSQL = `SELECT min(next_attempt_at) FROM jobs WHERE provider = ? AND state = 'waiting'`
 )
 
-// QueueDelay is how a provider's jobs wait in the queue.
+// QueueDelay describes the delayed jobs of a provider.
 type QueueDelay struct {
 	Provider string
 	Jobs     int
-	// Since is when the first of them was queued.
+	// Since is when the oldest of them was queued.
 	Since time.Time
 }
 
-// QueueDelays returns the providers that have jobs which were queued at a time or before, may
-// be claimed, and were not.
+// QueueDelays returns the providers with claimable jobs that were queued at or before a time.
 func (d *DB) QueueDelays(ctx context.Context, at time.Time) ([]QueueDelay, error) {
 	return sqlite.Fetch(ctx, d.readers, func(rows *sql.Rows) (q QueueDelay, err error) {
 		err = rows.Scan(&q.Provider, &q.Jobs, sqlite.Time(&q.Since))

@@ -12,17 +12,16 @@ import (
 	"orderbeat/jobs"
 )
 
-// retryBatch is how many jobs one transaction retries: others write in between.
+// retryBatch is the number of jobs per transaction, so that other writers are not delayed.
 const retryBatch = 500
 
-// RetryStates are the states that a job is retried from.
+// RetryStates are the states in which a job can be retried.
 var RetryStates = []jobs.State{jobs.Queued, jobs.Failed, jobs.Dead, jobs.Cancelled}
 
-// RetryJob queues a job again that failed, is dead or was cancelled, with all its attempts
-// and all its time before it; its run goes on. The job waits to be dispatched like any other:
-// one of low priority for room among those at its provider, and for as long as its run is
-// paused. A job that is queued already stays so. It returns the run. The error is [ErrUnknown], or a [*StateError] for a job in
-// another state.
+// RetryJob queues a failed, dead or cancelled job again with its full attempts and time limit, and
+// reopens its run. A low-priority job waits for a slot, and for as long as its run is paused. A
+// queued job is not changed. It returns the run. The error is [ErrUnknown], or a [*StateError] for a
+// job in another state.
 func (d *DB) RetryJob(ctx context.Context, jobID string) (run jobs.Run, err error) {
 	err = d.do(ctx, 3, false, func(t *tx) error {
 		run, err = t.retry(jobID, time.Now())
@@ -34,22 +33,22 @@ func (d *DB) RetryJob(ctx context.Context, jobID string) (run jobs.Run, err erro
 	return run, nil
 }
 
-// RetryFilter chooses the jobs of [DB.RetryJobs]; an empty field chooses all.
+// RetryFilter selects the jobs of [DB.RetryJobs]; an empty field matches all.
 type RetryFilter struct {
 	RunID    string
 	Provider string
-	// State is one of [RetryStates]; "" is failed and dead.
+	// State is one of [RetryStates]; "" matches failed and dead.
 	State jobs.State
-	// Since leaves out the jobs that ended, or were queued, before it.
+	// Since excludes jobs that ended or were queued before it.
 	Since time.Time
-	// After leaves out the jobs up to this one, by id: where the last call ended.
+	// After excludes jobs with this or a smaller id: the end of the previous call.
 	After string
-	// Limit bounds how many jobs one call retries.
+	// Limit is the maximum number of jobs per call.
 	Limit int
 }
 
-// RetryJobs is [DB.RetryJob] for several jobs, in the order of their ids, and returns how
-// many it retried. more is the id to go on after when Limit left some out, else "".
+// RetryJobs retries several jobs like [DB.RetryJob], sorted by id, and returns their number. If Limit
+// was reached, more is the After of the next call, else "".
 func (d *DB) RetryJobs(ctx context.Context, f RetryFilter) (retried int, more string, err error) {
 	query, args := f.query()
 	ids, err := sqlite.Fetch(ctx, d.readers, sqlite.Column[string], query, args...)
@@ -66,8 +65,8 @@ func (d *DB) RetryJobs(ctx context.Context, f RetryFilter) (retried int, more st
 			n = 0
 			for _, id := range batch {
 				_, err := t.retry(id, time.Now())
-				if _, moved := errors.AsType[*StateError](err); moved || errors.Is(err, ErrUnknown) {
-					continue // it went on, or was pruned, since the jobs were looked up
+				if _, changed := errors.AsType[*StateError](err); changed || errors.Is(err, ErrUnknown) {
+					continue // its state changed or it was pruned since the query
 				}
 				if err != nil {
 					return fmt.Errorf("job %s: %w", id, err)
@@ -98,7 +97,7 @@ func (f RetryFilter) query() (string, []any) {
 	return "SELECT job_id FROM jobs" + w.SQL() + " ORDER BY job_id LIMIT ?", append(w.Args, f.Limit+1)
 }
 
-// stampText is [stamp], "" for the zero time.
+// stampText returns [stamp], or "" for the zero time.
 func stampText(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -153,7 +152,7 @@ UPDATE jobs SET state = 'queued', tried = attempts, crashes = 0, retried_at = ?,
        dispatch = ?, dispatched_at = NULL
  WHERE job_id = ?`
 
-	// A run that has not ended yet is not opened again.
+	// Only a finished run counts as reopened.
 	reopenSQL = `
 UPDATE runs SET jobs_failed = jobs_failed - ?, jobs_dead = jobs_dead - ?, jobs_cancelled = jobs_cancelled - ?,
        reopened = reopened + (finished_at IS NOT NULL), state = 'running', finished_at = NULL

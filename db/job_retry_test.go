@@ -15,34 +15,34 @@ func retry(t *testing.T, d *db.DB, job jobs.Job) {
 	}
 }
 
-func TestARetriedJobOfLowPriorityWaitsForItsTurn(t *testing.T) {
+func TestRetriedLowPriorityJobWaitsForASlot(t *testing.T) {
 	d := open(t)
 	run, js := low(1, 1, "detroit", "toledo", "flint")
 	keep(t, d, run, js)
-	if got := wentOut(t, d); got != "1" {
+	if got := claimedIDs(t, d); got != "1" {
 		t.Fatalf("got %q out, want 1", got)
 	}
 	commit(t, d, failed(js[0], jobs.Failed, noon))
-	if got := wentOut(t, d); got != "2" {
+	if got := claimedIDs(t, d); got != "2" {
 		t.Fatalf("got %q out, want 2", got)
 	}
 	retry(t, d, js[0])
-	if got := wentOut(t, d); got != "" {
-		t.Errorf("got %q out beside the one in the lane, want none", got)
+	if got := claimedIDs(t, d); got != "" {
+		t.Errorf("dispatched %q while the slot is in use, want none", got)
 	}
-	retry(t, d, js[0]) // it is queued already
-	if got := wentOut(t, d); got != "" {
-		t.Errorf("got %q out beside the one in the lane, want none", got)
+	retry(t, d, js[0]) // already queued
+	if got := claimedIDs(t, d); got != "" {
+		t.Errorf("dispatched %q while the slot is in use, want none", got)
 	}
-	sound(t, d)
+	checkConsistent(t, d)
 	commit(t, d, succeeded(js[1], noon))
-	if got := wentOut(t, d); got != "1" {
+	if got := claimedIDs(t, d); got != "1" {
 		t.Errorf("got %q out, want the retried job when there is room", got)
 	}
 
 	js[0].Attempt = 2
 	commit(t, d, failed(js[0], jobs.Failed, noon))
-	if got := wentOut(t, d); got != "3" {
+	if got := claimedIDs(t, d); got != "3" {
 		t.Fatalf("got %q out, want 3", got)
 	}
 	if _, err := d.PauseRun(t.Context(), run.ID, "", noon); err != nil {
@@ -50,19 +50,19 @@ func TestARetriedJobOfLowPriorityWaitsForItsTurn(t *testing.T) {
 	}
 	commit(t, d, failed(js[2], jobs.Dead, noon))
 	retry(t, d, js[2])
-	if got := wentOut(t, d); got != "" {
-		t.Errorf("got %q out of a paused run, want none", got)
+	if got := claimedIDs(t, d); got != "" {
+		t.Errorf("dispatched %q of a paused run, want none", got)
 	}
 	if _, err := d.ResumeRun(t.Context(), run.ID, noon); err != nil {
 		t.Fatal(err)
 	}
-	if got := wentOut(t, d); got != "3" {
+	if got := claimedIDs(t, d); got != "3" {
 		t.Errorf("got %q out, want the retried job after the pause", got)
 	}
-	sound(t, d)
+	checkConsistent(t, d)
 }
 
-func TestAQueuedJobStaysQueued(t *testing.T) {
+func TestQueuedJobStaysQueued(t *testing.T) {
 	d := open(t)
 	run, js := plan(1)
 	keep(t, d, run, js)
@@ -75,7 +75,7 @@ func TestAQueuedJobStaysQueued(t *testing.T) {
 	}
 }
 
-func TestManyJobsAreRetriedAFewAtATime(t *testing.T) {
+func TestManyJobsAreRetriedInBatches(t *testing.T) {
 	d := open(t)
 	run, js := plan(8)
 	keep(t, d, run, js)
@@ -118,10 +118,10 @@ func TestManyJobsAreRetriedAFewAtATime(t *testing.T) {
 			t.Errorf("%s: got %d retried, want %d", step.name, got, step.want)
 		}
 	}
-	sound(t, d)
+	checkConsistent(t, d)
 }
 
-func TestARunIsJoinedOnlyWhileItMoves(t *testing.T) {
+func TestPausedOrStuckRunIsNotJoined(t *testing.T) {
 	d := open(t)
 	ask := func(at time.Time, change func(*jobs.Run)) (run jobs.Run, joined bool) {
 		t.Helper()
@@ -151,7 +151,7 @@ func TestARunIsJoinedOnlyWhileItMoves(t *testing.T) {
 	low := func(run *jobs.Run) { run.LowPrioritySlots = 1 }
 	paused, _ := ask(noon, low)
 	if run, joined := ask(noon.Add(time.Hour), low); !joined || run.ID != paused.ID {
-		t.Error("a run of low priority that waits for its turn is not joined")
+		t.Error("a low-priority run that waits for a slot was not joined")
 	}
 	if list, err := d.Runs(t.Context(), db.RunFilter{State: jobs.Paused}); err != nil || len(list) != 0 {
 		t.Errorf("got %+v, %v, want no paused run", list, err)

@@ -22,13 +22,13 @@ import (
 
 // The files testdata/version-N.sql are dumps (sqlite3 FILE .dump) of databases that the
 // last program of schema version N made: SO1 was created, published, and changed; SO2 was
-// created; one job failed as forbidden, one waits, one failed for want of a consent; a tick
-// asks for a run. From version 2 on johndoe's tokens are kept and his consent is asked for,
-// from 3 on jane has given hers, from 4 on an answer could not be read, from 5 on SO1 has
+// created; one job failed as forbidden, one waits, one failed with a missing consent; a tick
+// starts a run. From version 2 on johndoe's tokens are stored and his consent is missing,
+// from 3 on jane has granted hers, from 4 on a response could not be read, from 5 on SO1 has
 // an advice and an invoice; version 6 is that of 5, migrated, 7 that of 6 with a paused
 // schedule, 8 that of 7 with a request that joined a run, and 9 that of 8, migrated. A release needs a dump of its version.
 
-// dumped makes a database of an earlier version.
+// dumped creates a database of an earlier version.
 func dumped(t *testing.T, version int64) string {
 	t.Helper()
 	dump, err := os.ReadFile(fmt.Sprintf("testdata/version-%d.sql", version))
@@ -94,7 +94,7 @@ func columnsAt(t *testing.T, path string) map[string][]string {
 	return all
 }
 
-// dumpAt is what the columns of a table hold, of all columns when none are named.
+// dumpAt returns the contents of columns of a table, of all columns if none are named.
 func dumpAt(t *testing.T, path, table string, columns ...string) (all []string) {
 	t.Helper()
 	list := "*"
@@ -127,7 +127,7 @@ func dumpAt(t *testing.T, path, table string, columns ...string) (all []string) 
 	return all
 }
 
-// renamed are the columns of earlier versions that have another name now.
+// renamed maps columns of earlier versions to their current names.
 var renamed = map[string]string{
 	"jobs.turn":      "CASE dispatch WHEN 'pending_slot' THEN 'held' WHEN 'blocked' THEN 'behind' WHEN 'dispatched' THEN 'out' END",
 	"jobs.turn_at":   "dispatched_at",
@@ -136,7 +136,7 @@ var renamed = map[string]string{
 	"exchanges.kept": "detail",
 }
 
-// selected are columns to select, those that were renamed by their names before.
+// selected returns the columns to select, with their earlier names.
 func selected(table string, names []string, renamed map[string]string) []string {
 	list := slices.Clone(names)
 	for i, name := range names {
@@ -148,11 +148,11 @@ func selected(table string, names []string, renamed map[string]string) []string 
 	return list
 }
 
-// released is the newest schema version that a released program wrote. Migrations after it
-// come together in the next release, which needs one dump.
+// released is the newest schema version of a released program. Later migrations are part of the next
+// release, which needs one dump.
 const released = 9
 
-func TestADatabaseOfEveryVersionIsMigratedWithItsData(t *testing.T) {
+func TestEveryVersionIsMigratedWithItsData(t *testing.T) {
 	for version := int64(1); version <= newest(t); version++ {
 		if _, err := os.Stat(fmt.Sprintf("testdata/version-%d.sql", version)); version > released && errors.Is(err, os.ErrNotExist) {
 			continue
@@ -165,7 +165,7 @@ func TestADatabaseOfEveryVersionIsMigratedWithItsData(t *testing.T) {
 				if before[table] = dumpAt(t, path, table, selected(table, names, nil)...); len(before[table]) == 0 {
 					t.Errorf("%s is empty: the test compares nothing", table)
 				}
-				if table == "outbox" { // jobs are no messages since version 20
+				if table == "outbox" { // since version 20 jobs are not messages
 					before[table] = slices.DeleteFunc(before[table], func(row string) bool { return strings.Contains(row, "orderbeat.job.planned.v1") })
 				}
 			}
@@ -184,10 +184,10 @@ func TestADatabaseOfEveryVersionIsMigratedWithItsData(t *testing.T) {
 			if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(got, "\n")); diff != "" || err != nil {
 				t.Errorf("schema, %v (-new +migrated):\n%s", err, diff)
 			}
-			sound(t, d)
+			checkConsistent(t, d)
 			isThere(t, d, version)
 			goesOn(t, d, version)
-			sound(t, d)
+			checkConsistent(t, d)
 		})
 	}
 }
@@ -207,7 +207,7 @@ func TestMigrationRenamesTheStateOfRejectedCredentials(t *testing.T) {
 	}
 }
 
-// isThere reads what an earlier version stored.
+// isThere reads the data of an earlier version.
 func isThere(t *testing.T, d *db.DB, version int64) {
 	t.Helper()
 	revision, so1, waits := 2, "created changed", "michelin.detroit.SO1.2 "
@@ -241,12 +241,12 @@ func isThere(t *testing.T, d *db.DB, version int64) {
 	}
 	if version >= 2 {
 		if row := loadToken(t, d, "mazda/test/johndoe"); row.State != auth.StateValid || row.Token.Reveal() != "sealed" || row.Logins != 3 {
-			t.Errorf("got the credential %+v, want what was kept of it", row)
+			t.Errorf("got the credential %+v, want the stored credential", row)
 		}
 	}
 }
 
-// goesOn has what an earlier version stored take part in what comes.
+// goesOn uses the data of an earlier version in new operations.
 func goesOn(t *testing.T, d *db.DB, version int64) {
 	t.Helper()
 	publish(t, d)
@@ -256,7 +256,7 @@ func goesOn(t *testing.T, d *db.DB, version int64) {
 	}
 	i := slices.IndexFunc(open, func(j jobs.Job) bool { return j.Attempt == 2 })
 	if i < 0 {
-		t.Fatalf("got %+v, want a job with an attempt behind it", open)
+		t.Fatalf("got %+v, want a job with one finished attempt", open)
 	}
 	changed := order("SO1", true)
 	changed.Method = "PHONE"
@@ -266,13 +266,13 @@ func goesOn(t *testing.T, d *db.DB, version int64) {
 	}
 	advise(t, d, noon.Add(6*time.Hour), advice("BOL2", "SO2"))
 	if got := story(t, d, "SO2"); got != "created despatched" {
-		t.Errorf("got the story %s, want an advice told", got)
+		t.Errorf("got the story %s, want an advice event", got)
 	}
 	if version < 2 {
 		raise(t, d, consentAlert("johndoe"))
 	}
-	if diff := cmp.Diff([]string{"sync a 2026-11-06..2026-11-20"}, asked(t, d, consent(t, d))); diff != "" {
-		t.Errorf("asked for again after the consent (-want +got):\n%s", diff)
+	if diff := cmp.Diff([]string{"sync a 2026-11-06..2026-11-20"}, queriesOf(t, d, consent(t, d))); diff != "" {
+		t.Errorf("catch-up jobs after the consent (-want +got):\n%s", diff)
 	}
 	pruned, err := d.Prune(t.Context(), db.Retention{Exchanges: day, Jobs: day, Events: day}, time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC))
 	if err != nil || pruned.Events == 0 || pruned.Jobs == 0 {

@@ -13,7 +13,7 @@ import (
 	"orderbeat/db"
 )
 
-func TestOpenMakesTheFolderForItselfOnly(t *testing.T) {
+func TestOpenCreatesAPrivateFolder(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a folder? 100%", "data", "orderbeat.db")
 	openAt(t, path)
 	info, err := os.Stat(filepath.Dir(path))
@@ -25,7 +25,7 @@ func TestOpenMakesTheFolderForItselfOnly(t *testing.T) {
 	}
 }
 
-func TestOpenRefusesWhatItCannotPromise(t *testing.T) {
+func TestOpenRejectsInvalidOptions(t *testing.T) {
 	newer := filepath.Join(t.TempDir(), "newer.db")
 	d := openAt(t, newer)
 	if err := d.OnWriter(t.Context(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)"); err != nil {
@@ -44,7 +44,7 @@ func TestOpenRefusesWhatItCannotPromise(t *testing.T) {
 	}{
 		"a newer schema":      {db.Options{Path: newer}, "schema is version 99"},
 		"another file":        {db.Options{Path: noDatabase}, "not a database"},
-		"a wrong synchronous": {db.Options{Path: newer, Synchronous: "off"}, `"full" or "normal"`},
+		"a wrong synchronous": {db.Options{Path: newer, Synchronous: "off"}, `unknown synchronous "off" (full, normal)`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, err := db.Open(t.Context(), test.options)
@@ -77,7 +77,7 @@ func TestReadOnlyChangesNothing(t *testing.T) {
 	}
 	d := openAt(t, path)
 	observe(t, d, noon, order("SO1", false))
-	if err := d.Close(); err != nil { // nobody has it open now
+	if err := d.Close(); err != nil { // no process has it open now
 		t.Fatal(err)
 	}
 	r, err := db.OpenReadOnly(t.Context(), path)
@@ -130,16 +130,16 @@ func TestReadersNeverWaitForTheWriter(t *testing.T) {
 		if err != nil || len(page) != 10 {
 			t.Fatalf("got %d orders, %v", len(page), err)
 		}
-		for _, o := range page { // all of one commit or of another, never of two
+		for _, o := range page { // all of one commit, never of two
 			if o.Revision != page[0].Revision {
-				t.Fatalf("revisions %d and %d in one answer", o.Revision, page[0].Revision)
+				t.Fatalf("revisions %d and %d in one page", o.Revision, page[0].Revision)
 			}
 		}
 	}
 	writing.Wait()
 }
 
-func TestPingTellsOfALockedDatabase(t *testing.T) {
+func TestPingReportsALockedDatabase(t *testing.T) {
 	d := open(t)
 	if err := d.Ping(t.Context()); err != nil {
 		t.Fatal(err)

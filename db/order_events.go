@@ -16,13 +16,13 @@ import (
 // Event is one revision of one order: a row of the history.
 type Event struct {
 	EventID string `json:"event_id"`
-	// Type is [TypeOrderCreated] or [TypeOrderChanged] or, where the order itself is as it
-	// was, [TypeOrderDespatched] or [TypeOrderInvoiced].
+	// Type is [TypeOrderCreated] or [TypeOrderChanged] or, if only a document changed,
+	// [TypeOrderDespatched] or [TypeOrderInvoiced].
 	Type string `json:"type"`
 	EventBody
 }
 
-// EventBody is what is published of an event.
+// EventBody is the published body of an event.
 type EventBody struct {
 	Provider       string         `json:"provider"`
 	Account        string         `json:"account"`
@@ -30,13 +30,13 @@ type EventBody struct {
 	Reference      clients.Text   `json:"reference"`
 	Revision       int            `json:"revision"`
 	Status         clients.Status `json:"status"`
-	PreviousStatus clients.Text   `json:"previous_status"` // none when created
-	// Changes is a list of [clients.Change], Order a [clients.Order]: the texts as
-	// they were stored, so that an event reads the same for ever.
+	PreviousStatus clients.Text   `json:"previous_status"` // null for a created event
+	// Changes is a list of [clients.Change], Order a [clients.Order]. Both are the stored JSON,
+	// so that an event never changes.
 	Changes json.RawMessage `json:"changes"`
 	Order   json.RawMessage `json:"order"`
-	// DespatchAdvice is the [clients.Advice], Invoice the [clients.Invoice], that an event
-	// of their type tells of. It is the only change's After.
+	// DespatchAdvice is a [clients.Advice], Invoice a [clients.Invoice], for events of these
+	// types: the After of the only change.
 	DespatchAdvice json.RawMessage `json:"despatch_advice,omitempty"`
 	Invoice        json.RawMessage `json:"invoice,omitempty"`
 	ObservedAt     time.Time       `json:"observed_at"`
@@ -44,13 +44,12 @@ type EventBody struct {
 	JobID          string          `json:"job_id"`
 }
 
-// History returns up to limit events of an order whose revision is more than
-// after, oldest first.
+// History returns up to limit events of an order with a revision greater than after, oldest first.
 func (d *DB) History(ctx context.Context, provider, account, orderID string, after, limit int) ([]Event, error) {
 	return sqlite.Collect(d.EachEvent(ctx, provider, account, orderID, after, limit))
 }
 
-// EachEvent yields the events of [DB.History] while they are read, as [DB.EachOrder] does.
+// EachEvent streams the events of [DB.History], like [DB.EachOrder].
 func (d *DB) EachEvent(ctx context.Context, provider, account, orderID string, after, limit int) iter.Seq2[Event, error] {
 	args := []any{provider, account, orderID, after, limit}
 	return sqlite.EachRow(ctx, d.bulk, historySQL, args, func(rows *sql.Rows) (e Event, err error) {
@@ -64,14 +63,14 @@ SELECT ` + eventColumns + ` FROM order_events AS e
  WHERE provider = ? AND account = ? AND order_id = ? AND revision > ?
  ORDER BY revision LIMIT ?`
 
-// eventColumns may be those of no event, on the right of a LEFT JOIN.
+// eventColumns may be NULL, on the right side of a LEFT JOIN.
 const eventColumns = `e.event_id, e.type, e.provider, e.account, e.order_id, e.reference, coalesce(e.revision, 0),
        e.status, e.previous_status, e.changes, e.document,
        CASE e.type WHEN '` + TypeOrderDespatched + `' THEN e.changes -> '$[0].after' END,
        CASE e.type WHEN '` + TypeOrderInvoiced + `' THEN e.changes -> '$[0].after' END,
        e.observed_at, e.run_id, e.job_id`
 
-// dest is where eventColumns are scanned into.
+// dest returns the scan destinations for eventColumns.
 func (e *Event) dest() []any {
 	return []any{
 		sqlite.Text(&e.EventID),
@@ -89,7 +88,7 @@ func (e *Event) dest() []any {
 	}
 }
 
-// event is what an order's history learns, beside the order itself.
+// event is a new history entry, without the order itself.
 type event struct {
 	kind        string
 	revision    int
@@ -98,7 +97,7 @@ type event struct {
 	traceparent string
 }
 
-// addEvent appends to an order's history and puts the event into the outbox.
+// addEvent appends an event to an order's history and puts it into the outbox.
 func (t *tx) addEvent(o *jobs.Outcome, order *reportedOrder, e event) error {
 	key := Token(order.Provider) + "." + Token(order.Account) + "." + Token(order.OrderID)
 	id := key + "." + strconv.Itoa(e.revision)

@@ -13,7 +13,7 @@ import (
 	"orderbeat/jobs"
 )
 
-// LateBody is what is published of an order that has become late.
+// LateBody is the published body for an order that became late.
 type LateBody struct {
 	Notice
 	// PromisedOn is the promise that was missed: the order's next_promised_on.
@@ -29,19 +29,19 @@ type LateBody struct {
 // lateBatch is the number of late orders in one transaction.
 const lateBatch = 200
 
-// responsesKept is for how long complete responses are remembered: an order that was unlisted
-// then is old enough to be tracked for its age.
-const responsesKept = 35 * 24 * time.Hour
+// responseRetention is how long complete responses are stored. Orders that are unlisted for longer are
+// old enough to be tracked because of their age.
+const responseRetention = 35 * 24 * time.Hour
 
-// AccountDate records today's date in an account's time zone, and puts an event into the
-// outbox for each order that is late from then on. It returns how many there are; an order
-// is late once for each date promised for it.
+// AccountDate records today's date in an account's time zone and puts an event into the outbox for
+// each order that is newly late. It returns their number. An order is published as late once per
+// promised date.
 func (d *DB) AccountDate(ctx context.Context, provider, account, timezone string, today clients.Date) (late int, err error) {
 	err = d.do(ctx, 1, false, func(t *tx) error {
 		if _, err := t.Exec(accountDateSQL, provider, account, timezone, string(today)); err != nil {
 			return err
 		}
-		_, err := t.Exec(dropResponsesSQL, provider, account, stamp(time.Now().Add(-responsesKept)))
+		_, err := t.Exec(deleteResponsesSQL, provider, account, stamp(time.Now().Add(-responseRetention)))
 		return err
 	})
 	if err != nil {
@@ -51,10 +51,10 @@ func (d *DB) AccountDate(ctx context.Context, provider, account, timezone string
 	if err != nil {
 		return 0, err
 	}
-	for some := range slices.Chunk(ids, lateBatch) {
+	for batch := range slices.Chunk(ids, lateBatch) {
 		n := 0
 		err := d.do(ctx, lateBatch, false, func(t *tx) (err error) {
-			n, err = t.noticeLateOf(provider, account, some, today)
+			n, err = t.noticeLateOf(provider, account, batch, today)
 			return err
 		})
 		if late += n; err != nil {
@@ -69,11 +69,11 @@ const (
 INSERT INTO accounts (provider, account, timezone, local_date) VALUES (?, ?, ?, ?)
     ON CONFLICT (provider, account) DO UPDATE SET timezone = excluded.timezone, local_date = excluded.local_date`
 
-	dropResponsesSQL = `DELETE FROM responses WHERE provider = ? AND account = ? AND from_on > '' AND requested_at < ?`
+	deleteResponsesSQL = `DELETE FROM responses WHERE provider = ? AND account = ? AND from_on > '' AND requested_at < ?`
 )
 
-// newlyLate are the orders of an account that are late and were not published as late for the
-// same promise, by date.
+// newlyLate returns the late orders of an account that were not published as late for the same
+// promised date, sorted by date.
 func (d *DB) newlyLate(ctx context.Context, provider, account string, today clients.Date) (ids []string, err error) {
 	err = sqlite.Query(ctx, d.bulk, func(rows *sql.Rows) error {
 		var id string
@@ -91,7 +91,7 @@ SELECT order_id FROM orders AS o INDEXED BY orders_open
                     WHERE n.provider = o.provider AND n.account = o.account AND n.order_id = o.order_id AND n.promised_on = o.next_promised_on)
  ORDER BY next_promised_on, order_id`
 
-// noticeLateOf publishes those of an account's orders that are late.
+// noticeLateOf puts events for the late ones of an account's orders into the outbox.
 func (t *tx) noticeLateOf(provider, account string, ids []string, today clients.Date) (n int, err error) {
 	keys, err := encode(ids)
 	if err != nil {
@@ -116,7 +116,7 @@ func (t *tx) noticeLateOf(provider, account string, ids []string, today clients.
 		if err := json.Unmarshal([]byte(r.document), &o); err != nil {
 			return 0, err
 		}
-		o.Normalize() // documents of earlier versions lack what is derived today
+		o.Normalize() // documents of earlier versions lack derived fields
 		published, err := t.enqueueLate(&o, r.revision, r.document, today, "")
 		if err != nil {
 			return 0, fmt.Errorf("order %s: %w", o.OrderID, err)
@@ -134,8 +134,8 @@ SELECT document, revision FROM orders
    AND status NOT IN ('shipped', 'delivered', 'cancelled') AND next_promised_on < ?
  ORDER BY next_promised_on, order_id`
 
-// noticeLate publishes those of an outcome's new or changed orders that are late now. Until
-// the account's date is on record ([DB.AccountDate]) there is no today to compare with.
+// noticeLate puts events for the late ones of an outcome's new or changed orders into the outbox. It
+// does nothing until the account's date is recorded ([DB.AccountDate]).
 func (t *tx) noticeLate(o *jobs.Outcome, list []reportedOrder, traceparent string) error {
 	var today clients.Date
 	for i := range list {
@@ -160,8 +160,8 @@ func (t *tx) noticeLate(o *jobs.Outcome, list []reportedOrder, traceparent strin
 
 const todaySQL = `SELECT (SELECT local_date FROM accounts WHERE provider = ? AND account = ?)`
 
-// enqueueLate puts the event of a late order into the outbox, and reports false when that was
-// done for the same promise before.
+// enqueueLate puts the event of a late order into the outbox. It returns false if that was already
+// done for the same promised date.
 func (t *tx) enqueueLate(o *clients.Order, revision int, document string, today clients.Date, traceparent string) (bool, error) {
 	now := time.Now()
 	n, err := t.Exec(lateNoticeSQL, o.Provider, o.Account, o.OrderID, o.NextPromisedOn, stamp(now))

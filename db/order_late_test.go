@@ -12,7 +12,7 @@ import (
 	"orderbeat/db"
 )
 
-// promised is an order of one line for each date, all of it scheduled.
+// promised is an order with one fully scheduled line per date.
 func promised(id string, dates ...clients.Date) clients.Order {
 	o := clients.Order{Provider: "michelin", Account: "detroit", OrderID: id, Reference: clients.Text("PO-" + id)}
 	for _, date := range dates {
@@ -25,14 +25,14 @@ func promised(id string, dates ...clients.Date) clients.Order {
 	return o
 }
 
-// reported commits orders as of noon.
+// reported commits orders at noon.
 func reported(t *testing.T, d *db.DB, after time.Duration, orders ...clients.Order) {
 	t.Helper()
 	_, js := start(t, d, 1)
 	commit(t, d, succeeded(js[0], noon.Add(after), orders...))
 }
 
-// lateIDs are the ids of the late events in the outbox.
+// lateIDs returns the ids of the late events in the outbox.
 func lateIDs(t *testing.T, d *db.DB) (ids []string) {
 	t.Helper()
 	for _, m := range pending(t, d, noon.AddDate(1, 0, 0)) {
@@ -53,7 +53,7 @@ func today(t *testing.T, d *db.DB, date clients.Date) int {
 	return n
 }
 
-func TestAnOrderIsLateOncePerPromise(t *testing.T) {
+func TestOrderIsLateOncePerPromise(t *testing.T) {
 	d := open(t)
 	reported(t, d, 0, promised("SO1", "2026-11-24", "2026-12-01"), promised("SO2", "2026-11-25"), promised("SO3", ""))
 	if n := today(t, d, "2026-11-24"); n != 0 {
@@ -68,7 +68,7 @@ func TestAnOrderIsLateOncePerPromise(t *testing.T) {
 	if n := today(t, d, "2026-11-27"); n != 0 {
 		t.Errorf("%d orders are late again for the same promise", n)
 	}
-	// A change makes SO2 late for another promise, one makes a new order late, and one ends SO1.
+	// SO2 becomes late for another promise, a new order becomes late, and SO1 ends.
 	ended := promised("SO1", "2026-11-24", "2026-12-01")
 	ended.Status = clients.StatusCancelled
 	ended.Normalize()
@@ -78,7 +78,7 @@ func TestAnOrderIsLateOncePerPromise(t *testing.T) {
 	if diff := cmp.Diff(want, lateIDs(t, d)); diff != "" {
 		t.Errorf("late events (-want +got):\n%s", diff)
 	}
-	sound(t, d)
+	checkConsistent(t, d)
 }
 
 func TestLateViewsFollowTheAccountsDate(t *testing.T) {

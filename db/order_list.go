@@ -15,23 +15,23 @@ import (
 	"orderbeat/db/sqlite"
 )
 
-// StoredOrder is an order as it is known now.
+// StoredOrder is the current version of an order.
 type StoredOrder struct {
 	clients.Order
-	// DaysLate is the number of days since NextPromisedOn in the account's time zone, 0 for an
-	// order that is not late. It is known since the account's date is on record.
+	// DaysLate is the number of days since NextPromisedOn in the account's time zone, 0 if the
+	// order is not late or the account's date is not recorded yet.
 	DaysLate int `json:"days_late"`
-	// Revision counts what is known of the order: 1 when it was first seen.
+	// Revision counts the versions of the order, starting at 1.
 	Revision      int       `json:"revision"`
 	FirstSeenAt   time.Time `json:"first_seen_at"`
 	LastSeenAt    time.Time `json:"last_seen_at"`
 	LastChangedAt time.Time `json:"last_changed_at"`
-	// NotFoundSince is when a request for this order by its number was first answered with
-	// "not found"; nil since it was seen again.
+	// NotFoundSince is when a request by number first returned "not found"; nil if the order was
+	// seen again.
 	NotFoundSince *time.Time `json:"not_found_since,omitempty"`
 }
 
-// Order returns one order, false when there is none.
+// Order returns one order; ok is false if it does not exist.
 func (d *DB) Order(ctx context.Context, provider, account, orderID string) (StoredOrder, bool, error) {
 	o, err := scanOrder(d.bulk.QueryRowContext(ctx, orderSQL, provider, account, orderID))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -53,7 +53,7 @@ func scanOrder(row interface{ Scan(dest ...any) error }) (o StoredOrder, err err
 	return o, err
 }
 
-// OrderText is an order with its document as it is stored.
+// OrderText is an order with its stored JSON document.
 type OrderText struct {
 	Document      json.RawMessage // a [clients.Order]
 	Revision      int
@@ -61,7 +61,7 @@ type OrderText struct {
 	NotFoundSince *time.Time // [StoredOrder.NotFoundSince]
 }
 
-// OrderText returns one order, false when there is none. It costs less than [DB.Order].
+// OrderText returns one order; found is false if it does not exist. It is cheaper than [DB.Order].
 func (d *DB) OrderText(ctx context.Context, provider, account, orderID string) (t OrderText, found bool, err error) {
 	err = d.orderText.Row(ctx, []any{provider, account, orderID}, (*sqlite.Raw)(&t.Document), &t.Revision, sqlite.Time(&t.LastSeenAt), sqlite.TimeOrNil(&t.NotFoundSince))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -70,7 +70,7 @@ func (d *DB) OrderText(ctx context.Context, provider, account, orderID string) (
 	if err != nil || bytes.Contains(t.Document, []byte(`"next_promised_on":`)) {
 		return t, err == nil, err
 	}
-	// The document is of an earlier version, and lacks what is derived today.
+	// A document of an earlier version lacks derived fields.
 	o, found, err := d.Order(ctx, provider, account, orderID)
 	if err != nil || !found {
 		return t, false, err
@@ -82,32 +82,31 @@ func (d *DB) OrderText(ctx context.Context, provider, account, orderID string) (
 const orderTextSQL = `
 SELECT document, revision, last_seen_at, not_found_since FROM orders WHERE provider = ? AND account = ? AND order_id = ?`
 
-// OrderFilter chooses orders; an empty field chooses all.
+// OrderFilter selects orders; an empty field matches all.
 type OrderFilter struct {
 	Provider  string
 	Account   string
 	Status    clients.Status
 	Reference string
 	OrderID   string
-	// ChangedSince chooses orders whose last change was observed then or later.
+	// ChangedSince selects orders whose last change was observed at or after this time.
 	ChangedSince time.Time
-	// Open chooses orders of which something is still expected.
+	// Open selects open orders.
 	Open bool
-	// Late chooses open orders of which something was promised for a day before today, in the
-	// account's time zone.
+	// Late selects open orders with a promised date before today, in the account's time zone.
 	Late bool
-	// Limit is 100 when it is 0.
+	// Limit defaults to 100.
 	Limit int
-	// Cursor goes on behind an earlier page of the same filter.
+	// Cursor continues after an earlier page of the same filter.
 	Cursor string
 }
 
-// ErrCursor is returned for a cursor that no earlier page of such a filter returned.
-var ErrCursor = errors.New("the cursor is not one of this list")
+// ErrCursor is returned for a cursor that was not returned by the same kind of list.
+var ErrCursor = errors.New("invalid cursor for this list")
 
-// Orders returns a page of orders and the cursor of the next page, "" at the end.
-// They are sorted by provider, account and order id; with ChangedSince, by the
-// time of their last change first, so that what changes meanwhile comes later.
+// Orders returns a page of orders and the cursor of the next page, "" for the last page. Orders are
+// sorted by provider, account and order id. With ChangedSince they are sorted by the time of the last
+// change first, so that orders that change during paging are on a later page.
 func (d *DB) Orders(ctx context.Context, f OrderFilter) ([]StoredOrder, string, error) {
 	page, err := sqlite.Collect(d.EachOrder(ctx, f))
 	if err != nil || len(page) <= limit(f.Limit) {
@@ -117,9 +116,9 @@ func (d *DB) Orders(ctx context.Context, f OrderFilter) ([]StoredOrder, string, 
 	return page, f.CursorAfter(&page[len(page)-1]), nil
 }
 
-// EachOrder yields the orders of a page while they are read, and one more if another page
-// follows. A caller that stops before continues at [OrderFilter.CursorAfter]. The database
-// keeps what it has replaced meanwhile until the loop ends: nothing in it may wait for others.
+// EachOrder streams the orders of a page, and one more if another page follows. A caller that stops
+// early can continue with [OrderFilter.CursorAfter]. The read transaction stays open until the loop
+// ends and prevents checkpoints, so the loop body must not block.
 func (d *DB) EachOrder(ctx context.Context, f OrderFilter) iter.Seq2[StoredOrder, error] {
 	query, args, err := f.query()
 	if err != nil {
@@ -129,12 +128,12 @@ func (d *DB) EachOrder(ctx context.Context, f OrderFilter) iter.Seq2[StoredOrder
 }
 
 const (
-	// accountDate is today in the time zone of an order's account, where that is on record.
+	// accountDate is today in the time zone of an order's account, if recorded.
 	accountDate = `(SELECT local_date FROM accounts AS a WHERE a.provider = orders.provider AND a.account = orders.account)`
 	localDate   = `coalesce(` + accountDate + `, date('now'))`
 )
 
-// query asks for one order more than the page has, to know whether there is a next page.
+// query selects one order more than the page size to detect a next page.
 func (f OrderFilter) query() (string, []any, error) {
 	var w sqlite.Where
 	w.Add("provider = ?", f.Provider)
@@ -149,12 +148,12 @@ func (f OrderFilter) query() (string, []any, error) {
 		w.And("next_promised_on < " + localDate)
 	}
 	if f.OrderID != "" && (f.Provider == "" || f.Account == "") {
-		// The key begins with provider and account: every account is looked at.
+		// The key starts with provider and account, so search every account.
 		w.And("(provider, account) IN (SELECT provider, account FROM freshness)")
 	}
 	from, key, marks := selectOrder, "provider, account, order_id", "?, ?, ?"
 	if f.byChange() {
-		// Left alone, SQLite would rather read all of an account and sort it.
+		// Otherwise SQLite reads and sorts all orders of an account.
 		from += " INDEXED BY orders_changed"
 		w.And("last_changed_at >= ?", stamp(f.ChangedSince))
 		key, marks = "last_changed_at, "+key, "?, "+marks
@@ -171,17 +170,17 @@ func (f OrderFilter) query() (string, []any, error) {
 
 func (f OrderFilter) byChange() bool { return !f.ChangedSince.IsZero() }
 
-// CursorAfter is the cursor of the page behind an order of this one: its sort key.
+// CursorAfter returns the cursor of the page after an order: the encoded sort key.
 func (f OrderFilter) CursorAfter(last *StoredOrder) string {
 	key := []string{last.Provider, last.Account, last.OrderID}
 	if f.byChange() {
 		key = slices.Insert(key, 0, stamp(last.LastChangedAt))
 	}
-	text, _ := json.Marshal(key) // strings always can be encoded
+	text, _ := json.Marshal(key) // encoding strings does not fail
 	return base64.RawURLEncoding.EncodeToString(text)
 }
 
-// after is the sort key that a cursor holds.
+// after returns the sort key of the cursor.
 func (f OrderFilter) after() ([]any, error) {
 	text, err := base64.RawURLEncoding.DecodeString(f.Cursor)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"orderbeat/db"
 )
 
-// fill stores six orders: SO0 to SO5, of which SO1, SO3 and SO5 shipped a line
-// later, SO4 is cancelled, and SO0 was promised for long ago.
+// fill stores six orders, SO0 to SO5: SO1, SO3 and SO5 ship a line later, SO4 is cancelled, and SO0 was
+// promised long ago.
 func fill(t *testing.T, d *db.DB) {
 	t.Helper()
 	list := batch(0, 6, false)
@@ -44,7 +44,7 @@ func fill(t *testing.T, d *db.DB) {
 	}
 }
 
-func TestOrdersAreChosenAndPaged(t *testing.T) {
+func TestOrdersAreFilteredAndPaged(t *testing.T) {
 	d := open(t)
 	fill(t, d)
 	for name, test := range map[string]struct {
@@ -93,7 +93,7 @@ func TestOrdersAreChosenAndPaged(t *testing.T) {
 	}
 }
 
-func TestACursorOfAnotherListIsRefused(t *testing.T) {
+func TestCursorOfAnotherListIsRejected(t *testing.T) {
 	d := open(t)
 	fill(t, d)
 	_, cursor, err := d.Orders(t.Context(), db.OrderFilter{Limit: 1})
@@ -109,7 +109,7 @@ func TestACursorOfAnotherListIsRefused(t *testing.T) {
 	}
 }
 
-func TestAStoredOrderIsFlatJSON(t *testing.T) {
+func TestStoredOrderIsFlatJSON(t *testing.T) {
 	d := open(t)
 	observe(t, d, noon, order("SO1", false))
 	o, _, err := d.Order(t.Context(), "michelin", "detroit", "SO1")
@@ -134,7 +134,7 @@ func TestAStoredOrderIsFlatJSON(t *testing.T) {
 	}
 }
 
-func TestHistoryReadsLikeWhatWasPublished(t *testing.T) {
+func TestHistoryEqualsThePublishedEvents(t *testing.T) {
 	d := open(t)
 	observe(t, d, noon, order("SO1", false))
 	observe(t, d, noon.Add(time.Hour), order("SO1", true))
@@ -160,8 +160,8 @@ func TestHistoryReadsLikeWhatWasPublished(t *testing.T) {
 	}
 }
 
-// TestViewsAnswer asks every view what a person would.
-func TestViewsAnswer(t *testing.T) {
+// TestViews runs a typical query on every view.
+func TestViews(t *testing.T) {
 	d := open(t)
 	fill(t, d)
 	_, js := start(t, d, 2)
@@ -179,9 +179,8 @@ func TestViewsAnswer(t *testing.T) {
 	}
 }
 
-// A clock that was ahead and is set right must not keep what is observed from being stored
-// until it is as late again.
-func TestWhatAClockThatWasAheadSawIsNoNews(t *testing.T) {
+// Times recorded while the clock was ahead must not prevent later changes from being stored.
+func TestChangesAreStoredAfterABackwardClockChange(t *testing.T) {
 	d := open(t)
 	_, js := start(t, d, 2)
 	ahead, now := time.Now().Add(2*time.Hour), time.Now()
@@ -195,7 +194,7 @@ func TestWhatAClockThatWasAheadSawIsNoNews(t *testing.T) {
 	}
 }
 
-// The view tells of every change, and a reader who wants the newest few reads no more.
+// The view has every change, and a query with a limit reads only the newest rows.
 func TestRecentChangesAreNotCut(t *testing.T) {
 	d := open(t)
 	const n = 1100

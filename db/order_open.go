@@ -8,9 +8,9 @@ import (
 	"orderbeat/jobs"
 )
 
-// OpenOrders returns the orders of an account of which something is still expected, each
-// with the date the supplier received it or, where that is not known, the day on which it
-// was first seen (UTC), and whether the last request for a window that it belongs to lacked it.
+// OpenOrders returns the open orders of an account. OrderedOn is the date when the supplier received
+// the order or, if unknown, the day it was first seen (UTC). Unlisted is set if the last request for
+// a window with that date did not return the order.
 func (d *DB) OpenOrders(ctx context.Context, provider, account string) ([]jobs.OpenOrder, error) {
 	return sqlite.Fetch(ctx, d.bulk, func(rows *sql.Rows) (o jobs.OpenOrder, err error) {
 		err = rows.Scan(&o.OrderID, &o.OrderedOn, &o.Unlisted)

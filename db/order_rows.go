@@ -22,8 +22,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        fingerprint = excluded.fingerprint, document = excluded.document,
        not_found_since = CASE WHEN not_found_since > excluded.last_seen_at THEN not_found_since END`
 
-// storeDespatches inserts the rows of an order's despatches, which a bill of lading is looked up in.
-// Everything else about its lines is in its document alone: order_lines and schedule_lines are views.
+// storeDespatches inserts the rows of an order's despatches, which are used to look up a bill of
+// lading. Other line data is only in the document: order_lines and schedule_lines are views.
 func (t *tx) storeDespatches(o *reportedOrder) error {
 	for i := range o.Lines {
 		l := &o.Lines[i]
@@ -37,9 +37,9 @@ func (t *tx) storeDespatches(o *reportedOrder) error {
 	return nil
 }
 
-// dropDespatches removes the rows of an order's despatches, which have no ids of their own.
-func (t *tx) dropDespatches(o *reportedOrder) error {
-	_, err := t.Exec(dropDespatchesSQL, o.Provider, o.Account, o.OrderID)
+// deleteDespatches deletes the rows of an order's despatches.
+func (t *tx) deleteDespatches(o *reportedOrder) error {
+	_, err := t.Exec(deleteDespatchesSQL, o.Provider, o.Account, o.OrderID)
 	return err
 }
 
@@ -48,5 +48,5 @@ const (
 INSERT INTO despatches (provider, account, order_id, line_id, seq, despatched_on, advice_id, quantity)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
 
-	dropDespatchesSQL = `DELETE FROM despatches WHERE provider = ? AND account = ? AND order_id = ?`
+	deleteDespatchesSQL = `DELETE FROM despatches WHERE provider = ? AND account = ? AND order_id = ?`
 )

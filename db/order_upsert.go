@@ -16,25 +16,25 @@ import (
 	"orderbeat/jobs"
 )
 
-// reportedOrder is one order as a provider reported it, made ready before the writer is
-// entered: nobody else should wait for its encoding.
+// reportedOrder is a reported order, encoded before the write transaction so that other writers do
+// not wait for it.
 type reportedOrder struct {
 	*clients.Order
 	fingerprint [16]byte
 	document    string
-	touched     bool // it is new or changed
-	revision    int  // as stored, once it is touched
+	touched     bool // new or changed
+	revision    int  // stored revision, if touched
 }
 
-// reportedOrders makes the orders of an outcome ready, sorted by key: neighbours share
-// pages of the file. Of an order that is told twice, the last word counts.
+// reportedOrders encodes the orders of an outcome, sorted by key for locality in the file. If an order
+// is reported twice, the last one wins.
 func reportedOrders(o *jobs.Outcome) ([]reportedOrder, error) {
 	list := make([]reportedOrder, 0, len(o.Orders))
 	var buf []byte
 	for i := range o.Orders {
 		order := &o.Orders[i]
 		if order.Provider != o.Provider || order.Account != o.Account || order.OrderID == "" {
-			return nil, fmt.Errorf("order %.80q of %.80q %.80q is not one of %s %s",
+			return nil, fmt.Errorf("order %.80q belongs to %.80q %.80q, not to %s %s",
 				order.OrderID, order.Provider, order.Account, o.Provider, o.Account)
 		}
 		list = append(list, reportedOrder{Order: order})
@@ -45,8 +45,8 @@ func reportedOrders(o *jobs.Outcome) ([]reportedOrder, error) {
 	return slices.CompactFunc(list, func(a, b reportedOrder) bool { return a.OrderID == b.OrderID }), nil
 }
 
-// encode makes the order's document, in buf, and its fingerprint. The fingerprint is of what
-// could not be read, too, so that an order is stored again when that alone differs.
+// encode sets the order's document, using buf, and its fingerprint. The fingerprint includes
+// unmapped values, so that an order is stored again if only these differ.
 func (o *reportedOrder) encode(volatile []string, buf []byte) []byte {
 	buf = o.AppendJSON(buf[:0])
 	o.document = string(buf)
@@ -58,8 +58,8 @@ func (o *reportedOrder) encode(volatile []string, buf []byte) []byte {
 	return buf
 }
 
-// keepUnread takes what could not be read of an order from what is stored.
-func (t *tx) keepUnread(o *jobs.Outcome, order *reportedOrder) error {
+// fillUnread replaces unreadable values of an order with the stored ones.
+func (t *tx) fillUnread(o *jobs.Outcome, order *reportedOrder) error {
 	var stored clients.Order
 	if err := t.Row(documentSQL, []any{o.Provider, o.Account, order.OrderID}, sqlite.JSON(&stored), &stored.NextPromisedOn); err != nil {
 		return err
@@ -69,24 +69,24 @@ func (t *tx) keepUnread(o *jobs.Outcome, order *reportedOrder) error {
 	return nil
 }
 
-// known is what is stored of an order that is reported again.
-type known struct {
+// storedVersion is the stored version of a reported order.
+type storedVersion struct {
 	revision          int
 	fingerprint       []byte
 	seenAt, changedAt string
 }
 
-// is reports whether an order is observed as it is stored.
-func (k known) is(o *reportedOrder) bool { return bytes.Equal(k.fingerprint, o.fingerprint[:]) }
+// is reports whether an order equals the stored version.
+func (k storedVersion) is(o *reportedOrder) bool { return bytes.Equal(k.fingerprint, o.fingerprint[:]) }
 
-// upsertOrders stores the orders of one outcome, and appends what is new to the history
-// and to the outbox.
+// upsertOrders stores the orders of one outcome and adds events for new and changed orders to the
+// history and the outbox.
 func (t *tx) upsertOrders(o *jobs.Outcome, list []reportedOrder, traceparent string) (tally jobs.Tally, err error) {
 	if len(list) == 0 {
 		return tally, nil
 	}
-	asked, now := stamp(o.AskedAt), stamp(time.Now())
-	if same, err := t.markSame(o, list, asked, now); err != nil || same {
+	requestedAt, now := stamp(o.AskedAt), stamp(time.Now())
+	if same, err := t.markSame(o, list, requestedAt, now); err != nil || same {
 		return jobs.Tally{Seen: len(list), Unchanged: len(list)}, err
 	}
 	stored, err := t.storedOrders(o, list)
@@ -98,7 +98,7 @@ func (t *tx) upsertOrders(o *jobs.Outcome, list []reportedOrder, traceparent str
 		order := &list[i]
 		before, ok := stored[order.OrderID]
 		if ok && order.AnyUnread() {
-			if err := t.keepUnread(o, order); err != nil {
+			if err := t.fillUnread(o, order); err != nil {
 				return jobs.Tally{}, fmt.Errorf("order %s: %w", order.OrderID, err)
 			}
 		}
@@ -107,11 +107,11 @@ func (t *tx) upsertOrders(o *jobs.Outcome, list []reportedOrder, traceparent str
 			tally.Created++
 			order.touched = true
 			err = t.insertOrder(o, order, traceparent)
-		case asked < before.seenAt && before.seenAt <= now: // what is still to come, a clock told that was set back since
-			tally.Unchanged++ // it tells what was, not what is
+		case requestedAt < before.seenAt && before.seenAt <= now: // a seenAt in the future was recorded before a backward clock change
+			tally.Unchanged++ // older than the stored version
 		case before.is(order):
 			tally.Unchanged++
-			if before.seenAt != asked { // else markSame was here
+			if before.seenAt != requestedAt { // else markSame updated it
 				same = append(same, order.OrderID)
 			}
 		default:
@@ -126,15 +126,15 @@ func (t *tx) upsertOrders(o *jobs.Outcome, list []reportedOrder, traceparent str
 		}
 	}
 	tally.Seen = len(list)
-	if err := t.markSeen(o, same, asked); err != nil {
+	if err := t.markSeen(o, same, requestedAt); err != nil {
 		return jobs.Tally{}, err
 	}
 	return tally, t.noticeLate(o, list, traceparent)
 }
 
-// storedOrders finds what is stored of orders with one statement.
-func (t *tx) storedOrders(o *jobs.Outcome, list []reportedOrder) (map[string]known, error) {
-	stored := make(map[string]known, len(list))
+// storedOrders looks up the stored versions of orders with one statement.
+func (t *tx) storedOrders(o *jobs.Outcome, list []reportedOrder) (map[string]storedVersion, error) {
+	stored := make(map[string]storedVersion, len(list))
 	ids := make([]string, len(list))
 	for i := range list {
 		ids[i] = list[i].OrderID
@@ -145,7 +145,7 @@ func (t *tx) storedOrders(o *jobs.Outcome, list []reportedOrder) (map[string]kno
 	}
 	err = t.Each(knownSQL, []any{o.Provider, o.Account, string(keys)}, func(rows *sql.Rows) error {
 		var id string
-		var k known
+		var k storedVersion
 		err := rows.Scan(&id, &k.revision, &k.fingerprint, &k.seenAt, &k.changedAt)
 		stored[id] = k
 		return err
@@ -157,13 +157,13 @@ const knownSQL = `
 SELECT order_id, revision, fingerprint, last_seen_at, last_changed_at FROM orders
  WHERE provider = ? AND account = ? AND order_id IN (SELECT value FROM json_each(?))`
 
-// markSame notes when those orders were seen that are stored as they were reported, and reports
-// whether that is all of them: the usual response, which costs one statement.
-func (t *tx) markSame(o *jobs.Outcome, list []reportedOrder, asked, now string) (bool, error) {
+// markSame updates last_seen_at of the unchanged orders and reports whether all orders are unchanged.
+// This is the usual case and requires one statement.
+func (t *tx) markSame(o *jobs.Outcome, list []reportedOrder, requestedAt, now string) (bool, error) {
 	reported := make([]byte, 0, 64*len(list))
 	for i := range list {
 		if list[i].AnyUnread() {
-			return false, nil // its fingerprint is known once it is completed from what is stored
+			return false, nil // its fingerprint depends on the stored version
 		}
 		id, err := json.Marshal(list[i].OrderID)
 		if err != nil {
@@ -174,11 +174,11 @@ func (t *tx) markSame(o *jobs.Outcome, list []reportedOrder, asked, now string) 
 	}
 	reported = append(reported, '}')
 	reported[0] = '{'
-	n, err := t.Exec(sameSQL, asked, o.Provider, o.Account, string(reported), now)
+	n, err := t.Exec(sameSQL, requestedAt, o.Provider, o.Account, string(reported), now)
 	return n == int64(len(list)), err
 }
 
-// The last condition is that of [tx.upsertOrders]: a request that was sent later says more.
+// The last condition is the same as in [tx.upsertOrders]: a later request takes precedence.
 const sameSQL = `
 UPDATE orders SET last_seen_at = ?1, not_found_since = CASE WHEN not_found_since > ?1 THEN not_found_since END
  WHERE rowid IN (
@@ -186,8 +186,8 @@ UPDATE orders SET last_seen_at = ?1, not_found_since = CASE WHEN not_found_since
         WHERE o.provider = ?2 AND o.account = ?3 AND o.order_id = json_each.key AND o.fingerprint = unhex(json_each.value)
           AND (o.last_seen_at <= ?1 OR o.last_seen_at > ?5))`
 
-// markSeen notes that orders are as they were.
-func (t *tx) markSeen(o *jobs.Outcome, ids []string, asked string) error {
+// markSeen updates last_seen_at of unchanged orders.
+func (t *tx) markSeen(o *jobs.Outcome, ids []string, requestedAt string) error {
 	if len(ids) == 0 {
 		return nil
 	}
@@ -195,11 +195,11 @@ func (t *tx) markSeen(o *jobs.Outcome, ids []string, asked string) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.Exec(seenSQL, asked, asked, o.Provider, o.Account, string(keys))
+	_, err = t.Exec(seenSQL, requestedAt, requestedAt, o.Provider, o.Account, string(keys))
 	return err
 }
 
-// A request that was answered after this one may have found the order gone.
+// A later request may have returned "not found".
 const seenSQL = `
 UPDATE orders SET last_seen_at = ?, not_found_since = CASE WHEN not_found_since > ? THEN not_found_since END
  WHERE provider = ? AND account = ? AND order_id IN (SELECT value FROM json_each(?))`
@@ -215,10 +215,9 @@ func (t *tx) insertOrder(o *jobs.Outcome, order *reportedOrder, traceparent stri
 	return t.addEvent(o, order, event{kind: TypeOrderCreated, revision: 1, changes: "[]", traceparent: traceparent})
 }
 
-// updateOrder stores an order whose fingerprint is another than before. It reports
-// false when nothing differs that makes a change: fingerprints are also another
-// after the program learned to take them differently.
-func (t *tx) updateOrder(o *jobs.Outcome, order *reportedOrder, before known, traceparent string) (bool, error) {
+// updateOrder stores an order whose fingerprint changed. It returns false if no field changed: the
+// fingerprint also differs if a newer program version computes it differently.
+func (t *tx) updateOrder(o *jobs.Outcome, order *reportedOrder, before storedVersion, traceparent string) (bool, error) {
 	var was clients.Order
 	if err := t.Row(documentSQL, []any{o.Provider, o.Account, order.OrderID}, sqlite.JSON(&was), &was.NextPromisedOn); err != nil {
 		return false, err
@@ -232,7 +231,7 @@ func (t *tx) updateOrder(o *jobs.Outcome, order *reportedOrder, before known, tr
 	if err := t.storeOrder(order, revision, stamp(o.AskedAt), changed); err != nil {
 		return false, err
 	}
-	if err := t.dropDespatches(order); err != nil {
+	if err := t.deleteDespatches(order); err != nil {
 		return false, err
 	}
 	if err := t.storeDespatches(order); err != nil {

@@ -11,7 +11,7 @@ import (
 	"orderbeat/jobs"
 )
 
-// Notice is the head of what is published about an order without a revision of its own.
+// Notice has the common fields of published order messages that are not revisions.
 type Notice struct {
 	Provider  string         `json:"provider"`
 	Account   string         `json:"account"`
@@ -21,8 +21,8 @@ type Notice struct {
 	Status    clients.Status `json:"status"`
 }
 
-// enqueueNotice puts a notice into the outbox, behind the events of its order that are there. id
-// tells it from all else that is published about the order.
+// enqueueNotice puts a notice into the outbox, after the pending events of its order. id
+// distinguishes it from other messages about the order.
 func (t *tx) enqueueNotice(kind, id string, at time.Time, runID, traceparent string, n Notice, body any) error {
 	text, err := encode(body)
 	if err != nil {
@@ -36,11 +36,11 @@ func (t *tx) enqueueNotice(kind, id string, at time.Time, runID, traceparent str
 	})
 }
 
-// VanishedBody is what is published of an open order that its provider no longer knows.
+// VanishedBody is the published body for an open order that the provider no longer returns.
 type VanishedBody struct {
 	Notice
-	// LastSeenAt is when the provider last reported the order, NotFoundSince when a request
-	// for its number was first answered without it.
+	// LastSeenAt is when the provider last returned the order, NotFoundSince when a request by
+	// number first did not return it.
 	LastSeenAt    time.Time `json:"last_seen_at"`
 	NotFoundSince time.Time `json:"not_found_since"`
 	// Order is the [clients.Order] as of Revision.
@@ -49,9 +49,9 @@ type VanishedBody struct {
 	JobID string          `json:"job_id"`
 }
 
-// noteNotFound notes of orders that were requested by their numbers, and are not in a
-// complete response, since when the provider does not know them. Of those that are open it
-// publishes that they vanished, once until they are seen again.
+// noteNotFound sets not_found_since of orders that were requested by number and are missing in a
+// complete response. For open ones it puts a vanished message into the outbox, once until they are
+// seen again.
 func (t *tx) noteNotFound(o *jobs.Outcome, list []reportedOrder, traceparent string) error {
 	if o.State != jobs.Succeeded || len(o.OrderIDs) == 0 || o.Remaps != "" {
 		return nil

@@ -14,7 +14,7 @@ import (
 	"orderbeat/jobs"
 )
 
-// about commits the outcome of a job with a question of its own, as of noon and so long after.
+// about commits the outcome of a job with query q at the given time after noon.
 func about(t *testing.T, d *db.DB, after time.Duration, q jobs.Question, change func(*jobs.Outcome), orders ...clients.Order) {
 	t.Helper()
 	run, js := plan(1)
@@ -32,10 +32,10 @@ func about(t *testing.T, d *db.DB, after time.Duration, q jobs.Question, change 
 	commit(t, d, o)
 }
 
-// byNumber asks for orders by their numbers.
+// byNumber is a query for orders by number.
 func byNumber(ids ...string) jobs.Question { return jobs.Question{OrderIDs: ids} }
 
-// vanishings are the orders of the vanished events in the outbox, in the order of publishing.
+// vanishings returns the orders of the vanished events in the outbox, in publishing order.
 func vanishings(t *testing.T, d *db.DB) (ids []string) {
 	t.Helper()
 	seen := map[string]bool{}
@@ -53,17 +53,17 @@ func vanishings(t *testing.T, d *db.DB) (ids []string) {
 	return ids
 }
 
-func TestAnOrderVanishesOnceUntilItIsSeenAgain(t *testing.T) {
+func TestOrderVanishesOnceUntilItIsSeenAgain(t *testing.T) {
 	d := open(t)
 	observe(t, d, noon, order("SO1", false), order("SO2", false))
 	about(t, d, time.Minute, byNumber("SO1", "SO2"), nil, order("SO2", false))
 	about(t, d, 2*time.Minute, byNumber("SO1", "SO2"), nil, order("SO2", false))
 	if diff := cmp.Diff([]string{"SO1"}, vanishings(t, d)); diff != "" {
-		t.Errorf("after two answers without SO1 (-want +got):\n%s", diff)
+		t.Errorf("after two responses without SO1 (-want +got):\n%s", diff)
 	}
 	stored, _, err := d.Order(t.Context(), "michelin", "detroit", "SO1")
 	if err != nil || stored.NotFoundSince == nil || !stored.NotFoundSince.Equal(noon.Add(time.Minute)) || stored.Status != clients.StatusScheduled || stored.Revision != 1 {
-		t.Errorf("got %+v, %v, want SO1 as it was, and not found since the first of these answers", stored, err)
+		t.Errorf("got %+v, %v, want SO1 unchanged, and not found since the first of these responses", stored, err)
 	}
 
 	observe(t, d, noon.Add(3*time.Minute), order("SO1", false)) // unchanged
@@ -79,13 +79,13 @@ func TestAnOrderVanishesOnceUntilItIsSeenAgain(t *testing.T) {
 	all := pending(t, d, noon.AddDate(1, 0, 0))
 	changed := slices.IndexFunc(all, func(m db.Message) bool { return m.Type == db.TypeOrderChanged })
 	if last := all[len(all)-1]; changed < 0 || last.Type != db.TypeRunFinished && last.Type != db.TypeOrderVanished {
-		t.Errorf("got %s last, want the vanishing behind the change", last.Type)
+		t.Errorf("got %s last, want the vanished event after the change", last.Type)
 	}
-	sound(t, d)
+	checkConsistent(t, d)
 }
 
-// What is no answer of the provider about the order makes it vanish for nobody.
-func TestAnOrderVanishesForOneReasonOnly(t *testing.T) {
+// Only a complete response of the provider for the order makes it vanish.
+func TestOrderVanishesForOneReasonOnly(t *testing.T) {
 	ended := func(status clients.Status) clients.Order {
 		o := order("SO1", false)
 		o.Status = status
@@ -94,10 +94,10 @@ func TestAnOrderVanishesForOneReasonOnly(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		stored clients.Order
-		asked  jobs.Question
+		query  jobs.Question
 		change func(*jobs.Outcome)
 	}{
-		"a partial answer": {order("SO1", false), byNumber("SO1"), func(o *jobs.Outcome) {
+		"a partial response": {order("SO1", false), byNumber("SO1"), func(o *jobs.Outcome) {
 			o.State, o.Err = jobs.Partial, &clients.Error{Code: clients.CodeInvalid, Message: "some are wrong"}
 		}},
 		"an outage":                    {order("SO1", false), byNumber("SO1"), func(o *jobs.Outcome) { *o = failed(o.Job, jobs.Waiting, o.AskedAt) }},
@@ -112,7 +112,7 @@ func TestAnOrderVanishesForOneReasonOnly(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := open(t)
 			observe(t, d, noon, c.stored)
-			about(t, d, time.Minute, c.asked, c.change)
+			about(t, d, time.Minute, c.query, c.change)
 			if got := vanishings(t, d); len(got) != 0 {
 				t.Errorf("got %v vanished, want none", got)
 			}
@@ -120,8 +120,8 @@ func TestAnOrderVanishesForOneReasonOnly(t *testing.T) {
 	}
 }
 
-// An answer that took longer than a later one, and still had the order, does not bring it back.
-func TestASlowAnswerDoesNotBringAnOrderBack(t *testing.T) {
+// A response to an earlier request that still has the order does not undo a later "not found".
+func TestSlowResponseDoesNotBringAnOrderBack(t *testing.T) {
 	for name, late := range map[string]clients.Order{"unchanged": order("SO1", false), "changed": order("SO1", true)} {
 		t.Run(name, func(t *testing.T) {
 			d := open(t)
@@ -136,7 +136,7 @@ func TestASlowAnswerDoesNotBringAnOrderBack(t *testing.T) {
 	}
 }
 
-// unlisted are the open orders that the newest complete response about their date lacks.
+// unlisted returns the open orders that are missing in the newest complete response for their date.
 func unlisted(t *testing.T, d *db.DB) string {
 	t.Helper()
 	open, err := d.OpenOrders(t.Context(), "michelin", "detroit")
@@ -152,8 +152,8 @@ func unlisted(t *testing.T, d *db.DB) string {
 	return strings.Join(ids, " ")
 }
 
-// A narrower range that is requested more often does not hide what a wider one lacked.
-func TestOrdersAreUnlistedByTheRangeThatLacksThem(t *testing.T) {
+// A narrower range that is requested more often does not hide orders missing in a wider one.
+func TestOrdersAreUnlistedByTheRangeWithoutThem(t *testing.T) {
 	d := open(t)
 	about(t, d, 0, jobs.Question{From: "2026-10-01", To: "2026-11-30"}, nil, order("SO1", false))
 	about(t, d, time.Minute, jobs.Question{From: "2026-10-01", To: "2026-11-30"}, nil)
@@ -163,7 +163,7 @@ func TestOrdersAreUnlistedByTheRangeThatLacksThem(t *testing.T) {
 	}
 }
 
-func TestCompleteResponsesAreForgottenAfter35Days(t *testing.T) {
+func TestCompleteResponsesAreDeletedAfter35Days(t *testing.T) {
 	window := jobs.Question{From: "2026-11-06", To: "2026-11-20"}
 	for days, want := range map[int]string{34: "SO1", 36: ""} {
 		t.Run(fmt.Sprintf("%d days", days), func(t *testing.T) {
@@ -181,9 +181,9 @@ func TestCompleteResponsesAreForgottenAfter35Days(t *testing.T) {
 	}
 }
 
-// An order that a complete answer about its window lacks is tracked whatever its age, until
-// it is seen again.
-func TestAnOrderThatItsWindowLacksIsTracked(t *testing.T) {
+// An order that is missing in a complete response for its window is tracked at any age until it is seen
+// again.
+func TestUnlistedOrderIsTracked(t *testing.T) {
 	window := jobs.Question{From: "2026-11-06", To: "2026-11-20"}
 	partial := func(o *jobs.Outcome) {
 		o.State, o.Err = jobs.Partial, &clients.Error{Code: clients.CodeInvalid, Message: "some are wrong"}
@@ -196,13 +196,13 @@ func TestAnOrderThatItsWindowLacksIsTracked(t *testing.T) {
 	about(t, d, time.Minute, window, partial, order("SO4", false))
 	about(t, d, time.Minute, jobs.Question{From: "2026-11-18", To: "2026-11-20"}, nil)
 	if got := unlisted(t, d); got != "" {
-		t.Errorf("got %q, want none: SO1 is in no complete answer's window", got)
+		t.Errorf("got %q, want none: no complete response covers SO1", got)
 	}
 	about(t, d, 2*time.Minute, window, nil, order("SO4", false))
 	if got := unlisted(t, d); got != "SO1" {
 		t.Errorf("got %q, want SO1: SO2 is older than the window, SO3 delivered, SO4 listed", got)
 	}
-	about(t, d, time.Minute, window, nil, order("SO1", false)) // an answer from before that
+	about(t, d, time.Minute, window, nil, order("SO1", false)) // an earlier response
 	about(t, d, 3*time.Minute, byNumber("SO1"), nil, order("SO1", false))
 	if got := unlisted(t, d); got != "" {
 		t.Errorf("got %q, want none since SO1 was seen by its number", got)
@@ -210,7 +210,7 @@ func TestAnOrderThatItsWindowLacksIsTracked(t *testing.T) {
 	if got := vanishings(t, d); len(got) != 0 {
 		t.Errorf("got %v vanished, want none", got)
 	}
-	sound(t, d)
+	checkConsistent(t, d)
 }
 
 func TestVanishedEventIsPublic(t *testing.T) {

@@ -23,14 +23,14 @@ const (
 	TypeAlertResolved   = "orderbeat.alert.resolved.v1"
 )
 
-// Message is one message to be published.
+// Message is a message to publish.
 type Message struct {
 	ID int64
-	// Topic is runs, jobs, orders, results or alerts, or reply for one caller's subject.
+	// Topic is runs, jobs, orders, results or alerts, or reply for a caller's subject.
 	Topic string
-	// Subject has no prefix yet, unless the topic is reply, where it is whole.
+	// Subject is without the prefix, except for the topic reply, where it is complete.
 	Subject string
-	// MsgID is the same every time this is published: it makes a message once.
+	// MsgID is the Nats-Msg-Id for deduplication: it is the same each time this is published.
 	MsgID string
 	// Type, CESubject, Source and Time are attributes of CloudEvents 1.0.
 	Type      string
@@ -43,21 +43,21 @@ type Message struct {
 	Body        []byte
 }
 
-// Provider is the provider that the message is about.
+// Provider returns the provider of the message.
 func (m *Message) Provider() string { return providerOf(m.Source) }
 
-// maxPending bounds the bodies that [DB.Pending] returns together, in bytes.
+// maxPending limits the total body size that [DB.Pending] returns, in bytes.
 const maxPending = 8 << 20
 
-// Pending returns up to limit messages that are due at now, oldest first: fewer when
-// they are large, but at least one if there is any.
+// Pending returns up to limit messages that are due at now, oldest first. It returns fewer if they
+// are large, but at least one if any is due.
 func (d *DB) Pending(ctx context.Context, now time.Time, limit int) ([]Message, error) {
 	return d.pending(ctx, pendingSQL, stamp(now), limit)
 }
 
-// Publishable returns those messages of one topic that may be published at now, as
-// [DB.Pending] does. A run's result waits for the order events of that run, and an
-// order's event for earlier ones of that order which were postponed.
+// Publishable returns the messages of one topic that can be published at now, like [DB.Pending]. The
+// result of a run waits for the order events of that run, and an order event waits for earlier
+// postponed events of that order.
 func (d *DB) Publishable(ctx context.Context, topic string, now time.Time, limit int) ([]Message, error) {
 	switch topic {
 	case "orders":
@@ -86,27 +86,26 @@ func (d *DB) pending(ctx context.Context, query string, args ...any) ([]Message,
 	return pending, err
 }
 
-// What is due later lies among the rest and is passed over. It is a retry, and there are
-// never more of those than jobs that wait, or a message that was postponed.
+// Messages that are due later (postponed ones) are skipped; there are few of them.
 const (
 	selectMessages = `
 SELECT o.id, o.topic, o.subject, o.msg_id, o.type, o.ce_subject, o.source, o.time, o.traceparent, o.headers,
        o.body, o.event, ` + eventColumns + `
   FROM outbox AS o LEFT JOIN order_events AS e ON e.id = o.event
  WHERE `
-	isDue  = `(o.due_at IS NULL OR o.due_at <= ?)`
-	inTurn = `
+	isDue   = `(o.due_at IS NULL OR o.due_at <= ?)`
+	inOrder = `
  ORDER BY o.id LIMIT ?`
 
-	pendingSQL     = selectMessages + isDue + inTurn
-	publishableSQL = selectMessages + `o.topic = ? AND ` + isDue + inTurn
+	pendingSQL     = selectMessages + isDue + inOrder
+	publishableSQL = selectMessages + `o.topic = ? AND ` + isDue + inOrder
 
 	publishableOrdersSQL = selectMessages + `o.topic = 'orders' AND ` + isDue + `
    AND NOT EXISTS (SELECT 1 FROM outbox AS p INDEXED BY outbox_postponed
-                    WHERE p.topic = 'orders' AND p.subject = o.subject AND p.due_at > ? AND p.id < o.id)` + inTurn
+                    WHERE p.topic = 'orders' AND p.subject = o.subject AND p.due_at > ? AND p.id < o.id)` + inOrder
 
 	publishableResultsSQL = selectMessages + `o.topic = ? AND ` + isDue + `
-   AND NOT EXISTS (SELECT 1 FROM outbox AS p WHERE p.run_id = o.ce_subject)` + inTurn
+   AND NOT EXISTS (SELECT 1 FROM outbox AS p WHERE p.run_id = o.ce_subject)` + inOrder
 )
 
 func scanMessage(rows *sql.Rows) (m Message, err error) {
@@ -130,7 +129,7 @@ func scanMessage(rows *sql.Rows) (m Message, err error) {
 	return m, err
 }
 
-// NextDue returns when the first message that is due after after is due.
+// NextDue returns the earliest due time after a time; ok is false if there is none.
 func (d *DB) NextDue(ctx context.Context, after time.Time) (due time.Time, ok bool, err error) {
 	err = d.readers.QueryRowContext(ctx, nextDueSQL, stamp(after)).Scan(sqlite.Time(&due))
 	return due, !due.IsZero(), err
@@ -138,7 +137,7 @@ func (d *DB) NextDue(ctx context.Context, after time.Time) (due time.Time, ok bo
 
 const nextDueSQL = `SELECT min(due_at) FROM outbox WHERE due_at > ?`
 
-// Backlog counts the messages of a topic in the outbox, up to limit.
+// Backlog counts the messages of a topic in the outbox, at most limit.
 func (d *DB) Backlog(ctx context.Context, topic string, limit int) (n int, err error) {
 	err = d.readers.QueryRowContext(ctx, topicBacklogSQL, topic, limit).Scan(&n)
 	return n, err
@@ -146,9 +145,8 @@ func (d *DB) Backlog(ctx context.Context, topic string, limit int) (n int, err e
 
 const topicBacklogSQL = `SELECT count(*) FROM (SELECT 1 FROM outbox WHERE topic = ? LIMIT ?)`
 
-// Published takes messages out of the outbox. An id that is not there is nothing.
-// It does not wait for the disk: what a power cut puts back is published again, and
-// recognised by its id.
+// Published deletes messages from the outbox. Unknown ids are ignored. It does not wait for fsync:
+// messages that reappear after a power failure are published again and deduplicated by id.
 func (d *DB) Published(ctx context.Context, ids []int64) error {
 	if len(ids) == 0 {
 		return nil
@@ -165,18 +163,18 @@ func (d *DB) Published(ctx context.Context, ids []int64) error {
 
 const publishedSQL = `DELETE FROM outbox WHERE id IN (SELECT value FROM json_each(?))`
 
-// outboxMessage is a message on its way into the outbox.
+// outboxMessage is a message to put into the outbox.
 type outboxMessage struct {
 	topic, subject string
 	msgID, kind    string
 	ceSubject      string
 	provider       string
 	time           time.Time
-	due            time.Time // zero for at once
+	due            time.Time // zero for immediately
 	traceparent    string
 	headers        map[string]string
-	event          int64  // the order event that the body is made of, or 0
-	runID          string // the run whose result waits for this message, or ""
+	event          int64  // row id of the order event that is the body, or 0
+	runID          string // run whose result waits for this message, or ""
 	body           string
 }
 
@@ -192,17 +190,17 @@ func (t *tx) enqueue(e *outboxMessage) error {
 	if e.event != 0 {
 		event = e.event
 	}
-	_, err := t.Exec(putSQL, sqlite.StampOrNull(e.due), e.topic, e.subject, e.msgID, e.kind, e.ceSubject,
+	_, err := t.Exec(enqueueSQL, sqlite.StampOrNull(e.due), e.topic, e.subject, e.msgID, e.kind, e.ceSubject,
 		source(e.provider), stamp(e.time), sqlite.OrNull(e.traceparent), headers, event, sqlite.OrNull(e.body), sqlite.OrNull(e.runID))
 	t.Wake()
 	return err
 }
 
-const putSQL = `
+const enqueueSQL = `
 INSERT INTO outbox (due_at, topic, subject, msg_id, type, ce_subject, source, time, traceparent, headers, event, body, run_id)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 const sourcePrefix = "/orderbeat/"
 
-// source is the CloudEvents source of a provider's messages, a URI reference.
+// source returns the CloudEvents source of a provider's messages, a URI reference.
 func source(provider string) string { return sourcePrefix + Token(provider) }

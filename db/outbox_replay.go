@@ -9,25 +9,25 @@ import (
 	"orderbeat/db/sqlite"
 )
 
-// HeaderReplay is the header of an event that is told again: the id of the replay.
+// HeaderReplay is the header of a republished event with the id of the replay.
 const HeaderReplay = "Orderbeat-Replay"
 
-// EventFilter chooses events; an empty field chooses all.
+// EventFilter selects events; an empty field matches all.
 type EventFilter struct {
 	Provider string
 	Account  string
 	OrderID  string
-	// Since and Until bound when they were observed: from Since on, and before Until.
+	// Since (inclusive) and Until (exclusive) limit the time of observation.
 	Since, Until time.Time
 }
 
-// replayChunk is how many events one transaction puts into the outbox.
+// replayChunk is the number of events per transaction.
 const replayChunk = 500
 
-// Replay puts events of the history into the outbox again, in the order in which they
-// came about, for their own subject or another. Each keeps its id; what makes its
-// message once is "<event id>.replay.<id>", where id names this replay. It returns how
-// many there are, also when ctx ends before the last of them.
+// Replay puts events of the history into the outbox again, in their original order, for their
+// original subject or another one. Each event keeps its id; its message id is
+// "<event id>.replay.<id>", where id identifies the replay. It returns the number of events, also if
+// ctx ends early.
 func (d *DB) Replay(ctx context.Context, f EventFilter, id, subject string) (n int, err error) {
 	last := int64(0)
 	if err := d.readers.QueryRowContext(ctx, lastEventSQL).Scan(&last); err != nil {
@@ -56,7 +56,7 @@ func (d *DB) Replay(ctx context.Context, f EventFilter, id, subject string) (n i
 
 const lastEventSQL = `SELECT coalesce(max(id), 0) FROM order_events`
 
-// republished is an event that is to be published again.
+// republished is an event to publish again.
 type republished struct {
 	row                                       int64
 	eventID, kind, provider, account, orderID string
@@ -75,7 +75,7 @@ func (e *republished) message(id, subject string) outboxMessage {
 	return again
 }
 
-// replayed finds the next events behind a row, up to the last.
+// replayed returns the next events after a row, up to row last.
 func (d *DB) replayed(ctx context.Context, f EventFilter, after, last int64) ([]republished, error) {
 	query, args := f.query(after, last)
 	return sqlite.Fetch(ctx, d.bulk, func(rows *sql.Rows) (e republished, err error) {
@@ -92,7 +92,7 @@ func (f EventFilter) query(after, last int64) (string, []any) {
 		w.Add("provider = ?", f.Provider)
 		w.Add("account = ?", f.Account)
 		w.Add("order_id = ?", f.OrderID)
-	} else { // along the rows: by the index SQLite would sort all of an account for every step
+	} else { // scan by row id: with the index SQLite would sort all events of an account for every chunk
 		w.Add("+provider = ?", f.Provider)
 		w.Add("+account = ?", f.Account)
 	}

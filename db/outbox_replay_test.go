@@ -11,7 +11,7 @@ import (
 	"orderbeat/db"
 )
 
-func TestEventsAreToldAgain(t *testing.T) {
+func TestEventsAreReplayed(t *testing.T) {
 	d := open(t)
 	day := 24 * time.Hour
 	observe(t, d, noon, order("SO1", false), order("SO2", false))
@@ -31,7 +31,7 @@ func TestEventsAreToldAgain(t *testing.T) {
 		"before a time": {db.EventFilter{Until: noon.Add(day), Account: "detroit"}, "", []string{
 			"orders orders.michelin.detroit.SO1 michelin.detroit.SO1.1.replay.R1", "orders orders.michelin.detroit.SO2 michelin.detroit.SO2.1.replay.R1",
 		}},
-		"nobody's": {db.EventFilter{Account: "toledo"}, "", nil},
+		"of an unknown account": {db.EventFilter{Account: "toledo"}, "", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n, err := d.Replay(t.Context(), c.filter, "R1", c.subject)
@@ -43,7 +43,7 @@ func TestEventsAreToldAgain(t *testing.T) {
 				got = append(got, m.Topic+" "+m.Subject+" "+m.MsgID)
 				var body db.EventBody
 				if err := json.Unmarshal(m.Body, &body); err != nil || len(body.Order) == 0 || m.Headers[db.HeaderReplay] != "R1" {
-					t.Errorf("got %s with headers %v, %v: want the event as it was", m.Body, m.Headers, err)
+					t.Errorf("got %s with headers %v, %v: want the original event", m.Body, m.Headers, err)
 				}
 			}
 			if diff := cmp.Diff(c.want, got); diff != "" {
@@ -54,8 +54,8 @@ func TestEventsAreToldAgain(t *testing.T) {
 	}
 }
 
-// A replay goes in steps, and what changes meanwhile is not told twice by it.
-func TestALongReplayTellsEachEventOnce(t *testing.T) {
+// A replay runs in chunks; events added in the meantime are not published twice.
+func TestLongReplayPublishesEachEventOnce(t *testing.T) {
 	d := open(t)
 	for i := range 3 {
 		var orders []string

@@ -13,7 +13,7 @@ import (
 	"orderbeat/jobs"
 )
 
-// fixedRun is a run of three jobs with ids that are the same every time.
+// fixedRun is a run of three jobs with constant ids.
 func fixedRun() (jobs.Run, []jobs.Job) {
 	run, js := plan(3)
 	for i := range js {
@@ -25,7 +25,7 @@ func fixedRun() (jobs.Run, []jobs.Job) {
 	return run, js
 }
 
-// messages writes messages as text: all but the body on the first lines.
+// messages formats messages as text, with the body last.
 func messages(t *testing.T, list []db.Message) string {
 	t.Helper()
 	var b strings.Builder
@@ -37,7 +37,7 @@ func messages(t *testing.T, list []db.Message) string {
 	return b.String()
 }
 
-// TestMessagesArePublic holds every kind of message against a golden file.
+// TestMessagesArePublic compares every type of message with a golden file.
 func TestMessagesArePublic(t *testing.T) {
 	d := open(t)
 	run, js := fixedRun()
@@ -47,7 +47,7 @@ func TestMessagesArePublic(t *testing.T) {
 	if !taken(t, d, js[0]) {
 		t.Fatal("the job was not claimed")
 	}
-	// The mark has the time of this machine's clock.
+	// This time is from the machine's clock.
 	if err := d.OnWriter(t.Context(), "UPDATE runs SET started_at = requested_at"); err != nil {
 		t.Fatal(err)
 	}
@@ -75,13 +75,13 @@ func TestMessagesArePublic(t *testing.T) {
 	golden(t, "order-changed.txt", messages(t, pending(t, d, noon)[:1]))
 }
 
-// TestMessagesOfDocumentsArePublic holds what an advice and an invoice are told as, new
-// and changed, against golden files.
+// TestMessagesOfDocumentsArePublic compares the messages of new and changed advices and invoices with
+// golden files.
 func TestMessagesOfDocumentsArePublic(t *testing.T) {
 	d := open(t)
 	first, second := advice("BOL1", "SO1"), advice("BOL1", "SO1")
 	second.Tracking = []string{"SAMPLE1", "SAMPLE2", "SAMPLE3"}
-	commitFixed := func(id string, at time.Time, tell func(*jobs.Outcome)) {
+	commitFixed := func(id string, at time.Time, change func(*jobs.Outcome)) {
 		run, js := fixedRun()
 		run.ID, run.ReplyTo, js = id, "", js[:1]
 		js[0].RunID, js[0].ID = id, id+"-00001"
@@ -90,7 +90,7 @@ func TestMessagesOfDocumentsArePublic(t *testing.T) {
 		}
 		publish(t, d)
 		o := succeeded(js[0], at)
-		tell(&o)
+		change(&o)
 		commit(t, d, o)
 	}
 	short := order("SO1", true)
@@ -106,7 +106,7 @@ func TestMessagesOfDocumentsArePublic(t *testing.T) {
 	golden(t, "order-invoiced.txt", messages(t, list[1:2]))
 }
 
-func TestTheOutboxIsReadInOrderUntilPublished(t *testing.T) {
+func TestOutboxIsReadInOrderUntilPublished(t *testing.T) {
 	d := open(t)
 	for len(d.Wake()) > 0 {
 		<-d.Wake()
@@ -121,7 +121,7 @@ func TestTheOutboxIsReadInOrderUntilPublished(t *testing.T) {
 	select {
 	case <-d.Wake():
 	default:
-		t.Error("nobody was woken")
+		t.Error("Wake did not receive")
 	}
 	first, err := d.Pending(t.Context(), noon, 2)
 	if err != nil || len(first) != 2 {
@@ -151,7 +151,7 @@ func TestTheOutboxIsReadInOrderUntilPublished(t *testing.T) {
 	}
 }
 
-func TestLargeMessagesAreReadAFewAtATime(t *testing.T) {
+func TestLargeMessagesAreReadInSmallBatches(t *testing.T) {
 	d := open(t)
 	_, js := start(t, d, 7)
 	for i, megabytes := range []int{3, 4, 2, 9, 1, 1} {
@@ -180,12 +180,12 @@ func TestLargeMessagesAreReadAFewAtATime(t *testing.T) {
 	}
 }
 
-func TestAFailedOperationWakesNobody(t *testing.T) {
+func TestFailedOperationDoesNotWake(t *testing.T) {
 	d := open(t)
 	run, js := plan(2)
-	js[1].RunID = "another" // the first one is queued by then
+	js[1].RunID = "another" // the first one is already queued
 	if _, _, err := d.StartRun(t.Context(), run, js); err == nil {
-		t.Fatal("a job of another run was kept")
+		t.Fatal("a job of another run was stored")
 	}
 	select {
 	case <-d.Runnable(run.Provider):
@@ -204,7 +204,7 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-func TestRetriesDoNotWaitForAClockThatWasSetBack(t *testing.T) {
+func TestRetriesAreShiftedAfterABackwardClockChange(t *testing.T) {
 	d := open(t)
 	_, js := start(t, d, 2)
 	publish(t, d)

@@ -14,21 +14,21 @@ import (
 	"orderbeat/db/sqlite"
 )
 
-// CodeUnpublishable is the alert's about messages that their stream refuses.
+// CodeUnpublishable is the code of the alert for messages that their stream rejects.
 const CodeUnpublishable clients.Code = "unpublishable"
 
-// maxSetAside bounds how many messages are set aside; the oldest go first. Order events
-// stay in the history all the same.
+// maxSetAside limits the number of messages that are set aside; the oldest are deleted first. Order
+// events remain in the history.
 const maxSetAside = 10_000
 
-// Attempt says how far the publishing of a topic has come: messages with an id up to UpTo
-// may have been sent to its stream, all of them after its message number AfterSeq.
+// Attempt is the publishing progress of a topic: messages with an id up to UpTo may have been sent to
+// its stream, all after stream sequence AfterSeq.
 type Attempt struct {
 	UpTo     int64
 	AfterSeq uint64
 }
 
-// Attempts returns the attempts that were recorded, by topic.
+// Attempts returns the recorded attempts by topic.
 func (d *DB) Attempts(ctx context.Context) (map[string]Attempt, error) {
 	attempts := map[string]Attempt{}
 	err := sqlite.Query(ctx, d.readers, func(rows *sql.Rows) error {
@@ -41,11 +41,11 @@ func (d *DB) Attempts(ctx context.Context) (map[string]Attempt, error) {
 	return attempts, err
 }
 
-// RecordAttempt records an attempt before it is made. It does not wait for the disk: what
-// a power failure undoes is found by comparing with what the stream has.
+// RecordAttempt records an attempt before it is made. It does not wait for fsync: attempts lost in a
+// power failure are detected by comparing with the stream.
 func (d *DB) RecordAttempt(ctx context.Context, topic string, a Attempt) error {
 	return d.do(ctx, 1, true, func(t *tx) error {
-		_, err := t.Exec(recordAttemptSQL, topic, a.UpTo, int64(a.AfterSeq)) //nolint:gosec // no stream has as many messages
+		_, err := t.Exec(recordAttemptSQL, topic, a.UpTo, int64(a.AfterSeq)) //nolint:gosec // sequences do not exceed int64
 		return err
 	})
 }
@@ -54,17 +54,17 @@ const recordAttemptSQL = `
 INSERT INTO outbox_attempts (topic, up_to, after_seq) VALUES (?, ?, ?)
     ON CONFLICT (topic) DO UPDATE SET up_to = excluded.up_to, after_seq = excluded.after_seq`
 
-// Refusal is a message of the outbox, and why its stream does not take it.
+// Refusal is a message of the outbox that its stream rejects.
 type Refusal struct {
 	ID     int64
 	Reason string
-	Until  time.Time // when it is tried again, if it is postponed
+	Until  time.Time // when it is retried, if postponed
 }
 
-// Postpone has messages wait, so that they hold up no others, and raises the alert
-// [CodeUnpublishable] of each provider.
-func (d *DB) Postpone(ctx context.Context, refused []Refusal) error {
-	return d.refuse(ctx, refused, func(t *tx, r Refusal) error {
+// Postpone delays messages, so that they do not block others, and raises the alert
+// [CodeUnpublishable] for each provider.
+func (d *DB) Postpone(ctx context.Context, rejected []Refusal) error {
+	return d.reject(ctx, rejected, func(t *tx, r Refusal) error {
 		_, err := t.Exec(postponeSQL, sqlite.StampUp(r.Until), r.Reason, r.ID)
 		return err
 	}, func(*tx) error { return nil })
@@ -73,13 +73,13 @@ func (d *DB) Postpone(ctx context.Context, refused []Refusal) error {
 const postponeSQL = `UPDATE outbox SET due_at = ?, refusal = substr(?, 1, 500) WHERE id = ?`
 
 // SetAside moves messages from the outbox to the table unpublishable and raises the alert
-// [CodeUnpublishable] of each provider. [DB.Republish] moves them back.
-func (d *DB) SetAside(ctx context.Context, refused []Refusal) error {
-	return d.refuse(ctx, refused, func(t *tx, r Refusal) error {
+// [CodeUnpublishable] for each provider. [DB.Republish] moves them back.
+func (d *DB) SetAside(ctx context.Context, rejected []Refusal) error {
+	return d.reject(ctx, rejected, func(t *tx, r Refusal) error {
 		if _, err := t.Exec(setAsideSQL, stamp(time.Now()), r.Reason, r.ID); err != nil {
 			return err
 		}
-		_, err := t.Exec(takenOutSQL, r.ID)
+		_, err := t.Exec(deleteMessageSQL, r.ID)
 		return err
 	}, func(t *tx) error {
 		_, err := t.Exec(trimSetAsideSQL, maxSetAside)
@@ -94,23 +94,23 @@ const (
 INSERT INTO unpublishable (id, set_aside_at, reason, ` + messageColumns + `)
 SELECT id, ?, substr(?, 1, 500), ` + messageColumns + ` FROM outbox WHERE id = ?`
 
-	takenOutSQL = `DELETE FROM outbox WHERE id = ?`
+	deleteMessageSQL = `DELETE FROM outbox WHERE id = ?`
 
 	trimSetAsideSQL = `DELETE FROM unpublishable WHERE id <= (SELECT id FROM unpublishable ORDER BY id DESC LIMIT 1 OFFSET ?)`
 )
 
-// refuse runs each for every refused message, then after, and raises the alerts.
-func (d *DB) refuse(ctx context.Context, refused []Refusal, each func(*tx, Refusal) error, after func(*tx) error) error {
-	if len(refused) == 0 {
+// reject calls each for every rejected message, then after, and raises the alerts.
+func (d *DB) reject(ctx context.Context, rejected []Refusal, each func(*tx, Refusal) error, after func(*tx) error) error {
+	if len(rejected) == 0 {
 		return nil
 	}
-	return d.do(ctx, 2*len(refused), false, func(t *tx) error {
-		last := map[string]string{} // by the message's source
-		for _, r := range refused {
+	return d.do(ctx, 2*len(rejected), false, func(t *tx) error {
+		last := map[string]string{} // by source
+		for _, r := range rejected {
 			var of, subject string
-			err := t.Row(refusedSQL, []any{r.ID}, &of, &subject)
+			err := t.Row(messageSQL, []any{r.ID}, &of, &subject)
 			if errors.Is(err, sql.ErrNoRows) {
-				continue // it was withdrawn meanwhile
+				continue // removed in the meantime
 			}
 			if err != nil {
 				return fmt.Errorf("message %d: %w", r.ID, err)
@@ -132,18 +132,18 @@ func (d *DB) refuse(ctx context.Context, refused []Refusal, each func(*tx, Refus
 	})
 }
 
-const refusedSQL = `SELECT source, subject FROM outbox WHERE id = ?`
+const messageSQL = `SELECT source, subject FROM outbox WHERE id = ?`
 
-// raiseUnpublishable raises the alert of the provider that a source names, or rewords it.
+// raiseUnpublishable raises or updates the alert of the provider with this source.
 func (t *tx) raiseUnpublishable(of, what string) error {
 	var aside, postponed int
-	if err := t.Row(refusedCountSQL, []any{of, of}, &aside, &postponed); err != nil {
+	if err := t.Row(rejectedCountSQL, []any{of, of}, &aside, &postponed); err != nil {
 		return err
 	}
 	a := Alert{
 		Provider: providerOf(of), Code: CodeUnpublishable, Since: time.Now(),
-		Message: fmt.Sprintf("NATS refuses messages: %d set aside, %d postponed; the last one %s", aside, postponed, what),
-		Hint:    `Check the limits and subjects of the stream ("nats stream info"), then run "orderbeat replay --unpublishable". Postponed messages are published again by themselves.`,
+		Message: fmt.Sprintf("NATS rejects messages: %d set aside, %d postponed; last: %s", aside, postponed, what),
+		Hint:    `Check the limits and subjects of the stream ("nats stream info"), then run "orderbeat replay --unpublishable". Postponed messages are retried automatically.`,
 	}
 	raised, err := t.raise(a, "")
 	if raised || err != nil {
@@ -153,17 +153,17 @@ func (t *tx) raiseUnpublishable(of, what string) error {
 	return err
 }
 
-const refusedCountSQL = `
+const rejectedCountSQL = `
 SELECT (SELECT count(*) FROM unpublishable WHERE source = ?),
        (SELECT count(*) FROM outbox WHERE source = ? AND refusal IS NOT NULL)`
 
-// ResolveUnpublishable resolves the alert [CodeUnpublishable] of a provider when none of
-// its messages is set aside or postponed any more.
+// ResolveUnpublishable resolves the alert [CodeUnpublishable] of a provider if none of its messages is
+// set aside or postponed.
 func (d *DB) ResolveUnpublishable(ctx context.Context, provider string) error {
 	of := source(provider)
 	return d.do(ctx, 2, false, func(t *tx) error {
 		var aside, postponed int
-		err := t.Row(refusedCountSQL, []any{of, of}, &aside, &postponed)
+		err := t.Row(rejectedCountSQL, []any{of, of}, &aside, &postponed)
 		if err != nil || aside+postponed > 0 {
 			return err
 		}
@@ -178,9 +178,9 @@ func (d *DB) SetAsideCount(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// Republish puts the messages that were set aside into the outbox again, those of one
-// provider or, with "", all of them, in the order in which they came about. As with
-// [DB.Replay], each keeps its event id, and id names this time. It returns how many there are.
+// Republish moves the messages that were set aside, of one provider or ("") all, back into the outbox
+// in their original order. As with [DB.Replay], each keeps its event id, and id identifies the
+// replay. It returns the number of messages.
 func (d *DB) Republish(ctx context.Context, provider, id string) (n int, err error) {
 	of := ""
 	if provider != "" {
@@ -192,7 +192,7 @@ func (d *DB) Republish(ctx context.Context, provider, id string) (n int, err err
 	}
 	for moved := replayChunk; moved == replayChunk; {
 		err := d.do(ctx, 2*replayChunk, false, func(t *tx) error {
-			ids, err := sqlite.FetchIn(t.Tx, sqlite.Column[int64], someSetAsideSQL, of, of, replayChunk)
+			ids, err := sqlite.FetchIn(t.Tx, sqlite.Column[int64], nextSetAsideSQL, of, of, replayChunk)
 			if err != nil {
 				return err
 			}
@@ -217,9 +217,9 @@ func (d *DB) Republish(ctx context.Context, provider, id string) (n int, err err
 }
 
 const (
-	someSetAsideSQL = `SELECT id FROM unpublishable WHERE (? = '' OR source = ?) ORDER BY id LIMIT ?`
+	nextSetAsideSQL = `SELECT id FROM unpublishable WHERE (? = '' OR source = ?) ORDER BY id LIMIT ?`
 
-	// An event that was pruned since is not published any more.
+	// Events that were pruned in the meantime are not published.
 	republishSQL = `
 INSERT INTO outbox (` + messageColumns + `)
 SELECT topic, subject, msg_id || ?, type, ce_subject, source, time, traceparent, json_patch(coalesce(headers, '{}'), ?), event, body
@@ -228,7 +228,7 @@ SELECT topic, subject, msg_id || ?, type, ce_subject, source, time, traceparent,
  ORDER BY id`
 )
 
-// providerOf is the provider that a source names.
+// providerOf returns the provider of a source.
 func providerOf(of string) string {
 	name := strings.TrimPrefix(of, sourcePrefix)
 	if plain, err := url.PathUnescape(name); err == nil {

@@ -12,9 +12,9 @@ import (
 	"orderbeat/db"
 )
 
-// TestPingTellsOfAFullDisk lets no file of this process become larger than the log
-// that SQLite writes ahead, so that the next page finds no room in it.
-func TestPingTellsOfAFullDisk(t *testing.T) {
+// TestPingReportsAFullDisk limits the file size of this process to the size of the write-ahead log, so that
+// the next page cannot be written.
+func TestPingReportsAFullDisk(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "orderbeat.db")
 	d := openAt(t, path)
 	if err := d.Ping(t.Context()); err != nil {
@@ -39,11 +39,11 @@ func TestPingTellsOfAFullDisk(t *testing.T) {
 	}
 }
 
-// fileSizeLimit bounds what this process may write, as a full disk would, until
-// room is called or the test ends.
+// fileSizeLimit limits the file size of this process, like a full disk, until room is called or the test
+// ends.
 func fileSizeLimit(t *testing.T, most uint64) (room func()) {
 	t.Helper()
-	signal.Ignore(syscall.SIGXFSZ) // a write beyond the limit is an error then
+	signal.Ignore(syscall.SIGXFSZ) // a write beyond the limit then returns an error
 	var before syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
 		t.Fatal(err)

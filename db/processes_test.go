@@ -22,39 +22,38 @@ import (
 	"orderbeat/jobs"
 )
 
-// childTokens names, in a child process of the test, the database whose tokens are shared.
+// childTokens is the environment variable with the database path for a child process.
 const childTokens = "ORDERBEAT_TEST_TOKENS_DB"
 
 const (
 	processes  = 3
-	goroutines = 8  // of each process
-	renewals   = 10 // of each goroutine
+	goroutines = 8  // per process
+	renewals   = 10 // per goroutine
 )
 
-// renewForATime renews one token from several goroutines and prints how many leases it
-// did not get.
+// renewForATime renews one token from several goroutines and prints the number of lost leases.
 func renewForATime(path string) error {
 	ctx := context.Background()
 	d, err := db.OpenTokens(ctx, db.Options{Path: path})
 	if err != nil {
 		return err
 	}
-	var refused atomic.Int64
+	var rejected atomic.Int64
 	errs := make([]error, goroutines)
 	var wg sync.WaitGroup
 	for i := range goroutines {
 		wg.Go(func() {
-			errs[i] = renew(ctx, d.Tokens(), path+".witness", fmt.Sprintf("%d.%d", os.Getpid(), i), &refused)
+			errs[i] = renew(ctx, d.Tokens(), path+".witness", fmt.Sprintf("%d.%d", os.Getpid(), i), &rejected)
 		})
 	}
 	wg.Wait()
-	fmt.Println(refused.Load())
+	fmt.Println(rejected.Load())
 	return errors.Join(append(errs, d.Close())...)
 }
 
-// renew takes the lease, again and again, and commits the next generation. Whoever has
-// the lease has the witness to itself: a lock that the database knows nothing of.
-func renew(ctx context.Context, s auth.Store, witness, owner string, refused *atomic.Int64) error {
+// renew takes the lease repeatedly and commits the next generation. The holder of the lease also locks the
+// witness, a lock outside of the database, to prove mutual exclusion.
+func renew(ctx context.Context, s auth.Store, witness, owner string, rejected *atomic.Int64) error {
 	file, err := os.OpenFile(witness, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return err
@@ -72,7 +71,7 @@ func renew(ctx context.Context, s auth.Store, witness, owner string, refused *at
 			return err
 		}
 		if !won {
-			refused.Add(1)
+			rejected.Add(1)
 			continue
 		}
 		if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
@@ -91,8 +90,8 @@ func renew(ctx context.Context, s auth.Store, witness, owner string, refused *at
 	return nil
 }
 
-// TestProcessesShareTokens has processes contend for the lease of one token while
-// a worker commits jobs without a pause, and performs one in line.
+// TestProcessesShareTokens runs processes that contend for the lease of one token while a worker commits
+// jobs continuously and performs a live job.
 func TestProcessesShareTokens(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "orderbeat.db")
 	d := openAt(t, path)
@@ -136,8 +135,8 @@ func TestProcessesShareTokens(t *testing.T) {
 		if err := child.Wait(); err != nil {
 			t.Errorf("process %d: %v", i, err)
 		}
-		refused, _ := strconv.Atoi(strings.TrimSpace(outputs[i].String()))
-		contention += refused
+		rejected, _ := strconv.Atoi(strings.TrimSpace(outputs[i].String()))
+		contention += rejected
 	}
 	took := time.Since(begun)
 	close(stop)
@@ -147,15 +146,15 @@ func TestProcessesShareTokens(t *testing.T) {
 		t.Errorf("got generation %d, %d logins, lease of %q, want %d renewals", row.Generation, row.Logins, row.LeaseOwner, processes*goroutines*renewals)
 	}
 	if contention == 0 || committed == 0 {
-		t.Errorf("%d leases were refused, %d jobs committed: nobody contended", contention, committed)
+		t.Errorf("%d leases rejected, %d jobs committed: no contention", contention, committed)
 	}
 	if run, _, err := d.Run(t.Context(), inline.ID); run.State != jobs.Running || err != nil {
 		t.Errorf("the job that is performed in line is %s, %v: somebody else ended it", run.State, err)
 	}
-	t.Logf("%d renewals and %d jobs in %s, %d leases refused", processes*goroutines*renewals, committed, took.Round(time.Millisecond), contention)
+	t.Logf("%d renewals and %d jobs in %s, %d leases rejected", processes*goroutines*renewals, committed, took.Round(time.Millisecond), contention)
 }
 
-func TestTokensOpenOnlyWhatIsThere(t *testing.T) {
+func TestOpenTokensRequiresAnExistingDatabase(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "orderbeat.db")
 	if _, err := db.OpenTokens(t.Context(), db.Options{Path: path}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no file: got %v", err)

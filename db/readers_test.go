@@ -9,7 +9,7 @@ import (
 	"orderbeat/db"
 )
 
-func TestListsDoNotTakeTheConnectionsOfTheWorker(t *testing.T) {
+func TestListsDoNotExhaustTheReadersOfTheWorker(t *testing.T) {
 	d := open(t)
 	_, js := start(t, d, 1)
 	commit(t, d, succeeded(js[0], noon, batch(0, 200, false)...))
@@ -27,13 +27,13 @@ func TestListsDoNotTakeTheConnectionsOfTheWorker(t *testing.T) {
 					case reading <- nil:
 					case <-ctx.Done():
 					}
-					<-ctx.Done() // a list that takes its time
+					<-ctx.Done() // a slow list
 				}
 			}
 			ended <- failed
 		}()
 	}
-	for range runtime.GOMAXPROCS(0) + 2 { // as many as there are connections for lists
+	for range runtime.GOMAXPROCS(0) + 2 { // the number of connections for lists
 		<-reading
 	}
 	soon, cancel := context.WithTimeout(t.Context(), 10*time.Second)

@@ -11,10 +11,10 @@ import (
 	"orderbeat/jobs"
 )
 
-// KeptJobs returns an account's jobs whose answers can be mapped again, newest first: they
-// succeeded, at least in part, and what they were answered is kept as a whole.
+// KeptJobs returns an account's succeeded and partial jobs whose responses are recorded in full and
+// can be mapped again, newest first.
 func (d *DB) KeptJobs(ctx context.Context, provider, account string, r jobs.Remapping) ([]jobs.KeptJob, error) {
-	query, args := keptJobs(provider, account, r)
+	query, args := keptJobsQuery(provider, account, r)
 	return sqlite.Fetch(ctx, d.bulk, scanKeptJob, query, args...)
 }
 
@@ -23,12 +23,12 @@ func scanKeptJob(rows *sql.Rows) (k jobs.KeptJob, err error) {
 	return k, err
 }
 
-// keptJobs finds them by their exchanges; a check has some too, which tell of no order. A 401 behind which a call was sent again is no
-// answer that anybody maps.
-func keptJobs(provider, account string, r jobs.Remapping) (string, []any) {
+// keptJobsQuery selects jobs by their exchanges. It excludes checks, which have no orders, and
+// ignores 401 responses, after which the call was replayed.
+func keptJobsQuery(provider, account string, r jobs.Remapping) (string, []any) {
 	var w sqlite.Where
 	w.And("j.state IN ('succeeded', 'partial') AND j.kind <> 'check'")
-	if r.RunID != "" || r.JobID != "" { // few: by the jobs' own indexes
+	if r.RunID != "" || r.JobID != "" { // few rows: use the indexes of jobs
 		w.And("+x.provider = ?", provider)
 	} else {
 		w.And("x.provider = ?", provider)
@@ -46,26 +46,26 @@ func keptJobs(provider, account string, r jobs.Remapping) (string, []any) {
 SELECT j.job_id, j.run_id, j.kind, j.question, j.asked_at
   FROM exchanges AS x JOIN jobs AS j ON j.job_id = x.job_id AND j.attempts = x.attempt` + w.SQL() + `
  GROUP BY j.job_id
-HAVING min(` + keptWhole + `) AND max(x.status IS NOT 401)
+HAVING min(` + recordedInFull + `) AND max(x.status IS NOT 401)
  ORDER BY j.asked_at DESC, j.job_id DESC`, w.Args
 }
 
-const keptWhole = `coalesce(x.detail = 'full' AND NOT x.truncated AND x.status IS NOT NULL OR x.status = 401, 0)`
+const recordedInFull = `coalesce(x.detail = 'full' AND NOT x.truncated AND x.status IS NOT NULL OR x.status = 401, 0)`
 
-// Kept returns a job with the answers of its last attempt, in order; false when they are
-// not kept, or not as a whole.
-func (d *DB) Kept(ctx context.Context, jobID string) (k jobs.KeptJob, answers []exchange.Exchange, ok bool, err error) {
+// Kept returns a job with the recorded responses of its last attempt, in order; ok is false if they
+// are not recorded in full.
+func (d *DB) Kept(ctx context.Context, jobID string) (k jobs.KeptJob, responses []exchange.Exchange, ok bool, err error) {
 	found, err := sqlite.Fetch(ctx, d.bulk, scanKeptJob, keptJobSQL, jobID)
 	if err != nil || len(found) == 0 {
 		return k, nil, false, err
 	}
 	whole := true
-	answers, err = sqlite.Fetch(ctx, d.bulk, func(rows *sql.Rows) (exchange.Exchange, error) {
+	responses, err = sqlite.Fetch(ctx, d.bulk, func(rows *sql.Rows) (exchange.Exchange, error) {
 		row, x, err := scanExchange(rows)
 		whole = whole && row.Detail == exchange.Full && !row.Truncated && row.Status != 0
 		return x, err
 	}, keptSQL, jobID)
-	return found[0], answers, whole && len(answers) > 0, err
+	return found[0], responses, whole && len(responses) > 0, err
 }
 
 const (
@@ -78,20 +78,20 @@ SELECT ` + exchangeColumns + `, ` + exchangeTexts + `
  ORDER BY exchange_id`
 )
 
-// remapPause is how long a job waits for others of its run that map newer answers.
+// remapPause is how long a job waits for jobs of its run that map newer responses.
 const remapPause = time.Second
 
-// deferRemap makes a job that maps answers again wait, if it would change something while newer
-// answers of its run are still to be mapped: only the newest counts that tells of an order.
-func (t *tx) deferRemap(o *jobs.Outcome, list []reportedOrder, papers []document) (bool, error) {
-	if !jobs.Kinds[o.Kind].Remaps || len(list)+len(papers) == 0 {
+// deferRemap postpones a remap job if it would change something while newer responses of its run
+// are not mapped yet: only the newest response with an order counts.
+func (t *tx) deferRemap(o *jobs.Outcome, list []reportedOrder, docs []document) (bool, error) {
+	if !jobs.Kinds[o.Kind].Remaps || len(list)+len(docs) == 0 {
 		return false, nil
 	}
 	var newer bool
-	if err := t.Row(newerSQL, []any{o.RunID, o.Account, o.ID}, &newer); err != nil || !newer {
+	if err := t.Row(newerPendingSQL, []any{o.RunID, o.Account, o.ID}, &newer); err != nil || !newer {
 		return false, err
 	}
-	changes, err := t.wouldChange(o, list, papers)
+	changes, err := t.wouldChange(o, list, docs)
 	if err != nil || !changes {
 		return false, err
 	}
@@ -99,27 +99,27 @@ func (t *tx) deferRemap(o *jobs.Outcome, list []reportedOrder, papers []document
 	return true, nil
 }
 
-// wouldChange reports whether anything of an outcome is not stored as it tells.
-func (t *tx) wouldChange(o *jobs.Outcome, list []reportedOrder, papers []document) (bool, error) {
+// wouldChange reports whether an outcome differs from the stored data.
+func (t *tx) wouldChange(o *jobs.Outcome, list []reportedOrder, docs []document) (bool, error) {
 	orders, err := t.storedOrders(o, list)
 	if err != nil {
 		return false, err
 	}
-	asked := stamp(o.AskedAt)
+	requestedAt := stamp(o.AskedAt)
 	for i := range list {
 		before, ok := orders[list[i].OrderID]
-		if !ok || asked >= before.seenAt && !before.is(&list[i]) {
+		if !ok || requestedAt >= before.seenAt && !before.is(&list[i]) {
 			return true, nil
 		}
 	}
 	for _, kind := range []*documentKind{&advices, &invoices} {
-		known, err := t.storedDocuments(o, kind, papers)
+		known, err := t.storedDocuments(o, kind, docs)
 		if err != nil {
 			return false, err
 		}
-		for i := range papers {
-			before, ok := known[papers[i].id]
-			if papers[i].documentKind == kind && (!ok || asked >= before.changedAt && !bytes.Equal(before.fingerprint, papers[i].fingerprint[:])) {
+		for i := range docs {
+			before, ok := known[docs[i].id]
+			if docs[i].documentKind == kind && (!ok || requestedAt >= before.changedAt && !bytes.Equal(before.fingerprint, docs[i].fingerprint[:])) {
 				return true, nil
 			}
 		}
@@ -127,13 +127,13 @@ func (t *tx) wouldChange(o *jobs.Outcome, list []reportedOrder, papers []documen
 	return false, nil
 }
 
-// Jobs that map answers again are planned the newest first.
-const newerSQL = `
+// Remap jobs are planned newest first.
+const newerPendingSQL = `
 SELECT EXISTS (SELECT 1 FROM jobs
  WHERE run_id = ? AND account = ? AND job_id < ? AND state IN ('queued', 'running', 'waiting'))`
 
-// changedAt is when an outcome changes what is stored: as the provider was asked or, of
-// kept answers, now.
+// changedAt returns the time of a change: when the request was sent or, for a remap job, when it
+// finished.
 func changedAt(o *jobs.Outcome) string {
 	if jobs.Kinds[o.Kind].Remaps {
 		return stamp(o.FinishedAt)

@@ -15,7 +15,7 @@ import (
 	"orderbeat/jobs"
 )
 
-// answered adds what is kept of an answer to an outcome.
+// answered adds a recorded response to an outcome.
 func answered(o jobs.Outcome, texts ...string) jobs.Outcome {
 	for i, text := range texts {
 		o.Exchanges = append(o.Exchanges, exchange.Exchange{
@@ -27,19 +27,19 @@ func answered(o jobs.Outcome, texts ...string) jobs.Outcome {
 	return o
 }
 
-// remaps is the outcome of a job that maps the answers of another again.
+// remaps is the outcome of a remap job.
 func remaps(t *testing.T, d *db.DB, job jobs.Job, source string, at time.Time, orders ...clients.Order) jobs.Outcome {
 	t.Helper()
 	kept, _, ok, err := d.Kept(t.Context(), source)
 	if err != nil || !ok {
-		t.Fatalf("got %v, %v, want what is kept of %s", ok, err, source)
+		t.Fatalf("got %v, %v, want the recorded responses of %s", ok, err, source)
 	}
 	o := succeeded(job, kept.AskedAt, orders...)
 	o.Kind, o.FinishedAt = "remap", at
 	return o
 }
 
-// remapRun starts a run of so many jobs that map answers again.
+// remapRun starts a run with n remap jobs.
 func remapRun(t *testing.T, d *db.DB, n int) []jobs.Job {
 	t.Helper()
 	run, js := plan(n)
@@ -53,12 +53,12 @@ func remapRun(t *testing.T, d *db.DB, n int) []jobs.Job {
 	return js
 }
 
-func TestTheAnswersOfAJobAreKeptWithIt(t *testing.T) {
+func TestResponsesAreRecordedWithTheirJob(t *testing.T) {
 	d := open(t)
 	_, js := start(t, d, 4)
 	commit(t, d, answered(succeeded(js[0], noon, order("SO1", false)), "one", "two"))
 	ended(t, d, noon, func(o *jobs.Outcome) {
-		o.Kind = "check" // which tells of no order
+		o.Kind = "check" // has no orders
 		*o = answered(*o, "pong")
 	})
 	cut := answered(succeeded(js[1], noon.Add(time.Hour)), "one", "two")
@@ -71,11 +71,11 @@ func TestTheAnswersOfAJobAreKeptWithIt(t *testing.T) {
 
 	list, err := d.KeptJobs(t.Context(), "michelin", "detroit", jobs.Remapping{})
 	if err != nil || len(list) != 1 || list[0].ID != js[0].ID || !list[0].AskedAt.Equal(noon) || list[0].Kind != "sync" {
-		t.Errorf("got %+v, %v, want the job that is kept as a whole", list, err)
+		t.Errorf("got %+v, %v, want the job that is recorded in full", list, err)
 	}
 	_, answers, ok, err := d.Kept(t.Context(), js[0].ID)
 	if err != nil || !ok {
-		t.Fatalf("got %v, %v, want its answers", ok, err)
+		t.Fatalf("got %v, %v, want its responses", ok, err)
 	}
 	want := answered(succeeded(js[0], noon), "one", "two").Exchanges
 	if diff := cmp.Diff(want, answers); diff != "" {
@@ -83,7 +83,7 @@ func TestTheAnswersOfAJobAreKeptWithIt(t *testing.T) {
 	}
 	for _, job := range js[1:] {
 		if _, _, ok, err := d.Kept(t.Context(), job.ID); ok && job.ID != js[3].ID || err != nil {
-			t.Errorf("%s: got %v, %v, want that it is not kept as a whole", job.ID, ok, err)
+			t.Errorf("%s: got %v, %v, want that it is not recorded in full", job.ID, ok, err)
 		}
 	}
 	for name, r := range map[string]jobs.Remapping{
@@ -100,7 +100,7 @@ func TestTheAnswersOfAJobAreKeptWithIt(t *testing.T) {
 	}
 }
 
-// The answers of the last attempt are a job's, without the 401s behind which calls were sent again.
+// Only responses of the last attempt are mapped, without 401 responses after which the call was replayed.
 func TestOnlyTheLastAttemptIsMappedAgain(t *testing.T) {
 	d := open(t)
 	_, js := start(t, d, 1)
@@ -113,14 +113,14 @@ func TestOnlyTheLastAttemptIsMappedAgain(t *testing.T) {
 	commit(t, d, second)
 	_, answers, ok, err := d.Kept(t.Context(), js[0].ID)
 	if err != nil || !ok || len(answers) != 1 || answers[0].ResponseBody != "all of it" {
-		t.Errorf("got %+v, %v, %v, want the last answer", answers, ok, err)
+		t.Errorf("got %+v, %v, %v, want the last response", answers, ok, err)
 	}
 	if list, err := d.KeptJobs(t.Context(), "michelin", "detroit", jobs.Remapping{}); len(list) != 1 || err != nil {
 		t.Errorf("got %v, %v, want the job", list, err)
 	}
 }
 
-func TestMappingAgainTellsWhatDiffers(t *testing.T) {
+func TestRemapRecordsDifferences(t *testing.T) {
 	d := open(t)
 	_, js := start(t, d, 2)
 	commit(t, d, answered(succeeded(js[0], noon, order("SO1", false), order("SO2", false)), "older"))
@@ -142,10 +142,10 @@ func TestMappingAgainTellsWhatDiffers(t *testing.T) {
 	if newer.Tally != (jobs.Tally{Seen: 1, Changed: 1}) {
 		t.Errorf("another mapping: got %+v, want a change", newer.Tally)
 	}
-	// SO1 was seen later than this; SO2 was not, and SO3 was missed by the mapping before.
+	// SO1 was seen later than this; SO2 was not, and SO3 was missed by the previous mapping.
 	older := commit(t, d, remaps(t, d, again[2], js[0].ID, at, fixed("SO1"), fixed("SO2"), fixed("SO3")))
 	if older.Tally != (jobs.Tally{Seen: 3, Created: 1, Changed: 1, Unchanged: 1}) {
-		t.Errorf("an older answer: got %+v, want a change of what was not seen since", older.Tally)
+		t.Errorf("an older response: got %+v, want changes of orders not seen since", older.Tally)
 	}
 	if end := commit(t, d, remaps(t, d, again[3], js[0].ID, at, fixed("SO1"), fixed("SO2"), fixed("SO3"))); end.Run == nil || end.Tally != (jobs.Tally{Seen: 3, Unchanged: 3}) {
 		t.Errorf("once more: got %+v, want that nothing changed, and the end of the run", end)
@@ -161,22 +161,22 @@ func TestMappingAgainTellsWhatDiffers(t *testing.T) {
 	}
 	o, _, err := d.Order(t.Context(), "michelin", "detroit", "SO1")
 	if err != nil || !o.LastSeenAt.Equal(noon.Add(time.Hour)) || !o.LastChangedAt.Equal(at) || o.Method != "FIXED" {
-		t.Errorf("got %+v, %v, want it as of when the answer came, and changed now", o, err)
+		t.Errorf("got %+v, %v, want the time of the response as last seen and now as changed", o, err)
 	}
-	sound(t, d)
+	checkConsistent(t, d)
 }
 
-// Jobs are done in any order; the newest answer counts all the same.
-func TestANewerAnswerIsAwaited(t *testing.T) {
+// Jobs run in any order, but the newest response takes precedence.
+func TestRemapWaitsForNewerResponses(t *testing.T) {
 	d := open(t)
 	_, js := start(t, d, 2)
 	commit(t, d, answered(succeeded(js[0], noon), "older"))
 	commit(t, d, answered(succeeded(js[1], noon.Add(time.Hour), order("SO2", false)), "newer"))
 	publish(t, d)
-	again := remapRun(t, d, 3) // the newer answer first
+	again := remapRun(t, d, 3) // the newer response first
 	at := noon.Add(5 * time.Hour)
 	if c := commit(t, d, remaps(t, d, again[2], js[0].ID, at, order("SO2", true))); c.Tally.Unchanged != 1 {
-		t.Errorf("got %+v, want that what would change nothing waits for nobody", c)
+		t.Errorf("got %+v, want no wait without a change", c)
 	}
 	early := remaps(t, d, again[1], js[0].ID, at, order("SO1", false))
 	if c := commit(t, d, early); c.Tally != (jobs.Tally{}) || c.Run != nil {
@@ -188,15 +188,15 @@ func TestANewerAnswerIsAwaited(t *testing.T) {
 	commit(t, d, remaps(t, d, again[0], js[1].ID, at, order("SO1", true)))
 	early.Attempt++
 	if c := commit(t, d, early); c.Tally != (jobs.Tally{Seen: 1, Unchanged: 1}) || c.Run == nil || c.Run.State != jobs.Succeeded {
-		t.Errorf("got %+v, want that the older answer changes nothing, and the end of the run", c)
+		t.Errorf("got %+v, want no change by the older response and the end of the run", c)
 	}
 	if got := story(t, d, "SO1"); got != "created" {
 		t.Errorf("got the story %s, want one event", got)
 	}
 }
 
-// Nobody was asked: neither the account's freshness nor its alerts are any other.
-func TestMappingAgainSaysNothingOfTheAccount(t *testing.T) {
+// No request was sent, so freshness and alerts of the account do not change.
+func TestRemapDoesNotAffectFreshnessAndAlerts(t *testing.T) {
 	d := open(t)
 	_, js := start(t, d, 2)
 	commit(t, d, answered(succeeded(js[0], noon), "a"))

@@ -33,7 +33,7 @@ func TestRestore(t *testing.T) {
 		"orderbeat db backup": "60", "cp": "60", "a dump": "60", "another database": "0", "cp of what came after": "150",
 	} {
 		t.Run(name, func(t *testing.T) {
-			path, copies := crashed(t) // its log holds what the file does not
+			path, copies := crashed(t) // its log has commits that are not in the file
 			before, err := os.ReadFile(copies[name])
 			if err != nil {
 				t.Fatal(err)
@@ -66,7 +66,7 @@ func TestRestore(t *testing.T) {
 	}
 }
 
-func TestRestoreTakesACopyWithItsLog(t *testing.T) {
+func TestRestoreOfACopyWithItsLog(t *testing.T) {
 	from, _ := crashed(t)
 	path := filepath.Join(t.TempDir(), "new", "orderbeat.db")
 	if r, err := db.Restore(t.Context(), from, path); err != nil || r.Before != "" {
@@ -77,7 +77,7 @@ func TestRestoreTakesACopyWithItsLog(t *testing.T) {
 	}
 }
 
-func TestRestoreOverAFileWithAnothersLogKeepsBoth(t *testing.T) {
+func TestRestoreOverAFileWithAnotherLogKeepsBoth(t *testing.T) {
 	path, copies := crashed(t)
 	damaged, err := os.ReadFile(path)
 	if err != nil {
@@ -87,7 +87,7 @@ func TestRestoreOverAFileWithAnothersLogKeepsBoth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	copyFile(t, copies["orderbeat db backup"], path) // beside the log
+	copyFile(t, copies["orderbeat db backup"], path) // next to the log
 	r, err := db.Restore(t.Context(), copies["orderbeat db backup"], path)
 	if err != nil {
 		t.Fatal(err)
@@ -96,10 +96,10 @@ func TestRestoreOverAFileWithAnothersLogKeepsBoth(t *testing.T) {
 		t.Errorf("got %s orders, want 60", got)
 	}
 	if kept, err := os.ReadFile(r.Before + "-wal"); err != nil || !bytes.Equal(kept, log) {
-		t.Errorf("the log was not kept as it was (%v)", err)
+		t.Errorf("the log was changed (%v)", err)
 	}
 
-	// And over a damaged one.
+	// Also over a corrupt one.
 	copy(damaged[4096:], bytes.Repeat([]byte{0xff}, 4096*4))
 	if err := os.WriteFile(path, damaged, 0o600); err != nil {
 		t.Fatal(err)
@@ -127,7 +127,7 @@ func TestRestoreOfAnEarlierSchema(t *testing.T) {
 	openAt(t, path)
 }
 
-func TestRestoreRefuses(t *testing.T) {
+func TestRestoreRejects(t *testing.T) {
 	folder := t.TempDir()
 	file, err := blank()
 	if err != nil {
@@ -162,12 +162,12 @@ func TestRestoreRefuses(t *testing.T) {
 		"a folder":               {folder, "is not a file"},
 		"the database itself":    {path, "is the database itself"},
 		"a link to it":           {link, "is the database itself"},
-		"an empty file":          {write("empty.db", nil), "it is not an SQLite database"},
+		"an empty file":          {write("empty.db", nil), "not an SQLite database"},
 		"a dump":                 {write("dump.sql", []byte("PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\n")), "sqlite3 new.db < dump.sql"},
 		"half a file":            {write("half.db", file[:len(file)/2]), "malformed"},
 		"a damaged file":         {write("damaged.db", damaged), "damaged"},
 		"a newer schema":         {newer, "its schema is version 999"},
-		"another program's":      {other, "it is not a database of Orderbeat"},
+		"another program's":      {other, "not an Orderbeat database"},
 		"one with another's log": {stale, "belongs to another file"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -184,7 +184,7 @@ func TestRestoreRefuses(t *testing.T) {
 	}
 }
 
-func TestDatabaseOfADumpIsTaken(t *testing.T) {
+func TestRestoreOfADump(t *testing.T) {
 	_, copies := crashed(t)
 	path := filepath.Join(t.TempDir(), "orderbeat.db")
 	copyFile(t, copies["a dump"], path)

@@ -9,54 +9,54 @@ import (
 	"orderbeat/jobs"
 )
 
-// Retention says how long what is over is kept; 0 is for ever. Orders, despatch advices
-// and invoices are never over.
+// Retention configures how long data is retained; 0 is no limit. Orders, despatch advices and invoices
+// are never deleted.
 type Retention struct {
-	// Exchanges is how long recorded exchanges are kept.
+	// Exchanges is the retention of recorded exchanges.
 	Exchanges time.Duration `toml:"exchanges"`
-	// ExchangesSize is about how many bytes of them are kept at most; the oldest go first.
+	// ExchangesSize is the approximate maximum size of exchanges in bytes; the oldest are
+	// deleted first.
 	ExchangesSize int64 `toml:"exchanges_size"`
-	// Jobs is how long runs that ended are kept, with their jobs, ticks, and alerts that
-	// are resolved.
+	// Jobs is the retention of finished runs, with their jobs, ticks and resolved alerts.
 	Jobs time.Duration `toml:"jobs"`
-	// Events is how long the history of orders is kept.
+	// Events is the retention of the history of orders.
 	Events time.Duration `toml:"events"`
 }
 
-// Override replaces the times for which a text such as "90d" is given.
+// Override replaces the durations for which a text such as "90d" is given.
 func (r *Retention) Override(exchanges, runs, events string) error {
 	for _, given := range []struct {
 		name, text string
-		keep       *time.Duration
+		into       *time.Duration
 	}{{"exchanges", exchanges, &r.Exchanges}, {"jobs", runs, &r.Jobs}, {"events", events, &r.Events}} {
 		if given.text == "" {
 			continue
 		}
-		keep, err := jobs.ParseDuration(given.text)
+		retention, err := jobs.ParseDuration(given.text)
 		if err == nil {
-			err = CheckRetention(keep)
+			err = CheckRetention(retention)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", given.name, err)
 		}
-		*given.keep = keep
+		*given.into = retention
 	}
 	return nil
 }
 
-// MinRetention is the shortest time that anything is kept. What is over for less may
-// still be needed: by a job in hand, by a consent, by a message that comes twice.
+// MinRetention is the shortest retention. Younger data may still be needed by a running job, a consent
+// or a redelivered message.
 const MinRetention = 24 * time.Hour
 
-// CheckRetention is an error for a time that nothing may be kept for.
-func CheckRetention(keep time.Duration) error {
-	if keep != 0 && keep < MinRetention {
-		return fmt.Errorf("want 0s, which is for ever, or 1d and more, got %s", keep)
+// CheckRetention returns an error for an invalid retention.
+func CheckRetention(retention time.Duration) error {
+	if retention != 0 && retention < MinRetention {
+		return fmt.Errorf("must be 0s (no limit) or at least 1d, got %s", retention)
 	}
 	return nil
 }
 
-// Pruned counts the rows of each table that were removed, or would be.
+// Pruned counts the deleted (or deletable) rows by table.
 type Pruned struct {
 	Exchanges int `json:"exchanges"`
 	Jobs      int `json:"jobs"`
@@ -64,11 +64,11 @@ type Pruned struct {
 	Ticks     int `json:"ticks"`
 	Alerts    int `json:"alerts"`
 	Events    int `json:"events"`
-	// EventsWait says that events were left alone: too many messages wait to be published.
+	// EventsWait is set if events were not deleted because too many messages are pending.
 	EventsWait bool `json:"events_wait"`
 }
 
-// Add adds what another call removed.
+// Add adds the counts of another call.
 func (p *Pruned) Add(q Pruned) {
 	p.Exchanges += q.Exchanges
 	p.Jobs += q.Jobs
@@ -79,15 +79,14 @@ func (p *Pruned) Add(q Pruned) {
 	p.EventsWait = p.EventsWait || q.EventsWait
 }
 
-// Rows counts them all.
+// Rows returns the total number of rows.
 func (p *Pruned) Rows() int {
 	return p.Exchanges + p.Jobs + p.Runs + p.Ticks + p.Alerts + p.Events
 }
 
-// Prune removes what is over for longer than it is kept, as of now, and gives the room
-// back when much of the file is free. It does so in small transactions, with a rest after
-// each, so that others get the writer. What was removed is counted also when an error
-// or the end of ctx ends it; the next call goes on from there.
+// Prune deletes data that is older than its retention as of now, and shrinks the file if much of it is
+// free. It uses small transactions with a pause after each, so that other writers are not delayed. It
+// returns the counts also if it ends early with an error or a done ctx; the next call continues.
 func (d *DB) Prune(ctx context.Context, r Retention, now time.Time) (p Pruned, err error) {
 	rules, err := d.pruneRules(ctx, r, now, &p, false)
 	if err != nil {
@@ -98,13 +97,13 @@ func (d *DB) Prune(ctx context.Context, r Retention, now time.Time) (p Pruned, e
 			return p, fmt.Errorf("prune %s: %w", rule.table, err)
 		}
 	}
-	if err := d.giveBack(ctx); err != nil {
+	if err := d.shrink(ctx); err != nil {
 		return p, fmt.Errorf("prune: %w", err)
 	}
 	return p, nil
 }
 
-// Prunable counts what [DB.Prune] would remove.
+// Prunable counts the rows that [DB.Prune] would delete.
 func (d *DB) Prunable(ctx context.Context, r Retention, now time.Time) (p Pruned, err error) {
 	rules, err := d.pruneRules(ctx, r, now, &p, true)
 	if err != nil {
@@ -121,17 +120,17 @@ func (d *DB) Prunable(ctx context.Context, r Retention, now time.Time) (p Pruned
 	return p, nil
 }
 
-// prune removes what is over of a table, a range of keys at a time, until a range has
-// nothing that is past. Readers find the ranges.
+// prune deletes the expired rows of a table, one range of keys per transaction, until a range has no
+// old row. The ranges are determined with a reader connection.
 func (d *DB) prune(ctx context.Context, r *pruneRule) error {
 	for from := r.first; ; {
 		var to any
-		var past bool
+		var old bool
 		query, args := r.rangeQuery(from)
-		if err := d.bulk.QueryRowContext(ctx, query, args...).Scan(&to, &past); err != nil {
+		if err := d.bulk.QueryRowContext(ctx, query, args...).Scan(&to, &old); err != nil {
 			return err
 		}
-		if !past {
+		if !old {
 			return nil
 		}
 		var n int64
@@ -151,12 +150,12 @@ func (d *DB) prune(ctx context.Context, r *pruneRule) error {
 	}
 }
 
-// restShare is how much longer than a transaction of pruning the rest behind it is: pruning
-// has the writer for a fifth of the time.
-const restShare = 4
+// pauseFactor is the length of the pause after a prune transaction relative to the transaction: pruning
+// occupies the writer for a fifth of the time.
+const pauseFactor = 4
 
-// step runs one transaction of pruning, and rests. It does not wait for the disk: what a
-// power cut undoes is found again.
+// step runs one prune transaction and pauses. It does not wait for fsync: rows that reappear after a
+// power failure are deleted again.
 func (d *DB) step(ctx context.Context, run func(*tx) error) error {
 	var spent time.Duration
 	err := d.do(ctx, pruneRange, true, func(t *tx) error {
@@ -167,28 +166,28 @@ func (d *DB) step(ctx context.Context, run func(*tx) error) error {
 	if err != nil {
 		return err
 	}
-	rest := time.NewTimer(restShare * spent)
-	defer rest.Stop()
+	pause := time.NewTimer(pauseFactor * spent)
+	defer pause.Stop()
 	select {
-	case <-rest.C:
+	case <-pause.C:
 	case <-ctx.Done():
 	}
 	return nil
 }
 
-// giveBack makes the file smaller, a little at a time, while more than an eighth of it is
-// free: what is free is used again, so a little of it is well.
-func (d *DB) giveBack(ctx context.Context) error {
+// shrink shrinks the file in small steps while more than an eighth of it is free. Some free pages are
+// left, because they are reused.
+func (d *DB) shrink(ctx context.Context) error {
 	for ctx.Err() == nil {
 		var free, pages int
 		if err := d.readers.QueryRowContext(ctx, spaceSQL).Scan(&free, &pages); err != nil {
 			return err
 		}
-		if free-pages/8 < giveBackPages {
+		if free-pages/8 < shrinkPages {
 			return nil
 		}
 		err := d.step(ctx, func(t *tx) error {
-			return t.Each(giveBackSQL, nil, func(*sql.Rows) error { return nil }) // a row is a page
+			return t.Each(shrinkSQL, nil, func(*sql.Rows) error { return nil }) // one row per page
 		})
 		if err != nil {
 			return err
@@ -198,7 +197,7 @@ func (d *DB) giveBack(ctx context.Context) error {
 }
 
 const (
-	giveBackPages = 64
-	giveBackSQL   = `PRAGMA incremental_vacuum(64)`
-	spaceSQL      = `SELECT f.freelist_count, p.page_count FROM pragma_freelist_count AS f, pragma_page_count AS p`
+	shrinkPages = 64
+	shrinkSQL   = `PRAGMA incremental_vacuum(64)`
+	spaceSQL    = `SELECT f.freelist_count, p.page_count FROM pragma_freelist_count AS f, pragma_page_count AS p`
 )

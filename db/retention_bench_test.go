@@ -11,8 +11,8 @@ import (
 	"orderbeat/db"
 )
 
-// BenchmarkCommitWhilePruning has one caller commit jobs of one changed order each: alone,
-// and while a history of 200,000 events is pruned. Repeat it with
+// BenchmarkCommitWhilePruning commits jobs of one changed order each, without and with concurrent pruning of
+// a history of 200,000 events. Run it with
 //
 //	go test -run '^$' -bench CommitWhilePruning -benchtime 3000x -count 5 ./db
 func BenchmarkCommitWhilePruning(b *testing.B) {
@@ -55,7 +55,7 @@ func benchmarkPruning(b *testing.B, path string, pruning bool) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// BenchmarkPrune removes 180,000 of 200,000 events and gives their room back, rests included.
+// BenchmarkPrune deletes 180,000 of 200,000 events and shrinks the file, including pauses.
 func BenchmarkPrune(b *testing.B) {
 	path := history(b, 20_000, 10)
 	for b.Loop() {

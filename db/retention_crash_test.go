@@ -13,10 +13,10 @@ import (
 	"orderbeat/db"
 )
 
-// childPrune names, in a child process of the test, the database to be pruned.
+// childPrune is the environment variable with the database path for a child process.
 const childPrune = "ORDERBEAT_TEST_PRUNE_DB"
 
-// pruneAndTell prunes, and prints a line when that has begun.
+// pruneAndTell prunes and prints a line after the start.
 func pruneAndTell(path string) error {
 	ctx := context.Background()
 	d, err := db.Open(ctx, db.Options{Path: path})
@@ -50,7 +50,7 @@ func pruneAndTell(path string) error {
 	}
 }
 
-func TestNothingIsLostWhenTheProcessIsKilledWhilePruning(t *testing.T) {
+func TestKillDuringPruningLosesNoData(t *testing.T) {
 	path := history(t, 500, 20)
 	want := openAt(t, copied(t, path))
 	prune(t, want, kept)
@@ -74,7 +74,7 @@ func TestNothingIsLostWhenTheProcessIsKilledWhilePruning(t *testing.T) {
 	_ = child.Wait() // it was killed
 
 	d := openAt(t, path)
-	sound(t, d)
+	checkConsistent(t, d)
 	lost, err := d.Value(t.Context(), "SELECT count(*) FROM orders AS o WHERE revision NOT IN (SELECT revision FROM order_events AS e WHERE e.order_id = o.order_id)")
 	if lost != "0" || err != nil {
 		t.Errorf("%s orders, %v, have lost their last event", lost, err)

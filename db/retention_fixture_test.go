@@ -10,16 +10,16 @@ import (
 	"orderbeat/db"
 )
 
-// longAgo is a time that everything of it is past, and nothing of noon is.
+// longAgo is a time before all cut-off times; noon is after them.
 var longAgo = noon.AddDate(-2, 0, 0)
 
-// kept is how long things are kept as shipped.
+// kept is the default retention.
 var kept = db.Retention{Exchanges: 30 * day, Jobs: 90 * day, Events: 400 * day}
 
 const day = 24 * time.Hour
 
-// history makes a database whose orders have so many revisions each, all but the last of
-// them long ago, in the order in which they would have come, and returns its path.
+// history creates a database with orders of many revisions, all except the last long ago and in
+// chronological order, and returns its path.
 func history(tb testing.TB, orders, revisions int) string {
 	tb.Helper()
 	path := blankAt(tb)
@@ -55,7 +55,7 @@ func history(tb testing.TB, orders, revisions int) string {
 	return path
 }
 
-// copied copies a database that nobody has open.
+// copied copies a database that is not open.
 func copied(tb testing.TB, path string) string {
 	tb.Helper()
 	file, err := os.ReadFile(path)
@@ -69,8 +69,8 @@ func copied(tb testing.TB, path string) string {
 	return to
 }
 
-// sound fails the test unless what the database holds agrees with itself.
-func sound(tb testing.TB, d *db.DB) {
+// checkConsistent fails the test if the database is inconsistent.
+func checkConsistent(tb testing.TB, d *db.DB) {
 	tb.Helper()
 	faults, err := d.Check(tb.Context())
 	if len(faults) > 0 || err != nil {

@@ -18,7 +18,7 @@ import (
 	"orderbeat/jobs"
 )
 
-// planAt is a run of n jobs that was asked for at a time.
+// planAt is a run of n jobs that was requested at a time.
 func planAt(at time.Time, n int) (jobs.Run, []jobs.Job) {
 	run, js := plan(n)
 	run.ID, run.RequestedAt = jobs.NewID(at), at
@@ -28,7 +28,7 @@ func planAt(at time.Time, n int) (jobs.Run, []jobs.Job) {
 	return run, js
 }
 
-// ended keeps a run of one job that was asked for, and ended, at a time, as end says.
+// ended stores a run with one job that was requested and ended at a time; end sets the outcome.
 func ended(tb testing.TB, d *db.DB, at time.Time, end func(*jobs.Outcome)) jobs.Job {
 	tb.Helper()
 	run, js := planAt(at, 1)
@@ -54,7 +54,7 @@ func fails(account string, state jobs.State, code clients.Code) func(*jobs.Outco
 	}
 }
 
-// unread is an answer that could not be read.
+// unread is an unreadable response.
 func unread(o *jobs.Outcome) {
 	fails(o.Account, jobs.Failed, clients.CodeBadResponse)(o)
 	o.Exchanges = []exchange.Exchange{{Method: "GET", URL: "/", StartedAt: o.AskedAt, Code: string(o.Err.Code)}}
@@ -67,7 +67,7 @@ func record(tb testing.TB, d *db.DB, schedule string, at time.Time) {
 	}
 }
 
-// rows are the keys of what is pruned by table, oldest first.
+// rows returns the keys of prunable rows by table, oldest first.
 func rows(tb testing.TB, d *db.DB) map[string]string {
 	tb.Helper()
 	all := map[string]string{}
@@ -84,7 +84,7 @@ func rows(tb testing.TB, d *db.DB) map[string]string {
 	return all
 }
 
-// prune prunes as of noon, and compares with what was to be expected.
+// prune prunes as of noon and compares the result with Prunable.
 func prune(tb testing.TB, d *db.DB, r db.Retention) db.Pruned {
 	tb.Helper()
 	want, err := d.Prunable(tb.Context(), r, noon)
@@ -104,7 +104,7 @@ func prune(tb testing.TB, d *db.DB, r db.Retention) db.Pruned {
 	return got
 }
 
-// furnished has of everything what is over for long, and what is not.
+// furnished is a database with expired and current rows of every table.
 func furnished(t *testing.T) *db.DB {
 	t.Helper()
 	d := open(t)
@@ -115,12 +115,12 @@ func furnished(t *testing.T) *db.DB {
 		ended(t, d, at.Add(3*time.Minute), func(o *jobs.Outcome) { o.Account = "toledo" })
 		record(t, d, "recent", at)
 	}
-	// An alert is resolved when the job ended, which was long ago for the first of them.
+	// An alert is resolved when the job ends, long ago for the first one.
 	publish(t, d)
 	return d
 }
 
-func TestWhatIsOverForLongIsPruned(t *testing.T) {
+func TestExpiredRowsArePruned(t *testing.T) {
 	d := furnished(t)
 	got := prune(t, d, kept)
 	if diff := cmp.Diff(db.Pruned{Exchanges: 1, Jobs: 4, Runs: 4, Ticks: 1, Alerts: 1, Events: 1}, got); diff != "" {
@@ -138,7 +138,7 @@ func TestWhatIsOverForLongIsPruned(t *testing.T) {
 	}
 }
 
-func TestWhatIsKeptForEverIsNotPruned(t *testing.T) {
+func TestUnlimitedRetentionPrunesNothing(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		keep db.Retention
@@ -157,31 +157,31 @@ func TestWhatIsKeptForEverIsNotPruned(t *testing.T) {
 	}
 }
 
-// needed has nothing but what is over for long and still needed.
+// needed is a database with old rows that are all still needed.
 func needed(t *testing.T) *db.DB {
 	t.Helper()
 	d := open(t)
-	// A run of which a job is still tried, with one that ended.
+	// A run with a waiting job and a finished one.
 	run, js := planAt(longAgo, 2)
 	if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
 		t.Fatal(err)
 	}
 	commit(t, d, failed(js[0], jobs.Waiting, longAgo))
 	commit(t, d, succeeded(js[1], longAgo))
-	// One that an alert names which is raised, and one that waits for a consent.
+	// One with a raised alert, and one with a missing consent.
 	ended(t, d, longAgo.Add(time.Minute), fails("toledo", jobs.Failed, clients.CodeForbidden))
 	ended(t, d, longAgo.Add(2*time.Minute), func(o *jobs.Outcome) {
 		fails("a", jobs.Failed, clients.CodeConsent)(o)
 		o.Provider = "mazda"
 	})
 	raise(t, d, consentAlert("johndoe"))
-	// One that is dead for less than 30 days, while jobs are kept for a day.
+	// A job that has been dead for less than 30 days, with a job retention of one day.
 	dead := ended(t, d, noon.Add(-29*day), fails("windsor", jobs.Dead, clients.CodeUnavailable))
 	if _, err := d.Resolve(t.Context(), "michelin", "windsor", "", "dead_job"); err != nil {
 		t.Fatal(err)
 	}
-	// An order whose first event waits to be published; one of which documents were told,
-	// each event of which is the last to tell of one; one that never changed.
+	// An order whose first event is pending; one with document events, each the last of its
+	// document; one that never changed.
 	outcome(t, d, "sync", longAgo, sees(order("SO2", false)))
 	advise(t, d, longAgo, advice("BOL1", "SO2"))
 	bill(t, d, longAgo, invoice("I1", "SO2"))
@@ -197,7 +197,7 @@ func needed(t *testing.T) *db.DB {
 	return d
 }
 
-func TestWhatIsNeededIsNotPruned(t *testing.T) {
+func TestNeededRowsAreNotPruned(t *testing.T) {
 	want := map[string]string{
 		"exchanges":    "",
 		"jobs":         "detroit waiting, detroit succeeded, toledo failed, a failed, windsor dead",
@@ -209,7 +209,7 @@ func TestWhatIsNeededIsNotPruned(t *testing.T) {
 	d := needed(t)
 	prune(t, d, db.Retention{Exchanges: day, Jobs: day, Events: day})
 	got := rows(t, d)
-	// Those of the documents' and orders' jobs are of noon, and stay.
+	// The exchanges of the other jobs are from noon and retained.
 	for _, table := range []string{"jobs", "runs"} {
 		got[table] = strings.Join(strings.Split(got[table], ", ")[:len(strings.Split(want[table], ", "))], ", ")
 	}
@@ -218,7 +218,7 @@ func TestWhatIsNeededIsNotPruned(t *testing.T) {
 	}
 }
 
-func TestAJobThatHasNotEndedStaysWithARunThatHas(t *testing.T) {
+func TestUnfinishedJobOfAFinishedRunIsNotPruned(t *testing.T) {
 	d := open(t)
 	run, js := planAt(longAgo, 1)
 	if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
@@ -233,7 +233,7 @@ func TestAJobThatHasNotEndedStaysWithARunThatHas(t *testing.T) {
 	}
 }
 
-func TestAJobIsBroughtBackWhenItsNeighbourIsGone(t *testing.T) {
+func TestJobIsRetriedAfterAnotherOfItsRunWasPruned(t *testing.T) {
 	d := open(t)
 	run, js := planAt(longAgo, 2)
 	if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
@@ -247,17 +247,17 @@ func TestAJobIsBroughtBackWhenItsNeighbourIsGone(t *testing.T) {
 	if _, err := d.RetryJob(t.Context(), js[1].ID); err != nil {
 		t.Fatal(err)
 	}
-	sound(t, d)
+	checkConsistent(t, d)
 	again := js[1]
 	again.Attempt = 2
 	commit(t, d, succeeded(again, noon))
 	if got, ok, err := d.Run(t.Context(), run.ID); !ok || err != nil || got.State != jobs.Succeeded || got.Jobs != (jobs.Counts{Total: 2, Succeeded: 2}) {
 		t.Errorf("got %+v, %v, %v, want that both succeeded", got, ok, err)
 	}
-	sound(t, d)
+	checkConsistent(t, d)
 }
 
-func TestADeadJobGoesInTheEnd(t *testing.T) {
+func TestDeadJobIsPrunedEventually(t *testing.T) {
 	d := open(t)
 	ended(t, d, noon.Add(-31*day), fails("windsor", jobs.Dead, clients.CodeUnavailable))
 	if got := prune(t, d, db.Retention{Jobs: day}); got.Jobs != 0 {
@@ -271,7 +271,7 @@ func TestADeadJobGoesInTheEnd(t *testing.T) {
 	}
 }
 
-func TestAConsentAsksForWhatWasMissedLongAgo(t *testing.T) {
+func TestConsentStartsCatchUpRunsForOldJobs(t *testing.T) {
 	d := open(t)
 	mazda := func(o *jobs.Outcome) {
 		fails("a", jobs.Failed, clients.CodeConsent)(o)
@@ -280,7 +280,7 @@ func TestAConsentAsksForWhatWasMissedLongAgo(t *testing.T) {
 	ended(t, d, longAgo, mazda)
 	raise(t, d, consentAlert("johndoe"))
 	prune(t, d, kept)
-	if got := asked(t, d, consent(t, d)); len(got) != 1 {
+	if got := queriesOf(t, d, consent(t, d)); len(got) != 1 {
 		t.Errorf("got %q, want one for what was missed", got)
 	}
 	if got := prune(t, d, kept); got.Jobs != 1 {
@@ -288,7 +288,7 @@ func TestAConsentAsksForWhatWasMissedLongAgo(t *testing.T) {
 	}
 }
 
-func TestAMessageIsRememberedAsLongAsItsRunIs(t *testing.T) {
+func TestKeyIsRememberedAsLongAsItsRun(t *testing.T) {
 	d := open(t)
 	begin := func(at time.Time) bool {
 		run, js := planAt(at, 1)
@@ -308,7 +308,7 @@ func TestAMessageIsRememberedAsLongAsItsRunIs(t *testing.T) {
 	}
 	prune(t, d, db.Retention{Jobs: 200 * day})
 	if begin(first.Add(time.Hour)) {
-		t.Error("a run that is kept was forgotten")
+		t.Error("a retained run was not found")
 	}
 	prune(t, d, db.Retention{Jobs: 90 * day})
 	if !begin(first.Add(time.Hour)) {
@@ -327,7 +327,7 @@ func TestEventsWaitUntilMessagesArePublished(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := prune(t, d, kept); got.Events != 0 || got.Jobs == 0 || !got.EventsWait {
-		t.Errorf("got %+v, want all but events pruned, and that told", got)
+		t.Errorf("got %+v, want all except events pruned, and EventsWait", got)
 	}
 	publish(t, d)
 	if got := prune(t, d, kept); got.Events != 1 || got.EventsWait {
@@ -335,7 +335,7 @@ func TestEventsWaitUntilMessagesArePublished(t *testing.T) {
 	}
 }
 
-func TestManyRowsThatStayHideNoneThatGo(t *testing.T) {
+func TestRetainedRowsDoNotHideExpiredOnes(t *testing.T) {
 	d := openAt(t, history(t, 300, 4))
 	if err := d.OnWriter(t.Context(), `INSERT INTO outbox (topic, subject, msg_id, type, ce_subject, source, time, event)
 		SELECT 'orders', 's', event_id, type, 's', 's', observed_at, id FROM order_events WHERE revision <= 2`); err != nil {
@@ -346,7 +346,7 @@ func TestManyRowsThatStayHideNoneThatGo(t *testing.T) {
 	}
 }
 
-func TestThePrunedFileIsSmaller(t *testing.T) {
+func TestPruningShrinksTheFile(t *testing.T) {
 	d := openAt(t, history(t, 300, 10))
 	pages := func() (n int) {
 		got, err := d.Value(t.Context(), "PRAGMA page_count")
@@ -367,9 +367,9 @@ func TestThePrunedFileIsSmaller(t *testing.T) {
 	}
 }
 
-// TestPruningBesideCommits has callers commit changes of the very orders whose history is
-// pruned, and others ask for alerts, until all is pruned.
-func TestPruningBesideCommits(t *testing.T) {
+// TestPruningDuringCommits commits changes of the orders whose history is pruned, and lists alerts, until
+// pruning ends.
+func TestPruningDuringCommits(t *testing.T) {
 	const orders = 40
 	d := openAt(t, history(t, orders, 60))
 	var pruned atomic.Bool
@@ -380,7 +380,7 @@ func TestPruningBesideCommits(t *testing.T) {
 			for i := 0; !pruned.Load() || i < 10; i++ {
 				_, js := start(t, d, 1)
 				id := fmt.Sprintf("SO%08d", c*10+i%10)
-				// Its state is another one each time.
+				// Its state changes each time.
 				o := order(id, i/10%2 == 0)
 				o.Method = clients.Text(fmt.Sprint(i))
 				commit(t, d, succeeded(js[0], noon.Add(time.Duration(i)*time.Second), o))
@@ -398,7 +398,7 @@ func TestPruningBesideCommits(t *testing.T) {
 	for _, n := range commits {
 		total += n
 	}
-	// The revision that was the last of each when it began may have been followed by another.
+	// The last revision of each at the start may have been followed by another.
 	if got.Events < orders*59 || got.Events > orders*60 {
 		t.Errorf("got %d events pruned, want %d, or up to %d with those that are not the last any more", got.Events, orders*59, orders*60)
 	}
@@ -406,7 +406,7 @@ func TestPruningBesideCommits(t *testing.T) {
 	if left != fmt.Sprint(total) || err != nil {
 		t.Errorf("got %s new events, %v, want one for each of %d commits", left, err, total)
 	}
-	sound(t, d)
+	checkConsistent(t, d)
 	t.Logf("%d events pruned beside %d commits", got.Events, total)
 }
 
@@ -421,11 +421,11 @@ func TestPruningNeedsTheWriter(t *testing.T) {
 		t.Errorf("got %+v, %v, want it counted", p, err)
 	}
 	if p, err := d.Prune(t.Context(), kept, noon); err == nil || p.Rows() != 0 {
-		t.Errorf("got %+v, %v, want that it is refused", p, err)
+		t.Errorf("got %+v, %v, want an error", p, err)
 	}
 }
 
-func TestPruningGoesOnWhenTheDatabaseWasLocked(t *testing.T) {
+func TestPruningContinuesAfterALock(t *testing.T) {
 	path := history(t, 100, 10)
 	d := openAt(t, path)
 	d.Inspect().SetPatience(time.Millisecond)

@@ -10,18 +10,17 @@ import (
 	"orderbeat/jobs"
 )
 
-// ErrUnknown is returned for a run or a job that there is not.
-var ErrUnknown = errors.New("it is not known")
+// ErrUnknown is returned for a run or job that does not exist.
+var ErrUnknown = errors.New("not found")
 
-// StateError says that what was wanted cannot be done with a run or a job that is in
-// this state.
+// StateError is returned for an operation that is not possible in the current state of a run or job.
 type StateError struct{ State jobs.State }
 
-func (e *StateError) Error() string { return "it is " + string(e.State) }
+func (e *StateError) Error() string { return "not possible in state " + string(e.State) }
 
-// CancelRun ends a run with those of its jobs that have not ended, and returns their ids
-// and the run. A job that is in hand meanwhile ends without effect. The error is
-// [ErrUnknown], or a [*StateError] when the run has ended.
+// CancelRun cancels a run with its unfinished jobs and returns their ids and the run. The outcome of a
+// job that is running is discarded. The error is [ErrUnknown], or a [*StateError] if the run has
+// ended.
 func (d *DB) CancelRun(ctx context.Context, runID string) (ids []string, run jobs.Run, err error) {
 	err = d.do(ctx, 16, false, func(t *tx) error {
 		if run, err = t.openRun(runID); err != nil {
@@ -36,7 +35,7 @@ func (d *DB) CancelRun(ctx context.Context, runID string) (ids []string, run job
 	return ids, run, nil
 }
 
-// openRun is a run that has not ended. The errors are those of [DB.CancelRun].
+// openRun returns a run that has not ended. It returns the errors of [DB.CancelRun].
 func (t *tx) openRun(id string) (jobs.Run, error) {
 	run, err := scanRun(t.Row, runSQL, id)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -48,8 +47,8 @@ func (t *tx) openRun(id string) (jobs.Run, error) {
 	return run, err
 }
 
-// CancelJob ends a job that has not ended, and returns its run, which may have ended with
-// it. The errors are those of [DB.CancelRun].
+// CancelJob cancels an unfinished job and returns its run, which may have ended with it. It returns the
+// errors of [DB.CancelRun].
 func (d *DB) CancelJob(ctx context.Context, jobID string) (run jobs.Run, err error) {
 	err = d.do(ctx, 2, false, func(t *tx) error {
 		var state jobs.State
@@ -75,9 +74,8 @@ func (d *DB) CancelJob(ctx context.Context, jobID string) (run jobs.Run, err err
 	return run, nil
 }
 
-// cancel runs a statement that cancels jobs of a run, counts them, and ends the run with
-// the last of its jobs. Their messages are left: whoever takes one finds the job ended.
-// What they were about counts as an attempt, so that no later one has the same id.
+// cancel runs a statement that cancels jobs of a run, counts them, and ends the run with its last job.
+// A cancellation counts as an attempt, so that the outcome of a running attempt is ignored.
 func (t *tx) cancel(run *jobs.Run, query, id string, at time.Time) (ids []string, err error) {
 	accounts := map[string]bool{}
 	err = t.Each(query, []any{stamp(at), id}, func(rows *sql.Rows) error {
@@ -95,7 +93,7 @@ func (t *tx) cancel(run *jobs.Run, query, id string, at time.Time) (ids []string
 			return nil, err
 		}
 	}
-	if _, err := t.Exec(cancelledSQL, len(ids), stamp(at), run.ID); err != nil {
+	if _, err := t.Exec(countCancelledSQL, len(ids), stamp(at), run.ID); err != nil {
 		return nil, err
 	}
 	if *run, err = scanRun(t.Row, runSQL, run.ID); err != nil {
@@ -121,6 +119,6 @@ UPDATE jobs SET state = 'cancelled', attempts = attempts + 1, next_attempt_at = 
  WHERE job_id = ? AND state IN ('queued', 'running', 'waiting')
 RETURNING job_id, account`
 
-	cancelledSQL = `
+	countCancelledSQL = `
 UPDATE runs SET jobs_cancelled = jobs_cancelled + ?, started_at = coalesce(started_at, ?) WHERE run_id = ?`
 )

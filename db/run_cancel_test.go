@@ -14,7 +14,7 @@ import (
 	"orderbeat/jobs"
 )
 
-// results are the ids and states of the runs' results that wait to be published.
+// results returns the ids and states of the pending run results.
 func results(t *testing.T, d *db.DB) (told []string) {
 	t.Helper()
 	for _, m := range pending(t, d, time.Now()) {
@@ -30,7 +30,7 @@ func results(t *testing.T, d *db.DB) (told []string) {
 	return told
 }
 
-func TestACancelledRunEndsWithItsJobs(t *testing.T) {
+func TestCancelledRunEndsWithItsJobs(t *testing.T) {
 	d := open(t)
 	run, js := start(t, d, 4)
 	commit(t, d, succeeded(js[0], noon, order("SO1", false)))
@@ -53,9 +53,9 @@ func TestACancelledRunEndsWithItsJobs(t *testing.T) {
 	if diff := cmp.Diff([]string{".result partial"}, results(t, d)); diff != "" {
 		t.Errorf("results (-want +got):\n%s", diff)
 	}
-	// What was in hand comes too late, and what waits is not begun.
+	// The outcome of a running job is ignored, and waiting jobs do not start.
 	if c := commit(t, d, succeeded(js[2], noon, order("SO2", false))); !c.Repeated {
-		t.Errorf("got %+v, want nothing of what was in hand", c)
+		t.Errorf("got %+v, want no effect of the running attempt", c)
 	}
 	if _, ok, err := d.Order(t.Context(), "michelin", "detroit", "SO2"); ok || err != nil {
 		t.Errorf("an order of a cancelled job: %v %v", ok, err)
@@ -71,7 +71,7 @@ func TestACancelledRunEndsWithItsJobs(t *testing.T) {
 	if _, _, err := d.CancelRun(t.Context(), "none"); !errors.Is(err, db.ErrUnknown) {
 		t.Errorf("got %v, want %v", err, db.ErrUnknown)
 	}
-	sound(t, d)
+	checkConsistent(t, d)
 }
 
 func stateOf(err error) jobs.State {
@@ -81,9 +81,8 @@ func stateOf(err error) jobs.State {
 	return ""
 }
 
-// JetStream drops a message whose id it has seen: a job that is brought back is another
-// attempt than the one that was cancelled.
-func TestACancelledAttemptIsNotMadeAgain(t *testing.T) {
+// A retried job starts another attempt than the cancelled one, so that its outcome is not ignored.
+func TestCancelledAttemptIsNotRepeated(t *testing.T) {
 	d := open(t)
 	_, js := start(t, d, 1)
 	publish(t, d)
@@ -94,12 +93,12 @@ func TestACancelledAttemptIsNotMadeAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	if again := claim(t, d); len(again) != 1 || again[0].ID != js[0].ID || again[0].Attempt != 2 {
-		t.Errorf("got %+v, want the second attempt alone", again)
+		t.Errorf("got %+v, want only the second attempt", again)
 	}
-	sound(t, d)
+	checkConsistent(t, d)
 }
 
-func TestACancelledJobLeavesItsRun(t *testing.T) {
+func TestCancelledJobDoesNotCancelItsRun(t *testing.T) {
 	d := open(t)
 	run, js := start(t, d, 2)
 	if got, err := d.CancelJob(t.Context(), js[0].ID); err != nil || got.State.Ended() || got.Jobs.Cancelled != 1 {
@@ -114,12 +113,11 @@ func TestACancelledJobLeavesItsRun(t *testing.T) {
 	if got, err := d.CancelJob(t.Context(), js[1].ID); err != nil || got.ID != run.ID || got.State != jobs.Cancelled {
 		t.Errorf("got %+v, %v, want a cancelled run", got, err)
 	}
-	sound(t, d)
+	checkConsistent(t, d)
 }
 
-// A job that is brought back has all its attempts before it, and its run ends once more,
-// with another result.
-func TestAJobThatIsBroughtBack(t *testing.T) {
+// A retried job has its full attempts, and its run ends again with another result.
+func TestRetriedJobReopensItsRun(t *testing.T) {
 	d := open(t)
 	run, js := start(t, d, 1)
 	js[0].Attempt = 1
@@ -129,7 +127,7 @@ func TestAJobThatIsBroughtBack(t *testing.T) {
 	if err != nil || got.State != jobs.Running || got.Jobs.Dead != 0 || got.FinishedAt != nil {
 		t.Fatalf("got %+v, %v, want the run to go on", got, err)
 	}
-	if _, err := d.RetryJob(t.Context(), js[0].ID); err != nil { // its message waits to be published
+	if _, err := d.RetryJob(t.Context(), js[0].ID); err != nil { // its run's result is pending
 		t.Errorf("got %v, want a queued job left as it is", err)
 	}
 	claimed := claim(t, d)
@@ -154,7 +152,7 @@ func TestAJobThatIsBroughtBack(t *testing.T) {
 	if final, _, err := d.Run(t.Context(), run.ID); err != nil || final.State != jobs.Succeeded || final.Reopened != 1 || final.Orders.Created != 1 {
 		t.Errorf("got %+v, %v", final, err)
 	}
-	sound(t, d)
+	checkConsistent(t, d)
 }
 
 func TestJobsAreListed(t *testing.T) {

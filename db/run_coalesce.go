@@ -13,8 +13,8 @@ import (
 	"orderbeat/jobs"
 )
 
-// requestHash is a digest of what a run requests, nil where nothing is to join it: a run without jobs,
-// or one for what was missed until a consent.
+// requestHash returns a digest of what a run requests. It is nil for runs that other requests must not
+// join: runs without jobs and catch-up runs after a consent.
 func requestHash(run *jobs.Run, js []jobs.Job) []byte {
 	if run.State != jobs.Queued || len(js) == 0 || jobs.IsConsent(run.Trigger) {
 		return nil
@@ -27,7 +27,7 @@ func requestHash(run *jobs.Run, js []jobs.Job) []byte {
 	return sum.Sum(nil)
 }
 
-// earlier is the run that was kept, or joined, for a request with the same key.
+// earlier returns the run that a request with the same key started or joined.
 func (t *tx) earlier(key string) (jobs.Run, bool, error) {
 	if key == "" {
 		return jobs.Run{}, false, nil
@@ -42,19 +42,17 @@ func (t *tx) earlier(key string) (jobs.Run, bool, error) {
 	return run, true, err
 }
 
-// joinFor is how long a run that waits can be joined. One that waits for longer is stuck,
-// perhaps, or far behind others.
+// joinFor is how long requests can join a queued run. A run that is queued for longer may be stuck.
 const joinFor = 15 * time.Minute
 
-// coalesce finds a run that waits and asks the same, and notes who else wants its result. What
-// a schedule asks for is its own: whether its runs may overlap is said there. A run that
-// does not move, because it is paused or waits for too long, is not joined; one of low
-// priority may wait for its turn for as long as it takes.
+// coalesce finds a queued run with the same request and adds the requester to its result. Runs of
+// schedules do not join others: schedules have their own overlap policy. A run that is paused or
+// queued for too long is not joined; a low-priority run can be queued for any time.
 func (t *tx) coalesce(run *jobs.Run, hash []byte) (jobs.Run, bool, error) {
 	if _, scheduled := jobs.ScheduleOf(run.Trigger); scheduled || hash == nil {
 		return jobs.Run{}, false, nil
 	}
-	waiting, err := scanRun(t.Row, runAskingSQL, hash, stamp(run.RequestedAt.Add(-joinFor)))
+	waiting, err := scanRun(t.Row, runByHashSQL, hash, stamp(run.RequestedAt.Add(-joinFor)))
 	if errors.Is(err, sql.ErrNoRows) {
 		return jobs.Run{}, false, nil
 	}
@@ -65,11 +63,11 @@ func (t *tx) coalesce(run *jobs.Run, hash []byte) (jobs.Run, bool, error) {
 	return waiting, true, err
 }
 
-// requester is a request that wants a run's result on a subject of its own.
+// requester is a request that receives a run's result on its own subject.
 type requester struct{ key, replyTo string }
 
-// requesters are those of a run: the one that started it, those that joined it, and those
-// that repeated a key with another subject.
+// requesters returns the requests with their own subject for a run: the one that started it, those that
+// joined it, and those that repeated a key with another subject.
 func (t *tx) requesters(run *jobs.Run) (list []requester, err error) {
 	if run.ReplyTo != "" {
 		list = append(list, requester{run.Key, run.ReplyTo})
@@ -81,19 +79,19 @@ func (t *tx) requesters(run *jobs.Run) (list []requester, err error) {
 	return append(list, others...), err
 }
 
-// replyID makes the result of a run once for each requester.
+// replyID returns the message id of a run's result for a requester.
 func (r requester) replyID(run *jobs.Run) string {
 	sum := sha256.Sum256([]byte(r.key + "\x00" + r.replyTo))
 	return resultID(run) + ".reply." + hex.EncodeToString(sum[:8])
 }
 
-// AnswerRepeat has the result of the run that was started, or joined, by a request with
-// this key go to another subject too: at once if the run has ended. It does so once for
-// each subject, and returns false when no run has the key.
+// AnswerRepeat publishes the result of the run that a request with this key started or joined to
+// another subject too, immediately if the run has ended, once per subject. It returns false if no run
+// has the key.
 func (d *DB) AnswerRepeat(ctx context.Context, key, replyTo string, at time.Time) (known bool, err error) {
-	var answered bool
-	err = d.readers.QueryRowContext(ctx, answeredSQL, key, key, key, replyTo, key, replyTo, key, replyTo).Scan(&known, &answered)
-	if err != nil || !known || answered {
+	var registered bool
+	err = d.readers.QueryRowContext(ctx, subjectRegisteredSQL, key, key, key, replyTo, key, replyTo, key, replyTo).Scan(&known, &registered)
+	if err != nil || !known || registered {
 		return known, err
 	}
 	err = d.do(ctx, 2, false, func(t *tx) error {
@@ -109,7 +107,7 @@ func (d *DB) AnswerRepeat(ctx context.Context, key, replyTo string, at time.Time
 	return known, nil
 }
 
-// maxRepeats bounds to how many subjects the result of one key goes, for repeated requests.
+// maxRepeats limits the number of subjects for repeated requests with the same key.
 const maxRepeats = 1000
 
 func (t *tx) repeat(run *jobs.Run, r requester, at time.Time) error {
@@ -120,7 +118,7 @@ func (t *tx) repeat(run *jobs.Run, r requester, at time.Time) error {
 	if n == 0 || err != nil || !run.State.Ended() {
 		return err
 	}
-	e, err := resultEntry(run)
+	e, err := resultMessage(run)
 	if err != nil {
 		return err
 	}
@@ -129,7 +127,7 @@ func (t *tx) repeat(run *jobs.Run, r requester, at time.Time) error {
 
 const (
 	runJoinedSQL = selectRun + ` WHERE run_id = (SELECT run_id FROM joined_requests WHERE key = ?)`
-	runAskingSQL = selectRun + `
+	runByHashSQL = selectRun + `
  WHERE request_hash = ? AND state = 'queued' AND paused_at IS NULL AND (low_priority_slots > 0 OR requested_at >= ?) ORDER BY run_id DESC LIMIT 1`
 
 	joinSQL = `INSERT INTO joined_requests (key, run_id, reply_to, requested_at) VALUES (?, ?, ?, ?)`
@@ -139,14 +137,14 @@ SELECT key, reply_to FROM joined_requests WHERE run_id = ? AND reply_to IS NOT N
  UNION ALL
 SELECT key, reply_to FROM repeated_requests WHERE run_id = ?`
 
-	// Whether a key is known, and whether its result goes to a subject.
-	answeredSQL = `
+	// Whether a key is known, and whether its result is published to a subject.
+	subjectRegisteredSQL = `
 SELECT EXISTS (SELECT 1 FROM runs WHERE key = ?) OR EXISTS (SELECT 1 FROM joined_requests WHERE key = ?),
        EXISTS (SELECT 1 FROM runs WHERE key = ? AND reply_to = ?)
     OR EXISTS (SELECT 1 FROM joined_requests WHERE key = ? AND reply_to = ?)
     OR EXISTS (SELECT 1 FROM repeated_requests WHERE key = ? AND reply_to = ?)`
 
-	// The subject of the joined request itself is answered already.
+	// The subject of the joined request itself is already registered.
 	repeatSQL = `
 INSERT INTO repeated_requests (key, reply_to, run_id, requested_at)
 SELECT ?, ?, ?, ?

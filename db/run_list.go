@@ -11,21 +11,21 @@ import (
 	"orderbeat/jobs"
 )
 
-// defaultLimit is how many rows a list has when its filter does not say.
+// defaultLimit is the default number of rows of a list.
 const defaultLimit = 100
 
-// RunFilter chooses runs; an empty field chooses all.
+// RunFilter selects runs; an empty field matches all.
 type RunFilter struct {
 	Provider string
 	Kind     string
 	State    jobs.State
-	// Limit is 100 when it is 0.
+	// Limit defaults to 100.
 	Limit int
-	// Before chooses runs that are older than the one with this id.
+	// Before selects runs older than the run with this id.
 	Before string
 }
 
-// Run returns one run, false when there is none.
+// Run returns one run; ok is false if it does not exist.
 func (d *DB) Run(ctx context.Context, id string) (jobs.Run, bool, error) {
 	row := func(query string, args []any, dest ...any) error {
 		return d.bulk.QueryRowContext(ctx, query, args...).Scan(dest...)
@@ -42,7 +42,7 @@ func (d *DB) Runs(ctx context.Context, f RunFilter) ([]jobs.Run, error) {
 	return sqlite.Collect(d.EachRun(ctx, f))
 }
 
-// EachRun yields runs while they are read, as [DB.EachOrder] does.
+// EachRun streams runs, like [DB.EachOrder].
 func (d *DB) EachRun(ctx context.Context, f RunFilter) iter.Seq2[jobs.Run, error] {
 	query, args := f.query()
 	return sqlite.EachRow(ctx, d.bulk, query, args, func(rows *sql.Rows) (jobs.Run, error) {
@@ -73,7 +73,7 @@ SELECT run_id, provider, kind, state, trigger, accounts, params, jobs_total, job
 	runByKeySQL = selectRun + ` WHERE key = ?`
 )
 
-// scanRun reads one run with row, which is the writer's or a reader's way to do so.
+// scanRun reads one run with row, which queries a row in a transaction or with a reader.
 func scanRun(row func(query string, args []any, dest ...any) error, query string, args ...any) (r jobs.Run, err error) {
 	err = row(
 		query, args, &r.ID, &r.Provider, &r.Kind, &r.State, &r.Trigger, sqlite.JSON(&r.Accounts), (*sqlite.Raw)(&r.Params),
@@ -89,11 +89,10 @@ func scanRun(row func(query string, args []any, dest ...any) error, query string
 	return r, err
 }
 
-// OpenJobsExcept returns jobs that have not ended and whose provider is not among
-// those named, each as its next attempt; none named is all of them. There are at
-// most 10,000: who ends them asks again until there are none.
+// OpenJobsExcept returns unfinished jobs of all providers except the given ones, each with its next
+// attempt. It returns at most 10,000: callers that end them repeat the call until it returns none.
 func (d *DB) OpenJobsExcept(ctx context.Context, providers []string) ([]jobs.Job, error) {
-	names, err := encode(append([]string{}, providers...)) // a list even of none
+	names, err := encode(append([]string{}, providers...)) // encodes an empty list as [], not null
 	if err != nil {
 		return nil, err
 	}

@@ -10,12 +10,12 @@ import (
 	"orderbeat/jobs"
 )
 
-// ErrPriority is returned for a run that cannot be paused because all its jobs go out at once.
-var ErrPriority = errors.New("it is not of low priority")
+// ErrPriority is returned for a run that cannot be paused because it has normal priority.
+var ErrPriority = errors.New("not a low-priority run")
 
-// PauseRun keeps back the jobs of a run of low priority that have not gone out, for as long
-// as it is paused; those that have, end. To pause it again changes the note. The error is
-// [ErrUnknown], [ErrPriority], or a [*StateError] when the run has ended.
+// PauseRun pauses a low-priority run: no more of its jobs are dispatched; dispatched jobs continue.
+// Pausing it again updates the note. The error is [ErrUnknown], [ErrPriority], or a [*StateError] if
+// the run has ended.
 func (d *DB) PauseRun(ctx context.Context, runID, note string, at time.Time) (jobs.Run, error) {
 	return d.changeLowRun(ctx, runID, func(t *tx, run *jobs.Run) error {
 		_, err := t.Exec(pauseRunSQL, stamp(at), sqlite.OrNull(note), run.ID)
@@ -23,8 +23,8 @@ func (d *DB) PauseRun(ctx context.Context, runID, note string, at time.Time) (jo
 	})
 }
 
-// ResumeRun lets a paused run go on. One that is not paused goes on as it does. The errors
-// are those of [DB.PauseRun].
+// ResumeRun resumes a paused run. It does nothing if the run is not paused. It returns the errors of
+// [DB.PauseRun].
 func (d *DB) ResumeRun(ctx context.Context, runID string, at time.Time) (jobs.Run, error) {
 	return d.changeLowRun(ctx, runID, func(t *tx, run *jobs.Run) error {
 		if _, err := t.Exec(resumeRunSQL, run.ID); err != nil {
@@ -34,7 +34,7 @@ func (d *DB) ResumeRun(ctx context.Context, runID string, at time.Time) (jobs.Ru
 	})
 }
 
-// changeLowRun changes a run of low priority that has not ended, and returns it.
+// changeLowRun changes an unfinished low-priority run and returns it.
 func (d *DB) changeLowRun(ctx context.Context, runID string, change func(t *tx, run *jobs.Run) error) (run jobs.Run, err error) {
 	err = d.do(ctx, 2, false, func(t *tx) error {
 		if run, err = t.openRun(runID); err != nil {

@@ -9,7 +9,7 @@ import (
 	"orderbeat/jobs"
 )
 
-// Progress tells how far a run is, and by the pace of its last jobs what is left.
+// Progress returns the progress of a run with an estimate based on the rate of its last jobs.
 func (d *DB) Progress(ctx context.Context, run jobs.Run) (jobs.Progress, error) {
 	p := jobs.Progress{Ended: run.Jobs.Ended(), Total: run.Jobs.Total}
 	if run.State.Ended() || run.PausedAt != nil {
@@ -23,7 +23,7 @@ func (d *DB) Progress(ctx context.Context, run jobs.Run) (jobs.Progress, error) 
 	return p, err
 }
 
-// It sorts the jobs of one run, of which there are never more than [jobs.MaxJobs].
+// Sorts the jobs of one run, at most [jobs.MaxJobs].
 const paceSQL = `
 SELECT finished_at FROM jobs
  WHERE run_id = ? AND state IN ('succeeded', 'partial', 'failed', 'dead', 'cancelled')

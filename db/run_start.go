@@ -10,54 +10,53 @@ import (
 	"orderbeat/jobs"
 )
 
-// HeaderReplyTo is the header of a "please run" message that names where else its
-// result goes.
+// HeaderReplyTo is the header of a run request with an additional subject for the result.
 const HeaderReplyTo = "Orderbeat-Reply-To"
 
-// StartRun keeps a run and queues its jobs ([DB.Claim]). A run that has ended already, or that has no jobs, ends at once with its
-// result in the outbox. When a run with the same key was kept before, that one is
-// returned with false, and nothing is written. One that asks the same as a run which
-// still waits joins it, but for those of schedules: that one is returned with false, and
-// tells its result to both.
+// StartRun stores a run and queues its jobs ([DB.Claim]). A finished run or one without jobs ends
+// immediately with its result in the outbox. If a run with the same key exists, it is returned with
+// false, and nothing is written. A request that equals a queued run joins it, unless it is from a
+// schedule: that run is returned with false, and its result is published to both requesters.
 //
-// A job of low priority, and one that waits for an earlier run ([jobs.Run.Overlap]), can be claimed
-// once it is dispatched.
+// A low-priority job, and one that waits for an earlier run ([jobs.Run.Overlap]), can be claimed once
+// it is dispatched.
 func (d *DB) StartRun(ctx context.Context, run jobs.Run, js []jobs.Job) (jobs.Run, bool, error) {
 	run.Jobs.Total = len(js)
 	started := false
-	kept := run
+	stored := run
 	err := d.do(ctx, 3*len(js)+2, false, func(t *tx) error {
-		started, kept = false, run
+		started, stored = false, run
 		earlier, found, err := t.earlier(run.Key)
 		if found && err == nil {
 			err = t.repeat(&earlier, requester{run.Key, run.ReplyTo}, run.RequestedAt)
 		}
 		if found || err != nil {
-			kept = earlier
+			stored = earlier
 			return err
 		}
-		hash := requestHash(&kept, js)
-		if earlier, found, err = t.coalesce(&kept, hash); found || err != nil {
-			kept = earlier
+		hash := requestHash(&stored, js)
+		if earlier, found, err = t.coalesce(&stored, hash); found || err != nil {
+			stored = earlier
 			return err
 		}
-		left, states, note, err := t.overlap(&kept, js)
+		left, states, note, err := t.overlap(&stored, js)
 		if err != nil {
 			return err
 		}
 		if len(js) > 0 && len(left) == 0 {
-			kept.Note = "no jobs: " + note
+			stored.Note = "no jobs: " + note
 		}
 		started = true
-		return t.startRun(&kept, left, states)
+		return t.startRun(&stored, left, states)
 	})
 	if err != nil {
 		return jobs.Run{}, false, fmt.Errorf("run %s: %w", run.ID, err)
 	}
-	return kept, started, nil
+	return stored, started, nil
 }
 
-// startRun stores a run with its jobs. states are those of accounts that wait for another run.
+// startRun stores a run with its jobs. states are the dispatch states of accounts that wait for another
+// run.
 func (t *tx) startRun(run *jobs.Run, js []jobs.Job, states map[string]dispatchState) error {
 	run.Jobs.Total = len(js)
 	if err := t.insertRun(run, requestHash(run, js)); err != nil {
@@ -127,8 +126,8 @@ const insertJobSQL = `
 INSERT INTO jobs (job_id, run_id, provider, account, kind, question, state, dispatch, inline, planned_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
-// endRun stores how a run ended, with the errors of its jobs, and puts its result
-// into the outbox.
+// endRun stores the final state of a run with the errors of its jobs and puts its result into the
+// outbox.
 func (t *tx) endRun(run *jobs.Run) error {
 	found, err := sqlite.FetchIn(t.Tx, func(rows *sql.Rows) (e jobs.RunError, err error) {
 		err = rows.Scan(&e.Account, &e.Code, sqlite.Text(&e.Message), sqlite.Text(&e.Hint))
@@ -137,7 +136,7 @@ func (t *tx) endRun(run *jobs.Run) error {
 	if err != nil {
 		return err
 	}
-	run.Errors = append([]jobs.RunError{}, found...) // a list even of none
+	run.Errors = append([]jobs.RunError{}, found...) // encodes an empty list as [], not null
 	errs, err := encode(run.Errors)
 	if err != nil {
 		return err
@@ -150,7 +149,7 @@ func (t *tx) endRun(run *jobs.Run) error {
 }
 
 const (
-	// A message may be a stack of many lines: what is published has its beginning.
+	// An error may be a long stack trace: truncate it for publishing.
 	runErrorsSQL = `
 SELECT account, error_code, substr(error, 1, 1000), hint FROM jobs
  WHERE run_id = ? AND error_code IS NOT NULL ORDER BY job_id LIMIT ?`
@@ -158,7 +157,7 @@ SELECT account, error_code, substr(error, 1, 1000), hint FROM jobs
 	endRunSQL = `UPDATE runs SET state = ?, errors = ?, started_at = ?, finished_at = ? WHERE run_id = ?`
 )
 
-// resultID makes the message of each end of a run once: a job that is brought back ends it again.
+// resultID returns the message id of a run's result. A reopened run has a new result each time it ends.
 func resultID(run *jobs.Run) string {
 	id := run.ID + ".result"
 	if run.Reopened > 0 {
@@ -167,9 +166,9 @@ func resultID(run *jobs.Run) string {
 	return id
 }
 
-// enqueueResult puts the result of a run into the outbox, for everybody and for each requester.
+// enqueueResult puts the result of a run into the outbox, for the results topic and each requester.
 func (t *tx) enqueueResult(run *jobs.Run) error {
-	e, err := resultEntry(run)
+	e, err := resultMessage(run)
 	if err != nil {
 		return err
 	}
@@ -193,9 +192,9 @@ func (t *tx) enqueueReply(result outboxMessage, run *jobs.Run, to requester) err
 	return t.enqueue(&result)
 }
 
-func resultEntry(run *jobs.Run) (outboxMessage, error) {
+func resultMessage(run *jobs.Run) (outboxMessage, error) {
 	result := *run
-	result.Accounts, result.Params = nil, nil // what was asked is no result
+	result.Accounts, result.Params = nil, nil // not part of the result
 	body, err := encode(result)
 	return outboxMessage{
 		topic: "results", subject: "results." + Token(run.Provider) + "." + Token(run.ID),

@@ -14,7 +14,7 @@ import (
 	"orderbeat/jobs"
 )
 
-func TestARunWithTheSameKeyIsTheFirstOne(t *testing.T) {
+func TestRunWithTheSameKeyReturnsTheFirst(t *testing.T) {
 	d := open(t)
 	first, js := plan(2)
 	first.Key = "michelin-recent@2026-11-20T12:00:00Z"
@@ -32,14 +32,14 @@ func TestARunWithTheSameKeyIsTheFirstOne(t *testing.T) {
 	if diff := cmp.Diff(before, pending(t, d, noon)); diff != "" {
 		t.Errorf("something was published:\n%s", diff)
 	}
-	for range 2 { // without a key, every run is another one
+	for range 2 { // without a key each run is new
 		if _, started, err := d.StartRun(t.Context(), func() jobs.Run { r, _ := plan(0); return r }(), nil); !started || err != nil {
 			t.Errorf("got %v, %v", started, err)
 		}
 	}
 }
 
-func TestARunWithoutJobsEndsAtOnce(t *testing.T) {
+func TestRunWithoutJobsEndsImmediately(t *testing.T) {
 	invalid, _, err := jobs.Plan(jobs.Request{Provider: "nobody", Kind: "sync", Trigger: "nats"}, nil, noon)
 	if err == nil {
 		t.Fatal("planned a run for an unknown provider")
@@ -71,7 +71,7 @@ func TestARunWithoutJobsEndsAtOnce(t *testing.T) {
 	}
 }
 
-func TestAnInlineRunHasNoJobMessage(t *testing.T) {
+func TestLiveRunIsNotQueued(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "orderbeat.db")
 	d := openAt(t, path)
 	begin := func() (jobs.Run, jobs.Job) {
@@ -91,7 +91,7 @@ func TestAnInlineRunHasNoJobMessage(t *testing.T) {
 	left, _ := begin()
 	retried, job := begin()
 	commit(t, d, failed(job, jobs.Waiting, noon))
-	job.Attempt = 2 // it is on the common road now, and its message will come again
+	job.Attempt = 2 // the job is in the queue now and will be claimed
 	if !taken(t, d, job) {
 		t.Fatal("the job was not claimed")
 	}
@@ -107,7 +107,7 @@ func TestAnInlineRunHasNoJobMessage(t *testing.T) {
 	}
 }
 
-func TestATickStartsItsRunOnce(t *testing.T) {
+func TestTickStartsItsRunOnce(t *testing.T) {
 	d := open(t)
 	due := noon.In(time.FixedZone("EST", -5*3600)).Add(250 * time.Millisecond)
 	tick := db.Tick{Schedule: "recent", DueAt: due, Outcome: "started", Reason: "why"}
@@ -141,12 +141,12 @@ func TestATickStartsItsRunOnce(t *testing.T) {
 		t.Errorf("a schedule without ticks: got %v, %v", ok, err)
 	}
 	if _, err := d.RecordTicks(t.Context(), db.Tick{Schedule: "recent", DueAt: noon.Add(time.Hour), Outcome: "guessed"}); err == nil {
-		t.Error("took an outcome that is none")
+		t.Error("accepted an invalid outcome")
 	}
 }
 
-// A tick says started when its run is there, and not when something else has its key.
-func TestATickWhoseKeyIsTakenIsSkipped(t *testing.T) {
+// A tick is only started if its run is new, not if another run has its key.
+func TestTickWithAUsedKeyIsSkipped(t *testing.T) {
 	d := open(t)
 	other, js := plan(1)
 	other.Key = "recent@2026-11-20T12:00:00Z"
@@ -164,9 +164,9 @@ func TestATickWhoseKeyIsTakenIsSkipped(t *testing.T) {
 	}
 }
 
-// Without a tick on record, due times count from when the schedule was first seen, over
-// restarts; a worker with another database may have recorded some.
-func TestTheWatermarkOfAScheduleIsKept(t *testing.T) {
+// Without a recorded tick, due times count from when the schedule was first seen, also after a restart; a
+// worker with another database may have recorded some.
+func TestWatermarkOfAScheduleIsStored(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "orderbeat.db")
 	d := openAt(t, path)
 	at := func(w db.Watermark, err error) time.Time {
@@ -214,7 +214,7 @@ func TestTheWatermarkOfAScheduleIsKept(t *testing.T) {
 	}
 }
 
-func TestAccountsThatStillWorkAtAnEarlierRunAreLeftOut(t *testing.T) {
+func TestAccountsWithAnActiveEarlierRunAreSkipped(t *testing.T) {
 	d := open(t)
 	tick := func(minute int, trigger string, accounts ...string) db.Started {
 		run, js := plan(len(accounts))
@@ -244,8 +244,8 @@ func TestAccountsThatStillWorkAtAnEarlierRunAreLeftOut(t *testing.T) {
 		trigger                 string
 		outcome, reason, asking string
 	}{
-		{1, "schedule:a", "started", "without [flint toledo], which still work at an earlier run", "detroit"},
-		{2, "schedule:a", "skipped", "every account still works at an earlier run", ""},
+		{1, "schedule:a", "started", "skipped [flint toledo]: still working on an earlier run", "detroit"},
+		{2, "schedule:a", "skipped", "every account still works on an earlier run", ""},
 		{3, "schedule:b", "started", "", "detroit toledo flint"},
 	} {
 		got, asking := tick(test.minute, test.trigger, "detroit", "toledo", "flint"), ""
@@ -354,15 +354,15 @@ func TestRunsAndJobsAreListed(t *testing.T) {
 	}
 }
 
-func TestFreshnessTellsTheLastSuccessAndFailure(t *testing.T) {
+func TestFreshnessHasTheLastSuccessAndFailure(t *testing.T) {
 	d := open(t)
 	_, js := start(t, d, 5)
 	check := succeeded(js[4], noon.Add(3*time.Hour))
-	check.Kind = "check" // which asks for no orders
+	check.Kind = "check" // requests no orders
 	commit(t, d, check)
 	commit(t, d, succeeded(js[0], noon))
 	commit(t, d, failed(js[1], jobs.Failed, noon.Add(time.Hour)))
-	commit(t, d, succeeded(js[2], noon.Add(-time.Hour))) // told late
+	commit(t, d, succeeded(js[2], noon.Add(-time.Hour))) // committed late
 	commit(t, d, failed(js[3], jobs.Cancelled, noon.Add(2*time.Hour)))
 	got, err := d.Freshness(t.Context(), "michelin")
 	success, failure := noon, noon.Add(time.Hour)

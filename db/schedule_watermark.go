@@ -10,19 +10,19 @@ import (
 	"orderbeat/db/sqlite"
 )
 
-// Watermark is how far the due times of a schedule are recorded.
+// Watermark is the time until which the due times of a schedule are recorded.
 type Watermark struct {
-	// Last is the latest tick in this database; nil when there is none.
+	// Last is the latest tick in this database; nil if there is none.
 	Last *Tick
-	// FirstSeenAt is when a worker first had the schedule; zero when none had.
+	// FirstSeenAt is when a worker first had the schedule; zero if never.
 	FirstSeenAt time.Time
-	// AccountedAt is until when a worker with another database recorded due times; zero
-	// when none did.
+	// AccountedAt is the time until which a worker with another database recorded due times; zero
+	// if none did.
 	AccountedAt time.Time
 }
 
-// At is the time until which due times are recorded, here or elsewhere; without any, when
-// the schedule was first seen. It is zero when no worker had the schedule.
+// At returns the time until which due times are recorded, in this or another database, or when the
+// schedule was first seen. It is zero if no worker had the schedule.
 func (w Watermark) At() time.Time {
 	if w.Last == nil && w.AccountedAt.IsZero() {
 		return w.FirstSeenAt
@@ -33,7 +33,7 @@ func (w Watermark) At() time.Time {
 	return w.AccountedAt
 }
 
-// Watermark returns how far the due times of a schedule are recorded.
+// Watermark returns the watermark of a schedule.
 func (d *DB) Watermark(ctx context.Context, schedule string) (Watermark, error) {
 	var w Watermark
 	err := d.readers.QueryRowContext(ctx, progressSQL, schedule).Scan(sqlite.Time(&w.FirstSeenAt), sqlite.Time(&w.AccountedAt))
@@ -47,9 +47,9 @@ func (d *DB) Watermark(ctx context.Context, schedule string) (Watermark, error) 
 	return w, err
 }
 
-// SeeSchedule notes that a worker has a schedule, at a time that counts when it is the
-// first, and until when a worker with another database recorded its due times, zero when
-// none did. It returns how far they are recorded.
+// SeeSchedule records that a worker has a schedule: the time if it is the first, and the time until
+// which a worker with another database recorded due times (zero if none did). It returns the
+// watermark.
 func (d *DB) SeeSchedule(ctx context.Context, schedule string, at, accounted time.Time) (Watermark, error) {
 	w, err := d.Watermark(ctx, schedule)
 	if err != nil || !w.FirstSeenAt.IsZero() && !accounted.After(w.AccountedAt) {
@@ -64,10 +64,10 @@ func (d *DB) SeeSchedule(ctx context.Context, schedule string, at, accounted tim
 	return d.Watermark(ctx, schedule)
 }
 
-// ForgetSchedules drops what [DB.SeeSchedule] noted of all schedules but these. One that
-// is configured again later counts from then.
-func (d *DB) ForgetSchedules(ctx context.Context, but []string) error {
-	names, err := encode(but)
+// ForgetSchedules deletes the records of [DB.SeeSchedule] for all schedules except these. A schedule
+// that is configured again later starts again.
+func (d *DB) ForgetSchedules(ctx context.Context, except []string) error {
+	names, err := encode(except)
 	if err != nil {
 		return err
 	}

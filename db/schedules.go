@@ -10,16 +10,15 @@ import (
 	"orderbeat/db/sqlite"
 )
 
-// Pause is a schedule that starts nothing until somebody resumes it.
+// Pause is a paused schedule. It starts no runs until it is resumed.
 type Pause struct {
 	Schedule string    `json:"schedule"`
 	PausedAt time.Time `json:"paused_at"`
-	// Note says why, in somebody's words; "" when nobody said.
+	// Note is the reason given by the user, or "".
 	Note string `json:"note,omitempty"`
 }
 
-// PauseSchedule has a schedule start nothing; paused again it keeps its time and takes
-// the new note.
+// PauseSchedule pauses a schedule. Pausing it again updates the note but not the time.
 func (d *DB) PauseSchedule(ctx context.Context, name, note string, at time.Time) error {
 	if _, err := d.write(ctx, pauseSQL, name, stamp(at), sqlite.OrNull(note)); err != nil {
 		return fmt.Errorf("schedule %s: %w", name, err)
@@ -27,7 +26,7 @@ func (d *DB) PauseSchedule(ctx context.Context, name, note string, at time.Time)
 	return nil
 }
 
-// ResumeSchedule ends a schedule's pause, and reports whether there was one.
+// ResumeSchedule resumes a schedule and reports whether it was paused.
 func (d *DB) ResumeSchedule(ctx context.Context, name string) (was bool, err error) {
 	n, err := d.write(ctx, resumeSQL, name)
 	if err != nil {
@@ -36,7 +35,7 @@ func (d *DB) ResumeSchedule(ctx context.Context, name string) (was bool, err err
 	return n == 1, nil
 }
 
-// Paused returns a schedule's pause, false when it has none.
+// Paused returns the pause of a schedule; ok is false if it is not paused.
 func (d *DB) Paused(ctx context.Context, name string) (Pause, bool, error) {
 	p := Pause{Schedule: name}
 	err := d.readers.QueryRowContext(ctx, pausedSQL, name).Scan(sqlite.Time(&p.PausedAt), sqlite.Text(&p.Note))
@@ -46,9 +45,9 @@ func (d *DB) Paused(ctx context.Context, name string) (Pause, bool, error) {
 	return p, err == nil, err
 }
 
-// FailedInARow counts the last runs of a schedule that failed one after the other, most at
-// most. Those before its last pause do not count, nor do those that have not ended.
-func (d *DB) FailedInARow(ctx context.Context, name string, most int) (n int, err error) {
+// FailedInARow counts the consecutive failed runs of a schedule up to the latest, at most limit. Runs
+// before the last pause and unfinished runs do not count.
+func (d *DB) FailedInARow(ctx context.Context, name string, limit int) (n int, err error) {
 	err = sqlite.Query(ctx, d.readers, func(rows *sql.Rows) error {
 		var failed bool
 		if err := rows.Scan(&failed); err != nil {
@@ -57,7 +56,7 @@ func (d *DB) FailedInARow(ctx context.Context, name string, most int) (n int, er
 		if failed {
 			n++
 		}
-		if !failed || n == most {
+		if !failed || n == limit {
 			return sqlite.ErrEnough
 		}
 		return nil
@@ -66,7 +65,7 @@ func (d *DB) FailedInARow(ctx context.Context, name string, most int) (n int, er
 }
 
 const (
-	// The newest comes first, and few are read: until one that did not fail, or a pause.
+	// Newest first; reading stops at the first run that did not fail, or at a pause.
 	lastRunsSQL = `
 SELECT coalesce(r.state = 'failed', 0) FROM ticks AS t LEFT JOIN runs AS r USING (run_id)
  WHERE t.schedule = ? AND (r.finished_at IS NOT NULL OR t.outcome = 'skipped' AND t.reason LIKE 'paused%')
@@ -79,8 +78,8 @@ INSERT INTO schedules (schedule, paused_at, note) VALUES (?, ?, ?)
 	pausedSQL = `SELECT paused_at, note FROM schedules WHERE schedule = ?`
 )
 
-// Ticks returns the ticks of a schedule that were due from one time to another, both
-// included, oldest first; never more than 1,000.
+// Ticks returns the ticks of a schedule that were due between two times (inclusive), oldest first, at
+// most 1,000.
 func (d *DB) Ticks(ctx context.Context, schedule string, from, to time.Time) ([]Tick, error) {
 	return sqlite.Fetch(ctx, d.readers, scanTick, ticksSQL, schedule, stamp(from), stamp(to))
 }

@@ -10,7 +10,7 @@ import (
 	"orderbeat/jobs"
 )
 
-func TestAPauseLastsUntilItIsEnded(t *testing.T) {
+func TestPauseLastsUntilResumed(t *testing.T) {
 	d := open(t)
 	pause := func() *db.Pause {
 		t.Helper()
@@ -44,7 +44,7 @@ func TestAPauseLastsUntilItIsEnded(t *testing.T) {
 	}
 }
 
-func TestTheReportOfSchedules(t *testing.T) {
+func TestScheduleReport(t *testing.T) {
 	d := open(t)
 	now := time.Now().UTC().Truncate(time.Second)
 	for i, tick := range []db.Tick{{Outcome: "started"}, {Outcome: "skipped", Reason: "paused"}, {Outcome: "missed"}, {Outcome: "caught_up"}, {Outcome: "started"}} {
@@ -66,7 +66,7 @@ func TestTheReportOfSchedules(t *testing.T) {
 	}
 }
 
-func TestFailedRunsInARow(t *testing.T) {
+func TestFailedInARow(t *testing.T) {
 	d := open(t)
 	due := noon
 	run := func(state jobs.State) {
@@ -103,7 +103,7 @@ func TestFailedRunsInARow(t *testing.T) {
 		{func() { run(jobs.Succeeded) }, 0},
 		{func() { run(jobs.Failed) }, 1},
 		{func() { run(jobs.Running) }, 1},
-		{func() { skip("every account still works at an earlier run") }, 1},
+		{func() { skip("every account still works on an earlier run") }, 1},
 		{func() { run(jobs.Failed) }, 2},
 		{func() { run(jobs.Failed) }, 3},
 		{func() { run(jobs.Failed) }, 3},

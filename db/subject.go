@@ -2,9 +2,9 @@ package db
 
 import "strings"
 
-// Token makes one token of a subject, or of an event id, out of data: a byte that
-// is not an ASCII letter, digit, "-" or "_" becomes "%" and two upper-case
-// hexadecimal digits. "" becomes "_", because a subject has no empty tokens.
+// Token encodes data as one token of a subject or event id. A byte that is not an ASCII letter, digit,
+// "-" or "_" becomes "%" and two upper-case hexadecimal digits. "" becomes "_", because a subject
+// cannot have empty tokens.
 func Token(s string) string {
 	if s == "" {
 		return "_"

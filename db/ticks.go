@@ -10,24 +10,23 @@ import (
 	"orderbeat/jobs"
 )
 
-// Tick is one due time of a schedule, and what became of it.
+// Tick is one due time of a schedule and its outcome.
 type Tick struct {
 	Schedule string `json:"schedule"`
-	// DueAt is a whole second; what is finer is cut off.
+	// DueAt is truncated to seconds.
 	DueAt time.Time `json:"due_at"`
 	// Outcome is "started", "skipped", "missed" or "caught_up".
 	Outcome string `json:"outcome"`
-	// Reason says why, in words; "" when there is nothing to say.
+	// Reason is the reason for the outcome, or "".
 	Reason string `json:"reason,omitempty"`
-	// RunID is the run that the tick started, "" for one that started none.
+	// RunID is the run that the tick started, or "".
 	RunID string `json:"run_id,omitempty"`
 }
 
-// Key is the key of the run that the tick starts.
+// Key returns the key of the run that the tick starts.
 func (t Tick) Key() string { return jobs.TickKey(t.Schedule, t.DueAt) }
 
-// RecordTicks records ticks, each once: those whose due time of the schedule is on record
-// already are left out. It returns those that it recorded.
+// RecordTicks records ticks whose due time is not recorded yet, and returns those that it recorded.
 func (d *DB) RecordTicks(ctx context.Context, ticks ...Tick) (recorded []Tick, err error) {
 	if len(ticks) == 0 {
 		return nil, nil
@@ -35,11 +34,11 @@ func (d *DB) RecordTicks(ctx context.Context, ticks ...Tick) (recorded []Tick, e
 	err = d.do(ctx, len(ticks), false, func(t *tx) error {
 		recorded = recorded[:0]
 		for _, tick := range ticks {
-			fresh, err := t.recordTick(&tick)
+			isNew, err := t.recordTick(&tick)
 			if err != nil {
 				return err
 			}
-			if fresh {
+			if isNew {
 				recorded = append(recorded, tick)
 			}
 		}
@@ -51,20 +50,20 @@ func (d *DB) RecordTicks(ctx context.Context, ticks ...Tick) (recorded []Tick, e
 	return recorded, nil
 }
 
-// Started is what became of a tick that was to start a run.
+// Started is the result of [DB.StartTick].
 type Started struct {
-	Tick *Tick     // as recorded, nil when its due time was on record already
-	Run  *jobs.Run // as stored, nil when none was started
+	Tick *Tick     // as recorded, nil if its due time was already recorded
+	Run  *jobs.Run // as stored, nil if none was started
 }
 
-// StartTick records a tick together with the run that it starts, in one transaction, so
-// that a tick says started when its run is there, and only then. It writes nothing when the
-// due time is on record already. When a run with the tick's key exists, the tick is skipped.
+// StartTick records a tick and starts its run in one transaction, so that a tick is started if and only
+// if its run exists. It writes nothing if the due time is already recorded. If a run with the tick's
+// key exists, the tick is skipped.
 func (d *DB) StartTick(ctx context.Context, tick Tick, run jobs.Run, js []jobs.Job) (started Started, err error) {
 	run.Key, run.Jobs.Total = tick.Key(), len(js)
 	err = d.do(ctx, 3*len(js)+3, false, func(t *tx) error {
 		started = Started{}
-		kept, starting := tick, run
+		recordedTick, starting := tick, run
 		earlier, found, err := t.earlier(run.Key)
 		if err != nil {
 			return err
@@ -73,17 +72,17 @@ func (d *DB) StartTick(ctx context.Context, tick Tick, run jobs.Run, js []jobs.J
 		if err != nil {
 			return err
 		}
-		kept.RunID, kept.Reason = run.ID, cmp.Or(note, tick.Reason)
+		recordedTick.RunID, recordedTick.Reason = run.ID, cmp.Or(note, tick.Reason)
 		if found {
-			kept.Outcome, kept.Reason, kept.RunID = "skipped", "run "+earlier.ID+" has the key of this due time", ""
+			recordedTick.Outcome, recordedTick.Reason, recordedTick.RunID = "skipped", "run "+earlier.ID+" has the key of this due time", ""
 		} else if len(left) == 0 && len(js) > 0 {
-			kept.Outcome, kept.RunID = "skipped", ""
+			recordedTick.Outcome, recordedTick.RunID = "skipped", ""
 		}
-		recorded, err := t.recordTick(&kept)
+		recorded, err := t.recordTick(&recordedTick)
 		if err != nil || !recorded {
 			return err
 		}
-		if started.Tick = &kept; kept.RunID == "" {
+		if started.Tick = &recordedTick; recordedTick.RunID == "" {
 			return nil
 		}
 		started.Run = &starting
@@ -105,7 +104,7 @@ const recordTickSQL = `
 INSERT INTO ticks (schedule, due_at, outcome, reason, run_id) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (schedule, due_at) DO NOTHING`
 
-// LastTick returns the latest tick of a schedule, false when there is none.
+// LastTick returns the latest tick of a schedule; ok is false if there is none.
 func (d *DB) LastTick(ctx context.Context, schedule string) (Tick, bool, error) {
 	found, err := sqlite.Fetch(ctx, d.readers, scanTick, lastTickSQL, schedule)
 	if err != nil || len(found) == 0 {

@@ -10,8 +10,8 @@ import (
 	"orderbeat/db/sqlite"
 )
 
-// Credentials returns what is known of every credential, by provider, user and key,
-// for [auth.StatusOf]. Their tokens, and what those were granted for, are not read at all.
+// Credentials returns every credential without its tokens and fingerprint, sorted by provider, user and
+// key, for [auth.StatusOf].
 func (d *DB) Credentials(ctx context.Context) ([]auth.Row, error) {
 	return sqlite.Fetch(ctx, d.readers, func(rows *sql.Rows) (row auth.Row, err error) {
 		err = rows.Scan(statusDest(&row)...)
@@ -22,12 +22,12 @@ func (d *DB) Credentials(ctx context.Context) ([]auth.Row, error) {
 const credentialsSQL = `
 SELECT ` + statusColumns + ` FROM credentials ORDER BY provider, user, key`
 
-// statusColumns are those that hold nothing to keep to oneself.
+// statusColumns are the columns without secrets.
 const statusColumns = `key, provider, environment, user, state, generation, obtained_at, refresh_at, expires_at, expiry_source,
        consented_at, consent_reason, lease_owner, lease_until, intent_at, lost, failures, refusals,
        failure_class, failure_status, failure_code, failure_reason, failed_at, cooldown_until, logins, replays, saved`
 
-// statusDest is where statusColumns are scanned into.
+// statusDest returns the scan destinations for statusColumns.
 func statusDest(r *auth.Row) []any {
 	return []any{
 		&r.Key, &r.Provider, &r.Environment, &r.User, &r.State, &r.Generation,
@@ -51,15 +51,15 @@ func statusDest(r *auth.Row) []any {
 	}
 }
 
-// tokenColumns are the tokens, sealed, and the fingerprint of what they were granted for.
+// tokenColumns are the sealed tokens and the fingerprint of the credential they were granted for.
 const tokenColumns = `sealed, credential`
 
-// tokenDest is where tokenColumns are scanned into.
+// tokenDest returns the scan destinations for tokenColumns.
 func tokenDest(r *auth.Row) []any {
 	return []any{secretInto{&r.Token}, sqlite.Text(&r.Credential)}
 }
 
-// secretInto scans a secret; NULL is none.
+// secretInto scans a secret; NULL is the empty secret.
 type secretInto struct{ s *secret.Secret }
 
 func (s secretInto) Scan(src any) error {

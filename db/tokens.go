@@ -11,18 +11,18 @@ import (
 	"orderbeat/db/sqlite"
 )
 
-// tokens keeps the rows of credentials in a table.
+// tokens stores the rows of credentials in a table.
 type tokens struct {
 	file    *sqlite.DB
 	readers *sql.DB
 }
 
-// Tokens is the token store: an [auth.Store] that any number of processes may share,
-// and an [seal.Resealer]. What it has written survives a power cut, whatever
-// [Options.Synchronous] is: a refresh token that replaces another is the only one.
+// Tokens returns the token store: an [auth.Store] that multiple processes can share, and a
+// [seal.Resealer]. Its writes survive a power failure regardless of [Options.Synchronous], because a
+// new refresh token may be the only valid one.
 //
-// It writes Token as it is, and takes no row with a Refresh beside it, which would be
-// readable in the file: put [seal.New] above it.
+// It stores Token unchanged and rejects a row with Refresh, which would be stored in plain text: wrap
+// it with [seal.New].
 func (d *DB) Tokens() auth.Store { return &tokens{d.file, d.readers} }
 
 // Load implements [auth.Store].
@@ -51,8 +51,8 @@ func (s *tokens) Lease(ctx context.Context, l auth.Lease) (won bool, err error) 
 	return won, nil
 }
 
-// The first row of a key is made; where there is one, or should be, the conditions
-// decide. The WHERE of the SELECT lets only those through who ask for what there is.
+// Inserts the first row of a key; for an existing row the conditions apply. The WHERE of the SELECT
+// rejects a generation other than 0 without a row.
 const leaseSQL = `
 INSERT INTO credentials (key, generation, lease_owner, lease_until, intent_at, lost, provider, environment, user, state, updated_at)
 SELECT ?1, 0, ?3, ?4, ?5, ?6, ?9, ?10, ?11, 'empty', ?12
@@ -64,12 +64,12 @@ SELECT ?1, 0, ?3, ?4, ?5, ?6, ?9, ?10, ?11, 'empty', ?12
         OR state NOT IN ('rejected', 'consent_required') AND (cooldown_until IS NULL OR cooldown_until <= ?5 OR failed_at > ?5))`
 
 // Commit implements [auth.Store].
-func (s *tokens) Commit(ctx context.Context, l auth.Lease, row auth.Row) (took bool, err error) {
+func (s *tokens) Commit(ctx context.Context, l auth.Lease, row auth.Row) (committed bool, err error) {
 	if !row.Refresh.Empty() {
-		return false, fmt.Errorf("credential %s: its refresh token is not sealed: it would be readable in the database", l.Key)
+		return false, fmt.Errorf("credential %s: refresh token is not sealed and would be readable in the database", l.Key)
 	}
 	f := row.Failure
-	took, err = s.write(
+	committed, err = s.write(
 		ctx, commitTokenSQL, row.Provider, row.Environment, row.User, string(row.State), row.Generation,
 		sqlite.StampOrNull(row.ObtainedAt), sqlite.StampOrNull(row.RefreshAt), sqlite.StampOrNull(row.ExpiresAt), sqlite.OrNull(string(row.Expiry)),
 		sqlite.StampOrNull(row.ConsentedAt), sqlite.OrNull(row.ConsentReason), row.Lost, row.Failures, row.Refusals,
@@ -80,7 +80,7 @@ func (s *tokens) Commit(ctx context.Context, l auth.Lease, row auth.Row) (took b
 	if err != nil {
 		return false, fmt.Errorf("credential %s: commit: %w", l.Key, err)
 	}
-	return took, nil
+	return committed, nil
 }
 
 const commitTokenSQL = `
@@ -115,7 +115,7 @@ func (s *tokens) Reseal(ctx context.Context, change func(auth.Row) auth.Row) err
 		for _, row := range all {
 			row = change(row)
 			if !row.Refresh.Empty() {
-				return fmt.Errorf("credential %s: its refresh token is not sealed", row.Key)
+				return fmt.Errorf("credential %s: refresh token is not sealed", row.Key)
 			}
 			if _, err := t.Exec(resealSQL, sqlite.OrNull(row.Token.Reveal()), sqlite.OrNull(row.Credential), row.Key); err != nil {
 				return fmt.Errorf("credential %s: %w", row.Key, err)
@@ -132,9 +132,8 @@ SELECT ` + statusColumns + `, ` + tokenColumns + ` FROM credentials`
 	resealSQL = `UPDATE credentials SET sealed = ?, credential = ? WHERE key = ?`
 )
 
-// EndLeases ends every lease on a credential. The caller knows that no other process
-// renews tokens now: who held one was killed, and nobody should wait for it. What it
-// intended stays known.
+// EndLeases ends all leases on credentials. The caller must ensure that no other process renews tokens:
+// the holders of the leases crashed. The recorded intents are not changed.
 func (d *DB) EndLeases(ctx context.Context) error {
 	return d.file.Write(ctx, 1, sqlite.Durable, func(t *sqlite.Tx) error {
 		_, err := t.Exec(endLeasesSQL)

@@ -20,11 +20,11 @@ import (
 	"orderbeat/db"
 )
 
-func TestTokensKeepAStoresPromises(t *testing.T) {
+func TestTokensImplementTheStoreContract(t *testing.T) {
 	storetest.RunBelowSeal(t, func(t *testing.T) auth.Store { t.Helper(); return open(t).Tokens() })
 }
 
-func TestSealedTokensKeepAStoresPromises(t *testing.T) {
+func TestSealedTokensImplementTheStoreContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) auth.Store {
 		t.Helper()
 		keys, err := seal.LoadKeyring(filepath.Join(t.TempDir(), "key"), true)
@@ -35,7 +35,7 @@ func TestSealedTokensKeepAStoresPromises(t *testing.T) {
 	})
 }
 
-// tokenRow is a row of a user whose tokens were granted; sealed stands for them.
+// tokenRow is a row with granted tokens of a user.
 func tokenRow(user, sealed string) auth.Row {
 	return auth.Row{
 		Key: "mazda/test/" + user, Provider: "mazda", Environment: "test", User: user, State: auth.StateValid, Generation: 1,
@@ -44,7 +44,7 @@ func tokenRow(user, sealed string) auth.Row {
 	}
 }
 
-// leaseOf is a lease for a row's key, for whom nothing is in the way.
+// leaseOf is an acceptable lease for a row.
 func leaseOf(row auth.Row, generation int64) auth.Lease {
 	return auth.Lease{
 		Key: row.Key, Provider: row.Provider, Environment: row.Environment, User: row.User, Generation: generation,
@@ -52,7 +52,7 @@ func leaseOf(row auth.Row, generation int64) auth.Lease {
 	}
 }
 
-// keepToken commits a row over a lease of its own.
+// keepToken commits a row with a new lease.
 func keepToken(tb testing.TB, d *db.DB, row auth.Row) {
 	tb.Helper()
 	l := leaseOf(row, row.Generation-1)
@@ -86,7 +86,7 @@ func TestTokensSurviveTheProcess(t *testing.T) {
 	}
 }
 
-func TestARefreshTokenIsNotWrittenInTheClear(t *testing.T) {
+func TestRefreshTokenIsNotStoredInPlainText(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "orderbeat.db")
 	d := openAt(t, path)
 	row := tokenRow("johndoe", "sealed")
@@ -114,7 +114,7 @@ func TestARefreshTokenIsNotWrittenInTheClear(t *testing.T) {
 	}
 }
 
-func TestTokensReachTheDiskWhateverTheRestDoes(t *testing.T) {
+func TestTokenCommitsAreAlwaysSynced(t *testing.T) {
 	d, err := db.Open(t.Context(), db.Options{Path: filepath.Join(t.TempDir(), "orderbeat.db"), Synchronous: "normal"})
 	if err != nil {
 		t.Fatal(err)
@@ -145,7 +145,7 @@ func TestTokensReachTheDiskWhateverTheRestDoes(t *testing.T) {
 	}
 }
 
-func TestResealChangesEveryRowOrNone(t *testing.T) {
+func TestResealIsAtomic(t *testing.T) {
 	d := open(t)
 	users := []string{"ann", "ben", "cid"}
 	for _, user := range users {
@@ -221,7 +221,7 @@ func TestCredentialsAreListedWithoutTokens(t *testing.T) {
 	}
 }
 
-func TestALeaseIsNotTakenForWhoLeft(t *testing.T) {
+func TestNoLeaseForACancelledCaller(t *testing.T) {
 	d := open(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -234,7 +234,7 @@ func TestALeaseIsNotTakenForWhoLeft(t *testing.T) {
 	}
 }
 
-func TestTheLeasesOfTheKilledAreEnded(t *testing.T) {
+func TestEndLeasesOfCrashedProcesses(t *testing.T) {
 	d := open(t)
 	row := tokenRow("johndoe", "sealed")
 	keepToken(t, d, row)

@@ -11,7 +11,7 @@ import (
 	"orderbeat/db"
 )
 
-// without is an order whose first line is changed, and normalized again.
+// without is an order with a changed first line, normalized.
 func without(unread clients.Unread, change func(o *clients.Order, l *clients.Line)) clients.Order {
 	o := order("SO1", false)
 	l := &o.Lines[0]
@@ -31,10 +31,10 @@ func stored(t *testing.T, d *db.DB) db.StoredOrder {
 	return o
 }
 
-func TestWhatCannotBeReadKeepsWhatIsStored(t *testing.T) {
+func TestUnreadableFieldsKeepTheirStoredValues(t *testing.T) {
 	for name, c := range map[string]struct {
 		next clients.Order
-		want func(o *clients.Order) // what differs from the order that is stored
+		want func(o *clients.Order) // differences from the stored order
 	}{
 		"a promise": {without(clients.UnreadSchedule, func(_ *clients.Order, l *clients.Line) { l.Schedule[0].DeliveryOn = "" }), func(*clients.Order) {}},
 		"a quantity of a schedule line": {without(clients.UnreadSchedule, func(_ *clients.Order, l *clients.Line) {
@@ -68,7 +68,7 @@ func TestWhatCannotBeReadKeepsWhatIsStored(t *testing.T) {
 			want.Status = ""
 			want.Normalize()
 			observe(t, d, noon, order("SO1", false))
-			for i := range 2 { // the second time nothing is new
+			for i := range 2 { // no change the second time
 				committed := observe(t, d, noon.Add(time.Duration(i+1)*time.Hour), c.next)
 				if i > 0 && committed.Tally.Changed > 0 {
 					t.Errorf("the same again is a change")
@@ -93,7 +93,7 @@ func TestWhatCannotBeReadKeepsWhatIsStored(t *testing.T) {
 	}
 }
 
-func TestUnmappedIsOfTheLastAnswer(t *testing.T) {
+func TestUnmappedIsOfTheLastResponse(t *testing.T) {
 	d := open(t)
 	for i, unmapped := range [][]string{{"a: b"}, {"a: c"}, {"a: c"}, nil, {"a: b", "d: e"}} {
 		o := order("SO1", false)
@@ -108,7 +108,7 @@ func TestUnmappedIsOfTheLastAnswer(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeReadOfDocumentsKeepsWhatIsStored(t *testing.T) {
+func TestUnreadableDocumentFieldsKeepTheirStoredValues(t *testing.T) {
 	d := open(t)
 	observe(t, d, noon, order("SO1", false))
 	advise(t, d, noon, advice("BOL1", "SO1"))
@@ -132,7 +132,7 @@ func TestWhatCannotBeReadOfDocumentsKeepsWhatIsStored(t *testing.T) {
 	if diff := cmp.Diff(db.OrderDocuments{Advices: []clients.Advice{wantAdvice}, Invoices: []clients.Invoice{wantInvoice}}, docs); diff != "" {
 		t.Errorf("documents (-want +got):\n%s", diff)
 	}
-	// Once they can be read there is nothing unmapped, and no event either.
+	// When they become readable, nothing is unmapped and there is no event.
 	advise(t, d, later.Add(time.Hour), advice("BOL1", "SO1"))
 	bill(t, d, later.Add(time.Hour), invoice("1", "SO1"))
 	docs, err = d.Documents(t.Context(), "michelin", "detroit", "SO1")

@@ -17,8 +17,8 @@ import (
 	"orderbeat/db"
 )
 
-// childRead names, in a child process of the test, the database to be read for as long as
-// its standard input is open.
+// childRead is the environment variable with the database path for a child process, which reads until its
+// standard input is closed.
 const childRead = "ORDERBEAT_TEST_READ_DB"
 
 func readForATime(path string) error {
@@ -39,7 +39,7 @@ func readForATime(path string) error {
 	return err
 }
 
-func TestLogIsBoundedAndALongReaderIsNamed(t *testing.T) {
+func TestWALIsBoundedAndALongReaderIsLogged(t *testing.T) {
 	path := blankAt(t)
 	var log bytes.Buffer
 	d, err := db.Open(t.Context(), db.Options{Path: path, Log: slog.New(slog.NewTextHandler(&log, nil))})
@@ -70,7 +70,7 @@ func TestLogIsBoundedAndALongReaderIsNamed(t *testing.T) {
 
 	fill(60)
 	if told := look(time.Second); d.WALBytes() > 20<<20 || told != "" {
-		t.Errorf("without a reader it has %d bytes, log %q, want at most 20 MB and no word", d.WALBytes(), told)
+		t.Errorf("without a reader it has %d bytes, log %q, want at most 20 MB and no warning", d.WALBytes(), told)
 	}
 
 	child := exec.CommandContext(t.Context(), os.Args[0])
@@ -92,7 +92,7 @@ func TestLogIsBoundedAndALongReaderIsNamed(t *testing.T) {
 	}
 	fill(40)
 	if told := look(0) + look(9*time.Second); told != "" {
-		t.Errorf("after 9 s: log %q, want patience", told)
+		t.Errorf("after 9 s: log %q, want no warning yet", told)
 	}
 	told := look(2 * time.Second)
 	by := fmt.Sprintf("(pid %d)", child.Process.Pid)
@@ -102,10 +102,10 @@ func TestLogIsBoundedAndALongReaderIsNamed(t *testing.T) {
 		}
 	}
 	if told := look(time.Second); told != "" {
-		t.Errorf("log %q, want it told with pauses", told)
+		t.Errorf("log %q, want warnings at intervals", told)
 	}
 	if told := look(time.Minute); !strings.Contains(told, "for=1m12s") {
-		t.Errorf("log %q, want it told again", told)
+		t.Errorf("log %q, want another warning", told)
 	}
 	if err := in.Close(); err != nil {
 		t.Fatal(err)
@@ -115,7 +115,7 @@ func TestLogIsBoundedAndALongReaderIsNamed(t *testing.T) {
 	}
 	look(time.Second)
 	if told := look(time.Second); d.WALBytes() > 1<<20 || !strings.Contains(told, "small again") {
-		t.Errorf("it has %d bytes, log %q, want it cut when the reader has ended, though nothing is written", d.WALBytes(), told)
+		t.Errorf("it has %d bytes, log %q, want it truncated after the reader ended, without a write", d.WALBytes(), told)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 	"orderbeat/db"
 )
 
-// insertTick inserts one row, which all the tests of the writer do.
+// insertTick inserts one row.
 func insertTick(run db.Exec, n int) error {
 	_, err := run("INSERT INTO ticks (schedule, due_at, outcome) VALUES ('s', ?, 'started')", strconv.Itoa(n))
 	return err
@@ -29,7 +29,7 @@ func ticks(t *testing.T, d *db.DB) int {
 	return n
 }
 
-// held keeps the writer busy until release is called.
+// held blocks the writer until release is called.
 func held(t *testing.T, d *db.DB) (release func()) {
 	t.Helper()
 	begun, end := make(chan struct{}), make(chan struct{})
@@ -55,7 +55,7 @@ func until(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-func TestWaitingOperationsShareOneTransaction(t *testing.T) {
+func TestWaitingOperationsShareATransaction(t *testing.T) {
 	d := open(t)
 	release := held(t, d)
 	const n = 100
@@ -67,7 +67,7 @@ func TestWaitingOperationsShareOneTransaction(t *testing.T) {
 				if err := insertTick(run, i); err != nil {
 					return err
 				}
-				// The number of the transaction: a new one sees the rows of those before it only.
+				// The number of the transaction: a new one only sees the rows of earlier ones.
 				seen, err := d.Value(t.Context(), "SELECT count(*) FROM ticks")
 				commits <- seen
 				return err
@@ -91,7 +91,7 @@ func TestWaitingOperationsShareOneTransaction(t *testing.T) {
 	}
 }
 
-func TestAFailingOperationFailsAlone(t *testing.T) {
+func TestFailingOperationDoesNotAffectOthers(t *testing.T) {
 	d := open(t)
 	release := held(t, d)
 	mistake := errors.New("a mistake")
@@ -106,7 +106,7 @@ func TestAFailingOperationFailsAlone(t *testing.T) {
 				case 7:
 					return mistake
 				case 8:
-					return insertTick(run, i) // breaks the key
+					return insertTick(run, i) // violates the primary key
 				}
 				return nil
 			})
@@ -126,14 +126,14 @@ func TestAFailingOperationFailsAlone(t *testing.T) {
 	}
 }
 
-func TestAPanicFailsItsOperationAlone(t *testing.T) {
+func TestPanicOnlyFailsItsOperation(t *testing.T) {
 	d := open(t)
 	err := d.Write(t.Context(), false, func(run db.Exec) error {
 		_ = insertTick(run, 1)
 		panic("oops")
 	})
 	if err == nil || !strings.Contains(err.Error(), "panic: oops") || !strings.Contains(err.Error(), "writer_test.go") {
-		t.Errorf("got %v, want the panic and where it was", err)
+		t.Errorf("got %v, want the panic and its stack", err)
 	}
 	if err := d.Write(t.Context(), false, func(run db.Exec) error { return insertTick(run, 2) }); err != nil {
 		t.Errorf("the next operation: %v", err)
@@ -151,7 +151,7 @@ func TestManyCallersAtOnce(t *testing.T) {
 			for j := range 20 {
 				ctx, cancel := context.WithCancel(t.Context())
 				if j%5 == 0 {
-					cancel() // some leave at once
+					cancel() // some are cancelled immediately
 				}
 				err := d.Write(ctx, j%3 == 0, func(run db.Exec) error { return insertTick(run, i*100+j) })
 				if (j%5 == 0) != errors.Is(err, context.Canceled) {
@@ -167,7 +167,7 @@ func TestManyCallersAtOnce(t *testing.T) {
 	}
 }
 
-func TestACallerMayLeaveTheQueue(t *testing.T) {
+func TestCancelledCallerLeavesTheQueue(t *testing.T) {
 	d := open(t)
 	release := held(t, d)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -184,10 +184,10 @@ func TestACallerMayLeaveTheQueue(t *testing.T) {
 	}
 }
 
-// TestAFullDiskIsAnErrorToAll bounds the size of the file, which fails like a full disk.
-func TestAFullDiskIsAnErrorToAll(t *testing.T) {
+// TestFullDiskFailsAllOperations limits the file size, which fails like a full disk.
+func TestFullDiskFailsAllOperations(t *testing.T) {
 	d := open(t)
-	if err := d.OnWriter(t.Context(), "PRAGMA max_page_count = 1"); err != nil { // as large as it is now
+	if err := d.OnWriter(t.Context(), "PRAGMA max_page_count = 1"); err != nil { // the current size
 		t.Fatal(err)
 	}
 	large := fmt.Sprintf("%0100000d", 1)
@@ -215,8 +215,8 @@ func TestAFullDiskIsAnErrorToAll(t *testing.T) {
 	}
 }
 
-// TestACommitThatFailsIsAnErrorToAll breaks a constraint that is checked only when the transaction ends.
-func TestACommitThatFailsIsAnErrorToAll(t *testing.T) {
+// TestFailedCommitFailsAllOperations violates a deferred constraint.
+func TestFailedCommitFailsAllOperations(t *testing.T) {
 	d := open(t)
 	release := held(t, d)
 	var callers sync.WaitGroup
@@ -249,8 +249,8 @@ func TestACommitThatFailsIsAnErrorToAll(t *testing.T) {
 	}
 }
 
-// TestOnlyMarksDoNotWaitForTheDisk reads what the last commit was done with.
-func TestOnlyMarksDoNotWaitForTheDisk(t *testing.T) {
+// TestOnlyRelaxedCommitsSkipFsync reads the synchronous mode of the last commit.
+func TestOnlyRelaxedCommitsSkipFsync(t *testing.T) {
 	d := open(t)
 	for _, relaxed := range []bool{true, false, true, true, false, false} {
 		if err := d.Write(t.Context(), relaxed, func(db.Exec) error { return nil }); err != nil {
@@ -264,7 +264,7 @@ func TestOnlyMarksDoNotWaitForTheDisk(t *testing.T) {
 	}
 }
 
-func TestAfterCloseNothingIsWritten(t *testing.T) {
+func TestWriteFailsAfterClose(t *testing.T) {
 	d := open(t)
 	release := held(t, d)
 	closed := make(chan error)

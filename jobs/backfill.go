@@ -2,13 +2,12 @@ package jobs
 
 import "slices"
 
-// backfillDays is how many days one job of a backfill asks for where the provider itself
-// sets no limit.
+// backfillDays is the number of days per backfill job when the provider sets no limit.
 const backfillDays = 90
 
-// planBackfill asks for the orders of any range ([windowParams]), which must be named, cut
-// into windows, the oldest first or, with {"order": "newest"}, the newest. Its jobs have low
-// priority: a few at a time, and one of each account.
+// planBackfill plans the orders of any date range ([windowParams]). The range is required. It is
+// cut into windows, oldest first, or newest first with {"order": "newest"}. Backfill jobs have
+// low priority: a few run at a time, at most one per account.
 func planBackfill(p Planning) ([]Question, error) {
 	params := struct {
 		windowParams
@@ -22,7 +21,7 @@ func planBackfill(p Planning) ([]Question, error) {
 		return nil, err
 	}
 	if params.windowParams == (windowParams{}) {
-		return nil, Invalid("backfill needs a range", known)
+		return nil, Invalid("backfill requires a date range", known)
 	}
 	from, to, err := params.window(p, "", p.Traits.HistoryDays)
 	if err != nil {
@@ -32,13 +31,13 @@ func planBackfill(p Planning) ([]Question, error) {
 	if most == 0 {
 		most = backfillDays
 	}
-	questions := windows(from, to, most)
+	queries := windows(from, to, most)
 	switch params.Order {
 	case "oldest":
 	case "newest":
-		slices.Reverse(questions)
+		slices.Reverse(queries)
 	default:
-		return nil, Invalid("order "+quote(params.Order)+" is neither oldest nor newest", known)
+		return nil, Invalid("unknown order "+quote(params.Order)+" (oldest, newest)", known)
 	}
-	return questions, nil
+	return queries, nil
 }

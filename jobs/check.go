@@ -6,7 +6,7 @@ import (
 	"orderbeat/clients"
 )
 
-// planCheck asks whether an account's credentials work. It has no params.
+// planCheck plans one credential check per account. It has no params.
 func planCheck(p Planning) ([]Question, error) {
 	if err := decodeParams(p.Params, &struct{}{}, "none"); err != nil {
 		return nil, err
@@ -14,12 +14,12 @@ func planCheck(p Planning) ([]Question, error) {
 	return []Question{{}}, nil
 }
 
-// check has the provider prove the account's credentials. It asks for no order, so
-// that an answer without any is a proof.
+// check verifies the account's credentials with the provider ([clients.Checker]). It requests
+// no orders.
 func check(ctx context.Context, p clients.Provider, q clients.Query) (clients.Answer, error) {
 	c, ok := p.(clients.Checker)
 	if !ok {
-		return clients.Answer{}, &clients.Error{Op: "check", Code: clients.CodeInvalid, Message: "nothing of this provider can be checked"}
+		return clients.Answer{}, &clients.Error{Op: "check", Code: clients.CodeInvalid, Message: "the provider does not support credential checks"}
 	}
 	problems, err := c.Check(ctx, q.Account)
 	return clients.Answer{Partial: problems}, err

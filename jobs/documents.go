@@ -6,51 +6,51 @@ import (
 	"orderbeat/clients"
 )
 
-// advicesLookback is how far back despatch advices are asked for without params: with
-// today five days, which Michelin takes as one question.
+// advicesLookback is the default lookback for despatch advices: five days including today, which
+// is the limit of one Michelin request.
 const advicesLookback = "4d"
 
-// documentsHint is that of a partial answer about documents.
-const documentsHint = "what could be read was stored; the rest is asked for again with the next run"
+// documentsHint is the hint for a partial response with documents.
+const documentsHint = "The readable documents were stored. The next run requests the rest again."
 
-// planDespatch asks for the despatch advices of a window of despatch dates ([readWindow]).
+// planDespatch plans the despatch advices of a window of despatch dates ([readWindow]).
 func planDespatch(p Planning) ([]Question, error) {
 	return planDocuments("despatch advices", p, advicesLookback, p.Traits.MaxDespatchDays)
 }
 
-// planDocuments asks for the documents of a window, cut into what the provider takes at
-// once; most is 0 where it cannot be asked for them at all.
-func planDocuments(what string, p Planning, usual string, most int) ([]Question, error) {
-	if most == 0 {
-		return nil, Invalid("the provider cannot be asked for "+what, "ask one that can")
+// planDocuments plans the documents of a window, cut into windows of at most maxDays days.
+// maxDays is 0 if the provider does not support these documents.
+func planDocuments(what string, p Planning, lookback string, maxDays int) ([]Question, error) {
+	if maxDays == 0 {
+		return nil, Invalid("the provider does not support "+what, "Choose a provider that does.")
 	}
-	from, to, err := readWindow(p, usual, 0)
+	from, to, err := readWindow(p, lookback, 0)
 	if err != nil {
 		return nil, err
 	}
-	return windows(from, to, most), nil
+	return windows(from, to, maxDays), nil
 }
 
-func askAdvices(ctx context.Context, p clients.Provider, q clients.Query) (clients.Answer, error) {
-	adviser, ok := p.(clients.DespatchSource)
+func requestAdvices(ctx context.Context, p clients.Provider, q clients.Query) (clients.Answer, error) {
+	source, ok := p.(clients.DespatchSource)
 	if !ok {
-		return clients.Answer{}, &clients.Error{Op: "despatch", Code: clients.CodeInvalid, Message: "the provider cannot be asked for despatch advices"}
+		return clients.Answer{}, &clients.Error{Op: "despatch", Code: clients.CodeInvalid, Message: "the provider does not support despatch advices"}
 	}
-	return adviser.Advices(ctx, q)
+	return source.Advices(ctx, q)
 }
 
-// invoicesLookback is how far back invoices are asked for without params.
+// invoicesLookback is the default lookback for invoices.
 const invoicesLookback = "7d"
 
-// planInvoice asks for the invoices of a window of issue dates ([readWindow]).
+// planInvoice plans the invoices of a window of issue dates ([readWindow]).
 func planInvoice(p Planning) ([]Question, error) {
 	return planDocuments("invoices", p, invoicesLookback, p.Traits.MaxInvoiceDays)
 }
 
-func askInvoices(ctx context.Context, p clients.Provider, q clients.Query) (clients.Answer, error) {
-	invoicer, ok := p.(clients.InvoiceSource)
+func requestInvoices(ctx context.Context, p clients.Provider, q clients.Query) (clients.Answer, error) {
+	source, ok := p.(clients.InvoiceSource)
 	if !ok {
-		return clients.Answer{}, &clients.Error{Op: "invoice", Code: clients.CodeInvalid, Message: "the provider cannot be asked for invoices"}
+		return clients.Answer{}, &clients.Error{Op: "invoice", Code: clients.CodeInvalid, Message: "the provider does not support invoices"}
 	}
-	return invoicer.Invoices(ctx, q)
+	return source.Invoices(ctx, q)
 }

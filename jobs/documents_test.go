@@ -12,37 +12,37 @@ import (
 	"orderbeat/jobs"
 )
 
-// neighbour is a provider that tells of documents, and knows no orders.
-type neighbour struct {
+// documentProvider is a provider with despatch advices and invoices but without orders.
+type documentProvider struct {
 	checker
 	advices, invoices func(clients.Query) (clients.Answer, error)
 }
 
-func (n neighbour) Advices(_ context.Context, q clients.Query) (clients.Answer, error) {
-	return n.advices(q)
+func (p documentProvider) Advices(_ context.Context, q clients.Query) (clients.Answer, error) {
+	return p.advices(q)
 }
 
-func (n neighbour) Invoices(_ context.Context, q clients.Query) (clients.Answer, error) {
-	return n.invoices(q)
+func (p documentProvider) Invoices(_ context.Context, q clients.Query) (clients.Answer, error) {
+	return p.invoices(q)
 }
 
 func documentsOf(kind, params string) jobs.Request {
-	return jobs.Request{Provider: "neighbour", Kind: kind, Params: json.RawMessage(params)}
+	return jobs.Request{Provider: "documents", Kind: kind, Params: json.RawMessage(params)}
 }
 
-func TestDocumentsAreAskedForInWindows(t *testing.T) {
+func TestDocumentsArePlannedInWindows(t *testing.T) {
 	all := targets(t)
-	all["neighbour"] = jobs.Target{
+	all["documents"] = jobs.Target{
 		Traits:   clients.Traits{MaxWindowDays: 90, MaxDespatchDays: 5, MaxInvoiceDays: 30},
 		Accounts: []clients.Account{all["michelin"].Accounts[0]},
 	}
 	for name, c := range map[string]struct{ kind, params, want string }{
-		"advices: nothing looks back five days in all": {"despatch", ``, "2026-11-16 2026-11-20"},
-		"advices: six days are two windows":            {"despatch", `{"lookback":"5d"}`, "2026-11-15 2026-11-19, 2026-11-20 2026-11-20"},
-		"advices: a range":                             {"despatch", `{"from":"2026-10-30","to":"2026-11-03"}`, "2026-10-30 2026-11-03"},
-		"invoices: nothing looks back a week":          {"invoice", ``, "2026-11-13 2026-11-20"},
-		"invoices: 30 days are one window":             {"invoice", `{"lookback":"29d"}`, "2026-10-22 2026-11-20"},
-		"invoices: 31 days are two":                    {"invoice", `{"lookback":"30d"}`, "2026-10-21 2026-11-19, 2026-11-20 2026-11-20"},
+		"advices: the default is five days including today": {"despatch", ``, "2026-11-16 2026-11-20"},
+		"advices: six days are two windows":                 {"despatch", `{"lookback":"5d"}`, "2026-11-15 2026-11-19, 2026-11-20 2026-11-20"},
+		"advices: a range":                                  {"despatch", `{"from":"2026-10-30","to":"2026-11-03"}`, "2026-10-30 2026-11-03"},
+		"invoices: the default lookback is a week":          {"invoice", ``, "2026-11-13 2026-11-20"},
+		"invoices: 30 days are one window":                  {"invoice", `{"lookback":"29d"}`, "2026-10-22 2026-11-20"},
+		"invoices: 31 days are two":                         {"invoice", `{"lookback":"30d"}`, "2026-10-21 2026-11-19, 2026-11-20 2026-11-20"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, planned, err := jobs.Plan(documentsOf(c.kind, c.params), all, now)
@@ -59,29 +59,29 @@ func TestDocumentsAreAskedForInWindows(t *testing.T) {
 		})
 	}
 	for kind, want := range map[string]string{
-		"despatch": "the provider cannot be asked for despatch advices", "invoice": "the provider cannot be asked for invoices",
+		"despatch": "the provider does not support despatch advices", "invoice": "the provider does not support invoices",
 	} {
 		r := documentsOf(kind, ``)
-		r.Provider = "michelin" // whose traits here have neither
+		r.Provider = "michelin" // supports neither
 		run, planned, err := jobs.Plan(r, all, now)
 		if e := clients.AsError(err); e == nil || e.Code != clients.CodeInvalid || e.Message != want || e.Hint == "" || run.State != jobs.Failed || planned != nil {
-			t.Errorf("%s: got %v and run %s, want it refused", kind, err, run.State)
+			t.Errorf("%s: got %v and run %s, want an invalid request and a failed run", kind, err, run.State)
 		}
 		if _, _, err := jobs.Plan(documentsOf(kind, `{"order_ids":["1"]}`), all, now); err == nil || !strings.Contains(clients.AsError(err).Message, "order_ids") {
-			t.Errorf("%s by number: got %v, want it refused", kind, err)
+			t.Errorf("%s by number: got %v, want an error about order_ids", kind, err)
 		}
 	}
 }
 
-func TestPerformAsksForDocuments(t *testing.T) {
-	asked := ""
-	p := neighbour{
+func TestPerformRequestsDocuments(t *testing.T) {
+	requested := ""
+	p := documentProvider{
 		advices: func(q clients.Query) (clients.Answer, error) {
-			asked += "advices " + string(q.From) + ";"
+			requested += "advices " + string(q.From) + ";"
 			return clients.Answer{Advices: []clients.Advice{{AdviceID: "BOL1"}}}, nil
 		},
 		invoices: func(q clients.Query) (clients.Answer, error) {
-			asked += "invoices " + string(q.From) + ";"
+			requested += "invoices " + string(q.From) + ";"
 			return clients.Answer{
 				Invoices: []clients.Invoice{{Number: "1"}, {Number: strings.Repeat("2", 129)}},
 				Partial:  []clients.Problem{{Message: "a day is full"}},
@@ -97,17 +97,17 @@ func TestPerformAsksForDocuments(t *testing.T) {
 	j.Kind = "invoice"
 	out, err = jobs.Perform(t.Context(), p, clients.Account{}, j, retry)
 	if err != nil || out.State != jobs.Partial || len(out.Invoices) != 1 || out.Err.Hint == "" || strings.Contains(out.Err.Hint, "orders") {
-		t.Fatalf("invoices: got %+v and %v, want the one that can be told, and what becomes of the rest", out, err)
+		t.Fatalf("invoices: got %+v and %v, want the invoice with the short number, and a hint about the other", out, err)
 	}
 	if want := "a day is full; the number of invoice " + strings.Repeat("2", 120) + "… is longer than 128 bytes"; out.Err.Message != want {
 		t.Errorf("got %q, want %q", out.Err.Message, want)
 	}
-	if asked != "advices 2026-11-16;invoices 2026-11-16;" {
-		t.Errorf("asked %s", asked)
+	if requested != "advices 2026-11-16;invoices 2026-11-16;" {
+		t.Errorf("requested %s", requested)
 	}
 }
 
-func TestPerformOfDocumentsNeedsAProviderThatHasThem(t *testing.T) {
+func TestPerformRejectsDocumentsThatTheProviderDoesNotSupport(t *testing.T) {
 	for _, kind := range []string{"despatch", "invoice"} {
 		j := job(1)
 		j.Kind = kind

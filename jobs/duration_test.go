@@ -7,7 +7,7 @@ import (
 	"orderbeat/jobs"
 )
 
-func TestLengthsAreToldAsTheyAreConfigured(t *testing.T) {
+func TestFormatDurationOmitsTrailingZeros(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		2 * time.Hour: "2h", 90 * time.Minute: "1h30m", 15 * time.Minute: "15m", time.Second: "1s", 10 * time.Hour: "10h", 30*time.Hour + 10*time.Minute: "30h10m",
 	} {

@@ -9,43 +9,43 @@ import (
 // maxNumberBytes bounds an order id or reference: longer than any supplier's.
 const maxNumberBytes = 128
 
-// planFetch asks for single orders: {"order_ids": […], "references": […]}, as many
-// to a job as the provider takes.
+// planFetch plans single orders: {"order_ids": […], "references": […]}, up to
+// [clients.Traits.MaxReferences] per job.
 func planFetch(planning Planning) ([]Question, error) {
 	var p struct {
 		OrderIDs   []string `json:"order_ids"`
 		References []string `json:"references"`
 	}
-	const known = "order_ids, references: lists of numbers as text"
+	const known = "order_ids, references: lists of strings"
 	if err := decodeParams(planning.Params, &p, known); err != nil {
 		return nil, err
 	}
 	if len(p.OrderIDs)+len(p.References) == 0 {
-		return nil, Invalid("fetch needs order_ids or references", known)
+		return nil, Invalid("fetch requires order_ids or references", known)
 	}
-	most := planning.Traits.MaxReferences
-	if most == 0 {
-		return nil, Invalid("the provider has no requests for single orders", "use sync")
+	batchSize := planning.Traits.MaxReferences
+	if batchSize == 0 {
+		return nil, Invalid("the provider does not support requests for single orders", "Use sync.")
 	}
 	for _, id := range slices.Concat(p.OrderIDs, p.References) {
 		if strings.TrimSpace(id) == "" {
-			return nil, Invalid("an order id or reference is blank", "leave it out")
+			return nil, Invalid("an order id or reference is blank", "Remove it.")
 		}
 		if len(id) > maxNumberBytes {
-			return nil, Invalid(fmt.Sprintf("order id or reference %s is longer than %d bytes", quote(id), maxNumberBytes), "check it")
+			return nil, Invalid(fmt.Sprintf("order id or reference %s is longer than %d bytes", quote(id), maxNumberBytes), "Check the number.")
 		}
 	}
-	var questions []Question
-	for ids := range slices.Chunk(unique(p.OrderIDs), most) {
-		questions = append(questions, Question{OrderIDs: ids})
+	var queries []Question
+	for ids := range slices.Chunk(unique(p.OrderIDs), batchSize) {
+		queries = append(queries, Question{OrderIDs: ids})
 	}
-	for refs := range slices.Chunk(unique(p.References), most) {
-		questions = append(questions, Question{References: refs})
+	for refs := range slices.Chunk(unique(p.References), batchSize) {
+		queries = append(queries, Question{References: refs})
 	}
-	return questions, nil
+	return queries, nil
 }
 
-// unique drops what was named before.
+// unique removes duplicates and keeps the order.
 func unique(all []string) []string {
 	var out []string
 	seen := map[string]bool{}

@@ -1,6 +1,6 @@
-// Package jobs holds what a run is, how it is planned into jobs, what a job did,
-// and when it is tried again. It stores and publishes nothing: [Plan] and
-// [Perform] are given everything they need and return what happened.
+// Package jobs defines runs and jobs, plans runs into jobs, performs jobs and computes when a
+// failed job is retried. It stores and publishes nothing: [Plan] and [Perform] receive all input
+// as arguments and return the result.
 //
 // Start reading at [Plan], then the kinds ([Kinds]), then [Perform].
 package jobs
@@ -16,71 +16,71 @@ import (
 	"orderbeat/clients/exchange"
 )
 
-// State is where a run or a job stands. A run is never waiting or dead.
+// State is the state of a run or a job. A run is never waiting or dead.
 type State string
 
 // The states.
 const (
 	Queued    State = "queued"
 	Running   State = "running"
-	Waiting   State = "waiting" // a job: tried, and to be tried again
+	Waiting   State = "waiting" // jobs only: failed and due for a retry
 	Succeeded State = "succeeded"
-	Partial   State = "partial" // some of the orders, or of the jobs, came with an error
-	Failed    State = "failed"  // trying again does not help
-	Dead      State = "dead"    // a job: its attempts are used up
+	Partial   State = "partial" // some of the orders or jobs failed
+	Failed    State = "failed"  // not retryable
+	Dead      State = "dead"    // jobs only: no attempts left
 	Cancelled State = "cancelled"
 )
 
-// RunStates are those that a run may be in, in the order of its life.
+// RunStates lists the states of a run in the order of its lifecycle.
 var RunStates = []State{Queued, Running, Succeeded, Partial, Failed, Cancelled}
 
-// Paused is how runs are listed that are paused and have not ended: queued or running.
+// Paused is a list filter: it selects paused runs that are queued or running.
 const Paused State = "paused"
 
-// ListedRunStates are those that runs can be listed by.
+// ListedRunStates lists the states that runs can be filtered by.
 var ListedRunStates = append(slices.Clone(RunStates), Paused)
 
-// JobStates are those that a job may be in, in the order of its life.
+// JobStates lists the states of a job in the order of its lifecycle.
 var JobStates = []State{Queued, Running, Waiting, Succeeded, Partial, Failed, Dead, Cancelled}
 
 // Ended reports whether the state is final.
 func (s State) Ended() bool { return s != Queued && s != Running && s != Waiting }
 
-// Priority says which jobs go first.
+// Priority decides which jobs are dispatched first.
 type Priority string
 
-// The priorities. Of those that are low, a few at a time go out at a provider, one of each
-// account, behind all others.
+// The priorities. Low-priority jobs are dispatched after all others, a few at a time per provider
+// and at most one per account.
 const (
 	Normal Priority = "normal"
 	Low    Priority = "low"
 )
 
-// Priorities are all there are.
+// Priorities lists all priorities.
 var Priorities = []Priority{Normal, Low}
 
-// Request is one "please run".
+// Request is a request to start a run.
 type Request struct {
 	Provider string
 	Kind     string
-	// Priority is the kind's own when it is "".
+	// Priority defaults to the priority of the kind.
 	Priority Priority
-	// Accounts names the accounts to ask; none means all.
+	// Accounts lists account names; empty means all accounts.
 	Accounts []string
-	// Params are the kind's own, a JSON object or nothing.
+	// Params is a JSON object with the params of the kind, or empty.
 	Params json.RawMessage
-	// Trigger says who asked: "schedule:<name>", "consent:<user>", "nats", "api" or "live".
+	// Trigger is the origin of the request: "schedule:<name>", "consent:<user>", "nats", "api" or "live".
 	Trigger string
-	// Key makes the request once: a second one with the same key is the first
-	// one again. "" is never the same.
+	// Key makes the request idempotent: a second request with the same key returns the first
+	// run. Requests without a key are not deduplicated.
 	Key string
-	// ReplyTo is a subject that the result is published to as well, or "".
+	// ReplyTo is an additional subject that the result is published to, or "".
 	ReplyTo string
-	// Traceparent is the caller's W3C trace context; what is none counts as "".
+	// Traceparent is the caller's W3C trace context. An invalid value is ignored.
 	Traceparent string
 }
 
-// Run is one asking: one provider, some accounts, one question.
+// Run is one request to sync: a provider, its accounts and params such as a date range.
 type Run struct {
 	ID       string          `json:"run_id"`
 	Provider string          `json:"provider"`
@@ -91,7 +91,7 @@ type Run struct {
 	Params   json.RawMessage `json:"params,omitempty"`
 	Jobs     Counts          `json:"jobs"`
 	Orders   Tally           `json:"orders"`
-	// Errors lists the accounts that failed or were partial, at most [MaxErrors].
+	// Errors lists the errors of failed and partial jobs, at most [MaxErrors].
 	Errors      []RunError `json:"errors"`
 	RequestedAt time.Time  `json:"requested_at"`
 	StartedAt   *time.Time `json:"started_at"`
@@ -99,35 +99,35 @@ type Run struct {
 
 	// Priority is low, or "" for normal.
 	Priority Priority `json:"priority,omitempty"`
-	// PausedAt is when a run of low priority was paused; nil when it goes on.
+	// PausedAt is when a low-priority run was paused; nil if it is not paused.
 	PausedAt *time.Time `json:"paused_at,omitempty"`
-	// Note says why the run is paused, or why it has no jobs.
+	// Note is the reason why the run is paused or has no jobs.
 	Note string `json:"note,omitempty"`
 
-	// Reopened is how often a job that was brought back made the run go on after its end.
+	// Reopened counts how often a retried job reopened the finished run.
 	Reopened int `json:"reopened,omitempty"`
 
 	Key         string `json:"-"`
 	ReplyTo     string `json:"-"`
 	Traceparent string `json:"-"`
-	// LowPrioritySlots is [Target.LowPrioritySlots] where the priority is low, else 0.
+	// LowPrioritySlots is [Target.LowPrioritySlots] for a low-priority run, else 0.
 	LowPrioritySlots int `json:"-"`
-	// Overlap says what becomes of accounts that still work at an earlier run with the same
-	// trigger; "" is [OverlapAllow].
+	// Overlap is the policy for accounts that an earlier run with the same trigger is still
+	// working on; "" is [OverlapAllow].
 	Overlap string `json:"-"`
 }
 
-// What becomes of an account that still works at an earlier run of a schedule.
+// Overlap policies for accounts that an earlier run of the schedule is still working on.
 const (
-	OverlapSkip     = "skip"      // it is left out
-	OverlapQueueOne = "queue_one" // it is asked when that has ended, unless it is to be already
+	OverlapSkip     = "skip"      // leave the account out
+	OverlapQueueOne = "queue_one" // start after the earlier run, unless a run is already waiting
 	OverlapAllow    = "allow"
 )
 
-// MaxErrors bounds a run's list of errors; the jobs table has them all.
+// MaxErrors limits [Run.Errors]; the jobs table has all errors.
 const MaxErrors = 100
 
-// RunError is one failure as a run's result tells it.
+// RunError is one failure in the result of a run.
 type RunError struct {
 	Account string       `json:"account,omitempty"`
 	Code    clients.Code `json:"code"`
@@ -135,7 +135,7 @@ type RunError struct {
 	Hint    string       `json:"hint,omitempty"`
 }
 
-// Counts says how a run's jobs ended; those that did not yet are only in Total.
+// Counts counts the jobs of a run by final state. Unfinished jobs only count in Total.
 type Counts struct {
 	Total     int `json:"total"`
 	Succeeded int `json:"succeeded"`
@@ -145,11 +145,11 @@ type Counts struct {
 	Cancelled int `json:"cancelled"`
 }
 
-// Ended is how many jobs ended.
+// Ended returns the number of jobs in a final state.
 func (c Counts) Ended() int { return c.Succeeded + c.Partial + c.Failed + c.Dead + c.Cancelled }
 
-// State is the state of a run whose jobs ended so: succeeded when all did, failed
-// when none did even partly, else partial.
+// State returns the state of a run with these counts: succeeded if all jobs succeeded, failed if
+// none succeeded even partly, else partial.
 func (c Counts) State() State {
 	switch {
 	case c.Ended() < c.Total:
@@ -165,9 +165,8 @@ func (c Counts) State() State {
 	}
 }
 
-// Tally counts the orders that a run or a job was told or, where it asked for despatch
-// advices or invoices, those known orders that these belong to: changed are the ones
-// whose history tells something new.
+// Tally counts the orders that a run or a job received. For despatch advices and invoices it
+// counts the known orders they belong to. Changed counts orders with a new history entry.
 type Tally struct {
 	Seen      int `json:"seen"`
 	Created   int `json:"created"`
@@ -175,9 +174,8 @@ type Tally struct {
 	Unchanged int `json:"unchanged"`
 }
 
-// Job is one question about one account: the unit of retry, of isolation, of
-// progress and of resumption after a crash. Its JSON is the message on the
-// jobs stream.
+// Job is one query for one account: the unit of retry, isolation, progress and resumption after a
+// crash. Its JSON is the message on the jobs stream.
 type Job struct {
 	ID       string `json:"job_id"`
 	RunID    string `json:"run_id"`
@@ -185,76 +183,76 @@ type Job struct {
 	Account  string `json:"account"`
 	Kind     string `json:"kind"`
 	Question
-	// Attempt counts from 1. Tried is how many of the attempts do not count: those from
-	// before the job was last brought back, and those in which nothing was sent
+	// Attempt counts from 1. Tried is the number of attempts that do not count towards the
+	// limit: those before the job was last retried by hand, and those that sent nothing
 	// ([clients.Error.NotSent]).
 	Attempt int `json:"attempt"`
 	Tried   int `json:"tried,omitempty"`
-	// FirstAt is when the first attempt was planned, or the job was brought back.
+	// FirstAt is when the first attempt was planned or the job was last retried by hand.
 	FirstAt time.Time `json:"first_at"`
 }
 
-// Question is what a job asks, without the account: a window of order dates or
-// some order ids and references.
+// Question is the query of a job without the account: a window of order dates, or order ids and
+// references.
 type Question struct {
 	From       clients.Date `json:"from,omitempty"`
 	To         clients.Date `json:"to,omitempty"`
 	OrderIDs   []string     `json:"order_ids,omitempty"`
 	References []string     `json:"references,omitempty"`
-	// Remaps is the job whose kept answers are mapped again; nothing is asked then.
+	// Remaps is the job whose recorded responses are mapped again; no request is sent.
 	Remaps string `json:"remaps,omitempty"`
 }
 
-// Query is the question put to an account.
+// Query returns the query for an account.
 func (q Question) Query(a clients.Account) clients.Query {
 	return clients.Query{Account: a, From: q.From, To: q.To, OrderIDs: q.OrderIDs, References: q.References}
 }
 
-// Outcome is what one attempt at a job did.
+// Outcome is the result of one attempt at a job.
 type Outcome struct {
 	Job
-	// State is what the job is in now: succeeded, partial, failed, dead or waiting.
+	// State is the new state of the job: succeeded, partial, failed, dead or waiting.
 	State State
-	// NextAt is when a waiting job is due again.
+	// NextAt is when a waiting job is due.
 	NextAt time.Time
 	Orders []clients.Order
-	// Advices and Invoices are what jobs of the kinds despatch and invoice were told.
+	// Advices and Invoices are the documents that despatch and invoice jobs received.
 	Advices  []clients.Advice
 	Invoices []clients.Invoice
 	// Volatile is the provider's [clients.Traits.Volatile].
 	Volatile []string
-	// Exchanges are what went over the wire, as far as it may be kept.
+	// Exchanges are the HTTP exchanges, as far as the policy allows recording.
 	Exchanges []exchange.Exchange
-	// Unread is how many orders could not be read ([clients.Problem.Unread]); Err then has
+	// Unread is the number of orders that could not be decoded ([clients.Problem.Unread]); Err then has
 	// [clients.CodeBadResponse].
 	Unread int
-	// Err is why the attempt failed, or what was partial about it; nil when it succeeded.
+	// Err is the reason of a failed or partial attempt; nil if it succeeded.
 	Err *clients.Error
-	// AskedAt is when the provider was asked: what the orders are as of. Of a job that maps
-	// kept answers again it is when these came.
+	// AskedAt is when the request was sent: the orders are as of this time. For a remap job it is
+	// when the recorded request was sent.
 	AskedAt    time.Time
 	FinishedAt time.Time
 }
 
-// moment is t as it is stored: in UTC, cut to milliseconds.
-func moment(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
+// storedTime returns t as it is stored: in UTC, truncated to milliseconds.
+func storedTime(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 
-// NewID makes an id for a run: a ULID, which sorts by time.
+// NewID returns a new run id: a ULID, which sorts by time.
 func NewID(now time.Time) string {
 	return ulid.MustNew(ulid.Timestamp(now), ulid.DefaultEntropy()).String()
 }
 
-// Progress is how far a run is.
+// Progress is the progress of a run.
 type Progress struct {
 	Ended int `json:"ended"`
 	Total int `json:"total"`
-	// LeftSeconds is about how long the rest takes; nil when nobody can say, or the run is
-	// paused or has ended.
+	// LeftSeconds is the estimated remaining time; nil if unknown, or if the run is paused or
+	// has ended.
 	LeftSeconds *float64 `json:"left_seconds"`
 }
 
-// Estimate says how long the rest takes if it goes on as the last jobs ended, whose times
-// are given newest first.
+// Estimate sets LeftSeconds from the rate at which the last jobs ended. ended holds their end
+// times, newest first.
 func (p *Progress) Estimate(ended []time.Time) {
 	if len(ended) < 2 {
 		return

@@ -6,50 +6,50 @@ import (
 	"orderbeat/clients"
 )
 
-// Mask passes every text that a provider reported through text, in place: of the orders and
-// documents, and of the error. What has an id that text changes is left out, and the outcome is
-// partial: its id could become another's. Exchanges are redacted already.
-func (o *Outcome) Mask(text func(string) string) {
+// Mask applies mask, in place, to every text from the provider: orders, documents and the error.
+// An order or document whose id mask changes is dropped and the outcome becomes partial, because
+// the masked id could collide with another. Exchanges are already redacted.
+func (o *Outcome) Mask(mask func(string) string) {
 	if o.Err != nil {
-		o.Err.Message, o.Err.Hint = text(o.Err.Message), text(o.Err.Hint)
+		o.Err.Message, o.Err.Hint = mask(o.Err.Message), mask(o.Err.Hint)
 	}
 	n := len(o.Orders) + len(o.Advices) + len(o.Invoices)
-	o.Orders = masked(o.Orders, text, func(v *clients.Order) string { return v.OrderID })
-	o.Advices = masked(o.Advices, text, func(v *clients.Advice) string { return v.AdviceID })
-	o.Invoices = masked(o.Invoices, text, func(v *clients.Invoice) string { return v.Number })
+	o.Orders = masked(o.Orders, mask, func(v *clients.Order) string { return v.OrderID })
+	o.Advices = masked(o.Advices, mask, func(v *clients.Advice) string { return v.AdviceID })
+	o.Invoices = masked(o.Invoices, mask, func(v *clients.Invoice) string { return v.Number })
 	n -= len(o.Orders) + len(o.Advices) + len(o.Invoices)
 	if n == 0 {
 		return
 	}
-	message := fmt.Sprintf("%d orders or documents have a secret in their id and are not stored", n)
+	message := fmt.Sprintf("%d orders or documents not stored: secret in the id", n)
 	if o.Err == nil {
-		o.State, o.Err = Partial, &clients.Error{Op: "ask", Code: clients.CodeInvalid, Hint: "ask the provider why it sends credentials back"}
+		o.State, o.Err = Partial, &clients.Error{Op: "request", Code: clients.CodeInvalid, Hint: "Ask the provider why its responses contain credentials."}
 	} else {
 		o.Err.Message += "; "
 	}
 	o.Err.Message += message
 }
 
-// editable is what a provider reports.
+// editable is an order or a document.
 type editable[T any] interface {
 	*T
 	EditTexts(edit func(string) string)
 	Normalize()
 }
 
-// masked edits a list, and leaves out what has another id then.
-func masked[T any, P editable[T]](list []T, text func(string) string, id func(*T) string) []T {
+// masked applies mask to a list and drops the entries whose id changes.
+func masked[T any, P editable[T]](list []T, mask func(string) string, id func(*T) string) []T {
 	kept := list[:0]
 	for i := range list {
 		v, changed := &list[i], false
 		before := id(v)
 		P(v).EditTexts(func(s string) string {
-			edited := text(s)
+			edited := mask(s)
 			changed = changed || edited != s
 			return edited
 		})
 		if changed {
-			P(v).Normalize() // lines may have got one id
+			P(v).Normalize() // two lines may have the same id now
 		}
 		if id(v) == before {
 			kept = append(kept, *v)

@@ -8,8 +8,8 @@ import (
 	"orderbeat/jobs"
 )
 
-func TestSecretsLeaveOutcomesWithoutMixingThemUp(t *testing.T) {
-	text := func(s string) string { return strings.ReplaceAll(s, "canary", "REDACTED") }
+func TestMaskRemovesSecretsAndKeepsIDsDistinct(t *testing.T) {
+	mask := func(s string) string { return strings.ReplaceAll(s, "canary", "REDACTED") }
 	out := jobs.Outcome{
 		State: jobs.Succeeded,
 		Orders: []clients.Order{
@@ -19,15 +19,15 @@ func TestSecretsLeaveOutcomesWithoutMixingThemUp(t *testing.T) {
 		},
 		Advices: []clients.Advice{{AdviceID: "canary"}},
 	}
-	out.Mask(text)
+	out.Mask(mask)
 	if len(out.Orders) != 1 || len(out.Advices) != 0 || out.Orders[0].Lines[0].LineID == out.Orders[0].Lines[1].LineID || out.Orders[0].Lines[0].Description+out.Orders[0].Lines[1].Description != "a REDACTED" {
 		t.Errorf("got %+v", out.Orders)
 	}
-	if out.State != jobs.Partial || out.Err == nil || !strings.Contains(out.Err.Message, "3 orders or documents have a secret in their id") {
+	if out.State != jobs.Partial || out.Err == nil || !strings.Contains(out.Err.Message, "3 orders or documents not stored: secret in the id") {
 		t.Errorf("got %s, %v", out.State, out.Err)
 	}
 	out = jobs.Outcome{State: jobs.Failed, Err: &clients.Error{Message: "it was canary", Hint: "canary"}}
-	if out.Mask(text); out.Err.Message != "it was REDACTED" || out.Err.Hint != "REDACTED" {
+	if out.Mask(mask); out.Err.Message != "it was REDACTED" || out.Err.Hint != "REDACTED" {
 		t.Errorf("got %+v", out.Err)
 	}
 }

@@ -11,47 +11,46 @@ import (
 	"orderbeat/clients/exchange"
 )
 
-// Perform asks the provider a job's question once and says what came of it,
-// including when, if ever, to ask again. ctx bounds the asking. An order or a document
-// whose id is longer than 128 bytes becomes a problem of a partial answer. A panic in the
-// provider is a failed attempt with its stack. What went over the wire is in the outcome, as
-// far as it may be kept. When ctx was cancelled, because the
-// program stops or a caller left, Perform returns an error that wraps
-// [context.Canceled] and nothing happened: the attempt does not count.
+// Perform makes one attempt at a job and returns its outcome, including when to retry. ctx limits
+// the time of the attempt. An order or document with an id longer than 128 bytes becomes a
+// [clients.Problem] of a partial response. A panic in the provider is a failed attempt with its
+// stack. The outcome has the HTTP exchanges as far as the policy allows recording. If ctx is
+// cancelled, because the program stops or the caller disconnects, Perform returns an error that
+// wraps [context.Canceled] and the attempt does not count.
 func Perform(ctx context.Context, p clients.Provider, a clients.Account, job Job, retry clients.Retry) (Outcome, error) {
-	out := Outcome{Job: job, AskedAt: moment(time.Now())}
+	out := Outcome{Job: job, AskedAt: storedTime(time.Now())}
 	kind := Kinds[job.Kind]
 	ctx, recording := exchange.Record(ctx)
-	answer, volatile, err := ask(ctx, kind, p, job.Query(a))
+	answer, volatile, err := send(ctx, kind, p, job.Query(a))
 	out.Volatile = volatile
 	out.Exchanges = recording.Exchanges()
 	if err != nil && errors.Is(context.Cause(ctx), context.Canceled) {
 		return Outcome{}, fmt.Errorf("job %s: %w", job.ID, context.Cause(ctx))
 	}
-	out.FinishedAt = moment(time.Now())
-	setAside(&answer)
+	out.FinishedAt = storedTime(time.Now())
+	rejectLongIDs(&answer)
 	switch {
 	case err != nil:
 		out.Err = clients.AsError(err)
 		out.Err.Hint = hint(out.Err, job)
-		out.State, out.NextAt = again(out.Err, job, retry, out.FinishedAt)
+		out.State, out.NextAt = nextState(out.Err, job, retry, out.FinishedAt)
 		if out.Err.NotSent {
 			out.Tried++
 		}
 	case len(answer.Partial) > 0:
-		out.keep(answer)
+		out.setResult(answer)
 		out.Err.Hint = kind.Hint
-		if kind.Ask == nil {
-			out.Err.Hint = "what could be read was stored; the other orders are asked for again with the next run"
+		if kind.Request == nil {
+			out.Err.Hint = "The readable orders were stored. The next run requests the others again."
 		}
 	default:
-		out.keep(answer)
+		out.setResult(answer)
 	}
 	return out, nil
 }
 
-// keep takes what was told, and succeeds at least in part.
-func (o *Outcome) keep(a clients.Answer) {
+// setResult stores the response in the outcome and sets its state to succeeded or partial.
+func (o *Outcome) setResult(a clients.Answer) {
 	o.Orders, o.Advices, o.Invoices = a.Orders, a.Advices, a.Invoices
 	o.State = Succeeded
 	if len(a.Partial) > 0 {
@@ -70,15 +69,15 @@ func (o *Outcome) keep(a clients.Answer) {
 	}
 }
 
-// ask puts a question to a provider. volatile is its [clients.Traits.Volatile].
-func ask(ctx context.Context, kind Kind, p clients.Provider, q clients.Query) (answer clients.Answer, volatile []string, err error) {
+// send sends a query to a provider. volatile is its [clients.Traits.Volatile].
+func send(ctx context.Context, kind Kind, p clients.Provider, q clients.Query) (answer clients.Answer, volatile []string, err error) {
 	traits, err := clients.TraitsOf(p)
 	if err != nil {
 		return answer, nil, err
 	}
-	err = clients.Recover("ask", func() (err error) {
-		if kind.Ask != nil {
-			answer, err = kind.Ask(ctx, p, q)
+	err = clients.Recover("request", func() (err error) {
+		if kind.Request != nil {
+			answer, err = kind.Request(ctx, p, q)
 		} else {
 			answer, err = p.Orders(ctx, q)
 		}
@@ -87,45 +86,45 @@ func ask(ctx context.Context, kind Kind, p clients.Provider, q clients.Query) (a
 	return answer, traits.Volatile, err
 }
 
-// hint is an error's, and where to find an answer that could not be read.
+// hint returns the hint of an error, with the location of the recorded response if there is one.
 func hint(e *clients.Error, job Job) string {
 	if e.Exchange == nil {
 		return e.Hint
 	}
-	kept := fmt.Sprintf("the answer is kept: select * from exchanges where job_id = '%s'", job.ID)
+	recorded := fmt.Sprintf("the response is recorded: select * from exchanges where job_id = '%s'", job.ID)
 	if e.Hint == "" {
-		return kept
+		return recorded
 	}
-	return e.Hint + "; " + kept
+	return e.Hint + "; " + recorded
 }
 
-// setAside turns orders and documents into problems whose ids nothing can carry: no
-// subject, and no key of a message.
-func setAside(answer *clients.Answer) {
-	answer.Orders = carried(answer, answer.Orders, func(o *clients.Order) (string, clients.Problem) {
+// rejectLongIDs turns orders and documents whose ids are too long for a subject or a message id
+// into problems.
+func rejectLongIDs(answer *clients.Answer) {
+	answer.Orders = withShortIDs(answer, answer.Orders, func(o *clients.Order) (string, clients.Problem) {
 		return o.OrderID, clients.Problem{OrderID: shorten(o.OrderID), Reference: shorten(string(o.Reference)), Message: "the order id"}
 	})
-	answer.Advices = carried(answer, answer.Advices, func(a *clients.Advice) (string, clients.Problem) {
+	answer.Advices = withShortIDs(answer, answer.Advices, func(a *clients.Advice) (string, clients.Problem) {
 		return a.AdviceID, clients.Problem{Message: "the number of despatch advice " + shorten(a.AdviceID)}
 	})
-	answer.Invoices = carried(answer, answer.Invoices, func(i *clients.Invoice) (string, clients.Problem) {
+	answer.Invoices = withShortIDs(answer, answer.Invoices, func(i *clients.Invoice) (string, clients.Problem) {
 		return i.Number, clients.Problem{Message: "the number of invoice " + shorten(i.Number)}
 	})
 }
 
-// carried leaves out what has too long an id, and notes the problem. name tells the id,
-// and the problem as far as it depends on what it is.
-func carried[T any](answer *clients.Answer, all []T, name func(*T) (string, clients.Problem)) []T {
-	endless := func(v T) bool {
+// withShortIDs drops the entries whose ids are too long and adds a problem for each to answer.
+// name returns the id and the start of the problem.
+func withShortIDs[T any](answer *clients.Answer, all []T, name func(*T) (string, clients.Problem)) []T {
+	tooLong := func(v T) bool {
 		id, _ := name(&v)
 		return len(id) > maxNumberBytes
 	}
-	if !slices.ContainsFunc(all, endless) {
+	if !slices.ContainsFunc(all, tooLong) {
 		return all
 	}
 	var kept []T
 	for _, v := range all {
-		if !endless(v) {
+		if !tooLong(v) {
 			kept = append(kept, v)
 			continue
 		}
@@ -136,19 +135,19 @@ func carried[T any](answer *clients.Answer, all []T, name func(*T) (string, clie
 	return kept
 }
 
-// partial tells about the first few of the problems that an answer came with.
+// partial returns an error with the first problems of a partial response.
 func partial(problems []clients.Problem) *clients.Error {
-	const most = 5
-	e := &clients.Error{Op: "ask", Code: clients.CodeInvalid}
+	const limit = 5
+	e := &clients.Error{Op: "request", Code: clients.CodeInvalid}
 	for i, p := range problems {
-		if i == most {
-			e.Message += fmt.Sprintf("; and %d more", len(problems)-most)
+		if i == limit {
+			e.Message += fmt.Sprintf("; and %d more", len(problems)-limit)
 			break
 		}
 		if i > 0 {
 			e.Message += "; "
 		}
-		e.Message += named(p) + p.Message
+		e.Message += orderPrefix(p) + p.Message
 		if p.Code != "" {
 			e.Message += " (code " + p.Code + ")"
 		}
@@ -156,8 +155,8 @@ func partial(problems []clients.Problem) *clients.Error {
 	return e
 }
 
-// named begins a text about a problem with the order it is about, if that is known.
-func named(p clients.Problem) string {
+// orderPrefix returns the order of a problem as a message prefix, "" if the order is unknown.
+func orderPrefix(p clients.Problem) string {
 	switch {
 	case p.OrderID != "" && p.Reference != "":
 		return "order " + p.OrderID + " (" + p.Reference + "): "

@@ -12,7 +12,7 @@ import (
 	"orderbeat/jobs"
 )
 
-// provider answers as its function says.
+// provider is a provider whose Orders is the function.
 type provider func(ctx context.Context, q clients.Query) (clients.Answer, error)
 
 func (p provider) Orders(ctx context.Context, q clients.Query) (clients.Answer, error) {
@@ -41,21 +41,21 @@ func TestPerform(t *testing.T) {
 		code     clients.Code
 		orders   int
 	}{
-		"an answer": {func(context.Context, clients.Query) (clients.Answer, error) {
+		"a response": {func(context.Context, clients.Query) (clients.Answer, error) {
 			return clients.Answer{Orders: []clients.Order{order}}, nil
 		}, 1, jobs.Succeeded, "", 1},
-		"no orders are an answer": {func(context.Context, clients.Query) (clients.Answer, error) {
+		"a response without orders": {func(context.Context, clients.Query) (clients.Answer, error) {
 			return clients.Answer{}, nil
 		}, 1, jobs.Succeeded, "", 0},
-		"an answer with problems": {func(context.Context, clients.Query) (clients.Answer, error) {
+		"a response with problems": {func(context.Context, clients.Query) (clients.Answer, error) {
 			return clients.Answer{Orders: []clients.Order{order}, Partial: []clients.Problem{{OrderID: "SO2", Code: "953", Message: "no"}}}, nil
 		}, 1, jobs.Partial, clients.CodeInvalid, 1},
-		"unavailable waits":               {fail(clients.CodeUnavailable, 0), 1, jobs.Waiting, clients.CodeUnavailable, 0},
-		"unavailable at last is dead":     {fail(clients.CodeUnavailable, 0), 3, jobs.Dead, clients.CodeUnavailable, 0},
-		"longer than anybody waits":       {fail(clients.CodeThrottled, 2*time.Hour), 1, jobs.Waiting, clients.CodeThrottled, 0},
-		"forbidden fails":                 {fail(clients.CodeForbidden, 0), 1, jobs.Failed, clients.CodeForbidden, 0},
-		"a wrong answer is asked again":   {fail(clients.CodeBadResponse, 0), 1, jobs.Waiting, clients.CodeBadResponse, 0},
-		"a wrong answer fails the second": {fail(clients.CodeBadResponse, 0), 2, jobs.Failed, clients.CodeBadResponse, 0},
+		"unavailable is retried":                  {fail(clients.CodeUnavailable, 0), 1, jobs.Waiting, clients.CodeUnavailable, 0},
+		"unavailable at the last attempt is dead": {fail(clients.CodeUnavailable, 0), 3, jobs.Dead, clients.CodeUnavailable, 0},
+		"a long Retry-After is respected":         {fail(clients.CodeThrottled, 2*time.Hour), 1, jobs.Waiting, clients.CodeThrottled, 0},
+		"forbidden fails":                         {fail(clients.CodeForbidden, 0), 1, jobs.Failed, clients.CodeForbidden, 0},
+		"a bad response is retried":               {fail(clients.CodeBadResponse, 0), 1, jobs.Waiting, clients.CodeBadResponse, 0},
+		"a second bad response fails":             {fail(clients.CodeBadResponse, 0), 2, jobs.Failed, clients.CodeBadResponse, 0},
 		"a panic fails": {func(context.Context, clients.Query) (clients.Answer, error) {
 			panic("oops")
 		}, 1, jobs.Failed, clients.CodeInternal, 0},
@@ -73,7 +73,7 @@ func TestPerform(t *testing.T) {
 				t.Errorf("got error %v, want code %q", out.Err, c.code)
 			}
 			if (out.State == jobs.Waiting) == out.NextAt.IsZero() {
-				t.Errorf("got state %s due at %s: exactly a waiting job has a time", out.State, out.NextAt)
+				t.Errorf("got state %s due at %s: want a due time only for a waiting job", out.State, out.NextAt)
 			}
 			if out.AskedAt.IsZero() || out.FinishedAt.Before(out.AskedAt) || out.Volatile[0] != "method" {
 				t.Errorf("got %+v, want times and the provider's volatile fields", out)
@@ -82,7 +82,7 @@ func TestPerform(t *testing.T) {
 	}
 }
 
-func TestPerformSaysWhereAnAnswerIsKept(t *testing.T) {
+func TestPerformHintNamesTheRecordedResponse(t *testing.T) {
 	for hint, want := range map[string]string{"": "", "raise max_body": "raise max_body; "} {
 		out, err := jobs.Perform(t.Context(), provider(func(context.Context, clients.Query) (clients.Answer, error) {
 			return clients.Answer{}, &clients.Error{Code: clients.CodeBadResponse, Hint: hint, Exchange: &exchange.Exchange{Status: 200}}
@@ -90,23 +90,23 @@ func TestPerformSaysWhereAnAnswerIsKept(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want += "the answer is kept: select * from exchanges where job_id = 'run-00001'"
+		want += "the response is recorded: select * from exchanges where job_id = 'run-00001'"
 		if out.Err.Hint != want || out.Err.Exchange == nil {
 			t.Errorf("got the hint %q and %v, want %q and the exchange", out.Err.Hint, out.Err.Exchange, want)
 		}
 	}
 }
 
-func TestPerformKeepsThePanicsStack(t *testing.T) {
+func TestPerformReportsThePanicStack(t *testing.T) {
 	out, err := jobs.Perform(t.Context(), provider(func(context.Context, clients.Query) (clients.Answer, error) {
 		panic("oops")
 	}), clients.Account{}, job(1), retry)
 	if err != nil || !strings.Contains(out.Err.Message, "panic: oops") || !strings.Contains(out.Err.Message, "perform_test.go") {
-		t.Errorf("got %v, %v, want the panic and where it was", out.Err, err)
+		t.Errorf("got %v, %v, want the panic and its stack", out.Err, err)
 	}
 }
 
-func TestPerformNamesTheOrdersThatAreNotWhole(t *testing.T) {
+func TestPerformNamesTheOrdersWithProblems(t *testing.T) {
 	out, err := jobs.Perform(t.Context(), provider(func(context.Context, clients.Query) (clients.Answer, error) {
 		return clients.Answer{Partial: []clients.Problem{
 			{OrderID: "SO1", Reference: "PO1", Code: "953", Message: "a"},
@@ -123,7 +123,7 @@ func TestPerformNamesTheOrdersThatAreNotWhole(t *testing.T) {
 	}
 }
 
-func TestPerformTellsMillisecondsInUTC(t *testing.T) {
+func TestPerformTimesAreMillisecondsInUTC(t *testing.T) {
 	out, err := jobs.Perform(t.Context(), provider(func(context.Context, clients.Query) (clients.Answer, error) {
 		return clients.Answer{}, nil
 	}), clients.Account{}, job(1), retry)
@@ -137,7 +137,7 @@ func TestPerformTellsMillisecondsInUTC(t *testing.T) {
 	}
 }
 
-func TestPerformSetsAsideOrdersWithEndlessIDs(t *testing.T) {
+func TestPerformRejectsOrdersWithLongIDs(t *testing.T) {
 	longest, longer := strings.Repeat("1", 128), strings.Repeat("2", 129)
 	out, err := jobs.Perform(t.Context(), provider(func(context.Context, clients.Query) (clients.Answer, error) {
 		return clients.Answer{Orders: []clients.Order{{OrderID: "SO1"}, {OrderID: longer, Reference: "PO2"}, {OrderID: longest}}}, nil
@@ -146,14 +146,14 @@ func TestPerformSetsAsideOrdersWithEndlessIDs(t *testing.T) {
 		t.Fatal(err)
 	}
 	if out.State != jobs.Partial || len(out.Orders) != 2 || out.Orders[0].OrderID != "SO1" || out.Orders[1].OrderID != longest {
-		t.Errorf("got %s with %d orders, want partial with the two that can be told", out.State, len(out.Orders))
+		t.Errorf("got %s with %d orders, want partial with the two orders with valid ids", out.State, len(out.Orders))
 	}
 	if want := "order " + longer[:120] + "… (PO2): the order id is longer than 128 bytes"; out.Err == nil || out.Err.Message != want {
 		t.Errorf("got %v, want %q", out.Err, want)
 	}
 }
 
-func TestPerformCancelledDidNotHappen(t *testing.T) {
+func TestPerformReturnsNoOutcomeWhenCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err := jobs.Perform(ctx, provider(func(ctx context.Context, _ clients.Query) (clients.Answer, error) {
 		cancel()
@@ -164,8 +164,8 @@ func TestPerformCancelledDidNotHappen(t *testing.T) {
 	}
 }
 
-// What was tried before a job was brought back does not count.
-func TestAJobThatWasBroughtBackBeginsAnew(t *testing.T) {
+// Attempts before a manual retry do not count towards the limit or the backoff.
+func TestRetriedJobStartsWithFreshAttempts(t *testing.T) {
 	down := provider(func(context.Context, clients.Query) (clients.Answer, error) {
 		return clients.Answer{}, &clients.Error{Code: clients.CodeUnavailable}
 	})
@@ -177,14 +177,14 @@ func TestAJobThatWasBroughtBackBeginsAnew(t *testing.T) {
 			t.Errorf("attempt %d after 8: got %s, %v, want %s", attempt, out.State, err, want)
 		}
 		if wait := out.NextAt.Sub(out.FinishedAt); out.State == jobs.Waiting && wait > 4*time.Second {
-			t.Errorf("attempt %d after 8: waits %s, as if it were the %dth", attempt, wait, attempt)
+			t.Errorf("attempt %d after 8: waits %s, the backoff of attempt %d", attempt, wait, attempt)
 		}
 	}
 }
 
-// What was kept back without a call is no attempt. Only time ends it.
-func TestWhatWasNotSentIsNoAttempt(t *testing.T) {
-	held := func(after time.Duration) provider {
+// An attempt that sent nothing does not count; only the time limit ends the job.
+func TestUnsentAttemptDoesNotCount(t *testing.T) {
+	throttled := func(after time.Duration) provider {
 		return func(context.Context, clients.Query) (clients.Answer, error) {
 			return clients.Answer{}, &clients.Error{Code: clients.CodeUnavailable, NotSent: true, After: after}
 		}
@@ -192,12 +192,12 @@ func TestWhatWasNotSentIsNoAttempt(t *testing.T) {
 	j := job(1)
 	longest := time.Duration(0)
 	for range 100 {
-		out, err := jobs.Perform(t.Context(), held(10*time.Second), clients.Account{}, j, retry)
+		out, err := jobs.Perform(t.Context(), throttled(10*time.Second), clients.Account{}, j, retry)
 		if err != nil || out.State != jobs.Waiting || out.Attempt-out.Tried != j.Attempt-j.Tried-1 {
-			t.Fatalf("got %s, %v, attempt %d of which %d do not count, want it to wait as if it had not been tried", out.State, err, out.Attempt, out.Tried)
+			t.Fatalf("got %s, %v, attempt %d, %d not counted, want waiting with one more attempt that does not count", out.State, err, out.Attempt, out.Tried)
 		}
 		if wait := out.NextAt.Sub(out.FinishedAt); wait < 10*time.Second || wait > 20*time.Second {
-			t.Errorf("waits %s, want 10s and a share of as much", wait)
+			t.Errorf("waits %s, want between 10s and 20s", wait)
 		} else {
 			longest = max(longest, wait)
 		}
@@ -205,34 +205,34 @@ func TestWhatWasNotSentIsNoAttempt(t *testing.T) {
 		j.Attempt++
 	}
 	if longest < 15*time.Second {
-		t.Errorf("waits %s at most, want the jobs spread over as long again", longest)
+		t.Errorf("waits %s at most, want the jobs spread over 10s", longest)
 	}
-	j.Tried = j.Attempt - retry.Attempts // the last one that counts
-	if out, err := jobs.Perform(t.Context(), held(time.Second), clients.Account{}, j, retry); err != nil || out.State != jobs.Waiting {
-		t.Errorf("got %s, %v, want it to wait: its last attempt was not made", out.State, err)
+	j.Tried = j.Attempt - retry.Attempts // the last attempt that counts
+	if out, err := jobs.Perform(t.Context(), throttled(time.Second), clients.Account{}, j, retry); err != nil || out.State != jobs.Waiting {
+		t.Errorf("got %s, %v, want waiting: its last attempt sent nothing", out.State, err)
 	}
-	if out, err := jobs.Perform(t.Context(), held(20*time.Minute), clients.Account{}, j, retry); err != nil || out.State != jobs.Waiting || out.NextAt.Sub(out.FinishedAt) > 21*time.Minute {
-		t.Errorf("got %s, %v, due at %s, want it spread over a minute at most", out.State, err, out.NextAt)
+	if out, err := jobs.Perform(t.Context(), throttled(20*time.Minute), clients.Account{}, j, retry); err != nil || out.State != jobs.Waiting || out.NextAt.Sub(out.FinishedAt) > 21*time.Minute {
+		t.Errorf("got %s, %v, due at %s, want waiting with at most one minute of jitter", out.State, err, out.NextAt)
 	}
 	j.FirstAt = time.Now().Add(-retry.For - time.Second)
-	if out, err := jobs.Perform(t.Context(), held(time.Second), clients.Account{}, j, retry); err != nil || out.State != jobs.Dead {
-		t.Errorf("got %s, %v, want it dead: its time is over", out.State, err)
+	if out, err := jobs.Perform(t.Context(), throttled(time.Second), clients.Account{}, j, retry); err != nil || out.State != jobs.Dead {
+		t.Errorf("got %s, %v, want dead: its time is over", out.State, err)
 	}
 }
 
-// A wait that the provider asks for is waited out, also where it is longer than the job's time.
-func TestAWaitBeyondTheJobsTimeIsWaitedOut(t *testing.T) {
+// A requested wait is respected even if it ends after the job's time.
+func TestRetryAfterBeyondTheJobsTimeIsRespected(t *testing.T) {
 	for name, c := range map[string]struct {
 		err  clients.Error
 		age  time.Duration // of the job
 		want jobs.State
 	}{
-		"a 429":                        {clients.Error{Code: clients.CodeThrottled, After: 6 * time.Hour}, 0, jobs.Waiting},
-		"a 503":                        {clients.Error{Code: clients.CodeUnavailable, After: 2 * time.Hour}, time.Minute, jobs.Waiting},
-		"what was held back":           {clients.Error{Code: clients.CodeThrottled, NotSent: true, After: 2 * time.Hour}, time.Minute, jobs.Waiting},
-		"a 429 that says nothing":      {clients.Error{Code: clients.CodeThrottled}, time.Hour - time.Second, jobs.Waiting},
-		"an outage that does not tell": {clients.Error{Code: clients.CodeUnavailable}, time.Hour - time.Nanosecond, jobs.Dead},
-		"another 429 when it is over":  {clients.Error{Code: clients.CodeThrottled, After: 6 * time.Hour}, 7 * time.Hour, jobs.Dead},
+		"a 429":                         {clients.Error{Code: clients.CodeThrottled, After: 6 * time.Hour}, 0, jobs.Waiting},
+		"a 503":                         {clients.Error{Code: clients.CodeUnavailable, After: 2 * time.Hour}, time.Minute, jobs.Waiting},
+		"a call that was not sent":      {clients.Error{Code: clients.CodeThrottled, NotSent: true, After: 2 * time.Hour}, time.Minute, jobs.Waiting},
+		"a 429 without Retry-After":     {clients.Error{Code: clients.CodeThrottled}, time.Hour - time.Second, jobs.Waiting},
+		"an outage without Retry-After": {clients.Error{Code: clients.CodeUnavailable}, time.Hour - time.Nanosecond, jobs.Dead},
+		"a 429 after the job's time":    {clients.Error{Code: clients.CodeThrottled, After: 6 * time.Hour}, 7 * time.Hour, jobs.Dead},
 	} {
 		j := job(1)
 		j.FirstAt = time.Now().Add(-c.age)
@@ -244,7 +244,7 @@ func TestAWaitBeyondTheJobsTimeIsWaitedOut(t *testing.T) {
 	}
 }
 
-func TestEachAttemptWaitsLongerThanTheLast(t *testing.T) {
+func TestBackoffGrowsWithEachAttempt(t *testing.T) {
 	generous := clients.Retry{Attempts: 100, For: 1000 * time.Hour}
 	waits := func(attempt int, after time.Duration) (shortest, longest time.Duration) {
 		shortest = 1000 * time.Hour
@@ -264,11 +264,11 @@ func TestEachAttemptWaitsLongerThanTheLast(t *testing.T) {
 	for attempt, ceiling := range map[int]time.Duration{1: 2 * time.Second, 2: 4 * time.Second, 5: 32 * time.Second, 60: 15 * time.Minute} {
 		least, most := waits(attempt, 0)
 		if most > ceiling || most < ceiling*9/10 || least > ceiling/10 {
-			t.Errorf("attempt %d: waits from %s to %s, want the whole of 0 to %s", attempt, least, most, ceiling)
+			t.Errorf("attempt %d: waits from %s to %s, want a uniform spread from 0 to %s", attempt, least, most, ceiling)
 		}
 	}
 	if least, most := waits(1, time.Minute); least < time.Minute || most > time.Minute+2*time.Second {
-		t.Errorf("waits from %s to %s, want what the provider asked for and a little jitter", least, most)
+		t.Errorf("waits from %s to %s, want the requested wait plus jitter", least, most)
 	}
 }
 

@@ -14,75 +14,74 @@ import (
 	"orderbeat/clients"
 )
 
-// MaxJobs bounds what one run may be planned into.
+// MaxJobs limits the number of jobs of a run.
 const MaxJobs = 20_000
 
-// Target is whom a run asks.
+// Target is the provider of a run with its accounts.
 type Target struct {
 	Traits clients.Traits
-	// Err is why no run can be planned for the provider; nil when one can.
+	// Err is the reason why no run can be planned for the provider, else nil.
 	Err      error
 	Accounts []clients.Account
-	// Open holds the open orders of each account, for kinds that follow them
-	// ([Kind.Follows]).
+	// Open has the open orders by account, for kinds with [Kind.Follows].
 	Open map[string][]OpenOrder
-	// LowPrioritySlots is how many jobs of low priority run at once.
+	// LowPrioritySlots is the number of low-priority jobs that run at once.
 	LowPrioritySlots int
-	// Kept holds the jobs of each account whose answers are kept, newest first, for kinds
-	// that map these again ([Kind.Remaps]).
+	// Kept has the jobs with recorded responses by account, newest first, for kinds with
+	// [Kind.Remaps].
 	Kept map[string][]KeptJob
 }
 
-// Planning is what is known when a run is planned for one account.
+// Planning is the input for planning the jobs of one account.
 type Planning struct {
 	Params  json.RawMessage
 	Account clients.Account
 	Traits  clients.Traits
-	Open    []OpenOrder // of kinds that follow open orders
-	Kept    []KeptJob   // of kinds that map kept answers again
+	Open    []OpenOrder // for kinds with Follows
+	Kept    []KeptJob   // for kinds with Remaps
 	Now     time.Time
 }
 
 // Kind is one kind of run.
 type Kind struct {
-	// Plan finds the questions to put to one account.
+	// Plan returns the queries for one account.
 	Plan func(p Planning) ([]Question, error)
-	// Follows says that it asks for orders that are open: [Target.Open] is needed.
+	// Follows is set if the kind requests open orders: it requires [Target.Open].
 	Follows bool
-	// Remaps says that it asks nobody, and maps kept answers again: [Target.Kept] is needed,
-	// and jobs are performed by [Remap]. What comes of it says nothing about how the
-	// provider, or the account, is.
+	// Remaps is set if the kind maps recorded responses again without requests: it requires
+	// [Target.Kept], and [Remap] performs its jobs. Its outcomes do not affect the health of the
+	// provider or account.
 	Remaps bool
-	// Ask puts one of them to the provider; nil asks for orders. Where it is not nil, an
-	// answer says nothing about how well the account's orders are known.
-	Ask func(ctx context.Context, p clients.Provider, q clients.Query) (clients.Answer, error)
-	// Hint says what becomes of a partial answer to Ask.
+	// Request sends one query to the provider; nil requests orders. If it is not nil, responses
+	// do not affect the freshness of the account's orders.
+	Request func(ctx context.Context, p clients.Provider, q clients.Query) (clients.Answer, error)
+	// Hint is the hint for a partial response to Request.
 	Hint string
-	// Low says that its runs have low priority where the request does not say.
+	// Low makes low priority the default for runs of the kind.
 	Low bool
 }
 
-// Kinds lists every kind there is. A new kind is one file and one line here.
+// Kinds lists every kind. A new kind is one file and one line here.
 var Kinds = map[string]Kind{
 	"sync":     {Plan: planSync},
 	"fetch":    {Plan: planFetch},
 	"track":    {Plan: planTrack, Follows: true},
 	"backfill": {Plan: planBackfill, Low: true},
-	"check":    {Plan: planCheck, Ask: check},
-	"despatch": {Plan: planDespatch, Ask: askAdvices, Hint: documentsHint},
-	"invoice":  {Plan: planInvoice, Ask: askInvoices, Hint: documentsHint},
+	"check":    {Plan: planCheck, Request: check},
+	"despatch": {Plan: planDespatch, Request: requestAdvices, Hint: documentsHint},
+	"invoice":  {Plan: planInvoice, Request: requestInvoices, Hint: documentsHint},
 	"remap":    {Plan: planRemap, Remaps: true},
 }
 
-// Plan turns a request into a run and its jobs, one per account and question.
-// A request that cannot be planned is a *[clients.Error] with [clients.CodeInvalid];
-// the run is then already failed, and has no jobs.
+// Plan turns a request into a run and its jobs, one per account and query. If the request cannot
+// be planned, the error is a *[clients.Error] with [clients.CodeInvalid], and the run is failed and
+// has no jobs.
 func Plan(r Request, targets map[string]Target, now time.Time) (Run, []Job, error) {
-	now = moment(now)
+	now = storedTime(now)
 	run := newRun(r, now)
 	jobs, err := plan(run, targets, now)
 	if err == nil && r.Priority != "" && !slices.Contains(Priorities, r.Priority) {
-		err = Invalid("priority "+quote(string(r.Priority))+" is none", "the priorities are "+list(Priorities))
+		err = Invalid("unknown priority "+quote(string(r.Priority))+" ("+list(Priorities)+")", "Use one of these priorities.")
 	}
 	if err != nil {
 		run.fail(err, now)
@@ -111,42 +110,43 @@ func plan(run Run, targets map[string]Target, now time.Time) ([]Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	var asked [][]Question // of each account
+	var queries [][]Question // by account
 	total := 0
 	for _, a := range accounts {
-		var questions []Question
-		err := clients.Recover("plan", func() (err error) { // traits are the provider's to say
-			questions, err = kind.Plan(Planning{Params: run.Params, Account: a, Traits: target.Traits, Open: target.Open[a.Name], Kept: target.Kept[a.Name], Now: now})
+		var planned []Question
+		err := clients.Recover("plan", func() (err error) { // a provider may panic on its own traits
+			planned, err = kind.Plan(Planning{Params: run.Params, Account: a, Traits: target.Traits, Open: target.Open[a.Name], Kept: target.Kept[a.Name], Now: now})
 			return err
 		})
 		if err != nil {
 			return nil, err
 		}
-		if total += len(questions); total > MaxJobs {
-			return nil, Invalid(fmt.Sprintf("the run would have more than %d jobs", MaxJobs), "ask for a shorter range, or for fewer accounts at a time")
+		if total += len(planned); total > MaxJobs {
+			return nil, Invalid(fmt.Sprintf("the run would have more than %d jobs", MaxJobs), "Use a shorter range or fewer accounts.")
 		}
-		asked = append(asked, questions)
+		queries = append(queries, planned)
 	}
-	return inTurn(run, accounts, asked, now), nil
+	return interleave(run, accounts, queries, now), nil
 }
 
-// inTurn makes the jobs of questions: the first ones of all accounts, then the second ones.
-func inTurn(run Run, accounts []clients.Account, asked [][]Question, now time.Time) []Job {
+// interleave makes jobs of the queries by account: the first query of each account, then the second
+// of each, and so on.
+func interleave(run Run, accounts []clients.Account, queries [][]Question, now time.Time) []Job {
 	var jobs []Job
 	for i, more := 0, true; more; i++ {
 		more = false
-		for n, questions := range asked {
-			if i >= len(questions) {
+		for n, planned := range queries {
+			if i >= len(planned) {
 				continue
 			}
 			more = true
-			jobs = append(jobs, run.job(len(jobs), accounts[n].Name, questions[i], now))
+			jobs = append(jobs, run.job(len(jobs), accounts[n].Name, planned[i], now))
 		}
 	}
 	return jobs
 }
 
-// choose picks the named accounts, all when none is named.
+// choose returns the named accounts, or all accounts if none is named.
 func choose(all []clients.Account, named []string) ([]clients.Account, error) {
 	if len(named) == 0 {
 		return all, nil
@@ -168,14 +168,14 @@ func choose(all []clients.Account, named []string) ([]clients.Account, error) {
 	return chosen, nil
 }
 
-// Invalid is the error of a request that cannot be planned.
+// Invalid returns the error for a request that cannot be planned.
 func Invalid(message, hint string) *clients.Error {
 	return &clients.Error{Op: "plan", Code: clients.CodeInvalid, Message: message, Hint: hint}
 }
 
-// NewFailed is the run of a request that could not even be read.
+// NewFailed returns the failed run of a request that could not be decoded.
 func NewFailed(r Request, err error, now time.Time) Run {
-	now = moment(now)
+	now = storedTime(now)
 	run := newRun(r, now)
 	run.fail(err, now)
 	return run
@@ -187,23 +187,23 @@ func newRun(r Request, now time.Time) Run {
 		Accounts: r.Accounts, Params: r.Params, Errors: []RunError{}, RequestedAt: now,
 		Key: r.Key, ReplyTo: r.ReplyTo, Traceparent: r.Traceparent,
 	}
-	if !isTraceparent(run.Traceparent) { // it goes into our own headers as it is
+	if !isTraceparent(run.Traceparent) { // sent unchanged in outgoing headers
 		run.Traceparent = newTraceparent(run.ID)
 	}
 	return run
 }
 
-// fail ends a run that has no jobs. What was asked is kept only where it is small.
+// fail ends a run without jobs. It drops large request values.
 func (r *Run) fail(err error, now time.Time) {
-	const keep = 4 << 10
+	const maxBytes = 4 << 10
 	e := clients.AsError(err)
 	r.State, r.StartedAt, r.FinishedAt = Failed, &now, &now
-	message := strings.ToValidUTF8(e.Message[:min(len(e.Message), 1000)], "") // it may be a stack
+	message := strings.ToValidUTF8(e.Message[:min(len(e.Message), 1000)], "") // may be a stack trace
 	r.Errors = []RunError{{Code: e.Code, Message: message, Hint: e.Hint}}
-	if len(r.Params) > keep || !json.Valid(r.Params) {
+	if len(r.Params) > maxBytes || !json.Valid(r.Params) {
 		r.Params = nil
 	}
-	if len(strings.Join(r.Accounts, "")) > keep {
+	if len(strings.Join(r.Accounts, "")) > maxBytes {
 		r.Accounts = nil
 	}
 	r.Provider, r.Kind = shorten(r.Provider), shorten(r.Kind)
@@ -211,60 +211,59 @@ func (r *Run) fail(err error, now time.Time) {
 
 func names[V any](m map[string]V) string { return list(slices.Sorted(maps.Keys(m))) }
 
-// list joins names, leaving out what nobody would read.
+// list joins names for a message, at most the first 20.
 func list[S ~string](all []S) string {
-	const most = 20
+	const limit = 20
 	if len(all) == 0 {
 		return "none"
 	}
 	var text []string
-	for _, s := range all[:min(len(all), most)] {
+	for _, s := range all[:min(len(all), limit)] {
 		text = append(text, string(s))
 	}
-	if len(all) > most {
-		return fmt.Sprintf("%s and %d more", strings.Join(text, ", "), len(all)-most)
+	if len(all) > limit {
+		return fmt.Sprintf("%s and %d more", strings.Join(text, ", "), len(all)-limit)
 	}
 	return strings.Join(text, ", ")
 }
 
 func quote(s string) string { return strconv.Quote(shorten(s)) }
 
-// shorten keeps what a message repeats of somebody's input readable.
+// shorten truncates user input for a message.
 func shorten(s string) string {
-	const most = 120
-	if len(s) <= most {
+	const limit = 120
+	if len(s) <= limit {
 		return s
 	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
+	return strings.ToValidUTF8(s[:limit], "") + "…"
 }
 
-// line is the jobs of one kind about one account, which can stand for each other.
-type line struct{ account, kind string }
+// accountKind groups jobs that can replace each other.
+type accountKind struct{ account, kind string }
 
-// Fewest leaves out those of the missed jobs, which are in the order in which they were
-// planned, that others stand for: a later one that succeeded and asked for all that they
-// ask for, or missed ones that together do.
+// Fewest returns the missed jobs that must run again. missed is in planning order. It leaves out
+// jobs whose query is covered by a later succeeded job, or by other missed jobs together.
 func Fewest(missed, succeeded []Job) []Job {
-	windows, asked := map[line][]Job{}, map[line]map[string]bool{}
+	windows, covered := map[accountKind][]Job{}, map[accountKind]map[string]bool{}
 	var fewest []Job
 	for _, m := range slices.Backward(missed) {
-		l := line{m.Account, m.Kind}
-		if slices.ContainsFunc(succeeded, func(s Job) bool { return line{s.Account, s.Kind} == l && s.ID > m.ID && s.covers(m.Question) }) {
+		key := accountKind{m.Account, m.Kind}
+		if slices.ContainsFunc(succeeded, func(s Job) bool { return accountKind{s.Account, s.Kind} == key && s.ID > m.ID && s.covers(m.Question) }) {
 			continue
 		}
 		if m.From != "" {
-			windows[l] = append(windows[l], m)
+			windows[key] = append(windows[key], m)
 			continue
 		}
-		fresh := asked[l] == nil
-		if fresh {
-			asked[l] = map[string]bool{}
+		needed := covered[key] == nil
+		if needed {
+			covered[key] = map[string]bool{}
 		}
 		for _, name := range m.names() {
-			fresh = fresh || !asked[l][name]
-			asked[l][name] = true
+			needed = needed || !covered[key][name]
+			covered[key][name] = true
 		}
-		if fresh {
+		if needed {
 			fewest = append(fewest, m)
 		}
 	}
@@ -275,10 +274,10 @@ func Fewest(missed, succeeded []Job) []Job {
 	return fewest
 }
 
-// fewestWindows chooses jobs whose windows have every day of all.
+// fewestWindows returns a minimal subset of jobs whose windows cover every day of all windows.
 func fewestWindows(list []Job) (chosen []Job) {
 	slices.SortStableFunc(list, func(a, b Job) int { return cmp.Compare(a.From, b.From) })
-	var next clients.Date // the first day that no chosen window has
+	var next clients.Date // the first day not covered yet
 	for len(list) > 0 {
 		next = max(next, list[0].From)
 		best := list[0]
@@ -294,14 +293,14 @@ func fewestWindows(list []Job) (chosen []Job) {
 	return chosen
 }
 
-// covers reports whether a question asks for all that another one asks for.
+// covers reports whether q requests everything that other requests.
 func (q Question) covers(other Question) bool {
 	names := q.names()
 	return (other.From == "" || q.From != "" && q.From <= other.From && other.To <= q.To) &&
 		!slices.ContainsFunc(other.names(), func(name string) bool { return !slices.Contains(names, name) })
 }
 
-// names are the orders that a question names, by either number.
+// names returns the order ids and references of a query.
 func (q Question) names() (names []string) {
 	for _, id := range q.OrderIDs {
 		names = append(names, "id "+id)
@@ -312,10 +311,10 @@ func (q Question) names() (names []string) {
 	return names
 }
 
-// PlanAgain makes a run of the questions of jobs that were planned before. slots are the low-priority slots
-// of their runs, 0 for those of normal priority.
+// PlanAgain plans a run with the queries of earlier jobs. slots is the number of low-priority slots
+// of their runs, 0 for normal priority.
 func PlanAgain(r Request, planned []Job, slots int, now time.Time) (Run, []Job) {
-	now = moment(now)
+	now = storedTime(now)
 	run := newRun(r, now)
 	run.Jobs.Total = len(planned)
 	if slots > 0 {
@@ -328,7 +327,7 @@ func PlanAgain(r Request, planned []Job, slots int, now time.Time) (Run, []Job) 
 	return run, again
 }
 
-// job is the run's i-th job.
+// job returns the run's i-th job.
 func (r *Run) job(i int, account string, q Question, now time.Time) Job {
 	return Job{
 		ID: fmt.Sprintf("%s-%05d", r.ID, i+1), RunID: r.ID, Provider: r.Provider,

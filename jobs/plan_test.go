@@ -14,7 +14,7 @@ import (
 	"orderbeat/jobs"
 )
 
-// noon in Detroit, and already the next day in Auckland.
+// now is noon in Detroit and already the next day in Auckland.
 var now = time.Date(2026, 11, 20, 17, 0, 0, 0, time.UTC)
 
 func targets(t *testing.T) map[string]jobs.Target {
@@ -34,9 +34,9 @@ func targets(t *testing.T) map[string]jobs.Target {
 				{Name: "auckland", Location: zone("Pacific/Auckland")},
 			},
 		},
-		"unbounded":  {Accounts: []clients.Account{{Name: "only"}}},
-		"forgetful":  {Traits: clients.Traits{MaxWindowDays: 4, HistoryDays: 7}, Accounts: []clients.Account{{Name: "only"}}},
-		"windowless": {Traits: clients.Traits{NoWindows: true, MaxReferences: 5}, Accounts: []clients.Account{{Name: "only"}}},
+		"unbounded":     {Accounts: []clients.Account{{Name: "only"}}},
+		"short-history": {Traits: clients.Traits{MaxWindowDays: 4, HistoryDays: 7}, Accounts: []clients.Account{{Name: "only"}}},
+		"windowless":    {Traits: clients.Traits{NoWindows: true, MaxReferences: 5}, Accounts: []clients.Account{{Name: "only"}}},
 	}
 }
 
@@ -49,7 +49,7 @@ func TestSyncWindows(t *testing.T) {
 		params string
 		want   []window
 	}{
-		"nothing looks back 14 days, in each account's zone": {
+		"the default is 14 days back, in each account's time zone": {
 			``,
 			[]window{{"detroit", "2026-11-06", "2026-11-20"}, {"auckland", "2026-11-07", "2026-11-21"}},
 		},
@@ -66,15 +66,15 @@ func TestSyncWindows(t *testing.T) {
 				{"auckland", "2026-11-21", "2026-11-21"},
 			},
 		},
-		"part of a day back is a day back": {
+		"part of a day is rounded up to a day": {
 			`{"lookback":"1h"}`,
 			[]window{{"detroit", "2026-11-19", "2026-11-20"}, {"auckland", "2026-11-20", "2026-11-21"}},
 		},
-		"a range has both its ends": {
+		"a range includes both ends": {
 			`{"from":"2026-01-31","to":"2026-02-01"}`,
 			[]window{{"detroit", "2026-01-31", "2026-02-01"}, {"auckland", "2026-01-31", "2026-02-01"}},
 		},
-		"a range without an end goes to today": {
+		"a range without an end ends today": {
 			`{"from":"2026-11-19"}`,
 			[]window{{"detroit", "2026-11-19", "2026-11-20"}, {"auckland", "2026-11-19", "2026-11-21"}},
 		},
@@ -99,7 +99,7 @@ func TestSyncWindows(t *testing.T) {
 	}
 }
 
-func TestSyncWithoutCapIsOneWindow(t *testing.T) {
+func TestSyncWithoutLimitPlansOneWindow(t *testing.T) {
 	_, planned, err := jobs.Plan(jobs.Request{Provider: "unbounded", Kind: "sync", Params: json.RawMessage(`{"from":"2020-01-01"}`)}, targets(t), now)
 	if err != nil {
 		t.Fatal(err)
@@ -109,14 +109,14 @@ func TestSyncWithoutCapIsOneWindow(t *testing.T) {
 	}
 }
 
-// A lookback beyond what the provider tells of begins where that does.
-func TestSyncBeginsWhereTheProviderDoes(t *testing.T) {
+// A lookback beyond the provider's history starts at the oldest supported day.
+func TestSyncLookbackIsCutToTheProvidersHistory(t *testing.T) {
 	for params, want := range map[string]string{
 		``:                      "2026-11-14..2026-11-17 2026-11-18..2026-11-20",
 		`{"lookback":"1d"}`:     "2026-11-19..2026-11-20",
 		`{"from":"2026-11-14"}`: "2026-11-14..2026-11-17 2026-11-18..2026-11-20",
 	} {
-		_, planned, err := jobs.Plan(jobs.Request{Provider: "forgetful", Kind: "sync", Params: json.RawMessage(params)}, targets(t), now)
+		_, planned, err := jobs.Plan(jobs.Request{Provider: "short-history", Kind: "sync", Params: json.RawMessage(params)}, targets(t), now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,7 +130,7 @@ func TestSyncBeginsWhereTheProviderDoes(t *testing.T) {
 	}
 }
 
-func TestFetchAsksForHandfuls(t *testing.T) {
+func TestFetchPlansBatches(t *testing.T) {
 	_, planned, err := jobs.Plan(jobs.Request{
 		Provider: "michelin", Kind: "fetch", Accounts: []string{"detroit", "detroit"},
 		Params: json.RawMessage(`{"order_ids":["A","B","A","C"],"references":["P"]}`),
@@ -144,46 +144,46 @@ func TestFetchAsksForHandfuls(t *testing.T) {
 	}
 	want := []jobs.Question{{OrderIDs: []string{"A", "B"}}, {OrderIDs: []string{"C"}}, {References: []string{"P"}}}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("questions (-want +got):\n%s", diff)
+		t.Errorf("queries (-want +got):\n%s", diff)
 	}
 }
 
-func TestPlanRefuses(t *testing.T) {
+func TestPlanRejects(t *testing.T) {
 	long := strings.Repeat("9", 1<<20)
 	cases := map[string]struct {
 		r    jobs.Request
 		want string
 	}{
-		"an unknown provider":          {jobs.Request{Provider: "goodyear", Kind: "sync"}, `unknown provider "goodyear"`},
-		"an unknown kind":              {jobs.Request{Provider: "michelin", Kind: "steal"}, `unknown kind "steal"`},
-		"an unknown account":           {jobs.Request{Provider: "michelin", Kind: "sync", Accounts: []string{"x"}}, `unknown account "x"`},
-		"an unknown param":             {sync(`{"days":3}`), `unknown field "days"`},
-		"a param of a wrong type":      {sync(`{"lookback":14}`), `lookback: want string, got number`},
-		"params that are no object":    {sync(`[]`), `want a JSON object, got array`},
-		"a lookback that is no time":   {sync(`{"lookback":"soon"}`), `lookback "soon" is not a length of time`},
-		"a lookback into the future":   {sync(`{"lookback":"-3d"}`), `lookback "-3d" is not a length of time`},
-		"lookback and range together":  {sync(`{"lookback":"3d","from":"2026-01-01"}`), `cannot be combined`},
-		"a range that is reversed":     {sync(`{"from":"2026-02-01","to":"2026-01-01"}`), `from 2026-02-01 is after to 2026-01-01`},
-		"a range after today":          {sync(`{"from":"2027-01-01","to":"2027-01-02"}`), `begins after today`},
-		"a range before all suppliers": {sync(`{"from":"0001-01-01"}`), `begins before 1970-01-01`},
-		"a day that is none":           {sync(`{"from":"2026-02-30","to":"2026-03-01"}`), `from: "2026-02-30" is not a date`},
-		"two days that are none":       {sync(`{"from":"x","to":"y"}`), `from: "x" is not a date`},
-		"a fetch of nothing":           {fetch(`{}`), `fetch needs order_ids or references`},
-		"a blank order id":             {fetch(`{"order_ids":[" "]}`), `blank`},
-		"an order id of a megabyte":    {fetch(`{"order_ids":["` + long + `"]}`), `longer than`},
-		"more jobs than anybody wants": {fetch(`{"order_ids":[` + many(2*jobs.MaxJobs+2) + `]}`), `more than 20000 jobs`},
-		"a range that begins before the provider's memory": {
-			jobs.Request{Provider: "forgetful", Kind: "sync", Params: json.RawMessage(`{"from":"2026-11-13"}`)}, `begins before 2026-11-14`,
+		"an unknown provider":               {jobs.Request{Provider: "goodyear", Kind: "sync"}, `unknown provider "goodyear"`},
+		"an unknown kind":                   {jobs.Request{Provider: "michelin", Kind: "steal"}, `unknown kind "steal"`},
+		"an unknown account":                {jobs.Request{Provider: "michelin", Kind: "sync", Accounts: []string{"x"}}, `unknown account "x"`},
+		"an unknown param":                  {sync(`{"days":3}`), `unknown field "days"`},
+		"a param of a wrong type":           {sync(`{"lookback":14}`), `lookback: want string, got number`},
+		"params that are not an object":     {sync(`[]`), `want a JSON object, got array`},
+		"a lookback that is not a duration": {sync(`{"lookback":"soon"}`), `lookback "soon" is not a duration`},
+		"a lookback into the future":        {sync(`{"lookback":"-3d"}`), `lookback "-3d" is not a duration`},
+		"a lookback with a range":           {sync(`{"lookback":"3d","from":"2026-01-01"}`), `cannot be combined`},
+		"a reversed range":                  {sync(`{"from":"2026-02-01","to":"2026-01-01"}`), `from 2026-02-01 is after to 2026-01-01`},
+		"a range after today":               {sync(`{"from":"2027-01-01","to":"2027-01-02"}`), `begins after today`},
+		"a range before 1970":               {sync(`{"from":"0001-01-01"}`), `begins before 1970-01-01`},
+		"an invalid day":                    {sync(`{"from":"2026-02-30","to":"2026-03-01"}`), `from: "2026-02-30" is not a date`},
+		"two invalid days":                  {sync(`{"from":"x","to":"y"}`), `from: "x" is not a date`},
+		"a fetch without numbers":           {fetch(`{}`), `fetch requires order_ids or references`},
+		"a blank order id":                  {fetch(`{"order_ids":[" "]}`), `blank`},
+		"an order id of a megabyte":         {fetch(`{"order_ids":["` + long + `"]}`), `longer than`},
+		"too many jobs":                     {fetch(`{"order_ids":[` + many(2*jobs.MaxJobs+2) + `]}`), `more than 20000 jobs`},
+		"a range that begins before the provider's history": {
+			jobs.Request{Provider: "short-history", Kind: "sync", Params: json.RawMessage(`{"from":"2026-11-13"}`)}, `begins before 2026-11-14`,
 		},
-		"a window where there is no way": {jobs.Request{Provider: "windowless", Kind: "sync"}, `has no requests for orders by date range`},
-		"a fetch where there is no way":  {jobs.Request{Provider: "unbounded", Kind: "fetch", Params: json.RawMessage(`{"order_ids":["A"]}`)}, `has no requests for single orders`},
+		"a window for a provider without windows": {jobs.Request{Provider: "windowless", Kind: "sync"}, `does not support requests by date range`},
+		"a fetch for a provider without it":       {jobs.Request{Provider: "unbounded", Kind: "fetch", Params: json.RawMessage(`{"order_ids":["A"]}`)}, `does not support requests for single orders`},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			run, planned, err := jobs.Plan(c.r, targets(t), now)
 			e, ok := errors.AsType[*clients.Error](err)
 			if !ok || e.Code != clients.CodeInvalid || !strings.Contains(e.Message, c.want) {
-				t.Fatalf("got %v, want an invalid request that says %q", err, c.want)
+				t.Fatalf("got %v, want an invalid request with %q", err, c.want)
 			}
 			if len(e.Message) > 500 {
 				t.Errorf("the message has %d bytes: it repeats the input at length", len(e.Message))
@@ -214,7 +214,7 @@ func many(n int) string {
 	return b.String()
 }
 
-func TestARequestIsDecoded(t *testing.T) {
+func TestDecodeRequest(t *testing.T) {
 	var r jobs.Request
 	err := r.Decode([]byte(` {"lookback":"30d","accounts":["detroit"],"priority":"low"} `))
 	if err != nil || string(r.Params) != `{"lookback":"30d"}` || len(r.Accounts) != 1 || r.Accounts[0] != "detroit" || r.Priority != jobs.Low {
@@ -227,7 +227,7 @@ func TestARequestIsDecoded(t *testing.T) {
 		}
 	}
 	for name, body := range map[string]string{
-		"cut off": `{"lookback":"30`, "no object": `[1]`, "a word": `please`, "two objects": `{}{}`,
+		"cut off": `{"lookback":"30`, "an array": `[1]`, "a word": `please`, "two objects": `{}{}`,
 		"accounts of a wrong type": `{"accounts":"detroit"}`, "accounts of a wrong element": `{"accounts":[1]}`,
 		"a priority of a wrong type": `{"priority":1}`,
 	} {
@@ -259,7 +259,7 @@ func TestRunState(t *testing.T) {
 	}
 }
 
-func TestACallersTraceIsTakenOrANewOneBegun(t *testing.T) {
+func TestValidCallerTraceIsUsedElseANewOneStarts(t *testing.T) {
 	const theirs = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
 	trace := func(parent string) string {
 		r := sync(`{}`)
@@ -269,7 +269,7 @@ func TestACallersTraceIsTakenOrANewOneBegun(t *testing.T) {
 			t.Fatal(err)
 		}
 		if failed := jobs.NewFailed(r, errors.New("unreadable"), now); (failed.Traceparent == parent) != (run.Traceparent == parent) {
-			t.Errorf("%q: a run that failed has %q, and one that did not %q", parent, failed.Traceparent, run.Traceparent)
+			t.Errorf("%q: failed run has trace %q, planned run %q", parent, failed.Traceparent, run.Traceparent)
 		}
 		return run.Traceparent
 	}
@@ -277,18 +277,18 @@ func TestACallersTraceIsTakenOrANewOneBegun(t *testing.T) {
 		t.Errorf("got %q, want the caller's %q", got, theirs)
 	}
 	for name, wrong := range map[string]string{
-		"nothing":             "",
-		"any text":            "nonsense",
-		"too long":            theirs + "0",
-		"endless":             theirs + strings.Repeat("-0", 5000),
-		"another version":     "01" + theirs[2:],
-		"capitals":            strings.ToUpper(theirs),
-		"no trace":            "00-00000000000000000000000000000000-00f067aa0ba902b7-00",
-		"no parent":           "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-00",
-		"a blank in an id":    "00-4bf92f3577b34da6 3ce929d0e0e4736-00f067aa0ba902b7-00",
-		"a line end":          theirs[:54] + "\n",
-		"parts of other size": "00-4bf92f3577b34da6a3ce929d0e0e47-3600f067aa0ba902b7-00",
-		"one part":            "00-4bf92f3577b34da6a3ce929d0e0e4736a00f067aa0ba902b7a00",
+		"nothing":          "",
+		"plain text":       "nonsense",
+		"too long":         theirs + "0",
+		"very long":        theirs + strings.Repeat("-0", 5000),
+		"another version":  "01" + theirs[2:],
+		"capitals":         strings.ToUpper(theirs),
+		"no trace":         "00-00000000000000000000000000000000-00f067aa0ba902b7-00",
+		"no parent":        "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-00",
+		"a space in an id": "00-4bf92f3577b34da6 3ce929d0e0e4736-00f067aa0ba902b7-00",
+		"a newline":        theirs[:54] + "\n",
+		"wrong separators": "00-4bf92f3577b34da6a3ce929d0e0e47-3600f067aa0ba902b7-00",
+		"one part":         "00-4bf92f3577b34da6a3ce929d0e0e4736a00f067aa0ba902b7a00",
 	} {
 		got := trace(wrong)
 		if got == wrong || len(got) != len(theirs) || !strings.HasPrefix(got, "00-") || strings.HasPrefix(got, theirs[:35]) {
@@ -297,7 +297,7 @@ func TestACallersTraceIsTakenOrANewOneBegun(t *testing.T) {
 	}
 }
 
-// What is told right away is what is told later, from what was stored.
+// A published time equals the stored one.
 func TestTimesAreMillisecondsInUTC(t *testing.T) {
 	precise := now.Add(1_999_999).In(time.FixedZone("", 3600))
 	want := now.Add(time.Millisecond)
@@ -315,13 +315,13 @@ func TestTimesAreMillisecondsInUTC(t *testing.T) {
 		unreadable.RequestedAt, *unreadable.StartedAt, *unreadable.FinishedAt,
 	}
 	for i, at := range got {
-		if at != want { // Equal would take any zone
+		if at != want { // Equal ignores the zone
 			t.Errorf("time %d: got %s, want %s", i, at, want)
 		}
 	}
 }
 
-func TestTraceBelongsToItsRun(t *testing.T) {
+func TestChildTraceKeepsTheTraceOfItsRun(t *testing.T) {
 	run, _, err := jobs.Plan(sync(`{}`), targets(t), now)
 	if err != nil {
 		t.Fatal(err)
@@ -331,13 +331,13 @@ func TestTraceBelongsToItsRun(t *testing.T) {
 	}
 	a, b := jobs.ChildTraceparent(run.Traceparent, "a"), jobs.ChildTraceparent(run.Traceparent, "b")
 	if a[:35] != run.Traceparent[:35] || a == b || len(a) != 55 || a[52:] != "-01" {
-		t.Errorf("got children %q and %q of %q, want the same trace and other spans", a, b, run.Traceparent)
+		t.Errorf("got children %q and %q of %q, want the same trace and different spans", a, b, run.Traceparent)
 	}
 	theirs := "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
 	if got := jobs.ChildTraceparent(theirs, "x"); got[:35] != theirs[:35] || got[52:] != "-00" {
 		t.Errorf("got %q, want the caller's trace %q and its flags", got, theirs)
 	}
 	if got := jobs.ChildTraceparent("nonsense", "x"); got != "" {
-		t.Errorf("got %q for a context that is none, want nothing", got)
+		t.Errorf("got %q for an invalid context, want none", got)
 	}
 }

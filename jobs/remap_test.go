@@ -20,43 +20,43 @@ import (
 	"orderbeat/jobs"
 )
 
-// asking is a provider with one call, of whose answer map makes orders.
-type asking struct {
+// numberProvider is a provider with one HTTP call; order maps each number in the response.
+type numberProvider struct {
 	*httpapi.HTTP
-	url string
-	how func(n int) clients.Order
+	url   string
+	order func(n int) clients.Order
 }
 
-func (p *asking) Traits() clients.Traits { return clients.Traits{} }
+func (p *numberProvider) Traits() clients.Traits { return clients.Traits{} }
 
-func (p *asking) Orders(ctx context.Context, q clients.Query) (answer clients.Answer, err error) {
+func (p *numberProvider) Orders(ctx context.Context, q clients.Query) (answer clients.Answer, err error) {
 	var got struct{ Orders []int }
 	err = p.Do(ctx, httpapi.Call{Op: "orders", Method: http.MethodGet, URL: p.url + "/orders?from=" + string(q.From)}, func(body io.Reader) error {
 		return json.NewDecoder(body).Decode(&got)
 	})
 	for _, n := range got.Orders {
-		o := p.how(n)
+		o := p.order(n)
 		o.Normalize()
 		answer.Orders = append(answer.Orders, o)
 	}
 	return answer, err
 }
 
-func TestKeptAnswersAreMappedAgain(t *testing.T) {
+func TestRemapMapsRecordedResponses(t *testing.T) {
 	calls := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		calls++
 		fmt.Fprint(w, `{"orders":[1,2,3]}`)
 	}))
 	defer server.Close()
-	p := &asking{httpapi.NewHTTP(clienttest.Section("michelin", server.URL)), server.URL, func(n int) clients.Order { return clients.Order{OrderID: fmt.Sprint("SO", n)} }}
-	asked := job(1)
-	asked.From = "2026-11-01"
-	first, err := jobs.Perform(t.Context(), p, clients.Account{}, asked, retry)
+	p := &numberProvider{httpapi.NewHTTP(clienttest.Section("michelin", server.URL)), server.URL, func(n int) clients.Order { return clients.Order{OrderID: fmt.Sprint("SO", n)} }}
+	original := job(1)
+	original.From = "2026-11-01"
+	first, err := jobs.Perform(t.Context(), p, clients.Account{}, original, retry)
 	if err != nil || len(first.Exchanges) != 1 || first.State != jobs.Succeeded {
 		t.Fatalf("got %+v, %v, want the exchange", first, err)
 	}
-	p.how = func(n int) clients.Order {
+	p.order = func(n int) clients.Order {
 		o := clients.Order{OrderID: fmt.Sprint("SO", n), Method: "FIXED"}
 		switch n {
 		case 2:
@@ -66,35 +66,35 @@ func TestKeptAnswersAreMappedAgain(t *testing.T) {
 		}
 		return o
 	}
-	again := jobs.Job{ID: "run-00002", Kind: "remap", Attempt: 1, Question: jobs.Question{Remaps: asked.ID}}
-	kept := jobs.KeptJob{ID: asked.ID, Kind: "sync", Question: asked.Question, AskedAt: first.AskedAt}
+	again := jobs.Job{ID: "run-00002", Kind: "remap", Attempt: 1, Question: jobs.Question{Remaps: original.ID}}
+	kept := jobs.KeptJob{ID: original.ID, Kind: "sync", Question: original.Question, AskedAt: first.AskedAt}
 	out, err := jobs.Remap(t.Context(), p, clients.Account{}, again, kept, first.Exchanges)
 	if err != nil || out.State != jobs.Partial || out.ID != again.ID || !out.AskedAt.Equal(first.AskedAt) || out.FinishedAt.Before(out.AskedAt) || len(out.Exchanges) != 0 {
-		t.Errorf("got %+v, %v, want an outcome as of when the provider was asked", out, err)
+		t.Errorf("got %+v, %v, want a partial outcome with the time of the recorded request", out, err)
 	}
 	if len(out.Orders) != 1 || out.Orders[0].OrderID != "SO1" || out.Orders[0].Method != "FIXED" {
-		t.Errorf("got %+v, want the one order that is known as a whole", out.Orders)
+		t.Errorf("got %+v, want only the order without redacted values", out.Orders)
 	}
-	if out.Err == nil || !strings.Contains(out.Err.Message, "order SO2 (REDACTED): a value was hidden when the answer was kept") || !strings.Contains(out.Err.Message, "longer than 128 bytes") {
-		t.Errorf("got %v, want what is wrong with the others", out.Err)
+	if out.Err == nil || !strings.Contains(out.Err.Message, "order SO2 (REDACTED): a value was redacted in the recorded response") || !strings.Contains(out.Err.Message, "longer than 128 bytes") {
+		t.Errorf("got %v, want the problems of the other orders", out.Err)
 	}
 
-	kept.From = "2026-11-02" // which nobody asked for
+	kept.From = "2026-11-02" // never requested
 	out, err = jobs.Remap(t.Context(), p, clients.Account{}, again, kept, first.Exchanges)
 	if err != nil || out.State != jobs.Failed || out.Err.Code != clients.CodeInvalid || !out.NextAt.IsZero() {
-		t.Errorf("got %+v, %v, want a failure for good", out, err)
+		t.Errorf("got %+v, %v, want a failure without retry", out, err)
 	}
 	if calls != 1 {
-		t.Errorf("got %d calls, want the first alone", calls)
+		t.Errorf("got %d calls, want 1", calls)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := jobs.Remap(ctx, p, clients.Account{}, again, kept, nil); err == nil {
-		t.Error("got no error of a program that stops")
+		t.Error("got no error for a cancelled context")
 	}
 }
 
-func TestRemapIsPlannedFromWhatIsKept(t *testing.T) {
+func TestRemapPlansOneJobPerRecordedJob(t *testing.T) {
 	targets := targets(t)
 	target := targets["michelin"]
 	target.Kept = map[string][]jobs.KeptJob{"detroit": {{ID: "new"}, {ID: "old"}}}
@@ -112,7 +112,7 @@ func TestRemapIsPlannedFromWhatIsKept(t *testing.T) {
 	}
 	for params, want := range map[string]string{
 		`{"since":"yesterday"}`: `since "yesterday" is not a time`, `{"lookback":"14d"}`: `unknown field "lookback"`,
-		`{"since":"2026-01-02T00:00:00Z","until":"2026-01-02T00:00:00Z"}`: "since is not before until",
+		`{"since":"2026-01-02T00:00:00Z","until":"2026-01-02T00:00:00Z"}`: "since must be before until",
 	} {
 		if _, _, err := jobs.Plan(jobs.Request{Provider: "michelin", Kind: "remap", Params: json.RawMessage(params)}, targets, now); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", params, err, want)

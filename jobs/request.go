@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// decodeParams reads a kind's params strictly: an unknown name or a wrong type is
-// an error that says which names there are.
+// decodeParams decodes the params of a kind strictly. An unknown name or a wrong type is an error
+// whose hint lists the known names.
 func decodeParams(params json.RawMessage, into any, known string) error {
 	if len(bytes.TrimSpace(params)) == 0 {
 		return nil
@@ -20,13 +20,13 @@ func decodeParams(params json.RawMessage, into any, known string) error {
 	dec := json.NewDecoder(bytes.NewReader(params))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {
-		return Invalid("params: "+jsonMistake(err), "known params: "+known)
+		return Invalid("params: "+jsonError(err), "known params: "+known)
 	}
 	return nil
 }
 
-// Decode reads the body of a "please run" message into r: a JSON object of the kind's
-// params and, beside them, accounts and priority. An empty body is an empty object.
+// Decode decodes the body of a run request message into r: a JSON object with the params of the
+// kind, accounts and priority. An empty body is an empty object.
 func (r *Request) Decode(body []byte) error {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil
@@ -34,20 +34,20 @@ func (r *Request) Decode(body []byte) error {
 	var fields map[string]json.RawMessage
 	dec := json.NewDecoder(bytes.NewReader(body))
 	if err := dec.Decode(&fields); err != nil {
-		return Invalid("the body is not a JSON object: "+jsonMistake(err), `send params, like {"lookback":"14d"}, or nothing`)
+		return Invalid("the body is not a JSON object: "+jsonError(err), `Send params like {"lookback":"14d"}, or an empty body.`)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return Invalid("the body goes on after its JSON object", "send one object")
+		return Invalid("unexpected data after the JSON object", "Send a single JSON object.")
 	}
 	if raw, ok := fields["accounts"]; ok {
 		if err := json.Unmarshal(raw, &r.Accounts); err != nil {
-			return Invalid("accounts: "+jsonMistake(err), `send a list of names, like {"accounts":["detroit"]}`)
+			return Invalid("accounts: "+jsonError(err), `Send a list of names like {"accounts":["detroit"]}.`)
 		}
 		delete(fields, "accounts")
 	}
 	if raw, ok := fields["priority"]; ok {
 		if err := json.Unmarshal(raw, &r.Priority); err != nil {
-			return Invalid("priority: "+jsonMistake(err), "the priorities are "+list(Priorities))
+			return Invalid("priority: "+jsonError(err), "Use one of: "+list(Priorities)+".")
 		}
 		delete(fields, "priority")
 	}
@@ -59,40 +59,39 @@ func (r *Request) Decode(body []byte) error {
 	return err
 }
 
-// jsonMistake says what is wrong with a JSON text in words that do not repeat it at length.
-func jsonMistake(err error) string {
+// jsonError describes a JSON error without repeating the input at length.
+func jsonError(err error) string {
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && e.Field == "" {
 		return "want a JSON object, got " + e.Value
 	} else if ok {
 		return fmt.Sprintf("%s: want %s, got %s", shorten(e.Field), e.Type, e.Value)
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return "the JSON text ends too early"
+		return "unexpected end of JSON"
 	}
 	return shorten(strings.TrimPrefix(err.Error(), "json: "))
 }
 
-// ParseDuration reads a length of time as people write it in configuration and
-// params: what [time.ParseDuration] takes, and whole days, "14d".
+// ParseDuration parses a duration in configuration and params: the syntax of
+// [time.ParseDuration], and whole days ("14d").
 func ParseDuration(s string) (time.Duration, error) {
 	const day = 24 * time.Hour
-	const mostDays = 100_000
+	const maxDays = 100_000
 	if days, ok := strings.CutSuffix(s, "d"); ok {
 		n, err := strconv.Atoi(days)
-		if err != nil || n < -mostDays || n > mostDays {
-			return 0, fmt.Errorf("%s is not a length of time: write it like \"14d\"", quote(s))
+		if err != nil || n < -maxDays || n > maxDays {
+			return 0, fmt.Errorf("%s is not a duration: write it like \"14d\"", quote(s))
 		}
 		return time.Duration(n) * day, nil
 	}
 	d, err := time.ParseDuration(s)
 	if err != nil {
-		return 0, fmt.Errorf("%s is not a length of time: write it like \"30s\", \"15m\", \"6h\" or \"14d\"", quote(s))
+		return 0, fmt.Errorf("%s is not a duration: write it like \"30s\", \"15m\", \"6h\" or \"14d\"", quote(s))
 	}
 	return d, nil
 }
 
-// FormatDuration is a length of time as [ParseDuration] reads it, without zeros at its end:
-// "2h", not "2h0m0s".
+// FormatDuration formats a duration without trailing zero units: "2h", not "2h0m0s".
 func FormatDuration(d time.Duration) string {
 	text := d.String()
 	for _, zero := range []string{"m0s", "h0m"} {

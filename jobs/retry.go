@@ -8,27 +8,25 @@ import (
 )
 
 const (
-	// firstBackoff and maxBackoff bound the wait before the second and the later attempts.
+	// firstBackoff is the maximum wait before the second attempt, maxBackoff before any attempt.
 	firstBackoff = 2 * time.Second
 	maxBackoff   = 15 * time.Minute
-	// badResponseAttempts is how often an answer that is not the document is asked for.
+	// badResponseAttempts limits the attempts of a job that fails with [clients.CodeBadResponse].
 	badResponseAttempts = 2
-	// maxSpread bounds over how long jobs come back that were told to wait without a call.
+	// maxSpread limits the jitter for jobs that were postponed without a call.
 	maxSpread = time.Minute
 )
 
-// again decides what becomes of a job whose attempt failed at now: [Failed] when
-// asking again does not help, [Dead] when its attempts or its time are used up,
-// else [Waiting] with the time it is due again. The wait doubles from attempt to
-// attempt with full jitter (a uniform random share of it), and is never less than
-// the provider asked for.
+// nextState returns the state of a job after its attempt failed at now: [Failed] if the error is
+// not retryable, [Dead] if its attempts or its time are used up, else [Waiting] with the due time.
+// The backoff doubles with each attempt, with full jitter (uniform between 0 and the backoff), and
+// is added to the wait that the provider requested (Retry-After).
 //
-// A wait that the provider asked for within the job's time is waited out, also when it ends
-// behind it.
+// A requested wait that starts within the job's time is respected even if it ends later.
 //
-// What was not sent is no attempt: only time ends it. Those who were told to wait so
-// are many, and for the same moment: they come back over as long again.
-func again(err *clients.Error, job Job, retry clients.Retry, now time.Time) (State, time.Time) {
+// An attempt that sent nothing does not count towards the limit. Many jobs may be postponed to
+// the same time without a call, so their jitter is as long as the wait, up to maxSpread.
+func nextState(err *clients.Error, job Job, retry clients.Retry, now time.Time) (State, time.Time) {
 	if !err.Code.Retryable() {
 		return Failed, time.Time{}
 	}
@@ -45,8 +43,8 @@ func again(err *clients.Error, job Job, retry clients.Retry, now time.Time) (Sta
 	}
 	due := now.Add(err.After + rand.N(ceiling))
 	end := job.FirstAt.Add(retry.For)
-	asked := err.After > 0 || err.Code == clients.CodeThrottled
-	if now.After(end) || due.After(end) && !asked {
+	requested := err.After > 0 || err.Code == clients.CodeThrottled
+	if now.After(end) || due.After(end) && !requested {
 		return Dead, time.Time{}
 	}
 	return Waiting, due

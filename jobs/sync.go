@@ -8,14 +8,14 @@ import (
 	"orderbeat/clients"
 )
 
-// defaultLookback is how far a sync without params looks back.
+// defaultLookback is the lookback of a sync without params.
 const defaultLookback = "14d"
 
-// earliest bounds windows from below: no supplier has orders from before.
+// earliest is the first valid day of a window.
 const earliest clients.Date = "1970-01-01"
 
-// planSync asks for the orders of a window ([readWindow]); without params of the last 14
-// days. A range longer than the provider takes is cut into windows, oldest first.
+// planSync plans the orders of a window ([readWindow]), by default the last 14 days. A range longer
+// than the provider's limit is cut into windows, oldest first.
 func planSync(p Planning) ([]Question, error) {
 	if p.Traits.NoWindows {
 		return nil, errNoWindows()
@@ -27,14 +27,14 @@ func planSync(p Planning) ([]Question, error) {
 	return windows(from, to, p.Traits.MaxWindowDays), nil
 }
 
-// errNoWindows is why a provider's orders cannot be asked for by their dates.
+// errNoWindows is the error for a provider without requests by date range.
 func errNoWindows() error {
-	return Invalid("the provider has no requests for orders by date range", "use fetch with order_ids or references")
+	return Invalid("the provider does not support requests by date range", "Use fetch with order_ids or references.")
 }
 
-// windowParams are the params of kinds that ask for the days of a window: {"lookback":
-// "14d"}, which is from today minus 14 days to today, or {"from": "2026-01-01", "to":
-// "2026-01-31"}, all days included and in the account's zone. Without "to" it ends today.
+// windowParams are the params of kinds with a date window: {"lookback": "14d"}, from today minus 14
+// days to today, or {"from": "2026-01-01", "to": "2026-01-31"}. Both days are included and in the
+// account's time zone. "to" defaults to today.
 type windowParams struct {
 	Lookback string       `json:"lookback"`
 	From     clients.Date `json:"from"`
@@ -43,19 +43,19 @@ type windowParams struct {
 
 const windowKnown = `lookback ("14d"), or from and to ("2026-01-31")`
 
-// readWindow reads [windowParams] and nothing else.
-func readWindow(planning Planning, usual string, history int) (from, to clients.Date, err error) {
+// readWindow decodes [windowParams] and returns their window.
+func readWindow(planning Planning, lookback string, history int) (from, to clients.Date, err error) {
 	var p windowParams
 	if err := decodeParams(planning.Params, &p, windowKnown); err != nil {
 		return "", "", err
 	}
-	return p.window(planning, usual, history)
+	return p.window(planning, lookback, history)
 }
 
-// window is the window that the params mean; without any it looks back as usual. A
-// provider may tell of the last days only, history of them with today, 0 for all: a
-// lookback begins there at the earliest.
-func (p windowParams) window(planning Planning, usual string, history int) (from, to clients.Date, err error) {
+// window returns the window of the params; lookback is the default for empty params. history is
+// the number of days, including today, that the provider supports, 0 for no limit. A lookback is
+// cut to it; an explicit from before it is an error.
+func (p windowParams) window(planning Planning, lookback string, history int) (from, to clients.Date, err error) {
 	today := clients.DateOf(planning.Now.In(location(planning.Account)))
 	oldest := earliest
 	if history > 0 {
@@ -64,15 +64,15 @@ func (p windowParams) window(planning Planning, usual string, history int) (from
 	from, to = p.From, p.To
 	if from == "" && to == "" {
 		if p.Lookback == "" {
-			p.Lookback = usual
+			p.Lookback = lookback
 		}
 		d, err := ParseDuration(p.Lookback)
 		if err != nil || d < 0 {
-			return "", "", Invalid("lookback "+quote(p.Lookback)+" is not a length of time", `write days, like "14d"`)
+			return "", "", Invalid("lookback "+quote(p.Lookback)+" is not a duration", `Write days like "14d".`)
 		}
 		from, to = max(oldest, today.AddDays(-int(math.Ceil(d.Hours()/24)))), today
 	} else if p.Lookback != "" {
-		return "", "", Invalid("lookback cannot be combined with from and to", "give one or the other")
+		return "", "", Invalid("lookback cannot be combined with from and to", "Use one or the other.")
 	}
 	if to == "" {
 		to = today
@@ -82,30 +82,30 @@ func (p windowParams) window(planning Planning, usual string, history int) (from
 		day  clients.Date
 	}{{"from", from}, {"to", to}} {
 		if _, err := clients.ParseDate(string(end.day)); err != nil {
-			return "", "", Invalid(end.name+": "+err.Error(), "a window is from and to, both days included")
+			return "", "", Invalid(end.name+": "+err.Error(), "A window is from and to, both days included.")
 		}
 	}
 	switch {
 	case from > to:
-		return "", "", Invalid(fmt.Sprintf("the window is empty: from %s is after to %s", from, to), "exchange from and to")
+		return "", "", Invalid(fmt.Sprintf("the window is empty: from %s is after to %s", from, to), "Swap from and to.")
 	case from > today:
-		return "", "", Invalid(fmt.Sprintf("the window begins after today (%s)", today), "ask for days that have been")
+		return "", "", Invalid(fmt.Sprintf("the window begins after today (%s)", today), "Choose a window that begins today or earlier.")
 	case from < oldest && history > 0:
-		return "", "", Invalid(fmt.Sprintf("the window begins before %s", oldest), fmt.Sprintf("the provider tells of the last %d days, today included", history))
+		return "", "", Invalid(fmt.Sprintf("the window begins before %s", oldest), fmt.Sprintf("The provider supports the last %d days, including today.", history))
 	case from < earliest:
-		return "", "", Invalid(fmt.Sprintf("the window begins before %s", earliest), "ask for fewer days")
+		return "", "", Invalid(fmt.Sprintf("the window begins before %s", earliest), "Choose a later from date.")
 	}
 	return from, to, nil
 }
 
-// windows cuts from..to, both included, into windows of at most most days, both ends counted.
-func windows(from, to clients.Date, most int) []Question {
-	if most == 0 {
+// windows cuts from..to, both included, into windows of at most maxDays days; 0 is no limit.
+func windows(from, to clients.Date, maxDays int) []Question {
+	if maxDays == 0 {
 		return []Question{{From: from, To: to}}
 	}
 	var cut []Question
 	for from <= to {
-		end := min(from.AddDays(most-1), to)
+		end := min(from.AddDays(maxDays-1), to)
 		cut = append(cut, Question{From: from, To: end})
 		from = end.AddDays(1)
 	}

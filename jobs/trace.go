@@ -8,8 +8,7 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// isTraceparent reports whether s is a trace context in the only version there is
-// (W3C Trace Context, section 3.2): 00-<trace id>-<parent id>-<flags>, in lower-case
+// isTraceparent reports whether s is a trace context of version 00 (W3C Trace Context, section 3.2): 00-<trace id>-<parent id>-<flags>, in lower-case
 // hexadecimal, with neither id all zeros.
 func isTraceparent(s string) bool {
 	if len(s) != len("00-0123456789abcdef0123456789abcdef-0123456789abcdef-01") {
@@ -20,8 +19,8 @@ func isTraceparent(s string) bool {
 	return s[:3] == "00-" && id(s[3:35]) && s[35] == '-' && id(s[36:52]) && s[52] == '-' && hexadecimal(s[53:])
 }
 
-// newTraceparent begins a W3C trace for a run that came without one. Its trace id
-// is the run's id, so that either finds the other.
+// newTraceparent returns a new W3C trace context for a run. The trace id is the run id, so that
+// one can be looked up by the other.
 func newTraceparent(runID string) string {
 	id, err := ulid.Parse(runID)
 	if err != nil {
@@ -30,8 +29,8 @@ func newTraceparent(runID string) string {
 	return "00-" + hex.EncodeToString(id[:]) + "-" + spanID(runID) + "-01"
 }
 
-// ChildTraceparent is the trace context of a step within a run: the parent's
-// trace, and a span id that the name of the step decides. "" stays "".
+// ChildTraceparent returns the trace context of a step within a run: the parent's trace id and a
+// span id derived from the step name. It returns "" if parent is "".
 func ChildTraceparent(parent, step string) string {
 	const traceEnd = len("00-") + 32
 	if len(parent) < traceEnd+len("-0123456789abcdef-01") {

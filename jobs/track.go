@@ -8,58 +8,56 @@ import (
 	"orderbeat/clients"
 )
 
-// The usual params of track: what is older than sync usually looks back, and not older
-// than a supplier may be expected to take.
+// Default params of track: orders older than the default lookback of sync, up to one year.
 const (
 	trackOlderThan = "14d"
 	trackMaxAge    = "365d"
 )
 
-// OpenOrder is an order of which something is still expected, as far as track needs it.
+// OpenOrder is an open order with the fields that track needs.
 type OpenOrder struct {
 	OrderID string
-	// OrderedOn is the date the supplier received it, or the day it was first seen.
+	// OrderedOn is the date when the supplier received the order, or the day it was first seen.
 	OrderedOn clients.Date
-	// Unlisted is set when the newest complete response about a window that OrderedOn lies in
-	// does not have the order.
+	// Unlisted is set if the newest complete response for a window that contains OrderedOn
+	// does not list the order.
 	Unlisted bool
 }
 
-// planTrack asks, by number and as many to a job as the provider takes, for the orders
-// that are still open and that no window reaches any more: {"older_than": "14d"}, which
-// is what they are older than, and {"max_age": "365d"}, beyond which they are given up
-// ([Stale]). So an order that is shipped late is seen to be, and one that its provider no
-// longer lists is asked for until it is given up. A younger one is asked for as soon as a
-// window lacks it ([OpenOrder.Unlisted]).
+// planTrack plans requests by number for open orders that sync windows no longer reach, up to
+// [clients.Traits.MaxReferences] per job. It tracks orders older than {"older_than": "14d"} up to
+// {"max_age": "365d"}; older orders are stale ([Stale]). So late shipments are detected, and an
+// order that the provider no longer lists is requested until it is stale. A younger order is
+// tracked as soon as its window does not list it ([OpenOrder.Unlisted]).
 func planTrack(p Planning) ([]Question, error) {
-	followed, _, err := track(p)
+	tracked, _, err := track(p)
 	if err != nil {
 		return nil, err
 	}
 	if p.Traits.MaxReferences == 0 {
-		return nil, Invalid("the provider has no requests for single orders", "it cannot be tracked: widen the window of its sync")
+		return nil, Invalid("the provider does not support requests for single orders", "Orders cannot be tracked. Use a longer lookback for sync.")
 	}
-	var questions []Question
-	for some := range slices.Chunk(followed, p.Traits.MaxReferences) {
+	var queries []Question
+	for batch := range slices.Chunk(tracked, p.Traits.MaxReferences) {
 		q := Question{}
-		for _, o := range some {
+		for _, o := range batch {
 			q.OrderIDs = append(q.OrderIDs, o.OrderID)
 		}
-		questions = append(questions, q)
+		queries = append(queries, q)
 	}
-	return questions, nil
+	return queries, nil
 }
 
-// Stale are the orders that a track with these params gives up: they are open, and older
-// than max_age. The error is that of the params.
+// Stale returns the open orders older than max_age, which track no longer requests. It returns an
+// error if the params are invalid.
 func Stale(p Planning) ([]OpenOrder, error) {
 	_, stale, err := track(p)
 	return stale, err
 }
 
-// track splits the account's open orders into those to ask for and those to give up; the
-// young ones are in neither.
-func track(p Planning) (followed, stale []OpenOrder, err error) {
+// track returns the account's open orders to request and the stale ones. Young orders are in
+// neither.
+func track(p Planning) (tracked, stale []OpenOrder, err error) {
 	params := struct {
 		OlderThan string `json:"older_than"`
 		MaxAge    string `json:"max_age"`
@@ -78,24 +76,24 @@ func track(p Planning) (followed, stale []OpenOrder, err error) {
 		return nil, nil, err
 	}
 	if old >= young {
-		return nil, nil, Invalid("max_age is not more than older_than", known)
+		return nil, nil, Invalid("max_age must be greater than older_than", known)
 	}
 	for _, o := range p.Open {
 		switch {
 		case o.OrderedOn < old:
 			stale = append(stale, o)
 		case o.OrderedOn < young || o.Unlisted:
-			followed = append(followed, o)
+			tracked = append(tracked, o)
 		}
 	}
-	return followed, stale, nil
+	return tracked, stale, nil
 }
 
-// daysBefore is the day that lies a length of time before today.
+// daysBefore returns the day that is a duration before today, rounded up to whole days.
 func daysBefore(today clients.Date, name, length string) (clients.Date, error) {
 	d, err := ParseDuration(length)
 	if err != nil || d < 0 {
-		return "", Invalid(fmt.Sprintf("%s %s is not a length of time", name, quote(length)), `write days, like "14d"`)
+		return "", Invalid(fmt.Sprintf("%s %s is not a duration", name, quote(length)), `Write days like "14d".`)
 	}
 	return today.AddDays(-int(math.Ceil(d.Hours() / 24))), nil
 }

@@ -7,23 +7,23 @@ import (
 
 const schedulePrefix = "schedule:"
 
-// ScheduleTrigger is the trigger of the runs of a schedule.
+// ScheduleTrigger returns the trigger of the runs of a schedule.
 func ScheduleTrigger(schedule string) string { return schedulePrefix + schedule }
 
-// ScheduleOf is the schedule that a trigger names, false when it names none.
+// ScheduleOf returns the schedule of a trigger; ok is false if the trigger is not a schedule.
 func ScheduleOf(trigger string) (schedule string, ok bool) {
 	return strings.CutPrefix(trigger, schedulePrefix)
 }
 
 const consentPrefix = "consent:"
 
-// ConsentTrigger is the trigger of a run for what was missed until a user granted access.
+// ConsentTrigger returns the trigger of a catch-up run after a user granted access.
 func ConsentTrigger(user string) string { return consentPrefix + user }
 
 // IsConsent reports whether a trigger is a [ConsentTrigger].
 func IsConsent(trigger string) bool { return strings.HasPrefix(trigger, consentPrefix) }
 
-// TickKey is the key of the run that a schedule starts at a due time: "<schedule>@<due time,
+// TickKey returns the key of the run that a schedule starts at a due time: "<schedule>@<due time,
 // RFC 3339 in UTC>".
 func TickKey(schedule string, due time.Time) string {
 	return schedule + "@" + due.UTC().Truncate(time.Second).Format(time.RFC3339)

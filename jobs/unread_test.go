@@ -17,7 +17,7 @@ func (p unreadProvider) Orders(context.Context, clients.Query) (clients.Answer, 
 
 func (unreadProvider) Traits() clients.Traits { return clients.Traits{} }
 
-func TestOrdersThatCouldNotBeReadCountOnce(t *testing.T) {
+func TestUnreadOrdersCountOnce(t *testing.T) {
 	p := unreadProvider{[]clients.Problem{
 		{OrderID: "SO1", Message: "a", Unread: true},
 		{OrderID: "SO1", Message: "b", Unread: true},
@@ -29,6 +29,6 @@ func TestOrdersThatCouldNotBeReadCountOnce(t *testing.T) {
 	job := jobs.Job{ID: "j", Provider: "michelin", Account: "detroit", Kind: "sync", Attempt: 1, FirstAt: time.Now()}
 	out, err := jobs.Perform(t.Context(), p, clients.Account{Name: "detroit"}, job, clients.Retry{Attempts: 1})
 	if err != nil || out.State != jobs.Partial || out.Unread != 4 || out.Err.Code != clients.CodeBadResponse {
-		t.Errorf("got %+v and %v, want a partial job and four unread: two orders, and two that have no number", out, err)
+		t.Errorf("got %+v and %v, want a partial job with four unread: two orders with ids and two without", out, err)
 	}
 }

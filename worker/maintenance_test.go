@@ -72,8 +72,8 @@ func TestPruneRequest(t *testing.T) {
 		t.Errorf("got %+v and runs %v, want the two that are older than 20 days removed", reply, b.known(ids))
 	}
 	for body, want := range map[string]string{
-		`{"jobs":"soon"}`:   `jobs: \"soon\" is not a length of time`,
-		`{"jobs":"1h"}`:     "jobs: want 0s, which is for ever, or 1d and more, got 1h0m0s",
+		`{"jobs":"soon"}`:   `jobs: \"soon\" is not a duration`,
+		`{"jobs":"1h"}`:     "jobs: must be 0s (no limit) or at least 1d, got 1h0m0s",
 		`{"events":"-1d"}`:  "events: want 0s",
 		`{"orders":"400d"}`: `unknown field \"orders\"`,
 	} {

@@ -81,8 +81,8 @@ func TestQueuedTickRunsAfterTheAccountIsIdle(t *testing.T) {
 			return slices.ContainsFunc(ticks(), func(t db.Tick) bool { return t.Outcome == "started" && strings.Contains(t.Reason, reason) })
 		}
 	}
-	b.eventually("detroit is to be asked once more", has("[detroit"))
-	b.eventually("detroit waits already", has("without [detroit], which wait for an earlier run already"))
+	b.eventually("detroit waits for the earlier run", has("[detroit"))
+	b.eventually("detroit is skipped while a run waits", has("skipped [detroit]: already waiting for an earlier run"))
 	asked := func(account string) (n int) {
 		b.supplier.mu.Lock()
 		defer b.supplier.mu.Unlock()

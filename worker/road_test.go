@@ -120,7 +120,7 @@ func TestBadRequestsEndWithAResult(t *testing.T) {
 		{"orderbeat.runs.michelin.dance", ``, `unknown kind "dance"`},
 		{"orderbeat.runs.michelin.sync", `{"accounts":["nobody"]}`, `unknown account "nobody"`},
 		{"orderbeat.runs.michelin.sync", `{"from":"2026-02-01","to":"2026-01-01"}`, "the window is empty"},
-		{"orderbeat.runs.michelin.sync", huge, "not a length of time"},
+		{"orderbeat.runs.michelin.sync", huge, "not a duration"},
 		{"orderbeat.runs.michelin.sync.now", ``, "not runs.<provider>.<kind>"},
 	}
 	for i, c := range cases {

@@ -69,7 +69,7 @@ func TestDBBackup(t *testing.T) {
 	if o, ok, err := copied.Order(t.Context(), "michelin", "detroit", "SO1"); !ok || o.Revision != 2 || err != nil {
 		t.Errorf("in the copy: got %+v, %v, %v, want the order", o, ok, err)
 	}
-	if again := do(t, "db", "backup", to, "--config", path); again.status != cli.Failed || !strings.Contains(again.stderr, "a backup overwrites nothing") {
+	if again := do(t, "db", "backup", to, "--config", path); again.status != cli.Failed || !strings.Contains(again.stderr, "a backup does not overwrite files") {
 		t.Errorf("the same name again: got %+v, want it refused", again)
 	}
 	var reply sqlite.Copied
@@ -87,7 +87,7 @@ func TestDBCheck(t *testing.T) {
 	}
 	alter(t, path, "UPDATE orders SET status = 'lost' WHERE order_id = 'SO1'")
 	got = do(t, "db", "check", "--config", path)
-	want := result{cli.Failed, "an order is not as its document says: michelin detroit SO1\n", databaseOf(path) + ": 1 fault\n"}
+	want := result{cli.Failed, "order row differs from its document: michelin detroit SO1\n", databaseOf(path) + ": 1 fault\n"}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(result{})); diff != "" {
 		t.Errorf("a fault (-want +got):\n%s", diff)
 	}
@@ -267,8 +267,8 @@ func TestDBUsageErrors(t *testing.T) {
 		stderr string
 	}{
 		{"no file", []string{"backup"}, cli.Usage, "expected one argument, the file to be made, got 0"},
-		{"no length of time", []string{"prune", "--jobs", "soon"}, cli.Usage, `--jobs: "soon" is not a length of time`},
-		{"too short a time", []string{"prune", "--events", "1h"}, cli.Usage, "--events: want 0s, which is for ever, or 1d and more, got 1h0m0s"},
+		{"an invalid duration", []string{"prune", "--jobs", "soon"}, cli.Usage, `--jobs: "soon" is not a duration`},
+		{"too short a time", []string{"prune", "--events", "1h"}, cli.Usage, "--events: must be 0s (no limit) or at least 1d, got 1h0m0s"},
 		{"a worker that does not answer", []string{"prune"}, cli.Failed, "no orderbeat worker responds at nats://127.0.0.1:1"},
 		{"no database to back up", []string{"backup", "x.db", "--config", none}, cli.Failed, "there is no database at "},
 		{"no database to check", []string{"check", "--config", none}, cli.Failed, "there is no database at "},
@@ -313,7 +313,7 @@ func TestDBRestore(t *testing.T) {
 	if err := json.Unmarshal([]byte(r.stdout), &reply); err != nil || reply.Before == "" || reply.Version == 0 {
 		t.Errorf("got %+v, %v", r, err)
 	}
-	if r := do(t, "db", "restore", path, "--config", other); r.status != cli.Failed || !strings.Contains(r.stderr, "it is not an SQLite database") {
+	if r := do(t, "db", "restore", path, "--config", other); r.status != cli.Failed || !strings.Contains(r.stderr, "not an SQLite database") {
 		t.Errorf("got %+v, want what is no database refused", r)
 	}
 }

@@ -55,7 +55,7 @@ func dropped(name, fault string) trouble {
 func unreadable(name, fault, more, says string) trouble {
 	return trouble{
 		name: name, fault: fault, times: -1, more: more, state: jobs.Failed, attempts: 2, code: clients.CodeBadResponse,
-		says: says, hint: "the answer is kept: select * from exchanges where job_id = '", alert: clients.CodeBadResponse,
+		says: says, hint: "the response is recorded: select * from exchanges where job_id = '", alert: clients.CodeBadResponse,
 	}
 }
 

@@ -72,7 +72,7 @@ func TestCorruptDatabaseAcknowledgesNothing(t *testing.T) {
 	mend := spoil(t, config, page)
 	s = startHere(t, config).supplier(t, stand, "michelin")
 	run := s.start(window(1))
-	const wayOn = "put a copy in its place (orderbeat db backup makes them)"
+	const wayOn = "restore a backup (orderbeat db restore)"
 	s.eventually("it is not ready, and says why", func() bool {
 		resp, err := http.Get(s.web + "/readyz")
 		if err != nil {

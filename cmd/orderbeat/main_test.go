@@ -117,7 +117,7 @@ org = "10030/MMD"
 		{"an end without a beginning", []string{"sync", "michelin", "--to", "2026-01-01"}, cli.Usage, "--to needs --from"},
 		{"no day", []string{"sync", "michelin", "--from", "yesterday"}, cli.Usage, `--from: "yesterday" is not a date`},
 		{"two that are no days", []string{"sync", "michelin", "--from", "x", "--to", "y"}, cli.Usage, `--from: "x" is not a date`},
-		{"no lookback", []string{"sync", "michelin", "--lookback", "long"}, cli.Usage, `--lookback: "long" is not a length of time`},
+		{"no lookback", []string{"sync", "michelin", "--lookback", "long"}, cli.Usage, `--lookback: "long" is not a duration`},
 		{"no status", []string{"orders", "--status", "lost"}, cli.Usage, `--status: "lost" is not one of unknown, backordered`},
 		{"no time", []string{"orders", "--since", "ago"}, cli.Usage, `--since: "ago" is neither a duration`},
 		{"no limit", []string{"orders", "--limit", "0"}, cli.Usage, "--limit must be at least 1, got 0"},

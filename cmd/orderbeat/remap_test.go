@@ -85,7 +85,7 @@ func TestRemapCorrectsOrders(t *testing.T) {
 	}
 	for args, want := range map[string]string{
 		"acme --until 1h": "no recorded response matches", "acme --job nobody": "no recorded response matches", "acme --account nowhere": "unknown account",
-		"nobody": "unknown provider", "acme --since soon": "--since", "acme --since 1h --until 2h": "since is not before until",
+		"nobody": "unknown provider", "acme --since soon": "--since", "acme --since 1h --until 2h": "since must be before until",
 	} {
 		if r := command(append([]string{"remap"}, strings.Fields(args)...)...); r.status != cli.Usage || !strings.Contains(r.stderr, want) {
 			t.Errorf("remap %s: got status %d, %s, want %q", args, r.status, r.stderr, want)

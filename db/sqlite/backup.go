@@ -9,17 +9,16 @@ import (
 	"path/filepath"
 )
 
-// Copied is a copy of a database, which was found sound.
+// Copied is a verified copy of a database.
 type Copied struct {
 	Path    string `json:"path"`
 	Bytes   int64  `json:"bytes"`
 	Version int64  `json:"schema_version"`
 }
 
-// Backup copies the database at path, as it is at one moment, into a new file: beside a
-// running worker, which goes on writing meanwhile, or without one, and of any version.
-// The file has its name once the copy is complete, sound and on the disk; one that is
-// there already is an error, and stays as it is.
+// Backup copies a snapshot of the database at path, of any schema version, into a new file. A worker
+// may be running and write at the same time. The file gets its name only when the copy is complete,
+// verified and synced to disk. An existing file is an error and is not changed.
 func Backup(ctx context.Context, path, to string) (c Copied, err error) {
 	if err := exists(path); err != nil {
 		return c, err
@@ -30,31 +29,31 @@ func Backup(ctx context.Context, path, to string) (c Copied, err error) {
 	if err := vacant(to); err != nil {
 		return c, err
 	}
-	unnamed, err := os.CreateTemp(filepath.Dir(to), "."+filepath.Base(to)+".*.partial") // mode 0600
+	partial, err := os.CreateTemp(filepath.Dir(to), "."+filepath.Base(to)+".*.partial") // mode 0600
 	if err != nil {
 		return c, err
 	}
-	defer os.Remove(unnamed.Name())
-	defer unnamed.Close()
-	if err := copyInto(ctx, path, unnamed.Name()); err != nil {
+	defer os.Remove(partial.Name())
+	defer partial.Close()
+	if err := copyInto(ctx, path, partial.Name()); err != nil {
 		return c, fmt.Errorf("copy %s: %w", path, err)
 	}
-	if c.Version, err = CheckCopy(ctx, unnamed.Name()); err != nil {
-		return c, fmt.Errorf("the copy of %s: %w", path, err)
+	if c.Version, err = CheckCopy(ctx, partial.Name()); err != nil {
+		return c, fmt.Errorf("verify the copy of %s: %w", path, err)
 	}
-	if err := unnamed.Sync(); err != nil { // SQLite does not wait for the disk here
+	if err := partial.Sync(); err != nil { // VACUUM INTO does not fsync
 		return c, err
 	}
-	info, err := unnamed.Stat()
+	info, err := partial.Stat()
 	if err != nil {
 		return c, err
 	}
 	c.Path, c.Bytes = to, info.Size()
-	return c, give(unnamed.Name(), to)
+	return c, linkName(partial.Name(), to)
 }
 
-// copyInto writes a compact copy. SQLite's other way, its backup API, begins anew with
-// every commit unless it copies everything in one step; then it is no faster.
+// copyInto writes a compacted copy. The backup API of SQLite restarts with every commit unless it copies
+// everything in one step, and then it is not faster.
 func copyInto(ctx context.Context, path, to string) error {
 	pool, err := openPool(path, "mode=ro&_busy_timeout=5000", 1)
 	if err != nil {
@@ -65,29 +64,29 @@ func copyInto(ctx context.Context, path, to string) error {
 	return err
 }
 
-// CheckCopy is the schema version of a copy that nothing is wrong with.
+// CheckCopy verifies the integrity of a copy and returns its schema version.
 func CheckCopy(ctx context.Context, path string) (version int64, err error) {
 	pool, err := openPool(path, "mode=ro", 1)
 	if err != nil {
 		return 0, err
 	}
 	defer pool.Close()
-	var told string
-	if err := pool.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&told); err != nil {
+	var result string
+	if err := pool.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&result); err != nil {
 		return 0, err
 	}
-	if told != "ok" {
-		return 0, errors.New(told)
+	if result != "ok" {
+		return 0, errors.New(result)
 	}
 	return schemaVersion(ctx, pool)
 }
 
-// give names a file, on the disk too, unless there is one with that name.
-func give(unnamed, name string) error {
-	err := os.Link(unnamed, name)
-	if err != nil && !errors.Is(err, fs.ErrExist) { // a file system without links
+// linkName renames a file durably. It returns an error if the new name exists.
+func linkName(partial, name string) error {
+	err := os.Link(partial, name)
+	if err != nil && !errors.Is(err, fs.ErrExist) { // file system without hard links
 		if err = vacant(name); err == nil {
-			err = os.Rename(unnamed, name)
+			err = os.Rename(partial, name)
 		}
 	}
 	if errors.Is(err, fs.ErrExist) {
@@ -99,7 +98,7 @@ func give(unnamed, name string) error {
 	return syncFolder(filepath.Dir(name))
 }
 
-// syncFolder makes the names in a folder survive a power cut.
+// syncFolder syncs a directory, so that its file names survive a power failure.
 func syncFolder(path string) error {
 	folder, err := os.Open(path)
 	if err != nil {
@@ -109,7 +108,7 @@ func syncFolder(path string) error {
 	return folder.Sync()
 }
 
-// vacant is an error when something has that name.
+// vacant returns an error if the name exists.
 func vacant(name string) error {
 	_, err := os.Lstat(name)
 	switch {
@@ -118,21 +117,21 @@ func vacant(name string) error {
 	case err != nil:
 		return err
 	default:
-		return fmt.Errorf("%s: %w, and a backup overwrites nothing", name, fs.ErrExist)
+		return fmt.Errorf("%s: %w; a backup does not overwrite files", name, fs.ErrExist)
 	}
 }
 
-// exists is an error when there is no database yet, or when this user may not read it.
+// exists returns an error if the database does not exist or cannot be read by this user.
 func exists(path string) error {
 	_, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no database at %s yet: the first `orderbeat run` makes it: %w", path, fs.ErrNotExist)
+		return fmt.Errorf("there is no database at %s yet; `orderbeat run` creates it: %w", path, fs.ErrNotExist)
 	}
 	if err == nil {
 		err = readable(path)
 	}
 	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("user %s may not read the database %s%s, or have a copy made with `orderbeat db backup`: %w", username(os.Geteuid()), path, ownerHint(path), fs.ErrPermission)
+		return fmt.Errorf("user %s may not read the database %s%s, or create a copy with `orderbeat db backup`: %w", username(os.Geteuid()), path, ownerHint(path), fs.ErrPermission)
 	}
 	return err
 }

@@ -12,24 +12,22 @@ import (
 	"path/filepath"
 )
 
-// parts are the endings of the files that a database consists of while it is in use.
+// parts are the suffixes of the files of a database in use.
 var parts = []string{"", "-wal", "-shm"}
 
-// file is the database file on the disk, which SQLite knows by its name only. It is open
-// for as long as the database is: a process that closes a file loses the locks that
-// SQLite has on it.
+// file is the database file. SQLite does not detect that it is replaced. The handle stays open as long
+// as the database: closing any handle of a file releases the POSIX locks that SQLite holds on it.
 type file struct {
 	path   string // as configured
-	hadLog bool   // there was a write-ahead log when it was opened: the last process was killed
-	real   string // without symbolic links: the other parts are beside that
+	hadLog bool   // a write-ahead log existed at open: the last process crashed
+	real   string // path without symbolic links; the other parts are next to it
 	handle *os.File
-	known  [3]fs.FileInfo // the parts that SQLite has open
-	change uint32         // the change counter, when it was last looked at
+	known  [3]fs.FileInfo // the parts as opened by SQLite
+	change uint32         // the last seen change counter
 }
 
-// openFile opens the file at path, and makes it with mode 0600 when there is none: SQLite
-// would make it with whatever the umask leaves, and the other parts like it. Files of an
-// earlier version that others may read are corrected.
+// openFile opens the file at path or creates it with mode 0600. SQLite would apply the umask and create
+// the other parts with the same mode. openFile also makes existing files private.
 func openFile(path string, log *slog.Logger) (*file, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -55,7 +53,7 @@ func openFile(path string, log *slog.Logger) (*file, error) {
 	return f, nil
 }
 
-// makePrivate takes a file's permissions away from everybody but its owner.
+// makePrivate removes the permissions of group and others.
 func makePrivate(path string, log *slog.Logger) {
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm()&0o077 == 0 {
@@ -63,13 +61,13 @@ func makePrivate(path string, log *slog.Logger) {
 	}
 	mode := fmt.Sprintf("%04o", info.Mode().Perm())
 	if err := os.Chmod(path, info.Mode().Perm()&0o700); err != nil {
-		log.Warn("database file is open to other users", "file", path, "mode", mode, "err", err)
+		log.Warn("database file is accessible to other users", "file", path, "mode", mode, "err", err)
 		return
 	}
-	log.Warn("database file was open to other users: mode set to 0600", "file", path, "mode", mode)
+	log.Warn("database file was accessible to other users, mode set to 0600", "file", path, "mode", mode)
 }
 
-// remember notes which files SQLite has opened.
+// remember records the files that SQLite has opened.
 func (f *file) remember() (err error) {
 	for i, part := range parts {
 		if f.known[i], err = os.Stat(f.real + part); err != nil {
@@ -81,18 +79,18 @@ func (f *file) remember() (err error) {
 	return err
 }
 
-// lostError tells that the files at the database's path are not those that are open: what
-// would be written there is lost when the process ends.
+// lostError means that the files at the database's path are not the open files: writes would be lost
+// when the process ends.
 type lostError struct {
 	what        string
-	overwritten bool // there is no way back
+	overwritten bool // not recoverable
 }
 
 func (e *lostError) Error() string {
-	return e.what + ": nothing is committed any more. Put it back, or stop orderbeat and restore a backup (orderbeat db restore)"
+	return e.what + ": commits are rejected. Put the file back, or stop orderbeat and restore a backup (orderbeat db restore)"
 }
 
-// check is a [*lostError] when a part was removed, moved, replaced or overwritten.
+// check returns a [*lostError] if a part was removed, moved, replaced or overwritten.
 func (f *file) check() error {
 	for i, part := range parts {
 		path := f.real + part
@@ -104,16 +102,16 @@ func (f *file) check() error {
 		case errors.Is(err, fs.ErrNotExist):
 			return &lostError{what: path + " was removed or moved"}
 		case err != nil:
-			return &lostError{what: fmt.Sprintf("%s cannot be looked at: %v", path, errors.Unwrap(err))}
+			return &lostError{what: fmt.Sprintf("cannot stat %s: %v", path, errors.Unwrap(err))}
 		case !os.SameFile(info, f.known[i]):
 			return &lostError{what: path + " was replaced by another file"}
 		}
 	}
 	h, err := f.header()
 	if err != nil {
-		return &lostError{what: fmt.Sprintf("%s cannot be read: %v", f.path, err)}
+		return &lostError{what: fmt.Sprintf("cannot read %s: %v", f.path, err)}
 	}
-	// Only checkpoints write to the file, and they do not count backwards.
+	// Only checkpoints write to the file, and they never decrease the counter.
 	if !h.wal || h.change < f.change {
 		return &lostError{f.path + " was overwritten with another database", true}
 	}
@@ -121,13 +119,13 @@ func (f *file) check() error {
 	return nil
 }
 
-// fileHeader is what is of interest of a database's first 100 bytes
+// fileHeader has the relevant fields of the 100-byte database header
 // (https://www.sqlite.org/fileformat.html, section 1.3).
 type fileHeader struct {
 	empty    bool
 	database bool
-	wal      bool   // it is written through a write-ahead log
-	change   uint32 // the change counter, which each transaction that changes page 1 increments
+	wal      bool   // in WAL mode
+	change   uint32 // the change counter; each transaction that changes page 1 increments it
 	pages    uint32
 }
 
@@ -143,7 +141,7 @@ func (f *file) header() (h fileHeader, err error) {
 	return parseHeader(b[:n]), nil
 }
 
-// parseHeader reads a header; one that is none is the zero header.
+// parseHeader parses a header; an invalid one is the zero header.
 func parseHeader(b []byte) fileHeader {
 	if len(b) < 100 || string(b[:16]) != "SQLite format 3\x00" {
 		return fileHeader{}
@@ -151,7 +149,7 @@ func parseHeader(b []byte) fileHeader {
 	return fileHeader{database: true, wal: b[18] == 2 && b[19] == 2, change: binary.BigEndian.Uint32(b[24:]), pages: binary.BigEndian.Uint32(b[28:])}
 }
 
-// close is for when SQLite has closed its own. The second time it does nothing.
+// close must be called after SQLite has closed its files. The second call does nothing.
 func (f *file) close() error {
 	if err := f.handle.Close(); !errors.Is(err, os.ErrClosed) {
 		return err
@@ -159,14 +157,12 @@ func (f *file) close() error {
 	return nil
 }
 
-// belongs is an error when the write-ahead log beside the file is that of another
-// database: somebody copied the file there, and left the log of the one before. SQLite
-// would apply it, and damage the copy.
+// checkLog returns an error if the write-ahead log next to the file belongs to another database: the file
+// was copied there without removing the previous log. SQLite would apply it and corrupt the copy.
 //
-// A log belongs to a file when the file is written through one; when the change counter of
-// the file is one that the log begins with, has, or leads to; and, where the log leaves
-// the first page alone, when both are of one size.
-func (f *file) belongs() error {
+// A log belongs to a file if the file is in WAL mode and its change counter is in the range of the log
+// or directly before it. If the log does not contain page 1, the sizes must be equal.
+func (f *file) checkLog() error {
 	log, err := readWAL(f.real + "-wal")
 	if err != nil || log.commits == 0 {
 		return err
@@ -182,21 +178,21 @@ func (f *file) belongs() error {
 	default:
 		return nil
 	}
-	return fmt.Errorf("the write-ahead log %[1]s-wal belongs to another file: %[1]s was copied over the database it was written for. "+
-		"To continue with the copy, move %[1]s-wal and %[1]s-shm away and start again; `orderbeat db restore` does it in one step", f.real)
+	return fmt.Errorf("the write-ahead log %[1]s-wal belongs to another file: %[1]s was copied over the original database. "+
+		"To continue with the copy, move %[1]s-wal and %[1]s-shm away and restart; `orderbeat db restore` does this in one step", f.real)
 }
 
-// walSummary is what a write-ahead log says of the database that it belongs to.
+// walSummary summarizes a write-ahead log.
 type walSummary struct {
 	commits     int
-	pages       uint32 // of the database, after the last commit
-	headers     int    // how often page 1 was written
-	first, last uint32 // its change counters
+	pages       uint32 // database size after the last commit
+	headers     int    // number of writes of page 1
+	first, last uint32 // change counters of page 1
 }
 
-// readWAL reads the transactions of a write-ahead log that SQLite would apply: those
-// whose frames have the log's salts and checksums, up to the last commit
-// (https://www.sqlite.org/fileformat.html, section 4). No log is an empty one.
+// readWAL reads the transactions of a write-ahead log that SQLite would apply: frames with valid salts
+// and checksums, up to the last commit (https://www.sqlite.org/fileformat.html, section 4). A missing
+// log is empty.
 func readWAL(path string) (sum walSummary, err error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -209,7 +205,7 @@ func readWAL(path string) (sum walSummary, err error) {
 	in := bufio.NewReaderSize(f, 1<<20)
 	var head [32]byte
 	if _, err := io.ReadFull(in, head[:]); err != nil {
-		return sum, atEnd(err)
+		return sum, ignoreEOF(err)
 	}
 	const magic = 0x377f0682
 	word := binary.BigEndian.Uint32
@@ -225,11 +221,11 @@ func readWAL(path string) (sum walSummary, err error) {
 	if !check.is(head[24:]) {
 		return sum, nil
 	}
-	now := sum // up to the last frame; sum is up to the last commit
+	now := sum // summary up to the last frame; sum is up to the last commit
 	frame := make([]byte, 24+size)
 	for {
 		if _, err := io.ReadFull(in, frame); err != nil {
-			return sum, atEnd(err)
+			return sum, ignoreEOF(err)
 		}
 		if string(frame[8:16]) != string(head[16:24]) {
 			return sum, nil
@@ -253,8 +249,8 @@ func readWAL(path string) (sum walSummary, err error) {
 	}
 }
 
-// atEnd takes the end of a file for no error.
-func atEnd(err error) error {
+// ignoreEOF returns nil for the end of a file.
+func ignoreEOF(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil
 	}

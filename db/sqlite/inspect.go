@@ -7,27 +7,26 @@ import (
 	"time"
 )
 
-// Inspector shows the inside of a file to tests of the packages above. Nothing else may write
-// meanwhile.
+// Inspector gives tests of other packages access to internals. Nothing else may write at the same time.
 type Inspector struct{ d *DB }
 
 // Inspect returns the inspector of a file.
 func (d *DB) Inspect() Inspector { return Inspector{d} }
 
-// Conn is the connection that writes.
+// Conn returns the writer's connection.
 func (i Inspector) Conn() *sql.Conn { return i.d.writer.conn }
 
-// SetPatience sets for how long a transaction waits for those of other processes.
-func (i Inspector) SetPatience(patience time.Duration) { i.d.writer.patience = patience }
+// SetPatience sets how long a transaction waits for transactions of other processes.
+func (i Inspector) SetPatience(timeout time.Duration) { i.d.writer.lockTimeout = timeout }
 
-// Waiting is the number of operations that wait for a transaction.
+// Waiting returns the number of operations waiting for a transaction.
 func (i Inspector) Waiting() int {
 	i.d.writer.mu.Lock()
 	defer i.d.writer.mu.Unlock()
 	return len(i.d.writer.queue)
 }
 
-// Statements are those that were run in transactions.
+// Statements returns the statements that were run in transactions.
 func (i Inspector) Statements() (list []string) {
 	for query := range i.d.writer.statements {
 		list = append(list, query)
@@ -35,28 +34,28 @@ func (i Inspector) Statements() (list []string) {
 	return list
 }
 
-// WatchFile looks at the files once, as [DB.Watch] does every second.
+// WatchFile checks the files once, as [DB.Watch] does every second.
 func (i Inspector) WatchFile() { i.d.watchFile() }
 
-// WALWatch is the part of [DB.Watch] that looks after the write-ahead log.
+// WALWatch is the part of [DB.Watch] that monitors the write-ahead log.
 type WALWatch struct{ w walWatch }
 
-// NewWALWatch creates one, which looks when it is told to.
+// NewWALWatch returns a WALWatch that checks on each call of Look.
 func (i Inspector) NewWALWatch() *WALWatch { return &WALWatch{walWatch{db: i.d}} }
 
-// Look looks once.
-func (w *WALWatch) Look(ctx context.Context, now time.Time) { w.w.look(ctx, now) }
+// Look checks the write-ahead log once.
+func (w *WALWatch) Look(ctx context.Context, now time.Time) { w.w.check(ctx, now) }
 
 // Close closes its connection.
 func (w *WALWatch) Close() { w.w.close() }
 
-// CheckLog is an error when the write-ahead log beside the database at path is another's.
-// SQLite must not have it open in this process.
+// CheckLog returns an error if the write-ahead log next to the database at path belongs to another
+// database. This process must not have the database open.
 func CheckLog(path string) error {
 	handle, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer handle.Close()
-	return (&file{path: path, real: path, handle: handle}).belongs()
+	return (&file{path: path, real: path, handle: handle}).checkLog()
 }

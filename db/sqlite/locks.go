@@ -16,18 +16,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Where SQLite has its locks, in bytes (https://www.sqlite.org/walformat.html, section
-// 2.3, and os.h of its sources).
+// Byte offsets of SQLite's locks (https://www.sqlite.org/walformat.html, section 2.3, and os.h of its
+// sources).
 const (
-	shmWriteLock  = 120 // of the -shm file: somebody writes
-	shmFirstRead  = 123 // to shmLastRead: somebody reads
+	shmWriteLock  = 120 // of the -shm file: write lock
+	shmFirstRead  = 123 // to shmLastRead: read locks
 	shmLastRead   = 127
 	fileFirstLock = 1 << 30 // of the database file: PENDING, RESERVED and SHARED
 	fileLastLock  = fileFirstLock + 511
 )
 
-// readersOf names the processes that read from the write-ahead log of the database at
-// path now, and writersOf those that write to it or have it for themselves.
+// readersOf returns the processes that hold a read lock on the write-ahead log of the database at path.
 func readersOf(path string) string {
 	if list := holders(path+"-shm", shmFirstRead, shmLastRead, false); list != "" {
 		return list
@@ -35,6 +34,7 @@ func readersOf(path string) string {
 	return "a reader of this process"
 }
 
+// writersOf returns the processes that hold a write or exclusive lock on the database at path.
 func writersOf(path string) string {
 	for _, list := range []string{
 		holders(path+"-shm", shmWriteLock, shmLastRead, true), holders(path, fileFirstLock, fileLastLock, true),
@@ -47,9 +47,9 @@ func writersOf(path string) string {
 	return "another process"
 }
 
-// holders names the other processes that have a lock on some bytes of a file: "sqlite3 (pid
-// 12)". It looks into /proc/locks, which Linux has: to ask for the lock itself, the file
-// would have to be opened, and closing it would lose those of SQLite.
+// holders returns the other processes with a lock on a byte range of a file: "sqlite3 (pid 12)". It reads
+// /proc/locks of Linux, because querying the lock requires opening the file, and closing it would
+// release the locks of SQLite.
 func holders(path string, first, last int64, exclusive bool) string {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -73,8 +73,8 @@ func holders(path string, first, last int64, exclusive bool) string {
 			continue
 		}
 		from, err := strconv.ParseInt(f[6], 10, 64)
-		to, endless := strconv.ParseInt(f[7], 10, 64)
-		if err != nil || from > last || endless == nil && to < first || f[4] == strconv.Itoa(os.Getpid()) {
+		to, unbounded := strconv.ParseInt(f[7], 10, 64)
+		if err != nil || from > last || unbounded == nil && to < first || f[4] == strconv.Itoa(os.Getpid()) {
 			continue
 		}
 		name := fmt.Sprintf("%s (pid %s)", program(f[4]), f[4])
@@ -85,7 +85,7 @@ func holders(path string, first, last int64, exclusive bool) string {
 	return strings.Join(names, ", ")
 }
 
-// program is the name of a process.
+// program returns the name of a process.
 func program(pid string) string {
 	name, err := os.ReadFile(filepath.Join("/proc", pid, "comm"))
 	if err != nil {
@@ -94,8 +94,8 @@ func program(pid string) string {
 	return strings.TrimSpace(string(name))
 }
 
-// readable is an error when this user may not read the database at path. The files are not
-// opened: to close them would lose the locks of another connection in this process.
+// readable returns an error if this user may not read the database at path. It does not open the files:
+// closing them would release the locks of other connections in this process.
 func readable(path string) error {
 	for _, part := range parts {
 		if err := unix.Access(path+part, unix.R_OK); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -105,7 +105,7 @@ func readable(path string) error {
 	return nil
 }
 
-// ownerHint tells as whom the database at path can be read.
+// ownerHint returns a hint about the user who can read the database at path.
 func ownerHint(path string) string {
 	for _, name := range []string{path, filepath.Dir(path)} {
 		info, err := os.Stat(name)
@@ -119,7 +119,7 @@ func ownerHint(path string) string {
 	return ": run the command as the user that runs the worker"
 }
 
-// username is the name of a user, or the number where there is none.
+// username returns the name of a user, or #uid if unknown.
 func username(uid int) string {
 	number := strconv.Itoa(uid)
 	if u, err := user.LookupId(number); err == nil {
@@ -128,7 +128,7 @@ func username(uid int) string {
 	return "#" + number
 }
 
-// owner is the user and the group that a file belongs to.
+// owner returns the owner and the group of a file.
 func owner(info fs.FileInfo) (uid, gid int, ok bool) {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {

@@ -11,7 +11,7 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// migrate brings the schema up to date, each step in a transaction of its own.
+// migrate applies the pending migrations, each in its own transaction.
 func migrate(ctx context.Context, pool *sql.DB, migrations fs.FS, log *slog.Logger) error {
 	steps, newest, err := migrator(pool, migrations)
 	if err != nil {
@@ -34,7 +34,7 @@ func migrate(ctx context.Context, pool *sql.DB, migrations fs.FS, log *slog.Logg
 	return nil
 }
 
-// checkVersion is an error unless the schema is the one this program knows.
+// checkVersion returns an error if the schema is not at the version of this program.
 func checkVersion(ctx context.Context, pool *sql.DB, migrations fs.FS) error {
 	_, newest, err := migrator(pool, migrations)
 	if err != nil {
@@ -50,7 +50,7 @@ func checkVersion(ctx context.Context, pool *sql.DB, migrations fs.FS) error {
 	return nil
 }
 
-// migrator knows the steps. It is not to be closed: that would close the pool.
+// migrator returns the migration provider. It must not be closed, because that closes the pool.
 func migrator(pool *sql.DB, migrations fs.FS) (steps *goose.Provider, newest int64, err error) {
 	steps, err = goose.NewProvider(goose.DialectSQLite3, pool, migrations,
 		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
@@ -61,7 +61,7 @@ func migrator(pool *sql.DB, migrations fs.FS) (steps *goose.Provider, newest int
 	return steps, sources[len(sources)-1].Version, nil
 }
 
-// schemaVersion is the number of the last migration, 0 for an empty database.
+// schemaVersion returns the number of the last applied migration, 0 for an empty database.
 func schemaVersion(ctx context.Context, pool *sql.DB) (version int64, err error) {
 	var table string
 	err = pool.QueryRowContext(ctx, "SELECT name FROM sqlite_schema WHERE name = 'goose_db_version'").Scan(&table)
@@ -77,18 +77,18 @@ func schemaVersion(ctx context.Context, pool *sql.DB) (version int64, err error)
 
 func versionError(have, want int64) error {
 	if have > want {
-		return fmt.Errorf("its schema is version %d, this program knows %d: use the program that wrote it, or a newer one", have, want)
+		return fmt.Errorf("its schema is version %d, this program supports %d: use the program version that wrote it or a newer one", have, want)
 	}
-	return fmt.Errorf("its schema is version %d, this program needs %d: `orderbeat db migrate` or `orderbeat run` brings it up to date", have, want)
+	return fmt.Errorf("its schema is version %d, this program needs %d: run `orderbeat db migrate` or `orderbeat run`", have, want)
 }
 
-// Migrated says which version a schema had, and has.
+// Migrated has the schema version before and after a migration.
 type Migrated struct {
 	From int64 `json:"from"`
 	To   int64 `json:"to"`
 }
 
-// Migrate makes the database, or brings its schema up to date, as [Open] does.
+// Migrate creates the database or migrates its schema, as [Open] does.
 func Migrate(ctx context.Context, o Options) (m Migrated, err error) {
 	if m.From, err = Version(ctx, o.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return m, err
@@ -104,7 +104,7 @@ func Migrate(ctx context.Context, o Options) (m Migrated, err error) {
 	return m, err
 }
 
-// Version is the number of the last migration of the database at path.
+// Version returns the schema version of the database at path.
 func Version(ctx context.Context, path string) (int64, error) {
 	if err := exists(path); err != nil {
 		return 0, err

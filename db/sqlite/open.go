@@ -14,19 +14,19 @@ import (
 	"github.com/mattn/go-sqlite3"
 )
 
-// readerParams are the driver's parameters for a connection that reads. There are
-// fewer queries than prepared statements that it may keep.
+// readerParams are the driver parameters of a reading connection. The statement cache is larger than the
+// number of different queries.
 const readerParams = "mode=ro&_query_only=1&_busy_timeout=5000&_cache_size=-16384&_stmt_cache_size=64"
 
-// writerPatience is how long a transaction waits for those of other processes.
-const writerPatience = 5 * time.Second
+// writerLockTimeout is how long a transaction waits for transactions of other processes.
+const writerLockTimeout = 5 * time.Second
 
-// makerParams are those that a file is made with, and keeps. To set them again takes a
-// lock, for which SQLite waits badly beside somebody who writes without a pause.
-const makerParams = "_auto_vacuum=incremental&_journal_mode=wal&"
+// createParams are persistent settings of a new file. They are not set by other connections, because
+// setting them requires a lock, and SQLite may not get it while another process writes continuously.
+const createParams = "_auto_vacuum=incremental&_journal_mode=wal&"
 
-// writerParams are the driver's parameters for the connection that writes. They
-// must say synchronous: in WAL mode the driver's default is NORMAL, not SQLite's FULL.
+// writerParams are the driver parameters of the writing connection. They set synchronous explicitly,
+// because the driver's default in WAL mode is NORMAL, not SQLite's FULL.
 func writerParams(full bool) string {
 	params := "_busy_timeout=5000&_foreign_keys=on&_txlock=immediate&_cache_size=-65536"
 	if full {
@@ -35,8 +35,8 @@ func writerParams(full bool) string {
 	return params + "&_synchronous=normal"
 }
 
-// openPool prepares a pool of at most most connections, which stay open.
-func openPool(path, params string, most int) (*sql.DB, error) {
+// openPool creates a pool of at most maxConns connections, which stay open.
+func openPool(path, params string, maxConns int) (*sql.DB, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
@@ -46,23 +46,22 @@ func openPool(path, params string, most int) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	pool.SetMaxOpenConns(most)
-	pool.SetMaxIdleConns(most)
+	pool.SetMaxOpenConns(maxConns)
+	pool.SetMaxIdleConns(maxConns)
 	return pool, nil
 }
 
-// newWriter takes the pool's one connection for good.
+// newWriter takes the pool's only connection.
 func newWriter(ctx context.Context, pool *sql.DB, full bool) (*writer, error) {
 	conn, err := pool.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
 	w := &writer{
-		conn: conn, wake: make(chan struct{}, 1), full: full, relaxed: !full, patience: writerPatience,
+		conn: conn, wake: make(chan struct{}, 1), full: full, relaxed: !full, lockTimeout: writerLockTimeout,
 		statements: map[string]statement{},
 	}
-	// What a savepoint needs to be rolled back stays in memory instead of a file.
-	// For its turn the writer waits by itself.
+	// Savepoint journals are in memory. busy_timeout is 0 because the writer retries by itself.
 	if _, err := conn.ExecContext(ctx, "PRAGMA wal_autocheckpoint = "+checkpointPages+"; PRAGMA journal_size_limit = "+walLimit+"; PRAGMA temp_store = memory; PRAGMA busy_timeout = 0"); err != nil {
 		return nil, closing(conn, err)
 	}
@@ -80,26 +79,26 @@ func newWriter(ctx context.Context, pool *sql.DB, full bool) (*writer, error) {
 	return w, nil
 }
 
-// awaitUnlocked waits until no other process has the database for itself, or for as long as
-// a transaction waits. It says whom it waits for.
+// awaitUnlocked waits, at most writerLockTimeout, until no other process has locked the database
+// exclusively. It logs the process it waits for.
 func awaitUnlocked(ctx context.Context, path string, log *slog.Logger) error {
 	pool, err := openPool(path, "mode=rw&_busy_timeout=0", 1)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	begun, told := time.Now(), false
+	start, logged := time.Now(), false
 	for {
 		_, err := pool.ExecContext(ctx, "BEGIN EXCLUSIVE; ROLLBACK")
 		e, ok := errors.AsType[sqlite3.Error](err)
 		if !ok || e.Code != sqlite3.ErrBusy && e.Code != sqlite3.ErrLocked {
 			return err
 		}
-		if by := writersOf(path); time.Since(begun) > writerPatience {
-			return fmt.Errorf("it has been locked for %s by %s: end that process or its transaction: %w", writerPatience, by, err)
-		} else if !told {
-			told = true
-			log.Warn("database is locked, waiting", "database", path, "by", by, "for", writerPatience.String())
+		if by := writersOf(path); time.Since(start) > writerLockTimeout {
+			return fmt.Errorf("locked for %s by %s: end that process or its transaction: %w", writerLockTimeout, by, err)
+		} else if !logged {
+			logged = true
+			log.Warn("database is locked, waiting", "database", path, "by", by, "for", writerLockTimeout.String())
 		}
 		select {
 		case <-ctx.Done():
@@ -109,9 +108,9 @@ func awaitUnlocked(ctx context.Context, path string, log *slog.Logger) error {
 	}
 }
 
-// mendVacuum makes a database give free pages back that was made without that: by
-// restoring what sqlite3's .dump wrote, for one.
-func mendVacuum(ctx context.Context, pool *sql.DB, log *slog.Logger) error {
+// enableVacuum enables incremental auto_vacuum for a database that was created without it, for example
+// from the output of sqlite3's .dump.
+func enableVacuum(ctx context.Context, pool *sql.DB, log *slog.Logger) error {
 	var mode int
 	if err := pool.QueryRowContext(ctx, "PRAGMA auto_vacuum").Scan(&mode); err != nil {
 		return err
@@ -120,16 +119,16 @@ func mendVacuum(ctx context.Context, pool *sql.DB, log *slog.Logger) error {
 	if mode == incremental {
 		return nil
 	}
-	log.Info("rewriting the database with auto_vacuum, which it was made without")
+	log.Info("rewriting the database to enable auto_vacuum")
 	if _, err := pool.ExecContext(ctx, "PRAGMA auto_vacuum = incremental; VACUUM"); err != nil {
 		return fmt.Errorf("auto_vacuum: %w", err)
 	}
 	return nil
 }
 
-// closing closes conn and returns err: a connection in use keeps its pool from closing.
+// closing closes conn and returns err: an open connection prevents the pool from closing.
 func closing(conn *sql.Conn, err error) error {
-	_ = conn.Close() // err matters more
+	_ = conn.Close() // err is more important
 	return err
 }
 
@@ -137,8 +136,8 @@ type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// checkPragmas reads back what the connection was asked for: the driver ignores a
-// parameter it does not know, and SQLite one it cannot follow.
+// checkPragmas verifies the settings of a connection: the driver ignores unknown parameters, and SQLite
+// ignores values that it cannot apply.
 func checkPragmas(ctx context.Context, q querier, want map[string]string) error {
 	for name, value := range want {
 		var got string

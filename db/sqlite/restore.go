@@ -11,24 +11,23 @@ import (
 	"time"
 )
 
-// Restored is a database that a copy was put in the place of.
+// Restored is the result of a restore.
 type Restored struct {
 	Path    string `json:"path"`
 	From    string `json:"from"`
 	Bytes   int64  `json:"bytes"`
 	Version int64  `json:"schema_version"`
-	// Migrates tells that the next start brings the schema up to date.
+	// Migrates is set if the next start migrates the schema.
 	Migrates bool `json:"migrates"`
-	// Before is where the replaced database is now, "" when there was none.
+	// Before is the new path of the replaced database, "" if there was none.
 	Before string `json:"before,omitempty"`
 }
 
-// Restore puts a copy of the database file from in the place of the one at path, which
-// nobody may have open for writing. from may be a backup, a copy of any kind with its
-// write-ahead log beside it, or what was made of sqlite3's .dump; it stays as it is. Nothing
-// is replaced unless the copy is sound and of a schema that this program knows. The
-// replaced database is kept under another name. Whenever the program ends meanwhile, path
-// is the old database or the new one.
+// Restore replaces the database at path with a copy of the file from. No process may have path open for
+// writing. from may be a backup, another copy with its write-ahead log, or a database created from
+// sqlite3's .dump; it is not changed. path is only replaced if the copy passes the integrity check and
+// this program supports its schema. The replaced database is renamed. If the program ends at any time,
+// path is either the old or the new database.
 func Restore(ctx context.Context, from, path string, migrations fs.FS) (r Restored, err error) {
 	if from, err = filepath.Abs(from); err != nil {
 		return r, err
@@ -46,33 +45,33 @@ func Restore(ctx context.Context, from, path string, migrations fs.FS) (r Restor
 	if err := removePartials(path); err != nil {
 		return r, err
 	}
-	unnamed, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.partial") // mode 0600
+	partial, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.partial") // mode 0600
 	if err != nil {
 		return r, err
 	}
-	defer os.Remove(unnamed.Name())
-	defer unnamed.Close()
-	if r.Version, r.Migrates, err = copySound(ctx, from, unnamed.Name(), migrations); err != nil {
+	defer os.Remove(partial.Name())
+	defer partial.Close()
+	if r.Version, r.Migrates, err = copyVerified(ctx, from, partial.Name(), migrations); err != nil {
 		return r, fmt.Errorf("restore %s: %w", from, err)
 	}
-	if err := giveTo(unnamed, path); err != nil {
+	if err := syncAs(partial, path); err != nil {
 		return r, err
 	}
-	info, err := unnamed.Stat()
+	info, err := partial.Stat()
 	if err != nil {
 		return r, err
 	}
 	r.Bytes = info.Size()
-	if r.Before, err = setAside(ctx, path, time.Now()); err != nil {
-		return r, fmt.Errorf("keep the old database: %w", err)
+	if r.Before, err = moveAside(ctx, path, time.Now()); err != nil {
+		return r, fmt.Errorf("rename the old database: %w", err)
 	}
-	if err := os.Rename(unnamed.Name(), path); err != nil {
+	if err := os.Rename(partial.Name(), path); err != nil {
 		return r, err
 	}
 	return r, syncFolder(filepath.Dir(path))
 }
 
-// realPath is the absolute path of a file that may not be there, without symbolic links.
+// realPath returns the absolute path of a file, which may not exist, without symbolic links.
 func realPath(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -85,7 +84,7 @@ func realPath(path string) (string, error) {
 	return real, err
 }
 
-// differ is an error when from is not there, or is the file that it is to replace.
+// differ returns an error if from does not exist or is the same file as path.
 func differ(from, path string) error {
 	source, err := os.Stat(from)
 	if err != nil {
@@ -95,33 +94,33 @@ func differ(from, path string) error {
 		return fmt.Errorf("%s is not a file", from)
 	}
 	if old, err := os.Stat(path); err == nil && os.SameFile(source, old) {
-		return fmt.Errorf("%s is the database itself: name a copy of it", from)
+		return fmt.Errorf("%s is the database itself: specify a copy of it", from)
 	}
 	return nil
 }
 
-// copySound makes a copy that is sound and that this program knows, and returns the
-// version of its schema, and whether there is a newer one.
-func copySound(ctx context.Context, from, to string, migrations fs.FS) (version int64, old bool, err error) {
+// copyVerified verifies a database and copies it. It returns the schema version and whether it is older
+// than that of this program.
+func copyVerified(ctx context.Context, from, to string, migrations fs.FS) (version int64, old bool, err error) {
 	log, err := sourceLog(from)
 	if err != nil {
 		return 0, false, err
 	}
 	params := "mode=ro&_busy_timeout=5000"
 	if log.commits == 0 {
-		params += "&immutable=1" // nothing needs to be written beside it, where that may not be allowed
+		params += "&immutable=1" // no -shm file is created, as the folder may be read-only
 	}
 	pool, err := openPool(from, params, 1)
 	if err != nil {
 		return 0, false, err
 	}
 	defer pool.Close()
-	var told string
-	if err := pool.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&told); err != nil {
+	var result string
+	if err := pool.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&result); err != nil {
 		return 0, false, err
 	}
-	if told != "ok" {
-		return 0, false, fmt.Errorf("it is damaged: %s", told)
+	if result != "ok" {
+		return 0, false, fmt.Errorf("file is corrupt: %s", result)
 	}
 	_, newest, err := migrator(pool, migrations)
 	if err != nil {
@@ -131,19 +130,19 @@ func copySound(ctx context.Context, from, to string, migrations fs.FS) (version 
 	case err != nil:
 		return 0, false, err
 	case version == 0:
-		return 0, false, errors.New("it is not a database of Orderbeat: it has no schema version")
+		return 0, false, errors.New("not an Orderbeat database: no schema version")
 	case version > newest:
 		return 0, false, versionError(version, newest)
 	}
-	if _, err := pool.ExecContext(ctx, "VACUUM INTO ?", to); err != nil { // [Open] mends its auto_vacuum
+	if _, err := pool.ExecContext(ctx, "VACUUM INTO ?", to); err != nil { // [Open] enables auto_vacuum
 		return 0, false, err
 	}
 	_, err = CheckCopy(ctx, to)
 	return version, version < newest, err
 }
 
-// sourceLog is the write-ahead log beside a file that is to be copied. A file that is no
-// database, or has another's log beside it, is an error.
+// sourceLog returns the write-ahead log of a file to restore. It returns an error if the file is not a
+// database or the log belongs to another one.
 func sourceLog(from string) (walSummary, error) {
 	handle, err := os.Open(from)
 	if err != nil {
@@ -154,17 +153,17 @@ func sourceLog(from string) (walSummary, error) {
 	if h, err := f.header(); err != nil {
 		return walSummary{}, err
 	} else if !h.database {
-		return walSummary{}, errors.New("it is not an SQLite database; of a dump, make one first: sqlite3 new.db < dump.sql")
+		return walSummary{}, errors.New("not an SQLite database; to restore a dump, first run: sqlite3 new.db < dump.sql")
 	}
-	if err := f.belongs(); err != nil {
+	if err := f.checkLog(); err != nil {
 		return walSummary{}, err
 	}
 	return readWAL(f.real + "-wal")
 }
 
-// giveTo has a file on the disk, and makes it belong to the owner of the database that it
-// is to replace, or of the folder: root may restore for the user that runs the worker.
-func giveTo(f *os.File, path string) error {
+// syncAs syncs a file and, for root, sets its owner to the owner of the database that it replaces, or of
+// the folder, so that root can restore for the user that runs the worker.
+func syncAs(f *os.File, path string) error {
 	if os.Geteuid() == 0 {
 		info, err := os.Stat(path)
 		if err != nil {
@@ -182,22 +181,21 @@ func giveTo(f *os.File, path string) error {
 	return f.Sync()
 }
 
-// setAside gives the database at path a second name, and removes its write-ahead log: the
-// next that is put there must not meet it. It returns that name, "" when there is no
-// database. What the log holds is written to the file before or, where that cannot be done,
-// kept beside the second name.
-func setAside(ctx context.Context, path string, now time.Time) (string, error) {
+// moveAside links the database at path to a second name and removes its write-ahead log, which must not
+// be applied to the new database. It returns the second name, "" if there is no database. It writes the
+// log back to the file first or, if that fails, links the log next to the second name.
+func moveAside(ctx context.Context, path string, now time.Time) (string, error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return "", removeLog(path)
 	}
-	foldLog(ctx, path)
+	checkpointLog(ctx, path)
 	aside := path + ".before-" + now.UTC().Format("20060102T150405.000Z")
-	for _, part := range []string{"-wal", ""} { // that there is a file with the name tells that all of it is there
+	for _, part := range []string{"-wal", ""} { // the log first, so that a file with the name is complete
 		err := os.Link(path+part, aside+part)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if err != nil && !errors.Is(err, fs.ErrExist) { // a file system without links
+		if err != nil && !errors.Is(err, fs.ErrExist) { // file system without hard links
 			err = os.Rename(path+part, aside+part)
 		}
 		if err != nil {
@@ -207,17 +205,17 @@ func setAside(ctx context.Context, path string, now time.Time) (string, error) {
 	return aside, removeLog(path)
 }
 
-// foldLog writes the write-ahead log to the database file, if it is that file's. That it
-// cannot be done is no error: the database may be damaged, which is why it is replaced.
-func foldLog(ctx context.Context, path string) {
+// checkpointLog writes the write-ahead log back to the database file, if it belongs to it. It ignores
+// errors, because the database may be restored because it is corrupt.
+func checkpointLog(ctx context.Context, path string) {
 	handle, err := os.Open(path)
 	if err != nil {
 		return
 	}
 	f := &file{path: path, real: path, handle: handle}
-	belongs := f.belongs()
-	_ = handle.Close() // it was read only
-	if belongs != nil {
+	logErr := f.checkLog()
+	_ = handle.Close() // opened for reading only
+	if logErr != nil {
 		return
 	}
 	pool, err := openPool(path, "mode=rw&_busy_timeout=1000", 1)
@@ -225,10 +223,10 @@ func foldLog(ctx context.Context, path string) {
 		return
 	}
 	defer pool.Close()
-	_, _ = pool.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)") // as above
+	_, _ = pool.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)") // errors are ignored, see above
 }
 
-// removePartials removes what restores left that were killed.
+// removePartials removes partial files of interrupted restores.
 func removePartials(path string) error {
 	entries, err := os.ReadDir(filepath.Dir(path))
 	for _, e := range entries {
@@ -239,10 +237,10 @@ func removePartials(path string) error {
 	return err
 }
 
-// removeLog removes the write-ahead log of a database, and its index.
+// removeLog removes the write-ahead log of a database and its index.
 func removeLog(path string) error { return errors.Join(remove(path+"-wal"), remove(path+"-shm")) }
 
-// remove removes a file, if it is there.
+// remove removes a file if it exists.
 func remove(path string) error {
 	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
 		return err

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// Statement is a query that is prepared once for each connection of a pool. It is safe for
-// concurrent use, and is closed with the pool.
+// Statement is a query that is prepared once per connection of a pool. It is safe for concurrent use and
+// closed with the pool.
 type Statement struct {
 	pool  *sql.DB
 	query string
@@ -16,13 +16,13 @@ type Statement struct {
 	prepared statement
 }
 
-// NewStatement returns a statement, which is prepared at its first use.
+// NewStatement returns a statement that is prepared on first use.
 func NewStatement(pool *sql.DB, query string) *Statement {
 	return &Statement{pool: pool, query: query}
 }
 
-// Row reads one row into dest; it is [sql.ErrNoRows] when there is none. It does not end with ctx:
-// an interruptible query costs a goroutine, so this is for those that search by a key.
+// Row reads one row into dest and returns [sql.ErrNoRows] if there is none. It ignores the end of ctx,
+// because an interruptible query costs a goroutine: use it only for searches by key.
 func (s *Statement) Row(ctx context.Context, args []any, dest ...any) error {
 	ctx = context.WithoutCancel(ctx)
 	s.mu.Lock()

@@ -8,19 +8,19 @@ import (
 	"strings"
 )
 
-// Tx is the transaction that an operation writes in.
+// Tx is the transaction of an operation.
 type Tx struct {
 	w     *writer
-	ctx   context.Context //nolint:containedctx // a transaction's own, no caller's: it never ends
-	wake  bool            // [DB.Wake] is to receive
+	ctx   context.Context //nolint:containedctx // of the transaction, not of a caller: it is never done
+	wake  bool            // notify [DB.Woken] after the commit
 	after []func()        // [Tx.AfterCommit]
 }
 
-// statement is a prepared statement, which lives as long as the writer. It is a type of
-// its own because the linter wants every *sql.Stmt closed by the function that has it.
+// statement is a prepared statement that is closed with the writer. It is a separate type because the
+// linter requires that each *sql.Stmt is closed by the function that creates it.
 type statement struct{ sql *sql.Stmt }
 
-// prepared returns the statement of a query. There are a few dozen, all constants.
+// prepared returns the prepared statement of a query. Queries are constants; there are a few dozen.
 func (t *Tx) prepared(query string) (statement, error) {
 	if s, ok := t.w.statements[query]; ok {
 		return s, nil
@@ -34,14 +34,14 @@ func (t *Tx) prepared(query string) (statement, error) {
 	return statement{s}, nil
 }
 
-// Wake makes [DB.Wake] receive when the transaction is committed.
+// Wake notifies [DB.Woken] after the commit of the transaction.
 func (t *Tx) Wake() { t.wake = true }
 
-// AfterCommit has f called once the transaction is committed, before another one begins. It
-// is not when the operation that asks for it fails.
+// AfterCommit registers f to be called after the commit, before the next transaction begins. It is not
+// called if the operation fails.
 func (t *Tx) AfterCommit(f func()) { t.after = append(t.after, f) }
 
-// Exec runs a statement and returns how many rows it changed.
+// Exec runs a statement and returns the number of changed rows.
 func (t *Tx) Exec(query string, args ...any) (int64, error) {
 	r, err := t.result(query, args)
 	if err != nil {
@@ -50,7 +50,7 @@ func (t *Tx) Exec(query string, args ...any) (int64, error) {
 	return r.RowsAffected()
 }
 
-// Insert runs a statement that inserts one row, and returns its rowid.
+// Insert runs a statement that inserts one row and returns its rowid.
 func (t *Tx) Insert(query string, args ...any) (int64, error) {
 	r, err := t.result(query, args)
 	if err != nil {
@@ -69,7 +69,7 @@ func (t *Tx) result(query string, args []any) (sql.Result, error) {
 	return r, err
 }
 
-// Row reads one row into dest; it is [sql.ErrNoRows] when there is none.
+// Row reads one row into dest and returns [sql.ErrNoRows] if there is none.
 func (t *Tx) Row(query string, args []any, dest ...any) error {
 	s, err := t.prepared(query)
 	if err != nil {
@@ -80,7 +80,7 @@ func (t *Tx) Row(query string, args []any, dest ...any) error {
 	return err
 }
 
-// Each reads all rows, calling scan for every one.
+// Each calls scan for each row.
 func (t *Tx) Each(query string, args []any, scan func(*sql.Rows) error) error {
 	s, err := t.prepared(query)
 	if err != nil {
@@ -94,12 +94,12 @@ func (t *Tx) Each(query string, args []any, scan func(*sql.Rows) error) error {
 	return err
 }
 
-// ErrEnough is returned by who scans rows and needs no further ones.
+// ErrEnough is returned by a scan function to stop reading rows.
 var ErrEnough = errors.New("enough")
 
-// all calls scan for every row, or until it has enough, and closes rows.
+// all calls scan for each row until it returns [ErrEnough] or an error, and closes rows.
 func all(rows *sql.Rows, scan func(*sql.Rows) error) error {
-	defer func() { _ = rows.Close() }() // what goes wrong is told by Err
+	defer func() { _ = rows.Close() }() // Err reports the error
 	for rows.Next() {
 		if err := scan(rows); errors.Is(err, ErrEnough) {
 			return nil
@@ -110,7 +110,7 @@ func all(rows *sql.Rows, scan func(*sql.Rows) error) error {
 	return rows.Err()
 }
 
-// Query calls scan for every row of a query, or until it returns [ErrEnough].
+// Query calls scan for each row of a query until it returns [ErrEnough] or an error.
 func Query(ctx context.Context, pool *sql.DB, scan func(*sql.Rows) error, query string, args ...any) error {
 	rows, err := pool.QueryContext(ctx, query, args...)
 	if err != nil {
@@ -119,28 +119,28 @@ func Query(ctx context.Context, pool *sql.DB, scan func(*sql.Rows) error, query 
 	return all(rows, scan)
 }
 
-// EachRow yields what scan makes of the rows of a query, while they are read.
+// EachRow streams the rows of a query, converted by scan.
 func EachRow[T any](ctx context.Context, pool *sql.DB, query string, args []any, scan func(*sql.Rows) (T, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		var none T
+		var zero T
 		rows, err := pool.QueryContext(ctx, query, args...)
 		if err != nil {
-			yield(none, err)
+			yield(zero, err)
 			return
 		}
-		defer func() { _ = rows.Close() }() // what goes wrong is told by Err
+		defer func() { _ = rows.Close() }() // Err reports the error
 		for rows.Next() {
 			if v, err := scan(rows); !yield(v, err) || err != nil {
 				return
 			}
 		}
 		if err := rows.Err(); err != nil {
-			yield(none, err)
+			yield(zero, err)
 		}
 	}
 }
 
-// Collect is all that a sequence yields until its first error.
+// Collect returns all values of a sequence, or its first error.
 func Collect[T any](rows iter.Seq2[T, error]) ([]T, error) {
 	list := []T{}
 	for v, err := range rows {
@@ -152,12 +152,12 @@ func Collect[T any](rows iter.Seq2[T, error]) ([]T, error) {
 	return list, nil
 }
 
-// Fetch returns what scan makes of each row of a query.
+// Fetch returns the rows of a query, converted by scan.
 func Fetch[T any](ctx context.Context, pool *sql.DB, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
 	return Collect(EachRow(ctx, pool, query, args, scan))
 }
 
-// FetchIn is Fetch within a transaction.
+// FetchIn is [Fetch] within a transaction.
 func FetchIn[T any](t *Tx, scan func(*sql.Rows) (T, error), query string, args ...any) (list []T, err error) {
 	err = t.Each(query, args, func(rows *sql.Rows) error {
 		v, err := scan(rows)
@@ -167,13 +167,13 @@ func FetchIn[T any](t *Tx, scan func(*sql.Rows) (T, error), query string, args .
 	return list, err
 }
 
-// Column scans a row of one column.
+// Column scans a row with one column.
 func Column[T any](rows *sql.Rows) (v T, err error) {
 	err = rows.Scan(&v)
 	return v, err
 }
 
-// Where collects the conditions of a query. The zero value has none.
+// Where collects the conditions of a query. The zero value has no conditions.
 type Where struct {
 	conditions []string
 	// Args are the arguments of all conditions.
@@ -186,14 +186,14 @@ func (w *Where) And(condition string, args ...any) {
 	w.Args = append(w.Args, args...)
 }
 
-// Add adds a condition with one argument, unless that is empty.
+// Add adds a condition with one argument, unless the argument is empty.
 func (w *Where) Add(condition, arg string) {
 	if arg != "" {
 		w.And(condition, arg)
 	}
 }
 
-// SQL is the WHERE clause, "" without conditions.
+// SQL returns the WHERE clause, "" without conditions.
 func (w *Where) SQL() string {
 	if len(w.conditions) == 0 {
 		return ""

@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// timeLayout is how times are stored: all of one width, so that text order is time order.
+// timeLayout is the format of stored times. It has a fixed width, so that text order is time order.
 const timeLayout = "2006-01-02T15:04:05.000Z"
 
-// Stamp is a time as it is stored: UTC, in milliseconds, all of one width.
+// Stamp formats a time for storage: UTC, milliseconds, fixed width.
 func Stamp(t time.Time) string { return t.UTC().Format(timeLayout) }
 
-// StampUp is Stamp rounded up: what lasts until then does not end too early.
+// StampUp is [Stamp] rounded up, so that a deadline is not too early.
 func StampUp(t time.Time) string { return Stamp(t.Add(time.Millisecond - time.Nanosecond)) }
 
-// StampUpOrNull is NULL for the zero time.
+// StampUpOrNull is [StampUp], or NULL for the zero time.
 func StampUpOrNull(t time.Time) any {
 	if t.IsZero() {
 		return nil
@@ -25,7 +25,7 @@ func StampUpOrNull(t time.Time) any {
 	return StampUp(t)
 }
 
-// StampOrNull is NULL for the zero time.
+// StampOrNull is [Stamp], or NULL for the zero time.
 func StampOrNull(t time.Time) any {
 	if t.IsZero() {
 		return nil
@@ -33,7 +33,7 @@ func StampOrNull(t time.Time) any {
 	return Stamp(t)
 }
 
-// StampOf is NULL for nil.
+// StampOf is [Stamp], or NULL for nil.
 func StampOf(t *time.Time) any {
 	if t == nil {
 		return nil
@@ -41,7 +41,7 @@ func StampOf(t *time.Time) any {
 	return Stamp(*t)
 }
 
-// timeInto scans a stored time; NULL leaves the zero time.
+// timeInto scans a stored time; NULL becomes the zero time.
 type timeInto struct{ t *time.Time }
 
 func (s timeInto) Scan(src any) error {
@@ -54,11 +54,11 @@ func (s timeInto) Scan(src any) error {
 		*s.t = t
 		return err
 	default:
-		return fmt.Errorf("time from %T", src)
+		return fmt.Errorf("cannot scan a time from %T", src)
 	}
 }
 
-// timeOrNil scans a stored time; NULL leaves nil.
+// timeOrNil scans a stored time; NULL becomes nil.
 type timeOrNil struct{ t **time.Time }
 
 func (s timeOrNil) Scan(src any) error {
@@ -73,7 +73,7 @@ func (s timeOrNil) Scan(src any) error {
 	return nil
 }
 
-// OrNull is NULL for the empty string.
+// OrNull returns s, or NULL for the empty string.
 func OrNull(s string) any {
 	if s == "" {
 		return nil
@@ -81,7 +81,7 @@ func OrNull(s string) any {
 	return s
 }
 
-// textInto scans text; NULL leaves "".
+// textInto scans text; NULL becomes "".
 type textInto[S ~string] struct{ s *S }
 
 func (t textInto[S]) Scan(src any) error {
@@ -91,12 +91,12 @@ func (t textInto[S]) Scan(src any) error {
 	case string:
 		*t.s = S(v)
 	default:
-		return fmt.Errorf("text from %T", src)
+		return fmt.Errorf("cannot scan text from %T", src)
 	}
 	return nil
 }
 
-// ZeroNull is NULL for 0.
+// ZeroNull returns n, or NULL for 0.
 func ZeroNull(n int) any {
 	if n == 0 {
 		return nil
@@ -104,7 +104,7 @@ func ZeroNull(n int) any {
 	return n
 }
 
-// numberInto scans a number; NULL leaves 0.
+// numberInto scans a number; NULL becomes 0.
 type numberInto struct{ n *int }
 
 func (i numberInto) Scan(src any) error {
@@ -116,11 +116,11 @@ func (i numberInto) Scan(src any) error {
 		*i.n = int(v)
 		return nil
 	default:
-		return fmt.Errorf("number from %T", src)
+		return fmt.Errorf("cannot scan a number from %T", src)
 	}
 }
 
-// EncodeJSON writes v as JSON the way people read it: "&" stays "&".
+// EncodeJSON encodes v as JSON without HTML escaping.
 func EncodeJSON(v any) (string, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -131,7 +131,7 @@ func EncodeJSON(v any) (string, error) {
 	return string(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), nil
 }
 
-// jsonInto scans a JSON text; NULL leaves what is there.
+// jsonInto scans JSON; NULL leaves the value unchanged.
 type jsonInto struct{ v any }
 
 func (j jsonInto) Scan(src any) error {
@@ -141,11 +141,11 @@ func (j jsonInto) Scan(src any) error {
 	case string:
 		return json.Unmarshal([]byte(v), j.v)
 	default:
-		return fmt.Errorf("json from %T", src)
+		return fmt.Errorf("cannot scan JSON from %T", src)
 	}
 }
 
-// Raw scans a JSON text as it is; NULL is nil.
+// Raw scans JSON without decoding it; NULL becomes nil.
 type Raw json.RawMessage
 
 // Scan implements [sql.Scanner].
@@ -156,22 +156,22 @@ func (r *Raw) Scan(src any) error {
 	case string:
 		*r = Raw(v)
 	default:
-		return fmt.Errorf("json from %T", src)
+		return fmt.Errorf("cannot scan JSON from %T", src)
 	}
 	return nil
 }
 
-// Time scans a stored time into t; NULL leaves the zero time.
+// Time scans a stored time into t; NULL becomes the zero time.
 func Time(t *time.Time) sql.Scanner { return timeInto{t} }
 
-// TimeOrNil scans a stored time into t; NULL leaves nil.
+// TimeOrNil scans a stored time into t; NULL becomes nil.
 func TimeOrNil(t **time.Time) sql.Scanner { return timeOrNil{t} }
 
-// Text scans a text into s; NULL leaves "".
+// Text scans text into s; NULL becomes "".
 func Text[S ~string](s *S) sql.Scanner { return textInto[S]{s} }
 
-// Number scans a number into n; NULL leaves 0.
+// Number scans a number into n; NULL becomes 0.
 func Number(n *int) sql.Scanner { return numberInto{n} }
 
-// JSON scans a JSON text into v; NULL leaves what is there.
+// JSON decodes JSON into v; NULL leaves v unchanged.
 func JSON(v any) sql.Scanner { return jsonInto{v} }

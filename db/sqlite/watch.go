@@ -9,29 +9,27 @@ import (
 )
 
 const (
-	// checkpointPages is how long the write-ahead log becomes before a commit writes it back
-	// into the database file. A longer one makes fewer checkpoints, which write the same
-	// pages again and again.
+	// checkpointPages is the size of the write-ahead log, in pages, at which a commit starts a
+	// checkpoint. A larger log means fewer checkpoints, which rewrite the same pages.
 	checkpointPages = "4000"
-	// walLimit is what the log's file is cut to when it has been written back, in bytes: as
-	// long as it is without anybody who delays that.
+	// walLimit is the size in bytes to which the log is truncated after a checkpoint: its usual
+	// size if no reader delays checkpoints.
 	walLimit = "16777216"
-	// walGrown is the size from which [DB.Watch] has the log written back and cut.
+	// walGrown is the log size at which [DB.Watch] runs a checkpoint and truncates the log.
 	walGrown = 20 << 20
-	// walPatience is how long a reader may hold a grown log before it is told, and told
-	// again, with twice the pause each time up to walRepeat.
-	walPatience = 10 * time.Second
-	walRepeat   = time.Hour
+	// walWarnAfter is how long a reader may hold a large log before a warning is logged. The
+	// warning is repeated at doubling intervals up to walRepeat.
+	walWarnAfter = 10 * time.Second
+	walRepeat    = time.Hour
 
 	watchEvery = time.Second
-	// cutPatience is how long a cut waits for readers; the writer waits meanwhile.
-	cutPatience = "50"
+	// truncateTimeout is how long truncating waits for readers, in ms; it blocks the writer.
+	truncateTimeout = "50"
 )
 
-// Watch looks after the files until ctx ends, every second. When the database file is
-// removed, replaced or overwritten, nothing is committed any more, and [DB.Ping] says why.
-// A write-ahead log that has grown is written back and cut; a reader that keeps it from
-// that is told in the log.
+// Watch checks the files every second until ctx is done. If the database file is removed, replaced or
+// overwritten, commits are rejected and [DB.Ping] returns the reason. It truncates a large write-ahead
+// log with a checkpoint, and logs the readers that prevent this.
 func (d *DB) Watch(ctx context.Context) {
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
@@ -43,19 +41,19 @@ func (d *DB) Watch(ctx context.Context) {
 			return
 		case now := <-ticker.C:
 			d.watchFile()
-			w.look(ctx, now)
+			w.check(ctx, now)
 		}
 	}
 }
 
-// watchFile notes whether the files are still those that are open.
+// watchFile checks whether the files at the path are still the open files.
 func (d *DB) watchFile() {
 	before := d.writer.lost.Load()
 	err := d.file.check()
 	lost, is := errors.AsType[*lostError](err)
 	switch {
 	case is && before == nil:
-		d.log.Error("database file lost: nothing is committed", "database", d.file.path, "err", lost)
+		d.log.Error("database file lost, commits are rejected", "database", d.file.path, "err", lost)
 		d.writer.lost.Store(lost)
 	case is:
 		d.writer.lost.Store(lost)
@@ -65,7 +63,7 @@ func (d *DB) watchFile() {
 	}
 }
 
-// WALBytes is the size of the write-ahead log.
+// WALBytes returns the size of the write-ahead log.
 func (d *DB) WALBytes() int64 {
 	info, err := os.Stat(d.file.real + "-wal")
 	if err != nil {
@@ -74,26 +72,26 @@ func (d *DB) WALBytes() int64 {
 	return info.Size()
 }
 
-// walWatch keeps the write-ahead log small.
+// walWatch limits the size of the write-ahead log.
 type walWatch struct {
 	db   *DB
-	pool *sql.DB // its connection is for checkpoints; nil until there was one
+	pool *sql.DB // connection for checkpoints; nil until first used
 
-	held   time.Time // since when a reader holds a log that has grown, zero for none does
-	tell   time.Time // when it is told next
+	held   time.Time // since when a reader holds a large log, else zero
+	warnAt time.Time // time of the next warning
 	pause  time.Duration
-	told   bool
-	failed bool // the last checkpoint
+	warned bool
+	failed bool // whether the last checkpoint failed
 }
 
-// look has a log that has grown written back and cut, or tells who prevents it.
-func (w *walWatch) look(ctx context.Context, now time.Time) {
+// check truncates a large log, or logs the readers that prevent it.
+func (w *walWatch) check(ctx context.Context, now time.Time) {
 	size := w.db.WALBytes()
 	if size <= walGrown || w.db.writer.lost.Load() != nil {
-		if w.told {
+		if w.warned {
 			w.db.log.Info("write-ahead log is small again", "wal_bytes", size)
 		}
-		w.held, w.told = time.Time{}, false
+		w.held, w.warned = time.Time{}, false
 		return
 	}
 	held, err := w.checkpoint(ctx)
@@ -109,20 +107,20 @@ func (w *walWatch) look(ctx context.Context, now time.Time) {
 	case !held:
 		return
 	case w.held.IsZero():
-		w.held, w.tell, w.pause = now, now.Add(walPatience), walPatience
-	case !now.Before(w.tell):
+		w.held, w.warnAt, w.pause = now, now.Add(walWarnAfter), walWarnAfter
+	case !now.Before(w.warnAt):
 		w.pause = min(2*w.pause, walRepeat)
-		w.tell, w.told = now.Add(w.pause), true
-		w.db.log.Warn("write-ahead log grows: a long read transaction holds it",
+		w.warnAt, w.warned = now.Add(w.pause), true
+		w.db.log.Warn("write-ahead log grows because of a long read transaction",
 			"wal_bytes", size, "for", now.Sub(w.held).Round(time.Second).String(), "by", readersOf(w.db.file.real))
 	}
 }
 
-// checkpoint writes back as much of the log as can be, without waiting, and cuts the file
-// when that was all. held tells that a reader still needs a part of it.
+// checkpoint writes back as much of the log as possible without waiting, and truncates the file if all
+// was written back. held is true if a reader still needs a part of it.
 func (w *walWatch) checkpoint(ctx context.Context) (held bool, err error) {
 	if w.pool == nil {
-		if w.pool, err = openPool(w.db.file.real, "mode=rw&_busy_timeout="+cutPatience, 1); err != nil {
+		if w.pool, err = openPool(w.db.file.real, "mode=rw&_busy_timeout="+truncateTimeout, 1); err != nil {
 			return false, err
 		}
 	}
@@ -138,6 +136,6 @@ func (w *walWatch) checkpoint(ctx context.Context) (held bool, err error) {
 
 func (w *walWatch) close() {
 	if w.pool != nil {
-		_ = w.pool.Close() // nothing of it is under way
+		_ = w.pool.Close() // no query is running
 	}
 }

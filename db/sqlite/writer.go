@@ -15,79 +15,77 @@ import (
 	"github.com/mattn/go-sqlite3"
 )
 
-// maxBatch bounds what one transaction takes, in rows as the callers estimate
-// them. Larger ones are hardly faster and keep everybody waiting for longer.
+// maxBatch limits the size of a transaction, in estimated rows. Larger transactions are hardly faster and
+// increase the latency.
 const maxBatch = 4096
 
 var (
 	// ErrReadOnly is returned by writes to a file that is open for reading.
-	ErrReadOnly = errors.New("the database is open for reading only")
+	ErrReadOnly = errors.New("database is read-only")
 	// ErrPanic is wrapped by the error of an operation that panicked.
 	ErrPanic = errors.New("panic")
 
-	errClosed = errors.New("the database is closed")
+	errClosed = errors.New("database is closed")
 )
 
-// writer owns the one connection that writes, and commits in groups: whoever
-// finds it free leads, and takes what the others handed in meanwhile into the
-// same transaction. There is no goroutine of its own: a leader hands the lead to
-// the first who still waits, so that nobody leads for longer than one transaction.
+// writer owns the writing connection and performs group commits. The first waiting caller is the leader
+// and runs all queued operations in one transaction. There is no separate goroutine: after a transaction
+// the leader passes the lead to the first waiting caller, so that it leads for one transaction only.
 type writer struct {
 	conn *sql.Conn
 	wake chan struct{}
-	// full tells that a transaction somebody waits for must reach the disk.
+	// full is set if an AsOpened transaction must wait for fsync.
 	full bool
-	// patience is how long other processes may write before that is an error.
-	patience time.Duration
+	// lockTimeout is how long a transaction waits for transactions of other processes.
+	lockTimeout time.Duration
 
-	// Only the leader uses these two.
+	// Only the leader uses the following two fields.
 	statements map[string]statement
-	relaxed    bool // synchronous is at "normal" now
+	relaxed    bool // synchronous is currently "normal"
 
-	damage atomic.Pointer[damageError] // what the first operation said that found the file damaged
-	lost   atomic.Pointer[lostError]   // what was found of the files, nil while they are there
-	broken atomic.Pointer[brokenError] // the last statement that something in the database made fail
+	corrupt atomic.Pointer[corruptError] // the first error about a corrupt file
+	lost    atomic.Pointer[lostError]    // set while the files are missing or replaced
+	broken  atomic.Pointer[brokenError]  // the last statement that failed because of the schema
 
 	mu     sync.Mutex // guards the rest; never held during SQL
 	queue  []*op
 	led    bool
 	closed bool
-	using  sync.WaitGroup // callers within do
+	using  sync.WaitGroup // callers in do
 }
 
-// op is one operation that waits for its place in a transaction.
+// op is an operation waiting for a transaction.
 type op struct {
-	run  func(*Tx) error
-	rows int // about how many it writes
-	wait Durability
-	turn chan turn // capacity 1: written once for the lead, or once for the end
+	run    func(*Tx) error
+	rows   int // estimated number of written rows
+	wait   Durability
+	signal chan signal // capacity 1: receives the lead, the result, or both one after the other
 }
 
-// Durability says when the commit of an operation must have reached the disk.
+// Durability defines whether the commit of an operation waits for fsync.
 type Durability int
 
 // The durabilities.
 const (
-	AsOpened Durability = iota // as [Options.Synchronous] says
-	Relaxed                    // not: a power failure may undo it
+	AsOpened Durability = iota // according to [Options.Synchronous]
+	Relaxed                    // never: a power failure may undo it
 	Durable                    // always
 )
 
-// turn tells a waiting caller to lead, or how its operation ended.
-type turn struct {
+// signal tells a waiting caller to lead, or the result of its operation.
+type signal struct {
 	lead bool
 	err  error
 }
 
-// do runs an operation in a transaction, perhaps together with others, and
-// returns when that is committed. rows is about how many rows it writes.
+// do runs an operation in a transaction, possibly together with others, and returns after the commit.
+// rows is the approximate number of rows it writes.
 func (w *writer) do(ctx context.Context, rows int, wait Durability, run func(*Tx) error) error {
 	return w.perform(ctx, &op{run: run, rows: rows, wait: wait})
 }
 
-// perform is do for an operation that is made. An error of its run, or of the commit,
-// means that nothing of the operation happened. A caller whose ctx ends is let go when
-// its operation did not begin yet.
+// perform implements do. If run or the commit fails, the operation was rolled back. If ctx is done before
+// the operation begins, perform returns its error.
 func (w *writer) perform(ctx context.Context, o *op) error {
 	if w == nil {
 		return ErrReadOnly
@@ -98,7 +96,7 @@ func (w *writer) perform(ctx context.Context, o *op) error {
 	if lost := w.lost.Load(); lost != nil {
 		return lost
 	}
-	o.turn = make(chan turn, 1)
+	o.signal = make(chan signal, 1)
 	w.mu.Lock()
 	if w.closed {
 		w.mu.Unlock()
@@ -109,43 +107,43 @@ func (w *writer) perform(ctx context.Context, o *op) error {
 	w.queue = append(w.queue, o)
 	if !w.led {
 		w.led = true
-		o.turn <- turn{lead: true}
+		o.signal <- signal{lead: true}
 	}
 	w.mu.Unlock()
 
 	select {
-	case t := <-o.turn:
-		return w.take(ctx, o, t)
+	case t := <-o.signal:
+		return w.receive(ctx, o, t)
 	case <-ctx.Done():
 		if w.withdraw(o) {
 			return ctx.Err()
 		}
-		return w.take(ctx, o, <-o.turn)
+		return w.receive(ctx, o, <-o.signal)
 	}
 }
 
-// take acts on o's turn.
-func (w *writer) take(ctx context.Context, o *op, t turn) error {
-	if !t.lead {
-		return t.err
+// receive handles a signal for o: it leads a transaction or returns the result.
+func (w *writer) receive(ctx context.Context, o *op, s signal) error {
+	if !s.lead {
+		return s.err
 	}
 	w.lead(context.WithoutCancel(ctx))
-	return (<-o.turn).err
+	return (<-o.signal).err
 }
 
-// withdraw removes o from the queue, unless it was taken from it or is to lead.
+// withdraw removes o from the queue. It returns false if o is already running or leads.
 func (w *writer) withdraw(o *op) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	i := slices.Index(w.queue, o)
-	if i < 0 || len(o.turn) > 0 {
+	if i < 0 || len(o.signal) > 0 {
 		return false
 	}
 	w.queue = slices.Delete(w.queue, i, i+1)
 	return true
 }
 
-// lead performs one transaction, the leader's own operation first, and hands on the lead.
+// lead runs one transaction, starting with the leader's own operation, and passes the lead on.
 func (w *writer) lead(ctx context.Context) {
 	w.mu.Lock()
 	n, rows := 1, w.queue[0].rows
@@ -161,16 +159,16 @@ func (w *writer) lead(ctx context.Context) {
 
 	w.mu.Lock()
 	if w.led = len(w.queue) > 0; w.led {
-		w.queue[0].turn <- turn{lead: true}
+		w.queue[0].signal <- signal{lead: true}
 	}
 	w.mu.Unlock()
 	for i, o := range batch {
-		o.turn <- turn{err: w.note(errs[i])}
+		o.signal <- signal{err: w.note(errs[i])}
 	}
 }
 
-// close waits for those who are in, refuses others, and closes the connection. The
-// second time it does nothing.
+// close waits for running operations, rejects new ones and closes the connection. The second call does
+// nothing.
 func (w *writer) close() error {
 	w.mu.Lock()
 	closed := w.closed
@@ -187,17 +185,17 @@ func (w *writer) close() error {
 	return errors.Join(append(errs, w.conn.Close())...)
 }
 
-// commit runs a batch in one transaction. The errors are those of the operations,
-// in order; when the transaction itself fails, everybody gets its error.
+// commit runs a batch in one transaction and returns the errors of the operations, in order. If the
+// transaction fails, all operations get its error.
 //
-// ctx is the leader's, and must be one that does not end: an interrupted statement
-// would undo what others wait for, and an interruptible one costs a goroutine.
+// ctx must never be done: an interrupted statement would roll back the operations of other callers, and
+// an interruptible one costs a goroutine.
 func (w *writer) commit(ctx context.Context, batch []*op) []error {
 	errs := make([]error, len(batch))
 	t := &Tx{w: w, ctx: ctx}
 	if err := w.transact(t, batch, errs); err != nil {
-		// Whatever went wrong, the next one begins outside of a transaction. When
-		// SQLite has rolled back already, this fails and that is well.
+		// The next transaction must begin outside of a transaction. This fails if SQLite has
+		// already rolled back, which is fine.
 		_, _ = w.conn.ExecContext(ctx, "ROLLBACK")
 		for i := range errs {
 			errs[i] = fmt.Errorf("commit: %w", err)
@@ -210,7 +208,7 @@ func (w *writer) commit(ctx context.Context, batch []*op) []error {
 	if t.wake {
 		select {
 		case w.wake <- struct{}{}:
-		default: // it is awake, or about to be
+		default: // already notified
 		}
 	}
 	return errs
@@ -234,8 +232,8 @@ func (w *writer) transact(t *Tx, batch []*op, errs []error) error {
 	return err
 }
 
-// run runs one operation of a transaction and undoes it when it fails; failed is its error, err
-// that of the transaction. The first one needs no savepoint: nothing was written before it.
+// run runs one operation of a transaction and rolls it back if it fails. failed is the error of the
+// operation, err that of the transaction. The first operation needs no savepoint.
 func (w *writer) run(t *Tx, o *op, first bool) (failed, err error) {
 	wake, after := t.wake, len(t.after)
 	if first {
@@ -243,15 +241,15 @@ func (w *writer) run(t *Tx, o *op, first bool) (failed, err error) {
 			return nil, nil
 		}
 		t.wake, t.after = wake, t.after[:after]
-		_, _ = t.Exec("ROLLBACK") // after some failures SQLite has done so already
+		_, _ = t.Exec("ROLLBACK") // SQLite may have rolled back already
 		return failed, w.begin(t)
 	}
 	if _, err := t.Exec("SAVEPOINT op"); err != nil {
 		return nil, err
 	}
 	if failed = o.safely(t); failed != nil {
-		// After some failures, a full disk for one, SQLite has rolled back
-		// everything, and there is no savepoint any more.
+		// After some errors, for example a full disk, SQLite has rolled back the whole
+		// transaction and the savepoint does not exist.
 		if _, err := t.Exec("ROLLBACK TO op"); err != nil {
 			return failed, failed
 		}
@@ -261,11 +259,11 @@ func (w *writer) run(t *Tx, o *op, first bool) (failed, err error) {
 	return failed, err
 }
 
-// begin begins a transaction, as soon as no other process is in one. SQLite itself would
-// ask ten times a second, and may for long find it taken by a process that writes
-// without a pause: from one commit to the next are microseconds.
+// begin begins a transaction as soon as no other process has one. SQLite's busy handler polls ten times a
+// second and may not get the lock from a process that writes continuously, because the gaps between
+// commits are microseconds.
 func (w *writer) begin(t *Tx) error {
-	deadline := time.Now().Add(w.patience)
+	deadline := time.Now().Add(w.lockTimeout)
 	for {
 		_, err := t.Exec("BEGIN IMMEDIATE")
 		if e, ok := errors.AsType[sqlite3.Error](err); !ok || e.Code != sqlite3.ErrBusy || time.Now().After(deadline) {
@@ -275,8 +273,8 @@ func (w *writer) begin(t *Tx) error {
 	}
 }
 
-// safely makes a panic of the operation its error: if it went on to a caller that
-// recovers, nobody would lead any more, and all who wait would wait for ever.
+// safely converts a panic of the operation to an error. Otherwise a caller that recovers would leave the
+// writer without a leader, and all waiting callers would block forever.
 func (o *op) safely(t *Tx) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -286,9 +284,9 @@ func (o *op) safely(t *Tx) (err error) {
 	return o.run(t)
 }
 
-// sync sets whether the next commit waits for the disk. In WAL mode a commit that
-// does not is made durable by the next one that does, or by a checkpoint. The
-// pragma acts when it is prepared, so it is no prepared statement.
+// sync sets whether the next commit waits for fsync. In WAL mode a commit without fsync becomes durable
+// with the next commit with fsync or a checkpoint. The pragma takes effect when it is prepared, so it
+// cannot be a prepared statement.
 func (w *writer) sync(ctx context.Context, durable bool) error {
 	if durable == !w.relaxed {
 		return nil

@@ -43,7 +43,7 @@ func (r *Runner) performOnce(ctx context.Context, job jobs.Job) jobs.Outcome {
 	if err != nil {
 		now := time.Now()
 		out = jobs.Outcome{Job: job, AskedAt: now, FinishedAt: now, Err: &clients.Error{
-			Provider: job.Provider, Op: "ask", Code: clients.CodeUnavailable, Message: "the worker stopped before the provider responded",
+			Provider: job.Provider, Op: "request", Code: clients.CodeUnavailable, Message: "the worker stopped before the provider responded",
 		}}
 	}
 	if out.State != jobs.Succeeded && out.State != jobs.Partial {

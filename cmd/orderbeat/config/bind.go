@@ -98,7 +98,7 @@ func (b *binder) value(path string, value any, dst reflect.Value) {
 		}
 		return
 	case *time.Duration:
-		b.text(path, value, `a length of time like "30s" or "14d"`, func(s string) (err error) {
+		b.text(path, value, `a duration like "30s" or "14d"`, func(s string) (err error) {
 			*into, err = jobs.ParseDuration(s)
 			return err
 		})

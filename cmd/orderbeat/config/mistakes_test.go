@@ -63,8 +63,8 @@ func TestMistakes(t *testing.T) {
 		{"a value where a section belongs", "[providers.other]\nkind = \"michelin\"\nretry = 3", "8:1 providers.other.retry: want a table, got the number 3"},
 		{"a value where a list belongs", schedule("cron = \"@hourly\"\naccounts = \"detroit\""), "11:1 schedules[0].accounts: want a list, got a text"},
 		{"a wrong element of a list", schedule("cron = \"@hourly\"\naccounts = [\n\"detroit\",\n7]"), "13:1 schedules[0].accounts[1]: want a text in quotes, got the number 7"},
-		{"a number where a length of time belongs", "[worker]\ndrain = 30", `7:1 worker.drain: want a length of time like "30s" or "14d", got the number 30`},
-		{"no length of time", "[worker]\ndrain = \"soon\"", `7:1 worker.drain: "soon" is not a length of time`},
+		{"a number instead of a duration", "[worker]\ndrain = 30", `7:1 worker.drain: want a duration like "30s" or "14d", got the number 30`},
+		{"an invalid duration", "[worker]\ndrain = \"soon\"", `7:1 worker.drain: "soon" is not a duration`},
 		{"a date where a text belongs", "[log]\nlevel = 2026-01-01", "7:1 log.level: want a text in quotes, got a date or time"},
 		{"no rate", "[providers.other]\nkind = \"michelin\"\nrate = \"fast\"", `8:1 providers.other.rate: "fast" is not a rate: write calls per second`},
 		{"no size", "[nats]\nmax_payload = \"8 parsecs\"", `7:1 nats.max_payload: "8 parsecs" is not a number of bytes`},
@@ -91,9 +91,9 @@ func TestMistakes(t *testing.T) {
 		{"no jobs at once", "[worker]\nconcurrency = 0", "7:1 worker.concurrency: want 1 to 10000 jobs at once, got 0"},
 		{"a queue alert at once", "[worker]\nqueue_alert = \"1s\"", "7:1 worker.queue_alert: want 1m to 7d, or 0s for never, got 1s"},
 		{"a drain that never ends", "[worker]\ndrain = \"2d\"", "7:1 worker.drain: want 1s to 1h, got 48h0m0s"},
-		{"a negative retention", "[db]\nretention = { jobs = \"-90d\" }", "7:15 db.retention.jobs: want 0s, which is for ever, or 1d and more, got -2160h0m0s"},
+		{"a negative retention", "[db]\nretention = { jobs = \"-90d\" }", "7:15 db.retention.jobs: must be 0s (no limit) or at least 1d, got -2160h0m0s"},
 		{"a size of exchanges that is too small", "[db]\nretention = { exchanges_size = \"1KB\" }", `7:15 db.retention.exchanges_size: want "1MB" or more, or 0 for no bound`},
-		{"a retention that is too short", "[db]\nretention = { events = \"23h\" }", "7:15 db.retention.events: want 0s, which is for ever, or 1d and more, got 23h0m0s"},
+		{"a retention that is too short", "[db]\nretention = { events = \"23h\" }", "7:15 db.retention.events: must be 0s (no limit) or at least 1d, got 23h0m0s"},
 		{"a literal sealing key", "[worker]\nkey = \"canary\"", `7:1 worker.key: want "file:PATH"`},
 		{"an unknown priority", schedule("cron = \"@hourly\"\npriority = \"high\""), `11:1 schedules[0].priority: "high" is not one of normal, low`},
 		{"a sealing key that is not there", "[worker]\nkey = \"file:/nowhere/key\"", "7:1 worker.key: cannot read /nowhere/key: no such file or directory: restore it, or create one"},
@@ -135,7 +135,7 @@ func TestMistakes(t *testing.T) {
 		{"an unknown provider of a schedule", "[[schedules]]\nname = \"s\"\ncron = \"@hourly\"\nprovider = \"shell\"\nkind = \"sync\"", `9:1 schedules[0].provider: "shell" is not configured; configured: michelin`},
 		{"an unknown kind of run", "[[schedules]]\nname = \"s\"\ncron = \"@hourly\"\nprovider = \"michelin\"\nkind = \"synch\"", `10:1 schedules[0].kind: "synch" is not a kind of run; known kinds: backfill, check, despatch, fetch, invoice, remap, sync, track`},
 		{"an unknown account of a schedule", schedule("cron = \"@hourly\"\naccounts = [\"paris\"]"), `11:13 schedules[0].accounts[0]: "paris" is not an account of michelin`},
-		{"params that the kind refuses", schedule("cron = \"@hourly\"\nparams = { lookback = \"a while\" }"), `11:1 schedules[0].params: lookback "a while" is not a length of time`},
+		{"params that the kind refuses", schedule("cron = \"@hourly\"\nparams = { lookback = \"a while\" }"), `11:1 schedules[0].params: lookback "a while" is not a duration`},
 		{"params that the kind does not know", schedule("cron = \"@hourly\"\nparams = { lookbak = \"14d\" }"), `11:12 schedules[0].params.lookbak: unknown field "lookbak"; known params: lookback`},
 		{"an unknown overlap", schedule("cron = \"@hourly\"\noverlap = \"wait\""), `11:1 schedules[0].overlap: "wait" is not one of skip, queue_one, allow`},
 		{"an unknown catch_up", schedule("cron = \"@hourly\"\ncatch_up = \"some\""), `11:1 schedules[0].catch_up: "some" is not one of none, last, all`},
@@ -190,7 +190,7 @@ kind = "sync"
 	if err == nil {
 		t.Fatal("got no error")
 	}
-	want := `config.toml:2:1: worker.drain: "soon" is not a length of time: write it like "30s", "15m", "6h" or "14d"
+	want := `config.toml:2:1: worker.drain: "soon" is not a duration: write it like "30s", "15m", "6h" or "14d"
 config.toml:3:1: worker.role: "store" is not supported yet: only "all", one process that does everything
 config.toml:7:1: providers.michelin.rate: "fast" is not a rate: write calls per second, minute or hour, like "10/s", "600/m" or "1000/h"
 config.toml:8:1: providers.michelin.scheme: only "oauth2"

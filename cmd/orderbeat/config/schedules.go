@@ -126,7 +126,7 @@ func (l *loader) request(path string, s Schedule, params map[string]any) {
 		l.add(path+".kind", "%.40q is not a kind of run; known kinds: %s", s.Kind, strings.Join(slices.Sorted(maps.Keys(jobs.Kinds)), ", "))
 		return
 	}
-	if kind.Ask == nil {
+	if kind.Request == nil {
 		l.complete(s.Provider, target.Accounts)
 	}
 	l.params(path+".params", params, func(params map[string]any) *clients.Error {
