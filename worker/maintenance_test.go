@@ -74,7 +74,7 @@ func TestPruneRequest(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"jobs":"soon"}`:   `jobs: \"soon\" is not a duration`,
 		`{"jobs":"1h"}`:     "jobs: must be 0s (no limit) or at least 1d, got 1h0m0s",
-		`{"events":"-1d"}`:  "events: want 0s",
+		`{"events":"-1d"}`:  "events: must be 0s",
 		`{"orders":"400d"}`: `unknown field \"orders\"`,
 	} {
 		msg := b.request("db.prune", body, nil)

@@ -233,7 +233,7 @@ func TestDBMigrate(t *testing.T) {
 	}
 	alter(t, path, string(dump))
 	for _, command := range []string{"check", "prune"} {
-		if r := do(t, "db", command, "--config", path); r.status != cli.Failed || !strings.Contains(r.stderr, fmt.Sprintf("its schema is version 3, this program needs %d: `orderbeat db migrate`", version)) {
+		if r := do(t, "db", command, "--config", path); r.status != cli.Failed || !strings.Contains(r.stderr, fmt.Sprintf("its schema is version 3, this program needs %d: run `orderbeat db migrate`", version)) {
 			t.Errorf("%s: got %+v, want that it needs to be migrated", command, r)
 		}
 	}

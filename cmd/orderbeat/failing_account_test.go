@@ -92,7 +92,7 @@ func troubles() []trouble {
 
 		{
 			name: "code-1", fault: `"error_code":"1"`, times: 1, state: jobs.Partial, attempts: 1, code: clients.CodeInvalid,
-			says: "(code 1)", hint: "what could be read was stored",
+			says: "(code 1)", hint: "The readable orders were stored",
 		},
 		{
 			name: "down", fault: `"status":503`, times: -1, state: jobs.Dead, attempts: 2, code: clients.CodeUnavailable,

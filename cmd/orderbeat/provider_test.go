@@ -278,7 +278,7 @@ org = "10030/MMD"
 		{[]string{"michelin", "--account", "detroit", "--name", "x"}, "--name needs --save-sample"},
 		{[]string{"shell", "--from", "2020-01-01"}, "The provider supports the last 7 days, including today."},
 		{[]string{"microbilt"}, "microbilt has no operation for date ranges: give --order-id or --reference"},
-		{[]string{"microbilt", "--order-id", "APP-1001", "--save-sample"}, `--save-sample: the provider's exchanges = "metadata" says that no answer may be kept`},
+		{[]string{"microbilt", "--order-id", "APP-1001", "--save-sample"}, `--save-sample: the provider's exchanges = "metadata" forbids storing responses`},
 		{[]string{"mazda"}, "mazda declares no operation for orders"},
 	} {
 		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
