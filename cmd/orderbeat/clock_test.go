@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"orderbeat/cmd/orderbeat/cli"
 )
 
 // settable builds the program with a wall clock that two signals set: SIGUSR1 two hours
@@ -166,7 +168,7 @@ catch_up = "none"
 	}
 	t.Logf("steady %d, minutes %d, of all ticks %s, events %s; %v", started("steady"), started("minutes"), m.value("SELECT count(*) FROM ticks"), m.value("SELECT count(*) FROM order_events"),
 		m.value("SELECT json_group_array(schedule || ' ' || due_at || ' ' || outcome || ' ' || coalesce(reason, '')) FROM (SELECT * FROM ticks WHERE schedule = 'minutes' AND outcome = 'started' ORDER BY due_at)"))
-	if status := m.stop(); status != done {
-		t.Errorf("got exit status %d, want %d", status, done)
+	if status := m.stop(); status != cli.Done {
+		t.Errorf("got exit status %d, want %d", status, cli.Done)
 	}
 }
