@@ -153,7 +153,7 @@ func TestFailedLogoutHasRetryAfter(t *testing.T) {
 		c.Providers[0].Provider = &supplier{answer: lists(0), credentials: []*auth.Source{s}}
 	})
 	got := b.askCredentials("auth.logout", `{"provider":"michelin"}`).Error
-	if got.Code != "unavailable" || got.RetryAfter != "2m0s" || !strings.Contains(got.Hint, "it lives on") {
+	if got.Code != "unavailable" || got.RetryAfter != "2m0s" || !strings.Contains(got.Hint, "it stays valid") {
 		t.Errorf("got %+v, want unavailable for two minutes", got)
 	}
 }

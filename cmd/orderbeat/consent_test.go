@@ -220,7 +220,7 @@ func TestFailedConsents(t *testing.T) {
 	query.Set("code", strings.Repeat("x", 32))
 	forged.RawQuery = query.Encode()
 	status, page := b.page(forged.String())
-	if status != http.StatusBadGateway || !strings.Contains(page, "exchange of the code failed") || !strings.Contains(page, ">Try again</a>") {
+	if status != http.StatusBadGateway || !strings.Contains(page, "Exchange of the code failed") || !strings.Contains(page, ">Try again</a>") {
 		t.Errorf("got %d %s, want the exchange failed and a way on", status, page)
 	}
 	var reply struct{ Credentials []auth.Status }

@@ -212,7 +212,7 @@ func TestTryReportsFailures(t *testing.T) {
 		"nobody there":                     {nobody, nil, "< no response", "main: unavailable: "},
 		"an order that there is not":       {config, []string{"--order-id", "A-0"}, "\n0 orders\n", ""},
 		"no sample of what cannot be read": {config, []string{"--order-id", "wrong", "--save-sample"}, "", "bad_response"},
-		"no sample of nothing":             {config, []string{"--order-id", "A-0", "--save-sample"}, "", "no sample saved: the answer has no orders"},
+		"no sample of nothing":             {config, []string{"--order-id", "A-0", "--save-sample"}, "", "no sample saved: the response has no orders"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := do(t, append([]string{"--config", c.config, "provider", "try", "acme"}, c.args...)...)

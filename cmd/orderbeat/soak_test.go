@@ -331,6 +331,9 @@ func (s *soak) left(settled string) string {
 	if status, page := s.member.get("/readyz"); status != 200 {
 		return fmt.Sprintf("/readyz is %d %s", status, page)
 	}
+	if _, err := s.js.Stream(s.t.Context(), "ORDERBEAT_ORDERS"); err != nil { // it is recreated within 10 s
+		return "stream of events: " + err.Error()
+	}
 	for what, query := range map[string]string{
 		"runs from before that have not ended": "SELECT count(*) FROM runs WHERE state IN ('queued', 'running') AND requested_at <= ?",
 		"due times without a run":              "SELECT count(*) FROM ticks WHERE outcome IN ('started', 'caught_up') AND run_id IS NULL AND due_at <= ?",
