@@ -87,7 +87,7 @@ func Queries() []Query {
 		{"claim suspect", claimSuspectSQL, []any{"t", 2}},
 		{"begin runs", beginRunsSQL, []any{"t", "[]"}},
 		{"release", releaseSQL, []any{"t", "j", 1}},
-		{"next attempt", nextAttemptSQL, []any{"p"}},
+		{"next attempt", nextAttemptSQL, []any{"p", 2}},
 		{"end attempt", endAttemptSQL, make([]any, 15)},
 		{"size of exchanges", exchangesUptoSQL, nil},
 		{"exchange", exchangeSQL, []any{1}},

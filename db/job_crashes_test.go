@@ -67,6 +67,12 @@ func TestCrashesOfRunningJobsAreCounted(t *testing.T) {
 	if claimed := claim(t, d); len(claimed) != 0 {
 		t.Errorf("got %+v, want the suspect not claimed with others", claimed)
 	}
+	if err := d.OnWriter(t.Context(), "UPDATE jobs SET state = 'waiting', next_attempt_at = planned_at WHERE state = 'queued'"); err != nil {
+		t.Fatal(err)
+	}
+	if due, ok, err := d.NextAttempt(t.Context(), run.Provider); ok || err != nil {
+		t.Errorf("got the next attempt at %v, %v: a runner would look for it again and again", due, err)
+	}
 	alone := func() {
 		t.Helper()
 		if job, ok, err := d.ClaimSuspect(t.Context(), noon); !ok || job.ID != js[0].ID || job.Attempt != 1 || err != nil {

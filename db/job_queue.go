@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -68,9 +69,13 @@ func (d *DB) Release(ctx context.Context, job jobs.Job, due time.Time) error {
 }
 
 // NextAttempt returns when the next retry of a provider's jobs is due; ok is false if there is none.
+// Suspects are left out, as by [DB.Claim].
 func (d *DB) NextAttempt(ctx context.Context, provider string) (due time.Time, ok bool, err error) {
-	err = d.readers.QueryRowContext(ctx, nextAttemptSQL, provider).Scan(sqlite.Time(&due))
-	return due, !due.IsZero(), err
+	err = d.readers.QueryRowContext(ctx, nextAttemptSQL, provider, suspectCrashes).Scan(sqlite.Time(&due))
+	if errors.Is(err, sql.ErrNoRows) {
+		return due, false, nil
+	}
+	return due, err == nil, err
 }
 
 // Runnable receives after jobs of a provider were queued or scheduled for a retry: the results of
@@ -143,7 +148,8 @@ UPDATE runs SET state = 'running', started_at = ?
 UPDATE jobs SET state = 'waiting', next_attempt_at = ?
  WHERE job_id = ? AND attempts < ? AND state = 'running'`
 
-	nextAttemptSQL = `SELECT min(next_attempt_at) FROM jobs WHERE provider = ? AND state = 'waiting'`
+	nextAttemptSQL = `
+SELECT next_attempt_at FROM jobs WHERE provider = ? AND state = 'waiting' AND crashes < ? ORDER BY next_attempt_at LIMIT 1`
 )
 
 // QueueDelay describes the delayed jobs of a provider.
