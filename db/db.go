@@ -25,6 +25,11 @@ import (
 //go:embed migrations/*.sql
 var files embed.FS
 
+// schema is the schema of a new database: the result of the migrations.
+//
+//go:embed schema.sql
+var schema string
+
 // migrations are the steps of the schema.
 func migrations() fs.FS {
 	folder, err := fs.Sub(files, "migrations")
@@ -48,7 +53,7 @@ type Options struct {
 }
 
 func (o Options) sqlite() sqlite.Options {
-	return sqlite.Options{Path: o.Path, Synchronous: o.Synchronous, Migrations: migrations(), Log: o.Log}
+	return sqlite.Options{Path: o.Path, Synchronous: o.Synchronous, Migrations: migrations(), Schema: schema, Log: o.Log}
 }
 
 // DB is the database. It is safe for concurrent use. One process at a time can open it for writing;

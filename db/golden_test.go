@@ -2,14 +2,15 @@ package db_test
 
 import (
 	"bytes"
+	"database/sql"
 	"encoding/json"
 	"flag"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/pressly/goose/v3"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -42,12 +43,46 @@ func indented(t *testing.T, body []byte) string {
 	return b.String() + "\n"
 }
 
+// A new database gets schema.sql, an old one the migrations: both lead to the same schema.
 func TestSchemaIsPublic(t *testing.T) {
-	d := open(t)
-	schema, err := d.Value(t.Context(), `SELECT group_concat(sql, ';' || char(10) || char(10)) FROM
-		(SELECT sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite%' AND name NOT LIKE 'goose%' AND sql IS NOT NULL ORDER BY type = 'view', tbl_name, type DESC, name)`)
+	ctx := t.Context()
+	const schemaSQL = `SELECT group_concat(sql, ';' || char(10) || char(10)) || ';' || char(10) FROM
+		(SELECT sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite%' AND name NOT LIKE 'goose%' AND sql IS NOT NULL ORDER BY type = 'view', tbl_name, type DESC, name)`
+	pool, err := sql.Open("sqlite3", filepath.Join(t.TempDir(), "migrated.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "schema.sql", strings.TrimSpace(schema)+";\n")
+	defer pool.Close()
+	steps, err := goose.NewProvider(goose.DialectSQLite3, pool, os.DirFS("migrations"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := steps.Up(ctx); err != nil {
+		t.Fatal(err)
+	}
+	var migrated string
+	if err := pool.QueryRowContext(ctx, schemaSQL).Scan(&migrated); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "../schema.sql", migrated)
+
+	d := open(t)
+	created, err := d.Value(ctx, schemaSQL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(migrated, created); diff != "" {
+		t.Errorf("the schema of a new database (-migrated +created):\n%s", diff)
+	}
+	version, err := d.Value(ctx, "SELECT group_concat(version_id) FROM goose_db_version ORDER BY id")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want string
+	if err := pool.QueryRowContext(ctx, "SELECT group_concat(version_id) FROM goose_db_version WHERE version_id > 0 ORDER BY id").Scan(&want); err != nil {
+		t.Fatal(err)
+	}
+	if version != want {
+		t.Errorf("got applied migrations %s, want %s", version, want)
+	}
 }

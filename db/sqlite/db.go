@@ -19,6 +19,8 @@ type Options struct {
 	Synchronous string
 	// Migrations has the schema migrations: files such as 00001_name.sql.
 	Migrations fs.FS
+	// Schema has the statements that create what the migrations make of an empty database.
+	Schema string
 	// Log receives messages about migrations and problems with the files; nil discards them.
 	Log *slog.Logger
 }
@@ -63,7 +65,7 @@ func Open(ctx context.Context, o Options) (_ *DB, err error) {
 	if err = enableVacuum(ctx, d.pool, o.Log); err != nil {
 		return nil, err
 	}
-	if err = migrate(ctx, d.pool, o.Migrations, o.Log); err != nil {
+	if err = migrate(ctx, d.pool, o); err != nil {
 		return nil, err
 	}
 	if d.writer, err = newWriter(ctx, d.pool, full); err != nil {

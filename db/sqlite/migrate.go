@@ -6,14 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
 )
 
-// migrate applies the pending migrations, each in its own transaction.
-func migrate(ctx context.Context, pool *sql.DB, migrations fs.FS, log *slog.Logger) error {
-	steps, newest, err := migrator(pool, migrations)
+// migrate creates the schema of an empty database, or applies the pending migrations, each in its own
+// transaction.
+func migrate(ctx context.Context, pool *sql.DB, o Options) error {
+	steps, newest, err := migrator(pool, o.Migrations)
 	if err != nil {
 		return err
 	}
@@ -27,11 +28,49 @@ func migrate(ctx context.Context, pool *sql.DB, migrations fs.FS, log *slog.Logg
 	if version > newest {
 		return versionError(version, newest)
 	}
-	if _, err := steps.Up(ctx); err != nil {
+	empty, err := isEmpty(ctx, pool)
+	if err != nil {
+		return err
+	}
+	if empty {
+		if err := create(ctx, pool, o.Schema, steps.ListSources()); err != nil {
+			return fmt.Errorf("create the schema: %w", err)
+		}
+	} else if _, err := steps.Up(ctx); err != nil {
 		return fmt.Errorf("migrate from version %d to %d: %w", version, newest, err)
 	}
-	log.Info("database schema migrated", "from", version, "to", newest)
+	o.Log.Info("database schema migrated", "from", version, "to", newest)
 	return nil
+}
+
+func isEmpty(ctx context.Context, pool *sql.DB) (empty bool, err error) {
+	err = pool.QueryRowContext(ctx, "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)").Scan(&empty)
+	return empty, err
+}
+
+// create creates the newest schema in one transaction, with the migrations recorded as applied.
+func create(ctx context.Context, pool *sql.DB, schema string, migrations []*goose.Source) error {
+	tx, err := pool.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	if _, err := tx.ExecContext(ctx, schema); err != nil {
+		return err
+	}
+	versions, err := database.NewStore(database.DialectSQLite3, goose.DefaultTablename)
+	if err != nil {
+		return err
+	}
+	if err := versions.CreateVersionTable(ctx, tx); err != nil {
+		return err
+	}
+	for _, migration := range migrations {
+		if err := versions.Insert(ctx, tx, database.InsertRequest{Version: migration.Version}); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
 }
 
 // checkVersion returns an error if the schema is not at the version of this program.
