@@ -13,6 +13,7 @@ import (
 	"orderbeat/cmd/orderbeat/cli/runs"
 	"orderbeat/cmd/orderbeat/cli/sandbox"
 	"orderbeat/cmd/orderbeat/cli/schedules"
+	"orderbeat/cmd/orderbeat/cli/schema"
 )
 
 func root(a *cli.App) *cobra.Command {
@@ -58,6 +59,7 @@ while jobs were running.`,
 		database.Command(a),
 		diagnostics.DoctorCommand(a),
 		diagnostics.EnvCommand(a),
+		schema.Command(a),
 		diagnostics.HealthCommand(a),
 		versionCommand(a),
 	)

@@ -1,0 +1,2 @@
+// Package schema has the command that prints the JSON Schemas and the AsyncAPI document.
+package schema
