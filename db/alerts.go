@@ -50,16 +50,37 @@ type Alert struct {
 	id int64 // row id
 }
 
+// alertStore stores alerts.
+type alertStore struct {
+	file *sqlite.DB
+	// alerted has the accounts with alerts that a success resolves. It may have accounts without
+	// alerts. Only transactions use it.
+	alerted map[account]bool
+}
+
+// alertTx is a transaction on alerts.
+type alertTx struct {
+	*sqlite.Tx
+	store *alertStore
+}
+
+func (s *alertStore) in(t *sqlite.Tx) alertTx { return alertTx{t, s} }
+
+// do runs an operation in a transaction.
+func (s *alertStore) do(ctx context.Context, rows int, wait sqlite.Durability, run func(alertTx) error) error {
+	return s.file.Write(ctx, rows, wait, func(t *sqlite.Tx) error { return run(s.in(t)) })
+}
+
 // Raise raises an alert and puts its message into the outbox. If the alert is already raised, it
 // returns false and changes nothing. It ignores State and cuts Message to 1,000 characters.
-func (d *DB) Raise(ctx context.Context, a Alert) (raised bool, err error) {
+func (s *alertStore) Raise(ctx context.Context, a Alert) (raised bool, err error) {
 	if a.Provider == "" || a.Code == "" {
 		return false, fmt.Errorf("alert requires a provider and a code, got provider %q and code %q", a.Provider, a.Code)
 	}
 	if a.Since.IsZero() {
 		a.Since = time.Now()
 	}
-	err = d.do(ctx, 2, false, func(t *tx) (err error) {
+	err = s.do(ctx, 2, sqlite.AsOpened, func(t alertTx) (err error) {
 		raised, err = t.raise(a, "")
 		return err
 	})
@@ -71,11 +92,17 @@ func (d *DB) Raise(ctx context.Context, a Alert) (raised bool, err error) {
 
 // Reword updates the message (cut as in [DB.Raise]) and hint of a raised alert without publishing
 // it. It does nothing if the alert is not raised.
-func (d *DB) Reword(ctx context.Context, a Alert) error {
-	if _, err := d.write(ctx, rewordSQL, a.Message, a.Hint, a.Provider, a.Account, a.User, string(a.Code)); err != nil {
+func (s *alertStore) Reword(ctx context.Context, a Alert) error {
+	err := s.do(ctx, 1, sqlite.AsOpened, func(t alertTx) error { return t.reword(&a) })
+	if err != nil {
 		return fmt.Errorf("alert %s of %s: %w", a.Code, a.Provider, err)
 	}
 	return nil
+}
+
+func (t alertTx) reword(a *Alert) error {
+	_, err := t.Exec(rewordSQL, a.Message, a.Hint, a.Provider, a.Account, a.User, string(a.Code))
+	return err
 }
 
 const rewordSQL = `
@@ -84,8 +111,8 @@ UPDATE alerts SET message = substr(?, 1, 1000), hint = ?
 
 // Resolve resolves the raised alerts with these codes for exactly this provider, account and user
 // and without a kind. It puts a message for each into the outbox and returns them.
-func (d *DB) Resolve(ctx context.Context, provider, name, user string, codes ...clients.Code) (resolved []Alert, err error) {
-	err = d.do(ctx, 2, false, func(t *tx) (err error) {
+func (s *alertStore) Resolve(ctx context.Context, provider, name, user string, codes ...clients.Code) (resolved []Alert, err error) {
+	err = s.do(ctx, 2, sqlite.AsOpened, func(t alertTx) (err error) {
 		resolved, err = t.resolve(account{provider: provider, name: name}, user, codes, time.Now(), "")
 		return err
 	})
@@ -97,8 +124,8 @@ func (d *DB) Resolve(ctx context.Context, provider, name, user string, codes ...
 
 // ResolveAlerts resolves the alerts in the list that are still raised and puts a message for each
 // into the outbox.
-func (d *DB) ResolveAlerts(ctx context.Context, list []Alert) error {
-	return d.do(ctx, 2*len(list), false, func(t *tx) error {
+func (s *alertStore) ResolveAlerts(ctx context.Context, list []Alert) error {
+	return s.do(ctx, 2*len(list), sqlite.AsOpened, func(t alertTx) error {
 		for _, a := range list {
 			of := account{provider: a.Provider, name: a.Account, kind: a.Kind}
 			if _, err := t.resolve(of, a.User, []clients.Code{a.Code}, time.Now(), ""); err != nil {
@@ -110,9 +137,9 @@ func (d *DB) ResolveAlerts(ctx context.Context, list []Alert) error {
 }
 
 // RaisedAlerts counts the raised alerts by provider and code.
-func (d *DB) RaisedAlerts(ctx context.Context) (counts map[AlertKey]int, err error) {
+func (s *alertStore) RaisedAlerts(ctx context.Context) (counts map[AlertKey]int, err error) {
 	counts = map[AlertKey]int{}
-	err = sqlite.Query(ctx, d.readers, func(rows *sql.Rows) error {
+	err = sqlite.Query(ctx, s.file.Readers(), func(rows *sql.Rows) error {
 		var key AlertKey
 		var n int
 		err := rows.Scan(&key.Provider, &key.Code, &n)
@@ -129,11 +156,11 @@ type AlertKey struct {
 }
 
 // Alerts returns all raised alerts, or the latest 1,000 alerts in any state, newest first.
-func (d *DB) Alerts(ctx context.Context, raisedOnly bool) ([]Alert, error) {
+func (s *alertStore) Alerts(ctx context.Context, raisedOnly bool) ([]Alert, error) {
 	if raisedOnly {
-		return sqlite.Fetch(ctx, d.readers, scanAlert, raisedAlertsSQL)
+		return sqlite.Fetch(ctx, s.file.Readers(), scanAlert, raisedAlertsSQL)
 	}
-	return sqlite.Fetch(ctx, d.readers, scanAlert, allAlertsSQL, maxAlerts)
+	return sqlite.Fetch(ctx, s.file.Readers(), scanAlert, allAlertsSQL, maxAlerts)
 }
 
 func scanAlert(rows *sql.Rows) (a Alert, err error) {
@@ -164,9 +191,9 @@ func (a *Alert) dest() []any {
 }
 
 // raise stores an alert and puts its message into the outbox, unless it is already raised.
-func (t *tx) raise(a Alert, traceparent string) (bool, error) {
+func (t alertTx) raise(a Alert, traceparent string) (bool, error) {
 	err := t.Row(raiseSQL, []any{
-		a.Provider, a.Account, a.User, string(a.Code), a.Message, a.Hint, sqlite.OrNull(a.Link), stamp(a.Since), sqlite.OrNull(a.RunID), sqlite.OrNull(a.JobID), a.Kind,
+		a.Provider, a.Account, a.User, string(a.Code), a.Message, a.Hint, sqlite.OrNull(a.Link), sqlite.Stamp(a.Since), sqlite.OrNull(a.RunID), sqlite.OrNull(a.JobID), a.Kind,
 	}, a.dest()...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
@@ -186,12 +213,12 @@ RETURNING ` + alertColumns
 
 // resolve resolves the raised alerts of an account and user with these codes and puts their
 // messages into the outbox.
-func (t *tx) resolve(of account, user string, codes []clients.Code, at time.Time, traceparent string) ([]Alert, error) {
-	list, err := encode(codes)
+func (t alertTx) resolve(of account, user string, codes []clients.Code, at time.Time, traceparent string) ([]Alert, error) {
+	list, err := sqlite.EncodeJSON(codes)
 	if err != nil {
 		return nil, err
 	}
-	resolved, err := sqlite.FetchIn(t.Tx, scanAlert, resolveSQL, stamp(at), of.provider, of.name, user, list, of.kind)
+	resolved, err := sqlite.FetchIn(t.Tx, scanAlert, resolveSQL, sqlite.Stamp(at), of.provider, of.name, user, list, of.kind)
 	if err != nil {
 		return nil, err
 	}
@@ -213,8 +240,8 @@ RETURNING ` + alertColumns
 
 // enqueueAlert puts the message of a raised or resolved alert into the outbox. The message id
 // consists of the row id and the state, so that each change is published once.
-func (t *tx) enqueueAlert(a *Alert, at time.Time, traceparent string) error {
-	body, err := encode(a)
+func (t alertTx) enqueueAlert(a *Alert, at time.Time, traceparent string) error {
+	body, err := sqlite.EncodeJSON(a)
 	if err != nil {
 		return err
 	}
@@ -224,7 +251,7 @@ func (t *tx) enqueueAlert(a *Alert, at time.Time, traceparent string) error {
 	}
 	key := Token(a.Provider) + "." + Token(string(a.Code))
 	id := key + "." + strconv.FormatInt(a.id, 10)
-	return t.enqueue(&outboxMessage{
+	return enqueue(t.Tx, &outboxMessage{
 		topic: "alerts", subject: "alerts." + key, msgID: id + "." + a.State, kind: kind, ceSubject: id,
 		provider: a.Provider, time: at, traceparent: traceparent, body: body,
 	})

@@ -38,7 +38,7 @@ func alertKind(kind string) string {
 
 // applyAlerts raises or resolves alerts for an outcome. Live requests raise no alerts: the caller
 // receives the error.
-func (t *tx) applyAlerts(o *jobs.Outcome, live bool, traceparent string) error {
+func (t alertTx) applyAlerts(o *jobs.Outcome, live bool, traceparent string) error {
 	if jobs.Kinds[o.Kind].Remaps {
 		return nil // no request was sent
 	}
@@ -62,7 +62,7 @@ func (t *tx) applyAlerts(o *jobs.Outcome, live bool, traceparent string) error {
 
 // applyUnreadAlert raises the alert for orders that could not be decoded and resolves the other
 // alerts of the account, because the request succeeded.
-func (t *tx) applyUnreadAlert(o *jobs.Outcome, traceparent string) error {
+func (t alertTx) applyUnreadAlert(o *jobs.Outcome, traceparent string) error {
 	a, _ := alertOf(o)
 	others := slices.DeleteFunc(slices.Clone(jobAlerts), func(c clients.Code) bool { return c == a.Code })
 	if _, err := t.resolve(account{o.Provider, o.Account, alertKind(o.Kind)}, "", others, o.FinishedAt, traceparent); err != nil {
@@ -97,7 +97,7 @@ func alertOf(o *jobs.Outcome) (a Alert, ok bool) {
 // resolveAccountAlerts resolves the alerts of the account after a success. Received orders also
 // resolve alerts of checks. The cache of alerted accounts avoids a query if there is none, which is
 // the usual case.
-func (t *tx) resolveAccountAlerts(o *jobs.Outcome, traceparent string) error {
+func (t alertTx) resolveAccountAlerts(o *jobs.Outcome, traceparent string) error {
 	a := account{o.Provider, o.Account, alertKind(o.Kind)}
 	if err := t.resolveAlertsOf(a, o.FinishedAt, traceparent); err != nil || a.kind != "" {
 		return err
@@ -106,38 +106,38 @@ func (t *tx) resolveAccountAlerts(o *jobs.Outcome, traceparent string) error {
 	return t.resolveAlertsOf(a, o.FinishedAt, traceparent)
 }
 
-func (t *tx) resolveAlertsOf(a account, at time.Time, traceparent string) error {
-	if !t.db.alerted[a] {
+func (t alertTx) resolveAlertsOf(a account, at time.Time, traceparent string) error {
+	if !t.store.alerted[a] {
 		return nil
 	}
 	if _, err := t.resolve(a, "", jobAlerts, at, traceparent); err != nil {
 		return err
 	}
-	t.AfterCommit(func() { delete(t.db.alerted, a) })
+	t.AfterCommit(func() { delete(t.store.alerted, a) })
 	return nil
 }
 
 // noteRaised marks the account as alerted if a success resolves the alert. If the transaction is
 // rolled back, the mark causes one unnecessary query.
-func (t *tx) noteRaised(a *Alert) {
+func (t alertTx) noteRaised(a *Alert) {
 	if a.User != "" || !slices.Contains(jobAlerts, a.Code) {
 		return
 	}
 	key := account{a.Provider, a.Account, a.Kind}
-	t.db.alerted[key] = true
-	t.AfterCommit(func() { t.db.alerted[key] = true }) // after any deletion by an earlier success in the transaction
+	t.store.alerted[key] = true
+	t.AfterCommit(func() { t.store.alerted[key] = true }) // after any deletion by an earlier success in the transaction
 }
 
 // loadAlerted loads the accounts with raised alerts.
-func (d *DB) loadAlerted(ctx context.Context) error {
-	codes, err := encode(jobAlerts)
+func (s *alertStore) loadAlerted(ctx context.Context) error {
+	codes, err := sqlite.EncodeJSON(jobAlerts)
 	if err != nil {
 		return err
 	}
-	return sqlite.Query(ctx, d.readers, func(rows *sql.Rows) error {
+	return sqlite.Query(ctx, s.file.Readers(), func(rows *sql.Rows) error {
 		var a account
 		err := rows.Scan(&a.provider, &a.name, &a.kind)
-		d.alerted[a] = true
+		s.alerted[a] = true
 		return err
 	}, alertedSQL, codes)
 }

@@ -37,7 +37,7 @@ func (d *DB) Check(ctx context.Context) ([]Fault, error) {
 
 // check returns a fault for every row of a query.
 func (d *DB) check(ctx context.Context, what, query string) (faults []Fault, err error) {
-	err = sqlite.Query(ctx, d.bulk, func(rows *sql.Rows) error {
+	err = sqlite.Query(ctx, d.file.Bulk(), func(rows *sql.Rows) error {
 		var where string
 		if err := rows.Scan(&where); err != nil {
 			return err

@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 
@@ -53,10 +52,13 @@ func (d *DB) Commit(ctx context.Context, o jobs.Outcome) (Committed, error) {
 		return Committed{}, fmt.Errorf("job %s: %w: %w", o.ID, ErrOutcome, err)
 	}
 	var c Committed
-	err = d.do(ctx, rowsOf(&o)+4, false, func(t *tx) (err error) {
-		c, err = t.applyOutcome(&o, list, docs)
+	err = d.data.Write(ctx, rowsOf(&o)+4, sqlite.AsOpened, func(t *sqlite.Tx) (err error) {
+		c, err = d.in(t).applyOutcome(&o, list, docs)
 		return err
 	})
+	if errors.Is(err, sqlite.ErrPanic) {
+		err = fmt.Errorf("%w: %w", ErrOutcome, err)
+	}
 	if err != nil {
 		return Committed{}, fmt.Errorf("job %s: %w", o.ID, err)
 	}
@@ -78,16 +80,29 @@ func rowsOf(o *jobs.Outcome) int {
 	return rows
 }
 
+// tx is the transaction of [DB.Commit]. It spans the tables of all stores.
+type tx struct {
+	*sqlite.Tx
+	runs      runTx
+	orders    orderTx
+	documents documentTx
+}
+
+func (d *DB) in(t *sqlite.Tx) tx {
+	orders := orderTx{t}
+	return tx{t, d.runStore.in(t), orders, documentTx{t, orders}}
+}
+
 // applyOutcome is the transaction of [DB.Commit].
-func (t *tx) applyOutcome(o *jobs.Outcome, list []reportedOrder, docs []document) (c Committed, err error) {
-	job, err := t.storedJob(o.ID)
+func (t tx) applyOutcome(o *jobs.Outcome, list []reportedOrder, docs []document) (c Committed, err error) {
+	job, err := t.runs.storedJob(o.ID)
 	if err != nil {
 		return c, err
 	}
 	if job.state.Ended() || o.Attempt <= job.attempts {
 		return Committed{Tally: job.tally, Repeated: true}, nil
 	}
-	if err := t.retryAfterConsent(o); err != nil {
+	if err := t.runs.retryAfterConsent(o); err != nil {
 		return c, err
 	}
 	if waits, err := t.deferRemap(o, list, docs); err != nil {
@@ -95,106 +110,34 @@ func (t *tx) applyOutcome(o *jobs.Outcome, list []reportedOrder, docs []document
 	} else if waits {
 		list, docs = nil, nil
 	}
-	if c.Tally, err = t.upsertOrders(o, list, job.traceparent); err != nil {
+	if c.Tally, err = t.orders.upsertOrders(o, list, job.traceparent); err != nil {
 		return c, err
 	}
-	if err := t.noteNotFound(o, list, job.traceparent); err != nil {
+	if err := t.orders.noteNotFound(o, list, job.traceparent); err != nil {
 		return c, err
 	}
-	if err := t.applyDocuments(o, list, docs, job.traceparent, &c.Tally); err != nil {
+	if err := t.documents.applyDocuments(o, list, docs, job.traceparent, &c.Tally); err != nil {
 		return c, err
 	}
-	if err := t.endAttempt(o, c.Tally); err != nil {
+	if err := t.runs.endAttempt(o, c.Tally); err != nil {
 		return c, err
 	}
-	if err := t.recordExchanges(o); err != nil {
+	if err := recordExchanges(t.Tx, o); err != nil {
 		return c, err
 	}
-	if err := t.updateFreshness(o); err != nil {
+	if err := t.orders.updateFreshness(o); err != nil {
 		return c, err
 	}
-	if err := t.applyAlerts(o, job.inline, job.traceparent); err != nil {
+	if err := t.runs.alerts.applyAlerts(o, job.inline, job.traceparent); err != nil {
 		return c, err
 	}
-	if err := t.dispatchNext(o, job.dispatch, job.trigger); err != nil {
+	if err := t.runs.queue.dispatchNext(o, job.dispatch, job.trigger); err != nil {
 		return c, err
 	}
 	if o.State == jobs.Waiting {
-		t.runnable(o.Provider)
+		t.runs.queue.runnable(o.Provider)
 		return c, nil
 	}
-	c.Run, err = t.countJob(o, c.Tally)
+	c.Run, err = t.runs.countJob(o, c.Tally)
 	return c, err
 }
-
-// storedJob is the stored state of a job and its run.
-type storedJob struct {
-	state                jobs.State
-	attempts             int
-	inline               bool
-	dispatch             dispatchState
-	tally                jobs.Tally
-	traceparent, trigger string
-}
-
-func (t *tx) storedJob(jobID string) (j storedJob, err error) {
-	err = t.Row(jobStateSQL, []any{jobID}, &j.state, &j.attempts, &j.inline, sqlite.Text(&j.dispatch),
-		&j.tally.Seen, &j.tally.Created, &j.tally.Changed, &j.tally.Unchanged, sqlite.Text(&j.traceparent), &j.trigger)
-	if errors.Is(err, sql.ErrNoRows) {
-		return j, errors.New("not found in this database")
-	}
-	return j, err
-}
-
-const jobStateSQL = `
-SELECT j.state, j.attempts, j.inline, j.dispatch, j.orders_seen, j.orders_created, j.orders_changed, j.orders_unchanged,
-       r.traceparent, r.trigger
-  FROM jobs AS j JOIN runs AS r USING (run_id) WHERE j.job_id = ?`
-
-// endAttempt records an attempt in the job's row.
-func (t *tx) endAttempt(o *jobs.Outcome, n jobs.Tally) error {
-	var code, message, hint any
-	if o.Err != nil {
-		code, message, hint = string(o.Err.Code), o.Err.Reason(), sqlite.OrNull(o.Err.Hint)
-	}
-	_, err := t.Exec(endAttemptSQL, string(o.State), o.Attempt, o.Tried, sqlite.StampOrNull(o.NextAt), code, message, hint,
-		sqlite.StampOrNull(o.AskedAt), stamp(o.FinishedAt), n.Seen, n.Created, n.Changed, n.Unchanged, o.State.Ended(), o.ID)
-	return err
-}
-
-// A waiting job is in the queue, even if its first attempt was live.
-const endAttemptSQL = `
-UPDATE jobs SET state = ?, attempts = ?, tried = ?, next_attempt_at = ?, error_code = ?, error = ?, hint = ?,
-       started_at = coalesce(started_at, planned_at), asked_at = ?, finished_at = ?,
-       orders_seen = ?, orders_created = ?, orders_changed = ?, orders_unchanged = ?, inline = 0,
-       dispatch = CASE WHEN ? THEN NULL ELSE dispatch END
- WHERE job_id = ?`
-
-// countJob adds a finished job to the counters of its run and ends the run with its last job.
-func (t *tx) countJob(o *jobs.Outcome, n jobs.Tally) (*jobs.Run, error) {
-	is := func(s jobs.State) bool { return o.State == s }
-	var c jobs.Counts
-	err := t.Row(countSQL, []any{
-		is(jobs.Succeeded), is(jobs.Partial), is(jobs.Failed), is(jobs.Dead), is(jobs.Cancelled),
-		n.Seen, n.Created, n.Changed, n.Unchanged, stamp(o.AskedAt), o.RunID,
-	}, &c.Total, &c.Succeeded, &c.Partial, &c.Failed, &c.Dead, &c.Cancelled)
-	if err != nil || !c.State().Ended() {
-		return nil, err
-	}
-	run, err := scanRun(t.Row, runSQL, o.RunID)
-	if err != nil {
-		return nil, err
-	}
-	ended := o.FinishedAt
-	run.State, run.FinishedAt = c.State(), &ended
-	return &run, t.endRun(&run)
-}
-
-const countSQL = `
-UPDATE runs SET state = 'running', jobs_succeeded = jobs_succeeded + ?, jobs_partial = jobs_partial + ?,
-       jobs_failed = jobs_failed + ?, jobs_dead = jobs_dead + ?, jobs_cancelled = jobs_cancelled + ?,
-       orders_seen = orders_seen + ?, orders_created = orders_created + ?,
-       orders_changed = orders_changed + ?, orders_unchanged = orders_unchanged + ?,
-       started_at = coalesce(started_at, ?)
- WHERE run_id = ?
-RETURNING jobs_total, jobs_succeeded, jobs_partial, jobs_failed, jobs_dead, jobs_cancelled`

@@ -18,15 +18,15 @@ import (
 // alert and, in the same transaction, starts catch-up runs for the jobs of these accounts that failed
 // with a missing consent since the user's last consent, without duplicate queries. It returns the
 // runs. Jobs that are running are not included: [DB.Commit] retries them if they fail.
-func (d *DB) ResolveConsent(ctx context.Context, provider, user string, accounts []string, at time.Time) (runs []jobs.Run, err error) {
-	names, err := encode(append([]string{}, accounts...)) // encodes an empty list as [], not null
+func (s *runStore) ResolveConsent(ctx context.Context, provider, user string, accounts []string, at time.Time) (runs []jobs.Run, err error) {
+	names, err := sqlite.EncodeJSON(append([]string{}, accounts...)) // encodes an empty list as [], not null
 	if err != nil {
 		return nil, err
 	}
 	const rows = 64
-	err = d.do(ctx, rows, false, func(t *tx) error {
+	err = s.do(ctx, rows, sqlite.AsOpened, func(t runTx) error {
 		runs = nil
-		resolved, err := t.resolve(account{provider: provider}, user, []clients.Code{clients.CodeConsent}, at, "")
+		resolved, err := t.alerts.resolve(account{provider: provider}, user, []clients.Code{clients.CodeConsent}, at, "")
 		if err != nil || len(resolved) == 0 {
 			return err
 		}
@@ -64,10 +64,10 @@ func (g missedGroup) compare(other missedGroup) int {
 
 // missed returns the jobs that failed with a missing consent since the user's last consent, without
 // duplicate queries. accounts is a JSON list.
-func (t *tx) missed(provider, user, accounts string) (map[missedGroup][]jobs.Job, error) {
+func (t runTx) missed(provider, user, accounts string) (map[missedGroup][]jobs.Job, error) {
 	var failed []jobs.Job
 	groups := map[string]missedGroup{} // by job id
-	err := t.Each(missedSQL, []any{provider, accounts, provider, user, stamp(time.Now())}, func(rows *sql.Rows) error {
+	err := t.Each(missedSQL, []any{provider, accounts, provider, user, sqlite.Stamp(time.Now())}, func(rows *sql.Rows) error {
 		var j jobs.Job
 		var slots int
 		err := rows.Scan(&j.ID, &j.Account, &j.Kind, sqlite.JSON(&j.Question), sqlite.Number(&slots))

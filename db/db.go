@@ -10,14 +10,12 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"embed"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
-	"time"
 
+	"orderbeat/auth"
 	"orderbeat/auth/mask"
 	"orderbeat/db/sqlite"
 )
@@ -59,22 +57,41 @@ func (o Options) sqlite() sqlite.Options {
 // DB is the database. It is safe for concurrent use. One process at a time can open it for writing;
 // any number can read it and share the tokens.
 type DB struct {
-	file          *sqlite.DB
-	readers, bulk *sql.DB // from file
-	writable      bool    // false if only tokens can be written
-	mask          *mask.Set
-	// alerted has the accounts with alerts that a success resolves. It may have accounts without
-	// alerts. Only transactions use it.
-	alerted map[account]bool
-	queues  queues
-	// orderText reads one order ([DB.OrderText]).
-	orderText *sqlite.Statement
+	file *sqlite.DB
+	data *sqlite.DB // file, without its writer if only tokens can be written
+	mask *mask.Set
+
+	*outboxStore
+	*alertStore
+	*unpublishableStore
+	*queueStore
+	*runStore
+	*orderStore
+	*documentStore
+	*exchangeStore
+	*scheduleStore
+	*retentionStore
+	tokens *tokenStore
 }
 
-func newDB(file *sqlite.DB) *DB {
+// newDB returns the stores of a file. data is the file or its [sqlite.DB.ReadOnly].
+func newDB(file, data *sqlite.DB, secrets *mask.Set) *DB {
+	alerts := &alertStore{file: data, alerted: map[account]bool{}}
+	queue := &queueStore{file: data}
+	runs := &runStore{file: data, queue: queue, alerts: alerts}
 	return &DB{
-		file: file, readers: file.Readers(), bulk: file.Bulk(), alerted: map[account]bool{},
-		orderText: sqlite.NewStatement(file.Bulk(), orderTextSQL),
+		file: file, data: data, mask: secrets,
+		outboxStore:        &outboxStore{data},
+		alertStore:         alerts,
+		unpublishableStore: &unpublishableStore{data, alerts},
+		queueStore:         queue,
+		runStore:           runs,
+		orderStore:         newOrderStore(data),
+		documentStore:      &documentStore{data},
+		exchangeStore:      &exchangeStore{data},
+		scheduleStore:      &scheduleStore{data, runs},
+		retentionStore:     &retentionStore{data},
+		tokens:             &tokenStore{file},
 	}
 }
 
@@ -89,11 +106,10 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := newDB(file)
-	d.mask, d.writable = o.Mask, true
-	err = d.loadAlerted(ctx)
+	d := newDB(file, file, o.Mask)
+	err = d.alertStore.loadAlerted(ctx)
 	if err == nil {
-		err = d.endInline(ctx)
+		err = d.endInterrupted(ctx)
 	}
 	if err == nil {
 		err = d.recoverRunning(ctx, o.Log)
@@ -112,7 +128,7 @@ func OpenTokens(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newDB(file), nil
+	return newDB(file, file.ReadOnly(), nil), nil
 }
 
 // OpenReadOnly opens the database for reading, with or without a running worker. It creates and
@@ -123,7 +139,7 @@ func OpenReadOnly(ctx context.Context, path string) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newDB(file), nil
+	return newDB(file, file.ReadOnly(), nil), nil
 }
 
 // Close waits for running operations, rejects new ones and closes the files.
@@ -140,12 +156,7 @@ func (d *DB) WALBytes() int64 { return d.file.WALBytes() }
 
 // Wake receives after messages were put into the outbox. Its capacity is one: the receiver must
 // process everything in [DB.Pending].
-func (d *DB) Wake() <-chan struct{} {
-	if !d.writable {
-		return nil
-	}
-	return d.file.Woken()
-}
+func (d *DB) Wake() <-chan struct{} { return d.data.Woken() }
 
 // Migrate creates the database or migrates its schema, as [Open] does.
 func Migrate(ctx context.Context, o Options) (m sqlite.Migrated, err error) {
@@ -168,41 +179,18 @@ func Restore(ctx context.Context, from, path string) (sqlite.Restored, error) {
 	return sqlite.Restore(ctx, from, path, migrations())
 }
 
-// tx is the transaction of an operation.
-type tx struct {
-	*sqlite.Tx
-	db *DB
-}
+// Tokens returns the token store: an [auth.Store] that multiple processes can share, and a
+// [seal.Resealer]. Its writes survive a power failure regardless of [Options.Synchronous], because a
+// new refresh token may be the only valid one.
+//
+// It stores Token unchanged and rejects a row with Refresh, which would be stored in plain text: wrap
+// it with [seal.New].
+func (d *DB) Tokens() auth.Store { return d.tokens }
 
-// do runs an operation in a transaction, possibly together with others, and returns after the
-// commit. rows is the approximate number of rows it writes. A relaxed operation does not wait for
-// fsync: a power failure may undo it.
-func (d *DB) do(ctx context.Context, rows int, relaxed bool, run func(*tx) error) error {
-	if !d.writable {
-		return sqlite.ErrReadOnly
-	}
-	wait := sqlite.AsOpened
-	if relaxed {
-		wait = sqlite.Relaxed
-	}
-	err := d.file.Write(ctx, rows, wait, func(t *sqlite.Tx) error { return run(&tx{t, d}) })
-	if errors.Is(err, sqlite.ErrPanic) {
-		return fmt.Errorf("%w: %w", ErrOutcome, err)
-	}
-	return err
-}
+// Credentials returns every credential without its tokens and fingerprint, sorted by provider, user and
+// key, for [auth.StatusOf].
+func (d *DB) Credentials(ctx context.Context) ([]auth.Row, error) { return d.tokens.Credentials(ctx) }
 
-// write runs one statement in a transaction and returns the number of changed rows.
-func (d *DB) write(ctx context.Context, query string, args ...any) (changed int64, err error) {
-	err = d.do(ctx, 1, false, func(t *tx) error {
-		changed, err = t.Exec(query, args...)
-		return err
-	})
-	return changed, err
-}
-
-// stamp formats a time for storage.
-func stamp(t time.Time) string { return sqlite.Stamp(t) }
-
-// encode encodes v as JSON.
-func encode(v any) (string, error) { return sqlite.EncodeJSON(v) }
+// EndLeases ends all leases on credentials. The caller must ensure that no other process renews tokens:
+// the holders of the leases crashed. The recorded intents are not changed.
+func (d *DB) EndLeases(ctx context.Context) error { return d.tokens.EndLeases(ctx) }

@@ -15,7 +15,7 @@ import (
 // to the history of the known orders they belong to. For new or changed orders of the same outcome
 // it appends events for documents that were stored before. It adds the orders of the documents to
 // the tally.
-func (t *tx) applyDocuments(o *jobs.Outcome, orders []reportedOrder, list []document, traceparent string, tally *jobs.Tally) error {
+func (t documentTx) applyDocuments(o *jobs.Outcome, orders []reportedOrder, list []document, traceparent string, tally *jobs.Tally) error {
 	changed, err := t.storeDocuments(o, list)
 	if err != nil {
 		return err
@@ -57,7 +57,7 @@ DELETE FROM order_documents
 
 // recordDocumentEvents appends events for the unrecorded document links of known orders, sorted by
 // kind and number, and returns the ids of these orders.
-func (t *tx) recordDocumentEvents(o *jobs.Outcome, ids []string, changed []changedDocument, traceparent string) (recorded []string, err error) {
+func (t documentTx) recordDocumentEvents(o *jobs.Outcome, ids []string, changed []changedDocument, traceparent string) (recorded []string, err error) {
 	links, err := t.unrecordedLinks(o, ids)
 	if err != nil {
 		return nil, err
@@ -80,7 +80,7 @@ func (t *tx) recordDocumentEvents(o *jobs.Outcome, ids []string, changed []chang
 	return recorded, nil
 }
 
-func (t *tx) unrecordedLinks(o *jobs.Outcome, ids []string) (list []link, err error) {
+func (t documentTx) unrecordedLinks(o *jobs.Outcome, ids []string) (list []link, err error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
@@ -106,7 +106,7 @@ SELECT d.order_id, d.kind, d.document_id
 
 // recordEventsOf appends one event per document to the history of an order. Each event is a new
 // revision; the order itself does not change.
-func (t *tx) recordEventsOf(o *jobs.Outcome, id string, links []link, changed map[string]changedDocument, traceparent string) error {
+func (t documentTx) recordEventsOf(o *jobs.Outcome, id string, links []link, changed map[string]changedDocument, traceparent string) error {
 	order := reportedOrder{Order: &clients.Order{Provider: o.Provider, Account: o.Account, OrderID: id}}
 	var revision int
 	err := t.Row(orderRevisionSQL, []any{o.Provider, o.Account, id}, &revision, &order.Reference,
@@ -120,7 +120,7 @@ func (t *tx) recordEventsOf(o *jobs.Outcome, id string, links []link, changed ma
 			return err
 		}
 		revision++
-		err = t.addEvent(o, &order, event{
+		err = t.orders.addEvent(o, &order, event{
 			kind: kind.event, revision: revision, changes: changes, previous: order.Status, traceparent: traceparent,
 		})
 		if err != nil {
@@ -147,7 +147,7 @@ UPDATE orders SET revision = ?, last_changed_at = max(last_changed_at, ?)
 )
 
 // describe returns the changes of an event: one change with the whole document before and after.
-func (t *tx) describe(o *jobs.Outcome, l link, changed map[string]changedDocument) (kind *documentKind, changes string, err error) {
+func (t documentTx) describe(o *jobs.Outcome, l link, changed map[string]changedDocument) (kind *documentKind, changes string, err error) {
 	kind = &advices
 	if l.kind == invoices.name {
 		kind = &invoices
@@ -165,13 +165,13 @@ func (t *tx) describe(o *jobs.Outcome, l link, changed map[string]changedDocumen
 	} else if err := t.Row(kind.text, []any{o.Provider, o.Account, l.documentID}, (*sqlite.Raw)(&change.After)); err != nil {
 		return nil, "", err
 	}
-	changes, err = encode([]any{change})
+	changes, err = sqlite.EncodeJSON([]any{change})
 	return kind, changes, err
 }
 
 // countOrders adds the known orders that an outcome's documents belong to to the tally, except
 // those that are already counted.
-func (t *tx) countOrders(o *jobs.Outcome, orders []reportedOrder, list []document, recorded []string, tally *jobs.Tally) error {
+func (t documentTx) countOrders(o *jobs.Outcome, orders []reportedOrder, list []document, recorded []string, tally *jobs.Tally) error {
 	counted, changed := map[string]bool{}, map[string]bool{}
 	for _, id := range recorded {
 		changed[id] = true

@@ -16,11 +16,11 @@ type OrderDocuments struct {
 
 // Documents returns the despatch advices and invoices of an order, sorted by date and number. An
 // unknown order may have documents.
-func (d *DB) Documents(ctx context.Context, provider, account, orderID string) (docs OrderDocuments, err error) {
-	if docs.Advices, err = sqlite.Fetch(ctx, d.bulk, scanJSON[clients.Advice], advicesOfSQL, provider, account, orderID); err != nil {
+func (s *documentStore) Documents(ctx context.Context, provider, account, orderID string) (docs OrderDocuments, err error) {
+	if docs.Advices, err = sqlite.Fetch(ctx, s.file.Bulk(), scanJSON[clients.Advice], advicesOfSQL, provider, account, orderID); err != nil {
 		return OrderDocuments{}, err
 	}
-	docs.Invoices, err = sqlite.Fetch(ctx, d.bulk, scanJSON[clients.Invoice], invoicesOfSQL, provider, account, orderID)
+	docs.Invoices, err = sqlite.Fetch(ctx, s.file.Bulk(), scanJSON[clients.Invoice], invoicesOfSQL, provider, account, orderID)
 	return docs, err
 }
 

@@ -10,8 +10,18 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
+
+// documentStore reads despatch advices and invoices.
+type documentStore struct{ file *sqlite.DB }
+
+// documentTx is a transaction on documents and the orders they belong to.
+type documentTx struct {
+	*sqlite.Tx
+	orders orderTx
+}
 
 // document is a reported despatch advice or invoice, encoded before the write transaction.
 type document struct {
@@ -55,7 +65,7 @@ func documents(o *jobs.Outcome) ([]document, error) {
 		if provider != o.Provider || account != o.Account || d.id == "" {
 			return fmt.Errorf("%s %.80q belongs to %.80q %.80q, not to %s %s", d.name, d.id, provider, account, o.Provider, o.Account)
 		}
-		d.text, err = encode(content)
+		d.text, err = sqlite.EncodeJSON(content)
 		list = append(list, d)
 		return err
 	}
@@ -84,9 +94,9 @@ type storedDocument struct {
 
 // storeDocuments stores the new and changed documents of an outcome and returns them with their
 // previous texts.
-func (t *tx) storeDocuments(o *jobs.Outcome, list []document) (changed []changedDocument, err error) {
+func (t documentTx) storeDocuments(o *jobs.Outcome, list []document) (changed []changedDocument, err error) {
 	stored := map[*documentKind]map[string]storedDocument{}
-	requestedAt, now := stamp(o.AskedAt), stamp(time.Now())
+	requestedAt, now := sqlite.Stamp(o.AskedAt), sqlite.Stamp(time.Now())
 	for i := range list {
 		d := &list[i]
 		if stored[d.documentKind] == nil {
@@ -132,7 +142,7 @@ type changedDocument struct {
 }
 
 // storedDocuments looks up the stored versions of documents of one kind with one statement.
-func (t *tx) storedDocuments(o *jobs.Outcome, k *documentKind, list []document) (map[string]storedDocument, error) {
+func (t documentTx) storedDocuments(o *jobs.Outcome, k *documentKind, list []document) (map[string]storedDocument, error) {
 	keys, err := json.Marshal(idsOf(k, list))
 	if err != nil {
 		return nil, err
@@ -148,6 +158,24 @@ func (t *tx) storedDocuments(o *jobs.Outcome, k *documentKind, list []document) 
 	return stored, err
 }
 
+// wouldChange reports whether the documents of an outcome differ from the stored ones.
+func (t documentTx) wouldChange(o *jobs.Outcome, list []document) (bool, error) {
+	requestedAt := sqlite.Stamp(o.AskedAt)
+	for _, kind := range []*documentKind{&advices, &invoices} {
+		stored, err := t.storedDocuments(o, kind, list)
+		if err != nil {
+			return false, err
+		}
+		for i := range list {
+			before, ok := stored[list[i].id]
+			if list[i].documentKind == kind && (!ok || requestedAt >= before.changedAt && !bytes.Equal(before.fingerprint, list[i].fingerprint[:])) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
 // idsOf returns the ids of the documents of one kind.
 func idsOf(k *documentKind, list []document) (ids []string) {
 	for i := range list {
@@ -159,7 +187,7 @@ func idsOf(k *documentKind, list []document) (ids []string) {
 }
 
 // storeDocument inserts or replaces the rows of a document.
-func (t *tx) storeDocument(o *jobs.Outcome, d *document, known bool, requestedAt string) error {
+func (t documentTx) storeDocument(o *jobs.Outcome, d *document, known bool, requestedAt string) error {
 	key := []any{o.Provider, o.Account, d.id}
 	if known {
 		if _, err := t.Exec(d.deleteLines, key...); err != nil {
@@ -214,6 +242,6 @@ func mergedDocument[T any](text string, content *T, keepStored func(stored *T), 
 	keepStored(&stored)
 	d := build(content)
 	var err error
-	d.text, err = encode(content)
+	d.text, err = sqlite.EncodeJSON(content)
 	return d, err
 }

@@ -15,6 +15,9 @@ import (
 	"orderbeat/db/sqlite"
 )
 
+// exchangeStore reads recorded exchanges.
+type exchangeStore struct{ file *sqlite.DB }
+
 // ExchangeRow is a recorded exchange without its headers and bodies.
 type ExchangeRow struct {
 	ExchangeID int64  `json:"exchange_id"`
@@ -49,9 +52,9 @@ type ExchangeFilter struct {
 }
 
 // Exchanges returns exchanges without headers and bodies, newest first.
-func (d *DB) Exchanges(ctx context.Context, f ExchangeFilter) ([]ExchangeRow, error) {
+func (s *exchangeStore) Exchanges(ctx context.Context, f ExchangeFilter) ([]ExchangeRow, error) {
 	query, args := f.query()
-	return sqlite.Fetch(ctx, d.bulk, func(rows *sql.Rows) (x ExchangeRow, err error) {
+	return sqlite.Fetch(ctx, s.file.Bulk(), func(rows *sql.Rows) (x ExchangeRow, err error) {
 		err = rows.Scan(x.dest()...)
 		return x, err
 	}, query, args...)
@@ -74,7 +77,7 @@ func (f ExchangeFilter) query() (string, []any) {
 	if f.Failed {
 		w.And("error_code IS NOT NULL")
 	}
-	return `SELECT ` + exchangeColumns + ` FROM exchanges` + w.SQL() + ` ORDER BY exchange_id DESC LIMIT ?`, append(w.Args, limit(f.Limit))
+	return `SELECT ` + exchangeColumns + ` FROM exchanges` + w.SQL() + ` ORDER BY exchange_id DESC LIMIT ?`, append(w.Args, sqlite.Limit(f.Limit))
 }
 
 const exchangeColumns = `exchange_id, run_id, job_id, coalesce(attempt, 0), provider, account, op, method, url, coalesce(status, 0), started_at, duration_ms,
@@ -98,8 +101,8 @@ func (x *ExchangeRow) dest() []any {
 
 // Exchange returns one exchange with its recorded headers and bodies; ok is false if it does not
 // exist.
-func (d *DB) Exchange(ctx context.Context, id int64) (row ExchangeRow, x exchange.Exchange, ok bool, err error) {
-	err = sqlite.Query(ctx, d.bulk, func(rows *sql.Rows) (err error) {
+func (s *exchangeStore) Exchange(ctx context.Context, id int64) (row ExchangeRow, x exchange.Exchange, ok bool, err error) {
+	err = sqlite.Query(ctx, s.file.Bulk(), func(rows *sql.Rows) (err error) {
 		row, x, err = scanExchange(rows)
 		ok = true
 		return err

@@ -10,14 +10,14 @@ import (
 )
 
 // recordExchanges stores the HTTP exchanges of an attempt.
-func (t *tx) recordExchanges(o *jobs.Outcome) error {
+func recordExchanges(t *sqlite.Tx, o *jobs.Outcome) error {
 	for i := range o.Exchanges {
 		x := &o.Exchanges[i]
 		requestHeader, responseHeader := headerLines(x.RequestHeader), headerLines(x.ResponseHeader)
 		const rest = 200 // approximate size of the other columns
 		size := rest + len(x.URL) + len(requestHeader) + len(x.RequestBody) + len(responseHeader) + len(x.ResponseBody) + len(x.ResponseGzip)
 		_, err := t.Exec(insertExchangeSQL, o.RunID, o.ID, o.Provider, o.Account, x.Op, x.Method, x.URL, sqlite.ZeroNull(x.Status),
-			stamp(x.StartedAt), x.Duration.Milliseconds(), sqlite.OrNull(requestHeader), sqlite.OrNull(x.RequestBody),
+			sqlite.Stamp(x.StartedAt), x.Duration.Milliseconds(), sqlite.OrNull(requestHeader), sqlite.OrNull(x.RequestBody),
 			sqlite.OrNull(responseHeader), sqlite.OrNull(x.ResponseBody), x.ResponseBytes, x.Truncated,
 			sqlite.OrNull(x.Code), sqlite.OrNull(x.Message), o.Attempt, string(detailOf(x)), size, bytesOrNull(x.ResponseGzip))
 		if err != nil {

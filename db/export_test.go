@@ -13,7 +13,11 @@ type Exec func(query string, args ...any) (int64, error)
 
 // Write runs an operation in a transaction.
 func (d *DB) Write(ctx context.Context, relaxed bool, run func(Exec) error) error {
-	return d.do(ctx, 1, relaxed, func(t *tx) error { return run(t.Exec) })
+	wait := sqlite.AsOpened
+	if relaxed {
+		wait = sqlite.Relaxed
+	}
+	return d.data.Write(ctx, 1, wait, func(t *sqlite.Tx) error { return run(t.Exec) })
 }
 
 // OnWriter runs a statement on the writer's connection, outside of a transaction.
@@ -31,7 +35,7 @@ func (d *DB) WriterValue(ctx context.Context, query string) (value string, err e
 
 // Value reads one value on a reader's connection.
 func (d *DB) Value(ctx context.Context, query string, args ...any) (value string, err error) {
-	err = d.readers.QueryRowContext(ctx, query, args...).Scan(&value)
+	err = d.file.Readers().QueryRowContext(ctx, query, args...).Scan(&value)
 	return value, err
 }
 
@@ -212,7 +216,7 @@ func Queries() []Query {
 
 // Explain returns the query plan.
 func (d *DB) Explain(ctx context.Context, q Query) (steps []string, err error) {
-	rows, err := d.readers.QueryContext(ctx, "EXPLAIN QUERY PLAN "+q.SQL, q.Args...)
+	rows, err := d.file.Readers().QueryContext(ctx, "EXPLAIN QUERY PLAN "+q.SQL, q.Args...)
 	if err != nil {
 		return nil, err
 	}

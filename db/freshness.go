@@ -24,8 +24,8 @@ type AccountFreshness struct {
 
 // Freshness returns the accounts of a provider ("" for all) for which orders were requested, sorted
 // by name.
-func (d *DB) Freshness(ctx context.Context, provider string) ([]AccountFreshness, error) {
-	return sqlite.Fetch(ctx, d.readers, func(rows *sql.Rows) (f AccountFreshness, err error) {
+func (s *orderStore) Freshness(ctx context.Context, provider string) ([]AccountFreshness, error) {
+	return sqlite.Fetch(ctx, s.file.Readers(), func(rows *sql.Rows) (f AccountFreshness, err error) {
 		err = rows.Scan(&f.Provider, &f.Account, sqlite.TimeOrNil(&f.LastSuccessAt), sqlite.TimeOrNil(&f.LastFailureAt),
 			sqlite.Text(&f.FailureCode))
 		return f, err
@@ -39,11 +39,11 @@ SELECT provider, account, last_success_at, last_failure_at, failure_code FROM fr
 // updateFreshness records the result of a request for orders and, for a complete response for a range
 // of order dates, the range: open orders of that range that were not seen since are unlisted
 // ([DB.OpenOrders]). Kinds that do not request orders do not affect freshness.
-func (t *tx) updateFreshness(o *jobs.Outcome) error {
+func (t orderTx) updateFreshness(o *jobs.Outcome) error {
 	if kind := jobs.Kinds[o.Kind]; kind.Request != nil || kind.Remaps {
 		return nil
 	}
-	requestedAt := stamp(o.AskedAt)
+	requestedAt := sqlite.Stamp(o.AskedAt)
 	switch o.State {
 	case jobs.Succeeded, jobs.Partial:
 		query, args := succeededSQL, []any{o.Provider, o.Account, requestedAt}

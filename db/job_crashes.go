@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"orderbeat/clients"
@@ -22,9 +21,9 @@ const (
 
 // BeginShutdown records that an orderly shutdown started. If the process ends after this, its
 // running jobs are not counted as crashed.
-func (d *DB) BeginShutdown(ctx context.Context) error {
-	return d.do(ctx, 1, true, func(t *tx) error {
-		_, err := t.Exec(beginShutdownSQL, stamp(time.Now()))
+func (s *queueStore) BeginShutdown(ctx context.Context) error {
+	return s.do(ctx, 1, sqlite.Relaxed, func(t queueTx) error {
+		_, err := t.Exec(beginShutdownSQL, sqlite.Stamp(time.Now()))
 		return err
 	})
 }
@@ -32,60 +31,43 @@ func (d *DB) BeginShutdown(ctx context.Context) error {
 // Suspects counts the jobs that are dead after one more crash. [DB.Claim] excludes them; they are
 // claimed with [DB.ClaimSuspect] and run alone, so that a job does not become dead because of
 // another job that caused the crashes. due is the number of suspects that can be claimed now.
-func (d *DB) Suspects(ctx context.Context, now time.Time) (n, due int, err error) {
-	err = d.readers.QueryRowContext(ctx, suspectsSQL, stamp(now), suspectCrashes).Scan(&n, &due)
+func (s *queueStore) Suspects(ctx context.Context, now time.Time) (n, due int, err error) {
+	err = s.file.Readers().QueryRowContext(ctx, suspectsSQL, sqlite.Stamp(now), suspectCrashes).Scan(&n, &due)
 	return n, due, err
 }
 
 // ClaimSuspect claims one suspect of any provider, like [DB.Claim]. ok is false if none is due.
-func (d *DB) ClaimSuspect(ctx context.Context, now time.Time) (job jobs.Job, ok bool, err error) {
-	claimed, err := d.claim(ctx, 1, now, claimSuspectSQL, stamp(now), suspectCrashes)
+func (s *queueStore) ClaimSuspect(ctx context.Context, now time.Time) (job jobs.Job, ok bool, err error) {
+	claimed, err := s.claim(ctx, 1, now, claimSuspectSQL, sqlite.Stamp(now), suspectCrashes)
 	if err != nil || len(claimed) == 0 {
 		return job, false, err
 	}
 	return claimed[0], true, nil
 }
 
-// recoverRunning queues the jobs that an earlier process left running. Without an orderly shutdown
-// each of them may have caused the crash: their crashes are counted, and a job with [maxCrashes] is
-// dead.
-func (d *DB) recoverRunning(ctx context.Context, log *slog.Logger) error {
-	var running, dead int
-	err := d.do(ctx, 1, false, func(t *tx) error {
-		orderly, err := t.Exec(endShutdownSQL)
-		if err != nil {
-			return err
-		}
-		var crashedJobs []jobs.Outcome
-		err = t.Each(recoverRunningSQL, []any{orderly == 0}, func(rows *sql.Rows) error {
-			o := jobs.Outcome{State: jobs.Dead, FinishedAt: time.Now()}
-			crashes := 0
-			err := rows.Scan(&o.ID, &o.RunID, &o.Provider, &o.Account, &o.Kind, &o.Attempt, &o.Tried, sqlite.Time(&o.AskedAt), &crashes)
-			running++
-			if crashes >= maxCrashes {
-				o.Err = crashError(crashes)
-				crashedJobs = append(crashedJobs, o)
-			}
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		if orderly > 0 {
-			running = 0
-		}
-		dead = len(crashedJobs)
-		for i := range crashedJobs {
-			if _, err := t.applyOutcome(&crashedJobs[i], nil, nil); err != nil {
-				return fmt.Errorf("job %s: %w", crashedJobs[i].ID, err)
-			}
-		}
-		return nil
-	})
-	if err == nil && running > 0 {
-		log.Warn("the previous process ended while jobs were running", "jobs", running, "dead", dead)
+// recoverRunning queues the jobs that an earlier process left running and returns the dead ones. Without an
+// orderly shutdown each of them may have caused the crash: their crashes are counted, and a job with
+// [maxCrashes] is dead. running is the number of jobs that may have caused it.
+func (t queueTx) recoverRunning() (running int, dead []jobs.Outcome, err error) {
+	orderly, err := t.Exec(endShutdownSQL)
+	if err != nil {
+		return 0, nil, err
 	}
-	return err
+	err = t.Each(recoverRunningSQL, []any{orderly == 0}, func(rows *sql.Rows) error {
+		o := jobs.Outcome{State: jobs.Dead, FinishedAt: time.Now()}
+		crashes := 0
+		err := rows.Scan(&o.ID, &o.RunID, &o.Provider, &o.Account, &o.Kind, &o.Attempt, &o.Tried, sqlite.Time(&o.AskedAt), &crashes)
+		running++
+		if crashes >= maxCrashes {
+			o.Err = crashError(crashes)
+			dead = append(dead, o)
+		}
+		return err
+	})
+	if orderly > 0 {
+		running = 0
+	}
+	return running, dead, err
 }
 
 func crashError(times int) *clients.Error {

@@ -25,7 +25,7 @@ const (
 
 // overlap applies [jobs.Run.Overlap]. It returns the jobs without those of skipped accounts, the
 // dispatch states of accounts that wait for an earlier run, and a note about these accounts.
-func (t *tx) overlap(run *jobs.Run, js []jobs.Job) (left []jobs.Job, states map[string]dispatchState, note string, err error) {
+func (t queueTx) overlap(run *jobs.Run, js []jobs.Job) (left []jobs.Job, states map[string]dispatchState, note string, err error) {
 	if run.Overlap != jobs.OverlapSkip && run.Overlap != jobs.OverlapQueueOne {
 		return js, nil, "", nil
 	}
@@ -74,7 +74,7 @@ func overlapNote(policy string, anyLeft bool, skipped, waiting []string) string 
 
 // dispatchNext dispatches the jobs that were waiting for an attempt of another job. had and trigger
 // are the dispatch state of that job and the trigger of its run.
-func (t *tx) dispatchNext(o *jobs.Outcome, had dispatchState, trigger string) error {
+func (t queueTx) dispatchNext(o *jobs.Outcome, had dispatchState, trigger string) error {
 	freed := had == dispatched
 	if _, scheduled := jobs.ScheduleOf(trigger); scheduled && o.State.Ended() {
 		pending, err := t.releaseBlocked(o.Provider, o.Account, trigger, o.FinishedAt)
@@ -92,7 +92,7 @@ func (t *tx) dispatchNext(o *jobs.Outcome, had dispatchState, trigger string) er
 // fillSlots dispatches low-priority jobs of a provider while slots are free: as many as the run
 // allows and at most one per account. A job that waits for a retry does not occupy a slot, so that a
 // failing account does not block others.
-func (t *tx) fillSlots(provider string, at time.Time) error {
+func (t queueTx) fillSlots(provider string, at time.Time) error {
 	for {
 		var next queuedJob
 		err := t.Row(nextPendingSQL, []any{provider, provider}, next.dest()...)
@@ -114,7 +114,7 @@ func (t *tx) fillSlots(provider string, at time.Time) error {
 
 // releaseBlocked dispatches the blocked jobs of an account after the last job of its earlier run has
 // ended. It reports whether any of them now waits for a slot.
-func (t *tx) releaseBlocked(provider, account, trigger string, at time.Time) (pending bool, err error) {
+func (t queueTx) releaseBlocked(provider, account, trigger string, at time.Time) (pending bool, err error) {
 	list, err := sqlite.FetchIn(t.Tx, func(rows *sql.Rows) (w queuedJob, err error) {
 		err = rows.Scan(w.dest()...)
 		return w, err
@@ -149,8 +149,8 @@ type queuedJob struct {
 func (w *queuedJob) dest() []any { return []any{&w.id, &w.provider, sqlite.Number(&w.slots)} }
 
 // dispatch makes a job claimable and starts its time limit.
-func (t *tx) dispatch(w *queuedJob, to dispatchState, at time.Time) error {
-	_, err := t.Exec(dispatchSQL, sqlite.OrNull(string(to)), stamp(at), w.id)
+func (t queueTx) dispatch(w *queuedJob, to dispatchState, at time.Time) error {
+	_, err := t.Exec(dispatchSQL, sqlite.OrNull(string(to)), sqlite.Stamp(at), w.id)
 	t.runnable(w.provider)
 	return err
 }

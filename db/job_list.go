@@ -57,13 +57,13 @@ type JobFilter struct {
 }
 
 // RunJobs returns the jobs of a run in planning order, at most [jobs.MaxJobs].
-func (d *DB) RunJobs(ctx context.Context, runID string) ([]JobRow, error) {
-	return sqlite.Collect(d.jobRows(ctx, jobsSQL, runID))
+func (s *runStore) RunJobs(ctx context.Context, runID string) ([]JobRow, error) {
+	return sqlite.Collect(s.jobRows(ctx, jobsSQL, runID))
 }
 
 // Job returns one job; ok is false if it does not exist.
-func (d *DB) Job(ctx context.Context, id string) (JobRow, bool, error) {
-	list, err := sqlite.Collect(d.jobRows(ctx, jobSQL, id))
+func (s *runStore) Job(ctx context.Context, id string) (JobRow, bool, error) {
+	list, err := sqlite.Collect(s.jobRows(ctx, jobSQL, id))
 	if err != nil || len(list) == 0 {
 		return JobRow{}, false, err
 	}
@@ -71,14 +71,14 @@ func (d *DB) Job(ctx context.Context, id string) (JobRow, bool, error) {
 }
 
 // Jobs returns jobs, newest first.
-func (d *DB) Jobs(ctx context.Context, f JobFilter) ([]JobRow, error) {
-	return sqlite.Collect(d.EachJob(ctx, f))
+func (s *runStore) Jobs(ctx context.Context, f JobFilter) ([]JobRow, error) {
+	return sqlite.Collect(s.EachJob(ctx, f))
 }
 
 // EachJob yields jobs while they are read, as [DB.EachOrder] does.
-func (d *DB) EachJob(ctx context.Context, f JobFilter) iter.Seq2[JobRow, error] {
+func (s *runStore) EachJob(ctx context.Context, f JobFilter) iter.Seq2[JobRow, error] {
 	query, args := f.query()
-	return d.jobRows(ctx, query, args...)
+	return s.jobRows(ctx, query, args...)
 }
 
 // query scans the jobs from the newest, or the index of jobs that did not succeed if the filter
@@ -93,7 +93,7 @@ func (f JobFilter) query() (string, []any) {
 		w.And("state <> 'succeeded'")
 	}
 	w.Add("job_id < ?", f.Before)
-	return selectJob + w.SQL() + " ORDER BY job_id DESC LIMIT ?", append(w.Args, limit(f.Limit))
+	return selectJob + w.SQL() + " ORDER BY job_id DESC LIMIT ?", append(w.Args, sqlite.Limit(f.Limit))
 }
 
 const (
@@ -105,8 +105,8 @@ SELECT job_id, run_id, provider, account, kind, question, state, dispatch, attem
 	jobsSQL = selectJob + ` WHERE run_id = ? ORDER BY job_id`
 )
 
-func (d *DB) jobRows(ctx context.Context, query string, args ...any) iter.Seq2[JobRow, error] {
-	return sqlite.EachRow(ctx, d.bulk, query, args, func(rows *sql.Rows) (j JobRow, err error) {
+func (s *runStore) jobRows(ctx context.Context, query string, args ...any) iter.Seq2[JobRow, error] {
+	return sqlite.EachRow(ctx, s.file.Bulk(), query, args, func(rows *sql.Rows) (j JobRow, err error) {
 		err = rows.Scan(
 			&j.JobID, &j.RunID, &j.Provider, &j.Account, &j.Kind, sqlite.JSON(&j.Question), &j.State, sqlite.Text(&j.Dispatch), &j.Attempts, &j.Tried, &j.Crashes,
 			sqlite.TimeOrNil(&j.NextAttemptAt), sqlite.Text(&j.ErrorCode), sqlite.Text(&j.Error),

@@ -14,9 +14,9 @@ import (
 // StartInline stores a live run: its only job is performed immediately by the caller instead of the
 // queue. It does not wait for fsync, because the following [DB.Commit] does. If the process ends
 // before that, the next [Open] cancels the run.
-func (d *DB) StartInline(ctx context.Context, run jobs.Run, job jobs.Job) error {
+func (s *runStore) StartInline(ctx context.Context, run jobs.Run, job jobs.Job) error {
 	run.Jobs.Total, run.State, run.StartedAt = 1, jobs.Running, &run.RequestedAt
-	err := d.do(ctx, 2, true, func(t *tx) error {
+	err := s.do(ctx, 2, sqlite.Relaxed, func(t runTx) error {
 		if err := t.insertRun(&run, nil); err != nil {
 			return err
 		}
@@ -28,24 +28,15 @@ func (d *DB) StartInline(ctx context.Context, run jobs.Run, job jobs.Job) error 
 	return nil
 }
 
-// endInline cancels the live runs of an earlier process.
-func (d *DB) endInline(ctx context.Context) error {
-	interrupted, err := sqlite.Fetch(ctx, d.readers, func(rows *sql.Rows) (o jobs.Outcome, err error) {
+// interrupted returns the outcomes of the live runs that an earlier process left: cancelled.
+func (s *runStore) interrupted(ctx context.Context) ([]jobs.Outcome, error) {
+	return sqlite.Fetch(ctx, s.file.Readers(), func(rows *sql.Rows) (o jobs.Outcome, err error) {
 		o.State, o.FinishedAt, o.Err = jobs.Cancelled, time.Now(), &clients.Error{
 			Code: clients.CodeInternal, Message: "the process ended before the response was received", Hint: "Repeat the request.",
 		}
 		err = rows.Scan(&o.ID, &o.RunID, &o.Provider, &o.Account, &o.Kind, &o.Attempt, sqlite.Time(&o.AskedAt))
 		return o, err
 	}, inlineSQL)
-	if err != nil {
-		return err
-	}
-	for i := range interrupted {
-		if _, err := d.Commit(ctx, interrupted[i]); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // state <> 'succeeded', here and elsewhere, enables the partial index jobs_unfinished.

@@ -15,20 +15,39 @@ import (
 	"orderbeat/jobs"
 )
 
+// queueStore stores the queue of jobs: which jobs can be claimed, and when.
+type queueStore struct {
+	file   *sqlite.DB
+	queues queues
+}
+
+// queueTx is a transaction on the queue.
+type queueTx struct {
+	*sqlite.Tx
+	store *queueStore
+}
+
+func (s *queueStore) in(t *sqlite.Tx) queueTx { return queueTx{t, s} }
+
+// do runs an operation in a transaction.
+func (s *queueStore) do(ctx context.Context, rows int, wait sqlite.Durability, run func(queueTx) error) error {
+	return s.file.Write(ctx, rows, wait, func(t *sqlite.Tx) error { return run(s.in(t)) })
+}
+
 // Claim marks up to limit jobs of a provider, and their runs, as running and returns the jobs sorted
 // by id: due retries first, then queued jobs. It does not wait for fsync: after a crash [Open] queues
 // the jobs again. A job cannot be claimed again until its outcome is committed ([DB.Commit]) or it is
 // released ([DB.Release]).
-func (d *DB) Claim(ctx context.Context, provider string, now time.Time, limit int) (claimed []jobs.Job, err error) {
-	claimed, err = d.claim(ctx, limit, now, claimSQL, stamp(now), provider, limit, suspectCrashes)
+func (s *queueStore) Claim(ctx context.Context, provider string, now time.Time, limit int) (claimed []jobs.Job, err error) {
+	claimed, err = s.claim(ctx, limit, now, claimSQL, sqlite.Stamp(now), provider, limit, suspectCrashes)
 	if err != nil {
 		return nil, fmt.Errorf("jobs of %s: %w", provider, err)
 	}
 	return claimed, nil
 }
 
-func (d *DB) claim(ctx context.Context, rows int, now time.Time, query string, args ...any) (claimed []jobs.Job, err error) {
-	err = d.do(ctx, 2*rows, true, func(t *tx) error {
+func (s *queueStore) claim(ctx context.Context, rows int, now time.Time, query string, args ...any) (claimed []jobs.Job, err error) {
+	err = s.do(ctx, 2*rows, sqlite.Relaxed, func(t queueTx) error {
 		claimed, err = sqlite.FetchIn(t.Tx, scanJob, query, args...)
 		if err != nil || len(claimed) == 0 {
 			return err
@@ -38,11 +57,11 @@ func (d *DB) claim(ctx context.Context, rows int, now time.Time, query string, a
 			runs = append(runs, claimed[i].RunID)
 		}
 		slices.Sort(runs)
-		list, err := encode(slices.Compact(runs))
+		list, err := sqlite.EncodeJSON(slices.Compact(runs))
 		if err != nil {
 			return err
 		}
-		_, err = t.Exec(beginRunsSQL, stamp(now), list)
+		_, err = t.Exec(beginRunsSQL, sqlite.Stamp(now), list)
 		return err
 	})
 	slices.SortFunc(claimed, func(a, b jobs.Job) int { return strings.Compare(a.ID, b.ID) })
@@ -56,9 +75,9 @@ func scanJob(rows *sql.Rows) (j jobs.Job, err error) {
 
 // Release returns a claimed job, whose outcome could not be committed, to the queue. The job is due
 // at the given time. Release does nothing if the job has ended.
-func (d *DB) Release(ctx context.Context, job jobs.Job, due time.Time) error {
-	err := d.do(ctx, 1, true, func(t *tx) error {
-		_, err := t.Exec(releaseSQL, stamp(due), job.ID, job.Attempt)
+func (s *queueStore) Release(ctx context.Context, job jobs.Job, due time.Time) error {
+	err := s.do(ctx, 1, sqlite.Relaxed, func(t queueTx) error {
+		_, err := t.Exec(releaseSQL, sqlite.Stamp(due), job.ID, job.Attempt)
 		t.runnable(job.Provider)
 		return err
 	})
@@ -70,8 +89,8 @@ func (d *DB) Release(ctx context.Context, job jobs.Job, due time.Time) error {
 
 // NextAttempt returns when the next retry of a provider's jobs is due; ok is false if there is none.
 // Suspects are left out, as by [DB.Claim].
-func (d *DB) NextAttempt(ctx context.Context, provider string) (due time.Time, ok bool, err error) {
-	err = d.readers.QueryRowContext(ctx, nextAttemptSQL, provider, suspectCrashes).Scan(sqlite.Time(&due))
+func (s *queueStore) NextAttempt(ctx context.Context, provider string) (due time.Time, ok bool, err error) {
+	err = s.file.Readers().QueryRowContext(ctx, nextAttemptSQL, provider, suspectCrashes).Scan(sqlite.Time(&due))
 	if errors.Is(err, sql.ErrNoRows) {
 		return due, false, nil
 	}
@@ -80,10 +99,10 @@ func (d *DB) NextAttempt(ctx context.Context, provider string) (due time.Time, o
 
 // Runnable receives after jobs of a provider were queued or scheduled for a retry: the results of
 // [DB.Claim] and [DB.NextAttempt] may have changed. Only one goroutine may receive from it.
-func (d *DB) Runnable(provider string) <-chan struct{} { return d.queues.of(provider) }
+func (s *queueStore) Runnable(provider string) <-chan struct{} { return s.queues.of(provider) }
 
 // runnable notifies [DB.Runnable] after the commit of the transaction.
-func (t *tx) runnable(provider string) { t.AfterCommit(func() { t.db.queues.poke(provider) }) }
+func (t queueTx) runnable(provider string) { t.AfterCommit(func() { t.store.queues.poke(provider) }) }
 
 // queues are the channels of [DB.Runnable], by provider. The zero value is ready.
 type queues struct {
@@ -152,6 +171,18 @@ UPDATE jobs SET state = 'waiting', next_attempt_at = ?
 SELECT next_attempt_at FROM jobs WHERE provider = ? AND state = 'waiting' AND crashes < ? ORDER BY next_attempt_at LIMIT 1`
 )
 
+// shiftRetries changes the times of retries that are later than now by an SQLite modifier, such as "-3.5
+// seconds", after the clock was set back.
+func (t queueTx) shiftRetries(by, now string) error {
+	_, err := t.Exec(shiftJobsSQL, by, now)
+	t.AfterCommit(t.store.queues.pokeAll)
+	return err
+}
+
+const shiftJobsSQL = `
+UPDATE jobs SET next_attempt_at = strftime('%Y-%m-%dT%H:%M:%fZ', next_attempt_at, ?)
+ WHERE state IN ('queued', 'running', 'waiting') AND state <> 'succeeded' AND next_attempt_at > ?`
+
 // QueueDelay describes the delayed jobs of a provider.
 type QueueDelay struct {
 	Provider string
@@ -161,11 +192,11 @@ type QueueDelay struct {
 }
 
 // QueueDelays returns the providers with claimable jobs that were queued at or before a time.
-func (d *DB) QueueDelays(ctx context.Context, at time.Time) ([]QueueDelay, error) {
-	return sqlite.Fetch(ctx, d.readers, func(rows *sql.Rows) (q QueueDelay, err error) {
+func (s *queueStore) QueueDelays(ctx context.Context, at time.Time) ([]QueueDelay, error) {
+	return sqlite.Fetch(ctx, s.file.Readers(), func(rows *sql.Rows) (q QueueDelay, err error) {
 		err = rows.Scan(&q.Provider, &q.Jobs, sqlite.Time(&q.Since))
 		return q, err
-	}, queueDelaysSQL, stamp(at))
+	}, queueDelaysSQL, sqlite.Stamp(at))
 }
 
 const queueDelaysSQL = `

@@ -22,8 +22,8 @@ var RetryStates = []jobs.State{jobs.Queued, jobs.Failed, jobs.Dead, jobs.Cancell
 // reopens its run. A low-priority job waits for a slot, and for as long as its run is paused. A
 // queued job is not changed. It returns the run. The error is [ErrUnknown], or a [*StateError] for a
 // job in another state.
-func (d *DB) RetryJob(ctx context.Context, jobID string) (run jobs.Run, err error) {
-	err = d.do(ctx, 3, false, func(t *tx) error {
+func (s *runStore) RetryJob(ctx context.Context, jobID string) (run jobs.Run, err error) {
+	err = s.do(ctx, 3, sqlite.AsOpened, func(t runTx) error {
 		run, err = t.retry(jobID, time.Now())
 		return err
 	})
@@ -49,9 +49,9 @@ type RetryFilter struct {
 
 // RetryJobs retries several jobs like [DB.RetryJob], sorted by id, and returns their number. If Limit
 // was reached, more is the After of the next call, else "".
-func (d *DB) RetryJobs(ctx context.Context, f RetryFilter) (retried int, more string, err error) {
+func (s *runStore) RetryJobs(ctx context.Context, f RetryFilter) (retried int, more string, err error) {
 	query, args := f.query()
-	ids, err := sqlite.Fetch(ctx, d.readers, sqlite.Column[string], query, args...)
+	ids, err := sqlite.Fetch(ctx, s.file.Readers(), sqlite.Column[string], query, args...)
 	if err != nil {
 		return 0, "", err
 	}
@@ -61,7 +61,7 @@ func (d *DB) RetryJobs(ctx context.Context, f RetryFilter) (retried int, more st
 	}
 	for batch := range slices.Chunk(ids, retryBatch) {
 		n := 0
-		err := d.do(ctx, 3*len(batch), false, func(t *tx) error {
+		err := s.do(ctx, 3*len(batch), sqlite.AsOpened, func(t runTx) error {
 			n = 0
 			for _, id := range batch {
 				_, err := t.retry(id, time.Now())
@@ -102,10 +102,10 @@ func stampText(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return stamp(t)
+	return sqlite.Stamp(t)
 }
 
-func (t *tx) retry(jobID string, at time.Time) (run jobs.Run, err error) {
+func (t runTx) retry(jobID string, at time.Time) (run jobs.Run, err error) {
 	var job jobs.Job
 	var state jobs.State
 	err = t.Row(retriedJobSQL, []any{jobID}, &state, &job.RunID, &job.Provider)
@@ -117,7 +117,7 @@ func (t *tx) retry(jobID string, at time.Time) (run jobs.Run, err error) {
 	case !slices.Contains(RetryStates, state):
 		return run, &StateError{state}
 	case state == jobs.Queued:
-		t.runnable(job.Provider)
+		t.queue.runnable(job.Provider)
 		return scanRun(t.Row, runSQL, job.RunID)
 	}
 	if run, err = scanRun(t.Row, runSQL, job.RunID); err != nil {
@@ -127,7 +127,7 @@ func (t *tx) retry(jobID string, at time.Time) (run jobs.Run, err error) {
 	if run.LowPrioritySlots > 0 {
 		next = pendingSlot
 	}
-	if _, err := t.Exec(retryJobSQL, stamp(at), sqlite.OrNull(string(next)), jobID); err != nil {
+	if _, err := t.Exec(retryJobSQL, sqlite.Stamp(at), sqlite.OrNull(string(next)), jobID); err != nil {
 		return run, err
 	}
 	is := func(s jobs.State) bool { return state == s }
@@ -138,9 +138,9 @@ func (t *tx) retry(jobID string, at time.Time) (run jobs.Run, err error) {
 		return run, err
 	}
 	if next == pendingSlot {
-		return run, t.fillSlots(job.Provider, at)
+		return run, t.queue.fillSlots(job.Provider, at)
 	}
-	t.runnable(job.Provider)
+	t.queue.runnable(job.Provider)
 	return run, nil
 }
 

@@ -36,24 +36,24 @@ const responseRetention = 35 * 24 * time.Hour
 // AccountDate records today's date in an account's time zone and puts an event into the outbox for
 // each order that is newly late. It returns their number. An order is published as late once per
 // promised date.
-func (d *DB) AccountDate(ctx context.Context, provider, account, timezone string, today clients.Date) (late int, err error) {
-	err = d.do(ctx, 1, false, func(t *tx) error {
+func (s *orderStore) AccountDate(ctx context.Context, provider, account, timezone string, today clients.Date) (late int, err error) {
+	err = s.do(ctx, 1, sqlite.AsOpened, func(t orderTx) error {
 		if _, err := t.Exec(accountDateSQL, provider, account, timezone, string(today)); err != nil {
 			return err
 		}
-		_, err := t.Exec(deleteResponsesSQL, provider, account, stamp(time.Now().Add(-responseRetention)))
+		_, err := t.Exec(deleteResponsesSQL, provider, account, sqlite.Stamp(time.Now().Add(-responseRetention)))
 		return err
 	})
 	if err != nil {
 		return 0, err
 	}
-	ids, err := d.newlyLate(ctx, provider, account, today)
+	ids, err := s.newlyLate(ctx, provider, account, today)
 	if err != nil {
 		return 0, err
 	}
 	for batch := range slices.Chunk(ids, lateBatch) {
 		n := 0
-		err := d.do(ctx, lateBatch, false, func(t *tx) (err error) {
+		err := s.do(ctx, lateBatch, sqlite.AsOpened, func(t orderTx) (err error) {
 			n, err = t.noticeLateOf(provider, account, batch, today)
 			return err
 		})
@@ -74,8 +74,8 @@ INSERT INTO accounts (provider, account, timezone, local_date) VALUES (?, ?, ?, 
 
 // newlyLate returns the late orders of an account that were not published as late for the same
 // promised date, sorted by date.
-func (d *DB) newlyLate(ctx context.Context, provider, account string, today clients.Date) (ids []string, err error) {
-	err = sqlite.Query(ctx, d.bulk, func(rows *sql.Rows) error {
+func (s *orderStore) newlyLate(ctx context.Context, provider, account string, today clients.Date) (ids []string, err error) {
+	err = sqlite.Query(ctx, s.file.Bulk(), func(rows *sql.Rows) error {
 		var id string
 		err := rows.Scan(&id)
 		ids = append(ids, id)
@@ -92,8 +92,8 @@ SELECT order_id FROM orders AS o INDEXED BY orders_open
  ORDER BY next_promised_on, order_id`
 
 // noticeLateOf puts events for the late ones of an account's orders into the outbox.
-func (t *tx) noticeLateOf(provider, account string, ids []string, today clients.Date) (n int, err error) {
-	keys, err := encode(ids)
+func (t orderTx) noticeLateOf(provider, account string, ids []string, today clients.Date) (n int, err error) {
+	keys, err := sqlite.EncodeJSON(ids)
 	if err != nil {
 		return 0, err
 	}
@@ -136,7 +136,7 @@ SELECT document, revision FROM orders
 
 // noticeLate puts events for the late ones of an outcome's new or changed orders into the outbox. It
 // does nothing until the account's date is recorded ([DB.AccountDate]).
-func (t *tx) noticeLate(o *jobs.Outcome, list []reportedOrder, traceparent string) error {
+func (t orderTx) noticeLate(o *jobs.Outcome, list []reportedOrder, traceparent string) error {
 	var today clients.Date
 	for i := range list {
 		order := &list[i]
@@ -162,9 +162,9 @@ const todaySQL = `SELECT (SELECT local_date FROM accounts WHERE provider = ? AND
 
 // enqueueLate puts the event of a late order into the outbox. It returns false if that was already
 // done for the same promised date.
-func (t *tx) enqueueLate(o *clients.Order, revision int, document string, today clients.Date, traceparent string) (bool, error) {
+func (t orderTx) enqueueLate(o *clients.Order, revision int, document string, today clients.Date, traceparent string) (bool, error) {
 	now := time.Now()
-	n, err := t.Exec(lateNoticeSQL, o.Provider, o.Account, o.OrderID, o.NextPromisedOn, stamp(now))
+	n, err := t.Exec(lateNoticeSQL, o.Provider, o.Account, o.OrderID, o.NextPromisedOn, sqlite.Stamp(now))
 	if err != nil || n == 0 {
 		return false, err
 	}

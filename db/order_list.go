@@ -15,6 +15,25 @@ import (
 	"orderbeat/db/sqlite"
 )
 
+// orderStore reads orders and publishes those that are late.
+type orderStore struct {
+	file *sqlite.DB
+	// text reads one order ([DB.OrderText]).
+	text *sqlite.Statement
+}
+
+func newOrderStore(file *sqlite.DB) *orderStore {
+	return &orderStore{file: file, text: sqlite.NewStatement(file.Bulk(), orderTextSQL)}
+}
+
+// orderTx is a transaction on orders.
+type orderTx struct{ *sqlite.Tx }
+
+// do runs an operation in a transaction.
+func (s *orderStore) do(ctx context.Context, rows int, wait sqlite.Durability, run func(orderTx) error) error {
+	return s.file.Write(ctx, rows, wait, func(t *sqlite.Tx) error { return run(orderTx{t}) })
+}
+
 // StoredOrder is the current version of an order.
 type StoredOrder struct {
 	clients.Order
@@ -32,8 +51,8 @@ type StoredOrder struct {
 }
 
 // Order returns one order; ok is false if it does not exist.
-func (d *DB) Order(ctx context.Context, provider, account, orderID string) (StoredOrder, bool, error) {
-	o, err := scanOrder(d.bulk.QueryRowContext(ctx, orderSQL, provider, account, orderID))
+func (s *orderStore) Order(ctx context.Context, provider, account, orderID string) (StoredOrder, bool, error) {
+	o, err := scanOrder(s.file.Bulk().QueryRowContext(ctx, orderSQL, provider, account, orderID))
 	if errors.Is(err, sql.ErrNoRows) {
 		return StoredOrder{}, false, nil
 	}
@@ -62,8 +81,8 @@ type OrderText struct {
 }
 
 // OrderText returns one order; found is false if it does not exist. It is cheaper than [DB.Order].
-func (d *DB) OrderText(ctx context.Context, provider, account, orderID string) (t OrderText, found bool, err error) {
-	err = d.orderText.Row(ctx, []any{provider, account, orderID}, (*sqlite.Raw)(&t.Document), &t.Revision, sqlite.Time(&t.LastSeenAt), sqlite.TimeOrNil(&t.NotFoundSince))
+func (s *orderStore) OrderText(ctx context.Context, provider, account, orderID string) (t OrderText, found bool, err error) {
+	err = s.text.Row(ctx, []any{provider, account, orderID}, (*sqlite.Raw)(&t.Document), &t.Revision, sqlite.Time(&t.LastSeenAt), sqlite.TimeOrNil(&t.NotFoundSince))
 	if errors.Is(err, sql.ErrNoRows) {
 		return t, false, nil
 	}
@@ -71,7 +90,7 @@ func (d *DB) OrderText(ctx context.Context, provider, account, orderID string) (
 		return t, err == nil, err
 	}
 	// A document of an earlier version lacks derived fields.
-	o, found, err := d.Order(ctx, provider, account, orderID)
+	o, found, err := s.Order(ctx, provider, account, orderID)
 	if err != nil || !found {
 		return t, false, err
 	}
@@ -107,24 +126,24 @@ var ErrCursor = errors.New("invalid cursor for this list")
 // Orders returns a page of orders and the cursor of the next page, "" for the last page. Orders are
 // sorted by provider, account and order id. With ChangedSince they are sorted by the time of the last
 // change first, so that orders that change during paging are on a later page.
-func (d *DB) Orders(ctx context.Context, f OrderFilter) ([]StoredOrder, string, error) {
-	page, err := sqlite.Collect(d.EachOrder(ctx, f))
-	if err != nil || len(page) <= limit(f.Limit) {
+func (s *orderStore) Orders(ctx context.Context, f OrderFilter) ([]StoredOrder, string, error) {
+	page, err := sqlite.Collect(s.EachOrder(ctx, f))
+	if err != nil || len(page) <= sqlite.Limit(f.Limit) {
 		return page, "", err
 	}
-	page = page[:limit(f.Limit)]
+	page = page[:sqlite.Limit(f.Limit)]
 	return page, f.CursorAfter(&page[len(page)-1]), nil
 }
 
 // EachOrder streams the orders of a page, and one more if another page follows. A caller that stops
 // early can continue with [OrderFilter.CursorAfter]. The read transaction stays open until the loop
 // ends and prevents checkpoints, so the loop body must not block.
-func (d *DB) EachOrder(ctx context.Context, f OrderFilter) iter.Seq2[StoredOrder, error] {
+func (s *orderStore) EachOrder(ctx context.Context, f OrderFilter) iter.Seq2[StoredOrder, error] {
 	query, args, err := f.query()
 	if err != nil {
 		return func(yield func(StoredOrder, error) bool) { yield(StoredOrder{}, err) }
 	}
-	return sqlite.EachRow(ctx, d.bulk, query, args, func(rows *sql.Rows) (StoredOrder, error) { return scanOrder(rows) })
+	return sqlite.EachRow(ctx, s.file.Bulk(), query, args, func(rows *sql.Rows) (StoredOrder, error) { return scanOrder(rows) })
 }
 
 const (
@@ -155,7 +174,7 @@ func (f OrderFilter) query() (string, []any, error) {
 	if f.byChange() {
 		// Otherwise SQLite reads and sorts all orders of an account.
 		from += " INDEXED BY orders_changed"
-		w.And("last_changed_at >= ?", stamp(f.ChangedSince))
+		w.And("last_changed_at >= ?", sqlite.Stamp(f.ChangedSince))
 		key, marks = "last_changed_at, "+key, "?, "+marks
 	}
 	if f.Cursor != "" {
@@ -165,7 +184,7 @@ func (f OrderFilter) query() (string, []any, error) {
 		}
 		w.And("("+key+") > ("+marks+")", after...)
 	}
-	return from + w.SQL() + " ORDER BY " + key + " LIMIT ?", append(w.Args, limit(f.Limit)+1), nil
+	return from + w.SQL() + " ORDER BY " + key + " LIMIT ?", append(w.Args, sqlite.Limit(f.Limit)+1), nil
 }
 
 func (f OrderFilter) byChange() bool { return !f.ChangedSince.IsZero() }
@@ -174,7 +193,7 @@ func (f OrderFilter) byChange() bool { return !f.ChangedSince.IsZero() }
 func (f OrderFilter) CursorAfter(last *StoredOrder) string {
 	key := []string{last.Provider, last.Account, last.OrderID}
 	if f.byChange() {
-		key = slices.Insert(key, 0, stamp(last.LastChangedAt))
+		key = slices.Insert(key, 0, sqlite.Stamp(last.LastChangedAt))
 	}
 	text, _ := json.Marshal(key) // encoding strings does not fail
 	return base64.RawURLEncoding.EncodeToString(text)

@@ -11,8 +11,8 @@ import (
 // OpenOrders returns the open orders of an account. OrderedOn is the date when the supplier received
 // the order or, if unknown, the day it was first seen (UTC). Unlisted is set if the last request for
 // a window with that date did not return the order.
-func (d *DB) OpenOrders(ctx context.Context, provider, account string) ([]jobs.OpenOrder, error) {
-	return sqlite.Fetch(ctx, d.bulk, func(rows *sql.Rows) (o jobs.OpenOrder, err error) {
+func (s *orderStore) OpenOrders(ctx context.Context, provider, account string) ([]jobs.OpenOrder, error) {
+	return sqlite.Fetch(ctx, s.file.Bulk(), func(rows *sql.Rows) (o jobs.OpenOrder, err error) {
 		err = rows.Scan(&o.OrderID, &o.OrderedOn, &o.Unlisted)
 		return o, err
 	}, openOrdersSQL, provider, account)

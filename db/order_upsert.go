@@ -59,7 +59,7 @@ func (o *reportedOrder) encode(volatile []string, buf []byte) []byte {
 }
 
 // fillUnread replaces unreadable values of an order with the stored ones.
-func (t *tx) fillUnread(o *jobs.Outcome, order *reportedOrder) error {
+func (t orderTx) fillUnread(o *jobs.Outcome, order *reportedOrder) error {
 	var stored clients.Order
 	if err := t.Row(documentSQL, []any{o.Provider, o.Account, order.OrderID}, sqlite.JSON(&stored), &stored.NextPromisedOn); err != nil {
 		return err
@@ -81,11 +81,11 @@ func (k storedVersion) is(o *reportedOrder) bool { return bytes.Equal(k.fingerpr
 
 // upsertOrders stores the orders of one outcome and adds events for new and changed orders to the
 // history and the outbox.
-func (t *tx) upsertOrders(o *jobs.Outcome, list []reportedOrder, traceparent string) (tally jobs.Tally, err error) {
+func (t orderTx) upsertOrders(o *jobs.Outcome, list []reportedOrder, traceparent string) (tally jobs.Tally, err error) {
 	if len(list) == 0 {
 		return tally, nil
 	}
-	requestedAt, now := stamp(o.AskedAt), stamp(time.Now())
+	requestedAt, now := sqlite.Stamp(o.AskedAt), sqlite.Stamp(time.Now())
 	if same, err := t.markSame(o, list, requestedAt, now); err != nil || same {
 		return jobs.Tally{Seen: len(list), Unchanged: len(list)}, err
 	}
@@ -132,8 +132,24 @@ func (t *tx) upsertOrders(o *jobs.Outcome, list []reportedOrder, traceparent str
 	return tally, t.noticeLate(o, list, traceparent)
 }
 
+// wouldChange reports whether the orders of an outcome differ from the stored ones.
+func (t orderTx) wouldChange(o *jobs.Outcome, list []reportedOrder) (bool, error) {
+	stored, err := t.storedOrders(o, list)
+	if err != nil {
+		return false, err
+	}
+	requestedAt := sqlite.Stamp(o.AskedAt)
+	for i := range list {
+		before, ok := stored[list[i].OrderID]
+		if !ok || requestedAt >= before.seenAt && !before.is(&list[i]) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 // storedOrders looks up the stored versions of orders with one statement.
-func (t *tx) storedOrders(o *jobs.Outcome, list []reportedOrder) (map[string]storedVersion, error) {
+func (t orderTx) storedOrders(o *jobs.Outcome, list []reportedOrder) (map[string]storedVersion, error) {
 	stored := make(map[string]storedVersion, len(list))
 	ids := make([]string, len(list))
 	for i := range list {
@@ -159,7 +175,7 @@ SELECT order_id, revision, fingerprint, last_seen_at, last_changed_at FROM order
 
 // markSame updates last_seen_at of the unchanged orders and reports whether all orders are unchanged.
 // This is the usual case and requires one statement.
-func (t *tx) markSame(o *jobs.Outcome, list []reportedOrder, requestedAt, now string) (bool, error) {
+func (t orderTx) markSame(o *jobs.Outcome, list []reportedOrder, requestedAt, now string) (bool, error) {
 	reported := make([]byte, 0, 64*len(list))
 	for i := range list {
 		if list[i].AnyUnread() {
@@ -187,7 +203,7 @@ UPDATE orders SET last_seen_at = ?1, not_found_since = CASE WHEN not_found_since
           AND (o.last_seen_at <= ?1 OR o.last_seen_at > ?5))`
 
 // markSeen updates last_seen_at of unchanged orders.
-func (t *tx) markSeen(o *jobs.Outcome, ids []string, requestedAt string) error {
+func (t orderTx) markSeen(o *jobs.Outcome, ids []string, requestedAt string) error {
 	if len(ids) == 0 {
 		return nil
 	}
@@ -204,9 +220,9 @@ const seenSQL = `
 UPDATE orders SET last_seen_at = ?, not_found_since = CASE WHEN not_found_since > ? THEN not_found_since END
  WHERE provider = ? AND account = ? AND order_id IN (SELECT value FROM json_each(?))`
 
-func (t *tx) insertOrder(o *jobs.Outcome, order *reportedOrder, traceparent string) error {
+func (t orderTx) insertOrder(o *jobs.Outcome, order *reportedOrder, traceparent string) error {
 	order.revision = 1
-	if err := t.storeOrder(order, 1, stamp(o.AskedAt), changedAt(o)); err != nil {
+	if err := t.storeOrder(order, 1, sqlite.Stamp(o.AskedAt), changedAt(o)); err != nil {
 		return err
 	}
 	if err := t.storeDespatches(order); err != nil {
@@ -217,7 +233,7 @@ func (t *tx) insertOrder(o *jobs.Outcome, order *reportedOrder, traceparent stri
 
 // updateOrder stores an order whose fingerprint changed. It returns false if no field changed: the
 // fingerprint also differs if a newer program version computes it differently.
-func (t *tx) updateOrder(o *jobs.Outcome, order *reportedOrder, before storedVersion, traceparent string) (bool, error) {
+func (t orderTx) updateOrder(o *jobs.Outcome, order *reportedOrder, before storedVersion, traceparent string) (bool, error) {
 	var was clients.Order
 	if err := t.Row(documentSQL, []any{o.Provider, o.Account, order.OrderID}, sqlite.JSON(&was), &was.NextPromisedOn); err != nil {
 		return false, err
@@ -228,7 +244,7 @@ func (t *tx) updateOrder(o *jobs.Outcome, order *reportedOrder, before storedVer
 		revision, changed = revision+1, changedAt(o)
 	}
 	order.revision = revision
-	if err := t.storeOrder(order, revision, stamp(o.AskedAt), changed); err != nil {
+	if err := t.storeOrder(order, revision, sqlite.Stamp(o.AskedAt), changed); err != nil {
 		return false, err
 	}
 	if err := t.deleteDespatches(order); err != nil {
@@ -240,7 +256,7 @@ func (t *tx) updateOrder(o *jobs.Outcome, order *reportedOrder, before storedVer
 	if len(changes) == 0 {
 		return false, nil
 	}
-	text, err := encode(changes)
+	text, err := sqlite.EncodeJSON(changes)
 	if err != nil {
 		return false, err
 	}
@@ -250,3 +266,12 @@ func (t *tx) updateOrder(o *jobs.Outcome, order *reportedOrder, before storedVer
 }
 
 const documentSQL = `SELECT document, next_promised_on FROM orders WHERE provider = ? AND account = ? AND order_id = ?`
+
+// changedAt returns the time of a change: when the request was sent or, for a remap job, when it
+// finished.
+func changedAt(o *jobs.Outcome) string {
+	if jobs.Kinds[o.Kind].Remaps {
+		return sqlite.Stamp(o.FinishedAt)
+	}
+	return sqlite.Stamp(o.AskedAt)
+}

@@ -23,13 +23,13 @@ type Notice struct {
 
 // enqueueNotice puts a notice into the outbox, after the pending events of its order. id
 // distinguishes it from other messages about the order.
-func (t *tx) enqueueNotice(kind, id string, at time.Time, runID, traceparent string, n Notice, body any) error {
-	text, err := encode(body)
+func (t orderTx) enqueueNotice(kind, id string, at time.Time, runID, traceparent string, n Notice, body any) error {
+	text, err := sqlite.EncodeJSON(body)
 	if err != nil {
 		return err
 	}
 	key := Token(n.Provider) + "." + Token(n.Account) + "." + Token(n.OrderID)
-	return t.enqueue(&outboxMessage{
+	return enqueue(t.Tx, &outboxMessage{
 		topic: "orders", subject: "orders." + key, msgID: key + "." + id, kind: kind,
 		ceSubject: Token(n.Account) + "/" + Token(n.OrderID), provider: n.Provider,
 		time: at, traceparent: traceparent, runID: runID, body: text,
@@ -52,7 +52,7 @@ type VanishedBody struct {
 // noteNotFound sets not_found_since of orders that were requested by number and are missing in a
 // complete response. For open ones it puts a vanished message into the outbox, once until they are
 // seen again.
-func (t *tx) noteNotFound(o *jobs.Outcome, list []reportedOrder, traceparent string) error {
+func (t orderTx) noteNotFound(o *jobs.Outcome, list []reportedOrder, traceparent string) error {
 	if o.State != jobs.Succeeded || len(o.OrderIDs) == 0 || o.Remaps != "" {
 		return nil
 	}
@@ -62,12 +62,12 @@ func (t *tx) noteNotFound(o *jobs.Outcome, list []reportedOrder, traceparent str
 	if len(missing) == 0 {
 		return nil
 	}
-	keys, err := encode(missing)
+	keys, err := sqlite.EncodeJSON(missing)
 	if err != nil {
 		return err
 	}
 	var vanished []VanishedBody
-	err = t.Each(notFoundSQL, []any{stamp(o.AskedAt), o.Provider, o.Account, keys, stamp(o.AskedAt)}, func(rows *sql.Rows) error {
+	err = t.Each(notFoundSQL, []any{sqlite.Stamp(o.AskedAt), o.Provider, o.Account, keys, sqlite.Stamp(o.AskedAt)}, func(rows *sql.Rows) error {
 		v := VanishedBody{Notice: Notice{Provider: o.Provider, Account: o.Account}, NotFoundSince: o.AskedAt, RunID: o.RunID, JobID: o.ID}
 		err := rows.Scan(&v.OrderID, &v.Reference, &v.Revision, &v.Status, sqlite.Time(&v.LastSeenAt), (*sqlite.Raw)(&v.Order))
 		if !v.Status.Ended() {
@@ -79,7 +79,7 @@ func (t *tx) noteNotFound(o *jobs.Outcome, list []reportedOrder, traceparent str
 		return err
 	}
 	for _, v := range vanished {
-		if err := t.enqueueNotice(TypeOrderVanished, "vanished."+stamp(o.AskedAt), o.AskedAt, o.RunID, traceparent, v.Notice, v); err != nil {
+		if err := t.enqueueNotice(TypeOrderVanished, "vanished."+sqlite.Stamp(o.AskedAt), o.AskedAt, o.RunID, traceparent, v.Notice, v); err != nil {
 			return err
 		}
 	}

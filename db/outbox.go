@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"net/url"
+	"strings"
 	"time"
 
 	"orderbeat/db/sqlite"
@@ -22,6 +24,9 @@ const (
 	TypeAlertRaised     = "orderbeat.alert.raised.v1"
 	TypeAlertResolved   = "orderbeat.alert.resolved.v1"
 )
+
+// outboxStore stores the outbox.
+type outboxStore struct{ file *sqlite.DB }
 
 // Message is a message to publish.
 type Message struct {
@@ -51,28 +56,28 @@ const maxPending = 8 << 20
 
 // Pending returns up to limit messages that are due at now, oldest first. It returns fewer if they
 // are large, but at least one if any is due.
-func (d *DB) Pending(ctx context.Context, now time.Time, limit int) ([]Message, error) {
-	return d.pending(ctx, pendingSQL, stamp(now), limit)
+func (s *outboxStore) Pending(ctx context.Context, now time.Time, limit int) ([]Message, error) {
+	return s.pending(ctx, pendingSQL, sqlite.Stamp(now), limit)
 }
 
 // Publishable returns the messages of one topic that can be published at now, like [DB.Pending]. The
 // result of a run waits for the order events of that run, and an order event waits for earlier
 // postponed events of that order.
-func (d *DB) Publishable(ctx context.Context, topic string, now time.Time, limit int) ([]Message, error) {
+func (s *outboxStore) Publishable(ctx context.Context, topic string, now time.Time, limit int) ([]Message, error) {
 	switch topic {
 	case "orders":
-		return d.pending(ctx, publishableOrdersSQL, stamp(now), stamp(now), limit)
+		return s.pending(ctx, publishableOrdersSQL, sqlite.Stamp(now), sqlite.Stamp(now), limit)
 	case "results", "reply":
-		return d.pending(ctx, publishableResultsSQL, topic, stamp(now), limit)
+		return s.pending(ctx, publishableResultsSQL, topic, sqlite.Stamp(now), limit)
 	default:
-		return d.pending(ctx, publishableSQL, topic, stamp(now), limit)
+		return s.pending(ctx, publishableSQL, topic, sqlite.Stamp(now), limit)
 	}
 }
 
-func (d *DB) pending(ctx context.Context, query string, args ...any) ([]Message, error) {
+func (s *outboxStore) pending(ctx context.Context, query string, args ...any) ([]Message, error) {
 	var pending []Message
 	bytes := 0
-	err := sqlite.Query(ctx, d.readers, func(rows *sql.Rows) error {
+	err := sqlite.Query(ctx, s.file.Readers(), func(rows *sql.Rows) error {
 		m, err := scanMessage(rows)
 		if err != nil {
 			return err
@@ -123,23 +128,33 @@ func scanMessage(rows *sql.Rows) (m Message, err error) {
 		return m, err
 	}
 	if eventRow.Valid {
-		body.String, err = encode(event.EventBody)
+		body.String, err = sqlite.EncodeJSON(event.EventBody)
 	}
 	m.Body = []byte(body.String)
 	return m, err
 }
 
 // NextDue returns the earliest due time after a time; ok is false if there is none.
-func (d *DB) NextDue(ctx context.Context, after time.Time) (due time.Time, ok bool, err error) {
-	err = d.readers.QueryRowContext(ctx, nextDueSQL, stamp(after)).Scan(sqlite.Time(&due))
+func (s *outboxStore) NextDue(ctx context.Context, after time.Time) (due time.Time, ok bool, err error) {
+	err = s.file.Readers().QueryRowContext(ctx, nextDueSQL, sqlite.Stamp(after)).Scan(sqlite.Time(&due))
 	return due, !due.IsZero(), err
 }
 
 const nextDueSQL = `SELECT min(due_at) FROM outbox WHERE due_at > ?`
 
+// shiftDue changes the due times that are later than now by an SQLite modifier, such as "-3.5
+// seconds", after the clock was set back.
+func shiftDue(t *sqlite.Tx, by, now string) error {
+	_, err := t.Exec(shiftMessagesSQL, by, now)
+	t.Wake() // messages may be due now
+	return err
+}
+
+const shiftMessagesSQL = `UPDATE outbox SET due_at = strftime('%Y-%m-%dT%H:%M:%fZ', due_at, ?) WHERE due_at > ?`
+
 // Backlog counts the messages of a topic in the outbox, at most limit.
-func (d *DB) Backlog(ctx context.Context, topic string, limit int) (n int, err error) {
-	err = d.readers.QueryRowContext(ctx, topicBacklogSQL, topic, limit).Scan(&n)
+func (s *outboxStore) Backlog(ctx context.Context, topic string, limit int) (n int, err error) {
+	err = s.file.Readers().QueryRowContext(ctx, topicBacklogSQL, topic, limit).Scan(&n)
 	return n, err
 }
 
@@ -147,7 +162,7 @@ const topicBacklogSQL = `SELECT count(*) FROM (SELECT 1 FROM outbox WHERE topic 
 
 // Published deletes messages from the outbox. Unknown ids are ignored. It does not wait for fsync:
 // messages that reappear after a power failure are published again and deduplicated by id.
-func (d *DB) Published(ctx context.Context, ids []int64) error {
+func (s *outboxStore) Published(ctx context.Context, ids []int64) error {
 	if len(ids) == 0 {
 		return nil
 	}
@@ -155,7 +170,7 @@ func (d *DB) Published(ctx context.Context, ids []int64) error {
 	if err != nil {
 		return err
 	}
-	return d.do(ctx, len(ids), true, func(t *tx) error {
+	return s.file.Write(ctx, len(ids), sqlite.Relaxed, func(t *sqlite.Tx) error {
 		_, err := t.Exec(publishedSQL, string(list))
 		return err
 	})
@@ -178,10 +193,10 @@ type outboxMessage struct {
 	body           string
 }
 
-func (t *tx) enqueue(e *outboxMessage) error {
+func enqueue(t *sqlite.Tx, e *outboxMessage) error {
 	var headers, event any
 	if len(e.headers) > 0 {
-		text, err := encode(e.headers)
+		text, err := sqlite.EncodeJSON(e.headers)
 		if err != nil {
 			return err
 		}
@@ -191,7 +206,7 @@ func (t *tx) enqueue(e *outboxMessage) error {
 		event = e.event
 	}
 	_, err := t.Exec(enqueueSQL, sqlite.StampOrNull(e.due), e.topic, e.subject, e.msgID, e.kind, e.ceSubject,
-		source(e.provider), stamp(e.time), sqlite.OrNull(e.traceparent), headers, event, sqlite.OrNull(e.body), sqlite.OrNull(e.runID))
+		source(e.provider), sqlite.Stamp(e.time), sqlite.OrNull(e.traceparent), headers, event, sqlite.OrNull(e.body), sqlite.OrNull(e.runID))
 	t.Wake()
 	return err
 }
@@ -204,3 +219,12 @@ const sourcePrefix = "/orderbeat/"
 
 // source returns the CloudEvents source of a provider's messages, a URI reference.
 func source(provider string) string { return sourcePrefix + Token(provider) }
+
+// providerOf returns the provider of a source.
+func providerOf(of string) string {
+	name := strings.TrimPrefix(of, sourcePrefix)
+	if plain, err := url.PathUnescape(name); err == nil {
+		return plain
+	}
+	return name
+}

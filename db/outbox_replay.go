@@ -28,20 +28,20 @@ const replayChunk = 500
 // original subject or another one. Each event keeps its id; its message id is
 // "<event id>.replay.<id>", where id identifies the replay. It returns the number of events, also if
 // ctx ends early.
-func (d *DB) Replay(ctx context.Context, f EventFilter, id, subject string) (n int, err error) {
+func (s *outboxStore) Replay(ctx context.Context, f EventFilter, id, subject string) (n int, err error) {
 	last := int64(0)
-	if err := d.readers.QueryRowContext(ctx, lastEventSQL).Scan(&last); err != nil {
+	if err := s.file.Readers().QueryRowContext(ctx, lastEventSQL).Scan(&last); err != nil {
 		return 0, err
 	}
 	for after := int64(0); ; {
-		list, err := d.replayed(ctx, f, after, last)
+		list, err := s.replayed(ctx, f, after, last)
 		if err != nil || len(list) == 0 {
 			return n, err
 		}
-		err = d.do(ctx, len(list), false, func(t *tx) error {
+		err = s.file.Write(ctx, len(list), sqlite.AsOpened, func(t *sqlite.Tx) error {
 			for i := range list {
 				e := list[i].message(id, subject)
-				if err := t.enqueue(&e); err != nil {
+				if err := enqueue(t, &e); err != nil {
 					return err
 				}
 			}
@@ -76,9 +76,9 @@ func (e *republished) message(id, subject string) outboxMessage {
 }
 
 // replayed returns the next events after a row, up to row last.
-func (d *DB) replayed(ctx context.Context, f EventFilter, after, last int64) ([]republished, error) {
+func (s *outboxStore) replayed(ctx context.Context, f EventFilter, after, last int64) ([]republished, error) {
 	query, args := f.query(after, last)
-	return sqlite.Fetch(ctx, d.bulk, func(rows *sql.Rows) (e republished, err error) {
+	return sqlite.Fetch(ctx, s.file.Bulk(), func(rows *sql.Rows) (e republished, err error) {
 		err = rows.Scan(&e.row, &e.eventID, &e.kind, &e.provider, &e.account, &e.orderID)
 		return e, err
 	}, query, args...)
@@ -97,10 +97,10 @@ func (f EventFilter) query(after, last int64) (string, []any) {
 		w.Add("+account = ?", f.Account)
 	}
 	if !f.Since.IsZero() {
-		w.And("observed_at >= ?", stamp(f.Since))
+		w.And("observed_at >= ?", sqlite.Stamp(f.Since))
 	}
 	if !f.Until.IsZero() {
-		w.And("observed_at < ?", stamp(f.Until))
+		w.And("observed_at < ?", sqlite.Stamp(f.Until))
 	}
 	return `SELECT id, event_id, type, provider, account, order_id FROM order_events` + w.SQL() + " ORDER BY id LIMIT ?", append(w.Args, replayChunk)
 }

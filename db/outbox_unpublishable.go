@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
-	"strings"
 	"time"
 
 	"orderbeat/clients"
@@ -21,6 +19,17 @@ const CodeUnpublishable clients.Code = "unpublishable"
 // events remain in the history.
 const maxSetAside = 10_000
 
+// unpublishableStore stores the messages that their stream rejects.
+type unpublishableStore struct {
+	file   *sqlite.DB
+	alerts *alertStore
+}
+
+// do runs an operation in a transaction.
+func (s *unpublishableStore) do(ctx context.Context, rows int, wait sqlite.Durability, run func(alertTx) error) error {
+	return s.file.Write(ctx, rows, wait, func(t *sqlite.Tx) error { return run(s.alerts.in(t)) })
+}
+
 // Attempt is the publishing progress of a topic: messages with an id up to UpTo may have been sent to
 // its stream, all after stream sequence AfterSeq.
 type Attempt struct {
@@ -29,9 +38,9 @@ type Attempt struct {
 }
 
 // Attempts returns the recorded attempts by topic.
-func (d *DB) Attempts(ctx context.Context) (map[string]Attempt, error) {
+func (s *unpublishableStore) Attempts(ctx context.Context) (map[string]Attempt, error) {
 	attempts := map[string]Attempt{}
-	err := sqlite.Query(ctx, d.readers, func(rows *sql.Rows) error {
+	err := sqlite.Query(ctx, s.file.Readers(), func(rows *sql.Rows) error {
 		var topic string
 		var a Attempt
 		err := rows.Scan(&topic, &a.UpTo, &a.AfterSeq)
@@ -43,8 +52,8 @@ func (d *DB) Attempts(ctx context.Context) (map[string]Attempt, error) {
 
 // RecordAttempt records an attempt before it is made. It does not wait for fsync: attempts lost in a
 // power failure are detected by comparing with the stream.
-func (d *DB) RecordAttempt(ctx context.Context, topic string, a Attempt) error {
-	return d.do(ctx, 1, true, func(t *tx) error {
+func (s *unpublishableStore) RecordAttempt(ctx context.Context, topic string, a Attempt) error {
+	return s.do(ctx, 1, sqlite.Relaxed, func(t alertTx) error {
 		_, err := t.Exec(recordAttemptSQL, topic, a.UpTo, int64(a.AfterSeq)) //nolint:gosec // sequences do not exceed int64
 		return err
 	})
@@ -63,25 +72,25 @@ type Refusal struct {
 
 // Postpone delays messages, so that they do not block others, and raises the alert
 // [CodeUnpublishable] for each provider.
-func (d *DB) Postpone(ctx context.Context, rejected []Refusal) error {
-	return d.reject(ctx, rejected, func(t *tx, r Refusal) error {
+func (s *unpublishableStore) Postpone(ctx context.Context, rejected []Refusal) error {
+	return s.reject(ctx, rejected, func(t alertTx, r Refusal) error {
 		_, err := t.Exec(postponeSQL, sqlite.StampUp(r.Until), r.Reason, r.ID)
 		return err
-	}, func(*tx) error { return nil })
+	}, func(alertTx) error { return nil })
 }
 
 const postponeSQL = `UPDATE outbox SET due_at = ?, refusal = substr(?, 1, 500) WHERE id = ?`
 
 // SetAside moves messages from the outbox to the table unpublishable and raises the alert
 // [CodeUnpublishable] for each provider. [DB.Republish] moves them back.
-func (d *DB) SetAside(ctx context.Context, rejected []Refusal) error {
-	return d.reject(ctx, rejected, func(t *tx, r Refusal) error {
-		if _, err := t.Exec(setAsideSQL, stamp(time.Now()), r.Reason, r.ID); err != nil {
+func (s *unpublishableStore) SetAside(ctx context.Context, rejected []Refusal) error {
+	return s.reject(ctx, rejected, func(t alertTx, r Refusal) error {
+		if _, err := t.Exec(setAsideSQL, sqlite.Stamp(time.Now()), r.Reason, r.ID); err != nil {
 			return err
 		}
 		_, err := t.Exec(deleteMessageSQL, r.ID)
 		return err
-	}, func(t *tx) error {
+	}, func(t alertTx) error {
 		_, err := t.Exec(trimSetAsideSQL, maxSetAside)
 		return err
 	})
@@ -100,11 +109,11 @@ SELECT id, ?, substr(?, 1, 500), ` + messageColumns + ` FROM outbox WHERE id = ?
 )
 
 // reject calls each for every rejected message, then after, and raises the alerts.
-func (d *DB) reject(ctx context.Context, rejected []Refusal, each func(*tx, Refusal) error, after func(*tx) error) error {
+func (s *unpublishableStore) reject(ctx context.Context, rejected []Refusal, each func(alertTx, Refusal) error, after func(alertTx) error) error {
 	if len(rejected) == 0 {
 		return nil
 	}
-	return d.do(ctx, 2*len(rejected), false, func(t *tx) error {
+	return s.do(ctx, 2*len(rejected), sqlite.AsOpened, func(t alertTx) error {
 		last := map[string]string{} // by source
 		for _, r := range rejected {
 			var of, subject string
@@ -124,7 +133,7 @@ func (d *DB) reject(ctx context.Context, rejected []Refusal, each func(*tx, Refu
 			return err
 		}
 		for of, what := range last {
-			if err := t.raiseUnpublishable(of, what); err != nil {
+			if err := raiseUnpublishable(t, of, what); err != nil {
 				return err
 			}
 		}
@@ -135,7 +144,7 @@ func (d *DB) reject(ctx context.Context, rejected []Refusal, each func(*tx, Refu
 const messageSQL = `SELECT source, subject FROM outbox WHERE id = ?`
 
 // raiseUnpublishable raises or updates the alert of the provider with this source.
-func (t *tx) raiseUnpublishable(of, what string) error {
+func raiseUnpublishable(t alertTx, of, what string) error {
 	var aside, postponed int
 	if err := t.Row(rejectedCountSQL, []any{of, of}, &aside, &postponed); err != nil {
 		return err
@@ -149,8 +158,7 @@ func (t *tx) raiseUnpublishable(of, what string) error {
 	if raised || err != nil {
 		return err
 	}
-	_, err = t.Exec(rewordSQL, a.Message, a.Hint, a.Provider, a.Account, a.User, string(a.Code))
-	return err
+	return t.reword(&a)
 }
 
 const rejectedCountSQL = `
@@ -159,9 +167,9 @@ SELECT (SELECT count(*) FROM unpublishable WHERE source = ?),
 
 // ResolveUnpublishable resolves the alert [CodeUnpublishable] of a provider if none of its messages is
 // set aside or postponed.
-func (d *DB) ResolveUnpublishable(ctx context.Context, provider string) error {
+func (s *unpublishableStore) ResolveUnpublishable(ctx context.Context, provider string) error {
 	of := source(provider)
-	return d.do(ctx, 2, false, func(t *tx) error {
+	return s.do(ctx, 2, sqlite.AsOpened, func(t alertTx) error {
 		var aside, postponed int
 		err := t.Row(rejectedCountSQL, []any{of, of}, &aside, &postponed)
 		if err != nil || aside+postponed > 0 {
@@ -173,15 +181,15 @@ func (d *DB) ResolveUnpublishable(ctx context.Context, provider string) error {
 }
 
 // SetAsideCount counts the messages that are set aside.
-func (d *DB) SetAsideCount(ctx context.Context) (n int, err error) {
-	err = d.readers.QueryRowContext(ctx, `SELECT count(*) FROM unpublishable`).Scan(&n)
+func (s *unpublishableStore) SetAsideCount(ctx context.Context) (n int, err error) {
+	err = s.file.Readers().QueryRowContext(ctx, `SELECT count(*) FROM unpublishable`).Scan(&n)
 	return n, err
 }
 
 // Republish moves the messages that were set aside, of one provider or ("") all, back into the outbox
 // in their original order. As with [DB.Replay], each keeps its event id, and id identifies the
 // replay. It returns the number of messages.
-func (d *DB) Republish(ctx context.Context, provider, id string) (n int, err error) {
+func (s *unpublishableStore) Republish(ctx context.Context, provider, id string) (n int, err error) {
 	of := ""
 	if provider != "" {
 		of = source(provider)
@@ -191,12 +199,12 @@ func (d *DB) Republish(ctx context.Context, provider, id string) (n int, err err
 		return 0, err
 	}
 	for moved := replayChunk; moved == replayChunk; {
-		err := d.do(ctx, 2*replayChunk, false, func(t *tx) error {
+		err := s.do(ctx, 2*replayChunk, sqlite.AsOpened, func(t alertTx) error {
 			ids, err := sqlite.FetchIn(t.Tx, sqlite.Column[int64], nextSetAsideSQL, of, of, replayChunk)
 			if err != nil {
 				return err
 			}
-			list, err := encode(append([]int64{}, ids...))
+			list, err := sqlite.EncodeJSON(append([]int64{}, ids...))
 			if err != nil {
 				return err
 			}
@@ -227,12 +235,3 @@ SELECT topic, subject, msg_id || ?, type, ce_subject, source, time, traceparent,
  WHERE id IN (SELECT value FROM json_each(?)) AND (event IS NULL OR EXISTS (SELECT 1 FROM order_events AS e WHERE e.id = u.event))
  ORDER BY id`
 )
-
-// providerOf returns the provider of a source.
-func providerOf(of string) string {
-	name := strings.TrimPrefix(of, sourcePrefix)
-	if plain, err := url.PathUnescape(name); err == nil {
-		return plain
-	}
-	return name
-}

@@ -6,8 +6,12 @@ import (
 	"fmt"
 	"time"
 
+	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
+
+// retentionStore deletes expired rows.
+type retentionStore struct{ file *sqlite.DB }
 
 // Retention configures how long data is retained; 0 is no limit. Orders, despatch advices and invoices
 // are never deleted.
@@ -87,32 +91,32 @@ func (p *Pruned) Rows() int {
 // Prune deletes data that is older than its retention as of now, and shrinks the file if much of it is
 // free. It uses small transactions with a pause after each, so that other writers are not delayed. It
 // returns the counts also if it ends early with an error or a done ctx; the next call continues.
-func (d *DB) Prune(ctx context.Context, r Retention, now time.Time) (p Pruned, err error) {
-	rules, err := d.pruneRules(ctx, r, now, &p, false)
+func (s *retentionStore) Prune(ctx context.Context, r Retention, now time.Time) (p Pruned, err error) {
+	rules, err := s.pruneRules(ctx, r, now, &p, false)
 	if err != nil {
 		return p, fmt.Errorf("prune: %w", err)
 	}
 	for _, rule := range rules {
-		if err := d.prune(ctx, &rule); err != nil {
+		if err := s.prune(ctx, &rule); err != nil {
 			return p, fmt.Errorf("prune %s: %w", rule.table, err)
 		}
 	}
-	if err := d.shrink(ctx); err != nil {
+	if err := s.shrink(ctx); err != nil {
 		return p, fmt.Errorf("prune: %w", err)
 	}
 	return p, nil
 }
 
 // Prunable counts the rows that [DB.Prune] would delete.
-func (d *DB) Prunable(ctx context.Context, r Retention, now time.Time) (p Pruned, err error) {
-	rules, err := d.pruneRules(ctx, r, now, &p, true)
+func (s *retentionStore) Prunable(ctx context.Context, r Retention, now time.Time) (p Pruned, err error) {
+	rules, err := s.pruneRules(ctx, r, now, &p, true)
 	if err != nil {
 		return p, fmt.Errorf("prune: %w", err)
 	}
 	for _, rule := range rules {
 		query, args := rule.countQuery()
 		n := 0
-		if err := d.bulk.QueryRowContext(ctx, query, args...).Scan(&n); err != nil {
+		if err := s.file.Bulk().QueryRowContext(ctx, query, args...).Scan(&n); err != nil {
 			return p, fmt.Errorf("prune %s: %w", rule.table, err)
 		}
 		*rule.n += n
@@ -122,19 +126,19 @@ func (d *DB) Prunable(ctx context.Context, r Retention, now time.Time) (p Pruned
 
 // prune deletes the expired rows of a table, one range of keys per transaction, until a range has no
 // old row. The ranges are determined with a reader connection.
-func (d *DB) prune(ctx context.Context, r *pruneRule) error {
+func (s *retentionStore) prune(ctx context.Context, r *pruneRule) error {
 	for from := r.first; ; {
 		var to any
 		var old bool
 		query, args := r.rangeQuery(from)
-		if err := d.bulk.QueryRowContext(ctx, query, args...).Scan(&to, &old); err != nil {
+		if err := s.file.Bulk().QueryRowContext(ctx, query, args...).Scan(&to, &old); err != nil {
 			return err
 		}
 		if !old {
 			return nil
 		}
 		var n int64
-		err := d.step(ctx, func(t *tx) (err error) {
+		err := s.step(ctx, func(t *sqlite.Tx) (err error) {
 			query, args := r.deletion(from, to)
 			n, err = t.Exec(query, args...)
 			return err
@@ -156,9 +160,9 @@ const pauseFactor = 4
 
 // step runs one prune transaction and pauses. It does not wait for fsync: rows that reappear after a
 // power failure are deleted again.
-func (d *DB) step(ctx context.Context, run func(*tx) error) error {
+func (s *retentionStore) step(ctx context.Context, run func(*sqlite.Tx) error) error {
 	var spent time.Duration
-	err := d.do(ctx, pruneRange, true, func(t *tx) error {
+	err := s.file.Write(ctx, pruneRange, sqlite.Relaxed, func(t *sqlite.Tx) error {
 		begun := time.Now()
 		defer func() { spent = time.Since(begun) }()
 		return run(t)
@@ -177,16 +181,16 @@ func (d *DB) step(ctx context.Context, run func(*tx) error) error {
 
 // shrink shrinks the file in small steps while more than an eighth of it is free. Some free pages are
 // left, because they are reused.
-func (d *DB) shrink(ctx context.Context) error {
+func (s *retentionStore) shrink(ctx context.Context) error {
 	for ctx.Err() == nil {
 		var free, pages int
-		if err := d.readers.QueryRowContext(ctx, spaceSQL).Scan(&free, &pages); err != nil {
+		if err := s.file.Readers().QueryRowContext(ctx, spaceSQL).Scan(&free, &pages); err != nil {
 			return err
 		}
 		if free-pages/8 < shrinkPages {
 			return nil
 		}
-		err := d.step(ctx, func(t *tx) error {
+		err := s.step(ctx, func(t *sqlite.Tx) error {
 			return t.Each(shrinkSQL, nil, func(*sql.Rows) error { return nil }) // one row per page
 		})
 		if err != nil {

@@ -70,23 +70,23 @@ func (r *pruneRule) removable() string {
 // pruneRules returns the rules in order of execution: exchanges before the jobs that they refer to, and
 // jobs before their runs. The rules count in p. It sets p.EventsWait if events are excluded because
 // of the backlog.
-func (d *DB) pruneRules(ctx context.Context, r Retention, now time.Time, p *Pruned, counting bool) ([]pruneRule, error) {
+func (s *retentionStore) pruneRules(ctx context.Context, r Retention, now time.Time, p *Pruned, counting bool) ([]pruneRule, error) {
 	c := pruneCuts{exchanges: before(now, r.Exchanges), jobs: before(now, r.Jobs), dead: before(now, max(r.Jobs, deadRetention)), events: before(now, r.Events)}
 	if r.ExchangesSize > 0 {
 		var upto int64
-		if err := d.readers.QueryRowContext(ctx, exchangesUptoSQL).Scan(&upto); err != nil && !errors.Is(err, sql.ErrNoRows) {
+		if err := s.file.Readers().QueryRowContext(ctx, exchangesUptoSQL).Scan(&upto); err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return nil, err
 		}
 		c.upto = upto - r.ExchangesSize
 	}
 	var backlog int
-	if err := d.readers.QueryRowContext(ctx, backlogSQL, maxBacklog+1).Scan(&backlog); err != nil {
+	if err := s.file.Readers().QueryRowContext(ctx, backlogSQL, maxBacklog+1).Scan(&backlog); err != nil {
 		return nil, err
 	}
 	if p.EventsWait = backlog > maxBacklog && r.Events > 0; p.EventsWait {
 		c.events = ""
 	}
-	schedules, err := sqlite.Fetch(ctx, d.readers, sqlite.Column[string], schedulesSQL)
+	schedules, err := sqlite.Fetch(ctx, s.file.Readers(), sqlite.Column[string], schedulesSQL)
 	return c.rules(schedules, p, counting), err
 }
 
@@ -95,7 +95,7 @@ func before(now time.Time, retention time.Duration) string {
 	if retention <= 0 {
 		return ""
 	}
-	return stamp(now.Add(-retention))
+	return sqlite.Stamp(now.Add(-retention))
 }
 
 // pruneCuts are the cut-off times; upto is the cumulative size up to which exchanges are deleted.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
 
@@ -21,8 +22,8 @@ func (e *StateError) Error() string { return "not possible in state " + string(e
 // CancelRun cancels a run with its unfinished jobs and returns their ids and the run. The outcome of a
 // job that is running is discarded. The error is [ErrUnknown], or a [*StateError] if the run has
 // ended.
-func (d *DB) CancelRun(ctx context.Context, runID string) (ids []string, run jobs.Run, err error) {
-	err = d.do(ctx, 16, false, func(t *tx) error {
+func (s *runStore) CancelRun(ctx context.Context, runID string) (ids []string, run jobs.Run, err error) {
+	err = s.do(ctx, 16, sqlite.AsOpened, func(t runTx) error {
 		if run, err = t.openRun(runID); err != nil {
 			return err
 		}
@@ -36,7 +37,7 @@ func (d *DB) CancelRun(ctx context.Context, runID string) (ids []string, run job
 }
 
 // openRun returns a run that has not ended. It returns the errors of [DB.CancelRun].
-func (t *tx) openRun(id string) (jobs.Run, error) {
+func (t runTx) openRun(id string) (jobs.Run, error) {
 	run, err := scanRun(t.Row, runSQL, id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return run, ErrUnknown
@@ -49,8 +50,8 @@ func (t *tx) openRun(id string) (jobs.Run, error) {
 
 // CancelJob cancels an unfinished job and returns its run, which may have ended with it. It returns the
 // errors of [DB.CancelRun].
-func (d *DB) CancelJob(ctx context.Context, jobID string) (run jobs.Run, err error) {
-	err = d.do(ctx, 2, false, func(t *tx) error {
+func (s *runStore) CancelJob(ctx context.Context, jobID string) (run jobs.Run, err error) {
+	err = s.do(ctx, 2, sqlite.AsOpened, func(t runTx) error {
 		var state jobs.State
 		var runID string
 		err := t.Row(jobRunSQL, []any{jobID}, &state, &runID)
@@ -76,9 +77,9 @@ func (d *DB) CancelJob(ctx context.Context, jobID string) (run jobs.Run, err err
 
 // cancel runs a statement that cancels jobs of a run, counts them, and ends the run with its last job.
 // A cancellation counts as an attempt, so that the outcome of a running attempt is ignored.
-func (t *tx) cancel(run *jobs.Run, query, id string, at time.Time) (ids []string, err error) {
+func (t runTx) cancel(run *jobs.Run, query, id string, at time.Time) (ids []string, err error) {
 	accounts := map[string]bool{}
-	err = t.Each(query, []any{stamp(at), id}, func(rows *sql.Rows) error {
+	err = t.Each(query, []any{sqlite.Stamp(at), id}, func(rows *sql.Rows) error {
 		var id, account string
 		err := rows.Scan(&id, &account)
 		ids, accounts[account] = append(ids, id), true
@@ -89,11 +90,11 @@ func (t *tx) cancel(run *jobs.Run, query, id string, at time.Time) (ids []string
 	}
 	for account := range accounts {
 		o := jobs.Outcome{Job: jobs.Job{Provider: run.Provider, Account: account}, State: jobs.Cancelled, FinishedAt: at}
-		if err := t.dispatchNext(&o, dispatched, run.Trigger); err != nil {
+		if err := t.queue.dispatchNext(&o, dispatched, run.Trigger); err != nil {
 			return nil, err
 		}
 	}
-	if _, err := t.Exec(countCancelledSQL, len(ids), stamp(at), run.ID); err != nil {
+	if _, err := t.Exec(countCancelledSQL, len(ids), sqlite.Stamp(at), run.ID); err != nil {
 		return nil, err
 	}
 	if *run, err = scanRun(t.Row, runSQL, run.ID); err != nil {

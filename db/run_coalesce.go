@@ -28,7 +28,7 @@ func requestHash(run *jobs.Run, js []jobs.Job) []byte {
 }
 
 // earlier returns the run that a request with the same key started or joined.
-func (t *tx) earlier(key string) (jobs.Run, bool, error) {
+func (t runTx) earlier(key string) (jobs.Run, bool, error) {
 	if key == "" {
 		return jobs.Run{}, false, nil
 	}
@@ -48,18 +48,18 @@ const joinFor = 15 * time.Minute
 // coalesce finds a queued run with the same request and adds the requester to its result. Runs of
 // schedules do not join others: schedules have their own overlap policy. A run that is paused or
 // queued for too long is not joined; a low-priority run can be queued for any time.
-func (t *tx) coalesce(run *jobs.Run, hash []byte) (jobs.Run, bool, error) {
+func (t runTx) coalesce(run *jobs.Run, hash []byte) (jobs.Run, bool, error) {
 	if _, scheduled := jobs.ScheduleOf(run.Trigger); scheduled || hash == nil {
 		return jobs.Run{}, false, nil
 	}
-	waiting, err := scanRun(t.Row, runByHashSQL, hash, stamp(run.RequestedAt.Add(-joinFor)))
+	waiting, err := scanRun(t.Row, runByHashSQL, hash, sqlite.Stamp(run.RequestedAt.Add(-joinFor)))
 	if errors.Is(err, sql.ErrNoRows) {
 		return jobs.Run{}, false, nil
 	}
 	if err != nil || run.Key == "" {
 		return waiting, true, err
 	}
-	_, err = t.Exec(joinSQL, run.Key, waiting.ID, sqlite.OrNull(run.ReplyTo), stamp(run.RequestedAt))
+	_, err = t.Exec(joinSQL, run.Key, waiting.ID, sqlite.OrNull(run.ReplyTo), sqlite.Stamp(run.RequestedAt))
 	return waiting, true, err
 }
 
@@ -68,7 +68,7 @@ type requester struct{ key, replyTo string }
 
 // requesters returns the requests with their own subject for a run: the one that started it, those that
 // joined it, and those that repeated a key with another subject.
-func (t *tx) requesters(run *jobs.Run) (list []requester, err error) {
+func (t runTx) requesters(run *jobs.Run) (list []requester, err error) {
 	if run.ReplyTo != "" {
 		list = append(list, requester{run.Key, run.ReplyTo})
 	}
@@ -88,13 +88,13 @@ func (r requester) replyID(run *jobs.Run) string {
 // AnswerRepeat publishes the result of the run that a request with this key started or joined to
 // another subject too, immediately if the run has ended, once per subject. It returns false if no run
 // has the key.
-func (d *DB) AnswerRepeat(ctx context.Context, key, replyTo string, at time.Time) (known bool, err error) {
+func (s *runStore) AnswerRepeat(ctx context.Context, key, replyTo string, at time.Time) (known bool, err error) {
 	var registered bool
-	err = d.readers.QueryRowContext(ctx, subjectRegisteredSQL, key, key, key, replyTo, key, replyTo, key, replyTo).Scan(&known, &registered)
+	err = s.file.Readers().QueryRowContext(ctx, subjectRegisteredSQL, key, key, key, replyTo, key, replyTo, key, replyTo).Scan(&known, &registered)
 	if err != nil || !known || registered {
 		return known, err
 	}
-	err = d.do(ctx, 2, false, func(t *tx) error {
+	err = s.do(ctx, 2, sqlite.AsOpened, func(t runTx) error {
 		run, found, err := t.earlier(key)
 		if known = found; !found || err != nil {
 			return err
@@ -110,11 +110,11 @@ func (d *DB) AnswerRepeat(ctx context.Context, key, replyTo string, at time.Time
 // maxRepeats limits the number of subjects for repeated requests with the same key.
 const maxRepeats = 1000
 
-func (t *tx) repeat(run *jobs.Run, r requester, at time.Time) error {
+func (t runTx) repeat(run *jobs.Run, r requester, at time.Time) error {
 	if r.replyTo == "" || r.key == run.Key && r.replyTo == run.ReplyTo {
 		return nil
 	}
-	n, err := t.Exec(repeatSQL, r.key, r.replyTo, run.ID, stamp(at), r.key, r.replyTo, r.key, maxRepeats)
+	n, err := t.Exec(repeatSQL, r.key, r.replyTo, run.ID, sqlite.Stamp(at), r.key, r.replyTo, r.key, maxRepeats)
 	if n == 0 || err != nil || !run.State.Ended() {
 		return err
 	}

@@ -11,9 +11,6 @@ import (
 	"orderbeat/jobs"
 )
 
-// defaultLimit is the default number of rows of a list.
-const defaultLimit = 100
-
 // RunFilter selects runs; an empty field matches all.
 type RunFilter struct {
 	Provider string
@@ -26,9 +23,9 @@ type RunFilter struct {
 }
 
 // Run returns one run; ok is false if it does not exist.
-func (d *DB) Run(ctx context.Context, id string) (jobs.Run, bool, error) {
+func (s *runStore) Run(ctx context.Context, id string) (jobs.Run, bool, error) {
 	row := func(query string, args []any, dest ...any) error {
-		return d.bulk.QueryRowContext(ctx, query, args...).Scan(dest...)
+		return s.file.Bulk().QueryRowContext(ctx, query, args...).Scan(dest...)
 	}
 	run, err := scanRun(row, runSQL, id)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -38,14 +35,14 @@ func (d *DB) Run(ctx context.Context, id string) (jobs.Run, bool, error) {
 }
 
 // Runs returns runs, newest first.
-func (d *DB) Runs(ctx context.Context, f RunFilter) ([]jobs.Run, error) {
-	return sqlite.Collect(d.EachRun(ctx, f))
+func (s *runStore) Runs(ctx context.Context, f RunFilter) ([]jobs.Run, error) {
+	return sqlite.Collect(s.EachRun(ctx, f))
 }
 
 // EachRun streams runs, like [DB.EachOrder].
-func (d *DB) EachRun(ctx context.Context, f RunFilter) iter.Seq2[jobs.Run, error] {
+func (s *runStore) EachRun(ctx context.Context, f RunFilter) iter.Seq2[jobs.Run, error] {
 	query, args := f.query()
-	return sqlite.EachRow(ctx, d.bulk, query, args, func(rows *sql.Rows) (jobs.Run, error) {
+	return sqlite.EachRow(ctx, s.file.Bulk(), query, args, func(rows *sql.Rows) (jobs.Run, error) {
 		return scanRun(func(_ string, _ []any, dest ...any) error { return rows.Scan(dest...) }, "")
 	})
 }
@@ -60,7 +57,7 @@ func (f RunFilter) query() (string, []any) {
 		w.Add("state = ?", string(f.State))
 	}
 	w.Add("run_id < ?", f.Before)
-	return selectRun + w.SQL() + " ORDER BY run_id DESC LIMIT ?", append(w.Args, limit(f.Limit))
+	return selectRun + w.SQL() + " ORDER BY run_id DESC LIMIT ?", append(w.Args, sqlite.Limit(f.Limit))
 }
 
 const (
@@ -91,12 +88,12 @@ func scanRun(row func(query string, args []any, dest ...any) error, query string
 
 // OpenJobsExcept returns unfinished jobs of all providers except the given ones, each with its next
 // attempt. It returns at most 10,000: callers that end them repeat the call until it returns none.
-func (d *DB) OpenJobsExcept(ctx context.Context, providers []string) ([]jobs.Job, error) {
-	names, err := encode(append([]string{}, providers...)) // encodes an empty list as [], not null
+func (s *runStore) OpenJobsExcept(ctx context.Context, providers []string) ([]jobs.Job, error) {
+	names, err := sqlite.EncodeJSON(append([]string{}, providers...)) // encodes an empty list as [], not null
 	if err != nil {
 		return nil, err
 	}
-	return sqlite.Fetch(ctx, d.readers, func(rows *sql.Rows) (j jobs.Job, err error) {
+	return sqlite.Fetch(ctx, s.file.Readers(), func(rows *sql.Rows) (j jobs.Job, err error) {
 		err = rows.Scan(&j.ID, &j.RunID, &j.Provider, &j.Account, &j.Kind, sqlite.JSON(&j.Question), &j.Attempt, &j.Tried, sqlite.Time(&j.FirstAt))
 		if err != nil {
 			err = fmt.Errorf("job %s: %w", j.ID, err)
@@ -110,10 +107,3 @@ SELECT job_id, run_id, provider, account, kind, question, attempts + 1, tried, `
  WHERE state IN ('queued', 'running', 'waiting') AND state <> 'succeeded'
    AND provider NOT IN (SELECT value FROM json_each(?))
  ORDER BY state, job_id LIMIT 10000`
-
-func limit(n int) int {
-	if n <= 0 {
-		return defaultLimit
-	}
-	return n
-}

@@ -10,12 +10,12 @@ import (
 )
 
 // Progress returns the progress of a run with an estimate based on the rate of its last jobs.
-func (d *DB) Progress(ctx context.Context, run jobs.Run) (jobs.Progress, error) {
+func (s *runStore) Progress(ctx context.Context, run jobs.Run) (jobs.Progress, error) {
 	p := jobs.Progress{Ended: run.Jobs.Ended(), Total: run.Jobs.Total}
 	if run.State.Ended() || run.PausedAt != nil {
 		return p, nil
 	}
-	ended, err := sqlite.Fetch(ctx, d.readers, func(rows *sql.Rows) (at time.Time, err error) {
+	ended, err := sqlite.Fetch(ctx, s.file.Readers(), func(rows *sql.Rows) (at time.Time, err error) {
 		err = rows.Scan(sqlite.Time(&at))
 		return at, err
 	}, paceSQL, run.ID)

@@ -20,11 +20,11 @@ const HeaderReplyTo = "Orderbeat-Reply-To"
 //
 // A low-priority job, and one that waits for an earlier run ([jobs.Run.Overlap]), can be claimed once
 // it is dispatched.
-func (d *DB) StartRun(ctx context.Context, run jobs.Run, js []jobs.Job) (jobs.Run, bool, error) {
+func (s *runStore) StartRun(ctx context.Context, run jobs.Run, js []jobs.Job) (jobs.Run, bool, error) {
 	run.Jobs.Total = len(js)
 	started := false
 	stored := run
-	err := d.do(ctx, 3*len(js)+2, false, func(t *tx) error {
+	err := s.do(ctx, 3*len(js)+2, sqlite.AsOpened, func(t runTx) error {
 		started, stored = false, run
 		earlier, found, err := t.earlier(run.Key)
 		if found && err == nil {
@@ -39,7 +39,7 @@ func (d *DB) StartRun(ctx context.Context, run jobs.Run, js []jobs.Job) (jobs.Ru
 			stored = earlier
 			return err
 		}
-		left, states, note, err := t.overlap(&stored, js)
+		left, states, note, err := t.queue.overlap(&stored, js)
 		if err != nil {
 			return err
 		}
@@ -57,7 +57,7 @@ func (d *DB) StartRun(ctx context.Context, run jobs.Run, js []jobs.Job) (jobs.Ru
 
 // startRun stores a run with its jobs. states are the dispatch states of accounts that wait for another
 // run.
-func (t *tx) startRun(run *jobs.Run, js []jobs.Job, states map[string]dispatchState) error {
+func (t runTx) startRun(run *jobs.Run, js []jobs.Job, states map[string]dispatchState) error {
 	run.Jobs.Total = len(js)
 	if err := t.insertRun(run, requestHash(run, js)); err != nil {
 		return err
@@ -71,9 +71,9 @@ func (t *tx) startRun(run *jobs.Run, js []jobs.Job, states map[string]dispatchSt
 			return err
 		}
 	}
-	t.runnable(run.Provider)
+	t.queue.runnable(run.Provider)
 	if run.LowPrioritySlots > 0 {
-		if err := t.fillSlots(run.Provider, run.RequestedAt); err != nil {
+		if err := t.queue.fillSlots(run.Provider, run.RequestedAt); err != nil {
 			return err
 		}
 	}
@@ -87,8 +87,8 @@ func (t *tx) startRun(run *jobs.Run, js []jobs.Job, states map[string]dispatchSt
 	return nil
 }
 
-func (t *tx) insertRun(run *jobs.Run, hash []byte) error {
-	errs, err := encode(run.Errors)
+func (t runTx) insertRun(run *jobs.Run, hash []byte) error {
+	errs, err := sqlite.EncodeJSON(run.Errors)
 	if err != nil {
 		return err
 	}
@@ -97,12 +97,12 @@ func (t *tx) insertRun(run *jobs.Run, hash []byte) error {
 	}
 	var accounts any
 	if len(run.Accounts) > 0 {
-		if accounts, err = encode(run.Accounts); err != nil {
+		if accounts, err = sqlite.EncodeJSON(run.Accounts); err != nil {
 			return err
 		}
 	}
 	_, err = t.Exec(insertRunSQL, run.ID, run.Provider, run.Kind, string(run.State), run.Trigger, accounts,
-		sqlite.OrNull(string(run.Params)), run.Jobs.Total, errs, stamp(run.RequestedAt), sqlite.StampOf(run.StartedAt),
+		sqlite.OrNull(string(run.Params)), run.Jobs.Total, errs, sqlite.Stamp(run.RequestedAt), sqlite.StampOf(run.StartedAt),
 		sqlite.StampOf(run.FinishedAt), sqlite.OrNull(run.Key), sqlite.OrNull(run.ReplyTo), sqlite.OrNull(run.Traceparent), sqlite.ZeroNull(run.LowPrioritySlots), hash, sqlite.OrNull(run.Note))
 	return err
 }
@@ -112,13 +112,13 @@ INSERT INTO runs (run_id, provider, kind, state, trigger, accounts, params, jobs
        requested_at, started_at, finished_at, key, reply_to, traceparent, low_priority_slots, request_hash, note)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
-func (t *tx) insertJob(job *jobs.Job, state jobs.State, dispatch dispatchState, inline bool) error {
-	question, err := encode(job.Question)
+func (t runTx) insertJob(job *jobs.Job, state jobs.State, dispatch dispatchState, inline bool) error {
+	question, err := sqlite.EncodeJSON(job.Question)
 	if err != nil {
 		return err
 	}
 	_, err = t.Exec(insertJobSQL, job.ID, job.RunID, job.Provider, job.Account, job.Kind, question,
-		string(state), sqlite.OrNull(string(dispatch)), inline, stamp(job.FirstAt))
+		string(state), sqlite.OrNull(string(dispatch)), inline, sqlite.Stamp(job.FirstAt))
 	return err
 }
 
@@ -128,7 +128,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 // endRun stores the final state of a run with the errors of its jobs and puts its result into the
 // outbox.
-func (t *tx) endRun(run *jobs.Run) error {
+func (t runTx) endRun(run *jobs.Run) error {
 	found, err := sqlite.FetchIn(t.Tx, func(rows *sql.Rows) (e jobs.RunError, err error) {
 		err = rows.Scan(&e.Account, &e.Code, sqlite.Text(&e.Message), sqlite.Text(&e.Hint))
 		return e, err
@@ -137,7 +137,7 @@ func (t *tx) endRun(run *jobs.Run) error {
 		return err
 	}
 	run.Errors = append([]jobs.RunError{}, found...) // encodes an empty list as [], not null
-	errs, err := encode(run.Errors)
+	errs, err := sqlite.EncodeJSON(run.Errors)
 	if err != nil {
 		return err
 	}
@@ -167,12 +167,12 @@ func resultID(run *jobs.Run) string {
 }
 
 // enqueueResult puts the result of a run into the outbox, for the results topic and each requester.
-func (t *tx) enqueueResult(run *jobs.Run) error {
+func (t runTx) enqueueResult(run *jobs.Run) error {
 	e, err := resultMessage(run)
 	if err != nil {
 		return err
 	}
-	if err := t.enqueue(&e); err != nil {
+	if err := enqueue(t.Tx, &e); err != nil {
 		return err
 	}
 	requesters, err := t.requesters(run)
@@ -187,15 +187,15 @@ func (t *tx) enqueueResult(run *jobs.Run) error {
 	return nil
 }
 
-func (t *tx) enqueueReply(result outboxMessage, run *jobs.Run, to requester) error {
+func (t runTx) enqueueReply(result outboxMessage, run *jobs.Run, to requester) error {
 	result.topic, result.subject, result.msgID = "reply", to.replyTo, to.replyID(run)
-	return t.enqueue(&result)
+	return enqueue(t.Tx, &result)
 }
 
 func resultMessage(run *jobs.Run) (outboxMessage, error) {
 	result := *run
 	result.Accounts, result.Params = nil, nil // not part of the result
-	body, err := encode(result)
+	body, err := sqlite.EncodeJSON(result)
 	return outboxMessage{
 		topic: "results", subject: "results." + Token(run.Provider) + "." + Token(run.ID),
 		msgID: resultID(run), kind: TypeRunFinished, ceSubject: run.ID, provider: run.Provider,

@@ -34,13 +34,13 @@ func (w Watermark) At() time.Time {
 }
 
 // Watermark returns the watermark of a schedule.
-func (d *DB) Watermark(ctx context.Context, schedule string) (Watermark, error) {
+func (s *scheduleStore) Watermark(ctx context.Context, schedule string) (Watermark, error) {
 	var w Watermark
-	err := d.readers.QueryRowContext(ctx, progressSQL, schedule).Scan(sqlite.Time(&w.FirstSeenAt), sqlite.Time(&w.AccountedAt))
+	err := s.file.Readers().QueryRowContext(ctx, progressSQL, schedule).Scan(sqlite.Time(&w.FirstSeenAt), sqlite.Time(&w.AccountedAt))
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return Watermark{}, err
 	}
-	last, ok, err := d.LastTick(ctx, schedule)
+	last, ok, err := s.LastTick(ctx, schedule)
 	if ok {
 		w.Last = &last
 	}
@@ -50,28 +50,28 @@ func (d *DB) Watermark(ctx context.Context, schedule string) (Watermark, error) 
 // SeeSchedule records that a worker has a schedule: the time if it is the first, and the time until
 // which a worker with another database recorded due times (zero if none did). It returns the
 // watermark.
-func (d *DB) SeeSchedule(ctx context.Context, schedule string, at, accounted time.Time) (Watermark, error) {
-	w, err := d.Watermark(ctx, schedule)
+func (s *scheduleStore) SeeSchedule(ctx context.Context, schedule string, at, accounted time.Time) (Watermark, error) {
+	w, err := s.Watermark(ctx, schedule)
 	if err != nil || !w.FirstSeenAt.IsZero() && !accounted.After(w.AccountedAt) {
 		return w, err
 	}
 	if accounted.Before(w.AccountedAt) {
 		accounted = w.AccountedAt
 	}
-	if _, err := d.write(ctx, seeScheduleSQL, schedule, stamp(at), sqlite.StampOrNull(accounted)); err != nil {
+	if _, err := s.file.Exec(ctx, seeScheduleSQL, schedule, sqlite.Stamp(at), sqlite.StampOrNull(accounted)); err != nil {
 		return Watermark{}, fmt.Errorf("schedule %s: %w", schedule, err)
 	}
-	return d.Watermark(ctx, schedule)
+	return s.Watermark(ctx, schedule)
 }
 
 // ForgetSchedules deletes the records of [DB.SeeSchedule] for all schedules except these. A schedule
 // that is configured again later starts again.
-func (d *DB) ForgetSchedules(ctx context.Context, except []string) error {
-	names, err := encode(except)
+func (s *scheduleStore) ForgetSchedules(ctx context.Context, except []string) error {
+	names, err := sqlite.EncodeJSON(except)
 	if err != nil {
 		return err
 	}
-	_, err = d.write(ctx, forgetSchedulesSQL, names)
+	_, err = s.file.Exec(ctx, forgetSchedulesSQL, names)
 	return err
 }
 

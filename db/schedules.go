@@ -10,6 +10,12 @@ import (
 	"orderbeat/db/sqlite"
 )
 
+// scheduleStore stores the ticks, pauses and watermarks of schedules.
+type scheduleStore struct {
+	file *sqlite.DB
+	runs *runStore
+}
+
 // Pause is a paused schedule. It starts no runs until it is resumed.
 type Pause struct {
 	Schedule string    `json:"schedule"`
@@ -19,16 +25,16 @@ type Pause struct {
 }
 
 // PauseSchedule pauses a schedule. Pausing it again updates the note but not the time.
-func (d *DB) PauseSchedule(ctx context.Context, name, note string, at time.Time) error {
-	if _, err := d.write(ctx, pauseSQL, name, stamp(at), sqlite.OrNull(note)); err != nil {
+func (s *scheduleStore) PauseSchedule(ctx context.Context, name, note string, at time.Time) error {
+	if _, err := s.file.Exec(ctx, pauseSQL, name, sqlite.Stamp(at), sqlite.OrNull(note)); err != nil {
 		return fmt.Errorf("schedule %s: %w", name, err)
 	}
 	return nil
 }
 
 // ResumeSchedule resumes a schedule and reports whether it was paused.
-func (d *DB) ResumeSchedule(ctx context.Context, name string) (was bool, err error) {
-	n, err := d.write(ctx, resumeSQL, name)
+func (s *scheduleStore) ResumeSchedule(ctx context.Context, name string) (was bool, err error) {
+	n, err := s.file.Exec(ctx, resumeSQL, name)
 	if err != nil {
 		return false, fmt.Errorf("schedule %s: %w", name, err)
 	}
@@ -36,9 +42,9 @@ func (d *DB) ResumeSchedule(ctx context.Context, name string) (was bool, err err
 }
 
 // Paused returns the pause of a schedule; ok is false if it is not paused.
-func (d *DB) Paused(ctx context.Context, name string) (Pause, bool, error) {
+func (s *scheduleStore) Paused(ctx context.Context, name string) (Pause, bool, error) {
 	p := Pause{Schedule: name}
-	err := d.readers.QueryRowContext(ctx, pausedSQL, name).Scan(sqlite.Time(&p.PausedAt), sqlite.Text(&p.Note))
+	err := s.file.Readers().QueryRowContext(ctx, pausedSQL, name).Scan(sqlite.Time(&p.PausedAt), sqlite.Text(&p.Note))
 	if errors.Is(err, sql.ErrNoRows) {
 		return Pause{}, false, nil
 	}
@@ -47,8 +53,8 @@ func (d *DB) Paused(ctx context.Context, name string) (Pause, bool, error) {
 
 // FailedInARow counts the consecutive failed runs of a schedule up to the latest, at most limit. Runs
 // before the last pause and unfinished runs do not count.
-func (d *DB) FailedInARow(ctx context.Context, name string, limit int) (n int, err error) {
-	err = sqlite.Query(ctx, d.readers, func(rows *sql.Rows) error {
+func (s *scheduleStore) FailedInARow(ctx context.Context, name string, limit int) (n int, err error) {
+	err = sqlite.Query(ctx, s.file.Readers(), func(rows *sql.Rows) error {
 		var failed bool
 		if err := rows.Scan(&failed); err != nil {
 			return err
@@ -80,8 +86,8 @@ INSERT INTO schedules (schedule, paused_at, note) VALUES (?, ?, ?)
 
 // Ticks returns the ticks of a schedule that were due between two times (inclusive), oldest first, at
 // most 1,000.
-func (d *DB) Ticks(ctx context.Context, schedule string, from, to time.Time) ([]Tick, error) {
-	return sqlite.Fetch(ctx, d.readers, scanTick, ticksSQL, schedule, stamp(from), stamp(to))
+func (s *scheduleStore) Ticks(ctx context.Context, schedule string, from, to time.Time) ([]Tick, error) {
+	return sqlite.Fetch(ctx, s.file.Readers(), scanTick, ticksSQL, schedule, sqlite.Stamp(from), sqlite.Stamp(to))
 }
 
 func scanTick(rows *sql.Rows) (t Tick, err error) {

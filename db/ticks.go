@@ -27,14 +27,14 @@ type Tick struct {
 func (t Tick) Key() string { return jobs.TickKey(t.Schedule, t.DueAt) }
 
 // RecordTicks records ticks whose due time is not recorded yet, and returns those that it recorded.
-func (d *DB) RecordTicks(ctx context.Context, ticks ...Tick) (recorded []Tick, err error) {
+func (s *scheduleStore) RecordTicks(ctx context.Context, ticks ...Tick) (recorded []Tick, err error) {
 	if len(ticks) == 0 {
 		return nil, nil
 	}
-	err = d.do(ctx, len(ticks), false, func(t *tx) error {
+	err = s.file.Write(ctx, len(ticks), sqlite.AsOpened, func(t *sqlite.Tx) error {
 		recorded = recorded[:0]
 		for _, tick := range ticks {
-			isNew, err := t.recordTick(&tick)
+			isNew, err := recordTick(t, &tick)
 			if err != nil {
 				return err
 			}
@@ -59,16 +59,17 @@ type Started struct {
 // StartTick records a tick and starts its run in one transaction, so that a tick is started if and only
 // if its run exists. It writes nothing if the due time is already recorded. If a run with the tick's
 // key exists, the tick is skipped.
-func (d *DB) StartTick(ctx context.Context, tick Tick, run jobs.Run, js []jobs.Job) (started Started, err error) {
+func (s *scheduleStore) StartTick(ctx context.Context, tick Tick, run jobs.Run, js []jobs.Job) (started Started, err error) {
 	run.Key, run.Jobs.Total = tick.Key(), len(js)
-	err = d.do(ctx, 3*len(js)+3, false, func(t *tx) error {
+	err = s.file.Write(ctx, 3*len(js)+3, sqlite.AsOpened, func(t *sqlite.Tx) error {
 		started = Started{}
 		recordedTick, starting := tick, run
-		earlier, found, err := t.earlier(run.Key)
+		runs := s.runs.in(t)
+		earlier, found, err := runs.earlier(run.Key)
 		if err != nil {
 			return err
 		}
-		left, states, note, err := t.overlap(&run, js)
+		left, states, note, err := runs.queue.overlap(&run, js)
 		if err != nil {
 			return err
 		}
@@ -78,7 +79,7 @@ func (d *DB) StartTick(ctx context.Context, tick Tick, run jobs.Run, js []jobs.J
 		} else if len(left) == 0 && len(js) > 0 {
 			recordedTick.Outcome, recordedTick.RunID = "skipped", ""
 		}
-		recorded, err := t.recordTick(&recordedTick)
+		recorded, err := recordTick(t, &recordedTick)
 		if err != nil || !recorded {
 			return err
 		}
@@ -86,7 +87,7 @@ func (d *DB) StartTick(ctx context.Context, tick Tick, run jobs.Run, js []jobs.J
 			return nil
 		}
 		started.Run = &starting
-		return t.startRun(&starting, left, states)
+		return runs.startRun(&starting, left, states)
 	})
 	if err != nil {
 		return Started{}, fmt.Errorf("tick %s: %w", tick.Key(), err)
@@ -94,9 +95,9 @@ func (d *DB) StartTick(ctx context.Context, tick Tick, run jobs.Run, js []jobs.J
 	return started, nil
 }
 
-func (t *tx) recordTick(tick *Tick) (recorded bool, err error) {
+func recordTick(t *sqlite.Tx, tick *Tick) (recorded bool, err error) {
 	tick.DueAt = tick.DueAt.UTC().Truncate(time.Second)
-	n, err := t.Exec(recordTickSQL, tick.Schedule, stamp(tick.DueAt), tick.Outcome, sqlite.OrNull(tick.Reason), sqlite.OrNull(tick.RunID))
+	n, err := t.Exec(recordTickSQL, tick.Schedule, sqlite.Stamp(tick.DueAt), tick.Outcome, sqlite.OrNull(tick.Reason), sqlite.OrNull(tick.RunID))
 	return n == 1, err
 }
 
@@ -105,8 +106,8 @@ INSERT INTO ticks (schedule, due_at, outcome, reason, run_id) VALUES (?, ?, ?, ?
     ON CONFLICT (schedule, due_at) DO NOTHING`
 
 // LastTick returns the latest tick of a schedule; ok is false if there is none.
-func (d *DB) LastTick(ctx context.Context, schedule string) (Tick, bool, error) {
-	found, err := sqlite.Fetch(ctx, d.readers, scanTick, lastTickSQL, schedule)
+func (s *scheduleStore) LastTick(ctx context.Context, schedule string) (Tick, bool, error) {
+	found, err := sqlite.Fetch(ctx, s.file.Readers(), scanTick, lastTickSQL, schedule)
 	if err != nil || len(found) == 0 {
 		return Tick{}, false, err
 	}

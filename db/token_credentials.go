@@ -12,8 +12,8 @@ import (
 
 // Credentials returns every credential without its tokens and fingerprint, sorted by provider, user and
 // key, for [auth.StatusOf].
-func (d *DB) Credentials(ctx context.Context) ([]auth.Row, error) {
-	return sqlite.Fetch(ctx, d.readers, func(rows *sql.Rows) (row auth.Row, err error) {
+func (s *tokenStore) Credentials(ctx context.Context) ([]auth.Row, error) {
+	return sqlite.Fetch(ctx, s.file.Readers(), func(rows *sql.Rows) (row auth.Row, err error) {
 		err = rows.Scan(statusDest(&row)...)
 		return row, err
 	}, credentialsSQL)

@@ -11,24 +11,14 @@ import (
 	"orderbeat/db/sqlite"
 )
 
-// tokens stores the rows of credentials in a table.
-type tokens struct {
-	file    *sqlite.DB
-	readers *sql.DB
-}
-
-// Tokens returns the token store: an [auth.Store] that multiple processes can share, and a
-// [seal.Resealer]. Its writes survive a power failure regardless of [Options.Synchronous], because a
-// new refresh token may be the only valid one.
-//
-// It stores Token unchanged and rejects a row with Refresh, which would be stored in plain text: wrap
-// it with [seal.New].
-func (d *DB) Tokens() auth.Store { return &tokens{d.file, d.readers} }
+// tokenStore is an [auth.Store] and a [seal.Resealer]: it stores the rows of credentials in a table. See
+// [DB.Tokens].
+type tokenStore struct{ file *sqlite.DB }
 
 // Load implements [auth.Store].
-func (s *tokens) Load(ctx context.Context, key string) (auth.Row, error) {
+func (s *tokenStore) Load(ctx context.Context, key string) (auth.Row, error) {
 	row := auth.Row{Key: key}
-	err := s.readers.QueryRowContext(ctx, loadTokenSQL, key).Scan(append(statusDest(&row), tokenDest(&row)...)...)
+	err := s.file.Readers().QueryRowContext(ctx, loadTokenSQL, key).Scan(append(statusDest(&row), tokenDest(&row)...)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return auth.Row{Key: key, State: auth.StateEmpty}, nil
 	}
@@ -42,9 +32,9 @@ const loadTokenSQL = `
 SELECT ` + statusColumns + `, ` + tokenColumns + ` FROM credentials WHERE key = ?`
 
 // Lease implements [auth.Store].
-func (s *tokens) Lease(ctx context.Context, l auth.Lease) (won bool, err error) {
-	won, err = s.write(ctx, leaseSQL, l.Key, l.Generation, l.Owner, sqlite.StampUp(l.Until), stamp(l.At), l.Lost,
-		l.Override, sqlite.OrNull(l.Credential), l.Provider, l.Environment, l.User, stamp(time.Now()))
+func (s *tokenStore) Lease(ctx context.Context, l auth.Lease) (won bool, err error) {
+	won, err = s.write(ctx, leaseSQL, l.Key, l.Generation, l.Owner, sqlite.StampUp(l.Until), sqlite.Stamp(l.At), l.Lost,
+		l.Override, sqlite.OrNull(l.Credential), l.Provider, l.Environment, l.User, sqlite.Stamp(time.Now()))
 	if err != nil {
 		return false, fmt.Errorf("credential %s: lease: %w", l.Key, err)
 	}
@@ -64,7 +54,7 @@ SELECT ?1, 0, ?3, ?4, ?5, ?6, ?9, ?10, ?11, 'empty', ?12
         OR state NOT IN ('rejected', 'consent_required') AND (cooldown_until IS NULL OR cooldown_until <= ?5 OR failed_at > ?5))`
 
 // Commit implements [auth.Store].
-func (s *tokens) Commit(ctx context.Context, l auth.Lease, row auth.Row) (committed bool, err error) {
+func (s *tokenStore) Commit(ctx context.Context, l auth.Lease, row auth.Row) (committed bool, err error) {
 	if !row.Refresh.Empty() {
 		return false, fmt.Errorf("credential %s: refresh token is not sealed and would be readable in the database", l.Key)
 	}
@@ -74,7 +64,7 @@ func (s *tokens) Commit(ctx context.Context, l auth.Lease, row auth.Row) (commit
 		sqlite.StampOrNull(row.ObtainedAt), sqlite.StampOrNull(row.RefreshAt), sqlite.StampOrNull(row.ExpiresAt), sqlite.OrNull(string(row.Expiry)),
 		sqlite.StampOrNull(row.ConsentedAt), sqlite.OrNull(row.ConsentReason), row.Lost, row.Failures, row.Refusals,
 		sqlite.OrNull(string(f.Class)), sqlite.ZeroNull(f.Status), sqlite.OrNull(f.Code), sqlite.OrNull(f.Reason), sqlite.StampOrNull(f.At), sqlite.StampUpOrNull(row.CooldownUntil),
-		row.Logins, row.Replays, row.Saved, sqlite.OrNull(row.Token.Reveal()), sqlite.OrNull(row.Credential), stamp(time.Now()),
+		row.Logins, row.Replays, row.Saved, sqlite.OrNull(row.Token.Reveal()), sqlite.OrNull(row.Credential), sqlite.Stamp(time.Now()),
 		l.Key, l.Generation, l.Owner,
 	)
 	if err != nil {
@@ -93,7 +83,7 @@ UPDATE credentials SET provider = ?, environment = ?, user = ?, state = ?, gener
  WHERE key = ? AND generation = ? AND lease_owner = ?`
 
 // write runs one conditional statement on one row and reports whether it applied.
-func (s *tokens) write(ctx context.Context, query string, args ...any) (applied bool, err error) {
+func (s *tokenStore) write(ctx context.Context, query string, args ...any) (applied bool, err error) {
 	err = s.file.Write(ctx, 1, sqlite.Durable, func(t *sqlite.Tx) error {
 		n, err := t.Exec(query, args...)
 		applied = n == 1
@@ -103,7 +93,7 @@ func (s *tokens) write(ctx context.Context, query string, args ...any) (applied 
 }
 
 // Reseal implements [seal.Resealer].
-func (s *tokens) Reseal(ctx context.Context, change func(auth.Row) auth.Row) error {
+func (s *tokenStore) Reseal(ctx context.Context, change func(auth.Row) auth.Row) error {
 	return s.file.Write(ctx, 1, sqlite.Durable, func(t *sqlite.Tx) error {
 		all, err := sqlite.FetchIn(t, func(rows *sql.Rows) (row auth.Row, err error) {
 			err = rows.Scan(append(statusDest(&row), tokenDest(&row)...)...)
@@ -134,8 +124,8 @@ SELECT ` + statusColumns + `, ` + tokenColumns + ` FROM credentials`
 
 // EndLeases ends all leases on credentials. The caller must ensure that no other process renews tokens:
 // the holders of the leases crashed. The recorded intents are not changed.
-func (d *DB) EndLeases(ctx context.Context) error {
-	return d.file.Write(ctx, 1, sqlite.Durable, func(t *sqlite.Tx) error {
+func (s *tokenStore) EndLeases(ctx context.Context) error {
+	return s.file.Write(ctx, 1, sqlite.Durable, func(t *sqlite.Tx) error {
 		_, err := t.Exec(endLeasesSQL)
 		return err
 	})

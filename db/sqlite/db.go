@@ -184,6 +184,20 @@ func (d *DB) Write(ctx context.Context, rows int, wait Durability, run func(*Tx)
 	return d.writer.do(ctx, rows, wait, run)
 }
 
+// Exec runs one statement in a transaction and returns the number of changed rows.
+func (d *DB) Exec(ctx context.Context, query string, args ...any) (changed int64, err error) {
+	err = d.Write(ctx, 1, AsOpened, func(t *Tx) error {
+		changed, err = t.Exec(query, args...)
+		return err
+	})
+	return changed, err
+}
+
+// ReadOnly returns d without its writer: writes return [ErrReadOnly]. Closing d closes it.
+func (d *DB) ReadOnly() *DB {
+	return &DB{readers: d.readers, bulk: d.bulk, log: d.log}
+}
+
 // Woken receives after the commit of a transaction with [Tx.Wake]. Its capacity is one.
 func (d *DB) Woken() <-chan struct{} {
 	if d.writer == nil {

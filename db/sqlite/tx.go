@@ -206,6 +206,17 @@ func (s *Statement) Row(ctx context.Context, args []any, dest ...any) error {
 	return s.prepared.sql.QueryRowContext(ctx, args...).Scan(dest...)
 }
 
+// defaultLimit is the default number of rows of a list.
+const defaultLimit = 100
+
+// Limit returns the number of rows of a list: n, or 100 if n is not positive.
+func Limit(n int) int {
+	if n <= 0 {
+		return defaultLimit
+	}
+	return n
+}
+
 // Where collects the conditions of a query. The zero value has no conditions.
 type Where struct {
 	conditions []string

@@ -1,0 +1,28 @@
+package db
+
+import (
+	"context"
+
+	"orderbeat/db/sqlite"
+)
+
+// runStore stores runs and their jobs.
+type runStore struct {
+	file   *sqlite.DB
+	queue  *queueStore
+	alerts *alertStore
+}
+
+// runTx is a transaction on runs and their jobs.
+type runTx struct {
+	*sqlite.Tx
+	queue  queueTx
+	alerts alertTx
+}
+
+func (s *runStore) in(t *sqlite.Tx) runTx { return runTx{t, s.queue.in(t), s.alerts.in(t)} }
+
+// do runs an operation in a transaction.
+func (s *runStore) do(ctx context.Context, rows int, wait sqlite.Durability, run func(runTx) error) error {
+	return s.file.Write(ctx, rows, wait, func(t *sqlite.Tx) error { return run(s.in(t)) })
+}
