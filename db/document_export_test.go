@@ -1,0 +1,28 @@
+package db // internal: gives external tests access to the queries
+
+import (
+	"orderbeat/db/queryplan"
+)
+
+// DocumentQueries returns the queries of the package on growing tables.
+func DocumentQueries() []queryplan.Query {
+	return []queryplan.Query{
+		queryplan.Of("known advices", knownAdvicesSQL, "p", "a", "[]"),
+		queryplan.Of("delete advice lines", deleteAdviceLinesSQL, "p", "a", "d"),
+		queryplan.Of("advice text", adviceTextSQL, "p", "a", "d"),
+		queryplan.Of("known invoices", knownInvoicesSQL, "p", "a", "[]"),
+		queryplan.Of("delete invoice lines", deleteInvoiceLinesSQL, "p", "a", "d"),
+		queryplan.Of("invoice text", invoiceTextSQL, "p", "a", "d"),
+		queryplan.Of("orders of a bill of lading", ordersOfBillSQL, "p", "a", "b"),
+		queryplan.Of("clear recorded", clearRecordedSQL, "p", "a", "k", "d"),
+		queryplan.Of("unlink", unlinkSQL, "p", "a", "o", "k", "d"),
+		queryplan.Of("advices by bill", advicesByBillSQL, "p", "a", "[]"),
+		queryplan.Of("unrecorded links", unrecordedLinksSQL, "p", "a", "[]"),
+		queryplan.Of("order revision", orderRevisionSQL, "p", "a", "o"),
+		queryplan.Of("record link", recordLinkSQL, make([]any, 6)...),
+		queryplan.Of("revise", reviseSQL, make([]any, 5)...),
+		queryplan.Of("orders of documents", ordersOfSQL, "p", "a", "k", "[]"),
+		queryplan.Of("advices of an order", advicesOfSQL, "p", "a", "o"),
+		queryplan.Of("invoices of an order", invoicesOfSQL, "p", "a", "o"),
+	}
+}

@@ -1,0 +1,27 @@
+package db // internal: gives external tests access to the queries
+
+import (
+	"orderbeat/db/queryplan"
+	"orderbeat/jobs"
+)
+
+// ExchangeQueries returns the queries of the package on growing tables.
+func ExchangeQueries() []queryplan.Query {
+	list := []queryplan.Query{
+		queryplan.Of("size of exchanges", exchangesUptoSQL),
+		queryplan.Of("exchange", exchangeSQL, 1),
+		queryplan.Of("kept job", keptJobSQL, "j"),
+		queryplan.Of("kept", keptSQL, "j"),
+	}
+	for name, f := range map[string]ExchangeFilter{
+		"exchanges": {}, "exchanges of a provider": {Provider: "p", Account: "a"}, "exchanges of a run": {Provider: "p", RunID: "r"}, "exchanges of a job": {JobID: "j"},
+	} {
+		query, args := f.query()
+		list = append(list, queryplan.Of(name, query, args...))
+	}
+	for name, r := range map[string]jobs.Remapping{"kept jobs": {}, "kept jobs of a run": {RunID: "r"}, "kept jobs of a job": {JobID: "j"}} {
+		query, args := keptJobsQuery("p", "a", r)
+		list = append(list, queryplan.Of(name, query, args...))
+	}
+	return list
+}

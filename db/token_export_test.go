@@ -1,0 +1,15 @@
+package db // internal: gives external tests access to the queries
+
+import (
+	"orderbeat/db/queryplan"
+)
+
+// TokenQueries returns the queries of the package on growing tables.
+func TokenQueries() []queryplan.Query {
+	return []queryplan.Query{
+		queryplan.Of("load token", loadTokenSQL, "k"),
+		queryplan.Of("lease", leaseSQL, make([]any, 12)...),
+		queryplan.Of("commit token", commitTokenSQL, make([]any, 29)...),
+		queryplan.Of("reseal", resealSQL, make([]any, 3)...),
+	}
+}
