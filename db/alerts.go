@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/db/outbox"
 	"orderbeat/db/sqlite"
 )
 
@@ -56,6 +57,11 @@ type alertStore struct {
 	// alerted has the accounts with alerts that a success resolves. It may have accounts without
 	// alerts. Only transactions use it.
 	alerted map[account]bool
+}
+
+// newAlertStore returns the alerts of a file.
+func newAlertStore(file *sqlite.DB) *alertStore {
+	return &alertStore{file: file, alerted: map[account]bool{}}
 }
 
 // alertTx is a transaction on alerts.
@@ -245,14 +251,14 @@ func (t alertTx) enqueueAlert(a *Alert, at time.Time, traceparent string) error 
 	if err != nil {
 		return err
 	}
-	kind := TypeAlertRaised
+	kind := outbox.TypeAlertRaised
 	if a.State == AlertResolved {
-		kind = TypeAlertResolved
+		kind = outbox.TypeAlertResolved
 	}
-	key := Token(a.Provider) + "." + Token(string(a.Code))
+	key := outbox.Token(a.Provider) + "." + outbox.Token(string(a.Code))
 	id := key + "." + strconv.FormatInt(a.id, 10)
-	return enqueue(t.Tx, &outboxMessage{
-		topic: "alerts", subject: "alerts." + key, msgID: id + "." + a.State, kind: kind, ceSubject: id,
-		provider: a.Provider, time: at, traceparent: traceparent, body: body,
+	return outbox.Enqueue(t.Tx, &outbox.Entry{
+		Topic: "alerts", Subject: "alerts." + key, MsgID: id + "." + a.State, Type: kind, CESubject: id,
+		Provider: a.Provider, Time: at, Traceparent: traceparent, Body: body,
 	})
 }

@@ -13,6 +13,8 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/dbtest"
+	"orderbeat/db/outbox"
 	"orderbeat/jobs"
 )
 
@@ -20,7 +22,7 @@ import (
 func consentAlert(user string) db.Alert {
 	return db.Alert{
 		Provider: "mazda", User: user, Code: clients.CodeConsent, Message: "user " + user + " must grant access",
-		Hint: "open the link", Link: "http://127.0.0.1:8321/oauth/start/mazda?user=" + user, Since: noon,
+		Hint: "open the link", Link: "http://127.0.0.1:8321/oauth/start/mazda?user=" + user, Since: dbtest.Noon,
 	}
 }
 
@@ -52,42 +54,42 @@ func alerts(tb testing.TB, d *db.DB, raisedOnly bool) []string {
 func publishedAlerts(tb testing.TB, d *db.DB) []string {
 	tb.Helper()
 	ids := []string{}
-	for _, m := range pending(tb, d, noon.AddDate(1, 0, 0)) {
+	for _, m := range dbtest.Pending(tb, d, dbtest.Noon.AddDate(1, 0, 0)) {
 		if m.Topic == "alerts" {
 			ids = append(ids, m.MsgID)
 		}
 	}
-	publish(tb, d)
+	dbtest.Publish(tb, d)
 	return ids
 }
 
 func TestAlertMessagesArePublic(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	raise(t, d, consentAlert("mmd10030.johndoe"))
-	raise(t, d, db.Alert{Provider: "michelin", Code: "suspected_ip_block", Message: "nothing answers & nobody", Since: noon.Add(time.Second)})
+	raise(t, d, db.Alert{Provider: "michelin", Code: "suspected_ip_block", Message: "nothing answers & nobody", Since: dbtest.Noon.Add(time.Second)})
 	run, js := fixedRun()
 	if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
 		t.Fatal(err)
 	}
-	commit(t, d, failedWith(js[1], clients.CodeForbidden, noon.Add(2*time.Second)))
+	dbtest.Commit(t, d, failedWith(js[1], clients.CodeForbidden, dbtest.Noon.Add(2*time.Second)))
 	js[0].Account = "toledo"
 	if err := d.OnWriter(t.Context(), "UPDATE jobs SET account = 'toledo'"); err != nil {
 		t.Fatal(err)
 	}
-	commit(t, d, succeeded(js[0], noon.Add(time.Minute)))
-	var list []db.Message
-	for _, m := range pending(t, d, noon) {
+	dbtest.Commit(t, d, dbtest.Succeeded(js[0], dbtest.Noon.Add(time.Minute)))
+	var list []outbox.Message
+	for _, m := range dbtest.Pending(t, d, dbtest.Noon) {
 		if m.Topic == "alerts" {
 			list = append(list, m)
 		}
 	}
-	golden(t, "alert-raised.txt", messages(t, list[:3]))
-	golden(t, "alert-resolved.txt", messages(t, list[3:]))
+	dbtest.Golden(t, "alert-raised.txt", messages(t, list[:3]))
+	dbtest.Golden(t, "alert-resolved.txt", messages(t, list[3:]))
 }
 
 // failedWith is the outcome of a failed job with an error code.
 func failedWith(job jobs.Job, code clients.Code, at time.Time) jobs.Outcome {
-	o := failed(job, jobs.Failed, at)
+	o := dbtest.Failed(job, jobs.Failed, at)
 	o.Err = &clients.Error{
 		Provider: job.Provider, Op: "order status", Code: code, Status: 403,
 		Message: "the account may not see this", Hint: "the bill-to must match",
@@ -96,7 +98,7 @@ func failedWith(job jobs.Job, code clients.Code, at time.Time) jobs.Outcome {
 }
 
 func TestAlertIsPublishedOncePerTransition(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	a := consentAlert("johndoe")
 	for i, want := range []bool{true, false} {
 		if got := raise(t, d, a); got != want {
@@ -147,7 +149,7 @@ func TestAlertIsPublishedOncePerTransition(t *testing.T) {
 
 func TestAlertsAreListedNewestFirst(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "orderbeat.db")
-	d := openAt(t, path)
+	d := dbtest.OpenAt(t, path)
 	a := consentAlert("johndoe")
 	a.Message = strings.Repeat("ä", 1200)
 	raise(t, d, a)
@@ -177,36 +179,36 @@ func TestFailedJobsRaiseAlertsForTheirAccount(t *testing.T) {
 	job := func(o func(jobs.Job) jobs.Outcome) func(*testing.T, *db.DB) {
 		return func(t *testing.T, d *db.DB) {
 			t.Helper()
-			_, js := start(t, d, 1)
-			commit(t, d, o(js[0]))
+			_, js := dbtest.Start(t, d, 1)
+			dbtest.Commit(t, d, o(js[0]))
 		}
 	}
 	inline := func(o func(jobs.Job) jobs.Outcome) func(*testing.T, *db.DB) {
 		return func(t *testing.T, d *db.DB) {
 			t.Helper()
-			run, js := plan(1)
+			run, js := dbtest.Plan(1)
 			if err := d.StartInline(t.Context(), run, js[0]); err != nil {
 				t.Fatal(err)
 			}
-			commit(t, d, o(js[0]))
+			dbtest.Commit(t, d, o(js[0]))
 		}
 	}
 	code := func(c clients.Code) func(jobs.Job) jobs.Outcome {
-		return func(j jobs.Job) jobs.Outcome { return failedWith(j, c, noon) }
+		return func(j jobs.Job) jobs.Outcome { return failedWith(j, c, dbtest.Noon) }
 	}
 	state := func(s jobs.State) func(jobs.Job) jobs.Outcome {
-		return func(j jobs.Job) jobs.Outcome { return failed(j, s, noon) }
+		return func(j jobs.Job) jobs.Outcome { return dbtest.Failed(j, s, dbtest.Noon) }
 	}
 	partly := func(j jobs.Job) jobs.Outcome {
-		o := failedWith(j, clients.CodeInvalid, noon)
+		o := failedWith(j, clients.CodeInvalid, dbtest.Noon)
 		o.State = jobs.Partial
 		return o
 	}
-	success := func(j jobs.Job) jobs.Outcome { return succeeded(j, noon) }
+	success := func(j jobs.Job) jobs.Outcome { return dbtest.Succeeded(j, dbtest.Noon) }
 	check := func(o func(jobs.Job) jobs.Outcome) func(jobs.Job) jobs.Outcome {
 		return func(j jobs.Job) jobs.Outcome { j.Kind = "check"; return o(j) }
 	}
-	elsewhere := func(j jobs.Job) jobs.Outcome { j.Account = "toledo"; return succeeded(j, noon) }
+	elsewhere := func(j jobs.Job) jobs.Outcome { j.Account = "toledo"; return dbtest.Succeeded(j, dbtest.Noon) }
 	type steps []func(*testing.T, *db.DB)
 	for name, test := range map[string]struct {
 		steps    steps
@@ -247,8 +249,8 @@ func TestFailedJobsRaiseAlertsForTheirAccount(t *testing.T) {
 		"what was raised before a restart resolves": {steps{job(code("forbidden")), nil, job(success)}, nil, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			path := blankAt(t)
-			d := openAt(t, path)
+			path := dbtest.Blank(t)
+			d := dbtest.OpenAt(t, path)
 			for _, step := range test.steps {
 				if step != nil {
 					step(t, d)
@@ -257,7 +259,7 @@ func TestFailedJobsRaiseAlertsForTheirAccount(t *testing.T) {
 				if err := d.Close(); err != nil {
 					t.Fatal(err)
 				}
-				d = openAt(t, path)
+				d = dbtest.OpenAt(t, path)
 			}
 			list, err := d.Alerts(t.Context(), true)
 			if err != nil {
@@ -291,16 +293,16 @@ func TestAlertNamesItsJob(t *testing.T) {
 		want    db.Alert
 	}{
 		"one that failed": {
-			func(j jobs.Job) jobs.Outcome { return failedWith(j, clients.CodeForbidden, noon) },
+			func(j jobs.Job) jobs.Outcome { return failedWith(j, clients.CodeForbidden, dbtest.Noon) },
 			db.Alert{Code: clients.CodeForbidden, Message: "the account may not see this", Hint: "the bill-to must match"},
 		},
 		"one that is dead": {
-			func(j jobs.Job) jobs.Outcome { return failed(j, jobs.Dead, noon) },
+			func(j jobs.Job) jobs.Outcome { return dbtest.Failed(j, jobs.Dead, dbtest.Noon) },
 			db.Alert{Code: "dead_job", Message: "the server is in maintenance", Hint: "The next run requests the data again. To retry this job, run: orderbeat jobs retry JOB"},
 		},
 		"one whose error has no message": {
 			func(j jobs.Job) jobs.Outcome {
-				o := failed(j, jobs.Dead, noon)
+				o := dbtest.Failed(j, jobs.Dead, dbtest.Noon)
 				o.Err.Message = ""
 				return o
 			},
@@ -308,18 +310,18 @@ func TestAlertNamesItsJob(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := open(t)
-			run, js := start(t, d, 2)
-			commit(t, d, test.outcome(js[1]))
+			d := dbtest.Open(t)
+			run, js := dbtest.Start(t, d, 2)
+			dbtest.Commit(t, d, test.outcome(js[1]))
 			want := test.want
 			want.Hint = strings.ReplaceAll(want.Hint, "JOB", js[1].ID)
 			want.Provider, want.Account, want.State = "michelin", "detroit", db.AlertRaised
-			want.Since, want.RunID, want.JobID = noon.Add(2*time.Second), run.ID, js[1].ID
+			want.Since, want.RunID, want.JobID = dbtest.Noon.Add(2*time.Second), run.ID, js[1].ID
 			list, err := d.Alerts(t.Context(), true)
 			if diff := cmp.Diff([]db.Alert{want}, list, cmpopts.IgnoreUnexported(db.Alert{})); diff != "" || err != nil {
 				t.Errorf("%v (-want +got):\n%s", err, diff)
 			}
-			for _, m := range pending(t, d, noon) {
+			for _, m := range dbtest.Pending(t, d, dbtest.Noon) {
 				if m.Topic == "alerts" && m.Traceparent != run.Traceparent {
 					t.Errorf("got trace context %q, want the run's", m.Traceparent)
 				}
@@ -329,8 +331,8 @@ func TestAlertNamesItsJob(t *testing.T) {
 }
 
 func TestAccountWithoutAlertsRequiresNoStatement(t *testing.T) {
-	d := open(t)
-	observe(t, d, noon, order("SO1", false))
+	d := dbtest.Open(t)
+	dbtest.Observe(t, d, dbtest.Noon, dbtest.Order("SO1", false))
 	for _, query := range d.Inspect().Statements() {
 		if strings.Contains(query, "alerts") {
 			t.Errorf("a success ran%s", query)
@@ -348,7 +350,7 @@ func TestAlertIsResolvedAfterARollback(t *testing.T) {
 			if err := d.OnWriter(t.Context(), "CREATE TRIGGER no BEFORE UPDATE ON runs BEGIN SELECT raise(FAIL, 'no'); END"); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := d.Commit(t.Context(), succeeded(job, noon)); err == nil {
+			if _, err := d.Commit(t.Context(), dbtest.Succeeded(job, dbtest.Noon)); err == nil {
 				t.Fatal("the commit went well")
 			}
 			if err := d.OnWriter(t.Context(), "DROP TRIGGER no"); err != nil {
@@ -371,7 +373,7 @@ func TestAlertIsResolvedAfterARollback(t *testing.T) {
 				})
 			}()
 			until(t, "the first waits", func() bool { return d.Inspect().Waiting() == 1 })
-			go func() { _, err := d.Commit(t.Context(), succeeded(job, noon)); errs <- err }()
+			go func() { _, err := d.Commit(t.Context(), dbtest.Succeeded(job, dbtest.Noon)); errs <- err }()
 			until(t, "both wait", func() bool { return d.Inspect().Waiting() == 2 })
 			release()
 			for range 2 {
@@ -385,14 +387,14 @@ func TestAlertIsResolvedAfterARollback(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := open(t)
-			_, js := start(t, d, 3)
-			commit(t, d, failedWith(js[0], clients.CodeForbidden, noon))
+			d := dbtest.Open(t)
+			_, js := dbtest.Start(t, d, 3)
+			dbtest.Commit(t, d, failedWith(js[0], clients.CodeForbidden, dbtest.Noon))
 			undo(t, d, js[1])
 			if got := alerts(t, d, true); len(got) != 1 {
 				t.Fatalf("got raised %v, want the one that was undone", got)
 			}
-			commit(t, d, succeeded(js[2], noon))
+			dbtest.Commit(t, d, dbtest.Succeeded(js[2], dbtest.Noon))
 			if got := alerts(t, d, true); len(got) != 0 {
 				t.Errorf("still raised: %v", got)
 			}
@@ -401,12 +403,12 @@ func TestAlertIsResolvedAfterARollback(t *testing.T) {
 }
 
 func TestAlertRaisedInTheSameTransactionIsResolved(t *testing.T) {
-	d := open(t)
-	_, js := start(t, d, 3)
+	d := dbtest.Open(t)
+	_, js := dbtest.Start(t, d, 3)
 	release := held(t, d)
 	done := make(chan error, 3)
 	outcomes := []jobs.Outcome{
-		failedWith(js[0], clients.CodeForbidden, noon), succeeded(js[1], noon), failedWith(js[2], clients.CodeInvalid, noon),
+		failedWith(js[0], clients.CodeForbidden, dbtest.Noon), dbtest.Succeeded(js[1], dbtest.Noon), failedWith(js[2], clients.CodeInvalid, dbtest.Noon),
 	}
 	for i, o := range outcomes {
 		go func() { _, err := d.Commit(t.Context(), o); done <- err }()
@@ -421,14 +423,14 @@ func TestAlertRaisedInTheSameTransactionIsResolved(t *testing.T) {
 	if diff := cmp.Diff([]string{"michelin detroit  invalid raised"}, alerts(t, d, true)); diff != "" {
 		t.Errorf("raised (-want +got):\n%s", diff)
 	}
-	observe(t, d, noon)
+	dbtest.Observe(t, d, dbtest.Noon)
 	if got := alerts(t, d, true); len(got) != 0 {
 		t.Errorf("still raised: %v", got)
 	}
 }
 
 func TestAlertEqualsItsMessage(t *testing.T) {
-	text, err := json.Marshal(db.Alert{Provider: "ptv", Code: "stale", State: db.AlertRaised, Message: "m", Since: noon})
+	text, err := json.Marshal(db.Alert{Provider: "ptv", Code: "stale", State: db.AlertRaised, Message: "m", Since: dbtest.Noon})
 	want := `{"code":"stale","state":"raised","provider":"ptv","message":"m","hint":"","since":"2026-11-20T12:00:00Z"}`
 	if string(text) != want || err != nil {
 		t.Errorf("got %s, %v", text, err)
@@ -437,25 +439,25 @@ func TestAlertEqualsItsMessage(t *testing.T) {
 
 // Unreadable orders raise one alert, whatever other alerts the account has.
 func TestUnreadableOrdersRaiseAnAlert(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	unread := func(job jobs.Job, at time.Time) jobs.Outcome {
-		o := succeeded(job, at)
+		o := dbtest.Succeeded(job, at)
 		o.State, o.Unread = jobs.Partial, 1
 		o.Err = &clients.Error{Code: clients.CodeBadResponse, Message: "order A7: orders[3].ordered_on: is no date"}
 		return o
 	}
-	_, js := start(t, d, 5)
+	_, js := dbtest.Start(t, d, 5)
 	for i, step := range []struct {
 		outcome jobs.Outcome
 		want    []string
 	}{
-		{failedWith(js[0], clients.CodeForbidden, noon), []string{"michelin detroit  forbidden raised"}},
-		{unread(js[1], noon.Add(time.Minute)), []string{"michelin detroit  bad_response raised"}},
-		{unread(js[2], noon.Add(2*time.Minute)), []string{"michelin detroit  bad_response raised"}},
-		{succeeded(js[3], noon.Add(3*time.Minute)), []string{}},
-		{failedWith(js[4], clients.CodeBadResponse, noon.Add(4*time.Minute)), []string{"michelin detroit  bad_response raised"}},
+		{failedWith(js[0], clients.CodeForbidden, dbtest.Noon), []string{"michelin detroit  forbidden raised"}},
+		{unread(js[1], dbtest.Noon.Add(time.Minute)), []string{"michelin detroit  bad_response raised"}},
+		{unread(js[2], dbtest.Noon.Add(2*time.Minute)), []string{"michelin detroit  bad_response raised"}},
+		{dbtest.Succeeded(js[3], dbtest.Noon.Add(3*time.Minute)), []string{}},
+		{failedWith(js[4], clients.CodeBadResponse, dbtest.Noon.Add(4*time.Minute)), []string{"michelin detroit  bad_response raised"}},
 	} {
-		commit(t, d, step.outcome)
+		dbtest.Commit(t, d, step.outcome)
 		if diff := cmp.Diff(step.want, alerts(t, d, true)); diff != "" {
 			t.Errorf("step %d: alerts (-want +got):\n%s", i, diff)
 		}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,14 +17,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/db"
+	"orderbeat/db/dbtest"
 	"orderbeat/db/sqlite"
 )
 
 func TestBackupEqualsTheDatabase(t *testing.T) {
-	path := blankAt(t)
-	d := openAt(t, path)
+	path := dbtest.Blank(t)
+	d := dbtest.OpenAt(t, path)
 	for i := range 100 {
-		observe(t, d, noon, order("SO"+itoa(i), i%2 == 0))
+		dbtest.Observe(t, d, dbtest.Noon, dbtest.Order("SO"+strconv.Itoa(i), i%2 == 0))
 	}
 	to := filepath.Join(t.TempDir(), "copy.db")
 	// The writer is open and the data is only in the write-ahead log.
@@ -35,21 +37,21 @@ func TestBackupEqualsTheDatabase(t *testing.T) {
 	if err != nil || c.Path != to || c.Bytes != info.Size() || c.Version != newest(t) || info.Mode() != 0o600 {
 		t.Errorf("got %+v, %v, mode %v, want a file of version %d that only its owner reads", c, err, info.Mode(), newest(t))
 	}
-	again := openAt(t, to)
-	checkConsistent(t, again)
+	again := dbtest.OpenAt(t, to)
+	dbtest.CheckConsistent(t, again)
 	for _, table := range []string{"orders", "order_lines", "despatches", "order_events", "runs", "jobs", "outbox", "sqlite_sequence"} {
 		if diff := cmp.Diff(dumpAt(t, path, table), dumpAt(t, to, table)); diff != "" {
 			t.Errorf("%s (-database +copy):\n%s", table, diff)
 		}
 	}
-	observe(t, again, noon.Add(time.Hour), order("SO1", true))
+	dbtest.Observe(t, again, dbtest.Noon.Add(time.Hour), dbtest.Order("SO1", true))
 	if got := story(t, again, "SO1"); got != "created changed" {
 		t.Errorf("in the copy: got the story %s, want that it goes on", got)
 	}
 }
 
 func TestBackupDoesNotOverwriteFiles(t *testing.T) {
-	path, folder := blankAt(t), t.TempDir()
+	path, folder := dbtest.Blank(t), t.TempDir()
 	if err := os.WriteFile(filepath.Join(folder, "mine"), []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -76,12 +78,12 @@ func TestFailedBackupLeavesNoFile(t *testing.T) {
 	if _, err := sqlite.Backup(t.Context(), filepath.Join(folder, "none.db"), to); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no database: got %v", err)
 	}
-	if _, err := sqlite.Backup(t.Context(), blankAt(t), filepath.Join(folder, "no", "folder")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := sqlite.Backup(t.Context(), dbtest.Blank(t), filepath.Join(folder, "no", "folder")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no folder: got %v", err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := sqlite.Backup(ended, blankAt(t), to); !errors.Is(err, context.Canceled) {
+	if _, err := sqlite.Backup(ended, dbtest.Blank(t), to); !errors.Is(err, context.Canceled) {
 		t.Errorf("interrupted: got %v", err)
 	}
 	damaged := history(t, 50, 20)
@@ -122,13 +124,13 @@ func left(t *testing.T, folder string, want ...string) {
 // not at all, and all commits from before it began.
 func TestBackupDuringCommits(t *testing.T) {
 	path := history(t, 200, 5)
-	d := openAt(t, path)
+	d := dbtest.OpenAt(t, path)
 	var committed atomic.Int64
 	var stop atomic.Bool
 	var committer sync.WaitGroup
 	committer.Go(func() {
 		for i := 0; !stop.Load(); i++ {
-			observe(t, d, noon, order("A"+itoa(i), false), order("B"+itoa(i), true))
+			dbtest.Observe(t, d, dbtest.Noon, dbtest.Order("A"+strconv.Itoa(i), false), dbtest.Order("B"+strconv.Itoa(i), true))
 			committed.Store(int64(i + 1))
 		}
 	})
@@ -137,7 +139,7 @@ func TestBackupDuringCommits(t *testing.T) {
 			runtime.Gosched() // wait for a commit
 		}
 		before := committed.Load()
-		to := filepath.Join(t.TempDir(), itoa(i))
+		to := filepath.Join(t.TempDir(), strconv.Itoa(i))
 		if _, err := sqlite.Backup(t.Context(), path, to); err != nil {
 			t.Fatal(err)
 		}
@@ -146,12 +148,12 @@ func TestBackupDuringCommits(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		checkConsistent(t, c)
-		both, err := c.Value(t.Context(), "SELECT (SELECT count(*) FROM orders WHERE order_id LIKE 'A%') - (SELECT count(*) FROM orders WHERE order_id LIKE 'B%')")
+		dbtest.CheckConsistent(t, c)
+		both, err := c.Inspect().Value(t.Context(), "SELECT (SELECT count(*) FROM orders WHERE order_id LIKE 'A%') - (SELECT count(*) FROM orders WHERE order_id LIKE 'B%')")
 		if both != "0" || err != nil {
 			t.Errorf("%s commits are in the copy by half, %v", both, err)
 		}
-		last, err := c.Value(t.Context(), "SELECT count(*) FROM orders WHERE order_id = ?", "A"+itoa(int(before-1)))
+		last, err := c.Inspect().Value(t.Context(), "SELECT count(*) FROM orders WHERE order_id = ?", "A"+strconv.Itoa(int(before-1)))
 		if last != "1" || err != nil {
 			t.Errorf("what was committed before is not in the copy: %s, %v", last, err)
 		}

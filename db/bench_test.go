@@ -9,6 +9,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/exchange"
+	"orderbeat/db/dbtest"
 	"orderbeat/jobs"
 )
 
@@ -38,21 +39,21 @@ func BenchmarkCommit(b *testing.B) {
 // benchmarkCommit commits one job per iteration, after one unmeasured job.
 func benchmarkCommit(b *testing.B, n int, rows float64, orders func(i int) []clients.Order) {
 	b.Helper()
-	d := open(b)
+	d := dbtest.Open(b)
 	const most = 20_000 // jobs of a run
 	var js []jobs.Job
 	var spent time.Duration
 	for i := -1; i < b.N; i++ {
 		if (i+1)%most == 0 {
-			_, js = start(b, d, min(most, b.N-i))
-			publish(b, d)
-			if claimed, err := d.Claim(b.Context(), "michelin", noon, most); err != nil || len(claimed) != len(js) {
+			_, js = dbtest.Start(b, d, min(most, b.N-i))
+			dbtest.Publish(b, d)
+			if claimed, err := d.Claim(b.Context(), "michelin", dbtest.Noon, most); err != nil || len(claimed) != len(js) {
 				b.Fatalf("claimed %d of %d jobs: %v", len(claimed), len(js), err)
 			}
 		}
-		outcome := succeeded(js[(i+1)%most], noon.Add(time.Duration(i)*time.Millisecond), orders(i+1)...)
+		outcome := dbtest.Succeeded(js[(i+1)%most], dbtest.Noon.Add(time.Duration(i)*time.Millisecond), orders(i+1)...)
 		begun := time.Now()
-		commit(b, d, outcome)
+		dbtest.Commit(b, d, outcome)
 		if i >= 0 {
 			spent += time.Since(begun)
 		}
@@ -62,20 +63,20 @@ func benchmarkCommit(b *testing.B, n int, rows float64, orders func(i int) []cli
 
 // BenchmarkCommitConcurrently commits jobs of one new order each, 64 at a time.
 func BenchmarkCommitConcurrently(b *testing.B) {
-	d := open(b)
+	d := dbtest.Open(b)
 	var js []jobs.Job
 	for len(js) < b.N {
-		_, more := start(b, d, min(20_000, b.N-len(js)))
+		_, more := dbtest.Start(b, d, min(20_000, b.N-len(js)))
 		js = append(js, more...)
 	}
-	publish(b, d)
+	dbtest.Publish(b, d)
 	var next atomic.Int64
 	b.SetParallelism(32) // times GOMAXPROCS, which is 2 where this was measured
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			i := int(next.Add(1)) - 1
-			if _, err := d.Commit(b.Context(), succeeded(js[i], noon, order(fmt.Sprintf("SO%08d", i), false))); err != nil {
+			if _, err := d.Commit(b.Context(), dbtest.Succeeded(js[i], dbtest.Noon, dbtest.Order(fmt.Sprintf("SO%08d", i), false))); err != nil {
 				b.Error(err)
 			}
 		}
@@ -94,7 +95,7 @@ func report(b *testing.B, n int, rows float64, spent time.Duration) {
 func batch(from, n int, shipped bool) []clients.Order {
 	orders := make([]clients.Order, n)
 	for i := range orders {
-		orders[i] = order(fmt.Sprintf("SO%08d", from+i), shipped)
+		orders[i] = dbtest.Order(fmt.Sprintf("SO%08d", from+i), shipped)
 	}
 	return orders
 }
@@ -104,21 +105,21 @@ func batch(from, n int, shipped bool) []clients.Order {
 func BenchmarkCommitExchanges(b *testing.B) {
 	for _, size := range []int{0, 8 << 10, 64 << 10} {
 		b.Run(fmt.Sprintf("packed=%d", size), func(b *testing.B) {
-			d := open(b)
+			d := dbtest.Open(b)
 			const n = 64
 			packed := make([]byte, size)
 			_, _ = rand.NewChaCha8([32]byte{}).Read(packed)
-			_, js := start(b, d, b.N+1)
-			publish(b, d)
+			_, js := dbtest.Start(b, d, b.N+1)
+			dbtest.Publish(b, d)
 			orders := batch(0, n, true)
-			commit(b, d, succeeded(js[0], noon, orders...))
+			dbtest.Commit(b, d, dbtest.Succeeded(js[0], dbtest.Noon, orders...))
 			b.ResetTimer()
 			for i := range b.N {
-				o := succeeded(js[i+1], noon.Add(time.Duration(i)*time.Millisecond), orders...)
+				o := dbtest.Succeeded(js[i+1], dbtest.Noon.Add(time.Duration(i)*time.Millisecond), orders...)
 				if size > 0 {
-					o.Exchanges = []exchange.Exchange{{Op: "orders", Method: "GET", URL: "/", Status: 200, StartedAt: noon, ResponseGzip: packed, ResponseBytes: int64(8 * size)}}
+					o.Exchanges = []exchange.Exchange{{Op: "orders", Method: "GET", URL: "/", Status: 200, StartedAt: dbtest.Noon, ResponseGzip: packed, ResponseBytes: int64(8 * size)}}
 				}
-				commit(b, d, o)
+				dbtest.Commit(b, d, o)
 			}
 			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N), "µs/commit")
 			b.ReportMetric(0, "ns/op")

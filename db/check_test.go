@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -9,22 +10,23 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/db"
+	"orderbeat/db/dbtest"
 )
 
 // whole is a database with rows in every checked table.
 func whole(t *testing.T) *db.DB {
 	t.Helper()
 	d := needed(t)
-	ended(t, d, noon, unread)
+	ended(t, d, dbtest.Noon, unread)
 	return d
 }
 
 func TestCheckFindsNoFaultInAConsistentDatabase(t *testing.T) {
-	checkConsistent(t, open(t))
+	dbtest.CheckConsistent(t, dbtest.Open(t))
 	d := whole(t)
-	checkConsistent(t, d)
+	dbtest.CheckConsistent(t, d)
 	prune(t, d, db.Retention{Exchanges: day, Jobs: day, Events: day})
-	checkConsistent(t, d)
+	dbtest.CheckConsistent(t, d)
 }
 
 func TestCheckFindsFaults(t *testing.T) {
@@ -109,7 +111,7 @@ func TestCheckFindsACorruptFile(t *testing.T) {
 }
 
 func TestFaultsAreBounded(t *testing.T) {
-	d := openAt(t, history(t, 50, 1))
+	d := dbtest.OpenAt(t, history(t, 50, 1))
 	if err := d.OnWriter(t.Context(), "UPDATE orders SET status = 'lost'"); err != nil {
 		t.Fatal(err)
 	}
@@ -121,17 +123,17 @@ func TestFaultsAreBounded(t *testing.T) {
 
 // TestCheckDuringCommits checks a database repeatedly while it is written.
 func TestCheckDuringCommits(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	done := make(chan error, 1)
 	go func() {
 		var err error
 		for i := 0; i < 200 && err == nil; i++ {
-			run, js := plan(2)
+			run, js := dbtest.Plan(2)
 			if _, _, err = d.StartRun(t.Context(), run, js); err != nil {
 				break
 			}
 			for n, job := range js {
-				o := succeeded(job, noon.Add(time.Duration(i)*time.Second), order("SO1", (i+n)%2 == 0), order("SO"+itoa(i+2), false))
+				o := dbtest.Succeeded(job, dbtest.Noon.Add(time.Duration(i)*time.Second), dbtest.Order("SO1", (i+n)%2 == 0), dbtest.Order("SO"+strconv.Itoa(i+2), false))
 				if _, err = d.Commit(t.Context(), o); err != nil {
 					break
 				}
@@ -140,7 +142,7 @@ func TestCheckDuringCommits(t *testing.T) {
 		done <- err
 	}()
 	for {
-		checkConsistent(t, d)
+		dbtest.CheckConsistent(t, d)
 		select {
 		case err := <-done:
 			if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"orderbeat/db/outbox"
 	"orderbeat/db/sqlite"
 )
 
@@ -14,7 +15,7 @@ func (d *DB) ClockSetBack(ctx context.Context, by time.Duration) error {
 	shift := fmt.Sprintf("-%.3f seconds", by.Seconds())
 	now := sqlite.Stamp(time.Now())
 	return d.data.Write(ctx, 1, sqlite.AsOpened, func(t *sqlite.Tx) error {
-		if err := shiftDue(t, shift, now); err != nil {
+		if err := outbox.ShiftDue(t, shift, now); err != nil {
 			return err
 		}
 		return d.queueStore.in(t).shiftRetries(shift, now)

@@ -89,8 +89,7 @@ type tx struct {
 }
 
 func (d *DB) in(t *sqlite.Tx) tx {
-	orders := orderTx{t}
-	return tx{t, d.runStore.in(t), orders, documentTx{t, orders}}
+	return tx{t, d.runStore.in(t), inOrders(t), inDocuments(t)}
 }
 
 // applyOutcome is the transaction of [DB.Commit].

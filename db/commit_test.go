@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -11,28 +12,29 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/dbtest"
 	"orderbeat/jobs"
 )
 
 func TestCommitStoresAnAttemptOnce(t *testing.T) {
-	d := open(t)
-	_, js := start(t, d, 1)
+	d := dbtest.Open(t)
+	_, js := dbtest.Start(t, d, 1)
 	if !taken(t, d, js[0]) {
 		t.Fatal("the job was not claimed")
 	}
-	outcome := succeeded(js[0], noon, order("SO1", false), order("SO2", false))
-	c := commit(t, d, outcome)
+	outcome := dbtest.Succeeded(js[0], dbtest.Noon, dbtest.Order("SO1", false), dbtest.Order("SO2", false))
+	c := dbtest.Commit(t, d, outcome)
 	want := jobs.Tally{Seen: 2, Created: 2}
 	if c.Tally != want || c.Repeated || c.Run == nil || c.Run.State != jobs.Succeeded || c.Run.Orders != want {
 		t.Fatalf("got %+v, want %+v and a run that succeeded", c, want)
 	}
-	before := pending(t, d, noon)
+	before := dbtest.Pending(t, d, dbtest.Noon)
 
-	again := commit(t, d, outcome)
+	again := dbtest.Commit(t, d, outcome)
 	if !again.Repeated || again.Run != nil || again.Tally != want {
 		t.Errorf("a second commit: got %+v", again)
 	}
-	if diff := cmp.Diff(before, pending(t, d, noon)); diff != "" {
+	if diff := cmp.Diff(before, dbtest.Pending(t, d, dbtest.Noon)); diff != "" {
 		t.Errorf("a second commit changed the outbox:\n%s", diff)
 	}
 	if taken(t, d, js[0]) {
@@ -41,11 +43,11 @@ func TestCommitStoresAnAttemptOnce(t *testing.T) {
 }
 
 func TestClaimReturnsEachJobOnce(t *testing.T) {
-	d := open(t)
-	run, js := start(t, d, 3)
+	d := dbtest.Open(t)
+	run, js := dbtest.Start(t, d, 3)
 	claim := func(limit int) string {
 		t.Helper()
-		claimed, err := d.Claim(t.Context(), "michelin", noon, limit)
+		claimed, err := d.Claim(t.Context(), "michelin", dbtest.Noon, limit)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,14 +75,14 @@ func TestClaimReturnsEachJobOnce(t *testing.T) {
 	if got := claim(2); got != "" {
 		t.Errorf("got jobs %s, want none", got)
 	}
-	if other, err := d.Claim(t.Context(), "ptv", noon, 2); len(other) != 0 || err != nil {
+	if other, err := d.Claim(t.Context(), "ptv", dbtest.Noon, 2); len(other) != 0 || err != nil {
 		t.Errorf("got %+v, %v of another provider, want none", other, err)
 	}
 }
 
 func TestReleasedJobIsClaimedAgainWhenDue(t *testing.T) {
-	d := open(t)
-	start(t, d, 1)
+	d := dbtest.Open(t)
+	dbtest.Start(t, d, 1)
 	job := claim(t, d)[0]
 	<-d.Runnable("michelin") // from its start
 	due := time.Now().Add(time.Hour)
@@ -97,7 +99,7 @@ func TestReleasedJobIsClaimedAgainWhenDue(t *testing.T) {
 	if again, err := d.Claim(t.Context(), "michelin", due, 1); len(again) != 1 || again[0].Attempt != 1 || err != nil {
 		t.Errorf("got %+v, %v, want the same attempt", again, err)
 	}
-	commit(t, d, succeeded(job, noon))
+	dbtest.Commit(t, d, dbtest.Succeeded(job, dbtest.Noon))
 	if err := d.Release(t.Context(), job, due); err != nil {
 		t.Fatal(err)
 	}
@@ -136,14 +138,14 @@ func jobStates(t *testing.T, d *db.DB, runID string) string {
 }
 
 func TestWaitingJobIsRetriedWhenDue(t *testing.T) {
-	d := open(t)
-	run, js := start(t, d, 1)
-	publish(t, d)
+	d := dbtest.Open(t)
+	run, js := dbtest.Start(t, d, 1)
+	dbtest.Publish(t, d)
 	if !taken(t, d, js[0]) {
 		t.Fatal("the job was not claimed")
 	}
-	first := failed(js[0], jobs.Waiting, noon)
-	if c := commit(t, d, first); c.Run != nil || c.Repeated {
+	first := dbtest.Failed(js[0], jobs.Waiting, dbtest.Noon)
+	if c := dbtest.Commit(t, d, first); c.Run != nil || c.Repeated {
 		t.Errorf("got %+v", c)
 	}
 	due, ok, err := d.NextAttempt(t.Context(), run.Provider)
@@ -164,8 +166,8 @@ func TestWaitingJobIsRetriedWhenDue(t *testing.T) {
 		t.Errorf("the run moved: %+v", got)
 	}
 
-	late := succeeded(js[0], noon, order("SO1", false)) // the first attempt again, from a worker that was assumed dead
-	if c := commit(t, d, late); !c.Repeated {
+	late := dbtest.Succeeded(js[0], dbtest.Noon, dbtest.Order("SO1", false)) // the first attempt again, from a worker that was assumed dead
+	if c := dbtest.Commit(t, d, late); !c.Repeated {
 		t.Errorf("a late first attempt: got %+v", c)
 	}
 	second := js[0]
@@ -173,7 +175,7 @@ func TestWaitingJobIsRetriedWhenDue(t *testing.T) {
 	if !taken(t, d, second) {
 		t.Error("the job was not claimed")
 	}
-	c := commit(t, d, succeeded(second, noon.Add(time.Hour)))
+	c := dbtest.Commit(t, d, dbtest.Succeeded(second, dbtest.Noon.Add(time.Hour)))
 	if c.Run == nil || c.Run.State != jobs.Succeeded || len(c.Run.Errors) != 0 {
 		t.Errorf("got %+v, want a run that succeeded, without errors", c.Run)
 	}
@@ -194,14 +196,14 @@ func TestRunCountsItsJobs(t *testing.T) {
 		"more errors than a list holds": {repeat(jobs.Failed, jobs.MaxErrors+1), jobs.Failed, jobs.MaxErrors},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := open(t)
-			run, js := start(t, d, len(test.states))
+			d := dbtest.Open(t)
+			run, js := dbtest.Start(t, d, len(test.states))
 			for i, state := range test.states {
-				o := succeeded(js[i], noon)
+				o := dbtest.Succeeded(js[i], dbtest.Noon)
 				if state != jobs.Succeeded {
-					o = failed(js[i], state, noon)
+					o = dbtest.Failed(js[i], state, dbtest.Noon)
 				}
-				c := commit(t, d, o)
+				c := dbtest.Commit(t, d, o)
 				if last := i == len(js)-1; last != (c.Run != nil) {
 					t.Fatalf("job %d: got run %v", i, c.Run)
 				} else if last && (c.Run.State != test.want || len(c.Run.Errors) != test.errors) {
@@ -225,9 +227,9 @@ func repeat(s jobs.State, n int) []jobs.State {
 }
 
 func TestCommitRecordsChangesAgainstTheStoredOrder(t *testing.T) {
-	volatile := order("SO1", false)
+	volatile := dbtest.Order("SO1", false)
 	volatile.Lines[0].Description = "225/45R17 94W XL PILOT SPORT 4 (NEW)"
-	less := order("SO1", true)
+	less := dbtest.Order("SO1", true)
 	less.Lines = less.Lines[:1]
 	less.Normalize()
 	for name, test := range map[string]struct {
@@ -236,16 +238,16 @@ func TestCommitRecordsChangesAgainstTheStoredOrder(t *testing.T) {
 		want   jobs.Tally
 		paths  []string
 	}{
-		"the same again":                          {order("SO1", false), time.Hour, jobs.Tally{Seen: 1, Unchanged: 1}, nil},
-		"shipped":                                 {order("SO1", true), time.Hour, jobs.Tally{Seen: 1, Changed: 1}, []string{"status", "lines/001/shipped"}},
+		"the same again":                          {dbtest.Order("SO1", false), time.Hour, jobs.Tally{Seen: 1, Unchanged: 1}, nil},
+		"shipped":                                 {dbtest.Order("SO1", true), time.Hour, jobs.Tally{Seen: 1, Changed: 1}, []string{"status", "lines/001/shipped"}},
 		"a line is gone":                          {less, time.Hour, jobs.Tally{Seen: 1, Changed: 1}, []string{"lines/002"}},
 		"another text of a volatile field":        {volatile, time.Hour, jobs.Tally{Seen: 1, Unchanged: 1}, nil},
-		"shipped, but requested before the first": {order("SO1", true), -time.Hour, jobs.Tally{Seen: 1, Unchanged: 1}, nil},
+		"shipped, but requested before the first": {dbtest.Order("SO1", true), -time.Hour, jobs.Tally{Seen: 1, Unchanged: 1}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := open(t)
-			observe(t, d, noon, order("SO1", false))
-			c := observe(t, d, noon.Add(test.at), test.second)
+			d := dbtest.Open(t)
+			dbtest.Observe(t, d, dbtest.Noon, dbtest.Order("SO1", false))
+			c := dbtest.Observe(t, d, dbtest.Noon.Add(test.at), test.second)
 			if c.Tally != test.want {
 				t.Fatalf("got %+v, want %+v", c.Tally, test.want)
 			}
@@ -253,9 +255,9 @@ func TestCommitRecordsChangesAgainstTheStoredOrder(t *testing.T) {
 			if !ok || err != nil {
 				t.Fatal(ok, err)
 			}
-			want := db.StoredOrder{Order: order("SO1", false), Revision: 1, FirstSeenAt: noon, LastSeenAt: noon.Add(max(0, test.at)), LastChangedAt: noon}
+			want := db.StoredOrder{Order: dbtest.Order("SO1", false), Revision: 1, FirstSeenAt: dbtest.Noon, LastSeenAt: dbtest.Noon.Add(max(0, test.at)), LastChangedAt: dbtest.Noon}
 			if test.paths != nil {
-				want.Order, want.Revision, want.LastChangedAt = test.second, 2, noon.Add(test.at)
+				want.Order, want.Revision, want.LastChangedAt = test.second, 2, dbtest.Noon.Add(test.at)
 				want.Stated = "" // it is not stored
 			}
 			if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
@@ -270,7 +272,7 @@ func TestCommitRecordsChangesAgainstTheStoredOrder(t *testing.T) {
 					t.Errorf("%s is not among %s", path, events[0].Changes)
 				}
 			}
-			lines, err := d.Value(t.Context(), `SELECT (SELECT count(*) FROM order_lines) || ' ' ||
+			lines, err := d.Inspect().Value(t.Context(), `SELECT (SELECT count(*) FROM order_lines) || ' ' ||
 				(SELECT count(*) FROM schedule_lines) || ' ' || (SELECT count(*) FROM despatches)`)
 			if want := rowCounts(want.Order); lines != want || err != nil {
 				t.Errorf("got %s lines, schedule lines and despatches, want %s, %v", lines, want, err)
@@ -284,31 +286,31 @@ func rowCounts(o clients.Order) string {
 	for _, l := range o.Lines {
 		schedule, despatches = schedule+len(l.Schedule), despatches+len(l.Despatches)
 	}
-	return strings.Join([]string{itoa(len(o.Lines)), itoa(schedule), itoa(despatches)}, " ")
+	return strings.Join([]string{strconv.Itoa(len(o.Lines)), strconv.Itoa(schedule), strconv.Itoa(despatches)}, " ")
 }
 
 func TestFingerprintOfAnotherVersionIsNoChange(t *testing.T) {
-	d := open(t)
-	observe(t, d, noon, order("SO1", false))
+	d := dbtest.Open(t)
+	dbtest.Observe(t, d, dbtest.Noon, dbtest.Order("SO1", false))
 	if err := d.OnWriter(t.Context(), "UPDATE orders SET fingerprint = x'00'"); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		c := observe(t, d, noon.Add(time.Hour), order("SO1", false))
+		c := dbtest.Observe(t, d, dbtest.Noon.Add(time.Hour), dbtest.Order("SO1", false))
 		if want := (jobs.Tally{Seen: 1, Unchanged: 1}); c.Tally != want {
 			t.Errorf("got %+v, want %+v", c.Tally, want)
 		}
 	}
-	got, err := d.Value(t.Context(), "SELECT length(fingerprint) || ' ' || revision || ' ' || (first_seen_at = last_changed_at) FROM orders")
+	got, err := d.Inspect().Value(t.Context(), "SELECT length(fingerprint) || ' ' || revision || ' ' || (first_seen_at = last_changed_at) FROM orders")
 	if got != "16 1 1" || err != nil {
 		t.Errorf("got fingerprint, revision and first change %s, %v: want only a new fingerprint", got, err)
 	}
 }
 
 func TestColumnsMatchTheDocument(t *testing.T) {
-	d := open(t)
-	observe(t, d, noon, order("SO1", false))
-	observe(t, d, noon.Add(time.Hour), order("SO1", true))
+	d := dbtest.Open(t)
+	dbtest.Observe(t, d, dbtest.Noon, dbtest.Order("SO1", false))
+	dbtest.Observe(t, d, dbtest.Noon.Add(time.Hour), dbtest.Order("SO1", true))
 	for query, want := range map[string]string{
 		`SELECT status || ' ' || ordered_quantity || ' ' || shipped_quantity || ' ' || open_quantity || ' ' || promised_on FROM orders`: "partially_shipped 8 4 4 2026-11-24",
 		`SELECT method || ' ' || reference || ' ' || ordered_on FROM orders`:                                                            "EDI PO-SO1 2026-11-17",
@@ -316,25 +318,25 @@ func TestColumnsMatchTheDocument(t *testing.T) {
 		`SELECT group_concat(line_id || ' ' || seq || ' ' || delivery_on) FROM schedule_lines`:                                          "001 1 2026-11-24,002 1 2026-11-24",
 		`SELECT line_id || ' ' || seq || ' ' || despatched_on || ' ' || advice_id || ' ' || quantity FROM despatches`:                   "001 1 2026-11-21 BOL1 4",
 	} {
-		if got, err := d.Value(t.Context(), query); got != want || err != nil {
+		if got, err := d.Inspect().Value(t.Context(), query); got != want || err != nil {
 			t.Errorf("%s\ngot %s, want %s, %v", query, got, want, err)
 		}
 	}
 }
 
 func TestCommitRejectsInvalidOutcomes(t *testing.T) {
-	d := open(t)
-	_, js := start(t, d, 1)
-	foreign := order("SO1", false)
+	d := dbtest.Open(t)
+	_, js := dbtest.Start(t, d, 1)
+	foreign := dbtest.Order("SO1", false)
 	foreign.Account = "toledo"
 	unknown := js[0]
 	unknown.ID = "unknown"
-	running := succeeded(js[0], noon)
+	running := dbtest.Succeeded(js[0], dbtest.Noon)
 	running.State = jobs.Running
 	for name, o := range map[string]jobs.Outcome{
-		"an order of another account": succeeded(js[0], noon, foreign),
-		"an order without an id":      succeeded(js[0], noon, order("", false)),
-		"an unknown job":              succeeded(unknown, noon),
+		"an order of another account": dbtest.Succeeded(js[0], dbtest.Noon, foreign),
+		"an order without an id":      dbtest.Succeeded(js[0], dbtest.Noon, dbtest.Order("", false)),
+		"an unknown job":              dbtest.Succeeded(unknown, dbtest.Noon),
 		"an outcome that is none":     running,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -345,7 +347,7 @@ func TestCommitRejectsInvalidOutcomes(t *testing.T) {
 			}
 		})
 	}
-	if c := commit(t, d, succeeded(js[0], noon, order("SO1", true), order("SO1", false))); c.Tally.Seen != 1 {
+	if c := dbtest.Commit(t, d, dbtest.Succeeded(js[0], dbtest.Noon, dbtest.Order("SO1", true), dbtest.Order("SO1", false))); c.Tally.Seen != 1 {
 		t.Errorf("an order that is reported twice: got %+v", c.Tally)
 	}
 	if got, _, err := d.Order(t.Context(), "michelin", "detroit", "SO1"); got.Status != clients.StatusScheduled || err != nil {

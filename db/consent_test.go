@@ -10,6 +10,8 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/dbtest"
+	"orderbeat/db/outbox"
 	"orderbeat/jobs"
 )
 
@@ -29,8 +31,8 @@ func ids(list ...string) jobs.Question { return jobs.Question{OrderIDs: list} }
 // keep stores a run with this job.
 func (w did) keep(tb testing.TB, d *db.DB) {
 	tb.Helper()
-	planned := noon.Add(time.Duration(w.minute) * time.Minute)
-	run, js := plan(1)
+	planned := dbtest.Noon.Add(time.Duration(w.minute) * time.Minute)
+	run, js := dbtest.Plan(1)
 	run.ID, run.Provider, run.Kind, run.RequestedAt = jobs.NewID(planned), "mazda", w.kind, planned
 	job := js[0]
 	job.ID, job.RunID, job.Provider, job.Account, job.Kind, job.Question, job.FirstAt = run.ID+"-00001", run.ID, "mazda", w.account, w.kind, w.question, planned
@@ -39,12 +41,12 @@ func (w did) keep(tb testing.TB, d *db.DB) {
 	}
 	switch w.code {
 	case "":
-		commit(tb, d, succeeded(job, planned))
+		dbtest.Commit(tb, d, dbtest.Succeeded(job, planned))
 	case "waiting":
-		commit(tb, d, failed(job, jobs.Waiting, planned))
+		dbtest.Commit(tb, d, dbtest.Failed(job, jobs.Waiting, planned))
 	case "queued":
 	default:
-		commit(tb, d, failedWith(job, w.code, planned))
+		dbtest.Commit(tb, d, failedWith(job, w.code, planned))
 	}
 }
 
@@ -71,7 +73,7 @@ func queriesOf(tb testing.TB, d *db.DB, runs []jobs.Run) []string {
 // consent resolves johndoe's alert for the accounts a and b.
 func consent(tb testing.TB, d *db.DB) []jobs.Run {
 	tb.Helper()
-	return consentAt(tb, d, noon.Add(time.Hour))
+	return consentAt(tb, d, dbtest.Noon.Add(time.Hour))
 }
 
 func consentAt(tb testing.TB, d *db.DB, at time.Time) []jobs.Run {
@@ -208,16 +210,16 @@ func TestConsentStartsCatchUpRuns(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := open(t)
+			d := dbtest.Open(t)
 			for _, w := range test.done {
 				if w.minute < 0 {
-					observe(t, d, noon)
+					dbtest.Observe(t, d, dbtest.Noon)
 					continue
 				}
 				w.keep(t, d)
 			}
 			alert := consentAlert("johndoe")
-			alert.Since = noon.Add(raised * time.Minute)
+			alert.Since = dbtest.Noon.Add(raised * time.Minute)
 			raise(t, d, alert)
 			if diff := cmp.Diff(test.want, queriesOf(t, d, consent(t, d))); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
@@ -227,12 +229,12 @@ func TestConsentStartsCatchUpRuns(t *testing.T) {
 }
 
 func TestCatchUpRunIsAnOrdinaryRun(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	did{1, "a", "sync", window("2026-11-06", "2026-11-20"), clients.CodeConsent}.keep(t, d)
 	alert := consentAlert("joe.doe@example")
 	raise(t, d, alert)
-	publish(t, d)
-	list, err := d.ResolveConsent(t.Context(), "mazda", alert.User, []string{"a"}, noon.Add(time.Hour))
+	dbtest.Publish(t, d)
+	list, err := d.ResolveConsent(t.Context(), "mazda", alert.User, []string{"a"}, dbtest.Noon.Add(time.Hour))
 	if err != nil || len(list) != 1 {
 		t.Fatalf("got %v, %v", list, err)
 	}
@@ -242,15 +244,15 @@ func TestCatchUpRunIsAnOrdinaryRun(t *testing.T) {
 	if stored, found, err := d.Run(t.Context(), list[0].ID); err != nil || !found || stored.Trigger != list[0].Trigger {
 		t.Errorf("stored: got %+v, %v, %v", stored, found, err)
 	}
-	m := pending(t, d, noon.Add(time.Hour))
-	if len(m) != 1 || m[0].Type != db.TypeAlertResolved {
+	m := dbtest.Pending(t, d, dbtest.Noon.Add(time.Hour))
+	if len(m) != 1 || m[0].Type != outbox.TypeAlertResolved {
 		t.Errorf("got %+v, want the alert's message", m)
 	}
-	if claimed, err := d.Claim(t.Context(), "mazda", noon, 10); err != nil || len(claimed) != 1 || claimed[0].ID != list[0].ID+"-00001" {
+	if claimed, err := d.Claim(t.Context(), "mazda", dbtest.Noon, 10); err != nil || len(claimed) != 1 || claimed[0].ID != list[0].ID+"-00001" {
 		t.Errorf("got %+v, %v, want the job in the queue", claimed, err)
 	}
 	// An equal request does not join it, because its trigger differs.
-	run, js := plan(1)
+	run, js := dbtest.Plan(1)
 	run.Provider, js[0].Provider, js[0].Account, js[0].Question = "mazda", "mazda", "a", window("2026-11-06", "2026-11-20")
 	if _, started, err := d.StartRun(t.Context(), run, js); !started || err != nil {
 		t.Errorf("got started %v, %v, want a run of its own", started, err)
@@ -258,11 +260,11 @@ func TestCatchUpRunIsAnOrdinaryRun(t *testing.T) {
 }
 
 func TestConsentExcludesJobsOfEarlierCatchUpRuns(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	did{1, "a", "sync", window("2026-11-06", "2026-11-20"), clients.CodeConsent}.keep(t, d)
 	for n, want := range []string{"sync a 2026-11-06..2026-11-20", "check a"} {
 		raise(t, d, consentAlert("johndoe"))
-		got := queriesOf(t, d, consentAt(t, d, noon.Add(time.Duration(n+1)*time.Hour)))
+		got := queriesOf(t, d, consentAt(t, d, dbtest.Noon.Add(time.Duration(n+1)*time.Hour)))
 		if diff := cmp.Diff([]string{want}, got); diff != "" {
 			t.Errorf("consent %d (-want +got):\n%s", n+1, diff)
 		}
@@ -271,8 +273,8 @@ func TestConsentExcludesJobsOfEarlierCatchUpRuns(t *testing.T) {
 }
 
 func TestCatchUpBackfillsHaveLowPriority(t *testing.T) {
-	d := open(t)
-	run, js := plan(2)
+	d := dbtest.Open(t)
+	run, js := dbtest.Plan(2)
 	run.Provider, run.Kind, run.LowPrioritySlots = "mazda", "backfill", 1
 	for i := range js {
 		js[i].Provider, js[i].Kind, js[i].Account = "mazda", "backfill", string(rune('a'+i))
@@ -281,24 +283,24 @@ func TestCatchUpBackfillsHaveLowPriority(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range js {
-		commit(t, d, failedWith(js[i], clients.CodeConsent, noon))
+		dbtest.Commit(t, d, failedWith(js[i], clients.CodeConsent, dbtest.Noon))
 	}
 	raise(t, d, consentAlert("johndoe"))
-	publish(t, d)
+	dbtest.Publish(t, d)
 	runs := consent(t, d)
 	if len(runs) != 1 || runs[0].Priority != jobs.Low || runs[0].Jobs.Total != 2 {
 		t.Fatalf("got %+v, want one run of low priority", runs)
 	}
-	if claimed, err := d.Claim(t.Context(), "mazda", noon, 10); err != nil || len(claimed) != 1 {
+	if claimed, err := d.Claim(t.Context(), "mazda", dbtest.Noon, 10); err != nil || len(claimed) != 1 {
 		t.Errorf("got %+v, %v, want the second job to wait for a slot", claimed, err)
 	}
 }
 
 func TestConsentIsAtomicAndStartsRunsOnce(t *testing.T) {
-	path := blankAt(t)
-	d := openAt(t, path)
+	path := dbtest.Blank(t)
+	d := dbtest.OpenAt(t, path)
 	did{1, "a", "sync", window("2026-11-06", "2026-11-20"), clients.CodeConsent}.keep(t, d)
-	publish(t, d)
+	dbtest.Publish(t, d)
 	if got := consent(t, d); len(got) != 0 {
 		t.Errorf("without an alert: got %v", got)
 	}
@@ -307,12 +309,12 @@ func TestConsentIsAtomicAndStartsRunsOnce(t *testing.T) {
 		t.Errorf("with another user's alert: got %v", got)
 	}
 	raise(t, d, consentAlert("johndoe"))
-	publish(t, d)
+	dbtest.Publish(t, d)
 
 	if err := d.OnWriter(t.Context(), "CREATE TRIGGER no BEFORE INSERT ON jobs BEGIN SELECT raise(FAIL, 'no'); END"); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := d.ResolveConsent(t.Context(), "mazda", "johndoe", []string{"a"}, noon); err == nil || got != nil {
+	if got, err := d.ResolveConsent(t.Context(), "mazda", "johndoe", []string{"a"}, dbtest.Noon); err == nil || got != nil {
 		t.Errorf("got %v, %v, want an error", got, err)
 	}
 	if err := d.OnWriter(t.Context(), "DROP TRIGGER no"); err != nil {
@@ -323,17 +325,17 @@ func TestConsentIsAtomicAndStartsRunsOnce(t *testing.T) {
 		if err := d.Close(); err != nil {
 			t.Fatal(err)
 		}
-		d = openAt(t, path)
+		d = dbtest.OpenAt(t, path)
 	}
 	restart()
-	if got := pending(t, d, noon); len(got) != 0 {
+	if got := dbtest.Pending(t, d, dbtest.Noon); len(got) != 0 {
 		t.Errorf("a transaction that failed left %v", got)
 	}
 	for i, want := range []int{1, 0} {
 		if got := consent(t, d); len(got) != want {
 			t.Errorf("time %d: got %v, want %d", i+1, got, want)
 		}
-		if got := pending(t, d, noon.Add(time.Hour)); len(got) != 1 { // the alert
+		if got := dbtest.Pending(t, d, dbtest.Noon.Add(time.Hour)); len(got) != 1 { // the alert
 			t.Errorf("time %d: got %d messages", i+1, len(got))
 		}
 		restart()

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"orderbeat/db"
+	"orderbeat/db/dbtest"
 )
 
 // childPath is the environment variable with the database path for a child process.
@@ -55,7 +56,7 @@ func commitForEver(path string) error {
 	if err != nil {
 		return err
 	}
-	run, js := plan(2000)
+	run, js := dbtest.Plan(2000)
 	if _, _, err := d.StartRun(ctx, run, js); err != nil {
 		return err
 	}
@@ -63,12 +64,12 @@ func commitForEver(path string) error {
 	for c := range 8 {
 		committers.Go(func() {
 			for i := c; i < len(js); i += 8 {
-				if _, err := d.Claim(ctx, js[i].Provider, noon, 1); err != nil {
+				if _, err := d.Claim(ctx, js[i].Provider, dbtest.Noon, 1); err != nil {
 					panic(err)
 				}
 				// Every job changes the third order.
-				if _, err := d.Commit(ctx, succeeded(js[i], noon, order(fmt.Sprintf("A%06d", i), false),
-					order(fmt.Sprintf("B%06d", i), false), order("C", i%2 == 0))); err != nil {
+				if _, err := d.Commit(ctx, dbtest.Succeeded(js[i], dbtest.Noon, dbtest.Order(fmt.Sprintf("A%06d", i), false),
+					dbtest.Order(fmt.Sprintf("B%06d", i), false), dbtest.Order("C", i%2 == 0))); err != nil {
 					panic(err)
 				}
 				fmt.Println(js[i].ID)
@@ -83,12 +84,12 @@ func TestAcknowledgedCommitsSurviveAKill(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "orderbeat.db")
 	for _, acknowledged := range []int{1, 300} {
 		done := killAfter(t, path, acknowledged)
-		d := openAt(t, path)
-		if got, err := d.Value(t.Context(), "PRAGMA integrity_check"); got != "ok" || err != nil {
+		d := dbtest.OpenAt(t, path)
+		if got, err := d.Inspect().Value(t.Context(), "PRAGMA integrity_check"); got != "ok" || err != nil {
 			t.Fatalf("integrity check: %s, %v", got, err)
 		}
 		for _, id := range done {
-			got, err := d.Value(t.Context(), `SELECT state || ' ' || (SELECT count(*) FROM order_events WHERE job_id = j.job_id AND order_id <> 'C')
+			got, err := d.Inspect().Value(t.Context(), `SELECT state || ' ' || (SELECT count(*) FROM order_events WHERE job_id = j.job_id AND order_id <> 'C')
 				FROM jobs AS j WHERE job_id = ?`, id)
 			if got != "succeeded 2" && got != "succeeded 0" || err != nil { // not created if an earlier process stored them
 				t.Fatalf("job %s was acknowledged: got %q, %v", id, got, err)
@@ -101,7 +102,7 @@ func TestAcknowledgedCommitsSurviveAKill(t *testing.T) {
 			"runs that count other jobs than ended":     `SELECT count(*) FROM runs AS r WHERE jobs_succeeded <> (SELECT count(*) FROM jobs AS j WHERE j.run_id = r.run_id AND state = 'succeeded')`,
 			"runs that count other orders than tallied": `SELECT count(*) FROM runs AS r WHERE orders_seen <> (SELECT sum(orders_seen) FROM jobs AS j WHERE j.run_id = r.run_id)`,
 		} {
-			if got, err := d.Value(t.Context(), query); got != "0" || err != nil {
+			if got, err := d.Inspect().Value(t.Context(), query); got != "0" || err != nil {
 				t.Errorf("%s: %s, %v", what, got, err)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"orderbeat/db"
+	"orderbeat/db/dbtest"
 )
 
 const wayOn = "stop orderbeat, keep the file and restore a backup"
@@ -20,7 +21,7 @@ func TestPingReportsACorruptTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	page, err := d.Value(t.Context(), "SELECT rootpage FROM sqlite_master WHERE name = 'ticks'")
+	page, err := d.Inspect().Value(t.Context(), "SELECT rootpage FROM sqlite_master WHERE name = 'ticks'")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +34,7 @@ func TestPingReportsACorruptTable(t *testing.T) {
 	}
 	overwrite(t, path, (n-1)*4096)
 
-	d = openAt(t, path)
+	d = dbtest.OpenAt(t, path)
 	if err := d.Ping(t.Context()); err != nil {
 		t.Fatalf("got %v before anybody came to that place", err)
 	}
@@ -50,7 +51,7 @@ func TestPingReportsACorruptTable(t *testing.T) {
 
 func TestOpenRejectsAFileThatIsNotADatabase(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "orderbeat.db")
-	if err := openAt(t, path).Close(); err != nil {
+	if err := dbtest.OpenAt(t, path).Close(); err != nil {
 		t.Fatal(err)
 	}
 	overwrite(t, path, 0)

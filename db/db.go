@@ -17,6 +17,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/auth/mask"
+	"orderbeat/db/outbox"
 	"orderbeat/db/sqlite"
 )
 
@@ -74,25 +75,28 @@ type DB struct {
 	tokens *tokenStore
 }
 
+// The stores of a database, by names that differ.
+type (
+	outboxStore = outbox.Store
+)
+
 // newDB returns the stores of a file. data is the file or its [sqlite.DB.ReadOnly].
 func newDB(file, data *sqlite.DB, secrets *mask.Set) *DB {
-	alerts := &alertStore{file: data, alerted: map[account]bool{}}
-	queue := &queueStore{file: data}
-	runs := &runStore{file: data, queue: queue, alerts: alerts}
-	return &DB{
+	d := &DB{
 		file: file, data: data, mask: secrets,
-		outboxStore:        &outboxStore{data},
-		alertStore:         alerts,
-		unpublishableStore: &unpublishableStore{data, alerts},
-		queueStore:         queue,
-		runStore:           runs,
-		orderStore:         newOrderStore(data),
-		documentStore:      &documentStore{data},
-		exchangeStore:      &exchangeStore{data},
-		scheduleStore:      &scheduleStore{data, runs},
-		retentionStore:     &retentionStore{data},
-		tokens:             &tokenStore{file},
+		outboxStore:    outbox.New(data),
+		alertStore:     newAlertStore(data),
+		queueStore:     newQueueStore(data),
+		orderStore:     newOrderStore(data),
+		documentStore:  newDocumentStore(data),
+		exchangeStore:  newExchangeStore(data),
+		retentionStore: newRetentionStore(data),
+		tokens:         newTokenStore(file),
 	}
+	d.unpublishableStore = newUnpublishableStore(data, d.alertStore)
+	d.runStore = newRunStore(data, d.queueStore, d.alertStore)
+	d.scheduleStore = newScheduleStore(data, d.runStore)
+	return d
 }
 
 // Open opens the database for writing, creates it if it does not exist and migrates its schema. A
@@ -150,6 +154,9 @@ func (d *DB) Ping(ctx context.Context) error { return d.file.Ping(ctx) }
 
 // Watch monitors the files until ctx is done: see [sqlite.DB.Watch].
 func (d *DB) Watch(ctx context.Context) { d.file.Watch(ctx) }
+
+// Inspect gives tests access to the file.
+func (d *DB) Inspect() sqlite.Inspector { return d.file.Inspect() }
 
 // WALBytes returns the size of the write-ahead log.
 func (d *DB) WALBytes() int64 { return d.file.WALBytes() }

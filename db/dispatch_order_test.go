@@ -4,21 +4,22 @@ import (
 	"testing"
 
 	"orderbeat/clients"
+	"orderbeat/db/dbtest"
 	"orderbeat/jobs"
 )
 
 // Attempts that sent nothing do not count, also after a restart.
 func TestAttemptsThatWereNotSentDoNotCount(t *testing.T) {
-	d := open(t)
-	_, js := start(t, d, 1)
-	publish(t, d)
+	d := dbtest.Open(t)
+	_, js := dbtest.Start(t, d, 1)
+	dbtest.Publish(t, d)
 	job := js[0]
 	for n := 1; n <= 3; n++ {
-		o := failed(job, jobs.Waiting, noon)
+		o := dbtest.Failed(job, jobs.Waiting, dbtest.Noon)
 		o.Err = &clients.Error{Code: clients.CodeUnavailable, NotSent: true, Message: "the provider has not answered 5 calls in a row"}
 		o.Tried++ // like jobs.Perform
-		commit(t, d, o)
-		if c := commit(t, d, o); !c.Repeated {
+		dbtest.Commit(t, d, o)
+		if c := dbtest.Commit(t, d, o); !c.Repeated {
 			t.Errorf("got %+v, want it recorded once", c)
 		}
 		claimed := claim(t, d)
@@ -33,5 +34,5 @@ func TestAttemptsThatWereNotSentDoNotCount(t *testing.T) {
 	if err != nil || row.Attempts != 3 || row.Tried != 3 {
 		t.Errorf("got %+v, %v, want three attempts that do not count", row, err)
 	}
-	checkConsistent(t, d)
+	dbtest.CheckConsistent(t, d)
 }

@@ -4,11 +4,12 @@ import (
 	"strings"
 
 	"orderbeat/clients"
+	"orderbeat/db/outbox"
 	"orderbeat/db/sqlite"
 )
 
 var advices = documentKind{
-	name: "despatch_advice", event: TypeOrderDespatched, path: clients.AdvicePath,
+	name: "despatch_advice", event: outbox.TypeOrderDespatched, path: clients.AdvicePath,
 	refresh: func(text string) ([16]byte, error) { return recomputeFingerprint(text, (*clients.Advice).Fingerprint) },
 	known:   knownAdvicesSQL, store: adviceSQL, line: adviceLineSQL, deleteLines: deleteAdviceLinesSQL, text: adviceTextSQL,
 }
@@ -51,7 +52,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 )
 
 var invoices = documentKind{
-	name: "invoice", event: TypeOrderInvoiced, path: clients.InvoicePath,
+	name: "invoice", event: outbox.TypeOrderInvoiced, path: clients.InvoicePath,
 	refresh: func(text string) ([16]byte, error) { return recomputeFingerprint(text, (*clients.Invoice).Fingerprint) },
 	known:   knownInvoicesSQL, store: invoiceSQL, line: invoiceLineSQL, deleteLines: deleteInvoiceLinesSQL, text: invoiceTextSQL,
 }

@@ -17,11 +17,17 @@ import (
 // documentStore reads despatch advices and invoices.
 type documentStore struct{ file *sqlite.DB }
 
+// newDocumentStore returns the documents of a file.
+func newDocumentStore(file *sqlite.DB) *documentStore { return &documentStore{file} }
+
 // documentTx is a transaction on documents and the orders they belong to.
 type documentTx struct {
 	*sqlite.Tx
 	orders orderTx
 }
+
+// inDocuments returns a transaction on documents.
+func inDocuments(t *sqlite.Tx) documentTx { return documentTx{t, orderTx{t}} }
 
 // document is a reported despatch advice or invoice, encoded before the write transaction.
 type document struct {

@@ -10,20 +10,21 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/dbtest"
 	"orderbeat/jobs"
 )
 
 // TestDocumentAlertsAreSeparate uses an account without access to invoices.
 func TestDocumentAlertsAreSeparate(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	forbidden := func(o *jobs.Outcome) {
 		o.State, o.Err = jobs.Failed, &clients.Error{Code: clients.CodeForbidden, Message: "not yours", Hint: "ask"}
 	}
 	fine := func(*jobs.Outcome) {}
 	const raised = "michelin detroit  forbidden raised"
-	outcome(t, d, "invoice", noon, forbidden)
+	outcome(t, d, "invoice", dbtest.Noon, forbidden)
 	for _, kind := range []string{"sync", "despatch", "check"} { // these succeed
-		outcome(t, d, kind, noon, fine)
+		outcome(t, d, kind, dbtest.Noon, fine)
 		if diff := cmp.Diff([]string{raised}, alerts(t, d, true)); diff != "" {
 			t.Fatalf("after a %s that succeeded (-want +got):\n%s", kind, diff)
 		}
@@ -32,17 +33,17 @@ func TestDocumentAlertsAreSeparate(t *testing.T) {
 	if err != nil || list[0].Message != "invoice: not yours" {
 		t.Errorf("got %+v, %v, want the kind in the message", list, err)
 	}
-	outcome(t, d, "invoice", noon, fine)
-	outcome(t, d, "sync", noon, forbidden)
-	outcome(t, d, "invoice", noon, fine)
+	outcome(t, d, "invoice", dbtest.Noon, fine)
+	outcome(t, d, "sync", dbtest.Noon, forbidden)
+	outcome(t, d, "invoice", dbtest.Noon, fine)
 	if diff := cmp.Diff([]string{raised}, alerts(t, d, true)); diff != "" {
 		t.Errorf("a sync's alert, after an invoice that succeeded (-want +got):\n%s", diff)
 	}
-	outcome(t, d, "check", noon, fine)
+	outcome(t, d, "check", dbtest.Noon, fine)
 	if diff := cmp.Diff([]string{raised}, alerts(t, d, true)); diff != "" {
 		t.Errorf("a sync's alert, after a check that succeeded (-want +got):\n%s", diff)
 	}
-	outcome(t, d, "sync", noon, fine)
+	outcome(t, d, "sync", dbtest.Noon, fine)
 	if diff := cmp.Diff([]string{}, alerts(t, d, true)); diff != "" {
 		t.Errorf("after a sync that succeeded (-want +got):\n%s", diff)
 	}
@@ -57,18 +58,18 @@ func TestDocumentAlertsSurviveARestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	outcome(t, first, "despatch", noon, func(o *jobs.Outcome) {
+	outcome(t, first, "despatch", dbtest.Noon, func(o *jobs.Outcome) {
 		o.State, o.Err = jobs.Failed, &clients.Error{Code: clients.CodeInvalid, Message: "errorCode 920"}
 	})
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
-	d := openAt(t, path)
-	outcome(t, d, "sync", noon, func(*jobs.Outcome) {})
+	d := dbtest.OpenAt(t, path)
+	outcome(t, d, "sync", dbtest.Noon, func(*jobs.Outcome) {})
 	if got := alerts(t, d, true); len(got) != 1 {
 		t.Errorf("after a sync: got %v, want the alert", got)
 	}
-	outcome(t, d, "despatch", noon, func(*jobs.Outcome) {})
+	outcome(t, d, "despatch", dbtest.Noon, func(*jobs.Outcome) {})
 	if got := alerts(t, d, true); len(got) != 0 {
 		t.Errorf("after a despatch: got %v, want none", got)
 	}
@@ -77,7 +78,7 @@ func TestDocumentAlertsSurviveARestart(t *testing.T) {
 // TestAlertsWithOneCodeDifferByKind uses an account that is rejected for orders, for invoices and by a
 // check.
 func TestAlertsWithOneCodeDifferByKind(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	forbidden := func(o *jobs.Outcome) {
 		o.State, o.Err = jobs.Failed, &clients.Error{Code: clients.CodeForbidden, Message: "not yours", Hint: "ask"}
 	}
@@ -95,8 +96,8 @@ func TestAlertsWithOneCodeDifferByKind(t *testing.T) {
 		return raised
 	}
 	for _, kind := range []string{"sync", "invoice", "check"} {
-		outcome(t, d, kind, noon, forbidden)
-		outcome(t, d, kind, noon, forbidden)
+		outcome(t, d, kind, dbtest.Noon, forbidden)
+		outcome(t, d, kind, dbtest.Noon, forbidden)
 	}
 	if diff := cmp.Diff([]string{"", "check", "invoice"}, kinds()); diff != "" {
 		t.Errorf("raised (-want +got):\n%s", diff)
@@ -104,12 +105,12 @@ func TestAlertsWithOneCodeDifferByKind(t *testing.T) {
 	if counts, err := d.RaisedAlerts(t.Context()); err != nil || counts[db.AlertKey{Provider: "michelin", Code: clients.CodeForbidden}] != 3 {
 		t.Errorf("got %v, %v, want 3", counts, err)
 	}
-	outcome(t, d, "check", noon, fine)
+	outcome(t, d, "check", dbtest.Noon, fine)
 	if diff := cmp.Diff([]string{"", "invoice"}, kinds()); diff != "" {
 		t.Errorf("after a check that succeeded (-want +got):\n%s", diff)
 	}
-	outcome(t, d, "check", noon, forbidden)
-	outcome(t, d, "sync", noon, fine)
+	outcome(t, d, "check", dbtest.Noon, forbidden)
+	outcome(t, d, "sync", dbtest.Noon, fine)
 	if diff := cmp.Diff([]string{"invoice"}, kinds()); diff != "" {
 		t.Errorf("after a sync that succeeded, which proves what a check does (-want +got):\n%s", diff)
 	}
@@ -127,7 +128,7 @@ func TestAlertsWithOneCodeDifferByKind(t *testing.T) {
 
 // TestAllRaisedAlertsAreListed raises more alerts than the limit of the list of all.
 func TestAllRaisedAlertsAreListed(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	const many = 1200
 	for i := range many {
 		if _, err := d.Raise(t.Context(), db.Alert{Provider: "michelin", Account: fmt.Sprint(i), Code: "stale"}); err != nil {

@@ -18,6 +18,9 @@ import (
 // exchangeStore reads recorded exchanges.
 type exchangeStore struct{ file *sqlite.DB }
 
+// newExchangeStore returns the exchanges of a file.
+func newExchangeStore(file *sqlite.DB) *exchangeStore { return &exchangeStore{file} }
+
 // ExchangeRow is a recorded exchange without its headers and bodies.
 type ExchangeRow struct {
 	ExchangeID int64  `json:"exchange_id"`

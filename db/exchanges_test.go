@@ -16,6 +16,7 @@ import (
 	"orderbeat/clients/exchange"
 	"orderbeat/clients/michelin"
 	"orderbeat/db"
+	"orderbeat/db/dbtest"
 	"orderbeat/jobs"
 )
 
@@ -59,7 +60,7 @@ func perform(t *testing.T, p clients.Provider, job jobs.Job) jobs.Outcome {
 // exchanges returns the rows of a job, oldest first, with the deterministic columns.
 func exchanges(t *testing.T, d *db.DB, job string) string {
 	t.Helper()
-	rows, err := d.Value(t.Context(), `SELECT coalesce(group_concat(concat_ws('|', run_id = substr(job_id, 1, 26), provider, account, op, method,
+	rows, err := d.Inspect().Value(t.Context(), `SELECT coalesce(group_concat(concat_ws('|', run_id = substr(job_id, 1, 26), provider, account, op, method,
 		url LIKE 'http://%/order/amn/C1_1/status', status, length(started_at), duration_ms >= 0, request_body LIKE '%1111111%',
 		response_body, response_bytes, truncated, error_code, error), char(10)), '') FROM (SELECT * FROM exchanges WHERE job_id = ? ORDER BY exchange_id)`, job)
 	if err != nil {
@@ -69,8 +70,8 @@ func exchanges(t *testing.T, d *db.DB, job string) string {
 }
 
 func TestUnreadableResponseIsRecordedWithItsJob(t *testing.T) {
-	d, p := open(t), michelinWith(t, page)
-	_, js := start(t, d, 1)
+	d, p := dbtest.Open(t), michelinWith(t, page)
+	_, js := dbtest.Start(t, d, 1)
 	job := js[0]
 	job.FirstAt = time.Now()
 
@@ -78,21 +79,21 @@ func TestUnreadableResponseIsRecordedWithItsJob(t *testing.T) {
 	if first.State != jobs.Waiting {
 		t.Fatalf("got %s, %v, want a retry", first.State, first.Err)
 	}
-	commit(t, d, first)
+	dbtest.Commit(t, d, first)
 	row := fmt.Sprintf("1|michelin|detroit|order status|POST|1|200|24|1|1|%s|%d|0|bad_response|the response is not an EDIWheel C1 document: it is not JSON", pageShown, len(page))
 	if diff := cmp.Diff(row, exchanges(t, d, job.ID)); diff != "" {
 		t.Errorf("after one attempt (-want +got):\n%s", diff)
 	}
-	if c := commit(t, d, first); !c.Repeated {
+	if c := dbtest.Commit(t, d, first); !c.Repeated {
 		t.Errorf("got %+v, want that this attempt is known", c)
 	}
 	job.Attempt = 2
-	commit(t, d, perform(t, p, job))
+	dbtest.Commit(t, d, perform(t, p, job))
 	if diff := cmp.Diff(row+"\n"+row, exchanges(t, d, job.ID)); diff != "" {
 		t.Errorf("after two attempts, one of them committed twice (-want +got):\n%s", diff)
 	}
 
-	hint, err := d.Value(t.Context(), "SELECT hint FROM failed_jobs WHERE job_id = ?", job.ID)
+	hint, err := d.Inspect().Value(t.Context(), "SELECT hint FROM failed_jobs WHERE job_id = ?", job.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +101,7 @@ func TestUnreadableResponseIsRecordedWithItsJob(t *testing.T) {
 	if !ok {
 		t.Fatalf("got the hint %q, want the location of the recorded response", hint)
 	}
-	headers, err := d.Value(t.Context(), strings.Replace(query, "*", "request_headers || response_headers", 1))
+	headers, err := d.Inspect().Value(t.Context(), strings.Replace(query, "*", "request_headers || response_headers", 1))
 	if err != nil || !strings.Contains(headers, "Set-Cookie: REDACTED\n") || strings.Contains(headers, "canary") || strings.Contains(headers, "\r") {
 		t.Errorf("got %q and %v, want the headers, without secrets", headers, err)
 	}
@@ -108,17 +109,17 @@ func TestUnreadableResponseIsRecordedWithItsJob(t *testing.T) {
 
 // unreadable is the outcome of a job with an unreadable response.
 func unreadable(job jobs.Job) jobs.Outcome {
-	o := failed(job, jobs.Failed, noon)
+	o := dbtest.Failed(job, jobs.Failed, dbtest.Noon)
 	o.Err = &clients.Error{Code: clients.CodeBadResponse, Message: "it is not JSON"}
-	o.Exchanges = []exchange.Exchange{{Method: "GET", URL: "/", StartedAt: noon, Code: string(o.Err.Code), Message: o.Err.Message}}
+	o.Exchanges = []exchange.Exchange{{Method: "GET", URL: "/", StartedAt: dbtest.Noon, Code: string(o.Err.Code), Message: o.Err.Message}}
 	return o
 }
 
 func TestMissingExchangeFieldsAreNULL(t *testing.T) {
-	d := open(t)
-	_, js := start(t, d, 1)
-	commit(t, d, unreadable(js[0]))
-	got, err := d.Value(t.Context(), `SELECT count(*) FROM exchanges WHERE job_id = ? AND status IS NULL AND request_headers IS NULL AND request_body IS NULL
+	d := dbtest.Open(t)
+	_, js := dbtest.Start(t, d, 1)
+	dbtest.Commit(t, d, unreadable(js[0]))
+	got, err := d.Inspect().Value(t.Context(), `SELECT count(*) FROM exchanges WHERE job_id = ? AND status IS NULL AND request_headers IS NULL AND request_body IS NULL
 		AND response_headers IS NULL AND response_body IS NULL AND started_at = '2026-11-20T12:00:00.000Z'`, js[0].ID)
 	if err != nil || got != "1" {
 		t.Errorf("got %s such rows, %v, want 1", got, err)
@@ -126,23 +127,23 @@ func TestMissingExchangeFieldsAreNULL(t *testing.T) {
 }
 
 func TestExchangeIsDeletedWithItsJob(t *testing.T) {
-	d := open(t)
-	run, js := start(t, d, 1)
-	commit(t, d, unreadable(js[0]))
+	d := dbtest.Open(t)
+	run, js := dbtest.Start(t, d, 1)
+	dbtest.Commit(t, d, unreadable(js[0]))
 	err := d.Write(t.Context(), false, func(exec db.Exec) error {
 		_, err := exec("DELETE FROM runs WHERE run_id = ?", run.ID)
 		return err
 	})
-	if left, got := d.Value(t.Context(), "SELECT count(*) FROM exchanges"); err != nil || got != nil || left != "0" {
+	if left, got := d.Inspect().Value(t.Context(), "SELECT count(*) FROM exchanges"); err != nil || got != nil || left != "0" {
 		t.Errorf("got %s exchanges, %v and %v, want none", left, err, got)
 	}
 }
 
 func TestExchangesAreListed(t *testing.T) {
-	d := open(t)
-	_, js := start(t, d, 2)
-	commit(t, d, answered(succeeded(js[0], noon), "one", "two"))
-	commit(t, d, unreadable(js[1]))
+	d := dbtest.Open(t)
+	_, js := dbtest.Start(t, d, 2)
+	dbtest.Commit(t, d, answered(dbtest.Succeeded(js[0], dbtest.Noon), "one", "two"))
+	dbtest.Commit(t, d, unreadable(js[1]))
 	for name, c := range map[string]struct {
 		filter db.ExchangeFilter
 		want   string
@@ -167,7 +168,7 @@ func TestExchangesAreListed(t *testing.T) {
 		t.Fatal(err)
 	}
 	row, x, ok, err := d.Exchange(t.Context(), list[0].ExchangeID)
-	if diff := cmp.Diff(answered(succeeded(js[0], noon), "one", "two").Exchanges[1], x); diff != "" || !ok || err != nil || row.Attempt != 1 {
+	if diff := cmp.Diff(answered(dbtest.Succeeded(js[0], dbtest.Noon), "one", "two").Exchanges[1], x); diff != "" || !ok || err != nil || row.Attempt != 1 {
 		t.Errorf("%+v, %v (-want +got):\n%s", row, err, diff)
 	}
 	if _, _, ok, err := d.Exchange(t.Context(), 1000); ok || err != nil {
@@ -176,30 +177,30 @@ func TestExchangesAreListed(t *testing.T) {
 }
 
 func TestExchangesBeyondTheirSizeArePruned(t *testing.T) {
-	d := open(t)
-	_, js := start(t, d, 600)
+	d := dbtest.Open(t)
+	_, js := dbtest.Start(t, d, 600)
 	large := strings.Repeat("x", 1000)
 	for _, job := range js {
-		o := answered(succeeded(job, noon), "")
+		o := answered(dbtest.Succeeded(job, dbtest.Noon), "")
 		o.Exchanges[0].ResponseGzip = []byte(large)
-		commit(t, d, o)
+		dbtest.Commit(t, d, o)
 	}
 	const each = 1300 // minimum size with the other columns
 	keep := db.Retention{ExchangesSize: 100 * each}
 	pruned := prune(t, d, keep)
-	left, err := d.Value(t.Context(), "SELECT count(*) || ' ' || (max(exchange_id) - min(exchange_id) + 1) || ' ' || max(exchange_id) FROM exchanges")
+	left, err := d.Inspect().Value(t.Context(), "SELECT count(*) || ' ' || (max(exchange_id) - min(exchange_id) + 1) || ' ' || max(exchange_id) FROM exchanges")
 	n := 600 - pruned.Exchanges
 	if err != nil || left != fmt.Sprintf("%d %d 600", n, n) || n < 80 || n > 101 {
 		t.Errorf("got %s rows, %v after %d were pruned, want the newest 100 at most", left, err, pruned.Exchanges)
 	}
 	// Later exchanges continue the sum.
-	_, more := start(t, d, 1)
-	commit(t, d, answered(succeeded(more[0], noon), large))
+	_, more := dbtest.Start(t, d, 1)
+	dbtest.Commit(t, d, answered(dbtest.Succeeded(more[0], dbtest.Noon), large))
 	if again := prune(t, d, keep); again.Exchanges > 2 {
 		t.Errorf("got %+v, want that one goes for the one that came", again)
 	}
 	if none := prune(t, d, db.Retention{ExchangesSize: 1}); none.Exchanges < 79 {
 		t.Errorf("got %+v, want all but the last pruned", none)
 	}
-	checkConsistent(t, d)
+	dbtest.CheckConsistent(t, d)
 }

@@ -30,12 +30,3 @@ func (d *DB) WriterValue(ctx context.Context, query string) (value string, err e
 	err = d.Inspect().Conn().QueryRowContext(ctx, query).Scan(&value)
 	return value, err
 }
-
-// Value reads one value on a reader's connection.
-func (d *DB) Value(ctx context.Context, query string, args ...any) (value string, err error) {
-	err = d.file.Readers().QueryRowContext(ctx, query, args...).Scan(&value)
-	return value, err
-}
-
-// Inspect gives access to the internals of the file.
-func (d *DB) Inspect() sqlite.Inspector { return d.file.Inspect() }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"orderbeat/db"
+	"orderbeat/db/dbtest"
 	"orderbeat/db/sqlite"
 )
 
@@ -29,7 +30,7 @@ func TestFilesArePrivateWhateverTheUmask(t *testing.T) {
 		path := filepath.Join(folder, "orderbeat.db")
 		var log bytes.Buffer
 		if existing != 0 {
-			file, err := blank()
+			file, err := dbtest.BlankFile()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -63,7 +64,7 @@ func TestDanglingLinkCreatesAPrivateFile(t *testing.T) {
 	if err := os.Symlink(filepath.Join(folder, "real.db"), path); err != nil {
 		t.Fatal(err)
 	}
-	openAt(t, path)
+	dbtest.OpenAt(t, path)
 	for _, name := range []string{"real.db", "real.db-wal", "real.db-shm"} {
 		if info, err := os.Stat(filepath.Join(folder, name)); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: %v, %v, want mode 0600", name, info, err)
@@ -96,9 +97,9 @@ func crashed(t *testing.T) (path string, backups map[string]string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, js := start(t, d, 3)
+		_, js := dbtest.Start(t, d, 3)
 		for i, job := range js {
-			commit(t, d, succeeded(job, noon, batch(100*life+10*i, 10, false)...))
+			dbtest.Commit(t, d, dbtest.Succeeded(job, dbtest.Noon, batch(100*life+10*i, 10, false)...))
 		}
 		if life == 1 {
 			backups["orderbeat db backup"] = filepath.Join(folder, "backup.db")
@@ -124,7 +125,7 @@ func crashed(t *testing.T) (path string, backups map[string]string) {
 	if _, err := openRaw(t, backups["cp"], "mode=ro&_auto_vacuum=none").Exec("PRAGMA auto_vacuum = none; VACUUM INTO ?", backups["a dump"]); err != nil {
 		t.Fatal(err)
 	}
-	other, err := blank()
+	other, err := dbtest.BlankFile()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,11 +158,11 @@ func TestWALOfAnotherFileIsDetected(t *testing.T) {
 			if err := os.Remove(here + "-wal"); err != nil {
 				t.Fatal(err)
 			}
-			openAt(t, here) // according to the hint
+			dbtest.OpenAt(t, here) // according to the hint
 		})
 	}
-	d := openAt(t, path)
-	if n, err := d.Value(t.Context(), "SELECT count(*) FROM orders"); n != "120" || err != nil {
+	d := dbtest.OpenAt(t, path)
+	if n, err := d.Inspect().Value(t.Context(), "SELECT count(*) FROM orders"); n != "120" || err != nil {
 		t.Errorf("got %s orders, %v, want the 120 that the log completes", n, err)
 	}
 }
@@ -267,14 +268,14 @@ func TestFileMovedOrReplacedUnderTheWorkerStopsCommits(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			other := filepath.Join(t.TempDir(), "other.db")
-			path := blankAt(t)
+			path := dbtest.Blank(t)
 			d, err := db.Open(t.Context(), db.Options{Path: path})
 			if err != nil {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = d.Close() }) // it may not be able to write the log back
-			_, js := start(t, d, 3)
-			commit(t, d, succeeded(js[0], noon, order("SO1", false)))
+			_, js := dbtest.Start(t, d, 3)
+			dbtest.Commit(t, d, dbtest.Succeeded(js[0], dbtest.Noon, dbtest.Order("SO1", false)))
 			d.Inspect().WatchFile()
 			if err := d.Ping(t.Context()); err != nil {
 				t.Fatal(err)
@@ -286,7 +287,7 @@ func TestFileMovedOrReplacedUnderTheWorkerStopsCommits(t *testing.T) {
 			if err := d.Ping(t.Context()); err == nil || !strings.Contains(err.Error(), test.reason) {
 				t.Errorf("Ping: %v, want %s", err, test.reason)
 			}
-			if _, err := d.Commit(t.Context(), succeeded(js[1], noon, order("SO2", false))); err == nil || !strings.Contains(err.Error(), test.reason) {
+			if _, err := d.Commit(t.Context(), dbtest.Succeeded(js[1], dbtest.Noon, dbtest.Order("SO2", false))); err == nil || !strings.Contains(err.Error(), test.reason) {
 				t.Errorf("Commit: %v, want %s", err, test.reason)
 			}
 			if test.undo == nil {
@@ -299,14 +300,14 @@ func TestFileMovedOrReplacedUnderTheWorkerStopsCommits(t *testing.T) {
 			if err := d.Ping(t.Context()); err != nil {
 				t.Errorf("Ping: %v, want all well when the file is back", err)
 			}
-			commit(t, d, succeeded(js[1], noon, order("SO2", false)))
+			dbtest.Commit(t, d, dbtest.Succeeded(js[1], dbtest.Noon, dbtest.Order("SO2", false)))
 		})
 	}
 }
 
 func TestPingReportsAFailingTrigger(t *testing.T) {
-	d := open(t)
-	_, js := start(t, d, 2)
+	d := dbtest.Open(t)
+	_, js := dbtest.Start(t, d, 2)
 	for _, test := range []struct{ trigger, text string }{
 		{`CREATE TRIGGER audit AFTER INSERT ON orders BEGIN SELECT RAISE(ABORT, 'no room in the audit'); END`, "no room in the audit"},
 		{`CREATE TRIGGER audit AFTER INSERT ON orders BEGIN INSERT INTO audit_log VALUES (1); END`, "no such table: main.audit_log"},
@@ -319,7 +320,7 @@ func TestPingReportsAFailingTrigger(t *testing.T) {
 		}
 		job := js[0]
 		js = js[1:]
-		if _, err := d.Commit(t.Context(), succeeded(job, noon, order("SO-"+test.text, false))); err == nil {
+		if _, err := d.Commit(t.Context(), dbtest.Succeeded(job, dbtest.Noon, dbtest.Order("SO-"+test.text, false))); err == nil {
 			t.Fatal("the commit went well")
 		}
 		err := d.Ping(t.Context())
@@ -329,7 +330,7 @@ func TestPingReportsAFailingTrigger(t *testing.T) {
 		if err := d.OnWriter(t.Context(), `DROP TRIGGER audit`); err != nil {
 			t.Fatal(err)
 		}
-		commit(t, d, succeeded(job, noon, order("SO-"+test.text, false)))
+		dbtest.Commit(t, d, dbtest.Succeeded(job, dbtest.Noon, dbtest.Order("SO-"+test.text, false)))
 		if err := d.Ping(t.Context()); err != nil {
 			t.Errorf("Ping: %v, want all well again", err)
 		}
@@ -337,7 +338,7 @@ func TestPingReportsAFailingTrigger(t *testing.T) {
 }
 
 func TestOpenWaitsForALockedDatabase(t *testing.T) {
-	path := blankAt(t)
+	path := dbtest.Blank(t)
 	locker := openRaw(t, path, "_locking_mode=exclusive")
 	if _, err := locker.Exec("BEGIN EXCLUSIVE"); err != nil {
 		t.Fatal(err)
@@ -369,7 +370,7 @@ func TestOpenWaitsForALockedDatabase(t *testing.T) {
 }
 
 func TestOpenFailsIfTheDatabaseStaysLocked(t *testing.T) {
-	path := blankAt(t)
+	path := dbtest.Blank(t)
 	if _, err := openRaw(t, path, "").Exec("BEGIN EXCLUSIVE"); err != nil {
 		t.Fatal(err)
 	}
@@ -402,7 +403,7 @@ func TestErrorNamesTheOwnerOfTheDatabase(t *testing.T) {
 	for _, mode := range []os.FileMode{0o755, 0o700} {
 		inner := filepath.Join(folder, fmt.Sprintf("%o", mode))
 		path := filepath.Join(inner, "orderbeat.db")
-		openAt(t, path)
+		dbtest.OpenAt(t, path)
 		for name, mode := range map[string]os.FileMode{filepath.Dir(folder): 0o755, folder: 0o755, inner: mode} {
 			if err := os.Chmod(name, mode); err != nil {
 				t.Fatal(err)

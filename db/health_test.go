@@ -9,12 +9,13 @@ import (
 	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/dbtest"
 )
 
 // health returns the view, one line per row.
 func health(t *testing.T, d *db.DB) string {
 	t.Helper()
-	text, err := d.Value(t.Context(), `SELECT coalesce(group_concat(line, char(10)), '') FROM (
+	text, err := d.Inspect().Value(t.Context(), `SELECT coalesce(group_concat(line, char(10)), '') FROM (
 		SELECT concat_ws('|', provider, account, coalesce(last_success_at, '-'), coalesce(last_failure_at, '-'), coalesce(failure_code, '-'),
 			coalesce(credential_state, '-'), CASE WHEN cooldown_until IS NULL THEN '-' ELSE 'cooldown' END, coalesce(alerts, '-')) AS line FROM provider_health)`)
 	if err != nil {
@@ -24,7 +25,7 @@ func health(t *testing.T, d *db.DB) string {
 }
 
 func TestProviderHealthReflectsTheCurrentState(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	if got := health(t, d); got != "" {
 		t.Errorf("of nothing: got %s", got)
 	}
@@ -35,17 +36,17 @@ func TestProviderHealthReflectsTheCurrentState(t *testing.T) {
 		row.Key, row.Provider, row.State, row.CooldownUntil = provider+"/"+user, provider, state, cooldown
 		keepToken(t, d, row)
 	}
-	_, js := start(t, d, 3)
+	_, js := dbtest.Start(t, d, 3)
 	js[1].Account, js[2].Account = "toledo", "toledo"
 	if err := d.OnWriter(t.Context(), "UPDATE jobs SET account = 'toledo' WHERE job_id <> '"+js[0].ID+"'"); err != nil {
 		t.Fatal(err)
 	}
-	commit(t, d, succeeded(js[0], noon))
-	commit(t, d, succeeded(js[1], noon))
-	commit(t, d, failedWith(js[2], clients.CodeForbidden, noon.Add(time.Minute)))
+	dbtest.Commit(t, d, dbtest.Succeeded(js[0], dbtest.Noon))
+	dbtest.Commit(t, d, dbtest.Succeeded(js[1], dbtest.Noon))
+	dbtest.Commit(t, d, failedWith(js[2], clients.CodeForbidden, dbtest.Noon.Add(time.Minute)))
 	credential("michelin", "", auth.StateValid, time.Time{})
 
-	credential("mazda", "johndoe", auth.StateValid, noon) // the cooldown is over
+	credential("mazda", "johndoe", auth.StateValid, dbtest.Noon) // the cooldown is over
 	credential("mazda", "janedoe", auth.StateConsent, time.Time{})
 	credential("mazda", "jimdoe", auth.StateRejected, time.Time{})
 	raise(t, d, consentAlert("janedoe"))
@@ -71,7 +72,7 @@ shell||-|-|-|-|-|stale`
 }
 
 func TestHealthUsesTheLastUsedCredential(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	old, current := tokenRow("", "sealed"), tokenRow("", "sealed")
 	old.Key, old.State = "michelin/test", auth.StateRejected
 	current.Key = "michelin/production"

@@ -5,14 +5,15 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/dbtest"
 	"orderbeat/jobs"
 )
 
 // TestCrashesOfRunningJobsAreCounted reopens a database repeatedly while jobs are running.
 func TestCrashesOfRunningJobsAreCounted(t *testing.T) {
-	path := blankAt(t)
-	d := openAt(t, path)
-	run, js := plan(2)
+	path := dbtest.Blank(t)
+	d := dbtest.OpenAt(t, path)
+	run, js := dbtest.Plan(2)
 	if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +28,7 @@ func TestCrashesOfRunningJobsAreCounted(t *testing.T) {
 		if err := d.Close(); err != nil {
 			t.Fatal(err)
 		}
-		d = openAt(t, path)
+		d = dbtest.OpenAt(t, path)
 	}
 	job := func(i int) db.JobRow {
 		t.Helper()
@@ -39,7 +40,7 @@ func TestCrashesOfRunningJobsAreCounted(t *testing.T) {
 	}
 	suspects := func() int {
 		t.Helper()
-		n, due, err := d.Suspects(t.Context(), noon)
+		n, due, err := d.Suspects(t.Context(), dbtest.Noon)
 		if err != nil || n != due {
 			t.Fatalf("got %d suspects, %d of them due, %v", n, due, err)
 		}
@@ -49,7 +50,7 @@ func TestCrashesOfRunningJobsAreCounted(t *testing.T) {
 	for crash := 1; crash <= 2; crash++ {
 		begun(js[0])
 		if crash == 1 {
-			if _, err := d.Commit(t.Context(), succeeded(js[1], noon)); err != nil {
+			if _, err := d.Commit(t.Context(), dbtest.Succeeded(js[1], dbtest.Noon)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -75,7 +76,7 @@ func TestCrashesOfRunningJobsAreCounted(t *testing.T) {
 	}
 	alone := func() {
 		t.Helper()
-		if job, ok, err := d.ClaimSuspect(t.Context(), noon); !ok || job.ID != js[0].ID || job.Attempt != 1 || err != nil {
+		if job, ok, err := d.ClaimSuspect(t.Context(), dbtest.Noon); !ok || job.ID != js[0].ID || job.Attempt != 1 || err != nil {
 			t.Fatalf("got %+v, %v, %v, want the suspect", job, ok, err)
 		}
 	}

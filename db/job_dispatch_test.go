@@ -11,12 +11,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/db"
+	"orderbeat/db/dbtest"
 	"orderbeat/jobs"
 )
 
 // low is a low-priority run, not started yet, with the same number of jobs per account.
 func low(lane, windows int, accounts ...string) (jobs.Run, []jobs.Job) {
-	run, js := plan(windows * len(accounts))
+	run, js := dbtest.Plan(windows * len(accounts))
 	run.Kind, run.LowPrioritySlots = "backfill", lane
 	for i := range js {
 		js[i].Account, js[i].Kind = accounts[i%len(accounts)], "backfill"
@@ -37,7 +38,7 @@ func keep(tb testing.TB, d *db.DB, run jobs.Run, js []jobs.Job) jobs.Run {
 func claimedIDs(tb testing.TB, d *db.DB) string {
 	tb.Helper()
 	var list []string
-	claimed, err := d.Claim(tb.Context(), "michelin", noon, 10_000)
+	claimed, err := d.Claim(tb.Context(), "michelin", dbtest.Noon, 10_000)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -49,7 +50,7 @@ func claimedIDs(tb testing.TB, d *db.DB) string {
 }
 
 func TestLowPriorityJobsAreDispatchedOneByOne(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	run, js := low(2, 3, "detroit", "toledo", "flint") // 1 to 9, interleaved
 	keep(t, d, run, js)
 	steps := []struct {
@@ -59,50 +60,50 @@ func TestLowPriorityJobsAreDispatchedOneByOne(t *testing.T) {
 	}{
 		{"the lane has room for two", func() {}, "1 2"},
 		{"one is begun", func() { taken(t, d, js[0]) }, ""},
-		{"one has ended", func() { commit(t, d, succeeded(js[0], noon)) }, "3"},
-		{"one has ended, and its account is free", func() { commit(t, d, succeeded(js[1], noon)) }, "4"},
-		{"a waiting job frees its slot but blocks its account", func() { commit(t, d, failed(js[2], jobs.Waiting, noon)) }, "5"},
-		{"the other account's next", func() { commit(t, d, succeeded(js[3], noon)) }, "7"},
-		{"the account that waits is passed over", func() { commit(t, d, succeeded(js[4], noon)) }, "8"},
+		{"one has ended", func() { dbtest.Commit(t, d, dbtest.Succeeded(js[0], dbtest.Noon)) }, "3"},
+		{"one has ended, and its account is free", func() { dbtest.Commit(t, d, dbtest.Succeeded(js[1], dbtest.Noon)) }, "4"},
+		{"a waiting job frees its slot but blocks its account", func() { dbtest.Commit(t, d, dbtest.Failed(js[2], jobs.Waiting, dbtest.Noon)) }, "5"},
+		{"the other account's next", func() { dbtest.Commit(t, d, dbtest.Succeeded(js[3], dbtest.Noon)) }, "7"},
+		{"the account that waits is passed over", func() { dbtest.Commit(t, d, dbtest.Succeeded(js[4], dbtest.Noon)) }, "8"},
 		{"what waited has ended, but there is no room", func() {
 			js[2].Attempt = 2
-			commit(t, d, succeeded(js[2], noon))
+			dbtest.Commit(t, d, dbtest.Succeeded(js[2], dbtest.Noon))
 		}, ""},
-		{"there is room", func() { commit(t, d, succeeded(js[6], noon)) }, "6"},
+		{"there is room", func() { dbtest.Commit(t, d, dbtest.Succeeded(js[6], dbtest.Noon)) }, "6"},
 	}
 	for _, step := range steps {
 		step.do()
 		if got := claimedIDs(t, d); got != step.want {
 			t.Errorf("%s: got %q out, want %q", step.name, got, step.want)
 		}
-		checkConsistent(t, d)
+		dbtest.CheckConsistent(t, d)
 	}
 }
 
 func TestLowPriorityRunIsPausedResumedAndCancelled(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	run, js := low(1, 4, "detroit")
 	keep(t, d, run, js)
 	other, others := low(1, 2, "toledo")
 	keep(t, d, other, others)
 	claimedIDs(t, d)
-	paused, err := d.PauseRun(t.Context(), run.ID, "the supplier is busy", noon)
-	if err != nil || !paused.PausedAt.Equal(noon) || paused.Note != "the supplier is busy" || paused.Priority != jobs.Low {
+	paused, err := d.PauseRun(t.Context(), run.ID, "the supplier is busy", dbtest.Noon)
+	if err != nil || !paused.PausedAt.Equal(dbtest.Noon) || paused.Note != "the supplier is busy" || paused.Priority != jobs.Low {
 		t.Errorf("got %+v, %v, want it paused", paused, err)
 	}
-	commit(t, d, succeeded(js[0], noon))
+	dbtest.Commit(t, d, dbtest.Succeeded(js[0], dbtest.Noon))
 	if got := claimedIDs(t, d); got != "1" { // of the other run
 		t.Errorf("paused: got %q out, want the other run to go on", got)
 	}
-	commit(t, d, succeeded(others[0], noon))
+	dbtest.Commit(t, d, dbtest.Succeeded(others[0], dbtest.Noon))
 	if got := claimedIDs(t, d); got != "2" {
 		t.Errorf("paused: got %q out, want the other run's next", got)
 	}
-	commit(t, d, succeeded(others[1], noon))
+	dbtest.Commit(t, d, dbtest.Succeeded(others[1], dbtest.Noon))
 	if got := claimedIDs(t, d); got != "" {
 		t.Errorf("paused: got %q out, want no job of the paused run", got)
 	}
-	resumed, err := d.ResumeRun(t.Context(), run.ID, noon)
+	resumed, err := d.ResumeRun(t.Context(), run.ID, dbtest.Noon)
 	if err != nil || resumed.PausedAt != nil || resumed.Note != "" {
 		t.Errorf("got %+v, %v, want it resumed", resumed, err)
 	}
@@ -120,23 +121,23 @@ func TestLowPriorityRunIsPausedResumedAndCancelled(t *testing.T) {
 }
 
 func TestOnlyAnUnfinishedLowPriorityRunCanBePaused(t *testing.T) {
-	d := open(t)
-	normal, _ := start(t, d, 1)
+	d := dbtest.Open(t)
+	normal, _ := dbtest.Start(t, d, 1)
 	run, js := low(1, 1, "detroit")
 	keep(t, d, run, js)
-	commit(t, d, succeeded(js[0], noon))
+	dbtest.Commit(t, d, dbtest.Succeeded(js[0], dbtest.Noon))
 	for name, test := range map[string]struct {
 		id   string
 		want error
 	}{"unknown": {"01J", db.ErrUnknown}, "of normal priority": {normal.ID, db.ErrPriority}} {
-		if _, err := d.PauseRun(t.Context(), test.id, "", noon); !errors.Is(err, test.want) {
+		if _, err := d.PauseRun(t.Context(), test.id, "", dbtest.Noon); !errors.Is(err, test.want) {
 			t.Errorf("%s: got %v, want %v", name, err, test.want)
 		}
-		if _, err := d.ResumeRun(t.Context(), test.id, noon); !errors.Is(err, test.want) {
+		if _, err := d.ResumeRun(t.Context(), test.id, dbtest.Noon); !errors.Is(err, test.want) {
 			t.Errorf("%s: got %v, want %v", name, err, test.want)
 		}
 	}
-	_, err := d.PauseRun(t.Context(), run.ID, "", noon)
+	_, err := d.PauseRun(t.Context(), run.ID, "", dbtest.Noon)
 	if e, ok := errors.AsType[*db.StateError](err); !ok || e.State != jobs.Succeeded {
 		t.Errorf("got %v, want that it has ended", err)
 	}
@@ -144,12 +145,12 @@ func TestOnlyAnUnfinishedLowPriorityRunCanBePaused(t *testing.T) {
 
 // TestTimeOfAJobStartsWhenDispatched: waiting for a slot does not use up the time limit of a job.
 func TestTimeOfAJobStartsWhenDispatched(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	run, js := low(1, 2, "detroit")
 	keep(t, d, run, js)
-	publish(t, d)
-	later := noon.Add(48 * time.Hour)
-	commit(t, d, succeeded(js[0], later))
+	dbtest.Publish(t, d)
+	later := dbtest.Noon.Add(48 * time.Hour)
+	dbtest.Commit(t, d, dbtest.Succeeded(js[0], later))
 	if next := claim(t, d); len(next) != 1 || !next[0].FirstAt.Equal(later.Add(2*time.Second)) {
 		t.Errorf("got %v, want the second job to begin two days later", next)
 	}
@@ -160,9 +161,9 @@ func TestTimeOfAJobStartsWhenDispatched(t *testing.T) {
 }
 
 func TestAccountsWaitForTheirEarlierRun(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	tick := func(lane int, accounts ...string) (jobs.Run, []jobs.Job) {
-		run, js := plan(2 * len(accounts))
+		run, js := dbtest.Plan(2 * len(accounts))
 		run.Trigger, run.Overlap, run.LowPrioritySlots = "schedule:recent", jobs.OverlapQueueOne, lane
 		for i := range js {
 			js[i].Account = accounts[i%len(accounts)]
@@ -173,8 +174,8 @@ func TestAccountsWaitForTheirEarlierRun(t *testing.T) {
 	if got := claimedIDs(t, d); got != "1 2 3 4" {
 		t.Fatalf("got %q out, want all", got)
 	}
-	commit(t, d, succeeded(first[1], noon))
-	commit(t, d, succeeded(first[3], noon)) // toledo's
+	dbtest.Commit(t, d, dbtest.Succeeded(first[1], dbtest.Noon))
+	dbtest.Commit(t, d, dbtest.Succeeded(first[3], dbtest.Noon)) // toledo's
 	second, blocked := tick(0, "detroit", "toledo")
 	if got := claimedIDs(t, d); got != "2 4" || second.Jobs.Total != 4 {
 		t.Errorf("got %q of %d out, want toledo's", got, second.Jobs.Total)
@@ -183,11 +184,11 @@ func TestAccountsWaitForTheirEarlierRun(t *testing.T) {
 	if got := claimedIDs(t, d); got != "2 4" || third.Jobs.Total != 2 {
 		t.Errorf("dispatched %q of %d, want only flint's: detroit is already blocked", got, third.Jobs.Total)
 	}
-	commit(t, d, succeeded(first[0], noon))
+	dbtest.Commit(t, d, dbtest.Succeeded(first[0], dbtest.Noon))
 	if got := claimedIDs(t, d); got != "" {
 		t.Errorf("dispatched %q, want none: one job of detroit's first run is left", got)
 	}
-	commit(t, d, failed(first[2], jobs.Waiting, noon))
+	dbtest.Commit(t, d, dbtest.Failed(first[2], jobs.Waiting, dbtest.Noon))
 	if next := claim(t, d); len(next) != 1 || next[0].ID != first[2].ID {
 		t.Errorf("got %+v out, want its own next attempt", next)
 	}
@@ -197,13 +198,13 @@ func TestAccountsWaitForTheirEarlierRun(t *testing.T) {
 	if got := claimedIDs(t, d); got != "1 3" {
 		t.Errorf("got %q out, want detroit's second run", got)
 	}
-	checkConsistent(t, d)
+	dbtest.CheckConsistent(t, d)
 	fourth, _ := tick(1, "detroit")
 	if got := claimedIDs(t, d); got != "" || fourth.Jobs.Total != 2 {
 		t.Errorf("got %q of %d out, want them to wait", got, fourth.Jobs.Total)
 	}
-	commit(t, d, succeeded(blocked[0], noon))
-	commit(t, d, succeeded(blocked[2], noon))
+	dbtest.Commit(t, d, dbtest.Succeeded(blocked[0], dbtest.Noon))
+	dbtest.Commit(t, d, dbtest.Succeeded(blocked[2], dbtest.Noon))
 	if got := claimedIDs(t, d); got != "1" {
 		t.Errorf("got %q out, want one: its priority is low", got)
 	}
@@ -214,13 +215,13 @@ func TestAccountsWaitForTheirEarlierRun(t *testing.T) {
 }
 
 func TestEqualRequestJoinsAQueuedRun(t *testing.T) {
-	d := open(t)
-	run, js := plan(2)
+	d := dbtest.Open(t)
+	run, js := dbtest.Plan(2)
 	run.Key, run.ReplyTo = "first", "inbox.1"
 	keep(t, d, run, js)
 	ask := func(key, replyTo, trigger string, change func([]jobs.Job)) (jobs.Run, bool) {
 		t.Helper()
-		twin, twins := plan(2)
+		twin, twins := dbtest.Plan(2)
 		for i := range twins {
 			twins[i].Question = js[i].Question
 		}
@@ -262,11 +263,11 @@ func TestEqualRequestJoinsAQueuedRun(t *testing.T) {
 	if got, started := ask("second", "inbox.2", "nats", nil); got.ID != run.ID || started {
 		t.Errorf("got run %s, %v, want the one that its request joined", got.ID, started)
 	}
-	publish(t, d)
-	commit(t, d, succeeded(js[0], noon))
-	commit(t, d, succeeded(js[1], noon))
+	dbtest.Publish(t, d)
+	dbtest.Commit(t, d, dbtest.Succeeded(js[0], dbtest.Noon))
+	dbtest.Commit(t, d, dbtest.Succeeded(js[1], dbtest.Noon))
 	var published []string
-	for _, m := range pending(t, d, noon.Add(time.Hour)) {
+	for _, m := range dbtest.Pending(t, d, dbtest.Noon.Add(time.Hour)) {
 		published = append(published, fmt.Sprint(m.Topic, " ", strings.TrimPrefix(m.Subject, "results.michelin."+run.ID)))
 	}
 	slices.Sort(published)

@@ -21,6 +21,9 @@ type queueStore struct {
 	queues queues
 }
 
+// newQueueStore returns the queue of a file.
+func newQueueStore(file *sqlite.DB) *queueStore { return &queueStore{file: file} }
+
 // queueTx is a transaction on the queue.
 type queueTx struct {
 	*sqlite.Tx

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"orderbeat/db"
+	"orderbeat/db/dbtest"
 	"orderbeat/jobs"
 )
 
@@ -16,13 +17,13 @@ func retry(t *testing.T, d *db.DB, job jobs.Job) {
 }
 
 func TestRetriedLowPriorityJobWaitsForASlot(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	run, js := low(1, 1, "detroit", "toledo", "flint")
 	keep(t, d, run, js)
 	if got := claimedIDs(t, d); got != "1" {
 		t.Fatalf("got %q out, want 1", got)
 	}
-	commit(t, d, failed(js[0], jobs.Failed, noon))
+	dbtest.Commit(t, d, dbtest.Failed(js[0], jobs.Failed, dbtest.Noon))
 	if got := claimedIDs(t, d); got != "2" {
 		t.Fatalf("got %q out, want 2", got)
 	}
@@ -34,37 +35,37 @@ func TestRetriedLowPriorityJobWaitsForASlot(t *testing.T) {
 	if got := claimedIDs(t, d); got != "" {
 		t.Errorf("dispatched %q while the slot is in use, want none", got)
 	}
-	checkConsistent(t, d)
-	commit(t, d, succeeded(js[1], noon))
+	dbtest.CheckConsistent(t, d)
+	dbtest.Commit(t, d, dbtest.Succeeded(js[1], dbtest.Noon))
 	if got := claimedIDs(t, d); got != "1" {
 		t.Errorf("got %q out, want the retried job when there is room", got)
 	}
 
 	js[0].Attempt = 2
-	commit(t, d, failed(js[0], jobs.Failed, noon))
+	dbtest.Commit(t, d, dbtest.Failed(js[0], jobs.Failed, dbtest.Noon))
 	if got := claimedIDs(t, d); got != "3" {
 		t.Fatalf("got %q out, want 3", got)
 	}
-	if _, err := d.PauseRun(t.Context(), run.ID, "", noon); err != nil {
+	if _, err := d.PauseRun(t.Context(), run.ID, "", dbtest.Noon); err != nil {
 		t.Fatal(err)
 	}
-	commit(t, d, failed(js[2], jobs.Dead, noon))
+	dbtest.Commit(t, d, dbtest.Failed(js[2], jobs.Dead, dbtest.Noon))
 	retry(t, d, js[2])
 	if got := claimedIDs(t, d); got != "" {
 		t.Errorf("dispatched %q of a paused run, want none", got)
 	}
-	if _, err := d.ResumeRun(t.Context(), run.ID, noon); err != nil {
+	if _, err := d.ResumeRun(t.Context(), run.ID, dbtest.Noon); err != nil {
 		t.Fatal(err)
 	}
 	if got := claimedIDs(t, d); got != "3" {
 		t.Errorf("got %q out, want the retried job after the pause", got)
 	}
-	checkConsistent(t, d)
+	dbtest.CheckConsistent(t, d)
 }
 
 func TestQueuedJobStaysQueued(t *testing.T) {
-	d := open(t)
-	run, js := plan(1)
+	d := dbtest.Open(t)
+	run, js := dbtest.Plan(1)
 	keep(t, d, run, js)
 	retry(t, d, js[0])
 	if claimed := claim(t, d); len(claimed) != 1 || claimed[0].Attempt != 1 {
@@ -76,15 +77,15 @@ func TestQueuedJobStaysQueued(t *testing.T) {
 }
 
 func TestManyJobsAreRetriedInBatches(t *testing.T) {
-	d := open(t)
-	run, js := plan(8)
+	d := dbtest.Open(t)
+	run, js := dbtest.Plan(8)
 	keep(t, d, run, js)
 	for i, state := range []jobs.State{jobs.Failed, jobs.Dead, jobs.Succeeded, jobs.Failed, jobs.Dead, jobs.Waiting} {
 		job := js[i]
 		if state == jobs.Succeeded {
-			commit(t, d, succeeded(job, noon))
+			dbtest.Commit(t, d, dbtest.Succeeded(job, dbtest.Noon))
 		} else {
-			commit(t, d, failed(job, state, noon.Add(time.Duration(i)*time.Hour)))
+			dbtest.Commit(t, d, dbtest.Failed(job, state, dbtest.Noon.Add(time.Duration(i)*time.Hour)))
 		}
 	}
 	if _, err := d.CancelJob(t.Context(), js[6].ID); err != nil {
@@ -108,7 +109,7 @@ func TestManyJobsAreRetriedInBatches(t *testing.T) {
 	}{
 		{"of another run", db.RetryFilter{RunID: "none", Limit: 3}, 0},
 		{"of another provider", db.RetryFilter{Provider: "none", Limit: 3}, 0},
-		{"dead, later", db.RetryFilter{State: jobs.Dead, Since: noon.Add(3 * time.Hour), Limit: 3}, 1},
+		{"dead, later", db.RetryFilter{State: jobs.Dead, Since: dbtest.Noon.Add(3 * time.Hour), Limit: 3}, 1},
 		{"failed and dead, of the run", db.RetryFilter{RunID: run.ID, Limit: 2}, 3},
 		{"once more", db.RetryFilter{RunID: run.ID, Limit: 2}, 0},
 		{"cancelled", db.RetryFilter{State: jobs.Cancelled, Limit: 2}, 1},
@@ -118,14 +119,14 @@ func TestManyJobsAreRetriedInBatches(t *testing.T) {
 			t.Errorf("%s: got %d retried, want %d", step.name, got, step.want)
 		}
 	}
-	checkConsistent(t, d)
+	dbtest.CheckConsistent(t, d)
 }
 
 func TestPausedOrStuckRunIsNotJoined(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	ask := func(at time.Time, change func(*jobs.Run)) (run jobs.Run, joined bool) {
 		t.Helper()
-		run, js := plan(1)
+		run, js := dbtest.Plan(1)
 		run.ID, run.RequestedAt = jobs.NewID(at), at
 		js[0].ID, js[0].RunID, js[0].References = run.ID+"-00001", run.ID, []string{"PO1"}
 		if change != nil {
@@ -137,32 +138,32 @@ func TestPausedOrStuckRunIsNotJoined(t *testing.T) {
 		}
 		return kept, !started
 	}
-	first, _ := ask(noon, nil)
-	if run, joined := ask(noon.Add(10*time.Minute), nil); !joined || run.ID != first.ID {
+	first, _ := ask(dbtest.Noon, nil)
+	if run, joined := ask(dbtest.Noon.Add(10*time.Minute), nil); !joined || run.ID != first.ID {
 		t.Error("a run that waits for 10 minutes is not joined")
 	}
-	second, joined := ask(noon.Add(20*time.Minute), nil)
+	second, joined := ask(dbtest.Noon.Add(20*time.Minute), nil)
 	if joined {
 		t.Error("a run that waits for 20 minutes is joined")
 	}
-	if run, joined := ask(noon.Add(21*time.Minute), nil); !joined || run.ID != second.ID {
+	if run, joined := ask(dbtest.Noon.Add(21*time.Minute), nil); !joined || run.ID != second.ID {
 		t.Error("the run that was started instead is not joined")
 	}
 	low := func(run *jobs.Run) { run.LowPrioritySlots = 1 }
-	paused, _ := ask(noon, low)
-	if run, joined := ask(noon.Add(time.Hour), low); !joined || run.ID != paused.ID {
+	paused, _ := ask(dbtest.Noon, low)
+	if run, joined := ask(dbtest.Noon.Add(time.Hour), low); !joined || run.ID != paused.ID {
 		t.Error("a low-priority run that waits for a slot was not joined")
 	}
 	if list, err := d.Runs(t.Context(), db.RunFilter{State: jobs.Paused}); err != nil || len(list) != 0 {
 		t.Errorf("got %+v, %v, want no paused run", list, err)
 	}
-	if _, err := d.PauseRun(t.Context(), paused.ID, "", noon); err != nil {
+	if _, err := d.PauseRun(t.Context(), paused.ID, "", dbtest.Noon); err != nil {
 		t.Fatal(err)
 	}
 	if list, err := d.Runs(t.Context(), db.RunFilter{State: jobs.Paused}); err != nil || len(list) != 1 || list[0].ID != paused.ID {
 		t.Errorf("got %+v, %v, want the paused run", list, err)
 	}
-	if _, joined := ask(noon.Add(time.Hour), low); joined {
+	if _, joined := ask(dbtest.Noon.Add(time.Hour), low); joined {
 		t.Error("a paused run is joined")
 	}
 }

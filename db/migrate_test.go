@@ -16,6 +16,7 @@ import (
 	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/dbtest"
 	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
@@ -63,7 +64,7 @@ func openRaw(t *testing.T, path, params string) *sql.DB {
 // newest is the version of a new database.
 func newest(t *testing.T) int64 {
 	t.Helper()
-	version, err := sqlite.Version(t.Context(), blankAt(t))
+	version, err := sqlite.Version(t.Context(), dbtest.Blank(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,25 +170,25 @@ func TestEveryVersionIsMigratedWithItsData(t *testing.T) {
 					before[table] = slices.DeleteFunc(before[table], func(row string) bool { return strings.Contains(row, "orderbeat.job.planned.v1") })
 				}
 			}
-			d := openAt(t, path)
+			d := dbtest.OpenAt(t, path)
 			for table, names := range columns {
 				if diff := cmp.Diff(before[table], dumpAt(t, path, table, selected(table, names, renamed)...)); diff != "" && table != "sqlite_sequence" {
 					t.Errorf("%s (-before +after):\n%s", table, diff)
 				}
 			}
 			const schema = `SELECT group_concat(sql, char(10)) FROM (SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type, name)`
-			got, err := d.Value(t.Context(), schema)
+			got, err := d.Inspect().Value(t.Context(), schema)
 			if err != nil {
 				t.Fatal(err)
 			}
-			want, err := open(t).Value(t.Context(), schema)
+			want, err := dbtest.Open(t).Inspect().Value(t.Context(), schema)
 			if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(got, "\n")); diff != "" || err != nil {
 				t.Errorf("schema, %v (-new +migrated):\n%s", err, diff)
 			}
-			checkConsistent(t, d)
+			dbtest.CheckConsistent(t, d)
 			isThere(t, d, version)
 			goesOn(t, d, version)
-			checkConsistent(t, d)
+			dbtest.CheckConsistent(t, d)
 		})
 	}
 }
@@ -201,7 +202,7 @@ func TestMigrationRenamesTheStateOfRejectedCredentials(t *testing.T) {
 	if err := pool.Close(); err != nil {
 		t.Fatal(err)
 	}
-	got, err := openAt(t, path).Value(t.Context(), `SELECT state FROM credentials WHERE user = 'johndoe'`)
+	got, err := dbtest.OpenAt(t, path).Inspect().Value(t.Context(), `SELECT state FROM credentials WHERE user = 'johndoe'`)
 	if got != "rejected" || err != nil {
 		t.Errorf("got state %q, %v, want rejected", got, err)
 	}
@@ -222,7 +223,7 @@ func isThere(t *testing.T, d *db.DB, version int64) {
 		t.Errorf("got the histories %q, want %q", got, so1+", created")
 	}
 	messages := ""
-	for _, m := range pending(t, d, noon.AddDate(1, 0, 0)) {
+	for _, m := range dbtest.Pending(t, d, dbtest.Noon.AddDate(1, 0, 0)) {
 		if m.Topic == "orders" {
 			messages += m.MsgID + " "
 			if !strings.Contains(string(m.Body), `"order":{"provider":"michelin"`) {
@@ -236,7 +237,7 @@ func isThere(t *testing.T, d *db.DB, version int64) {
 	if messages != waits {
 		t.Errorf("got the messages %q, want %q", messages, waits)
 	}
-	if tick, ok, err := d.LastTick(t.Context(), "recent"); !ok || !tick.DueAt.Equal(noon) || err != nil {
+	if tick, ok, err := d.LastTick(t.Context(), "recent"); !ok || !tick.DueAt.Equal(dbtest.Noon) || err != nil {
 		t.Errorf("got the tick %+v, %v, %v, want that of noon", tick, ok, err)
 	}
 	if version >= 2 {
@@ -249,7 +250,7 @@ func isThere(t *testing.T, d *db.DB, version int64) {
 // goesOn uses the data of an earlier version in new operations.
 func goesOn(t *testing.T, d *db.DB, version int64) {
 	t.Helper()
-	publish(t, d)
+	dbtest.Publish(t, d)
 	open, err := d.OpenJobsExcept(t.Context(), nil)
 	if err != nil || len(open) == 0 {
 		t.Fatalf("got %v, %v, want the job that waits", open, err)
@@ -258,13 +259,13 @@ func goesOn(t *testing.T, d *db.DB, version int64) {
 	if i < 0 {
 		t.Fatalf("got %+v, want a job with one finished attempt", open)
 	}
-	changed := order("SO1", true)
+	changed := dbtest.Order("SO1", true)
 	changed.Method = "PHONE"
-	c := commit(t, d, succeeded(open[i], noon.Add(5*time.Hour), changed, order("SO2", false), order("SO3", false)))
+	c := dbtest.Commit(t, d, dbtest.Succeeded(open[i], dbtest.Noon.Add(5*time.Hour), changed, dbtest.Order("SO2", false), dbtest.Order("SO3", false)))
 	if c.Tally != (jobs.Tally{Seen: 3, Created: 1, Changed: 1, Unchanged: 1}) || c.Run == nil || c.Run.State != jobs.Partial {
 		t.Errorf("got %+v, want SO1 changed, SO3 new, and the end of the run", c)
 	}
-	advise(t, d, noon.Add(6*time.Hour), advice("BOL2", "SO2"))
+	advise(t, d, dbtest.Noon.Add(6*time.Hour), advice("BOL2", "SO2"))
 	if got := story(t, d, "SO2"); got != "created despatched" {
 		t.Errorf("got the story %s, want an advice event", got)
 	}

@@ -11,11 +11,12 @@ import (
 	"time"
 
 	"orderbeat/db"
+	"orderbeat/db/dbtest"
 )
 
 func TestOpenCreatesAPrivateFolder(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a folder? 100%", "data", "orderbeat.db")
-	openAt(t, path)
+	dbtest.OpenAt(t, path)
 	info, err := os.Stat(filepath.Dir(path))
 	if err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("got %v, %v: want mode 0700", info.Mode(), err)
@@ -27,7 +28,7 @@ func TestOpenCreatesAPrivateFolder(t *testing.T) {
 
 func TestOpenRejectsInvalidOptions(t *testing.T) {
 	newer := filepath.Join(t.TempDir(), "newer.db")
-	d := openAt(t, newer)
+	d := dbtest.OpenAt(t, newer)
 	if err := d.OnWriter(t.Context(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)"); err != nil {
 		t.Fatal(err)
 	}
@@ -75,8 +76,8 @@ func TestReadOnlyChangesNothing(t *testing.T) {
 	if _, err := db.OpenReadOnly(t.Context(), path); err == nil || !strings.Contains(err.Error(), "version 0") {
 		t.Errorf("an empty file: got %v", err)
 	}
-	d := openAt(t, path)
-	observe(t, d, noon, order("SO1", false))
+	d := dbtest.OpenAt(t, path)
+	dbtest.Observe(t, d, dbtest.Noon, dbtest.Order("SO1", false))
 	if err := d.Close(); err != nil { // no process has it open now
 		t.Fatal(err)
 	}
@@ -91,19 +92,19 @@ func TestReadOnlyChangesNothing(t *testing.T) {
 	if err := r.Ping(t.Context()); err != nil {
 		t.Error(err)
 	}
-	run, js := plan(1)
+	run, js := dbtest.Plan(1)
 	if _, _, err := r.StartRun(t.Context(), run, js); err == nil {
 		t.Error("started a run in a database that is open for reading only")
 	}
-	if _, err := r.Commit(t.Context(), succeeded(js[0], noon)); err == nil {
+	if _, err := r.Commit(t.Context(), dbtest.Succeeded(js[0], dbtest.Noon)); err == nil {
 		t.Error("committed to a database that is open for reading only")
 	}
 }
 
 func TestReadersNeverWaitForTheWriter(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "orderbeat.db")
-	d := openAt(t, path)
-	observe(t, d, noon, batch(0, 10, false)...)
+	d := dbtest.OpenAt(t, path)
+	dbtest.Observe(t, d, dbtest.Noon, batch(0, 10, false)...)
 	r, err := db.OpenReadOnly(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
@@ -119,8 +120,8 @@ func TestReadersNeverWaitForTheWriter(t *testing.T) {
 	var writing sync.WaitGroup
 	writing.Go(func() {
 		for i := range 20 {
-			_, js := start(t, d, 1)
-			if _, err := d.Commit(t.Context(), succeeded(js[0], noon.Add(time.Duration(i)*time.Hour), batch(0, 10, i%2 == 0)...)); err != nil {
+			_, js := dbtest.Start(t, d, 1)
+			if _, err := d.Commit(t.Context(), dbtest.Succeeded(js[0], dbtest.Noon.Add(time.Duration(i)*time.Hour), batch(0, 10, i%2 == 0)...)); err != nil {
 				t.Error(err)
 			}
 		}
@@ -140,16 +141,16 @@ func TestReadersNeverWaitForTheWriter(t *testing.T) {
 }
 
 func TestPingReportsALockedDatabase(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	if err := d.Ping(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	d.Inspect().SetPatience(time.Millisecond)
-	path, err := d.Value(t.Context(), "SELECT file FROM pragma_database_list")
+	path, err := d.Inspect().Value(t.Context(), "SELECT file FROM pragma_database_list")
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := openAt(t, path)
+	other := dbtest.OpenAt(t, path)
 	release := held(t, other)
 	defer release()
 	if err := d.Ping(t.Context()); err == nil || !strings.Contains(err.Error(), "locked") {

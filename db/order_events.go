@@ -7,26 +7,27 @@ import (
 	"strconv"
 
 	"orderbeat/clients"
+	"orderbeat/db/outbox"
 	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
 
 // History returns up to limit events of an order with a revision greater than after, oldest first.
-func (s *orderStore) History(ctx context.Context, provider, account, orderID string, after, limit int) ([]Event, error) {
+func (s *orderStore) History(ctx context.Context, provider, account, orderID string, after, limit int) ([]outbox.Event, error) {
 	return sqlite.Collect(s.EachEvent(ctx, provider, account, orderID, after, limit))
 }
 
 // EachEvent streams the events of [DB.History], like [DB.EachOrder].
-func (s *orderStore) EachEvent(ctx context.Context, provider, account, orderID string, after, limit int) iter.Seq2[Event, error] {
+func (s *orderStore) EachEvent(ctx context.Context, provider, account, orderID string, after, limit int) iter.Seq2[outbox.Event, error] {
 	args := []any{provider, account, orderID, after, limit}
-	return sqlite.EachRow(ctx, s.file.Bulk(), historySQL, args, func(rows *sql.Rows) (e Event, err error) {
-		err = rows.Scan(e.dest()...)
+	return sqlite.EachRow(ctx, s.file.Bulk(), historySQL, args, func(rows *sql.Rows) (e outbox.Event, err error) {
+		err = rows.Scan(e.Dest()...)
 		return e, err
 	})
 }
 
 const historySQL = `
-SELECT ` + eventColumns + ` FROM order_events AS e
+SELECT ` + outbox.EventColumns + ` FROM order_events AS e
  WHERE provider = ? AND account = ? AND order_id = ? AND revision > ?
  ORDER BY revision LIMIT ?`
 
@@ -41,7 +42,7 @@ type event struct {
 
 // addEvent appends an event to an order's history and puts it into the outbox.
 func (t orderTx) addEvent(o *jobs.Outcome, order *reportedOrder, e event) error {
-	key := Token(order.Provider) + "." + Token(order.Account) + "." + Token(order.OrderID)
+	key := outbox.Token(order.Provider) + "." + outbox.Token(order.Account) + "." + outbox.Token(order.OrderID)
 	id := key + "." + strconv.Itoa(e.revision)
 	row, err := t.Insert(addEventSQL,
 		id, order.Provider, order.Account, order.OrderID, e.revision, e.kind, order.Reference,
@@ -49,10 +50,10 @@ func (t orderTx) addEvent(o *jobs.Outcome, order *reportedOrder, e event) error 
 	if err != nil {
 		return err
 	}
-	return enqueue(t.Tx, &outboxMessage{
-		topic: "orders", subject: "orders." + key, msgID: id, kind: e.kind,
-		ceSubject: Token(order.Account) + "/" + Token(order.OrderID), provider: order.Provider,
-		time: o.AskedAt, traceparent: e.traceparent, event: row, runID: o.RunID,
+	return outbox.Enqueue(t.Tx, &outbox.Entry{
+		Topic: "orders", Subject: "orders." + key, MsgID: id, Type: e.kind,
+		CESubject: outbox.Token(order.Account) + "/" + outbox.Token(order.OrderID), Provider: order.Provider,
+		Time: o.AskedAt, Traceparent: e.traceparent, Event: row, RunID: o.RunID,
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/db/outbox"
 	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
@@ -173,7 +174,7 @@ func (t orderTx) enqueueLate(o *clients.Order, revision int, document string, to
 		PromisedOn: o.NextPromisedOn, DaysLate: o.NextPromisedOn.DaysUntil(today), LocalDate: today,
 		LateLines: o.LateLines(today), Order: json.RawMessage(document),
 	}
-	return true, t.enqueueNotice(TypeOrderLate, "late."+string(o.NextPromisedOn), now, "", traceparent, body.Notice, body)
+	return true, t.enqueueNotice(outbox.TypeOrderLate, "late."+string(o.NextPromisedOn), now, "", traceparent, body.Notice, body)
 }
 
 const lateNoticeSQL = `

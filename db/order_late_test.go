@@ -10,6 +10,8 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/dbtest"
+	"orderbeat/db/outbox"
 )
 
 // promised is an order with one fully scheduled line per date.
@@ -28,15 +30,15 @@ func promised(id string, dates ...clients.Date) clients.Order {
 // reported commits orders at noon.
 func reported(t *testing.T, d *db.DB, after time.Duration, orders ...clients.Order) {
 	t.Helper()
-	_, js := start(t, d, 1)
-	commit(t, d, succeeded(js[0], noon.Add(after), orders...))
+	_, js := dbtest.Start(t, d, 1)
+	dbtest.Commit(t, d, dbtest.Succeeded(js[0], dbtest.Noon.Add(after), orders...))
 }
 
 // lateIDs returns the ids of the late events in the outbox.
 func lateIDs(t *testing.T, d *db.DB) (ids []string) {
 	t.Helper()
-	for _, m := range pending(t, d, noon.AddDate(1, 0, 0)) {
-		if m.Type == db.TypeOrderLate {
+	for _, m := range dbtest.Pending(t, d, dbtest.Noon.AddDate(1, 0, 0)) {
+		if m.Type == outbox.TypeOrderLate {
 			ids = append(ids, strings.TrimPrefix(m.MsgID, "michelin.detroit."))
 		}
 	}
@@ -54,7 +56,7 @@ func today(t *testing.T, d *db.DB, date clients.Date) int {
 }
 
 func TestOrderIsLateOncePerPromise(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	reported(t, d, 0, promised("SO1", "2026-11-24", "2026-12-01"), promised("SO2", "2026-11-25"), promised("SO3", ""))
 	if n := today(t, d, "2026-11-24"); n != 0 {
 		t.Errorf("%d orders are late on the day that they are promised for", n)
@@ -78,11 +80,11 @@ func TestOrderIsLateOncePerPromise(t *testing.T) {
 	if diff := cmp.Diff(want, lateIDs(t, d)); diff != "" {
 		t.Errorf("late events (-want +got):\n%s", diff)
 	}
-	checkConsistent(t, d)
+	dbtest.CheckConsistent(t, d)
 }
 
 func TestLateViewsFollowTheAccountsDate(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	reported(t, d, 0, promised("SO1", "2026-11-24", "2026-11-26"), promised("SO2", "2026-11-26"))
 	for date, want := range map[clients.Date]string{
 		"2026-11-24": "/",
@@ -90,7 +92,7 @@ func TestLateViewsFollowTheAccountsDate(t *testing.T) {
 		"2026-11-27": "SO1 3,SO2 1/SO1 1 3,SO1 2 1,SO2 1 1",
 	} {
 		today(t, d, date)
-		got, err := d.Value(t.Context(), `SELECT coalesce((SELECT group_concat(order_id || ' ' || days_late) FROM late_orders), '') || '/' ||
+		got, err := d.Inspect().Value(t.Context(), `SELECT coalesce((SELECT group_concat(order_id || ' ' || days_late) FROM late_orders), '') || '/' ||
 			coalesce((SELECT group_concat(x) FROM (SELECT order_id || ' ' || line_id || ' ' || days_late AS x FROM late_lines ORDER BY order_id, line_id)), '')`)
 		if err != nil || got != want {
 			t.Errorf("on %s: got %q, %v, want %q", date, got, err, want)
@@ -103,12 +105,12 @@ func TestLateViewsFollowTheAccountsDate(t *testing.T) {
 }
 
 func TestLateEventIsPublic(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	reported(t, d, 0, promised("SO1", "2026-11-24"))
 	today(t, d, "2026-11-27")
-	for _, m := range pending(t, d, noon.AddDate(1, 0, 0)) {
-		if m.Type == db.TypeOrderLate {
-			golden(t, "order-late.txt", m.Subject+"\n"+m.MsgID+"\n"+m.CESubject+"\n"+indented(t, m.Body))
+	for _, m := range dbtest.Pending(t, d, dbtest.Noon.AddDate(1, 0, 0)) {
+		if m.Type == outbox.TypeOrderLate {
+			dbtest.Golden(t, "order-late.txt", m.Subject+"\n"+m.MsgID+"\n"+m.CESubject+"\n"+dbtest.Indented(t, m.Body))
 			return
 		}
 	}

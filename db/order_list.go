@@ -22,12 +22,16 @@ type orderStore struct {
 	text *sqlite.Statement
 }
 
+// newOrderStore returns the orders of a file.
 func newOrderStore(file *sqlite.DB) *orderStore {
 	return &orderStore{file: file, text: sqlite.NewStatement(file.Bulk(), orderTextSQL)}
 }
 
 // orderTx is a transaction on orders.
 type orderTx struct{ *sqlite.Tx }
+
+// inOrders returns a transaction on orders.
+func inOrders(t *sqlite.Tx) orderTx { return orderTx{t} }
 
 // do runs an operation in a transaction.
 func (s *orderStore) do(ctx context.Context, rows int, wait sqlite.Durability, run func(orderTx) error) error {

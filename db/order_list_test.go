@@ -12,6 +12,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/dbtest"
 )
 
 // fill stores six orders, SO0 to SO5: SO1, SO3 and SO5 ship a line later, SO4 is cancelled, and SO0 was
@@ -34,18 +35,18 @@ func fill(t *testing.T, d *db.DB) {
 	for i := range list {
 		list[i].Normalize()
 	}
-	observe(t, d, noon, list...)
+	dbtest.Observe(t, d, dbtest.Noon, list...)
 	for i := 1; i < 6; i += 2 {
-		shipped := order(fmt.Sprintf("SO%d", i), true)
+		shipped := dbtest.Order(fmt.Sprintf("SO%d", i), true)
 		shipped.Reference = list[i].Reference
 		shipped.Lines[1].Schedule[0].DeliveryOn = "2999-01-01"
 		shipped.Normalize()
-		observe(t, d, noon.Add(time.Duration(10-i)*time.Minute), shipped)
+		dbtest.Observe(t, d, dbtest.Noon.Add(time.Duration(10-i)*time.Minute), shipped)
 	}
 }
 
 func TestOrdersAreFilteredAndPaged(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	fill(t, d)
 	for name, test := range map[string]struct {
 		filter db.OrderFilter
@@ -61,11 +62,11 @@ func TestOrdersAreFilteredAndPaged(t *testing.T) {
 		"by id of a provider":       {db.OrderFilter{Provider: "michelin", OrderID: "SO2"}, "SO2"},
 		"open":                      {db.OrderFilter{Open: true}, "SO0 SO1 SO2 SO3 SO5"},
 		"late":                      {db.OrderFilter{Late: true}, "SO0"},
-		"changed since":             {db.OrderFilter{ChangedSince: noon.Add(6 * time.Minute)}, "SO3 SO1"},
-		"changed since, all":        {db.OrderFilter{ChangedSince: noon}, "SO0 SO2 SO4 SO5 SO3 SO1"},
+		"changed since":             {db.OrderFilter{ChangedSince: dbtest.Noon.Add(6 * time.Minute)}, "SO3 SO1"},
+		"changed since, all":        {db.OrderFilter{ChangedSince: dbtest.Noon}, "SO0 SO2 SO4 SO5 SO3 SO1"},
 		"everything together": {db.OrderFilter{
 			Provider: "michelin", Account: "detroit", Status: clients.StatusPartiallyShipped, Reference: "PO1", OrderID: "SO3",
-			ChangedSince: noon, Open: true,
+			ChangedSince: dbtest.Noon, Open: true,
 		}, "SO3"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -94,14 +95,14 @@ func TestOrdersAreFilteredAndPaged(t *testing.T) {
 }
 
 func TestCursorOfAnotherListIsRejected(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	fill(t, d)
 	_, cursor, err := d.Orders(t.Context(), db.OrderFilter{Limit: 1})
 	if err != nil || cursor == "" {
 		t.Fatal(cursor, err)
 	}
 	for name, f := range map[string]db.OrderFilter{
-		"of another order": {Cursor: cursor, ChangedSince: noon}, "no base64": {Cursor: "?"}, "no list": {Cursor: "e30"}, "too short": {Cursor: "W10"},
+		"of another order": {Cursor: cursor, ChangedSince: dbtest.Noon}, "no base64": {Cursor: "?"}, "no list": {Cursor: "e30"}, "too short": {Cursor: "W10"},
 	} {
 		if _, _, err := d.Orders(t.Context(), f); !errors.Is(err, db.ErrCursor) {
 			t.Errorf("%s: got %v", name, err)
@@ -110,8 +111,8 @@ func TestCursorOfAnotherListIsRejected(t *testing.T) {
 }
 
 func TestStoredOrderIsFlatJSON(t *testing.T) {
-	d := open(t)
-	observe(t, d, noon, order("SO1", false))
+	d := dbtest.Open(t)
+	dbtest.Observe(t, d, dbtest.Noon, dbtest.Order("SO1", false))
 	o, _, err := d.Order(t.Context(), "michelin", "detroit", "SO1")
 	if err != nil {
 		t.Fatal(err)
@@ -135,15 +136,15 @@ func TestStoredOrderIsFlatJSON(t *testing.T) {
 }
 
 func TestHistoryEqualsThePublishedEvents(t *testing.T) {
-	d := open(t)
-	observe(t, d, noon, order("SO1", false))
-	observe(t, d, noon.Add(time.Hour), order("SO1", true))
+	d := dbtest.Open(t)
+	dbtest.Observe(t, d, dbtest.Noon, dbtest.Order("SO1", false))
+	dbtest.Observe(t, d, dbtest.Noon.Add(time.Hour), dbtest.Order("SO1", true))
 	events, err := d.History(t.Context(), "michelin", "detroit", "SO1", 0, 10)
 	if err != nil || len(events) != 2 {
 		t.Fatal(events, err)
 	}
 	var bodies []json.RawMessage
-	for _, m := range pending(t, d, noon) {
+	for _, m := range dbtest.Pending(t, d, dbtest.Noon) {
 		if m.Topic == "orders" {
 			bodies = append(bodies, m.Body)
 		}
@@ -162,10 +163,10 @@ func TestHistoryEqualsThePublishedEvents(t *testing.T) {
 
 // TestViews runs a typical query on every view.
 func TestViews(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	fill(t, d)
-	_, js := start(t, d, 2)
-	commit(t, d, failed(js[0], "dead", noon))
+	_, js := dbtest.Start(t, d, 2)
+	dbtest.Commit(t, d, dbtest.Failed(js[0], "dead", dbtest.Noon))
 	for query, want := range map[string]string{
 		"SELECT group_concat(order_id, ' ') FROM open_orders":                                          "SO0 SO1 SO2 SO3 SO5",
 		"SELECT group_concat(order_id || (days_late > 2000), ' ') FROM late_orders":                    "SO01",
@@ -173,7 +174,7 @@ func TestViews(t *testing.T) {
 		"SELECT count(*) FROM recent_changes WHERE path IS NULL":                                       "6",
 		`SELECT before || ' ' || after FROM recent_changes WHERE order_id = 'SO1' AND path = 'status'`: `"scheduled" "partially_shipped"`,
 	} {
-		if got, err := d.Value(t.Context(), query); got != want || err != nil {
+		if got, err := d.Inspect().Value(t.Context(), query); got != want || err != nil {
 			t.Errorf("%s\ngot %s, want %s, %v", query, got, want, err)
 		}
 	}
@@ -181,11 +182,11 @@ func TestViews(t *testing.T) {
 
 // Times recorded while the clock was ahead must not prevent later changes from being stored.
 func TestChangesAreStoredAfterABackwardClockChange(t *testing.T) {
-	d := open(t)
-	_, js := start(t, d, 2)
+	d := dbtest.Open(t)
+	_, js := dbtest.Start(t, d, 2)
 	ahead, now := time.Now().Add(2*time.Hour), time.Now()
-	commit(t, d, succeeded(js[0], ahead, order("SO1", false)))
-	if c := commit(t, d, succeeded(js[1], now, order("SO1", true))); c.Tally.Changed != 1 {
+	dbtest.Commit(t, d, dbtest.Succeeded(js[0], ahead, dbtest.Order("SO1", false)))
+	if c := dbtest.Commit(t, d, dbtest.Succeeded(js[1], now, dbtest.Order("SO1", true))); c.Tally.Changed != 1 {
 		t.Errorf("got %+v, want the change seen", c.Tally)
 	}
 	history, err := d.History(t.Context(), "michelin", js[0].Account, "SO1", 0, 10)
@@ -196,19 +197,19 @@ func TestChangesAreStoredAfterABackwardClockChange(t *testing.T) {
 
 // The view has every change, and a query with a limit reads only the newest rows.
 func TestRecentChangesAreNotCut(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	const n = 1100
 	orders := make([]clients.Order, n)
 	for i := range orders {
-		orders[i] = order(fmt.Sprintf("SO%05d", i), false)
+		orders[i] = dbtest.Order(fmt.Sprintf("SO%05d", i), false)
 	}
-	observe(t, d, noon, orders...)
-	observe(t, d, noon.Add(time.Hour), order("SO00000", true))
+	dbtest.Observe(t, d, dbtest.Noon, orders...)
+	dbtest.Observe(t, d, dbtest.Noon.Add(time.Hour), dbtest.Order("SO00000", true))
 	for query, want := range map[string]string{
 		"SELECT count(DISTINCT order_id || revision) FROM recent_changes": "1101",
 		"SELECT order_id || ' ' || revision FROM recent_changes LIMIT 1":  "SO00000 2",
 	} {
-		if got, err := d.Value(t.Context(), query); err != nil || got != want {
+		if got, err := d.Inspect().Value(t.Context(), query); err != nil || got != want {
 			t.Errorf("%s: got %s, %v, want %s", query, got, err, want)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/db/outbox"
 	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
@@ -228,7 +229,7 @@ func (t orderTx) insertOrder(o *jobs.Outcome, order *reportedOrder, traceparent 
 	if err := t.storeDespatches(order); err != nil {
 		return err
 	}
-	return t.addEvent(o, order, event{kind: TypeOrderCreated, revision: 1, changes: "[]", traceparent: traceparent})
+	return t.addEvent(o, order, event{kind: outbox.TypeOrderCreated, revision: 1, changes: "[]", traceparent: traceparent})
 }
 
 // updateOrder stores an order whose fingerprint changed. It returns false if no field changed: the
@@ -261,7 +262,7 @@ func (t orderTx) updateOrder(o *jobs.Outcome, order *reportedOrder, before store
 		return false, err
 	}
 	return true, t.addEvent(o, order, event{
-		kind: TypeOrderChanged, revision: revision, changes: text, previous: was.Status, traceparent: traceparent,
+		kind: outbox.TypeOrderChanged, revision: revision, changes: text, previous: was.Status, traceparent: traceparent,
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/db/outbox"
 	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
@@ -28,11 +29,11 @@ func (t orderTx) enqueueNotice(kind, id string, at time.Time, runID, traceparent
 	if err != nil {
 		return err
 	}
-	key := Token(n.Provider) + "." + Token(n.Account) + "." + Token(n.OrderID)
-	return enqueue(t.Tx, &outboxMessage{
-		topic: "orders", subject: "orders." + key, msgID: key + "." + id, kind: kind,
-		ceSubject: Token(n.Account) + "/" + Token(n.OrderID), provider: n.Provider,
-		time: at, traceparent: traceparent, runID: runID, body: text,
+	key := outbox.Token(n.Provider) + "." + outbox.Token(n.Account) + "." + outbox.Token(n.OrderID)
+	return outbox.Enqueue(t.Tx, &outbox.Entry{
+		Topic: "orders", Subject: "orders." + key, MsgID: key + "." + id, Type: kind,
+		CESubject: outbox.Token(n.Account) + "/" + outbox.Token(n.OrderID), Provider: n.Provider,
+		Time: at, Traceparent: traceparent, RunID: runID, Body: text,
 	})
 }
 
@@ -79,7 +80,7 @@ func (t orderTx) noteNotFound(o *jobs.Outcome, list []reportedOrder, traceparent
 		return err
 	}
 	for _, v := range vanished {
-		if err := t.enqueueNotice(TypeOrderVanished, "vanished."+sqlite.Stamp(o.AskedAt), o.AskedAt, o.RunID, traceparent, v.Notice, v); err != nil {
+		if err := t.enqueueNotice(outbox.TypeOrderVanished, "vanished."+sqlite.Stamp(o.AskedAt), o.AskedAt, o.RunID, traceparent, v.Notice, v); err != nil {
 			return err
 		}
 	}

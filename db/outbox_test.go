@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -9,13 +10,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/clients"
-	"orderbeat/db"
+	"orderbeat/db/dbtest"
+	"orderbeat/db/outbox"
 	"orderbeat/jobs"
 )
 
 // fixedRun is a run of three jobs with constant ids.
 func fixedRun() (jobs.Run, []jobs.Job) {
-	run, js := plan(3)
+	run, js := dbtest.Plan(3)
 	for i := range js {
 		js[i].ID, js[i].RunID, js[i].References = fmt.Sprintf("01JDRUN-%05d", i+1), "01JDRUN", nil
 	}
@@ -26,20 +28,20 @@ func fixedRun() (jobs.Run, []jobs.Job) {
 }
 
 // messages formats messages as text, with the body last.
-func messages(t *testing.T, list []db.Message) string {
+func messages(t *testing.T, list []outbox.Message) string {
 	t.Helper()
 	var b strings.Builder
 	for _, m := range list {
 		fmt.Fprintf(&b, "%s %s\nid: %s\ntype: %s\nsubject: %s\nsource: %s\ntime: %s\ntraceparent: %s\nheaders: %v\n%s\n",
 			m.Topic, m.Subject, m.MsgID, m.Type, m.CESubject, m.Source, m.Time.Format(time.RFC3339Nano), m.Traceparent,
-			m.Headers, indented(t, m.Body))
+			m.Headers, dbtest.Indented(t, m.Body))
 	}
 	return b.String()
 }
 
 // TestMessagesArePublic compares every type of message with a golden file.
 func TestMessagesArePublic(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	run, js := fixedRun()
 	if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
 		t.Fatal(err)
@@ -51,16 +53,16 @@ func TestMessagesArePublic(t *testing.T) {
 	if err := d.OnWriter(t.Context(), "UPDATE runs SET started_at = requested_at"); err != nil {
 		t.Fatal(err)
 	}
-	strange := order("SO 1/ä", false)
+	strange := dbtest.Order("SO 1/ä", false)
 	strange.Account, strange.Lines = "toledo", strange.Lines[:1]
 	strange.Normalize()
-	commit(t, d, succeeded(js[0], noon, order("SO1", false)))
-	commit(t, d, succeeded(js[1], noon.Add(time.Second), strange))
-	commit(t, d, failed(js[2], jobs.Failed, noon.Add(1500*time.Millisecond)))
-	list := pending(t, d, noon)
-	publish(t, d)
-	golden(t, "order-created.txt", messages(t, list[:2]))
-	golden(t, "run-finished.txt", messages(t, list[2:4]))
+	dbtest.Commit(t, d, dbtest.Succeeded(js[0], dbtest.Noon, dbtest.Order("SO1", false)))
+	dbtest.Commit(t, d, dbtest.Succeeded(js[1], dbtest.Noon.Add(time.Second), strange))
+	dbtest.Commit(t, d, dbtest.Failed(js[2], jobs.Failed, dbtest.Noon.Add(1500*time.Millisecond)))
+	list := dbtest.Pending(t, d, dbtest.Noon)
+	dbtest.Publish(t, d)
+	dbtest.Golden(t, "order-created.txt", messages(t, list[:2]))
+	dbtest.Golden(t, "run-finished.txt", messages(t, list[2:4]))
 
 	run, js = fixedRun()
 	run.ID, run.ReplyTo, js = "01JDRUN2", "", js[:1]
@@ -68,17 +70,17 @@ func TestMessagesArePublic(t *testing.T) {
 	if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
 		t.Fatal(err)
 	}
-	changed := order("SO1", true)
+	changed := dbtest.Order("SO1", true)
 	changed.Lines = append(changed.Lines, clients.Line{LineID: "003", Ordered: clients.Pieces(1)})
 	changed.Normalize()
-	commit(t, d, succeeded(js[0], noon.Add(time.Hour), changed))
-	golden(t, "order-changed.txt", messages(t, pending(t, d, noon)[:1]))
+	dbtest.Commit(t, d, dbtest.Succeeded(js[0], dbtest.Noon.Add(time.Hour), changed))
+	dbtest.Golden(t, "order-changed.txt", messages(t, dbtest.Pending(t, d, dbtest.Noon)[:1]))
 }
 
 // TestMessagesOfDocumentsArePublic compares the messages of new and changed advices and invoices with
 // golden files.
 func TestMessagesOfDocumentsArePublic(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	first, second := advice("BOL1", "SO1"), advice("BOL1", "SO1")
 	second.Tracking = []string{"SAMPLE1", "SAMPLE2", "SAMPLE3"}
 	commitFixed := func(id string, at time.Time, change func(*jobs.Outcome)) {
@@ -88,34 +90,34 @@ func TestMessagesOfDocumentsArePublic(t *testing.T) {
 		if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
 			t.Fatal(err)
 		}
-		publish(t, d)
-		o := succeeded(js[0], at)
+		dbtest.Publish(t, d)
+		o := dbtest.Succeeded(js[0], at)
 		change(&o)
-		commit(t, d, o)
+		dbtest.Commit(t, d, o)
 	}
-	short := order("SO1", true)
+	short := dbtest.Order("SO1", true)
 	short.Lines = short.Lines[:1]
 	short.Normalize()
-	commitFixed("01JDRUN1", noon, func(o *jobs.Outcome) { o.Orders, o.Advices = []clients.Order{short}, []clients.Advice{first} })
-	golden(t, "order-despatched.txt", messages(t, pending(t, d, noon)[1:2]))
-	commitFixed("01JDRUN2", noon.Add(time.Hour), func(o *jobs.Outcome) {
+	commitFixed("01JDRUN1", dbtest.Noon, func(o *jobs.Outcome) { o.Orders, o.Advices = []clients.Order{short}, []clients.Advice{first} })
+	dbtest.Golden(t, "order-despatched.txt", messages(t, dbtest.Pending(t, d, dbtest.Noon)[1:2]))
+	commitFixed("01JDRUN2", dbtest.Noon.Add(time.Hour), func(o *jobs.Outcome) {
 		o.Advices, o.Invoices = []clients.Advice{second}, []clients.Invoice{invoice("100000000001", "SO1")}
 	})
-	list := pending(t, d, noon)
-	golden(t, "order-despatched-again.txt", messages(t, list[:1]))
-	golden(t, "order-invoiced.txt", messages(t, list[1:2]))
+	list := dbtest.Pending(t, d, dbtest.Noon)
+	dbtest.Golden(t, "order-despatched-again.txt", messages(t, list[:1]))
+	dbtest.Golden(t, "order-invoiced.txt", messages(t, list[1:2]))
 }
 
 func TestOutboxIsReadInOrderUntilPublished(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	for len(d.Wake()) > 0 {
 		<-d.Wake()
 	}
-	_, js := start(t, d, 7)
+	_, js := dbtest.Start(t, d, 7)
 	var want []string
 	for i := range 5 {
-		id := "SO" + itoa(i)
-		commit(t, d, succeeded(js[i], noon, order(id, false)))
+		id := "SO" + strconv.Itoa(i)
+		dbtest.Commit(t, d, dbtest.Succeeded(js[i], dbtest.Noon, dbtest.Order(id, false)))
 		want = append(want, "michelin.detroit."+id+".1")
 	}
 	select {
@@ -123,14 +125,14 @@ func TestOutboxIsReadInOrderUntilPublished(t *testing.T) {
 	default:
 		t.Error("Wake did not receive")
 	}
-	first, err := d.Pending(t.Context(), noon, 2)
+	first, err := d.Pending(t.Context(), dbtest.Noon, 2)
 	if err != nil || len(first) != 2 {
 		t.Fatalf("got %v, %v", first, err)
 	}
 	if err := d.Published(t.Context(), []int64{first[0].ID, first[1].ID, 4711}); err != nil {
 		t.Fatal(err)
 	}
-	rest := pending(t, d, noon)
+	rest := dbtest.Pending(t, d, dbtest.Noon)
 	var got []string
 	for _, m := range append(first, rest...) {
 		got = append(got, m.MsgID)
@@ -138,30 +140,30 @@ func TestOutboxIsReadInOrderUntilPublished(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	publish(t, d)
-	if m := pending(t, d, noon.AddDate(1, 0, 0)); len(m) != 0 {
+	dbtest.Publish(t, d)
+	if m := dbtest.Pending(t, d, dbtest.Noon.AddDate(1, 0, 0)); len(m) != 0 {
 		t.Errorf("still there: %v", m)
 	}
-	if _, ok, err := d.NextDue(t.Context(), noon); ok || err != nil {
+	if _, ok, err := d.NextDue(t.Context(), dbtest.Noon); ok || err != nil {
 		t.Errorf("something is due in an empty outbox: %v", err)
 	}
-	commit(t, d, succeeded(js[5], noon, order("SO5", false)))
-	if next := pending(t, d, noon)[0].ID; next <= rest[len(rest)-1].ID {
+	dbtest.Commit(t, d, dbtest.Succeeded(js[5], dbtest.Noon, dbtest.Order("SO5", false)))
+	if next := dbtest.Pending(t, d, dbtest.Noon)[0].ID; next <= rest[len(rest)-1].ID {
 		t.Errorf("id %d was used before", next)
 	}
 }
 
 func TestLargeMessagesAreReadInSmallBatches(t *testing.T) {
-	d := open(t)
-	_, js := start(t, d, 7)
+	d := dbtest.Open(t)
+	_, js := dbtest.Start(t, d, 7)
 	for i, megabytes := range []int{3, 4, 2, 9, 1, 1} {
-		o := order("SO"+itoa(i), false)
+		o := dbtest.Order("SO"+strconv.Itoa(i), false)
 		o.Lines[0].Description = clients.Text(strings.Repeat("0", megabytes<<20))
-		commit(t, d, succeeded(js[i], noon, o))
+		dbtest.Commit(t, d, dbtest.Succeeded(js[i], dbtest.Noon, o))
 	}
 	var got []int
 	for {
-		list, err := d.Pending(t.Context(), noon, 512)
+		list, err := d.Pending(t.Context(), dbtest.Noon, 512)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -181,8 +183,8 @@ func TestLargeMessagesAreReadInSmallBatches(t *testing.T) {
 }
 
 func TestFailedOperationDoesNotWake(t *testing.T) {
-	d := open(t)
-	run, js := plan(2)
+	d := dbtest.Open(t)
+	run, js := dbtest.Plan(2)
 	js[1].RunID = "another" // the first one is already queued
 	if _, _, err := d.StartRun(t.Context(), run, js); err == nil {
 		t.Fatal("a job of another run was stored")
@@ -198,19 +200,19 @@ func TestTokens(t *testing.T) {
 	for in, want := range map[string]string{
 		"SO123": "SO123", "a-b_C9": "a-b_C9", "": "_", "a.b": "a%2Eb", "a b*>": "a%20b%2A%3E", "ä/%": "%C3%A4%2F%25", "\xff": "%FF",
 	} {
-		if got := db.Token(in); got != want {
+		if got := outbox.Token(in); got != want {
 			t.Errorf("Token(%q): got %s, want %s", in, got, want)
 		}
 	}
 }
 
 func TestRetriesAreShiftedAfterABackwardClockChange(t *testing.T) {
-	d := open(t)
-	_, js := start(t, d, 2)
-	publish(t, d)
-	o := failed(js[0], jobs.Waiting, time.Now().Add(2*time.Hour))
+	d := dbtest.Open(t)
+	_, js := dbtest.Start(t, d, 2)
+	dbtest.Publish(t, d)
+	o := dbtest.Failed(js[0], jobs.Waiting, time.Now().Add(2*time.Hour))
 	o.NextAt = time.Now().Add(2*time.Hour + time.Second)
-	commit(t, d, o)
+	dbtest.Commit(t, d, o)
 	if err := d.ClockSetBack(t.Context(), 2*time.Hour); err != nil {
 		t.Fatal(err)
 	}

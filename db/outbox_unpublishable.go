@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/db/outbox"
 	"orderbeat/db/sqlite"
 )
 
@@ -23,6 +24,11 @@ const maxSetAside = 10_000
 type unpublishableStore struct {
 	file   *sqlite.DB
 	alerts *alertStore
+}
+
+// newUnpublishableStore returns the unpublishable messages of a file.
+func newUnpublishableStore(file *sqlite.DB, alerts *alertStore) *unpublishableStore {
+	return &unpublishableStore{file, alerts}
 }
 
 // do runs an operation in a transaction.
@@ -150,7 +156,7 @@ func raiseUnpublishable(t alertTx, of, what string) error {
 		return err
 	}
 	a := Alert{
-		Provider: providerOf(of), Code: CodeUnpublishable, Since: time.Now(),
+		Provider: outbox.ProviderOf(of), Code: CodeUnpublishable, Since: time.Now(),
 		Message: fmt.Sprintf("NATS rejects messages: %d set aside, %d postponed; last: %s", aside, postponed, what),
 		Hint:    `Check the limits and subjects of the stream ("nats stream info"), then run "orderbeat replay --unpublishable". Postponed messages are retried automatically.`,
 	}
@@ -168,7 +174,7 @@ SELECT (SELECT count(*) FROM unpublishable WHERE source = ?),
 // ResolveUnpublishable resolves the alert [CodeUnpublishable] of a provider if none of its messages is
 // set aside or postponed.
 func (s *unpublishableStore) ResolveUnpublishable(ctx context.Context, provider string) error {
-	of := source(provider)
+	of := outbox.Source(provider)
 	return s.do(ctx, 2, sqlite.AsOpened, func(t alertTx) error {
 		var aside, postponed int
 		err := t.Row(rejectedCountSQL, []any{of, of}, &aside, &postponed)
@@ -186,21 +192,24 @@ func (s *unpublishableStore) SetAsideCount(ctx context.Context) (n int, err erro
 	return n, err
 }
 
+// republishBatch is the number of messages per transaction.
+const republishBatch = 500
+
 // Republish moves the messages that were set aside, of one provider or ("") all, back into the outbox
 // in their original order. As with [DB.Replay], each keeps its event id, and id identifies the
 // replay. It returns the number of messages.
 func (s *unpublishableStore) Republish(ctx context.Context, provider, id string) (n int, err error) {
 	of := ""
 	if provider != "" {
-		of = source(provider)
+		of = outbox.Source(provider)
 	}
-	headers, err := json.Marshal(map[string]string{HeaderReplay: id})
+	headers, err := json.Marshal(map[string]string{outbox.HeaderReplay: id})
 	if err != nil {
 		return 0, err
 	}
-	for moved := replayChunk; moved == replayChunk; {
-		err := s.do(ctx, 2*replayChunk, sqlite.AsOpened, func(t alertTx) error {
-			ids, err := sqlite.FetchIn(t.Tx, sqlite.Column[int64], nextSetAsideSQL, of, of, replayChunk)
+	for moved := republishBatch; moved == republishBatch; {
+		err := s.do(ctx, 2*republishBatch, sqlite.AsOpened, func(t alertTx) error {
+			ids, err := sqlite.FetchIn(t.Tx, sqlite.Column[int64], nextSetAsideSQL, of, of, republishBatch)
 			if err != nil {
 				return err
 			}

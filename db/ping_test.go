@@ -10,13 +10,14 @@ import (
 	"testing"
 
 	"orderbeat/db"
+	"orderbeat/db/dbtest"
 )
 
 // TestPingReportsAFullDisk limits the file size of this process to the size of the write-ahead log, so that
 // the next page cannot be written.
 func TestPingReportsAFullDisk(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "orderbeat.db")
-	d := openAt(t, path)
+	d := dbtest.OpenAt(t, path)
 	if err := d.Ping(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/db"
+	"orderbeat/db/dbtest"
 	"orderbeat/jobs"
 )
 
@@ -94,8 +95,8 @@ func renew(ctx context.Context, s auth.Store, witness, owner string, rejected *a
 // jobs continuously and performs a live job.
 func TestProcessesShareTokens(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "orderbeat.db")
-	d := openAt(t, path)
-	inline, js := plan(1)
+	d := dbtest.OpenAt(t, path)
+	inline, js := dbtest.Plan(1)
 	if err := d.StartInline(t.Context(), inline, js[0]); err != nil {
 		t.Fatal(err)
 	}
@@ -109,12 +110,12 @@ func TestProcessesShareTokens(t *testing.T) {
 				return
 			default:
 			}
-			run, js := plan(1)
+			run, js := dbtest.Plan(1)
 			if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
 				t.Error(err)
 				return
 			}
-			if _, err := d.Commit(t.Context(), succeeded(js[0], noon.Add(time.Duration(committed)*time.Second), order("SO1", committed%2 == 0))); err != nil {
+			if _, err := d.Commit(t.Context(), dbtest.Succeeded(js[0], dbtest.Noon.Add(time.Duration(committed)*time.Second), dbtest.Order("SO1", committed%2 == 0))); err != nil {
 				t.Error(err)
 				return
 			}
@@ -168,7 +169,7 @@ func TestOpenTokensRequiresAnExistingDatabase(t *testing.T) {
 	if _, err := db.OpenTokens(t.Context(), db.Options{Path: path}); err == nil || !strings.Contains(err.Error(), "version 0") {
 		t.Errorf("an empty file: got %v", err)
 	}
-	path = blankAt(t)
+	path = dbtest.Blank(t)
 	if _, err := db.OpenTokens(t.Context(), db.Options{Path: path, Synchronous: "off"}); err == nil {
 		t.Error("took a wrong synchronous")
 	}
@@ -180,7 +181,7 @@ func TestOpenTokensRequiresAnExistingDatabase(t *testing.T) {
 	if err := d.Ping(t.Context()); err != nil {
 		t.Error(err)
 	}
-	run, js := plan(1)
+	run, js := dbtest.Plan(1)
 	if _, _, err := d.StartRun(t.Context(), run, js); err == nil {
 		t.Error("started a run in a database that is open for its tokens")
 	}

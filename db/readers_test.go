@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"orderbeat/db"
+	"orderbeat/db/dbtest"
 )
 
 func TestListsDoNotExhaustTheReadersOfTheWorker(t *testing.T) {
-	d := open(t)
-	_, js := start(t, d, 1)
-	commit(t, d, succeeded(js[0], noon, batch(0, 200, false)...))
+	d := dbtest.Open(t)
+	_, js := dbtest.Start(t, d, 1)
+	dbtest.Commit(t, d, dbtest.Succeeded(js[0], dbtest.Noon, batch(0, 200, false)...))
 	ctx, stop := context.WithCancel(t.Context())
 	reading, ended := make(chan error), make(chan error)
 	readers := 4*runtime.GOMAXPROCS(0) + 8

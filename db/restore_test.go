@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"orderbeat/db"
+	"orderbeat/db/dbtest"
 )
 
 // ordersIn counts the orders of the database at path.
@@ -18,7 +19,7 @@ func ordersIn(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	n, err := d.Value(t.Context(), "SELECT count(*) FROM orders")
+	n, err := d.Inspect().Value(t.Context(), "SELECT count(*) FROM orders")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,12 +125,12 @@ func TestRestoreOfAnEarlierSchema(t *testing.T) {
 	if r, err := db.Restore(t.Context(), from, path); err != nil || r.Version != 3 || !r.Migrates {
 		t.Fatalf("got %+v, %v, want version 3, to be migrated", r, err)
 	}
-	openAt(t, path)
+	dbtest.OpenAt(t, path)
 }
 
 func TestRestoreRejects(t *testing.T) {
 	folder := t.TempDir()
-	file, err := blank()
+	file, err := dbtest.BlankFile()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,11 +189,11 @@ func TestRestoreOfADump(t *testing.T) {
 	_, copies := crashed(t)
 	path := filepath.Join(t.TempDir(), "orderbeat.db")
 	copyFile(t, copies["a dump"], path)
-	d := openAt(t, path)
-	if mode, err := d.Value(t.Context(), "PRAGMA auto_vacuum"); mode != "2" || err != nil {
+	d := dbtest.OpenAt(t, path)
+	if mode, err := d.Inspect().Value(t.Context(), "PRAGMA auto_vacuum"); mode != "2" || err != nil {
 		t.Errorf("auto_vacuum is %s, %v, want it mended", mode, err)
 	}
-	if n, err := d.Value(t.Context(), "SELECT count(*) FROM orders"); n != "60" || err != nil {
+	if n, err := d.Inspect().Value(t.Context(), "SELECT count(*) FROM orders"); n != "60" || err != nil {
 		t.Errorf("got %s orders, %v, want 60", n, err)
 	}
 }

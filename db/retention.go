@@ -13,6 +13,9 @@ import (
 // retentionStore deletes expired rows.
 type retentionStore struct{ file *sqlite.DB }
 
+// newRetentionStore returns the retention of a file.
+func newRetentionStore(file *sqlite.DB) *retentionStore { return &retentionStore{file} }
+
 // Retention configures how long data is retained; 0 is no limit. Orders, despatch advices and invoices
 // are never deleted.
 type Retention struct {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"orderbeat/db"
+	"orderbeat/db/dbtest"
 )
 
 // BenchmarkCommitWhilePruning commits jobs of one changed order each, without and with concurrent pruning of
@@ -24,15 +25,15 @@ func BenchmarkCommitWhilePruning(b *testing.B) {
 
 func benchmarkPruning(b *testing.B, path string, pruning bool) {
 	b.Helper()
-	d := openAt(b, copied(b, path))
-	_, js := start(b, d, min(20_000, b.N))
-	publish(b, d)
+	d := dbtest.OpenAt(b, copied(b, path))
+	_, js := dbtest.Start(b, d, min(20_000, b.N))
+	dbtest.Publish(b, d)
 	ctx, stop := context.WithCancel(b.Context())
 	defer stop()
 	var pruner sync.WaitGroup
 	if pruning {
 		pruner.Go(func() {
-			p, err := d.Prune(ctx, db.Retention{Events: 400 * 24 * time.Hour}, noon)
+			p, err := d.Prune(ctx, db.Retention{Events: 400 * 24 * time.Hour}, dbtest.Noon)
 			if err == nil {
 				b.Errorf("%d events were removed before the commits were done: fewer of these", p.Events)
 			}
@@ -41,9 +42,9 @@ func benchmarkPruning(b *testing.B, path string, pruning bool) {
 	}
 	took := make([]time.Duration, 0, len(js))
 	for i := range js {
-		outcome := succeeded(js[i], noon.Add(time.Duration(i)*time.Millisecond), order(fmt.Sprintf("SO%08d", i%1000), i/1000%2 == 0))
+		outcome := dbtest.Succeeded(js[i], dbtest.Noon.Add(time.Duration(i)*time.Millisecond), dbtest.Order(fmt.Sprintf("SO%08d", i%1000), i/1000%2 == 0))
 		begun := time.Now()
-		commit(b, d, outcome)
+		dbtest.Commit(b, d, outcome)
 		took = append(took, time.Since(begun))
 	}
 	stop()
@@ -60,9 +61,9 @@ func BenchmarkPrune(b *testing.B) {
 	path := history(b, 20_000, 10)
 	for b.Loop() {
 		b.StopTimer()
-		d := openAt(b, copied(b, path))
+		d := dbtest.OpenAt(b, copied(b, path))
 		b.StartTimer()
-		p, err := d.Prune(b.Context(), db.Retention{Events: 400 * 24 * time.Hour}, noon)
+		p, err := d.Prune(b.Context(), db.Retention{Events: 400 * 24 * time.Hour}, dbtest.Noon)
 		if p.Events != 20_000*9 || err != nil {
 			b.Fatalf("got %+v, %v", p, err)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/db"
+	"orderbeat/db/dbtest"
 )
 
 // childPrune is the environment variable with the database path for a child process.
@@ -24,13 +25,13 @@ func pruneAndTell(path string) error {
 		return err
 	}
 	const count = "SELECT count(*) FROM order_events"
-	before, err := d.Value(ctx, count)
+	before, err := d.Inspect().Value(ctx, count)
 	if err != nil {
 		return err
 	}
 	done := make(chan error, 1)
 	go func() {
-		_, err := d.Prune(ctx, kept, noon)
+		_, err := d.Prune(ctx, kept, dbtest.Noon)
 		done <- err
 	}()
 	for {
@@ -39,7 +40,7 @@ func pruneAndTell(path string) error {
 			return err
 		default:
 		}
-		now, err := d.Value(ctx, count)
+		now, err := d.Inspect().Value(ctx, count)
 		if err != nil {
 			return err
 		}
@@ -52,7 +53,7 @@ func pruneAndTell(path string) error {
 
 func TestKillDuringPruningLosesNoData(t *testing.T) {
 	path := history(t, 500, 20)
-	want := openAt(t, copied(t, path))
+	want := dbtest.OpenAt(t, copied(t, path))
 	prune(t, want, kept)
 
 	child := exec.CommandContext(t.Context(), os.Args[0])
@@ -73,9 +74,9 @@ func TestKillDuringPruningLosesNoData(t *testing.T) {
 	}
 	_ = child.Wait() // it was killed
 
-	d := openAt(t, path)
-	checkConsistent(t, d)
-	lost, err := d.Value(t.Context(), "SELECT count(*) FROM orders AS o WHERE revision NOT IN (SELECT revision FROM order_events AS e WHERE e.order_id = o.order_id)")
+	d := dbtest.OpenAt(t, path)
+	dbtest.CheckConsistent(t, d)
+	lost, err := d.Inspect().Value(t.Context(), "SELECT count(*) FROM orders AS o WHERE revision NOT IN (SELECT revision FROM order_events AS e WHERE e.order_id = o.order_id)")
 	if lost != "0" || err != nil {
 		t.Errorf("%s orders, %v, have lost their last event", lost, err)
 	}

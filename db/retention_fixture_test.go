@@ -8,10 +8,11 @@ import (
 	"time"
 
 	"orderbeat/db"
+	"orderbeat/db/dbtest"
 )
 
 // longAgo is a time before all cut-off times; noon is after them.
-var longAgo = noon.AddDate(-2, 0, 0)
+var longAgo = dbtest.Noon.AddDate(-2, 0, 0)
 
 // kept is the default retention.
 var kept = db.Retention{Exchanges: 30 * day, Jobs: 90 * day, Events: 400 * day}
@@ -22,11 +23,11 @@ const day = 24 * time.Hour
 // chronological order, and returns its path.
 func history(tb testing.TB, orders, revisions int) string {
 	tb.Helper()
-	path := blankAt(tb)
-	d := openAt(tb, path)
-	_, js := start(tb, d, 1)
-	commit(tb, d, succeeded(js[0], longAgo, order("SO", true)))
-	publish(tb, d)
+	path := dbtest.Blank(tb)
+	d := dbtest.OpenAt(tb, path)
+	_, js := dbtest.Start(tb, d, 1)
+	dbtest.Commit(tb, d, dbtest.Succeeded(js[0], longAgo, dbtest.Order("SO", true)))
+	dbtest.Publish(tb, d)
 	err := d.Write(tb.Context(), false, func(exec db.Exec) error {
 		for _, query := range []string{
 			`WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < %[1]d)
@@ -67,13 +68,4 @@ func copied(tb testing.TB, path string) string {
 		tb.Fatal(err)
 	}
 	return to
-}
-
-// checkConsistent fails the test if the database is inconsistent.
-func checkConsistent(tb testing.TB, d *db.DB) {
-	tb.Helper()
-	faults, err := d.Check(tb.Context())
-	if len(faults) > 0 || err != nil {
-		tb.Errorf("got %v, %v, want no fault", faults, err)
-	}
 }

@@ -15,12 +15,13 @@ import (
 	"orderbeat/clients"
 	"orderbeat/clients/exchange"
 	"orderbeat/db"
+	"orderbeat/db/dbtest"
 	"orderbeat/jobs"
 )
 
 // planAt is a run of n jobs that was requested at a time.
 func planAt(at time.Time, n int) (jobs.Run, []jobs.Job) {
-	run, js := plan(n)
+	run, js := dbtest.Plan(n)
 	run.ID, run.RequestedAt = jobs.NewID(at), at
 	for i := range js {
 		js[i].ID, js[i].RunID, js[i].FirstAt = fmt.Sprintf("%s-%05d", run.ID, i+1), run.ID, at
@@ -32,14 +33,14 @@ func planAt(at time.Time, n int) (jobs.Run, []jobs.Job) {
 func ended(tb testing.TB, d *db.DB, at time.Time, end func(*jobs.Outcome)) jobs.Job {
 	tb.Helper()
 	run, js := planAt(at, 1)
-	o := succeeded(js[0], at)
+	o := dbtest.Succeeded(js[0], at)
 	end(&o)
 	run.Kind, js[0].Kind, js[0].Account = o.Kind, o.Kind, o.Account
 	run.Provider, js[0].Provider = o.Provider, o.Provider
 	if _, _, err := d.StartRun(tb.Context(), run, js); err != nil {
 		tb.Fatal(err)
 	}
-	commit(tb, d, o)
+	dbtest.Commit(tb, d, o)
 	return o.Job
 }
 
@@ -75,7 +76,7 @@ func rows(tb testing.TB, d *db.DB) map[string]string {
 		"exchanges": "substr(job_id, -5)", "jobs": "account || ' ' || state", "runs": "kind || ' ' || state",
 		"ticks": "schedule || substr(due_at, 1, 4)", "alerts": "account || user || ' ' || code || ' ' || state", "order_events": "order_id || '.' || revision",
 	} {
-		got, err := d.Value(tb.Context(), fmt.Sprintf("SELECT coalesce(group_concat(k, ', '), '') FROM (SELECT %s AS k FROM %s ORDER BY rowid)", key, strings.Replace(table, "ticks", "(SELECT *, due_at AS rowid FROM ticks)", 1)))
+		got, err := d.Inspect().Value(tb.Context(), fmt.Sprintf("SELECT coalesce(group_concat(k, ', '), '') FROM (SELECT %s AS k FROM %s ORDER BY rowid)", key, strings.Replace(table, "ticks", "(SELECT *, due_at AS rowid FROM ticks)", 1)))
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -87,18 +88,18 @@ func rows(tb testing.TB, d *db.DB) map[string]string {
 // prune prunes as of noon and compares the result with Prunable.
 func prune(tb testing.TB, d *db.DB, r db.Retention) db.Pruned {
 	tb.Helper()
-	want, err := d.Prunable(tb.Context(), r, noon)
+	want, err := d.Prunable(tb.Context(), r, dbtest.Noon)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	got, err := d.Prune(tb.Context(), r, noon)
+	got, err := d.Prune(tb.Context(), r, dbtest.Noon)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		tb.Errorf("pruned (-announced +done):\n%s", diff)
 	}
-	if again, err := d.Prune(tb.Context(), r, noon); again.Rows() != 0 || err != nil {
+	if again, err := d.Prune(tb.Context(), r, dbtest.Noon); again.Rows() != 0 || err != nil {
 		tb.Errorf("the second time: got %+v, %v, want that nothing is left to do", again, err)
 	}
 	return got
@@ -107,16 +108,16 @@ func prune(tb testing.TB, d *db.DB, r db.Retention) db.Pruned {
 // furnished is a database with expired and current rows of every table.
 func furnished(t *testing.T) *db.DB {
 	t.Helper()
-	d := open(t)
-	for i, at := range []time.Time{longAgo, noon.Add(-time.Hour)} {
-		ended(t, d, at, sees(order("SO1", i == 0)))
+	d := dbtest.Open(t)
+	for i, at := range []time.Time{longAgo, dbtest.Noon.Add(-time.Hour)} {
+		ended(t, d, at, sees(dbtest.Order("SO1", i == 0)))
 		ended(t, d, at.Add(time.Minute), unread)
 		ended(t, d, at.Add(2*time.Minute), fails("toledo", jobs.Failed, clients.CodeForbidden))
 		ended(t, d, at.Add(3*time.Minute), func(o *jobs.Outcome) { o.Account = "toledo" })
 		record(t, d, "recent", at)
 	}
 	// An alert is resolved when the job ends, long ago for the first one.
-	publish(t, d)
+	dbtest.Publish(t, d)
 	return d
 }
 
@@ -160,14 +161,14 @@ func TestUnlimitedRetentionPrunesNothing(t *testing.T) {
 // needed is a database with old rows that are all still needed.
 func needed(t *testing.T) *db.DB {
 	t.Helper()
-	d := open(t)
+	d := dbtest.Open(t)
 	// A run with a waiting job and a finished one.
 	run, js := planAt(longAgo, 2)
 	if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
 		t.Fatal(err)
 	}
-	commit(t, d, failed(js[0], jobs.Waiting, longAgo))
-	commit(t, d, succeeded(js[1], longAgo))
+	dbtest.Commit(t, d, dbtest.Failed(js[0], jobs.Waiting, longAgo))
+	dbtest.Commit(t, d, dbtest.Succeeded(js[1], longAgo))
 	// One with a raised alert, and one with a missing consent.
 	ended(t, d, longAgo.Add(time.Minute), fails("toledo", jobs.Failed, clients.CodeForbidden))
 	ended(t, d, longAgo.Add(2*time.Minute), func(o *jobs.Outcome) {
@@ -176,20 +177,20 @@ func needed(t *testing.T) *db.DB {
 	})
 	raise(t, d, consentAlert("johndoe"))
 	// A job that has been dead for less than 30 days, with a job retention of one day.
-	dead := ended(t, d, noon.Add(-29*day), fails("windsor", jobs.Dead, clients.CodeUnavailable))
+	dead := ended(t, d, dbtest.Noon.Add(-29*day), fails("windsor", jobs.Dead, clients.CodeUnavailable))
 	if _, err := d.Resolve(t.Context(), "michelin", "windsor", "", "dead_job"); err != nil {
 		t.Fatal(err)
 	}
 	// An order whose first event is pending; one with document events, each the last of its
 	// document; one that never changed.
-	outcome(t, d, "sync", longAgo, sees(order("SO2", false)))
+	outcome(t, d, "sync", longAgo, sees(dbtest.Order("SO2", false)))
 	advise(t, d, longAgo, advice("BOL1", "SO2"))
 	bill(t, d, longAgo, invoice("I1", "SO2"))
-	outcome(t, d, "sync", longAgo, sees(order("SO3", false)))
-	outcome(t, d, "sync", longAgo, sees(order("SO2", true)))
-	publish(t, d)
-	outcome(t, d, "sync", longAgo, sees(order("SO1", false)))
-	outcome(t, d, "sync", longAgo, sees(order("SO1", true)))
+	outcome(t, d, "sync", longAgo, sees(dbtest.Order("SO3", false)))
+	outcome(t, d, "sync", longAgo, sees(dbtest.Order("SO2", true)))
+	dbtest.Publish(t, d)
+	outcome(t, d, "sync", longAgo, sees(dbtest.Order("SO1", false)))
+	outcome(t, d, "sync", longAgo, sees(dbtest.Order("SO1", true)))
 	record(t, d, "yearly", longAgo)
 	if dead.ID == "" {
 		t.Fatal("no dead job")
@@ -219,12 +220,12 @@ func TestNeededRowsAreNotPruned(t *testing.T) {
 }
 
 func TestUnfinishedJobOfAFinishedRunIsNotPruned(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	run, js := planAt(longAgo, 1)
 	if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
 		t.Fatal(err)
 	}
-	commit(t, d, failed(js[0], jobs.Waiting, longAgo))
+	dbtest.Commit(t, d, dbtest.Failed(js[0], jobs.Waiting, longAgo))
 	if err := d.OnWriter(t.Context(), "UPDATE runs SET state = 'cancelled', finished_at = requested_at"); err != nil {
 		t.Fatal(err)
 	}
@@ -234,32 +235,32 @@ func TestUnfinishedJobOfAFinishedRunIsNotPruned(t *testing.T) {
 }
 
 func TestJobIsRetriedAfterAnotherOfItsRunWasPruned(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	run, js := planAt(longAgo, 2)
 	if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
 		t.Fatal(err)
 	}
-	commit(t, d, succeeded(js[0], longAgo))
-	commit(t, d, failed(js[1], jobs.Dead, longAgo))
+	dbtest.Commit(t, d, dbtest.Succeeded(js[0], longAgo))
+	dbtest.Commit(t, d, dbtest.Failed(js[1], jobs.Dead, longAgo))
 	if got := prune(t, d, kept); got.Jobs != 1 || got.Runs != 0 {
 		t.Errorf("got %+v, want the job gone that succeeded", got)
 	}
 	if _, err := d.RetryJob(t.Context(), js[1].ID); err != nil {
 		t.Fatal(err)
 	}
-	checkConsistent(t, d)
+	dbtest.CheckConsistent(t, d)
 	again := js[1]
 	again.Attempt = 2
-	commit(t, d, succeeded(again, noon))
+	dbtest.Commit(t, d, dbtest.Succeeded(again, dbtest.Noon))
 	if got, ok, err := d.Run(t.Context(), run.ID); !ok || err != nil || got.State != jobs.Succeeded || got.Jobs != (jobs.Counts{Total: 2, Succeeded: 2}) {
 		t.Errorf("got %+v, %v, %v, want that both succeeded", got, ok, err)
 	}
-	checkConsistent(t, d)
+	dbtest.CheckConsistent(t, d)
 }
 
 func TestDeadJobIsPrunedEventually(t *testing.T) {
-	d := open(t)
-	ended(t, d, noon.Add(-31*day), fails("windsor", jobs.Dead, clients.CodeUnavailable))
+	d := dbtest.Open(t)
+	ended(t, d, dbtest.Noon.Add(-31*day), fails("windsor", jobs.Dead, clients.CodeUnavailable))
 	if got := prune(t, d, db.Retention{Jobs: day}); got.Jobs != 0 {
 		t.Errorf("got %+v, want that it stays with its alert", got)
 	}
@@ -272,7 +273,7 @@ func TestDeadJobIsPrunedEventually(t *testing.T) {
 }
 
 func TestConsentStartsCatchUpRunsForOldJobs(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	mazda := func(o *jobs.Outcome) {
 		fails("a", jobs.Failed, clients.CodeConsent)(o)
 		o.Provider = "mazda"
@@ -289,7 +290,7 @@ func TestConsentStartsCatchUpRunsForOldJobs(t *testing.T) {
 }
 
 func TestKeyIsRememberedAsLongAsItsRun(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	begin := func(at time.Time) bool {
 		run, js := planAt(at, 1)
 		run.Key = "please"
@@ -298,11 +299,11 @@ func TestKeyIsRememberedAsLongAsItsRun(t *testing.T) {
 			t.Fatal(err)
 		}
 		if started {
-			commit(t, d, succeeded(js[0], at))
+			dbtest.Commit(t, d, dbtest.Succeeded(js[0], at))
 		}
 		return started
 	}
-	first := noon.Add(-100 * day)
+	first := dbtest.Noon.Add(-100 * day)
 	if !begin(first) || begin(first.Add(time.Hour)) {
 		t.Error("want one run, and the same again")
 	}
@@ -329,14 +330,14 @@ func TestEventsWaitUntilMessagesArePublished(t *testing.T) {
 	if got := prune(t, d, kept); got.Events != 0 || got.Jobs == 0 || !got.EventsWait {
 		t.Errorf("got %+v, want all except events pruned, and EventsWait", got)
 	}
-	publish(t, d)
+	dbtest.Publish(t, d)
 	if got := prune(t, d, kept); got.Events != 1 || got.EventsWait {
 		t.Errorf("got %+v, want the event", got)
 	}
 }
 
 func TestRetainedRowsDoNotHideExpiredOnes(t *testing.T) {
-	d := openAt(t, history(t, 300, 4))
+	d := dbtest.OpenAt(t, history(t, 300, 4))
 	if err := d.OnWriter(t.Context(), `INSERT INTO outbox (topic, subject, msg_id, type, ce_subject, source, time, event)
 		SELECT 'orders', 's', event_id, type, 's', 's', observed_at, id FROM order_events WHERE revision <= 2`); err != nil {
 		t.Fatal(err)
@@ -347,9 +348,9 @@ func TestRetainedRowsDoNotHideExpiredOnes(t *testing.T) {
 }
 
 func TestPruningShrinksTheFile(t *testing.T) {
-	d := openAt(t, history(t, 300, 10))
+	d := dbtest.OpenAt(t, history(t, 300, 10))
 	pages := func() (n int) {
-		got, err := d.Value(t.Context(), "PRAGMA page_count")
+		got, err := d.Inspect().Value(t.Context(), "PRAGMA page_count")
 		if _, scanned := fmt.Sscan(got, &n); err != nil || scanned != nil {
 			t.Fatal(err, scanned)
 		}
@@ -362,7 +363,7 @@ func TestPruningShrinksTheFile(t *testing.T) {
 	if after := pages(); after > before/2 {
 		t.Errorf("got %d pages of %d, want less than half", after, before)
 	}
-	if got, err := d.Value(t.Context(), "PRAGMA integrity_check"); got != "ok" || err != nil {
+	if got, err := d.Inspect().Value(t.Context(), "PRAGMA integrity_check"); got != "ok" || err != nil {
 		t.Errorf("integrity check: %s, %v", got, err)
 	}
 }
@@ -371,24 +372,24 @@ func TestPruningShrinksTheFile(t *testing.T) {
 // pruning ends.
 func TestPruningDuringCommits(t *testing.T) {
 	const orders = 40
-	d := openAt(t, history(t, orders, 60))
+	d := dbtest.OpenAt(t, history(t, orders, 60))
 	var pruned atomic.Bool
 	var committers sync.WaitGroup
 	var commits [4]int
 	for c := range commits {
 		committers.Go(func() {
 			for i := 0; !pruned.Load() || i < 10; i++ {
-				_, js := start(t, d, 1)
+				_, js := dbtest.Start(t, d, 1)
 				id := fmt.Sprintf("SO%08d", c*10+i%10)
 				// Its state changes each time.
-				o := order(id, i/10%2 == 0)
+				o := dbtest.Order(id, i/10%2 == 0)
 				o.Method = clients.Text(fmt.Sprint(i))
-				commit(t, d, succeeded(js[0], noon.Add(time.Duration(i)*time.Second), o))
+				dbtest.Commit(t, d, dbtest.Succeeded(js[0], dbtest.Noon.Add(time.Duration(i)*time.Second), o))
 				commits[c]++
 			}
 		})
 	}
-	got, err := d.Prune(t.Context(), kept, noon)
+	got, err := d.Prune(t.Context(), kept, dbtest.Noon)
 	pruned.Store(true)
 	committers.Wait()
 	if err != nil {
@@ -402,11 +403,11 @@ func TestPruningDuringCommits(t *testing.T) {
 	if got.Events < orders*59 || got.Events > orders*60 {
 		t.Errorf("got %d events pruned, want %d, or up to %d with those that are not the last any more", got.Events, orders*59, orders*60)
 	}
-	left, err := d.Value(t.Context(), "SELECT count(*) FROM order_events WHERE observed_at >= '2026-11-20'")
+	left, err := d.Inspect().Value(t.Context(), "SELECT count(*) FROM order_events WHERE observed_at >= '2026-11-20'")
 	if left != fmt.Sprint(total) || err != nil {
 		t.Errorf("got %s new events, %v, want one for each of %d commits", left, err, total)
 	}
-	checkConsistent(t, d)
+	dbtest.CheckConsistent(t, d)
 	t.Logf("%d events pruned beside %d commits", got.Events, total)
 }
 
@@ -417,23 +418,23 @@ func TestPruningNeedsTheWriter(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	if p, err := d.Prunable(t.Context(), kept, noon); p.Events != 2 || err != nil {
+	if p, err := d.Prunable(t.Context(), kept, dbtest.Noon); p.Events != 2 || err != nil {
 		t.Errorf("got %+v, %v, want it counted", p, err)
 	}
-	if p, err := d.Prune(t.Context(), kept, noon); err == nil || p.Rows() != 0 {
+	if p, err := d.Prune(t.Context(), kept, dbtest.Noon); err == nil || p.Rows() != 0 {
 		t.Errorf("got %+v, %v, want an error", p, err)
 	}
 }
 
 func TestPruningContinuesAfterALock(t *testing.T) {
 	path := history(t, 100, 10)
-	d := openAt(t, path)
+	d := dbtest.OpenAt(t, path)
 	d.Inspect().SetPatience(time.Millisecond)
 	other := openRaw(t, path, "_busy_timeout=5000")
 	if _, err := other.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
 		t.Fatal(err)
 	}
-	if p, err := d.Prune(t.Context(), kept, noon); err == nil || !strings.Contains(err.Error(), "database is locked") || p.Rows() != 0 {
+	if p, err := d.Prune(t.Context(), kept, dbtest.Noon); err == nil || !strings.Contains(err.Error(), "database is locked") || p.Rows() != 0 {
 		t.Errorf("got %+v, %v, want that the database is locked", p, err)
 	}
 	if _, err := other.ExecContext(t.Context(), "ROLLBACK"); err != nil {
@@ -445,22 +446,22 @@ func TestPruningContinuesAfterALock(t *testing.T) {
 }
 
 func TestPruningEndsWithItsContext(t *testing.T) {
-	d := openAt(t, history(t, 500, 20))
+	d := dbtest.OpenAt(t, history(t, 500, 20))
 	ctx, cancel := context.WithCancel(t.Context())
 	var watcher sync.WaitGroup
 	watcher.Go(func() {
 		for now := "10001"; now == "10001" && ctx.Err() == nil; {
-			now, _ = d.Value(ctx, "SELECT count(*) FROM order_events")
+			now, _ = d.Inspect().Value(ctx, "SELECT count(*) FROM order_events")
 		}
 		cancel()
 	})
-	p, err := d.Prune(ctx, kept, noon)
+	p, err := d.Prune(ctx, kept, dbtest.Noon)
 	cancel()
 	watcher.Wait()
 	if !errors.Is(err, context.Canceled) || p.Events == 0 || p.Events == 9500 {
 		t.Errorf("got %+v, %v, want some events pruned, and that it was ended", p, err)
 	}
-	left, err := d.Value(t.Context(), "SELECT count(*) FROM order_events")
+	left, err := d.Inspect().Value(t.Context(), "SELECT count(*) FROM order_events")
 	if want := fmt.Sprint(10_001 - p.Events); left != want || err != nil {
 		t.Errorf("got %s events left, %v, want %s: those that were counted are gone", left, err, want)
 	}

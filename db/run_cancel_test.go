@@ -11,13 +11,14 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/dbtest"
 	"orderbeat/jobs"
 )
 
 // results returns the ids and states of the pending run results.
 func results(t *testing.T, d *db.DB) (told []string) {
 	t.Helper()
-	for _, m := range pending(t, d, time.Now()) {
+	for _, m := range dbtest.Pending(t, d, time.Now()) {
 		if m.Topic != "results" {
 			continue
 		}
@@ -31,10 +32,10 @@ func results(t *testing.T, d *db.DB) (told []string) {
 }
 
 func TestCancelledRunEndsWithItsJobs(t *testing.T) {
-	d := open(t)
-	run, js := start(t, d, 4)
-	commit(t, d, succeeded(js[0], noon, order("SO1", false)))
-	commit(t, d, failed(js[1], jobs.Waiting, noon))
+	d := dbtest.Open(t)
+	run, js := dbtest.Start(t, d, 4)
+	dbtest.Commit(t, d, dbtest.Succeeded(js[0], dbtest.Noon, dbtest.Order("SO1", false)))
+	dbtest.Commit(t, d, dbtest.Failed(js[1], jobs.Waiting, dbtest.Noon))
 	if !taken(t, d, js[2]) {
 		t.Fatal("the job was not claimed")
 	}
@@ -54,7 +55,7 @@ func TestCancelledRunEndsWithItsJobs(t *testing.T) {
 		t.Errorf("results (-want +got):\n%s", diff)
 	}
 	// The outcome of a running job is ignored, and waiting jobs do not start.
-	if c := commit(t, d, succeeded(js[2], noon, order("SO2", false))); !c.Repeated {
+	if c := dbtest.Commit(t, d, dbtest.Succeeded(js[2], dbtest.Noon, dbtest.Order("SO2", false))); !c.Repeated {
 		t.Errorf("got %+v, want no effect of the running attempt", c)
 	}
 	if _, ok, err := d.Order(t.Context(), "michelin", "detroit", "SO2"); ok || err != nil {
@@ -71,7 +72,7 @@ func TestCancelledRunEndsWithItsJobs(t *testing.T) {
 	if _, _, err := d.CancelRun(t.Context(), "none"); !errors.Is(err, db.ErrUnknown) {
 		t.Errorf("got %v, want %v", err, db.ErrUnknown)
 	}
-	checkConsistent(t, d)
+	dbtest.CheckConsistent(t, d)
 }
 
 func stateOf(err error) jobs.State {
@@ -83,9 +84,9 @@ func stateOf(err error) jobs.State {
 
 // A retried job starts another attempt than the cancelled one, so that its outcome is not ignored.
 func TestCancelledAttemptIsNotRepeated(t *testing.T) {
-	d := open(t)
-	_, js := start(t, d, 1)
-	publish(t, d)
+	d := dbtest.Open(t)
+	_, js := dbtest.Start(t, d, 1)
+	dbtest.Publish(t, d)
 	if _, err := d.CancelJob(t.Context(), js[0].ID); err != nil {
 		t.Fatal(err)
 	}
@@ -95,12 +96,12 @@ func TestCancelledAttemptIsNotRepeated(t *testing.T) {
 	if again := claim(t, d); len(again) != 1 || again[0].ID != js[0].ID || again[0].Attempt != 2 {
 		t.Errorf("got %+v, want only the second attempt", again)
 	}
-	checkConsistent(t, d)
+	dbtest.CheckConsistent(t, d)
 }
 
 func TestCancelledJobDoesNotCancelItsRun(t *testing.T) {
-	d := open(t)
-	run, js := start(t, d, 2)
+	d := dbtest.Open(t)
+	run, js := dbtest.Start(t, d, 2)
 	if got, err := d.CancelJob(t.Context(), js[0].ID); err != nil || got.State.Ended() || got.Jobs.Cancelled != 1 {
 		t.Fatalf("got %+v, %v, want a run that goes on", got, err)
 	}
@@ -113,16 +114,16 @@ func TestCancelledJobDoesNotCancelItsRun(t *testing.T) {
 	if got, err := d.CancelJob(t.Context(), js[1].ID); err != nil || got.ID != run.ID || got.State != jobs.Cancelled {
 		t.Errorf("got %+v, %v, want a cancelled run", got, err)
 	}
-	checkConsistent(t, d)
+	dbtest.CheckConsistent(t, d)
 }
 
 // A retried job has its full attempts, and its run ends again with another result.
 func TestRetriedJobReopensItsRun(t *testing.T) {
-	d := open(t)
-	run, js := start(t, d, 1)
+	d := dbtest.Open(t)
+	run, js := dbtest.Start(t, d, 1)
 	js[0].Attempt = 1
-	commit(t, d, failed(js[0], jobs.Dead, noon))
-	publish(t, d)
+	dbtest.Commit(t, d, dbtest.Failed(js[0], jobs.Dead, dbtest.Noon))
+	dbtest.Publish(t, d)
 	got, err := d.RetryJob(t.Context(), js[0].ID)
 	if err != nil || got.State != jobs.Running || got.Jobs.Dead != 0 || got.FinishedAt != nil {
 		t.Fatalf("got %+v, %v, want the run to go on", got, err)
@@ -138,7 +139,7 @@ func TestRetriedJobReopensItsRun(t *testing.T) {
 	if job.ID != js[0].ID || job.Attempt != 2 || job.Tried != 1 || time.Since(job.FirstAt) > time.Hour || job.From != "2026-11-06" {
 		t.Errorf("got %+v, want the next attempt", job)
 	}
-	commit(t, d, succeeded(job, noon, order("SO1", false)))
+	dbtest.Commit(t, d, dbtest.Succeeded(job, dbtest.Noon, dbtest.Order("SO1", false)))
 	if diff := cmp.Diff([]string{".result.1 succeeded"}, results(t, d)); diff != "" {
 		t.Errorf("results (-want +got):\n%s", diff)
 	}
@@ -152,14 +153,14 @@ func TestRetriedJobReopensItsRun(t *testing.T) {
 	if final, _, err := d.Run(t.Context(), run.ID); err != nil || final.State != jobs.Succeeded || final.Reopened != 1 || final.Orders.Created != 1 {
 		t.Errorf("got %+v, %v", final, err)
 	}
-	checkConsistent(t, d)
+	dbtest.CheckConsistent(t, d)
 }
 
 func TestJobsAreListed(t *testing.T) {
-	d := open(t)
-	_, js := start(t, d, 3)
-	commit(t, d, succeeded(js[0], noon))
-	commit(t, d, failed(js[1], jobs.Dead, noon))
+	d := dbtest.Open(t)
+	_, js := dbtest.Start(t, d, 3)
+	dbtest.Commit(t, d, dbtest.Succeeded(js[0], dbtest.Noon))
+	dbtest.Commit(t, d, dbtest.Failed(js[1], jobs.Dead, dbtest.Noon))
 	for name, c := range map[string]struct {
 		filter db.JobFilter
 		want   []string

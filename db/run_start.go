@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"orderbeat/db/outbox"
 	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
@@ -172,7 +173,7 @@ func (t runTx) enqueueResult(run *jobs.Run) error {
 	if err != nil {
 		return err
 	}
-	if err := enqueue(t.Tx, &e); err != nil {
+	if err := outbox.Enqueue(t.Tx, &e); err != nil {
 		return err
 	}
 	requesters, err := t.requesters(run)
@@ -187,18 +188,18 @@ func (t runTx) enqueueResult(run *jobs.Run) error {
 	return nil
 }
 
-func (t runTx) enqueueReply(result outboxMessage, run *jobs.Run, to requester) error {
-	result.topic, result.subject, result.msgID = "reply", to.replyTo, to.replyID(run)
-	return enqueue(t.Tx, &result)
+func (t runTx) enqueueReply(result outbox.Entry, run *jobs.Run, to requester) error {
+	result.Topic, result.Subject, result.MsgID = "reply", to.replyTo, to.replyID(run)
+	return outbox.Enqueue(t.Tx, &result)
 }
 
-func resultMessage(run *jobs.Run) (outboxMessage, error) {
+func resultMessage(run *jobs.Run) (outbox.Entry, error) {
 	result := *run
 	result.Accounts, result.Params = nil, nil // not part of the result
 	body, err := sqlite.EncodeJSON(result)
-	return outboxMessage{
-		topic: "results", subject: "results." + Token(run.Provider) + "." + Token(run.ID),
-		msgID: resultID(run), kind: TypeRunFinished, ceSubject: run.ID, provider: run.Provider,
-		time: *run.FinishedAt, traceparent: run.Traceparent, body: body,
+	return outbox.Entry{
+		Topic: "results", Subject: "results." + outbox.Token(run.Provider) + "." + outbox.Token(run.ID),
+		MsgID: resultID(run), Type: outbox.TypeRunFinished, CESubject: run.ID, Provider: run.Provider,
+		Time: *run.FinishedAt, Traceparent: run.Traceparent, Body: body,
 	}, err
 }

@@ -13,6 +13,11 @@ type runStore struct {
 	alerts *alertStore
 }
 
+// newRunStore returns the runs of a file.
+func newRunStore(file *sqlite.DB, queue *queueStore, alerts *alertStore) *runStore {
+	return &runStore{file, queue, alerts}
+}
+
 // runTx is a transaction on runs and their jobs.
 type runTx struct {
 	*sqlite.Tx

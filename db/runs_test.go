@@ -11,40 +11,41 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/dbtest"
 	"orderbeat/jobs"
 )
 
 func TestRunWithTheSameKeyReturnsTheFirst(t *testing.T) {
-	d := open(t)
-	first, js := plan(2)
+	d := dbtest.Open(t)
+	first, js := dbtest.Plan(2)
 	first.Key = "michelin-recent@2026-11-20T12:00:00Z"
 	if _, started, err := d.StartRun(t.Context(), first, js); !started || err != nil {
 		t.Fatal(started, err)
 	}
-	commit(t, d, succeeded(js[0], noon, order("SO1", false)))
-	before := pending(t, d, noon)
-	second, more := plan(1)
+	dbtest.Commit(t, d, dbtest.Succeeded(js[0], dbtest.Noon, dbtest.Order("SO1", false)))
+	before := dbtest.Pending(t, d, dbtest.Noon)
+	second, more := dbtest.Plan(1)
 	second.Key = first.Key
 	got, started, err := d.StartRun(t.Context(), second, more)
 	if started || err != nil || got.ID != first.ID || got.Jobs.Succeeded != 1 {
 		t.Errorf("got %+v, %v, %v: want the first run as it is now", got, started, err)
 	}
-	if diff := cmp.Diff(before, pending(t, d, noon)); diff != "" {
+	if diff := cmp.Diff(before, dbtest.Pending(t, d, dbtest.Noon)); diff != "" {
 		t.Errorf("something was published:\n%s", diff)
 	}
 	for range 2 { // without a key each run is new
-		if _, started, err := d.StartRun(t.Context(), func() jobs.Run { r, _ := plan(0); return r }(), nil); !started || err != nil {
+		if _, started, err := d.StartRun(t.Context(), func() jobs.Run { r, _ := dbtest.Plan(0); return r }(), nil); !started || err != nil {
 			t.Errorf("got %v, %v", started, err)
 		}
 	}
 }
 
 func TestRunWithoutJobsEndsImmediately(t *testing.T) {
-	invalid, _, err := jobs.Plan(jobs.Request{Provider: "nobody", Kind: "sync", Trigger: "nats"}, nil, noon)
+	invalid, _, err := jobs.Plan(jobs.Request{Provider: "nobody", Kind: "sync", Trigger: "nats"}, nil, dbtest.Noon)
 	if err == nil {
 		t.Fatal("planned a run for an unknown provider")
 	}
-	empty, _ := plan(0)
+	empty, _ := dbtest.Plan(0)
 	for name, test := range map[string]struct {
 		run  jobs.Run
 		want jobs.State
@@ -53,7 +54,7 @@ func TestRunWithoutJobsEndsImmediately(t *testing.T) {
 		"what could not be planned": {invalid, jobs.Failed},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := open(t)
+			d := dbtest.Open(t)
 			test.run.ReplyTo = "inbox.1"
 			got, started, err := d.StartRun(t.Context(), test.run, nil)
 			if !started || err != nil || got.State != test.want || got.FinishedAt == nil {
@@ -63,7 +64,7 @@ func TestRunWithoutJobsEndsImmediately(t *testing.T) {
 			if diff := cmp.Diff(got, stored); diff != "" || err != nil {
 				t.Errorf("stored (-returned +stored), %v:\n%s", err, diff)
 			}
-			m := pending(t, d, noon)
+			m := dbtest.Pending(t, d, dbtest.Noon)
 			if len(m) != 2 || m[0].Topic != "results" || m[1].Topic != "reply" || m[1].Subject != "inbox.1" || string(m[0].Body) != string(m[1].Body) {
 				t.Errorf("got %+v, want the result twice", m)
 			}
@@ -73,24 +74,24 @@ func TestRunWithoutJobsEndsImmediately(t *testing.T) {
 
 func TestLiveRunIsNotQueued(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "orderbeat.db")
-	d := openAt(t, path)
+	d := dbtest.OpenAt(t, path)
 	begin := func() (jobs.Run, jobs.Job) {
-		run, js := plan(1)
+		run, js := dbtest.Plan(1)
 		if err := d.StartInline(t.Context(), run, js[0]); err != nil {
 			t.Fatal(err)
 		}
 		return run, js[0]
 	}
 	done, job := begin()
-	if m := pending(t, d, noon); len(m) != 0 {
+	if m := dbtest.Pending(t, d, dbtest.Noon); len(m) != 0 {
 		t.Errorf("got messages %v", m)
 	}
-	if c := commit(t, d, succeeded(job, noon, order("SO1", false))); c.Run == nil || c.Run.State != jobs.Succeeded {
+	if c := dbtest.Commit(t, d, dbtest.Succeeded(job, dbtest.Noon, dbtest.Order("SO1", false))); c.Run == nil || c.Run.State != jobs.Succeeded {
 		t.Errorf("got %+v", c)
 	}
 	left, _ := begin()
 	retried, job := begin()
-	commit(t, d, failed(job, jobs.Waiting, noon))
+	dbtest.Commit(t, d, dbtest.Failed(job, jobs.Waiting, dbtest.Noon))
 	job.Attempt = 2 // the job is in the queue now and will be claimed
 	if !taken(t, d, job) {
 		t.Fatal("the job was not claimed")
@@ -99,7 +100,7 @@ func TestLiveRunIsNotQueued(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	d = openAt(t, path)
+	d = dbtest.OpenAt(t, path)
 	for id, want := range map[string]jobs.State{done.ID: jobs.Succeeded, left.ID: jobs.Cancelled, retried.ID: jobs.Running} {
 		if got, _, err := d.Run(t.Context(), id); got.State != want || err != nil {
 			t.Errorf("after a restart: got %s, want %s, %v", got.State, want, err)
@@ -108,13 +109,13 @@ func TestLiveRunIsNotQueued(t *testing.T) {
 }
 
 func TestTickStartsItsRunOnce(t *testing.T) {
-	d := open(t)
-	due := noon.In(time.FixedZone("EST", -5*3600)).Add(250 * time.Millisecond)
+	d := dbtest.Open(t)
+	due := dbtest.Noon.In(time.FixedZone("EST", -5*3600)).Add(250 * time.Millisecond)
 	tick := db.Tick{Schedule: "recent", DueAt: due, Outcome: "started", Reason: "why"}
-	first, js := plan(1)
+	first, js := dbtest.Plan(1)
 	first.Trigger = "schedule:recent"
 	want := tick
-	want.DueAt, want.RunID = noon, first.ID
+	want.DueAt, want.RunID = dbtest.Noon, first.ID
 	started, err := d.StartTick(t.Context(), tick, first, js)
 	if err != nil || started.Run == nil || started.Run.Key != "recent@2026-11-20T12:00:00Z" {
 		t.Fatalf("got %+v, %v, want the run with the tick's key", started, err)
@@ -122,40 +123,40 @@ func TestTickStartsItsRunOnce(t *testing.T) {
 	if diff := cmp.Diff(&want, started.Tick); diff != "" {
 		t.Errorf("recorded (-want +got):\n%s", diff)
 	}
-	second, js2 := plan(1)
+	second, js2 := dbtest.Plan(1)
 	if again, err := d.StartTick(t.Context(), tick, second, js2); err != nil || again != (db.Started{}) && again.Tick.Outcome == "started" {
 		t.Errorf("the same due time again: got %+v, %v, want nothing", again, err)
 	}
-	if _, err := d.RecordTicks(t.Context(), db.Tick{Schedule: "recent", DueAt: noon.Add(-time.Hour), Outcome: "missed"}); err != nil {
+	if _, err := d.RecordTicks(t.Context(), db.Tick{Schedule: "recent", DueAt: dbtest.Noon.Add(-time.Hour), Outcome: "missed"}); err != nil {
 		t.Fatal(err)
 	}
 	got, ok, err := d.LastTick(t.Context(), "recent")
 	if diff := cmp.Diff(want, got); diff != "" || !ok || err != nil {
 		t.Errorf("%v %v (-want +got):\n%s", ok, err, diff)
 	}
-	m := pending(t, d, noon)
+	m := dbtest.Pending(t, d, dbtest.Noon)
 	if len(m) != 0 || !taken(t, d, js[0]) {
 		t.Errorf("got the messages %+v, want none, and the job in the queue", m)
 	}
 	if _, ok, err := d.LastTick(t.Context(), "another"); ok || err != nil {
 		t.Errorf("a schedule without ticks: got %v, %v", ok, err)
 	}
-	if _, err := d.RecordTicks(t.Context(), db.Tick{Schedule: "recent", DueAt: noon.Add(time.Hour), Outcome: "guessed"}); err == nil {
+	if _, err := d.RecordTicks(t.Context(), db.Tick{Schedule: "recent", DueAt: dbtest.Noon.Add(time.Hour), Outcome: "guessed"}); err == nil {
 		t.Error("accepted an invalid outcome")
 	}
 }
 
 // A tick is only started if its run is new, not if another run has its key.
 func TestTickWithAUsedKeyIsSkipped(t *testing.T) {
-	d := open(t)
-	other, js := plan(1)
+	d := dbtest.Open(t)
+	other, js := dbtest.Plan(1)
 	other.Key = "recent@2026-11-20T12:00:00Z"
 	if _, _, err := d.StartRun(t.Context(), other, js); err != nil {
 		t.Fatal(err)
 	}
-	run, js := plan(1)
-	started, err := d.StartTick(t.Context(), db.Tick{Schedule: "recent", DueAt: noon, Outcome: "started"}, run, js)
-	want := &db.Tick{Schedule: "recent", DueAt: noon, Outcome: "skipped", Reason: "run " + other.ID + " has the key of this due time"}
+	run, js := dbtest.Plan(1)
+	started, err := d.StartTick(t.Context(), db.Tick{Schedule: "recent", DueAt: dbtest.Noon, Outcome: "started"}, run, js)
+	want := &db.Tick{Schedule: "recent", DueAt: dbtest.Noon, Outcome: "skipped", Reason: "run " + other.ID + " has the key of this due time"}
 	if diff := cmp.Diff(want, started.Tick); diff != "" || started.Run != nil || err != nil {
 		t.Errorf("got the run %v, %v (-want +got):\n%s", started.Run, err, diff)
 	}
@@ -168,7 +169,7 @@ func TestTickWithAUsedKeyIsSkipped(t *testing.T) {
 // worker with another database may have recorded some.
 func TestWatermarkOfAScheduleIsStored(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "orderbeat.db")
-	d := openAt(t, path)
+	d := dbtest.OpenAt(t, path)
 	at := func(w db.Watermark, err error) time.Time {
 		t.Helper()
 		if err != nil {
@@ -180,27 +181,27 @@ func TestWatermarkOfAScheduleIsStored(t *testing.T) {
 		t.Errorf("before it is seen: got %s", got)
 	}
 	for i := range 3 {
-		if got := at(d.SeeSchedule(t.Context(), "recent", noon.Add(time.Duration(i)*time.Hour), time.Time{})); !got.Equal(noon) {
-			t.Errorf("seen for the %d. time: got %s, want %s", i+1, got, noon)
+		if got := at(d.SeeSchedule(t.Context(), "recent", dbtest.Noon.Add(time.Duration(i)*time.Hour), time.Time{})); !got.Equal(dbtest.Noon) {
+			t.Errorf("seen for the %d. time: got %s, want %s", i+1, got, dbtest.Noon)
 		}
 	}
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
-	d = openAt(t, path)
-	later := noon.Add(5 * time.Hour)
-	for _, accounted := range []time.Time{later, {}, noon} {
-		if got := at(d.SeeSchedule(t.Context(), "recent", noon.Add(time.Hour), accounted)); !got.Equal(later) {
+	d = dbtest.OpenAt(t, path)
+	later := dbtest.Noon.Add(5 * time.Hour)
+	for _, accounted := range []time.Time{later, {}, dbtest.Noon} {
+		if got := at(d.SeeSchedule(t.Context(), "recent", dbtest.Noon.Add(time.Hour), accounted)); !got.Equal(later) {
 			t.Errorf("accounted for until %s elsewhere: got %s, want %s", accounted, got, later)
 		}
 	}
-	if _, err := d.RecordTicks(t.Context(), db.Tick{Schedule: "recent", DueAt: noon.Add(6 * time.Hour), Outcome: "started"}); err != nil {
+	if _, err := d.RecordTicks(t.Context(), db.Tick{Schedule: "recent", DueAt: dbtest.Noon.Add(6 * time.Hour), Outcome: "started"}); err != nil {
 		t.Fatal(err)
 	}
-	if got := at(d.Watermark(t.Context(), "recent")); !got.Equal(noon.Add(6 * time.Hour)) {
+	if got := at(d.Watermark(t.Context(), "recent")); !got.Equal(dbtest.Noon.Add(6 * time.Hour)) {
 		t.Errorf("got %s, want the tick's", got)
 	}
-	if _, err := d.SeeSchedule(t.Context(), "gone", noon, time.Time{}); err != nil {
+	if _, err := d.SeeSchedule(t.Context(), "gone", dbtest.Noon, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.ForgetSchedules(t.Context(), []string{"recent"}); err != nil {
@@ -209,20 +210,20 @@ func TestWatermarkOfAScheduleIsStored(t *testing.T) {
 	if got := at(d.Watermark(t.Context(), "gone")); !got.IsZero() {
 		t.Errorf("got %s of a schedule that is not configured any more", got)
 	}
-	if w, err := d.Watermark(t.Context(), "recent"); err != nil || !w.FirstSeenAt.Equal(noon) {
+	if w, err := d.Watermark(t.Context(), "recent"); err != nil || !w.FirstSeenAt.Equal(dbtest.Noon) {
 		t.Errorf("got %+v, %v, want what was seen of the other", w, err)
 	}
 }
 
 func TestAccountsWithAnActiveEarlierRunAreSkipped(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	tick := func(minute int, trigger string, accounts ...string) db.Started {
-		run, js := plan(len(accounts))
+		run, js := dbtest.Plan(len(accounts))
 		run.Trigger, run.Overlap = trigger, jobs.OverlapSkip
 		for i := range js {
 			js[i].Account = accounts[i]
 		}
-		due := noon.Add(time.Duration(minute) * time.Minute)
+		due := dbtest.Noon.Add(time.Duration(minute) * time.Minute)
 		started, err := d.StartTick(t.Context(), db.Tick{Schedule: strings.TrimPrefix(trigger, "schedule:"), DueAt: due, Outcome: "started"}, run, js)
 		if err != nil {
 			t.Fatal(err)
@@ -237,8 +238,8 @@ func TestAccountsWithAnActiveEarlierRunAreSkipped(t *testing.T) {
 	job := func(i int) jobs.Job {
 		return jobs.Job{ID: rows[i].JobID, RunID: first.ID, Provider: "michelin", Account: rows[i].Account, Kind: "sync", Attempt: 1}
 	}
-	commit(t, d, succeeded(job(0), noon))
-	commit(t, d, failed(job(1), jobs.Waiting, noon))
+	dbtest.Commit(t, d, dbtest.Succeeded(job(0), dbtest.Noon))
+	dbtest.Commit(t, d, dbtest.Failed(job(1), jobs.Waiting, dbtest.Noon))
 	for _, test := range []struct {
 		minute                  int
 		trigger                 string
@@ -265,9 +266,9 @@ func TestAccountsWithAnActiveEarlierRunAreSkipped(t *testing.T) {
 }
 
 func TestOpenJobsExcept(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	begin := func(provider string, n int) []jobs.Job {
-		run, js := plan(n)
+		run, js := dbtest.Plan(n)
 		run.Provider = provider
 		for i := range js {
 			js[i].Provider = provider
@@ -279,9 +280,9 @@ func TestOpenJobsExcept(t *testing.T) {
 	}
 	kept, gone := begin("michelin", 1), begin("gone", 7)
 	for i, state := range []jobs.State{jobs.Waiting, jobs.Succeeded, jobs.Failed, jobs.Dead, jobs.Cancelled} {
-		commit(t, d, failed(gone[i], state, noon))
+		dbtest.Commit(t, d, dbtest.Failed(gone[i], state, dbtest.Noon))
 	}
-	if claimed, err := d.Claim(t.Context(), "gone", noon, 1); err != nil || len(claimed) != 1 || claimed[0].ID != gone[5].ID {
+	if claimed, err := d.Claim(t.Context(), "gone", dbtest.Noon, 1); err != nil || len(claimed) != 1 || claimed[0].ID != gone[5].ID {
 		t.Fatalf("got %+v, %v, want the first job of the queue", claimed, err)
 	}
 	queued, running, waiting := gone[6], gone[5], gone[0]
@@ -304,11 +305,11 @@ func TestOpenJobsExcept(t *testing.T) {
 }
 
 func TestRunsAndJobsAreListed(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	var ids []string
 	for i := range 3 {
-		run, js := plan(2)
-		run.ID = jobs.NewID(noon.Add(time.Duration(i) * time.Second))
+		run, js := dbtest.Plan(2)
+		run.ID = jobs.NewID(dbtest.Noon.Add(time.Duration(i) * time.Second))
 		for j := range js {
 			js[j].ID, js[j].RunID = fmt.Sprintf("%s-%05d", run.ID, j+1), run.ID
 		}
@@ -316,8 +317,8 @@ func TestRunsAndJobsAreListed(t *testing.T) {
 			t.Fatal(err)
 		}
 		if i < 2 {
-			commit(t, d, succeeded(js[0], noon))
-			commit(t, d, failed(js[1], jobs.Dead, noon))
+			dbtest.Commit(t, d, dbtest.Succeeded(js[0], dbtest.Noon))
+			dbtest.Commit(t, d, dbtest.Failed(js[1], jobs.Dead, dbtest.Noon))
 		}
 		ids = append(ids, run.ID)
 	}
@@ -346,7 +347,7 @@ func TestRunsAndJobsAreListed(t *testing.T) {
 	if err != nil || len(list) != 2 || list[0].JobID != ids[0]+"-00001" || list[1].JobID != ids[0]+"-00002" {
 		t.Fatalf("got %+v, %v, want the run's two jobs as planned", list, err)
 	}
-	if j := list[0]; j.State != jobs.Succeeded || j.From != "2026-11-06" || !j.PlannedAt.Equal(noon) {
+	if j := list[0]; j.State != jobs.Succeeded || j.From != "2026-11-06" || !j.PlannedAt.Equal(dbtest.Noon) {
 		t.Errorf("got %+v", j)
 	}
 	if _, ok, err := d.Run(t.Context(), "none"); ok || err != nil {
@@ -355,17 +356,17 @@ func TestRunsAndJobsAreListed(t *testing.T) {
 }
 
 func TestFreshnessHasTheLastSuccessAndFailure(t *testing.T) {
-	d := open(t)
-	_, js := start(t, d, 5)
-	check := succeeded(js[4], noon.Add(3*time.Hour))
+	d := dbtest.Open(t)
+	_, js := dbtest.Start(t, d, 5)
+	check := dbtest.Succeeded(js[4], dbtest.Noon.Add(3*time.Hour))
 	check.Kind = "check" // requests no orders
-	commit(t, d, check)
-	commit(t, d, succeeded(js[0], noon))
-	commit(t, d, failed(js[1], jobs.Failed, noon.Add(time.Hour)))
-	commit(t, d, succeeded(js[2], noon.Add(-time.Hour))) // committed late
-	commit(t, d, failed(js[3], jobs.Cancelled, noon.Add(2*time.Hour)))
+	dbtest.Commit(t, d, check)
+	dbtest.Commit(t, d, dbtest.Succeeded(js[0], dbtest.Noon))
+	dbtest.Commit(t, d, dbtest.Failed(js[1], jobs.Failed, dbtest.Noon.Add(time.Hour)))
+	dbtest.Commit(t, d, dbtest.Succeeded(js[2], dbtest.Noon.Add(-time.Hour))) // committed late
+	dbtest.Commit(t, d, dbtest.Failed(js[3], jobs.Cancelled, dbtest.Noon.Add(2*time.Hour)))
 	got, err := d.Freshness(t.Context(), "michelin")
-	success, failure := noon, noon.Add(time.Hour)
+	success, failure := dbtest.Noon, dbtest.Noon.Add(time.Hour)
 	want := []db.AccountFreshness{{
 		Provider: "michelin", Account: "detroit", LastSuccessAt: &success, LastFailureAt: &failure, FailureCode: clients.CodeUnavailable,
 	}}

@@ -16,6 +16,11 @@ type scheduleStore struct {
 	runs *runStore
 }
 
+// newScheduleStore returns the schedules of a file.
+func newScheduleStore(file *sqlite.DB, runs *runStore) *scheduleStore {
+	return &scheduleStore{file, runs}
+}
+
 // Pause is a paused schedule. It starts no runs until it is resumed.
 type Pause struct {
 	Schedule string    `json:"schedule"`

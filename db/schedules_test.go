@@ -7,11 +7,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/db"
+	"orderbeat/db/dbtest"
 	"orderbeat/jobs"
 )
 
 func TestPauseLastsUntilResumed(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	pause := func() *db.Pause {
 		t.Helper()
 		p, ok, err := d.Paused(t.Context(), "recent")
@@ -27,11 +28,11 @@ func TestPauseLastsUntilResumed(t *testing.T) {
 		t.Errorf("got %+v, want none", p)
 	}
 	for i, note := range []string{"", "maintenance"} {
-		if err := d.PauseSchedule(t.Context(), "recent", note, noon.Add(time.Duration(i)*time.Hour)); err != nil {
+		if err := d.PauseSchedule(t.Context(), "recent", note, dbtest.Noon.Add(time.Duration(i)*time.Hour)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if diff := cmp.Diff(&db.Pause{Schedule: "recent", PausedAt: noon, Note: "maintenance"}, pause()); diff != "" {
+	if diff := cmp.Diff(&db.Pause{Schedule: "recent", PausedAt: dbtest.Noon, Note: "maintenance"}, pause()); diff != "" {
 		t.Errorf("paused twice (-want +got):\n%s", diff)
 	}
 	for _, want := range []bool{true, false} {
@@ -45,7 +46,7 @@ func TestPauseLastsUntilResumed(t *testing.T) {
 }
 
 func TestScheduleReport(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	now := time.Now().UTC().Truncate(time.Second)
 	for i, tick := range []db.Tick{{Outcome: "started"}, {Outcome: "skipped", Reason: "paused"}, {Outcome: "missed"}, {Outcome: "caught_up"}, {Outcome: "started"}} {
 		tick.Schedule, tick.DueAt = "recent", now.Add(time.Duration(i-5)*time.Hour)
@@ -56,7 +57,7 @@ func TestScheduleReport(t *testing.T) {
 	if _, err := d.RecordTicks(t.Context(), db.Tick{Schedule: "recent", Outcome: "missed", DueAt: now.Add(-8 * 24 * time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
-	got, err := d.Value(t.Context(), "SELECT due || ' ' || started || ' ' || caught_up || ' ' || skipped || ' ' || missed || ' ' || last_outcome FROM schedule_report")
+	got, err := d.Inspect().Value(t.Context(), "SELECT due || ' ' || started || ' ' || caught_up || ' ' || skipped || ' ' || missed || ' ' || last_outcome FROM schedule_report")
 	if got != "5 2 1 1 1 started" || err != nil {
 		t.Errorf("got %s, %v", got, err)
 	}
@@ -67,8 +68,8 @@ func TestScheduleReport(t *testing.T) {
 }
 
 func TestFailedInARow(t *testing.T) {
-	d := open(t)
-	due := noon
+	d := dbtest.Open(t)
+	due := dbtest.Noon
 	run := func(state jobs.State) {
 		t.Helper()
 		due = due.Add(time.Minute)
@@ -80,11 +81,11 @@ func TestFailedInARow(t *testing.T) {
 			t.Fatal(err)
 		}
 		if state.Ended() {
-			o := failed(js[0], state, due)
+			o := dbtest.Failed(js[0], state, due)
 			if state == jobs.Succeeded {
-				o = succeeded(js[0], due)
+				o = dbtest.Succeeded(js[0], due)
 			}
-			commit(t, d, o)
+			dbtest.Commit(t, d, o)
 		}
 	}
 	skip := func(reason string) {

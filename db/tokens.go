@@ -15,6 +15,9 @@ import (
 // [DB.Tokens].
 type tokenStore struct{ file *sqlite.DB }
 
+// newTokenStore returns the tokens of a file.
+func newTokenStore(file *sqlite.DB) *tokenStore { return &tokenStore{file} }
+
 // Load implements [auth.Store].
 func (s *tokenStore) Load(ctx context.Context, key string) (auth.Row, error) {
 	row := auth.Row{Key: key}

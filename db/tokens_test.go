@@ -18,10 +18,11 @@ import (
 	"orderbeat/auth/seal"
 	"orderbeat/auth/storetest"
 	"orderbeat/db"
+	"orderbeat/db/dbtest"
 )
 
 func TestTokensImplementTheStoreContract(t *testing.T) {
-	storetest.RunBelowSeal(t, func(t *testing.T) auth.Store { t.Helper(); return open(t).Tokens() })
+	storetest.RunBelowSeal(t, func(t *testing.T) auth.Store { t.Helper(); return dbtest.Open(t).Tokens() })
 }
 
 func TestSealedTokensImplementTheStoreContract(t *testing.T) {
@@ -31,7 +32,7 @@ func TestSealedTokensImplementTheStoreContract(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return seal.New(open(t).Tokens(), keys)
+		return seal.New(dbtest.Open(t).Tokens(), keys)
 	})
 }
 
@@ -39,8 +40,8 @@ func TestSealedTokensImplementTheStoreContract(t *testing.T) {
 func tokenRow(user, sealed string) auth.Row {
 	return auth.Row{
 		Key: "mazda/test/" + user, Provider: "mazda", Environment: "test", User: user, State: auth.StateValid, Generation: 1,
-		Token: secret.New(sealed), Credential: "fingerprint of " + user, ObtainedAt: noon, RefreshAt: noon.Add(50 * time.Minute),
-		ExpiresAt: noon.Add(time.Hour), Expiry: endpoint.ExpiryServer, ConsentedAt: noon.Add(-time.Hour), Logins: 3,
+		Token: secret.New(sealed), Credential: "fingerprint of " + user, ObtainedAt: dbtest.Noon, RefreshAt: dbtest.Noon.Add(50 * time.Minute),
+		ExpiresAt: dbtest.Noon.Add(time.Hour), Expiry: endpoint.ExpiryServer, ConsentedAt: dbtest.Noon.Add(-time.Hour), Logins: 3,
 	}
 }
 
@@ -48,7 +49,7 @@ func tokenRow(user, sealed string) auth.Row {
 func leaseOf(row auth.Row, generation int64) auth.Lease {
 	return auth.Lease{
 		Key: row.Key, Provider: row.Provider, Environment: row.Environment, User: row.User, Generation: generation,
-		Credential: row.Credential, Owner: "test", At: noon, Until: noon.Add(time.Minute), Override: true,
+		Credential: row.Credential, Owner: "test", At: dbtest.Noon, Until: dbtest.Noon.Add(time.Minute), Override: true,
 	}
 }
 
@@ -75,20 +76,20 @@ func loadToken(tb testing.TB, d *db.DB, key string) auth.Row {
 
 func TestTokensSurviveTheProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "orderbeat.db")
-	d := openAt(t, path)
+	d := dbtest.OpenAt(t, path)
 	want := tokenRow("johndoe", "sealed")
 	keepToken(t, d, want)
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, loadToken(t, openAt(t, path), want.Key)); diff != "" {
+	if diff := cmp.Diff(want, loadToken(t, dbtest.OpenAt(t, path), want.Key)); diff != "" {
 		t.Errorf("after a restart (-want +got):\n%s", diff)
 	}
 }
 
 func TestRefreshTokenIsNotStoredInPlainText(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "orderbeat.db")
-	d := openAt(t, path)
+	d := dbtest.OpenAt(t, path)
 	row := tokenRow("johndoe", "sealed")
 	keepToken(t, d, row)
 	canary := row
@@ -146,7 +147,7 @@ func TestTokenCommitsAreAlwaysSynced(t *testing.T) {
 }
 
 func TestResealIsAtomic(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	users := []string{"ann", "ben", "cid"}
 	for _, user := range users {
 		keepToken(t, d, tokenRow(user, "old "+user))
@@ -192,10 +193,10 @@ func TestResealIsAtomic(t *testing.T) {
 
 func TestCredentialsAreListedWithoutTokens(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "orderbeat.db")
-	d := openAt(t, path)
+	d := dbtest.OpenAt(t, path)
 	machine := auth.Row{
 		Key: "michelin/test", Provider: "michelin", Environment: "test", State: auth.StateRejected, Generation: 1, Credential: "fingerprint",
-		Failures: 3, Refusals: 3, Failure: auth.Failure{Class: endpoint.ClassCredential, Status: 400, Code: "invalid_client", Reason: "refused", At: noon},
+		Failures: 3, Refusals: 3, Failure: auth.Failure{Class: endpoint.ClassCredential, Status: 400, Code: "invalid_client", Reason: "refused", At: dbtest.Noon},
 	}
 	user := tokenRow("johndoe", "sealed")
 	keepToken(t, d, machine)
@@ -222,7 +223,7 @@ func TestCredentialsAreListedWithoutTokens(t *testing.T) {
 }
 
 func TestNoLeaseForACancelledCaller(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	row := tokenRow("johndoe", "")
@@ -235,17 +236,17 @@ func TestNoLeaseForACancelledCaller(t *testing.T) {
 }
 
 func TestEndLeasesOfCrashedProcesses(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	row := tokenRow("johndoe", "sealed")
 	keepToken(t, d, row)
 	killed, next := leaseOf(row, 1), leaseOf(row, 1)
-	next.Owner, next.At, next.Until = "next", noon.Add(time.Second), noon.Add(time.Hour)
+	next.Owner, next.At, next.Until = "next", dbtest.Noon.Add(time.Second), dbtest.Noon.Add(time.Hour)
 	for _, want := range []bool{false, true} {
 		if want {
 			if err := d.EndLeases(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if got := loadToken(t, d, row.Key); got.LeaseOwner != "" || !got.IntentAt.Equal(noon) {
+			if got := loadToken(t, d, row.Key); got.LeaseOwner != "" || !got.IntentAt.Equal(dbtest.Noon) {
 				t.Errorf("got %+v want no lease, and the intent", got)
 			}
 		} else if won, err := d.Tokens().Lease(t.Context(), killed); !won || err != nil {

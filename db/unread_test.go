@@ -9,11 +9,12 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/dbtest"
 )
 
 // without is an order with a changed first line, normalized.
 func without(unread clients.Unread, change func(o *clients.Order, l *clients.Line)) clients.Order {
-	o := order("SO1", false)
+	o := dbtest.Order("SO1", false)
 	l := &o.Lines[0]
 	l.Unread = unread
 	change(&o, l)
@@ -62,14 +63,14 @@ func TestUnreadableFieldsKeepTheirStoredValues(t *testing.T) {
 		"nothing: NULL is NULL": {without(0, func(_ *clients.Order, l *clients.Line) { l.RequestedOn = "" }), func(o *clients.Order) { o.Lines[0].RequestedOn = "" }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := open(t)
-			want := order("SO1", false)
+			d := dbtest.Open(t)
+			want := dbtest.Order("SO1", false)
 			c.want(&want)
 			want.Status = ""
 			want.Normalize()
-			observe(t, d, noon, order("SO1", false))
+			dbtest.Observe(t, d, dbtest.Noon, dbtest.Order("SO1", false))
 			for i := range 2 { // no change the second time
-				committed := observe(t, d, noon.Add(time.Duration(i+1)*time.Hour), c.next)
+				committed := dbtest.Observe(t, d, dbtest.Noon.Add(time.Duration(i+1)*time.Hour), c.next)
 				if i > 0 && committed.Tally.Changed > 0 {
 					t.Errorf("the same again is a change")
 				}
@@ -83,7 +84,7 @@ func TestUnreadableFieldsKeepTheirStoredValues(t *testing.T) {
 				t.Errorf("stored (-want +got):\n%s", diff)
 			}
 			revision := 2
-			if before := order("SO1", false); cmp.Equal(before, want) {
+			if before := dbtest.Order("SO1", false); cmp.Equal(before, want) {
 				revision = 1
 			}
 			if got.Revision != revision {
@@ -94,11 +95,11 @@ func TestUnreadableFieldsKeepTheirStoredValues(t *testing.T) {
 }
 
 func TestUnmappedIsOfTheLastResponse(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	for i, unmapped := range [][]string{{"a: b"}, {"a: c"}, {"a: c"}, nil, {"a: b", "d: e"}} {
-		o := order("SO1", false)
+		o := dbtest.Order("SO1", false)
 		o.Unmapped = unmapped
-		observe(t, d, noon.Add(time.Duration(i)*time.Hour), o)
+		dbtest.Observe(t, d, dbtest.Noon.Add(time.Duration(i)*time.Hour), o)
 		if got := stored(t, d); got.Revision != 1 || strings.Join(got.Unmapped, " ") != strings.Join(unmapped, " ") {
 			t.Errorf("answer %d: got %q in revision %d, want %q in revision 1", i, got.Unmapped, got.Revision, unmapped)
 		}
@@ -109,10 +110,10 @@ func TestUnmappedIsOfTheLastResponse(t *testing.T) {
 }
 
 func TestUnreadableDocumentFieldsKeepTheirStoredValues(t *testing.T) {
-	d := open(t)
-	observe(t, d, noon, order("SO1", false))
-	advise(t, d, noon, advice("BOL1", "SO1"))
-	bill(t, d, noon, invoice("1", "SO1"))
+	d := dbtest.Open(t)
+	dbtest.Observe(t, d, dbtest.Noon, dbtest.Order("SO1", false))
+	advise(t, d, dbtest.Noon, advice("BOL1", "SO1"))
+	bill(t, d, dbtest.Noon, invoice("1", "SO1"))
 	a, i := advice("BOL1", "SO1"), invoice("1", "SO1")
 	a.DespatchedOn, a.Quantity, a.Lines, a.Carrier = "", clients.Quantity{}, nil, ""
 	a.Unread, a.Unmapped = clients.UnreadDates|clients.UnreadQuantity|clients.UnreadContent|clients.UnreadParties, []string{"despatchDate: soon"}
@@ -120,7 +121,7 @@ func TestUnreadableDocumentFieldsKeepTheirStoredValues(t *testing.T) {
 	i.Unread, i.Unmapped = clients.UnreadTerms|clients.UnreadDates|clients.UnreadContent, []string{"summary.totalAmount: much"}
 	a.Normalize()
 	i.Normalize()
-	later := noon.Add(time.Hour)
+	later := dbtest.Noon.Add(time.Hour)
 	advise(t, d, later, a)
 	bill(t, d, later, i)
 	docs, err := d.Documents(t.Context(), "michelin", "detroit", "SO1")

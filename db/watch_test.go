@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"orderbeat/db"
+	"orderbeat/db/dbtest"
 )
 
 // childRead is the environment variable with the database path for a child process, which reads until its
@@ -40,7 +41,7 @@ func readForATime(path string) error {
 }
 
 func TestWALIsBoundedAndALongReaderIsLogged(t *testing.T) {
-	path := blankAt(t)
+	path := dbtest.Blank(t)
 	var log bytes.Buffer
 	d, err := db.Open(t.Context(), db.Options{Path: path, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
@@ -60,7 +61,7 @@ func TestWALIsBoundedAndALongReaderIsLogged(t *testing.T) {
 			}
 		}
 	}
-	now := noon
+	now := dbtest.Noon
 	look := func(after time.Duration) string {
 		log.Reset()
 		now = now.Add(after)
@@ -128,8 +129,8 @@ func onWriter(t *testing.T, d *db.DB, statement string) {
 }
 
 func TestWatchNoticesWithinSeconds(t *testing.T) {
-	path := blankAt(t)
-	d := openAt(t, path)
+	path := dbtest.Blank(t)
+	d := dbtest.OpenAt(t, path)
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); d.Watch(ctx) }()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"orderbeat/db"
+	"orderbeat/db/dbtest"
 )
 
 // insertTick inserts one row.
@@ -21,7 +22,7 @@ func insertTick(run db.Exec, n int) error {
 
 func ticks(t *testing.T, d *db.DB) int {
 	t.Helper()
-	value, err := d.Value(context.WithoutCancel(t.Context()), "SELECT count(*) FROM ticks")
+	value, err := d.Inspect().Value(context.WithoutCancel(t.Context()), "SELECT count(*) FROM ticks")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +57,7 @@ func until(t *testing.T, what string, holds func() bool) {
 }
 
 func TestWaitingOperationsShareATransaction(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	release := held(t, d)
 	const n = 100
 	var callers sync.WaitGroup
@@ -68,7 +69,7 @@ func TestWaitingOperationsShareATransaction(t *testing.T) {
 					return err
 				}
 				// The number of the transaction: a new one only sees the rows of earlier ones.
-				seen, err := d.Value(t.Context(), "SELECT count(*) FROM ticks")
+				seen, err := d.Inspect().Value(t.Context(), "SELECT count(*) FROM ticks")
 				commits <- seen
 				return err
 			})
@@ -92,7 +93,7 @@ func TestWaitingOperationsShareATransaction(t *testing.T) {
 }
 
 func TestFailingOperationDoesNotAffectOthers(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	release := held(t, d)
 	mistake := errors.New("a mistake")
 	var callers sync.WaitGroup
@@ -127,7 +128,7 @@ func TestFailingOperationDoesNotAffectOthers(t *testing.T) {
 }
 
 func TestPanicOnlyFailsItsOperation(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	err := d.Write(t.Context(), false, func(run db.Exec) error {
 		_ = insertTick(run, 1)
 		panic("oops")
@@ -144,7 +145,7 @@ func TestPanicOnlyFailsItsOperation(t *testing.T) {
 }
 
 func TestManyCallersAtOnce(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	var callers sync.WaitGroup
 	for i := range 64 {
 		callers.Go(func() {
@@ -168,7 +169,7 @@ func TestManyCallersAtOnce(t *testing.T) {
 }
 
 func TestCancelledCallerLeavesTheQueue(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	release := held(t, d)
 	ctx, cancel := context.WithCancel(t.Context())
 	left := make(chan error)
@@ -186,7 +187,7 @@ func TestCancelledCallerLeavesTheQueue(t *testing.T) {
 
 // TestFullDiskFailsAllOperations limits the file size, which fails like a full disk.
 func TestFullDiskFailsAllOperations(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	if err := d.OnWriter(t.Context(), "PRAGMA max_page_count = 1"); err != nil { // the current size
 		t.Fatal(err)
 	}
@@ -217,7 +218,7 @@ func TestFullDiskFailsAllOperations(t *testing.T) {
 
 // TestFailedCommitFailsAllOperations violates a deferred constraint.
 func TestFailedCommitFailsAllOperations(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	release := held(t, d)
 	var callers sync.WaitGroup
 	for i := range 4 {
@@ -251,7 +252,7 @@ func TestFailedCommitFailsAllOperations(t *testing.T) {
 
 // TestOnlyRelaxedCommitsSkipFsync reads the synchronous mode of the last commit.
 func TestOnlyRelaxedCommitsSkipFsync(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	for _, relaxed := range []bool{true, false, true, true, false, false} {
 		if err := d.Write(t.Context(), relaxed, func(db.Exec) error { return nil }); err != nil {
 			t.Fatal(err)
@@ -265,7 +266,7 @@ func TestOnlyRelaxedCommitsSkipFsync(t *testing.T) {
 }
 
 func TestWriteFailsAfterClose(t *testing.T) {
-	d := open(t)
+	d := dbtest.Open(t)
 	release := held(t, d)
 	closed := make(chan error)
 	go func() { closed <- d.Close() }()

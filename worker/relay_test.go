@@ -14,6 +14,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/outbox"
 	"orderbeat/jobs"
 )
 
@@ -343,7 +344,7 @@ func TestForgedEventDoesNotSuppressTheRealOne(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	b.publish("orderbeat.orders.michelin.detroit.SO1", `{"order_id":"SO1","status":"delivered","forged":true}`,
-		nats.Header{"Nats-Msg-Id": {"michelin.detroit.SO1.1"}, "ce-id": {"michelin.detroit.SO1.1"}, "ce-type": {db.TypeOrderCreated}})
+		nats.Header{"Nats-Msg-Id": {"michelin.detroit.SO1.1"}, "ce-id": {"michelin.detroit.SO1.1"}, "ce-type": {outbox.TypeOrderCreated}})
 	b.hasResult(b.sync("detroit").ID)
 	got := b.messages("ORDERBEAT_ORDERS", "orderbeat.orders.michelin.detroit.SO1", 2)
 	real := got[1]
@@ -418,7 +419,7 @@ func TestAlertOfAnotherDatabaseIsNotADuplicate(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	b.publish("orderbeat.alerts.michelin.test", `{"code":"test","state":"raised","provider":"michelin","message":"another"}`,
-		nats.Header{"Nats-Msg-Id": {"michelin.test.1.raised"}, "ce-id": {"michelin.test.1.raised"}, "ce-type": {db.TypeAlertRaised}, "ce-time": {"2099-01-01T00:00:00Z"}})
+		nats.Header{"Nats-Msg-Id": {"michelin.test.1.raised"}, "ce-id": {"michelin.test.1.raised"}, "ce-type": {outbox.TypeAlertRaised}, "ce-time": {"2099-01-01T00:00:00Z"}})
 	if _, err := b.db.Raise(t.Context(), db.Alert{Provider: "michelin", Code: "test", Message: "mine", Hint: "h", Since: time.Now().Add(-time.Hour)}); err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/outbox"
 	"orderbeat/jobs"
 	"orderbeat/worker"
 )
@@ -269,7 +270,7 @@ func TestOrderIsLateInItsAccountsTimeZone(t *testing.T) {
 	b.publish("orderbeat.runs.michelin.sync", "", nil)
 	b.result(1)
 	for _, msg := range b.messages("ORDERBEAT_ORDERS", "orderbeat.orders.>", 3) {
-		if msg.Headers().Get("ce-type") != db.TypeOrderLate {
+		if msg.Headers().Get("ce-type") != outbox.TypeOrderLate {
 			continue
 		}
 		var late db.LateBody

@@ -14,6 +14,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/db"
+	"orderbeat/db/outbox"
 	"orderbeat/jobs"
 )
 
@@ -193,7 +194,7 @@ func TestOrderAsJSON(t *testing.T) {
 	path, _ := furnished(t)
 	var reply struct {
 		Order  db.StoredOrder `json:"order"`
-		Events []db.Event     `json:"events"`
+		Events []outbox.Event `json:"events"`
 	}
 	if err := json.Unmarshal([]byte(do(t, "order", "SO1", "--json", "--config", path).stdout), &reply); err != nil {
 		t.Fatal(err)

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"orderbeat/clients"
-	"orderbeat/db"
+	"orderbeat/db/outbox"
 	"orderbeat/jobs"
 )
 
@@ -32,7 +32,7 @@ func TestDocumentsEndToEnd(t *testing.T) {
 		t.Fatalf("got %+v and %+v, want orders, and invoices of them", synced, invoiced)
 	}
 	told := p.documentsInStep(p.events(p.count("order_events")))
-	if told[db.TypeOrderCreated] != synced.Orders.Created || told[db.TypeOrderDespatched] == 0 || told[db.TypeOrderInvoiced] < invoiced.Orders.Changed {
+	if told[outbox.TypeOrderCreated] != synced.Orders.Created || told[outbox.TypeOrderDespatched] == 0 || told[outbox.TypeOrderInvoiced] < invoiced.Orders.Changed {
 		t.Errorf("got events %v, want each order created, some despatched, %d invoiced", told, invoiced.Orders.Changed)
 	}
 
@@ -52,9 +52,9 @@ func TestDocumentsEndToEnd(t *testing.T) {
 
 // documentsInStep checks that events have consecutive revisions of their orders, and that
 // document events have one document; it counts the types.
-func (p *program) documentsInStep(events []db.EventBody) map[string]int {
+func (p *program) documentsInStep(events []outbox.EventBody) map[string]int {
 	p.t.Helper()
-	last, told := map[string]db.EventBody{}, map[string]int{}
+	last, told := map[string]outbox.EventBody{}, map[string]int{}
 	for i, msg := range p.fetch("ORDERBEAT_ORDERS", len(events)) {
 		e, kind := events[i], msg.Headers().Get("ce-type")
 		told[kind]++
@@ -64,13 +64,13 @@ func (p *program) documentsInStep(events []db.EventBody) map[string]int {
 			p.t.Errorf("%s: revision %d follows %d", e.OrderID, e.Revision, before.Revision)
 		}
 		switch kind {
-		case db.TypeOrderDespatched:
+		case outbox.TypeOrderDespatched:
 			var a clients.Advice
 			p.decode(e.DespatchAdvice, &a)
 			if a.Carrier == "" || string(e.Order) != string(before.Order) || !strings.Contains(string(e.Changes), "despatch_advices/"+a.AdviceID) {
 				p.t.Errorf("got %s of %s, want an advice and the order as it was", kind, e.OrderID)
 			}
-		case db.TypeOrderInvoiced:
+		case outbox.TypeOrderInvoiced:
 			var i clients.Invoice
 			p.decode(e.Invoice, &i)
 			if i.TotalAmount == "" || e.DespatchAdvice != nil || string(e.PreviousStatus) != string(e.Status) {
@@ -90,9 +90,9 @@ func (p *program) showsDocuments() {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	var reply struct{ Events []db.Event }
+	var reply struct{ Events []outbox.Event }
 	p.decode(p.request("orders.history", `{"provider":"michelin","account":"`+account+`","order_id":"`+id+`"}`), &reply)
-	if last := reply.Events[len(reply.Events)-1]; last.Type != db.TypeOrderInvoiced || !json.Valid(last.Invoice) {
+	if last := reply.Events[len(reply.Events)-1]; last.Type != outbox.TypeOrderInvoiced || !json.Valid(last.Invoice) {
 		p.t.Errorf("got %+v, want the invoice as the last event", last)
 	}
 	shown := do(p.t, "order", id, "--account", account, "--config", p.config).stdout

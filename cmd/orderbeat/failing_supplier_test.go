@@ -15,6 +15,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/outbox"
 	"orderbeat/jobs"
 )
 
@@ -106,7 +107,7 @@ func (p *program) told(stream, subject string, n int) []jetstream.Msg {
 		if err != nil {
 			p.t.Fatalf("%s has %d messages, want %d: %v", subject, len(got), n, err)
 		}
-		if msg.Headers().Get("ce-type") != db.TypeOrderLate {
+		if msg.Headers().Get("ce-type") != outbox.TypeOrderLate {
 			got = append(got, msg)
 		}
 	}

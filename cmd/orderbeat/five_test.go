@@ -15,7 +15,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/clients/sandbox"
 	"orderbeat/cmd/orderbeat/cli"
-	"orderbeat/db"
+	"orderbeat/db/outbox"
 	"orderbeat/jobs"
 )
 
@@ -138,11 +138,11 @@ func TestOrdersOfAllFiveProviders(t *testing.T) {
 	p.eventually("the outbox is empty", func() bool { return p.count("outbox") == 0 })
 	events := p.events(p.count("order_events"))
 	p.inStep(events)
-	newest := map[string]map[string]db.EventBody{} // by provider and order
+	newest := map[string]map[string]outbox.EventBody{} // by provider and order
 	changes := map[string]int{}
 	for _, e := range events {
 		if newest[e.Provider] == nil {
-			newest[e.Provider] = map[string]db.EventBody{}
+			newest[e.Provider] = map[string]outbox.EventBody{}
 		}
 		newest[e.Provider][e.OrderID] = e
 		if e.Revision > 1 {

@@ -8,6 +8,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/db"
+	"orderbeat/db/outbox"
 	"orderbeat/jobs"
 )
 
@@ -55,7 +56,7 @@ func TestOrderAsJSONHasItsDocuments(t *testing.T) {
 	var reply struct {
 		db.OrderDocuments
 
-		Events []db.Event `json:"events"`
+		Events []outbox.Event `json:"events"`
 	}
 	if err := json.Unmarshal([]byte(do(t, "order", "SO1", "--json", "--config", path).stdout), &reply); err != nil {
 		t.Fatal(err)

@@ -28,7 +28,7 @@ import (
 	"orderbeat/clients/sandbox"
 	"orderbeat/clients/section"
 	"orderbeat/cmd/orderbeat/cli"
-	"orderbeat/db"
+	"orderbeat/db/outbox"
 	"orderbeat/jobs"
 )
 
@@ -377,7 +377,7 @@ func (p *program) fetch(stream string, n int) []jetstream.Msg {
 		if err != nil {
 			p.t.Fatalf("%s has %d messages, want %d: %v", stream, len(got), n, err)
 		}
-		if msg.Headers().Get("ce-type") != db.TypeOrderLate {
+		if msg.Headers().Get("ce-type") != outbox.TypeOrderLate {
 			got = append(got, msg)
 		}
 	}
@@ -393,9 +393,9 @@ func (p *program) results(n int) []jobs.Run {
 	return runs
 }
 
-func (p *program) events(n int) []db.EventBody {
+func (p *program) events(n int) []outbox.EventBody {
 	p.t.Helper()
-	events := make([]db.EventBody, n)
+	events := make([]outbox.EventBody, n)
 	ids := map[string]bool{}
 	for i, msg := range p.fetch("ORDERBEAT_ORDERS", n) {
 		p.decode(msg.Data(), &events[i])
@@ -410,9 +410,9 @@ func (p *program) events(n int) []db.EventBody {
 
 // inStep checks that the events of each order have consecutive revisions, and that each has
 // exactly the differences from the previous one.
-func (p *program) inStep(events []db.EventBody) {
+func (p *program) inStep(events []outbox.EventBody) {
 	p.t.Helper()
-	last := map[string]db.EventBody{}
+	last := map[string]outbox.EventBody{}
 	for _, e := range events {
 		key := e.Account + "/" + e.OrderID
 		before, known := last[key]
@@ -434,7 +434,7 @@ func (p *program) inStep(events []db.EventBody) {
 }
 
 // order returns the document of an event.
-func (p *program) order(e db.EventBody) *clients.Order {
+func (p *program) order(e outbox.EventBody) *clients.Order {
 	p.t.Helper()
 	var o clients.Order
 	p.decode(p.encode(e.Order), &o)

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/clients"
-	"orderbeat/db"
+	"orderbeat/db/outbox"
 )
 
 // simStored is a stored order, and since when it is not found.
@@ -257,13 +257,13 @@ func (s *simulation) published() {
 	s.t.Helper()
 	p := s.program
 	p.eventually("everything is published", func() bool { return p.count("outbox WHERE topic <> 'jobs'") == 0 }) // those of cancelled jobs stay
-	var events []db.EventBody
+	var events []outbox.EventBody
 	vanished := map[string]int{}
 	for _, msg := range p.fetch("ORDERBEAT_ORDERS", p.messages("ORDERBEAT_ORDERS")-p.count("late_notices")) {
-		var e db.EventBody
+		var e outbox.EventBody
 		p.decode(msg.Data(), &e)
 		switch kind := msg.Headers().Get("ce-type"); {
-		case kind == db.TypeOrderVanished:
+		case kind == outbox.TypeOrderVanished:
 			vanished[e.OrderID]++
 			var o clients.Order
 			if p.decode(p.encode(e.Order), &o); e.Status.Ended() || e.Status != o.Status {

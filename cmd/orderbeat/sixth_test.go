@@ -18,7 +18,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/cmd/orderbeat/cli"
-	"orderbeat/db"
+	"orderbeat/db/outbox"
 	"orderbeat/jobs"
 )
 
@@ -238,7 +238,7 @@ func TestSixthProviderIsAddedByTOMLAlone(t *testing.T) {
 }
 
 // told returns the changes of an event, as "before -> after" by path.
-func told(t *testing.T, e db.EventBody) map[string]string {
+func told(t *testing.T, e outbox.EventBody) map[string]string {
 	t.Helper()
 	var changes []struct {
 		Path          string

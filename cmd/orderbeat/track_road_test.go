@@ -9,7 +9,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/sandbox"
-	"orderbeat/db"
+	"orderbeat/db/outbox"
 	"orderbeat/jobs"
 )
 
@@ -42,12 +42,12 @@ func TestTrackingFindsLateShipments(t *testing.T) {
 		}
 		return run
 	}
-	order := func() db.EventBody {
+	order := func() outbox.EventBody {
 		t.Helper()
 		events := s.told("ORDERBEAT_ORDERS", "orderbeat.orders.michelin.toledo."+late, s.count("order_events WHERE order_id = '"+late+"'"))
-		var told []db.EventBody
+		var told []outbox.EventBody
 		for _, msg := range events {
-			var e db.EventBody
+			var e outbox.EventBody
 			s.decode(msg.Data(), &e)
 			told = append(told, e)
 		}
@@ -119,7 +119,7 @@ func TestTrackingFindsLateShipments(t *testing.T) {
 		subject := "orderbeat.orders.michelin.toledo." + id
 		msgs := s.told("ORDERBEAT_ORDERS", subject, s.count("order_events WHERE order_id = '"+id+"'")+1)
 		for _, msg := range msgs {
-			if msg.Headers().Get("ce-type") == db.TypeOrderVanished {
+			if msg.Headers().Get("ce-type") == outbox.TypeOrderVanished {
 				told++
 			}
 		}

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"orderbeat/db"
+	"orderbeat/db/outbox"
 	"orderbeat/jobs"
 )
 
@@ -104,7 +104,7 @@ name = "main"
 	for _, msg := range p.told("ORDERBEAT_ORDERS", "orderbeat.orders.acme.main.A-1", p.messages("ORDERBEAT_ORDERS")) {
 		types = append(types, msg.Headers().Get("ce-type"))
 	}
-	want := db.TypeOrderCreated + strings.Repeat(" "+db.TypeOrderVanished, rounds)
+	want := outbox.TypeOrderCreated + strings.Repeat(" "+outbox.TypeOrderVanished, rounds)
 	if got := strings.Join(types, " "); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

@@ -16,6 +16,12 @@ func (d *DB) Inspect() Inspector { return Inspector{d} }
 // Conn returns the writer's connection.
 func (i Inspector) Conn() *sql.Conn { return i.d.writer.conn }
 
+// Value reads one value on a reader's connection.
+func (i Inspector) Value(ctx context.Context, query string, args ...any) (value string, err error) {
+	err = i.d.readers.QueryRowContext(ctx, query, args...).Scan(&value)
+	return value, err
+}
+
 // SetPatience sets how long a transaction waits for transactions of other processes.
 func (i Inspector) SetPatience(timeout time.Duration) { i.d.writer.lockTimeout = timeout }
 

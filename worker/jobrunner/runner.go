@@ -14,6 +14,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/clients/memory"
 	"orderbeat/db"
+	"orderbeat/db/outbox"
 	"orderbeat/jobs"
 	"orderbeat/worker/metrics"
 	"orderbeat/worker/problems"
@@ -94,7 +95,7 @@ func (r *Runner) Cancel(jobIDs []string) { r.attempts.cancel(jobIDs) }
 
 // Activity is the activity of claiming a provider's jobs.
 func Activity(set *problems.Set, provider string) *problems.Activity {
-	return set.Activity("claim jobs " + db.Token(provider))
+	return set.Activity("claim jobs " + outbox.Token(provider))
 }
 
 // Consume performs the jobs of one provider until ctx ends, at most the provider's concurrency at a

@@ -7,14 +7,14 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"orderbeat/db"
+	"orderbeat/db/outbox"
 	"orderbeat/jobs"
 	"orderbeat/worker/bus"
 )
 
 // message encodes m: CloudEvents 1.0 in binary mode, with the attribute names in lower case, as
 // the NATS binding requires.
-func (p *publisher) message(h *bus.Home, m *db.Message) *nats.Msg {
+func (p *publisher) message(h *bus.Home, m *outbox.Message) *nats.Msg {
 	msg := &nats.Msg{Subject: p.subjects.Of(m.Subject), Data: m.Body, Header: nats.Header{
 		jetstream.MsgIDHeader: {m.MsgID},
 		"ce-id":               {eventID(m)},
@@ -65,9 +65,9 @@ func headerSize(h nats.Header) int {
 
 // eventID is the CloudEvents id of a message. A republished event has the id of the event; a
 // result for a requester has the id of the result.
-func eventID(m *db.Message) string {
-	id, _ := strings.CutSuffix(m.MsgID, ".replay."+m.Headers[db.HeaderReplay])
-	if m.Topic == "reply" && m.Type == db.TypeRunFinished {
+func eventID(m *outbox.Message) string {
+	id, _ := strings.CutSuffix(m.MsgID, ".replay."+m.Headers[outbox.HeaderReplay])
+	if m.Topic == "reply" && m.Type == outbox.TypeRunFinished {
 		id, _, _ = strings.Cut(id, ".reply.")
 	}
 	return id

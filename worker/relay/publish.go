@@ -11,6 +11,7 @@ import (
 	"github.com/synadia-io/orbit.go/jetstreamext"
 
 	"orderbeat/db"
+	"orderbeat/db/outbox"
 	"orderbeat/worker/bus"
 	"orderbeat/worker/wait"
 )
@@ -31,7 +32,7 @@ type outcome struct {
 	done      []int64 // the stream has them
 	again     int     // how many the next pass publishes in another form
 	refused   []refusal
-	conflicts []db.Message // those of done whose Nats-Msg-Id another publisher had used
+	conflicts []outbox.Message // those of done whose Nats-Msg-Id another publisher had used
 }
 
 // refusal is a message that its stream rejects as it is. It is set aside or postponed.
@@ -43,7 +44,7 @@ type refusal struct {
 
 // refuse adds a message that its stream rejects. Requests are never set aside: a run
 // waits for them.
-func (o *outcome) refuse(m *db.Message, reason string, aside bool) {
+func (o *outcome) refuse(m *outbox.Message, reason string, aside bool) {
 	aside = aside && m.Topic != "runs"
 	now := time.Now()
 	until := now.Add(min(max(now.Sub(m.Time)/2, minPostponed), maxPostponed))
@@ -60,7 +61,7 @@ func (o *outcome) refusals(aside bool) (list []db.Refusal) {
 }
 
 // publish publishes messages of one topic, in order.
-func (p *publisher) publish(ctx context.Context, t *topicRelay, messages []db.Message) (out outcome, err error) {
+func (p *publisher) publish(ctx context.Context, t *topicRelay, messages []outbox.Message) (out outcome, err error) {
 	if t.topic == "reply" {
 		return p.replies(ctx, t, messages)
 	}
@@ -92,7 +93,7 @@ func (p *publisher) publish(ctx context.Context, t *topicRelay, messages []db.Me
 }
 
 // accepted drops the messages whose subject the stream does not cover.
-func (p *publisher) accepted(t *topicRelay, messages []db.Message, out *outcome) (fit []db.Message) {
+func (p *publisher) accepted(t *topicRelay, messages []outbox.Message, out *outcome) (fit []outbox.Message) {
 	for _, m := range messages {
 		subject := p.subjects.Of(m.Subject)
 		switch {
@@ -110,7 +111,7 @@ func (p *publisher) accepted(t *topicRelay, messages []db.Message, out *outcome)
 // batch publishes all messages or none as one atomic batch (ADR-50), which a server with
 // sync_always writes with one fsync instead of one per message. It returns the sequence of the
 // last message.
-func (p *publisher) batch(ctx context.Context, t *topicRelay, messages []db.Message) (uint64, error) {
+func (p *publisher) batch(ctx context.Context, t *topicRelay, messages []outbox.Message) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
 	batch, err := jetstreamext.NewBatchPublisher(p.bus.JS)
@@ -153,9 +154,9 @@ func (p *publisher) fallBack(t *topicRelay, err error) bool {
 // singles publishes messages one by one, without waiting for each acknowledgement. Only one event
 // of each order is in flight at a time, so that a later one cannot overtake one that fails.
 // Messages up to the id before may have been sent earlier.
-func (p *publisher) singles(ctx context.Context, t *topicRelay, messages []db.Message, before int64, out *outcome) (err error) {
+func (p *publisher) singles(ctx context.Context, t *topicRelay, messages []outbox.Message, before int64, out *outcome) (err error) {
 	type flight struct {
-		*db.Message
+		*outbox.Message
 		sent *nats.Msg
 		ack  jetstream.PubAckFuture
 	}
@@ -211,7 +212,7 @@ const (
 
 // refused adds a message to the refusals if the stream rejected the message itself. Any other
 // failure is the stream's, and returned.
-func (p *publisher) refused(ctx context.Context, t *topicRelay, m *db.Message, sent *nats.Msg, failure error, out *outcome) error {
+func (p *publisher) refused(ctx context.Context, t *topicRelay, m *outbox.Message, sent *nats.Msg, failure error, out *outcome) error {
 	e, ok := errors.AsType[*jetstream.APIError](failure)
 	if !ok {
 		return failure
@@ -236,7 +237,7 @@ func (p *publisher) refused(ctx context.Context, t *topicRelay, m *db.Message, s
 
 // tooLarge adds a message that exceeds the stream's limit to the refusals, unless it can be
 // truncated to the current limit.
-func (p *publisher) tooLarge(ctx context.Context, t *topicRelay, m *db.Message, sent *nats.Msg, e *jetstream.APIError, out *outcome) error {
+func (p *publisher) tooLarge(ctx context.Context, t *topicRelay, m *outbox.Message, sent *nats.Msg, e *jetstream.APIError, out *outcome) error {
 	fresh, err := p.streams.Home(ctx, t.topic, nil, true)
 	if err != nil {
 		return err
@@ -254,7 +255,7 @@ func (p *publisher) tooLarge(ctx context.Context, t *topicRelay, m *db.Message, 
 
 // unacknowledged publishes to a stream that does not acknowledge, and then looks up which
 // messages it has.
-func (p *publisher) unacknowledged(ctx context.Context, t *topicRelay, messages []db.Message, out *outcome) error {
+func (p *publisher) unacknowledged(ctx context.Context, t *topicRelay, messages []outbox.Message, out *outcome) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*bus.Timeout)
 	defer cancel()
 	fresh, err := p.streams.Home(ctx, t.topic, nil, true)
@@ -290,7 +291,7 @@ func (p *publisher) unacknowledged(ctx context.Context, t *topicRelay, messages 
 	return nil
 }
 
-func idsOf(messages []db.Message) []int64 {
+func idsOf(messages []outbox.Message) []int64 {
 	ids := make([]int64, len(messages))
 	for i, m := range messages {
 		ids[i] = m.ID

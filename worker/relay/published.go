@@ -11,7 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"orderbeat/db"
+	"orderbeat/db/outbox"
 	"orderbeat/worker/bus"
 )
 
@@ -25,7 +25,7 @@ const maxLook = 1000
 // have been sent before, and all of these: an outage may be longer than the stream's duplicate
 // window. Work queues are not searched: their messages are removed, and their receivers recognise
 // duplicates.
-func (p *publisher) unpublished(ctx context.Context, t *topicRelay, messages []db.Message, out *outcome) ([]db.Message, error) {
+func (p *publisher) unpublished(ctx context.Context, t *topicRelay, messages []outbox.Message, out *outcome) ([]outbox.Message, error) {
 	if t.topic == "runs" {
 		return messages, nil
 	}
@@ -49,7 +49,7 @@ func (p *publisher) unpublished(ctx context.Context, t *topicRelay, messages []d
 }
 
 // look separates the messages that the stream has from the missing ones.
-func (p *publisher) look(ctx context.Context, t *topicRelay, messages []db.Message, out *outcome) (missing []db.Message, err error) {
+func (p *publisher) look(ctx context.Context, t *topicRelay, messages []outbox.Message, out *outcome) (missing []outbox.Message, err error) {
 	from := t.attempt.AfterSeq + 1
 	if t.home.Last < t.attempt.AfterSeq {
 		from = 1 // the stream was recreated
@@ -70,7 +70,7 @@ func (p *publisher) look(ctx context.Context, t *topicRelay, messages []db.Messa
 }
 
 // find searches a stream for a message on its subject, from a sequence on.
-func (p *publisher) find(ctx context.Context, stream jetstream.Stream, from uint64, msg *nats.Msg, m *db.Message) (bool, error) {
+func (p *publisher) find(ctx context.Context, stream jetstream.Stream, from uint64, msg *nats.Msg, m *outbox.Message) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
 	for range maxLook {
@@ -92,11 +92,11 @@ func (p *publisher) find(ctx context.Context, stream jetstream.Stream, from uint
 // sameMessage reports whether a stored message is this one. An id is not enough: another database
 // counts revisions of its own, and any publisher can use an id. The whole body is compared, which
 // has the provider and the time in it.
-func sameMessage(raw *jetstream.RawStreamMsg, msg *nats.Msg, m *db.Message) bool {
+func sameMessage(raw *jetstream.RawStreamMsg, msg *nats.Msg, m *outbox.Message) bool {
 	if id := raw.Header.Get(jetstream.MsgIDHeader); id != m.MsgID && !strings.HasPrefix(id, m.MsgID+freshSuffix) {
 		return false // a reply to another requester
 	}
-	for _, name := range []string{"ce-id", "ce-type", db.HeaderReplay} {
+	for _, name := range []string{"ce-id", "ce-type", outbox.HeaderReplay} {
 		if raw.Header.Get(name) != msg.Header.Get(name) {
 			return false
 		}
@@ -107,7 +107,7 @@ func sameMessage(raw *jetstream.RawStreamMsg, msg *nats.Msg, m *db.Message) bool
 
 // acknowledged adds an acknowledged message to out. If the stream reports a duplicate of another
 // message with the same id, the message is published with a new id.
-func (p *publisher) acknowledged(ctx context.Context, ack *jetstream.PubAck, m *db.Message, msg *nats.Msg, before bool, out *outcome) error {
+func (p *publisher) acknowledged(ctx context.Context, ack *jetstream.PubAck, m *outbox.Message, msg *nats.Msg, before bool, out *outcome) error {
 	if ack.Duplicate {
 		mine, err := p.isMine(ctx, ack, msg, m, before)
 		if err != nil {
@@ -129,7 +129,7 @@ func (p *publisher) acknowledged(ctx context.Context, ack *jetstream.PubAck, m *
 
 // isMine reports whether the stored message of a duplicate is this one. If it is gone, it is
 // taken for this one if this one may have been sent before.
-func (p *publisher) isMine(ctx context.Context, ack *jetstream.PubAck, msg *nats.Msg, m *db.Message, before bool) (bool, error) {
+func (p *publisher) isMine(ctx context.Context, ack *jetstream.PubAck, msg *nats.Msg, m *outbox.Message, before bool) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
 	stream, err := p.bus.JS.Stream(ctx, ack.Stream)

@@ -11,6 +11,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/outbox"
 	"orderbeat/worker/bus"
 	"orderbeat/worker/metrics"
 	"orderbeat/worker/problems"
@@ -294,7 +295,7 @@ func (t *topicRelay) settle(ctx context.Context, out *outcome) error {
 }
 
 // conflict reports a message whose Nats-Msg-Id another publisher had used.
-func (t *topicRelay) conflict(ctx context.Context, m *db.Message) {
+func (t *topicRelay) conflict(ctx context.Context, m *outbox.Message) {
 	t.Relay.conflicts.WithLabelValues(t.topic).Inc()
 	t.log.Error("message id used by another publisher", "topic", t.topic, "subject", m.Subject, "nats_msg_id", m.MsgID)
 	_, err := t.db.Raise(ctx, db.Alert{

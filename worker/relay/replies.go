@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
 
-	"orderbeat/db"
+	"orderbeat/db/outbox"
 	"orderbeat/worker/bus"
 )
 
@@ -25,7 +25,7 @@ const (
 
 // reply is a message for a subject that a caller named.
 type reply struct {
-	*db.Message
+	*outbox.Message
 	msg    *nats.Msg
 	stream jetstream.Stream // the stream with this subject, nil if none
 	before bool             // it may have been sent before
@@ -36,7 +36,7 @@ type reply struct {
 
 // replies publishes results and republished events to subjects that callers named. If a stream
 // has the subject, it acknowledges each; plain subscribers receive theirs at least once.
-func (p *publisher) replies(ctx context.Context, t *topicRelay, messages []db.Message) (out outcome, err error) {
+func (p *publisher) replies(ctx context.Context, t *topicRelay, messages []outbox.Message) (out outcome, err error) {
 	list, err := p.prepare(ctx, t, messages, &out)
 	if err != nil || len(list) == 0 {
 		return out, err
@@ -81,7 +81,7 @@ func (p *publisher) replies(ctx context.Context, t *topicRelay, messages []db.Me
 }
 
 // prepare looks up which stream, if any, has the subject of each reply.
-func (p *publisher) prepare(ctx context.Context, t *topicRelay, messages []db.Message, out *outcome) ([]reply, error) {
+func (p *publisher) prepare(ctx context.Context, t *topicRelay, messages []outbox.Message, out *outcome) ([]reply, error) {
 	list := make([]reply, 0, len(messages))
 	for i := range messages {
 		m := &messages[i]

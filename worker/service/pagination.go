@@ -9,6 +9,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/outbox"
 	"orderbeat/jobs"
 	"orderbeat/worker/api"
 )
@@ -88,17 +89,17 @@ func (s *Service) orderHistory(ctx context.Context, r *request, q api.OrderHisto
 	if q.Provider == "" || q.Account == "" || q.OrderID == "" {
 		return nil, invalid("provider, account and order_id are required", "")
 	}
-	short := func(e db.Event) any {
+	short := func(e outbox.Event) any {
 		e.Order = nil
 		if size := len(e.Changes) + len(e.DespatchAdvice) + len(e.Invoice); int64(size) > s.maxReply()/2 {
 			e.Changes, e.DespatchAdvice, e.Invoice = nil, nil, nil
 		}
 		return struct {
-			db.Event
+			outbox.Event
 			truncated
 		}{e, truncated{true}}
 	}
-	page, _, err := readPage(ctx, s, r, q.Limit, func(limit int) iter.Seq2[db.Event, error] {
+	page, _, err := readPage(ctx, s, r, q.Limit, func(limit int) iter.Seq2[outbox.Event, error] {
 		return s.DB.EachEvent(ctx, q.Provider, q.Account, q.OrderID, q.After, limit+1)
 	}, short)
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"orderbeat/db"
+	"orderbeat/db/outbox"
 	"orderbeat/jobs"
 	"orderbeat/worker/api"
 )
@@ -33,7 +33,7 @@ func (s *Service) replayEvents(ctx context.Context, _ *request, q api.ReplayEven
 	if q.Subject != "" && !s.Subjects.Foreign(q.Subject) {
 		return nil, invalid(fmt.Sprintf("subject %.80q cannot be published to", q.Subject), s.Subjects.ForeignHint()+" Omit it to use the events' own subjects.")
 	}
-	f := db.EventFilter{Provider: q.Provider, Account: q.Account, OrderID: q.OrderID, Since: since, Until: until}
+	f := outbox.EventFilter{Provider: q.Provider, Account: q.Account, OrderID: q.OrderID, Since: since, Until: until}
 	n, err := s.DB.Replay(ctx, f, id, q.Subject)
 	if err != nil && n > 0 {
 		return nil, fmt.Errorf("%d events republished as replay %s, then: %w", n, id, err)

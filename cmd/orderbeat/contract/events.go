@@ -8,6 +8,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/outbox"
 	"orderbeat/docs"
 	"orderbeat/jobs"
 )
@@ -32,15 +33,15 @@ func (m message) anchor() string {
 
 // messages lists the types of messages.
 var messages = []message{
-	{db.TypeOrderCreated, "OrderCreated"},
-	{db.TypeOrderChanged, "OrderChanged"},
-	{db.TypeOrderDespatched, "OrderDespatched"},
-	{db.TypeOrderInvoiced, "OrderInvoiced"},
-	{db.TypeOrderLate, "OrderLate"},
-	{db.TypeOrderVanished, "OrderVanished"},
-	{db.TypeRunFinished, "RunFinished"},
-	{db.TypeAlertRaised, "AlertRaised"},
-	{db.TypeAlertResolved, "AlertResolved"},
+	{outbox.TypeOrderCreated, "OrderCreated"},
+	{outbox.TypeOrderChanged, "OrderChanged"},
+	{outbox.TypeOrderDespatched, "OrderDespatched"},
+	{outbox.TypeOrderInvoiced, "OrderInvoiced"},
+	{outbox.TypeOrderLate, "OrderLate"},
+	{outbox.TypeOrderVanished, "OrderVanished"},
+	{outbox.TypeRunFinished, "RunFinished"},
+	{outbox.TypeAlertRaised, "AlertRaised"},
+	{outbox.TypeAlertResolved, "AlertResolved"},
 }
 
 // Events returns docs/schemas/events.json: the messages that Orderbeat publishes.
@@ -89,7 +90,7 @@ func (s *schemas) orderEvents() {
 	set(change, "before", value)
 	after := *value
 	set(change, "after", &after)
-	body := s.define(db.EventBody{})
+	body := s.define(outbox.EventBody{})
 	delete(s.defs, "EventBody")
 	set(body, "changes", array("Change"))
 	set(body, "order", ref("Order"))

@@ -11,12 +11,13 @@ import (
 	"orderbeat/clients"
 	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/db"
+	"orderbeat/db/outbox"
 )
 
 // readHistory reads every event of an order.
-func readHistory(ctx context.Context, database *db.DB, o db.StoredOrder) ([]db.Event, error) {
+func readHistory(ctx context.Context, database *db.DB, o db.StoredOrder) ([]outbox.Event, error) {
 	const page = 200
-	events := []db.Event{}
+	events := []outbox.Event{}
 	for after := 0; ; {
 		more, err := database.History(ctx, o.Provider, o.Account, o.OrderID, after, page)
 		if err != nil {
@@ -30,7 +31,7 @@ func readHistory(ctx context.Context, database *db.DB, o db.StoredOrder) ([]db.E
 	}
 }
 
-func printTimeline(w io.Writer, events []db.Event) error {
+func printTimeline(w io.Writer, events []outbox.Event) error {
 	if len(events) == 0 {
 		return nil
 	}
@@ -101,7 +102,7 @@ func brief(v any) string {
 }
 
 // describeEvent returns one line for each thing that an event reports.
-func describeEvent(e db.Event) ([]string, error) {
+func describeEvent(e outbox.Event) ([]string, error) {
 	again := "" // " changed" for a document that was published before
 	if e.DespatchAdvice != nil || e.Invoice != nil {
 		var changes []struct{ Before any }

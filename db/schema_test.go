@@ -1,49 +1,17 @@
 package db_test
 
 import (
-	"bytes"
 	"database/sql"
-	"encoding/json"
-	"flag"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/pressly/goose/v3"
+
+	"orderbeat/db/dbtest"
 )
 
-var update = flag.Bool("update", false, "write the golden files")
-
-// golden compares got with a file in testdata.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s is public (-want +got); update it with -update:\n%s", path, diff)
-	}
-}
-
-// indented indents JSON without changing the order of keys.
-func indented(t *testing.T, body []byte) string {
-	t.Helper()
-	var b bytes.Buffer
-	if err := json.Indent(&b, body, "", "  "); err != nil {
-		t.Fatalf("%v in %s", err, body)
-	}
-	return b.String() + "\n"
-}
-
-// A new database gets schema.sql, an old one the migrations: both lead to the same schema.
 func TestSchemaIsPublic(t *testing.T) {
 	ctx := t.Context()
 	const schemaSQL = `SELECT group_concat(sql, ';' || char(10) || char(10)) || ';' || char(10) FROM
@@ -64,17 +32,17 @@ func TestSchemaIsPublic(t *testing.T) {
 	if err := pool.QueryRowContext(ctx, schemaSQL).Scan(&migrated); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "../schema.sql", migrated)
+	dbtest.Golden(t, "../schema.sql", migrated)
 
-	d := open(t)
-	created, err := d.Value(ctx, schemaSQL)
+	d := dbtest.Open(t)
+	created, err := d.Inspect().Value(ctx, schemaSQL)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(migrated, created); diff != "" {
 		t.Errorf("the schema of a new database (-migrated +created):\n%s", diff)
 	}
-	version, err := d.Value(ctx, "SELECT group_concat(version_id) FROM goose_db_version ORDER BY id")
+	version, err := d.Inspect().Value(ctx, "SELECT group_concat(version_id) FROM goose_db_version ORDER BY id")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package db
+package outbox
 
 import (
 	"encoding/json"
@@ -39,15 +39,15 @@ type EventBody struct {
 	JobID          string          `json:"job_id"`
 }
 
-// eventColumns may be NULL, on the right side of a LEFT JOIN.
-const eventColumns = `e.event_id, e.type, e.provider, e.account, e.order_id, e.reference, coalesce(e.revision, 0),
+// EventColumns may be NULL, on the right side of a LEFT JOIN.
+const EventColumns = `e.event_id, e.type, e.provider, e.account, e.order_id, e.reference, coalesce(e.revision, 0),
        e.status, e.previous_status, e.changes, e.document,
        CASE e.type WHEN '` + TypeOrderDespatched + `' THEN e.changes -> '$[0].after' END,
        CASE e.type WHEN '` + TypeOrderInvoiced + `' THEN e.changes -> '$[0].after' END,
        e.observed_at, e.run_id, e.job_id`
 
-// dest returns the scan destinations for eventColumns.
-func (e *Event) dest() []any {
+// Dest returns the scan destinations for eventColumns.
+func (e *Event) Dest() []any {
 	return []any{
 		sqlite.Text(&e.EventID),
 		sqlite.Text(&e.Type),

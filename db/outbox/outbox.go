@@ -1,4 +1,4 @@
-package db
+package outbox
 
 import (
 	"context"
@@ -25,8 +25,11 @@ const (
 	TypeAlertResolved   = "orderbeat.alert.resolved.v1"
 )
 
-// outboxStore stores the outbox.
-type outboxStore struct{ file *sqlite.DB }
+// Store stores the outbox.
+type Store struct{ file *sqlite.DB }
+
+// New returns the outbox of a file.
+func New(file *sqlite.DB) *Store { return &Store{file} }
 
 // Message is a message to publish.
 type Message struct {
@@ -49,21 +52,21 @@ type Message struct {
 }
 
 // Provider returns the provider of the message.
-func (m *Message) Provider() string { return providerOf(m.Source) }
+func (m *Message) Provider() string { return ProviderOf(m.Source) }
 
-// maxPending limits the total body size that [DB.Pending] returns, in bytes.
+// maxPending limits the total body size that [Store.Pending] returns, in bytes.
 const maxPending = 8 << 20
 
 // Pending returns up to limit messages that are due at now, oldest first. It returns fewer if they
 // are large, but at least one if any is due.
-func (s *outboxStore) Pending(ctx context.Context, now time.Time, limit int) ([]Message, error) {
+func (s *Store) Pending(ctx context.Context, now time.Time, limit int) ([]Message, error) {
 	return s.pending(ctx, pendingSQL, sqlite.Stamp(now), limit)
 }
 
-// Publishable returns the messages of one topic that can be published at now, like [DB.Pending]. The
+// Publishable returns the messages of one topic that can be published at now, like [Store.Pending]. The
 // result of a run waits for the order events of that run, and an order event waits for earlier
 // postponed events of that order.
-func (s *outboxStore) Publishable(ctx context.Context, topic string, now time.Time, limit int) ([]Message, error) {
+func (s *Store) Publishable(ctx context.Context, topic string, now time.Time, limit int) ([]Message, error) {
 	switch topic {
 	case "orders":
 		return s.pending(ctx, publishableOrdersSQL, sqlite.Stamp(now), sqlite.Stamp(now), limit)
@@ -74,7 +77,7 @@ func (s *outboxStore) Publishable(ctx context.Context, topic string, now time.Ti
 	}
 }
 
-func (s *outboxStore) pending(ctx context.Context, query string, args ...any) ([]Message, error) {
+func (s *Store) pending(ctx context.Context, query string, args ...any) ([]Message, error) {
 	var pending []Message
 	bytes := 0
 	err := sqlite.Query(ctx, s.file.Readers(), func(rows *sql.Rows) error {
@@ -95,7 +98,7 @@ func (s *outboxStore) pending(ctx context.Context, query string, args ...any) ([
 const (
 	selectMessages = `
 SELECT o.id, o.topic, o.subject, o.msg_id, o.type, o.ce_subject, o.source, o.time, o.traceparent, o.headers,
-       o.body, o.event, ` + eventColumns + `
+       o.body, o.event, ` + EventColumns + `
   FROM outbox AS o LEFT JOIN order_events AS e ON e.id = o.event
  WHERE `
 	isDue   = `(o.due_at IS NULL OR o.due_at <= ?)`
@@ -124,7 +127,7 @@ func scanMessage(rows *sql.Rows) (m Message, err error) {
 		sqlite.JSON(&m.Headers),
 		&body, &eventRow,
 	}
-	if err := rows.Scan(append(dest, event.dest()...)...); err != nil {
+	if err := rows.Scan(append(dest, event.Dest()...)...); err != nil {
 		return m, err
 	}
 	if eventRow.Valid {
@@ -135,16 +138,16 @@ func scanMessage(rows *sql.Rows) (m Message, err error) {
 }
 
 // NextDue returns the earliest due time after a time; ok is false if there is none.
-func (s *outboxStore) NextDue(ctx context.Context, after time.Time) (due time.Time, ok bool, err error) {
+func (s *Store) NextDue(ctx context.Context, after time.Time) (due time.Time, ok bool, err error) {
 	err = s.file.Readers().QueryRowContext(ctx, nextDueSQL, sqlite.Stamp(after)).Scan(sqlite.Time(&due))
 	return due, !due.IsZero(), err
 }
 
 const nextDueSQL = `SELECT min(due_at) FROM outbox WHERE due_at > ?`
 
-// shiftDue changes the due times that are later than now by an SQLite modifier, such as "-3.5
+// ShiftDue changes the due times that are later than now by an SQLite modifier, such as "-3.5
 // seconds", after the clock was set back.
-func shiftDue(t *sqlite.Tx, by, now string) error {
+func ShiftDue(t *sqlite.Tx, by, now string) error {
 	_, err := t.Exec(shiftMessagesSQL, by, now)
 	t.Wake() // messages may be due now
 	return err
@@ -153,7 +156,7 @@ func shiftDue(t *sqlite.Tx, by, now string) error {
 const shiftMessagesSQL = `UPDATE outbox SET due_at = strftime('%Y-%m-%dT%H:%M:%fZ', due_at, ?) WHERE due_at > ?`
 
 // Backlog counts the messages of a topic in the outbox, at most limit.
-func (s *outboxStore) Backlog(ctx context.Context, topic string, limit int) (n int, err error) {
+func (s *Store) Backlog(ctx context.Context, topic string, limit int) (n int, err error) {
 	err = s.file.Readers().QueryRowContext(ctx, topicBacklogSQL, topic, limit).Scan(&n)
 	return n, err
 }
@@ -162,7 +165,7 @@ const topicBacklogSQL = `SELECT count(*) FROM (SELECT 1 FROM outbox WHERE topic 
 
 // Published deletes messages from the outbox. Unknown ids are ignored. It does not wait for fsync:
 // messages that reappear after a power failure are published again and deduplicated by id.
-func (s *outboxStore) Published(ctx context.Context, ids []int64) error {
+func (s *Store) Published(ctx context.Context, ids []int64) error {
 	if len(ids) == 0 {
 		return nil
 	}
@@ -178,35 +181,36 @@ func (s *outboxStore) Published(ctx context.Context, ids []int64) error {
 
 const publishedSQL = `DELETE FROM outbox WHERE id IN (SELECT value FROM json_each(?))`
 
-// outboxMessage is a message to put into the outbox.
-type outboxMessage struct {
-	topic, subject string
-	msgID, kind    string
-	ceSubject      string
-	provider       string
-	time           time.Time
-	due            time.Time // zero for immediately
-	traceparent    string
-	headers        map[string]string
-	event          int64  // row id of the order event that is the body, or 0
-	runID          string // run whose result waits for this message, or ""
-	body           string
+// Entry is a message to put into the outbox.
+type Entry struct {
+	Topic, Subject string
+	MsgID, Type    string
+	CESubject      string
+	Provider       string
+	Time           time.Time
+	Due            time.Time // zero for immediately
+	Traceparent    string
+	Headers        map[string]string
+	Event          int64  // row id of the order event that is the body, or 0
+	RunID          string // run whose result waits for this message, or ""
+	Body           string
 }
 
-func enqueue(t *sqlite.Tx, e *outboxMessage) error {
+// Enqueue puts a message into the outbox.
+func Enqueue(t *sqlite.Tx, e *Entry) error {
 	var headers, event any
-	if len(e.headers) > 0 {
-		text, err := sqlite.EncodeJSON(e.headers)
+	if len(e.Headers) > 0 {
+		text, err := sqlite.EncodeJSON(e.Headers)
 		if err != nil {
 			return err
 		}
 		headers = text
 	}
-	if e.event != 0 {
-		event = e.event
+	if e.Event != 0 {
+		event = e.Event
 	}
-	_, err := t.Exec(enqueueSQL, sqlite.StampOrNull(e.due), e.topic, e.subject, e.msgID, e.kind, e.ceSubject,
-		source(e.provider), sqlite.Stamp(e.time), sqlite.OrNull(e.traceparent), headers, event, sqlite.OrNull(e.body), sqlite.OrNull(e.runID))
+	_, err := t.Exec(enqueueSQL, sqlite.StampOrNull(e.Due), e.Topic, e.Subject, e.MsgID, e.Type, e.CESubject,
+		Source(e.Provider), sqlite.Stamp(e.Time), sqlite.OrNull(e.Traceparent), headers, event, sqlite.OrNull(e.Body), sqlite.OrNull(e.RunID))
 	t.Wake()
 	return err
 }
@@ -217,11 +221,11 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 const sourcePrefix = "/orderbeat/"
 
-// source returns the CloudEvents source of a provider's messages, a URI reference.
-func source(provider string) string { return sourcePrefix + Token(provider) }
+// Source returns the CloudEvents source of a provider's messages, a URI reference.
+func Source(provider string) string { return sourcePrefix + Token(provider) }
 
-// providerOf returns the provider of a source.
-func providerOf(of string) string {
+// ProviderOf returns the provider of a source.
+func ProviderOf(of string) string {
 	name := strings.TrimPrefix(of, sourcePrefix)
 	if plain, err := url.PathUnescape(name); err == nil {
 		return plain

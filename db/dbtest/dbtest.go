@@ -1,33 +1,34 @@
-package db_test
+// Package dbtest has what tests of db and of the packages below it share: databases, runs and outcomes.
+package dbtest
 
 import (
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/outbox"
 	"orderbeat/jobs"
 )
 
-// noon is the start time of the tests.
-var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+// Noon is the start time of the tests.
+var Noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
-// open opens a new database and closes it at the end of the test.
-func open(tb testing.TB) *db.DB {
+// Open opens a new database and closes it at the end of the test.
+func Open(tb testing.TB) *db.DB {
 	tb.Helper()
-	return openAt(tb, blankAt(tb))
+	return OpenAt(tb, Blank(tb))
 }
 
-// blankAt creates a new database with the current schema in a folder of the test.
-func blankAt(tb testing.TB) string {
+// Blank creates a new database with the current schema in a folder of the test.
+func Blank(tb testing.TB) string {
 	tb.Helper()
-	file, err := blank()
+	file, err := BlankFile()
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -38,8 +39,8 @@ func blankAt(tb testing.TB) string {
 	return path
 }
 
-// blank is the file of a new database. It is created once, because migrating takes longer than many tests.
-var blank = sync.OnceValues(func() ([]byte, error) {
+// BlankFile is the file of a new database. It is created once, because migrating takes longer than many tests.
+var BlankFile = sync.OnceValues(func() ([]byte, error) {
 	folder, err := os.MkdirTemp("", "orderbeat")
 	if err != nil {
 		return nil, err
@@ -56,7 +57,7 @@ var blank = sync.OnceValues(func() ([]byte, error) {
 	return os.ReadFile(path)
 })
 
-func openAt(tb testing.TB, path string) *db.DB {
+func OpenAt(tb testing.TB, path string) *db.DB {
 	tb.Helper()
 	d, err := db.Open(tb.Context(), db.Options{Path: path})
 	if err != nil {
@@ -70,8 +71,8 @@ func openAt(tb testing.TB, path string) *db.DB {
 	return d
 }
 
-// order is an order with two lines; one may be shipped.
-func order(id string, shipped bool) clients.Order {
+// Order is an order with two lines; one may be shipped.
+func Order(id string, shipped bool) clients.Order {
 	lines := make([]clients.Line, 2)
 	for i := range lines {
 		lines[i] = clients.Line{
@@ -93,26 +94,26 @@ func order(id string, shipped bool) clients.Order {
 	return o
 }
 
-// plan is a run of n jobs with a unique query, not started yet.
-func plan(n int) (jobs.Run, []jobs.Job) {
+// Plan is a run of n jobs with a unique query, not started yet.
+func Plan(n int) (jobs.Run, []jobs.Job) {
 	run := jobs.Run{
-		ID: jobs.NewID(noon), Provider: "michelin", Kind: "sync", State: jobs.Queued, Trigger: "nats",
-		Errors: []jobs.RunError{}, RequestedAt: noon, Traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+		ID: jobs.NewID(Noon), Provider: "michelin", Kind: "sync", State: jobs.Queued, Trigger: "nats",
+		Errors: []jobs.RunError{}, RequestedAt: Noon, Traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
 	}
 	js := make([]jobs.Job, n)
 	for i := range js {
 		js[i] = jobs.Job{
 			ID: fmt.Sprintf("%s-%05d", run.ID, i+1), RunID: run.ID, Provider: "michelin", Account: "detroit", Kind: "sync",
-			Question: jobs.Question{From: "2026-11-06", To: "2026-11-20", References: []string{run.ID}}, Attempt: 1, FirstAt: noon,
+			Question: jobs.Question{From: "2026-11-06", To: "2026-11-20", References: []string{run.ID}}, Attempt: 1, FirstAt: Noon,
 		}
 	}
 	return run, js
 }
 
-// start starts a run of n jobs.
-func start(tb testing.TB, d *db.DB, n int) (jobs.Run, []jobs.Job) {
+// Start starts a run of n jobs.
+func Start(tb testing.TB, d *db.DB, n int) (jobs.Run, []jobs.Job) {
 	tb.Helper()
-	run, js := plan(n)
+	run, js := Plan(n)
 	run, _, err := d.StartRun(tb.Context(), run, js)
 	if err != nil {
 		tb.Fatal(err)
@@ -120,16 +121,16 @@ func start(tb testing.TB, d *db.DB, n int) (jobs.Run, []jobs.Job) {
 	return run, js
 }
 
-// succeeded is the outcome of a job that received orders at a time.
-func succeeded(job jobs.Job, at time.Time, orders ...clients.Order) jobs.Outcome {
+// Succeeded is the outcome of a job that received orders at a time.
+func Succeeded(job jobs.Job, at time.Time, orders ...clients.Order) jobs.Outcome {
 	return jobs.Outcome{
 		Job: job, State: jobs.Succeeded, Orders: orders, Volatile: []string{"lines/description"},
 		AskedAt: at, FinishedAt: at.Add(2 * time.Second),
 	}
 }
 
-// failed is the outcome of a failed or waiting job.
-func failed(job jobs.Job, state jobs.State, at time.Time) jobs.Outcome {
+// Failed is the outcome of a failed or waiting job.
+func Failed(job jobs.Job, state jobs.State, at time.Time) jobs.Outcome {
 	o := jobs.Outcome{Job: job, State: state, AskedAt: at, FinishedAt: at.Add(2 * time.Second), Err: &clients.Error{
 		Provider: "michelin", Op: "order status", Code: clients.CodeUnavailable, Status: 503,
 		Message: "the server is in maintenance", Hint: "nothing to do",
@@ -140,8 +141,8 @@ func failed(job jobs.Job, state jobs.State, at time.Time) jobs.Outcome {
 	return o
 }
 
-// commit commits an outcome that must be accepted.
-func commit(tb testing.TB, d *db.DB, o jobs.Outcome) db.Committed {
+// Commit commits an outcome that must be accepted.
+func Commit(tb testing.TB, d *db.DB, o jobs.Outcome) db.Committed {
 	tb.Helper()
 	c, err := d.Commit(tb.Context(), o)
 	if err != nil {
@@ -150,15 +151,15 @@ func commit(tb testing.TB, d *db.DB, o jobs.Outcome) db.Committed {
 	return c
 }
 
-// observe starts a run with one job that receives orders at a time.
-func observe(tb testing.TB, d *db.DB, at time.Time, orders ...clients.Order) db.Committed {
+// Observe starts a run with one job that receives orders at a time.
+func Observe(tb testing.TB, d *db.DB, at time.Time, orders ...clients.Order) db.Committed {
 	tb.Helper()
-	_, js := start(tb, d, 1)
-	return commit(tb, d, succeeded(js[0], at, orders...))
+	_, js := Start(tb, d, 1)
+	return Commit(tb, d, Succeeded(js[0], at, orders...))
 }
 
-// pending returns all due messages.
-func pending(tb testing.TB, d *db.DB, at time.Time) []db.Message {
+// Pending returns all due messages.
+func Pending(tb testing.TB, d *db.DB, at time.Time) []outbox.Message {
 	tb.Helper()
 	m, err := d.Pending(tb.Context(), at, 100_000)
 	if err != nil {
@@ -167,11 +168,11 @@ func pending(tb testing.TB, d *db.DB, at time.Time) []db.Message {
 	return m
 }
 
-// publish removes all due messages from the outbox.
-func publish(tb testing.TB, d *db.DB) {
+// Publish removes all due messages from the outbox.
+func Publish(tb testing.TB, d *db.DB) {
 	tb.Helper()
 	var ids []int64
-	for _, m := range pending(tb, d, noon.AddDate(1, 0, 0)) {
+	for _, m := range Pending(tb, d, Noon.AddDate(1, 0, 0)) {
 		ids = append(ids, m.ID)
 	}
 	if err := d.Published(context.WithoutCancel(tb.Context()), ids); err != nil {
@@ -179,4 +180,11 @@ func publish(tb testing.TB, d *db.DB) {
 	}
 }
 
-func itoa(n int) string { return strconv.Itoa(n) }
+// CheckConsistent fails the test if the database is inconsistent.
+func CheckConsistent(tb testing.TB, d *db.DB) {
+	tb.Helper()
+	faults, err := d.Check(tb.Context())
+	if len(faults) > 0 || err != nil {
+		tb.Errorf("got %v, %v, want no fault", faults, err)
+	}
+}

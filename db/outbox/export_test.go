@@ -1,4 +1,4 @@
-package db // internal: gives external tests access to the queries
+package outbox // internal: gives external tests access to the queries
 
 import (
 	"time"
@@ -6,8 +6,8 @@ import (
 	"orderbeat/db/queryplan"
 )
 
-// OutboxQueries returns the queries of the package on growing tables.
-func OutboxQueries() []queryplan.Query {
+// Queries returns the queries of the package on growing tables.
+func Queries() []queryplan.Query {
 	list := []queryplan.Query{
 		queryplan.Of("publishable", publishableSQL, "alerts", "t", 1),
 		queryplan.Of("publishable orders", publishableOrdersSQL, "t", "t", 1),

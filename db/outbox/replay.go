@@ -1,4 +1,4 @@
-package db
+package outbox
 
 import (
 	"context"
@@ -28,7 +28,7 @@ const replayChunk = 500
 // original subject or another one. Each event keeps its id; its message id is
 // "<event id>.replay.<id>", where id identifies the replay. It returns the number of events, also if
 // ctx ends early.
-func (s *outboxStore) Replay(ctx context.Context, f EventFilter, id, subject string) (n int, err error) {
+func (s *Store) Replay(ctx context.Context, f EventFilter, id, subject string) (n int, err error) {
 	last := int64(0)
 	if err := s.file.Readers().QueryRowContext(ctx, lastEventSQL).Scan(&last); err != nil {
 		return 0, err
@@ -41,7 +41,7 @@ func (s *outboxStore) Replay(ctx context.Context, f EventFilter, id, subject str
 		err = s.file.Write(ctx, len(list), sqlite.AsOpened, func(t *sqlite.Tx) error {
 			for i := range list {
 				e := list[i].message(id, subject)
-				if err := enqueue(t, &e); err != nil {
+				if err := Enqueue(t, &e); err != nil {
 					return err
 				}
 			}
@@ -62,21 +62,21 @@ type republished struct {
 	eventID, kind, provider, account, orderID string
 }
 
-func (e *republished) message(id, subject string) outboxMessage {
+func (e *republished) message(id, subject string) Entry {
 	key := Token(e.provider) + "." + Token(e.account) + "." + Token(e.orderID)
-	again := outboxMessage{
-		topic: "orders", subject: "orders." + key, msgID: e.eventID + ".replay." + id, kind: e.kind,
-		ceSubject: Token(e.account) + "/" + Token(e.orderID), provider: e.provider, time: time.Now(),
-		headers: map[string]string{HeaderReplay: id}, event: e.row,
+	again := Entry{
+		Topic: "orders", Subject: "orders." + key, MsgID: e.eventID + ".replay." + id, Type: e.kind,
+		CESubject: Token(e.account) + "/" + Token(e.orderID), Provider: e.provider, Time: time.Now(),
+		Headers: map[string]string{HeaderReplay: id}, Event: e.row,
 	}
 	if subject != "" {
-		again.topic, again.subject = "reply", subject
+		again.Topic, again.Subject = "reply", subject
 	}
 	return again
 }
 
 // replayed returns the next events after a row, up to row last.
-func (s *outboxStore) replayed(ctx context.Context, f EventFilter, after, last int64) ([]republished, error) {
+func (s *Store) replayed(ctx context.Context, f EventFilter, after, last int64) ([]republished, error) {
 	query, args := f.query(after, last)
 	return sqlite.Fetch(ctx, s.file.Bulk(), func(rows *sql.Rows) (e republished, err error) {
 		err = rows.Scan(&e.row, &e.eventID, &e.kind, &e.provider, &e.account, &e.orderID)
