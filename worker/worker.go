@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"runtime/debug"
 	"time"
 
@@ -25,6 +26,7 @@ import (
 	"orderbeat/worker/jobrunner"
 	"orderbeat/worker/leader"
 	"orderbeat/worker/metrics"
+	"orderbeat/worker/page"
 	"orderbeat/worker/planner"
 	"orderbeat/worker/problems"
 	"orderbeat/worker/relay"
@@ -149,14 +151,19 @@ func Run(ctx context.Context, c Config) error {
 	backing.Go(func() error { outbox.Run(serving); return nil })
 	if listener != nil {
 		ready := newReadiness(conn, c, lease, outbox.Trouble, troubles, func() bool { return taken.Err() != nil })
+		pages := page.New(page.Config{
+			Store: c.DB, Call: endpoints.Call, Providers: c.Providers, Caller: caller(c.Web), NotLeader: lease.NotLeaderReason,
+			Public: public, Version: c.Version, Log: c.Log,
+		})
 		site := web.NewSite(web.SiteConfig{
-			Config: c.Web, Public: public, NotLeader: lease.NotLeaderReason, Ready: ready.page(c.Web),
+			Config: c.Web, Public: public, NotLeader: lease.NotLeaderReason, Ready: ready.page(c.Web), Page: pages,
 			Metrics: metrics.New(metrics.Config{
 				DB: c.DB, Providers: c.Providers, Sources: creds.Sources, Topics: relay.Topics, Log: c.Log,
 				Leading: func() bool { return lease.NotLeaderReason() == nil },
 			}, append(outbox.Counters(), append(runner.Counters(), ticks, troubles)...)...),
 			Sources: creds.Sources, Redirects: settings.RedirectURIs(c.Providers), Again: again, Log: c.Log,
 		})
+		backing.Go(func() error { pages.Run(serving); return nil })
 		backing.Go(func() error {
 			if err := listener.Serve(serving, site.Hosts(), site.Pages()); err != nil {
 				fail(err)
@@ -273,6 +280,14 @@ func live(p *planner.Planner, r *jobrunner.Runner) func(context.Context, jobs.Re
 			return err
 		}
 		return r.Live(ctx, plan.Run, plan.Jobs[0])
+	}
+}
+
+// caller is who sends a request to the page.
+func caller(c web.Config) func(*http.Request) (name string, operator bool) {
+	return func(r *http.Request) (string, bool) {
+		name, operator, _ := c.Caller(r) // the listener has rejected those without a login
+		return name, operator
 	}
 }
 

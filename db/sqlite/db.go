@@ -205,3 +205,11 @@ func (d *DB) Woken() <-chan struct{} {
 	}
 	return d.writer.wake
 }
+
+// Commits counts the transactions that this process has committed: it changes when the content does.
+func (d *DB) Commits() int64 {
+	if d.writer == nil {
+		return 0
+	}
+	return d.writer.commits.Load()
+}

@@ -43,6 +43,7 @@ type writer struct {
 	statements map[string]statement
 	relaxed    bool // synchronous is currently "normal"
 
+	commits atomic.Int64                 // successful transactions
 	corrupt atomic.Pointer[corruptError] // the first error about a corrupt file
 	lost    atomic.Pointer[lostError]    // set while the files are missing or replaced
 	broken  atomic.Pointer[brokenError]  // the last statement that failed because of the schema
@@ -202,6 +203,7 @@ func (w *writer) commit(ctx context.Context, batch []*op) []error {
 		}
 		return errs
 	}
+	w.commits.Add(1)
 	for _, f := range t.after {
 		f()
 	}

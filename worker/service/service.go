@@ -266,9 +266,8 @@ func (s *Service) encode(reply any) ([]byte, error) {
 
 // sendError sends an error reply.
 func (s *Service) sendError(msg *nats.Msg, e *api.Error) {
-	masked := *e
-	masked.Message, masked.Hint = s.Mask.Text(e.Message), s.Mask.Text(e.Hint)
-	body, err := json.Marshal(map[string]*api.Error{"error": &masked})
+	masked := s.masked(e)
+	body, err := json.Marshal(map[string]*api.Error{"error": masked})
 	if err != nil {
 		body = nil
 	}

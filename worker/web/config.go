@@ -15,6 +15,10 @@ type Config struct {
 	// none.
 	User     string
 	Password secret.Secret
+	// ReadOnlyUser and ReadOnlyPassword are a second login, which may read every page and act on
+	// nothing; "" is none.
+	ReadOnlyUser     string
+	ReadOnlyPassword secret.Secret
 	// Cert and Key are PEM files; "" is plain HTTP.
 	Cert, Key string
 	// ExternalURL is the URL for browsers, without a trailing slash; "" is the listener's own

@@ -54,18 +54,33 @@ func guarded(c Config, hosts []string, log *slog.Logger, pages http.Handler) htt
 	})
 }
 
-// Admits reports whether the request has the password, or none is required. It compares in
-// constant time.
+// Admits reports whether the request has a login, or none is required.
 func (w Config) Admits(r *http.Request) bool {
-	if w.User == "" {
-		return true
-	}
-	user, password, _ := r.BasicAuth()
-	return same(user, w.User)&same(password, w.Password.Reveal()) == 1
+	_, _, ok := w.Caller(r)
+	return ok
 }
 
-// authenticated reports whether the request has the password; false if none is configured.
-func (w Config) authenticated(r *http.Request) bool { return w.User != "" && w.Admits(r) }
+// Caller returns who sends a request, and whether they are an operator, who may act; ok is false
+// without a valid login. Without configured logins everybody is an operator without a name. It
+// compares in constant time.
+func (w Config) Caller(r *http.Request) (name string, operator, ok bool) {
+	if w.User == "" {
+		return "", true, true
+	}
+	user, password, _ := r.BasicAuth()
+	operator = same(user, w.User)&same(password, w.Password.Reveal()) == 1
+	reader := same(user, w.ReadOnlyUser)&same(password, w.ReadOnlyPassword.Reveal()) == 1
+	if !operator && (!reader || w.ReadOnlyUser == "") {
+		return "", false, false
+	}
+	return user, operator, true
+}
+
+// authenticated reports whether the request has the operator's login; false if none is configured.
+func (w Config) authenticated(r *http.Request) bool {
+	_, operator, _ := w.Caller(r)
+	return w.User != "" && operator
+}
 
 func same(a, b string) int {
 	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b)) // of one length

@@ -15,8 +15,11 @@ const (
 	callbackPath = "/oauth/callback/"
 )
 
+// PagePath is the path below which the operator's page is, except for "/".
+const PagePath = "/ui/"
+
 // ownPaths are the listener's other pages.
-var ownPaths = []string{"/", "/healthz", "/readyz", "/metrics"}
+var ownPaths = []string{"/", "/livez", "/healthz", "/readyz", "/metrics"}
 
 // CheckRedirects returns which redirect URIs the web listener cannot serve for their provider,
 // and why. uris has the redirect URI that each provider configures, or "". Only paths are
@@ -36,7 +39,7 @@ func CheckRedirects(uris map[string]string) map[string]string {
 			wrong[provider] = "must have a path without braces, spaces and other characters that URLs escape: the web listener cannot serve it"
 		case strings.TrimSuffix(at, "/") != strings.TrimSuffix(path.Clean(at), "/"):
 			wrong[provider] = `must have a path without "//", "/." and "/..": browsers and the web listener change it`
-		case slices.Contains(ownPaths, at) || strings.HasPrefix(at, startPath):
+		case slices.Contains(ownPaths, at) || strings.HasPrefix(at, startPath) || strings.HasPrefix(at+"/", PagePath):
 			wrong[provider] = fmt.Sprintf("must have another path: %s is one of the web listener's own pages", at)
 		case isCallback && others && callback != provider:
 			wrong[provider] = fmt.Sprintf("must have another path: %s is the callback of provider %s", at, callback)

@@ -16,6 +16,7 @@ type SiteConfig struct {
 	NotLeader func() error // why this process is not the leader, nil if it is
 	Ready     http.HandlerFunc
 	Metrics   http.Handler
+	Page      http.Handler // "/" and what is below [PagePath]
 	// Sources returns the token sources of a provider, and of one user only unless "".
 	Sources func(provider, user string) []*auth.Source
 	// Redirects maps each provider to the redirect URI that it configures, "" if it uses the
@@ -49,9 +50,8 @@ func (s *Site) Hosts() (hosts []string) {
 // Pages is the handler of all pages.
 func (s *Site) Pages() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", func(rw http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintln(rw, "orderbeat is running: /livez is the process, /readyz its readiness, /metrics for Prometheus")
-	})
+	mux.Handle("/{$}", s.Page)
+	mux.Handle(PagePath, s.Page)
 	for _, path := range []string{"/livez", "/healthz"} {
 		mux.HandleFunc("GET "+path, func(rw http.ResponseWriter, _ *http.Request) { fmt.Fprintln(rw, "ok") })
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"orderbeat/clients/plain"
 	"orderbeat/jobs"
 )
 
@@ -39,15 +40,8 @@ func PrintTable(w io.Writer, head []string, rows [][]string) error {
 	return tw.Flush()
 }
 
-// Plain makes foreign text safe for a terminal: one line, without control characters ([isControl]).
-func Plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		if isControl(r) {
-			return ' '
-		}
-		return r
-	}, s)
-}
+// Plain makes foreign text safe for a terminal: one line, without control characters.
+func Plain(s string) string { return plain.Line(s) }
 
 // OrDash returns s, or "-" if it is empty.
 func OrDash(s string) string {

@@ -3,53 +3,25 @@ package cli
 import (
 	"io"
 	"os"
-	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/term"
-)
 
-// isControl reports whether a character could control a terminal or disguise text on it: a
-// control character (C0, DEL, C1), a line separator, a bidirectional control, a tag or a
-// byte order mark. Line feeds and tabs are among them.
-func isControl(r rune) bool {
-	switch {
-	case unicode.IsControl(r), r == '\u2028', r == '\u2029', r == '\ufeff', r >= 0xe0000 && r <= 0xe007f:
-		return true
-	}
-	return unicode.Is(unicode.Bidi_Control, r)
-}
+	"orderbeat/clients/plain"
+)
 
 // terminal is a writer that replaces control characters other than line feeds and tabs: text
 // from providers, the database or NATS must not control the terminal.
 type terminal struct {
-	w       io.Writer
-	partial []byte // an incomplete UTF-8 character at the end of the last write
+	w     io.Writer
+	plain io.Writer // writes to w
 }
 
 // NewTerminal returns a writer that replaces characters that control a terminal.
-func NewTerminal(w io.Writer) io.Writer { return &terminal{w: w} }
+func NewTerminal(w io.Writer) io.Writer { return &terminal{w: w, plain: plain.NewWriter(w)} }
 
 // Write implements [io.Writer].
-func (t *terminal) Write(p []byte) (int, error) {
-	text := append(t.partial, p...)
-	out := make([]byte, 0, len(text))
-	for len(text) > 0 {
-		r, n := utf8.DecodeRune(text)
-		if r == utf8.RuneError && n == 1 && !utf8.FullRune(text) {
-			break
-		}
-		if isControl(r) && r != '\n' && r != '\t' {
-			r = ' '
-		}
-		out, text = utf8.AppendRune(out, r), text[n:]
-	}
-	t.partial = append([]byte(nil), text...)
-	if _, err := t.w.Write(out); err != nil {
-		return 0, err
-	}
-	return len(p), nil
-}
+func (t *terminal) Write(p []byte) (int, error) { return t.plain.Write(p) }
 
 // EscapeJSON replaces control characters in a JSON text by equivalent \u escapes.
 func EscapeJSON(text []byte) []byte {
@@ -57,7 +29,7 @@ func EscapeJSON(text []byte) []byte {
 	out := make([]byte, 0, len(text))
 	for len(text) > 0 {
 		r, n := utf8.DecodeRune(text)
-		if !isControl(r) || r == '\n' || r == '\t' {
+		if !plain.IsControl(r) || r == '\n' || r == '\t' {
 			out, text = append(out, text[:n]...), text[n:]
 			continue
 		}

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"orderbeat/clients/plain"
 )
 
 // hostile controls a terminal or disguises text.
@@ -13,7 +15,7 @@ const hostile = "a\x1b]0;pwned\a\x1b[31m\u009b2J\u202etxt\u2066x\u200f\r\x7f\x00
 // controls returns the characters that must not reach a terminal.
 func controls(text string) (found []rune) {
 	for _, r := range text {
-		if isControl(r) && r != '\n' && r != '\t' {
+		if plain.IsControl(r) && r != '\n' && r != '\t' {
 			found = append(found, r)
 		}
 	}
@@ -22,7 +24,7 @@ func controls(text string) (found []rune) {
 
 func TestTerminalReplacesControlCharacters(t *testing.T) {
 	var out bytes.Buffer
-	w := &terminal{w: &out}
+	w := NewTerminal(&out)
 	for _, b := range []byte("a" + hostile + "é€\U0001f600\n\tb") { // one byte after the other
 		if n, err := w.Write([]byte{b}); n != 1 || err != nil {
 			t.Fatal(n, err)

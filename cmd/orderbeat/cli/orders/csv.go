@@ -5,10 +5,10 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/clients/plain"
 	"orderbeat/db"
 )
 
@@ -27,8 +27,8 @@ func ordersCSV(w io.Writer) func(page []db.StoredOrder, end bool) error {
 				notFound = instant(*o.NotFoundSince)
 			}
 			rows = append(rows, []string{
-				csvText(o.Provider), csvText(o.Account), csvText(o.OrderID), csvText(string(o.Reference)),
-				string(o.OrderedOn), csvText(string(o.Method)), string(o.Status),
+				plain.Cell(o.Provider), plain.Cell(o.Account), plain.Cell(o.OrderID), plain.Cell(string(o.Reference)),
+				string(o.OrderedOn), plain.Cell(string(o.Method)), string(o.Status),
 				number(o.OrderedQuantity), number(o.ShippedQuantity), number(o.OpenQuantity), string(o.PromisedOn), string(o.NextPromisedOn), fmt.Sprint(o.DaysLate), fmt.Sprint(o.Revision),
 				instant(o.FirstSeenAt), instant(o.LastSeenAt), instant(o.LastChangedAt),
 				notFound,
@@ -38,15 +38,6 @@ func ordersCSV(w io.Writer) func(page []db.StoredOrder, end bool) error {
 		rows = rows[:0]
 		return err
 	}
-}
-
-// csvText returns foreign text as a cell. Spreadsheets treat a cell that begins with one of
-// these characters as a formula; an apostrophe before it prevents that.
-func csvText(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r\n", rune(s[0])) {
-		return "'" + s
-	}
-	return s
 }
 
 // number formats a quantity; "" if unknown.

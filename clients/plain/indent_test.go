@@ -1,9 +1,11 @@
-package exchanges // an inside test of indent
+package plain_test
 
 import (
 	"bytes"
 	"encoding/json"
 	"testing"
+
+	"orderbeat/clients/plain"
 )
 
 func TestTruncatedBodyIsIndented(t *testing.T) {
@@ -12,11 +14,11 @@ func TestTruncatedBodyIsIndented(t *testing.T) {
 		if err := json.Indent(&want, []byte(text), "", "  "); err != nil {
 			t.Fatal(err)
 		}
-		if got := indent(text); got != want.String() {
+		if got := plain.Indent(text); got != want.String() {
 			t.Errorf("got\n%s\nwant\n%s", got, want.String())
 		}
 	}
-	if got, want := indent(`{"a":[{"b":"cut of`), "{\n  \"a\": [\n    {\n      \"b\": \"cut of"; got != want {
+	if got, want := plain.Indent(`{"a":[{"b":"cut of`), "{\n  \"a\": [\n    {\n      \"b\": \"cut of"; got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

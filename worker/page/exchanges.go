@@ -1,0 +1,58 @@
+package page
+
+import (
+	"net/http"
+	"strconv"
+
+	"orderbeat/clients/exchange"
+	"orderbeat/db"
+)
+
+type exchangesBody struct {
+	Provider, Account, RunID, JobID string
+	Failed                          bool
+	Choices                         choices
+	Exchanges                       []db.ExchangeRow
+}
+
+// exchanges lists recorded exchanges, the latest first.
+func (p *Page) exchanges(rw http.ResponseWriter, r *http.Request) error {
+	get := r.URL.Query().Get
+	b := exchangesBody{Provider: get("provider"), Account: get("account"), RunID: get("run"), JobID: get("job"), Failed: get("failed") != "", Choices: choicesOf(p.Providers)}
+	var err error
+	b.Exchanges, err = p.Store.Exchanges(r.Context(), db.ExchangeFilter{
+		Provider: b.Provider, Account: b.Account, RunID: b.RunID, JobID: b.JobID, Failed: b.Failed, Limit: 2 * maxRows,
+	})
+	if err != nil {
+		return err
+	}
+	return p.show(rw, r, http.StatusOK, "exchanges.html", "exchanges", "Exchanges", b)
+}
+
+type exchangeBody struct {
+	Row                       db.ExchangeRow
+	Exchange                  exchange.Exchange
+	RequestBody, ResponseBody string
+}
+
+// exchange shows a request and its response, redacted as they are stored.
+func (p *Page) exchange(rw http.ResponseWriter, r *http.Request) error {
+	id, err := strconv.ParseInt(r.URL.Query().Get("id"), 10, 64)
+	if err != nil {
+		return notFound("There is no such exchange.")
+	}
+	var b exchangeBody
+	var found bool
+	if b.Row, b.Exchange, found, err = p.Store.Exchange(r.Context(), id); err != nil {
+		return err
+	}
+	if !found {
+		return notFound("This exchange is not recorded, or was deleted after db.retention.")
+	}
+	response, err := b.Exchange.Body()
+	if err != nil {
+		return err
+	}
+	b.RequestBody, b.ResponseBody = body(b.Exchange.RequestBody), body(string(response))
+	return p.show(rw, r, http.StatusOK, "exchange.html", "exchanges", "Exchange "+strconv.FormatInt(id, 10), b)
+}

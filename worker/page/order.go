@@ -1,0 +1,224 @@
+package page
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"orderbeat/clients"
+	"orderbeat/clients/plain"
+	"orderbeat/db"
+	"orderbeat/db/reports"
+)
+
+type orderBody struct {
+	Order     db.StoredOrder
+	Documents db.OrderDocuments
+	Timeline  []revisionRow
+	Earlier   string // address of earlier revisions
+	Plot      *plot
+}
+
+// revisionRow is one entry of the timeline.
+type revisionRow struct {
+	reports.Revision
+	Document  string // what a despatch advice or an invoice says, in one line
+	Changes   []changeRow
+	More      int // changes that are not shown
+	Exchanges []reports.JobExchange
+}
+
+// changeRow is one difference in words.
+type changeRow struct{ Path, Before, After string }
+
+const (
+	// maxChanges bounds the changes of a revision, and maxExchanges the exchanges of a timeline.
+	maxChanges   = 40
+	maxExchanges = 400
+	// maxLines bounds the lines of an order that are shown.
+	maxLines = 500
+)
+
+// order shows an order with its timeline.
+func (p *Page) order(rw http.ResponseWriter, r *http.Request) error {
+	ctx, get := r.Context(), r.URL.Query().Get
+	provider, account, id := get("provider"), get("account"), get("id")
+	var b orderBody
+	var found bool
+	var err error
+	if b.Order, found, err = p.Store.Order(ctx, provider, account, id); err != nil {
+		return err
+	}
+	if !found {
+		return notFound("This order is not stored.")
+	}
+	b.Order.Lines = b.Order.Lines[:min(len(b.Order.Lines), maxLines)]
+	if b.Documents, err = p.Store.Documents(ctx, provider, account, id); err != nil {
+		return err
+	}
+	before, _ := strconv.Atoi(get("before")) // 0 for none, and for what is no number
+	revisions, err := p.Store.Reports().Timeline(ctx, provider, account, id, before, maxRows)
+	if err != nil {
+		return err
+	}
+	if len(revisions) == maxRows {
+		b.Earlier = query("/ui/order", "provider", provider, "account", account, "id", id, "before", revisions[maxRows-1].Revision)
+	}
+	jobIDs := make([]string, len(revisions))
+	for i, v := range revisions {
+		jobIDs[i] = v.JobID
+	}
+	exchanges, err := p.Store.Reports().ExchangesOf(ctx, slices.Compact(slices.Sorted(slices.Values(jobIDs))), maxExchanges)
+	if err != nil {
+		return err
+	}
+	for _, v := range revisions {
+		row := revisionOf(v, maxChanges)
+		row.Exchanges = exchanges[v.JobID]
+		b.Timeline = append(b.Timeline, row)
+	}
+	promises, err := p.Store.Reports().Promises(ctx, provider, account, id)
+	if err != nil {
+		return err
+	}
+	b.Plot = promisePlot(promises)
+	return p.show(rw, r, http.StatusOK, "order.html", "orders", "Order "+id, b)
+}
+
+// revisionOf shows up to limit changes of a revision, those of the order itself first.
+func revisionOf(v reports.Revision, limit int) revisionRow {
+	row := revisionRow{Revision: v}
+	if (v.Type == db.TypeOrderDespatched || v.Type == db.TypeOrderInvoiced) && len(v.Changes) > 0 {
+		row.Document = documentText(v.Type, v.Changes[0].After)
+		return row
+	}
+	changes := slices.Clone(v.Changes)
+	slices.SortStableFunc(changes, func(a, b reports.Change) int { return strings.Count(a.Path, "/") - strings.Count(b.Path, "/") })
+	if len(changes) > limit {
+		changes, row.More = changes[:limit], len(changes)-limit
+	}
+	for _, c := range changes {
+		row.Changes = append(row.Changes, changeRow{c.Path, valueText(c.Path, c.Before), valueText(c.Path, c.After)})
+	}
+	return row
+}
+
+// valueText is one side of a change in one line.
+func valueText(path string, raw json.RawMessage) string {
+	const most = 120
+	text := string(raw)
+	var s string
+	switch {
+	case isNull(raw):
+		return "–"
+	case strings.HasSuffix(path, "/schedule"):
+		text = scheduleText(raw)
+	case strings.HasSuffix(path, "/despatches"):
+		text = despatchesText(raw)
+	case json.Unmarshal(raw, &s) == nil:
+		text = s
+	case raw[0] == '{':
+		text = "line"
+	}
+	if text = plain.Line(text); len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return text
+}
+
+func scheduleText(raw json.RawMessage) string {
+	var list []clients.ScheduleLine
+	if json.Unmarshal(raw, &list) != nil {
+		return string(raw)
+	}
+	parts := make([]string, len(list))
+	for i, l := range list {
+		parts[i] = dash(l.DeliveryOn) + ": " + amounts(l.Amounts)
+	}
+	return dash(strings.Join(parts, "; "))
+}
+
+func despatchesText(raw json.RawMessage) string {
+	var list []clients.Despatch
+	if json.Unmarshal(raw, &list) != nil {
+		return string(raw)
+	}
+	parts := make([]string, len(list))
+	for i, d := range list {
+		parts[i] = d.Quantity.String() + " on " + dash(d.DespatchedOn)
+	}
+	return dash(strings.Join(parts, "; "))
+}
+
+// documentText says in one line what a despatch advice or an invoice reports.
+func documentText(event string, document json.RawMessage) string {
+	if event == db.TypeOrderInvoiced {
+		var i clients.Invoice
+		if json.Unmarshal(document, &i) != nil {
+			return ""
+		}
+		return "Invoice " + i.Number + ": " + strings.TrimSpace(dash(i.TotalAmount)+" "+string(i.Currency)) + ", due " + dash(i.DueOn)
+	}
+	var a clients.Advice
+	if json.Unmarshal(document, &a) != nil {
+		return ""
+	}
+	text := "Despatch advice " + a.AdviceID + ": left " + dash(a.DespatchedOn) + " with " + dash(a.Carrier) + ", expected " + dash(a.ExpectedOn)
+	if len(a.Tracking) > 0 {
+		text += ", tracking " + strings.Join(a.Tracking, " ")
+	}
+	return text
+}
+
+// amounts lists the quantities of a schedule line by state: "2 scheduled, 1 open".
+func amounts(a clients.Amounts) string {
+	var parts []string
+	for _, s := range []struct {
+		quantity clients.Quantity
+		state    string
+	}{
+		{a.Confirmed, "confirmed"},
+		{a.Backordered, "backordered"},
+		{a.Cancelled, "cancelled"},
+		{a.Scheduled, "scheduled"},
+		{a.Open, "open"},
+		{a.Shipped, "shipped"},
+	} {
+		if s.quantity.Some() {
+			parts = append(parts, s.quantity.String()+" "+s.state)
+		}
+	}
+	return dash(strings.Join(parts, ", "))
+}
+
+// promisePlot plots how the promised dates moved, nil if there is nothing to plot.
+func promisePlot(promises []reports.Promise) *plot {
+	pl := &plot{Name: "promise", Title: "Promised dates over time", Dates: true, Steps: true, Series: []series{{Label: "earliest open promise", Color: 1}, {Label: "latest promise", Color: 2}}}
+	known := false
+	for _, pr := range promises {
+		pl.X = append(pl.X, pr.ObservedAt.Unix())
+		pl.Series[0].Y = append(pl.Series[0].Y, dateValue(pr.Earliest))
+		pl.Series[1].Y = append(pl.Series[1].Y, dateValue(pr.Latest))
+		known = known || pr.Latest != ""
+	}
+	if !known {
+		return nil
+	}
+	last := len(promises) - 1
+	pl.X = append(pl.X, time.Now().Unix()) // the last promise holds until now
+	pl.Series[0].Y = append(pl.Series[0].Y, dateValue(promises[last].Earliest))
+	pl.Series[1].Y = append(pl.Series[1].Y, dateValue(promises[last].Latest))
+	return pl
+}
+
+// dateValue is a date in seconds, nil if there is none.
+func dateValue(d clients.Date) *float64 {
+	if d == "" {
+		return nil
+	}
+	v := float64(d.Time().Unix())
+	return &v
+}

@@ -1,0 +1,128 @@
+package page
+
+import (
+	"net/http"
+	"time"
+
+	"orderbeat/auth"
+	"orderbeat/clients"
+	"orderbeat/db"
+	"orderbeat/db/reports"
+	"orderbeat/jobs"
+	"orderbeat/worker/api"
+)
+
+// recentRevisions and recentChanges bound the list of the latest changes.
+const (
+	recentRevisions = 12
+	recentChanges   = 3
+)
+
+// day is what the overview looks back.
+const day = 24 * time.Hour
+
+type overviewBody struct {
+	Alerts   []db.Alert
+	More     int // alerts that are not shown
+	Counts   reports.Counts
+	Most     int
+	Failed   int        // jobs that ended without success in a day
+	Worst    jobs.State // of theirs
+	Accounts []accountRow
+	Recent   []recentRow
+	States   []jobs.State
+}
+
+// recentRow is one of the latest revisions of all orders.
+type recentRow struct {
+	Order reports.RecentChange
+	Row   revisionRow
+}
+
+// accountRow is the health of one account.
+type accountRow struct {
+	Provider, Environment, Account string
+	LastSuccessAt, LastFailureAt   *time.Time
+	FailureCode                    clients.Code
+	Freshness                      string // fresh, stale or never
+	FreshFor                       string
+	Breaker                        clients.BreakerState
+	BreakerUntil                   *time.Time
+	Rate, RateNow                  string
+	Credentials                    []credentialState
+}
+
+type credentialState struct {
+	User  string
+	State auth.State
+}
+
+// overview shows what is wrong now, and what happens.
+func (p *Page) overview(rw http.ResponseWriter, r *http.Request) error {
+	ctx, store := r.Context(), p.Store.Reports()
+	const shown = 20
+	b := overviewBody{Most: reports.MaxCounted, States: []jobs.State{jobs.Queued, jobs.Running, jobs.Waiting}}
+	var err error
+	if b.Alerts, err = p.Store.Alerts(ctx, true); err != nil {
+		return err
+	}
+	if len(b.Alerts) > shown {
+		b.Alerts, b.More = b.Alerts[:shown], len(b.Alerts)-shown
+	}
+	if b.Counts, err = store.Counts(ctx, time.Now().Add(-day)); err != nil {
+		return err
+	}
+	for _, state := range []jobs.State{jobs.Partial, jobs.Failed, jobs.Dead} {
+		if b.Failed += b.Counts.Jobs[state]; b.Counts.Jobs[state] > 0 {
+			b.Worst = state
+		}
+	}
+	recent, err := store.RecentChanges(ctx, recentRevisions)
+	if err != nil {
+		return err
+	}
+	for _, c := range recent {
+		b.Recent = append(b.Recent, recentRow{c, revisionOf(c.Revision, recentChanges)})
+	}
+	var providers api.Providers
+	if err := p.Call(ctx, "providers.list", struct{}{}, &providers); err != nil {
+		return err
+	}
+	for _, provider := range providers.Providers {
+		b.Accounts = append(b.Accounts, accountRows(provider)...)
+	}
+	return p.show(rw, r, http.StatusOK, "overview.html", "overview", "Overview", b)
+}
+
+func accountRows(p api.Provider) []accountRow {
+	rows := make([]accountRow, len(p.Accounts))
+	for i, a := range p.Accounts {
+		row := accountRow{
+			Provider: p.Provider, Environment: p.Environment, Account: a.Account, LastSuccessAt: a.LastSuccessAt, LastFailureAt: a.LastFailureAt,
+			FailureCode: a.FailureCode, FreshFor: p.FreshFor, Rate: p.Rate, RateNow: p.RateNow, Freshness: freshness(p, a),
+		}
+		if a.LastFailureAt != nil && a.LastSuccessAt != nil && a.LastFailureAt.Before(*a.LastSuccessAt) {
+			row.LastFailureAt, row.FailureCode = nil, "" // it was repaired
+		}
+		if p.Breaker != nil {
+			row.Breaker, row.BreakerUntil = p.Breaker.State, p.Breaker.Until
+		}
+		for _, c := range p.Credentials {
+			row.Credentials = append(row.Credentials, credentialState{c.User, c.State})
+		}
+		rows[i] = row
+	}
+	return rows
+}
+
+// freshness compares the last success of an account with fresh_for.
+func freshness(p api.Provider, a api.Account) string {
+	if a.LastSuccessAt == nil {
+		return "never"
+	}
+	limit, err := jobs.ParseDuration(p.FreshFor)
+	if p.FreshFor != "" && err == nil && time.Since(*a.LastSuccessAt) > limit {
+		return "stale"
+	}
+	return "fresh"
+}

@@ -1,0 +1,151 @@
+package page
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"orderbeat/clients/exchange"
+	"orderbeat/db"
+	"orderbeat/db/reports"
+	"orderbeat/jobs"
+	"orderbeat/worker/settings"
+)
+
+// Store has the reads of the page.
+type Store interface {
+	Order(ctx context.Context, provider, account, orderID string) (db.StoredOrder, bool, error)
+	Documents(ctx context.Context, provider, account, orderID string) (db.OrderDocuments, error)
+	RunJobs(ctx context.Context, runID string) ([]db.JobRow, error)
+	Exchanges(ctx context.Context, f db.ExchangeFilter) ([]db.ExchangeRow, error)
+	Exchange(ctx context.Context, id int64) (db.ExchangeRow, exchange.Exchange, bool, error)
+	Alerts(ctx context.Context, raisedOnly bool) ([]db.Alert, error)
+	Reports() *reports.Reports
+}
+
+// Config has a page's dependencies.
+type Config struct {
+	Store Store
+	// Call carries out an operation of the request/reply service, such as "jobs.retry". Its errors
+	// are [*api.Error].
+	Call      func(ctx context.Context, endpoint string, request, reply any) error
+	Providers []settings.Provider
+	// Caller returns who sends a request, "" without a login, and whether they may act.
+	Caller    func(*http.Request) (name string, operator bool)
+	NotLeader func() error // why this process is not the leader, nil if it is
+	Public    string       // URL of the web listener, as people reach it
+	Version   string
+	Log       *slog.Logger
+}
+
+const (
+	// pageTimeout bounds the reads of a page, actionTimeout an action, which may call a provider.
+	pageTimeout   = 10 * time.Second
+	actionTimeout = time.Minute
+	// maxPages bounds the pages that are rendered at once, and maxForm the bytes of a form.
+	maxPages = 16
+	maxForm  = 64 << 10
+	// maxRows is the number of rows of a list.
+	maxRows = 50
+)
+
+// Page is the operator's page. It is an [http.Handler].
+type Page struct {
+	Config
+	base  string // path of [Config.Public]
+	token string // of forms, see [Page.act]
+	slots chan struct{}
+	live  *live
+	mux   *http.ServeMux
+}
+
+// New returns a page. [Page.Run] sends its updates.
+func New(c Config) *Page {
+	p := &Page{Config: c, token: rand.Text(), slots: make(chan struct{}, maxPages), mux: http.NewServeMux()}
+	if u, err := url.Parse(c.Public); err == nil {
+		p.base = strings.TrimRight(u.Path, "/")
+	}
+	p.live = newLive(c.Store.Reports().Version)
+	for pattern, handle := range p.routes() {
+		p.mux.Handle(pattern, p.bounded(handle))
+	}
+	p.mux.Handle("POST /ui/act/{action}", p.protected(p.bounded(p.act)))
+	p.mux.HandleFunc("GET /ui/live", p.live.serve)
+	p.mux.Handle("GET /ui/assets/", assets())
+	p.mux.Handle("/ui/", p.bounded(func(http.ResponseWriter, *http.Request) error { return notFound("There is no such page.") }))
+	return p
+}
+
+// routes are the sections of the page. All of them only read.
+func (p *Page) routes() map[string]handler {
+	return map[string]handler{
+		"GET /{$}":            p.overview,
+		"GET /ui/orders":      p.orders,
+		"GET /ui/orders.csv":  p.ordersCSV,
+		"GET /ui/order":       p.order,
+		"GET /ui/runs":        p.runs,
+		"GET /ui/run":         p.run,
+		"GET /ui/jobs":        p.jobs,
+		"GET /ui/job":         p.job,
+		"GET /ui/schedules":   p.schedules,
+		"GET /ui/exchanges":   p.exchanges,
+		"GET /ui/exchange":    p.exchange,
+		"GET /ui/credentials": p.credentials,
+		"GET /ui/alerts":      p.alerts,
+	}
+}
+
+// ServeHTTP implements [http.Handler].
+func (p *Page) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	rw.Header().Set("Content-Security-Policy", contentPolicy)
+	p.mux.ServeHTTP(rw, r)
+}
+
+// contentPolicy allows the page's own assets, requests and forms.
+const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// Run sends updates to open pages until ctx ends.
+func (p *Page) Run(ctx context.Context) { p.live.run(ctx) }
+
+// handler writes a page, or returns an error that is shown as one.
+type handler func(rw http.ResponseWriter, r *http.Request) error
+
+// bounded limits the pages that are rendered at once, and their time.
+func (p *Page) bounded(handle handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		timeout := pageTimeout
+		if r.Method == http.MethodPost {
+			timeout = actionTimeout
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), timeout)
+		defer cancel()
+		select {
+		case p.slots <- struct{}{}:
+			defer func() { <-p.slots }()
+		case <-ctx.Done():
+			http.Error(rw, "too many pages are requested at once", http.StatusServiceUnavailable)
+			return
+		}
+		r = r.WithContext(ctx)
+		if err := handle(rw, r); err != nil {
+			p.failed(rw, r, err)
+		}
+	})
+}
+
+// Reply types of the operations that lists are read with.
+type (
+	runList struct {
+		Runs   []jobs.Run `json:"runs"`
+		Cursor string     `json:"cursor"`
+	}
+	jobList struct {
+		Jobs   []db.JobRow `json:"jobs"`
+		Cursor string      `json:"cursor"`
+	}
+)
