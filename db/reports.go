@@ -3,4 +3,4 @@ package db
 import "orderbeat/db/reports"
 
 // Reports returns the reads of the operator's page.
-func (d *DB) Reports() *reports.Reports { return reports.New(d.file) }
+func (d *DB) Reports() *reports.Reports { return reports.New(d.data) }

@@ -11,6 +11,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/clients/plain"
 	"orderbeat/db"
+	"orderbeat/db/outbox"
 	"orderbeat/db/reports"
 )
 
@@ -91,7 +92,7 @@ func (p *Page) order(rw http.ResponseWriter, r *http.Request) error {
 // revisionOf shows up to limit changes of a revision, those of the order itself first.
 func revisionOf(v reports.Revision, limit int) revisionRow {
 	row := revisionRow{Revision: v}
-	if (v.Type == db.TypeOrderDespatched || v.Type == db.TypeOrderInvoiced) && len(v.Changes) > 0 {
+	if (v.Type == outbox.TypeOrderDespatched || v.Type == outbox.TypeOrderInvoiced) && len(v.Changes) > 0 {
 		row.Document = documentText(v.Type, v.Changes[0].After)
 		return row
 	}
@@ -155,7 +156,7 @@ func despatchesText(raw json.RawMessage) string {
 
 // documentText says in one line what a despatch advice or an invoice reports.
 func documentText(event string, document json.RawMessage) string {
-	if event == db.TypeOrderInvoiced {
+	if event == outbox.TypeOrderInvoiced {
 		var i clients.Invoice
 		if json.Unmarshal(document, &i) != nil {
 			return ""

@@ -13,24 +13,30 @@ import (
 
 // webSection is the section [web].
 type webSection struct {
-	Listen string `toml:"listen"`
-	Auth   struct {
-		User     string        `toml:"user"`
-		Password secret.Secret `toml:"password"`
-	} `toml:"auth"`
-	TLS struct {
+	Listen       string   `toml:"listen"`
+	Auth         webLogin `toml:"auth"`
+	AuthReadonly webLogin `toml:"auth_readonly"`
+	TLS          struct {
 		Cert string `toml:"cert"`
 		Key  string `toml:"key"`
 	} `toml:"tls"`
 	ExternalURL string `toml:"external_url"`
 }
 
+// webLogin is a login for the web listener.
+type webLogin struct {
+	User     string        `toml:"user"`
+	Password secret.Secret `toml:"password"`
+}
+
 func (l *loader) web(s webSection) web.Config {
-	if strings.ContainsRune(s.Auth.User, ':') {
-		l.add("web.auth.user", "must not contain a colon (RFC 7617)")
-	}
-	if (s.Auth.User == "") != s.Auth.Password.Empty() && !l.has("web.auth.password") {
-		l.add("web.auth", "user and password must be set together")
+	l.webLogin("web.auth", s.Auth)
+	l.webLogin("web.auth_readonly", s.AuthReadonly)
+	switch {
+	case s.AuthReadonly.User != "" && s.Auth.User == "" && !l.has("web.auth"):
+		l.add("web.auth_readonly", "requires web.auth: without it everybody is an operator")
+	case s.AuthReadonly.User != "" && s.AuthReadonly.User == s.Auth.User:
+		l.add("web.auth_readonly.user", "must differ from web.auth.user")
 	}
 	if (s.TLS.Cert == "") != (s.TLS.Key == "") {
 		l.add("web.tls", "cert and key must be set together")
@@ -39,8 +45,18 @@ func (l *loader) web(s webSection) web.Config {
 	l.webListen(s)
 	return web.Config{
 		Listen: s.Listen, User: s.Auth.User, Password: s.Auth.Password,
+		ReadOnlyUser: s.AuthReadonly.User, ReadOnlyPassword: s.AuthReadonly.Password,
 		Cert: l.existing("web.tls.cert", s.TLS.Cert), Key: l.private("web.tls.key", s.TLS.Key),
 		ExternalURL: strings.TrimRight(s.ExternalURL, "/"),
+	}
+}
+
+func (l *loader) webLogin(key string, login webLogin) {
+	if strings.ContainsRune(login.User, ':') {
+		l.add(key+".user", "must not contain a colon (RFC 7617)")
+	}
+	if (login.User == "") != login.Password.Empty() && !l.has(key+".password") {
+		l.add(key, "user and password must be set together")
 	}
 }
 
