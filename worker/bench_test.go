@@ -1,13 +1,17 @@
 package worker_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -27,53 +31,132 @@ import (
 	"orderbeat/worker/bus"
 )
 
-// BenchmarkJobs measures whole jobs against a provider that responds at once: JetStream, HTTP,
-// decoding, commit, outbox, publishing and acknowledgement. Each job requests one order of one
-// line: a new one each time, or always the same.
+// BenchmarkJobs measures whole jobs against a provider that responds at once: request, HTTP,
+// decoding, commit, outbox and publishing. Each job requests one order of five lines, a new one
+// each time or one that is stored already. The jobs are those of few runs, or each is the only
+// job of a run that a message starts.
 func BenchmarkJobs(b *testing.B) {
 	for _, sync := range []string{"2m", "always"} {
-		for _, orders := range []string{"new", "unchanged"} {
-			b.Run("sync="+sync+"/orders="+orders, func(b *testing.B) { benchmarkJobs(b, sync == "always", orders == "new") })
+		for _, mode := range []string{"run", "message"} {
+			for _, orders := range []string{"new", "unchanged"} {
+				b.Run("sync="+sync+"/"+mode+"/"+orders, func(b *testing.B) {
+					s := newStand(b, sync == "always")
+					if orders == "unchanged" {
+						s.startJobs(mode, min(b.N, windows))
+						s.awaitQuiet()
+					}
+					events := s.held("ORDERBEAT_ORDERS")
+					b.ReportAllocs()
+					b.ResetTimer()
+					s.startJobs(mode, b.N)
+					s.awaitQuiet()
+					b.StopTimer()
+					b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "jobs/s")
+					if events = s.held("ORDERBEAT_ORDERS") - events; orders == "new" && events != b.N || orders == "unchanged" && b.N <= windows && events != 0 {
+						b.Fatalf("got %d events for %d jobs", events, b.N)
+					}
+				})
+			}
 		}
 	}
 }
 
-const answerOfOne = `{"documentID":"C1","variant":"1","orderStatusIndicator":"2","errorHead":{"errorCode":"0"},
-"buyerParty":{"partyID":"1111111","agencyCode":"91"},"consignee":{"partyID":"1234567","agencyCode":"91"},
-"referencedOrder":[{"error":null,"orderDate":"2026-11-15","supplierOrderNumber":{"documentId":"SO%09d"},"orderReference":{"documentId":"PO1"},"orderingMethod":"EDI PO",
-"orderLine":[{"lineId":"001","orderedArticle":{"articleIdentification":{"buyersArticleId":"321","manufacturersArticleId":"62115"},
-"articleDescription":{"articleDescriptionText":"265/70R17 SAMPLE"},"requestedDeliveryDate":"2026-11-20",
-"scheduleDetails":[{"deliveryDate":"2099-11-25","openQuantity":{"quantityValue":"4"}}],"orderedQuantity":{"quantityValue":"4"}}}]}]}`
-
-// answering is a provider's API without delay.
-func answering(fresh bool) http.Handler {
-	var number atomic.Int64
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/token" {
-			fmt.Fprint(w, `{"access_token":"t","token_type":"Bearer"}`)
-			return
+// BenchmarkLatency measures the time from a published message to the result of its run, with 100
+// messages a second.
+func BenchmarkLatency(b *testing.B) {
+	s := newStand(b, false)
+	results := make(chan time.Time, b.N)
+	replies, err := s.conn.Subscribe("replies", func(m *nats.Msg) {
+		if !bytes.Contains(m.Data, []byte(`"state":"succeeded"`)) {
+			b.Errorf("got %s", m.Data)
 		}
-		_, _ = io.Copy(io.Discard, r.Body)
-		id := int64(0)
-		if fresh {
-			id = number.Add(1)
-		}
-		fmt.Fprintf(w, answerOfOne, id)
+		results <- time.Now()
 	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer replies.Unsubscribe()
+	took := make([]float64, 0, b.N)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	sent := make([]time.Time, 0, b.N)
+	for i := range b.N {
+		<-tick.C
+		sent = append(sent, time.Now())
+		s.publish("orderbeat.runs.michelin.fetch", fmt.Sprintf(`{"accounts":["detroit"],"order_ids":["SO%d"]}`, i), nats.Header{"Orderbeat-Reply-To": {"replies"}})
+	}
+	for i := range b.N { // nearly in the order of the messages
+		took = append(took, (<-results).Sub(sent[i]).Seconds()*1e3)
+	}
+	slices.Sort(took)
+	b.ReportMetric(took[len(took)/2], "p50-ms")
+	b.ReportMetric(took[len(took)*99/100], "p99-ms")
 }
 
-func benchmarkJobs(b *testing.B, always, fresh bool) {
+// BenchmarkOrdersGet measures orders.get over TCP on loopback, of a stored order, of one that the
+// provider is called for, and an echo of as many bytes.
+func BenchmarkOrdersGet(b *testing.B) {
+	s := newStand(b, false)
+	stored := []byte(`{"provider":"michelin","account":"detroit","order_id":"SO1"}`)
+	document := s.request("orderbeat.api.orders.get", stored) // live, and stored from now on
+	echo, err := s.conn.Subscribe("echo", func(m *nats.Msg) { _ = m.Respond(document) })
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer echo.Unsubscribe()
+	for _, callers := range []int{1, 16, 256} {
+		for _, mode := range []struct{ name, subject, body string }{
+			{"echo", "echo", string(stored)},
+			{"stored", "orderbeat.api.orders.get", string(stored)},
+			{"live", "orderbeat.api.orders.get", `{"provider":"michelin","account":"detroit","order_id":"SO%d","max_age":"0s"}`},
+		} {
+			b.Run(fmt.Sprint(mode.name, "/callers=", callers), func(b *testing.B) {
+				b.ReportAllocs()
+				var number atomic.Int64
+				b.SetParallelism((callers + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0))
+				work := func() {
+					body := mode.body
+					if mode.name == "live" {
+						body = fmt.Sprintf(body, number.Add(1))
+					}
+					s.request(mode.subject, []byte(body))
+				}
+				if callers == 1 {
+					for b.Loop() {
+						work()
+					}
+					return
+				}
+				b.RunParallel(func(pb *testing.PB) {
+					for pb.Next() {
+						work()
+					}
+				})
+			})
+		}
+	}
+}
+
+// stand is a worker with an embedded NATS, a Michelin API that responds at once, and a connection.
+type stand struct {
+	*testing.B
+	database *db.DB
+	conn     *nats.Conn
+	js       jetstream.JetStream
+}
+
+func newStand(b *testing.B, always bool) *stand {
 	b.Helper()
 	const atOnce = 256
-	server := httptest.NewServer(answering(fresh))
-	defer server.Close()
+	server := httptest.NewServer(http.HandlerFunc(answer))
+	b.Cleanup(server.Close)
 	folder := b.TempDir()
 	log := slog.New(slog.DiscardHandler)
 	database, err := db.Open(b.Context(), db.Options{Path: filepath.Join(folder, "orderbeat.db"), Synchronous: "full", Log: log})
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer database.Close()
+	b.Cleanup(func() { database.Close() })
 	account := clients.Account{Name: "detroit", BillTo: "1111111", ShipTo: "1234567", Location: time.UTC}
 	retry := clients.Retry{Attempts: 3, For: time.Hour}
 	provider, err := michelin.Open(section.Section{
@@ -89,7 +172,7 @@ func benchmarkJobs(b *testing.B, always, fresh bool) {
 		b.Fatal(err)
 	}
 	running := make(chan map[string]string, 1)
-	ctx, cancel := context.WithCancel(b.Context())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(b.Context()))
 	ended := make(chan error, 1)
 	go func() {
 		ended <- worker.Run(ctx, worker.Config{
@@ -98,86 +181,114 @@ func benchmarkJobs(b *testing.B, always, fresh bool) {
 			Providers: []worker.Provider{{Provider: provider, Name: "michelin", Accounts: []clients.Account{account}, Concurrency: atOnce, Retry: retry}},
 		})
 	}()
-	defer func() { cancel(); <-ended }()
+	b.Cleanup(func() { cancel(); <-ended })
 	conn, err := nats.Connect((<-running)["nats"])
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer conn.Close()
+	b.Cleanup(conn.Close)
 	js, err := jetstream.New(conn)
 	if err != nil {
 		b.Fatal(err)
 	}
-
-	b.ResetTimer()
-	const perRun = 200 // one job for each 90 days of a long range
-	for left := b.N; left > 0; left -= perRun {
-		from := clients.Date("1971-01-01").AddDays(left / perRun) // no run coalesces with another
-		to := from.AddDays(90*min(left, perRun) - 1)
-		body := fmt.Sprintf(`{"provider":"michelin","kind":"sync","params":{"from":%q,"to":%q}}`, from, to)
-		msg, err := conn.Request("orderbeat.api.runs.start", []byte(body), 30*time.Second)
-		if err != nil || msg.Header.Get("Nats-Service-Error-Code") != "" {
-			b.Fatalf("%v %s", err, msg.Data)
+	for _, stream := range []string{"ORDERBEAT_RUNS", "ORDERBEAT_ORDERS"} {
+		for _, err := js.Stream(b.Context(), stream); err != nil; _, err = js.Stream(b.Context(), stream) {
+			time.Sleep(time.Millisecond) // the worker creates it
 		}
 	}
-	for !quiet(b, database) {
-		time.Sleep(2 * time.Millisecond)
+	return &stand{B: b, database: database, conn: conn, js: js}
+}
+
+// answer is Michelin's API: it has every order that is requested, and one for each window of dates.
+func answer(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/token" {
+		fmt.Fprint(w, `{"access_token":"t","token_type":"Bearer"}`)
+		return
 	}
-	b.StopTimer()
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "jobs/s")
-	if events := held(b, js, "ORDERBEAT_ORDERS"); fresh && events != b.N {
-		b.Fatalf("got %d events, want %d", events, b.N)
+	var query struct {
+		OrderDateFrom string
+		Orders        []struct {
+			SupplierOrderNumber struct{ DocumentID string }
+		} `json:"referencedOrder"`
+	}
+	if err := json.NewDecoder(r.Body).Decode(&query); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	id := query.OrderDateFrom
+	if len(query.Orders) > 0 {
+		id = query.Orders[0].SupplierOrderNumber.DocumentID
+	}
+	fmt.Fprintf(w, `{"documentID":"C1","variant":"1","orderStatusIndicator":"2","errorHead":{"errorCode":"0"},
+		"buyerParty":{"partyID":"1111111","agencyCode":"91"},"consignee":{"partyID":"1234567","agencyCode":"91"},"referencedOrder":[
+		{"error":null,"orderDate":"2026-11-15","supplierOrderNumber":{"documentId":%q},"orderReference":{"documentId":"PO1"},"orderingMethod":"EDI PO","orderLine":[`, id)
+	for line := range 5 {
+		if line > 0 {
+			fmt.Fprint(w, ",")
+		}
+		fmt.Fprintf(w, `{"lineId":"%03d","orderedArticle":{"articleIdentification":{"buyersArticleId":"321","manufacturersArticleId":"62115"},
+			"articleDescription":{"articleDescriptionText":"265/70R17 SAMPLE"},"requestedDeliveryDate":"2026-11-20","articleComment":%q,
+			"scheduleDetails":[{"deliveryDate":"2099-11-25","openQuantity":{"quantityValue":"4"}}],"orderedQuantity":{"quantityValue":"4"}}}`,
+			line+1, strings.Repeat("sample ", 60))
+	}
+	fmt.Fprint(w, "]}]}")
+}
+
+// windows is the number of windows of a run: one job for each 90 days of a long range.
+const windows = 200
+
+// startJobs starts n jobs.
+func (s *stand) startJobs(mode string, n int) {
+	s.Helper()
+	if mode == "message" {
+		for i := range n {
+			s.publish("orderbeat.runs.michelin.fetch", fmt.Sprintf(`{"accounts":["detroit"],"order_ids":["SO%d"]}`, i), nil)
+		}
+		return
+	}
+	for left := n; left > 0; left -= windows {
+		from := clients.Date("1971-01-01").AddDays(left / windows) // no run coalesces with another
+		s.request("orderbeat.api.runs.start", fmt.Appendf(nil, `{"provider":"michelin","kind":"sync","params":{"from":%q,"to":%q}}`,
+			from, from.AddDays(90*min(left, windows)-1)))
 	}
 }
 
-// BenchmarkOrdersGet measures orders.get of a stored order, over TCP on loopback.
-func BenchmarkOrdersGet(b *testing.B) {
-	folder := b.TempDir()
-	log := slog.New(slog.DiscardHandler)
-	database, err := db.Open(b.Context(), db.Options{Path: filepath.Join(folder, "orderbeat.db"), Synchronous: "full", Log: log})
+func (s *stand) publish(subject, body string, header nats.Header) {
+	s.Helper()
+	if _, err := s.js.PublishMsgAsync(&nats.Msg{Subject: subject, Data: []byte(body), Header: header}); err != nil {
+		s.Fatal(err)
+	}
+}
+
+func (s *stand) request(subject string, body []byte) []byte {
+	msg, err := s.conn.Request(subject, body, 30*time.Second)
+	if err != nil || msg.Header.Get("Nats-Service-Error-Code") != "" {
+		s.Errorf("%v %s", err, msg.Data)
+		return nil
+	}
+	return msg.Data
+}
+
+// awaitQuiet waits until all requests are planned, all jobs done and all messages published.
+func (s *stand) awaitQuiet() {
+	s.Helper()
+	<-s.js.PublishAsyncComplete()
+	for s.held("ORDERBEAT_RUNS") > 0 || !quiet(s.B, s.database) {
+		time.Sleep(2 * time.Millisecond)
+	}
+	if runs, err := s.database.Runs(s.Context(), db.RunFilter{State: jobs.Failed, Limit: 1}); err != nil || len(runs) > 0 {
+		s.Fatalf("failed: %v %v", runs, err)
+	}
+}
+
+// held is the number of messages in a stream.
+func (s *stand) held(stream string) int {
+	s.Helper()
+	info, err := s.js.Stream(s.Context(), stream)
 	if err != nil {
-		b.Fatal(err)
+		s.Fatal(err)
 	}
-	defer database.Close()
-	account := clients.Account{Name: "detroit"}
-	provider := &supplier{answer: lists(0, "SO1")}
-	running := make(chan map[string]string, 1)
-	ctx, cancel := context.WithCancel(b.Context())
-	ended := make(chan error, 1)
-	go func() {
-		ended <- worker.Run(ctx, worker.Config{
-			NATS: bus.Config{Listen: "127.0.0.1:0", Store: filepath.Join(folder, "nats"), Prefix: "orderbeat"},
-			DB:   database, Concurrency: 4, Drain: time.Second, Log: slog.New(watcher{Handler: log.Handler(), running: running}),
-			Providers: []worker.Provider{{Provider: provider, Name: "michelin", Accounts: []clients.Account{account}, Concurrency: 4, Retry: clients.Retry{Attempts: 1}}},
-		})
-	}()
-	defer func() { cancel(); <-ended }()
-	conn, err := nats.Connect((<-running)["nats"])
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer conn.Close()
-	question := []byte(`{"provider":"michelin","account":"detroit","order_id":"SO1"}`)
-	ask := func() {
-		msg, err := conn.Request("orderbeat.api.orders.get", question, 10*time.Second)
-		if err != nil || msg.Header.Get("Nats-Service-Error-Code") != "" {
-			b.Errorf("%v %s", err, msg.Data)
-		}
-	}
-	ask() // live, and stored from now on
-	b.Run("one", func(b *testing.B) {
-		for b.Loop() {
-			ask()
-		}
-	})
-	b.Run("parallel=16", func(b *testing.B) {
-		b.SetParallelism(8)
-		b.RunParallel(func(pb *testing.PB) {
-			for pb.Next() {
-				ask()
-			}
-		})
-	})
+	return int(info.CachedInfo().State.Msgs)
 }
 
 // quiet reports whether all jobs are done and all messages published.
@@ -193,13 +304,4 @@ func quiet(b *testing.B, database *db.DB) bool {
 		}
 	}
 	return len(pending) == 0
-}
-
-func held(b *testing.B, js jetstream.JetStream, stream string) int {
-	b.Helper()
-	s, err := js.Stream(b.Context(), stream)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return int(s.CachedInfo().State.Msgs)
 }
