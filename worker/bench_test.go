@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -40,7 +41,7 @@ func BenchmarkJobs(b *testing.B) {
 		for _, mode := range []string{"run", "message"} {
 			for _, orders := range []string{"new", "unchanged"} {
 				b.Run("sync="+sync+"/"+mode+"/"+orders, func(b *testing.B) {
-					s := newStand(b, sync == "always")
+					s := newStand(b, sync == "always", orders == "new")
 					if orders == "unchanged" {
 						s.startJobs(mode, min(b.N, windows))
 						s.awaitQuiet()
@@ -64,7 +65,7 @@ func BenchmarkJobs(b *testing.B) {
 // BenchmarkLatency measures the time from a published message to the result of its run, with 100
 // messages a second.
 func BenchmarkLatency(b *testing.B) {
-	s := newStand(b, false)
+	s := newStand(b, false, true)
 	results := make(chan time.Time, b.N)
 	replies, err := s.conn.Subscribe("replies", func(m *nats.Msg) {
 		if !bytes.Contains(m.Data, []byte(`"state":"succeeded"`)) {
@@ -96,7 +97,7 @@ func BenchmarkLatency(b *testing.B) {
 // BenchmarkOrdersGet measures orders.get over TCP on loopback, of a stored order, of one that the
 // provider is called for, and an echo of as many bytes.
 func BenchmarkOrdersGet(b *testing.B) {
-	s := newStand(b, false)
+	s := newStand(b, false, true)
 	stored := []byte(`{"provider":"michelin","account":"detroit","order_id":"SO1"}`)
 	document := s.request("orderbeat.api.orders.get", stored) // live, and stored from now on
 	echo, err := s.conn.Subscribe("echo", func(m *nats.Msg) { _ = m.Respond(document) })
@@ -145,10 +146,10 @@ type stand struct {
 	js       jetstream.JetStream
 }
 
-func newStand(b *testing.B, always bool) *stand {
+func newStand(b *testing.B, always, fresh bool) *stand {
 	b.Helper()
 	const atOnce = 256
-	server := httptest.NewServer(http.HandlerFunc(answer))
+	server := httptest.NewServer(answering(fresh))
 	b.Cleanup(server.Close)
 	folder := b.TempDir()
 	log := slog.New(slog.DiscardHandler)
@@ -199,26 +200,37 @@ func newStand(b *testing.B, always bool) *stand {
 	return &stand{B: b, database: database, conn: conn, js: js}
 }
 
-// answer is Michelin's API: it has every order that is requested, and one for each window of dates.
-func answer(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == "/token" {
-		fmt.Fprint(w, `{"access_token":"t","token_type":"Bearer"}`)
-		return
-	}
-	var query struct {
-		OrderDateFrom string
-		Orders        []struct {
-			SupplierOrderNumber struct{ DocumentID string }
-		} `json:"referencedOrder"`
-	}
-	if err := json.NewDecoder(r.Body).Decode(&query); err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	id := query.OrderDateFrom
-	if len(query.Orders) > 0 {
-		id = query.Orders[0].SupplierOrderNumber.DocumentID
-	}
+// answering is Michelin's API without delay. It has every order that is requested, and one for each
+// window of dates: a fresh one, or always the same.
+func answering(fresh bool) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/token" {
+			fmt.Fprint(w, `{"access_token":"t","token_type":"Bearer"}`)
+			return
+		}
+		var query struct {
+			OrderDateFrom clients.Date
+			Orders        []struct {
+				SupplierOrderNumber struct{ DocumentID string }
+			} `json:"referencedOrder"`
+		}
+		if err := json.NewDecoder(r.Body).Decode(&query); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		switch {
+		case len(query.Orders) > 0:
+			writeOrder(w, query.Orders[0].SupplierOrderNumber.DocumentID)
+		case fresh:
+			writeOrder(w, string(query.OrderDateFrom))
+		default:
+			writeOrder(w, "SO1")
+		}
+	})
+}
+
+// writeOrder writes a response with one order of five lines.
+func writeOrder(w io.Writer, id string) {
 	fmt.Fprintf(w, `{"documentID":"C1","variant":"1","orderStatusIndicator":"2","errorHead":{"errorCode":"0"},
 		"buyerParty":{"partyID":"1111111","agencyCode":"91"},"consignee":{"partyID":"1234567","agencyCode":"91"},"referencedOrder":[
 		{"error":null,"orderDate":"2026-11-15","supplierOrderNumber":{"documentId":%q},"orderReference":{"documentId":"PO1"},"orderingMethod":"EDI PO","orderLine":[`, id)
