@@ -249,10 +249,14 @@ func (s *Service) handle(ctx context.Context, e endpoint, msg *nats.Msg, count c
 	_ = s.reply(msg, nil, body) // as in sendError
 }
 
+// encoded is a reply as JSON.
+type encoded []byte
+
 // encode encodes a reply that fits into one message.
-func (s *Service) encode(reply any) ([]byte, error) {
-	body, err := json.Marshal(reply)
-	if err != nil {
+func (s *Service) encode(reply any) (body []byte, err error) {
+	if text, ok := reply.(encoded); ok {
+		body = text
+	} else if body, err = json.Marshal(reply); err != nil {
 		return nil, err
 	}
 	if int64(len(body)) > s.maxReply() {
