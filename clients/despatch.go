@@ -19,27 +19,32 @@ type DespatchSource interface {
 // Advice is one despatch advice as a provider reports it: the contents of one truck. Its JSON names
 // are the columns of the table `despatch_advices`.
 type Advice struct {
+	// Provider is the name of the provider's section in the configuration.
 	Provider string `json:"provider"`
-	Account  string `json:"account"`
-	// AdviceID is the advice's number. (Provider, Account, AdviceID) identify it.
+	// Account is the name of the account at the provider.
+	Account string `json:"account"`
+	// AdviceID is the advice's number. Together with provider and account it identifies the advice.
 	AdviceID string `json:"advice_id"`
-	// BillOfLading is the advice's number in an order's despatches ([Despatch.AdviceID]).
+	// BillOfLading is the number that an order's despatches have as their advice_id.
 	BillOfLading Text `json:"bill_of_lading"`
-	IssuedOn     Date `json:"issued_on"`
+	// IssuedOn is the day of the document.
+	IssuedOn Date `json:"issued_on"`
+	// DespatchedOn is the day of despatch.
 	DespatchedOn Date `json:"despatched_on"`
 	// ExpectedOn is the expected day of arrival.
 	ExpectedOn Date `json:"expected_on"`
 	// Carrier is the carrier's code (in North America its SCAC), or its name.
 	Carrier Text `json:"carrier"`
-	// Tracking are the carrier's tracking numbers, sorted, without duplicates.
+	// Tracking has the carrier's tracking numbers, sorted, without duplicates.
 	Tracking []string `json:"tracking"`
 	// ShipTo is the supplier's number of the consignee.
 	ShipTo Text `json:"ship_to"`
-	// Quantity is the total that the advice states.
-	Quantity Quantity     `json:"quantity"`
-	Lines    []AdviceLine `json:"lines"`
-	// Unmapped lists, sorted, the values of the response that could not be read, as "path: value". It
-	// alone is not a change.
+	// Quantity is the total number of pieces that the advice states; null if it states none.
+	Quantity Quantity `json:"quantity"`
+	// Lines are sorted by content.
+	Lines []AdviceLine `json:"lines"`
+	// Unmapped lists, sorted, the values of the response that could not be read, as "path: value".
+	// Absent if there are none. It alone is not a change.
 	Unmapped []string `json:"unmapped,omitempty"`
 	// Unread are the fields that could not be read. It is not stored.
 	Unread Unread `json:"-"`
@@ -47,16 +52,22 @@ type Advice struct {
 
 // AdviceLine is what an advice says about one line of one order.
 type AdviceLine struct {
+	// LineID is the number of the line in the advice.
 	LineID Text `json:"line_id"`
-	// OrderID is the supplier's number of the order, OrderLineID the line in it.
-	OrderID     Text `json:"order_id"`
+	// OrderID is the supplier's number of the order.
+	OrderID Text `json:"order_id"`
+	// OrderLineID is the number of the line in the order.
 	OrderLineID Text `json:"order_line_id"`
 	// Reference is the customer's own number (PO).
-	Reference      Text     `json:"reference"`
-	ArticleID      Text     `json:"article_id"`
-	BuyerArticleID Text     `json:"buyer_article_id"`
-	EAN            Text     `json:"ean"`
-	Quantity       Quantity `json:"quantity"`
+	Reference Text `json:"reference"`
+	// ArticleID is the supplier's article number.
+	ArticleID Text `json:"article_id"`
+	// BuyerArticleID is the customer's article number.
+	BuyerArticleID Text `json:"buyer_article_id"`
+	// EAN is the article's EAN (GTIN).
+	EAN Text `json:"ean"`
+	// Quantity is the number of pieces; null if not stated.
+	Quantity Quantity `json:"quantity"`
 }
 
 // Normalize brings the advice into canonical form: lines sorted by content, texts trimmed, dates that

@@ -5,15 +5,17 @@ import (
 	"strings"
 )
 
-// Change is one difference between two reports of an order. Path is an order's own column ("status"),
-// "lines/<line_id>/<column>", "lines/<line_id>" for a line that was added (Before is nil) or removed
-// (After is nil), or "lines/<line_id>/schedule" and "lines/<line_id>/despatches" for whole arrays,
-// whose elements have no ids. A despatch advice or an invoice has the path [AdvicePath] or
-// [InvoicePath], with the whole document.
+// Change is one difference between two revisions of an order.
 type Change struct {
-	Path   string `json:"path"`
-	Before any    `json:"before"`
-	After  any    `json:"after"`
+	// Path is a member of the order ("status"), "lines/<line_id>/<member>", "lines/<line_id>" for a
+	// line that was added or removed, "lines/<line_id>/schedule" or "lines/<line_id>/despatches" for
+	// whole arrays, "despatch_advices/<advice_id>" or "invoices/<number>" for whole documents. In ids
+	// "%" is written "%25", and "/" is written "%2F".
+	Path string `json:"path"`
+	// Before is the previous value; null if there was none.
+	Before any `json:"before"`
+	// After is the new value; null if there is none.
+	After any `json:"after"`
 }
 
 // AdvicePath is the path of a despatch advice among an order's changes.

@@ -11,11 +11,11 @@ import (
 	"orderbeat/clients/exchange"
 )
 
-// Code classifies a failure by what must happen next. It is set where the HTTP status or the
-// provider's own code is known, and nowhere else.
+// Code classifies a failure by what must happen next.
 type Code string
 
-// The codes. CodeThrottled, CodeUnavailable and CodeBadResponse are retried.
+// The codes. A code is set where the HTTP status or the provider's own code is known, and nowhere
+// else. CodeThrottled, CodeUnavailable and CodeBadResponse are retried.
 const (
 	CodeUnauthorized Code = "unauthorized"       // the API rejects a fresh token
 	CodeAuthRejected Code = "auth_rejected"      // the token endpoint rejects the credentials
@@ -26,7 +26,7 @@ const (
 	CodeThrottled    Code = "throttled"          // too many calls
 	CodeUnavailable  Code = "unavailable"        // the provider or the network is down
 	CodeBadResponse  Code = "bad_response"       // a success that is not the expected document
-	CodeInternal     Code = "internal"           // a bug of ours
+	CodeInternal     Code = "internal"           // an error in Orderbeat
 )
 
 // Retryable reports whether the same request can succeed later without a change to the configuration

@@ -17,21 +17,28 @@ type InvoiceSource interface {
 // Invoice is one invoice or note as a provider reports it, without the document itself and without
 // bank details. Its JSON names are the columns of the table `invoices`.
 type Invoice struct {
+	// Provider is the name of the provider's section in the configuration.
 	Provider string `json:"provider"`
-	Account  string `json:"account"`
-	// Number is the document's number. (Provider, Account, Number) identify it.
-	Number     string      `json:"number"`
-	Type       InvoiceType `json:"type"`
-	InvoicedOn Date        `json:"invoiced_on"`
+	// Account is the name of the account at the provider.
+	Account string `json:"account"`
+	// Number is the document's number. Together with provider and account it identifies the document.
+	Number string `json:"number"`
+	// Type is the kind of document.
+	Type InvoiceType `json:"type"`
+	// InvoicedOn is the day of issue.
+	InvoicedOn Date `json:"invoiced_on"`
 	// DueOn is the first due date.
 	DueOn Date `json:"due_on"`
-	// Currency is an ISO 4217 code.
-	Currency    Text          `json:"currency"`
-	TotalAmount Amount        `json:"total_amount"`
-	ShipTo      Text          `json:"ship_to"` // the supplier's number of the consignee
-	Lines       []InvoiceLine `json:"lines"`
-	// Unmapped lists, sorted, the values of the response that could not be read, as "path: value". It
-	// alone is not a change.
+	// Currency is the ISO 4217 code of all amounts.
+	Currency Text `json:"currency"`
+	// TotalAmount is the total, as decimal text; credits may be negative.
+	TotalAmount Amount `json:"total_amount"`
+	// ShipTo is the supplier's number of the consignee.
+	ShipTo Text `json:"ship_to"`
+	// Lines are sorted by content.
+	Lines []InvoiceLine `json:"lines"`
+	// Unmapped lists, sorted, the values of the response that could not be read, as "path: value".
+	// Absent if there are none. It alone is not a change.
 	Unmapped []string `json:"unmapped,omitempty"`
 	// Unread are the fields that could not be read. It is not stored.
 	Unread Unread `json:"-"`
@@ -40,19 +47,28 @@ type Invoice struct {
 // InvoiceLine is what an invoice says about one line of one order. Amounts and quantities have the
 // supplier's sign: credits may be negative.
 type InvoiceLine struct {
+	// LineID is the number of the line in the document.
 	LineID Text `json:"line_id"`
-	// OrderID is the supplier's number of the order, OrderLineID the line in it.
-	OrderID     Text `json:"order_id"`
+	// OrderID is the supplier's number of the order.
+	OrderID Text `json:"order_id"`
+	// OrderLineID is the number of the line in the order.
 	OrderLineID Text `json:"order_line_id"`
 	// Reference is the customer's own number (PO).
-	Reference      Text     `json:"reference"`
-	BillOfLading   Text     `json:"bill_of_lading"`
-	ArticleID      Text     `json:"article_id"`
-	BuyerArticleID Text     `json:"buyer_article_id"`
-	EAN            Text     `json:"ean"`
-	Quantity       Quantity `json:"quantity"`
-	UnitPrice      Amount   `json:"unit_price"`
-	NetAmount      Amount   `json:"net_amount"`
+	Reference Text `json:"reference"`
+	// BillOfLading is the number of the despatch advice.
+	BillOfLading Text `json:"bill_of_lading"`
+	// ArticleID is the supplier's article number.
+	ArticleID Text `json:"article_id"`
+	// BuyerArticleID is the customer's article number.
+	BuyerArticleID Text `json:"buyer_article_id"`
+	// EAN is the article's EAN (GTIN).
+	EAN Text `json:"ean"`
+	// Quantity is the number of pieces; null if not stated.
+	Quantity Quantity `json:"quantity"`
+	// UnitPrice is the price of one piece.
+	UnitPrice Amount `json:"unit_price"`
+	// NetAmount is the amount before the line's allowances and charges.
+	NetAmount Amount `json:"net_amount"`
 	// TotalAmount is the net amount after the line's allowances and charges.
 	TotalAmount Amount `json:"total_amount"`
 }
@@ -62,10 +78,10 @@ type InvoiceType string
 
 // The types.
 const (
-	InvoiceCommercial InvoiceType = "commercial"
-	InvoiceCredit     InvoiceType = "credit"
-	InvoiceDebit      InvoiceType = "debit"
-	InvoiceUnknown    InvoiceType = "unknown"
+	InvoiceCommercial InvoiceType = "commercial" // an invoice
+	InvoiceCredit     InvoiceType = "credit"     // a credit note
+	InvoiceDebit      InvoiceType = "debit"      // a debit note
+	InvoiceUnknown    InvoiceType = "unknown"    // the provider states no known kind
 )
 
 // Normalize brings the invoice into canonical form, as [Advice.Normalize] does.

@@ -224,11 +224,16 @@ func (a *Amounts) add(b *Amounts) {
 
 // LateLine is an open line of an order whose promised date has passed.
 type LateLine struct {
-	LineID         string `json:"line_id"`
-	ArticleID      Text   `json:"article_id"`
-	BuyerArticleID Text   `json:"buyer_article_id"`
-	Description    Text   `json:"description"`
-	Status         Status `json:"status"`
+	// LineID is the supplier's number of the line.
+	LineID string `json:"line_id"`
+	// ArticleID is the supplier's article number.
+	ArticleID Text `json:"article_id"`
+	// BuyerArticleID is the customer's article number.
+	BuyerArticleID Text `json:"buyer_article_id"`
+	// Description is the article in the supplier's words.
+	Description Text `json:"description"`
+	// Status is the line's status.
+	Status Status `json:"status"`
 	// NextPromisedOn is the earliest date promised for the open parts of the line.
 	NextPromisedOn Date `json:"next_promised_on"`
 	// DaysLate is the number of days from NextPromisedOn to today, at least 1.

@@ -5,14 +5,18 @@ import "slices"
 // backfillDays is the number of days per backfill job when the provider sets no limit.
 const backfillDays = 90
 
+// backfillParams are the params of backfill: a lookback, or from and to; one of them is required.
+type backfillParams struct {
+	windowParams
+	// Order is "oldest" (the default) or "newest": the end of the range to begin with.
+	Order string `json:"order"`
+}
+
 // planBackfill plans the orders of any date range ([windowParams]). The range is required. It is
 // cut into windows, oldest first, or newest first with {"order": "newest"}. Backfill jobs have
 // low priority: a few run at a time, at most one per account.
 func planBackfill(p Planning) ([]Question, error) {
-	params := struct {
-		windowParams
-		Order string `json:"order"`
-	}{Order: "oldest"}
+	params := backfillParams{Order: "oldest"}
 	const known = windowKnown + `, and order ("oldest" or "newest")`
 	if p.Traits.NoWindows {
 		return nil, errNoWindows()

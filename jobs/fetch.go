@@ -9,13 +9,18 @@ import (
 // maxNumberBytes bounds an order id or reference: longer than any supplier's.
 const maxNumberBytes = 128
 
+// fetchParams are the params of fetch: at least one number.
+type fetchParams struct {
+	// OrderIDs are the provider's order numbers.
+	OrderIDs []string `json:"order_ids"`
+	// References are the customer's order numbers (PO).
+	References []string `json:"references"`
+}
+
 // planFetch plans single orders: {"order_ids": […], "references": […]}, up to
 // [clients.Traits.MaxReferences] per job.
 func planFetch(planning Planning) ([]Question, error) {
-	var p struct {
-		OrderIDs   []string `json:"order_ids"`
-		References []string `json:"references"`
-	}
+	var p fetchParams
 	const known = "order_ids, references: lists of strings"
 	if err := decodeParams(planning.Params, &p, known); err != nil {
 		return nil, err

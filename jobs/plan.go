@@ -46,6 +46,8 @@ type Planning struct {
 type Kind struct {
 	// Plan returns the queries for one account.
 	Plan func(p Planning) ([]Question, error)
+	// Params is a value of the type that the params are decoded into; nil if the kind has none.
+	Params any
 	// Follows is set if the kind requests open orders: it requires [Target.Open].
 	Follows bool
 	// Remaps is set if the kind maps recorded responses again without requests: it requires
@@ -63,14 +65,14 @@ type Kind struct {
 
 // Kinds lists every kind. A new kind is one file and one line here.
 var Kinds = map[string]Kind{
-	"sync":     {Plan: planSync},
-	"fetch":    {Plan: planFetch},
-	"track":    {Plan: planTrack, Follows: true},
-	"backfill": {Plan: planBackfill, Low: true},
+	"sync":     {Plan: planSync, Params: windowParams{}},
+	"fetch":    {Plan: planFetch, Params: fetchParams{}},
+	"track":    {Plan: planTrack, Params: trackParams{}, Follows: true},
+	"backfill": {Plan: planBackfill, Params: backfillParams{}, Low: true},
 	"check":    {Plan: planCheck, Request: check},
-	"despatch": {Plan: planDespatch, Request: requestAdvices, Hint: documentsHint},
-	"invoice":  {Plan: planInvoice, Request: requestInvoices, Hint: documentsHint},
-	"remap":    {Plan: planRemap, Remaps: true},
+	"despatch": {Plan: planDespatch, Params: windowParams{}, Request: requestAdvices, Hint: documentsHint},
+	"invoice":  {Plan: planInvoice, Params: windowParams{}, Request: requestInvoices, Hint: documentsHint},
+	"remap":    {Plan: planRemap, Params: remapParams{}, Remaps: true},
 }
 
 // Plan turns a request into a run and its jobs, one per account and query. If the request cannot

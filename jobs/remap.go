@@ -28,15 +28,20 @@ type Remapping struct {
 	RunID, JobID string
 }
 
+// remapParams are the params of remap. Without params all recorded responses are mapped again.
+type remapParams struct {
+	// Since and Until limit the time of the responses: RFC 3339, until is excluded.
+	Since string `json:"since"`
+	Until string `json:"until"`
+	// RunID and JobID select the responses of one run or job.
+	RunID string `json:"run_id"`
+	JobID string `json:"job_id"`
+}
+
 // ReadRemapping decodes the params of remap: {"since": "2026-01-31T06:00:00Z", "until": …,
 // "run_id": …, "job_id": …}.
 func ReadRemapping(params []byte) (r Remapping, err error) {
-	var p struct {
-		Since string `json:"since"`
-		Until string `json:"until"`
-		RunID string `json:"run_id"`
-		JobID string `json:"job_id"`
-	}
+	var p remapParams
 	if err := decodeParams(params, &p, "since, until, run_id, job_id"); err != nil {
 		return r, err
 	}

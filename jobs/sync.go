@@ -32,13 +32,15 @@ func errNoWindows() error {
 	return Invalid("the provider does not support requests by date range", "Use fetch with order_ids or references.")
 }
 
-// windowParams are the params of kinds with a date window: {"lookback": "14d"}, from today minus 14
-// days to today, or {"from": "2026-01-01", "to": "2026-01-31"}. Both days are included and in the
-// account's time zone. "to" defaults to today.
+// windowParams are the params of kinds with a date window: a lookback, or from and to.
 type windowParams struct {
-	Lookback string       `json:"lookback"`
-	From     clients.Date `json:"from"`
-	To       clients.Date `json:"to"`
+	// Lookback is a duration such as "14d": from today minus 14 days to today, in the account's time
+	// zone.
+	Lookback string `json:"lookback"`
+	// From is the first day of the window, in the account's time zone.
+	From clients.Date `json:"from"`
+	// To is the last day of the window, today if it is absent.
+	To clients.Date `json:"to"`
 }
 
 const windowKnown = `lookback ("14d"), or from and to ("2026-01-31")`

@@ -24,6 +24,14 @@ type OpenOrder struct {
 	Unlisted bool
 }
 
+// trackParams are the params of track.
+type trackParams struct {
+	// OlderThan is a duration, "14d" by default: older open orders are requested.
+	OlderThan string `json:"older_than"`
+	// MaxAge is a duration, "365d" by default: orders older than this are no longer requested.
+	MaxAge string `json:"max_age"`
+}
+
 // planTrack plans requests by number for open orders that sync windows no longer reach, up to
 // [clients.Traits.MaxReferences] per job. It tracks orders older than {"older_than": "14d"} up to
 // {"max_age": "365d"}; older orders are stale ([Stale]). So late shipments are detected, and an
@@ -58,10 +66,7 @@ func Stale(p Planning) ([]OpenOrder, error) {
 // track returns the account's open orders to request and the stale ones. Young orders are in
 // neither.
 func track(p Planning) (tracked, stale []OpenOrder, err error) {
-	params := struct {
-		OlderThan string `json:"older_than"`
-		MaxAge    string `json:"max_age"`
-	}{trackOlderThan, trackMaxAge}
+	params := trackParams{trackOlderThan, trackMaxAge}
 	const known = `older_than ("14d") and max_age ("365d")`
 	if err := decodeParams(p.Params, &params, known); err != nil {
 		return nil, nil, err
