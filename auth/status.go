@@ -33,46 +33,60 @@ func (c *counts) tallied(t tally) { c.stored = t }
 
 // Status is the state of a source. It contains no secret.
 type Status struct {
-	Key         string `json:"key"`
-	Provider    string `json:"provider"`
+	// Key identifies the credential: it contains the provider, the environment and the user.
+	Key string `json:"key"`
+	// Provider is the name of the provider's section in the configuration.
+	Provider string `json:"provider"`
+	// Environment is "sandbox", "test" or "production".
 	Environment string `json:"environment"`
-	User        string `json:"user,omitzero"` // "" where tokens are the client's own
-	Dialect     string `json:"dialect,omitzero"`
-	State       State  `json:"state"`
-	Generation  int64  `json:"generation"`
+	// User is the user that the tokens belong to. Absent if they are the client's own.
+	User string `json:"user,omitzero"`
+	// Dialect is the name of the token endpoint's dialect.
+	Dialect string `json:"dialect,omitzero"`
+	// State is the state of the credential.
+	State State `json:"state"`
+	// Generation counts the tokens of the credential.
+	Generation int64 `json:"generation"`
 
+	// RenewedAt is when the current token was obtained.
 	RenewedAt time.Time `json:"renewed_at,omitzero"`
+	// ExpiresAt is when the current token expires. Absent without a valid token.
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
-	// LifeLeft is in whole seconds, 0 without a valid token. In [StateConsent] it can be more: the token
-	// is served until it expires.
+	// LifeLeft is in whole seconds, 0 without a valid token. In the state consent_required it can be
+	// more: the token is served until it expires.
 	LifeLeft int64 `json:"life_left_seconds"`
-	// Guessed reports that the lifetime is a default; Expiry says where it comes from.
-	Guessed bool            `json:"life_guessed"`
-	Expiry  endpoint.Expiry `json:"expiry_source,omitzero"`
+	// Guessed reports that the lifetime is a default.
+	Guessed bool `json:"life_guessed"`
+	// Expiry says where the lifetime comes from.
+	Expiry endpoint.Expiry `json:"expiry_source,omitzero"`
 
 	// NextAttemptAt is when the next token is requested at the earliest: the end of a cooldown, or the
-	// early renewal of a valid token. It is zero when the next call requests one, and when no token will
+	// early renewal of a valid token. Absent when the next call requests one, and when no token will
 	// be requested.
 	NextAttemptAt time.Time `json:"next_attempt_at,omitzero"`
-	// Cooling reports a cooldown until NextAttemptAt, also while the old token is served.
+	// Cooling reports a cooldown until next_attempt_at, also while the old token is served.
 	Cooling bool `json:"cooling"`
-	// LastFailure is the last failed attempt, nil if there was none; Failures counts those of its class
-	// in a row, and Refusals the rejections of the credentials, since the last token.
+	// LastFailure is the last failed attempt. Absent if there was none.
 	LastFailure *Failure `json:"last_failure,omitempty"`
-	Failures    int      `json:"failures"`
-	Refusals    int      `json:"refusals"`
+	// Failures counts failed attempts of the class of the last one, in a row.
+	Failures int `json:"failures"`
+	// Refusals counts the rejections of the credentials since the last token.
+	Refusals int `json:"refusals"`
 
-	// ConsentedAt is when the user granted access, ConsentReason why they must do
-	// so again.
-	ConsentedAt   time.Time `json:"consented_at,omitzero"`
-	ConsentReason string    `json:"consent_reason,omitzero"`
+	// ConsentedAt is when the user granted access.
+	ConsentedAt time.Time `json:"consented_at,omitzero"`
+	// ConsentReason is why the user must grant access again.
+	ConsentReason string `json:"consent_reason,omitzero"`
 	// Unreadable reports that the stored token cannot be read, or that the store has no keys to write
 	// with, so that no token is requested.
 	Unreadable bool `json:"unreadable,omitzero"`
 
-	Logins  int64 `json:"logins"`  // token requests sent
-	Replays int64 `json:"replays"` // calls sent again after a 401
-	Saved   int64 `json:"saved"`   // tokens served without a token request
+	// Logins counts the token requests that were sent.
+	Logins int64 `json:"logins"`
+	// Replays counts the calls that were sent again after a 401.
+	Replays int64 `json:"replays"`
+	// Saved counts the tokens that were served without a token request.
+	Saved int64 `json:"saved"`
 }
 
 // Status returns what this source knows. It reads neither the store nor the endpoint: what other

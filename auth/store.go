@@ -81,11 +81,16 @@ type Row struct {
 
 // Failure is the last failed attempt. It stays when a later attempt succeeds.
 type Failure struct {
-	Class  endpoint.Class `json:"class"`
-	Status int            `json:"status,omitzero"` // HTTP status, 0 without a response
-	Code   string         `json:"code,omitzero"`   // error code of the response
-	Reason string         `json:"reason"`
-	At     time.Time      `json:"at"`
+	// Class says what kind of failure it was.
+	Class endpoint.Class `json:"class"`
+	// Status is the HTTP status. Absent without a response.
+	Status int `json:"status,omitzero"`
+	// Code is the error code of the response.
+	Code string `json:"code,omitzero"`
+	// Reason is for people: its wording may change.
+	Reason string `json:"reason"`
+	// At is when it failed.
+	At time.Time `json:"at"`
 }
 
 // Lease is a request for the lease to renew a key's token.

@@ -102,10 +102,11 @@ var BreakerStates = []BreakerState{BreakerClosed, BreakerOpen, BreakerHalfOpen}
 
 // BreakerStatus is the status of a breaker.
 type BreakerStatus struct {
+	// State is the state of the breaker.
 	State BreakerState `json:"state"`
 	// Since is when it entered the state.
 	Since time.Time `json:"since"`
-	// Until is when an open breaker lets the next call pass; nil in the other states.
+	// Until is when an open breaker lets the next call pass; absent in the other states.
 	Until *time.Time `json:"until,omitempty"`
 	// Failures is the number of failed calls in a row.
 	Failures int `json:"failures"`

@@ -28,24 +28,29 @@ const maxAlerts = 1000
 // Alert is a problem that needs the attention of an operator. Its JSON is the body of the alert
 // message. At most one alert is raised per provider, account, user, code and kind.
 type Alert struct {
+	// Code says what is wrong.
 	Code clients.Code `json:"code"`
-	// State is [AlertRaised] or [AlertResolved].
-	State    string `json:"state"`
+	// State is "raised" or "resolved".
+	State string `json:"state"`
+	// Provider is the name of the provider's section in the configuration.
 	Provider string `json:"provider"`
-	// Account and User are "" if the alert is not about one.
+	// Account is the name of an account. Absent if the alert is not about one.
 	Account string `json:"account,omitzero"`
-	User    string `json:"user,omitzero"`
+	// User is the user of a token. Absent if the alert is not about one.
+	User string `json:"user,omitzero"`
+	// Message is for people: its wording may change.
 	Message string `json:"message"`
-	// Hint is what the operator can do.
+	// Hint is what the operator can do, or "".
 	Hint string `json:"hint"`
-	// Link is the page to do so, "" if there is none.
+	// Link is the page to do so. Absent if there is none.
 	Link string `json:"link,omitzero"`
-	// Since is when it was raised; [DB.Raise] sets a zero time to now.
+	// Since is when the alert was raised, also if it is resolved.
 	Since time.Time `json:"since"`
-	// RunID and JobID identify the job that raised it, "" if it was not raised by a job.
+	// RunID is the run that raised the alert. Absent if no job raised it.
 	RunID string `json:"run_id,omitzero"`
+	// JobID is the job that raised the alert. Absent if no job raised it.
 	JobID string `json:"job_id,omitzero"`
-	// Kind is despatch, invoice or check if a job of that kind raised it, else "".
+	// Kind is despatch, invoice or check if a job of that kind raised the alert. Absent otherwise.
 	Kind string `json:"kind,omitzero"`
 
 	id int64 // row id
@@ -78,7 +83,8 @@ func (s *alertStore) do(ctx context.Context, rows int, wait sqlite.Durability, r
 }
 
 // Raise raises an alert and puts its message into the outbox. If the alert is already raised, it
-// returns false and changes nothing. It ignores State and cuts Message to 1,000 characters.
+// returns false and changes nothing. It ignores State, cuts Message to 1,000 characters, and sets a
+// zero Since to now.
 func (s *alertStore) Raise(ctx context.Context, a Alert) (raised bool, err error) {
 	if a.Provider == "" || a.Code == "" {
 		return false, fmt.Errorf("alert requires a provider and a code, got provider %q and code %q", a.Provider, a.Code)

@@ -14,34 +14,49 @@ import (
 
 // JobRow is a job with its state and results.
 type JobRow struct {
-	JobID    string `json:"job_id"`
-	RunID    string `json:"run_id"`
+	// JobID is the id of the job: the run's id with a number.
+	JobID string `json:"job_id"`
+	// RunID is the id of the run.
+	RunID string `json:"run_id"`
+	// Provider is the name of the provider's section in the configuration.
 	Provider string `json:"provider"`
-	Account  string `json:"account"`
-	Kind     string `json:"kind"`
+	// Account is the name of the account at the provider.
+	Account string `json:"account"`
+	// Kind is the kind of run, such as "sync".
+	Kind string `json:"kind"`
 	jobs.Question
+	// State is the state of the job.
 	State jobs.State `json:"state"`
-	// Dispatch is "pending_slot" for a low-priority job waiting for a slot, "dispatched" for one
-	// with a slot, "blocked" for a job waiting for an earlier run, else "".
+	// Dispatch is "pending_slot" for a low-priority job waiting for a slot, "dispatched" for one with
+	// a slot, "blocked" for a job waiting for an earlier run; absent otherwise.
 	Dispatch string `json:"dispatch,omitempty"`
 	// Attempts counts the finished attempts.
 	Attempts int `json:"attempts"`
-	// Tried is the number of attempts that do not count ([jobs.Job.Tried]).
+	// Tried is the number of attempts that do not count towards the limit: those before the job was
+	// last retried by hand, and those that sent no request.
 	Tried int `json:"tried,omitempty"`
-	// Crashes counts the process crashes during the job.
-	Crashes       int        `json:"crashes,omitempty"`
+	// Crashes counts the process crashes during the job. Absent if there were none.
+	Crashes int `json:"crashes,omitempty"`
+	// NextAttemptAt is when a waiting job is tried again; null otherwise.
 	NextAttemptAt *time.Time `json:"next_attempt_at"`
-	// ErrorCode, Error and Hint describe the last attempt.
-	ErrorCode  clients.Code `json:"error_code,omitempty"`
-	Error      string       `json:"error,omitempty"`
-	Hint       string       `json:"hint,omitempty"`
-	PlannedAt  time.Time    `json:"planned_at"`
-	StartedAt  *time.Time   `json:"started_at"`
-	AskedAt    *time.Time   `json:"asked_at"`
-	FinishedAt *time.Time   `json:"finished_at"`
-	// RetriedAt is when the finished job was last retried by hand.
+	// ErrorCode says why the last attempt failed. Absent if it did not.
+	ErrorCode clients.Code `json:"error_code,omitempty"`
+	// Error is for people: its wording may change.
+	Error string `json:"error,omitempty"`
+	// Hint says what to do.
+	Hint string `json:"hint,omitempty"`
+	// PlannedAt is when the job was planned.
+	PlannedAt time.Time `json:"planned_at"`
+	// StartedAt is when the last attempt started; null before the first.
+	StartedAt *time.Time `json:"started_at"`
+	// AskedAt is when the last request was sent; null if none was.
+	AskedAt *time.Time `json:"asked_at"`
+	// FinishedAt is when the job ended; null before.
+	FinishedAt *time.Time `json:"finished_at"`
+	// RetriedAt is when the finished job was last retried by hand. Absent if never.
 	RetriedAt *time.Time `json:"retried_at,omitempty"`
-	Orders    jobs.Tally `json:"orders"`
+	// Orders counts the orders that were received.
+	Orders jobs.Tally `json:"orders"`
 }
 
 // JobFilter selects jobs; an empty field matches all.

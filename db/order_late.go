@@ -19,12 +19,14 @@ type LateBody struct {
 	Notice
 	// PromisedOn is the promise that was missed: the order's next_promised_on.
 	PromisedOn clients.Date `json:"promised_on"`
-	// DaysLate is the number of days from PromisedOn to LocalDate, which is the account's today.
-	DaysLate  int                `json:"days_late"`
-	LocalDate clients.Date       `json:"local_date"`
+	// DaysLate is the number of days from promised_on to local_date.
+	DaysLate int `json:"days_late"`
+	// LocalDate is today in the account's time zone.
+	LocalDate clients.Date `json:"local_date"`
+	// LateLines are the lines that are late.
 	LateLines []clients.LateLine `json:"late_lines"`
-	// Order is the [clients.Order] as of Revision.
-	Order json.RawMessage `json:"order"`
+	// Order is the whole order as of its revision.
+	Order json.RawMessage `json:"order"` // a [clients.Order]
 }
 
 // lateBatch is the number of late orders in one transaction.

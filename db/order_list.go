@@ -41,16 +41,19 @@ func (s *orderStore) do(ctx context.Context, rows int, wait sqlite.Durability, r
 // StoredOrder is the current version of an order.
 type StoredOrder struct {
 	clients.Order
-	// DaysLate is the number of days since NextPromisedOn in the account's time zone, 0 if the
-	// order is not late or the account's date is not recorded yet.
+	// DaysLate is the number of days since next_promised_on in the account's time zone; 0 if the order
+	// is not late.
 	DaysLate int `json:"days_late"`
-	// Revision counts the versions of the order, starting at 1.
-	Revision      int       `json:"revision"`
-	FirstSeenAt   time.Time `json:"first_seen_at"`
-	LastSeenAt    time.Time `json:"last_seen_at"`
+	// Revision is the number of the order's latest event, from 1.
+	Revision int `json:"revision"`
+	// FirstSeenAt is when the provider first returned the order.
+	FirstSeenAt time.Time `json:"first_seen_at"`
+	// LastSeenAt is when the provider last returned the order.
+	LastSeenAt time.Time `json:"last_seen_at"`
+	// LastChangedAt is when the last revision was observed.
 	LastChangedAt time.Time `json:"last_changed_at"`
-	// NotFoundSince is when a request by number first returned "not found"; nil if the order was
-	// seen again.
+	// NotFoundSince is when a request by number first returned "not found"; absent while the order is
+	// found.
 	NotFoundSince *time.Time `json:"not_found_since,omitempty"`
 }
 

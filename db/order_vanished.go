@@ -14,12 +14,18 @@ import (
 
 // Notice has the common fields of published order messages that are not revisions.
 type Notice struct {
-	Provider  string         `json:"provider"`
-	Account   string         `json:"account"`
-	OrderID   string         `json:"order_id"`
-	Reference clients.Text   `json:"reference"`
-	Revision  int            `json:"revision"`
-	Status    clients.Status `json:"status"`
+	// Provider is the name of the provider's section in the configuration.
+	Provider string `json:"provider"`
+	// Account is the name of the account at the provider.
+	Account string `json:"account"`
+	// OrderID is the provider's order number.
+	OrderID string `json:"order_id"`
+	// Reference is the customer's order number (PO).
+	Reference clients.Text `json:"reference"`
+	// Revision is the order's current revision. This message is none.
+	Revision int `json:"revision"`
+	// Status is the order's status.
+	Status clients.Status `json:"status"`
 }
 
 // enqueueNotice puts a notice into the outbox, after the pending events of its order. id
@@ -40,14 +46,16 @@ func (t orderTx) enqueueNotice(kind, id string, at time.Time, runID, traceparent
 // VanishedBody is the published body for an open order that the provider no longer returns.
 type VanishedBody struct {
 	Notice
-	// LastSeenAt is when the provider last returned the order, NotFoundSince when a request by
-	// number first did not return it.
-	LastSeenAt    time.Time `json:"last_seen_at"`
+	// LastSeenAt is when the provider last returned the order.
+	LastSeenAt time.Time `json:"last_seen_at"`
+	// NotFoundSince is when a request by number first did not return it.
 	NotFoundSince time.Time `json:"not_found_since"`
-	// Order is the [clients.Order] as of Revision.
-	Order json.RawMessage `json:"order"`
-	RunID string          `json:"run_id"`
-	JobID string          `json:"job_id"`
+	// Order is the whole order as of its revision.
+	Order json.RawMessage `json:"order"` // a [clients.Order]
+	// RunID is the id of the run.
+	RunID string `json:"run_id"`
+	// JobID is the id of the job.
+	JobID string `json:"job_id"`
 }
 
 // noteNotFound sets not_found_since of orders that were requested by number and are missing in a

@@ -65,12 +65,18 @@ func CheckRetention(retention time.Duration) error {
 
 // Pruned counts the deleted (or deletable) rows by table.
 type Pruned struct {
+	// Exchanges is the number of recorded exchanges.
 	Exchanges int `json:"exchanges"`
-	Jobs      int `json:"jobs"`
-	Runs      int `json:"runs"`
-	Ticks     int `json:"ticks"`
-	Alerts    int `json:"alerts"`
-	Events    int `json:"events"`
+	// Jobs is the number of jobs.
+	Jobs int `json:"jobs"`
+	// Runs is the number of runs.
+	Runs int `json:"runs"`
+	// Ticks is the number of due times of schedules.
+	Ticks int `json:"ticks"`
+	// Alerts is the number of resolved alerts.
+	Alerts int `json:"alerts"`
+	// Events is the number of events of orders.
+	Events int `json:"events"`
 	// EventsWait is set if events were not deleted because too many messages are pending.
 	EventsWait bool `json:"events_wait"`
 }

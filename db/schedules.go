@@ -23,9 +23,11 @@ func newScheduleStore(file *sqlite.DB, runs *runStore) *scheduleStore {
 
 // Pause is a paused schedule. It starts no runs until it is resumed.
 type Pause struct {
-	Schedule string    `json:"schedule"`
+	// Schedule is the name of the schedule.
+	Schedule string `json:"schedule"`
+	// PausedAt is when it was paused.
 	PausedAt time.Time `json:"paused_at"`
-	// Note is the reason given by the user, or "".
+	// Note is the reason that was given. Absent if none was.
 	Note string `json:"note,omitempty"`
 }
 

@@ -12,14 +12,15 @@ import (
 
 // Tick is one due time of a schedule and its outcome.
 type Tick struct {
+	// Schedule is the name of the schedule.
 	Schedule string `json:"schedule"`
-	// DueAt is truncated to seconds.
+	// DueAt is the due time, in whole seconds.
 	DueAt time.Time `json:"due_at"`
 	// Outcome is "started", "skipped", "missed" or "caught_up".
 	Outcome string `json:"outcome"`
-	// Reason is the reason for the outcome, or "".
+	// Reason is the reason for the outcome. Absent if there is none to name.
 	Reason string `json:"reason,omitempty"`
-	// RunID is the run that the tick started, or "".
+	// RunID is the run that the tick started. Absent if it started none.
 	RunID string `json:"run_id,omitempty"`
 }
 

@@ -82,29 +82,41 @@ type Request struct {
 
 // Run is one request to sync: a provider, its accounts and params such as a date range.
 type Run struct {
-	ID       string          `json:"run_id"`
-	Provider string          `json:"provider"`
-	Kind     string          `json:"kind"`
-	State    State           `json:"state"`
-	Trigger  string          `json:"trigger"`
-	Accounts []string        `json:"accounts,omitempty"`
-	Params   json.RawMessage `json:"params,omitempty"`
-	Jobs     Counts          `json:"jobs"`
-	Orders   Tally           `json:"orders"`
-	// Errors lists the errors of failed and partial jobs, at most [MaxErrors].
-	Errors      []RunError `json:"errors"`
-	RequestedAt time.Time  `json:"requested_at"`
-	StartedAt   *time.Time `json:"started_at"`
-	FinishedAt  *time.Time `json:"finished_at"`
+	// ID is the id of the run, a ULID: it sorts by time.
+	ID string `json:"run_id"`
+	// Provider is the name of the provider's section in the configuration.
+	Provider string `json:"provider"`
+	// Kind is the kind of run, such as "sync".
+	Kind string `json:"kind"`
+	// State is the state of the run.
+	State State `json:"state"`
+	// Trigger is the origin: "schedule:<name>", "consent:<user>", "nats", "api" or "live".
+	Trigger string `json:"trigger"`
+	// Accounts are the requested accounts. Absent for all.
+	Accounts []string `json:"accounts,omitempty"`
+	// Params are the params of the kind. Absent if there are none.
+	Params json.RawMessage `json:"params,omitempty"`
+	// Jobs counts the jobs by their final state.
+	Jobs Counts `json:"jobs"`
+	// Orders counts the orders that were received.
+	Orders Tally `json:"orders"`
+	// Errors lists the errors of failed and partial jobs, at most 100.
+	Errors []RunError `json:"errors"`
+	// RequestedAt is when the run was requested.
+	RequestedAt time.Time `json:"requested_at"`
+	// StartedAt is when its first job started; null before.
+	StartedAt *time.Time `json:"started_at"`
+	// FinishedAt is when its last job ended; null before.
+	FinishedAt *time.Time `json:"finished_at"`
 
-	// Priority is low, or "" for normal.
+	// Priority is low, or absent for normal.
 	Priority Priority `json:"priority,omitempty"`
-	// PausedAt is when a low-priority run was paused; nil if it is not paused.
+	// PausedAt is when a low-priority run was paused; absent if it is not paused.
 	PausedAt *time.Time `json:"paused_at,omitempty"`
 	// Note is the reason why the run is paused or has no jobs.
 	Note string `json:"note,omitempty"`
 
-	// Reopened counts how often a retried job reopened the finished run.
+	// Reopened counts how often a retried job reopened the finished run. Absent if never.
 	Reopened int `json:"reopened,omitempty"`
 
 	Key         string `json:"-"`
@@ -129,19 +141,29 @@ const MaxErrors = 100
 
 // RunError is one failure in the result of a run.
 type RunError struct {
-	Account string       `json:"account,omitempty"`
-	Code    clients.Code `json:"code"`
-	Message string       `json:"message"`
-	Hint    string       `json:"hint,omitempty"`
+	// Account is the name of the account. Absent if the run could not be planned.
+	Account string `json:"account,omitempty"`
+	// Code says what failed.
+	Code clients.Code `json:"code"`
+	// Message is for people: its wording may change.
+	Message string `json:"message"`
+	// Hint says what to do.
+	Hint string `json:"hint,omitempty"`
 }
 
 // Counts counts the jobs of a run by final state. Unfinished jobs only count in Total.
 type Counts struct {
-	Total     int `json:"total"`
+	// Total is the number of all jobs.
+	Total int `json:"total"`
+	// Succeeded is the number of jobs that succeeded.
 	Succeeded int `json:"succeeded"`
-	Partial   int `json:"partial"`
-	Failed    int `json:"failed"`
-	Dead      int `json:"dead"`
+	// Partial is the number of jobs of which some orders failed.
+	Partial int `json:"partial"`
+	// Failed is the number of jobs that failed and are not retried.
+	Failed int `json:"failed"`
+	// Dead is the number of jobs whose attempts or time are used up.
+	Dead int `json:"dead"`
+	// Cancelled is the number of cancelled jobs.
 	Cancelled int `json:"cancelled"`
 }
 
@@ -166,11 +188,15 @@ func (c Counts) State() State {
 }
 
 // Tally counts the orders that a run or a job received. For despatch advices and invoices it
-// counts the known orders they belong to. Changed counts orders with a new history entry.
+// counts the known orders they belong to.
 type Tally struct {
-	Seen      int `json:"seen"`
-	Created   int `json:"created"`
-	Changed   int `json:"changed"`
+	// Seen is the number of orders that were received.
+	Seen int `json:"seen"`
+	// Created is the number of orders that were stored for the first time.
+	Created int `json:"created"`
+	// Changed is the number of orders with a new revision.
+	Changed int `json:"changed"`
+	// Unchanged is the number of orders that did not change.
 	Unchanged int `json:"unchanged"`
 }
 
@@ -195,10 +221,14 @@ type Job struct {
 // Question is the query of a job without the account: a window of order dates, or order ids and
 // references.
 type Question struct {
-	From       clients.Date `json:"from,omitempty"`
-	To         clients.Date `json:"to,omitempty"`
-	OrderIDs   []string     `json:"order_ids,omitempty"`
-	References []string     `json:"references,omitempty"`
+	// From is the first day of the window.
+	From clients.Date `json:"from,omitempty"`
+	// To is the last day of the window.
+	To clients.Date `json:"to,omitempty"`
+	// OrderIDs are the requested order numbers of the provider.
+	OrderIDs []string `json:"order_ids,omitempty"`
+	// References are the requested order numbers of the customer.
+	References []string `json:"references,omitempty"`
 	// Remaps is the job whose recorded responses are mapped again; no request is sent.
 	Remaps string `json:"remaps,omitempty"`
 }
@@ -244,10 +274,12 @@ func NewID(now time.Time) string {
 
 // Progress is the progress of a run.
 type Progress struct {
+	// Ended is the number of jobs that have ended.
 	Ended int `json:"ended"`
+	// Total is the number of all jobs.
 	Total int `json:"total"`
-	// LeftSeconds is the estimated remaining time; nil if unknown, or if the run is paused or
-	// has ended.
+	// LeftSeconds is the estimated remaining time in seconds; null if unknown, or if the run is paused
+	// or has ended.
 	LeftSeconds *float64 `json:"left_seconds"`
 }
 

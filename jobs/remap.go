@@ -30,11 +30,13 @@ type Remapping struct {
 
 // remapParams are the params of remap. Without params all recorded responses are mapped again.
 type remapParams struct {
-	// Since and Until limit the time of the responses: RFC 3339, until is excluded.
+	// Since is a time in RFC 3339: responses at that time or later.
 	Since string `json:"since"`
+	// Until is a time in RFC 3339: responses before that time.
 	Until string `json:"until"`
-	// RunID and JobID select the responses of one run or job.
+	// RunID selects the responses of one run.
 	RunID string `json:"run_id"`
+	// JobID selects the responses of one job.
 	JobID string `json:"job_id"`
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nats.go/micro"
 
 	"orderbeat/auth"
 	"orderbeat/clients"
@@ -22,6 +23,7 @@ import (
 	"orderbeat/jobs"
 	"orderbeat/worker"
 	"orderbeat/worker/bus"
+	"orderbeat/worker/contracttest"
 )
 
 func TestMain(m *testing.M) {
@@ -385,6 +387,7 @@ func (b *bench) request(endpoint, body string, header nats.Header) *nats.Msg {
 	if err != nil {
 		b.t.Fatalf("%s %s: %v", endpoint, body, err)
 	}
+	contracttest.Reply(b.t, endpoint, msg.Header.Get(micro.ErrorCodeHeader) != "", msg.Data)
 	return msg
 }
 

@@ -15,12 +15,18 @@ import (
 // Introspection is the authorization server's view of a token (RFC 7662 section 2.2). It is a hint:
 // servers have reported working tokens as inactive.
 type Introspection struct {
-	Active    bool      `json:"active"`
+	// Active reports that the token is valid.
+	Active bool `json:"active"`
+	// ExpiresAt is when the token expires.
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
-	IssuedAt  time.Time `json:"issued_at,omitzero"`
-	Scope     string    `json:"scope,omitzero"`
-	ClientID  string    `json:"client_id,omitzero"`
-	Username  string    `json:"username,omitzero"`
+	// IssuedAt is when the token was issued.
+	IssuedAt time.Time `json:"issued_at,omitzero"`
+	// Scope is the token's scope.
+	Scope string `json:"scope,omitzero"`
+	// ClientID is the client that the token was issued to.
+	ClientID string `json:"client_id,omitzero"`
+	// Username is the user that the token belongs to.
+	Username string `json:"username,omitzero"`
 }
 
 // CanIntrospect reports whether there is an introspection endpoint.

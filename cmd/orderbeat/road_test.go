@@ -30,6 +30,7 @@ import (
 	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/db/outbox"
 	"orderbeat/jobs"
+	"orderbeat/worker/contracttest"
 )
 
 // TestRoad starts the whole program with the shipped configuration on other ports, and follows
@@ -349,6 +350,7 @@ func (p *program) request(endpoint, body string) []byte {
 	if err != nil || msg.Header.Get("Nats-Service-Error-Code") != "" {
 		p.t.Fatalf("%s: %v %+v", endpoint, err, msg)
 	}
+	contracttest.Reply(p.t, endpoint, false, msg.Data)
 	return msg.Data
 }
 
@@ -377,6 +379,7 @@ func (p *program) fetch(stream string, n int) []jetstream.Msg {
 		if err != nil {
 			p.t.Fatalf("%s has %d messages, want %d: %v", stream, len(got), n, err)
 		}
+		contracttest.Valid(p.t, msg.Headers().Get("ce-dataschema"), msg.Data())
 		if msg.Headers().Get("ce-type") != outbox.TypeOrderLate {
 			got = append(got, msg)
 		}

@@ -10,33 +10,43 @@ import (
 
 // Event is one revision of one order: a row of the history.
 type Event struct {
+	// EventID is the ce-id of the event.
 	EventID string `json:"event_id"`
-	// Type is [TypeOrderCreated] or [TypeOrderChanged] or, if only a document changed,
-	// [TypeOrderDespatched] or [TypeOrderInvoiced].
+	// Type is the CloudEvents type of the event.
 	Type string `json:"type"`
 	EventBody
 }
 
 // EventBody is the published body of an event.
 type EventBody struct {
-	Provider       string         `json:"provider"`
-	Account        string         `json:"account"`
-	OrderID        string         `json:"order_id"`
-	Reference      clients.Text   `json:"reference"`
-	Revision       int            `json:"revision"`
-	Status         clients.Status `json:"status"`
-	PreviousStatus clients.Text   `json:"previous_status"` // null for a created event
-	// Changes is a list of [clients.Change], Order a [clients.Order]. Both are the stored JSON,
-	// so that an event never changes.
-	Changes json.RawMessage `json:"changes"`
-	Order   json.RawMessage `json:"order"`
-	// DespatchAdvice is a [clients.Advice], Invoice a [clients.Invoice], for events of these
-	// types: the After of the only change.
-	DespatchAdvice json.RawMessage `json:"despatch_advice,omitempty"`
-	Invoice        json.RawMessage `json:"invoice,omitempty"`
-	ObservedAt     time.Time       `json:"observed_at"`
-	RunID          string          `json:"run_id"`
-	JobID          string          `json:"job_id"`
+	// Provider is the name of the provider's section in the configuration.
+	Provider string `json:"provider"`
+	// Account is the name of the account at the provider.
+	Account string `json:"account"`
+	// OrderID is the provider's order number.
+	OrderID string `json:"order_id"`
+	// Reference is the customer's order number (PO).
+	Reference clients.Text `json:"reference"`
+	// Revision counts the events of the order, from 1. Revisions of one order have no gaps.
+	Revision int `json:"revision"`
+	// Status is the order's status as of this revision.
+	Status clients.Status `json:"status"`
+	// PreviousStatus is the status as of the previous revision; null if this is the first.
+	PreviousStatus clients.Text `json:"previous_status"`
+	// Changes are the differences to the previous revision; empty for the first.
+	Changes json.RawMessage `json:"changes"` // a list of [clients.Change], as it is stored
+	// Order is the whole order as of this revision.
+	Order json.RawMessage `json:"order"` // a [clients.Order], as it is stored
+	// DespatchAdvice is the new or changed despatch advice: the after of the only change.
+	DespatchAdvice json.RawMessage `json:"despatch_advice,omitempty"` // a [clients.Advice]
+	// Invoice is the new or changed invoice: the after of the only change.
+	Invoice json.RawMessage `json:"invoice,omitempty"` // a [clients.Invoice]
+	// ObservedAt is when the provider was requested: the order is as of then.
+	ObservedAt time.Time `json:"observed_at"`
+	// RunID is the id of the run.
+	RunID string `json:"run_id"`
+	// JobID is the id of the job.
+	JobID string `json:"job_id"`
 }
 
 // EventColumns may be NULL, on the right side of a LEFT JOIN.

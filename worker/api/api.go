@@ -13,6 +13,7 @@ import (
 	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/outbox"
 	"orderbeat/jobs"
 )
 
@@ -91,7 +92,8 @@ type ListOrders struct {
 
 // Orders is the reply of orders.list.
 type Orders struct {
-	// Orders is the page, ordered by the last change, newest first.
+	// Orders is the page: by provider, account and number, or with changed_since by the last change,
+	// oldest first.
 	Orders []ListedOrder `json:"orders"`
 	// Cursor requests the next page; "" after the last one.
 	Cursor string `json:"cursor"`
@@ -133,7 +135,7 @@ type OrderEvents struct {
 
 // ListedEvent is an event of orders.history: the published body with its id and type.
 type ListedEvent struct {
-	db.Event
+	outbox.Event
 	Truncated
 }
 
@@ -256,9 +258,9 @@ type RetryJobs struct {
 	RunID string `json:"run_id,omitempty"`
 	// Provider selects the jobs of a provider.
 	Provider string `json:"provider,omitempty"`
-	// State selects jobs in a state.
+	// State selects jobs that are queued, failed, dead or cancelled; absent: failed and dead ones.
 	State string `json:"state,omitempty"`
-	// Since is a time in RFC 3339: jobs that ended at that time or later.
+	// Since is a time in RFC 3339: jobs that ended or were queued at that time or later.
 	Since string `json:"since,omitempty"`
 	// Cursor is the cursor of the previous reply.
 	Cursor string `json:"cursor,omitempty"`

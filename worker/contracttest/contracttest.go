@@ -90,6 +90,17 @@ func Check(uri string, document []byte) error {
 	return schema.Validate(value)
 }
 
+// Reply is [Valid] for a reply of an endpoint, such as "orders.get"; failed is whether it is an error
+// reply.
+func Reply(tb testing.TB, endpoint string, failed bool, body []byte) {
+	tb.Helper()
+	anchor := endpoint + ".reply"
+	if failed {
+		anchor = "error"
+	}
+	Valid(tb, docs.APISchema+"#"+anchor, body)
+}
+
 // Event is [Valid] for a published message of a CloudEvents type.
 func Event(tb testing.TB, kind string, body []byte) {
 	tb.Helper()

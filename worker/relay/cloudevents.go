@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"orderbeat/db/outbox"
+	"orderbeat/docs"
 	"orderbeat/jobs"
 	"orderbeat/worker/bus"
 )
@@ -24,6 +25,7 @@ func (p *publisher) message(h *bus.Home, m *outbox.Message) *nats.Msg {
 		"ce-time":             {m.Time.UTC().Format(time.RFC3339Nano)},
 		"ce-specversion":      {"1.0"},
 		"ce-datacontenttype":  {"application/json"},
+		"ce-dataschema":       {dataSchema(m.Type)},
 	}}
 	if m.Traceparent != "" {
 		msg.Header["traceparent"] = []string{jobs.ChildTraceparent(m.Traceparent, m.MsgID)}
@@ -38,6 +40,15 @@ func (p *publisher) message(h *bus.Home, m *outbox.Message) *nats.Msg {
 		msg.Data = truncate(msg.Data, limit)
 	}
 	return msg
+}
+
+// dataSchema is the URI of the JSON Schema of a type of message, in docs/schemas.
+func dataSchema(kind string) string {
+	if kind == outbox.TypeRunRequested {
+		return docs.APISchema + "#run.request"
+	}
+	name := strings.TrimPrefix(kind, "orderbeat.")
+	return docs.EventsSchema + "#" + strings.TrimSuffix(name, ".v1")
 }
 
 // limit is the largest body that the server and the stream accept with our headers; 0 while it is

@@ -36,9 +36,9 @@ func newMicroService(conn *nats.Conn, version, description string) *microService
 type counter func(took time.Duration, failed string)
 
 // add subscribes to the requests of an endpoint. handle is called for one at a time.
-func (m *microService) add(name, subject, about string, handle func(*nats.Msg, counter)) error {
+func (m *microService) add(name, subject string, metadata map[string]string, handle func(*nats.Msg, counter)) error {
 	m.info.Endpoints = append(m.info.Endpoints, micro.EndpointInfo{
-		Name: name, Subject: subject, QueueGroup: micro.DefaultQueueGroup, Metadata: map[string]string{"about": about},
+		Name: name, Subject: subject, QueueGroup: micro.DefaultQueueGroup, Metadata: metadata,
 	})
 	stats := &micro.EndpointStats{Name: name, Subject: subject, QueueGroup: micro.DefaultQueueGroup}
 	m.stats.Endpoints = append(m.stats.Endpoints, stats)

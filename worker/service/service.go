@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,6 +22,7 @@ import (
 	"orderbeat/auth/seal"
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/docs"
 	"orderbeat/jobs"
 	"orderbeat/worker/api"
 	"orderbeat/worker/bus"
@@ -94,56 +96,80 @@ func New(c Config) *Service {
 
 // endpoint is one endpoint of the public contract.
 type endpoint struct {
-	name   string
-	atOnce int
-	about  string
-	handle func(ctx context.Context, r *request) (any, error)
+	api.Endpoint
+	handler
+}
+
+// handler handles the requests of one endpoint, so many at once.
+type handler struct {
+	atOnce  int
+	request reflect.Type // of the decoded body
+	handle  func(ctx context.Context, r *request) (any, error)
 }
 
 // microName is the endpoint's name in the micro service, which may not have dots.
-func (e endpoint) microName() string { return strings.ReplaceAll(e.name, ".", "-") }
+func (e endpoint) microName() string { return strings.ReplaceAll(e.Name, ".", "-") }
 
-func (s *Service) endpoints() []endpoint {
-	return []endpoint{
-		{"orders.get", 256, "get an order, stored or live", with(s.getOrder)},
-		{"orders.list", 64, "list stored orders", with(s.listOrders)},
-		{"orders.history", 64, "list the events of an order", with(s.orderHistory)},
-		{"runs.start", 256, "start a run, optionally wait until it ends", with(s.startRun)},
-		{"runs.get", 64, "get a run", with(s.getRun)},
-		{"runs.list", 64, "list the latest runs", with(s.listRuns)},
-		{"runs.cancel", 16, "cancel a run and its unfinished jobs", with(s.cancelRun)},
-		{"runs.pause", 16, "pause a low-priority run, with an optional note", with(s.pauseRun)},
-		{"runs.resume", 16, "resume a paused run", with(s.resumeRun)},
-		{"jobs.get", 64, "get a job", with(s.getJob)},
-		{"jobs.list", 64, "list the latest jobs", with(s.listJobs)},
-		{"jobs.retry", 16, "retry a job, or the jobs of a run, a provider, a state or since a time", with(s.retryJobs)},
-		{"jobs.cancel", 16, "cancel a job", with(s.cancelJob)},
-		{"schedules.list", 16, "list schedules with their next due time and last tick", with(s.listSchedules)},
-		{"schedules.pause", 16, "pause a schedule, with an optional note", with(s.pauseSchedule)},
-		{"schedules.resume", 16, "resume a schedule", with(s.resumeSchedule)},
-		{"schedules.trigger", 16, "start a schedule's run now", with(s.triggerSchedule)},
-		{"events.replay", 2, "republish events of the history, without provider calls", with(s.replayEvents)},
-		{"exchanges.remap", 2, "re-run the mapping over recorded responses, without provider calls", with(s.remapExchanges)},
-		{"providers.list", 64, "list providers with limits, credentials and account freshness", with(s.listProviders)},
-		{"auth.status", 64, "list the states of credentials", with(s.authStatus)},
-		{"auth.introspect", 4, "introspect the current token at the provider", with(s.authIntrospect)},
-		{"auth.authorize", 4, "create a single-use link through which a user grants access", with(s.authAuthorize)},
-		{"auth.logout", 4, "delete a credential's tokens, and revoke them if possible", with(s.authLogout)},
-		{"auth.unlatch", 4, "let rejected credentials be tried again", with(s.authUnlatch)},
-		{"auth.rekey", 1, "reseal all tokens with a new key", with(s.authRekey)},
-		{"db.prune", 1, "delete what is older than its retention", with(s.pruneDatabase)},
+// metadata describes the endpoint in the reply to $SRV.INFO. The schemas are in docs/schemas/api.json.
+func (e endpoint) metadata() map[string]string {
+	return map[string]string{
+		"about":          e.About,
+		"request_schema": docs.APISchema + "#" + e.Name + ".request",
+		"reply_schema":   docs.APISchema + "#" + e.Name + ".reply",
+		"error_schema":   docs.APISchema + "#error",
 	}
 }
 
-// with decodes a request's body for a handler.
-func with[Q any](handle func(ctx context.Context, r *request, q Q) (any, error)) func(context.Context, *request) (any, error) {
-	return func(ctx context.Context, r *request) (any, error) {
+func (s *Service) endpoints() []endpoint {
+	handlers := s.handlers()
+	list := make([]endpoint, len(api.Endpoints))
+	for i, e := range api.Endpoints {
+		list[i] = endpoint{e, handlers[e.Name]}
+	}
+	return list
+}
+
+func (s *Service) handlers() map[string]handler {
+	return map[string]handler{
+		"orders.get":        with(256, s.getOrder),
+		"orders.list":       with(64, s.listOrders),
+		"orders.history":    with(64, s.orderHistory),
+		"runs.start":        with(256, s.startRun),
+		"runs.get":          with(64, s.getRun),
+		"runs.list":         with(64, s.listRuns),
+		"runs.cancel":       with(16, s.cancelRun),
+		"runs.pause":        with(16, s.pauseRun),
+		"runs.resume":       with(16, s.resumeRun),
+		"jobs.get":          with(64, s.getJob),
+		"jobs.list":         with(64, s.listJobs),
+		"jobs.retry":        with(16, s.retryJobs),
+		"jobs.cancel":       with(16, s.cancelJob),
+		"schedules.list":    with(16, s.listSchedules),
+		"schedules.pause":   with(16, s.pauseSchedule),
+		"schedules.resume":  with(16, s.resumeSchedule),
+		"schedules.trigger": with(16, s.triggerSchedule),
+		"events.replay":     with(2, s.replayEvents),
+		"exchanges.remap":   with(2, s.remapExchanges),
+		"providers.list":    with(64, s.listProviders),
+		"auth.status":       with(64, s.authStatus),
+		"auth.introspect":   with(4, s.authIntrospect),
+		"auth.authorize":    with(4, s.authAuthorize),
+		"auth.logout":       with(4, s.authLogout),
+		"auth.unlatch":      with(4, s.authUnlatch),
+		"auth.rekey":        with(1, s.authRekey),
+		"db.prune":          with(1, s.pruneDatabase),
+	}
+}
+
+// with makes a handler of a function, for which it decodes the body of a request.
+func with[Q any](atOnce int, handle func(ctx context.Context, r *request, q Q) (any, error)) handler {
+	return handler{atOnce, reflect.TypeFor[Q](), func(ctx context.Context, r *request) (any, error) {
 		var q Q
 		if err := r.decode(&q); err != nil {
 			return nil, err
 		}
 		return handle(ctx, r, q)
-	}
+	}}
 }
 
 // Open subscribes to the endpoints. work is the context of the requests.
@@ -151,7 +177,7 @@ func (s *Service) Open(work context.Context) (err error) {
 	s.micro = newMicroService(s.conn, s.Version, "order status of suppliers")
 	for _, e := range s.endpoints() {
 		free := make(chan struct{}, e.atOnce)
-		err = s.micro.add(e.microName(), s.Subjects.Of("api."+e.name), e.about, func(msg *nats.Msg, count counter) {
+		err = s.micro.add(e.microName(), s.Subjects.Of("api."+e.Name), e.metadata(), func(msg *nats.Msg, count counter) {
 			select {
 			case free <- struct{}{}:
 			default:
@@ -163,7 +189,7 @@ func (s *Service) Open(work context.Context) (err error) {
 			s.working.Go(func() { s.handle(work, e, msg, count, func() { <-free }) })
 		})
 		if err != nil {
-			return fmt.Errorf("endpoint %s: %w", e.name, err)
+			return fmt.Errorf("endpoint %s: %w", e.Name, err)
 		}
 	}
 	if err = s.micro.discoverable(); err != nil {
@@ -290,8 +316,8 @@ func (s *Service) reply(msg *nats.Msg, header nats.Header, body []byte) error {
 func (s *Service) call(ctx context.Context, e endpoint, r *request) (reply any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.Log.Error("panic in a request", "endpoint", e.name, "panic", p)
-			err = fmt.Errorf("panic in %s", e.name)
+			s.Log.Error("panic in a request", "endpoint", e.Name, "panic", p)
+			err = fmt.Errorf("panic in %s", e.Name)
 		}
 	}()
 	timeout, err := timeoutOf(r.Header)

@@ -20,6 +20,7 @@ const root = "../../.."
 func TestGeneratedFilesAreCurrent(t *testing.T) {
 	for name, text := range map[string][]byte{
 		"docs/schemas/events.json": contract.Events(root),
+		"docs/schemas/api.json":    contract.API(root),
 	} {
 		path := filepath.Join(root, name)
 		if *update {

@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 
@@ -46,7 +47,9 @@ var messages = []message{
 
 // Events returns docs/schemas/events.json: the messages that Orderbeat publishes.
 func Events(root string) []byte {
-	s := newSchemas(newSource(root), "json", map[string]string{"db.LateBody": "OrderLate", "db.VanishedBody": "OrderVanished", "jobs.Run": "RunFinished"})
+	s := newSchemas(newSource(root), "json", map[reflect.Type]string{
+		reflect.TypeFor[db.LateBody](): "OrderLate", reflect.TypeFor[db.VanishedBody](): "OrderVanished", reflect.TypeFor[jobs.Run](): "RunFinished",
+	})
 	s.events()
 	doc := &jsonschema.Schema{ID: EventsID, Title: "Messages that Orderbeat publishes", Description: open}
 	for _, m := range messages {
@@ -73,9 +76,13 @@ func (s *schemas) events() {
 	for name, state := range map[string]string{"AlertRaised": db.AlertRaised, "AlertResolved": db.AlertResolved} {
 		c := clone(alert)
 		set(c, "state", &jsonschema.Schema{Const: state})
+		set(c, "code", ref("AlertCode"))
+		restrict(c, "kind", "despatch", "invoice", "check")
 		s.defs[name] = c
 	}
 	delete(s.defs, "Alert")
+	delete(s.defs, "State")
+	s.defs["AlertCode"] = enumOf("What an alert is about. It is resolved when that has ended.", alertCodes)
 }
 
 // orderEvents defines the revisions of an order: one Go type, four types of messages.

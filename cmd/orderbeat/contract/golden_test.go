@@ -82,6 +82,22 @@ func TestWrongEventsAreRejected(t *testing.T) {
 	}
 }
 
+func TestWrongRepliesAreRejected(t *testing.T) {
+	for name, c := range map[string]struct{ anchor, body string }{
+		"a member that is not documented": {"jobs.retry.reply", `{"retried": 1, "cursor": "", "left": 3}`},
+		"an unknown code":                 {"error", `{"error": {"code": "oops", "message": "x"}}`},
+		"a missing member":                {"events.replay.reply", `{"replay_id": "01"}`},
+		"a request with a wrong member":   {"runs.start.request", `{"provider": "michelin", "kind": "sync", "account": "detroit"}`},
+		"a param of another kind":         {"runs.start.request", `{"provider": "michelin", "kind": "sync", "params": {"day": 1}}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if contracttest.Check(docs.APISchema+"#"+c.anchor, []byte(c.body)) == nil {
+				t.Errorf("accepted %s", c.body)
+			}
+		})
+	}
+}
+
 // TestTruncatedEventsMatchTheirSchema drops members in the order in which the relay drops them.
 func TestTruncatedEventsMatchTheirSchema(t *testing.T) {
 	for _, g := range goldenEvents(t) {

@@ -24,11 +24,11 @@ type schemas struct {
 	defs      jsonschema.Definitions
 	mapper    func(reflect.Type) *jsonschema.Schema // types of this document only, or nil
 	tag       string
-	names     map[string]string // of definitions, by Go type, where they differ
+	names     map[reflect.Type]string // of definitions, where they differ from the Go name
 }
 
 // newSchemas returns an empty document. tag is the struct tag that has the names of members.
-func newSchemas(src *source, tag string, names map[string]string) *schemas {
+func newSchemas(src *source, tag string, names map[reflect.Type]string) *schemas {
 	s := &schemas{source: src, defs: jsonschema.Definitions{}, tag: tag, names: names}
 	s.reflector = &jsonschema.Reflector{
 		Anonymous: true, AllowAdditionalProperties: true, FieldNameTag: tag,
@@ -39,7 +39,7 @@ func newSchemas(src *source, tag string, names map[string]string) *schemas {
 }
 
 func (s *schemas) name(t reflect.Type) string {
-	if name, ok := s.names[t.String()]; ok {
+	if name, ok := s.names[t]; ok {
 		return name
 	}
 	if t.PkgPath() == "time" { // a definition for the types of the module only

@@ -146,12 +146,15 @@ func (s *source) describe(t reflect.Type, field, tag string) string {
 	own := t.Name()
 	comment = link.ReplaceAllString(comment, "$1")
 	comment = word.ReplaceAllStringFunc(comment, func(w string) string {
+		if strings.Contains(w, "-") { // the name of a header
+			return w
+		}
 		if key, ok := names[w]; ok && (field != "" || w != own) && (w == field || strings.Contains(key, "_") || lower.MatchString(w)) {
 			return "`" + key + "`"
 		}
 		return w
 	})
-	comment = goWords.Replace(comment)
+	comment = null.ReplaceAllString(comment, "null")
 	if field == "" {
 		comment = strings.TrimPrefix(comment, own+" is ")
 	} else {
@@ -162,10 +165,10 @@ func (s *source) describe(t reflect.Type, field, tag string) string {
 
 var (
 	link  = regexp.MustCompile(`\[\*?(?:\w+\.)*(\w+)\]`)
-	word  = regexp.MustCompile(`\b[A-Z]\w+\b`)
+	word  = regexp.MustCompile(`\b[A-Z][\w-]+\b`)
 	lower = regexp.MustCompile(`^[A-Z]\w*[A-Z]\w*$`)
-	// goWords are words that mean something in Go only.
-	goWords = strings.NewReplacer(" nil ", " null ", " nil.", " null.", " nil;", " null;", " NULL", " null", "; nil ", "; null ")
+	// null is how Go and SQL write it.
+	null = regexp.MustCompile(`\b(nil|NULL)\b`)
 )
 
 // member is a struct's field that has a key in a document.
