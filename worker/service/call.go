@@ -21,7 +21,7 @@ func (s *Service) Call(ctx context.Context, endpoint string, q, reply any) error
 	r := &request{Msg: &nats.Msg{Data: body}}
 	defer r.free()
 	for _, e := range s.endpoints() {
-		if e.name != endpoint {
+		if e.Name != endpoint {
 			continue
 		}
 		answer, err := s.call(ctx, e, r)
