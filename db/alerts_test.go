@@ -13,21 +13,22 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/alerts"
 	"orderbeat/db/dbtest"
 	"orderbeat/db/outbox"
 	"orderbeat/jobs"
 )
 
 // consentAlert is an alert for a missing consent of a user.
-func consentAlert(user string) db.Alert {
-	return db.Alert{
+func consentAlert(user string) alerts.Alert {
+	return alerts.Alert{
 		Provider: "mazda", User: user, Code: clients.CodeConsent, Message: "user " + user + " must grant access",
 		Hint: "open the link", Link: "http://127.0.0.1:8321/oauth/start/mazda?user=" + user, Since: dbtest.Noon,
 	}
 }
 
 // raise raises an alert and reports whether it was not raised before.
-func raise(tb testing.TB, d *db.DB, a db.Alert) bool {
+func raise(tb testing.TB, d *db.DB, a alerts.Alert) bool {
 	tb.Helper()
 	raised, err := d.Raise(tb.Context(), a)
 	if err != nil {
@@ -36,8 +37,8 @@ func raise(tb testing.TB, d *db.DB, a db.Alert) bool {
 	return raised
 }
 
-// alerts lists alerts, newest first, as text.
-func alerts(tb testing.TB, d *db.DB, raisedOnly bool) []string {
+// alertCodes lists alerts, newest first, as text.
+func alertCodes(tb testing.TB, d *db.DB, raisedOnly bool) []string {
 	tb.Helper()
 	list, err := d.Alerts(tb.Context(), raisedOnly)
 	if err != nil {
@@ -66,7 +67,7 @@ func publishedAlerts(tb testing.TB, d *db.DB) []string {
 func TestAlertMessagesArePublic(t *testing.T) {
 	d := dbtest.Open(t)
 	raise(t, d, consentAlert("mmd10030.johndoe"))
-	raise(t, d, db.Alert{Provider: "michelin", Code: "suspected_ip_block", Message: "nothing answers & nobody", Since: dbtest.Noon.Add(time.Second)})
+	raise(t, d, alerts.Alert{Provider: "michelin", Code: "suspected_ip_block", Message: "nothing answers & nobody", Since: dbtest.Noon.Add(time.Second)})
 	run, js := fixedRun()
 	if _, _, err := d.StartRun(t.Context(), run, js); err != nil {
 		t.Fatal(err)
@@ -105,7 +106,7 @@ func TestAlertIsPublishedOncePerTransition(t *testing.T) {
 			t.Errorf("raise %d: got %v, want %v", i+1, got, want)
 		}
 	}
-	for name, other := range map[string]db.Alert{
+	for name, other := range map[string]alerts.Alert{
 		"another user":     consentAlert("janedoe"),
 		"another code":     {Provider: "mazda", User: "johndoe", Code: "store_unreadable"},
 		"another provider": {Provider: "ptv", User: "johndoe", Code: clients.CodeConsent},
@@ -128,8 +129,8 @@ func TestAlertIsPublishedOncePerTransition(t *testing.T) {
 			continue
 		}
 		resolved := a
-		resolved.State = db.AlertResolved
-		if diff := cmp.Diff(resolved, got[0], cmpopts.IgnoreUnexported(db.Alert{})); diff != "" {
+		resolved.State = alerts.AlertResolved
+		if diff := cmp.Diff(resolved, got[0], cmpopts.IgnoreUnexported(alerts.Alert{})); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	}
@@ -142,7 +143,7 @@ func TestAlertIsPublishedOncePerTransition(t *testing.T) {
 	if got := publishedAlerts(t, d); len(got) != 1 || !strings.HasPrefix(got[0], "mazda.consent_required.") || got[0] == "mazda.consent_required.1.raised" {
 		t.Errorf("got messages %v, want one with an id of its own", got)
 	}
-	if _, err := d.Raise(t.Context(), db.Alert{Code: "stale"}); err == nil {
+	if _, err := d.Raise(t.Context(), alerts.Alert{Code: "stale"}); err == nil {
 		t.Error("raised an alert without a provider")
 	}
 }
@@ -162,12 +163,12 @@ func TestAlertsAreListedNewestFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	if diff := cmp.Diff([]string{"mazda  janedoe consent_required resolved", "mazda  johndoe consent_required raised"}, alerts(t, r, false)); diff != "" {
+	if diff := cmp.Diff([]string{"mazda  janedoe consent_required resolved", "mazda  johndoe consent_required raised"}, alertCodes(t, r, false)); diff != "" {
 		t.Errorf("all (-want +got):\n%s", diff)
 	}
 	raised, err := r.Alerts(t.Context(), true)
-	a.State, a.Message = db.AlertRaised, strings.Repeat("ä", 1000)
-	if diff := cmp.Diff([]db.Alert{a}, raised, cmpopts.IgnoreUnexported(db.Alert{})); diff != "" || err != nil {
+	a.State, a.Message = alerts.AlertRaised, strings.Repeat("ä", 1000)
+	if diff := cmp.Diff([]alerts.Alert{a}, raised, cmpopts.IgnoreUnexported(alerts.Alert{})); diff != "" || err != nil {
 		t.Errorf("raised, %v (-want +got):\n%s", err, diff)
 	}
 	if _, err := r.Raise(t.Context(), a); err == nil {
@@ -283,22 +284,22 @@ func TestFailedJobsRaiseAlertsForTheirAccount(t *testing.T) {
 func byHand(provider, account, user string) func(*testing.T, *db.DB) {
 	return func(t *testing.T, d *db.DB) {
 		t.Helper()
-		raise(t, d, db.Alert{Provider: provider, Account: account, User: user, Code: clients.CodeForbidden})
+		raise(t, d, alerts.Alert{Provider: provider, Account: account, User: user, Code: clients.CodeForbidden})
 	}
 }
 
 func TestAlertNamesItsJob(t *testing.T) {
 	for name, test := range map[string]struct {
 		outcome func(jobs.Job) jobs.Outcome
-		want    db.Alert
+		want    alerts.Alert
 	}{
 		"one that failed": {
 			func(j jobs.Job) jobs.Outcome { return failedWith(j, clients.CodeForbidden, dbtest.Noon) },
-			db.Alert{Code: clients.CodeForbidden, Message: "the account may not see this", Hint: "the bill-to must match"},
+			alerts.Alert{Code: clients.CodeForbidden, Message: "the account may not see this", Hint: "the bill-to must match"},
 		},
 		"one that is dead": {
 			func(j jobs.Job) jobs.Outcome { return dbtest.Failed(j, jobs.Dead, dbtest.Noon) },
-			db.Alert{Code: "dead_job", Message: "the server is in maintenance", Hint: "The next run requests the data again. To retry this job, run: orderbeat jobs retry JOB"},
+			alerts.Alert{Code: "dead_job", Message: "the server is in maintenance", Hint: "The next run requests the data again. To retry this job, run: orderbeat jobs retry JOB"},
 		},
 		"one whose error has no message": {
 			func(j jobs.Job) jobs.Outcome {
@@ -306,7 +307,7 @@ func TestAlertNamesItsJob(t *testing.T) {
 				o.Err.Message = ""
 				return o
 			},
-			db.Alert{Code: "dead_job", Message: "michelin: order status: unavailable (status 503)", Hint: "The next run requests the data again. To retry this job, run: orderbeat jobs retry JOB"},
+			alerts.Alert{Code: "dead_job", Message: "michelin: order status: unavailable (status 503)", Hint: "The next run requests the data again. To retry this job, run: orderbeat jobs retry JOB"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -315,10 +316,10 @@ func TestAlertNamesItsJob(t *testing.T) {
 			dbtest.Commit(t, d, test.outcome(js[1]))
 			want := test.want
 			want.Hint = strings.ReplaceAll(want.Hint, "JOB", js[1].ID)
-			want.Provider, want.Account, want.State = "michelin", "detroit", db.AlertRaised
+			want.Provider, want.Account, want.State = "michelin", "detroit", alerts.AlertRaised
 			want.Since, want.RunID, want.JobID = dbtest.Noon.Add(2*time.Second), run.ID, js[1].ID
 			list, err := d.Alerts(t.Context(), true)
-			if diff := cmp.Diff([]db.Alert{want}, list, cmpopts.IgnoreUnexported(db.Alert{})); diff != "" || err != nil {
+			if diff := cmp.Diff([]alerts.Alert{want}, list, cmpopts.IgnoreUnexported(alerts.Alert{})); diff != "" || err != nil {
 				t.Errorf("%v (-want +got):\n%s", err, diff)
 			}
 			for _, m := range dbtest.Pending(t, d, dbtest.Noon) {
@@ -391,11 +392,11 @@ func TestAlertIsResolvedAfterARollback(t *testing.T) {
 			_, js := dbtest.Start(t, d, 3)
 			dbtest.Commit(t, d, failedWith(js[0], clients.CodeForbidden, dbtest.Noon))
 			undo(t, d, js[1])
-			if got := alerts(t, d, true); len(got) != 1 {
+			if got := alertCodes(t, d, true); len(got) != 1 {
 				t.Fatalf("got raised %v, want the one that was undone", got)
 			}
 			dbtest.Commit(t, d, dbtest.Succeeded(js[2], dbtest.Noon))
-			if got := alerts(t, d, true); len(got) != 0 {
+			if got := alertCodes(t, d, true); len(got) != 0 {
 				t.Errorf("still raised: %v", got)
 			}
 		})
@@ -420,17 +421,17 @@ func TestAlertRaisedInTheSameTransactionIsResolved(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if diff := cmp.Diff([]string{"michelin detroit  invalid raised"}, alerts(t, d, true)); diff != "" {
+	if diff := cmp.Diff([]string{"michelin detroit  invalid raised"}, alertCodes(t, d, true)); diff != "" {
 		t.Errorf("raised (-want +got):\n%s", diff)
 	}
 	dbtest.Observe(t, d, dbtest.Noon)
-	if got := alerts(t, d, true); len(got) != 0 {
+	if got := alertCodes(t, d, true); len(got) != 0 {
 		t.Errorf("still raised: %v", got)
 	}
 }
 
 func TestAlertEqualsItsMessage(t *testing.T) {
-	text, err := json.Marshal(db.Alert{Provider: "ptv", Code: "stale", State: db.AlertRaised, Message: "m", Since: dbtest.Noon})
+	text, err := json.Marshal(alerts.Alert{Provider: "ptv", Code: "stale", State: alerts.AlertRaised, Message: "m", Since: dbtest.Noon})
 	want := `{"code":"stale","state":"raised","provider":"ptv","message":"m","hint":"","since":"2026-11-20T12:00:00Z"}`
 	if string(text) != want || err != nil {
 		t.Errorf("got %s, %v", text, err)
@@ -458,7 +459,7 @@ func TestUnreadableOrdersRaiseAnAlert(t *testing.T) {
 		{failedWith(js[4], clients.CodeBadResponse, dbtest.Noon.Add(4*time.Minute)), []string{"michelin detroit  bad_response raised"}},
 	} {
 		dbtest.Commit(t, d, step.outcome)
-		if diff := cmp.Diff(step.want, alerts(t, d, true)); diff != "" {
+		if diff := cmp.Diff(step.want, alertCodes(t, d, true)); diff != "" {
 			t.Errorf("step %d: alerts (-want +got):\n%s", i, diff)
 		}
 	}

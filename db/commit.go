@@ -127,7 +127,7 @@ func (t tx) applyOutcome(o *jobs.Outcome, list []reportedOrder, docs []document)
 	if err := t.orders.updateFreshness(o); err != nil {
 		return c, err
 	}
-	if err := t.runs.alerts.applyAlerts(o, job.inline, job.traceparent); err != nil {
+	if err := t.runs.alerts.Apply(o, job.inline, job.traceparent); err != nil {
 		return c, err
 	}
 	if err := t.runs.queue.dispatchNext(o, job.dispatch, job.trigger); err != nil {

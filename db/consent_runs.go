@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/db/alerts"
 	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
@@ -26,7 +27,7 @@ func (s *runStore) ResolveConsent(ctx context.Context, provider, user string, ac
 	const rows = 64
 	err = s.do(ctx, rows, sqlite.AsOpened, func(t runTx) error {
 		runs = nil
-		resolved, err := t.alerts.resolve(account{provider: provider}, user, []clients.Code{clients.CodeConsent}, at, "")
+		resolved, err := t.alerts.Resolve(alerts.Account{Provider: provider}, user, []clients.Code{clients.CodeConsent}, at, "")
 		if err != nil || len(resolved) == 0 {
 			return err
 		}
@@ -42,8 +43,7 @@ func (s *runStore) ResolveConsent(ctx context.Context, provider, user string, ac
 			}
 			runs = append(runs, run)
 		}
-		_, err = t.Exec(setConsentAccountsSQL, names, resolved[0].id)
-		return err
+		return t.alerts.SetAccounts(&resolved[0], names)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("consent of %s %s: %w", provider, user, err)
@@ -104,6 +104,4 @@ SELECT j.job_id, j.account, j.kind, j.question, r.low_priority_slots FROM jobs A
 	succeededAfterSQL = `
 SELECT job_id, account, kind, question FROM jobs
  WHERE provider = ? AND account IN (SELECT value FROM json_each(?)) AND state = 'succeeded' AND job_id > ?`
-
-	setConsentAccountsSQL = `UPDATE alerts SET accounts = ? WHERE alert_id = ?`
 )

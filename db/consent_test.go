@@ -340,7 +340,7 @@ func TestConsentIsAtomicAndStartsRunsOnce(t *testing.T) {
 		}
 		restart()
 	}
-	if diff := cmp.Diff([]string{"mazda  janedoe consent_required raised"}, alerts(t, d, true)); diff != "" {
+	if diff := cmp.Diff([]string{"mazda  janedoe consent_required raised"}, alertCodes(t, d, true)); diff != "" {
 		t.Errorf("raised (-want +got):\n%s", diff)
 	}
 }

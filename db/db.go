@@ -17,8 +17,10 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/auth/mask"
+	"orderbeat/db/alerts"
 	"orderbeat/db/outbox"
 	"orderbeat/db/sqlite"
+	"orderbeat/db/unpublishable"
 )
 
 //go:embed migrations/*.sql
@@ -77,7 +79,9 @@ type DB struct {
 
 // The stores of a database, by names that differ.
 type (
-	outboxStore = outbox.Store
+	outboxStore        = outbox.Store
+	unpublishableStore = unpublishable.Store
+	alertStore         = alerts.Store
 )
 
 // newDB returns the stores of a file. data is the file or its [sqlite.DB.ReadOnly].
@@ -85,7 +89,7 @@ func newDB(file, data *sqlite.DB, secrets *mask.Set) *DB {
 	d := &DB{
 		file: file, data: data, mask: secrets,
 		outboxStore:    outbox.New(data),
-		alertStore:     newAlertStore(data),
+		alertStore:     alerts.New(data),
 		queueStore:     newQueueStore(data),
 		orderStore:     newOrderStore(data),
 		documentStore:  newDocumentStore(data),
@@ -93,7 +97,7 @@ func newDB(file, data *sqlite.DB, secrets *mask.Set) *DB {
 		retentionStore: newRetentionStore(data),
 		tokens:         newTokenStore(file),
 	}
-	d.unpublishableStore = newUnpublishableStore(data, d.alertStore)
+	d.unpublishableStore = unpublishable.New(data, d.alertStore)
 	d.runStore = newRunStore(data, d.queueStore, d.alertStore)
 	d.scheduleStore = newScheduleStore(data, d.runStore)
 	return d
@@ -111,7 +115,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		return nil, err
 	}
 	d := newDB(file, file, o.Mask)
-	err = d.alertStore.loadAlerted(ctx)
+	err = d.LoadAlerted(ctx)
 	if err == nil {
 		err = d.endInterrupted(ctx)
 	}

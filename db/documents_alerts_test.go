@@ -10,6 +10,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/alerts"
 	"orderbeat/db/dbtest"
 	"orderbeat/jobs"
 )
@@ -25,7 +26,7 @@ func TestDocumentAlertsAreSeparate(t *testing.T) {
 	outcome(t, d, "invoice", dbtest.Noon, forbidden)
 	for _, kind := range []string{"sync", "despatch", "check"} { // these succeed
 		outcome(t, d, kind, dbtest.Noon, fine)
-		if diff := cmp.Diff([]string{raised}, alerts(t, d, true)); diff != "" {
+		if diff := cmp.Diff([]string{raised}, alertCodes(t, d, true)); diff != "" {
 			t.Fatalf("after a %s that succeeded (-want +got):\n%s", kind, diff)
 		}
 	}
@@ -36,15 +37,15 @@ func TestDocumentAlertsAreSeparate(t *testing.T) {
 	outcome(t, d, "invoice", dbtest.Noon, fine)
 	outcome(t, d, "sync", dbtest.Noon, forbidden)
 	outcome(t, d, "invoice", dbtest.Noon, fine)
-	if diff := cmp.Diff([]string{raised}, alerts(t, d, true)); diff != "" {
+	if diff := cmp.Diff([]string{raised}, alertCodes(t, d, true)); diff != "" {
 		t.Errorf("a sync's alert, after an invoice that succeeded (-want +got):\n%s", diff)
 	}
 	outcome(t, d, "check", dbtest.Noon, fine)
-	if diff := cmp.Diff([]string{raised}, alerts(t, d, true)); diff != "" {
+	if diff := cmp.Diff([]string{raised}, alertCodes(t, d, true)); diff != "" {
 		t.Errorf("a sync's alert, after a check that succeeded (-want +got):\n%s", diff)
 	}
 	outcome(t, d, "sync", dbtest.Noon, fine)
-	if diff := cmp.Diff([]string{}, alerts(t, d, true)); diff != "" {
+	if diff := cmp.Diff([]string{}, alertCodes(t, d, true)); diff != "" {
 		t.Errorf("after a sync that succeeded (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"michelin.forbidden.1.raised", "michelin.forbidden.1.resolved", "michelin.forbidden.2.raised", "michelin.forbidden.2.resolved"}, publishedAlerts(t, d)); diff != "" {
@@ -66,11 +67,11 @@ func TestDocumentAlertsSurviveARestart(t *testing.T) {
 	}
 	d := dbtest.OpenAt(t, path)
 	outcome(t, d, "sync", dbtest.Noon, func(*jobs.Outcome) {})
-	if got := alerts(t, d, true); len(got) != 1 {
+	if got := alertCodes(t, d, true); len(got) != 1 {
 		t.Errorf("after a sync: got %v, want the alert", got)
 	}
 	outcome(t, d, "despatch", dbtest.Noon, func(*jobs.Outcome) {})
-	if got := alerts(t, d, true); len(got) != 0 {
+	if got := alertCodes(t, d, true); len(got) != 0 {
 		t.Errorf("after a despatch: got %v, want none", got)
 	}
 }
@@ -102,7 +103,7 @@ func TestAlertsWithOneCodeDifferByKind(t *testing.T) {
 	if diff := cmp.Diff([]string{"", "check", "invoice"}, kinds()); diff != "" {
 		t.Errorf("raised (-want +got):\n%s", diff)
 	}
-	if counts, err := d.RaisedAlerts(t.Context()); err != nil || counts[db.AlertKey{Provider: "michelin", Code: clients.CodeForbidden}] != 3 {
+	if counts, err := d.RaisedAlerts(t.Context()); err != nil || counts[alerts.AlertKey{Provider: "michelin", Code: clients.CodeForbidden}] != 3 {
 		t.Errorf("got %v, %v, want 3", counts, err)
 	}
 	outcome(t, d, "check", dbtest.Noon, fine)
@@ -131,7 +132,7 @@ func TestAllRaisedAlertsAreListed(t *testing.T) {
 	d := dbtest.Open(t)
 	const many = 1200
 	for i := range many {
-		if _, err := d.Raise(t.Context(), db.Alert{Provider: "michelin", Account: fmt.Sprint(i), Code: "stale"}); err != nil {
+		if _, err := d.Raise(t.Context(), alerts.Alert{Provider: "michelin", Account: fmt.Sprint(i), Code: "stale"}); err != nil {
 			t.Fatal(err)
 		}
 	}

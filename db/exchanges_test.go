@@ -57,8 +57,8 @@ func perform(t *testing.T, p clients.Provider, job jobs.Job) jobs.Outcome {
 	return out
 }
 
-// exchanges returns the rows of a job, oldest first, with the deterministic columns.
-func exchanges(t *testing.T, d *db.DB, job string) string {
+// recorded returns the rows of a job, oldest first, with the deterministic columns.
+func recorded(t *testing.T, d *db.DB, job string) string {
 	t.Helper()
 	rows, err := d.Inspect().Value(t.Context(), `SELECT coalesce(group_concat(concat_ws('|', run_id = substr(job_id, 1, 26), provider, account, op, method,
 		url LIKE 'http://%/order/amn/C1_1/status', status, length(started_at), duration_ms >= 0, request_body LIKE '%1111111%',
@@ -81,7 +81,7 @@ func TestUnreadableResponseIsRecordedWithItsJob(t *testing.T) {
 	}
 	dbtest.Commit(t, d, first)
 	row := fmt.Sprintf("1|michelin|detroit|order status|POST|1|200|24|1|1|%s|%d|0|bad_response|the response is not an EDIWheel C1 document: it is not JSON", pageShown, len(page))
-	if diff := cmp.Diff(row, exchanges(t, d, job.ID)); diff != "" {
+	if diff := cmp.Diff(row, recorded(t, d, job.ID)); diff != "" {
 		t.Errorf("after one attempt (-want +got):\n%s", diff)
 	}
 	if c := dbtest.Commit(t, d, first); !c.Repeated {
@@ -89,7 +89,7 @@ func TestUnreadableResponseIsRecordedWithItsJob(t *testing.T) {
 	}
 	job.Attempt = 2
 	dbtest.Commit(t, d, perform(t, p, job))
-	if diff := cmp.Diff(row+"\n"+row, exchanges(t, d, job.ID)); diff != "" {
+	if diff := cmp.Diff(row+"\n"+row, recorded(t, d, job.ID)); diff != "" {
 		t.Errorf("after two attempts, one of them committed twice (-want +got):\n%s", diff)
 	}
 

@@ -9,6 +9,7 @@ import (
 	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/alerts"
 	"orderbeat/db/dbtest"
 )
 
@@ -50,17 +51,17 @@ func TestProviderHealthReflectsTheCurrentState(t *testing.T) {
 	credential("mazda", "janedoe", auth.StateConsent, time.Time{})
 	credential("mazda", "jimdoe", auth.StateRejected, time.Time{})
 	raise(t, d, consentAlert("janedoe"))
-	raise(t, d, db.Alert{Provider: "mazda", Code: "suspected_ip_block"})
-	raise(t, d, db.Alert{Provider: "mazda", Account: "a", Code: "invalid"})
+	raise(t, d, alerts.Alert{Provider: "mazda", Code: "suspected_ip_block"})
+	raise(t, d, alerts.Alert{Provider: "mazda", Account: "a", Code: "invalid"})
 	for _, account := range []string{"a", "b"} {
-		raise(t, d, db.Alert{Provider: "mazda", Account: account, Code: "stale"})
+		raise(t, d, alerts.Alert{Provider: "mazda", Account: account, Code: "stale"})
 		if _, err := d.Resolve(t.Context(), "mazda", account, "", "stale"); err != nil {
 			t.Fatal(err)
 		}
 	}
 
 	credential("ptv", "", auth.StateRejected, later)
-	raise(t, d, db.Alert{Provider: "shell", Code: "stale"})
+	raise(t, d, alerts.Alert{Provider: "shell", Code: "stale"})
 	want := `mazda|a|-|-|-|rejected|-|consent_required (janedoe), suspected_ip_block, invalid
 michelin|detroit|2026-11-20T12:00:00.000Z|-|-|valid|-|-
 michelin|toledo|2026-11-20T12:00:00.000Z|2026-11-20T12:01:00.000Z|forbidden|valid|-|forbidden

@@ -10,11 +10,11 @@ import (
 )
 
 func TestNoQueryReadsAWholeTable(t *testing.T) {
-	queryplan.Check(t, dbtest.Blank(t), slices.Concat(db.UnpublishableQueries(), db.AlertQueries(), db.QueueQueries(), db.RunQueries(),
+	queryplan.Check(t, dbtest.Blank(t), slices.Concat(db.QueueQueries(), db.RunQueries(),
 		db.OrderQueries(), db.DocumentQueries(), db.ExchangeQueries(), db.RetentionQueries(), db.ScheduleQueries(), db.TokenQueries()), queryplan.Exceptions{
-		Scan: []string{"alerts", "exchanges", "orders", "runs", "orders by ended status"},
+		Scan: []string{"exchanges", "orders", "runs", "orders by ended status"},
 		Sort: []string{
-			"busy", "newly late", "late", "pace", "raised alerts", "missed", "advices of an order", "invoices of an order",
+			"busy", "newly late", "late", "pace", "missed", "advices of an order", "invoices of an order",
 			"exchanges of a run", "kept jobs", "kept jobs of a run", "kept jobs of a job", "orders by reference", "orders by id", "orders of a provider by id",
 		},
 	})

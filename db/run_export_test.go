@@ -33,8 +33,6 @@ func RunQueries() []queryplan.Query {
 		queryplan.Of("resume run", resumeRunSQL, "r"),
 		queryplan.Of("live jobs", inlineSQL),
 		queryplan.Of("open jobs", openJobsSQL, "[]"),
-		queryplan.Of("set consent accounts", setConsentAccountsSQL, "[]", 1),
-		queryplan.Of("consent granted", consentGrantedSQL, "p", "t", "t", "a"),
 		queryplan.Of("missed", missedSQL, "p", "[]", "p", "u", "t"),
 		queryplan.Of("succeeded after", succeededAfterSQL, "p", "[]", "j"),
 	}

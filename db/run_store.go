@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 
+	"orderbeat/db/alerts"
 	"orderbeat/db/sqlite"
 )
 
@@ -10,11 +11,11 @@ import (
 type runStore struct {
 	file   *sqlite.DB
 	queue  *queueStore
-	alerts *alertStore
+	alerts *alerts.Store
 }
 
 // newRunStore returns the runs of a file.
-func newRunStore(file *sqlite.DB, queue *queueStore, alerts *alertStore) *runStore {
+func newRunStore(file *sqlite.DB, queue *queueStore, alerts *alerts.Store) *runStore {
 	return &runStore{file, queue, alerts}
 }
 
@@ -22,10 +23,10 @@ func newRunStore(file *sqlite.DB, queue *queueStore, alerts *alertStore) *runSto
 type runTx struct {
 	*sqlite.Tx
 	queue  queueTx
-	alerts alertTx
+	alerts alerts.Tx
 }
 
-func (s *runStore) in(t *sqlite.Tx) runTx { return runTx{t, s.queue.in(t), s.alerts.in(t)} }
+func (s *runStore) in(t *sqlite.Tx) runTx { return runTx{t, s.queue.in(t), s.alerts.In(t)} }
 
 // do runs an operation in a transaction.
 func (s *runStore) do(ctx context.Context, rows int, wait sqlite.Durability, run func(runTx) error) error {

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
-	"orderbeat/db"
+	"orderbeat/db/alerts"
 	"orderbeat/worker"
 )
 
@@ -21,9 +21,9 @@ func TestStaleAccountRaisesAnAlert(t *testing.T) {
 	folder, began := t.TempDir(), time.Now()
 	b := startIn(t, folder, fresh(freshFor))
 	for _, m := range b.messages("ORDERBEAT_ALERTS", "orderbeat.alerts.michelin.stale", 2) {
-		var a db.Alert
+		var a alerts.Alert
 		b.decode(m.Data(), &a)
-		if a.Code != "stale" || a.State != db.AlertRaised || a.Account == "" || a.Since.Before(began.Add(freshFor).Truncate(time.Millisecond)) ||
+		if a.Code != "stale" || a.State != alerts.AlertRaised || a.Account == "" || a.Since.Before(began.Add(freshFor).Truncate(time.Millisecond)) ||
 			!strings.Contains(a.Message, "every 500ms (fresh_for); no job has run") || !strings.Contains(a.Hint, "orderbeat sync michelin --account "+a.Account) {
 			t.Errorf("got %+v, want an alert, no earlier than %s", a, began.Add(freshFor))
 		}
@@ -43,7 +43,7 @@ func TestStaleAccountRaisesAnAlert(t *testing.T) {
 		t.Fatal(err)
 	}
 	third := startIn(t, folder, fresh(time.Hour))
-	if a := third.alerts(3)[2]; a.Account != "detroit" || a.State != db.AlertResolved {
+	if a := third.alerts(3)[2]; a.Account != "detroit" || a.State != alerts.AlertResolved {
 		t.Errorf("got %+v, want the alert of the synced account resolved", a)
 	}
 	if err := third.stop(); err != nil {
@@ -54,7 +54,7 @@ func TestStaleAccountRaisesAnAlert(t *testing.T) {
 		fresh(time.Hour)(c)
 		c.Providers[0].Accounts = []clients.Account{{Name: "detroit"}}
 	})
-	if a := last.alerts(4)[3]; a.Account != "st. paul" || a.State != db.AlertResolved {
+	if a := last.alerts(4)[3]; a.Account != "st. paul" || a.State != alerts.AlertResolved {
 		t.Errorf("got %+v, want what is not configured any more resolved", a)
 	}
 	last.settled()

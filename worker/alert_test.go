@@ -19,7 +19,7 @@ import (
 	"orderbeat/auth"
 	"orderbeat/auth/seal"
 	"orderbeat/clients"
-	"orderbeat/db"
+	"orderbeat/db/alerts"
 	"orderbeat/worker"
 )
 
@@ -79,9 +79,9 @@ func keeping(t *testing.T, key string, endpoint *tokenEndpoint, user string) fun
 }
 
 // alerts waits until n messages about alerts are published, and returns them.
-func (b *bench) alerts(n int) []db.Alert {
+func (b *bench) alerts(n int) []alerts.Alert {
 	b.t.Helper()
-	list := make([]db.Alert, n)
+	list := make([]alerts.Alert, n)
 	for i, m := range b.messages("ORDERBEAT_ALERTS", "orderbeat.alerts.>", n) {
 		b.decode(m.Data(), &list[i])
 		list[i].Since = time.Time{}
@@ -96,15 +96,15 @@ func TestRejectedCredentialsRaiseAnAlert(t *testing.T) {
 	b := startIn(t, folder, keeping(t, filepath.Join(folder, "key"), endpoint, ""))
 	b.ask("runs.start", `{"provider":"michelin","kind":"sync","wait":true}`)
 	b.ask("runs.start", `{"provider":"michelin","kind":"sync","wait":true}`) // within the cooldown: no token request
-	want := db.Alert{
-		Code: clients.CodeAuthRejected, State: db.AlertRaised, Provider: "michelin",
+	want := alerts.Alert{
+		Code: clients.CodeAuthRejected, State: alerts.AlertRaised, Provider: "michelin",
 		Message: "the token endpoint rejects the credentials: invalid_client (status 400)",
 		Hint:    `Check the credentials and URLs of providers.michelin, then run "orderbeat auth unlatch michelin".`,
 	}
-	same := cmp.Comparer(func(a, b db.Alert) bool {
+	same := cmp.Comparer(func(a, b alerts.Alert) bool {
 		return a.Message == b.Message && a.Hint == b.Hint && a.Code == b.Code && a.State == b.State
 	})
-	if diff := cmp.Diff([]db.Alert{want}, b.alerts(1), same); diff != "" {
+	if diff := cmp.Diff([]alerts.Alert{want}, b.alerts(1), same); diff != "" {
 		t.Errorf("alerts (-want +got):\n%s", diff)
 	}
 	if n := endpoint.asked.Load(); n != 1 {
@@ -132,7 +132,7 @@ func TestRejectedCredentialsRaiseAnAlert(t *testing.T) {
 	if n := endpoint.asked.Load(); n != 2 {
 		t.Errorf("the endpoint was asked %d times, want once more after unlatch", n)
 	}
-	want.State = db.AlertResolved
+	want.State = alerts.AlertResolved
 	if diff := cmp.Diff(want, again.alerts(2)[1], same); diff != "" {
 		t.Errorf("alerts (-want +got):\n%s", diff)
 	}
@@ -148,8 +148,8 @@ func TestMissingConsentRaisesAnAlertAtStart(t *testing.T) {
 	endpoint := newTokenEndpoint(t, grants)
 	b := startIn(t, folder, keeping(t, filepath.Join(folder, "key"), endpoint, "johndoe"))
 	got := b.alerts(1)[0]
-	want := db.Alert{
-		Code: clients.CodeConsent, State: db.AlertRaised, Provider: "mazda", User: "johndoe",
+	want := alerts.Alert{
+		Code: clients.CodeConsent, State: alerts.AlertRaised, Provider: "mazda", User: "johndoe",
 		Message: "user johndoe must grant access: access was never granted",
 		Hint:    `Open the link in a browser, or run "orderbeat auth login mazda --user johndoe".`,
 		Link:    b.web + "/oauth/start/mazda?user=johndoe",
@@ -168,7 +168,7 @@ func TestAlertsOfRemovedSubjectsAreResolvedAtStart(t *testing.T) {
 	endpoint := newTokenEndpoint(t, grants)
 	b := startIn(t, folder, keeping(t, filepath.Join(folder, "key"), endpoint, "johndoe"))
 	b.alerts(1)
-	for _, a := range []db.Alert{
+	for _, a := range []alerts.Alert{
 		{Provider: "mazda", Account: "detroit", Code: clients.CodeForbidden},
 		{Provider: "mazda", Account: "closed", Code: clients.CodeForbidden},
 		{Provider: "gone", Code: clients.CodeAuthRejected},
@@ -203,13 +203,13 @@ func TestObsoleteAlertsAreResolvedAtStart(t *testing.T) {
 	again := startIn(t, folder, func(c *worker.Config) {
 		keeping(t, filepath.Join(folder, "key"), endpoint, "")(c)
 		for _, code := range []clients.Code{clients.CodeAuthRejected, clients.CodeIPBlock} { // as after a crash
-			if _, err := c.DB.Raise(t.Context(), db.Alert{Provider: "michelin", Code: code}); err != nil {
+			if _, err := c.DB.Raise(t.Context(), alerts.Alert{Provider: "michelin", Code: code}); err != nil {
 				t.Fatal(err)
 			}
 		}
 	})
 	for _, a := range again.alerts(4)[2:] {
-		if a.State != db.AlertResolved {
+		if a.State != alerts.AlertResolved {
 			t.Errorf("got %+v, want it resolved: the token lives", a)
 		}
 	}
@@ -257,7 +257,7 @@ func TestUnreadableTokensRaiseAnAlertUntilReplaced(t *testing.T) {
 		t.Errorf("got %+v, want the alert store_unreadable", got)
 	}
 	again.ask("runs.start", `{"provider":"michelin","kind":"sync","wait":true}`)
-	if got := again.alerts(2)[1]; got.Code != "store_unreadable" || got.State != db.AlertResolved {
+	if got := again.alerts(2)[1]; got.Code != "store_unreadable" || got.State != alerts.AlertResolved {
 		t.Errorf("got %+v, want it resolved by a new token", got)
 	}
 	if n := endpoint.asked.Load(); n != 2 {
@@ -307,7 +307,7 @@ func TestFailedAlertIsRetried(t *testing.T) {
 	}
 	change(`DROP TRIGGER full`)
 	got := b.alerts(2)
-	if got[0].State != db.AlertRaised || got[1].State != db.AlertResolved {
+	if got[0].State != alerts.AlertRaised || got[1].State != alerts.AlertResolved {
 		t.Errorf("got %+v, want the transitions in order", got)
 	}
 }

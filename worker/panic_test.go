@@ -8,7 +8,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/clients"
-	"orderbeat/db"
+	"orderbeat/db/alerts"
 	"orderbeat/jobs"
 	"orderbeat/worker"
 )
@@ -96,7 +96,7 @@ func TestAlertsOfARemovedAccountAreResolved(t *testing.T) {
 	folder := t.TempDir()
 	b := startIn(t, folder, nil)
 	for _, kind := range []string{"", "despatch", "invoice", "check"} {
-		if _, err := b.db.Raise(t.Context(), db.Alert{Provider: "michelin", Account: "st. paul", Code: clients.CodeForbidden, Kind: kind}); err != nil {
+		if _, err := b.db.Raise(t.Context(), alerts.Alert{Provider: "michelin", Account: "st. paul", Code: clients.CodeForbidden, Kind: kind}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/alerts"
 	"orderbeat/jobs"
 	"orderbeat/worker"
 	"orderbeat/worker/bus"
@@ -102,7 +103,7 @@ func TestLongQueueRaisesAnAlert(t *testing.T) {
 	release := b.hold()
 	b.publish("orderbeat.runs.michelin.sync", ``, nil)
 	b.published(1)
-	raised := func() (found []db.Alert) {
+	raised := func() (found []alerts.Alert) {
 		list, err := b.db.Alerts(t.Context(), true)
 		if err != nil {
 			t.Fatal(err)

@@ -13,8 +13,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"orderbeat/clients"
-	"orderbeat/db"
+	"orderbeat/db/alerts"
 	"orderbeat/db/outbox"
+	"orderbeat/db/unpublishable"
 	"orderbeat/jobs"
 )
 
@@ -81,7 +82,7 @@ func (b *bench) value(query string) (value string) {
 }
 
 // alerted waits until an alert is in a state, and returns it.
-func (b *bench) alerted(code clients.Code, state string) (found db.Alert) {
+func (b *bench) alerted(code clients.Code, state string) (found alerts.Alert) {
 	b.t.Helper()
 	b.eventuallyWithin(90*time.Second, fmt.Sprintf("alert %s is %s", code, state), func() bool {
 		list, err := b.db.Alerts(b.t.Context(), false)
@@ -191,7 +192,7 @@ func TestDeletedStreamIsRecreated(t *testing.T) {
 		b.supplier.answers(lists(int64(n+1), "SO1", "SO2"))
 		run := b.sync("detroit")
 		b.hasResult(run.ID)
-		if _, err := b.db.Raise(t.Context(), db.Alert{Provider: "michelin", Code: clients.Code(fmt.Sprint("test", n)), Message: "m", Hint: "h"}); err != nil {
+		if _, err := b.db.Raise(t.Context(), alerts.Alert{Provider: "michelin", Code: clients.Code(fmt.Sprint("test", n)), Message: "m", Hint: "h"}); err != nil {
 			t.Fatal(err)
 		}
 		b.eventually("the alert is published", func() bool { return b.holds("ORDERBEAT_ALERTS", fmt.Sprint("orderbeat.alerts.michelin.test", n)) == 1 })
@@ -225,7 +226,7 @@ func TestUncoveredSubjectsDelayOnlyTheirEvents(t *testing.T) {
 	if n := b.holds("ORDERBEAT_RESULTS", "orderbeat.results.michelin."+waits.ID); n != 0 {
 		t.Errorf("got the result of a run before its order events")
 	}
-	if a := b.alerted(db.CodeUnpublishable, db.AlertRaised); a.Provider != "michelin" || !strings.Contains(a.Message, "does not have this subject") {
+	if a := b.alerted(unpublishable.CodeUnpublishable, alerts.AlertRaised); a.Provider != "michelin" || !strings.Contains(a.Message, "does not have this subject") {
 		t.Errorf("got %+v, want it to say why", a)
 	}
 	b.reconfigure("ORDERBEAT_ORDERS", func(c *jetstream.StreamConfig) { c.Subjects = []string{"orderbeat.orders.>"} })
@@ -237,7 +238,7 @@ func TestUncoveredSubjectsDelayOnlyTheirEvents(t *testing.T) {
 			t.Errorf("got revisions %s of %s, want them in order", got, id)
 		}
 	}
-	b.alerted(db.CodeUnpublishable, db.AlertResolved)
+	b.alerted(unpublishable.CodeUnpublishable, alerts.AlertResolved)
 }
 
 // An event larger than the stream's limit is truncated; one that is still too large is set aside
@@ -266,7 +267,7 @@ func TestEventThatExceedsTheStreamLimit(t *testing.T) {
 	if reason := b.value("SELECT reason FROM unpublishable"); !strings.Contains(reason, "max_msg_size of stream ORDERBEAT_ORDERS is 100") {
 		t.Errorf("got the reason %s", reason)
 	}
-	b.alerted(db.CodeUnpublishable, db.AlertRaised)
+	b.alerted(unpublishable.CodeUnpublishable, alerts.AlertRaised)
 
 	limit(-1)
 	b.supplier.answers(large("third"))
@@ -283,7 +284,7 @@ func TestEventThatExceedsTheStreamLimit(t *testing.T) {
 	if got := fmt.Sprint(b.revisions("SO1")); got != "[1 3 2]" {
 		t.Errorf("got revisions %s, want the second as a replay, last", got)
 	}
-	b.alerted(db.CodeUnpublishable, db.AlertResolved)
+	b.alerted(unpublishable.CodeUnpublishable, alerts.AlertResolved)
 }
 
 // A limit of messages per subject sets aside only the messages beyond it.
@@ -352,7 +353,7 @@ func TestForgedEventDoesNotSuppressTheRealOne(t *testing.T) {
 		t.Errorf("got %v %s, want the event under a fresh id", h, real.Data())
 	}
 	b.eventually("it is logged", func() bool { return b.logged.count("message id used by another publisher") == 1 })
-	if a := b.alerted("id_conflict", db.AlertRaised); !strings.Contains(a.Message, "michelin.detroit.SO1.1") {
+	if a := b.alerted("id_conflict", alerts.AlertRaised); !strings.Contains(a.Message, "michelin.detroit.SO1.1") {
 		t.Errorf("got %+v, want it to name the id", a)
 	}
 }
@@ -387,7 +388,7 @@ func TestNoDuplicatesWithAShortDuplicateWindow(t *testing.T) {
 	b.eventually("the reply is there", func() bool { return b.holds("REPLIES", "replies.mine") == 1 })
 	b.settled()
 	for _, code := range []clients.Code{"one", "two"} {
-		if _, err := b.db.Raise(t.Context(), db.Alert{Provider: "michelin", Code: code, Message: "m", Hint: "h"}); err != nil {
+		if _, err := b.db.Raise(t.Context(), alerts.Alert{Provider: "michelin", Code: code, Message: "m", Hint: "h"}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := b.db.Resolve(t.Context(), "michelin", "", "", code); err != nil {
@@ -420,7 +421,7 @@ func TestAlertOfAnotherDatabaseIsNotADuplicate(t *testing.T) {
 	b := start(t, nil)
 	b.publish("orderbeat.alerts.michelin.test", `{"code":"test","state":"raised","provider":"michelin","message":"another"}`,
 		nats.Header{"Nats-Msg-Id": {"michelin.test.1.raised"}, "ce-id": {"michelin.test.1.raised"}, "ce-type": {outbox.TypeAlertRaised}, "ce-time": {"2099-01-01T00:00:00Z"}})
-	if _, err := b.db.Raise(t.Context(), db.Alert{Provider: "michelin", Code: "test", Message: "mine", Hint: "h", Since: time.Now().Add(-time.Hour)}); err != nil {
+	if _, err := b.db.Raise(t.Context(), alerts.Alert{Provider: "michelin", Code: "test", Message: "mine", Hint: "h", Since: time.Now().Add(-time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
 	b.eventually("both are there", func() bool { return b.holds("ORDERBEAT_ALERTS", "orderbeat.alerts.michelin.test") == 2 })

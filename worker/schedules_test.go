@@ -15,6 +15,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/alerts"
 	"orderbeat/jobs"
 	"orderbeat/worker"
 )
@@ -184,7 +185,7 @@ func TestMissedDueTimesRaiseAnAlert(t *testing.T) {
 	}
 	b = startIn(t, folder, at(time.Hour, "none"))
 	raised := b.alerts(1)[0]
-	if raised.Code != "missed_schedule" || raised.State != db.AlertRaised || raised.Provider != "michelin" || !strings.HasPrefix(raised.Message, "schedule often: 3 due times were missed") {
+	if raised.Code != "missed_schedule" || raised.State != alerts.AlertRaised || raised.Provider != "michelin" || !strings.HasPrefix(raised.Message, "schedule often: 3 due times were missed") {
 		t.Errorf("got %+v, want that three due times were missed", raised)
 	}
 	if err := b.stop(); err != nil {
@@ -192,7 +193,7 @@ func TestMissedDueTimesRaiseAnAlert(t *testing.T) {
 	}
 	// It is raised once, and survives a restart.
 	b = startIn(t, folder, at(time.Second, "last"))
-	if resolved := b.alerts(2)[1]; resolved.Code != "missed_schedule" || resolved.State != db.AlertResolved || resolved.Message != raised.Message {
+	if resolved := b.alerts(2)[1]; resolved.Code != "missed_schedule" || resolved.State != alerts.AlertResolved || resolved.Message != raised.Message {
 		t.Errorf("got %+v, want it resolved", resolved)
 	}
 }
@@ -227,8 +228,8 @@ func TestFailingScheduleIsPaused(t *testing.T) {
 	if began < 2 {
 		t.Errorf("got %d runs, want 2:\n%s", began, states())
 	}
-	alerts := b.alerts(2) // the account's comes first
-	if a := alerts[1]; a.Code != "missed_schedule" || a.State != db.AlertRaised || a.Message != "schedule often: paused after 2 failed runs in a row" {
+	raised := b.alerts(2) // the account's comes first
+	if a := raised[1]; a.Code != "missed_schedule" || a.State != alerts.AlertRaised || a.Message != "schedule often: paused after 2 failed runs in a row" {
 		t.Errorf("got %+v, want that it is paused", a)
 	}
 	// The count of failed runs starts again.
@@ -236,7 +237,7 @@ func TestFailingScheduleIsPaused(t *testing.T) {
 	b.decode(b.request("schedules.resume", `{"name":"often"}`, nil).Data, &struct{}{})
 	b.eventually("it starts runs again", func() bool { return strings.Count(states(), failed) >= began+3 })
 	resolved := b.alerts(4)
-	if !slices.ContainsFunc(resolved, func(a db.Alert) bool { return a.Code == "missed_schedule" && a.State == db.AlertResolved }) {
+	if !slices.ContainsFunc(resolved, func(a alerts.Alert) bool { return a.Code == "missed_schedule" && a.State == alerts.AlertResolved }) {
 		t.Errorf("got %+v, want that it is resolved", resolved)
 	}
 }

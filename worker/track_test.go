@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
-	"orderbeat/db"
+	"orderbeat/db/alerts"
 	"orderbeat/jobs"
 )
 
@@ -60,7 +60,7 @@ func TestLateOrderIsTrackedUntilDelivered(t *testing.T) {
 	if got := <-asked; strings.Join(got, ",") != "SO2" {
 		t.Errorf("got %v requested, want SO2", got)
 	}
-	if alert := b.alerts(2)[1]; alert.Code != "tracking_stopped" || alert.State != db.AlertResolved {
+	if alert := b.alerts(2)[1]; alert.Code != "tracking_stopped" || alert.State != alerts.AlertResolved {
 		t.Errorf("got %+v, want it resolved", alert)
 	}
 	// A message starts it as well, and no order is left to track.

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/auth"
-	"orderbeat/db"
+	"orderbeat/db/alerts"
 	"orderbeat/jobs"
 )
 
@@ -34,7 +34,7 @@ func TestUsersGrantAccess(t *testing.T) {
 	raised := p.alerts(2)
 	links := map[string]string{}
 	for _, a := range raised {
-		if a.State != db.AlertRaised || a.Code != "consent_required" || a.Account != "" {
+		if a.State != alerts.AlertRaised || a.Code != "consent_required" || a.Account != "" {
 			t.Errorf("got %+v, want an alert that a user must grant access", a)
 		}
 		links[a.User] = a.Link
@@ -56,7 +56,7 @@ func TestUsersGrantAccess(t *testing.T) {
 		t.Errorf("got %+v, want the two jobs that johndoe's accounts missed", missed)
 	}
 	told := p.alerts(3)
-	if last := told[2]; last.State != db.AlertResolved || last.User != "johndoe" {
+	if last := told[2]; last.State != alerts.AlertResolved || last.User != "johndoe" {
 		t.Errorf("got %+v, want johndoe's alert resolved", last)
 	}
 	if n := p.messages("ORDERBEAT_ALERTS"); n != 3 {
@@ -114,9 +114,9 @@ func (p *program) sealed() {
 }
 
 // alerts waits for the first n messages about alerts.
-func (p *program) alerts(n int) []db.Alert {
+func (p *program) alerts(n int) []alerts.Alert {
 	p.t.Helper()
-	list := make([]db.Alert, n)
+	list := make([]alerts.Alert, n)
 	for i, msg := range p.fetch("ORDERBEAT_ALERTS", n) {
 		p.decode(msg.Data(), &list[i])
 	}

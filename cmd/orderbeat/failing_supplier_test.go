@@ -15,6 +15,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/alerts"
 	"orderbeat/db/outbox"
 	"orderbeat/jobs"
 )
@@ -165,14 +166,14 @@ func (s supplier) alarms(want ...string) {
 	})
 	var messages, got []string
 	for _, a := range want {
-		told, resolved := strings.CutSuffix(a, db.AlertResolved)
-		if messages = append(messages, strings.TrimSuffix(told, db.AlertRaised)+db.AlertRaised); resolved {
+		told, resolved := strings.CutSuffix(a, alerts.AlertResolved)
+		if messages = append(messages, strings.TrimSuffix(told, alerts.AlertRaised)+alerts.AlertRaised); resolved {
 			messages = append(messages, a)
 		}
 	}
 	s.flushed()
 	for _, msg := range s.told("ORDERBEAT_ALERTS", "orderbeat.alerts."+s.name+".>", len(messages)) {
-		var a db.Alert
+		var a alerts.Alert
 		s.decode(msg.Data(), &a)
 		got = append(got, string(a.Code)+" "+a.Account+a.User+" "+a.State)
 		if msg.Subject() != "orderbeat.alerts."+s.name+"."+string(a.Code) || a.Message == "" || a.Hint == "" {

@@ -8,6 +8,7 @@ import (
 
 	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/db"
+	"orderbeat/db/alerts"
 	"orderbeat/jobs"
 )
 
@@ -49,8 +50,8 @@ func TestDeadJobIsRetried(t *testing.T) {
 	if again := p.results(2)[1]; again.ID != run.ID || again.State != jobs.Succeeded || again.Orders.Created == 0 {
 		t.Errorf("got %+v, want the same run to have succeeded", again)
 	}
-	if alerts := p.alerts(2); alerts[1].Code != "dead_job" || alerts[1].State != db.AlertResolved {
-		t.Errorf("got %+v, want the alert resolved", alerts)
+	if got := p.alerts(2); got[1].Code != "dead_job" || got[1].State != alerts.AlertResolved {
+		t.Errorf("got %+v, want the alert resolved", got)
 	}
 	if r := do(t, "--config", config, "jobs", "retry", "--run", run.ID); r.status != cli.Done || r.stdout != "0 jobs retried\n" {
 		t.Errorf("got status %d, %s%s, want nothing to retry", r.status, r.stdout, r.stderr)

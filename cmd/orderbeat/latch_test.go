@@ -10,7 +10,7 @@ import (
 
 	"orderbeat/clients/sandbox"
 	"orderbeat/cmd/orderbeat/cli"
-	"orderbeat/db"
+	"orderbeat/db/alerts"
 	"orderbeat/jobs"
 )
 
@@ -99,7 +99,7 @@ bill_to = "1111111"
 	for _, a := range p.alerts(4) {
 		states = append(states, string(a.Code)+" "+a.State)
 	}
-	want := fmt.Sprintf("auth_rejected %[1]s, auth_rejected %[2]s, auth_rejected %[1]s, auth_rejected %[2]s", db.AlertRaised, db.AlertResolved)
+	want := fmt.Sprintf("auth_rejected %[1]s, auth_rejected %[2]s, auth_rejected %[1]s, auth_rejected %[2]s", alerts.AlertRaised, alerts.AlertResolved)
 	if got := strings.Join(states, ", "); got != want {
 		t.Errorf("got alerts %s, want %s", got, want)
 	}

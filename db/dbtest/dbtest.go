@@ -57,6 +57,7 @@ var BlankFile = sync.OnceValues(func() ([]byte, error) {
 	return os.ReadFile(path)
 })
 
+// OpenAt opens the database at path and closes it at the end of the test.
 func OpenAt(tb testing.TB, path string) *db.DB {
 	tb.Helper()
 	d, err := db.Open(tb.Context(), db.Options{Path: path})

@@ -7,6 +7,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/alerts"
 )
 
 // Alerts raises and resolves alerts, and logs each transition.
@@ -19,13 +20,13 @@ type Alerts struct {
 func New(d *db.DB, log *slog.Logger) Alerts { return Alerts{d, log} }
 
 // Raised lists the raised alerts with a code.
-func (a Alerts) Raised(ctx context.Context, code clients.Code) ([]db.Alert, error) {
+func (a Alerts) Raised(ctx context.Context, code clients.Code) ([]alerts.Alert, error) {
 	list, err := a.db.Alerts(ctx, true)
-	return slices.DeleteFunc(list, func(r db.Alert) bool { return r.Code != code }), err
+	return slices.DeleteFunc(list, func(r alerts.Alert) bool { return r.Code != code }), err
 }
 
 // Raise raises an alert that is not raised.
-func (a Alerts) Raise(ctx context.Context, alert db.Alert) error {
+func (a Alerts) Raise(ctx context.Context, alert alerts.Alert) error {
 	raised, err := a.db.Raise(ctx, alert)
 	if raised {
 		a.log.Warn("alert raised", append(attributes(alert), "err", alert.Message, "hint", alert.Hint)...)
@@ -34,7 +35,7 @@ func (a Alerts) Raise(ctx context.Context, alert db.Alert) error {
 }
 
 // Resolve resolves an alert that is raised.
-func (a Alerts) Resolve(ctx context.Context, alert db.Alert) error {
+func (a Alerts) Resolve(ctx context.Context, alert alerts.Alert) error {
 	resolved, err := a.db.Resolve(ctx, alert.Provider, alert.Account, alert.User, alert.Code)
 	if len(resolved) > 0 {
 		a.log.Info("alert resolved", attributes(alert)...)
@@ -42,7 +43,7 @@ func (a Alerts) Resolve(ctx context.Context, alert db.Alert) error {
 	return err
 }
 
-func attributes(a db.Alert) []any {
+func attributes(a alerts.Alert) []any {
 	attrs := []any{"provider", a.Provider}
 	if a.Account != "" {
 		attrs = append(attrs, "account", a.Account)
@@ -55,9 +56,11 @@ func attributes(a db.Alert) []any {
 
 // Hold raises the wanted alerts, and resolves those of the raised ones that are not wanted. A
 // raised alert with another text is updated, which is not published.
-func (a Alerts) Hold(ctx context.Context, raised, wanted []db.Alert) error {
-	among := func(list []db.Alert, w db.Alert) int {
-		return slices.IndexFunc(list, func(r db.Alert) bool { return r.Provider == w.Provider && r.Account == w.Account && r.User == w.User })
+func (a Alerts) Hold(ctx context.Context, raised, wanted []alerts.Alert) error {
+	among := func(list []alerts.Alert, w alerts.Alert) int {
+		return slices.IndexFunc(list, func(r alerts.Alert) bool {
+			return r.Provider == w.Provider && r.Account == w.Account && r.User == w.User
+		})
 	}
 	for _, w := range wanted {
 		var err error

@@ -8,6 +8,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/alerts"
 	"orderbeat/jobs"
 	"orderbeat/worker/settings"
 	"orderbeat/worker/wait"
@@ -69,10 +70,10 @@ func (s *Staleness) check(ctx context.Context, now time.Time) error {
 	for _, f := range list {
 		fresh[accountKey{f.Provider, f.Account}] = f
 	}
-	var stale []db.Alert
+	var stale []alerts.Alert
 	for _, p := range s.providers {
 		for _, a := range p.Accounts {
-			known := slices.ContainsFunc(raised, func(r db.Alert) bool { return r.Provider == p.Name && r.Account == a.Name })
+			known := slices.ContainsFunc(raised, func(r alerts.Alert) bool { return r.Provider == p.Name && r.Account == a.Name })
 			if f := fresh[accountKey{p.Name, a.Name}]; s.isStale(p, f, known, now) {
 				stale = append(stale, staleAlert(p, a.Name, f))
 			}
@@ -97,8 +98,8 @@ func (s *Staleness) isStale(p settings.Provider, f db.AccountFreshness, known bo
 	}
 }
 
-func staleAlert(p settings.Provider, account string, f db.AccountFreshness) db.Alert {
-	a := db.Alert{Provider: p.Name, Account: account, Code: codeStale, Message: "no success yet"}
+func staleAlert(p settings.Provider, account string, f db.AccountFreshness) alerts.Alert {
+	a := alerts.Alert{Provider: p.Name, Account: account, Code: codeStale, Message: "no success yet"}
 	if f.LastSuccessAt != nil {
 		a.Message = "last success at " + f.LastSuccessAt.UTC().Format(time.RFC3339)
 	}

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
-	"orderbeat/db"
+	"orderbeat/db/alerts"
 	"orderbeat/worker/settings"
 	"orderbeat/worker/wait"
 )
@@ -63,7 +63,7 @@ func (w *watch) recall(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var gone []db.Alert
+	var gone []alerts.Alert
 	for _, a := range raised {
 		if c := w.subject(a); c != nil {
 			w.found[c][a.Code] = true
@@ -78,7 +78,7 @@ func (w *watch) recall(ctx context.Context) error {
 }
 
 // subject is the credential that an alert is about, or nil.
-func (w *watch) subject(a db.Alert) *credential {
+func (w *watch) subject(a alerts.Alert) *credential {
 	if a.Account != "" {
 		return nil
 	}
@@ -91,7 +91,7 @@ func (w *watch) subject(a db.Alert) *credential {
 }
 
 // configured reports whether the subject of an alert is still configured.
-func (w *watch) configured(a db.Alert) bool {
+func (w *watch) configured(a alerts.Alert) bool {
 	p, ok := w.providers[a.Provider]
 	if a.Account != "" {
 		_, ok = p.Account(a.Account)
@@ -129,6 +129,6 @@ func (w *watch) transition(ctx context.Context, r statusChange, code clients.Cod
 		w.Log.Info("alert resolved", "provider", c.Provider(), "user", c.User(), "code", code, "runs", len(runs))
 		return nil
 	default:
-		return w.Alerts.Resolve(ctx, db.Alert{Provider: c.Provider(), User: c.User(), Code: code})
+		return w.Alerts.Resolve(ctx, alerts.Alert{Provider: c.Provider(), User: c.User(), Code: code})
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/alerts"
 	"orderbeat/worker/settings"
 	"orderbeat/worker/wait"
 )
@@ -43,8 +44,8 @@ type Config struct {
 
 // Alerts raises and resolves alerts.
 type Alerts interface {
-	Raise(context.Context, db.Alert) error
-	Resolve(context.Context, db.Alert) error
+	Raise(context.Context, alerts.Alert) error
+	Resolve(context.Context, alerts.Alert) error
 }
 
 // New returns the credentials of all providers. From now on their status changes are recorded.

@@ -7,7 +7,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/clients"
-	"orderbeat/db"
+	"orderbeat/db/alerts"
 )
 
 // codeUnreadable is the code of the alert about stored tokens that cannot be read.
@@ -44,8 +44,8 @@ func alertsOf(st auth.Status, before alertSet) alertSet {
 }
 
 // alert is the alert with this code about a credential.
-func (c *credential) alert(code clients.Code, st auth.Status, consentURL func(provider, user string) string) db.Alert {
-	a := db.Alert{Provider: c.Provider(), User: c.User(), Code: code}
+func (c *credential) alert(code clients.Code, st auth.Status, consentURL func(provider, user string) string) alerts.Alert {
+	a := alerts.Alert{Provider: c.Provider(), User: c.User(), Code: code}
 	switch code {
 	case clients.CodeConsent:
 		a.Message = fmt.Sprintf("user %s must grant access: %s", c.User(), st.ConsentReason)

@@ -7,6 +7,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/alerts"
 	"orderbeat/jobs"
 	"orderbeat/worker/problems"
 	"orderbeat/worker/wait"
@@ -30,9 +31,9 @@ type DelaysConfig struct {
 // Alerts raises and resolves alerts.
 type Alerts interface {
 	// Raised lists the raised alerts with a code.
-	Raised(ctx context.Context, code clients.Code) ([]db.Alert, error)
+	Raised(ctx context.Context, code clients.Code) ([]alerts.Alert, error)
 	// Hold raises the wanted alerts, and resolves those of the raised ones that are not wanted.
-	Hold(ctx context.Context, raised, wanted []db.Alert) error
+	Hold(ctx context.Context, raised, wanted []alerts.Alert) error
 }
 
 // Delays raises and resolves the alert about jobs that wait in the queue too long.
@@ -73,9 +74,9 @@ func (d *Delays) check(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
-	var delayed []db.Alert
+	var delayed []alerts.Alert
 	for _, q := range waiting {
-		delayed = append(delayed, db.Alert{
+		delayed = append(delayed, alerts.Alert{
 			Provider: q.Provider, Code: codeQueueDelayed,
 			Message: fmt.Sprintf("%d jobs have waited in the queue longer than %s (worker.queue_alert), the first since %s",
 				q.Jobs, jobs.FormatDuration(d.c.QueueAlert), q.Since.UTC().Format(time.RFC3339)),

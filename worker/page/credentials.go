@@ -4,7 +4,7 @@ import (
 	"net/http"
 
 	"orderbeat/auth"
-	"orderbeat/db"
+	"orderbeat/db/alerts"
 	"orderbeat/db/reports"
 	"orderbeat/worker/api"
 )
@@ -21,7 +21,7 @@ func (p *Page) credentials(rw http.ResponseWriter, r *http.Request) error {
 }
 
 type alertsBody struct {
-	Raised   []db.Alert
+	Raised   []alerts.Alert
 	Resolved []reports.ResolvedAlert
 }
 

@@ -6,7 +6,7 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/clients"
-	"orderbeat/db"
+	"orderbeat/db/alerts"
 	"orderbeat/db/reports"
 	"orderbeat/jobs"
 	"orderbeat/worker/api"
@@ -22,7 +22,7 @@ const (
 const day = 24 * time.Hour
 
 type overviewBody struct {
-	Alerts   []db.Alert
+	Alerts   []alerts.Alert
 	More     int // alerts that are not shown
 	Counts   reports.Counts
 	Most     int

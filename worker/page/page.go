@@ -11,6 +11,7 @@ import (
 
 	"orderbeat/clients/exchange"
 	"orderbeat/db"
+	"orderbeat/db/alerts"
 	"orderbeat/db/reports"
 	"orderbeat/jobs"
 	"orderbeat/worker/settings"
@@ -23,7 +24,7 @@ type Store interface {
 	RunJobs(ctx context.Context, runID string) ([]db.JobRow, error)
 	Exchanges(ctx context.Context, f db.ExchangeFilter) ([]db.ExchangeRow, error)
 	Exchange(ctx context.Context, id int64) (db.ExchangeRow, exchange.Exchange, bool, error)
-	Alerts(ctx context.Context, raisedOnly bool) ([]db.Alert, error)
+	Alerts(ctx context.Context, raisedOnly bool) ([]alerts.Alert, error)
 	Reports() *reports.Reports
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/alerts"
 	"orderbeat/jobs"
 	"orderbeat/worker/bus"
 	"orderbeat/worker/problems"
@@ -32,9 +33,9 @@ type Config struct {
 // Alerts raises and resolves alerts.
 type Alerts interface {
 	// Raised lists the raised alerts with a code.
-	Raised(ctx context.Context, code clients.Code) ([]db.Alert, error)
+	Raised(ctx context.Context, code clients.Code) ([]alerts.Alert, error)
 	// Hold raises the wanted alerts, and resolves those of the raised ones that are not wanted.
-	Hold(ctx context.Context, raised, wanted []db.Alert) error
+	Hold(ctx context.Context, raised, wanted []alerts.Alert) error
 }
 
 // Planner turns requests into runs. It is safe for concurrent use.

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
-	"orderbeat/db"
+	"orderbeat/db/alerts"
 	"orderbeat/jobs"
 )
 
@@ -58,7 +58,7 @@ func (p *Planner) stopTracking(ctx context.Context, r jobs.Request, target jobs.
 	if err != nil {
 		return err
 	}
-	var stopped []db.Alert
+	var stopped []alerts.Alert
 	for _, a := range target.Accounts {
 		open, covered := target.Open[a.Name]
 		if !covered {
@@ -69,14 +69,14 @@ func (p *Planner) stopTracking(ctx context.Context, r jobs.Request, target jobs.
 			return err
 		}
 		if len(orders) > 0 {
-			stopped = append(stopped, db.Alert{
+			stopped = append(stopped, alerts.Alert{
 				Provider: r.Provider, Account: a.Name, Code: codeTrackingStopped,
 				Message: "open orders older than max_age are no longer tracked: " + firstOf(orders),
 				Hint:    "Contact the provider, or sync them once: runs." + r.Provider + ".fetch with order_ids. Raise max_age to track them longer.",
 			})
 		}
 	}
-	raised = slices.DeleteFunc(raised, func(a db.Alert) bool {
+	raised = slices.DeleteFunc(raised, func(a alerts.Alert) bool {
 		_, covered := target.Open[a.Account]
 		return a.Provider != r.Provider || !covered
 	})

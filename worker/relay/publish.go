@@ -10,8 +10,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/synadia-io/orbit.go/jetstreamext"
 
-	"orderbeat/db"
 	"orderbeat/db/outbox"
+	"orderbeat/db/unpublishable"
 	"orderbeat/worker/bus"
 	"orderbeat/worker/wait"
 )
@@ -37,7 +37,7 @@ type outcome struct {
 
 // refusal is a message that its stream rejects as it is. It is set aside or postponed.
 type refusal struct {
-	db.Refusal
+	unpublishable.Rejection
 	subject string
 	aside   bool
 }
@@ -48,13 +48,13 @@ func (o *outcome) refuse(m *outbox.Message, reason string, aside bool) {
 	aside = aside && m.Topic != "runs"
 	now := time.Now()
 	until := now.Add(min(max(now.Sub(m.Time)/2, minPostponed), maxPostponed))
-	o.refused = append(o.refused, refusal{db.Refusal{ID: m.ID, Reason: reason, Until: until}, m.Subject, aside})
+	o.refused = append(o.refused, refusal{unpublishable.Rejection{ID: m.ID, Reason: reason, Until: until}, m.Subject, aside})
 }
 
-func (o *outcome) refusals(aside bool) (list []db.Refusal) {
+func (o *outcome) refusals(aside bool) (list []unpublishable.Rejection) {
 	for _, r := range o.refused {
 		if r.aside == aside {
-			list = append(list, r.Refusal)
+			list = append(list, r.Rejection)
 		}
 	}
 	return list

@@ -11,7 +11,9 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/alerts"
 	"orderbeat/db/outbox"
+	"orderbeat/db/unpublishable"
 	"orderbeat/worker/bus"
 	"orderbeat/worker/metrics"
 	"orderbeat/worker/problems"
@@ -97,12 +99,12 @@ type topicRelay struct {
 	activity *problems.Activity
 	wake     chan struct{}
 
-	failing  time.Duration // the next pause; 0 while publishing succeeds
-	home     *bus.Home     // the topic's stream, nil until it is looked up
-	single   bool          // the stream does not accept batches
-	attempt  db.Attempt    // messages up to it may have been sent
-	recorded int64         // the id up to which the database has the attempt
-	loaded   bool          // attempt was read from the database
+	failing  time.Duration         // the next pause; 0 while publishing succeeds
+	home     *bus.Home             // the topic's stream, nil until it is looked up
+	single   bool                  // the stream does not accept batches
+	attempt  unpublishable.Attempt // messages up to it may have been sent
+	recorded int64                 // the id up to which the database has the attempt
+	loaded   bool                  // attempt was read from the database
 }
 
 // errNotLeader is why nothing may be published now.
@@ -268,7 +270,7 @@ func (t *topicRelay) record(ctx context.Context, last int64) error {
 	if last <= t.recorded {
 		return nil
 	}
-	ahead := db.Attempt{UpTo: last + attemptStride, AfterSeq: t.attempt.AfterSeq}
+	ahead := unpublishable.Attempt{UpTo: last + attemptStride, AfterSeq: t.attempt.AfterSeq}
 	if err := t.db.RecordAttempt(ctx, t.topic, ahead); err != nil {
 		return err
 	}
@@ -298,7 +300,7 @@ func (t *topicRelay) settle(ctx context.Context, out *outcome) error {
 func (t *topicRelay) conflict(ctx context.Context, m *outbox.Message) {
 	t.Relay.conflicts.WithLabelValues(t.topic).Inc()
 	t.log.Error("message id used by another publisher", "topic", t.topic, "subject", m.Subject, "nats_msg_id", m.MsgID)
-	_, err := t.db.Raise(ctx, db.Alert{
+	_, err := t.db.Raise(ctx, alerts.Alert{
 		Provider: m.Provider(), Code: codeConflict,
 		Message: "another publisher used the Nats-Msg-Id " + m.MsgID + ": a forged message, or a message of another database",
 		Hint:    "Inspect the messages on subject " + t.publisher.subjects.Of(m.Subject) + ", and who may publish there. Orderbeat's message was published with another Nats-Msg-Id.",
@@ -321,7 +323,7 @@ func (r *Relay) tidy(ctx context.Context) {
 		raised, err := r.db.Alerts(ctx, true)
 		for _, a := range raised {
 			switch {
-			case a.Code == db.CodeUnpublishable:
+			case a.Code == unpublishable.CodeUnpublishable:
 				err = errors.Join(err, r.db.ResolveUnpublishable(ctx, a.Provider))
 			case a.Code == codeConflict && time.Since(a.Since) > conflictLife:
 				_, failed := r.db.Resolve(ctx, a.Provider, a.Account, a.User, codeConflict)

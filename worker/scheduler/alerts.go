@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"orderbeat/db"
+	"orderbeat/db/alerts"
 	"orderbeat/worker/settings"
 )
 
@@ -15,9 +16,9 @@ import (
 // schedule that paused itself.
 const codeMissed = "missed_schedule"
 
-// alerts raises that alert, and resolves it when each such schedule of the provider has started a
+// alerter raises that alert, and resolves it when each such schedule of the provider has started a
 // run since.
-type alerts struct {
+type alerter struct {
 	db  *db.DB
 	log *slog.Logger
 
@@ -27,15 +28,15 @@ type alerts struct {
 	late map[string]map[string]bool
 }
 
-func newAlerts(d *db.DB, schedules []settings.Schedule, log *slog.Logger) *alerts {
-	a := &alerts{db: d, log: log, late: map[string]map[string]bool{}}
+func newAlerter(d *db.DB, schedules []settings.Schedule, log *slog.Logger) *alerter {
+	a := &alerter{db: d, log: log, late: map[string]map[string]bool{}}
 	for _, s := range schedules {
 		a.add(s.Provider, s.Name) // until its loop starts; an earlier process may have raised the alert
 	}
 	return a
 }
 
-func (a *alerts) add(provider, schedule string) {
+func (a *alerter) add(provider, schedule string) {
 	if a.late[provider] == nil {
 		a.late[provider] = map[string]bool{}
 	}
@@ -43,9 +44,9 @@ func (a *alerts) add(provider, schedule string) {
 }
 
 // missedAlert is the alert about missed due times.
-func missedAlert(s *settings.Schedule, due []time.Time) db.Alert {
+func missedAlert(s *settings.Schedule, due []time.Time) alerts.Alert {
 	n := len(due)
-	return db.Alert{
+	return alerts.Alert{
 		Provider: s.Provider, Code: codeMissed,
 		Message: fmt.Sprintf("schedule %s: %d due times were missed, from %s to %s",
 			s.Name, n, due[0].UTC().Format(time.RFC3339), due[n-1].UTC().Format(time.RFC3339)),
@@ -54,8 +55,8 @@ func missedAlert(s *settings.Schedule, due []time.Time) db.Alert {
 }
 
 // pausedAlert is the alert about a schedule that paused itself because its runs failed.
-func pausedAlert(s *settings.Schedule) db.Alert {
-	return db.Alert{
+func pausedAlert(s *settings.Schedule) alerts.Alert {
+	return alerts.Alert{
 		Provider: s.Provider, Code: codeMissed,
 		Message: fmt.Sprintf("schedule %s: paused after %d failed runs in a row", s.Name, s.PauseAfter),
 		Hint:    `"orderbeat runs" shows why they failed. When that is fixed, run "orderbeat schedules resume ` + s.Name + `".`,
@@ -63,7 +64,7 @@ func pausedAlert(s *settings.Schedule) db.Alert {
 }
 
 // raise raises an alert about a schedule.
-func (a *alerts) raise(ctx context.Context, s *settings.Schedule, alert db.Alert) error {
+func (a *alerter) raise(ctx context.Context, s *settings.Schedule, alert alerts.Alert) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.add(s.Provider, s.Name)
@@ -73,7 +74,7 @@ func (a *alerts) raise(ctx context.Context, s *settings.Schedule, alert db.Alert
 
 // recovered records that a schedule started a run, or starts without missed due times. If the
 // alert cannot be resolved in the database, the next run resolves it.
-func (a *alerts) well(ctx context.Context, s *settings.Schedule) {
+func (a *alerter) well(ctx context.Context, s *settings.Schedule) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	late, raised := a.late[s.Provider]

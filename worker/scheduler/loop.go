@@ -35,7 +35,7 @@ const (
 type loop struct {
 	*Config
 	schedule *settings.Schedule
-	alerts   *alerts
+	alerts   *alerter
 	wake     chan struct{} // the clock was changed; capacity 1
 
 	mu      sync.Mutex // guards the rest
@@ -45,7 +45,7 @@ type loop struct {
 	setBack bool       // the clock was set back since the last check
 }
 
-func newLoop(c *Config, s *settings.Schedule, a *alerts) *loop {
+func newLoop(c *Config, s *settings.Schedule, a *alerter) *loop {
 	return &loop{Config: c, schedule: s, alerts: a, wake: make(chan struct{}, 1)}
 }
 

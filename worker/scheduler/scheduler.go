@@ -36,12 +36,12 @@ var ErrNotLeader = errors.New("another worker leads")
 type Scheduler struct {
 	config Config
 	loops  []*loop
-	alerts *alerts
+	alerts *alerter
 }
 
 // New returns a scheduler, which does nothing before [Scheduler.Run].
 func New(c Config) *Scheduler {
-	s := &Scheduler{config: c, alerts: newAlerts(c.DB, c.Schedules, c.Log)}
+	s := &Scheduler{config: c, alerts: newAlerter(c.DB, c.Schedules, c.Log)}
 	for i := range c.Schedules {
 		s.loops = append(s.loops, newLoop(&c, &c.Schedules[i], s.alerts))
 	}

@@ -9,6 +9,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/alerts"
 	"orderbeat/db/outbox"
 	"orderbeat/docs"
 	"orderbeat/jobs"
@@ -72,8 +73,8 @@ func (s *schemas) events() {
 	restrict(run, "state", slices.DeleteFunc(slices.Clone(jobs.RunStates), func(st jobs.State) bool { return !st.Ended() })...)
 	set(run, "params", &jsonschema.Schema{Type: "object"})
 	without(run, "paused_at")
-	alert := s.define(db.Alert{})
-	for name, state := range map[string]string{"AlertRaised": db.AlertRaised, "AlertResolved": db.AlertResolved} {
+	alert := s.define(alerts.Alert{})
+	for name, state := range map[string]string{"AlertRaised": alerts.AlertRaised, "AlertResolved": alerts.AlertResolved} {
 		c := clone(alert)
 		set(c, "state", &jsonschema.Schema{Const: state})
 		set(c, "code", ref("AlertCode"))

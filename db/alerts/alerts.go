@@ -1,4 +1,4 @@
-package db
+package alerts
 
 import (
 	"cmp"
@@ -56,44 +56,45 @@ type Alert struct {
 	id int64 // row id
 }
 
-// alertStore stores alerts.
-type alertStore struct {
+// Store stores alerts.
+type Store struct {
 	file *sqlite.DB
 	// alerted has the accounts with alerts that a success resolves. It may have accounts without
 	// alerts. Only transactions use it.
-	alerted map[account]bool
+	alerted map[Account]bool
 }
 
-// newAlertStore returns the alerts of a file.
-func newAlertStore(file *sqlite.DB) *alertStore {
-	return &alertStore{file: file, alerted: map[account]bool{}}
+// New returns the alerts of a file.
+func New(file *sqlite.DB) *Store {
+	return &Store{file: file, alerted: map[Account]bool{}}
 }
 
-// alertTx is a transaction on alerts.
-type alertTx struct {
+// Tx is a transaction on alerts.
+type Tx struct {
 	*sqlite.Tx
-	store *alertStore
+	store *Store
 }
 
-func (s *alertStore) in(t *sqlite.Tx) alertTx { return alertTx{t, s} }
+// In returns a transaction on alerts.
+func (s *Store) In(t *sqlite.Tx) Tx { return Tx{t, s} }
 
 // do runs an operation in a transaction.
-func (s *alertStore) do(ctx context.Context, rows int, wait sqlite.Durability, run func(alertTx) error) error {
-	return s.file.Write(ctx, rows, wait, func(t *sqlite.Tx) error { return run(s.in(t)) })
+func (s *Store) do(ctx context.Context, rows int, run func(Tx) error) error {
+	return s.file.Write(ctx, rows, sqlite.AsOpened, func(t *sqlite.Tx) error { return run(s.In(t)) })
 }
 
 // Raise raises an alert and puts its message into the outbox. If the alert is already raised, it
 // returns false and changes nothing. It ignores State, cuts Message to 1,000 characters, and sets a
 // zero Since to now.
-func (s *alertStore) Raise(ctx context.Context, a Alert) (raised bool, err error) {
+func (s *Store) Raise(ctx context.Context, a Alert) (raised bool, err error) {
 	if a.Provider == "" || a.Code == "" {
 		return false, fmt.Errorf("alert requires a provider and a code, got provider %q and code %q", a.Provider, a.Code)
 	}
 	if a.Since.IsZero() {
 		a.Since = time.Now()
 	}
-	err = s.do(ctx, 2, sqlite.AsOpened, func(t alertTx) (err error) {
-		raised, err = t.raise(a, "")
+	err = s.do(ctx, 2, func(t Tx) (err error) {
+		raised, err = t.Raise(a, "")
 		return err
 	})
 	if err != nil {
@@ -102,17 +103,18 @@ func (s *alertStore) Raise(ctx context.Context, a Alert) (raised bool, err error
 	return raised, nil
 }
 
-// Reword updates the message (cut as in [DB.Raise]) and hint of a raised alert without publishing
+// Reword updates the message (cut as in [Store.Raise]) and hint of a raised alert without publishing
 // it. It does nothing if the alert is not raised.
-func (s *alertStore) Reword(ctx context.Context, a Alert) error {
-	err := s.do(ctx, 1, sqlite.AsOpened, func(t alertTx) error { return t.reword(&a) })
+func (s *Store) Reword(ctx context.Context, a Alert) error {
+	err := s.do(ctx, 1, func(t Tx) error { return t.Reword(&a) })
 	if err != nil {
 		return fmt.Errorf("alert %s of %s: %w", a.Code, a.Provider, err)
 	}
 	return nil
 }
 
-func (t alertTx) reword(a *Alert) error {
+// Reword updates the message and hint of a raised alert, as [Store.Reword] does.
+func (t Tx) Reword(a *Alert) error {
 	_, err := t.Exec(rewordSQL, a.Message, a.Hint, a.Provider, a.Account, a.User, string(a.Code))
 	return err
 }
@@ -123,9 +125,9 @@ UPDATE alerts SET message = substr(?, 1, 1000), hint = ?
 
 // Resolve resolves the raised alerts with these codes for exactly this provider, account and user
 // and without a kind. It puts a message for each into the outbox and returns them.
-func (s *alertStore) Resolve(ctx context.Context, provider, name, user string, codes ...clients.Code) (resolved []Alert, err error) {
-	err = s.do(ctx, 2, sqlite.AsOpened, func(t alertTx) (err error) {
-		resolved, err = t.resolve(account{provider: provider, name: name}, user, codes, time.Now(), "")
+func (s *Store) Resolve(ctx context.Context, provider, name, user string, codes ...clients.Code) (resolved []Alert, err error) {
+	err = s.do(ctx, 2, func(t Tx) (err error) {
+		resolved, err = t.Resolve(Account{Provider: provider, name: name}, user, codes, time.Now(), "")
 		return err
 	})
 	if err != nil {
@@ -136,11 +138,11 @@ func (s *alertStore) Resolve(ctx context.Context, provider, name, user string, c
 
 // ResolveAlerts resolves the alerts in the list that are still raised and puts a message for each
 // into the outbox.
-func (s *alertStore) ResolveAlerts(ctx context.Context, list []Alert) error {
-	return s.do(ctx, 2*len(list), sqlite.AsOpened, func(t alertTx) error {
+func (s *Store) ResolveAlerts(ctx context.Context, list []Alert) error {
+	return s.do(ctx, 2*len(list), func(t Tx) error {
 		for _, a := range list {
-			of := account{provider: a.Provider, name: a.Account, kind: a.Kind}
-			if _, err := t.resolve(of, a.User, []clients.Code{a.Code}, time.Now(), ""); err != nil {
+			of := Account{Provider: a.Provider, name: a.Account, kind: a.Kind}
+			if _, err := t.Resolve(of, a.User, []clients.Code{a.Code}, time.Now(), ""); err != nil {
 				return fmt.Errorf("alert %s of %s: %w", a.Code, a.Provider, err)
 			}
 		}
@@ -149,7 +151,7 @@ func (s *alertStore) ResolveAlerts(ctx context.Context, list []Alert) error {
 }
 
 // RaisedAlerts counts the raised alerts by provider and code.
-func (s *alertStore) RaisedAlerts(ctx context.Context) (counts map[AlertKey]int, err error) {
+func (s *Store) RaisedAlerts(ctx context.Context) (counts map[AlertKey]int, err error) {
 	counts = map[AlertKey]int{}
 	err = sqlite.Query(ctx, s.file.Readers(), func(rows *sql.Rows) error {
 		var key AlertKey
@@ -161,14 +163,14 @@ func (s *alertStore) RaisedAlerts(ctx context.Context) (counts map[AlertKey]int,
 	return counts, err
 }
 
-// AlertKey is the key of [DB.RaisedAlerts].
+// AlertKey is the key of [Store.RaisedAlerts].
 type AlertKey struct {
 	Provider string
 	Code     clients.Code
 }
 
 // Alerts returns all raised alerts, or the latest 1,000 alerts in any state, newest first.
-func (s *alertStore) Alerts(ctx context.Context, raisedOnly bool) ([]Alert, error) {
+func (s *Store) Alerts(ctx context.Context, raisedOnly bool) ([]Alert, error) {
 	if raisedOnly {
 		return sqlite.Fetch(ctx, s.file.Readers(), scanAlert, raisedAlertsSQL)
 	}
@@ -202,8 +204,8 @@ func (a *Alert) dest() []any {
 	}
 }
 
-// raise stores an alert and puts its message into the outbox, unless it is already raised.
-func (t alertTx) raise(a Alert, traceparent string) (bool, error) {
+// Raise stores an alert and puts its message into the outbox, unless it is already raised.
+func (t Tx) Raise(a Alert, traceparent string) (bool, error) {
 	err := t.Row(raiseSQL, []any{
 		a.Provider, a.Account, a.User, string(a.Code), a.Message, a.Hint, sqlite.OrNull(a.Link), sqlite.Stamp(a.Since), sqlite.OrNull(a.RunID), sqlite.OrNull(a.JobID), a.Kind,
 	}, a.dest()...)
@@ -223,14 +225,14 @@ VALUES (?, ?, ?, ?, 'raised', substr(?, 1, 1000), ?, ?, ?, ?, ?, ?)
     ON CONFLICT (provider, account, user, code, kind) WHERE state = 'raised' DO NOTHING
 RETURNING ` + alertColumns
 
-// resolve resolves the raised alerts of an account and user with these codes and puts their
+// Resolve resolves the raised alerts of an account and user with these codes and puts their
 // messages into the outbox.
-func (t alertTx) resolve(of account, user string, codes []clients.Code, at time.Time, traceparent string) ([]Alert, error) {
+func (t Tx) Resolve(of Account, user string, codes []clients.Code, at time.Time, traceparent string) ([]Alert, error) {
 	list, err := sqlite.EncodeJSON(codes)
 	if err != nil {
 		return nil, err
 	}
-	resolved, err := sqlite.FetchIn(t.Tx, scanAlert, resolveSQL, sqlite.Stamp(at), of.provider, of.name, user, list, of.kind)
+	resolved, err := sqlite.FetchIn(t.Tx, scanAlert, resolveSQL, sqlite.Stamp(at), of.Provider, of.name, user, list, of.kind)
 	if err != nil {
 		return nil, err
 	}
@@ -252,7 +254,7 @@ RETURNING ` + alertColumns
 
 // enqueueAlert puts the message of a raised or resolved alert into the outbox. The message id
 // consists of the row id and the state, so that each change is published once.
-func (t alertTx) enqueueAlert(a *Alert, at time.Time, traceparent string) error {
+func (t Tx) enqueueAlert(a *Alert, at time.Time, traceparent string) error {
 	body, err := sqlite.EncodeJSON(a)
 	if err != nil {
 		return err

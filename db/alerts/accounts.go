@@ -1,4 +1,4 @@
-package db
+package alerts
 
 import (
 	"context"
@@ -18,11 +18,11 @@ const codeDead clients.Code = "dead_job"
 // success of the account resolves them.
 var jobAlerts = []clients.Code{clients.CodeUnauthorized, clients.CodeForbidden, clients.CodeInvalid, clients.CodeBadResponse, codeDead}
 
-// account groups the alerts of an account of a provider. kind is "" for orders and credentials, else
+// Account groups the alerts of an account of a provider. kind is "" for orders and credentials, else
 // the kind of job. Alerts of despatch and invoice jobs are separate, because an account may have
 // access to orders but not to documents: a shared alert would be raised and resolved in turns.
 // Alerts of checks are separate too, because a successful check proves nothing about orders.
-type account struct{ provider, name, kind string }
+type Account struct{ Provider, name, kind string }
 
 // checkKind is the kind check.
 const checkKind = "check"
@@ -36,9 +36,9 @@ func alertKind(kind string) string {
 	return ""
 }
 
-// applyAlerts raises or resolves alerts for an outcome. Live requests raise no alerts: the caller
+// Apply raises or resolves alerts for an outcome. Live requests raise no alerts: the caller
 // receives the error.
-func (t alertTx) applyAlerts(o *jobs.Outcome, live bool, traceparent string) error {
+func (t Tx) Apply(o *jobs.Outcome, live bool, traceparent string) error {
 	if jobs.Kinds[o.Kind].Remaps {
 		return nil // no request was sent
 	}
@@ -53,7 +53,7 @@ func (t alertTx) applyAlerts(o *jobs.Outcome, live bool, traceparent string) err
 		if live || !ok {
 			return nil
 		}
-		_, err := t.raise(a, traceparent)
+		_, err := t.Raise(a, traceparent)
 		return err
 	default: // waiting or cancelled
 		return nil
@@ -62,13 +62,13 @@ func (t alertTx) applyAlerts(o *jobs.Outcome, live bool, traceparent string) err
 
 // applyUnreadAlert raises the alert for orders that could not be decoded and resolves the other
 // alerts of the account, because the request succeeded.
-func (t alertTx) applyUnreadAlert(o *jobs.Outcome, traceparent string) error {
+func (t Tx) applyUnreadAlert(o *jobs.Outcome, traceparent string) error {
 	a, _ := alertOf(o)
 	others := slices.DeleteFunc(slices.Clone(jobAlerts), func(c clients.Code) bool { return c == a.Code })
-	if _, err := t.resolve(account{o.Provider, o.Account, alertKind(o.Kind)}, "", others, o.FinishedAt, traceparent); err != nil {
+	if _, err := t.Resolve(Account{o.Provider, o.Account, alertKind(o.Kind)}, "", others, o.FinishedAt, traceparent); err != nil {
 		return err
 	}
-	_, err := t.raise(a, traceparent)
+	_, err := t.Raise(a, traceparent)
 	return err
 }
 
@@ -97,8 +97,8 @@ func alertOf(o *jobs.Outcome) (a Alert, ok bool) {
 // resolveAccountAlerts resolves the alerts of the account after a success. Received orders also
 // resolve alerts of checks. The cache of alerted accounts avoids a query if there is none, which is
 // the usual case.
-func (t alertTx) resolveAccountAlerts(o *jobs.Outcome, traceparent string) error {
-	a := account{o.Provider, o.Account, alertKind(o.Kind)}
+func (t Tx) resolveAccountAlerts(o *jobs.Outcome, traceparent string) error {
+	a := Account{o.Provider, o.Account, alertKind(o.Kind)}
 	if err := t.resolveAlertsOf(a, o.FinishedAt, traceparent); err != nil || a.kind != "" {
 		return err
 	}
@@ -106,11 +106,11 @@ func (t alertTx) resolveAccountAlerts(o *jobs.Outcome, traceparent string) error
 	return t.resolveAlertsOf(a, o.FinishedAt, traceparent)
 }
 
-func (t alertTx) resolveAlertsOf(a account, at time.Time, traceparent string) error {
+func (t Tx) resolveAlertsOf(a Account, at time.Time, traceparent string) error {
 	if !t.store.alerted[a] {
 		return nil
 	}
-	if _, err := t.resolve(a, "", jobAlerts, at, traceparent); err != nil {
+	if _, err := t.Resolve(a, "", jobAlerts, at, traceparent); err != nil {
 		return err
 	}
 	t.AfterCommit(func() { delete(t.store.alerted, a) })
@@ -119,24 +119,24 @@ func (t alertTx) resolveAlertsOf(a account, at time.Time, traceparent string) er
 
 // noteRaised marks the account as alerted if a success resolves the alert. If the transaction is
 // rolled back, the mark causes one unnecessary query.
-func (t alertTx) noteRaised(a *Alert) {
+func (t Tx) noteRaised(a *Alert) {
 	if a.User != "" || !slices.Contains(jobAlerts, a.Code) {
 		return
 	}
-	key := account{a.Provider, a.Account, a.Kind}
+	key := Account{a.Provider, a.Account, a.Kind}
 	t.store.alerted[key] = true
 	t.AfterCommit(func() { t.store.alerted[key] = true }) // after any deletion by an earlier success in the transaction
 }
 
-// loadAlerted loads the accounts with raised alerts.
-func (s *alertStore) loadAlerted(ctx context.Context) error {
+// LoadAlerted loads the accounts with raised alerts.
+func (s *Store) LoadAlerted(ctx context.Context) error {
 	codes, err := sqlite.EncodeJSON(jobAlerts)
 	if err != nil {
 		return err
 	}
 	return sqlite.Query(ctx, s.file.Readers(), func(rows *sql.Rows) error {
-		var a account
-		err := rows.Scan(&a.provider, &a.name, &a.kind)
+		var a Account
+		err := rows.Scan(&a.Provider, &a.name, &a.kind)
 		s.alerted[a] = true
 		return err
 	}, alertedSQL, codes)

@@ -1,4 +1,4 @@
-package db
+package unpublishable
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/db/alerts"
 	"orderbeat/db/outbox"
 	"orderbeat/db/sqlite"
 )
@@ -20,20 +21,20 @@ const CodeUnpublishable clients.Code = "unpublishable"
 // events remain in the history.
 const maxSetAside = 10_000
 
-// unpublishableStore stores the messages that their stream rejects.
-type unpublishableStore struct {
+// Store stores the messages that their stream rejects.
+type Store struct {
 	file   *sqlite.DB
-	alerts *alertStore
+	alerts *alerts.Store
 }
 
-// newUnpublishableStore returns the unpublishable messages of a file.
-func newUnpublishableStore(file *sqlite.DB, alerts *alertStore) *unpublishableStore {
-	return &unpublishableStore{file, alerts}
+// New returns the unpublishable messages of a file.
+func New(file *sqlite.DB, alerts *alerts.Store) *Store {
+	return &Store{file, alerts}
 }
 
 // do runs an operation in a transaction.
-func (s *unpublishableStore) do(ctx context.Context, rows int, wait sqlite.Durability, run func(alertTx) error) error {
-	return s.file.Write(ctx, rows, wait, func(t *sqlite.Tx) error { return run(s.alerts.in(t)) })
+func (s *Store) do(ctx context.Context, rows int, wait sqlite.Durability, run func(alerts.Tx) error) error {
+	return s.file.Write(ctx, rows, wait, func(t *sqlite.Tx) error { return run(s.alerts.In(t)) })
 }
 
 // Attempt is the publishing progress of a topic: messages with an id up to UpTo may have been sent to
@@ -44,7 +45,7 @@ type Attempt struct {
 }
 
 // Attempts returns the recorded attempts by topic.
-func (s *unpublishableStore) Attempts(ctx context.Context) (map[string]Attempt, error) {
+func (s *Store) Attempts(ctx context.Context) (map[string]Attempt, error) {
 	attempts := map[string]Attempt{}
 	err := sqlite.Query(ctx, s.file.Readers(), func(rows *sql.Rows) error {
 		var topic string
@@ -58,8 +59,8 @@ func (s *unpublishableStore) Attempts(ctx context.Context) (map[string]Attempt, 
 
 // RecordAttempt records an attempt before it is made. It does not wait for fsync: attempts lost in a
 // power failure are detected by comparing with the stream.
-func (s *unpublishableStore) RecordAttempt(ctx context.Context, topic string, a Attempt) error {
-	return s.do(ctx, 1, sqlite.Relaxed, func(t alertTx) error {
+func (s *Store) RecordAttempt(ctx context.Context, topic string, a Attempt) error {
+	return s.do(ctx, 1, sqlite.Relaxed, func(t alerts.Tx) error {
 		_, err := t.Exec(recordAttemptSQL, topic, a.UpTo, int64(a.AfterSeq)) //nolint:gosec // sequences do not exceed int64
 		return err
 	})
@@ -69,8 +70,8 @@ const recordAttemptSQL = `
 INSERT INTO outbox_attempts (topic, up_to, after_seq) VALUES (?, ?, ?)
     ON CONFLICT (topic) DO UPDATE SET up_to = excluded.up_to, after_seq = excluded.after_seq`
 
-// Refusal is a message of the outbox that its stream rejects.
-type Refusal struct {
+// Rejection is a message of the outbox that its stream rejects.
+type Rejection struct {
 	ID     int64
 	Reason string
 	Until  time.Time // when it is retried, if postponed
@@ -78,25 +79,25 @@ type Refusal struct {
 
 // Postpone delays messages, so that they do not block others, and raises the alert
 // [CodeUnpublishable] for each provider.
-func (s *unpublishableStore) Postpone(ctx context.Context, rejected []Refusal) error {
-	return s.reject(ctx, rejected, func(t alertTx, r Refusal) error {
+func (s *Store) Postpone(ctx context.Context, rejected []Rejection) error {
+	return s.reject(ctx, rejected, func(t alerts.Tx, r Rejection) error {
 		_, err := t.Exec(postponeSQL, sqlite.StampUp(r.Until), r.Reason, r.ID)
 		return err
-	}, func(alertTx) error { return nil })
+	}, func(alerts.Tx) error { return nil })
 }
 
 const postponeSQL = `UPDATE outbox SET due_at = ?, refusal = substr(?, 1, 500) WHERE id = ?`
 
 // SetAside moves messages from the outbox to the table unpublishable and raises the alert
-// [CodeUnpublishable] for each provider. [DB.Republish] moves them back.
-func (s *unpublishableStore) SetAside(ctx context.Context, rejected []Refusal) error {
-	return s.reject(ctx, rejected, func(t alertTx, r Refusal) error {
+// [CodeUnpublishable] for each provider. [Store.Republish] moves them back.
+func (s *Store) SetAside(ctx context.Context, rejected []Rejection) error {
+	return s.reject(ctx, rejected, func(t alerts.Tx, r Rejection) error {
 		if _, err := t.Exec(setAsideSQL, sqlite.Stamp(time.Now()), r.Reason, r.ID); err != nil {
 			return err
 		}
 		_, err := t.Exec(deleteMessageSQL, r.ID)
 		return err
-	}, func(t alertTx) error {
+	}, func(t alerts.Tx) error {
 		_, err := t.Exec(trimSetAsideSQL, maxSetAside)
 		return err
 	})
@@ -115,11 +116,11 @@ SELECT id, ?, substr(?, 1, 500), ` + messageColumns + ` FROM outbox WHERE id = ?
 )
 
 // reject calls each for every rejected message, then after, and raises the alerts.
-func (s *unpublishableStore) reject(ctx context.Context, rejected []Refusal, each func(alertTx, Refusal) error, after func(alertTx) error) error {
+func (s *Store) reject(ctx context.Context, rejected []Rejection, each func(alerts.Tx, Rejection) error, after func(alerts.Tx) error) error {
 	if len(rejected) == 0 {
 		return nil
 	}
-	return s.do(ctx, 2*len(rejected), sqlite.AsOpened, func(t alertTx) error {
+	return s.do(ctx, 2*len(rejected), sqlite.AsOpened, func(t alerts.Tx) error {
 		last := map[string]string{} // by source
 		for _, r := range rejected {
 			var of, subject string
@@ -150,21 +151,21 @@ func (s *unpublishableStore) reject(ctx context.Context, rejected []Refusal, eac
 const messageSQL = `SELECT source, subject FROM outbox WHERE id = ?`
 
 // raiseUnpublishable raises or updates the alert of the provider with this source.
-func raiseUnpublishable(t alertTx, of, what string) error {
+func raiseUnpublishable(t alerts.Tx, of, what string) error {
 	var aside, postponed int
 	if err := t.Row(rejectedCountSQL, []any{of, of}, &aside, &postponed); err != nil {
 		return err
 	}
-	a := Alert{
+	a := alerts.Alert{
 		Provider: outbox.ProviderOf(of), Code: CodeUnpublishable, Since: time.Now(),
 		Message: fmt.Sprintf("NATS rejects messages: %d set aside, %d postponed; last: %s", aside, postponed, what),
 		Hint:    `Check the limits and subjects of the stream ("nats stream info"), then run "orderbeat replay --unpublishable". Postponed messages are retried automatically.`,
 	}
-	raised, err := t.raise(a, "")
+	raised, err := t.Raise(a, "")
 	if raised || err != nil {
 		return err
 	}
-	return t.reword(&a)
+	return t.Reword(&a)
 }
 
 const rejectedCountSQL = `
@@ -173,21 +174,21 @@ SELECT (SELECT count(*) FROM unpublishable WHERE source = ?),
 
 // ResolveUnpublishable resolves the alert [CodeUnpublishable] of a provider if none of its messages is
 // set aside or postponed.
-func (s *unpublishableStore) ResolveUnpublishable(ctx context.Context, provider string) error {
+func (s *Store) ResolveUnpublishable(ctx context.Context, provider string) error {
 	of := outbox.Source(provider)
-	return s.do(ctx, 2, sqlite.AsOpened, func(t alertTx) error {
+	return s.do(ctx, 2, sqlite.AsOpened, func(t alerts.Tx) error {
 		var aside, postponed int
 		err := t.Row(rejectedCountSQL, []any{of, of}, &aside, &postponed)
 		if err != nil || aside+postponed > 0 {
 			return err
 		}
-		_, err = t.resolve(account{provider: provider}, "", []clients.Code{CodeUnpublishable}, time.Now(), "")
+		_, err = t.Resolve(alerts.Account{Provider: provider}, "", []clients.Code{CodeUnpublishable}, time.Now(), "")
 		return err
 	})
 }
 
 // SetAsideCount counts the messages that are set aside.
-func (s *unpublishableStore) SetAsideCount(ctx context.Context) (n int, err error) {
+func (s *Store) SetAsideCount(ctx context.Context) (n int, err error) {
 	err = s.file.Readers().QueryRowContext(ctx, `SELECT count(*) FROM unpublishable`).Scan(&n)
 	return n, err
 }
@@ -196,9 +197,9 @@ func (s *unpublishableStore) SetAsideCount(ctx context.Context) (n int, err erro
 const republishBatch = 500
 
 // Republish moves the messages that were set aside, of one provider or ("") all, back into the outbox
-// in their original order. As with [DB.Replay], each keeps its event id, and id identifies the
+// in their original order. As with [outbox.Store.Replay], each keeps its event id, and id identifies the
 // replay. It returns the number of messages.
-func (s *unpublishableStore) Republish(ctx context.Context, provider, id string) (n int, err error) {
+func (s *Store) Republish(ctx context.Context, provider, id string) (n int, err error) {
 	of := ""
 	if provider != "" {
 		of = outbox.Source(provider)
@@ -208,7 +209,7 @@ func (s *unpublishableStore) Republish(ctx context.Context, provider, id string)
 		return 0, err
 	}
 	for moved := republishBatch; moved == republishBatch; {
-		err := s.do(ctx, 2*republishBatch, sqlite.AsOpened, func(t alertTx) error {
+		err := s.do(ctx, 2*republishBatch, sqlite.AsOpened, func(t alerts.Tx) error {
 			ids, err := sqlite.FetchIn(t.Tx, sqlite.Column[int64], nextSetAsideSQL, of, of, republishBatch)
 			if err != nil {
 				return err

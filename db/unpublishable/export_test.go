@@ -1,11 +1,11 @@
-package db // internal: gives external tests access to the queries
+package unpublishable // internal: gives external tests access to the queries
 
 import (
 	"orderbeat/db/queryplan"
 )
 
-// UnpublishableQueries returns the queries of the package on growing tables.
-func UnpublishableQueries() []queryplan.Query {
+// Queries returns the queries of the package on growing tables.
+func Queries() []queryplan.Query {
 	return []queryplan.Query{
 		queryplan.Of("postpone", postponeSQL, "t", "r", 1),
 		queryplan.Of("set aside", setAsideSQL, "t", "r", 1),
