@@ -18,6 +18,6 @@ func (d *DB) ClockSetBack(ctx context.Context, by time.Duration) error {
 		if err := outbox.ShiftDue(t, shift, now); err != nil {
 			return err
 		}
-		return d.queueStore.in(t).shiftRetries(shift, now)
+		return d.queueStore.In(t).ShiftRetries(shift, now)
 	})
 }

@@ -130,11 +130,11 @@ func (t tx) applyOutcome(o *jobs.Outcome, list []reportedOrder, docs []document)
 	if err := t.runs.alerts.Apply(o, job.inline, job.traceparent); err != nil {
 		return c, err
 	}
-	if err := t.runs.queue.dispatchNext(o, job.dispatch, job.trigger); err != nil {
+	if err := t.runs.queue.DispatchNext(o, job.dispatch, job.trigger); err != nil {
 		return c, err
 	}
 	if o.State == jobs.Waiting {
-		t.runs.queue.runnable(o.Provider)
+		t.runs.queue.Notify(o.Provider)
 		return c, nil
 	}
 	c.Run, err = t.runs.countJob(o, c.Tally)

@@ -18,6 +18,7 @@ import (
 	"orderbeat/auth"
 	"orderbeat/auth/mask"
 	"orderbeat/db/alerts"
+	"orderbeat/db/jobqueue"
 	"orderbeat/db/outbox"
 	"orderbeat/db/sqlite"
 	"orderbeat/db/unpublishable"
@@ -80,6 +81,7 @@ type DB struct {
 // The stores of a database, by names that differ.
 type (
 	outboxStore        = outbox.Store
+	queueStore         = jobqueue.Store
 	unpublishableStore = unpublishable.Store
 	alertStore         = alerts.Store
 )
@@ -90,7 +92,7 @@ func newDB(file, data *sqlite.DB, secrets *mask.Set) *DB {
 		file: file, data: data, mask: secrets,
 		outboxStore:    outbox.New(data),
 		alertStore:     alerts.New(data),
-		queueStore:     newQueueStore(data),
+		queueStore:     jobqueue.New(data),
 		orderStore:     newOrderStore(data),
 		documentStore:  newDocumentStore(data),
 		exchangeStore:  newExchangeStore(data),

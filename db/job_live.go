@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/db/jobqueue"
 	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
@@ -20,7 +21,7 @@ func (s *runStore) StartInline(ctx context.Context, run jobs.Run, job jobs.Job) 
 		if err := t.insertRun(&run, nil); err != nil {
 			return err
 		}
-		return t.insertJob(&job, jobs.Running, direct, true)
+		return t.insertJob(&job, jobs.Running, jobqueue.Direct, true)
 	})
 	if err != nil {
 		return fmt.Errorf("run %s: %w", run.ID, err)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"orderbeat/db/jobqueue"
 	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
@@ -92,7 +93,7 @@ func (f RetryFilter) query() (string, []any) {
 	w.Add("state = ?", string(f.State))
 	w.Add("run_id = ?", f.RunID)
 	w.Add("provider = ?", f.Provider)
-	w.Add("coalesce(finished_at, "+queuedAt+") >= ?", stampText(f.Since))
+	w.Add("coalesce(finished_at, "+jobqueue.QueuedAt+") >= ?", stampText(f.Since))
 	w.Add("job_id > ?", f.After)
 	return "SELECT job_id FROM jobs" + w.SQL() + " ORDER BY job_id LIMIT ?", append(w.Args, f.Limit+1)
 }
@@ -117,15 +118,15 @@ func (t runTx) retry(jobID string, at time.Time) (run jobs.Run, err error) {
 	case !slices.Contains(RetryStates, state):
 		return run, &StateError{state}
 	case state == jobs.Queued:
-		t.queue.runnable(job.Provider)
+		t.queue.Notify(job.Provider)
 		return scanRun(t.Row, runSQL, job.RunID)
 	}
 	if run, err = scanRun(t.Row, runSQL, job.RunID); err != nil {
 		return run, err
 	}
-	next := direct
+	next := jobqueue.Direct
 	if run.LowPrioritySlots > 0 {
-		next = pendingSlot
+		next = jobqueue.PendingSlot
 	}
 	if _, err := t.Exec(retryJobSQL, sqlite.Stamp(at), sqlite.OrNull(string(next)), jobID); err != nil {
 		return run, err
@@ -137,10 +138,10 @@ func (t runTx) retry(jobID string, at time.Time) (run jobs.Run, err error) {
 	if run, err = scanRun(t.Row, runSQL, job.RunID); err != nil {
 		return run, err
 	}
-	if next == pendingSlot {
-		return run, t.queue.fillSlots(job.Provider, at)
+	if next == jobqueue.PendingSlot {
+		return run, t.queue.FillSlots(job.Provider, at)
 	}
-	t.queue.runnable(job.Provider)
+	t.queue.Notify(job.Provider)
 	return run, nil
 }
 

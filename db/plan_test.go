@@ -10,7 +10,7 @@ import (
 )
 
 func TestNoQueryReadsAWholeTable(t *testing.T) {
-	queryplan.Check(t, dbtest.Blank(t), slices.Concat(db.QueueQueries(), db.RunQueries(),
+	queryplan.Check(t, dbtest.Blank(t), slices.Concat(db.RunQueries(),
 		db.OrderQueries(), db.DocumentQueries(), db.ExchangeQueries(), db.RetentionQueries(), db.ScheduleQueries(), db.TokenQueries()), queryplan.Exceptions{
 		Scan: []string{"exchanges", "orders", "runs", "orders by ended status"},
 		Sort: []string{

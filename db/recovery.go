@@ -29,7 +29,7 @@ func (d *DB) recoverRunning(ctx context.Context, log *slog.Logger) error {
 	var running int
 	var dead []jobs.Outcome
 	err := d.data.Write(ctx, 1, sqlite.AsOpened, func(t *sqlite.Tx) (err error) {
-		if running, dead, err = d.queueStore.in(t).recoverRunning(); err != nil {
+		if running, dead, err = d.queueStore.In(t).Recover(); err != nil {
 			return err
 		}
 		for i := range dead {

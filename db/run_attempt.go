@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 
+	"orderbeat/db/jobqueue"
 	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
@@ -13,7 +14,7 @@ type storedJob struct {
 	state                jobs.State
 	attempts             int
 	inline               bool
-	dispatch             dispatchState
+	dispatch             jobqueue.DispatchState
 	tally                jobs.Tally
 	traceparent, trigger string
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"orderbeat/db/jobqueue"
 	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
@@ -90,7 +91,7 @@ func (t runTx) cancel(run *jobs.Run, query, id string, at time.Time) (ids []stri
 	}
 	for account := range accounts {
 		o := jobs.Outcome{Job: jobs.Job{Provider: run.Provider, Account: account}, State: jobs.Cancelled, FinishedAt: at}
-		if err := t.queue.dispatchNext(&o, dispatched, run.Trigger); err != nil {
+		if err := t.queue.DispatchNext(&o, jobqueue.Dispatched, run.Trigger); err != nil {
 			return nil, err
 		}
 	}

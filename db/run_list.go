@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 
+	"orderbeat/db/jobqueue"
 	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
@@ -103,7 +104,7 @@ func (s *runStore) OpenJobsExcept(ctx context.Context, providers []string) ([]jo
 }
 
 const openJobsSQL = `
-SELECT job_id, run_id, provider, account, kind, question, attempts + 1, tried, ` + queuedAt + ` FROM jobs
+SELECT job_id, run_id, provider, account, kind, question, attempts + 1, tried, ` + jobqueue.QueuedAt + ` FROM jobs
  WHERE state IN ('queued', 'running', 'waiting') AND state <> 'succeeded'
    AND provider NOT IN (SELECT value FROM json_each(?))
  ORDER BY state, job_id LIMIT 10000`

@@ -30,7 +30,7 @@ func (s *runStore) ResumeRun(ctx context.Context, runID string, at time.Time) (j
 		if _, err := t.Exec(resumeRunSQL, run.ID); err != nil {
 			return err
 		}
-		return t.queue.fillSlots(run.Provider, at)
+		return t.queue.FillSlots(run.Provider, at)
 	})
 }
 

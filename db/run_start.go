@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"orderbeat/db/jobqueue"
 	"orderbeat/db/outbox"
 	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
@@ -40,7 +41,7 @@ func (s *runStore) StartRun(ctx context.Context, run jobs.Run, js []jobs.Job) (j
 			stored = earlier
 			return err
 		}
-		left, states, note, err := t.queue.overlap(&stored, js)
+		left, states, note, err := t.queue.Overlap(&stored, js)
 		if err != nil {
 			return err
 		}
@@ -58,23 +59,23 @@ func (s *runStore) StartRun(ctx context.Context, run jobs.Run, js []jobs.Job) (j
 
 // startRun stores a run with its jobs. states are the dispatch states of accounts that wait for another
 // run.
-func (t runTx) startRun(run *jobs.Run, js []jobs.Job, states map[string]dispatchState) error {
+func (t runTx) startRun(run *jobs.Run, js []jobs.Job, states map[string]jobqueue.DispatchState) error {
 	run.Jobs.Total = len(js)
 	if err := t.insertRun(run, requestHash(run, js)); err != nil {
 		return err
 	}
 	for i := range js {
 		state := states[js[i].Account]
-		if state == direct && run.LowPrioritySlots > 0 {
-			state = pendingSlot
+		if state == jobqueue.Direct && run.LowPrioritySlots > 0 {
+			state = jobqueue.PendingSlot
 		}
 		if err := t.insertJob(&js[i], jobs.Queued, state, false); err != nil {
 			return err
 		}
 	}
-	t.queue.runnable(run.Provider)
+	t.queue.Notify(run.Provider)
 	if run.LowPrioritySlots > 0 {
-		if err := t.queue.fillSlots(run.Provider, run.RequestedAt); err != nil {
+		if err := t.queue.FillSlots(run.Provider, run.RequestedAt); err != nil {
 			return err
 		}
 	}
@@ -113,7 +114,7 @@ INSERT INTO runs (run_id, provider, kind, state, trigger, accounts, params, jobs
        requested_at, started_at, finished_at, key, reply_to, traceparent, low_priority_slots, request_hash, note)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
-func (t runTx) insertJob(job *jobs.Job, state jobs.State, dispatch dispatchState, inline bool) error {
+func (t runTx) insertJob(job *jobs.Job, state jobs.State, dispatch jobqueue.DispatchState, inline bool) error {
 	question, err := sqlite.EncodeJSON(job.Question)
 	if err != nil {
 		return err

@@ -70,7 +70,7 @@ func (s *scheduleStore) StartTick(ctx context.Context, tick Tick, run jobs.Run, 
 		if err != nil {
 			return err
 		}
-		left, states, note, err := runs.queue.overlap(&run, js)
+		left, states, note, err := runs.queue.Overlap(&run, js)
 		if err != nil {
 			return err
 		}

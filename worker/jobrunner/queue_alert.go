@@ -8,6 +8,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/db/alerts"
+	"orderbeat/db/jobqueue"
 	"orderbeat/jobs"
 	"orderbeat/worker/problems"
 	"orderbeat/worker/wait"
@@ -68,7 +69,7 @@ func (d *Delays) check(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	var waiting []db.QueueDelay
+	var waiting []jobqueue.QueueDelay
 	if d.c.QueueAlert > 0 && now.Sub(d.started) >= d.c.QueueAlert { // earlier, no worker could claim them
 		if waiting, err = d.c.DB.QueueDelays(ctx, now.Add(-d.c.QueueAlert)); err != nil {
 			return err

@@ -1,4 +1,4 @@
-package db
+package jobqueue
 
 import (
 	"context"
@@ -15,33 +15,34 @@ import (
 	"orderbeat/jobs"
 )
 
-// queueStore stores the queue of jobs: which jobs can be claimed, and when.
-type queueStore struct {
+// Store stores the queue of jobs: which jobs can be claimed, and when.
+type Store struct {
 	file   *sqlite.DB
 	queues queues
 }
 
-// newQueueStore returns the queue of a file.
-func newQueueStore(file *sqlite.DB) *queueStore { return &queueStore{file: file} }
+// New returns the queue of a file.
+func New(file *sqlite.DB) *Store { return &Store{file: file} }
 
-// queueTx is a transaction on the queue.
-type queueTx struct {
+// Tx is a transaction on the queue.
+type Tx struct {
 	*sqlite.Tx
-	store *queueStore
+	store *Store
 }
 
-func (s *queueStore) in(t *sqlite.Tx) queueTx { return queueTx{t, s} }
+// In returns a transaction on the queue.
+func (s *Store) In(t *sqlite.Tx) Tx { return Tx{t, s} }
 
 // do runs an operation in a transaction.
-func (s *queueStore) do(ctx context.Context, rows int, wait sqlite.Durability, run func(queueTx) error) error {
-	return s.file.Write(ctx, rows, wait, func(t *sqlite.Tx) error { return run(s.in(t)) })
+func (s *Store) do(ctx context.Context, rows int, wait sqlite.Durability, run func(Tx) error) error {
+	return s.file.Write(ctx, rows, wait, func(t *sqlite.Tx) error { return run(s.In(t)) })
 }
 
 // Claim marks up to limit jobs of a provider, and their runs, as running and returns the jobs sorted
 // by id: due retries first, then queued jobs. It does not wait for fsync: after a crash [Open] queues
-// the jobs again. A job cannot be claimed again until its outcome is committed ([DB.Commit]) or it is
-// released ([DB.Release]).
-func (s *queueStore) Claim(ctx context.Context, provider string, now time.Time, limit int) (claimed []jobs.Job, err error) {
+// the jobs again. A job cannot be claimed again until its outcome is committed (db.DB.Commit) or it is
+// released ([Store.Release]).
+func (s *Store) Claim(ctx context.Context, provider string, now time.Time, limit int) (claimed []jobs.Job, err error) {
 	claimed, err = s.claim(ctx, limit, now, claimSQL, sqlite.Stamp(now), provider, limit, suspectCrashes)
 	if err != nil {
 		return nil, fmt.Errorf("jobs of %s: %w", provider, err)
@@ -49,8 +50,8 @@ func (s *queueStore) Claim(ctx context.Context, provider string, now time.Time, 
 	return claimed, nil
 }
 
-func (s *queueStore) claim(ctx context.Context, rows int, now time.Time, query string, args ...any) (claimed []jobs.Job, err error) {
-	err = s.do(ctx, 2*rows, sqlite.Relaxed, func(t queueTx) error {
+func (s *Store) claim(ctx context.Context, rows int, now time.Time, query string, args ...any) (claimed []jobs.Job, err error) {
+	err = s.do(ctx, 2*rows, sqlite.Relaxed, func(t Tx) error {
 		claimed, err = sqlite.FetchIn(t.Tx, scanJob, query, args...)
 		if err != nil || len(claimed) == 0 {
 			return err
@@ -78,10 +79,10 @@ func scanJob(rows *sql.Rows) (j jobs.Job, err error) {
 
 // Release returns a claimed job, whose outcome could not be committed, to the queue. The job is due
 // at the given time. Release does nothing if the job has ended.
-func (s *queueStore) Release(ctx context.Context, job jobs.Job, due time.Time) error {
-	err := s.do(ctx, 1, sqlite.Relaxed, func(t queueTx) error {
+func (s *Store) Release(ctx context.Context, job jobs.Job, due time.Time) error {
+	err := s.do(ctx, 1, sqlite.Relaxed, func(t Tx) error {
 		_, err := t.Exec(releaseSQL, sqlite.Stamp(due), job.ID, job.Attempt)
-		t.runnable(job.Provider)
+		t.Notify(job.Provider)
 		return err
 	})
 	if err != nil {
@@ -91,8 +92,8 @@ func (s *queueStore) Release(ctx context.Context, job jobs.Job, due time.Time) e
 }
 
 // NextAttempt returns when the next retry of a provider's jobs is due; ok is false if there is none.
-// Suspects are left out, as by [DB.Claim].
-func (s *queueStore) NextAttempt(ctx context.Context, provider string) (due time.Time, ok bool, err error) {
+// Suspects are left out, as by [Store.Claim].
+func (s *Store) NextAttempt(ctx context.Context, provider string) (due time.Time, ok bool, err error) {
 	err = s.file.Readers().QueryRowContext(ctx, nextAttemptSQL, provider, suspectCrashes).Scan(sqlite.Time(&due))
 	if errors.Is(err, sql.ErrNoRows) {
 		return due, false, nil
@@ -101,13 +102,13 @@ func (s *queueStore) NextAttempt(ctx context.Context, provider string) (due time
 }
 
 // Runnable receives after jobs of a provider were queued or scheduled for a retry: the results of
-// [DB.Claim] and [DB.NextAttempt] may have changed. Only one goroutine may receive from it.
-func (s *queueStore) Runnable(provider string) <-chan struct{} { return s.queues.of(provider) }
+// [Store.Claim] and [Store.NextAttempt] may have changed. Only one goroutine may receive from it.
+func (s *Store) Runnable(provider string) <-chan struct{} { return s.queues.of(provider) }
 
-// runnable notifies [DB.Runnable] after the commit of the transaction.
-func (t queueTx) runnable(provider string) { t.AfterCommit(func() { t.store.queues.poke(provider) }) }
+// Notify notifies [Store.Runnable] after the commit of the transaction.
+func (t Tx) Notify(provider string) { t.AfterCommit(func() { t.store.queues.poke(provider) }) }
 
-// queues are the channels of [DB.Runnable], by provider. The zero value is ready.
+// queues are the channels of [Store.Runnable], by provider. The zero value is ready.
 type queues struct {
 	mu    sync.Mutex // guards wakes
 	wakes map[string]chan struct{}
@@ -143,9 +144,9 @@ func (q *queues) pokeAll() {
 }
 
 const (
-	// queuedAt is when a job was planned, dispatched or retried, whichever was last. Its time
+	// QueuedAt is when a job was planned, dispatched or retried, whichever was last. Its time
 	// limit starts then.
-	queuedAt = `max(planned_at, coalesce(dispatched_at, ''), coalesce(retried_at, ''))`
+	QueuedAt = `max(planned_at, coalesce(dispatched_at, ''), coalesce(retried_at, ''))`
 
 	claimable = `state = 'queued' AND inline = 0 AND coalesce(dispatch, 'dispatched') = 'dispatched'`
 
@@ -160,7 +161,7 @@ UPDATE jobs SET state = 'running', started_at = ?1, next_attempt_at = NULL
         LIMIT CAST(?3 AS INTEGER))
 RETURNING ` + claimedColumns
 
-	claimedColumns = `job_id, run_id, provider, account, kind, question, attempts + 1, tried, ` + queuedAt
+	claimedColumns = `job_id, run_id, provider, account, kind, question, attempts + 1, tried, ` + QueuedAt
 
 	beginRunsSQL = `
 UPDATE runs SET state = 'running', started_at = ?
@@ -174,9 +175,9 @@ UPDATE jobs SET state = 'waiting', next_attempt_at = ?
 SELECT next_attempt_at FROM jobs WHERE provider = ? AND state = 'waiting' AND crashes < ? ORDER BY next_attempt_at LIMIT 1`
 )
 
-// shiftRetries changes the times of retries that are later than now by an SQLite modifier, such as "-3.5
+// ShiftRetries changes the times of retries that are later than now by an SQLite modifier, such as "-3.5
 // seconds", after the clock was set back.
-func (t queueTx) shiftRetries(by, now string) error {
+func (t Tx) ShiftRetries(by, now string) error {
 	_, err := t.Exec(shiftJobsSQL, by, now)
 	t.AfterCommit(t.store.queues.pokeAll)
 	return err
@@ -195,7 +196,7 @@ type QueueDelay struct {
 }
 
 // QueueDelays returns the providers with claimable jobs that were queued at or before a time.
-func (s *queueStore) QueueDelays(ctx context.Context, at time.Time) ([]QueueDelay, error) {
+func (s *Store) QueueDelays(ctx context.Context, at time.Time) ([]QueueDelay, error) {
 	return sqlite.Fetch(ctx, s.file.Readers(), func(rows *sql.Rows) (q QueueDelay, err error) {
 		err = rows.Scan(&q.Provider, &q.Jobs, sqlite.Time(&q.Since))
 		return q, err
@@ -203,6 +204,6 @@ func (s *queueStore) QueueDelays(ctx context.Context, at time.Time) ([]QueueDela
 }
 
 const queueDelaysSQL = `
-SELECT provider, count(*), min(` + queuedAt + `) FROM jobs
- WHERE ` + claimable + ` AND state <> 'succeeded' AND ` + queuedAt + ` <= ?
+SELECT provider, count(*), min(` + QueuedAt + `) FROM jobs
+ WHERE ` + claimable + ` AND state <> 'succeeded' AND ` + QueuedAt + ` <= ?
  GROUP BY provider`

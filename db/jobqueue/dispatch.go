@@ -1,4 +1,4 @@
-package db
+package jobqueue
 
 import (
 	"database/sql"
@@ -12,20 +12,20 @@ import (
 	"orderbeat/jobs"
 )
 
-// dispatchState is what a job is waiting for before it can be claimed.
-type dispatchState string
+// DispatchState is what a job is waiting for before it can be claimed.
+type DispatchState string
 
 // The dispatch states.
 const (
-	direct      dispatchState = ""             // can be claimed immediately
-	pendingSlot dispatchState = "pending_slot" // waits for a low-priority slot of its provider
-	blocked     dispatchState = "blocked"      // waits for the account's earlier run of the same schedule
-	dispatched  dispatchState = "dispatched"   // occupies a low-priority slot
+	Direct      DispatchState = ""             // can be claimed immediately
+	PendingSlot DispatchState = "pending_slot" // waits for a low-priority slot of its provider
+	blocked     DispatchState = "blocked"      // waits for the account's earlier run of the same schedule
+	Dispatched  DispatchState = "dispatched"   // occupies a low-priority slot
 )
 
-// overlap applies [jobs.Run.Overlap]. It returns the jobs without those of skipped accounts, the
+// Overlap applies [jobs.Run.Overlap]. It returns the jobs without those of skipped accounts, the
 // dispatch states of accounts that wait for an earlier run, and a note about these accounts.
-func (t queueTx) overlap(run *jobs.Run, js []jobs.Job) (left []jobs.Job, states map[string]dispatchState, note string, err error) {
+func (t Tx) Overlap(run *jobs.Run, js []jobs.Job) (left []jobs.Job, states map[string]DispatchState, note string, err error) {
 	if run.Overlap != jobs.OverlapSkip && run.Overlap != jobs.OverlapQueueOne {
 		return js, nil, "", nil
 	}
@@ -37,7 +37,7 @@ func (t queueTx) overlap(run *jobs.Run, js []jobs.Job) (left []jobs.Job, states 
 		err = rows.Scan(&b.name, &b.waits)
 		return b, err
 	}, busySQL, run.Trigger)
-	states = map[string]dispatchState{}
+	states = map[string]DispatchState{}
 	var skipped, waiting []string
 	for _, b := range busy {
 		switch {
@@ -72,10 +72,10 @@ func overlapNote(policy string, anyLeft bool, skipped, waiting []string) string 
 	return strings.Join(notes, "; ")
 }
 
-// dispatchNext dispatches the jobs that were waiting for an attempt of another job. had and trigger
+// DispatchNext dispatches the jobs that were waiting for an attempt of another job. had and trigger
 // are the dispatch state of that job and the trigger of its run.
-func (t queueTx) dispatchNext(o *jobs.Outcome, had dispatchState, trigger string) error {
-	freed := had == dispatched
+func (t Tx) DispatchNext(o *jobs.Outcome, had DispatchState, trigger string) error {
+	freed := had == Dispatched
 	if _, scheduled := jobs.ScheduleOf(trigger); scheduled && o.State.Ended() {
 		pending, err := t.releaseBlocked(o.Provider, o.Account, trigger, o.FinishedAt)
 		if err != nil {
@@ -86,13 +86,13 @@ func (t queueTx) dispatchNext(o *jobs.Outcome, had dispatchState, trigger string
 	if !freed {
 		return nil
 	}
-	return t.fillSlots(o.Provider, o.FinishedAt)
+	return t.FillSlots(o.Provider, o.FinishedAt)
 }
 
-// fillSlots dispatches low-priority jobs of a provider while slots are free: as many as the run
+// FillSlots dispatches low-priority jobs of a provider while slots are free: as many as the run
 // allows and at most one per account. A job that waits for a retry does not occupy a slot, so that a
 // failing account does not block others.
-func (t queueTx) fillSlots(provider string, at time.Time) error {
+func (t Tx) FillSlots(provider string, at time.Time) error {
 	for {
 		var next queuedJob
 		err := t.Row(nextPendingSQL, []any{provider, provider}, next.dest()...)
@@ -106,7 +106,7 @@ func (t queueTx) fillSlots(provider string, at time.Time) error {
 		if err := t.Row(usedSlotsSQL, []any{provider}, &used); err != nil || used >= next.slots {
 			return err
 		}
-		if err := t.dispatch(&next, dispatched, at); err != nil {
+		if err := t.dispatch(&next, Dispatched, at); err != nil {
 			return err
 		}
 	}
@@ -114,7 +114,7 @@ func (t queueTx) fillSlots(provider string, at time.Time) error {
 
 // releaseBlocked dispatches the blocked jobs of an account after the last job of its earlier run has
 // ended. It reports whether any of them now waits for a slot.
-func (t queueTx) releaseBlocked(provider, account, trigger string, at time.Time) (pending bool, err error) {
+func (t Tx) releaseBlocked(provider, account, trigger string, at time.Time) (pending bool, err error) {
 	list, err := sqlite.FetchIn(t.Tx, func(rows *sql.Rows) (w queuedJob, err error) {
 		err = rows.Scan(w.dest()...)
 		return w, err
@@ -131,7 +131,7 @@ func (t queueTx) releaseBlocked(provider, account, trigger string, at time.Time)
 			pending = true
 			_, err = t.Exec(setPendingSQL, list[i].id)
 		} else {
-			err = t.dispatch(&list[i], direct, at)
+			err = t.dispatch(&list[i], Direct, at)
 		}
 		if err != nil {
 			return false, err
@@ -149,9 +149,9 @@ type queuedJob struct {
 func (w *queuedJob) dest() []any { return []any{&w.id, &w.provider, sqlite.Number(&w.slots)} }
 
 // dispatch makes a job claimable and starts its time limit.
-func (t queueTx) dispatch(w *queuedJob, to dispatchState, at time.Time) error {
+func (t Tx) dispatch(w *queuedJob, to DispatchState, at time.Time) error {
 	_, err := t.Exec(dispatchSQL, sqlite.OrNull(string(to)), sqlite.Stamp(at), w.id)
-	t.runnable(w.provider)
+	t.Notify(w.provider)
 	return err
 }
 

@@ -1,11 +1,11 @@
-package db // internal: gives external tests access to the queries
+package jobqueue // internal: gives external tests access to the queries
 
 import (
 	"orderbeat/db/queryplan"
 )
 
-// QueueQueries returns the queries of the package on growing tables.
-func QueueQueries() []queryplan.Query {
+// Queries returns the queries of the package on growing tables.
+func Queries() []queryplan.Query {
 	return []queryplan.Query{
 		queryplan.Of("claim", claimSQL, "t", "p", 1, 2),
 		queryplan.Of("claim suspect", claimSuspectSQL, "t", 2),

@@ -1,4 +1,4 @@
-package db
+package jobqueue
 
 import (
 	"context"
@@ -14,30 +14,30 @@ import (
 const (
 	// maxCrashes is the number of process crashes during a job after which the job is dead.
 	maxCrashes = 3
-	// suspectCrashes is the number of crashes after which the job is a suspect ([DB.Suspects])
+	// suspectCrashes is the number of crashes after which the job is a suspect ([Store.Suspects])
 	// that runs once more, alone.
 	suspectCrashes = maxCrashes - 1
 )
 
 // BeginShutdown records that an orderly shutdown started. If the process ends after this, its
 // running jobs are not counted as crashed.
-func (s *queueStore) BeginShutdown(ctx context.Context) error {
-	return s.do(ctx, 1, sqlite.Relaxed, func(t queueTx) error {
+func (s *Store) BeginShutdown(ctx context.Context) error {
+	return s.do(ctx, 1, sqlite.Relaxed, func(t Tx) error {
 		_, err := t.Exec(beginShutdownSQL, sqlite.Stamp(time.Now()))
 		return err
 	})
 }
 
-// Suspects counts the jobs that are dead after one more crash. [DB.Claim] excludes them; they are
-// claimed with [DB.ClaimSuspect] and run alone, so that a job does not become dead because of
+// Suspects counts the jobs that are dead after one more crash. [Store.Claim] excludes them; they are
+// claimed with [Store.ClaimSuspect] and run alone, so that a job does not become dead because of
 // another job that caused the crashes. due is the number of suspects that can be claimed now.
-func (s *queueStore) Suspects(ctx context.Context, now time.Time) (n, due int, err error) {
+func (s *Store) Suspects(ctx context.Context, now time.Time) (n, due int, err error) {
 	err = s.file.Readers().QueryRowContext(ctx, suspectsSQL, sqlite.Stamp(now), suspectCrashes).Scan(&n, &due)
 	return n, due, err
 }
 
-// ClaimSuspect claims one suspect of any provider, like [DB.Claim]. ok is false if none is due.
-func (s *queueStore) ClaimSuspect(ctx context.Context, now time.Time) (job jobs.Job, ok bool, err error) {
+// ClaimSuspect claims one suspect of any provider, like [Store.Claim]. ok is false if none is due.
+func (s *Store) ClaimSuspect(ctx context.Context, now time.Time) (job jobs.Job, ok bool, err error) {
 	claimed, err := s.claim(ctx, 1, now, claimSuspectSQL, sqlite.Stamp(now), suspectCrashes)
 	if err != nil || len(claimed) == 0 {
 		return job, false, err
@@ -45,10 +45,10 @@ func (s *queueStore) ClaimSuspect(ctx context.Context, now time.Time) (job jobs.
 	return claimed[0], true, nil
 }
 
-// recoverRunning queues the jobs that an earlier process left running and returns the dead ones. Without an
+// Recover queues the jobs that an earlier process left running and returns the dead ones. Without an
 // orderly shutdown each of them may have caused the crash: their crashes are counted, and a job with
 // [maxCrashes] is dead. running is the number of jobs that may have caused it.
-func (t queueTx) recoverRunning() (running int, dead []jobs.Outcome, err error) {
+func (t Tx) Recover() (running int, dead []jobs.Outcome, err error) {
 	orderly, err := t.Exec(endShutdownSQL)
 	if err != nil {
 		return 0, nil, err
