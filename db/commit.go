@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"orderbeat/db/runs"
 	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
@@ -83,25 +84,25 @@ func rowsOf(o *jobs.Outcome) int {
 // tx is the transaction of [DB.Commit]. It spans the tables of all stores.
 type tx struct {
 	*sqlite.Tx
-	runs      runTx
+	runs      runs.Tx
 	orders    orderTx
 	documents documentTx
 }
 
 func (d *DB) in(t *sqlite.Tx) tx {
-	return tx{t, d.runStore.in(t), inOrders(t), inDocuments(t)}
+	return tx{t, d.runStore.In(t), inOrders(t), inDocuments(t)}
 }
 
 // applyOutcome is the transaction of [DB.Commit].
 func (t tx) applyOutcome(o *jobs.Outcome, list []reportedOrder, docs []document) (c Committed, err error) {
-	job, err := t.runs.storedJob(o.ID)
+	job, err := t.runs.Job(o.ID)
 	if err != nil {
 		return c, err
 	}
-	if job.state.Ended() || o.Attempt <= job.attempts {
-		return Committed{Tally: job.tally, Repeated: true}, nil
+	if job.State.Ended() || o.Attempt <= job.Attempts {
+		return Committed{Tally: job.Tally, Repeated: true}, nil
 	}
-	if err := t.runs.retryAfterConsent(o); err != nil {
+	if err := t.runs.RetryAfterConsent(o); err != nil {
 		return c, err
 	}
 	if waits, err := t.deferRemap(o, list, docs); err != nil {
@@ -109,16 +110,16 @@ func (t tx) applyOutcome(o *jobs.Outcome, list []reportedOrder, docs []document)
 	} else if waits {
 		list, docs = nil, nil
 	}
-	if c.Tally, err = t.orders.upsertOrders(o, list, job.traceparent); err != nil {
+	if c.Tally, err = t.orders.upsertOrders(o, list, job.Traceparent); err != nil {
 		return c, err
 	}
-	if err := t.orders.noteNotFound(o, list, job.traceparent); err != nil {
+	if err := t.orders.noteNotFound(o, list, job.Traceparent); err != nil {
 		return c, err
 	}
-	if err := t.documents.applyDocuments(o, list, docs, job.traceparent, &c.Tally); err != nil {
+	if err := t.documents.applyDocuments(o, list, docs, job.Traceparent, &c.Tally); err != nil {
 		return c, err
 	}
-	if err := t.runs.endAttempt(o, c.Tally); err != nil {
+	if err := t.runs.EndAttempt(o, c.Tally); err != nil {
 		return c, err
 	}
 	if err := recordExchanges(t.Tx, o); err != nil {
@@ -127,16 +128,16 @@ func (t tx) applyOutcome(o *jobs.Outcome, list []reportedOrder, docs []document)
 	if err := t.orders.updateFreshness(o); err != nil {
 		return c, err
 	}
-	if err := t.runs.alerts.Apply(o, job.inline, job.traceparent); err != nil {
+	if err := t.runs.Alerts.Apply(o, job.Inline, job.Traceparent); err != nil {
 		return c, err
 	}
-	if err := t.runs.queue.DispatchNext(o, job.dispatch, job.trigger); err != nil {
+	if err := t.runs.Queue.DispatchNext(o, job.Dispatch, job.Trigger); err != nil {
 		return c, err
 	}
 	if o.State == jobs.Waiting {
-		t.runs.queue.Notify(o.Provider)
+		t.runs.Queue.Notify(o.Provider)
 		return c, nil
 	}
-	c.Run, err = t.runs.countJob(o, c.Tally)
+	c.Run, err = t.runs.CountJob(o, c.Tally)
 	return c, err
 }

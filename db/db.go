@@ -20,6 +20,7 @@ import (
 	"orderbeat/db/alerts"
 	"orderbeat/db/jobqueue"
 	"orderbeat/db/outbox"
+	"orderbeat/db/runs"
 	"orderbeat/db/sqlite"
 	"orderbeat/db/unpublishable"
 )
@@ -81,6 +82,7 @@ type DB struct {
 // The stores of a database, by names that differ.
 type (
 	outboxStore        = outbox.Store
+	runStore           = runs.Store
 	queueStore         = jobqueue.Store
 	unpublishableStore = unpublishable.Store
 	alertStore         = alerts.Store
@@ -100,7 +102,7 @@ func newDB(file, data *sqlite.DB, secrets *mask.Set) *DB {
 		tokens:         newTokenStore(file),
 	}
 	d.unpublishableStore = unpublishable.New(data, d.alertStore)
-	d.runStore = newRunStore(data, d.queueStore, d.alertStore)
+	d.runStore = runs.New(data, d.queueStore, d.alertStore)
 	d.scheduleStore = newScheduleStore(data, d.runStore)
 	return d
 }

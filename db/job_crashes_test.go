@@ -4,8 +4,8 @@ import (
 	"testing"
 
 	"orderbeat/clients"
-	"orderbeat/db"
 	"orderbeat/db/dbtest"
+	"orderbeat/db/runs"
 	"orderbeat/jobs"
 )
 
@@ -30,7 +30,7 @@ func TestCrashesOfRunningJobsAreCounted(t *testing.T) {
 		}
 		d = dbtest.OpenAt(t, path)
 	}
-	job := func(i int) db.JobRow {
+	job := func(i int) runs.JobRow {
 		t.Helper()
 		row, _, err := d.Job(t.Context(), js[i].ID)
 		if err != nil {

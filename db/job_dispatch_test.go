@@ -12,6 +12,7 @@ import (
 
 	"orderbeat/db"
 	"orderbeat/db/dbtest"
+	"orderbeat/db/runs"
 	"orderbeat/jobs"
 )
 
@@ -129,7 +130,7 @@ func TestOnlyAnUnfinishedLowPriorityRunCanBePaused(t *testing.T) {
 	for name, test := range map[string]struct {
 		id   string
 		want error
-	}{"unknown": {"01J", db.ErrUnknown}, "of normal priority": {normal.ID, db.ErrPriority}} {
+	}{"unknown": {"01J", runs.ErrUnknown}, "of normal priority": {normal.ID, runs.ErrPriority}} {
 		if _, err := d.PauseRun(t.Context(), test.id, "", dbtest.Noon); !errors.Is(err, test.want) {
 			t.Errorf("%s: got %v, want %v", name, err, test.want)
 		}
@@ -138,7 +139,7 @@ func TestOnlyAnUnfinishedLowPriorityRunCanBePaused(t *testing.T) {
 		}
 	}
 	_, err := d.PauseRun(t.Context(), run.ID, "", dbtest.Noon)
-	if e, ok := errors.AsType[*db.StateError](err); !ok || e.State != jobs.Succeeded {
+	if e, ok := errors.AsType[*runs.StateError](err); !ok || e.State != jobs.Succeeded {
 		t.Errorf("got %v, want that it has ended", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"orderbeat/db"
 	"orderbeat/db/dbtest"
+	"orderbeat/db/runs"
 	"orderbeat/jobs"
 )
 
@@ -91,7 +92,7 @@ func TestManyJobsAreRetriedInBatches(t *testing.T) {
 	if _, err := d.CancelJob(t.Context(), js[6].ID); err != nil {
 		t.Fatal(err)
 	}
-	all := func(f db.RetryFilter) (n int) {
+	all := func(f runs.RetryFilter) (n int) {
 		t.Helper()
 		for more := true; more; more = f.After != "" {
 			retried, after, err := d.RetryJobs(t.Context(), f)
@@ -104,16 +105,16 @@ func TestManyJobsAreRetriedInBatches(t *testing.T) {
 	}
 	for _, step := range []struct {
 		name   string
-		filter db.RetryFilter
+		filter runs.RetryFilter
 		want   int
 	}{
-		{"of another run", db.RetryFilter{RunID: "none", Limit: 3}, 0},
-		{"of another provider", db.RetryFilter{Provider: "none", Limit: 3}, 0},
-		{"dead, later", db.RetryFilter{State: jobs.Dead, Since: dbtest.Noon.Add(3 * time.Hour), Limit: 3}, 1},
-		{"failed and dead, of the run", db.RetryFilter{RunID: run.ID, Limit: 2}, 3},
-		{"once more", db.RetryFilter{RunID: run.ID, Limit: 2}, 0},
-		{"cancelled", db.RetryFilter{State: jobs.Cancelled, Limit: 2}, 1},
-		{"queued", db.RetryFilter{Provider: run.Provider, State: jobs.Queued, Limit: 2}, 6},
+		{"of another run", runs.RetryFilter{RunID: "none", Limit: 3}, 0},
+		{"of another provider", runs.RetryFilter{Provider: "none", Limit: 3}, 0},
+		{"dead, later", runs.RetryFilter{State: jobs.Dead, Since: dbtest.Noon.Add(3 * time.Hour), Limit: 3}, 1},
+		{"failed and dead, of the run", runs.RetryFilter{RunID: run.ID, Limit: 2}, 3},
+		{"once more", runs.RetryFilter{RunID: run.ID, Limit: 2}, 0},
+		{"cancelled", runs.RetryFilter{State: jobs.Cancelled, Limit: 2}, 1},
+		{"queued", runs.RetryFilter{Provider: run.Provider, State: jobs.Queued, Limit: 2}, 6},
 	} {
 		if got := all(step.filter); got != step.want {
 			t.Errorf("%s: got %d retried, want %d", step.name, got, step.want)
@@ -154,13 +155,13 @@ func TestPausedOrStuckRunIsNotJoined(t *testing.T) {
 	if run, joined := ask(dbtest.Noon.Add(time.Hour), low); !joined || run.ID != paused.ID {
 		t.Error("a low-priority run that waits for a slot was not joined")
 	}
-	if list, err := d.Runs(t.Context(), db.RunFilter{State: jobs.Paused}); err != nil || len(list) != 0 {
+	if list, err := d.Runs(t.Context(), runs.RunFilter{State: jobs.Paused}); err != nil || len(list) != 0 {
 		t.Errorf("got %+v, %v, want no paused run", list, err)
 	}
 	if _, err := d.PauseRun(t.Context(), paused.ID, "", dbtest.Noon); err != nil {
 		t.Fatal(err)
 	}
-	if list, err := d.Runs(t.Context(), db.RunFilter{State: jobs.Paused}); err != nil || len(list) != 1 || list[0].ID != paused.ID {
+	if list, err := d.Runs(t.Context(), runs.RunFilter{State: jobs.Paused}); err != nil || len(list) != 1 || list[0].ID != paused.ID {
 		t.Errorf("got %+v, %v, want the paused run", list, err)
 	}
 	if _, joined := ask(dbtest.Noon.Add(time.Hour), low); joined {

@@ -15,7 +15,7 @@ func (t *tx) deferRemap(o *jobs.Outcome, list []reportedOrder, docs []document) 
 	if !jobs.Kinds[o.Kind].Remaps || len(list)+len(docs) == 0 {
 		return false, nil
 	}
-	newer, err := t.runs.newerRemapPending(o)
+	newer, err := t.runs.NewerRemapPending(o)
 	if err != nil || !newer {
 		return false, err
 	}

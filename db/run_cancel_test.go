@@ -12,6 +12,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/db/dbtest"
+	"orderbeat/db/runs"
 	"orderbeat/jobs"
 )
 
@@ -69,14 +70,14 @@ func TestCancelledRunEndsWithItsJobs(t *testing.T) {
 	if _, _, err := d.CancelRun(t.Context(), run.ID); stateOf(err) != jobs.Partial {
 		t.Errorf("cancelling it again: got %v, want that it is partial", err)
 	}
-	if _, _, err := d.CancelRun(t.Context(), "none"); !errors.Is(err, db.ErrUnknown) {
-		t.Errorf("got %v, want %v", err, db.ErrUnknown)
+	if _, _, err := d.CancelRun(t.Context(), "none"); !errors.Is(err, runs.ErrUnknown) {
+		t.Errorf("got %v, want %v", err, runs.ErrUnknown)
 	}
 	dbtest.CheckConsistent(t, d)
 }
 
 func stateOf(err error) jobs.State {
-	if e, ok := errors.AsType[*db.StateError](err); ok {
+	if e, ok := errors.AsType[*runs.StateError](err); ok {
 		return e.State
 	}
 	return ""
@@ -108,8 +109,8 @@ func TestCancelledJobDoesNotCancelItsRun(t *testing.T) {
 	if _, err := d.CancelJob(t.Context(), js[0].ID); stateOf(err) != jobs.Cancelled {
 		t.Errorf("got %v, want that it is cancelled", err)
 	}
-	if _, err := d.CancelJob(t.Context(), "none"); !errors.Is(err, db.ErrUnknown) {
-		t.Errorf("got %v, want %v", err, db.ErrUnknown)
+	if _, err := d.CancelJob(t.Context(), "none"); !errors.Is(err, runs.ErrUnknown) {
+		t.Errorf("got %v, want %v", err, runs.ErrUnknown)
 	}
 	if got, err := d.CancelJob(t.Context(), js[1].ID); err != nil || got.ID != run.ID || got.State != jobs.Cancelled {
 		t.Errorf("got %+v, %v, want a cancelled run", got, err)
@@ -162,14 +163,14 @@ func TestJobsAreListed(t *testing.T) {
 	dbtest.Commit(t, d, dbtest.Succeeded(js[0], dbtest.Noon))
 	dbtest.Commit(t, d, dbtest.Failed(js[1], jobs.Dead, dbtest.Noon))
 	for name, c := range map[string]struct {
-		filter db.JobFilter
+		filter runs.JobFilter
 		want   []string
 	}{
-		"all, newest first": {db.JobFilter{}, []string{js[2].ID, js[1].ID, js[0].ID}},
-		"dead ones":         {db.JobFilter{State: jobs.Dead}, []string{js[1].ID}},
-		"succeeded ones":    {db.JobFilter{State: jobs.Succeeded, Provider: "michelin", Account: "detroit", Kind: "sync"}, []string{js[0].ID}},
-		"another account's": {db.JobFilter{Account: "toledo"}, nil},
-		"two":               {db.JobFilter{Limit: 2}, []string{js[2].ID, js[1].ID}},
+		"all, newest first": {runs.JobFilter{}, []string{js[2].ID, js[1].ID, js[0].ID}},
+		"dead ones":         {runs.JobFilter{State: jobs.Dead}, []string{js[1].ID}},
+		"succeeded ones":    {runs.JobFilter{State: jobs.Succeeded, Provider: "michelin", Account: "detroit", Kind: "sync"}, []string{js[0].ID}},
+		"another account's": {runs.JobFilter{Account: "toledo"}, nil},
+		"two":               {runs.JobFilter{Limit: 2}, []string{js[2].ID, js[1].ID}},
 	} {
 		list, err := d.Jobs(t.Context(), c.filter)
 		var got []string

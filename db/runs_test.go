@@ -12,6 +12,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/db/dbtest"
+	"orderbeat/db/runs"
 	"orderbeat/jobs"
 )
 
@@ -323,14 +324,14 @@ func TestRunsAndJobsAreListed(t *testing.T) {
 		ids = append(ids, run.ID)
 	}
 	for name, test := range map[string]struct {
-		filter db.RunFilter
+		filter runs.RunFilter
 		want   []string
 	}{
-		"all, newest first":       {db.RunFilter{}, []string{ids[2], ids[1], ids[0]}},
-		"two":                     {db.RunFilter{Limit: 2}, []string{ids[2], ids[1]}},
-		"by state":                {db.RunFilter{State: jobs.Partial}, []string{ids[1], ids[0]}},
-		"by provider and kind":    {db.RunFilter{Provider: "michelin", Kind: "sync", Limit: 1}, []string{ids[2]}},
-		"of a provider not there": {db.RunFilter{Provider: "ptv"}, nil},
+		"all, newest first":       {runs.RunFilter{}, []string{ids[2], ids[1], ids[0]}},
+		"two":                     {runs.RunFilter{Limit: 2}, []string{ids[2], ids[1]}},
+		"by state":                {runs.RunFilter{State: jobs.Partial}, []string{ids[1], ids[0]}},
+		"by provider and kind":    {runs.RunFilter{Provider: "michelin", Kind: "sync", Limit: 1}, []string{ids[2]}},
+		"of a provider not there": {runs.RunFilter{Provider: "ptv"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			runs, err := d.Runs(t.Context(), test.filter)

@@ -7,17 +7,18 @@ import (
 	"fmt"
 	"time"
 
+	"orderbeat/db/runs"
 	"orderbeat/db/sqlite"
 )
 
 // scheduleStore stores the ticks, pauses and watermarks of schedules.
 type scheduleStore struct {
 	file *sqlite.DB
-	runs *runStore
+	runs *runs.Store
 }
 
 // newScheduleStore returns the schedules of a file.
-func newScheduleStore(file *sqlite.DB, runs *runStore) *scheduleStore {
+func newScheduleStore(file *sqlite.DB, runs *runs.Store) *scheduleStore {
 	return &scheduleStore{file, runs}
 }
 

@@ -65,12 +65,12 @@ func (s *scheduleStore) StartTick(ctx context.Context, tick Tick, run jobs.Run, 
 	err = s.file.Write(ctx, 3*len(js)+3, sqlite.AsOpened, func(t *sqlite.Tx) error {
 		started = Started{}
 		recordedTick, starting := tick, run
-		runs := s.runs.in(t)
-		earlier, found, err := runs.earlier(run.Key)
+		runs := s.runs.In(t)
+		earlier, found, err := runs.Earlier(run.Key)
 		if err != nil {
 			return err
 		}
-		left, states, note, err := runs.queue.Overlap(&run, js)
+		left, states, note, err := runs.Queue.Overlap(&run, js)
 		if err != nil {
 			return err
 		}
@@ -88,7 +88,7 @@ func (s *scheduleStore) StartTick(ctx context.Context, tick Tick, run jobs.Run, 
 			return nil
 		}
 		started.Run = &starting
-		return runs.startRun(&starting, left, states)
+		return runs.Start(&starting, left, states)
 	})
 	if err != nil {
 		return Started{}, fmt.Errorf("tick %s: %w", tick.Key(), err)

@@ -27,6 +27,7 @@ import (
 	"orderbeat/clients/michelin"
 	"orderbeat/clients/section"
 	"orderbeat/db"
+	"orderbeat/db/runs"
 	"orderbeat/jobs"
 	"orderbeat/worker"
 	"orderbeat/worker/bus"
@@ -288,7 +289,7 @@ func (s *stand) awaitQuiet() {
 	for s.held("ORDERBEAT_RUNS") > 0 || !quiet(s.B, s.database) {
 		time.Sleep(2 * time.Millisecond)
 	}
-	if runs, err := s.database.Runs(s.Context(), db.RunFilter{State: jobs.Failed, Limit: 1}); err != nil || len(runs) > 0 {
+	if runs, err := s.database.Runs(s.Context(), runs.RunFilter{State: jobs.Failed, Limit: 1}); err != nil || len(runs) > 0 {
 		s.Fatalf("failed: %v %v", runs, err)
 	}
 }
@@ -311,7 +312,7 @@ func quiet(b *testing.B, database *db.DB) bool {
 		b.Fatal(err)
 	}
 	for _, state := range []jobs.State{jobs.Queued, jobs.Running} {
-		if runs, err := database.Runs(b.Context(), db.RunFilter{State: state, Limit: 1}); err != nil || len(runs) > 0 {
+		if runs, err := database.Runs(b.Context(), runs.RunFilter{State: state, Limit: 1}); err != nil || len(runs) > 0 {
 			return false
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"orderbeat/clients"
-	"orderbeat/db"
+	"orderbeat/db/runs"
 	"orderbeat/jobs"
 )
 
@@ -24,9 +24,9 @@ func (b *bench) held() (asked, gone chan string) {
 }
 
 // jobIn is the first job in a state.
-func (b *bench) jobIn(state jobs.State) db.JobRow {
+func (b *bench) jobIn(state jobs.State) runs.JobRow {
 	b.t.Helper()
-	var reply struct{ Jobs []db.JobRow }
+	var reply struct{ Jobs []runs.JobRow }
 	b.decode(b.request("jobs.list", fmt.Sprintf(`{"state":%q}`, state), nil).Data, &reply)
 	if len(reply.Jobs) == 0 {
 		b.t.Fatalf("no job is %s", state)

@@ -11,6 +11,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/runs"
 	"orderbeat/jobs"
 	"orderbeat/worker"
 	"orderbeat/worker/bus"
@@ -110,7 +111,7 @@ func TestWorkerStopsWhenTheLeaseIsLost(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "another worker is the leader now, at elsewhere:/data") {
 		t.Errorf("got %v, want the current leader in it", err)
 	}
-	job, err := b.db.Jobs(t.Context(), db.JobFilter{Limit: 1})
+	job, err := b.db.Jobs(t.Context(), runs.JobFilter{Limit: 1})
 	if err != nil || len(job) != 1 || job[0].State.Ended() {
 		t.Errorf("got %+v, %v, want the job still to be done", job, err)
 	}
@@ -206,7 +207,7 @@ func TestJobsContinueWithTheirDatabase(t *testing.T) {
 	again := startIn(t, folder, everySecond(srv.ClientURL()))
 	begun := time.Now()
 	again.eventually("every run from before ends", func() bool {
-		runs, err := again.db.Runs(t.Context(), db.RunFilter{Limit: 1000})
+		runs, err := again.db.Runs(t.Context(), runs.RunFilter{Limit: 1000})
 		open := 0
 		for _, r := range runs {
 			if !r.State.Ended() && r.RequestedAt.Before(begun) {

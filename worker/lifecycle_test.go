@@ -10,6 +10,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/runs"
 	"orderbeat/jobs"
 	"orderbeat/worker"
 	"orderbeat/worker/bus"
@@ -148,7 +149,7 @@ func TestScheduleStartsRunsAndSkipsBusyAccounts(t *testing.T) {
 	})
 	// detroit hangs in the first run; st. paul continues in later ones.
 	b.eventually("runs without detroit end", func() bool {
-		runs, err := b.db.Runs(t.Context(), db.RunFilter{Limit: 10})
+		runs, err := b.db.Runs(t.Context(), runs.RunFilter{Limit: 10})
 		ended := 0
 		for _, r := range runs {
 			if r.State == jobs.Succeeded && r.Trigger == "schedule:often" && r.Jobs.Total == 1 {
@@ -159,7 +160,7 @@ func TestScheduleStartsRunsAndSkipsBusyAccounts(t *testing.T) {
 	})
 	close(answer)
 	b.eventually("a run of both accounts ends", func() bool {
-		runs, err := b.db.Runs(t.Context(), db.RunFilter{State: jobs.Succeeded, Limit: 10})
+		runs, err := b.db.Runs(t.Context(), runs.RunFilter{State: jobs.Succeeded, Limit: 10})
 		return err == nil && len(runs) > 0 && runs[0].Jobs.Total == 2
 	})
 	tick, found, err := b.db.LastTick(t.Context(), "often")
@@ -266,7 +267,7 @@ func TestLongJobIsNotRedelivered(t *testing.T) {
 	})
 	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nil)
 	b.eventually("the job ends", func() bool {
-		runs, err := b.db.Runs(t.Context(), db.RunFilter{State: jobs.Succeeded})
+		runs, err := b.db.Runs(t.Context(), runs.RunFilter{State: jobs.Succeeded})
 		return err == nil && len(runs) == 1
 	})
 	if b.supplier.calls() != 1 {

@@ -14,7 +14,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/clients/httpapi"
 	"orderbeat/clients/section"
-	"orderbeat/db"
+	"orderbeat/db/runs"
 	"orderbeat/jobs"
 	"orderbeat/worker"
 )
@@ -109,9 +109,9 @@ func (b *bench) traffic() traffic {
 }
 
 // jobsOf are the jobs in a state, "" for all.
-func (b *bench) jobsOf(state jobs.State) []db.JobRow {
+func (b *bench) jobsOf(state jobs.State) []runs.JobRow {
 	b.t.Helper()
-	list, err := b.db.Jobs(b.t.Context(), db.JobFilter{State: state})
+	list, err := b.db.Jobs(b.t.Context(), runs.JobFilter{State: state})
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/runs"
 	"orderbeat/jobs"
 	"orderbeat/worker"
 )
@@ -97,7 +98,7 @@ func TestQueuedTickRunsAfterTheAccountIsIdle(t *testing.T) {
 		t.Errorf("got %d calls for detroit and %d for st. paul, want the first to wait and the second to continue", n, asked("st. paul"))
 	}
 	open := func() (states string) {
-		list, err := b.db.Jobs(t.Context(), db.JobFilter{Account: "detroit"})
+		list, err := b.db.Jobs(t.Context(), runs.JobFilter{Account: "detroit"})
 		if err != nil {
 			t.Fatal(err)
 		}

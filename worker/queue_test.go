@@ -9,8 +9,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"orderbeat/clients"
-	"orderbeat/db"
 	"orderbeat/db/alerts"
+	"orderbeat/db/runs"
 	"orderbeat/jobs"
 	"orderbeat/worker"
 	"orderbeat/worker/bus"
@@ -44,7 +44,7 @@ func (b *bench) doneOnce(before int) {
 	b.t.Helper()
 	var run jobs.Run
 	b.eventuallyWithin(time.Minute, "the run ends", func() bool {
-		runs, err := b.db.Runs(b.t.Context(), db.RunFilter{State: jobs.Succeeded})
+		runs, err := b.db.Runs(b.t.Context(), runs.RunFilter{State: jobs.Succeeded})
 		if err == nil && len(runs) == 1 {
 			run = runs[0]
 		}
@@ -142,7 +142,7 @@ func TestReceivingResumesAfterReconnect(t *testing.T) {
 		b.publish("orderbeat.runs.michelin.sync", fmt.Sprintf(`{"from":"2026-01-0%d","to":"2026-01-09"}`, i+1), nil)
 		// The library would notice a lost request after 10 s.
 		b.eventuallyWithin(8*time.Second, "the run ends", func() bool {
-			runs, err := b.db.Runs(t.Context(), db.RunFilter{State: jobs.Succeeded})
+			runs, err := b.db.Runs(t.Context(), runs.RunFilter{State: jobs.Succeeded})
 			return err == nil && len(runs) == i+1
 		})
 		t.Logf("the run ended %s after NATS was back", time.Since(back))

@@ -13,7 +13,7 @@ import (
 	"github.com/robfig/cron/v3"
 
 	"orderbeat/clients"
-	"orderbeat/db"
+	"orderbeat/db/runs"
 	"orderbeat/jobs"
 	"orderbeat/worker"
 )
@@ -30,7 +30,7 @@ func TestCallersCannotClaimDueTimes(t *testing.T) {
 		b.publish("orderbeat.runs.michelin.fetch", `{"order_ids":["NOSUCH"]}`, nats.Header{"Nats-Msg-Id": {id}})
 	}
 	b.eventually("two requests are rejected", func() bool {
-		runs, err := b.db.Runs(t.Context(), db.RunFilter{Kind: "fetch", State: jobs.Failed})
+		runs, err := b.db.Runs(t.Context(), runs.RunFilter{Kind: "fetch", State: jobs.Failed})
 		runs = slices.DeleteFunc(runs, func(r jobs.Run) bool {
 			return r.Trigger != "nats" || r.Errors[0].Code != clients.CodeInvalid || !strings.Contains(r.Errors[0].Message, "reserved")
 		})

@@ -11,7 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"orderbeat/clients"
-	"orderbeat/db"
+	"orderbeat/db/runs"
 	"orderbeat/jobs"
 	"orderbeat/worker"
 )
@@ -87,7 +87,7 @@ func TestJobsContinueWhenEveryStreamIsLost(t *testing.T) {
 	}
 	close(answer)
 	b.eventually("the run ends", func() bool {
-		runs, err := b.db.Runs(t.Context(), db.RunFilter{State: jobs.Succeeded})
+		runs, err := b.db.Runs(t.Context(), runs.RunFilter{State: jobs.Succeeded})
 		return err == nil && len(runs) == 1 && runs[0].Jobs.Succeeded == runs[0].Jobs.Total && runs[0].Jobs.Total > 10
 	})
 }

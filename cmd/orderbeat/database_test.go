@@ -15,6 +15,7 @@ import (
 	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/db"
 	"orderbeat/db/outbox"
+	"orderbeat/db/runs"
 	"orderbeat/jobs"
 )
 
@@ -243,8 +244,8 @@ func TestOneRunShowsItsJobs(t *testing.T) {
 	}
 	golden(t, "run.txt", hide(got.stdout))
 	var reply struct {
-		Run  jobs.Run    `json:"run"`
-		Jobs []db.JobRow `json:"jobs"`
+		Run  jobs.Run      `json:"run"`
+		Jobs []runs.JobRow `json:"jobs"`
 	}
 	if err := json.Unmarshal([]byte(do(t, "runs", second.ID, "--json", "--config", path).stdout), &reply); err != nil {
 		t.Fatal(err)

@@ -15,7 +15,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/clients/sandbox"
 	"orderbeat/cmd/orderbeat/cli"
-	"orderbeat/db"
+	"orderbeat/db/runs"
 	"orderbeat/jobs"
 )
 
@@ -251,7 +251,7 @@ func (c trouble) look(s supplier, run jobs.Run) {
 }
 
 // kept checks that 64 KiB of the invalid response are recorded.
-func (c trouble) kept(s supplier, j db.JobRow) {
+func (c trouble) kept(s supplier, j runs.JobRow) {
 	s.t.Helper()
 	if !strings.Contains(j.Hint, "'"+j.JobID+"'") {
 		s.t.Errorf("got hint %s, want it to tell where the answer is", j.Hint)

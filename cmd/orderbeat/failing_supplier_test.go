@@ -17,6 +17,7 @@ import (
 	"orderbeat/db"
 	"orderbeat/db/alerts"
 	"orderbeat/db/outbox"
+	"orderbeat/db/runs"
 	"orderbeat/jobs"
 )
 
@@ -116,7 +117,7 @@ func (p *program) told(stream, subject string, n int) []jetstream.Msg {
 }
 
 // job is that of an account in a run, as it stands in the database.
-func (s supplier) job(run jobs.Run, account string) db.JobRow {
+func (s supplier) job(run jobs.Run, account string) runs.JobRow {
 	s.t.Helper()
 	file := s.open()
 	defer file.Close()
@@ -124,7 +125,7 @@ func (s supplier) job(run jobs.Run, account string) db.JobRow {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	i := slices.IndexFunc(list, func(j db.JobRow) bool { return j.Account == account })
+	i := slices.IndexFunc(list, func(j runs.JobRow) bool { return j.Account == account })
 	if i < 0 {
 		s.t.Fatalf("run %s has no job of %s", run.ID, account)
 	}

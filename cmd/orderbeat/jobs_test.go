@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"orderbeat/cmd/orderbeat/cli"
-	"orderbeat/db"
 	"orderbeat/db/alerts"
+	"orderbeat/db/runs"
 	"orderbeat/jobs"
 )
 
@@ -28,7 +28,7 @@ func TestDeadJobIsRetried(t *testing.T) {
 		t.Fatalf("got %+v, want a run whose job is dead", run)
 	}
 	list := do(t, "--config", config, "jobs", "--state", "dead", "--json")
-	var reply struct{ Jobs []db.JobRow }
+	var reply struct{ Jobs []runs.JobRow }
 	if err := json.Unmarshal([]byte(list.stdout), &reply); err != nil || len(reply.Jobs) != 1 {
 		t.Fatalf("got %s%s", list.stdout, list.stderr)
 	}

@@ -16,6 +16,7 @@ import (
 	"orderbeat/clients/section"
 	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/db"
+	"orderbeat/db/runs"
 	"orderbeat/jobs"
 )
 
@@ -114,18 +115,18 @@ allow_insecure_http = true
 }
 
 // wildJobs are the jobs in the database of a program that runs or not, by account.
-func wildJobs(t *testing.T, config string) map[string]db.JobRow {
+func wildJobs(t *testing.T, config string) map[string]runs.JobRow {
 	t.Helper()
 	d, err := db.OpenReadOnly(t.Context(), filepath.Join(filepath.Dir(config), "data", "orderbeat.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	list, err := d.Jobs(t.Context(), db.JobFilter{})
+	list, err := d.Jobs(t.Context(), runs.JobFilter{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	byAccount := map[string]db.JobRow{}
+	byAccount := map[string]runs.JobRow{}
 	for _, j := range list {
 		byAccount[j.Account] = j
 	}

@@ -14,6 +14,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/db/outbox"
+	"orderbeat/db/runs"
 	"orderbeat/jobs"
 )
 
@@ -245,7 +246,7 @@ type Jobs struct {
 
 // ListedJob is a job of jobs.list.
 type ListedJob struct {
-	db.JobRow
+	runs.JobRow
 	Truncated
 }
 
@@ -269,7 +270,7 @@ type RetryJobs struct {
 // Job is the reply of endpoints about one job.
 type Job struct {
 	// Job is the job.
-	Job db.JobRow `json:"job"`
+	Job runs.JobRow `json:"job"`
 }
 
 // Retried is the reply of jobs.retry for several jobs.

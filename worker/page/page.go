@@ -13,6 +13,7 @@ import (
 	"orderbeat/db"
 	"orderbeat/db/alerts"
 	"orderbeat/db/reports"
+	"orderbeat/db/runs"
 	"orderbeat/jobs"
 	"orderbeat/worker/settings"
 )
@@ -21,7 +22,7 @@ import (
 type Store interface {
 	Order(ctx context.Context, provider, account, orderID string) (db.StoredOrder, bool, error)
 	Documents(ctx context.Context, provider, account, orderID string) (db.OrderDocuments, error)
-	RunJobs(ctx context.Context, runID string) ([]db.JobRow, error)
+	RunJobs(ctx context.Context, runID string) ([]runs.JobRow, error)
 	Exchanges(ctx context.Context, f db.ExchangeFilter) ([]db.ExchangeRow, error)
 	Exchange(ctx context.Context, id int64) (db.ExchangeRow, exchange.Exchange, bool, error)
 	Alerts(ctx context.Context, raisedOnly bool) ([]alerts.Alert, error)
@@ -146,7 +147,7 @@ type (
 		Cursor string     `json:"cursor"`
 	}
 	jobList struct {
-		Jobs   []db.JobRow `json:"jobs"`
-		Cursor string      `json:"cursor"`
+		Jobs   []runs.JobRow `json:"jobs"`
+		Cursor string        `json:"cursor"`
 	}
 )

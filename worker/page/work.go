@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"orderbeat/db"
+	"orderbeat/db/runs"
 	"orderbeat/jobs"
 	"orderbeat/worker/api"
 )
@@ -57,7 +58,7 @@ func (p *Page) runs(rw http.ResponseWriter, r *http.Request) error {
 type runBody struct {
 	Run      jobs.Run
 	Progress jobs.Progress
-	Jobs     []db.JobRow
+	Jobs     []runs.JobRow
 	More     int // jobs that are not shown
 	Retry    bool
 }
@@ -88,7 +89,7 @@ type jobsBody struct {
 	Choices choices
 	Kinds   []string
 	States  []jobs.State
-	Jobs    []db.JobRow
+	Jobs    []runs.JobRow
 	Next    string
 }
 
@@ -108,7 +109,7 @@ func (p *Page) jobs(rw http.ResponseWriter, r *http.Request) error {
 }
 
 type jobBody struct {
-	Job       db.JobRow
+	Job       runs.JobRow
 	Exchanges []db.ExchangeRow
 	Retry     bool
 }
@@ -123,6 +124,6 @@ func (p *Page) job(rw http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	retry := slices.Contains(db.RetryStates, reply.Job.State)
+	retry := slices.Contains(runs.RetryStates, reply.Job.State)
 	return p.show(rw, r, http.StatusOK, "job.html", "runs", "Job "+reply.Job.JobID, jobBody{Job: reply.Job, Exchanges: exchanges, Retry: retry})
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"orderbeat/db"
+	"orderbeat/db/runs"
 	"orderbeat/worker/bus"
 )
 
@@ -54,7 +55,7 @@ func (r *Repeats) Run(ctx context.Context, conn *nats.Conn) error {
 		case <-ctx.Done():
 			return nil
 		case msg := <-requests:
-			key, replyTo := msg.Header.Get(jetstream.MsgIDHeader), msg.Header.Get(db.HeaderReplyTo)
+			key, replyTo := msg.Header.Get(jetstream.MsgIDHeader), msg.Header.Get(runs.HeaderReplyTo)
 			if key != "" && r.Subjects.Foreign(replyTo) && replyTo != "" && !reserved(key, r.Subjects.Stream("runs")) {
 				r.reply(ctx, repeat{key, replyTo, time.Now()})
 			}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"orderbeat/db"
+	"orderbeat/db/runs"
 	"orderbeat/jobs"
 	"orderbeat/worker/bus"
 )
@@ -17,7 +17,7 @@ func decodeRequest(msg jetstream.Msg, s bus.Subjects) (jobs.Request, error) {
 	header := msg.Headers()
 	r := jobs.Request{
 		Trigger: "nats", Key: header.Get(jetstream.MsgIDHeader),
-		ReplyTo: header.Get(db.HeaderReplyTo), Traceparent: header.Get("traceparent"),
+		ReplyTo: header.Get(runs.HeaderReplyTo), Traceparent: header.Get("traceparent"),
 	}
 	badKey := ""
 	if reserved(r.Key, s.Stream("runs")) {
@@ -34,7 +34,7 @@ func decodeRequest(msg jetstream.Msg, s bus.Subjects) (jobs.Request, error) {
 	if r.ReplyTo != "" && !s.Foreign(r.ReplyTo) {
 		bad := r.ReplyTo
 		r.ReplyTo = ""
-		return r, jobs.Invalid(fmt.Sprintf("%s %.80q is not a valid reply subject", db.HeaderReplyTo, bad), s.ForeignHint())
+		return r, jobs.Invalid(fmt.Sprintf("%s %.80q is not a valid reply subject", runs.HeaderReplyTo, bad), s.ForeignHint())
 	}
 	if badKey != "" {
 		return r, jobs.Invalid(fmt.Sprintf("the Nats-Msg-Id %.80q is reserved for Orderbeat's own requests", badKey),

@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"orderbeat/clients"
-	"orderbeat/db"
+	"orderbeat/db/runs"
 	"orderbeat/jobs"
 	"orderbeat/worker/api"
 )
@@ -55,7 +55,7 @@ func (s *Service) retryJobs(ctx context.Context, _ *request, q api.RetryJobs) (a
 	case several == "":
 		return nil, invalid("job_id, or one of run_id, provider, state and since, is required", "jobs.list lists jobs.")
 	}
-	if err := oneOf("state", q.State, db.RetryStates); err != nil {
+	if err := oneOf("state", q.State, runs.RetryStates); err != nil {
 		return nil, err
 	}
 	since, err := timeOf("since", q.Since)
@@ -67,7 +67,7 @@ func (s *Service) retryJobs(ctx context.Context, _ *request, q api.RetryJobs) (a
 			return nil, err
 		}
 	}
-	f := db.RetryFilter{RunID: q.RunID, Provider: q.Provider, State: jobs.State(q.State), Since: since, After: q.Cursor, Limit: maxRetried}
+	f := runs.RetryFilter{RunID: q.RunID, Provider: q.Provider, State: jobs.State(q.State), Since: since, After: q.Cursor, Limit: maxRetried}
 	retried, cursor, err := s.DB.RetryJobs(ctx, f)
 	if err != nil {
 		return nil, err
@@ -92,13 +92,13 @@ func (s *Service) jobReply(ctx context.Context, id string) (any, error) {
 
 // conflict converts an error about the state of a run or a job to an error reply.
 func conflict(err error, what, id, list string) error {
-	if errors.Is(err, db.ErrUnknown) {
+	if errors.Is(err, runs.ErrUnknown) {
 		return notFound(fmt.Sprintf("no %s %.60q", what, id), list+" lists the latest.")
 	}
-	if errors.Is(err, db.ErrPriority) {
+	if errors.Is(err, runs.ErrPriority) {
 		return invalid(fmt.Sprintf("%s %s is not a low-priority run, so all its jobs are queued already", what, id), "Cancel it, or start it with priority low.")
 	}
-	if e, ok := errors.AsType[*db.StateError](err); ok {
+	if e, ok := errors.AsType[*runs.StateError](err); ok {
 		return &api.Error{Status: 409, Code: clients.CodeInvalid, Message: fmt.Sprintf("%s %s is %s", what, id, e.State), Hint: "This is not possible in that state."}
 	}
 	return err

@@ -10,6 +10,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/db/outbox"
+	"orderbeat/db/runs"
 	"orderbeat/jobs"
 	"orderbeat/worker/api"
 )
@@ -62,7 +63,7 @@ func (s *Service) listRuns(ctx context.Context, r *request, q api.ListRuns) (any
 		}{run, truncated{true}}
 	}
 	return list(ctx, s, r, "runs", q.Limit, func(limit int) iter.Seq2[jobs.Run, error] {
-		return s.DB.EachRun(ctx, db.RunFilter{Provider: q.Provider, Kind: q.Kind, State: jobs.State(q.State), Limit: limit + 1, Before: q.Cursor})
+		return s.DB.EachRun(ctx, runs.RunFilter{Provider: q.Provider, Kind: q.Kind, State: jobs.State(q.State), Limit: limit + 1, Before: q.Cursor})
 	}, short, func(last jobs.Run) string { return last.ID })
 }
 
@@ -70,18 +71,18 @@ func (s *Service) listJobs(ctx context.Context, r *request, q api.ListJobs) (any
 	if err := oneOf("state", q.State, jobs.JobStates); err != nil {
 		return nil, err
 	}
-	short := func(j db.JobRow) any {
+	short := func(j runs.JobRow) any {
 		j.Question = jobs.Question{}
 		return struct {
-			db.JobRow
+			runs.JobRow
 			truncated
 		}{j, truncated{true}}
 	}
-	return list(ctx, s, r, "jobs", q.Limit, func(limit int) iter.Seq2[db.JobRow, error] {
-		return s.DB.EachJob(ctx, db.JobFilter{
+	return list(ctx, s, r, "jobs", q.Limit, func(limit int) iter.Seq2[runs.JobRow, error] {
+		return s.DB.EachJob(ctx, runs.JobFilter{
 			Provider: q.Provider, Account: q.Account, Kind: q.Kind, State: jobs.State(q.State), Limit: limit + 1, Before: q.Cursor,
 		})
-	}, short, func(last db.JobRow) string { return last.JobID })
+	}, short, func(last runs.JobRow) string { return last.JobID })
 }
 
 // orderHistory lists an order's events, oldest first.

@@ -13,6 +13,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/db/outbox"
+	"orderbeat/db/runs"
 	"orderbeat/docs"
 	"orderbeat/jobs"
 	"orderbeat/worker/api"
@@ -32,7 +33,7 @@ var apiNames = map[reflect.Type]string{
 	reflect.TypeFor[auth.Failure]():          "CredentialFailure",
 	reflect.TypeFor[endpoint.Class]():        "CredentialFailureClass",
 	reflect.TypeFor[endpoint.Expiry]():       "ExpirySource",
-	reflect.TypeFor[db.JobRow]():             "Job",
+	reflect.TypeFor[runs.JobRow]():           "Job",
 	reflect.TypeFor[db.Pause]():              "SchedulePause",
 	reflect.TypeFor[db.Pruned]():             "PrunedRows",
 	reflect.TypeFor[clients.BreakerStatus](): "Breaker",
@@ -134,7 +135,7 @@ func (s *schemas) apiDetails() {
 	set(s.defs["ListedRun"], "params", &jsonschema.Schema{Type: "object"})
 	restrict(s.defs["JobsListRequest"], "state", jobs.JobStates...)
 	restrict(s.defs["ListedJob"], "state", jobs.JobStates...)
-	restrict(s.defs["JobsRetryRequest"], "state", db.RetryStates...)
+	restrict(s.defs["JobsRetryRequest"], "state", runs.RetryStates...)
 	restrict(s.defs["Tick"], "outcome", "started", "skipped", "missed", "caught_up")
 	event := s.defs["ListedEvent"]
 	set(event, "changes", nullable(array("Change")))

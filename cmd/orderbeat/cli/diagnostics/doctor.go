@@ -15,6 +15,7 @@ import (
 	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/cmd/orderbeat/config"
 	"orderbeat/db"
+	"orderbeat/db/runs"
 	"orderbeat/jobs"
 	"orderbeat/worker/api"
 )
@@ -134,7 +135,7 @@ func reportBreaker(a *cli.App, provider string, b *clients.BreakerStatus) {
 
 // triedJobs waits until each job of a run was tried once or ctx ends, and returns all of
 // them. Jobs that will be retried continue by themselves.
-func triedJobs(ctx context.Context, database *db.DB, runID string) ([]db.JobRow, error) {
+func triedJobs(ctx context.Context, database *db.DB, runID string) ([]runs.JobRow, error) {
 	ticker := time.NewTicker(100 * time.Millisecond)
 	defer ticker.Stop()
 	for {
@@ -162,7 +163,7 @@ func triedJobs(ctx context.Context, database *db.DB, runID string) ([]db.JobRow,
 	}
 }
 
-func findingOf(job db.JobRow) finding {
+func findingOf(job runs.JobRow) finding {
 	f := finding{Provider: job.Provider, Account: job.Account, Well: job.State == jobs.Succeeded, Code: job.ErrorCode, Message: job.Error, Hint: job.Hint}
 	if !f.Well && f.Message == "" {
 		f.Code, f.Message = clients.CodeUnavailable, "no result yet"

@@ -12,6 +12,7 @@ import (
 
 	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/db"
+	"orderbeat/db/runs"
 	"orderbeat/jobs"
 	"orderbeat/worker/api"
 )
@@ -52,7 +53,7 @@ both need a running worker.`,
 }
 
 type jobsOptions struct {
-	filter db.JobFilter
+	filter runs.JobFilter
 	state  string
 	asJSON bool
 }
@@ -77,7 +78,7 @@ func changeJob(ctx context.Context, a *cli.App, endpoint, id string) error {
 }
 
 // stateOf returns a job's state, or why it is not dispatched yet.
-func stateOf(j db.JobRow) string {
+func stateOf(j runs.JobRow) string {
 	if j.Dispatch == "pending_slot" || j.Dispatch == "blocked" {
 		return j.Dispatch
 	}
@@ -98,10 +99,10 @@ func listJobs(ctx context.Context, a *cli.App, o jobsOptions) error {
 	})
 }
 
-var jobListing = cli.Listing[db.JobRow]{
+var jobListing = cli.Listing[runs.JobRow]{
 	Noun: "job",
 	Head: append([]string{"JOB", "PROVIDER", "KIND"}, jobHead[1:]...),
-	Row:  func(j db.JobRow) []string { return append([]string{j.JobID, j.Provider, j.Kind}, jobCells(j)[1:]...) },
+	Row:  func(j runs.JobRow) []string { return append([]string{j.JobID, j.Provider, j.Kind}, jobCells(j)[1:]...) },
 }
 
 func showJob(ctx context.Context, a *cli.App, id string, asJSON bool) error {
@@ -129,7 +130,7 @@ func uncounted(tried int) string {
 	return fmt.Sprintf(", %d not counted: nothing was sent, or the job was retried since", tried)
 }
 
-func printJob(w io.Writer, j db.JobRow) {
+func printJob(w io.Writer, j runs.JobRow) {
 	fmt.Fprintf(w, "%s  %s/%s %s  %s\n", j.JobID, cli.Plain(j.Provider), cli.Plain(j.Account), cli.Plain(j.Kind), j.State)
 	fmt.Fprintf(w, "request %s; run %s\n", cli.OrDash(cli.Plain(describeQuery(j.Question))), j.RunID)
 	fmt.Fprintf(w, "planned %s, %s ended%s\n", cli.Second(j.PlannedAt), cli.Count(j.Attempts, "attempt"), uncounted(j.Tried))

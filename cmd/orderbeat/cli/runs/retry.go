@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"orderbeat/cmd/orderbeat/cli"
-	"orderbeat/db"
+	"orderbeat/db/runs"
 	"orderbeat/jobs"
 	"orderbeat/worker/api"
 )
@@ -45,15 +45,15 @@ state queued are published to NATS again, in case their messages were lost.`,
 	f := c.Flags()
 	f.StringVar(&q.RunID, "run", "", "only jobs of this run")
 	f.StringVar(&q.Provider, "provider", "", "only jobs of this provider")
-	f.StringVar(&q.State, "state", "", "only jobs in this state: "+cli.Words(db.RetryStates)+" (default failed and dead)")
+	f.StringVar(&q.State, "state", "", "only jobs in this state: "+cli.Words(runs.RetryStates)+" (default failed and dead)")
 	f.StringVar(&q.Since, "since", "", "only jobs that ended since: 24h, 14d, or a date such as 2026-01-31")
 	return c
 }
 
 // retryJobs retries all jobs that match q, in batches of the worker's limit.
 func retryJobs(ctx context.Context, a *cli.App, q api.RetryJobs) error {
-	if q.State != "" && !slices.Contains(db.RetryStates, jobs.State(q.State)) {
-		return cli.Misuse("--state: %q is not one of %s", q.State, cli.Words(db.RetryStates))
+	if q.State != "" && !slices.Contains(runs.RetryStates, jobs.State(q.State)) {
+		return cli.Misuse("--state: %q is not one of %s", q.State, cli.Words(runs.RetryStates))
 	}
 	if q.Since != "" {
 		since, err := cli.ParseSince("since", q.Since, time.Now())

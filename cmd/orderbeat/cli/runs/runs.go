@@ -13,6 +13,7 @@ import (
 
 	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/db"
+	"orderbeat/db/runs"
 	"orderbeat/jobs"
 )
 
@@ -47,7 +48,7 @@ worker needs to run. Times are UTC.`,
 }
 
 type runsOptions struct {
-	filter db.RunFilter
+	filter runs.RunFilter
 	state  string
 	asJSON bool
 }
@@ -117,7 +118,7 @@ func showRun(ctx context.Context, a *cli.App, id string, asJSON bool) error {
 	})
 }
 
-func printRun(w io.Writer, r jobs.Run, js []db.JobRow, far jobs.Progress) error {
+func printRun(w io.Writer, r jobs.Run, js []runs.JobRow, far jobs.Progress) error {
 	fmt.Fprintf(w, "%s  %s %s  %s\n", r.ID, cli.Plain(r.Provider), cli.Plain(r.Kind), stateOfRun(r))
 	fmt.Fprintf(w, "requested %s by %s, took %s\n", cli.Minute(r.RequestedAt), cli.Plain(r.Trigger), elapsed(r))
 	if len(r.Params) > 0 {
@@ -146,7 +147,7 @@ func printRun(w io.Writer, r jobs.Run, js []db.JobRow, far jobs.Progress) error 
 // jobHead is the header of jobCells.
 var jobHead = []string{"JOB", "ACCOUNT", "STATE", "ATTEMPTS", "REQUEST", "SEEN", "CREATED", "CHANGED", "NEXT (UTC)", "ERROR"}
 
-func jobCells(j db.JobRow) []string {
+func jobCells(j runs.JobRow) []string {
 	next, problem := "-", string(j.ErrorCode)
 	if j.NextAttemptAt != nil && !j.State.Ended() {
 		next = j.NextAttemptAt.UTC().Format("01-02 15:04:05")

@@ -1,4 +1,4 @@
-package db
+package runs
 
 import (
 	"context"
@@ -23,8 +23,8 @@ func (e *StateError) Error() string { return "not possible in state " + string(e
 // CancelRun cancels a run with its unfinished jobs and returns their ids and the run. The outcome of a
 // job that is running is discarded. The error is [ErrUnknown], or a [*StateError] if the run has
 // ended.
-func (s *runStore) CancelRun(ctx context.Context, runID string) (ids []string, run jobs.Run, err error) {
-	err = s.do(ctx, 16, sqlite.AsOpened, func(t runTx) error {
+func (s *Store) CancelRun(ctx context.Context, runID string) (ids []string, run jobs.Run, err error) {
+	err = s.do(ctx, 16, sqlite.AsOpened, func(t Tx) error {
 		if run, err = t.openRun(runID); err != nil {
 			return err
 		}
@@ -37,8 +37,8 @@ func (s *runStore) CancelRun(ctx context.Context, runID string) (ids []string, r
 	return ids, run, nil
 }
 
-// openRun returns a run that has not ended. It returns the errors of [DB.CancelRun].
-func (t runTx) openRun(id string) (jobs.Run, error) {
+// openRun returns a run that has not ended. It returns the errors of [Store.CancelRun].
+func (t Tx) openRun(id string) (jobs.Run, error) {
 	run, err := scanRun(t.Row, runSQL, id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return run, ErrUnknown
@@ -50,9 +50,9 @@ func (t runTx) openRun(id string) (jobs.Run, error) {
 }
 
 // CancelJob cancels an unfinished job and returns its run, which may have ended with it. It returns the
-// errors of [DB.CancelRun].
-func (s *runStore) CancelJob(ctx context.Context, jobID string) (run jobs.Run, err error) {
-	err = s.do(ctx, 2, sqlite.AsOpened, func(t runTx) error {
+// errors of [Store.CancelRun].
+func (s *Store) CancelJob(ctx context.Context, jobID string) (run jobs.Run, err error) {
+	err = s.do(ctx, 2, sqlite.AsOpened, func(t Tx) error {
 		var state jobs.State
 		var runID string
 		err := t.Row(jobRunSQL, []any{jobID}, &state, &runID)
@@ -78,7 +78,7 @@ func (s *runStore) CancelJob(ctx context.Context, jobID string) (run jobs.Run, e
 
 // cancel runs a statement that cancels jobs of a run, counts them, and ends the run with its last job.
 // A cancellation counts as an attempt, so that the outcome of a running attempt is ignored.
-func (t runTx) cancel(run *jobs.Run, query, id string, at time.Time) (ids []string, err error) {
+func (t Tx) cancel(run *jobs.Run, query, id string, at time.Time) (ids []string, err error) {
 	accounts := map[string]bool{}
 	err = t.Each(query, []any{sqlite.Stamp(at), id}, func(rows *sql.Rows) error {
 		var id, account string
@@ -91,7 +91,7 @@ func (t runTx) cancel(run *jobs.Run, query, id string, at time.Time) (ids []stri
 	}
 	for account := range accounts {
 		o := jobs.Outcome{Job: jobs.Job{Provider: run.Provider, Account: account}, State: jobs.Cancelled, FinishedAt: at}
-		if err := t.queue.DispatchNext(&o, jobqueue.Dispatched, run.Trigger); err != nil {
+		if err := t.Queue.DispatchNext(&o, jobqueue.Dispatched, run.Trigger); err != nil {
 			return nil, err
 		}
 	}

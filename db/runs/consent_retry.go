@@ -1,18 +1,18 @@
-package db
+package runs
 
 import (
 	"orderbeat/clients"
 	"orderbeat/jobs"
 )
 
-// retryAfterConsent schedules an immediate retry of a job that failed with a missing consent if the
+// RetryAfterConsent schedules an immediate retry of a job that failed with a missing consent if the
 // consent was granted after the attempt started: the catch-up runs do not include this job. An
 // attempt that started after the consent fails.
-func (t runTx) retryAfterConsent(o *jobs.Outcome) error {
+func (t Tx) RetryAfterConsent(o *jobs.Outcome) error {
 	if o.State != jobs.Failed || o.Err == nil || o.Err.Code != clients.CodeConsent {
 		return nil
 	}
-	granted, err := t.alerts.ConsentGranted(o.Provider, o.Account, o.AskedAt)
+	granted, err := t.Alerts.ConsentGranted(o.Provider, o.Account, o.AskedAt)
 	if err != nil || !granted {
 		return err
 	}

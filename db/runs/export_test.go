@@ -1,11 +1,11 @@
-package db // internal: gives external tests access to the queries
+package runs // internal: gives external tests access to the queries
 
 import (
 	"orderbeat/db/queryplan"
 )
 
-// RunQueries returns the queries of the package on growing tables.
-func RunQueries() []queryplan.Query {
+// Queries returns the queries of the package on growing tables.
+func Queries() []queryplan.Query {
 	list := []queryplan.Query{
 		queryplan.Of("run", runSQL, "r"),
 		queryplan.Of("run by key", runByKeySQL, "k"),

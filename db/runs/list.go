@@ -1,4 +1,4 @@
-package db
+package runs
 
 import (
 	"context"
@@ -24,7 +24,7 @@ type RunFilter struct {
 }
 
 // Run returns one run; ok is false if it does not exist.
-func (s *runStore) Run(ctx context.Context, id string) (jobs.Run, bool, error) {
+func (s *Store) Run(ctx context.Context, id string) (jobs.Run, bool, error) {
 	row := func(query string, args []any, dest ...any) error {
 		return s.file.Bulk().QueryRowContext(ctx, query, args...).Scan(dest...)
 	}
@@ -36,12 +36,12 @@ func (s *runStore) Run(ctx context.Context, id string) (jobs.Run, bool, error) {
 }
 
 // Runs returns runs, newest first.
-func (s *runStore) Runs(ctx context.Context, f RunFilter) ([]jobs.Run, error) {
+func (s *Store) Runs(ctx context.Context, f RunFilter) ([]jobs.Run, error) {
 	return sqlite.Collect(s.EachRun(ctx, f))
 }
 
-// EachRun streams runs, like [DB.EachOrder].
-func (s *runStore) EachRun(ctx context.Context, f RunFilter) iter.Seq2[jobs.Run, error] {
+// EachRun streams runs, like [orders.Store.EachOrder].
+func (s *Store) EachRun(ctx context.Context, f RunFilter) iter.Seq2[jobs.Run, error] {
 	query, args := f.query()
 	return sqlite.EachRow(ctx, s.file.Bulk(), query, args, func(rows *sql.Rows) (jobs.Run, error) {
 		return scanRun(func(_ string, _ []any, dest ...any) error { return rows.Scan(dest...) }, "")
@@ -89,7 +89,7 @@ func scanRun(row func(query string, args []any, dest ...any) error, query string
 
 // OpenJobsExcept returns unfinished jobs of all providers except the given ones, each with its next
 // attempt. It returns at most 10,000: callers that end them repeat the call until it returns none.
-func (s *runStore) OpenJobsExcept(ctx context.Context, providers []string) ([]jobs.Job, error) {
+func (s *Store) OpenJobsExcept(ctx context.Context, providers []string) ([]jobs.Job, error) {
 	names, err := sqlite.EncodeJSON(append([]string{}, providers...)) // encodes an empty list as [], not null
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package db
+package runs
 
 import (
 	"context"
@@ -13,11 +13,11 @@ import (
 )
 
 // StartInline stores a live run: its only job is performed immediately by the caller instead of the
-// queue. It does not wait for fsync, because the following [DB.Commit] does. If the process ends
+// queue. It does not wait for fsync, because the following db.DB.Commit does. If the process ends
 // before that, the next [Open] cancels the run.
-func (s *runStore) StartInline(ctx context.Context, run jobs.Run, job jobs.Job) error {
+func (s *Store) StartInline(ctx context.Context, run jobs.Run, job jobs.Job) error {
 	run.Jobs.Total, run.State, run.StartedAt = 1, jobs.Running, &run.RequestedAt
-	err := s.do(ctx, 2, sqlite.Relaxed, func(t runTx) error {
+	err := s.do(ctx, 2, sqlite.Relaxed, func(t Tx) error {
 		if err := t.insertRun(&run, nil); err != nil {
 			return err
 		}
@@ -29,8 +29,8 @@ func (s *runStore) StartInline(ctx context.Context, run jobs.Run, job jobs.Job) 
 	return nil
 }
 
-// interrupted returns the outcomes of the live runs that an earlier process left: cancelled.
-func (s *runStore) interrupted(ctx context.Context) ([]jobs.Outcome, error) {
+// Interrupted returns the outcomes of the live runs that an earlier process left: cancelled.
+func (s *Store) Interrupted(ctx context.Context) ([]jobs.Outcome, error) {
 	return sqlite.Fetch(ctx, s.file.Readers(), func(rows *sql.Rows) (o jobs.Outcome, err error) {
 		o.State, o.FinishedAt, o.Err = jobs.Cancelled, time.Now(), &clients.Error{
 			Code: clients.CodeInternal, Message: "the process ended before the response was received", Hint: "Repeat the request.",

@@ -1,4 +1,4 @@
-package db
+package runs
 
 import (
 	"database/sql"
@@ -9,19 +9,19 @@ import (
 	"orderbeat/jobs"
 )
 
-// storedJob is the stored state of a job and its run.
-type storedJob struct {
-	state                jobs.State
-	attempts             int
-	inline               bool
-	dispatch             jobqueue.DispatchState
-	tally                jobs.Tally
-	traceparent, trigger string
+// StoredJob is the stored state of a job and its run.
+type StoredJob struct {
+	State                jobs.State
+	Attempts             int
+	Inline               bool
+	Dispatch             jobqueue.DispatchState
+	Tally                jobs.Tally
+	Traceparent, Trigger string
 }
 
-func (t runTx) storedJob(jobID string) (j storedJob, err error) {
-	err = t.Row(jobStateSQL, []any{jobID}, &j.state, &j.attempts, &j.inline, sqlite.Text(&j.dispatch),
-		&j.tally.Seen, &j.tally.Created, &j.tally.Changed, &j.tally.Unchanged, sqlite.Text(&j.traceparent), &j.trigger)
+func (t Tx) Job(jobID string) (j StoredJob, err error) {
+	err = t.Row(jobStateSQL, []any{jobID}, &j.State, &j.Attempts, &j.Inline, sqlite.Text(&j.Dispatch),
+		&j.Tally.Seen, &j.Tally.Created, &j.Tally.Changed, &j.Tally.Unchanged, sqlite.Text(&j.Traceparent), &j.Trigger)
 	if errors.Is(err, sql.ErrNoRows) {
 		return j, errors.New("not found in this database")
 	}
@@ -33,9 +33,9 @@ SELECT j.state, j.attempts, j.inline, j.dispatch, j.orders_seen, j.orders_create
        r.traceparent, r.trigger
   FROM jobs AS j JOIN runs AS r USING (run_id) WHERE j.job_id = ?`
 
-// newerRemapPending reports whether a remap job of the same run and account that maps newer responses has
+// NewerRemapPending reports whether a remap job of the same run and account that maps newer responses has
 // not ended.
-func (t runTx) newerRemapPending(o *jobs.Outcome) (pending bool, err error) {
+func (t Tx) NewerRemapPending(o *jobs.Outcome) (pending bool, err error) {
 	err = t.Row(newerPendingSQL, []any{o.RunID, o.Account, o.ID}, &pending)
 	return pending, err
 }
@@ -45,8 +45,8 @@ const newerPendingSQL = `
 SELECT EXISTS (SELECT 1 FROM jobs
  WHERE run_id = ? AND account = ? AND job_id < ? AND state IN ('queued', 'running', 'waiting'))`
 
-// endAttempt records an attempt in the job's row.
-func (t runTx) endAttempt(o *jobs.Outcome, n jobs.Tally) error {
+// EndAttempt records an attempt in the job's row.
+func (t Tx) EndAttempt(o *jobs.Outcome, n jobs.Tally) error {
 	var code, message, hint any
 	if o.Err != nil {
 		code, message, hint = string(o.Err.Code), o.Err.Reason(), sqlite.OrNull(o.Err.Hint)
@@ -64,8 +64,8 @@ UPDATE jobs SET state = ?, attempts = ?, tried = ?, next_attempt_at = ?, error_c
        dispatch = CASE WHEN ? THEN NULL ELSE dispatch END
  WHERE job_id = ?`
 
-// countJob adds a finished job to the counters of its run and ends the run with its last job.
-func (t runTx) countJob(o *jobs.Outcome, n jobs.Tally) (*jobs.Run, error) {
+// CountJob adds a finished job to the counters of its run and ends the run with its last job.
+func (t Tx) CountJob(o *jobs.Outcome, n jobs.Tally) (*jobs.Run, error) {
 	is := func(s jobs.State) bool { return o.State == s }
 	var c jobs.Counts
 	err := t.Row(countSQL, []any{

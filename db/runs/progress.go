@@ -1,4 +1,4 @@
-package db
+package runs
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 )
 
 // Progress returns the progress of a run with an estimate based on the rate of its last jobs.
-func (s *runStore) Progress(ctx context.Context, run jobs.Run) (jobs.Progress, error) {
+func (s *Store) Progress(ctx context.Context, run jobs.Run) (jobs.Progress, error) {
 	p := jobs.Progress{Ended: run.Jobs.Ended(), Total: run.Jobs.Total}
 	if run.State.Ended() || run.PausedAt != nil {
 		return p, nil

@@ -1,4 +1,4 @@
-package db
+package runs
 
 import (
 	"context"
@@ -72,12 +72,12 @@ type JobFilter struct {
 }
 
 // RunJobs returns the jobs of a run in planning order, at most [jobs.MaxJobs].
-func (s *runStore) RunJobs(ctx context.Context, runID string) ([]JobRow, error) {
+func (s *Store) RunJobs(ctx context.Context, runID string) ([]JobRow, error) {
 	return sqlite.Collect(s.jobRows(ctx, jobsSQL, runID))
 }
 
 // Job returns one job; ok is false if it does not exist.
-func (s *runStore) Job(ctx context.Context, id string) (JobRow, bool, error) {
+func (s *Store) Job(ctx context.Context, id string) (JobRow, bool, error) {
 	list, err := sqlite.Collect(s.jobRows(ctx, jobSQL, id))
 	if err != nil || len(list) == 0 {
 		return JobRow{}, false, err
@@ -86,12 +86,12 @@ func (s *runStore) Job(ctx context.Context, id string) (JobRow, bool, error) {
 }
 
 // Jobs returns jobs, newest first.
-func (s *runStore) Jobs(ctx context.Context, f JobFilter) ([]JobRow, error) {
+func (s *Store) Jobs(ctx context.Context, f JobFilter) ([]JobRow, error) {
 	return sqlite.Collect(s.EachJob(ctx, f))
 }
 
-// EachJob yields jobs while they are read, as [DB.EachOrder] does.
-func (s *runStore) EachJob(ctx context.Context, f JobFilter) iter.Seq2[JobRow, error] {
+// EachJob yields jobs while they are read, as [orders.Store.EachOrder] does.
+func (s *Store) EachJob(ctx context.Context, f JobFilter) iter.Seq2[JobRow, error] {
 	query, args := f.query()
 	return s.jobRows(ctx, query, args...)
 }
@@ -120,7 +120,7 @@ SELECT job_id, run_id, provider, account, kind, question, state, dispatch, attem
 	jobsSQL = selectJob + ` WHERE run_id = ? ORDER BY job_id`
 )
 
-func (s *runStore) jobRows(ctx context.Context, query string, args ...any) iter.Seq2[JobRow, error] {
+func (s *Store) jobRows(ctx context.Context, query string, args ...any) iter.Seq2[JobRow, error] {
 	return sqlite.EachRow(ctx, s.file.Bulk(), query, args, func(rows *sql.Rows) (j JobRow, err error) {
 		err = rows.Scan(
 			&j.JobID, &j.RunID, &j.Provider, &j.Account, &j.Kind, sqlite.JSON(&j.Question), &j.State, sqlite.Text(&j.Dispatch), &j.Attempts, &j.Tried, &j.Crashes,

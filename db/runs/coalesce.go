@@ -1,4 +1,4 @@
-package db
+package runs
 
 import (
 	"context"
@@ -27,8 +27,8 @@ func requestHash(run *jobs.Run, js []jobs.Job) []byte {
 	return sum.Sum(nil)
 }
 
-// earlier returns the run that a request with the same key started or joined.
-func (t runTx) earlier(key string) (jobs.Run, bool, error) {
+// Earlier returns the run that a request with the same key started or joined.
+func (t Tx) Earlier(key string) (jobs.Run, bool, error) {
 	if key == "" {
 		return jobs.Run{}, false, nil
 	}
@@ -48,7 +48,7 @@ const joinFor = 15 * time.Minute
 // coalesce finds a queued run with the same request and adds the requester to its result. Runs of
 // schedules do not join others: schedules have their own overlap policy. A run that is paused or
 // queued for too long is not joined; a low-priority run can be queued for any time.
-func (t runTx) coalesce(run *jobs.Run, hash []byte) (jobs.Run, bool, error) {
+func (t Tx) coalesce(run *jobs.Run, hash []byte) (jobs.Run, bool, error) {
 	if _, scheduled := jobs.ScheduleOf(run.Trigger); scheduled || hash == nil {
 		return jobs.Run{}, false, nil
 	}
@@ -68,7 +68,7 @@ type requester struct{ key, replyTo string }
 
 // requesters returns the requests with their own subject for a run: the one that started it, those that
 // joined it, and those that repeated a key with another subject.
-func (t runTx) requesters(run *jobs.Run) (list []requester, err error) {
+func (t Tx) requesters(run *jobs.Run) (list []requester, err error) {
 	if run.ReplyTo != "" {
 		list = append(list, requester{run.Key, run.ReplyTo})
 	}
@@ -88,14 +88,14 @@ func (r requester) replyID(run *jobs.Run) string {
 // AnswerRepeat publishes the result of the run that a request with this key started or joined to
 // another subject too, immediately if the run has ended, once per subject. It returns false if no run
 // has the key.
-func (s *runStore) AnswerRepeat(ctx context.Context, key, replyTo string, at time.Time) (known bool, err error) {
+func (s *Store) AnswerRepeat(ctx context.Context, key, replyTo string, at time.Time) (known bool, err error) {
 	var registered bool
 	err = s.file.Readers().QueryRowContext(ctx, subjectRegisteredSQL, key, key, key, replyTo, key, replyTo, key, replyTo).Scan(&known, &registered)
 	if err != nil || !known || registered {
 		return known, err
 	}
-	err = s.do(ctx, 2, sqlite.AsOpened, func(t runTx) error {
-		run, found, err := t.earlier(key)
+	err = s.do(ctx, 2, sqlite.AsOpened, func(t Tx) error {
+		run, found, err := t.Earlier(key)
 		if known = found; !found || err != nil {
 			return err
 		}
@@ -110,7 +110,7 @@ func (s *runStore) AnswerRepeat(ctx context.Context, key, replyTo string, at tim
 // maxRepeats limits the number of subjects for repeated requests with the same key.
 const maxRepeats = 1000
 
-func (t runTx) repeat(run *jobs.Run, r requester, at time.Time) error {
+func (t Tx) repeat(run *jobs.Run, r requester, at time.Time) error {
 	if r.replyTo == "" || r.key == run.Key && r.replyTo == run.ReplyTo {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package db
+package runs
 
 import (
 	"context"
@@ -23,8 +23,8 @@ var RetryStates = []jobs.State{jobs.Queued, jobs.Failed, jobs.Dead, jobs.Cancell
 // reopens its run. A low-priority job waits for a slot, and for as long as its run is paused. A
 // queued job is not changed. It returns the run. The error is [ErrUnknown], or a [*StateError] for a
 // job in another state.
-func (s *runStore) RetryJob(ctx context.Context, jobID string) (run jobs.Run, err error) {
-	err = s.do(ctx, 3, sqlite.AsOpened, func(t runTx) error {
+func (s *Store) RetryJob(ctx context.Context, jobID string) (run jobs.Run, err error) {
+	err = s.do(ctx, 3, sqlite.AsOpened, func(t Tx) error {
 		run, err = t.retry(jobID, time.Now())
 		return err
 	})
@@ -34,7 +34,7 @@ func (s *runStore) RetryJob(ctx context.Context, jobID string) (run jobs.Run, er
 	return run, nil
 }
 
-// RetryFilter selects the jobs of [DB.RetryJobs]; an empty field matches all.
+// RetryFilter selects the jobs of [Store.RetryJobs]; an empty field matches all.
 type RetryFilter struct {
 	RunID    string
 	Provider string
@@ -48,9 +48,9 @@ type RetryFilter struct {
 	Limit int
 }
 
-// RetryJobs retries several jobs like [DB.RetryJob], sorted by id, and returns their number. If Limit
+// RetryJobs retries several jobs like [Store.RetryJob], sorted by id, and returns their number. If Limit
 // was reached, more is the After of the next call, else "".
-func (s *runStore) RetryJobs(ctx context.Context, f RetryFilter) (retried int, more string, err error) {
+func (s *Store) RetryJobs(ctx context.Context, f RetryFilter) (retried int, more string, err error) {
 	query, args := f.query()
 	ids, err := sqlite.Fetch(ctx, s.file.Readers(), sqlite.Column[string], query, args...)
 	if err != nil {
@@ -62,7 +62,7 @@ func (s *runStore) RetryJobs(ctx context.Context, f RetryFilter) (retried int, m
 	}
 	for batch := range slices.Chunk(ids, retryBatch) {
 		n := 0
-		err := s.do(ctx, 3*len(batch), sqlite.AsOpened, func(t runTx) error {
+		err := s.do(ctx, 3*len(batch), sqlite.AsOpened, func(t Tx) error {
 			n = 0
 			for _, id := range batch {
 				_, err := t.retry(id, time.Now())
@@ -106,7 +106,7 @@ func stampText(t time.Time) string {
 	return sqlite.Stamp(t)
 }
 
-func (t runTx) retry(jobID string, at time.Time) (run jobs.Run, err error) {
+func (t Tx) retry(jobID string, at time.Time) (run jobs.Run, err error) {
 	var job jobs.Job
 	var state jobs.State
 	err = t.Row(retriedJobSQL, []any{jobID}, &state, &job.RunID, &job.Provider)
@@ -118,7 +118,7 @@ func (t runTx) retry(jobID string, at time.Time) (run jobs.Run, err error) {
 	case !slices.Contains(RetryStates, state):
 		return run, &StateError{state}
 	case state == jobs.Queued:
-		t.queue.Notify(job.Provider)
+		t.Queue.Notify(job.Provider)
 		return scanRun(t.Row, runSQL, job.RunID)
 	}
 	if run, err = scanRun(t.Row, runSQL, job.RunID); err != nil {
@@ -139,9 +139,9 @@ func (t runTx) retry(jobID string, at time.Time) (run jobs.Run, err error) {
 		return run, err
 	}
 	if next == jobqueue.PendingSlot {
-		return run, t.queue.FillSlots(job.Provider, at)
+		return run, t.Queue.FillSlots(job.Provider, at)
 	}
-	t.queue.Notify(job.Provider)
+	t.Queue.Notify(job.Provider)
 	return run, nil
 }
 

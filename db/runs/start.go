@@ -1,4 +1,4 @@
-package db
+package runs
 
 import (
 	"context"
@@ -15,20 +15,20 @@ import (
 // HeaderReplyTo is the header of a run request with an additional subject for the result.
 const HeaderReplyTo = "Orderbeat-Reply-To"
 
-// StartRun stores a run and queues its jobs ([DB.Claim]). A finished run or one without jobs ends
+// StartRun stores a run and queues its jobs ([jobqueue.Store.Claim]). A finished run or one without jobs ends
 // immediately with its result in the outbox. If a run with the same key exists, it is returned with
 // false, and nothing is written. A request that equals a queued run joins it, unless it is from a
 // schedule: that run is returned with false, and its result is published to both requesters.
 //
 // A low-priority job, and one that waits for an earlier run ([jobs.Run.Overlap]), can be claimed once
 // it is dispatched.
-func (s *runStore) StartRun(ctx context.Context, run jobs.Run, js []jobs.Job) (jobs.Run, bool, error) {
+func (s *Store) StartRun(ctx context.Context, run jobs.Run, js []jobs.Job) (jobs.Run, bool, error) {
 	run.Jobs.Total = len(js)
 	started := false
 	stored := run
-	err := s.do(ctx, 3*len(js)+2, sqlite.AsOpened, func(t runTx) error {
+	err := s.do(ctx, 3*len(js)+2, sqlite.AsOpened, func(t Tx) error {
 		started, stored = false, run
-		earlier, found, err := t.earlier(run.Key)
+		earlier, found, err := t.Earlier(run.Key)
 		if found && err == nil {
 			err = t.repeat(&earlier, requester{run.Key, run.ReplyTo}, run.RequestedAt)
 		}
@@ -41,7 +41,7 @@ func (s *runStore) StartRun(ctx context.Context, run jobs.Run, js []jobs.Job) (j
 			stored = earlier
 			return err
 		}
-		left, states, note, err := t.queue.Overlap(&stored, js)
+		left, states, note, err := t.Queue.Overlap(&stored, js)
 		if err != nil {
 			return err
 		}
@@ -49,7 +49,7 @@ func (s *runStore) StartRun(ctx context.Context, run jobs.Run, js []jobs.Job) (j
 			stored.Note = "no jobs: " + note
 		}
 		started = true
-		return t.startRun(&stored, left, states)
+		return t.Start(&stored, left, states)
 	})
 	if err != nil {
 		return jobs.Run{}, false, fmt.Errorf("run %s: %w", run.ID, err)
@@ -57,9 +57,9 @@ func (s *runStore) StartRun(ctx context.Context, run jobs.Run, js []jobs.Job) (j
 	return stored, started, nil
 }
 
-// startRun stores a run with its jobs. states are the dispatch states of accounts that wait for another
+// Start stores a run with its jobs. states are the dispatch states of accounts that wait for another
 // run.
-func (t runTx) startRun(run *jobs.Run, js []jobs.Job, states map[string]jobqueue.DispatchState) error {
+func (t Tx) Start(run *jobs.Run, js []jobs.Job, states map[string]jobqueue.DispatchState) error {
 	run.Jobs.Total = len(js)
 	if err := t.insertRun(run, requestHash(run, js)); err != nil {
 		return err
@@ -73,9 +73,9 @@ func (t runTx) startRun(run *jobs.Run, js []jobs.Job, states map[string]jobqueue
 			return err
 		}
 	}
-	t.queue.Notify(run.Provider)
+	t.Queue.Notify(run.Provider)
 	if run.LowPrioritySlots > 0 {
-		if err := t.queue.FillSlots(run.Provider, run.RequestedAt); err != nil {
+		if err := t.Queue.FillSlots(run.Provider, run.RequestedAt); err != nil {
 			return err
 		}
 	}
@@ -89,7 +89,7 @@ func (t runTx) startRun(run *jobs.Run, js []jobs.Job, states map[string]jobqueue
 	return nil
 }
 
-func (t runTx) insertRun(run *jobs.Run, hash []byte) error {
+func (t Tx) insertRun(run *jobs.Run, hash []byte) error {
 	errs, err := sqlite.EncodeJSON(run.Errors)
 	if err != nil {
 		return err
@@ -114,7 +114,7 @@ INSERT INTO runs (run_id, provider, kind, state, trigger, accounts, params, jobs
        requested_at, started_at, finished_at, key, reply_to, traceparent, low_priority_slots, request_hash, note)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
-func (t runTx) insertJob(job *jobs.Job, state jobs.State, dispatch jobqueue.DispatchState, inline bool) error {
+func (t Tx) insertJob(job *jobs.Job, state jobs.State, dispatch jobqueue.DispatchState, inline bool) error {
 	question, err := sqlite.EncodeJSON(job.Question)
 	if err != nil {
 		return err
@@ -130,7 +130,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 // endRun stores the final state of a run with the errors of its jobs and puts its result into the
 // outbox.
-func (t runTx) endRun(run *jobs.Run) error {
+func (t Tx) endRun(run *jobs.Run) error {
 	found, err := sqlite.FetchIn(t.Tx, func(rows *sql.Rows) (e jobs.RunError, err error) {
 		err = rows.Scan(&e.Account, &e.Code, sqlite.Text(&e.Message), sqlite.Text(&e.Hint))
 		return e, err
@@ -169,7 +169,7 @@ func resultID(run *jobs.Run) string {
 }
 
 // enqueueResult puts the result of a run into the outbox, for the results topic and each requester.
-func (t runTx) enqueueResult(run *jobs.Run) error {
+func (t Tx) enqueueResult(run *jobs.Run) error {
 	e, err := resultMessage(run)
 	if err != nil {
 		return err
@@ -189,7 +189,7 @@ func (t runTx) enqueueResult(run *jobs.Run) error {
 	return nil
 }
 
-func (t runTx) enqueueReply(result outbox.Entry, run *jobs.Run, to requester) error {
+func (t Tx) enqueueReply(result outbox.Entry, run *jobs.Run, to requester) error {
 	result.Topic, result.Subject, result.MsgID = "reply", to.replyTo, to.replyID(run)
 	return outbox.Enqueue(t.Tx, &result)
 }

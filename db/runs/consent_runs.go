@@ -1,4 +1,4 @@
-package db
+package runs
 
 import (
 	"cmp"
@@ -18,16 +18,16 @@ import (
 // ResolveConsent records that a user granted access. If the consent alert is raised, it resolves the
 // alert and, in the same transaction, starts catch-up runs for the jobs of these accounts that failed
 // with a missing consent since the user's last consent, without duplicate queries. It returns the
-// runs. Jobs that are running are not included: [DB.Commit] retries them if they fail.
-func (s *runStore) ResolveConsent(ctx context.Context, provider, user string, accounts []string, at time.Time) (runs []jobs.Run, err error) {
+// runs. Jobs that are running are not included: db.DB.Commit retries them if they fail.
+func (s *Store) ResolveConsent(ctx context.Context, provider, user string, accounts []string, at time.Time) (runs []jobs.Run, err error) {
 	names, err := sqlite.EncodeJSON(append([]string{}, accounts...)) // encodes an empty list as [], not null
 	if err != nil {
 		return nil, err
 	}
 	const rows = 64
-	err = s.do(ctx, rows, sqlite.AsOpened, func(t runTx) error {
+	err = s.do(ctx, rows, sqlite.AsOpened, func(t Tx) error {
 		runs = nil
-		resolved, err := t.alerts.Resolve(alerts.Account{Provider: provider}, user, []clients.Code{clients.CodeConsent}, at, "")
+		resolved, err := t.Alerts.Resolve(alerts.Account{Provider: provider}, user, []clients.Code{clients.CodeConsent}, at, "")
 		if err != nil || len(resolved) == 0 {
 			return err
 		}
@@ -38,12 +38,12 @@ func (s *runStore) ResolveConsent(ctx context.Context, provider, user string, ac
 		for _, g := range slices.SortedFunc(maps.Keys(missed), missedGroup.compare) {
 			r := jobs.Request{Provider: provider, Kind: g.kind, Trigger: jobs.ConsentTrigger(user)}
 			run, js := jobs.PlanAgain(r, missed[g], g.slots, at)
-			if err := t.startRun(&run, js, nil); err != nil {
+			if err := t.Start(&run, js, nil); err != nil {
 				return err
 			}
 			runs = append(runs, run)
 		}
-		return t.alerts.SetAccounts(&resolved[0], names)
+		return t.Alerts.SetAccounts(&resolved[0], names)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("consent of %s %s: %w", provider, user, err)
@@ -64,7 +64,7 @@ func (g missedGroup) compare(other missedGroup) int {
 
 // missed returns the jobs that failed with a missing consent since the user's last consent, without
 // duplicate queries. accounts is a JSON list.
-func (t runTx) missed(provider, user, accounts string) (map[missedGroup][]jobs.Job, error) {
+func (t Tx) missed(provider, user, accounts string) (map[missedGroup][]jobs.Job, error) {
 	var failed []jobs.Job
 	groups := map[string]missedGroup{} // by job id
 	err := t.Each(missedSQL, []any{provider, accounts, provider, user, sqlite.Stamp(time.Now())}, func(rows *sql.Rows) error {

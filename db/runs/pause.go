@@ -1,4 +1,4 @@
-package db
+package runs
 
 import (
 	"context"
@@ -16,27 +16,27 @@ var ErrPriority = errors.New("not a low-priority run")
 // PauseRun pauses a low-priority run: no more of its jobs are dispatched; dispatched jobs continue.
 // Pausing it again updates the note. The error is [ErrUnknown], [ErrPriority], or a [*StateError] if
 // the run has ended.
-func (s *runStore) PauseRun(ctx context.Context, runID, note string, at time.Time) (jobs.Run, error) {
-	return s.changeLowRun(ctx, runID, func(t runTx, run *jobs.Run) error {
+func (s *Store) PauseRun(ctx context.Context, runID, note string, at time.Time) (jobs.Run, error) {
+	return s.changeLowRun(ctx, runID, func(t Tx, run *jobs.Run) error {
 		_, err := t.Exec(pauseRunSQL, sqlite.Stamp(at), sqlite.OrNull(note), run.ID)
 		return err
 	})
 }
 
 // ResumeRun resumes a paused run. It does nothing if the run is not paused. It returns the errors of
-// [DB.PauseRun].
-func (s *runStore) ResumeRun(ctx context.Context, runID string, at time.Time) (jobs.Run, error) {
-	return s.changeLowRun(ctx, runID, func(t runTx, run *jobs.Run) error {
+// [Store.PauseRun].
+func (s *Store) ResumeRun(ctx context.Context, runID string, at time.Time) (jobs.Run, error) {
+	return s.changeLowRun(ctx, runID, func(t Tx, run *jobs.Run) error {
 		if _, err := t.Exec(resumeRunSQL, run.ID); err != nil {
 			return err
 		}
-		return t.queue.FillSlots(run.Provider, at)
+		return t.Queue.FillSlots(run.Provider, at)
 	})
 }
 
 // changeLowRun changes an unfinished low-priority run and returns it.
-func (s *runStore) changeLowRun(ctx context.Context, runID string, change func(t runTx, run *jobs.Run) error) (run jobs.Run, err error) {
-	err = s.do(ctx, 2, sqlite.AsOpened, func(t runTx) error {
+func (s *Store) changeLowRun(ctx context.Context, runID string, change func(t Tx, run *jobs.Run) error) (run jobs.Run, err error) {
+	err = s.do(ctx, 2, sqlite.AsOpened, func(t Tx) error {
 		if run, err = t.openRun(runID); err != nil {
 			return err
 		}
