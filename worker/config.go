@@ -27,6 +27,7 @@ type Config struct {
 	QueueAlert  time.Duration // how long a job may wait in the queue before an alert is raised; 0 is no limit
 	Web         web.Config
 	Tokens      *seal.Store // stores the providers' tokens
+	OnlyChanges bool        // order messages have only what changed
 	Retention   db.Retention
 	Version     string
 	Memory      *memory.Pool // shared by all attempts; nil uses the process's memory limit

@@ -14,6 +14,7 @@ import (
 	"orderbeat/db/outbox"
 	"orderbeat/jobs"
 	"orderbeat/worker"
+	"orderbeat/worker/contracttest"
 )
 
 func TestMessageBecomesEventsAndAResult(t *testing.T) {
@@ -244,6 +245,27 @@ func TestLargeEventIsTruncated(t *testing.T) {
 	b.decode(event.Data(), &fields)
 	if fields["order"] != nil || string(fields["truncated"]) != "true" || string(fields["order_id"]) != `"SO1"` {
 		t.Errorf("got %.300s, want everything but the order, and truncated", event.Data())
+	}
+}
+
+func TestEventsWithChangesOnly(t *testing.T) {
+	t.Parallel()
+	b := start(t, func(c *worker.Config) { c.OnlyChanges = true })
+	b.supplier.answers(lists(0, "SO1"))
+	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nil)
+	b.result(1)
+	b.supplier.answers(lists(1, "SO1"))
+	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nil)
+	for i, msg := range b.messages("ORDERBEAT_ORDERS", "orderbeat.orders.>", 2) {
+		contracttest.Valid(t, msg.Headers().Get("ce-dataschema"), msg.Data())
+		var fields map[string]json.RawMessage
+		b.decode(msg.Data(), &fields)
+		if has, want := fields["order"] != nil, i == 0; has != want {
+			t.Errorf("event %d: has the order: %t, want %t: %s", i+1, has, want, msg.Data())
+		}
+	}
+	if g := b.ask("orders.get", `{"provider":"michelin","account":"detroit","order_id":"SO1"}`); g.Revision != 2 || g.Order.OrderID != "SO1" {
+		t.Errorf("got revision %d of %q, want the whole order as of revision 2", g.Revision, g.Order.OrderID)
 	}
 }
 

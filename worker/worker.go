@@ -113,7 +113,7 @@ func Run(ctx context.Context, c Config) error {
 		CheckStreams: c.Intervals.Streams, CheckConsumers: c.Intervals.Consumers,
 	}
 	outbox := relay.New(relay.Config{
-		DB: c.DB, Conn: conn, Subjects: names, Streams: queues, CanPublish: lease.CanPublish, Problems: troubles, Log: c.Log,
+		DB: c.DB, Conn: conn, Subjects: names, Streams: queues, CanPublish: lease.CanPublish, OnlyChanges: c.OnlyChanges, Problems: troubles, Log: c.Log,
 	})
 	runner := jobrunner.New(jobrunner.Config{
 		DB: c.DB, Providers: c.Providers, Concurrency: c.Concurrency, RunEnded: waiters.Ended, Memory: c.Memory, Lease: lease, Log: c.Log,

@@ -59,11 +59,7 @@ type settings struct {
 	Password     secret.Secret `toml:"password"`
 
 	// Environments are the places of the environments.
-	Environments struct {
-		Sandbox    place `toml:"sandbox"`
-		Test       place `toml:"test"`
-		Production place `toml:"production"`
-	} `toml:"environments"`
+	Environments places `toml:"environments"`
 	// Ping is the path, below the base URL, of a call that proves a token and touches no data; "" is
 	// none.
 	Ping string `toml:"ping"`
@@ -91,6 +87,13 @@ type settings struct {
 	Undeclared string `toml:"undeclared"`
 
 	Samples []sample `toml:"samples"`
+}
+
+// places are the places of the three environments.
+type places struct {
+	Sandbox    place `toml:"sandbox"`
+	Test       place `toml:"test"`
+	Production place `toml:"production"`
 }
 
 // place is the place of one environment. Paths are relative to the base URL.
@@ -203,6 +206,9 @@ type sample struct {
 
 // unsaid marks a missing key where "" has a meaning.
 const unsaid = "\x00"
+
+// Keys returns the keys of a declaration, for the JSON Schema of the configuration.
+func Keys() any { return defaults() }
 
 // defaults are the values of missing keys.
 func defaults() settings {

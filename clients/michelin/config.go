@@ -43,10 +43,17 @@ type settings struct {
 	Request string `toml:"request"`
 }
 
+// Keys returns the section's own keys with their defaults, for the JSON Schema of the configuration.
+func Keys() any { return defaults() }
+
+func defaults() settings {
+	return settings{Scheme: schemeOAuth2, TokenTTL: 120 * time.Minute, Request: "portal"}
+}
+
 // configure reads and checks the whole section, and sets the URLs and credentials that follow from
 // the environment.
 func configure(s *section.Section) (settings, error) {
-	set := settings{Scheme: schemeOAuth2, TokenTTL: 120 * time.Minute, Request: "portal"}
+	set := defaults()
 	var wrong section.Errors
 	if s.Decode != nil {
 		wrong.Join(s.Decode(&set))

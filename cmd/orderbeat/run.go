@@ -165,7 +165,7 @@ func work(ctx context.Context, c *config.Config, log *slog.Logger, stopping func
 	return worker.Run(ctx, worker.Config{
 		NATS: c.NATS, DB: database, ID: id, Place: place, Providers: suppliers, Schedules: schedules,
 		Concurrency: c.Worker.Concurrency, Drain: c.Worker.Drain, Stopping: stopping, QueueAlert: c.Worker.QueueAlert, Web: c.Web, Tokens: tokens,
-		Retention: c.DB.Retention, Version: version, Mask: c.Mask, Log: log,
+		OnlyChanges: c.Events.Body == config.EventsChanges, Retention: c.DB.Retention, Version: version, Mask: c.Mask, Log: log,
 	})
 }
 

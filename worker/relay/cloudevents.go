@@ -36,6 +36,9 @@ func (p *publisher) message(h *bus.Home, m *outbox.Message) *nats.Msg {
 	if m.Topic == "reply" {
 		msg.Subject = m.Subject
 	}
+	if p.onlyChanges {
+		msg.Data = onlyChanges(m.Type, msg.Data)
+	}
 	if limit := p.limit(h, msg); limit > 0 && len(msg.Data) > limit {
 		msg.Data = truncate(msg.Data, limit)
 	}

@@ -25,6 +25,8 @@ type publisher struct {
 	bus      *bus.Conn
 	subjects bus.Subjects
 	streams  *bus.Streams
+	// onlyChanges shortens order messages to what changed.
+	onlyChanges bool
 }
 
 // outcome is the result of one pass.

@@ -102,7 +102,15 @@ func sameMessage(raw *jetstream.RawStreamMsg, msg *nats.Msg, m *outbox.Message) 
 		}
 	}
 	is := func(body []byte) bool { return string(body) == string(raw.Data) }
-	return is(msg.Data) || is(m.Body) || slices.ContainsFunc(truncations(m.Body), is) // the size limit may have been different
+	if is(msg.Data) {
+		return true
+	}
+	for _, body := range [][]byte{m.Body, onlyChanges(m.Type, m.Body)} { // the configuration and the size limit may have been different
+		if is(body) || slices.ContainsFunc(truncations(body), is) {
+			return true
+		}
+	}
+	return false
 }
 
 // acknowledged adds an acknowledged message to out. If the stream reports a duplicate of another

@@ -73,14 +73,16 @@ type Config struct {
 	Subjects   bus.Subjects
 	Streams    *bus.Streams
 	CanPublish func() bool // not while another worker may lead
-	Problems   *problems.Set
-	Log        *slog.Logger
+	// OnlyChanges publishes order messages without the order and without what stays the same.
+	OnlyChanges bool
+	Problems    *problems.Set
+	Log         *slog.Logger
 }
 
 // New returns a relay, which publishes nothing before [Relay.Run].
 func New(c Config) *Relay {
 	r := &Relay{
-		db: c.DB, publisher: &publisher{bus: c.Conn, subjects: c.Subjects, streams: c.Streams}, canPublish: c.CanPublish, log: c.Log,
+		db: c.DB, publisher: &publisher{bus: c.Conn, subjects: c.Subjects, streams: c.Streams, onlyChanges: c.OnlyChanges}, canPublish: c.CanPublish, log: c.Log,
 		refused:   metrics.NewCounter("unpublishable_total", "Messages that NATS rejected and that were set aside or postponed.", "topic", Topics),
 		conflicts: metrics.NewCounter("id_conflicts_total", "Messages whose Nats-Msg-Id another publisher had used.", "topic", Topics),
 	}

@@ -30,7 +30,9 @@ type Config struct {
 	// Path is the file it was read from.
 	Path string
 	NATS bus.Config
-	DB   DB
+	// Events says how order events are published.
+	Events Events
+	DB     DB
 	// Worker limits the work of this process.
 	Worker Worker
 	// Key is the file of the key that seals tokens at rest.
@@ -75,6 +77,7 @@ func (c *Config) MaskFiles() {
 // file is the shape of config.toml.
 type file struct {
 	NATS      natsSection       `toml:"nats"`
+	Events    Events            `toml:"events"`
 	DB        DB                `toml:"db"`
 	Worker    Worker            `toml:"worker"`
 	Web       webSection        `toml:"web"`
@@ -217,6 +220,8 @@ func (l *loader) err() error {
 func (l *loader) sections(values map[string]any) {
 	l.table("", values, reflect.ValueOf(&l.file).Elem())
 	l.config.NATS = l.nats(l.file.NATS)
+	l.oneOf("events.body", l.file.Events.Body, EventsOrder, EventsChanges)
+	l.config.Events = l.file.Events
 	l.config.DB = l.db(l.file.DB)
 	l.worker(l.file.Worker)
 	l.config.Worker = l.file.Worker

@@ -18,32 +18,47 @@ import (
 
 // natsSection is the section [nats].
 type natsSection struct {
-	URL        urls     `toml:"url"`
-	Listen     string   `toml:"listen"`
-	Store      string   `toml:"store"`
-	Sync       syncMode `toml:"sync"`
-	MaxPayload int64    `toml:"max_payload"`
-	Prefix     string   `toml:"prefix"`
-	Auth       struct {
-		User     string        `toml:"user"`
-		Password secret.Secret `toml:"password"`
-		Token    secret.Secret `toml:"token"`
-	} `toml:"auth"`
-	Creds string `toml:"creds"`
-	NKey  string `toml:"nkey"`
-	TLS   struct {
-		CA   string `toml:"ca"`
-		Cert string `toml:"cert"`
-		Key  string `toml:"key"`
-	} `toml:"tls"`
-	TLSFirst  bool   `toml:"tls_first"`
-	Domain    string `toml:"domain"`
-	Replicas  int    `toml:"replicas"`
-	MaxBytes  int64  `toml:"max_bytes"`
-	Placement struct {
-		Cluster string   `toml:"cluster"`
-		Tags    []string `toml:"tags"`
-	} `toml:"placement"`
+	URL        urls          `toml:"url"`
+	Listen     string        `toml:"listen"`
+	Store      string        `toml:"store"`
+	Sync       syncMode      `toml:"sync"`
+	MaxPayload int64         `toml:"max_payload"`
+	Prefix     string        `toml:"prefix"`
+	Auth       natsLogin     `toml:"auth"`
+	Creds      string        `toml:"creds"`
+	NKey       string        `toml:"nkey"`
+	TLS        natsTLS       `toml:"tls"`
+	TLSFirst   bool          `toml:"tls_first"`
+	Domain     string        `toml:"domain"`
+	Replicas   int           `toml:"replicas"`
+	MaxBytes   int64         `toml:"max_bytes"`
+	Placement  natsPlacement `toml:"placement"`
+}
+
+// natsLogin is a user with a password, or a token.
+type natsLogin struct {
+	User string `toml:"user"`
+	// Password is the user's password.
+	Password secret.Secret `toml:"password"`
+	// Token is the token, instead of user and password.
+	Token secret.Secret `toml:"token"`
+}
+
+// natsTLS are PEM files.
+type natsTLS struct {
+	// CA is a file of authorities.
+	CA string `toml:"ca"`
+	// Cert is the file of the certificate.
+	Cert string `toml:"cert"`
+	// Key is the file of the certificate's key.
+	Key string `toml:"key"`
+}
+
+// natsPlacement is where the streams are stored in a supercluster.
+type natsPlacement struct {
+	Cluster string `toml:"cluster"`
+	// Tags are the tags that servers must have.
+	Tags []string `toml:"tags"`
 }
 
 // urls is one URL, several with commas, or a list of them.

@@ -14,6 +14,12 @@ import (
 	"orderbeat/db"
 )
 
+// Events is the section [events].
+type Events struct {
+	// Body is "order", or "changes" for order events without the order and without repeated arrays.
+	Body string `toml:"body"`
+}
+
 // DB is the section [db].
 type DB struct {
 	// Path of the SQLite file, absolute.
@@ -51,6 +57,12 @@ type Sandbox struct {
 	Day time.Duration `toml:"day"`
 }
 
+// The values of events.body.
+const (
+	EventsOrder   = "order"
+	EventsChanges = "changes"
+)
+
 // defaults are the values of keys that are not set.
 func defaults() file {
 	const day = 24 * time.Hour
@@ -59,6 +71,7 @@ func defaults() file {
 			Listen: "127.0.0.1:4222", Store: "data/nats", Sync: syncMode{always: true},
 			MaxPayload: 8 << 20, Prefix: "orderbeat", Replicas: 1,
 		},
+		Events:  Events{Body: EventsOrder},
 		DB:      DB{Path: "data/orderbeat.db", Synchronous: "full", Retention: db.Retention{Exchanges: 30 * day, ExchangesSize: 1 << 30, Jobs: 90 * day, Events: 400 * day}},
 		Worker:  Worker{Role: "all", Concurrency: 32, Drain: 30 * time.Second, QueueAlert: 15 * time.Minute, Key: defaultKey},
 		Web:     webSection{Listen: "127.0.0.1:8321"},

@@ -21,7 +21,7 @@ func TestShippedFileEnablesAllProviders(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "config.toml")
-	if err := os.WriteFile(path, regexp.MustCompile(`(?m)^#([^ #])`).ReplaceAll(text, []byte("$1")), 0o600); err != nil {
+	if err := os.WriteFile(path, regexp.MustCompile(`(?m)^#([^ #:])`).ReplaceAll(text, []byte("$1")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	kinds := map[string]section.Kind{"michelin": {Open: michelin.Open}}

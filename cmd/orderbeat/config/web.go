@@ -13,14 +13,20 @@ import (
 
 // webSection is the section [web].
 type webSection struct {
-	Listen       string   `toml:"listen"`
-	Auth         webLogin `toml:"auth"`
+	Listen string   `toml:"listen"`
+	Auth   webLogin `toml:"auth"`
+	// AuthReadonly is the login of users who may read everything and change nothing.
 	AuthReadonly webLogin `toml:"auth_readonly"`
-	TLS          struct {
-		Cert string `toml:"cert"`
-		Key  string `toml:"key"`
-	} `toml:"tls"`
-	ExternalURL string `toml:"external_url"`
+	TLS          webTLS   `toml:"tls"`
+	ExternalURL  string   `toml:"external_url"`
+}
+
+// webTLS are PEM files.
+type webTLS struct {
+	// Cert is the file of the certificate.
+	Cert string `toml:"cert"`
+	// Key is the file of the certificate's key.
+	Key string `toml:"key"`
 }
 
 // webLogin is a login for the web listener.

@@ -16,11 +16,15 @@ var update = flag.Bool("update", false, "write the generated files")
 // root is the folder of the module.
 const root = "../../.."
 
+// kinds are the kinds of providers of the program's registry.
+var kinds = []string{"declared", "mazda", "michelin", "microbilt", "ptv", "shell"}
+
 // TestGeneratedFilesAreCurrent compares the committed files with what the code makes.
 func TestGeneratedFilesAreCurrent(t *testing.T) {
 	for name, text := range map[string][]byte{
 		"docs/schemas/events.json": contract.Events(root),
 		"docs/schemas/api.json":    contract.API(root),
+		"docs/schemas/config.json": contract.Config(root, kinds),
 	} {
 		path := filepath.Join(root, name)
 		if *update {

@@ -65,10 +65,10 @@ func (s *schemas) events() {
 	s.orderEvents()
 	late := s.define(db.LateBody{})
 	set(late, "order", ref("Order"))
-	truncatable(late, "late_lines", "order")
+	truncatable(late, []string{"late_lines"}, "order")
 	vanished := s.define(db.VanishedBody{})
 	set(vanished, "order", ref("Order"))
-	truncatable(vanished, "order")
+	truncatable(vanished, nil, "order")
 	run := s.define(jobs.Run{})
 	restrict(run, "state", slices.DeleteFunc(slices.Clone(jobs.RunStates), func(st jobs.State) bool { return !st.Ended() })...)
 	set(run, "params", &jsonschema.Schema{Type: "object"})
@@ -104,7 +104,7 @@ func (s *schemas) orderEvents() {
 	set(body, "order", ref("Order"))
 	set(body, "despatch_advice", ref("Advice"))
 	set(body, "invoice", ref("Invoice"))
-	truncatable(body, "changes", "order")
+	truncatable(body, []string{"changes"}, "order")
 	for name, own := range map[string]string{"OrderCreated": "", "OrderChanged": "", "OrderDespatched": "despatch_advice", "OrderInvoiced": "invoice"} {
 		def := clone(body)
 		for _, document := range []string{"despatch_advice", "invoice"} {
@@ -113,7 +113,8 @@ func (s *schemas) orderEvents() {
 			}
 		}
 		if own != "" {
-			def.Else = &jsonschema.Schema{Required: append(slices.Clone(def.Else.Required), own)}
+			p, _ := def.Properties.Get(own)
+			p.Description += absent
 		}
 		s.defs[name] = def
 	}
@@ -123,20 +124,34 @@ func (s *schemas) orderEvents() {
 	changes, _ := created.Properties.Get("changes")
 	changes.MaxItems = &none
 	created.Description = "A new order. Its changes are empty."
+	created.Else = &jsonschema.Schema{Required: []string{"changes", "order"}}
+	order, _ := created.Properties.Get("order")
+	order.Description = strings.TrimSuffix(order.Description, absent)
 	s.defs["OrderChanged"].Description = "An order differs from its previous revision."
 	s.defs["OrderDespatched"].Description = "A despatch advice of the order is new or has changed."
 	s.defs["OrderInvoiced"].Description = "An invoice of the order is new or has changed."
 }
 
-// truncatable makes members optional that are absent if a message was too large.
-func truncatable(def *jsonschema.Schema, keys ...string) {
-	optional(def, keys...)
+// absent is added to the descriptions of members that the option events.body leaves out.
+const absent = " Absent with events.body = \"changes\"."
+
+// truncatable makes members optional that are absent if a message was too large, and those that are
+// also absent with events.body = "changes".
+func truncatable(def *jsonschema.Schema, keys []string, also ...string) {
+	optional(def, append(slices.Clone(keys), also...)...)
+	for _, key := range also {
+		p, _ := def.Properties.Get(key)
+		p.Description += absent
+	}
 	def.Properties.Set("truncated", &jsonschema.Schema{
 		Const:       true,
 		Description: "Present if the message was too large for NATS: first the order is absent, then the changes and documents. orders.get and orders.history return them.",
 	})
 	is := jsonschema.NewProperties()
 	is.Set("truncated", &jsonschema.Schema{Const: true})
+	if len(keys) == 0 {
+		return
+	}
 	def.If = &jsonschema.Schema{Properties: is, Required: []string{"truncated"}}
 	def.Then = jsonschema.TrueSchema
 	def.Else = &jsonschema.Schema{Required: keys}

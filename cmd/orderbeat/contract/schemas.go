@@ -42,10 +42,11 @@ func (s *schemas) name(t reflect.Type) string {
 	if name, ok := s.names[t]; ok {
 		return name
 	}
-	if t.PkgPath() == "time" { // a definition for the types of the module only
+	name := t.Name()
+	if name == "" {
 		return ""
 	}
-	return t.Name()
+	return strings.ToUpper(name[:1]) + name[1:]
 }
 
 // mapped are the types whose JSON reflection does not show.

@@ -88,9 +88,15 @@ func (p *packageComments) read(file *ast.File) {
 // its field below that of the struct.
 func (p *packageComments) readFields(name string, s *ast.StructType) {
 	p.fields[name] = map[string]string{}
+	above := ""
 	for _, f := range s.Fields.List {
 		for _, n := range f.Names {
-			p.fields[name][n.Name] = text(f.Doc, f.Comment)
+			comment := text(f.Doc, f.Comment)
+			if comment == "" && regexp.MustCompile(`\b`+n.Name+`\b`).MatchString(above) { // one comment for several fields
+				comment = above
+			}
+			above = comment
+			p.fields[name][n.Name] = comment
 			if nested, ok := f.Type.(*ast.StructType); ok {
 				p.readFields(name+"."+n.Name, nested)
 			}

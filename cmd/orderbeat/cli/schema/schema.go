@@ -13,6 +13,7 @@ import (
 
 // documents are the arguments of the command.
 var documents = []struct{ name, file, about string }{
+	{"config", "schemas/config.json", "config.toml"},
 	{"events", "schemas/events.json", "published messages: order events, run results, alerts"},
 	{"api", "schemas/api.json", "requests and replies of orderbeat.api.*, and run requests"},
 }

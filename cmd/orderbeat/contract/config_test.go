@@ -1,0 +1,78 @@
+package contract_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"orderbeat/docs"
+	"orderbeat/worker/contracttest"
+)
+
+// shipped is config.toml.
+func shipped(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "config.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// checkTOML validates a configuration file.
+func checkTOML(t *testing.T, text string) error {
+	t.Helper()
+	var values map[string]any
+	if err := toml.Unmarshal([]byte(text), &values); err != nil {
+		t.Fatal(err)
+	}
+	document, err := json.Marshal(values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return contracttest.Check(docs.ConfigSchema, document)
+}
+
+func TestShippedConfigurationMatchesItsSchema(t *testing.T) {
+	text := shipped(t)
+	if err := checkTOML(t, text); err != nil {
+		t.Errorf("as shipped: %v", err)
+	}
+	all := regexp.MustCompile(`(?m)^#([^ #:])`).ReplaceAllString(text, "$1") // as the file says
+	if err := checkTOML(t, all); err != nil {
+		t.Errorf("with all providers: %v", err)
+	}
+	keys := regexp.MustCompile(`(?m)^# (\w+ +=|\w+ = )`).ReplaceAllString(text, "$1")
+	if err := checkTOML(t, keys); err != nil {
+		t.Errorf("with all keys: %v", err)
+	}
+}
+
+func TestWrongConfigurationsAreRejected(t *testing.T) {
+	for _, c := range []struct{ name, old, new string }{
+		{"an unknown key", `max_payload = "8MB"`, `max_paylod = "8MB"`},
+		{"an unknown section", "[worker]", "[workers]"},
+		{"a number of another unit", `max_payload = "8MB"`, `max_payload = "8 megabytes"`},
+		{"a duration without a unit", `queue_alert = "15m"`, `queue_alert = 15`},
+		{"an unknown value", `body = "order"`, `body = "all"`},
+		{"an unknown kind of run", `kind     = "sync"`, `kind     = "synchronize"`},
+		{"a param of no kind", `{ lookback = "14d" }`, `{ look_back = "14d" }`},
+		{"a rate without a unit", `rate          = "10/s"`, `rate          = 10`},
+		{"a key of another kind of provider", `request       = "portal"`, `dialect       = "rfc6749"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			wrong := strings.Replace(shipped(t), c.old, c.new, 1)
+			if wrong == shipped(t) {
+				t.Fatalf("config.toml has no %s", c.old)
+			}
+			if checkTOML(t, wrong) == nil {
+				t.Errorf("accepted %s instead of %s", c.new, c.old)
+			}
+		})
+	}
+}
