@@ -71,6 +71,7 @@ func TestPageShowsEverySection(t *testing.T) {
 		orderPage: "First seen", "/ui/runs": run.ID, "/ui/run?id=" + run.ID: list[0].JobID, "/ui/jobs": list[0].JobID,
 		"/ui/job?id=" + list[0].JobID: "detroit", "/ui/schedules": "nightly", "/ui/exchanges": "No recorded exchanges",
 		"/ui/credentials": "No provider has credentials", "/ui/alerts": "No open alerts",
+		"/ui/suppliers": "Fill rate", "/ui/suppliers?by=article&months=13&provider=michelin": "Fill rate", "/ui/suppliers?by=month&format=csv": "slip_days",
 	} {
 		resp, body := b.get(path)
 		if resp.StatusCode != 200 || !strings.Contains(body, want) {
@@ -85,7 +86,7 @@ func TestPageShowsEverySection(t *testing.T) {
 	}
 	for path, status := range map[string]int{
 		"/ui/": 404, "/ui/nowhere": 404, "/ui/order?id=x": 404, "/ui/run?id=x": 404, "/ui/job?id=x": 404, "/ui/exchange?id=7": 404, "/ui/exchange?id=x": 404,
-		"/ui/orders?status=x": 400, "/ui/orders?sort=x": 400, "/ui/orders?since=x": 400, "/ui/orders?cursor=x": 400, "/ui/runs?state=x": 400, "/ui/assets/": 404,
+		"/ui/orders?status=x": 400, "/ui/orders?sort=x": 400, "/ui/orders?since=x": 400, "/ui/orders?cursor=x": 400, "/ui/runs?state=x": 400, "/ui/suppliers?by=x": 400, "/ui/suppliers?months=1000": 400, "/ui/assets/": 404,
 	} {
 		if resp, body := b.get(path); resp.StatusCode != status {
 			t.Errorf("%s: got %d %s, want %d", path, resp.StatusCode, body, status)

@@ -192,6 +192,7 @@ func Run(ctx context.Context, c Config) error {
 		backing.Go(func() error { pruning.run(taken); return nil })
 		backing.Go(func() error { stale.Run(taken); return nil })
 		backing.Go(func() error { dates.Run(taken); return nil })
+		backing.Go(func() error { c.DB.Reports().Run(taken, c.Log); return nil })
 		taking.Go(func() error { clock.Run(taken, before.AccountedElsewhere(c.ID, namesOf(c.Schedules))); return nil })
 		taking.Go(func() error {
 			if err := runner.FailOrphanedJobs(work); err != nil {

@@ -10,6 +10,7 @@ import (
 	"orderbeat/cmd/orderbeat/cli/exchanges"
 	"orderbeat/cmd/orderbeat/cli/orders"
 	"orderbeat/cmd/orderbeat/cli/provider"
+	"orderbeat/cmd/orderbeat/cli/reports"
 	"orderbeat/cmd/orderbeat/cli/runs"
 	"orderbeat/cmd/orderbeat/cli/sandbox"
 	"orderbeat/cmd/orderbeat/cli/schedules"
@@ -48,6 +49,7 @@ while jobs were running.`,
 		runs.BackfillCommand(a),
 		orders.ListCommand(a),
 		orders.ShowCommand(a),
+		reports.Command(a),
 		runs.Command(a),
 		runs.JobsCommand(a),
 		schedules.Command(a),

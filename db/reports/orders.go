@@ -223,12 +223,15 @@ func (r *Reports) edge(ctx context.Context, w walk) ([]any, error) {
 	for i := range key {
 		dest[i] = &key[i]
 	}
-	query := "SELECT " + w.columns("") + " FROM " + w.index + w.within.SQL() + w.ordered() + " LIMIT 1 OFFSET ?"
-	err := r.bulk.QueryRowContext(ctx, query, append(slices.Clone(w.within.Args), maxSearched-1)...).Scan(dest...)
+	err := r.bulk.QueryRowContext(ctx, w.edgeQuery(), append(slices.Clone(w.within.Args), maxSearched-1)...).Scan(dest...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
 	return key, err
+}
+
+func (w *walk) edgeQuery() string {
+	return "SELECT " + w.columns("") + " FROM " + w.index + w.within.SQL() + w.ordered() + " LIMIT 1 OFFSET ?"
 }
 
 func (w *walk) page(limit int) (string, []any) {

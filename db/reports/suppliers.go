@@ -5,9 +5,11 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"orderbeat/clients/plain"
 	"orderbeat/db/sqlite"
 )
 
@@ -46,6 +48,23 @@ type Performance struct {
 	// EndedOrdered and EndedShipped are quantities of lines that are shipped, delivered or cancelled.
 	EndedOrdered int64 `json:"ended_ordered"`
 	EndedShipped int64 `json:"ended_shipped"`
+}
+
+// PerformanceColumns are the names of [Performance.Cells].
+var PerformanceColumns = []string{
+	"provider", "account", "article_id", "month", "lines", "slipped", "moves", "slip_days", "despatched", "early", "on_time",
+	"late_1_3", "late_4_7", "late_8", "days_late", "ended_ordered", "ended_shipped",
+}
+
+// Cells are the cells of a row of a CSV file.
+func (p Performance) Cells() []string {
+	cells := []string{plain.Cell(p.Provider), plain.Cell(p.Account), plain.Cell(p.ArticleID), p.Month}
+	for _, n := range []int64{
+		p.Lines, p.Slipped, p.Moves, p.SlipDays, p.Despatched, p.Early, p.OnTime, p.Late1to3, p.Late4to7, p.Late8, p.DaysLate, p.EndedOrdered, p.EndedShipped,
+	} {
+		cells = append(cells, strconv.FormatInt(n, 10))
+	}
+	return cells
 }
 
 // Late is the number of lines that were despatched after their first promise.

@@ -3,6 +3,8 @@ package reports
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"slices"
 	"time"
 
 	"orderbeat/clients"
@@ -27,9 +29,15 @@ type Counts struct {
 // Counts counts. since bounds the age of ended jobs.
 func (r *Reports) Counts(ctx context.Context, since time.Time) (c Counts, err error) {
 	c.Jobs = map[jobs.State]int{}
-	err = r.bulk.QueryRowContext(ctx, countsSQL, MaxCounted, MaxCounted, MaxCounted, MaxCounted).
-		Scan(&c.OpenOrders, &c.LateOrders, &c.Outbox, &c.SetAside, sqlite.TimeOrNil(&c.OutboxSince))
-	if err != nil {
+	for query, n := range map[string]*int{
+		openOrdersSQL: &c.OpenOrders, lateOrdersSQL: &c.LateOrders, outboxSQL: &c.Outbox, setAsideSQL: &c.SetAside,
+	} {
+		if err := r.bulk.QueryRowContext(ctx, query, MaxCounted).Scan(n); err != nil {
+			return c, err
+		}
+	}
+	err = r.bulk.QueryRowContext(ctx, oldestSQL).Scan(sqlite.TimeOrNil(&c.OutboxSince))
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return c, err
 	}
 	for _, state := range []jobs.State{jobs.Queued, jobs.Running, jobs.Waiting, jobs.Partial, jobs.Failed, jobs.Dead, jobs.Cancelled} {
@@ -47,15 +55,18 @@ func (r *Reports) Counts(ctx context.Context, since time.Time) (c Counts, err er
 }
 
 const (
-	countsSQL = `
-SELECT (SELECT count(*) FROM (SELECT 1 FROM orders INDEXED BY orders_open WHERE ` + isOpen + ` LIMIT ?)),
-       (SELECT count(*) FROM (SELECT 1 FROM orders INDEXED BY orders_next_promised
-                               WHERE ` + isOpen + ` AND next_promised_on > ''
-                                 AND next_promised_on < (SELECT max(coalesce((SELECT max(local_date) FROM accounts), ''), date('now')))
-                                 AND next_promised_on < ` + localDate + ` LIMIT ?)),
-       (SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT ?)),
-       (SELECT count(*) FROM (SELECT 1 FROM unpublishable LIMIT ?)),
-       (SELECT time FROM outbox ORDER BY id LIMIT 1)`
+	openOrdersSQL = `SELECT count(*) FROM (SELECT 1 FROM orders INDEXED BY orders_open WHERE ` + isOpen + ` LIMIT ?)`
+
+	lateOrdersSQL = `
+SELECT count(*) FROM (
+  SELECT 1 FROM orders INDEXED BY orders_next_promised
+   WHERE ` + isOpen + ` AND next_promised_on > ''
+     AND next_promised_on < (SELECT max(coalesce((SELECT max(local_date) FROM accounts), ''), date('now')))
+     AND next_promised_on < ` + localDate + ` LIMIT ?)`
+
+	outboxSQL   = `SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT ?)`
+	setAsideSQL = `SELECT count(*) FROM (SELECT 1 FROM unpublishable LIMIT ?)`
+	oldestSQL   = `SELECT time FROM outbox ORDER BY id LIMIT 1`
 
 	countJobsSQL = `SELECT count(*) FROM (SELECT 1 FROM jobs WHERE state = ? AND state <> 'succeeded' AND job_id >= ? LIMIT ?)`
 )
@@ -88,17 +99,17 @@ type Tick struct {
 
 // LastTicks returns the last ticks of a schedule that were due since a time, the oldest first.
 func (r *Reports) LastTicks(ctx context.Context, schedule string, since time.Time, limit int) ([]Tick, error) {
-	return sqlite.Fetch(ctx, r.bulk, func(rows *sql.Rows) (t Tick, err error) {
+	list, err := sqlite.Fetch(ctx, r.bulk, func(rows *sql.Rows) (t Tick, err error) {
 		err = rows.Scan(sqlite.Time(&t.DueAt), &t.Outcome, sqlite.Text(&t.Reason), sqlite.Text(&t.RunID), sqlite.Text(&t.RunState))
 		return t, err
 	}, ticksSQL, schedule, stamp(since), limit)
+	slices.Reverse(list)
+	return list, err
 }
 
 const ticksSQL = `
-SELECT t.due_at, t.outcome, t.reason, t.run_id, r.state
-  FROM (SELECT due_at, outcome, reason, run_id FROM ticks WHERE schedule = ? AND due_at >= ? ORDER BY due_at DESC LIMIT ?) AS t
-  LEFT JOIN runs AS r USING (run_id)
- ORDER BY t.due_at`
+SELECT t.due_at, t.outcome, t.reason, t.run_id, r.state FROM ticks AS t LEFT JOIN runs AS r USING (run_id)
+ WHERE t.schedule = ? AND t.due_at >= ? ORDER BY t.due_at DESC LIMIT ?`
 
 // ResolvedAlert is an alert of the past.
 type ResolvedAlert struct {

@@ -31,6 +31,7 @@ type overviewBody struct {
 	Accounts []accountRow
 	Recent   []recentRow
 	States   []jobs.State
+	Plots    []*plot
 }
 
 // recentRow is one of the latest revisions of all orders.
@@ -84,6 +85,12 @@ func (p *Page) overview(rw http.ResponseWriter, r *http.Request) error {
 	for _, c := range recent {
 		b.Recent = append(b.Recent, recentRow{c, revisionOf(c.Revision, recentChanges)})
 	}
+	now := time.Now()
+	points, sum, err := store.Activity(ctx, now.Add(-day), now)
+	if err != nil {
+		return err
+	}
+	b.Plots = activityPlots(points, sum)
 	var providers api.Providers
 	if err := p.Call(ctx, "providers.list", struct{}{}, &providers); err != nil {
 		return err

@@ -89,6 +89,7 @@ func (p *Page) routes() map[string]handler {
 		"GET /ui/orders":      p.orders,
 		"GET /ui/orders.csv":  p.ordersCSV,
 		"GET /ui/order":       p.order,
+		"GET /ui/suppliers":   p.suppliers,
 		"GET /ui/runs":        p.runs,
 		"GET /ui/run":         p.run,
 		"GET /ui/jobs":        p.jobs,

@@ -100,7 +100,7 @@ func (p *Page) failed(rw http.ResponseWriter, r *http.Request, err error) {
 }
 
 var functions = template.FuncMap{
-	"ago": ago, "in": in, "until": until, "span": span, "number": number, "percent": percent, "minute": minute, "instant": instant, "dash": dash, "plus": plus,
+	"ago": ago, "in": in, "until": until, "span": span, "number": number, "percent": percent, "average": average, "minute": minute, "instant": instant, "dash": dash, "plus": plus,
 	"query": query, "words": words, "class": class, "size": size, "amounts": amounts,
 	"json": func(v any) (string, error) { text, err := json.Marshal(v); return string(text), err },
 	"dict": dict,
@@ -246,6 +246,14 @@ func percent(part, whole any) string {
 		return "–"
 	}
 	return strconv.FormatFloat(100*p/w, 'f', 1, 64) + " %"
+}
+
+// average is a sum divided by a number, with one decimal.
+func average(sum, n any) string {
+	if toFloat(n) == 0 {
+		return "–"
+	}
+	return strconv.FormatFloat(toFloat(sum)/toFloat(n), 'f', 1, 64)
 }
 
 func toFloat(v any) float64 {

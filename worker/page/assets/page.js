@@ -8,6 +8,7 @@
   // Plots. The data of each is the JSON in data-plot, see plot.go.
   const drawn = new Map(); // element: {plot, observer}
 
+  const height = data => data.dates || data.months ? 170 : 120;
   const day = seconds => new Date(seconds * 1000).toISOString().slice(0, 10);
 
   function options(data, width) {
@@ -18,21 +19,22 @@
     const value = data.dates ? (u, v) => v == null ? "–" : day(v)
       : (u, v) => v == null ? "–" : v.toLocaleString("en") + (data.unit ? " " + data.unit : "");
     return {
-      width, height: 170, tzDate: ts => uPlot.tzDate(new Date(ts * 1e3), "UTC"),
+      width, height: height(data), tzDate: ts => uPlot.tzDate(new Date(ts * 1e3), "UTC"),
       cursor: { points: { size: 6 }, drag: { x: false, y: false } },
       legend: { live: true },
       scales: { y: data.dates ? {} : { range: (u, min, max) => [0, Math.max(1, max * 1.1)] } },
       axes: [
-        { ...axis, values: [[86400, "{MM}-{DD}", null, null, null, null, null, null, 1], [60, "{HH}:{mm}", "\n{MM}-{DD}", null, null, null, null, null, 1], [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1]] },
+        data.months ? { ...axis, space: 60, splits: () => data.x, values: (u, splits) => splits.map(v => day(v).slice(0, 7)) } : { ...axis, values: [[86400, "{MM}-{DD}", null, null, null, null, null, null, 1], [60, "{HH}:{mm}", "\n{MM}-{DD}", null, null, null, null, null, 1], [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1]] },
         { ...axis, size: data.dates ? 76 : 52, values: data.dates ? (u, splits) => splits.map(day) : (u, splits) => splits.map(v => v.toLocaleString("en")) },
       ],
       series: [
-        { value: (u, v) => v == null ? "–" : new Date(v * 1000).toISOString().slice(0, 16).replace("T", " ") },
+        { label: data.months ? "Month" : "Time", value: (u, v) => v == null ? "–" : data.months ? day(v).slice(0, 7) : new Date(v * 1000).toISOString().slice(0, 16).replace("T", " ") },
         ...data.series.map(s => ({
-          label: s.label, value, stroke: style("--series-" + s.color), width: 1.5, spanGaps: false,
-          fill: data.bars ? style("--series-" + s.color) + "33" : undefined,
-          paths: data.steps ? uPlot.paths.stepped({ align: 1 }) : undefined,
-          points: { show: data.steps && data.x.length < 60, size: 5 },
+          width: 1.5,
+          label: s.label, value, stroke: style("--series-" + s.color), spanGaps: false,
+          fill: data.bars ? style("--series-" + s.color) : undefined,
+          paths: data.steps ? uPlot.paths.stepped({ align: 1 }) : data.bars ? uPlot.paths.bars({ size: [0.7, 12], align: 1 }) : undefined,
+          points: { show: (data.steps || data.months) && data.x.length < 60, size: 5 },
         })),
       ],
     };
@@ -43,7 +45,7 @@
     const data = JSON.parse(element.dataset.plot);
     element.textContent = "";
     const plot = new uPlot(options(data, Math.max(200, element.clientWidth)), [data.x, ...data.series.map(s => s.y)], element);
-    const observer = new ResizeObserver(() => plot.setSize({ width: Math.max(200, element.clientWidth), height: 170 }));
+    const observer = new ResizeObserver(() => plot.setSize({ width: Math.max(200, element.clientWidth), height: height(data) }));
     observer.observe(element);
     drawn.set(element, { plot, observer });
   }
