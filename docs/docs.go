@@ -6,7 +6,7 @@ import "embed"
 
 // Files has schemas/*.json and asyncapi.yaml.
 //
-//go:embed schemas/*.json
+//go:embed asyncapi.yaml schemas/*.json
 var Files embed.FS
 
 // The URIs of the schemas of messages, and of the requests and replies of the API. With an anchor

@@ -25,6 +25,7 @@ func TestGeneratedFilesAreCurrent(t *testing.T) {
 		"docs/schemas/events.json": contract.Events(root),
 		"docs/schemas/api.json":    contract.API(root),
 		"docs/schemas/config.json": contract.Config(root, kinds),
+		"docs/asyncapi.yaml":       contract.AsyncAPI(root, examples(t)),
 	} {
 		path := filepath.Join(root, name)
 		if *update {

@@ -48,9 +48,7 @@ var messages = []message{
 
 // Events returns docs/schemas/events.json: the messages that Orderbeat publishes.
 func Events(root string) []byte {
-	s := newSchemas(newSource(root), "json", map[reflect.Type]string{
-		reflect.TypeFor[db.LateBody](): "OrderLate", reflect.TypeFor[db.VanishedBody](): "OrderVanished", reflect.TypeFor[jobs.Run](): "RunFinished",
-	})
+	s := newSchemas(newSource(root), "json", eventNames())
 	s.events()
 	doc := &jsonschema.Schema{ID: EventsID, Title: "Messages that Orderbeat publishes", Description: open}
 	for _, m := range messages {
@@ -58,6 +56,12 @@ func Events(root string) []byte {
 		doc.AnyOf = append(doc.AnyOf, ref(m.def))
 	}
 	return s.document(doc)
+}
+
+func eventNames() map[reflect.Type]string {
+	return map[reflect.Type]string{
+		reflect.TypeFor[db.LateBody](): "OrderLate", reflect.TypeFor[db.VanishedBody](): "OrderVanished", reflect.TypeFor[jobs.Run](): "RunFinished",
+	}
 }
 
 // events defines the messages.

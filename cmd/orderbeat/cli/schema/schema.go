@@ -16,6 +16,7 @@ var documents = []struct{ name, file, about string }{
 	{"config", "schemas/config.json", "config.toml"},
 	{"events", "schemas/events.json", "published messages: order events, run results, alerts"},
 	{"api", "schemas/api.json", "requests and replies of orderbeat.api.*, and run requests"},
+	{"asyncapi", "asyncapi.yaml", "AsyncAPI 3.0: all subjects with their messages and examples"},
 }
 
 // Command returns the command schema.
