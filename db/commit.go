@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"orderbeat/db/orders"
 	"orderbeat/db/runs"
 	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
@@ -44,7 +45,7 @@ func (d *DB) Commit(ctx context.Context, o jobs.Outcome) (Committed, error) {
 	if d.mask != nil {
 		o.Mask(d.mask.Text)
 	}
-	list, err := reportedOrders(&o)
+	list, err := orders.Encode(&o)
 	if err != nil {
 		return Committed{}, fmt.Errorf("job %s: %w: %w", o.ID, ErrOutcome, err)
 	}
@@ -85,16 +86,16 @@ func rowsOf(o *jobs.Outcome) int {
 type tx struct {
 	*sqlite.Tx
 	runs      runs.Tx
-	orders    orderTx
+	orders    orders.Tx
 	documents documentTx
 }
 
 func (d *DB) in(t *sqlite.Tx) tx {
-	return tx{t, d.runStore.In(t), inOrders(t), inDocuments(t)}
+	return tx{t, d.runStore.In(t), orders.In(t), inDocuments(t)}
 }
 
 // applyOutcome is the transaction of [DB.Commit].
-func (t tx) applyOutcome(o *jobs.Outcome, list []reportedOrder, docs []document) (c Committed, err error) {
+func (t tx) applyOutcome(o *jobs.Outcome, list []orders.Reported, docs []document) (c Committed, err error) {
 	job, err := t.runs.Job(o.ID)
 	if err != nil {
 		return c, err
@@ -110,10 +111,10 @@ func (t tx) applyOutcome(o *jobs.Outcome, list []reportedOrder, docs []document)
 	} else if waits {
 		list, docs = nil, nil
 	}
-	if c.Tally, err = t.orders.upsertOrders(o, list, job.Traceparent); err != nil {
+	if c.Tally, err = t.orders.Upsert(o, list, job.Traceparent); err != nil {
 		return c, err
 	}
-	if err := t.orders.noteNotFound(o, list, job.Traceparent); err != nil {
+	if err := t.orders.NoteNotFound(o, list, job.Traceparent); err != nil {
 		return c, err
 	}
 	if err := t.documents.applyDocuments(o, list, docs, job.Traceparent, &c.Tally); err != nil {
@@ -125,7 +126,7 @@ func (t tx) applyOutcome(o *jobs.Outcome, list []reportedOrder, docs []document)
 	if err := recordExchanges(t.Tx, o); err != nil {
 		return c, err
 	}
-	if err := t.orders.updateFreshness(o); err != nil {
+	if err := t.orders.UpdateFreshness(o); err != nil {
 		return c, err
 	}
 	if err := t.runs.Alerts.Apply(o, job.Inline, job.Traceparent); err != nil {

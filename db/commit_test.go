@@ -13,6 +13,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/db/dbtest"
+	"orderbeat/db/orders"
 	"orderbeat/jobs"
 )
 
@@ -255,7 +256,7 @@ func TestCommitRecordsChangesAgainstTheStoredOrder(t *testing.T) {
 			if !ok || err != nil {
 				t.Fatal(ok, err)
 			}
-			want := db.StoredOrder{Order: dbtest.Order("SO1", false), Revision: 1, FirstSeenAt: dbtest.Noon, LastSeenAt: dbtest.Noon.Add(max(0, test.at)), LastChangedAt: dbtest.Noon}
+			want := orders.StoredOrder{Order: dbtest.Order("SO1", false), Revision: 1, FirstSeenAt: dbtest.Noon, LastSeenAt: dbtest.Noon.Add(max(0, test.at)), LastChangedAt: dbtest.Noon}
 			if test.paths != nil {
 				want.Order, want.Revision, want.LastChangedAt = test.second, 2, dbtest.Noon.Add(test.at)
 				want.Stated = "" // it is not stored

@@ -19,6 +19,7 @@ import (
 	"orderbeat/auth/mask"
 	"orderbeat/db/alerts"
 	"orderbeat/db/jobqueue"
+	"orderbeat/db/orders"
 	"orderbeat/db/outbox"
 	"orderbeat/db/runs"
 	"orderbeat/db/sqlite"
@@ -82,6 +83,7 @@ type DB struct {
 // The stores of a database, by names that differ.
 type (
 	outboxStore        = outbox.Store
+	orderStore         = orders.Store
 	runStore           = runs.Store
 	queueStore         = jobqueue.Store
 	unpublishableStore = unpublishable.Store
@@ -95,7 +97,7 @@ func newDB(file, data *sqlite.DB, secrets *mask.Set) *DB {
 		outboxStore:    outbox.New(data),
 		alertStore:     alerts.New(data),
 		queueStore:     jobqueue.New(data),
-		orderStore:     newOrderStore(data),
+		orderStore:     orders.New(data),
 		documentStore:  newDocumentStore(data),
 		exchangeStore:  newExchangeStore(data),
 		retentionStore: newRetentionStore(data),

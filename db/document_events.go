@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"orderbeat/clients"
+	"orderbeat/db/orders"
 	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
@@ -15,14 +16,14 @@ import (
 // to the history of the known orders they belong to. For new or changed orders of the same outcome
 // it appends events for documents that were stored before. It adds the orders of the documents to
 // the tally.
-func (t documentTx) applyDocuments(o *jobs.Outcome, orders []reportedOrder, list []document, traceparent string, tally *jobs.Tally) error {
+func (t documentTx) applyDocuments(o *jobs.Outcome, orders []orders.Reported, list []document, traceparent string, tally *jobs.Tally) error {
 	changed, err := t.storeDocuments(o, list)
 	if err != nil {
 		return err
 	}
 	var ids []string
 	for i := range orders {
-		if orders[i].touched {
+		if orders[i].Touched {
 			ids = append(ids, orders[i].OrderID)
 		}
 	}
@@ -107,10 +108,10 @@ SELECT d.order_id, d.kind, d.document_id
 // recordEventsOf appends one event per document to the history of an order. Each event is a new
 // revision; the order itself does not change.
 func (t documentTx) recordEventsOf(o *jobs.Outcome, id string, links []link, changed map[string]changedDocument, traceparent string) error {
-	order := reportedOrder{Order: &clients.Order{Provider: o.Provider, Account: o.Account, OrderID: id}}
+	order := orders.Reported{Order: &clients.Order{Provider: o.Provider, Account: o.Account, OrderID: id}}
 	var revision int
 	err := t.Row(orderRevisionSQL, []any{o.Provider, o.Account, id}, &revision, &order.Reference,
-		sqlite.Text(&order.Status), &order.document)
+		sqlite.Text(&order.Status), &order.Document)
 	if err != nil {
 		return err
 	}
@@ -120,8 +121,8 @@ func (t documentTx) recordEventsOf(o *jobs.Outcome, id string, links []link, cha
 			return err
 		}
 		revision++
-		err = t.orders.addEvent(o, &order, event{
-			kind: kind.event, revision: revision, changes: changes, previous: order.Status, traceparent: traceparent,
+		err = t.orders.AddEvent(o, &order, orders.NewEvent{
+			Kind: kind.event, Revision: revision, Changes: changes, Previous: order.Status, Traceparent: traceparent,
 		})
 		if err != nil {
 			return err
@@ -130,7 +131,7 @@ func (t documentTx) recordEventsOf(o *jobs.Outcome, id string, links []link, cha
 			return err
 		}
 	}
-	_, err = t.Exec(reviseSQL, revision, changedAt(o), o.Provider, o.Account, id)
+	_, err = t.Exec(reviseSQL, revision, orders.ChangedAt(o), o.Provider, o.Account, id)
 	return err
 }
 
@@ -171,7 +172,7 @@ func (t documentTx) describe(o *jobs.Outcome, l link, changed map[string]changed
 
 // countOrders adds the known orders that an outcome's documents belong to to the tally, except
 // those that are already counted.
-func (t documentTx) countOrders(o *jobs.Outcome, orders []reportedOrder, list []document, recorded []string, tally *jobs.Tally) error {
+func (t documentTx) countOrders(o *jobs.Outcome, orders []orders.Reported, list []document, recorded []string, tally *jobs.Tally) error {
 	counted, changed := map[string]bool{}, map[string]bool{}
 	for _, id := range recorded {
 		changed[id] = true

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/db/orders"
 	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
@@ -23,11 +24,11 @@ func newDocumentStore(file *sqlite.DB) *documentStore { return &documentStore{fi
 // documentTx is a transaction on documents and the orders they belong to.
 type documentTx struct {
 	*sqlite.Tx
-	orders orderTx
+	orders orders.Tx
 }
 
 // inDocuments returns a transaction on documents.
-func inDocuments(t *sqlite.Tx) documentTx { return documentTx{t, orderTx{t}} }
+func inDocuments(t *sqlite.Tx) documentTx { return documentTx{t, orders.In(t)} }
 
 // document is a reported despatch advice or invoice, encoded before the write transaction.
 type document struct {

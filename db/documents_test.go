@@ -12,6 +12,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/db/dbtest"
+	"orderbeat/db/orders"
 	"orderbeat/db/outbox"
 	"orderbeat/jobs"
 )
@@ -261,7 +262,7 @@ func TestDocumentAddsARevisionWithoutAStatusChange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := db.StoredOrder{Order: dbtest.Order("SO1", true), Revision: 3, FirstSeenAt: dbtest.Noon, LastSeenAt: dbtest.Noon, LastChangedAt: dbtest.Noon.Add(time.Hour)}
+	want := orders.StoredOrder{Order: dbtest.Order("SO1", true), Revision: 3, FirstSeenAt: dbtest.Noon, LastSeenAt: dbtest.Noon, LastChangedAt: dbtest.Noon.Add(time.Hour)}
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("stored (-want +got):\n%s", diff)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"orderbeat/db"
 	"orderbeat/db/dbtest"
+	"orderbeat/db/orders"
 )
 
 func TestOpenCreatesAPrivateFolder(t *testing.T) {
@@ -111,7 +112,7 @@ func TestReadersNeverWaitForTheWriter(t *testing.T) {
 	}
 	defer r.Close()
 	release := held(t, d)
-	page, _, err := r.Orders(t.Context(), db.OrderFilter{})
+	page, _, err := r.Orders(t.Context(), orders.OrderFilter{})
 	if err != nil || len(page) != 10 {
 		t.Errorf("while a transaction is open: got %d orders, %v", len(page), err)
 	}
@@ -127,7 +128,7 @@ func TestReadersNeverWaitForTheWriter(t *testing.T) {
 		}
 	})
 	for range 50 {
-		page, _, err := r.Orders(t.Context(), db.OrderFilter{})
+		page, _, err := r.Orders(t.Context(), orders.OrderFilter{})
 		if err != nil || len(page) != 10 {
 			t.Fatalf("got %d orders, %v", len(page), err)
 		}

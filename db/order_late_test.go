@@ -11,6 +11,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/db/dbtest"
+	"orderbeat/db/orders"
 	"orderbeat/db/outbox"
 )
 
@@ -97,7 +98,7 @@ func TestLateViewsFollowTheAccountsDate(t *testing.T) {
 		if err != nil || got != want {
 			t.Errorf("on %s: got %q, %v, want %q", date, got, err, want)
 		}
-		late, _, err := d.Orders(t.Context(), db.OrderFilter{Late: true})
+		late, _, err := d.Orders(t.Context(), orders.OrderFilter{Late: true})
 		if err != nil || len(late) != strings.Count(strings.Split(want, "/")[0], "SO") {
 			t.Errorf("on %s: got %d late orders, %v, want those of %q", date, len(late), err, want)
 		}

@@ -13,6 +13,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/db/dbtest"
+	"orderbeat/db/orders"
 )
 
 // fill stores six orders, SO0 to SO5: SO1, SO3 and SO5 ship a line later, SO4 is cancelled, and SO0 was
@@ -49,22 +50,22 @@ func TestOrdersAreFilteredAndPaged(t *testing.T) {
 	d := dbtest.Open(t)
 	fill(t, d)
 	for name, test := range map[string]struct {
-		filter db.OrderFilter
+		filter orders.OrderFilter
 		want   string
 	}{
-		"all":                       {db.OrderFilter{}, "SO0 SO1 SO2 SO3 SO4 SO5"},
-		"of an account":             {db.OrderFilter{Provider: "michelin", Account: "detroit"}, "SO0 SO1 SO2 SO3 SO4 SO5"},
-		"of another account":        {db.OrderFilter{Provider: "michelin", Account: "toledo"}, ""},
-		"by status":                 {db.OrderFilter{Status: clients.StatusPartiallyShipped}, "SO1 SO3 SO5"},
-		"by a status that is final": {db.OrderFilter{Status: clients.StatusCancelled}, "SO4"},
-		"by reference":              {db.OrderFilter{Reference: "PO1"}, "SO2 SO3"},
-		"by id":                     {db.OrderFilter{OrderID: "SO2"}, "SO2"},
-		"by id of a provider":       {db.OrderFilter{Provider: "michelin", OrderID: "SO2"}, "SO2"},
-		"open":                      {db.OrderFilter{Open: true}, "SO0 SO1 SO2 SO3 SO5"},
-		"late":                      {db.OrderFilter{Late: true}, "SO0"},
-		"changed since":             {db.OrderFilter{ChangedSince: dbtest.Noon.Add(6 * time.Minute)}, "SO3 SO1"},
-		"changed since, all":        {db.OrderFilter{ChangedSince: dbtest.Noon}, "SO0 SO2 SO4 SO5 SO3 SO1"},
-		"everything together": {db.OrderFilter{
+		"all":                       {orders.OrderFilter{}, "SO0 SO1 SO2 SO3 SO4 SO5"},
+		"of an account":             {orders.OrderFilter{Provider: "michelin", Account: "detroit"}, "SO0 SO1 SO2 SO3 SO4 SO5"},
+		"of another account":        {orders.OrderFilter{Provider: "michelin", Account: "toledo"}, ""},
+		"by status":                 {orders.OrderFilter{Status: clients.StatusPartiallyShipped}, "SO1 SO3 SO5"},
+		"by a status that is final": {orders.OrderFilter{Status: clients.StatusCancelled}, "SO4"},
+		"by reference":              {orders.OrderFilter{Reference: "PO1"}, "SO2 SO3"},
+		"by id":                     {orders.OrderFilter{OrderID: "SO2"}, "SO2"},
+		"by id of a provider":       {orders.OrderFilter{Provider: "michelin", OrderID: "SO2"}, "SO2"},
+		"open":                      {orders.OrderFilter{Open: true}, "SO0 SO1 SO2 SO3 SO5"},
+		"late":                      {orders.OrderFilter{Late: true}, "SO0"},
+		"changed since":             {orders.OrderFilter{ChangedSince: dbtest.Noon.Add(6 * time.Minute)}, "SO3 SO1"},
+		"changed since, all":        {orders.OrderFilter{ChangedSince: dbtest.Noon}, "SO0 SO2 SO4 SO5 SO3 SO1"},
+		"everything together": {orders.OrderFilter{
 			Provider: "michelin", Account: "detroit", Status: clients.StatusPartiallyShipped, Reference: "PO1", OrderID: "SO3",
 			ChangedSince: dbtest.Noon, Open: true,
 		}, "SO3"},
@@ -97,14 +98,14 @@ func TestOrdersAreFilteredAndPaged(t *testing.T) {
 func TestCursorOfAnotherListIsRejected(t *testing.T) {
 	d := dbtest.Open(t)
 	fill(t, d)
-	_, cursor, err := d.Orders(t.Context(), db.OrderFilter{Limit: 1})
+	_, cursor, err := d.Orders(t.Context(), orders.OrderFilter{Limit: 1})
 	if err != nil || cursor == "" {
 		t.Fatal(cursor, err)
 	}
-	for name, f := range map[string]db.OrderFilter{
+	for name, f := range map[string]orders.OrderFilter{
 		"of another order": {Cursor: cursor, ChangedSince: dbtest.Noon}, "no base64": {Cursor: "?"}, "no list": {Cursor: "e30"}, "too short": {Cursor: "W10"},
 	} {
-		if _, _, err := d.Orders(t.Context(), f); !errors.Is(err, db.ErrCursor) {
+		if _, _, err := d.Orders(t.Context(), f); !errors.Is(err, orders.ErrCursor) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"orderbeat/db"
 	"orderbeat/db/dbtest"
+	"orderbeat/db/orders"
 )
 
 func TestListsDoNotExhaustTheReadersOfTheWorker(t *testing.T) {
@@ -21,7 +21,7 @@ func TestListsDoNotExhaustTheReadersOfTheWorker(t *testing.T) {
 		go func() {
 			var failed error
 			began := false
-			for _, err := range d.EachOrder(ctx, db.OrderFilter{Limit: 1000}) {
+			for _, err := range d.EachOrder(ctx, orders.OrderFilter{Limit: 1000}) {
 				if failed = err; err == nil && !began {
 					began = true
 					select {

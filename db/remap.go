@@ -3,6 +3,7 @@ package db
 import (
 	"time"
 
+	"orderbeat/db/orders"
 	"orderbeat/jobs"
 )
 
@@ -11,7 +12,7 @@ const remapPause = time.Second
 
 // deferRemap postpones a remap job if it would change something while newer responses of its run
 // are not mapped yet: only the newest response with an order counts.
-func (t *tx) deferRemap(o *jobs.Outcome, list []reportedOrder, docs []document) (bool, error) {
+func (t *tx) deferRemap(o *jobs.Outcome, list []orders.Reported, docs []document) (bool, error) {
 	if !jobs.Kinds[o.Kind].Remaps || len(list)+len(docs) == 0 {
 		return false, nil
 	}
@@ -19,7 +20,7 @@ func (t *tx) deferRemap(o *jobs.Outcome, list []reportedOrder, docs []document) 
 	if err != nil || !newer {
 		return false, err
 	}
-	changes, err := t.orders.wouldChange(o, list)
+	changes, err := t.orders.WouldChange(o, list)
 	if err == nil && !changes {
 		changes, err = t.documents.wouldChange(o, docs)
 	}

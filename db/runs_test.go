@@ -12,6 +12,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/db/dbtest"
+	"orderbeat/db/orders"
 	"orderbeat/db/runs"
 	"orderbeat/jobs"
 )
@@ -368,7 +369,7 @@ func TestFreshnessHasTheLastSuccessAndFailure(t *testing.T) {
 	dbtest.Commit(t, d, dbtest.Failed(js[3], jobs.Cancelled, dbtest.Noon.Add(2*time.Hour)))
 	got, err := d.Freshness(t.Context(), "michelin")
 	success, failure := dbtest.Noon, dbtest.Noon.Add(time.Hour)
-	want := []db.AccountFreshness{{
+	want := []orders.AccountFreshness{{
 		Provider: "michelin", Account: "detroit", LastSuccessAt: &success, LastFailureAt: &failure, FailureCode: clients.CodeUnavailable,
 	}}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {

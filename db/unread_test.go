@@ -10,6 +10,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/db/dbtest"
+	"orderbeat/db/orders"
 )
 
 // without is an order with a changed first line, normalized.
@@ -23,7 +24,7 @@ func without(unread clients.Unread, change func(o *clients.Order, l *clients.Lin
 	return o
 }
 
-func stored(t *testing.T, d *db.DB) db.StoredOrder {
+func stored(t *testing.T, d *db.DB) orders.StoredOrder {
 	t.Helper()
 	o, found, err := d.Order(t.Context(), "michelin", "detroit", "SO1")
 	if err != nil || !found {

@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"orderbeat/clients"
-	"orderbeat/db"
+	"orderbeat/db/orders"
 	"orderbeat/db/outbox"
 	"orderbeat/jobs"
 	"orderbeat/worker"
@@ -295,7 +295,7 @@ func TestOrderIsLateInItsAccountsTimeZone(t *testing.T) {
 		if msg.Headers().Get("ce-type") != outbox.TypeOrderLate {
 			continue
 		}
-		var late db.LateBody
+		var late orders.LateBody
 		b.decode(msg.Data(), &late)
 		if late.Account != "detroit" || late.PromisedOn != yesterday || late.DaysLate != 1 || len(late.LateLines) != 1 || late.Revision != 1 {
 			t.Errorf("got %+v, want detroit's order late by one day", late)

@@ -14,6 +14,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/db"
+	"orderbeat/db/orders"
 	"orderbeat/db/outbox"
 	"orderbeat/db/runs"
 	"orderbeat/jobs"
@@ -194,8 +195,8 @@ func TestOrderShowsLinesAndTimeline(t *testing.T) {
 func TestOrderAsJSON(t *testing.T) {
 	path, _ := furnished(t)
 	var reply struct {
-		Order  db.StoredOrder `json:"order"`
-		Events []outbox.Event `json:"events"`
+		Order  orders.StoredOrder `json:"order"`
+		Events []outbox.Event     `json:"events"`
 	}
 	if err := json.Unmarshal([]byte(do(t, "order", "SO1", "--json", "--config", path).stdout), &reply); err != nil {
 		t.Fatal(err)
@@ -282,7 +283,7 @@ func TestManyLargeOrdersArePrintedPageByPage(t *testing.T) {
 		limit := fmt.Sprint(test.limit)
 		got := do(t, "orders", "--json", "--limit", limit, "--config", path)
 		var reply struct {
-			Orders []db.StoredOrder `json:"orders"`
+			Orders []orders.StoredOrder `json:"orders"`
 		}
 		if err := json.Unmarshal([]byte(got.stdout), &reply); err != nil || len(reply.Orders) != test.want || len(reply.Orders[0].Lines) != 1200 {
 			t.Errorf("limit %d: got %d orders, %v; want %d with their lines", test.limit, len(reply.Orders), err, test.want)

@@ -28,7 +28,6 @@ type Tx struct {
 }
 
 // In returns a transaction on runs.
-// In returns a transaction on runs.
 func (s *Store) In(t *sqlite.Tx) Tx { return Tx{t, s.queue.In(t), s.alerts.In(t)} }
 
 // do runs an operation in a transaction.

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"orderbeat/clients"
-	"orderbeat/db"
 	"orderbeat/db/alerts"
+	"orderbeat/db/orders"
 	"orderbeat/jobs"
 	"orderbeat/worker/settings"
 	"orderbeat/worker/wait"
@@ -66,7 +66,7 @@ func (s *Staleness) check(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	fresh := map[accountKey]db.AccountFreshness{}
+	fresh := map[accountKey]orders.AccountFreshness{}
 	for _, f := range list {
 		fresh[accountKey{f.Provider, f.Account}] = f
 	}
@@ -86,7 +86,7 @@ type accountKey struct{ provider, account string }
 
 // isStale reports whether an account had no success for too long. An account that never had one
 // is measured from the start of the worker, unless it was stale before (known).
-func (s *Staleness) isStale(p settings.Provider, f db.AccountFreshness, known bool, now time.Time) bool {
+func (s *Staleness) isStale(p settings.Provider, f orders.AccountFreshness, known bool, now time.Time) bool {
 	last, running := f.LastSuccessAt, now.Sub(s.started)
 	switch {
 	case p.FreshFor == 0:
@@ -98,7 +98,7 @@ func (s *Staleness) isStale(p settings.Provider, f db.AccountFreshness, known bo
 	}
 }
 
-func staleAlert(p settings.Provider, account string, f db.AccountFreshness) alerts.Alert {
+func staleAlert(p settings.Provider, account string, f orders.AccountFreshness) alerts.Alert {
 	a := alerts.Alert{Provider: p.Name, Account: account, Code: codeStale, Message: "no success yet"}
 	if f.LastSuccessAt != nil {
 		a.Message = "last success at " + f.LastSuccessAt.UTC().Format(time.RFC3339)

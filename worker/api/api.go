@@ -13,6 +13,7 @@ import (
 	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/orders"
 	"orderbeat/db/outbox"
 	"orderbeat/db/runs"
 	"orderbeat/jobs"
@@ -102,7 +103,7 @@ type Orders struct {
 
 // ListedOrder is an order of orders.list.
 type ListedOrder struct {
-	db.StoredOrder
+	orders.StoredOrder
 	Truncated
 }
 

@@ -11,12 +11,13 @@ import (
 	"orderbeat/clients"
 	"orderbeat/clients/plain"
 	"orderbeat/db"
+	"orderbeat/db/orders"
 	"orderbeat/db/outbox"
 	"orderbeat/db/reports"
 )
 
 type orderBody struct {
-	Order     db.StoredOrder
+	Order     orders.StoredOrder
 	Documents db.OrderDocuments
 	Timeline  []revisionRow
 	Earlier   string // address of earlier revisions

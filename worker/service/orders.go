@@ -9,14 +9,14 @@ import (
 	"time"
 
 	"orderbeat/clients"
-	"orderbeat/db"
+	"orderbeat/db/orders"
 	"orderbeat/jobs"
 	"orderbeat/worker/api"
 )
 
 // orderReply is an [api.Order]. The stored document is copied as it is: to encode it again takes
 // longer than to read it from the database.
-func orderReply(o db.OrderText, source string) (encoded, error) {
+func orderReply(o orders.OrderText, source string) (encoded, error) {
 	const head = `{"order":`
 	frame, err := json.Marshal(api.Order{
 		Order: json.RawMessage("0"), Revision: o.Revision, Source: source, ObservedAt: o.LastSeenAt, NotFoundSince: o.NotFoundSince,
@@ -91,17 +91,17 @@ func (s *Service) checkGetOrder(q api.GetOrder) (recentEnough func(seen time.Tim
 
 // find looks the order up, and completes the request with its account and number. If a reference
 // matches several orders, the request is ambiguous.
-func (s *Service) find(ctx context.Context, q *api.GetOrder) (db.OrderText, bool, error) {
+func (s *Service) find(ctx context.Context, q *api.GetOrder) (orders.OrderText, bool, error) {
 	if q.Account != "" && q.OrderID != "" {
 		return s.DB.OrderText(ctx, q.Provider, q.Account, q.OrderID)
 	}
 	const enough = 10
-	found, _, err := s.DB.Orders(ctx, db.OrderFilter{
+	found, _, err := s.DB.Orders(ctx, orders.OrderFilter{
 		Provider: q.Provider, Account: q.Account, OrderID: q.OrderID, Reference: q.Reference, Limit: enough,
 	})
 	switch {
 	case err != nil || len(found) == 0:
-		return db.OrderText{}, false, err
+		return orders.OrderText{}, false, err
 	case len(found) == 1:
 		q.Account, q.OrderID, q.Reference = found[0].Account, found[0].OrderID, ""
 		return s.DB.OrderText(ctx, q.Provider, q.Account, q.OrderID)
@@ -110,7 +110,7 @@ func (s *Service) find(ctx context.Context, q *api.GetOrder) (db.OrderText, bool
 	for i, o := range found {
 		names[i] = o.Account + "/" + o.OrderID
 	}
-	return db.OrderText{}, false, &api.Error{
+	return orders.OrderText{}, false, &api.Error{
 		Status: 409, Code: clients.CodeInvalid,
 		Message: "several orders match: " + strings.Join(names, ", "), Hint: "Name account and order_id.",
 	}

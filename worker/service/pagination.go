@@ -8,7 +8,7 @@ import (
 	"iter"
 
 	"orderbeat/clients"
-	"orderbeat/db"
+	"orderbeat/db/orders"
 	"orderbeat/db/outbox"
 	"orderbeat/db/runs"
 	"orderbeat/jobs"
@@ -31,21 +31,21 @@ func (s *Service) listOrders(ctx context.Context, r *request, q api.ListOrders) 
 	if err != nil {
 		return nil, err
 	}
-	filter := db.OrderFilter{
+	filter := orders.OrderFilter{
 		Provider: q.Provider, Account: q.Account, Status: clients.Status(q.Status), Reference: q.Reference, ChangedSince: since, Cursor: q.Cursor,
 	}
-	short := func(o db.StoredOrder) any {
+	short := func(o orders.StoredOrder) any {
 		o.Lines = nil
 		return struct {
-			db.StoredOrder
+			orders.StoredOrder
 			truncated
 		}{o, truncated{true}}
 	}
-	reply, err := list(ctx, s, r, "orders", q.Limit, func(limit int) iter.Seq2[db.StoredOrder, error] {
+	reply, err := list(ctx, s, r, "orders", q.Limit, func(limit int) iter.Seq2[orders.StoredOrder, error] {
 		filter.Limit = limit
 		return s.DB.EachOrder(ctx, filter)
-	}, short, func(last db.StoredOrder) string { return filter.CursorAfter(&last) })
-	if errors.Is(err, db.ErrCursor) {
+	}, short, func(last orders.StoredOrder) string { return filter.CursorAfter(&last) })
+	if errors.Is(err, orders.ErrCursor) {
 		return nil, invalid(err.Error(), "Use the cursor of the previous page with the same filter.")
 	}
 	return reply, err

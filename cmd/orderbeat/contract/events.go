@@ -8,8 +8,8 @@ import (
 	"github.com/invopop/jsonschema"
 
 	"orderbeat/clients"
-	"orderbeat/db"
 	"orderbeat/db/alerts"
+	"orderbeat/db/orders"
 	"orderbeat/db/outbox"
 	"orderbeat/docs"
 	"orderbeat/jobs"
@@ -60,17 +60,17 @@ func Events(root string) []byte {
 
 func eventNames() map[reflect.Type]string {
 	return map[reflect.Type]string{
-		reflect.TypeFor[db.LateBody](): "OrderLate", reflect.TypeFor[db.VanishedBody](): "OrderVanished", reflect.TypeFor[jobs.Run](): "RunFinished",
+		reflect.TypeFor[orders.LateBody](): "OrderLate", reflect.TypeFor[orders.VanishedBody](): "OrderVanished", reflect.TypeFor[jobs.Run](): "RunFinished",
 	}
 }
 
 // events defines the messages.
 func (s *schemas) events() {
 	s.orderEvents()
-	late := s.define(db.LateBody{})
+	late := s.define(orders.LateBody{})
 	set(late, "order", ref("Order"))
 	truncatable(late, []string{"late_lines"}, "order")
-	vanished := s.define(db.VanishedBody{})
+	vanished := s.define(orders.VanishedBody{})
 	set(vanished, "order", ref("Order"))
 	truncatable(vanished, nil, "order")
 	run := s.define(jobs.Run{})

@@ -9,18 +9,18 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/plain"
-	"orderbeat/db"
+	"orderbeat/db/orders"
 )
 
 // ordersCSV writes orders as CSV, with the column names of the table orders.
-func ordersCSV(w io.Writer) func(page []db.StoredOrder, end bool) error {
+func ordersCSV(w io.Writer) func(page []orders.StoredOrder, end bool) error {
 	out := csv.NewWriter(w)
 	rows := [][]string{{
 		"provider", "account", "order_id", "reference", "ordered_on", "method", "status", "ordered_quantity", "shipped_quantity",
 		"open_quantity", "promised_on", "next_promised_on", "days_late", "revision", "first_seen_at", "last_seen_at", "last_changed_at",
 		"not_found_since",
 	}}
-	return func(page []db.StoredOrder, _ bool) error {
+	return func(page []orders.StoredOrder, _ bool) error {
 		for _, o := range page {
 			notFound := ""
 			if o.NotFoundSince != nil {

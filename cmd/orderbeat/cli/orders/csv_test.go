@@ -8,7 +8,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/cmd/orderbeat/cli"
-	"orderbeat/db"
+	"orderbeat/db/orders"
 )
 
 func TestCSVCellsAreNoFormulas(t *testing.T) {
@@ -16,9 +16,9 @@ func TestCSVCellsAreNoFormulas(t *testing.T) {
 	const hostile = "=cmd|' /C calc'!A0\x1b]0;pwned\a\x1b[31m\u009b2J\u202etxt\u2066x\u200f\r\x7f\x00"
 	controls := func(r rune) bool { return r != '\n' && r != '\t' && cli.Plain(string(r)) != string(r) }
 	texts := []string{hostile, "@SUM(1+1)", "+1", "-2+3", "\tx", "\rx", "4711"}
-	var page []db.StoredOrder
+	var page []orders.StoredOrder
 	for _, text := range texts {
-		page = append(page, db.StoredOrder{Order: clients.Order{Provider: "p", Account: text, OrderID: text, Reference: clients.Text(text), Method: clients.Text(text), OpenQuantity: clients.Pieces(-5)}})
+		page = append(page, orders.StoredOrder{Order: clients.Order{Provider: "p", Account: text, OrderID: text, Reference: clients.Text(text), Method: clients.Text(text), OpenQuantity: clients.Pieces(-5)}})
 	}
 	if err := ordersCSV(cli.NewTerminal(&out))(page, true); err != nil {
 		t.Fatal(err)

@@ -11,11 +11,12 @@ import (
 	"orderbeat/clients"
 	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/db"
+	"orderbeat/db/orders"
 	"orderbeat/db/outbox"
 )
 
 // readHistory reads every event of an order.
-func readHistory(ctx context.Context, database *db.DB, o db.StoredOrder) ([]outbox.Event, error) {
+func readHistory(ctx context.Context, database *db.DB, o orders.StoredOrder) ([]outbox.Event, error) {
 	const page = 200
 	events := []outbox.Event{}
 	for after := 0; ; {

@@ -11,6 +11,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/db"
+	"orderbeat/db/orders"
 	"orderbeat/db/outbox"
 )
 
@@ -83,9 +84,9 @@ func showOrder(ctx context.Context, a *cli.App, o orderOptions) error {
 }
 
 // findOrders finds orders by the supplier's number, or else by the customer's.
-func findOrders(ctx context.Context, database *db.DB, o orderOptions) ([]db.StoredOrder, error) {
+func findOrders(ctx context.Context, database *db.DB, o orderOptions) ([]orders.StoredOrder, error) {
 	const most = 50
-	f := db.OrderFilter{Provider: o.provider, Account: o.account, Limit: most}
+	f := orders.OrderFilter{Provider: o.provider, Account: o.account, Limit: most}
 	f.OrderID = o.name
 	found, _, err := database.Orders(ctx, f)
 	if err != nil || len(found) > 0 {
@@ -96,7 +97,7 @@ func findOrders(ctx context.Context, database *db.DB, o orderOptions) ([]db.Stor
 	return found, err
 }
 
-func printOrder(w io.Writer, o db.StoredOrder, documents db.OrderDocuments, events []outbox.Event) error {
+func printOrder(w io.Writer, o orders.StoredOrder, documents db.OrderDocuments, events []outbox.Event) error {
 	fmt.Fprintf(w, "%s  %s  %s\n", cli.Plain(o.OrderID), cli.Plain(cli.OrDash(string(o.Reference))), cli.Plain(o.Provider+"/"+o.Account))
 	fmt.Fprintf(w, "%s: %s ordered, %s shipped, %s open; promised %s%s\n",
 		o.Status, o.OrderedQuantity, o.ShippedQuantity, o.OpenQuantity, cli.OrDash(string(o.PromisedOn)), lateness(o))
@@ -125,7 +126,7 @@ func printOrder(w io.Writer, o db.StoredOrder, documents db.OrderDocuments, even
 }
 
 // lateness returns how late an order is: ", 3 days late (2026-11-24)".
-func lateness(o db.StoredOrder) string {
+func lateness(o orders.StoredOrder) string {
 	if o.DaysLate == 0 {
 		return ""
 	}

@@ -15,6 +15,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/db"
+	"orderbeat/db/orders"
 )
 
 // ListCommand returns the command that lists orders.
@@ -60,8 +61,8 @@ type ordersOptions struct {
 	asJSON, asCSV                               bool
 }
 
-func (o ordersOptions) filter(now time.Time) (db.OrderFilter, error) {
-	f := db.OrderFilter{
+func (o ordersOptions) filter(now time.Time) (orders.OrderFilter, error) {
+	f := orders.OrderFilter{
 		Provider: o.provider, Account: o.account, Status: clients.Status(o.status), Reference: o.reference,
 		Open: o.open, Late: o.late, Limit: o.limit,
 	}
@@ -99,8 +100,8 @@ func listOrders(ctx context.Context, a *cli.App, o ordersOptions) error {
 		}
 		return err
 	}
-	var found []db.StoredOrder
-	_, more, err := eachPage(ctx, database, filter, func(page []db.StoredOrder, _ bool) error {
+	var found []orders.StoredOrder
+	_, more, err := eachPage(ctx, database, filter, func(page []orders.StoredOrder, _ bool) error {
 		for _, o := range page {
 			o.Lines = nil // not shown in tables, and possibly large
 			found = append(found, o)
@@ -133,10 +134,10 @@ const printBytes = 4 << 20
 // time with end true. No read transaction is open while it prints, so that a slow pager or
 // pipe does not keep an old snapshot of the database. It returns the number of orders, and
 // whether there are more than the filter's limit.
-func eachPage(ctx context.Context, database *db.DB, f db.OrderFilter, print func(page []db.StoredOrder, end bool) error) (n int, more bool, err error) {
+func eachPage(ctx context.Context, database *db.DB, f orders.OrderFilter, print func(page []orders.StoredOrder, end bool) error) (n int, more bool, err error) {
 	for most := f.Limit; ; {
 		f.Limit = most - n
-		page, size := []db.StoredOrder{}, 0
+		page, size := []orders.StoredOrder{}, 0
 		more = false
 		for o, err := range database.EachOrder(ctx, f) {
 			if err != nil {
@@ -157,10 +158,10 @@ func eachPage(ctx context.Context, database *db.DB, f db.OrderFilter, print func
 }
 
 // ordersJSON writes one document, {"orders": […]}.
-func ordersJSON(w io.Writer) func(page []db.StoredOrder, end bool) error {
+func ordersJSON(w io.Writer) func(page []orders.StoredOrder, end bool) error {
 	before := "{\n  \"orders\": ["
 	written := false
-	return func(page []db.StoredOrder, end bool) error {
+	return func(page []orders.StoredOrder, end bool) error {
 		var out bytes.Buffer
 		enc := json.NewEncoder(&out)
 		enc.SetEscapeHTML(false)
@@ -185,29 +186,29 @@ func ordersJSON(w io.Writer) func(page []db.StoredOrder, end bool) error {
 }
 
 // lateTable lists orders by how late they are.
-func lateTable(w io.Writer, orders []db.StoredOrder) error {
-	slices.SortStableFunc(orders, func(a, b db.StoredOrder) int { return cmp.Compare(b.DaysLate, a.DaysLate) })
-	return printOrders(w, orders, "DAYS LATE", func(o db.StoredOrder) (promised clients.Date, last string) {
+func lateTable(w io.Writer, list []orders.StoredOrder) error {
+	slices.SortStableFunc(list, func(a, b orders.StoredOrder) int { return cmp.Compare(b.DaysLate, a.DaysLate) })
+	return printOrders(w, list, "DAYS LATE", func(o orders.StoredOrder) (promised clients.Date, last string) {
 		return o.NextPromisedOn, fmt.Sprint(o.DaysLate)
 	})
 }
 
-func ordersTable(w io.Writer, orders []db.StoredOrder) error {
-	return printOrders(w, orders, "CHANGED (UTC)", func(o db.StoredOrder) (promised clients.Date, last string) {
+func ordersTable(w io.Writer, list []orders.StoredOrder) error {
+	return printOrders(w, list, "CHANGED (UTC)", func(o orders.StoredOrder) (promised clients.Date, last string) {
 		return o.PromisedOn, cli.Minute(o.LastChangedAt)
 	})
 }
 
 // printOrders prints a table of orders. The column NOT FOUND SINCE appears if the provider no
 // longer knows one of them.
-func printOrders(w io.Writer, orders []db.StoredOrder, last string, own func(db.StoredOrder) (promised clients.Date, last string)) error {
+func printOrders(w io.Writer, list []orders.StoredOrder, last string, own func(orders.StoredOrder) (promised clients.Date, last string)) error {
 	header := []string{"ORDER", "REFERENCE", "ACCOUNT", "STATUS", "ORDERED", "SHIPPED", "OPEN", "PROMISED", last}
-	lost := slices.ContainsFunc(orders, func(o db.StoredOrder) bool { return o.NotFoundSince != nil })
+	lost := slices.ContainsFunc(list, func(o orders.StoredOrder) bool { return o.NotFoundSince != nil })
 	if lost {
 		header = append(header, "NOT FOUND SINCE")
 	}
-	rows := make([][]string, len(orders))
-	for i, o := range orders {
+	rows := make([][]string, len(list))
+	for i, o := range list {
 		promised, last := own(o)
 		rows[i] = []string{
 			o.OrderID, cli.OrDash(string(o.Reference)), o.Provider + "/" + o.Account, string(o.Status),

@@ -1,4 +1,4 @@
-package db
+package orders
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 // OpenOrders returns the open orders of an account. OrderedOn is the date when the supplier received
 // the order or, if unknown, the day it was first seen (UTC). Unlisted is set if the last request for
 // a window with that date did not return the order.
-func (s *orderStore) OpenOrders(ctx context.Context, provider, account string) ([]jobs.OpenOrder, error) {
+func (s *Store) OpenOrders(ctx context.Context, provider, account string) ([]jobs.OpenOrder, error) {
 	return sqlite.Fetch(ctx, s.file.Bulk(), func(rows *sql.Rows) (o jobs.OpenOrder, err error) {
 		err = rows.Scan(&o.OrderID, &o.OrderedOn, &o.Unlisted)
 		return o, err

@@ -1,10 +1,10 @@
-package db
+package orders
 
 // storeOrder inserts or replaces the row of an order.
-func (t orderTx) storeOrder(o *reportedOrder, revision int, seenAt, changedAt string) error {
+func (t Tx) storeOrder(o *Reported, revision int, seenAt, changedAt string) error {
 	_, err := t.Exec(storeOrderSQL, o.Provider, o.Account, o.OrderID, o.Reference, o.OrderedOn, o.Method, string(o.Status),
 		o.OrderedQuantity, o.ShippedQuantity, o.OpenQuantity, o.PromisedOn, o.NextPromisedOn,
-		revision, seenAt, seenAt, changedAt, o.fingerprint[:], o.document)
+		revision, seenAt, seenAt, changedAt, o.fingerprint[:], o.Document)
 	return err
 }
 
@@ -24,7 +24,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 // storeDespatches inserts the rows of an order's despatches, which are used to look up a bill of
 // lading. Other line data is only in the document: order_lines and schedule_lines are views.
-func (t orderTx) storeDespatches(o *reportedOrder) error {
+func (t Tx) storeDespatches(o *Reported) error {
 	for i := range o.Lines {
 		l := &o.Lines[i]
 		for seq, s := range l.Despatches {
@@ -38,7 +38,7 @@ func (t orderTx) storeDespatches(o *reportedOrder) error {
 }
 
 // deleteDespatches deletes the rows of an order's despatches.
-func (t orderTx) deleteDespatches(o *reportedOrder) error {
+func (t Tx) deleteDespatches(o *Reported) error {
 	_, err := t.Exec(deleteDespatchesSQL, o.Provider, o.Account, o.OrderID)
 	return err
 }

@@ -1,4 +1,4 @@
-package db
+package orders
 
 import (
 	"database/sql"
@@ -30,7 +30,7 @@ type Notice struct {
 
 // enqueueNotice puts a notice into the outbox, after the pending events of its order. id
 // distinguishes it from other messages about the order.
-func (t orderTx) enqueueNotice(kind, id string, at time.Time, runID, traceparent string, n Notice, body any) error {
+func (t Tx) enqueueNotice(kind, id string, at time.Time, runID, traceparent string, n Notice, body any) error {
 	text, err := sqlite.EncodeJSON(body)
 	if err != nil {
 		return err
@@ -58,15 +58,15 @@ type VanishedBody struct {
 	JobID string `json:"job_id"`
 }
 
-// noteNotFound sets not_found_since of orders that were requested by number and are missing in a
+// NoteNotFound sets not_found_since of orders that were requested by number and are missing in a
 // complete response. For open ones it puts a vanished message into the outbox, once until they are
 // seen again.
-func (t orderTx) noteNotFound(o *jobs.Outcome, list []reportedOrder, traceparent string) error {
+func (t Tx) NoteNotFound(o *jobs.Outcome, list []Reported, traceparent string) error {
 	if o.State != jobs.Succeeded || len(o.OrderIDs) == 0 || o.Remaps != "" {
 		return nil
 	}
 	missing := slices.DeleteFunc(slices.Clone(o.OrderIDs), func(id string) bool {
-		return slices.ContainsFunc(list, func(seen reportedOrder) bool { return seen.OrderID == id })
+		return slices.ContainsFunc(list, func(seen Reported) bool { return seen.OrderID == id })
 	})
 	if len(missing) == 0 {
 		return nil

@@ -1,4 +1,4 @@
-package db
+package orders
 
 import (
 	"context"
@@ -13,12 +13,12 @@ import (
 )
 
 // History returns up to limit events of an order with a revision greater than after, oldest first.
-func (s *orderStore) History(ctx context.Context, provider, account, orderID string, after, limit int) ([]outbox.Event, error) {
+func (s *Store) History(ctx context.Context, provider, account, orderID string, after, limit int) ([]outbox.Event, error) {
 	return sqlite.Collect(s.EachEvent(ctx, provider, account, orderID, after, limit))
 }
 
-// EachEvent streams the events of [DB.History], like [DB.EachOrder].
-func (s *orderStore) EachEvent(ctx context.Context, provider, account, orderID string, after, limit int) iter.Seq2[outbox.Event, error] {
+// EachEvent streams the events of [Store.History], like [Store.EachOrder].
+func (s *Store) EachEvent(ctx context.Context, provider, account, orderID string, after, limit int) iter.Seq2[outbox.Event, error] {
 	args := []any{provider, account, orderID, after, limit}
 	return sqlite.EachRow(ctx, s.file.Bulk(), historySQL, args, func(rows *sql.Rows) (e outbox.Event, err error) {
 		err = rows.Scan(e.Dest()...)
@@ -31,29 +31,29 @@ SELECT ` + outbox.EventColumns + ` FROM order_events AS e
  WHERE provider = ? AND account = ? AND order_id = ? AND revision > ?
  ORDER BY revision LIMIT ?`
 
-// event is a new history entry, without the order itself.
-type event struct {
-	kind        string
-	revision    int
-	changes     string // JSON
-	previous    clients.Status
-	traceparent string
+// NewEvent is a new history entry, without the order itself.
+type NewEvent struct {
+	Kind        string
+	Revision    int
+	Changes     string // JSON
+	Previous    clients.Status
+	Traceparent string
 }
 
-// addEvent appends an event to an order's history and puts it into the outbox.
-func (t orderTx) addEvent(o *jobs.Outcome, order *reportedOrder, e event) error {
+// AddEvent appends an event to an order's history and puts it into the outbox.
+func (t Tx) AddEvent(o *jobs.Outcome, order *Reported, e NewEvent) error {
 	key := outbox.Token(order.Provider) + "." + outbox.Token(order.Account) + "." + outbox.Token(order.OrderID)
-	id := key + "." + strconv.Itoa(e.revision)
+	id := key + "." + strconv.Itoa(e.Revision)
 	row, err := t.Insert(addEventSQL,
-		id, order.Provider, order.Account, order.OrderID, e.revision, e.kind, order.Reference,
-		string(order.Status), sqlite.OrNull(string(e.previous)), o.RunID, o.ID, sqlite.Stamp(o.AskedAt), e.changes, order.document)
+		id, order.Provider, order.Account, order.OrderID, e.Revision, e.Kind, order.Reference,
+		string(order.Status), sqlite.OrNull(string(e.Previous)), o.RunID, o.ID, sqlite.Stamp(o.AskedAt), e.Changes, order.Document)
 	if err != nil {
 		return err
 	}
 	return outbox.Enqueue(t.Tx, &outbox.Entry{
-		Topic: "orders", Subject: "orders." + key, MsgID: id, Type: e.kind,
+		Topic: "orders", Subject: "orders." + key, MsgID: id, Type: e.Kind,
 		CESubject: outbox.Token(order.Account) + "/" + outbox.Token(order.OrderID), Provider: order.Provider,
-		Time: o.AskedAt, Traceparent: e.traceparent, Event: row, RunID: o.RunID,
+		Time: o.AskedAt, Traceparent: e.Traceparent, Event: row, RunID: o.RunID,
 	})
 }
 

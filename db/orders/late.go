@@ -1,4 +1,4 @@
-package db
+package orders
 
 import (
 	"context"
@@ -39,8 +39,8 @@ const responseRetention = 35 * 24 * time.Hour
 // AccountDate records today's date in an account's time zone and puts an event into the outbox for
 // each order that is newly late. It returns their number. An order is published as late once per
 // promised date.
-func (s *orderStore) AccountDate(ctx context.Context, provider, account, timezone string, today clients.Date) (late int, err error) {
-	err = s.do(ctx, 1, sqlite.AsOpened, func(t orderTx) error {
+func (s *Store) AccountDate(ctx context.Context, provider, account, timezone string, today clients.Date) (late int, err error) {
+	err = s.do(ctx, 1, sqlite.AsOpened, func(t Tx) error {
 		if _, err := t.Exec(accountDateSQL, provider, account, timezone, string(today)); err != nil {
 			return err
 		}
@@ -56,7 +56,7 @@ func (s *orderStore) AccountDate(ctx context.Context, provider, account, timezon
 	}
 	for batch := range slices.Chunk(ids, lateBatch) {
 		n := 0
-		err := s.do(ctx, lateBatch, sqlite.AsOpened, func(t orderTx) (err error) {
+		err := s.do(ctx, lateBatch, sqlite.AsOpened, func(t Tx) (err error) {
 			n, err = t.noticeLateOf(provider, account, batch, today)
 			return err
 		})
@@ -77,7 +77,7 @@ INSERT INTO accounts (provider, account, timezone, local_date) VALUES (?, ?, ?, 
 
 // newlyLate returns the late orders of an account that were not published as late for the same
 // promised date, sorted by date.
-func (s *orderStore) newlyLate(ctx context.Context, provider, account string, today clients.Date) (ids []string, err error) {
+func (s *Store) newlyLate(ctx context.Context, provider, account string, today clients.Date) (ids []string, err error) {
 	err = sqlite.Query(ctx, s.file.Bulk(), func(rows *sql.Rows) error {
 		var id string
 		err := rows.Scan(&id)
@@ -95,7 +95,7 @@ SELECT order_id FROM orders AS o INDEXED BY orders_open
  ORDER BY next_promised_on, order_id`
 
 // noticeLateOf puts events for the late ones of an account's orders into the outbox.
-func (t orderTx) noticeLateOf(provider, account string, ids []string, today clients.Date) (n int, err error) {
+func (t Tx) noticeLateOf(provider, account string, ids []string, today clients.Date) (n int, err error) {
 	keys, err := sqlite.EncodeJSON(ids)
 	if err != nil {
 		return 0, err
@@ -138,12 +138,12 @@ SELECT document, revision FROM orders
  ORDER BY next_promised_on, order_id`
 
 // noticeLate puts events for the late ones of an outcome's new or changed orders into the outbox. It
-// does nothing until the account's date is recorded ([DB.AccountDate]).
-func (t orderTx) noticeLate(o *jobs.Outcome, list []reportedOrder, traceparent string) error {
+// does nothing until the account's date is recorded ([Store.AccountDate]).
+func (t Tx) noticeLate(o *jobs.Outcome, list []Reported, traceparent string) error {
 	var today clients.Date
 	for i := range list {
 		order := &list[i]
-		if !order.touched || order.NextPromisedOn == "" {
+		if !order.Touched || order.NextPromisedOn == "" {
 			continue
 		}
 		if today == "" {
@@ -154,7 +154,7 @@ func (t orderTx) noticeLate(o *jobs.Outcome, list []reportedOrder, traceparent s
 		if order.NextPromisedOn >= today {
 			continue
 		}
-		if _, err := t.enqueueLate(order.Order, order.revision, order.document, today, traceparent); err != nil {
+		if _, err := t.enqueueLate(order.Order, order.revision, order.Document, today, traceparent); err != nil {
 			return fmt.Errorf("order %s: %w", order.OrderID, err)
 		}
 	}
@@ -165,7 +165,7 @@ const todaySQL = `SELECT (SELECT local_date FROM accounts WHERE provider = ? AND
 
 // enqueueLate puts the event of a late order into the outbox. It returns false if that was already
 // done for the same promised date.
-func (t orderTx) enqueueLate(o *clients.Order, revision int, document string, today clients.Date, traceparent string) (bool, error) {
+func (t Tx) enqueueLate(o *clients.Order, revision int, document string, today clients.Date, traceparent string) (bool, error) {
 	now := time.Now()
 	n, err := t.Exec(lateNoticeSQL, o.Provider, o.Account, o.OrderID, o.NextPromisedOn, sqlite.Stamp(now))
 	if err != nil || n == 0 {

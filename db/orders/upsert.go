@@ -1,4 +1,4 @@
-package db
+package orders
 
 import (
 	"bytes"
@@ -17,20 +17,20 @@ import (
 	"orderbeat/jobs"
 )
 
-// reportedOrder is a reported order, encoded before the write transaction so that other writers do
+// Reported is a reported order, encoded before the write transaction so that other writers do
 // not wait for it.
-type reportedOrder struct {
+type Reported struct {
 	*clients.Order
 	fingerprint [16]byte
-	document    string
-	touched     bool // new or changed
+	Document    string
+	Touched     bool // new or changed
 	revision    int  // stored revision, if touched
 }
 
-// reportedOrders encodes the orders of an outcome, sorted by key for locality in the file. If an order
+// Encode encodes the orders of an outcome, sorted by key for locality in the file. If an order
 // is reported twice, the last one wins.
-func reportedOrders(o *jobs.Outcome) ([]reportedOrder, error) {
-	list := make([]reportedOrder, 0, len(o.Orders))
+func Encode(o *jobs.Outcome) ([]Reported, error) {
+	list := make([]Reported, 0, len(o.Orders))
 	var buf []byte
 	for i := range o.Orders {
 		order := &o.Orders[i]
@@ -38,19 +38,19 @@ func reportedOrders(o *jobs.Outcome) ([]reportedOrder, error) {
 			return nil, fmt.Errorf("order %.80q belongs to %.80q %.80q, not to %s %s",
 				order.OrderID, order.Provider, order.Account, o.Provider, o.Account)
 		}
-		list = append(list, reportedOrder{Order: order})
+		list = append(list, Reported{Order: order})
 		buf = list[i].encode(o.Volatile, buf)
 	}
 	slices.Reverse(list)
-	slices.SortStableFunc(list, func(a, b reportedOrder) int { return cmp.Compare(a.OrderID, b.OrderID) })
-	return slices.CompactFunc(list, func(a, b reportedOrder) bool { return a.OrderID == b.OrderID }), nil
+	slices.SortStableFunc(list, func(a, b Reported) int { return cmp.Compare(a.OrderID, b.OrderID) })
+	return slices.CompactFunc(list, func(a, b Reported) bool { return a.OrderID == b.OrderID }), nil
 }
 
 // encode sets the order's document, using buf, and its fingerprint. The fingerprint includes
 // unmapped values, so that an order is stored again if only these differ.
-func (o *reportedOrder) encode(volatile []string, buf []byte) []byte {
+func (o *Reported) encode(volatile []string, buf []byte) []byte {
 	buf = o.AppendJSON(buf[:0])
-	o.document = string(buf)
+	o.Document = string(buf)
 	o.fingerprint = o.Fingerprint(volatile)
 	if len(o.Unmapped) > 0 {
 		sum := sha256.Sum256(fmt.Appendf(o.fingerprint[:], "%q", o.Unmapped))
@@ -60,7 +60,7 @@ func (o *reportedOrder) encode(volatile []string, buf []byte) []byte {
 }
 
 // fillUnread replaces unreadable values of an order with the stored ones.
-func (t orderTx) fillUnread(o *jobs.Outcome, order *reportedOrder) error {
+func (t Tx) fillUnread(o *jobs.Outcome, order *Reported) error {
 	var stored clients.Order
 	if err := t.Row(documentSQL, []any{o.Provider, o.Account, order.OrderID}, sqlite.JSON(&stored), &stored.NextPromisedOn); err != nil {
 		return err
@@ -78,11 +78,11 @@ type storedVersion struct {
 }
 
 // is reports whether an order equals the stored version.
-func (k storedVersion) is(o *reportedOrder) bool { return bytes.Equal(k.fingerprint, o.fingerprint[:]) }
+func (k storedVersion) is(o *Reported) bool { return bytes.Equal(k.fingerprint, o.fingerprint[:]) }
 
-// upsertOrders stores the orders of one outcome and adds events for new and changed orders to the
+// Upsert stores the orders of one outcome and adds events for new and changed orders to the
 // history and the outbox.
-func (t orderTx) upsertOrders(o *jobs.Outcome, list []reportedOrder, traceparent string) (tally jobs.Tally, err error) {
+func (t Tx) Upsert(o *jobs.Outcome, list []Reported, traceparent string) (tally jobs.Tally, err error) {
 	if len(list) == 0 {
 		return tally, nil
 	}
@@ -106,7 +106,7 @@ func (t orderTx) upsertOrders(o *jobs.Outcome, list []reportedOrder, traceparent
 		switch {
 		case !ok:
 			tally.Created++
-			order.touched = true
+			order.Touched = true
 			err = t.insertOrder(o, order, traceparent)
 		case requestedAt < before.seenAt && before.seenAt <= now: // a seenAt in the future was recorded before a backward clock change
 			tally.Unchanged++ // older than the stored version
@@ -116,7 +116,7 @@ func (t orderTx) upsertOrders(o *jobs.Outcome, list []reportedOrder, traceparent
 				same = append(same, order.OrderID)
 			}
 		default:
-			if order.touched, err = t.updateOrder(o, order, before, traceparent); order.touched {
+			if order.Touched, err = t.updateOrder(o, order, before, traceparent); order.Touched {
 				tally.Changed++
 			} else {
 				tally.Unchanged++
@@ -133,8 +133,8 @@ func (t orderTx) upsertOrders(o *jobs.Outcome, list []reportedOrder, traceparent
 	return tally, t.noticeLate(o, list, traceparent)
 }
 
-// wouldChange reports whether the orders of an outcome differ from the stored ones.
-func (t orderTx) wouldChange(o *jobs.Outcome, list []reportedOrder) (bool, error) {
+// WouldChange reports whether the orders of an outcome differ from the stored ones.
+func (t Tx) WouldChange(o *jobs.Outcome, list []Reported) (bool, error) {
 	stored, err := t.storedOrders(o, list)
 	if err != nil {
 		return false, err
@@ -150,7 +150,7 @@ func (t orderTx) wouldChange(o *jobs.Outcome, list []reportedOrder) (bool, error
 }
 
 // storedOrders looks up the stored versions of orders with one statement.
-func (t orderTx) storedOrders(o *jobs.Outcome, list []reportedOrder) (map[string]storedVersion, error) {
+func (t Tx) storedOrders(o *jobs.Outcome, list []Reported) (map[string]storedVersion, error) {
 	stored := make(map[string]storedVersion, len(list))
 	ids := make([]string, len(list))
 	for i := range list {
@@ -176,7 +176,7 @@ SELECT order_id, revision, fingerprint, last_seen_at, last_changed_at FROM order
 
 // markSame updates last_seen_at of the unchanged orders and reports whether all orders are unchanged.
 // This is the usual case and requires one statement.
-func (t orderTx) markSame(o *jobs.Outcome, list []reportedOrder, requestedAt, now string) (bool, error) {
+func (t Tx) markSame(o *jobs.Outcome, list []Reported, requestedAt, now string) (bool, error) {
 	reported := make([]byte, 0, 64*len(list))
 	for i := range list {
 		if list[i].AnyUnread() {
@@ -204,7 +204,7 @@ UPDATE orders SET last_seen_at = ?1, not_found_since = CASE WHEN not_found_since
           AND (o.last_seen_at <= ?1 OR o.last_seen_at > ?5))`
 
 // markSeen updates last_seen_at of unchanged orders.
-func (t orderTx) markSeen(o *jobs.Outcome, ids []string, requestedAt string) error {
+func (t Tx) markSeen(o *jobs.Outcome, ids []string, requestedAt string) error {
 	if len(ids) == 0 {
 		return nil
 	}
@@ -221,20 +221,20 @@ const seenSQL = `
 UPDATE orders SET last_seen_at = ?, not_found_since = CASE WHEN not_found_since > ? THEN not_found_since END
  WHERE provider = ? AND account = ? AND order_id IN (SELECT value FROM json_each(?))`
 
-func (t orderTx) insertOrder(o *jobs.Outcome, order *reportedOrder, traceparent string) error {
+func (t Tx) insertOrder(o *jobs.Outcome, order *Reported, traceparent string) error {
 	order.revision = 1
-	if err := t.storeOrder(order, 1, sqlite.Stamp(o.AskedAt), changedAt(o)); err != nil {
+	if err := t.storeOrder(order, 1, sqlite.Stamp(o.AskedAt), ChangedAt(o)); err != nil {
 		return err
 	}
 	if err := t.storeDespatches(order); err != nil {
 		return err
 	}
-	return t.addEvent(o, order, event{kind: outbox.TypeOrderCreated, revision: 1, changes: "[]", traceparent: traceparent})
+	return t.AddEvent(o, order, NewEvent{Kind: outbox.TypeOrderCreated, Revision: 1, Changes: "[]", Traceparent: traceparent})
 }
 
 // updateOrder stores an order whose fingerprint changed. It returns false if no field changed: the
 // fingerprint also differs if a newer program version computes it differently.
-func (t orderTx) updateOrder(o *jobs.Outcome, order *reportedOrder, before storedVersion, traceparent string) (bool, error) {
+func (t Tx) updateOrder(o *jobs.Outcome, order *Reported, before storedVersion, traceparent string) (bool, error) {
 	var was clients.Order
 	if err := t.Row(documentSQL, []any{o.Provider, o.Account, order.OrderID}, sqlite.JSON(&was), &was.NextPromisedOn); err != nil {
 		return false, err
@@ -242,7 +242,7 @@ func (t orderTx) updateOrder(o *jobs.Outcome, order *reportedOrder, before store
 	revision, changed := before.revision, before.changedAt
 	changes := clients.Diff(&was, order.Order, o.Volatile)
 	if len(changes) > 0 {
-		revision, changed = revision+1, changedAt(o)
+		revision, changed = revision+1, ChangedAt(o)
 	}
 	order.revision = revision
 	if err := t.storeOrder(order, revision, sqlite.Stamp(o.AskedAt), changed); err != nil {
@@ -261,16 +261,16 @@ func (t orderTx) updateOrder(o *jobs.Outcome, order *reportedOrder, before store
 	if err != nil {
 		return false, err
 	}
-	return true, t.addEvent(o, order, event{
-		kind: outbox.TypeOrderChanged, revision: revision, changes: text, previous: was.Status, traceparent: traceparent,
+	return true, t.AddEvent(o, order, NewEvent{
+		Kind: outbox.TypeOrderChanged, Revision: revision, Changes: text, Previous: was.Status, Traceparent: traceparent,
 	})
 }
 
 const documentSQL = `SELECT document, next_promised_on FROM orders WHERE provider = ? AND account = ? AND order_id = ?`
 
-// changedAt returns the time of a change: when the request was sent or, for a remap job, when it
+// ChangedAt returns the time of a change: when the request was sent or, for a remap job, when it
 // finished.
-func changedAt(o *jobs.Outcome) string {
+func ChangedAt(o *jobs.Outcome) string {
 	if jobs.Kinds[o.Kind].Remaps {
 		return sqlite.Stamp(o.FinishedAt)
 	}

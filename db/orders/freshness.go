@@ -1,4 +1,4 @@
-package db
+package orders
 
 import (
 	"context"
@@ -24,7 +24,7 @@ type AccountFreshness struct {
 
 // Freshness returns the accounts of a provider ("" for all) for which orders were requested, sorted
 // by name.
-func (s *orderStore) Freshness(ctx context.Context, provider string) ([]AccountFreshness, error) {
+func (s *Store) Freshness(ctx context.Context, provider string) ([]AccountFreshness, error) {
 	return sqlite.Fetch(ctx, s.file.Readers(), func(rows *sql.Rows) (f AccountFreshness, err error) {
 		err = rows.Scan(&f.Provider, &f.Account, sqlite.TimeOrNil(&f.LastSuccessAt), sqlite.TimeOrNil(&f.LastFailureAt),
 			sqlite.Text(&f.FailureCode))
@@ -36,10 +36,10 @@ const freshnessSQL = `
 SELECT provider, account, last_success_at, last_failure_at, failure_code FROM freshness
  WHERE ? = '' OR provider = ? ORDER BY provider, account`
 
-// updateFreshness records the result of a request for orders and, for a complete response for a range
+// UpdateFreshness records the result of a request for orders and, for a complete response for a range
 // of order dates, the range: open orders of that range that were not seen since are unlisted
-// ([DB.OpenOrders]). Kinds that do not request orders do not affect freshness.
-func (t orderTx) updateFreshness(o *jobs.Outcome) error {
+// ([Store.OpenOrders]). Kinds that do not request orders do not affect freshness.
+func (t Tx) UpdateFreshness(o *jobs.Outcome) error {
 	if kind := jobs.Kinds[o.Kind]; kind.Request != nil || kind.Remaps {
 		return nil
 	}

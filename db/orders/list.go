@@ -1,4 +1,4 @@
-package db
+package orders
 
 import (
 	"bytes"
@@ -15,27 +15,27 @@ import (
 	"orderbeat/db/sqlite"
 )
 
-// orderStore reads orders and publishes those that are late.
-type orderStore struct {
+// Store reads orders and publishes those that are late.
+type Store struct {
 	file *sqlite.DB
-	// text reads one order ([DB.OrderText]).
+	// text reads one order ([Store.OrderText]).
 	text *sqlite.Statement
 }
 
-// newOrderStore returns the orders of a file.
-func newOrderStore(file *sqlite.DB) *orderStore {
-	return &orderStore{file: file, text: sqlite.NewStatement(file.Bulk(), orderTextSQL)}
+// New returns the orders of a file.
+func New(file *sqlite.DB) *Store {
+	return &Store{file: file, text: sqlite.NewStatement(file.Bulk(), orderTextSQL)}
 }
 
-// orderTx is a transaction on orders.
-type orderTx struct{ *sqlite.Tx }
+// Tx is a transaction on orders.
+type Tx struct{ *sqlite.Tx }
 
-// inOrders returns a transaction on orders.
-func inOrders(t *sqlite.Tx) orderTx { return orderTx{t} }
+// In returns a transaction on orders.
+func In(t *sqlite.Tx) Tx { return Tx{t} }
 
 // do runs an operation in a transaction.
-func (s *orderStore) do(ctx context.Context, rows int, wait sqlite.Durability, run func(orderTx) error) error {
-	return s.file.Write(ctx, rows, wait, func(t *sqlite.Tx) error { return run(orderTx{t}) })
+func (s *Store) do(ctx context.Context, rows int, wait sqlite.Durability, run func(Tx) error) error {
+	return s.file.Write(ctx, rows, wait, func(t *sqlite.Tx) error { return run(Tx{t}) })
 }
 
 // StoredOrder is the current version of an order.
@@ -58,7 +58,7 @@ type StoredOrder struct {
 }
 
 // Order returns one order; ok is false if it does not exist.
-func (s *orderStore) Order(ctx context.Context, provider, account, orderID string) (StoredOrder, bool, error) {
+func (s *Store) Order(ctx context.Context, provider, account, orderID string) (StoredOrder, bool, error) {
 	o, err := scanOrder(s.file.Bulk().QueryRowContext(ctx, orderSQL, provider, account, orderID))
 	if errors.Is(err, sql.ErrNoRows) {
 		return StoredOrder{}, false, nil
@@ -87,8 +87,8 @@ type OrderText struct {
 	NotFoundSince *time.Time // [StoredOrder.NotFoundSince]
 }
 
-// OrderText returns one order; found is false if it does not exist. It is cheaper than [DB.Order].
-func (s *orderStore) OrderText(ctx context.Context, provider, account, orderID string) (t OrderText, found bool, err error) {
+// OrderText returns one order; found is false if it does not exist. It is cheaper than [Store.Order].
+func (s *Store) OrderText(ctx context.Context, provider, account, orderID string) (t OrderText, found bool, err error) {
 	err = s.text.Row(ctx, []any{provider, account, orderID}, (*sqlite.Raw)(&t.Document), &t.Revision, sqlite.Time(&t.LastSeenAt), sqlite.TimeOrNil(&t.NotFoundSince))
 	if errors.Is(err, sql.ErrNoRows) {
 		return t, false, nil
@@ -133,7 +133,7 @@ var ErrCursor = errors.New("invalid cursor for this list")
 // Orders returns a page of orders and the cursor of the next page, "" for the last page. Orders are
 // sorted by provider, account and order id. With ChangedSince they are sorted by the time of the last
 // change first, so that orders that change during paging are on a later page.
-func (s *orderStore) Orders(ctx context.Context, f OrderFilter) ([]StoredOrder, string, error) {
+func (s *Store) Orders(ctx context.Context, f OrderFilter) ([]StoredOrder, string, error) {
 	page, err := sqlite.Collect(s.EachOrder(ctx, f))
 	if err != nil || len(page) <= sqlite.Limit(f.Limit) {
 		return page, "", err
@@ -145,7 +145,7 @@ func (s *orderStore) Orders(ctx context.Context, f OrderFilter) ([]StoredOrder, 
 // EachOrder streams the orders of a page, and one more if another page follows. A caller that stops
 // early can continue with [OrderFilter.CursorAfter]. The read transaction stays open until the loop
 // ends and prevents checkpoints, so the loop body must not block.
-func (s *orderStore) EachOrder(ctx context.Context, f OrderFilter) iter.Seq2[StoredOrder, error] {
+func (s *Store) EachOrder(ctx context.Context, f OrderFilter) iter.Seq2[StoredOrder, error] {
 	query, args, err := f.query()
 	if err != nil {
 		return func(yield func(StoredOrder, error) bool) { yield(StoredOrder{}, err) }

@@ -1,4 +1,4 @@
-package db // internal: gives external tests access to the queries
+package orders // internal: gives external tests access to the queries
 
 import (
 	"time"
@@ -6,8 +6,8 @@ import (
 	"orderbeat/db/queryplan"
 )
 
-// OrderQueries returns the queries of the package on growing tables.
-func OrderQueries() []queryplan.Query {
+// Queries returns the queries of the package on growing tables.
+func Queries() []queryplan.Query {
 	list := []queryplan.Query{
 		queryplan.Of("known", knownSQL, "p", "a", "[]"),
 		queryplan.Of("same", sameSQL, "t", "p", "a", "{}", "t"),
