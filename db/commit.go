@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"orderbeat/db/documents"
 	"orderbeat/db/orders"
 	"orderbeat/db/runs"
 	"orderbeat/db/sqlite"
@@ -49,7 +50,7 @@ func (d *DB) Commit(ctx context.Context, o jobs.Outcome) (Committed, error) {
 	if err != nil {
 		return Committed{}, fmt.Errorf("job %s: %w: %w", o.ID, ErrOutcome, err)
 	}
-	docs, err := documents(&o)
+	docs, err := documents.Encode(&o)
 	if err != nil {
 		return Committed{}, fmt.Errorf("job %s: %w: %w", o.ID, ErrOutcome, err)
 	}
@@ -87,15 +88,15 @@ type tx struct {
 	*sqlite.Tx
 	runs      runs.Tx
 	orders    orders.Tx
-	documents documentTx
+	documents documents.Tx
 }
 
 func (d *DB) in(t *sqlite.Tx) tx {
-	return tx{t, d.runStore.In(t), orders.In(t), inDocuments(t)}
+	return tx{t, d.runStore.In(t), orders.In(t), documents.In(t)}
 }
 
 // applyOutcome is the transaction of [DB.Commit].
-func (t tx) applyOutcome(o *jobs.Outcome, list []orders.Reported, docs []document) (c Committed, err error) {
+func (t tx) applyOutcome(o *jobs.Outcome, list []orders.Reported, docs []documents.Document) (c Committed, err error) {
 	job, err := t.runs.Job(o.ID)
 	if err != nil {
 		return c, err
@@ -117,7 +118,7 @@ func (t tx) applyOutcome(o *jobs.Outcome, list []orders.Reported, docs []documen
 	if err := t.orders.NoteNotFound(o, list, job.Traceparent); err != nil {
 		return c, err
 	}
-	if err := t.documents.applyDocuments(o, list, docs, job.Traceparent, &c.Tally); err != nil {
+	if err := t.documents.Apply(o, list, docs, job.Traceparent, &c.Tally); err != nil {
 		return c, err
 	}
 	if err := t.runs.EndAttempt(o, c.Tally); err != nil {

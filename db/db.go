@@ -18,6 +18,7 @@ import (
 	"orderbeat/auth"
 	"orderbeat/auth/mask"
 	"orderbeat/db/alerts"
+	"orderbeat/db/documents"
 	"orderbeat/db/jobqueue"
 	"orderbeat/db/orders"
 	"orderbeat/db/outbox"
@@ -83,6 +84,7 @@ type DB struct {
 // The stores of a database, by names that differ.
 type (
 	outboxStore        = outbox.Store
+	documentStore      = documents.Store
 	orderStore         = orders.Store
 	runStore           = runs.Store
 	queueStore         = jobqueue.Store
@@ -98,7 +100,7 @@ func newDB(file, data *sqlite.DB, secrets *mask.Set) *DB {
 		alertStore:     alerts.New(data),
 		queueStore:     jobqueue.New(data),
 		orderStore:     orders.New(data),
-		documentStore:  newDocumentStore(data),
+		documentStore:  documents.New(data),
 		exchangeStore:  newExchangeStore(data),
 		retentionStore: newRetentionStore(data),
 		tokens:         newTokenStore(file),

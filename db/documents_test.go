@@ -12,6 +12,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/db/dbtest"
+	"orderbeat/db/documents"
 	"orderbeat/db/orders"
 	"orderbeat/db/outbox"
 	"orderbeat/jobs"
@@ -299,12 +300,12 @@ func TestDocumentsOfAnOrderAreRead(t *testing.T) {
 	advise(t, d, dbtest.Noon, late, early, advice("BOL3", "SO2"))
 	bill(t, d, dbtest.Noon, invoice("1", "SO1", "SO2"))
 	got, err := d.Documents(t.Context(), "michelin", "detroit", "SO1")
-	want := db.OrderDocuments{Advices: []clients.Advice{early, late}, Invoices: []clients.Invoice{invoice("1", "SO1", "SO2")}}
+	want := documents.OrderDocuments{Advices: []clients.Advice{early, late}, Invoices: []clients.Invoice{invoice("1", "SO1", "SO2")}}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 	none, err := d.Documents(t.Context(), "michelin", "detroit", "SO9")
-	if diff := cmp.Diff(db.OrderDocuments{Advices: []clients.Advice{}, Invoices: []clients.Invoice{}}, none); diff != "" || err != nil {
+	if diff := cmp.Diff(documents.OrderDocuments{Advices: []clients.Advice{}, Invoices: []clients.Invoice{}}, none); diff != "" || err != nil {
 		t.Errorf("none: %v (-want +got):\n%s", err, diff)
 	}
 }

@@ -3,6 +3,7 @@ package db
 import (
 	"time"
 
+	"orderbeat/db/documents"
 	"orderbeat/db/orders"
 	"orderbeat/jobs"
 )
@@ -12,7 +13,7 @@ const remapPause = time.Second
 
 // deferRemap postpones a remap job if it would change something while newer responses of its run
 // are not mapped yet: only the newest response with an order counts.
-func (t *tx) deferRemap(o *jobs.Outcome, list []orders.Reported, docs []document) (bool, error) {
+func (t *tx) deferRemap(o *jobs.Outcome, list []orders.Reported, docs []documents.Document) (bool, error) {
 	if !jobs.Kinds[o.Kind].Remaps || len(list)+len(docs) == 0 {
 		return false, nil
 	}
@@ -22,7 +23,7 @@ func (t *tx) deferRemap(o *jobs.Outcome, list []orders.Reported, docs []document
 	}
 	changes, err := t.orders.WouldChange(o, list)
 	if err == nil && !changes {
-		changes, err = t.documents.wouldChange(o, docs)
+		changes, err = t.documents.WouldChange(o, docs)
 	}
 	if err != nil || !changes {
 		return false, err

@@ -10,6 +10,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/db/dbtest"
+	"orderbeat/db/documents"
 	"orderbeat/db/orders"
 )
 
@@ -131,7 +132,7 @@ func TestUnreadableDocumentFieldsKeepTheirStoredValues(t *testing.T) {
 	}
 	wantAdvice, wantInvoice := advice("BOL1", "SO1"), invoice("1", "SO1")
 	wantAdvice.Unmapped, wantInvoice.Unmapped = a.Unmapped, i.Unmapped
-	if diff := cmp.Diff(db.OrderDocuments{Advices: []clients.Advice{wantAdvice}, Invoices: []clients.Invoice{wantInvoice}}, docs); diff != "" {
+	if diff := cmp.Diff(documents.OrderDocuments{Advices: []clients.Advice{wantAdvice}, Invoices: []clients.Invoice{wantInvoice}}, docs); diff != "" {
 		t.Errorf("documents (-want +got):\n%s", diff)
 	}
 	// When they become readable, nothing is unmapped and there is no event.

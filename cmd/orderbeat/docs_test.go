@@ -28,8 +28,8 @@ type snippet struct {
 
 func (s snippet) String() string { return fmt.Sprintf("%s:%d", s.file, s.line) }
 
-// documents are the names of all documents, relative to the root of the repository.
-func documents(t *testing.T) []string {
+// docFiles are the names of all documents, relative to the root of the repository.
+func docFiles(t *testing.T) []string {
 	t.Helper()
 	docs, err := filepath.Glob("../../docs/*.md")
 	if err != nil || len(docs) == 0 {
@@ -71,7 +71,7 @@ func snippets(t *testing.T, name string) (list []snippet) {
 // TestDocumentedSnippets checks the blocks of every document: JSON is valid, TOML is a
 // configuration or a declaration that is accepted, and commands exist with these flags.
 func TestDocumentedSnippets(t *testing.T) {
-	for _, name := range documents(t) {
+	for _, name := range docFiles(t) {
 		all := snippets(t, name)
 		for _, s := range all {
 			switch s.language {
@@ -345,7 +345,7 @@ var (
 // that a link names.
 func TestDocumentedLinksResolve(t *testing.T) {
 	checked := 0
-	for _, name := range append(documents(t), "CHANGELOG.md") {
+	for _, name := range append(docFiles(t), "CHANGELOG.md") {
 		text, err := os.ReadFile("../../" + name)
 		if err != nil {
 			t.Fatal(err)

@@ -7,7 +7,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/cmd/orderbeat/cli"
-	"orderbeat/db"
+	"orderbeat/db/documents"
 	"orderbeat/db/outbox"
 	"orderbeat/jobs"
 )
@@ -54,7 +54,7 @@ func TestOrderShowsShipmentsAndInvoices(t *testing.T) {
 func TestOrderAsJSONHasItsDocuments(t *testing.T) {
 	path := accompanied(t)
 	var reply struct {
-		db.OrderDocuments
+		documents.OrderDocuments
 
 		Events []outbox.Event `json:"events"`
 	}

@@ -10,7 +10,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/plain"
-	"orderbeat/db"
+	"orderbeat/db/documents"
 	"orderbeat/db/orders"
 	"orderbeat/db/outbox"
 	"orderbeat/db/reports"
@@ -18,7 +18,7 @@ import (
 
 type orderBody struct {
 	Order     orders.StoredOrder
-	Documents db.OrderDocuments
+	Documents documents.OrderDocuments
 	Timeline  []revisionRow
 	Earlier   string // address of earlier revisions
 	Plot      *plot

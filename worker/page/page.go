@@ -12,6 +12,7 @@ import (
 	"orderbeat/clients/exchange"
 	"orderbeat/db"
 	"orderbeat/db/alerts"
+	"orderbeat/db/documents"
 	"orderbeat/db/orders"
 	"orderbeat/db/reports"
 	"orderbeat/db/runs"
@@ -22,7 +23,7 @@ import (
 // Store has the reads of the page.
 type Store interface {
 	Order(ctx context.Context, provider, account, orderID string) (orders.StoredOrder, bool, error)
-	Documents(ctx context.Context, provider, account, orderID string) (db.OrderDocuments, error)
+	Documents(ctx context.Context, provider, account, orderID string) (documents.OrderDocuments, error)
 	RunJobs(ctx context.Context, runID string) ([]runs.JobRow, error)
 	Exchanges(ctx context.Context, f db.ExchangeFilter) ([]db.ExchangeRow, error)
 	Exchange(ctx context.Context, id int64) (db.ExchangeRow, exchange.Exchange, bool, error)

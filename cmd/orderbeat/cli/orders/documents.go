@@ -7,12 +7,12 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/cmd/orderbeat/cli"
-	"orderbeat/db"
+	"orderbeat/db/documents"
 )
 
 // printDocuments lists an order's shipments and invoices. Only quantities of this order are
 // counted.
-func printDocuments(w io.Writer, orderID string, d db.OrderDocuments) error {
+func printDocuments(w io.Writer, orderID string, d documents.OrderDocuments) error {
 	var sent, billed [][]string
 	for _, a := range d.Advices {
 		sent = append(sent, []string{

@@ -11,6 +11,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/db"
+	"orderbeat/db/documents"
 	"orderbeat/db/orders"
 	"orderbeat/db/outbox"
 )
@@ -97,7 +98,7 @@ func findOrders(ctx context.Context, database *db.DB, o orderOptions) ([]orders.
 	return found, err
 }
 
-func printOrder(w io.Writer, o orders.StoredOrder, documents db.OrderDocuments, events []outbox.Event) error {
+func printOrder(w io.Writer, o orders.StoredOrder, documents documents.OrderDocuments, events []outbox.Event) error {
 	fmt.Fprintf(w, "%s  %s  %s\n", cli.Plain(o.OrderID), cli.Plain(cli.OrDash(string(o.Reference))), cli.Plain(o.Provider+"/"+o.Account))
 	fmt.Fprintf(w, "%s: %s ordered, %s shipped, %s open; promised %s%s\n",
 		o.Status, o.OrderedQuantity, o.ShippedQuantity, o.OpenQuantity, cli.OrDash(string(o.PromisedOn)), lateness(o))

@@ -1,4 +1,4 @@
-package db
+package documents
 
 import (
 	"database/sql"
@@ -12,11 +12,11 @@ import (
 	"orderbeat/jobs"
 )
 
-// applyDocuments stores the documents of an outcome and appends events for new or changed documents
+// Apply stores the documents of an outcome and appends events for new or changed documents
 // to the history of the known orders they belong to. For new or changed orders of the same outcome
 // it appends events for documents that were stored before. It adds the orders of the documents to
 // the tally.
-func (t documentTx) applyDocuments(o *jobs.Outcome, orders []orders.Reported, list []document, traceparent string, tally *jobs.Tally) error {
+func (t Tx) Apply(o *jobs.Outcome, orders []orders.Reported, list []Document, traceparent string, tally *jobs.Tally) error {
 	changed, err := t.storeDocuments(o, list)
 	if err != nil {
 		return err
@@ -34,7 +34,7 @@ func (t documentTx) applyDocuments(o *jobs.Outcome, orders []orders.Reported, li
 	}
 	var removed []link
 	for _, d := range changed {
-		linked, unlinked, err := t.linkDocument(o, d.document)
+		linked, unlinked, err := t.linkDocument(o, d.Document)
 		if err != nil {
 			return err
 		}
@@ -58,7 +58,7 @@ DELETE FROM order_documents
 
 // recordDocumentEvents appends events for the unrecorded document links of known orders, sorted by
 // kind and number, and returns the ids of these orders.
-func (t documentTx) recordDocumentEvents(o *jobs.Outcome, ids []string, changed []changedDocument, traceparent string) (recorded []string, err error) {
+func (t Tx) recordDocumentEvents(o *jobs.Outcome, ids []string, changed []changedDocument, traceparent string) (recorded []string, err error) {
 	links, err := t.unrecordedLinks(o, ids)
 	if err != nil {
 		return nil, err
@@ -81,7 +81,7 @@ func (t documentTx) recordDocumentEvents(o *jobs.Outcome, ids []string, changed 
 	return recorded, nil
 }
 
-func (t documentTx) unrecordedLinks(o *jobs.Outcome, ids []string) (list []link, err error) {
+func (t Tx) unrecordedLinks(o *jobs.Outcome, ids []string) (list []link, err error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
@@ -107,7 +107,7 @@ SELECT d.order_id, d.kind, d.document_id
 
 // recordEventsOf appends one event per document to the history of an order. Each event is a new
 // revision; the order itself does not change.
-func (t documentTx) recordEventsOf(o *jobs.Outcome, id string, links []link, changed map[string]changedDocument, traceparent string) error {
+func (t Tx) recordEventsOf(o *jobs.Outcome, id string, links []link, changed map[string]changedDocument, traceparent string) error {
 	order := orders.Reported{Order: &clients.Order{Provider: o.Provider, Account: o.Account, OrderID: id}}
 	var revision int
 	err := t.Row(orderRevisionSQL, []any{o.Provider, o.Account, id}, &revision, &order.Reference,
@@ -148,7 +148,7 @@ UPDATE orders SET revision = ?, last_changed_at = max(last_changed_at, ?)
 )
 
 // describe returns the changes of an event: one change with the whole document before and after.
-func (t documentTx) describe(o *jobs.Outcome, l link, changed map[string]changedDocument) (kind *documentKind, changes string, err error) {
+func (t Tx) describe(o *jobs.Outcome, l link, changed map[string]changedDocument) (kind *documentKind, changes string, err error) {
 	kind = &advices
 	if l.kind == invoices.name {
 		kind = &invoices
@@ -172,7 +172,7 @@ func (t documentTx) describe(o *jobs.Outcome, l link, changed map[string]changed
 
 // countOrders adds the known orders that an outcome's documents belong to to the tally, except
 // those that are already counted.
-func (t documentTx) countOrders(o *jobs.Outcome, orders []orders.Reported, list []document, recorded []string, tally *jobs.Tally) error {
+func (t Tx) countOrders(o *jobs.Outcome, orders []orders.Reported, list []Document, recorded []string, tally *jobs.Tally) error {
 	counted, changed := map[string]bool{}, map[string]bool{}
 	for _, id := range recorded {
 		changed[id] = true

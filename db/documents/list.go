@@ -1,4 +1,4 @@
-package db
+package documents
 
 import (
 	"context"
@@ -16,7 +16,7 @@ type OrderDocuments struct {
 
 // Documents returns the despatch advices and invoices of an order, sorted by date and number. An
 // unknown order may have documents.
-func (s *documentStore) Documents(ctx context.Context, provider, account, orderID string) (docs OrderDocuments, err error) {
+func (s *Store) Documents(ctx context.Context, provider, account, orderID string) (docs OrderDocuments, err error) {
 	if docs.Advices, err = sqlite.Fetch(ctx, s.file.Bulk(), scanJSON[clients.Advice], advicesOfSQL, provider, account, orderID); err != nil {
 		return OrderDocuments{}, err
 	}

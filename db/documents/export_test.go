@@ -1,11 +1,11 @@
-package db // internal: gives external tests access to the queries
+package documents // internal: gives external tests access to the queries
 
 import (
 	"orderbeat/db/queryplan"
 )
 
-// DocumentQueries returns the queries of the package on growing tables.
-func DocumentQueries() []queryplan.Query {
+// Queries returns the queries of the package on growing tables.
+func Queries() []queryplan.Query {
 	return []queryplan.Query{
 		queryplan.Of("known advices", knownAdvicesSQL, "p", "a", "[]"),
 		queryplan.Of("delete advice lines", deleteAdviceLinesSQL, "p", "a", "d"),

@@ -1,4 +1,4 @@
-package db
+package documents
 
 import (
 	"bytes"
@@ -15,23 +15,23 @@ import (
 	"orderbeat/jobs"
 )
 
-// documentStore reads despatch advices and invoices.
-type documentStore struct{ file *sqlite.DB }
+// Store reads despatch advices and invoices.
+type Store struct{ file *sqlite.DB }
 
-// newDocumentStore returns the documents of a file.
-func newDocumentStore(file *sqlite.DB) *documentStore { return &documentStore{file} }
+// New returns the documents of a file.
+func New(file *sqlite.DB) *Store { return &Store{file} }
 
-// documentTx is a transaction on documents and the orders they belong to.
-type documentTx struct {
+// Tx is a transaction on documents and the orders they belong to.
+type Tx struct {
 	*sqlite.Tx
 	orders orders.Tx
 }
 
-// inDocuments returns a transaction on documents.
-func inDocuments(t *sqlite.Tx) documentTx { return documentTx{t, orders.In(t)} }
+// In returns a transaction on documents.
+func In(t *sqlite.Tx) Tx { return Tx{t, orders.In(t)} }
 
-// document is a reported despatch advice or invoice, encoded before the write transaction.
-type document struct {
+// Document is a reported despatch advice or invoice, encoded before the write transaction.
+type Document struct {
 	*documentKind
 	id     string
 	orders []string // order ids in the document
@@ -42,7 +42,7 @@ type document struct {
 	rows        documentRows
 	// merged fills in unreadable values from the stored document; nil if all values could be
 	// read.
-	merged func(stored string) (document, error)
+	merged func(stored string) (Document, error)
 }
 
 // documentRows are the columns of a document and of its lines.
@@ -64,11 +64,11 @@ type documentKind struct {
 	text        string
 }
 
-// documents encodes the documents of an outcome, sorted by kind and id. If a document is reported
+// Encode encodes the documents of an outcome, sorted by kind and id. If a document is reported
 // twice, the last one wins.
-func documents(o *jobs.Outcome) ([]document, error) {
-	list := make([]document, 0, len(o.Advices)+len(o.Invoices))
-	add := func(provider, account string, d document, content any) (err error) {
+func Encode(o *jobs.Outcome) ([]Document, error) {
+	list := make([]Document, 0, len(o.Advices)+len(o.Invoices))
+	add := func(provider, account string, d Document, content any) (err error) {
 		if provider != o.Provider || account != o.Account || d.id == "" {
 			return fmt.Errorf("%s %.80q belongs to %.80q %.80q, not to %s %s", d.name, d.id, provider, account, o.Provider, o.Account)
 		}
@@ -89,8 +89,8 @@ func documents(o *jobs.Outcome) ([]document, error) {
 		}
 	}
 	slices.Reverse(list)
-	slices.SortStableFunc(list, func(a, b document) int { return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.id, b.id)) })
-	return slices.CompactFunc(list, func(a, b document) bool { return a.name == b.name && a.id == b.id }), nil
+	slices.SortStableFunc(list, func(a, b Document) int { return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.id, b.id)) })
+	return slices.CompactFunc(list, func(a, b Document) bool { return a.name == b.name && a.id == b.id }), nil
 }
 
 // storedDocument is the stored version of a reported document.
@@ -101,7 +101,7 @@ type storedDocument struct {
 
 // storeDocuments stores the new and changed documents of an outcome and returns them with their
 // previous texts.
-func (t documentTx) storeDocuments(o *jobs.Outcome, list []document) (changed []changedDocument, err error) {
+func (t Tx) storeDocuments(o *jobs.Outcome, list []Document) (changed []changedDocument, err error) {
 	stored := map[*documentKind]map[string]storedDocument{}
 	requestedAt, now := sqlite.Stamp(o.AskedAt), sqlite.Stamp(time.Now())
 	for i := range list {
@@ -144,12 +144,12 @@ func (t documentTx) storeDocuments(o *jobs.Outcome, list []document) (changed []
 
 // changedDocument is a new or changed document; before is the previous text, "" for a new one.
 type changedDocument struct {
-	*document
+	*Document
 	before string
 }
 
 // storedDocuments looks up the stored versions of documents of one kind with one statement.
-func (t documentTx) storedDocuments(o *jobs.Outcome, k *documentKind, list []document) (map[string]storedDocument, error) {
+func (t Tx) storedDocuments(o *jobs.Outcome, k *documentKind, list []Document) (map[string]storedDocument, error) {
 	keys, err := json.Marshal(idsOf(k, list))
 	if err != nil {
 		return nil, err
@@ -165,8 +165,8 @@ func (t documentTx) storedDocuments(o *jobs.Outcome, k *documentKind, list []doc
 	return stored, err
 }
 
-// wouldChange reports whether the documents of an outcome differ from the stored ones.
-func (t documentTx) wouldChange(o *jobs.Outcome, list []document) (bool, error) {
+// WouldChange reports whether the documents of an outcome differ from the stored ones.
+func (t Tx) WouldChange(o *jobs.Outcome, list []Document) (bool, error) {
 	requestedAt := sqlite.Stamp(o.AskedAt)
 	for _, kind := range []*documentKind{&advices, &invoices} {
 		stored, err := t.storedDocuments(o, kind, list)
@@ -184,7 +184,7 @@ func (t documentTx) wouldChange(o *jobs.Outcome, list []document) (bool, error) 
 }
 
 // idsOf returns the ids of the documents of one kind.
-func idsOf(k *documentKind, list []document) (ids []string) {
+func idsOf(k *documentKind, list []Document) (ids []string) {
 	for i := range list {
 		if list[i].documentKind == k {
 			ids = append(ids, list[i].id)
@@ -194,7 +194,7 @@ func idsOf(k *documentKind, list []document) (ids []string) {
 }
 
 // storeDocument inserts or replaces the rows of a document.
-func (t documentTx) storeDocument(o *jobs.Outcome, d *document, known bool, requestedAt string) error {
+func (t Tx) storeDocument(o *jobs.Outcome, d *Document, known bool, requestedAt string) error {
 	key := []any{o.Provider, o.Account, d.id}
 	if known {
 		if _, err := t.Exec(d.deleteLines, key...); err != nil {
@@ -220,31 +220,31 @@ func recomputeFingerprint[T any](text string, of func(*T) [16]byte) ([16]byte, e
 	return of(&v), err
 }
 
-func adviceDocument(a *clients.Advice) document {
+func adviceDocument(a *clients.Advice) Document {
 	orders, unnamed := a.OrderIDs()
-	d := document{documentKind: &advices, id: a.AdviceID, orders: orders, fingerprint: a.Fingerprint(), rows: adviceRows(a)}
+	d := Document{documentKind: &advices, id: a.AdviceID, orders: orders, fingerprint: a.Fingerprint(), rows: adviceRows(a)}
 	if unnamed {
 		d.bill = string(a.BillOfLading)
 	}
 	if a.Unread != 0 {
-		d.merged = func(stored string) (document, error) { return mergedDocument(stored, a, a.KeepStored, adviceDocument) }
+		d.merged = func(stored string) (Document, error) { return mergedDocument(stored, a, a.KeepStored, adviceDocument) }
 	}
 	return d
 }
 
-func invoiceDocument(i *clients.Invoice) document {
-	d := document{documentKind: &invoices, id: i.Number, orders: i.OrderIDs(), fingerprint: i.Fingerprint(), rows: invoiceRows(i)}
+func invoiceDocument(i *clients.Invoice) Document {
+	d := Document{documentKind: &invoices, id: i.Number, orders: i.OrderIDs(), fingerprint: i.Fingerprint(), rows: invoiceRows(i)}
 	if i.Unread != 0 {
-		d.merged = func(stored string) (document, error) { return mergedDocument(stored, i, i.KeepStored, invoiceDocument) }
+		d.merged = func(stored string) (Document, error) { return mergedDocument(stored, i, i.KeepStored, invoiceDocument) }
 	}
 	return d
 }
 
 // mergedDocument encodes a document after filling in unreadable values from the stored document.
-func mergedDocument[T any](text string, content *T, keepStored func(stored *T), build func(*T) document) (document, error) {
+func mergedDocument[T any](text string, content *T, keepStored func(stored *T), build func(*T) Document) (Document, error) {
 	var stored T
 	if err := json.Unmarshal([]byte(text), &stored); err != nil {
-		return document{}, err
+		return Document{}, err
 	}
 	keepStored(&stored)
 	d := build(content)

@@ -1,4 +1,4 @@
-package db
+package documents
 
 import (
 	"database/sql"
@@ -15,7 +15,7 @@ type link struct{ orderID, kind, documentID string }
 // linkDocument updates order_documents for a new or changed document. It marks every order of the
 // document, known or not, as unrecorded, including orders that it no longer belongs to. It returns
 // all of these orders, and the links to the latter as removed.
-func (t documentTx) linkDocument(o *jobs.Outcome, d *document) (orders []string, removed []link, err error) {
+func (t Tx) linkDocument(o *jobs.Outcome, d *Document) (orders []string, removed []link, err error) {
 	orders = slices.Clone(d.orders)
 	if d.bill != "" {
 		matching, err := sqlite.FetchIn(t.Tx, sqlite.Column[string], ordersOfBillSQL, o.Provider, o.Account, d.bill)
@@ -48,7 +48,7 @@ func (t documentTx) linkDocument(o *jobs.Outcome, d *document) (orders []string,
 	return orders, removed, nil
 }
 
-func (t documentTx) link(o *jobs.Outcome, l link) error {
+func (t Tx) link(o *jobs.Outcome, l link) error {
 	_, err := t.Exec(linkSQL, o.Provider, o.Account, l.orderID, l.kind, l.documentID)
 	return err
 }
@@ -68,7 +68,7 @@ INSERT INTO order_documents (provider, account, order_id, kind, document_id) VAL
 
 // linkOrders links new or changed orders to stored despatch advices that have no order number but a
 // bill of lading of one of the orders' despatches.
-func (t documentTx) linkOrders(o *jobs.Outcome, ids []string) error {
+func (t Tx) linkOrders(o *jobs.Outcome, ids []string) error {
 	keys, err := json.Marshal(ids)
 	if err != nil {
 		return err
