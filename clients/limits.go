@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
 )
 
@@ -85,6 +86,8 @@ type Stats struct {
 	PerSecond float64
 	// Rate is PerSecond in the configured unit: "7.5/s".
 	Rate string
+	// Calls are the metrics of the calls, nil for none.
+	Calls prometheus.Collector
 }
 
 // BreakerState is the state of a circuit breaker.

@@ -15,6 +15,8 @@ import (
 	"io/fs"
 	"log/slog"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"orderbeat/auth"
 	"orderbeat/auth/mask"
 	"orderbeat/db/alerts"
@@ -172,6 +174,12 @@ func (d *DB) Inspect() sqlite.Inspector { return d.file.Inspect() }
 
 // WALBytes returns the size of the write-ahead log.
 func (d *DB) WALBytes() int64 { return d.file.WALBytes() }
+
+// FileBytes returns the size of the database without its write-ahead log.
+func (d *DB) FileBytes() int64 { return d.file.FileBytes() }
+
+// Collectors are the metrics of a database that is open for writing.
+func (d *DB) Collectors() []prometheus.Collector { return d.file.Collectors() }
 
 // Wake receives after messages were put into the outbox. Its capacity is one: the receiver must
 // process everything in [DB.Pending].

@@ -324,7 +324,7 @@ CREATE INDEX orders_changed ON orders (last_changed_at, provider, account, order
 CREATE INDEX orders_next_promised ON orders (next_promised_on)
   WHERE status NOT IN ('shipped', 'delivered', 'cancelled');
 
-CREATE INDEX orders_open ON orders (provider, account, order_id)
+CREATE INDEX orders_open ON orders (provider, account, order_id, status)
   WHERE status NOT IN ('shipped', 'delivered', 'cancelled');
 
 CREATE INDEX orders_reference ON orders (reference) WHERE reference IS NOT NULL;

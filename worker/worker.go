@@ -12,8 +12,10 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"orderbeat/clients/memory"
@@ -158,9 +160,9 @@ func Run(ctx context.Context, c Config) error {
 		site := web.NewSite(web.SiteConfig{
 			Config: c.Web, Public: public, NotLeader: lease.NotLeaderReason, Ready: ready.page(c.Web), Page: pages,
 			Metrics: metrics.New(metrics.Config{
-				DB: c.DB, Providers: c.Providers, Sources: creds.Sources, Topics: relay.Topics, Log: c.Log,
+				DB: c.DB, Providers: c.Providers, Sources: creds.Sources, Topics: relay.Topics, Version: c.Version, Log: c.Log,
 				Leading: func() bool { return lease.NotLeaderReason() == nil },
-			}, append(outbox.Counters(), append(runner.Counters(), ticks, troubles)...)...),
+			}, slices.Concat(outbox.Counters(), runner.Counters(), waiters.Counters(), endpoints.Counters(), c.DB.Collectors(), []prometheus.Collector{ticks, troubles})...),
 			Sources: creds.Sources, Redirects: settings.RedirectURIs(c.Providers), Again: again, Log: c.Log,
 		})
 		backing.Go(func() error { pages.Run(serving); return nil })

@@ -211,9 +211,9 @@ func (h *HTTP) exchange(ctx context.Context, c Call, read func(Response) error) 
 	}
 	into := h.recording(ctx)
 	var again *notes
-	sending := ctx
+	sending := withOperation(ctx, c.Op)
 	if into != nil {
-		sending, again = noting(ctx)
+		sending, again = noting(sending)
 	}
 	if c.Refused != nil {
 		sending = context.WithValue(sending, refusedKey{}, c.Refused)
@@ -285,7 +285,7 @@ func (h *HTTP) take(ctx context.Context, c *Call, raw *http.Response, read func(
 // Stats reports the current state of calls, over all clients derived from the same one.
 func (h *HTTP) Stats() clients.Stats {
 	now := h.base.limiter.Limit()
-	t := clients.Stats{Breaker: h.base.breaker.now(), PerSecond: float64(now), Rate: h.base.rate.Written(now)}
+	t := clients.Stats{Breaker: h.base.breaker.now(), PerSecond: float64(now), Rate: h.base.rate.Written(now), Calls: h.base.calls}
 	if now == rate.Inf {
 		t.PerSecond = 0
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
 
 	"orderbeat/clients"
@@ -27,12 +28,14 @@ type limited struct {
 	pause   pause
 	slow    slowdown
 	breaker *breaker // decides whether a call that waited may still be sent
+	calls   *prometheus.HistogramVec
 }
 
 func newLimited(s section.Section, log *slog.Logger) *limited {
 	l := &limited{
 		base: NewTransport(s.Config), rate: s.Rate, limiter: s.Rate.Limiter(), timeout: s.Timeout,
 		breaker: newBreaker(len(s.Accounts), log.With("provider", s.Name)),
+		calls:   newCallMetrics(s.Name),
 	}
 	l.breaker.renew = func() { l.renew(time.Now()) }
 	return l
@@ -59,6 +62,7 @@ func (l *limited) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := l.base.RoundTrip(req.WithContext(ctx))
 	if err != nil {
 		err = l.timeUp(ctx, began, err)
+		l.observe(req.Context(), began, 0, err)
 		cancel()
 		return nil, err
 	}
@@ -66,7 +70,13 @@ func (l *limited) RoundTrip(req *http.Request) (*http.Response, error) {
 		l.slow.answered(l.limiter, resp.StatusCode == http.StatusTooManyRequests)
 	}
 	note(ctx, resp, began)
-	resp.Body = &timedBody{ReadCloser: resp.Body, timeUp: func(err error) error { return l.timeUp(ctx, began, err) }, cancel: cancel}
+	resp.Body = &timedBody{
+		ReadCloser: resp.Body, timeUp: func(err error) error { return l.timeUp(ctx, began, err) },
+		end: func(err error) {
+			l.observe(req.Context(), began, resp.StatusCode, err)
+			cancel()
+		},
+	}
 	return resp, nil
 }
 
@@ -113,24 +123,26 @@ func timeUp(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", context.DeadlineExceeded, err)
 }
 
-// timedBody ends its exchange's timeout when it is closed.
+// timedBody ends its exchange when it is closed.
 type timedBody struct {
 	io.ReadCloser
 	timeUp func(error) error
-	cancel context.CancelFunc
+	end    func(error) // gets the error of a read that failed
+	failed error
 }
 
 func (b *timedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = b.timeUp(err)
+		b.failed = err
 	}
 	return n, err
 }
 
 func (b *timedBody) Close() error {
 	err := b.ReadCloser.Close()
-	b.cancel()
+	b.end(b.failed)
 	return err
 }
 

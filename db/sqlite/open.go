@@ -59,7 +59,7 @@ func newWriter(ctx context.Context, pool *sql.DB, full bool) (*writer, error) {
 	}
 	w := &writer{
 		conn: conn, wake: make(chan struct{}, 1), full: full, relaxed: !full, lockTimeout: writerLockTimeout,
-		statements: map[string]statement{},
+		statements: map[string]statement{}, metrics: newCommitMetrics(),
 	}
 	// Savepoint journals are in memory. busy_timeout is 0 because the writer retries by itself.
 	if _, err := conn.ExecContext(ctx, "PRAGMA wal_autocheckpoint = "+checkpointPages+"; PRAGMA journal_size_limit = "+walLimit+"; PRAGMA temp_store = memory; PRAGMA busy_timeout = 0"); err != nil {

@@ -64,8 +64,14 @@ func (d *DB) watchFile() {
 }
 
 // WALBytes returns the size of the write-ahead log.
-func (d *DB) WALBytes() int64 {
-	info, err := os.Stat(d.file.real + "-wal")
+func (d *DB) WALBytes() int64 { return size(d.file.real + "-wal") }
+
+// FileBytes returns the size of the file without its write-ahead log.
+func (d *DB) FileBytes() int64 { return size(d.file.real) }
+
+// size is the size of a file, 0 if it cannot be read.
+func size(path string) int64 {
+	info, err := os.Stat(path)
 	if err != nil {
 		return 0
 	}

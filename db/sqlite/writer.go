@@ -43,7 +43,8 @@ type writer struct {
 	statements map[string]statement
 	relaxed    bool // synchronous is currently "normal"
 
-	commits atomic.Int64                 // successful transactions
+	commits atomic.Int64 // successful transactions
+	metrics commitMetrics
 	corrupt atomic.Pointer[corruptError] // the first error about a corrupt file
 	lost    atomic.Pointer[lostError]    // set while the files are missing or replaced
 	broken  atomic.Pointer[brokenError]  // the last statement that failed because of the schema
@@ -194,6 +195,7 @@ func (w *writer) close() error {
 func (w *writer) commit(ctx context.Context, batch []*op) []error {
 	errs := make([]error, len(batch))
 	t := &Tx{w: w, ctx: ctx}
+	start := time.Now()
 	if err := w.transact(t, batch, errs); err != nil {
 		// The next transaction must begin outside of a transaction. This fails if SQLite has
 		// already rolled back, which is fine.
@@ -204,6 +206,8 @@ func (w *writer) commit(ctx context.Context, batch []*op) []error {
 		return errs
 	}
 	w.commits.Add(1)
+	w.metrics.duration.Observe(time.Since(start).Seconds())
+	w.metrics.size.Observe(float64(len(batch)))
 	for _, f := range t.after {
 		f()
 	}

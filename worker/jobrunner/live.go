@@ -22,6 +22,7 @@ func (r *Runner) Live(ctx context.Context, run jobs.Run, job jobs.Job) error {
 	if err != nil {
 		return err
 	}
+	r.count(out)
 	if committed.Run != nil {
 		r.runEnded(ctx, *committed.Run)
 	}

@@ -59,6 +59,7 @@ type Runner struct {
 	slots     *slots // one for each concurrent job
 	attempts  *attempts
 	unread    *prometheus.CounterVec
+	durations *prometheus.HistogramVec
 	memory    *memory.Pool
 	lease     Leadership
 	log       *slog.Logger
@@ -73,14 +74,15 @@ func New(c Config) *Runner {
 	return &Runner{
 		db: c.DB, providers: providers, runEnded: c.RunEnded,
 		slots: newSlots(c.Concurrency), attempts: newAttempts(),
-		unread: metrics.NewCounter("unread_orders_total", "Orders in provider responses that could not be mapped; the other orders of the response were stored.", "provider", names),
-		memory: c.Memory, lease: c.Lease, log: c.Log,
+		unread:    metrics.NewCounter("unread_orders_total", "Orders in provider responses that could not be mapped; the other orders of the response were stored.", "provider", names),
+		durations: metrics.NewHistogram("job_duration_seconds", "Duration of attempts at jobs, by the state of the job after it.", "provider", "kind", "state"),
+		memory:    c.Memory, lease: c.Lease, log: c.Log,
 	}
 }
 
 // Counters are the runner's metrics.
 func (r *Runner) Counters() []prometheus.Collector {
-	return []prometheus.Collector{r.unread}
+	return []prometheus.Collector{r.unread, r.durations}
 }
 
 // Wait waits until no claimed job is in flight.
@@ -203,7 +205,7 @@ func (r *Runner) perform(ctx context.Context, job jobs.Job) error {
 		return err
 	}
 	if !committed.Repeated {
-		r.unread.WithLabelValues(job.Provider).Add(float64(out.Unread))
+		r.count(out)
 	}
 	r.log.Debug("job", "job_id", job.ID, "provider", job.Provider, "account", job.Account, "attempt", job.Attempt,
 		"state", out.State, "orders", committed.Tally.Seen, "changed", committed.Tally.Changed, "err", out.Err)
@@ -211,6 +213,12 @@ func (r *Runner) perform(ctx context.Context, job jobs.Job) error {
 		r.runEnded(ctx, *committed.Run)
 	}
 	return nil
+}
+
+// count counts an attempt.
+func (r *Runner) count(o jobs.Outcome) {
+	r.unread.WithLabelValues(o.Provider).Add(float64(o.Unread))
+	r.durations.WithLabelValues(o.Provider, o.Kind, string(o.State)).Observe(o.FinishedAt.Sub(o.AskedAt).Seconds())
 }
 
 // RunSuspects performs the jobs that the process crashed with, one after another and each alone,

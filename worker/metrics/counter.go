@@ -6,6 +6,13 @@ import (
 	"orderbeat/worker/settings"
 )
 
+// NewRuns returns the counter of ended runs.
+func NewRuns() *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "orderbeat_runs_total", Help: "Runs that ended, by their state.",
+	}, []string{"provider", "kind", "state"})
+}
+
 // NewCounter returns a counter with one label. The given values of the label start at 0, so that
 // the first increment is visible as one.
 func NewCounter(name, help string, label string, values []string) *prometheus.CounterVec {
@@ -14,6 +21,13 @@ func NewCounter(name, help string, label string, values []string) *prometheus.Co
 		counter.WithLabelValues(value)
 	}
 	return counter
+}
+
+// NewHistogram returns a histogram of durations in seconds.
+func NewHistogram(name, help string, labels ...string) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "orderbeat_" + name, Help: help, Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300},
+	}, labels)
 }
 
 // NewTicks returns the counter of due times by schedule and outcome, all of which start at 0.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -37,6 +38,12 @@ var (
 	alertsRaised    = desc("alerts_raised", "Raised alerts.", []string{"provider", "code"})
 	leading         = desc("leader", "1 on the leader, 0 on a standby.", nil)
 	walBytes        = desc("db_wal_bytes", "Size of the database's write-ahead log; it grows during long reads.", nil)
+	buildInfo       = desc("build_info", "Always 1; the version is a label.", []string{"version", "go_version"})
+	dbBytes         = desc("db_bytes", "Size of the database without its write-ahead log.", nil)
+	jobsUnfinished  = desc("jobs", "Unfinished jobs, of each state up to 100,000.", []string{"state"})
+	openOrders      = desc("open_orders", "Open orders by status.", []string{"provider", "status"})
+	lateOrders      = desc("late_orders", "Open orders whose next promised date has passed, up to 100,000.", []string{"provider"})
+	outboxAge       = desc("outbox_oldest_age_seconds", "Age of the oldest message waiting to be published, 0 without one.", []string{"topic"})
 	outboxMessages  = desc("outbox_messages", "Messages waiting to be published, up to 100,000.", []string{"topic"})
 	setAside        = desc("unpublishable_messages", "Messages that were set aside because NATS rejects them.", nil)
 	lastSuccess     = desc("account_last_success_timestamp_seconds", "Time of the last successful sync of an account, 0 if there was none.", []string{"provider", "account"})
@@ -60,6 +67,7 @@ type Config struct {
 	Sources func(provider, user string) []*auth.Source
 	Leading func() bool // this process is the leader
 	Topics  []string    // of the outbox
+	Version string
 	Log     *slog.Logger
 }
 
@@ -72,7 +80,13 @@ func New(c Config, counters ...prometheus.Collector) http.Handler {
 		collector(func(_ context.Context, m sink) { m.ofProcess(c) }), collector(func(_ context.Context, m sink) { m.ofCredentials(c) }),
 		collector(func(_ context.Context, m sink) { m.ofTraffic(c.Providers) }), collector(func(ctx context.Context, m sink) { m.ofAlerts(ctx, c) }),
 		collector(func(ctx context.Context, m sink) { m.ofAccounts(ctx, c) }), collector(func(ctx context.Context, m sink) { m.ofOutbox(ctx, c) }),
+		collector(func(ctx context.Context, m sink) { m.ofOrders(ctx, c) }), collector(func(ctx context.Context, m sink) { m.ofJobs(ctx, c) }),
 	)
+	for _, p := range c.Providers {
+		if t, ok, err := stats(p); err == nil && ok && t.Calls != nil {
+			registry.MustRegister(t.Calls)
+		}
+	}
 	registry.MustRegister(counters...)
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn), ErrorHandling: promhttp.ContinueOnError,
@@ -111,7 +125,36 @@ func (m sink) failed(d *prometheus.Desc, err error) {
 
 func (m sink) ofProcess(c Config) {
 	m.gauge(leading, oneIf(c.Leading()))
+	m.gauge(buildInfo, 1, c.Version, runtime.Version())
+	m.gauge(dbBytes, float64(c.DB.FileBytes()))
 	m.gauge(walBytes, float64(c.DB.WALBytes()))
+}
+
+// ofOrders reports open and late orders.
+func (m sink) ofOrders(ctx context.Context, c Config) {
+	open, err := c.DB.Reports().OpenOrders(ctx)
+	m.failed(openOrders, err)
+	for _, n := range open {
+		m.gauge(openOrders, float64(n.Orders), n.Provider, n.Status)
+	}
+	late, err := c.DB.Reports().LateOrders(ctx)
+	m.failed(lateOrders, err)
+	counts := map[string]int{}
+	for _, n := range late {
+		counts[n.Provider] = n.Orders
+	}
+	for _, p := range c.Providers {
+		m.gauge(lateOrders, float64(counts[p.Name]), p.Name)
+	}
+}
+
+// ofJobs reports unfinished jobs.
+func (m sink) ofJobs(ctx context.Context, c Config) {
+	counts, err := c.DB.Reports().Backlog(ctx)
+	m.failed(jobsUnfinished, err)
+	for state, n := range counts {
+		m.gauge(jobsUnfinished, float64(n), string(state))
+	}
 }
 
 func (m sink) ofCredentials(c Config) {
@@ -135,12 +178,17 @@ func (m sink) ofCredentials(c Config) {
 	}
 }
 
+// stats are the statistics of a provider, false if it has none. The error is a panic of the provider.
+func stats(p settings.Provider) (t clients.Stats, ok bool, err error) {
+	err = clients.Recover("traffic", func() error { t, ok = p.Stats(); return nil })
+	return t, ok, err
+}
+
 // ofTraffic reports the calls of this process to all providers.
 func (m sink) ofTraffic(providers []settings.Provider) {
 	for _, p := range providers {
-		var t clients.Stats
-		ok := false
-		m.failed(breakerState, clients.Recover("traffic", func() error { t, ok = p.Stats(); return nil }))
+		t, ok, err := stats(p)
+		m.failed(breakerState, err)
 		if !ok {
 			continue
 		}
@@ -189,6 +237,13 @@ func (m sink) ofOutbox(ctx context.Context, c Config) {
 			return
 		}
 		m.gauge(outboxMessages, float64(n), topic)
+		oldest, err := c.DB.Reports().OldestMessage(ctx, topic)
+		m.failed(outboxAge, err)
+		age := 0.0
+		if oldest != nil {
+			age = max(0, time.Since(*oldest).Seconds())
+		}
+		m.gauge(outboxAge, age, topic)
 	}
 	n, err := c.DB.SetAsideCount(ctx)
 	if err != nil {

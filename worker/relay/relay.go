@@ -63,6 +63,7 @@ type Relay struct {
 	topics     []*topicRelay
 	refused    *prometheus.CounterVec
 	conflicts  *prometheus.CounterVec
+	published  *prometheus.CounterVec
 	log        *slog.Logger
 }
 
@@ -84,6 +85,7 @@ func New(c Config) *Relay {
 	r := &Relay{
 		db: c.DB, publisher: &publisher{bus: c.Conn, subjects: c.Subjects, streams: c.Streams, onlyChanges: c.OnlyChanges}, canPublish: c.CanPublish, log: c.Log,
 		refused:   metrics.NewCounter("unpublishable_total", "Messages that NATS rejected and that were set aside or postponed.", "topic", Topics),
+		published: metrics.NewCounter("published_total", "Messages of the outbox that NATS has accepted.", "topic", Topics),
 		conflicts: metrics.NewCounter("id_conflicts_total", "Messages whose Nats-Msg-Id another publisher had used.", "topic", Topics),
 	}
 	for _, topic := range Topics {
@@ -114,7 +116,7 @@ var errNotLeader = errors.New("another worker may be the leader")
 
 // Counters are the relay's metrics.
 func (r *Relay) Counters() []prometheus.Collector {
-	return []prometheus.Collector{r.refused, r.conflicts}
+	return []prometheus.Collector{r.refused, r.conflicts, r.published}
 }
 
 // Run publishes until ctx ends.
@@ -285,6 +287,7 @@ func (t *topicRelay) settle(ctx context.Context, out *outcome) error {
 	if err := t.db.Published(ctx, out.done); err != nil {
 		return err
 	}
+	t.Relay.published.WithLabelValues(t.topic).Add(float64(len(out.done)))
 	for _, m := range out.conflicts {
 		t.conflict(ctx, &m)
 	}

@@ -6,12 +6,16 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"orderbeat/jobs"
+	"orderbeat/worker/metrics"
 )
 
-// RunWaiters notifies callers that wait for a run when it ends, and logs one line for each run.
+// RunWaiters notifies callers that wait for a run when it ends, and logs and counts each run.
 type RunWaiters struct {
-	log *slog.Logger
+	runs *prometheus.CounterVec
+	log  *slog.Logger
 
 	mu      sync.Mutex // guards waiting
 	waiting map[string]chan jobs.Run
@@ -19,8 +23,11 @@ type RunWaiters struct {
 
 // NewRunWaiters returns waiters that log to log.
 func NewRunWaiters(log *slog.Logger) *RunWaiters {
-	return &RunWaiters{log: log, waiting: map[string]chan jobs.Run{}}
+	return &RunWaiters{runs: metrics.NewRuns(), log: log, waiting: map[string]chan jobs.Run{}}
 }
+
+// Counters are the metrics of ended runs.
+func (f *RunWaiters) Counters() []prometheus.Collector { return []prometheus.Collector{f.runs} }
 
 // wait returns a channel that receives the run when it ends in this process, and a function that
 // stops waiting. Only the caller that starts a run waits for it.
@@ -44,6 +51,7 @@ func (f *RunWaiters) Ended(ctx context.Context, run jobs.Run) {
 		delete(f.waiting, run.ID)
 	}
 	f.mu.Unlock()
+	f.runs.WithLabelValues(run.Provider, run.Kind, string(run.State)).Inc()
 
 	args := []any{
 		"run_id", run.ID, "provider", run.Provider, "kind", run.Kind, "state", run.State, "trigger", run.Trigger,

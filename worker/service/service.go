@@ -15,6 +15,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
 
 	"orderbeat/auth"
@@ -26,6 +27,7 @@ import (
 	"orderbeat/jobs"
 	"orderbeat/worker/api"
 	"orderbeat/worker/bus"
+	"orderbeat/worker/metrics"
 	"orderbeat/worker/settings"
 )
 
@@ -80,6 +82,7 @@ type Service struct {
 	conn      *nats.Conn
 	maxReply  func() int64
 	memory    *semaphore.Weighted // for replies that may be large
+	durations *prometheus.HistogramVec
 
 	micro    *microService
 	working  sync.WaitGroup // the requests in flight
@@ -91,6 +94,7 @@ func New(c Config) *Service {
 	return &Service{
 		Config: c, providers: settings.ByName(c.Providers), conn: c.Conn.NATS, maxReply: c.Conn.MaxBody,
 		memory: semaphore.NewWeighted(replyMemory), stopping: make(chan struct{}),
+		durations: metrics.NewHistogram("api_request_duration_seconds", "Duration of requests to the API, by endpoint and result.", "endpoint", "result"),
 	}
 }
 
@@ -172,12 +176,23 @@ func with[Q any](atOnce int, handle func(ctx context.Context, r *request, q Q) (
 	}}
 }
 
+// Counters are the service's metrics.
+func (s *Service) Counters() []prometheus.Collector { return []prometheus.Collector{s.durations} }
+
 // Open subscribes to the endpoints. work is the context of the requests.
 func (s *Service) Open(work context.Context) (err error) {
 	s.micro = newMicroService(s.conn, s.Version, "order status of suppliers")
 	for _, e := range s.endpoints() {
 		free := make(chan struct{}, e.atOnce)
-		err = s.micro.add(e.microName(), s.Subjects.Of("api."+e.Name), e.metadata(), func(msg *nats.Msg, count counter) {
+		err = s.micro.add(e.microName(), s.Subjects.Of("api."+e.Name), e.metadata(), func(msg *nats.Msg, counted counter) {
+			count := func(took time.Duration, failed string) {
+				counted(took, failed)
+				result := "ok"
+				if failed != "" {
+					result = "error"
+				}
+				s.durations.WithLabelValues(e.Name, result).Observe(took.Seconds())
+			}
 			select {
 			case free <- struct{}{}:
 			default:
