@@ -53,8 +53,8 @@ func (r *Reports) Backlog(ctx context.Context) (map[jobs.State]int, error) {
 
 // OldestMessage is the time of the oldest message of a topic in the outbox, nil if there is none.
 func (r *Reports) OldestMessage(ctx context.Context, topic string) (t *time.Time, err error) {
-	err = r.bulk.QueryRowContext(ctx, oldestSQL, topic).Scan(sqlite.TimeOrNil(&t))
+	err = r.bulk.QueryRowContext(ctx, oldestMessageSQL, topic).Scan(sqlite.TimeOrNil(&t))
 	return t, err
 }
 
-const oldestSQL = `SELECT (SELECT time FROM outbox WHERE topic = ? ORDER BY id LIMIT 1)`
+const oldestMessageSQL = `SELECT (SELECT time FROM outbox WHERE topic = ? ORDER BY id LIMIT 1)`
