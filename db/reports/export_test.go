@@ -25,6 +25,9 @@ func Queries() []queryplan.Query {
 		queryplan.Of("new exchanges", newExchangesSQL, 1, 1),
 		queryplan.Of("promised", promisedSQL, "p", "a", "o", "l"),
 		queryplan.Of("activity", pastActivitySQL, "a", "b"),
+		queryplan.Of("open orders by status", openCountsSQL),
+		queryplan.Of("late orders by provider", lateCountsSQL, 1),
+		queryplan.Of("oldest message", oldestMessageSQL, "orders"),
 		queryplan.Of("jobs of a day", pastJobsSQL, "0", 1),
 	}
 	for name, f := range map[string]OrderFilter{

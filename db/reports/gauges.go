@@ -36,7 +36,7 @@ func (r *Reports) LateOrders(ctx context.Context) ([]OrderCount, error) {
 	}, lateCountsSQL, maxGauge)
 }
 
-const lateCountsSQL = `SELECT provider, count(*) FROM (SELECT provider FROM late_orders LIMIT ?) GROUP BY provider`
+const lateCountsSQL = `SELECT provider, count(*) FROM (SELECT provider FROM orders INDEXED BY orders_next_promised WHERE ` + isLate + ` LIMIT ?) GROUP BY provider`
 
 // Backlog counts the jobs that wait or are in flight, by state, each at most 100,000.
 func (r *Reports) Backlog(ctx context.Context) (map[jobs.State]int, error) {

@@ -57,12 +57,12 @@ func (r *Reports) Counts(ctx context.Context, since time.Time) (c Counts, err er
 const (
 	openOrdersSQL = `SELECT count(*) FROM (SELECT 1 FROM orders INDEXED BY orders_open WHERE ` + isOpen + ` LIMIT ?)`
 
-	lateOrdersSQL = `
-SELECT count(*) FROM (
-  SELECT 1 FROM orders INDEXED BY orders_next_promised
-   WHERE ` + isOpen + ` AND next_promised_on > ''
+	lateOrdersSQL = `SELECT count(*) FROM (SELECT 1 FROM orders INDEXED BY orders_next_promised WHERE ` + isLate + ` LIMIT ?)`
+
+	// isLate searches orders_next_promised up to the latest local date of all accounts.
+	isLate = isOpen + ` AND next_promised_on > ''
      AND next_promised_on < (SELECT max(coalesce((SELECT max(local_date) FROM accounts), ''), date('now')))
-     AND next_promised_on < ` + localDate + ` LIMIT ?)`
+     AND next_promised_on < ` + localDate
 
 	outboxSQL   = `SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT ?)`
 	setAsideSQL = `SELECT count(*) FROM (SELECT 1 FROM unpublishable LIMIT ?)`
