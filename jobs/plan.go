@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -183,7 +184,15 @@ func NewFailed(r Request, err error, now time.Time) Run {
 	return run
 }
 
+// isObject reports whether a text is a JSON object.
+func isObject(text []byte) bool {
+	return json.Valid(text) && bytes.HasPrefix(bytes.TrimSpace(text), []byte("{"))
+}
+
 func newRun(r Request, now time.Time) Run {
+	if string(bytes.TrimSpace(r.Params)) == "null" {
+		r.Params = nil
+	}
 	run := Run{
 		ID: NewID(now), Provider: r.Provider, Kind: r.Kind, State: Queued, Trigger: r.Trigger,
 		Accounts: r.Accounts, Params: r.Params, Errors: []RunError{}, RequestedAt: now,
@@ -202,7 +211,7 @@ func (r *Run) fail(err error, now time.Time) {
 	r.State, r.StartedAt, r.FinishedAt = Failed, &now, &now
 	message := strings.ToValidUTF8(e.Message[:min(len(e.Message), 1000)], "") // may be a stack trace
 	r.Errors = []RunError{{Code: e.Code, Message: message, Hint: e.Hint}}
-	if len(r.Params) > maxBytes || !json.Valid(r.Params) {
+	if len(r.Params) > maxBytes || !isObject(r.Params) {
 		r.Params = nil
 	}
 	if len(strings.Join(r.Accounts, "")) > maxBytes {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -20,7 +21,7 @@ func decodeParams(params json.RawMessage, into any, known string) error {
 	dec := json.NewDecoder(bytes.NewReader(params))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {
-		return Invalid("params: "+jsonError(err), "known params: "+known)
+		return Invalid("params: "+JSONError(err), "known params: "+known)
 	}
 	return nil
 }
@@ -34,20 +35,20 @@ func (r *Request) Decode(body []byte) error {
 	var fields map[string]json.RawMessage
 	dec := json.NewDecoder(bytes.NewReader(body))
 	if err := dec.Decode(&fields); err != nil {
-		return Invalid("the body is not a JSON object: "+jsonError(err), `Send params like {"lookback":"14d"}, or an empty body.`)
+		return Invalid("the body is not a JSON object: "+JSONError(err), `Send params like {"lookback":"14d"}, or an empty body.`)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return Invalid("unexpected data after the JSON object", "Send a single JSON object.")
 	}
 	if raw, ok := fields["accounts"]; ok {
 		if err := json.Unmarshal(raw, &r.Accounts); err != nil {
-			return Invalid("accounts: "+jsonError(err), `Send a list of names like {"accounts":["detroit"]}.`)
+			return Invalid("accounts: "+JSONError(err), `Send a list of names like {"accounts":["detroit"]}.`)
 		}
 		delete(fields, "accounts")
 	}
 	if raw, ok := fields["priority"]; ok {
 		if err := json.Unmarshal(raw, &r.Priority); err != nil {
-			return Invalid("priority: "+jsonError(err), "Use one of: "+list(Priorities)+".")
+			return Invalid("priority: "+JSONError(err), "Use one of: "+list(Priorities)+".")
 		}
 		delete(fields, "priority")
 	}
@@ -59,17 +60,64 @@ func (r *Request) Decode(body []byte) error {
 	return err
 }
 
-// jsonError describes a JSON error without repeating the input at length.
-func jsonError(err error) string {
-	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && e.Field == "" {
-		return "want a JSON object, got " + e.Value
-	} else if ok {
-		return fmt.Sprintf("%s: want %s, got %s", shorten(e.Field), e.Type, e.Value)
+// JSONError describes an error of encoding/json to the author of the JSON, without names of Go and
+// without repeating the input at length.
+func JSONError(err error) string {
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		want, got := jsonType(e.Type), jsonValue(e.Value)
+		if e.Field == "" {
+			return "want " + want + ", got " + got
+		}
+		return fmt.Sprintf("%s: want %s, got %s", shorten(e.Field[strings.LastIndex(e.Field, ".")+1:]), want, got)
 	}
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return "unexpected end of JSON"
+	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
+		if e.Error() == "unexpected end of JSON input" {
+			return "the JSON is incomplete"
+		}
+		return fmt.Sprintf("not valid JSON, at byte %d", e.Offset)
 	}
-	return shorten(strings.TrimPrefix(err.Error(), "json: "))
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return "the JSON is incomplete"
+	}
+	if text := err.Error(); strings.HasPrefix(text, "json: unknown field") {
+		return shorten(strings.TrimPrefix(text, "json: "))
+	}
+	return "not valid JSON"
+}
+
+// jsonType is how a value of a Go type is written in JSON.
+func jsonType(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "a text"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int64:
+		return "a whole number"
+	case reflect.Slice:
+		return "a list"
+	default:
+		return "a JSON object"
+	}
+}
+
+// jsonValue describes a value by the name that encoding/json has for it, such as "number 1.5".
+func jsonValue(value string) string {
+	kind, _, _ := strings.Cut(value, " ")
+	switch kind {
+	case "string":
+		return "a text"
+	case "bool":
+		return "true or false"
+	case "array":
+		return "a list"
+	case "object":
+		return "an object"
+	case value: // without a value
+		return "a " + value
+	default:
+		return shorten("the " + value)
+	}
 }
 
 // ParseDuration parses a duration in configuration and params: the syntax of

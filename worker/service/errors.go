@@ -58,8 +58,11 @@ func asAPIError(err error) *api.Error {
 	if errors.Is(err, context.Canceled) {
 		return &api.Error{Status: 503, Code: clients.CodeUnavailable, Message: "this worker is shutting down", Hint: "Retry."}
 	}
-	return &api.Error{Status: 500, Code: clients.CodeInternal, Message: err.Error()}
+	return &api.Error{Status: 500, Code: clients.CodeInternal, Message: internalError, Hint: "The log of the worker has the details."}
 }
+
+// internalError is the message of an error whose text is for the log.
+const internalError = "internal error"
 
 // providerError converts a provider's failure to an error reply.
 func providerError(e *clients.Error, message string) *api.Error {

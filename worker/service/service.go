@@ -170,7 +170,7 @@ func with[Q any](atOnce int, handle func(ctx context.Context, r *request, q Q) (
 	return handler{atOnce, reflect.TypeFor[Q](), func(ctx context.Context, r *request) (any, error) {
 		var q Q
 		if err := r.decode(&q); err != nil {
-			return nil, err
+			return nil, invalid("invalid request: "+err.Error(), "Send one JSON object with "+membersOf(reflect.TypeFor[Q]())+".")
 		}
 		return handle(ctx, r, q)
 	}}
@@ -257,14 +257,26 @@ func (r *request) decode(v any) error {
 	}
 	dec := json.NewDecoder(bytes.NewReader(r.Data))
 	dec.DisallowUnknownFields()
-	err := dec.Decode(v)
-	if err == nil && dec.More() {
-		err = errors.New("unexpected data after the JSON object")
+	if err := dec.Decode(v); err != nil {
+		return errors.New(jobs.JSONError(err))
 	}
-	if err != nil {
-		return invalid(fmt.Sprintf("invalid request: %.200s", strings.TrimPrefix(err.Error(), "json: ")), "Send one JSON object with the documented members.")
+	if dec.More() {
+		return errors.New("unexpected data after the JSON object")
 	}
 	return nil
+}
+
+// membersOf lists the members of a request for a hint.
+func membersOf(t reflect.Type) string {
+	names := make([]string, 0, t.NumField())
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		names = append(names, name)
+	}
+	if len(names) == 0 {
+		return "no members, or an empty body"
+	}
+	return "these members: " + strings.Join(names, ", ")
 }
 
 // handle processes a request. It frees the slot and counts the request before the reply is sent:
@@ -282,6 +294,9 @@ func (s *Service) handle(ctx context.Context, e endpoint, msg *nats.Msg, count c
 	done()
 	if err != nil {
 		failed := asAPIError(err)
+		if failed.Message == internalError {
+			s.Log.Error("request failed", "endpoint", e.Name, "err", err)
+		}
 		count(time.Since(start), s.Mask.Text(failed.Message))
 		s.sendError(msg, failed)
 		return

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -30,9 +31,7 @@ func AsyncAPI(root string, examples map[string][]Example) []byte {
 	events := newSchemas(newSource(root), "json", eventNames())
 	events.events()
 	s := newAPI(root)
-	for name, def := range events.defs {
-		s.defs[name] = def
-	}
+	maps.Copy(s.defs, events.defs)
 	a := &asyncAPI{examples: examples, messages: object{"Error": s.messageOf("Error reply", "ErrorReply", nil)}, channels: object{}, operations: object{}}
 	a.published(s)
 	a.runs(s)
