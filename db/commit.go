@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"orderbeat/db/documents"
+	"orderbeat/db/exchanges"
 	"orderbeat/db/orders"
 	"orderbeat/db/runs"
 	"orderbeat/db/sqlite"
@@ -124,7 +125,7 @@ func (t tx) applyOutcome(o *jobs.Outcome, list []orders.Reported, docs []documen
 	if err := t.runs.EndAttempt(o, c.Tally); err != nil {
 		return c, err
 	}
-	if err := recordExchanges(t.Tx, o); err != nil {
+	if err := exchanges.Record(t.Tx, o); err != nil {
 		return c, err
 	}
 	if err := t.orders.UpdateFreshness(o); err != nil {

@@ -21,11 +21,13 @@ import (
 	"orderbeat/auth/mask"
 	"orderbeat/db/alerts"
 	"orderbeat/db/documents"
+	"orderbeat/db/exchanges"
 	"orderbeat/db/jobqueue"
 	"orderbeat/db/orders"
 	"orderbeat/db/outbox"
 	"orderbeat/db/runs"
 	"orderbeat/db/sqlite"
+	"orderbeat/db/tokens"
 	"orderbeat/db/unpublishable"
 )
 
@@ -80,12 +82,13 @@ type DB struct {
 	*exchangeStore
 	*scheduleStore
 	*retentionStore
-	tokens *tokenStore
+	tokens *tokens.Store
 }
 
 // The stores of a database, by names that differ.
 type (
 	outboxStore        = outbox.Store
+	exchangeStore      = exchanges.Store
 	documentStore      = documents.Store
 	orderStore         = orders.Store
 	runStore           = runs.Store
@@ -103,9 +106,9 @@ func newDB(file, data *sqlite.DB, secrets *mask.Set) *DB {
 		queueStore:     jobqueue.New(data),
 		orderStore:     orders.New(data),
 		documentStore:  documents.New(data),
-		exchangeStore:  newExchangeStore(data),
+		exchangeStore:  exchanges.New(data),
 		retentionStore: newRetentionStore(data),
-		tokens:         newTokenStore(file),
+		tokens:         tokens.New(file),
 	}
 	d.unpublishableStore = unpublishable.New(data, d.alertStore)
 	d.runStore = runs.New(data, d.queueStore, d.alertStore)

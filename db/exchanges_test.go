@@ -17,6 +17,7 @@ import (
 	"orderbeat/clients/michelin"
 	"orderbeat/db"
 	"orderbeat/db/dbtest"
+	"orderbeat/db/exchanges"
 	"orderbeat/jobs"
 )
 
@@ -145,14 +146,14 @@ func TestExchangesAreListed(t *testing.T) {
 	dbtest.Commit(t, d, answered(dbtest.Succeeded(js[0], dbtest.Noon), "one", "two"))
 	dbtest.Commit(t, d, unreadable(js[1]))
 	for name, c := range map[string]struct {
-		filter db.ExchangeFilter
+		filter exchanges.ExchangeFilter
 		want   string
 	}{
-		"all, the newest first": {db.ExchangeFilter{}, "/ /orders?page=2 /orders?page=1"},
-		"of a job":              {db.ExchangeFilter{JobID: js[0].ID}, "/orders?page=2 /orders?page=1"},
-		"of a run":              {db.ExchangeFilter{RunID: js[0].RunID, Limit: 2}, "/ /orders?page=2"},
-		"of a provider":         {db.ExchangeFilter{Provider: "michelin", Account: "detroit", Failed: true}, "/"},
-		"of another provider":   {db.ExchangeFilter{Provider: "mazda", JobID: js[0].ID}, ""},
+		"all, the newest first": {exchanges.ExchangeFilter{}, "/ /orders?page=2 /orders?page=1"},
+		"of a job":              {exchanges.ExchangeFilter{JobID: js[0].ID}, "/orders?page=2 /orders?page=1"},
+		"of a run":              {exchanges.ExchangeFilter{RunID: js[0].RunID, Limit: 2}, "/ /orders?page=2"},
+		"of a provider":         {exchanges.ExchangeFilter{Provider: "michelin", Account: "detroit", Failed: true}, "/"},
+		"of another provider":   {exchanges.ExchangeFilter{Provider: "mazda", JobID: js[0].ID}, ""},
 	} {
 		list, err := d.Exchanges(t.Context(), c.filter)
 		var got []string
@@ -163,7 +164,7 @@ func TestExchangesAreListed(t *testing.T) {
 			t.Errorf("%s: got %v, %v, want %s", name, got, err, c.want)
 		}
 	}
-	list, err := d.Exchanges(t.Context(), db.ExchangeFilter{JobID: js[0].ID, Limit: 1})
+	list, err := d.Exchanges(t.Context(), exchanges.ExchangeFilter{JobID: js[0].ID, Limit: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

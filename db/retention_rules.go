@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"orderbeat/db/exchanges"
 	"orderbeat/db/sqlite"
 )
 
@@ -74,7 +75,7 @@ func (s *retentionStore) pruneRules(ctx context.Context, r Retention, now time.T
 	c := pruneCuts{exchanges: before(now, r.Exchanges), jobs: before(now, r.Jobs), dead: before(now, max(r.Jobs, deadRetention)), events: before(now, r.Events)}
 	if r.ExchangesSize > 0 {
 		var upto int64
-		if err := s.file.Readers().QueryRowContext(ctx, exchangesUptoSQL).Scan(&upto); err != nil && !errors.Is(err, sql.ErrNoRows) {
+		if err := s.file.Readers().QueryRowContext(ctx, exchanges.UptoSQL).Scan(&upto); err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return nil, err
 		}
 		c.upto = upto - r.ExchangesSize

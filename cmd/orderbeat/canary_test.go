@@ -17,6 +17,7 @@ import (
 
 	"orderbeat/clients/sandbox"
 	"orderbeat/db"
+	"orderbeat/db/exchanges"
 )
 
 // TestSecretsAppearNowhere exercises everything about tokens with the log at level debug, and
@@ -173,7 +174,7 @@ func exchangesIn(t *testing.T, path string) map[string]string {
 		t.Fatal(err)
 	}
 	defer database.Close()
-	list, err := database.Exchanges(t.Context(), db.ExchangeFilter{Limit: 1_000_000})
+	list, err := database.Exchanges(t.Context(), exchanges.ExchangeFilter{Limit: 1_000_000})
 	if err != nil {
 		t.Fatal(err)
 	}

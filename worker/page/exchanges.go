@@ -5,14 +5,14 @@ import (
 	"strconv"
 
 	"orderbeat/clients/exchange"
-	"orderbeat/db"
+	"orderbeat/db/exchanges"
 )
 
 type exchangesBody struct {
 	Provider, Account, RunID, JobID string
 	Failed                          bool
 	Choices                         choices
-	Exchanges                       []db.ExchangeRow
+	Exchanges                       []exchanges.ExchangeRow
 }
 
 // exchanges lists recorded exchanges, the latest first.
@@ -20,7 +20,7 @@ func (p *Page) exchanges(rw http.ResponseWriter, r *http.Request) error {
 	get := r.URL.Query().Get
 	b := exchangesBody{Provider: get("provider"), Account: get("account"), RunID: get("run"), JobID: get("job"), Failed: get("failed") != "", Choices: choicesOf(p.Providers)}
 	var err error
-	b.Exchanges, err = p.Store.Exchanges(r.Context(), db.ExchangeFilter{
+	b.Exchanges, err = p.Store.Exchanges(r.Context(), exchanges.ExchangeFilter{
 		Provider: b.Provider, Account: b.Account, RunID: b.RunID, JobID: b.JobID, Failed: b.Failed, Limit: 2 * maxRows,
 	})
 	if err != nil {
@@ -30,7 +30,7 @@ func (p *Page) exchanges(rw http.ResponseWriter, r *http.Request) error {
 }
 
 type exchangeBody struct {
-	Row                       db.ExchangeRow
+	Row                       exchanges.ExchangeRow
 	Exchange                  exchange.Exchange
 	RequestBody, ResponseBody string
 }

@@ -9,6 +9,7 @@ import (
 
 	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/db"
+	"orderbeat/db/exchanges"
 )
 
 // Command returns the command exchanges.
@@ -49,7 +50,7 @@ compressed; this command decompresses them.`,
 }
 
 type exchangesOptions struct {
-	filter       db.ExchangeFilter
+	filter       exchanges.ExchangeFilter
 	body, asJSON bool
 }
 
@@ -69,10 +70,10 @@ func listExchanges(ctx context.Context, a *cli.App, o exchangesOptions) error {
 	})
 }
 
-var exchangeListing = cli.Listing[db.ExchangeRow]{
+var exchangeListing = cli.Listing[exchanges.ExchangeRow]{
 	Noun: "exchange",
 	Head: []string{"ID", "STARTED (UTC)", "PROVIDER", "ACCOUNT", "OPERATION", "METHOD", "URL", "STATUS", "MS", "BYTES", "JOB", "ERROR"},
-	Row: func(x db.ExchangeRow) []string {
+	Row: func(x exchanges.ExchangeRow) []string {
 		status := "-"
 		if x.Status != 0 {
 			status = fmt.Sprint(x.Status)
@@ -138,7 +139,7 @@ func showExchange(ctx context.Context, a *cli.App, text string, o exchangesOptio
 
 // exchangeDetail is one exchange as printed by --json.
 type exchangeDetail struct {
-	db.ExchangeRow
+	exchanges.ExchangeRow
 	RequestHeaders  map[string][]string `json:"request_headers"`
 	RequestBody     string              `json:"request_body,omitempty"`
 	ResponseHeaders map[string][]string `json:"response_headers"`

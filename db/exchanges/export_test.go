@@ -1,14 +1,14 @@
-package db // internal: gives external tests access to the queries
+package exchanges // internal: gives external tests access to the queries
 
 import (
 	"orderbeat/db/queryplan"
 	"orderbeat/jobs"
 )
 
-// ExchangeQueries returns the queries of the package on growing tables.
-func ExchangeQueries() []queryplan.Query {
+// Queries returns the queries of the package on growing tables.
+func Queries() []queryplan.Query {
 	list := []queryplan.Query{
-		queryplan.Of("size of exchanges", exchangesUptoSQL),
+		queryplan.Of("size of exchanges", UptoSQL),
 		queryplan.Of("exchange", exchangeSQL, 1),
 		queryplan.Of("kept job", keptJobSQL, "j"),
 		queryplan.Of("kept", keptSQL, "j"),

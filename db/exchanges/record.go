@@ -1,4 +1,4 @@
-package db
+package exchanges
 
 import (
 	"net/http"
@@ -9,8 +9,8 @@ import (
 	"orderbeat/jobs"
 )
 
-// recordExchanges stores the HTTP exchanges of an attempt.
-func recordExchanges(t *sqlite.Tx, o *jobs.Outcome) error {
+// Record stores the HTTP exchanges of an attempt.
+func Record(t *sqlite.Tx, o *jobs.Outcome) error {
 	for i := range o.Exchanges {
 		x := &o.Exchanges[i]
 		requestHeader, responseHeader := headerLines(x.RequestHeader), headerLines(x.ResponseHeader)
@@ -48,9 +48,9 @@ const (
 INSERT INTO exchanges (run_id, job_id, provider, account, op, method, url, status, started_at, duration_ms,
        request_headers, request_body, response_headers, response_body, response_bytes, truncated, error_code, error,
        attempt, detail, upto, response_gzip)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((` + exchangesUptoSQL + `), 0) + ?, ?)`
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((` + UptoSQL + `), 0) + ?, ?)`
 
-	exchangesUptoSQL = `SELECT upto FROM exchanges WHERE exchange_id = (SELECT max(exchange_id) FROM exchanges)`
+	UptoSQL = `SELECT upto FROM exchanges WHERE exchange_id = (SELECT max(exchange_id) FROM exchanges)`
 )
 
 // headerLines formats a header, one line per value, sorted by name.

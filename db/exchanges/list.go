@@ -1,4 +1,4 @@
-package db
+package exchanges
 
 import (
 	"bufio"
@@ -15,11 +15,11 @@ import (
 	"orderbeat/db/sqlite"
 )
 
-// exchangeStore reads recorded exchanges.
-type exchangeStore struct{ file *sqlite.DB }
+// Store reads recorded exchanges.
+type Store struct{ file *sqlite.DB }
 
-// newExchangeStore returns the exchanges of a file.
-func newExchangeStore(file *sqlite.DB) *exchangeStore { return &exchangeStore{file} }
+// New returns the exchanges of a file.
+func New(file *sqlite.DB) *Store { return &Store{file} }
 
 // ExchangeRow is a recorded exchange without its headers and bodies.
 type ExchangeRow struct {
@@ -55,7 +55,7 @@ type ExchangeFilter struct {
 }
 
 // Exchanges returns exchanges without headers and bodies, newest first.
-func (s *exchangeStore) Exchanges(ctx context.Context, f ExchangeFilter) ([]ExchangeRow, error) {
+func (s *Store) Exchanges(ctx context.Context, f ExchangeFilter) ([]ExchangeRow, error) {
 	query, args := f.query()
 	return sqlite.Fetch(ctx, s.file.Bulk(), func(rows *sql.Rows) (x ExchangeRow, err error) {
 		err = rows.Scan(x.dest()...)
@@ -104,7 +104,7 @@ func (x *ExchangeRow) dest() []any {
 
 // Exchange returns one exchange with its recorded headers and bodies; ok is false if it does not
 // exist.
-func (s *exchangeStore) Exchange(ctx context.Context, id int64) (row ExchangeRow, x exchange.Exchange, ok bool, err error) {
+func (s *Store) Exchange(ctx context.Context, id int64) (row ExchangeRow, x exchange.Exchange, ok bool, err error) {
 	err = sqlite.Query(ctx, s.file.Bulk(), func(rows *sql.Rows) (err error) {
 		row, x, err = scanExchange(rows)
 		ok = true

@@ -1,4 +1,4 @@
-package db
+package exchanges
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 
 // KeptJobs returns an account's succeeded and partial jobs whose responses are recorded in full and
 // can be mapped again, newest first.
-func (s *exchangeStore) KeptJobs(ctx context.Context, provider, account string, r jobs.Remapping) ([]jobs.KeptJob, error) {
+func (s *Store) KeptJobs(ctx context.Context, provider, account string, r jobs.Remapping) ([]jobs.KeptJob, error) {
 	query, args := keptJobsQuery(provider, account, r)
 	return sqlite.Fetch(ctx, s.file.Bulk(), scanKeptJob, query, args...)
 }
@@ -52,7 +52,7 @@ const recordedInFull = `coalesce(x.detail = 'full' AND NOT x.truncated AND x.sta
 
 // Kept returns a job with the recorded responses of its last attempt, in order; ok is false if they
 // are not recorded in full.
-func (s *exchangeStore) Kept(ctx context.Context, jobID string) (k jobs.KeptJob, responses []exchange.Exchange, ok bool, err error) {
+func (s *Store) Kept(ctx context.Context, jobID string) (k jobs.KeptJob, responses []exchange.Exchange, ok bool, err error) {
 	found, err := sqlite.Fetch(ctx, s.file.Bulk(), scanKeptJob, keptJobSQL, jobID)
 	if err != nil || len(found) == 0 {
 		return k, nil, false, err

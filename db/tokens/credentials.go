@@ -1,4 +1,4 @@
-package db
+package tokens
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 
 // Credentials returns every credential without its tokens and fingerprint, sorted by provider, user and
 // key, for [auth.StatusOf].
-func (s *tokenStore) Credentials(ctx context.Context) ([]auth.Row, error) {
+func (s *Store) Credentials(ctx context.Context) ([]auth.Row, error) {
 	return sqlite.Fetch(ctx, s.file.Readers(), func(rows *sql.Rows) (row auth.Row, err error) {
 		err = rows.Scan(statusDest(&row)...)
 		return row, err

@@ -1,11 +1,11 @@
-package db // internal: gives external tests access to the queries
+package tokens // internal: gives external tests access to the queries
 
 import (
 	"orderbeat/db/queryplan"
 )
 
-// TokenQueries returns the queries of the package on growing tables.
-func TokenQueries() []queryplan.Query {
+// Queries returns the queries of the package on growing tables.
+func Queries() []queryplan.Query {
 	return []queryplan.Query{
 		queryplan.Of("load token", loadTokenSQL, "k"),
 		queryplan.Of("lease", leaseSQL, make([]any, 12)...),

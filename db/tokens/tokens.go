@@ -1,4 +1,4 @@
-package db
+package tokens
 
 import (
 	"context"
@@ -11,15 +11,15 @@ import (
 	"orderbeat/db/sqlite"
 )
 
-// tokenStore is an [auth.Store] and a [seal.Resealer]: it stores the rows of credentials in a table. See
-// [DB.Tokens].
-type tokenStore struct{ file *sqlite.DB }
+// Store is an [auth.Store] and a [seal.Resealer]: it stores the rows of credentials in a table. See
+// db.DB.Tokens.
+type Store struct{ file *sqlite.DB }
 
-// newTokenStore returns the tokens of a file.
-func newTokenStore(file *sqlite.DB) *tokenStore { return &tokenStore{file} }
+// New returns the tokens of a file.
+func New(file *sqlite.DB) *Store { return &Store{file} }
 
 // Load implements [auth.Store].
-func (s *tokenStore) Load(ctx context.Context, key string) (auth.Row, error) {
+func (s *Store) Load(ctx context.Context, key string) (auth.Row, error) {
 	row := auth.Row{Key: key}
 	err := s.file.Readers().QueryRowContext(ctx, loadTokenSQL, key).Scan(append(statusDest(&row), tokenDest(&row)...)...)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -35,7 +35,7 @@ const loadTokenSQL = `
 SELECT ` + statusColumns + `, ` + tokenColumns + ` FROM credentials WHERE key = ?`
 
 // Lease implements [auth.Store].
-func (s *tokenStore) Lease(ctx context.Context, l auth.Lease) (won bool, err error) {
+func (s *Store) Lease(ctx context.Context, l auth.Lease) (won bool, err error) {
 	won, err = s.write(ctx, leaseSQL, l.Key, l.Generation, l.Owner, sqlite.StampUp(l.Until), sqlite.Stamp(l.At), l.Lost,
 		l.Override, sqlite.OrNull(l.Credential), l.Provider, l.Environment, l.User, sqlite.Stamp(time.Now()))
 	if err != nil {
@@ -57,7 +57,7 @@ SELECT ?1, 0, ?3, ?4, ?5, ?6, ?9, ?10, ?11, 'empty', ?12
         OR state NOT IN ('rejected', 'consent_required') AND (cooldown_until IS NULL OR cooldown_until <= ?5 OR failed_at > ?5))`
 
 // Commit implements [auth.Store].
-func (s *tokenStore) Commit(ctx context.Context, l auth.Lease, row auth.Row) (committed bool, err error) {
+func (s *Store) Commit(ctx context.Context, l auth.Lease, row auth.Row) (committed bool, err error) {
 	if !row.Refresh.Empty() {
 		return false, fmt.Errorf("credential %s: refresh token is not sealed and would be readable in the database", l.Key)
 	}
@@ -86,7 +86,7 @@ UPDATE credentials SET provider = ?, environment = ?, user = ?, state = ?, gener
  WHERE key = ? AND generation = ? AND lease_owner = ?`
 
 // write runs one conditional statement on one row and reports whether it applied.
-func (s *tokenStore) write(ctx context.Context, query string, args ...any) (applied bool, err error) {
+func (s *Store) write(ctx context.Context, query string, args ...any) (applied bool, err error) {
 	err = s.file.Write(ctx, 1, sqlite.Durable, func(t *sqlite.Tx) error {
 		n, err := t.Exec(query, args...)
 		applied = n == 1
@@ -96,7 +96,7 @@ func (s *tokenStore) write(ctx context.Context, query string, args ...any) (appl
 }
 
 // Reseal implements [seal.Resealer].
-func (s *tokenStore) Reseal(ctx context.Context, change func(auth.Row) auth.Row) error {
+func (s *Store) Reseal(ctx context.Context, change func(auth.Row) auth.Row) error {
 	return s.file.Write(ctx, 1, sqlite.Durable, func(t *sqlite.Tx) error {
 		all, err := sqlite.FetchIn(t, func(rows *sql.Rows) (row auth.Row, err error) {
 			err = rows.Scan(append(statusDest(&row), tokenDest(&row)...)...)
@@ -127,7 +127,7 @@ SELECT ` + statusColumns + `, ` + tokenColumns + ` FROM credentials`
 
 // EndLeases ends all leases on credentials. The caller must ensure that no other process renews tokens:
 // the holders of the leases crashed. The recorded intents are not changed.
-func (s *tokenStore) EndLeases(ctx context.Context) error {
+func (s *Store) EndLeases(ctx context.Context) error {
 	return s.file.Write(ctx, 1, sqlite.Durable, func(t *sqlite.Tx) error {
 		_, err := t.Exec(endLeasesSQL)
 		return err
