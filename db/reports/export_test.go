@@ -50,7 +50,7 @@ func Queries() []queryplan.Query {
 		list = append(list, queryplan.Of(name+", edge", w.edgeQuery(), append(w.within.Args, 1)...))
 	}
 	for _, by := range Groups {
-		query, args, _ := SupplierFilter{By: by, From: "a", To: "b", Provider: "p"}.query()
+		query, args, _ := SupplierFilter{By: by, From: "a", Provider: "p"}.query()
 		list = append(list, queryplan.Of("suppliers by "+by, query, args...))
 	}
 	return list

@@ -20,9 +20,8 @@ var Groups = []string{"provider", "account", "article", "month"}
 type SupplierFilter struct {
 	By                string // one of [Groups]
 	Provider, Account string
-	// From and To are months, such as "2026-01": of the first promise.
-	From, To string
-	Limit    int
+	From              string // month, such as "2026-01": the first promise is then or later
+	Limit             int
 }
 
 // Performance is how suppliers kept their first promises, for a group of lines.
@@ -112,7 +111,6 @@ func (f SupplierFilter) query() (string, []any, error) {
 	}
 	var w sqlite.Where
 	w.And("month >= ?", f.From)
-	w.And("month <= ?", f.To)
 	w.Add("provider = ?", f.Provider)
 	w.Add("account = ?", f.Account)
 	query := "SELECT " + strings.Join(shown, ", ") + `, sum(lines), sum(slipped), sum(moves), sum(slip_days), sum(despatched), sum(early), sum(on_time),

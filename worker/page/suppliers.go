@@ -15,7 +15,7 @@ import (
 type suppliersBody struct {
 	By, Provider, Account string
 	Months                int
-	From, To              string
+	From                  string
 	Groups                []string
 	Periods               []int
 	Choices               choices
@@ -51,8 +51,8 @@ func (p *Page) suppliers(rw http.ResponseWriter, r *http.Request) error {
 		return invalid("There is no such period or group.")
 	}
 	now := time.Now().UTC()
-	b.To, b.From = reports.MonthOf(now), reports.MonthOf(time.Date(now.Year(), now.Month()-time.Month(b.Months-1), 1, 0, 0, 0, 0, time.UTC))
-	filter := reports.SupplierFilter{By: b.By, Provider: b.Provider, Account: b.Account, From: b.From, To: b.To, Limit: maxSupplierRow}
+	b.From = reports.MonthOf(time.Date(now.Year(), now.Month()-time.Month(b.Months-1), 1, 0, 0, 0, 0, time.UTC))
+	filter := reports.SupplierFilter{By: b.By, Provider: b.Provider, Account: b.Account, From: b.From, Limit: maxSupplierRow}
 	store := p.Store.Reports()
 	var err error
 	if b.Rows, b.More, err = store.Suppliers(ctx, filter); err != nil {

@@ -22,10 +22,10 @@
       width, height: height(data), tzDate: ts => uPlot.tzDate(new Date(ts * 1e3), "UTC"),
       cursor: { points: { size: 6 }, drag: { x: false, y: false } },
       legend: { live: true },
-      scales: { y: data.dates ? {} : { range: (u, min, max) => [0, Math.max(1, max * 1.1)] } },
+      scales: { y: data.dates ? { range: (u, min, max) => [min - 3 * 86400, max + 3 * 86400] } : { range: (u, min, max) => [0, Math.max(1, max * 1.1)] } },
       axes: [
         data.months ? { ...axis, space: 60, splits: () => data.x, values: (u, splits) => splits.map(v => day(v).slice(0, 7)) } : { ...axis, values: [[86400, "{MM}-{DD}", null, null, null, null, null, null, 1], [60, "{HH}:{mm}", "\n{MM}-{DD}", null, null, null, null, null, 1], [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1]] },
-        { ...axis, size: data.dates ? 76 : 52, values: data.dates ? (u, splits) => splits.map(day) : (u, splits) => splits.map(v => v.toLocaleString("en")) },
+        { ...axis, space: 28, size: data.dates ? 76 : 52, values: data.dates ? (u, splits) => splits.map(day) : (u, splits) => splits.map(v => v.toLocaleString("en")) },
       ],
       series: [
         { label: data.months ? "Month" : "Time", value: (u, v) => v == null ? "–" : data.months ? day(v).slice(0, 7) : new Date(v * 1000).toISOString().slice(0, 16).replace("T", " ") },

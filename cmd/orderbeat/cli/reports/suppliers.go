@@ -80,7 +80,7 @@ func reportSuppliers(ctx context.Context, a *cli.App, o supplierOptions) error {
 	}
 	defer database.Close()
 	list, more, err := database.Reports().Suppliers(ctx, reports.SupplierFilter{
-		By: o.by, Provider: o.provider, Account: o.account, From: reports.MonthOf(since), To: reports.MonthOf(now), Limit: o.limit,
+		By: o.by, Provider: o.provider, Account: o.account, From: reports.MonthOf(since), Limit: o.limit,
 	})
 	if err != nil {
 		return err
