@@ -26,6 +26,7 @@ import (
 	"orderbeat/db/orders"
 	"orderbeat/db/outbox"
 	"orderbeat/db/runs"
+	"orderbeat/db/schedules"
 	"orderbeat/db/sqlite"
 	"orderbeat/db/tokens"
 	"orderbeat/db/unpublishable"
@@ -88,6 +89,7 @@ type DB struct {
 // The stores of a database, by names that differ.
 type (
 	outboxStore        = outbox.Store
+	scheduleStore      = schedules.Store
 	exchangeStore      = exchanges.Store
 	documentStore      = documents.Store
 	orderStore         = orders.Store
@@ -112,7 +114,7 @@ func newDB(file, data *sqlite.DB, secrets *mask.Set) *DB {
 	}
 	d.unpublishableStore = unpublishable.New(data, d.alertStore)
 	d.runStore = runs.New(data, d.queueStore, d.alertStore)
-	d.scheduleStore = newScheduleStore(data, d.runStore)
+	d.scheduleStore = schedules.New(data, d.runStore)
 	return d
 }
 

@@ -16,6 +16,7 @@ import (
 	"orderbeat/clients/exchange"
 	"orderbeat/db"
 	"orderbeat/db/dbtest"
+	"orderbeat/db/schedules"
 	"orderbeat/jobs"
 )
 
@@ -63,7 +64,7 @@ func unread(o *jobs.Outcome) {
 
 func record(tb testing.TB, d *db.DB, schedule string, at time.Time) {
 	tb.Helper()
-	if _, err := d.RecordTicks(tb.Context(), db.Tick{Schedule: schedule, DueAt: at, Outcome: "started"}); err != nil {
+	if _, err := d.RecordTicks(tb.Context(), schedules.Tick{Schedule: schedule, DueAt: at, Outcome: "started"}); err != nil {
 		tb.Fatal(err)
 	}
 }

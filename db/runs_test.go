@@ -10,10 +10,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/clients"
-	"orderbeat/db"
 	"orderbeat/db/dbtest"
 	"orderbeat/db/orders"
 	"orderbeat/db/runs"
+	"orderbeat/db/schedules"
 	"orderbeat/jobs"
 )
 
@@ -113,7 +113,7 @@ func TestLiveRunIsNotQueued(t *testing.T) {
 func TestTickStartsItsRunOnce(t *testing.T) {
 	d := dbtest.Open(t)
 	due := dbtest.Noon.In(time.FixedZone("EST", -5*3600)).Add(250 * time.Millisecond)
-	tick := db.Tick{Schedule: "recent", DueAt: due, Outcome: "started", Reason: "why"}
+	tick := schedules.Tick{Schedule: "recent", DueAt: due, Outcome: "started", Reason: "why"}
 	first, js := dbtest.Plan(1)
 	first.Trigger = "schedule:recent"
 	want := tick
@@ -126,10 +126,10 @@ func TestTickStartsItsRunOnce(t *testing.T) {
 		t.Errorf("recorded (-want +got):\n%s", diff)
 	}
 	second, js2 := dbtest.Plan(1)
-	if again, err := d.StartTick(t.Context(), tick, second, js2); err != nil || again != (db.Started{}) && again.Tick.Outcome == "started" {
+	if again, err := d.StartTick(t.Context(), tick, second, js2); err != nil || again != (schedules.Started{}) && again.Tick.Outcome == "started" {
 		t.Errorf("the same due time again: got %+v, %v, want nothing", again, err)
 	}
-	if _, err := d.RecordTicks(t.Context(), db.Tick{Schedule: "recent", DueAt: dbtest.Noon.Add(-time.Hour), Outcome: "missed"}); err != nil {
+	if _, err := d.RecordTicks(t.Context(), schedules.Tick{Schedule: "recent", DueAt: dbtest.Noon.Add(-time.Hour), Outcome: "missed"}); err != nil {
 		t.Fatal(err)
 	}
 	got, ok, err := d.LastTick(t.Context(), "recent")
@@ -143,7 +143,7 @@ func TestTickStartsItsRunOnce(t *testing.T) {
 	if _, ok, err := d.LastTick(t.Context(), "another"); ok || err != nil {
 		t.Errorf("a schedule without ticks: got %v, %v", ok, err)
 	}
-	if _, err := d.RecordTicks(t.Context(), db.Tick{Schedule: "recent", DueAt: dbtest.Noon.Add(time.Hour), Outcome: "guessed"}); err == nil {
+	if _, err := d.RecordTicks(t.Context(), schedules.Tick{Schedule: "recent", DueAt: dbtest.Noon.Add(time.Hour), Outcome: "guessed"}); err == nil {
 		t.Error("accepted an invalid outcome")
 	}
 }
@@ -157,8 +157,8 @@ func TestTickWithAUsedKeyIsSkipped(t *testing.T) {
 		t.Fatal(err)
 	}
 	run, js := dbtest.Plan(1)
-	started, err := d.StartTick(t.Context(), db.Tick{Schedule: "recent", DueAt: dbtest.Noon, Outcome: "started"}, run, js)
-	want := &db.Tick{Schedule: "recent", DueAt: dbtest.Noon, Outcome: "skipped", Reason: "run " + other.ID + " has the key of this due time"}
+	started, err := d.StartTick(t.Context(), schedules.Tick{Schedule: "recent", DueAt: dbtest.Noon, Outcome: "started"}, run, js)
+	want := &schedules.Tick{Schedule: "recent", DueAt: dbtest.Noon, Outcome: "skipped", Reason: "run " + other.ID + " has the key of this due time"}
 	if diff := cmp.Diff(want, started.Tick); diff != "" || started.Run != nil || err != nil {
 		t.Errorf("got the run %v, %v (-want +got):\n%s", started.Run, err, diff)
 	}
@@ -172,7 +172,7 @@ func TestTickWithAUsedKeyIsSkipped(t *testing.T) {
 func TestWatermarkOfAScheduleIsStored(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "orderbeat.db")
 	d := dbtest.OpenAt(t, path)
-	at := func(w db.Watermark, err error) time.Time {
+	at := func(w schedules.Watermark, err error) time.Time {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
@@ -197,7 +197,7 @@ func TestWatermarkOfAScheduleIsStored(t *testing.T) {
 			t.Errorf("accounted for until %s elsewhere: got %s, want %s", accounted, got, later)
 		}
 	}
-	if _, err := d.RecordTicks(t.Context(), db.Tick{Schedule: "recent", DueAt: dbtest.Noon.Add(6 * time.Hour), Outcome: "started"}); err != nil {
+	if _, err := d.RecordTicks(t.Context(), schedules.Tick{Schedule: "recent", DueAt: dbtest.Noon.Add(6 * time.Hour), Outcome: "started"}); err != nil {
 		t.Fatal(err)
 	}
 	if got := at(d.Watermark(t.Context(), "recent")); !got.Equal(dbtest.Noon.Add(6 * time.Hour)) {
@@ -219,14 +219,14 @@ func TestWatermarkOfAScheduleIsStored(t *testing.T) {
 
 func TestAccountsWithAnActiveEarlierRunAreSkipped(t *testing.T) {
 	d := dbtest.Open(t)
-	tick := func(minute int, trigger string, accounts ...string) db.Started {
+	tick := func(minute int, trigger string, accounts ...string) schedules.Started {
 		run, js := dbtest.Plan(len(accounts))
 		run.Trigger, run.Overlap = trigger, jobs.OverlapSkip
 		for i := range js {
 			js[i].Account = accounts[i]
 		}
 		due := dbtest.Noon.Add(time.Duration(minute) * time.Minute)
-		started, err := d.StartTick(t.Context(), db.Tick{Schedule: strings.TrimPrefix(trigger, "schedule:"), DueAt: due, Outcome: "started"}, run, js)
+		started, err := d.StartTick(t.Context(), schedules.Tick{Schedule: strings.TrimPrefix(trigger, "schedule:"), DueAt: due, Outcome: "started"}, run, js)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,14 +6,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"orderbeat/db"
 	"orderbeat/db/dbtest"
+	"orderbeat/db/schedules"
 	"orderbeat/jobs"
 )
 
 func TestPauseLastsUntilResumed(t *testing.T) {
 	d := dbtest.Open(t)
-	pause := func() *db.Pause {
+	pause := func() *schedules.Pause {
 		t.Helper()
 		p, ok, err := d.Paused(t.Context(), "recent")
 		if err != nil {
@@ -32,7 +32,7 @@ func TestPauseLastsUntilResumed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if diff := cmp.Diff(&db.Pause{Schedule: "recent", PausedAt: dbtest.Noon, Note: "maintenance"}, pause()); diff != "" {
+	if diff := cmp.Diff(&schedules.Pause{Schedule: "recent", PausedAt: dbtest.Noon, Note: "maintenance"}, pause()); diff != "" {
 		t.Errorf("paused twice (-want +got):\n%s", diff)
 	}
 	for _, want := range []bool{true, false} {
@@ -48,13 +48,13 @@ func TestPauseLastsUntilResumed(t *testing.T) {
 func TestScheduleReport(t *testing.T) {
 	d := dbtest.Open(t)
 	now := time.Now().UTC().Truncate(time.Second)
-	for i, tick := range []db.Tick{{Outcome: "started"}, {Outcome: "skipped", Reason: "paused"}, {Outcome: "missed"}, {Outcome: "caught_up"}, {Outcome: "started"}} {
+	for i, tick := range []schedules.Tick{{Outcome: "started"}, {Outcome: "skipped", Reason: "paused"}, {Outcome: "missed"}, {Outcome: "caught_up"}, {Outcome: "started"}} {
 		tick.Schedule, tick.DueAt = "recent", now.Add(time.Duration(i-5)*time.Hour)
 		if _, err := d.RecordTicks(t.Context(), tick); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := d.RecordTicks(t.Context(), db.Tick{Schedule: "recent", Outcome: "missed", DueAt: now.Add(-8 * 24 * time.Hour)}); err != nil {
+	if _, err := d.RecordTicks(t.Context(), schedules.Tick{Schedule: "recent", Outcome: "missed", DueAt: now.Add(-8 * 24 * time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
 	got, err := d.Inspect().Value(t.Context(), "SELECT due || ' ' || started || ' ' || caught_up || ' ' || skipped || ' ' || missed || ' ' || last_outcome FROM schedule_report")
@@ -77,7 +77,7 @@ func TestFailedInARow(t *testing.T) {
 		if _, _, err := d.StartRun(t.Context(), r, js); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := d.RecordTicks(t.Context(), db.Tick{Schedule: "recent", DueAt: due, Outcome: "started", RunID: r.ID}); err != nil {
+		if _, err := d.RecordTicks(t.Context(), schedules.Tick{Schedule: "recent", DueAt: due, Outcome: "started", RunID: r.ID}); err != nil {
 			t.Fatal(err)
 		}
 		if state.Ended() {
@@ -91,7 +91,7 @@ func TestFailedInARow(t *testing.T) {
 	skip := func(reason string) {
 		t.Helper()
 		due = due.Add(time.Minute)
-		if _, err := d.RecordTicks(t.Context(), db.Tick{Schedule: "recent", DueAt: due, Outcome: "skipped", Reason: reason}); err != nil {
+		if _, err := d.RecordTicks(t.Context(), schedules.Tick{Schedule: "recent", DueAt: due, Outcome: "skipped", Reason: reason}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/robfig/cron/v3"
 
-	"orderbeat/db"
+	"orderbeat/db/schedules"
 	"orderbeat/jobs"
 	"orderbeat/worker"
 )
@@ -19,7 +19,7 @@ func TestDueTimesRunAgainAfterABackwardClockChange(t *testing.T) {
 	first := startIn(t, folder, nil)
 	now := time.Now()
 	for n := range 30 {
-		tick := db.Tick{Schedule: "often", DueAt: now.Add(time.Duration(n) * time.Second), Outcome: "started"}
+		tick := schedules.Tick{Schedule: "often", DueAt: now.Add(time.Duration(n) * time.Second), Outcome: "started"}
 		if _, err := first.db.RecordTicks(t.Context(), tick); err != nil {
 			t.Fatal(err)
 		}

@@ -9,7 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"orderbeat/clients"
-	"orderbeat/db"
+	"orderbeat/db/schedules"
 	"orderbeat/worker"
 )
 
@@ -29,7 +29,7 @@ func TestTicksDoNotWaitForRequests(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var ticks []db.Tick
+	var ticks []schedules.Tick
 	b.eventually("five due times pass", func() (enough bool) {
 		var err error
 		if ticks, err = b.db.Ticks(t.Context(), "often", begun, time.Now()); err != nil {

@@ -12,6 +12,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/db/runs"
+	"orderbeat/db/schedules"
 	"orderbeat/jobs"
 	"orderbeat/worker"
 	"orderbeat/worker/bus"
@@ -31,7 +32,7 @@ func everySecond(url string) func(*worker.Config) {
 }
 
 // ticks are the ticks of a bench's database.
-func (b *bench) ticks() []db.Tick {
+func (b *bench) ticks() []schedules.Tick {
 	b.t.Helper()
 	list, err := b.db.Ticks(b.t.Context(), "often", time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
 	if err != nil {
@@ -70,10 +71,10 @@ func TestStandbyTakesOver(t *testing.T) {
 	if len(list) == 0 {
 		t.Fatal("nothing was due")
 	}
-	before, found, err := func() (db.Tick, bool, error) {
+	before, found, err := func() (schedules.Tick, bool, error) {
 		again, err := db.OpenReadOnly(t.Context(), first.config.Place+"/orderbeat.db")
 		if err != nil {
-			return db.Tick{}, false, err
+			return schedules.Tick{}, false, err
 		}
 		defer again.Close()
 		return again.LastTick(t.Context(), "often")

@@ -9,8 +9,8 @@ import (
 	"github.com/robfig/cron/v3"
 
 	"orderbeat/clients"
-	"orderbeat/db"
 	"orderbeat/db/runs"
+	"orderbeat/db/schedules"
 	"orderbeat/jobs"
 	"orderbeat/worker"
 	"orderbeat/worker/bus"
@@ -219,7 +219,7 @@ func TestMissedTicksAreCaughtUp(t *testing.T) {
 				}}
 			}
 			b := startIn(t, folder, hourly)
-			last := db.Tick{Schedule: "hourly", DueAt: time.Now().Add(-3*time.Hour - time.Minute), Outcome: "started"}
+			last := schedules.Tick{Schedule: "hourly", DueAt: time.Now().Add(-3*time.Hour - time.Minute), Outcome: "started"}
 			if _, err := b.db.RecordTicks(t.Context(), last); err != nil {
 				t.Fatal(err)
 			}

@@ -11,8 +11,8 @@ import (
 	"github.com/robfig/cron/v3"
 
 	"orderbeat/clients"
-	"orderbeat/db"
 	"orderbeat/db/runs"
+	"orderbeat/db/schedules"
 	"orderbeat/jobs"
 	"orderbeat/worker"
 )
@@ -69,17 +69,17 @@ func TestQueuedTickRunsAfterTheAccountIsIdle(t *testing.T) {
 			return clients.Answer{}, nil
 		})
 	})
-	ticks := func() []db.Tick {
+	ticks := func() []schedules.Tick {
 		list, err := b.db.Ticks(t.Context(), "often", time.Now().Add(-time.Hour), time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
-		slices.SortFunc(list, func(a, b db.Tick) int { return a.DueAt.Compare(b.DueAt) })
+		slices.SortFunc(list, func(a, b schedules.Tick) int { return a.DueAt.Compare(b.DueAt) })
 		return list
 	}
 	has := func(reason string) func() bool { // on a busy machine st. paul may be running as well
 		return func() bool {
-			return slices.ContainsFunc(ticks(), func(t db.Tick) bool { return t.Outcome == "started" && strings.Contains(t.Reason, reason) })
+			return slices.ContainsFunc(ticks(), func(t schedules.Tick) bool { return t.Outcome == "started" && strings.Contains(t.Reason, reason) })
 		}
 	}
 	b.eventually("detroit waits for the earlier run", has("[detroit"))

@@ -14,8 +14,8 @@ import (
 	"github.com/robfig/cron/v3"
 
 	"orderbeat/clients"
-	"orderbeat/db"
 	"orderbeat/db/alerts"
+	"orderbeat/db/schedules"
 	"orderbeat/jobs"
 	"orderbeat/worker"
 )
@@ -109,7 +109,7 @@ func TestEveryDueTimeIsRecorded(t *testing.T) {
 		listening(c)
 		c.Schedules = []worker.Schedule{often}
 	})
-	recorded := func() []db.Tick {
+	recorded := func() []schedules.Tick {
 		ticks, err := b.db.Ticks(t.Context(), "often", time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
 		if err != nil {
 			t.Fatal(err)
@@ -176,7 +176,7 @@ func TestMissedDueTimesRaiseAnAlert(t *testing.T) {
 		}
 	}
 	b := startIn(t, folder, at(time.Hour, "none"))
-	recorded := db.Tick{Schedule: "often", DueAt: time.Now().Add(-3*time.Hour - time.Minute), Outcome: "started"}
+	recorded := schedules.Tick{Schedule: "often", DueAt: time.Now().Add(-3*time.Hour - time.Minute), Outcome: "started"}
 	if _, err := b.db.RecordTicks(t.Context(), recorded); err != nil {
 		t.Fatal(err)
 	}

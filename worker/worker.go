@@ -20,6 +20,7 @@ import (
 
 	"orderbeat/clients/memory"
 	"orderbeat/db"
+	"orderbeat/db/schedules"
 	"orderbeat/jobs"
 	"orderbeat/worker/alerts"
 	"orderbeat/worker/bus"
@@ -307,8 +308,8 @@ func consentLink(public string, again *web.Words) func(provider, user string) (s
 }
 
 // nextDue is the next due time of a schedule, also before its loop runs.
-func nextDue(clock *scheduler.Scheduler) func(Schedule, db.Watermark) (time.Time, bool) {
-	return func(s Schedule, w db.Watermark) (time.Time, bool) {
+func nextDue(clock *scheduler.Scheduler) func(Schedule, schedules.Watermark) (time.Time, bool) {
+	return func(s Schedule, w schedules.Watermark) (time.Time, bool) {
 		if next, ok := clock.NextDue(s.Name); ok {
 			return next, true
 		}

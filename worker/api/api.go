@@ -16,6 +16,7 @@ import (
 	"orderbeat/db/orders"
 	"orderbeat/db/outbox"
 	"orderbeat/db/runs"
+	"orderbeat/db/schedules"
 	"orderbeat/jobs"
 )
 
@@ -308,9 +309,9 @@ type Schedule struct {
 	// when a worker first runs the schedule.
 	NextDue *time.Time `json:"next_due_at"`
 	// LastTick is the latest due time and its outcome; null before the first.
-	LastTick *db.Tick `json:"last_tick"`
+	LastTick *schedules.Tick `json:"last_tick"`
 	// Pause is the pause; null if the schedule is not paused.
-	Pause *db.Pause `json:"pause"`
+	Pause *schedules.Pause `json:"pause"`
 }
 
 // OneSchedule is the reply of schedules.pause and schedules.resume.

@@ -13,6 +13,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/db/alerts"
+	"orderbeat/db/schedules"
 	"orderbeat/jobs"
 	"orderbeat/worker/bus"
 	"orderbeat/worker/problems"
@@ -92,10 +93,10 @@ func (p *Planner) StartIf(ctx context.Context, r jobs.Request, accept func(jobs.
 }
 
 // StartTick plans the run of a tick, and stores both in one transaction.
-func (p *Planner) StartTick(ctx context.Context, tick db.Tick, r jobs.Request) (db.Started, error) {
+func (p *Planner) StartTick(ctx context.Context, tick schedules.Tick, r jobs.Request) (schedules.Started, error) {
 	plan, err := p.Plan(ctx, r)
 	if err != nil {
-		return db.Started{}, err
+		return schedules.Started{}, err
 	}
 	started, err := p.db.StartTick(ctx, tick, plan.Run, plan.Jobs)
 	if err == nil && started.Run != nil {

@@ -5,7 +5,7 @@ import (
 
 	"github.com/robfig/cron/v3"
 
-	"orderbeat/db"
+	"orderbeat/db/schedules"
 )
 
 const (
@@ -34,7 +34,7 @@ func passed(c cron.Schedule, last, now time.Time) []time.Time {
 // NextDue is the next due time after now for a watermark in the database, as a running or
 // starting worker computes it. It is false if there is none, or if it is unknown because no
 // worker ever ran an "@every" schedule.
-func NextDue(c cron.Schedule, w db.Watermark, now time.Time) (time.Time, bool) {
+func NextDue(c cron.Schedule, w schedules.Watermark, now time.Time) (time.Time, bool) {
 	last := w.At()
 	every, counts := c.(cron.ConstantDelaySchedule)
 	switch {

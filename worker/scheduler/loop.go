@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"orderbeat/db"
+	"orderbeat/db/schedules"
 	"orderbeat/worker/settings"
 )
 
@@ -66,7 +66,7 @@ func (l *loop) run(ctx context.Context, started, elsewhere time.Time) {
 // begin reads the watermark, handles the due times since, and starts the run at start. It is
 // false if ctx ended first.
 func (l *loop) begin(ctx context.Context, started, elsewhere time.Time) bool {
-	var w db.Watermark
+	var w schedules.Watermark
 	found := l.insist(ctx, "", func(ctx context.Context, _ string) (err error) {
 		w, err = l.DB.SeeSchedule(ctx, l.schedule.Name, started, elsewhere)
 		return err

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"orderbeat/db"
+	"orderbeat/db/schedules"
 	"orderbeat/jobs"
 	"orderbeat/worker/settings"
 )
@@ -20,7 +21,7 @@ type Config struct {
 	Schedules []settings.Schedule
 	// Start plans the run of a tick, and stores both. After an error neither is stored, and it is
 	// retried.
-	Start func(ctx context.Context, tick db.Tick, r jobs.Request) (db.Started, error)
+	Start func(ctx context.Context, tick schedules.Tick, r jobs.Request) (schedules.Started, error)
 	// Confirm publishes [Scheduler.Watermarks] to other workers and verifies that this one still
 	// leads: [ErrNotLeader] if not, another error if that is unknown.
 	Confirm func(ctx context.Context) error

@@ -17,6 +17,7 @@ import (
 	"github.com/robfig/cron/v3"
 
 	"orderbeat/db"
+	"orderbeat/db/schedules"
 	"orderbeat/jobs"
 	"orderbeat/worker/scheduler"
 	"orderbeat/worker/settings"
@@ -60,15 +61,15 @@ func (b *bench) open() {
 }
 
 // start runs schedules until stop.
-func (b *bench) start(elsewhere map[string]time.Time, schedules ...settings.Schedule) {
+func (b *bench) start(elsewhere map[string]time.Time, configured ...settings.Schedule) {
 	b.t.Helper()
 	b.config = scheduler.Config{
-		DB: b.db, Schedules: schedules, Log: slog.New(slog.DiscardHandler),
+		DB: b.db, Schedules: configured, Log: slog.New(slog.DiscardHandler),
 		Ticks:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "ticks"}, []string{"schedule", "outcome"}),
 		Confirm: func(context.Context) error { err, _ := b.lead.Load().(leadError); return err.error },
-		Start: func(ctx context.Context, tick db.Tick, r jobs.Request) (db.Started, error) {
+		Start: func(ctx context.Context, tick schedules.Tick, r jobs.Request) (schedules.Started, error) {
 			if b.fail.Load() {
-				return db.Started{}, errors.New("disk full")
+				return schedules.Started{}, errors.New("disk full")
 			}
 			run, _, _ := jobs.Plan(r, map[string]jobs.Target{}, time.Now()) // it fails, which is a run too
 			return b.db.StartTick(ctx, tick, run, nil)
@@ -349,7 +350,7 @@ func TestSchedulesDoNotWaitForEachOther(t *testing.T) {
 		b.stop()
 		start := b.config.Start
 		config := b.config
-		config.Start = func(ctx context.Context, tick db.Tick, r jobs.Request) (db.Started, error) {
+		config.Start = func(ctx context.Context, tick schedules.Tick, r jobs.Request) (schedules.Started, error) {
 			if tick.Schedule == "s" {
 				<-planning
 			}

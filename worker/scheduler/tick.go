@@ -6,12 +6,12 @@ import (
 	"slices"
 	"time"
 
-	"orderbeat/db"
+	"orderbeat/db/schedules"
 )
 
 // tick records one due time and starts its run, unless the schedule is paused.
 func (l *loop) tick(ctx context.Context, due time.Time, outcome, why string) error {
-	tick := db.Tick{Schedule: l.schedule.Name, DueAt: due.UTC(), Outcome: outcome, Reason: why}
+	tick := schedules.Tick{Schedule: l.schedule.Name, DueAt: due.UTC(), Outcome: outcome, Reason: why}
 	pause, paused, err := l.DB.Paused(ctx, l.schedule.Name)
 	if err == nil && !paused {
 		pause, paused, err = l.giveUp(ctx)
@@ -28,7 +28,7 @@ func (l *loop) tick(ctx context.Context, due time.Time, outcome, why string) err
 
 // start records a tick with its run. A due time that is recorded already, because the clock was
 // set back, is recorded under the next free second.
-func (l *loop) start(ctx context.Context, tick db.Tick) error {
+func (l *loop) start(ctx context.Context, tick schedules.Tick) error {
 	if err := l.claim(ctx, tick.DueAt, tick.Outcome == "caught_up"); err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func (l *loop) start(ctx context.Context, tick db.Tick) error {
 // repeated moves a tick whose due time is recorded to the next free second if the clock was set
 // back: no schedule should wait until a wrong clock has caught up. It is false if the clock was
 // not set back.
-func (l *loop) repeated(ctx context.Context, tick *db.Tick) (bool, error) {
+func (l *loop) repeated(ctx context.Context, tick *schedules.Tick) (bool, error) {
 	last, ok, err := l.DB.LastTick(ctx, tick.Schedule)
 	if err != nil || !ok || !last.DueAt.After(time.Now()) {
 		return false, err
@@ -67,7 +67,7 @@ func (l *loop) repeated(ctx context.Context, tick *db.Tick) (bool, error) {
 	}
 	for n := range seconds {
 		free := due.Add(time.Duration(n+1) * time.Second)
-		if !slices.ContainsFunc(taken, func(t db.Tick) bool { return t.DueAt.Equal(free) }) {
+		if !slices.ContainsFunc(taken, func(t schedules.Tick) bool { return t.DueAt.Equal(free) }) {
 			tick.DueAt = free
 			tick.Reason = fmt.Sprintf("the clock was set back: %s was due before", due.UTC().Format(time.RFC3339))
 			return true, nil
@@ -86,9 +86,9 @@ func (l *loop) miss(ctx context.Context, due []time.Time, why string) error {
 	if err != nil {
 		return err
 	}
-	ticks := make([]db.Tick, len(due))
+	ticks := make([]schedules.Tick, len(due))
 	for i, t := range due {
-		ticks[i] = db.Tick{Schedule: l.schedule.Name, DueAt: t.UTC(), Outcome: "missed", Reason: why}
+		ticks[i] = schedules.Tick{Schedule: l.schedule.Name, DueAt: t.UTC(), Outcome: "missed", Reason: why}
 		if paused && !t.Before(pause.PausedAt) {
 			ticks[i].Outcome, ticks[i].Reason = "skipped", pausedReason(pause)
 		}
@@ -101,7 +101,7 @@ func (l *loop) miss(ctx context.Context, due []time.Time, why string) error {
 }
 
 // record records ticks that start no run.
-func (l *loop) record(ctx context.Context, ticks ...db.Tick) error {
+func (l *loop) record(ctx context.Context, ticks ...schedules.Tick) error {
 	recorded, err := l.DB.RecordTicks(ctx, ticks...)
 	for _, t := range recorded {
 		l.Ticks.WithLabelValues(t.Schedule, t.Outcome).Inc()
@@ -109,7 +109,7 @@ func (l *loop) record(ctx context.Context, ticks ...db.Tick) error {
 	return err
 }
 
-func pausedReason(p db.Pause) string {
+func pausedReason(p schedules.Pause) string {
 	if p.Note == "" {
 		return "paused"
 	}
@@ -117,16 +117,16 @@ func pausedReason(p db.Pause) string {
 }
 
 // giveUp pauses the schedule when its last pause_after runs have failed.
-func (l *loop) giveUp(ctx context.Context) (db.Pause, bool, error) {
+func (l *loop) giveUp(ctx context.Context) (schedules.Pause, bool, error) {
 	s := l.schedule
 	if s.PauseAfter == 0 {
-		return db.Pause{}, false, nil
+		return schedules.Pause{}, false, nil
 	}
 	n, err := l.DB.FailedInARow(ctx, s.Name, s.PauseAfter)
 	if err != nil || n < s.PauseAfter {
-		return db.Pause{}, false, err
+		return schedules.Pause{}, false, err
 	}
-	p := db.Pause{Schedule: s.Name, PausedAt: time.Now(), Note: fmt.Sprintf("%d failed runs in a row", n)}
+	p := schedules.Pause{Schedule: s.Name, PausedAt: time.Now(), Note: fmt.Sprintf("%d failed runs in a row", n)}
 	// The alert comes first: this is retried only while the schedule is not paused.
 	if err := l.alerts.raise(ctx, s, pausedAlert(s)); err != nil {
 		return p, false, err

@@ -23,6 +23,7 @@ import (
 	"orderbeat/auth/seal"
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/schedules"
 	"orderbeat/docs"
 	"orderbeat/jobs"
 	"orderbeat/worker/api"
@@ -59,7 +60,7 @@ type Config struct {
 	Cancel  func(jobIDs []string)
 	Waiters *RunWaiters
 	// NextDue is the next due time of a schedule with this watermark, false if there is none.
-	NextDue func(settings.Schedule, db.Watermark) (time.Time, bool)
+	NextDue func(settings.Schedule, schedules.Watermark) (time.Time, bool)
 	// Sources are the sources of tokens of a provider, or of one of its users.
 	Sources func(provider, user string) []*auth.Source
 	Tokens  *seal.Store

@@ -14,6 +14,7 @@ import (
 	"orderbeat/db"
 	"orderbeat/db/outbox"
 	"orderbeat/db/runs"
+	"orderbeat/db/schedules"
 	"orderbeat/docs"
 	"orderbeat/jobs"
 	"orderbeat/worker/api"
@@ -34,7 +35,7 @@ var apiNames = map[reflect.Type]string{
 	reflect.TypeFor[endpoint.Class]():        "CredentialFailureClass",
 	reflect.TypeFor[endpoint.Expiry]():       "ExpirySource",
 	reflect.TypeFor[runs.JobRow]():           "Job",
-	reflect.TypeFor[db.Pause]():              "SchedulePause",
+	reflect.TypeFor[schedules.Pause]():       "SchedulePause",
 	reflect.TypeFor[db.Pruned]():             "PrunedRows",
 	reflect.TypeFor[clients.BreakerStatus](): "Breaker",
 }

@@ -13,6 +13,7 @@ import (
 	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/cmd/orderbeat/config"
 	"orderbeat/db"
+	"orderbeat/db/schedules"
 	"orderbeat/worker/scheduler"
 )
 
@@ -113,7 +114,7 @@ func dueTimes(ctx context.Context, database *db.DB, s config.Schedule, at time.T
 		return nil, err
 	}
 	if w.At().After(at) { // it was recorded later
-		w = db.Watermark{}
+		w = schedules.Watermark{}
 		if n := len(ticks); n > 0 {
 			w.Last = &ticks[n-1]
 		}

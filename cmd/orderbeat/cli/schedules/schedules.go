@@ -12,6 +12,7 @@ import (
 	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/cmd/orderbeat/config"
 	"orderbeat/db"
+	"orderbeat/db/schedules"
 	"orderbeat/worker/api"
 	"orderbeat/worker/scheduler"
 )
@@ -95,7 +96,7 @@ func printSchedules(w io.Writer, list []api.Schedule) error {
 }
 
 // outcomeText formats the outcome of a due time: "skipped: paused".
-func outcomeText(t db.Tick) string {
+func outcomeText(t schedules.Tick) string {
 	if t.Reason == "" {
 		return t.Outcome
 	}

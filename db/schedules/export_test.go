@@ -1,11 +1,11 @@
-package db // internal: gives external tests access to the queries
+package schedules // internal: gives external tests access to the queries
 
 import (
 	"orderbeat/db/queryplan"
 )
 
-// ScheduleQueries returns the queries of the package on growing tables.
-func ScheduleQueries() []queryplan.Query {
+// Queries returns the queries of the package on growing tables.
+func Queries() []queryplan.Query {
 	return []queryplan.Query{
 		queryplan.Of("last tick", lastTickSQL, "s"),
 		queryplan.Of("schedule progress", progressSQL, "s"),

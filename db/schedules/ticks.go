@@ -1,4 +1,4 @@
-package db
+package schedules
 
 import (
 	"cmp"
@@ -28,7 +28,7 @@ type Tick struct {
 func (t Tick) Key() string { return jobs.TickKey(t.Schedule, t.DueAt) }
 
 // RecordTicks records ticks whose due time is not recorded yet, and returns those that it recorded.
-func (s *scheduleStore) RecordTicks(ctx context.Context, ticks ...Tick) (recorded []Tick, err error) {
+func (s *Store) RecordTicks(ctx context.Context, ticks ...Tick) (recorded []Tick, err error) {
 	if len(ticks) == 0 {
 		return nil, nil
 	}
@@ -51,7 +51,7 @@ func (s *scheduleStore) RecordTicks(ctx context.Context, ticks ...Tick) (recorde
 	return recorded, nil
 }
 
-// Started is the result of [DB.StartTick].
+// Started is the result of [Store.StartTick].
 type Started struct {
 	Tick *Tick     // as recorded, nil if its due time was already recorded
 	Run  *jobs.Run // as stored, nil if none was started
@@ -60,7 +60,7 @@ type Started struct {
 // StartTick records a tick and starts its run in one transaction, so that a tick is started if and only
 // if its run exists. It writes nothing if the due time is already recorded. If a run with the tick's
 // key exists, the tick is skipped.
-func (s *scheduleStore) StartTick(ctx context.Context, tick Tick, run jobs.Run, js []jobs.Job) (started Started, err error) {
+func (s *Store) StartTick(ctx context.Context, tick Tick, run jobs.Run, js []jobs.Job) (started Started, err error) {
 	run.Key, run.Jobs.Total = tick.Key(), len(js)
 	err = s.file.Write(ctx, 3*len(js)+3, sqlite.AsOpened, func(t *sqlite.Tx) error {
 		started = Started{}
@@ -107,7 +107,7 @@ INSERT INTO ticks (schedule, due_at, outcome, reason, run_id) VALUES (?, ?, ?, ?
     ON CONFLICT (schedule, due_at) DO NOTHING`
 
 // LastTick returns the latest tick of a schedule; ok is false if there is none.
-func (s *scheduleStore) LastTick(ctx context.Context, schedule string) (Tick, bool, error) {
+func (s *Store) LastTick(ctx context.Context, schedule string) (Tick, bool, error) {
 	found, err := sqlite.Fetch(ctx, s.file.Readers(), scanTick, lastTickSQL, schedule)
 	if err != nil || len(found) == 0 {
 		return Tick{}, false, err

@@ -1,4 +1,4 @@
-package db
+package schedules
 
 import (
 	"context"
@@ -11,15 +11,15 @@ import (
 	"orderbeat/db/sqlite"
 )
 
-// scheduleStore stores the ticks, pauses and watermarks of schedules.
-type scheduleStore struct {
+// Store stores the ticks, pauses and watermarks of schedules.
+type Store struct {
 	file *sqlite.DB
 	runs *runs.Store
 }
 
-// newScheduleStore returns the schedules of a file.
-func newScheduleStore(file *sqlite.DB, runs *runs.Store) *scheduleStore {
-	return &scheduleStore{file, runs}
+// New returns the schedules of a file.
+func New(file *sqlite.DB, runs *runs.Store) *Store {
+	return &Store{file, runs}
 }
 
 // Pause is a paused schedule. It starts no runs until it is resumed.
@@ -33,7 +33,7 @@ type Pause struct {
 }
 
 // PauseSchedule pauses a schedule. Pausing it again updates the note but not the time.
-func (s *scheduleStore) PauseSchedule(ctx context.Context, name, note string, at time.Time) error {
+func (s *Store) PauseSchedule(ctx context.Context, name, note string, at time.Time) error {
 	if _, err := s.file.Exec(ctx, pauseSQL, name, sqlite.Stamp(at), sqlite.OrNull(note)); err != nil {
 		return fmt.Errorf("schedule %s: %w", name, err)
 	}
@@ -41,7 +41,7 @@ func (s *scheduleStore) PauseSchedule(ctx context.Context, name, note string, at
 }
 
 // ResumeSchedule resumes a schedule and reports whether it was paused.
-func (s *scheduleStore) ResumeSchedule(ctx context.Context, name string) (was bool, err error) {
+func (s *Store) ResumeSchedule(ctx context.Context, name string) (was bool, err error) {
 	n, err := s.file.Exec(ctx, resumeSQL, name)
 	if err != nil {
 		return false, fmt.Errorf("schedule %s: %w", name, err)
@@ -50,7 +50,7 @@ func (s *scheduleStore) ResumeSchedule(ctx context.Context, name string) (was bo
 }
 
 // Paused returns the pause of a schedule; ok is false if it is not paused.
-func (s *scheduleStore) Paused(ctx context.Context, name string) (Pause, bool, error) {
+func (s *Store) Paused(ctx context.Context, name string) (Pause, bool, error) {
 	p := Pause{Schedule: name}
 	err := s.file.Readers().QueryRowContext(ctx, pausedSQL, name).Scan(sqlite.Time(&p.PausedAt), sqlite.Text(&p.Note))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -61,7 +61,7 @@ func (s *scheduleStore) Paused(ctx context.Context, name string) (Pause, bool, e
 
 // FailedInARow counts the consecutive failed runs of a schedule up to the latest, at most limit. Runs
 // before the last pause and unfinished runs do not count.
-func (s *scheduleStore) FailedInARow(ctx context.Context, name string, limit int) (n int, err error) {
+func (s *Store) FailedInARow(ctx context.Context, name string, limit int) (n int, err error) {
 	err = sqlite.Query(ctx, s.file.Readers(), func(rows *sql.Rows) error {
 		var failed bool
 		if err := rows.Scan(&failed); err != nil {
@@ -94,7 +94,7 @@ INSERT INTO schedules (schedule, paused_at, note) VALUES (?, ?, ?)
 
 // Ticks returns the ticks of a schedule that were due between two times (inclusive), oldest first, at
 // most 1,000.
-func (s *scheduleStore) Ticks(ctx context.Context, schedule string, from, to time.Time) ([]Tick, error) {
+func (s *Store) Ticks(ctx context.Context, schedule string, from, to time.Time) ([]Tick, error) {
 	return sqlite.Fetch(ctx, s.file.Readers(), scanTick, ticksSQL, schedule, sqlite.Stamp(from), sqlite.Stamp(to))
 }
 

@@ -1,4 +1,4 @@
-package db
+package schedules
 
 import (
 	"context"
@@ -34,7 +34,7 @@ func (w Watermark) At() time.Time {
 }
 
 // Watermark returns the watermark of a schedule.
-func (s *scheduleStore) Watermark(ctx context.Context, schedule string) (Watermark, error) {
+func (s *Store) Watermark(ctx context.Context, schedule string) (Watermark, error) {
 	var w Watermark
 	err := s.file.Readers().QueryRowContext(ctx, progressSQL, schedule).Scan(sqlite.Time(&w.FirstSeenAt), sqlite.Time(&w.AccountedAt))
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
@@ -50,7 +50,7 @@ func (s *scheduleStore) Watermark(ctx context.Context, schedule string) (Waterma
 // SeeSchedule records that a worker has a schedule: the time if it is the first, and the time until
 // which a worker with another database recorded due times (zero if none did). It returns the
 // watermark.
-func (s *scheduleStore) SeeSchedule(ctx context.Context, schedule string, at, accounted time.Time) (Watermark, error) {
+func (s *Store) SeeSchedule(ctx context.Context, schedule string, at, accounted time.Time) (Watermark, error) {
 	w, err := s.Watermark(ctx, schedule)
 	if err != nil || !w.FirstSeenAt.IsZero() && !accounted.After(w.AccountedAt) {
 		return w, err
@@ -64,9 +64,9 @@ func (s *scheduleStore) SeeSchedule(ctx context.Context, schedule string, at, ac
 	return s.Watermark(ctx, schedule)
 }
 
-// ForgetSchedules deletes the records of [DB.SeeSchedule] for all schedules except these. A schedule
+// ForgetSchedules deletes the records of [Store.SeeSchedule] for all schedules except these. A schedule
 // that is configured again later starts again.
-func (s *scheduleStore) ForgetSchedules(ctx context.Context, except []string) error {
+func (s *Store) ForgetSchedules(ctx context.Context, except []string) error {
 	names, err := sqlite.EncodeJSON(except)
 	if err != nil {
 		return err
