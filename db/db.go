@@ -1,5 +1,6 @@
-// Package db owns the data: the schema, the outbox and every query. It does not depend on NATS or
-// HTTP.
+// Package db owns the data: the schema and the transaction that commits an outcome. The packages below it
+// own the queries: each has a Store for a group of tables, and [DB] embeds the stores. They do not know
+// db, NATS or HTTP.
 //
 // All writes go through one connection with group commits ([DB.Commit] is the most important). A
 // message is put into the outbox in the same transaction as the change it reports. Package sqlite
@@ -86,7 +87,7 @@ type DB struct {
 	tokens *tokens.Store
 }
 
-// The stores of a database, by names that differ.
+// The stores of a database: embedded fields need names that differ.
 type (
 	outboxStore        = outbox.Store
 	scheduleStore      = schedules.Store

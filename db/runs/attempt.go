@@ -19,6 +19,7 @@ type StoredJob struct {
 	Traceparent, Trigger string
 }
 
+// Job returns the stored state of a job.
 func (t Tx) Job(jobID string) (j StoredJob, err error) {
 	err = t.Row(jobStateSQL, []any{jobID}, &j.State, &j.Attempts, &j.Inline, sqlite.Text(&j.Dispatch),
 		&j.Tally.Seen, &j.Tally.Created, &j.Tally.Changed, &j.Tally.Unchanged, sqlite.Text(&j.Traceparent), &j.Trigger)
