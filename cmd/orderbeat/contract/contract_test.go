@@ -19,6 +19,15 @@ const root = "../../.."
 // kinds are the kinds of providers of the program's registry.
 var kinds = []string{"declared", "mazda", "michelin", "microbilt", "ptv", "shell"}
 
+func read(t *testing.T, name string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
 // TestGeneratedFilesAreCurrent compares the committed files with what the code makes.
 func TestGeneratedFilesAreCurrent(t *testing.T) {
 	for name, text := range map[string][]byte{
@@ -26,6 +35,7 @@ func TestGeneratedFilesAreCurrent(t *testing.T) {
 		"docs/schemas/api.json":    contract.API(root),
 		"docs/schemas/config.json": contract.Config(root, kinds),
 		"docs/asyncapi.yaml":       contract.AsyncAPI(root, examples(t)),
+		"docs/nats-api.md":         contract.Markdown(root, read(t, "docs/nats-api.md")),
 	} {
 		path := filepath.Join(root, name)
 		if *update {
