@@ -65,8 +65,12 @@ func create(ctx context.Context, pool *sql.DB, schema string, migrations []*goos
 	if err := versions.CreateVersionTable(ctx, tx); err != nil {
 		return err
 	}
+	applied := []int64{0} // goose requires the row of version 0
 	for _, migration := range migrations {
-		if err := versions.Insert(ctx, tx, database.InsertRequest{Version: migration.Version}); err != nil {
+		applied = append(applied, migration.Version)
+	}
+	for _, version := range applied {
+		if err := versions.Insert(ctx, tx, database.InsertRequest{Version: version}); err != nil {
 			return err
 		}
 	}
